@@ -1,0 +1,67 @@
+//! Which notes sound, whatever their octave.
+
+use super::spectrum::{BINS, ConstantQ};
+
+/// Number of pitch classes.
+pub const CHROMA: usize = 12;
+/// Names of the pitch classes, in the order of every chroma array: index 0 is C.
+pub const NOTE_NAMES: [&str; CHROMA] = ["C", "C♯", "D", "D♯", "E", "F", "F♯", "G", "G♯", "A", "A♯", "B"];
+
+/// Bin 0 of the spectrum is an A, nine semitones above C.
+const FIRST_CLASS: usize = 9;
+
+/// Folds a spectrum into twelve pitch classes.
+#[derive(Clone, Debug)]
+pub struct Chroma {
+    /// Undoes the noise-flat scale, so that a note weighs the same in every octave, and averages the octaves.
+    weight: [f32; BINS],
+}
+
+impl Chroma {
+    /// Prepares the weights for the bank that makes the spectra.
+    pub fn new(bank: &ConstantQ) -> Self {
+        let octaves = |bin: usize| (0..BINS).filter(|b| b % CHROMA == bin % CHROMA).count() as f32;
+        Self { weight: core::array::from_fn(|bin| 1.0 / (bank.tone_gain(bin) * octaves(bin))) }
+    }
+
+    /// Mean amplitude per pitch class, divided by the largest of them or by `reference` where that is larger;
+    /// each value lies in 0 … 1 and index 0 is C.
+    pub fn fold(&self, spectrum: &[f32; BINS], reference: f32) -> [f32; CHROMA] {
+        let mut chroma = [0.0; CHROMA];
+        for (bin, (m, w)) in spectrum.iter().zip(&self.weight).enumerate() {
+            chroma[(bin + FIRST_CLASS) % CHROMA] += m * w;
+        }
+        let largest = chroma.iter().copied().fold(reference.max(1e-9), f32::max);
+        chroma.map(|c| c / largest)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::audio::bin_hz;
+    use crate::{HOP, SAMPLE_RATE};
+
+    #[test]
+    fn index_zero_is_c_in_every_octave() {
+        let mut bank = ConstantQ::new();
+        let fold = Chroma::new(&bank);
+        // C3, C4 (261.63 Hz), A4 and the like: bin + 9 names the class.
+        for bin in 0..BINS {
+            let hz = bin_hz(bin) as f64;
+            let mut m = [0.0; BINS];
+            for h in 0..60 {
+                let block = core::array::from_fn(|i| {
+                    (core::f64::consts::TAU * hz * (h * HOP + i) as f64 / SAMPLE_RATE as f64).sin() as f32
+                });
+                bank.process(&block, &mut m);
+            }
+            let chroma = fold.fold(&m, 0.0);
+            let best = (0..CHROMA).max_by(|a, b| chroma[*a].total_cmp(&chroma[*b])).unwrap();
+            assert_eq!(best, (bin + 9) % 12, "{hz:.1} Hz is a {}", NOTE_NAMES[best]);
+        }
+        // Middle C is 3 semitones above A3, which is bin 12.
+        assert_eq!(NOTE_NAMES[(15 + 9) % 12], "C");
+        assert!((bin_hz(15) - 261.63).abs() < 0.01);
+    }
+}

@@ -1,0 +1,202 @@
+//! How loud it is, whether that is music or the room, and a level that uses the whole range.
+
+use crate::math::{Follower, db, from_db, sqrt};
+use crate::{HOP, HOP_RATE};
+
+/// The level that stands for digital silence, in dBFS.
+pub const SILENT_DB: f32 = -120.0;
+
+const DT: f32 = 1.0 / HOP_RATE;
+/// Nothing below this opens the gate, whatever the noise floor.
+const GATE_MINIMUM_DB: f32 = -72.0;
+/// The learned floor never rises above this: steady music must not be mistaken for a loud room.
+const FLOOR_MAXIMUM_DB: f32 = -50.0;
+/// The gate opens so far above the floor …
+const OPEN_ABOVE_FLOOR_DB: f32 = 8.0;
+/// … and closes below this, after the hold.
+const CLOSE_ABOVE_FLOOR_DB: f32 = 5.0;
+/// A pause as long as this is still music.
+const HOLD_HOPS: u32 = (1.5 * HOP_RATE) as u32;
+/// Minimum statistics: the floor is the least of so many …
+const FLOOR_SLOTS: usize = 8;
+/// … minima over one second each (after R. Martin, "Noise power spectral density estimation based on optimal
+/// smoothing and minimum statistics", IEEE Trans. Speech and Audio Processing 9(5), 2001).
+const FLOOR_SLOT_HOPS: u32 = HOP_RATE as u32;
+/// Quietest music that the automatic gain lifts to full range.
+const REFERENCE_MINIMUM_DB: f32 = -54.0;
+
+/// One reading of the [`Loudness`] stage.
+#[derive(Clone, Copy, Debug, Default, PartialEq)]
+pub struct LoudnessReading {
+    /// Root mean square of this hop in dBFS: 0 is a full-scale square wave, a full-scale sine reads −3.01.
+    pub rms_db: f32,
+    /// Largest magnitude of this hop in dBFS.
+    pub peak_db: f32,
+    /// Loudness between nothing (0) and the loudest of the last seconds (1).
+    pub level: f32,
+    /// Learned noise floor in dBFS.
+    pub floor_db: f32,
+    /// True while nothing rises above the noise floor.
+    pub silent: bool,
+    /// How far the gate is open: 0 in silence, 1 in music, a short ramp between.
+    pub gate: f32,
+}
+
+/// RMS, peak, noise floor, gate and automatic gain.
+///
+/// The gate comes first and the gain second: in silence the gain is frozen, so hiss is never lifted to light.
+#[derive(Clone, Debug)]
+pub struct Loudness {
+    smooth: Follower,
+    minima: [f32; FLOOR_SLOTS],
+    slot: usize,
+    slot_hops: u32,
+    hold: u32,
+    gate: Follower,
+    reference: Follower,
+    level: Follower,
+}
+
+impl Default for Loudness {
+    fn default() -> Self {
+        Self {
+            smooth: Follower::new(0.0, 0.02, 0.05),
+            minima: [f32::INFINITY; FLOOR_SLOTS],
+            slot: 0,
+            slot_hops: 0,
+            hold: 0,
+            gate: Follower::new(0.0, 0.004, 0.25),
+            reference: Follower::new(from_db(REFERENCE_MINIMUM_DB), 0.08, 10.0),
+            level: Follower::new(0.0, 0.0, 0.07),
+        }
+    }
+}
+
+impl Loudness {
+    /// Measures one conditioned hop.
+    pub fn process(&mut self, samples: &[f32; HOP]) -> LoudnessReading {
+        let (mut sum, mut peak) = (0.0_f32, 0.0_f32);
+        for &x in samples {
+            sum += x * x;
+            peak = peak.max(x.abs());
+        }
+        let rms = sqrt(sum / HOP as f32);
+        if self.minima[self.slot].is_infinite() {
+            // The first hop: start at what is heard, or the way up from zero would pass for a quiet room.
+            self.smooth.value = rms;
+        }
+        let smooth = self.smooth.step(rms, DT);
+        let floor = self.track_floor(smooth);
+
+        let floor_db = db(floor, SILENT_DB).min(FLOOR_MAXIMUM_DB);
+        let smooth_db = db(smooth, SILENT_DB);
+        let open = (floor_db + OPEN_ABOVE_FLOOR_DB).max(GATE_MINIMUM_DB);
+        let close = (floor_db + CLOSE_ABOVE_FLOOR_DB).max(GATE_MINIMUM_DB - 3.0);
+        let rms_db = db(rms, SILENT_DB);
+        // A single click is a single hop: it must open the gate although the smoothed level hardly moves.
+        if rms_db > open || (self.hold > 0 && smooth_db > close) {
+            self.hold = HOLD_HOPS;
+        } else {
+            self.hold = self.hold.saturating_sub(1);
+        }
+        let silent = self.hold == 0;
+        let gate = self.gate.step(if silent { 0.0 } else { 1.0 }, DT);
+
+        if !silent {
+            self.reference.step(rms.max(from_db(REFERENCE_MINIMUM_DB)), DT);
+        }
+        let target = if silent { 0.0 } else { (rms / self.reference.value).min(1.0) };
+        let level = self.level.step(target, DT);
+        LoudnessReading { rms_db, peak_db: db(peak, SILENT_DB), level, floor_db, silent, gate }
+    }
+
+    fn track_floor(&mut self, smooth: f32) -> f32 {
+        self.minima[self.slot] = self.minima[self.slot].min(smooth);
+        self.slot_hops += 1;
+        if self.slot_hops == FLOOR_SLOT_HOPS {
+            self.slot_hops = 0;
+            self.slot = (self.slot + 1) % FLOOR_SLOTS;
+            self.minima[self.slot] = smooth;
+        }
+        self.minima.iter().copied().fold(f32::INFINITY, f32::min)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn feed(l: &mut Loudness, seconds: f32, mut f: impl FnMut(usize) -> f32) -> LoudnessReading {
+        let mut last = LoudnessReading::default();
+        for h in 0..(seconds * HOP_RATE) as usize {
+            last = l.process(&core::array::from_fn(|i| f(h * HOP + i)));
+        }
+        last
+    }
+
+    fn noise(seed: &mut u32) -> f32 {
+        *seed = seed.wrapping_mul(1_664_525).wrapping_add(1_013_904_223);
+        (*seed >> 8) as f32 / 8_388_608.0 - 1.0
+    }
+
+    #[test]
+    fn a_full_scale_sine_reads_minus_three_decibels() {
+        let mut l = Loudness::default();
+        let r = feed(&mut l, 1.0, |i| (i as f32 * 0.125 * core::f32::consts::TAU).sin());
+        assert!((r.rms_db + 3.01).abs() < 0.05, "{}", r.rms_db);
+        assert!(r.peak_db.abs() < 0.01);
+        assert!(!r.silent);
+    }
+
+    #[test]
+    fn steady_room_noise_is_silence_at_any_level_up_to_minus_45() {
+        for level_db in [-90.0, -70.0, -60.0, -50.0, -46.0] {
+            let mut l = Loudness::default();
+            let mut seed = 7;
+            // Uniform noise has an RMS of 1/√3 of its peak.
+            let amplitude = from_db(level_db) * 1.732;
+            let early = feed(&mut l, 3.0, |_| amplitude * noise(&mut seed));
+            let late = feed(&mut l, 20.0, |_| amplitude * noise(&mut seed));
+            assert!(early.silent && late.silent, "{level_db} dB dances");
+            assert!(late.level < 0.01 && late.gate < 0.01);
+        }
+    }
+
+    #[test]
+    fn gain_is_frozen_in_silence() {
+        let mut l = Loudness::default();
+        feed(&mut l, 3.0, |i| 0.3 * (i as f32 * 0.3).sin());
+        let before = l.reference.value;
+        feed(&mut l, 3.0, |_| 0.0);
+        let at_silence = l.reference.value;
+        feed(&mut l, 600.0, |_| 0.0);
+        assert_eq!(l.reference.value, at_silence);
+        assert!(at_silence > 0.8 * before);
+    }
+
+    #[test]
+    fn the_level_uses_its_range_over_forty_decibels() {
+        for amplitude in [0.5, 0.05, 0.008] {
+            let mut l = Loudness::default();
+            // Half a second of tone, half a second of nearly nothing.
+            let tone = |i: usize| if (i / 8000) % 2 == 0 { amplitude * (i as f32 * 0.3).sin() } else { 0.0 };
+            feed(&mut l, 4.0, tone);
+            let (mut low, mut high) = (1.0_f32, 0.0_f32);
+            for h in 0..250 {
+                let r = l.process(&core::array::from_fn(|i| tone(h * HOP + i)));
+                low = low.min(r.level);
+                high = high.max(r.level);
+            }
+            assert!(high > 0.85 && low < 0.05, "{amplitude}: {low}..{high}");
+        }
+    }
+
+    #[test]
+    fn one_click_in_a_quiet_room_opens_the_gate_at_once() {
+        let mut l = Loudness::default();
+        let mut seed = 3;
+        feed(&mut l, 5.0, |_| 0.0005 * noise(&mut seed));
+        let r = l.process(&core::array::from_fn(|i| if i == 100 { 0.8 } else { 0.0 }));
+        assert!(!r.silent && r.level > 0.5, "{r:?}");
+    }
+}

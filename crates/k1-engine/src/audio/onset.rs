@@ -1,0 +1,262 @@
+//! Where notes and drums begin: log-compressed spectral flux with a maximum filter along frequency.
+//!
+//! After Böck & Widmer, "Maximum filter vibrato suppression for onset detection" (DAFx 2013), with a
+//! logarithmic filter bank and a reference level that follows the music, so that the strength is the same for
+//! loud and quiet sources.
+
+use crate::math::{Follower, log2, sqrt};
+use crate::{HOP, HOP_RATE, SAMPLE_RATE};
+
+const FFT: usize = 1024;
+/// Bands of the filter bank.
+pub(super) const BANDS: usize = 28;
+const LOWEST_BAND_HZ: f64 = 30.0;
+const HIGHEST_BAND_HZ: f64 = 7_600.0;
+/// The difference is taken over so many hops: a Hann window of 64 ms needs two to show a full rise.
+const LAG: usize = 2;
+/// Loudness of the reference against which bands are compressed.
+const COMPRESSION: f32 = 24.0;
+/// An onset must exceed the mean of the last ~0.4 s by this factor …
+const PEAK_FACTOR: f32 = 1.7;
+/// … and by this much of the running maximum.
+const PEAK_FLOOR: f32 = 0.10;
+/// Two onsets are at least this many hops apart (56 ms).
+const REFRACTORY_HOPS: u32 = 7;
+/// Group delay of the analysis in seconds: where in the past the reported rise really was.
+const DELAY_S: f32 = 0.020;
+const DT: f32 = 1.0 / HOP_RATE;
+
+/// What the detector heard in one hop.
+#[derive(Clone, Copy, Debug, Default, PartialEq)]
+pub struct OnsetReading {
+    /// Strength relative to the strongest onsets of the last seconds, 0 … 1.
+    pub strength: f32,
+    /// The same for low (< 160 Hz), middle and high (> 2 kHz) sound.
+    pub bands: [f32; 3],
+    /// True in the hop in which an onset is reported.
+    pub onset: bool,
+    /// How long ago that onset was, in seconds, counted from the end of this hop.
+    pub ago: f32,
+    /// Unnormalised flux: mean rise of a band in octaves of compressed amplitude.
+    pub flux: f32,
+}
+
+/// The detector. About 9 KiB.
+#[derive(Clone, Debug)]
+pub struct OnsetDetector {
+    window: [f32; FFT],
+    history: [f32; FFT],
+    /// For each FFT bin the band below its centre and the share that goes to the band above.
+    band_of: [(u8, f32); FFT / 2],
+    band_gain: [f32; BANDS],
+    past: [[f32; BANDS]; LAG],
+    past_at: usize,
+    reference: Follower,
+    mean: Follower,
+    ceiling: Follower,
+    band_ceiling: [Follower; 3],
+    previous: f32,
+    since: u32,
+    pub(super) rises: [f32; BANDS],
+}
+
+impl Default for OnsetDetector {
+    fn default() -> Self {
+        Self::new()
+    }
+}
+
+fn band_position(hz: f64) -> f64 {
+    let top = libm::log2(HIGHEST_BAND_HZ / LOWEST_BAND_HZ);
+    libm::log2(hz / LOWEST_BAND_HZ) / top * (BANDS - 1) as f64
+}
+
+impl OnsetDetector {
+    /// Computes window and filter bank.
+    pub fn new() -> Self {
+        let mut band_gain = [0.0_f32; BANDS];
+        let bin_hz = SAMPLE_RATE as f64 / FFT as f64;
+        let band_of = core::array::from_fn(|bin| {
+            let p = band_position((bin.max(1) as f64) * bin_hz).clamp(0.0, (BANDS - 1) as f64 - 1e-9);
+            let band = p as usize;
+            let share = (p - band as f64) as f32;
+            if bin > 0 {
+                band_gain[band] += 1.0 - share;
+                band_gain[band + 1] += share;
+            }
+            (band as u8, share)
+        });
+        Self {
+            window: core::array::from_fn(|i| {
+                (0.5 - 0.5 * libm::cos(core::f64::consts::TAU * (i as f64 + 0.5) / FFT as f64)) as f32
+            }),
+            history: [0.0; FFT],
+            band_of,
+            // A band with a single FFT bin must not vanish beside one with a hundred: √n, as noise adds up.
+            band_gain: band_gain.map(|n| 1.0 / sqrt(n.max(0.3))),
+            past: [[0.0; BANDS]; LAG],
+            past_at: 0,
+            reference: Follower::new(0.0, 0.15, 4.0),
+            mean: Follower::new(0.0, 0.4, 0.4),
+            ceiling: Follower::new(0.5, 0.02, 4.0),
+            band_ceiling: [Follower::new(0.5, 0.02, 4.0); 3],
+            previous: 0.0,
+            since: 0,
+            rises: [0.0; BANDS],
+        }
+    }
+
+    /// Analyses one conditioned hop. In silence the reference is frozen and nothing is reported.
+    pub fn process(&mut self, samples: &[f32; HOP], silent: bool) -> OnsetReading {
+        self.history.copy_within(HOP.., 0);
+        self.history[FFT - HOP..].copy_from_slice(samples);
+        let mut work: [f32; FFT] = core::array::from_fn(|i| self.history[i] * self.window[i]);
+        let spectrum = microfft::real::rfft_1024(&mut work);
+
+        let mut bands = [0.0_f32; BANDS];
+        for (z, (band, share)) in spectrum.iter().zip(&self.band_of).skip(1) {
+            let m = sqrt(z.re * z.re + z.im * z.im);
+            bands[*band as usize] += m * (1.0 - share);
+            bands[*band as usize + 1] += m * share;
+        }
+        let mut mean = 0.0;
+        for (b, g) in bands.iter_mut().zip(&self.band_gain) {
+            *b *= g;
+            mean += *b * (1.0 / BANDS as f32);
+        }
+        if !silent {
+            self.reference.step(mean, DT);
+        }
+        let scale = COMPRESSION / self.reference.value.max(1e-4);
+        let logs = bands.map(|b| log2(1.0 + b * scale));
+
+        let before = &self.past[self.past_at];
+        let mut flux = 0.0;
+        let mut thirds = [0.0_f32; 3];
+        for b in 0..BANDS {
+            let highest = before[b.saturating_sub(1)].max(before[b]).max(before[(b + 1).min(BANDS - 1)]);
+            let rise = if silent { 0.0 } else { (logs[b] - highest).max(0.0) };
+            self.rises[b] = rise;
+            flux += rise;
+            thirds[third(b)] += rise;
+        }
+        flux *= 1.0 / BANDS as f32;
+        self.past[self.past_at] = logs;
+        self.past_at = (self.past_at + 1) % LAG;
+        self.report(flux, thirds, silent)
+    }
+
+    fn report(&mut self, flux: f32, thirds: [f32; 3], silent: bool) -> OnsetReading {
+        // The ceilings fall slowly, so that the strength keeps its meaning through a bar of quiet; they never
+        // reach zero, so that the noise between two songs is not blown up.
+        let ceiling = self.ceiling.step(flux.max(0.08), DT);
+        let mut bands = [0.0; 3];
+        for (i, b) in bands.iter_mut().enumerate() {
+            let ceiling = self.band_ceiling[i].step(thirds[i].max(0.8), DT);
+            *b = (thirds[i] / ceiling).min(1.0);
+        }
+        let threshold = self.mean.value * PEAK_FACTOR + ceiling * PEAK_FLOOR;
+        self.since = self.since.saturating_add(1);
+        let onset = !silent && flux > threshold && flux > self.previous && self.since >= REFRACTORY_HOPS;
+        if onset {
+            self.since = 0;
+        }
+        self.mean.step(flux, DT);
+        self.previous = flux;
+        OnsetReading { strength: (flux / ceiling).min(1.0), bands, onset, ago: DELAY_S, flux }
+    }
+}
+
+fn third(band: usize) -> usize {
+    // 160 Hz and 2 kHz on the scale of `band_position`.
+    if band < 9 {
+        0
+    } else if band < 21 {
+        1
+    } else {
+        2
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use std::vec::Vec;
+
+    /// Times in seconds at which onsets are reported to have happened.
+    fn onsets(signal: impl Fn(usize) -> f32, seconds: f32) -> Vec<f32> {
+        let mut d = OnsetDetector::new();
+        let mut found = Vec::new();
+        for h in 0..(seconds * HOP_RATE) as usize {
+            let r = d.process(&core::array::from_fn(|i| signal(h * HOP + i)), false);
+            if r.onset {
+                found.push((h + 1) as f32 * DT - r.ago);
+            }
+        }
+        found
+    }
+
+    fn hash_noise(i: usize) -> f32 {
+        let x = (i as u32).wrapping_mul(2_654_435_761) ^ 0x9e37_79b9;
+        let x = (x ^ (x >> 15)).wrapping_mul(0x2c1b_3c6d);
+        ((x ^ (x >> 12)) >> 8) as f32 / 8_388_608.0 - 1.0
+    }
+
+    /// A decaying burst of noise every half second.
+    fn drum(i: usize) -> f32 {
+        let t = (i % 8_000) as f32 / SAMPLE_RATE as f32;
+        0.5 * hash_noise(i) * (-t * 30.0).exp()
+    }
+
+    #[test]
+    fn every_drum_stroke_is_found_where_it_was_and_nothing_else() {
+        let found = onsets(drum, 10.0);
+        let after_start: Vec<_> = found.iter().filter(|t| **t > 0.3).collect();
+        assert_eq!(after_start.len(), 19, "{found:?}");
+        for t in after_start {
+            let off = (t + 0.25) % 0.5 - 0.25;
+            assert!(off.abs() < 0.02, "{t} is {off} off");
+        }
+    }
+
+    #[test]
+    fn the_answer_does_not_depend_on_the_level() {
+        let loud = onsets(drum, 6.0);
+        let quiet = onsets(|i| 0.01 * drum(i), 6.0);
+        assert_eq!(loud, quiet);
+    }
+
+    #[test]
+    fn a_steady_tone_and_vibrato_are_no_onsets() {
+        let steady = |i: usize| (i as f32 * 0.17).sin() * 0.3;
+        assert!(onsets(steady, 5.0).iter().all(|t| *t < 0.2));
+        let vibrato = |i: usize| {
+            let t = i as f32 / SAMPLE_RATE as f32;
+            (core::f32::consts::TAU * 440.0 * t + 4.0 * (core::f32::consts::TAU * 6.0 * t).sin()).sin() * 0.3
+        };
+        assert!(onsets(vibrato, 5.0).iter().all(|t| *t < 0.2));
+    }
+
+    #[test]
+    fn a_kick_is_low_and_a_hat_is_high() {
+        let kick = |i: usize| {
+            let t = (i % 8_000) as f32 / SAMPLE_RATE as f32;
+            (core::f32::consts::TAU * 60.0 * t).sin() * (-t * 12.0).exp()
+        };
+        let hat = |i: usize| drum(i) - drum(i.wrapping_sub(1));
+        let best = |signal: &dyn Fn(usize) -> f32| {
+            let mut d = OnsetDetector::new();
+            let mut sum = [0.0; 3];
+            for h in 0..500 {
+                let r = d.process(&core::array::from_fn(|i| signal(h * HOP + i)), false);
+                d.rises.iter().enumerate().for_each(|(b, x)| sum[third(b)] += x);
+                assert!(r.bands.iter().all(|b| (0.0..=1.0).contains(b)));
+            }
+            sum
+        };
+        let k = best(&kick);
+        let h = best(&hat);
+        assert!(k[0] > k[2], "kick {k:?}");
+        assert!(h[2] > h[0], "hat {h:?}");
+    }
+}

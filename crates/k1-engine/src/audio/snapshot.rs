@@ -1,0 +1,160 @@
+//! What one hop of sound told us.
+
+use super::{BINS, CANDIDATES, CHROMA, InputState};
+
+/// Everything the light knows about the sound, complete and consistent, once every hop.
+///
+/// A reader that skips snapshots misses no event: [`beats`](Self::beats) and [`onsets`](Self::onsets) count.
+#[derive(Clone, Copy, Debug, PartialEq)]
+pub struct Snapshot {
+    /// Number of this snapshot; the first hop is 1, and 0 means "nothing heard yet".
+    pub sequence: u64,
+    /// When the last sample of this hop was captured, in µs of the caller's clock.
+    pub captured_us: u64,
+    /// 64 semitones from A2 (110 Hz) to C8: amplitude relative to the loudest bin of the last seconds, 0 … 1,
+    /// linear, white noise flat. Rests at 0 in silence.
+    pub spectrum: [f32; BINS],
+    /// [`spectrum`](Self::spectrum) with a rise of 10 ms and a fall of 140 ms.
+    pub smooth: [f32; BINS],
+    /// Twelve pitch classes, index 0 is C; the strongest is near 1 in music. Rests at 0 in silence.
+    pub chroma: [f32; CHROMA],
+    /// RMS of the hop in dBFS (0 = full-scale square wave, −120 = digital silence).
+    pub rms_db: f32,
+    /// Peak of the hop in dBFS.
+    pub peak_db: f32,
+    /// Loudness after gain control, 0 … 1.
+    pub level: f32,
+    /// Learned noise floor in dBFS.
+    pub floor_db: f32,
+    /// Onset strength of this hop relative to the strongest of the last seconds, 0 … 1.
+    pub onset: f32,
+    /// Onset strength of low, middle and high sound, 0 … 1.
+    pub onset_bands: [f32; 3],
+    /// How periodic the music is at each tempo candidate (see [`super::candidate_bpm`]), 0 … 1.
+    pub tempi: [f32; CANDIDATES],
+    /// Where each candidate stands in its own beat at [`captured_us`](Self::captured_us), in turns: 0 on the beat.
+    pub tempo_phases: [f32; CANDIDATES],
+    /// Tempo in beats per minute; 0 when there is none.
+    pub bpm: f32,
+    /// Position within the beat at [`captured_us`](Self::captured_us): 0 on the beat, just under 1 before the next.
+    pub beat_phase: f32,
+    /// Predicted time of the next beat, in µs of the caller's clock; 0 when there is no tempo.
+    pub next_beat_us: u64,
+    /// Probability that announced beats are right, 0 … 1.
+    pub confidence: f32,
+    /// Beats announced since the start.
+    pub beats: u32,
+    /// Onsets reported since the start.
+    pub onsets: u32,
+    /// True while nothing rises above the noise floor; the light rests.
+    pub silent: bool,
+    /// Electrical state of the input.
+    pub input: InputState,
+}
+
+impl Snapshot {
+    /// The state before anything was heard.
+    pub const EMPTY: Self = Self {
+        sequence: 0,
+        captured_us: 0,
+        spectrum: [0.0; BINS],
+        smooth: [0.0; BINS],
+        chroma: [0.0; CHROMA],
+        rms_db: super::SILENT_DB,
+        peak_db: super::SILENT_DB,
+        level: 0.0,
+        floor_db: super::SILENT_DB,
+        onset: 0.0,
+        onset_bands: [0.0; 3],
+        tempi: [0.0; CANDIDATES],
+        tempo_phases: [0.0; CANDIDATES],
+        bpm: 0.0,
+        beat_phase: 0.0,
+        next_beat_us: 0,
+        confidence: 0.0,
+        beats: 0,
+        onsets: 0,
+        silent: true,
+        input: InputState::Fine,
+    };
+}
+
+/// Size of a snapshot as machine words, for a hand-off that copies word by word.
+pub const SNAPSHOT_WORDS: usize = 2 * BINS + CHROMA + 2 * CANDIDATES + 3 + 8 + 6 + 4;
+
+/// Declares both directions of the word image from one list, so that they cannot disagree.
+macro_rules! word_image {
+    (arrays: $($array:ident),*; floats: $($float:ident),*; longs: $($long:ident),*; words: $($word:ident),*;) => {
+        impl Snapshot {
+            /// The snapshot as words; the inverse of [`from_words`](Self::from_words).
+            pub fn to_words(&self) -> [u32; SNAPSHOT_WORDS] {
+                let mut words = [0; SNAPSHOT_WORDS];
+                let mut out = words.iter_mut();
+                let mut put = |word: u32| *out.next().expect("SNAPSHOT_WORDS counts every field") = word;
+                $(self.$array.iter().for_each(|x| put(x.to_bits()));)*
+                $(put(self.$float.to_bits());)*
+                $(put(self.$long as u32); put((self.$long >> 32) as u32);)*
+                $(put(self.$word);)*
+                put(u32::from(self.silent));
+                put(self.input.code());
+                words
+            }
+
+            /// Restores a snapshot from its words.
+            pub fn from_words(words: &[u32; SNAPSHOT_WORDS]) -> Self {
+                let mut from = words.iter();
+                let mut get = || *from.next().expect("SNAPSHOT_WORDS counts every field");
+                let mut snapshot = Self::EMPTY;
+                $(snapshot.$array.iter_mut().for_each(|x| *x = f32::from_bits(get()));)*
+                $(snapshot.$float = f32::from_bits(get());)*
+                $(snapshot.$long = u64::from(get()) | u64::from(get()) << 32;)*
+                $(snapshot.$word = get();)*
+                snapshot.silent = get() != 0;
+                snapshot.input = InputState::from_code(get());
+                snapshot
+            }
+        }
+    };
+}
+
+word_image! {
+    arrays: spectrum, smooth, chroma, tempi, tempo_phases, onset_bands;
+    floats: rms_db, peak_db, level, floor_db, onset, bpm, beat_phase, confidence;
+    longs: sequence, captured_us, next_beat_us;
+    words: beats, onsets;
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn the_word_image_keeps_every_field() {
+        let mut s = Snapshot {
+            sequence: 0x1_2345_6789,
+            captured_us: u64::MAX - 3,
+            next_beat_us: 1 << 40,
+            rms_db: -12.5,
+            peak_db: -3.25,
+            level: 0.5,
+            floor_db: -61.0,
+            onset: 0.75,
+            onset_bands: [0.1, 0.2, 0.3],
+            bpm: 128.5,
+            beat_phase: 0.25,
+            confidence: 0.9,
+            beats: 77,
+            onsets: u32::MAX,
+            silent: false,
+            input: InputState::Clipping,
+            ..Snapshot::EMPTY
+        };
+        s.spectrum.iter_mut().enumerate().for_each(|(i, x)| *x = i as f32);
+        s.smooth.iter_mut().enumerate().for_each(|(i, x)| *x = -(i as f32));
+        s.chroma.iter_mut().enumerate().for_each(|(i, x)| *x = 1.0 / (i + 1) as f32);
+        let words = s.to_words();
+        assert_eq!(Snapshot::from_words(&words), s);
+        // The last word is written, so the count is exact.
+        assert_eq!(words[SNAPSHOT_WORDS - 1], 1);
+    }
+}

@@ -1,0 +1,98 @@
+//! A view of every tempo at once, for light that shows candidates rather than one answer.
+//!
+//! A bank of leaky resonators on the onset curve, one per candidate: the magnitude says how periodic the music is
+//! at that tempo, the angle where in its beat it stands (the idea of predominant local pulse, Grosche & Müller,
+//! "Extracting predominant local pulse information from music recordings", IEEE TASLP 19(6), 2011, made causal).
+
+use crate::HOP_RATE;
+use crate::math::{Follower, sqrt};
+
+/// Number of tempo candidates.
+pub const CANDIDATES: usize = 32;
+const SLOWEST_BPM: f32 = 50.0;
+const OCTAVES: f32 = 2.0;
+/// Memory of a resonator, in seconds.
+const MEMORY_S: f32 = 4.0;
+const DT: f32 = 1.0 / HOP_RATE;
+
+/// Tempo of a candidate in beats per minute: two octaves from 50 to 200, evenly in ratio.
+pub fn candidate_bpm(candidate: usize) -> f32 {
+    SLOWEST_BPM * libm::exp2f(OCTAVES * candidate as f32 / (CANDIDATES - 1) as f32)
+}
+
+/// The resonator bank.
+#[derive(Clone, Debug)]
+pub struct Tempogram {
+    turn: [(f32, f32); CANDIDATES],
+    state: [(f32, f32); CANDIDATES],
+    mean: Follower,
+    reference: Follower,
+}
+
+impl Default for Tempogram {
+    fn default() -> Self {
+        Self {
+            turn: core::array::from_fn(|k| {
+                let keep = libm::exp(-(DT / MEMORY_S) as f64);
+                let (s, c) =
+                    libm::sincos(core::f64::consts::TAU * candidate_bpm(k) as f64 / 60.0 * DT as f64);
+                ((keep * c) as f32, (keep * s) as f32)
+            }),
+            state: [(0.0, 0.0); CANDIDATES],
+            mean: Follower::new(0.0, 1.5, 1.5),
+            reference: Follower::new(0.0, 0.5, 6.0),
+        }
+    }
+}
+
+impl Tempogram {
+    /// Hears one hop of onset flux; fills magnitudes (0 … 1, the strongest near 1) and phases (turns, 0 on the beat).
+    pub fn process(
+        &mut self,
+        flux: f32,
+        magnitude: &mut [f32; CANDIDATES],
+        phase: &mut [f32; CANDIDATES],
+    ) {
+        let x = flux - self.mean.step(flux, DT);
+        let mut largest = 1e-9_f32;
+        for (k, (z, t)) in self.state.iter_mut().zip(&self.turn).enumerate() {
+            let next = (z.0 * t.0 - z.1 * t.1 + x, z.0 * t.1 + z.1 * t.0);
+            // Long silence must end in zeros and not in denormals.
+            *z = if next.0.abs() + next.1.abs() < 1e-12 { (0.0, 0.0) } else { next };
+            magnitude[k] = sqrt(z.0 * z.0 + z.1 * z.1);
+            largest = largest.max(magnitude[k]);
+            phase[k] = crate::math::fract(libm::atan2f(z.1, z.0) * (0.5 * core::f32::consts::FRAC_1_PI));
+        }
+        let scale = 1.0 / self.reference.step(largest, DT).max(0.5);
+        magnitude.iter_mut().for_each(|m| *m = (*m * scale).min(1.0));
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_pulse_train_lights_its_own_candidate_with_its_own_phase() {
+        for candidate in [4, 12, 19, 27] {
+            let period = 60.0 / candidate_bpm(candidate);
+            let mut t = Tempogram::default();
+            let (mut m, mut p) = ([0.0; CANDIDATES], [0.0; CANDIDATES]);
+            let mut next = 0.0;
+            let mut now = 0.0;
+            for _ in 0..1500 {
+                now += DT;
+                let hit = now >= next;
+                if hit {
+                    next += period;
+                }
+                t.process(if hit { 1.0 } else { 0.0 }, &mut m, &mut p);
+            }
+            let best = (0..CANDIDATES).max_by(|a, b| m[*a].total_cmp(&m[*b])).unwrap();
+            assert!(best.abs_diff(candidate) <= 1, "{candidate}: {best}");
+            let expected = crate::math::fract((now - (next - period)) / period);
+            let off = (p[candidate] - expected + 1.5).fract() - 0.5;
+            assert!(off.abs() < 0.06, "phase {} for {expected}", p[candidate]);
+        }
+    }
+}

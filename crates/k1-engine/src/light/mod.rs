@@ -1,0 +1,20 @@
+//! Light: colour, palettes, geometry, rhythm for the eye, and the one output stage.
+//!
+//! The working space is linear light: 0.5 is half the photons of 1. A WS2812's PWM is linear too, so no gamma
+//! goes onto that wire; sinks that expect sRGB get its transfer function.
+
+mod colour;
+mod geometry;
+mod noise;
+mod output;
+mod palette;
+mod palettes;
+mod rhythm;
+
+pub use colour::{Oklab, Oklch, Rgb, srgb_byte};
+pub use geometry::{Frame, distance};
+pub use noise::{gradient_noise, hash};
+pub use output::{OutputSettings, OutputStage, WHITE_BALANCE};
+pub use palette::{Palette, PaletteTable, Stop};
+pub use palettes::{PALETTES, palette_by_name};
+pub use rhythm::Rhythm;

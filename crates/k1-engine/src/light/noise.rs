@@ -1,0 +1,61 @@
+//! Seedless noise: the same place always has the same value.
+
+/// A well-mixed 32-bit hash (the finaliser of C. Wellons' "hash prospector" family, constants from its
+/// published low-bias search).
+#[inline]
+pub fn hash(mut x: u32) -> u32 {
+    x ^= x >> 16;
+    x = x.wrapping_mul(0x7feb_352d);
+    x ^= x >> 15;
+    x = x.wrapping_mul(0x846c_a68b);
+    x ^ (x >> 16)
+}
+
+/// Two-dimensional gradient noise, about −1 … 1, smooth (K. Perlin, "Improving noise", SIGGRAPH 2002: quintic fade).
+pub fn gradient_noise(x: f32, y: f32) -> f32 {
+    let (xf, yf) = (libm::floorf(x), libm::floorf(y));
+    let (fx, fy) = (x - xf, y - yf);
+    let (xi, yi) = (xf as i32 as u32, yf as i32 as u32);
+    let corner = |dx: u32, dy: u32| {
+        let h = hash(xi.wrapping_add(dx).wrapping_mul(0x9e37_79b1) ^ hash(yi.wrapping_add(dy)));
+        // Eight directions around the circle.
+        let (px, py) = (fx - dx as f32, fy - dy as f32);
+        const D: f32 = core::f32::consts::FRAC_1_SQRT_2;
+        match h & 7 {
+            0 => px,
+            1 => -px,
+            2 => py,
+            3 => -py,
+            4 => (px + py) * D,
+            5 => (px - py) * D,
+            6 => (py - px) * D,
+            _ => -(px + py) * D,
+        }
+    };
+    let fade = |t: f32| t * t * t * (t * (t * 6.0 - 15.0) + 10.0);
+    let (u, v) = (fade(fx), fade(fy));
+    let top = corner(0, 0) + (corner(1, 0) - corner(0, 0)) * u;
+    let bottom = corner(0, 1) + (corner(1, 1) - corner(0, 1)) * u;
+    // The largest magnitude of this noise is 1/√2 · √2 = 1 only in theory; ×1.5 uses the range.
+    ((top + (bottom - top) * v) * 1.5).clamp(-1.0, 1.0)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn noise_is_smooth_balanced_and_uses_its_range() {
+        let (mut sum, mut low, mut high, mut steepest) = (0.0_f64, 1.0_f32, -1.0_f32, 0.0_f32);
+        for i in 0..40_000 {
+            let (x, y) = (i as f32 * 0.037 - 500.0, i as f32 * 0.0113);
+            let n = gradient_noise(x, y);
+            steepest = steepest.max((gradient_noise(x + 0.001, y) - n).abs() / 0.001);
+            sum += f64::from(n);
+            low = low.min(n);
+            high = high.max(n);
+        }
+        assert!((sum / 40_000.0).abs() < 0.05, "mean {}", sum / 40_000.0);
+        assert!(low < -0.8 && high > 0.8 && steepest < 6.0, "{low}..{high}, slope {steepest}");
+    }
+}

@@ -1,0 +1,266 @@
+//! The one output stage. Patterns never touch brightness, gamma or the wire; this does, once and in order:
+//! softness, soft clip, warmth, brightness, current limit – then per sink white balance and dither, or sRGB.
+
+use super::{Rgb, srgb_byte};
+use crate::math;
+use crate::params::{Param, Params};
+
+/// What white needs from a WS2812 to look white: its green and blue are stronger than its red.
+pub const WHITE_BALANCE: Rgb = Rgb::new(1.0, 0.9375, 0.84);
+/// Light of a bulb: full warmth multiplies by this.
+const INCANDESCENT: Rgb = Rgb::new(1.0, 0.445, 0.156);
+/// Current of one fully lit channel of one LED in mA (WS2812B data sheet: 20 mA, rounded up by vendors).
+const CHANNEL_MA: f32 = 20.0;
+/// Current of a dark LED's own controller in mA.
+const IDLE_MA: f32 = 0.7;
+/// Time constant with which brightness follows its slider, in seconds.
+const BRIGHTNESS_GLIDE_S: f32 = 0.06;
+
+/// What the hardware is, as far as the output stage must know.
+#[derive(Clone, Copy, Debug, PartialEq)]
+pub struct OutputSettings {
+    /// Most current the supply may give, in mA, over the whole strip; `None` for sinks without a supply of ours.
+    pub limit_ma: Option<f32>,
+}
+
+impl Default for OutputSettings {
+    fn default() -> Self {
+        Self { limit_ma: Some(5_000.0) }
+    }
+}
+
+/// The output stage for up to `N` LEDs.
+#[derive(Clone, Debug)]
+pub struct OutputStage<const N: usize> {
+    settings: OutputSettings,
+    soft: [Rgb; N],
+    light: [Rgb; N],
+    brightness: f32,
+    /// Share of the wanted light that the current limit lets through in this frame, 0 … 1.
+    pub limited_to: f32,
+    /// Current of the strip as it is driven, in mA (estimated from the data sheet's figures).
+    pub milliamps: f32,
+    tick: u32,
+}
+
+impl<const N: usize> OutputStage<N> {
+    /// A dark stage; brightness glides up from 0, so that a lamp does not flash when it starts.
+    pub fn new(settings: OutputSettings) -> Self {
+        Self {
+            settings,
+            soft: [Rgb::BLACK; N],
+            light: [Rgb::BLACK; N],
+            brightness: 0.0,
+            limited_to: 1.0,
+            milliamps: 0.0,
+            tick: 0,
+        }
+    }
+
+    /// Takes a finished frame of linear light, `dt` seconds after the one before.
+    pub fn process(&mut self, pixels: &[Rgb], params: &Params, dt: f32) {
+        let n = pixels.len().min(N);
+        // Cutoff after the reference: 15 Hz when crisp, ½ Hz when soft; light rises four times as fast as it
+        // falls, because a late flash is seen and a late fade is not.
+        let softness = params.get(Param::Softness);
+        let cutoff = 0.5 + (1.0 - math::sqrt(softness)) * 14.5;
+        let tau = if softness <= 0.0 { 0.0 } else { 1.0 / (core::f32::consts::TAU * cutoff) };
+        let (rise, fall) = (math::decay(dt, tau * 0.25), math::decay(dt, tau));
+        let tint = Rgb::WHITE.mix(INCANDESCENT, params.get(Param::Warmth));
+        let slider = params.get(Param::Brightness);
+        self.brightness = slider + (self.brightness - slider) * math::decay(dt, BRIGHTNESS_GLIDE_S);
+        let master = tint * perceptual(self.brightness);
+        let mut draw = 0.0;
+        for ((p, soft), light) in pixels.iter().zip(&mut self.soft).zip(&mut self.light).take(n) {
+            let follow = |now: f32, past: f32| now + (past - now) * if now > past { rise } else { fall };
+            // A pattern's mistake must not poison the filter for ever.
+            let p = p.map(|x| if x.is_finite() { x.clamp(0.0, 16.0) } else { 0.0 });
+            *soft = Rgb::new(follow(p.r, soft.r), follow(p.g, soft.g), follow(p.b, soft.b));
+            *light = soft_clip(*soft) * master;
+            let wire = *light * WHITE_BALANCE;
+            draw += wire.r + wire.g + wire.b;
+        }
+        let lit = draw * CHANNEL_MA;
+        let idle = n as f32 * IDLE_MA;
+        self.limited_to = match self.settings.limit_ma {
+            Some(limit) if lit + idle > limit => ((limit - idle) / lit).max(0.0),
+            _ => 1.0,
+        };
+        if self.limited_to < 1.0 {
+            self.light[..n].iter_mut().for_each(|c| *c = *c * self.limited_to);
+        }
+        self.milliamps = idle + lit * self.limited_to;
+        self.tick = self.tick.wrapping_add(1);
+    }
+
+    /// The finished light of the last frame, linear, before white balance: what an eye should see.
+    pub fn light(&self, leds: usize) -> &[Rgb] {
+        &self.light[..leds.min(N)]
+    }
+
+    /// Bytes for a wire that is linear in light (WS2812, DDP): white balance and dither to 8 bits, R, G, B.
+    ///
+    /// With dithering off, values are rounded to the nearest step.
+    pub fn wire(&self, dithering: bool, out: &mut [[u8; 3]]) {
+        let n = out.len().min(N);
+        for (i, (light, out)) in self.light.iter().zip(out.iter_mut()).enumerate().take(n) {
+            let c = *light * WHITE_BALANCE;
+            // Both LEDs of a pair share a threshold, so that the wire is as symmetric as the light.
+            let rank = i.min(n - 1 - i) as u32;
+            let mut channel = 0;
+            *out = [c.r, c.g, c.b].map(|x| {
+                let threshold = if dithering { threshold(rank, self.tick, channel) } else { 0.5 };
+                channel += 1;
+                (x.clamp(0.0, 1.0) * 255.0 + threshold) as u8
+            });
+        }
+    }
+
+    /// Bytes for a screen: the sRGB transfer function, R, G, B.
+    pub fn screen(&self, out: &mut [[u8; 3]]) {
+        for (light, out) in self.light.iter().zip(out) {
+            *out = [light.r, light.g, light.b].map(srgb_byte);
+        }
+    }
+}
+
+/// Light of a brightness slider: relative luminance of CIE 1976 lightness L* = 100·slider.
+fn perceptual(slider: f32) -> f32 {
+    let l = slider.clamp(0.0, 1.0) * 100.0;
+    if l > 8.0 {
+        let f = (l + 16.0) / 116.0;
+        f * f * f
+    } else {
+        l / 903.3
+    }
+}
+
+/// Linear up to ¾, then bends towards 1 and never exceeds it; scales the whole colour, so hues stay.
+fn soft_clip(c: Rgb) -> Rgb {
+    let peak = c.peak();
+    if peak <= 0.75 { c } else { c * ((0.75 + 0.25 * math::tanh(4.0 * (peak - 0.75))) / peak) }
+}
+
+/// Dither threshold in (0, 1): over 16 frames each LED meets 16 evenly spaced thresholds, and 16 neighbours over 16
+/// frames meet all 256, so that time and neighbourhood together resolve 16 bits of light.
+fn threshold(rank: u32, tick: u32, channel: u32) -> f32 {
+    let reverse4 = |x: u32| (x & 15).reverse_bits() >> 28;
+    // Neighbours and channels are as far apart in phase as possible, so no flicker is common to many LEDs.
+    let phase = tick.wrapping_add(reverse4(rank)).wrapping_add(channel * 5);
+    let high = reverse4(phase);
+    let low = reverse4(rank.wrapping_mul(7).wrapping_add((tick >> 4).wrapping_mul(5)).wrapping_add(channel * 11));
+    ((high << 4 | low) as f32 + 0.5) * (1.0 / 256.0)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use std::vec::Vec;
+
+    fn steady(pixel: Rgb, n: usize, params: &Params, limit_ma: Option<f32>) -> OutputStage<256> {
+        let mut stage = OutputStage::new(OutputSettings { limit_ma });
+        let pixels = std::vec![pixel; n];
+        for _ in 0..600 {
+            stage.process(&pixels, params, 1.0 / 120.0);
+        }
+        stage
+    }
+
+    #[test]
+    fn brightness_is_applied_once_and_by_the_eye() {
+        let mut params = Params::default();
+        for (slider, light) in [(1.0, 1.0), (0.5, 0.184), (0.0, 0.0)] {
+            params.set(Param::Brightness, slider);
+            let stage = steady(Rgb::new(0.5, 0.5, 0.5), 10, &params, None);
+            assert!((stage.light(10)[3].g - 0.5 * light).abs() < 0.002, "{slider}");
+        }
+    }
+
+    #[test]
+    fn full_white_is_full_white_and_nothing_wraps() {
+        let params = Params::default();
+        let stage = steady(Rgb::new(9.0, 9.0, 9.0), 10, &params, None);
+        let mut out = [[0; 3]; 10];
+        stage.screen(&mut out);
+        assert_eq!(out[0], [255; 3]);
+        stage.wire(false, &mut out);
+        assert_eq!(out[4], [255, 239, 214]);
+    }
+
+    #[test]
+    fn the_current_limit_holds_and_is_reported() {
+        let params = Params::default();
+        for limit in [500.0, 2_000.0, 5_000.0] {
+            let mut stage = steady(Rgb::WHITE, 180, &params, Some(limit));
+            // What the wire carries on average, dither and all.
+            let mut drawn = 180.0 * IDLE_MA;
+            for _ in 0..16 {
+                stage.process(&[Rgb::WHITE; 180], &params, 1.0 / 120.0);
+                let mut out = [[0_u8; 3]; 180];
+                stage.wire(true, &mut out);
+                drawn += out.iter().flatten().map(|b| f32::from(*b) / 255.0 * CHANNEL_MA / 16.0).sum::<f32>();
+            }
+            assert!(drawn <= limit * 1.01 && drawn > limit * 0.97, "{drawn} mA of {limit}");
+            assert!((stage.milliamps - drawn).abs() < limit * 0.02 && stage.limited_to < 1.0);
+        }
+        let calm = steady(Rgb::new(0.05, 0.05, 0.05), 180, &params, Some(2_000.0));
+        assert_eq!(calm.limited_to, 1.0);
+    }
+
+    #[test]
+    fn softness_depends_on_time_and_not_on_frames() {
+        let mut params = Params::default();
+        for softness in [0.1, 0.5, 1.0] {
+            params.set(Param::Softness, softness);
+            let after = |fps: usize| {
+                let mut stage: OutputStage<4> = OutputStage::new(OutputSettings { limit_ma: None });
+                let lit = [Rgb::WHITE * 0.5; 4];
+                (0..fps).for_each(|_| stage.process(&lit, &params, 1.0 / fps as f32));
+                (0..fps / 10).for_each(|_| stage.process(&[Rgb::BLACK; 4], &params, 1.0 / fps as f32));
+                stage.light(4)[0].r
+            };
+            let [a, b, c] = [60, 120, 180].map(after);
+            assert!((a - b).abs() < 0.005 && (b - c).abs() < 0.005, "{softness}: {a} {b} {c}");
+        }
+    }
+
+    #[test]
+    fn dither_keeps_the_mean_to_sixteen_bits_and_its_phase_differs_between_neighbours() {
+        let params = Params::default();
+        let mut stage: OutputStage<32> = OutputStage::new(OutputSettings { limit_ma: None });
+        for level in [0.000_05_f32, 0.000_7, 0.004_1, 0.1234, 0.7] {
+            let pixels = [Rgb::new(level, level, level); 32];
+            (0..240).for_each(|_| stage.process(&pixels, &params, 1.0 / 120.0));
+            // The thresholds of a pixel change every 16 frames: measure a whole such block.
+            while stage.tick % 16 != 15 {
+                stage.process(&pixels, &params, 1.0 / 120.0);
+            }
+            let mut sum = 0.0_f64;
+            let mut patterns = Vec::new();
+            for _ in 0..16 {
+                stage.process(&pixels, &params, 1.0 / 120.0);
+                let mut out = [[0; 3]; 32];
+                stage.wire(true, &mut out);
+                sum += out[..16].iter().map(|c| f64::from(c[0])).sum::<f64>();
+                patterns.push(out);
+            }
+            let want = f64::from(stage.light(32)[0].r) * 255.0;
+            let mean = sum / 256.0;
+            assert!((mean - want).abs() <= 1.01 / 256.0, "{level}: {mean} for {want}");
+            if level > 0.1 {
+                let together = patterns.iter().filter(|f| f[..16].iter().all(|c| c[0] == f[0][0])).count();
+                assert!(together < 4, "neighbours flicker together in {together} of 16 frames");
+            }
+        }
+    }
+
+    #[test]
+    fn a_poisoned_pixel_is_dark_and_heals() {
+        let params = Params::default();
+        let mut stage: OutputStage<4> = OutputStage::new(OutputSettings::default());
+        stage.process(&[Rgb::new(f32::NAN, f32::INFINITY, -3.0); 4], &params, 0.01);
+        assert_eq!(stage.light(4)[0], Rgb::BLACK);
+        (0..300).for_each(|_| stage.process(&[Rgb::WHITE * 0.3; 4], &params, 0.01));
+        assert!((stage.light(4)[2].g - 0.3).abs() < 0.01);
+    }
+}

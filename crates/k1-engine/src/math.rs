@@ -1,0 +1,203 @@
+//! The few functions that `core` lacks, in single precision.
+//!
+//! `libm` computes most of these in double precision, which a micro-controller does in software. The
+//! polynomials below are least-squares fits at Chebyshev nodes; their stated errors are asserted by the tests.
+
+use core::f32::consts::LN_2;
+
+/// Square root, correctly rounded.
+#[inline]
+pub fn sqrt(x: f32) -> f32 {
+    libm::sqrtf(x)
+}
+
+/// `2^x` with a relative error below 3e-7; 0 below −126, infinity-free above 127 (clamped).
+#[inline]
+pub fn exp2(x: f32) -> f32 {
+    if x < -126.0 {
+        return 0.0;
+    }
+    let x = x.min(127.0);
+    let whole = libm::floorf(x);
+    let f = x - whole;
+    let p = 1.0
+        + f * (0.693_146_93
+            + f * (0.240_230_5
+                + f * (0.055_480_426 + f * (0.009_684_58 + f * (0.001_238_782_2 + f * 0.000_218_775_05)))));
+    f32::from_bits(((whole as i32 + 127) as u32) << 23) * p
+}
+
+/// Natural exponential; see [`exp2`].
+#[inline]
+pub fn exp(x: f32) -> f32 {
+    exp2(x * (1.0 / LN_2))
+}
+
+/// Base-2 logarithm of a positive normal number, absolute error below 3e-7; −126 for zero and below.
+#[inline]
+pub fn log2(x: f32) -> f32 {
+    if x < f32::MIN_POSITIVE {
+        return -126.0;
+    }
+    // Split into exponent and a mantissa within √½ … √2, where the series converges fastest.
+    let bits = x.to_bits().wrapping_sub(0x3f35_04f3);
+    let exponent = (bits as i32 >> 23) as f32;
+    let m = f32::from_bits((bits & 0x007f_ffff).wrapping_add(0x3f35_04f3));
+    let t = m - 1.0;
+    let p = 1.442_695
+        + t * (-0.721_347_33
+            + t * (0.480_910_6
+                + t * (-0.360_704_83
+                    + t * (0.287_918_32
+                        + t * (-0.238_920_34
+                            + t * (0.215_669_86 + t * (-0.207_421_04 + t * 0.126_148_47)))))));
+    exponent + t * p
+}
+
+/// Natural logarithm; see [`log2`].
+#[inline]
+pub fn ln(x: f32) -> f32 {
+    log2(x) * LN_2
+}
+
+/// `base^exponent` for `base ≥ 0`; 0 for a base of 0.
+#[inline]
+pub fn pow(base: f32, exponent: f32) -> f32 {
+    if base <= 0.0 { 0.0 } else { exp2(log2(base) * exponent) }
+}
+
+/// Fractional part, always in 0 ≤ x < 1, also for negative numbers.
+#[inline]
+pub fn fract(x: f32) -> f32 {
+    let f = x - libm::floorf(x);
+    // A tiny negative x rounds to exactly 1.
+    if f >= 1.0 { 0.0 } else { f }
+}
+
+/// Sine of an angle in turns (1 = a full circle), absolute error below 1e-6 for small angles.
+#[inline]
+pub fn sin_turns(turns: f32) -> f32 {
+    // Fold into −¼ … ¼, where the odd polynomial is accurate.
+    let mut x = turns - libm::floorf(turns + 0.5);
+    if x > 0.25 {
+        x = 0.5 - x;
+    } else if x < -0.25 {
+        x = -0.5 - x;
+    }
+    let u = x * x;
+    x * (6.283_185_3 + u * (-41.341_68 + u * (81.602_48 + u * (-76.581_285 + u * 39.760_72))))
+}
+
+/// Cosine of an angle in turns; see [`sin_turns`].
+#[inline]
+pub fn cos_turns(turns: f32) -> f32 {
+    sin_turns(turns + 0.25)
+}
+
+/// Hyperbolic tangent, absolute error below 1e-6.
+#[inline]
+pub fn tanh(x: f32) -> f32 {
+    let e = exp2(x.clamp(-9.0, 9.0) * (2.0 / LN_2));
+    (e - 1.0) / (e + 1.0)
+}
+
+/// What is left of a quantity after `dt` seconds when it fades with the time constant `tau` (seconds).
+///
+/// This is what makes a decay independent of the frame rate: `decay(a + b, τ) = decay(a, τ)·decay(b, τ)`.
+#[inline]
+pub fn decay(dt: f32, tau: f32) -> f32 {
+    if tau <= 0.0 { 0.0 } else { exp(-dt / tau) }
+}
+
+/// Linear interpolation: `a` at `t = 0`, `b` at `t = 1`.
+#[inline]
+pub fn lerp(a: f32, b: f32, t: f32) -> f32 {
+    a + (b - a) * t
+}
+
+/// Smooth step from 0 at `edge0` to 1 at `edge1` (cubic Hermite).
+#[inline]
+pub fn smoothstep(edge0: f32, edge1: f32, x: f32) -> f32 {
+    let t = ((x - edge0) / (edge1 - edge0)).clamp(0.0, 1.0);
+    t * t * (3.0 - 2.0 * t)
+}
+
+/// Gaussian bell of unit height.
+#[inline]
+pub fn bell(x: f32, sigma: f32) -> f32 {
+    let z = x / sigma;
+    exp(-0.5 * z * z)
+}
+
+/// Decibels of an amplitude, not below `floor_db`.
+#[inline]
+pub fn db(amplitude: f32, floor_db: f32) -> f32 {
+    (log2(amplitude) * 6.020_6).max(floor_db)
+}
+
+/// Amplitude of a level in decibels.
+#[inline]
+pub fn from_db(db: f32) -> f32 {
+    exp2(db * (1.0 / 6.020_6))
+}
+
+/// A follower with two time constants: it rises with one and falls with the other, by elapsed time.
+#[derive(Clone, Copy, Debug)]
+pub struct Follower {
+    /// Current value, same unit as the input.
+    pub value: f32,
+    rise: f32,
+    fall: f32,
+}
+
+impl Follower {
+    /// A follower that starts at `value`; `rise` and `fall` are time constants in seconds (0 = at once).
+    pub const fn new(value: f32, rise: f32, fall: f32) -> Self {
+        Self { value, rise, fall }
+    }
+
+    /// Moves towards `target` for `dt` seconds and returns the new value.
+    pub fn step(&mut self, target: f32, dt: f32) -> f32 {
+        let tau = if target > self.value { self.rise } else { self.fall };
+        self.value = target + (self.value - target) * decay(dt, tau);
+        self.value
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn sweep(from: f64, to: f64, f: impl Fn(f64) -> f64) -> f64 {
+        (0..=100_000).map(|i| f(from + (to - from) * i as f64 / 100_000.0).abs()).fold(0.0, f64::max)
+    }
+
+    #[test]
+    fn approximations_keep_their_stated_errors() {
+        let exp2_error = sweep(-30.0, 30.0, |x| (exp2(x as f32) as f64) / (x as f32 as f64).exp2() - 1.0);
+        assert!(exp2_error < 3e-7, "exp2 {exp2_error:e}");
+        let log2_error = sweep(1e-3, 8.0, |x| log2(x as f32) as f64 - (x as f32 as f64).log2());
+        assert!(log2_error < 1.5e-6, "log2 {log2_error:e}");
+        let sin_error =
+            sweep(-3.0, 3.0, |x| sin_turns(x as f32) as f64 - (x as f32 as f64 * std::f64::consts::TAU).sin());
+        assert!(sin_error < 2e-6, "sin {sin_error:e}");
+        let tanh_error = sweep(-12.0, 12.0, |x| tanh(x as f32) as f64 - (x as f32 as f64).tanh());
+        assert!(tanh_error < 1e-6, "tanh {tanh_error:e}");
+    }
+
+    #[test]
+    fn fract_never_reaches_one() {
+        for x in [-1e-9_f32, -0.25, 0.0, 0.999_999_94, 1.0, 1e7, -1e7] {
+            let f = fract(x);
+            assert!((0.0..1.0).contains(&f), "fract({x}) = {f}");
+        }
+    }
+
+    #[test]
+    fn decay_composes_over_any_split_of_time() {
+        let whole = decay(1.0, 0.3);
+        let parts: f32 = (0..165).map(|_| decay(1.0 / 165.0, 0.3)).product();
+        assert!((whole - parts).abs() < 1e-5);
+        assert_eq!(decay(1.0, 0.0), 0.0);
+    }
+}

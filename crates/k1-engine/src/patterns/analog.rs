@@ -1,0 +1,65 @@
+use super::{Pattern, PatternInfo, RenderContext, breath, tick};
+use crate::light::Frame;
+use crate::math::{Follower, bell, lerp, smoothstep};
+use crate::params::Param;
+
+pub const INFO: PatternInfo = PatternInfo {
+    id: "analog",
+    name: "Analog",
+    description: "A pair of meter needles: two soft dots that leave the centre as far as the music is loud, and a slower peak mark",
+    listens: "loudness",
+    is_audio_reactive: true,
+    own_palette: None,
+    knobs: ["Trail from the centre", "Inertia of the needle", "Peak mark"],
+};
+
+/// A needle with weight.
+#[derive(Clone, Debug)]
+pub struct Analog {
+    needle: f32,
+    before: f32,
+    peak: f32,
+    hold: f32,
+    clock: f32,
+}
+
+impl Default for Analog {
+    fn default() -> Self {
+        Self { needle: 0.0, before: 0.0, peak: 0.0, hold: 0.0, clock: 0.0 }
+    }
+}
+
+impl Pattern for Analog {
+    fn render(&mut self, ctx: &RenderContext, frame: &mut Frame) {
+        let clock = tick(&mut self.clock, ctx.motion());
+        let rest = 0.06 + 0.10 * breath(clock, 9.0);
+        let target = lerp(rest, 0.05 + 0.95 * ctx.sound.level, ctx.presence);
+        // Quick up, slower down, as a real meter with a damped coil.
+        let inertia = lerp(0.015, 0.30, ctx.param(Param::Custom2)) / crate::math::sqrt(ctx.params.speed_factor());
+        let mut coil = Follower::new(self.needle, inertia * 0.12, inertia);
+        self.before = self.needle;
+        self.needle = coil.step(target, ctx.dt);
+        if self.needle >= self.peak {
+            self.peak = self.needle;
+            self.hold = 0.6;
+        } else if self.hold > 0.0 {
+            self.hold -= ctx.dt;
+        } else {
+            self.peak = (self.peak - 0.35 * ctx.dt).max(self.needle);
+        }
+        let width = (2.5 * frame.spacing()).max(0.012);
+        let (low, high) = (self.before.min(self.needle), self.before.max(self.needle));
+        let trail = ctx.param(Param::Custom1);
+        let mark = ctx.param(Param::Custom3) * 0.9 * smoothstep(0.01, 0.05, self.peak - self.needle);
+        let strength = lerp(ctx.param(Param::Background) * 0.9, 1.0, ctx.presence);
+        let colour = ctx.palette.at(self.needle);
+        frame.mirror(|d| {
+            // Motion blur: a line from where the needle was to where it is.
+            let off = if d < low { low - d } else if d > high { d - high } else { 0.0 };
+            let dot = bell(off, width);
+            let behind = if d < self.needle { trail * 0.35 * (0.2 + 0.8 * d / self.needle.max(0.05)) } else { 0.0 };
+            let light = colour * dot + ctx.palette.at(d) * (behind * (1.0 - dot) * self.needle);
+            (light + ctx.palette.at(self.peak) * (mark * bell(d - self.peak, width * 0.6))) * strength
+        });
+    }
+}

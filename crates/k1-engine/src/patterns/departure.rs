@@ -1,0 +1,47 @@
+use super::{Pattern, PatternInfo, RenderContext, breath, tick};
+use crate::light::Frame;
+use crate::math::{Follower, smoothstep};
+use crate::params::Param;
+
+pub const INFO: PatternInfo = PatternInfo {
+    id: "departure",
+    name: "Departure",
+    description: "Waking up: dark earth at the centre, then gold, white and emerald; a slow dawn that loud music lifts",
+    listens: "loudness, gently",
+    is_audio_reactive: false,
+    own_palette: Some(11),
+    knobs: ["How far the dawn reaches", "Depth of the breathing", "How much loudness lifts it"],
+};
+
+/// A gradient from the centre that breathes like a sunrise.
+#[derive(Clone, Debug)]
+pub struct Departure {
+    clock: f32,
+    lift: Follower,
+}
+
+impl Default for Departure {
+    fn default() -> Self {
+        Self { clock: 0.0, lift: Follower::new(0.0, 0.15, 1.2) }
+    }
+}
+
+impl Pattern for Departure {
+    fn render(&mut self, ctx: &RenderContext, frame: &mut Frame) {
+        let clock = tick(&mut self.clock, ctx.motion());
+        let lift = self.lift.step(ctx.sound.level * ctx.presence, ctx.dt);
+        let swell = breath(clock, 14.0);
+        let depth = ctx.param(Param::Custom2);
+        // The dawn is a front that travels along the palette: at rest it stands before the white, loud music
+        // carries the whole strip through it.
+        let reach = 0.75 + 0.5 * ctx.param(Param::Custom1) - 0.24 * depth * swell
+            + 0.6 * ctx.param(Param::Custom3) * lift * -0.5;
+        let glow = 0.62 + 0.2 * depth * swell + 0.5 * ctx.param(Param::Custom3) * lift;
+        frame.mirror(|d| {
+            let ripple = 0.02 * depth * crate::math::sin_turns(d * 1.5 - clock / 7.0);
+            // The very edge dims, so that the strip ends in the dark and not in a cut.
+            let rim = 1.0 - 0.35 * smoothstep(0.85, 1.0, d);
+            ctx.palette.at(d * reach + ripple) * (glow * rim)
+        });
+    }
+}

@@ -1,0 +1,99 @@
+//! A half strip of fixed resolution: the memory of patterns that leave trails.
+//!
+//! Trails are simulated on this grid at a fixed rate, so that neither the number of LEDs nor the frame rate
+//! changes what they look like.
+
+use crate::light::Rgb;
+
+/// Cells from the centre to the end; the K1's half strip has 90 LEDs.
+pub const CELLS: usize = 128;
+/// Steps of simulation per second.
+const STEPS_PER_SECOND: f32 = 200.0;
+
+/// Light along the half strip; cell `i` stands at distance `i / (CELLS − 1)`.
+#[derive(Clone, Debug)]
+pub struct Field {
+    cells: [Rgb; CELLS],
+    owed: f32,
+}
+
+impl Default for Field {
+    fn default() -> Self {
+        Self { cells: [Rgb::BLACK; CELLS], owed: 0.0 }
+    }
+}
+
+impl Field {
+    /// Duration of one simulation step in seconds.
+    pub const STEP: f32 = 1.0 / STEPS_PER_SECOND;
+
+    /// Steps that are due after `dt` seconds; the remainder is carried.
+    pub fn steps(&mut self, dt: f32) -> usize {
+        // The nudge keeps a whole number of steps whole although 1/60 is not exact in binary.
+        self.owed += dt;
+        let n = (self.owed * STEPS_PER_SECOND + 1e-3) as usize;
+        self.owed -= n as f32 * Self::STEP;
+        n
+    }
+
+    /// Moves everything outwards by `shift` (in units of distance; negative = inwards) and scales it by `keep`.
+    pub fn advect(&mut self, shift: f32, keep: f32) {
+        let before = self.cells;
+        let by = shift * (CELLS - 1) as f32;
+        for (i, cell) in self.cells.iter_mut().enumerate() {
+            *cell = sample(&before, i as f32 - by) * keep;
+        }
+    }
+
+    /// Raises the light around `at` to at least `colour`, with a bell of width `sigma` (both in units of distance).
+    pub fn splat(&mut self, at: f32, sigma: f32, colour: Rgb) {
+        let reach = 3.0 * sigma;
+        let cell = |d: f32| (d * (CELLS - 1) as f32).clamp(0.0, (CELLS - 1) as f32) as usize;
+        for i in cell(at - reach)..=cell(at + reach) {
+            let d = i as f32 / (CELLS - 1) as f32;
+            self.cells[i] = self.cells[i].max(colour * crate::math::bell(d - at, sigma));
+        }
+    }
+
+    /// Light at a distance.
+    pub fn at(&self, d: f32) -> Rgb {
+        sample(&self.cells, d * (CELLS - 1) as f32)
+    }
+}
+
+/// Linear interpolation between cells; dark beyond the end, mirrored at the centre.
+fn sample(cells: &[Rgb; CELLS], position: f32) -> Rgb {
+    let p = position.abs();
+    if p >= (CELLS - 1) as f32 {
+        return if p == (CELLS - 1) as f32 { cells[CELLS - 1] } else { Rgb::BLACK };
+    }
+    let i = p as usize;
+    cells[i].mix(cells[i + 1], p - i as f32)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn the_same_time_is_the_same_number_of_steps_at_any_frame_rate() {
+        for fps in [24, 60, 120, 165, 200, 480] {
+            let mut f = Field::default();
+            let total: usize = (0..fps * 3).map(|_| f.steps(1.0 / fps as f32)).sum();
+            assert!(total.abs_diff(600) <= 1, "{fps}: {total}");
+        }
+    }
+
+    #[test]
+    fn light_moves_outwards_and_leaves_the_strip() {
+        let mut f = Field::default();
+        f.splat(0.2, 0.03, Rgb::WHITE);
+        for _ in 0..100 {
+            f.advect(0.005, 1.0);
+        }
+        let brightest = (0..CELLS).max_by(|a, b| f.cells[*a].r.total_cmp(&f.cells[*b].r)).unwrap();
+        assert!((brightest as f32 / 127.0 - 0.7).abs() < 0.02);
+        (0..200).for_each(|_| f.advect(0.005, 1.0));
+        assert!(f.cells.iter().all(|c| c.r < 0.01));
+    }
+}

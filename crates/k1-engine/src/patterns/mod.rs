@@ -1,0 +1,165 @@
+//! What the light does with the music: one file per pattern, and the registry.
+//!
+//! A pattern owns its state, moves by elapsed time, writes through the mirrored writer and knows nothing of
+//! brightness, gamma or the wire. Without music it rests in a calm of its own, scaled by `background`.
+
+use crate::audio::Snapshot;
+use crate::light::{Frame, PaletteTable, Rhythm};
+use crate::params::{Param, Params};
+
+mod analog;
+mod beat_tunnel;
+mod bloom;
+mod departure;
+mod field;
+mod hype;
+mod lava;
+mod metronome;
+mod octave;
+mod perlin;
+mod pulse;
+mod spectrum;
+mod tempiscope;
+mod twilight;
+mod void_trail;
+
+/// All that a pattern may look at for one frame: time, sound and settings, each in one consistent copy.
+#[derive(Clone, Copy, Debug)]
+pub struct RenderContext<'a> {
+    /// Seconds since the last frame, 0 … 0.1.
+    pub dt: f32,
+    /// The user's settings.
+    pub params: &'a Params,
+    /// The palette as the user has turned it, or the pattern's own.
+    pub palette: &'a PaletteTable,
+    /// The newest snapshot of the sound.
+    pub sound: &'a Snapshot,
+    /// Seconds from the capture of that snapshot to this frame.
+    pub age: f32,
+    /// The beat at this frame.
+    pub rhythm: &'a Rhythm,
+    /// 1 while there is music, 0 in silence or when the sound is stale; moves smoothly.
+    pub presence: f32,
+}
+
+impl RenderContext<'_> {
+    /// Value of a parameter.
+    pub fn param(&self, p: Param) -> f32 {
+        self.params.get(p)
+    }
+
+    /// Seconds of motion in this frame: `dt` at the user's speed.
+    pub fn motion(&self) -> f32 {
+        self.dt * self.params.speed_factor()
+    }
+
+    /// Strength of the calm: the background setting while there is no music, 0 in music.
+    pub fn calm(&self) -> f32 {
+        self.param(Param::Background) * (1.0 - self.presence)
+    }
+}
+
+/// A pattern: its state and how it draws one frame.
+pub trait Pattern: Default {
+    /// Draws the next frame; every LED is written.
+    fn render(&mut self, ctx: &RenderContext, frame: &mut Frame);
+}
+
+/// What an interface says about a pattern.
+#[derive(Clone, Copy, Debug, PartialEq)]
+pub struct PatternInfo {
+    /// Identifier, the same as in the lamps in the field.
+    pub id: &'static str,
+    /// Name for people.
+    pub name: &'static str,
+    /// What it shows.
+    pub description: &'static str,
+    /// What it listens to.
+    pub listens: &'static str,
+    /// True if music moves it; false if it lives by itself and music only colours it.
+    pub is_audio_reactive: bool,
+    /// The palette that it brings; `None` = the user's choice.
+    pub own_palette: Option<usize>,
+    /// What the three custom parameters do here.
+    pub knobs: [&'static str; 3],
+}
+
+/// Declares the registry once: table, enumeration and dispatch.
+macro_rules! registry {
+    ($($module:ident :: $kind:ident = $info:expr;)*) => {
+        /// Every pattern, in the order of its index.
+        pub static PATTERNS: [PatternInfo; [$(stringify!($kind)),*].len()] = [$($info),*];
+
+        /// A running pattern of any kind.
+        #[allow(clippy::large_enum_variant, reason = "there are two of these, side by side in the show, and no heap")]
+        #[derive(Clone, Debug)]
+        pub enum AnyPattern { $(#[doc = stringify!($kind)] $kind($module::$kind)),* }
+
+        impl AnyPattern {
+            /// A fresh pattern by index; an index beyond the last gives the first pattern.
+            pub fn new(index: usize) -> Self {
+                const MAKE: [fn() -> AnyPattern; PATTERNS.len()] =
+                    [$(|| AnyPattern::$kind($module::$kind::default())),*];
+                MAKE.get(index).unwrap_or(&MAKE[0])()
+            }
+
+            /// Draws the next frame.
+            pub fn render(&mut self, ctx: &RenderContext, frame: &mut Frame) {
+                match self { $(Self::$kind(p) => p.render(ctx, frame)),* }
+            }
+        }
+    };
+}
+
+registry! {
+    departure::Departure = departure::INFO;
+    lava::Lava = lava::INFO;
+    twilight::Twilight = twilight::INFO;
+    spectrum::Spectrum = spectrum::INFO;
+    octave::Octave = octave::INFO;
+    bloom::Bloom = bloom::INFO;
+    pulse::Pulse = pulse::INFO;
+    tempiscope::Tempiscope = tempiscope::INFO;
+    beat_tunnel::BeatTunnel = beat_tunnel::INFO;
+    perlin::Perlin = perlin::INFO;
+    void_trail::VoidTrail = void_trail::INFO;
+    analog::Analog = analog::INFO;
+    metronome::Metronome = metronome::INFO;
+    hype::Hype = hype::INFO;
+}
+
+/// The pattern a lamp starts with: the first that follows the music.
+pub const FIRST_PATTERN: usize = 3;
+
+/// Index of the pattern with this identifier.
+pub fn pattern_by_id(id: &str) -> Option<usize> {
+    PATTERNS.iter().position(|p| p.id == id)
+}
+
+/// A slow swell between 0 and 1; `clock` in seconds of motion, one breath in `period`.
+fn breath(clock: f32, period: f32) -> f32 {
+    0.5 - 0.5 * crate::math::cos_turns(clock / period)
+}
+
+/// Adds `amount` of motion to a clock that stays small for ever, so that f32 keeps its steps after weeks.
+///
+/// The period is a multiple of every breath and loop that the patterns take from the clock.
+fn tick(clock: &mut f32, amount: f32) -> f32 {
+    *clock += amount;
+    if *clock >= 5_040.0 {
+        *clock -= 5_040.0;
+    }
+    *clock
+}
+
+/// Brightness of a loudness-like value in linear light: the square looks proportionate to the eye.
+fn lit(x: f32) -> f32 {
+    x * x
+}
+
+/// Index of the strongest note.
+fn strongest_note(sound: &Snapshot) -> usize {
+    let c = &sound.chroma;
+    (1..c.len()).fold(0, |best, i| if c[i] > c[best] { i } else { best })
+}
+

@@ -1,0 +1,46 @@
+use super::{Pattern, PatternInfo, RenderContext, tick};
+use crate::light::{Frame, gradient_noise};
+use crate::math::{decay, lerp, sin_turns};
+use crate::params::Param;
+
+pub const INFO: PatternInfo = PatternInfo {
+    id: "perlin",
+    name: "Perlin",
+    description: "Slow clouds of palette colour; loud music pushes the weather along",
+    listens: "loudness, as wind",
+    is_audio_reactive: false,
+    own_palette: None,
+    knobs: ["Size of the clouds", "Depth of the shadows", "Strength of the wind"],
+};
+
+/// Two layers of gradient noise: one for hue, one for light.
+#[derive(Clone, Debug, Default)]
+pub struct Perlin {
+    clock: f32,
+    weather: f32,
+    wind: f32,
+}
+
+impl Pattern for Perlin {
+    fn render(&mut self, ctx: &RenderContext, frame: &mut Frame) {
+        let clock = tick(&mut self.clock, ctx.motion());
+        let level = ctx.sound.level * ctx.presence;
+        // Loudness pushes, momentum carries.
+        let push = level * level * level * 2.4 * ctx.param(Param::Custom3);
+        let keep = decay(ctx.dt, 0.9);
+        self.wind = push + (self.wind - push) * keep;
+        let weather = tick(&mut self.weather, ctx.motion() * (0.16 + self.wind));
+        let scale = lerp(4.4, 1.2, ctx.param(Param::Custom1));
+        let shadow = ctx.param(Param::Custom2);
+        let sway = 0.35 * sin_turns(clock / 24.0);
+        let lift = 0.55 + 0.45 * level;
+        frame.mirror(|d| {
+            let hue = 0.5 + 0.55 * gradient_noise(d * scale * 0.6 + sway, weather * 0.55 + 90.0);
+            let cloud = gradient_noise(d * scale + sway * 1.7, weather)
+                + 0.4 * gradient_noise(d * scale * 2.3, 7.0 - weather * 1.3);
+            let light = (0.5 + 0.42 * cloud).clamp(0.0, 1.0);
+            let light = lerp(light, light * light * light, shadow);
+            ctx.palette.at(hue) * (light * lift + 0.01)
+        });
+    }
+}

@@ -1,0 +1,80 @@
+use super::{Pattern, PatternInfo, RenderContext, breath, strongest_note, tick};
+use crate::audio::CHROMA;
+use crate::light::{Frame, Rgb};
+use crate::math::{bell, decay, lerp};
+use crate::params::Param;
+
+pub const INFO: PatternInfo = PatternInfo {
+    id: "pulse",
+    name: "Pulse",
+    description: "A ring leaves the centre on every beat, in the colour of the strongest note",
+    listens: "predicted beats (onsets where no beat is clear), chroma",
+    is_audio_reactive: true,
+    own_palette: None,
+    knobs: ["Width of a ring", "How far it carries", "Glow at the centre on the beat"],
+};
+
+const RINGS: usize = 8;
+
+#[derive(Clone, Copy, Debug, Default)]
+struct Ring {
+    position: f32,
+    age: f32,
+    hue: f32,
+    strength: f32,
+}
+
+/// Rings of light.
+#[derive(Clone, Debug, Default)]
+pub struct Pulse {
+    rings: [Ring; RINGS],
+    next: usize,
+    clock: f32,
+    flash: f32,
+}
+
+impl Pattern for Pulse {
+    fn render(&mut self, ctx: &RenderContext, frame: &mut Frame) {
+        let clock = tick(&mut self.clock, ctx.motion());
+        // Half strips per second: 0.95 at normal speed, so a ring lives for about two beats of pop music.
+        let speed = 0.95 * crate::math::sqrt(ctx.params.speed_factor());
+        for ring in &mut self.rings {
+            ring.position += speed * ctx.dt;
+            ring.age += ctx.dt;
+        }
+        self.flash *= decay(ctx.dt, 0.16);
+        if let Some(strength) = ctx.rhythm.hit {
+            // A beat that fell between two frames has been on its way since.
+            let late = ctx.rhythm.beat.unwrap_or(0.0);
+            self.rings[self.next] = Ring {
+                position: speed * late,
+                age: late,
+                hue: strongest_note(ctx.sound) as f32 / (CHROMA - 1) as f32,
+                strength: strength * (0.35 + 0.65 * ctx.sound.level),
+            };
+            self.next = (self.next + 1) % RINGS;
+            self.flash = strength * decay(late, 0.16);
+        }
+        let width = lerp(0.03, 0.13, ctx.param(Param::Custom1));
+        let life = lerp(0.25, 1.3, ctx.param(Param::Custom2));
+        let core = ctx.param(Param::Custom3) * 1.4 * self.flash;
+        let core_hue = self.rings[(self.next + RINGS - 1) % RINGS].hue;
+        let calm = ctx.calm() * 0.55;
+        let swell = breath(clock, 7.0);
+        frame.mirror(|d| {
+            let mut light = Rgb::BLACK;
+            for r in &self.rings {
+                if r.strength > 0.0 && r.position < 1.5 {
+                    let sigma = width * (1.0 + 0.9 * r.age);
+                    // Steeper in front than behind: a ring that moves.
+                    let x = d - r.position;
+                    let shape = bell(x, if x > 0.0 { sigma * 0.55 } else { sigma * 1.5 });
+                    light += ctx.palette.at(r.hue) * (shape * r.strength * decay(r.age, life));
+                }
+            }
+            let heart = bell(d, 0.09);
+            let rest = bell(d - swell * 0.9, 0.16) * (1.0 - 0.7 * swell);
+            light + ctx.palette.at(core_hue) * (heart * core) + ctx.palette.at(swell) * (rest * calm)
+        });
+    }
+}

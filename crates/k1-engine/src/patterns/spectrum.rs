@@ -1,0 +1,45 @@
+use super::{Pattern, PatternInfo, RenderContext, breath, lit, tick};
+use crate::audio::BINS;
+use crate::light::Frame;
+use crate::math::{lerp, pow};
+use crate::params::Param;
+
+pub const INFO: PatternInfo = PatternInfo {
+    id: "spectrum",
+    name: "Spectrum",
+    description: "A mirrored analyser: low notes at the centre, treble at both ends, each note in its own colour",
+    listens: "64 semitones",
+    is_audio_reactive: true,
+    own_palette: None,
+    knobs: ["Balance from bass to treble", "Contrast", "Flash on attacks"],
+};
+
+/// Every LED shines as loud as its note.
+#[derive(Clone, Debug, Default)]
+pub struct Spectrum {
+    clock: f32,
+}
+
+impl Pattern for Spectrum {
+    fn render(&mut self, ctx: &RenderContext, frame: &mut Frame) {
+        let clock = tick(&mut self.clock, ctx.motion());
+        // Music falls off towards the treble and the spectrum is noise-flat: lift it, about 3 dB per octave.
+        let tilt = lerp(0.2, 4.2, ctx.param(Param::Custom1)) / (BINS - 1) as f32;
+        let contrast = lerp(0.8, 2.2, ctx.param(Param::Custom2));
+        let attack = ctx.param(Param::Custom3) * 1.4;
+        let notes: [f32; BINS] = core::array::from_fn(|i| {
+            let lift = 0.75 + tilt * i as f32;
+            let smooth = ctx.sound.smooth[i] * lift;
+            let rise = (ctx.sound.spectrum[i] * lift - smooth).max(0.0);
+            pow((smooth + attack * rise).min(1.6), contrast)
+        });
+        let calm = ctx.calm();
+        let swell = 0.10 + 0.14 * breath(clock, 8.0);
+        frame.mirror(|d| {
+            let p = d * (BINS - 1) as f32;
+            let i = (p as usize).min(BINS - 2);
+            let m = lerp(notes[i], notes[i + 1], p - i as f32);
+            ctx.palette.at(d) * (m * ctx.presence + calm * swell * lit(1.0 - 0.6 * d))
+        });
+    }
+}

@@ -1,0 +1,52 @@
+use super::{Pattern, PatternInfo, RenderContext, breath, lit, tick};
+use crate::audio::{CANDIDATES, candidate_bpm};
+use crate::light::Frame;
+use crate::math::{fract, lerp, pow};
+use crate::params::Param;
+
+pub const INFO: PatternInfo = PatternInfo {
+    id: "tempiscope",
+    name: "Tempiscope",
+    description: "Every tempo from 50 BPM at the centre to 200 at the ends, each blinking in its own time as strongly as the music has it",
+    listens: "32 tempo candidates and their phases",
+    is_audio_reactive: true,
+    own_palette: None,
+    knobs: ["How much weak tempi show", "Sharpness of the blink", "Beat at the centre"],
+};
+
+/// A scope of tempi.
+#[derive(Clone, Debug)]
+pub struct Tempiscope {
+    clock: f32,
+    /// Candidates per second, computed once.
+    rate: [f32; CANDIDATES],
+}
+
+impl Default for Tempiscope {
+    fn default() -> Self {
+        Self { clock: 0.0, rate: core::array::from_fn(|k| candidate_bpm(k) / 60.0) }
+    }
+}
+
+impl Pattern for Tempiscope {
+    fn render(&mut self, ctx: &RenderContext, frame: &mut Frame) {
+        let clock = tick(&mut self.clock, ctx.motion());
+        let sharp = lerp(1.0, 6.0, ctx.param(Param::Custom2));
+        let choose = lerp(5.0, 1.5, ctx.param(Param::Custom1));
+        let lamps: [f32; CANDIDATES] = core::array::from_fn(|k| {
+            let phase = fract(ctx.sound.tempo_phases[k] + self.rate[k] * ctx.age);
+            // On the beat at once, then falling: a blink, not a sine.
+            pow(ctx.sound.tempi[k], choose) * pow(1.0 - phase, sharp)
+        });
+        let heart = ctx.param(Param::Custom3) * ctx.rhythm.pulse(4.0);
+        let calm = ctx.calm() * 0.25;
+        frame.mirror(|d| {
+            let p = d * (CANDIDATES - 1) as f32;
+            let i = (p as usize).min(CANDIDATES - 2);
+            let m = lerp(lamps[i], lamps[i + 1], p - i as f32);
+            let centre = heart * crate::math::bell(d, 0.05);
+            let rest = calm * lit(breath(clock - d * 3.0, 6.0));
+            ctx.palette.at(d) * (m * ctx.presence + rest) + ctx.palette.at(0.0) * (centre * ctx.presence)
+        });
+    }
+}

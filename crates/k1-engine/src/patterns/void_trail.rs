@@ -1,0 +1,119 @@
+use super::field::Field;
+use super::{Pattern, PatternInfo, RenderContext, breath, lit, tick};
+use crate::light::{Frame, Rgb};
+use crate::math::{bell, decay, fract, lerp, sin_turns, smoothstep};
+use crate::params::Param;
+
+pub const INFO: PatternInfo = PatternInfo {
+    id: "void_trail",
+    name: "Void Trail",
+    description: "Light against the dark, in three moods: a breathing void, ripples on its surface, a stream through it",
+    listens: "loudness, onsets",
+    is_audio_reactive: true,
+    own_palette: None,
+    knobs: ["Mood: void, ripples, stream", "How long light lingers", "Intensity"],
+};
+
+const RIPPLES: usize = 8;
+
+#[derive(Clone, Copy, Debug, Default)]
+struct Ripple {
+    position: f32,
+    age: f32,
+    strength: f32,
+    hue: f32,
+}
+
+/// Three moods that share trails.
+#[derive(Clone, Debug, Default)]
+pub struct VoidTrail {
+    field: Field,
+    ripples: [Ripple; RIPPLES],
+    next: usize,
+    clock: f32,
+    hue: f32,
+    stream: f32,
+    rest: f32,
+}
+
+impl Pattern for VoidTrail {
+    fn render(&mut self, ctx: &RenderContext, frame: &mut Frame) {
+        tick(&mut self.clock, ctx.motion());
+        self.hue = fract(self.hue + 0.05 * ctx.motion());
+        match (ctx.param(Param::Custom1) * 3.0) as usize {
+            0 => self.void(ctx, frame),
+            1 => self.rippling(ctx, frame),
+            _ => self.streaming(ctx, frame),
+        }
+    }
+}
+
+impl VoidTrail {
+    /// Loud sound lights the strip from the centre as far as it is loud; the dark takes it back, faster when quiet.
+    fn void(&mut self, ctx: &RenderContext, frame: &mut Frame) {
+        let level = ctx.sound.level * ctx.presence;
+        let linger = lerp(0.15, 1.6, ctx.param(Param::Custom2)) * (0.4 + level);
+        let keep = decay(Field::STEP, linger);
+        for _ in 0..self.field.steps(ctx.dt) {
+            self.field.advect(0.0008, keep);
+        }
+        let strength = lit(level) * lerp(0.5, 1.6, ctx.param(Param::Custom3));
+        let rest = ctx.calm() * (0.3 + 0.3 * sin_turns(self.clock / 6.0));
+        let reach = 0.06 + 0.9 * level;
+        for i in 0..24 {
+            let d = i as f32 / 23.0;
+            let amount = strength * smoothstep(reach, reach * 0.35, d) + rest * lit(1.0 - d);
+            if amount > 0.003 {
+                self.field.splat(d, 0.03, ctx.palette.around(0.4 * d + self.hue) * amount);
+            }
+        }
+        frame.mirror(|d| self.field.at(d));
+    }
+
+    /// A ring from the centre for everything that begins; the louder, the brighter.
+    fn rippling(&mut self, ctx: &RenderContext, frame: &mut Frame) {
+        let speed = 0.55 * crate::math::sqrt(ctx.params.speed_factor());
+        for r in &mut self.ripples {
+            r.position += speed * ctx.dt;
+            r.age += ctx.dt;
+        }
+        self.rest += ctx.motion();
+        let hit = ctx.rhythm.hit.map(|s| s * (0.3 + 0.7 * ctx.sound.level));
+        let drop = ctx.presence < 0.3 && self.rest > 3.0;
+        if let Some(strength) = hit.or(drop.then_some(ctx.param(Param::Background) * 0.8)) {
+            self.rest = 0.0;
+            self.ripples[self.next] = Ripple { position: 0.0, age: 0.0, strength, hue: self.hue };
+            self.next = (self.next + 1) % RIPPLES;
+        }
+        let life = lerp(0.3, 1.8, ctx.param(Param::Custom2));
+        let gain = lerp(0.5, 1.6, ctx.param(Param::Custom3));
+        frame.mirror(|d| {
+            let mut light = Rgb::BLACK;
+            for r in &self.ripples {
+                if r.strength > 0.0 {
+                    let sigma = 0.018 + 0.05 * r.age;
+                    // A crest with a fainter one behind it, as on water.
+                    let crest = bell(d - r.position, sigma) + 0.35 * bell(d - r.position + 4.0 * sigma, sigma);
+                    light += ctx.palette.around(0.3 * d + r.hue) * (crest * r.strength * decay(r.age, life));
+                }
+            }
+            light * gain
+        });
+    }
+
+    /// Waves of light that stream outwards, faster and brighter with the loudness.
+    fn streaming(&mut self, ctx: &RenderContext, frame: &mut Frame) {
+        let level = lerp(ctx.param(Param::Background) * 0.6, ctx.sound.level, ctx.presence);
+        // The phase is integrated: a change of rate never jumps.
+        self.stream = fract(self.stream + ctx.motion() * (0.12 + 0.8 * level));
+        let sharp = lerp(0.8, 3.2, 1.0 - ctx.param(Param::Custom2));
+        let gain = lerp(0.4, 1.4, ctx.param(Param::Custom3)) * lit(0.25 + 0.75 * level);
+        let swell = breath(self.clock, 5.0);
+        frame.mirror(|d| {
+            let x = 2.0 * d - 2.0 * self.stream;
+            let w = 0.5 * (sin_turns(x) + 0.5 * sin_turns(2.0 * x + 0.3 * swell));
+            let crest = crate::math::exp(-sharp * (1.0 - w) * (1.0 - w) * 2.0);
+            ctx.palette.around(0.5 * d + self.hue) * (crest * gain)
+        });
+    }
+}

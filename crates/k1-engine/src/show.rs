@@ -1,0 +1,194 @@
+//! The renderer: everything between a snapshot and finished light, in one place and one order.
+
+use crate::audio::Snapshot;
+use crate::light::{Frame, OutputSettings, OutputStage, PaletteTable, Rgb, Rhythm};
+use crate::math::{Follower, decay, smoothstep};
+use crate::params::{Param, Params};
+use crate::patterns::{AnyPattern, FIRST_PATTERN, PATTERNS, RenderContext};
+
+/// Duration of a cross-fade between patterns in seconds.
+pub const CROSS_FADE_S: f32 = 0.7;
+/// Sound older than this is stale: the light goes to its calm.
+const STALE_S: f32 = 0.25;
+/// A frame longer than this is a pause, not a step: motion goes on from where it was.
+const LONGEST_DT_S: f32 = 0.1;
+
+struct Voice {
+    index: usize,
+    pattern: AnyPattern,
+    palette: PaletteTable,
+}
+
+impl Voice {
+    fn new(index: usize) -> Self {
+        Self { index, pattern: AnyPattern::new(index), palette: PaletteTable::default() }
+    }
+}
+
+/// Renders frames for up to `N` LEDs. About `48·N` bytes plus 12 KiB.
+pub struct Show<const N: usize> {
+    leds: usize,
+    params: Params,
+    now: Voice,
+    before: Option<Voice>,
+    fade: f32,
+    pixels: [Rgb; N],
+    fading: [Rgb; N],
+    rhythm: Rhythm,
+    presence: Follower,
+    ambient: f32,
+    last_us: Option<u64>,
+    /// The output stage, from which finished light is taken.
+    pub output: OutputStage<N>,
+}
+
+impl<const N: usize> Show<N> {
+    /// A dark strip of `leds` LEDs (at most `N`) that starts with the first audio-reactive pattern.
+    pub fn new(leds: usize, settings: OutputSettings) -> Self {
+        Self {
+            leds: leds.min(N),
+            params: Params::default(),
+            now: Voice::new(FIRST_PATTERN),
+            before: None,
+            fade: 1.0,
+            pixels: [Rgb::BLACK; N],
+            fading: [Rgb::BLACK; N],
+            rhythm: Rhythm::default(),
+            presence: Follower::new(0.0, 0.06, 0.9),
+            ambient: 0.0,
+            last_us: None,
+            output: OutputStage::new(settings),
+        }
+    }
+
+    /// Number of LEDs.
+    pub fn leds(&self) -> usize {
+        self.leds
+    }
+
+    /// The settings in force.
+    pub fn params(&self) -> &Params {
+        &self.params
+    }
+
+    /// Replaces the settings, from the next frame on.
+    pub fn set_params(&mut self, params: Params) {
+        self.params = params;
+    }
+
+    /// Index of the pattern that is shown or faded to.
+    pub fn pattern(&self) -> usize {
+        self.now.index
+    }
+
+    /// The beat as the last frame saw it.
+    pub fn rhythm(&self) -> &Rhythm {
+        &self.rhythm
+    }
+
+    /// Selects a pattern by index and fades to it; an index beyond the last is refused with `false`.
+    ///
+    /// A change during a fade starts a new fade from the pattern that was coming in.
+    pub fn select(&mut self, index: usize) -> bool {
+        if index >= PATTERNS.len() {
+            return false;
+        }
+        if index != self.now.index {
+            self.before = Some(core::mem::replace(&mut self.now, Voice::new(index)));
+            self.fade = 0.0;
+        }
+        true
+    }
+
+    /// Selects a pattern at once, without a fade, with fresh state; for still pictures and tests.
+    pub fn cut_to(&mut self, index: usize) -> bool {
+        let known = index < PATTERNS.len();
+        if known {
+            self.now = Voice::new(index);
+            self.before = None;
+            self.fade = 1.0;
+        }
+        known
+    }
+
+    /// Renders the frame for the time `now_us` from the newest snapshot; take the light from [`Self::output`].
+    ///
+    /// Time that stands still or runs backwards gives a frame without motion.
+    pub fn render(&mut self, now_us: u64, sound: &Snapshot) {
+        let dt = match self.last_us {
+            Some(last) => now_us.saturating_sub(last) as f32 * 1e-6,
+            None => 0.0,
+        };
+        self.last_us = Some(now_us);
+        let dt = dt.min(LONGEST_DT_S);
+        let age = now_us.saturating_sub(sound.captured_us).min(10_000_000) as f32 * 1e-6;
+        let alive = sound.sequence > 0 && !sound.silent && age < STALE_S;
+        let presence = self.presence.step(if alive { 1.0 } else { 0.0 }, dt);
+        self.rhythm.step(sound, now_us, dt);
+
+        let n = self.leds;
+        let ctx = Stage { dt, params: &self.params, sound, age: age.min(STALE_S), rhythm: &self.rhythm, presence };
+        ctx.draw(&mut self.now, &mut self.pixels[..n]);
+        if let Some(before) = &mut self.before {
+            self.fade += dt / CROSS_FADE_S;
+            if self.fade >= 1.0 {
+                self.before = None;
+            } else {
+                ctx.draw(before, &mut self.fading[..n]);
+                let t = smoothstep(0.0, 1.0, self.fade);
+                for (p, old) in self.pixels.iter_mut().zip(&self.fading).take(n) {
+                    *p = old.mix(*p, t);
+                }
+            }
+        }
+        self.add_background(dt);
+        self.output.process(&self.pixels[..n], &self.params, dt);
+    }
+
+    /// The ambient light: a faint glow of the palette from the centre, so that a dark room is never quite dark.
+    fn add_background(&mut self, dt: f32) {
+        let target = self.params.get(Param::Background);
+        self.ambient = target + (self.ambient - target) * decay(dt, 0.2);
+        if self.ambient < 1e-3 {
+            return;
+        }
+        let strength = self.ambient * self.ambient * 0.11;
+        let palette = &self.now.palette;
+        let n = self.leds;
+        for i in 0..n.div_ceil(2) {
+            let d = crate::light::distance(i, n);
+            let glow = palette.at(d) * (strength * (1.0 - 0.5 * d));
+            self.pixels[i] += glow;
+            if n - 1 - i != i {
+                self.pixels[n - 1 - i] += glow;
+            }
+        }
+    }
+}
+
+/// What both patterns of a cross-fade share in a frame.
+struct Stage<'a> {
+    dt: f32,
+    params: &'a Params,
+    sound: &'a Snapshot,
+    age: f32,
+    rhythm: &'a Rhythm,
+    presence: f32,
+}
+
+impl Stage<'_> {
+    fn draw(&self, voice: &mut Voice, pixels: &mut [Rgb]) {
+        let id = PATTERNS[voice.index].own_palette.unwrap_or(self.params.palette_id());
+        voice.palette.update(id, self.params);
+        let ctx = RenderContext {
+            dt: self.dt,
+            params: self.params,
+            palette: &voice.palette,
+            sound: self.sound,
+            age: self.age,
+            rhythm: self.rhythm,
+            presence: self.presence,
+        };
+        voice.pattern.render(&ctx, &mut Frame::new(pixels));
+    }
+}
