@@ -1,0 +1,184 @@
+//! Every refusal: code, status and a sentence that says what would be right.
+
+use core::fmt;
+
+use k1_engine::params::{LAST_PALETTE, Param};
+use k1_engine::patterns::PATTERNS;
+use serde::Serialize;
+use serde::ser::SerializeStruct;
+
+/// Why a request was refused.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[non_exhaustive]
+pub enum Refusal {
+    /// The body is not JSON, or not a JSON object.
+    InvalidJson,
+    /// A field that is needed is missing.
+    MissingField(&'static str),
+    /// A parameter has a value that is no number.
+    NotANumber(Param),
+    /// A field has a value of the wrong kind or outside its range.
+    InvalidValue {
+        /// The field.
+        field: &'static str,
+        /// What would be right.
+        expected: &'static str,
+    },
+    /// There is no pattern of that id or index.
+    PatternNotFound,
+    /// A backup lacks its version or parameters.
+    InvalidBackup,
+    /// The same client asked the same a moment ago.
+    RateLimited {
+        /// Milliseconds between two such requests.
+        window_ms: u32,
+        /// Milliseconds until the next is allowed.
+        wait_ms: u32,
+    },
+    /// The body is larger than any sensible request.
+    TooLarge {
+        /// Most bytes that are taken.
+        max: usize,
+    },
+    /// No such path.
+    NotFound,
+    /// The path exists, the method does not.
+    MethodNotAllowed,
+    /// A token is needed and was not shown, or is wrong.
+    Unauthorized,
+    /// The request comes from a page of another site, or names another host.
+    Forbidden,
+    /// This home of K1 has no such hardware.
+    NotHere(&'static str),
+}
+
+impl Refusal {
+    /// Code for programs.
+    pub const fn code(&self) -> &'static str {
+        match self {
+            Self::InvalidJson => "invalid_json",
+            Self::MissingField(_) => "missing_field",
+            Self::NotANumber(_) | Self::InvalidValue { .. } => "invalid_value",
+            Self::PatternNotFound => "pattern_not_found",
+            Self::InvalidBackup => "invalid_backup_format",
+            Self::RateLimited { .. } => "rate_limited",
+            Self::TooLarge { .. } => "payload_too_large",
+            Self::NotFound => "not_found",
+            Self::MethodNotAllowed => "method_not_allowed",
+            Self::Unauthorized => "unauthorized",
+            Self::Forbidden => "forbidden",
+            Self::NotHere(_) => "not_available",
+        }
+    }
+
+    /// HTTP status.
+    pub const fn status(&self) -> u16 {
+        match self {
+            Self::InvalidJson
+            | Self::MissingField(_)
+            | Self::NotANumber(_)
+            | Self::InvalidValue { .. }
+            | Self::InvalidBackup => 400,
+            Self::Unauthorized => 401,
+            Self::Forbidden => 403,
+            Self::PatternNotFound | Self::NotFound => 404,
+            Self::MethodNotAllowed => 405,
+            Self::TooLarge { .. } => 413,
+            Self::RateLimited { .. } => 429,
+            Self::NotHere(_) => 501,
+        }
+    }
+}
+
+impl fmt::Display for Refusal {
+    fn fmt(&self, f: &mut fmt::Formatter) -> fmt::Result {
+        match self {
+            Self::InvalidJson => f.write_str("the body must be a JSON object"),
+            Self::MissingField(field) => write!(f, "the field `{field}` is missing"),
+            Self::NotANumber(p) => {
+                let spec = p.spec();
+                write!(f, "`{}` must be a number from {} to {}", spec.id, spec.min, spec.max)
+            }
+            Self::InvalidValue { field, expected } => write!(f, "`{field}` must be {expected}"),
+            Self::PatternNotFound => {
+                write!(f, "there is no such pattern; `index` is 0 to {}, `id` is one of", PATTERNS.len() - 1)?;
+                PATTERNS.iter().try_for_each(|p| write!(f, " {}", p.id))
+            }
+            Self::InvalidBackup => f.write_str("a backup has `version` and `parameters`; this has not"),
+            Self::RateLimited { window_ms, wait_ms } => {
+                write!(f, "once every {window_ms} ms is enough; ask again in {wait_ms} ms, or use the WebSocket")
+            }
+            Self::TooLarge { max } => write!(f, "a body has at most {max} bytes"),
+            Self::NotFound => f.write_str("there is no such path; /api/v1/openapi.json lists them"),
+            Self::MethodNotAllowed => f.write_str("this path does not take that method"),
+            Self::Unauthorized => {
+                f.write_str("this K1 wants its token: `Authorization: Bearer TOKEN`, or ?token=TOKEN on a WebSocket")
+            }
+            Self::Forbidden => f.write_str("the request comes from another site or names another host"),
+            Self::NotHere(what) => f.write_str(what),
+        }
+    }
+}
+
+/// The sentence for a palette number that does not exist.
+pub const PALETTE_EXPECTED: &str = "a whole number from 0 to 32";
+const _: () = assert!(LAST_PALETTE == 32, "PALETTE_EXPECTED names the last palette");
+
+/// The body of a refusal.
+#[derive(Clone, Copy, Debug)]
+#[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
+#[cfg_attr(feature = "schema", schemars(transparent))]
+pub struct ErrorBody {
+    #[cfg_attr(feature = "schema", schemars(with = "ErrorShape"))]
+    refusal: Refusal,
+    #[cfg_attr(feature = "schema", schemars(skip))]
+    timestamp: u64,
+}
+
+/// The fields of every refusal.
+#[cfg(feature = "schema")]
+#[derive(schemars::JsonSchema)]
+#[allow(dead_code, reason = "only its schema is used")]
+struct ErrorShape {
+    /// Code for programs.
+    error: String,
+    /// Sentence for people.
+    message: String,
+    /// Milliseconds since the start.
+    timestamp: u64,
+    /// HTTP status.
+    status: u16,
+    /// Most bytes of a body; with `payload_too_large` only.
+    max_size: Option<usize>,
+}
+
+impl ErrorBody {
+    /// The body for a refusal at `timestamp` (milliseconds since the start).
+    pub const fn new(refusal: Refusal, timestamp: u64) -> Self {
+        Self { refusal, timestamp }
+    }
+}
+
+impl Serialize for ErrorBody {
+    fn serialize<S: serde::Serializer>(&self, s: S) -> Result<S::Ok, S::Error> {
+        struct Sentence(Refusal);
+        impl Serialize for Sentence {
+            fn serialize<S: serde::Serializer>(&self, s: S) -> Result<S::Ok, S::Error> {
+                s.collect_str(&self.0)
+            }
+        }
+        let max = match self.refusal {
+            Refusal::TooLarge { max } => Some(max),
+            _ => None,
+        };
+        let mut body = s.serialize_struct("ErrorBody", if max.is_some() { 5 } else { 4 })?;
+        body.serialize_field("error", self.refusal.code())?;
+        body.serialize_field("message", &Sentence(self.refusal))?;
+        body.serialize_field("timestamp", &self.timestamp)?;
+        body.serialize_field("status", &self.refusal.status())?;
+        if let Some(max) = max {
+            body.serialize_field("max_size", &max)?;
+        }
+        body.end()
+    }
+}

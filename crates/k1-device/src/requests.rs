@@ -1,0 +1,356 @@
+//! What may be asked, as types that hold valid values only.
+
+use core::fmt;
+
+use k1_engine::audio::GAIN_RANGE;
+use k1_engine::params::{Param, Params};
+use k1_engine::patterns::{PATTERNS, pattern_by_id};
+use serde::Deserialize;
+use serde::de::{Deserializer, IgnoredAny, MapAccess, Visitor};
+
+use crate::error::Refusal;
+
+/// A value that may be a number, or anything else, without a heap.
+#[derive(Clone, Copy, Debug, PartialEq)]
+enum Loose {
+    Number(f64),
+    Other,
+}
+
+impl<'de> Deserialize<'de> for Loose {
+    fn deserialize<D: Deserializer<'de>>(d: D) -> Result<Self, D::Error> {
+        struct Any;
+        impl<'de> Visitor<'de> for Any {
+            type Value = Loose;
+            fn expecting(&self, f: &mut fmt::Formatter) -> fmt::Result {
+                f.write_str("any value")
+            }
+            fn visit_f64<E>(self, v: f64) -> Result<Loose, E> {
+                Ok(Loose::Number(v))
+            }
+            fn visit_i64<E>(self, v: i64) -> Result<Loose, E> {
+                Ok(Loose::Number(v as f64))
+            }
+            fn visit_u64<E>(self, v: u64) -> Result<Loose, E> {
+                Ok(Loose::Number(v as f64))
+            }
+            fn visit_bool<E>(self, _: bool) -> Result<Loose, E> {
+                Ok(Loose::Other)
+            }
+            fn visit_str<E>(self, _: &str) -> Result<Loose, E> {
+                Ok(Loose::Other)
+            }
+            fn visit_unit<E>(self) -> Result<Loose, E> {
+                Ok(Loose::Other)
+            }
+            fn visit_seq<A: serde::de::SeqAccess<'de>>(self, mut a: A) -> Result<Loose, A::Error> {
+                while a.next_element::<IgnoredAny>()?.is_some() {}
+                Ok(Loose::Other)
+            }
+            fn visit_map<A: MapAccess<'de>>(self, mut a: A) -> Result<Loose, A::Error> {
+                while a.next_entry::<IgnoredAny, IgnoredAny>()?.is_some() {}
+                Ok(Loose::Other)
+            }
+        }
+        d.deserialize_any(Any)
+    }
+}
+
+/// Some parameters to change.
+#[derive(Clone, Copy, Debug, Default, PartialEq)]
+pub struct ParamsPatch {
+    values: [Option<f32>; Param::ALL.len()],
+    clamped: u32,
+    wrong: Option<Param>,
+    /// Fields that are no parameters; they are ignored, as lamps in the field do.
+    pub unknown: u32,
+}
+
+impl ParamsPatch {
+    /// The changes, each at its nearest valid value; refused as a whole if a value is no number.
+    pub fn changes(&self) -> Result<impl Iterator<Item = (Param, f32)> + '_, Refusal> {
+        match self.wrong {
+            Some(param) => Err(Refusal::NotANumber(param)),
+            None => Ok(Param::ALL.iter().filter_map(|p| self.values[*p as usize].map(|v| (*p, v)))),
+        }
+    }
+
+    /// True if the value of this parameter was brought into its range.
+    pub fn was_clamped(&self, param: Param) -> bool {
+        self.clamped >> param as u32 & 1 != 0
+    }
+
+    /// Applies the changes to a set.
+    pub fn apply(&self, params: &mut Params) {
+        for (param, value) in Param::ALL.iter().zip(self.values) {
+            if let Some(value) = value {
+                params.set(*param, value);
+            }
+        }
+    }
+}
+
+impl<'de> Deserialize<'de> for ParamsPatch {
+    fn deserialize<D: Deserializer<'de>>(d: D) -> Result<Self, D::Error> {
+        struct Fields;
+        impl<'de> Visitor<'de> for Fields {
+            type Value = ParamsPatch;
+            fn expecting(&self, f: &mut fmt::Formatter) -> fmt::Result {
+                f.write_str("an object of parameters")
+            }
+            fn visit_map<A: MapAccess<'de>>(self, mut map: A) -> Result<ParamsPatch, A::Error> {
+                let mut patch = ParamsPatch::default();
+                while let Some(Key(param)) = map.next_key()? {
+                    let Some(param) = param else {
+                        map.next_value::<IgnoredAny>()?;
+                        patch.unknown += 1;
+                        continue;
+                    };
+                    match map.next_value()? {
+                        Loose::Number(value) => {
+                            let value = value as f32;
+                            let nearest = param.nearest(value);
+                            patch.values[param as usize] = Some(nearest);
+                            if nearest != value {
+                                patch.clamped |= 1 << param as u32;
+                            }
+                        }
+                        Loose::Other => patch.wrong = Some(param),
+                    }
+                }
+                Ok(patch)
+            }
+        }
+        d.deserialize_map(Fields)
+    }
+}
+
+/// The name of a field: a parameter's, or another.
+struct Key(Option<Param>);
+
+impl<'de> Deserialize<'de> for Key {
+    fn deserialize<D: Deserializer<'de>>(d: D) -> Result<Self, D::Error> {
+        struct Name;
+        impl Visitor<'_> for Name {
+            type Value = Key;
+            fn expecting(&self, f: &mut fmt::Formatter) -> fmt::Result {
+                f.write_str("a name")
+            }
+            fn visit_str<E>(self, v: &str) -> Result<Key, E> {
+                Ok(Key(Param::from_id(v)))
+            }
+        }
+        d.deserialize_str(Name)
+    }
+}
+
+/// A pattern by index or id.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Deserialize)]
+#[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
+pub struct Select<'a> {
+    /// Index; checked before it is narrowed, so that 256 is not 0.
+    #[serde(default)]
+    #[cfg_attr(feature = "schema", schemars(with = "Option<u32>"))]
+    index: Option<Loose>,
+    /// Identifier.
+    #[serde(default, borrow)]
+    id: Option<&'a str>,
+}
+
+impl Select<'_> {
+    /// Index of the pattern; `id` decides if both are given.
+    pub fn pattern(&self) -> Result<usize, Refusal> {
+        match (self.id, self.index) {
+            (Some(id), _) => pattern_by_id(id).ok_or(Refusal::PatternNotFound),
+            (None, Some(Loose::Number(n))) => {
+                let whole = n as usize;
+                let exists = n >= 0.0 && whole as f64 == n && whole < PATTERNS.len();
+                if exists { Ok(whole) } else { Err(Refusal::PatternNotFound) }
+            }
+            (None, Some(Loose::Other)) => {
+                Err(Refusal::InvalidValue { field: "index", expected: "a whole number" })
+            }
+            (None, None) => Err(Refusal::MissingField("index or id")),
+        }
+    }
+}
+
+/// The microphone gain.
+#[derive(Clone, Copy, Debug, PartialEq, Deserialize)]
+#[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
+pub struct AudioConfig {
+    /// Factor, 0.5 … 2.
+    #[serde(default)]
+    #[cfg_attr(feature = "schema", schemars(with = "f32"))]
+    microphone_gain: Option<Loose>,
+}
+
+impl AudioConfig {
+    /// The gain; outside its range it is refused and not clamped, as in the lamps in the field.
+    pub fn gain(&self) -> Result<f32, Refusal> {
+        match self.microphone_gain {
+            None => Err(Refusal::MissingField("microphone_gain")),
+            Some(Loose::Number(g)) if GAIN_RANGE.contains(&(g as f32)) => Ok(g as f32),
+            Some(_) => {
+                Err(Refusal::InvalidValue { field: "microphone_gain", expected: "a number from 0.5 to 2.0" })
+            }
+        }
+    }
+}
+
+/// A backup to restore.
+#[derive(Clone, Copy, Debug, PartialEq, Deserialize)]
+pub struct Restore<'a> {
+    /// Version of the form.
+    #[serde(default, borrow)]
+    version: Option<&'a str>,
+    /// Parameters; missing ones take their defaults.
+    #[serde(default)]
+    parameters: Option<ParamsPatch>,
+    /// Index of the pattern.
+    #[serde(default)]
+    current_pattern: Option<Loose>,
+    /// Microphone gain.
+    #[serde(default)]
+    microphone_gain: Option<Loose>,
+}
+
+/// A backup that was understood.
+#[derive(Clone, Copy, Debug, PartialEq)]
+pub struct Restored {
+    /// The whole set of parameters.
+    pub params: Params,
+    /// True if no value had to be brought into its range.
+    pub exact: bool,
+    /// The pattern, if the backup names one that exists.
+    pub pattern: Option<usize>,
+    /// True if the backup names a pattern that does not exist here.
+    pub pattern_unknown: bool,
+    /// The gain, if the backup has a valid one.
+    pub gain: Option<f32>,
+}
+
+impl Restore<'_> {
+    /// Checks the backup before anything is changed.
+    pub fn check(&self) -> Result<Restored, Refusal> {
+        let (Some("1.0"), Some(patch)) = (self.version, self.parameters) else {
+            return Err(Refusal::InvalidBackup);
+        };
+        let exact = patch.changes()?.all(|(p, _)| !patch.was_clamped(p));
+        let mut params = Params::default();
+        patch.apply(&mut params);
+        let select = Select { index: self.current_pattern, id: None };
+        let pattern = self.current_pattern.and_then(|_| select.pattern().ok());
+        let gain = self.microphone_gain.and_then(|g| AudioConfig { microphone_gain: Some(g) }.gain().ok());
+        Ok(Restored { params, exact, pattern, pattern_unknown: self.current_pattern.is_some() && pattern.is_none(), gain })
+    }
+}
+
+/// Either Wi-Fi work-around.
+#[derive(Clone, Copy, Debug, PartialEq, Deserialize)]
+#[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
+pub struct LinkOptions {
+    /// Use 802.11b/g only.
+    pub force_bg_only: Option<bool>,
+    /// Use 20 MHz channels only.
+    pub force_ht20: Option<bool>,
+}
+
+/// What a page says on the live WebSocket: any of these, at once.
+#[derive(Clone, Copy, Debug, Default, Deserialize)]
+pub struct Command<'a> {
+    /// Parameters to change.
+    #[serde(default)]
+    pub params: Option<ParamsPatch>,
+    /// Pattern to select, by id.
+    #[serde(default, borrow)]
+    pub pattern: Option<&'a str>,
+    /// Microphone gain.
+    #[serde(default)]
+    gain: Option<Loose>,
+    /// Send the sound too.
+    #[serde(default)]
+    pub audio: Option<bool>,
+    /// Send small moving pictures of every pattern.
+    #[serde(default)]
+    pub thumbnails: Option<bool>,
+    /// Frames per second that the page can show, 1 … 120.
+    #[serde(default)]
+    pub fps: Option<u8>,
+    /// Echoed, so that the page can measure the way and set its clock.
+    #[serde(default)]
+    pub ping: Option<f64>,
+}
+
+impl Command<'_> {
+    /// The gain to set, if any.
+    pub fn gain(&self) -> Result<Option<f32>, Refusal> {
+        match self.gain {
+            None => Ok(None),
+            some => AudioConfig { microphone_gain: some }.gain().map(Some),
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn patch(json: &str) -> Result<ParamsPatch, serde_json::Error> {
+        serde_json::from_str(json)
+    }
+
+    #[test]
+    fn out_of_range_is_clamped_unknown_is_ignored_and_text_is_refused() {
+        let p = patch(r#"{"brightness":0.4,"speed":7,"palette_id":99,"sparkle":{"a":[1]},"custom_param_2":0}"#).unwrap();
+        let changes: Vec<_> = p.changes().unwrap().collect();
+        assert_eq!(
+            changes,
+            [(Param::Brightness, 0.4), (Param::Speed, 1.0), (Param::PaletteId, 32.0), (Param::Custom2, 0.0)]
+        );
+        assert!(p.was_clamped(Param::Speed) && !p.was_clamped(Param::Brightness));
+        assert_eq!(p.unknown, 1);
+        let wrong = patch(r#"{"brightness":0.4,"warmth":"hot"}"#).unwrap();
+        assert_eq!(wrong.changes().err(), Some(Refusal::NotANumber(Param::Warmth)));
+        for no in ["[]", "3", "", "{", "\"x\"", "null"] {
+            assert!(patch(no).is_err(), "{no}");
+        }
+        assert_eq!(patch("{}").unwrap().changes().unwrap().count(), 0);
+    }
+
+    #[test]
+    fn pattern_256_is_not_pattern_0() {
+        let select = |json: &str| serde_json::from_str::<Select>(json).unwrap().pattern();
+        assert_eq!(select(r#"{"index":3}"#), Ok(3));
+        assert_eq!(select(r#"{"id":"hype"}"#), Ok(13));
+        for no in ["256", "14", "-1", "0.5", "1e300"] {
+            assert_eq!(select(&format!(r#"{{"index":{no}}}"#)), Err(Refusal::PatternNotFound), "{no}");
+        }
+        assert_eq!(select(r#"{"id":"nope"}"#), Err(Refusal::PatternNotFound));
+        assert_eq!(select("{}"), Err(Refusal::MissingField("index or id")));
+        assert_eq!(select(r#"{"index":"3"}"#).unwrap_err().code(), "invalid_value");
+    }
+
+    #[test]
+    fn gain_outside_its_range_is_refused() {
+        let gain = |json: &str| serde_json::from_str::<AudioConfig>(json).unwrap().gain();
+        assert_eq!(gain(r#"{"microphone_gain":1.5}"#), Ok(1.5));
+        for no in ["0.49", "2.01", "\"1\"", "1e99"] {
+            assert_eq!(gain(&format!(r#"{{"microphone_gain":{no}}}"#)).unwrap_err().code(), "invalid_value");
+        }
+        assert_eq!(gain("{}"), Err(Refusal::MissingField("microphone_gain")));
+    }
+
+    #[test]
+    fn a_backup_is_checked_as_a_whole() {
+        let check = |json: &str| serde_json::from_str::<Restore>(json).unwrap().check();
+        let r = check(r#"{"version":"1.0","parameters":{"dithering":0,"speed":2},"current_pattern":5,"microphone_gain":2}"#)
+            .unwrap();
+        assert_eq!((r.exact, r.pattern, r.gain), (false, Some(5), Some(2.0)));
+        assert_eq!(r.params.get(Param::Dithering), 0.0);
+        assert_eq!(r.params.get(Param::Softness), 0.25, "missing values take their defaults");
+        assert_eq!(check(r#"{"version":"1.0"}"#), Err(Refusal::InvalidBackup));
+        assert_eq!(check(r#"{"parameters":{}}"#), Err(Refusal::InvalidBackup));
+        assert!(check(r#"{"version":"1.0","parameters":{},"current_pattern":99}"#).unwrap().pattern_unknown);
+    }
+}

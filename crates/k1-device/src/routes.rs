@@ -1,0 +1,153 @@
+//! Every path, once. Servers, limits and the machine-readable description are made from this table.
+
+/// HTTP methods in use.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Method {
+    /// Read.
+    Get,
+    /// Change.
+    Post,
+}
+
+/// What a path does.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[non_exhaustive]
+pub enum Action {
+    /// List patterns.
+    Patterns,
+    /// Read parameters.
+    Params,
+    /// Change parameters.
+    SetParams,
+    /// Select a pattern.
+    Select,
+    /// Parameters back to their defaults.
+    Reset,
+    /// Read the microphone gain.
+    AudioConfig,
+    /// Change the microphone gain.
+    SetAudioConfig,
+    /// List palettes.
+    Palettes,
+    /// Identity.
+    DeviceInfo,
+    /// Measured speed and memory.
+    Performance,
+    /// Is anybody there?
+    TestConnection,
+    /// Read the Wi-Fi work-arounds.
+    LinkOptions,
+    /// Change the Wi-Fi work-arounds.
+    SetLinkOptions,
+    /// Everything a user has set.
+    Backup,
+    /// Put it back.
+    Restore,
+    /// Every parameter with range, unit and help.
+    ParamTable,
+    /// Everything measured, and what is heard now.
+    Status,
+    /// This description.
+    OpenApi,
+}
+
+/// One path.
+#[derive(Clone, Copy, Debug)]
+pub struct Route {
+    /// Method.
+    pub method: Method,
+    /// Path.
+    pub path: &'static str,
+    /// What it does.
+    pub action: Action,
+    /// Least interval between two requests of one client, in ms.
+    pub interval_ms: u32,
+    /// Largest body in bytes.
+    pub max_body: usize,
+    /// What it does, for people.
+    pub summary: &'static str,
+}
+
+const fn get(path: &'static str, action: Action, interval_ms: u32, summary: &'static str) -> Route {
+    Route { method: Method::Get, path, action, interval_ms, max_body: 0, summary }
+}
+
+const fn post(
+    path: &'static str,
+    action: Action,
+    interval_ms: u32,
+    max_body: usize,
+    summary: &'static str,
+) -> Route {
+    Route { method: Method::Post, path, action, interval_ms, max_body, summary }
+}
+
+/// Largest body of a small request.
+pub const SMALL_BODY: usize = 2_048;
+
+/// Every route. The first fifteen are those of the lamps in the field.
+pub static ROUTES: [Route; 18] = [
+    get("/api/patterns", Action::Patterns, 1000, "List the patterns and the current one"),
+    get("/api/params", Action::Params, 150, "Read every parameter"),
+    post("/api/params", Action::SetParams, 300, SMALL_BODY, "Change any parameters; values out of range are brought to the nearest valid one and named in `clamped`"),
+    post("/api/select", Action::Select, 200, SMALL_BODY, "Select a pattern by `index` or `id`"),
+    post("/api/reset", Action::Reset, 1000, SMALL_BODY, "All parameters back to their defaults; a body is not needed"),
+    get("/api/audio-config", Action::AudioConfig, 500, "Read the microphone gain"),
+    post("/api/audio-config", Action::SetAudioConfig, 300, SMALL_BODY, "Change the microphone gain"),
+    get("/api/palettes", Action::Palettes, 2000, "List the palettes with five colours each"),
+    get("/api/device/info", Action::DeviceInfo, 1000, "Who this is"),
+    get("/api/device/performance", Action::Performance, 500, "Measured frame rate, processor and memory"),
+    get("/api/test-connection", Action::TestConnection, 200, "Is anybody there?"),
+    get("/api/wifi/link-options", Action::LinkOptions, 500, "Read the Wi-Fi work-arounds"),
+    post("/api/wifi/link-options", Action::SetLinkOptions, 300, SMALL_BODY, "Change the Wi-Fi work-arounds"),
+    get("/api/config/backup", Action::Backup, 2000, "Everything a user has set, as a file"),
+    post("/api/config/restore", Action::Restore, 2000, 2 * SMALL_BODY, "Put a backup back"),
+    get("/api/v1/params", Action::ParamTable, 100, "Every parameter with its range, default, unit and help"),
+    get("/api/v1/status", Action::Status, 100, "Everything measured, and what is heard now"),
+    get("/api/v1/openapi.json", Action::OpenApi, 500, "This description"),
+];
+
+/// The route for a request, or why there is none.
+pub fn find(method: Method, path: &str) -> Result<(usize, &'static Route), crate::error::Refusal> {
+    let mut known = false;
+    for (i, route) in ROUTES.iter().enumerate() {
+        if route.path == path {
+            known = true;
+            if route.method == method {
+                return Ok((i, route));
+            }
+        }
+    }
+    Err(if known { crate::error::Refusal::MethodNotAllowed } else { crate::error::Refusal::NotFound })
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::error::Refusal;
+
+    #[test]
+    fn the_paths_in_the_field_are_there_with_their_intervals() {
+        for (method, path, ms) in [
+            (Method::Get, "/api/patterns", 1000),
+            (Method::Get, "/api/params", 150),
+            (Method::Post, "/api/params", 300),
+            (Method::Post, "/api/select", 200),
+            (Method::Post, "/api/reset", 1000),
+            (Method::Get, "/api/audio-config", 500),
+            (Method::Post, "/api/audio-config", 300),
+            (Method::Get, "/api/palettes", 2000),
+            (Method::Get, "/api/device/info", 1000),
+            (Method::Get, "/api/device/performance", 500),
+            (Method::Get, "/api/test-connection", 200),
+            (Method::Get, "/api/wifi/link-options", 500),
+            (Method::Post, "/api/wifi/link-options", 300),
+            (Method::Get, "/api/config/backup", 2000),
+            (Method::Post, "/api/config/restore", 2000),
+        ] {
+            assert_eq!(find(method, path).unwrap().1.interval_ms, ms, "{path}");
+        }
+        assert_eq!(find(Method::Get, "/api/nothing").unwrap_err(), Refusal::NotFound);
+        assert_eq!(find(Method::Post, "/api/patterns").unwrap_err(), Refusal::MethodNotAllowed);
+    }
+}

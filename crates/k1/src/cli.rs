@@ -1,0 +1,280 @@
+//! The command line, declared once: parser, help, completions and manual come from here.
+
+use std::net::SocketAddr;
+use std::path::PathBuf;
+
+use clap::{Args, Parser, Subcommand, ValueEnum};
+use k1_engine::params::Param;
+use k1_engine::patterns::{PATTERNS, pattern_by_id};
+
+use crate::sink::Target;
+use crate::source::Input;
+
+/// Music into light.
+///
+/// Without a command, K1 plays its built-in music, opens a page that shows the strip live, and prints its address.
+#[derive(Debug, Parser)]
+#[command(name = "k1", version, about, long_about, max_term_width = 100, disable_help_subcommand = true)]
+pub struct Cli {
+    /// What to do; without it: `run demo`.
+    #[command(subcommand)]
+    pub command: Option<Command>,
+}
+
+/// The commands.
+#[derive(Debug, Subcommand)]
+pub enum Command {
+    /// Hear and shine, live: page, terminal, real lights.
+    Run(RunArgs),
+    /// Render light from sound to a picture or array, faster than real time and always the same.
+    Render(RenderArgs),
+    /// Print beats, onsets and tempo of a sound as they would have been reported live.
+    Analyze(AnalyzeArgs),
+    /// List the patterns and what each is for.
+    Patterns(ListArgs),
+    /// List the palettes.
+    Palettes(ListArgs),
+    /// List the parameters with range and default.
+    Params(ListArgs),
+    /// List what can be heard on this machine.
+    Sources(ListArgs),
+    /// Say what is wrong here, and measure how late the light is.
+    Doctor(DoctorArgs),
+    /// Write a completion script for a shell to standard output.
+    Completions {
+        /// The shell.
+        shell: clap_complete::Shell,
+    },
+    /// Write the manual page (roff) to standard output.
+    Man,
+}
+
+/// `k1 run`.
+#[derive(Args, Clone, Debug)]
+pub struct RunArgs {
+    /// What to hear: demo | FILE | mic[:NAME] | monitor[:NAME] | - (raw f32 mono samples on standard input).
+    #[arg(default_value = "demo")]
+    pub input: Input,
+    #[command(flatten)]
+    pub look: Look,
+    /// Frames per second.
+    #[arg(long, default_value_t = 120, value_parser = clap::value_parser!(u32).range(1..=500), value_name = "N")]
+    pub fps: u32,
+    /// Where light goes besides the page: ddp://HOST[:PORT] | file:PATH | terminal. May be given more than once.
+    #[arg(long = "to", value_name = "URL")]
+    pub targets: Vec<Target>,
+    /// Address of the live page; port 0 takes any free one.
+    #[arg(long, default_value = "127.0.0.1:3330", value_name = "ADDR")]
+    pub listen: SocketAddr,
+    /// Token that the page and scripts must show when the page is reachable from other machines; made up if missing.
+    #[arg(long, value_name = "TOKEN")]
+    pub token: Option<String>,
+    /// No page and no terminal: hear, shine on --to, and report.
+    #[arg(long)]
+    pub headless: bool,
+    /// Stop after so many seconds.
+    #[arg(long, value_parser = seconds, value_name = "SECONDS")]
+    pub duration: Option<f64>,
+    /// Start a file again when it ends.
+    #[arg(long = "loop")]
+    pub repeat: bool,
+    /// Sample rate of standard input in Hz.
+    #[arg(long, default_value_t = k1_engine::SAMPLE_RATE, value_name = "HZ")]
+    pub rate: u32,
+    /// Report as JSON, a line a second and a summary at the end.
+    #[arg(long)]
+    pub json: bool,
+}
+
+/// How it looks; shared by `run` and `render`.
+#[derive(Args, Clone, Debug)]
+pub struct Look {
+    /// Pattern to show; `k1 patterns` lists them.
+    #[arg(long, default_value = PATTERNS[k1_engine::patterns::FIRST_PATTERN].id, value_parser = pattern, value_name = "ID")]
+    pub pattern: usize,
+    /// Palette by name or number; `k1 palettes` lists them.
+    #[arg(long, value_parser = palette, value_name = "NAME")]
+    pub palette: Option<usize>,
+    /// Set a parameter; `k1 params` lists them. May be given more than once.
+    #[arg(long = "set", value_parser = assignment, value_name = "PARAM=VALUE")]
+    pub settings: Vec<(Param, f32)>,
+    /// Number of LEDs.
+    #[arg(long, default_value_t = 180, value_parser = leds, value_name = "N")]
+    pub leds: usize,
+    /// Most current the strip may draw, in mA; 0 = no limit.
+    #[arg(long, default_value_t = 5_000, value_name = "MA")]
+    pub max_ma: u32,
+    /// Microphone gain, 0.5 … 2.
+    #[arg(long, default_value_t = 1.0, value_parser = gain, value_name = "FACTOR")]
+    pub gain: f32,
+}
+
+/// `k1 render`.
+#[derive(Args, Clone, Debug)]
+pub struct RenderArgs {
+    /// What to hear: demo | FILE | - (raw f32 mono samples on standard input).
+    pub input: Input,
+    #[command(flatten)]
+    pub look: Look,
+    /// Frames per second.
+    #[arg(long, default_value_t = 120, value_parser = clap::value_parser!(u32).range(1..=500), value_name = "N")]
+    pub fps: u32,
+    /// Result: OUT.png (time down, strip across, as the eye sees it), OUT.npy (frames × LEDs × 3, u8, wire values) or OUT.gif.
+    #[arg(short, long, value_name = "OUT")]
+    pub output: PathBuf,
+    /// Render only so many seconds.
+    #[arg(long, value_parser = seconds, value_name = "SECONDS")]
+    pub duration: Option<f64>,
+    /// Begin so many seconds into the sound (what comes before is heard but not drawn).
+    #[arg(long, value_parser = seconds, default_value = "0", value_name = "SECONDS")]
+    pub start: f64,
+    /// Sample rate of standard input in Hz.
+    #[arg(long, default_value_t = k1_engine::SAMPLE_RATE, value_name = "HZ")]
+    pub rate: u32,
+    /// Report as JSON.
+    #[arg(long)]
+    pub json: bool,
+}
+
+/// `k1 analyze`.
+#[derive(Args, Clone, Debug)]
+pub struct AnalyzeArgs {
+    /// What to hear: demo | FILE | - (raw f32 mono samples on standard input).
+    pub input: Input,
+    /// One JSON object per line: t and at in seconds, kind, bpm, confidence.
+    #[arg(long)]
+    pub json: bool,
+    /// Sample rate of standard input in Hz.
+    #[arg(long, default_value_t = k1_engine::SAMPLE_RATE, value_name = "HZ")]
+    pub rate: u32,
+    /// Hear only so many seconds.
+    #[arg(long, value_parser = seconds, value_name = "SECONDS")]
+    pub duration: Option<f64>,
+    /// Microphone gain, 0.5 … 2.
+    #[arg(long, default_value_t = 1.0, value_parser = gain, value_name = "FACTOR")]
+    pub gain: f32,
+}
+
+/// The listing commands.
+#[derive(Args, Clone, Copy, Debug)]
+pub struct ListArgs {
+    /// Print JSON.
+    #[arg(long)]
+    pub json: bool,
+}
+
+/// `k1 doctor`.
+#[derive(Args, Clone, Copy, Debug)]
+pub struct DoctorArgs {
+    /// Measure sound to light with clicks through the whole program, for so many seconds.
+    #[arg(long, value_parser = seconds, value_name = "SECONDS", num_args = 0..=1, default_missing_value = "20")]
+    pub latency: Option<f64>,
+    /// Print JSON.
+    #[arg(long)]
+    pub json: bool,
+}
+
+/// Names of the patterns for messages.
+fn pattern(s: &str) -> Result<usize, String> {
+    pattern_by_id(s).ok_or_else(|| {
+        let ids: Vec<_> = PATTERNS.iter().map(|p| p.id).collect();
+        format!("there is no pattern “{s}”; there are {}", ids.join(", "))
+    })
+}
+
+fn palette(s: &str) -> Result<usize, String> {
+    use k1_engine::light::{PALETTES, palette_by_name};
+    palette_by_name(s).or_else(|| s.parse().ok().filter(|i| *i < PALETTES.len())).ok_or_else(|| {
+        let names: Vec<_> = PALETTES.iter().map(|p| p.name).collect();
+        format!("there is no palette “{s}”; there are 0 … {} or {}", PALETTES.len() - 1, names.join(", "))
+    })
+}
+
+/// `PARAM=VALUE`, within the parameter's range.
+pub fn assignment(s: &str) -> Result<(Param, f32), String> {
+    let (id, value) = s.split_once('=').ok_or("write PARAM=VALUE, for example brightness=0.5")?;
+    let param = Param::from_id(id).ok_or_else(|| {
+        let ids: Vec<_> = Param::ALL.iter().map(|p| p.spec().id).collect();
+        format!("there is no parameter “{id}”; there are {}", ids.join(", "))
+    })?;
+    let spec = param.spec();
+    let number: f32 = value.parse().map_err(|_| format!("“{value}” is not a number"))?;
+    if !(spec.min..=spec.max).contains(&number) {
+        return Err(format!("{id} takes {} … {}, not {value}", spec.min, spec.max));
+    }
+    Ok((param, number))
+}
+
+fn leds(s: &str) -> Result<usize, String> {
+    s.parse()
+        .ok()
+        .filter(|n| (1..=crate::MAX_LEDS).contains(n))
+        .ok_or_else(|| format!("a strip has 1 … {} LEDs", crate::MAX_LEDS))
+}
+
+fn gain(s: &str) -> Result<f32, String> {
+    let range = k1_engine::audio::GAIN_RANGE;
+    s.parse().ok().filter(|g| range.contains(g)).ok_or_else(|| format!("gain is {} … {}", range.start(), range.end()))
+}
+
+fn seconds(s: &str) -> Result<f64, String> {
+    s.parse().ok().filter(|t: &f64| (0.0..=1e7).contains(t)).ok_or_else(|| "a number of seconds is expected".into())
+}
+
+/// Form of the result of `k1 render`, by its ending.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum)]
+pub enum Form {
+    /// Picture: time down, strip across.
+    Png,
+    /// NumPy array of wire values.
+    Npy,
+    /// Moving picture of the strip.
+    Gif,
+}
+
+impl Look {
+    /// The parameters that these options ask for.
+    pub fn params(&self) -> k1_engine::params::Params {
+        let mut params = k1_engine::params::Params::default();
+        if let Some(id) = self.palette {
+            params.set(Param::PaletteId, id as f32);
+        }
+        for (param, value) in &self.settings {
+            params.set(*param, *value);
+        }
+        params
+    }
+
+    /// The output settings that these options ask for.
+    pub fn output(&self) -> k1_engine::light::OutputSettings {
+        k1_engine::light::OutputSettings { limit_ma: (self.max_ma > 0).then_some(self.max_ma as f32) }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use clap::CommandFactory;
+
+    #[test]
+    fn the_declaration_is_sound() {
+        Cli::command().debug_assert();
+    }
+
+    #[test]
+    fn wrong_values_are_answered_with_what_would_be_right() {
+        let answer = |args: &[&str]| {
+            let e = Cli::try_parse_from(std::iter::once("k1").chain(args.iter().copied())).unwrap_err();
+            assert_eq!(e.exit_code(), 2);
+            e.to_string()
+        };
+        assert!(answer(&["run", "--pattern", "rainbow"]).contains("beat_tunnel"));
+        assert!(answer(&["run", "--palette", "rainbow"]).contains("sunset_drive"));
+        assert!(answer(&["run", "--set", "brightness=3"]).contains("0 … 1"));
+        assert!(answer(&["run", "--set", "shine=1"]).contains("softness"));
+        assert!(answer(&["run", "--set", "warmth=NaN"]).contains("0 … 1"));
+        assert!(answer(&["run", "--leds", "0"]).contains("4096"));
+        assert!(answer(&["run", "--to", "gopher://x"]).contains("ddp://"));
+        assert!(answer(&["run", "--duration", "-1"]).contains("seconds"));
+    }
+}

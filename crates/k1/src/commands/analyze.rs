@@ -1,0 +1,109 @@
+//! `k1 analyze`: events as they would have been reported live.
+
+use std::io::Write;
+
+use k1_engine::audio::Ear;
+use k1_engine::{HOP, SAMPLE_RATE};
+
+use super::{Failure, progress};
+use crate::cli::AnalyzeArgs;
+use crate::source::{self, Input, SONG_SECONDS};
+
+/// A tempo is reported again when it has moved by this much.
+const TEMPO_STEP_BPM: f32 = 0.5;
+
+/// Prints the events of a sound.
+pub fn analyze(args: &AnalyzeArgs) -> Result<(), Failure> {
+    if matches!(args.input, Input::Mic(_) | Input::Monitor(_)) {
+        return Err(Failure("k1 analyze needs a sound with an end: a file, demo or -; live sound is for k1 run".into()));
+    }
+    let mut source = source::open(&args.input, args.rate)?;
+    let demo = (args.input == Input::Demo).then_some(f64::from(SONG_SECONDS));
+    let limit = args.duration.or(demo).map(|s| (s * f64::from(SAMPLE_RATE)) as u64);
+    let bar = progress(args.duration.or(demo).or(source.seconds()), "listening");
+    let mut out = std::io::BufWriter::new(std::io::stdout().lock());
+    let mut ear = Box::new(Ear::new());
+    ear.set_gain(args.gain);
+    let mut bpm = 0.0_f32;
+    let (mut beats, mut onsets) = (0_u64, 0_u64);
+    let mut failed = None;
+    let mut block = [0.0; HOP];
+    loop {
+        let left = limit.map_or(HOP as u64, |l| l.saturating_sub(ear.samples())).min(HOP as u64) as usize;
+        let n = if left == 0 { 0 } else { source.read(&mut block[..left])? };
+        if n == 0 {
+            break;
+        }
+        ear.feed(&block[..n], |s, heard| {
+            let at = s.captured_us as f64 * 1e-6;
+            let mut say = |kind: Event, t: f64| {
+                let line = kind.line(args.json, t, at);
+                if let Err(e) = out.write_all(line.as_bytes()) {
+                    failed.get_or_insert(e);
+                }
+            };
+            if (s.bpm - bpm).abs() > TEMPO_STEP_BPM {
+                bpm = s.bpm;
+                say(Event::Tempo { bpm, confidence: s.confidence }, at);
+            }
+            if let Some(ago) = heard.onset_ago {
+                onsets += 1;
+                say(Event::Onset { strength: s.onset }, at - f64::from(ago));
+            }
+            if let Some((inn, confidence)) = heard.beat_in {
+                beats += 1;
+                say(Event::Beat { bpm: s.bpm, confidence }, at + f64::from(inn));
+            }
+        });
+        match failed.take() {
+            // `k1 analyze … | head` has seen enough.
+            Some(e) if e.kind() == std::io::ErrorKind::BrokenPipe => return Ok(()),
+            Some(e) => return Err(e.into()),
+            None => {}
+        }
+        bar.set_position(ear.samples() * 1000 / u64::from(SAMPLE_RATE));
+    }
+    match out.flush() {
+        Err(e) if e.kind() != std::io::ErrorKind::BrokenPipe => return Err(e.into()),
+        _ => {}
+    }
+    bar.finish_and_clear();
+    if !args.json {
+        let seconds = ear.samples() as f64 / f64::from(SAMPLE_RATE);
+        eprintln!("{}: {seconds:.1} s, {beats} beats, {onsets} onsets", source.title());
+    }
+    if source.skipped() > 0 {
+        eprintln!("k1: {} damaged pieces of the sound were skipped", source.skipped());
+    }
+    Ok(())
+}
+
+enum Event {
+    Beat { bpm: f32, confidence: f32 },
+    Onset { strength: f32 },
+    Tempo { bpm: f32, confidence: f32 },
+}
+
+impl Event {
+    fn line(&self, json: bool, t: f64, at: f64) -> String {
+        match (self, json) {
+            (Self::Beat { bpm, confidence }, true) => format!(
+                "{{\"t\":{t:.4},\"at\":{at:.4},\"kind\":\"beat\",\"bpm\":{bpm:.2},\"confidence\":{confidence:.3}}}\n"
+            ),
+            (Self::Onset { strength }, true) => {
+                format!("{{\"t\":{t:.4},\"at\":{at:.4},\"kind\":\"onset\",\"strength\":{strength:.3}}}\n")
+            }
+            (Self::Tempo { bpm, confidence }, true) => format!(
+                "{{\"t\":{t:.4},\"at\":{at:.4},\"kind\":\"tempo\",\"bpm\":{bpm:.2},\"confidence\":{confidence:.3}}}\n"
+            ),
+            (Self::Beat { bpm, confidence }, false) => {
+                format!("{t:9.3} s  beat   {bpm:6.1} BPM  confidence {confidence:.2}\n")
+            }
+            (Self::Onset { strength }, false) => format!("{t:9.3} s  onset  strength {strength:.2}\n"),
+            (Self::Tempo { bpm, .. }, false) if *bpm == 0.0 => format!("{t:9.3} s  tempo  none\n"),
+            (Self::Tempo { bpm, confidence }, false) => {
+                format!("{t:9.3} s  tempo  {bpm:6.1} BPM  confidence {confidence:.2}\n")
+            }
+        }
+    }
+}

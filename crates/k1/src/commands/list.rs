@@ -1,0 +1,123 @@
+//! `k1 patterns | palettes | params | sources`.
+
+use std::fmt::Write;
+
+use k1_engine::light::PALETTES;
+use k1_engine::params::PARAMS;
+use k1_engine::patterns::PATTERNS;
+use serde_json::json;
+
+use super::{Failure, print, print_json};
+use crate::source::{self, Kind};
+
+/// Lists the patterns.
+pub fn patterns(as_json: bool) -> Result<(), Failure> {
+    if as_json {
+        let all: Vec<_> = PATTERNS
+            .iter()
+            .enumerate()
+            .map(|(index, p)| {
+                json!({"index": index, "id": p.id, "name": p.name, "description": p.description,
+                       "listens": p.listens, "is_audio_reactive": p.is_audio_reactive, "knobs": p.knobs})
+            })
+            .collect();
+        return print_json(&all);
+    }
+    let mut text = String::new();
+    for p in &PATTERNS {
+        let _ = writeln!(text, "{:<12} {}", p.id, p.description);
+        let _ = writeln!(text, "{:<12} listens to {}", "", p.listens);
+        let _ = writeln!(text, "{:<12} custom 1–3: {}\n", "", p.knobs.join("; "));
+    }
+    print(text.as_bytes())
+}
+
+/// Lists the palettes, with a swatch where the output is a terminal.
+pub fn palettes(as_json: bool) -> Result<(), Failure> {
+    if as_json {
+        let all: Vec<_> = PALETTES
+            .iter()
+            .enumerate()
+            .map(|(id, p)| json!({"id": id, "name": p.name, "about": p.about, "stops": p.stops.len()}))
+            .collect();
+        return print_json(&all);
+    }
+    let swatches = std::io::IsTerminal::is_terminal(&std::io::stdout());
+    let mut text = String::new();
+    for (id, p) in PALETTES.iter().enumerate() {
+        let _ = write!(text, "{id:>2} {:<14} ", p.name);
+        if swatches {
+            let mut line = Vec::new();
+            let screen: Vec<[u8; 3]> = (0..48)
+                .map(|i| {
+                    let c = p.at(i as f32 / 47.0).to_rgb();
+                    [c.r, c.g, c.b].map(k1_engine::light::srgb_byte)
+                })
+                .collect();
+            crate::sink::terminal::draw(&screen, 24, &mut line);
+            text.push_str(String::from_utf8_lossy(&line).trim_start_matches('\r'));
+            text.push(' ');
+        }
+        let _ = writeln!(text, "{}", p.about);
+    }
+    print(text.as_bytes())
+}
+
+/// Lists the parameters.
+pub fn params(as_json: bool) -> Result<(), Failure> {
+    if as_json {
+        let all: Vec<_> = PARAMS
+            .iter()
+            .map(|p| {
+                json!({"id": p.id, "name": p.name, "unit": p.unit, "min": p.min, "max": p.max,
+                       "default": p.default, "step": p.step, "help": p.help})
+            })
+            .collect();
+        return print_json(&all);
+    }
+    let mut text = String::new();
+    for p in &PARAMS {
+        let _ = writeln!(text, "{:<15} {} … {:<3} default {:<5} {}", p.id, p.min, p.max, p.default, p.help);
+    }
+    print(text.as_bytes())
+}
+
+/// Lists what can be heard.
+pub fn sources(as_json: bool) -> Result<(), Failure> {
+    let found = source::devices();
+    if as_json {
+        let (devices, problem) = match &found {
+            Ok(d) => (d.as_slice(), None),
+            Err(e) => (&[][..], Some(e.to_string())),
+        };
+        let devices: Vec<_> = devices
+            .iter()
+            .map(|d| json!({"input": input_of(d), "description": d.description, "default": d.default}))
+            .collect();
+        return print_json(&json!({"always": ["demo", "FILE", "-"], "live": devices, "problem": problem}));
+    }
+    let mut text = String::from("demo            built-in music\nFILE            a WAV, FLAC, MP3, OGG or AAC file\n");
+    text.push_str("-               raw f32 mono samples on standard input\n");
+    match found {
+        Ok(devices) => {
+            for d in &devices {
+                let star = if d.default { "  (default)" } else { "" };
+                let _ = writeln!(text, "{}\n                {}{star}", input_of(d), d.description);
+            }
+            if devices.is_empty() {
+                text.push_str("No live sound: the sound server has no sources.\n");
+            }
+        }
+        Err(e) => {
+            let _ = writeln!(text, "No live sound: {e}");
+        }
+    }
+    print(text.as_bytes())
+}
+
+fn input_of(d: &source::Device) -> String {
+    match d.kind {
+        Kind::Mic => format!("mic:{}", d.name),
+        Kind::Monitor => format!("monitor:{}", d.name),
+    }
+}

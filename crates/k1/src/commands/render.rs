@@ -1,0 +1,145 @@
+//! `k1 render`: the two halves one after the other, deterministically.
+
+use std::path::Path;
+use std::time::Instant;
+
+use k1_engine::audio::{Ear, Snapshot};
+use k1_engine::{HOP, SAMPLE_RATE};
+
+use super::{Failure, print_json, progress};
+use crate::cli::{Form, RenderArgs};
+use crate::picture::{Gif, Npy, Picture, Png};
+use crate::source::{self, Input, SONG_SECONDS, Source};
+
+/// Renders a sound to a file.
+pub fn render(args: &RenderArgs) -> Result<(), Failure> {
+    if matches!(args.input, Input::Mic(_) | Input::Monitor(_)) {
+        return Err(Failure("k1 render needs a sound with an end: a file, demo or -; live sound is for k1 run".into()));
+    }
+    let form = form_of(&args.output)?;
+    let mut source = source::open(&args.input, args.rate)?;
+    let whole = if args.input == Input::Demo { Some(f64::from(SONG_SECONDS)) } else { source.seconds() };
+    // The demo never ends by itself.
+    let limit = args.duration.or(if args.input == Input::Demo { whole } else { None });
+    let expected = match (whole, limit) {
+        (Some(w), Some(l)) => Some((w - args.start).min(l).max(0.0)),
+        (w, l) => l.or(w.map(|w| (w - args.start).max(0.0))),
+    };
+    let leds = args.look.leds;
+    let unwritable = |e: std::io::Error| Failure(format!("{} cannot be written: {e}", args.output.display()));
+    let frames = expected.map(|s| (s * f64::from(args.fps)) as u64);
+    let mut picture: Box<dyn Picture> = match form {
+        Form::Png => Box::new(Png::create(&args.output, leds, frames).map_err(unwritable)?),
+        Form::Npy => Box::new(Npy::create(&args.output, leds).map_err(unwritable)?),
+        Form::Gif => Box::new(Gif::create(&args.output, leds, args.fps).map_err(unwritable)?),
+    };
+    let bar = progress(expected.map(|s| s + args.start), "rendering");
+    let began = Instant::now();
+    let mut loop_ = Offline::new(args);
+    let mut written = 0_u64;
+    let last = limit.map_or(u64::MAX, |s| (s * f64::from(args.fps)).round() as u64);
+    let first = (args.start * f64::from(args.fps)).round() as u64;
+    let mut wire = vec![[0; 3]; leds];
+    let mut screen = vec![[0; 3]; leds];
+    let dithering = dithering(args);
+    loop_.play(source.as_mut(), |frame, show| {
+        if frame >= first {
+            show.output.wire(dithering, &mut wire);
+            show.output.screen(&mut screen);
+            picture.frame(&wire, &screen).map_err(unwritable)?;
+            written += 1;
+        }
+        if frame % 60 == 0 {
+            bar.set_position(frame * 1000 / u64::from(args.fps));
+        }
+        Ok(written < last)
+    })?;
+    picture.finish().map_err(unwritable)?;
+    bar.finish_and_clear();
+    let heard = loop_.ear.samples() as f64 / f64::from(SAMPLE_RATE);
+    let took = began.elapsed().as_secs_f64();
+    if args.json {
+        return print_json(&serde_json::json!({
+            "output": args.output, "frames": written, "leds": leds, "fps": args.fps,
+            "heard_s": heard, "took_s": took, "times_real_time": heard / took,
+            "skipped_pieces": source.skipped(),
+        }));
+    }
+    eprintln!(
+        "{}: {written} frames of {leds} LEDs from {heard:.1} s of sound in {took:.2} s ({:.0} times real time)",
+        args.output.display(),
+        heard / took
+    );
+    Ok(())
+}
+
+fn dithering(args: &RenderArgs) -> bool {
+    args.look.params().get(k1_engine::params::Param::Dithering) >= 0.5
+}
+
+fn form_of(path: &Path) -> Result<Form, Failure> {
+    match path.extension().and_then(|e| e.to_str()) {
+        Some("png") => Ok(Form::Png),
+        Some("npy") => Ok(Form::Npy),
+        Some("gif") => Ok(Form::Gif),
+        _ => Err(Failure(format!("{}: the result must end in .png, .npy or .gif", path.display()))),
+    }
+}
+
+/// Ear and show in step: a frame sees exactly the hops that ended before it.
+struct Offline {
+    ear: Box<Ear>,
+    show: Box<crate::Show>,
+    fps: u32,
+}
+
+impl Offline {
+    fn new(args: &RenderArgs) -> Self {
+        let mut ear = Box::new(Ear::new());
+        ear.set_gain(args.look.gain);
+        let mut show = crate::new_show(args.look.leds, args.look.output());
+        show.set_params(args.look.params());
+        show.cut_to(args.look.pattern);
+        Self { ear, show, fps: args.fps }
+    }
+
+    /// Plays the whole source; `each` gets every frame with its number and says whether to go on.
+    fn play(
+        &mut self,
+        source: &mut dyn Source,
+        mut each: impl FnMut(u64, &mut crate::Show) -> Result<bool, Failure>,
+    ) -> Result<(), Failure> {
+        let mut hop = [0.0; HOP];
+        let mut frame = 0_u64;
+        let mut snapshot = Snapshot::EMPTY;
+        loop {
+            let mut filled = 0;
+            while filled < HOP {
+                match source.read(&mut hop[filled..])? {
+                    0 => break,
+                    n => filled += n,
+                }
+            }
+            if filled == 0 {
+                return Ok(());
+            }
+            hop[filled..].fill(0.0);
+            if let Some(s) = self.ear.push(&hop) {
+                snapshot = *s;
+            }
+            // Frames that fall before the end of the next hop.
+            let horizon = snapshot.captured_us + k1_engine::HOP_US;
+            loop {
+                let at = frame * 1_000_000 / u64::from(self.fps);
+                if at >= horizon {
+                    break;
+                }
+                self.show.render(at, &snapshot);
+                if !each(frame, &mut self.show)? {
+                    return Ok(());
+                }
+                frame += 1;
+            }
+        }
+    }
+}

@@ -1,0 +1,227 @@
+//! `k1 run`: both halves live.
+
+use std::net::SocketAddr;
+use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, Ordering};
+use std::time::{Duration, Instant};
+
+use k1_device::answers::Vitals;
+use serde_json::json;
+
+use super::{Failure, print};
+use crate::cli::RunArgs;
+use crate::sink::Target;
+use crate::source::{self, Input};
+use crate::stage::exchange::Settings;
+use crate::stage::{Setup, Stage};
+use crate::web;
+
+/// Start-up that the summary leaves out.
+const WARM_UP: Duration = Duration::from_millis(1000);
+/// The light lingers so long after the sound has ended.
+const AFTERGLOW: Duration = Duration::from_millis(1200);
+
+/// Version with the commit it was built from, where that is known.
+pub const VERSION: &str = env!("CARGO_PKG_VERSION");
+
+/// Runs until the end of the sound, the duration, or a signal.
+pub fn run(args: &RunArgs) -> Result<(), Failure> {
+    let stopped = Arc::new(AtomicBool::new(false));
+    let signal = stopped.clone();
+    ctrlc::set_handler(move || {
+        // A second signal does not wait for tidiness.
+        if signal.swap(true, Ordering::SeqCst) {
+            std::process::exit(130);
+        }
+    })
+    .map_err(|e| Failure(format!("signals cannot be handled: {e}")))?;
+
+    let source = source::open(&args.input, args.rate)?;
+    let title = source.title();
+    let reopen = reopen(args);
+    let mut sinks = Vec::new();
+    for target in &args.targets {
+        sinks.push(crate::sink::open(target)?);
+    }
+    // The port is taken before anything starts, so that a port in use is the only thing that is said.
+    let listener = if args.headless { None } else { Some(web::bind(args.listen)?) };
+
+    let mut stage = Stage::start(Setup {
+        source,
+        reopen,
+        settings: Settings { params: args.look.params(), pattern: args.look.pattern, gain: args.look.gain },
+        leds: args.look.leds,
+        output: args.look.output(),
+        fps: args.fps,
+        sinks,
+        with_page: listener.is_some(),
+    })?;
+    let mut console = Console { json: args.json, quiet: args.targets.contains(&Target::Terminal) };
+    console.boot(&stage, &title)?;
+    let page = match listener {
+        Some(listener) => {
+            let page = web::serve(listener, &mut stage, &title, args.token.clone())?;
+            console.address(&page)?;
+            Some(page)
+        }
+        None => None,
+    };
+    let result = watch(args, &mut stage, &mut console, &stopped);
+    drop(page);
+    stage.stop();
+    result
+}
+
+fn reopen(args: &RunArgs) -> Option<Box<dyn FnMut() -> Result<Box<dyn source::Source>, source::Error> + Send>> {
+    let input = args.input.clone();
+    let rate = args.rate;
+    let again = args.repeat && matches!(input, Input::File(_));
+    again.then(|| Box::new(move || source::open(&input, rate)) as _)
+}
+
+/// Reports once a second until it is time to stop.
+fn watch(args: &RunArgs, stage: &mut Stage, console: &mut Console, stopped: &AtomicBool) -> Result<(), Failure> {
+    let began = Instant::now();
+    let duration = args.duration.map(Duration::from_secs_f64);
+    let mut next = began + WARM_UP;
+    let mut warm = false;
+    let mut ended: Option<Instant> = None;
+    loop {
+        std::thread::sleep(Duration::from_millis(20));
+        let now = Instant::now();
+        if stage.has_ended() {
+            ended.get_or_insert(now);
+        }
+        let done = stopped.load(Ordering::SeqCst)
+            || duration.is_some_and(|d| now - began >= d)
+            || ended.is_some_and(|e| now - e >= AFTERGLOW);
+        if done {
+            break;
+        }
+        if now >= next {
+            next += Duration::from_secs(1);
+            if !warm {
+                warm = true;
+                stage.begin_summary();
+                continue;
+            }
+            let vitals = stage.measure();
+            console.second(stage, &vitals, began.elapsed())?;
+        }
+    }
+    if !warm {
+        // Shorter than the warm-up: the summary is of what there was.
+        stage.measure();
+    }
+    let error = stage.shared.source_error.lock().unwrap_or_else(std::sync::PoisonError::into_inner).clone();
+    console.summary(stage, began.elapsed())?;
+    match error {
+        Some(e) => Err(Failure(format!("the sound stopped: {e}"))),
+        None => Ok(()),
+    }
+}
+
+/// What is said, and how.
+struct Console {
+    json: bool,
+    quiet: bool,
+}
+
+impl Console {
+    fn line(&self, text: &str) -> Result<(), Failure> {
+        if self.json || self.quiet {
+            eprintln!("{text}");
+            return Ok(());
+        }
+        print(format!("{text}\n").as_bytes())
+    }
+
+    /// The boot log: each line no sooner than it is true.
+    fn boot(&self, stage: &Stage, title: &str) -> Result<(), Failure> {
+        self.line(&format!("[BOOT] K1 {VERSION} on {}, hearing {title}", std::env::consts::ARCH))?;
+        let patience = Instant::now() + Duration::from_secs(5);
+        let wait = |ready: &dyn Fn() -> bool| {
+            while !ready() && Instant::now() < patience {
+                std::thread::sleep(Duration::from_millis(1));
+            }
+        };
+        let shared = &stage.shared;
+        wait(&|| shared.meters.hops.load(Ordering::Relaxed) > 0 || stage.has_ended());
+        if shared.meters.hops.load(Ordering::Relaxed) > 0 {
+            self.line("[AUDIO SYNC] Initialized successfully")?;
+        }
+        wait(&|| shared.show_seat.core().is_some());
+        wait(&|| shared.hear_seat.core().is_some());
+        for (name, seat) in [("GPU TASK", &shared.show_seat), ("AUDIO TASK", &shared.hear_seat)] {
+            let priority = if seat.is_realtime() { "real-time priority" } else { "normal priority" };
+            match seat.core() {
+                Some(Some(core)) => self.line(&format!("[{name}] Running on Core {core} ({priority})"))?,
+                Some(None) => self.line(&format!("[{name}] Running; this system does not tell the core ({priority})"))?,
+                None => self.line(&format!("[{name}] has not started after 5 s"))?,
+            }
+        }
+        Ok(())
+    }
+
+    fn address(&self, page: &web::Page) -> Result<(), Failure> {
+        self.line(&format!("\n  Light is on: {}\n", page.url()))?;
+        if let Some(code) = page.qr() {
+            self.line(&code)?;
+        }
+        Ok(())
+    }
+
+    fn second(&self, stage: &mut Stage, v: &Vitals, elapsed: Duration) -> Result<(), Failure> {
+        let heard = *stage.sound.latest();
+        if self.json {
+            let line = json!({"kind": "second", "at_s": round(elapsed.as_secs_f64()), "vitals": v,
+                              "heard": k1_device::answers::Heard::from(&heard)});
+            return print(format!("{line}\n").as_bytes());
+        }
+        if self.quiet {
+            return Ok(());
+        }
+        self.line(&format!(
+            "[FPS] {:.1} mean, {:.1} p1, jitter {:.2} ms p99, {} dropped, {} late",
+            v.fps, v.fps_p1, v.jitter_ms, v.dropped_frames, v.late_frames
+        ))?;
+        let tempo = if heard.bpm > 0.0 {
+            format!("{:.1} BPM ({:.0} % sure)", heard.bpm, heard.confidence * 100.0)
+        } else {
+            "no tempo".into()
+        };
+        self.line(&format!(
+            "[LATENCY] snapshot age {:.1} ms median, {:.1} p99; {} retries, {} torn, {} overruns, {} allocations; {:.0} dBFS, {tempo}",
+            v.age_ms, v.age_p99_ms, v.handoff_retries, v.torn, v.overruns, v.allocations, heard.rms_db
+        ))
+    }
+
+    fn summary(&self, stage: &Stage, elapsed: Duration) -> Result<(), Failure> {
+        let v = stage.summary();
+        let shared = &stage.shared;
+        if self.json {
+            let core = |seat: &crate::stage::Seat| seat.core().flatten();
+            let line = json!({"kind": "summary", "seconds": round(elapsed.as_secs_f64()), "vitals": v,
+                              "cores": {"show": core(&shared.show_seat), "hear": core(&shared.hear_seat)},
+                              "realtime": {"show": shared.show_seat.is_realtime(), "hear": shared.hear_seat.is_realtime()}});
+            return print(format!("{line}\n").as_bytes());
+        }
+        self.line(&format!(
+            "{:.0} s: {:.1} FPS mean ({:.1} p1), snapshot age {:.1} ms median and {:.1} p99, {} torn, {} allocations in the loops",
+            elapsed.as_secs_f64(), v.fps, v.fps_p1, v.age_ms, v.age_p99_ms, v.torn, v.allocations
+        ))
+    }
+}
+
+fn round(x: f64) -> f64 {
+    (x * 1000.0).round() / 1000.0
+}
+
+/// Resolves an address for people: an unspecified one is shown as this machine.
+pub fn shown(address: SocketAddr) -> SocketAddr {
+    match address {
+        SocketAddr::V4(a) if a.ip().is_unspecified() => SocketAddr::from(([127, 0, 0, 1], a.port())),
+        SocketAddr::V6(a) if a.ip().is_unspecified() => SocketAddr::from(([0, 0, 0, 0, 0, 0, 0, 1], a.port())),
+        other => other,
+    }
+}

@@ -1,0 +1,30 @@
+//! The program `k1`: sound in, light out, on this machine.
+//!
+//! | Room | What it does |
+//! |---|---|
+//! | [`cli`] | the one declaration of the command line |
+//! | [`commands`] | what each command does |
+//! | [`source`] | where sound comes from |
+//! | [`sink`] | where light goes |
+//! | [`stage`] | the two halves on their two threads, and what they measure |
+//! | [`picture`] | frames as pictures and arrays |
+//! | [`web`] | the live page and the API |
+
+pub mod cli;
+pub mod commands;
+pub mod picture;
+pub mod sink;
+pub mod source;
+pub mod stage;
+pub mod web;
+
+/// Most LEDs that one strip may have.
+pub const MAX_LEDS: usize = 4_096;
+
+/// The renderer in the size this program uses.
+pub type Show = k1_engine::show::Show<MAX_LEDS>;
+
+/// A new renderer on the heap.
+pub fn new_show(leds: usize, settings: k1_engine::light::OutputSettings) -> Box<Show> {
+    Box::new(Show::new(leds, settings))
+}

@@ -1,0 +1,221 @@
+//! Frames as pictures and arrays.
+
+use std::fs::File;
+use std::io::{self, BufWriter, Seek, SeekFrom, Write};
+use std::path::Path;
+
+/// Where rendered frames go, one after the other.
+pub trait Picture {
+    /// Adds a frame: what the wire would carry and what a screen should show.
+    fn frame(&mut self, wire: &[[u8; 3]], screen: &[[u8; 3]]) -> io::Result<()>;
+
+    /// Completes the file.
+    fn finish(self: Box<Self>) -> io::Result<()>;
+}
+
+/// A NumPy array, frames × LEDs × 3, u8, as the wire carries them.
+pub struct Npy {
+    file: BufWriter<File>,
+    leds: usize,
+    frames: usize,
+}
+
+const NPY_HEADER: usize = 128;
+
+impl Npy {
+    /// Creates the file.
+    pub fn create(path: &Path, leds: usize) -> io::Result<Self> {
+        let mut npy = Self { file: BufWriter::new(File::create(path)?), leds, frames: 0 };
+        npy.header()?;
+        Ok(npy)
+    }
+
+    /// Format version 1.0: magic, header length, a Python literal padded to 64 bytes (NEP 1).
+    fn header(&mut self) -> io::Result<()> {
+        let shape = format!("({}, {}, 3)", self.frames, self.leds);
+        let dict = format!("{{'descr': '|u1', 'fortran_order': False, 'shape': {shape}, }}");
+        let mut header = Vec::with_capacity(NPY_HEADER);
+        header.extend_from_slice(b"\x93NUMPY\x01\x00");
+        header.extend_from_slice(&((NPY_HEADER - 10) as u16).to_le_bytes());
+        header.extend_from_slice(dict.as_bytes());
+        header.resize(NPY_HEADER - 1, b' ');
+        header.push(b'\n');
+        self.file.write_all(&header)
+    }
+}
+
+impl Picture for Npy {
+    fn frame(&mut self, wire: &[[u8; 3]], _: &[[u8; 3]]) -> io::Result<()> {
+        self.frames += 1;
+        self.file.write_all(wire.as_flattened())
+    }
+
+    fn finish(mut self: Box<Self>) -> io::Result<()> {
+        // The number of frames is known only now.
+        self.file.seek(SeekFrom::Start(0))?;
+        self.header()?;
+        self.file.flush()
+    }
+}
+
+/// A picture with time running down and the strip across, each row the mean of its frames as the eye sees them.
+pub struct Png {
+    file: BufWriter<File>,
+    rows: Vec<u8>,
+    width: usize,
+    per_led: usize,
+    frames_per_row: f64,
+    sum: Vec<u32>,
+    count: u32,
+    frames: u64,
+}
+
+/// Rows beyond this make a picture that viewers refuse.
+const MAX_ROWS: usize = 8_000;
+
+impl Png {
+    /// Creates the file for `frames` expected frames; long sounds get more frames per row.
+    pub fn create(path: &Path, leds: usize, frames: Option<u64>) -> io::Result<Self> {
+        // A strip of 180 becomes 720 pixels wide; a row is 1/60 s unless that would be too tall.
+        let per_led = (720 / leds.max(1)).clamp(1, 16);
+        let frames_per_row = frames.map_or(2.0, |n| (n as f64 / MAX_ROWS as f64).max(2.0));
+        Ok(Self {
+            file: BufWriter::new(File::create(path)?),
+            rows: Vec::new(),
+            width: leds,
+            per_led,
+            frames_per_row,
+            sum: vec![0; leds * 3],
+            count: 0,
+            frames: 0,
+        })
+    }
+
+    fn end_row(&mut self) {
+        if self.count == 0 {
+            return;
+        }
+        for led in self.sum.chunks_exact(3) {
+            // Means of linear light would need the transfer twice; neighbouring frames are so close that the mean
+            // of codes differs by less than a code.
+            let mean = [led[0], led[1], led[2]].map(|s| ((s + self.count / 2) / self.count) as u8);
+            for _ in 0..self.per_led {
+                self.rows.extend_from_slice(&mean);
+            }
+        }
+        self.sum.fill(0);
+        self.count = 0;
+    }
+}
+
+impl Picture for Png {
+    fn frame(&mut self, _: &[[u8; 3]], screen: &[[u8; 3]]) -> io::Result<()> {
+        for (sum, code) in self.sum.iter_mut().zip(screen.as_flattened()) {
+            *sum += u32::from(*code);
+        }
+        self.count += 1;
+        let row = |frame: u64| (frame as f64 / self.frames_per_row) as u64;
+        let last_of_row = row(self.frames + 1) != row(self.frames);
+        self.frames += 1;
+        if last_of_row {
+            self.end_row();
+        }
+        Ok(())
+    }
+
+    fn finish(mut self: Box<Self>) -> io::Result<()> {
+        self.end_row();
+        let width = self.width * self.per_led;
+        let height = self.rows.len() / (width * 3);
+        let mut encoder = png::Encoder::new(&mut self.file, width as u32, height.max(1) as u32);
+        encoder.set_color(png::ColorType::Rgb);
+        encoder.set_depth(png::BitDepth::Eight);
+        encoder.set_source_srgb(png::SrgbRenderingIntent::Perceptual);
+        if height == 0 {
+            self.rows = vec![0; width * 3];
+        }
+        let mut writer = encoder.write_header().map_err(io::Error::other)?;
+        writer.write_image_data(&self.rows).map_err(io::Error::other)?;
+        writer.finish().map_err(io::Error::other)?;
+        self.file.flush()
+    }
+}
+
+/// A moving picture of the strip, 50 frames a second (the most that viewers play).
+pub struct Gif {
+    encoder: gif::Encoder<BufWriter<File>>,
+    leds: usize,
+    per_led: usize,
+    fps: u32,
+    frames: u64,
+}
+
+const GIF_FPS: u32 = 50;
+const GIF_HEIGHT: usize = 24;
+
+impl Gif {
+    /// Creates the file.
+    pub fn create(path: &Path, leds: usize, fps: u32) -> io::Result<Self> {
+        let per_led = (720 / leds.max(1)).clamp(1, 8);
+        let file = BufWriter::new(File::create(path)?);
+        let mut encoder =
+            gif::Encoder::new(file, (leds * per_led) as u16, GIF_HEIGHT as u16, &[]).map_err(io::Error::other)?;
+        encoder.set_repeat(gif::Repeat::Infinite).map_err(io::Error::other)?;
+        Ok(Self { encoder, leds, per_led, fps, frames: 0 })
+    }
+}
+
+impl Picture for Gif {
+    fn frame(&mut self, _: &[[u8; 3]], screen: &[[u8; 3]]) -> io::Result<()> {
+        let shown = |frame: u64| frame * u64::from(GIF_FPS) / u64::from(self.fps);
+        let due = self.frames == 0 || shown(self.frames) != shown(self.frames - 1);
+        self.frames += 1;
+        if !due {
+            return Ok(());
+        }
+        let width = self.leds * self.per_led;
+        let row: Vec<u8> = screen.iter().flat_map(|c| c.repeat(self.per_led)).collect();
+        let pixels = row.repeat(GIF_HEIGHT);
+        let mut frame = gif::Frame::from_rgb_speed(width as u16, GIF_HEIGHT as u16, &pixels, 10);
+        frame.delay = (100 / GIF_FPS.min(self.fps)) as u16;
+        self.encoder.write_frame(&frame).map_err(io::Error::other)
+    }
+
+    fn finish(self: Box<Self>) -> io::Result<()> {
+        self.encoder.into_inner().map_err(io::Error::other)?.flush()
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn an_npy_has_the_shape_and_bytes_of_its_frames() {
+        let dir = tempfile::tempdir().unwrap();
+        let path = dir.path().join("x.npy");
+        let mut npy = Box::new(Npy::create(&path, 2).unwrap());
+        npy.frame(&[[1, 2, 3], [4, 5, 6]], &[]).unwrap();
+        npy.frame(&[[7, 8, 9], [10, 11, 12]], &[]).unwrap();
+        npy.finish().unwrap();
+        let bytes = std::fs::read(path).unwrap();
+        assert_eq!(&bytes[..8], b"\x93NUMPY\x01\x00");
+        let header = String::from_utf8_lossy(&bytes[10..128]);
+        assert!(header.contains("'shape': (2, 2, 3)") && header.ends_with('\n'), "{header}");
+        assert_eq!(bytes[128..], (1..=12).collect::<Vec<u8>>());
+    }
+
+    #[test]
+    fn a_png_has_a_row_for_two_frames_and_is_readable() {
+        let dir = tempfile::tempdir().unwrap();
+        let path = dir.path().join("x.png");
+        let mut picture = Box::new(Png::create(&path, 180, Some(120)).unwrap());
+        for i in 0..120_u8 {
+            picture.frame(&[], &[[i, 0, 200]; 180]).unwrap();
+        }
+        picture.finish().unwrap();
+        let decoder = png::Decoder::new(std::io::BufReader::new(File::open(path).unwrap()));
+        let reader = decoder.read_info().unwrap();
+        assert_eq!((reader.info().width, reader.info().height), (720, 60));
+    }
+}

@@ -1,0 +1,261 @@
+//! Where sound comes from: everything ends as mono samples at the engine's rate.
+
+mod demo;
+mod file;
+#[cfg(feature = "native-audio")]
+mod native;
+#[cfg(unix)]
+mod pulse;
+mod resample;
+mod stdin;
+
+use std::fmt;
+use std::path::PathBuf;
+
+pub use demo::{Demo, SONG_SECONDS};
+
+/// An input as the user names it.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum Input {
+    /// Music made by the program itself.
+    Demo,
+    /// An audio file.
+    File(PathBuf),
+    /// A microphone: the default one or the one whose name contains the text.
+    Mic(Option<String>),
+    /// What the computer plays: the default output or the one whose name contains the text.
+    Monitor(Option<String>),
+    /// Raw f32 little-endian mono samples on standard input.
+    Stdin,
+}
+
+impl std::str::FromStr for Input {
+    type Err = std::convert::Infallible;
+
+    fn from_str(s: &str) -> Result<Self, Self::Err> {
+        let named = |rest: &str| Some(rest.to_owned()).filter(|n| !n.is_empty());
+        Ok(match s {
+            "demo" => Self::Demo,
+            "-" => Self::Stdin,
+            "mic" => Self::Mic(None),
+            "monitor" => Self::Monitor(None),
+            _ => match s.split_once(':') {
+                Some(("mic", name)) => Self::Mic(named(name)),
+                Some(("monitor", name)) => Self::Monitor(named(name)),
+                _ => Self::File(s.into()),
+            },
+        })
+    }
+}
+
+impl fmt::Display for Input {
+    fn fmt(&self, f: &mut fmt::Formatter) -> fmt::Result {
+        match self {
+            Self::Demo => write!(f, "demo"),
+            Self::File(path) => write!(f, "{}", path.display()),
+            Self::Mic(None) => write!(f, "mic"),
+            Self::Mic(Some(name)) => write!(f, "mic:{name}"),
+            Self::Monitor(None) => write!(f, "monitor"),
+            Self::Monitor(Some(name)) => write!(f, "monitor:{name}"),
+            Self::Stdin => write!(f, "-"),
+        }
+    }
+}
+
+/// Why there is no sound. Each reads as a sentence that says what to do.
+#[derive(Debug)]
+#[non_exhaustive]
+pub enum Error {
+    /// The file cannot be opened.
+    Open(PathBuf, std::io::Error),
+    /// The file is no audio that the decoders know, or is damaged before its first sample.
+    NotAudio(PathBuf, String),
+    /// The file names a sample rate that cannot be.
+    Rate(u32),
+    /// Reading failed in the middle.
+    Read(std::io::Error),
+    /// No sound server answers.
+    NoServer(String),
+    /// There is no source of that name.
+    NoDevice {
+        /// What was asked for.
+        wanted: String,
+        /// What there is.
+        available: Vec<String>,
+    },
+    /// This build cannot do that.
+    Unsupported(&'static str),
+}
+
+impl fmt::Display for Error {
+    fn fmt(&self, f: &mut fmt::Formatter) -> fmt::Result {
+        match self {
+            Self::Open(path, e) if e.kind() == std::io::ErrorKind::NotFound => {
+                write!(f, "there is no file {}; check the name, or use `demo` for the built-in music", path.display())
+            }
+            Self::Open(path, e) => write!(f, "{} cannot be opened: {e}", path.display()),
+            Self::NotAudio(path, why) => write!(
+                f,
+                "{} is not audio that K1 can read ({why}); WAV, FLAC, MP3, OGG Vorbis and AAC work",
+                path.display()
+            ),
+            Self::Rate(rate) => write!(f, "a sample rate of {rate} Hz is outside 4,000 … 768,000 Hz"),
+            Self::Read(e) => write!(f, "reading the sound failed: {e}"),
+            Self::NoServer(why) => write!(
+                f,
+                "no sound server answers ({why}); start PulseAudio or PipeWire, or play a file: k1 run FILE"
+            ),
+            Self::NoDevice { wanted, available } if available.is_empty() => {
+                write!(f, "there is no {wanted}, and the sound server has no other source")
+            }
+            Self::NoDevice { wanted, available } => {
+                write!(f, "there is no {wanted}; `k1 sources` lists what there is: {}", available.join(", "))
+            }
+            Self::Unsupported(why) => write!(f, "{why}"),
+        }
+    }
+}
+
+impl std::error::Error for Error {}
+
+/// A stream of mono samples at [`k1_engine::SAMPLE_RATE`].
+pub trait Source: Send {
+    /// Fills `out` from its start and returns how many samples were written; 0 is the end. May wait for live sound.
+    fn read(&mut self, out: &mut [f32]) -> Result<usize, Error>;
+
+    /// What is heard, for people.
+    fn title(&self) -> String;
+
+    /// Length in seconds, where it is known.
+    fn seconds(&self) -> Option<f64> {
+        None
+    }
+
+    /// True if sound arrives by itself in real time; false if the reader must set the pace.
+    fn is_live(&self) -> bool {
+        false
+    }
+
+    /// Damaged pieces that were skipped so far.
+    fn skipped(&self) -> u64 {
+        0
+    }
+}
+
+/// Opens an input. `rate` is the sample rate of standard input.
+pub fn open(input: &Input, rate: u32) -> Result<Box<dyn Source>, Error> {
+    Ok(match input {
+        Input::Demo => Box::new(Demo::default()),
+        Input::File(path) => Box::new(file::FileSource::open(path)?),
+        Input::Stdin => Box::new(stdin::StdinSource::new(std::io::stdin(), rate)?),
+        Input::Mic(name) => open_live(Kind::Mic, name.as_deref())?,
+        Input::Monitor(name) => open_live(Kind::Monitor, name.as_deref())?,
+    })
+}
+
+/// The two kinds of live sound.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Kind {
+    /// From the room.
+    Mic,
+    /// What the computer plays.
+    Monitor,
+}
+
+/// Something that can be heard.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Device {
+    /// Where the sound comes from.
+    pub kind: Kind,
+    /// Name for `mic:NAME` or `monitor:NAME`.
+    pub name: String,
+    /// Name for people.
+    pub description: String,
+    /// True for the one that is used without a name.
+    pub default: bool,
+}
+
+/// Lists live sources.
+pub fn devices() -> Result<Vec<Device>, Error> {
+    #[cfg(feature = "native-audio")]
+    return native::devices();
+    #[cfg(all(unix, not(feature = "native-audio")))]
+    return pulse::devices();
+    #[cfg(not(any(unix, feature = "native-audio")))]
+    return Err(NO_LIVE);
+}
+
+fn open_live(kind: Kind, name: Option<&str>) -> Result<Box<dyn Source>, Error> {
+    #[cfg(feature = "native-audio")]
+    return native::open(kind, name);
+    #[cfg(all(unix, not(feature = "native-audio")))]
+    return Ok(Box::new(pulse::PulseSource::open(kind, name)?));
+    #[cfg(not(any(unix, feature = "native-audio")))]
+    {
+        let _ = (kind, name);
+        Err(NO_LIVE)
+    }
+}
+
+#[cfg(not(any(unix, feature = "native-audio")))]
+const NO_LIVE: Error =
+    Error::Unsupported("this build hears files only; build with `--features native-audio` for live sound");
+
+/// Picks the device that a name means: exact first, then any that contains it, then – without a name – the default.
+fn choose<'a>(devices: &'a [Device], kind: Kind, name: Option<&str>) -> Result<&'a Device, Error> {
+    let of_kind = || devices.iter().filter(move |d| d.kind == kind);
+    let found = match name {
+        None => of_kind().find(|d| d.default).or_else(|| of_kind().next()),
+        Some(n) => {
+            let lower = n.to_lowercase();
+            let has = |d: &&Device| {
+                d.name.to_lowercase().contains(&lower) || d.description.to_lowercase().contains(&lower)
+            };
+            of_kind().find(|d| d.name == n).or_else(|| of_kind().find(has))
+        }
+    };
+    found.ok_or_else(|| {
+        let what = match kind {
+            Kind::Mic => "microphone",
+            Kind::Monitor => "monitor of an output",
+        };
+        Error::NoDevice {
+            wanted: name.map_or(what.to_owned(), |n| format!("{what} called “{n}”")),
+            available: devices.iter().map(|d| d.name.clone()).collect(),
+        }
+    })
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn inputs_are_written_as_they_are_read() {
+        for text in ["demo", "-", "mic", "monitor", "mic:USB", "monitor:HDMI 2", "song.mp3", "a:b.wav"] {
+            let input: Input = text.parse().unwrap();
+            assert_eq!(input.to_string(), text);
+        }
+        assert_eq!("mic:".parse::<Input>().unwrap(), Input::Mic(None));
+    }
+
+    #[test]
+    fn a_device_is_chosen_by_name_part_or_default_and_its_absence_is_explained() {
+        let device = |kind, name: &str, default| Device {
+            kind,
+            name: name.into(),
+            description: format!("The {name}"),
+            default,
+        };
+        let all = [
+            device(Kind::Monitor, "hdmi.monitor", false),
+            device(Kind::Monitor, "analog.monitor", true),
+            device(Kind::Mic, "usb", false),
+        ];
+        assert_eq!(choose(&all, Kind::Monitor, None).unwrap().name, "analog.monitor");
+        assert_eq!(choose(&all, Kind::Mic, None).unwrap().name, "usb");
+        assert_eq!(choose(&all, Kind::Monitor, Some("HDMI")).unwrap().name, "hdmi.monitor");
+        let error = choose(&all, Kind::Mic, Some("studio")).unwrap_err().to_string();
+        assert!(error.contains("studio") && error.contains("usb"), "{error}");
+    }
+}

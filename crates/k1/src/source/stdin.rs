@@ -1,0 +1,111 @@
+//! Raw samples from a pipe: f32, little-endian, mono.
+
+use std::io::Read;
+
+use super::resample::Resampler;
+use super::{Error, Source};
+
+/// A pipe of samples.
+pub struct StdinSource<R> {
+    pipe: R,
+    bytes: Vec<u8>,
+    kept: usize,
+    resampler: Resampler,
+    samples: Vec<f32>,
+    ready: Vec<f32>,
+    taken: usize,
+    ended: bool,
+}
+
+impl<R: Read> StdinSource<R> {
+    /// Reads samples at `rate` from `pipe`.
+    pub fn new(pipe: R, rate: u32) -> Result<Self, Error> {
+        Ok(Self {
+            pipe,
+            bytes: vec![0; 4096],
+            kept: 0,
+            resampler: Resampler::new(rate)?,
+            samples: Vec::new(),
+            ready: Vec::new(),
+            taken: 0,
+            ended: false,
+        })
+    }
+
+    fn fill(&mut self) -> Result<(), Error> {
+        self.ready.clear();
+        self.taken = 0;
+        while self.ready.is_empty() && !self.ended {
+            match self.pipe.read(&mut self.bytes[self.kept..]) {
+                Ok(0) => {
+                    self.ended = true;
+                    self.resampler.finish(&mut self.ready);
+                }
+                Ok(n) => {
+                    // A read may end inside a sample: its bytes wait for the next one.
+                    let have = self.kept + n;
+                    let whole = have / 4 * 4;
+                    self.samples.clear();
+                    self.samples.extend(
+                        self.bytes[..whole].chunks_exact(4).map(|b| f32::from_le_bytes([b[0], b[1], b[2], b[3]])),
+                    );
+                    self.bytes.copy_within(whole..have, 0);
+                    self.kept = have - whole;
+                    // The resampler's memory must not be poisoned by a NaN; the engine counts what is left.
+                    self.samples.iter_mut().filter(|x| !x.is_finite()).for_each(|x| *x = 0.0);
+                    self.resampler.push(&self.samples, &mut self.ready);
+                }
+                Err(e) if e.kind() == std::io::ErrorKind::Interrupted => {}
+                Err(e) => return Err(Error::Read(e)),
+            }
+        }
+        Ok(())
+    }
+}
+
+impl<R: Read + Send> Source for StdinSource<R> {
+    fn read(&mut self, out: &mut [f32]) -> Result<usize, Error> {
+        if self.taken == self.ready.len() {
+            self.fill()?;
+        }
+        let n = out.len().min(self.ready.len() - self.taken);
+        out[..n].copy_from_slice(&self.ready[self.taken..self.taken + n]);
+        self.taken += n;
+        Ok(n)
+    }
+
+    fn title(&self) -> String {
+        "standard input".into()
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    /// A pipe that gives three bytes at a time.
+    struct Dribble(Vec<u8>, usize);
+
+    impl Read for Dribble {
+        fn read(&mut self, buf: &mut [u8]) -> std::io::Result<usize> {
+            let n = buf.len().min(3).min(self.0.len() - self.1);
+            buf[..n].copy_from_slice(&self.0[self.1..self.1 + n]);
+            self.1 += n;
+            Ok(n)
+        }
+    }
+
+    #[test]
+    fn samples_survive_reads_that_cut_them_and_a_torn_end_is_dropped() {
+        let samples = [0.5_f32, -0.25, f32::NAN, 1.0];
+        let mut bytes: Vec<u8> = samples.iter().flat_map(|x| x.to_le_bytes()).collect();
+        bytes.extend([1, 2]);
+        let mut source = StdinSource::new(Dribble(bytes, 0), 16_000).unwrap();
+        let mut heard = Vec::new();
+        let mut out = [0.0; 7];
+        while let n @ 1.. = source.read(&mut out).unwrap() {
+            heard.extend_from_slice(&out[..n]);
+        }
+        assert_eq!(heard, [0.5, -0.25, 0.0, 1.0]);
+    }
+}

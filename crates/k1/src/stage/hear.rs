@@ -1,0 +1,112 @@
+//! The half that hears: takes hops from the source, analyses them, publishes snapshots. Nothing can slow it.
+
+use std::sync::Arc;
+use std::sync::atomic::Ordering::{Acquire, Relaxed, Release};
+use std::time::Duration;
+
+use k1_engine::audio::Ear;
+use k1_engine::{HOP, HOP_US, SAMPLE_RATE};
+
+use super::exchange::{Controls, SoundWriter};
+use super::{SEAT_HEARS, Shared};
+
+/// One hop of sound for listeners of the page.
+#[derive(Clone, Copy, Debug)]
+pub struct HeardHop {
+    /// When its first sample was captured, in µs.
+    pub at_us: u64,
+    /// The samples, −32,768 … 32,767.
+    pub samples: [i16; HOP],
+}
+
+/// What the ear thread owns.
+pub struct Hearing {
+    pub shared: Arc<Shared>,
+    pub samples: rtrb::Consumer<f32>,
+    pub is_live: bool,
+    pub writer: SoundWriter,
+    pub controls: Controls,
+    /// Sound for the page; `None` if nobody can listen.
+    pub tap: Option<rtrb::Producer<HeardHop>>,
+}
+
+/// How long the ear sleeps while it waits for live sound: an eighth of a hop.
+const GLANCE: Duration = Duration::from_micros(HOP_US / 8);
+/// Live capture times are the arrival times, smoothed: a jump of more than this is a gap, not jitter.
+const GAP_US: u64 = 60_000;
+
+/// Runs until the program stops or the source has ended.
+pub fn run(mut h: Hearing) {
+    let shared = h.shared.clone();
+    shared.hear_seat.take(SEAT_HEARS, 70);
+    let mut ear = Box::new(Ear::new());
+    let clock = shared.clock;
+    let mut hop = [0.0_f32; HOP];
+    // When the last sample of the next hop is captured.
+    let mut due = clock.now_us() + HOP_US;
+    let mut gain = 1.0;
+    while !shared.stop.load(Relaxed) {
+        if !h.is_live {
+            clock.sleep_until(due);
+        }
+        let mut have = h.samples.slots();
+        if have < HOP && !shared.source_ended.load(Acquire) {
+            if !h.is_live {
+                shared.meters.underruns.fetch_add(1, Relaxed);
+            }
+            while have < HOP && !shared.source_ended.load(Acquire) && !shared.stop.load(Relaxed) {
+                std::thread::sleep(GLANCE);
+                have = h.samples.slots();
+            }
+            if !h.is_live {
+                due = clock.now_us();
+            }
+        }
+        // The end may have come between the two looks.
+        have = h.samples.slots();
+        if have == 0 {
+            break;
+        }
+        if h.is_live {
+            let waiting = (have.saturating_sub(HOP)) as u64 * 1_000_000 / u64::from(SAMPLE_RATE);
+            let arrived = clock.now_us().saturating_sub(waiting);
+            due = if due.abs_diff(arrived) > GAP_US { arrived } else { (due * 15 + arrived) / 16 };
+        }
+        let violations = assert_no_alloc::violation_count();
+        assert_no_alloc::assert_no_alloc(|| {
+            let began = clock.now_us();
+            hop.fill(0.0);
+            if let Ok(chunk) = h.samples.read_chunk(have.min(HOP)) {
+                let (a, b) = chunk.as_slices();
+                hop[..a.len()].copy_from_slice(a);
+                hop[a.len()..a.len() + b.len()].copy_from_slice(b);
+                chunk.commit_all();
+            }
+            let wanted = h.controls.settings().gain;
+            if wanted != gain && ear.set_gain(wanted) {
+                gain = wanted;
+            }
+            if ear.samples() == 0 {
+                shared.meters.first_sample_us.store(due - HOP_US, Release);
+            }
+            ear.set_clock(due - HOP_US);
+            if let Some(snapshot) = ear.push(&hop) {
+                h.writer.publish(snapshot);
+            }
+            let m = &shared.meters;
+            m.hops.fetch_add(1, Relaxed);
+            m.hear_ns.fetch_add((clock.now_us() - began) * 1000, Relaxed);
+            if let Some(tap) = &mut h.tap {
+                // Nobody listening is no error: the tap is full and the hop is not offered.
+                let _ = tap.push(HeardHop {
+                    at_us: due - HOP_US,
+                    samples: std::array::from_fn(|i| (hop[i].clamp(-1.0, 1.0) * 32_767.0) as i16),
+                });
+            }
+        });
+        let new = assert_no_alloc::violation_count().wrapping_sub(violations);
+        shared.meters.hear_allocations.fetch_add(u64::from(new), Relaxed);
+        due += HOP_US;
+    }
+    shared.hearing_ended.store(true, Release);
+}

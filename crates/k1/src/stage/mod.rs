@@ -1,0 +1,310 @@
+//! The two halves on their two threads, what feeds them, and what they measure.
+//!
+//! ```text
+//! source thread ─▶ samples ─▶ hear (core 1) ─▶ snapshot ring ─▶ show (core 0) ─▶ frame swap ─▶ sink threads
+//!                                                    └────────────▶ page, API      └──────────▶ page
+//! ```
+
+mod clock;
+pub mod exchange;
+mod hear;
+mod meter;
+mod realtime;
+mod shine;
+
+use std::collections::VecDeque;
+use std::sync::atomic::AtomicBool;
+use std::sync::atomic::Ordering::{Acquire, Relaxed, Release};
+use std::sync::{Arc, Mutex};
+use std::thread::JoinHandle;
+use std::time::Duration;
+
+use k1_device::answers::Vitals;
+use k1_engine::HOP;
+use k1_engine::light::OutputSettings;
+
+pub use clock::Clock;
+pub use hear::HeardHop;
+pub use meter::{Meters, Reading};
+pub use realtime::Seat;
+pub use shine::{Finished, Frames};
+
+use crate::sink::Sink;
+use crate::source::{self, Source};
+use exchange::{Controls, Settings, SoundReader};
+
+/// The audio half prefers the second core, the render half the first: as in the lamp.
+const SEAT_HEARS: usize = 1;
+const SEAT_SHOWS: usize = 0;
+/// Samples that a paced source is ahead: 128 ms.
+const AHEAD: usize = 16 * HOP;
+/// Seconds of history that are kept.
+const HISTORY: usize = 120;
+
+/// What all threads see.
+#[derive(Debug)]
+pub struct Shared {
+    /// The one clock.
+    pub clock: Clock,
+    /// Set once, when the program is to end.
+    pub stop: AtomicBool,
+    /// The source has no more sound; what is in the queue is still to be heard.
+    pub source_ended: AtomicBool,
+    /// The ear has heard the last hop.
+    pub hearing_ended: AtomicBool,
+    /// Counters.
+    pub meters: Meters,
+    /// What the ear's thread got from the system.
+    pub hear_seat: Seat,
+    /// What the renderer's thread got from the system.
+    pub show_seat: Seat,
+    /// Figures of the last seconds, newest last; never touched by the real-time halves.
+    pub history: Mutex<VecDeque<Vitals>>,
+    /// Why the sound stopped, if it was an error.
+    pub source_error: Mutex<Option<String>>,
+}
+
+impl Shared {
+    /// The newest figures; zeros before the first second is over.
+    pub fn vitals(&self) -> Vitals {
+        self.lock_history().back().copied().unwrap_or_default()
+    }
+
+    /// The history, oldest first.
+    pub fn lock_history(&self) -> std::sync::MutexGuard<'_, VecDeque<Vitals>> {
+        self.history.lock().unwrap_or_else(std::sync::PoisonError::into_inner)
+    }
+}
+
+/// What to run.
+pub struct Setup {
+    /// Sound.
+    pub source: Box<dyn Source>,
+    /// Opens the source again when it ends.
+    pub reopen: Option<Box<dyn FnMut() -> Result<Box<dyn Source>, source::Error> + Send>>,
+    /// Pattern, parameters, gain at the start.
+    pub settings: Settings,
+    /// Number of LEDs.
+    pub leds: usize,
+    /// Current limit.
+    pub output: OutputSettings,
+    /// Frames per second.
+    pub fps: u32,
+    /// Lights.
+    pub sinks: Vec<Box<dyn Sink>>,
+    /// True if a page may want the sound.
+    pub with_page: bool,
+}
+
+/// The running program.
+pub struct Stage {
+    /// What all threads see.
+    pub shared: Arc<Shared>,
+    /// Settings.
+    pub controls: Controls,
+    /// Snapshots.
+    pub sound: SoundReader,
+    /// Number of LEDs.
+    pub leds: usize,
+    /// Frames per second asked for.
+    pub fps: u32,
+    /// Sound and frames for the page.
+    pub page: Option<(rtrb::Consumer<HeardHop>, Frames)>,
+    /// Wakes the page's thread when a frame is ready.
+    pub page_wakes: Arc<std::sync::OnceLock<std::thread::Thread>>,
+    first: Reading,
+    last: Reading,
+    threads: Vec<JoinHandle<()>>,
+}
+
+impl Stage {
+    /// Starts all threads.
+    pub fn start(setup: Setup) -> std::io::Result<Self> {
+        let shared = Arc::new(Shared {
+            clock: Clock::start(),
+            stop: AtomicBool::new(false),
+            source_ended: AtomicBool::new(false),
+            hearing_ended: AtomicBool::new(false),
+            meters: Meters::default(),
+            hear_seat: Seat::default(),
+            show_seat: Seat::default(),
+            history: Mutex::new(VecDeque::with_capacity(HISTORY + 1)),
+            source_error: Mutex::new(None),
+        });
+        let mut threads = Vec::new();
+        let mut spawn = |name: &str, body: Box<dyn FnOnce() + Send>| -> std::io::Result<()> {
+            threads.push(std::thread::Builder::new().name(name.into()).spawn(body)?);
+            Ok(())
+        };
+
+        let (controls, owner) = exchange::settings(setup.settings);
+        let (writer, sound) = exchange::sound();
+        let is_live = setup.source.is_live();
+        let (producer, samples) = rtrb::RingBuffer::new(if is_live { 4 * AHEAD } else { AHEAD });
+        let pump = Pump { source: setup.source, reopen: setup.reopen, out: producer, shared: shared.clone(), is_live };
+        spawn("k1-source", Box::new(move || pump.run()))?;
+
+        let (tap, tapped) = rtrb::RingBuffer::new(128);
+        let hearing = hear::Hearing {
+            shared: shared.clone(),
+            samples,
+            is_live,
+            writer,
+            controls: controls.clone(),
+            tap: setup.with_page.then_some(tap),
+        };
+        spawn("k1-hear", Box::new(move || hear::run(hearing)))?;
+
+        let mut outlets = Vec::new();
+        for sink in setup.sinks {
+            let (outlet, frames, wakes) = shine::outlet(setup.leds);
+            outlets.push(outlet);
+            let (shared, leds) = (shared.clone(), setup.leds);
+            spawn("k1-sink", Box::new(move || feed(sink, frames, &wakes, &shared, leds)))?;
+        }
+        let (page_outlet, page_frames, page_wakes) = shine::outlet(setup.leds);
+        if setup.with_page {
+            outlets.push(page_outlet);
+        }
+        let mut show = crate::new_show(setup.leds, setup.output);
+        show.set_params(setup.settings.params);
+        show.cut_to(setup.settings.pattern);
+        let showing =
+            shine::Showing { shared: shared.clone(), show, sound: sound.clone(), owner, outlets, fps: setup.fps };
+        spawn("k1-show", Box::new(move || shine::run(showing)))?;
+
+        let first = shared.meters.read(shared.clock.now_us());
+        Ok(Self {
+            controls,
+            sound,
+            leds: setup.leds,
+            fps: setup.fps,
+            page: setup.with_page.then_some((tapped, page_frames)),
+            page_wakes,
+            last: first.clone(),
+            first,
+            threads,
+            shared,
+        })
+    }
+
+    /// Takes the figures since the last call (call it once a second) and remembers them.
+    pub fn measure(&mut self) -> Vitals {
+        let now = self.shared.meters.read(self.shared.clock.now_us());
+        let vitals = self.shared.meters.vitals(&self.last, &now, self.fps as f32);
+        self.last = now;
+        let mut history = self.shared.lock_history();
+        history.push_back(vitals);
+        if history.len() > HISTORY {
+            history.pop_front();
+        }
+        vitals
+    }
+
+    /// Begins the summary here: what came before (start-up) does not count.
+    pub fn begin_summary(&mut self) {
+        self.first = self.shared.meters.read(self.shared.clock.now_us());
+        self.last = self.first.clone();
+    }
+
+    /// The figures since [`begin_summary`](Self::begin_summary).
+    pub fn summary(&self) -> Vitals {
+        let now = self.shared.meters.read(self.shared.clock.now_us());
+        self.shared.meters.vitals(&self.first, &now, self.fps as f32)
+    }
+
+    /// True when the sound has ended and the last of it was heard.
+    pub fn has_ended(&self) -> bool {
+        self.shared.hearing_ended.load(Acquire)
+    }
+
+    /// Stops everything; every sink leaves its lights dark.
+    pub fn stop(self) {
+        self.shared.stop.store(true, Release);
+        for thread in self.threads {
+            // The source may wait for a pipe that never speaks: it is not worth waiting for.
+            if thread.thread().name() != Some("k1-source") || thread.is_finished() {
+                let _ = thread.join();
+            }
+        }
+    }
+}
+
+/// The thread between a source and the ear.
+struct Pump {
+    source: Box<dyn Source>,
+    reopen: Option<Box<dyn FnMut() -> Result<Box<dyn Source>, source::Error> + Send>>,
+    out: rtrb::Producer<f32>,
+    shared: Arc<Shared>,
+    is_live: bool,
+}
+
+impl Pump {
+    fn run(mut self) {
+        let mut block = [0.0; HOP];
+        while !self.shared.stop.load(Relaxed) {
+            match self.source.read(&mut block) {
+                Ok(0) => match self.reopen.as_mut().map(|again| again()) {
+                    Some(Ok(source)) => self.source = source,
+                    Some(Err(e)) => return self.end(Some(e.to_string())),
+                    None => return self.end(None),
+                },
+                Ok(n) => self.push(&block[..n]),
+                Err(e) => return self.end(Some(e.to_string())),
+            }
+        }
+    }
+
+    fn end(&self, error: Option<String>) {
+        *self.shared.source_error.lock().unwrap_or_else(std::sync::PoisonError::into_inner) = error;
+        self.shared.source_ended.store(true, Release);
+    }
+
+    fn push(&mut self, samples: &[f32]) {
+        let mut left = samples;
+        loop {
+            let n = self.out.slots().min(left.len());
+            if let Ok(mut chunk) = self.out.write_chunk(n) {
+                let (a, b) = chunk.as_mut_slices();
+                a.copy_from_slice(&left[..a.len()]);
+                b.copy_from_slice(&left[a.len()..n]);
+                chunk.commit_all();
+            }
+            left = &left[n..];
+            if left.is_empty() || self.shared.stop.load(Relaxed) {
+                return;
+            }
+            if self.is_live {
+                // Live sound does not wait: what the ear has no room for is lost, and counted.
+                self.shared.meters.overruns.fetch_add(1, Relaxed);
+                return;
+            }
+            std::thread::sleep(Duration::from_millis(4));
+        }
+    }
+}
+
+/// The thread of one sink.
+fn feed(
+    mut sink: Box<dyn Sink>,
+    mut frames: Frames,
+    wakes: &std::sync::OnceLock<std::thread::Thread>,
+    shared: &Shared,
+    leds: usize,
+) {
+    let _ = wakes.set(std::thread::current());
+    while !shared.stop.load(Relaxed) {
+        match frames.take() {
+            Some(frame) => {
+                if sink.show(&frame.wire, &frame.screen).is_err() {
+                    // The light may be off for a moment: count it as dropped and try the next.
+                    shared.meters.dropped.fetch_add(1, Relaxed);
+                }
+            }
+            None => std::thread::park_timeout(Duration::from_millis(20)),
+        }
+    }
+    if let Err(e) = sink.dark(leds) {
+        eprintln!("k1: a light could not be switched off: {e}");
+    }
+}
