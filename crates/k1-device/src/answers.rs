@@ -124,18 +124,32 @@ impl schemars::JsonSchema for ParamValues<'_> {
         "Parameters".into()
     }
     fn json_schema(_: &mut schemars::SchemaGenerator) -> schemars::Schema {
-        let properties: serde_json::Map<String, serde_json::Value> = PARAMS
-            .iter()
-            .map(|p| {
-                let kind = if p.id == Param::PaletteId.spec().id { "integer" } else { "number" };
-                let schema = schemars::json_schema!({
-                    "type": kind, "minimum": p.min, "maximum": p.max, "default": p.default, "description": p.help
-                });
-                (p.id.to_owned(), schema.to_value())
-            })
-            .collect();
-        schemars::json_schema!({ "type": "object", "properties": properties })
+        let mut properties = param_properties();
+        let required: Vec<_> = PARAMS.iter().map(|p| p.id).collect();
+        let clamped = schemars::json_schema!({
+            "type": "array", "items": { "type": "string" },
+            "description": "After a change only: parameters that were brought into their range."
+        });
+        let unknown = schemars::json_schema!({
+            "type": "integer", "minimum": 1, "description": "After a change only: fields that are no parameters."
+        });
+        properties.insert("clamped".into(), clamped.to_value());
+        properties.insert("unknown_fields".into(), unknown.to_value());
+        schemars::json_schema!({ "type": "object", "properties": properties, "required": required })
     }
+}
+
+/// Every parameter as a property of a schema.
+#[cfg(feature = "schema")]
+pub(crate) fn param_properties() -> serde_json::Map<String, serde_json::Value> {
+    let property = |p: &k1_engine::params::ParamSpec| {
+        let kind = if p.id == Param::PaletteId.spec().id { "integer" } else { "number" };
+        let schema = schemars::json_schema!({
+            "type": kind, "minimum": p.min, "maximum": p.max, "default": p.default, "description": p.help
+        });
+        (p.id.to_owned(), schema.to_value())
+    };
+    PARAMS.iter().map(property).collect()
 }
 
 /// One row of the parameter table.
@@ -307,6 +321,18 @@ pub struct TestConnection {
 #[derive(Clone, Copy, Debug, Serialize)]
 #[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
 pub struct LinkOptions {
+    /// 802.11b/g only.
+    pub force_bg_only: bool,
+    /// 20 MHz channels only.
+    pub force_ht20: bool,
+}
+
+/// `POST /api/wifi/link-options`.
+#[derive(Clone, Copy, Debug, Serialize)]
+#[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
+pub struct LinkOptionsSet {
+    /// Always true; otherwise there is an error.
+    pub success: bool,
     /// 802.11b/g only.
     pub force_bg_only: bool,
     /// 20 MHz channels only.

@@ -40,6 +40,8 @@ pub enum Refusal {
         /// Most bytes that are taken.
         max: usize,
     },
+    /// The body was announced and did not come.
+    BodyLate,
     /// No such path.
     NotFound,
     /// The path exists, the method does not.
@@ -63,6 +65,7 @@ impl Refusal {
             Self::InvalidBackup => "invalid_backup_format",
             Self::RateLimited { .. } => "rate_limited",
             Self::TooLarge { .. } => "payload_too_large",
+            Self::BodyLate => "request_timeout",
             Self::NotFound => "not_found",
             Self::MethodNotAllowed => "method_not_allowed",
             Self::Unauthorized => "unauthorized",
@@ -83,6 +86,7 @@ impl Refusal {
             Self::Forbidden => 403,
             Self::PatternNotFound | Self::NotFound => 404,
             Self::MethodNotAllowed => 405,
+            Self::BodyLate => 408,
             Self::TooLarge { .. } => 413,
             Self::RateLimited { .. } => 429,
             Self::NotHere(_) => 501,
@@ -109,6 +113,7 @@ impl fmt::Display for Refusal {
                 write!(f, "once every {window_ms} ms is enough; ask again in {wait_ms} ms, or use the WebSocket")
             }
             Self::TooLarge { max } => write!(f, "a body has at most {max} bytes"),
+            Self::BodyLate => f.write_str("the body was announced and did not come"),
             Self::NotFound => f.write_str("there is no such path; /api/v1/openapi.json lists them"),
             Self::MethodNotAllowed => f.write_str("this path does not take that method"),
             Self::Unauthorized => {
@@ -149,6 +154,7 @@ struct ErrorShape {
     /// HTTP status.
     status: u16,
     /// Most bytes of a body; with `payload_too_large` only.
+    #[schemars(skip_serializing_if = "Option::is_none")]
     max_size: Option<usize>,
 }
 

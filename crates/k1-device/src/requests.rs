@@ -10,11 +10,53 @@ use serde::de::{Deserializer, IgnoredAny, MapAccess, Visitor};
 
 use crate::error::Refusal;
 
-/// A value that may be a number, or anything else, without a heap.
+/// A value that may be of any kind, without a heap: a wrong kind is a refusal of that field and not of the whole body.
 #[derive(Clone, Copy, Debug, PartialEq)]
 enum Loose {
     Number(f64),
+    Flag(bool),
+    Text(Word),
     Other,
+}
+
+/// A short text. A longer one is kept as an empty one: it is text, but none that means anything here.
+#[derive(Clone, Copy, Debug, PartialEq)]
+struct Word {
+    bytes: [u8; Self::MOST],
+    len: usize,
+}
+
+impl Word {
+    const MOST: usize = 32;
+
+    fn new(text: &str) -> Self {
+        let mut word = Self { bytes: [0; Self::MOST], len: 0 };
+        if let Some(place) = word.bytes.get_mut(..text.len()) {
+            place.copy_from_slice(text.as_bytes());
+            word.len = text.len();
+        }
+        word
+    }
+
+    fn as_str(&self) -> &str {
+        core::str::from_utf8(&self.bytes[..self.len]).unwrap_or_default()
+    }
+}
+
+/// The pattern that a text names.
+fn named_pattern(id: Loose, field: &'static str) -> Result<usize, Refusal> {
+    match id {
+        Loose::Text(word) => pattern_by_id(word.as_str()).ok_or(Refusal::PatternNotFound),
+        _ => Err(Refusal::InvalidValue { field, expected: "the id of a pattern" }),
+    }
+}
+
+fn flag(value: Option<Loose>, field: &'static str) -> Result<Option<bool>, Refusal> {
+    match value {
+        None => Ok(None),
+        Some(Loose::Flag(f)) => Ok(Some(f)),
+        Some(_) => Err(Refusal::InvalidValue { field, expected: "true or false" }),
+    }
 }
 
 impl<'de> Deserialize<'de> for Loose {
@@ -34,11 +76,11 @@ impl<'de> Deserialize<'de> for Loose {
             fn visit_u64<E>(self, v: u64) -> Result<Loose, E> {
                 Ok(Loose::Number(v as f64))
             }
-            fn visit_bool<E>(self, _: bool) -> Result<Loose, E> {
-                Ok(Loose::Other)
+            fn visit_bool<E>(self, v: bool) -> Result<Loose, E> {
+                Ok(Loose::Flag(v))
             }
-            fn visit_str<E>(self, _: &str) -> Result<Loose, E> {
-                Ok(Loose::Other)
+            fn visit_str<E>(self, v: &str) -> Result<Loose, E> {
+                Ok(Loose::Text(Word::new(v)))
             }
             fn visit_unit<E>(self) -> Result<Loose, E> {
                 Ok(Loose::Other)
@@ -90,6 +132,16 @@ impl ParamsPatch {
     }
 }
 
+#[cfg(feature = "schema")]
+impl schemars::JsonSchema for ParamsPatch {
+    fn schema_name() -> std::borrow::Cow<'static, str> {
+        "ParametersToChange".into()
+    }
+    fn json_schema(_: &mut schemars::SchemaGenerator) -> schemars::Schema {
+        schemars::json_schema!({ "type": "object", "properties": crate::answers::param_properties() })
+    }
+}
+
 impl<'de> Deserialize<'de> for ParamsPatch {
     fn deserialize<D: Deserializer<'de>>(d: D) -> Result<Self, D::Error> {
         struct Fields;
@@ -115,7 +167,7 @@ impl<'de> Deserialize<'de> for ParamsPatch {
                                 patch.clamped |= 1 << param as u32;
                             }
                         }
-                        Loose::Other => patch.wrong = Some(param),
+                        _ => patch.wrong = Some(param),
                     }
                 }
                 Ok(patch)
@@ -147,29 +199,28 @@ impl<'de> Deserialize<'de> for Key {
 /// A pattern by index or id.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Deserialize)]
 #[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
-pub struct Select<'a> {
+pub struct Select {
     /// Index; checked before it is narrowed, so that 256 is not 0.
     #[serde(default)]
     #[cfg_attr(feature = "schema", schemars(with = "Option<u32>"))]
     index: Option<Loose>,
     /// Identifier.
-    #[serde(default, borrow)]
-    id: Option<&'a str>,
+    #[serde(default)]
+    #[cfg_attr(feature = "schema", schemars(with = "Option<String>"))]
+    id: Option<Loose>,
 }
 
-impl Select<'_> {
+impl Select {
     /// Index of the pattern; `id` decides if both are given.
     pub fn pattern(&self) -> Result<usize, Refusal> {
         match (self.id, self.index) {
-            (Some(id), _) => pattern_by_id(id).ok_or(Refusal::PatternNotFound),
+            (Some(id), _) => named_pattern(id, "id"),
             (None, Some(Loose::Number(n))) => {
                 let whole = n as usize;
                 let exists = n >= 0.0 && whole as f64 == n && whole < PATTERNS.len();
                 if exists { Ok(whole) } else { Err(Refusal::PatternNotFound) }
             }
-            (None, Some(Loose::Other)) => {
-                Err(Refusal::InvalidValue { field: "index", expected: "a whole number" })
-            }
+            (None, Some(_)) => Err(Refusal::InvalidValue { field: "index", expected: "a whole number" }),
             (None, None) => Err(Refusal::MissingField("index or id")),
         }
     }
@@ -180,7 +231,6 @@ impl Select<'_> {
 #[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
 pub struct AudioConfig {
     /// Factor, 0.5 … 2.
-    #[serde(default)]
     #[cfg_attr(feature = "schema", schemars(with = "f32"))]
     microphone_gain: Option<Loose>,
 }
@@ -200,18 +250,22 @@ impl AudioConfig {
 
 /// A backup to restore.
 #[derive(Clone, Copy, Debug, PartialEq, Deserialize)]
+#[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
 pub struct Restore<'a> {
-    /// Version of the form.
-    #[serde(default, borrow)]
+    /// Version of the form, "1.0".
+    #[serde(borrow)]
+    #[cfg_attr(feature = "schema", schemars(with = "String"))]
     version: Option<&'a str>,
     /// Parameters; missing ones take their defaults.
-    #[serde(default)]
+    #[cfg_attr(feature = "schema", schemars(with = "ParamsPatch"))]
     parameters: Option<ParamsPatch>,
     /// Index of the pattern.
     #[serde(default)]
+    #[cfg_attr(feature = "schema", schemars(with = "Option<u32>"))]
     current_pattern: Option<Loose>,
     /// Microphone gain.
     #[serde(default)]
+    #[cfg_attr(feature = "schema", schemars(with = "Option<f32>"))]
     microphone_gain: Option<Loose>,
 }
 
@@ -251,38 +305,76 @@ impl Restore<'_> {
 #[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
 pub struct LinkOptions {
     /// Use 802.11b/g only.
-    pub force_bg_only: Option<bool>,
+    #[serde(default)]
+    #[cfg_attr(feature = "schema", schemars(with = "Option<bool>"))]
+    force_bg_only: Option<Loose>,
     /// Use 20 MHz channels only.
-    pub force_ht20: Option<bool>,
+    #[serde(default)]
+    #[cfg_attr(feature = "schema", schemars(with = "Option<bool>"))]
+    force_ht20: Option<Loose>,
+}
+
+impl LinkOptions {
+    /// What is to be changed, 802.11b/g and 20 MHz; at least one.
+    pub fn changes(&self) -> Result<(Option<bool>, Option<bool>), Refusal> {
+        match (flag(self.force_bg_only, "force_bg_only")?, flag(self.force_ht20, "force_ht20")?) {
+            (None, None) => Err(Refusal::MissingField("force_bg_only or force_ht20")),
+            changes => Ok(changes),
+        }
+    }
 }
 
 /// What a page says on the live WebSocket: any of these, at once.
 #[derive(Clone, Copy, Debug, Default, Deserialize)]
-pub struct Command<'a> {
+pub struct Command {
     /// Parameters to change.
     #[serde(default)]
     pub params: Option<ParamsPatch>,
     /// Pattern to select, by id.
-    #[serde(default, borrow)]
-    pub pattern: Option<&'a str>,
+    #[serde(default)]
+    pattern: Option<Loose>,
     /// Microphone gain.
     #[serde(default)]
     gain: Option<Loose>,
     /// Send the sound too.
     #[serde(default)]
-    pub audio: Option<bool>,
+    audio: Option<Loose>,
     /// Send small moving pictures of every pattern.
     #[serde(default)]
-    pub thumbnails: Option<bool>,
+    thumbnails: Option<Loose>,
     /// Frames per second that the page can show, 1 … 120.
     #[serde(default)]
-    pub fps: Option<u8>,
+    fps: Option<Loose>,
     /// Echoed, so that the page can measure the way and set its clock.
     #[serde(default)]
     pub ping: Option<f64>,
 }
 
-impl Command<'_> {
+impl Command {
+    /// Index of the pattern to select, if any.
+    pub fn pattern(&self) -> Result<Option<usize>, Refusal> {
+        self.pattern.map(|id| named_pattern(id, "pattern")).transpose()
+    }
+
+    /// Whether to send the sound too, if it says so.
+    pub fn audio(&self) -> Result<Option<bool>, Refusal> {
+        flag(self.audio, "audio")
+    }
+
+    /// Whether to send small moving pictures, if it says so.
+    pub fn thumbnails(&self) -> Result<Option<bool>, Refusal> {
+        flag(self.thumbnails, "thumbnails")
+    }
+
+    /// Frames per second that the page can show, brought to 1 … 120, if it says so.
+    pub fn fps(&self) -> Result<Option<f64>, Refusal> {
+        match self.fps {
+            None => Ok(None),
+            Some(Loose::Number(fps)) => Ok(Some(fps.clamp(1.0, 120.0))),
+            Some(_) => Err(Refusal::InvalidValue { field: "fps", expected: "a number from 1 to 120" }),
+        }
+    }
+
     /// The gain to set, if any.
     pub fn gain(&self) -> Result<Option<f32>, Refusal> {
         match self.gain {
@@ -329,6 +421,33 @@ mod tests {
         assert_eq!(select(r#"{"id":"nope"}"#), Err(Refusal::PatternNotFound));
         assert_eq!(select("{}"), Err(Refusal::MissingField("index or id")));
         assert_eq!(select(r#"{"index":"3"}"#).unwrap_err().code(), "invalid_value");
+        assert_eq!(select(r#"{"id":3}"#).unwrap_err().code(), "invalid_value");
+    }
+
+    #[test]
+    fn a_text_is_what_it_means_however_it_is_written() {
+        let select = |json: &str| serde_json::from_str::<Select>(json).unwrap().pattern();
+        assert_eq!(select(r#"{"id":"hyp\u0065"}"#), Ok(13));
+        assert_eq!(select(r#"{"id":"gr\u00fcn"}"#), Err(Refusal::PatternNotFound));
+        let long = "x".repeat(1000);
+        assert_eq!(select(&format!(r#"{{"id":"{long}"}}"#)), Err(Refusal::PatternNotFound));
+        assert!(PATTERNS.iter().all(|p| Word::new(p.id).as_str() == p.id));
+    }
+
+    #[test]
+    fn wishes_of_the_wrong_kind_are_named() {
+        let command = |json: &str| serde_json::from_str::<Command>(json).unwrap();
+        let c = command(r#"{"pattern":"hype","audio":true,"thumbnails":false,"fps":300}"#);
+        assert_eq!((c.pattern(), c.audio(), c.thumbnails()), (Ok(Some(13)), Ok(Some(true)), Ok(Some(false))));
+        assert_eq!(c.fps(), Ok(Some(120.0)));
+        let c = command(r#"{"pattern":1,"audio":1,"thumbnails":"yes","fps":[]}"#);
+        let refusals =
+            [c.pattern().unwrap_err(), c.audio().unwrap_err(), c.thumbnails().unwrap_err(), c.fps().unwrap_err()];
+        assert!(refusals.iter().all(|r| r.code() == "invalid_value"));
+        let link = |json: &str| serde_json::from_str::<LinkOptions>(json).unwrap().changes();
+        assert_eq!(link(r#"{"force_ht20":true}"#), Ok((None, Some(true))));
+        assert_eq!(link("{}").unwrap_err().code(), "missing_field");
+        assert_eq!(link(r#"{"force_ht20":1}"#).unwrap_err().code(), "invalid_value");
     }
 
     #[test]

@@ -35,4 +35,7 @@ pub const HOP_RATE: f32 = SAMPLE_RATE as f32 / HOP as f32;
 /// Duration of one hop in microseconds (8,000; exact).
 pub const HOP_US: u64 = HOP as u64 * 1_000_000 / SAMPLE_RATE as u64;
 
-const _: () = assert!(HOP as u64 * 1_000_000 % SAMPLE_RATE as u64 == 0, "a hop must be a whole number of µs");
+const _: () = assert!(
+    (HOP as u64 * 1_000_000).is_multiple_of(SAMPLE_RATE as u64),
+    "a hop must be a whole number of µs"
+);

@@ -3,7 +3,7 @@
 //! `libm` computes most of these in double precision, which a micro-controller does in software. The
 //! polynomials below are least-squares fits at Chebyshev nodes; their stated errors are asserted by the tests.
 
-use core::f32::consts::LN_2;
+use core::f32::consts::{LN_2, LOG2_E, TAU};
 
 /// Square root, correctly rounded.
 #[inline]
@@ -44,7 +44,7 @@ pub fn log2(x: f32) -> f32 {
     let exponent = (bits as i32 >> 23) as f32;
     let m = f32::from_bits((bits & 0x007f_ffff).wrapping_add(0x3f35_04f3));
     let t = m - 1.0;
-    let p = 1.442_695
+    let p = LOG2_E
         + t * (-0.721_347_33
             + t * (0.480_910_6
                 + t * (-0.360_704_83
@@ -85,7 +85,7 @@ pub fn sin_turns(turns: f32) -> f32 {
         x = -0.5 - x;
     }
     let u = x * x;
-    x * (6.283_185_3 + u * (-41.341_68 + u * (81.602_48 + u * (-76.581_285 + u * 39.760_72))))
+    x * (TAU + u * (-41.341_68 + u * (81.602_48 + u * (-76.581_28 + u * 39.760_72))))
 }
 
 /// Cosine of an angle in turns; see [`sin_turns`].
@@ -178,8 +178,9 @@ mod tests {
         assert!(exp2_error < 3e-7, "exp2 {exp2_error:e}");
         let log2_error = sweep(1e-3, 8.0, |x| log2(x as f32) as f64 - (x as f32 as f64).log2());
         assert!(log2_error < 1.5e-6, "log2 {log2_error:e}");
-        let sin_error =
-            sweep(-3.0, 3.0, |x| sin_turns(x as f32) as f64 - (x as f32 as f64 * std::f64::consts::TAU).sin());
+        let sin_error = sweep(-3.0, 3.0, |x| {
+            sin_turns(x as f32) as f64 - (x as f32 as f64 * std::f64::consts::TAU).sin()
+        });
         assert!(sin_error < 2e-6, "sin {sin_error:e}");
         let tanh_error = sweep(-12.0, 12.0, |x| tanh(x as f32) as f64 - (x as f32 as f64).tanh());
         assert!(tanh_error < 1e-6, "tanh {tanh_error:e}");

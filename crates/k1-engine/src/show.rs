@@ -30,7 +30,9 @@ pub struct Show<const N: usize> {
     leds: usize,
     params: Params,
     now: Voice,
+    /// The pattern that goes while it goes on moving; `None` in a fade means that `fading` is a still picture.
     before: Option<Voice>,
+    /// How far the fade is, 0 … 1; 1 = there is none.
     fade: f32,
     pixels: [Rgb; N],
     fading: [Rgb; N],
@@ -88,13 +90,20 @@ impl<const N: usize> Show<N> {
 
     /// Selects a pattern by index and fades to it; an index beyond the last is refused with `false`.
     ///
-    /// A change during a fade starts a new fade from the pattern that was coming in.
+    /// A change during a fade starts a new fade from the picture on the strip, which stands still while it goes.
     pub fn select(&mut self, index: usize) -> bool {
         if index >= PATTERNS.len() {
             return false;
         }
         if index != self.now.index {
-            self.before = Some(core::mem::replace(&mut self.now, Voice::new(index)));
+            let going = core::mem::replace(&mut self.now, Voice::new(index));
+            if self.fade < 1.0 {
+                // Two patterns make this picture and a third would not fit: to fade from either alone would jump.
+                self.fading = self.pixels;
+                self.before = None;
+            } else {
+                self.before = Some(going);
+            }
             self.fade = 0.0;
         }
         true
@@ -114,7 +123,10 @@ impl<const N: usize> Show<N> {
     /// Renders the frame for the time `now_us` from the newest snapshot; take the light from [`Self::output`].
     ///
     /// Time that stands still or runs backwards gives a frame without motion.
+    /// A snapshot that no ear can have made counts as nothing heard.
     pub fn render(&mut self, now_us: u64, sound: &Snapshot) {
+        // A single NaN would stay in the memory of a pattern for ever.
+        let sound = if sound.is_plausible() { sound } else { &Snapshot::EMPTY };
         let dt = match self.last_us {
             Some(last) => now_us.saturating_sub(last) as f32 * 1e-6,
             None => 0.0,
@@ -126,43 +138,36 @@ impl<const N: usize> Show<N> {
         let presence = self.presence.step(if alive { 1.0 } else { 0.0 }, dt);
         self.rhythm.step(sound, now_us, dt);
 
+        let target = self.params.get(Param::Background);
+        self.ambient = target + (self.ambient - target) * decay(dt, 0.2);
+
         let n = self.leds;
-        let ctx = Stage { dt, params: &self.params, sound, age: age.min(STALE_S), rhythm: &self.rhythm, presence };
-        ctx.draw(&mut self.now, &mut self.pixels[..n]);
-        if let Some(before) = &mut self.before {
+        let stage = Stage {
+            dt,
+            params: &self.params,
+            sound,
+            age: age.min(STALE_S),
+            rhythm: &self.rhythm,
+            presence,
+            ambient: self.ambient,
+        };
+        stage.draw(&mut self.now, &mut self.pixels[..n]);
+        if self.fade < 1.0 {
             self.fade += dt / CROSS_FADE_S;
             if self.fade >= 1.0 {
+                self.fade = 1.0;
                 self.before = None;
             } else {
-                ctx.draw(before, &mut self.fading[..n]);
+                if let Some(before) = &mut self.before {
+                    stage.draw(before, &mut self.fading[..n]);
+                }
                 let t = smoothstep(0.0, 1.0, self.fade);
                 for (p, old) in self.pixels.iter_mut().zip(&self.fading).take(n) {
                     *p = old.mix(*p, t);
                 }
             }
         }
-        self.add_background(dt);
         self.output.process(&self.pixels[..n], &self.params, dt);
-    }
-
-    /// The ambient light: a faint glow of the palette from the centre, so that a dark room is never quite dark.
-    fn add_background(&mut self, dt: f32) {
-        let target = self.params.get(Param::Background);
-        self.ambient = target + (self.ambient - target) * decay(dt, 0.2);
-        if self.ambient < 1e-3 {
-            return;
-        }
-        let strength = self.ambient * self.ambient * 0.11;
-        let palette = &self.now.palette;
-        let n = self.leds;
-        for i in 0..n.div_ceil(2) {
-            let d = crate::light::distance(i, n);
-            let glow = palette.at(d) * (strength * (1.0 - 0.5 * d));
-            self.pixels[i] += glow;
-            if n - 1 - i != i {
-                self.pixels[n - 1 - i] += glow;
-            }
-        }
     }
 }
 
@@ -174,9 +179,11 @@ struct Stage<'a> {
     age: f32,
     rhythm: &'a Rhythm,
     presence: f32,
+    ambient: f32,
 }
 
 impl Stage<'_> {
+    /// Draws the pattern and, in its palette, the ambient light; so both fade together.
     fn draw(&self, voice: &mut Voice, pixels: &mut [Rgb]) {
         let id = PATTERNS[voice.index].own_palette.unwrap_or(self.params.palette_id());
         voice.palette.update(id, self.params);
@@ -190,5 +197,23 @@ impl Stage<'_> {
             presence: self.presence,
         };
         voice.pattern.render(&ctx, &mut Frame::new(pixels));
+        self.add_background(&voice.palette, pixels);
+    }
+
+    /// The ambient light: a faint glow of the palette from the centre, so that a dark room is never quite dark.
+    fn add_background(&self, palette: &PaletteTable, pixels: &mut [Rgb]) {
+        if self.ambient < 1e-3 {
+            return;
+        }
+        let strength = self.ambient * self.ambient * 0.11;
+        let n = pixels.len();
+        for i in 0..n.div_ceil(2) {
+            let d = crate::light::distance(i, n);
+            let glow = palette.at(d) * (strength * (1.0 - 0.5 * d));
+            pixels[i] += glow;
+            if n - 1 - i != i {
+                pixels[n - 1 - i] += glow;
+            }
+        }
     }
 }

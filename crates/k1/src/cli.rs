@@ -55,6 +55,7 @@ pub struct RunArgs {
     /// What to hear: demo | FILE | mic[:NAME] | monitor[:NAME] | - (raw f32 mono samples on standard input).
     #[arg(default_value = "demo")]
     pub input: Input,
+    /// How it looks.
     #[command(flatten)]
     pub look: Look,
     /// Frames per second.
@@ -114,6 +115,7 @@ pub struct Look {
 pub struct RenderArgs {
     /// What to hear: demo | FILE | - (raw f32 mono samples on standard input).
     pub input: Input,
+    /// How it looks.
     #[command(flatten)]
     pub look: Look,
     /// Frames per second.

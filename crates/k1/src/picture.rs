@@ -9,6 +9,11 @@ pub trait Picture {
     /// Adds a frame: what the wire would carry and what a screen should show.
     fn frame(&mut self, wire: &[[u8; 3]], screen: &[[u8; 3]]) -> io::Result<()>;
 
+    /// True if it shows what a screen should show, false if it keeps what the wire carries.
+    fn is_for_eyes(&self) -> bool {
+        true
+    }
+
     /// Completes the file.
     fn finish(self: Box<Self>) -> io::Result<()>;
 }
@@ -48,6 +53,10 @@ impl Picture for Npy {
     fn frame(&mut self, wire: &[[u8; 3]], _: &[[u8; 3]]) -> io::Result<()> {
         self.frames += 1;
         self.file.write_all(wire.as_flattened())
+    }
+
+    fn is_for_eyes(&self) -> bool {
+        false
     }
 
     fn finish(mut self: Box<Self>) -> io::Result<()> {

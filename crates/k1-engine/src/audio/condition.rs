@@ -188,7 +188,10 @@ mod tests {
     fn a_flattened_wave_is_called_clipping_and_a_peak_is_not() {
         let mut c = Conditioner::default();
         let mut out = [0.0; HOP];
-        assert_eq!(c.process(&hop(|i| if i == 7 { 1.0 } else { 0.001 * i as f32 }), &mut out), InputState::Fine);
+        assert_eq!(
+            c.process(&hop(|i| if i == 7 { 1.0 } else { 0.001 * i as f32 }), &mut out),
+            InputState::Fine
+        );
         let square = hop(|i| if i % 40 < 20 { 1.0 } else { -1.0 });
         assert_eq!(c.process(&square, &mut out), InputState::Clipping);
         let calm = hop(|i| 0.1 * (i as f32).sin());

@@ -1,8 +1,7 @@
 //! The stages in their order.
 
 use super::{
-    BINS, BeatTracker, CHROMA, Chroma, Conditioner, ConstantQ, Loudness, OnsetDetector, Snapshot,
-    Tempogram,
+    BINS, BeatTracker, CHROMA, Chroma, Conditioner, ConstantQ, Loudness, OnsetDetector, Snapshot, Tempogram,
 };
 use crate::math::{Follower, decay};
 use crate::{HOP, HOP_RATE, SAMPLE_RATE};

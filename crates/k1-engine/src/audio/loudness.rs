@@ -179,7 +179,9 @@ mod tests {
         for amplitude in [0.5, 0.05, 0.008] {
             let mut l = Loudness::default();
             // Half a second of tone, half a second of nearly nothing.
-            let tone = |i: usize| if (i / 8000) % 2 == 0 { amplitude * (i as f32 * 0.3).sin() } else { 0.0 };
+            let tone = |i: usize| {
+                if (i / 8000).is_multiple_of(2) { amplitude * (i as f32 * 0.3).sin() } else { 0.0 }
+            };
             feed(&mut l, 4.0, tone);
             let (mut low, mut high) = (1.0_f32, 0.0_f32);
             for h in 0..250 {

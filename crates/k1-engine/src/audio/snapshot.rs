@@ -77,6 +77,21 @@ impl Snapshot {
         silent: true,
         input: InputState::Fine,
     };
+
+    /// True if an ear can have made this: every share lies in 0 … 1 and nothing is infinite or NaN.
+    ///
+    /// What comes from elsewhere, such as a network, may be anything.
+    pub fn is_plausible(&self) -> bool {
+        // Rounding may pass the edge by a hair.
+        let share = |x: &f32| (-1e-3..=1.001).contains(x);
+        let scalars = [self.level, self.onset, self.beat_phase, self.confidence];
+        let arrays: [&[f32]; 6] =
+            [&self.spectrum, &self.smooth, &self.chroma, &self.onset_bands, &self.tempi, &self.tempo_phases];
+        scalars.iter().all(share)
+            && (0.0..=1_000.0).contains(&self.bpm)
+            && [self.rms_db, self.peak_db, self.floor_db].iter().all(|x| x.is_finite())
+            && arrays.iter().all(|a| a.iter().all(share))
+    }
 }
 
 /// Size of a snapshot as machine words, for a hand-off that copies word by word.
@@ -127,6 +142,19 @@ word_image! {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn only_what_an_ear_can_have_made_is_plausible() {
+        assert!(Snapshot::EMPTY.is_plausible());
+        for wrong in [f32::NAN, f32::INFINITY, f32::NEG_INFINITY, 1.5e3] {
+            let mut s = [Snapshot::EMPTY; 4];
+            s[0].level = wrong;
+            s[1].bpm = wrong;
+            s[2].tempo_phases[31] = wrong;
+            s[3].spectrum[0] = wrong;
+            assert!(s.iter().all(|s| !s.is_plausible()), "{wrong}");
+        }
+    }
 
     #[test]
     fn the_word_image_keeps_every_field() {

@@ -71,7 +71,8 @@ impl ConstantQ {
         for k in 0..PER_OCTAVE {
             let turns = bin_hz(TOP_FIRST_BIN + k) as f64 / SAMPLE_RATE as f64;
             let n = libm::round(Q as f64 / turns) as usize;
-            let window = |i: usize| 0.5 - 0.5 * libm::cos(core::f64::consts::TAU * (i as f64 + 0.5) / n as f64);
+            let window =
+                |i: usize| 0.5 - 0.5 * libm::cos(core::f64::consts::TAU * (i as f64 + 0.5) / n as f64);
             let sum: f64 = (0..n).map(window).sum();
             for i in 0..n {
                 let (s, c) = libm::sincos(core::f64::consts::TAU * turns * i as f64);
@@ -109,16 +110,15 @@ impl ConstantQ {
     pub fn process(&mut self, samples: &[f32; HOP], magnitudes: &mut [f32; BINS]) {
         let mut input = *samples;
         let mut fresh = HOP;
-        for stage in 0..STAGES {
-            let own = &mut self.stages[stage];
+        for (stage, (own, evaluations)) in self.stages.iter_mut().zip(EVALUATIONS).enumerate() {
             own.history.copy_within(fresh..HISTORY + HOP, 0);
             own.history[HISTORY + HOP - fresh..].copy_from_slice(&input[..fresh]);
             let first_k = if stage == STAGES - 1 { PER_OCTAVE - 4 } else { 0 };
             for k in first_k..PER_OCTAVE {
                 let bin = TOP_FIRST_BIN + k - PER_OCTAVE * stage;
                 let mut power = 0.0;
-                for e in 1..=EVALUATIONS[stage] {
-                    let end = HISTORY + HOP - fresh + fresh * e / EVALUATIONS[stage];
+                for e in 1..=evaluations {
+                    let end = HISTORY + HOP - fresh + fresh * e / evaluations;
                     let n = self.lengths[k];
                     let (mut re, mut im) = (0.0_f32, 0.0_f32);
                     for (x, (c, s)) in own.history[end - n..end].iter().zip(&self.kernels[k][HISTORY - n..]) {
@@ -127,7 +127,7 @@ impl ConstantQ {
                     }
                     power += re * re + im * im;
                 }
-                magnitudes[bin] = sqrt(power / EVALUATIONS[stage] as f32) * self.flatten[bin];
+                magnitudes[bin] = sqrt(power / evaluations as f32) * self.flatten[bin];
             }
             if stage + 1 < STAGES {
                 fresh = decimate(&mut own.tail, &mut input, fresh);
@@ -286,7 +286,7 @@ mod tests {
         for block in signal.chunks_exact(HOP) {
             q.process(block.try_into().unwrap(), &mut m);
         }
-        for bin in 0..BINS {
+        for (bin, read) in m.iter().enumerate() {
             let (stage, k) = locate(bin);
             let n = q.lengths[k] << stage;
             let delay: usize = (0..stage).map(|s| 7 << s).sum();
@@ -305,7 +305,7 @@ mod tests {
                 power += (re * re + im * im) * 4.0 / (sum * sum);
             }
             let want = (power / EVALUATIONS[stage] as f64).sqrt() * q.tone_gain(bin) as f64;
-            assert!((m[bin] as f64 - want).abs() < 0.006, "bin {bin}: {} not {want}", m[bin]);
+            assert!((*read as f64 - want).abs() < 0.006, "bin {bin}: {read} not {want}");
         }
     }
 }

@@ -26,6 +26,9 @@ const REACH: usize = 6;
 const TRANSITION_LAMBDA: f32 = 90.0;
 /// Share of a beat in which an onset counts as the beat.
 const BEAT_SHARE: f32 = 1.0 / 14.0;
+/// How much less an onset counts at the end of that share than at its start. Without a slope every place in the share
+/// is as good, and where nothing sounds between the beats, as with single clicks, they are announced up to 50 ms early.
+const BEAT_SLOPE: f32 = 0.4;
 /// The observation is delayed by the analysis window; the phase is led by so much, in seconds.
 const DELAY_S: f32 = 0.020;
 const DT: f32 = 1.0 / HOP_RATE;
@@ -180,10 +183,11 @@ impl BeatTracker {
             let mut mass = self.mass[tempo] - self.states[slot] + arrived;
             self.states[slot] = arrived;
             let near = (period as f32 * BEAT_SHARE) as usize + 1;
+            let slope = (ratio - 1.0) * BEAT_SLOPE / near as f32;
             for position in 0..near {
                 let slot = self.slot(tempo, position);
                 let before = self.states[slot];
-                let after = before * ratio;
+                let after = before * (ratio - slope * position as f32);
                 self.states[slot] = after;
                 mass += after - before;
             }

@@ -47,12 +47,7 @@ impl Default for Tempogram {
 
 impl Tempogram {
     /// Hears one hop of onset flux; fills magnitudes (0 … 1, the strongest near 1) and phases (turns, 0 on the beat).
-    pub fn process(
-        &mut self,
-        flux: f32,
-        magnitude: &mut [f32; CANDIDATES],
-        phase: &mut [f32; CANDIDATES],
-    ) {
+    pub fn process(&mut self, flux: f32, magnitude: &mut [f32; CANDIDATES], phase: &mut [f32; CANDIDATES]) {
         let x = flux - self.mean.step(flux, DT);
         let mut largest = 1e-9_f32;
         for (k, (z, t)) in self.state.iter_mut().zip(&self.turn).enumerate() {

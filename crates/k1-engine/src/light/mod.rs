@@ -13,7 +13,7 @@ mod rhythm;
 
 pub use colour::{Oklab, Oklch, Rgb, srgb_byte};
 pub use geometry::{Frame, distance};
-pub use noise::{gradient_noise, hash};
+pub use noise::{NOISE_PERIOD, gradient_noise, hash};
 pub use output::{OutputSettings, OutputStage, WHITE_BALANCE};
 pub use palette::{Palette, PaletteTable, Stop};
 pub use palettes::{PALETTES, palette_by_name};

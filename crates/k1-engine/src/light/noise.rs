@@ -11,13 +11,23 @@ pub fn hash(mut x: u32) -> u32 {
     x ^ (x >> 16)
 }
 
+/// Both coordinates of [`gradient_noise`] repeat after so much, so that a clock that wraps does not jump.
+pub const NOISE_PERIOD: u32 = 126;
+
 /// Two-dimensional gradient noise, about −1 … 1, smooth (K. Perlin, "Improving noise", SIGGRAPH 2002: quintic fade).
+///
+/// It repeats after [`NOISE_PERIOD`] in either direction.
 pub fn gradient_noise(x: f32, y: f32) -> f32 {
     let (xf, yf) = (libm::floorf(x), libm::floorf(y));
     let (fx, fy) = (x - xf, y - yf);
-    let (xi, yi) = (xf as i32 as u32, yf as i32 as u32);
-    let corner = |dx: u32, dy: u32| {
-        let h = hash(xi.wrapping_add(dx).wrapping_mul(0x9e37_79b1) ^ hash(yi.wrapping_add(dy)));
+    // The cells on either side, the right one past the seam being the first again.
+    let cells = |whole: f32| {
+        let left = (whole as i32).rem_euclid(NOISE_PERIOD as i32) as u32;
+        [left, if left + 1 < NOISE_PERIOD { left + 1 } else { 0 }]
+    };
+    let (xi, yi) = (cells(xf), cells(yf));
+    let corner = |dx: usize, dy: usize| {
+        let h = hash(xi[dx].wrapping_mul(0x9e37_79b1) ^ hash(yi[dy]));
         // Eight directions around the circle.
         let (px, py) = (fx - dx as f32, fy - dy as f32);
         const D: f32 = core::f32::consts::FRAC_1_SQRT_2;
@@ -57,5 +67,21 @@ mod tests {
         }
         assert!((sum / 40_000.0).abs() < 0.05, "mean {}", sum / 40_000.0);
         assert!(low < -0.8 && high > 0.8 && steepest < 6.0, "{low}..{high}, slope {steepest}");
+    }
+
+    #[test]
+    fn noise_repeats_without_a_seam() {
+        for i in 0..2_000 {
+            let (x, y) = ((i % 500) as f32 * 0.25 - 3.0, (i / 7) as f32 * 0.5);
+            let period = NOISE_PERIOD as f32;
+            let n = gradient_noise(x, y);
+            for again in
+                [gradient_noise(x + period, y), gradient_noise(x, y + period), gradient_noise(x - period, y)]
+            {
+                assert!((n - again).abs() < 1e-4, "at {x}, {y}: {n} and {again}");
+            }
+            let across = gradient_noise(period - 1e-3, y) - gradient_noise(period + 1e-3, y);
+            assert!(across.abs() < 0.02, "seam of {across} at {y}");
+        }
     }
 }

@@ -104,9 +104,9 @@ mod tests {
     use super::*;
 
     /// Runs the rhythm at `fps` against an exact 120 BPM ear; returns the times beats were shown to have fallen.
-    fn beats_at(fps: f32) -> std::vec::Vec<f32> {
+    fn beats_at(fps: f32) -> Vec<f32> {
         let mut r = Rhythm::default();
-        let mut out = std::vec::Vec::new();
+        let mut out = Vec::new();
         for i in 1..=(fps * 6.0) as usize {
             let now = i as f32 / fps;
             let hop = (now / 0.008).floor() * 0.008;
@@ -131,7 +131,7 @@ mod tests {
     fn beats_land_on_the_beat_at_any_frame_rate() {
         for fps in [30.0, 60.0, 120.0, 165.0] {
             let beats = beats_at(fps);
-            let late: std::vec::Vec<_> = beats.iter().filter(|t| **t > 1.0).collect();
+            let late: Vec<_> = beats.iter().filter(|t| **t > 1.0).collect();
             assert!((10..=11).contains(&late.len()), "{fps}: {beats:?}");
             for t in late {
                 let off = (t + 0.25) % 0.5 - 0.25;

@@ -33,9 +33,10 @@ impl Pattern for Analog {
     fn render(&mut self, ctx: &RenderContext, frame: &mut Frame) {
         let clock = tick(&mut self.clock, ctx.motion());
         let rest = 0.06 + 0.10 * breath(clock, 9.0);
-        let target = lerp(rest, 0.05 + 0.95 * ctx.sound.level, ctx.presence);
+        let target = lerp(rest, 0.05 + 0.95 * crate::math::pow(ctx.sound.level, 1.6), ctx.presence);
         // Quick up, slower down, as a real meter with a damped coil.
-        let inertia = lerp(0.015, 0.30, ctx.param(Param::Custom2)) / crate::math::sqrt(ctx.params.speed_factor());
+        let inertia =
+            lerp(0.015, 0.30, ctx.param(Param::Custom2)) / crate::math::sqrt(ctx.params.speed_factor());
         let mut coil = Follower::new(self.needle, inertia * 0.12, inertia);
         self.before = self.needle;
         self.needle = coil.step(target, ctx.dt);
@@ -55,10 +56,17 @@ impl Pattern for Analog {
         let colour = ctx.palette.at(self.needle);
         frame.mirror(|d| {
             // Motion blur: a line from where the needle was to where it is.
-            let off = if d < low { low - d } else if d > high { d - high } else { 0.0 };
+            let off = if d < low {
+                low - d
+            } else if d > high {
+                d - high
+            } else {
+                0.0
+            };
             let dot = bell(off, width);
-            let behind = if d < self.needle { trail * 0.35 * (0.2 + 0.8 * d / self.needle.max(0.05)) } else { 0.0 };
-            let light = colour * dot + ctx.palette.at(d) * (behind * (1.0 - dot) * self.needle);
+            let behind =
+                if d < self.needle { trail * 0.3 * (0.1 + 0.8 * d / self.needle.max(0.05)) } else { 0.0 };
+            let light = colour * dot + ctx.palette.at(d) * (behind * (1.0 - dot));
             (light + ctx.palette.at(self.peak) * (mark * bell(d - self.peak, width * 0.6))) * strength
         });
     }

@@ -65,10 +65,12 @@ impl Pattern for Hype {
             for (at, colour) in at.iter().zip(&colours) {
                 let x = d - at;
                 // The tail points back to the end they came from.
-                let shape = bell(x, width) + if x > 0.0 { 0.35 * crate::math::exp(-x / tail) } else { 0.0 };
+                let shape = bell(x, width) + if x > 0.0 { 0.22 * crate::math::exp(-x / tail) } else { 0.0 };
                 light += *colour * (shape * opacity * ctx.presence);
             }
-            light + ctx.palette.at(0.4) * (blaze * bell(d, 0.16)) + ctx.palette.at(d) * (calm * bell(d - rest, 0.06))
+            light
+                + ctx.palette.at(0.4) * (blaze * bell(d, 0.16))
+                + ctx.palette.at(d) * (calm * bell(d - rest, 0.06))
         });
     }
 }

@@ -37,8 +37,8 @@ impl Pattern for Lava {
         let churn = 0.44 * ctx.param(Param::Custom2);
         frame.mirror(|d| {
             // Two layers that drift outwards at different rates: blobs that merge and part.
-            let blobs = 0.65 * gradient_noise(d * 3.2 - flow * 2.0, clock * 0.11)
-                + 0.35 * gradient_noise(d * 7.5 - flow * 3.5, 40.0 - clock * 0.17);
+            let blobs = 0.65 * gradient_noise(d * 3.2 - flow * 2.0, clock * 0.10)
+                + 0.35 * gradient_noise(d * 7.5 - flow * 3.5, 40.0 - clock * 0.15);
             let x = (d * 0.92 + 0.06) * heat + churn * blobs * (0.35 + 0.65 * d);
             ctx.palette.at(x) * (0.85 + 0.3 * surge)
         });

@@ -36,8 +36,8 @@ impl Pattern for Metronome {
             core::array::from_fn(|k| crate::math::pow(ctx.sound.tempi[k], sharp));
         let sum = weights.iter().sum::<f32>().max(0.5);
         let mut shown = 0;
-        for k in 0..CANDIDATES {
-            let w = weights[k] / sum;
+        for (k, weight) in weights.iter().enumerate() {
+            let w = weight / sum;
             if w < 0.012 {
                 continue;
             }

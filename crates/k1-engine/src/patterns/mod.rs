@@ -143,11 +143,14 @@ fn breath(clock: f32, period: f32) -> f32 {
 
 /// Adds `amount` of motion to a clock that stays small for ever, so that f32 keeps its steps after weeks.
 ///
-/// The period is a multiple of every breath and loop that the patterns take from the clock.
+/// The period is a multiple of every breath and loop that the patterns take from the clock; where they look up noise,
+/// the period times their rate is a multiple of [`NOISE_PERIOD`](crate::light::NOISE_PERIOD), which rates of whole
+/// twentieths are. So nothing jumps when it wraps.
 fn tick(clock: &mut f32, amount: f32) -> f32 {
+    const PERIOD: f32 = 2_520.0;
     *clock += amount;
-    if *clock >= 5_040.0 {
-        *clock -= 5_040.0;
+    if *clock >= PERIOD {
+        *clock -= PERIOD;
     }
     *clock
 }
@@ -162,4 +165,3 @@ fn strongest_note(sound: &Snapshot) -> usize {
     let c = &sound.chroma;
     (1..c.len()).fold(0, |best, i| if c[i] > c[best] { i } else { best })
 }
-

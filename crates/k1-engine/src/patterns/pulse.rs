@@ -15,12 +15,17 @@ pub const INFO: PatternInfo = PatternInfo {
 };
 
 const RINGS: usize = 8;
+/// A predicted beat comes before its sound has been heard; so long a ring still takes the loudness of its attack.
+const ATTACK_S: f32 = 0.08;
 
 #[derive(Clone, Copy, Debug, Default)]
 struct Ring {
     position: f32,
     age: f32,
     hue: f32,
+    /// Trust in the beat or strength of the onset that made it.
+    hit: f32,
+    /// Light, from `hit` and the loudest moment of the attack.
     strength: f32,
 }
 
@@ -50,10 +55,14 @@ impl Pattern for Pulse {
                 position: speed * late,
                 age: late,
                 hue: strongest_note(ctx.sound) as f32 / (CHROMA - 1) as f32,
-                strength: strength * (0.35 + 0.65 * ctx.sound.level),
+                hit: strength,
+                strength: 0.0,
             };
             self.next = (self.next + 1) % RINGS;
             self.flash = strength * decay(late, 0.16);
+        }
+        for ring in self.rings.iter_mut().filter(|r| r.age <= ATTACK_S) {
+            ring.strength = ring.strength.max(ring.hit * (0.35 + 0.65 * ctx.sound.level));
         }
         let width = lerp(0.03, 0.13, ctx.param(Param::Custom1));
         let life = lerp(0.25, 1.3, ctx.param(Param::Custom2));

@@ -23,12 +23,13 @@ pub struct Spectrum {
 impl Pattern for Spectrum {
     fn render(&mut self, ctx: &RenderContext, frame: &mut Frame) {
         let clock = tick(&mut self.clock, ctx.motion());
-        // Music falls off towards the treble and the spectrum is noise-flat: lift it, about 3 dB per octave.
-        let tilt = lerp(0.2, 4.2, ctx.param(Param::Custom1)) / (BINS - 1) as f32;
+        // Music falls off towards the treble and the spectrum is noise-flat: lift it, 3.6 dB per octave at the middle
+        // of the knob.
+        let tilt = lerp(0.4, 2.0, ctx.param(Param::Custom1)) / 24.0;
         let contrast = lerp(0.8, 2.2, ctx.param(Param::Custom2));
         let attack = ctx.param(Param::Custom3) * 1.4;
         let notes: [f32; BINS] = core::array::from_fn(|i| {
-            let lift = 0.75 + tilt * i as f32;
+            let lift = 0.8 * crate::math::exp2(tilt * i as f32);
             let smooth = ctx.sound.smooth[i] * lift;
             let rise = (ctx.sound.spectrum[i] * lift - smooth).max(0.0);
             pow((smooth + attack * rise).min(1.6), contrast)

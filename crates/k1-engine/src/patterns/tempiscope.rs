@@ -32,11 +32,11 @@ impl Pattern for Tempiscope {
     fn render(&mut self, ctx: &RenderContext, frame: &mut Frame) {
         let clock = tick(&mut self.clock, ctx.motion());
         let sharp = lerp(1.0, 6.0, ctx.param(Param::Custom2));
-        let choose = lerp(5.0, 1.5, ctx.param(Param::Custom1));
+        let choose = lerp(3.2, 0.8, ctx.param(Param::Custom1));
         let lamps: [f32; CANDIDATES] = core::array::from_fn(|k| {
             let phase = fract(ctx.sound.tempo_phases[k] + self.rate[k] * ctx.age);
             // On the beat at once, then falling: a blink, not a sine.
-            pow(ctx.sound.tempi[k], choose) * pow(1.0 - phase, sharp)
+            1.3 * pow(ctx.sound.tempi[k], choose) * pow(1.0 - phase, sharp)
         });
         let heart = ctx.param(Param::Custom3) * ctx.rhythm.pulse(4.0);
         let calm = ctx.calm() * 0.25;

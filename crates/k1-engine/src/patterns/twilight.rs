@@ -57,7 +57,7 @@ impl Pattern for Twilight {
         let stars = ctx.param(Param::Custom3) * 2.0;
         let spacing = frame.spacing();
         frame.mirror(|d| {
-            let air = gradient_noise(d * 2.4, clock * 0.09);
+            let air = gradient_noise(d * 2.4, clock * 0.10);
             let x = d * late + drift * air * smoothstep(0.0, 0.4, d);
             let mut light = ctx.palette.at(x) * (0.62 + 0.35 * glow);
             for (star, s) in self.sparkle.iter().enumerate() {

@@ -15,11 +15,18 @@ pub const INFO: PatternInfo = PatternInfo {
 };
 
 const RIPPLES: usize = 8;
+/// A predicted beat comes before its sound has been heard; so long a ripple still takes the loudness of its attack.
+const ATTACK_S: f32 = 0.08;
+/// A drop in silence wells up for so long, in seconds: nothing flashes where nothing sounds.
+const WELL_UP_S: f32 = 0.6;
 
 #[derive(Clone, Copy, Debug, Default)]
 struct Ripple {
     position: f32,
     age: f32,
+    /// What began here; 0 for a drop that fell in silence.
+    hit: f32,
+    /// Light, from `hit` and the loudest moment of the attack.
     strength: f32,
     hue: f32,
 }
@@ -78,12 +85,16 @@ impl VoidTrail {
             r.age += ctx.dt;
         }
         self.rest += ctx.motion();
-        let hit = ctx.rhythm.hit.map(|s| s * (0.3 + 0.7 * ctx.sound.level));
         let drop = ctx.presence < 0.3 && self.rest > 3.0;
-        if let Some(strength) = hit.or(drop.then_some(ctx.param(Param::Background) * 0.8)) {
+        if ctx.rhythm.hit.is_some() || drop {
             self.rest = 0.0;
-            self.ripples[self.next] = Ripple { position: 0.0, age: 0.0, strength, hue: self.hue };
+            let hit = ctx.rhythm.hit.unwrap_or(0.0);
+            let strength = if hit > 0.0 { 0.0 } else { ctx.param(Param::Background) * 0.8 };
+            self.ripples[self.next] = Ripple { position: 0.0, age: 0.0, hit, strength, hue: self.hue };
             self.next = (self.next + 1) % RIPPLES;
+        }
+        for r in self.ripples.iter_mut().filter(|r| r.age <= ATTACK_S) {
+            r.strength = r.strength.max(r.hit * (0.3 + 0.7 * ctx.sound.level));
         }
         let life = lerp(0.3, 1.8, ctx.param(Param::Custom2));
         let gain = lerp(0.5, 1.6, ctx.param(Param::Custom3));
@@ -93,8 +104,11 @@ impl VoidTrail {
                 if r.strength > 0.0 {
                     let sigma = 0.018 + 0.05 * r.age;
                     // A crest with a fainter one behind it, as on water.
-                    let crest = bell(d - r.position, sigma) + 0.35 * bell(d - r.position + 4.0 * sigma, sigma);
-                    light += ctx.palette.around(0.3 * d + r.hue) * (crest * r.strength * decay(r.age, life));
+                    let crest =
+                        bell(d - r.position, sigma) + 0.35 * bell(d - r.position + 4.0 * sigma, sigma);
+                    let rise = if r.hit > 0.0 { 1.0 } else { smoothstep(0.0, WELL_UP_S, r.age) };
+                    light += ctx.palette.around(0.3 * d + r.hue)
+                        * (crest * rise * r.strength * decay(r.age, life));
                 }
             }
             light * gain

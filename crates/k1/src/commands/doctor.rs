@@ -1,4 +1,216 @@
-//! `k1 doctor`.
-use super::Failure;
+//! `k1 doctor`: what is wrong here, and how late the light is.
+
+use std::io;
+use std::sync::{Arc, Mutex, PoisonError};
+use std::time::{Duration, Instant};
+
+use k1_engine::params::{Param, Params};
+use k1_engine::patterns::pattern_by_id;
+use k1_engine::{HOP, SAMPLE_RATE};
+use serde_json::json;
+
+use super::{Failure, print, print_json, progress};
 use crate::cli::DoctorArgs;
-pub fn doctor(_: &DoctorArgs) -> Result<(), Failure> { Ok(()) }
+use crate::sink::Sink;
+use crate::source::{self, Source};
+use crate::stage::exchange::Settings;
+use crate::stage::{Clock, Setup, Stage};
+
+/// One thing that was looked at.
+struct Finding {
+    what: &'static str,
+    fine: bool,
+    says: String,
+}
+
+/// Looks around, and measures if asked to.
+pub fn doctor(args: &DoctorArgs) -> Result<(), Failure> {
+    let mut findings = vec![cores(), sound(), page_port()];
+    let latency = match args.latency {
+        Some(seconds) => {
+            let (finding, figures) = latency(seconds)?;
+            findings.push(finding);
+            Some(figures)
+        }
+        None => None,
+    };
+    if args.json {
+        let list: Vec<_> =
+            findings.iter().map(|f| json!({"what": f.what, "fine": f.fine, "says": f.says})).collect();
+        return print_json(&json!({"findings": list, "latency": latency}));
+    }
+    let mut text = String::new();
+    for f in &findings {
+        text.push_str(&format!("{} {:<22} {}\n", if f.fine { "ok " } else { "!! " }, f.what, f.says));
+    }
+    if args.latency.is_none() {
+        text.push_str("   sound to light         not measured; `k1 doctor --latency` does, in 20 s\n");
+    }
+    print(text.as_bytes())
+}
+
+fn cores() -> Finding {
+    let n = std::thread::available_parallelism().map_or(1, usize::from);
+    let says = match n {
+        1 => "one core only: hearing and showing share it, frames may be late under load".into(),
+        n => format!("{n} cores: hearing and showing have one each"),
+    };
+    Finding { what: "processor", fine: n > 1, says }
+}
+
+fn sound() -> Finding {
+    match source::devices() {
+        Ok(devices) if devices.is_empty() => {
+            Finding { what: "live sound", fine: false, says: "the sound server has no sources".into() }
+        }
+        Ok(devices) => {
+            let names: Vec<_> = devices.iter().map(|d| d.description.as_str()).collect();
+            Finding { what: "live sound", fine: true, says: names.join(", ") }
+        }
+        Err(e) => Finding { what: "live sound", fine: false, says: e.to_string() },
+    }
+}
+
+fn page_port() -> Finding {
+    let address = std::net::SocketAddr::from(([127, 0, 0, 1], 3330));
+    match crate::web::bind(address) {
+        Ok(_) => Finding { what: "page", fine: true, says: format!("{address} is free") },
+        Err(e) => Finding { what: "page", fine: false, says: e },
+    }
+}
+
+/// Clicks in silence: a burst of 4 ms, at times that no frame rate divides evenly.
+struct Clicks {
+    position: u64,
+    next: u64,
+    end: u64,
+    /// First samples of the clicks so far.
+    at: Arc<Mutex<Vec<u64>>>,
+    seed: u64,
+}
+
+const CLICK_SAMPLES: u64 = SAMPLE_RATE as u64 / 250;
+
+impl Source for Clicks {
+    fn read(&mut self, out: &mut [f32]) -> Result<usize, source::Error> {
+        if self.position >= self.end {
+            return Ok(0);
+        }
+        let n = out.len().min(HOP);
+        for x in &mut out[..n] {
+            self.seed = self.seed.wrapping_mul(6_364_136_223_846_793_005).wrapping_add(1_442_695_040_888_963_407);
+            let noise = (self.seed >> 40) as f32 / 8_388_608.0 - 1.0;
+            *x = if (self.next..self.next + CLICK_SAMPLES).contains(&self.position) { 0.7 * noise } else { 0.0 };
+            if self.position == self.next {
+                self.at.lock().unwrap_or_else(PoisonError::into_inner).push(self.position);
+            }
+            self.position += 1;
+            if self.position == self.next + CLICK_SAMPLES {
+                // 0.45 … 0.65 s later.
+                self.next = self.position + u64::from(SAMPLE_RATE) * (450 + (self.seed >> 33) % 200) / 1000;
+            }
+        }
+        Ok(n)
+    }
+
+    fn title(&self) -> String {
+        "clicks".into()
+    }
+}
+
+/// Notes when a frame that is clearly brighter than before has arrived.
+struct Eye {
+    clock: Instant,
+    before: u32,
+    quiet: u32,
+    seen: Arc<Mutex<Vec<u64>>>,
+}
+
+impl Sink for Eye {
+    fn show(&mut self, wire: &[[u8; 3]], _: &[[u8; 3]]) -> io::Result<()> {
+        let light: u32 = wire.iter().flatten().map(|b| u32::from(*b)).sum();
+        // Dark for a while, then light: a flash. An after-glow that flickers is none.
+        if light > self.before + 60 && self.quiet > 5 {
+            let now = self.clock.elapsed().as_micros() as u64;
+            self.seen.lock().unwrap_or_else(PoisonError::into_inner).push(now);
+            self.quiet = 0;
+        } else if light <= self.before {
+            self.quiet += 1;
+        }
+        self.before = light;
+        Ok(())
+    }
+
+    fn dark(&mut self, _: usize) -> io::Result<()> {
+        Ok(())
+    }
+}
+
+/// Sends clicks through the whole program – source thread, ear, hand-off, renderer, sink thread – and takes the time
+/// from the capture of a click's first sample to the arrival of the first frame that shows it.
+fn latency(seconds: f64) -> Result<(Finding, serde_json::Value), Failure> {
+    let clicked = Arc::new(Mutex::new(Vec::new()));
+    let seen = Arc::new(Mutex::new(Vec::new()));
+    let source = Clicks {
+        position: 0,
+        next: u64::from(SAMPLE_RATE),
+        end: (seconds * f64::from(SAMPLE_RATE)) as u64,
+        at: clicked.clone(),
+        seed: 42,
+    };
+    let mut params = Params::default();
+    params.set(Param::Background, 0.0);
+    let began = Instant::now();
+    let eye = Eye { clock: began, before: 0, quiet: 0, seen: seen.clone() };
+    let stage = Stage::start(Setup {
+        source: Box::new(source),
+        reopen: None,
+        settings: Settings { params, pattern: pattern_by_id("spectrum").unwrap_or_default(), gain: 1.0 },
+        leds: 180,
+        output: Default::default(),
+        fps: 120,
+        sinks: vec![Box::new(eye)],
+        with_page: false,
+    })?;
+    let offset = offset_us(&stage.shared.clock, began);
+    let bar = progress(Some(seconds), "listening to clicks");
+    while !stage.has_ended() {
+        std::thread::sleep(Duration::from_millis(100));
+        bar.set_position(began.elapsed().as_millis() as u64);
+    }
+    std::thread::sleep(Duration::from_millis(200));
+    bar.finish_and_clear();
+    let first_us = stage.shared.meters.first_sample_us.load(std::sync::atomic::Ordering::Acquire);
+    let underruns = stage.shared.meters.underruns.load(std::sync::atomic::Ordering::Relaxed);
+    stage.stop();
+    let clicked = clicked.lock().unwrap_or_else(PoisonError::into_inner);
+    let seen = seen.lock().unwrap_or_else(PoisonError::into_inner);
+    let mut delays: Vec<f64> = clicked
+        .iter()
+        .filter_map(|sample| {
+            let captured = first_us + sample * 1_000_000 / u64::from(SAMPLE_RATE) + offset;
+            let shown = seen.iter().find(|t| **t > captured)?;
+            // A flash half a second later belongs to the next click.
+            Some((shown - captured) as f64 / 1000.0).filter(|ms| *ms < 400.0)
+        })
+        .collect();
+    delays.sort_by(f64::total_cmp);
+    if delays.is_empty() {
+        return Err(Failure("no click was seen; measure for at least 3 s".into()));
+    }
+    let at = |q: f64| delays[((delays.len() as f64 * q).ceil() as usize).clamp(1, delays.len()) - 1];
+    let (median, p99) = (at(0.5), at(0.99));
+    let says = format!(
+        "{median:.1} ms median, {p99:.1} ms p99 over {} of {} clicks, from the first sample to the first frame that shows it",
+        delays.len(),
+        clicked.len()
+    );
+    let figures = json!({"clicks": clicked.len(), "seen": delays.len(), "median_ms": median, "p99_ms": p99,
+                         "min_ms": at(0.0), "max_ms": at(1.0), "underruns": underruns});
+    Ok((Finding { what: "sound to light", fine: median <= 20.0 && delays.len() == clicked.len(), says }, figures))
+}
+
+/// Microseconds of `began`'s clock at the start of the stage's.
+fn offset_us(clock: &Clock, began: Instant) -> u64 {
+    (began.elapsed().as_micros() as u64).saturating_sub(clock.now_us())
+}

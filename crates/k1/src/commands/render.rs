@@ -35,17 +35,20 @@ pub fn render(args: &RenderArgs) -> Result<(), Failure> {
     };
     let bar = progress(expected.map(|s| s + args.start), "rendering");
     let began = Instant::now();
-    let mut loop_ = Offline::new(args);
+    let mut offline = Offline::new(args);
     let mut written = 0_u64;
     let last = limit.map_or(u64::MAX, |s| (s * f64::from(args.fps)).round() as u64);
     let first = (args.start * f64::from(args.fps)).round() as u64;
     let mut wire = vec![[0; 3]; leds];
     let mut screen = vec![[0; 3]; leds];
     let dithering = dithering(args);
-    loop_.play(source.as_mut(), |frame, show| {
+    offline.play(source.as_mut(), |frame, show| {
         if frame >= first {
-            show.output.wire(dithering, &mut wire);
-            show.output.screen(&mut screen);
+            if picture.is_for_eyes() {
+                show.output.screen(&mut screen);
+            } else {
+                show.output.wire(dithering, &mut wire);
+            }
             picture.frame(&wire, &screen).map_err(unwritable)?;
             written += 1;
         }
@@ -56,7 +59,7 @@ pub fn render(args: &RenderArgs) -> Result<(), Failure> {
     })?;
     picture.finish().map_err(unwritable)?;
     bar.finish_and_clear();
-    let heard = loop_.ear.samples() as f64 / f64::from(SAMPLE_RATE);
+    let heard = offline.ear.samples() as f64 / f64::from(SAMPLE_RATE);
     let took = began.elapsed().as_secs_f64();
     if args.json {
         return print_json(&serde_json::json!({

@@ -1,6 +1,5 @@
 //! `k1 run`: both halves live.
 
-use std::net::SocketAddr;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::{Duration, Instant};
@@ -215,13 +214,4 @@ impl Console {
 
 fn round(x: f64) -> f64 {
     (x * 1000.0).round() / 1000.0
-}
-
-/// Resolves an address for people: an unspecified one is shown as this machine.
-pub fn shown(address: SocketAddr) -> SocketAddr {
-    match address {
-        SocketAddr::V4(a) if a.ip().is_unspecified() => SocketAddr::from(([127, 0, 0, 1], a.port())),
-        SocketAddr::V6(a) if a.ip().is_unspecified() => SocketAddr::from(([0, 0, 0, 0, 0, 0, 0, 1], a.port())),
-        other => other,
-    }
 }

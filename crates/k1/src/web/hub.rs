@@ -1,0 +1,209 @@
+//! Collects what pages show – frames, sound, thumbnails – and hands it to every connection. One thread.
+
+use std::sync::Arc;
+use std::sync::atomic::{AtomicUsize, Ordering::Relaxed};
+use std::time::Duration;
+
+use bytes::Bytes;
+use k1_engine::HOP;
+use k1_engine::audio::Snapshot;
+use k1_engine::light::OutputSettings;
+use k1_engine::patterns::PATTERNS;
+use k1_engine::show::Show;
+use tokio::sync::{broadcast, watch};
+
+use super::system::{Sampler, System};
+use crate::stage::exchange::{Controls, SoundReader};
+use crate::stage::{Finished, Frames, HeardHop, Shared, Stage};
+
+/// Kinds of binary messages.
+mod kind {
+    pub const FRAME: u8 = 1;
+    pub const SOUND: u8 = 2;
+    pub const THUMBNAILS: u8 = 3;
+}
+
+/// Hops of sound in one message: 32 ms.
+const HOPS_PER_MESSAGE: usize = 4;
+/// LEDs of a thumbnail.
+const THUMBNAIL_LEDS: usize = 48;
+/// Thumbnails per second.
+const THUMBNAIL_FPS: u64 = 20;
+
+/// Where connections get their messages.
+pub struct Hub {
+    /// The newest frame.
+    pub frames: watch::Receiver<Bytes>,
+    /// All sound.
+    pub sound: broadcast::Sender<Bytes>,
+    /// The newest thumbnails.
+    pub thumbnails: watch::Receiver<Bytes>,
+    /// Connections that want thumbnails; at 0 none are rendered.
+    pub thumbnail_viewers: Arc<AtomicUsize>,
+    /// Processor and memory, sampled once a second.
+    pub system: watch::Receiver<System>,
+}
+
+/// Starts the collecting thread.
+pub fn start(stage: &Stage, tapped: rtrb::Consumer<HeardHop>, frames: Frames) -> std::io::Result<Hub> {
+    let (frame_out, frame_in) = watch::channel(Bytes::new());
+    let (sound_out, _) = broadcast::channel(64);
+    let (thumbnail_out, thumbnails) = watch::channel(Bytes::new());
+    let (system_out, system) = watch::channel(System::default());
+    let viewers = Arc::new(AtomicUsize::new(0));
+    let collector = Collector {
+        shared: stage.shared.clone(),
+        controls: stage.controls.clone(),
+        sound: stage.sound.clone(),
+        frames,
+        tapped,
+        frame_out,
+        sound_out: sound_out.clone(),
+        thumbnail_out,
+        system_out,
+        viewers: viewers.clone(),
+    };
+    let wakes = stage.page_wakes.clone();
+    std::thread::Builder::new().name("k1-page".into()).spawn(move || {
+        let _ = wakes.set(std::thread::current());
+        collector.run();
+    })?;
+    Ok(Hub { frames: frame_in, sound: sound_out, thumbnails, thumbnail_viewers: viewers, system })
+}
+
+struct Collector {
+    shared: Arc<Shared>,
+    controls: Controls,
+    sound: SoundReader,
+    frames: Frames,
+    tapped: rtrb::Consumer<HeardHop>,
+    frame_out: watch::Sender<Bytes>,
+    sound_out: broadcast::Sender<Bytes>,
+    thumbnail_out: watch::Sender<Bytes>,
+    system_out: watch::Sender<System>,
+    viewers: Arc<AtomicUsize>,
+}
+
+impl Collector {
+    fn run(mut self) {
+        let mut sampler = Sampler::default();
+        let mut next_sample = 0;
+        let mut next_thumbnail = 0;
+        let mut thumbnails: Option<Thumbnails> = None;
+        let mut waiting: Vec<HeardHop> = Vec::with_capacity(HOPS_PER_MESSAGE);
+        while !self.shared.stop.load(Relaxed) {
+            if let Some(frame) = self.frames.take() {
+                let message = frame_message(frame, self.sound.latest());
+                // No page is open: nobody to send to, and no error.
+                let _ = self.frame_out.send(message);
+            } else {
+                std::thread::park_timeout(Duration::from_millis(20));
+            }
+            while let Ok(hop) = self.tapped.pop() {
+                waiting.push(hop);
+                if waiting.len() == HOPS_PER_MESSAGE {
+                    if self.sound_out.receiver_count() > 0 {
+                        let _ = self.sound_out.send(sound_message(&waiting));
+                    }
+                    waiting.clear();
+                }
+            }
+            let now = self.shared.clock.now_us();
+            if now >= next_sample {
+                next_sample = now + 1_000_000;
+                let _ = self.system_out.send(sampler.sample());
+            }
+            if self.viewers.load(Relaxed) == 0 {
+                thumbnails = None;
+            } else if now >= next_thumbnail {
+                next_thumbnail = now + 1_000_000 / THUMBNAIL_FPS;
+                let shows = thumbnails.get_or_insert_with(Thumbnails::new);
+                let message = shows.render(now, self.sound.latest(), &mut self.controls);
+                let _ = self.thumbnail_out.send(message);
+            }
+        }
+    }
+}
+
+/// A frame and what was heard when it was shown. All numbers are little-endian:
+///
+/// | bytes | content |
+/// |---|---|
+/// | 0 | kind 1 |
+/// | 1 | 1 = silent |
+/// | 2–3 | LEDs, u16 |
+/// | 4–11 | time of the frame in µs, f64 |
+/// | 12–51 | f32: level, RMS dB, peak dB, floor dB, BPM, phase, confidence, onset, seconds to the next beat, 0 |
+/// | 52–59 | u32: beats, onsets |
+/// | 60 | input state (0 fine, 1 clipping, 2 dead) |
+/// | 61–63 | onset strength of low, middle, high sound, u8 |
+/// | 64–127 | spectrum, u8 |
+/// | 128–139 | chroma, u8 |
+/// | 140– | R, G, B of each LED, sRGB |
+fn frame_message(frame: &Finished, s: &Snapshot) -> Bytes {
+    let mut m = Vec::with_capacity(140 + frame.screen.len() * 3);
+    m.extend([kind::FRAME, u8::from(s.silent)]);
+    m.extend((frame.screen.len() as u16).to_le_bytes());
+    m.extend((frame.at_us as f64).to_le_bytes());
+    let age = frame.at_us.saturating_sub(s.captured_us) as f32 * 1e-6;
+    let rate = s.bpm / 60.0;
+    let phase = k1_engine::math::fract(s.beat_phase + age * rate);
+    let next = if rate > 0.0 { (1.0 - phase) / rate } else { 0.0 };
+    for x in [s.level, s.rms_db, s.peak_db, s.floor_db, s.bpm, phase, s.confidence, s.onset, next, 0.0] {
+        m.extend(x.to_le_bytes());
+    }
+    m.extend(s.beats.to_le_bytes());
+    m.extend(s.onsets.to_le_bytes());
+    m.push(s.input.code() as u8);
+    let byte = |x: &f32| (x.clamp(0.0, 1.0) * 255.0 + 0.5) as u8;
+    m.extend(s.onset_bands.iter().map(byte));
+    m.extend(s.smooth.iter().map(byte));
+    m.extend(s.chroma.iter().map(byte));
+    m.extend_from_slice(frame.screen.as_flattened());
+    m.into()
+}
+
+/// Sound: kind 2, 0, number of samples u16, capture time of the first sample in µs f64, then i16 samples at 16 kHz.
+fn sound_message(hops: &[HeardHop]) -> Bytes {
+    let mut m = Vec::with_capacity(12 + hops.len() * HOP * 2);
+    m.extend([kind::SOUND, 0]);
+    m.extend(((hops.len() * HOP) as u16).to_le_bytes());
+    m.extend((hops.first().map_or(0, |h| h.at_us) as f64).to_le_bytes());
+    for hop in hops {
+        hop.samples.iter().for_each(|s| m.extend(s.to_le_bytes()));
+    }
+    m.into()
+}
+
+/// Every pattern at once, small, fed with the same sound as the strip.
+struct Thumbnails(Vec<Box<Show<THUMBNAIL_LEDS>>>);
+
+impl Thumbnails {
+    fn new() -> Self {
+        Self(
+            (0..PATTERNS.len())
+                .map(|index| {
+                    let mut show = Box::new(Show::new(THUMBNAIL_LEDS, OutputSettings { limit_ma: None }));
+                    show.cut_to(index);
+                    show
+                })
+                .collect(),
+        )
+    }
+
+    /// Kind 3, number of patterns u8, LEDs of each u16, then their pixels, sRGB.
+    fn render(&mut self, now: u64, sound: &Snapshot, controls: &mut Controls) -> Bytes {
+        let params = controls.settings().params;
+        let mut m = Vec::with_capacity(4 + self.0.len() * THUMBNAIL_LEDS * 3);
+        m.extend([kind::THUMBNAILS, self.0.len() as u8]);
+        m.extend((THUMBNAIL_LEDS as u16).to_le_bytes());
+        let mut pixels = [[0; 3]; THUMBNAIL_LEDS];
+        for show in &mut self.0 {
+            show.set_params(params);
+            show.render(now, sound);
+            show.output.screen(&mut pixels);
+            m.extend_from_slice(pixels.as_flattened());
+        }
+        m.into()
+    }
+}

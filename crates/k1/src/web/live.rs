@@ -1,0 +1,265 @@
+//! WebSockets: the live page's, and the one that clients in the field know.
+
+use std::sync::Arc;
+use std::sync::atomic::Ordering::Relaxed;
+use std::time::Duration;
+
+use axum::extract::ws::{CloseFrame, Message, WebSocket, WebSocketUpgrade, close_code};
+use axum::extract::{FromRequest, Request, State};
+use axum::response::Response;
+use bytes::Bytes;
+use futures_util::{SinkExt, StreamExt};
+use k1_device::answers::{ParamValues, Realtime};
+use k1_device::error::Refusal;
+use k1_device::requests::Command;
+use k1_engine::patterns::PATTERNS;
+use serde_json::json;
+use tokio::sync::broadcast;
+use tokio::time::{MissedTickBehavior, interval};
+
+use super::api::{parse, performance};
+use super::server::{App, refuse};
+use crate::stage::exchange::{Change, Settings};
+
+/// Connections at once; more are turned away.
+const MOST_SOCKETS: usize = 32;
+/// Largest message from a client.
+const MOST_BYTES: usize = 4_096;
+/// A client that has not taken a message for so long is gone.
+const PATIENCE: Duration = Duration::from_secs(5);
+
+/// Counts a connection for as long as it lives.
+struct Place(Arc<App>);
+
+impl Place {
+    fn take(app: &Arc<App>) -> Option<Self> {
+        let before = app.sockets.fetch_add(1, Relaxed);
+        let place = Self(app.clone());
+        (before < MOST_SOCKETS).then_some(place)
+    }
+}
+
+impl Drop for Place {
+    fn drop(&mut self) {
+        self.0.sockets.fetch_sub(1, Relaxed);
+    }
+}
+
+async fn upgrade(request: Request) -> Result<WebSocketUpgrade, Refusal> {
+    // A plain GET of a WebSocket's path is a mistake to be told, not a connection to be kept.
+    WebSocketUpgrade::from_request(request, &())
+        .await
+        .map(|u| u.max_message_size(MOST_BYTES).max_frame_size(MOST_BYTES))
+        .map_err(|_| Refusal::NotHere("this path speaks WebSocket only; connect with ws://"))
+}
+
+/// `/api/v1/live`: frames, sound, thumbnails and figures for a page; its commands back.
+pub async fn live(State(app): State<Arc<App>>, request: Request) -> Response {
+    match upgrade(request).await {
+        Ok(up) => up.on_upgrade(move |socket| async move {
+            match Place::take(&app) {
+                Some(_place) => serve_live(&app, socket).await,
+                None => turn_away(socket).await,
+            }
+        }),
+        Err(refusal) => refuse(&app, refusal),
+    }
+}
+
+async fn turn_away(mut socket: WebSocket) {
+    let reason = CloseFrame { code: close_code::AGAIN, reason: "too many connections; close another page".into() };
+    let _ = socket.send(Message::Close(Some(reason))).await;
+}
+
+/// What a page wants.
+struct Wishes {
+    audio: Option<broadcast::Receiver<Bytes>>,
+    thumbnails: Option<Viewer>,
+    frame_interval: Duration,
+}
+
+/// Counts a viewer of thumbnails.
+struct Viewer(Arc<App>);
+
+impl Viewer {
+    fn new(app: &Arc<App>) -> Self {
+        app.hub.thumbnail_viewers.fetch_add(1, Relaxed);
+        Self(app.clone())
+    }
+}
+
+impl Drop for Viewer {
+    fn drop(&mut self) {
+        self.0.hub.thumbnail_viewers.fetch_sub(1, Relaxed);
+    }
+}
+
+async fn serve_live(app: &Arc<App>, socket: WebSocket) {
+    let (mut out, mut incoming) = socket.split();
+    let mut frames = app.hub.frames.clone();
+    let mut thumbnails = app.hub.thumbnails.clone();
+    let mut wishes = Wishes { audio: None, thumbnails: None, frame_interval: Duration::from_micros(16_000) };
+    let mut last_frame = tokio::time::Instant::now();
+    let mut second = interval(Duration::from_secs(1));
+    second.set_missed_tick_behavior(MissedTickBehavior::Delay);
+    let mut glance = interval(Duration::from_millis(50));
+    glance.set_missed_tick_behavior(MissedTickBehavior::Delay);
+    let mut known: Option<Settings> = None;
+    let hello = json!({"hello": {"version": env!("CARGO_PKG_VERSION"), "leds": app.leds, "source": app.title,
+                                 "fps": app.fps, "server_us": app.shared.clock.now_us(),
+                                 "history": &*app.shared.lock_history()}});
+    let mut next: Option<Message> = Some(text(&hello));
+    loop {
+        if let Some(message) = next.take()
+            && !tokio::time::timeout(PATIENCE, out.send(message)).await.is_ok_and(|r| r.is_ok())
+        {
+            return;
+        }
+        tokio::select! {
+            biased;
+            message = incoming.next() => match message {
+                Some(Ok(Message::Text(t))) => next = obey(app, &t, &mut wishes),
+                Some(Ok(Message::Close(_))) | Some(Err(_)) | None => return,
+                Some(Ok(_)) => {}
+            },
+            sound = listen(&mut wishes.audio) => next = sound.map(Message::Binary),
+            _ = second.tick() => {
+                let status = json!({"status": {"vitals": app.shared.vitals(), "uptime_s": app.shared.clock.now_us() / 1_000_000,
+                                               "sockets": app.sockets.load(Relaxed)}});
+                next = Some(text(&status));
+            }
+            _ = glance.tick() => {
+                let now = app.settings();
+                if known != Some(now) {
+                    known = Some(now);
+                    next = Some(text(&settings(&now)));
+                }
+            }
+            changed = thumbnails.changed(), if wishes.thumbnails.is_some() => {
+                if changed.is_err() { return }
+                let message = thumbnails.borrow_and_update().clone();
+                next = Some(Message::Binary(message));
+            }
+            changed = frames.changed() => {
+                if changed.is_err() { return }
+                let now = tokio::time::Instant::now();
+                let message = frames.borrow_and_update().clone();
+                if now - last_frame >= wishes.frame_interval && !message.is_empty() {
+                    last_frame = now;
+                    next = Some(Message::Binary(message));
+                }
+            }
+        }
+    }
+}
+
+fn text(value: &serde_json::Value) -> Message {
+    Message::Text(value.to_string().into())
+}
+
+fn settings(s: &Settings) -> serde_json::Value {
+    json!({"settings": {"params": ParamValues { params: s.params, patch: None },
+                        "pattern": PATTERNS[s.pattern].id, "gain": s.gain}})
+}
+
+/// The next piece of sound; waits for ever if none is wanted. A listener that was too slow goes on with the newest.
+async fn listen(audio: &mut Option<broadcast::Receiver<Bytes>>) -> Option<Bytes> {
+    match audio {
+        None => std::future::pending().await,
+        Some(receiver) => loop {
+            match receiver.recv().await {
+                Ok(bytes) => return Some(bytes),
+                Err(broadcast::error::RecvError::Lagged(_)) => {}
+                Err(broadcast::error::RecvError::Closed) => {
+                    *audio = None;
+                    return None;
+                }
+            }
+        },
+    }
+}
+
+/// Does what a page says; the answer is an error, a pong or nothing.
+fn obey(app: &Arc<App>, message: &str, wishes: &mut Wishes) -> Option<Message> {
+    match try_obey(app, message, wishes) {
+        Ok(pong) => pong,
+        Err(r) => Some(text(&json!({"error": {"code": r.code(), "message": r.to_string()}}))),
+    }
+}
+
+/// Everything that a command says, or nothing of it.
+fn try_obey(app: &Arc<App>, message: &str, wishes: &mut Wishes) -> Result<Option<Message>, Refusal> {
+    let command: Command = parse(message.as_bytes())?;
+    let (audio, thumbnails, fps) = (command.audio()?, command.thumbnails()?, command.fps()?);
+    let mut changes = Vec::new();
+    if let Some(patch) = &command.params {
+        changes.extend(patch.changes()?.map(|(p, v)| Change::Param(p, v)));
+    }
+    changes.extend(command.pattern()?.map(Change::Pattern));
+    changes.extend(command.gain()?.map(Change::Gain));
+    app.controls.post(changes);
+    match audio {
+        Some(true) if wishes.audio.is_none() => wishes.audio = Some(app.hub.sound.subscribe()),
+        Some(false) => wishes.audio = None,
+        _ => {}
+    }
+    match thumbnails {
+        Some(true) if wishes.thumbnails.is_none() => wishes.thumbnails = Some(Viewer::new(app)),
+        Some(false) => wishes.thumbnails = None,
+        _ => {}
+    }
+    if let Some(fps) = fps {
+        // A little under the period, so that a frame that is a hair early is not skipped.
+        wishes.frame_interval = Duration::from_secs_f64(0.93 / fps);
+    }
+    Ok(command.ping.map(|ping| text(&json!({"pong": ping, "server_us": app.shared.clock.now_us()}))))
+}
+
+/// `/ws`: welcome, echo and figures ten times a second, as the lamps in the field speak.
+pub async fn legacy(State(app): State<Arc<App>>, request: Request) -> Response {
+    match upgrade(request).await {
+        Ok(up) => up.on_upgrade(move |socket| async move {
+            match Place::take(&app) {
+                Some(_place) => serve_legacy(&app, socket).await,
+                None => turn_away(socket).await,
+            }
+        }),
+        Err(refusal) => refuse(&app, refusal),
+    }
+}
+
+async fn serve_legacy(app: &Arc<App>, mut socket: WebSocket) {
+    let now_ms = || app.shared.clock.now_us() / 1000;
+    let client = app.clients.fetch_add(1, Relaxed);
+    let mut next = Some(json!({"type": "welcome", "client_id": client, "timestamp": now_ms()}).to_string());
+    let mut tick = interval(Duration::from_millis(100));
+    tick.set_missed_tick_behavior(MissedTickBehavior::Delay);
+    loop {
+        if let Some(message) = next.take() {
+            let sent = tokio::time::timeout(PATIENCE, socket.send(Message::Text(message.into()))).await;
+            if !sent.is_ok_and(|r| r.is_ok()) {
+                return;
+            }
+        }
+        tokio::select! {
+            message = socket.recv() => match message {
+                Some(Ok(Message::Text(t))) => {
+                    next = Some(json!({"type": "echo", "message": t.as_str(), "timestamp": now_ms()}).to_string());
+                }
+                Some(Ok(Message::Close(_))) | Some(Err(_)) | None => return,
+                Some(Ok(_)) => {}
+            },
+            _ = tick.tick() => {
+                let s = app.settings();
+                next = serde_json::to_string(&Realtime {
+                    kind: "realtime",
+                    timestamp: now_ms(),
+                    performance: performance(app),
+                    parameters: ParamValues { params: s.params, patch: None },
+                    current_pattern: s.pattern,
+                })
+                .ok();
+            }
+        }
+    }
+}

@@ -1,0 +1,99 @@
+//! The machine-readable description, generated from the route table and the types.
+
+use k1_device::answers::{
+    AudioConfig, Backup, DeviceInfo, LinkOptions, LinkOptionsSet, ParamTable, ParamValues, Palettes, Patterns, Performance, Restored,
+    Selected, Status, TestConnection,
+};
+use k1_device::error::ErrorBody;
+use k1_device::requests;
+use k1_device::routes::{Action, Method, ROUTES};
+use schemars::SchemaGenerator;
+use schemars::generate::SchemaSettings;
+use serde_json::{Map, Value, json};
+
+/// OpenAPI 3.1 description of every route.
+pub fn description() -> Value {
+    // As answers are written: what may be null is still there.
+    let mut generator = SchemaSettings::draft2020_12()
+        .for_serialize()
+        .with(|s| s.definitions_path = "/components/schemas".into())
+        .into_generator();
+    // As requests are read; in place, because requests and answers share names.
+    let mut asked = SchemaSettings::draft2020_12().with(|s| s.inline_subschemas = true).into_generator();
+    let error = generator.subschema_for::<ErrorBody>();
+    let mut paths = Map::new();
+    for route in &ROUTES {
+        let answer = answered(route.action, &mut generator);
+        let mut operation = json!({
+            "summary": route.summary,
+            "operationId": format!("{:?}", route.action),
+            "description": format!("At most once every {} ms for each client.", route.interval_ms),
+            "responses": {
+                "200": {"description": "Done", "content": {"application/json": {"schema": answer}}},
+                "default": {"description": "Refused, with the reason", "content": {"application/json": {"schema": error}}},
+            },
+        });
+        if route.max_body > 0 {
+            let schema = requested(route.action, &mut asked);
+            operation["requestBody"] = json!({
+                "required": route.action != Action::Reset,
+                "description": format!("At most {} bytes.", route.max_body),
+                "content": {"application/json": {"schema": schema}},
+            });
+        }
+        let method = match route.method {
+            Method::Get => "get",
+            Method::Post => "post",
+        };
+        let path = paths.entry(route.path).or_insert_with(|| json!({}));
+        path[method] = operation;
+    }
+    json!({
+        "openapi": "3.1.0",
+        "info": {
+            "title": "K1", "version": env!("CARGO_PKG_VERSION"),
+            "description": "Music into light. The same contract holds for the program and the lamp. Live frames, sound and settings come over the WebSocket /api/v1/live; /ws speaks as the lamps in the field do.",
+        },
+        "paths": paths,
+        "components": {
+            "schemas": generator.take_definitions(true),
+            "securitySchemes": {"token": {"type": "http", "scheme": "bearer", "description": "Needed when K1 is reachable from other machines."}},
+        },
+        "security": [{"token": []}, {}],
+    })
+}
+
+/// Schema of a request's body.
+fn requested(action: Action, g: &mut SchemaGenerator) -> Value {
+    let schema = match action {
+        Action::SetParams => g.subschema_for::<requests::ParamsPatch>(),
+        Action::Select => g.subschema_for::<requests::Select>(),
+        Action::SetAudioConfig => g.subschema_for::<requests::AudioConfig>(),
+        Action::SetLinkOptions => g.subschema_for::<requests::LinkOptions>(),
+        Action::Restore => g.subschema_for::<requests::Restore>(),
+        _ => return json!({"type": "object"}),
+    };
+    schema.to_value()
+}
+
+/// Schema of an answer.
+fn answered(action: Action, g: &mut SchemaGenerator) -> Value {
+    let schema = match action {
+        Action::Patterns => g.subschema_for::<Patterns>(),
+        Action::Params | Action::SetParams | Action::Reset => g.subschema_for::<ParamValues>(),
+        Action::Select => g.subschema_for::<Selected>(),
+        Action::AudioConfig | Action::SetAudioConfig => g.subschema_for::<AudioConfig>(),
+        Action::Palettes => g.subschema_for::<Palettes>(),
+        Action::DeviceInfo => g.subschema_for::<DeviceInfo>(),
+        Action::Performance => g.subschema_for::<Performance>(),
+        Action::TestConnection => g.subschema_for::<TestConnection>(),
+        Action::LinkOptions => g.subschema_for::<LinkOptions>(),
+        Action::SetLinkOptions => g.subschema_for::<LinkOptionsSet>(),
+        Action::Backup => g.subschema_for::<Backup>(),
+        Action::Restore => g.subschema_for::<Restored>(),
+        Action::ParamTable => g.subschema_for::<ParamTable>(),
+        Action::Status => g.subschema_for::<Status>(),
+        _ => return json!({"type": "object"}),
+    };
+    schema.to_value()
+}

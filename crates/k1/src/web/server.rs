@@ -1,0 +1,257 @@
+//! HTTP: access, limits, the page and the API.
+
+use std::collections::hash_map::DefaultHasher;
+use std::hash::{Hash, Hasher};
+use std::net::SocketAddr;
+use std::sync::atomic::AtomicUsize;
+use std::sync::{Arc, Mutex, PoisonError};
+use std::time::Duration;
+
+use axum::Router;
+use axum::body::{Body, HttpBody};
+use axum::extract::{ConnectInfo, Request, State};
+use axum::http::{HeaderMap, HeaderValue, Method as HttpMethod, StatusCode, header};
+use axum::middleware::{Next, from_fn_with_state};
+use axum::response::{IntoResponse, Response};
+use axum::routing::any;
+use futures_util::StreamExt;
+use k1_device::access::{host_is_ours, origin_is_ours, same_secret};
+use k1_device::error::{ErrorBody, Refusal};
+use k1_device::limit::Limiter;
+use k1_device::routes::{self, Method, SMALL_BODY};
+
+use super::assets::{ASSETS, etag};
+use super::hub::Hub;
+use super::{api, live};
+use crate::stage::exchange::{Controls, Settings, SoundReader};
+use crate::stage::{Shared, Stage};
+
+/// Clients and routes that the limiter remembers.
+const REMEMBERED: usize = 512;
+/// A body that has not come after so long does not come.
+const BODY_PATIENCE: Duration = Duration::from_secs(3);
+/// So many bytes of a body that is too large are taken in and forgotten.
+const MOST_DISCARDED: usize = 1 << 20;
+
+/// What every request may use.
+pub struct App {
+    /// Clock, counters, history.
+    pub shared: Arc<Shared>,
+    /// Settings.
+    pub controls: Controls,
+    /// Snapshots.
+    pub sound: SoundReader,
+    /// Live messages.
+    pub hub: Hub,
+    /// What is heard, for people.
+    pub title: String,
+    /// Address of the server.
+    pub address: SocketAddr,
+    /// Number of LEDs.
+    pub leds: usize,
+    /// Frames per second asked for.
+    pub fps: u32,
+    /// Open WebSockets.
+    pub sockets: AtomicUsize,
+    /// Number of the next client on `/ws`.
+    pub clients: AtomicUsize,
+    token: Option<String>,
+    limiter: Mutex<Limiter<REMEMBERED>>,
+}
+
+impl App {
+    /// Everything that requests need of a running stage.
+    pub fn new(stage: &Stage, hub: Hub, title: &str, address: SocketAddr, token: Option<String>) -> Self {
+        Self {
+            shared: stage.shared.clone(),
+            controls: stage.controls.clone(),
+            sound: stage.sound.clone(),
+            hub,
+            title: title.to_owned(),
+            address,
+            leds: stage.leds,
+            fps: stage.fps,
+            sockets: AtomicUsize::new(0),
+            clients: AtomicUsize::new(1),
+            token,
+            limiter: Mutex::new(Limiter::default()),
+        }
+    }
+
+    /// The settings in force.
+    pub fn settings(&self) -> Settings {
+        self.controls.clone().settings()
+    }
+
+    fn now_ms(&self) -> u64 {
+        self.shared.clock.now_us() / 1000
+    }
+}
+
+/// Serves until the runtime ends.
+pub async fn run(listener: tokio::net::TcpListener, app: Arc<App>) {
+    let router = Router::new()
+        .route("/ws", any(live::legacy))
+        .route("/api/v1/live", any(live::live))
+        .fallback(page_or_api)
+        .layer(from_fn_with_state(app.clone(), guard))
+        .with_state(app);
+    let service = router.into_make_service_with_connect_info::<SocketAddr>();
+    if let Err(e) = axum::serve(listener, service).await {
+        eprintln!("k1: the page has ended: {e}");
+    }
+}
+
+fn text<'a>(headers: &'a HeaderMap, name: header::HeaderName) -> Option<&'a str> {
+    headers.get(name).and_then(|v| v.to_str().ok())
+}
+
+/// Checks who asks before anything else is looked at.
+async fn guard(State(app): State<Arc<App>>, request: Request, next: Next) -> Response {
+    let headers = request.headers();
+    let host = text(headers, header::HOST).map(str::to_owned);
+    // One that is no text is no absent one: it is foreign.
+    let origin = headers.get(header::ORIGIN).map(|o| o.to_str().unwrap_or("null").to_owned());
+    if !host_is_ours(host.as_deref()) || !origin_is_ours(origin.as_deref(), host.as_deref()) {
+        return refuse(&app, Refusal::Forbidden);
+    }
+    let path = request.uri().path();
+    let mut response = if request.method() == HttpMethod::OPTIONS {
+        StatusCode::NO_CONTENT.into_response()
+    } else if (path.starts_with("/api/") || path == "/ws") && !shows_token(&app, &request) {
+        refuse(&app, Refusal::Unauthorized)
+    } else {
+        next.run(request).await
+    };
+    let headers = response.headers_mut();
+    if let Some(origin) = origin.and_then(|o| HeaderValue::from_str(&o).ok()) {
+        headers.insert(header::ACCESS_CONTROL_ALLOW_ORIGIN, origin);
+        headers.insert(header::ACCESS_CONTROL_ALLOW_METHODS, HeaderValue::from_static("GET, POST, OPTIONS"));
+        headers.insert(
+            header::ACCESS_CONTROL_ALLOW_HEADERS,
+            HeaderValue::from_static("Content-Type, Authorization"),
+        );
+    }
+    headers.insert(header::X_CONTENT_TYPE_OPTIONS, HeaderValue::from_static("nosniff"));
+    response
+}
+
+fn shows_token(app: &App, request: &Request) -> bool {
+    let Some(token) = &app.token else { return true };
+    let bearer = text(request.headers(), header::AUTHORIZATION).and_then(|v| v.strip_prefix("Bearer "));
+    // A browser cannot put a header on a WebSocket.
+    let query = request.uri().query().and_then(|q| q.split('&').find_map(|p| p.strip_prefix("token=")));
+    [bearer, query].into_iter().flatten().any(|t| same_secret(t.as_bytes(), token.as_bytes()))
+}
+
+/// A refusal as an answer.
+pub fn refuse(app: &App, refusal: Refusal) -> Response {
+    let status = StatusCode::from_u16(refusal.status()).unwrap_or(StatusCode::INTERNAL_SERVER_ERROR);
+    let mut response = (status, axum::Json(ErrorBody::new(refusal, app.now_ms()))).into_response();
+    if let Refusal::RateLimited { window_ms, wait_ms } = refusal {
+        let headers = response.headers_mut();
+        headers.insert("X-RateLimit-Window", HeaderValue::from(window_ms));
+        headers.insert("X-RateLimit-NextAllowedMs", HeaderValue::from(wait_ms));
+    }
+    response
+}
+
+async fn page_or_api(
+    State(app): State<Arc<App>>,
+    ConnectInfo(peer): ConnectInfo<SocketAddr>,
+    request: Request,
+) -> Response {
+    let path = request.uri().path();
+    if let Some(asset) = ASSETS.iter().find(|a| a.path == path) {
+        return page(&app, asset, &request);
+    }
+    let path = path.to_owned();
+    match serve_api(&app, peer, request).await {
+        Ok(response) => response,
+        Err(refusal) => {
+            let mut response = refuse(&app, refusal);
+            if refusal == Refusal::MethodNotAllowed {
+                let get = routes::find(Method::Get, &path).is_ok();
+                let post = routes::find(Method::Post, &path).is_ok();
+                let methods = ["OPTIONS", "GET, OPTIONS", "POST, OPTIONS", "GET, POST, OPTIONS"];
+                let allowed = methods[usize::from(get) + 2 * usize::from(post)];
+                response.headers_mut().insert(header::ALLOW, HeaderValue::from_static(allowed));
+            }
+            response
+        }
+    }
+}
+
+fn page(app: &App, asset: &super::assets::Asset, request: &Request) -> Response {
+    if request.method() != HttpMethod::GET && request.method() != HttpMethod::HEAD {
+        return refuse(app, Refusal::MethodNotAllowed);
+    }
+    let tag = etag(asset.bytes);
+    let headers = [
+        (header::CONTENT_TYPE, asset.kind),
+        (header::ETAG, tag.as_str()),
+        (header::CACHE_CONTROL, "no-cache"),
+        // The page needs nothing from elsewhere and runs in nobody's frame.
+        (
+            header::CONTENT_SECURITY_POLICY,
+            "default-src 'self'; style-src 'self' 'unsafe-inline'; img-src 'self' data:; frame-ancestors 'none'",
+        ),
+    ];
+    if text(request.headers(), header::IF_NONE_MATCH) == Some(&tag) {
+        return (StatusCode::NOT_MODIFIED, headers).into_response();
+    }
+    (headers, Body::from(asset.bytes)).into_response()
+}
+
+async fn serve_api(app: &App, peer: SocketAddr, request: Request) -> Result<Response, Refusal> {
+    let method = match *request.method() {
+        HttpMethod::GET => Method::Get,
+        HttpMethod::POST => Method::Post,
+        _ => return Err(routes::find(Method::Get, request.uri().path()).map_or_else(|e| e, |_| Refusal::MethodNotAllowed)),
+    };
+    let (index, route) = routes::find(method, request.uri().path())?;
+    let mut hasher = DefaultHasher::new();
+    peer.ip().hash(&mut hasher);
+    app.limiter.lock().unwrap_or_else(PoisonError::into_inner).admit(
+        hasher.finish(),
+        index,
+        route.interval_ms,
+        app.now_ms(),
+    )?;
+    let body = whole(request.into_body(), route.max_body.max(SMALL_BODY)).await?;
+    let answer = api::answer(app, route.action, &body)?;
+    let mut response = ([(header::CONTENT_TYPE, "application/json")], answer).into_response();
+    if route.action == routes::Action::Backup {
+        response.headers_mut().insert(
+            header::CONTENT_DISPOSITION,
+            HeaderValue::from_static("attachment; filename=\"k1-config-backup.json\""),
+        );
+    }
+    Ok(response)
+}
+
+/// A body, whole. One that is too large is still taken in, within reason: a sender who is cut off in the middle would
+/// not read the answer.
+async fn whole(body: Body, max: usize) -> Result<Vec<u8>, Refusal> {
+    let announced = body.size_hint().lower();
+    let mut chunks = body.into_data_stream();
+    let (mut kept, mut size) = (Vec::new(), 0);
+    let read = async {
+        while let Some(chunk) = chunks.next().await {
+            let chunk = chunk.map_err(|_| Refusal::InvalidJson)?;
+            size += chunk.len();
+            if size <= max {
+                kept.extend_from_slice(&chunk);
+            } else if size > MOST_DISCARDED {
+                break;
+            }
+        }
+        Ok(())
+    };
+    let read = tokio::time::timeout(BODY_PATIENCE, read).await;
+    if size > max || announced > max as u64 {
+        return Err(Refusal::TooLarge { max });
+    }
+    read.unwrap_or(Err(Refusal::BodyLate))?;
+    Ok(kept)
+}

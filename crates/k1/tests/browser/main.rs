@@ -1,0 +1,140 @@
+//! The live page in a real browser: it shows what K1 sends, commands reach K1, and it comes back by itself.
+//!
+//! Where there is no Chromium the test says so and passes; with `browser` in `K1_REQUIRE` it fails instead.
+
+mod chromium;
+
+use std::io::{BufRead, BufReader};
+use std::path::PathBuf;
+use std::process::{Child, Command, Stdio};
+use std::time::Duration;
+
+use chromium::Browser;
+use serde_json::{Value, json};
+
+/// The program, playing its own music.
+struct K1(Child);
+
+impl K1 {
+    fn start(listen: &str) -> (Self, String) {
+        let mut child = Command::new(env!("CARGO_BIN_EXE_k1"))
+            .args(["run", "demo", "--listen", listen])
+            .stdout(Stdio::piped())
+            .stderr(Stdio::inherit())
+            .spawn()
+            .unwrap();
+        let mut lines = BufReader::new(child.stdout.take().unwrap()).lines();
+        let url = lines
+            .find_map(|l| Some(l.ok()?.trim().strip_prefix("Light is on: ")?.to_owned()))
+            .expect("k1 has not printed its address");
+        std::thread::spawn(move || lines.for_each(drop));
+        (Self(child), url)
+    }
+}
+
+impl Drop for K1 {
+    fn drop(&mut self) {
+        let _ = self.0.kill();
+        let _ = self.0.wait();
+    }
+}
+
+fn get(url: &str, path: &str) -> Value {
+    // A client may ask the same only so often.
+    std::thread::sleep(Duration::from_millis(160));
+    ureq::get(format!("{url}{path}")).call().unwrap().body_mut().read_json().unwrap()
+}
+
+fn screenshot(name: &str) -> PathBuf {
+    PathBuf::from(env!("CARGO_TARGET_TMPDIR")).join("screenshots").join(format!("{name}.png"))
+}
+
+#[test]
+fn the_page_lives() {
+    let Some(program) = chromium::find() else {
+        let required = std::env::var("K1_REQUIRE").unwrap_or_default();
+        assert!(!required.contains("browser"), "K1_REQUIRE asks for a browser and there is none");
+        eprintln!("skipped: there is no Chromium here; install the package `chromium` to test the page");
+        return;
+    };
+    let (k1, url) = K1::start("127.0.0.1:0");
+    let mut page = Browser::start(&program);
+    page.size(1440, 1000);
+    page.open(&url);
+
+    // It shows what is sent: tempo, figures, light.
+    page.wait("the link", "document.getElementById('link').dataset.state === 'open'");
+    page.wait("a tempo", "Number(document.getElementById('bpm').textContent) > 50");
+    page.wait("measured figures", "k1.shown.figures > 1 && !document.getElementById('figures').innerText.includes('–')");
+    page.wait("fourteen patterns", "document.querySelectorAll('.pattern').length === 14");
+    page.wait("all palettes", "document.querySelectorAll('.palette').length === 33");
+    let lit = "(() => { const c = document.getElementById('strip'); const d = c.getContext('2d').getImageData(0, 0, c.width, c.height).data; \
+               let s = 0; for (let i = 0; i < d.length; i += 4) s = Math.max(s, d[i], d[i + 1], d[i + 2]); return s; })()";
+    page.wait("light on the strip", &format!("{lit} > 120"));
+    page.wait(
+        "moving thumbnails",
+        "[...document.querySelectorAll('.pattern canvas')].filter((c) => c.getContext('2d').getImageData(0, 0, 48, 18).data.some((x, i) => i % 4 < 3 && x > 40)).length > 10",
+    );
+
+    // Frames come at 60 Hz or better (a loaded machine may drop some: the page must still be fluid).
+    let rate = page.eval(
+        "new Promise((done) => { const b = k1.link.on.binary; let n = 0; k1.link.on.binary = (v) => { if (v.getUint8(0) === 1) n++; b(v); }; \
+         setTimeout(() => { k1.link.on.binary = b; done(n / 3); }, 3000); })",
+    );
+    let rate = rate.as_f64().unwrap();
+    println!("page: {rate:.1} frames a second");
+    assert!(rate > 45.0, "{rate} frames a second");
+
+    // Commands reach K1.
+    page.eval("document.querySelector('.pattern[data-id=\"bloom\"]').click()");
+    page.wait("the pattern to be shown as chosen", "document.querySelector('.pattern[data-id=\"bloom\"]').getAttribute('aria-checked') === 'true'");
+    assert_eq!(get(&url, "api/v1/status")["pattern"], "bloom");
+    page.eval("(() => { const s = document.getElementById('p-warmth'); s.value = 0.7; s.dispatchEvent(new Event('input')); })()");
+    page.wait("the slider's value to come back", "k1.shown.settings.params.warmth > 0.69");
+    assert!((get(&url, "api/params")["warmth"].as_f64().unwrap() - 0.7).abs() < 1e-6);
+    page.eval("document.querySelector('.palette[data-id=\"7\"]').click()");
+    page.wait("the palette", "k1.shown.settings.params.palette_id === 7");
+    // By keyboard: arrows within the group, brackets anywhere.
+    page.eval("document.querySelector('.pattern[data-id=\"bloom\"]').focus()");
+    page.press("ArrowRight");
+    page.wait("the next pattern by arrow key", "k1.shown.settings.pattern === 'pulse'");
+    page.press("[");
+    page.wait("the previous pattern by bracket", "k1.shown.settings.pattern === 'bloom'");
+    page.eval("document.getElementById('reset').click()");
+    page.wait("the defaults", "k1.shown.settings.params.warmth === 0");
+
+    // The speaker plays in time with the light.
+    page.eval("document.getElementById('speaker').click()");
+    page.wait("sound", "k1.skew !== null");
+    std::thread::sleep(Duration::from_secs(3));
+    let skew = page.eval("k1.skew").as_f64().unwrap();
+    println!("page: sound and light are {skew:.1} ms apart");
+    assert!(skew.abs() <= 40.0, "{skew} ms");
+    page.eval("document.getElementById('speaker').click()");
+    assert_eq!(page.eval("k1.speaker.on"), json!(false));
+
+    page.eval("document.querySelector('.pattern[data-id=\"beat_tunnel\"]').click()");
+    std::thread::sleep(Duration::from_secs(5));
+    for (name, width, height) in [("page-1440", 1440, 1000), ("page-768", 768, 1024), ("page-360", 360, 740)] {
+        page.size(width, height);
+        std::thread::sleep(Duration::from_millis(900));
+        let scroll = page.eval("document.documentElement.scrollWidth").as_u64().unwrap();
+        assert!(scroll <= u64::from(width), "the page is {scroll} px wide on a screen of {width}");
+        page.screenshot(&screenshot(name), width < 1000);
+    }
+    assert_eq!(page.errors(), Vec::<String>::new());
+
+    // Reduced motion: fewer frames, no waterfall.
+    page.reduced_motion(true);
+    page.wait("the waterfall to be gone", "getComputedStyle(document.querySelector('.past')).display === 'none'");
+    page.reduced_motion(false);
+
+    // It says that it has lost K1, shows nothing it does not know, and comes back by itself.
+    drop(k1);
+    page.wait("the loss to be told", "document.getElementById('link').dataset.state === 'closed'");
+    assert_eq!(page.eval("document.getElementById('bpm').textContent"), json!("–"));
+    let address = url.trim_start_matches("http://").trim_end_matches('/');
+    let (_again, _) = K1::start(address);
+    page.wait("the link to come back", "document.getElementById('link').dataset.state === 'open'");
+    page.wait("figures after the return", "Number(document.getElementById('bpm').textContent) > 50");
+}

@@ -1,0 +1,210 @@
+//! Runs the built program and looks at what it says; shared by the tests of the whole program.
+
+#![allow(dead_code, reason = "every test file uses another part of it")]
+
+use std::io::Read;
+use std::path::{Path, PathBuf};
+use std::process::{Child, Command, ExitStatus, Stdio};
+use std::thread::JoinHandle;
+use std::time::{Duration, Instant};
+
+use rustix::process::{Pid, Signal, kill_process};
+use serde_json::Value;
+
+/// No call takes so long, on however busy a machine; what does hangs.
+pub const PATIENCE: Duration = Duration::from_secs(60);
+
+/// A folder that is gone when the test is over.
+pub fn folder() -> tempfile::TempDir {
+    tempfile::tempdir().expect("a temporary folder")
+}
+
+/// A fixture by name.
+pub fn fixture(name: &str) -> PathBuf {
+    Path::new(env!("CARGO_MANIFEST_DIR")).join("tests/fixtures").join(name)
+}
+
+/// The program with arguments, and without any sound server of the machine that runs the test.
+pub fn k1<A: AsRef<std::ffi::OsStr>>(args: impl IntoIterator<Item = A>) -> Command {
+    let mut command = Command::new(env!("CARGO_BIN_EXE_k1"));
+    command.args(args).stdin(Stdio::null());
+    let nowhere = Path::new(env!("CARGO_TARGET_TMPDIR")).join("nowhere");
+    for name in ["PULSE_SERVER", "PULSE_RUNTIME_PATH", "XDG_RUNTIME_DIR", "HOME"] {
+        command.env(name, &nowhere);
+    }
+    command
+}
+
+/// What a finished program has said.
+#[derive(Debug)]
+pub struct Said {
+    /// Exit status.
+    pub status: ExitStatus,
+    /// Standard output.
+    pub out: String,
+    /// Standard error.
+    pub err: String,
+}
+
+impl Said {
+    /// Exit status as a number; a signal is none.
+    pub fn code(&self) -> Option<i32> {
+        self.status.code()
+    }
+
+    /// Standard output as one JSON value.
+    pub fn json(&self) -> Value {
+        serde_json::from_str(&self.out).unwrap_or_else(|e| panic!("{e} in:\n{}", self.out))
+    }
+
+    /// Standard output as a JSON value per line.
+    pub fn json_lines(&self) -> Vec<Value> {
+        let line = |l: &str| serde_json::from_str(l).unwrap_or_else(|e| panic!("{e} in: {l}"));
+        self.out.lines().map(line).collect()
+    }
+
+    /// The last line of `k1 run --json`.
+    pub fn summary(&self) -> Value {
+        let last = self.json_lines().pop().unwrap_or_else(|| panic!("no summary: {self:?}"));
+        assert_eq!(last["kind"], "summary", "{last}");
+        last
+    }
+
+    /// Asserts that the work failed with one sentence that contains all of `words`.
+    #[track_caller]
+    pub fn failed_saying(&self, words: &[&str]) {
+        assert_eq!(self.code(), Some(1), "{self:?}");
+        self.is_one_sentence();
+        for word in words {
+            assert!(self.err.contains(word), "“{word}” is not in: {}", self.err);
+        }
+    }
+
+    /// Asserts that standard error is one sentence of the program and no panic.
+    #[track_caller]
+    pub fn is_one_sentence(&self) {
+        let lines: Vec<_> = self.err.lines().collect();
+        assert!(lines.len() == 1 && lines[0].starts_with("k1: ") && lines[0].len() > 12, "{self:?}");
+    }
+}
+
+/// A program that runs; it is killed when this is dropped.
+pub struct Running {
+    child: Child,
+    out: Option<JoinHandle<String>>,
+    err: Option<JoinHandle<String>>,
+}
+
+/// Starts a program and collects what it says.
+pub fn start(command: &mut Command) -> Running {
+    let mut child = command.stdout(Stdio::piped()).stderr(Stdio::piped()).spawn().expect("it starts");
+    let out = child.stdout.take().map(collect);
+    let err = child.stderr.take().map(collect);
+    Running { child, out, err }
+}
+
+fn collect(mut pipe: impl Read + Send + 'static) -> JoinHandle<String> {
+    std::thread::spawn(move || {
+        let mut bytes = Vec::new();
+        let _ = pipe.read_to_end(&mut bytes);
+        String::from_utf8_lossy(&bytes).into_owned()
+    })
+}
+
+impl Running {
+    /// What Ctrl-C does.
+    pub fn interrupt(&self) {
+        let pid = Pid::from_raw(self.child.id() as i32).expect("a process has a number");
+        kill_process(pid, Signal::INT).expect("it can be interrupted");
+    }
+
+    /// The program's standard input, if it was asked for.
+    pub fn input(&mut self) -> std::process::ChildStdin {
+        self.child.stdin.take().expect("standard input is a pipe")
+    }
+
+    /// True while it runs.
+    pub fn runs(&mut self) -> bool {
+        self.child.try_wait().expect("its state is known").is_none()
+    }
+
+    /// Waits for the end.
+    #[track_caller]
+    pub fn end(mut self) -> Said {
+        let status = wait(&mut self.child, PATIENCE);
+        let said = |t: Option<JoinHandle<String>>| t.and_then(|t| t.join().ok()).unwrap_or_default();
+        let (out, err) = (said(self.out.take()), said(self.err.take()));
+        let status = status.unwrap_or_else(|| panic!("it hangs; it said:\n{out}\n{err}"));
+        let said = Said { status, out, err };
+        assert!(!said.err.contains("panicked"), "{said:?}");
+        said
+    }
+}
+
+impl Drop for Running {
+    fn drop(&mut self) {
+        let _ = self.child.kill();
+        let _ = self.child.wait();
+    }
+}
+
+/// Waits for a child; one that hangs is killed and has no status.
+fn wait(child: &mut Child, patience: Duration) -> Option<ExitStatus> {
+    let began = Instant::now();
+    while began.elapsed() < patience {
+        if let Some(status) = child.try_wait().expect("its state is known") {
+            return Some(status);
+        }
+        std::thread::sleep(Duration::from_millis(2));
+    }
+    let _ = child.kill();
+    let _ = child.wait();
+    None
+}
+
+/// Runs the program to its end.
+#[track_caller]
+pub fn run<A: AsRef<std::ffi::OsStr>>(args: impl IntoIterator<Item = A>) -> Said {
+    start(&mut k1(args)).end()
+}
+
+/// Waits until something is so.
+#[track_caller]
+pub fn eventually(what: &str, mut is_so: impl FnMut() -> bool) {
+    let began = Instant::now();
+    while !is_so() {
+        assert!(began.elapsed() < PATIENCE, "{what}: not after {PATIENCE:?}");
+        std::thread::sleep(Duration::from_millis(5));
+    }
+}
+
+/// Frames of a file that `--to file:` has written.
+pub fn frames(path: &Path, leds: usize) -> Vec<Vec<u8>> {
+    let bytes = std::fs::read(path).expect("the file of frames");
+    assert_eq!(bytes.len() % (leds * 3), 0, "whole frames only");
+    bytes.chunks_exact(leds * 3).map(<[u8]>::to_vec).collect()
+}
+
+/// Mean of all bytes of a frame: how bright it is.
+pub fn brightness(frame: &[u8]) -> f32 {
+    frame.iter().map(|b| f32::from(*b)).sum::<f32>() / frame.len() as f32
+}
+
+/// Chance with a seed.
+pub struct Dice(u64);
+
+impl Dice {
+    /// Dice that fall the same way for the same seed.
+    pub fn new(seed: u64) -> Self {
+        Self(seed.wrapping_mul(0x9e37_79b9_7f4a_7c15) | 1)
+    }
+
+    /// A number below `n`, or 0.
+    pub fn below(&mut self, n: usize) -> usize {
+        // xorshift64* (Vigna 2016).
+        self.0 ^= self.0 >> 12;
+        self.0 ^= self.0 << 25;
+        self.0 ^= self.0 >> 27;
+        (self.0.wrapping_mul(0x2545_f491_4f6c_dd1d) >> 33) as usize % n.max(1)
+    }
+}

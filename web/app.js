@@ -1,0 +1,229 @@
+// The page: puts what K1 sends where it belongs.
+
+import { Gallery, Palettes, Params } from './controls.js';
+import { Bars, Notes, Spark, Strip, Waterfall, calm, mood } from './draw.js';
+import { Link, get, setToken } from './link.js';
+import { DELAY, Speaker } from './sound.js';
+
+const $ = (id) => document.getElementById(id);
+
+function toast(text) {
+  $('toast').textContent = text;
+  $('toast').hidden = false;
+  clearTimeout(toast.timer);
+  toast.timer = setTimeout(() => { $('toast').hidden = true; }, 6000);
+}
+
+const strip = new Strip($('strip'));
+const waterfall = new Waterfall($('waterfall'));
+const spectrum = new Bars($('spectrum'));
+const notes = new Notes($('chroma'));
+let gallery, palettes, params, settings;
+
+// Each figure: where it is in the vitals, its name, digits, unit, and the value that would be ideal.
+const FIGURES = [
+  ['fps', 'Frames per second', 1, '', (v) => v.fps_target],
+  ['fps_p1', '99 % of frames reach', 1, 'FPS', (v) => v.fps_target],
+  ['jitter_ms', 'Frame jitter, p99', 2, 'ms'],
+  ['age_ms', 'Age of the sound, median', 1, 'ms'],
+  ['age_p99_ms', 'Age of the sound, p99', 1, 'ms'],
+  ['render_us', 'Rendering a frame', 0, 'µs'],
+  ['hop_us', 'Hearing a hop of 8 ms', 0, 'µs'],
+  ['hop_rate', 'Hops per second', 1, ''],
+];
+const past = [];
+const cards = FIGURES.map(([, name, , unit]) => {
+  const card = document.createElement('div');
+  card.className = 'card';
+  card.innerHTML = '<b>–</b> <small></small><br><small></small><canvas aria-hidden="true"></canvas>';
+  const [value, unitText, label] = card.querySelectorAll('b, small');
+  unitText.textContent = unit;
+  label.textContent = name;
+  $('figures').append(card);
+  return { value, spark: new Spark(card.querySelector('canvas')) };
+});
+
+function figures(v) {
+  if (v) {
+    past.push(v);
+    if (past.length > 120) past.shift();
+  }
+  if (!past.length) return;
+  const newest = past[past.length - 1];
+  FIGURES.forEach(([key, , digits, , target], i) => {
+    cards[i].value.textContent = newest[key].toFixed(digits);
+    cards[i].spark.paint(past.map((p) => p[key]), target?.(newest));
+  });
+  const n = (x) => x.toLocaleString('en');
+  $('counts').textContent = `Since the start: ${n(newest.frames)} frames, ${n(newest.dropped_frames)} dropped by a sink, ${n(newest.late_frames)} late, `
+    + `${n(newest.handoff_retries)} hand-off retries, ${n(newest.torn)} torn, ${n(newest.overruns)} overruns, ${n(newest.underruns)} underruns, `
+    + `${n(newest.allocations)} allocations in the loops.` + (skew === null ? '' : ` Sound and light are ${Math.abs(skew).toFixed(0)} ms apart.`);
+}
+
+function show(s) {
+  settings = s;
+  const pattern = gallery?.show(s.pattern);
+  palettes?.show(s.params.palette_id);
+  params?.show(s.params);
+  if (!pattern) return;
+  params.name(pattern);
+  const own = pattern.own_palette !== null;
+  $('own-palette').hidden = !own;
+  if (own) $('own-palette').textContent = `${pattern.name} brings its own palette; this choice is for the others.`;
+}
+
+const link = new Link({
+  open() {
+    $('link').textContent = 'live';
+    $('link').dataset.state = 'open';
+    document.body.classList.remove('stale');
+    $('ask-token').hidden = true;
+    describe();
+  },
+  closed(seconds) {
+    $('link').textContent = `lost; trying again in ${Math.ceil(seconds)} s`;
+    $('link').dataset.state = 'closed';
+    document.body.classList.add('stale');
+    clear();
+    // A refused token looks like any lost connection to a WebSocket: ask over HTTP why.
+    if (!gallery) describe();
+  },
+  message(m) {
+    if (m.hello) {
+      $('source').textContent = m.hello.source;
+      $('version').textContent = `K1 ${m.hello.version}`;
+      past.length = 0;
+      past.push(...m.hello.history);
+      figures();
+    }
+    if (m.status) figures(m.status.vitals);
+    if (m.settings) show(m.settings);
+    if (m.error) toast(m.error.message);
+  },
+  binary(view) {
+    const kind = view.getUint8(0);
+    if (kind === 1) queue.push(view);
+    else if (kind === 2) speaker.play(view);
+    else if (kind === 3) gallery?.thumbnails(view);
+  },
+});
+const speaker = new Speaker(link);
+link.want({ fps: calm.matches ? 10 : 60 });
+calm.addEventListener('change', () => link.want({ fps: calm.matches ? 10 : 60 }));
+
+/** Asks K1 what it is; once. */
+let described = false;
+async function describe() {
+  if (described) return;
+  described = true;
+  try {
+    const [p, c, t] = await Promise.all([get('api/patterns'), get('api/palettes'), get('api/v1/params')]);
+    gallery = new Gallery($('gallery'), p.patterns, link);
+    palettes = new Palettes($('palettes'), c.palettes, link);
+    params = new Params($('params'), t.params, link);
+    if (settings) show(settings);
+  } catch (e) {
+    described = false;
+    if (e.status === 401) $('ask-token').hidden = false;
+    // Another page of this browser asked a moment ago: come again.
+    else if (e.status === 429) setTimeout(describe, 1200);
+  }
+}
+
+$('ask-token').onsubmit = (event) => {
+  event.preventDefault();
+  setToken($('token').value.trim());
+  link.now();
+  describe();
+};
+
+// Frames wait here until their time: at once, or with the sound when the speaker is on.
+const queue = [];
+let skew = null;
+let beats = null;
+let pulse = 0;
+let lastTint = 0;
+
+function clear() {
+  queue.length = 0;
+  beats = null;
+  skew = null;
+  strip.dark();
+  for (const id of ['bpm', 'sure-text', 'rms']) $(id).textContent = '–';
+  for (const id of ['sure', 'level']) $(id).style.transform = 'scaleX(0)';
+  $('input').hidden = true;
+}
+
+function paint(view, now) {
+  const leds = view.getUint16(2, true);
+  const at = view.getFloat64(4, true);
+  const f = (i) => view.getFloat32(12 + 4 * i, true);
+  const bytes = (from, n) => new Uint8Array(view.buffer, view.byteOffset + from, n);
+  const rgb = bytes(140, leds * 3);
+  strip.paint(rgb, leds);
+  if (!calm.matches) waterfall.paint(rgb, leds, now);
+  if (now - lastTint > 120) {
+    lastTint = now;
+    document.documentElement.style.setProperty('--glow', mood(rgb).join(' '));
+  }
+  spectrum.paint(bytes(64, 64));
+  notes.paint(bytes(128, 12));
+  const [level, rms, bpm, confidence] = [f(0), f(1), f(4), f(6)];
+  $('bpm').textContent = bpm > 0 ? bpm.toFixed(1) : '–';
+  $('sure').style.transform = `scaleX(${bpm > 0 ? confidence : 0})`;
+  $('sure-text').textContent = bpm > 0 ? `${Math.round(confidence * 100)} %` : '–';
+  $('level').style.transform = `scaleX(${level})`;
+  $('rms').textContent = rms.toFixed(0);
+  const input = ['', 'clipping: turn the source down', 'no signal'][view.getUint8(60)];
+  $('input').hidden = !input;
+  $('input').textContent = input ?? '';
+  const count = view.getUint32(52, true);
+  if (beats !== null && count !== beats) pulse = 1;
+  beats = count;
+  const measured = speaker.skew(at);
+  if (measured !== null) skew = skew === null ? measured : skew * 0.9 + measured * 0.1;
+}
+
+let before = performance.now();
+function tick(now) {
+  requestAnimationFrame(tick);
+  const dot = $('beat').firstElementChild;
+  pulse *= Math.exp((before - now) / 160);
+  before = now;
+  if (!calm.matches) {
+    dot.style.opacity = 0.12 + 0.88 * pulse;
+    dot.style.transform = `scale(${0.4 + 0.6 * pulse})`;
+  }
+  const due = (view) => {
+    if (!speaker.on) return true;
+    const local = link.local(view.getFloat64(4, true));
+    return local === null || local + DELAY <= performance.now();
+  };
+  let frame = null;
+  while (queue.length && due(queue[0])) frame = queue.shift();
+  // A page in the background gets no ticks: it must not collect frames for ever.
+  if (queue.length > 240) queue.splice(0, queue.length - 60);
+  if (frame) paint(frame, now);
+}
+requestAnimationFrame(tick);
+
+async function toggleSpeaker() {
+  try {
+    await speaker.toggle();
+  } catch (e) {
+    toast(`This browser does not play sound here: ${e.message}`);
+  }
+  $('speaker').setAttribute('aria-pressed', speaker.on);
+  skew = null;
+}
+$('speaker').onclick = toggleSpeaker;
+$('reset').onclick = () => { if (params) link.set(params.defaults()); };
+
+document.addEventListener('keydown', (event) => {
+  if (event.target.matches('input[type="password"]') || event.ctrlKey || event.metaKey || event.altKey) return;
+  const act = { '[': () => gallery?.step(-1), ']': () => gallery?.step(1), ',': () => palettes?.step(-1), '.': () => palettes?.step(1), m: toggleSpeaker }[event.key];
+  if (act) { event.preventDefault(); act(); }
+});
+
+// For tests and curious people: what the page has really shown.
+window.k1 = { link, speaker, get skew() { return skew; }, get shown() { return { settings, beats, figures: past.length }; } };

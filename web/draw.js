@@ -1,0 +1,208 @@
+// Everything that is painted. Nothing here invents a value: no data, no paint.
+
+export const calm = matchMedia('(prefers-reduced-motion: reduce)');
+
+/** A canvas whose pixels match the screen's. */
+export class Surface {
+  constructor(canvas) {
+    this.canvas = canvas;
+    this.ctx = canvas.getContext('2d');
+    new ResizeObserver(() => this.fit()).observe(canvas);
+    this.fit();
+  }
+  fit() {
+    const scale = Math.min(2, devicePixelRatio || 1);
+    this.w = Math.max(1, Math.round(this.canvas.clientWidth * scale));
+    this.h = Math.max(1, Math.round(this.canvas.clientHeight * scale));
+    if (this.canvas.width !== this.w || this.canvas.height !== this.h) {
+      this.canvas.width = this.w;
+      this.canvas.height = this.h;
+    }
+  }
+}
+
+/** A row of pixels as an image that can be stretched. */
+class Row {
+  constructor() { this.canvas = document.createElement('canvas'); this.leds = 0; }
+  put(rgb, leds) {
+    if (leds !== this.leds) {
+      this.leds = leds;
+      this.canvas.width = leds;
+      this.canvas.height = 1;
+      this.ctx = this.canvas.getContext('2d');
+      this.image = this.ctx.createImageData(leds, 1);
+      this.image.data.fill(255);
+    }
+    const out = this.image.data;
+    for (let i = 0, o = 0; i < leds * 3; i += 3, o += 4) {
+      out[o] = rgb[i]; out[o + 1] = rgb[i + 1]; out[o + 2] = rgb[i + 2];
+    }
+    this.ctx.putImageData(this.image, 0, 0);
+    return this.canvas;
+  }
+}
+
+/** The strip: every LED a lamp with its halo. */
+export class Strip extends Surface {
+  constructor(canvas) { super(canvas); this.row = new Row(); }
+  paint(rgb, leds) {
+    const { ctx, w, h } = this;
+    const image = this.row.put(rgb, leds);
+    ctx.globalCompositeOperation = 'source-over';
+    ctx.fillStyle = '#08070b';
+    ctx.fillRect(0, 0, w, h);
+    ctx.imageSmoothingEnabled = true;
+    ctx.globalCompositeOperation = 'lighter';
+    const mid = h * 0.5;
+    // Halo: the same light, wider and fainter, layer by layer – cheaper than a blur filter.
+    for (const [spread, alpha] of [[1, 0.10], [0.74, 0.12], [0.5, 0.16], [0.3, 0.22]]) {
+      ctx.globalAlpha = alpha;
+      const tall = h * spread;
+      ctx.drawImage(image, -w * 0.01, mid - tall / 2, w * 1.02, tall);
+    }
+    ctx.globalAlpha = 1;
+    // The lamps themselves, with a gap where there is room for one.
+    const pitch = w / leds;
+    const tall = Math.max(6, Math.min(h * 0.14, pitch * 1.6));
+    ctx.imageSmoothingEnabled = pitch < 3;
+    ctx.drawImage(image, 0, mid - tall / 2, w, tall);
+    if (pitch >= 4) {
+      ctx.globalCompositeOperation = 'source-over';
+      ctx.fillStyle = 'rgb(8 7 11 / .55)';
+      for (let i = 1; i < leds; i++) ctx.fillRect(Math.round(i * pitch) - pitch * 0.12, mid - tall / 2, pitch * 0.24, tall);
+    }
+  }
+  dark() { this.ctx.clearRect(0, 0, this.w, this.h); }
+}
+
+/** The last seconds of light, newest on top. */
+export class Waterfall extends Surface {
+  constructor(canvas) { super(canvas); this.row = new Row(); this.last = null; }
+  /** A canvas that is resized forgets its picture: keep it. */
+  fit() {
+    const { width, height } = this.canvas;
+    const kept = document.createElement('canvas');
+    Object.assign(kept, { width, height });
+    kept.getContext('2d').drawImage(this.canvas, 0, 0);
+    super.fit();
+    if (this.w !== width || this.h !== height) this.ctx.drawImage(kept, 0, 0, this.w, height);
+  }
+  paint(rgb, leds, now) {
+    // 60 device pixels a second whatever the frame rate.
+    const speed = 60 * Math.min(2, devicePixelRatio || 1);
+    const step = this.last === null ? 1 : Math.floor((now - this.last) / 1000 * speed);
+    if (step < 1) return;
+    this.last = this.last === null || step > 200 ? now : this.last + step * 1000 / speed;
+    const { ctx, canvas, w } = this;
+    ctx.drawImage(canvas, 0, Math.min(step, this.h));
+    ctx.imageSmoothingEnabled = true;
+    ctx.drawImage(this.row.put(rgb, leds), 0, 0, w, Math.min(step, this.h));
+  }
+}
+
+/** Bars and notes wear the palette that is chosen: five colours from K1, mixed in between, lifted to be readable. */
+let ink = null;
+export function wear(colors) { ink = colors; }
+function hue(x) {
+  if (!ink) return '#8d86a5';
+  const p = Math.min(x, 0.9999) * (ink.length - 1);
+  const [a, b] = [ink[Math.floor(p)], ink[Math.floor(p) + 1]];
+  const mix = ['r', 'g', 'b'].map((c) => a[c] + (b[c] - a[c]) * (p % 1));
+  const lift = Math.max(0, 110 - Math.max(...mix));
+  return `rgb(${mix.map((c) => Math.round(c + lift)).join(' ')})`;
+}
+
+export class Bars extends Surface {
+  paint(values) {
+    const { ctx, w, h } = this;
+    ctx.clearRect(0, 0, w, h);
+    const n = values.length;
+    const pitch = w / n;
+    for (let i = 0; i < n; i++) {
+      // The eye reads small values on a root scale.
+      const tall = Math.max(1, Math.sqrt(values[i] / 255) * h);
+      ctx.fillStyle = hue(i / (n - 1));
+      ctx.fillRect(i * pitch + pitch * 0.14, h - tall, pitch * 0.72, tall);
+    }
+  }
+}
+
+const NOTES = ['C', '♯', 'D', '♯', 'E', 'F', '♯', 'G', '♯', 'A', '♯', 'B'];
+
+export class Notes extends Surface {
+  paint(values) {
+    const { ctx, w, h } = this;
+    ctx.clearRect(0, 0, w, h);
+    const pitch = w / 12;
+    ctx.font = `${Math.round(h * 0.13 + 6)}px system-ui, sans-serif`;
+    ctx.textAlign = 'center';
+    for (let i = 0; i < 12; i++) {
+      const v = values[i] / 255;
+      const size = Math.min(pitch * 0.78, h * 0.6);
+      ctx.globalAlpha = 0.12 + 0.88 * v * v;
+      ctx.fillStyle = hue(i / 11);
+      ctx.beginPath();
+      ctx.arc((i + 0.5) * pitch, h * 0.4, size / 2 * (0.55 + 0.45 * v), 0, 7);
+      ctx.fill();
+      ctx.globalAlpha = 0.75;
+      ctx.fillStyle = '#b9b4c6';
+      ctx.fillText(NOTES[i], (i + 0.5) * pitch, h - 3);
+    }
+    ctx.globalAlpha = 1;
+  }
+}
+
+/** A thumbnail: half a second of a small strip as a tiny waterfall. */
+export class Thumbnail {
+  constructor(canvas) {
+    this.canvas = canvas;
+    canvas.width = 48;
+    canvas.height = 18;
+    this.ctx = canvas.getContext('2d');
+    this.row = new Row();
+    this.seen = false;
+  }
+  paint(rgb, leds) {
+    if (calm.matches && this.seen) return;
+    const { ctx, canvas } = this;
+    ctx.imageSmoothingEnabled = false;
+    const rows = this.seen ? 1 : canvas.height;
+    if (this.seen) ctx.drawImage(canvas, 0, 1);
+    ctx.drawImage(this.row.put(rgb, leds), 0, 0, canvas.width, rows);
+    this.seen = true;
+  }
+}
+
+/** A line of history with its target. */
+export class Spark extends Surface {
+  paint(values, target) {
+    const { ctx, w, h } = this;
+    ctx.clearRect(0, 0, w, h);
+    if (values.length < 2) return;
+    const top = Math.max(...values, target ?? 0) * 1.08 || 1;
+    const y = (v) => h - 1 - (v / top) * (h - 2);
+    if (target) {
+      ctx.strokeStyle = 'rgb(255 255 255 / .18)';
+      ctx.beginPath();
+      ctx.moveTo(0, y(target));
+      ctx.lineTo(w, y(target));
+      ctx.stroke();
+    }
+    ctx.strokeStyle = '#b7a6ff';
+    ctx.lineWidth = 1.5;
+    ctx.beginPath();
+    const n = Math.max(values.length, 60);
+    values.forEach((v, i) => ctx[i ? 'lineTo' : 'moveTo'](w * (n - values.length + i) / (n - 1), y(v)));
+    ctx.stroke();
+  }
+}
+
+/** Mean colour of a frame, lifted so that it tints the page even when the light is faint. */
+export function mood(rgb) {
+  let r = 0, g = 0, b = 0;
+  for (let i = 0; i < rgb.length; i += 3) { r += rgb[i]; g += rgb[i + 1]; b += rgb[i + 2]; }
+  const n = Math.max(1, rgb.length / 3);
+  const peak = Math.max(r, g, b) / n;
+  const lift = peak > 2 ? Math.min(4, 150 / peak) : 0;
+  return [r, g, b].map((x) => Math.min(255, Math.round(x / n * lift)));
+}
