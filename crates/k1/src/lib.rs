@@ -28,3 +28,10 @@ pub type Show = k1_engine::show::Show<MAX_LEDS>;
 pub fn new_show(leds: usize, settings: k1_engine::light::OutputSettings) -> Box<Show> {
     Box::new(Show::new(leds, settings))
 }
+
+/// Writes a line to standard error. Where nobody reads it any more (`k1 … 2>&1 | head`), it is not said; that is no
+/// reason to end, let alone to panic.
+pub(crate) fn say(line: impl std::fmt::Display) {
+    use std::io::Write;
+    let _ = writeln!(std::io::stderr(), "{line}");
+}

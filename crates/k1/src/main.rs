@@ -9,3 +9,17 @@ static ALLOCATOR: assert_no_alloc::AllocDisabler = assert_no_alloc::AllocDisable
 fn main() -> ExitCode {
     k1::commands::main()
 }
+
+#[cfg(test)]
+mod tests {
+    /// The figure `allocations` means something only if one allocation is counted.
+    #[test]
+    fn an_allocation_in_a_guarded_section_is_counted() {
+        let before = assert_no_alloc::violation_count();
+        assert_no_alloc::assert_no_alloc(|| std::hint::black_box(0_u64).wrapping_add(1));
+        assert_eq!(assert_no_alloc::violation_count(), before);
+        let boxed = assert_no_alloc::assert_no_alloc(|| std::hint::black_box(Box::new(1_u64)));
+        assert_eq!(assert_no_alloc::violation_count(), before + 1);
+        drop(boxed);
+    }
+}

@@ -139,6 +139,7 @@ impl Picture for Png {
         let mut encoder = png::Encoder::new(&mut self.file, width as u32, height.max(1) as u32);
         encoder.set_color(png::ColorType::Rgb);
         encoder.set_depth(png::BitDepth::Eight);
+        encoder.set_compression(png::Compression::High);
         encoder.set_source_srgb(png::SrgbRenderingIntent::Perceptual);
         if height == 0 {
             self.rows = vec![0; width * 3];

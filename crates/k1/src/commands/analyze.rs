@@ -70,10 +70,10 @@ pub fn analyze(args: &AnalyzeArgs) -> Result<(), Failure> {
     bar.finish_and_clear();
     if !args.json {
         let seconds = ear.samples() as f64 / f64::from(SAMPLE_RATE);
-        eprintln!("{}: {seconds:.1} s, {beats} beats, {onsets} onsets", source.title());
+        crate::say(format_args!("{}: {seconds:.1} s, {beats} beats, {onsets} onsets", source.title()));
     }
     if source.skipped() > 0 {
-        eprintln!("k1: {} damaged pieces of the sound were skipped", source.skipped());
+        crate::say(format_args!("k1: {} damaged pieces of the sound were skipped", source.skipped()));
     }
     Ok(())
 }

@@ -74,7 +74,7 @@ pub fn main() -> ExitCode {
     match result {
         Ok(()) => ExitCode::SUCCESS,
         Err(failure) => {
-            eprintln!("k1: {failure}");
+            crate::say(format_args!("k1: {failure}"));
             ExitCode::FAILURE
         }
     }

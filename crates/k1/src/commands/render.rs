@@ -68,11 +68,11 @@ pub fn render(args: &RenderArgs) -> Result<(), Failure> {
             "skipped_pieces": source.skipped(),
         }));
     }
-    eprintln!(
+    crate::say(format_args!(
         "{}: {written} frames of {leds} LEDs from {heard:.1} s of sound in {took:.2} s ({:.0} times real time)",
         args.output.display(),
         heard / took
-    );
+    ));
     Ok(())
 }
 

@@ -129,7 +129,7 @@ struct Console {
 impl Console {
     fn line(&self, text: &str) -> Result<(), Failure> {
         if self.json || self.quiet {
-            eprintln!("{text}");
+            crate::say(text);
             return Ok(());
         }
         print(format!("{text}\n").as_bytes())

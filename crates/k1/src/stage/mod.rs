@@ -305,6 +305,6 @@ fn feed(
         }
     }
     if let Err(e) = sink.dark(leds) {
-        eprintln!("k1: a light could not be switched off: {e}");
+        crate::say(format_args!("k1: a light could not be switched off: {e}"));
     }
 }

@@ -1,0 +1,130 @@
+//! `cargo xtask`: the project's own tools.
+
+use std::collections::BTreeMap;
+use std::path::{Path, PathBuf};
+use std::process::{Command, ExitCode};
+
+use serde::Deserialize;
+
+const USAGE: &str = "cargo xtask budgets [--without-instructions]   page weight and instructions against budgets.toml
+cargo xtask pictures                          render docs/patterns and the golden frames anew";
+
+fn main() -> ExitCode {
+    let args: Vec<String> = std::env::args().skip(1).collect();
+    let args: Vec<&str> = args.iter().map(String::as_str).collect();
+    let result = match args[..] {
+        ["budgets"] => budgets(true),
+        ["budgets", "--without-instructions"] => budgets(false),
+        ["pictures"] => pictures(),
+        _ => {
+            eprintln!("{USAGE}");
+            return ExitCode::from(2);
+        }
+    };
+    match result {
+        Ok(()) => ExitCode::SUCCESS,
+        Err(e) => {
+            eprintln!("xtask: {e}");
+            ExitCode::FAILURE
+        }
+    }
+}
+
+fn root() -> PathBuf {
+    Path::new(env!("CARGO_MANIFEST_DIR")).parent().map_or_else(PathBuf::new, Path::to_owned)
+}
+
+fn cargo() -> Command {
+    let mut cargo = Command::new(std::env::var_os("CARGO").unwrap_or_else(|| "cargo".into()));
+    cargo.current_dir(root());
+    cargo
+}
+
+/// `budgets.toml`.
+#[derive(Deserialize)]
+struct Budgets {
+    page: Page,
+    instructions: Instructions,
+}
+
+#[derive(Deserialize)]
+struct Page {
+    max_bytes: u64,
+}
+
+#[derive(Deserialize)]
+struct Instructions {
+    hop_max: u64,
+    frame_max: u64,
+    tolerance_percent: f64,
+    recorded: BTreeMap<String, u64>,
+}
+
+#[derive(Deserialize)]
+struct Count {
+    case: String,
+    instructions: u64,
+}
+
+/// Fails when something costs more than it may.
+fn budgets(with_instructions: bool) -> Result<(), String> {
+    let text = std::fs::read_to_string(root().join("budgets.toml")).map_err(|e| format!("budgets.toml: {e}"))?;
+    let budgets: Budgets = toml::from_str(&text).map_err(|e| format!("budgets.toml: {e}"))?;
+    let mut over = Vec::new();
+
+    let mut bytes = 0;
+    for file in std::fs::read_dir(root().join("web")).map_err(|e| format!("web: {e}"))? {
+        bytes += file.and_then(|f| f.metadata()).map_err(|e| format!("web: {e}"))?.len();
+    }
+    println!("page                     {bytes:>9} B of {}", budgets.page.max_bytes);
+    if bytes > budgets.page.max_bytes {
+        over.push(format!("the page weighs {bytes} B"));
+    }
+
+    if with_instructions {
+        let output = cargo()
+            .args(["bench", "--quiet", "-p", "k1-engine", "--bench", "engine", "--", "--instructions"])
+            .output()
+            .map_err(|e| format!("cargo bench: {e}"))?;
+        if !output.status.success() {
+            return Err(format!("the bench failed: {}", String::from_utf8_lossy(&output.stderr)));
+        }
+        let limits = &budgets.instructions;
+        let mut seen = 0;
+        for line in String::from_utf8_lossy(&output.stdout).lines() {
+            let Ok(count) = serde_json::from_str::<Count>(line) else {
+                return Err(format!("instructions were not counted: {line}"));
+            };
+            seen += 1;
+            let n = count.instructions;
+            let max = if count.case == "hop" { limits.hop_max } else { limits.frame_max };
+            let Some(&recorded) = limits.recorded.get(&count.case) else {
+                over.push(format!("{}: {n} instructions are not recorded in budgets.toml", count.case));
+                continue;
+            };
+            let change = (n as f64 / recorded as f64 - 1.0) * 100.0;
+            println!("{:<24} {n:>9} instructions, recorded {recorded} ({change:+.1} %)", count.case);
+            if change > limits.tolerance_percent {
+                over.push(format!("{} costs {change:.1} % more than recorded", count.case));
+            }
+            // The limit is for a lamp's 180 LEDs; the long path is measured for its throughput.
+            if n > max && !count.case.starts_with("path/") {
+                over.push(format!("{} costs {n} instructions of {max}", count.case));
+            }
+        }
+        if seen != limits.recorded.len() {
+            over.push(format!("{seen} cases were counted, {} are recorded", limits.recorded.len()));
+        }
+    }
+    if over.is_empty() { Ok(()) } else { Err(over.join("; ")) }
+}
+
+/// Renders what the golden test compares with.
+fn pictures() -> Result<(), String> {
+    let status = cargo()
+        .args(["test", "--quiet", "-p", "k1", "--test", "golden"])
+        .env("K1_BLESS", "1")
+        .status()
+        .map_err(|e| format!("cargo test: {e}"))?;
+    if status.success() { Ok(()) } else { Err("the golden test could not write its pictures".into()) }
+}
