@@ -6,7 +6,8 @@ use std::process::{Command, ExitCode};
 
 use serde::Deserialize;
 
-const USAGE: &str = "cargo xtask budgets [--without-instructions]   page weight and instructions against budgets.toml
+const USAGE: &str =
+    "cargo xtask budgets [--without-instructions]   page weight and instructions against budgets.toml
 cargo xtask pictures                          render docs/patterns and the golden frames anew";
 
 fn main() -> ExitCode {
@@ -68,7 +69,8 @@ struct Count {
 
 /// Fails when something costs more than it may.
 fn budgets(with_instructions: bool) -> Result<(), String> {
-    let text = std::fs::read_to_string(root().join("budgets.toml")).map_err(|e| format!("budgets.toml: {e}"))?;
+    let text =
+        std::fs::read_to_string(root().join("budgets.toml")).map_err(|e| format!("budgets.toml: {e}"))?;
     let budgets: Budgets = toml::from_str(&text).map_err(|e| format!("budgets.toml: {e}"))?;
     let mut over = Vec::new();
 

@@ -105,20 +105,27 @@ impl fmt::Display for Refusal {
             }
             Self::InvalidValue { field, expected } => write!(f, "`{field}` must be {expected}"),
             Self::PatternNotFound => {
-                write!(f, "there is no such pattern; `index` is 0 to {}, `id` is one of", PATTERNS.len() - 1)?;
+                write!(
+                    f,
+                    "there is no such pattern; `index` is 0 to {}, `id` is one of",
+                    PATTERNS.len() - 1
+                )?;
                 PATTERNS.iter().try_for_each(|p| write!(f, " {}", p.id))
             }
             Self::InvalidBackup => f.write_str("a backup has `version` and `parameters`; this has not"),
             Self::RateLimited { window_ms, wait_ms } => {
-                write!(f, "once every {window_ms} ms is enough; ask again in {wait_ms} ms, or use the WebSocket")
+                write!(
+                    f,
+                    "once every {window_ms} ms is enough; ask again in {wait_ms} ms, or use the WebSocket"
+                )
             }
             Self::TooLarge { max } => write!(f, "a body has at most {max} bytes"),
             Self::BodyLate => f.write_str("the body was announced and did not come"),
             Self::NotFound => f.write_str("there is no such path; /api/v1/openapi.json lists them"),
             Self::MethodNotAllowed => f.write_str("this path does not take that method"),
-            Self::Unauthorized => {
-                f.write_str("this K1 wants its token: `Authorization: Bearer TOKEN`, or ?token=TOKEN on a WebSocket")
-            }
+            Self::Unauthorized => f.write_str(
+                "this K1 wants its token: `Authorization: Bearer TOKEN`, or ?token=TOKEN on a WebSocket",
+            ),
             Self::Forbidden => f.write_str("the request comes from another site or names another host"),
             Self::NotHere(what) => f.write_str(what),
         }

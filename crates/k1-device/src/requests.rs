@@ -296,7 +296,13 @@ impl Restore<'_> {
         let select = Select { index: self.current_pattern, id: None };
         let pattern = self.current_pattern.and_then(|_| select.pattern().ok());
         let gain = self.microphone_gain.and_then(|g| AudioConfig { microphone_gain: Some(g) }.gain().ok());
-        Ok(Restored { params, exact, pattern, pattern_unknown: self.current_pattern.is_some() && pattern.is_none(), gain })
+        Ok(Restored {
+            params,
+            exact,
+            pattern,
+            pattern_unknown: self.current_pattern.is_some() && pattern.is_none(),
+            gain,
+        })
     }
 }
 
@@ -394,7 +400,9 @@ mod tests {
 
     #[test]
     fn out_of_range_is_clamped_unknown_is_ignored_and_text_is_refused() {
-        let p = patch(r#"{"brightness":0.4,"speed":7,"palette_id":99,"sparkle":{"a":[1]},"custom_param_2":0}"#).unwrap();
+        let p =
+            patch(r#"{"brightness":0.4,"speed":7,"palette_id":99,"sparkle":{"a":[1]},"custom_param_2":0}"#)
+                .unwrap();
         let changes: Vec<_> = p.changes().unwrap().collect();
         assert_eq!(
             changes,
@@ -441,8 +449,12 @@ mod tests {
         assert_eq!((c.pattern(), c.audio(), c.thumbnails()), (Ok(Some(13)), Ok(Some(true)), Ok(Some(false))));
         assert_eq!(c.fps(), Ok(Some(120.0)));
         let c = command(r#"{"pattern":1,"audio":1,"thumbnails":"yes","fps":[]}"#);
-        let refusals =
-            [c.pattern().unwrap_err(), c.audio().unwrap_err(), c.thumbnails().unwrap_err(), c.fps().unwrap_err()];
+        let refusals = [
+            c.pattern().unwrap_err(),
+            c.audio().unwrap_err(),
+            c.thumbnails().unwrap_err(),
+            c.fps().unwrap_err(),
+        ];
         assert!(refusals.iter().all(|r| r.code() == "invalid_value"));
         let link = |json: &str| serde_json::from_str::<LinkOptions>(json).unwrap().changes();
         assert_eq!(link(r#"{"force_ht20":true}"#), Ok((None, Some(true))));

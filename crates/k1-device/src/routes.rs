@@ -89,9 +89,21 @@ pub const SMALL_BODY: usize = 2_048;
 pub static ROUTES: [Route; 18] = [
     get("/api/patterns", Action::Patterns, 1000, "List the patterns and the current one"),
     get("/api/params", Action::Params, 150, "Read every parameter"),
-    post("/api/params", Action::SetParams, 300, SMALL_BODY, "Change any parameters; values out of range are brought to the nearest valid one and named in `clamped`"),
+    post(
+        "/api/params",
+        Action::SetParams,
+        300,
+        SMALL_BODY,
+        "Change any parameters; values out of range are brought to the nearest valid one and named in `clamped`",
+    ),
     post("/api/select", Action::Select, 200, SMALL_BODY, "Select a pattern by `index` or `id`"),
-    post("/api/reset", Action::Reset, 1000, SMALL_BODY, "All parameters back to their defaults; a body is not needed"),
+    post(
+        "/api/reset",
+        Action::Reset,
+        1000,
+        SMALL_BODY,
+        "All parameters back to their defaults; a body is not needed",
+    ),
     get("/api/audio-config", Action::AudioConfig, 500, "Read the microphone gain"),
     post("/api/audio-config", Action::SetAudioConfig, 300, SMALL_BODY, "Change the microphone gain"),
     get("/api/palettes", Action::Palettes, 2000, "List the palettes with five colours each"),

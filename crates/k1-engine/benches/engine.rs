@@ -104,7 +104,13 @@ fn main() {
             .configure_from_args();
         for (name, mut case) in cases() {
             let mut group = c.benchmark_group("engine");
-            let leds = if name == "hop" { 0 } else if name.starts_with("path") { MANY_LEDS } else { LEDS };
+            let leds = if name == "hop" {
+                0
+            } else if name.starts_with("path") {
+                MANY_LEDS
+            } else {
+                LEDS
+            };
             if leds > 0 {
                 group.throughput(Throughput::Elements(leds as u64));
             }

@@ -63,7 +63,9 @@ pub enum Error {
 impl core::fmt::Display for Error {
     fn fmt(&self, f: &mut core::fmt::Formatter) -> core::fmt::Result {
         match self {
-            Self::Truncated { have, need } => write!(f, "DDP packet of {have} bytes, its header needs {need}"),
+            Self::Truncated { have, need } => {
+                write!(f, "DDP packet of {have} bytes, its header needs {need}")
+            }
             Self::Version(v) => write!(f, "DDP version {v}, only version 1 is known"),
             Self::DataMissing { promised, present } => {
                 write!(f, "DDP packet promises {promised} bytes of pixels and carries {present}")
@@ -312,7 +314,10 @@ mod tests {
         assert_eq!(Packet::check(&[]), Err(Error::Truncated { have: 0, need: 10 }));
         assert_eq!(Packet::check(&[0x41; 9]), Err(Error::Truncated { have: 9, need: 10 }));
         assert_eq!(Packet::check(&[0x91; 20]), Err(Error::Version(2)));
-        assert_eq!(Packet::check(&[0x51, 0, 0, 1, 0, 0, 0, 0, 0, 0]), Err(Error::Truncated { have: 10, need: 14 }));
+        assert_eq!(
+            Packet::check(&[0x51, 0, 0, 1, 0, 0, 0, 0, 0, 0]),
+            Err(Error::Truncated { have: 10, need: 14 })
+        );
         let short = [0x41, 1, 0x0b, 1, 0, 0, 0, 0, 0, 6, 1, 2, 3];
         assert_eq!(Packet::check(&short), Err(Error::DataMissing { promised: 6, present: 3 }));
         assert!(Error::Version(2).to_string().contains("version 1"));

@@ -216,11 +216,17 @@ fn leds(s: &str) -> Result<usize, String> {
 
 fn gain(s: &str) -> Result<f32, String> {
     let range = k1_engine::audio::GAIN_RANGE;
-    s.parse().ok().filter(|g| range.contains(g)).ok_or_else(|| format!("gain is {} … {}", range.start(), range.end()))
+    s.parse()
+        .ok()
+        .filter(|g| range.contains(g))
+        .ok_or_else(|| format!("gain is {} … {}", range.start(), range.end()))
 }
 
 fn seconds(s: &str) -> Result<f64, String> {
-    s.parse().ok().filter(|t: &f64| (0.0..=1e7).contains(t)).ok_or_else(|| "a number of seconds is expected".into())
+    s.parse()
+        .ok()
+        .filter(|t: &f64| (0.0..=1e7).contains(t))
+        .ok_or_else(|| "a number of seconds is expected".into())
 }
 
 /// Form of the result of `k1 render`, by its ending.

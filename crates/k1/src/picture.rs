@@ -139,7 +139,7 @@ impl Picture for Png {
         let mut encoder = png::Encoder::new(&mut self.file, width as u32, height.max(1) as u32);
         encoder.set_color(png::ColorType::Rgb);
         encoder.set_depth(png::BitDepth::Eight);
-        encoder.set_compression(png::Compression::High);
+        encoder.set_compression(png::Compression::Balanced);
         encoder.set_source_srgb(png::SrgbRenderingIntent::Perceptual);
         if height == 0 {
             self.rows = vec![0; width * 3];
@@ -168,8 +168,8 @@ impl Gif {
     pub fn create(path: &Path, leds: usize, fps: u32) -> io::Result<Self> {
         let per_led = (720 / leds.max(1)).clamp(1, 8);
         let file = BufWriter::new(File::create(path)?);
-        let mut encoder =
-            gif::Encoder::new(file, (leds * per_led) as u16, GIF_HEIGHT as u16, &[]).map_err(io::Error::other)?;
+        let mut encoder = gif::Encoder::new(file, (leds * per_led) as u16, GIF_HEIGHT as u16, &[])
+            .map_err(io::Error::other)?;
         encoder.set_repeat(gif::Repeat::Infinite).map_err(io::Error::other)?;
         Ok(Self { encoder, leds, per_led, fps, frames: 0 })
     }

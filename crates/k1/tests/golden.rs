@@ -69,7 +69,10 @@ fn every_pattern_looks_as_it_did() {
     if bless {
         std::fs::write(golden, now).unwrap();
     } else {
-        assert!(changed.is_empty(), "these look different: {changed:?}; if that is meant: cargo xtask pictures");
+        assert!(
+            changed.is_empty(),
+            "these look different: {changed:?}; if that is meant: cargo xtask pictures"
+        );
         assert_eq!(recorded.len(), PATTERNS.len());
     }
 }

@@ -15,7 +15,9 @@ const TEMPO_STEP_BPM: f32 = 0.5;
 /// Prints the events of a sound.
 pub fn analyze(args: &AnalyzeArgs) -> Result<(), Failure> {
     if matches!(args.input, Input::Mic(_) | Input::Monitor(_)) {
-        return Err(Failure("k1 analyze needs a sound with an end: a file, demo or -; live sound is for k1 run".into()));
+        return Err(Failure(
+            "k1 analyze needs a sound with an end: a file, demo or -; live sound is for k1 run".into(),
+        ));
     }
     let mut source = source::open(&args.input, args.rate)?;
     let demo = (args.input == Input::Demo).then_some(f64::from(SONG_SECONDS));

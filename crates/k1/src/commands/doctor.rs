@@ -98,9 +98,14 @@ impl Source for Clicks {
         }
         let n = out.len().min(HOP);
         for x in &mut out[..n] {
-            self.seed = self.seed.wrapping_mul(6_364_136_223_846_793_005).wrapping_add(1_442_695_040_888_963_407);
+            self.seed =
+                self.seed.wrapping_mul(6_364_136_223_846_793_005).wrapping_add(1_442_695_040_888_963_407);
             let noise = (self.seed >> 40) as f32 / 8_388_608.0 - 1.0;
-            *x = if (self.next..self.next + CLICK_SAMPLES).contains(&self.position) { 0.7 * noise } else { 0.0 };
+            *x = if (self.next..self.next + CLICK_SAMPLES).contains(&self.position) {
+                0.7 * noise
+            } else {
+                0.0
+            };
             if self.position == self.next {
                 self.at.lock().unwrap_or_else(PoisonError::into_inner).push(self.position);
             }
@@ -207,7 +212,10 @@ fn latency(seconds: f64) -> Result<(Finding, serde_json::Value), Failure> {
     );
     let figures = json!({"clicks": clicked.len(), "seen": delays.len(), "median_ms": median, "p99_ms": p99,
                          "min_ms": at(0.0), "max_ms": at(1.0), "underruns": underruns});
-    Ok((Finding { what: "sound to light", fine: median <= 20.0 && delays.len() == clicked.len(), says }, figures))
+    Ok((
+        Finding { what: "sound to light", fine: median <= 20.0 && delays.len() == clicked.len(), says },
+        figures,
+    ))
 }
 
 /// Microseconds of `began`'s clock at the start of the stage's.

@@ -96,7 +96,8 @@ pub fn sources(as_json: bool) -> Result<(), Failure> {
             .collect();
         return print_json(&json!({"always": ["demo", "FILE", "-"], "live": devices, "problem": problem}));
     }
-    let mut text = String::from("demo            built-in music\nFILE            a WAV, FLAC, MP3, OGG or AAC file\n");
+    let mut text =
+        String::from("demo            built-in music\nFILE            a WAV, FLAC, MP3, OGG or AAC file\n");
     text.push_str("-               raw f32 mono samples on standard input\n");
     match found {
         Ok(devices) => {

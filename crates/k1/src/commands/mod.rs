@@ -68,7 +68,10 @@ pub fn main() -> ExitCode {
         }
         Command::Man => {
             let mut page = Vec::new();
-            clap_mangen::Man::new(Cli::command()).render(&mut page).map_err(Failure::from).and_then(|()| print(&page))
+            clap_mangen::Man::new(Cli::command())
+                .render(&mut page)
+                .map_err(Failure::from)
+                .and_then(|()| print(&page))
         }
     };
     match result {

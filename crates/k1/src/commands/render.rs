@@ -14,7 +14,9 @@ use crate::source::{self, Input, SONG_SECONDS, Source};
 /// Renders a sound to a file.
 pub fn render(args: &RenderArgs) -> Result<(), Failure> {
     if matches!(args.input, Input::Mic(_) | Input::Monitor(_)) {
-        return Err(Failure("k1 render needs a sound with an end: a file, demo or -; live sound is for k1 run".into()));
+        return Err(Failure(
+            "k1 render needs a sound with an end: a file, demo or -; live sound is for k1 run".into(),
+        ));
     }
     let form = form_of(&args.output)?;
     let mut source = source::open(&args.input, args.rate)?;

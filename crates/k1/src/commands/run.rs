@@ -71,7 +71,9 @@ pub fn run(args: &RunArgs) -> Result<(), Failure> {
     result
 }
 
-fn reopen(args: &RunArgs) -> Option<Box<dyn FnMut() -> Result<Box<dyn source::Source>, source::Error> + Send>> {
+fn reopen(
+    args: &RunArgs,
+) -> Option<Box<dyn FnMut() -> Result<Box<dyn source::Source>, source::Error> + Send>> {
     let input = args.input.clone();
     let rate = args.rate;
     let again = args.repeat && matches!(input, Input::File(_));
@@ -79,7 +81,12 @@ fn reopen(args: &RunArgs) -> Option<Box<dyn FnMut() -> Result<Box<dyn source::So
 }
 
 /// Reports once a second until it is time to stop.
-fn watch(args: &RunArgs, stage: &mut Stage, console: &mut Console, stopped: &AtomicBool) -> Result<(), Failure> {
+fn watch(
+    args: &RunArgs,
+    stage: &mut Stage,
+    console: &mut Console,
+    stopped: &AtomicBool,
+) -> Result<(), Failure> {
     let began = Instant::now();
     let duration = args.duration.map(Duration::from_secs_f64);
     let mut next = began + WARM_UP;
@@ -155,7 +162,9 @@ impl Console {
             let priority = if seat.is_realtime() { "real-time priority" } else { "normal priority" };
             match seat.core() {
                 Some(Some(core)) => self.line(&format!("[{name}] Running on Core {core} ({priority})"))?,
-                Some(None) => self.line(&format!("[{name}] Running; this system does not tell the core ({priority})"))?,
+                Some(None) => {
+                    self.line(&format!("[{name}] Running; this system does not tell the core ({priority})"))?
+                }
                 None => self.line(&format!("[{name}] has not started after 5 s"))?,
             }
         }

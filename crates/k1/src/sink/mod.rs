@@ -32,7 +32,11 @@ impl std::str::FromStr for Target {
             return Ok(Self::Terminal);
         }
         if let Some(path) = s.strip_prefix("file:") {
-            return if path.is_empty() { Err(format!("file: needs a path; {FORMS}")) } else { Ok(Self::File(path.into())) };
+            return if path.is_empty() {
+                Err(format!("file: needs a path; {FORMS}"))
+            } else {
+                Ok(Self::File(path.into()))
+            };
         }
         let Some(rest) = s.strip_prefix("ddp://") else {
             return Err(format!("“{s}” is no place for light that K1 knows; use {FORMS}"));

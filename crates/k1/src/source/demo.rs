@@ -58,13 +58,44 @@ pub const SONG_SECONDS: f32 = {
 };
 
 /// A minor, F, C, G: root of the bass and the chord above it, as semitones from A2 (110 Hz).
-const CHORDS: [(i32, [i32; 3]); 4] = [(-12, [0, 3, 7]), (-16, [-4, 0, 3]), (-9, [3, 7, 10]), (-14, [-2, 2, 5])];
+const CHORDS: [(i32, [i32; 3]); 4] =
+    [(-12, [0, 3, 7]), (-16, [-4, 0, 3]), (-9, [3, 7, 10]), (-14, [-2, 2, 5])];
 /// A tune over two bars: semitones from A4, or a rest.
 const LEAD: [Option<i32>; 32] = {
     const O: Option<i32> = None;
     [
-        Some(0), O, O, Some(3), O, O, Some(7), O, Some(5), O, O, O, Some(3), O, O, O, Some(-2), O, O, Some(0), O, O,
-        Some(3), O, Some(2), O, O, O, O, O, O, O,
+        Some(0),
+        O,
+        O,
+        Some(3),
+        O,
+        O,
+        Some(7),
+        O,
+        Some(5),
+        O,
+        O,
+        O,
+        Some(3),
+        O,
+        O,
+        O,
+        Some(-2),
+        O,
+        O,
+        Some(0),
+        O,
+        O,
+        Some(3),
+        O,
+        Some(2),
+        O,
+        O,
+        O,
+        O,
+        O,
+        O,
+        O,
     ]
 };
 
@@ -259,7 +290,12 @@ impl Demo {
                     self.play(Tone::Snare, 0.0, if fill { 0.35 } else { 0.5 }, 0.0);
                 }
                 if s.is_multiple_of(2) {
-                    self.play(Tone::Hat { open: s == 14 }, 0.0, if s.is_multiple_of(4) { 0.18 } else { 0.26 }, 0.0);
+                    self.play(
+                        Tone::Hat { open: s == 14 },
+                        0.0,
+                        if s.is_multiple_of(4) { 0.18 } else { 0.26 },
+                        0.0,
+                    );
                 }
             }
             Drums::Four => {

@@ -10,6 +10,7 @@ use symphonia::core::formats::{FormatOptions, FormatReader, TrackType};
 use symphonia::core::io::MediaSourceStream;
 use symphonia::core::meta::MetadataOptions;
 
+use super::guard::guarded;
 use super::resample::Resampler;
 use super::{Error, Source};
 
@@ -19,17 +20,34 @@ const HOPELESS: u32 = 100;
 /// An audio file: decoded, mixed to mono and resampled as it is read.
 pub struct FileSource {
     path: PathBuf,
-    format: Box<dyn FormatReader>,
-    decoder: Box<dyn AudioDecoder>,
-    track: u32,
+    reader: Reader,
     seconds: Option<f64>,
-    resampler: Option<Resampler>,
-    interleaved: Vec<f32>,
+    /// For the rate of the sound as it is decoded: containers may name another, and streams may change it.
+    resampler: Option<(u32, Resampler)>,
     mono: Vec<f32>,
     ready: Vec<f32>,
     taken: usize,
     ended: bool,
     skipped: u64,
+}
+
+/// The decoders' part.
+struct Reader {
+    format: Box<dyn FormatReader>,
+    decoder: Box<dyn AudioDecoder>,
+    track: u32,
+    interleaved: Vec<f32>,
+}
+
+/// What one step of decoding gave.
+enum Step {
+    /// So many samples per second were appended.
+    Sound(u32),
+    /// Nothing of ours.
+    Other,
+    /// A damaged piece.
+    Damaged,
+    End,
 }
 
 impl FileSource {
@@ -40,37 +58,13 @@ impl FileSource {
         if file.metadata().is_ok_and(|m| m.is_dir()) {
             return Err(not_audio("it is a folder".into()));
         }
-        let mut hint = Hint::new();
-        if let Some(extension) = path.extension().and_then(|e| e.to_str()) {
-            hint.with_extension(extension);
-        }
-        let stream = MediaSourceStream::new(Box::new(file), Default::default());
-        let format = symphonia::default::get_probe()
-            .probe(&hint, stream, FormatOptions::default(), MetadataOptions::default())
-            .map_err(|e| not_audio(e.to_string()))?;
-        let track = format.default_track(TrackType::Audio).ok_or_else(|| not_audio("it has no sound in it".into()))?;
-        let id = track.id;
-        let codec = track
-            .codec_params
-            .as_ref()
-            .and_then(|c| c.audio())
-            .ok_or_else(|| not_audio("its sound has no known codec".into()))?;
-        let decoder = symphonia::default::get_codecs()
-            .make_audio_decoder(codec, &AudioDecoderOptions::default())
-            .map_err(|e| not_audio(e.to_string()))?;
-        let seconds = match (track.num_frames, codec.sample_rate) {
-            (Some(frames), Some(rate)) if rate > 0 => Some(frames as f64 / f64::from(rate)),
-            _ => None,
-        };
-        let resampler = codec.sample_rate.map(Resampler::new).transpose()?;
+        let opened = guarded(|| Reader::open(file, path)).unwrap_or_else(|| Err(CONFUSED.into()));
+        let (reader, seconds) = opened.map_err(not_audio)?;
         let mut source = Self {
             path: path.to_owned(),
-            track: id,
-            format,
-            decoder,
+            reader,
             seconds,
-            resampler,
-            interleaved: Vec::new(),
+            resampler: None,
             mono: Vec::new(),
             ready: Vec::new(),
             taken: 0,
@@ -91,54 +85,107 @@ impl FileSource {
         self.taken = 0;
         let mut failures = 0;
         while self.ready.is_empty() && !self.ended {
-            match self.format.next_packet() {
-                Ok(Some(packet)) if packet.track_id != self.track => {}
-                Ok(Some(packet)) => match self.decoder.decode(&packet) {
-                    Ok(audio) => {
-                        failures = 0;
-                        let channels = audio.spec().channels().count().max(1);
-                        let rate = audio.spec().rate();
-                        self.interleaved.resize(audio.samples_interleaved(), 0.0);
-                        audio.copy_to_slice_interleaved(&mut self.interleaved);
-                        self.mono.clear();
-                        let share = 1.0 / channels as f32;
-                        self.mono.extend(
-                            self.interleaved.chunks_exact(channels).map(|f| f.iter().sum::<f32>() * share),
-                        );
-                        if self.resampler.is_none() {
-                            self.resampler = Some(Resampler::new(rate)?);
-                        }
-                        if let Some(r) = &mut self.resampler {
-                            r.push(&self.mono, &mut self.ready);
-                        }
-                    }
-                    Err(Decode::DecodeError(_)) => {
-                        self.skipped += 1;
-                        failures += 1;
-                        self.ended = failures > HOPELESS;
-                    }
-                    Err(Decode::IoError(e)) if e.kind() != std::io::ErrorKind::UnexpectedEof => {
-                        return Err(Error::Read(e));
-                    }
-                    Err(_) => self.ended = true,
-                },
-                Ok(None) => self.ended = true,
-                // A file that stops in the middle of a packet has ended, whatever its header promised.
-                Err(Decode::IoError(e)) if e.kind() != std::io::ErrorKind::UnexpectedEof => {
-                    return Err(Error::Read(e));
+            self.mono.clear();
+            let step = guarded(|| self.reader.step(&mut self.mono)).unwrap_or_else(|| {
+                // The decoder is in no known state: what came before it is all there is.
+                self.skipped += 1;
+                Ok(Step::End)
+            });
+            match step.map_err(|e| Error::ReadFile(self.path.clone(), e))? {
+                Step::Sound(rate) => {
+                    failures = 0;
+                    self.resample(rate)?;
                 }
-                Err(Decode::DecodeError(_)) => {
+                Step::Other => {}
+                Step::Damaged => {
                     self.skipped += 1;
                     failures += 1;
                     self.ended = failures > HOPELESS;
                 }
-                Err(_) => self.ended = true,
+                Step::End => self.ended = true,
             }
-            if self.ended && let Some(r) = &mut self.resampler {
+            if self.ended
+                && let Some((_, r)) = &mut self.resampler
+            {
                 r.finish(&mut self.ready);
             }
         }
         Ok(())
+    }
+
+    fn resample(&mut self, rate: u32) -> Result<(), Error> {
+        if self.resampler.as_ref().is_none_or(|(now, _)| *now != rate) {
+            let new = Resampler::new(rate).map_err(|e| Error::NotAudio(self.path.clone(), e.to_string()))?;
+            if let Some((_, mut old)) = self.resampler.replace((rate, new)) {
+                old.finish(&mut self.ready);
+            }
+        }
+        if let Some((_, r)) = &mut self.resampler {
+            r.push(&self.mono, &mut self.ready);
+        }
+        Ok(())
+    }
+}
+
+/// Said of a file that a decoder could not cope with at all.
+const CONFUSED: &str = "it is damaged beyond what the decoder can follow";
+
+impl Reader {
+    /// Finds the first audio track, and its length in seconds where the file says it.
+    fn open(file: File, path: &Path) -> Result<(Self, Option<f64>), String> {
+        let mut hint = Hint::new();
+        if let Some(extension) = path.extension().and_then(|e| e.to_str()) {
+            hint.with_extension(extension);
+        }
+        let stream = MediaSourceStream::new(Box::new(file), Default::default());
+        let format = symphonia::default::get_probe()
+            .probe(&hint, stream, FormatOptions::default(), MetadataOptions::default())
+            .map_err(|e| e.to_string())?;
+        let track = format.default_track(TrackType::Audio).ok_or("it has no sound in it")?;
+        let id = track.id;
+        let codec =
+            track.codec_params.as_ref().and_then(|c| c.audio()).ok_or("its sound has no known codec")?;
+        let decoder = symphonia::default::get_codecs()
+            .make_audio_decoder(codec, &AudioDecoderOptions::default())
+            .map_err(|e| e.to_string())?;
+        let seconds = match (track.num_frames, codec.sample_rate) {
+            (Some(frames), Some(rate)) if rate > 0 => Some(frames as f64 / f64::from(rate)),
+            _ => None,
+        };
+        Ok((Self { format, decoder, track: id, interleaved: Vec::new() }, seconds))
+    }
+
+    /// Decodes one packet and appends its sound, mixed to one channel. An error is one of the disk.
+    fn step(&mut self, mono: &mut Vec<f32>) -> std::io::Result<Step> {
+        let packet = match self.format.next_packet() {
+            Ok(Some(packet)) if packet.track_id != self.track => return Ok(Step::Other),
+            Ok(Some(packet)) => packet,
+            Ok(None) => return Ok(Step::End),
+            Err(e) => return damage(e),
+        };
+        let audio = match self.decoder.decode(&packet) {
+            Ok(audio) => audio,
+            // A packet is in memory: whatever is wrong with it is no fault of the disk.
+            Err(Decode::IoError(_)) => return Ok(Step::Damaged),
+            Err(e) => return damage(e),
+        };
+        let channels = audio.spec().channels().count().max(1);
+        self.interleaved.resize(audio.samples_interleaved(), 0.0);
+        audio.copy_to_slice_interleaved(&mut self.interleaved);
+        let share = 1.0 / channels as f32;
+        mono.extend(self.interleaved.chunks_exact(channels).map(|f| f.iter().sum::<f32>() * share));
+        Ok(Step::Sound(audio.spec().rate()))
+    }
+}
+
+fn damage(e: Decode) -> std::io::Result<Step> {
+    match e {
+        // Only the system's errors have its number; parsers make errors of the same type for what they cannot read.
+        Decode::IoError(e) if e.raw_os_error().is_some() => Err(e),
+        // A file that stops in the middle of a packet has ended, whatever its header promised.
+        Decode::IoError(e) if e.kind() == std::io::ErrorKind::UnexpectedEof => Ok(Step::End),
+        Decode::IoError(_) | Decode::DecodeError(_) => Ok(Step::Damaged),
+        _ => Ok(Step::End),
     }
 }
 
@@ -157,7 +204,9 @@ impl Source for FileSource {
     }
 
     fn title(&self) -> String {
-        self.path.file_name().map_or_else(|| self.path.display().to_string(), |n| n.to_string_lossy().into_owned())
+        self.path
+            .file_name()
+            .map_or_else(|| self.path.display().to_string(), |n| n.to_string_lossy().into_owned())
     }
 
     fn seconds(&self) -> Option<f64> {

@@ -2,11 +2,14 @@
 
 mod demo;
 mod file;
+mod guard;
 #[cfg(feature = "native-audio")]
 mod native;
 #[cfg(unix)]
 mod pulse;
 mod resample;
+#[cfg(unix)]
+mod socket;
 mod stdin;
 
 use std::fmt;
@@ -70,12 +73,16 @@ pub enum Error {
     Open(PathBuf, std::io::Error),
     /// The file is no audio that the decoders know, or is damaged before its first sample.
     NotAudio(PathBuf, String),
-    /// The file names a sample rate that cannot be.
+    /// A sample rate that cannot be.
     Rate(u32),
-    /// Reading failed in the middle.
+    /// Reading standard input failed in the middle.
     Read(std::io::Error),
+    /// Reading a file failed in the middle.
+    ReadFile(PathBuf, std::io::Error),
     /// No sound server answers.
     NoServer(String),
+    /// What was heard live has gone away.
+    Gone(String),
     /// There is no source of that name.
     NoDevice {
         /// What was asked for.
@@ -91,7 +98,11 @@ impl fmt::Display for Error {
     fn fmt(&self, f: &mut fmt::Formatter) -> fmt::Result {
         match self {
             Self::Open(path, e) if e.kind() == std::io::ErrorKind::NotFound => {
-                write!(f, "there is no file {}; check the name, or use `demo` for the built-in music", path.display())
+                write!(
+                    f,
+                    "there is no file {}; check the name, or use `demo` for the built-in music",
+                    path.display()
+                )
             }
             Self::Open(path, e) => write!(f, "{} cannot be opened: {e}", path.display()),
             Self::NotAudio(path, why) => write!(
@@ -100,11 +111,13 @@ impl fmt::Display for Error {
                 path.display()
             ),
             Self::Rate(rate) => write!(f, "a sample rate of {rate} Hz is outside 4,000 … 768,000 Hz"),
-            Self::Read(e) => write!(f, "reading the sound failed: {e}"),
+            Self::Read(e) => write!(f, "reading standard input failed: {e}"),
+            Self::ReadFile(path, e) => write!(f, "reading {} failed: {e}", path.display()),
             Self::NoServer(why) => write!(
                 f,
                 "no sound server answers ({why}); start PulseAudio or PipeWire, or play a file: k1 run FILE"
             ),
+            Self::Gone(what) => write!(f, "{what} has gone away"),
             Self::NoDevice { wanted, available } if available.is_empty() => {
                 write!(f, "there is no {wanted}, and the sound server has no other source")
             }

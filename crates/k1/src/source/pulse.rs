@@ -4,15 +4,17 @@ use std::ffi::CString;
 use std::sync::mpsc::{Receiver, RecvTimeoutError, SyncSender, TrySendError, sync_channel};
 use std::time::Duration;
 
-use pulseaudio::{Client, protocol};
+use pulseaudio::protocol::{ProtocolError, PulseError};
+use pulseaudio::{Client, ClientError, protocol};
+use tokio::runtime::Runtime;
 
-use super::{Device, Error, Kind, Source, choose};
+use super::{Device, Error, Kind, Source, choose, socket};
 
 /// Sound that the server collects before it sends: 4 ms of mono f32 at 16 kHz.
 const FRAGMENT_BYTES: u32 = 4 * k1_engine::SAMPLE_RATE * 4 / 1000;
 /// Fragments that may wait between server and reader: over a second.
 const QUEUE: usize = 256;
-/// A server that says nothing for so long is gone: even silence is sent.
+/// A server or device that says nothing for so long is asked whether it is still there: even silence is sent.
 const PATIENCE: Duration = Duration::from_secs(3);
 
 /// Lists microphones and monitors.
@@ -22,7 +24,7 @@ pub fn devices() -> Result<Vec<Device>, Error> {
     runtime.block_on(async { list(&client).await })
 }
 
-fn runtime() -> Result<tokio::runtime::Runtime, Error> {
+fn runtime() -> Result<Runtime, Error> {
     tokio::runtime::Builder::new_current_thread()
         .enable_time()
         .build()
@@ -30,21 +32,40 @@ fn runtime() -> Result<tokio::runtime::Runtime, Error> {
 }
 
 fn connect() -> Result<Client, Error> {
-    // The library says "Disconnected" when there is no socket at all: say it in words.
-    if pulseaudio::socket_path_from_env().is_none() {
-        return Err(Error::NoServer("there is no socket of PulseAudio or PipeWire on this machine".into()));
-    }
-    Client::from_env(c"k1").map_err(|e| Error::NoServer(e.to_string()))
+    let socket = socket::connect().map_err(Error::NoServer)?;
+    // The library waits for its handshake without end; these end it, and mean nothing once the socket no longer blocks.
+    let patient =
+        socket.set_read_timeout(Some(PATIENCE)).and_then(|()| socket.set_write_timeout(Some(PATIENCE)));
+    patient.map_err(|e| Error::NoServer(e.to_string()))?;
+    let cookie = pulseaudio::cookie_path_from_env().and_then(|path| std::fs::read(path).ok());
+    Client::new_unix(c"k1", socket, cookie).map_err(refused)
+}
+
+/// What the library reports, in words.
+fn refused(e: ClientError) -> Error {
+    use std::io::ErrorKind::{TimedOut, WouldBlock};
+    Error::NoServer(match e {
+        ClientError::Io(e) | ClientError::Protocol(ProtocolError::Io(e)) => match e.kind() {
+            WouldBlock | TimedOut => "the one that listens says nothing".into(),
+            _ => e.to_string(),
+        },
+        ClientError::Protocol(ProtocolError::ServerError(PulseError::AccessDenied)) => {
+            "it denies access".into()
+        }
+        ClientError::Protocol(e) => e.to_string(),
+        ClientError::Disconnected => "it has closed the connection".into(),
+        e => e.to_string(),
+    })
 }
 
 async fn list(client: &Client) -> Result<Vec<Device>, Error> {
-    let failed = |e: pulseaudio::ClientError| Error::NoServer(e.to_string());
     let patience = tokio::time::timeout(PATIENCE, async {
-        let info = client.server_info().await.map_err(failed)?;
-        let sources = client.list_sources().await.map_err(failed)?;
+        let info = client.server_info().await.map_err(refused)?;
+        let sources = client.list_sources().await.map_err(refused)?;
         Ok::<_, Error>((info, sources))
     });
-    let (info, sources) = patience.await.map_err(|_| Error::NoServer("it does not answer".into()))??;
+    let (info, sources) =
+        patience.await.map_err(|_| Error::NoServer("the one that listens says nothing".into()))??;
     let text = |s: &CString| s.to_string_lossy().into_owned();
     let default_source = info.default_source_name.as_ref().map(text);
     let default_monitor = info.default_sink_name.as_ref().map(|s| format!("{}.monitor", s.to_string_lossy()));
@@ -61,7 +82,12 @@ async fn list(client: &Client) -> Result<Vec<Device>, Error> {
                 Kind::Mic => default_source.as_deref() == Some(&name),
                 Kind::Monitor => default_monitor.as_deref() == Some(&name),
             };
-            Device { kind, description: s.description.as_ref().map_or_else(|| name.clone(), text), name, default }
+            Device {
+                kind,
+                description: s.description.as_ref().map_or_else(|| name.clone(), text),
+                name,
+                default,
+            }
         })
         .collect())
 }
@@ -73,8 +99,9 @@ pub struct PulseSource {
     fragment: Vec<f32>,
     taken: usize,
     lost: std::sync::Arc<std::sync::atomic::AtomicU64>,
+    runtime: Runtime,
     // Dropping the stream or the client ends the recording.
-    _stream: pulseaudio::RecordStream,
+    stream: pulseaudio::RecordStream,
     _client: Client,
 }
 
@@ -83,8 +110,7 @@ impl PulseSource {
     pub fn open(kind: Kind, name: Option<&str>) -> Result<Self, Error> {
         let runtime = runtime()?;
         let client = connect()?;
-        let failed = |e: pulseaudio::ClientError| Error::NoServer(e.to_string());
-        runtime.block_on(async {
+        let (title, incoming, lost, stream) = runtime.block_on(async {
             let devices = list(&client).await?;
             let device = choose(&devices, kind, name)?.clone();
             let (send, incoming) = sync_channel(QUEUE);
@@ -107,17 +133,16 @@ impl PulseSource {
                 ..Default::default()
             };
             let sink = fragments_to(send, lost.clone());
-            let stream = client.create_record_stream(params, sink).await.map_err(failed)?;
-            Ok(Self {
-                title: device.description,
-                incoming,
-                fragment: Vec::new(),
-                taken: 0,
-                lost,
-                _stream: stream,
-                _client: client,
-            })
-        })
+            let stream = client.create_record_stream(params, sink).await.map_err(refused)?;
+            Ok::<_, Error>((device.description, incoming, lost, stream))
+        })?;
+        Ok(Self { title, incoming, fragment: Vec::new(), taken: 0, lost, runtime, stream, _client: client })
+    }
+
+    /// Asks the server whether the recording still exists: it says nothing by itself when a device goes away.
+    fn is_alive(&self) -> bool {
+        let asked = async { tokio::time::timeout(PATIENCE, self.stream.timing_info()).await };
+        matches!(self.runtime.block_on(asked), Ok(Ok(_)))
     }
 }
 
@@ -143,11 +168,12 @@ impl Source for PulseSource {
                     self.taken = 0;
                 }
                 // A suspended device sends nothing at all; to the light that is silence.
-                Err(RecvTimeoutError::Timeout) => {
+                Err(RecvTimeoutError::Timeout) if self.is_alive() => {
                     self.fragment = vec![0.0; k1_engine::HOP];
                     self.taken = 0;
                 }
-                Err(RecvTimeoutError::Disconnected) => return Ok(0),
+                Err(RecvTimeoutError::Timeout) => return Err(Error::Gone(self.title.clone())),
+                Err(RecvTimeoutError::Disconnected) => return Err(Error::Gone("the sound server".into())),
             }
         }
         let n = out.len().min(self.fragment.len() - self.taken);

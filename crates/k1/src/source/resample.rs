@@ -47,10 +47,11 @@ impl Resampler {
 
     /// Converts `input` and appends what is ready to `output`.
     pub fn push(&mut self, input: &[f32], output: &mut Vec<f32>) {
+        let input = input.iter().map(|x| tamed(*x));
         match self {
-            Self::Same => output.extend_from_slice(input),
+            Self::Same => output.extend(input),
             Self::Convert { inner, waiting, out, delay } => {
-                waiting.extend_from_slice(input);
+                waiting.extend(input);
                 let mut used = 0;
                 loop {
                     let need = inner.input_frames_next();
@@ -81,6 +82,12 @@ impl Resampler {
             output.truncate(output.len().min(before + expected));
         }
     }
+}
+
+/// A sample that a Fourier transform can bear: what is no number is silence, what is wild is held at eight times full
+/// scale, as the engine does. One NaN, or a finite value whose sums are not, would ruin a whole step and more.
+fn tamed(x: f32) -> f32 {
+    if x.is_finite() { x.clamp(-8.0, 8.0) } else { 0.0 }
 }
 
 fn step(inner: &mut Fft<f32>, input: &[f32], out: &mut [f32]) -> usize {
@@ -136,6 +143,18 @@ mod tests {
     fn how_the_input_is_cut_changes_nothing() {
         let input = tone(44_100, 330.0, 0.4);
         assert_eq!(convert(44_100, &input, 1), convert(44_100, &input, 4096));
+    }
+
+    #[test]
+    fn what_is_no_number_or_wild_is_tamed_and_forgotten() {
+        for rate in [16_000, 44_100] {
+            let mut input = tone(rate, 440.0, 0.5);
+            let wild = [f32::NAN, f32::INFINITY, f32::NEG_INFINITY, f32::MAX, f32::MIN, 1e30, -f32::NAN];
+            input[1_000..1_007].copy_from_slice(&wild);
+            let (out, want) = (convert(rate, &input, 999), tone(16_000, 440.0, 0.5));
+            assert!(out.iter().all(|x| x.abs() < 20.0), "{rate}");
+            assert!((4_000..7_000).all(|i| (out[i] - want[i]).abs() < 0.01), "{rate}: the rest is as it was");
+        }
     }
 
     #[test]

@@ -47,12 +47,12 @@ impl<R: Read> StdinSource<R> {
                     let whole = have / 4 * 4;
                     self.samples.clear();
                     self.samples.extend(
-                        self.bytes[..whole].chunks_exact(4).map(|b| f32::from_le_bytes([b[0], b[1], b[2], b[3]])),
+                        self.bytes[..whole]
+                            .chunks_exact(4)
+                            .map(|b| f32::from_le_bytes([b[0], b[1], b[2], b[3]])),
                     );
                     self.bytes.copy_within(whole..have, 0);
                     self.kept = have - whole;
-                    // The resampler's memory must not be poisoned by a NaN; the engine counts what is left.
-                    self.samples.iter_mut().filter(|x| !x.is_finite()).for_each(|x| *x = 0.0);
                     self.resampler.push(&self.samples, &mut self.ready);
                 }
                 Err(e) if e.kind() == std::io::ErrorKind::Interrupted => {}

@@ -191,7 +191,9 @@ impl Owner {
         self.mailbox.drain(|slot, word| {
             changed = true;
             match slot {
-                PATTERN_SLOT if (word as usize) < k1_engine::patterns::PATTERNS.len() => s.pattern = word as usize,
+                PATTERN_SLOT if (word as usize) < k1_engine::patterns::PATTERNS.len() => {
+                    s.pattern = word as usize
+                }
                 GAIN_SLOT if k1_engine::audio::GAIN_RANGE.contains(&f32::from_bits(word)) => {
                     s.gain = f32::from_bits(word);
                 }
@@ -240,7 +242,11 @@ mod tests {
         let s = controls.settings();
         assert_eq!(s, *owner.settings());
         assert_eq!((s.params.get(Param::Warmth), s.params.get(Param::Speed)), (0.5, 0.5));
-        assert_eq!((s.pattern, s.gain), (FIRST_PATTERN, 1.0), "the last value of a slot was invalid, so it stays");
+        assert_eq!(
+            (s.pattern, s.gain),
+            (FIRST_PATTERN, 1.0),
+            "the last value of a slot was invalid, so it stays"
+        );
     }
 
     #[test]

@@ -141,7 +141,13 @@ impl Stage {
         let (writer, sound) = exchange::sound();
         let is_live = setup.source.is_live();
         let (producer, samples) = rtrb::RingBuffer::new(if is_live { 4 * AHEAD } else { AHEAD });
-        let pump = Pump { source: setup.source, reopen: setup.reopen, out: producer, shared: shared.clone(), is_live };
+        let pump = Pump {
+            source: setup.source,
+            reopen: setup.reopen,
+            out: producer,
+            shared: shared.clone(),
+            is_live,
+        };
         spawn("k1-source", Box::new(move || pump.run()))?;
 
         let (tap, tapped) = rtrb::RingBuffer::new(128);
@@ -169,8 +175,14 @@ impl Stage {
         let mut show = crate::new_show(setup.leds, setup.output);
         show.set_params(setup.settings.params);
         show.cut_to(setup.settings.pattern);
-        let showing =
-            shine::Showing { shared: shared.clone(), show, sound: sound.clone(), owner, outlets, fps: setup.fps };
+        let showing = shine::Showing {
+            shared: shared.clone(),
+            show,
+            sound: sound.clone(),
+            owner,
+            outlets,
+            fps: setup.fps,
+        };
         spawn("k1-show", Box::new(move || shine::run(showing)))?;
 
         let first = shared.meters.read(shared.clock.now_us());

@@ -1,8 +1,8 @@
 //! What each path of the API does.
 
 use k1_device::answers::{
-    AudioConfig, Backup, BackupOrigin, DeviceInfo, Heard, LinkOptions, LinkOptionsSet, ParamTable, ParamValues, Palettes, Patterns,
-    Performance, Restored, Selected, Status, TestConnection,
+    AudioConfig, Backup, BackupOrigin, DeviceInfo, Heard, LinkOptions, LinkOptionsSet, Palettes, ParamTable,
+    ParamValues, Patterns, Performance, Restored, Selected, Status, TestConnection,
 };
 use k1_device::error::Refusal;
 use k1_device::requests::{self, ParamsPatch, Restore, Select};
@@ -90,7 +90,9 @@ pub fn answer(app: &App, action: Action, body: &[u8]) -> Result<Vec<u8>, Refusal
             app.controls.post(changes);
             let warning = match (r.exact, r.pattern_unknown) {
                 (true, false) => None,
-                (false, false) => Some("some values were out of range and were brought to the nearest valid one"),
+                (false, false) => {
+                    Some("some values were out of range and were brought to the nearest valid one")
+                }
                 (true, true) => Some("the pattern of the backup does not exist here; the current one stays"),
                 (false, true) => Some("some values were out of range, and the pattern does not exist here"),
             };

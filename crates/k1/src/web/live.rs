@@ -67,7 +67,8 @@ pub async fn live(State(app): State<Arc<App>>, request: Request) -> Response {
 }
 
 async fn turn_away(mut socket: WebSocket) {
-    let reason = CloseFrame { code: close_code::AGAIN, reason: "too many connections; close another page".into() };
+    let reason =
+        CloseFrame { code: close_code::AGAIN, reason: "too many connections; close another page".into() };
     let _ = socket.send(Message::Close(Some(reason))).await;
 }
 

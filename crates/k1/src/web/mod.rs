@@ -76,10 +76,16 @@ pub fn bind(address: SocketAddr) -> Result<TcpListener, String> {
 }
 
 /// Starts the server on its threads. On loopback no token is needed; elsewhere one is made up if none is given.
-pub fn serve(listener: TcpListener, stage: &mut Stage, title: &str, token: Option<String>) -> Result<Page, String> {
+pub fn serve(
+    listener: TcpListener,
+    stage: &mut Stage,
+    title: &str,
+    token: Option<String>,
+) -> Result<Page, String> {
     let address = listener.local_addr().map_err(|e| format!("the page has no address: {e}"))?;
     // It travels in addresses and headers, where other characters would arrive as something else.
-    let fits = |t: &str| !t.is_empty() && t.bytes().all(|b| b.is_ascii_alphanumeric() || b"-._~".contains(&b));
+    let fits =
+        |t: &str| !t.is_empty() && t.bytes().all(|b| b.is_ascii_alphanumeric() || b"-._~".contains(&b));
     if token.as_deref().is_some_and(|t| !fits(t)) {
         return Err("a token consists of letters, digits and - . _ ~, at least one".into());
     }
@@ -96,7 +102,8 @@ pub fn serve(listener: TcpListener, stage: &mut Stage, title: &str, token: Optio
         .map_err(|e| format!("the page cannot start: {e}"))?;
     let app = Arc::new(server::App::new(stage, hub, title, address, token.clone()));
     let _inside = runtime.enter();
-    let listener = tokio::net::TcpListener::from_std(listener).map_err(|e| format!("the page cannot start: {e}"))?;
+    let listener =
+        tokio::net::TcpListener::from_std(listener).map_err(|e| format!("the page cannot start: {e}"))?;
     runtime.spawn(server::run(listener, app));
     Ok(Page { address, token, runtime: Some(runtime) })
 }
@@ -105,6 +112,7 @@ pub fn serve(listener: TcpListener, stage: &mut Stage, title: &str, token: Optio
 fn new_token() -> Result<String, String> {
     const LETTERS: &[u8; 32] = b"abcdefghjkmnpqrstuvwxyz023456789";
     let mut bytes = [0; 16];
-    getrandom::fill(&mut bytes).map_err(|e| format!("no random numbers for a token: {e}; give one with --token"))?;
+    getrandom::fill(&mut bytes)
+        .map_err(|e| format!("no random numbers for a token: {e}; give one with --token"))?;
     Ok(bytes.iter().map(|b| char::from(LETTERS[usize::from(b % 32)])).collect())
 }

@@ -1,8 +1,8 @@
 //! The machine-readable description, generated from the route table and the types.
 
 use k1_device::answers::{
-    AudioConfig, Backup, DeviceInfo, LinkOptions, LinkOptionsSet, ParamTable, ParamValues, Palettes, Patterns, Performance, Restored,
-    Selected, Status, TestConnection,
+    AudioConfig, Backup, DeviceInfo, LinkOptions, LinkOptionsSet, Palettes, ParamTable, ParamValues,
+    Patterns, Performance, Restored, Selected, Status, TestConnection,
 };
 use k1_device::error::ErrorBody;
 use k1_device::requests;

@@ -10,6 +10,7 @@ use std::time::Duration;
 use axum::Router;
 use axum::body::{Body, HttpBody};
 use axum::extract::{ConnectInfo, Request, State};
+use axum::http::request::Parts;
 use axum::http::{HeaderMap, HeaderValue, Method as HttpMethod, StatusCode, header};
 use axum::middleware::{Next, from_fn_with_state};
 use axum::response::{IntoResponse, Response};
@@ -18,7 +19,7 @@ use futures_util::StreamExt;
 use k1_device::access::{host_is_ours, origin_is_ours, same_secret};
 use k1_device::error::{ErrorBody, Refusal};
 use k1_device::limit::Limiter;
-use k1_device::routes::{self, Method, SMALL_BODY};
+use k1_device::routes::{self, Method, Route, SMALL_BODY};
 
 use super::assets::{ASSETS, etag};
 use super::hub::Hub;
@@ -102,7 +103,7 @@ pub async fn run(listener: tokio::net::TcpListener, app: Arc<App>) {
     }
 }
 
-fn text<'a>(headers: &'a HeaderMap, name: header::HeaderName) -> Option<&'a str> {
+fn text(headers: &HeaderMap, name: header::HeaderName) -> Option<&str> {
     headers.get(name).and_then(|v| v.to_str().ok())
 }
 
@@ -113,13 +114,13 @@ async fn guard(State(app): State<Arc<App>>, request: Request, next: Next) -> Res
     // One that is no text is no absent one: it is foreign.
     let origin = headers.get(header::ORIGIN).map(|o| o.to_str().unwrap_or("null").to_owned());
     if !host_is_ours(host.as_deref()) || !origin_is_ours(origin.as_deref(), host.as_deref()) {
-        return refuse(&app, Refusal::Forbidden);
+        return turn_away(&app, request, Refusal::Forbidden).await;
     }
     let path = request.uri().path();
     let mut response = if request.method() == HttpMethod::OPTIONS {
         StatusCode::NO_CONTENT.into_response()
     } else if (path.starts_with("/api/") || path == "/ws") && !shows_token(&app, &request) {
-        refuse(&app, Refusal::Unauthorized)
+        turn_away(&app, request, Refusal::Unauthorized).await
     } else {
         next.run(request).await
     };
@@ -134,6 +135,12 @@ async fn guard(State(app): State<Arc<App>>, request: Request, next: Next) -> Res
     }
     headers.insert(header::X_CONTENT_TYPE_OPTIONS, HeaderValue::from_static("nosniff"));
     response
+}
+
+/// Refuses who may not ask.
+async fn turn_away(app: &App, request: Request, refusal: Refusal) -> Response {
+    let _ = whole(request.into_body(), SMALL_BODY).await;
+    refuse(app, refusal)
 }
 
 fn shows_token(app: &App, request: &Request) -> bool {
@@ -161,30 +168,39 @@ async fn page_or_api(
     ConnectInfo(peer): ConnectInfo<SocketAddr>,
     request: Request,
 ) -> Response {
-    let path = request.uri().path();
+    let (head, body) = request.into_parts();
+    let path = head.uri.path();
+    let route = match head.method {
+        HttpMethod::GET => routes::find(Method::Get, path),
+        HttpMethod::POST => routes::find(Method::Post, path),
+        _ => routes::find(Method::Get, path).and(Err(Refusal::MethodNotAllowed)),
+    };
+    let max = route.as_ref().map_or(0, |(_, r)| r.max_body).max(SMALL_BODY);
+    let body = whole(body, max).await;
     if let Some(asset) = ASSETS.iter().find(|a| a.path == path) {
-        return page(&app, asset, &request);
+        return page(&app, asset, &head);
     }
-    let path = path.to_owned();
-    match serve_api(&app, peer, request).await {
+    match route.and_then(|(index, route)| serve_api(&app, peer, index, route, body)) {
         Ok(response) => response,
-        Err(refusal) => {
-            let mut response = refuse(&app, refusal);
-            if refusal == Refusal::MethodNotAllowed {
-                let get = routes::find(Method::Get, &path).is_ok();
-                let post = routes::find(Method::Post, &path).is_ok();
-                let methods = ["OPTIONS", "GET, OPTIONS", "POST, OPTIONS", "GET, POST, OPTIONS"];
-                let allowed = methods[usize::from(get) + 2 * usize::from(post)];
-                response.headers_mut().insert(header::ALLOW, HeaderValue::from_static(allowed));
-            }
-            response
+        Err(Refusal::MethodNotAllowed) => {
+            let get = routes::find(Method::Get, path).is_ok();
+            let post = routes::find(Method::Post, path).is_ok();
+            let methods = ["OPTIONS", "GET, OPTIONS", "POST, OPTIONS", "GET, POST, OPTIONS"];
+            not_allowed(&app, methods[usize::from(get) + 2 * usize::from(post)])
         }
+        Err(refusal) => refuse(&app, refusal),
     }
 }
 
-fn page(app: &App, asset: &super::assets::Asset, request: &Request) -> Response {
-    if request.method() != HttpMethod::GET && request.method() != HttpMethod::HEAD {
-        return refuse(app, Refusal::MethodNotAllowed);
+fn not_allowed(app: &App, methods: &'static str) -> Response {
+    let mut response = refuse(app, Refusal::MethodNotAllowed);
+    response.headers_mut().insert(header::ALLOW, HeaderValue::from_static(methods));
+    response
+}
+
+fn page(app: &App, asset: &super::assets::Asset, request: &Parts) -> Response {
+    if request.method != HttpMethod::GET && request.method != HttpMethod::HEAD {
+        return not_allowed(app, "GET, HEAD, OPTIONS");
     }
     let tag = etag(asset.bytes);
     let headers = [
@@ -192,24 +208,21 @@ fn page(app: &App, asset: &super::assets::Asset, request: &Request) -> Response 
         (header::ETAG, tag.as_str()),
         (header::CACHE_CONTROL, "no-cache"),
         // The page needs nothing from elsewhere and runs in nobody's frame.
-        (
-            header::CONTENT_SECURITY_POLICY,
-            "default-src 'self'; style-src 'self' 'unsafe-inline'; img-src 'self' data:; frame-ancestors 'none'",
-        ),
+        (header::CONTENT_SECURITY_POLICY, "default-src 'self'; img-src 'self' data:; frame-ancestors 'none'"),
     ];
-    if text(request.headers(), header::IF_NONE_MATCH) == Some(&tag) {
+    if text(&request.headers, header::IF_NONE_MATCH) == Some(&tag) {
         return (StatusCode::NOT_MODIFIED, headers).into_response();
     }
     (headers, Body::from(asset.bytes)).into_response()
 }
 
-async fn serve_api(app: &App, peer: SocketAddr, request: Request) -> Result<Response, Refusal> {
-    let method = match *request.method() {
-        HttpMethod::GET => Method::Get,
-        HttpMethod::POST => Method::Post,
-        _ => return Err(routes::find(Method::Get, request.uri().path()).map_or_else(|e| e, |_| Refusal::MethodNotAllowed)),
-    };
-    let (index, route) = routes::find(method, request.uri().path())?;
+fn serve_api(
+    app: &App,
+    peer: SocketAddr,
+    index: usize,
+    route: &Route,
+    body: Result<Vec<u8>, Refusal>,
+) -> Result<Response, Refusal> {
     let mut hasher = DefaultHasher::new();
     peer.ip().hash(&mut hasher);
     app.limiter.lock().unwrap_or_else(PoisonError::into_inner).admit(
@@ -218,8 +231,7 @@ async fn serve_api(app: &App, peer: SocketAddr, request: Request) -> Result<Resp
         route.interval_ms,
         app.now_ms(),
     )?;
-    let body = whole(request.into_body(), route.max_body.max(SMALL_BODY)).await?;
-    let answer = api::answer(app, route.action, &body)?;
+    let answer = api::answer(app, route.action, &body?)?;
     let mut response = ([(header::CONTENT_TYPE, "application/json")], answer).into_response();
     if route.action == routes::Action::Backup {
         response.headers_mut().insert(
@@ -230,8 +242,8 @@ async fn serve_api(app: &App, peer: SocketAddr, request: Request) -> Result<Resp
     Ok(response)
 }
 
-/// A body, whole. One that is too large is still taken in, within reason: a sender who is cut off in the middle would
-/// not read the answer.
+/// A body, whole. It is taken in before anything is answered, and within reason even if it is too large: a sender who is
+/// cut off in the middle would not read the answer.
 async fn whole(body: Body, max: usize) -> Result<Vec<u8>, Refusal> {
     let announced = body.size_hint().lower();
     let mut chunks = body.into_data_stream();

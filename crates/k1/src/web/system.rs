@@ -49,9 +49,8 @@ fn cpu_seconds() -> Option<f64> {
 #[cfg(target_os = "linux")]
 fn memory() -> (Option<u64>, Option<u64>) {
     let info = std::fs::read_to_string("/proc/meminfo").unwrap_or_default();
-    let field = |name: &str| {
-        info.lines().find_map(|l| l.strip_prefix(name)?.split_whitespace().next()?.parse().ok())
-    };
+    let field =
+        |name: &str| info.lines().find_map(|l| l.strip_prefix(name)?.split_whitespace().next()?.parse().ok());
     (field("MemAvailable:"), field("MemTotal:"))
 }
 

@@ -27,7 +27,9 @@ pub struct Browser {
 pub fn find() -> Option<String> {
     ["chromium", "chromium-browser", "google-chrome", "chrome"]
         .into_iter()
-        .find(|name| Command::new(name).arg("--version").stdout(Stdio::null()).stderr(Stdio::null()).status().is_ok())
+        .find(|name| {
+            Command::new(name).arg("--version").stdout(Stdio::null()).stderr(Stdio::null()).status().is_ok()
+        })
         .map(str::to_owned)
 }
 
@@ -67,8 +69,14 @@ impl Browser {
         if let MaybeTlsStream::Plain(tcp) = socket.get_ref() {
             tcp.set_read_timeout(Some(PATIENCE)).unwrap();
         }
-        let mut browser =
-            Self { process, socket, session: String::new(), next: 0, events: VecDeque::new(), _profile: profile };
+        let mut browser = Self {
+            process,
+            socket,
+            session: String::new(),
+            next: 0,
+            events: VecDeque::new(),
+            _profile: profile,
+        };
         let target = browser.call("Target.createTarget", json!({"url": "about:blank"}));
         let attached =
             browser.call("Target.attachToTarget", json!({"targetId": target["targetId"], "flatten": true}));
@@ -89,7 +97,9 @@ impl Browser {
         }
         self.socket.send(Message::text(message.to_string())).unwrap();
         loop {
-            let Message::Text(text) = self.socket.read().expect("the browser does not answer") else { continue };
+            let Message::Text(text) = self.socket.read().expect("the browser does not answer") else {
+                continue;
+            };
             let answer: Value = serde_json::from_str(&text).unwrap();
             if answer["id"] == json!(id) {
                 assert!(answer["error"].is_null(), "{method}: {}", answer["error"]);

@@ -65,7 +65,10 @@ fn the_page_lives() {
     // It shows what is sent: tempo, figures, light.
     page.wait("the link", "document.getElementById('link').dataset.state === 'open'");
     page.wait("a tempo", "Number(document.getElementById('bpm').textContent) > 50");
-    page.wait("measured figures", "k1.shown.figures > 1 && !document.getElementById('figures').innerText.includes('–')");
+    page.wait(
+        "measured figures",
+        "k1.shown.figures > 1 && !document.getElementById('figures').innerText.includes('–')",
+    );
     page.wait("fourteen patterns", "document.querySelectorAll('.pattern').length === 14");
     page.wait("all palettes", "document.querySelectorAll('.palette').length === 33");
     let lit = "(() => { const c = document.getElementById('strip'); const d = c.getContext('2d').getImageData(0, 0, c.width, c.height).data; \
@@ -87,7 +90,10 @@ fn the_page_lives() {
 
     // Commands reach K1.
     page.eval("document.querySelector('.pattern[data-id=\"bloom\"]').click()");
-    page.wait("the pattern to be shown as chosen", "document.querySelector('.pattern[data-id=\"bloom\"]').getAttribute('aria-checked') === 'true'");
+    page.wait(
+        "the pattern to be shown as chosen",
+        "document.querySelector('.pattern[data-id=\"bloom\"]').getAttribute('aria-checked') === 'true'",
+    );
     assert_eq!(get(&url, "api/v1/status")["pattern"], "bloom");
     page.eval("(() => { const s = document.getElementById('p-warmth'); s.value = 0.7; s.dispatchEvent(new Event('input')); })()");
     page.wait("the slider's value to come back", "k1.shown.settings.params.warmth > 0.69");
@@ -115,7 +121,8 @@ fn the_page_lives() {
 
     page.eval("document.querySelector('.pattern[data-id=\"beat_tunnel\"]').click()");
     std::thread::sleep(Duration::from_secs(5));
-    for (name, width, height) in [("page-1440", 1440, 1000), ("page-768", 768, 1024), ("page-360", 360, 740)] {
+    for (name, width, height) in [("page-1440", 1440, 1000), ("page-768", 768, 1024), ("page-360", 360, 740)]
+    {
         page.size(width, height);
         std::thread::sleep(Duration::from_millis(900));
         let scroll = page.eval("document.documentElement.scrollWidth").as_u64().unwrap();
@@ -126,7 +133,10 @@ fn the_page_lives() {
 
     // Reduced motion: fewer frames, no waterfall.
     page.reduced_motion(true);
-    page.wait("the waterfall to be gone", "getComputedStyle(document.querySelector('.past')).display === 'none'");
+    page.wait(
+        "the waterfall to be gone",
+        "getComputedStyle(document.querySelector('.past')).display === 'none'",
+    );
     page.reduced_motion(false);
 
     // It says that it has lost K1, shows nothing it does not know, and comes back by itself.

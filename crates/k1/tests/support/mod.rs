@@ -5,10 +5,10 @@
 use std::io::Read;
 use std::path::{Path, PathBuf};
 use std::process::{Child, Command, ExitStatus, Stdio};
+use std::sync::{Arc, Mutex};
 use std::thread::JoinHandle;
 use std::time::{Duration, Instant};
 
-use rustix::process::{Pid, Signal, kill_process};
 use serde_json::Value;
 
 /// No call takes so long, on however busy a machine; what does hangs.
@@ -91,29 +91,52 @@ impl Said {
 /// A program that runs; it is killed when this is dropped.
 pub struct Running {
     child: Child,
-    out: Option<JoinHandle<String>>,
-    err: Option<JoinHandle<String>>,
+    out: Collected,
+    err: Collected,
 }
 
 /// Starts a program and collects what it says.
 pub fn start(command: &mut Command) -> Running {
     let mut child = command.stdout(Stdio::piped()).stderr(Stdio::piped()).spawn().expect("it starts");
-    let out = child.stdout.take().map(collect);
-    let err = child.stderr.take().map(collect);
+    let out = Collected::from(child.stdout.take().expect("a pipe"));
+    let err = Collected::from(child.stderr.take().expect("a pipe"));
     Running { child, out, err }
 }
 
-fn collect(mut pipe: impl Read + Send + 'static) -> JoinHandle<String> {
-    std::thread::spawn(move || {
-        let mut bytes = Vec::new();
-        let _ = pipe.read_to_end(&mut bytes);
-        String::from_utf8_lossy(&bytes).into_owned()
-    })
+/// What comes out of a pipe, as it comes.
+struct Collected {
+    bytes: Arc<Mutex<Vec<u8>>>,
+    thread: Option<JoinHandle<()>>,
+}
+
+impl Collected {
+    fn from(mut pipe: impl Read + Send + 'static) -> Self {
+        let bytes = Arc::new(Mutex::new(Vec::new()));
+        let into = bytes.clone();
+        let thread = std::thread::spawn(move || {
+            let mut block = [0; 4096];
+            while let Ok(n @ 1..) = pipe.read(&mut block) {
+                into.lock().unwrap().extend_from_slice(&block[..n]);
+            }
+        });
+        Self { bytes, thread: Some(thread) }
+    }
+
+    fn text(&self) -> String {
+        String::from_utf8_lossy(&self.bytes.lock().unwrap()).into_owned()
+    }
+
+    fn all(&mut self) -> String {
+        self.thread.take().map(JoinHandle::join);
+        self.text()
+    }
 }
 
 impl Running {
     /// What Ctrl-C does.
+    #[cfg(unix)]
     pub fn interrupt(&self) {
+        use rustix::process::{Pid, Signal, kill_process};
         let pid = Pid::from_raw(self.child.id() as i32).expect("a process has a number");
         kill_process(pid, Signal::INT).expect("it can be interrupted");
     }
@@ -123,17 +146,28 @@ impl Running {
         self.child.stdin.take().expect("standard input is a pipe")
     }
 
-    /// True while it runs.
+    /// True until it has ended.
     pub fn runs(&mut self) -> bool {
         self.child.try_wait().expect("its state is known").is_none()
+    }
+
+    /// Waits until it has said something on standard error.
+    #[track_caller]
+    pub fn says(&mut self, text: &str) {
+        let began = Instant::now();
+        while !self.err.text().contains(text) {
+            let (runs, said) = (self.runs(), self.err.text());
+            assert!(runs || said.contains(text), "it ended without “{text}”:\n{said}");
+            assert!(began.elapsed() < PATIENCE, "it does not say “{text}”:\n{said}");
+            std::thread::sleep(Duration::from_millis(5));
+        }
     }
 
     /// Waits for the end.
     #[track_caller]
     pub fn end(mut self) -> Said {
         let status = wait(&mut self.child, PATIENCE);
-        let said = |t: Option<JoinHandle<String>>| t.and_then(|t| t.join().ok()).unwrap_or_default();
-        let (out, err) = (said(self.out.take()), said(self.err.take()));
+        let (out, err) = (self.out.all(), self.err.all());
         let status = status.unwrap_or_else(|| panic!("it hangs; it said:\n{out}\n{err}"));
         let said = Said { status, out, err };
         assert!(!said.err.contains("panicked"), "{said:?}");

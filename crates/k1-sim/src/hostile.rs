@@ -1,0 +1,16 @@
+//! Bytes that come from outside, one body per door. Each takes any bytes, drives them through the door as the program
+//! and the lamp do, and panics if a promise is broken.
+
+mod api;
+mod audio;
+mod ddp;
+mod host;
+
+pub use api::api_body;
+pub use audio::raw_audio;
+pub use ddp::ddp;
+pub use host::host_header;
+
+/// Every body under the name of its fuzz target and its corpus.
+pub const TARGETS: [(&str, fn(&[u8])); 4] =
+    [("ddp", ddp), ("api_body", api_body), ("raw_audio", raw_audio), ("host_header", host_header)];

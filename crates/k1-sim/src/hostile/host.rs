@@ -1,0 +1,47 @@
+//! The door that decides who may ask: `Host` and `Origin` headers and the token.
+
+use std::net::IpAddr;
+
+use k1_device::access::{host_is_ours, origin_is_ours, same_secret};
+
+/// Any bytes, cut at the first line feed, as `Host` and `Origin`. What is admitted is compared with a second, slower
+/// statement of the rule.
+pub fn host_header(bytes: &[u8]) {
+    let mut lines = bytes.splitn(2, |b| *b == b'\n');
+    let (first, second) = (lines.next().unwrap_or_default(), lines.next());
+    assert_eq!(same_secret(first, second.unwrap_or_default()), first == second.unwrap_or_default());
+    // A header that is no text does not reach the check.
+    let Ok(host) = str::from_utf8(first) else { return };
+    if host_is_ours(Some(host)) {
+        assert!(cannot_be_forged(host), "{host:?} was admitted");
+    }
+    assert!(!host_is_ours(None));
+    assert!(origin_is_ours(None, Some(host)));
+    let Some(Ok(origin)) = second.map(str::from_utf8) else { return };
+    assert!(!origin_is_ours(Some(origin), None));
+    if origin_is_ours(Some(origin), Some(host)) {
+        let same = |scheme: &str| origin.eq_ignore_ascii_case(&format!("{scheme}{host}"));
+        assert!(same("http://") || same("https://"), "{origin:?} was taken for the page of {host:?}");
+    }
+}
+
+/// True if no name server outside the house can make `authority` lead here.
+fn cannot_be_forged(authority: &str) -> bool {
+    let (host, port) = match authority.rfind([':', ']']) {
+        Some(i) if authority.as_bytes()[i] == b':' => (&authority[..i], &authority[i + 1..]),
+        _ => (authority, ""),
+    };
+    if !port.bytes().all(|b| b.is_ascii_digit()) {
+        return false;
+    }
+    if let Some(inside) = host.strip_prefix('[') {
+        return inside.strip_suffix(']').is_some_and(|a| matches!(a.parse(), Ok(IpAddr::V6(_))));
+    }
+    if matches!(host.parse(), Ok(IpAddr::V4(_))) {
+        return true;
+    }
+    let lower = host.to_ascii_lowercase();
+    let name = lower.strip_suffix('.').unwrap_or(&lower);
+    let name = name.strip_suffix(".local").unwrap_or(name);
+    !name.is_empty() && name.bytes().all(|b| b.is_ascii_alphanumeric() || b == b'-')
+}

@@ -1,0 +1,16 @@
+#![forbid(unsafe_code)]
+
+//! The adverse world, for tests: everything outside K1 at its worst.
+//!
+//! | Room | What lives there |
+//! |---|---|
+//! | [`hostile`] | bytes from an enemy, or from a broken friend: one body per door, for fuzzers and for plain tests |
+//! | [`tape`] | choices read from bytes, so that a fuzzer steers what is otherwise chance |
+//!
+//! Nothing in here reads a clock or a random source: what a test meets is decided by its bytes or its seed alone, so
+//! that whatever fails once fails always. A body panics when K1 breaks a promise; that a body returns is the result.
+//!
+//! Fuzzers grow the corpora under `fuzz/corpus`; `tests/corpus.rs` replays them with plain `cargo test`.
+
+pub mod hostile;
+pub mod tape;

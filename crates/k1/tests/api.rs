@@ -1,0 +1,21 @@
+//! The contract of a K1's network interface, asked from outside.
+//!
+//! Without more it starts the program, playing its own music. With `K1_API_BASE` set to an address, for example
+//! `http://k1-a3f0.local/#token=…`, it asks the K1 that lives there; settings are changed, and put back to defaults.
+
+#[path = "api/access.rs"]
+mod access;
+#[path = "api/description.rs"]
+mod description;
+#[path = "api/garbage.rs"]
+mod garbage;
+#[path = "api/k1.rs"]
+mod k1;
+#[path = "api/limits.rs"]
+mod limits;
+#[path = "api/live.rs"]
+mod live;
+#[path = "api/paths.rs"]
+mod paths;
+#[path = "api/raw.rs"]
+mod raw;

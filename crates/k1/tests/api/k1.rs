@@ -1,0 +1,246 @@
+//! The K1 that is asked, and a patient client.
+
+use std::io::{BufRead, BufReader};
+use std::net::{SocketAddr, TcpStream, ToSocketAddrs};
+use std::process::{Child, Command, Stdio};
+use std::sync::{Mutex, MutexGuard, PoisonError};
+use std::time::Duration;
+
+use serde_json::{Value, json};
+use tungstenite::client::IntoClientRequest;
+use tungstenite::{Message, WebSocket};
+
+/// How long the new value of a setting may take to be seen.
+pub const SETTLED: Duration = Duration::from_millis(200);
+
+/// A K1 and how to reach it.
+pub struct K1 {
+    /// Host and port, as in `Host`.
+    pub host: String,
+    /// Token, where one is needed.
+    pub token: Option<String>,
+    child: Option<Child>,
+    agent: ureq::Agent,
+    // Tests share a K1 that they did not start, and take turns.
+    _turn: Option<MutexGuard<'static, ()>>,
+}
+
+/// A status and a body.
+#[derive(Debug)]
+pub struct Answer {
+    pub status: u16,
+    pub body: Value,
+}
+
+impl Answer {
+    /// The body of an answer that must be a success.
+    #[track_caller]
+    pub fn ok(self) -> Value {
+        assert_eq!(self.status, 200, "{}", self.body);
+        self.body
+    }
+
+    /// A refusal must have this status and code, and the fields that every refusal has.
+    #[track_caller]
+    pub fn refused(&self, status: u16, code: &str) {
+        let body = &self.body;
+        assert_eq!((self.status, body["error"].as_str()), (status, Some(code)), "{body}");
+        assert_eq!(body["status"], status, "{body}");
+        assert!(body["timestamp"].is_u64(), "{body}");
+        assert!(body["message"].as_str().is_some_and(|m| m.len() > 10), "{body}");
+    }
+}
+
+impl K1 {
+    /// The K1 of `K1_API_BASE`, or a program of its own.
+    pub fn get_one() -> Self {
+        static TURN: Mutex<()> = Mutex::new(());
+        let Ok(url) = std::env::var("K1_API_BASE") else { return Self::start(&[]) };
+        let turn = TURN.lock().unwrap_or_else(PoisonError::into_inner);
+        let k1 = Self::at(&url, None, Some(turn));
+        k1.post("/api/reset", json!({})).ok();
+        // What the test before has asked may be asked again.
+        std::thread::sleep(Duration::from_secs(2));
+        k1
+    }
+
+    /// A program of its own, whatever is asked else; `None` where tests are pointed at another K1.
+    pub fn start_here(options: &[&str]) -> Option<Self> {
+        if std::env::var_os("K1_API_BASE").is_some() {
+            eprintln!(
+                "skipped: this is about the options of the program, and K1_API_BASE names a K1 that runs"
+            );
+            return None;
+        }
+        Some(Self::start(options))
+    }
+
+    fn start(options: &[&str]) -> Self {
+        let mut arguments = vec!["run", "demo"];
+        arguments.extend(options);
+        if !options.contains(&"--listen") {
+            arguments.extend(["--listen", "127.0.0.1:0"]);
+        }
+        let mut child = Command::new(env!("CARGO_BIN_EXE_k1"))
+            .args(arguments)
+            .stdout(Stdio::piped())
+            .stderr(Stdio::inherit())
+            .spawn()
+            .unwrap();
+        let mut lines = BufReader::new(child.stdout.take().unwrap()).lines();
+        let url = lines.find_map(|l| Some(l.ok()?.trim().strip_prefix("Light is on: ")?.to_owned()));
+        // Its output is taken until its end, or it would wait for a reader.
+        std::thread::spawn(move || lines.for_each(drop));
+        Self::at(&url.expect("k1 has not printed its address"), Some(child), None)
+    }
+
+    fn at(url: &str, child: Option<Child>, turn: Option<MutexGuard<'static, ()>>) -> Self {
+        let (base, token) = match url.split_once("#token=") {
+            Some((base, token)) => (base, Some(token.to_owned())),
+            None => (url, None),
+        };
+        let host =
+            base.strip_prefix("http://").expect("an address http://…").trim_end_matches('/').to_owned();
+        let agent = ureq::Agent::config_builder()
+            .http_status_as_error(false)
+            .timeout_global(Some(Duration::from_secs(10)))
+            .build()
+            .into();
+        Self { host, token, child, agent, _turn: turn }
+    }
+
+    /// True if this is the program, on this machine and without a user.
+    pub fn is_program(&self) -> bool {
+        self.child.is_some()
+    }
+
+    /// The program must not have ended.
+    #[track_caller]
+    pub fn lives(&mut self) {
+        if let Some(child) = &mut self.child {
+            assert_eq!(child.try_wait().unwrap(), None, "k1 has ended");
+        }
+    }
+
+    /// Where it listens.
+    pub fn address(&self) -> SocketAddr {
+        let with_port = if self.host.contains(':') { self.host.clone() } else { format!("{}:80", self.host) };
+        with_port.to_socket_addrs().unwrap().next().unwrap()
+    }
+
+    /// A bare connection.
+    pub fn connect(&self) -> TcpStream {
+        let stream = TcpStream::connect(self.address()).unwrap();
+        stream.set_read_timeout(Some(Duration::from_secs(5))).unwrap();
+        stream.set_write_timeout(Some(Duration::from_secs(5))).unwrap();
+        stream.set_nodelay(true).unwrap();
+        stream
+    }
+
+    /// GET; comes again when it is told to wait.
+    pub fn get(&self, path: &str) -> Answer {
+        self.ask("GET", path, None)
+    }
+
+    /// POST of JSON; comes again when it is told to wait.
+    pub fn post(&self, path: &str, body: Value) -> Answer {
+        self.post_text(path, &body.to_string())
+    }
+
+    /// POST of any text; comes again when it is told to wait.
+    pub fn post_text(&self, path: &str, body: &str) -> Answer {
+        self.ask("POST", path, Some(body))
+    }
+
+    fn ask(&self, method: &str, path: &str, body: Option<&str>) -> Answer {
+        loop {
+            let mut request =
+                ureq::http::Request::builder().method(method).uri(format!("http://{}{path}", self.host));
+            if let Some(token) = &self.token {
+                request = request.header("Authorization", format!("Bearer {token}"));
+            }
+            let response = match body {
+                Some(body) => {
+                    let request = request.header("Content-Type", "application/json");
+                    self.agent.run(request.body(body.to_owned()).unwrap())
+                }
+                None => self.agent.run(request.body(()).unwrap()),
+            };
+            let mut response = response.unwrap();
+            let status = response.status().as_u16();
+            if status == 429 {
+                let wait = response.headers()["X-RateLimit-NextAllowedMs"].to_str().unwrap().parse().unwrap();
+                std::thread::sleep(Duration::from_millis(wait));
+                continue;
+            }
+            return Answer { status, body: response.body_mut().read_json().unwrap() };
+        }
+    }
+
+    /// A WebSocket.
+    pub fn socket(&self, path: &str) -> Socket {
+        let query = self.token.as_ref().map(|t| format!("?token={t}")).unwrap_or_default();
+        self.try_socket(&format!("{path}{query}")).unwrap()
+    }
+
+    /// A WebSocket, if it is granted; otherwise the status of the refusal.
+    pub fn try_socket(&self, path_and_query: &str) -> Result<Socket, u16> {
+        let request = format!("ws://{}{path_and_query}", self.host).into_client_request().unwrap();
+        match tungstenite::client(request, self.connect()) {
+            Ok((socket, _)) => Ok(Socket(socket)),
+            Err(tungstenite::HandshakeError::Failure(tungstenite::Error::Http(r))) => {
+                Err(r.status().as_u16())
+            }
+            Err(e) => panic!("{e}"),
+        }
+    }
+}
+
+impl Drop for K1 {
+    fn drop(&mut self) {
+        if let Some(child) = &mut self.child {
+            let _ = child.kill();
+            let _ = child.wait();
+        } else if !std::thread::panicking() {
+            self.post("/api/reset", json!({})).ok();
+        }
+    }
+}
+
+/// A WebSocket that speaks JSON.
+pub struct Socket(pub WebSocket<TcpStream>);
+
+impl Socket {
+    /// Says something.
+    pub fn say(&mut self, message: Value) {
+        self.0.send(Message::text(message.to_string())).unwrap();
+    }
+
+    /// The next JSON message that fits; others are passed over.
+    #[track_caller]
+    pub fn wait_for(&mut self, what: &str, fits: impl Fn(&Value) -> bool) -> Value {
+        // At 60 frames and 31 packets of sound a second this is some 10 s.
+        for _ in 0..1000 {
+            if let Message::Text(t) = self.0.read().unwrap() {
+                let value: Value = serde_json::from_str(&t).unwrap();
+                if fits(&value) {
+                    return value;
+                }
+            }
+        }
+        panic!("{what} has not come");
+    }
+
+    /// The next binary message of a kind; others are passed over.
+    #[track_caller]
+    pub fn wait_for_kind(&mut self, kind: u8) -> Vec<u8> {
+        for _ in 0..1000 {
+            if let Message::Binary(b) = self.0.read().unwrap()
+                && b[0] == kind
+            {
+                return b.into();
+            }
+        }
+        panic!("no message of kind {kind} has come");
+    }
+}

@@ -1,0 +1,212 @@
+//! How often, how much, and by which method.
+
+use std::io::Write;
+use std::net::TcpStream;
+use std::thread::sleep;
+use std::time::{Duration, Instant};
+
+use k1_device::routes::{Method, ROUTES};
+
+use crate::k1::K1;
+use crate::raw::{Raw, exchange, read, say};
+
+/// The head of a request of this client.
+fn head(k1: &K1, request: &str) -> Vec<String> {
+    let mut lines = vec![format!("{request} HTTP/1.1"), format!("Host: {}", k1.host)];
+    lines.extend(k1.token.iter().map(|t| format!("Authorization: Bearer {t}")));
+    lines
+}
+
+fn ask(k1: &K1, stream: &mut TcpStream, request: &str, more: &[&str], body: &[u8]) -> Raw {
+    let head = head(k1, request);
+    let lines: Vec<_> = head.iter().map(String::as_str).chain(more.iter().copied()).collect();
+    exchange(stream, &lines, body)
+}
+
+#[test]
+fn the_same_again_is_too_soon_and_says_when() {
+    let k1 = K1::get_one();
+    let mut stream = k1.connect();
+    for route in &ROUTES {
+        let request = match route.method {
+            Method::Get => format!("GET {}", route.path),
+            Method::Post => format!("POST {}", route.path),
+        };
+        let began = Instant::now();
+        let first = ask(&k1, &mut stream, &request, &["Content-Length: 2"], b"{}");
+        assert!(
+            first.status < 429 && first.header("x-ratelimit-window").is_none(),
+            "{request}: {}",
+            first.status
+        );
+        let second = ask(&k1, &mut stream, &request, &["Content-Length: 2"], b"{}");
+        if began.elapsed() >= Duration::from_millis(route.interval_ms.into()) {
+            continue;
+        }
+        second.answer().refused(429, "rate_limited");
+        let number = |name: &str| second.header(name).and_then(|v| v.parse::<u32>().ok()).expect(name);
+        assert_eq!(number("x-ratelimit-window"), route.interval_ms);
+        assert!((1..=route.interval_ms).contains(&number("x-ratelimit-nextallowedms")));
+    }
+    // After the wait it is answered again, and refusals have not made it longer.
+    sleep(Duration::from_millis(210));
+    let answer = ask(&k1, &mut stream, "GET /api/test-connection", &[], b"").answer();
+    let since = Instant::now();
+    answer.ok();
+    while since.elapsed() < Duration::from_millis(210) {
+        ask(&k1, &mut stream, "GET /api/test-connection", &[], b"");
+        sleep(Duration::from_millis(20));
+    }
+    let status = ask(&k1, &mut stream, "GET /api/test-connection", &[], b"").status;
+    assert!(status == 200 || since.elapsed() < Duration::from_millis(450), "starved by its own refusals");
+}
+
+/// A connection from another address of this machine; `None` where there is only one.
+fn from_other_address(k1: &K1) -> Option<TcpStream> {
+    let runtime = tokio::runtime::Builder::new_current_thread().enable_io().build().unwrap();
+    let stream = runtime.block_on(async {
+        let socket = tokio::net::TcpSocket::new_v4().unwrap();
+        socket.bind(([127, 0, 0, 2], 0).into()).ok()?;
+        socket.connect(k1.address()).await.ok()?.into_std().ok()
+    })?;
+    stream.set_nonblocking(false).unwrap();
+    stream.set_read_timeout(Some(Duration::from_secs(5))).unwrap();
+    Some(stream)
+}
+
+#[test]
+fn one_client_does_not_starve_another() {
+    let k1 = K1::get_one();
+    let Some(mut other) = from_other_address(&k1) else {
+        eprintln!("skipped: there is one address only from which this K1 can be asked");
+        return;
+    };
+    let mut one = k1.connect();
+    for path in ["GET /api/palettes", "GET /api/config/backup", "GET /api/patterns"] {
+        assert_eq!(ask(&k1, &mut one, path, &[], b"").status, 200, "{path}");
+        assert_eq!(ask(&k1, &mut one, path, &[], b"").status, 429, "{path}");
+        assert_eq!(ask(&k1, &mut other, path, &[], b"").status, 200, "{path}");
+        assert_eq!(ask(&k1, &mut other, path, &[], b"").status, 429, "{path}");
+    }
+}
+
+#[test]
+fn a_refusal_waits_until_the_client_has_spoken() {
+    let k1 = K1::get_one();
+    let mut stream = k1.connect();
+    // The first is done and those after it are refused, each before its body has come. The connection stays in step.
+    let host = format!("Host: {}", k1.host);
+    let requests = [
+        (&host, "POST /api/params"),
+        (&host, "POST /api/params"),
+        (&host, "POST /api/patterns"),
+        (&host, "POST /api/nothing"),
+        (&"Host: evil.example".to_owned(), "POST /api/select"),
+    ];
+    for ((host, request), status) in requests.into_iter().zip([200, 429, 405, 404, 403]) {
+        let mut lines = head(&k1, request);
+        lines[1] = host.clone();
+        lines.push("Content-Length: 12".into());
+        stream.write_all(format!("{}\r\n\r\n", lines.join("\r\n")).as_bytes()).unwrap();
+        sleep(Duration::from_millis(30));
+        stream.write_all(b"{\"speed\": 1}").unwrap();
+        assert_eq!(read(&mut stream).expect("an answer").status, status, "{request}");
+    }
+}
+
+#[test]
+fn a_body_that_is_too_large_gets_one_answer() {
+    let k1 = K1::get_one();
+    for size in [2_049, 4_097, 70_000, 300_000] {
+        sleep(Duration::from_millis(310));
+        let mut stream = k1.connect();
+        let body = vec![b' '; size];
+        let raw = ask(&k1, &mut stream, "POST /api/params", &[&format!("Content-Length: {size}")], &body);
+        raw.answer().refused(413, "payload_too_large");
+        assert_eq!(raw.answer().body["max_size"], 2_048);
+        // Then the connection is as good as before, or at its end; there is no second answer to the same.
+        sleep(Duration::from_millis(210));
+        let head = head(&k1, "GET /api/test-connection");
+        let lines: Vec<_> = head.iter().map(String::as_str).collect();
+        if say(&mut stream, &lines, b"").is_ok() {
+            let next = read(&mut stream);
+            assert!(next.is_none_or(|raw| raw.status == 200 && raw.answer().body["status"] == "ok"));
+        }
+        k1.get("/api/test-connection").ok();
+    }
+    // The same in pieces whose sum nobody has announced, and when it is announced and does not come.
+    sleep(Duration::from_millis(310));
+    let mut chunks = Vec::new();
+    for _ in 0..40 {
+        chunks.extend(format!("64\r\n{}\r\n", " ".repeat(100)).bytes());
+    }
+    chunks.extend(b"0\r\n\r\n");
+    let raw = ask(&k1, &mut k1.connect(), "POST /api/params", &["Transfer-Encoding: chunked"], &chunks);
+    raw.answer().refused(413, "payload_too_large");
+    let raw = ask(&k1, &mut k1.connect(), "POST /api/select", &["Content-Length: 9999999999"], b"");
+    raw.answer().refused(413, "payload_too_large");
+    // To the byte.
+    let fits = format!("{{{}}}", " ".repeat(2_046));
+    k1.post_text("/api/params", &fits).ok();
+    k1.post_text("/api/params", &format!("{fits} ")).refused(413, "payload_too_large");
+}
+
+#[test]
+fn a_request_without_a_body_is_answered() {
+    let k1 = K1::get_one();
+    let mut stream = k1.connect();
+    for route in ROUTES.iter().filter(|r| r.method == Method::Post) {
+        for more in [&[][..], &["Content-Length: 0"]] {
+            let began = Instant::now();
+            let raw = ask(&k1, &mut stream, &format!("POST {}", route.path), more, b"");
+            match raw.status {
+                429 => assert!(began.elapsed() < Duration::from_millis(500)),
+                200 => assert_eq!(route.path, "/api/reset"),
+                _ => raw.answer().refused(400, "invalid_json"),
+            }
+        }
+    }
+    // One that is announced and does not come, too.
+    sleep(Duration::from_millis(310));
+    let mut stream = k1.connect();
+    let raw = ask(&k1, &mut stream, "POST /api/params", &["Content-Length: 20"], b"{\"warmth\":");
+    raw.answer().refused(408, "request_timeout");
+    // One whose pieces are no pieces.
+    sleep(Duration::from_millis(310));
+    let raw =
+        ask(&k1, &mut k1.connect(), "POST /api/params", &["Transfer-Encoding: chunked"], b"zz\r\n{}\r\n");
+    assert_eq!(raw.status, 400);
+}
+
+#[test]
+fn a_method_that_does_not_fit_is_named() {
+    let k1 = K1::get_one();
+    let mut stream = k1.connect();
+    let cases = [
+        ("POST /api/patterns", "GET, OPTIONS"),
+        ("GET /api/select", "POST, OPTIONS"),
+        ("PUT /api/params", "GET, POST, OPTIONS"),
+        ("DELETE /api/config/backup", "GET, OPTIONS"),
+        ("PATCH /api/reset", "POST, OPTIONS"),
+        ("BREW /api/v1/status", "GET, OPTIONS"),
+        ("POST /", "GET, HEAD, OPTIONS"),
+    ];
+    for (request, allowed) in cases {
+        let raw = ask(&k1, &mut stream, request, &["Content-Length: 2"], b"{}");
+        raw.answer().refused(405, "method_not_allowed");
+        assert_eq!(raw.header("allow"), Some(allowed), "{request}");
+    }
+    assert_eq!(ask(&k1, &mut stream, "PUT /api/nothing", &["Content-Length: 0"], b"").status, 404);
+    // Answers come in the order of requests that are sent without waiting.
+    let mut both = String::new();
+    for path in ["/api/v1/params", "/api/nothing", "/api/test-connection"] {
+        both += &head(&k1, &format!("GET {path}")).join("\r\n");
+        both += "\r\n\r\n";
+    }
+    stream.write_all(both.as_bytes()).unwrap();
+    let statuses = [(); 3].map(|()| read(&mut stream).unwrap().status);
+    assert_eq!(statuses, [200, 404, 200]);
+    let backup = ask(&k1, &mut stream, "GET /api/config/backup", &[], b"");
+    assert_eq!(backup.header("content-disposition"), Some("attachment; filename=\"k1-config-backup.json\""));
+    assert_eq!(backup.header("content-type"), Some("application/json"));
+}

@@ -1,0 +1,384 @@
+//! The command line as a stranger, a script and a pipe meet it.
+#![cfg(unix)]
+
+mod support;
+
+use std::io::{Read, Write};
+use std::net::{TcpListener, UdpSocket};
+use std::process::{Command, Stdio};
+use std::time::{Duration, Instant};
+
+use k1::source::{Demo, Source};
+use k1_wire::ddp::{Packet, Receiver};
+use support::{brightness, eventually, folder, frames, k1, run, start};
+
+#[test]
+fn wrong_usage_is_status_2_and_a_sentence_that_says_what_would_be_right() {
+    let cases: [(&[&str], &[&str]); 13] = [
+        (&["run", "--pattern", "rainbow"], &["there is no pattern “rainbow”", "beat_tunnel"]),
+        (&["run", "--palette", "rainbow"], &["there is no palette “rainbow”", "sunset_drive"]),
+        (&["run", "--set", "shine=1"], &["there is no parameter “shine”", "softness"]),
+        (&["run", "--set", "brightness=3"], &["brightness takes 0 … 1, not 3"]),
+        (&["run", "--set", "brightness"], &["write PARAM=VALUE"]),
+        (&["run", "--to", "gopher://x"], &["gopher://x", "ddp://HOST"]),
+        (&["run", "--to", "ddp://x:99999"], &["99999", "not a port"]),
+        (&["run", "--leds", "0"], &["1 … 4096 LEDs"]),
+        (&["run", "--fps", "0"], &["1..=500"]),
+        (&["run", "--duration", "soon"], &["a number of seconds is expected"]),
+        (&["render", "demo"], &["--output"]),
+        (&["dance"], &["dance", "Usage: k1"]),
+        (&["run", "demo", "--louder"], &["--louder"]),
+    ];
+    for (args, words) in cases {
+        let said = run(args);
+        assert_eq!((said.code(), said.out.as_str()), (Some(2), ""), "{args:?}: {said:?}");
+        for word in words {
+            assert!(said.err.contains(word), "“{word}” is not in the answer to {args:?}:\n{}", said.err);
+        }
+    }
+}
+
+#[test]
+fn work_that_fails_is_status_1_and_one_sentence() {
+    let dir = folder();
+    let path = |name: &str| dir.path().join(name).to_string_lossy().into_owned();
+    run(["render", "demo", "-o", &path("x.jpg")]).failed_saying(&["x.jpg", ".png, .npy or .gif"]);
+    run(["render", "demo", "-o", &path("no/such/x.png")]).failed_saying(&["x.png cannot be written"]);
+    run(["render", "mic", "-o", &path("x.png")]).failed_saying(&["a sound with an end"]);
+    run(["analyze", "monitor"]).failed_saying(&["a sound with an end"]);
+    run(["run", "--headless", "--to", &format!("file:{}", path("no/such/x"))])
+        .failed_saying(&["no/such/x cannot be written"]);
+    run(["run", "--headless", "--to", "ddp://no-such-light.invalid"])
+        .failed_saying(&["no-such-light.invalid is not found"]);
+    run(["run", "--headless", "--to", "terminal"]).failed_saying(&["on a terminal only"]);
+    for rate in ["0", "3999", "4000000000"] {
+        run(["analyze", "-", "--rate", rate]).failed_saying(&[rate, "4,000 … 768,000 Hz"]);
+    }
+}
+
+/// A disk that is full shows it only when bytes leave the program's buffers.
+#[test]
+#[cfg(target_os = "linux")]
+fn a_full_disk_is_an_error() {
+    let dir = folder();
+    for ending in ["npy", "png", "gif"] {
+        let path = dir.path().join(format!("full.{ending}"));
+        std::os::unix::fs::symlink("/dev/full", &path).unwrap();
+        run([
+            "render".as_ref(),
+            "demo".as_ref(),
+            "--duration".as_ref(),
+            "2".as_ref(),
+            "-o".as_ref(),
+            path.as_os_str(),
+        ])
+        .failed_saying(&[&format!("full.{ending} cannot be written"), "No space left"]);
+    }
+    // Live, a light that takes nothing hinders nobody; that it could not be left dark is said.
+    let said = run(["run", "demo", "--headless", "--json", "--duration", "2", "--to", "file:/dev/full"]);
+    assert!(
+        said.code() == Some(0) && said.err.contains("could not be switched off: No space left"),
+        "{said:?}"
+    );
+    assert!(said.summary()["vitals"]["dropped_frames"].as_u64() > Some(10), "{said:?}");
+}
+
+#[test]
+fn a_port_in_use_is_named() {
+    let taken = TcpListener::bind("127.0.0.1:0").unwrap();
+    let address = taken.local_addr().unwrap().to_string();
+    let said = run(["run", "demo", "--listen", &address, "--duration", "1"]);
+    said.failed_saying(&[&taken.local_addr().unwrap().port().to_string()]);
+    assert_eq!(said.out, "", "nothing has begun");
+}
+
+#[test]
+fn live_sound_without_a_sound_server_says_what_to_do() {
+    for input in ["mic", "mic:studio", "monitor"] {
+        run(["run", input, "--headless"]).failed_saying(&["no sound server answers", "k1 run FILE"]);
+    }
+    // A list can be made without one.
+    let said = run(["sources", "--json"]);
+    assert_eq!(said.code(), Some(0));
+    assert!(said.json()["problem"].as_str().unwrap().contains("no sound server"));
+    assert_eq!(said.json()["live"].as_array().unwrap().len(), 0);
+}
+
+#[test]
+fn lists_are_for_people_and_for_machines() {
+    let count = |list: &str, field: &str| {
+        let (people, machines) = (run([list]), run([list, "--json"]));
+        assert_eq!((people.code(), machines.code()), (Some(0), Some(0)));
+        assert_eq!((people.err.as_str(), machines.err.as_str()), ("", ""));
+        let all = machines.json();
+        let all = all.as_array().unwrap();
+        for entry in all {
+            let name = entry[field].as_str().unwrap();
+            assert!(people.out.contains(name), "{name} is missing in:\n{}", people.out);
+        }
+        all.len()
+    };
+    assert_eq!(count("patterns", "id"), k1_engine::patterns::PATTERNS.len());
+    assert_eq!(count("palettes", "name"), k1_engine::light::PALETTES.len());
+    assert_eq!(count("params", "id"), k1_engine::params::PARAMS.len());
+}
+
+#[test]
+fn completions_and_the_manual_know_every_command() {
+    for shell in ["bash", "elvish", "fish", "powershell", "zsh"] {
+        let said = run(["completions", shell]);
+        assert_eq!(said.code(), Some(0));
+        for word in ["analyze", "palettes", "headless"] {
+            assert!(said.out.contains(word), "{word} for {shell}");
+        }
+    }
+    let man = run(["man"]);
+    assert_eq!(man.code(), Some(0));
+    assert!(man.out.starts_with(".ie") || man.out.contains(".TH k1"), "{}", man.out);
+    assert!(man.out.contains("analyze"));
+    let help = run(["--help"]);
+    assert!(help.code() == Some(0) && help.out.contains("Music into light"));
+    assert_eq!(run(["--version"]).out.trim(), format!("k1 {}", env!("CARGO_PKG_VERSION")));
+}
+
+/// A reader that has seen enough closes the pipe. That is no error, on either stream.
+#[test]
+fn a_closed_pipe_is_no_error() {
+    let commands: [&[&str]; 8] = [
+        &["patterns"],
+        &["palettes", "--json"],
+        &["params"],
+        &["sources"],
+        &["completions", "bash"],
+        &["man"],
+        &["analyze", "demo", "--json"],
+        &["run", "demo", "--headless", "--json", "--duration", "2.5"],
+    ];
+    for args in commands {
+        // The reading ends are closed before the program can have written anything that counts.
+        for both in [false, true] {
+            let (read, write) = std::io::pipe().unwrap();
+            let (mut errors, error) = std::io::pipe().unwrap();
+            let mut command = k1(args);
+            command.stdout(write.try_clone().unwrap()).stderr(if both { write } else { error });
+            let mut child = command.spawn().unwrap();
+            drop((read, command));
+            let began = Instant::now();
+            eventually("the end", || child.try_wait().unwrap().is_some());
+            let status = child.wait().unwrap();
+            assert_eq!(status.code(), Some(0), "{args:?}, both: {both}, after {:?}", began.elapsed());
+            if !both {
+                let mut said = String::new();
+                errors.read_to_string(&mut said).unwrap();
+                assert!(!said.contains("panicked") && !said.contains("roken pipe"), "{args:?}: {said}");
+            }
+        }
+    }
+    // A command that fails keeps its status when nobody reads why.
+    let (read, write) = std::io::pipe().unwrap();
+    drop(read);
+    let status = k1(["analyze", "missing.wav"]).stdout(Stdio::null()).stderr(write).status().unwrap();
+    assert_eq!(status.code(), Some(1));
+}
+
+#[test]
+fn three_seconds_of_built_in_music_tear_nothing_and_allocate_nothing() {
+    let said = run(["run", "demo", "--headless", "--duration", "3", "--json"]);
+    assert_eq!(said.code(), Some(0), "{said:?}");
+    let summary = said.summary();
+    let vitals = &summary["vitals"];
+    for none in ["torn", "allocations", "overruns"] {
+        assert_eq!(vitals[none], 0, "{none}: {summary}");
+    }
+    assert!(vitals["frames"].as_u64().unwrap() > 100, "{summary}");
+    assert!((100.0..150.0).contains(&vitals["hop_rate"].as_f64().unwrap()), "{summary}");
+    assert!((2.9..10.0).contains(&summary["seconds"].as_f64().unwrap()), "{summary}");
+    // The boot log, in its order; each marker once.
+    let markers = [
+        "[BOOT] ",
+        "[AUDIO SYNC] Initialized successfully",
+        "[GPU TASK] Running on Core ",
+        "[AUDIO TASK] Running on Core ",
+    ];
+    let mut rest = said.err.as_str();
+    for marker in markers {
+        assert_eq!(said.err.matches(marker).count(), 1, "{marker}: {}", said.err);
+        let at = rest.find(marker).unwrap_or_else(|| panic!("{marker} is not in its place:\n{}", said.err));
+        rest = &rest[at..];
+    }
+    // Seconds as they pass, then the summary.
+    let lines = said.json_lines();
+    assert!(lines.len() >= 2 && lines[..lines.len() - 1].iter().all(|l| l["kind"] == "second"));
+}
+
+#[test]
+fn people_get_the_same_in_words() {
+    let said = run(["run", "demo", "--headless", "--duration", "2.5"]);
+    assert_eq!((said.code(), said.err.as_str()), (Some(0), ""), "{said:?}");
+    for word in ["[BOOT] K1 ", "built-in music", "[FPS] ", "[LATENCY] ", " torn, "] {
+        assert!(said.out.contains(word), "“{word}” is not in:\n{}", said.out);
+    }
+}
+
+#[test]
+fn ctrl_c_leaves_a_file_whose_last_frame_is_dark() {
+    let dir = folder();
+    let path = dir.path().join("light");
+    let mut running = start(&mut k1([
+        "run",
+        "demo",
+        "--headless",
+        "--json",
+        "--leds",
+        "50",
+        "--to",
+        &format!("file:{}", path.display()),
+    ]));
+    running.says("[AUDIO TASK]");
+    eventually("light", || std::fs::metadata(&path).is_ok_and(|m| m.len() > 150 * 200));
+    running.interrupt();
+    let said = running.end();
+    assert_eq!(said.code(), Some(0), "{said:?}");
+    assert_eq!(said.summary()["vitals"]["torn"], 0);
+    let frames = frames(&path, 50);
+    assert!(frames.iter().any(|f| brightness(f) > 5.0), "it shone");
+    assert!(frames.last().unwrap().iter().all(|b| *b == 0), "it is dark");
+}
+
+#[test]
+fn a_second_ctrl_c_does_not_wait() {
+    let mut running = start(&mut k1(["run", "demo", "--headless", "--json"]));
+    running.says("[AUDIO TASK]");
+    let began = Instant::now();
+    running.interrupt();
+    running.interrupt();
+    // Both may be taken before the first is acted on, or the program may be done before the second comes.
+    assert!(matches!(running.end().code(), Some(0 | 130)));
+    assert!(began.elapsed() < Duration::from_secs(5));
+}
+
+#[test]
+fn lights_on_the_network_get_whole_frames_and_are_left_dark() {
+    // 600 LEDs need two packets a frame.
+    const LEDS: usize = 600;
+    let socket = UdpSocket::bind("127.0.0.1:0").unwrap();
+    socket.set_read_timeout(Some(Duration::from_millis(500))).unwrap();
+    let target = format!("ddp://127.0.0.1:{}", socket.local_addr().unwrap().port());
+    let mut running = start(&mut k1([
+        "run",
+        "demo",
+        "--headless",
+        "--json",
+        "--leds",
+        "600",
+        "--fps",
+        "60",
+        "--to",
+        &target,
+    ]));
+    running.says("[AUDIO TASK]");
+
+    let mut light = Box::new(Receiver::<LEDS>::default());
+    let mut bytes = [0; 2048];
+    let (mut shown, mut brightest, mut interrupted) = (0, 0.0_f32, false);
+    let mut last_frames: Vec<f32> = Vec::new();
+    // Until nothing has come for half a second.
+    while let Ok(n) = socket.recv(&mut bytes) {
+        let packet = Packet::check(&bytes[..n]).expect("a DDP packet");
+        let second = packet.offset() == 1440;
+        assert_eq!((packet.offset(), packet.data().len()), if second { (1440, 360) } else { (0, 1440) });
+        assert_eq!(packet.is_push(), second, "PUSH is on the last packet of a frame");
+        assert!(packet.sequence().is_some() && packet.id() == 1);
+        if let Some(pixels) = light.accept(&packet) {
+            shown += 1;
+            let now = brightness(pixels.as_flattened());
+            brightest = brightest.max(now);
+            last_frames.push(now);
+        }
+        if shown == 150 && !interrupted {
+            interrupted = true;
+            running.interrupt();
+        }
+    }
+    let said = running.end();
+    assert_eq!(said.code(), Some(0), "{said:?}");
+    assert!(shown > 150 && light.late == 0, "{shown} frames, {} late", light.late);
+    assert!(brightest > 5.0, "it shone: {brightest}");
+    assert_eq!(last_frames[last_frames.len() - 3..], [0.0; 3], "dark, three times");
+}
+
+/// A light that is off must not stop the program or its other lights.
+#[test]
+fn a_light_that_is_off_hinders_no_other() {
+    let dir = folder();
+    let path = dir.path().join("light");
+    let off = {
+        let socket = UdpSocket::bind("127.0.0.1:0").unwrap();
+        format!("ddp://127.0.0.1:{}", socket.local_addr().unwrap().port())
+    };
+    let file = format!("file:{}", path.display());
+    let said = run(["run", "demo", "--headless", "--json", "--duration", "2", "--to", &off, "--to", &file]);
+    assert_eq!(said.code(), Some(0), "{said:?}");
+    assert!(frames(&path, 180).len() > 60);
+}
+
+#[test]
+fn a_pipe_of_samples_is_heard_until_it_ends() {
+    let mut samples = vec![0.0; 32_000];
+    Demo::default().read(&mut samples).unwrap();
+    let bytes: Vec<u8> = samples.iter().flat_map(|x| x.to_le_bytes()).collect();
+    let pipe = |command: &mut Command, bytes: &[u8]| {
+        let mut running = start(command.stdin(Stdio::piped()));
+        let mut input = running.input();
+        // A program that has ended early has closed its end; what it said is looked at by the caller.
+        let _ = input.write_all(bytes);
+        drop(input);
+        running.end()
+    };
+    let dir = folder();
+    let path = dir.path().join("light");
+    let to = format!("file:{}", path.display());
+    let said = pipe(&mut k1(["run", "-", "--headless", "--json", "--to", &to]), &bytes);
+    assert_eq!(said.code(), Some(0), "{said:?}");
+    let seconds = said.summary()["seconds"].as_f64().unwrap();
+    assert!((2.5..6.0).contains(&seconds), "two seconds of sound and the afterglow: {seconds}");
+    assert!(frames(&path, 180).iter().any(|f| brightness(f) > 5.0));
+
+    let said = pipe(&mut k1(["analyze", "-", "--json"]), &bytes);
+    assert!(said.code() == Some(0) && said.out.contains("onset"), "{said:?}");
+    // The same bytes at half the rate are twice as long.
+    let npy = dir.path().join("x.npy");
+    let said = pipe(k1(["render", "-", "--rate", "8000", "--json", "-o"]).arg(&npy), &bytes);
+    assert_eq!(said.code(), Some(0), "{said:?}");
+    assert!((said.json()["heard_s"].as_f64().unwrap() - 4.0).abs() < 0.05, "{}", said.out);
+    // Nothing at all, and half a sample, are pipes that end.
+    for bytes in [&[][..], &[1, 2]] {
+        let said = pipe(&mut k1(["analyze", "-", "--json"]), bytes);
+        assert_eq!((said.code(), said.out.as_str(), said.err.as_str()), (Some(0), "", ""));
+        let said = pipe(&mut k1(["run", "-", "--headless", "--json"]), bytes);
+        assert_eq!(said.code(), Some(0), "{said:?}");
+    }
+    // Samples that are no numbers, or wild, are survived at any rate.
+    let wild: Vec<u8> = [f32::NAN, f32::MAX, f32::INFINITY, -1e38, 0.5]
+        .into_iter()
+        .cycle()
+        .take(8_000)
+        .flat_map(f32::to_le_bytes)
+        .collect();
+    for rate in ["16000", "44100"] {
+        let said = pipe(&mut k1(["analyze", "-", "--json", "--rate", rate]), &wild);
+        assert_eq!(said.code(), Some(0), "{said:?}");
+        drop(said.json_lines());
+    }
+}
+
+/// A pipe that is open and says nothing must not keep the program from ending.
+#[test]
+fn a_silent_pipe_does_not_hold_the_program() {
+    let mut running =
+        start(k1(["run", "-", "--headless", "--json", "--duration", "2"]).stdin(Stdio::piped()));
+    let _open = running.input();
+    let said = running.end();
+    assert_eq!(said.code(), Some(0), "{said:?}");
+    assert!(!said.err.contains("[AUDIO SYNC]"), "no sound has come, and none is claimed");
+}
