@@ -14,7 +14,7 @@ fn every_kept_input_is_survived() {
             .map(|entry| entry.unwrap().path())
             .collect();
         files.sort();
-        assert!(files.len() >= 8, "the corpus of {name} has {} files", files.len());
+        assert!(files.len() >= 20, "the corpus of {name} has {} files", files.len());
         for file in &files {
             let bytes = std::fs::read(file).unwrap();
             let survived = std::panic::catch_unwind(|| body(&bytes));

@@ -74,7 +74,7 @@ pub struct RunArgs {
     #[arg(long)]
     pub headless: bool,
     /// Stop after so many seconds.
-    #[arg(long, value_parser = seconds, value_name = "SECONDS")]
+    #[arg(long, value_parser = seconds, allow_negative_numbers = true, value_name = "SECONDS")]
     pub duration: Option<f64>,
     /// Start a file again when it ends.
     #[arg(long = "loop")]
@@ -125,10 +125,10 @@ pub struct RenderArgs {
     #[arg(short, long, value_name = "OUT")]
     pub output: PathBuf,
     /// Render only so many seconds.
-    #[arg(long, value_parser = seconds, value_name = "SECONDS")]
+    #[arg(long, value_parser = seconds, allow_negative_numbers = true, value_name = "SECONDS")]
     pub duration: Option<f64>,
     /// Begin so many seconds into the sound (what comes before is heard but not drawn).
-    #[arg(long, value_parser = seconds, default_value = "0", value_name = "SECONDS")]
+    #[arg(long, value_parser = seconds, allow_negative_numbers = true, default_value = "0", value_name = "SECONDS")]
     pub start: f64,
     /// Sample rate of standard input in Hz.
     #[arg(long, default_value_t = k1_engine::SAMPLE_RATE, value_name = "HZ")]
@@ -150,7 +150,7 @@ pub struct AnalyzeArgs {
     #[arg(long, default_value_t = k1_engine::SAMPLE_RATE, value_name = "HZ")]
     pub rate: u32,
     /// Hear only so many seconds.
-    #[arg(long, value_parser = seconds, value_name = "SECONDS")]
+    #[arg(long, value_parser = seconds, allow_negative_numbers = true, value_name = "SECONDS")]
     pub duration: Option<f64>,
     /// Microphone gain, 0.5 … 2.
     #[arg(long, default_value_t = 1.0, value_parser = gain, value_name = "FACTOR")]
@@ -169,7 +169,7 @@ pub struct ListArgs {
 #[derive(Args, Clone, Copy, Debug)]
 pub struct DoctorArgs {
     /// Measure sound to light with clicks through the whole program, for so many seconds.
-    #[arg(long, value_parser = seconds, value_name = "SECONDS", num_args = 0..=1, default_missing_value = "20")]
+    #[arg(long, value_parser = seconds, allow_negative_numbers = true, value_name = "SECONDS", num_args = 0..=1, default_missing_value = "20")]
     pub latency: Option<f64>,
     /// Print JSON.
     #[arg(long)]

@@ -224,7 +224,7 @@ mod tests {
             picture.frame(&[], &[[i, 0, 200]; 180]).unwrap();
         }
         picture.finish().unwrap();
-        let decoder = png::Decoder::new(std::io::BufReader::new(File::open(path).unwrap()));
+        let decoder = png::Decoder::new(io::BufReader::new(File::open(path).unwrap()));
         let reader = decoder.read_info().unwrap();
         assert_eq!((reader.info().width, reader.info().height), (720, 60));
     }

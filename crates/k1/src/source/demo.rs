@@ -361,7 +361,7 @@ impl Demo {
         self.echo_at = (self.echo_at + 1) % self.echo.len();
         let x = 0.75 * (dry + 0.35 * echo);
         // Gentle saturation instead of clipping.
-        x / (1.0 + 0.3 * x.abs())
+        0.87 * x / (1.0 + 0.3 * x.abs())
     }
 }
 
