@@ -11,6 +11,9 @@ pub use audio::raw_audio;
 pub use ddp::ddp;
 pub use host::host_header;
 
+/// A target: its name, and what is done with the bytes.
+pub type Target = (&'static str, fn(&[u8]));
+
 /// Every body under the name of its fuzz target and its corpus.
-pub const TARGETS: [(&str, fn(&[u8])); 4] =
+pub const TARGETS: [Target; 4] =
     [("ddp", ddp), ("api_body", api_body), ("raw_audio", raw_audio), ("host_header", host_header)];

@@ -234,7 +234,8 @@ impl<const N: usize> Receiver<N> {
         self.last_sequence = packet.sequence().or(self.last_sequence);
         let size = packet.bytes_per_pixel();
         for (i, byte) in packet.data().iter().enumerate() {
-            let place = packet.offset() as usize + i;
+            // An offset may be anything: on a 32-bit processor a sum that wrapped would land on the first pixels.
+            let Some(place) = (packet.offset() as usize).checked_add(i) else { break };
             let (pixel, channel) = (place / size, place % size);
             if pixel < N && channel < 3 {
                 self.pixels[pixel][channel] = *byte;

@@ -41,9 +41,21 @@ pub fn api_body(bytes: &[u8]) {
         if let Some(Some(gain)) = accepted(command.gain()) {
             assert!(GAIN_RANGE.contains(&gain));
         }
+        if let Some(Some(index)) = accepted(command.pattern()) {
+            assert!(index < PATTERNS.len());
+        }
+        if let Some(Some(fps)) = accepted(command.fps()) {
+            assert!((1.0..=120.0).contains(&fps));
+        }
+        accepted(command.audio());
+        accepted(command.thumbnails());
         assert!(command.ping.is_none_or(f64::is_finite), "an echo can be written as JSON");
     }
-    let _ = parse::<LinkOptions>(bytes);
+    if let Some(options) = parse::<LinkOptions>(bytes)
+        && let Some(changes) = accepted(options.changes())
+    {
+        assert_ne!(changes, (None, None), "a change changes something");
+    }
     if let Ok(path) = str::from_utf8(bytes) {
         for method in [Method::Get, Method::Post] {
             if let Some((_, route)) = accepted(find(method, path)) {

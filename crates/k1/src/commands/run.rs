@@ -12,7 +12,7 @@ use crate::cli::RunArgs;
 use crate::sink::Target;
 use crate::source::{self, Input};
 use crate::stage::exchange::Settings;
-use crate::stage::{Setup, Stage};
+use crate::stage::{Reopen, Setup, Stage};
 use crate::web;
 
 /// Start-up that the summary leaves out.
@@ -71,9 +71,7 @@ pub fn run(args: &RunArgs) -> Result<(), Failure> {
     result
 }
 
-fn reopen(
-    args: &RunArgs,
-) -> Option<Box<dyn FnMut() -> Result<Box<dyn source::Source>, source::Error> + Send>> {
+fn reopen(args: &RunArgs) -> Option<Reopen> {
     let input = args.input.clone();
     let rate = args.rate;
     let again = args.repeat && matches!(input, Input::File(_));

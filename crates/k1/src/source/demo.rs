@@ -278,7 +278,7 @@ impl Demo {
                 if s % 4 == 2 {
                     self.play(Tone::Hat { open: false }, 0.0, 0.30, 0.0);
                 }
-                if s % 8 == 0 {
+                if s.is_multiple_of(8) {
                     self.play(Tone::Kick, 0.0, 0.65, 0.0);
                 }
             }

@@ -157,7 +157,10 @@ mod tests {
             input[1_000..1_007].copy_from_slice(&wild);
             let (out, want) = (convert(rate, &input, 999), tone(16_000, 440.0, 0.5));
             assert!(out.iter().all(|x| x.abs() < 20.0), "{rate}");
-            assert!((4_000..7_000).all(|i| (out[i] - want[i]).abs() < ONE_SAMPLE), "{rate}: the rest is as it was");
+            assert!(
+                (4_000..7_000).all(|i| (out[i] - want[i]).abs() < ONE_SAMPLE),
+                "{rate}: the rest is as it was"
+            );
         }
     }
 

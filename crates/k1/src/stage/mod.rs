@@ -76,12 +76,15 @@ impl Shared {
     }
 }
 
+/// Opens a source again.
+pub type Reopen = Box<dyn FnMut() -> Result<Box<dyn Source>, source::Error> + Send>;
+
 /// What to run.
 pub struct Setup {
     /// Sound.
     pub source: Box<dyn Source>,
     /// Opens the source again when it ends.
-    pub reopen: Option<Box<dyn FnMut() -> Result<Box<dyn Source>, source::Error> + Send>>,
+    pub reopen: Option<Reopen>,
     /// Pattern, parameters, gain at the start.
     pub settings: Settings,
     /// Number of LEDs.
@@ -245,7 +248,7 @@ impl Stage {
 /// The thread between a source and the ear.
 struct Pump {
     source: Box<dyn Source>,
-    reopen: Option<Box<dyn FnMut() -> Result<Box<dyn Source>, source::Error> + Send>>,
+    reopen: Option<Reopen>,
     out: rtrb::Producer<f32>,
     shared: Arc<Shared>,
     is_live: bool,
