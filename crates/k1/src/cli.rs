@@ -1,5 +1,10 @@
 //! The command line, declared once: parser, help, completions and manual come from here.
 
+#![allow(
+    rustdoc::broken_intra_doc_links,
+    reason = "the comments are the help texts, where brackets mean optional"
+)]
+
 use std::net::SocketAddr;
 use std::path::PathBuf;
 
