@@ -8,6 +8,7 @@ use serde::ser::{SerializeMap, SerializeSeq};
 use serde::{Serialize, Serializer};
 
 use crate::requests::ParamsPatch;
+use crate::settings::ColorOrder;
 
 /// A list that is computed while it is written.
 #[derive(Clone, Copy, Debug)]
@@ -318,7 +319,7 @@ pub struct TestConnection {
 }
 
 /// Wi-Fi work-arounds in force.
-#[derive(Clone, Copy, Debug, Serialize)]
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize)]
 #[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
 pub struct LinkOptions {
     /// 802.11b/g only.
@@ -494,6 +495,130 @@ pub struct Status<'a> {
     pub vitals: Vitals,
     /// What is heard now.
     pub heard: Heard,
+}
+
+/// One condition of being well.
+#[derive(Clone, Copy, Debug, PartialEq, Serialize)]
+#[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
+pub struct Check {
+    /// What is looked at.
+    pub name: &'static str,
+    /// True if it is as it should be.
+    pub ok: bool,
+    /// What to do if it is not.
+    pub advice: &'static str,
+}
+
+/// A stack, measured by painting it.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize)]
+#[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
+pub struct Stack {
+    /// Bytes.
+    pub size: u32,
+    /// Bytes that were never touched.
+    pub headroom: u32,
+}
+
+/// A heap.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize)]
+#[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
+pub struct Heap {
+    /// Bytes.
+    pub size: u32,
+    /// Bytes that are free.
+    pub free: u32,
+    /// Fewest bytes that were ever free.
+    pub least_free: u32,
+}
+
+/// `GET /api/v1/device`: state of the hardware. What cannot be measured here is null.
+#[derive(Clone, Copy, Debug, Serialize)]
+#[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
+pub struct Device<'a> {
+    /// The board, or "program".
+    pub board: &'a str,
+    /// Core that hears, as the hardware says.
+    pub hears_on_core: Option<u32>,
+    /// Core that shows, as the hardware says.
+    pub shows_on_core: Option<u32>,
+    /// Why it started.
+    pub reset_reason: Option<&'a str>,
+    /// What the last panic said, if the last run ended with one.
+    pub last_panic: Option<&'a str>,
+    /// Stack of the half that shows.
+    pub render_stack: Option<Stack>,
+    /// Stack of the half that hears.
+    pub audio_stack: Option<Stack>,
+    /// Heap.
+    pub heap: Option<Heap>,
+    /// Temperature of the chip in °C.
+    pub temperature_c: Option<f32>,
+    /// Strength of the Wi-Fi signal in dBm.
+    pub rssi_dbm: Option<i8>,
+    /// "present", "absent", "wrong slot" or "dead".
+    pub microphone: &'a str,
+    /// Reads of the microphone that failed, since the start.
+    pub microphone_failures: u32,
+    /// Frames whose transmission failed or was late, since the start.
+    pub strip_underruns: u32,
+    /// Shortest possible time between two frames on the wire, in µs.
+    pub wire_us: Option<u32>,
+    /// Settings written to flash, since the start.
+    pub settings_writes: Option<u32>,
+    /// Operations of the storage that failed, since the start.
+    pub settings_errors: Option<u32>,
+    /// Requests answered, since the start.
+    pub requests: Option<u32>,
+    /// Bytes from the network that made no sense and were dropped, since the start.
+    pub malformed: Option<u32>,
+    /// True if every check is.
+    pub healthy: bool,
+    /// What health is made of.
+    pub checks: [Check; 5],
+}
+
+/// `GET /api/v1/setup`.
+#[derive(Clone, Copy, Debug, Serialize)]
+#[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
+pub struct Setup<'a> {
+    /// Number of LEDs.
+    pub leds: usize,
+    /// Most LEDs that are possible here.
+    pub most_leds: usize,
+    /// Order of the colours on the wire.
+    pub color_order: Option<ColorOrder>,
+    /// Pause between two frames on the wire, in µs.
+    pub reset_us: Option<u16>,
+    /// Current limit in mA; 0 = none.
+    pub current_limit_ma: Option<u16>,
+    /// Fixed noise floor in dBFS; null = learned.
+    pub noise_floor_db: Option<f32>,
+    /// Name.
+    pub name: &'a str,
+    /// Network light that shows the same frames by DDP.
+    pub mirror: Option<Place>,
+    /// Name of the Wi-Fi network; null = none is known, or there is no Wi-Fi.
+    pub wifi_ssid: Option<&'a str>,
+}
+
+/// An address with a port, as text.
+#[derive(Clone, Copy, Debug)]
+pub struct Place(pub core::net::SocketAddrV4);
+
+impl Serialize for Place {
+    fn serialize<S: Serializer>(&self, s: S) -> Result<S::Ok, S::Error> {
+        s.collect_str(&self.0)
+    }
+}
+
+#[cfg(feature = "schema")]
+impl schemars::JsonSchema for Place {
+    fn schema_name() -> std::borrow::Cow<'static, str> {
+        "Place".into()
+    }
+    fn json_schema(_: &mut schemars::SchemaGenerator) -> schemars::Schema {
+        schemars::json_schema!({ "type": "string", "description": "ADDRESS:PORT" })
+    }
 }
 
 /// `realtime` on the WebSocket `/ws`.

@@ -42,6 +42,10 @@ pub enum Refusal {
     },
     /// The body was announced and did not come.
     BodyLate,
+    /// The bytes are no HTTP request.
+    NotHttp,
+    /// The head of a request is too long.
+    HeadTooLarge,
     /// No such path.
     NotFound,
     /// The path exists, the method does not.
@@ -66,6 +70,8 @@ impl Refusal {
             Self::RateLimited { .. } => "rate_limited",
             Self::TooLarge { .. } => "payload_too_large",
             Self::BodyLate => "request_timeout",
+            Self::NotHttp => "bad_request",
+            Self::HeadTooLarge => "head_too_large",
             Self::NotFound => "not_found",
             Self::MethodNotAllowed => "method_not_allowed",
             Self::Unauthorized => "unauthorized",
@@ -81,7 +87,8 @@ impl Refusal {
             | Self::MissingField(_)
             | Self::NotANumber(_)
             | Self::InvalidValue { .. }
-            | Self::InvalidBackup => 400,
+            | Self::InvalidBackup
+            | Self::NotHttp => 400,
             Self::Unauthorized => 401,
             Self::Forbidden => 403,
             Self::PatternNotFound | Self::NotFound => 404,
@@ -89,6 +96,7 @@ impl Refusal {
             Self::BodyLate => 408,
             Self::TooLarge { .. } => 413,
             Self::RateLimited { .. } => 429,
+            Self::HeadTooLarge => 431,
             Self::NotHere(_) => 501,
         }
     }
@@ -121,6 +129,8 @@ impl fmt::Display for Refusal {
             }
             Self::TooLarge { max } => write!(f, "a body has at most {max} bytes"),
             Self::BodyLate => f.write_str("the body was announced and did not come"),
+            Self::NotHttp => f.write_str("that is no HTTP request"),
+            Self::HeadTooLarge => f.write_str("the head of the request is too long"),
             Self::NotFound => f.write_str("there is no such path; /api/v1/openapi.json lists them"),
             Self::MethodNotAllowed => f.write_str("this path does not take that method"),
             Self::Unauthorized => f.write_str(

@@ -8,16 +8,38 @@
 //! | [`routes`] | every path, method and limit, once |
 //! | [`requests`] | what may be asked, as types |
 //! | [`answers`] | what is answered, as types |
+//! | [`api`] | what each path does, for any [`Home`](api::Home) |
 //! | [`error`] | every refusal, with its status and its sentence |
 //! | [`limit`] | how often a client may ask |
 //! | [`access`] | who may ask: token, Host and Origin |
+//! | [`exchange`] | what crosses between the two halves |
+//! | [`meter`] | what the two halves count, and figures made of it |
+//! | [`microphone`] | whether there is one |
+//! | [`health`] | whether it is well, from what it measures |
+//! | [`settings`] | what a lamp remembers, in flash |
+//! | [`live`] | messages of the WebSockets |
+//! | [`http`] | requests and answers as bytes, for a lamp |
+//! | [`websocket`] | frames of a WebSocket, for a lamp |
 //!
-//! The same types serve the program and the lamp; they need no heap. The paths, fields and status codes of the lamps
-//! in the field stay valid; what is new lies under `/api/v1/`.
+//! The same types serve the program and the lamp; only answers need a heap. The paths, fields and status codes of the
+//! lamps in the field stay valid; what is new lies under `/api/v1/`.
+
+extern crate alloc;
 
 pub mod access;
 pub mod answers;
+pub mod api;
+#[cfg(feature = "schema")]
+pub mod description;
 pub mod error;
+pub mod exchange;
+pub mod health;
+pub mod http;
 pub mod limit;
+pub mod live;
+pub mod meter;
+pub mod microphone;
 pub mod requests;
 pub mod routes;
+pub mod settings;
+pub mod websocket;

@@ -2,6 +2,7 @@
 
 use core::fmt;
 
+use heapless::String;
 use k1_engine::audio::GAIN_RANGE;
 use k1_engine::params::{Param, Params};
 use k1_engine::patterns::{PATTERNS, pattern_by_id};
@@ -9,6 +10,7 @@ use serde::Deserialize;
 use serde::de::{Deserializer, IgnoredAny, MapAccess, Visitor};
 
 use crate::error::Refusal;
+use crate::settings::{ColorOrder, Hardware, MOST_LEDS, MOST_MA, RESET_US, Wifi};
 
 /// A value that may be of any kind, without a heap: a wrong kind is a refusal of that field and not of the whole body.
 #[derive(Clone, Copy, Debug, PartialEq)]
@@ -19,7 +21,7 @@ enum Loose {
     Other,
 }
 
-/// A short text. A longer one is kept as an empty one: it is text, but none that means anything here.
+/// A short text. Of a longer one only its length is kept: it is text, but none that means anything here.
 #[derive(Clone, Copy, Debug, PartialEq)]
 struct Word {
     bytes: [u8; Self::MOST],
@@ -27,19 +29,18 @@ struct Word {
 }
 
 impl Word {
-    const MOST: usize = 32;
+    const MOST: usize = 64;
 
     fn new(text: &str) -> Self {
-        let mut word = Self { bytes: [0; Self::MOST], len: 0 };
+        let mut word = Self { bytes: [0; Self::MOST], len: text.len() };
         if let Some(place) = word.bytes.get_mut(..text.len()) {
             place.copy_from_slice(text.as_bytes());
-            word.len = text.len();
         }
         word
     }
 
     fn as_str(&self) -> &str {
-        core::str::from_utf8(&self.bytes[..self.len]).unwrap_or_default()
+        self.bytes.get(..self.len).and_then(|b| core::str::from_utf8(b).ok()).unwrap_or_default()
     }
 }
 
@@ -206,7 +207,7 @@ pub struct Select {
     index: Option<Loose>,
     /// Identifier.
     #[serde(default)]
-    #[cfg_attr(feature = "schema", schemars(with = "Option<String>"))]
+    #[cfg_attr(feature = "schema", schemars(with = "Option<std::string::String>"))]
     id: Option<Loose>,
 }
 
@@ -254,7 +255,7 @@ impl AudioConfig {
 pub struct Restore<'a> {
     /// Version of the form, "1.0".
     #[serde(borrow)]
-    #[cfg_attr(feature = "schema", schemars(with = "String"))]
+    #[cfg_attr(feature = "schema", schemars(with = "std::string::String"))]
     version: Option<&'a str>,
     /// Parameters; missing ones take their defaults.
     #[cfg_attr(feature = "schema", schemars(with = "ParamsPatch"))]
@@ -327,6 +328,163 @@ impl LinkOptions {
             (None, None) => Err(Refusal::MissingField("force_bg_only or force_ht20")),
             changes => Ok(changes),
         }
+    }
+}
+
+/// How the hardware is set up; any of these.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Deserialize)]
+#[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
+pub struct SetupPatch {
+    /// Number of LEDs.
+    #[serde(default)]
+    #[cfg_attr(feature = "schema", schemars(with = "Option<u16>"))]
+    leds: Option<Loose>,
+    /// Order of the colours on the wire: RGB, RBG, GRB, GBR, BRG or BGR.
+    #[serde(default)]
+    #[cfg_attr(feature = "schema", schemars(with = "Option<ColorOrder>"))]
+    color_order: Option<Loose>,
+    /// Pause between two frames on the wire, in µs.
+    #[serde(default)]
+    #[cfg_attr(feature = "schema", schemars(with = "Option<u16>"))]
+    reset_us: Option<Loose>,
+    /// Current limit in mA; 0 = none.
+    #[serde(default)]
+    #[cfg_attr(feature = "schema", schemars(with = "Option<u16>"))]
+    current_limit_ma: Option<Loose>,
+    /// Noise floor in dBFS, −100 … −20; false = learned.
+    #[serde(default)]
+    #[cfg_attr(feature = "schema", schemars(with = "Option<f32>"))]
+    noise_floor_db: Option<Loose>,
+    /// Name of the lamp, at most 32 bytes.
+    #[serde(default)]
+    #[cfg_attr(feature = "schema", schemars(with = "Option<std::string::String>"))]
+    name: Option<Loose>,
+    /// Network light that shows the same frames by DDP, ADDRESS:PORT; empty = none.
+    #[serde(default)]
+    #[cfg_attr(feature = "schema", schemars(with = "Option<std::string::String>"))]
+    mirror: Option<Loose>,
+    /// Name of the Wi-Fi network, at most 32 bytes.
+    #[serde(default)]
+    #[cfg_attr(feature = "schema", schemars(with = "Option<std::string::String>"))]
+    wifi_ssid: Option<Loose>,
+    /// Its password, at most 63 bytes; it can be set and never read.
+    #[serde(default)]
+    #[cfg_attr(feature = "schema", schemars(with = "Option<std::string::String>"))]
+    wifi_password: Option<Loose>,
+}
+
+/// A whole number of a range.
+fn whole(
+    value: Option<Loose>,
+    range: core::ops::RangeInclusive<u16>,
+    field: &'static str,
+    expected: &'static str,
+) -> Result<Option<u16>, Refusal> {
+    match value {
+        None => Ok(None),
+        Some(Loose::Number(n)) if n >= 0.0 && f64::from(n as u16) == n && range.contains(&(n as u16)) => {
+            Ok(Some(n as u16))
+        }
+        Some(_) => Err(Refusal::InvalidValue { field, expected }),
+    }
+}
+
+/// A text of at most `N` bytes.
+fn words<const N: usize>(
+    value: Option<Loose>,
+    field: &'static str,
+    expected: &'static str,
+) -> Result<Option<String<N>>, Refusal> {
+    match value {
+        None => Ok(None),
+        Some(Loose::Text(w)) if w.len <= N && !w.as_str().chars().any(char::is_control) => {
+            Ok(Some(String::try_from(w.as_str()).unwrap_or_default()))
+        }
+        Some(_) => Err(Refusal::InvalidValue { field, expected }),
+    }
+}
+
+impl SetupPatch {
+    /// Everything it says is right, and it says something.
+    ///
+    /// # Errors
+    ///
+    /// The first field that is wrong.
+    pub fn check(&self) -> Result<(), Refusal> {
+        if *self == Self::default() {
+            return Err(Refusal::MissingField("leds, color_order, name or another of the setup"));
+        }
+        self.apply(&mut Hardware::default())?;
+        self.apply_wifi(&mut Wifi::default()).map(|_| ())
+    }
+
+    /// Changes what it names of the hardware, or nothing if a field is wrong; true if anything is another than before.
+    ///
+    /// # Errors
+    ///
+    /// The first field that is wrong.
+    pub fn apply(&self, hardware: &mut Hardware) -> Result<bool, Refusal> {
+        let mut new = hardware.clone();
+        let most = MOST_LEDS as u16;
+        if let Some(leds) = whole(self.leds, 1..=most, "leds", "a whole number from 1 to 300")? {
+            new.leds = leds;
+        }
+        if let Some(us) = whole(self.reset_us, RESET_US, "reset_us", "a whole number from 50 to 1000")? {
+            new.reset_us = us;
+        }
+        let expected = "a whole number from 0 to 20000";
+        if let Some(ma) = whole(self.current_limit_ma, 0..=MOST_MA, "current_limit_ma", expected)? {
+            new.limit_ma = ma;
+        }
+        let expected = "RGB, RBG, GRB, GBR, BRG or BGR";
+        if let Some(name) = words::<3>(self.color_order, "color_order", expected)? {
+            let order = ColorOrder::ALL.iter().find(|(n, _)| *n == name);
+            new.order = order.ok_or(Refusal::InvalidValue { field: "color_order", expected })?.1;
+        }
+        let expected = "a number from -100 to -20, or false";
+        match self.noise_floor_db {
+            None => {}
+            Some(Loose::Flag(false)) => new.floor_db = None,
+            Some(Loose::Number(db)) if (-100.0..=-20.0).contains(&db) => new.floor_db = Some(db as f32),
+            Some(_) => return Err(Refusal::InvalidValue { field: "noise_floor_db", expected }),
+        }
+        if let Some(name) = words(self.name, "name", "a text of at most 32 bytes")? {
+            new.name = name;
+        }
+        let expected = "ADDRESS:PORT, or empty";
+        if let Some(to) = words::<21>(self.mirror, "mirror", expected)? {
+            new.mirror = match to.is_empty() {
+                true => None,
+                false => {
+                    let to: core::net::SocketAddrV4 =
+                        to.parse().map_err(|_| Refusal::InvalidValue { field: "mirror", expected })?;
+                    Some((*to.ip(), to.port()))
+                }
+            };
+        }
+        let changed = new != *hardware;
+        *hardware = new;
+        Ok(changed)
+    }
+
+    /// The same for the network.
+    ///
+    /// # Errors
+    ///
+    /// The first field that is wrong.
+    pub fn apply_wifi(&self, wifi: &mut Wifi) -> Result<bool, Refusal> {
+        let mut new = wifi.clone();
+        if let Some(ssid) = words(self.wifi_ssid, "wifi_ssid", "a text of at most 32 bytes")? {
+            new.ssid = ssid;
+        }
+        if let Some(password) =
+            words::<63>(self.wifi_password, "wifi_password", "a text of at most 63 bytes")?
+        {
+            new.password = String::try_from(password.as_str()).unwrap_or_default();
+        }
+        let changed = new != *wifi;
+        *wifi = new;
+        Ok(changed)
     }
 }
 

@@ -11,7 +11,6 @@ pub enum Method {
 
 /// What a path does.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-#[non_exhaustive]
 pub enum Action {
     /// List patterns.
     Patterns,
@@ -47,6 +46,12 @@ pub enum Action {
     ParamTable,
     /// Everything measured, and what is heard now.
     Status,
+    /// State of the hardware.
+    Device,
+    /// How the hardware is set up.
+    Setup,
+    /// Change how the hardware is set up.
+    SetSetup,
     /// This description.
     OpenApi,
 }
@@ -86,7 +91,7 @@ const fn post(
 pub const SMALL_BODY: usize = 2_048;
 
 /// Every route. The first fifteen are those of the lamps in the field.
-pub static ROUTES: [Route; 18] = [
+pub static ROUTES: [Route; 21] = [
     get("/api/patterns", Action::Patterns, 1000, "List the patterns and the current one"),
     get("/api/params", Action::Params, 150, "Read every parameter"),
     post(
@@ -116,6 +121,14 @@ pub static ROUTES: [Route; 18] = [
     post("/api/config/restore", Action::Restore, 2000, 2 * SMALL_BODY, "Put a backup back"),
     get("/api/v1/params", Action::ParamTable, 100, "Every parameter with its range, default, unit and help"),
     get("/api/v1/status", Action::Status, 100, "Everything measured, and what is heard now"),
+    get(
+        "/api/v1/device",
+        Action::Device,
+        100,
+        "State of the hardware: cores, stacks, memory, microphone, strip, storage, why it started, and its health",
+    ),
+    get("/api/v1/setup", Action::Setup, 100, "How the hardware is set up"),
+    post("/api/v1/setup", Action::SetSetup, 300, SMALL_BODY, "Change how the hardware of a lamp is set up"),
     get("/api/v1/openapi.json", Action::OpenApi, 500, "This description"),
 ];
 

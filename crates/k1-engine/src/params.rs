@@ -92,11 +92,22 @@ pub struct Params([f32; Param::ALL.len()]);
 
 impl Default for Params {
     fn default() -> Self {
-        Self(core::array::from_fn(|i| PARAMS[i].default))
+        Self::new()
     }
 }
 
 impl Params {
+    /// The defaults of the table.
+    pub const fn new() -> Self {
+        let mut values = [0.0; Param::ALL.len()];
+        let mut i = 0;
+        while i < values.len() {
+            values[i] = PARAMS[i].default;
+            i += 1;
+        }
+        Self(values)
+    }
+
     /// A set from raw values in table order; each is brought to its [nearest](Param::nearest) valid value.
     pub fn from_values(values: [f32; Param::ALL.len()]) -> Self {
         Self(core::array::from_fn(|i| Param::ALL[i].nearest(values[i])))

@@ -8,3 +8,4 @@
 //! that always check.
 
 pub mod ddp;
+pub mod rtp;

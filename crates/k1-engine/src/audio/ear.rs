@@ -67,6 +67,11 @@ impl Ear {
         self.conditioner.set_gain(gain)
     }
 
+    /// Fixes the noise floor above which sound is music, in dBFS; `None` = learned from the room.
+    pub fn set_noise_floor(&mut self, floor_db: Option<f32>) {
+        self.loudness.set_floor(floor_db);
+    }
+
     /// Ties the sample counter to the caller's clock: the next sample to be pushed is captured at `us`.
     ///
     /// A file needs this once. Live sound needs it every hop, because a sound card's clock is not the caller's;

@@ -55,6 +55,8 @@ pub struct Loudness {
     gate: Follower,
     reference: Follower,
     level: Follower,
+    /// A floor that a user has set; it is not learned then.
+    fixed_floor: Option<f32>,
 }
 
 impl Default for Loudness {
@@ -68,11 +70,17 @@ impl Default for Loudness {
             gate: Follower::new(0.0, 0.004, 0.25),
             reference: Follower::new(from_db(REFERENCE_MINIMUM_DB), 0.08, 10.0),
             level: Follower::new(0.0, 0.0, 0.07),
+            fixed_floor: None,
         }
     }
 }
 
 impl Loudness {
+    /// Fixes the noise floor, in dBFS; `None` = learned from the room.
+    pub fn set_floor(&mut self, floor_db: Option<f32>) {
+        self.fixed_floor = floor_db.filter(|db| db.is_finite());
+    }
+
     /// Measures one conditioned hop.
     pub fn process(&mut self, samples: &[f32; HOP]) -> LoudnessReading {
         let (mut sum, mut peak) = (0.0_f32, 0.0_f32);
@@ -88,7 +96,7 @@ impl Loudness {
         let smooth = self.smooth.step(rms, DT);
         let floor = self.track_floor(smooth);
 
-        let floor_db = db(floor, SILENT_DB).min(FLOOR_MAXIMUM_DB);
+        let floor_db = self.fixed_floor.unwrap_or(db(floor, SILENT_DB).min(FLOOR_MAXIMUM_DB));
         let smooth_db = db(smooth, SILENT_DB);
         let open = (floor_db + OPEN_ABOVE_FLOOR_DB).max(GATE_MINIMUM_DB);
         let close = (floor_db + CLOSE_ABOVE_FLOOR_DB).max(GATE_MINIMUM_DB - 3.0);
@@ -159,6 +167,17 @@ mod tests {
             let late = feed(&mut l, 20.0, |_| amplitude * noise(&mut seed));
             assert!(early.silent && late.silent, "{level_db} dB dances");
             assert!(late.level < 0.01 && late.gate < 0.01);
+        }
+    }
+
+    #[test]
+    fn a_fixed_floor_decides_what_is_music() {
+        let tone = |i: usize| from_db(-40.0) * (i as f32 * 0.3).sin();
+        for (floor, silent) in [(None, false), (Some(-60.0), false), (Some(-45.0), true), (Some(f32::NAN), false)] {
+            let mut l = Loudness::default();
+            l.set_floor(floor);
+            feed(&mut l, 1.0, |_| 0.0);
+            assert_eq!(feed(&mut l, 1.0, tone).silent, silent, "{floor:?}");
         }
     }
 

@@ -13,8 +13,8 @@ use super::{Failure, print, print_json, progress};
 use crate::cli::DoctorArgs;
 use crate::sink::Sink;
 use crate::source::{self, Source};
-use crate::stage::exchange::Settings;
 use crate::stage::{Clock, Setup, Stage};
+use k1_device::exchange::Settings;
 
 /// One thing that was looked at.
 struct Finding {
@@ -185,8 +185,8 @@ fn latency(seconds: f64) -> Result<(Finding, serde_json::Value), Failure> {
     }
     std::thread::sleep(Duration::from_millis(200));
     bar.finish_and_clear();
-    let first_us = stage.shared.meters.first_sample_us.load(std::sync::atomic::Ordering::Acquire);
-    let underruns = stage.shared.meters.underruns.load(std::sync::atomic::Ordering::Relaxed);
+    let first_us = stage.shared.first_sample_us.load(std::sync::atomic::Ordering::Acquire);
+    let underruns = stage.shared.meters.get(k1_device::meter::Count::Underruns);
     stage.stop();
     let clicked = clicked.lock().unwrap_or_else(PoisonError::into_inner);
     let seen = seen.lock().unwrap_or_else(PoisonError::into_inner);

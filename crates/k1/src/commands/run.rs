@@ -5,15 +5,16 @@ use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::{Duration, Instant};
 
 use k1_device::answers::Vitals;
+use k1_device::meter::Count;
 use serde_json::json;
 
 use super::{Failure, print};
 use crate::cli::RunArgs;
 use crate::sink::Target;
 use crate::source::{self, Input};
-use crate::stage::exchange::Settings;
 use crate::stage::{Reopen, Setup, Stage};
 use crate::web;
+use k1_device::exchange::Settings;
 
 /// Start-up that the summary leaves out.
 const WARM_UP: Duration = Duration::from_millis(1000);
@@ -150,8 +151,8 @@ impl Console {
             }
         };
         let shared = &stage.shared;
-        wait(&|| shared.meters.hops.load(Ordering::Relaxed) > 0 || stage.has_ended());
-        if shared.meters.hops.load(Ordering::Relaxed) > 0 {
+        wait(&|| shared.meters.get(Count::Hops) > 0 || stage.has_ended());
+        if shared.meters.get(Count::Hops) > 0 {
             self.line("[AUDIO SYNC] Initialized successfully")?;
         }
         wait(&|| shared.show_seat.core().is_some());
@@ -202,7 +203,7 @@ impl Console {
         ))
     }
 
-    fn summary(&self, stage: &Stage, elapsed: Duration) -> Result<(), Failure> {
+    fn summary(&self, stage: &mut Stage, elapsed: Duration) -> Result<(), Failure> {
         let v = stage.summary();
         let shared = &stage.shared;
         if self.json {

@@ -4,20 +4,12 @@ use std::sync::Arc;
 use std::sync::atomic::Ordering::{Acquire, Relaxed, Release};
 use std::time::Duration;
 
+use k1_device::live::HeardHop;
+use k1_device::meter::Count;
 use k1_engine::audio::Ear;
 use k1_engine::{HOP, HOP_US, SAMPLE_RATE};
 
-use super::exchange::{Controls, SoundWriter};
-use super::{SEAT_HEARS, Shared};
-
-/// One hop of sound for listeners of the page.
-#[derive(Clone, Copy, Debug)]
-pub struct HeardHop {
-    /// When its first sample was captured, in µs.
-    pub at_us: u64,
-    /// The samples, −32,768 … 32,767.
-    pub samples: [i16; HOP],
-}
+use super::{Controls, SEAT_HEARS, Shared, SoundWriter};
 
 /// What the ear thread owns.
 pub struct Hearing {
@@ -52,7 +44,7 @@ pub fn run(mut h: Hearing) {
         let mut have = h.samples.slots();
         if have < HOP && !shared.source_ended.load(Acquire) {
             if !h.is_live {
-                shared.meters.underruns.fetch_add(1, Relaxed);
+                shared.meters.count(Count::Underruns, 1);
             }
             while have < HOP && !shared.source_ended.load(Acquire) && !shared.stop.load(Relaxed) {
                 std::thread::sleep(GLANCE);
@@ -87,25 +79,22 @@ pub fn run(mut h: Hearing) {
                 gain = wanted;
             }
             if ear.samples() == 0 {
-                shared.meters.first_sample_us.store(due - HOP_US, Release);
+                shared.first_sample_us.store(due - HOP_US, Release);
             }
             ear.set_clock(due - HOP_US);
             if let Some(snapshot) = ear.push(&hop) {
                 h.writer.publish(snapshot);
             }
             let m = &shared.meters;
-            m.hops.fetch_add(1, Relaxed);
-            m.hear_ns.fetch_add((clock.now_us() - began) * 1000, Relaxed);
+            m.count(Count::Hops, 1);
+            m.count(Count::HearTenths, ((clock.now_us() - began) * 10) as u32);
             if let Some(tap) = &mut h.tap {
                 // Nobody listening is no error: the tap is full and the hop is not offered.
-                let _ = tap.push(HeardHop {
-                    at_us: due - HOP_US,
-                    samples: std::array::from_fn(|i| (hop[i].clamp(-1.0, 1.0) * 32_767.0) as i16),
-                });
+                let _ = tap.push(HeardHop::new(due - HOP_US, &hop));
             }
         });
         let new = assert_no_alloc::violation_count().wrapping_sub(violations);
-        shared.meters.hear_allocations.fetch_add(u64::from(new), Relaxed);
+        shared.meters.count(Count::Allocations, new);
         due += HOP_US;
     }
     shared.hearing_ended.store(true, Release);

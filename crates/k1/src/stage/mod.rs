@@ -6,32 +6,46 @@
 //! ```
 
 mod clock;
-pub mod exchange;
 mod hear;
-mod meter;
 mod realtime;
 mod shine;
 
 use std::collections::VecDeque;
-use std::sync::atomic::AtomicBool;
 use std::sync::atomic::Ordering::{Acquire, Relaxed, Release};
+use std::sync::atomic::{AtomicBool, AtomicU64};
 use std::sync::{Arc, Mutex};
 use std::thread::JoinHandle;
 use std::time::Duration;
 
 use k1_device::answers::Vitals;
+use k1_device::exchange::{SLOTS, Settings, SettingsRing, SoundRing};
+use k1_device::live::HeardHop;
+use k1_device::meter::Count;
 use k1_engine::HOP;
 use k1_engine::light::OutputSettings;
+use k1_handoff::Mailbox;
 
 pub use clock::Clock;
-pub use hear::HeardHop;
-pub use meter::{Meters, Reading};
 pub use realtime::Seat;
 pub use shine::{Finished, Frames};
 
 use crate::sink::Sink;
 use crate::source::{self, Source};
-use exchange::{Controls, Settings, SoundReader};
+
+/// Bins of a histogram: up to 102 ms.
+const BINS: usize = 2_048;
+/// What the halves count here.
+pub type Meters = k1_device::meter::Meters<BINS>;
+/// What was counted up to a moment.
+pub type Ledger = k1_device::meter::Ledger<BINS>;
+/// The ear's end of the snapshot hand-off.
+pub type SoundWriter = k1_device::exchange::SoundWriter<Arc<SoundRing>>;
+/// An end of the snapshot hand-off for any thread.
+pub type SoundReader = k1_device::exchange::SoundReader<Arc<SoundRing>>;
+/// Posts changes and reads whole sets.
+pub type Controls = k1_device::exchange::Controls<Arc<Mailbox<SLOTS>>, Arc<SettingsRing>>;
+/// The owner of the settings: the renderer.
+pub type Owner = k1_device::exchange::Owner<Arc<Mailbox<SLOTS>>, Arc<SettingsRing>>;
 
 /// The audio half prefers the second core, the render half the first: as in the lamp.
 const SEAT_HEARS: usize = 1;
@@ -54,6 +68,8 @@ pub struct Shared {
     pub hearing_ended: AtomicBool,
     /// Counters.
     pub meters: Meters,
+    /// Capture time of the first sample, in µs; 0 before it.
+    pub first_sample_us: AtomicU64,
     /// What the ear's thread got from the system.
     pub hear_seat: Seat,
     /// What the renderer's thread got from the system.
@@ -115,8 +131,8 @@ pub struct Stage {
     pub page: Option<(rtrb::Consumer<HeardHop>, Frames)>,
     /// Wakes the page's thread when a frame is ready.
     pub page_wakes: Arc<std::sync::OnceLock<std::thread::Thread>>,
-    first: Reading,
-    last: Reading,
+    seconds: Box<Ledger>,
+    summary: Box<Ledger>,
     threads: Vec<JoinHandle<()>>,
 }
 
@@ -128,7 +144,8 @@ impl Stage {
             stop: AtomicBool::new(false),
             source_ended: AtomicBool::new(false),
             hearing_ended: AtomicBool::new(false),
-            meters: Meters::default(),
+            meters: Meters::new(),
+            first_sample_us: AtomicU64::new(0),
             hear_seat: Seat::default(),
             show_seat: Seat::default(),
             history: Mutex::new(VecDeque::with_capacity(HISTORY + 1)),
@@ -140,8 +157,12 @@ impl Stage {
             Ok(())
         };
 
-        let (controls, owner) = exchange::settings(setup.settings);
-        let (writer, sound) = exchange::sound();
+        let (mailbox, mailbox_owner) = Mailbox::channel();
+        let (settings_writer, settings) = SettingsRing::channel();
+        let owner = Owner::new(mailbox_owner, settings_writer, setup.settings);
+        let controls = Controls::new(mailbox, settings, setup.settings);
+        let (writer, sound) = SoundRing::channel();
+        let (writer, sound) = (SoundWriter::new(writer), SoundReader::new(sound));
         let is_live = setup.source.is_live();
         let (producer, samples) = rtrb::RingBuffer::new(if is_live { 4 * AHEAD } else { AHEAD });
         let pump = Pump {
@@ -188,7 +209,6 @@ impl Stage {
         };
         spawn("k1-show", Box::new(move || shine::run(showing)))?;
 
-        let first = shared.meters.read(shared.clock.now_us());
         Ok(Self {
             controls,
             sound,
@@ -196,8 +216,8 @@ impl Stage {
             fps: setup.fps,
             page: setup.with_page.then_some((tapped, page_frames)),
             page_wakes,
-            last: first.clone(),
-            first,
+            seconds: Box::default(),
+            summary: Box::default(),
             threads,
             shared,
         })
@@ -205,9 +225,9 @@ impl Stage {
 
     /// Takes the figures since the last call (call it once a second) and remembers them.
     pub fn measure(&mut self) -> Vitals {
-        let now = self.shared.meters.read(self.shared.clock.now_us());
-        let vitals = self.shared.meters.vitals(&self.last, &now, self.fps as f32);
-        self.last = now;
+        let shared = &self.shared;
+        let vitals = self.seconds.vitals(&shared.meters, shared.clock.now_us(), self.fps as f32);
+        self.summary.observe(&shared.meters);
         let mut history = self.shared.lock_history();
         history.push_back(vitals);
         if history.len() > HISTORY {
@@ -218,14 +238,14 @@ impl Stage {
 
     /// Begins the summary here: what came before (start-up) does not count.
     pub fn begin_summary(&mut self) {
-        self.first = self.shared.meters.read(self.shared.clock.now_us());
-        self.last = self.first.clone();
+        self.measure();
+        self.summary();
     }
 
     /// The figures since [`begin_summary`](Self::begin_summary).
-    pub fn summary(&self) -> Vitals {
-        let now = self.shared.meters.read(self.shared.clock.now_us());
-        self.shared.meters.vitals(&self.first, &now, self.fps as f32)
+    pub fn summary(&mut self) -> Vitals {
+        let shared = &self.shared;
+        self.summary.vitals(&shared.meters, shared.clock.now_us(), self.fps as f32)
     }
 
     /// True when the sound has ended and the last of it was heard.
@@ -291,7 +311,7 @@ impl Pump {
             }
             if self.is_live {
                 // Live sound does not wait: what the ear has no room for is lost, and counted.
-                self.shared.meters.overruns.fetch_add(1, Relaxed);
+                self.shared.meters.count(Count::Overruns, 1);
                 return;
             }
             std::thread::sleep(Duration::from_millis(4));
@@ -313,7 +333,7 @@ fn feed(
             Some(frame) => {
                 if sink.show(&frame.wire, &frame.screen).is_err() {
                     // The light may be off for a moment: count it as dropped and try the next.
-                    shared.meters.dropped.fetch_add(1, Relaxed);
+                    shared.meters.count(Count::Dropped, 1);
                 }
             }
             None => std::thread::park_timeout(Duration::from_millis(20)),

@@ -2,14 +2,15 @@
 //! own clock.
 
 use std::sync::Arc;
-use std::sync::atomic::Ordering::{Relaxed, Release};
+use std::sync::atomic::Ordering::Relaxed;
 use std::thread::Thread;
 
+use k1_device::exchange::Outcome;
+use k1_device::meter::Count;
 use k1_engine::params::Param;
 use k1_handoff::{FrameSwap, SwapReader, SwapWriter};
 
-use super::exchange::{Outcome, Owner, SoundReader};
-use super::{SEAT_SHOWS, Shared};
+use super::{Owner, SEAT_SHOWS, Shared, SoundReader};
 use crate::Show;
 
 /// A finished frame on its way to a sink.
@@ -77,14 +78,14 @@ pub fn run(mut s: Showing) {
         frame += 1;
         if now > due + period_ns / 1000 {
             // Too late to catch up: frames that were not shown are not shown in a burst either.
-            m.late.fetch_add(1, Relaxed);
+            m.count(Count::Late, 1);
             origin = now;
             frame = 1;
         }
         let violations = assert_no_alloc::violation_count();
         assert_no_alloc::assert_no_alloc(|| s.frame(now));
         let new = assert_no_alloc::violation_count().wrapping_sub(violations);
-        m.render_allocations.fetch_add(u64::from(new), Relaxed);
+        m.count(Count::Allocations, new);
     }
 }
 
@@ -98,15 +99,9 @@ impl Showing {
             self.show.select(settings.pattern);
         }
         match self.sound.read() {
-            Outcome::Read(retries) => {
-                m.retries.fetch_add(u64::from(retries), Relaxed);
-            }
-            Outcome::Contended => {
-                m.contended.fetch_add(1, Relaxed);
-            }
-            Outcome::Torn => {
-                m.torn.fetch_add(1, Relaxed);
-            }
+            Outcome::Read(retries) => m.count(Count::Retries, retries.into()),
+            Outcome::Contended => m.count(Count::Contended, 1),
+            Outcome::Torn => m.count(Count::Torn, 1),
             Outcome::Empty => {}
         }
         let sound = self.sound.snapshot();
@@ -121,13 +116,13 @@ impl Showing {
             self.show.output.wire(dithering, &mut frame.wire);
             self.show.output.screen(&mut frame.screen);
             if outlet.frames.publish() {
-                m.dropped.fetch_add(1, Relaxed);
+                m.count(Count::Dropped, 1);
             }
             if let Some(thread) = outlet.wakes.get() {
                 thread.unpark();
             }
         }
-        m.render_ns.fetch_add(began.elapsed().as_nanos() as u64, Relaxed);
-        m.frames.fetch_add(1, Release);
+        m.count(Count::RenderTenths, (began.elapsed().as_nanos() / 100) as u32);
+        m.count(Count::Frames, 1);
     }
 }

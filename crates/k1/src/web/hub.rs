@@ -5,7 +5,7 @@ use std::sync::atomic::{AtomicUsize, Ordering::Relaxed};
 use std::time::Duration;
 
 use bytes::Bytes;
-use k1_engine::HOP;
+use k1_device::live::{self, HeardHop, kind};
 use k1_engine::audio::Snapshot;
 use k1_engine::light::OutputSettings;
 use k1_engine::patterns::PATTERNS;
@@ -13,15 +13,8 @@ use k1_engine::show::Show;
 use tokio::sync::{broadcast, watch};
 
 use super::system::{Sampler, System};
-use crate::stage::exchange::{Controls, SoundReader};
-use crate::stage::{Finished, Frames, HeardHop, Shared, Stage};
-
-/// Kinds of binary messages.
-mod kind {
-    pub const FRAME: u8 = 1;
-    pub const SOUND: u8 = 2;
-    pub const THUMBNAILS: u8 = 3;
-}
+use crate::stage::{Controls, SoundReader};
+use crate::stage::{Frames, Shared, Stage};
 
 /// Hops of sound in one message: 32 ms.
 const HOPS_PER_MESSAGE: usize = 4;
@@ -93,7 +86,7 @@ impl Collector {
         let mut waiting: Vec<HeardHop> = Vec::with_capacity(HOPS_PER_MESSAGE);
         while !self.shared.stop.load(Relaxed) {
             if let Some(frame) = self.frames.take() {
-                let message = frame_message(frame, self.sound.latest());
+                let message = live::frame(frame.at_us, &frame.screen, self.sound.latest()).into();
                 // No page is open: nobody to send to, and no error.
                 let _ = self.frame_out.send(message);
             } else {
@@ -103,7 +96,7 @@ impl Collector {
                 waiting.push(hop);
                 if waiting.len() == HOPS_PER_MESSAGE {
                     if self.sound_out.receiver_count() > 0 {
-                        let _ = self.sound_out.send(sound_message(&waiting));
+                        let _ = self.sound_out.send(live::sound(&waiting).into());
                     }
                     waiting.clear();
                 }
@@ -123,56 +116,6 @@ impl Collector {
             }
         }
     }
-}
-
-/// A frame and what was heard when it was shown. All numbers are little-endian:
-///
-/// | bytes | content |
-/// |---|---|
-/// | 0 | kind 1 |
-/// | 1 | 1 = silent |
-/// | 2–3 | LEDs, u16 |
-/// | 4–11 | time of the frame in µs, f64 |
-/// | 12–51 | f32: level, RMS dB, peak dB, floor dB, BPM, phase, confidence, onset, seconds to the next beat, 0 |
-/// | 52–59 | u32: beats, onsets |
-/// | 60 | input state (0 fine, 1 clipping, 2 dead) |
-/// | 61–63 | onset strength of low, middle, high sound, u8 |
-/// | 64–127 | spectrum, u8 |
-/// | 128–139 | chroma, u8 |
-/// | 140– | R, G, B of each LED, sRGB |
-fn frame_message(frame: &Finished, s: &Snapshot) -> Bytes {
-    let mut m = Vec::with_capacity(140 + frame.screen.len() * 3);
-    m.extend([kind::FRAME, u8::from(s.silent)]);
-    m.extend((frame.screen.len() as u16).to_le_bytes());
-    m.extend((frame.at_us as f64).to_le_bytes());
-    let age = frame.at_us.saturating_sub(s.captured_us) as f32 * 1e-6;
-    let rate = s.bpm / 60.0;
-    let phase = k1_engine::math::fract(s.beat_phase + age * rate);
-    let next = if rate > 0.0 { (1.0 - phase) / rate } else { 0.0 };
-    for x in [s.level, s.rms_db, s.peak_db, s.floor_db, s.bpm, phase, s.confidence, s.onset, next, 0.0] {
-        m.extend(x.to_le_bytes());
-    }
-    m.extend(s.beats.to_le_bytes());
-    m.extend(s.onsets.to_le_bytes());
-    m.push(s.input.code() as u8);
-    let byte = |x: &f32| (x.clamp(0.0, 1.0) * 255.0 + 0.5) as u8;
-    m.extend(s.onset_bands.iter().map(byte));
-    m.extend(s.smooth.iter().map(byte));
-    m.extend(s.chroma.iter().map(byte));
-    m.extend_from_slice(frame.screen.as_flattened());
-    m.into()
-}
-
-/// Sound: kind 2, 0, number of samples u16, capture time of the first sample in µs f64, then i16 samples at 16 kHz.
-fn sound_message(hops: &[HeardHop]) -> Bytes {
-    let mut m = Vec::with_capacity(12 + hops.len() * HOP * 2);
-    m.extend([kind::SOUND, 0]);
-    m.extend(((hops.len() * HOP) as u16).to_le_bytes());
-    m.extend((hops.first().map_or(0, |h| h.at_us) as f64).to_le_bytes());
-    for hop in hops {
-        hop.samples.iter().for_each(|s| m.extend(s.to_le_bytes()));
-    }
-    m.into()
 }
 
 /// Every pattern at once, small, fed with the same sound as the strip.

@@ -9,17 +9,14 @@ use axum::extract::{FromRequest, Request, State};
 use axum::response::Response;
 use bytes::Bytes;
 use futures_util::{SinkExt, StreamExt};
-use k1_device::answers::{ParamValues, Realtime};
+use k1_device::api::{Home, VERSION};
 use k1_device::error::Refusal;
-use k1_device::requests::Command;
-use k1_engine::patterns::PATTERNS;
-use serde_json::json;
+use k1_device::exchange::Settings;
+use k1_device::live::{self, Figures, Hello, InForce, Legacy, Refused, Say};
 use tokio::sync::broadcast;
 use tokio::time::{MissedTickBehavior, interval};
 
-use super::api::{parse, performance};
 use super::server::{App, refuse};
-use crate::stage::exchange::{Change, Settings};
 
 /// Connections at once; more are turned away.
 const MOST_SOCKETS: usize = 32;
@@ -54,7 +51,7 @@ async fn upgrade(request: Request) -> Result<WebSocketUpgrade, Refusal> {
 }
 
 /// `/api/v1/live`: frames, sound, thumbnails and figures for a page; its commands back.
-pub async fn live(State(app): State<Arc<App>>, request: Request) -> Response {
+pub async fn page(State(app): State<Arc<App>>, request: Request) -> Response {
     match upgrade(request).await {
         Ok(up) => up.on_upgrade(move |socket| async move {
             match Place::take(&app) {
@@ -106,10 +103,7 @@ async fn serve_live(app: &Arc<App>, socket: WebSocket) {
     let mut glance = interval(Duration::from_millis(50));
     glance.set_missed_tick_behavior(MissedTickBehavior::Delay);
     let mut known: Option<Settings> = None;
-    let hello = json!({"hello": {"version": env!("CARGO_PKG_VERSION"), "leds": app.leds, "source": app.title,
-                                 "fps": app.fps, "server_us": app.shared.clock.now_us(),
-                                 "history": &*app.shared.lock_history()}});
-    let mut next: Option<Message> = Some(text(&hello));
+    let mut next: Option<Message> = Some(hello(app));
     loop {
         if let Some(message) = next.take()
             && !tokio::time::timeout(PATIENCE, out.send(message)).await.is_ok_and(|r| r.is_ok())
@@ -125,15 +119,18 @@ async fn serve_live(app: &Arc<App>, socket: WebSocket) {
             },
             sound = listen(&mut wishes.audio) => next = sound.map(Message::Binary),
             _ = second.tick() => {
-                let status = json!({"status": {"vitals": app.shared.vitals(), "uptime_s": app.shared.clock.now_us() / 1_000_000,
-                                               "sockets": app.sockets.load(Relaxed)}});
+                let status = Say::Status(Figures {
+                    vitals: app.shared.vitals(),
+                    uptime_s: app.shared.clock.now_us() / 1_000_000,
+                    sockets: app.sockets.load(Relaxed),
+                });
                 next = Some(text(&status));
             }
             _ = glance.tick() => {
                 let now = app.settings();
                 if known != Some(now) {
                     known = Some(now);
-                    next = Some(text(&settings(&now)));
+                    next = Some(text(&Say::Settings(InForce::new(&now))));
                 }
             }
             changed = thumbnails.changed(), if wishes.thumbnails.is_some() => {
@@ -154,13 +151,26 @@ async fn serve_live(app: &Arc<App>, socket: WebSocket) {
     }
 }
 
-fn text(value: &serde_json::Value) -> Message {
-    Message::Text(value.to_string().into())
+fn hello(app: &App) -> Message {
+    let mut history = app.shared.lock_history();
+    text(&Say::Hello(Hello {
+        version: VERSION,
+        leds: app.leds,
+        source: &app.title,
+        fps: app.fps,
+        server_us: app.shared.clock.now_us(),
+        thumbnails: true,
+        history: history.make_contiguous(),
+    }))
 }
 
-fn settings(s: &Settings) -> serde_json::Value {
-    json!({"settings": {"params": ParamValues { params: s.params, patch: None },
-                        "pattern": PATTERNS[s.pattern].id, "gain": s.gain}})
+fn text(say: &Say) -> Message {
+    utf8(say.json())
+}
+
+/// JSON is text; what is none is not said.
+fn utf8(json: Vec<u8>) -> Message {
+    Message::Text(String::from_utf8(json).unwrap_or_default().into())
 }
 
 /// The next piece of sound; waits for ever if none is wanted. A listener that was too slow goes on with the newest.
@@ -182,38 +192,24 @@ async fn listen(audio: &mut Option<broadcast::Receiver<Bytes>>) -> Option<Bytes>
 
 /// Does what a page says; the answer is an error, a pong or nothing.
 fn obey(app: &Arc<App>, message: &str, wishes: &mut Wishes) -> Option<Message> {
-    match try_obey(app, message, wishes) {
-        Ok(pong) => pong,
-        Err(r) => Some(text(&json!({"error": {"code": r.code(), "message": r.to_string()}}))),
-    }
-}
-
-/// Everything that a command says, or nothing of it.
-fn try_obey(app: &Arc<App>, message: &str, wishes: &mut Wishes) -> Result<Option<Message>, Refusal> {
-    let command: Command = parse(message.as_bytes())?;
-    let (audio, thumbnails, fps) = (command.audio()?, command.thumbnails()?, command.fps()?);
-    let mut changes = Vec::new();
-    if let Some(patch) = &command.params {
-        changes.extend(patch.changes()?.map(|(p, v)| Change::Param(p, v)));
-    }
-    changes.extend(command.pattern()?.map(Change::Pattern));
-    changes.extend(command.gain()?.map(Change::Gain));
-    app.controls.post(changes);
-    match audio {
+    let wished = match live::obey(&**app, message.as_bytes()) {
+        Ok(wished) => wished,
+        Err(refusal) => return Some(text(&Say::Error(Refused(refusal)))),
+    };
+    match wished.audio {
         Some(true) if wishes.audio.is_none() => wishes.audio = Some(app.hub.sound.subscribe()),
         Some(false) => wishes.audio = None,
         _ => {}
     }
-    match thumbnails {
+    match wished.thumbnails {
         Some(true) if wishes.thumbnails.is_none() => wishes.thumbnails = Some(Viewer::new(app)),
         Some(false) => wishes.thumbnails = None,
         _ => {}
     }
-    if let Some(fps) = fps {
-        // A little under the period, so that a frame that is a hair early is not skipped.
-        wishes.frame_interval = Duration::from_secs_f64(0.93 / fps);
+    if let Some(us) = wished.frame_interval_us {
+        wishes.frame_interval = Duration::from_micros(us);
     }
-    Ok(command.ping.map(|ping| text(&json!({"pong": ping, "server_us": app.shared.clock.now_us()}))))
+    wished.ping.map(|pong| text(&Say::Pong { pong, server_us: app.shared.clock.now_us() }))
 }
 
 /// `/ws`: welcome, echo and figures ten times a second, as the lamps in the field speak.
@@ -232,12 +228,12 @@ pub async fn legacy(State(app): State<Arc<App>>, request: Request) -> Response {
 async fn serve_legacy(app: &Arc<App>, mut socket: WebSocket) {
     let now_ms = || app.shared.clock.now_us() / 1000;
     let client = app.clients.fetch_add(1, Relaxed);
-    let mut next = Some(json!({"type": "welcome", "client_id": client, "timestamp": now_ms()}).to_string());
+    let mut next = Some(Legacy::Welcome { client_id: client, timestamp: now_ms() }.json());
     let mut tick = interval(Duration::from_millis(100));
     tick.set_missed_tick_behavior(MissedTickBehavior::Delay);
     loop {
         if let Some(message) = next.take() {
-            let sent = tokio::time::timeout(PATIENCE, socket.send(Message::Text(message.into()))).await;
+            let sent = tokio::time::timeout(PATIENCE, socket.send(utf8(message))).await;
             if !sent.is_ok_and(|r| r.is_ok()) {
                 return;
             }
@@ -245,21 +241,13 @@ async fn serve_legacy(app: &Arc<App>, mut socket: WebSocket) {
         tokio::select! {
             message = socket.recv() => match message {
                 Some(Ok(Message::Text(t))) => {
-                    next = Some(json!({"type": "echo", "message": t.as_str(), "timestamp": now_ms()}).to_string());
+                    next = Some(Legacy::Echo { message: t.as_str(), timestamp: now_ms() }.json());
                 }
                 Some(Ok(Message::Close(_))) | Some(Err(_)) | None => return,
                 Some(Ok(_)) => {}
             },
             _ = tick.tick() => {
-                let s = app.settings();
-                next = serde_json::to_string(&Realtime {
-                    kind: "realtime",
-                    timestamp: now_ms(),
-                    performance: performance(app),
-                    parameters: ParamValues { params: s.params, patch: None },
-                    current_pattern: s.pattern,
-                })
-                .ok();
+                next = Some(live::realtime(&**app));
             }
         }
     }

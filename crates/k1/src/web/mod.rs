@@ -2,11 +2,10 @@
 //!
 //! Runs on threads of its own: nothing here can slow the two halves, whatever a browser or script does.
 
-mod api;
 mod assets;
+mod home;
 mod hub;
 mod live;
-mod openapi;
 mod server;
 mod system;
 
@@ -14,7 +13,6 @@ use std::net::{SocketAddr, TcpListener};
 use std::sync::Arc;
 
 use crate::stage::Stage;
-pub use openapi::description;
 
 /// The running server; ends when dropped.
 pub struct Page {

@@ -17,14 +17,15 @@ use axum::response::{IntoResponse, Response};
 use axum::routing::any;
 use futures_util::StreamExt;
 use k1_device::access::{host_is_ours, origin_is_ours, same_secret};
+use k1_device::api::{self, Home};
 use k1_device::error::{ErrorBody, Refusal};
 use k1_device::limit::Limiter;
 use k1_device::routes::{self, Method, Route, SMALL_BODY};
 
 use super::assets::{ASSETS, etag};
 use super::hub::Hub;
-use super::{api, live};
-use crate::stage::exchange::{Controls, Settings, SoundReader};
+use super::live;
+use crate::stage::{Controls, SoundReader};
 use crate::stage::{Shared, Stage};
 
 /// Clients and routes that the limiter remembers.
@@ -46,8 +47,8 @@ pub struct App {
     pub hub: Hub,
     /// What is heard, for people.
     pub title: String,
-    /// Address of the server.
-    pub address: SocketAddr,
+    /// Address of the server, without its port.
+    pub ip: String,
     /// Number of LEDs.
     pub leds: usize,
     /// Frames per second asked for.
@@ -69,7 +70,7 @@ impl App {
             sound: stage.sound.clone(),
             hub,
             title: title.to_owned(),
-            address,
+            ip: address.ip().to_string(),
             leds: stage.leds,
             fps: stage.fps,
             sockets: AtomicUsize::new(0),
@@ -79,13 +80,8 @@ impl App {
         }
     }
 
-    /// The settings in force.
-    pub fn settings(&self) -> Settings {
-        self.controls.clone().settings()
-    }
-
     fn now_ms(&self) -> u64 {
-        self.shared.clock.now_us() / 1000
+        self.now_us() / 1000
     }
 }
 
@@ -93,7 +89,7 @@ impl App {
 pub async fn run(listener: tokio::net::TcpListener, app: Arc<App>) {
     let router = Router::new()
         .route("/ws", any(live::legacy))
-        .route("/api/v1/live", any(live::live))
+        .route("/api/v1/live", any(live::page))
         .fallback(page_or_api)
         .layer(from_fn_with_state(app.clone(), guard))
         .with_state(app);

@@ -55,6 +55,12 @@ fn agrees(description: &Value, schema: &Value, value: &Value, how: As, place: &s
     while let Some(reference) = schema["$ref"].as_str() {
         schema = resolve(description, reference);
     }
+    // What may be null is one of two: something, or null.
+    if let Some(either) = schema["anyOf"].as_array() {
+        let is_null = |s: &Value| s["type"] == "null";
+        let fits = either.iter().find(|s| is_null(s) == value.is_null());
+        return agrees(description, fits.unwrap_or_else(|| panic!("{place}: {value}")), value, how, place);
+    }
     let kinds: Vec<&str> = match &schema["type"] {
         Value::String(s) => vec![s],
         Value::Array(a) => a.iter().filter_map(Value::as_str).collect(),

@@ -1,12 +1,12 @@
 //! The machine-readable description, generated from the route table and the types.
 
-use k1_device::answers::{
-    AudioConfig, Backup, DeviceInfo, LinkOptions, LinkOptionsSet, Palettes, ParamTable, ParamValues,
-    Patterns, Performance, Restored, Selected, Status, TestConnection,
+use crate::answers::{
+    AudioConfig, Backup, Device, DeviceInfo, LinkOptions, LinkOptionsSet, Palettes, ParamTable, ParamValues,
+    Patterns, Performance, Restored, Selected, Setup, Status, TestConnection,
 };
-use k1_device::error::ErrorBody;
-use k1_device::requests;
-use k1_device::routes::{Action, Method, ROUTES};
+use crate::error::ErrorBody;
+use crate::requests;
+use crate::routes::{Action, Method, ROUTES};
 use schemars::SchemaGenerator;
 use schemars::generate::SchemaSettings;
 use serde_json::{Map, Value, json};
@@ -71,6 +71,7 @@ fn requested(action: Action, g: &mut SchemaGenerator) -> Value {
         Action::SetAudioConfig => g.subschema_for::<requests::AudioConfig>(),
         Action::SetLinkOptions => g.subschema_for::<requests::LinkOptions>(),
         Action::Restore => g.subschema_for::<requests::Restore>(),
+        Action::SetSetup => g.subschema_for::<requests::SetupPatch>(),
         _ => return json!({"type": "object"}),
     };
     schema.to_value()
@@ -93,7 +94,9 @@ fn answered(action: Action, g: &mut SchemaGenerator) -> Value {
         Action::Restore => g.subschema_for::<Restored>(),
         Action::ParamTable => g.subschema_for::<ParamTable>(),
         Action::Status => g.subschema_for::<Status>(),
-        _ => return json!({"type": "object"}),
+        Action::Device => g.subschema_for::<Device>(),
+        Action::Setup | Action::SetSetup => g.subschema_for::<Setup>(),
+        Action::OpenApi => return json!({"type": "object"}),
     };
     schema.to_value()
 }

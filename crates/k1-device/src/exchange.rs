@@ -1,6 +1,9 @@
-//! What crosses between the halves, as words.
+//! What crosses between the half that hears and the half that shows, as words.
+//!
+//! A lamp keeps a [`Crossing`] in a `static` and takes its ends once; threads share one behind an `Arc`. The ends are
+//! the same types in both: `S` is whatever leads to the shared place.
 
-use std::sync::Arc;
+use core::ops::Deref;
 
 use k1_engine::audio::{SNAPSHOT_WORDS, Snapshot};
 use k1_engine::params::{Param, Params};
@@ -8,14 +11,16 @@ use k1_engine::patterns::FIRST_PATTERN;
 use k1_handoff::{Mailbox, MailboxOwner, Read, RingReader, RingWriter, SnapshotRing};
 
 /// A snapshot and its checksum.
-const SOUND_WORDS: usize = SNAPSHOT_WORDS + 1;
-type SoundRing = SnapshotRing<SOUND_WORDS>;
+pub const SOUND_WORDS: usize = SNAPSHOT_WORDS + 1;
+/// The place of the newest snapshots.
+pub type SoundRing = SnapshotRing<SOUND_WORDS>;
 
 /// Parameters, pattern and gain, each in a slot of its own.
-const SLOTS: usize = Param::ALL.len() + 2;
+pub const SLOTS: usize = Param::ALL.len() + 2;
 const PATTERN_SLOT: usize = Param::ALL.len();
 const GAIN_SLOT: usize = PATTERN_SLOT + 1;
-type SettingsRing = SnapshotRing<SLOTS>;
+/// The place of the settings in force.
+pub type SettingsRing = SnapshotRing<SLOTS>;
 
 /// A sum that a copy with words of two snapshots does not have (FNV-1a over words).
 fn checksum(words: &[u32]) -> u32 {
@@ -23,13 +28,13 @@ fn checksum(words: &[u32]) -> u32 {
 }
 
 /// The ear's end of the snapshot hand-off; there is one.
-pub struct SoundWriter(RingWriter<Arc<SoundRing>>);
+pub struct SoundWriter<S>(RingWriter<S>);
 
 /// An end of the snapshot hand-off for any thread that shows or reports sound.
 #[derive(Clone)]
-pub struct SoundReader {
-    ring: RingReader<Arc<SoundRing>>,
-    words: Box<[u32; SOUND_WORDS]>,
+pub struct SoundReader<S> {
+    ring: RingReader<S>,
+    words: [u32; SOUND_WORDS],
     last: Snapshot,
 }
 
@@ -46,13 +51,50 @@ pub enum Outcome {
     Torn,
 }
 
-/// Makes both ends.
-pub fn sound() -> (SoundWriter, SoundReader) {
-    let (writer, ring) = SoundRing::channel();
-    (SoundWriter(writer), SoundReader { ring, words: Box::new([0; SOUND_WORDS]), last: Snapshot::EMPTY })
+/// The shared places of one lamp; for a `static`.
+#[derive(Default)]
+pub struct Crossing {
+    sound: SoundRing,
+    wishes: Mailbox<SLOTS>,
+    settings: SettingsRing,
 }
 
-impl SoundWriter {
+impl Crossing {
+    /// Empty places.
+    pub const fn new() -> Self {
+        Self { sound: SoundRing::new(), wishes: Mailbox::new(), settings: SettingsRing::new() }
+    }
+
+    /// The ear's end, once.
+    pub fn take_sound(&'static self) -> Option<SoundWriter<&'static SoundRing>> {
+        self.sound.take_writer().map(SoundWriter)
+    }
+
+    /// An end for whoever wants to know what is heard.
+    pub fn sound(&'static self) -> SoundReader<&'static SoundRing> {
+        SoundReader::new(self.sound.reader())
+    }
+
+    /// The settings' owner, once; `initial` is published.
+    pub fn take_owner(
+        &'static self,
+        initial: Settings,
+    ) -> Option<Owner<&'static Mailbox<SLOTS>, &'static SettingsRing>> {
+        Some(Owner::new(self.wishes.take_owner()?, self.settings.take_writer()?, initial))
+    }
+
+    /// A side that posts changes and reads whole sets.
+    pub fn controls(&'static self) -> Controls<&'static Mailbox<SLOTS>, &'static SettingsRing> {
+        Controls::new(&self.wishes, self.settings.reader(), Settings::default())
+    }
+}
+
+impl<S: Deref<Target = SoundRing>> SoundWriter<S> {
+    /// The end of a ring that has one writer.
+    pub const fn new(ring: RingWriter<S>) -> Self {
+        Self(ring)
+    }
+
     /// Publishes a snapshot; never waits.
     pub fn publish(&mut self, snapshot: &Snapshot) {
         let mut words = [0; SOUND_WORDS];
@@ -62,7 +104,12 @@ impl SoundWriter {
     }
 }
 
-impl SoundReader {
+impl<S: Deref<Target = SoundRing>> SoundReader<S> {
+    /// An end that has read nothing yet.
+    pub const fn new(ring: RingReader<S>) -> Self {
+        Self { ring, words: [0; SOUND_WORDS], last: Snapshot::EMPTY }
+    }
+
     /// Reads the newest snapshot; never waits.
     pub fn read(&mut self) -> Outcome {
         match self.ring.read(&mut self.words) {
@@ -106,7 +153,14 @@ pub struct Settings {
 
 impl Default for Settings {
     fn default() -> Self {
-        Self { params: Params::default(), pattern: FIRST_PATTERN, gain: 1.0 }
+        Self::new()
+    }
+}
+
+impl Settings {
+    /// The settings of the first day.
+    pub const fn new() -> Self {
+        Self { params: Params::new(), pattern: FIRST_PATTERN, gain: 1.0 }
     }
 }
 
@@ -133,29 +187,25 @@ impl Change {
 
 /// The side of the settings that any thread may hold: posts changes, reads whole sets.
 #[derive(Clone)]
-pub struct Controls {
-    mailbox: Arc<Mailbox<SLOTS>>,
-    published: RingReader<Arc<SettingsRing>>,
+pub struct Controls<M, R> {
+    mailbox: M,
+    published: RingReader<R>,
     last: Settings,
 }
 
 /// The owner of the settings: the renderer. Checks what was posted and publishes whole sets.
-pub struct Owner {
-    mailbox: MailboxOwner<Arc<Mailbox<SLOTS>>>,
-    published: RingWriter<Arc<SettingsRing>>,
+pub struct Owner<M, R> {
+    mailbox: MailboxOwner<M>,
+    published: RingWriter<R>,
     settings: Settings,
 }
 
-/// Makes both sides.
-pub fn settings(initial: Settings) -> (Controls, Owner) {
-    let (mailbox, owner) = Mailbox::channel();
-    let (writer, published) = SettingsRing::channel();
-    let mut owner = Owner { mailbox: owner, published: writer, settings: initial };
-    owner.publish();
-    (Controls { mailbox, published, last: initial }, owner)
-}
+impl<M: Deref<Target = Mailbox<SLOTS>>, R: Deref<Target = SettingsRing>> Controls<M, R> {
+    /// A side of settings whose owner starts with `initial`.
+    pub const fn new(mailbox: M, published: RingReader<R>, initial: Settings) -> Self {
+        Self { mailbox, published, last: initial }
+    }
 
-impl Controls {
     /// Posts changes as one batch; never waits. The newest value of each setting wins.
     pub fn post(&self, changes: impl IntoIterator<Item = Change>) {
         let mut slots = [(0, 0); SLOTS];
@@ -172,7 +222,7 @@ impl Controls {
     pub fn settings(&mut self) -> Settings {
         let mut words = [0; SLOTS];
         if let Read::Fresh { .. } = self.published.read(&mut words) {
-            let values = std::array::from_fn(|i| f32::from_bits(words[i]));
+            let values = core::array::from_fn(|i| f32::from_bits(words[i]));
             self.last = Settings {
                 params: Params::from_values(values),
                 pattern: words[PATTERN_SLOT] as usize,
@@ -183,7 +233,14 @@ impl Controls {
     }
 }
 
-impl Owner {
+impl<M: Deref<Target = Mailbox<SLOTS>>, R: Deref<Target = SettingsRing>> Owner<M, R> {
+    /// The owner of settings that start with `initial`, which is published.
+    pub fn new(mailbox: MailboxOwner<M>, published: RingWriter<R>, initial: Settings) -> Self {
+        let mut owner = Self { mailbox, published, settings: initial };
+        owner.publish();
+        owner
+    }
+
     /// Takes what was posted; `true` if the set has changed.
     pub fn update(&mut self) -> bool {
         let s = &mut self.settings;
@@ -233,7 +290,10 @@ mod tests {
 
     #[test]
     fn a_batch_is_applied_whole_and_checked() {
-        let (mut controls, mut owner) = settings(Settings::default());
+        static PLACE: Crossing = Crossing::new();
+        let mut owner = PLACE.take_owner(Settings::default()).unwrap();
+        assert!(PLACE.take_owner(Settings::default()).is_none(), "there is one owner");
+        let mut controls = PLACE.controls();
         assert_eq!(controls.settings(), Settings::default());
         assert!(!owner.update());
         controls.post([Change::Param(Param::Warmth, 0.5), Change::Pattern(7), Change::Gain(1.5)]);
@@ -251,7 +311,9 @@ mod tests {
 
     #[test]
     fn a_copy_with_a_foreign_word_is_called_torn() {
-        let (mut writer, mut reader) = sound();
+        static PLACE: Crossing = Crossing::new();
+        let mut writer = PLACE.take_sound().unwrap();
+        let mut reader = PLACE.sound();
         assert_eq!(reader.read(), Outcome::Empty);
         writer.publish(&Snapshot { sequence: 5, level: 0.5, ..Snapshot::EMPTY });
         assert_eq!(reader.read(), Outcome::Read(0));

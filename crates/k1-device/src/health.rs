@@ -1,0 +1,56 @@
+//! Whether a K1 is well, from what it measures itself.
+
+use crate::answers::{Check, Vitals};
+
+/// Share of the frames that are due below which light is not on time.
+const ON_TIME: f32 = 0.9;
+/// Sound older than this when it is shown is not live, in ms (99th percentile).
+const FRESH_MS: f32 = 20.0;
+
+/// Every condition, from the figures of the last second.
+pub fn checks(v: &Vitals, microphone: &str, storage_errors: u32) -> [Check; 5] {
+    [
+        Check {
+            name: "frames are on time",
+            ok: v.fps_target > 0.0 && v.fps >= ON_TIME * v.fps_target,
+            advice: "fewer LEDs or a lower frame rate; right after a start: wait a second",
+        },
+        Check {
+            name: "sound is fresh",
+            ok: v.hop_rate > 0.0 && v.age_p99_ms < FRESH_MS,
+            advice: "the half that hears is late or stands still: look at overruns and at the source",
+        },
+        Check { name: "the hand-off is whole", ok: v.torn == 0, advice: "report this: it must never happen" },
+        Check {
+            name: "the microphone hears",
+            ok: microphone == "present",
+            advice: "check its wires, its supply and which slot (left or right) it speaks in",
+        },
+        Check {
+            name: "settings can be stored",
+            ok: storage_errors == 0,
+            advice: "the flash refused an operation; settings may be lost at the next start",
+        },
+    ]
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn each_condition_has_its_own_fault() {
+        let well =
+            Vitals { fps: 119.0, fps_target: 120.0, hop_rate: 125.0, age_p99_ms: 9.0, ..Default::default() };
+        let failing =
+            |v: &Vitals, microphone, errors| checks(v, microphone, errors).iter().position(|c| !c.ok);
+        assert_eq!(failing(&well, "present", 0), None);
+        assert_eq!(failing(&Vitals { fps: 60.0, ..well }, "present", 0), Some(0));
+        assert_eq!(failing(&Vitals { age_p99_ms: 25.0, ..well }, "present", 0), Some(1));
+        assert_eq!(failing(&Vitals { hop_rate: 0.0, ..well }, "present", 0), Some(1));
+        assert_eq!(failing(&Vitals { torn: 1, ..well }, "present", 0), Some(2));
+        assert_eq!(failing(&well, "absent", 0), Some(3));
+        assert_eq!(failing(&well, "present", 1), Some(4));
+        assert!(!checks(&Vitals::default(), "present", 0)[0].ok, "nothing was measured yet");
+    }
+}

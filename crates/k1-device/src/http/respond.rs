@@ -1,0 +1,268 @@
+//! Which answer a request gets.
+
+use alloc::borrow::Cow;
+use alloc::vec::Vec;
+use core::fmt::{self, Write};
+
+use super::head::Head;
+use crate::access::{host_is_ours, origin_is_ours, same_secret};
+use crate::api::{self, Home};
+use crate::error::{ErrorBody, Refusal};
+use crate::limit::Limiter;
+use crate::routes::{self, Action, Method, SMALL_BODY};
+
+/// A file of the page as it lies in the firmware: packed.
+#[derive(Clone, Copy, Debug)]
+pub struct Asset {
+    /// Path in a request.
+    pub path: &'static str,
+    /// Media type.
+    pub kind: &'static str,
+    /// Tag that changes with the content, in quotes.
+    pub tag: &'static str,
+    /// Content, gzip.
+    pub packed: &'static [u8],
+}
+
+/// The WebSockets of a K1.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Socket {
+    /// `/ws`: what clients of the lamps in the field know.
+    Legacy,
+    /// `/api/v1/live`: what the page uses.
+    Live,
+}
+
+/// What to do with a request.
+#[derive(Debug)]
+pub enum Verdict<'a> {
+    /// Answer it.
+    Answer(Answer<'a>),
+    /// Go on as a WebSocket; the key of the handshake.
+    Upgrade(Socket, &'a str),
+}
+
+/// An answer.
+#[derive(Debug)]
+pub struct Answer<'a> {
+    status: u16,
+    origin: Option<&'a str>,
+    more: More,
+    body: Cow<'static, [u8]>,
+}
+
+/// What the head of an answer says besides.
+#[derive(Clone, Copy, Debug)]
+enum More {
+    Nothing,
+    Json,
+    Attachment,
+    Page { kind: &'static str, tag: &'static str },
+    Allow(&'static str),
+    Wait { window_ms: u32, wait_ms: u32 },
+}
+
+impl Answer<'_> {
+    /// Body.
+    pub fn body(&self) -> &[u8] {
+        &self.body
+    }
+
+    /// Status.
+    pub fn status(&self) -> u16 {
+        self.status
+    }
+
+    /// A refusal without a request to refer to.
+    pub fn refusal(refusal: Refusal, now_ms: u64) -> Self {
+        let body = api::json(&ErrorBody::new(refusal, now_ms)).unwrap_or_default();
+        let more = match refusal {
+            Refusal::RateLimited { window_ms, wait_ms } => More::Wait { window_ms, wait_ms },
+            _ => More::Json,
+        };
+        Self { status: refusal.status(), origin: None, more, body: body.into() }
+    }
+
+    /// Writes the head.
+    ///
+    /// # Errors
+    ///
+    /// That of the writer.
+    pub fn write_head(&self, w: &mut impl Write, keep_alive: bool) -> fmt::Result {
+        write!(w, "HTTP/1.1 {} {}\r\n", self.status, reason(self.status))?;
+        if let Some(origin) = self.origin {
+            write!(
+                w,
+                "access-control-allow-origin: {origin}\r\naccess-control-allow-methods: GET, POST, OPTIONS\r\n\
+                 access-control-allow-headers: Content-Type, Authorization\r\n"
+            )?;
+        }
+        match self.more {
+            More::Nothing => {}
+            More::Json => w.write_str("content-type: application/json\r\n")?,
+            More::Attachment => w.write_str(
+                "content-type: application/json\r\n\
+                 content-disposition: attachment; filename=\"k1-config-backup.json\"\r\n",
+            )?,
+            More::Page { kind, tag } => write!(
+                w,
+                "content-type: {kind}\r\netag: {tag}\r\ncache-control: no-cache\r\ncontent-encoding: gzip\r\n\
+                 content-security-policy: default-src 'self'; img-src 'self' data:; frame-ancestors 'none'\r\n"
+            )?,
+            More::Allow(methods) => {
+                write!(w, "content-type: application/json\r\nallow: {methods}\r\n")?;
+            }
+            More::Wait { window_ms, wait_ms } => write!(
+                w,
+                "content-type: application/json\r\nx-ratelimit-window: {window_ms}\r\n\
+                 x-ratelimit-nextallowedms: {wait_ms}\r\n"
+            )?,
+        }
+        if !keep_alive {
+            w.write_str("connection: close\r\n")?;
+        }
+        if self.status != 204 && self.status != 304 {
+            write!(w, "content-length: {}\r\n", self.body.len())?;
+        }
+        w.write_str("x-content-type-options: nosniff\r\n\r\n")
+    }
+}
+
+/// The name of a status (RFC 9110).
+fn reason(status: u16) -> &'static str {
+    match status {
+        200 => "OK",
+        204 => "No Content",
+        304 => "Not Modified",
+        400 => "Bad Request",
+        401 => "Unauthorized",
+        403 => "Forbidden",
+        404 => "Not Found",
+        405 => "Method Not Allowed",
+        408 => "Request Timeout",
+        413 => "Content Too Large",
+        429 => "Too Many Requests",
+        431 => "Request Header Fields Too Large",
+        501 => "Not Implemented",
+        _ => "Refused",
+    }
+}
+
+/// Most bytes of a body that make sense for a request.
+pub fn most_body(head: &Head) -> usize {
+    route(head).map_or(0, |(_, r)| r.max_body).max(SMALL_BODY)
+}
+
+fn route(head: &Head) -> Result<(usize, &'static routes::Route), Refusal> {
+    match head.method {
+        "GET" => routes::find(Method::Get, head.path),
+        "POST" => routes::find(Method::Post, head.path),
+        _ => routes::find(Method::Get, head.path).and(Err(Refusal::MethodNotAllowed)),
+    }
+}
+
+/// The door of a lamp: who comes in, and what is answered.
+#[derive(Debug)]
+pub struct Door<const N: usize> {
+    limiter: Limiter<N>,
+    token: Option<heapless::String<32>>,
+    pages: &'static [Asset],
+}
+
+impl<const N: usize> Door<N> {
+    /// A door that remembers `N` pairs of client and route, opens for a token (or for anybody), and shows pages.
+    pub fn new(token: Option<heapless::String<32>>, pages: &'static [Asset]) -> Self {
+        Self { limiter: Limiter::default(), token, pages }
+    }
+
+    /// What a request of `client` gets; `body` is the whole body or why there is none.
+    pub fn open<'a>(
+        &mut self,
+        home: &impl Home,
+        client: u64,
+        head: &Head<'a>,
+        body: Result<&[u8], Refusal>,
+    ) -> Verdict<'a> {
+        let now_ms = home.now_us() / 1000;
+        if !host_is_ours(head.host) || !origin_is_ours(head.origin, head.host) {
+            return Verdict::Answer(Answer::refusal(Refusal::Forbidden, now_ms));
+        }
+        let verdict = match self.inner(home, client, head, body, now_ms) {
+            Ok(verdict) => verdict,
+            Err(Refusal::MethodNotAllowed) => {
+                let mut answer = Answer::refusal(Refusal::MethodNotAllowed, now_ms);
+                answer.more = More::Allow(self.methods(head.path));
+                Verdict::Answer(answer)
+            }
+            Err(refusal) => Verdict::Answer(Answer::refusal(refusal, now_ms)),
+        };
+        match verdict {
+            Verdict::Answer(mut answer) => {
+                answer.origin = head.origin;
+                Verdict::Answer(answer)
+            }
+            upgrade => upgrade,
+        }
+    }
+
+    fn methods(&self, path: &str) -> &'static str {
+        if self.pages.iter().any(|p| p.path == path) {
+            return "GET, HEAD, OPTIONS";
+        }
+        let get = routes::find(Method::Get, path).is_ok();
+        let post = routes::find(Method::Post, path).is_ok();
+        ["OPTIONS", "GET, OPTIONS", "POST, OPTIONS", "GET, POST, OPTIONS"]
+            [usize::from(get) + 2 * usize::from(post)]
+    }
+
+    fn inner<'a>(
+        &mut self,
+        home: &impl Home,
+        client: u64,
+        head: &Head<'a>,
+        body: Result<&[u8], Refusal>,
+        now_ms: u64,
+    ) -> Result<Verdict<'a>, Refusal> {
+        let answer = |status, more, body: Cow<'static, [u8]>| {
+            Ok(Verdict::Answer(Answer { status, origin: None, more, body }))
+        };
+        if head.method == "OPTIONS" {
+            return answer(204, More::Nothing, Vec::new().into());
+        }
+        let socket = match head.path {
+            "/ws" => Some(Socket::Legacy),
+            "/api/v1/live" => Some(Socket::Live),
+            _ => None,
+        };
+        if (head.path.starts_with("/api/") || socket.is_some()) && !self.shows_token(head) {
+            return Err(Refusal::Unauthorized);
+        }
+        if let Some(socket) = socket {
+            return match head.upgrade.filter(|_| head.method == "GET") {
+                Some(key) => Ok(Verdict::Upgrade(socket, key)),
+                // A plain GET of a WebSocket's path is a mistake to be told.
+                None => Err(Refusal::NotHere("this path speaks WebSocket only; connect with ws://")),
+            };
+        }
+        if let Some(page) = self.pages.iter().find(|p| p.path == head.path) {
+            if head.method != "GET" && head.method != "HEAD" {
+                return Err(Refusal::MethodNotAllowed);
+            }
+            let more = More::Page { kind: page.kind, tag: page.tag };
+            return match head.known_tag == Some(page.tag) {
+                true => answer(304, more, Vec::new().into()),
+                false => answer(200, more, page.packed.into()),
+            };
+        }
+        let (index, route) = route(head)?;
+        self.limiter.admit(client, index, route.interval_ms, now_ms)?;
+        let more = if route.action == Action::Backup { More::Attachment } else { More::Json };
+        answer(200, more, api::answer(home, route.action, body?)?.into())
+    }
+
+    fn shows_token(&self, head: &Head) -> bool {
+        let Some(token) = &self.token else { return true };
+        let query = head.query.and_then(|q| q.split('&').find_map(|p| p.strip_prefix("token=")));
+        [head.bearer, query].into_iter().flatten().any(|t| same_secret(t.as_bytes(), token.as_bytes()))
+    }
+}

@@ -1,0 +1,289 @@
+//! Messages of the live WebSocket, the same from the program and from the lamp.
+//!
+//! Text is JSON; binary messages begin with their kind. All numbers are little-endian.
+
+use alloc::vec::Vec;
+
+use k1_engine::HOP;
+use k1_engine::audio::Snapshot;
+use k1_engine::patterns::PATTERNS;
+use serde::Serialize;
+
+use crate::answers::{ParamValues, Realtime, Vitals};
+use crate::api::{self, Home};
+use crate::error::Refusal;
+use crate::exchange::{Change, Settings};
+use crate::requests::Command;
+
+/// Kinds of binary messages.
+pub mod kind {
+    /// A frame and what was heard when it was shown.
+    pub const FRAME: u8 = 1;
+    /// Sound.
+    pub const SOUND: u8 = 2;
+    /// Small moving pictures of every pattern.
+    pub const THUMBNAILS: u8 = 3;
+}
+
+/// Bytes of a frame message before its pixels.
+pub const FRAME_HEAD: usize = 140;
+
+/// A frame that shows at `at_us` and what was heard:
+///
+/// | bytes | content |
+/// |---|---|
+/// | 0 | kind 1 |
+/// | 1 | 1 = silent |
+/// | 2–3 | LEDs, u16 |
+/// | 4–11 | time of the frame in µs, f64 |
+/// | 12–51 | f32: level, RMS dB, peak dB, floor dB, BPM, phase, confidence, onset, seconds to the next beat, 0 |
+/// | 52–59 | u32: beats, onsets |
+/// | 60 | input state (0 fine, 1 clipping, 2 dead) |
+/// | 61–63 | onset strength of low, middle, high sound, u8 |
+/// | 64–127 | spectrum, u8 |
+/// | 128–139 | chroma, u8 |
+/// | 140– | R, G, B of each LED, sRGB |
+pub fn frame(at_us: u64, screen: &[[u8; 3]], s: &Snapshot) -> Vec<u8> {
+    let mut m = Vec::with_capacity(FRAME_HEAD + screen.len() * 3);
+    m.extend([kind::FRAME, u8::from(s.silent)]);
+    m.extend((screen.len() as u16).to_le_bytes());
+    m.extend((at_us as f64).to_le_bytes());
+    let age = at_us.saturating_sub(s.captured_us) as f32 * 1e-6;
+    let rate = s.bpm / 60.0;
+    let phase = k1_engine::math::fract(s.beat_phase + age * rate);
+    let next = if rate > 0.0 { (1.0 - phase) / rate } else { 0.0 };
+    for x in [s.level, s.rms_db, s.peak_db, s.floor_db, s.bpm, phase, s.confidence, s.onset, next, 0.0] {
+        m.extend(x.to_le_bytes());
+    }
+    m.extend(s.beats.to_le_bytes());
+    m.extend(s.onsets.to_le_bytes());
+    m.push(s.input.code() as u8);
+    let byte = |x: &f32| (x.clamp(0.0, 1.0) * 255.0 + 0.5) as u8;
+    m.extend(s.onset_bands.iter().map(byte));
+    m.extend(s.smooth.iter().map(byte));
+    m.extend(s.chroma.iter().map(byte));
+    m.extend_from_slice(screen.as_flattened());
+    m
+}
+
+/// One hop of sound for listeners.
+#[derive(Clone, Copy, Debug)]
+pub struct HeardHop {
+    /// When its first sample was captured, in µs.
+    pub at_us: u64,
+    /// The samples, −32,768 … 32,767.
+    pub samples: [i16; HOP],
+}
+
+impl HeardHop {
+    /// A hop of samples −1 … 1.
+    pub fn new(at_us: u64, samples: &[f32; HOP]) -> Self {
+        Self { at_us, samples: core::array::from_fn(|i| (samples[i].clamp(-1.0, 1.0) * 32_767.0) as i16) }
+    }
+}
+
+/// Sound: kind 2, 0, number of samples u16, capture time of the first sample in µs f64, then i16 samples at 16 kHz.
+pub fn sound(hops: &[HeardHop]) -> Vec<u8> {
+    let mut m = Vec::with_capacity(12 + hops.len() * HOP * 2);
+    m.extend([kind::SOUND, 0]);
+    m.extend(((hops.len() * HOP) as u16).to_le_bytes());
+    m.extend((hops.first().map_or(0, |h| h.at_us) as f64).to_le_bytes());
+    for hop in hops {
+        hop.samples.iter().for_each(|s| m.extend(s.to_le_bytes()));
+    }
+    m
+}
+
+/// The first message.
+#[derive(Clone, Copy, Debug, Serialize)]
+pub struct Hello<'a> {
+    /// Version of K1.
+    pub version: &'a str,
+    /// Number of LEDs.
+    pub leds: usize,
+    /// Name of the source.
+    pub source: &'a str,
+    /// Frames per second that are due.
+    pub fps: u32,
+    /// Its clock, in µs.
+    pub server_us: u64,
+    /// True if it can send small moving pictures of every pattern.
+    pub thumbnails: bool,
+    /// Figures of the last seconds, oldest first.
+    pub history: &'a [Vitals],
+}
+
+/// The settings in force, when they change.
+#[derive(Clone, Copy, Debug, Serialize)]
+pub struct InForce<'a> {
+    params: ParamValues<'a>,
+    pattern: &'static str,
+    gain: f32,
+}
+
+impl InForce<'_> {
+    /// What a page is told of settings.
+    pub fn new(s: &Settings) -> Self {
+        let params = ParamValues { params: s.params, patch: None };
+        Self { params, pattern: PATTERNS[s.pattern].id, gain: s.gain }
+    }
+}
+
+/// Figures, once a second.
+#[derive(Clone, Copy, Debug, Serialize)]
+pub struct Figures {
+    /// Measured figures.
+    pub vitals: Vitals,
+    /// Seconds since the start.
+    pub uptime_s: u64,
+    /// Open WebSockets.
+    pub sockets: usize,
+}
+
+/// Why a command was refused.
+#[derive(Clone, Copy, Debug)]
+pub struct Refused(pub Refusal);
+
+impl Serialize for Refused {
+    fn serialize<S: serde::Serializer>(&self, s: S) -> Result<S::Ok, S::Error> {
+        struct Sentence(Refusal);
+        impl Serialize for Sentence {
+            fn serialize<S: serde::Serializer>(&self, s: S) -> Result<S::Ok, S::Error> {
+                s.collect_str(&self.0)
+            }
+        }
+        use serde::ser::SerializeMap;
+        let mut map = s.serialize_map(Some(2))?;
+        map.serialize_entry("code", self.0.code())?;
+        map.serialize_entry("message", &Sentence(self.0))?;
+        map.end()
+    }
+}
+
+/// A text message to a page.
+#[derive(Clone, Copy, Debug, Serialize)]
+#[serde(rename_all = "snake_case")]
+pub enum Say<'a> {
+    /// The first message.
+    Hello(Hello<'a>),
+    /// The settings in force.
+    Settings(InForce<'a>),
+    /// Figures.
+    Status(Figures),
+    /// A command was refused.
+    Error(Refused),
+    /// Answer to a ping, with the clock.
+    #[serde(untagged)]
+    Pong {
+        /// What the page had sent.
+        pong: f64,
+        /// The clock, in µs.
+        server_us: u64,
+    },
+}
+
+impl Say<'_> {
+    /// As JSON.
+    pub fn json(&self) -> Vec<u8> {
+        api::json(self).unwrap_or_default()
+    }
+}
+
+/// What a page wants to be sent from now on; `None` = as before.
+#[derive(Clone, Copy, Debug, Default, PartialEq)]
+pub struct Wishes {
+    /// Sound.
+    pub audio: Option<bool>,
+    /// Small moving pictures.
+    pub thumbnails: Option<bool>,
+    /// Least time between two frames, in µs.
+    pub frame_interval_us: Option<u64>,
+    /// To be answered.
+    pub ping: Option<f64>,
+}
+
+/// Does everything that a command says, or nothing of it.
+///
+/// # Errors
+///
+/// What is wrong in it.
+pub fn obey(home: &impl Home, message: &[u8]) -> Result<Wishes, Refusal> {
+    let command: Command = api::parse(message)?;
+    let (audio, thumbnails, fps) = (command.audio()?, command.thumbnails()?, command.fps()?);
+    let (pattern, gain) = (command.pattern()?, command.gain()?);
+    let params = command.params.as_ref().map(|p| p.changes()).transpose()?;
+    let rest = pattern.map(Change::Pattern).into_iter().chain(gain.map(Change::Gain));
+    home.post(&mut params.into_iter().flatten().map(|(p, v)| Change::Param(p, v)).chain(rest));
+    Ok(Wishes {
+        audio,
+        thumbnails,
+        // A little under the period, so that a frame that is a hair early is not skipped.
+        frame_interval_us: fps.map(|fps| (930_000.0 / fps) as u64),
+        ping: command.ping,
+    })
+}
+
+/// What `/ws` says ten times a second.
+pub fn realtime(home: &impl Home) -> Vec<u8> {
+    let s = home.settings();
+    let message = Realtime {
+        kind: "realtime",
+        timestamp: home.now_us() / 1000,
+        performance: home.performance(),
+        parameters: ParamValues { params: s.params, patch: None },
+        current_pattern: s.pattern,
+    };
+    api::json(&message).unwrap_or_default()
+}
+
+/// The first and the answering messages of `/ws`.
+#[derive(Clone, Copy, Debug, Serialize)]
+#[serde(tag = "type", rename_all = "snake_case")]
+pub enum Legacy<'a> {
+    /// The first.
+    Welcome {
+        /// Number of the client; none is used twice.
+        client_id: usize,
+        /// Milliseconds since the start.
+        timestamp: u64,
+    },
+    /// Answer to any text.
+    Echo {
+        /// The text.
+        message: &'a str,
+        /// Milliseconds since the start.
+        timestamp: u64,
+    },
+}
+
+impl Legacy<'_> {
+    /// As JSON.
+    pub fn json(&self) -> Vec<u8> {
+        api::json(self).unwrap_or_default()
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn messages_have_the_form_that_pages_know() {
+        let text = |say: Say| String::from_utf8(say.json()).unwrap();
+        assert_eq!(text(Say::Pong { pong: 1.5, server_us: 7 }), r#"{"pong":1.5,"server_us":7}"#);
+        let settings = text(Say::Settings(InForce::new(&Settings::default())));
+        assert!(settings.starts_with(r#"{"settings":{"params":{"brightness":1.0,"#), "{settings}");
+        assert!(settings.contains(r#""color":0.33,"#), "not 0.33000001311302185: {settings}");
+        let error = text(Say::Error(Refused(Refusal::PatternNotFound)));
+        assert!(error.starts_with(r#"{"error":{"code":"pattern_not_found","message":"there"#), "{error}");
+        let welcome = Legacy::Welcome { client_id: 3, timestamp: 9 }.json();
+        assert_eq!(welcome, br#"{"type":"welcome","client_id":3,"timestamp":9}"#);
+    }
+
+    #[test]
+    fn a_frame_has_its_pixels_behind_its_head() {
+        let m = frame(1_000, &[[1, 2, 3], [4, 5, 6]], &Snapshot::EMPTY);
+        assert_eq!((m.len(), m[0], &m[2..4]), (FRAME_HEAD + 6, kind::FRAME, &[2, 0][..]));
+        assert_eq!(m[FRAME_HEAD..], [1, 2, 3, 4, 5, 6]);
+    }
+}

@@ -1,0 +1,256 @@
+//! Measuring without disturbing: the halves count into words that nobody waits for; whoever reports takes differences.
+//!
+//! Words are 32 bit because lamps have no wider atomics. [`Ledger`] widens them: it must look at least every seven
+//! minutes (it is meant to look every second), and then nothing is lost for ever after.
+
+use core::sync::atomic::{AtomicU32, Ordering::Relaxed};
+
+use crate::answers::Vitals;
+
+/// Width of a histogram's bin in µs.
+const BIN_US: u64 = 50;
+
+/// A histogram of durations up to `B` · 50 µs; longer ones count as the longest.
+#[derive(Debug)]
+pub struct Histogram<const B: usize>([AtomicU32; B]);
+
+impl<const B: usize> Histogram<B> {
+    const fn new() -> Self {
+        Self([const { AtomicU32::new(0) }; B])
+    }
+
+    /// Counts one duration.
+    pub fn add(&self, us: u64) {
+        let bin = ((us / BIN_US) as usize).min(B - 1);
+        self.0[bin].fetch_add(1, Relaxed);
+    }
+
+    /// Counts what was counted since `last`, and remembers it there.
+    fn take(&self, last: &mut [u32; B], into: &mut [u32; B]) {
+        for ((bin, last), into) in self.0.iter().zip(last).zip(into) {
+            let now = bin.load(Relaxed);
+            *into = now.wrapping_sub(core::mem::replace(last, now));
+        }
+    }
+}
+
+/// The duration in µs that the share `q` of the counted ones does not exceed; 0 if none were counted.
+fn quantile(counts: &[u32], q: f64) -> f32 {
+    let total: u64 = counts.iter().map(|c| u64::from(*c)).sum();
+    if total == 0 {
+        return 0.0;
+    }
+    let rank = (libm::ceil(total as f64 * q) as u64).max(1);
+    let mut seen = 0;
+    for (i, c) in counts.iter().enumerate() {
+        let before = seen;
+        seen += u64::from(*c);
+        if seen >= rank {
+            // Within a bin, durations are taken as evenly spread.
+            let inside = (rank - before) as f32 / *c as f32;
+            return (i as f32 + inside) * BIN_US as f32;
+        }
+    }
+    counts.len() as f32 * BIN_US as f32
+}
+
+/// What is counted.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Count {
+    /// Frames finished.
+    Frames,
+    /// Time spent rendering, in tenths of a µs.
+    RenderTenths,
+    /// Frames that began more than a period late.
+    Late,
+    /// Frames that were replaced before their sink took them.
+    Dropped,
+    /// Reads of the hand-off with a second try.
+    Retries,
+    /// Reads that kept the previous copy.
+    Contended,
+    /// Copies with a wrong checksum.
+    Torn,
+    /// Hops analysed.
+    Hops,
+    /// Time spent analysing, in tenths of a µs.
+    HearTenths,
+    /// Pieces of sound that were dropped because the ear was late.
+    Overruns,
+    /// Times the ear had to wait for a source that should have been ahead.
+    Underruns,
+    /// Allocations in the two loops.
+    Allocations,
+}
+
+const COUNTS: usize = Count::Allocations as usize + 1;
+
+/// Everything that the two halves count; histograms reach to `B` · 50 µs.
+#[derive(Debug)]
+pub struct Meters<const B: usize> {
+    /// Time between the beginnings of two frames.
+    pub interval: Histogram<B>,
+    /// How far that is off the period.
+    pub jitter: Histogram<B>,
+    /// Age of the snapshot when a frame used it.
+    pub age: Histogram<B>,
+    counts: [AtomicU32; COUNTS],
+}
+
+impl<const B: usize> Default for Meters<B> {
+    fn default() -> Self {
+        Self::new()
+    }
+}
+
+impl<const B: usize> Meters<B> {
+    /// Nothing counted.
+    pub const fn new() -> Self {
+        Self {
+            interval: Histogram::new(),
+            jitter: Histogram::new(),
+            age: Histogram::new(),
+            counts: [const { AtomicU32::new(0) }; COUNTS],
+        }
+    }
+
+    /// Counts `n`.
+    pub fn count(&self, what: Count, n: u32) {
+        self.counts[what as usize].fetch_add(n, Relaxed);
+    }
+
+    /// The low 32 bits of a count.
+    pub fn get(&self, what: Count) -> u32 {
+        self.counts[what as usize].load(Relaxed)
+    }
+}
+
+/// What was counted up to a moment; the memory of whoever reports.
+#[derive(Clone, Debug)]
+pub struct Ledger<const B: usize> {
+    at_us: u64,
+    interval: [u32; B],
+    jitter: [u32; B],
+    age: [u32; B],
+    scratch: [u32; B],
+    seen: [u32; COUNTS],
+    totals: [u64; COUNTS],
+    before: [u64; COUNTS],
+}
+
+impl<const B: usize> Default for Ledger<B> {
+    fn default() -> Self {
+        Self::new()
+    }
+}
+
+impl<const B: usize> Ledger<B> {
+    /// Begins with the start.
+    pub const fn new() -> Self {
+        Self {
+            at_us: 0,
+            interval: [0; B],
+            jitter: [0; B],
+            age: [0; B],
+            scratch: [0; B],
+            seen: [0; COUNTS],
+            totals: [0; COUNTS],
+            before: [0; COUNTS],
+        }
+    }
+
+    /// Looks, so that no count can wrap unseen.
+    pub fn observe(&mut self, meters: &Meters<B>) {
+        for ((word, seen), total) in meters.counts.iter().zip(&mut self.seen).zip(&mut self.totals) {
+            let now = word.load(Relaxed);
+            *total += u64::from(now.wrapping_sub(core::mem::replace(seen, now)));
+        }
+    }
+
+    /// The figures since the last call of this; totals since the start.
+    pub fn vitals(&mut self, meters: &Meters<B>, now_us: u64, fps_target: f32) -> Vitals {
+        self.observe(meters);
+        let seconds = now_us.saturating_sub(self.at_us).max(1) as f32 * 1e-6;
+        self.at_us = now_us;
+        let since = |what: Count| self.totals[what as usize] - self.before[what as usize];
+        let (frames, hops) = (since(Count::Frames), since(Count::Hops));
+        let (render, hear) = (since(Count::RenderTenths), since(Count::HearTenths));
+        self.before = self.totals;
+        let total = |what: Count| self.totals[what as usize];
+        let per = |tenths: u64, n: u64| if n == 0 { 0.0 } else { tenths as f32 * 0.1 / n as f32 };
+        meters.interval.take(&mut self.interval, &mut self.scratch);
+        let slow = quantile(&self.scratch, 0.99);
+        meters.jitter.take(&mut self.jitter, &mut self.scratch);
+        let jitter = quantile(&self.scratch, 0.99);
+        meters.age.take(&mut self.age, &mut self.scratch);
+        Vitals {
+            fps: frames as f32 / seconds,
+            fps_p1: if slow > 0.0 { 1e6 / slow } else { 0.0 },
+            fps_target,
+            jitter_ms: jitter / 1000.0,
+            render_us: per(render, frames),
+            age_ms: quantile(&self.scratch, 0.5) / 1000.0,
+            age_p99_ms: quantile(&self.scratch, 0.99) / 1000.0,
+            hop_rate: hops as f32 / seconds,
+            hop_us: per(hear, hops),
+            frames: total(Count::Frames),
+            dropped_frames: total(Count::Dropped),
+            late_frames: total(Count::Late),
+            handoff_retries: total(Count::Retries),
+            handoff_contended: total(Count::Contended),
+            torn: total(Count::Torn),
+            overruns: total(Count::Overruns),
+            underruns: total(Count::Underruns),
+            allocations: total(Count::Allocations),
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn quantiles_are_those_of_the_durations() {
+        let h = Histogram::<2_048>::new();
+        (1..=1000).for_each(|ms| h.add(ms * 100));
+        let (mut last, mut counts) = ([0; 2_048], [0; 2_048]);
+        h.take(&mut last, &mut counts);
+        assert!((quantile(&counts, 0.5) - 50_000.0).abs() < 200.0);
+        assert!((quantile(&counts, 0.99) - 99_000.0).abs() < 200.0);
+        h.take(&mut last, &mut counts);
+        assert_eq!(quantile(&counts, 0.5), 0.0, "what was taken is not taken again");
+        h.add(u64::MAX);
+        h.take(&mut last, &mut counts);
+        assert_eq!(counts[2_047], 1);
+    }
+
+    #[test]
+    fn figures_are_differences_and_not_totals() {
+        let m = Meters::<2_048>::new();
+        m.count(Count::Frames, 500);
+        m.interval.add(90_000);
+        let mut ledger = Ledger::new();
+        ledger.vitals(&m, 1_000_000, 120.0);
+        for _ in 0..120 {
+            m.interval.add(8_333);
+        }
+        m.count(Count::Frames, 120);
+        let v = ledger.vitals(&m, 2_000_000, 120.0);
+        assert_eq!((v.fps, v.frames), (120.0, 620));
+        assert!((v.fps_p1 - 120.0).abs() < 1.0, "the slow frame of before is not in it: {}", v.fps_p1);
+    }
+
+    #[test]
+    fn a_wrapped_word_loses_nothing() {
+        let m = Meters::<16>::new();
+        let mut ledger = Ledger::new();
+        for _ in 0..3 {
+            m.count(Count::RenderTenths, u32::MAX);
+            ledger.observe(&m);
+        }
+        m.count(Count::Frames, 3);
+        let v = ledger.vitals(&m, 1, 0.0);
+        assert_eq!(v.render_us, u32::MAX as f32 * 0.1);
+    }
+}

@@ -1,0 +1,209 @@
+//! RTP with linear PCM (RFC 3550, RFC 3551 L16): the sound that a virtual lamp hears.
+//!
+//! A packet is read in two steps, as everywhere here: [`Packet::parse`] checks bytes, [`Order`] decides what a packet
+//! means after those before it.
+
+/// Bytes of the fixed header.
+pub const HEADER: usize = 12;
+/// Dynamic payload type that K1 sends; any from 96 to 127 is taken, and so are 10 and 11 (RFC 3551).
+pub const PAYLOAD_TYPE: u8 = 96;
+
+/// A packet that was understood.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Packet<'a> {
+    /// Number of the packet; wraps.
+    pub sequence: u16,
+    /// Number of its first sample; wraps.
+    pub timestamp: u32,
+    /// Who sends.
+    pub source: u32,
+    /// 16-bit samples, big-endian; a whole number of them.
+    pub payload: &'a [u8],
+}
+
+/// Why bytes are no packet.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Error {
+    /// Shorter than its header says.
+    Short,
+    /// Another version than 2.
+    Version,
+    /// A payload that is no linear PCM.
+    Payload,
+}
+
+impl core::fmt::Display for Error {
+    fn fmt(&self, f: &mut core::fmt::Formatter) -> core::fmt::Result {
+        f.write_str(match self {
+            Self::Short => "the packet is shorter than its header says",
+            Self::Version => "the packet is not RTP version 2",
+            Self::Payload => "the packet does not carry 16-bit linear PCM",
+        })
+    }
+}
+
+impl core::error::Error for Error {}
+
+impl<'a> Packet<'a> {
+    /// Reads a packet.
+    ///
+    /// # Errors
+    ///
+    /// What is wrong with it.
+    pub fn parse(bytes: &'a [u8]) -> Result<Self, Error> {
+        let Some((head, mut rest)) = bytes.split_first_chunk::<HEADER>() else { return Err(Error::Short) };
+        if head[0] >> 6 != 2 {
+            return Err(Error::Version);
+        }
+        let contributors = usize::from(head[0] & 0x0f) * 4;
+        rest = rest.get(contributors..).ok_or(Error::Short)?;
+        if head[0] & 0x10 != 0 {
+            let (extension, after) = rest.split_first_chunk::<4>().ok_or(Error::Short)?;
+            let words = usize::from(u16::from_be_bytes([extension[2], extension[3]]));
+            rest = after.get(words * 4..).ok_or(Error::Short)?;
+        }
+        if head[0] & 0x20 != 0 {
+            let padding = usize::from(*rest.last().ok_or(Error::Short)?);
+            let end = rest.len().checked_sub(padding).filter(|_| padding > 0).ok_or(Error::Short)?;
+            rest = &rest[..end];
+        }
+        if !matches!(head[1] & 0x7f, 10 | 11 | 96..=127) || rest.is_empty() || rest.len() % 2 != 0 {
+            return Err(Error::Payload);
+        }
+        Ok(Self {
+            sequence: u16::from_be_bytes([head[2], head[3]]),
+            timestamp: u32::from_be_bytes([head[4], head[5], head[6], head[7]]),
+            source: u32::from_be_bytes([head[8], head[9], head[10], head[11]]),
+            payload: rest,
+        })
+    }
+
+    /// The samples, −1 … 1.
+    pub fn samples(&self) -> impl Iterator<Item = f32> + 'a {
+        self.payload.chunks_exact(2).map(|b| f32::from(i16::from_be_bytes([b[0], b[1]])) / 32_768.0)
+    }
+
+    /// Number of samples.
+    pub fn count(&self) -> u32 {
+        (self.payload.len() / 2) as u32
+    }
+}
+
+/// Writes the header of a packet; its samples go behind it, big-endian.
+pub fn write_header(sequence: u16, timestamp: u32, source: u32) -> [u8; HEADER] {
+    let mut head = [0; HEADER];
+    head[0] = 0x80;
+    head[1] = PAYLOAD_TYPE;
+    head[2..4].copy_from_slice(&sequence.to_be_bytes());
+    head[4..8].copy_from_slice(&timestamp.to_be_bytes());
+    head[8..12].copy_from_slice(&source.to_be_bytes());
+    head
+}
+
+/// What a packet means.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Meaning {
+    /// Take it; so many samples before it were lost and are best replaced by silence.
+    Take {
+        /// Lost samples.
+        lost: u32,
+    },
+    /// It came twice, or too late.
+    Drop,
+}
+
+/// Longest gap that is filled with silence, in samples: a second. After a longer one the stream starts anew.
+const LONGEST_GAP: u32 = 16_000;
+
+/// Puts packets into their order, by their timestamps.
+#[derive(Clone, Copy, Debug, Default)]
+pub struct Order {
+    next: Option<(u32, u32)>,
+}
+
+impl Order {
+    /// Decides about a packet.
+    pub fn judge(&mut self, packet: &Packet) -> Meaning {
+        let expected = match self.next {
+            Some((source, next)) if source == packet.source => next,
+            _ => packet.timestamp,
+        };
+        let ahead = packet.timestamp.wrapping_sub(expected);
+        let lost = match ahead {
+            0..=LONGEST_GAP => ahead,
+            // A little in the past: late. Far away on either side: the sender has started anew.
+            _ if ahead > u32::MAX - LONGEST_GAP => return Meaning::Drop,
+            _ => 0,
+        };
+        self.next = Some((packet.source, packet.timestamp.wrapping_add(packet.count())));
+        Meaning::Take { lost }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    extern crate std;
+    use super::*;
+    use proptest::prelude::*;
+    use std::vec::Vec;
+
+    fn packet(sequence: u16, timestamp: u32, samples: &[i16]) -> Vec<u8> {
+        let mut bytes = write_header(sequence, timestamp, 7).to_vec();
+        samples.iter().for_each(|s| bytes.extend(s.to_be_bytes()));
+        bytes
+    }
+
+    #[test]
+    fn what_was_written_is_read() {
+        let bytes = packet(65_535, 9, &[0, 16_384, -32_768]);
+        let p = Packet::parse(&bytes).unwrap();
+        assert_eq!((p.sequence, p.timestamp, p.source, p.count()), (65_535, 9, 7, 3));
+        assert_eq!(p.samples().collect::<Vec<_>>(), [0.0, 0.5, -1.0]);
+        // Two contributors, an extension of one word, four bytes of padding.
+        let mut full = std::vec![0xb2, 96, 0, 1, 0, 0, 0, 2, 0, 0, 0, 3];
+        full.extend([0; 8]);
+        full.extend([0xbe, 0xde, 0, 1, 1, 2, 3, 4]);
+        full.extend([0x40, 0, 0, 0, 0, 4]);
+        assert_eq!(Packet::parse(&full).unwrap().samples().collect::<Vec<_>>(), [0.5]);
+    }
+
+    #[test]
+    fn what_is_none_is_told() {
+        let good = packet(1, 1, &[1, 2]);
+        let with = |at: usize, byte: u8| {
+            let mut b = good.clone();
+            b[at] = byte;
+            Packet::parse(&b).map(|p| p.count())
+        };
+        assert_eq!(with(0, 0x40), Err(Error::Version));
+        assert_eq!(with(1, 33), Err(Error::Payload));
+        assert_eq!(with(0, 0x8f), Err(Error::Short), "contributors that are not there");
+        assert_eq!(with(0, 0x90), Err(Error::Short), "an extension that is not there");
+        assert_eq!(with(0, 0xa0), Err(Error::Payload), "padding of two leaves one sample, of which two bytes");
+        assert_eq!(Packet::parse(&good[..good.len() - 1]), Err(Error::Payload));
+        assert_eq!(Packet::parse(&good[..11]), Err(Error::Short));
+    }
+
+    proptest! {
+        #[test]
+        fn any_bytes_are_read_or_refused(bytes in prop::collection::vec(any::<u8>(), 0..80)) {
+            if let Ok(p) = Packet::parse(&bytes) {
+                prop_assert_eq!(p.samples().count(), p.count() as usize);
+                Order::default().judge(&p);
+            }
+        }
+    }
+
+    #[test]
+    fn gaps_are_filled_and_what_is_late_is_dropped() {
+        let mut order = Order::default();
+        let mut judge = |timestamp: u32| order.judge(&Packet::parse(&packet(0, timestamp, &[0; 128])).unwrap());
+        let start = u32::MAX - 200;
+        assert_eq!(judge(start), Meaning::Take { lost: 0 });
+        assert_eq!(judge(start.wrapping_add(128)), Meaning::Take { lost: 0 });
+        assert_eq!(judge(start.wrapping_add(512)), Meaning::Take { lost: 256 }, "over the end of the numbers");
+        assert_eq!(judge(start.wrapping_add(256)), Meaning::Drop);
+        assert_eq!(judge(start.wrapping_add(512)), Meaning::Drop, "twice");
+        assert_eq!(judge(5_000_000), Meaning::Take { lost: 0 }, "a new start");
+    }
+}

@@ -1,0 +1,126 @@
+//! The program as a home of the API.
+
+use k1_device::answers::{Device, Heard, LinkOptions, Performance, Setup, Vitals};
+use k1_device::api::{Home, Identity};
+use k1_device::error::Refusal;
+use k1_device::exchange::{Change, Settings};
+use k1_device::health::checks;
+use k1_device::requests::SetupPatch;
+use k1_engine::audio::InputState;
+
+use super::server::App;
+
+impl Home for App {
+    fn now_us(&self) -> u64 {
+        self.shared.clock.now_us()
+    }
+
+    fn settings(&self) -> Settings {
+        self.controls.clone().settings()
+    }
+
+    fn post(&self, changes: &mut dyn Iterator<Item = Change>) {
+        self.controls.post(changes);
+    }
+
+    fn identity(&self) -> Identity<'_> {
+        Identity { ip: &self.ip, mac: None, board: "program", leds: self.leds, source: &self.title }
+    }
+
+    fn performance(&self) -> Performance {
+        let system = *self.hub.system.borrow();
+        let history = self.shared.lock_history();
+        let mut fps_history = [0.0; 16];
+        for (slot, v) in fps_history.iter_mut().rev().zip(history.iter().rev()) {
+            *slot = v.fps;
+        }
+        let newest = history.back().copied().unwrap_or_default();
+        let memory_percent = match (system.free_kb, system.total_kb) {
+            (Some(free), Some(total)) if total > 0 => Some(100.0 * (1.0 - free as f32 / total as f32)),
+            _ => None,
+        };
+        Performance {
+            fps: newest.fps,
+            frame_time_us: newest.render_us,
+            cpu_percent: system.cpu_percent,
+            memory_percent,
+            memory_free_kb: system.free_kb,
+            memory_total_kb: system.total_kb,
+            fps_history,
+        }
+    }
+
+    fn vitals(&self) -> Vitals {
+        self.shared.vitals()
+    }
+
+    fn heard(&self) -> Heard {
+        Heard::from(self.sound.clone().latest())
+    }
+
+    fn link_options(&self) -> LinkOptions {
+        LinkOptions::default()
+    }
+
+    fn set_link_options(&self, bg_only: Option<bool>, ht20: Option<bool>) -> Result<LinkOptions, Refusal> {
+        if bg_only == Some(true) || ht20 == Some(true) {
+            return Err(Refusal::NotHere(
+                "this is the program k1, which uses the computer's network; only a lamp has Wi-Fi options",
+            ));
+        }
+        Ok(LinkOptions::default())
+    }
+
+    fn device(&self) -> Device<'_> {
+        let core = |seat: &crate::stage::Seat| seat.core().flatten().and_then(|c| u32::try_from(c).ok());
+        let microphone =
+            if self.sound.clone().latest().input == InputState::Dead { "dead" } else { "present" };
+        let checks = checks(&self.shared.vitals(), microphone, 0);
+        Device {
+            board: "program",
+            hears_on_core: core(&self.shared.hear_seat),
+            shows_on_core: core(&self.shared.show_seat),
+            reset_reason: None,
+            last_panic: None,
+            render_stack: None,
+            audio_stack: None,
+            heap: None,
+            temperature_c: None,
+            rssi_dbm: None,
+            microphone,
+            microphone_failures: 0,
+            strip_underruns: 0,
+            wire_us: None,
+            settings_writes: None,
+            settings_errors: None,
+            requests: None,
+            malformed: None,
+            healthy: checks.iter().all(|c| c.ok),
+            checks,
+        }
+    }
+
+    fn setup(&self) -> Setup<'_> {
+        Setup {
+            leds: self.leds,
+            most_leds: crate::MAX_LEDS,
+            color_order: None,
+            reset_us: None,
+            current_limit_ma: None,
+            noise_floor_db: None,
+            name: "k1",
+            mirror: None,
+            wifi_ssid: None,
+        }
+    }
+
+    fn set_setup(&self, _: &SetupPatch) -> Result<(), Refusal> {
+        Err(Refusal::NotHere(
+            "the program k1 is set up on its command line (`k1 run --help`); only a lamp is set up here",
+        ))
+    }
+
+    fn description(&self) -> Result<Vec<u8>, Refusal> {
+        k1_device::api::json(&k1_device::description::description())
+    }
+}

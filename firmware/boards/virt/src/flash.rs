@@ -1,0 +1,115 @@
+//! The machine's NOR flash: the second of its two, 32 MiB in a file of the host.
+//!
+//! Two chips of 16 bits side by side (CFI, Intel commands), so that every command stands twice in a word. The emulator
+//! overwrites where a real NOR flash can only clear bits, so the driver clears bits itself. It erases whole blocks of
+//! 256 KiB; the lamp's sectors of 4 KiB are made of programming.
+
+use embedded_storage_async::nor_flash::{ErrorType, NorFlash, NorFlashError, NorFlashErrorKind, ReadNorFlash};
+
+const BASE: usize = 0x2200_0000;
+/// Bytes of the flash.
+pub const SIZE: u32 = 0x0200_0000;
+const SECTOR: u32 = 4_096;
+
+const READ_ARRAY: u32 = 0x00ff_00ff;
+const PROGRAM: u32 = 0x0040_0040;
+const CLEAR_STATUS: u32 = 0x0050_0050;
+
+/// An address outside, or not aligned.
+#[derive(Clone, Copy, Debug)]
+pub struct OutOfBounds;
+
+impl NorFlashError for OutOfBounds {
+    fn kind(&self) -> NorFlashErrorKind {
+        NorFlashErrorKind::OutOfBounds
+    }
+}
+
+/// The flash. There is one.
+pub struct Flash(());
+
+impl Flash {
+    /// The flash, for whoever owns it.
+    ///
+    /// # Safety
+    ///
+    /// Call it once: two owners would mix their commands.
+    pub const unsafe fn take() -> Self {
+        Self(())
+    }
+
+    fn word(offset: u32) -> *mut u32 {
+        (BASE + offset as usize) as *mut u32
+    }
+
+    fn program(&mut self, words: impl Iterator<Item = (u32, u32)>) {
+        for (offset, value) in words {
+            // SAFETY: `offset` was checked by the caller and is aligned; nobody else commands this flash.
+            unsafe {
+                let place = Self::word(offset);
+                place.write_volatile(PROGRAM);
+                place.write_volatile(value);
+            }
+        }
+        // SAFETY: as above; back to where reads are data.
+        unsafe {
+            Self::word(0).write_volatile(CLEAR_STATUS);
+            Self::word(0).write_volatile(READ_ARRAY);
+        }
+    }
+}
+
+impl ErrorType for Flash {
+    type Error = OutOfBounds;
+}
+
+fn check(offset: u32, length: usize, align: u32) -> Result<(), OutOfBounds> {
+    let end = u64::from(offset) + length as u64;
+    let fits = end <= u64::from(SIZE) && offset.is_multiple_of(align) && length.is_multiple_of(align as usize);
+    if fits { Ok(()) } else { Err(OutOfBounds) }
+}
+
+impl ReadNorFlash for Flash {
+    const READ_SIZE: usize = 1;
+
+    async fn read(&mut self, offset: u32, bytes: &mut [u8]) -> Result<(), OutOfBounds> {
+        check(offset, bytes.len(), 1)?;
+        for (i, byte) in bytes.iter_mut().enumerate() {
+            // SAFETY: checked above; in array mode reads are data.
+            *byte = unsafe { ((BASE + offset as usize + i) as *const u8).read_volatile() };
+        }
+        Ok(())
+    }
+
+    fn capacity(&self) -> usize {
+        SIZE as usize
+    }
+}
+
+impl NorFlash for Flash {
+    const WRITE_SIZE: usize = 4;
+    const ERASE_SIZE: usize = SECTOR as usize;
+
+    async fn erase(&mut self, from: u32, to: u32) -> Result<(), OutOfBounds> {
+        check(from, to.checked_sub(from).ok_or(OutOfBounds)? as usize, SECTOR)?;
+        for sector in (from..to).step_by(SECTOR as usize) {
+            self.program((sector..sector + SECTOR).step_by(4).map(|at| (at, u32::MAX)));
+        }
+        Ok(())
+    }
+
+    async fn write(&mut self, offset: u32, bytes: &[u8]) -> Result<(), OutOfBounds> {
+        check(offset, bytes.len(), 4)?;
+        let mut old = [0; 256];
+        for (i, new) in bytes.chunks(256).enumerate() {
+            let at = offset + i as u32 * 256;
+            let old = &mut old[..new.len()];
+            self.read(at, old).await?;
+            let word = |b: &[u8]| u32::from_le_bytes([b[0], b[1], b[2], b[3]]);
+            let words = old.chunks_exact(4).zip(new.chunks_exact(4)).enumerate();
+            // A NOR flash can only clear bits.
+            self.program(words.map(|(k, (old, new))| (at + k as u32 * 4, word(old) & word(new))));
+        }
+        Ok(())
+    }
+}

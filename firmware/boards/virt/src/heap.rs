@@ -1,0 +1,59 @@
+//! The heap, for everything but light and sound; it counts what those two take from it, which must be nothing.
+
+use core::alloc::{GlobalAlloc, Layout};
+use core::cell::RefCell;
+use core::ptr::{self, NonNull};
+use core::sync::atomic::AtomicU32;
+use core::sync::atomic::Ordering::Relaxed;
+
+use critical_section::Mutex;
+use k1_device::answers;
+use linked_list_allocator::Heap;
+
+/// Bytes of the heap: what an ESP32-S3 has left beside its statics.
+pub const SIZE: usize = 160 * 1024;
+
+static mut MEMORY: [u64; SIZE / 8] = [0; SIZE / 8];
+static LEAST_FREE: AtomicU32 = AtomicU32::new(SIZE as u32);
+/// Allocations since a half has begun that must not allocate.
+pub static FORBIDDEN: AtomicU32 = AtomicU32::new(0);
+
+struct Counted(Mutex<RefCell<Heap>>);
+
+#[global_allocator]
+static HEAP: Counted = Counted(Mutex::new(RefCell::new(Heap::empty())));
+
+// SAFETY: the allocator behind it does the work, inside a critical section.
+unsafe impl GlobalAlloc for Counted {
+    unsafe fn alloc(&self, layout: Layout) -> *mut u8 {
+        if crate::in_real_time() {
+            FORBIDDEN.fetch_add(1, Relaxed);
+        }
+        critical_section::with(|cs| {
+            let mut heap = self.0.borrow_ref_mut(cs);
+            let place = heap.allocate_first_fit(layout).map_or(ptr::null_mut(), NonNull::as_ptr);
+            LEAST_FREE.fetch_min(heap.free() as u32, Relaxed);
+            place
+        })
+    }
+
+    unsafe fn dealloc(&self, place: *mut u8, layout: Layout) {
+        let Some(place) = NonNull::new(place) else { return };
+        // SAFETY: the caller gives back what `alloc` gave, with the same layout.
+        critical_section::with(|cs| unsafe { self.0.borrow_ref_mut(cs).deallocate(place, layout) });
+    }
+}
+
+/// Makes the heap; once, before anything allocates.
+pub fn start() {
+    critical_section::with(|cs| {
+        // SAFETY: the memory is used for nothing else, lives for ever, and this runs once.
+        unsafe { HEAP.0.borrow_ref_mut(cs).init((&raw mut MEMORY).cast(), SIZE) };
+    });
+}
+
+/// How it stands.
+pub fn state() -> answers::Heap {
+    let free = critical_section::with(|cs| HEAP.0.borrow_ref(cs).free());
+    answers::Heap { size: SIZE as u32, free: free as u32, least_free: LEAST_FREE.load(Relaxed) }
+}

@@ -1,0 +1,357 @@
+//! The bare machine: start of both harts, traps, time, critical sections, console, the way out.
+
+use core::arch::{asm, global_asm};
+use core::fmt::{self, Write};
+use core::sync::atomic::Ordering::{AcqRel, Acquire, Relaxed, Release};
+use core::sync::atomic::{AtomicBool, AtomicU32};
+
+const UART: usize = 0x1000_0000;
+const CLINT: usize = 0x0200_0000;
+const MTIMECMP: usize = CLINT + 0x4000;
+const MTIME: usize = CLINT + 0xbff8;
+const PLIC: usize = 0x0c00_0000;
+const EXIT: usize = 0x0010_0000;
+/// Ticks of the machine's timer in a µs.
+const TICKS_PER_US: u64 = 10;
+/// Paint of stacks that were never touched.
+const PAINT: u32 = 0x4b31_4b31;
+
+// Both harts start here. Hart 0 clears memory, paints the stacks and releases hart 1, which waits in `.data`, so that
+// the clearing does not clear what it waits for. A trap saves what a Rust function may change and calls `trap`; on
+// hart 0 the renderer runs in the software interrupt, on a stack of its own.
+global_asm!(
+    r#"
+    .section .init
+    .global _start
+_start:
+    csrw mie, zero
+    la t0, trap_entry
+    csrw mtvec, t0
+    li t0, 0x6000              # the floating point unit, on
+    csrs mstatus, t0
+    csrw fcsr, zero
+    .option push
+    .option norelax
+    la gp, __global_pointer$
+    .option pop
+    csrr a0, mhartid
+    bnez a0, 2f
+    la t0, _bss_start
+    la t1, _bss_end
+1:  bgeu t0, t1, 3f
+    sw zero, 0(t0)
+    addi t0, t0, 4
+    j 1b
+3:  la t0, _audio_stack_bottom
+    la t1, _main_stack_top
+    li t2, 0x4b314b31
+4:  bgeu t0, t1, 5f
+    sw t2, 0(t0)
+    addi t0, t0, 4
+    j 4b
+5:  la sp, _main_stack_top
+    call hart0
+2:  la t0, HART1_MAY_GO
+    lw t0, 0(t0)
+    beqz t0, 2b
+    fence
+    la sp, _audio_stack_top
+    call hart1
+
+    .balign 4
+trap_entry:
+    addi sp, sp, -160
+    sw ra, 0(sp)
+    sw t0, 4(sp)
+    sw t1, 8(sp)
+    sw t2, 12(sp)
+    sw t3, 16(sp)
+    sw t4, 20(sp)
+    sw t5, 24(sp)
+    sw t6, 28(sp)
+    sw a0, 32(sp)
+    sw a1, 36(sp)
+    sw a2, 40(sp)
+    sw a3, 44(sp)
+    sw a4, 48(sp)
+    sw a5, 52(sp)
+    sw a6, 56(sp)
+    sw a7, 60(sp)
+    fsw ft0, 64(sp)
+    fsw ft1, 68(sp)
+    fsw ft2, 72(sp)
+    fsw ft3, 76(sp)
+    fsw ft4, 80(sp)
+    fsw ft5, 84(sp)
+    fsw ft6, 88(sp)
+    fsw ft7, 92(sp)
+    fsw ft8, 96(sp)
+    fsw ft9, 100(sp)
+    fsw ft10, 104(sp)
+    fsw ft11, 108(sp)
+    fsw fa0, 112(sp)
+    fsw fa1, 116(sp)
+    fsw fa2, 120(sp)
+    fsw fa3, 124(sp)
+    fsw fa4, 128(sp)
+    fsw fa5, 132(sp)
+    fsw fa6, 136(sp)
+    fsw fa7, 140(sp)
+    frcsr t0
+    sw t0, 144(sp)
+    sw s0, 148(sp)
+    csrr a0, mcause
+    csrr a1, mepc
+    csrr a2, mtval
+    mv s0, sp
+    csrr t0, mhartid
+    bnez t0, 6f
+    li t1, 0x80000003
+    bne a0, t1, 6f
+    la sp, _render_stack_top
+6:  call trap
+    mv sp, s0
+    lw t0, 144(sp)
+    fscsr t0
+    flw ft0, 64(sp)
+    flw ft1, 68(sp)
+    flw ft2, 72(sp)
+    flw ft3, 76(sp)
+    flw ft4, 80(sp)
+    flw ft5, 84(sp)
+    flw ft6, 88(sp)
+    flw ft7, 92(sp)
+    flw ft8, 96(sp)
+    flw ft9, 100(sp)
+    flw ft10, 104(sp)
+    flw ft11, 108(sp)
+    flw fa0, 112(sp)
+    flw fa1, 116(sp)
+    flw fa2, 120(sp)
+    flw fa3, 124(sp)
+    flw fa4, 128(sp)
+    flw fa5, 132(sp)
+    flw fa6, 136(sp)
+    flw fa7, 140(sp)
+    lw ra, 0(sp)
+    lw t0, 4(sp)
+    lw t1, 8(sp)
+    lw t2, 12(sp)
+    lw t3, 16(sp)
+    lw t4, 20(sp)
+    lw t5, 24(sp)
+    lw t6, 28(sp)
+    lw a0, 32(sp)
+    lw a1, 36(sp)
+    lw a2, 40(sp)
+    lw a3, 44(sp)
+    lw a4, 48(sp)
+    lw a5, 52(sp)
+    lw a6, 56(sp)
+    lw a7, 60(sp)
+    lw s0, 148(sp)
+    addi sp, sp, 160
+    mret
+"#
+);
+
+unsafe extern "C" {
+    static _audio_stack_bottom: u32;
+    static _audio_stack_top: u32;
+    static _render_stack_bottom: u32;
+    static _render_stack_top: u32;
+}
+
+/// In `.data`, and not zero at first, so that no linker moves it to what is cleared.
+#[unsafe(no_mangle)]
+#[unsafe(link_section = ".data")]
+static HART1_MAY_GO: AtomicU32 = AtomicU32::new(0);
+
+/// Lets hart 1 run.
+pub fn start_hart1() {
+    HART1_MAY_GO.store(1, Release);
+}
+
+fn write(address: usize, value: u32) {
+    // SAFETY: every caller names a register of this machine, 32 bits wide and aligned.
+    unsafe { (address as *mut u32).write_volatile(value) }
+}
+
+fn read(address: usize) -> u32 {
+    // SAFETY: every caller names a register of this machine, 32 bits wide and aligned.
+    unsafe { (address as *const u32).read_volatile() }
+}
+
+/// The hart that runs this, as the hardware says.
+pub fn hart() -> u32 {
+    let hart: u32;
+    // SAFETY: reading this register changes nothing.
+    unsafe { asm!("csrr {}, mhartid", out(reg) hart, options(nomem, nostack)) };
+    hart
+}
+
+/// Instructions that this hart has retired; exact under `-icount`.
+pub fn instructions() -> u32 {
+    let count: u32;
+    // SAFETY: reading this register changes nothing.
+    unsafe { asm!("csrr {}, minstret", out(reg) count, options(nomem, nostack)) };
+    count
+}
+
+/// Microseconds since the machine was switched on; 64 bits from the one clock of both harts.
+pub fn now_us() -> u64 {
+    loop {
+        let (high, low, again) = (read(MTIME + 4), read(MTIME), read(MTIME + 4));
+        if high == again {
+            return (u64::from(high) << 32 | u64::from(low)) / TICKS_PER_US;
+        }
+    }
+}
+
+/// Wakes a hart at a moment; `u64::MAX` = never.
+pub fn set_alarm(hart: u32, at_us: u64) {
+    let ticks = at_us.saturating_mul(TICKS_PER_US);
+    let place = MTIMECMP + 8 * hart as usize;
+    // The upper half first to the end of time, so that no moment between is past (privileged specification, 3.2.1).
+    write(place + 4, u32::MAX);
+    write(place, ticks as u32);
+    write(place + 4, (ticks >> 32) as u32);
+}
+
+/// Raises the software interrupt of a hart.
+pub fn poke(hart: u32) {
+    write(CLINT + 4 * hart as usize, 1);
+}
+
+/// Takes back the software interrupt of a hart.
+pub fn unpoke(hart: u32) {
+    write(CLINT + 4 * hart as usize, 0);
+}
+
+/// Lets timer, software and, on hart 0, device interrupts come.
+pub fn enable_interrupts() {
+    let which = if hart() == 0 { 0x888 } else { 0x088 };
+    // SAFETY: the trap vector was set at the start, and every handler is there.
+    unsafe {
+        asm!("csrs mie, {}", in(reg) which, options(nostack));
+        asm!("csrsi mstatus, 8", options(nostack));
+    }
+}
+
+/// Sleeps until an interrupt is pending, unless `ready` says that there is work.
+pub fn sleep_unless(ready: &AtomicBool) {
+    // SAFETY: interrupts are let in again right after; `wfi` wakes for a pending one although they are off, so none is
+    // missed between the look and the sleep.
+    unsafe {
+        asm!("csrci mstatus, 8", options(nostack));
+        if !ready.load(Acquire) {
+            asm!("wfi", options(nomem, nostack));
+        }
+        asm!("csrsi mstatus, 8", options(nostack));
+    }
+}
+
+/// Lets a device's interrupt come to hart 0.
+pub fn enable_device(irq: u32) {
+    write(PLIC + 4 * irq as usize, 1);
+    write(PLIC + 0x2000, read(PLIC + 0x2000) | 1 << irq);
+    write(PLIC + 0x20_0000, 0);
+}
+
+/// The device that interrupts; 0 = none.
+pub fn claim_device() -> u32 {
+    read(PLIC + 0x20_0004)
+}
+
+/// The device's interrupt was served.
+pub fn complete_device(irq: u32) {
+    write(PLIC + 0x20_0004, irq);
+}
+
+/// Ends the machine: the emulator's exit status.
+pub fn exit(status: u16) -> ! {
+    write(EXIT, if status == 0 { 0x5555 } else { u32::from(status) << 16 | 0x3333 });
+    loop {
+        core::hint::spin_loop();
+    }
+}
+
+/// Starts the machine again.
+pub fn reset() -> ! {
+    write(EXIT, 0x7777);
+    loop {
+        core::hint::spin_loop();
+    }
+}
+
+// Critical sections across both harts: interrupts off, then a spin lock that the same hart may take again.
+struct BothHarts;
+critical_section::set_impl!(BothHarts);
+/// Hart that holds the lock, plus one.
+static HOLDER: AtomicU32 = AtomicU32::new(0);
+
+// SAFETY: only one hart holds the lock at a time, with its interrupts off; taking it orders after the release before.
+unsafe impl critical_section::Impl for BothHarts {
+    unsafe fn acquire() -> u8 {
+        let status: u32;
+        // SAFETY: `release` puts the interrupt flag back.
+        unsafe { asm!("csrrci {}, mstatus, 8", out(reg) status) };
+        let interrupts = (status >> 3 & 1) as u8;
+        let me = hart() + 1;
+        if HOLDER.load(Relaxed) == me {
+            return 2 | interrupts;
+        }
+        while HOLDER.compare_exchange_weak(0, me, AcqRel, Relaxed).is_err() {
+            core::hint::spin_loop();
+        }
+        interrupts
+    }
+
+    unsafe fn release(state: u8) {
+        if state & 2 == 0 {
+            HOLDER.store(0, Release);
+        }
+        if state & 1 != 0 {
+            // SAFETY: interrupts were on when the section was entered.
+            unsafe { asm!("csrsi mstatus, 8") };
+        }
+    }
+}
+
+/// The serial console.
+pub struct Console;
+
+impl Write for Console {
+    fn write_str(&mut self, s: &str) -> fmt::Result {
+        for byte in s.bytes() {
+            // SAFETY: the transmit register of the console; this emulated one is always ready.
+            unsafe { (UART as *mut u8).write_volatile(byte) };
+        }
+        Ok(())
+    }
+}
+
+/// Prints a line.
+pub fn print(line: fmt::Arguments) {
+    // The console does not fail.
+    let _ = writeln!(Console, "{line}\r");
+}
+
+/// Size of a painted stack and its bytes that were never touched.
+fn untouched(bottom: *const u32, top: *const u32) -> (u32, u32) {
+    let words = (top as usize - bottom as usize) / 4;
+    let clean = (0..words).take_while(|i| {
+        // SAFETY: within the stack, which lives as long as the machine; a word in use may change meanwhile, which a
+        // volatile read permits.
+        unsafe { bottom.add(*i).read_volatile() == PAINT }
+    });
+    ((words * 4) as u32, (clean.count() * 4) as u32)
+}
+
+/// Size and untouched bytes of the renderer's stack and of the ear's.
+pub fn stacks() -> [(u32, u32); 2] {
+    [
+        untouched(&raw const _render_stack_bottom, &raw const _render_stack_top),
+        untouched(&raw const _audio_stack_bottom, &raw const _audio_stack_top),
+    ]
+}

@@ -1,0 +1,358 @@
+#![no_std]
+#![no_main]
+
+//! The virtual lamp: hart 1 hears, hart 0 shows, on a bare emulated machine.
+//!
+//! The renderer runs in hart 0's software interrupt, above the network, and each hart has its own executor: nothing
+//! that the network does can hold up light or sound.
+
+extern crate alloc;
+
+mod flash;
+mod heap;
+mod machine;
+mod net;
+mod time;
+
+use core::cell::RefCell;
+use core::mem::MaybeUninit;
+use core::panic::PanicInfo;
+use core::sync::atomic::Ordering::{Acquire, Relaxed, Release};
+use core::sync::atomic::{AtomicBool, AtomicU32};
+
+use embassy_executor::raw::Executor;
+use embassy_net::{Config, DhcpConfig, Stack, StackResources};
+use embassy_time::Timer;
+use flash::Flash;
+use k1_device::answers::Stack as StackUse;
+use k1_device::exchange::Settings;
+use k1_device::live::HeardHop;
+use k1_device::meter::{Count, Ledger};
+use k1_device::settings::{Hardware, Memory, Store};
+use k1_engine::audio::Ear;
+use k1_engine::light::OutputSettings;
+use k1_lamp::board::{Facts, Strip, StripFault};
+use k1_lamp::rtp::{self, Line, RtpMicrophone};
+use k1_lamp::show::Wire;
+use k1_lamp::web::{self, Buffers, Door, WORKERS};
+use k1_lamp::{BINS, Lamp, Show, State, console, hear, memory, mirror, show};
+use static_cell::StaticCell;
+
+/// Settings: the last 64 KiB of the first MiB.
+const SETTINGS: core::ops::Range<u32> = 0x000f_0000..0x0010_0000;
+
+static LAMP: Lamp = Lamp::new();
+static LINE: Line = Line::new();
+
+/// Executors: the network, the renderer above it, and the ear on its own hart.
+const NETWORK: usize = 0;
+const RENDERER: usize = 1;
+const EAR: usize = 2;
+static READY: [AtomicBool; 3] = [const { AtomicBool::new(false) }; 3];
+static RENDERER_EXECUTOR: StaticCell<Executor> = StaticCell::new();
+/// Where the software interrupt of hart 0 finds the renderer's executor; 0 before it is there.
+static RENDERER_AT: AtomicU32 = AtomicU32::new(0);
+/// True while hart 0 renders.
+static RENDERING: AtomicBool = AtomicBool::new(false);
+
+#[unsafe(export_name = "__pender")]
+fn pender(context: *mut ()) {
+    let which = context as usize;
+    READY[which].store(true, Release);
+    match which {
+        RENDERER => machine::poke(0),
+        EAR if machine::hart() != 1 => machine::poke(1),
+        // The network's own hart is awake: it is what runs this, or an interrupt has woken it.
+        NETWORK if machine::hart() != 0 => machine::poke(0),
+        _ => {}
+    }
+}
+
+/// True while this hart does what must not allocate.
+fn in_real_time() -> bool {
+    match machine::hart() {
+        0 => RENDERING.load(Relaxed),
+        _ => LAMP.hears_on.load(Relaxed) != 0,
+    }
+}
+
+#[unsafe(no_mangle)]
+extern "C" fn trap(cause: u32, address: u32, value: u32) {
+    const SOFTWARE: u32 = 0x8000_0003;
+    const TIMER: u32 = 0x8000_0007;
+    const DEVICE: u32 = 0x8000_000b;
+    let hart = machine::hart();
+    match cause {
+        SOFTWARE => {
+            machine::unpoke(hart);
+            if hart == 0 && READY[RENDERER].swap(false, Acquire) {
+                let at = RENDERER_AT.load(Acquire) as *const Executor;
+                if !at.is_null() {
+                    RENDERING.store(true, Relaxed);
+                    // SAFETY: the address of an executor in a `static`; only this interrupt of this hart polls it.
+                    unsafe { (*at).poll() };
+                    RENDERING.store(false, Relaxed);
+                }
+            }
+        }
+        TIMER => time::alarm(hart),
+        DEVICE => loop {
+            match machine::claim_device() {
+                0 => break,
+                irq => {
+                    net::acknowledge(irq);
+                    net::WAKER.wake();
+                    machine::complete_device(irq);
+                }
+            }
+        },
+        _ => panic!("trap {cause} at {address:#010x}, value {value:#010x}"),
+    }
+}
+
+/// What the last run ended with; survives a reset of the machine.
+#[repr(C)]
+struct LastWords {
+    mark: u32,
+    length: u32,
+    text: [u8; 120],
+}
+
+const MARK: u32 = 0x4b31_dead;
+
+#[unsafe(link_section = ".noinit")]
+static mut LAST_WORDS: MaybeUninit<LastWords> = MaybeUninit::uninit();
+
+/// Takes the words of the last panic away, so that they are told once.
+fn take_last_words() -> Option<heapless::String<128>> {
+    // SAFETY: called once at the start, before anything can panic on another hart; any bits are valid values.
+    let words = unsafe { &mut *(&raw mut LAST_WORDS).cast::<LastWords>() };
+    let is_there = core::mem::replace(&mut words.mark, 0) == MARK;
+    let text = words.text.get(..words.length as usize).filter(|_| is_there)?;
+    heapless::String::try_from(core::str::from_utf8(text).ok()?).ok()
+}
+
+#[panic_handler]
+fn panic(info: &PanicInfo) -> ! {
+    use core::fmt::Write;
+    machine::print(format_args!("[PANIC] hart {}: {info}", machine::hart()));
+    let mut text = heapless::String::<120>::new();
+    // What does not fit is left out.
+    let _ = write!(text, "{}", info.message());
+    if let Some(at) = info.location() {
+        let _ = write!(text, " ({}:{})", at.file().rsplit('/').next().unwrap_or_default(), at.line());
+    }
+    // SAFETY: the machine ends here; nobody reads this before its next start.
+    let words = unsafe { &mut *(&raw mut LAST_WORDS).cast::<LastWords>() };
+    words.text[..text.len()].copy_from_slice(text.as_bytes());
+    words.length = text.len() as u32;
+    words.mark = MARK;
+    machine::reset()
+}
+
+/// Light leaves by network only: the strip is the time that a strip takes.
+struct ModelledStrip(Wire);
+
+impl Strip for ModelledStrip {
+    async fn send(&mut self, _: &[u8]) -> Result<(), StripFault> {
+        self.0.take().await;
+        Ok(())
+    }
+}
+
+/// Starts a task; each has room for exactly as many as are started.
+macro_rules! start {
+    ($spawner:expr, $task:expr) => {
+        match $task {
+            Ok(token) => $spawner.spawn(token),
+            Err(_) => panic!("a task was started twice"),
+        }
+    };
+}
+
+#[embassy_executor::task]
+async fn hear_task(ear: &'static mut Ear, microphone: RtpMicrophone, tap: heapless::spsc::Producer<'static, HeardHop>) {
+    hear::hear(&LAMP, machine::hart(), ear, microphone, tap).await
+}
+
+#[embassy_executor::task]
+async fn show_task(renderer: &'static mut Show, hardware: Hardware, look: Settings) {
+    let strip = ModelledStrip(Wire::new(usize::from(hardware.leds), hardware.reset_us));
+    show::show(&LAMP, machine::hart(), renderer, strip, hardware, look).await
+}
+
+#[embassy_executor::task]
+async fn network_task(mut runner: embassy_net::Runner<'static, net::Card>) {
+    runner.run().await
+}
+
+#[embassy_executor::task(pool_size = WORKERS)]
+async fn web_task(stack: Stack<'static>, door: &'static RefCell<Door>, worker: usize, buffers: &'static mut Buffers) {
+    web::work(&LAMP, stack, door, worker, buffers).await
+}
+
+#[embassy_executor::task]
+async fn rtp_task(stack: Stack<'static>, samples: heapless::spsc::Producer<'static, f32>) {
+    rtp::receive(&LAMP, stack, &LINE, samples).await
+}
+
+#[embassy_executor::task]
+async fn mirror_task(stack: Stack<'static>) {
+    mirror::mirror(&LAMP, stack).await
+}
+
+#[embassy_executor::task]
+async fn memory_task(store: Store<Flash>, written: Memory) {
+    memory::keep(&LAMP, store, written).await
+}
+
+#[embassy_executor::task]
+async fn report_task(ledger: &'static mut Ledger<BINS>) {
+    console::report(&LAMP, machine::print, probe, ledger).await
+}
+
+#[embassy_executor::task]
+async fn sound_task(tap: heapless::spsc::Consumer<'static, HeardHop>) {
+    console::share_sound(&LAMP, tap).await
+}
+
+#[embassy_executor::task]
+async fn address_task(stack: Stack<'static>) {
+    loop {
+        stack.wait_config_up().await;
+        if let Some(config) = stack.config_v4() {
+            use core::fmt::Write;
+            let mut ip = heapless::String::new();
+            let _ = write!(ip, "{}", config.address.address());
+            machine::print(format_args!("[NET] address {ip}, web on port 80, sound on UDP port {}", rtp::PORT));
+            LAMP.note(|s| s.ip = ip);
+        }
+        while stack.is_config_up() {
+            Timer::after_secs(1).await;
+        }
+        LAMP.note(|s| s.ip.clear());
+        machine::print(format_args!("[NET] no address; the light goes on"));
+    }
+}
+
+fn probe(s: &mut State) {
+    let [render, audio] = machine::stacks().map(|(size, headroom)| Some(StackUse { size, headroom }));
+    s.render_stack = render;
+    s.audio_stack = audio;
+    s.heap = Some(heap::state());
+    let forbidden = heap::FORBIDDEN.swap(0, Relaxed);
+    LAMP.meters.count(Count::Allocations, forbidden);
+}
+
+/// What hart 1 gets when it starts.
+static EAR_PARTS: critical_section::Mutex<RefCell<Option<EarParts>>> =
+    critical_section::Mutex::new(RefCell::new(None));
+type EarParts = (&'static mut Ear, RtpMicrophone, heapless::spsc::Producer<'static, HeardHop>);
+
+#[unsafe(no_mangle)]
+extern "C" fn hart1() -> ! {
+    static EXECUTOR: StaticCell<Executor> = StaticCell::new();
+    let executor: &'static Executor = EXECUTOR.init(Executor::new(EAR as *mut ()));
+    let Some((ear, microphone, tap)) = critical_section::with(|cs| EAR_PARTS.take(cs)) else {
+        panic!("hart 1 was released with nothing to do");
+    };
+    start!(executor.spawner(), hear_task(ear, microphone, tap));
+    machine::enable_interrupts();
+    loop {
+        READY[EAR].store(false, Release);
+        // SAFETY: this executor is polled here and nowhere else.
+        unsafe { executor.poll() };
+        machine::sleep_unless(&READY[EAR]);
+    }
+}
+
+#[unsafe(no_mangle)]
+extern "C" fn hart0() -> ! {
+    heap::start();
+    let last_panic = take_last_words();
+    let Some((card, irq)) = net::Card::find() else {
+        machine::print(format_args!("[BOOT] no network card: start QEMU with -device virtio-net-device"));
+        machine::exit(1)
+    };
+    LAMP.note(|s| {
+        s.facts = Facts {
+            board: "virt",
+            source: "RTP, L16, 16 kHz, UDP port 5004",
+            mac: card.address(),
+            reset_reason: if last_panic.is_some() { "panic" } else { "power on" },
+            last_panic,
+            firmware_hash: [0; 8],
+            slot: "ram",
+        };
+    });
+
+    // Settings first; the flash answers at once, so nothing is waited for here.
+    // SAFETY: taken once.
+    let Some(mut store) = Store::new(unsafe { Flash::take() }, SETTINGS) else {
+        panic!("the settings' area is no whole number of sectors")
+    };
+    let remembered = now_or_never(memory::load(&LAMP, &mut store));
+    console::boot(&LAMP, machine::print);
+
+    // The halves' state is made in place: it does not fit a stack.
+    static EAR_PLACE: StaticCell<Ear> = StaticCell::new();
+    static SHOW_PLACE: StaticCell<Show> = StaticCell::new();
+    static SAMPLES: StaticCell<heapless::spsc::Queue<f32, { rtp::QUEUE }>> = StaticCell::new();
+    static TAP: StaticCell<heapless::spsc::Queue<HeardHop, { hear::TAP }>> = StaticCell::new();
+    let ear = EAR_PLACE.init_with(Ear::new);
+    let limit = remembered.hardware.limit_ma;
+    let output = OutputSettings { limit_ma: (limit > 0).then(|| f32::from(limit)) };
+    let renderer = SHOW_PLACE.init_with(|| Show::new(usize::from(remembered.hardware.leds), output));
+    let (samples_in, samples_out) = SAMPLES.init_with(heapless::spsc::Queue::new).split();
+    let (tap_in, tap_out) = TAP.init_with(heapless::spsc::Queue::new).split();
+    let microphone = RtpMicrophone::new(&LINE, samples_out);
+    critical_section::with(|cs| EAR_PARTS.replace(cs, Some((ear, microphone, tap_in))));
+    machine::start_hart1();
+
+    let executor: &'static Executor = RENDERER_EXECUTOR.init(Executor::new(RENDERER as *mut ()));
+    start!(executor.spawner(), show_task(renderer, remembered.hardware.clone(), remembered.look));
+    RENDERER_AT.store(core::ptr::from_ref(executor) as u32, Release);
+    READY[RENDERER].store(true, Release);
+
+    static RESOURCES: StaticCell<StackResources<{ WORKERS + 5 }>> = StaticCell::new();
+    let seed = machine::now_us() ^ 0x9e37_79b9_7f4a_7c15;
+    let resources = RESOURCES.init_with(StackResources::new);
+    let (stack, runner) = embassy_net::new(card, Config::dhcpv4(DhcpConfig::default()), resources, seed);
+    static DOOR: StaticCell<RefCell<Door>> = StaticCell::new();
+    let token = Some(remembered.hardware.token.clone()).filter(|t| !t.is_empty());
+    let door = DOOR.init_with(|| RefCell::new(web::door(token)));
+    static LEDGER: StaticCell<Ledger<BINS>> = StaticCell::new();
+    static BUFFERS: StaticCell<[Buffers; WORKERS]> = StaticCell::new();
+    static EXECUTOR: StaticCell<Executor> = StaticCell::new();
+    let executor: &'static Executor = EXECUTOR.init(Executor::new(NETWORK as *mut ()));
+    let spawner = executor.spawner();
+    start!(spawner, network_task(runner));
+    for (worker, buffers) in BUFFERS.init_with(|| [const { Buffers::new() }; WORKERS]).iter_mut().enumerate() {
+        start!(spawner, web_task(stack, door, worker, buffers));
+    }
+    start!(spawner, rtp_task(stack, samples_in));
+    start!(spawner, mirror_task(stack));
+    start!(spawner, memory_task(store, remembered));
+    start!(spawner, report_task(LEDGER.init_with(Ledger::new)));
+    start!(spawner, sound_task(tap_out));
+    start!(spawner, address_task(stack));
+    machine::enable_device(irq);
+    machine::enable_interrupts();
+    machine::poke(0);
+    loop {
+        READY[NETWORK].store(false, Release);
+        // SAFETY: this executor is polled here and nowhere else.
+        unsafe { executor.poll() };
+        machine::sleep_unless(&READY[NETWORK]);
+    }
+}
+
+/// The result of a future that never waits.
+fn now_or_never<T>(future: impl Future<Output = T>) -> T {
+    let mut future = core::pin::pin!(future);
+    let mut context = core::task::Context::from_waker(core::task::Waker::noop());
+    match future.as_mut().poll(&mut context) {
+        core::task::Poll::Ready(value) => value,
+        core::task::Poll::Pending => panic!("the flash made its caller wait"),
+    }
+}

@@ -1,0 +1,195 @@
+#![no_std]
+#![forbid(unsafe_code)]
+
+//! The lamp: everything that it does, independent of the board.
+//!
+//! | Room | What lives there |
+//! |---|---|
+//! | [`board`] | what a board must bring: microphone, strip, facts |
+//! | [`hear`] | core 1: microphone → ear → snapshots |
+//! | [`show`] | core 0: snapshots → light → strip |
+//! | [`memory`] | settings in flash: loaded first, written when a user has let go |
+//! | [`console`] | the boot log and the figures of each second |
+//! | [`home`] | the lamp as a home of the API |
+//! | [`web`] | HTTP and WebSockets |
+//! | [`rtp`] | sound from the network, for boards without a microphone |
+//! | [`mirror`] | frames to a network light |
+//!
+//! A board makes the drivers, gives each to the one task that owns it, and runs the tasks: [`hear`](hear::hear) on
+//! core 1, [`show`](show::show) on core 0 above everything else there, the rest below. What they share is one
+//! [`Lamp`] in a `static`.
+
+extern crate alloc;
+
+pub mod board;
+pub mod console;
+pub mod hear;
+pub mod home;
+pub mod memory;
+pub mod mirror;
+pub mod rtp;
+pub mod show;
+pub mod web;
+
+use core::cell::RefCell;
+use core::sync::atomic::{AtomicBool, AtomicU32};
+
+use embassy_sync::blocking_mutex::CriticalSectionMutex;
+use embassy_sync::blocking_mutex::raw::CriticalSectionRawMutex;
+use embassy_sync::pubsub::PubSubChannel;
+use embassy_sync::signal::Signal;
+use k1_device::answers::{Heap, Stack, Vitals};
+use k1_device::exchange::Crossing;
+use k1_device::settings::{Loaded, MOST_LEDS, Memory};
+use k1_handoff::SnapshotRing;
+
+/// Bins of a histogram: up to 32 ms.
+pub const BINS: usize = 640;
+/// The renderer in the size of a lamp.
+pub type Show = k1_engine::show::Show<MOST_LEDS>;
+/// What the halves count.
+pub type Meters = k1_device::meter::Meters<BINS>;
+/// Words of a frame for pages: time, number of LEDs, pixels.
+pub const FRAME_WORDS: usize = 3 + (MOST_LEDS * 3).div_ceil(4);
+/// The newest frame, for any number of readers.
+pub type FrameRing = SnapshotRing<FRAME_WORDS>;
+/// Seconds of history.
+const HISTORY: usize = 60;
+
+/// What the slow half of the lamp knows.
+#[derive(Debug)]
+pub struct State {
+    /// Settings as they are remembered.
+    pub memory: Memory,
+    /// What became of loading them.
+    pub loaded: Loaded,
+    /// Figures of the last seconds, newest last.
+    pub history: heapless::Deque<Vitals, HISTORY>,
+    /// Facts about the board.
+    pub facts: board::Facts,
+    /// Stack of the half that shows.
+    pub render_stack: Option<Stack>,
+    /// Stack of the half that hears.
+    pub audio_stack: Option<Stack>,
+    /// Heap.
+    pub heap: Option<Heap>,
+    /// Temperature of the chip in °C.
+    pub temperature_c: Option<f32>,
+    /// Strength of the Wi-Fi signal in dBm.
+    pub rssi_dbm: Option<i8>,
+    /// Address, once there is one.
+    pub ip: heapless::String<15>,
+    /// Records written to flash since the start.
+    pub settings_writes: u32,
+    /// Operations of the storage that failed since the start.
+    pub settings_errors: u32,
+}
+
+/// What the tasks of a lamp share. Lives in a `static`.
+pub struct Lamp {
+    /// Snapshots and settings between the halves.
+    pub crossing: Crossing,
+    /// What the halves count.
+    pub meters: Meters,
+    /// The newest frame as a screen shows it.
+    pub screen: FrameRing,
+    /// The newest frame as the wire carries it, in R, G, B.
+    pub wire: FrameRing,
+    /// The slow half's knowledge; never touched by the two halves.
+    pub state: CriticalSectionMutex<RefCell<State>>,
+    /// Something that is remembered has changed.
+    pub changed: Signal<CriticalSectionRawMutex, ()>,
+    /// Frames per second that are due, in thousandths.
+    pub due_millihertz: AtomicU32,
+    /// Core that hears, plus one; 0 before it does.
+    pub hears_on: AtomicU32,
+    /// Core that shows, plus one; 0 before it does.
+    pub shows_on: AtomicU32,
+    /// True while there is a microphone.
+    pub microphone: AtomicBool,
+    /// Reads of the microphone that failed.
+    pub microphone_failures: AtomicU32,
+    /// Frames whose transmission failed or was late.
+    pub strip_underruns: AtomicU32,
+    /// Number of LEDs as the renderer sees it.
+    pub leds: AtomicU32,
+    /// Fixed noise floor in dBFS as bits; NaN = learned.
+    pub floor_db: AtomicU32,
+    /// Requests answered.
+    pub requests: AtomicU32,
+    /// Bytes from the network that made no sense.
+    pub malformed: AtomicU32,
+    /// Workers that wait for a connection, and open WebSockets.
+    pub doors: web::Doors,
+    /// Pages that wish sound.
+    pub listeners: AtomicU32,
+    /// Sound for pages that wish it.
+    pub sound: PubSubChannel<CriticalSectionRawMutex, alloc::sync::Arc<[u8]>, 8, { web::WORKERS }, 1>,
+}
+
+impl Default for Lamp {
+    fn default() -> Self {
+        Self::new()
+    }
+}
+
+impl Lamp {
+    /// A lamp that has not begun.
+    pub const fn new() -> Self {
+        Self {
+            crossing: Crossing::new(),
+            meters: Meters::new(),
+            screen: FrameRing::new(),
+            wire: FrameRing::new(),
+            state: CriticalSectionMutex::new(RefCell::new(State::new())),
+            changed: Signal::new(),
+            due_millihertz: AtomicU32::new(0),
+            hears_on: AtomicU32::new(0),
+            shows_on: AtomicU32::new(0),
+            microphone: AtomicBool::new(false),
+            microphone_failures: AtomicU32::new(0),
+            strip_underruns: AtomicU32::new(0),
+            leds: AtomicU32::new(0),
+            floor_db: AtomicU32::new(f32::NAN.to_bits()),
+            requests: AtomicU32::new(0),
+            malformed: AtomicU32::new(0),
+            doors: web::Doors::new(),
+            listeners: AtomicU32::new(0),
+            sound: PubSubChannel::new(),
+        }
+    }
+
+    /// Looks at what the slow half knows.
+    pub fn look<T>(&self, look: impl FnOnce(&State) -> T) -> T {
+        self.state.lock(|state| look(&state.borrow()))
+    }
+
+    /// Changes what the slow half knows.
+    pub fn note<T>(&self, note: impl FnOnce(&mut State) -> T) -> T {
+        self.state.lock(|state| note(&mut state.borrow_mut()))
+    }
+}
+
+impl State {
+    const fn new() -> Self {
+        Self {
+            memory: Memory::new(),
+            loaded: Loaded { groups: 0, damaged: 0, erased: false },
+            history: heapless::Deque::new(),
+            facts: board::Facts::UNKNOWN,
+            render_stack: None,
+            audio_stack: None,
+            heap: None,
+            temperature_c: None,
+            rssi_dbm: None,
+            ip: heapless::String::new(),
+            settings_writes: 0,
+            settings_errors: 0,
+        }
+    }
+}
+
+/// Microseconds since the start, on the one clock.
+pub fn now_us() -> u64 {
+    embassy_time::Instant::now().as_micros()
+}

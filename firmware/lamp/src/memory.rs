@@ -1,0 +1,58 @@
+//! Settings in flash: loaded first, written when a user has let go.
+
+use core::sync::atomic::Ordering::Relaxed;
+
+use embassy_futures::select::select;
+use embassy_time::Timer;
+use embedded_storage_async::nor_flash::NorFlash;
+use k1_device::settings::{Debounce, Memory, Store};
+
+use crate::{Lamp, now_us};
+
+/// Loads what is remembered and tells the lamp.
+pub async fn load<F: NorFlash>(lamp: &'static Lamp, store: &mut Store<F>) -> Memory {
+    let (memory, loaded) = store.load().await;
+    lamp.note(|s| {
+        s.memory = memory.clone();
+        s.loaded = loaded;
+        s.settings_errors = store.errors;
+    });
+    let floor = memory.hardware.floor_db.unwrap_or(f32::NAN);
+    lamp.floor_db.store(floor.to_bits(), Relaxed);
+    memory
+}
+
+/// Writes what has changed, a while after the last change, for ever.
+pub async fn keep<F: NorFlash>(lamp: &'static Lamp, mut store: Store<F>, mut written: Memory) -> ! {
+    let mut controls = lamp.crossing.controls();
+    let mut debounce = Debounce::default();
+    loop {
+        select(lamp.changed.wait(), Timer::after_millis(500)).await;
+        let look = controls.settings();
+        let now = lamp.look(|s| Memory { look, ..s.memory.clone() });
+        let floor = now.hardware.floor_db.unwrap_or(f32::NAN);
+        lamp.floor_db.store(floor.to_bits(), Relaxed);
+        if now != written && !debounce.is_waiting() {
+            debounce.touch(now_us());
+        }
+        if lamp.changed.signaled() {
+            debounce.touch(now_us());
+        }
+        if !debounce.is_due(now_us()) {
+            continue;
+        }
+        if now.look != written.look && store.save_look(&now.look).await {
+            written.look = now.look;
+        }
+        if now.hardware != written.hardware && store.save_hardware(&now.hardware).await {
+            written.hardware = now.hardware;
+        }
+        if now.wifi != written.wifi && store.save_wifi(&now.wifi).await {
+            written.wifi = now.wifi;
+        }
+        lamp.note(|s| {
+            s.settings_writes = store.writes;
+            s.settings_errors = store.errors;
+        });
+    }
+}

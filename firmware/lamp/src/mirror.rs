@@ -1,0 +1,53 @@
+//! Frames to a network light, by DDP. The newest wins; a slow network costs the strip nothing.
+
+use embassy_net::udp::{PacketMetadata, UdpSocket};
+use embassy_net::{IpAddress, IpEndpoint, Stack};
+use embassy_time::{Duration, Ticker, with_timeout};
+use k1_device::settings::MOST_LEDS;
+use k1_handoff::Read;
+use k1_wire::ddp;
+
+use crate::show::unpack;
+use crate::{FRAME_WORDS, Lamp};
+
+/// How often it looks for a new frame: more often than any wire is fast.
+const GLANCE: Duration = Duration::from_millis(2);
+
+/// Mirrors for ever; looks at the settings every second.
+pub async fn mirror(lamp: &'static Lamp, stack: Stack<'static>) -> ! {
+    let (mut rx_meta, mut tx_meta) = ([PacketMetadata::EMPTY; 1], [PacketMetadata::EMPTY; 4]);
+    let (mut rx, mut tx) = ([0; 16], [0; 4_096]);
+    let mut socket = UdpSocket::new(stack, &mut rx_meta, &mut rx, &mut tx_meta, &mut tx);
+    while socket.bind(ddp::PORT).is_err() {
+        embassy_time::Timer::after_secs(1).await;
+    }
+    let frames = lamp.wire.reader();
+    let mut words = [0; FRAME_WORDS];
+    let mut pixels = [[0; 3]; MOST_LEDS];
+    let (mut sender, mut packet) = (ddp::Sender::default(), [0; ddp::MAX_PACKET]);
+    let mut ticker = Ticker::every(GLANCE);
+    let (mut last, mut glances, mut to) = (0, 0_u32, None);
+    loop {
+        if glances.is_multiple_of(256) {
+            to = lamp.look(|s| s.memory.hardware.mirror());
+        }
+        glances = glances.wrapping_add(1);
+        ticker.next().await;
+        let Some(to) = to else { continue };
+        let Read::Fresh { sequence: number, .. } = frames.read(&mut words) else { continue };
+        if number == last {
+            continue;
+        }
+        last = number;
+        let (_, leds) = unpack(&words, &mut pixels);
+        let endpoint = IpEndpoint::new(IpAddress::Ipv4(*to.ip()), to.port());
+        // A frame of a lamp is one packet.
+        let mut length = 0;
+        let _ = sender.frame(&pixels[..leds], &mut packet, |bytes| {
+            length = bytes.len();
+            Ok::<(), ()>(())
+        });
+        // A light that is off is no fault of ours: nothing waits for it.
+        let _ = with_timeout(GLANCE, socket.send_to(&packet[..length], endpoint)).await;
+    }
+}
