@@ -58,11 +58,19 @@ pub async fn hear(
             Next::Silence => None,
         };
         match reading {
-            Some(at) => due = if due.abs_diff(at) > GAP_US { at } else { (due * 15 + at) / 16 },
+            Some(at) if due.abs_diff(at) > GAP_US => {
+                due = at;
+                lamp.meters.count(Count::Underruns, 1);
+            }
+            Some(at) => due = (due * 15 + at) / 16,
             None => {
                 hop.fill(0.0);
-                // Silence keeps time by itself; what a failed read has waited too long is not made up for.
-                due = due.max(now_us().saturating_sub(HOP_US));
+                // Silence keeps time by itself; what a failed read has waited too long is counted, not made up for.
+                let earliest = now_us().saturating_sub(HOP_US);
+                if due < earliest {
+                    due = earliest;
+                    lamp.meters.count(Count::Underruns, 1);
+                }
                 Timer::at(Instant::from_micros(due)).await;
             }
         }

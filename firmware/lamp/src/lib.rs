@@ -43,8 +43,8 @@ use k1_device::exchange::Crossing;
 use k1_device::settings::{Loaded, MOST_LEDS, Memory};
 use k1_handoff::SnapshotRing;
 
-/// Bins of a histogram: up to 32 ms.
-pub const BINS: usize = 640;
+/// Bins of a histogram: up to 25 ms.
+pub const BINS: usize = 512;
 /// The renderer in the size of a lamp.
 pub type Show = k1_engine::show::Show<MOST_LEDS>;
 /// What the halves count.
@@ -54,7 +54,7 @@ pub const FRAME_WORDS: usize = 3 + (MOST_LEDS * 3).div_ceil(4);
 /// The newest frame, for any number of readers.
 pub type FrameRing = SnapshotRing<FRAME_WORDS>;
 /// Seconds of history.
-const HISTORY: usize = 60;
+const HISTORY: usize = 30;
 
 /// What the slow half of the lamp knows.
 #[derive(Debug)]

@@ -77,7 +77,9 @@ fn from_other_address(k1: &K1) -> Option<TcpStream> {
 #[test]
 fn one_client_does_not_starve_another() {
     let k1 = K1::get_one();
-    let Some(mut other) = from_other_address(&k1) else {
+    // A virtual lamp sees every client of this machine at one address.
+    let is_virtual = !k1.is_program() && k1.address().ip().is_loopback();
+    let Some(mut other) = (if is_virtual { None } else { from_other_address(&k1) }) else {
         eprintln!("skipped: there is one address only from which this K1 can be asked");
         return;
     };
