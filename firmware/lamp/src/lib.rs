@@ -13,6 +13,7 @@
 //! | [`home`] | the lamp as a home of the API |
 //! | [`web`] | HTTP and WebSockets |
 //! | [`rtp`] | sound from the network, for boards without a microphone |
+//! | [`mdns`] | being found |
 //! | [`mirror`] | frames to a network light |
 //!
 //! A board makes the drivers, gives each to the one task that owns it, and runs the tasks: [`hear`](hear::hear) on
@@ -25,6 +26,7 @@ pub mod board;
 pub mod console;
 pub mod hear;
 pub mod home;
+pub mod mdns;
 pub mod memory;
 pub mod mirror;
 pub mod rtp;

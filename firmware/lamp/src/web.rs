@@ -104,7 +104,8 @@ impl Doors {
 /// Buffers of one worker.
 pub struct Buffers {
     receive: [u8; 1_024],
-    send: [u8; 1_460],
+    /// Two segments: a receiver acknowledges every second one at once, and a single one late (RFC 9293, 3.8.6.3).
+    send: [u8; 2_920],
     head: [u8; MOST_HEAD],
     scratch: [u8; SCRATCH],
 }
@@ -118,7 +119,7 @@ impl Default for Buffers {
 impl Buffers {
     /// Empty.
     pub const fn new() -> Self {
-        Self { receive: [0; 1_024], send: [0; 1_460], head: [0; MOST_HEAD], scratch: [0; SCRATCH] }
+        Self { receive: [0; 1_024], send: [0; 2_920], head: [0; MOST_HEAD], scratch: [0; SCRATCH] }
     }
 }
 

