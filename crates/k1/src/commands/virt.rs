@@ -32,6 +32,7 @@ pub fn virt(args: &VirtArgs) -> Result<(), Failure> {
     ctrlc::set_handler(move || signal.store(true, Ordering::SeqCst))
         .map_err(|e| Failure(format!("signals cannot be handled: {e}")))?;
 
+    is_installed()?;
     let image = image(args.image.as_deref())?;
     let kept = match &args.flash {
         Some(path) => Flash::Kept(path.clone()),
@@ -53,13 +54,14 @@ pub fn virt(args: &VirtArgs) -> Result<(), Failure> {
             let _ = writeln!(std::io::stdout(), "{}", line.trim_end());
         }
     });
+    let alive = child.stdin.take();
     let result = if args.headless {
         wait(&mut child, args.duration, &stopped, || Ok(()))
     } else {
         let mut player = Player::new(sound)?;
         wait(&mut child, args.duration, &stopped, || player.play())
     };
-    let _ = child.kill();
+    drop(alive);
     let _ = child.wait();
     let _ = printer.join();
     result
@@ -135,27 +137,39 @@ fn free_udp(wished: u16) -> Result<u16, Failure> {
     Ok(socket.local_addr()?.port())
 }
 
+/// Runs the emulator until it ends or our end of the pipe closes, whatever closes it: a lamp that outlives a killed
+/// `k1` would keep its ports and a core for ever.
+const KEEPER: &str = r#"exec 3<&0; "$@" </dev/null 3<&- & lamp=$!
+{ cat <&3 >/dev/null; kill "$lamp" 2>/dev/null; } >/dev/null 2>&1 &
+exec 3<&-; wait "$lamp""#;
+
+fn is_installed() -> Result<(), Failure> {
+    let found = Command::new(EMULATOR).arg("--version").stdout(Stdio::null()).stderr(Stdio::null()).status();
+    match found {
+        Ok(status) if status.success() => Ok(()),
+        _ => Err(Failure(format!(
+            "the emulator {EMULATOR} is not installed; on Debian: apt install qemu-system-misc"
+        ))),
+    }
+}
+
 fn start(image: &Path, flash: &Path, web: u16, sound: u16) -> Result<Child, Failure> {
     // A comma in a path would end an option of the emulator's; it wants two for one.
     let quoted = |path: &Path| path.display().to_string().replace(',', ",,");
     let forward = format!(
         "user,id=n0,hostfwd=tcp:127.0.0.1:{web}-:{WEB},hostfwd=udp:127.0.0.1:{sound}-:{SOUND}"
     );
-    Command::new(EMULATOR)
+    Command::new("sh")
+        .args(["-c", KEEPER, "k1-virt", EMULATOR])
         .args(["-M", "virt", "-smp", "2", "-m", "16M", "-display", "none", "-serial", "stdio", "-monitor", "none"])
         .args(["-bios", "none", "-global", "virtio-mmio.force-legacy=false"])
         .args(["-drive", &format!("if=pflash,unit=1,format=raw,file={}", quoted(flash))])
         .args(["-netdev", &forward, "-device", "virtio-net-device,netdev=n0"])
         .args(["-device", &format!("loader,file={}", quoted(image))])
-        .stdin(Stdio::null())
+        .stdin(Stdio::piped())
         .stdout(Stdio::piped())
         .spawn()
-        .map_err(|e| match e.kind() {
-            std::io::ErrorKind::NotFound => Failure(format!(
-                "the emulator {EMULATOR} is not installed; on Debian: apt install qemu-system-misc"
-            )),
-            _ => Failure(format!("{EMULATOR} does not start: {e}")),
-        })
+        .map_err(|e| Failure(format!("{EMULATOR} does not start: {e}")))
 }
 
 /// Stays with the lamp; `play` is called without pause and sets its own.
