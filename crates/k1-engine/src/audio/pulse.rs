@@ -37,27 +37,27 @@ const STATES: usize = OFFSETS[TEMPI];
 /// Tempo that a listener expects, in beats per minute, and how far from it in octaves (standard deviation). After
 /// Moelants, "Preferred tempo reconsidered" (ICMPC 2002), narrower, for it is what decides between octaves.
 const EXPECTED_BPM: f32 = 122.0;
-const EXPECTED_OCTAVES: f32 = 0.4;
+const EXPECTED_OCTAVES: f32 = 0.36;
 /// Width of the tempo transition, in tempi to either side, and its steepness: P ∝ e^(−λ·|ratio − 1|).
 const REACH: usize = 6;
 const TRANSITION_LAMBDA: f32 = 90.0;
 /// A place is so wide to either side, in twelfths of a hop (so that halves, quarters and thirds are whole numbers),
-/// and fades linearly: 32 ms.
-const WIDTH: i32 = 48;
+/// and fades linearly: 48 ms.
+const WIDTH: i32 = 72;
 /// Successive hops hear much the same: so much of a hop's log-likelihood counts, for each place …
-const TEMPER: [f32; PLACES] = [0.24, 0.12, 0.12, 0.12];
+const TEMPER: [f32; PLACES] = [0.17, 0.077, 0.068, 0.077];
 /// … after this was added to it.
-const BIAS: [f32; PLACES] = [0.3, 0.0, 0.0, 0.0];
+const BIAS: [f32; PLACES] = [0.35, 0.0, 0.0, 0.0];
 /// Nothing that is heard in one hop counts more than this, before tempering.
 const MOST: f32 = 4.0;
 /// Memory for the tempo in seconds.
 const MEMORY_S: f32 = 8.0;
 /// Share of a tempo's belief that spreads evenly over all phases each time its turn comes (every 0.64 s).
-const LEAK: f32 = 0.01;
+const LEAK: f32 = 0.003;
 /// Log-odds that a beat is divided in three before anything was heard, their limit, and their memory in seconds.
-const TERNARY_PRIOR: f32 = -1.5;
+const TERNARY_PRIOR: f32 = -2.5;
 const TERNARY_MOST: f32 = 4.0;
-const TERNARY_MEMORY_S: f32 = 8.0;
+const TERNARY_MEMORY_S: f32 = 12.0;
 const DT: f32 = 1.0 / HOP_RATE;
 
 /// The most likely tempo and phase.
@@ -149,15 +149,10 @@ impl Pulse {
             ring[hand] = arrived;
             let mass = (self.mass[tempo] - wrapped[tempo] + arrived).max(1e-20);
             let three = 1.0 / (1.0 + exp(-(self.ternary[tempo] + TERNARY_PRIOR)));
-            let two = 1.0 - three;
-            let beat = gain[0] * lift(ring, hand, &[0], gain[0]);
-            let half = gain[1] * lift(ring, hand, &[6], gain[1] * two);
-            let quarter = gain[2] * lift(ring, hand, &[3, 9], gain[2] * two);
-            let third = gain[3] * lift(ring, hand, &[4, 8], gain[3] * three);
-            self.mass[tempo] = (mass + beat + two * (half + quarter) + three * third).max(1e-20);
+            let (binary, ternary) = weigh(ring, hand, &gain, three);
+            self.mass[tempo] = (mass + binary + three * (ternary - binary)).max(1e-20);
             after += self.mass[tempo];
-            let odds =
-                (mass + beat + third).max(0.05 * mass) / (mass + beat + half + quarter).max(0.05 * mass);
+            let odds = (mass + ternary).max(0.05 * mass) / (mass + binary).max(0.05 * mass);
             // A single hop hardly moves the odds: the first terms of the logarithm are enough.
             let news = odds - 1.0;
             let news = if news.abs() < 0.1 { news - 0.5 * news * news } else { ln(odds) };
@@ -232,35 +227,53 @@ impl Pulse {
     }
 }
 
-/// Multiplies the states near some places (in twelfths of the beat) by up to 1 + `gain`; the answer is the belief
-/// that was there, weighted by nearness.
-fn lift(ring: &mut [f32], hand: usize, places: &[i32], gain: f32) -> f32 {
-    let period = ring.len() as i32;
-    let mut touched = 0.0;
-    for place in places {
-        let centre = place * period;
-        let first = (centre - WIDTH).div_euclid(12) + 1;
-        let mut at = first + hand as i32;
-        if at < 0 {
-            at += period;
-        } else if at >= period {
-            at -= period;
-        }
+/// Multiplies every state of a tempo by one plus what its place has gained; a place fades linearly to [`WIDTH`], and
+/// where two overlap their gains add. The answer is how much the belief gains if the beat is divided in two, and if
+/// in three; the states take the mixture with a share of `three`.
+fn weigh(ring: &mut [f32], hand: usize, gain: &[f32; PLACES], three: f32) -> (f32, f32) {
+    const HALF: usize = period_of(TEMPI - 1) / 2 + 1;
+    let period = ring.len();
+    // The pattern is symmetric: a position and its mirror image share their gains, one array for each division.
+    let (mut two_gain, mut three_gain) = ([0.0_f32; HALF], [0.0_f32; HALF]);
+    let last = period / 2;
+    let each = |twelfths: usize, gain: f32, out: &mut [f32; HALF]| {
+        let centre = (twelfths * period) as i32;
+        let first = ((centre - WIDTH).div_euclid(12) + 1).max(0);
         let mut from_centre = 12 * first - centre;
-        while from_centre < WIDTH {
-            let near = (WIDTH - from_centre.abs()) as f32 * (1.0 / WIDTH as f32);
-            let state = &mut ring[at as usize];
-            let part = *state * near;
-            touched += part;
-            *state += part * gain;
-            from_centre += 12;
-            at += 1;
-            if at == period {
-                at = 0;
+        for g in &mut out[first as usize..=last] {
+            if from_centre >= WIDTH {
+                break;
             }
+            *g += gain * (1.0 / WIDTH as f32) * (WIDTH - from_centre.abs()) as f32;
+            from_centre += 12;
         }
+    };
+    each(0, gain[0], &mut two_gain);
+    each(0, gain[0], &mut three_gain);
+    each(6, gain[1], &mut two_gain);
+    each(3, gain[2], &mut two_gain);
+    each(4, gain[3], &mut three_gain);
+
+    let (mut binary, mut ternary) = (0.0, 0.0);
+    // Two walkers through the ring, one forward from the beat and one backward.
+    let (mut up, mut down) = (hand, hand);
+    for (position, (two, three_)) in two_gain.iter().zip(&three_gain).take(last + 1).enumerate() {
+        let factor = (1.0 + two + three * (three_ - two)).max(0.02);
+        let mut belief = ring[up];
+        ring[up] *= factor;
+        if position > 0 && down != up {
+            belief += ring[down];
+            ring[down] *= factor;
+        }
+        binary += belief * two;
+        ternary += belief * three_;
+        up += 1;
+        if up == period {
+            up = 0;
+        }
+        down = if down == 0 { period - 1 } else { down - 1 };
     }
-    touched
+    (binary, ternary)
 }
 
 /// From which tempi a tempo is reached, and how often. Each hands out exactly what it holds.
@@ -278,4 +291,76 @@ fn transitions() -> [[f32; 2 * REACH + 1]; TEMPI] {
         }
     }
     rows
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    /// Feeds a rhythm, given as log-likelihood ratios at twelfths of a beat of `period` hops, and returns the likeliest.
+    fn hear(period: f32, beats: usize, at: impl Fn(usize) -> Option<[f32; PLACES]>) -> (Likeliest, f32) {
+        let mut pulse = Pulse::new();
+        let mut last = 0.0;
+        for hop in 0..(period * beats as f32) as usize {
+            let twelfths = (hop as f32 / period).fract() * 12.0;
+            let nearest = libm::roundf(twelfths);
+            let on = (twelfths - nearest).abs() * period / 12.0 < 1.0;
+            let scores = if on { at(nearest as usize % 12) } else { None };
+            pulse.advance(&scores.unwrap_or([-0.8, -0.4, -0.3, -0.3]));
+            last = (hop as f32 / period).fract();
+        }
+        (pulse.likeliest(), last)
+    }
+
+    const STRONG: [f32; PLACES] = [4.0, 2.5, 1.5, 1.5];
+    const WEAK: [f32; PLACES] = [0.5, 1.5, 1.5, 2.0];
+
+    #[test]
+    fn weak_eighths_do_not_double_the_tempo() {
+        for period in [60.0, 70.0, 78.0, 84.0] {
+            let (found, phase) = hear(period, 20, |twelfth| match twelfth {
+                0 => Some(STRONG),
+                6 => Some(WEAK),
+                _ => None,
+            });
+            assert!((found.period / period - 1.0).abs() < 0.02, "{period}: {found:?}");
+            let off = found.position / found.period - phase;
+            assert!((off - libm::roundf(off)).abs() < 0.08, "{period}: {found:?} at {phase}");
+            assert!(found.share > 0.5 && found.focus > 0.5, "{found:?}");
+        }
+    }
+
+    #[test]
+    fn triplets_do_not_pass_for_a_tempo_three_halves_as_fast() {
+        let period = 67.0;
+        let (found, _) = hear(period, 30, |twelfth| match twelfth {
+            0 => Some(STRONG),
+            4 | 8 => Some(WEAK),
+            _ => None,
+        });
+        assert!((found.period / period - 1.0).abs() < 0.02, "{found:?}");
+    }
+
+    #[test]
+    fn without_news_belief_returns_to_the_prior_and_keeps_its_sum() {
+        let mut pulse = Pulse::new();
+        for _ in 0..10_000 {
+            pulse.advance(&[-BIAS[0], 0.0, 0.0, 0.0]);
+        }
+        let sum: f32 = pulse.mass.iter().sum();
+        let exact: f32 = pulse.states.iter().sum();
+        assert!((sum / exact - 1.0).abs() < 0.01, "{sum} {exact}");
+        for (mass, prior) in pulse.mass.iter().zip(&pulse.prior) {
+            assert!((mass / sum - prior).abs() < 0.02, "{mass} {prior}");
+        }
+    }
+
+    #[test]
+    fn every_tempo_hands_out_exactly_what_it_holds() {
+        let rows = transitions();
+        for from in 0..TEMPI {
+            let out: f32 = (0..TEMPI).filter_map(|to| rows[to].get((from + REACH).wrapping_sub(to))).sum();
+            assert!((out - 1.0).abs() < 1e-5, "{from}: {out}");
+        }
+    }
 }

@@ -129,21 +129,21 @@ impl BeatTracker {
 /// In the first seconds of sound the pulse is announced before it is sure, and says so: a listener nods along early, too.
 const EAGER_S: f32 = 4.0;
 /// Clarity below which there is no beat: noise, drones and speech lie below, music above.
-const NO_BEAT: f32 = 0.76;
+const NO_BEAT: f32 = 0.70;
 
 /// Share of announced beats that were right (±70 ms) at a clarity, measured on 84 annotated excerpts; 0 = no beat.
 ///
 /// Clarity is how sharply the pulse has decided (0 … 1) plus how much better than chance it expects what is heard
-/// (a tenth of natural logarithms per second: 0 in noise, about 0.5 in music). The answer ends at 0.86: of the beats
-/// that look perfectly clear, one in seven is at another metrical level or off the beat.
+/// (a tenth of natural logarithms per second: 0 in noise, about 0.5 in music). The answer ends at 0.88: of the beats
+/// that look perfectly clear, one in eight is at another metrical level or off the beat.
 fn confidence_of(evidence: f32, decision: f32, awake: f32) -> f32 {
     use crate::math::lerp;
     let clarity = decision + 0.1 * evidence;
     if clarity < NO_BEAT {
-        if awake < EAGER_S { lerp(0.2, 0.6, (clarity / NO_BEAT).max(0.0)) } else { 0.0 }
-    } else if clarity < 1.2 {
-        lerp(0.6, 0.86, (clarity - NO_BEAT) / (1.2 - NO_BEAT))
+        if awake < EAGER_S { lerp(0.2, 0.7, (clarity / NO_BEAT).max(0.0)) } else { 0.0 }
+    } else if clarity < 1.05 {
+        lerp(0.70, 0.88, (clarity - NO_BEAT) / (1.05 - NO_BEAT))
     } else {
-        0.86
+        0.88
     }
 }
