@@ -15,7 +15,7 @@ use crate::math::{Follower, log2, sqrt};
 /// Places that are told apart: the beat, its half, its quarters, its thirds.
 pub(super) const PLACES: usize = 4;
 /// A place is judged so many seconds after it sounded, when its rise and what follows have been heard.
-pub(super) const JUDGED_AFTER_S: f32 = 0.044;
+pub(super) const JUDGED_AFTER_S: f32 = 0.040;
 
 /// Bands from … to (not included) of the four groups: below 190 Hz, to 650 Hz, to 2.2 kHz, above.
 const GROUPS: [(usize, usize); 4] = [(0, 9), (9, 15), (15, 21), (21, BANDS)];
