@@ -1,5 +1,6 @@
 //! The stages in their order.
 
+use super::accent::Accents;
 use super::{
     BINS, BeatTracker, CHROMA, Chroma, Conditioner, ConstantQ, Loudness, OnsetDetector, Snapshot, Tempogram,
 };
@@ -10,7 +11,7 @@ const DT: f32 = 1.0 / HOP_RATE;
 
 /// Samples in, [`Snapshot`]s out: causal, without allocation, every hop about as costly as the mean.
 ///
-/// About 90 KiB; put it into a `static` or on the heap of the caller.
+/// About 68 KiB; put it into a `static` or on the heap of the caller.
 #[derive(Clone, Debug)]
 pub struct Ear {
     pending: [f32; HOP],
@@ -22,6 +23,7 @@ pub struct Ear {
     bank: ConstantQ,
     fold: Chroma,
     onset: OnsetDetector,
+    accents: Accents,
     tempo: BeatTracker,
     tempogram: Tempogram,
     /// Loudest bin of the last seconds.
@@ -52,6 +54,7 @@ impl Ear {
             fold: Chroma::new(&bank),
             bank,
             onset: OnsetDetector::new(),
+            accents: Accents::default(),
             tempo: BeatTracker::new(),
             tempogram: Tempogram::default(),
             spectrum_reference: Follower::new(1e-3, 0.05, 6.0),
@@ -153,7 +156,8 @@ impl Ear {
             *out = *smooth * loud.gate;
         }
 
-        let beat = self.tempo.process(onset.flux, loud.silent);
+        let places = self.accents.process(&self.onset, &magnitudes, loud.silent);
+        let beat = self.tempo.process(&places, loud.silent);
         self.tempogram.process(onset.flux, &mut s.tempi, &mut s.tempo_phases);
         s.sequence += 1;
         s.rms_db = loud.rms_db;

@@ -60,6 +60,8 @@ pub struct OnsetDetector {
     previous: f32,
     since: u32,
     pub(super) rises: [f32; BANDS],
+    /// Compressed bands of the last hop, in octaves.
+    pub(super) logs: [f32; BANDS],
 }
 
 impl Default for OnsetDetector {
@@ -106,6 +108,7 @@ impl OnsetDetector {
             previous: 0.0,
             since: 0,
             rises: [0.0; BANDS],
+            logs: [0.0; BANDS],
         }
     }
 
@@ -146,6 +149,7 @@ impl OnsetDetector {
             thirds[third(b)] += rise;
         }
         flux *= 1.0 / BANDS as f32;
+        self.logs = logs;
         self.past[self.past_at] = logs;
         self.past_at = (self.past_at + 1) % LAG;
         self.report(flux, thirds, silent)
