@@ -98,7 +98,7 @@ fn the_predicted_beat_agrees_with_phase_tempo_and_the_beats_that_come() {
     late.sort_by(f64::total_cmp);
     let (median, p90) = (late[late.len() / 2], late[late.len() * 9 / 10]);
     println!("announced beats were predicted 0.1 s ahead within {median:.0} µs (median), {p90:.0} µs (90 %)");
-    assert!(median < 5_000.0 && p90 < 20_000.0, "{median} µs, {p90} µs");
+    assert!(median < HOP_US as f64 && p90 < 20_000.0, "{median} µs, {p90} µs");
 }
 
 #[test]

@@ -149,7 +149,7 @@ impl Pulse {
             ring[hand] = arrived;
             let mass = (self.mass[tempo] - wrapped[tempo] + arrived).max(1e-20);
             let three = 1.0 / (1.0 + exp(-(self.ternary[tempo] + TERNARY_PRIOR)));
-            let (binary, ternary) = weigh(ring, hand, &gain, three);
+            let (binary, ternary) = weigh(tempo, ring, hand, &gain, three);
             self.mass[tempo] = (mass + binary + three * (ternary - binary)).max(1e-20);
             after += self.mass[tempo];
             let odds = (mass + ternary).max(0.05 * mass) / (mass + binary).max(0.05 * mass);
@@ -227,51 +227,90 @@ impl Pulse {
     }
 }
 
-/// Multiplies every state of a tempo by one plus what its place has gained; a place fades linearly to [`WIDTH`], and
-/// where two overlap their gains add. The answer is how much the belief gains if the beat is divided in two, and if
-/// in three; the states take the mixture with a share of `three`.
-fn weigh(ring: &mut [f32], hand: usize, gain: &[f32; PLACES], three: f32) -> (f32, f32) {
-    const HALF: usize = period_of(TEMPI - 1) / 2 + 1;
-    let period = ring.len();
-    // The pattern is symmetric: a position and its mirror image share their gains, one array for each division.
-    let (mut two_gain, mut three_gain) = ([0.0_f32; HALF], [0.0_f32; HALF]);
-    let last = period / 2;
-    let each = |twelfths: usize, gain: f32, out: &mut [f32; HALF]| {
-        let centre = (twelfths * period) as i32;
-        let first = ((centre - WIDTH).div_euclid(12) + 1).max(0);
-        let mut from_centre = 12 * first - centre;
-        for g in &mut out[first as usize..=last] {
-            if from_centre >= WIDTH {
-                break;
-            }
-            *g += gain * (1.0 / WIDTH as f32) * (WIDTH - from_centre.abs()) as f32;
-            from_centre += 12;
-        }
-    };
-    each(0, gain[0], &mut two_gain);
-    each(0, gain[0], &mut three_gain);
-    each(6, gain[1], &mut two_gain);
-    each(3, gain[2], &mut two_gain);
-    each(4, gain[3], &mut three_gain);
+/// Where in the beat something is expected, of one tempo: a position (and its mirror image, for the pattern is
+/// symmetric) and how much each place weighs there, fading linearly to [`WIDTH`].
+#[derive(Clone, Copy, Debug)]
+struct Expected {
+    position: u32,
+    weight: [f32; PLACES],
+}
 
+/// In twelfths of a beat: the beat, its half, its quarters, its thirds.
+const PLACE_AT: [usize; PLACES] = [0, 6, 3, 4];
+
+const fn expected(tempo: usize, position: usize) -> Option<Expected> {
+    let mut weight = [0.0; PLACES];
+    let (mut place, mut any) = (0, false);
+    while place < PLACES {
+        let away = (12 * position) as i32 - (PLACE_AT[place] * period_of(tempo)) as i32;
+        if away > -WIDTH && away < WIDTH {
+            weight[place] = (WIDTH - away.abs()) as f32 / WIDTH as f32;
+            any = true;
+        }
+        place += 1;
+    }
+    if any { Some(Expected { position: position as u32, weight }) } else { None }
+}
+
+/// Where the positions of each tempo begin in [`EXPECTED`]. A third of all positions expects nothing and is not in it.
+const EXPECTED_FROM: [usize; TEMPI + 1] = {
+    let mut from = [0; TEMPI + 1];
+    let mut tempo = 0;
+    while tempo < TEMPI {
+        from[tempo + 1] = from[tempo];
+        let mut position = 0;
+        while position <= period_of(tempo) / 2 {
+            if expected(tempo, position).is_some() {
+                from[tempo + 1] += 1;
+            }
+            position += 1;
+        }
+        tempo += 1;
+    }
+    from
+};
+
+/// A table, because to compute it anew in each hop costs more than all the rest of the ear. It lies in flash.
+static EXPECTED: [Expected; EXPECTED_FROM[TEMPI]] = {
+    let mut all = [Expected { position: 0, weight: [0.0; PLACES] }; EXPECTED_FROM[TEMPI]];
+    let (mut tempo, mut i) = (0, 0);
+    while tempo < TEMPI {
+        let mut position = 0;
+        while position <= period_of(tempo) / 2 {
+            if let Some(e) = expected(tempo, position) {
+                all[i] = e;
+                i += 1;
+            }
+            position += 1;
+        }
+        tempo += 1;
+    }
+    all
+};
+
+/// Multiplies every state of a tempo by one plus what its place has gained; where two places overlap their gains add.
+/// The answer is how much the belief gains if the beat is divided in two, and if in three; the states take the mixture
+/// with a share of `three`.
+fn weigh(tempo: usize, ring: &mut [f32], hand: usize, gain: &[f32; PLACES], three: f32) -> (f32, f32) {
+    let period = ring.len();
     let (mut binary, mut ternary) = (0.0, 0.0);
-    // Two walkers through the ring, one forward from the beat and one backward.
-    let (mut up, mut down) = (hand, hand);
-    for (position, (two, three_)) in two_gain.iter().zip(&three_gain).take(last + 1).enumerate() {
-        let factor = (1.0 + two + three * (three_ - two)).max(0.02);
-        let mut belief = ring[up];
-        ring[up] *= factor;
-        if position > 0 && down != up {
-            belief += ring[down];
-            ring[down] *= factor;
-        }
-        binary += belief * two;
-        ternary += belief * three_;
-        up += 1;
-        if up == period {
-            up = 0;
-        }
-        down = if down == 0 { period - 1 } else { down - 1 };
+    for Expected { position, weight: [beat, half, quarter, third] } in
+        &EXPECTED[EXPECTED_FROM[tempo]..EXPECTED_FROM[tempo + 1]]
+    {
+        let position = *position as usize;
+        let both = gain[0] * beat;
+        let (two, triple) = (gain[1] * half + gain[2] * quarter, gain[3] * third);
+        let factor = (1.0 + both + two + three * (triple - two)).max(0.02);
+        let up = hand + position;
+        let up = if up >= period { up - period } else { up };
+        let down = if position > hand { hand + period - position } else { hand - position };
+        let (Some(first), Some(mirrored)) = (ring.get(up), ring.get(down)) else { continue };
+        let (first, mirrored) = (*first, *mirrored);
+        let belief = if up == down { first } else { first + mirrored };
+        ring[up] = first * factor;
+        ring[down] = mirrored * factor;
+        binary += belief * (both + two);
+        ternary += belief * (both + triple);
     }
     (binary, ternary)
 }
