@@ -243,6 +243,7 @@ fn firmware_hash() -> [u8; 8] {
 #[esp_hal::main]
 fn main() -> ! {
     let parts = chip::parts(esp_hal::init(esp_hal::Config::default().with_cpu_clock(CpuClock::max())));
+    esp_alloc::heap_allocator!(#[esp_hal::ram(reclaimed)] size: chip::RECLAIMED);
     esp_alloc::heap_allocator!(size: chip::HEAP);
     let last_panic = last_words::take();
     let timers = TimerGroup::new(parts.timers);

@@ -39,7 +39,7 @@ mod wifi {
     use esp_hal::rng::Rng;
     use esp_radio::wifi::sta::StationConfig;
     use esp_radio::wifi::{
-        AuthenticationMethodConfig, Bandwidth, Bandwidths, Config, ControllerConfig, Interface, PowerSaveMode,
+        AuthenticationMethodConfig, Bandwidth, Config, ControllerConfig, Interface, PowerSaveMode,
         Protocol, Protocols, WifiController, WifiError,
     };
     use k1_device::settings::Wifi;
@@ -78,7 +78,8 @@ mod wifi {
             .with_protocols(protocols);
         controller.set_config(&Config::Station(station))?;
         if wifi.ht20 {
-            controller.set_bandwidths(Bandwidths::default().with_2_4(Bandwidth::_20MHz))?;
+            let bandwidths = controller.bandwidths()?.with_2_4(Bandwidth::_20MHz);
+            controller.set_bandwidths(bandwidths)?;
         }
         // Sound and light from the network want every packet at once.
         controller.set_power_saving(PowerSaveMode::None)

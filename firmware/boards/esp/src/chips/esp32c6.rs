@@ -8,8 +8,10 @@ use crate::{Parts, microphone, strip};
 
 /// Name of the board.
 pub const BOARD: &str = "esp32c6";
-/// Bytes of the heap: Wi-Fi takes about 60 KiB of it, the stacks of renderer and ear 28.
-pub const HEAP: usize = 160 * 1024;
+/// Bytes of the heap, beside what is reclaimed: Wi-Fi takes about 60 KiB, the stacks of renderer and ear 28.
+pub const HEAP: usize = 76 * 1024;
+/// Bytes that the bootloader needs no more; the heap gets them too.
+pub const RECLAIMED: usize = 65_536;
 /// DMA channel of the strip.
 pub type StripDma = DMA_CH0<'static>;
 /// DMA channel of the microphone.

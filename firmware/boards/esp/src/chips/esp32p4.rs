@@ -8,8 +8,10 @@ use crate::{Parts, microphone, network, real_time, strip};
 
 /// Name of the board.
 pub const BOARD: &str = "esp32p4";
-/// Bytes of the heap.
-pub const HEAP: usize = 96 * 1024;
+/// Bytes of the heap, beside what is reclaimed.
+pub const HEAP: usize = 32 * 1024;
+/// Bytes that the bootloader needs no more; the heap gets them too.
+pub const RECLAIMED: usize = 69_632;
 /// DMA channel of the strip.
 pub type StripDma = DMA_AXI_CH0<'static>;
 /// DMA channel of the microphone.

@@ -7,8 +7,10 @@ use crate::{Parts, microphone, strip};
 
 /// Name of the board.
 pub const BOARD: &str = "esp32s3";
-/// Bytes of the heap: Wi-Fi takes about 60 KiB of it, the renderer's stack 16.
-pub const HEAP: usize = 136 * 1024;
+/// Bytes of the heap, beside what is reclaimed: Wi-Fi takes about 60 KiB, the renderer's stack 16.
+pub const HEAP: usize = 52 * 1024;
+/// Bytes that the bootloader needs no more; the heap gets them too.
+pub const RECLAIMED: usize = 73_744;
 /// DMA channel of the strip.
 pub type StripDma = DMA_CH0<'static>;
 /// DMA channel of the microphone.
