@@ -8,4 +8,5 @@
 //! that always check.
 
 pub mod ddp;
+pub mod improv;
 pub mod rtp;

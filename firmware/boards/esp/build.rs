@@ -8,6 +8,11 @@ fn main() -> Result<(), &'static str> {
     if chip.target() == "riscv32imafc-unknown-none-elf" {
         println!("cargo:rustc-cfg=interrupt_levels");
     }
+    // Where there is Wi-Fi to be named, and a cable to name it over.
+    println!("cargo:rustc-check-cfg=cfg(improv)");
+    if chip.contains("wifi_driver_supported") && chip.contains("usb_serial_jtag_driver_supported") {
+        println!("cargo:rustc-cfg=improv");
+    }
     println!("cargo:rustc-link-arg=-Tlinkall.x");
     Ok(())
 }

@@ -10,6 +10,7 @@
 //! | [`strip`] | WS2812 through SPI, by DMA |
 //! | [`microphone`] | the SPH0645 by I²S, by DMA |
 //! | [`network`] | Wi-Fi or Ethernet |
+//! | `improv` | how whoever has the lamp on a cable names its network |
 //! | [`flash`] | settings, and which slot runs |
 //! | [`serial`] | the console |
 //! | [`last_words`] | what the last run ended with |
@@ -24,6 +25,8 @@ extern crate alloc;
 #[cfg_attr(feature = "esp32c6", path = "chips/esp32c6.rs")]
 mod chip;
 mod flash;
+#[cfg(improv)]
+mod improv;
 mod last_words;
 #[cfg(i2s_driver_supported)]
 mod microphone;
@@ -38,15 +41,17 @@ use embassy_executor::Spawner;
 use embassy_net::{Config, DhcpConfig, Stack, StackResources};
 use embassy_time::{Duration, Instant, Ticker};
 use esp_hal::clock::CpuClock;
-use esp_hal::peripherals::{FLASH, FROM_CPU_INTR0, TIMG0};
-#[cfg(multi_core)]
-use esp_hal::peripherals::{CPU_CTRL, FROM_CPU_INTR1};
+use esp_hal::efuse;
+#[cfg(improv)]
+use esp_hal::peripherals::USB_DEVICE;
 #[cfg(wifi_driver_supported)]
 use esp_hal::peripherals::WIFI;
+#[cfg(multi_core)]
+use esp_hal::peripherals::{CPU_CTRL, FROM_CPU_INTR1};
+use esp_hal::peripherals::{FLASH, FROM_CPU_INTR0, TIMG0};
 use esp_hal::rng::Rng;
 use esp_hal::system::Cpu;
 use esp_hal::timer::timg::{MwdtStage, TimerGroup, Wdt};
-use esp_hal::efuse;
 use esp_rtos::embassy::Executor;
 use flash::Flash;
 use k1_device::answers::Heap;
@@ -92,6 +97,9 @@ pub struct Parts {
     /// The radio.
     #[cfg(wifi_driver_supported)]
     pub network: WIFI<'static>,
+    /// The cable.
+    #[cfg(improv)]
+    pub usb: USB_DEVICE<'static>,
     /// Ethernet.
     #[cfg(not(wifi_driver_supported))]
     pub network: network::Parts,
@@ -156,8 +164,19 @@ async fn wifi_task(radio: WIFI<'static>) {
     network::keep_connected(&LAMP, radio).await
 }
 
+#[cfg(improv)]
+#[embassy_executor::task]
+async fn improv_task(usb: USB_DEVICE<'static>) {
+    improv::listen(&LAMP, usb).await
+}
+
 #[embassy_executor::task(pool_size = WORKERS)]
-async fn web_task(stack: Stack<'static>, door: &'static RefCell<Door>, worker: usize, buffers: &'static mut Buffers) {
+async fn web_task(
+    stack: Stack<'static>,
+    door: &'static RefCell<Door>,
+    worker: usize,
+    buffers: &'static mut Buffers,
+) {
     web::work(&LAMP, stack, door, worker, buffers).await
 }
 
@@ -201,7 +220,8 @@ async fn serial_task() {
 /// after this task.
 #[embassy_executor::task]
 async fn guard_task(mut watchdog: Wdt<TIMG0<'static>>) {
-    let mut halves = [("renderer", Count::Frames), ("ear", Count::Hops)].map(|(name, count)| (name, count, 0, Instant::now()));
+    let mut halves = [("renderer", Count::Frames), ("ear", Count::Hops)]
+        .map(|(name, count)| (name, count, 0, Instant::now()));
     watchdog.set_timeout(MwdtStage::Stage0, WATCHDOG);
     watchdog.enable();
     let mut ticker = Ticker::every(Duration::from_millis(500));
@@ -243,8 +263,7 @@ fn firmware_hash() -> [u8; 8] {
 #[esp_hal::main]
 fn main() -> ! {
     let parts = chip::parts(esp_hal::init(esp_hal::Config::default().with_cpu_clock(CpuClock::max())));
-    esp_alloc::heap_allocator!(#[esp_hal::ram(reclaimed)] size: chip::RECLAIMED);
-    esp_alloc::heap_allocator!(size: chip::HEAP);
+    chip::heap();
     let last_panic = last_words::take();
     let timers = TimerGroup::new(parts.timers);
     esp_rtos::start(timers.timer0, parts.scheduler);
@@ -313,11 +332,16 @@ fn main() -> ! {
         let (core, interrupt) = parts.second_core;
         let levels = parts.levels;
         real_time::renderer(levels.renderer, show);
-        esp_rtos::start_second_core(core, interrupt, STACK.init_with(esp_hal::system::Stack::new), move || {
-            real_time::ear(levels.ear, hear);
-            static EXECUTOR: StaticCell<Executor> = StaticCell::new();
-            EXECUTOR.init(Executor::new()).run(keep_house)
-        });
+        esp_rtos::start_second_core(
+            core,
+            interrupt,
+            STACK.init_with(esp_hal::system::Stack::new),
+            move || {
+                real_time::ear(levels.ear, hear);
+                static EXECUTOR: StaticCell<Executor> = StaticCell::new();
+                EXECUTOR.init(Executor::new()).run(keep_house)
+            },
+        );
     }
     #[cfg(not(interrupt_levels))]
     {
@@ -340,6 +364,8 @@ fn main() -> ! {
         #[cfg(wifi_driver_supported)]
         let card = {
             start!(spawner, wifi_task(parts.network));
+            #[cfg(improv)]
+            start!(spawner, improv_task(parts.usb));
             network::card()
         };
         #[cfg(not(wifi_driver_supported))]
@@ -359,7 +385,9 @@ fn main() -> ! {
         let door = DOOR.init_with(|| RefCell::new(web::door(token)));
         static BUFFERS: StaticCell<[Buffers; WORKERS]> = StaticCell::new();
         start!(spawner, network_task(runner));
-        for (worker, buffers) in BUFFERS.init_with(|| [const { Buffers::new() }; WORKERS]).iter_mut().enumerate() {
+        for (worker, buffers) in
+            BUFFERS.init_with(|| [const { Buffers::new() }; WORKERS]).iter_mut().enumerate()
+        {
             start!(spawner, web_task(stack, door, worker, buffers));
         }
         #[cfg(not(i2s_driver_supported))]

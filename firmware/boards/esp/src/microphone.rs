@@ -76,7 +76,8 @@ impl Sph0645 {
             .with_ws_polarity(Polarity::ActiveHigh)
             .with_msb_shift(false);
         let i2s = I2s::new(parts.i2s, parts.dma, config)?.into_async();
-        let rx = i2s.i2s_rx.with_bclk(parts.bit_clock).with_ws(parts.word_select).with_din(parts.data).build();
+        let rx =
+            i2s.i2s_rx.with_bclk(parts.bit_clock).with_ws(parts.word_select).with_din(parts.data).build();
         let buffer = dma_rx_stream_buffer!(HOPS * CHUNK, CHUNK);
         Ok(Self { state: Some(State::Idle(rx, buffer)), heard_us: None, overruns: 0 })
     }

@@ -39,8 +39,8 @@ mod wifi {
     use esp_hal::rng::Rng;
     use esp_radio::wifi::sta::StationConfig;
     use esp_radio::wifi::{
-        AuthenticationMethodConfig, Bandwidth, Config, ControllerConfig, Interface, PowerSaveMode,
-        Protocol, Protocols, WifiController, WifiError,
+        AuthenticationMethodConfig, Bandwidth, Config, ControllerConfig, Interface, PowerSaveMode, Protocol,
+        Protocols, WifiController, WifiError,
     };
     use k1_device::settings::Wifi;
     use k1_lamp::Lamp;
@@ -50,6 +50,10 @@ mod wifi {
     /// The station's end of the radio.
     pub type Card = Interface;
 
+    /// Buffers of 1.6 KB that the radio keeps; no fewer than its window of unacknowledged packets.
+    const RECEIVE_BUFFERS: u8 = 6;
+    /// Buffers that it may take besides, each way: a flood costs packets, not the lamp's memory.
+    const MORE_BUFFERS: u16 = 12;
     /// An association takes no longer.
     const ASSOCIATION: Duration = Duration::from_secs(20);
     /// First pause after a failure, in ms; it doubles …
@@ -94,7 +98,11 @@ mod wifi {
 
     /// Keeps the lamp on its network, for ever. Without one it waits until its owner names one.
     pub async fn keep_connected(lamp: &'static Lamp, radio: WIFI<'static>) -> ! {
-        let mut controller = match WifiController::new(radio, ControllerConfig::default()) {
+        let buffers = ControllerConfig::default()
+            .with_static_rx_buf_num(RECEIVE_BUFFERS)
+            .with_dynamic_rx_buf_num(MORE_BUFFERS)
+            .with_dynamic_tx_buf_num(MORE_BUFFERS);
+        let mut controller = match WifiController::new(radio, buffers) {
             Ok(controller) => controller,
             Err(error) => {
                 print(format_args!("[WIFI] the radio does not start: {error:?}; the light goes on"));
@@ -172,9 +180,7 @@ mod wire {
     use esp_hal::ethernet::phy::generic::GenericPhy;
     use esp_hal::ethernet::{Error, Ethernet, EthernetDmaStorage, RmiiPinBundle};
     use esp_hal::gpio::{AnyPin, Level, Output, OutputConfig};
-    use esp_hal::peripherals::{
-        ETH, GPIO28, GPIO29, GPIO30, GPIO31, GPIO34, GPIO35, GPIO49, GPIO50, GPIO52,
-    };
+    use esp_hal::peripherals::{ETH, GPIO28, GPIO29, GPIO30, GPIO31, GPIO34, GPIO35, GPIO49, GPIO50, GPIO52};
     use static_cell::StaticCell;
 
     /// The Ethernet controller.

@@ -17,12 +17,12 @@ pub const EAR_STACK: usize = 12 * 1024;
 
 #[cfg(interrupt_levels)]
 pub use levels::{Levels, ear, renderer, stacks};
+#[cfg(all(not(interrupt_levels), not(multi_core)))]
+pub use threads::ear;
 #[cfg(not(interrupt_levels))]
 pub use threads::renderer;
 #[cfg(all(not(interrupt_levels), multi_core))]
 pub use threads::run_above;
-#[cfg(all(not(interrupt_levels), not(multi_core)))]
-pub use threads::ear;
 
 #[cfg(interrupt_levels)]
 mod levels {
@@ -148,7 +148,14 @@ mod levels {
         };
     }
 
-    handler!(on_renderer, poll_renderer, RENDERER_STACK_AT, RENDERER_STACK, RENDERER_EXECUTOR, FROM_CPU_INTR2);
+    handler!(
+        on_renderer,
+        poll_renderer,
+        RENDERER_STACK_AT,
+        RENDERER_STACK,
+        RENDERER_EXECUTOR,
+        FROM_CPU_INTR2
+    );
     handler!(on_ear, poll_ear, EAR_STACK_AT, EAR_STACK, EAR_EXECUTOR, FROM_CPU_INTR3);
 
     /// Paints a stack, so that what was used can be seen.
@@ -192,7 +199,10 @@ mod levels {
 
     /// The stacks of renderer and ear, by what is left of their paint.
     pub fn stacks() -> [StackUse; 2] {
-        let of = |bottom: *const u32, size: usize| StackUse { size: size as u32, headroom: headroom(bottom, size) };
+        let of = |bottom: *const u32, size: usize| StackUse {
+            size: size as u32,
+            headroom: headroom(bottom, size),
+        };
         [
             of((&raw const RENDERER_STACK_AT).cast(), RENDERER_STACK),
             of((&raw const EAR_STACK_AT).cast(), EAR_STACK),

@@ -23,11 +23,16 @@ pub fn print(line: Arguments) {
     let mut text = heapless::String::<LINE>::new();
     // What does not fit is left out.
     let _ = text.write_fmt(line);
-    let mut rest = text.as_bytes();
-    while let Ok(n @ 1..) = OUT.try_write(rest) {
-        rest = &rest[n..];
+    text.truncate(text.floor_char_boundary(LINE - 2));
+    let _ = text.push_str("\r\n");
+    send(text.as_bytes());
+}
+
+/// Sends bytes; does not wait.
+pub fn send(mut bytes: &[u8]) {
+    while let Ok(n @ 1..) = OUT.try_write(bytes) {
+        bytes = &bytes[n..];
     }
-    let _ = OUT.try_write(b"\r\n");
 }
 
 /// Lets lines out for ever.

@@ -8,14 +8,16 @@ use crate::{Parts, microphone, strip};
 
 /// Name of the board.
 pub const BOARD: &str = "esp32c6";
-/// Bytes of the heap, beside what is reclaimed: Wi-Fi takes about 60 KiB, the stacks of renderer and ear 28.
-pub const HEAP: usize = 76 * 1024;
-/// Bytes that the bootloader needs no more; the heap gets them too.
-pub const RECLAIMED: usize = 65_536;
 /// DMA channel of the strip.
 pub type StripDma = DMA_CH0<'static>;
 /// DMA channel of the microphone.
 pub type MicrophoneDma = DMA_CH1<'static>;
+
+/// Makes the heap, what the bootloader leaves included; Wi-Fi takes about 55 KiB of it, the stacks of renderer and ear 28.
+pub fn heap() {
+    esp_alloc::heap_allocator!(#[esp_hal::ram(reclaimed)] size: 65_536);
+    esp_alloc::heap_allocator!(size: 76 * 1024);
+}
 
 /// Who gets what. Pins that an ESP32-C6-DevKitC-1 leaves free.
 pub fn parts(p: Peripherals) -> Parts {
@@ -32,5 +34,6 @@ pub fn parts(p: Peripherals) -> Parts {
         },
         flash: p.FLASH,
         network: p.WIFI,
+        usb: p.USB_DEVICE,
     }
 }

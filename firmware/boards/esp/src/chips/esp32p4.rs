@@ -8,14 +8,16 @@ use crate::{Parts, microphone, network, real_time, strip};
 
 /// Name of the board.
 pub const BOARD: &str = "esp32p4";
-/// Bytes of the heap, beside what is reclaimed.
-pub const HEAP: usize = 32 * 1024;
-/// Bytes that the bootloader needs no more; the heap gets them too.
-pub const RECLAIMED: usize = 69_632;
 /// DMA channel of the strip.
 pub type StripDma = DMA_AXI_CH0<'static>;
 /// DMA channel of the microphone.
 pub type MicrophoneDma = DMA_CH0<'static>;
+
+/// Makes the heap, what the bootloader leaves included.
+pub fn heap() {
+    esp_alloc::heap_allocator!(#[esp_hal::ram(reclaimed)] size: 69_632);
+    esp_alloc::heap_allocator!(size: 32 * 1024);
+}
 
 /// Who gets what.
 pub fn parts(p: Peripherals) -> Parts {

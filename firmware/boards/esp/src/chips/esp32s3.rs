@@ -7,14 +7,17 @@ use crate::{Parts, microphone, strip};
 
 /// Name of the board.
 pub const BOARD: &str = "esp32s3";
-/// Bytes of the heap, beside what is reclaimed: Wi-Fi takes about 60 KiB, the renderer's stack 16.
-pub const HEAP: usize = 52 * 1024;
-/// Bytes that the bootloader needs no more; the heap gets them too.
-pub const RECLAIMED: usize = 73_744;
 /// DMA channel of the strip.
 pub type StripDma = DMA_CH0<'static>;
 /// DMA channel of the microphone.
 pub type MicrophoneDma = DMA_CH1<'static>;
+
+/// Gives the heap what the bootloader and half of the data cache leave; Wi-Fi takes about 55 KiB of it, the renderer's
+/// stack 16. The ordinary memory is needed for what is static.
+pub fn heap() {
+    esp_alloc::heap_allocator!(#[esp_hal::ram(reclaimed)] size: 73_744);
+    esp_alloc::heap_allocator!(#[esp_hal::ram(unstable(dcache_reclaimed))] size: 32_768);
+}
 
 /// Who gets what.
 pub fn parts(p: Peripherals) -> Parts {
@@ -32,5 +35,6 @@ pub fn parts(p: Peripherals) -> Parts {
         },
         flash: p.FLASH,
         network: p.WIFI,
+        usb: p.USB_DEVICE,
     }
 }

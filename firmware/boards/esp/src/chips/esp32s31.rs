@@ -7,12 +7,14 @@ use crate::{Parts, real_time, strip};
 
 /// Name of the board.
 pub const BOARD: &str = "esp32s31";
-/// Bytes of the heap, beside what is reclaimed: Wi-Fi takes about 60 KiB.
-pub const HEAP: usize = 112 * 1024;
-/// Bytes that the bootloader needs no more; the heap gets them too.
-pub const RECLAIMED: usize = 8_176;
 /// DMA channel of the strip.
 pub type StripDma = DMA_AXI_CH0<'static>;
+
+/// Makes the heap, what the bootloader leaves included; Wi-Fi takes about 55 KiB of it.
+pub fn heap() {
+    esp_alloc::heap_allocator!(#[esp_hal::ram(reclaimed)] size: 8_176);
+    esp_alloc::heap_allocator!(size: 72 * 1024);
+}
 
 /// Who gets what.
 pub fn parts(p: Peripherals) -> Parts {
@@ -24,5 +26,6 @@ pub fn parts(p: Peripherals) -> Parts {
         strip: strip::Parts { spi: p.SPI2, dma: p.DMA_AXI_CH0, pin: p.GPIO5.degrade() },
         flash: p.FLASH,
         network: p.WIFI,
+        usb: p.USB_DEVICE,
     }
 }
