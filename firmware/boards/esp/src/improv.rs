@@ -39,10 +39,13 @@ fn say(packet: &Packet) {
 /// Where the lamp's page is, if it is on a network.
 fn place(lamp: &Lamp) -> Option<heapless::String<32>> {
     lamp.look(|s| {
+        if s.ip.is_empty() {
+            return None;
+        }
         let mut place = heapless::String::new();
         place.push_str("http://").ok()?;
         place.push_str(&s.ip).ok()?;
-        Some(place).filter(|_| !s.ip.is_empty())
+        Some(place)
     })
 }
 

@@ -67,7 +67,7 @@ use k1_lamp::rtp;
 use k1_lamp::web::{self, Buffers, Door, WORKERS};
 use k1_lamp::{BINS, Lamp, Show, State, console, hear, memory, mirror, show};
 use portable_atomic::{AtomicU32, Ordering::Relaxed};
-use static_cell::StaticCell;
+use static_cell::{ConstStaticCell, StaticCell};
 
 esp_bootloader_esp_idf::esp_app_desc!();
 
@@ -260,6 +260,16 @@ fn firmware_hash() -> [u8; 8] {
     hash
 }
 
+/// Borrows a value for ever.
+///
+/// # Safety
+///
+/// The value must live for ever, and nobody else may borrow it.
+unsafe fn forever<T>(value: &mut T) -> &'static mut T {
+    // SAFETY: the caller's promise.
+    unsafe { &mut *core::ptr::from_mut(value) }
+}
+
 #[esp_hal::main]
 fn main() -> ! {
     let parts = chip::parts(esp_hal::init(esp_hal::Config::default().with_cpu_clock(CpuClock::max())));
@@ -291,14 +301,13 @@ fn main() -> ! {
     let remembered = embassy_futures::block_on(memory::load(&LAMP, &mut store));
     console::boot(&LAMP, serial::print);
 
-    // The halves' state is made in place: it does not fit a stack.
-    static EAR_PLACE: StaticCell<Ear> = StaticCell::new();
-    static SHOW_PLACE: StaticCell<Show> = StaticCell::new();
-    static TAP: StaticCell<heapless::spsc::Queue<HeardHop, { hear::TAP }>> = StaticCell::new();
-    let ear = EAR_PLACE.init_with(Ear::new);
-    let limit = remembered.hardware.limit_ma;
+    // The halves' state lives here and not in a `static`: it would be made on this stack first and need its room twice.
+    let (mut ear, limit) = (Ear::new(), remembered.hardware.limit_ma);
     let output = OutputSettings { limit_ma: (limit > 0).then(|| f32::from(limit)) };
-    let renderer = SHOW_PLACE.init_with(|| Show::new(usize::from(remembered.hardware.leds), output));
+    let mut renderer = Show::new(usize::from(remembered.hardware.leds), output);
+    // SAFETY: this function never returns, so what is in its frame lives for ever; each is borrowed here only.
+    let (ear, renderer) = unsafe { (forever(&mut ear), forever(&mut renderer)) };
+    static TAP: StaticCell<heapless::spsc::Queue<HeardHop, { hear::TAP }>> = StaticCell::new();
     let (tap_in, tap_out) = TAP.init_with(heapless::spsc::Queue::new).split();
     #[cfg(i2s_driver_supported)]
     let sound = parts.microphone;
@@ -383,10 +392,11 @@ fn main() -> ! {
         let (stack, runner) = embassy_net::new(card, Config::dhcpv4(DhcpConfig::default()), resources, seed);
         static DOOR: StaticCell<RefCell<Door>> = StaticCell::new();
         let door = DOOR.init_with(|| RefCell::new(web::door(token)));
-        static BUFFERS: StaticCell<[Buffers; WORKERS]> = StaticCell::new();
+        static BUFFERS: ConstStaticCell<[Buffers; WORKERS]> =
+            ConstStaticCell::new([const { Buffers::new() }; WORKERS]);
         start!(spawner, network_task(runner));
         for (worker, buffers) in
-            BUFFERS.init_with(|| [const { Buffers::new() }; WORKERS]).iter_mut().enumerate()
+            BUFFERS.take().iter_mut().enumerate()
         {
             start!(spawner, web_task(stack, door, worker, buffers));
         }

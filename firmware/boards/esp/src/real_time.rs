@@ -6,14 +6,16 @@
 //! the time with the network, in equal slices, and lose hops and frames instead, which are counted.
 //!
 //! Where it does not keep them (RISC-V with F: neither esp-rtos 0.4 nor esp-riscv-rt 0.15 saves them), renderer and ear
-//! run in a software interrupt each, which saves the registers of what it interrupts and brings its own stack.
+//! run in a software interrupt each, which saves the registers of what it interrupts and brings its own stack. Threads
+//! there still share the registers: on the ESP32-S31 a few functions of the radio's power saving, which is off, use them,
+//! so that a figure of the API might be wrong once, but neither light nor sound.
 
 use embassy_executor::Spawner;
 
 /// Bytes of the renderer's stack.
 pub const RENDERER_STACK: usize = 16 * 1024;
 /// Bytes of the ear's stack.
-pub const EAR_STACK: usize = 12 * 1024;
+pub const EAR_STACK: usize = 16 * 1024;
 
 #[cfg(interrupt_levels)]
 pub use levels::{Levels, ear, renderer, stacks};
@@ -233,7 +235,7 @@ mod threads {
         // SAFETY: `start` boxed it, and a thread begins once.
         let init = unsafe { Box::from_raw(init.cast::<Init>()) };
         let executor: &'static mut Executor = Box::leak(Box::new(Executor::new()));
-        executor.run(|spawner| init(spawner))
+        executor.run(init)
     }
 
     fn start(name: &str, stack: usize, init: impl FnOnce(Spawner) + Send + 'static) {
