@@ -92,6 +92,8 @@ const link = new Link({
     if (m.hello) {
       $('source').textContent = m.hello.source;
       $('version').textContent = `K1 ${m.hello.version}`;
+      // A lamp has no room for fourteen more renderers: names only, and no dark pictures.
+      $('gallery').classList.toggle('names', m.hello.thumbnails === false);
       past.length = 0;
       past.push(...m.hello.history);
       figures();

@@ -1,5 +1,7 @@
 //! `cargo xtask`: the project's own tools.
 
+mod firmware;
+
 use std::collections::BTreeMap;
 use std::path::{Path, PathBuf};
 use std::process::{Command, ExitCode};
@@ -8,7 +10,8 @@ use serde::Deserialize;
 
 const USAGE: &str =
     "cargo xtask budgets [--without-instructions]   page weight and instructions against budgets.toml
-cargo xtask pictures                          render docs/patterns and the golden frames anew";
+cargo xtask pictures                          render docs/patterns and the golden frames anew
+cargo xtask firmware [virt]                   build the lamp's firmware and hold it against budgets.toml";
 
 fn main() -> ExitCode {
     let args: Vec<String> = std::env::args().skip(1).collect();
@@ -17,6 +20,7 @@ fn main() -> ExitCode {
         ["budgets"] => budgets(true),
         ["budgets", "--without-instructions"] => budgets(false),
         ["pictures"] => pictures(),
+        ["firmware", ..] => firmware::build(&args[1..]),
         _ => {
             eprintln!("{USAGE}");
             return ExitCode::from(2);
@@ -46,6 +50,7 @@ fn cargo() -> Command {
 struct Budgets {
     page: Page,
     instructions: Instructions,
+    lamp: firmware::Budget,
 }
 
 #[derive(Deserialize)]
@@ -67,11 +72,15 @@ struct Count {
     instructions: u64,
 }
 
-/// Fails when something costs more than it may.
-fn budgets(with_instructions: bool) -> Result<(), String> {
+fn read_budgets() -> Result<Budgets, String> {
     let text =
         std::fs::read_to_string(root().join("budgets.toml")).map_err(|e| format!("budgets.toml: {e}"))?;
-    let budgets: Budgets = toml::from_str(&text).map_err(|e| format!("budgets.toml: {e}"))?;
+    toml::from_str(&text).map_err(|e| format!("budgets.toml: {e}"))
+}
+
+/// Fails when something costs more than it may.
+fn budgets(with_instructions: bool) -> Result<(), String> {
+    let budgets = read_budgets()?;
     let mut over = Vec::new();
 
     let mut bytes = 0;

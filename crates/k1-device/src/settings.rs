@@ -26,7 +26,6 @@ pub const MOST_MA: u16 = 20_000;
 
 /// Order of the colours on the wire.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
-#[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
 pub enum ColorOrder {
     /// Red, green, blue.
     RGB,
@@ -41,6 +40,17 @@ pub enum ColorOrder {
     BRG,
     /// Blue, green, red.
     BGR,
+}
+
+#[cfg(feature = "schema")]
+impl schemars::JsonSchema for ColorOrder {
+    fn schema_name() -> std::borrow::Cow<'static, str> {
+        "ColorOrder".into()
+    }
+    fn json_schema(_: &mut schemars::SchemaGenerator) -> schemars::Schema {
+        let names: Vec<_> = Self::ALL.iter().map(|(name, _)| *name).collect();
+        schemars::json_schema!({ "type": "string", "enum": names, "description": "Order of the colours on the wire." })
+    }
 }
 
 impl ColorOrder {
@@ -235,6 +245,11 @@ impl<F: NorFlash> Store<F> {
         Some(Self { map, buffer: [0; RECORD], writes: 0, errors: 0 })
     }
 
+    /// Gives the flash back.
+    pub fn into_flash(self) -> F {
+        self.map.destroy().0
+    }
+
     /// Everything that can be read; what cannot is as on the first day.
     pub async fn load(&mut self) -> (Memory, Loaded) {
         let (mut memory, mut loaded) = (Memory::default(), Loaded::default());
@@ -280,30 +295,55 @@ impl<F: NorFlash> Store<F> {
         }
     }
 
-    /// Remembers parameters, pattern and gain; false if the flash refused.
-    pub async fn save_look(&mut self, look: &Settings) -> bool {
-        self.save(key::LOOK, &Look::from(look)).await
+    /// Remembers one group of `memory`; false if the flash refused.
+    ///
+    /// If the area is broken in a way that loading did not notice (bits that are not erased where nothing was
+    /// written), it is erased and all groups are written anew.
+    pub async fn save(&mut self, memory: &Memory, group: Group) -> bool {
+        if self.put(memory, group).await {
+            return true;
+        }
+        if self.map.erase_all().await.is_err() {
+            return false;
+        }
+        let mut done = true;
+        for group in Group::ALL {
+            done &= self.put(memory, group).await;
+        }
+        done
     }
 
-    /// Remembers the hardware; false if the flash refused.
-    pub async fn save_hardware(&mut self, hardware: &Hardware) -> bool {
-        self.save(key::HARDWARE, hardware).await
-    }
-
-    /// Remembers the network; false if the flash refused.
-    pub async fn save_wifi(&mut self, wifi: &Wifi) -> bool {
-        self.save(key::WIFI, wifi).await
-    }
-
-    async fn save<T: Serialize>(&mut self, key: u8, value: &T) -> bool {
+    async fn put(&mut self, memory: &Memory, group: Group) -> bool {
         let mut record = [0; RECORD - 8];
-        let Ok(bytes) = postcard::to_slice(value, &mut record) else { return false };
+        let (key, bytes) = match group {
+            Group::Look => (key::LOOK, postcard::to_slice(&Look::from(&memory.look), &mut record)),
+            Group::Hardware => (key::HARDWARE, postcard::to_slice(&memory.hardware, &mut record)),
+            Group::Wifi => (key::WIFI, postcard::to_slice(&memory.wifi, &mut record)),
+        };
+        // Every group fits a record: its texts are bounded.
+        let Ok(bytes) = bytes else { return false };
         let bytes: &[u8] = bytes;
         let done = self.map.store_item(&mut self.buffer, &key, &bytes).await.is_ok();
         self.writes += u32::from(done);
         self.errors += u32::from(!done);
         done
     }
+}
+
+/// What is written at once.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Group {
+    /// Parameters, pattern and gain.
+    Look,
+    /// Hardware.
+    Hardware,
+    /// Network.
+    Wifi,
+}
+
+impl Group {
+    /// Every group.
+    pub const ALL: [Self; 3] = [Self::Look, Self::Hardware, Self::Wifi];
 }
 
 /// Waits until a user has let go of a slider before flash is written.

@@ -5,6 +5,7 @@
 //! | Room | What lives there |
 //! |---|---|
 //! | [`hostile`] | bytes from an enemy, or from a broken friend: one body per door, for fuzzers and for plain tests |
+//! | [`flash`] | NOR flash that tears when the power is cut |
 //! | [`tape`] | choices read from bytes, so that a fuzzer steers what is otherwise chance |
 //!
 //! Nothing in here reads a clock or a random source: what a test meets is decided by its bytes or its seed alone, so
@@ -12,5 +13,6 @@
 //!
 //! Fuzzers grow the corpora under `fuzz/corpus`; `tests/corpus.rs` replays them with plain `cargo test`.
 
+pub mod flash;
 pub mod hostile;
 pub mod tape;

@@ -9,4 +9,5 @@
 
 pub mod ddp;
 pub mod improv;
+pub mod mdns;
 pub mod rtp;

@@ -179,7 +179,8 @@ mod tests {
         assert_eq!(with(1, 33), Err(Error::Payload));
         assert_eq!(with(0, 0x8f), Err(Error::Short), "contributors that are not there");
         assert_eq!(with(0, 0x90), Err(Error::Short), "an extension that is not there");
-        assert_eq!(with(0, 0xa0), Err(Error::Payload), "padding of two leaves one sample, of which two bytes");
+        assert_eq!(with(0, 0xa0), Ok(1), "two bytes of padding leave one sample");
+        assert_eq!(with(0, 0xa0).and(with(15, 3)), Ok(2), "without the flag there is no padding");
         assert_eq!(Packet::parse(&good[..good.len() - 1]), Err(Error::Payload));
         assert_eq!(Packet::parse(&good[..11]), Err(Error::Short));
     }

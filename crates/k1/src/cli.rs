@@ -43,6 +43,8 @@ pub enum Command {
     Params(ListArgs),
     /// List what can be heard on this machine.
     Sources(ListArgs),
+    /// Start the virtual lamp: the lamp's firmware on an emulated machine (needs QEMU).
+    Virt(VirtArgs),
     /// Say what is wrong here, and measure how late the light is.
     Doctor(DoctorArgs),
     /// Write a completion script for a shell to standard output.
@@ -113,6 +115,29 @@ pub struct Look {
     /// Microphone gain, 0.5 … 2.
     #[arg(long, default_value_t = 1.0, value_parser = gain, value_name = "FACTOR")]
     pub gain: f32,
+}
+
+/// `k1 virt`.
+#[derive(Args, Clone, Debug)]
+pub struct VirtArgs {
+    /// No music: the lamp hears what is sent to it (RTP, 16-bit, 16 kHz, mono).
+    #[arg(long)]
+    pub headless: bool,
+    /// Stop after so many seconds.
+    #[arg(long, value_parser = seconds, allow_negative_numbers = true, value_name = "SECONDS")]
+    pub duration: Option<f64>,
+    /// Firmware to run; without it, the one that `cargo xtask firmware virt` has built.
+    #[arg(long, value_name = "FILE")]
+    pub image: Option<PathBuf>,
+    /// File that stands for the lamp's flash; made if there is none. Without it, settings are forgotten at the end.
+    #[arg(long, value_name = "FILE")]
+    pub flash: Option<PathBuf>,
+    /// Port of the lamp's page on this machine; 0 takes any free one.
+    #[arg(long, default_value_t = 8080, value_name = "PORT")]
+    pub http: u16,
+    /// UDP port of the lamp's sound on this machine; 0 takes any free one.
+    #[arg(long, default_value_t = 5004, value_name = "PORT")]
+    pub sound: u16,
 }
 
 /// `k1 render`.

@@ -2,6 +2,7 @@
 
 use core::future::Future;
 
+use embassy_time::Duration;
 use k1_engine::HOP;
 
 /// Why a read gave no sound.
@@ -15,12 +16,16 @@ pub enum MicrophoneFault {
 
 /// A microphone. Moved into the task that hears: there cannot be two readers.
 pub trait Microphone {
-    /// Reads one hop, −1 … 1, and answers with the time of its last sample in µs. Waits at most 100 ms.
+    /// Reads one hop, −1 … 1, and answers with the time of its last sample in µs. Waits no longer than `bound`.
     ///
     /// # Errors
     ///
     /// [`MicrophoneFault`]; then the hop is not to be used.
-    fn read(&mut self, hop: &mut [f32; HOP]) -> impl Future<Output = Result<u64, MicrophoneFault>>;
+    fn read(
+        &mut self,
+        hop: &mut [f32; HOP],
+        bound: Duration,
+    ) -> impl Future<Output = Result<u64, MicrophoneFault>>;
 
     /// Hops that were lost since the last call because nobody read them.
     fn take_overruns(&mut self) -> u32;

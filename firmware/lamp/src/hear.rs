@@ -2,7 +2,7 @@
 
 use core::sync::atomic::Ordering::Relaxed;
 
-use embassy_time::{Instant, Timer};
+use embassy_time::{Duration, Instant, Timer};
 use k1_device::live::HeardHop;
 use k1_device::meter::Count;
 use k1_device::microphone::{Next, Presence};
@@ -14,6 +14,14 @@ use crate::{Lamp, now_us};
 
 /// Capture times are arrival times, smoothed: a jump of more than this is a gap, not jitter.
 const GAP_US: u64 = 60_000;
+/// A microphone that is there may be late by so much.
+const PATIENCE: Duration = Duration::from_millis(100);
+
+/// How long a read may wait: one that only asks whether there is a microphone costs no more than its hop of silence.
+fn bound(presence: &Presence) -> Duration {
+    if presence.is_present() { PATIENCE } else { Duration::from_micros(HOP_US) }
+}
+
 /// Hops of sound that wait for a page at most.
 pub const TAP: usize = 13;
 
@@ -37,7 +45,7 @@ pub async fn hear(
     lamp.hears_on.store(core + 1, Relaxed);
     loop {
         let reading = match presence.next(now_us()) {
-            Next::Read => match microphone.read(&mut hop).await {
+            Next::Read => match microphone.read(&mut hop, bound(&presence)).await {
                 Ok(at) => {
                     presence.heard();
                     Some(at)
@@ -50,11 +58,19 @@ pub async fn hear(
             Next::Silence => None,
         };
         match reading {
-            Some(at) => due = if due.abs_diff(at) > GAP_US { at } else { (due * 15 + at) / 16 },
+            Some(at) if due.abs_diff(at) > GAP_US => {
+                due = at;
+                lamp.meters.count(Count::Underruns, 1);
+            }
+            Some(at) => due = (due * 15 + at) / 16,
             None => {
                 hop.fill(0.0);
-                // Silence keeps time by itself; what a failed read has waited too long is not made up for.
-                due = due.max(now_us().saturating_sub(HOP_US));
+                // Silence keeps time by itself; what a failed read has waited too long is counted, not made up for.
+                let earliest = now_us().saturating_sub(HOP_US);
+                if due < earliest {
+                    due = earliest;
+                    lamp.meters.count(Count::Underruns, 1);
+                }
                 Timer::at(Instant::from_micros(due)).await;
             }
         }

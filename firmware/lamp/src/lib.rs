@@ -13,6 +13,7 @@
 //! | [`home`] | the lamp as a home of the API |
 //! | [`web`] | HTTP and WebSockets |
 //! | [`rtp`] | sound from the network, for boards without a microphone |
+//! | [`mdns`] | being found |
 //! | [`mirror`] | frames to a network light |
 //!
 //! A board makes the drivers, gives each to the one task that owns it, and runs the tasks: [`hear`](hear::hear) on
@@ -25,6 +26,7 @@ pub mod board;
 pub mod console;
 pub mod hear;
 pub mod home;
+pub mod mdns;
 pub mod memory;
 pub mod mirror;
 pub mod rtp;
@@ -43,8 +45,8 @@ use k1_device::exchange::Crossing;
 use k1_device::settings::{Loaded, MOST_LEDS, Memory};
 use k1_handoff::SnapshotRing;
 
-/// Bins of a histogram: up to 32 ms.
-pub const BINS: usize = 640;
+/// Bins of a histogram: up to 25 ms.
+pub const BINS: usize = 512;
 /// The renderer in the size of a lamp.
 pub type Show = k1_engine::show::Show<MOST_LEDS>;
 /// What the halves count.
@@ -54,7 +56,7 @@ pub const FRAME_WORDS: usize = 3 + (MOST_LEDS * 3).div_ceil(4);
 /// The newest frame, for any number of readers.
 pub type FrameRing = SnapshotRing<FRAME_WORDS>;
 /// Seconds of history.
-const HISTORY: usize = 60;
+const HISTORY: usize = 30;
 
 /// What the slow half of the lamp knows.
 #[derive(Debug)]

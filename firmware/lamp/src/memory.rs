@@ -5,7 +5,7 @@ use core::sync::atomic::Ordering::Relaxed;
 use embassy_futures::select::select;
 use embassy_time::Timer;
 use embedded_storage_async::nor_flash::NorFlash;
-use k1_device::settings::{Debounce, Memory, Store};
+use k1_device::settings::{Debounce, Group, Memory, Store};
 
 use crate::{Lamp, now_us};
 
@@ -41,14 +41,17 @@ pub async fn keep<F: NorFlash>(lamp: &'static Lamp, mut store: Store<F>, mut wri
         if !debounce.is_due(now_us()) {
             continue;
         }
-        if now.look != written.look && store.save_look(&now.look).await {
-            written.look = now.look;
+        let changed = [
+            (now.look != written.look, Group::Look),
+            (now.hardware != written.hardware, Group::Hardware),
+            (now.wifi != written.wifi, Group::Wifi),
+        ];
+        let mut all = true;
+        for (_, group) in changed.into_iter().filter(|(is, _)| *is) {
+            all &= store.save(&now, group).await;
         }
-        if now.hardware != written.hardware && store.save_hardware(&now.hardware).await {
-            written.hardware = now.hardware;
-        }
-        if now.wifi != written.wifi && store.save_wifi(&now.wifi).await {
-            written.wifi = now.wifi;
+        if all {
+            written = now;
         }
         lamp.note(|s| {
             s.settings_writes = store.writes;

@@ -16,7 +16,7 @@ const GLANCE: Duration = Duration::from_millis(2);
 /// Mirrors for ever; looks at the settings every second.
 pub async fn mirror(lamp: &'static Lamp, stack: Stack<'static>) -> ! {
     let (mut rx_meta, mut tx_meta) = ([PacketMetadata::EMPTY; 1], [PacketMetadata::EMPTY; 4]);
-    let (mut rx, mut tx) = ([0; 16], [0; 4_096]);
+    let (mut rx, mut tx) = ([0; 16], [0; 1_024]);
     let mut socket = UdpSocket::new(stack, &mut rx_meta, &mut rx, &mut tx_meta, &mut tx);
     while socket.bind(ddp::PORT).is_err() {
         embassy_time::Timer::after_secs(1).await;

@@ -6,7 +6,7 @@ use embassy_net::Stack;
 use embassy_net::udp::{PacketMetadata, UdpSocket};
 use embassy_sync::blocking_mutex::raw::CriticalSectionRawMutex;
 use embassy_sync::signal::Signal;
-use embassy_time::{Duration, with_timeout};
+use embassy_time::{Duration, Instant, with_deadline};
 use k1_device::meter::Count;
 use k1_engine::{HOP, SAMPLE_RATE};
 use k1_wire::rtp::{Meaning, Order, Packet};
@@ -18,8 +18,6 @@ use crate::{Lamp, now_us};
 pub const PORT: u16 = 5004;
 /// Samples that may wait: 128 ms.
 pub const QUEUE: usize = 2_049;
-/// A read waits no longer.
-const BOUND: Duration = Duration::from_millis(100);
 
 /// Where samples wait, and what tells the ear of them.
 pub struct Line {
@@ -53,9 +51,10 @@ impl RtpMicrophone {
 }
 
 impl Microphone for RtpMicrophone {
-    async fn read(&mut self, hop: &mut [f32; HOP]) -> Result<u64, MicrophoneFault> {
+    async fn read(&mut self, hop: &mut [f32; HOP], bound: Duration) -> Result<u64, MicrophoneFault> {
+        let until = Instant::now() + bound;
         while self.samples.len() < HOP {
-            with_timeout(BOUND, self.line.arrived.wait()).await.map_err(|_| MicrophoneFault::Timeout)?;
+            with_deadline(until, self.line.arrived.wait()).await.map_err(|_| MicrophoneFault::Timeout)?;
         }
         let waiting = (self.samples.len() - HOP) as u64 * 1_000_000 / u64::from(SAMPLE_RATE);
         for sample in hop.iter_mut() {

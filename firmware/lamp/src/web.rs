@@ -37,7 +37,7 @@ const ALWAYS_LISTENING: u32 = 2;
 /// Largest body that any route takes.
 const MOST_BODY: usize = 4_096;
 /// So much of a body is read at once.
-const SCRATCH: usize = 512;
+const SCRATCH: usize = 256;
 /// A request that does not begin for so long is not waited for.
 const IDLE: Duration = Duration::from_secs(30);
 /// A head or body that has begun and does not end for so long does not end.
@@ -103,7 +103,8 @@ impl Doors {
 
 /// Buffers of one worker.
 pub struct Buffers {
-    receive: [u8; 1_536],
+    receive: [u8; 1_024],
+    /// Two segments: a receiver acknowledges every second one at once, and a single one late (RFC 9293, 3.8.6.3).
     send: [u8; 2_920],
     head: [u8; MOST_HEAD],
     scratch: [u8; SCRATCH],
@@ -118,7 +119,7 @@ impl Default for Buffers {
 impl Buffers {
     /// Empty.
     pub const fn new() -> Self {
-        Self { receive: [0; 1_536], send: [0; 2_920], head: [0; MOST_HEAD], scratch: [0; SCRATCH] }
+        Self { receive: [0; 1_024], send: [0; 2_920], head: [0; MOST_HEAD], scratch: [0; SCRATCH] }
     }
 }
 

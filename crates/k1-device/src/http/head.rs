@@ -4,7 +4,7 @@ use super::body::Framing;
 use crate::error::Refusal;
 
 /// Longest head in bytes.
-pub const MOST_HEAD: usize = 2_048;
+pub const MOST_HEAD: usize = 1_536;
 const MOST_HEADERS: usize = 40;
 
 /// The head of a request; everything of it that a lamp looks at.

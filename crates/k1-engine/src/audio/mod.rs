@@ -8,11 +8,13 @@
 //!
 //! [`Ear`] runs the stages in this order; each is usable and tested alone.
 
+mod accent;
 mod chroma;
 mod condition;
 mod ear;
 mod loudness;
 mod onset;
+mod pulse;
 mod snapshot;
 mod spectrum;
 mod tempo;

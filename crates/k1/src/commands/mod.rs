@@ -5,6 +5,7 @@ mod doctor;
 mod list;
 mod render;
 mod run;
+mod virt;
 
 use std::fmt;
 use std::process::ExitCode;
@@ -60,6 +61,7 @@ pub fn main() -> ExitCode {
         Command::Palettes(args) => list::palettes(args.json),
         Command::Params(args) => list::params(args.json),
         Command::Sources(args) => list::sources(args.json),
+        Command::Virt(args) => virt::virt(&args),
         Command::Doctor(args) => doctor::doctor(&args),
         Command::Completions { shell } => {
             let mut script = Vec::new();

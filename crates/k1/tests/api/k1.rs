@@ -153,6 +153,7 @@ impl K1 {
     }
 
     fn ask(&self, method: &str, path: &str, body: Option<&str>) -> Answer {
+        let mut refused = 0;
         loop {
             let mut request =
                 ureq::http::Request::builder().method(method).uri(format!("http://{}{path}", self.host));
@@ -166,7 +167,16 @@ impl K1 {
                 }
                 None => self.agent.run(request.body(()).unwrap()),
             };
-            let mut response = response.unwrap();
+            let mut response = match response {
+                Ok(response) => response,
+                // A lamp has few places; who finds none free is to come again.
+                Err(_) if !self.is_program() && refused < 40 => {
+                    refused += 1;
+                    std::thread::sleep(Duration::from_millis(50));
+                    continue;
+                }
+                Err(e) => panic!("{e}"),
+            };
             let status = response.status().as_u16();
             if status == 429 {
                 let wait = response.headers()["X-RateLimit-NextAllowedMs"].to_str().unwrap().parse().unwrap();

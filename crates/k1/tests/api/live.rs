@@ -107,7 +107,9 @@ fn the_live_socket_shows_what_is_shown() {
         assert!(rms <= peak && peak <= 1.0 && floor < 0.0 && (0.0..300.0).contains(&bpm), "{figures:?}");
         lit = lit.max(*m[HEAD..].iter().max().unwrap());
     }
-    assert!(frames > 60, "{frames} frames in 2 s");
+    // An emulated lamp's seconds are not ours.
+    let least = if k1.is_program() { 60 } else { 25 };
+    assert!(frames > least, "{frames} frames in 2 s");
     assert!(lit > 60 || !k1.is_program(), "the music is seen");
 
     socket.say(json!({"fps": 10}));
@@ -190,6 +192,10 @@ fn the_live_socket_obeys() {
 fn sound_and_thumbnails_come_when_wished() {
     let k1 = K1::get_one();
     let mut socket = k1.socket("/api/v1/live");
+    let hello = socket.wait_for("a greeting", |m| m["hello"].is_object())["hello"].clone();
+    // A lamp has no room for fourteen more renderers, and says so.
+    let has_thumbnails = hello["thumbnails"].as_bool().expect("a flag");
+    assert!(has_thumbnails || !k1.is_program());
     // Unasked there are none.
     let began = Instant::now();
     while began.elapsed() < Duration::from_millis(500) {
@@ -230,10 +236,11 @@ fn sound_and_thumbnails_come_when_wished() {
     });
     let gaps = gaps.count();
     let heard: usize = packets.iter().map(|p| p.1).sum();
-    assert!((24_000..=34_000).contains(&heard), "{heard} samples in 2 s");
+    let least = if k1.is_program() { 24_000 } else { 6_000 };
+    assert!((least..=34_000).contains(&heard), "{heard} samples in 2 s");
     assert!(loudest > 1_000 || !k1.is_program(), "music is heard");
-    assert!(pictures.len() > 15, "{} thumbnails in 2 s", pictures.len());
-    assert!(pictures.windows(2).any(|w| w[0] != w[1]), "they move");
+    assert!(pictures.len() > 15 || !has_thumbnails, "{} thumbnails in 2 s", pictures.len());
+    assert!(pictures.windows(2).any(|w| w[0] != w[1]) || !has_thumbnails, "they move");
 
     socket.say(json!({"audio": false, "thumbnails": false, "ping": 3}));
     socket.wait_for("a pong", |m| m["pong"] == 3.0);

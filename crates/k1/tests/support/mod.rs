@@ -163,6 +163,23 @@ impl Running {
         }
     }
 
+    /// Everything on standard output so far.
+    pub fn printed(&self) -> String {
+        self.out.text()
+    }
+
+    /// Waits until it has said something on standard output.
+    #[track_caller]
+    pub fn prints(&mut self, text: &str) {
+        let began = Instant::now();
+        while !self.out.text().contains(text) {
+            let (runs, said) = (self.runs(), self.out.text());
+            assert!(runs || said.contains(text), "it ended without “{text}”:\n{said}\n{}", self.err.text());
+            assert!(began.elapsed() < PATIENCE, "it does not print “{text}”:\n{said}");
+            std::thread::sleep(Duration::from_millis(5));
+        }
+    }
+
     /// Waits for the end.
     #[track_caller]
     pub fn end(mut self) -> Said {

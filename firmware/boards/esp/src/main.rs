@@ -65,7 +65,7 @@ use k1_lamp::board::Facts;
 #[cfg(not(i2s_driver_supported))]
 use k1_lamp::rtp;
 use k1_lamp::web::{self, Buffers, Door, WORKERS};
-use k1_lamp::{BINS, Lamp, Show, State, console, hear, memory, mirror, show};
+use k1_lamp::{BINS, Lamp, Show, State, console, hear, mdns, memory, mirror, show};
 use portable_atomic::{AtomicU32, Ordering::Relaxed};
 use static_cell::{ConstStaticCell, StaticCell};
 
@@ -189,6 +189,11 @@ async fn rtp_task(stack: Stack<'static>, samples: heapless::spsc::Producer<'stat
 #[embassy_executor::task]
 async fn mirror_task(stack: Stack<'static>) {
     mirror::mirror(&LAMP, stack).await
+}
+
+#[embassy_executor::task]
+async fn mdns_task(stack: Stack<'static>) {
+    mdns::answer(&LAMP, stack).await
 }
 
 #[embassy_executor::task]
@@ -403,6 +408,7 @@ fn main() -> ! {
         #[cfg(not(i2s_driver_supported))]
         start!(spawner, rtp_task(stack, samples_in));
         start!(spawner, mirror_task(stack));
+        start!(spawner, mdns_task(stack));
         start!(spawner, address_task(stack));
     })
 }

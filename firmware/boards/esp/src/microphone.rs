@@ -27,8 +27,6 @@ const WORD: usize = 4;
 const CHUNK: usize = HOP * WORD;
 /// Hops that may wait: 64 ms.
 const HOPS: usize = 8;
-/// A read waits no longer.
-const BOUND: Duration = Duration::from_millis(100);
 /// The lower bits of a word carry nothing: 18 are significant.
 const IDLE_BITS: u32 = 14;
 /// Full scale of what is left.
@@ -127,8 +125,8 @@ fn sample(word: [u8; WORD]) -> f32 {
 }
 
 impl Microphone for Sph0645 {
-    async fn read(&mut self, hop: &mut [f32; HOP]) -> Result<u64, MicrophoneFault> {
-        let deadline = Instant::now() + BOUND;
+    async fn read(&mut self, hop: &mut [f32; HOP], bound: Duration) -> Result<u64, MicrophoneFault> {
+        let deadline = Instant::now() + bound;
         let mut restarted = false;
         loop {
             let transfer = self.start()?;

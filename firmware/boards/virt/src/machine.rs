@@ -191,6 +191,7 @@ pub fn hart() -> u32 {
 }
 
 /// Instructions that this hart has retired; exact under `-icount`.
+#[allow(dead_code, reason = "the proofs count")]
 pub fn instructions() -> u32 {
     let count: u32;
     // SAFETY: reading this register changes nothing.

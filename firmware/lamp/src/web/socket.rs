@@ -146,8 +146,11 @@ pub async fn serve(
 
 async fn send(writer: &mut TcpWriter<'_>, kind: Kind, payload: &[u8]) -> Option<()> {
     let (head, n) = frame_head(kind, payload.len());
-    writer.write_all(&head[..n]).await.ok()?;
-    writer.write_all(payload).await.ok()
+    // In one piece, or the head would travel in a segment of its own.
+    let mut frame = Vec::with_capacity(n + payload.len());
+    frame.extend_from_slice(&head[..n]);
+    frame.extend_from_slice(payload);
+    writer.write_all(&frame).await.ok()
 }
 
 /// The page's socket; `Some` code if the protocol asks for a close.

@@ -35,7 +35,7 @@ use k1_lamp::board::{Facts, Strip, StripFault};
 use k1_lamp::rtp::{self, Line, RtpMicrophone};
 use k1_lamp::show::Wire;
 use k1_lamp::web::{self, Buffers, Door, WORKERS};
-use k1_lamp::{BINS, Lamp, Show, State, console, hear, memory, mirror, show};
+use k1_lamp::{BINS, Lamp, Show, State, console, hear, mdns, memory, mirror, show};
 use static_cell::StaticCell;
 
 /// Settings: the last 64 KiB of the first MiB.
@@ -202,6 +202,11 @@ async fn mirror_task(stack: Stack<'static>) {
 }
 
 #[embassy_executor::task]
+async fn mdns_task(stack: Stack<'static>) {
+    mdns::answer(&LAMP, stack).await
+}
+
+#[embassy_executor::task]
 async fn memory_task(store: Store<Flash>, written: Memory) {
     memory::keep(&LAMP, store, written).await
 }
@@ -332,6 +337,7 @@ extern "C" fn hart0() -> ! {
     }
     start!(spawner, rtp_task(stack, samples_in));
     start!(spawner, mirror_task(stack));
+    start!(spawner, mdns_task(stack));
     start!(spawner, memory_task(store, remembered));
     start!(spawner, report_task(LEDGER.init_with(Ledger::new)));
     start!(spawner, sound_task(tap_out));

@@ -1,0 +1,366 @@
+//! The hidden pulse: how likely each tempo and each place in the beat is, after every hop.
+//!
+//! A beat-pointer state space filtered forward, after Krebs, Böck & Widmer, "An efficient state-space model for
+//! joint tempo and meter tracking" (ISMIR 2015): a hidden pointer moves through the beat by one step per hop; tempi
+//! are spaced about evenly in ratio; the tempo may change only on a beat. The answer for a hop is final.
+//!
+//! Two things are added. What was learned about the *tempo* fades in favour of the prior (the power-steady model of
+//! J. Q. Smith, "A generalization of the Bayesian steady forecasting model", J. Royal Statistical Society B 41, 1979):
+//! without it the filter is sure of an octave after ten seconds and never asks again. And each tempo keeps
+//! its own belief whether its beat is divided in two and four or, as in swing and 12/8, in three: with one
+//! pattern for both, triplets are heard at 3/2 of their tempo.
+//!
+//! Moving the pointer costs nothing: a tempo's states form a ring, and a hand counts down through it.
+
+use super::accent::PLACES;
+use crate::HOP_RATE;
+use crate::math::{exp, fract, ln};
+
+/// Shortest beat in hops, the longest with a neighbour one hop away, and the number of tempi.
+const SHORTEST: usize = 35;
+const FINE: usize = 75;
+pub(super) const TEMPI: usize = 80;
+/// Length of a tempo's beat in hops: every hop to 75, then every second.
+pub(super) const fn period_of(tempo: usize) -> usize {
+    if tempo <= FINE - SHORTEST { SHORTEST + tempo } else { FINE + 2 * (tempo + SHORTEST - FINE) }
+}
+const OFFSETS: [usize; TEMPI + 1] = {
+    let mut offsets = [0; TEMPI + 1];
+    let mut tempo = 0;
+    while tempo < TEMPI {
+        offsets[tempo + 1] = offsets[tempo] + period_of(tempo);
+        tempo += 1;
+    }
+    offsets
+};
+const STATES: usize = OFFSETS[TEMPI];
+/// Tempo that a listener expects, in beats per minute, and how far from it in octaves (standard deviation). After
+/// Moelants, "Preferred tempo reconsidered" (ICMPC 2002), narrower, for it is what decides between octaves.
+const EXPECTED_BPM: f32 = 122.0;
+const EXPECTED_OCTAVES: f32 = 0.36;
+/// Width of the tempo transition, in tempi to either side, and its steepness: P ∝ e^(−λ·|ratio − 1|).
+const REACH: usize = 6;
+const TRANSITION_LAMBDA: f32 = 90.0;
+/// A place is so wide to either side, in twelfths of a hop (so that halves, quarters and thirds are whole numbers),
+/// and fades linearly: 48 ms.
+const WIDTH: i32 = 72;
+/// Successive hops hear much the same: so much of a hop's log-likelihood counts, for each place …
+const TEMPER: [f32; PLACES] = [0.17, 0.077, 0.068, 0.077];
+/// … after this was added to it.
+const BIAS: [f32; PLACES] = [0.35, 0.0, 0.0, 0.0];
+/// Nothing that is heard in one hop counts more than this, before tempering.
+const MOST: f32 = 4.0;
+/// Memory for the tempo in seconds.
+const MEMORY_S: f32 = 8.0;
+/// Share of a tempo's belief that spreads evenly over all phases each time its turn comes (every 0.64 s).
+const LEAK: f32 = 0.003;
+/// Log-odds that a beat is divided in three before anything was heard, their limit, and their memory in seconds.
+const TERNARY_PRIOR: f32 = -2.5;
+const TERNARY_MOST: f32 = 4.0;
+const TERNARY_MEMORY_S: f32 = 12.0;
+const DT: f32 = 1.0 / HOP_RATE;
+
+/// The most likely tempo and phase.
+#[derive(Clone, Copy, Debug, Default)]
+pub(super) struct Likeliest {
+    /// Hops per beat.
+    pub period: f32,
+    /// Position of the pointer in hops, 0 … period.
+    pub position: f32,
+    /// Share of all belief that lies near this tempo.
+    pub share: f32,
+    /// Share of this tempo's belief that lies near this position.
+    pub focus: f32,
+}
+
+/// The state space. About 33 KiB.
+#[derive(Clone, Debug)]
+pub(super) struct Pulse {
+    states: [f32; STATES],
+    /// Where in its ring each tempo has the state whose pointer stands at 0.
+    hand: [u8; TEMPI],
+    /// Belief in each tempo.
+    mass: [f32; TEMPI],
+    /// Log-odds that the beat is divided in three, above the prior's.
+    ternary: [f32; TEMPI],
+    prior: [f32; TEMPI],
+    transition: [[f32; 2 * REACH + 1]; TEMPI],
+    turn: usize,
+}
+
+impl Pulse {
+    /// Every phase is equally likely, tempi follow the prior.
+    pub(super) fn new() -> Self {
+        let mut prior: [f32; TEMPI] = core::array::from_fn(|tempo| {
+            let octaves =
+                libm::log2f(60.0 * HOP_RATE / period_of(tempo) as f32 / EXPECTED_BPM) / EXPECTED_OCTAVES;
+            // The width of a tempo's own interval belongs to it.
+            let width = if tempo <= FINE - SHORTEST { 1.0 } else { 2.0 };
+            libm::expf(-0.5 * octaves * octaves) * width / period_of(tempo) as f32
+        });
+        let sum: f32 = prior.iter().sum();
+        prior.iter_mut().for_each(|p| *p /= sum);
+        let mut pulse = Self {
+            states: [0.0; STATES],
+            hand: [0; TEMPI],
+            mass: [0.0; TEMPI],
+            ternary: [0.0; TEMPI],
+            prior,
+            transition: transitions(),
+            turn: 0,
+        };
+        pulse.forget();
+        pulse
+    }
+
+    /// Forgets tempo and phase, as after silence or a new song.
+    pub(super) fn forget(&mut self) {
+        for tempo in 0..TEMPI {
+            let each = self.prior[tempo] / period_of(tempo) as f32;
+            self.states[OFFSETS[tempo]..OFFSETS[tempo + 1]].fill(each);
+        }
+        self.mass = self.prior;
+        self.ternary = [0.0; TEMPI];
+    }
+
+    /// Moves by a hop and weighs what was heard; the answer is by how much, as a natural logarithm, the model expected
+    /// it better than chance.
+    pub(super) fn advance(&mut self, scores: &[f32; PLACES]) -> f32 {
+        for (tempo, hand) in self.hand.iter_mut().enumerate() {
+            *hand = if *hand == 0 { period_of(tempo) as u8 - 1 } else { *hand - 1 };
+        }
+        let gain: [f32; PLACES] =
+            core::array::from_fn(|k| exp((scores[k] + BIAS[k]).clamp(-MOST, MOST) * TEMPER[k]) - 1.0);
+        let before: f32 = self.mass.iter().sum();
+        let wrapped: [f32; TEMPI] =
+            core::array::from_fn(|tempo| self.states[OFFSETS[tempo] + self.hand[tempo] as usize]);
+        let keep = 1.0 - DT / TERNARY_MEMORY_S;
+        let mut after = 0.0;
+        for tempo in 0..TEMPI {
+            let mut arrived = 0.0;
+            for (k, p) in self.transition[tempo].iter().enumerate() {
+                let from = (tempo + k).wrapping_sub(REACH);
+                if from < TEMPI {
+                    arrived += p * wrapped[from];
+                }
+            }
+            let hand = self.hand[tempo] as usize;
+            let ring = &mut self.states[OFFSETS[tempo]..OFFSETS[tempo + 1]];
+            ring[hand] = arrived;
+            let mass = (self.mass[tempo] - wrapped[tempo] + arrived).max(1e-20);
+            let three = 1.0 / (1.0 + exp(-(self.ternary[tempo] + TERNARY_PRIOR)));
+            let (binary, ternary) = weigh(ring, hand, &gain, three);
+            self.mass[tempo] = (mass + binary + three * (ternary - binary)).max(1e-20);
+            after += self.mass[tempo];
+            let odds = (mass + ternary).max(0.05 * mass) / (mass + binary).max(0.05 * mass);
+            // A single hop hardly moves the odds: the first terms of the logarithm are enough.
+            let news = odds - 1.0;
+            let news = if news.abs() < 0.1 { news - 0.5 * news * news } else { ln(odds) };
+            self.ternary[tempo] = ((self.ternary[tempo] + news) * keep).clamp(-TERNARY_MOST, TERNARY_MOST);
+        }
+        self.fade(after);
+        ln(after / before)
+    }
+
+    /// One tempo a hop gives back a share of what was learned, and its running sum is made exact.
+    fn fade(&mut self, total: f32) {
+        // Scaling every state each hop would cost more than all the rest: do it when the numbers get large or
+        // small, which takes at least a second.
+        if !(1e-6..=1e6).contains(&total) {
+            let scale = 1.0 / total.max(1e-30);
+            self.states.iter_mut().for_each(|s| *s = (*s * scale).max(1e-15));
+            self.mass.iter_mut().for_each(|m| *m *= scale);
+        }
+        let total = if (1e-6..=1e6).contains(&total) { total } else { 1.0 };
+        self.turn = (self.turn + 1) % TEMPI;
+        let ring = &mut self.states[OFFSETS[self.turn]..OFFSETS[self.turn + 1]];
+        let sum: f32 = ring.iter().sum::<f32>().max(1e-25);
+        let share = (self.prior[self.turn] * total / sum).max(1e-12);
+        let factor = exp(ln(share) * (TEMPI as f32 * DT / MEMORY_S));
+        let (stay, spread) = ((1.0 - LEAK) * factor, LEAK * factor * sum / ring.len() as f32);
+        ring.iter_mut().for_each(|s| *s = *s * stay + spread);
+        self.mass[self.turn] = sum * factor;
+    }
+
+    fn state(&self, tempo: usize, position: usize) -> f32 {
+        let period = period_of(tempo);
+        let at = position + self.hand[tempo] as usize;
+        self.states[OFFSETS[tempo] + if at >= period { at - period } else { at }]
+    }
+
+    /// The heaviest neighbourhood of tempi, its centre of gravity, and the heaviest place there.
+    pub(super) fn likeliest(&self) -> Likeliest {
+        let total: f32 = self.mass.iter().sum();
+        let (mut best, mut heaviest) = (2, -1.0);
+        for tempo in 2..TEMPI - 2 {
+            let around: f32 = self.mass[tempo - 2..=tempo + 2].iter().sum();
+            if around > heaviest {
+                heaviest = around;
+                best = tempo;
+            }
+        }
+        let moment: f32 = (best - 2..=best + 2).map(|t| self.mass[t] * period_of(t) as f32).sum();
+        let length = period_of(best);
+        let (mut top, mut at, mut sum) = (-1.0, 0, 0.0);
+        for position in 0..length {
+            let s = self.state(best, position);
+            sum += s;
+            if s > top {
+                top = s;
+                at = position;
+            }
+        }
+        let (mut around, mut lean) = (0.0, 0.0);
+        for d in -3_i32..=3 {
+            let s = self.state(best, (at as i32 + d).rem_euclid(length as i32) as usize);
+            around += s;
+            lean += s * d as f32;
+        }
+        let period = moment / heaviest.max(1e-30);
+        let position = at as f32 + lean / around.max(1e-30);
+        Likeliest {
+            period,
+            position: fract(position / period) * period,
+            share: heaviest / total.max(1e-30),
+            focus: around / sum.max(1e-30),
+        }
+    }
+}
+
+/// Multiplies every state of a tempo by one plus what its place has gained; a place fades linearly to [`WIDTH`], and
+/// where two overlap their gains add. The answer is how much the belief gains if the beat is divided in two, and if
+/// in three; the states take the mixture with a share of `three`.
+fn weigh(ring: &mut [f32], hand: usize, gain: &[f32; PLACES], three: f32) -> (f32, f32) {
+    const HALF: usize = period_of(TEMPI - 1) / 2 + 1;
+    let period = ring.len();
+    // The pattern is symmetric: a position and its mirror image share their gains, one array for each division.
+    let (mut two_gain, mut three_gain) = ([0.0_f32; HALF], [0.0_f32; HALF]);
+    let last = period / 2;
+    let each = |twelfths: usize, gain: f32, out: &mut [f32; HALF]| {
+        let centre = (twelfths * period) as i32;
+        let first = ((centre - WIDTH).div_euclid(12) + 1).max(0);
+        let mut from_centre = 12 * first - centre;
+        for g in &mut out[first as usize..=last] {
+            if from_centre >= WIDTH {
+                break;
+            }
+            *g += gain * (1.0 / WIDTH as f32) * (WIDTH - from_centre.abs()) as f32;
+            from_centre += 12;
+        }
+    };
+    each(0, gain[0], &mut two_gain);
+    each(0, gain[0], &mut three_gain);
+    each(6, gain[1], &mut two_gain);
+    each(3, gain[2], &mut two_gain);
+    each(4, gain[3], &mut three_gain);
+
+    let (mut binary, mut ternary) = (0.0, 0.0);
+    // Two walkers through the ring, one forward from the beat and one backward.
+    let (mut up, mut down) = (hand, hand);
+    for (position, (two, three_)) in two_gain.iter().zip(&three_gain).take(last + 1).enumerate() {
+        let factor = (1.0 + two + three * (three_ - two)).max(0.02);
+        let mut belief = ring[up];
+        ring[up] *= factor;
+        if position > 0 && down != up {
+            belief += ring[down];
+            ring[down] *= factor;
+        }
+        binary += belief * two;
+        ternary += belief * three_;
+        up += 1;
+        if up == period {
+            up = 0;
+        }
+        down = if down == 0 { period - 1 } else { down - 1 };
+    }
+    (binary, ternary)
+}
+
+/// From which tempi a tempo is reached, and how often. Each hands out exactly what it holds.
+fn transitions() -> [[f32; 2 * REACH + 1]; TEMPI] {
+    let mut rows = [[0.0; 2 * REACH + 1]; TEMPI];
+    for from in 0..TEMPI {
+        let reached = from.saturating_sub(REACH)..=(from + REACH).min(TEMPI - 1);
+        let chance = |to: usize| {
+            let ratio = period_of(to) as f32 / period_of(from) as f32;
+            libm::expf(-TRANSITION_LAMBDA * (ratio - 1.0).abs())
+        };
+        let sum: f32 = reached.clone().map(chance).sum();
+        for to in reached {
+            rows[to][from + REACH - to] = chance(to) / sum;
+        }
+    }
+    rows
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    /// Feeds a rhythm, given as log-likelihood ratios at twelfths of a beat of `period` hops, and returns the likeliest.
+    fn hear(period: f32, beats: usize, at: impl Fn(usize) -> Option<[f32; PLACES]>) -> (Likeliest, f32) {
+        let mut pulse = Pulse::new();
+        let mut last = 0.0;
+        for hop in 0..(period * beats as f32) as usize {
+            let twelfths = (hop as f32 / period).fract() * 12.0;
+            let nearest = libm::roundf(twelfths);
+            let on = (twelfths - nearest).abs() * period / 12.0 < 1.0;
+            let scores = if on { at(nearest as usize % 12) } else { None };
+            pulse.advance(&scores.unwrap_or([-0.8, -0.4, -0.3, -0.3]));
+            last = (hop as f32 / period).fract();
+        }
+        (pulse.likeliest(), last)
+    }
+
+    const STRONG: [f32; PLACES] = [4.0, 2.5, 1.5, 1.5];
+    const WEAK: [f32; PLACES] = [0.5, 1.5, 1.5, 2.0];
+
+    #[test]
+    fn weak_eighths_do_not_double_the_tempo() {
+        for period in [60.0, 70.0, 78.0, 84.0] {
+            let (found, phase) = hear(period, 20, |twelfth| match twelfth {
+                0 => Some(STRONG),
+                6 => Some(WEAK),
+                _ => None,
+            });
+            assert!((found.period / period - 1.0).abs() < 0.02, "{period}: {found:?}");
+            let off = found.position / found.period - phase;
+            assert!((off - libm::roundf(off)).abs() < 0.08, "{period}: {found:?} at {phase}");
+            assert!(found.share > 0.5 && found.focus > 0.5, "{found:?}");
+        }
+    }
+
+    #[test]
+    fn triplets_do_not_pass_for_a_tempo_three_halves_as_fast() {
+        let period = 67.0;
+        let (found, _) = hear(period, 30, |twelfth| match twelfth {
+            0 => Some(STRONG),
+            4 | 8 => Some(WEAK),
+            _ => None,
+        });
+        assert!((found.period / period - 1.0).abs() < 0.02, "{found:?}");
+    }
+
+    #[test]
+    fn without_news_belief_returns_to_the_prior_and_keeps_its_sum() {
+        let mut pulse = Pulse::new();
+        for _ in 0..10_000 {
+            pulse.advance(&[-BIAS[0], 0.0, 0.0, 0.0]);
+        }
+        let sum: f32 = pulse.mass.iter().sum();
+        let exact: f32 = pulse.states.iter().sum();
+        assert!((sum / exact - 1.0).abs() < 0.01, "{sum} {exact}");
+        for (mass, prior) in pulse.mass.iter().zip(&pulse.prior) {
+            assert!((mass / sum - prior).abs() < 0.02, "{mass} {prior}");
+        }
+    }
+
+    #[test]
+    fn every_tempo_hands_out_exactly_what_it_holds() {
+        let rows = transitions();
+        for from in 0..TEMPI {
+            let out: f32 = (0..TEMPI).filter_map(|to| rows[to].get((from + REACH).wrapping_sub(to))).sum();
+            assert!((out - 1.0).abs() < 1e-5, "{from}: {out}");
+        }
+    }
+}

@@ -1,0 +1,215 @@
+//! NOR flash that tears: every erase and every program step can be cut, in five shapes.
+//!
+//! A step is the erase of one sector or the programming of at most one page of 256 bytes. Programming can only clear
+//! bits; whoever tries to set one is told. After a cut every operation fails until the power returns.
+
+use embedded_storage_async::nor_flash::{ErrorType, NorFlash, NorFlashError, NorFlashErrorKind, ReadNorFlash};
+
+/// Bytes of a sector.
+pub const SECTOR: usize = 4_096;
+const PAGE: usize = 256;
+const WORD: usize = 4;
+
+/// What a cut leaves of the step in which it comes.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Tear {
+    /// Nothing of it.
+    NotBegun,
+    /// Its lower half.
+    LowHalf,
+    /// Its upper half.
+    HighHalf,
+    /// Any of its bits, by chance.
+    AnyBits,
+    /// Its first words, and of the next one half the bits.
+    HalfWord,
+}
+
+impl Tear {
+    /// Every shape.
+    pub const ALL: [Self; 5] = [Self::NotBegun, Self::LowHalf, Self::HighHalf, Self::AnyBits, Self::HalfWord];
+}
+
+/// Why an operation failed.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Fault {
+    /// Outside the flash, or not aligned.
+    Bounds,
+    /// A bit was to be set that only an erase sets.
+    NotErased,
+    /// There is no power.
+    NoPower,
+}
+
+impl NorFlashError for Fault {
+    fn kind(&self) -> NorFlashErrorKind {
+        match self {
+            Self::Bounds => NorFlashErrorKind::OutOfBounds,
+            Self::NotErased | Self::NoPower => NorFlashErrorKind::Other,
+        }
+    }
+}
+
+/// A flash in memory.
+#[derive(Clone, Debug)]
+pub struct Flash {
+    /// Its content.
+    pub bytes: Vec<u8>,
+    /// Steps since it was made.
+    pub steps: u64,
+    cut: Option<(u64, Tear)>,
+    has_power: bool,
+    chance: u64,
+}
+
+impl Flash {
+    /// An erased flash of so many sectors.
+    pub fn new(sectors: usize) -> Self {
+        Self { bytes: vec![0xff; sectors * SECTOR], steps: 0, cut: None, has_power: true, chance: 0x4b31 }
+    }
+
+    /// The power goes in the step with this number (counted as [`steps`](Self::steps) does), in this shape.
+    pub fn cut_at(&mut self, step: u64, tear: Tear) {
+        self.cut = Some((step, tear));
+        // Another step, another chance; the same step, the same.
+        self.chance = step.wrapping_mul(0x9e37_79b9_7f4a_7c15) ^ 0x4b31;
+    }
+
+    /// The power returns, and stays.
+    pub fn power_on(&mut self) {
+        self.cut = None;
+        self.has_power = true;
+    }
+
+    fn chance(&mut self) -> u8 {
+        // SplitMix64 (Vigna 2015).
+        self.chance = self.chance.wrapping_add(0x9e37_79b9_7f4a_7c15);
+        let z = (self.chance ^ (self.chance >> 30)).wrapping_mul(0xbf58_476d_1ce4_e5b9);
+        (z ^ (z >> 27)).wrapping_mul(0x94d0_49bb_1331_11eb) as u8
+    }
+
+    /// One step: `new` to `at`, or as much of it as the cut leaves.
+    fn step(&mut self, at: usize, new: &[u8]) -> Result<(), Fault> {
+        if !self.has_power {
+            return Err(Fault::NoPower);
+        }
+        let number = self.steps;
+        self.steps += 1;
+        let tear = self.cut.filter(|(step, _)| *step == number).map(|(_, tear)| tear);
+        let half = new.len() / 2;
+        let word = new.len() / WORD / 2 * WORD;
+        for (i, new) in new.iter().enumerate() {
+            let old = self.bytes[at + i];
+            let any = if tear == Some(Tear::AnyBits) { self.chance() } else { 0 };
+            self.bytes[at + i] = match tear {
+                None => *new,
+                Some(Tear::NotBegun) => old,
+                Some(Tear::LowHalf) => if i < half { *new } else { old },
+                Some(Tear::HighHalf) => if i < half { old } else { *new },
+                Some(Tear::AnyBits) => old & !any | new & any,
+                Some(Tear::HalfWord) => match i {
+                    i if i < word => *new,
+                    i if i < word + WORD => old & 0xaa | new & 0x55,
+                    _ => old,
+                },
+            };
+        }
+        if tear.is_some() {
+            self.has_power = false;
+            return Err(Fault::NoPower);
+        }
+        Ok(())
+    }
+
+    fn check(&self, at: u32, length: usize, align: usize) -> Result<(), Fault> {
+        let fits = at as usize + length <= self.bytes.len();
+        let aligned = (at as usize).is_multiple_of(align) && length.is_multiple_of(align);
+        if fits && aligned { Ok(()) } else { Err(Fault::Bounds) }
+    }
+}
+
+impl ErrorType for Flash {
+    type Error = Fault;
+}
+
+impl ReadNorFlash for Flash {
+    const READ_SIZE: usize = 1;
+
+    async fn read(&mut self, at: u32, bytes: &mut [u8]) -> Result<(), Fault> {
+        self.check(at, bytes.len(), 1)?;
+        if !self.has_power {
+            return Err(Fault::NoPower);
+        }
+        bytes.copy_from_slice(&self.bytes[at as usize..at as usize + bytes.len()]);
+        Ok(())
+    }
+
+    fn capacity(&self) -> usize {
+        self.bytes.len()
+    }
+}
+
+impl NorFlash for Flash {
+    const WRITE_SIZE: usize = WORD;
+    const ERASE_SIZE: usize = SECTOR;
+
+    async fn erase(&mut self, from: u32, to: u32) -> Result<(), Fault> {
+        self.check(from, (to as usize).checked_sub(from as usize).ok_or(Fault::Bounds)?, SECTOR)?;
+        (from as usize..to as usize).step_by(SECTOR).try_for_each(|at| self.step(at, &[0xff; SECTOR]))
+    }
+
+    async fn write(&mut self, at: u32, bytes: &[u8]) -> Result<(), Fault> {
+        self.check(at, bytes.len(), WORD)?;
+        let old = &self.bytes[at as usize..at as usize + bytes.len()];
+        if old.iter().zip(bytes).any(|(old, new)| old & new != *new) {
+            return Err(Fault::NotErased);
+        }
+        bytes.chunks(PAGE).enumerate().try_for_each(|(i, page)| self.step(at as usize + i * PAGE, page))
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use core::future::Future;
+    use core::pin::pin;
+    use core::task::{Context, Poll, Waker};
+
+    fn now<T>(future: impl Future<Output = T>) -> T {
+        match pin!(future).poll(&mut Context::from_waker(Waker::noop())) {
+            Poll::Ready(value) => value,
+            Poll::Pending => panic!("this flash never waits"),
+        }
+    }
+
+    #[test]
+    fn bits_are_set_by_an_erase_only() {
+        let mut f = Flash::new(2);
+        assert_eq!(now(f.write(0, &[0xf0; 8])), Ok(()));
+        assert_eq!(now(f.write(0, &[0x0f; 8])), Err(Fault::NotErased));
+        assert_eq!(now(f.write(4, &[0x30; 4])), Ok(()));
+        assert_eq!(now(f.erase(0, 4_096)), Ok(()));
+        assert!(f.bytes.iter().all(|b| *b == 0xff));
+        assert_eq!(now(f.write(2, &[0; 4])), Err(Fault::Bounds));
+        assert_eq!(now(f.erase(0, 100)), Err(Fault::Bounds));
+        assert_eq!(f.steps, 3);
+    }
+
+    #[test]
+    fn each_shape_leaves_what_it_says() {
+        for (tear, left) in [
+            (Tear::NotBegun, [0xff; 8]),
+            (Tear::LowHalf, [0, 0, 0, 0, 0xff, 0xff, 0xff, 0xff]),
+            (Tear::HighHalf, [0xff, 0xff, 0xff, 0xff, 0, 0, 0, 0]),
+            (Tear::HalfWord, [0, 0, 0, 0, 0xaa, 0xaa, 0xaa, 0xaa]),
+        ] {
+            let mut f = Flash::new(1);
+            f.cut_at(0, tear);
+            assert_eq!(now(f.write(0, &[0; 8])), Err(Fault::NoPower));
+            assert_eq!(f.bytes[..8], left, "{tear:?}");
+            assert_eq!(now(f.read(0, &mut [0])), Err(Fault::NoPower));
+            f.power_on();
+            assert_eq!(now(f.read(0, &mut [0])), Ok(()));
+        }
+    }
+}

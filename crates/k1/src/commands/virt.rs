@@ -1,0 +1,235 @@
+//! `k1 virt`: the virtual lamp, the lamp's firmware on an emulated two-core machine.
+
+use std::io::{BufRead, BufReader, Write};
+use std::net::{Ipv4Addr, TcpListener, UdpSocket};
+use std::path::{Path, PathBuf};
+use std::process::{Child, Command, Stdio};
+use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, Ordering};
+use std::time::{Duration, Instant};
+
+use k1_engine::{HOP, HOP_US};
+use k1_wire::rtp;
+
+use super::Failure;
+use crate::cli::VirtArgs;
+use crate::source;
+
+/// The emulator; `qemu-system-misc` in Debian.
+const EMULATOR: &str = "qemu-system-riscv32";
+/// Bytes of the machine's flash.
+const FLASH: u64 = 32 << 20;
+/// Where the firmware is when it was built here.
+const BUILT: &str = "firmware/target/riscv32imafc-unknown-none-elf/release/lamp";
+/// The lamp's own ports.
+const WEB: u16 = 80;
+const SOUND: u16 = 5004;
+
+/// Starts the lamp and stays with it until it ends, the duration is over, or a signal comes.
+pub fn virt(args: &VirtArgs) -> Result<(), Failure> {
+    let stopped = Arc::new(AtomicBool::new(false));
+    let signal = stopped.clone();
+    ctrlc::set_handler(move || signal.store(true, Ordering::SeqCst))
+        .map_err(|e| Failure(format!("signals cannot be handled: {e}")))?;
+
+    is_installed()?;
+    let image = image(args.image.as_deref())?;
+    let kept = match &args.flash {
+        Some(path) => Flash::Kept(path.clone()),
+        None => Flash::temporary(),
+    };
+    kept.prepare()?;
+    let web = free_tcp(args.http)?;
+    let sound = free_udp(args.sound)?;
+    let mut child = start(&image, kept.path(), web, sound)?;
+    crate::say(format_args!(
+        "k1: the virtual lamp starts; its page will be at http://127.0.0.1:{web}/, its sound goes to UDP port {sound}{}",
+        if args.flash.is_some() { "" } else { "; it forgets its settings at the end (--flash FILE keeps them)" }
+    ));
+    let console = child.stdout.take();
+    let printer = std::thread::spawn(move || {
+        let lines = console.map(|out| BufReader::new(out).lines());
+        for line in lines.into_iter().flatten().map_while(Result::ok) {
+            // Nobody reading is no reason to stop the lamp.
+            let _ = writeln!(std::io::stdout(), "{}", line.trim_end());
+        }
+    });
+    let alive = child.stdin.take();
+    let result = if args.headless {
+        wait(&mut child, args.duration, &stopped, || Ok(()))
+    } else {
+        let mut player = Player::new(sound)?;
+        wait(&mut child, args.duration, &stopped, || player.play())
+    };
+    drop(alive);
+    let _ = child.wait();
+    let _ = printer.join();
+    result
+}
+
+/// The firmware to run.
+fn image(given: Option<&Path>) -> Result<PathBuf, Failure> {
+    let path = given.unwrap_or(Path::new(BUILT));
+    match path.exists() {
+        true => Ok(path.to_owned()),
+        false => Err(Failure(format!(
+            "there is no firmware at {}; build it with `cargo xtask firmware virt`, or name one with --image FILE",
+            path.display()
+        ))),
+    }
+}
+
+/// The file that stands for the flash.
+enum Flash {
+    Kept(PathBuf),
+    Temporary(PathBuf),
+}
+
+impl Flash {
+    fn temporary() -> Self {
+        Self::Temporary(std::env::temp_dir().join(format!("k1-virt-{}.flash", std::process::id())))
+    }
+
+    fn path(&self) -> &Path {
+        let (Self::Kept(path) | Self::Temporary(path)) = self;
+        path
+    }
+
+    /// Makes an erased flash where there is none; refuses a file that is something else.
+    fn prepare(&self) -> Result<(), Failure> {
+        let path = self.path();
+        let wrong = |e: std::io::Error| Failure(format!("{}: {e}", path.display()));
+        match std::fs::metadata(path) {
+            Ok(m) if m.len() == FLASH => Ok(()),
+            Ok(m) => Err(Failure(format!(
+                "{} has {} bytes and a flash has {FLASH}: it is something else; name another file",
+                path.display(),
+                m.len()
+            ))),
+            Err(e) if e.kind() == std::io::ErrorKind::NotFound => {
+                let mut file = std::fs::File::create(path).map_err(wrong)?;
+                let erased = vec![0xff; 1 << 20];
+                (0..FLASH >> 20).try_for_each(|_| file.write_all(&erased)).map_err(wrong)
+            }
+            Err(e) => Err(wrong(e)),
+        }
+    }
+}
+
+impl Drop for Flash {
+    fn drop(&mut self) {
+        if let Self::Temporary(path) = self {
+            let _ = std::fs::remove_file(path);
+        }
+    }
+}
+
+/// A port that is free now: the wished one, or any for 0.
+fn free_tcp(wished: u16) -> Result<u16, Failure> {
+    let listener = TcpListener::bind((Ipv4Addr::LOCALHOST, wished))
+        .map_err(|e| Failure(format!("port {wished} cannot be used: {e}; choose another with --http, or 0")))?;
+    Ok(listener.local_addr()?.port())
+}
+
+fn free_udp(wished: u16) -> Result<u16, Failure> {
+    let socket = UdpSocket::bind((Ipv4Addr::LOCALHOST, wished))
+        .map_err(|e| Failure(format!("UDP port {wished} cannot be used: {e}; choose another with --sound, or 0")))?;
+    Ok(socket.local_addr()?.port())
+}
+
+/// Runs the emulator until it ends or our end of the pipe closes, whatever closes it: a lamp that outlives a killed
+/// `k1` would keep its ports and a core for ever.
+const KEEPER: &str = r#"exec 3<&0; "$@" </dev/null 3<&- & lamp=$!
+{ cat <&3 >/dev/null; kill "$lamp" 2>/dev/null; } >/dev/null 2>&1 &
+exec 3<&-; wait "$lamp""#;
+
+fn is_installed() -> Result<(), Failure> {
+    let found = Command::new(EMULATOR).arg("--version").stdout(Stdio::null()).stderr(Stdio::null()).status();
+    match found {
+        Ok(status) if status.success() => Ok(()),
+        _ => Err(Failure(format!(
+            "the emulator {EMULATOR} is not installed; on Debian: apt install qemu-system-misc"
+        ))),
+    }
+}
+
+fn start(image: &Path, flash: &Path, web: u16, sound: u16) -> Result<Child, Failure> {
+    // A comma in a path would end an option of the emulator's; it wants two for one.
+    let quoted = |path: &Path| path.display().to_string().replace(',', ",,");
+    let forward = format!(
+        "user,id=n0,hostfwd=tcp:127.0.0.1:{web}-:{WEB},hostfwd=udp:127.0.0.1:{sound}-:{SOUND}"
+    );
+    Command::new("sh")
+        .args(["-c", KEEPER, "k1-virt", EMULATOR])
+        .args(["-M", "virt", "-smp", "2", "-m", "16M", "-display", "none", "-serial", "stdio", "-monitor", "none"])
+        .args(["-bios", "none", "-global", "virtio-mmio.force-legacy=false"])
+        .args(["-drive", &format!("if=pflash,unit=1,format=raw,file={}", quoted(flash))])
+        .args(["-netdev", &forward, "-device", "virtio-net-device,netdev=n0"])
+        .args(["-device", &format!("loader,file={}", quoted(image))])
+        .stdin(Stdio::piped())
+        .stdout(Stdio::piped())
+        .spawn()
+        .map_err(|e| Failure(format!("{EMULATOR} does not start: {e}")))
+}
+
+/// Stays with the lamp; `play` is called without pause and sets its own.
+fn wait(
+    child: &mut Child,
+    duration: Option<f64>,
+    stopped: &AtomicBool,
+    mut play: impl FnMut() -> Result<(), Failure>,
+) -> Result<(), Failure> {
+    let until = duration.map(|s| Instant::now() + Duration::from_secs_f64(s));
+    while !stopped.load(Ordering::SeqCst) && until.is_none_or(|u| Instant::now() < u) {
+        if let Some(status) = child.try_wait()? {
+            return match status.success() {
+                true => Ok(()),
+                false => Err(Failure(format!("the virtual lamp has ended with {status}; its console says why"))),
+            };
+        }
+        play()?;
+        std::thread::sleep(Duration::from_millis(2));
+    }
+    Ok(())
+}
+
+/// Plays the built-in music into the lamp, as RTP in real time.
+struct Player {
+    socket: UdpSocket,
+    source: Box<dyn source::Source>,
+    began: Instant,
+    sent: u32,
+}
+
+impl Player {
+    fn new(port: u16) -> Result<Self, Failure> {
+        let socket = UdpSocket::bind((Ipv4Addr::LOCALHOST, 0))?;
+        socket.connect((Ipv4Addr::LOCALHOST, port))?;
+        let source = source::open(&source::Input::Demo, k1_engine::SAMPLE_RATE)?;
+        Ok(Self { socket, source, began: Instant::now(), sent: 0 })
+    }
+
+    fn play(&mut self) -> Result<(), Failure> {
+        let due = (self.began.elapsed().as_micros() / u128::from(HOP_US)) as u32;
+        while self.sent < due {
+            let mut hop = [0.0; HOP];
+            if self.source.read(&mut hop)? == 0 {
+                self.source = source::open(&source::Input::Demo, k1_engine::SAMPLE_RATE)?;
+            }
+            // A lamp that does not listen yet is no error.
+            let _ = self.socket.send(&packet(self.sent, &hop));
+            self.sent += 1;
+        }
+        Ok(())
+    }
+}
+
+/// One hop as an RTP packet.
+fn packet(number: u32, hop: &[f32; HOP]) -> Vec<u8> {
+    let timestamp = number.wrapping_mul(HOP as u32);
+    let mut packet = rtp::write_header(number as u16, timestamp, 0x4b31).to_vec();
+    for sample in hop {
+        packet.extend(((sample.clamp(-1.0, 1.0) * 32_767.0) as i16).to_be_bytes());
+    }
+    packet
+}

@@ -1,0 +1,127 @@
+//! A virtual lamp that runs, and a patient client.
+
+use std::net::{TcpListener, UdpSocket};
+use std::path::{Path, PathBuf};
+use std::sync::{Mutex, MutexGuard, PoisonError};
+use std::time::Duration;
+
+use serde_json::Value;
+
+use crate::support::{self, Running};
+
+/// Firmware that was built here.
+pub fn firmware(name: &str) -> PathBuf {
+    Path::new(env!("CARGO_MANIFEST_DIR"))
+        .join("../../firmware/target/riscv32imafc-unknown-none-elf/release")
+        .join(name)
+}
+
+/// True if there is an emulator and firmware to run; says why not, and fails where they are required.
+pub fn ready() -> bool {
+    let emulator = std::process::Command::new("qemu-system-riscv32").arg("--version").output();
+    let missing = if !emulator.is_ok_and(|o| o.status.success()) {
+        "qemu-system-riscv32 (Debian: qemu-system-misc)"
+    } else if !firmware("lamp").exists() || !firmware("proof").exists() {
+        "the firmware (cargo xtask firmware virt)"
+    } else {
+        return true;
+    };
+    let required = std::env::var("K1_REQUIRE").unwrap_or_default().split(',').any(|r| r.trim() == "virt");
+    assert!(!required, "K1_REQUIRE wants virt, and {missing} is missing");
+    println!("skipped: {missing} is missing");
+    false
+}
+
+/// Emulators take turns: two at once would measure each other.
+pub fn turn() -> MutexGuard<'static, ()> {
+    static TURN: Mutex<()> = Mutex::new(());
+    TURN.lock().unwrap_or_else(PoisonError::into_inner)
+}
+
+/// A virtual lamp; it ends when this is dropped.
+pub struct Lamp {
+    running: Mutex<Running>,
+    /// Port of its page.
+    pub http: u16,
+    /// UDP port of its sound.
+    pub sound: u16,
+    agent: ureq::Agent,
+    _turn: MutexGuard<'static, ()>,
+}
+
+impl Lamp {
+    /// Starts one that is up when this returns.
+    pub fn start(flash: Option<&Path>) -> Option<Self> {
+        if !ready() {
+            return None;
+        }
+        let turn = turn();
+        let http = TcpListener::bind("127.0.0.1:0").unwrap().local_addr().unwrap().port();
+        let sound = UdpSocket::bind("127.0.0.1:0").unwrap().local_addr().unwrap().port();
+        let mut arguments = vec!["virt".to_owned(), "--headless".into()];
+        arguments.extend(["--image".into(), firmware("lamp").display().to_string()]);
+        arguments.extend(["--http".into(), http.to_string(), "--sound".into(), sound.to_string()]);
+        if let Some(flash) = flash {
+            arguments.extend(["--flash".into(), flash.display().to_string()]);
+        }
+        let mut running = support::start(&mut support::k1(arguments));
+        running.prints("[NET] address");
+        let agent = ureq::Agent::config_builder()
+            .http_status_as_error(false)
+            .timeout_global(Some(Duration::from_secs(10)))
+            .build()
+            .into();
+        Some(Self { running: Mutex::new(running), http, sound, agent, _turn: turn })
+    }
+
+    /// Waits until its console has said something.
+    #[track_caller]
+    pub fn says(&mut self, text: &str) {
+        self.running.get_mut().unwrap().prints(text);
+    }
+
+    /// The same through a shared reference.
+    #[track_caller]
+    pub fn says_eventually(&self, text: &str) {
+        self.running.lock().unwrap().prints(text);
+    }
+
+    /// Everything that its console has said.
+    pub fn console(&self) -> String {
+        self.running.lock().unwrap().printed()
+    }
+
+    /// One GET.
+    pub fn try_get(&self, path: &str) -> Option<(u16, Vec<u8>)> {
+        let mut answer = self.agent.get(format!("http://127.0.0.1:{}{path}", self.http)).call().ok()?;
+        Some((answer.status().as_u16(), answer.body_mut().read_to_vec().ok()?))
+    }
+
+    /// GET of JSON; comes again when it is told to wait.
+    #[track_caller]
+    pub fn get(&self, path: &str) -> Value {
+        for _ in 0..200 {
+            match self.try_get(path) {
+                Some((200, body)) => return serde_json::from_slice(&body).expect("JSON"),
+                Some((429, _)) | None => std::thread::sleep(Duration::from_millis(50)),
+                Some((status, body)) => panic!("{path}: {status} {}", String::from_utf8_lossy(&body)),
+            }
+        }
+        panic!("{path}: no answer; its console:\n{}", self.console())
+    }
+
+    /// POST of JSON; comes again when it is told to wait.
+    #[track_caller]
+    pub fn post(&self, path: &str, body: Value) -> Value {
+        for _ in 0..200 {
+            let url = format!("http://127.0.0.1:{}{path}", self.http);
+            let Ok(mut answer) = self.agent.post(url).send(body.to_string()) else { continue };
+            match answer.status().as_u16() {
+                200 => return answer.body_mut().read_json().expect("JSON"),
+                429 => std::thread::sleep(Duration::from_millis(50)),
+                status => panic!("{path}: {status} {:?}", answer.body_mut().read_to_string()),
+            }
+        }
+        panic!("{path}: no answer")
+    }
+}

@@ -1,0 +1,313 @@
+//! The virtual lamp: the lamp's own firmware, booted on an emulated machine with two harts.
+//!
+//! `K1_REQUIRE=virt` makes a missing emulator or firmware a failure; otherwise these tests say that they were skipped.
+
+#[path = "../support/mod.rs"]
+mod support;
+
+mod lamp;
+mod proof;
+
+use std::io::{Read, Write};
+use std::net::{TcpStream, UdpSocket};
+use std::time::{Duration, Instant};
+
+use k1_engine::HOP;
+use k1_wire::{ddp, rtp};
+use lamp::{Lamp, ready};
+use serde_json::{Value, json};
+use support::Dice;
+
+#[test]
+fn it_boots_and_says_so_in_order() {
+    let Some(mut lamp) = Lamp::start(None) else { return };
+    let began = Instant::now();
+    lamp.says("[LATENCY]");
+    assert!(began.elapsed() < Duration::from_secs(30), "{:?}", began.elapsed());
+    let console = lamp.console();
+    let order = [
+        "[BOOT] K1 ",
+        "[AUDIO SYNC] Initialized successfully",
+        "[GPU TASK] Running on Core 0",
+        "[AUDIO TASK] Running on Core 1",
+        "[FPS] ",
+        "[LATENCY] ",
+    ];
+    let places: Vec<_> = order.iter().map(|line| console.find(line).unwrap_or_else(|| panic!("{line}"))).collect();
+    assert!(places.is_sorted(), "{console}");
+    println!("the first figures after {:.1} s", began.elapsed().as_secs_f64());
+
+    let device = lamp.get("/api/v1/device");
+    assert_eq!((device["shows_on_core"].as_u64(), device["hears_on_core"].as_u64()), (Some(0), Some(1)));
+    assert_eq!(device["board"], "virt");
+    assert_eq!(device["microphone"], "absent", "nobody plays");
+}
+
+#[test]
+fn stacks_and_heap_have_room_under_the_heaviest_pattern() {
+    let Some(lamp) = Lamp::start(None) else { return };
+    lamp.post("/api/v1/setup", json!({"leds": 300}));
+    let mut source = Music::new(&lamp);
+    for pattern in ["perlin", "lava", "hype"] {
+        lamp.post("/api/select", json!({"id": pattern}));
+        source.play(Duration::from_millis(1_500));
+    }
+    let device = lamp.get("/api/v1/device");
+    for stack in ["render_stack", "audio_stack"] {
+        let headroom = device[stack]["headroom"].as_u64().unwrap();
+        println!("{stack}: {} B, {headroom} B never touched", device[stack]["size"]);
+        assert!(headroom >= 4_096, "{stack}: {headroom}");
+    }
+    println!("heap: {}", device["heap"]);
+    let vitals = lamp.get("/api/v1/status")["vitals"].clone();
+    assert_eq!((&vitals["allocations"], &vitals["torn"]), (&json!(0), &json!(0)), "{vitals}");
+}
+
+#[test]
+fn settings_outlive_the_lamp_and_garbage_does_not_stop_it() {
+    if !ready() {
+        return;
+    }
+    let folder = support::folder();
+    let flash = folder.path().join("flash");
+    {
+        let Some(lamp) = Lamp::start(Some(&flash)) else { return };
+        lamp.post("/api/params", json!({"warmth": 0.75, "palette_id": 9}));
+        lamp.post("/api/select", json!({"id": "bloom"}));
+        let setup = json!({"leds": 60, "name": "shelf", "color_order": "RGB", "noise_floor_db": -55});
+        lamp.post("/api/v1/setup", setup);
+        lamp.post("/api/v1/setup", json!({"wifi_ssid": "home", "wifi_password": "never shown"}));
+        support::eventually("the settings are written", || {
+            lamp.get("/api/v1/device")["settings_writes"].as_u64() >= Some(3)
+        });
+    }
+    {
+        let Some(mut lamp) = Lamp::start(Some(&flash)) else { return };
+        lamp.says("settings: 3 of 3 groups were stored");
+        assert_eq!(lamp.get("/api/params")["warmth"], 0.75);
+        assert_eq!(lamp.get("/api/patterns")["current_pattern"], 5);
+        let setup = lamp.get("/api/v1/setup");
+        assert_eq!((&setup["leds"], &setup["name"], &setup["wifi_ssid"]), (&json!(60), &json!("shelf"), &json!("home")));
+        assert!(!setup.to_string().contains("never shown"));
+        assert_eq!(lamp.get("/api/device/info")["leds"], 60);
+    }
+    // The area is overwritten with noise, then with zeros: the lamp shines with its defaults and can store again.
+    let mut dice = Dice::new(7);
+    for noise in [true, false] {
+        let mut bytes = std::fs::read(&flash).unwrap();
+        for byte in &mut bytes[0x000f_0000..0x0010_0000] {
+            *byte = if noise { dice.below(256) as u8 } else { 0 };
+        }
+        std::fs::write(&flash, bytes).unwrap();
+        let Some(mut lamp) = Lamp::start(Some(&flash)) else { return };
+        lamp.says("[FPS]");
+        assert_eq!(lamp.get("/api/params")["warmth"], 0.0);
+        lamp.post("/api/params", json!({"warmth": 0.25}));
+        support::eventually("it stores again", || lamp.get("/api/v1/device")["settings_writes"].as_u64() >= Some(1));
+        println!("noise {noise}: {}", lamp.console().lines().nth(1).unwrap_or_default());
+    }
+}
+
+/// Music into a lamp, in real time.
+struct Music {
+    socket: UdpSocket,
+    number: u32,
+}
+
+impl Music {
+    fn new(lamp: &Lamp) -> Self {
+        let socket = UdpSocket::bind("127.0.0.1:0").unwrap();
+        socket.connect(("127.0.0.1", lamp.sound)).unwrap();
+        Self { socket, number: 0 }
+    }
+
+    fn hop(&mut self, sample: impl Fn(usize) -> f32) {
+        let mut packet = rtp::write_header(self.number as u16, self.number * HOP as u32, 1).to_vec();
+        for i in 0..HOP {
+            let s = sample(self.number as usize * HOP + i);
+            packet.extend(((s * 32_767.0) as i16).to_be_bytes());
+        }
+        let _ = self.socket.send(&packet);
+        self.number += 1;
+    }
+
+    /// A chord with a beat at 120 BPM.
+    fn play(&mut self, time: Duration) {
+        let began = Instant::now();
+        let first = self.number;
+        while began.elapsed() < time {
+            while u128::from(self.number - first) * 8_000 < began.elapsed().as_micros() {
+                self.hop(|i| {
+                    let t = i as f32 / 16_000.0;
+                    let beat = (t * 2.0).fract() / 2.0;
+                    0.6 * (t * 345.0).sin() * (-beat * 20.0).exp() + 0.15 * (t * 2_073.0).sin()
+                });
+            }
+            std::thread::sleep(Duration::from_millis(2));
+        }
+    }
+}
+
+#[test]
+fn a_microphone_that_vanishes_returns() {
+    let Some(lamp) = Lamp::start(None) else { return };
+    let state = || lamp.get("/api/v1/device")["microphone"].as_str().unwrap().to_owned();
+    support::eventually("nobody plays", || state() == "absent");
+    let silent = lamp.get("/api/v1/status");
+    let mut music = Music::new(&lamp);
+    // An absent microphone is asked once a second.
+    music.play(Duration::from_secs(3));
+    assert_eq!(state(), "present");
+    let heard = lamp.get("/api/v1/status")["heard"].clone();
+    assert!(heard["rms_db"].as_f64().unwrap() > -40.0 && heard["silent"] == false, "{heard}");
+    support::eventually("it has vanished", || state() == "absent");
+    std::thread::sleep(Duration::from_millis(2_500));
+    let after = lamp.get("/api/v1/status");
+    let rate = |s: &Value| s["vitals"]["hop_rate"].as_f64().unwrap();
+    println!("hops a second in silence: {:.1} before, {:.1} after", rate(&silent), rate(&after));
+    assert!(rate(&after) > 90.0, "silence keeps its cadence, as far as the emulator keeps time: {after}");
+    assert_eq!(after["heard"]["silent"], true);
+    music.play(Duration::from_secs(3));
+    assert_eq!(state(), "present", "it has returned");
+    assert!(lamp.get("/api/v1/device")["microphone_failures"].as_u64() >= Some(3));
+}
+
+#[test]
+fn sound_becomes_light_across_the_whole_lamp() {
+    let Some(lamp) = Lamp::start(None) else { return };
+    let light = UdpSocket::bind("127.0.0.1:0").unwrap();
+    light.set_read_timeout(Some(Duration::from_millis(500))).unwrap();
+    // The emulator's network shows this machine to the lamp under this address.
+    let to = format!("10.0.2.2:{}", light.local_addr().unwrap().port());
+    lamp.post("/api/v1/setup", json!({"mirror": to}));
+    lamp.post("/api/select", json!({"id": "analog"}));
+    lamp.post("/api/params", json!({"softness": 0, "background": 0, "dithering": 0}));
+    // Frames are taken as they come, each with its moment and how bright it is.
+    let began = Instant::now();
+    let seen = std::thread::spawn(move || {
+        let (mut receiver, mut frames) = (ddp::Receiver::<180>::default(), Vec::new());
+        let mut packet = [0; 2_000];
+        while began.elapsed() < Duration::from_secs(23) {
+            let Ok(n) = light.recv(&mut packet) else { continue };
+            if let Some(pixels) = receiver.accept(&ddp::Packet::check(&packet[..n]).expect("DDP")) {
+                let sum: u32 = pixels.as_flattened().iter().map(|b| u32::from(*b)).sum();
+                frames.push((began.elapsed().as_secs_f64() * 1000.0, sum));
+            }
+        }
+        frames
+    });
+    // Silence, and every two seconds a tone of a third of a second.
+    let mut music = Music::new(&lamp);
+    let (mut hops, mut bursts) = (0_u64, Vec::new());
+    while began.elapsed() < Duration::from_secs(22) {
+        while hops < began.elapsed().as_micros() as u64 / 8_000 {
+            let loud = hops > 500 && hops % 250 < 40;
+            if loud && hops.is_multiple_of(250) {
+                bursts.push(began.elapsed().as_secs_f64() * 1000.0);
+            }
+            music.hop(|i| if loud { 0.7 * (i as f32 * 0.2).sin() } else { 0.0 });
+            hops += 1;
+        }
+        std::thread::sleep(Duration::from_millis(1));
+    }
+    let frames = seen.join().unwrap();
+    assert!(frames.len() > 500, "{} frames came", frames.len());
+    // From the packet with the first loud sample to the first frame that is brighter than all of the 100 ms before.
+    let mut delays: Vec<f64> = bursts
+        .iter()
+        .filter_map(|burst| {
+            let before = frames.iter().filter(|(t, _)| (burst - 100.0..*burst).contains(t));
+            let dark = before.map(|(_, sum)| *sum).max()?;
+            let (lit, _) = frames.iter().find(|(t, sum)| *t > *burst && *sum > dark + 300)?;
+            Some(lit - burst).filter(|ms| *ms < 400.0)
+        })
+        .collect();
+    delays.sort_by(f64::total_cmp);
+    let vitals = lamp.get("/api/v1/status")["vitals"].clone();
+    println!(
+        "sound (RTP) to light (DDP): {} of {} bursts, median {:.1} ms, worst {:.1} ms; {} frames; snapshot age {} ms \
+         median, hop {} us, frame {} us",
+        delays.len(),
+        bursts.len(),
+        delays.get(delays.len() / 2).copied().unwrap_or(f64::NAN),
+        delays.last().copied().unwrap_or(f64::NAN),
+        frames.len(),
+        vitals["age_ms"],
+        vitals["hop_us"],
+        vitals["render_us"],
+    );
+    assert!(2 * delays.len() > bursts.len(), "{delays:?}");
+}
+
+#[test]
+fn a_flood_of_requests_costs_no_memory() {
+    let Some(lamp) = Lamp::start(None) else { return };
+    lamp.says_eventually("[FPS]");
+    let calm = lamp.get("/api/v1/status")["vitals"].clone();
+    let heap = lamp.get("/api/v1/device")["heap"]["free"].as_i64().unwrap();
+    let began = Instant::now();
+    for i in 0..1_000 {
+        let path = ["/api/test-connection", "/", "/api/v1/status", "/app.js"][i % 4];
+        let _ = lamp.try_get(path);
+    }
+    let took = began.elapsed().as_secs_f64();
+    std::thread::sleep(Duration::from_millis(1_500));
+    let after = lamp.get("/api/v1/status")["vitals"].clone();
+    println!("1000 requests in {took:.1} s; before {calm}, after {after}");
+    let left = lamp.get("/api/v1/device")["heap"]["free"].as_i64().unwrap();
+    assert!((heap - left).abs() < 8_192, "{heap} bytes were free, and now {left}");
+    assert_eq!(after["torn"], 0);
+}
+
+#[test]
+fn malformed_input_costs_neither_light_nor_memory() {
+    let Some(lamp) = Lamp::start(None) else { return };
+    lamp.says_eventually("[FPS]");
+    let seconds = std::env::var("K1_HOSTILE_SECONDS").ok().and_then(|s| s.parse().ok()).unwrap_or(8);
+    let heap = lamp.get("/api/v1/device")["heap"]["free"].as_i64().unwrap();
+    let frames = |lamp: &Lamp| lamp.get("/api/v1/status")["vitals"]["frames"].as_u64().unwrap();
+    let (before, began) = (frames(&lamp), Instant::now());
+    let mut dice = Dice::new(99);
+    let sound = UdpSocket::bind("127.0.0.1:0").unwrap();
+    let mut sent = 0_u64;
+    while began.elapsed() < Duration::from_secs(seconds) {
+        let noise: Vec<u8> = (0..1 + dice.below(900)).map(|_| dice.below(256) as u8).collect();
+        let rtp = [&rtp::write_header(dice.below(65_536) as u16, dice.below(1 << 20) as u32, 3)[..], &noise].concat();
+        let mut bent = rtp.clone();
+        let at = dice.below(bent.len());
+        bent[at] ^= 1 << dice.below(8);
+        for bytes in [&noise, &rtp, &bent] {
+            let _ = sound.send_to(bytes, ("127.0.0.1", lamp.sound));
+        }
+        let head = ["GET / HTTP/1.1\r\n", "POST /api/params HTTP/1.1\r\nHost: k1\r\nContent-Length: 9\r\n\r\n", "", "\u{16}\u{3}"];
+        if let Ok(mut stream) = TcpStream::connect(("127.0.0.1", lamp.http)) {
+            let _ = stream.set_read_timeout(Some(Duration::from_millis(20)));
+            let _ = stream.write_all(head[dice.below(4)].as_bytes());
+            let _ = stream.write_all(&noise);
+            let _ = stream.read(&mut [0; 256]);
+        }
+        let mut socket = format!(
+            "GET /api/v1/live HTTP/1.1\r\nHost: 127.0.0.1\r\nUpgrade: websocket\r\nSec-WebSocket-Version: 13\r\n\
+             Sec-WebSocket-Key: dGhlIHNhbXBsZSBub25jZQ==\r\n\r\n"
+        )
+        .into_bytes();
+        socket.extend(&noise);
+        if let Ok(mut stream) = TcpStream::connect(("127.0.0.1", lamp.http)) {
+            let _ = stream.set_read_timeout(Some(Duration::from_millis(20)));
+            let _ = stream.write_all(&socket);
+            let _ = stream.read(&mut [0; 2_048]);
+        }
+        sent += 5;
+    }
+    support::eventually("what hung on is let go", || {
+        let left = lamp.get("/api/v1/device")["heap"]["free"].as_i64().unwrap();
+        (heap - left).abs() < 12_000
+    });
+    let rate = (frames(&lamp) - before) as f64 / began.elapsed().as_secs_f64();
+    let vitals = lamp.get("/api/v1/status")["vitals"].clone();
+    let device = lamp.get("/api/v1/device");
+    println!("{sent} malformed packets and connections in {seconds} s: {rate:.1} frames a second, {} counted", device["malformed"]);
+    assert!(rate > 0.4 * vitals["fps_target"].as_f64().unwrap(), "{rate}");
+    assert_eq!((&vitals["torn"], &vitals["allocations"]), (&json!(0), &json!(0)));
+    assert!(device["malformed"].as_u64() > Some(10));
+}

@@ -1,0 +1,78 @@
+//! Being found: answers to multicast DNS, under the lamp's own name.
+
+use alloc::format;
+use core::net::Ipv4Addr;
+use core::sync::atomic::Ordering::Relaxed;
+
+use embassy_futures::select::{Either, select};
+use embassy_net::udp::{PacketMetadata, UdpSocket};
+use embassy_net::{IpAddress, IpEndpoint, Stack};
+use embassy_time::Timer;
+use k1_device::api::VERSION;
+use k1_wire::mdns::{self, GROUP, Host, MAX_ANSWER, PORT, Service};
+
+use crate::Lamp;
+use crate::home::name;
+
+/// Answers for ever.
+pub async fn answer(lamp: &'static Lamp, stack: Stack<'static>) -> ! {
+    let (mut rx_meta, mut tx_meta) = ([PacketMetadata::EMPTY; 4], [PacketMetadata::EMPTY; 2]);
+    let (mut rx, mut tx) = ([0; 1_024], [0; MAX_ANSWER]);
+    let mut socket = UdpSocket::new(stack, &mut rx_meta, &mut rx, &mut tx_meta, &mut tx);
+    let group = IpEndpoint::new(IpAddress::Ipv4(Ipv4Addr::from(GROUP)), PORT);
+    while socket.bind(PORT).is_err() {
+        Timer::after_secs(1).await;
+    }
+    let mut out = [0; MAX_ANSWER];
+    let mut announced = 0_u8;
+    loop {
+        stack.wait_config_up().await;
+        // Joining again is no error, and needed after the network has gone and come.
+        let _ = stack.join_multicast_group(Ipv4Addr::from(GROUP));
+        let address = stack.config_v4().map(|c| c.address.address().octets()).unwrap_or_default();
+        let (name, board) = lamp.look(|s| (name(&s.memory, s.facts.mac), s.facts.board));
+        let name = label(&name);
+        let texts = [format!("id={name}"), format!("ver={VERSION}"), format!("board={board}"), "api=/api".into()];
+        let texts = texts.each_ref().map(|t| t.as_str());
+        let services = [
+            Service { kind: "_k1._tcp", port: 80, texts: &texts },
+            Service { kind: "_http._tcp", port: 80, texts: &texts },
+        ];
+        let host = Host { name: &name, address, services: &services };
+        // Two announcements a second apart (RFC 6762, 8.3).
+        if announced < 2
+            && let Some(n) = mdns::announcement(&host, &mut out)
+        {
+            let _ = socket.send_to(&out[..n], group).await;
+            announced += 1;
+            Timer::after_secs(1).await;
+            continue;
+        }
+        let mut packet = [0; 512];
+        let Either::First(received) = select(socket.recv_from(&mut packet), stack.wait_config_down()).await
+        else {
+            announced = 0;
+            continue;
+        };
+        // Longer than any sensible question.
+        let Ok((n, from)) = received else {
+            lamp.malformed.fetch_add(1, Relaxed);
+            continue;
+        };
+        if let Some(n) = mdns::answer(&packet[..n], &host, &mut out) {
+            // Who asks from another port than mDNS's wants its answer there (RFC 6762, 6.7).
+            let to = if from.endpoint.port == PORT { group } else { from.endpoint };
+            let _ = socket.send_to(&out[..n], to).await;
+        }
+    }
+}
+
+/// A name as a label of DNS: letters, digits and hyphens.
+fn label(name: &str) -> alloc::string::String {
+    let good = |c: char| if c.is_ascii_alphanumeric() { c.to_ascii_lowercase() } else { '-' };
+    let label: alloc::string::String = name.chars().map(good).collect();
+    match label.trim_matches('-') {
+        "" => "k1".into(),
+        some => some.into(),
+    }
+}

@@ -1,0 +1,165 @@
+//! Builds firmware and holds its sizes and its instructions against `budgets.toml`.
+
+use std::collections::BTreeMap;
+use std::path::{Path, PathBuf};
+use std::process::Command;
+
+use serde::Deserialize;
+
+use crate::root;
+
+/// `[lamp]` of `budgets.toml`.
+#[derive(Deserialize)]
+pub struct Budget {
+    slot_bytes: u64,
+    flash_max_percent: f64,
+    ram_bytes: u64,
+    ram_max_percent: f64,
+    tolerance_percent: f64,
+    instructions: BTreeMap<String, u64>,
+}
+
+/// Boards that this builds.
+const BOARDS: [&str; 1] = ["virt"];
+
+/// Builds the named boards, or all of them.
+pub fn build(names: &[&str]) -> Result<(), String> {
+    if let Some(unknown) = names.iter().find(|n| !BOARDS.contains(n)) {
+        return Err(format!("there is no board {unknown}; there is: {}", BOARDS.join(", ")));
+    }
+    standard_library()?;
+    let budget = crate::read_budgets()?.lamp;
+    run(nightly().args(["cargo", "build", "--release", "-p", "k1-virt"]).current_dir(root().join("firmware")))?;
+    let image = built("lamp");
+    sizes("virt", &image, &budget)?;
+    instructions(&budget)
+}
+
+/// What `cargo xtask firmware virt` has built.
+fn built(name: &str) -> PathBuf {
+    root().join("firmware/target/riscv32imafc-unknown-none-elf/release").join(name)
+}
+
+/// The nightly toolchain, free of what this cargo has set for its own.
+fn nightly() -> Command {
+    let mut command = Command::new("rustup");
+    command.args(["run", "nightly"]);
+    for name in ["RUSTUP_TOOLCHAIN", "CARGO", "RUSTC", "RUSTDOC", "RUSTFLAGS", "CARGO_TARGET_DIR", "RUSTC_WRAPPER"] {
+        command.env_remove(name);
+    }
+    command
+}
+
+fn run(command: &mut Command) -> Result<(), String> {
+    let status = command.status().map_err(|e| format!("{command:?}: {e}"))?;
+    if status.success() { Ok(()) } else { Err(format!("{command:?} failed")) }
+}
+
+fn said(command: &mut Command) -> Result<String, String> {
+    let out = command.output().map_err(|e| format!("{command:?}: {e}"))?;
+    if out.status.success() {
+        return Ok(String::from_utf8_lossy(&out.stdout).into_owned());
+    }
+    Err(format!("{command:?} failed: {}", String::from_utf8_lossy(&out.stderr)))
+}
+
+/// The standard library's source, of which `core` and `alloc` are built for the boards.
+fn standard_library() -> Result<(), String> {
+    let sysroot = said(nightly().args(["rustc", "--print", "sysroot"]))
+        .map_err(|_| "the boards need a nightly toolchain: rustup toolchain install nightly".to_owned())?;
+    let place = Path::new(sysroot.trim()).join("lib/rustlib/src/rust/library/core/src/lib.rs");
+    if place.exists() {
+        return Ok(());
+    }
+    let mut rustup = Command::new("rustup");
+    let added = rustup.args(["component", "add", "rust-src", "--toolchain", "nightly"]).env_remove("RUSTUP_TOOLCHAIN");
+    if run(added).is_ok() && place.exists() {
+        return Ok(());
+    }
+    // Where rustup's server cannot be reached, Debian has the same source.
+    run(Command::new("sh").arg(root().join("xtask/rust-src")).arg(sysroot.trim()))
+}
+
+/// Flash and static RAM of an image, by the sections of its file.
+fn sizes(board: &str, image: &Path, budget: &Budget) -> Result<(), String> {
+    let table = said(Command::new("size").args(["-A", "-d"]).arg(image))?;
+    let symbols = said(Command::new("nm").args(["-S", "-C", "--defined-only"]).arg(image))?;
+    let section = |name: &str| -> u64 {
+        let line = table.lines().find(|l| l.split_whitespace().next() == Some(name));
+        line.and_then(|l| l.split_whitespace().nth(1)?.parse().ok()).unwrap_or(0)
+    };
+    // The heap is memory that is left, not memory that is used.
+    let heap = symbols
+        .lines()
+        .find(|l| l.ends_with("heap::MEMORY"))
+        .and_then(|l| u64::from_str_radix(l.split_whitespace().nth(1)?, 16).ok())
+        .unwrap_or(0);
+    let flash = section(".text") + section(".rodata") + section(".data");
+    let ram = section(".data") + section(".bss") - heap;
+    let percent = |bytes: u64, of: u64| 100.0 * bytes as f64 / of as f64;
+    let (f, r) = (percent(flash, budget.slot_bytes), percent(ram, budget.ram_bytes));
+    println!("{board}: flash {flash} B, {f:.1} % of a slot (at most {})", budget.flash_max_percent);
+    println!("{board}: static RAM {ram} B, {r:.1} % of {} B (at most {})", budget.ram_bytes, budget.ram_max_percent);
+    if f > budget.flash_max_percent || r > budget.ram_max_percent {
+        return Err(format!("{board} is over its budget"));
+    }
+    Ok(())
+}
+
+/// Instructions of each hop and frame on the 32-bit machine, counted on one hart.
+fn instructions(budget: &Budget) -> Result<(), String> {
+    let folder = root().join("target/proof");
+    std::fs::create_dir_all(&folder).map_err(|e| e.to_string())?;
+    let write = |name: &str, bytes: Vec<u8>| {
+        let path = folder.join(name);
+        std::fs::write(&path, bytes).map(|()| path.display().to_string()).map_err(|e| e.to_string())
+    };
+    let music = music();
+    let question = [3, music.len() as u32, 120, 0, 180];
+    let question = write("question", question.iter().flat_map(|w: &u32| w.to_le_bytes()).collect())?;
+    let music = write("music", music.iter().flat_map(|s| s.to_le_bytes()).collect())?;
+    let answer = said(
+        Command::new("qemu-system-riscv32")
+            .args(["-M", "virt", "-m", "64M", "-display", "none", "-serial", "stdio", "-monitor", "none"])
+            .args(["-bios", "none", "-smp", "1", "-icount", "shift=0"])
+            .args(["-device", &format!("loader,file={}", built("proof").display())])
+            .args(["-device", &format!("loader,file={question},addr=0x81f00000,force-raw=on")])
+            .args(["-device", &format!("loader,file={music},addr=0x82000000,force-raw=on")]),
+    )?;
+    #[derive(Deserialize)]
+    struct Line {
+        name: String,
+        mean: u64,
+        worst: u64,
+    }
+    let mut over = false;
+    for line in answer.lines() {
+        let Line { name, mean, worst } = serde_json::from_str(line).map_err(|e| format!("{e}: {line}"))?;
+        let max = budget.instructions[if name == "hop" { "hop_max" } else { "frame_max" }];
+        let recorded = budget.instructions.get(&name).copied();
+        let drift = recorded.map(|r| 100.0 * (worst as f64 / r as f64 - 1.0));
+        let is_over = worst > max || drift.is_none_or(|d| d > budget.tolerance_percent);
+        println!(
+            "{name:<20} {mean:>8} mean, {worst:>8} worst instructions (at most {max}), recorded {}{}",
+            recorded.map_or("nothing".into(), |r| r.to_string()),
+            if is_over { "  OVER BUDGET" } else { "" }
+        );
+        over |= is_over;
+    }
+    if over { Err("instructions are over budget, or none are recorded".into()) } else { Ok(()) }
+}
+
+/// Ten seconds of something like music, the same every time: a beat at 120 BPM over a chord, with noise.
+fn music() -> Vec<f32> {
+    (0..160_000_u32)
+        .map(|i| {
+            let t = f64::from(i) / 16_000.0;
+            let beat = (t * 2.0).fract() / 2.0;
+            let x = i.wrapping_mul(2_654_435_761);
+            let noise = f64::from(x ^ (x >> 15)) / 2_147_483_648.0 - 1.0;
+            let kick = 0.5 * (t * 345.0).sin() * (-beat * 20.0).exp();
+            let chord = 0.1 * ((t * 1_382.0).sin() + (t * 1_742.0).sin() + (t * 2_073.0).sin());
+            (kick + chord + 0.2 * noise * (-beat * 40.0).exp()) as f32
+        })
+        .collect()
+}
