@@ -44,8 +44,8 @@ impl Ear {
     /// An ear that has heard nothing; its clock starts at 0 µs.
     #[inline(never)]
     pub fn new() -> Self {
-        // The bank is half of it, and made where it stays: on a chip two of them fit no stack.
-        let mut ear = Self {
+        // Nothing is borrowed here, so that it is made where it stays: on a chip two of them fit no stack.
+        Self {
             pending: [0.0; HOP],
             filled: 0,
             origin_us: 0,
@@ -63,9 +63,7 @@ impl Ear {
             last_beat: None,
             last_onset: 0.0,
             snapshot: Snapshot::EMPTY,
-        };
-        ear.fold = Chroma::new(&ear.bank);
-        ear
+        }
     }
 
     /// Sets the microphone gain; `false` and no change when it is outside [`super::GAIN_RANGE`].
@@ -116,6 +114,9 @@ impl Ear {
             samples = &samples[take..];
             if self.filled == HOP {
                 self.filled = 0;
+                if self.samples == HOP as u64 {
+                    self.fold = Chroma::new(&self.bank);
+                }
                 self.analyse();
                 each(&self.snapshot, Heard { beat_in: self.last_beat, onset_ago: self.onset_ago() });
             }

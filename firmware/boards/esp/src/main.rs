@@ -400,9 +400,7 @@ fn main() -> ! {
         static BUFFERS: ConstStaticCell<[Buffers; WORKERS]> =
             ConstStaticCell::new([const { Buffers::new() }; WORKERS]);
         start!(spawner, network_task(runner));
-        for (worker, buffers) in
-            BUFFERS.take().iter_mut().enumerate()
-        {
+        for (worker, buffers) in BUFFERS.take().iter_mut().enumerate() {
             start!(spawner, web_task(stack, door, worker, buffers));
         }
         #[cfg(not(i2s_driver_supported))]

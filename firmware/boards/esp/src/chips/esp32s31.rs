@@ -13,7 +13,7 @@ pub type StripDma = DMA_AXI_CH0<'static>;
 /// Makes the heap, what the bootloader leaves included; Wi-Fi takes about 55 KiB of it.
 pub fn heap() {
     esp_alloc::heap_allocator!(#[esp_hal::ram(reclaimed)] size: 8_176);
-    esp_alloc::heap_allocator!(size: 72 * 1024);
+    esp_alloc::heap_allocator!(size: 68 * 1024);
 }
 
 /// Who gets what.
