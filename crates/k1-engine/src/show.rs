@@ -46,6 +46,7 @@ pub struct Show<const N: usize> {
 
 impl<const N: usize> Show<N> {
     /// A dark strip of `leds` LEDs (at most `N`) that starts with the first audio-reactive pattern.
+    #[inline(never)]
     pub fn new(leds: usize, settings: OutputSettings) -> Self {
         Self {
             leds: leds.min(N),

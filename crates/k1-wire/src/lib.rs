@@ -8,5 +8,6 @@
 //! that always check.
 
 pub mod ddp;
+pub mod improv;
 pub mod mdns;
 pub mod rtp;

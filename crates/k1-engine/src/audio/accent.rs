@@ -81,6 +81,7 @@ pub(super) struct Accents {
 }
 
 impl Default for Accents {
+    #[inline(never)]
     fn default() -> Self {
         Self {
             low: [[0.0; LOW]; SLOW_LAG],

@@ -18,6 +18,9 @@ pub struct Chroma {
 }
 
 impl Chroma {
+    /// Hears nothing: what stands where the weights will.
+    pub(super) const SILENT: Self = Self { weight: [0.0; BINS] };
+
     /// Prepares the weights for the bank that makes the spectra.
     pub fn new(bank: &ConstantQ) -> Self {
         let octaves = |bin: usize| (0..BINS).filter(|b| b % CHROMA == bin % CHROMA).count() as f32;

@@ -42,8 +42,9 @@ impl Default for Ear {
 
 impl Ear {
     /// An ear that has heard nothing; its clock starts at 0 µs.
+    #[inline(never)]
     pub fn new() -> Self {
-        let bank = ConstantQ::new();
+        // Nothing is borrowed here, so that it is made where it stays: on a chip two of them fit no stack.
         Self {
             pending: [0.0; HOP],
             filled: 0,
@@ -51,8 +52,8 @@ impl Ear {
             samples: 0,
             conditioner: Conditioner::default(),
             loudness: Loudness::default(),
-            fold: Chroma::new(&bank),
-            bank,
+            bank: ConstantQ::new(),
+            fold: Chroma::SILENT,
             onset: OnsetDetector::new(),
             accents: Accents::default(),
             tempo: BeatTracker::new(),
@@ -113,6 +114,9 @@ impl Ear {
             samples = &samples[take..];
             if self.filled == HOP {
                 self.filled = 0;
+                if self.samples == HOP as u64 {
+                    self.fold = Chroma::new(&self.bank);
+                }
                 self.analyse();
                 each(&self.snapshot, Heard { beat_in: self.last_beat, onset_ago: self.onset_ago() });
             }

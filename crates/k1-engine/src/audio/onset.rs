@@ -77,6 +77,7 @@ fn band_position(hz: f64) -> f64 {
 
 impl OnsetDetector {
     /// Computes window and filter bank.
+    #[inline(never)]
     pub fn new() -> Self {
         let mut band_gain = [0.0_f32; BANDS];
         let bin_hz = SAMPLE_RATE as f64 / FFT as f64;

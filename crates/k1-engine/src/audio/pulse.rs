@@ -90,6 +90,7 @@ pub(super) struct Pulse {
 
 impl Pulse {
     /// Every phase is equally likely, tempi follow the prior.
+    #[inline(never)]
     pub(super) fn new() -> Self {
         let mut prior: [f32; TEMPI] = core::array::from_fn(|tempo| {
             let octaves =

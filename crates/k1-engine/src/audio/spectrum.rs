@@ -64,9 +64,15 @@ impl Default for ConstantQ {
 
 impl ConstantQ {
     /// Computes the kernels.
+    #[inline(never)]
     pub fn new() -> Self {
-        let mut kernels = [[(0.0, 0.0); HISTORY]; PER_OCTAVE];
-        let mut lengths = [0; PER_OCTAVE];
+        // Filled where it stays: on a chip two of them fit no stack.
+        let mut bank = Self {
+            flatten: [0.0; BINS],
+            kernels: [[(0.0, 0.0); HISTORY]; PER_OCTAVE],
+            lengths: [0; PER_OCTAVE],
+            stages: core::array::from_fn(|_| Stage { history: [0.0; HISTORY + HOP], tail: [0.0; 14] }),
+        };
         let mut noise_gain = [0.0; PER_OCTAVE];
         for k in 0..PER_OCTAVE {
             let turns = bin_hz(TOP_FIRST_BIN + k) as f64 / SAMPLE_RATE as f64;
@@ -78,10 +84,10 @@ impl ConstantQ {
                 let (s, c) = libm::sincos(core::f64::consts::TAU * turns * i as f64);
                 // 2/Σw: a sine of amplitude 1 reads 1.
                 let w = 2.0 * window(i) / sum;
-                kernels[k][HISTORY - n + i] = ((w * c) as f32, (w * s) as f32);
+                bank.kernels[k][HISTORY - n + i] = ((w * c) as f32, (w * s) as f32);
                 noise_gain[k] += w * w;
             }
-            lengths[k] = n;
+            bank.lengths[k] = n;
         }
         let bin_noise = |bin: usize| {
             let (stage, k) = locate(bin);
@@ -89,12 +95,8 @@ impl ConstantQ {
             libm::sqrt(noise_gain[k] / (1 << stage) as f64)
         };
         let reference = bin_noise(REFERENCE_BIN);
-        Self {
-            flatten: core::array::from_fn(|bin| (reference / bin_noise(bin)) as f32),
-            kernels,
-            lengths,
-            stages: core::array::from_fn(|_| Stage { history: [0.0; HISTORY + HOP], tail: [0.0; 14] }),
-        }
+        bank.flatten = core::array::from_fn(|bin| (reference / bin_noise(bin)) as f32);
+        bank
     }
 
     /// Length of the analysis window of a bin in seconds: `Q / f`, 153 ms at bin 0 and 4 ms at bin 63.

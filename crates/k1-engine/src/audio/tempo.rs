@@ -57,6 +57,7 @@ impl Default for BeatTracker {
 
 impl BeatTracker {
     /// A tracker that has heard nothing.
+    #[inline(never)]
     pub fn new() -> Self {
         Self {
             pulse: Pulse::new(),

@@ -1,0 +1,303 @@
+//! Improv over serial, version 1: how a browser or an app next to a lamp tells it a Wi-Fi network.
+//!
+//! A packet is `IMPROV`, version, kind, length, data, sum of all that, and a line feed, in the midst of whatever else a
+//! console says. [`Ear`] finds packets in a stream of bytes, one byte at a time; [`Packet`] writes them.
+
+/// Longest data of a packet.
+const MOST_DATA: usize = 255;
+const HEAD: &[u8; 7] = b"IMPROV\x01";
+/// Head, kind, length, data, sum, line feed.
+const MOST: usize = HEAD.len() + 2 + MOST_DATA + 2;
+
+/// Kinds of packets.
+mod kind {
+    pub const STATE: u8 = 1;
+    pub const ERROR: u8 = 2;
+    pub const COMMAND: u8 = 3;
+    pub const RESULT: u8 = 4;
+}
+
+/// Where a lamp stands.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum State {
+    /// Ready for a network's name.
+    Ready = 2,
+    /// Trying it.
+    Provisioning = 3,
+    /// On it.
+    Provisioned = 4,
+}
+
+/// What went wrong.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Error {
+    /// Nothing.
+    None = 0,
+    /// A packet or command that is not well formed.
+    Malformed = 1,
+    /// A command that the lamp does not know.
+    UnknownCommand = 2,
+    /// The network could not be joined.
+    CannotConnect = 3,
+}
+
+/// What a lamp is asked for.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Command<'a> {
+    /// Join this network.
+    Join {
+        /// Its name.
+        ssid: &'a str,
+        /// Its password; empty for an open one.
+        password: &'a str,
+    },
+    /// Say where you stand.
+    State,
+    /// Say who you are.
+    Info,
+    /// Another one.
+    Unknown(u8),
+}
+
+impl Command<'_> {
+    /// The number that its result carries.
+    pub const fn number(&self) -> u8 {
+        match self {
+            Self::Join { .. } => 1,
+            Self::State => 2,
+            Self::Info => 3,
+            Self::Unknown(number) => *number,
+        }
+    }
+}
+
+/// Takes a string with its length before it.
+fn string<'a>(bytes: &mut &'a [u8]) -> Result<&'a str, Error> {
+    let (length, rest) = bytes.split_first().ok_or(Error::Malformed)?;
+    let (text, rest) = rest.split_at_checked(usize::from(*length)).ok_or(Error::Malformed)?;
+    *bytes = rest;
+    core::str::from_utf8(text).map_err(|_| Error::Malformed)
+}
+
+impl<'a> Command<'a> {
+    fn parse(data: &'a [u8]) -> Result<Self, Error> {
+        let (number, rest) = data.split_first().ok_or(Error::Malformed)?;
+        // The length may be left out where there is nothing.
+        let (length, mut rest) = rest.split_first().unwrap_or((&0, &[]));
+        if usize::from(*length) != rest.len() {
+            return Err(Error::Malformed);
+        }
+        match number {
+            1 => {
+                let (ssid, password) = (string(&mut rest)?, string(&mut rest)?);
+                if ssid.is_empty() || !rest.is_empty() {
+                    return Err(Error::Malformed);
+                }
+                Ok(Self::Join { ssid, password })
+            }
+            2 => Ok(Self::State),
+            3 => Ok(Self::Info),
+            _ => Ok(Self::Unknown(*number)),
+        }
+    }
+}
+
+/// Finds commands in a stream of bytes.
+#[derive(Clone, Debug)]
+pub struct Ear {
+    bytes: [u8; MOST],
+    filled: usize,
+}
+
+impl Default for Ear {
+    fn default() -> Self {
+        Self::new()
+    }
+}
+
+impl Ear {
+    /// Nothing was heard.
+    pub const fn new() -> Self {
+        Self { bytes: [0; MOST], filled: 0 }
+    }
+
+    /// Hears a byte; a command if it was the last of one, an error if that one cannot be understood.
+    ///
+    /// # Errors
+    ///
+    /// [`Error::Malformed`], to be sent back.
+    pub fn hear(&mut self, byte: u8) -> Result<Option<Command<'_>>, Error> {
+        const LENGTH: usize = HEAD.len() + 1;
+        const DATA: usize = LENGTH + 1;
+        if let Some(expected) = HEAD.get(self.filled)
+            && byte != *expected
+        {
+            // No letter of the head comes twice: only its first can begin another.
+            self.filled = 0;
+            if byte != HEAD[0] {
+                return Ok(None);
+            }
+        }
+        self.bytes[self.filled] = byte;
+        self.filled += 1;
+        let end = DATA + usize::from(self.bytes[LENGTH]);
+        if self.filled <= LENGTH || self.filled <= end {
+            return Ok(None);
+        }
+        self.filled = 0;
+        if sum(&self.bytes[..end]) != byte {
+            return Err(Error::Malformed);
+        }
+        match self.bytes[HEAD.len()] {
+            kind::COMMAND => Command::parse(&self.bytes[DATA..end]).map(Some),
+            // What lamps say to others.
+            _ => Ok(None),
+        }
+    }
+}
+
+fn sum(bytes: &[u8]) -> u8 {
+    bytes.iter().fold(0, |sum, byte| sum.wrapping_add(*byte))
+}
+
+/// A packet that a lamp sends.
+#[derive(Clone, Debug)]
+pub struct Packet {
+    bytes: [u8; MOST],
+    length: usize,
+}
+
+impl Packet {
+    fn new(kind: u8, data: impl Iterator<Item = u8>) -> Self {
+        let mut packet = Self { bytes: [0; MOST], length: HEAD.len() + 2 };
+        packet.bytes[..HEAD.len()].copy_from_slice(HEAD);
+        packet.bytes[HEAD.len()] = kind;
+        for byte in data.take(MOST_DATA) {
+            packet.bytes[packet.length] = byte;
+            packet.length += 1;
+        }
+        packet.bytes[HEAD.len() + 1] = (packet.length - HEAD.len() - 2) as u8;
+        packet.bytes[packet.length] = sum(&packet.bytes[..packet.length]);
+        packet.bytes[packet.length + 1] = b'\n';
+        packet.length += 2;
+        packet
+    }
+
+    /// Where the lamp stands.
+    pub fn state(state: State) -> Self {
+        Self::new(kind::STATE, core::iter::once(state as u8))
+    }
+
+    /// What went wrong.
+    pub fn error(error: Error) -> Self {
+        Self::new(kind::ERROR, core::iter::once(error as u8))
+    }
+
+    /// The result of a command: strings, as many as fit whole.
+    pub fn result(command: u8, strings: &[&str]) -> Self {
+        let mut length = 0;
+        let fits = strings.iter().take_while(|text| {
+            length += 1 + text.len();
+            length <= MOST_DATA - 2
+        });
+        let kept = &strings[..fits.count()];
+        let length = kept.iter().map(|text| 1 + text.len()).sum::<usize>() as u8;
+        let texts = kept.iter().flat_map(|text| core::iter::once(text.len() as u8).chain(text.bytes()));
+        Self::new(kind::RESULT, [command, length].into_iter().chain(texts))
+    }
+
+    /// Its bytes.
+    pub fn bytes(&self) -> &[u8] {
+        &self.bytes[..self.length]
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    extern crate std;
+    use super::*;
+    use proptest::prelude::*;
+    use std::string::{String, ToString};
+    use std::vec::Vec;
+
+    /// What is heard, in words.
+    fn heard(ear: &mut Ear, bytes: &[u8]) -> Vec<String> {
+        let mut all = Vec::new();
+        for byte in bytes {
+            match ear.hear(*byte) {
+                Ok(None) => {}
+                Ok(Some(Command::Join { ssid, password })) => all.push(std::format!("join {ssid} with {password}")),
+                Ok(Some(command)) => all.push(std::format!("{command:?}")),
+                Err(error) => all.push(std::format!("{error:?}")),
+            }
+        }
+        all
+    }
+
+    fn command(data: &[u8]) -> Vec<u8> {
+        Packet::new(kind::COMMAND, data.iter().copied()).bytes().to_vec()
+    }
+
+    #[test]
+    fn the_golden_packet_is_written_so() {
+        let packet = Packet::new(kind::COMMAND, core::iter::once(1));
+        assert_eq!(packet.bytes(), b"IMPROV\x01\x03\x01\x01\xe3\n");
+        assert_eq!(Packet::state(State::Ready).bytes(), b"IMPROV\x01\x01\x01\x02\xe2\n");
+        assert_eq!(Packet::result(3, &["K1", "x"]).bytes()[7..15], *b"\x04\x07\x03\x05\x02K1\x01");
+    }
+
+    #[test]
+    fn a_command_is_found_in_the_midst_of_a_console() {
+        let mut ear = Ear::new();
+        let mut stream = b"[FPS] 181.8\r\nIMPIMPROV".to_vec();
+        stream.extend(command(b"\x01\x08\x04home\x02pw"));
+        stream.extend(command(b"\x02\x00"));
+        stream.extend(command(b"\x03"));
+        stream.extend(command(b"\x04\x00"));
+        assert_eq!(heard(&mut ear, &stream), ["join home with pw", "State", "Info", "Unknown(4)"]);
+    }
+
+    #[test]
+    fn what_is_malformed_is_told_and_forgotten() {
+        let mut ear = Ear::new();
+        let mut wrong_sum = command(b"\x02\x00");
+        let at = wrong_sum.len() - 2;
+        wrong_sum[at] ^= 1;
+        assert_eq!(heard(&mut ear, &wrong_sum), ["Malformed"]);
+        for data in [&b""[..], b"\x01\x00", b"\x01\x05\x04ho", b"\x01\x02\x00\x00", b"\x01\x04\x02\xff\xfe\x00", b"\x02\x01"] {
+            assert_eq!(heard(&mut ear, &command(data)), ["Malformed"], "{data:?}");
+        }
+        assert!(heard(&mut ear, Packet::state(State::Ready).bytes()).is_empty(), "what others say");
+        assert_eq!(heard(&mut ear, &command(b"\x02")), ["State"]);
+    }
+
+    #[test]
+    fn a_result_too_long_keeps_whole_strings() {
+        let long = "x".repeat(200);
+        let packet = Packet::result(3, &[&long, &long]);
+        assert_eq!(packet.bytes().len(), HEAD.len() + 2 + 2 + 201 + 2);
+        assert_eq!(packet.bytes()[10], 201);
+    }
+
+    proptest! {
+        #[test]
+        fn any_bytes_are_heard(bytes in prop::collection::vec(any::<u8>(), 0..600)) {
+            heard(&mut Ear::new(), &bytes);
+        }
+
+        #[test]
+        fn any_network_comes_through(
+            noise in prop::collection::vec(any::<u8>().prop_filter("no head", |b| *b != b'I'), 0..40),
+            ssid in "[ -~]{1,32}",
+            password in "[ -~]{0,64}",
+        ) {
+            let mut data = std::vec![1, (ssid.len() + password.len() + 2) as u8, ssid.len() as u8];
+            data.extend(ssid.bytes());
+            data.push(password.len() as u8);
+            data.extend(password.bytes());
+            let mut stream = noise;
+            stream.extend(command(&data));
+            prop_assert_eq!(heard(&mut Ear::new(), &stream), [std::format!("join {ssid} with {password}").to_string()]);
+        }
+    }
+}

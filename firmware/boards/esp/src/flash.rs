@@ -1,0 +1,83 @@
+//! Settings in the `nvs` partition, and which slot runs.
+//!
+//! A write or erase stops the other core, and this one, until the flash has done it: settings are written when a user
+//! has let go, in pieces of a page, and only an erase of a sector is long enough to be seen.
+
+use embedded_storage_async::nor_flash::{ErrorType, NorFlash, ReadNorFlash};
+use esp_bootloader_esp_idf::partitions::{PARTITION_TABLE_MAX_LEN, read_partition_table};
+use esp_hal::peripherals::FLASH;
+use esp_storage::{FlashStorage, FlashStorageError};
+
+/// Where the settings are: `nvs` in partitions.csv.
+pub const SETTINGS: core::ops::Range<u32> = 0x9000..0xe000;
+/// So much is read or written at once: a page.
+const PAGE: usize = 256;
+
+/// The flash. There is one.
+pub struct Flash(FlashStorage<'static>);
+
+/// The driver wants words; another buffer would cost it 4 KiB of stack.
+#[repr(align(4))]
+struct Aligned([u8; PAGE]);
+
+impl Flash {
+    /// Takes the flash.
+    pub fn new(flash: FLASH<'static>) -> Self {
+        let storage = FlashStorage::new(flash);
+        #[cfg(multi_core)]
+        let storage = storage.multicore_auto_park();
+        Self(storage)
+    }
+
+    /// The slot that runs.
+    pub fn slot(&mut self) -> &'static str {
+        let mut table = alloc::vec![0; PARTITION_TABLE_MAX_LEN];
+        let booted = read_partition_table(&mut self.0, &mut table).and_then(|table| table.booted_partition());
+        match booted {
+            Ok(Some(slot)) if slot.label_as_str() == "app0" => "app0",
+            Ok(Some(slot)) if slot.label_as_str() == "app1" => "app1",
+            _ => "unknown",
+        }
+    }
+}
+
+impl ErrorType for Flash {
+    type Error = FlashStorageError;
+}
+
+impl ReadNorFlash for Flash {
+    const READ_SIZE: usize = FlashStorage::READ_SIZE;
+
+    async fn read(&mut self, offset: u32, bytes: &mut [u8]) -> Result<(), FlashStorageError> {
+        let mut page = Aligned([0; PAGE]);
+        for (at, piece) in (offset..).step_by(PAGE).zip(bytes.chunks_mut(PAGE)) {
+            let page = &mut page.0[..piece.len()];
+            self.0.read_nor(at, page)?;
+            piece.copy_from_slice(page);
+        }
+        Ok(())
+    }
+
+    fn capacity(&self) -> usize {
+        self.0.capacity()
+    }
+}
+
+impl NorFlash for Flash {
+    const WRITE_SIZE: usize = FlashStorage::WRITE_SIZE;
+    const ERASE_SIZE: usize = FlashStorage::ERASE_SIZE;
+
+    async fn erase(&mut self, from: u32, to: u32) -> Result<(), FlashStorageError> {
+        self.0.erase(from, to)
+    }
+
+    async fn write(&mut self, offset: u32, bytes: &[u8]) -> Result<(), FlashStorageError> {
+        let mut page = Aligned([0; PAGE]);
+        for (at, piece) in (offset..).step_by(PAGE).zip(bytes.chunks(PAGE)) {
+            let page = &mut page.0[..piece.len()];
+            page.copy_from_slice(piece);
+            self.0.write_nor(at, page)?;
+        }
+        Ok(())
+    }
+}

@@ -1,0 +1,93 @@
+//! Improv over USB: how whoever has the lamp on a cable names its network, from a browser or an app.
+
+use embassy_time::{Duration, Timer};
+use embedded_io_async::Read;
+use esp_hal::peripherals::USB_DEVICE;
+use esp_hal::usb::usb_serial_jtag::UsbSerialJtag;
+use k1_device::api::VERSION;
+use k1_lamp::{Lamp, home};
+use k1_wire::improv::{Command, Ear, Error, Packet, State};
+
+use crate::{chip, serial};
+
+/// A network is given so long to take the lamp in: an association, and an address.
+const PATIENCE: Duration = Duration::from_secs(30);
+/// Time for the old network to be left, so that its address is not taken for the new one's.
+const LEAVING: Duration = Duration::from_secs(3);
+
+/// Listens for ever.
+pub async fn listen(lamp: &'static Lamp, usb: USB_DEVICE<'static>) -> ! {
+    let (mut receiver, _sender) = UsbSerialJtag::new(usb).into_async().split();
+    let mut ear = Ear::new();
+    let mut bytes = [0; 64];
+    loop {
+        let n = receiver.read(&mut bytes).await.unwrap_or_default();
+        for byte in &bytes[..n] {
+            match ear.hear(*byte) {
+                Ok(None) => {}
+                Ok(Some(command)) => answer(lamp, command).await,
+                Err(error) => say(&Packet::error(error)),
+            }
+        }
+    }
+}
+
+fn say(packet: &Packet) {
+    serial::send(packet.bytes());
+}
+
+/// Where the lamp's page is, if it is on a network.
+fn place(lamp: &Lamp) -> Option<heapless::String<32>> {
+    lamp.look(|s| {
+        if s.ip.is_empty() {
+            return None;
+        }
+        let mut place = heapless::String::new();
+        place.push_str("http://").ok()?;
+        place.push_str(&s.ip).ok()?;
+        Some(place)
+    })
+}
+
+async fn answer(lamp: &'static Lamp, command: Command<'_>) {
+    let number = command.number();
+    match command {
+        Command::State => match place(lamp) {
+            Some(place) => {
+                say(&Packet::state(State::Provisioned));
+                say(&Packet::result(number, &[&place]));
+            }
+            None => say(&Packet::state(State::Ready)),
+        },
+        Command::Info => {
+            let name = lamp.look(|s| home::name(&s.memory, s.facts.mac));
+            say(&Packet::result(number, &["K1", VERSION, chip::BOARD, &name]));
+        }
+        Command::Join { ssid, password } => match (ssid.try_into(), password.try_into()) {
+            (Ok(ssid), Ok(password)) => {
+                say(&Packet::error(Error::None));
+                say(&Packet::state(State::Provisioning));
+                lamp.note(|s| (s.memory.wifi.ssid, s.memory.wifi.password) = (ssid, password));
+                lamp.changed.signal(());
+                Timer::after(LEAVING).await;
+                let mut waited = LEAVING;
+                while place(lamp).is_none() && waited < PATIENCE {
+                    Timer::after_millis(250).await;
+                    waited += Duration::from_millis(250);
+                }
+                match place(lamp) {
+                    Some(place) => {
+                        say(&Packet::state(State::Provisioned));
+                        say(&Packet::result(number, &[&place]));
+                    }
+                    None => {
+                        say(&Packet::error(Error::CannotConnect));
+                        say(&Packet::state(State::Ready));
+                    }
+                }
+            }
+            _ => say(&Packet::error(Error::Malformed)),
+        },
+        Command::Unknown(_) => say(&Packet::error(Error::UnknownCommand)),
+    }
+}

@@ -1,0 +1,74 @@
+//! What the last run ended with: a record in memory that a reset leaves alone.
+
+use core::fmt::Write;
+use core::panic::PanicInfo;
+use core::sync::atomic::Ordering::Relaxed;
+
+use esp_hal::ram;
+use esp_hal::system::{Cpu, reset_reason, software_reset};
+use portable_atomic::AtomicU32;
+
+const MARK: u32 = 0x4b31_dead;
+/// Bytes of the text.
+const MOST: usize = 120;
+
+/// A mark, the length, and the text. Words, so that any bits are valid values and a panic on either core may write.
+#[ram(unstable(rtc_fast, persistent))]
+static RECORD: [AtomicU32; 2 + MOST / 4] = [const { AtomicU32::new(0) }; 2 + MOST / 4];
+
+/// Takes the words of the last panic away, so that they are told once.
+pub fn take() -> Option<heapless::String<128>> {
+    let [mark, length, words @ ..] = &RECORD;
+    let is_there = mark.swap(0, Relaxed) == MARK;
+    let length = length.load(Relaxed) as usize;
+    let mut text = [0; MOST];
+    for (four, word) in text.as_chunks_mut().0.iter_mut().zip(words) {
+        *four = word.load(Relaxed).to_le_bytes();
+    }
+    let text = text.get(..length).filter(|_| is_there)?;
+    heapless::String::try_from(core::str::from_utf8(text).ok()?).ok()
+}
+
+fn leave(text: &str) {
+    let [mark, length, words @ ..] = &RECORD;
+    for (word, four) in words.iter().zip(text.as_bytes().chunks(4)) {
+        let mut bytes = [0; 4];
+        bytes[..four.len()].copy_from_slice(four);
+        word.store(u32::from_le_bytes(bytes), Relaxed);
+    }
+    length.store(text.len() as u32, Relaxed);
+    mark.store(MARK, Relaxed);
+}
+
+#[panic_handler]
+fn panic(info: &PanicInfo) -> ! {
+    esp_println::println!("[PANIC] core {}: {info}", Cpu::current() as u32);
+    let mut text = heapless::String::<MOST>::new();
+    // What does not fit is left out.
+    let _ = write!(text, "{}", info.message());
+    if let Some(at) = info.location() {
+        let _ = write!(text, " ({}:{})", at.file().rsplit('/').next().unwrap_or_default(), at.line());
+    }
+    leave(&text);
+    software_reset()
+}
+
+/// Why the chip started, in the words of the API. The chips name their reasons differently, but they rhyme.
+pub fn why(panicked: bool) -> &'static str {
+    if panicked {
+        return "panic";
+    }
+    let mut name = heapless::String::<32>::new();
+    // A longer name is cut, and still tells enough.
+    let _ = write!(name, "{:?}", reset_reason());
+    let reasons = [
+        ("PowerOn", "power on"),
+        ("Wdt", "watchdog"),
+        ("BrownOut", "brown-out"),
+        ("Usb", "USB"),
+        ("Jtag", "debugger"),
+        ("Sw", "software"),
+        ("Lockup", "lock-up"),
+    ];
+    reasons.iter().find(|(part, _)| name.contains(part)).map_or("other", |(_, reason)| reason)
+}

@@ -1,0 +1,412 @@
+#![no_std]
+#![no_main]
+
+//! The real lamps: core 1 hears, core 0 shows above the network.
+//!
+//! | Room | What lives there |
+//! |---|---|
+//! | `chips/` | pins and channels of each chip |
+//! | [`real_time`] | how light and sound come before everything else on their core |
+//! | [`strip`] | WS2812 through SPI, by DMA |
+//! | [`microphone`] | the SPH0645 by I²S, by DMA |
+//! | [`network`] | Wi-Fi or Ethernet |
+//! | `improv` | how whoever has the lamp on a cable names its network |
+//! | [`flash`] | settings, and which slot runs |
+//! | [`serial`] | the console |
+//! | [`last_words`] | what the last run ended with |
+//!
+//! Drivers are made on the core, and in the task, that owns them: their interrupts are bound where they are made.
+
+extern crate alloc;
+
+#[cfg_attr(feature = "esp32s3", path = "chips/esp32s3.rs")]
+#[cfg_attr(feature = "esp32s31", path = "chips/esp32s31.rs")]
+#[cfg_attr(feature = "esp32p4", path = "chips/esp32p4.rs")]
+#[cfg_attr(feature = "esp32c6", path = "chips/esp32c6.rs")]
+mod chip;
+mod flash;
+#[cfg(improv)]
+mod improv;
+mod last_words;
+#[cfg(i2s_driver_supported)]
+mod microphone;
+mod network;
+mod real_time;
+mod serial;
+mod strip;
+
+use core::cell::RefCell;
+
+use embassy_executor::Spawner;
+use embassy_net::{Config, DhcpConfig, Stack, StackResources};
+use embassy_time::{Duration, Instant, Ticker};
+use esp_hal::clock::CpuClock;
+use esp_hal::efuse;
+#[cfg(improv)]
+use esp_hal::peripherals::USB_DEVICE;
+#[cfg(wifi_driver_supported)]
+use esp_hal::peripherals::WIFI;
+#[cfg(multi_core)]
+use esp_hal::peripherals::{CPU_CTRL, FROM_CPU_INTR1};
+use esp_hal::peripherals::{FLASH, FROM_CPU_INTR0, TIMG0};
+use esp_hal::rng::Rng;
+use esp_hal::system::Cpu;
+use esp_hal::timer::timg::{MwdtStage, TimerGroup, Wdt};
+use esp_rtos::embassy::Executor;
+use flash::Flash;
+use k1_device::answers::Heap;
+use k1_device::exchange::Settings;
+use k1_device::live::HeardHop;
+use k1_device::meter::{Count, Ledger};
+use k1_device::settings::{Hardware, Memory, Store};
+use k1_engine::audio::Ear;
+use k1_engine::light::OutputSettings;
+use k1_lamp::board::Facts;
+#[cfg(not(i2s_driver_supported))]
+use k1_lamp::rtp;
+use k1_lamp::web::{self, Buffers, Door, WORKERS};
+use k1_lamp::{BINS, Lamp, Show, State, console, hear, mdns, memory, mirror, show};
+use portable_atomic::{AtomicU32, Ordering::Relaxed};
+use static_cell::{ConstStaticCell, StaticCell};
+
+esp_bootloader_esp_idf::esp_app_desc!();
+
+static LAMP: Lamp = Lamp::new();
+#[cfg(not(i2s_driver_supported))]
+static LINE: rtp::Line = rtp::Line::new();
+
+/// What a chip's `parts` hands out.
+pub struct Parts {
+    /// The timers: one for the scheduler, one that watches over the lamp.
+    pub timers: TIMG0<'static>,
+    /// The scheduler's interrupt.
+    pub scheduler: FROM_CPU_INTR0<'static>,
+    /// The second core and its scheduler's interrupt.
+    #[cfg(multi_core)]
+    pub second_core: (CPU_CTRL<'static>, FROM_CPU_INTR1<'static>),
+    /// The interrupts of renderer and ear.
+    #[cfg(interrupt_levels)]
+    pub levels: real_time::Levels,
+    /// The strip.
+    pub strip: strip::Parts,
+    /// The microphone.
+    #[cfg(i2s_driver_supported)]
+    pub microphone: microphone::Parts,
+    /// The flash.
+    pub flash: FLASH<'static>,
+    /// The radio.
+    #[cfg(wifi_driver_supported)]
+    pub network: WIFI<'static>,
+    /// The cable.
+    #[cfg(improv)]
+    pub usb: USB_DEVICE<'static>,
+    /// Ethernet.
+    #[cfg(not(wifi_driver_supported))]
+    pub network: network::Parts,
+}
+
+/// How the ear gets its sound.
+#[cfg(i2s_driver_supported)]
+type Sound = microphone::Parts;
+/// How the ear gets its sound.
+#[cfg(not(i2s_driver_supported))]
+type Sound = rtp::RtpMicrophone;
+
+#[cfg(i2s_driver_supported)]
+const SOURCE: &str = microphone::SOURCE;
+#[cfg(not(i2s_driver_supported))]
+const SOURCE: &str = "RTP, L16, 16 kHz, UDP port 5004";
+
+/// Renderer and ear may stand still for so long: longer than any erase of the flash.
+const PATIENCE: Duration = Duration::from_secs(5);
+/// The watchdog bites if nobody has looked after the halves for so long.
+const WATCHDOG: esp_hal::time::Duration = esp_hal::time::Duration::from_secs(10);
+/// Least bytes of the heap that were free at a look.
+static LEAST_FREE: AtomicU32 = AtomicU32::new(u32::MAX);
+
+/// Starts a task; each has room for exactly as many as are started.
+macro_rules! start {
+    ($spawner:expr, $task:expr) => {
+        match $task {
+            Ok(token) => $spawner.spawn(token),
+            Err(_) => panic!("a task was started twice"),
+        }
+    };
+}
+
+#[embassy_executor::task]
+async fn hear_task(ear: &'static mut Ear, sound: Sound, tap: heapless::spsc::Producer<'static, HeardHop>) {
+    #[cfg(i2s_driver_supported)]
+    let sound = match microphone::Sph0645::new(sound) {
+        Ok(microphone) => microphone,
+        Err(error) => panic!("the microphone's bus cannot be set up: {error:?}"),
+    };
+    hear::hear(&LAMP, Cpu::current() as u32, ear, sound, tap).await
+}
+
+#[embassy_executor::task]
+async fn show_task(renderer: &'static mut Show, parts: strip::Parts, hardware: Hardware, look: Settings) {
+    let strip = match strip::Ws2812::new(parts, &hardware) {
+        Ok(strip) => strip,
+        Err(error) => panic!("the strip's bus cannot be set up: {error:?}"),
+    };
+    show::show(&LAMP, Cpu::current() as u32, renderer, strip, hardware, look).await
+}
+
+#[embassy_executor::task]
+async fn network_task(mut runner: embassy_net::Runner<'static, network::Card>) {
+    runner.run().await
+}
+
+#[cfg(wifi_driver_supported)]
+#[embassy_executor::task]
+async fn wifi_task(radio: WIFI<'static>) {
+    network::keep_connected(&LAMP, radio).await
+}
+
+#[cfg(improv)]
+#[embassy_executor::task]
+async fn improv_task(usb: USB_DEVICE<'static>) {
+    improv::listen(&LAMP, usb).await
+}
+
+#[embassy_executor::task(pool_size = WORKERS)]
+async fn web_task(
+    stack: Stack<'static>,
+    door: &'static RefCell<Door>,
+    worker: usize,
+    buffers: &'static mut Buffers,
+) {
+    web::work(&LAMP, stack, door, worker, buffers).await
+}
+
+#[cfg(not(i2s_driver_supported))]
+#[embassy_executor::task]
+async fn rtp_task(stack: Stack<'static>, samples: heapless::spsc::Producer<'static, f32>) {
+    rtp::receive(&LAMP, stack, &LINE, samples).await
+}
+
+#[embassy_executor::task]
+async fn mirror_task(stack: Stack<'static>) {
+    mirror::mirror(&LAMP, stack).await
+}
+
+#[embassy_executor::task]
+async fn mdns_task(stack: Stack<'static>) {
+    mdns::answer(&LAMP, stack).await
+}
+
+#[embassy_executor::task]
+async fn address_task(stack: Stack<'static>) {
+    network::tell_address(&LAMP, stack).await
+}
+
+#[embassy_executor::task]
+async fn memory_task(store: Store<Flash>, written: Memory) {
+    memory::keep(&LAMP, store, written).await
+}
+
+#[embassy_executor::task]
+async fn report_task(ledger: &'static mut Ledger<BINS>) {
+    console::report(&LAMP, serial::print, probe, ledger).await
+}
+
+#[embassy_executor::task]
+async fn sound_task(tap: heapless::spsc::Consumer<'static, HeardHop>) {
+    console::share_sound(&LAMP, tap).await
+}
+
+#[embassy_executor::task]
+async fn serial_task() {
+    serial::drain().await
+}
+
+/// Looks after the halves: one that stands still ends the run, with its name on record. The hardware's watchdog looks
+/// after this task.
+#[embassy_executor::task]
+async fn guard_task(mut watchdog: Wdt<TIMG0<'static>>) {
+    let mut halves = [("renderer", Count::Frames), ("ear", Count::Hops)]
+        .map(|(name, count)| (name, count, 0, Instant::now()));
+    watchdog.set_timeout(MwdtStage::Stage0, WATCHDOG);
+    watchdog.enable();
+    let mut ticker = Ticker::every(Duration::from_millis(500));
+    loop {
+        ticker.next().await;
+        watchdog.feed();
+        for (name, count, seen, moved) in &mut halves {
+            let now = LAMP.meters.get(*count);
+            if now != *seen {
+                (*seen, *moved) = (now, Instant::now());
+            }
+            if moved.elapsed() > PATIENCE {
+                panic!("the {name} stood still for {} s", PATIENCE.as_secs());
+            }
+        }
+    }
+}
+
+fn probe(s: &mut State) {
+    let stats = esp_alloc::HEAP.stats();
+    let (size, free) = (stats.size as u32, (stats.size - stats.current_usage) as u32);
+    s.heap = Some(Heap { size, free, least_free: LEAST_FREE.fetch_min(free, Relaxed).min(free) });
+    #[cfg(interrupt_levels)]
+    {
+        let [render, audio] = real_time::stacks();
+        (s.render_stack, s.audio_stack) = (Some(render), Some(audio));
+    }
+}
+
+/// The beginning of the hash that espflash writes into the image; zeros if another tool made it.
+fn firmware_hash() -> [u8; 8] {
+    // SAFETY: a valid `static`. Its content changes after it was compiled, so the compiler must not know it.
+    let description = unsafe { (&raw const ESP_APP_DESC).read_volatile() };
+    let mut hash = [0; 8];
+    hash.copy_from_slice(&description.app_elf_sha256()[..8]);
+    hash
+}
+
+/// Borrows a value for ever.
+///
+/// # Safety
+///
+/// The value must live for ever, and nobody else may borrow it.
+unsafe fn forever<T>(value: &mut T) -> &'static mut T {
+    // SAFETY: the caller's promise.
+    unsafe { &mut *core::ptr::from_mut(value) }
+}
+
+#[esp_hal::main]
+fn main() -> ! {
+    let parts = chip::parts(esp_hal::init(esp_hal::Config::default().with_cpu_clock(CpuClock::max())));
+    chip::heap();
+    let last_panic = last_words::take();
+    let timers = TimerGroup::new(parts.timers);
+    esp_rtos::start(timers.timer0, parts.scheduler);
+
+    let mut flash = Flash::new(parts.flash);
+    let mac = efuse::base_mac_address();
+    let mut address = [0; 6];
+    address.copy_from_slice(mac.as_bytes());
+    let slot = flash.slot();
+    LAMP.note(|s| {
+        s.facts = Facts {
+            board: chip::BOARD,
+            source: SOURCE,
+            mac: address,
+            reset_reason: last_words::why(last_panic.is_some()),
+            last_panic,
+            firmware_hash: firmware_hash(),
+            slot,
+        };
+    });
+    let Some(mut store) = Store::new(flash, flash::SETTINGS) else {
+        panic!("the settings' area is no whole number of sectors")
+    };
+    // The flash answers at once, so nothing is waited for here.
+    let remembered = embassy_futures::block_on(memory::load(&LAMP, &mut store));
+    console::boot(&LAMP, serial::print);
+
+    // The halves' state lives here and not in a `static`: it would be made on this stack first and need its room twice.
+    let (mut ear, limit) = (Ear::new(), remembered.hardware.limit_ma);
+    let output = OutputSettings { limit_ma: (limit > 0).then(|| f32::from(limit)) };
+    let mut renderer = Show::new(usize::from(remembered.hardware.leds), output);
+    // SAFETY: this function never returns, so what is in its frame lives for ever; each is borrowed here only.
+    let (ear, renderer) = unsafe { (forever(&mut ear), forever(&mut renderer)) };
+    static TAP: StaticCell<heapless::spsc::Queue<HeardHop, { hear::TAP }>> = StaticCell::new();
+    let (tap_in, tap_out) = TAP.init_with(heapless::spsc::Queue::new).split();
+    #[cfg(i2s_driver_supported)]
+    let sound = parts.microphone;
+    #[cfg(not(i2s_driver_supported))]
+    let (samples_in, sound) = {
+        static SAMPLES: StaticCell<heapless::spsc::Queue<f32, { rtp::QUEUE }>> = StaticCell::new();
+        let (samples_in, samples_out) = SAMPLES.init_with(heapless::spsc::Queue::new).split();
+        (samples_in, rtp::RtpMicrophone::new(&LINE, samples_out))
+    };
+    let token = Some(remembered.hardware.token.clone()).filter(|t| !t.is_empty());
+
+    // Light first.
+    let (strip, hardware, look) = (parts.strip, remembered.hardware.clone(), remembered.look);
+    let show = move |spawner: Spawner| start!(spawner, show_task(renderer, strip, hardware, look));
+    let hear = move |spawner: Spawner| start!(spawner, hear_task(ear, sound, tap_in));
+    static LEDGER: StaticCell<Ledger<BINS>> = StaticCell::new();
+    let ledger = LEDGER.init_with(Ledger::new);
+    let watchdog = timers.wdt;
+    let keep_house = move |spawner: Spawner| {
+        start!(spawner, serial_task());
+        start!(spawner, memory_task(store, remembered));
+        start!(spawner, report_task(ledger));
+        start!(spawner, sound_task(tap_out));
+        start!(spawner, guard_task(watchdog));
+    };
+
+    #[cfg(interrupt_levels)]
+    {
+        // Core 1 keeps house below the ear, so that a network that does not come up holds up nothing.
+        static STACK: StaticCell<esp_hal::system::Stack<{ 12 * 1024 }>> = StaticCell::new();
+        let (core, interrupt) = parts.second_core;
+        let levels = parts.levels;
+        real_time::renderer(levels.renderer, show);
+        esp_rtos::start_second_core(
+            core,
+            interrupt,
+            STACK.init_with(esp_hal::system::Stack::new),
+            move || {
+                real_time::ear(levels.ear, hear);
+                static EXECUTOR: StaticCell<Executor> = StaticCell::new();
+                EXECUTOR.init(Executor::new()).run(keep_house)
+            },
+        );
+    }
+    #[cfg(not(interrupt_levels))]
+    {
+        real_time::renderer(show);
+        #[cfg(multi_core)]
+        {
+            static STACK: StaticCell<esp_hal::system::Stack<{ real_time::EAR_STACK }>> = StaticCell::new();
+            let (core, interrupt) = parts.second_core;
+            let stack = STACK.init_with(esp_hal::system::Stack::new);
+            esp_rtos::start_second_core(core, interrupt, stack, move || real_time::run_above(hear));
+        }
+        #[cfg(not(multi_core))]
+        real_time::ear(hear);
+    }
+
+    static EXECUTOR: StaticCell<Executor> = StaticCell::new();
+    EXECUTOR.init(Executor::new()).run(move |spawner| {
+        #[cfg(not(interrupt_levels))]
+        keep_house(spawner);
+        #[cfg(wifi_driver_supported)]
+        let card = {
+            start!(spawner, wifi_task(parts.network));
+            #[cfg(improv)]
+            start!(spawner, improv_task(parts.usb));
+            network::card()
+        };
+        #[cfg(not(wifi_driver_supported))]
+        let card = match network::card(parts.network, address) {
+            Ok(card) => card,
+            Err(error) => {
+                serial::print(format_args!("[NET] no Ethernet: {error:?}; the light goes on"));
+                return;
+            }
+        };
+        static RESOURCES: StaticCell<StackResources<{ WORKERS + 5 }>> = StaticCell::new();
+        let random = Rng::new();
+        let seed = u64::from(random.random()) << 32 | u64::from(random.random());
+        let resources = RESOURCES.init_with(StackResources::new);
+        let (stack, runner) = embassy_net::new(card, Config::dhcpv4(DhcpConfig::default()), resources, seed);
+        static DOOR: StaticCell<RefCell<Door>> = StaticCell::new();
+        let door = DOOR.init_with(|| RefCell::new(web::door(token)));
+        static BUFFERS: ConstStaticCell<[Buffers; WORKERS]> =
+            ConstStaticCell::new([const { Buffers::new() }; WORKERS]);
+        start!(spawner, network_task(runner));
+        for (worker, buffers) in BUFFERS.take().iter_mut().enumerate() {
+            start!(spawner, web_task(stack, door, worker, buffers));
+        }
+        #[cfg(not(i2s_driver_supported))]
+        start!(spawner, rtp_task(stack, samples_in));
+        start!(spawner, mirror_task(stack));
+        start!(spawner, mdns_task(stack));
+        start!(spawner, address_task(stack));
+    })
+}

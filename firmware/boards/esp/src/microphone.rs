@@ -1,0 +1,170 @@
+//! The SPH0645 by I²S: DMA fills a ring of hops, one descriptor to a hop.
+//!
+//! Master, receive only, no master clock; two slots of 32 bits, of which the right one is kept; word select inverted and
+//! no shift by one bit, as the lamps in the field are wired and set up.
+
+use embassy_time::{Duration, Instant, with_timeout};
+use esp_hal::dma::DmaRxStreamBuf;
+use esp_hal::gpio::AnyPin;
+use esp_hal::i2s::master::{
+    Channels, ConfigError, DataFormat, I2s, I2sRx, I2sRxDmaTransfer, Polarity, TdmConfig,
+};
+use esp_hal::peripherals::I2S0;
+use esp_hal::time::Rate;
+use esp_hal::{Async, dma_rx_stream_buffer};
+use k1_engine::{HOP, HOP_US, SAMPLE_RATE};
+use k1_lamp::board::{Microphone, MicrophoneFault};
+use k1_lamp::now_us;
+
+use crate::chip::MicrophoneDma;
+
+/// What it is called.
+pub const SOURCE: &str = "I²S microphone";
+
+/// Bytes of a sample as they come.
+const WORD: usize = 4;
+/// Bytes of a hop.
+const CHUNK: usize = HOP * WORD;
+/// Hops that may wait: 64 ms.
+const HOPS: usize = 8;
+/// The lower bits of a word carry nothing: 18 are significant.
+const IDLE_BITS: u32 = 14;
+/// Full scale of what is left.
+const FULL: f32 = 131_072.0;
+
+/// What a microphone is made of.
+pub struct Parts {
+    /// The bus.
+    pub i2s: I2S0<'static>,
+    /// What empties it.
+    pub dma: MicrophoneDma,
+    /// Clock of the bits.
+    pub bit_clock: AnyPin<'static>,
+    /// Which slot it is.
+    pub word_select: AnyPin<'static>,
+    /// The microphone's data.
+    pub data: AnyPin<'static>,
+}
+
+enum State {
+    Idle(I2sRx<'static, Async>, DmaRxStreamBuf),
+    Running(I2sRxDmaTransfer<'static, Async, DmaRxStreamBuf>),
+}
+
+/// The microphone.
+pub struct Sph0645 {
+    /// Always there between calls.
+    state: Option<State>,
+    /// When the last hop was read, if sound was flowing.
+    heard_us: Option<u64>,
+    overruns: u32,
+}
+
+impl Sph0645 {
+    /// Makes the microphone; on the core that will hear, whose interrupts it binds.
+    ///
+    /// # Errors
+    ///
+    /// If the bus cannot be set up so.
+    pub fn new(parts: Parts) -> Result<Self, ConfigError> {
+        let config = TdmConfig::new_tdm_philips()
+            .with_sample_rate(Rate::from_hz(SAMPLE_RATE))
+            .with_data_format(DataFormat::Data32Channel32)
+            .with_channels(Channels::RIGHT)
+            .with_ws_polarity(Polarity::ActiveHigh)
+            .with_msb_shift(false);
+        let i2s = I2s::new(parts.i2s, parts.dma, config)?.into_async();
+        let rx =
+            i2s.i2s_rx.with_bclk(parts.bit_clock).with_ws(parts.word_select).with_din(parts.data).build();
+        let buffer = dma_rx_stream_buffer!(HOPS * CHUNK, CHUNK);
+        Ok(Self { state: Some(State::Idle(rx, buffer)), heard_us: None, overruns: 0 })
+    }
+
+    /// Stops the bus; the next read starts it again.
+    fn stop(&mut self) {
+        self.state = match self.state.take() {
+            Some(State::Running(transfer)) => {
+                let (rx, buffer) = transfer.stop();
+                Some(State::Idle(rx, buffer))
+            }
+            other => other,
+        };
+        self.heard_us = None;
+    }
+
+    /// Starts the bus, unless it runs.
+    fn start(&mut self) -> Result<&mut I2sRxDmaTransfer<'static, Async, DmaRxStreamBuf>, MicrophoneFault> {
+        let running = match self.state.take() {
+            Some(State::Idle(rx, buffer)) => match rx.read(buffer) {
+                Ok(transfer) => transfer,
+                Err((_, rx, buffer)) => {
+                    self.state = Some(State::Idle(rx, buffer));
+                    return Err(MicrophoneFault::Bus);
+                }
+            },
+            Some(State::Running(transfer)) => transfer,
+            None => return Err(MicrophoneFault::Bus),
+        };
+        match self.state.insert(State::Running(running)) {
+            State::Running(transfer) => Ok(transfer),
+            State::Idle(..) => Err(MicrophoneFault::Bus),
+        }
+    }
+
+    /// Hops that went by while nobody read.
+    fn count_lost(&mut self) {
+        if let Some(heard_us) = self.heard_us {
+            self.overruns += (now_us().saturating_sub(heard_us) / HOP_US) as u32;
+        }
+    }
+}
+
+/// A word as a sample.
+fn sample(word: [u8; WORD]) -> f32 {
+    (i32::from_le_bytes(word) >> IDLE_BITS) as f32 / FULL
+}
+
+impl Microphone for Sph0645 {
+    async fn read(&mut self, hop: &mut [f32; HOP], bound: Duration) -> Result<u64, MicrophoneFault> {
+        let deadline = Instant::now() + bound;
+        let mut restarted = false;
+        loop {
+            let transfer = self.start()?;
+            let waiting = transfer.available_bytes();
+            if waiting >= CHUNK {
+                let mut bytes = [0; CHUNK];
+                transfer.pop(&mut bytes);
+                for (sample_of, word) in hop.iter_mut().zip(bytes.as_chunks().0) {
+                    *sample_of = sample(*word);
+                }
+                let now = now_us();
+                self.heard_us = Some(now);
+                // The hop ended before what still waits began.
+                let behind = (waiting - CHUNK) / WORD;
+                return Ok(now.saturating_sub(behind as u64 * 1_000_000 / u64::from(SAMPLE_RATE)));
+            }
+            let patience = deadline.saturating_duration_since(Instant::now());
+            match with_timeout(patience, transfer.wait_for_available_async()).await {
+                Ok(Ok(())) => {}
+                // The ring was full and the bus has stopped: what waited is stale, so it begins anew.
+                Ok(Err(_)) if !restarted => {
+                    self.count_lost();
+                    self.stop();
+                    restarted = true;
+                }
+                Ok(Err(_)) => {
+                    self.stop();
+                    return Err(MicrophoneFault::Bus);
+                }
+                Err(_) => {
+                    self.stop();
+                    return Err(MicrophoneFault::Timeout);
+                }
+            }
+        }
+    }
+
+    fn take_overruns(&mut self) -> u32 {
+        core::mem::take(&mut self.overruns)
+    }
+}
