@@ -33,9 +33,9 @@ fn main() -> Result<(), Box<dyn std::error::Error>> {
     let mut code = String::from("/// Every file of the page.\npub static PAGES: &[Asset] = &[\n");
     for (path, file, kind) in PAGE {
         let bytes = std::fs::read(web.join(file)).map_err(|e| format!("{file}: {e}"))?;
-        let hash = bytes.iter().fold(0xcbf2_9ce4_8422_2325_u64, |h, b| {
-            (h ^ u64::from(*b)).wrapping_mul(0x100_0000_01b3)
-        });
+        let hash = bytes
+            .iter()
+            .fold(0xcbf2_9ce4_8422_2325_u64, |h, b| (h ^ u64::from(*b)).wrapping_mul(0x100_0000_01b3));
         let packed = out.join(format!("{file}.gz"));
         std::fs::write(&packed, gzip(&bytes))?;
         writeln!(
@@ -47,7 +47,10 @@ fn main() -> Result<(), Box<dyn std::error::Error>> {
     let description = serde_json::to_vec(&k1_device::description::description())?;
     let file = out.join("openapi.json");
     std::fs::write(&file, description)?;
-    writeln!(code, "/// The description of the API.\npub static DESCRIPTION: &[u8] = include_bytes!({file:?});")?;
+    writeln!(
+        code,
+        "/// The description of the API.\npub static DESCRIPTION: &[u8] = include_bytes!({file:?});"
+    )?;
     std::fs::write(out.join("pages.rs"), code)?;
     Ok(())
 }

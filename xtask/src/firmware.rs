@@ -19,20 +19,51 @@ pub struct Budget {
     instructions: BTreeMap<String, u64>,
 }
 
-/// Boards that this builds.
-const BOARDS: [&str; 1] = ["virt"];
+/// Boards that this builds; the K1's own, esp32s3, wants a compiler of its own and is checked instead.
+const BOARDS: [&str; 5] = ["virt", "esp32p4", "esp32c6", "esp32s31", "esp32s3"];
 
 /// Builds the named boards, or all of them.
 pub fn build(names: &[&str]) -> Result<(), String> {
     if let Some(unknown) = names.iter().find(|n| !BOARDS.contains(n)) {
-        return Err(format!("there is no board {unknown}; there is: {}", BOARDS.join(", ")));
+        return Err(format!("there is no board {unknown}; there are: {}", BOARDS.join(", ")));
     }
     standard_library()?;
     let budget = crate::read_budgets()?.lamp;
-    run(nightly().args(["cargo", "build", "--release", "-p", "k1-virt"]).current_dir(root().join("firmware")))?;
-    let image = built("lamp");
-    sizes("virt", &image, &budget)?;
-    instructions(&budget)
+    for board in BOARDS.into_iter().filter(|b| names.is_empty() || names.contains(b)) {
+        match board {
+            "virt" => virt(&budget)?,
+            "esp32s3" => check_s3()?,
+            chip => esp(chip, &budget)?,
+        }
+    }
+    Ok(())
+}
+
+fn virt(budget: &Budget) -> Result<(), String> {
+    run(nightly()
+        .args(["cargo", "build", "--release", "-p", "k1-virt"])
+        .current_dir(root().join("firmware")))?;
+    sizes("virt", &built("lamp"), budget)?;
+    instructions(budget)
+}
+
+/// Builds the firmware of a RISC-V chip. Each has a folder of its own: two of them share a target.
+fn esp(chip: &str, budget: &Budget) -> Result<(), String> {
+    let target =
+        if chip == "esp32c6" { "riscv32imac-unknown-none-elf" } else { "riscv32imafc-unknown-none-elf" };
+    let place = root().join("firmware/boards/esp");
+    let folder = place.join("target").join(chip);
+    let build = ["cargo", "build", "--release", "--features", chip, "--target", target, "--target-dir"];
+    run(nightly().args(build).arg(&folder).current_dir(&place))?;
+    sizes(chip, &folder.join(target).join("release/lamp"), budget)
+}
+
+/// Checks types, borrows and lints of the K1's own firmware.
+fn check_s3() -> Result<(), String> {
+    let place = root().join("firmware/boards/esp");
+    run(nightly().args(["sh", "s3-check/run"]).current_dir(&place))?;
+    println!("esp32s3: types, borrows and lints are right; not linked, not run");
+    Ok(())
 }
 
 /// What `cargo xtask firmware virt` has built.
@@ -44,7 +75,9 @@ fn built(name: &str) -> PathBuf {
 fn nightly() -> Command {
     let mut command = Command::new("rustup");
     command.args(["run", "nightly"]);
-    for name in ["RUSTUP_TOOLCHAIN", "CARGO", "RUSTC", "RUSTDOC", "RUSTFLAGS", "CARGO_TARGET_DIR", "RUSTC_WRAPPER"] {
+    for name in
+        ["RUSTUP_TOOLCHAIN", "CARGO", "RUSTC", "RUSTDOC", "RUSTFLAGS", "CARGO_TARGET_DIR", "RUSTC_WRAPPER"]
+    {
         command.env_remove(name);
     }
     command
@@ -72,7 +105,9 @@ fn standard_library() -> Result<(), String> {
         return Ok(());
     }
     let mut rustup = Command::new("rustup");
-    let added = rustup.args(["component", "add", "rust-src", "--toolchain", "nightly"]).env_remove("RUSTUP_TOOLCHAIN");
+    let added = rustup
+        .args(["component", "add", "rust-src", "--toolchain", "nightly"])
+        .env_remove("RUSTUP_TOOLCHAIN");
     if run(added).is_ok() && place.exists() {
         return Ok(());
     }
@@ -84,9 +119,9 @@ fn standard_library() -> Result<(), String> {
 fn sizes(board: &str, image: &Path, budget: &Budget) -> Result<(), String> {
     let table = said(Command::new("size").args(["-A", "-d"]).arg(image))?;
     let symbols = said(Command::new("nm").args(["-S", "-C", "--defined-only"]).arg(image))?;
-    let section = |name: &str| -> u64 {
-        let line = table.lines().find(|l| l.split_whitespace().next() == Some(name));
-        line.and_then(|l| l.split_whitespace().nth(1)?.parse().ok()).unwrap_or(0)
+    let total = |is: &dyn Fn(&str) -> bool| -> u64 {
+        let rows = table.lines().map(|l| l.split_whitespace().collect::<Vec<_>>());
+        rows.filter(|r| r.len() == 3 && is(r[0])).filter_map(|r| r[1].parse::<u64>().ok()).sum()
     };
     // The heap is memory that is left, not memory that is used.
     let heap = symbols
@@ -94,13 +129,20 @@ fn sizes(board: &str, image: &Path, budget: &Budget) -> Result<(), String> {
         .find(|l| l.ends_with("heap::MEMORY"))
         .and_then(|l| u64::from_str_radix(l.split_whitespace().nth(1)?, 16).ok())
         .unwrap_or(0);
-    let flash = section(".text") + section(".rodata") + section(".data");
-    let ram = section(".data") + section(".bss") - heap;
+    let stored =
+        [".text", ".rodata", ".data", ".rwtext", ".flash", ".trap", ".rtc_fast.data", ".rtc_fast.text"];
+    let is_stored = |name: &str| stored.iter().any(|s| name.starts_with(s)) && !name.contains("dummy");
+    let is_ram = |name: &str| [".data", ".bss"].iter().any(|s| name.starts_with(s));
+    let (flash, ram) = (total(&is_stored), total(&is_ram) - heap);
     let percent = |bytes: u64, of: u64| 100.0 * bytes as f64 / of as f64;
     let (f, r) = (percent(flash, budget.slot_bytes), percent(ram, budget.ram_bytes));
     println!("{board}: flash {flash} B, {f:.1} % of a slot (at most {})", budget.flash_max_percent);
-    println!("{board}: static RAM {ram} B, {r:.1} % of {} B (at most {})", budget.ram_bytes, budget.ram_max_percent);
-    if f > budget.flash_max_percent || r > budget.ram_max_percent {
+    // The virtual lamp is the one whose memory is laid out as a lamp's without a radio: it carries the limit.
+    println!(
+        "{board}: static RAM {ram} B, {r:.1} % of {} B (virt: at most {})",
+        budget.ram_bytes, budget.ram_max_percent
+    );
+    if f > budget.flash_max_percent || (board == "virt" && r > budget.ram_max_percent) {
         return Err(format!("{board} is over its budget"));
     }
     Ok(())

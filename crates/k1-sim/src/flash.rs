@@ -3,7 +3,9 @@
 //! A step is the erase of one sector or the programming of at most one page of 256 bytes. Programming can only clear
 //! bits; whoever tries to set one is told. After a cut every operation fails until the power returns.
 
-use embedded_storage_async::nor_flash::{ErrorType, NorFlash, NorFlashError, NorFlashErrorKind, ReadNorFlash};
+use embedded_storage_async::nor_flash::{
+    ErrorType, NorFlash, NorFlashError, NorFlashErrorKind, ReadNorFlash,
+};
 
 /// Bytes of a sector.
 pub const SECTOR: usize = 4_096;
@@ -104,8 +106,20 @@ impl Flash {
             self.bytes[at + i] = match tear {
                 None => *new,
                 Some(Tear::NotBegun) => old,
-                Some(Tear::LowHalf) => if i < half { *new } else { old },
-                Some(Tear::HighHalf) => if i < half { old } else { *new },
+                Some(Tear::LowHalf) => {
+                    if i < half {
+                        *new
+                    } else {
+                        old
+                    }
+                }
+                Some(Tear::HighHalf) => {
+                    if i < half {
+                        old
+                    } else {
+                        *new
+                    }
+                }
                 Some(Tear::AnyBits) => old & !any | new & any,
                 Some(Tear::HalfWord) => match i {
                     i if i < word => *new,

@@ -226,7 +226,9 @@ mod tests {
         for byte in bytes {
             match ear.hear(*byte) {
                 Ok(None) => {}
-                Ok(Some(Command::Join { ssid, password })) => all.push(std::format!("join {ssid} with {password}")),
+                Ok(Some(Command::Join { ssid, password })) => {
+                    all.push(std::format!("join {ssid} with {password}"))
+                }
                 Ok(Some(command)) => all.push(std::format!("{command:?}")),
                 Err(error) => all.push(std::format!("{error:?}")),
             }
@@ -264,7 +266,14 @@ mod tests {
         let at = wrong_sum.len() - 2;
         wrong_sum[at] ^= 1;
         assert_eq!(heard(&mut ear, &wrong_sum), ["Malformed"]);
-        for data in [&b""[..], b"\x01\x00", b"\x01\x05\x04ho", b"\x01\x02\x00\x00", b"\x01\x04\x02\xff\xfe\x00", b"\x02\x01"] {
+        for data in [
+            &b""[..],
+            b"\x01\x00",
+            b"\x01\x05\x04ho",
+            b"\x01\x02\x00\x00",
+            b"\x01\x04\x02\xff\xfe\x00",
+            b"\x02\x01",
+        ] {
             assert_eq!(heard(&mut ear, &command(data)), ["Malformed"], "{data:?}");
         }
         assert!(heard(&mut ear, Packet::state(State::Ready).bytes()).is_empty(), "what others say");

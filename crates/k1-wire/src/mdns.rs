@@ -293,7 +293,9 @@ mod tests {
 
     #[test]
     fn others_are_not_answered_for() {
-        for (name, kind) in [("k1-a3f1.local", 1), ("k1-a3f0.local", 28), ("k1-a3f0.evil.local", 1), ("_hap._tcp.local", 12)] {
+        for (name, kind) in
+            [("k1-a3f1.local", 1), ("k1-a3f0.local", 28), ("k1-a3f0.evil.local", 1), ("_hap._tcp.local", 12)]
+        {
             assert_eq!(ask(&query(name, kind)), None, "{name}");
         }
         let mut response = query("k1-a3f0.local", 1);

@@ -198,11 +198,16 @@ mod tests {
     #[test]
     fn gaps_are_filled_and_what_is_late_is_dropped() {
         let mut order = Order::default();
-        let mut judge = |timestamp: u32| order.judge(&Packet::parse(&packet(0, timestamp, &[0; 128])).unwrap());
+        let mut judge =
+            |timestamp: u32| order.judge(&Packet::parse(&packet(0, timestamp, &[0; 128])).unwrap());
         let start = u32::MAX - 200;
         assert_eq!(judge(start), Meaning::Take { lost: 0 });
         assert_eq!(judge(start.wrapping_add(128)), Meaning::Take { lost: 0 });
-        assert_eq!(judge(start.wrapping_add(512)), Meaning::Take { lost: 256 }, "over the end of the numbers");
+        assert_eq!(
+            judge(start.wrapping_add(512)),
+            Meaning::Take { lost: 256 },
+            "over the end of the numbers"
+        );
         assert_eq!(judge(start.wrapping_add(256)), Meaning::Drop);
         assert_eq!(judge(start.wrapping_add(512)), Meaning::Drop, "twice");
         assert_eq!(judge(5_000_000), Meaning::Take { lost: 0 }, "a new start");

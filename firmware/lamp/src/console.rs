@@ -36,7 +36,9 @@ pub fn boot(lamp: &Lamp, print: Print) {
         }
         let l = s.loaded;
         match (l.erased, l.damaged) {
-            (true, _) => print(format_args!("[BOOT] settings could not be read: the area was erased, defaults are in force")),
+            (true, _) => print(format_args!(
+                "[BOOT] settings could not be read: the area was erased, defaults are in force"
+            )),
             (false, 0) => print(format_args!("[BOOT] settings: {} of 3 groups were stored", l.groups)),
             (false, n) => print(format_args!("[BOOT] settings: {n} damaged groups took their defaults")),
         }
@@ -44,12 +46,7 @@ pub fn boot(lamp: &Lamp, print: Print) {
 }
 
 /// Says what is true, when it is, and then the figures of every second, for ever.
-pub async fn report(
-    lamp: &'static Lamp,
-    print: Print,
-    probe: Probe,
-    ledger: &'static mut Ledger<BINS>,
-) -> ! {
+pub async fn report(lamp: &'static Lamp, print: Print, probe: Probe, ledger: &'static mut Ledger<BINS>) -> ! {
     while lamp.meters.get(Count::Hops) == 0 {
         Timer::after_millis(5).await;
     }
@@ -89,7 +86,15 @@ fn second(print: Print, v: &Vitals, heard: &k1_engine::audio::Snapshot) {
     ));
     print(format_args!(
         "[LATENCY] snapshot age {:.1} ms median, {:.1} p99; hop {:.0} us, {:.1}/s; {} retries, {} torn, {} overruns; {:.0} dBFS, {:.1} BPM",
-        v.age_ms, v.age_p99_ms, v.hop_us, v.hop_rate, v.handoff_retries, v.torn, v.overruns, heard.rms_db, heard.bpm
+        v.age_ms,
+        v.age_p99_ms,
+        v.hop_us,
+        v.hop_rate,
+        v.handoff_retries,
+        v.torn,
+        v.overruns,
+        heard.rms_db,
+        heard.bpm
     ));
 }
 

@@ -126,9 +126,8 @@ impl Home for LampHome {
     }
 
     fn link_options(&self) -> LinkOptions {
-        self.lamp.look(|s| {
-            LinkOptions { force_bg_only: s.memory.wifi.bg_only, force_ht20: s.memory.wifi.ht20 }
-        })
+        self.lamp
+            .look(|s| LinkOptions { force_bg_only: s.memory.wifi.bg_only, force_ht20: s.memory.wifi.ht20 })
     }
 
     fn set_link_options(&self, bg_only: Option<bool>, ht20: Option<bool>) -> Result<LinkOptions, Refusal> {

@@ -32,7 +32,8 @@ pub async fn answer(lamp: &'static Lamp, stack: Stack<'static>) -> ! {
         let address = stack.config_v4().map(|c| c.address.address().octets()).unwrap_or_default();
         let (name, board) = lamp.look(|s| (name(&s.memory, s.facts.mac), s.facts.board));
         let name = label(&name);
-        let texts = [format!("id={name}"), format!("ver={VERSION}"), format!("board={board}"), "api=/api".into()];
+        let texts =
+            [format!("id={name}"), format!("ver={VERSION}"), format!("board={board}"), "api=/api".into()];
         let texts = texts.each_ref().map(|t| t.as_str());
         let services = [
             Service { kind: "_k1._tcp", port: 80, texts: &texts },

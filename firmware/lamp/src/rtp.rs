@@ -92,7 +92,8 @@ pub async fn receive(
                 };
                 let Meaning::Take { lost } = order.judge(&packet) else { return };
                 let silence = core::iter::repeat_n(0.0, lost as usize);
-                let refused = silence.chain(packet.samples()).filter(|s| samples.enqueue(*s).is_err()).count();
+                let refused =
+                    silence.chain(packet.samples()).filter(|s| samples.enqueue(*s).is_err()).count();
                 if refused > 0 {
                     lamp.meters.count(Count::Overruns, refused.div_ceil(HOP) as u32);
                 }

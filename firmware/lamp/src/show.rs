@@ -136,7 +136,8 @@ impl Wire {
         Timer::at(self.free_at).await;
         // Frames follow each other on the wire's own clock; after a pause it starts anew.
         let now = Instant::now();
-        let start = if now.saturating_duration_since(self.free_at) < self.period { self.free_at } else { now };
+        let start =
+            if now.saturating_duration_since(self.free_at) < self.period { self.free_at } else { now };
         self.free_at = start + self.period;
     }
 }

@@ -237,7 +237,8 @@ impl Connection<'_> {
             lamp.requests.fetch_add(1, Relaxed);
             match verdict {
                 Verdict::Upgrade(kind, key) => {
-                    return socket::serve(lamp, socket, kind, key, rest.bytes(&bytes[..filled], scratch)).await;
+                    return socket::serve(lamp, socket, kind, key, rest.bytes(&bytes[..filled], scratch))
+                        .await;
                 }
                 Verdict::Answer(answer) => {
                     if say(socket, &head, &answer, keep_alive).await.is_none() {
@@ -314,7 +315,12 @@ async fn turn_away(lamp: &Lamp, socket: &mut TcpSocket<'_>, refusal: Refusal) ->
     End::Said
 }
 
-async fn say(socket: &mut TcpSocket<'_>, head: &Head<'_>, answer: &Answer<'_>, keep_alive: bool) -> Option<()> {
+async fn say(
+    socket: &mut TcpSocket<'_>,
+    head: &Head<'_>,
+    answer: &Answer<'_>,
+    keep_alive: bool,
+) -> Option<()> {
     let mut text = String::new();
     answer.write_head(&mut text, keep_alive).ok()?;
     socket.write_all(text.as_bytes()).await.ok()?;

@@ -173,7 +173,9 @@ mod tests {
     #[test]
     fn a_fixed_floor_decides_what_is_music() {
         let tone = |i: usize| from_db(-40.0) * (i as f32 * 0.3).sin();
-        for (floor, silent) in [(None, false), (Some(-60.0), false), (Some(-45.0), true), (Some(f32::NAN), false)] {
+        for (floor, silent) in
+            [(None, false), (Some(-60.0), false), (Some(-45.0), true), (Some(f32::NAN), false)]
+        {
             let mut l = Loudness::default();
             l.set_floor(floor);
             feed(&mut l, 1.0, |_| 0.0);

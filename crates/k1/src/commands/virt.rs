@@ -44,7 +44,11 @@ pub fn virt(args: &VirtArgs) -> Result<(), Failure> {
     let mut child = start(&image, kept.path(), web, sound)?;
     crate::say(format_args!(
         "k1: the virtual lamp starts; its page will be at http://127.0.0.1:{web}/, its sound goes to UDP port {sound}{}",
-        if args.flash.is_some() { "" } else { "; it forgets its settings at the end (--flash FILE keeps them)" }
+        if args.flash.is_some() {
+            ""
+        } else {
+            "; it forgets its settings at the end (--flash FILE keeps them)"
+        }
     ));
     let console = child.stdout.take();
     let printer = std::thread::spawn(move || {
@@ -126,14 +130,16 @@ impl Drop for Flash {
 
 /// A port that is free now: the wished one, or any for 0.
 fn free_tcp(wished: u16) -> Result<u16, Failure> {
-    let listener = TcpListener::bind((Ipv4Addr::LOCALHOST, wished))
-        .map_err(|e| Failure(format!("port {wished} cannot be used: {e}; choose another with --http, or 0")))?;
+    let listener = TcpListener::bind((Ipv4Addr::LOCALHOST, wished)).map_err(|e| {
+        Failure(format!("port {wished} cannot be used: {e}; choose another with --http, or 0"))
+    })?;
     Ok(listener.local_addr()?.port())
 }
 
 fn free_udp(wished: u16) -> Result<u16, Failure> {
-    let socket = UdpSocket::bind((Ipv4Addr::LOCALHOST, wished))
-        .map_err(|e| Failure(format!("UDP port {wished} cannot be used: {e}; choose another with --sound, or 0")))?;
+    let socket = UdpSocket::bind((Ipv4Addr::LOCALHOST, wished)).map_err(|e| {
+        Failure(format!("UDP port {wished} cannot be used: {e}; choose another with --sound, or 0"))
+    })?;
     Ok(socket.local_addr()?.port())
 }
 
@@ -156,12 +162,14 @@ fn is_installed() -> Result<(), Failure> {
 fn start(image: &Path, flash: &Path, web: u16, sound: u16) -> Result<Child, Failure> {
     // A comma in a path would end an option of the emulator's; it wants two for one.
     let quoted = |path: &Path| path.display().to_string().replace(',', ",,");
-    let forward = format!(
-        "user,id=n0,hostfwd=tcp:127.0.0.1:{web}-:{WEB},hostfwd=udp:127.0.0.1:{sound}-:{SOUND}"
-    );
+    let forward =
+        format!("user,id=n0,hostfwd=tcp:127.0.0.1:{web}-:{WEB},hostfwd=udp:127.0.0.1:{sound}-:{SOUND}");
     Command::new("sh")
         .args(["-c", KEEPER, "k1-virt", EMULATOR])
-        .args(["-M", "virt", "-smp", "2", "-m", "16M", "-display", "none", "-serial", "stdio", "-monitor", "none"])
+        .args([
+            "-M", "virt", "-smp", "2", "-m", "16M", "-display", "none", "-serial", "stdio", "-monitor",
+            "none",
+        ])
         .args(["-bios", "none", "-global", "virtio-mmio.force-legacy=false"])
         .args(["-drive", &format!("if=pflash,unit=1,format=raw,file={}", quoted(flash))])
         .args(["-netdev", &forward, "-device", "virtio-net-device,netdev=n0"])
@@ -184,7 +192,9 @@ fn wait(
         if let Some(status) = child.try_wait()? {
             return match status.success() {
                 true => Ok(()),
-                false => Err(Failure(format!("the virtual lamp has ended with {status}; its console says why"))),
+                false => {
+                    Err(Failure(format!("the virtual lamp has ended with {status}; its console says why")))
+                }
             };
         }
         play()?;

@@ -33,7 +33,8 @@ fn it_boots_and_says_so_in_order() {
         "[FPS] ",
         "[LATENCY] ",
     ];
-    let places: Vec<_> = order.iter().map(|line| console.find(line).unwrap_or_else(|| panic!("{line}"))).collect();
+    let places: Vec<_> =
+        order.iter().map(|line| console.find(line).unwrap_or_else(|| panic!("{line}"))).collect();
     assert!(places.is_sorted(), "{console}");
     println!("the first figures after {:.1} s", began.elapsed().as_secs_f64());
 
@@ -87,7 +88,10 @@ fn settings_outlive_the_lamp_and_garbage_does_not_stop_it() {
         assert_eq!(lamp.get("/api/params")["warmth"], 0.75);
         assert_eq!(lamp.get("/api/patterns")["current_pattern"], 5);
         let setup = lamp.get("/api/v1/setup");
-        assert_eq!((&setup["leds"], &setup["name"], &setup["wifi_ssid"]), (&json!(60), &json!("shelf"), &json!("home")));
+        assert_eq!(
+            (&setup["leds"], &setup["name"], &setup["wifi_ssid"]),
+            (&json!(60), &json!("shelf"), &json!("home"))
+        );
         assert!(!setup.to_string().contains("never shown"));
         assert_eq!(lamp.get("/api/device/info")["leds"], 60);
     }
@@ -103,7 +107,9 @@ fn settings_outlive_the_lamp_and_garbage_does_not_stop_it() {
         lamp.says("[FPS]");
         assert_eq!(lamp.get("/api/params")["warmth"], 0.0);
         lamp.post("/api/params", json!({"warmth": 0.25}));
-        support::eventually("it stores again", || lamp.get("/api/v1/device")["settings_writes"].as_u64() >= Some(1));
+        support::eventually("it stores again", || {
+            lamp.get("/api/v1/device")["settings_writes"].as_u64() >= Some(1)
+        });
         println!("noise {noise}: {}", lamp.console().lines().nth(1).unwrap_or_default());
     }
 }
@@ -272,14 +278,20 @@ fn malformed_input_costs_neither_light_nor_memory() {
     let mut sent = 0_u64;
     while began.elapsed() < Duration::from_secs(seconds) {
         let noise: Vec<u8> = (0..1 + dice.below(900)).map(|_| dice.below(256) as u8).collect();
-        let rtp = [&rtp::write_header(dice.below(65_536) as u16, dice.below(1 << 20) as u32, 3)[..], &noise].concat();
+        let rtp = [&rtp::write_header(dice.below(65_536) as u16, dice.below(1 << 20) as u32, 3)[..], &noise]
+            .concat();
         let mut bent = rtp.clone();
         let at = dice.below(bent.len());
         bent[at] ^= 1 << dice.below(8);
         for bytes in [&noise, &rtp, &bent] {
             let _ = sound.send_to(bytes, ("127.0.0.1", lamp.sound));
         }
-        let head = ["GET / HTTP/1.1\r\n", "POST /api/params HTTP/1.1\r\nHost: k1\r\nContent-Length: 9\r\n\r\n", "", "\u{16}\u{3}"];
+        let head = [
+            "GET / HTTP/1.1\r\n",
+            "POST /api/params HTTP/1.1\r\nHost: k1\r\nContent-Length: 9\r\n\r\n",
+            "",
+            "\u{16}\u{3}",
+        ];
         if let Ok(mut stream) = TcpStream::connect(("127.0.0.1", lamp.http)) {
             let _ = stream.set_read_timeout(Some(Duration::from_millis(20)));
             let _ = stream.write_all(head[dice.below(4)].as_bytes());
@@ -306,7 +318,10 @@ fn malformed_input_costs_neither_light_nor_memory() {
     let rate = (frames(&lamp) - before) as f64 / began.elapsed().as_secs_f64();
     let vitals = lamp.get("/api/v1/status")["vitals"].clone();
     let device = lamp.get("/api/v1/device");
-    println!("{sent} malformed packets and connections in {seconds} s: {rate:.1} frames a second, {} counted", device["malformed"]);
+    println!(
+        "{sent} malformed packets and connections in {seconds} s: {rate:.1} frames a second, {} counted",
+        device["malformed"]
+    );
     assert!(rate > 0.4 * vitals["fps_target"].as_f64().unwrap(), "{rate}");
     assert_eq!((&vitals["torn"], &vitals["allocations"]), (&json!(0), &json!(0)));
     assert!(device["malformed"].as_u64() > Some(10));

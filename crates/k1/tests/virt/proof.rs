@@ -20,7 +20,10 @@ fn ask(folder: &Path, question: [u32; 5], music: &[f32], machine: &[&str]) -> Ve
     let question = put("question", question.iter().flat_map(|w| w.to_le_bytes()).collect());
     let music = put("music", music.iter().flat_map(|s| s.to_le_bytes()).collect());
     let out = Command::new("qemu-system-riscv32")
-        .args(["-M", "virt", "-m", "64M", "-display", "none", "-serial", "stdio", "-monitor", "none", "-bios", "none"])
+        .args([
+            "-M", "virt", "-m", "64M", "-display", "none", "-serial", "stdio", "-monitor", "none", "-bios",
+            "none",
+        ])
         .args(["-device", &format!("loader,file={}", firmware("proof").display())])
         .args(["-device", &format!("loader,file={question},addr=0x81f00000,force-raw=on")])
         .args(["-device", &format!("loader,file={music},addr=0x82000000,force-raw=on")])

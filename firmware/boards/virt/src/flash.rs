@@ -4,7 +4,9 @@
 //! overwrites where a real NOR flash can only clear bits, so the driver clears bits itself. It erases whole blocks of
 //! 256 KiB; the lamp's sectors of 4 KiB are made of programming.
 
-use embedded_storage_async::nor_flash::{ErrorType, NorFlash, NorFlashError, NorFlashErrorKind, ReadNorFlash};
+use embedded_storage_async::nor_flash::{
+    ErrorType, NorFlash, NorFlashError, NorFlashErrorKind, ReadNorFlash,
+};
 
 const BASE: usize = 0x2200_0000;
 /// Bytes of the flash.
@@ -65,7 +67,8 @@ impl ErrorType for Flash {
 
 fn check(offset: u32, length: usize, align: u32) -> Result<(), OutOfBounds> {
     let end = u64::from(offset) + length as u64;
-    let fits = end <= u64::from(SIZE) && offset.is_multiple_of(align) && length.is_multiple_of(align as usize);
+    let fits =
+        end <= u64::from(SIZE) && offset.is_multiple_of(align) && length.is_multiple_of(align as usize);
     if fits { Ok(()) } else { Err(OutOfBounds) }
 }
 

@@ -171,7 +171,11 @@ macro_rules! start {
 }
 
 #[embassy_executor::task]
-async fn hear_task(ear: &'static mut Ear, microphone: RtpMicrophone, tap: heapless::spsc::Producer<'static, HeardHop>) {
+async fn hear_task(
+    ear: &'static mut Ear,
+    microphone: RtpMicrophone,
+    tap: heapless::spsc::Producer<'static, HeardHop>,
+) {
     hear::hear(&LAMP, machine::hart(), ear, microphone, tap).await
 }
 
@@ -187,7 +191,12 @@ async fn network_task(mut runner: embassy_net::Runner<'static, net::Card>) {
 }
 
 #[embassy_executor::task(pool_size = WORKERS)]
-async fn web_task(stack: Stack<'static>, door: &'static RefCell<Door>, worker: usize, buffers: &'static mut Buffers) {
+async fn web_task(
+    stack: Stack<'static>,
+    door: &'static RefCell<Door>,
+    worker: usize,
+    buffers: &'static mut Buffers,
+) {
     web::work(&LAMP, stack, door, worker, buffers).await
 }
 
@@ -229,7 +238,10 @@ async fn address_task(stack: Stack<'static>) {
             use core::fmt::Write;
             let mut ip = heapless::String::new();
             let _ = write!(ip, "{}", config.address.address());
-            machine::print(format_args!("[NET] address {ip}, web on port 80, sound on UDP port {}", rtp::PORT));
+            machine::print(format_args!(
+                "[NET] address {ip}, web on port 80, sound on UDP port {}",
+                rtp::PORT
+            ));
             LAMP.note(|s| s.ip = ip);
         }
         while stack.is_config_up() {
@@ -332,7 +344,8 @@ extern "C" fn hart0() -> ! {
     let executor: &'static Executor = EXECUTOR.init(Executor::new(NETWORK as *mut ()));
     let spawner = executor.spawner();
     start!(spawner, network_task(runner));
-    for (worker, buffers) in BUFFERS.init_with(|| [const { Buffers::new() }; WORKERS]).iter_mut().enumerate() {
+    for (worker, buffers) in BUFFERS.init_with(|| [const { Buffers::new() }; WORKERS]).iter_mut().enumerate()
+    {
         start!(spawner, web_task(stack, door, worker, buffers));
     }
     start!(spawner, rtp_task(stack, samples_in));

@@ -38,7 +38,9 @@ unsafe impl Hal for Memory {
     }
 
     unsafe fn dma_dealloc(_: PhysAddr, page: NonNull<u8>, pages: usize) -> i32 {
-        let Ok(layout) = core::alloc::Layout::from_size_align(pages * PAGE_SIZE, PAGE_SIZE) else { return -1 };
+        let Ok(layout) = core::alloc::Layout::from_size_align(pages * PAGE_SIZE, PAGE_SIZE) else {
+            return -1;
+        };
         // SAFETY: it came from `dma_alloc` with the same number of pages.
         unsafe { alloc::alloc::dealloc(page.as_ptr(), layout) };
         0
