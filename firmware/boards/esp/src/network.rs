@@ -212,10 +212,9 @@ mod wire {
         static STORAGE: StaticCell<EthernetDmaStorage<6, 6>> = StaticCell::new();
         let mut reset = Output::new(parts.reset, Level::Low, OutputConfig::default());
         Delay::new().delay_millis(10);
+        // The pin keeps its level when its driver has gone.
         reset.set_high();
         Delay::new().delay_millis(100);
-        // The pin stays as it is; nobody will change it again.
-        core::mem::forget(reset);
         let pins = RmiiPinBundle {
             clock: ExternalRefClock::new(parts.clock),
             rxd0: parts.receive.0,
