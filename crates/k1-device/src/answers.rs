@@ -555,7 +555,7 @@ pub struct Device<'a> {
     pub temperature_c: Option<f32>,
     /// Strength of the Wi-Fi signal in dBm.
     pub rssi_dbm: Option<i8>,
-    /// "present", "absent", "wrong slot" or "dead".
+    /// "present", "absent" or "dead" (it answers and nothing moves: also what the wrong slot sounds like).
     pub microphone: &'a str,
     /// Reads of the microphone that failed, since the start.
     pub microphone_failures: u32,

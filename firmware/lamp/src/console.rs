@@ -1,9 +1,10 @@
 //! The boot log, each line no sooner than it is true, and the figures of each second, from measurement.
 
 use alloc::sync::Arc;
-use core::fmt::Arguments;
+use core::fmt::{Arguments, Write};
 use core::sync::atomic::Ordering::Relaxed;
 
+use embassy_net::Stack;
 use embassy_time::{Duration, Ticker, Timer};
 use k1_device::answers::Vitals;
 use k1_device::api::VERSION;
@@ -96,6 +97,24 @@ fn second(print: Print, v: &Vitals, heard: &k1_engine::audio::Snapshot) {
         heard.rms_db,
         heard.bpm
     ));
+}
+
+/// Tells the address when there is one, with what the page needs to be let in, and when it has gone; for ever.
+pub async fn address(lamp: &'static Lamp, print: Print, stack: Stack<'static>) -> ! {
+    loop {
+        stack.wait_config_up().await;
+        if let Some(config) = stack.config_v4() {
+            let mut ip = heapless::String::new();
+            // An IPv4 address has 15 characters at most.
+            let _ = write!(ip, "{}", config.address.address());
+            let token = lamp.look(|s| s.memory.hardware.token.clone());
+            print(format_args!("[NET] address {ip}, page http://{ip}/#token={token}"));
+            lamp.note(|s| s.ip = ip);
+        }
+        stack.wait_config_down().await;
+        lamp.note(|s| s.ip.clear());
+        print(format_args!("[NET] no address; the light goes on"));
+    }
 }
 
 /// Hands the sound to pages that wish it, for ever.

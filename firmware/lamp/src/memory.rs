@@ -9,12 +9,29 @@ use k1_device::settings::{Debounce, Group, Memory, Store};
 
 use crate::{Lamp, now_us};
 
-/// Loads what is remembered and tells the lamp.
-pub async fn load<F: NorFlash>(lamp: &'static Lamp, store: &mut Store<F>) -> Memory {
-    let (memory, loaded) = store.load().await;
+/// Letters of a token: easy to read and to type.
+const LETTERS: &[u8; 32] = b"abcdefghjkmnpqrstuvwxyz023456789";
+/// Sixteen of them are 80 bits.
+const TOKEN: usize = 16;
+
+/// Loads what is remembered and tells the lamp. A lamp without a token makes one, of what `random` gives, and keeps it.
+pub async fn load<F: NorFlash>(
+    lamp: &'static Lamp,
+    store: &mut Store<F>,
+    mut random: impl FnMut() -> u32,
+) -> Memory {
+    let (mut memory, loaded) = store.load().await;
+    if memory.hardware.token.is_empty() {
+        for _ in 0..TOKEN {
+            // There is room: a token has half of the letters that fit.
+            let _ = memory.hardware.token.push(char::from(LETTERS[(random() >> 27) as usize]));
+        }
+        store.save(&memory, Group::Hardware).await;
+    }
     lamp.note(|s| {
         s.memory = memory.clone();
         s.loaded = loaded;
+        s.settings_writes = store.writes;
         s.settings_errors = store.errors;
     });
     let floor = memory.hardware.floor_db.unwrap_or(f32::NAN);

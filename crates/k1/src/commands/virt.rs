@@ -43,7 +43,7 @@ pub fn virt(args: &VirtArgs) -> Result<(), Failure> {
     let sound = free_udp(args.sound)?;
     let mut child = start(&image, kept.path(), web, sound)?;
     crate::say(format_args!(
-        "k1: the virtual lamp starts; its page will be at http://127.0.0.1:{web}/, its sound goes to UDP port {sound}{}",
+        "k1: the virtual lamp starts; its page will be on port {web}, its sound goes to UDP port {sound}{}",
         if args.flash.is_some() {
             ""
         } else {
@@ -56,6 +56,9 @@ pub fn virt(args: &VirtArgs) -> Result<(), Failure> {
         for line in lines.into_iter().flatten().map_while(Result::ok) {
             // Nobody reading is no reason to stop the lamp.
             let _ = writeln!(std::io::stdout(), "{}", line.trim_end());
+            if let Some((_, token)) = line.trim_end().split_once("/#token=") {
+                crate::say(format_args!("k1: the lamp's page: http://127.0.0.1:{web}/#token={token}"));
+            }
         }
     });
     let alive = child.stdin.take();

@@ -45,6 +45,8 @@ pub struct Lamp {
     pub http: u16,
     /// UDP port of its sound.
     pub sound: u16,
+    /// What its page needs.
+    pub token: String,
     agent: ureq::Agent,
     _turn: MutexGuard<'static, ()>,
 }
@@ -65,13 +67,16 @@ impl Lamp {
             arguments.extend(["--flash".into(), flash.display().to_string()]);
         }
         let mut running = support::start(&mut support::k1(arguments));
-        running.prints("[NET] address");
+        running.prints("#token=");
+        let said = running.printed();
+        let token = said.split_once("#token=").and_then(|(_, rest)| rest.split_whitespace().next());
+        let token = token.expect("a token").to_owned();
         let agent = ureq::Agent::config_builder()
             .http_status_as_error(false)
             .timeout_global(Some(Duration::from_secs(10)))
             .build()
             .into();
-        Some(Self { running: Mutex::new(running), http, sound, agent, _turn: turn })
+        Some(Self { running: Mutex::new(running), http, sound, token, agent, _turn: turn })
     }
 
     /// Waits until its console has said something.
@@ -91,9 +96,14 @@ impl Lamp {
         self.running.lock().unwrap().printed()
     }
 
+    fn bearer(&self) -> String {
+        format!("Bearer {}", self.token)
+    }
+
     /// One GET.
     pub fn try_get(&self, path: &str) -> Option<(u16, Vec<u8>)> {
-        let mut answer = self.agent.get(format!("http://127.0.0.1:{}{path}", self.http)).call().ok()?;
+        let url = format!("http://127.0.0.1:{}{path}", self.http);
+        let mut answer = self.agent.get(url).header("Authorization", self.bearer()).call().ok()?;
         Some((answer.status().as_u16(), answer.body_mut().read_to_vec().ok()?))
     }
 
@@ -115,7 +125,8 @@ impl Lamp {
     pub fn post(&self, path: &str, body: Value) -> Value {
         for _ in 0..200 {
             let url = format!("http://127.0.0.1:{}{path}", self.http);
-            let Ok(mut answer) = self.agent.post(url).send(body.to_string()) else { continue };
+            let request = self.agent.post(url).header("Authorization", self.bearer());
+            let Ok(mut answer) = request.send(body.to_string()) else { continue };
             match answer.status().as_u16() {
                 200 => return answer.body_mut().read_json().expect("JSON"),
                 429 => std::thread::sleep(Duration::from_millis(50)),

@@ -42,6 +42,18 @@ fn it_boots_and_says_so_in_order() {
     assert_eq!((device["shows_on_core"].as_u64(), device["hears_on_core"].as_u64()), (Some(0), Some(1)));
     assert_eq!(device["board"], "virt");
     assert_eq!(device["microphone"], "absent", "nobody plays");
+
+    // Who does not show the token is kept out; who opens the page is not.
+    let ask = |path: &str| {
+        let mut stream = TcpStream::connect(("127.0.0.1", lamp.http)).unwrap();
+        stream.write_all(format!("GET {path} HTTP/1.1\r\nHost: 127.0.0.1\r\nConnection: close\r\n\r\n").as_bytes()).unwrap();
+        let mut answer = Vec::new();
+        let _ = stream.read_to_end(&mut answer);
+        String::from_utf8_lossy(&answer).into_owned()
+    };
+    assert!(ask("/api/params").starts_with("HTTP/1.1 401"));
+    assert!(ask("/").starts_with("HTTP/1.1 200"));
+    assert_eq!(lamp.token.len(), 16);
 }
 
 #[test]
@@ -71,6 +83,7 @@ fn settings_outlive_the_lamp_and_garbage_does_not_stop_it() {
     }
     let folder = support::folder();
     let flash = folder.path().join("flash");
+    let token;
     {
         let Some(lamp) = Lamp::start(Some(&flash)) else { return };
         lamp.post("/api/params", json!({"warmth": 0.75, "palette_id": 9}));
@@ -79,12 +92,14 @@ fn settings_outlive_the_lamp_and_garbage_does_not_stop_it() {
         lamp.post("/api/v1/setup", setup);
         lamp.post("/api/v1/setup", json!({"wifi_ssid": "home", "wifi_password": "never shown"}));
         support::eventually("the settings are written", || {
-            lamp.get("/api/v1/device")["settings_writes"].as_u64() >= Some(3)
+            lamp.get("/api/v1/device")["settings_writes"].as_u64() >= Some(4)
         });
+        token = lamp.token.clone();
     }
     {
         let Some(mut lamp) = Lamp::start(Some(&flash)) else { return };
         lamp.says("settings: 3 of 3 groups were stored");
+        assert_eq!(lamp.token, token, "it keeps its token");
         assert_eq!(lamp.get("/api/params")["warmth"], 0.75);
         assert_eq!(lamp.get("/api/patterns")["current_pattern"], 5);
         let setup = lamp.get("/api/v1/setup");
@@ -299,8 +314,9 @@ fn malformed_input_costs_neither_light_nor_memory() {
             let _ = stream.read(&mut [0; 256]);
         }
         let mut socket = format!(
-            "GET /api/v1/live HTTP/1.1\r\nHost: 127.0.0.1\r\nUpgrade: websocket\r\nSec-WebSocket-Version: 13\r\n\
-             Sec-WebSocket-Key: dGhlIHNhbXBsZSBub25jZQ==\r\n\r\n"
+            "GET /api/v1/live?token={} HTTP/1.1\r\nHost: 127.0.0.1\r\nUpgrade: websocket\r\nSec-WebSocket-Version: 13\r\n\
+             Sec-WebSocket-Key: dGhlIHNhbXBsZSBub25jZQ==\r\n\r\n",
+            lamp.token
         )
         .into_bytes();
         socket.extend(&noise);

@@ -198,7 +198,7 @@ async fn mdns_task(stack: Stack<'static>) {
 
 #[embassy_executor::task]
 async fn address_task(stack: Stack<'static>) {
-    network::tell_address(&LAMP, stack).await
+    console::address(&LAMP, serial::print, stack).await
 }
 
 #[embassy_executor::task]
@@ -303,7 +303,8 @@ fn main() -> ! {
         panic!("the settings' area is no whole number of sectors")
     };
     // The flash answers at once, so nothing is waited for here.
-    let remembered = embassy_futures::block_on(memory::load(&LAMP, &mut store));
+    let chance = Rng::new();
+    let remembered = embassy_futures::block_on(memory::load(&LAMP, &mut store, || chance.random()));
     console::boot(&LAMP, serial::print);
 
     // The halves' state lives here and not in a `static`: it would be made on this stack first and need its room twice.

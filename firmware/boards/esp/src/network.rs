@@ -1,35 +1,9 @@
 //! The way to the network: Wi-Fi as a station, or Ethernet.
 
-use embassy_net::Stack;
-use embassy_time::Timer;
-use k1_lamp::{Lamp, rtp};
-
-use crate::serial::print;
-
 #[cfg(wifi_driver_supported)]
 pub use wifi::{Card, card, keep_connected};
 #[cfg(not(wifi_driver_supported))]
 pub use wire::{Card, Parts, card};
-
-/// Tells the lamp and its owner which address it has, for ever.
-pub async fn tell_address(lamp: &'static Lamp, stack: Stack<'static>) -> ! {
-    loop {
-        stack.wait_config_up().await;
-        if let Some(config) = stack.config_v4() {
-            use core::fmt::Write;
-            let mut ip = heapless::String::new();
-            // An IPv4 address has 15 characters at most.
-            let _ = write!(ip, "{}", config.address.address());
-            print(format_args!("[NET] address {ip}, web on port 80, sound on UDP port {}", rtp::PORT));
-            lamp.note(|s| s.ip = ip);
-        }
-        while stack.is_config_up() {
-            Timer::after_secs(1).await;
-        }
-        lamp.note(|s| s.ip.clear());
-        print(format_args!("[NET] no address; the light goes on"));
-    }
-}
 
 #[cfg(wifi_driver_supported)]
 mod wifi {

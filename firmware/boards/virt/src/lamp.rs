@@ -22,7 +22,6 @@ use core::sync::atomic::{AtomicBool, AtomicU32};
 
 use embassy_executor::raw::Executor;
 use embassy_net::{Config, DhcpConfig, Stack, StackResources};
-use embassy_time::Timer;
 use flash::Flash;
 use k1_device::answers::Stack as StackUse;
 use k1_device::exchange::Settings;
@@ -232,24 +231,7 @@ async fn sound_task(tap: heapless::spsc::Consumer<'static, HeardHop>) {
 
 #[embassy_executor::task]
 async fn address_task(stack: Stack<'static>) {
-    loop {
-        stack.wait_config_up().await;
-        if let Some(config) = stack.config_v4() {
-            use core::fmt::Write;
-            let mut ip = heapless::String::new();
-            let _ = write!(ip, "{}", config.address.address());
-            machine::print(format_args!(
-                "[NET] address {ip}, web on port 80, sound on UDP port {}",
-                rtp::PORT
-            ));
-            LAMP.note(|s| s.ip = ip);
-        }
-        while stack.is_config_up() {
-            Timer::after_secs(1).await;
-        }
-        LAMP.note(|s| s.ip.clear());
-        machine::print(format_args!("[NET] no address; the light goes on"));
-    }
+    console::address(&LAMP, machine::print, stack).await
 }
 
 fn probe(s: &mut State) {
@@ -308,7 +290,14 @@ extern "C" fn hart0() -> ! {
     let Some(mut store) = Store::new(unsafe { Flash::take() }, SETTINGS) else {
         panic!("the settings' area is no whole number of sectors")
     };
-    let remembered = now_or_never(memory::load(&LAMP, &mut store));
+    let mut chance = machine::host_ns();
+    let random = || {
+        // SplitMix64 (Vigna 2015) over the host's clock: enough for a lamp that only this machine reaches.
+        chance = chance.wrapping_add(0x9e37_79b9_7f4a_7c15);
+        let z = (chance ^ (chance >> 30)).wrapping_mul(0xbf58_476d_1ce4_e5b9);
+        ((z ^ (z >> 27)).wrapping_mul(0x94d0_49bb_1331_11eb) >> 32) as u32
+    };
+    let remembered = now_or_never(memory::load(&LAMP, &mut store, random));
     console::boot(&LAMP, machine::print);
 
     // The halves' state is made in place: it does not fit a stack.
