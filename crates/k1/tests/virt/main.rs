@@ -46,7 +46,11 @@ fn it_boots_and_says_so_in_order() {
     // Who does not show the token is kept out; who opens the page is not.
     let ask = |path: &str| {
         let mut stream = TcpStream::connect(("127.0.0.1", lamp.http)).unwrap();
-        stream.write_all(format!("GET {path} HTTP/1.1\r\nHost: 127.0.0.1\r\nConnection: close\r\n\r\n").as_bytes()).unwrap();
+        stream
+            .write_all(
+                format!("GET {path} HTTP/1.1\r\nHost: 127.0.0.1\r\nConnection: close\r\n\r\n").as_bytes(),
+            )
+            .unwrap();
         let mut answer = Vec::new();
         let _ = stream.read_to_end(&mut answer);
         String::from_utf8_lossy(&answer).into_owned()
