@@ -5,10 +5,10 @@ mod file;
 mod guard;
 #[cfg(feature = "native-audio")]
 mod native;
-#[cfg(unix)]
+#[cfg(all(unix, not(feature = "native-audio")))]
 mod pulse;
 mod resample;
-#[cfg(unix)]
+#[cfg(all(unix, not(feature = "native-audio")))]
 mod socket;
 mod stdin;
 
