@@ -4,7 +4,7 @@ use std::io::{BufRead, BufReader};
 use std::net::{SocketAddr, TcpStream, ToSocketAddrs};
 use std::process::{Child, Command, Stdio};
 use std::sync::{Mutex, MutexGuard, PoisonError};
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
 use serde_json::{Value, json};
 use tungstenite::client::IntoClientRequest;
@@ -229,8 +229,9 @@ impl Socket {
     /// The next JSON message that fits; others are passed over.
     #[track_caller]
     pub fn wait_for(&mut self, what: &str, fits: impl Fn(&Value) -> bool) -> Value {
-        // At 60 frames and 31 packets of sound a second this is some 10 s.
-        for _ in 0..1000 {
+        // Who has not read for long has much to pass over.
+        let began = Instant::now();
+        while began.elapsed() < Duration::from_secs(12) {
             if let Message::Text(t) = self.0.read().unwrap() {
                 let value: Value = serde_json::from_str(&t).unwrap();
                 if fits(&value) {
