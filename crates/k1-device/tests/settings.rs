@@ -107,7 +107,7 @@ fn any_garbage_is_a_lamp_on_its_first_day() {
             *byte = match seed % 3 {
                 0 => x as u8,
                 1 => 0,
-                _ => 0xff & !(1 << (x % 8)),
+                _ => !(1 << (x % 8)),
             };
         }
         let (memory, _, flash) = load(flash);

@@ -74,7 +74,7 @@ impl ConstantQ {
             stages: core::array::from_fn(|_| Stage { history: [0.0; HISTORY + HOP], tail: [0.0; 14] }),
         };
         let mut noise_gain = [0.0; PER_OCTAVE];
-        for k in 0..PER_OCTAVE {
+        for (k, noise_gain) in noise_gain.iter_mut().enumerate() {
             let turns = bin_hz(TOP_FIRST_BIN + k) as f64 / SAMPLE_RATE as f64;
             let n = libm::round(Q as f64 / turns) as usize;
             let window =
@@ -85,7 +85,7 @@ impl ConstantQ {
                 // 2/Σw: a sine of amplitude 1 reads 1.
                 let w = 2.0 * window(i) / sum;
                 bank.kernels[k][HISTORY - n + i] = ((w * c) as f32, (w * s) as f32);
-                noise_gain[k] += w * w;
+                *noise_gain += w * w;
             }
             bank.lengths[k] = n;
         }
