@@ -10,6 +10,16 @@ pub fn same_secret(a: &[u8], b: &[u8]) -> bool {
     a.len() == b.len() && a.iter().zip(b).fold(0, |d, (x, y)| d | (x ^ y)) == 0
 }
 
+/// True if a request shows the token: as a bearer, or in its query, because a browser cannot put a header on a
+/// WebSocket.
+pub fn shows_token(token: &str, bearer: Option<&str>, query: Option<&str>) -> bool {
+    let query = query.and_then(|q| q.split('&').find_map(|p| p.strip_prefix("token=")));
+    [bearer, query].into_iter().flatten().any(|t| same_secret(t.as_bytes(), token.as_bytes()))
+}
+
+/// What the page may load: nothing from elsewhere, and it runs in nobody's frame.
+pub const PAGE_POLICY: &str = "default-src 'self'; img-src 'self' data:; frame-ancestors 'none'";
+
 /// True for the `:PORT` behind a host, which may be missing.
 fn is_port(s: &str) -> bool {
     s.is_empty() || s.strip_prefix(':').is_some_and(|port| port.bytes().all(|b| b.is_ascii_digit()))

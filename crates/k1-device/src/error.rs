@@ -182,14 +182,17 @@ impl ErrorBody {
     }
 }
 
+/// A refusal as its sentence.
+pub(crate) struct Sentence(pub Refusal);
+
+impl Serialize for Sentence {
+    fn serialize<S: serde::Serializer>(&self, s: S) -> Result<S::Ok, S::Error> {
+        s.collect_str(&self.0)
+    }
+}
+
 impl Serialize for ErrorBody {
     fn serialize<S: serde::Serializer>(&self, s: S) -> Result<S::Ok, S::Error> {
-        struct Sentence(Refusal);
-        impl Serialize for Sentence {
-            fn serialize<S: serde::Serializer>(&self, s: S) -> Result<S::Ok, S::Error> {
-                s.collect_str(&self.0)
-            }
-        }
         let max = match self.refusal {
             Refusal::TooLarge { max } => Some(max),
             _ => None,

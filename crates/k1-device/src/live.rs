@@ -11,7 +11,7 @@ use serde::Serialize;
 
 use crate::answers::{ParamValues, Realtime, Vitals};
 use crate::api::{self, Home};
-use crate::error::Refusal;
+use crate::error::{Refusal, Sentence};
 use crate::exchange::{Change, Settings};
 use crate::requests::Command;
 
@@ -146,12 +146,6 @@ pub struct Refused(pub Refusal);
 
 impl Serialize for Refused {
     fn serialize<S: serde::Serializer>(&self, s: S) -> Result<S::Ok, S::Error> {
-        struct Sentence(Refusal);
-        impl Serialize for Sentence {
-            fn serialize<S: serde::Serializer>(&self, s: S) -> Result<S::Ok, S::Error> {
-                s.collect_str(&self.0)
-            }
-        }
         use serde::ser::SerializeMap;
         let mut map = s.serialize_map(Some(2))?;
         map.serialize_entry("code", self.0.code())?;

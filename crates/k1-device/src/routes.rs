@@ -146,6 +146,13 @@ pub fn find(method: Method, path: &str) -> Result<(usize, &'static Route), crate
     Err(if known { crate::error::Refusal::MethodNotAllowed } else { crate::error::Refusal::NotFound })
 }
 
+/// The methods that a path takes, as `Allow` names them.
+pub fn methods(path: &str) -> &'static str {
+    let takes = |method| find(method, path).is_ok();
+    ["OPTIONS", "GET, OPTIONS", "POST, OPTIONS", "GET, POST, OPTIONS"]
+        [usize::from(takes(Method::Get)) + 2 * usize::from(takes(Method::Post))]
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;

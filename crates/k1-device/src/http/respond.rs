@@ -5,7 +5,7 @@ use alloc::vec::Vec;
 use core::fmt::{self, Write};
 
 use super::head::Head;
-use crate::access::{host_is_ours, origin_is_ours, same_secret};
+use crate::access::{PAGE_POLICY, host_is_ours, origin_is_ours, shows_token};
 use crate::api::{self, Home};
 use crate::error::{ErrorBody, Refusal};
 use crate::limit::Limiter;
@@ -107,7 +107,7 @@ impl Answer<'_> {
             More::Page { kind, tag } => write!(
                 w,
                 "content-type: {kind}\r\netag: {tag}\r\ncache-control: no-cache\r\ncontent-encoding: gzip\r\n\
-                 content-security-policy: default-src 'self'; img-src 'self' data:; frame-ancestors 'none'\r\n"
+                 content-security-policy: {PAGE_POLICY}\r\n"
             )?,
             More::Allow(methods) => {
                 write!(w, "content-type: application/json\r\nallow: {methods}\r\n")?;
@@ -209,10 +209,7 @@ impl<const N: usize> Door<N> {
         if self.pages.iter().any(|p| p.path == path) {
             return "GET, HEAD, OPTIONS";
         }
-        let get = routes::find(Method::Get, path).is_ok();
-        let post = routes::find(Method::Post, path).is_ok();
-        ["OPTIONS", "GET, OPTIONS", "POST, OPTIONS", "GET, POST, OPTIONS"]
-            [usize::from(get) + 2 * usize::from(post)]
+        routes::methods(path)
     }
 
     fn inner<'a>(
@@ -261,8 +258,6 @@ impl<const N: usize> Door<N> {
     }
 
     fn shows_token(&self, head: &Head) -> bool {
-        let Some(token) = &self.token else { return true };
-        let query = head.query.and_then(|q| q.split('&').find_map(|p| p.strip_prefix("token=")));
-        [head.bearer, query].into_iter().flatten().any(|t| same_secret(t.as_bytes(), token.as_bytes()))
+        self.token.as_ref().is_none_or(|token| shows_token(token, head.bearer, head.query))
     }
 }

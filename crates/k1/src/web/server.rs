@@ -16,7 +16,7 @@ use axum::middleware::{Next, from_fn_with_state};
 use axum::response::{IntoResponse, Response};
 use axum::routing::any;
 use futures_util::StreamExt;
-use k1_device::access::{host_is_ours, origin_is_ours, same_secret};
+use k1_device::access::{self, host_is_ours, origin_is_ours};
 use k1_device::api::{self, Home};
 use k1_device::error::{ErrorBody, Refusal};
 use k1_device::limit::Limiter;
@@ -142,9 +142,7 @@ async fn turn_away(app: &App, request: Request, refusal: Refusal) -> Response {
 fn shows_token(app: &App, request: &Request) -> bool {
     let Some(token) = &app.token else { return true };
     let bearer = text(request.headers(), header::AUTHORIZATION).and_then(|v| v.strip_prefix("Bearer "));
-    // A browser cannot put a header on a WebSocket.
-    let query = request.uri().query().and_then(|q| q.split('&').find_map(|p| p.strip_prefix("token=")));
-    [bearer, query].into_iter().flatten().any(|t| same_secret(t.as_bytes(), token.as_bytes()))
+    access::shows_token(token, bearer, request.uri().query())
 }
 
 /// A refusal as an answer.
@@ -178,12 +176,7 @@ async fn page_or_api(
     }
     match route.and_then(|(index, route)| serve_api(&app, peer, index, route, body)) {
         Ok(response) => response,
-        Err(Refusal::MethodNotAllowed) => {
-            let get = routes::find(Method::Get, path).is_ok();
-            let post = routes::find(Method::Post, path).is_ok();
-            let methods = ["OPTIONS", "GET, OPTIONS", "POST, OPTIONS", "GET, POST, OPTIONS"];
-            not_allowed(&app, methods[usize::from(get) + 2 * usize::from(post)])
-        }
+        Err(Refusal::MethodNotAllowed) => not_allowed(&app, routes::methods(path)),
         Err(refusal) => refuse(&app, refusal),
     }
 }
@@ -203,8 +196,7 @@ fn page(app: &App, asset: &super::assets::Asset, request: &Parts) -> Response {
         (header::CONTENT_TYPE, asset.kind),
         (header::ETAG, tag.as_str()),
         (header::CACHE_CONTROL, "no-cache"),
-        // The page needs nothing from elsewhere and runs in nobody's frame.
-        (header::CONTENT_SECURITY_POLICY, "default-src 'self'; img-src 'self' data:; frame-ancestors 'none'"),
+        (header::CONTENT_SECURITY_POLICY, access::PAGE_POLICY),
     ];
     if text(&request.headers, header::IF_NONE_MATCH) == Some(&tag) {
         return (StatusCode::NOT_MODIFIED, headers).into_response();
