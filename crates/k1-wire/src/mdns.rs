@@ -227,7 +227,7 @@ pub fn answer(packet: &[u8], host: &Host, out: &mut [u8; MAX_ANSWER]) -> Option<
     finish(w)
 }
 
-/// What a host says unasked when it comes, or with `ttl` 0 of everything when it goes.
+/// What a host says unasked when it comes.
 pub fn announcement(host: &Host, out: &mut [u8; MAX_ANSWER]) -> Option<usize> {
     let mut w = begin(out);
     for service in host.services {
