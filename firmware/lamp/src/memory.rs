@@ -44,15 +44,13 @@ pub async fn keep<F: NorFlash>(lamp: &'static Lamp, mut store: Store<F>, mut wri
     let mut controls = lamp.crossing.controls();
     let mut debounce = Debounce::default();
     loop {
-        select(lamp.changed.wait(), Timer::after_millis(500)).await;
+        let told = select(lamp.changed.wait(), Timer::after_millis(500)).await.is_first();
         let look = controls.settings();
         let now = lamp.look(|s| Memory { look, ..s.memory.clone() });
         let floor = now.hardware.floor_db.unwrap_or(f32::NAN);
         lamp.floor_db.store(floor.to_bits(), Relaxed);
-        if now != written && !debounce.is_waiting() {
-            debounce.touch(now_us());
-        }
-        if lamp.changed.signaled() {
+        // Each change starts the pause anew; one that nobody told of starts it once.
+        if now != written && (told || !debounce.is_waiting()) {
             debounce.touch(now_us());
         }
         if !debounce.is_due(now_us()) {

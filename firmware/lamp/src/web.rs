@@ -20,7 +20,7 @@ use embassy_time::{Duration, Instant, Timer, with_timeout};
 use embedded_io_async::Write as _;
 use k1_device::error::Refusal;
 use k1_device::http::body::Intake;
-use k1_device::http::head::{self, Head, MOST_HEAD, Parsed};
+use k1_device::http::head::{self, MOST_HEAD, Parsed};
 use k1_device::http::respond::{self, Answer, Asset, Verdict, most_body};
 
 use crate::home::LampHome;
@@ -241,7 +241,7 @@ impl Connection<'_> {
                         .await;
                 }
                 Verdict::Answer(answer) => {
-                    if say(socket, &head, &answer, keep_alive).await.is_none() {
+                    if say(socket, &answer, head.method != "HEAD", keep_alive).await.is_none() {
                         return End::Silent;
                     }
                 }
@@ -305,26 +305,23 @@ async fn fill(
 async fn turn_away(lamp: &Lamp, socket: &mut TcpSocket<'_>, refusal: Refusal) -> End {
     lamp.malformed.fetch_add(1, Relaxed);
     let answer = Answer::refusal(refusal, now_us() / 1000);
-    let mut head = String::new();
-    if answer.write_head(&mut head, false).is_err()
-        || socket.write_all(head.as_bytes()).await.is_err()
-        || socket.write_all(answer.body()).await.is_err()
-    {
-        return End::Silent;
+    match say(socket, &answer, true, false).await {
+        Some(()) => End::Said,
+        None => End::Silent,
     }
-    End::Said
 }
 
+/// Says an answer; `None` if the peer has gone.
 async fn say(
     socket: &mut TcpSocket<'_>,
-    head: &Head<'_>,
     answer: &Answer<'_>,
+    with_body: bool,
     keep_alive: bool,
 ) -> Option<()> {
     let mut text = String::new();
     answer.write_head(&mut text, keep_alive).ok()?;
     socket.write_all(text.as_bytes()).await.ok()?;
-    if head.method != "HEAD" {
+    if with_body {
         socket.write_all(answer.body()).await.ok()?;
     }
     socket.flush().await.ok()

@@ -21,6 +21,7 @@ use core::sync::atomic::Ordering::{Acquire, Relaxed, Release};
 use core::sync::atomic::{AtomicBool, AtomicU32};
 
 use embassy_executor::raw::Executor;
+use embassy_futures::block_on;
 use embassy_net::{Config, DhcpConfig, Stack, StackResources};
 use flash::Flash;
 use k1_device::answers::Stack as StackUse;
@@ -297,7 +298,7 @@ extern "C" fn hart0() -> ! {
         let z = (chance ^ (chance >> 30)).wrapping_mul(0xbf58_476d_1ce4_e5b9);
         ((z ^ (z >> 27)).wrapping_mul(0x94d0_49bb_1331_11eb) >> 32) as u32
     };
-    let remembered = now_or_never(memory::load(&LAMP, &mut store, random));
+    let remembered = block_on(memory::load(&LAMP, &mut store, random));
     console::boot(&LAMP, machine::print);
 
     // The halves' state is made in place: it does not fit a stack.
@@ -352,15 +353,5 @@ extern "C" fn hart0() -> ! {
         // SAFETY: this executor is polled here and nowhere else.
         unsafe { executor.poll() };
         machine::sleep_unless(&READY[NETWORK]);
-    }
-}
-
-/// The result of a future that never waits.
-fn now_or_never<T>(future: impl Future<Output = T>) -> T {
-    let mut future = core::pin::pin!(future);
-    let mut context = core::task::Context::from_waker(core::task::Waker::noop());
-    match future.as_mut().poll(&mut context) {
-        core::task::Poll::Ready(value) => value,
-        core::task::Poll::Pending => panic!("the flash made its caller wait"),
     }
 }

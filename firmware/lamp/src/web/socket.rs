@@ -5,7 +5,7 @@ use alloc::sync::Arc;
 use alloc::vec::Vec;
 use core::sync::atomic::Ordering::Relaxed;
 
-use embassy_futures::select::{Either4, select4};
+use embassy_futures::select::{Either, Either3, select, select3};
 use embassy_net::tcp::{TcpReader, TcpSocket, TcpWriter};
 use embassy_sync::blocking_mutex::raw::CriticalSectionRawMutex;
 use embassy_sync::pubsub::{Subscriber, WaitResult};
@@ -203,13 +203,13 @@ async fn page(
                 None => core::future::pending().await,
             }
         };
-        match select4(reader.read(&mut bytes), ticker.next(), heard, core::future::pending::<()>()).await {
-            Either4::First(Ok(n @ 1..)) => inbox.bytes.extend_from_slice(&bytes[..n]),
-            Either4::First(_) => return None,
-            Either4::Third(WaitResult::Message(packet)) => send(writer, Kind::Binary, &packet).await?,
+        match select3(reader.read(&mut bytes), ticker.next(), heard).await {
+            Either3::First(Ok(n @ 1..)) => inbox.bytes.extend_from_slice(&bytes[..n]),
+            Either3::First(_) => return None,
+            Either3::Third(WaitResult::Message(packet)) => send(writer, Kind::Binary, &packet).await?,
             // One that was too slow goes on with the newest.
-            Either4::Third(WaitResult::Lagged(_)) | Either4::Fourth(()) => {}
-            Either4::Second(()) => {
+            Either3::Third(WaitResult::Lagged(_)) => {}
+            Either3::Second(()) => {
                 glances = glances.wrapping_add(1);
                 if glances.is_multiple_of(GLANCES_PER_TICK) {
                     let now = controls.settings();
@@ -282,10 +282,10 @@ async fn legacy(
                 Word::End(code) => return Some(code),
             }
         }
-        match embassy_futures::select::select(reader.read(&mut bytes), ticker.next()).await {
-            embassy_futures::select::Either::First(Ok(n @ 1..)) => inbox.bytes.extend_from_slice(&bytes[..n]),
-            embassy_futures::select::Either::First(_) => return None,
-            embassy_futures::select::Either::Second(()) => {
+        match select(reader.read(&mut bytes), ticker.next()).await {
+            Either::First(Ok(n @ 1..)) => inbox.bytes.extend_from_slice(&bytes[..n]),
+            Either::First(_) => return None,
+            Either::Second(()) => {
                 send(writer, Kind::Text, &live::realtime(&LampHome::new(lamp))).await?;
             }
         }
