@@ -1,0 +1,131 @@
+//! What an image is, as its maker states it.
+//!
+//! | at | bytes | what |
+//! |---|---|---|
+//! | 0 | 8 | `K1UPDATE` |
+//! | 8 | 2 | form of this table: 1 |
+//! | 10 | 2 | seconds that a trial waits for a network which was there before |
+//! | 12 | 4 | bytes of the image |
+//! | 16 | 32 | SHA-256 of the image |
+//! | 48 | 16 | board, ASCII, filled with zeros |
+//! | 64 | 16 | chip, likewise |
+//! | 80 | 24 | version, likewise |
+//! | 104 | 4 | counter: what is below the highest one that a lamp has confirmed is refused |
+//! | 108 | 8 | first bytes of the SHA-256 of the signer's key |
+//! | 116 | 12 | zeros |
+//! | 128 | 64 | Ed25519 over all of this |
+//!
+//! Numbers are little endian. A file for an update is the manifest and, right behind it, the image.
+
+use crate::refusal::Refusal;
+use crate::sheet::{BODY, SHEET, Sheet, number};
+
+const MAGIC: &[u8; 8] = b"K1UPDATE";
+const FORM: u32 = 1;
+/// A trial waits for its network so long if the maker has not said otherwise, in s.
+pub const PATIENCE_S: u16 = 300;
+
+/// A short text in a fixed place: printable ASCII.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Name<const N: usize>([u8; N]);
+
+impl<const N: usize> Name<N> {
+    /// A text of 1 … `N` printable ASCII characters without spaces; `None` for any other.
+    pub fn new(text: &str) -> Option<Self> {
+        let fits = (1..=N).contains(&text.len()) && text.bytes().all(|b| b.is_ascii_graphic());
+        let mut name = [0; N];
+        name.get_mut(..text.len())?.copy_from_slice(text.as_bytes());
+        fits.then_some(Self(name))
+    }
+
+    fn read(sheet: &Sheet, at: usize) -> Option<Self> {
+        let bytes = &sheet.0[at..at + N];
+        let length = bytes.iter().position(|b| *b == 0).unwrap_or(N);
+        let (text, rest) = bytes.split_at(length);
+        if rest.iter().any(|b| *b != 0) {
+            return None;
+        }
+        Self::new(core::str::from_utf8(text).ok()?)
+    }
+
+    /// The text.
+    pub fn as_str(&self) -> &str {
+        let length = self.0.iter().position(|b| *b == 0).unwrap_or(N);
+        // Only ASCII is ever let in.
+        core::str::from_utf8(&self.0[..length]).unwrap_or_default()
+    }
+}
+
+/// What an image is.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Manifest {
+    /// Seconds that a trial waits for a network which was there before.
+    pub patience_s: u16,
+    /// Bytes of the image; never 0.
+    pub size: u32,
+    /// SHA-256 of the image.
+    pub hash: [u8; 32],
+    /// Board that it is for, as in `k1-device`'s answers.
+    pub board: Name<16>,
+    /// Chip that it is for.
+    pub chip: Name<16>,
+    /// Version, for people.
+    pub version: Name<24>,
+    /// Anti-downgrade counter.
+    pub counter: u32,
+}
+
+impl Manifest {
+    /// Reads what a sheet states about an image. The signature is not looked at.
+    ///
+    /// # Errors
+    ///
+    /// [`Refusal::NotAnUpdate`], [`Refusal::UnknownForm`], [`Refusal::Empty`].
+    pub fn read(sheet: &Sheet) -> Result<Self, Refusal> {
+        if !sheet.0.starts_with(MAGIC) {
+            return Err(Refusal::NotAnUpdate);
+        }
+        if number::<2>(sheet, 8) != FORM {
+            return Err(Refusal::UnknownForm);
+        }
+        let mut hash = [0; 32];
+        hash.copy_from_slice(&sheet.0[16..48]);
+        let names = (Name::read(sheet, 48), Name::read(sheet, 64), Name::read(sheet, 80));
+        let (Some(board), Some(chip), Some(version)) = names else { return Err(Refusal::NotAnUpdate) };
+        if sheet.0[116..BODY].iter().any(|b| *b != 0) {
+            return Err(Refusal::NotAnUpdate);
+        }
+        let manifest = Self {
+            patience_s: number::<2>(sheet, 10) as u16,
+            size: number::<4>(sheet, 12),
+            hash,
+            board,
+            chip,
+            version,
+            counter: number::<4>(sheet, 104),
+        };
+        if manifest.size == 0 { Err(Refusal::Empty) } else { Ok(manifest) }
+    }
+
+    /// The sheet that states this, not signed: as an image has it that came by cable.
+    pub fn sheet(&self) -> Sheet {
+        let mut s = [0; SHEET];
+        s[..8].copy_from_slice(MAGIC);
+        s[8] = FORM as u8;
+        s[10..12].copy_from_slice(&self.patience_s.to_le_bytes());
+        s[12..16].copy_from_slice(&self.size.to_le_bytes());
+        s[16..48].copy_from_slice(&self.hash);
+        s[48..64].copy_from_slice(&self.board.0);
+        s[64..80].copy_from_slice(&self.chip.0);
+        s[80..104].copy_from_slice(&self.version.0);
+        s[104..108].copy_from_slice(&self.counter.to_le_bytes());
+        Sheet(s)
+    }
+
+    /// First 8 bytes of the hash: how an image is told from another at a glance.
+    pub fn short_hash(&self) -> [u8; 8] {
+        let mut short = [0; 8];
+        short.copy_from_slice(&self.hash[..8]);
+        short
+    }
+}

@@ -1,0 +1,277 @@
+//! An update on its way in: checked before the flash is touched, written as it comes, and read back.
+
+use embedded_storage_async::nor_flash::NorFlash;
+use sha2::{Digest, Sha256};
+
+use crate::layout::{Layout, SECTOR, Slot};
+use crate::manifest::Manifest;
+use crate::record;
+use crate::refusal::Refusal;
+use crate::sheet::{SHEET, Sheet};
+use crate::trust::Trust;
+
+/// Bytes that are programmed at once.
+const PAGE: usize = 256;
+
+/// Who asks at the door.
+#[derive(Clone, Copy, Debug)]
+pub struct Gate<'a> {
+    /// Whose signature counts.
+    pub trust: &'a Trust,
+    /// Board of the lamp.
+    pub board: &'a str,
+    /// Its chip.
+    pub chip: &'a str,
+}
+
+impl Gate<'_> {
+    /// Lets a manifest in, or says why not.
+    ///
+    /// # Errors
+    ///
+    /// Every [`Refusal`] that does not need the image.
+    pub fn admit(&self, sheet: &Sheet, layout: &Layout) -> Result<Manifest, Refusal> {
+        let manifest = Manifest::read(sheet)?;
+        self.trust.check(sheet)?;
+        if manifest.board.as_str() != self.board {
+            return Err(Refusal::WrongBoard);
+        }
+        if manifest.chip.as_str() != self.chip {
+            return Err(Refusal::WrongChip);
+        }
+        if manifest.counter < self.trust.floor {
+            return Err(Refusal::TooOld { counter: manifest.counter, floor: self.trust.floor });
+        }
+        if manifest.size > layout.most() {
+            return Err(Refusal::TooLarge { most: layout.most() });
+        }
+        Ok(manifest)
+    }
+}
+
+/// A slot that was read from end to end and holds what its manifest says.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Whole {
+    slot: Slot,
+    manifest: Manifest,
+}
+
+impl Whole {
+    /// Where it is.
+    pub fn slot(&self) -> Slot {
+        self.slot
+    }
+
+    /// What it is.
+    pub fn manifest(&self) -> &Manifest {
+        &self.manifest
+    }
+}
+
+/// What a slot's manifest says; `None` if there is none. The image is not looked at.
+///
+/// # Errors
+///
+/// [`Refusal::Flash`].
+pub async fn labelled<F: NorFlash>(
+    flash: &mut F,
+    layout: &Layout,
+    slot: Slot,
+) -> Result<Option<Manifest>, Refusal> {
+    let mut sheet = [0; SHEET];
+    flash.read(layout.manifest(slot), &mut sheet).await.map_err(|_| Refusal::Flash)?;
+    Ok(Manifest::read(&Sheet(sheet)).ok().filter(|m| m.size <= layout.most()))
+}
+
+/// Reads a slot from end to end; `None` if it does not hold what its manifest says. The signature was checked at the
+/// door, before the manifest was written.
+///
+/// # Errors
+///
+/// [`Refusal::Flash`].
+pub async fn find<F: NorFlash>(flash: &mut F, layout: &Layout, slot: Slot) -> Result<Option<Whole>, Refusal> {
+    let Some(manifest) = labelled(flash, layout, slot).await? else { return Ok(None) };
+    let hash = hash(flash, layout.slot(slot), manifest.size).await?;
+    Ok((hash == manifest.hash).then_some(Whole { slot, manifest }))
+}
+
+async fn hash<F: NorFlash>(flash: &mut F, from: u32, size: u32) -> Result<[u8; 32], Refusal> {
+    let mut hash = Sha256::new();
+    let mut bytes = [0; 2 * PAGE];
+    for at in (0..size).step_by(bytes.len()) {
+        let part = &mut bytes[..(size - at).min(2 * PAGE as u32) as usize];
+        flash.read(from + at, part).await.map_err(|_| Refusal::Flash)?;
+        hash.update(&*part);
+    }
+    Ok(hash.finalize().into())
+}
+
+/// An image on its way into a slot.
+struct Intake {
+    sheet: Sheet,
+    manifest: Manifest,
+    hash: Sha256,
+    page: [u8; PAGE],
+    received: u32,
+}
+
+enum Phase {
+    Manifest { sheet: [u8; SHEET], got: usize },
+    Image(Intake),
+    Refused(Refusal),
+}
+
+/// An update on its way in. There is one at a time: whoever holds the flash holds it.
+pub struct Session {
+    layout: Layout,
+    running: Slot,
+    phase: Phase,
+}
+
+impl Session {
+    /// A session of the image in `running`; what comes goes into the other slot.
+    pub fn new(layout: Layout, running: Slot) -> Self {
+        Self { layout, running, phase: Phase::Manifest { sheet: [0; SHEET], got: 0 } }
+    }
+
+    /// What comes, as soon as its manifest was let in.
+    pub fn manifest(&self) -> Option<&Manifest> {
+        match &self.phase {
+            Phase::Image(intake) => Some(&intake.manifest),
+            _ => None,
+        }
+    }
+
+    /// Bytes of the image that have come.
+    pub fn received(&self) -> u32 {
+        match &self.phase {
+            Phase::Image(intake) => intake.received,
+            _ => 0,
+        }
+    }
+
+    /// Takes the next bytes, cut anywhere. The flash is not touched before the manifest was let in, and after a
+    /// refusal not any more.
+    ///
+    /// # Errors
+    ///
+    /// Every [`Refusal`] of [`Gate::admit`], of [`record::settle`], [`Refusal::TooLong`], [`Refusal::Flash`]; then the
+    /// same again.
+    pub async fn take<F: NorFlash>(
+        &mut self,
+        flash: &mut F,
+        gate: &Gate<'_>,
+        mut bytes: &[u8],
+    ) -> Result<(), Refusal> {
+        const { assert!(PAGE.is_multiple_of(F::WRITE_SIZE) && SECTOR.is_multiple_of(F::ERASE_SIZE as u32)) };
+        if let Phase::Refused(why) = self.phase {
+            return Err(why);
+        }
+        let result = async {
+            if let Phase::Manifest { sheet, got } = &mut self.phase {
+                let n = bytes.len().min(SHEET - *got);
+                sheet[*got..*got + n].copy_from_slice(&bytes[..n]);
+                *got += n;
+                bytes = &bytes[n..];
+                if *got < SHEET {
+                    return Ok(());
+                }
+                let sheet = Sheet(*sheet);
+                let manifest = gate.admit(&sheet, &self.layout)?;
+                self.prepare(flash).await?;
+                let (hash, page) = (Sha256::new(), [0xff; PAGE]);
+                self.phase = Phase::Image(Intake { sheet, manifest, hash, page, received: 0 });
+            }
+            let start = self.layout.slot(self.running.other());
+            match &mut self.phase {
+                Phase::Image(intake) => intake.take(flash, start, bytes).await,
+                _ => Ok(()),
+            }
+        }
+        .await;
+        if let Err(why) = result {
+            self.phase = Phase::Refused(why);
+        }
+        result
+    }
+
+    /// Before the first byte of the other slot goes: the running image is the one that comes back, and the other is no
+    /// image any more.
+    async fn prepare<F: NorFlash>(&self, flash: &mut F) -> Result<(), Refusal> {
+        record::settle(flash, &self.layout, self.running).await?;
+        let at = self.layout.manifest(self.running.other());
+        flash.erase(at, at + SECTOR).await.map_err(|_| Refusal::Flash)
+    }
+
+    /// The last byte has come: checks the image as it stands in flash and puts its manifest behind it.
+    ///
+    /// # Errors
+    ///
+    /// [`Refusal::TooShort`], [`Refusal::WrongHash`], [`Refusal::ReadBack`], [`Refusal::Flash`], or why it was refused
+    /// before.
+    pub async fn finish<F: NorFlash>(self, flash: &mut F) -> Result<Whole, Refusal> {
+        let slot = self.running.other();
+        let mut intake = match self.phase {
+            Phase::Image(intake) => intake,
+            Phase::Refused(why) => return Err(why),
+            Phase::Manifest { .. } => return Err(Refusal::NotAnUpdate),
+        };
+        let Manifest { size, hash: expected, .. } = intake.manifest;
+        if intake.received < size {
+            return Err(Refusal::TooShort { got: intake.received, size });
+        }
+        let start = self.layout.slot(slot);
+        intake.flush(flash, start).await?;
+        if <[u8; 32]>::from(intake.hash.finalize()) != expected {
+            return Err(Refusal::WrongHash);
+        }
+        if hash(flash, start, size).await? != expected {
+            return Err(Refusal::ReadBack);
+        }
+        flash.write(self.layout.manifest(slot), &intake.sheet.0).await.map_err(|_| Refusal::Flash)?;
+        find(flash, &self.layout, slot).await?.ok_or(Refusal::ReadBack)
+    }
+}
+
+impl Intake {
+    async fn take<F: NorFlash>(
+        &mut self,
+        flash: &mut F,
+        start: u32,
+        mut bytes: &[u8],
+    ) -> Result<(), Refusal> {
+        if bytes.len() as u64 > u64::from(self.manifest.size - self.received) {
+            return Err(Refusal::TooLong);
+        }
+        self.hash.update(bytes);
+        while !bytes.is_empty() {
+            let filled = self.received as usize % PAGE;
+            let n = bytes.len().min(PAGE - filled);
+            self.page[filled..filled + n].copy_from_slice(&bytes[..n]);
+            self.received += n as u32;
+            bytes = &bytes[n..];
+            if filled + n == PAGE {
+                self.program(flash, start, self.received - PAGE as u32).await?;
+            }
+        }
+        Ok(())
+    }
+
+    /// What did not fill a page.
+    async fn flush<F: NorFlash>(&mut self, flash: &mut F, start: u32) -> Result<(), Refusal> {
+        match self.received % PAGE as u32 {
+            0 => Ok(()),
+            rest => self.program(flash, start, self.received - rest).await,
+        }
+    }
+
+    async fn program<F: NorFlash>(&mut self, flash: &mut F, start: u32, at: u32) -> Result<(), Refusal> {
+        let to = start + at;
+        if at.is_multiple_of(SECTOR) {
+            flash.erase(to, to + SECTOR).await.map_err(|_| Refusal::Flash)?;
+        }
+        flash.write(to, &self.page).await.map_err(|_| Refusal::Flash)?;
+        self.page.fill(0xff);
+        Ok(())
+    }
+}

@@ -1,0 +1,148 @@
+//! Whether a new image is good, judged by its own evidence.
+//!
+//! Everything that a lamp can see in itself must hold together for a while. A network counts only if there was one just
+//! before: then it must come back, and gets minutes for it. A lamp that had one and does not find it again takes
+//! itself back even if it is the router that is down, for it cannot tell; the image before then waits as well, and
+//! nothing is lost but time.
+
+use core::fmt;
+
+/// Everything must hold so long without a break, in µs.
+const GOOD_US: u64 = 10_000_000;
+/// A lamp must have become good after this, but for its network, in µs.
+const SOON_US: u64 = 60_000_000;
+
+/// What a lamp sees in itself, once a second.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Evidence {
+    /// Frames leave on time.
+    pub frames: bool,
+    /// Snapshots are fresh.
+    pub sound: bool,
+    /// Settings can be written and read.
+    pub storage: bool,
+    /// Its own API answers.
+    pub api: bool,
+    /// It has an address.
+    pub network: bool,
+}
+
+/// What an image has failed in.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Failing {
+    /// Frames were late.
+    Frames,
+    /// Snapshots were stale.
+    Sound,
+    /// Settings could not be written.
+    Storage,
+    /// Its API did not answer.
+    Api,
+    /// The network that was there did not come back.
+    Network,
+}
+
+impl fmt::Display for Failing {
+    fn fmt(&self, f: &mut fmt::Formatter) -> fmt::Result {
+        f.write_str(match self {
+            Self::Frames => "trial: frames were late",
+            Self::Sound => "trial: sound was stale",
+            Self::Storage => "trial: settings could not be written",
+            Self::Api => "trial: its own API did not answer",
+            Self::Network => "trial: the network that was there did not come back",
+        })
+    }
+}
+
+/// What is to be done.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Verdict {
+    /// Nothing yet.
+    Undecided,
+    /// Confirm it.
+    Good,
+    /// Take it back.
+    Bad(Failing),
+}
+
+/// A trial under way.
+#[derive(Clone, Copy, Debug)]
+pub struct Trial {
+    began_us: u64,
+    good_since_us: Option<u64>,
+    /// How long the network may take, in µs; `None` = it does not count.
+    patience_us: Option<u64>,
+}
+
+impl Trial {
+    /// A trial that begins now; `patience_s` is for the network, and `None` if there was none before.
+    pub fn new(now_us: u64, patience_s: Option<u16>) -> Self {
+        let patience_us = patience_s.map(|s| u64::from(s) * 1_000_000);
+        Self { began_us: now_us, good_since_us: None, patience_us }
+    }
+
+    /// Looks at the evidence, once a second or so.
+    pub fn look(&mut self, now_us: u64, e: &Evidence) -> Verdict {
+        let since_began = now_us.saturating_sub(self.began_us);
+        let parts = [
+            (e.frames, Failing::Frames),
+            (e.sound, Failing::Sound),
+            (e.storage, Failing::Storage),
+            (e.api, Failing::Api),
+        ];
+        if let Some((_, failing)) = parts.into_iter().find(|(good, _)| !good) {
+            self.good_since_us = None;
+            return if since_began >= SOON_US { Verdict::Bad(failing) } else { Verdict::Undecided };
+        }
+        let good_since = *self.good_since_us.get_or_insert(now_us);
+        if let Some(patience) = self.patience_us
+            && !e.network
+        {
+            return if since_began >= patience { Verdict::Bad(Failing::Network) } else { Verdict::Undecided };
+        }
+        if now_us.saturating_sub(good_since) >= GOOD_US { Verdict::Good } else { Verdict::Undecided }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    const GOOD: Evidence = Evidence { frames: true, sound: true, storage: true, api: true, network: true };
+
+    fn run(patience_s: Option<u16>, evidence: impl Fn(u64) -> Evidence) -> (Verdict, u64) {
+        let begin = u64::from(u32::MAX) - 3_000_000;
+        let mut trial = Trial::new(begin, patience_s);
+        (1..1_000)
+            .map(|s| (trial.look(begin + s * 1_000_000, &evidence(s)), s))
+            .find(|(verdict, _)| *verdict != Verdict::Undecided)
+            .unwrap_or((Verdict::Undecided, 1_000))
+    }
+
+    #[test]
+    fn what_is_good_is_confirmed_and_what_is_not_goes_back() {
+        assert_eq!(run(Some(300), |_| GOOD), (Verdict::Good, 11));
+        for (failing, evidence) in [
+            (Failing::Frames, Evidence { frames: false, ..GOOD }),
+            (Failing::Sound, Evidence { sound: false, ..GOOD }),
+            (Failing::Storage, Evidence { storage: false, ..GOOD }),
+            (Failing::Api, Evidence { api: false, ..GOOD }),
+        ] {
+            assert_eq!(run(None, |_| evidence), (Verdict::Bad(failing), 60));
+            // It stumbles at the start, and has its ten seconds then.
+            assert_eq!(run(None, |s| if s < 20 { evidence } else { GOOD }), (Verdict::Good, 30));
+            // It never holds for ten seconds together.
+            let restless = |s: u64| if s.is_multiple_of(9) { evidence } else { GOOD };
+            assert_eq!(run(None, restless), (Verdict::Bad(failing), 63));
+        }
+    }
+
+    #[test]
+    fn a_network_counts_only_if_there_was_one() {
+        let without = Evidence { network: false, ..GOOD };
+        assert_eq!(run(None, |_| without), (Verdict::Good, 11));
+        assert_eq!(run(Some(300), |_| without), (Verdict::Bad(Failing::Network), 300));
+        let late = |s| if s < 200 { without } else { GOOD };
+        assert_eq!(run(Some(300), late), (Verdict::Good, 200));
+    }
+}

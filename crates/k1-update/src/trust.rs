@@ -1,0 +1,134 @@
+//! Whose signature counts.
+//!
+//! A lamp starts with no key and takes the first set that its owner gives it, who shows the lamp's token; from then on
+//! a set is replaced only by a statement that a key of the set has signed. A statement is a sheet:
+//!
+//! | at | bytes | what |
+//! |---|---|---|
+//! | 0 | 8 | `K1KEYSET` |
+//! | 8 | 2 | form of this table: 1 |
+//! | 12 | 4 | generation: a set replaces those of lower generations only |
+//! | 16 | 32 | first public key |
+//! | 48 | 32 | second public key, or zeros |
+//! | 108 | 8 | first bytes of the SHA-256 of the signer's key |
+//! | 128 | 64 | Ed25519 over all of this |
+//!
+//! What is not named is zero.
+
+use serde::{Deserialize, Serialize};
+
+use crate::refusal::Refusal;
+use crate::sheet::{BODY, KeyId, PublicKey, SHEET, Sheet, number};
+
+const MAGIC: &[u8; 8] = b"K1KEYSET";
+const FORM: u32 = 1;
+
+/// Keys whose signatures count; at most two, so that one can follow the other.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Trust {
+    keys: [Option<PublicKey>; 2],
+    /// Rises with each set.
+    pub generation: u32,
+    /// Images with a lower counter are refused at the doors.
+    pub floor: u32,
+}
+
+/// A set of keys that somebody states.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct KeyStatement {
+    /// The keys; the first is there.
+    pub keys: [Option<PublicKey>; 2],
+    /// Rises with each set.
+    pub generation: u32,
+}
+
+impl KeyStatement {
+    /// Reads a statement. The signature is not looked at.
+    ///
+    /// # Errors
+    ///
+    /// [`Refusal::NotAKeySet`], [`Refusal::UnknownForm`].
+    pub fn read(sheet: &Sheet) -> Result<Self, Refusal> {
+        if !sheet.0.starts_with(MAGIC) {
+            return Err(Refusal::NotAKeySet);
+        }
+        if number::<2>(sheet, 8) != FORM {
+            return Err(Refusal::UnknownForm);
+        }
+        let gaps = sheet.0[10..12].iter().chain(&sheet.0[80..108]).chain(&sheet.0[116..BODY]);
+        if gaps.copied().any(|b| b != 0) {
+            return Err(Refusal::NotAKeySet);
+        }
+        let key = |at: usize| {
+            let mut key = [0; 32];
+            key.copy_from_slice(&sheet.0[at..at + 32]);
+            (key != [0; 32]).then_some(PublicKey(key))
+        };
+        let keys = [key(16), key(48)];
+        match keys[0].is_some() && keys.iter().flatten().all(PublicKey::is_sound) {
+            true => Ok(Self { keys, generation: number::<4>(sheet, 12) }),
+            false => Err(Refusal::NotAKeySet),
+        }
+    }
+
+    /// The sheet that states this, not signed.
+    pub fn sheet(&self) -> Sheet {
+        let mut s = [0; SHEET];
+        s[..8].copy_from_slice(MAGIC);
+        s[8] = FORM as u8;
+        s[12..16].copy_from_slice(&self.generation.to_le_bytes());
+        for (at, key) in [16, 48].into_iter().zip(&self.keys) {
+            if let Some(key) = key {
+                s[at..at + 32].copy_from_slice(&key.0);
+            }
+        }
+        Sheet(s)
+    }
+}
+
+impl Trust {
+    /// Trusts nobody.
+    pub const NOBODY: Self = Self { keys: [None; 2], generation: 0, floor: 0 };
+
+    /// True while no key was given.
+    pub fn is_empty(&self) -> bool {
+        self.keys.iter().flatten().next().is_none()
+    }
+
+    /// Names of the keys that count.
+    pub fn ids(&self) -> impl Iterator<Item = KeyId> {
+        self.keys.iter().flatten().map(PublicKey::id)
+    }
+
+    /// Checks that somebody who counts has signed a sheet.
+    ///
+    /// # Errors
+    ///
+    /// [`Refusal::NoKeys`], [`Refusal::UnknownKey`], [`Refusal::BadSignature`].
+    pub fn check(&self, sheet: &Sheet) -> Result<(), Refusal> {
+        if self.is_empty() {
+            return Err(Refusal::NoKeys);
+        }
+        let signer = sheet.signer();
+        let key = self.keys.iter().flatten().find(|key| key.id() == signer).ok_or(Refusal::UnknownKey)?;
+        if sheet.is_signed_by(key) { Ok(()) } else { Err(Refusal::BadSignature) }
+    }
+
+    /// Replaces the keys. The first set needs no signature; whoever may ask for it decides the door.
+    ///
+    /// # Errors
+    ///
+    /// Those of [`KeyStatement::read`] and [`check`](Self::check); [`Refusal::OldKeys`] if the generation is not higher.
+    pub fn replace(&mut self, sheet: &Sheet) -> Result<(), Refusal> {
+        let statement = KeyStatement::read(sheet)?;
+        if !self.is_empty() {
+            self.check(sheet)?;
+            if statement.generation <= self.generation {
+                return Err(Refusal::OldKeys { generation: self.generation });
+            }
+        }
+        self.keys = statement.keys;
+        self.generation = statement.generation;
+        Ok(())
+    }
+}
