@@ -44,8 +44,34 @@ fn virt(budget: &Budget) -> Result<(), String> {
     run(nightly()
         .args(["cargo", "build", "--release", "-p", "k1-virt"])
         .current_dir(root().join("firmware")))?;
+    for name in ["lamp", "loader"] {
+        flatten(&built(name))?;
+    }
     sizes("virt", &built("lamp"), budget)?;
     instructions(budget)
+}
+
+/// Writes what a program is in memory beside it, as NAME.bin: what a slot holds.
+fn flatten(program: &Path) -> Result<(), String> {
+    use object::read::elf::{ElfFile32, ProgramHeader};
+    let wrong = |e: &dyn std::fmt::Display| format!("{}: {e}", program.display());
+    let bytes = std::fs::read(program).map_err(|e| wrong(&e))?;
+    let file = ElfFile32::<object::Endianness>::parse(&*bytes).map_err(|e| wrong(&e))?;
+    let endian = file.endian();
+    let mut parts = Vec::new();
+    for header in file.elf_program_headers() {
+        let data = header.data(endian, &*bytes).map_err(|()| wrong(&"a part lies outside the file"))?;
+        if header.p_type(endian) == object::elf::PT_LOAD && !data.is_empty() {
+            parts.push((header.p_paddr(endian) as usize, data));
+        }
+    }
+    let start = parts.iter().map(|(at, _)| *at).min().ok_or_else(|| wrong(&"nothing is loaded"))?;
+    let end = parts.iter().map(|(at, data)| at + data.len()).max().unwrap_or(start);
+    let mut flat = vec![0; end - start];
+    for (at, data) in parts {
+        flat[at - start..][..data.len()].copy_from_slice(data);
+    }
+    std::fs::write(program.with_extension("bin"), flat).map_err(|e| wrong(&e))
 }
 
 /// Builds the firmware of a RISC-V chip. Each has a folder of its own: two of them share a target.

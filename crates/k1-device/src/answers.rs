@@ -7,6 +7,7 @@ use k1_engine::patterns::PATTERNS;
 use serde::ser::{SerializeMap, SerializeSeq};
 use serde::{Serialize, Serializer};
 
+use crate::firmware::{Rollback, Short};
 use crate::requests::ParamsPatch;
 use crate::settings::ColorOrder;
 
@@ -537,6 +538,12 @@ pub struct Heap {
 pub struct Device<'a> {
     /// The board, or "program".
     pub board: &'a str,
+    /// Slot that runs.
+    pub slot: Option<&'a str>,
+    /// Hash of the firmware; null if it came by cable without a manifest.
+    pub firmware_hash: Option<Short>,
+    /// Whether a bad image goes back by itself.
+    pub rollback: Option<Rollback>,
     /// Core that hears, as the hardware says.
     pub hears_on_core: Option<u32>,
     /// Core that shows, as the hardware says.

@@ -13,7 +13,8 @@ use crate::answers::{
 };
 use crate::error::Refusal;
 use crate::exchange::{Change, Settings};
-use crate::requests::{self, ParamsPatch, Restore, Select, SetupPatch};
+use crate::firmware::{Firmware, GoingBack};
+use crate::requests::{self, ParamsPatch, Restore, Select, SetKeys, SetupPatch};
 use crate::routes::Action;
 
 /// Name by which scripts in the field know a K1.
@@ -70,6 +71,30 @@ pub trait Home {
     ///
     /// [`Refusal::NotHere`] where it is not set up this way.
     fn set_setup(&self, patch: &SetupPatch) -> Result<(), Refusal>;
+    /// The firmware, its trial, and an update on its way in.
+    ///
+    /// # Errors
+    ///
+    /// [`Refusal::NotHere`] where firmware is not updated this way; so for the three below.
+    fn firmware(&self) -> Result<Firmware, Refusal>;
+    /// Goes back to the firmware before, with a restart.
+    ///
+    /// # Errors
+    ///
+    /// [`Refusal::Update`] if there is none.
+    fn roll_back(&self) -> Result<GoingBack, Refusal>;
+    /// Asks the bootloader for a proof that it knows of trials, with a restart.
+    ///
+    /// # Errors
+    ///
+    /// [`Refusal::Update`] during a trial or an update.
+    fn drill(&self) -> Result<GoingBack, Refusal>;
+    /// Says whose signature counts.
+    ///
+    /// # Errors
+    ///
+    /// [`Refusal::Update`] if the statement may not replace what is in force.
+    fn set_keys(&self, statement: &k1_update::sheet::Sheet) -> Result<(), Refusal>;
     /// The machine-readable description, as JSON.
     fn description(&self) -> Result<Vec<u8>, Refusal>;
 }
@@ -172,6 +197,15 @@ pub fn answer(home: &impl Home, action: Action, body: &[u8]) -> Result<Vec<u8>, 
             patch.check()?;
             home.set_setup(&patch)?;
             json(&home.setup())
+        }
+        Action::Firmware => json(&home.firmware()?),
+        // The homes that can take it take it before it comes here, as it streams.
+        Action::Install => Err(Refusal::NotHere("firmware is for lamps; this is the program k1")),
+        Action::RollBack => json(&home.roll_back()?),
+        Action::Drill => json(&home.drill()?),
+        Action::SetKeys => {
+            home.set_keys(&parse::<SetKeys>(body)?.sheet()?)?;
+            json(&home.firmware()?)
         }
         Action::OpenApi => home.description(),
     }

@@ -5,6 +5,7 @@ use crate::answers::{
     Patterns, Performance, Restored, Selected, Setup, Status, TestConnection,
 };
 use crate::error::ErrorBody;
+use crate::firmware::{Firmware, GoingBack, Installed};
 use crate::requests;
 use crate::routes::{Action, Method, ROUTES};
 use schemars::SchemaGenerator;
@@ -35,15 +36,18 @@ pub fn description() -> Value {
         });
         if route.max_body > 0 {
             let schema = requested(route.action, &mut asked);
+            let kind =
+                if route.action == Action::Install { "application/octet-stream" } else { "application/json" };
             operation["requestBody"] = json!({
-                "required": route.action != Action::Reset,
+                "required": !matches!(route.action, Action::Reset | Action::RollBack | Action::Drill),
                 "description": format!("At most {} bytes.", route.max_body),
-                "content": {"application/json": {"schema": schema}},
+                "content": {kind: {"schema": schema}},
             });
         }
         let method = match route.method {
             Method::Get => "get",
             Method::Post => "post",
+            Method::Put => "put",
         };
         let path = paths.entry(route.path).or_insert_with(|| json!({}));
         path[method] = operation;
@@ -72,6 +76,8 @@ fn requested(action: Action, g: &mut SchemaGenerator) -> Value {
         Action::SetLinkOptions => g.subschema_for::<requests::LinkOptions>(),
         Action::Restore => g.subschema_for::<requests::Restore>(),
         Action::SetSetup => g.subschema_for::<requests::SetupPatch>(),
+        Action::SetKeys => g.subschema_for::<requests::SetKeys>(),
+        Action::Install => return json!({"type": "string", "format": "binary"}),
         _ => return json!({"type": "object"}),
     };
     schema.to_value()
@@ -96,6 +102,9 @@ fn answered(action: Action, g: &mut SchemaGenerator) -> Value {
         Action::Status => g.subschema_for::<Status>(),
         Action::Device => g.subschema_for::<Device>(),
         Action::Setup | Action::SetSetup => g.subschema_for::<Setup>(),
+        Action::Firmware | Action::SetKeys => g.subschema_for::<Firmware>(),
+        Action::Install => g.subschema_for::<Installed>(),
+        Action::RollBack | Action::Drill => g.subschema_for::<GoingBack>(),
         Action::OpenApi => return json!({"type": "object"}),
     };
     schema.to_value()

@@ -4,6 +4,7 @@ use core::fmt;
 
 use k1_engine::params::{LAST_PALETTE, Param};
 use k1_engine::patterns::PATTERNS;
+use k1_update::refusal::Refusal as Why;
 use serde::Serialize;
 use serde::ser::SerializeStruct;
 
@@ -56,6 +57,10 @@ pub enum Refusal {
     Forbidden,
     /// This home of K1 has no such hardware.
     NotHere(&'static str),
+    /// An update, a key or a way back was refused.
+    Update(Why),
+    /// A body that is taken as it comes needs its length first.
+    LengthRequired,
 }
 
 impl Refusal {
@@ -77,6 +82,8 @@ impl Refusal {
             Self::Unauthorized => "unauthorized",
             Self::Forbidden => "forbidden",
             Self::NotHere(_) => "not_available",
+            Self::Update(_) => "update_refused",
+            Self::LengthRequired => "length_required",
         }
     }
 
@@ -98,6 +105,17 @@ impl Refusal {
             Self::RateLimited { .. } => 429,
             Self::HeadTooLarge => 431,
             Self::NotHere(_) => 501,
+            Self::LengthRequired => 411,
+            Self::Update(why) => match why {
+                Why::NoKeys | Why::UnknownKey | Why::BadSignature => 403,
+                Why::OnTrial | Why::Busy | Why::NothingThere | Why::TooOld { .. } | Why::OldKeys { .. } => {
+                    409
+                }
+                Why::Flash | Why::ReadBack => 500,
+                Why::Stalled => 408,
+                Why::TooLarge { .. } => 413,
+                _ => 400,
+            },
         }
     }
 }
@@ -138,6 +156,8 @@ impl fmt::Display for Refusal {
             ),
             Self::Forbidden => f.write_str("the request comes from another site or names another host"),
             Self::NotHere(what) => f.write_str(what),
+            Self::Update(why) => write!(f, "{why}"),
+            Self::LengthRequired => f.write_str("say how long it is: Content-Length"),
         }
     }
 }

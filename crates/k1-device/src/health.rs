@@ -7,17 +7,27 @@ const ON_TIME: f32 = 0.9;
 /// Sound older than this when it is shown is not live, in ms (99th percentile).
 const FRESH_MS: f32 = 20.0;
 
+/// True if light keeps its time.
+pub fn frames_are_on_time(v: &Vitals) -> bool {
+    v.fps_target > 0.0 && v.fps >= ON_TIME * v.fps_target
+}
+
+/// True if light shows what is heard now.
+pub fn sound_is_fresh(v: &Vitals) -> bool {
+    v.hop_rate > 0.0 && v.age_p99_ms < FRESH_MS
+}
+
 /// Every condition, from the figures of the last second.
 pub fn checks(v: &Vitals, microphone: &str, storage_errors: u32) -> [Check; 5] {
     [
         Check {
             name: "frames are on time",
-            ok: v.fps_target > 0.0 && v.fps >= ON_TIME * v.fps_target,
+            ok: frames_are_on_time(v),
             advice: "fewer LEDs or a lower frame rate; right after a start: wait a second",
         },
         Check {
             name: "sound is fresh",
-            ok: v.hop_rate > 0.0 && v.age_p99_ms < FRESH_MS,
+            ok: sound_is_fresh(v),
             advice: "the half that hears is late or stands still: look at overruns and at the source",
         },
         Check { name: "the hand-off is whole", ok: v.torn == 0, advice: "report this: it must never happen" },

@@ -33,6 +33,7 @@ pub mod api;
 pub mod description;
 pub mod error;
 pub mod exchange;
+pub mod firmware;
 pub mod health;
 pub mod http;
 pub mod limit;

@@ -6,6 +6,7 @@ use heapless::String;
 use k1_engine::audio::GAIN_RANGE;
 use k1_engine::params::{Param, Params};
 use k1_engine::patterns::{PATTERNS, pattern_by_id};
+use k1_update::sheet::{SHEET, Sheet};
 use serde::Deserialize;
 use serde::de::{Deserializer, IgnoredAny, MapAccess, Visitor};
 
@@ -544,6 +545,32 @@ impl Command {
         match self.gain {
             None => Ok(None),
             some => AudioConfig { microphone_gain: some }.gain().map(Some),
+        }
+    }
+}
+
+/// `POST /api/v1/keys`.
+#[derive(Clone, Copy, Debug, Deserialize)]
+#[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
+pub struct SetKeys<'a> {
+    /// The statement, 192 bytes in base64, as `k1 keys` makes it.
+    #[serde(borrow)]
+    statement: Option<&'a str>,
+}
+
+impl SetKeys<'_> {
+    /// The statement; nothing in it is believed yet.
+    ///
+    /// # Errors
+    ///
+    /// [`Refusal::MissingField`], [`Refusal::InvalidValue`].
+    pub fn sheet(&self) -> Result<Sheet, Refusal> {
+        use base64::prelude::{BASE64_STANDARD, Engine};
+        let text = self.statement.ok_or(Refusal::MissingField("statement"))?;
+        let mut sheet = [0; SHEET];
+        match BASE64_STANDARD.decode_slice(text, &mut sheet) {
+            Ok(SHEET) => Ok(Sheet(sheet)),
+            _ => Err(Refusal::InvalidValue { field: "statement", expected: "192 bytes in base64" }),
         }
     }
 }

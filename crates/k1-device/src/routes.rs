@@ -7,6 +7,8 @@ pub enum Method {
     Get,
     /// Change.
     Post,
+    /// Replace.
+    Put,
 }
 
 /// What a path does.
@@ -54,6 +56,16 @@ pub enum Action {
     SetSetup,
     /// This description.
     OpenApi,
+    /// The firmware and its update.
+    Firmware,
+    /// Take new firmware.
+    Install,
+    /// Back to the firmware before.
+    RollBack,
+    /// Ask the bootloader for a proof that it knows of trials.
+    Drill,
+    /// Say whose signature counts.
+    SetKeys,
 }
 
 /// One path.
@@ -87,11 +99,13 @@ const fn post(
     Route { method: Method::Post, path, action, interval_ms, max_body, summary }
 }
 
+/// Largest update: a slot and the sheet before it.
+pub const MOST_FIRMWARE: usize = 0x1e_0000;
 /// Largest body of a small request.
 pub const SMALL_BODY: usize = 2_048;
 
 /// Every route. The first fifteen are those of the lamps in the field.
-pub static ROUTES: [Route; 21] = [
+pub static ROUTES: [Route; 26] = [
     get("/api/patterns", Action::Patterns, 1000, "List the patterns and the current one"),
     get("/api/params", Action::Params, 150, "Read every parameter"),
     post(
@@ -130,6 +144,36 @@ pub static ROUTES: [Route; 21] = [
     get("/api/v1/setup", Action::Setup, 100, "How the hardware is set up"),
     post("/api/v1/setup", Action::SetSetup, 300, SMALL_BODY, "Change how the hardware of a lamp is set up"),
     get("/api/v1/openapi.json", Action::OpenApi, 500, "This description"),
+    get("/api/v1/firmware", Action::Firmware, 100, "The firmware, its trial, and an update on its way in"),
+    Route {
+        method: Method::Put,
+        path: "/api/v1/firmware",
+        action: Action::Install,
+        interval_ms: 1000,
+        max_body: MOST_FIRMWARE,
+        summary: "Take new firmware: a signed update as `k1 sign` makes it. It is tried after a restart, and stays if it is good",
+    },
+    post(
+        "/api/v1/rollback",
+        Action::RollBack,
+        1000,
+        SMALL_BODY,
+        "Back to the firmware before; restarts once",
+    ),
+    post(
+        "/api/v1/drill",
+        Action::Drill,
+        1000,
+        SMALL_BODY,
+        "Ask the bootloader for a proof that it can take a bad image back; restarts once",
+    ),
+    post(
+        "/api/v1/keys",
+        Action::SetKeys,
+        1000,
+        SMALL_BODY,
+        "Say whose signature counts: a statement as `k1 keys` makes it. The first needs the token only, each later one the signature of a key in force",
+    ),
 ];
 
 /// The route for a request, or why there is none.
@@ -149,8 +193,14 @@ pub fn find(method: Method, path: &str) -> Result<(usize, &'static Route), crate
 /// The methods that a path takes, as `Allow` names them.
 pub fn methods(path: &str) -> &'static str {
     let takes = |method| find(method, path).is_ok();
-    ["OPTIONS", "GET, OPTIONS", "POST, OPTIONS", "GET, POST, OPTIONS"]
-        [usize::from(takes(Method::Get)) + 2 * usize::from(takes(Method::Post))]
+    match (takes(Method::Get), takes(Method::Post), takes(Method::Put)) {
+        (false, false, false) => "OPTIONS",
+        (true, false, false) => "GET, OPTIONS",
+        (false, true, false) => "POST, OPTIONS",
+        (true, true, _) => "GET, POST, OPTIONS",
+        (true, false, true) => "GET, PUT, OPTIONS",
+        (false, _, true) => "PUT, OPTIONS",
+    }
 }
 
 #[cfg(test)]

@@ -10,12 +10,14 @@ use embedded_storage_async::nor_flash::NorFlash;
 use heapless::String;
 use k1_engine::params::{Param, Params};
 use k1_engine::patterns::{FIRST_PATTERN, PATTERNS, pattern_by_id};
+use k1_update::trust::Trust;
 use sequential_storage::Error;
 use sequential_storage::cache::{Cache, Uncached};
 use sequential_storage::map::{MapConfig, MapStorage};
 use serde::{Deserialize, Serialize};
 
 use crate::exchange::Settings;
+use crate::firmware::Journal;
 
 /// Most LEDs of a lamp.
 pub const MOST_LEDS: usize = 300;
@@ -169,6 +171,10 @@ pub struct Memory {
     pub hardware: Hardware,
     /// Network.
     pub wifi: Wifi,
+    /// Whose firmware is let in.
+    pub trust: Trust,
+    /// The last trial of new firmware.
+    pub journal: Option<Journal>,
 }
 
 impl Default for Memory {
@@ -180,7 +186,13 @@ impl Default for Memory {
 impl Memory {
     /// A lamp on its first day.
     pub const fn new() -> Self {
-        Self { look: Settings::new(), hardware: Hardware::new(), wifi: Wifi::new() }
+        Self {
+            look: Settings::new(),
+            hardware: Hardware::new(),
+            wifi: Wifi::new(),
+            trust: Trust::NOBODY,
+            journal: None,
+        }
     }
 }
 
@@ -212,6 +224,8 @@ mod key {
     pub const LOOK: u8 = 1;
     pub const HARDWARE: u8 = 2;
     pub const WIFI: u8 = 3;
+    pub const TRUST: u8 = 4;
+    pub const JOURNAL: u8 = 5;
 }
 
 /// What became of loading.
@@ -272,6 +286,10 @@ impl<F: NorFlash> Store<F> {
         if let Some(wifi) = self.fetch(key::WIFI, loaded).await? {
             memory.wifi = wifi;
         }
+        if let Some(trust) = self.fetch(key::TRUST, loaded).await? {
+            memory.trust = trust;
+        }
+        memory.journal = self.fetch(key::JOURNAL, loaded).await?;
         Ok(())
     }
 
@@ -319,6 +337,12 @@ impl<F: NorFlash> Store<F> {
             Group::Look => (key::LOOK, postcard::to_slice(&Look::from(&memory.look), &mut record)),
             Group::Hardware => (key::HARDWARE, postcard::to_slice(&memory.hardware, &mut record)),
             Group::Wifi => (key::WIFI, postcard::to_slice(&memory.wifi, &mut record)),
+            Group::Trust => (key::TRUST, postcard::to_slice(&memory.trust, &mut record)),
+            Group::Journal => match &memory.journal {
+                Some(journal) => (key::JOURNAL, postcard::to_slice(journal, &mut record)),
+                // What never was needs no record.
+                None => return true,
+            },
         };
         // Every group fits a record: its texts are bounded.
         let Ok(bytes) = bytes else { return false };
@@ -339,11 +363,15 @@ pub enum Group {
     Hardware,
     /// Network.
     Wifi,
+    /// Whose firmware is let in.
+    Trust,
+    /// The last trial of new firmware.
+    Journal,
 }
 
 impl Group {
     /// Every group.
-    pub const ALL: [Self; 3] = [Self::Look, Self::Hardware, Self::Wifi];
+    pub const ALL: [Self; 5] = [Self::Look, Self::Hardware, Self::Wifi, Self::Trust, Self::Journal];
 }
 
 /// Waits until a user has let go of a slider before flash is written.

@@ -71,6 +71,8 @@ pub struct Note {
     pub had_network: bool,
     /// The bootloader was seen to put an image on trial.
     pub is_armed: bool,
+    /// The bootloader was asked for that.
+    pub was_asked: bool,
 }
 
 const NOTE_MARK: [u8; 2] = *b"K1";
@@ -95,7 +97,7 @@ impl Entry {
             return None;
         }
         let flags = if bytes[4..6] == NOTE_MARK { bytes[6] } else { 0 };
-        let note = Note { had_network: flags & 1 != 0, is_armed: flags & 2 != 0 };
+        let note = Note { had_network: flags & 1 != 0, is_armed: flags & 2 != 0, was_asked: flags & 4 != 0 };
         Some(Self { sequence, state: State::from_word(state), note })
     }
 
@@ -105,7 +107,8 @@ impl Entry {
         let sequence = self.sequence.to_le_bytes();
         bytes[..4].copy_from_slice(&sequence);
         bytes[4..6].copy_from_slice(&NOTE_MARK);
-        bytes[6] = u8::from(self.note.had_network) | u8::from(self.note.is_armed) << 1;
+        let Note { had_network, is_armed, was_asked } = self.note;
+        bytes[6] = u8::from(had_network) | u8::from(is_armed) << 1 | u8::from(was_asked) << 2;
         bytes[24..28].copy_from_slice(&self.state.word().to_le_bytes());
         bytes[28..].copy_from_slice(&ROM_CRC.checksum(&sequence).to_le_bytes());
         bytes
@@ -170,7 +173,8 @@ mod tests {
     #[test]
     fn what_was_written_is_read_and_what_is_torn_does_not_count() {
         for state in [State::New, State::Pending, State::Valid, State::Invalid, State::Aborted] {
-            let note = Note { had_network: true, is_armed: state == State::Valid };
+            let note =
+                Note { had_network: true, is_armed: state == State::Valid, was_asked: state == State::New };
             let entry = Entry { sequence: 7, state, note };
             let bytes = entry.bytes();
             assert_eq!(Entry::read(&bytes), Some(entry));

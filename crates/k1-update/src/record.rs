@@ -120,7 +120,7 @@ pub async fn activate<F: NorFlash>(
     }
     let own = settle(flash, layout, running).await?;
     let sequence = read(flash, layout).await?.next(whole.slot()).ok_or(Refusal::Flash)?;
-    let note = Note { had_network, is_armed: false };
+    let note = Note { had_network, ..Note::default() };
     write(flash, layout, 1 - own, Entry { sequence, state: State::New, note }).await
 }
 
@@ -134,7 +134,7 @@ pub async fn activate<F: NorFlash>(
 pub async fn confirm<F: NorFlash>(flash: &mut F, layout: &Layout, running: Slot) -> Result<(), Refusal> {
     let records = read(flash, layout).await?;
     let Some((own, entry)) = records.of(running).filter(|(_, e)| e.is_on_trial()) else { return Ok(()) };
-    let note = Note { had_network: false, is_armed: entry.state == State::Pending };
+    let note = Note { had_network: false, is_armed: entry.state == State::Pending, was_asked: true };
     write(flash, layout, own, Entry { state: State::Valid, note, ..entry }).await
 }
 

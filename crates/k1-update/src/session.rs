@@ -115,6 +115,10 @@ struct Intake {
     received: u32,
 }
 
+#[allow(
+    clippy::large_enum_variant,
+    reason = "there is one, and for nearly all of its life it is the largest"
+)]
 enum Phase {
     Manifest { sheet: [u8; SHEET], got: usize },
     Image(Intake),

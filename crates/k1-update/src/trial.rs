@@ -40,6 +40,8 @@ pub enum Failing {
     Api,
     /// The network that was there did not come back.
     Network,
+    /// Nothing; its owner wants the one before.
+    Wished,
 }
 
 impl fmt::Display for Failing {
@@ -50,6 +52,7 @@ impl fmt::Display for Failing {
             Self::Storage => "trial: settings could not be written",
             Self::Api => "trial: its own API did not answer",
             Self::Network => "trial: the network that was there did not come back",
+            Self::Wished => "trial: taken back by its owner",
         })
     }
 }

@@ -238,7 +238,10 @@ fn a_drill_shows_whether_the_bootloader_knows_of_trials() {
             assert_eq!(standing, Standing::Trial { note: Note::default(), armed });
             record::confirm(&mut f, &world.layout, Slot::App0).await.unwrap();
             let standing = record::standing(&record::read(&mut f, &world.layout).await.unwrap(), Slot::App0);
-            assert_eq!(standing, Standing::Sure(Note { had_network: false, is_armed: armed }));
+            assert_eq!(
+                standing,
+                Standing::Sure(Note { had_network: false, is_armed: armed, was_asked: true })
+            );
             assert!(!world.starts(&mut f).await.unwrap().on_trial);
         });
     }

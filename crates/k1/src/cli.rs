@@ -45,6 +45,14 @@ pub enum Command {
     Sources(ListArgs),
     /// Start the virtual lamp: the lamp's firmware on an emulated machine (needs QEMU).
     Virt(VirtArgs),
+    /// Keep the keys that sign firmware.
+    Keys {
+        /// What to do.
+        #[command(subcommand)]
+        command: KeysCommand,
+    },
+    /// Sign an image, so that lamps that trust the key take it.
+    Sign(SignArgs),
     /// Say what is wrong here, and measure how late the light is.
     Doctor(DoctorArgs),
     /// Write a completion script for a shell to standard output.
@@ -126,9 +134,13 @@ pub struct VirtArgs {
     /// Stop after so many seconds.
     #[arg(long, value_parser = seconds, allow_negative_numbers = true, value_name = "SECONDS")]
     pub duration: Option<f64>,
-    /// Firmware to run; without it, the one that `cargo xtask firmware virt` has built.
+    /// Firmware to put into the lamp as a cable would: an image (lamp.bin), or a signed update. Without it, a new lamp
+    /// gets the one that `cargo xtask firmware virt` has built, and one that has firmware keeps it.
     #[arg(long, value_name = "FILE")]
     pub image: Option<PathBuf>,
+    /// The loader that chooses the slot; without it, the one that was built here.
+    #[arg(long, value_name = "FILE")]
+    pub loader: Option<PathBuf>,
     /// File that stands for the lamp's flash; made if there is none. Without it, settings are forgotten at the end.
     #[arg(long, value_name = "FILE")]
     pub flash: Option<PathBuf>,
@@ -138,6 +150,78 @@ pub struct VirtArgs {
     /// UDP port of the lamp's sound on this machine; 0 takes any free one.
     #[arg(long, default_value_t = 5004, value_name = "PORT")]
     pub sound: u16,
+    /// UDP port on this machine where the lamp takes firmware from espota's clients; 0 takes any free one.
+    #[arg(long, default_value_t = 3232, value_name = "PORT")]
+    pub ota: u16,
+}
+
+/// `k1 keys`.
+#[derive(Clone, Debug, Subcommand)]
+pub enum KeysCommand {
+    /// Make a key. It stays in a file that only you can read, and is never shown.
+    New {
+        /// Its name.
+        #[arg(default_value = KEY)]
+        name: String,
+    },
+    /// List your keys.
+    List {
+        /// Print JSON.
+        #[arg(long)]
+        json: bool,
+    },
+    /// Print the public half of a key (PEM), with which anybody can check its signatures.
+    Show {
+        /// Its name.
+        #[arg(default_value = KEY)]
+        name: String,
+    },
+    /// Write down which keys a lamp shall trust from now on, as a file for the lamp's API.
+    Statement {
+        /// A key to trust; one or two.
+        #[arg(long = "key", value_name = "NAME", default_value = KEY)]
+        keys: Vec<String>,
+        /// The key that the lamp trusts now; the first set of a lamp needs none.
+        #[arg(long, value_name = "NAME")]
+        signed_by: Option<String>,
+        /// Higher than that of the set in force.
+        #[arg(long, default_value_t = 1, value_name = "N")]
+        generation: u32,
+        /// File to write.
+        #[arg(short, long, value_name = "FILE")]
+        output: PathBuf,
+    },
+}
+
+/// Name of a key if none is given.
+const KEY: &str = "k1";
+
+/// `k1 sign`.
+#[derive(Args, Clone, Debug)]
+pub struct SignArgs {
+    /// Image: lamp.bin of the virtual lamp, or what espflash's save-image has made.
+    pub image: PathBuf,
+    /// Board that it is for.
+    #[arg(long, value_parser = clap::builder::PossibleValuesParser::new(k1_device::firmware::BOARDS.map(|(board, _)| board)))]
+    pub board: String,
+    /// Version, for people.
+    #[arg(long = "image-version", default_value = env!("CARGO_PKG_VERSION"), value_name = "VERSION")]
+    pub image_version: String,
+    /// Lamps refuse an image with a lower counter than the highest that they have confirmed.
+    #[arg(long, default_value_t = 0, value_name = "N")]
+    pub counter: u32,
+    /// Seconds that a trial waits for a network that was there before the update.
+    #[arg(long, default_value_t = k1_update::manifest::PATIENCE_S, value_name = "SECONDS")]
+    pub patience: u16,
+    /// Key to sign with; `k1 keys list` lists them.
+    #[arg(long, default_value = KEY, value_name = "NAME")]
+    pub key: String,
+    /// File to write; IMAGE with the ending .k1 if none is named.
+    #[arg(short, long, value_name = "FILE")]
+    pub output: Option<PathBuf>,
+    /// Print JSON.
+    #[arg(long)]
+    pub json: bool,
 }
 
 /// `k1 render`.

@@ -13,9 +13,11 @@
 pub mod cli;
 pub mod commands;
 pub mod picture;
+pub mod private;
 pub mod sink;
 pub mod source;
 pub mod stage;
+pub mod update;
 pub mod web;
 
 /// Most LEDs that one strip may have.

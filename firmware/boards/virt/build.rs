@@ -2,6 +2,8 @@
 
 fn main() {
     let here = std::env::var("CARGO_MANIFEST_DIR").unwrap_or_default();
-    println!("cargo:rerun-if-changed=link.x");
-    println!("cargo:rustc-link-arg=-T{here}/link.x");
+    for (program, script) in [("lamp", "link.x"), ("proof", "link.x"), ("loader", "loader.x")] {
+        println!("cargo:rerun-if-changed={script}");
+        println!("cargo:rustc-link-arg-bin={program}=-T{here}/{script}");
+    }
 }

@@ -9,12 +9,16 @@ use k1_device::answers::{Device, Heard, LinkOptions, Performance, Place, Setup, 
 use k1_device::api::{Home, Identity};
 use k1_device::error::Refusal;
 use k1_device::exchange::{Change, Settings};
+use k1_device::firmware::{Firmware, GoingBack, LastTrial, Refused, Short, Standing};
 use k1_device::health::checks;
 use k1_device::requests::SetupPatch;
 use k1_device::settings::{MOST_LEDS, Memory};
 use k1_engine::audio::InputState;
+use k1_update::refusal::Refusal as Why;
+use k1_update::sheet::Sheet;
 
 use crate::board::wire_us;
+use crate::update::Wish;
 use crate::web::DESCRIPTION;
 use crate::{Lamp, now_us};
 
@@ -149,6 +153,9 @@ impl Home for LampHome {
             let checks = checks(&vitals, microphone, s.settings_errors);
             Device {
                 board: self.board,
+                slot: Some(s.facts.slot),
+                firmware_hash: s.firmware.running.as_ref().map(|i| i.hash),
+                rollback: Some(s.firmware.rollback),
                 hears_on_core: core(lamp.hears_on.load(Relaxed)),
                 shows_on_core: core(lamp.shows_on.load(Relaxed)),
                 reset_reason: Some(self.reset_reason),
@@ -195,6 +202,52 @@ impl Home for LampHome {
             patch.apply_wifi(&mut s.memory.wifi)?;
             Ok(())
         })?;
+        self.lamp.changed.signal(());
+        Ok(())
+    }
+
+    fn firmware(&self) -> Result<Firmware, Refusal> {
+        Ok(self.lamp.look(|s| Firmware {
+            board: self.board,
+            chip: s.firmware.chip,
+            slot: s.facts.slot,
+            running: s.firmware.running.clone(),
+            state: s.firmware.standing,
+            rollback: s.firmware.rollback,
+            other: s.firmware.other.clone(),
+            keys: s.memory.trust.ids().map(Short).collect(),
+            key_generation: s.memory.trust.generation,
+            counter_floor: s.memory.trust.floor,
+            receiving: s.firmware.receiving,
+            refused: s.firmware.refused.map(Refused),
+            last: s.memory.journal.as_ref().map(LastTrial::from),
+        }))
+    }
+
+    fn roll_back(&self) -> Result<GoingBack, Refusal> {
+        let to = self.lamp.look(|s| match (&s.firmware.receiving, &s.firmware.other, s.firmware.standing) {
+            (Some(_), ..) => Err(Why::Busy),
+            (None, None, Standing::Confirmed | Standing::NotTried) => Err(Why::NothingThere),
+            (None, other, _) => Ok(other.clone()),
+        });
+        let to = to.map_err(Refusal::Update)?;
+        self.lamp.wish.signal(Wish::RollBack);
+        Ok(GoingBack { to })
+    }
+
+    fn drill(&self) -> Result<GoingBack, Refusal> {
+        let to = self.lamp.look(|s| match (&s.firmware.receiving, s.firmware.standing) {
+            (Some(_), _) => Err(Why::Busy),
+            (None, Standing::OnTrial) => Err(Why::OnTrial),
+            _ => Ok(s.firmware.running.clone()),
+        });
+        let to = to.map_err(Refusal::Update)?;
+        self.lamp.wish.signal(Wish::Drill);
+        Ok(GoingBack { to })
+    }
+
+    fn set_keys(&self, statement: &Sheet) -> Result<(), Refusal> {
+        self.lamp.note(|s| s.memory.trust.replace(statement)).map_err(Refusal::Update)?;
         self.lamp.changed.signal(());
         Ok(())
     }

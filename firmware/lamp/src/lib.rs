@@ -12,6 +12,8 @@
 //! | [`console`] | the boot log and the figures of each second |
 //! | [`home`] | the lamp as a home of the API |
 //! | [`web`] | HTTP and WebSockets |
+//! | [`update`] | new firmware: taken in, tried, judged, taken back |
+//! | [`espota`] | the door for people's existing tools |
 //! | [`rtp`] | sound from the network, for boards without a microphone |
 //! | [`mdns`] | being found |
 //! | [`mirror`] | frames to a network light |
@@ -24,6 +26,7 @@ extern crate alloc;
 
 pub mod board;
 pub mod console;
+pub mod espota;
 pub mod hear;
 pub mod home;
 pub mod mdns;
@@ -31,6 +34,7 @@ pub mod memory;
 pub mod mirror;
 pub mod rtp;
 pub mod show;
+pub mod update;
 pub mod web;
 
 use core::cell::RefCell;
@@ -85,6 +89,8 @@ pub struct State {
     pub settings_writes: u32,
     /// Operations of the storage that failed since the start.
     pub settings_errors: u32,
+    /// What is known of the firmware.
+    pub firmware: update::State,
 }
 
 /// What the tasks of a lamp share. Lives in a `static`.
@@ -101,6 +107,12 @@ pub struct Lamp {
     pub state: CriticalSectionMutex<RefCell<State>>,
     /// Something that is remembered has changed.
     pub changed: Signal<CriticalSectionRawMutex, ()>,
+    /// What is asked of the firmware.
+    pub wish: Signal<CriticalSectionRawMutex, update::Wish>,
+    /// What has changed is to be written now.
+    pub save: Signal<CriticalSectionRawMutex, ()>,
+    /// It is written.
+    pub saved: Signal<CriticalSectionRawMutex, ()>,
     /// Frames per second that are due, in thousandths.
     pub due_millihertz: AtomicU32,
     /// Core that hears, plus one; 0 before it does.
@@ -145,6 +157,9 @@ impl Lamp {
             wire: FrameRing::new(),
             state: CriticalSectionMutex::new(RefCell::new(State::new())),
             changed: Signal::new(),
+            wish: Signal::new(),
+            save: Signal::new(),
+            saved: Signal::new(),
             due_millihertz: AtomicU32::new(0),
             hears_on: AtomicU32::new(0),
             shows_on: AtomicU32::new(0),
@@ -187,6 +202,7 @@ impl State {
             ip: heapless::String::new(),
             settings_writes: 0,
             settings_errors: 0,
+            firmware: update::State::UNKNOWN,
         }
     }
 }

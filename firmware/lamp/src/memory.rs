@@ -2,7 +2,7 @@
 
 use core::sync::atomic::Ordering::Relaxed;
 
-use embassy_futures::select::select;
+use embassy_futures::select::{Either3, select3};
 use embassy_time::Timer;
 use embedded_storage_async::nor_flash::NorFlash;
 use k1_device::settings::{Debounce, Group, Memory, Store};
@@ -44,7 +44,12 @@ pub async fn keep<F: NorFlash>(lamp: &'static Lamp, mut store: Store<F>, mut wri
     let mut controls = lamp.crossing.controls();
     let mut debounce = Debounce::default();
     loop {
-        let told = select(lamp.changed.wait(), Timer::after_millis(500)).await.is_first();
+        let (told, at_once) =
+            match select3(lamp.changed.wait(), lamp.save.wait(), Timer::after_millis(500)).await {
+                Either3::First(()) => (true, false),
+                Either3::Second(()) => (false, true),
+                Either3::Third(()) => (false, false),
+            };
         let look = controls.settings();
         let now = lamp.look(|s| Memory { look, ..s.memory.clone() });
         let floor = now.hardware.floor_db.unwrap_or(f32::NAN);
@@ -53,13 +58,15 @@ pub async fn keep<F: NorFlash>(lamp: &'static Lamp, mut store: Store<F>, mut wri
         if now != written && (told || !debounce.is_waiting()) {
             debounce.touch(now_us());
         }
-        if !debounce.is_due(now_us()) {
+        if !debounce.is_due(now_us()) && !at_once {
             continue;
         }
         let changed = [
             (now.look != written.look, Group::Look),
             (now.hardware != written.hardware, Group::Hardware),
             (now.wifi != written.wifi, Group::Wifi),
+            (now.trust != written.trust, Group::Trust),
+            (now.journal != written.journal, Group::Journal),
         ];
         let mut all = true;
         for (_, group) in changed.into_iter().filter(|(is, _)| *is) {
@@ -72,5 +79,8 @@ pub async fn keep<F: NorFlash>(lamp: &'static Lamp, mut store: Store<F>, mut wri
             s.settings_writes = store.writes;
             s.settings_errors = store.errors;
         });
+        if at_once {
+            lamp.saved.signal(());
+        }
     }
 }

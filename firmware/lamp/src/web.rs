@@ -5,6 +5,7 @@
 
 mod socket;
 
+use alloc::boxed::Box;
 use alloc::string::String;
 use alloc::vec::Vec;
 use core::cell::RefCell;
@@ -18,12 +19,18 @@ use embassy_sync::blocking_mutex::raw::CriticalSectionRawMutex;
 use embassy_sync::signal::Signal;
 use embassy_time::{Duration, Instant, Timer, with_timeout};
 use embedded_io_async::Write as _;
+use embedded_storage_async::nor_flash::NorFlash;
+use k1_device::api;
 use k1_device::error::Refusal;
+use k1_device::firmware::Installed;
 use k1_device::http::body::Intake;
 use k1_device::http::head::{self, MOST_HEAD, Parsed};
 use k1_device::http::respond::{self, Answer, Asset, Verdict, most_body};
 
+use k1_update::refusal::Refusal as Why;
+
 use crate::home::LampHome;
+use crate::update::Updater;
 use crate::{Lamp, now_us};
 
 include!(concat!(env!("OUT_DIR"), "/pages.rs"));
@@ -83,6 +90,11 @@ impl Doors {
         }
     }
 
+    /// True if somebody waits for a connection, or is in one.
+    pub fn is_open(&self) -> bool {
+        self.listening.load(Relaxed) > 0 || self.sockets.load(Relaxed) > 0
+    }
+
     /// Open WebSockets.
     pub fn sockets(&self) -> usize {
         self.sockets.load(Relaxed) as usize
@@ -132,10 +144,11 @@ enum End {
 }
 
 /// Serves connections, one after the other, for ever.
-pub async fn work(
+pub async fn work<F: NorFlash + 'static>(
     lamp: &'static Lamp,
     stack: Stack<'static>,
     door: &'static RefCell<Door>,
+    updater: &'static Updater<F>,
     worker: usize,
     buffers: &'static mut Buffers,
 ) -> ! {
@@ -152,7 +165,7 @@ pub async fn work(
             continue;
         }
         lamp.doors.make_room();
-        let connection = Connection { lamp, door, worker, head, scratch };
+        let connection = Connection { lamp, door, updater, worker, head, scratch };
         if let End::Said = connection.serve(&mut socket).await {
             socket.close();
             let _ = with_timeout(Duration::from_millis(500), drain(&mut socket)).await;
@@ -169,21 +182,22 @@ async fn drain(socket: &mut TcpSocket<'_>) {
     while matches!(socket.read(&mut rest).await, Ok(1..)) {}
 }
 
-struct Connection<'a> {
+struct Connection<'a, F: 'static> {
     lamp: &'static Lamp,
     door: &'static RefCell<Door>,
+    updater: &'static Updater<F>,
     worker: usize,
     head: &'a mut [u8; MOST_HEAD],
     scratch: &'a mut [u8; SCRATCH],
 }
 
-impl Connection<'_> {
+impl<F: NorFlash + 'static> Connection<'_, F> {
     async fn serve(self, socket: &mut TcpSocket<'_>) -> End {
         let client = match socket.remote_endpoint().map(|e| e.addr) {
             Some(IpAddress::Ipv4(address)) => u64::from(u32::from(address)),
             None => 0,
         };
-        let Self { lamp, door, worker, head: bytes, scratch } = self;
+        let Self { lamp, door, updater, worker, head: bytes, scratch } = self;
         let mut filled = 0;
         loop {
             // A head.
@@ -200,6 +214,24 @@ impl Connection<'_> {
                 }
             };
             let Parsed::Head(head, _) = head::parse(&bytes[..filled]) else { return End::Silent };
+            if respond::is_streamed(&head) {
+                let home = LampHome::new(lamp);
+                let verdict = door.borrow_mut().open(&home, client, &head, Ok(&[]));
+                lamp.requests.fetch_add(1, Relaxed);
+                let answer = match verdict {
+                    Verdict::Install(size) => {
+                        let came = &bytes[length..filled];
+                        // On the heap, and only for as long as it lasts.
+                        Box::pin(install(lamp, updater, socket, size, head.waits, came, scratch)).await
+                    }
+                    Verdict::Answer(answer) => answer,
+                    Verdict::Upgrade(..) => return End::Silent,
+                };
+                return match say(socket, &answer, true, false).await {
+                    Some(()) => End::Said,
+                    None => End::Silent,
+                };
+            }
             // Its body.
             let most = most_body(&head).min(MOST_BODY);
             let mut intake = Intake::new(head.framing, most);
@@ -240,6 +272,8 @@ impl Connection<'_> {
                     return socket::serve(lamp, socket, kind, key, rest.bytes(&bytes[..filled], scratch))
                         .await;
                 }
+                // What is streamed was taken above.
+                Verdict::Install(_) => return End::Silent,
                 Verdict::Answer(answer) => {
                     if say(socket, &answer, head.method != "HEAD", keep_alive).await.is_none() {
                         return End::Silent;
@@ -260,6 +294,57 @@ impl Connection<'_> {
                     to - from
                 }
             };
+        }
+    }
+}
+
+/// Takes new firmware as it comes: `size` bytes, of which `came` are here already.
+async fn install<F: NorFlash + 'static>(
+    lamp: &'static Lamp,
+    updater: &'static Updater<F>,
+    socket: &mut TcpSocket<'_>,
+    size: u32,
+    waits: bool,
+    came: &[u8],
+    scratch: &mut [u8; SCRATCH],
+) -> Answer<'static> {
+    let mut upload = updater.begin(lamp);
+    if waits && upload.is_ok() {
+        // If it is gone, the first read says so.
+        let _ = socket.write_all(b"HTTP/1.1 100 Continue\r\n\r\n").await;
+    }
+    let mut left = size as usize;
+    let mut n = came.len().min(left);
+    let mut piece = &came[..n];
+    loop {
+        // After a refusal the rest is taken and forgotten: a sender who is cut off does not read the answer.
+        if let Ok(open) = &mut upload
+            && let Err(why) = open.take(piece).await
+        {
+            upload = Err(why);
+        }
+        left -= n;
+        if left == 0 {
+            break;
+        }
+        n = match with_timeout(GONE, socket.read(scratch)).await {
+            Ok(Ok(n @ 1..)) => n.min(left),
+            _ => return Answer::refusal(Refusal::Update(Why::Stalled), now_us() / 1000),
+        };
+        piece = &scratch[..n];
+    }
+    let done = match upload {
+        Ok(upload) => upload.finish().await,
+        Err(why) => Err(why),
+    };
+    let answer = done.map_err(Refusal::Update);
+    match answer.and_then(|(slot, image)| api::json(&Installed { slot, image })) {
+        Ok(body) => Answer::done(body),
+        Err(refusal) => {
+            if let Refusal::Update(why) = refusal {
+                lamp.note(|s| s.firmware.refused = Some(why));
+            }
+            Answer::refusal(refusal, now_us() / 1000)
         }
     }
 }

@@ -28,6 +28,8 @@ pub struct Head<'a> {
     pub upgrade: Option<&'a str>,
     /// How the body comes.
     pub framing: Framing,
+    /// True if the body waits for a word of ours.
+    pub waits: bool,
     /// True if another request may follow on this connection.
     pub keep_alive: bool,
 }
@@ -83,6 +85,7 @@ fn read<'a>(request: &httparse::Request<'_, 'a>) -> Result<Head<'a>, Refusal> {
         known_tag: None,
         upgrade: None,
         framing: Framing::Length(0),
+        waits: false,
         keep_alive: version == 1,
     };
     let (mut key, mut is_upgrade, mut is_version) = (None, false, false);
@@ -104,6 +107,8 @@ fn read<'a>(request: &httparse::Request<'_, 'a>) -> Result<Head<'a>, Refusal> {
             for token in tokens {
                 head.keep_alive &= !token.eq_ignore_ascii_case("close");
             }
+        } else if is("expect") {
+            head.waits = text.is_ok_and(|t| t.eq_ignore_ascii_case("100-continue"));
         } else if is("upgrade") {
             is_upgrade = tokens.any(|t| t.eq_ignore_ascii_case("websocket"));
         } else if is("sec-websocket-version") {

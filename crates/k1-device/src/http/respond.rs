@@ -4,12 +4,13 @@ use alloc::borrow::Cow;
 use alloc::vec::Vec;
 use core::fmt::{self, Write};
 
+use super::body::Framing;
 use super::head::Head;
 use crate::access::{PAGE_POLICY, host_is_ours, origin_is_ours, shows_token};
 use crate::api::{self, Home};
 use crate::error::{ErrorBody, Refusal};
 use crate::limit::Limiter;
-use crate::routes::{self, Action, Method, SMALL_BODY};
+use crate::routes::{self, Action, MOST_FIRMWARE, Method, SMALL_BODY};
 
 /// A file of the page as it lies in the firmware: packed.
 #[derive(Clone, Copy, Debug)]
@@ -40,6 +41,8 @@ pub enum Verdict<'a> {
     Answer(Answer<'a>),
     /// Go on as a WebSocket; the key of the handshake.
     Upgrade(Socket, &'a str),
+    /// Take new firmware: so many bytes follow the head.
+    Install(u32),
 }
 
 /// An answer.
@@ -68,6 +71,11 @@ impl Answer<'_> {
         &self.body
     }
 
+    /// What was asked is done; `body` is JSON.
+    pub fn done(body: Vec<u8>) -> Self {
+        Self { status: 200, origin: None, more: More::Json, body: body.into() }
+    }
+
     /// Status.
     pub fn status(&self) -> u16 {
         self.status
@@ -93,7 +101,7 @@ impl Answer<'_> {
         if let Some(origin) = self.origin {
             write!(
                 w,
-                "access-control-allow-origin: {origin}\r\naccess-control-allow-methods: GET, POST, OPTIONS\r\n\
+                "access-control-allow-origin: {origin}\r\naccess-control-allow-methods: GET, POST, PUT, OPTIONS\r\n\
                  access-control-allow-headers: Content-Type, Authorization\r\n"
             )?;
         }
@@ -128,6 +136,11 @@ impl Answer<'_> {
     }
 }
 
+/// True for a request whose body is taken as it comes, after the door has let it in.
+pub fn is_streamed(head: &Head) -> bool {
+    route(head).is_ok_and(|(_, route)| route.action == Action::Install)
+}
+
 /// The name of a status (RFC 9110).
 fn reason(status: u16) -> &'static str {
     match status {
@@ -140,9 +153,12 @@ fn reason(status: u16) -> &'static str {
         404 => "Not Found",
         405 => "Method Not Allowed",
         408 => "Request Timeout",
+        409 => "Conflict",
+        411 => "Length Required",
         413 => "Content Too Large",
         429 => "Too Many Requests",
         431 => "Request Header Fields Too Large",
+        500 => "Internal Server Error",
         501 => "Not Implemented",
         _ => "Refused",
     }
@@ -157,6 +173,7 @@ fn route(head: &Head) -> Result<(usize, &'static routes::Route), Refusal> {
     match head.method {
         "GET" => routes::find(Method::Get, head.path),
         "POST" => routes::find(Method::Post, head.path),
+        "PUT" => routes::find(Method::Put, head.path),
         _ => routes::find(Method::Get, head.path).and(Err(Refusal::MethodNotAllowed)),
     }
 }
@@ -201,7 +218,7 @@ impl<const N: usize> Door<N> {
                 answer.origin = head.origin;
                 Verdict::Answer(answer)
             }
-            upgrade => upgrade,
+            other => other,
         }
     }
 
@@ -253,6 +270,13 @@ impl<const N: usize> Door<N> {
         }
         let (index, route) = route(head)?;
         self.limiter.admit(client, index, route.interval_ms, now_ms)?;
+        if route.action == Action::Install {
+            return match head.framing {
+                Framing::Length(n @ 1..) if n <= MOST_FIRMWARE as u64 => Ok(Verdict::Install(n as u32)),
+                Framing::Length(1..) => Err(Refusal::TooLarge { max: MOST_FIRMWARE }),
+                _ => Err(Refusal::LengthRequired),
+            };
+        }
         let more = if route.action == Action::Backup { More::Attachment } else { More::Json };
         answer(200, more, api::answer(home, route.action, body?)?.into())
     }

@@ -2,6 +2,7 @@
 
 mod analyze;
 mod doctor;
+mod keys;
 mod list;
 mod render;
 mod run;
@@ -63,6 +64,8 @@ pub fn main() -> ExitCode {
         Command::Sources(args) => list::sources(args.json),
         Command::Virt(args) => virt::virt(&args),
         Command::Doctor(args) => doctor::doctor(&args),
+        Command::Keys { command } => keys::keys(&command),
+        Command::Sign(args) => keys::sign(&args),
         Command::Completions { shell } => {
             let mut script = Vec::new();
             clap_complete::generate(shell, &mut Cli::command(), "k1", &mut script);

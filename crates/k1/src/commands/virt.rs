@@ -14,16 +14,17 @@ use k1_wire::rtp;
 use super::Failure;
 use crate::cli::VirtArgs;
 use crate::source;
+use crate::update::package::{Statement, Update};
+use crate::update::virtual_flash::{self, VirtualFlash};
 
 /// The emulator; `qemu-system-misc` in Debian.
 const EMULATOR: &str = "qemu-system-riscv32";
-/// Bytes of the machine's flash.
-const FLASH: u64 = 32 << 20;
 /// Where the firmware is when it was built here.
-const BUILT: &str = "firmware/target/riscv32imafc-unknown-none-elf/release/lamp";
+const BUILT: &str = "firmware/target/riscv32imafc-unknown-none-elf/release";
 /// The lamp's own ports.
 const WEB: u16 = 80;
 const SOUND: u16 = 5004;
+const OTA: u16 = k1_wire::espota::PORT;
 
 /// Starts the lamp and stays with it until it ends, the duration is over, or a signal comes.
 pub fn virt(args: &VirtArgs) -> Result<(), Failure> {
@@ -33,15 +34,16 @@ pub fn virt(args: &VirtArgs) -> Result<(), Failure> {
         .map_err(|e| Failure(format!("signals cannot be handled: {e}")))?;
 
     is_installed()?;
-    let image = image(args.image.as_deref())?;
     let kept = match &args.flash {
         Some(path) => Flash::Kept(path.clone()),
-        None => Flash::temporary(),
+        None => Flash::Temporary(temporary("flash")),
     };
-    kept.prepare()?;
+    let loader = Flash::Temporary(temporary("loader"));
+    prepare(args, loader.path(), kept.path())?;
     let web = free_tcp(args.http)?;
-    let sound = free_udp(args.sound)?;
-    let mut child = start(&image, kept.path(), web, sound)?;
+    let sound = free_udp(args.sound, "--sound")?;
+    let ota = free_udp(args.ota, "--ota")?;
+    let mut child = start(loader.path(), kept.path(), [web, sound, ota])?;
     crate::say(format_args!(
         "k1: the virtual lamp starts; its page will be on port {web}, its sound goes to UDP port {sound}{}",
         if args.flash.is_some() {
@@ -74,18 +76,6 @@ pub fn virt(args: &VirtArgs) -> Result<(), Failure> {
     result
 }
 
-/// The firmware to run.
-fn image(given: Option<&Path>) -> Result<PathBuf, Failure> {
-    let path = given.unwrap_or(Path::new(BUILT));
-    match path.exists() {
-        true => Ok(path.to_owned()),
-        false => Err(Failure(format!(
-            "there is no firmware at {}; build it with `cargo xtask firmware virt`, or name one with --image FILE",
-            path.display()
-        ))),
-    }
-}
-
 /// The file that stands for the flash.
 enum Flash {
     Kept(PathBuf),
@@ -93,33 +83,9 @@ enum Flash {
 }
 
 impl Flash {
-    fn temporary() -> Self {
-        Self::Temporary(std::env::temp_dir().join(format!("k1-virt-{}.flash", std::process::id())))
-    }
-
     fn path(&self) -> &Path {
         let (Self::Kept(path) | Self::Temporary(path)) = self;
         path
-    }
-
-    /// Makes an erased flash where there is none; refuses a file that is something else.
-    fn prepare(&self) -> Result<(), Failure> {
-        let path = self.path();
-        let wrong = |e: std::io::Error| Failure(format!("{}: {e}", path.display()));
-        match std::fs::metadata(path) {
-            Ok(m) if m.len() == FLASH => Ok(()),
-            Ok(m) => Err(Failure(format!(
-                "{} has {} bytes and a flash has {FLASH}: it is something else; name another file",
-                path.display(),
-                m.len()
-            ))),
-            Err(e) if e.kind() == std::io::ErrorKind::NotFound => {
-                let mut file = std::fs::File::create(path).map_err(wrong)?;
-                let erased = vec![0xff; 1 << 20];
-                (0..FLASH >> 20).try_for_each(|_| file.write_all(&erased)).map_err(wrong)
-            }
-            Err(e) => Err(wrong(e)),
-        }
     }
 }
 
@@ -131,6 +97,45 @@ impl Drop for Flash {
     }
 }
 
+fn temporary(what: &str) -> PathBuf {
+    std::env::temp_dir().join(format!("k1-virt-{}.{what}", std::process::id()))
+}
+
+/// What was built here, or a sentence that says how to.
+fn built(name: &str) -> Result<PathBuf, Failure> {
+    let path = Path::new(BUILT).join(name);
+    match path.exists() {
+        true => Ok(path),
+        false => Err(Failure(format!(
+            "there is no firmware at {}; build it with `cargo xtask firmware virt`",
+            path.display()
+        ))),
+    }
+}
+
+/// Makes the lamp's two flashes ready: the loader's, and the one with slots and settings.
+fn prepare(args: &VirtArgs, loader: &Path, flash: &Path) -> Result<(), Failure> {
+    let place = match &args.loader {
+        Some(path) => path.clone(),
+        None => built("loader.bin")?,
+    };
+    let code = std::fs::read(&place).map_err(|e| Failure(format!("{}: {e}", place.display())))?;
+    virtual_flash::write_loader(loader, &code)?;
+    let mut flash = VirtualFlash::open(flash)?;
+    let image = match &args.image {
+        Some(path) => path.clone(),
+        None if flash.is_empty()? => built("lamp.bin")?,
+        None => return Ok(()),
+    };
+    let bare = Statement {
+        board: "virt",
+        version: env!("CARGO_PKG_VERSION"),
+        counter: 0,
+        patience_s: k1_update::manifest::PATIENCE_S,
+    };
+    Ok(flash.install(&Update::read(&image, &bare)?)?)
+}
+
 /// A port that is free now: the wished one, or any for 0.
 fn free_tcp(wished: u16) -> Result<u16, Failure> {
     let listener = TcpListener::bind((Ipv4Addr::LOCALHOST, wished)).map_err(|e| {
@@ -139,9 +144,9 @@ fn free_tcp(wished: u16) -> Result<u16, Failure> {
     Ok(listener.local_addr()?.port())
 }
 
-fn free_udp(wished: u16) -> Result<u16, Failure> {
+fn free_udp(wished: u16, option: &str) -> Result<u16, Failure> {
     let socket = UdpSocket::bind((Ipv4Addr::LOCALHOST, wished)).map_err(|e| {
-        Failure(format!("UDP port {wished} cannot be used: {e}; choose another with --sound, or 0"))
+        Failure(format!("UDP port {wished} cannot be used: {e}; choose another with {option}, or 0"))
     })?;
     Ok(socket.local_addr()?.port())
 }
@@ -162,11 +167,13 @@ fn is_installed() -> Result<(), Failure> {
     }
 }
 
-fn start(image: &Path, flash: &Path, web: u16, sound: u16) -> Result<Child, Failure> {
+fn start(loader: &Path, flash: &Path, [web, sound, ota]: [u16; 3]) -> Result<Child, Failure> {
     // A comma in a path would end an option of the emulator's; it wants two for one.
     let quoted = |path: &Path| path.display().to_string().replace(',', ",,");
-    let forward =
-        format!("user,id=n0,hostfwd=tcp:127.0.0.1:{web}-:{WEB},hostfwd=udp:127.0.0.1:{sound}-:{SOUND}");
+    let forward = format!(
+        "user,id=n0,hostfwd=tcp:127.0.0.1:{web}-:{WEB},hostfwd=udp:127.0.0.1:{sound}-:{SOUND},\
+         hostfwd=udp:127.0.0.1:{ota}-:{OTA}"
+    );
     Command::new("sh")
         .args(["-c", KEEPER, "k1-virt", EMULATOR])
         .args([
@@ -174,9 +181,9 @@ fn start(image: &Path, flash: &Path, web: u16, sound: u16) -> Result<Child, Fail
             "none",
         ])
         .args(["-bios", "none", "-global", "virtio-mmio.force-legacy=false"])
+        .args(["-drive", &format!("if=pflash,unit=0,format=raw,readonly=on,file={}", quoted(loader))])
         .args(["-drive", &format!("if=pflash,unit=1,format=raw,file={}", quoted(flash))])
         .args(["-netdev", &forward, "-device", "virtio-net-device,netdev=n0"])
-        .args(["-device", &format!("loader,file={}", quoted(image))])
         .stdin(Stdio::piped())
         .stdout(Stdio::piped())
         .spawn()

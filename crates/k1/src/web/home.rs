@@ -4,11 +4,17 @@ use k1_device::answers::{Device, Heard, LinkOptions, Performance, Setup, Vitals}
 use k1_device::api::{Home, Identity};
 use k1_device::error::Refusal;
 use k1_device::exchange::{Change, Settings};
+use k1_device::firmware::{Firmware, GoingBack};
 use k1_device::health::checks;
 use k1_device::requests::SetupPatch;
 use k1_engine::audio::InputState;
+use k1_update::sheet::Sheet;
 
 use super::server::App;
+
+const NO_LAMP: Refusal = Refusal::NotHere(
+    "this is the program k1, which is updated as it was installed; only a lamp takes firmware",
+);
 
 impl Home for App {
     fn now_us(&self) -> u64 {
@@ -78,6 +84,9 @@ impl Home for App {
         let checks = checks(&self.shared.vitals(), microphone, 0);
         Device {
             board: "program",
+            slot: None,
+            firmware_hash: None,
+            rollback: None,
             hears_on_core: core(&self.shared.hear_seat),
             shows_on_core: core(&self.shared.show_seat),
             reset_reason: None,
@@ -118,6 +127,22 @@ impl Home for App {
         Err(Refusal::NotHere(
             "the program k1 is set up on its command line (`k1 run --help`); only a lamp is set up here",
         ))
+    }
+
+    fn firmware(&self) -> Result<Firmware, Refusal> {
+        Err(NO_LAMP)
+    }
+
+    fn roll_back(&self) -> Result<GoingBack, Refusal> {
+        Err(NO_LAMP)
+    }
+
+    fn drill(&self) -> Result<GoingBack, Refusal> {
+        Err(NO_LAMP)
+    }
+
+    fn set_keys(&self, _: &Sheet) -> Result<(), Refusal> {
+        Err(NO_LAMP)
     }
 
     fn description(&self) -> Result<Vec<u8>, Refusal> {

@@ -123,7 +123,10 @@ async fn guard(State(app): State<Arc<App>>, request: Request, next: Next) -> Res
     let headers = response.headers_mut();
     if let Some(origin) = origin.and_then(|o| HeaderValue::from_str(&o).ok()) {
         headers.insert(header::ACCESS_CONTROL_ALLOW_ORIGIN, origin);
-        headers.insert(header::ACCESS_CONTROL_ALLOW_METHODS, HeaderValue::from_static("GET, POST, OPTIONS"));
+        headers.insert(
+            header::ACCESS_CONTROL_ALLOW_METHODS,
+            HeaderValue::from_static("GET, POST, PUT, OPTIONS"),
+        );
         headers.insert(
             header::ACCESS_CONTROL_ALLOW_HEADERS,
             HeaderValue::from_static("Content-Type, Authorization"),
@@ -167,6 +170,7 @@ async fn page_or_api(
     let route = match head.method {
         HttpMethod::GET => routes::find(Method::Get, path),
         HttpMethod::POST => routes::find(Method::Post, path),
+        HttpMethod::PUT => routes::find(Method::Put, path),
         _ => routes::find(Method::Get, path).and(Err(Refusal::MethodNotAllowed)),
     };
     let max = route.as_ref().map_or(0, |(_, r)| r.max_body).max(SMALL_BODY);

@@ -40,6 +40,12 @@ impl Flash {
         Self(())
     }
 
+    /// Where a place in the flash can be read as memory.
+    #[allow(dead_code, reason = "the loader copies an image")]
+    pub fn mapped(&self, offset: u32) -> *const u8 {
+        (BASE + offset as usize) as *const u8
+    }
+
     fn word(offset: u32) -> *mut u32 {
         (BASE + offset as usize) as *mut u32
     }

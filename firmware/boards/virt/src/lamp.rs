@@ -10,12 +10,14 @@ extern crate alloc;
 
 mod flash;
 mod heap;
+mod last_words;
 mod machine;
 mod net;
+mod power;
+mod serial;
 mod time;
 
 use core::cell::RefCell;
-use core::mem::MaybeUninit;
 use core::panic::PanicInfo;
 use core::sync::atomic::Ordering::{Acquire, Relaxed, Release};
 use core::sync::atomic::{AtomicBool, AtomicU32};
@@ -34,12 +36,13 @@ use k1_engine::light::OutputSettings;
 use k1_lamp::board::{Facts, Strip, StripFault};
 use k1_lamp::rtp::{self, Line, RtpMicrophone};
 use k1_lamp::show::Wire;
+use k1_lamp::update::{self, MOST_CRASHES, Part, SETTINGS, SharedFlash, Updater};
 use k1_lamp::web::{self, Buffers, Door, WORKERS};
-use k1_lamp::{BINS, Lamp, Show, State, console, hear, mdns, memory, mirror, show};
+use k1_lamp::{BINS, Lamp, Show, State, console, espota, hear, mdns, memory, mirror, show};
+use k1_update::layout::{Layout, Slot};
+use last_words::End;
+use serial::print;
 use static_cell::StaticCell;
-
-/// Settings: the last 64 KiB of the first MiB.
-const SETTINGS: core::ops::Range<u32> = 0x000f_0000..0x0010_0000;
 
 static LAMP: Lamp = Lamp::new();
 static LINE: Line = Line::new();
@@ -110,44 +113,26 @@ extern "C" fn trap(cause: u32, address: u32, value: u32) {
     }
 }
 
-/// What the last run ended with; survives a reset of the machine.
-#[repr(C)]
-struct LastWords {
-    mark: u32,
-    length: u32,
-    text: [u8; 120],
-}
-
-const MARK: u32 = 0x4b31_dead;
-
-#[unsafe(link_section = ".noinit")]
-static mut LAST_WORDS: MaybeUninit<LastWords> = MaybeUninit::uninit();
-
-/// Takes the words of the last panic away, so that they are told once.
-fn take_last_words() -> Option<heapless::String<128>> {
-    // SAFETY: called once at the start, before anything can panic on another hart; any bits are valid values.
-    let words = unsafe { &mut *(&raw mut LAST_WORDS).cast::<LastWords>() };
-    let is_there = core::mem::replace(&mut words.mark, 0) == MARK;
-    let text = words.text.get(..words.length as usize).filter(|_| is_there)?;
-    heapless::String::try_from(core::str::from_utf8(text).ok()?).ok()
-}
-
 #[panic_handler]
 fn panic(info: &PanicInfo) -> ! {
     use core::fmt::Write;
-    machine::print(format_args!("[PANIC] hart {}: {info}", machine::hart()));
-    let mut text = heapless::String::<120>::new();
+    print(format_args!("[PANIC] hart {}: {info}", machine::hart()));
+    let mut words = heapless::String::<120>::new();
     // What does not fit is left out.
-    let _ = write!(text, "{}", info.message());
+    let _ = write!(words, "{}", info.message());
     if let Some(at) = info.location() {
-        let _ = write!(text, " ({}:{})", at.file().rsplit('/').next().unwrap_or_default(), at.line());
+        let _ = write!(words, " ({}:{})", at.file().rsplit('/').next().unwrap_or_default(), at.line());
     }
-    // SAFETY: the machine ends here; nobody reads this before its next start.
-    let words = unsafe { &mut *(&raw mut LAST_WORDS).cast::<LastWords>() };
-    words.text[..text.len()].copy_from_slice(text.as_bytes());
-    words.length = text.len() as u32;
-    words.mark = MARK;
-    machine::reset()
+    last_words::leave(End::Panic, &words);
+    power::reset()
+}
+
+fn restart(words: Option<&str>) -> ! {
+    match words {
+        Some(words) => last_words::leave(End::TakenBack, words),
+        None => last_words::leave(End::Asked, ""),
+    }
+    power::reset()
 }
 
 /// Light leaves by network only: the strip is the time that a strip takes.
@@ -194,10 +179,32 @@ async fn network_task(mut runner: embassy_net::Runner<'static, net::Card>) {
 async fn web_task(
     stack: Stack<'static>,
     door: &'static RefCell<Door>,
+    updater: &'static Updater<Flash>,
     worker: usize,
     buffers: &'static mut Buffers,
 ) {
-    web::work(&LAMP, stack, door, worker, buffers).await
+    web::work(&LAMP, stack, door, updater, worker, buffers).await
+}
+
+#[embassy_executor::task]
+async fn espota_task(
+    stack: Stack<'static>,
+    updater: &'static Updater<Flash>,
+    chance: Chance,
+    buffers: &'static mut espota::Buffers,
+) {
+    let mut chance = chance;
+    espota::listen(&LAMP, stack, updater, move || chance.next(), buffers).await
+}
+
+#[embassy_executor::task]
+async fn judge_task(updater: &'static Updater<Flash>, door: &'static RefCell<Door>) {
+    update::judge(&LAMP, updater, door, print, restart).await
+}
+
+#[embassy_executor::task]
+async fn rest_task() {
+    update::come_to_rest(last_words::forget_crashes).await
 }
 
 #[embassy_executor::task]
@@ -216,13 +223,13 @@ async fn mdns_task(stack: Stack<'static>) {
 }
 
 #[embassy_executor::task]
-async fn memory_task(store: Store<Flash>, written: Memory) {
+async fn memory_task(store: Store<Part<Flash>>, written: Memory) {
     memory::keep(&LAMP, store, written).await
 }
 
 #[embassy_executor::task]
 async fn report_task(ledger: &'static mut Ledger<BINS>) {
-    console::report(&LAMP, machine::print, probe, ledger).await
+    console::report(&LAMP, print, probe, ledger).await
 }
 
 #[embassy_executor::task]
@@ -232,7 +239,7 @@ async fn sound_task(tap: heapless::spsc::Consumer<'static, HeardHop>) {
 
 #[embassy_executor::task]
 async fn address_task(stack: Stack<'static>) {
-    console::address(&LAMP, machine::print, stack).await
+    console::address(&LAMP, print, stack).await
 }
 
 fn probe(s: &mut State) {
@@ -242,6 +249,17 @@ fn probe(s: &mut State) {
     s.heap = Some(heap::state());
     let forbidden = heap::FORBIDDEN.swap(0, Relaxed);
     LAMP.meters.count(Count::Allocations, forbidden);
+}
+
+/// SplitMix64 (Vigna 2015) over the host's clock: chance enough for a lamp that only this machine reaches.
+struct Chance(u64);
+
+impl Chance {
+    fn next(&mut self) -> u32 {
+        self.0 = self.0.wrapping_add(0x9e37_79b9_7f4a_7c15);
+        let z = (self.0 ^ (self.0 >> 30)).wrapping_mul(0xbf58_476d_1ce4_e5b9);
+        ((z ^ (z >> 27)).wrapping_mul(0x94d0_49bb_1331_11eb) >> 32) as u32
+    }
 }
 
 /// What hart 1 gets when it starts.
@@ -267,39 +285,44 @@ extern "C" fn hart1() -> ! {
 }
 
 #[unsafe(no_mangle)]
-extern "C" fn hart0() -> ! {
+extern "C" fn hart0(slot: u32) -> ! {
     heap::start();
-    let last_panic = take_last_words();
+    let found = last_words::take();
     let Some((card, irq)) = net::Card::find() else {
-        machine::print(format_args!("[BOOT] no network card: start QEMU with -device virtio-net-device"));
-        machine::exit(1)
+        print(format_args!("[BOOT] no network card: start QEMU with -device virtio-net-device"));
+        power::exit(1)
     };
     LAMP.note(|s| {
         s.facts = Facts {
             board: "virt",
             source: "RTP, L16, 16 kHz, UDP port 5004",
             mac: card.address(),
-            reset_reason: if last_panic.is_some() { "panic" } else { "power on" },
-            last_panic,
+            reset_reason: found.reason,
+            last_panic: found.words,
             firmware_hash: [0; 8],
-            slot: "ram",
+            slot: "unknown",
         };
     });
 
-    // Settings first; the flash answers at once, so nothing is waited for here.
+    // The flash answers at once, so nothing is waited for here.
+    static FLASH: StaticCell<SharedFlash<Flash>> = StaticCell::new();
+    static UPDATER: StaticCell<Updater<Flash>> = StaticCell::new();
     // SAFETY: taken once.
-    let Some(mut store) = Store::new(unsafe { Flash::take() }, SETTINGS) else {
+    let flash: &'static SharedFlash<Flash> = FLASH.init(SharedFlash::new(unsafe { Flash::take() }));
+    let running = if slot == 0 { Slot::App0 } else { Slot::App1 };
+    let updater: &'static Updater<Flash> = UPDATER.init(Updater::new(flash, Layout::K1, running));
+    if found.crashes >= MOST_CRASHES && block_on(updater.give_way()) {
+        restart(Some("it fell over again and again"));
+    }
+    block_on(updater.look(&LAMP));
+
+    let part = Part::new(flash, 0, Layout::K1.otadata);
+    let Some(mut store) = Store::new(part, SETTINGS) else {
         panic!("the settings' area is no whole number of sectors")
     };
-    let mut chance = machine::host_ns();
-    let random = || {
-        // SplitMix64 (Vigna 2015) over the host's clock: enough for a lamp that only this machine reaches.
-        chance = chance.wrapping_add(0x9e37_79b9_7f4a_7c15);
-        let z = (chance ^ (chance >> 30)).wrapping_mul(0xbf58_476d_1ce4_e5b9);
-        ((z ^ (z >> 27)).wrapping_mul(0x94d0_49bb_1331_11eb) >> 32) as u32
-    };
-    let remembered = block_on(memory::load(&LAMP, &mut store, random));
-    console::boot(&LAMP, machine::print);
+    let mut chance = Chance(machine::host_ns());
+    let remembered = block_on(memory::load(&LAMP, &mut store, || chance.next()));
+    console::boot(&LAMP, print);
 
     // The halves' state is made in place: it does not fit a stack.
     static EAR_PLACE: StaticCell<Ear> = StaticCell::new();
@@ -321,7 +344,7 @@ extern "C" fn hart0() -> ! {
     RENDERER_AT.store(core::ptr::from_ref(executor) as u32, Release);
     READY[RENDERER].store(true, Release);
 
-    static RESOURCES: StaticCell<StackResources<{ WORKERS + 5 }>> = StaticCell::new();
+    static RESOURCES: StaticCell<StackResources<{ WORKERS + 5 + espota::SOCKETS }>> = StaticCell::new();
     let seed = machine::now_us() ^ 0x9e37_79b9_7f4a_7c15;
     let resources = RESOURCES.init_with(StackResources::new);
     let (stack, runner) = embassy_net::new(card, Config::dhcpv4(DhcpConfig::default()), resources, seed);
@@ -336,11 +359,15 @@ extern "C" fn hart0() -> ! {
     start!(spawner, network_task(runner));
     for (worker, buffers) in BUFFERS.init_with(|| [const { Buffers::new() }; WORKERS]).iter_mut().enumerate()
     {
-        start!(spawner, web_task(stack, door, worker, buffers));
+        start!(spawner, web_task(stack, door, updater, worker, buffers));
     }
     start!(spawner, rtp_task(stack, samples_in));
     start!(spawner, mirror_task(stack));
     start!(spawner, mdns_task(stack));
+    static OTA_BUFFERS: StaticCell<espota::Buffers> = StaticCell::new();
+    start!(spawner, espota_task(stack, updater, chance, OTA_BUFFERS.init_with(espota::Buffers::new)));
+    start!(spawner, judge_task(updater, door));
+    start!(spawner, rest_task());
     start!(spawner, memory_task(store, remembered));
     start!(spawner, report_task(LEDGER.init_with(Ledger::new)));
     start!(spawner, sound_task(tap_out));

@@ -1,16 +1,13 @@
-//! The bare machine: start of both harts, traps, time, critical sections, console, the way out.
+//! The bare machine: start of both harts, traps, time, critical sections.
 
 use core::arch::{asm, global_asm};
-use core::fmt::{self, Write};
 use core::sync::atomic::Ordering::{AcqRel, Acquire, Relaxed, Release};
 use core::sync::atomic::{AtomicBool, AtomicU32};
 
-const UART: usize = 0x1000_0000;
 const CLINT: usize = 0x0200_0000;
 const MTIMECMP: usize = CLINT + 0x4000;
 const MTIME: usize = CLINT + 0xbff8;
 const PLIC: usize = 0x0c00_0000;
-const EXIT: usize = 0x0010_0000;
 /// Ticks of the machine's timer in a µs.
 const TICKS_PER_US: u64 = 10;
 /// Paint of stacks that were never touched.
@@ -34,8 +31,9 @@ _start:
     .option norelax
     la gp, __global_pointer$
     .option pop
-    csrr a0, mhartid
-    bnez a0, 2f
+    csrr t0, mhartid
+    bnez t0, 2f
+    mv s0, a0                  # what the loader says: which slot this is
     la t0, _bss_start
     la t1, _bss_end
 1:  bgeu t0, t1, 3f
@@ -50,11 +48,22 @@ _start:
     addi t0, t0, 4
     j 4b
 5:  la sp, _main_stack_top
+    mv a0, s0
     call hart0
-2:  la t0, HART1_MAY_GO
-    lw t0, 0(t0)
-    beqz t0, 2b
-    fence
+2:  li t0, 0x0200bff8          # mtime, low half
+    lw t2, 0(t0)
+    la t1, HART1_MAY_GO
+7:  lw t3, 0(t1)
+    bnez t3, 8f
+    lw t3, 0(t0)
+    sub t3, t3, t2
+    li t4, 100000000           # 10 s: hart 0 hangs in its first steps
+    bltu t3, t4, 7b
+    li t0, 0x00100000
+    li t1, 0x7777
+    sw t1, 0(t0)
+    j 7b
+8:  fence
     la sp, _audio_stack_top
     call hart1
 
@@ -277,22 +286,6 @@ pub fn complete_device(irq: u32) {
     write(PLIC + 0x20_0004, irq);
 }
 
-/// Ends the machine: the emulator's exit status.
-pub fn exit(status: u16) -> ! {
-    write(EXIT, if status == 0 { 0x5555 } else { u32::from(status) << 16 | 0x3333 });
-    loop {
-        core::hint::spin_loop();
-    }
-}
-
-/// Starts the machine again.
-pub fn reset() -> ! {
-    write(EXIT, 0x7777);
-    loop {
-        core::hint::spin_loop();
-    }
-}
-
 // Critical sections across both harts: interrupts off, then a spin lock that the same hart may take again.
 struct BothHarts;
 critical_section::set_impl!(BothHarts);
@@ -325,25 +318,6 @@ unsafe impl critical_section::Impl for BothHarts {
             unsafe { asm!("csrsi mstatus, 8") };
         }
     }
-}
-
-/// The serial console.
-pub struct Console;
-
-impl Write for Console {
-    fn write_str(&mut self, s: &str) -> fmt::Result {
-        for byte in s.bytes() {
-            // SAFETY: the transmit register of the console; this emulated one is always ready.
-            unsafe { (UART as *mut u8).write_volatile(byte) };
-        }
-        Ok(())
-    }
-}
-
-/// Prints a line.
-pub fn print(line: fmt::Arguments) {
-    // The console does not fail.
-    let _ = writeln!(Console, "{line}\r");
 }
 
 /// Size of a painted stack and its bytes that were never touched.

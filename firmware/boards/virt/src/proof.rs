@@ -16,6 +16,8 @@ extern crate alloc;
 mod heap;
 #[allow(dead_code, reason = "the lamp uses the rest")]
 mod machine;
+mod power;
+mod serial;
 
 use core::cell::RefCell;
 use core::panic::PanicInfo;
@@ -31,7 +33,7 @@ use k1_engine::patterns::PATTERNS;
 use k1_engine::{HOP, HOP_US};
 use k1_handoff::Read;
 use k1_lamp::Show;
-use machine::print;
+use serial::print;
 use static_cell::StaticCell;
 
 /// Where the host puts its question: number, samples, frames per second, pattern, LEDs.
@@ -77,7 +79,7 @@ fn hops() -> u32 {
 #[panic_handler]
 fn panic(info: &PanicInfo) -> ! {
     print(format_args!("{{\"panic\": \"{}\"}}", info.message()));
-    machine::exit(1)
+    power::exit(1)
 }
 
 #[unsafe(no_mangle)]
@@ -146,7 +148,7 @@ extern "C" fn hart0() -> ! {
         3 => instructions(),
         other => panic!("there is no question {other}"),
     }
-    machine::exit(0)
+    power::exit(0)
 }
 
 fn show() -> &'static mut Show {

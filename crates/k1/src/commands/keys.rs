@@ -1,0 +1,119 @@
+//! `k1 keys` and `k1 sign`: who may update lamps, and with what.
+
+use std::path::Path;
+
+use k1_update::trust::KeyStatement;
+use serde_json::json;
+
+use super::{Failure, print, print_json};
+use crate::cli::{KeysCommand, SignArgs};
+use crate::update::keys;
+use crate::update::package::{Statement, Update, manifest};
+
+/// Keeps this user's keys.
+pub fn keys(command: &KeysCommand) -> Result<(), Failure> {
+    let folder = keys::folder()?;
+    match command {
+        KeysCommand::New { name } => {
+            let key = keys::make(&folder, name)?;
+            println!("{}  {}", key.id(), key.name);
+            crate::say(format_args!(
+                "k1: made; it is in {}, for you alone. Keep a copy in a safe place: without it, lamps that trust it can \
+                 be updated by cable only.",
+                folder.display()
+            ));
+            Ok(())
+        }
+        KeysCommand::List { json } => {
+            let all: Result<Vec<_>, _> =
+                keys::names(&folder)?.iter().map(|name| keys::read(&folder, name)).collect();
+            let all = all?;
+            if *json {
+                let rows: Vec<_> =
+                    all.iter().map(|k| json!({"name": k.name, "id": k.id().to_string()})).collect();
+                return print_json(&rows);
+            }
+            for key in &all {
+                println!("{}  {}", key.id(), key.name);
+            }
+            if all.is_empty() {
+                crate::say(format_args!("k1: there is no key yet; make one with `k1 keys new`"));
+            }
+            Ok(())
+        }
+        KeysCommand::Show { name } => print(keys::read(&folder, name)?.public_pem()?.as_bytes()),
+        KeysCommand::Statement { keys: names, signed_by, generation, output } => {
+            let statement = statement(&folder, names, signed_by.as_deref(), *generation)?;
+            write(output, &statement)
+        }
+    }
+}
+
+/// A set of keys as a lamp takes it.
+fn statement(
+    folder: &Path,
+    names: &[String],
+    signed_by: Option<&str>,
+    generation: u32,
+) -> Result<[u8; k1_update::sheet::SHEET], Failure> {
+    let mut all = names.iter().map(|name| keys::read(folder, name).map(|k| k.public()));
+    let set = [all.next().transpose()?, all.next().transpose()?];
+    if set[0].is_none() || all.next().is_some() {
+        return Err(Failure("a lamp trusts one key or two: name them with --key".into()));
+    }
+    let sheet = KeyStatement { keys: set, generation }.sheet();
+    Ok(match signed_by {
+        Some(name) => sheet.sign(keys::read(folder, name)?.secret()).0,
+        None => sheet.0,
+    })
+}
+
+/// Signs an image.
+pub fn sign(args: &SignArgs) -> Result<(), Failure> {
+    let key = keys::read(&keys::folder()?, &args.key)?;
+    let image = std::fs::read(&args.image).map_err(|e| Failure(format!("{}: {e}", args.image.display())))?;
+    if image.starts_with(b"K1UPDATE") {
+        return Err(Failure(format!("{} is a signed update already", args.image.display())));
+    }
+    if image.starts_with(b"\x7fELF") {
+        return Err(Failure(format!(
+            "{} is a program with its symbols, no image: sign the .bin beside it",
+            args.image.display()
+        )));
+    }
+    let statement = Statement {
+        board: &args.board,
+        version: &args.image_version,
+        counter: args.counter,
+        patience_s: args.patience,
+    };
+    let manifest = manifest(&image, &statement)?;
+    let update = Update { sheet: manifest.sheet().sign(key.secret()), manifest, image };
+    let output = args.output.clone().unwrap_or_else(|| args.image.with_extension("k1"));
+    write(&output, &update.bytes())?;
+    let hash: String = update.manifest.hash.iter().map(|b| format!("{b:02x}")).collect();
+    if args.json {
+        return print_json(&json!({
+            "file": output, "board": args.board, "version": args.image_version, "counter": args.counter,
+            "size": update.manifest.size, "sha256": hash, "key": key.id().to_string(),
+        }));
+    }
+    println!(
+        "{}: {} for {}, {} bytes, SHA-256 {hash}, signed with {} ({})",
+        output.display(),
+        args.image_version,
+        args.board,
+        update.manifest.size,
+        key.name,
+        key.id()
+    );
+    Ok(())
+}
+
+/// Writes a file; one that cannot be written whole is not left behind.
+fn write(path: &Path, bytes: &[u8]) -> Result<(), Failure> {
+    std::fs::write(path, bytes).map_err(|e| {
+        let _ = std::fs::remove_file(path);
+        Failure(format!("{}: {e}", path.display()))
+    })
+}

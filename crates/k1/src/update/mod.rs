@@ -1,0 +1,11 @@
+//! Updates on the side that makes them: keys, signed files, and the flash of a virtual lamp.
+//!
+//! | Room | What it does |
+//! |---|---|
+//! | [`keys`] | the keys of this user, in files that only the user can read |
+//! | [`package`] | images and signed updates as files |
+//! | [`virtual_flash`] | the file that stands for a virtual lamp's flash |
+
+pub mod keys;
+pub mod package;
+pub mod virtual_flash;

@@ -1,0 +1,86 @@
+//! What the last run ended with: a place in RAM that a reset of the machine leaves alone, and a start from power on does
+//! not.
+
+use core::mem::MaybeUninit;
+
+use heapless::String;
+
+const MARK: u32 = 0x4b31_dead;
+const MOST: usize = 120;
+
+/// How a run ended.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[repr(u32)]
+pub enum End {
+    /// Nobody has said: it hung until somebody reset it.
+    Silent = 0,
+    /// Somebody asked for it.
+    Asked = 1,
+    /// It panicked.
+    Panic = 2,
+    /// It took itself back.
+    TakenBack = 3,
+}
+
+#[repr(C)]
+struct Place {
+    mark: u32,
+    end: u32,
+    /// Starts that have not come to rest.
+    crashes: u32,
+    length: u32,
+    text: [u8; MOST],
+}
+
+#[unsafe(link_section = ".noinit")]
+static mut PLACE: MaybeUninit<Place> = MaybeUninit::uninit();
+
+fn place() -> *mut Place {
+    (&raw mut PLACE).cast()
+}
+
+/// What a start finds.
+pub struct Found {
+    /// Why the machine starts.
+    pub reason: &'static str,
+    /// What was said last.
+    pub words: Option<String<128>>,
+    /// Starts in a row, without this one, that have not come to rest.
+    pub crashes: u32,
+}
+
+/// Takes the words away, so that they are told once, and counts this start among those that have not come to rest.
+pub fn take() -> Found {
+    // SAFETY: called once at the start, before anything can panic on another hart; any bits are valid values.
+    let p = unsafe { &mut *place() };
+    if p.mark != MARK {
+        *p = Place { mark: MARK, end: End::Silent as u32, crashes: 1, length: 0, text: [0; MOST] };
+        return Found { reason: "power on", words: None, crashes: 0 };
+    }
+    let reason = match p.end {
+        1 => "asked for",
+        2 => "panic",
+        3 => "taken back",
+        _ => "watchdog",
+    };
+    let text = p.text.get(..p.length as usize).filter(|t| !t.is_empty());
+    let words = text.and_then(|t| String::try_from(core::str::from_utf8(t).ok()?).ok());
+    let crashes = if p.end == End::Asked as u32 { 0 } else { p.crashes };
+    (p.end, p.length, p.crashes) = (End::Silent as u32, 0, crashes + 1);
+    Found { reason, words, crashes }
+}
+
+/// Leaves words for the next start. The machine ends right after.
+pub fn leave(end: End, words: &str) {
+    // SAFETY: whoever calls this resets the machine next; nobody reads the place before its next start.
+    let p = unsafe { &mut *place() };
+    let length = words.floor_char_boundary(MOST);
+    p.text[..length].copy_from_slice(&words.as_bytes()[..length]);
+    (p.mark, p.end, p.length) = (MARK, end as u32, length as u32);
+}
+
+/// This start has come to rest.
+pub fn forget_crashes() {
+    // SAFETY: one word, which only a start reads.
+    unsafe { (&raw mut (*place()).crashes).write(0) };
+}

@@ -1,0 +1,200 @@
+//! The door for people's existing tools: espota.
+
+use core::fmt::Write;
+
+use embassy_futures::yield_now;
+use embassy_net::tcp::TcpSocket;
+use embassy_net::udp::{PacketMetadata, UdpSocket};
+use embassy_net::{IpEndpoint, Stack};
+use embassy_time::{Duration, Instant, with_timeout};
+use embedded_io_async::Write as _;
+use embedded_storage_async::nor_flash::NorFlash;
+use k1_update::refusal::Refusal;
+use k1_wire::espota::{self, Challenge, Check, Invitation, PORT, Request};
+
+use crate::Lamp;
+use crate::update::Updater;
+
+/// An invitation without a proof is forgotten after this.
+const PROOF_PATIENCE: Duration = Duration::from_secs(10);
+/// After a wrong proof nobody is listened to for so long: it makes guessing long and costs no owner anything.
+const SULK: Duration = Duration::from_secs(1);
+/// A client that sends nothing for so long is gone.
+const GONE: Duration = Duration::from_secs(10);
+/// Rounds of a proof between two looks at the network: about a millisecond.
+const ROUNDS: u32 = 50;
+
+/// Sockets that this needs.
+pub const SOCKETS: usize = 2;
+
+/// Buffers; in a `static`, for they are not small.
+pub struct Buffers {
+    receive: [u8; 2_048],
+    send: [u8; 128],
+    piece: [u8; 512],
+}
+
+impl Default for Buffers {
+    fn default() -> Self {
+        Self::new()
+    }
+}
+
+impl Buffers {
+    /// Empty.
+    pub const fn new() -> Self {
+        Self { receive: [0; 2_048], send: [0; 128], piece: [0; 512] }
+    }
+}
+
+/// Somebody who was asked for a proof.
+struct Asked {
+    by: IpEndpoint,
+    invitation: Invitation,
+    challenge: Challenge,
+    at: Instant,
+}
+
+/// Listens for ever; `chance` makes challenges.
+pub async fn listen<F: NorFlash + 'static>(
+    lamp: &'static Lamp,
+    stack: Stack<'static>,
+    updater: &'static Updater<F>,
+    mut chance: impl FnMut() -> u32,
+    buffers: &'static mut Buffers,
+) -> ! {
+    let (mut receive_meta, mut send_meta) = ([PacketMetadata::EMPTY; 2], [PacketMetadata::EMPTY; 2]);
+    let (mut receive, mut send) = ([0; 256], [0; 160]);
+    let mut udp = UdpSocket::new(stack, &mut receive_meta, &mut receive, &mut send_meta, &mut send);
+    if udp.bind(PORT).is_err() {
+        panic!("the port of espota is taken");
+    }
+    let mut asked: Option<Asked> = None;
+    loop {
+        let mut packet = [0; 160];
+        let (length, from) = match udp.recv_from(&mut packet).await {
+            Ok((length, meta)) => (length, meta.endpoint),
+            Err(_) => continue,
+        };
+        match espota::parse(&packet[..length]) {
+            Some(Request::Invite(invitation)) => {
+                let answer = match (invitation.is_firmware, lamp.look(|s| s.memory.trust.is_empty())) {
+                    // What a client of the old form shows has 37 letters.
+                    (false, _) => heapless::String::try_from("no file system here").unwrap_or_default(),
+                    (_, true) => {
+                        heapless::String::try_from("no key yet: k1 keys trust LAMP").unwrap_or_default()
+                    }
+                    _ => {
+                        let mut bytes = [0; 32];
+                        bytes.chunks_exact_mut(4).for_each(|b| b.copy_from_slice(&chance().to_le_bytes()));
+                        let challenge = Challenge::new(bytes);
+                        let packet = challenge.packet();
+                        asked = Some(Asked { by: from, invitation, challenge, at: Instant::now() });
+                        packet
+                    }
+                };
+                let _ = udp.send_to(answer.as_bytes(), from).await;
+            }
+            Some(Request::Proof { cnonce, response }) => {
+                // The client may prove from another port than it has asked from.
+                let Some(a) =
+                    asked.take().filter(|a| a.by.addr == from.addr && a.at.elapsed() < PROOF_PATIENCE)
+                else {
+                    continue;
+                };
+                let token = lamp.look(|s| s.memory.hardware.token.clone());
+                let mut check = a.challenge.check(&token, cnonce, response);
+                let right = loop {
+                    match check {
+                        Check::Done(right) => break right && !token.is_empty(),
+                        more => check = more.step(ROUNDS),
+                    }
+                    yield_now().await;
+                };
+                let answer: &[u8] = if right { b"OK" } else { b"Authentication Failed" };
+                let _ = udp.send_to(answer, from).await;
+                if right {
+                    fetch(
+                        lamp,
+                        stack,
+                        updater,
+                        (from.addr, a.invitation.port).into(),
+                        a.invitation.size,
+                        buffers,
+                    )
+                    .await;
+                } else {
+                    lamp.malformed.fetch_add(1, core::sync::atomic::Ordering::Relaxed);
+                    embassy_time::Timer::after(SULK).await;
+                }
+            }
+            None => {
+                lamp.malformed.fetch_add(1, core::sync::atomic::Ordering::Relaxed);
+            }
+        }
+    }
+}
+
+/// Dials back, takes the file, and says what became of it.
+async fn fetch<F: NorFlash + 'static>(
+    lamp: &'static Lamp,
+    stack: Stack<'static>,
+    updater: &'static Updater<F>,
+    client: IpEndpoint,
+    size: u32,
+    buffers: &mut Buffers,
+) {
+    let Buffers { receive, send, piece } = buffers;
+    let mut socket = TcpSocket::new(stack, receive, send);
+    socket.set_timeout(Some(GONE));
+    socket.set_nagle_enabled(false);
+    if socket.connect(client).await.is_err() {
+        return;
+    }
+    let mut upload = updater.begin(lamp);
+    let mut left = size;
+    while left > 0 {
+        let n = match with_timeout(GONE, socket.read(piece)).await {
+            Ok(Ok(n @ 1..)) => n,
+            _ => return socket.abort(),
+        };
+        left = left.saturating_sub(n as u32);
+        // After a refusal the rest is taken and forgotten: a client that is cut off reads no sentence.
+        if let Ok(open) = &mut upload
+            && let Err(why) = open.take(&piece[..n]).await
+        {
+            upload = Err(why);
+        }
+        let mut count = heapless::String::<12>::new();
+        // A number of bytes has fewer digits.
+        let _ = write!(count, "{n}");
+        if socket.write_all(count.as_bytes()).await.is_err() {
+            return socket.abort();
+        }
+    }
+    let done = match upload {
+        Ok(upload) => upload.finish().await.map(|_| ()),
+        Err(why) => Err(why),
+    };
+    let mut words = heapless::String::<128>::new();
+    let _ = match done {
+        Ok(()) => words.write_str("OK"),
+        Err(why) => {
+            // What does not fit is left out.
+            refused(lamp, why);
+            write!(words, "ERROR: {why}")
+        }
+    };
+    let _ = socket.write_all(words.as_bytes()).await;
+    socket.close();
+    let _ = with_timeout(Duration::from_secs(2), async {
+        let _ = socket.flush().await;
+        while matches!(socket.read(piece).await, Ok(1..)) {}
+    })
+    .await;
+}
+
+/// Remembers a refusal for whoever looks at the lamp and not at the client.
+fn refused(lamp: &Lamp, why: Refusal) {
+    lamp.note(|s| s.firmware.refused = Some(why));
+}
