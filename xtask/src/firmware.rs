@@ -47,7 +47,8 @@ fn virt(budget: &Budget) -> Result<(), String> {
     for name in ["lamp", "loader"] {
         flatten(&built(name))?;
     }
-    sizes("virt", &built("lamp"), budget)?;
+    let (stored, ram) = sections(&built("lamp"))?;
+    hold("virt", stored, ram, budget)?;
     instructions(budget)
 }
 
@@ -82,7 +83,9 @@ fn esp(chip: &str, budget: &Budget) -> Result<(), String> {
     let folder = place.join("target").join(chip);
     let build = ["cargo", "build", "--release", "--features", chip, "--target", target, "--target-dir"];
     run(nightly().args(build).arg(&folder).current_dir(&place))?;
-    sizes(chip, &folder.join(target).join("release/lamp"), budget)
+    let program = folder.join(target).join("release/lamp");
+    let (_, ram) = sections(&program)?;
+    hold(chip, crate::image::save(chip, &program)?, ram, budget)
 }
 
 /// Checks types, borrows and lints of the K1's own firmware.
@@ -142,25 +145,27 @@ fn standard_library() -> Result<(), String> {
     run(Command::new("sh").arg(root().join("xtask/rust-src")).arg(sysroot.trim()))
 }
 
-/// Flash and static RAM of an image, by the sections of its file.
-fn sizes(board: &str, image: &Path, budget: &Budget) -> Result<(), String> {
-    let table = said(Command::new("size").args(["-A", "-d"]).arg(image))?;
-    let symbols = said(Command::new("nm").args(["-S", "-C", "--defined-only"]).arg(image))?;
+/// Bytes that a program stores and bytes of its static RAM, by the sections of its file.
+fn sections(program: &Path) -> Result<(u64, u64), String> {
+    let table = said(Command::new("size").args(["-A", "-d"]).arg(program))?;
+    let symbols = said(Command::new("nm").args(["-S", "-C", "--defined-only"]).arg(program))?;
     let total = |is: &dyn Fn(&str) -> bool| -> u64 {
         let rows = table.lines().map(|l| l.split_whitespace().collect::<Vec<_>>());
         rows.filter(|r| r.len() == 3 && is(r[0])).filter_map(|r| r[1].parse::<u64>().ok()).sum()
     };
-    // The heap is memory that is left, not memory that is used.
-    let heap = symbols
+    // A heap is memory that is left, not memory that is used.
+    let heaps: u64 = symbols
         .lines()
-        .find(|l| l.ends_with("heap::MEMORY"))
-        .and_then(|l| u64::from_str_radix(l.split_whitespace().nth(1)?, 16).ok())
-        .unwrap_or(0);
-    let stored =
-        [".text", ".rodata", ".data", ".rwtext", ".flash", ".trap", ".rtc_fast.data", ".rtc_fast.text"];
-    let is_stored = |name: &str| stored.iter().any(|s| name.starts_with(s)) && !name.contains("dummy");
-    let is_ram = |name: &str| [".data", ".bss"].iter().any(|s| name.starts_with(s));
-    let (flash, ram) = (total(&is_stored), total(&is_ram) - heap);
+        .filter(|l| l.ends_with("heap::MEMORY"))
+        .filter_map(|l| u64::from_str_radix(l.split_whitespace().nth(1)?, 16).ok())
+        .sum();
+    let stored = total(&|name| [".text", ".rodata", ".data"].iter().any(|s| name.starts_with(s)));
+    let ram = total(&|name| [".data", ".bss"].iter().any(|s| name.starts_with(s)));
+    Ok((stored, ram - heaps))
+}
+
+/// Prints what a board costs; fails when it is over budget.
+fn hold(board: &str, flash: u64, ram: u64, budget: &Budget) -> Result<(), String> {
     let percent = |bytes: u64, of: u64| 100.0 * bytes as f64 / of as f64;
     let (f, r) = (percent(flash, budget.slot_bytes), percent(ram, budget.ram_bytes));
     let has_radio = matches!(board, "esp32c6" | "esp32s31");

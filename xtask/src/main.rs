@@ -1,6 +1,7 @@
 //! `cargo xtask`: the project's own tools.
 
 mod firmware;
+mod image;
 
 use std::collections::BTreeMap;
 use std::path::{Path, PathBuf};
@@ -11,7 +12,7 @@ use serde::Deserialize;
 const USAGE: &str =
     "cargo xtask budgets [--without-instructions]   page weight and instructions against budgets.toml
 cargo xtask pictures                          render docs/patterns and the golden frames anew
-cargo xtask firmware [BOARD...]               build the lamp's firmware and hold it against budgets.toml";
+cargo xtask firmware [BOARD...]               build the lamp's firmware and its images, hold them against budgets.toml";
 
 fn main() -> ExitCode {
     let args: Vec<String> = std::env::args().skip(1).collect();

@@ -34,7 +34,6 @@ pub struct SoundWriter<S>(RingWriter<S>);
 #[derive(Clone)]
 pub struct SoundReader<S> {
     ring: RingReader<S>,
-    words: [u32; SOUND_WORDS],
     last: Snapshot,
 }
 
@@ -107,16 +106,17 @@ impl<S: Deref<Target = SoundRing>> SoundWriter<S> {
 impl<S: Deref<Target = SoundRing>> SoundReader<S> {
     /// An end that has read nothing yet.
     pub const fn new(ring: RingReader<S>) -> Self {
-        Self { ring, words: [0; SOUND_WORDS], last: Snapshot::EMPTY }
+        Self { ring, last: Snapshot::EMPTY }
     }
 
     /// Reads the newest snapshot; never waits.
     pub fn read(&mut self) -> Outcome {
-        match self.ring.read(&mut self.words) {
+        let mut words = [0; SOUND_WORDS];
+        match self.ring.read(&mut words) {
             Read::Empty => Outcome::Empty,
             Read::Contended => Outcome::Contended,
             Read::Fresh { retries, .. } => {
-                let (body, sum) = self.words.split_at(SNAPSHOT_WORDS);
+                let (body, sum) = words.split_at(SNAPSHOT_WORDS);
                 match body.first_chunk() {
                     Some(body) if checksum(body) == sum[0] => {
                         self.last = Snapshot::from_words(body);

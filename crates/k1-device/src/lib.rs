@@ -19,6 +19,7 @@
 //! | [`settings`] | what a lamp remembers, in flash |
 //! | [`live`] | messages of the WebSockets |
 //! | [`http`] | requests and answers as bytes, for a lamp |
+//! | [`portal`] | the lamp's own access point, on which its owner names a network |
 //! | [`websocket`] | frames of a WebSocket, for a lamp |
 //!
 //! The same types serve the program and the lamp; only answers need a heap. The paths, fields and status codes of the
@@ -40,6 +41,7 @@ pub mod limit;
 pub mod live;
 pub mod meter;
 pub mod microphone;
+pub mod portal;
 pub mod requests;
 pub mod routes;
 pub mod settings;

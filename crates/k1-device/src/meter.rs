@@ -1,32 +1,34 @@
 //! Measuring without disturbing: the halves count into words that nobody waits for; whoever reports takes differences.
 //!
-//! Words are 32 bit because lamps have no wider atomics. [`Ledger`] widens them: it must look at least every seven
-//! minutes (it is meant to look every second), and then nothing is lost for ever after.
+//! Words are 32 bit because lamps have no wider atomics, and histograms 16 bit because their RAM is short. [`Ledger`]
+//! widens them: it must look at least once a minute (it is meant to look every second), and then nothing is lost
+//! for ever after.
 
-use core::sync::atomic::{AtomicU32, Ordering::Relaxed};
+use core::sync::atomic::{AtomicU16, AtomicU32, Ordering::Relaxed};
 
 use crate::answers::Vitals;
 
 /// Width of a histogram's bin in µs.
 const BIN_US: u64 = 50;
 
-/// A histogram of durations up to `B` · 50 µs; longer ones count as the longest.
+/// A histogram of durations up to `B` · 50 µs; longer ones count as the longest. One task counts into it.
 #[derive(Debug)]
-pub struct Histogram<const B: usize>([AtomicU32; B]);
+pub struct Histogram<const B: usize>([AtomicU16; B]);
 
 impl<const B: usize> Histogram<B> {
     const fn new() -> Self {
-        Self([const { AtomicU32::new(0) }; B])
+        Self([const { AtomicU16::new(0) }; B])
     }
 
     /// Counts one duration.
     pub fn add(&self, us: u64) {
         let bin = ((us / BIN_US) as usize).min(B - 1);
-        self.0[bin].fetch_add(1, Relaxed);
+        // Who counts is alone, so no other count falls between the two.
+        self.0[bin].store(self.0[bin].load(Relaxed).wrapping_add(1), Relaxed);
     }
 
     /// Counts what was counted since `last`, and remembers it there.
-    fn take(&self, last: &mut [u32; B], into: &mut [u32; B]) {
+    fn take(&self, last: &mut [u16; B], into: &mut [u16; B]) {
         for ((bin, last), into) in self.0.iter().zip(last).zip(into) {
             let now = bin.load(Relaxed);
             *into = now.wrapping_sub(core::mem::replace(last, now));
@@ -35,7 +37,7 @@ impl<const B: usize> Histogram<B> {
 }
 
 /// The duration in µs that the share `q` of the counted ones does not exceed; 0 if none were counted.
-fn quantile(counts: &[u32], q: f64) -> f32 {
+fn quantile(counts: &[u16], q: f64) -> f32 {
     let total: u64 = counts.iter().map(|c| u64::from(*c)).sum();
     if total == 0 {
         return 0.0;
@@ -129,10 +131,10 @@ impl<const B: usize> Meters<B> {
 #[derive(Clone, Debug)]
 pub struct Ledger<const B: usize> {
     at_us: u64,
-    interval: [u32; B],
-    jitter: [u32; B],
-    age: [u32; B],
-    scratch: [u32; B],
+    interval: [u16; B],
+    jitter: [u16; B],
+    age: [u16; B],
+    scratch: [u16; B],
     seen: [u32; COUNTS],
     totals: [u64; COUNTS],
     before: [u64; COUNTS],

@@ -55,6 +55,8 @@ pub enum Command<'a> {
     State,
     /// Say who you are.
     Info,
+    /// Say which networks you see.
+    Scan,
     /// Another one.
     Unknown(u8),
 }
@@ -66,6 +68,7 @@ impl Command<'_> {
             Self::Join { .. } => 1,
             Self::State => 2,
             Self::Info => 3,
+            Self::Scan => 4,
             Self::Unknown(number) => *number,
         }
     }
@@ -97,6 +100,7 @@ impl<'a> Command<'a> {
             }
             2 => Ok(Self::State),
             3 => Ok(Self::Info),
+            4 => Ok(Self::Scan),
             _ => Ok(Self::Unknown(*number)),
         }
     }
@@ -206,6 +210,33 @@ impl Packet {
         Self::new(kind::RESULT, [command, length].into_iter().chain(texts))
     }
 
+    /// A network that was seen: its name, its strength in dBm, whether it wants a password. One packet each.
+    pub fn network(ssid: &str, rssi_dbm: i8, locked: bool) -> Self {
+        // A sign and three digits at most.
+        let mut strength = [0; 4];
+        let mut at = strength.len();
+        let mut rest = rssi_dbm.unsigned_abs();
+        loop {
+            at -= 1;
+            strength[at] = b'0' + rest % 10;
+            rest /= 10;
+            if rest == 0 {
+                break;
+            }
+        }
+        if rssi_dbm < 0 {
+            at -= 1;
+            strength[at] = b'-';
+        }
+        let strength = core::str::from_utf8(&strength[at..]).unwrap_or_default();
+        Self::result(Command::Scan.number(), &[ssid, strength, if locked { "YES" } else { "NO" }])
+    }
+
+    /// No network follows.
+    pub fn no_more_networks() -> Self {
+        Self::result(Command::Scan.number(), &[])
+    }
+
     /// Its bytes.
     pub fn bytes(&self) -> &[u8] {
         &self.bytes[..self.length]
@@ -256,7 +287,17 @@ mod tests {
         stream.extend(command(b"\x02\x00"));
         stream.extend(command(b"\x03"));
         stream.extend(command(b"\x04\x00"));
-        assert_eq!(heard(&mut ear, &stream), ["join home with pw", "State", "Info", "Unknown(4)"]);
+        stream.extend(command(b"\x09\x00"));
+        assert_eq!(heard(&mut ear, &stream), ["join home with pw", "State", "Info", "Scan", "Unknown(9)"]);
+    }
+
+    #[test]
+    fn networks_are_listed_one_by_one() {
+        let seen = |rssi, locked| Packet::network("home", rssi, locked).bytes()[9..].to_vec();
+        assert_eq!(seen(-61, true)[..15], *b"\x04\x0d\x04home\x03-61\x03YES");
+        assert_eq!(seen(-128, false)[..15], *b"\x04\x0d\x04home\x04-128\x02NO");
+        assert_eq!(seen(0, false)[..12], *b"\x04\x0a\x04home\x010\x02NO");
+        assert_eq!(Packet::no_more_networks().bytes()[7..11], *b"\x04\x02\x04\x00");
     }
 
     #[test]

@@ -8,6 +8,7 @@
 //! that always check.
 
 pub mod ddp;
+pub mod dns;
 pub mod espota;
 pub mod improv;
 pub mod mdns;

@@ -78,15 +78,20 @@ impl<'a> Packet<'a> {
         })
     }
 
-    /// The samples, −1 … 1.
-    pub fn samples(&self) -> impl Iterator<Item = f32> + 'a {
-        self.payload.chunks_exact(2).map(|b| f32::from(i16::from_be_bytes([b[0], b[1]])) / 32_768.0)
+    /// The samples as they were sent; [`level`] of each is −1 … 1.
+    pub fn samples(&self) -> impl Iterator<Item = i16> + 'a {
+        self.payload.as_chunks().0.iter().map(|b| i16::from_be_bytes(*b))
     }
 
     /// Number of samples.
     pub fn count(&self) -> u32 {
         (self.payload.len() / 2) as u32
     }
+}
+
+/// A sample as a level, −1 … 1.
+pub fn level(sample: i16) -> f32 {
+    f32::from(sample) / 32_768.0
 }
 
 /// Writes the header of a packet; its samples go behind it, big-endian.
@@ -158,13 +163,13 @@ mod tests {
         let bytes = packet(65_535, 9, &[0, 16_384, -32_768]);
         let p = Packet::parse(&bytes).unwrap();
         assert_eq!((p.sequence, p.timestamp, p.source, p.count()), (65_535, 9, 7, 3));
-        assert_eq!(p.samples().collect::<Vec<_>>(), [0.0, 0.5, -1.0]);
+        assert_eq!(p.samples().map(level).collect::<Vec<_>>(), [0.0, 0.5, -1.0]);
         // Two contributors, an extension of one word, four bytes of padding.
         let mut full = std::vec![0xb2, 96, 0, 1, 0, 0, 0, 2, 0, 0, 0, 3];
         full.extend([0; 8]);
         full.extend([0xbe, 0xde, 0, 1, 1, 2, 3, 4]);
         full.extend([0x40, 0, 0, 0, 0, 4]);
-        assert_eq!(Packet::parse(&full).unwrap().samples().collect::<Vec<_>>(), [0.5]);
+        assert_eq!(Packet::parse(&full).unwrap().samples().map(level).collect::<Vec<_>>(), [0.5]);
     }
 
     #[test]

@@ -16,6 +16,7 @@
 //! | [`espota`] | the door for people's existing tools |
 //! | [`rtp`] | sound from the network, for boards without a microphone |
 //! | [`mdns`] | being found |
+//! | [`portal`] | the access point on which its owner names a network |
 //! | [`mirror`] | frames to a network light |
 //!
 //! A board makes the drivers, gives each to the one task that owns it, and runs the tasks: [`hear`](hear::hear) on
@@ -32,6 +33,7 @@ pub mod home;
 pub mod mdns;
 pub mod memory;
 pub mod mirror;
+pub mod portal;
 pub mod rtp;
 pub mod show;
 pub mod update;
@@ -57,8 +59,9 @@ pub type Show = k1_engine::show::Show<MOST_LEDS>;
 pub type Meters = k1_device::meter::Meters<BINS>;
 /// Words of a frame for pages: time, number of LEDs, pixels.
 pub const FRAME_WORDS: usize = 3 + (MOST_LEDS * 3).div_ceil(4);
-/// The newest frame, for any number of readers.
-pub type FrameRing = SnapshotRing<FRAME_WORDS>;
+/// The newest frame, for any number of readers. Two copies: a reader that is lapped while it copies takes the next
+/// frame, and nobody sees one of two hundred missing.
+pub type FrameRing = SnapshotRing<FRAME_WORDS, 2>;
 /// Seconds of history.
 const HISTORY: usize = 30;
 
@@ -83,6 +86,10 @@ pub struct State {
     pub temperature_c: Option<f32>,
     /// Strength of the Wi-Fi signal in dBm.
     pub rssi_dbm: Option<i8>,
+    /// Networks that the last look round has found; for lamps with a radio.
+    pub networks: k1_device::portal::Scan,
+    /// The network that was named and could not be joined; empty if there is none.
+    pub not_joined: heapless::String<32>,
     /// Address, once there is one.
     pub ip: heapless::String<15>,
     /// Records written to flash since the start.
@@ -113,6 +120,10 @@ pub struct Lamp {
     pub save: Signal<CriticalSectionRawMutex, ()>,
     /// It is written.
     pub saved: Signal<CriticalSectionRawMutex, ()>,
+    /// Somebody wishes to know which networks there are …
+    pub scan: Signal<CriticalSectionRawMutex, ()>,
+    /// … and now they are known.
+    pub scanned: Signal<CriticalSectionRawMutex, ()>,
     /// Frames per second that are due, in thousandths.
     pub due_millihertz: AtomicU32,
     /// Core that hears, plus one; 0 before it does.
@@ -160,6 +171,8 @@ impl Lamp {
             wish: Signal::new(),
             save: Signal::new(),
             saved: Signal::new(),
+            scan: Signal::new(),
+            scanned: Signal::new(),
             due_millihertz: AtomicU32::new(0),
             hears_on: AtomicU32::new(0),
             shows_on: AtomicU32::new(0),
@@ -199,6 +212,8 @@ impl State {
             heap: None,
             temperature_c: None,
             rssi_dbm: None,
+            networks: heapless::Vec::new(),
+            not_joined: heapless::String::new(),
             ip: heapless::String::new(),
             settings_writes: 0,
             settings_errors: 0,

@@ -9,7 +9,7 @@ use embassy_sync::signal::Signal;
 use embassy_time::{Duration, Instant, with_deadline};
 use k1_device::meter::Count;
 use k1_engine::{HOP, SAMPLE_RATE};
-use k1_wire::rtp::{Meaning, Order, Packet};
+use k1_wire::rtp::{self, Meaning, Order, Packet};
 
 use crate::board::{Microphone, MicrophoneFault};
 use crate::{Lamp, now_us};
@@ -40,12 +40,12 @@ impl Line {
 /// The ear's end.
 pub struct RtpMicrophone {
     line: &'static Line,
-    samples: heapless::spsc::Consumer<'static, f32>,
+    samples: heapless::spsc::Consumer<'static, i16>,
 }
 
 impl RtpMicrophone {
     /// The end of a line.
-    pub fn new(line: &'static Line, samples: heapless::spsc::Consumer<'static, f32>) -> Self {
+    pub fn new(line: &'static Line, samples: heapless::spsc::Consumer<'static, i16>) -> Self {
         Self { line, samples }
     }
 }
@@ -58,7 +58,7 @@ impl Microphone for RtpMicrophone {
         }
         let waiting = (self.samples.len() - HOP) as u64 * 1_000_000 / u64::from(SAMPLE_RATE);
         for sample in hop.iter_mut() {
-            *sample = self.samples.dequeue().unwrap_or_default();
+            *sample = rtp::level(self.samples.dequeue().unwrap_or_default());
         }
         Ok(now_us().saturating_sub(waiting))
     }
@@ -74,7 +74,7 @@ pub async fn receive(
     lamp: &'static Lamp,
     stack: Stack<'static>,
     line: &'static Line,
-    mut samples: heapless::spsc::Producer<'static, f32>,
+    mut samples: heapless::spsc::Producer<'static, i16>,
 ) -> ! {
     let (mut rx_meta, mut tx_meta) = ([PacketMetadata::EMPTY; 16], [PacketMetadata::EMPTY; 1]);
     let (mut rx, mut tx) = ([0; 4_096], [0; 16]);
@@ -91,7 +91,7 @@ pub async fn receive(
                     return;
                 };
                 let Meaning::Take { lost } = order.judge(&packet) else { return };
-                let silence = core::iter::repeat_n(0.0, lost as usize);
+                let silence = core::iter::repeat_n(0, lost as usize);
                 let refused =
                     silence.chain(packet.samples()).filter(|s| samples.enqueue(*s).is_err()).count();
                 if refused > 0 {

@@ -36,7 +36,7 @@ use crate::{Lamp, now_us};
 include!(concat!(env!("OUT_DIR"), "/pages.rs"));
 
 /// Connections at once.
-pub const WORKERS: usize = 6;
+pub const WORKERS: usize = 4;
 /// WebSockets at once; the other workers stay for requests.
 const MOST_SOCKETS: u32 = WORKERS as u32 - 2;
 /// So many workers always wait for a connection, if others have only fallen silent.

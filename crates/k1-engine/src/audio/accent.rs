@@ -7,7 +7,7 @@
 //! fitted directly, by multinomial logistic regression (135 numbers and biases) on annotated excerpts with equal
 //! weight for each excerpt and each place; no excerpt of a kind of music was needed to do well on that kind.
 
-use super::onset::BANDS;
+use super::tables::BANDS;
 use super::{BINS, OnsetDetector};
 use crate::HOP_RATE;
 use crate::math::{Follower, log2, sqrt};

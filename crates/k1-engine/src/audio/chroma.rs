@@ -1,6 +1,7 @@
 //! Which notes sound, whatever their octave.
 
-use super::spectrum::{BINS, ConstantQ};
+use super::ConstantQ;
+use super::tables::BINS;
 
 /// Number of pitch classes.
 pub const CHROMA: usize = 12;

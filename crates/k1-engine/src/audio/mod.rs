@@ -17,6 +17,8 @@ mod onset;
 mod pulse;
 mod snapshot;
 mod spectrum;
+#[allow(dead_code, reason = "what computes the tables is the build script's")]
+mod tables;
 mod tempo;
 mod tempogram;
 
@@ -26,6 +28,14 @@ pub use ear::{Ear, Heard};
 pub use loudness::{Loudness, LoudnessReading, SILENT_DB};
 pub use onset::{OnsetDetector, OnsetReading};
 pub use snapshot::{SNAPSHOT_WORDS, Snapshot};
-pub use spectrum::{BINS, ConstantQ, LOWEST_HZ, Q, bin_hz};
+pub use spectrum::ConstantQ;
+pub use tables::{BINS, LOWEST_HZ, Q, bin_hz};
 pub use tempo::{BPM_RANGE, BeatReading, BeatTracker};
 pub use tempogram::{CANDIDATES, Tempogram, candidate_bpm};
+
+/// The tables, as the build script wrote them.
+#[allow(clippy::approx_constant, reason = "a number in a table may look like any other")]
+mod looked_up {
+    use super::tables::{BINS, FFT, HISTORY, PER_OCTAVE, REACH, TEMPI};
+    include!(concat!(env!("OUT_DIR"), "/tables.rs"));
+}

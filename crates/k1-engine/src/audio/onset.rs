@@ -4,14 +4,11 @@
 //! logarithmic filter bank and a reference level that follows the music, so that the strength is the same for
 //! loud and quiet sources.
 
+use super::looked_up::{BAND_OF, WINDOW};
+use super::tables::{BANDS, FFT};
 use crate::math::{Follower, log2, sqrt};
-use crate::{HOP, HOP_RATE, SAMPLE_RATE};
+use crate::{HOP, HOP_RATE};
 
-const FFT: usize = 1024;
-/// Bands of the filter bank.
-pub(super) const BANDS: usize = 28;
-const LOWEST_BAND_HZ: f64 = 30.0;
-const HIGHEST_BAND_HZ: f64 = 7_600.0;
 /// The difference is taken over so many hops: a Hann window of 64 ms needs two to show a full rise.
 const LAG: usize = 2;
 /// Loudness of the reference against which bands are compressed.
@@ -41,15 +38,12 @@ pub struct OnsetReading {
     pub flux: f32,
 }
 
-/// The detector. About 17 KiB.
+/// The detector. About 9 KiB.
 #[derive(Clone, Debug)]
 pub struct OnsetDetector {
-    window: [f32; FFT],
     history: [f32; FFT],
     /// The transform happens in here: 4 KiB would be a third of the ear's stack on a lamp.
     work: [f32; FFT],
-    /// For each FFT bin the band below its centre and the share that goes to the band above.
-    band_of: [(u8, f32); FFT / 2],
     band_gain: [f32; BANDS],
     past: [[f32; BANDS]; LAG],
     past_at: usize,
@@ -70,34 +64,18 @@ impl Default for OnsetDetector {
     }
 }
 
-fn band_position(hz: f64) -> f64 {
-    let top = libm::log2(HIGHEST_BAND_HZ / LOWEST_BAND_HZ);
-    libm::log2(hz / LOWEST_BAND_HZ) / top * (BANDS - 1) as f64
-}
-
 impl OnsetDetector {
-    /// Computes window and filter bank.
+    /// Has heard nothing.
     #[inline(never)]
     pub fn new() -> Self {
         let mut band_gain = [0.0_f32; BANDS];
-        let bin_hz = SAMPLE_RATE as f64 / FFT as f64;
-        let band_of = core::array::from_fn(|bin| {
-            let p = band_position((bin.max(1) as f64) * bin_hz).clamp(0.0, (BANDS - 1) as f64 - 1e-9);
-            let band = p as usize;
-            let share = (p - band as f64) as f32;
-            if bin > 0 {
-                band_gain[band] += 1.0 - share;
-                band_gain[band + 1] += share;
-            }
-            (band as u8, share)
-        });
+        for (band, share) in &BAND_OF[1..] {
+            band_gain[usize::from(*band)] += 1.0 - share;
+            band_gain[usize::from(*band) + 1] += share;
+        }
         Self {
-            window: core::array::from_fn(|i| {
-                (0.5 - 0.5 * libm::cos(core::f64::consts::TAU * (i as f64 + 0.5) / FFT as f64)) as f32
-            }),
             history: [0.0; FFT],
             work: [0.0; FFT],
-            band_of,
             // A band with a single FFT bin must not vanish beside one with a hundred: √n, as noise adds up.
             band_gain: band_gain.map(|n| 1.0 / sqrt(n.max(0.3))),
             past: [[0.0; BANDS]; LAG],
@@ -117,13 +95,13 @@ impl OnsetDetector {
     pub fn process(&mut self, samples: &[f32; HOP], silent: bool) -> OnsetReading {
         self.history.copy_within(HOP.., 0);
         self.history[FFT - HOP..].copy_from_slice(samples);
-        for ((out, x), w) in self.work.iter_mut().zip(&self.history).zip(&self.window) {
+        for ((out, x), w) in self.work.iter_mut().zip(&self.history).zip(&WINDOW) {
             *out = x * w;
         }
         let spectrum = microfft::real::rfft_1024(&mut self.work);
 
         let mut bands = [0.0_f32; BANDS];
-        for (z, (band, share)) in spectrum.iter().zip(&self.band_of).skip(1) {
+        for (z, (band, share)) in spectrum.iter().zip(&BAND_OF).skip(1) {
             let m = sqrt(z.re * z.re + z.im * z.im);
             bands[*band as usize] += m * (1.0 - share);
             bands[*band as usize + 1] += m * share;
@@ -191,6 +169,7 @@ fn third(band: usize) -> usize {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::SAMPLE_RATE;
     use std::vec::Vec;
 
     /// Times in seconds at which onsets are reported to have happened.

@@ -13,17 +13,11 @@
 //! Moving the pointer costs nothing: a tempo's states form a ring, and a hand counts down through it.
 
 use super::accent::PLACES;
+use super::looked_up::{PRIOR, TRANSITIONS};
+use super::tables::{REACH, TEMPI, period_of};
 use crate::HOP_RATE;
 use crate::math::{exp, fract, ln};
 
-/// Shortest beat in hops, the longest with a neighbour one hop away, and the number of tempi.
-const SHORTEST: usize = 35;
-const FINE: usize = 75;
-pub(super) const TEMPI: usize = 80;
-/// Length of a tempo's beat in hops: every hop to 75, then every second.
-pub(super) const fn period_of(tempo: usize) -> usize {
-    if tempo <= FINE - SHORTEST { SHORTEST + tempo } else { FINE + 2 * (tempo + SHORTEST - FINE) }
-}
 const OFFSETS: [usize; TEMPI + 1] = {
     let mut offsets = [0; TEMPI + 1];
     let mut tempo = 0;
@@ -34,13 +28,6 @@ const OFFSETS: [usize; TEMPI + 1] = {
     offsets
 };
 const STATES: usize = OFFSETS[TEMPI];
-/// Tempo that a listener expects, in beats per minute, and how far from it in octaves (standard deviation). After
-/// Moelants, "Preferred tempo reconsidered" (ICMPC 2002), narrower, for it is what decides between octaves.
-const EXPECTED_BPM: f32 = 122.0;
-const EXPECTED_OCTAVES: f32 = 0.36;
-/// Width of the tempo transition, in tempi to either side, and its steepness: P ∝ e^(−λ·|ratio − 1|).
-const REACH: usize = 6;
-const TRANSITION_LAMBDA: f32 = 90.0;
 /// A place is so wide to either side, in twelfths of a hop (so that halves, quarters and thirds are whole numbers),
 /// and fades linearly: 48 ms.
 const WIDTH: i32 = 72;
@@ -73,7 +60,7 @@ pub(super) struct Likeliest {
     pub focus: f32,
 }
 
-/// The state space. About 33 KiB.
+/// The state space. About 28 KiB.
 #[derive(Clone, Debug)]
 pub(super) struct Pulse {
     states: [f32; STATES],
@@ -83,8 +70,6 @@ pub(super) struct Pulse {
     mass: [f32; TEMPI],
     /// Log-odds that the beat is divided in three, above the prior's.
     ternary: [f32; TEMPI],
-    prior: [f32; TEMPI],
-    transition: [[f32; 2 * REACH + 1]; TEMPI],
     turn: usize,
 }
 
@@ -92,22 +77,11 @@ impl Pulse {
     /// Every phase is equally likely, tempi follow the prior.
     #[inline(never)]
     pub(super) fn new() -> Self {
-        let mut prior: [f32; TEMPI] = core::array::from_fn(|tempo| {
-            let octaves =
-                libm::log2f(60.0 * HOP_RATE / period_of(tempo) as f32 / EXPECTED_BPM) / EXPECTED_OCTAVES;
-            // The width of a tempo's own interval belongs to it.
-            let width = if tempo <= FINE - SHORTEST { 1.0 } else { 2.0 };
-            libm::expf(-0.5 * octaves * octaves) * width / period_of(tempo) as f32
-        });
-        let sum: f32 = prior.iter().sum();
-        prior.iter_mut().for_each(|p| *p /= sum);
         let mut pulse = Self {
             states: [0.0; STATES],
             hand: [0; TEMPI],
             mass: [0.0; TEMPI],
             ternary: [0.0; TEMPI],
-            prior,
-            transition: transitions(),
             turn: 0,
         };
         pulse.forget();
@@ -117,10 +91,10 @@ impl Pulse {
     /// Forgets tempo and phase, as after silence or a new song.
     pub(super) fn forget(&mut self) {
         for tempo in 0..TEMPI {
-            let each = self.prior[tempo] / period_of(tempo) as f32;
+            let each = PRIOR[tempo] / period_of(tempo) as f32;
             self.states[OFFSETS[tempo]..OFFSETS[tempo + 1]].fill(each);
         }
-        self.mass = self.prior;
+        self.mass = PRIOR;
         self.ternary = [0.0; TEMPI];
     }
 
@@ -139,7 +113,7 @@ impl Pulse {
         let mut after = 0.0;
         for tempo in 0..TEMPI {
             let mut arrived = 0.0;
-            for (k, p) in self.transition[tempo].iter().enumerate() {
+            for (k, p) in TRANSITIONS[tempo].iter().enumerate() {
                 let from = (tempo + k).wrapping_sub(REACH);
                 if from < TEMPI {
                     arrived += p * wrapped[from];
@@ -176,7 +150,7 @@ impl Pulse {
         self.turn = (self.turn + 1) % TEMPI;
         let ring = &mut self.states[OFFSETS[self.turn]..OFFSETS[self.turn + 1]];
         let sum: f32 = ring.iter().sum::<f32>().max(1e-25);
-        let share = (self.prior[self.turn] * total / sum).max(1e-12);
+        let share = (PRIOR[self.turn] * total / sum).max(1e-12);
         let factor = exp(ln(share) * (TEMPI as f32 * DT / MEMORY_S));
         let (stay, spread) = ((1.0 - LEAK) * factor, LEAK * factor * sum / ring.len() as f32);
         ring.iter_mut().for_each(|s| *s = *s * stay + spread);
@@ -316,23 +290,6 @@ fn weigh(tempo: usize, ring: &mut [f32], hand: usize, gain: &[f32; PLACES], thre
     (binary, ternary)
 }
 
-/// From which tempi a tempo is reached, and how often. Each hands out exactly what it holds.
-fn transitions() -> [[f32; 2 * REACH + 1]; TEMPI] {
-    let mut rows = [[0.0; 2 * REACH + 1]; TEMPI];
-    for from in 0..TEMPI {
-        let reached = from.saturating_sub(REACH)..=(from + REACH).min(TEMPI - 1);
-        let chance = |to: usize| {
-            let ratio = period_of(to) as f32 / period_of(from) as f32;
-            libm::expf(-TRANSITION_LAMBDA * (ratio - 1.0).abs())
-        };
-        let sum: f32 = reached.clone().map(chance).sum();
-        for to in reached {
-            rows[to][from + REACH - to] = chance(to) / sum;
-        }
-    }
-    rows
-}
-
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -390,14 +347,14 @@ mod tests {
         let sum: f32 = pulse.mass.iter().sum();
         let exact: f32 = pulse.states.iter().sum();
         assert!((sum / exact - 1.0).abs() < 0.01, "{sum} {exact}");
-        for (mass, prior) in pulse.mass.iter().zip(&pulse.prior) {
+        for (mass, prior) in pulse.mass.iter().zip(&PRIOR) {
             assert!((mass / sum - prior).abs() < 0.02, "{mass} {prior}");
         }
     }
 
     #[test]
     fn every_tempo_hands_out_exactly_what_it_holds() {
-        let rows = transitions();
+        let rows = TRANSITIONS;
         for from in 0..TEMPI {
             let out: f32 = (0..TEMPI).filter_map(|to| rows[to].get((from + REACH).wrapping_sub(to))).sum();
             assert!((out - 1.0).abs() < 1e-5, "{from}: {out}");

@@ -5,55 +5,37 @@
 //! rate of the one above it. A kernel is a Hann window times a complex exponential at the exact frequency of
 //! its note, so no bin is off tune (the old firmware's were, by up to 86 cents).
 
+use super::looked_up::{FLATTEN, KERNELS, LENGTHS};
+use super::tables::{BINS, HISTORY, PER_OCTAVE, TOP_FIRST_BIN, locate};
 use crate::math::sqrt;
 use crate::{HOP, SAMPLE_RATE};
 
-/// Number of bins, a semitone each.
-pub const BINS: usize = 64;
-/// Centre of bin 0 in hertz: A2. Bin 63 is C8, 4,186 Hz.
-pub const LOWEST_HZ: f32 = 110.0;
-/// Quality factor of a bin: its centre frequency over the spacing to the next, 1/(2^(1/12) − 1).
-pub const Q: f32 = 16.817_154;
-
-const PER_OCTAVE: usize = 12;
-/// Bins 52 … 63 are the top octave; below them four full octaves and the four lowest bins.
 const STAGES: usize = 6;
-const TOP_FIRST_BIN: usize = BINS - PER_OCTAVE;
-/// The longest kernel (bin 52: 121 samples) fits.
-const HISTORY: usize = 128;
 /// Kernels evaluated per hop and stage. Short kernels are evaluated often enough to overlap by half, so that
 /// every sample weighs in every bin.
 const EVALUATIONS: [usize; STAGES] = [4, 2, 1, 1, 1, 1];
-/// The bin at which tones read their own amplitude (440 Hz); see [`ConstantQ::process`].
-const REFERENCE_BIN: usize = 24;
-
 /// Half-band low-pass for decimation by two, 15 taps: ±0.003 dB up to 0.13 of the input rate, −69 dB from 0.37.
 /// Equiripple fit by iterated weighted least squares; only odd offsets and the centre (½) are not zero.
 const HALF_BAND: [f32; 4] = [0.305_857_9, -0.073_393_53, 0.021_476_2, -0.004_110_93];
 
-/// Centre frequency of a bin in hertz, `110 · 2^(bin/12)`.
-pub fn bin_hz(bin: usize) -> f32 {
-    LOWEST_HZ * libm::exp2f(bin as f32 / PER_OCTAVE as f32)
-}
+/// Where the samples of each stage begin: its window, and what a hop brings, which is half as much for each stage.
+const FROM: [usize; STAGES + 1] = {
+    let mut from = [0; STAGES + 1];
+    let mut stage = 0;
+    while stage < STAGES {
+        from[stage + 1] = from[stage] + HISTORY + (HOP >> stage);
+        stage += 1;
+    }
+    from
+};
 
-/// One octave's share of the signal.
-#[derive(Clone, Debug)]
-struct Stage {
-    /// The newest samples last; the front half is what older hops left.
-    history: [f32; HISTORY + HOP],
-    /// The last 14 inputs of the half-band filter that feeds the next stage.
-    tail: [f32; 14],
-}
-
-/// The filter bank. About 17 KiB; build it once.
+/// The filter bank. About 4 KiB; its kernels are a table.
 #[derive(Clone, Debug)]
 pub struct ConstantQ {
-    /// Real and imaginary part of each kernel, newest sample last, zero-padded at the front.
-    kernels: [[(f32, f32); HISTORY]; PER_OCTAVE],
-    lengths: [usize; PER_OCTAVE],
-    /// Factor from tone amplitude to the noise-flat scale, per bin.
-    flatten: [f32; BINS],
-    stages: [Stage; STAGES],
+    /// The samples of every stage, the newest last in each.
+    history: [f32; FROM[STAGES]],
+    /// The last 14 inputs of the half-band filters that feed the next stage.
+    tails: [[f32; 14]; STAGES],
 }
 
 impl Default for ConstantQ {
@@ -63,46 +45,15 @@ impl Default for ConstantQ {
 }
 
 impl ConstantQ {
-    /// Computes the kernels.
-    #[inline(never)]
-    pub fn new() -> Self {
-        // Filled where it stays: on a chip two of them fit no stack.
-        let mut bank = Self {
-            flatten: [0.0; BINS],
-            kernels: [[(0.0, 0.0); HISTORY]; PER_OCTAVE],
-            lengths: [0; PER_OCTAVE],
-            stages: core::array::from_fn(|_| Stage { history: [0.0; HISTORY + HOP], tail: [0.0; 14] }),
-        };
-        let mut noise_gain = [0.0; PER_OCTAVE];
-        for (k, noise_gain) in noise_gain.iter_mut().enumerate() {
-            let turns = bin_hz(TOP_FIRST_BIN + k) as f64 / SAMPLE_RATE as f64;
-            let n = libm::round(Q as f64 / turns) as usize;
-            let window =
-                |i: usize| 0.5 - 0.5 * libm::cos(core::f64::consts::TAU * (i as f64 + 0.5) / n as f64);
-            let sum: f64 = (0..n).map(window).sum();
-            for i in 0..n {
-                let (s, c) = libm::sincos(core::f64::consts::TAU * turns * i as f64);
-                // 2/Σw: a sine of amplitude 1 reads 1.
-                let w = 2.0 * window(i) / sum;
-                bank.kernels[k][HISTORY - n + i] = ((w * c) as f32, (w * s) as f32);
-                *noise_gain += w * w;
-            }
-            bank.lengths[k] = n;
-        }
-        let bin_noise = |bin: usize| {
-            let (stage, k) = locate(bin);
-            // Decimation by two keeps the density and halves the power of white noise.
-            libm::sqrt(noise_gain[k] / (1 << stage) as f64)
-        };
-        let reference = bin_noise(REFERENCE_BIN);
-        bank.flatten = core::array::from_fn(|bin| (reference / bin_noise(bin)) as f32);
-        bank
+    /// Has heard nothing.
+    pub const fn new() -> Self {
+        Self { history: [0.0; FROM[STAGES]], tails: [[0.0; 14]; STAGES] }
     }
 
     /// Length of the analysis window of a bin in seconds: `Q / f`, 153 ms at bin 0 and 4 ms at bin 63.
     pub fn window_seconds(&self, bin: usize) -> f32 {
         let (stage, k) = locate(bin);
-        (self.lengths[k] << stage) as f32 / SAMPLE_RATE as f32
+        (LENGTHS[k] << stage) as f32 / SAMPLE_RATE as f32
     }
 
     /// Analyses one hop; `magnitudes` are linear in amplitude.
@@ -112,21 +63,22 @@ impl ConstantQ {
     pub fn process(&mut self, samples: &[f32; HOP], magnitudes: &mut [f32; BINS]) {
         let mut input = *samples;
         let mut fresh = HOP;
-        for (stage, (own, evaluations)) in self.stages.iter_mut().zip(EVALUATIONS).enumerate() {
-            own.history.copy_within(fresh..HISTORY + HOP, 0);
-            own.history[HISTORY + HOP - fresh..].copy_from_slice(&input[..fresh]);
+        for (stage, (tail, evaluations)) in self.tails.iter_mut().zip(EVALUATIONS).enumerate() {
+            let history = &mut self.history[FROM[stage]..FROM[stage + 1]];
+            history.copy_within(fresh.., 0);
+            history[HISTORY..].copy_from_slice(&input[..fresh]);
             let first_k = if stage == STAGES - 1 { PER_OCTAVE - 4 } else { 0 };
             for k in first_k..PER_OCTAVE {
                 let bin = TOP_FIRST_BIN + k - PER_OCTAVE * stage;
                 let mut power = 0.0;
                 for e in 1..=evaluations {
-                    let end = HISTORY + HOP - fresh + fresh * e / evaluations;
+                    let end = HISTORY + fresh * e / evaluations;
                     // Whole groups of four, in the same order of sums: the loop's own cost is paid once for four. What is
                     // before the kernel meets zeros.
-                    let n = self.lengths[k].next_multiple_of(4);
+                    let n = LENGTHS[k].next_multiple_of(4);
                     let (mut re, mut im) = (0.0_f32, 0.0_f32);
-                    let (heard, _) = own.history[end - n..end].as_chunks::<4>();
-                    let (kernel, _) = self.kernels[k][HISTORY - n..].as_chunks::<4>();
+                    let (heard, _) = history[end - n..end].as_chunks::<4>();
+                    let (kernel, _) = KERNELS[k][HISTORY - n..].as_chunks::<4>();
                     for (x, w) in heard.iter().zip(kernel) {
                         re += x[0] * w[0].0;
                         im += x[0] * w[0].1;
@@ -139,24 +91,18 @@ impl ConstantQ {
                     }
                     power += re * re + im * im;
                 }
-                magnitudes[bin] = sqrt(power / evaluations as f32) * self.flatten[bin];
+                magnitudes[bin] = sqrt(power / evaluations as f32) * FLATTEN[bin];
             }
             if stage + 1 < STAGES {
-                fresh = decimate(&mut own.tail, &mut input, fresh);
+                fresh = decimate(tail, &mut input, fresh);
             }
         }
     }
 
     /// What a sine of amplitude 1 at the centre of `bin` reads.
     pub fn tone_gain(&self, bin: usize) -> f32 {
-        self.flatten[bin]
+        FLATTEN[bin]
     }
-}
-
-/// Stage and kernel of a bin.
-const fn locate(bin: usize) -> (usize, usize) {
-    let down = BINS - 1 - bin;
-    (down / PER_OCTAVE, PER_OCTAVE - 1 - down % PER_OCTAVE)
 }
 
 /// Low-passes and keeps every second of the first `n` samples of `block`, in place; returns how many are left.
@@ -179,6 +125,7 @@ fn decimate(tail: &mut [f32; 14], block: &mut [f32; HOP], n: usize) -> usize {
 
 #[cfg(test)]
 mod tests {
+    use super::super::tables::Q;
     use super::*;
     use std::vec::Vec;
 
@@ -300,7 +247,7 @@ mod tests {
         }
         for (bin, read) in m.iter().enumerate() {
             let (stage, k) = locate(bin);
-            let n = q.lengths[k] << stage;
+            let n = LENGTHS[k] << stage;
             let delay: usize = (0..stage).map(|s| 7 << s).sum();
             let hz = exact_hz(bin);
             let mut power = 0.0;

@@ -1,6 +1,6 @@
 //! Improv over USB: how whoever has the lamp on a cable names its network, from a browser or an app.
 
-use embassy_time::{Duration, Timer};
+use embassy_time::{Duration, Timer, with_timeout};
 use embedded_io_async::Read;
 use esp_hal::peripherals::USB_DEVICE;
 use esp_hal::usb::usb_serial_jtag::UsbSerialJtag;
@@ -12,6 +12,8 @@ use crate::{chip, serial};
 
 /// A network is given so long to take the lamp in: an association, and an address.
 const PATIENCE: Duration = Duration::from_secs(30);
+/// A look round takes no longer.
+const SCAN: Duration = Duration::from_secs(10);
 /// Time for the old network to be left, so that its address is not taken for the new one's.
 const LEAVING: Duration = Duration::from_secs(3);
 
@@ -88,6 +90,17 @@ async fn answer(lamp: &'static Lamp, command: Command<'_>) {
             }
             _ => say(&Packet::error(Error::Malformed)),
         },
+        Command::Scan => {
+            lamp.scanned.reset();
+            lamp.scan.signal(());
+            // A radio that is busy joining a network does not look round; what it saw before is still told.
+            let _ = with_timeout(SCAN, lamp.scanned.wait()).await;
+            let networks = lamp.look(|s| s.networks.clone());
+            for seen in &networks {
+                say(&Packet::network(&seen.ssid, seen.rssi_dbm, seen.locked));
+            }
+            say(&Packet::no_more_networks());
+        }
         Command::Unknown(_) => say(&Packet::error(Error::UnknownCommand)),
     }
 }

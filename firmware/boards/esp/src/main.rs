@@ -62,6 +62,8 @@ use k1_device::settings::{Hardware, Memory, Store};
 use k1_engine::audio::Ear;
 use k1_engine::light::OutputSettings;
 use k1_lamp::board::Facts;
+#[cfg(wifi_driver_supported)]
+use k1_lamp::portal;
 #[cfg(not(i2s_driver_supported))]
 use k1_lamp::rtp;
 use k1_lamp::web::{self, Buffers, Door, WORKERS};
@@ -160,8 +162,14 @@ async fn network_task(mut runner: embassy_net::Runner<'static, network::Card>) {
 
 #[cfg(wifi_driver_supported)]
 #[embassy_executor::task]
-async fn wifi_task(radio: WIFI<'static>) {
-    network::keep_connected(&LAMP, radio).await
+async fn wifi_task(radio: WIFI<'static>, portal: Stack<'static>) {
+    network::keep_connected(&LAMP, radio, portal).await
+}
+
+#[cfg(wifi_driver_supported)]
+#[embassy_executor::task]
+async fn access_point_task(mut runner: embassy_net::Runner<'static, network::Card>) {
+    runner.run().await
 }
 
 #[cfg(improv)]
@@ -182,7 +190,7 @@ async fn web_task(
 
 #[cfg(not(i2s_driver_supported))]
 #[embassy_executor::task]
-async fn rtp_task(stack: Stack<'static>, samples: heapless::spsc::Producer<'static, f32>) {
+async fn rtp_task(stack: Stack<'static>, samples: heapless::spsc::Producer<'static, i16>) {
     rtp::receive(&LAMP, stack, &LINE, samples).await
 }
 
@@ -319,7 +327,7 @@ fn main() -> ! {
     let sound = parts.microphone;
     #[cfg(not(i2s_driver_supported))]
     let (samples_in, sound) = {
-        static SAMPLES: StaticCell<heapless::spsc::Queue<f32, { rtp::QUEUE }>> = StaticCell::new();
+        static SAMPLES: StaticCell<heapless::spsc::Queue<i16, { rtp::QUEUE }>> = StaticCell::new();
         let (samples_in, samples_out) = SAMPLES.init_with(heapless::spsc::Queue::new).split();
         (samples_in, rtp::RtpMicrophone::new(&LINE, samples_out))
     };
@@ -376,9 +384,16 @@ fn main() -> ! {
     EXECUTOR.init(Executor::new()).run(move |spawner| {
         #[cfg(not(interrupt_levels))]
         keep_house(spawner);
+        let random = Rng::new();
+        let seed = || u64::from(random.random()) << 32 | u64::from(random.random());
         #[cfg(wifi_driver_supported)]
         let card = {
-            start!(spawner, wifi_task(parts.network));
+            static RESOURCES: StaticCell<StackResources<{ portal::SOCKETS }>> = StaticCell::new();
+            let resources = RESOURCES.init_with(StackResources::new);
+            let card = network::access_point_card();
+            let (stack, runner) = embassy_net::new(card, portal::config(), resources, seed());
+            start!(spawner, access_point_task(runner));
+            start!(spawner, wifi_task(parts.network, stack));
             #[cfg(improv)]
             start!(spawner, improv_task(parts.usb));
             network::card()
@@ -392,10 +407,9 @@ fn main() -> ! {
             }
         };
         static RESOURCES: StaticCell<StackResources<{ WORKERS + 5 }>> = StaticCell::new();
-        let random = Rng::new();
-        let seed = u64::from(random.random()) << 32 | u64::from(random.random());
         let resources = RESOURCES.init_with(StackResources::new);
-        let (stack, runner) = embassy_net::new(card, Config::dhcpv4(DhcpConfig::default()), resources, seed);
+        let (stack, runner) =
+            embassy_net::new(card, Config::dhcpv4(DhcpConfig::default()), resources, seed());
         static DOOR: StaticCell<RefCell<Door>> = StaticCell::new();
         let door = DOOR.init_with(|| RefCell::new(web::door(token)));
         static BUFFERS: ConstStaticCell<[Buffers; WORKERS]> =

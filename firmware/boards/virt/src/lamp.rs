@@ -208,7 +208,7 @@ async fn rest_task() {
 }
 
 #[embassy_executor::task]
-async fn rtp_task(stack: Stack<'static>, samples: heapless::spsc::Producer<'static, f32>) {
+async fn rtp_task(stack: Stack<'static>, samples: heapless::spsc::Producer<'static, i16>) {
     rtp::receive(&LAMP, stack, &LINE, samples).await
 }
 
@@ -327,7 +327,7 @@ extern "C" fn hart0(slot: u32) -> ! {
     // The halves' state is made in place: it does not fit a stack.
     static EAR_PLACE: StaticCell<Ear> = StaticCell::new();
     static SHOW_PLACE: StaticCell<Show> = StaticCell::new();
-    static SAMPLES: StaticCell<heapless::spsc::Queue<f32, { rtp::QUEUE }>> = StaticCell::new();
+    static SAMPLES: StaticCell<heapless::spsc::Queue<i16, { rtp::QUEUE }>> = StaticCell::new();
     static TAP: StaticCell<heapless::spsc::Queue<HeardHop, { hear::TAP }>> = StaticCell::new();
     let ear = EAR_PLACE.init_with(Ear::new);
     let limit = remembered.hardware.limit_ma;

@@ -1,0 +1,43 @@
+//! Writes the ear's tables, so that they are part of the program and of a lamp's flash.
+
+#![allow(dead_code, reason = "the engine uses the rest")]
+
+#[path = "src/audio/tables.rs"]
+mod tables;
+
+#[path = "src/rate.rs"]
+mod rate;
+
+use std::fmt::{Debug, Write};
+use std::path::PathBuf;
+
+/// A `static`; `{:?}` writes as many digits of a number as make it the same again.
+fn put(code: &mut String, name: &str, kind: &str, help: &str, value: &impl Debug) {
+    // Writing to a string does not fail.
+    let _ = writeln!(code, "/// {help}\npub static {name}: {kind} = {value:?};");
+}
+
+fn main() -> std::io::Result<()> {
+    println!("cargo:rerun-if-changed=src/audio/tables.rs");
+    println!("cargo:rerun-if-changed=src/rate.rs");
+    let bank = tables::bank();
+    let mut code = String::new();
+    let kernels = "[[(f32, f32); HISTORY]; PER_OCTAVE]";
+    put(
+        &mut code,
+        "KERNELS",
+        kernels,
+        "Kernels of the filter bank, newest sample last, zero-padded at the front.",
+        &bank.kernels,
+    );
+    put(&mut code, "LENGTHS", "[usize; PER_OCTAVE]", "Their lengths in samples.", &bank.lengths);
+    let help = "Factor from tone amplitude to the noise-flat scale, per bin.";
+    put(&mut code, "FLATTEN", "[f32; BINS]", help, &bank.flatten);
+    put(&mut code, "WINDOW", "[f32; FFT]", "The transform's window.", &tables::window());
+    let help = "For each bin of the transform the lower of its two bands and the share of the upper.";
+    put(&mut code, "BAND_OF", "[(u8, f32); FFT / 2]", help, &tables::bands());
+    put(&mut code, "PRIOR", "[f32; TEMPI]", "How likely each tempo is at first.", &tables::prior());
+    let help = "From which tempi a tempo is reached, and how often.";
+    put(&mut code, "TRANSITIONS", "[[f32; 2 * REACH + 1]; TEMPI]", help, &tables::transitions());
+    std::fs::write(PathBuf::from(std::env::var_os("OUT_DIR").unwrap_or_default()).join("tables.rs"), code)
+}

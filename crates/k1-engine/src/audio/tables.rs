@@ -1,0 +1,147 @@
+//! What the ear looks up instead of computing. The build script runs this and writes the results as `static`s, so that
+//! on a lamp they lie in flash and not in RAM, of which they would take 25 KiB.
+
+use crate::rate::{HOP_RATE, SAMPLE_RATE};
+
+/// Number of bins, a semitone each.
+pub const BINS: usize = 64;
+/// Centre of bin 0 in hertz: A2. Bin 63 is C8, 4,186 Hz.
+pub const LOWEST_HZ: f32 = 110.0;
+/// Quality factor of a bin: its centre frequency over the spacing to the next, 1/(2^(1/12) − 1).
+pub const Q: f32 = 16.817_154;
+/// Bins, and kernels, of an octave.
+pub const PER_OCTAVE: usize = 12;
+/// Bins 52 … 63 are the top octave; below them four full octaves and the four lowest bins.
+pub const TOP_FIRST_BIN: usize = BINS - PER_OCTAVE;
+/// The longest kernel (bin 52: 121 samples) fits.
+pub const HISTORY: usize = 128;
+/// The bin at which tones read their own amplitude (440 Hz); see `ConstantQ::process`.
+const REFERENCE_BIN: usize = 24;
+
+/// Centre frequency of a bin in hertz, `110 · 2^(bin/12)`.
+pub fn bin_hz(bin: usize) -> f32 {
+    LOWEST_HZ * libm::exp2f(bin as f32 / PER_OCTAVE as f32)
+}
+
+/// Stage and kernel of a bin.
+pub const fn locate(bin: usize) -> (usize, usize) {
+    let down = BINS - 1 - bin;
+    (down / PER_OCTAVE, PER_OCTAVE - 1 - down % PER_OCTAVE)
+}
+
+/// The filter bank.
+pub struct Bank {
+    /// Real and imaginary part of each kernel, newest sample last, zero-padded at the front.
+    pub kernels: [[(f32, f32); HISTORY]; PER_OCTAVE],
+    /// Length of each kernel in samples.
+    pub lengths: [usize; PER_OCTAVE],
+    /// Factor from tone amplitude to the noise-flat scale, per bin.
+    pub flatten: [f32; BINS],
+}
+
+/// Computes the filter bank.
+pub fn bank() -> Bank {
+    let mut kernels = [[(0.0, 0.0); HISTORY]; PER_OCTAVE];
+    let mut lengths = [0; PER_OCTAVE];
+    let mut noise_gain = [0.0; PER_OCTAVE];
+    for (k, noise_gain) in noise_gain.iter_mut().enumerate() {
+        let turns = bin_hz(TOP_FIRST_BIN + k) as f64 / SAMPLE_RATE as f64;
+        let n = libm::round(Q as f64 / turns) as usize;
+        let window = |i: usize| 0.5 - 0.5 * libm::cos(core::f64::consts::TAU * (i as f64 + 0.5) / n as f64);
+        let sum: f64 = (0..n).map(window).sum();
+        for i in 0..n {
+            let (s, c) = libm::sincos(core::f64::consts::TAU * turns * i as f64);
+            // 2/Σw: a sine of amplitude 1 reads 1.
+            let w = 2.0 * window(i) / sum;
+            kernels[k][HISTORY - n + i] = ((w * c) as f32, (w * s) as f32);
+            *noise_gain += w * w;
+        }
+        lengths[k] = n;
+    }
+    let bin_noise = |bin: usize| {
+        let (stage, k) = locate(bin);
+        // Decimation by two keeps the density and halves the power of white noise.
+        libm::sqrt(noise_gain[k] / (1 << stage) as f64)
+    };
+    let reference = bin_noise(REFERENCE_BIN);
+    let flatten = core::array::from_fn(|bin| (reference / bin_noise(bin)) as f32);
+    Bank { kernels, lengths, flatten }
+}
+
+/// Samples of the onset detector's transform.
+pub const FFT: usize = 1024;
+/// Bands of the onset detector.
+pub const BANDS: usize = 28;
+/// Centres of its lowest and highest band.
+const LOWEST_BAND_HZ: f64 = 30.0;
+const HIGHEST_BAND_HZ: f64 = 7_600.0;
+
+/// The transform's window (Hann).
+pub fn window() -> [f32; FFT] {
+    core::array::from_fn(|i| {
+        (0.5 - 0.5 * libm::cos(core::f64::consts::TAU * (i as f64 + 0.5) / FFT as f64)) as f32
+    })
+}
+
+fn band_position(hz: f64) -> f64 {
+    let top = libm::log2(HIGHEST_BAND_HZ / LOWEST_BAND_HZ);
+    libm::log2(hz / LOWEST_BAND_HZ) / top * (BANDS - 1) as f64
+}
+
+/// For each bin of the transform the lower of its two bands and the share of the upper.
+pub fn bands() -> [(u8, f32); FFT / 2] {
+    let bin_hz = SAMPLE_RATE as f64 / FFT as f64;
+    core::array::from_fn(|bin| {
+        let p = band_position((bin.max(1) as f64) * bin_hz).clamp(0.0, (BANDS - 1) as f64 - 1e-9);
+        let band = p as usize;
+        (band as u8, (p - band as f64) as f32)
+    })
+}
+
+/// Shortest beat in hops, the longest with a neighbour one hop away, and the number of tempi.
+const SHORTEST: usize = 35;
+const FINE: usize = 75;
+/// Number of tempi.
+pub const TEMPI: usize = 80;
+/// Length of a tempo's beat in hops: every hop to 75, then every second.
+pub const fn period_of(tempo: usize) -> usize {
+    if tempo <= FINE - SHORTEST { SHORTEST + tempo } else { FINE + 2 * (tempo + SHORTEST - FINE) }
+}
+/// Tempo that a listener expects, in beats per minute, and how far from it in octaves (standard deviation). After
+/// Moelants, "Preferred tempo reconsidered" (ICMPC 2002), narrower, for it is what decides between octaves.
+const EXPECTED_BPM: f32 = 122.0;
+const EXPECTED_OCTAVES: f32 = 0.36;
+/// Width of the tempo transition, in tempi to either side, and its steepness: P ∝ e^(−λ·|ratio − 1|).
+pub const REACH: usize = 6;
+const TRANSITION_LAMBDA: f32 = 90.0;
+
+/// How likely each tempo is before anything was heard.
+pub fn prior() -> [f32; TEMPI] {
+    let mut prior: [f32; TEMPI] = core::array::from_fn(|tempo| {
+        let octaves =
+            libm::log2f(60.0 * HOP_RATE / period_of(tempo) as f32 / EXPECTED_BPM) / EXPECTED_OCTAVES;
+        // The width of a tempo's own interval belongs to it.
+        let width = if tempo <= FINE - SHORTEST { 1.0 } else { 2.0 };
+        libm::expf(-0.5 * octaves * octaves) * width / period_of(tempo) as f32
+    });
+    let sum: f32 = prior.iter().sum();
+    prior.iter_mut().for_each(|p| *p /= sum);
+    prior
+}
+
+/// From which tempi a tempo is reached, and how often. Each hands out exactly what it holds.
+pub fn transitions() -> [[f32; 2 * REACH + 1]; TEMPI] {
+    let mut rows = [[0.0; 2 * REACH + 1]; TEMPI];
+    for from in 0..TEMPI {
+        let reached = from.saturating_sub(REACH)..=(from + REACH).min(TEMPI - 1);
+        let chance = |to: usize| {
+            let ratio = period_of(to) as f32 / period_of(from) as f32;
+            libm::expf(-TRANSITION_LAMBDA * (ratio - 1.0).abs())
+        };
+        let sum: f32 = reached.clone().map(chance).sum();
+        for to in reached {
+            rows[to][from + REACH - to] = chance(to) / sum;
+        }
+    }
+    rows
+}

@@ -1,0 +1,145 @@
+//! A name server that knows one address (RFC 1035): every name leads to the lamp whose access point was joined, so that
+//! a phone finds the page on which its owner chooses a network.
+
+/// UDP port.
+pub const PORT: u16 = 53;
+/// Largest message that UDP carries without extensions (RFC 1035, 4.2.1).
+pub const MOST: usize = 512;
+/// An answer is true for as long as the access point is open: it must not be remembered beyond that. In seconds.
+const TTL: u32 = 5;
+
+const HEADER: usize = 12;
+const A: [u8; 2] = [0, 1];
+const ANY: [u8; 2] = [0, 255];
+const INTERNET: [u8; 2] = [0, 1];
+
+/// Answers a query with `address`; the length of the answer in `out`. `None` for what is no query with one question.
+///
+/// A question for anything but an IPv4 address gets an answer that says so: no record of that kind, which a phone
+/// does not wait for.
+pub fn answer(query: &[u8], address: [u8; 4], out: &mut [u8; MOST]) -> Option<usize> {
+    let head: &[u8; HEADER] = query.first_chunk()?;
+    let [id0, id1, flags, _, questions @ ..] = head;
+    // A response is not answered, nor anything but a standard query (opcode 0), nor one that was cut.
+    if flags & 0b1111_1010 != 0 || questions[..2] != [0, 1] {
+        return None;
+    }
+    let name = name_length(query.get(HEADER..)?)?;
+    let end = HEADER + name + 4;
+    let question = query.get(HEADER..end)?;
+    let (kind, class) = question[name..].split_at(2);
+    let found = class == INTERNET && (kind == A || kind == ANY);
+    let recursion = flags & 1;
+    // Response, authoritative; recursion as it was wished, and "available", or some clients ask elsewhere.
+    let records = [0, u8::from(found), 0, 0, 0, 0];
+    let mut length = 0;
+    let mut put = |bytes: &[u8]| -> Option<()> {
+        out.get_mut(length..length + bytes.len())?.copy_from_slice(bytes);
+        length += bytes.len();
+        Some(())
+    };
+    put(&[*id0, *id1, 0x84 | recursion, 0x80, 0, 1])?;
+    put(&records)?;
+    put(question)?;
+    if found {
+        // The name is the question's, at the end of the header.
+        put(&[0xc0, HEADER as u8])?;
+        put(&A)?;
+        put(&INTERNET)?;
+        put(&TTL.to_be_bytes())?;
+        put(&[0, 4])?;
+        put(&address)?;
+    }
+    Some(length)
+}
+
+/// Bytes of a name, its end included. A question's name stands there whole: no pointer leads before it.
+fn name_length(bytes: &[u8]) -> Option<usize> {
+    let mut at = 0;
+    loop {
+        match *bytes.get(at)? {
+            0 => return Some(at + 1),
+            label @ 1..=63 => at += 1 + usize::from(label),
+            _ => return None,
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    extern crate std;
+    use super::*;
+    use proptest::prelude::*;
+    use std::vec::Vec;
+
+    const LAMP: [u8; 4] = [192, 168, 4, 1];
+
+    fn query(name: &str, kind: [u8; 2]) -> Vec<u8> {
+        let mut q = b"\x12\x34\x01\x00\x00\x01\x00\x00\x00\x00\x00\x00".to_vec();
+        for label in name.split('.') {
+            q.push(label.len() as u8);
+            q.extend(label.bytes());
+        }
+        q.push(0);
+        q.extend(kind);
+        q.extend(INTERNET);
+        q
+    }
+
+    #[test]
+    fn every_name_leads_to_the_lamp() {
+        for name in ["captive.apple.com", "connectivitycheck.gstatic.com", "k1"] {
+            let q = query(name, A);
+            let mut out = [0; MOST];
+            let n = answer(&q, LAMP, &mut out).unwrap();
+            assert_eq!(out[..8], *b"\x12\x34\x85\x80\x00\x01\x00\x01", "id, flags, one question, one answer");
+            assert_eq!(out[HEADER..q.len()], q[HEADER..]);
+            assert_eq!(out[q.len()..n], *b"\xc0\x0c\x00\x01\x00\x01\x00\x00\x00\x05\x00\x04\xc0\xa8\x04\x01");
+        }
+    }
+
+    #[test]
+    fn what_has_no_address_of_that_kind_is_told_so() {
+        let (q, mut out) = (query("example.org", [0, 28]), [0; MOST]);
+        let n = answer(&q, LAMP, &mut out).unwrap();
+        assert_eq!((n, &out[6..8]), (q.len(), &[0, 0][..]));
+    }
+
+    #[test]
+    fn what_is_no_query_is_not_answered() {
+        let mut out = [0; MOST];
+        let good = query("k1.local", A);
+        let bent = |at: usize, to: u8| {
+            let mut q = good.clone();
+            q[at] = to;
+            q
+        };
+        let wrong = [bent(2, 0x80), bent(2, 0x10), bent(2, 0x02), bent(5, 2), bent(5, 0), bent(HEADER, 0xc0)];
+        for q in wrong {
+            assert_eq!(answer(&q, LAMP, &mut out), None, "{q:?}");
+        }
+        for n in 0..good.len() {
+            assert_eq!(answer(&good[..n], LAMP, &mut out), None, "cut after {n}");
+        }
+    }
+
+    proptest! {
+        #[test]
+        fn any_bytes_are_borne(bytes in prop::collection::vec(any::<u8>(), 0..700)) {
+            let mut out = [0; MOST];
+            if let Some(n) = answer(&bytes, LAMP, &mut out) {
+                prop_assert!(n <= bytes.len() + 16 && out[..2] == bytes[..2]);
+            }
+        }
+
+        #[test]
+        fn a_bent_query_is_borne(at in 0_usize..30, to in any::<u8>(), cut in 0_usize..30) {
+            let mut q = query("connectivity.example", A);
+            let last = q.len() - 1;
+            q[at.min(last)] = to;
+            q.truncate(q.len() - cut.min(last));
+            let mut out = [0; MOST];
+            let _ = answer(&q, LAMP, &mut out);
+        }
+    }
+}
