@@ -21,7 +21,10 @@ pub fn ready() -> bool {
     let emulator = std::process::Command::new("qemu-system-riscv32").arg("--version").output();
     let missing = if !emulator.is_ok_and(|o| o.status.success()) {
         "qemu-system-riscv32 (Debian: qemu-system-misc)"
-    } else if !firmware("lamp").exists() || !firmware("proof").exists() {
+    } else if !firmware("lamp.bin").exists()
+        || !firmware("loader.bin").exists()
+        || !firmware("proof").exists()
+    {
         "the firmware (cargo xtask firmware virt)"
     } else {
         return true;
@@ -45,6 +48,8 @@ pub struct Lamp {
     pub http: u16,
     /// UDP port of its sound.
     pub sound: u16,
+    /// UDP port where it takes firmware from espota's clients.
+    pub ota: u16,
     /// What its page needs.
     pub token: String,
     agent: ureq::Agent,
@@ -54,6 +59,11 @@ pub struct Lamp {
 impl Lamp {
     /// Starts one that is up when this returns.
     pub fn start(flash: Option<&Path>) -> Option<Self> {
+        Self::start_with(flash, Some(&firmware("lamp.bin")))
+    }
+
+    /// The same; without an image a flash keeps what it has.
+    pub fn start_with(flash: Option<&Path>, image: Option<&Path>) -> Option<Self> {
         if !ready() {
             return None;
         }
@@ -61,7 +71,12 @@ impl Lamp {
         let http = TcpListener::bind("127.0.0.1:0").unwrap().local_addr().unwrap().port();
         let sound = UdpSocket::bind("127.0.0.1:0").unwrap().local_addr().unwrap().port();
         let mut arguments = vec!["virt".to_owned(), "--headless".into()];
-        arguments.extend(["--image".into(), firmware("lamp").display().to_string()]);
+        let ota = UdpSocket::bind("127.0.0.1:0").unwrap().local_addr().unwrap().port();
+        arguments.extend(["--loader".into(), firmware("loader.bin").display().to_string()]);
+        arguments.extend(["--ota".into(), ota.to_string()]);
+        if let Some(image) = image {
+            arguments.extend(["--image".into(), image.display().to_string()]);
+        }
         arguments.extend(["--http".into(), http.to_string(), "--sound".into(), sound.to_string()]);
         if let Some(flash) = flash {
             arguments.extend(["--flash".into(), flash.display().to_string()]);
@@ -76,7 +91,7 @@ impl Lamp {
             .timeout_global(Some(Duration::from_secs(10)))
             .build()
             .into();
-        Some(Self { running: Mutex::new(running), http, sound, token, agent, _turn: turn })
+        Some(Self { running: Mutex::new(running), http, sound, ota, token, agent, _turn: turn })
     }
 
     /// Waits until its console has said something.

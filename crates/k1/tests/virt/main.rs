@@ -7,6 +7,7 @@ mod support;
 
 mod lamp;
 mod proof;
+mod update;
 
 use std::io::{Read, Write};
 use std::net::{TcpStream, UdpSocket};

@@ -8,6 +8,7 @@
 
 extern crate alloc;
 
+mod faults;
 mod flash;
 mod heap;
 mod last_words;
@@ -25,6 +26,7 @@ use core::sync::atomic::{AtomicBool, AtomicU32};
 use embassy_executor::raw::Executor;
 use embassy_futures::block_on;
 use embassy_net::{Config, DhcpConfig, Stack, StackResources};
+use faults::Fault;
 use flash::Flash;
 use k1_device::answers::Stack as StackUse;
 use k1_device::exchange::Settings;
@@ -141,6 +143,9 @@ struct ModelledStrip(Wire);
 impl Strip for ModelledStrip {
     async fn send(&mut self, _: &[u8]) -> Result<(), StripFault> {
         self.0.take().await;
+        if faults::wished() == Fault::Slow {
+            embassy_time::Timer::after_millis(12).await;
+        }
         Ok(())
     }
 }
@@ -172,6 +177,9 @@ async fn show_task(renderer: &'static mut Show, hardware: Hardware, look: Settin
 
 #[embassy_executor::task]
 async fn network_task(mut runner: embassy_net::Runner<'static, net::Card>) {
+    if faults::wished() == Fault::Deaf {
+        core::future::pending::<()>().await;
+    }
     runner.run().await
 }
 
@@ -204,6 +212,10 @@ async fn judge_task(updater: &'static Updater<Flash>, door: &'static RefCell<Doo
 
 #[embassy_executor::task]
 async fn rest_task() {
+    if faults::wished() == Fault::Late {
+        embassy_time::Timer::after_secs(25).await;
+        panic!("told to fall over late");
+    }
     update::come_to_rest(last_words::forget_crashes).await
 }
 
@@ -323,6 +335,13 @@ extern "C" fn hart0(slot: u32) -> ! {
     let mut chance = Chance(machine::host_ns());
     let remembered = block_on(memory::load(&LAMP, &mut store, || chance.next()));
     console::boot(&LAMP, print);
+    match faults::wished() {
+        Fault::Panic => panic!("told to fall over"),
+        Fault::Hang => loop {
+            core::hint::spin_loop();
+        },
+        _ => {}
+    }
 
     // The halves' state is made in place: it does not fit a stack.
     static EAR_PLACE: StaticCell<Ear> = StaticCell::new();

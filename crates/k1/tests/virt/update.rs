@@ -1,0 +1,322 @@
+//! Updates of the virtual lamp, for real: its own loader, its own doors, its own verdict.
+
+use std::io::{Read, Write};
+use std::net::{TcpListener, UdpSocket};
+use std::path::Path;
+use std::time::{Duration, Instant};
+
+use base64::prelude::{BASE64_STANDARD, Engine};
+use ed25519_dalek::SigningKey;
+use k1::update::package::{Statement, Update, manifest};
+use k1_update::sheet::PublicKey;
+use k1_update::trust::KeyStatement;
+use md5::{Digest, Md5};
+use serde_json::{Value, json};
+
+use crate::lamp::{Lamp, firmware};
+use crate::support;
+
+fn key(seed: u8) -> SigningKey {
+    SigningKey::from_bytes(&[seed; 32])
+}
+
+/// The firmware that was built here, with a fault written into it, signed as this version.
+fn package(fault: &str, version: &str, patience_s: u16, signer: &SigningKey) -> Vec<u8> {
+    let mut image = std::fs::read(firmware("lamp.bin")).unwrap();
+    let mark = b"K1 FAULT: ";
+    let at = image.windows(mark.len()).position(|w| w == mark).expect("the mark");
+    image[at + mark.len()..][..4].copy_from_slice(fault.as_bytes());
+    let statement = Statement { board: "virt", version, counter: 0, patience_s };
+    let manifest = manifest(&image, &statement).unwrap();
+    Update { sheet: manifest.sheet().sign(signer), manifest, image }.bytes()
+}
+
+impl Lamp {
+    fn trust(&self, signer: &SigningKey) {
+        let keys = [Some(PublicKey(signer.verifying_key().to_bytes())), None];
+        let statement = KeyStatement { keys, generation: 1 }.sheet();
+        let answer = self.post("/api/v1/keys", json!({"statement": BASE64_STANDARD.encode(statement.0)}));
+        assert_eq!(answer["keys"].as_array().unwrap().len(), 1);
+    }
+
+    #[track_caller]
+    fn put(&self, package: &[u8]) -> (u16, Value) {
+        self.try_put(package).expect("an answer")
+    }
+
+    /// The same of a lamp that may go in the middle of it.
+    fn try_put(&self, package: &[u8]) -> Option<(u16, Value)> {
+        let agent: ureq::Agent = ureq::Agent::config_builder()
+            .http_status_as_error(false)
+            .timeout_global(Some(Duration::from_secs(120)))
+            .build()
+            .into();
+        let url = format!("http://127.0.0.1:{}/api/v1/firmware", self.http);
+        for _ in 0..50 {
+            let request = agent.put(&url).header("Authorization", format!("Bearer {}", self.token));
+            let mut answer = request.send(package).ok()?;
+            match answer.status().as_u16() {
+                429 => std::thread::sleep(Duration::from_millis(200)),
+                status => return Some((status, answer.body_mut().read_json().unwrap_or(Value::Null))),
+            }
+        }
+        panic!("always too early");
+    }
+
+    fn firmware(&self) -> Value {
+        self.get("/api/v1/firmware")
+    }
+
+    /// Waits until the firmware says what is wanted.
+    #[track_caller]
+    fn becomes(&self, patience: u64, is: impl Fn(&Value) -> bool) -> Value {
+        let began = Instant::now();
+        loop {
+            if let Some((200, body)) = self.try_get("/api/v1/firmware") {
+                let state: Value = serde_json::from_slice(&body).unwrap();
+                if is(&state) {
+                    return state;
+                }
+            }
+            let waited = began.elapsed() < Duration::from_secs(patience);
+            assert!(waited, "after {patience} s: {}\n{}", self.firmware(), self.console());
+            std::thread::sleep(Duration::from_millis(200));
+        }
+    }
+
+    fn starts(&self) -> usize {
+        self.console().matches("[LOADER]").count()
+    }
+}
+
+fn confirmed(state: &Value) -> bool {
+    state["state"] == "confirmed"
+}
+
+fn runs<'a>(version: &'a str) -> impl Fn(&Value) -> bool + 'a {
+    move |state| confirmed(state) && state["running"]["version"] == version
+}
+
+#[test]
+fn good_firmware_stays_and_bad_firmware_goes_back() {
+    let place = support::folder();
+    let flash = place.path().join("flash");
+    let Some(lamp) = Lamp::start(Some(&flash)) else { return };
+    let (ours, theirs) = (key(1), key(2));
+    let good = package("none", "1.0.1", 15, &ours);
+
+    // Before anything is trusted, nothing is let in.
+    let (status, answer) = lamp.put(&good);
+    assert_eq!(status, 403, "{answer}");
+    assert!(answer["message"].as_str().unwrap().contains("k1 keys trust"), "{answer}");
+    lamp.trust(&ours);
+    let state = lamp.becomes(60, confirmed);
+    assert_eq!((&state["rollback"], &state["slot"]), (&json!("armed"), &json!("app0")), "{state}");
+
+    // What is foreign, damaged or nonsense is refused with a sentence, and the lamp goes on.
+    let mut damaged = good.clone();
+    *damaged.last_mut().unwrap() ^= 1;
+    for (file, status, word) in [
+        (package("none", "6.6.6", 15, &theirs), 403, "does not trust"),
+        (damaged, 400, "not the one that was signed"),
+        (good[192..].to_vec(), 400, "no signed update"),
+    ] {
+        let (got, answer) = lamp.put(&file);
+        assert_eq!(got, status, "{answer}");
+        assert!(answer["message"].as_str().unwrap().contains(word), "{answer}");
+    }
+    assert_eq!(lamp.starts(), 1);
+
+    // Good firmware: light goes on while it comes, it is tried, and stays.
+    let began = Instant::now();
+    let before = lamp.get("/api/v1/status")["vitals"]["fps"].as_f64().unwrap();
+    let (status, answer) = lamp.put(&good);
+    assert_eq!((status, &answer["slot"]), (200, &json!("app1")), "{answer}");
+    let sent = began.elapsed().as_secs_f64();
+    let during = lamp.console().lines().rev().find_map(|l| l.strip_prefix("[FPS] ").map(str::to_owned));
+    let state = lamp.becomes(90, runs("1.0.1"));
+    assert_eq!((&state["slot"], &state["rollback"]), (&json!("app1"), &json!("armed")));
+    assert_eq!((&state["last"]["outcome"], lamp.starts()), (&json!("confirmed"), 2));
+    assert!(state["other"]["version"].is_string(), "{state}");
+    println!(
+        "good: sent in {sent:.1} s, confirmed {:.0} s after the first byte",
+        began.elapsed().as_secs_f64()
+    );
+    println!("light: {before:.1} frames/s before; while it came: {}", during.unwrap_or_default());
+
+    // Bad firmware, each in its way: the one before runs again by itself, and says why.
+    for (fault, version, patience, why) in [
+        ("pani", "1.0.2", 60, "told to fall over"),
+        ("hang", "1.0.3", 60, "fell silent"),
+        ("deaf", "1.0.4", 90, "the network that was there did not come back"),
+        ("slow", "1.0.5", 150, "frames were late"),
+    ] {
+        let starts = lamp.starts();
+        let began = Instant::now();
+        let (status, answer) = lamp.put(&package(fault, version, 15, &ours));
+        assert_eq!(status, 200, "{answer}");
+        let state = lamp
+            .becomes(patience, |s| s["last"]["outcome"] == "rolled_back" && s["last"]["version"] == version);
+        assert!(runs("1.0.1")(&state), "{state}");
+        assert!(state["last"]["reason"].as_str().unwrap().contains(why), "{state}");
+        println!(
+            "{fault}: {} runs again after {} resets and {:.0} s: {}",
+            state["running"]["version"],
+            lamp.starts() - starts,
+            began.elapsed().as_secs_f64(),
+            state["last"]["reason"]
+        );
+        assert_eq!(lamp.starts() - starts, 2);
+    }
+
+    // Firmware that falls over only after it was found good: the second net.
+    let (status, answer) = lamp.put(&package("late", "1.0.6", 15, &ours));
+    assert_eq!(status, 200, "{answer}");
+    let (began, starts) = (Instant::now(), lamp.starts());
+    lamp.becomes(90, runs("1.0.6"));
+    lamp.becomes(240, runs("1.0.1"));
+    println!(
+        "late: 1.0.1 runs again after {} starts and {:.0} s",
+        lamp.starts() - starts,
+        began.elapsed().as_secs_f64()
+    );
+
+    // The way back by hand, with no image at hand.
+    let (status, answer) = lamp.put(&package("none", "1.0.7", 15, &ours));
+    assert_eq!(status, 200, "{answer}");
+    lamp.becomes(90, runs("1.0.7"));
+    let (began, starts) = (Instant::now(), lamp.starts());
+    assert_eq!(lamp.post("/api/v1/rollback", json!({}))["to"]["version"], "1.0.1");
+    lamp.becomes(60, |s| s["running"]["version"] == "1.0.1");
+    println!("rollback by hand: {} restart, {:.1} s", lamp.starts() - starts, began.elapsed().as_secs_f64());
+    assert_eq!(lamp.starts() - starts, 1);
+
+    // Everything is still there after the power was off.
+    drop(lamp);
+    let Some(lamp) = Lamp::start_with(Some(&flash), None) else { return };
+    let state = lamp.firmware();
+    assert_eq!((&state["running"]["version"], state["keys"].as_array().unwrap().len()), (&json!("1.0.1"), 1));
+}
+
+/// What espota's clients do, in the old form and in the new.
+fn espota(lamp: &Lamp, password: &str, file: &[u8], new: bool) -> Result<String, String> {
+    let hex = |bytes: &[u8]| bytes.iter().map(|b| format!("{b:02x}")).collect::<String>();
+    let door = TcpListener::bind("127.0.0.1:0").unwrap();
+    let udp = UdpSocket::bind("127.0.0.1:0").unwrap();
+    udp.connect(("127.0.0.1", lamp.ota)).unwrap();
+    udp.set_read_timeout(Some(Duration::from_secs(10))).unwrap();
+    let port = door.local_addr().unwrap().port();
+    udp.send(format!("0 {port} {} {}\n", file.len(), hex(&Md5::digest(file))).as_bytes()).unwrap();
+    let mut packet = [0; 69];
+    let n = udp.recv(&mut packet).map_err(|e| e.to_string())?;
+    let answer = std::str::from_utf8(&packet[..n]).unwrap().to_owned();
+    let Some(nonce) = answer.strip_prefix("AUTH ") else { return Err(answer) };
+    let (cnonce, response) = if new {
+        use sha2::Sha256;
+        let cnonce = hex(&Sha256::digest(b"chance"));
+        let password = hex(&Sha256::digest(password));
+        let salt = format!("{nonce}:{cnonce}");
+        let mut derived = [0; 32];
+        pbkdf2::pbkdf2_hmac::<Sha256>(password.as_bytes(), salt.as_bytes(), 10_000, &mut derived);
+        let response = hex(&Sha256::digest(format!("{}:{salt}", hex(&derived))));
+        (cnonce, response)
+    } else {
+        let cnonce = hex(&Md5::digest(b"chance"));
+        let password = hex(&Md5::digest([b"\xef\xbb\xbf", password.as_bytes()].concat()));
+        let response = hex(&Md5::digest(format!("{password}:{}:{cnonce}", &nonce[..32])));
+        (cnonce, response)
+    };
+    udp.send(format!("200 {cnonce} {response}\n").as_bytes()).unwrap();
+    let n = udp.recv(&mut packet).map_err(|e| e.to_string())?;
+    if &packet[..n] != b"OK" {
+        return Err(String::from_utf8_lossy(&packet[..n]).into_owned());
+    }
+    let (mut stream, _) = door.accept().unwrap();
+    stream.set_read_timeout(Some(Duration::from_secs(60))).unwrap();
+    let mut said = [0; 200];
+    for chunk in file.chunks(1_024) {
+        stream.write_all(chunk).map_err(|e| e.to_string())?;
+        let n = stream.read(&mut said[..10]).map_err(|e| e.to_string())?;
+        if said[..n].windows(2).any(|w| w == b"OK") {
+            return Ok("OK".into());
+        }
+    }
+    let mut last = String::new();
+    loop {
+        let n = stream.read(&mut said).map_err(|e| format!("{last}: {e}"))?;
+        last.push_str(&String::from_utf8_lossy(&said[..n]));
+        if last.contains("OK") {
+            return Ok("OK".into());
+        }
+        if n == 0 {
+            return Err(last);
+        }
+    }
+}
+
+#[test]
+fn espota_is_a_door_with_the_same_lock() {
+    let Some(lamp) = Lamp::start(None) else { return };
+    let ours = key(1);
+    let good = package("none", "1.1.0", 15, &ours);
+    assert!(espota(&lamp, &lamp.token, &good, true).unwrap_err().contains("no key"));
+    lamp.trust(&ours);
+    lamp.becomes(60, confirmed);
+    assert_eq!(espota(&lamp, "wrong", &good, true), Err("Authentication Failed".into()));
+    assert_eq!(espota(&lamp, "wrong", &good, false), Err("Authentication Failed".into()));
+    let foreign = espota(&lamp, &lamp.token, &package("none", "6.6.6", 15, &key(9)), true).unwrap_err();
+    assert!(foreign.contains("does not trust"), "{foreign}");
+    assert!(lamp.firmware()["refused"].as_str().unwrap().contains("does not trust"));
+    assert_eq!(lamp.starts(), 1);
+    for (version, new) in [("1.1.0", true), ("1.1.1", false)] {
+        let began = Instant::now();
+        assert_eq!(espota(&lamp, &lamp.token, &package("none", version, 15, &ours), new), Ok("OK".into()));
+        println!("espota, {}: {:.1} s", if new { "PBKDF2" } else { "MD5" }, began.elapsed().as_secs_f64());
+        lamp.becomes(90, runs(version));
+    }
+}
+
+#[test]
+fn a_machine_that_is_killed_in_an_update_starts_again_and_takes_the_next() {
+    let kills: u32 = std::env::var("K1_KILLS").ok().and_then(|n| n.parse().ok()).unwrap_or(3);
+    let place = support::folder();
+    let flash = place.path().join("killed-flash");
+    let Some(lamp) = Lamp::start(Some(&flash)) else { return };
+    let ours = key(1);
+    lamp.trust(&ours);
+    lamp.becomes(90, confirmed);
+    let token = lamp.token.clone();
+    drop(lamp);
+    let mut dice = support::Dice::new(u64::from(kills));
+    for n in 0..kills {
+        let Some(lamp) = Lamp::start_with(Some(&flash), None) else { return };
+        assert_eq!(lamp.token, token, "settings survive");
+        lamp.becomes(120, confirmed);
+        let version = format!("2.0.{n}");
+        let file = package("none", &version, 15, &ours);
+        // From the first byte to the middle of the trial.
+        let moment = Duration::from_millis(dice.below(9_000) as u64);
+        let killer = kill_after(&flash, moment);
+        let began = Instant::now();
+        // It may be over before, or have no end.
+        let _ = lamp.try_put(&file);
+        killer.join().unwrap();
+        println!("{n}: killed after {:.1} s", began.elapsed().as_secs_f64());
+        drop(lamp);
+    }
+    let Some(lamp) = Lamp::start_with(Some(&flash), None) else { return };
+    lamp.becomes(120, confirmed);
+    let (status, answer) = lamp.put(&package("none", "3.0.0", 15, &ours));
+    assert_eq!(status, 200, "{answer}");
+    lamp.becomes(120, runs("3.0.0"));
+    println!("{kills} of {kills} killed machines started again, and took the next update");
+}
+
+/// Kills everything that works on this flash, with no warning.
+fn kill_after(flash: &Path, moment: Duration) -> std::thread::JoinHandle<()> {
+    let flash = flash.display().to_string();
+    std::thread::spawn(move || {
+        std::thread::sleep(moment);
+        let _ = std::process::Command::new("pkill").args(["-KILL", "-f", &format!("file={flash}")]).status();
+    })
+}
