@@ -26,6 +26,7 @@ use embassy_net::{Config, DhcpConfig, Stack, StackResources};
 use flash::Flash;
 use k1_device::answers::Stack as StackUse;
 use k1_device::exchange::Settings;
+use k1_device::guard::{Part, Progress, Watch};
 use k1_device::live::HeardHop;
 use k1_device::meter::{Count, Ledger};
 use k1_device::settings::{Hardware, Memory, Store};
@@ -35,7 +36,7 @@ use k1_lamp::board::{Facts, Strip, StripFault};
 use k1_lamp::rtp::{self, Line, RtpMicrophone};
 use k1_lamp::show::Wire;
 use k1_lamp::web::{self, Buffers, Door, WORKERS};
-use k1_lamp::{BINS, Lamp, Show, State, console, hear, mdns, memory, mirror, show};
+use k1_lamp::{BINS, Lamp, Show, State, console, guard, hear, mdns, memory, mirror, show};
 use static_cell::StaticCell;
 
 /// Settings: the last 64 KiB of the first MiB.
@@ -95,7 +96,10 @@ extern "C" fn trap(cause: u32, address: u32, value: u32) {
                 }
             }
         }
-        TIMER => time::alarm(hart),
+        TIMER => {
+            time::alarm(hart);
+            guard_from(hart);
+        }
         DEVICE => loop {
             match machine::claim_device() {
                 0 => break,
@@ -107,6 +111,22 @@ extern "C" fn trap(cause: u32, address: u32, value: u32) {
             }
         },
         _ => panic!("trap {cause} at {address:#010x}, value {value:#010x}"),
+    }
+}
+
+/// Each hart looks after all parts from its timer's interrupt, so that one that hangs is seen by the other. The machine
+/// has no watchdog of its own.
+fn guard_from(hart: u32) {
+    const EVERY_MS: u32 = 500;
+    static WATCHES: [Watch; 2] = [const { Watch::new() }; 2];
+    static LAST_MS: [AtomicU32; 2] = [const { AtomicU32::new(0) }; 2];
+    let (hart, now_ms) = (hart as usize, (machine::now_us() / 1000) as u32);
+    if now_ms.wrapping_sub(LAST_MS[hart].load(Relaxed)) < EVERY_MS {
+        return;
+    }
+    LAST_MS[hart].store(now_ms, Relaxed);
+    if let Progress::Starved(part) = guard::look(&LAMP, &WATCHES[hart]) {
+        panic!("{}", part.last_words());
     }
 }
 
@@ -216,6 +236,11 @@ async fn mdns_task(stack: Stack<'static>) {
 }
 
 #[embassy_executor::task]
+async fn beat_task() {
+    guard::beat(&LAMP).await
+}
+
+#[embassy_executor::task]
 async fn memory_task(store: Store<Flash>, written: Memory) {
     memory::keep(&LAMP, store, written).await
 }
@@ -268,6 +293,7 @@ extern "C" fn hart1() -> ! {
 
 #[unsafe(no_mangle)]
 extern "C" fn hart0() -> ! {
+    machine::begin_late();
     heap::start();
     let last_panic = take_last_words();
     let Some((card, irq)) = net::Card::find() else {
@@ -279,7 +305,10 @@ extern "C" fn hart0() -> ! {
             board: "virt",
             source: "RTP, L16, 16 kHz, UDP port 5004",
             mac: card.address(),
-            reset_reason: if last_panic.is_some() { "panic" } else { "power on" },
+            reset_reason: match &last_panic {
+                Some(words) => Part::named_in(words).map_or("panic", Part::reset_reason),
+                None => "power on",
+            },
             last_panic,
             firmware_hash: [0; 8],
             slot: "ram",
@@ -339,6 +368,7 @@ extern "C" fn hart0() -> ! {
         start!(spawner, web_task(stack, door, worker, buffers));
     }
     start!(spawner, rtp_task(stack, samples_in));
+    start!(spawner, beat_task());
     start!(spawner, mirror_task(stack));
     start!(spawner, mdns_task(stack));
     start!(spawner, memory_task(store, remembered));
