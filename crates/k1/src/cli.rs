@@ -138,6 +138,9 @@ pub struct VirtArgs {
     /// UDP port of the lamp's sound on this machine; 0 takes any free one.
     #[arg(long, default_value_t = 5004, value_name = "PORT")]
     pub sound: u16,
+    /// Further arguments of the emulator, as -gdb or -qmp.
+    #[arg(last = true, value_name = "ARGUMENT")]
+    pub emulator: Vec<String>,
 }
 
 /// `k1 render`.

@@ -41,7 +41,7 @@ pub fn virt(args: &VirtArgs) -> Result<(), Failure> {
     kept.prepare()?;
     let web = free_tcp(args.http)?;
     let sound = free_udp(args.sound)?;
-    let mut child = start(&image, kept.path(), web, sound)?;
+    let mut child = start(&image, kept.path(), web, sound, &args.emulator)?;
     crate::say(format_args!(
         "k1: the virtual lamp starts; its page will be on port {web}, its sound goes to UDP port {sound}{}",
         if args.flash.is_some() {
@@ -162,7 +162,7 @@ fn is_installed() -> Result<(), Failure> {
     }
 }
 
-fn start(image: &Path, flash: &Path, web: u16, sound: u16) -> Result<Child, Failure> {
+fn start(image: &Path, flash: &Path, web: u16, sound: u16, more: &[String]) -> Result<Child, Failure> {
     // A comma in a path would end an option of the emulator's; it wants two for one.
     let quoted = |path: &Path| path.display().to_string().replace(',', ",,");
     let forward =
@@ -177,6 +177,7 @@ fn start(image: &Path, flash: &Path, web: u16, sound: u16) -> Result<Child, Fail
         .args(["-drive", &format!("if=pflash,unit=1,format=raw,file={}", quoted(flash))])
         .args(["-netdev", &forward, "-device", "virtio-net-device,netdev=n0"])
         .args(["-device", &format!("loader,file={}", quoted(image))])
+        .args(more)
         .stdin(Stdio::piped())
         .stdout(Stdio::piped())
         .spawn()
