@@ -33,7 +33,7 @@ use crate::{Lamp, now_us};
 /// The flash as its parts share it.
 pub type SharedFlash<F> = Mutex<NoopRawMutex, F>;
 /// A part of the flash.
-pub type Part<F> = Partition<'static, NoopRawMutex, F>;
+pub type FlashPart<F> = Partition<'static, NoopRawMutex, F>;
 
 /// Where the settings are: the table's `nvs`.
 pub const SETTINGS: core::ops::Range<u32> = 0x9000..0xe000;

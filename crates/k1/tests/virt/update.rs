@@ -193,7 +193,7 @@ fn good_firmware_stays_and_bad_firmware_goes_back() {
 
     // Everything is still there after the power was off.
     drop(lamp);
-    let Some(lamp) = Lamp::start_with(Some(&flash), None) else { return };
+    let Some(lamp) = Lamp::start_again(&flash) else { return };
     let state = lamp.firmware();
     assert_eq!((&state["running"]["version"], state["keys"].as_array().unwrap().len()), (&json!("1.0.1"), 1));
 }
@@ -289,7 +289,7 @@ fn a_machine_that_is_killed_in_an_update_starts_again_and_takes_the_next() {
     drop(lamp);
     let mut dice = support::Dice::new(u64::from(kills));
     for n in 0..kills {
-        let Some(lamp) = Lamp::start_with(Some(&flash), None) else { return };
+        let Some(lamp) = Lamp::start_again(&flash) else { return };
         assert_eq!(lamp.token, token, "settings survive");
         lamp.becomes(120, confirmed);
         let version = format!("2.0.{n}");
@@ -304,7 +304,7 @@ fn a_machine_that_is_killed_in_an_update_starts_again_and_takes_the_next() {
         println!("{n}: killed after {:.1} s", began.elapsed().as_secs_f64());
         drop(lamp);
     }
-    let Some(lamp) = Lamp::start_with(Some(&flash), None) else { return };
+    let Some(lamp) = Lamp::start_again(&flash) else { return };
     lamp.becomes(120, confirmed);
     let (status, answer) = lamp.put(&package("none", "3.0.0", 15, &ours));
     assert_eq!(status, 200, "{answer}");
