@@ -1,8 +1,8 @@
 //! The machine-readable description, generated from the route table and the types.
 
 use crate::answers::{
-    AudioConfig, Backup, Device, DeviceInfo, LinkOptions, LinkOptionsSet, Palettes, ParamTable, ParamValues,
-    Patterns, Performance, Restored, Selected, Setup, Status, TestConnection,
+    AudioConfig, Backup, BootLog, Device, DeviceInfo, LinkOptions, LinkOptionsSet, Palettes, ParamTable,
+    ParamValues, Patterns, Performance, Restored, Selected, SelfTest, Setup, Status, TestConnection,
 };
 use crate::error::ErrorBody;
 use crate::requests;
@@ -29,7 +29,7 @@ pub fn description() -> Value {
             "operationId": format!("{:?}", route.action),
             "description": format!("At most once every {} ms for each client.", route.interval_ms),
             "responses": {
-                "200": {"description": "Done", "content": {"application/json": {"schema": answer}}},
+                "200": {"description": "Done", "content": {route.action.media_type(): {"schema": answer}}},
                 "default": {"description": "Refused, with the reason", "content": {"application/json": {"schema": error}}},
             },
         });
@@ -72,6 +72,7 @@ fn requested(action: Action, g: &mut SchemaGenerator) -> Value {
         Action::SetLinkOptions => g.subschema_for::<requests::LinkOptions>(),
         Action::Restore => g.subschema_for::<requests::Restore>(),
         Action::SetSetup => g.subschema_for::<requests::SetupPatch>(),
+        Action::StartSelfTest => g.subschema_for::<requests::SelfTest>(),
         _ => return json!({"type": "object"}),
     };
     schema.to_value()
@@ -96,6 +97,9 @@ fn answered(action: Action, g: &mut SchemaGenerator) -> Value {
         Action::Status => g.subschema_for::<Status>(),
         Action::Device => g.subschema_for::<Device>(),
         Action::Setup | Action::SetSetup => g.subschema_for::<Setup>(),
+        Action::BootLog => g.subschema_for::<BootLog>(),
+        Action::SelfTest | Action::StartSelfTest => g.subschema_for::<SelfTest>(),
+        Action::Metrics => return json!({"type": "string"}),
         Action::OpenApi => return json!({"type": "object"}),
     };
     schema.to_value()

@@ -54,6 +54,8 @@ pub enum Refusal {
     Unauthorized,
     /// The request comes from a page of another site, or names another host.
     Forbidden,
+    /// The same work is already being done.
+    Busy(&'static str),
     /// This home of K1 has no such hardware.
     NotHere(&'static str),
 }
@@ -76,6 +78,7 @@ impl Refusal {
             Self::MethodNotAllowed => "method_not_allowed",
             Self::Unauthorized => "unauthorized",
             Self::Forbidden => "forbidden",
+            Self::Busy(_) => "busy",
             Self::NotHere(_) => "not_available",
         }
     }
@@ -94,6 +97,7 @@ impl Refusal {
             Self::PatternNotFound | Self::NotFound => 404,
             Self::MethodNotAllowed => 405,
             Self::BodyLate => 408,
+            Self::Busy(_) => 409,
             Self::TooLarge { .. } => 413,
             Self::RateLimited { .. } => 429,
             Self::HeadTooLarge => 431,
@@ -137,7 +141,7 @@ impl fmt::Display for Refusal {
                 "this K1 wants its token: `Authorization: Bearer TOKEN`, or ?token=TOKEN on a WebSocket",
             ),
             Self::Forbidden => f.write_str("the request comes from another site or names another host"),
-            Self::NotHere(what) => f.write_str(what),
+            Self::Busy(what) | Self::NotHere(what) => f.write_str(what),
         }
     }
 }

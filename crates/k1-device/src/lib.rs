@@ -14,6 +14,9 @@
 //! | [`access`] | who may ask: token, Host and Origin |
 //! | [`exchange`] | what crosses between the two halves |
 //! | [`meter`] | what the two halves count, and figures made of it |
+//! | [`metrics`] | every figure's name for Prometheus, once |
+//! | [`console`] | the lines of a lamp's console, written and read |
+//! | [`self_test`] | reading the hand-off on one core while the other writes |
 //! | [`microphone`] | whether there is one |
 //! | [`health`] | whether it is well, from what it measures |
 //! | [`settings`] | what a lamp remembers, in flash |
@@ -29,6 +32,7 @@ extern crate alloc;
 pub mod access;
 pub mod answers;
 pub mod api;
+pub mod console;
 #[cfg(feature = "schema")]
 pub mod description;
 pub mod error;
@@ -38,8 +42,10 @@ pub mod http;
 pub mod limit;
 pub mod live;
 pub mod meter;
+pub mod metrics;
 pub mod microphone;
 pub mod requests;
 pub mod routes;
+pub mod self_test;
 pub mod settings;
 pub mod websocket;

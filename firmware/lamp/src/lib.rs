@@ -10,6 +10,7 @@
 //! | [`show`] | core 0: snapshots → light → strip |
 //! | [`memory`] | settings in flash: loaded first, written when a user has let go |
 //! | [`console`] | the boot log and the figures of each second |
+//! | [`self_test`] | reading snapshots while they are written, when asked to |
 //! | [`home`] | the lamp as a home of the API |
 //! | [`web`] | HTTP and WebSockets |
 //! | [`rtp`] | sound from the network, for boards without a microphone |
@@ -30,6 +31,7 @@ pub mod mdns;
 pub mod memory;
 pub mod mirror;
 pub mod rtp;
+pub mod self_test;
 pub mod show;
 pub mod web;
 
@@ -40,7 +42,7 @@ use embassy_sync::blocking_mutex::CriticalSectionMutex;
 use embassy_sync::blocking_mutex::raw::CriticalSectionRawMutex;
 use embassy_sync::pubsub::PubSubChannel;
 use embassy_sync::signal::Signal;
-use k1_device::answers::{Heap, Stack, Vitals};
+use k1_device::answers::{BootLog, Heap, SelfTest, Stack, TestState, Vitals};
 use k1_device::exchange::Crossing;
 use k1_device::settings::{Loaded, MOST_LEDS, Memory};
 use k1_handoff::SnapshotRing;
@@ -85,6 +87,10 @@ pub struct State {
     pub settings_writes: u32,
     /// Operations of the storage that failed since the start.
     pub settings_errors: u32,
+    /// The first lines of the console, and its errors.
+    pub log: BootLog,
+    /// How the self-test stands.
+    pub self_test: SelfTest,
 }
 
 /// What the tasks of a lamp share. Lives in a `static`.
@@ -101,6 +107,8 @@ pub struct Lamp {
     pub state: CriticalSectionMutex<RefCell<State>>,
     /// Something that is remembered has changed.
     pub changed: Signal<CriticalSectionRawMutex, ()>,
+    /// A self-test of so many reads is asked for.
+    pub test_wanted: Signal<CriticalSectionRawMutex, u32>,
     /// Frames per second that are due, in thousandths.
     pub due_millihertz: AtomicU32,
     /// Core that hears, plus one; 0 before it does.
@@ -145,6 +153,7 @@ impl Lamp {
             wire: FrameRing::new(),
             state: CriticalSectionMutex::new(RefCell::new(State::new())),
             changed: Signal::new(),
+            test_wanted: Signal::new(),
             due_millihertz: AtomicU32::new(0),
             hears_on: AtomicU32::new(0),
             shows_on: AtomicU32::new(0),
@@ -187,6 +196,18 @@ impl State {
             ip: heapless::String::new(),
             settings_writes: 0,
             settings_errors: 0,
+            log: BootLog::new(),
+            self_test: SelfTest {
+                state: TestState::Never,
+                wanted: 0,
+                reads: 0,
+                new: 0,
+                retries: 0,
+                kept_previous: 0,
+                torn: 0,
+                backwards: 0,
+                took_ms: 0,
+            },
         }
     }
 }

@@ -322,7 +322,11 @@ async fn say(
     answer.write_head(&mut text, keep_alive).ok()?;
     socket.write_all(text.as_bytes()).await.ok()?;
     if with_body {
-        socket.write_all(answer.body()).await.ok()?;
+        let mut number = 0;
+        while let Some(piece) = answer.piece(number, &mut text) {
+            socket.write_all(piece).await.ok()?;
+            number += 1;
+        }
     }
     socket.flush().await.ok()
 }

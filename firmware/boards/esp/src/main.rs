@@ -65,7 +65,7 @@ use k1_lamp::board::Facts;
 #[cfg(not(i2s_driver_supported))]
 use k1_lamp::rtp;
 use k1_lamp::web::{self, Buffers, Door, WORKERS};
-use k1_lamp::{BINS, Lamp, Show, State, console, hear, mdns, memory, mirror, show};
+use k1_lamp::{BINS, Lamp, Show, State, console, hear, mdns, memory, mirror, self_test, show};
 use portable_atomic::{AtomicU32, Ordering::Relaxed};
 use static_cell::{ConstStaticCell, StaticCell};
 
@@ -217,6 +217,11 @@ async fn sound_task(tap: heapless::spsc::Consumer<'static, HeardHop>) {
 }
 
 #[embassy_executor::task]
+async fn self_test_task() {
+    self_test::read(&LAMP).await
+}
+
+#[embassy_executor::task]
 async fn serial_task() {
     serial::drain().await
 }
@@ -297,6 +302,8 @@ fn main() -> ! {
             last_panic,
             firmware_hash: firmware_hash(),
             slot,
+            image_bytes: None,
+            static_ram_bytes: None,
         };
     });
     let Some(mut store) = Store::new(flash, flash::SETTINGS) else {
@@ -337,6 +344,7 @@ fn main() -> ! {
         start!(spawner, memory_task(store, remembered));
         start!(spawner, report_task(ledger));
         start!(spawner, sound_task(tap_out));
+        start!(spawner, self_test_task());
         start!(spawner, guard_task(watchdog));
     };
 

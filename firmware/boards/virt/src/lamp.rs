@@ -35,7 +35,7 @@ use k1_lamp::board::{Facts, Strip, StripFault};
 use k1_lamp::rtp::{self, Line, RtpMicrophone};
 use k1_lamp::show::Wire;
 use k1_lamp::web::{self, Buffers, Door, WORKERS};
-use k1_lamp::{BINS, Lamp, Show, State, console, hear, mdns, memory, mirror, show};
+use k1_lamp::{BINS, Lamp, Show, State, console, hear, mdns, memory, mirror, self_test, show};
 use static_cell::StaticCell;
 
 /// Settings: the last 64 KiB of the first MiB.
@@ -231,6 +231,11 @@ async fn sound_task(tap: heapless::spsc::Consumer<'static, HeardHop>) {
 }
 
 #[embassy_executor::task]
+async fn self_test_task() {
+    self_test::read(&LAMP).await
+}
+
+#[embassy_executor::task]
 async fn address_task(stack: Stack<'static>) {
     console::address(&LAMP, machine::print, stack).await
 }
@@ -274,6 +279,7 @@ extern "C" fn hart0() -> ! {
         machine::print(format_args!("[BOOT] no network card: start QEMU with -device virtio-net-device"));
         machine::exit(1)
     };
+    let (image, statics) = machine::sizes();
     LAMP.note(|s| {
         s.facts = Facts {
             board: "virt",
@@ -283,6 +289,9 @@ extern "C" fn hart0() -> ! {
             last_panic,
             firmware_hash: [0; 8],
             slot: "ram",
+            image_bytes: Some(image),
+            // The heap is memory that is left, not memory that is used.
+            static_ram_bytes: Some(statics - heap::SIZE as u32),
         };
     });
 
@@ -344,6 +353,7 @@ extern "C" fn hart0() -> ! {
     start!(spawner, memory_task(store, remembered));
     start!(spawner, report_task(LEDGER.init_with(Ledger::new)));
     start!(spawner, sound_task(tap_out));
+    start!(spawner, self_test_task());
     start!(spawner, address_task(stack));
     machine::enable_device(irq);
     machine::enable_interrupts();
