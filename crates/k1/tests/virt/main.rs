@@ -6,6 +6,7 @@
 mod support;
 
 mod lamp;
+mod operate;
 mod proof;
 
 use std::io::{Read, Write};
