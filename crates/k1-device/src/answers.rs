@@ -1,5 +1,10 @@
 //! What is answered, as types. Lists are written straight from the engine's tables.
 
+mod operator;
+
+use alloc::borrow::Cow;
+use alloc::vec::Vec;
+
 use k1_engine::audio::Snapshot;
 use k1_engine::light::{PALETTES, srgb_byte};
 use k1_engine::params::{PARAMS, Param, Params};
@@ -10,6 +15,8 @@ use serde::{Serialize, Serializer};
 use crate::firmware::{Rollback, Short};
 use crate::requests::ParamsPatch;
 use crate::settings::ColorOrder;
+
+pub use operator::{BootLine, BootLog, SelfTest, TestState};
 
 /// A list that is computed while it is written.
 #[derive(Clone, Copy, Debug)]
@@ -28,7 +35,7 @@ impl<T: Serialize> Serialize for Rows<T> {
 
 #[cfg(feature = "schema")]
 impl<T: schemars::JsonSchema> schemars::JsonSchema for Rows<T> {
-    fn schema_name() -> std::borrow::Cow<'static, str> {
+    fn schema_name() -> Cow<'static, str> {
         Vec::<T>::schema_name()
     }
     fn json_schema(g: &mut schemars::SchemaGenerator) -> schemars::Schema {
@@ -122,7 +129,7 @@ impl Serialize for ParamValues<'_> {
 
 #[cfg(feature = "schema")]
 impl schemars::JsonSchema for ParamValues<'_> {
-    fn schema_name() -> std::borrow::Cow<'static, str> {
+    fn schema_name() -> Cow<'static, str> {
         "Parameters".into()
     }
     fn json_schema(_: &mut schemars::SchemaGenerator) -> schemars::Schema {
@@ -270,21 +277,22 @@ pub struct AudioConfig {
 }
 
 /// `GET /api/device/info`.
-#[derive(Clone, Copy, Debug, Serialize)]
+#[derive(Clone, Debug, Serialize)]
+#[cfg_attr(feature = "read", derive(serde::Deserialize))]
 #[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
 pub struct DeviceInfo<'a> {
     /// Always "K1.reinvented", by which scripts in the field know a K1.
-    pub device: &'static str,
+    pub device: Cow<'a, str>,
     /// Version of K1.
-    pub firmware: &'a str,
+    pub firmware: Cow<'a, str>,
     /// Seconds since the start.
     pub uptime: u64,
     /// Address.
-    pub ip: &'a str,
+    pub ip: Cow<'a, str>,
     /// Hardware address; null where there is none of its own.
-    pub mac: Option<&'a str>,
+    pub mac: Option<Cow<'a, str>>,
     /// The board, or "program".
-    pub board: &'a str,
+    pub board: Cow<'a, str>,
     /// Number of LEDs.
     pub leds: usize,
 }
@@ -394,6 +402,7 @@ pub struct Restored {
 
 /// Measured figures, over the last second unless they say otherwise.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Serialize)]
+#[cfg_attr(feature = "read", derive(serde::Deserialize))]
 #[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
 pub struct Vitals {
     /// Completed frames per second.
@@ -435,7 +444,8 @@ pub struct Vitals {
 }
 
 /// What is heard now.
-#[derive(Clone, Copy, Debug, PartialEq, Serialize)]
+#[derive(Clone, Debug, PartialEq, Serialize)]
+#[cfg_attr(feature = "read", derive(serde::Deserialize))]
 #[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
 pub struct Heard {
     /// Number of the snapshot.
@@ -459,7 +469,7 @@ pub struct Heard {
     /// True while nothing rises above the noise floor.
     pub silent: bool,
     /// "fine", "clipping" or "dead".
-    pub input: &'static str,
+    pub input: Cow<'static, str>,
 }
 
 impl From<&Snapshot> for Heard {
@@ -475,23 +485,24 @@ impl From<&Snapshot> for Heard {
             beats: s.beats,
             onsets: s.onsets,
             silent: s.silent,
-            input: s.input.name(),
+            input: s.input.name().into(),
         }
     }
 }
 
 /// `GET /api/v1/status`.
-#[derive(Clone, Copy, Debug, Serialize)]
+#[derive(Clone, Debug, Serialize)]
+#[cfg_attr(feature = "read", derive(serde::Deserialize))]
 #[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
 pub struct Status<'a> {
     /// Version of K1.
-    pub version: &'a str,
+    pub version: Cow<'a, str>,
     /// Seconds since the start.
     pub uptime_s: f64,
     /// Name of the source.
-    pub source: &'a str,
+    pub source: Cow<'a, str>,
     /// Identifier of the pattern.
-    pub pattern: &'static str,
+    pub pattern: Cow<'a, str>,
     /// Measured figures.
     pub vitals: Vitals,
     /// What is heard now.
@@ -499,19 +510,21 @@ pub struct Status<'a> {
 }
 
 /// One condition of being well.
-#[derive(Clone, Copy, Debug, PartialEq, Serialize)]
+#[derive(Clone, Debug, PartialEq, Serialize)]
+#[cfg_attr(feature = "read", derive(serde::Deserialize))]
 #[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
 pub struct Check {
     /// What is looked at.
-    pub name: &'static str,
+    pub name: Cow<'static, str>,
     /// True if it is as it should be.
     pub ok: bool,
     /// What to do if it is not.
-    pub advice: &'static str,
+    pub advice: Cow<'static, str>,
 }
 
 /// A stack, measured by painting it.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize)]
+#[cfg_attr(feature = "read", derive(serde::Deserialize))]
 #[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
 pub struct Stack {
     /// Bytes.
@@ -522,6 +535,7 @@ pub struct Stack {
 
 /// A heap.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize)]
+#[cfg_attr(feature = "read", derive(serde::Deserialize))]
 #[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
 pub struct Heap {
     /// Bytes.
@@ -533,13 +547,14 @@ pub struct Heap {
 }
 
 /// `GET /api/v1/device`: state of the hardware. What cannot be measured here is null.
-#[derive(Clone, Copy, Debug, Serialize)]
+#[derive(Clone, Debug, Default, Serialize)]
+#[cfg_attr(feature = "read", derive(serde::Deserialize))]
 #[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
 pub struct Device<'a> {
     /// The board, or "program".
-    pub board: &'a str,
+    pub board: Cow<'a, str>,
     /// Slot that runs.
-    pub slot: Option<&'a str>,
+    pub slot: Option<Cow<'a, str>>,
     /// Hash of the firmware; null if it came by cable without a manifest.
     pub firmware_hash: Option<Short>,
     /// Whether a bad image goes back by itself.
@@ -549,9 +564,9 @@ pub struct Device<'a> {
     /// Core that shows, as the hardware says.
     pub shows_on_core: Option<u32>,
     /// Why it started.
-    pub reset_reason: Option<&'a str>,
+    pub reset_reason: Option<Cow<'a, str>>,
     /// What the last panic said, if the last run ended with one.
-    pub last_panic: Option<&'a str>,
+    pub last_panic: Option<Cow<'a, str>>,
     /// Stack of the half that shows.
     pub render_stack: Option<Stack>,
     /// Stack of the half that hears.
@@ -563,7 +578,7 @@ pub struct Device<'a> {
     /// Strength of the Wi-Fi signal in dBm.
     pub rssi_dbm: Option<i8>,
     /// "present", "absent" or "dead" (it answers and nothing moves: also what the wrong slot sounds like).
-    pub microphone: &'a str,
+    pub microphone: Cow<'a, str>,
     /// Reads of the microphone that failed, since the start.
     pub microphone_failures: u32,
     /// Frames whose transmission failed or was late, since the start.
@@ -578,10 +593,31 @@ pub struct Device<'a> {
     pub requests: Option<u32>,
     /// Bytes from the network that made no sense and were dropped, since the start.
     pub malformed: Option<u32>,
+    /// Bytes of flash that the running image takes.
+    pub image_bytes: Option<u32>,
+    /// Bytes of RAM that are taken from the start on: everything but stacks and heap.
+    pub static_ram_bytes: Option<u32>,
     /// True if every check is.
     pub healthy: bool,
     /// What health is made of.
-    pub checks: [Check; 5],
+    pub checks: Vec<Check>,
+}
+
+impl Device<'_> {
+    /// The same, free of whom it was asked of.
+    pub fn into_owned(self) -> Device<'static> {
+        fn own(text: Cow<str>) -> Cow<'static, str> {
+            Cow::Owned(text.into_owned())
+        }
+        Device {
+            board: own(self.board),
+            slot: self.slot.map(own),
+            reset_reason: self.reset_reason.map(own),
+            last_panic: self.last_panic.map(own),
+            microphone: own(self.microphone),
+            ..self
+        }
+    }
 }
 
 /// `GET /api/v1/setup`.
@@ -620,7 +656,7 @@ impl Serialize for Place {
 
 #[cfg(feature = "schema")]
 impl schemars::JsonSchema for Place {
-    fn schema_name() -> std::borrow::Cow<'static, str> {
+    fn schema_name() -> Cow<'static, str> {
         "Place".into()
     }
     fn json_schema(_: &mut schemars::SchemaGenerator) -> schemars::Schema {

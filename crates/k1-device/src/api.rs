@@ -7,13 +7,14 @@ use k1_engine::patterns::PATTERNS;
 use serde::{Deserialize, Serialize};
 
 use crate::answers::{
-    AudioConfig, Backup, BackupOrigin, Device, DeviceInfo, Heard, LinkOptions, LinkOptionsSet, Palettes,
-    ParamTable, ParamValues, Patterns, Performance, Restored, Selected, Setup, Status, TestConnection,
-    Vitals,
+    AudioConfig, Backup, BackupOrigin, BootLog, Device, DeviceInfo, Heard, LinkOptions, LinkOptionsSet,
+    Palettes, ParamTable, ParamValues, Patterns, Performance, Restored, Selected, SelfTest, Setup, Status,
+    TestConnection, Vitals,
 };
 use crate::error::Refusal;
 use crate::exchange::{Change, Settings};
 use crate::firmware::{Firmware, GoingBack};
+use crate::metrics;
 use crate::requests::{self, ParamsPatch, Restore, Select, SetKeys, SetupPatch};
 use crate::routes::Action;
 
@@ -95,6 +96,16 @@ pub trait Home {
     ///
     /// [`Refusal::Update`] if the statement may not replace what is in force.
     fn set_keys(&self, statement: &k1_update::sheet::Sheet) -> Result<(), Refusal>;
+    /// The first lines of the console.
+    fn boot_log(&self) -> BootLog;
+    /// How the self-test stands.
+    fn self_test(&self) -> SelfTest;
+    /// Starts the self-test with so many reads; it goes on behind everything that is urgent.
+    ///
+    /// # Errors
+    ///
+    /// [`Refusal::Busy`] while one runs.
+    fn start_self_test(&self, reads: u32) -> Result<(), Refusal>;
     /// The machine-readable description, as JSON.
     fn description(&self) -> Result<Vec<u8>, Refusal>;
 }
@@ -138,7 +149,15 @@ pub fn answer(home: &impl Home, action: Action, body: &[u8]) -> Result<Vec<u8>, 
         Action::DeviceInfo => {
             let Identity { ip, mac, board, leds, .. } = home.identity();
             let uptime = now_ms / 1000;
-            json(&DeviceInfo { device: DEVICE, firmware: VERSION, uptime, ip, mac, board, leds })
+            json(&DeviceInfo {
+                device: DEVICE.into(),
+                firmware: VERSION.into(),
+                uptime,
+                ip: ip.into(),
+                mac: mac.map(Into::into),
+                board: board.into(),
+                leds,
+            })
         }
         Action::Performance => json(&home.performance()),
         Action::TestConnection => json(&TestConnection { status: "ok", timestamp: now_ms }),
@@ -183,10 +202,10 @@ pub fn answer(home: &impl Home, action: Action, body: &[u8]) -> Result<Vec<u8>, 
         }
         Action::ParamTable => json(&ParamTable::default()),
         Action::Status => json(&Status {
-            version: VERSION,
+            version: VERSION.into(),
             uptime_s: now_ms as f64 / 1000.0,
-            source: home.identity().source,
-            pattern: PATTERNS[settings.pattern].id,
+            source: home.identity().source.into(),
+            pattern: PATTERNS[settings.pattern].id.into(),
             vitals: home.vitals(),
             heard: home.heard(),
         }),
@@ -207,6 +226,13 @@ pub fn answer(home: &impl Home, action: Action, body: &[u8]) -> Result<Vec<u8>, 
             home.set_keys(&parse::<SetKeys>(body)?.sheet()?)?;
             json(&home.firmware()?)
         }
+        Action::BootLog => json(&home.boot_log()),
+        Action::SelfTest => json(&home.self_test()),
+        Action::StartSelfTest => {
+            home.start_self_test(parse::<requests::SelfTest>(body)?.reads()?)?;
+            json(&home.self_test())
+        }
+        Action::Metrics => Ok(metrics::Sample::of(home).text().into_bytes()),
         Action::OpenApi => home.description(),
     }
 }

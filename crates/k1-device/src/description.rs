@@ -1,8 +1,8 @@
 //! The machine-readable description, generated from the route table and the types.
 
 use crate::answers::{
-    AudioConfig, Backup, Device, DeviceInfo, LinkOptions, LinkOptionsSet, Palettes, ParamTable, ParamValues,
-    Patterns, Performance, Restored, Selected, Setup, Status, TestConnection,
+    AudioConfig, Backup, BootLog, Device, DeviceInfo, LinkOptions, LinkOptionsSet, Palettes, ParamTable,
+    ParamValues, Patterns, Performance, Restored, Selected, SelfTest, Setup, Status, TestConnection,
 };
 use crate::error::ErrorBody;
 use crate::firmware::{Firmware, GoingBack, Installed};
@@ -30,7 +30,7 @@ pub fn description() -> Value {
             "operationId": format!("{:?}", route.action),
             "description": format!("At most once every {} ms for each client.", route.interval_ms),
             "responses": {
-                "200": {"description": "Done", "content": {"application/json": {"schema": answer}}},
+                "200": {"description": "Done", "content": {route.action.media_type(): {"schema": answer}}},
                 "default": {"description": "Refused, with the reason", "content": {"application/json": {"schema": error}}},
             },
         });
@@ -78,6 +78,7 @@ fn requested(action: Action, g: &mut SchemaGenerator) -> Value {
         Action::SetSetup => g.subschema_for::<requests::SetupPatch>(),
         Action::SetKeys => g.subschema_for::<requests::SetKeys>(),
         Action::Install => return json!({"type": "string", "format": "binary"}),
+        Action::StartSelfTest => g.subschema_for::<requests::SelfTest>(),
         _ => return json!({"type": "object"}),
     };
     schema.to_value()
@@ -105,6 +106,9 @@ fn answered(action: Action, g: &mut SchemaGenerator) -> Value {
         Action::Firmware | Action::SetKeys => g.subschema_for::<Firmware>(),
         Action::Install => g.subschema_for::<Installed>(),
         Action::RollBack | Action::Drill => g.subschema_for::<GoingBack>(),
+        Action::BootLog => g.subschema_for::<BootLog>(),
+        Action::SelfTest | Action::StartSelfTest => g.subschema_for::<SelfTest>(),
+        Action::Metrics => return json!({"type": "string"}),
         Action::OpenApi => return json!({"type": "object"}),
     };
     schema.to_value()

@@ -55,6 +55,8 @@ pub enum Refusal {
     Unauthorized,
     /// The request comes from a page of another site, or names another host.
     Forbidden,
+    /// The same work is already being done.
+    Busy(&'static str),
     /// This home of K1 has no such hardware.
     NotHere(&'static str),
     /// An update, a key or a way back was refused.
@@ -81,6 +83,7 @@ impl Refusal {
             Self::MethodNotAllowed => "method_not_allowed",
             Self::Unauthorized => "unauthorized",
             Self::Forbidden => "forbidden",
+            Self::Busy(_) => "busy",
             Self::NotHere(_) => "not_available",
             Self::Update(_) => "update_refused",
             Self::LengthRequired => "length_required",
@@ -101,6 +104,7 @@ impl Refusal {
             Self::PatternNotFound | Self::NotFound => 404,
             Self::MethodNotAllowed => 405,
             Self::BodyLate => 408,
+            Self::Busy(_) => 409,
             Self::TooLarge { .. } => 413,
             Self::RateLimited { .. } => 429,
             Self::HeadTooLarge => 431,
@@ -155,7 +159,7 @@ impl fmt::Display for Refusal {
                 "this K1 wants its token: `Authorization: Bearer TOKEN`, or ?token=TOKEN on a WebSocket",
             ),
             Self::Forbidden => f.write_str("the request comes from another site or names another host"),
-            Self::NotHere(what) => f.write_str(what),
+            Self::Busy(what) | Self::NotHere(what) => f.write_str(what),
             Self::Update(why) => write!(f, "{why}"),
             Self::LengthRequired => f.write_str("say how long it is: Content-Length"),
         }

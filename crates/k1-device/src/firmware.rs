@@ -1,9 +1,9 @@
 //! The firmware of a lamp as its owner sees it, and what became of the last update.
 
+use alloc::borrow::Cow;
 use core::fmt;
 
 use heapless::String;
-use k1_update::refusal::Refusal;
 use serde::{Deserialize, Serialize, Serializer};
 
 /// Every board with its chip, as manifests name them.
@@ -36,9 +36,21 @@ impl Serialize for Short {
     }
 }
 
+#[cfg(feature = "read")]
+impl<'de> Deserialize<'de> for Short {
+    fn deserialize<D: serde::Deserializer<'de>>(d: D) -> Result<Self, D::Error> {
+        let text = <Cow<str>>::deserialize(d)?;
+        let digits = text.len() == 16 && text.bytes().all(|b| b.is_ascii_hexdigit());
+        match u64::from_str_radix(&text, 16) {
+            Ok(number) if digits => Ok(Self(number.to_be_bytes())),
+            _ => Err(serde::de::Error::custom("16 hexadecimal digits are expected")),
+        }
+    }
+}
+
 #[cfg(feature = "schema")]
 impl schemars::JsonSchema for Short {
-    fn schema_name() -> std::borrow::Cow<'static, str> {
+    fn schema_name() -> Cow<'static, str> {
         "Short".into()
     }
     fn json_schema(_: &mut schemars::SchemaGenerator) -> schemars::Schema {
@@ -74,6 +86,7 @@ pub struct Journal {
 
 /// The last trial, as it is told.
 #[derive(Clone, Debug, Serialize)]
+#[cfg_attr(feature = "read", derive(Deserialize))]
 #[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
 pub struct LastTrial {
     /// Version of the image that was tried.
@@ -97,6 +110,7 @@ impl From<&Journal> for LastTrial {
 
 /// An image in a slot.
 #[derive(Clone, Debug, PartialEq, Serialize)]
+#[cfg_attr(feature = "read", derive(Deserialize))]
 #[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
 pub struct Image {
     /// Version.
@@ -110,6 +124,7 @@ pub struct Image {
 
 /// How the running image stands.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize)]
+#[cfg_attr(feature = "read", derive(Deserialize))]
 #[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
 #[serde(rename_all = "snake_case")]
 pub enum Standing {
@@ -123,6 +138,7 @@ pub enum Standing {
 
 /// Whether a bad image goes back by itself.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize)]
+#[cfg_attr(feature = "read", derive(Deserialize))]
 #[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
 pub enum Rollback {
     /// The bootloader in place was seen to put an image on trial.
@@ -135,6 +151,7 @@ pub enum Rollback {
 
 /// An update on its way in.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize)]
+#[cfg_attr(feature = "read", derive(Deserialize))]
 #[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
 pub struct Receiving {
     /// Bytes that have come.
@@ -143,36 +160,17 @@ pub struct Receiving {
     pub size: u32,
 }
 
-/// Why an update was not let in, as a sentence.
-#[derive(Clone, Copy, Debug)]
-pub struct Refused(pub Refusal);
-
-impl Serialize for Refused {
-    fn serialize<S: Serializer>(&self, s: S) -> Result<S::Ok, S::Error> {
-        s.collect_str(&self.0)
-    }
-}
-
-#[cfg(feature = "schema")]
-impl schemars::JsonSchema for Refused {
-    fn schema_name() -> std::borrow::Cow<'static, str> {
-        "Refused".into()
-    }
-    fn json_schema(_: &mut schemars::SchemaGenerator) -> schemars::Schema {
-        schemars::json_schema!({ "type": "string", "description": "Why it was not let in." })
-    }
-}
-
 /// `GET /api/v1/firmware`.
 #[derive(Clone, Debug, Serialize)]
+#[cfg_attr(feature = "read", derive(Deserialize))]
 #[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
 pub struct Firmware {
     /// Board, as manifests name it.
-    pub board: &'static str,
+    pub board: Cow<'static, str>,
     /// Chip, as manifests name it.
-    pub chip: &'static str,
+    pub chip: Cow<'static, str>,
     /// Slot that runs.
-    pub slot: &'static str,
+    pub slot: Cow<'static, str>,
     /// What runs; null if it came by cable without a manifest.
     pub running: Option<Image>,
     /// How it stands.
@@ -191,23 +189,25 @@ pub struct Firmware {
     /// An update on its way in.
     pub receiving: Option<Receiving>,
     /// Why the last update since the start was not let in.
-    pub refused: Option<Refused>,
+    pub refused: Option<alloc::string::String>,
     /// The last trial.
     pub last: Option<LastTrial>,
 }
 
 /// Answer to `PUT /api/v1/firmware`: it is whole, and is tried after the restart that follows.
 #[derive(Clone, Debug, Serialize)]
+#[cfg_attr(feature = "read", derive(Deserialize))]
 #[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
 pub struct Installed {
     /// Slot that it is in.
-    pub slot: &'static str,
+    pub slot: Cow<'static, str>,
     /// What it is.
     pub image: Image,
 }
 
 /// Answer to `POST /api/v1/rollback`: the lamp restarts with this.
 #[derive(Clone, Debug, Serialize)]
+#[cfg_attr(feature = "read", derive(Deserialize))]
 #[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
 pub struct GoingBack {
     /// What the lamp goes back to; null if only this image is left, whose trial ends.

@@ -1,5 +1,7 @@
 //! Whether a K1 is well, from what it measures itself.
 
+use alloc::borrow::Cow;
+
 use crate::answers::{Check, Vitals};
 
 /// Share of the frames that are due below which light is not on time.
@@ -7,39 +9,35 @@ const ON_TIME: f32 = 0.9;
 /// Sound older than this when it is shown is not live, in ms (99th percentile).
 const FRESH_MS: f32 = 20.0;
 
-/// True if light keeps its time.
-pub fn frames_are_on_time(v: &Vitals) -> bool {
-    v.fps_target > 0.0 && v.fps >= ON_TIME * v.fps_target
-}
-
-/// True if light shows what is heard now.
-pub fn sound_is_fresh(v: &Vitals) -> bool {
-    v.hop_rate > 0.0 && v.age_p99_ms < FRESH_MS
-}
-
 /// Every condition, from the figures of the last second.
 pub fn checks(v: &Vitals, microphone: &str, storage_errors: u32) -> [Check; 5] {
     [
         Check {
-            name: "frames are on time",
-            ok: frames_are_on_time(v),
-            advice: "fewer LEDs or a lower frame rate; right after a start: wait a second",
+            name: Cow::Borrowed("frames are on time"),
+            ok: v.fps_target > 0.0 && v.fps >= ON_TIME * v.fps_target,
+            advice: Cow::Borrowed("fewer LEDs or a lower frame rate; right after a start: wait a second"),
         },
         Check {
-            name: "sound is fresh",
-            ok: sound_is_fresh(v),
-            advice: "the half that hears is late or stands still: look at overruns and at the source",
+            name: Cow::Borrowed("sound is fresh"),
+            ok: v.hop_rate > 0.0 && v.age_p99_ms < FRESH_MS,
+            advice: Cow::Borrowed(
+                "the half that hears is late or stands still: look at overruns and at the source",
+            ),
         },
-        Check { name: "the hand-off is whole", ok: v.torn == 0, advice: "report this: it must never happen" },
         Check {
-            name: "the microphone hears",
+            name: Cow::Borrowed("the hand-off is whole"),
+            ok: v.torn == 0,
+            advice: Cow::Borrowed("report this: it must never happen"),
+        },
+        Check {
+            name: Cow::Borrowed("the microphone hears"),
             ok: microphone == "present",
-            advice: "check its wires, its supply and which slot (left or right) it speaks in",
+            advice: Cow::Borrowed("check its wires, its supply and which slot (left or right) it speaks in"),
         },
         Check {
-            name: "settings can be stored",
+            name: Cow::Borrowed("settings can be stored"),
             ok: storage_errors == 0,
-            advice: "the flash refused an operation; settings may be lost at the next start",
+            advice: Cow::Borrowed("the flash refused an operation; settings may be lost at the next start"),
         },
     ]
 }

@@ -14,6 +14,9 @@
 //! | [`access`] | who may ask: token, Host and Origin |
 //! | [`exchange`] | what crosses between the two halves |
 //! | [`meter`] | what the two halves count, and figures made of it |
+//! | [`metrics`] | every figure's name for Prometheus, once |
+//! | [`console`] | the lines of a lamp's console, written and read |
+//! | [`self_test`] | reading the hand-off on one core while the other writes |
 //! | [`microphone`] | whether there is one |
 //! | [`guard`] | who stands still, and must not |
 //! | [`health`] | whether it is well, from what it measures |
@@ -31,6 +34,7 @@ extern crate alloc;
 pub mod access;
 pub mod answers;
 pub mod api;
+pub mod console;
 #[cfg(feature = "schema")]
 pub mod description;
 pub mod error;
@@ -42,9 +46,11 @@ pub mod http;
 pub mod limit;
 pub mod live;
 pub mod meter;
+pub mod metrics;
 pub mod microphone;
 pub mod portal;
 pub mod requests;
 pub mod routes;
+pub mod self_test;
 pub mod settings;
 pub mod websocket;

@@ -228,6 +228,30 @@ impl Select {
     }
 }
 
+/// Most reads of one self-test.
+pub const MOST_READS: u32 = 1_000_000;
+
+/// How many reads a self-test does.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Deserialize)]
+#[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
+pub struct SelfTest {
+    /// Reads, 1 … 1,000,000.
+    #[serde(default)]
+    #[cfg_attr(feature = "schema", schemars(with = "u32"))]
+    reads: Option<Loose>,
+}
+
+impl SelfTest {
+    /// Number of reads.
+    pub fn reads(&self) -> Result<u32, Refusal> {
+        match self.reads {
+            Some(Loose::Number(n)) if n >= 1.0 && n <= f64::from(MOST_READS) => Ok(n as u32),
+            Some(_) => Err(Refusal::InvalidValue { field: "reads", expected: "a number from 1 to 1000000" }),
+            None => Err(Refusal::MissingField("reads")),
+        }
+    }
+}
+
 /// The microphone gain.
 #[derive(Clone, Copy, Debug, PartialEq, Deserialize)]
 #[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]

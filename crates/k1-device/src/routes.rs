@@ -54,6 +54,14 @@ pub enum Action {
     Setup,
     /// Change how the hardware is set up.
     SetSetup,
+    /// The first lines of the console.
+    BootLog,
+    /// How the self-test stands.
+    SelfTest,
+    /// Start the self-test.
+    StartSelfTest,
+    /// Every measured figure, for Prometheus.
+    Metrics,
     /// This description.
     OpenApi,
     /// The firmware and its update.
@@ -66,6 +74,16 @@ pub enum Action {
     Drill,
     /// Say whose signature counts.
     SetKeys,
+}
+
+impl Action {
+    /// Media type of its answer.
+    pub const fn media_type(self) -> &'static str {
+        match self {
+            Self::Metrics => crate::metrics::MEDIA_TYPE,
+            _ => "application/json",
+        }
+    }
 }
 
 /// One path.
@@ -105,7 +123,7 @@ pub const MOST_FIRMWARE: usize = 0x1e_0000;
 pub const SMALL_BODY: usize = 2_048;
 
 /// Every route. The first fifteen are those of the lamps in the field.
-pub static ROUTES: [Route; 26] = [
+pub static ROUTES: [Route; 30] = [
     get("/api/patterns", Action::Patterns, 1000, "List the patterns and the current one"),
     get("/api/params", Action::Params, 150, "Read every parameter"),
     post(
@@ -143,6 +161,21 @@ pub static ROUTES: [Route; 26] = [
     ),
     get("/api/v1/setup", Action::Setup, 100, "How the hardware is set up"),
     post("/api/v1/setup", Action::SetSetup, 300, SMALL_BODY, "Change how the hardware of a lamp is set up"),
+    get(
+        "/api/v1/boot-log",
+        Action::BootLog,
+        100,
+        "The first lines of the console with their times, and the errors it told of since",
+    ),
+    get("/api/v1/self-test", Action::SelfTest, 100, "How the self-test of the hand-off stands"),
+    post(
+        "/api/v1/self-test",
+        Action::StartSelfTest,
+        1000,
+        SMALL_BODY,
+        "Read the newest snapshot so many times on one core while the other writes; light and sound go on",
+    ),
+    get("/metrics", Action::Metrics, 250, "Every measured figure in Prometheus' text format"),
     get("/api/v1/openapi.json", Action::OpenApi, 500, "This description"),
     get("/api/v1/firmware", Action::Firmware, 100, "The firmware, its trial, and an update on its way in"),
     Route {
@@ -175,6 +208,11 @@ pub static ROUTES: [Route; 26] = [
         "Say whose signature counts: a statement as `k1 keys` makes it. The first needs the token only, each later one the signature of a key in force",
     ),
 ];
+
+/// True for a path that wants the token: everything but the page, which asks its user for it.
+pub fn is_guarded(path: &str) -> bool {
+    path.starts_with("/api/") || path == "/ws" || ROUTES.iter().any(|r| r.path == path)
+}
 
 /// The route for a request, or why there is none.
 pub fn find(method: Method, path: &str) -> Result<(usize, &'static Route), crate::error::Refusal> {

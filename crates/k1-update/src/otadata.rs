@@ -73,6 +73,17 @@ pub struct Note {
     pub is_armed: bool,
     /// The bootloader was asked for that.
     pub was_asked: bool,
+    /// How well the image before did just before the update.
+    pub before: Pace,
+}
+
+/// How much of what is due is done, in fifteenths; 0 = nobody has measured.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub struct Pace {
+    /// Frames.
+    pub frames: u8,
+    /// Hops of sound.
+    pub hops: u8,
 }
 
 const NOTE_MARK: [u8; 2] = *b"K1";
@@ -96,8 +107,13 @@ impl Entry {
         if sequence == u32::MAX || sum != ROM_CRC.checksum(&bytes[..4]) {
             return None;
         }
-        let flags = if bytes[4..6] == NOTE_MARK { bytes[6] } else { 0 };
-        let note = Note { had_network: flags & 1 != 0, is_armed: flags & 2 != 0, was_asked: flags & 4 != 0 };
+        let (flags, pace) = if bytes[4..6] == NOTE_MARK { (bytes[6], bytes[7]) } else { (0, 0) };
+        let note = Note {
+            had_network: flags & 1 != 0,
+            is_armed: flags & 2 != 0,
+            was_asked: flags & 4 != 0,
+            before: Pace { frames: pace >> 4, hops: pace & 15 },
+        };
         Some(Self { sequence, state: State::from_word(state), note })
     }
 
@@ -107,7 +123,8 @@ impl Entry {
         let sequence = self.sequence.to_le_bytes();
         bytes[..4].copy_from_slice(&sequence);
         bytes[4..6].copy_from_slice(&NOTE_MARK);
-        let Note { had_network, is_armed, was_asked } = self.note;
+        let Note { had_network, is_armed, was_asked, before: Pace { frames, hops } } = self.note;
+        bytes[7] = frames.min(15) << 4 | hops.min(15);
         bytes[6] = u8::from(had_network) | u8::from(is_armed) << 1 | u8::from(was_asked) << 2;
         bytes[24..28].copy_from_slice(&self.state.word().to_le_bytes());
         bytes[28..].copy_from_slice(&ROM_CRC.checksum(&sequence).to_le_bytes());
@@ -173,8 +190,12 @@ mod tests {
     #[test]
     fn what_was_written_is_read_and_what_is_torn_does_not_count() {
         for state in [State::New, State::Pending, State::Valid, State::Invalid, State::Aborted] {
-            let note =
-                Note { had_network: true, is_armed: state == State::Valid, was_asked: state == State::New };
+            let note = Note {
+                had_network: true,
+                is_armed: state == State::Valid,
+                was_asked: state == State::New,
+                before: Pace { frames: 14, hops: 3 },
+            };
             let entry = Entry { sequence: 7, state, note };
             let bytes = entry.bytes();
             assert_eq!(Entry::read(&bytes), Some(entry));

@@ -6,7 +6,7 @@
 use embedded_storage_async::nor_flash::NorFlash;
 
 use crate::layout::{Layout, SECTOR, Slot};
-use crate::otadata::{ENTRY, Entry, Note, Records, State};
+use crate::otadata::{ENTRY, Entry, Note, Pace, Records, State};
 use crate::refusal::Refusal;
 use crate::session::Whole;
 
@@ -103,7 +103,8 @@ pub async fn settle<F: NorFlash>(flash: &mut F, layout: &Layout, running: Slot) 
     Ok(own)
 }
 
-/// Lets the other slot's image be tried at the next start.
+/// Lets the other slot's image be tried at the next start, and tells it what it is measured by: whether there is a
+/// network, and how well the running image does.
 ///
 /// # Errors
 ///
@@ -114,13 +115,14 @@ pub async fn activate<F: NorFlash>(
     running: Slot,
     whole: &Whole,
     had_network: bool,
+    before: Pace,
 ) -> Result<(), Refusal> {
     if whole.slot() == running {
         return Err(Refusal::NothingThere);
     }
     let own = settle(flash, layout, running).await?;
     let sequence = read(flash, layout).await?.next(whole.slot()).ok_or(Refusal::Flash)?;
-    let note = Note { had_network, ..Note::default() };
+    let note = Note { had_network, before, ..Note::default() };
     write(flash, layout, 1 - own, Entry { sequence, state: State::New, note }).await
 }
 
@@ -134,7 +136,12 @@ pub async fn activate<F: NorFlash>(
 pub async fn confirm<F: NorFlash>(flash: &mut F, layout: &Layout, running: Slot) -> Result<(), Refusal> {
     let records = read(flash, layout).await?;
     let Some((own, entry)) = records.of(running).filter(|(_, e)| e.is_on_trial()) else { return Ok(()) };
-    let note = Note { had_network: false, is_armed: entry.state == State::Pending, was_asked: true };
+    let note = Note {
+        had_network: false,
+        is_armed: entry.state == State::Pending,
+        was_asked: true,
+        before: Pace::default(),
+    };
     write(flash, layout, own, Entry { state: State::Valid, note, ..entry }).await
 }
 

@@ -8,7 +8,7 @@ use embassy_futures::block_on;
 use k1_sim::flash::{Flash, Tear};
 use k1_update::boot::{self, Start};
 use k1_update::layout::{Layout, SECTOR, Slot};
-use k1_update::otadata::{Entry, Note, State};
+use k1_update::otadata::{Entry, Note, Pace, State};
 use k1_update::record::{self, Standing};
 use k1_update::refusal::Refusal;
 use k1_update::session::Session;
@@ -83,7 +83,7 @@ impl World {
                     session.take(f, &gate(&self.trust), piece).await?;
                 }
                 let whole = session.finish(f).await?;
-                record::activate(f, &self.layout, running, &whole, true).await?;
+                record::activate(f, &self.layout, running, &whole, true, Pace::default()).await?;
                 start = self.starts(f).await?;
             }
             Ok(false)
@@ -138,7 +138,7 @@ fn setting(name: &str, default: u64) -> u64 {
 fn every_step_of_a_small_update_may_be_the_last() {
     let world = World::new(5_000, 64 * 1024);
     let mut cases = 0;
-    for records in 0..RECORDS.len() {
+    for (records, _) in RECORDS.iter().enumerate() {
         let steps = world.steps(records);
         for step in 0..steps {
             for tear in Tear::ALL {
@@ -175,7 +175,7 @@ fn steps_of_a_large_update_may_be_the_last() {
 fn two_cuts_around_the_activation() {
     let world = World::new(1_000, 1_000);
     let mut pairs = 0;
-    for records in 0..RECORDS.len() {
+    for (records, (name, _)) in RECORDS.iter().enumerate() {
         let steps = world.steps(records);
         for first in 0..steps {
             for second in 0..steps {
@@ -187,7 +187,7 @@ fn two_cuts_around_the_activation() {
                         let _ = world.live(&mut f);
                         f.power_on();
                     }
-                    assert_eq!(world.live(&mut f), Ok(true), "{} {first} {second}", RECORDS[records].0);
+                    assert_eq!(world.live(&mut f), Ok(true), "{name} {first} {second}");
                     pairs += 1;
                 }
             }
@@ -199,15 +199,14 @@ fn two_cuts_around_the_activation() {
 #[test]
 fn what_fails_its_trial_is_left_and_can_be_tried_again() {
     let world = World::new(5_000, 9_000);
-    for records in 0..RECORDS.len() {
+    for (records, (name, old)) in RECORDS.into_iter().enumerate() {
         let mut f = world.flash(records);
-        let old = RECORDS[records].1;
         block_on(async {
             let mut session = Session::new(world.layout, old);
             session.take(&mut f, &gate(&world.trust), &world.file).await.unwrap();
             let whole = session.finish(&mut f).await.unwrap();
             for give_up in [false, true] {
-                record::activate(&mut f, &world.layout, old, &whole, true).await.unwrap();
+                record::activate(&mut f, &world.layout, old, &whole, true, Pace::default()).await.unwrap();
                 let start = world.starts(&mut f).await.unwrap();
                 assert!(start.on_trial && start.whole.slot() == old.other());
                 // Nobody may put another update over the image that would come back.
@@ -218,7 +217,7 @@ fn what_fails_its_trial_is_left_and_can_be_tried_again() {
                     record::give_up(&mut f, &world.layout, old.other()).await.unwrap();
                 }
                 let start = world.starts(&mut f).await.unwrap();
-                assert_eq!((start.whole.slot(), start.on_trial), (old, false), "{}", RECORDS[records].0);
+                assert_eq!((start.whole.slot(), start.on_trial), (old, false), "{name}");
             }
         });
     }
@@ -240,7 +239,12 @@ fn a_drill_shows_whether_the_bootloader_knows_of_trials() {
             let standing = record::standing(&record::read(&mut f, &world.layout).await.unwrap(), Slot::App0);
             assert_eq!(
                 standing,
-                Standing::Sure(Note { had_network: false, is_armed: armed, was_asked: true })
+                Standing::Sure(Note {
+                    had_network: false,
+                    is_armed: armed,
+                    was_asked: true,
+                    before: Pace::default()
+                })
             );
             assert!(!world.starts(&mut f).await.unwrap().on_trial);
         });

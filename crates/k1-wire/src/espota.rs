@@ -151,6 +151,7 @@ fn same(a: &str, b: &str) -> bool {
 }
 
 /// A proof that is being checked: ten thousand rounds of PBKDF2 are more than others want to wait for in one go.
+#[allow(clippy::large_enum_variant, reason = "there is one at a time, and it is short-lived")]
 pub enum Check {
     /// It is known.
     Done(bool),

@@ -12,6 +12,7 @@ use clap::{Args, Parser, Subcommand, ValueEnum};
 use k1_engine::params::Param;
 use k1_engine::patterns::{PATTERNS, pattern_by_id};
 
+use crate::lamps::Place;
 use crate::sink::Target;
 use crate::source::Input;
 
@@ -43,6 +44,14 @@ pub enum Command {
     Params(ListArgs),
     /// List what can be heard on this machine.
     Sources(ListArgs),
+    /// List the lamps that can be found, with what each says of itself.
+    Devices(DevicesArgs),
+    /// Watch lamps: live figures with their limits and their last ten minutes.
+    Monitor(MonitorArgs),
+    /// Judge a lamp by the success criteria, each measured on the lamp itself.
+    Validate(ValidateArgs),
+    /// The same for a day: drift, leaks and resets, and the clock that passes 2³² µs after 71.6 minutes.
+    Soak(ValidateArgs),
     /// Start the virtual lamp: the lamp's firmware on an emulated machine (needs QEMU).
     Virt(VirtArgs),
     /// Keep the keys that sign firmware.
@@ -282,6 +291,78 @@ pub struct ListArgs {
     pub json: bool,
 }
 
+/// `k1 devices`.
+#[derive(Args, Clone, Debug)]
+pub struct DevicesArgs {
+    /// Lamps to ask: a name, an address, the address of the lamp's page with its token, or `virt`. Without one, every
+    /// lamp that answers.
+    #[arg(value_name = "LAMP")]
+    pub lamps: Vec<Place>,
+    /// Token of the lamps; without it, the one that is remembered for each.
+    #[arg(long, value_name = "TOKEN")]
+    pub token: Option<String>,
+    /// How long to wait for answers.
+    #[arg(long, value_parser = seconds, allow_negative_numbers = true, default_value = "2", value_name = "SECONDS")]
+    pub search: f64,
+    /// Once, and not again and again.
+    #[arg(long)]
+    pub once: bool,
+    /// Print JSON, once.
+    #[arg(long)]
+    pub json: bool,
+}
+
+/// `k1 monitor`.
+#[derive(Args, Clone, Debug)]
+pub struct MonitorArgs {
+    /// Lamps to watch: a name, an address, the address of the lamp's page with its token, or `virt`. Without one, every
+    /// lamp that answers.
+    #[arg(value_name = "LAMP", conflicts_with = "serial")]
+    pub lamps: Vec<Place>,
+    /// Read the console of a lamp on a cable instead: a serial port, or - for standard input.
+    #[arg(long, value_name = "PORT")]
+    pub serial: Option<String>,
+    /// Speed of the cable in baud.
+    #[arg(long, default_value_t = 115_200, value_name = "BAUD")]
+    pub baud: u32,
+    /// Token of the lamps; without it, the one that is remembered for each.
+    #[arg(long, value_name = "TOKEN")]
+    pub token: Option<String>,
+    /// How long to search for lamps if none is named.
+    #[arg(long, value_parser = seconds, allow_negative_numbers = true, default_value = "2", value_name = "SECONDS")]
+    pub search: f64,
+    /// Stop after so many seconds.
+    #[arg(long, value_parser = seconds, allow_negative_numbers = true, value_name = "SECONDS")]
+    pub duration: Option<f64>,
+    /// A line of JSON for each lamp and second.
+    #[arg(long)]
+    pub json: bool,
+}
+
+/// `k1 validate` and `k1 soak`.
+#[derive(Args, Clone, Debug)]
+pub struct ValidateArgs {
+    /// The lamp: a name, an address, the address of its page with its token, or `virt`.
+    #[arg(default_value = "virt", value_name = "LAMP")]
+    pub lamp: Place,
+    /// How long: 10m, 1h, 24h, or any number of seconds, minutes (m) or hours (h). Ten minutes for `validate`, a day
+    /// for `soak`, unless it is given.
+    #[arg(long = "for", value_parser = length, value_name = "TIME")]
+    pub length: Option<f64>,
+    /// Token of the lamp; without it, the one that is remembered.
+    #[arg(long, value_name = "TOKEN")]
+    pub token: Option<String>,
+    /// If a criterion fails, have the lamp go back to the firmware before.
+    #[arg(long)]
+    pub rollback_on_fail: bool,
+    /// Write the record to a file, as JSON.
+    #[arg(long, value_name = "FILE")]
+    pub record: Option<PathBuf>,
+    /// Print the record as JSON instead of the table.
+    #[arg(long)]
+    pub json: bool,
+}
+
 /// `k1 doctor`.
 #[derive(Args, Clone, Copy, Debug)]
 pub struct DoctorArgs {
@@ -346,6 +427,18 @@ fn seconds(s: &str) -> Result<f64, String> {
         .ok_or_else(|| "a number of seconds is expected".into())
 }
 
+/// A time as people write it: 90, 10m, 1h, 24h. In seconds.
+fn length(s: &str) -> Result<f64, String> {
+    let (number, unit) = match s.strip_suffix(['s', 'm', 'h']) {
+        Some(number) if s.ends_with('h') => (number, 3600.0),
+        Some(number) if s.ends_with('m') => (number, 60.0),
+        Some(number) => (number, 1.0),
+        None => (s, 1.0),
+    };
+    let time = number.parse().ok().map(|n: f64| n * unit).filter(|t| (1.0..=1e7).contains(t));
+    time.ok_or_else(|| "a time is expected, for example 10m, 1h, 24h or 90 (seconds)".into())
+}
+
 /// Form of the result of `k1 render`, by its ending.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum)]
 pub enum Form {
@@ -401,5 +494,10 @@ mod tests {
         assert!(answer(&["run", "--leds", "0"]).contains("4096"));
         assert!(answer(&["run", "--to", "gopher://x"]).contains("ddp://"));
         assert!(answer(&["run", "--duration", "-1"]).contains("seconds"));
+        assert!(answer(&["devices", "https://x"]).contains("192.168.1.40"));
+        for wrong in ["0", "10d", "m", "-5", "h"] {
+            assert!(answer(&["validate", &format!("--for={wrong}")]).contains("24h"), "{wrong}");
+        }
+        assert_eq!((length("90"), length("10m"), length("24h")), (Ok(90.0), Ok(600.0), Ok(86_400.0)));
     }
 }

@@ -8,10 +8,12 @@
 //! | [`sink`] | where light goes |
 //! | [`stage`] | the two halves on their two threads, and what they measure |
 //! | [`picture`] | frames as pictures and arrays |
+//! | [`lamps`] | lamps on the network: found, asked, watched |
 //! | [`web`] | the live page and the API |
 
 pub mod cli;
 pub mod commands;
+pub mod lamps;
 pub mod picture;
 pub mod private;
 pub mod sink;

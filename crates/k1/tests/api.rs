@@ -15,6 +15,8 @@ mod k1;
 mod limits;
 #[path = "api/live.rs"]
 mod live;
+#[path = "api/operator.rs"]
+mod operator;
 #[path = "api/paths.rs"]
 mod paths;
 #[path = "api/raw.rs"]

@@ -382,3 +382,28 @@ fn a_silent_pipe_does_not_hold_the_program() {
     assert_eq!(said.code(), Some(0), "{said:?}");
     assert!(!said.err.contains("[AUDIO SYNC]"), "no sound has come, and none is claimed");
 }
+
+#[test]
+fn a_lamp_that_is_not_there_is_told_with_what_to_do() {
+    // A port that was free a moment ago.
+    let port = TcpListener::bind("127.0.0.1:0").unwrap().local_addr().unwrap().port();
+    let nowhere = format!("127.0.0.1:{port}");
+    run(["validate", &nowhere, "--for", "1"]).failed_saying(&["does not answer", "is it on"]);
+    run(["monitor", &nowhere, "--json", "--duration", "1"]).failed_saying(&["does not answer"]);
+    run(["soak", "virt"]).failed_saying(&["no virtual lamp", "k1 virt"]);
+    let listed = run(["devices", &nowhere, "--json"]).json();
+    assert!(listed[0]["fps"].is_null() && listed[0]["trouble"].is_string(), "{listed}");
+    run(["monitor", "--serial", "/dev/no-such-port"]).failed_saying(&["/dev/no-such-port", "cable"]);
+}
+
+#[test]
+fn the_program_itself_can_be_watched_and_judged_by_the_same_commands() {
+    let mut program = start(&mut k1(["run", "demo", "--listen", "127.0.0.1:0"]));
+    program.prints("Light is on: ");
+    let printed = program.printed();
+    let page = printed.split_once("Light is on: ").unwrap().1.split_whitespace().next().unwrap();
+    let listed = run(["devices", page, "--json"]).json();
+    assert_eq!((&listed[0]["board"], &listed[0]["name"]), (&"program".into(), &"k1".into()), "{listed}");
+    let line = &run(["monitor", page, "--json", "--duration", "2"]).json_lines()[0];
+    assert!(line["figures"]["fps"].is_number() && line["figures"]["heap_free"].is_null(), "{line}");
+}

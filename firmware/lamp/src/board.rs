@@ -63,6 +63,10 @@ pub struct Facts {
     pub firmware_hash: [u8; 8],
     /// Slot that runs.
     pub slot: &'static str,
+    /// Bytes of flash that the image takes, where that is known.
+    pub image_bytes: Option<u32>,
+    /// Bytes of RAM that are taken from the start on, without stacks and heap, where that is known.
+    pub static_ram_bytes: Option<u32>,
 }
 
 impl Facts {
@@ -75,6 +79,8 @@ impl Facts {
         last_panic: None,
         firmware_hash: [0; 8],
         slot: "unknown",
+        image_bytes: None,
+        static_ram_bytes: None,
     };
 }
 

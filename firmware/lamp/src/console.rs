@@ -1,16 +1,18 @@
 //! The boot log, each line no sooner than it is true, and the figures of each second, from measurement.
 
+use alloc::string::ToString;
 use alloc::sync::Arc;
 use core::fmt::{Arguments, Write};
 use core::sync::atomic::Ordering::Relaxed;
 
 use embassy_net::Stack;
 use embassy_time::{Duration, Ticker, Timer};
-use k1_device::answers::Vitals;
-use k1_device::api::VERSION;
+use k1_device::api::{Home, VERSION};
+use k1_device::console::{BOOT_ORDER, ERROR, FpsLine, LatencyLine, MemoryLine};
 use k1_device::live::{self, HeardHop};
 use k1_device::meter::{Count, Ledger};
 
+use crate::home::LampHome;
 use crate::{BINS, HISTORY, Lamp, State, now_us};
 
 /// Prints a line on the board's console; must not wait.
@@ -21,29 +23,44 @@ pub type Probe = fn(&mut State);
 /// Hops of sound in one message: 32 ms.
 const HOPS_PER_MESSAGE: usize = 4;
 
+/// Prints a line, and keeps it if it is one of the first.
+fn say(lamp: &Lamp, print: Print, line: Arguments) {
+    print(line);
+    let text = line.to_string();
+    lamp.note(|s| s.log.note((now_us() / 1000) as u32, &text));
+}
+
+/// Prints a line that tells of an error, and counts it.
+fn complain(lamp: &Lamp, print: Print, error: Arguments) {
+    say(lamp, print, format_args!("{ERROR}{error}"));
+}
+
 /// The first line.
 pub fn boot(lamp: &Lamp, print: Print) {
-    lamp.look(|s| {
-        let f = &s.facts;
-        print(format_args!(
-            "[BOOT] K1 {VERSION} on {}, hash {:016x}, slot {}, reset: {}",
-            f.board,
-            u64::from_be_bytes(f.firmware_hash),
-            f.slot,
-            f.reset_reason
-        ));
-        if let Some(last) = &f.last_panic {
-            print(format_args!("[BOOT] the last run ended with: {last}"));
+    let (f, l) = lamp.look(|s| (s.facts.clone(), s.loaded));
+    let hash = u64::from_be_bytes(f.firmware_hash);
+    say(
+        lamp,
+        print,
+        format_args!(
+            "[BOOT] K1 {VERSION} on {}, hash {hash:016x}, slot {}, reset: {}",
+            f.board, f.slot, f.reset_reason
+        ),
+    );
+    if let Some(last) = &f.last_panic {
+        say(lamp, print, format_args!("[BOOT] the last run ended with: {last}"));
+    }
+    match (l.erased, l.damaged) {
+        (true, _) => complain(
+            lamp,
+            print,
+            format_args!("settings could not be read: the area was erased, defaults are in force"),
+        ),
+        (false, 0) => say(lamp, print, format_args!("[BOOT] settings: {} of 3 groups were stored", l.groups)),
+        (false, n) => {
+            complain(lamp, print, format_args!("settings: {n} damaged groups took their defaults"));
         }
-        let l = s.loaded;
-        match (l.erased, l.damaged) {
-            (true, _) => print(format_args!(
-                "[BOOT] settings could not be read: the area was erased, defaults are in force"
-            )),
-            (false, 0) => print(format_args!("[BOOT] settings: {} of 3 groups were stored", l.groups)),
-            (false, n) => print(format_args!("[BOOT] settings: {n} damaged groups took their defaults")),
-        }
-    });
+    }
 }
 
 /// Says what is true, when it is, and then the figures of every second, for ever.
@@ -51,19 +68,19 @@ pub async fn report(lamp: &'static Lamp, print: Print, probe: Probe, ledger: &'s
     while lamp.meters.get(Count::Hops) == 0 {
         Timer::after_millis(5).await;
     }
-    print(format_args!("[AUDIO SYNC] Initialized successfully"));
-    for (name, core) in [("GPU TASK", &lamp.shows_on), ("AUDIO TASK", &lamp.hears_on)] {
+    say(lamp, print, format_args!("{}", BOOT_ORDER[1]));
+    for (line, core) in [(BOOT_ORDER[2], &lamp.shows_on), (BOOT_ORDER[3], &lamp.hears_on)] {
         let core = loop {
             match core.load(Relaxed).checked_sub(1) {
                 Some(core) => break core,
                 None => Timer::after_millis(5).await,
             }
         };
-        print(format_args!("[{name}] Running on Core {core}"));
+        say(lamp, print, format_args!("{line}{core}"));
     }
-    let mut sound = lamp.crossing.sound();
     let mut ticker = Ticker::every(Duration::from_secs(1));
     ledger.vitals(&lamp.meters, now_us(), 0.0);
+    let mut before = Faults::default();
     loop {
         ticker.next().await;
         let due = lamp.due_millihertz.load(Relaxed) as f32 / 1000.0;
@@ -76,27 +93,47 @@ pub async fn report(lamp: &'static Lamp, print: Print, probe: Probe, ledger: &'s
             let _ = s.history.push_back(v);
             probe(s);
         });
-        second(print, &v, sound.latest());
+        let home = LampHome::new(lamp);
+        say(lamp, print, format_args!("{}", FpsLine(&v)));
+        say(lamp, print, format_args!("{}", LatencyLine(&v, &home.heard())));
+        let device = home.device();
+        say(lamp, print, format_args!("{}", MemoryLine(&device)));
+        let now = Faults {
+            torn: v.torn,
+            allocations: v.allocations,
+            strip: device.strip_underruns,
+            storage: device.settings_errors.unwrap_or(0),
+        };
+        before.tell(&now, |error| complain(lamp, print, error));
+        before = now;
     }
 }
 
-fn second(print: Print, v: &Vitals, heard: &k1_engine::audio::Snapshot) {
-    print(format_args!(
-        "[FPS] {:.1} mean of {:.1}, {:.1} p1, jitter {:.2} ms p99, render {:.0} us, {} late",
-        v.fps, v.fps_target, v.fps_p1, v.jitter_ms, v.render_us, v.late_frames
-    ));
-    print(format_args!(
-        "[LATENCY] snapshot age {:.1} ms median, {:.1} p99; hop {:.0} us, {:.1}/s; {} retries, {} torn, {} overruns; {:.0} dBFS, {:.1} BPM",
-        v.age_ms,
-        v.age_p99_ms,
-        v.hop_us,
-        v.hop_rate,
-        v.handoff_retries,
-        v.torn,
-        v.overruns,
-        heard.rms_db,
-        heard.bpm
-    ));
+/// What must not grow, as it stood.
+#[derive(Clone, Copy, Default)]
+struct Faults {
+    torn: u64,
+    allocations: u64,
+    strip: u32,
+    storage: u32,
+}
+
+impl Faults {
+    /// Tells what has grown, a line for each.
+    fn tell(&self, now: &Self, mut complain: impl FnMut(Arguments)) {
+        let grown = [
+            (now.torn - self.torn, "torn snapshots: the hand-off is broken, report this"),
+            (now.allocations - self.allocations, "allocations in the loops of light and sound: report this"),
+            (
+                u64::from(now.strip - self.strip),
+                "frames were not sent or sent late: look at the strip's driver",
+            ),
+            (u64::from(now.storage - self.storage), "operations of the flash failed: settings may be lost"),
+        ];
+        for (n, what) in grown.into_iter().filter(|(n, _)| *n > 0) {
+            complain(format_args!("{n} {what}"));
+        }
+    }
 }
 
 /// Tells the address when there is one, with what the page needs to be let in, and when it has gone; for ever.
@@ -108,6 +145,7 @@ pub async fn address(lamp: &'static Lamp, print: Print, stack: Stack<'static>) -
             // An IPv4 address has 15 characters at most.
             let _ = write!(ip, "{}", config.address.address());
             let token = lamp.look(|s| s.memory.hardware.token.clone());
+            // Not for the log, which travels: who sees the console may have the token.
             print(format_args!("[NET] address {ip}, page http://{ip}/#token={token}"));
             lamp.note(|s| s.ip = ip);
         }

@@ -1,15 +1,17 @@
 //! The lamp as a home of the API.
 
-use alloc::string::String;
+use alloc::string::{String, ToString};
 use alloc::vec::Vec;
 use core::fmt::Write;
 use core::sync::atomic::Ordering::Relaxed;
 
-use k1_device::answers::{Device, Heard, LinkOptions, Performance, Place, Setup, Vitals};
+use k1_device::answers::{
+    BootLog, Device, Heard, LinkOptions, Performance, Place, SelfTest, Setup, TestState, Vitals,
+};
 use k1_device::api::{Home, Identity};
 use k1_device::error::Refusal;
 use k1_device::exchange::{Change, Settings};
-use k1_device::firmware::{Firmware, GoingBack, LastTrial, Refused, Short, Standing};
+use k1_device::firmware::{Firmware, GoingBack, LastTrial, Short, Standing};
 use k1_device::health::checks;
 use k1_device::requests::SetupPatch;
 use k1_device::settings::{MOST_LEDS, Memory};
@@ -152,20 +154,20 @@ impl Home for LampHome {
             let vitals = s.history.back().copied().unwrap_or_default();
             let checks = checks(&vitals, microphone, s.settings_errors);
             Device {
-                board: self.board,
-                slot: Some(s.facts.slot),
+                board: self.board.into(),
+                slot: Some(s.facts.slot.into()),
                 firmware_hash: s.firmware.running.as_ref().map(|i| i.hash),
                 rollback: Some(s.firmware.rollback),
                 hears_on_core: core(lamp.hears_on.load(Relaxed)),
                 shows_on_core: core(lamp.shows_on.load(Relaxed)),
-                reset_reason: Some(self.reset_reason),
-                last_panic: self.last_panic.as_deref(),
+                reset_reason: Some(self.reset_reason.into()),
+                last_panic: self.last_panic.as_deref().map(Into::into),
                 render_stack: s.render_stack,
                 audio_stack: s.audio_stack,
                 heap: s.heap,
                 temperature_c: s.temperature_c,
                 rssi_dbm: s.rssi_dbm,
-                microphone,
+                microphone: microphone.into(),
                 microphone_failures: lamp.microphone_failures.load(Relaxed),
                 strip_underruns: lamp.strip_underruns.load(Relaxed),
                 wire_us: Some(wire_us(lamp.leds.load(Relaxed) as usize, s.memory.hardware.reset_us) as u32),
@@ -173,8 +175,10 @@ impl Home for LampHome {
                 settings_errors: Some(s.settings_errors),
                 requests: Some(lamp.requests.load(Relaxed)),
                 malformed: Some(lamp.malformed.load(Relaxed)),
+                image_bytes: s.facts.image_bytes,
+                static_ram_bytes: s.facts.static_ram_bytes,
                 healthy: checks.iter().all(|c| c.ok),
-                checks,
+                checks: checks.into(),
             }
         })
     }
@@ -208,9 +212,9 @@ impl Home for LampHome {
 
     fn firmware(&self) -> Result<Firmware, Refusal> {
         Ok(self.lamp.look(|s| Firmware {
-            board: self.board,
-            chip: s.firmware.chip,
-            slot: s.facts.slot,
+            board: self.board.into(),
+            chip: s.firmware.chip.into(),
+            slot: s.facts.slot.into(),
             running: s.firmware.running.clone(),
             state: s.firmware.standing,
             rollback: s.firmware.rollback,
@@ -219,7 +223,7 @@ impl Home for LampHome {
             key_generation: s.memory.trust.generation,
             counter_floor: s.memory.trust.floor,
             receiving: s.firmware.receiving,
-            refused: s.firmware.refused.map(Refused),
+            refused: s.firmware.refused.map(|why| why.to_string()),
             last: s.memory.journal.as_ref().map(LastTrial::from),
         }))
     }
@@ -249,6 +253,26 @@ impl Home for LampHome {
     fn set_keys(&self, statement: &Sheet) -> Result<(), Refusal> {
         self.lamp.note(|s| s.memory.trust.replace(statement)).map_err(Refusal::Update)?;
         self.lamp.changed.signal(());
+        Ok(())
+    }
+
+    fn boot_log(&self) -> BootLog {
+        self.lamp.look(|s| s.log.clone())
+    }
+
+    fn self_test(&self) -> SelfTest {
+        self.lamp.look(|s| s.self_test)
+    }
+
+    fn start_self_test(&self, reads: u32) -> Result<(), Refusal> {
+        self.lamp.note(|s| {
+            if s.self_test.state == TestState::Running {
+                return Err(Refusal::Busy("a self-test runs; GET says how it stands"));
+            }
+            s.self_test = SelfTest { state: TestState::Running, wanted: reads, ..SelfTest::default() };
+            Ok(())
+        })?;
+        self.lamp.test_wanted.signal(reads);
         Ok(())
     }
 

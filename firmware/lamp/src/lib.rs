@@ -11,6 +11,7 @@
 //! | [`memory`] | settings in flash: loaded first, written when a user has let go |
 //! | [`console`] | the boot log and the figures of each second |
 //! | [`guard`] | who stands still, and must not |
+//! | [`self_test`] | reading snapshots while they are written, when asked to |
 //! | [`home`] | the lamp as a home of the API |
 //! | [`web`] | HTTP and WebSockets |
 //! | [`update`] | new firmware: taken in, tried, judged, taken back |
@@ -37,6 +38,7 @@ pub mod memory;
 pub mod mirror;
 pub mod portal;
 pub mod rtp;
+pub mod self_test;
 pub mod show;
 pub mod update;
 pub mod web;
@@ -48,7 +50,7 @@ use embassy_sync::blocking_mutex::CriticalSectionMutex;
 use embassy_sync::blocking_mutex::raw::CriticalSectionRawMutex;
 use embassy_sync::pubsub::PubSubChannel;
 use embassy_sync::signal::Signal;
-use k1_device::answers::{Heap, Stack, Vitals};
+use k1_device::answers::{BootLog, Heap, SelfTest, Stack, TestState, Vitals};
 use k1_device::exchange::Crossing;
 use k1_device::settings::{Loaded, MOST_LEDS, Memory};
 use k1_handoff::SnapshotRing;
@@ -100,6 +102,10 @@ pub struct State {
     pub settings_errors: u32,
     /// What is known of the firmware.
     pub firmware: update::State,
+    /// The first lines of the console, and its errors.
+    pub log: BootLog,
+    /// How the self-test stands.
+    pub self_test: SelfTest,
 }
 
 /// What the tasks of a lamp share. Lives in a `static`.
@@ -126,6 +132,8 @@ pub struct Lamp {
     pub scan: Signal<CriticalSectionRawMutex, ()>,
     /// … and now they are known.
     pub scanned: Signal<CriticalSectionRawMutex, ()>,
+    /// A self-test of so many reads is asked for.
+    pub test_wanted: Signal<CriticalSectionRawMutex, u32>,
     /// Frames per second that are due, in thousandths.
     pub due_millihertz: AtomicU32,
     /// Core that hears, plus one; 0 before it does.
@@ -177,6 +185,7 @@ impl Lamp {
             saved: Signal::new(),
             scan: Signal::new(),
             scanned: Signal::new(),
+            test_wanted: Signal::new(),
             due_millihertz: AtomicU32::new(0),
             hears_on: AtomicU32::new(0),
             shows_on: AtomicU32::new(0),
@@ -223,6 +232,18 @@ impl State {
             settings_writes: 0,
             settings_errors: 0,
             firmware: update::State::UNKNOWN,
+            log: BootLog::new(),
+            self_test: SelfTest {
+                state: TestState::Never,
+                wanted: 0,
+                reads: 0,
+                new: 0,
+                retries: 0,
+                kept_previous: 0,
+                torn: 0,
+                backwards: 0,
+                took_ms: 0,
+            },
         }
     }
 }

@@ -14,11 +14,12 @@ use embassy_sync::mutex::Mutex;
 use embassy_time::{Duration, Timer, with_timeout};
 use embedded_storage_async::nor_flash::NorFlash;
 use k1_device::firmware::{self, Image, Journal, Outcome, Receiving, Rollback, Short};
-use k1_device::health;
 use k1_device::http::head::{self, Parsed};
 use k1_device::http::respond::Verdict as Door;
+use k1_engine::{HOP, SAMPLE_RATE};
 use k1_update::layout::{Layout, Slot};
 use k1_update::manifest::{Manifest, PATIENCE_S};
+use k1_update::otadata::Pace;
 use k1_update::record::{self, Standing};
 use k1_update::refusal::Refusal;
 use k1_update::session::{self, Gate, Session};
@@ -145,7 +146,11 @@ impl<F: NorFlash + 'static> Updater<F> {
         let Ok(records) = record::read(&mut *flash, &self.layout).await else { return false };
         match record::standing(&records, self.running) {
             Standing::Trial { .. } => record::give_up(&mut *flash, &self.layout, self.running).await.is_ok(),
-            _ => record::activate(&mut *flash, &self.layout, self.running, &other, false).await.is_ok(),
+            _ => {
+                let activate =
+                    record::activate(&mut *flash, &self.layout, self.running, &other, false, Pace::default());
+                activate.await.is_ok()
+            }
         }
     }
 
@@ -215,7 +220,7 @@ impl<F: NorFlash + 'static> Upload<F> {
         let mut flash = flash.lock().await;
         let whole = session.finish(&mut *flash).await?;
         let had_network = self.lamp.look(|s| !s.ip.is_empty());
-        record::activate(&mut *flash, layout, *running, &whole, had_network).await?;
+        record::activate(&mut *flash, layout, *running, &whole, had_network, pace(self.lamp, LATELY)).await?;
         let image = image(whole.manifest());
         self.lamp.note(|s| s.firmware.other = Some(image.clone()));
         self.lamp.wish.signal(Wish::Restart);
@@ -242,16 +247,16 @@ pub async fn judge<F: NorFlash + 'static>(
     let own = own.ok().flatten();
     lamp.note(|s| s.firmware.other = other.ok().flatten().map(|w| image(w.manifest())));
     let on_trial = match records.map(|r| record::standing(&r, updater.running)) {
-        Ok(Standing::Trial { note, .. }) => Some(note.had_network),
+        Ok(Standing::Trial { note, .. }) => Some(note),
         _ => None,
     };
     match (on_trial, own) {
-        (Some(had_network), own) => {
+        (Some(note), own) => {
             let patience = own.map_or(PATIENCE_S, |m| m.patience_s);
             write_journal(lamp, own.as_ref(), Outcome::OnTrial);
             print(format_args!("[UPDATE] on trial"));
-            let trial = Trial::new(began, had_network.then_some(patience));
-            match hear_the_case(lamp, door, trial).await {
+            let trial = Trial::new(began, note.had_network.then_some(patience));
+            match hear_the_case(lamp, door, trial, note.before).await {
                 None => {
                     let mut flash = updater.flash.lock().await;
                     let done = record::confirm(&mut *flash, &updater.layout, updater.running).await;
@@ -312,7 +317,7 @@ pub async fn judge<F: NorFlash + 'static>(
 async fn go_back<F: NorFlash + 'static>(flash: &mut F, updater: &Updater<F>) -> Result<(), Refusal> {
     let Updater { layout, running, .. } = updater;
     let other = session::find(flash, layout, running.other()).await?.ok_or(Refusal::NothingThere)?;
-    record::activate(flash, layout, *running, &other, false).await
+    record::activate(flash, layout, *running, &other, false, Pace::default()).await
 }
 
 /// Waits until everything that has changed is in flash.
@@ -328,10 +333,11 @@ async fn hear_the_case(
     lamp: &'static Lamp,
     door: &'static RefCell<web::Door>,
     mut trial: Trial,
+    before: Pace,
 ) -> Option<Failing> {
     loop {
         Timer::after_secs(1).await;
-        let evidence = evidence(lamp, door);
+        let evidence = evidence(lamp, door, before);
         match trial.look(now_us(), &evidence) {
             Verdict::Undecided => {}
             Verdict::Good => return None,
@@ -343,15 +349,41 @@ async fn hear_the_case(
     }
 }
 
-fn evidence(lamp: &'static Lamp, door: &'static RefCell<web::Door>) -> Evidence {
-    let (vitals, errors, writes, has_manifest, network) = lamp.look(|s| {
-        let vitals = s.history.back().copied().unwrap_or_default();
-        let has_manifest = s.firmware.running.is_some();
-        (vitals, s.settings_errors, s.settings_writes, has_manifest, !s.ip.is_empty())
+/// Seconds over which an image is measured.
+const LATELY: usize = 10;
+
+/// How much of what is due is done, over the last seconds.
+fn pace(lamp: &'static Lamp, seconds: usize) -> Pace {
+    const HOPS_DUE: f32 = SAMPLE_RATE as f32 / HOP as f32;
+    let (n, frames, hops) = lamp.look(|s| {
+        let newest = s.history.iter().rev().take(seconds);
+        newest.fold((0.0_f32, 0.0, 0.0), |(n, frames, hops), v| {
+            (n + 1.0, frames + v.fps / v.fps_target.max(1.0), hops + v.hop_rate / HOPS_DUE)
+        })
     });
+    // As a cast rounds down, and never below zero or above what fits.
+    let fifteenths = |sum: f32| if n > 0.0 { (15.0 * sum / n + 0.5) as u8 } else { 0 };
+    Pace { frames: fifteenths(frames).min(15), hops: fifteenths(hops).min(15) }
+}
+
+/// What an image has to reach: nearly all of what is due, or nearly what the image before has reached; half, if nobody
+/// has measured.
+const fn bar(before: u8) -> u8 {
+    match before {
+        0 => 8,
+        n => (n * 4).div_ceil(5),
+    }
+}
+
+fn evidence(lamp: &'static Lamp, door: &'static RefCell<web::Door>, before: Pace) -> Evidence {
+    let (errors, writes, has_manifest, network) = lamp.look(|s| {
+        let has_manifest = s.firmware.running.is_some();
+        (s.settings_errors, s.settings_writes, has_manifest, !s.ip.is_empty())
+    });
+    let now = pace(lamp, LATELY);
     Evidence {
-        frames: health::frames_are_on_time(&vitals),
-        sound: health::sound_is_fresh(&vitals),
+        frames: now.frames >= bar(before.frames),
+        sound: now.hops >= bar(before.hops),
         // The trial itself has written its beginning, if there is a manifest to tell of.
         storage: errors == 0 && (writes > 0 || !has_manifest),
         api: api_answers(lamp, door),

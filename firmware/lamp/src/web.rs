@@ -338,7 +338,7 @@ async fn install<F: NorFlash + 'static>(
         Err(why) => Err(why),
     };
     let answer = done.map_err(Refusal::Update);
-    match answer.and_then(|(slot, image)| api::json(&Installed { slot, image })) {
+    match answer.and_then(|(slot, image)| api::json(&Installed { slot: slot.into(), image })) {
         Ok(body) => Answer::done(body),
         Err(refusal) => {
             if let Refusal::Update(why) = refusal {
@@ -407,7 +407,11 @@ async fn say(
     answer.write_head(&mut text, keep_alive).ok()?;
     socket.write_all(text.as_bytes()).await.ok()?;
     if with_body {
-        socket.write_all(answer.body()).await.ok()?;
+        let mut number = 0;
+        while let Some(piece) = answer.piece(number, &mut text) {
+            socket.write_all(piece).await.ok()?;
+            number += 1;
+        }
     }
     socket.flush().await.ok()
 }

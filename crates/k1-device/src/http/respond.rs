@@ -1,6 +1,8 @@
 //! Which answer a request gets.
 
 use alloc::borrow::Cow;
+use alloc::boxed::Box;
+use alloc::string::String;
 use alloc::vec::Vec;
 use core::fmt::{self, Write};
 
@@ -10,6 +12,7 @@ use crate::access::{PAGE_POLICY, host_is_ours, origin_is_ours, shows_token};
 use crate::api::{self, Home};
 use crate::error::{ErrorBody, Refusal};
 use crate::limit::Limiter;
+use crate::metrics::{self, METRICS};
 use crate::routes::{self, Action, MOST_FIRMWARE, Method, SMALL_BODY};
 
 /// A file of the page as it lies in the firmware: packed.
@@ -51,7 +54,16 @@ pub struct Answer<'a> {
     status: u16,
     origin: Option<&'a str>,
     more: More,
-    body: Cow<'static, [u8]>,
+    body: Body,
+}
+
+/// The body of an answer.
+#[derive(Debug)]
+enum Body {
+    /// In memory.
+    Whole(Cow<'static, [u8]>),
+    /// Figures that are written while they are sent, so that their text is never in memory as a whole.
+    Metrics(Box<metrics::Sample>),
 }
 
 /// What the head of an answer says besides.
@@ -59,6 +71,7 @@ pub struct Answer<'a> {
 enum More {
     Nothing,
     Json,
+    Metrics,
     Attachment,
     Page { kind: &'static str, tag: &'static str },
     Allow(&'static str),
@@ -66,14 +79,30 @@ enum More {
 }
 
 impl Answer<'_> {
-    /// Body.
-    pub fn body(&self) -> &[u8] {
-        &self.body
+    /// The body piece by piece, from piece 0 on; `None` behind the last. A piece may be written into `scratch`.
+    pub fn piece<'b>(&'b self, number: usize, scratch: &'b mut String) -> Option<&'b [u8]> {
+        match &self.body {
+            Body::Whole(bytes) => (number == 0).then_some(bytes),
+            Body::Metrics(sample) => {
+                let metric = METRICS.get(number)?;
+                scratch.clear();
+                // Writing to a string does not fail.
+                let _ = sample.write(metric, scratch);
+                Some(scratch.as_bytes())
+            }
+        }
+    }
+
+    fn length(&self) -> usize {
+        match &self.body {
+            Body::Whole(bytes) => bytes.len(),
+            Body::Metrics(sample) => sample.length(),
+        }
     }
 
     /// What was asked is done; `body` is JSON.
     pub fn done(body: Vec<u8>) -> Self {
-        Self { status: 200, origin: None, more: More::Json, body: body.into() }
+        Self { status: 200, origin: None, more: More::Json, body: Body::Whole(body.into()) }
     }
 
     /// Status.
@@ -88,7 +117,7 @@ impl Answer<'_> {
             Refusal::RateLimited { window_ms, wait_ms } => More::Wait { window_ms, wait_ms },
             _ => More::Json,
         };
-        Self { status: refusal.status(), origin: None, more, body: body.into() }
+        Self { status: refusal.status(), origin: None, more, body: Body::Whole(body.into()) }
     }
 
     /// Writes the head.
@@ -107,6 +136,7 @@ impl Answer<'_> {
         }
         match self.more {
             More::Nothing => {}
+            More::Metrics => write!(w, "content-type: {}\r\n", metrics::MEDIA_TYPE)?,
             More::Json => w.write_str("content-type: application/json\r\n")?,
             More::Attachment => w.write_str(
                 "content-type: application/json\r\n\
@@ -130,7 +160,7 @@ impl Answer<'_> {
             w.write_str("connection: close\r\n")?;
         }
         if self.status != 204 && self.status != 304 {
-            write!(w, "content-length: {}\r\n", self.body.len())?;
+            write!(w, "content-length: {}\r\n", self.length())?;
         }
         w.write_str("x-content-type-options: nosniff\r\n\r\n")
     }
@@ -238,7 +268,7 @@ impl<const N: usize> Door<N> {
         now_ms: u64,
     ) -> Result<Verdict<'a>, Refusal> {
         let answer = |status, more, body: Cow<'static, [u8]>| {
-            Ok(Verdict::Answer(Answer { status, origin: None, more, body }))
+            Ok(Verdict::Answer(Answer { status, origin: None, more, body: Body::Whole(body) }))
         };
         if head.method == "OPTIONS" {
             return answer(204, More::Nothing, Vec::new().into());
@@ -248,7 +278,7 @@ impl<const N: usize> Door<N> {
             "/api/v1/live" => Some(Socket::Live),
             _ => None,
         };
-        if (head.path.starts_with("/api/") || socket.is_some()) && !self.shows_token(head) {
+        if routes::is_guarded(head.path) && !self.shows_token(head) {
             return Err(Refusal::Unauthorized);
         }
         if let Some(socket) = socket {
@@ -276,6 +306,12 @@ impl<const N: usize> Door<N> {
                 Framing::Length(1..) => Err(Refusal::TooLarge { max: MOST_FIRMWARE }),
                 _ => Err(Refusal::LengthRequired),
             };
+        }
+        if route.action == Action::Metrics {
+            // Checked as every body is, though there is nothing to say in it.
+            body?;
+            let body = Body::Metrics(Box::new(metrics::Sample::of(home)));
+            return Ok(Verdict::Answer(Answer { status: 200, origin: None, more: More::Metrics, body }));
         }
         let more = if route.action == Action::Backup { More::Attachment } else { More::Json };
         answer(200, more, api::answer(home, route.action, body?)?.into())

@@ -1,11 +1,14 @@
 //! What each command does. Errors end as one sentence on standard error.
 
 mod analyze;
+mod devices;
 mod doctor;
 mod keys;
 mod list;
+mod monitor;
 mod render;
 mod run;
+mod validate;
 mod virt;
 
 use std::fmt;
@@ -62,6 +65,10 @@ pub fn main() -> ExitCode {
         Command::Palettes(args) => list::palettes(args.json),
         Command::Params(args) => list::params(args.json),
         Command::Sources(args) => list::sources(args.json),
+        Command::Devices(args) => devices::devices(&args),
+        Command::Monitor(args) => monitor::monitor(&args),
+        Command::Validate(args) => validate::validate(&args, validate::TEN_MINUTES),
+        Command::Soak(args) => validate::validate(&args, validate::A_DAY),
         Command::Virt(args) => virt::virt(&args),
         Command::Doctor(args) => doctor::doctor(&args),
         Command::Keys { command } => keys::keys(&command),

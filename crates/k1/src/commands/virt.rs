@@ -9,10 +9,11 @@ use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::{Duration, Instant};
 
 use k1_engine::{HOP, HOP_US};
-use k1_wire::rtp;
 
 use super::Failure;
 use crate::cli::VirtArgs;
+use crate::lamps::berth::Berth;
+use crate::lamps::voice::Rtp;
 use crate::source;
 use crate::update::package::{Statement, Update};
 use crate::update::virtual_flash::{self, VirtualFlash};
@@ -54,14 +55,20 @@ pub fn virt(args: &VirtArgs) -> Result<(), Failure> {
     ));
     let console = child.stdout.take();
     let printer = std::thread::spawn(move || {
+        let mut note = None;
         let lines = console.map(|out| BufReader::new(out).lines());
         for line in lines.into_iter().flatten().map_while(Result::ok) {
             // Nobody reading is no reason to stop the lamp.
             let _ = writeln!(std::io::stdout(), "{}", line.trim_end());
             if let Some((_, token)) = line.trim_end().split_once("/#token=") {
                 crate::say(format_args!("k1: the lamp's page: http://127.0.0.1:{web}/#token={token}"));
+                let berth = Berth { http: web, sound, token: token.to_owned() };
+                note = berth.note().inspect_err(|e| {
+                    crate::say(format_args!("k1: other commands cannot know of this lamp by itself ({e}); give them its address"));
+                }).ok();
             }
         }
+        drop(note);
     });
     let alive = child.stdin.take();
     let result = if args.headless {
@@ -221,41 +228,29 @@ fn wait(
 
 /// Plays the built-in music into the lamp, as RTP in real time.
 struct Player {
-    socket: UdpSocket,
+    voice: Rtp,
     source: Box<dyn source::Source>,
     began: Instant,
-    sent: u32,
+    played: u32,
 }
 
 impl Player {
     fn new(port: u16) -> Result<Self, Failure> {
-        let socket = UdpSocket::bind((Ipv4Addr::LOCALHOST, 0))?;
-        socket.connect((Ipv4Addr::LOCALHOST, port))?;
+        let voice = Rtp::new((Ipv4Addr::LOCALHOST, port))?;
         let source = source::open(&source::Input::Demo, k1_engine::SAMPLE_RATE)?;
-        Ok(Self { socket, source, began: Instant::now(), sent: 0 })
+        Ok(Self { voice, source, began: Instant::now(), played: 0 })
     }
 
     fn play(&mut self) -> Result<(), Failure> {
         let due = (self.began.elapsed().as_micros() / u128::from(HOP_US)) as u32;
-        while self.sent < due {
+        while self.played < due {
             let mut hop = [0.0; HOP];
             if self.source.read(&mut hop)? == 0 {
                 self.source = source::open(&source::Input::Demo, k1_engine::SAMPLE_RATE)?;
             }
-            // A lamp that does not listen yet is no error.
-            let _ = self.socket.send(&packet(self.sent, &hop));
-            self.sent += 1;
+            self.voice.say(&hop);
+            self.played += 1;
         }
         Ok(())
     }
-}
-
-/// One hop as an RTP packet.
-fn packet(number: u32, hop: &[f32; HOP]) -> Vec<u8> {
-    let timestamp = number.wrapping_mul(HOP as u32);
-    let mut packet = rtp::write_header(number as u16, timestamp, 0x4b31).to_vec();
-    for sample in hop {
-        packet.extend(((sample.clamp(-1.0, 1.0) * 32_767.0) as i16).to_be_bytes());
-    }
-    packet
 }

@@ -1,12 +1,17 @@
 //! The program as a home of the API.
 
-use k1_device::answers::{Device, Heard, LinkOptions, Performance, Setup, Vitals};
+use std::sync::PoisonError;
+
+use k1_device::answers::{
+    BootLog, Device, Heard, LinkOptions, Performance, SelfTest, Setup, TestState, Vitals,
+};
 use k1_device::api::{Home, Identity};
 use k1_device::error::Refusal;
 use k1_device::exchange::{Change, Settings};
 use k1_device::firmware::{Firmware, GoingBack};
 use k1_device::health::checks;
 use k1_device::requests::SetupPatch;
+use k1_device::self_test::Reading;
 use k1_engine::audio::InputState;
 use k1_update::sheet::Sheet;
 
@@ -83,7 +88,7 @@ impl Home for App {
             if self.sound.clone().latest().input == InputState::Dead { "dead" } else { "present" };
         let checks = checks(&self.shared.vitals(), microphone, 0);
         Device {
-            board: "program",
+            board: "program".into(),
             slot: None,
             firmware_hash: None,
             rollback: None,
@@ -96,7 +101,7 @@ impl Home for App {
             heap: None,
             temperature_c: None,
             rssi_dbm: None,
-            microphone,
+            microphone: microphone.into(),
             microphone_failures: 0,
             strip_underruns: 0,
             wire_us: None,
@@ -104,8 +109,10 @@ impl Home for App {
             settings_errors: None,
             requests: None,
             malformed: None,
+            image_bytes: None,
+            static_ram_bytes: None,
             healthy: checks.iter().all(|c| c.ok),
-            checks,
+            checks: checks.into(),
         }
     }
 
@@ -143,6 +150,45 @@ impl Home for App {
 
     fn set_keys(&self, _: &Sheet) -> Result<(), Refusal> {
         Err(NO_LAMP)
+    }
+
+    fn boot_log(&self) -> BootLog {
+        BootLog::default()
+    }
+
+    fn self_test(&self) -> SelfTest {
+        *self.self_test.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    fn start_self_test(&self, reads: u32) -> Result<(), Refusal> {
+        let clock = self.shared.clone();
+        let now_ms = move || clock.clock.now_us() / 1000;
+        let mut reading = Reading::new(reads, now_ms());
+        {
+            let mut place = self.self_test.lock().unwrap_or_else(PoisonError::into_inner);
+            if place.state == TestState::Running {
+                return Err(Refusal::Busy("a self-test runs; GET says how it stands"));
+            }
+            *place = SelfTest { state: TestState::Running, wanted: reads, ..SelfTest::default() };
+        }
+        let (place, mut reader) = (self.self_test.clone(), self.sound.clone());
+        let run = move || {
+            loop {
+                let so_far = reading.batch(&mut reader, now_ms());
+                *place.lock().unwrap_or_else(PoisonError::into_inner) = so_far;
+                if so_far.state == TestState::Done {
+                    break;
+                }
+                std::thread::yield_now();
+            }
+        };
+        match std::thread::Builder::new().name("k1-self-test".into()).spawn(run) {
+            Ok(_) => Ok(()),
+            Err(_) => {
+                *self.self_test.lock().unwrap_or_else(PoisonError::into_inner) = SelfTest::default();
+                Err(Refusal::NotHere("this machine gives no thread for a self-test"))
+            }
+        }
     }
 
     fn description(&self) -> Result<Vec<u8>, Refusal> {

@@ -17,6 +17,7 @@ use axum::response::{IntoResponse, Response};
 use axum::routing::any;
 use futures_util::StreamExt;
 use k1_device::access::{self, host_is_ours, origin_is_ours};
+use k1_device::answers::SelfTest;
 use k1_device::api::{self, Home};
 use k1_device::error::{ErrorBody, Refusal};
 use k1_device::limit::Limiter;
@@ -57,6 +58,8 @@ pub struct App {
     pub sockets: AtomicUsize,
     /// Number of the next client on `/ws`.
     pub clients: AtomicUsize,
+    /// The self-test's state.
+    pub self_test: Arc<Mutex<SelfTest>>,
     token: Option<String>,
     limiter: Mutex<Limiter<REMEMBERED>>,
 }
@@ -75,6 +78,7 @@ impl App {
             fps: stage.fps,
             sockets: AtomicUsize::new(0),
             clients: AtomicUsize::new(1),
+            self_test: Arc::default(),
             token,
             limiter: Mutex::new(Limiter::default()),
         }
@@ -115,7 +119,7 @@ async fn guard(State(app): State<Arc<App>>, request: Request, next: Next) -> Res
     let path = request.uri().path();
     let mut response = if request.method() == HttpMethod::OPTIONS {
         StatusCode::NO_CONTENT.into_response()
-    } else if (path.starts_with("/api/") || path == "/ws") && !shows_token(&app, &request) {
+    } else if routes::is_guarded(path) && !shows_token(&app, &request) {
         turn_away(&app, request, Refusal::Unauthorized).await
     } else {
         next.run(request).await
@@ -224,7 +228,7 @@ fn serve_api(
         app.now_ms(),
     )?;
     let answer = api::answer(app, route.action, &body?)?;
-    let mut response = ([(header::CONTENT_TYPE, "application/json")], answer).into_response();
+    let mut response = ([(header::CONTENT_TYPE, route.action.media_type())], answer).into_response();
     if route.action == routes::Action::Backup {
         response.headers_mut().insert(
             header::CONTENT_DISPOSITION,

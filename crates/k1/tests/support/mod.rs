@@ -182,8 +182,14 @@ impl Running {
 
     /// Waits for the end.
     #[track_caller]
-    pub fn end(mut self) -> Said {
-        let status = wait(&mut self.child, PATIENCE);
+    pub fn end(self) -> Said {
+        self.end_within(PATIENCE)
+    }
+
+    /// Waits for the end of what takes its time.
+    #[track_caller]
+    pub fn end_within(mut self, patience: Duration) -> Said {
+        let status = wait(&mut self.child, patience);
         let (out, err) = (self.out.all(), self.err.all());
         let status = status.unwrap_or_else(|| panic!("it hangs; it said:\n{out}\n{err}"));
         let said = Said { status, out, err };

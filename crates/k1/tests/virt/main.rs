@@ -8,6 +8,7 @@ mod support;
 mod adverse;
 mod doors;
 mod lamp;
+mod operate;
 mod proof;
 mod rate;
 mod update;

@@ -72,7 +72,7 @@ use k1_lamp::portal;
 #[cfg(not(i2s_driver_supported))]
 use k1_lamp::rtp;
 use k1_lamp::web::{self, Buffers, Door, WORKERS};
-use k1_lamp::{BINS, Lamp, Show, State, console, guard, hear, mdns, memory, mirror, show};
+use k1_lamp::{BINS, Lamp, Show, State, console, guard, hear, mdns, memory, mirror, self_test, show};
 use portable_atomic::{AtomicU32, Ordering::Relaxed};
 use static_cell::{ConstStaticCell, StaticCell};
 
@@ -231,6 +231,11 @@ async fn sound_task(tap: heapless::spsc::Consumer<'static, HeardHop>) {
 }
 
 #[embassy_executor::task]
+async fn self_test_task() {
+    self_test::read(&LAMP).await
+}
+
+#[embassy_executor::task]
 async fn serial_task() {
     serial::drain().await
 }
@@ -327,6 +332,8 @@ fn main() -> ! {
             last_panic,
             firmware_hash: firmware_hash(),
             slot,
+            image_bytes: None,
+            static_ram_bytes: None,
         };
     });
     let Some(mut store) = Store::new(flash, flash::SETTINGS) else {
@@ -367,6 +374,7 @@ fn main() -> ! {
         start!(spawner, memory_task(store, remembered));
         start!(spawner, report_task(ledger));
         start!(spawner, sound_task(tap_out));
+        start!(spawner, self_test_task());
         start!(spawner, guard_task(watchdog));
         #[cfg(soc_has_tsens)]
         start!(spawner, temperature_task(thermometer));

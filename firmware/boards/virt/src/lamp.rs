@@ -41,7 +41,7 @@ use k1_lamp::rtp::{self, Line, RtpMicrophone};
 use k1_lamp::show::Wire;
 use k1_lamp::update::{self, FlashPart, MOST_CRASHES, SETTINGS, SharedFlash, Updater};
 use k1_lamp::web::{self, Buffers, Door, WORKERS};
-use k1_lamp::{BINS, Lamp, Show, State, console, espota, guard, hear, mdns, memory, mirror, show};
+use k1_lamp::{BINS, Lamp, Show, State, console, espota, guard, hear, mdns, memory, mirror, self_test, show};
 use k1_update::layout::{Layout, Slot};
 use last_words::End;
 use serial::print;
@@ -275,6 +275,11 @@ async fn sound_task(tap: heapless::spsc::Consumer<'static, HeardHop>) {
 }
 
 #[embassy_executor::task]
+async fn self_test_task() {
+    self_test::read(&LAMP).await
+}
+
+#[embassy_executor::task]
 async fn address_task(stack: Stack<'static>) {
     console::address(&LAMP, print, stack).await
 }
@@ -330,6 +335,7 @@ extern "C" fn hart0(slot: u32) -> ! {
         print(format_args!("[BOOT] no network card: start QEMU with -device virtio-net-device"));
         power::exit(1)
     };
+    let (image, statics) = machine::sizes();
     LAMP.note(|s| {
         s.facts = Facts {
             board: "virt",
@@ -343,6 +349,9 @@ extern "C" fn hart0(slot: u32) -> ! {
             last_panic: found.words,
             firmware_hash: [0; 8],
             slot: "unknown",
+            image_bytes: Some(image),
+            // The heap is memory that is left, not memory that is used.
+            static_ram_bytes: Some(statics - heap::SIZE as u32),
         };
     });
 
@@ -421,6 +430,7 @@ extern "C" fn hart0(slot: u32) -> ! {
     start!(spawner, memory_task(store, remembered));
     start!(spawner, report_task(LEDGER.init_with(Ledger::new)));
     start!(spawner, sound_task(tap_out));
+    start!(spawner, self_test_task());
     start!(spawner, address_task(stack));
     machine::enable_device(irq);
     machine::enable_interrupts();

@@ -169,6 +169,11 @@ unsafe extern "C" {
     static _audio_stack_top: u32;
     static _render_stack_bottom: u32;
     static _render_stack_top: u32;
+    static _start: u32;
+    static _data_start: u32;
+    static _data_end: u32;
+    static _bss_start: u32;
+    static _bss_end: u32;
 }
 
 /// In `.data`, and not zero at first, so that no linker moves it to what is cleared.
@@ -349,4 +354,12 @@ pub fn stacks() -> [(u32, u32); 2] {
         untouched(&raw const _render_stack_bottom, &raw const _render_stack_top),
         untouched(&raw const _audio_stack_bottom, &raw const _audio_stack_top),
     ]
+}
+
+/// Bytes of the image, and of RAM that is taken from the start on: what it keeps and what it clears.
+pub fn sizes() -> (u32, u32) {
+    let between = |from: *const u32, to: *const u32| (to as usize - from as usize) as u32;
+    let data = between(&raw const _data_start, &raw const _data_end);
+    let image = between(&raw const _start, &raw const _data_end);
+    (image, data + between(&raw const _bss_start, &raw const _bss_end))
 }

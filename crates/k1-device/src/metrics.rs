@@ -1,0 +1,402 @@
+//! Every figure's name for Prometheus, once: `/metrics` of program and lamp, dashboard and alert rules follow it.
+//!
+//! Text format 0.0.4 (<https://prometheus.io/docs/instrumenting/exposition_formats/>); base units, and counters end in
+//! `_total` (<https://prometheus.io/docs/practices/naming/>). A figure that cannot be measured here has no line.
+
+use alloc::string::String;
+use core::fmt::{self, Write};
+
+use crate::answers::{Device, Heard, Vitals};
+use crate::api::{Home, VERSION};
+
+/// Media type of the text format.
+pub const MEDIA_TYPE: &str = "text/plain; version=0.0.4; charset=utf-8";
+
+/// Whether a figure only grows.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Kind {
+    /// Goes up and down.
+    Gauge,
+    /// Only grows, until the next start.
+    Counter,
+}
+
+/// Takes a value with its labels.
+type Emit<'a> = &'a mut dyn FnMut(&[(&str, &str)], f64);
+
+/// A row of the table.
+#[derive(Clone, Copy, Debug)]
+pub struct Metric {
+    /// Name, with its unit where it has one.
+    pub name: &'static str,
+    /// Whether it only grows.
+    pub kind: Kind,
+    /// Unit, in words; empty for counts.
+    pub unit: &'static str,
+    /// What it is.
+    pub help: &'static str,
+    read: fn(&Sample, Emit),
+}
+
+/// Everything that was measured at one moment.
+#[derive(Clone, Debug)]
+pub struct Sample {
+    name: String,
+    uptime_s: f64,
+    vitals: Vitals,
+    heard: Heard,
+    device: Device<'static>,
+    error_lines: Option<u32>,
+}
+
+const fn gauge(
+    name: &'static str,
+    unit: &'static str,
+    help: &'static str,
+    read: fn(&Sample, Emit),
+) -> Metric {
+    Metric { name, kind: Kind::Gauge, unit, help, read }
+}
+
+const fn count(name: &'static str, help: &'static str, read: fn(&Sample, Emit)) -> Metric {
+    Metric { name, kind: Kind::Counter, unit: "", help, read }
+}
+
+/// A value without labels, if there is one.
+fn one(out: Emit, value: Option<f64>) {
+    if let Some(value) = value {
+        out(&[], value);
+    }
+}
+
+fn milli(x: f32) -> f64 {
+    f64::from(x) * 1e-3
+}
+
+fn micro(x: f32) -> f64 {
+    f64::from(x) * 1e-6
+}
+
+fn both_stacks(s: &Sample, out: Emit, value: fn(&crate::answers::Stack) -> u32) {
+    for (half, stack) in [("render", &s.device.render_stack), ("audio", &s.device.audio_stack)] {
+        if let Some(stack) = stack {
+            out(&[("half", half)], value(stack).into());
+        }
+    }
+}
+
+/// Every metric.
+pub static METRICS: &[Metric] = &[
+    gauge("k1_info", "", "Who this is; always 1", |s, out| {
+        let d = &s.device;
+        out(
+            &[
+                ("name", &s.name),
+                ("version", VERSION),
+                ("board", &d.board),
+                ("reset_reason", d.reset_reason.as_deref().unwrap_or_default()),
+            ],
+            1.0,
+        );
+    }),
+    gauge("k1_uptime_seconds", "seconds", "Time since the start", |s, out| out(&[], s.uptime_s)),
+    gauge("k1_healthy", "", "1 if every check of its own is fine", |s, out| {
+        out(&[], s.device.healthy.into());
+    }),
+    gauge("k1_check_ok", "", "1 if this check is fine", |s, out| {
+        s.device.checks.iter().for_each(|c| out(&[("check", &c.name)], c.ok.into()));
+    }),
+    gauge("k1_frames_per_second", "per second", "Frames finished in the last second", |s, out| {
+        out(&[], s.vitals.fps.into());
+    }),
+    gauge("k1_frames_p1_per_second", "per second", "Rate that 99 % of the frames reach", |s, out| {
+        out(&[], s.vitals.fps_p1.into());
+    }),
+    gauge("k1_frames_target_per_second", "per second", "Rate that is due", |s, out| {
+        out(&[], s.vitals.fps_target.into());
+    }),
+    gauge(
+        "k1_frame_jitter_p99_seconds",
+        "seconds",
+        "99th percentile of how far a frame is off its time",
+        |s, out| {
+            out(&[], milli(s.vitals.jitter_ms));
+        },
+    ),
+    gauge("k1_render_seconds", "seconds", "Mean time to render a frame", |s, out| {
+        out(&[], micro(s.vitals.render_us));
+    }),
+    gauge("k1_wire_seconds", "seconds", "Shortest time between two frames on the wire", |s, out| {
+        one(out, s.device.wire_us.map(|us| f64::from(us) * 1e-6));
+    }),
+    gauge("k1_snapshot_age_seconds", "seconds", "Median age of the sound when a frame shows it", |s, out| {
+        out(&[], milli(s.vitals.age_ms));
+    }),
+    gauge("k1_snapshot_age_p99_seconds", "seconds", "99th percentile of that age", |s, out| {
+        out(&[], milli(s.vitals.age_p99_ms));
+    }),
+    gauge(
+        "k1_hops_per_second",
+        "per second",
+        "Pieces of 8 ms of sound heard in the last second",
+        |s, out| {
+            out(&[], s.vitals.hop_rate.into());
+        },
+    ),
+    gauge("k1_hop_seconds", "seconds", "Mean time to analyse a piece of sound", |s, out| {
+        out(&[], micro(s.vitals.hop_us));
+    }),
+    count("k1_frames_total", "Frames finished", |s, out| out(&[], s.vitals.frames as f64)),
+    count("k1_frames_late_total", "Frames that began more than a period late", |s, out| {
+        out(&[], s.vitals.late_frames as f64);
+    }),
+    count("k1_frames_dropped_total", "Frames that a sink did not take", |s, out| {
+        out(&[], s.vitals.dropped_frames as f64);
+    }),
+    count("k1_handoff_retries_total", "Reads of the hand-off with a second try", |s, out| {
+        out(&[], s.vitals.handoff_retries as f64);
+    }),
+    count("k1_handoff_kept_total", "Reads that kept the snapshot before", |s, out| {
+        out(&[], s.vitals.handoff_contended as f64);
+    }),
+    count("k1_handoff_torn_total", "Snapshots with a wrong checksum", |s, out| {
+        out(&[], s.vitals.torn as f64);
+    }),
+    count(
+        "k1_sound_overruns_total",
+        "Pieces of sound that were dropped because the ear was late",
+        |s, out| {
+            out(&[], s.vitals.overruns as f64);
+        },
+    ),
+    count("k1_sound_underruns_total", "Times that the ear had to wait for sound", |s, out| {
+        out(&[], s.vitals.underruns as f64);
+    }),
+    count("k1_loop_allocations_total", "Allocations in the two real-time loops", |s, out| {
+        out(&[], s.vitals.allocations as f64);
+    }),
+    gauge("k1_sound_rms_dbfs", "dBFS", "Loudness of the sound", |s, out| out(&[], s.heard.rms_db.into())),
+    gauge("k1_sound_level_ratio", "0 to 1", "Loudness after gain control", |s, out| {
+        out(&[], s.heard.level.into());
+    }),
+    gauge("k1_sound_silent", "", "1 while nothing rises above the noise", |s, out| {
+        out(&[], s.heard.silent.into());
+    }),
+    gauge("k1_tempo_bpm", "beats per minute", "Tempo; 0 when there is none", |s, out| {
+        out(&[], s.heard.bpm.into());
+    }),
+    gauge("k1_beat_confidence_ratio", "0 to 1", "Trust in the beat", |s, out| {
+        out(&[], s.heard.confidence.into());
+    }),
+    count("k1_beats_total", "Beats heard", |s, out| out(&[], s.heard.beats.into())),
+    count("k1_onsets_total", "Onsets heard", |s, out| out(&[], s.heard.onsets.into())),
+    gauge("k1_microphone_present", "", "1 if the microphone is there and speaks", |s, out| {
+        out(&[], (s.device.microphone == "present").into());
+    }),
+    count("k1_microphone_failures_total", "Reads of the microphone that failed", |s, out| {
+        out(&[], s.device.microphone_failures.into());
+    }),
+    count("k1_strip_underruns_total", "Frames whose transmission failed or was late", |s, out| {
+        out(&[], s.device.strip_underruns.into());
+    }),
+    gauge("k1_heap_size_bytes", "bytes", "Size of the heap", |s, out| {
+        one(out, s.device.heap.map(|h| h.size.into()));
+    }),
+    gauge("k1_heap_free_bytes", "bytes", "Heap that is free", |s, out| {
+        one(out, s.device.heap.map(|h| h.free.into()));
+    }),
+    gauge("k1_heap_least_free_bytes", "bytes", "Least heap that was ever free", |s, out| {
+        one(out, s.device.heap.map(|h| h.least_free.into()));
+    }),
+    gauge("k1_stack_size_bytes", "bytes", "Size of a half's stack", |s, out| both_stacks(s, out, |x| x.size)),
+    gauge("k1_stack_headroom_bytes", "bytes", "Stack that was never touched", |s, out| {
+        both_stacks(s, out, |x| x.headroom);
+    }),
+    gauge("k1_image_bytes", "bytes", "Flash that the image takes", |s, out| {
+        one(out, s.device.image_bytes.map(Into::into));
+    }),
+    gauge("k1_static_ram_bytes", "bytes", "RAM that is taken from the start on", |s, out| {
+        one(out, s.device.static_ram_bytes.map(Into::into));
+    }),
+    gauge("k1_temperature_celsius", "degrees Celsius", "Temperature of the chip", |s, out| {
+        one(out, s.device.temperature_c.map(Into::into));
+    }),
+    gauge("k1_wifi_signal_dbm", "dBm", "Strength of the Wi-Fi signal", |s, out| {
+        one(out, s.device.rssi_dbm.map(Into::into));
+    }),
+    count("k1_settings_writes_total", "Settings written to flash", |s, out| {
+        one(out, s.device.settings_writes.map(Into::into));
+    }),
+    count("k1_settings_errors_total", "Operations of the storage that failed", |s, out| {
+        one(out, s.device.settings_errors.map(Into::into));
+    }),
+    count("k1_requests_total", "Requests answered", |s, out| one(out, s.device.requests.map(Into::into))),
+    count("k1_malformed_total", "Packets and requests that made no sense", |s, out| {
+        one(out, s.device.malformed.map(Into::into));
+    }),
+    count("k1_error_lines_total", "Lines of the console that told of an error", |s, out| {
+        one(out, s.error_lines.map(Into::into));
+    }),
+];
+
+/// A label's value as the format wants it.
+struct Escaped<'a>(&'a str);
+
+impl fmt::Display for Escaped<'_> {
+    fn fmt(&self, f: &mut fmt::Formatter) -> fmt::Result {
+        self.0.chars().try_for_each(|c| match c {
+            '\\' => f.write_str("\\\\"),
+            '"' => f.write_str("\\\""),
+            '\n' => f.write_str("\\n"),
+            c => f.write_char(c),
+        })
+    }
+}
+
+impl Sample {
+    /// What a home measures now.
+    pub fn of(home: &impl Home) -> Self {
+        Self {
+            name: home.setup().name.into(),
+            uptime_s: home.now_us() as f64 * 1e-6,
+            vitals: home.vitals(),
+            heard: home.heard(),
+            device: home.device().into_owned(),
+            error_lines: home.boot_log().error_lines,
+        }
+    }
+
+    /// Writes one metric with its help; nothing if it cannot be measured here.
+    ///
+    /// # Errors
+    ///
+    /// That of the writer.
+    pub fn write(&self, metric: &Metric, w: &mut impl Write) -> fmt::Result {
+        let mut result = Ok(());
+        let mut is_first = true;
+        (metric.read)(self, &mut |labels, value| {
+            if result.is_ok() {
+                result = line(metric, core::mem::take(&mut is_first), labels, value, w);
+            }
+        });
+        result
+    }
+
+    /// Bytes of the whole text.
+    pub fn length(&self) -> usize {
+        let mut counter = Counter(0);
+        METRICS.iter().for_each(|m| {
+            // Counting does not fail.
+            let _ = self.write(m, &mut counter);
+        });
+        counter.0
+    }
+
+    /// The whole text.
+    pub fn text(&self) -> String {
+        let mut text = String::with_capacity(self.length());
+        METRICS.iter().for_each(|m| {
+            // Writing to a string does not fail.
+            let _ = self.write(m, &mut text);
+        });
+        text
+    }
+}
+
+fn line(
+    metric: &Metric,
+    with_help: bool,
+    labels: &[(&str, &str)],
+    value: f64,
+    w: &mut impl Write,
+) -> fmt::Result {
+    let Metric { name, kind, unit, help, .. } = metric;
+    if with_help {
+        let kind = match kind {
+            Kind::Gauge => "gauge",
+            Kind::Counter => "counter",
+        };
+        match unit.is_empty() {
+            true => writeln!(w, "# HELP {name} {help}.")?,
+            false => writeln!(w, "# HELP {name} {help}, in {unit}.")?,
+        }
+        writeln!(w, "# TYPE {name} {kind}")?;
+    }
+    w.write_str(name)?;
+    for (i, (label, text)) in labels.iter().enumerate() {
+        write!(w, "{}{label}=\"{}\"", if i == 0 { '{' } else { ',' }, Escaped(text))?;
+    }
+    writeln!(w, "{} {value}", if labels.is_empty() { "" } else { "}" })
+}
+
+/// Counts bytes.
+struct Counter(usize);
+
+impl Write for Counter {
+    fn write_str(&mut self, s: &str) -> fmt::Result {
+        self.0 += s.len();
+        Ok(())
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::answers::{Check, Stack};
+    use k1_engine::audio::Snapshot;
+
+    fn sample() -> Sample {
+        Sample {
+            name: "the \"shelf\"\\\n".into(),
+            uptime_s: 12.5,
+            vitals: Vitals { fps: 175.5, jitter_ms: 0.5, frames: 7, ..Vitals::default() },
+            heard: Heard::from(&Snapshot::EMPTY),
+            device: Device {
+                board: "virt".into(),
+                checks: [Check { name: "frames".into(), ok: true, advice: "".into() }].into(),
+                render_stack: Some(Stack { size: 16_384, headroom: 6_000 }),
+                ..Device::default()
+            },
+            error_lines: None,
+        }
+    }
+
+    #[test]
+    fn names_are_unique_and_say_their_unit() {
+        for (i, m) in METRICS.iter().enumerate() {
+            assert!(METRICS[..i].iter().all(|other| other.name != m.name), "{}", m.name);
+            assert!(m.name.bytes().all(|b| b.is_ascii_lowercase() || b.is_ascii_digit() || b == b'_'));
+            assert_eq!(m.name.ends_with("_total"), m.kind == Kind::Counter, "{}", m.name);
+            let ending = match m.unit {
+                "" | "beats per minute" => continue,
+                "0 to 1" => "_ratio",
+                "per second" => "_per_second",
+                "degrees Celsius" => "_celsius",
+                "dBFS" => "_dbfs",
+                "dBm" => "_dbm",
+                unit => &*format!("_{unit}"),
+            };
+            assert!(m.name.ends_with(ending), "{} is in {}", m.name, m.unit);
+        }
+    }
+
+    #[test]
+    fn the_text_is_the_format() {
+        let text = sample().text();
+        assert_eq!(text.len(), sample().length());
+        for line in [
+            "# HELP k1_uptime_seconds Time since the start, in seconds.\n# TYPE k1_uptime_seconds gauge\nk1_uptime_seconds 12.5\n",
+            "k1_frames_per_second 175.5\n",
+            "k1_frame_jitter_p99_seconds 0.0005\n",
+            "# TYPE k1_frames_total counter\nk1_frames_total 7\n",
+            "k1_stack_headroom_bytes{half=\"render\"} 6000\n",
+            "k1_check_ok{check=\"frames\"} 1\n",
+            "k1_info{name=\"the \\\"shelf\\\"\\\\\\n\",version=",
+        ] {
+            assert!(text.contains(line), "{line} is not in:\n{text}");
+        }
+        for absent in ["k1_temperature", "k1_error_lines", "half=\"audio\"", "k1_heap"] {
+            assert!(!text.contains(absent), "{absent} was not measured");
+        }
+    }
+}

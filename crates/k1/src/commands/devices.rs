@@ -1,0 +1,176 @@
+//! `k1 devices`: the lamps that can be found, with what each says of itself.
+
+use std::fmt::Write as _;
+use std::io::IsTerminal;
+use std::time::{Duration, Instant};
+
+use serde::Serialize;
+
+use super::{Failure, print, print_json};
+use crate::cli::DevicesArgs;
+use crate::lamps::{self, Address, Client, Trouble};
+
+/// Pause between two looks.
+const REFRESH: Duration = Duration::from_secs(2);
+
+/// One lamp in the list; what it does not say is missing.
+#[derive(Debug, Serialize)]
+struct Entry {
+    name: String,
+    address: String,
+    board: Option<String>,
+    version: Option<String>,
+    hash: Option<String>,
+    slot: Option<String>,
+    rollback_armed: Option<bool>,
+    fps: Option<f32>,
+    age_ms: Option<f32>,
+    uptime_s: Option<f64>,
+    healthy: Option<bool>,
+    /// What is wrong: failed checks, or why it could not be asked.
+    trouble: Option<String>,
+}
+
+fn ask(address: &Address) -> Entry {
+    let mut entry = Entry {
+        name: address.label.clone(),
+        address: address.authority.clone(),
+        board: None,
+        version: None,
+        hash: None,
+        slot: None,
+        rollback_armed: None,
+        fps: None,
+        age_ms: None,
+        uptime_s: None,
+        healthy: None,
+        trouble: None,
+    };
+    let mut fill = || -> Result<(), Trouble> {
+        let client = Client::new(address.clone());
+        let info = client.info()?;
+        (entry.board, entry.version) = (Some(info.board.into_owned()), Some(info.firmware.into_owned()));
+        entry.name = client.name()?;
+        let status = client.status()?;
+        entry.fps = Some(status.vitals.fps);
+        entry.age_ms = Some(status.vitals.age_ms);
+        entry.uptime_s = Some(status.uptime_s);
+        let (device, firmware) = client.device()?;
+        entry.rollback_armed = firmware.is_armed();
+        (entry.hash, entry.slot) = (firmware.hash, firmware.slot);
+        entry.healthy = Some(device.healthy);
+        let failed: Vec<_> = device.checks.iter().filter(|c| !c.ok).map(|c| &*c.name).collect();
+        entry.trouble = (!failed.is_empty()).then(|| format!("not true: {}", failed.join(", ")));
+        Ok(())
+    };
+    if let Err(trouble) = fill() {
+        entry.trouble = Some(trouble.to_string());
+    }
+    entry
+}
+
+/// Asks all at the same time: one that is gone holds up no other.
+fn ask_all(addresses: &[Address]) -> Vec<Entry> {
+    std::thread::scope(|scope| {
+        let asked: Vec<_> = addresses.iter().map(|a| scope.spawn(|| ask(a))).collect();
+        asked.into_iter().filter_map(|t| t.join().ok()).collect()
+    })
+}
+
+fn table(entries: &[Entry]) -> String {
+    const HEAD: [&str; 10] =
+        ["NAME", "ADDRESS", "BOARD", "VERSION", "HASH", "SLOT", "ARMED", "FPS", "AGE ms", "HEALTH"];
+    let or_dash = |x: Option<String>| x.unwrap_or_else(|| "–".into());
+    let rows: Vec<[String; 10]> = entries
+        .iter()
+        .map(|e| {
+            [
+                e.name.clone(),
+                e.address.clone(),
+                or_dash(e.board.clone()),
+                or_dash(e.version.clone()),
+                or_dash(e.hash.as_ref().map(|h| h.chars().take(8).collect())),
+                or_dash(e.slot.clone()),
+                or_dash(e.rollback_armed.map(|a| if a { "yes" } else { "no" }.into())),
+                or_dash(e.fps.map(|x| format!("{x:.1}"))),
+                or_dash(e.age_ms.map(|x| format!("{x:.1}"))),
+                match (&e.trouble, e.healthy) {
+                    (Some(trouble), _) => trouble.clone(),
+                    (None, Some(true)) => "fine".into(),
+                    (None, _) => "–".into(),
+                },
+            ]
+        })
+        .collect();
+    let width = |column: usize| {
+        let cells = rows.iter().map(|r| r[column].chars().count());
+        cells.chain([HEAD[column].len()]).max().unwrap_or(0)
+    };
+    // The last column may be a sentence: nothing stands behind it.
+    let widths: Vec<_> = (0..HEAD.len() - 1).map(width).collect();
+    let mut text = String::new();
+    for row in std::iter::once(HEAD.map(String::from)).chain(rows) {
+        for (cell, width) in row.iter().zip(&widths) {
+            let _ = write!(text, "{cell:<width$}  ");
+        }
+        let _ = writeln!(text, "{}", row[HEAD.len() - 1]);
+    }
+    text
+}
+
+/// Lists the lamps; on a terminal again and again.
+pub fn devices(args: &DevicesArgs) -> Result<(), Failure> {
+    let patience = Duration::from_secs_f64(args.search);
+    let token = args.token.as_deref();
+    let once = args.json || args.once || !std::io::stdout().is_terminal();
+    loop {
+        let began = Instant::now();
+        let addresses = lamps::find_all(&args.lamps, token, patience)?;
+        let entries = ask_all(&addresses);
+        if args.json {
+            return print_json(&entries);
+        }
+        let mut text = match entries.is_empty() {
+            true => "No lamp answers. Is one on, and on this network? One can also be named by its address; `k1 virt` \
+                     starts one on this machine.\n"
+                .into(),
+            false => table(&entries),
+        };
+        if once {
+            return print(text.as_bytes());
+        }
+        let _ = writeln!(text, "\nagain every {} s; Ctrl-C ends", REFRESH.as_secs());
+        // Home, the text, and what is left of the one before is wiped.
+        print(format!("\x1b[H\x1b[2J{text}").as_bytes())?;
+        std::thread::sleep(REFRESH.saturating_sub(began.elapsed()));
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_table_says_what_is_known_and_no_more() {
+        let entry = |name: &str| Entry {
+            name: name.into(),
+            address: "10.0.0.7:80".into(),
+            board: Some("virt".into()),
+            version: Some("0.1.0".into()),
+            hash: Some("0123456789abcdef".into()),
+            slot: None,
+            rollback_armed: Some(true),
+            fps: Some(175.42),
+            age_ms: Some(8.0),
+            uptime_s: None,
+            healthy: Some(true),
+            trouble: None,
+        };
+        let gone = Entry { fps: None, trouble: Some("it does not answer".into()), ..entry("desk") };
+        let text = table(&[entry("shelf"), gone]);
+        let lines: Vec<_> = text.lines().collect();
+        assert!(lines[0].starts_with("NAME   ADDRESS      BOARD"), "{text}");
+        assert!(lines[1].contains("01234567 ") && lines[1].contains("175.4") && lines[1].ends_with("fine"));
+        assert!(lines[2].contains('–') && lines[2].ends_with("it does not answer"), "{text}");
+    }
+}

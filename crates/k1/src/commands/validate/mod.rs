@@ -1,0 +1,262 @@
+//! `k1 validate` and `k1 soak`: the acceptance procedure, every criterion measured on the lamp itself.
+
+mod light;
+mod rows;
+mod signal;
+
+use std::fmt::Write as _;
+use std::path::Path;
+use std::sync::Mutex;
+use std::sync::PoisonError;
+use std::sync::atomic::{AtomicBool, Ordering::Relaxed};
+use std::time::{Duration, Instant, SystemTime, UNIX_EPOCH};
+
+use k1_device::answers::{SelfTest, TestState};
+use serde::Serialize;
+use serde_json::{Value, json};
+
+use super::{Failure, print};
+use crate::cli::ValidateArgs;
+use crate::lamps::figures::Reading;
+use crate::lamps::voice::Voice;
+use crate::lamps::{self, Client, Trouble};
+use rows::{Budget, Evidence, Row, Second, Verdict, judge};
+use signal::Signal;
+
+/// How long `validate` takes if nothing else is said, in seconds.
+pub const TEN_MINUTES: f64 = 600.0;
+/// How long `soak` takes if nothing else is said, in seconds.
+pub const A_DAY: f64 = 86_400.0;
+
+/// A lamp measures once a second.
+const PACE: Duration = Duration::from_secs(1);
+/// Music before anything is looked at: a microphone that was absent is asked again once a second.
+const WARM_UP: Duration = Duration::from_secs(4);
+/// Reads of the two self-tests.
+const READS: [u32; 2] = [500, 1_000_000];
+/// A self-test that takes longer hangs.
+const READS_PATIENCE: Duration = Duration::from_secs(300);
+/// Where a lamp is told to go back to the firmware before.
+const ROLLBACK: &str = "/api/v1/rollback";
+
+/// What was measured and what became of it, for the archive.
+#[derive(Debug, Serialize)]
+struct Record {
+    lamp: String,
+    address: String,
+    board: String,
+    version: String,
+    hash: Option<String>,
+    slot: Option<String>,
+    /// Seconds since 1970.
+    began: u64,
+    /// Seconds.
+    length_s: f64,
+    passed: bool,
+    rows: Vec<Row>,
+    light: Option<Vec<light::Answer>>,
+    reads: Vec<SelfTest>,
+    /// What became of the way back, if it was asked for.
+    rolled_back: Option<String>,
+}
+
+/// Looks at the lamp once a second, until it is told to end.
+#[derive(Default)]
+struct Log {
+    end: AtomicBool,
+    seconds: Mutex<Vec<Second>>,
+    unanswered: Mutex<(usize, Option<String>)>,
+}
+
+impl Log {
+    fn keep(&self, client: &Client) {
+        let began = Instant::now();
+        while !self.end.load(Relaxed) {
+            let look = Instant::now();
+            let answer = || -> Result<Second, Trouble> {
+                let (status, (device, _)) = (client.status()?, client.device()?);
+                Ok(Second {
+                    t: began.elapsed().as_secs_f64(),
+                    uptime_s: status.uptime_s,
+                    frames: status.vitals.frames,
+                    reading: Reading::of(&status, &device),
+                })
+            };
+            match answer() {
+                Ok(second) => self.seconds.lock().unwrap_or_else(PoisonError::into_inner).push(second),
+                Err(trouble) => {
+                    let mut missed = self.unanswered.lock().unwrap_or_else(PoisonError::into_inner);
+                    *missed = (missed.0 + 1, Some(trouble.to_string()));
+                }
+            }
+            std::thread::sleep(PACE.saturating_sub(look.elapsed()));
+        }
+    }
+}
+
+/// Runs a self-test to its end.
+fn read(client: &Client, reads: u32) -> Result<SelfTest, Trouble> {
+    let began = Instant::now();
+    client.start_self_test(reads)?;
+    loop {
+        let test = client.self_test()?;
+        if test.state == TestState::Done || began.elapsed() > READS_PATIENCE {
+            return Ok(test);
+        }
+        std::thread::sleep(Duration::from_millis(250));
+    }
+}
+
+/// Measures everything; the lamp's look is changed meanwhile.
+fn measure(client: &Client, length: f64) -> Result<Evidence, Failure> {
+    let began = Instant::now();
+    let status = client.status().map_err(text)?;
+    let signal = match Voice::to(client.address(), &status.source) {
+        Ok(voice) => Ok(Signal::start(voice)?),
+        Err(why) => Err(why),
+    };
+    let log = Log::default();
+    let (mut reads, mut answers) = (Vec::new(), Err("it was not looked at".to_owned()));
+    std::thread::scope(|scope| -> Result<(), Failure> {
+        let _reset: Value = client.post("/api/reset", &json!({})).map_err(text)?;
+        if let Ok(signal) = &signal {
+            signal.play(true);
+        }
+        std::thread::sleep(WARM_UP);
+        scope.spawn(|| log.keep(client));
+        // Whatever happens, the log must end, or the scope would not.
+        let mut work = || -> Result<(), Trouble> {
+            answers = match &signal {
+                Ok(signal) => {
+                    let answers = light::ask(client, signal)?;
+                    signal.play(true);
+                    Ok(answers)
+                }
+                Err(why) => Err(why.clone()),
+            };
+            for n in READS {
+                reads.push(read(client, n)?);
+            }
+            Ok(())
+        };
+        let done = work();
+        if done.is_ok() {
+            let until = Duration::from_secs_f64(length);
+            let bar = super::progress(Some(length), "watching");
+            while began.elapsed() < until {
+                bar.set_position(began.elapsed().as_millis() as u64);
+                std::thread::sleep(Duration::from_millis(200));
+            }
+            bar.finish_and_clear();
+        }
+        log.end.store(true, Relaxed);
+        done.map_err(text)
+    })?;
+    let (device, firmware) = client.device().map_err(text)?;
+    let boot_log = client.boot_log().map_err(text)?;
+    if let Ok(signal) = signal
+        && let Err(why) = signal.end()
+    {
+        answers = Err(why);
+    }
+    Ok(Evidence {
+        length_s: length,
+        boot_log,
+        device,
+        firmware,
+        reads,
+        light: answers,
+        seconds: log.seconds.into_inner().unwrap_or_else(PoisonError::into_inner),
+        unanswered: log.unanswered.into_inner().unwrap_or_else(PoisonError::into_inner),
+    })
+}
+
+fn text(trouble: Trouble) -> Failure {
+    Failure(trouble.to_string())
+}
+
+/// Judges a lamp; a failed criterion is a failure.
+pub fn validate(args: &ValidateArgs, usual: f64) -> Result<(), Failure> {
+    let budget = Budget::read()?;
+    let length = args.length.unwrap_or(usual);
+    let client = Client::new(lamps::find(&args.lamp, args.token.as_deref())?);
+    let info = client.info().map_err(text)?;
+    let name = client.name().map_err(text)?;
+    let backup: Value = client.get("/api/config/backup").map_err(text)?;
+    crate::say(format_args!(
+        "k1: judging {name} at {} for {:.0} s; its patterns change meanwhile, and its look comes back",
+        client.address().authority,
+        length
+    ));
+    let began = SystemTime::now().duration_since(UNIX_EPOCH).map_or(0, |d| d.as_secs());
+    let evidence = measure(&client, length);
+    let restored = client.post::<Value>("/api/config/restore", &backup);
+    let evidence = evidence?;
+    if let Err(trouble) = restored {
+        crate::say(format_args!("k1: the look that {name} had could not be put back: {trouble}"));
+    }
+    let rows = judge(&evidence, &budget);
+    let passed = rows.iter().all(|r| r.verdict == Verdict::Passed);
+    let rolled_back =
+        (!passed && args.rollback_on_fail).then(|| match client.post::<Value>(ROLLBACK, &json!({})) {
+            Ok(_) => "it goes back to the firmware before".to_owned(),
+            Err(trouble) => format!("it could not be sent back: {trouble}"),
+        });
+    let record = Record {
+        lamp: name,
+        address: client.address().authority.clone(),
+        board: info.board.into_owned(),
+        version: info.firmware.into_owned(),
+        hash: evidence.firmware.hash.clone(),
+        slot: evidence.firmware.slot.clone(),
+        began,
+        length_s: length,
+        passed,
+        rows,
+        light: evidence.light.ok(),
+        reads: evidence.reads,
+        rolled_back,
+    };
+    tell(&record, args.json, args.record.as_deref())
+}
+
+/// Prints and keeps the record, and ends with what it says.
+fn tell(record: &Record, as_json: bool, file: Option<&Path>) -> Result<(), Failure> {
+    if let Some(path) = file {
+        let text = serde_json::to_vec_pretty(record).map_err(|e| Failure(e.to_string()))?;
+        std::fs::write(path, text)
+            .map_err(|e| Failure(format!("the record cannot be written to {}: {e}", path.display())))?;
+    }
+    match as_json {
+        true => super::print_json(record)?,
+        false => print(table(record).as_bytes())?,
+    }
+    let failed: Vec<_> = record.rows.iter().filter(|r| r.verdict != Verdict::Passed).map(|r| r.id).collect();
+    if failed.is_empty() {
+        return Ok(());
+    }
+    let back = record.rolled_back.as_ref().map(|b| format!("; {b}")).unwrap_or_default();
+    Err(Failure(format!(
+        "{} of {} criteria do not hold for {}: {}{back}",
+        failed.len(),
+        record.rows.len(),
+        record.lamp,
+        failed.join(", ")
+    )))
+}
+
+fn table(record: &Record) -> String {
+    let mut text = String::new();
+    let _ =
+        writeln!(text, "{} ({}, {}, {:.0} s)\n", record.lamp, record.board, record.version, record.length_s);
+    for r in &record.rows {
+        let mark = match r.verdict {
+            Verdict::Passed => "ok     ",
+            Verdict::Failed => "FAILED ",
+            Verdict::NotMeasured => "UNKNOWN",
+        };
+        let _ = writeln!(text, "{mark}  {}\n         {}", r.criterion, r.measured);
+    }
+    let _ = writeln!(text, "\n{}", if record.passed { "It holds." } else { "It does not hold." });
+    text
+}

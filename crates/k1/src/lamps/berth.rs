@@ -1,0 +1,108 @@
+//! The virtual lamps that run on this machine. Multicast does not leave the emulator, so `k1 virt` leaves a note instead:
+//! a file of this user's alone, for as long as the lamp runs.
+
+use std::net::{Ipv4Addr, SocketAddr, TcpStream};
+use std::path::PathBuf;
+use std::time::Duration;
+
+use serde::{Deserialize, Serialize};
+
+use super::Address;
+
+/// Where a virtual lamp lies.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Berth {
+    /// TCP port of its page on this machine.
+    pub http: u16,
+    /// UDP port of its ear on this machine.
+    pub sound: u16,
+    /// Its token.
+    pub token: String,
+}
+
+/// A note that is gone when this is dropped.
+#[derive(Debug)]
+pub struct Note(PathBuf);
+
+impl Drop for Note {
+    fn drop(&mut self) {
+        let _ = std::fs::remove_file(&self.0);
+    }
+}
+
+/// The folder of notes: of this user and this run of the machine where the system has such a place.
+fn folder() -> PathBuf {
+    let of = |name: &str| std::env::var_os(name).filter(|v| !v.is_empty()).map(PathBuf::from);
+    match of("XDG_RUNTIME_DIR") {
+        Some(runtime) => runtime.join("k1"),
+        None => {
+            let user = of("USER").or_else(|| of("USERNAME")).unwrap_or_default();
+            std::env::temp_dir().join(format!("k1-{}", user.display()))
+        }
+    }
+}
+
+impl Berth {
+    /// Leaves a note of a lamp that is up.
+    ///
+    /// # Errors
+    ///
+    /// That of the file system.
+    pub fn note(&self) -> std::io::Result<Note> {
+        let folder = folder();
+        let mut builder = std::fs::DirBuilder::new();
+        builder.recursive(true);
+        #[cfg(unix)]
+        std::os::unix::fs::DirBuilderExt::mode(&mut builder, 0o700);
+        builder.create(&folder)?;
+        let path = folder.join(format!("virt-{}.json", self.http));
+        super::tokens::private(&path, &serde_json::to_vec(self)?)?;
+        Ok(Note(path))
+    }
+
+    /// `HOST:PORT` of its page.
+    pub fn authority(&self) -> String {
+        format!("127.0.0.1:{}", self.http)
+    }
+
+    /// Its address.
+    pub fn address(&self) -> Address {
+        Address {
+            label: "virt".into(),
+            authority: self.authority(),
+            token: Some(self.token.clone()),
+            sound: Some(self.sound),
+        }
+    }
+
+    /// True if somebody listens on its port.
+    fn is_there(&self) -> bool {
+        let page = SocketAddr::from((Ipv4Addr::LOCALHOST, self.http));
+        TcpStream::connect_timeout(&page, Duration::from_millis(500)).is_ok()
+    }
+}
+
+/// The virtual lamps that run, the one that was started last at the end. The note of one that was killed is removed.
+pub fn running() -> Vec<Berth> {
+    let mut notes: Vec<_> = std::fs::read_dir(folder())
+        .into_iter()
+        .flatten()
+        .flatten()
+        .map(|entry| entry.path())
+        .filter(|p| p.extension().is_some_and(|e| e == "json"))
+        .filter_map(|p| Some((std::fs::metadata(&p).and_then(|m| m.modified()).ok()?, p)))
+        .collect();
+    notes.sort();
+    let mut all = Vec::new();
+    for (_, path) in notes {
+        let berth = std::fs::read(&path).ok().and_then(|b| serde_json::from_slice::<Berth>(&b).ok());
+        match berth {
+            Some(berth) if berth.is_there() => all.push(berth),
+            Some(_) => {
+                let _ = std::fs::remove_file(&path);
+            }
+            None => {}
+        }
+    }
+    all
+}

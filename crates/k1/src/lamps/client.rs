@@ -1,0 +1,279 @@
+//! Requests to a lamp, and its answers as the types of `k1-device`.
+
+use std::fmt;
+use std::time::Duration;
+
+use k1_device::answers::{BootLog, Device, DeviceInfo, SelfTest, Status};
+use serde::de::DeserializeOwned;
+use serde_json::{Value, json};
+
+use super::{Address, tokens};
+
+/// A lamp that takes longer to connect is not there.
+const CONNECT: Duration = Duration::from_secs(4);
+/// A lamp that takes longer to answer hangs.
+const ANSWER: Duration = Duration::from_secs(10);
+/// So often a request is put again that came too soon.
+const MOST_TRIES: u32 = 20;
+
+/// Why a lamp could not be asked; as a sentence that says what to do.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum Trouble {
+    /// It does not answer.
+    Away {
+        /// Which lamp.
+        label: String,
+        /// What the network said.
+        why: String,
+    },
+    /// It wants another token.
+    Locked {
+        /// Which lamp.
+        label: String,
+    },
+    /// It refused.
+    Refused {
+        /// Which lamp.
+        label: String,
+        /// HTTP status.
+        status: u16,
+        /// What it said.
+        message: String,
+    },
+    /// It answers, but not as a K1 of this version does.
+    Strange {
+        /// Which lamp.
+        label: String,
+        /// What was not understood.
+        what: String,
+    },
+}
+
+impl fmt::Display for Trouble {
+    fn fmt(&self, f: &mut fmt::Formatter) -> fmt::Result {
+        match self {
+            Self::Away { label, why } => write!(
+                f,
+                "{label} does not answer ({why}); is it on, on this network, and is the address right?"
+            ),
+            Self::Locked { label } => write!(
+                f,
+                "{label} wants its token: give the whole address that its console or its QR code shows \
+                 (http://…/#token=…) once, or --token TOKEN"
+            ),
+            Self::Refused { label, status, message } => write!(f, "{label} refused ({status}): {message}"),
+            Self::Strange { label, what } => write!(
+                f,
+                "{label} does not answer as a K1 of this version does ({what}); \
+                 is it one, and is its firmware as new as this program?"
+            ),
+        }
+    }
+}
+
+impl std::error::Error for Trouble {}
+
+/// A lamp to talk to.
+#[derive(Clone, Debug)]
+pub struct Client {
+    address: Address,
+    agent: ureq::Agent,
+}
+
+impl Client {
+    /// Nothing is said yet.
+    pub fn new(address: Address) -> Self {
+        let agent = ureq::Agent::config_builder()
+            .http_status_as_error(false)
+            .timeout_connect(Some(CONNECT))
+            .timeout_global(Some(ANSWER))
+            .build()
+            .into();
+        Self { address, agent }
+    }
+
+    /// Where it is.
+    pub fn address(&self) -> &Address {
+        &self.address
+    }
+
+    fn strange(&self, what: impl fmt::Display) -> Trouble {
+        Trouble::Strange { label: self.address.label.clone(), what: what.to_string() }
+    }
+
+    /// One request, put again when it came too soon; the body of its answer.
+    fn ask(&self, path: &str, body: Option<&Value>) -> Result<Vec<u8>, Trouble> {
+        let label = || self.address.label.clone();
+        let url = format!("http://{}{path}", self.address.authority);
+        let bearer = self.address.token.as_ref().map(|t| format!("Bearer {t}"));
+        let mut tries = 0;
+        loop {
+            let answered = match body {
+                None => {
+                    let mut request = self.agent.get(&url);
+                    if let Some(bearer) = &bearer {
+                        request = request.header("Authorization", bearer);
+                    }
+                    request.call()
+                }
+                Some(body) => {
+                    let mut request = self.agent.post(&url).header("Content-Type", "application/json");
+                    if let Some(bearer) = &bearer {
+                        request = request.header("Authorization", bearer);
+                    }
+                    request.send(body.to_string())
+                }
+            };
+            let mut answer = answered.map_err(|e| Trouble::Away { label: label(), why: e.to_string() })?;
+            let status = answer.status().as_u16();
+            let wait =
+                answer.headers().get("x-ratelimit-nextallowedms").and_then(|v| v.to_str().ok()?.parse().ok());
+            let bytes = answer
+                .body_mut()
+                .read_to_vec()
+                .map_err(|e| Trouble::Away { label: label(), why: e.to_string() })?;
+            return match status {
+                200..=299 => Ok(bytes),
+                401 => Err(Trouble::Locked { label: label() }),
+                429 if tries < MOST_TRIES => {
+                    tries += 1;
+                    std::thread::sleep(Duration::from_millis(wait.unwrap_or(200)));
+                    continue;
+                }
+                _ => {
+                    let said = serde_json::from_slice::<Value>(&bytes).ok();
+                    let message =
+                        said.as_ref().and_then(|v| v["message"].as_str()).unwrap_or("it did not say why");
+                    Err(Trouble::Refused { label: label(), status, message: message.into() })
+                }
+            };
+        }
+    }
+
+    /// GET of a path.
+    ///
+    /// # Errors
+    ///
+    /// [`Trouble`].
+    pub fn get<T: DeserializeOwned>(&self, path: &str) -> Result<T, Trouble> {
+        serde_json::from_slice(&self.ask(path, None)?).map_err(|e| self.strange(format_args!("{path}: {e}")))
+    }
+
+    /// GET of a path whose answer is text.
+    ///
+    /// # Errors
+    ///
+    /// [`Trouble`].
+    pub fn text(&self, path: &str) -> Result<String, Trouble> {
+        String::from_utf8(self.ask(path, None)?).map_err(|e| self.strange(format_args!("{path}: {e}")))
+    }
+
+    /// POST to a path.
+    ///
+    /// # Errors
+    ///
+    /// [`Trouble`].
+    pub fn post<T: DeserializeOwned>(&self, path: &str, body: &Value) -> Result<T, Trouble> {
+        serde_json::from_slice(&self.ask(path, Some(body))?)
+            .map_err(|e| self.strange(format_args!("{path}: {e}")))
+    }
+
+    /// Who it is. The token that opened it is remembered.
+    ///
+    /// # Errors
+    ///
+    /// [`Trouble`].
+    pub fn info(&self) -> Result<DeviceInfo<'static>, Trouble> {
+        let info: DeviceInfo = self.get("/api/device/info")?;
+        if info.device != k1_device::api::DEVICE {
+            return Err(self.strange(format_args!("it calls itself {}", info.device)));
+        }
+        // A virtual lamp's note has its token, which is another at each start.
+        if let (Some(token), None) = (&self.address.token, self.address.sound) {
+            // Where it cannot be kept, the user gives it again.
+            let _ = tokens::remember(&[&self.address.label, &self.address.authority], token);
+        }
+        Ok(info)
+    }
+
+    /// Its name.
+    ///
+    /// # Errors
+    ///
+    /// [`Trouble`].
+    pub fn name(&self) -> Result<String, Trouble> {
+        let setup: Value = self.get("/api/v1/setup")?;
+        setup["name"].as_str().map(str::to_owned).ok_or_else(|| self.strange("it has no name"))
+    }
+
+    /// What it measures.
+    ///
+    /// # Errors
+    ///
+    /// [`Trouble`].
+    pub fn status(&self) -> Result<Status<'static>, Trouble> {
+        self.get("/api/v1/status")
+    }
+
+    /// State of its hardware, and of its firmware as far as it says.
+    ///
+    /// # Errors
+    ///
+    /// [`Trouble`].
+    pub fn device(&self) -> Result<(Device<'static>, Firmware), Trouble> {
+        let answer: Value = self.get("/api/v1/device")?;
+        let firmware = Firmware {
+            hash: answer["hash"].as_str().map(str::to_owned),
+            slot: answer["slot"].as_str().map(str::to_owned),
+            rollback: answer.get("rollback").filter(|v| !v.is_null()).cloned(),
+        };
+        let device = serde_json::from_value(answer).map_err(|e| self.strange(e))?;
+        Ok((device, firmware))
+    }
+
+    /// The first lines of its console.
+    ///
+    /// # Errors
+    ///
+    /// [`Trouble`].
+    pub fn boot_log(&self) -> Result<BootLog, Trouble> {
+        self.get("/api/v1/boot-log")
+    }
+
+    /// How its self-test stands.
+    ///
+    /// # Errors
+    ///
+    /// [`Trouble`].
+    pub fn self_test(&self) -> Result<SelfTest, Trouble> {
+        self.get("/api/v1/self-test")
+    }
+
+    /// Starts its self-test.
+    ///
+    /// # Errors
+    ///
+    /// [`Trouble`].
+    pub fn start_self_test(&self, reads: u32) -> Result<SelfTest, Trouble> {
+        self.post("/api/v1/self-test", &json!({"reads": reads}))
+    }
+}
+
+/// What a lamp says of its firmware; a figure that it does not give is `None`.
+#[derive(Clone, Debug, Default, PartialEq)]
+pub struct Firmware {
+    /// Hash of the image.
+    pub hash: Option<String>,
+    /// Slot that runs.
+    pub slot: Option<String>,
+    /// What it says of its way back: true, or an object whose `armed` is true.
+    pub rollback: Option<Value>,
+}
+
+impl Firmware {
+    /// True if it says that it would go back to the firmware before.
+    pub fn is_armed(&self) -> Option<bool> {
+        let rollback = self.rollback.as_ref()?;
+        Some(rollback.as_bool().or_else(|| rollback["armed"].as_bool()).unwrap_or(false))
+    }
+}

@@ -1,0 +1,201 @@
+//! The figures of a lamp, each once: name, unit, and the limit of the success criteria.
+
+use std::collections::BTreeMap;
+
+use k1_device::answers::{Device, Status};
+use serde::Serialize;
+
+/// What a figure must be.
+#[derive(Clone, Copy, Debug, PartialEq)]
+pub enum Limit {
+    /// Anything.
+    None,
+    /// So much or more.
+    AtLeast(f64),
+    /// Less than this.
+    Below(f64),
+    /// Exactly this.
+    Exactly(f64),
+}
+
+impl Limit {
+    /// True if a value is as it must be.
+    pub fn holds(self, value: f64) -> bool {
+        match self {
+            Self::None => true,
+            Self::AtLeast(least) => value >= least,
+            Self::Below(limit) => value < limit,
+            Self::Exactly(wanted) => value == wanted,
+        }
+    }
+
+    /// As people write it.
+    pub fn text(self) -> String {
+        match self {
+            Self::None => String::new(),
+            Self::AtLeast(x) => format!("≥ {x}"),
+            Self::Below(x) => format!("< {x}"),
+            Self::Exactly(x) => format!("= {x}"),
+        }
+    }
+}
+
+/// A figure.
+#[derive(Clone, Copy, Debug)]
+pub struct Figure {
+    /// Identifier, as answers and console name it.
+    pub id: &'static str,
+    /// Name for people.
+    pub name: &'static str,
+    /// Unit.
+    pub unit: &'static str,
+    /// Decimals that make sense.
+    pub decimals: usize,
+    /// What it must be.
+    pub limit: Limit,
+}
+
+const fn figure(
+    id: &'static str,
+    name: &'static str,
+    unit: &'static str,
+    decimals: usize,
+    limit: Limit,
+) -> Figure {
+    Figure { id, name, unit, decimals, limit }
+}
+
+/// Least frame rate, per second.
+pub const LEAST_FPS: f64 = 100.0;
+/// Sound is younger than this when it is shown, in ms.
+pub const FRESH_MS: f64 = 20.0;
+/// Stack that stays untouched, in bytes.
+pub const STACK_HEADROOM: f64 = 4_096.0;
+
+/// Every figure, in the order in which it is shown.
+pub static FIGURES: &[Figure] = &[
+    figure("fps", "frames", "/s", 1, Limit::AtLeast(LEAST_FPS)),
+    figure("fps_p1", "frames, slowest 1 %", "/s", 1, Limit::None),
+    figure("jitter_ms", "jitter p99", "ms", 2, Limit::None),
+    figure("render_us", "time of a frame", "µs", 0, Limit::None),
+    figure("late_frames", "late frames", "", 0, Limit::None),
+    figure("age_ms", "age of the sound", "ms", 1, Limit::Below(FRESH_MS)),
+    figure("age_p99_ms", "age p99", "ms", 1, Limit::Below(FRESH_MS)),
+    figure("hop_rate", "hops", "/s", 1, Limit::None),
+    figure("hop_us", "time of a hop", "µs", 0, Limit::None),
+    figure("handoff_retries", "retries", "", 0, Limit::None),
+    figure("torn", "torn", "", 0, Limit::Exactly(0.0)),
+    figure("overruns", "overruns", "", 0, Limit::None),
+    figure("heap_free", "heap free", "B", 0, Limit::None),
+    figure("heap_least_free", "heap, least free", "B", 0, Limit::None),
+    figure("render_stack", "render stack untouched", "B", 0, Limit::AtLeast(STACK_HEADROOM)),
+    figure("audio_stack", "audio stack untouched", "B", 0, Limit::AtLeast(STACK_HEADROOM)),
+    figure("temperature_c", "temperature", "°C", 1, Limit::Below(85.0)),
+    figure("rssi_dbm", "Wi-Fi signal", "dBm", 0, Limit::AtLeast(-75.0)),
+    figure("rms_db", "loudness", "dBFS", 0, Limit::None),
+    figure("bpm", "tempo", "BPM", 1, Limit::None),
+];
+
+/// An f32 as the decimal number that stood for it: 9.2, and not 9.199999809265137.
+fn wide(x: f32) -> f64 {
+    x.to_string().parse().unwrap_or_else(|_| x.into())
+}
+
+/// The figures of a moment; one that cannot be measured is missing.
+#[derive(Clone, Debug, Default, PartialEq, Serialize)]
+#[serde(transparent)]
+pub struct Reading(BTreeMap<&'static str, f64>);
+
+impl Reading {
+    /// From a lamp's answers.
+    pub fn of(status: &Status, device: &Device) -> Self {
+        let v = &status.vitals;
+        let always = [
+            ("fps", wide(v.fps)),
+            ("fps_p1", wide(v.fps_p1)),
+            ("jitter_ms", wide(v.jitter_ms)),
+            ("render_us", wide(v.render_us)),
+            ("late_frames", v.late_frames as f64),
+            ("age_ms", wide(v.age_ms)),
+            ("age_p99_ms", wide(v.age_p99_ms)),
+            ("hop_rate", wide(v.hop_rate)),
+            ("hop_us", wide(v.hop_us)),
+            ("handoff_retries", v.handoff_retries as f64),
+            ("torn", v.torn as f64),
+            ("overruns", v.overruns as f64),
+            ("rms_db", wide(status.heard.rms_db)),
+            ("bpm", wide(status.heard.bpm)),
+        ];
+        let perhaps = [
+            ("heap_free", device.heap.map(|h| h.free.into())),
+            ("heap_least_free", device.heap.map(|h| h.least_free.into())),
+            ("render_stack", device.render_stack.map(|s| s.headroom.into())),
+            ("audio_stack", device.audio_stack.map(|s| s.headroom.into())),
+            ("temperature_c", device.temperature_c.map(wide)),
+            ("rssi_dbm", device.rssi_dbm.map(f64::from)),
+        ];
+        let there = perhaps.into_iter().filter_map(|(id, x)| Some((id, x?)));
+        Self(always.into_iter().chain(there).collect())
+    }
+
+    /// Takes up what a line of the console said.
+    pub fn take(&mut self, figures: impl IntoIterator<Item = (&'static str, f64)>) {
+        self.0.extend(figures);
+    }
+
+    /// A figure, if it was measured.
+    pub fn get(&self, id: &str) -> Option<f64> {
+        self.0.get(id).copied()
+    }
+
+    /// Figures that are not as they must be.
+    pub fn over(&self) -> Vec<&'static str> {
+        let is_over = |f: &&Figure| self.get(f.id).is_some_and(|x| !f.limit.holds(x));
+        FIGURES.iter().filter(is_over).map(|f| f.id).collect()
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use k1_device::answers::{Heard, Vitals};
+    use k1_device::console::{self, FpsLine, LatencyLine, MemoryLine, Said};
+    use k1_engine::audio::Snapshot;
+
+    #[test]
+    fn cable_and_network_give_the_same_figures() {
+        let vitals = Vitals { fps: 90.0, age_ms: 8.0, torn: 1, ..Vitals::default() };
+        let heard = Heard::from(&Snapshot { rms_db: -30.0, ..Snapshot::EMPTY });
+        let device = Device {
+            heap: Some(k1_device::answers::Heap { size: 9, free: 8, least_free: 7 }),
+            render_stack: Some(k1_device::answers::Stack { size: 9, headroom: 100 }),
+            ..Device::default()
+        };
+        let status = Status {
+            version: "".into(),
+            uptime_s: 0.0,
+            source: "".into(),
+            pattern: "".into(),
+            vitals,
+            heard: heard.clone(),
+        };
+        let network = Reading::of(&status, &device);
+        let mut cable = Reading::default();
+        let lines = [
+            FpsLine(&vitals).to_string(),
+            LatencyLine(&vitals, &heard).to_string(),
+            MemoryLine(&device).to_string(),
+        ];
+        for line in lines {
+            match console::read(&line) {
+                Some(Said::Figures(figures)) => cable.take(figures),
+                other => panic!("{line}: {other:?}"),
+            }
+        }
+        // The line also says what rate is due, which is no figure of its own.
+        cable.0.remove("fps_target");
+        assert_eq!(network, cable);
+        assert_eq!(network.over(), ["fps", "torn", "render_stack"]);
+        assert!(network.0.keys().all(|id| FIGURES.iter().any(|f| f.id == *id)));
+    }
+}

@@ -1,0 +1,169 @@
+//! Who answers to multicast DNS (RFC 6762): lamps say their name, address, version and board.
+
+use std::net::{IpAddr, SocketAddr};
+use std::time::{Duration, Instant};
+
+use mdns_sd::{ResolvedService, ServiceDaemon, ServiceEvent};
+
+/// The service that lamps offer.
+const SERVICE: &str = "_k1._tcp.local.";
+
+/// A lamp that has answered.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Found {
+    /// Name.
+    pub name: String,
+    /// Address of its page.
+    pub address: SocketAddr,
+    /// Version, as it says it.
+    pub version: Option<String>,
+    /// Board, as it says it.
+    pub board: Option<String>,
+}
+
+impl Found {
+    fn new(service: &ResolvedService) -> Option<Self> {
+        let name = service.fullname.strip_suffix(SERVICE)?.trim_end_matches('.').to_owned();
+        // A lamp has one address of version 4; what else is there comes from others that speak for it.
+        let mut addresses: Vec<IpAddr> = service.get_addresses_v4().into_iter().map(IpAddr::V4).collect();
+        addresses.sort();
+        let text = |key: &str| service.get_property_val_str(key).map(str::to_owned);
+        Some(Self {
+            name,
+            address: SocketAddr::new(*addresses.first()?, service.port),
+            version: text("ver"),
+            board: text("board"),
+        })
+    }
+}
+
+/// Asks, and hands every answer to `each` until it has had enough or the time is over.
+fn ask(
+    daemon: &ServiceDaemon,
+    patience: Duration,
+    mut each: impl FnMut(Found) -> bool,
+) -> Result<(), String> {
+    let wrong = |e: mdns_sd::Error| {
+        format!("lamps cannot be searched for by multicast DNS here ({e}); name one by its address instead")
+    };
+    let answers = daemon.browse(SERVICE).map_err(wrong)?;
+    let until = Instant::now() + patience;
+    while let Ok(event) = answers.recv_timeout(until.saturating_duration_since(Instant::now())) {
+        if let ServiceEvent::ServiceResolved(service) = event
+            && let Some(found) = Found::new(&service)
+            && each(found)
+        {
+            break;
+        }
+    }
+    Ok(())
+}
+
+fn daemon(port: u16) -> Result<ServiceDaemon, String> {
+    ServiceDaemon::new_with_port(port).map_err(|e| {
+        format!("lamps cannot be searched for by multicast DNS here ({e}); name one by its address instead")
+    })
+}
+
+/// Every lamp that answers within `patience`, by name.
+///
+/// # Errors
+///
+/// A sentence if this machine has no multicast.
+pub fn listen(patience: Duration) -> Result<Vec<Found>, String> {
+    listen_on(k1_wire::mdns::PORT, patience)
+}
+
+fn listen_on(port: u16, patience: Duration) -> Result<Vec<Found>, String> {
+    let daemon = daemon(port)?;
+    let mut all: Vec<Found> = Vec::new();
+    ask(&daemon, patience, |found| {
+        if !all.contains(&found) {
+            all.push(found);
+        }
+        false
+    })?;
+    let _ = daemon.shutdown();
+    all.sort_by(|a, b| a.name.cmp(&b.name));
+    Ok(all)
+}
+
+/// The lamp of a name, as soon as it answers.
+///
+/// # Errors
+///
+/// A sentence if this machine has no multicast.
+pub fn call(name: &str, patience: Duration) -> Result<Option<Found>, String> {
+    call_on(k1_wire::mdns::PORT, name, patience)
+}
+
+fn call_on(port: u16, name: &str, patience: Duration) -> Result<Option<Found>, String> {
+    let daemon = daemon(port)?;
+    let mut wanted = None;
+    ask(&daemon, patience, |found| {
+        let is_it = found.name.eq_ignore_ascii_case(name);
+        if is_it {
+            wanted = Some(found);
+        }
+        is_it
+    })?;
+    let _ = daemon.shutdown();
+    Ok(wanted)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use k1_wire::mdns::{self, GROUP, Host, MAX_ANSWER, Service};
+    use socket2::{Domain, Protocol, Socket, Type};
+    use std::net::{Ipv4Addr, UdpSocket};
+
+    /// A lamp's own codec behind a socket of this machine; answers until `until`.
+    fn lamp(port: u16, name: &'static str, until: Instant) -> std::io::Result<std::thread::JoinHandle<u32>> {
+        let socket = Socket::new(Domain::IPV4, Type::DGRAM, Some(Protocol::UDP))?;
+        socket.set_reuse_address(true)?;
+        #[cfg(unix)]
+        socket.set_reuse_port(true)?;
+        socket.bind(&SocketAddr::from((Ipv4Addr::UNSPECIFIED, port)).into())?;
+        socket.join_multicast_v4(&GROUP.into(), &Ipv4Addr::LOCALHOST)?;
+        socket.set_multicast_if_v4(&Ipv4Addr::LOCALHOST)?;
+        socket.set_read_timeout(Some(Duration::from_millis(100)))?;
+        let socket = UdpSocket::from(socket);
+        Ok(std::thread::spawn(move || {
+            let texts = ["ver=0.1.0", "board=virt"];
+            let services = [Service { kind: "_k1._tcp", port: 8_080, texts: &texts }];
+            let host = Host { name, address: [127, 0, 0, 1], services: &services };
+            let (mut packet, mut out, mut answered) = ([0; 1_500], [0; MAX_ANSWER], 0);
+            while Instant::now() < until {
+                let Ok((n, from)) = socket.recv_from(&mut packet) else { continue };
+                if let Some(n) = mdns::answer(&packet[..n], &host, &mut out) {
+                    let group = SocketAddr::from((GROUP, port));
+                    let to = if from.port() == port { group } else { from };
+                    answered += u32::from(socket.send_to(&out[..n], to).is_ok());
+                }
+            }
+            answered
+        }))
+    }
+
+    #[test]
+    fn a_lamp_is_found_by_its_own_answers() {
+        // Not mDNS's own port, which others on this machine may hold.
+        let port = 45_353;
+        let until = Instant::now() + Duration::from_secs(4);
+        let shelf = lamp(port, "k1-a3f0", until).unwrap();
+        let desk = lamp(port, "desk", until).unwrap();
+        let found = call_on(port, "K1-A3F0", Duration::from_secs(3)).unwrap();
+        let expected = Found {
+            name: "k1-a3f0".into(),
+            address: "127.0.0.1:8080".parse().unwrap(),
+            version: Some("0.1.0".into()),
+            board: Some("virt".into()),
+        };
+        assert_eq!(found.as_ref(), Some(&expected));
+        let all = listen_on(port, Duration::from_secs(1)).unwrap();
+        assert_eq!(all.iter().map(|f| f.name.as_str()).collect::<Vec<_>>(), ["desk", "k1-a3f0"]);
+        assert_eq!(call_on(port, "k1-0000", Duration::from_millis(500)).unwrap(), None);
+        assert!(shelf.join().unwrap() > 0 && desk.join().unwrap() > 0);
+    }
+}
