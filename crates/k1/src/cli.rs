@@ -62,6 +62,10 @@ pub enum Command {
     },
     /// Sign an image, so that lamps that trust the key take it.
     Sign(SignArgs),
+    /// Send signed firmware to lamps, one after the other, and wait for the verdict of each.
+    Deploy(DeployArgs),
+    /// Send lamps back to the firmware before, within one restart.
+    Rollback(RollbackArgs),
     /// Say what is wrong here, and measure how late the light is.
     Doctor(DoctorArgs),
     /// Write a completion script for a shell to standard output.
@@ -188,6 +192,9 @@ pub enum KeysCommand {
         #[arg(default_value = KEY)]
         name: String,
     },
+    /// Tell a lamp which keys to trust. The first time its token is enough; later, one of the keys that it trusts must be
+    /// yours.
+    Trust(TrustArgs),
     /// Write down which keys a lamp shall trust from now on, as a file for the lamp's API.
     Statement {
         /// A key to trust; one or two.
@@ -203,6 +210,86 @@ pub enum KeysCommand {
         #[arg(short, long, value_name = "FILE")]
         output: PathBuf,
     },
+}
+
+/// `k1 keys trust`.
+#[derive(Args, Clone, Debug)]
+pub struct TrustArgs {
+    /// The lamp: a name, an address, the address of its page with its token, or `virt`.
+    #[arg(value_name = "LAMP")]
+    pub lamp: Place,
+    /// A key to trust; one or two. To change keys: first the old one and the new one, later the new one alone.
+    #[arg(long = "key", value_name = "NAME", default_value = KEY)]
+    pub keys: Vec<String>,
+    /// The key that signs this; without it, any of yours that the lamp trusts.
+    #[arg(long, value_name = "NAME")]
+    pub signed_by: Option<String>,
+    /// Token of the lamp; without it, the one that is remembered.
+    #[arg(long, value_name = "TOKEN")]
+    pub token: Option<String>,
+}
+
+/// How firmware gets to a lamp.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum)]
+pub enum Via {
+    /// The lamp's own API.
+    Http,
+    /// As the Arduino world does it (UDP 3232).
+    Espota,
+}
+
+/// `k1 deploy`.
+#[derive(Args, Clone, Debug)]
+pub struct DeployArgs {
+    /// A signed update, as `k1 sign` makes it.
+    pub image: PathBuf,
+    /// A lamp: a name, an address, the address of its page with its token, or `virt`. May be given more than once.
+    #[arg(long = "to", value_name = "LAMP", conflicts_with = "all")]
+    pub lamps: Vec<Place>,
+    /// Every lamp that answers.
+    #[arg(long)]
+    pub all: bool,
+    /// So many lamps first; they are watched before the others follow.
+    #[arg(long, default_value_t = 0, value_name = "N")]
+    pub canary: usize,
+    /// How long canaries are watched.
+    #[arg(long, value_parser = seconds, allow_negative_numbers = true, default_value = "60", value_name = "SECONDS")]
+    pub watch: f64,
+    /// How it gets there.
+    #[arg(long, default_value = "http")]
+    pub via: Via,
+    /// Also to lamps that could not take a bad image back.
+    #[arg(long)]
+    pub unarmed: bool,
+    /// Say what would happen, and do nothing.
+    #[arg(long)]
+    pub dry_run: bool,
+    /// Append every answer of the lamps to a file, a line of JSON each.
+    #[arg(long, value_name = "FILE")]
+    pub report: Option<PathBuf>,
+    /// Token of the lamps; without it, the one that is remembered for each.
+    #[arg(long, value_name = "TOKEN")]
+    pub token: Option<String>,
+    /// How long to search for lamps.
+    #[arg(long, value_parser = seconds, allow_negative_numbers = true, default_value = "2", value_name = "SECONDS")]
+    pub search: f64,
+}
+
+/// `k1 rollback`.
+#[derive(Args, Clone, Debug)]
+pub struct RollbackArgs {
+    /// The lamps: a name, an address, the address of a page with its token, or `virt`.
+    #[arg(value_name = "LAMP", conflicts_with = "all")]
+    pub lamps: Vec<Place>,
+    /// Every lamp that answers.
+    #[arg(long)]
+    pub all: bool,
+    /// Token of the lamps; without it, the one that is remembered for each.
+    #[arg(long, value_name = "TOKEN")]
+    pub token: Option<String>,
+    /// How long to search for lamps.
+    #[arg(long, value_parser = seconds, allow_negative_numbers = true, default_value = "2", value_name = "SECONDS")]
+    pub search: f64,
 }
 
 /// Name of a key if none is given.

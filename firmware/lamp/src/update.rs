@@ -9,7 +9,7 @@ use core::sync::atomic::AtomicBool;
 use core::sync::atomic::Ordering::Relaxed;
 
 use embassy_embedded_hal::flash::partition::Partition;
-use embassy_sync::blocking_mutex::raw::NoopRawMutex;
+use embassy_sync::blocking_mutex::raw::CriticalSectionRawMutex;
 use embassy_sync::mutex::Mutex;
 use embassy_time::{Duration, Timer, with_timeout};
 use embedded_storage_async::nor_flash::NorFlash;
@@ -31,10 +31,10 @@ use crate::home::LampHome;
 use crate::web;
 use crate::{Lamp, now_us};
 
-/// The flash as its parts share it.
-pub type SharedFlash<F> = Mutex<NoopRawMutex, F>;
+/// The flash as its parts share it, from whichever core.
+pub type SharedFlash<F> = Mutex<CriticalSectionRawMutex, F>;
 /// A part of the flash.
-pub type FlashPart<F> = Partition<'static, NoopRawMutex, F>;
+pub type FlashPart<F> = Partition<'static, CriticalSectionRawMutex, F>;
 
 /// Where the settings are: the table's `nvs`.
 pub const SETTINGS: core::ops::Range<u32> = 0x9000..0xe000;
@@ -115,9 +115,14 @@ fn standing(records: &k1_update::otadata::Records, running: Slot) -> (firmware::
 }
 
 impl<F: NorFlash + 'static> Updater<F> {
-    /// The slots of a flash in which `running` runs.
-    pub const fn new(flash: &'static SharedFlash<F>, layout: Layout, running: Slot) -> Self {
-        Self { flash, layout, running, is_busy: AtomicBool::new(false) }
+    /// The slots of a flash in which `running` runs. Where nobody knows that, nothing is ever let in.
+    pub const fn new(flash: &'static SharedFlash<F>, layout: Layout, running: Option<Slot>) -> Self {
+        let is_busy = AtomicBool::new(running.is_none());
+        let running = match running {
+            Some(slot) => slot,
+            None => Slot::App0,
+        };
+        Self { flash, layout, running, is_busy }
     }
 
     /// Looks at what runs and tells the lamp; before anything else.
@@ -128,11 +133,12 @@ impl<F: NorFlash + 'static> Updater<F> {
         lamp.note(|s| {
             s.firmware.chip = firmware::chip(s.facts.board);
             s.firmware.running = manifest.ok().flatten().as_ref().map(image);
-            s.facts.firmware_hash = s.firmware.running.as_ref().map_or([0; 8], |i| i.hash.0);
+            if let Some(image) = &s.firmware.running {
+                s.facts.firmware_hash = image.hash.0;
+            }
             if let Ok(records) = records {
                 (s.firmware.standing, s.firmware.rollback) = standing(&records, self.running);
             }
-            s.facts.slot = self.running.name();
         });
     }
 

@@ -2,7 +2,6 @@
 
 use std::path::Path;
 
-use k1_update::trust::KeyStatement;
 use serde_json::json;
 
 use super::{Failure, print, print_json};
@@ -42,30 +41,14 @@ pub fn keys(command: &KeysCommand) -> Result<(), Failure> {
             Ok(())
         }
         KeysCommand::Show { name } => print(keys::read(&folder, name)?.public_pem()?.as_bytes()),
+        KeysCommand::Trust(args) => super::deploy::trust(args),
         KeysCommand::Statement { keys: names, signed_by, generation, output } => {
-            let statement = statement(&folder, names, signed_by.as_deref(), *generation)?;
-            write(output, &statement)
+            let public: Result<Vec<_>, String> =
+                names.iter().map(|name| Ok(keys::read(&folder, name)?.public())).collect();
+            let signer = signed_by.as_ref().map(|name| keys::read(&folder, name)).transpose()?;
+            write(output, &keys::statement(&public?, signer.as_ref(), *generation)?.0)
         }
     }
-}
-
-/// A set of keys as a lamp takes it.
-fn statement(
-    folder: &Path,
-    names: &[String],
-    signed_by: Option<&str>,
-    generation: u32,
-) -> Result<[u8; k1_update::sheet::SHEET], Failure> {
-    let mut all = names.iter().map(|name| keys::read(folder, name).map(|k| k.public()));
-    let set = [all.next().transpose()?, all.next().transpose()?];
-    if set[0].is_none() || all.next().is_some() {
-        return Err(Failure("a lamp trusts one key or two: name them with --key".into()));
-    }
-    let sheet = KeyStatement { keys: set, generation }.sheet();
-    Ok(match signed_by {
-        Some(name) => sheet.sign(keys::read(folder, name)?.secret()).0,
-        None => sheet.0,
-    })
 }
 
 /// Signs an image.

@@ -1,6 +1,7 @@
 //! What each command does. Errors end as one sentence on standard error.
 
 mod analyze;
+mod deploy;
 mod devices;
 mod doctor;
 mod keys;
@@ -72,6 +73,8 @@ pub fn main() -> ExitCode {
         Command::Virt(args) => virt::virt(&args),
         Command::Doctor(args) => doctor::doctor(&args),
         Command::Keys { command } => keys::keys(&command),
+        Command::Deploy(args) => deploy::deploy(&args),
+        Command::Rollback(args) => deploy::rollback(&args),
         Command::Sign(args) => keys::sign(&args),
         Command::Completions { shell } => {
             let mut script = Vec::new();

@@ -62,7 +62,7 @@ pub fn virt(args: &VirtArgs) -> Result<(), Failure> {
             let _ = writeln!(std::io::stdout(), "{}", line.trim_end());
             if let Some((_, token)) = line.trim_end().split_once("/#token=") {
                 crate::say(format_args!("k1: the lamp's page: http://127.0.0.1:{web}/#token={token}"));
-                let berth = Berth { http: web, sound, token: token.to_owned() };
+                let berth = Berth { http: web, sound, ota, token: token.to_owned() };
                 note = berth.note().inspect_err(|e| {
                     crate::say(format_args!("k1: other commands cannot know of this lamp by itself ({e}); give them its address"));
                 }).ok();

@@ -16,6 +16,8 @@ pub struct Berth {
     pub http: u16,
     /// UDP port of its ear on this machine.
     pub sound: u16,
+    /// UDP port of its door for espota's clients on this machine.
+    pub ota: u16,
     /// Its token.
     pub token: String,
 }
@@ -56,7 +58,7 @@ impl Berth {
         std::os::unix::fs::DirBuilderExt::mode(&mut builder, 0o700);
         builder.create(&folder)?;
         let path = folder.join(format!("virt-{}.json", self.http));
-        super::tokens::private(&path, &serde_json::to_vec(self)?)?;
+        crate::private::write(&path, &serde_json::to_vec(self)?)?;
         Ok(Note(path))
     }
 
@@ -72,6 +74,7 @@ impl Berth {
             authority: self.authority(),
             token: Some(self.token.clone()),
             sound: Some(self.sound),
+            ota: Some(self.ota),
         }
     }
 

@@ -4,6 +4,7 @@ use std::fmt;
 use std::time::Duration;
 
 use k1_device::answers::{BootLog, Device, DeviceInfo, SelfTest, Status};
+use k1_device::firmware::{Firmware, GoingBack};
 use serde::de::DeserializeOwned;
 use serde_json::{Value, json};
 
@@ -13,6 +14,8 @@ use super::{Address, tokens};
 const CONNECT: Duration = Duration::from_secs(4);
 /// A lamp that takes longer to answer hangs.
 const ANSWER: Duration = Duration::from_secs(10);
+/// A whole update has gone after this, on however slow a network.
+const UPLOAD: Duration = Duration::from_secs(300);
 /// So often a request is put again that came too soon.
 const MOST_TRIES: u32 = 20;
 
@@ -215,20 +218,78 @@ impl Client {
         self.get("/api/v1/status")
     }
 
-    /// State of its hardware, and of its firmware as far as it says.
+    /// State of its hardware.
     ///
     /// # Errors
     ///
     /// [`Trouble`].
-    pub fn device(&self) -> Result<(Device<'static>, Firmware), Trouble> {
-        let answer: Value = self.get("/api/v1/device")?;
-        let firmware = Firmware {
-            hash: answer["hash"].as_str().map(str::to_owned),
-            slot: answer["slot"].as_str().map(str::to_owned),
-            rollback: answer.get("rollback").filter(|v| !v.is_null()).cloned(),
-        };
-        let device = serde_json::from_value(answer).map_err(|e| self.strange(e))?;
-        Ok((device, firmware))
+    pub fn device(&self) -> Result<Device<'static>, Trouble> {
+        self.get("/api/v1/device")
+    }
+
+    /// Its firmware, as values and as it was said.
+    ///
+    /// # Errors
+    ///
+    /// [`Trouble`].
+    pub fn firmware(&self) -> Result<(Firmware, Value), Trouble> {
+        let raw: Value = self.get("/api/v1/firmware")?;
+        let state = serde_json::from_value(raw.clone()).map_err(|e| self.strange(e))?;
+        Ok((state, raw))
+    }
+
+    /// Sends new firmware, and tells `progress` how many bytes have gone; the lamp's answer.
+    ///
+    /// # Errors
+    ///
+    /// [`Trouble`].
+    pub fn install(&self, update: &[u8], progress: impl FnMut(usize)) -> Result<Value, Trouble> {
+        let label = || self.address.label.clone();
+        let url = format!("http://{}/api/v1/firmware", self.address.authority);
+        let agent: ureq::Agent = ureq::Agent::config_builder()
+            .http_status_as_error(false)
+            .timeout_connect(Some(CONNECT))
+            .timeout_global(Some(UPLOAD))
+            .build()
+            .into();
+        let mut request = agent
+            .put(&url)
+            .header("Content-Type", "application/octet-stream")
+            .header("Content-Length", update.len().to_string());
+        if let Some(token) = &self.address.token {
+            request = request.header("Authorization", format!("Bearer {token}"));
+        }
+        let mut counted = Counted { bytes: update, gone: 0, progress };
+        let answered = request.send(ureq::SendBody::from_reader(&mut counted));
+        let mut answer = answered.map_err(|e| Trouble::Away { label: label(), why: e.to_string() })?;
+        let status = answer.status().as_u16();
+        let said: Value = answer.body_mut().read_json().unwrap_or(Value::Null);
+        match status {
+            200 => Ok(said),
+            401 => Err(Trouble::Locked { label: label() }),
+            _ => {
+                let message = said["message"].as_str().unwrap_or("it did not say why").to_owned();
+                Err(Trouble::Refused { label: label(), status, message })
+            }
+        }
+    }
+
+    /// Sends it back to the firmware before.
+    ///
+    /// # Errors
+    ///
+    /// [`Trouble`].
+    pub fn roll_back(&self) -> Result<GoingBack, Trouble> {
+        self.post("/api/v1/rollback", &json!({}))
+    }
+
+    /// Tells it which keys to trust: a statement in base64.
+    ///
+    /// # Errors
+    ///
+    /// [`Trouble`].
+    pub fn set_keys(&self, statement: &str) -> Result<Firmware, Trouble> {
+        self.post("/api/v1/keys", &json!({"statement": statement}))
     }
 
     /// The first lines of its console.
@@ -259,21 +320,19 @@ impl Client {
     }
 }
 
-/// What a lamp says of its firmware; a figure that it does not give is `None`.
-#[derive(Clone, Debug, Default, PartialEq)]
-pub struct Firmware {
-    /// Hash of the image.
-    pub hash: Option<String>,
-    /// Slot that runs.
-    pub slot: Option<String>,
-    /// What it says of its way back: true, or an object whose `armed` is true.
-    pub rollback: Option<Value>,
+/// Bytes that say how many of them have gone.
+struct Counted<'a, P> {
+    bytes: &'a [u8],
+    gone: usize,
+    progress: P,
 }
 
-impl Firmware {
-    /// True if it says that it would go back to the firmware before.
-    pub fn is_armed(&self) -> Option<bool> {
-        let rollback = self.rollback.as_ref()?;
-        Some(rollback.as_bool().or_else(|| rollback["armed"].as_bool()).unwrap_or(false))
+impl<P: FnMut(usize)> std::io::Read for Counted<'_, P> {
+    fn read(&mut self, place: &mut [u8]) -> std::io::Result<usize> {
+        let n = place.len().min(self.bytes.len() - self.gone);
+        place[..n].copy_from_slice(&self.bytes[self.gone..self.gone + n]);
+        self.gone += n;
+        (self.progress)(self.gone);
+        Ok(n)
     }
 }

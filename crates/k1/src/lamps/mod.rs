@@ -36,6 +36,8 @@ pub struct Address {
     pub token: Option<String>,
     /// UDP port on this machine that leads to its ear; virtual lamps have one.
     pub sound: Option<u16>,
+    /// UDP port on this machine that leads to its door for espota's clients; virtual lamps have one.
+    pub ota: Option<u16>,
 }
 
 /// How long a lamp may take to answer to its name.
@@ -60,8 +62,9 @@ pub fn find(place: &Place, token: Option<&str>) -> Result<Address, String> {
             // A virtual lamp of this machine may be meant by its address too.
             let berth = berth::running().into_iter().find(|b| authority == b.authority());
             let sound = berth.as_ref().map(|b| b.sound);
+            let ota = berth.as_ref().map(|b| b.ota);
             let known = token.clone().or_else(|| berth.map(|b| b.token));
-            Address { label: authority.clone(), authority, token: known, sound }
+            Address { label: authority.clone(), authority, token: known, sound, ota }
         }
         Place::Named(name) => named(name)?,
     };
@@ -101,7 +104,7 @@ pub fn find_all(places: &[Place], token: Option<&str>, patience: Duration) -> Re
         let authority = lamp.address.to_string();
         let known = token.map(str::to_owned).or_else(|| tokens::recall(&[&lamp.name, &authority]));
         if all.iter().all(|a| a.authority != authority) {
-            all.push(Address { label: lamp.name, authority, token: known, sound: None });
+            all.push(Address { label: lamp.name, authority, token: known, sound: None, ota: None });
         }
     }
     Ok(all)

@@ -6,7 +6,8 @@ use ed25519_dalek::SigningKey;
 use ed25519_dalek::pkcs8::spki::der::pem::LineEnding;
 use ed25519_dalek::pkcs8::{DecodePrivateKey, EncodePrivateKey, EncodePublicKey};
 use k1_device::firmware::Short;
-use k1_update::sheet::PublicKey;
+use k1_update::sheet::{PublicKey, Sheet};
+use k1_update::trust::KeyStatement;
 
 use crate::private;
 
@@ -105,6 +106,24 @@ pub fn read(folder: &Path, name: &str) -> Result<Key, String> {
     let secret = SigningKey::from_pkcs8_pem(&pem)
         .map_err(|e| format!("{} is no Ed25519 key in PKCS #8: {e}", path.display()))?;
     Ok(Key { name: name.to_owned(), secret })
+}
+
+/// A set of one key or two as a lamp takes it; the first set of a lamp needs no signature.
+///
+/// # Errors
+///
+/// A sentence for any other number of keys.
+pub fn statement(public: &[PublicKey], signer: Option<&Key>, generation: u32) -> Result<Sheet, String> {
+    let keys = match *public {
+        [one] => [Some(one), None],
+        [one, two] => [Some(one), Some(two)],
+        _ => return Err("a lamp trusts one key or two: name them with --key".into()),
+    };
+    let sheet = KeyStatement { keys, generation }.sheet();
+    Ok(match signer {
+        Some(key) => sheet.sign(&key.secret),
+        None => sheet,
+    })
 }
 
 /// Names of this user's keys, in order.

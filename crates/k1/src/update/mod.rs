@@ -3,9 +3,11 @@
 //! | Room | What it does |
 //! |---|---|
 //! | [`keys`] | the keys of this user, in files that only the user can read |
+//! | [`espota`] | sending an update as people's existing tools do |
 //! | [`package`] | images and signed updates as files |
 //! | [`virtual_flash`] | the file that stands for a virtual lamp's flash |
 
+pub mod espota;
 pub mod keys;
 pub mod package;
 pub mod virtual_flash;

@@ -1,16 +1,14 @@
 //! Updates of the virtual lamp, for real: its own loader, its own doors, its own verdict.
 
-use std::io::{Read, Write};
-use std::net::{TcpListener, UdpSocket};
 use std::path::Path;
 use std::time::{Duration, Instant};
 
 use base64::prelude::{BASE64_STANDARD, Engine};
 use ed25519_dalek::SigningKey;
+use k1::update::espota::{self, Proof};
 use k1::update::package::{Statement, Update, manifest};
 use k1_update::sheet::PublicKey;
 use k1_update::trust::KeyStatement;
-use md5::{Digest, Md5};
 use serde_json::{Value, json};
 
 use crate::lamp::{Lamp, firmware};
@@ -199,59 +197,8 @@ fn good_firmware_stays_and_bad_firmware_goes_back() {
 }
 
 /// What espota's clients do, in the old form and in the new.
-fn espota(lamp: &Lamp, password: &str, file: &[u8], new: bool) -> Result<String, String> {
-    let hex = |bytes: &[u8]| bytes.iter().map(|b| format!("{b:02x}")).collect::<String>();
-    let door = TcpListener::bind("127.0.0.1:0").unwrap();
-    let udp = UdpSocket::bind("127.0.0.1:0").unwrap();
-    udp.connect(("127.0.0.1", lamp.ota)).unwrap();
-    udp.set_read_timeout(Some(Duration::from_secs(10))).unwrap();
-    let port = door.local_addr().unwrap().port();
-    udp.send(format!("0 {port} {} {}\n", file.len(), hex(&Md5::digest(file))).as_bytes()).unwrap();
-    let mut packet = [0; 69];
-    let n = udp.recv(&mut packet).map_err(|e| e.to_string())?;
-    let answer = std::str::from_utf8(&packet[..n]).unwrap().to_owned();
-    let Some(nonce) = answer.strip_prefix("AUTH ") else { return Err(answer) };
-    let (cnonce, response) = if new {
-        use sha2::Sha256;
-        let cnonce = hex(&Sha256::digest(b"chance"));
-        let password = hex(&Sha256::digest(password));
-        let salt = format!("{nonce}:{cnonce}");
-        let mut derived = [0; 32];
-        pbkdf2::pbkdf2_hmac::<Sha256>(password.as_bytes(), salt.as_bytes(), 10_000, &mut derived);
-        let response = hex(&Sha256::digest(format!("{}:{salt}", hex(&derived))));
-        (cnonce, response)
-    } else {
-        let cnonce = hex(&Md5::digest(b"chance"));
-        let password = hex(&Md5::digest([b"\xef\xbb\xbf", password.as_bytes()].concat()));
-        let response = hex(&Md5::digest(format!("{password}:{}:{cnonce}", &nonce[..32])));
-        (cnonce, response)
-    };
-    udp.send(format!("200 {cnonce} {response}\n").as_bytes()).unwrap();
-    let n = udp.recv(&mut packet).map_err(|e| e.to_string())?;
-    if &packet[..n] != b"OK" {
-        return Err(String::from_utf8_lossy(&packet[..n]).into_owned());
-    }
-    let (mut stream, _) = door.accept().unwrap();
-    stream.set_read_timeout(Some(Duration::from_secs(60))).unwrap();
-    let mut said = [0; 200];
-    for chunk in file.chunks(1_024) {
-        stream.write_all(chunk).map_err(|e| e.to_string())?;
-        let n = stream.read(&mut said[..10]).map_err(|e| e.to_string())?;
-        if said[..n].windows(2).any(|w| w == b"OK") {
-            return Ok("OK".into());
-        }
-    }
-    let mut last = String::new();
-    loop {
-        let n = stream.read(&mut said).map_err(|e| format!("{last}: {e}"))?;
-        last.push_str(&String::from_utf8_lossy(&said[..n]));
-        if last.contains("OK") {
-            return Ok("OK".into());
-        }
-        if n == 0 {
-            return Err(last);
-        }
-    }
+fn espota(lamp: &Lamp, password: &str, file: &[u8], proof: Proof) -> Result<(), String> {
+    espota::send(([127, 0, 0, 1], lamp.ota).into(), password, file, proof, |_| ())
 }
 
 #[test]
@@ -259,19 +206,20 @@ fn espota_is_a_door_with_the_same_lock() {
     let Some(lamp) = Lamp::start(None) else { return };
     let ours = key(1);
     let good = package("none", "1.1.0", 15, &ours);
-    assert!(espota(&lamp, &lamp.token, &good, true).unwrap_err().contains("no key"));
+    assert!(espota(&lamp, &lamp.token, &good, Proof::Pbkdf2).unwrap_err().contains("no key"));
     lamp.trust(&ours);
     lamp.becomes(60, confirmed);
-    assert_eq!(espota(&lamp, "wrong", &good, true), Err("Authentication Failed".into()));
-    assert_eq!(espota(&lamp, "wrong", &good, false), Err("Authentication Failed".into()));
-    let foreign = espota(&lamp, &lamp.token, &package("none", "6.6.6", 15, &key(9)), true).unwrap_err();
+    assert_eq!(espota(&lamp, "wrong", &good, Proof::Pbkdf2), Err("Authentication Failed".into()));
+    assert_eq!(espota(&lamp, "wrong", &good, Proof::Md5), Err("Authentication Failed".into()));
+    let foreign =
+        espota(&lamp, &lamp.token, &package("none", "6.6.6", 15, &key(9)), Proof::Pbkdf2).unwrap_err();
     assert!(foreign.contains("does not trust"), "{foreign}");
     assert!(lamp.firmware()["refused"].as_str().unwrap().contains("does not trust"));
     assert_eq!(lamp.starts(), 1);
-    for (version, new) in [("1.1.0", true), ("1.1.1", false)] {
+    for (version, proof) in [("1.1.0", Proof::Pbkdf2), ("1.1.1", Proof::Md5)] {
         let began = Instant::now();
-        assert_eq!(espota(&lamp, &lamp.token, &package("none", version, 15, &ours), new), Ok("OK".into()));
-        println!("espota, {}: {:.1} s", if new { "PBKDF2" } else { "MD5" }, began.elapsed().as_secs_f64());
+        assert_eq!(espota(&lamp, &lamp.token, &package("none", version, 15, &ours), proof), Ok(()));
+        println!("espota, {proof:?}: {:.1} s", began.elapsed().as_secs_f64());
         lamp.becomes(90, runs(version));
     }
 }

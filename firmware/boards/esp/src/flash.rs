@@ -1,4 +1,4 @@
-//! Settings in the `nvs` partition, and which slot runs.
+//! The flash: settings, slots and their records, and which slot runs.
 //!
 //! A write or erase stops the other core, and this one, until the flash has done it: settings are written when a user
 //! has let go, in pieces of a page, and only an erase of a sector is long enough to be seen.
@@ -7,9 +7,8 @@ use embedded_storage_async::nor_flash::{ErrorType, NorFlash, ReadNorFlash};
 use esp_bootloader_esp_idf::partitions::{PARTITION_TABLE_MAX_LEN, read_partition_table};
 use esp_hal::peripherals::FLASH;
 use esp_storage::{FlashStorage, FlashStorageError};
+use k1_update::layout::Slot;
 
-/// Where the settings are: `nvs` in partitions.csv.
-pub const SETTINGS: core::ops::Range<u32> = 0x9000..0xe000;
 /// So much is read or written at once: a page.
 const PAGE: usize = 256;
 
@@ -29,15 +28,12 @@ impl Flash {
         Self(storage)
     }
 
-    /// The slot that runs.
-    pub fn slot(&mut self) -> &'static str {
+    /// The slot that runs; `None` if the chip does not say, and then nothing may be written over either.
+    pub fn slot(&mut self) -> Option<Slot> {
         let mut table = alloc::vec![0; PARTITION_TABLE_MAX_LEN];
         let booted = read_partition_table(&mut self.0, &mut table).and_then(|table| table.booted_partition());
-        match booted {
-            Ok(Some(slot)) if slot.label_as_str() == "app0" => "app0",
-            Ok(Some(slot)) if slot.label_as_str() == "app1" => "app1",
-            _ => "unknown",
-        }
+        let booted = booted.ok()??;
+        Slot::ALL.into_iter().find(|slot| booted.label_as_str() == slot.name())
     }
 }
 

@@ -41,6 +41,33 @@ pub fn take() -> Option<heapless::String<128>> {
     heapless::String::try_from(core::str::from_utf8(text).ok()?).ok()
 }
 
+/// Starts that have not come to rest, and a mark beside the number.
+#[ram(unstable(rtc_fast, persistent))]
+static STARTS: [AtomicU32; 2] = [const { AtomicU32::new(0) }; 2];
+
+/// Counts this start among those that have not come to rest; how many in a row there were before.
+pub fn count_start() -> u32 {
+    let [mark, count] = &STARTS;
+    if mark.swap(MARK, Relaxed) != MARK {
+        count.store(0, Relaxed);
+    }
+    count.fetch_add(1, Relaxed)
+}
+
+/// This start has come to rest.
+pub fn forget_starts() {
+    STARTS[1].store(0, Relaxed);
+}
+
+/// Starts again; the words are told by the next start, and none are for a start that was asked for.
+pub fn restart(words: Option<&str>) -> ! {
+    match words {
+        Some(words) => leave(&words[..words.floor_char_boundary(MOST)]),
+        None => forget_starts(),
+    }
+    software_reset()
+}
+
 fn leave(text: &str) {
     let [mark, length, words @ ..] = &RECORD;
     for (word, four) in words.iter().zip(text.as_bytes().chunks(4)) {
@@ -69,7 +96,8 @@ fn panic(info: &PanicInfo) -> ! {
 pub fn why(last_words: Option<&str>) -> &'static str {
     let suspect = SUSPECT.swap(0, Relaxed).checked_sub(1);
     if let Some(words) = last_words {
-        return Part::named_in(words).map_or("panic", Part::reset_reason);
+        let otherwise = if words.starts_with("trial: ") { "taken back" } else { "panic" };
+        return Part::named_in(words).map_or(otherwise, Part::reset_reason);
     }
     let mut name = heapless::String::<32>::new();
     // A longer name is cut, and still tells enough.

@@ -71,8 +71,10 @@ use k1_lamp::board::Facts;
 use k1_lamp::portal;
 #[cfg(not(i2s_driver_supported))]
 use k1_lamp::rtp;
+use k1_lamp::update::{self, FlashPart, MOST_CRASHES, SETTINGS, SharedFlash, Updater};
 use k1_lamp::web::{self, Buffers, Door, WORKERS};
-use k1_lamp::{BINS, Lamp, Show, State, console, guard, hear, mdns, memory, mirror, self_test, show};
+use k1_lamp::{BINS, Lamp, Show, State, console, espota, guard, hear, mdns, memory, mirror, self_test, show};
+use k1_update::layout::{Layout, Slot};
 use portable_atomic::{AtomicU32, Ordering::Relaxed};
 use static_cell::{ConstStaticCell, StaticCell};
 
@@ -188,10 +190,31 @@ async fn improv_task(usb: USB_DEVICE<'static>) {
 async fn web_task(
     stack: Stack<'static>,
     door: &'static RefCell<Door>,
+    updater: &'static Updater<Flash>,
     worker: usize,
     buffers: &'static mut Buffers,
 ) {
-    web::work(&LAMP, stack, door, worker, buffers).await
+    web::work(&LAMP, stack, door, updater, worker, buffers).await
+}
+
+#[embassy_executor::task]
+async fn espota_task(
+    stack: Stack<'static>,
+    updater: &'static Updater<Flash>,
+    buffers: &'static mut espota::Buffers,
+) {
+    let chance = Rng::new();
+    espota::listen(&LAMP, stack, updater, || chance.random(), buffers).await
+}
+
+#[embassy_executor::task]
+async fn judge_task(updater: &'static Updater<Flash>, door: &'static RefCell<Door>) {
+    update::judge(&LAMP, updater, door, serial::print, last_words::restart).await
+}
+
+#[embassy_executor::task]
+async fn rest_task() {
+    update::come_to_rest(last_words::forget_starts).await
 }
 
 #[cfg(not(i2s_driver_supported))]
@@ -216,7 +239,7 @@ async fn address_task(stack: Stack<'static>) {
 }
 
 #[embassy_executor::task]
-async fn memory_task(store: Store<Flash>, written: Memory) {
+async fn memory_task(store: Store<FlashPart<Flash>>, written: Memory) {
     memory::keep(&LAMP, store, written).await
 }
 
@@ -323,6 +346,7 @@ fn main() -> ! {
     let mut address = [0; 6];
     address.copy_from_slice(mac.as_bytes());
     let slot = flash.slot();
+    let starts = last_words::count_start();
     LAMP.note(|s| {
         s.facts = Facts {
             board: chip::BOARD,
@@ -331,12 +355,21 @@ fn main() -> ! {
             reset_reason: last_words::why(last_panic.as_deref()),
             last_panic,
             firmware_hash: firmware_hash(),
-            slot,
+            slot: slot.map_or("unknown", Slot::name),
             image_bytes: None,
             static_ram_bytes: None,
         };
     });
-    let Some(mut store) = Store::new(flash, flash::SETTINGS) else {
+    static SHARED_FLASH: StaticCell<SharedFlash<Flash>> = StaticCell::new();
+    static UPDATER: StaticCell<Updater<Flash>> = StaticCell::new();
+    let shared: &'static SharedFlash<Flash> = SHARED_FLASH.init(SharedFlash::new(flash));
+    let updater: &'static Updater<Flash> = UPDATER.init(Updater::new(shared, Layout::K1, slot));
+    if starts >= MOST_CRASHES && embassy_futures::block_on(updater.give_way()) {
+        last_words::restart(Some("it fell over again and again"));
+    }
+    embassy_futures::block_on(updater.look(&LAMP));
+    let part = FlashPart::new(shared, 0, Layout::K1.otadata);
+    let Some(mut store) = Store::new(part, SETTINGS) else {
         panic!("the settings' area is no whole number of sectors")
     };
     // The flash answers at once, so nothing is waited for here.
@@ -438,7 +471,7 @@ fn main() -> ! {
                 return;
             }
         };
-        static RESOURCES: StaticCell<StackResources<{ WORKERS + 5 }>> = StaticCell::new();
+        static RESOURCES: StaticCell<StackResources<{ WORKERS + 5 + espota::SOCKETS }>> = StaticCell::new();
         let resources = RESOURCES.init_with(StackResources::new);
         let (stack, runner) =
             embassy_net::new(card, Config::dhcpv4(DhcpConfig::default()), resources, seed());
@@ -448,7 +481,14 @@ fn main() -> ! {
             ConstStaticCell::new([const { Buffers::new() }; WORKERS]);
         start!(spawner, network_task(runner));
         for (worker, buffers) in BUFFERS.take().iter_mut().enumerate() {
-            start!(spawner, web_task(stack, door, worker, buffers));
+            start!(spawner, web_task(stack, door, updater, worker, buffers));
+        }
+        static OTA_BUFFERS: ConstStaticCell<espota::Buffers> = ConstStaticCell::new(espota::Buffers::new());
+        start!(spawner, espota_task(stack, updater, OTA_BUFFERS.take()));
+        // Where nobody knows which slot runs, nothing is judged either.
+        if slot.is_some() {
+            start!(spawner, judge_task(updater, door));
+            start!(spawner, rest_task());
         }
         #[cfg(not(i2s_driver_supported))]
         start!(spawner, rtp_task(stack, samples_in));

@@ -331,6 +331,7 @@ extern "C" fn hart0(slot: u32) -> ! {
     machine::begin_late();
     heap::start();
     let found = last_words::take();
+    let running = if slot == 0 { Slot::App0 } else { Slot::App1 };
     let Some((card, irq)) = net::Card::find() else {
         print(format_args!("[BOOT] no network card: start QEMU with -device virtio-net-device"));
         power::exit(1)
@@ -348,7 +349,7 @@ extern "C" fn hart0(slot: u32) -> ! {
                 .map_or(found.reason, Part::reset_reason),
             last_panic: found.words,
             firmware_hash: [0; 8],
-            slot: "unknown",
+            slot: running.name(),
             image_bytes: Some(image),
             // The heap is memory that is left, not memory that is used.
             static_ram_bytes: Some(statics - heap::SIZE as u32),
@@ -360,8 +361,7 @@ extern "C" fn hart0(slot: u32) -> ! {
     static UPDATER: StaticCell<Updater<Flash>> = StaticCell::new();
     // SAFETY: taken once.
     let flash: &'static SharedFlash<Flash> = FLASH.init(SharedFlash::new(unsafe { Flash::take() }));
-    let running = if slot == 0 { Slot::App0 } else { Slot::App1 };
-    let updater: &'static Updater<Flash> = UPDATER.init(Updater::new(flash, Layout::K1, running));
+    let updater: &'static Updater<Flash> = UPDATER.init(Updater::new(flash, Layout::K1, Some(running)));
     if found.crashes >= MOST_CRASHES && block_on(updater.give_way()) {
         restart(Some("it fell over again and again"));
     }

@@ -74,7 +74,7 @@ impl Log {
         while !self.end.load(Relaxed) {
             let look = Instant::now();
             let answer = || -> Result<Second, Trouble> {
-                let (status, (device, _)) = (client.status()?, client.device()?);
+                let (status, device) = (client.status()?, client.device()?);
                 Ok(Second {
                     t: began.elapsed().as_secs_f64(),
                     uptime_s: status.uptime_s,
@@ -152,7 +152,7 @@ fn measure(client: &Client, length: f64) -> Result<Evidence, Failure> {
         log.end.store(true, Relaxed);
         done.map_err(text)
     })?;
-    let (device, firmware) = client.device().map_err(text)?;
+    let device = client.device().map_err(text)?;
     let boot_log = client.boot_log().map_err(text)?;
     if let Ok(signal) = signal
         && let Err(why) = signal.end()
@@ -163,7 +163,6 @@ fn measure(client: &Client, length: f64) -> Result<Evidence, Failure> {
         length_s: length,
         boot_log,
         device,
-        firmware,
         reads,
         light: answers,
         seconds: log.seconds.into_inner().unwrap_or_else(PoisonError::into_inner),

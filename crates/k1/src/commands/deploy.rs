@@ -1,0 +1,319 @@
+//! `k1 deploy` and `k1 rollback`: new firmware for lamps, one after the other, and the way back.
+
+use std::fs::OpenOptions;
+use std::io::Write;
+use std::net::ToSocketAddrs;
+use std::time::{Duration, Instant, SystemTime, UNIX_EPOCH};
+
+use indicatif::{ProgressBar, ProgressStyle};
+use k1_device::firmware::{Firmware, Outcome, Rollback, Short, Standing};
+use k1_update::sheet::PublicKey;
+use serde_json::{Value, json};
+
+use super::Failure;
+use crate::cli::{DeployArgs, RollbackArgs, Via};
+use crate::lamps::{self, Address, Client};
+use crate::update::espota::{self, Proof};
+use crate::update::keys;
+use crate::update::package::Update;
+
+/// A lamp that has taken firmware is back after this, trial and network aside.
+const RESTART: Duration = Duration::from_secs(60);
+/// Longest trial of what is not the network.
+const TRIAL: Duration = Duration::from_secs(75);
+/// Pause between two looks.
+const LOOK: Duration = Duration::from_millis(500);
+
+/// What was found out about one lamp before anything was sent.
+enum Plan {
+    /// It runs this image already.
+    Done,
+    /// It would take it.
+    Send { unarmed: bool },
+}
+
+/// Raw records, one line of JSON each, of everything that was seen.
+struct Report(Option<std::fs::File>);
+
+impl Report {
+    fn open(args: &DeployArgs) -> Result<Self, Failure> {
+        let Some(path) = &args.report else { return Ok(Self(None)) };
+        let file = OpenOptions::new().create(true).append(true).open(path);
+        Ok(Self(Some(file.map_err(|e| Failure(format!("{}: {e}", path.display())))?)))
+    }
+
+    /// A record that cannot be kept stops the deployment: its evidence is half of its purpose.
+    fn note(&mut self, lamp: &str, step: &str, raw: &Value) -> Result<(), Failure> {
+        let Some(file) = &mut self.0 else { return Ok(()) };
+        let at = SystemTime::now().duration_since(UNIX_EPOCH).map_or(0.0, |d| d.as_secs_f64());
+        let line = json!({"at": at, "lamp": lamp, "step": step, "raw": raw});
+        writeln!(file, "{line}").map_err(|e| {
+            Failure(format!(
+                "the report cannot be written ({e}); nothing more is sent. Make room and start again."
+            ))
+        })
+    }
+}
+
+/// Sends firmware to lamps, one after the other, and waits for the verdict of each.
+pub fn deploy(args: &DeployArgs) -> Result<(), Failure> {
+    let bytes = std::fs::read(&args.image).map_err(|e| Failure(format!("{}: {e}", args.image.display())))?;
+    let update = Update::parse(&bytes).map_err(|e| Failure(format!("{}: {e}", args.image.display())))?;
+    if args.lamps.is_empty() && !args.all {
+        return Err(Failure("name the lamps with --to LAMP, or all that can be found with --all".into()));
+    }
+    let all = lamps::find_all(&args.lamps, args.token.as_deref(), Duration::from_secs_f64(args.search))?;
+    if all.is_empty() {
+        return Err(Failure("no lamp was found; name one with --to ADDRESS".into()));
+    }
+    let mut report = Report::open(args)?;
+    let hash = Short(update.manifest.short_hash());
+    println!(
+        "{} {} for {}, {} bytes, hash {hash}, to {} lamp{}",
+        args.image.display(),
+        update.manifest.version.as_str(),
+        update.manifest.board.as_str(),
+        update.manifest.size,
+        all.len(),
+        if all.len() == 1 { "" } else { "s" }
+    );
+    let mut done = 0;
+    for (number, address) in all.iter().enumerate() {
+        let label = &address.label;
+        let client = Client::new(address.clone());
+        let plan = plan(&client, &update, args.unarmed).and_then(|(plan, state)| {
+            report.note(label, "before", &state)?;
+            Ok(plan)
+        });
+        match plan {
+            Err(failure) if args.dry_run => println!("{label}: would be refused: {failure}"),
+            Err(failure) => return Err(stop(label, &failure.0, done, all.len())),
+            Ok(Plan::Done) => {
+                println!("{label}: runs this image already");
+                done += 1;
+            }
+            Ok(Plan::Send { unarmed }) if args.dry_run => println!(
+                "{label}: would take it{}",
+                if unarmed { ", and could not go back by itself: its rollback is not armed" } else { "" }
+            ),
+            Ok(Plan::Send { .. }) => {
+                if let Err(failure) = one(&client, address, &update, &bytes, args, &mut report) {
+                    return Err(stop(label, &failure.0, done, all.len()));
+                }
+                done += 1;
+            }
+        }
+        // Canaries first: they are watched for a while before anybody follows.
+        if !args.dry_run && args.canary > 0 && number + 1 == args.canary && all.len() > args.canary {
+            watch(&all[..=number], args, &mut report)?;
+        }
+    }
+    if !args.dry_run {
+        println!("{done} of {} lamps run {hash}, confirmed by themselves", all.len());
+    }
+    Ok(())
+}
+
+fn stop(label: &str, why: &str, done: usize, all: usize) -> Failure {
+    Failure(format!("{label}: {why}; stopped after {done} of {all}. The same command goes on from here."))
+}
+
+/// Whether a lamp would take an update; asked before a byte is sent.
+fn plan(client: &Client, update: &Update, unarmed: bool) -> Result<(Plan, Value), Failure> {
+    let (state, raw) = client.firmware().map_err(|e| Failure(e.to_string()))?;
+    let m = &update.manifest;
+    if state.running.as_ref().is_some_and(|i| i.hash == Short(m.short_hash()))
+        && state.state != Standing::OnTrial
+    {
+        return Ok((Plan::Done, raw));
+    }
+    let why = if state.board != m.board.as_str() {
+        Some(format!("the image is for {}, and this is {}", m.board.as_str(), state.board))
+    } else if state.keys.is_empty() {
+        Some("it trusts no key yet: `k1 keys trust LAMP`".into())
+    } else if !state.keys.contains(&Short(update.sheet.signer())) {
+        Some("it does not trust the key that has signed this image".into())
+    } else if m.counter < state.counter_floor {
+        Some(format!(
+            "the image's counter is {}, and the lamp has confirmed {}",
+            m.counter, state.counter_floor
+        ))
+    } else if state.state == Standing::OnTrial {
+        Some("its firmware is on trial: wait for the verdict".into())
+    } else if let Some(r) = state.receiving {
+        Some(format!("it is taking another update ({} of {} bytes)", r.received, r.size))
+    } else if state.rollback == Rollback::NotArmed && !unarmed {
+        Some("its rollback is not armed, so a bad image would stay; --unarmed sends it all the same".into())
+    } else {
+        None
+    };
+    match why {
+        Some(why) => Err(Failure(why)),
+        None => Ok((Plan::Send { unarmed: state.rollback == Rollback::NotArmed }, raw)),
+    }
+}
+
+/// One lamp, from the first byte to its verdict.
+fn one(
+    client: &Client,
+    address: &Address,
+    update: &Update,
+    bytes: &[u8],
+    args: &DeployArgs,
+    report: &mut Report,
+) -> Result<(), Failure> {
+    let label = &address.label;
+    let began = Instant::now();
+    let bar = ProgressBar::new(bytes.len() as u64);
+    if let Ok(style) = ProgressStyle::with_template("{prefix} {bar:30} {bytes} of {total_bytes}, {eta} left")
+    {
+        bar.set_style(style);
+    }
+    bar.set_prefix(label.clone());
+    match args.via {
+        Via::Http => {
+            let answer =
+                client.install(bytes, |n| bar.set_position(n as u64)).map_err(|e| Failure(e.to_string()))?;
+            report.note(label, "sent", &answer)?;
+        }
+        Via::Espota => {
+            let token = address.token.as_deref().unwrap_or_default();
+            let host = address.authority.rsplit_once(':').map_or(&*address.authority, |(host, _)| host);
+            let port = address.ota.unwrap_or(k1_wire::espota::PORT);
+            let mut found = (host.trim_matches(['[', ']']), port).to_socket_addrs()?;
+            let to = found.next().ok_or_else(|| Failure(format!("{host} has no address")))?;
+            espota::send(to, token, bytes, Proof::Pbkdf2, |n| bar.set_position(n as u64))?;
+            report.note(label, "sent", &json!({"via": "espota"}))?;
+        }
+    }
+    bar.finish_and_clear();
+    let sent = began.elapsed();
+    let hash = Short(update.manifest.short_hash());
+    let patience = RESTART + TRIAL + Duration::from_secs(update.manifest.patience_s.into());
+    let state = wait(client, patience, |s| {
+        let runs = s.running.as_ref().is_some_and(|i| i.hash == hash);
+        let judged = s.last.as_ref().is_some_and(|l| l.hash == hash && l.outcome == Outcome::RolledBack);
+        (runs && s.state == Standing::Confirmed) || (!runs && judged)
+    })?;
+    report.note(label, "verdict", &state.1)?;
+    if let Some(last) = state.0.last.filter(|l| l.hash == hash && l.outcome == Outcome::RolledBack) {
+        let runs = state.0.running.map_or_else(|| "the image before".into(), |i| i.version.to_string());
+        return Err(Failure(format!(
+            "it tried {} and took itself back to {runs}: {}",
+            last.version, last.reason
+        )));
+    }
+    println!(
+        "{label}: sent in {:.1} s, confirmed by itself after {:.1} s; runs {hash} from {}",
+        sent.as_secs_f64(),
+        began.elapsed().as_secs_f64(),
+        state.0.slot
+    );
+    Ok(())
+}
+
+/// Asks again and again until the firmware says what is wanted. A lamp that restarts does not answer meanwhile.
+fn wait(
+    client: &Client,
+    patience: Duration,
+    is: impl Fn(&Firmware) -> bool,
+) -> Result<(Firmware, Value), Failure> {
+    let began = Instant::now();
+    let mut last = "it does not answer".to_owned();
+    while began.elapsed() < patience {
+        match client.firmware() {
+            Ok((state, raw)) if is(&state) => return Ok((state, raw)),
+            Ok((state, _)) => {
+                let version = state.running.map_or_else(|| "something".into(), |i| i.version.to_string());
+                last = format!("it runs {version}, {:?}", state.state);
+            }
+            Err(trouble) => last = trouble.to_string(),
+        }
+        std::thread::sleep(LOOK);
+    }
+    Err(Failure(format!("no verdict after {} s: {last}", patience.as_secs())))
+}
+
+/// Watches canaries: each must stay well for the whole time.
+fn watch(canaries: &[Address], args: &DeployArgs, report: &mut Report) -> Result<(), Failure> {
+    println!("{} first: watched for {} s before the others follow", canaries.len(), args.watch);
+    let until = Instant::now() + Duration::from_secs_f64(args.watch);
+    while Instant::now() < until {
+        std::thread::sleep(Duration::from_secs(1).min(until.saturating_duration_since(Instant::now())));
+        for address in canaries {
+            let device = Client::new(address.clone()).device().map_err(|e| Failure(e.to_string()))?;
+            // No microphone, or none that hears, is no fault of firmware.
+            let failed = device.checks.iter().find(|c| !c.ok && c.name != "the microphone hears");
+            if let Some(check) = failed {
+                report.note(&address.label, "watched", &json!({"not true": check.name}))?;
+                return Err(Failure(format!(
+                    "{}: not true any more: {}; the others are left alone. `k1 rollback {}` goes back.",
+                    address.label, check.name, address.label
+                )));
+            }
+        }
+    }
+    Ok(())
+}
+
+/// Sends lamps back to the firmware before.
+pub fn rollback(args: &RollbackArgs) -> Result<(), Failure> {
+    if args.lamps.is_empty() && !args.all {
+        return Err(Failure("name the lamps, or all that can be found with --all".into()));
+    }
+    let all = lamps::find_all(&args.lamps, args.token.as_deref(), Duration::from_secs_f64(args.search))?;
+    for address in &all {
+        let label = &address.label;
+        let client = Client::new(address.clone());
+        let text = |e: lamps::Trouble| Failure(format!("{label}: {e}"));
+        let (before, _) = client.firmware().map_err(text)?;
+        let began = Instant::now();
+        let going = client.roll_back().map_err(text)?;
+        let was = before.running.as_ref().map(|i| i.hash);
+        let (now, _) = wait(&client, RESTART, |s| match &going.to {
+            Some(to) => s.running.as_ref().is_some_and(|i| i.hash == to.hash),
+            None => s.running.as_ref().map(|i| i.hash) == was && s.state != Standing::OnTrial,
+        })
+        .map_err(|e| Failure(format!("{label}: {e}")))?;
+        let version =
+            |i: &Option<k1_device::firmware::Image>| i.as_ref().map_or("?".into(), |i| i.version.to_string());
+        println!(
+            "{label}: {} → {} in {:.1} s; runs from {}, on trial until it has proved itself",
+            version(&before.running),
+            version(&now.running),
+            began.elapsed().as_secs_f64(),
+            now.slot
+        );
+    }
+    if all.is_empty() { Err(Failure("no lamp was found; name one by its address".into())) } else { Ok(()) }
+}
+
+/// Tells a lamp which keys to trust.
+pub fn trust(args: &crate::cli::TrustArgs) -> Result<(), Failure> {
+    use base64::prelude::{BASE64_STANDARD, Engine};
+    let folder = keys::folder()?;
+    let address = lamps::find(&args.lamp, args.token.as_deref())?;
+    let client = Client::new(address);
+    let text = |e: lamps::Trouble| Failure(e.to_string());
+    let (state, _) = client.firmware().map_err(text)?;
+    let public: Result<Vec<PublicKey>, String> =
+        args.keys.iter().map(|name| Ok(keys::read(&folder, name)?.public())).collect();
+    // Whoever it trusts now must have signed: any of this user's keys that it trusts will do.
+    let signer = match &args.signed_by {
+        Some(name) => Some(keys::read(&folder, name)?),
+        None => keys::names(&folder)?
+            .iter()
+            .filter_map(|name| keys::read(&folder, name).ok())
+            .find(|key| state.keys.contains(&key.id())),
+    };
+    if !state.keys.is_empty() && signer.is_none() {
+        return Err(Failure(
+            "it trusts other keys than yours; only who has one of those can change that, or a cable".into(),
+        ));
+    }
+    let sheet = keys::statement(&public?, signer.as_ref(), state.key_generation + 1)?;
+    let now = client.set_keys(&BASE64_STANDARD.encode(sheet.0)).map_err(text)?;
+    let ids: Vec<_> = now.keys.iter().map(Short::to_string).collect();
+    println!("{}: trusts {}, generation {}", client.address().label, ids.join(" and "), now.key_generation);
+    Ok(())
+}
