@@ -4,6 +4,7 @@ use std::fmt::Write as _;
 use std::io::IsTerminal;
 use std::time::{Duration, Instant};
 
+use k1_device::firmware::Rollback;
 use serde::Serialize;
 
 use super::{Failure, print, print_json};
@@ -55,9 +56,10 @@ fn ask(address: &Address) -> Entry {
         entry.fps = Some(status.vitals.fps);
         entry.age_ms = Some(status.vitals.age_ms);
         entry.uptime_s = Some(status.uptime_s);
-        let (device, firmware) = client.device()?;
-        entry.rollback_armed = firmware.is_armed();
-        (entry.hash, entry.slot) = (firmware.hash, firmware.slot);
+        let device = client.device()?;
+        entry.rollback_armed = device.rollback.map(|r| r == Rollback::Armed);
+        entry.hash = device.firmware_hash.map(|h| h.to_string());
+        entry.slot = device.slot.map(|s| s.into_owned());
         entry.healthy = Some(device.healthy);
         let failed: Vec<_> = device.checks.iter().filter(|c| !c.ok).map(|c| &*c.name).collect();
         entry.trouble = (!failed.is_empty()).then(|| format!("not true: {}", failed.join(", ")));

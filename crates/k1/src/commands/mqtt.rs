@@ -108,7 +108,7 @@ impl Voice<'_> {
             self.name = Some(card.name.clone());
             self.card = Some(card);
         }
-        let (status, (device, _)) = (self.client.status()?, self.client.device()?);
+        let (status, device) = (self.client.status()?, self.client.device()?);
         let params: Map<String, Value> = self.client.get("/api/params")?;
         self.online(true);
         let reading = Reading::of(&status, &device);

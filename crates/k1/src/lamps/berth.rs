@@ -56,7 +56,7 @@ impl Berth {
         std::os::unix::fs::DirBuilderExt::mode(&mut builder, 0o700);
         builder.create(&folder)?;
         let path = folder.join(format!("virt-{}.json", self.http));
-        super::tokens::private(&path, &serde_json::to_vec(self)?)?;
+        crate::private::write(&path, &serde_json::to_vec(self)?)?;
         Ok(Note(path))
     }
 

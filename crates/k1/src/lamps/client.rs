@@ -215,20 +215,13 @@ impl Client {
         self.get("/api/v1/status")
     }
 
-    /// State of its hardware, and of its firmware as far as it says.
+    /// State of its hardware and its firmware.
     ///
     /// # Errors
     ///
     /// [`Trouble`].
-    pub fn device(&self) -> Result<(Device<'static>, Firmware), Trouble> {
-        let answer: Value = self.get("/api/v1/device")?;
-        let firmware = Firmware {
-            hash: answer["hash"].as_str().map(str::to_owned),
-            slot: answer["slot"].as_str().map(str::to_owned),
-            rollback: answer.get("rollback").filter(|v| !v.is_null()).cloned(),
-        };
-        let device = serde_json::from_value(answer).map_err(|e| self.strange(e))?;
-        Ok((device, firmware))
+    pub fn device(&self) -> Result<Device<'static>, Trouble> {
+        self.get("/api/v1/device")
     }
 
     /// The first lines of its console.
@@ -256,24 +249,5 @@ impl Client {
     /// [`Trouble`].
     pub fn start_self_test(&self, reads: u32) -> Result<SelfTest, Trouble> {
         self.post("/api/v1/self-test", &json!({"reads": reads}))
-    }
-}
-
-/// What a lamp says of its firmware; a figure that it does not give is `None`.
-#[derive(Clone, Debug, Default, PartialEq)]
-pub struct Firmware {
-    /// Hash of the image.
-    pub hash: Option<String>,
-    /// Slot that runs.
-    pub slot: Option<String>,
-    /// What it says of its way back: true, or an object whose `armed` is true.
-    pub rollback: Option<Value>,
-}
-
-impl Firmware {
-    /// True if it says that it would go back to the firmware before.
-    pub fn is_armed(&self) -> Option<bool> {
-        let rollback = self.rollback.as_ref()?;
-        Some(rollback.as_bool().or_else(|| rollback["armed"].as_bool()).unwrap_or(false))
     }
 }

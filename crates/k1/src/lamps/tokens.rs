@@ -1,19 +1,9 @@
 //! The tokens that this user's lamps want: a file of this user's alone, `tokens.json` in the folder of settings.
 
 use std::collections::BTreeMap;
-use std::io::Write;
-use std::path::{Path, PathBuf};
+use std::path::Path;
 
-/// The user's folder of settings for K1.
-fn folder() -> Option<PathBuf> {
-    let of = |name: &str| std::env::var_os(name).filter(|v| !v.is_empty()).map(PathBuf::from);
-    let base = if cfg!(windows) {
-        of("APPDATA")
-    } else {
-        of("XDG_CONFIG_HOME").or_else(|| Some(of("HOME")?.join(".config")))
-    };
-    Some(base?.join("k1"))
-}
+use crate::private::{folder, write};
 
 fn read(path: &Path) -> BTreeMap<String, String> {
     std::fs::read(path).ok().and_then(|b| serde_json::from_slice(&b).ok()).unwrap_or_default()
@@ -43,24 +33,8 @@ fn remember_in(folder: &Path, names: &[&str], token: &str) -> Result<(), String>
     }
     known.extend(names.iter().map(|n| ((*n).to_owned(), token.to_owned())));
     let wrong = |e: std::io::Error| format!("the token could not be kept in {}: {e}", path.display());
-    std::fs::create_dir_all(folder).map_err(wrong)?;
     let text = serde_json::to_vec_pretty(&known).map_err(|e| wrong(e.into()))?;
-    private(&path, &text).map_err(wrong)
-}
-
-/// Writes a file that only this user can read, whole or not at all.
-pub(super) fn private(path: &Path, bytes: &[u8]) -> std::io::Result<()> {
-    let new = path.with_extension(format!("{}.new", std::process::id()));
-    let mut options = std::fs::OpenOptions::new();
-    options.write(true).create(true).truncate(true);
-    #[cfg(unix)]
-    std::os::unix::fs::OpenOptionsExt::mode(&mut options, 0o600);
-    let written =
-        options.open(&new).and_then(|mut f| f.write_all(bytes)).and_then(|()| std::fs::rename(&new, path));
-    if written.is_err() {
-        let _ = std::fs::remove_file(&new);
-    }
-    written
+    write(&path, &text).map_err(wrong)
 }
 
 #[cfg(test)]

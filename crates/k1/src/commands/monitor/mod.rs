@@ -33,7 +33,7 @@ fn ask(lamp: usize, address: &Address, news: &Sender<News>) {
     let client = Client::new(address.clone());
     let look = || -> Result<Reading, Trouble> {
         let status = client.status()?;
-        Ok(Reading::of(&status, &client.device()?.0))
+        Ok(Reading::of(&status, &client.device()?))
     };
     loop {
         let began = Instant::now();

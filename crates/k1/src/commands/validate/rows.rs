@@ -2,10 +2,10 @@
 
 use k1_device::answers::{BootLog, Device, SelfTest, TestState};
 use k1_device::console::BOOT_ORDER;
+use k1_device::firmware::Rollback;
 use serde::{Deserialize, Serialize};
 
 use super::light::Answer;
-use crate::lamps::client::Firmware;
 use crate::lamps::figures::{FRESH_MS, LEAST_FPS, Reading, STACK_HEADROOM};
 
 /// A lamp has booted within so many ms.
@@ -66,8 +66,6 @@ pub struct Evidence {
     pub boot_log: BootLog,
     /// The hardware at the end.
     pub device: Device<'static>,
-    /// The firmware.
-    pub firmware: Firmware,
     /// The self-tests, shortest first.
     pub reads: Vec<SelfTest>,
     /// Light under music and in silence.
@@ -140,8 +138,9 @@ pub fn judge(e: &Evidence, budget: &Budget) -> Vec<Row> {
     rows.push(heap(e));
     rows.extend(clock(e));
     rows.push(health(&e.device));
-    rows.push(match e.firmware.is_armed() {
-        Some(is) => row("rollback", "rollback is armed", if is { "armed" } else { "not armed" }, is),
+    rows.push(match e.device.rollback {
+        Some(Rollback::Armed) => row("rollback", "rollback is armed", "armed", true),
+        Some(Rollback::NotArmed) => row("rollback", "rollback is armed", "not armed", false),
         None => unknown("rollback", "rollback is armed", "the lamp does not say"),
     });
     rows

@@ -40,10 +40,10 @@ fn good() -> Evidence {
             image_bytes: Some(650_000),
             static_ram_bytes: Some(100_000),
             healthy: true,
+            rollback: Some(Rollback::Armed),
             checks: vec![Check { name: "frames are on time".into(), ok: true, advice: "".into() }],
             ..Device::default()
         },
-        firmware: Firmware { rollback: Some(serde_json::json!({"armed": true})), ..Firmware::default() },
         reads: vec![reads(500), reads(1_000_000)],
         light: Ok(vec![Answer {
             pattern: "pulse".into(),
@@ -118,8 +118,8 @@ fn each_fault_fails_its_own_criterion() {
             "fault {i}: {failed:?}"
         );
     }
-    assert_eq!(failing(|e| e.firmware.rollback = None), ["rollback"], "what it does not say is no pass");
-    assert_eq!(failing(|e| e.firmware.rollback = Some(false.into())), ["rollback"]);
+    assert_eq!(failing(|e| e.device.rollback = None), ["rollback"], "what it does not say is no pass");
+    assert_eq!(failing(|e| e.device.rollback = Some(Rollback::NotArmed)), ["rollback"]);
     assert_eq!(
         failing(|e| e.seconds.iter_mut().for_each(|s| s.reading.take([("fps", 99.0)]))),
         ["frames", "steady"]
