@@ -52,6 +52,8 @@ pub enum Command {
     Validate(ValidateArgs),
     /// The same for a day: drift, leaks and resets, and the clock that passes 2³² µs after 71.6 minutes.
     Soak(ValidateArgs),
+    /// Connect lamps with an MQTT broker and Home Assistant.
+    Mqtt(MqttArgs),
     /// Start the virtual lamp: the lamp's firmware on an emulated machine (needs QEMU).
     Virt(VirtArgs),
     /// Keep the keys that sign firmware.
@@ -448,6 +450,42 @@ pub struct ValidateArgs {
     /// Print the record as JSON instead of the table.
     #[arg(long)]
     pub json: bool,
+}
+
+/// `k1 mqtt`.
+#[derive(Args, Clone, Debug)]
+pub struct MqttArgs {
+    /// Lamps to connect: a name, an address, the address of the lamp's page with its token, or `virt`. Without one,
+    /// every lamp that answers.
+    #[arg(value_name = "LAMP")]
+    pub lamps: Vec<Place>,
+    /// The broker.
+    #[arg(long, default_value = "localhost", value_name = "HOST[:PORT]")]
+    pub broker: String,
+    /// User of the broker.
+    #[arg(long, value_name = "USER")]
+    pub user: Option<String>,
+    /// File with the password of that user; a command line can be read by others.
+    #[arg(long, value_name = "FILE", requires = "user")]
+    pub password_file: Option<PathBuf>,
+    /// What every topic begins with.
+    #[arg(long, default_value = "k1", value_name = "TEXT")]
+    pub prefix: String,
+    /// What Home Assistant's topics begin with.
+    #[arg(long, default_value = "homeassistant", value_name = "TEXT")]
+    pub discovery_prefix: String,
+    /// Pause between two looks at a lamp.
+    #[arg(long, value_parser = seconds, allow_negative_numbers = true, default_value = "10", value_name = "SECONDS")]
+    pub every: f64,
+    /// Token of the lamps; without it, the one that is remembered for each.
+    #[arg(long, value_name = "TOKEN")]
+    pub token: Option<String>,
+    /// How long to search for lamps if none is named.
+    #[arg(long, value_parser = seconds, allow_negative_numbers = true, default_value = "2", value_name = "SECONDS")]
+    pub search: f64,
+    /// Stop after so many seconds.
+    #[arg(long, value_parser = seconds, allow_negative_numbers = true, value_name = "SECONDS")]
+    pub duration: Option<f64>,
 }
 
 /// `k1 doctor`.

@@ -7,6 +7,7 @@ mod doctor;
 mod keys;
 mod list;
 mod monitor;
+mod mqtt;
 mod render;
 mod run;
 mod validate;
@@ -70,6 +71,7 @@ pub fn main() -> ExitCode {
         Command::Monitor(args) => monitor::monitor(&args),
         Command::Validate(args) => validate::validate(&args, validate::TEN_MINUTES),
         Command::Soak(args) => validate::validate(&args, validate::A_DAY),
+        Command::Mqtt(args) => mqtt::mqtt(&args),
         Command::Virt(args) => virt::virt(&args),
         Command::Doctor(args) => doctor::doctor(&args),
         Command::Keys { command } => keys::keys(&command),

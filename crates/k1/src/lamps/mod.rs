@@ -9,11 +9,13 @@
 //! | [`client`] | requests and answers, as the types of `k1-device` |
 //! | [`watch`] | the live frames of a lamp |
 //! | [`voice`] | sound for a lamp |
+//! | [`fleet`] | lamps through a broker: topics, messages, wishes |
 //! | [`figures`] | the figures of a lamp with their limits, each once |
 
 pub mod berth;
 pub mod client;
 pub mod figures;
+pub mod fleet;
 pub mod nearby;
 pub mod place;
 pub mod tokens;

@@ -76,7 +76,7 @@ impl Watch {
     /// # Errors
     ///
     /// [`Trouble`] if the lamp has gone.
-    pub fn next(&mut self) -> Result<Frame, Trouble> {
+    pub fn frame(&mut self) -> Result<Frame, Trouble> {
         loop {
             match self.socket.read() {
                 Ok(Message::Binary(bytes)) => {

@@ -76,7 +76,7 @@ fn gather(watch: &mut Watch, time: Duration) -> Result<Vec<Frame>, Trouble> {
     let began = Instant::now();
     let mut frames = Vec::new();
     while began.elapsed() < time {
-        let frame = watch.next()?;
+        let frame = watch.frame()?;
         if began.elapsed() > SETTLE {
             frames.push(frame);
         }

@@ -36,8 +36,6 @@ const WARM_UP: Duration = Duration::from_secs(4);
 const READS: [u32; 2] = [500, 1_000_000];
 /// A self-test that takes longer hangs.
 const READS_PATIENCE: Duration = Duration::from_secs(300);
-/// Where a lamp is told to go back to the firmware before.
-const ROLLBACK: &str = "/api/v1/rollback";
 
 /// What was measured and what became of it, for the archive.
 #[derive(Debug, Serialize)]
@@ -196,18 +194,19 @@ pub fn validate(args: &ValidateArgs, usual: f64) -> Result<(), Failure> {
     }
     let rows = judge(&evidence, &budget);
     let passed = rows.iter().all(|r| r.verdict == Verdict::Passed);
-    let rolled_back =
-        (!passed && args.rollback_on_fail).then(|| match client.post::<Value>(ROLLBACK, &json!({})) {
+    let rolled_back = (!passed && args.rollback_on_fail).then(|| {
+        match client.post::<Value>("/api/v1/rollback", &json!({})) {
             Ok(_) => "it goes back to the firmware before".to_owned(),
             Err(trouble) => format!("it could not be sent back: {trouble}"),
-        });
+        }
+    });
     let record = Record {
         lamp: name,
         address: client.address().authority.clone(),
         board: info.board.into_owned(),
         version: info.firmware.into_owned(),
-        hash: evidence.firmware.hash.clone(),
-        slot: evidence.firmware.slot.clone(),
+        hash: evidence.device.firmware_hash.map(|h| h.to_string()),
+        slot: evidence.device.slot.as_deref().map(str::to_owned),
         began,
         length_s: length,
         passed,
