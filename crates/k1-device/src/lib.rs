@@ -15,6 +15,7 @@
 //! | [`exchange`] | what crosses between the two halves |
 //! | [`meter`] | what the two halves count, and figures made of it |
 //! | [`microphone`] | whether there is one |
+//! | [`guard`] | who stands still, and must not |
 //! | [`health`] | whether it is well, from what it measures |
 //! | [`settings`] | what a lamp remembers, in flash |
 //! | [`live`] | messages of the WebSockets |
@@ -35,6 +36,7 @@ pub mod description;
 pub mod error;
 pub mod exchange;
 pub mod firmware;
+pub mod guard;
 pub mod health;
 pub mod http;
 pub mod limit;

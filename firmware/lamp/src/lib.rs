@@ -10,6 +10,7 @@
 //! | [`show`] | core 0: snapshots → light → strip |
 //! | [`memory`] | settings in flash: loaded first, written when a user has let go |
 //! | [`console`] | the boot log and the figures of each second |
+//! | [`guard`] | who stands still, and must not |
 //! | [`home`] | the lamp as a home of the API |
 //! | [`web`] | HTTP and WebSockets |
 //! | [`update`] | new firmware: taken in, tried, judged, taken back |
@@ -28,6 +29,7 @@ extern crate alloc;
 pub mod board;
 pub mod console;
 pub mod espota;
+pub mod guard;
 pub mod hear;
 pub mod home;
 pub mod mdns;
@@ -140,6 +142,8 @@ pub struct Lamp {
     pub leds: AtomicU32,
     /// Fixed noise floor in dBFS as bits; NaN = learned.
     pub floor_db: AtomicU32,
+    /// Times that the network's executor went round.
+    pub network_beats: AtomicU32,
     /// Requests answered.
     pub requests: AtomicU32,
     /// Bytes from the network that made no sense.
@@ -181,6 +185,7 @@ impl Lamp {
             strip_underruns: AtomicU32::new(0),
             leds: AtomicU32::new(0),
             floor_db: AtomicU32::new(f32::NAN.to_bits()),
+            network_beats: AtomicU32::new(0),
             requests: AtomicU32::new(0),
             malformed: AtomicU32::new(0),
             doors: web::Doors::new(),

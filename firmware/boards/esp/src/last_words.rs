@@ -6,6 +6,7 @@ use core::sync::atomic::Ordering::Relaxed;
 
 use esp_hal::ram;
 use esp_hal::system::{Cpu, reset_reason, software_reset};
+use k1_device::guard::Part;
 use portable_atomic::AtomicU32;
 
 const MARK: u32 = 0x4b31_dead;
@@ -15,6 +16,17 @@ const MOST: usize = 120;
 /// A mark, the length, and the text. Words, so that any bits are valid values and a panic on either core may write.
 #[ram(unstable(rtc_fast, persistent))]
 static RECORD: [AtomicU32; 2 + MOST / 4] = [const { AtomicU32::new(0) }; 2 + MOST / 4];
+
+/// Who had not moved when the guard looked last; its place in [`Part::ALL`], plus one. For the hardware's watchdog, which
+/// leaves no words.
+#[ram(unstable(rtc_fast, persistent))]
+static SUSPECT: AtomicU32 = AtomicU32::new(0);
+
+/// Notes who is missed.
+pub fn suspect(missed: Option<Part>) {
+    let place = missed.and_then(|part| Part::ALL.iter().position(|p| *p == part));
+    SUSPECT.store(place.map_or(0, |place| place as u32 + 1), Relaxed);
+}
 
 /// Takes the words of the last panic away, so that they are told once.
 pub fn take() -> Option<heapless::String<128>> {
@@ -54,9 +66,10 @@ fn panic(info: &PanicInfo) -> ! {
 }
 
 /// Why the chip started, in the words of the API. The chips name their reasons differently, but they rhyme.
-pub fn why(panicked: bool) -> &'static str {
-    if panicked {
-        return "panic";
+pub fn why(last_words: Option<&str>) -> &'static str {
+    let suspect = SUSPECT.swap(0, Relaxed).checked_sub(1);
+    if let Some(words) = last_words {
+        return Part::named_in(words).map_or("panic", Part::reset_reason);
     }
     let mut name = heapless::String::<32>::new();
     // A longer name is cut, and still tells enough.
@@ -70,5 +83,10 @@ pub fn why(panicked: bool) -> &'static str {
         ("Sw", "software"),
         ("Lockup", "lock-up"),
     ];
-    reasons.iter().find(|(part, _)| name.contains(part)).map_or("other", |(_, reason)| reason)
+    let reason = reasons.iter().find(|(part, _)| name.contains(part)).map_or("other", |(_, reason)| *reason);
+    // After a power cut this memory holds anything, and nobody asks.
+    match suspect.and_then(|place| Part::ALL.get(place as usize)) {
+        Some(part) if reason == "watchdog" => part.reset_reason(),
+        _ => reason,
+    }
 }

@@ -39,9 +39,12 @@ use core::cell::RefCell;
 
 use embassy_executor::Spawner;
 use embassy_net::{Config, DhcpConfig, Stack, StackResources};
-use embassy_time::{Duration, Instant, Ticker};
+#[cfg(soc_has_tsens)]
+use embassy_time::{Duration, Ticker};
 use esp_hal::clock::CpuClock;
 use esp_hal::efuse;
+#[cfg(soc_has_tsens)]
+use esp_hal::peripherals::TSENS;
 #[cfg(improv)]
 use esp_hal::peripherals::USB_DEVICE;
 #[cfg(wifi_driver_supported)]
@@ -52,12 +55,14 @@ use esp_hal::peripherals::{FLASH, FROM_CPU_INTR0, TIMG0};
 use esp_hal::rng::Rng;
 use esp_hal::system::Cpu;
 use esp_hal::timer::timg::{MwdtStage, TimerGroup, Wdt};
+#[cfg(soc_has_tsens)]
+use esp_hal::tsens::{self, TemperatureSensor};
 use esp_rtos::embassy::Executor;
 use flash::Flash;
 use k1_device::answers::Heap;
 use k1_device::exchange::Settings;
 use k1_device::live::HeardHop;
-use k1_device::meter::{Count, Ledger};
+use k1_device::meter::Ledger;
 use k1_device::settings::{Hardware, Memory, Store};
 use k1_engine::audio::Ear;
 use k1_engine::light::OutputSettings;
@@ -67,7 +72,7 @@ use k1_lamp::portal;
 #[cfg(not(i2s_driver_supported))]
 use k1_lamp::rtp;
 use k1_lamp::web::{self, Buffers, Door, WORKERS};
-use k1_lamp::{BINS, Lamp, Show, State, console, hear, mdns, memory, mirror, show};
+use k1_lamp::{BINS, Lamp, Show, State, console, guard, hear, mdns, memory, mirror, show};
 use portable_atomic::{AtomicU32, Ordering::Relaxed};
 use static_cell::{ConstStaticCell, StaticCell};
 
@@ -94,6 +99,9 @@ pub struct Parts {
     /// The microphone.
     #[cfg(i2s_driver_supported)]
     pub microphone: microphone::Parts,
+    /// The chip's thermometer.
+    #[cfg(soc_has_tsens)]
+    pub thermometer: TSENS<'static>,
     /// The flash.
     pub flash: FLASH<'static>,
     /// The radio.
@@ -119,9 +127,7 @@ const SOURCE: &str = microphone::SOURCE;
 #[cfg(not(i2s_driver_supported))]
 const SOURCE: &str = "RTP, L16, 16 kHz, UDP port 5004";
 
-/// Renderer and ear may stand still for so long: longer than any erase of the flash.
-const PATIENCE: Duration = Duration::from_secs(5);
-/// The watchdog bites if nobody has looked after the halves for so long.
+/// The watchdog bites if it was not fed for so long: twice the guard's patience, so that the guard has the first word.
 const WATCHDOG: esp_hal::time::Duration = esp_hal::time::Duration::from_secs(10);
 /// Least bytes of the heap that were free at a look.
 static LEAST_FREE: AtomicU32 = AtomicU32::new(u32::MAX);
@@ -229,27 +235,41 @@ async fn serial_task() {
     serial::drain().await
 }
 
-/// Looks after the halves: one that stands still ends the run, with its name on record. The hardware's watchdog looks
-/// after this task.
+/// Feeds the hardware's watchdog while every part moves.
 #[embassy_executor::task]
 async fn guard_task(mut watchdog: Wdt<TIMG0<'static>>) {
-    let mut halves = [("renderer", Count::Frames), ("ear", Count::Hops)]
-        .map(|(name, count)| (name, count, 0, Instant::now()));
     watchdog.set_timeout(MwdtStage::Stage0, WATCHDOG);
     watchdog.enable();
-    let mut ticker = Ticker::every(Duration::from_millis(500));
+    guard::guard(&LAMP, |missed| {
+        last_words::suspect(missed);
+        if missed.is_none() {
+            watchdog.feed();
+        }
+    })
+    .await
+}
+
+#[embassy_executor::task]
+async fn beat_task() {
+    guard::beat(&LAMP).await
+}
+
+/// Measures the chip's own temperature every second: it is warmer than the room.
+#[cfg(soc_has_tsens)]
+#[embassy_executor::task]
+async fn temperature_task(thermometer: TSENS<'static>) {
+    let sensor = match TemperatureSensor::new(thermometer, tsens::Config::default()) {
+        Ok(sensor) => sensor,
+        Err(error) => {
+            serial::print(format_args!("[BOOT] the chip's thermometer cannot be set up: {error:?}"));
+            return;
+        }
+    };
+    let mut ticker = Ticker::every(Duration::from_secs(1));
     loop {
         ticker.next().await;
-        watchdog.feed();
-        for (name, count, seen, moved) in &mut halves {
-            let now = LAMP.meters.get(*count);
-            if now != *seen {
-                (*seen, *moved) = (now, Instant::now());
-            }
-            if moved.elapsed() > PATIENCE {
-                panic!("the {name} stood still for {} s", PATIENCE.as_secs());
-            }
-        }
+        let celsius = sensor.get_temperature().to_celsius();
+        LAMP.note(|s| s.temperature_c = Some(celsius));
     }
 }
 
@@ -288,6 +308,8 @@ fn main() -> ! {
     let parts = chip::parts(esp_hal::init(esp_hal::Config::default().with_cpu_clock(CpuClock::max())));
     chip::heap();
     let last_panic = last_words::take();
+    #[cfg(soc_has_tsens)]
+    let thermometer = parts.thermometer;
     let timers = TimerGroup::new(parts.timers);
     esp_rtos::start(timers.timer0, parts.scheduler);
 
@@ -301,7 +323,7 @@ fn main() -> ! {
             board: chip::BOARD,
             source: SOURCE,
             mac: address,
-            reset_reason: last_words::why(last_panic.is_some()),
+            reset_reason: last_words::why(last_panic.as_deref()),
             last_panic,
             firmware_hash: firmware_hash(),
             slot,
@@ -346,6 +368,8 @@ fn main() -> ! {
         start!(spawner, report_task(ledger));
         start!(spawner, sound_task(tap_out));
         start!(spawner, guard_task(watchdog));
+        #[cfg(soc_has_tsens)]
+        start!(spawner, temperature_task(thermometer));
     };
 
     #[cfg(interrupt_levels)]
@@ -420,6 +444,7 @@ fn main() -> ! {
         }
         #[cfg(not(i2s_driver_supported))]
         start!(spawner, rtp_task(stack, samples_in));
+        start!(spawner, beat_task());
         start!(spawner, mirror_task(stack));
         start!(spawner, mdns_task(stack));
         start!(spawner, address_task(stack));

@@ -30,6 +30,7 @@ use faults::Fault;
 use flash::Flash;
 use k1_device::answers::Stack as StackUse;
 use k1_device::exchange::Settings;
+use k1_device::guard::{Part as Watched, Progress, Watch};
 use k1_device::live::HeardHop;
 use k1_device::meter::{Count, Ledger};
 use k1_device::settings::{Hardware, Memory, Store};
@@ -40,7 +41,7 @@ use k1_lamp::rtp::{self, Line, RtpMicrophone};
 use k1_lamp::show::Wire;
 use k1_lamp::update::{self, MOST_CRASHES, Part, SETTINGS, SharedFlash, Updater};
 use k1_lamp::web::{self, Buffers, Door, WORKERS};
-use k1_lamp::{BINS, Lamp, Show, State, console, espota, hear, mdns, memory, mirror, show};
+use k1_lamp::{BINS, Lamp, Show, State, console, espota, guard, hear, mdns, memory, mirror, show};
 use k1_update::layout::{Layout, Slot};
 use last_words::End;
 use serial::print;
@@ -100,7 +101,10 @@ extern "C" fn trap(cause: u32, address: u32, value: u32) {
                 }
             }
         }
-        TIMER => time::alarm(hart),
+        TIMER => {
+            time::alarm(hart);
+            guard_from(hart);
+        }
         DEVICE => loop {
             match machine::claim_device() {
                 0 => break,
@@ -112,6 +116,22 @@ extern "C" fn trap(cause: u32, address: u32, value: u32) {
             }
         },
         _ => panic!("trap {cause} at {address:#010x}, value {value:#010x}"),
+    }
+}
+
+/// Each hart looks after all parts from its timer's interrupt, so that one that hangs is seen by the other. The machine
+/// has no watchdog of its own.
+fn guard_from(hart: u32) {
+    const EVERY_MS: u32 = 500;
+    static WATCHES: [Watch; 2] = [const { Watch::new() }; 2];
+    static LAST_MS: [AtomicU32; 2] = [const { AtomicU32::new(0) }; 2];
+    let (hart, now_ms) = (hart as usize, (machine::now_us() / 1000) as u32);
+    if now_ms.wrapping_sub(LAST_MS[hart].load(Relaxed)) < EVERY_MS {
+        return;
+    }
+    LAST_MS[hart].store(now_ms, Relaxed);
+    if let Progress::Starved(part) = guard::look(&LAMP, &WATCHES[hart]) {
+        panic!("{}", part.last_words());
     }
 }
 
@@ -235,6 +255,11 @@ async fn mdns_task(stack: Stack<'static>) {
 }
 
 #[embassy_executor::task]
+async fn beat_task() {
+    guard::beat(&LAMP).await
+}
+
+#[embassy_executor::task]
 async fn memory_task(store: Store<Part<Flash>>, written: Memory) {
     memory::keep(&LAMP, store, written).await
 }
@@ -298,6 +323,7 @@ extern "C" fn hart1() -> ! {
 
 #[unsafe(no_mangle)]
 extern "C" fn hart0(slot: u32) -> ! {
+    machine::begin_late();
     heap::start();
     let found = last_words::take();
     let Some((card, irq)) = net::Card::find() else {
@@ -309,7 +335,11 @@ extern "C" fn hart0(slot: u32) -> ! {
             board: "virt",
             source: "RTP, L16, 16 kHz, UDP port 5004",
             mac: card.address(),
-            reset_reason: found.reason,
+            reset_reason: found
+                .words
+                .as_deref()
+                .and_then(Watched::named_in)
+                .map_or(found.reason, Watched::reset_reason),
             last_panic: found.words,
             firmware_hash: [0; 8],
             slot: "unknown",
@@ -381,6 +411,7 @@ extern "C" fn hart0(slot: u32) -> ! {
         start!(spawner, web_task(stack, door, updater, worker, buffers));
     }
     start!(spawner, rtp_task(stack, samples_in));
+    start!(spawner, beat_task());
     start!(spawner, mirror_task(stack));
     start!(spawner, mdns_task(stack));
     static OTA_BUFFERS: StaticCell<espota::Buffers> = StaticCell::new();

@@ -59,8 +59,8 @@ unsafe impl Hal for Memory {
 
 type Device = VirtIONet<Memory, MmioTransport<'static>, QUEUE>;
 
-/// The card.
-pub struct Card(RefCell<Device>);
+/// The card, and its number of interrupt.
+pub struct Card(RefCell<Device>, u32);
 
 impl Card {
     /// The first network card of the machine, and the number of its interrupt; `None` if there is none.
@@ -74,7 +74,8 @@ impl Card {
             }
             let mut device = Device::new(transport, BUFFER).ok()?;
             device.enable_interrupts();
-            Some((Self(RefCell::new(device)), i as u32 + 1))
+            let irq = i as u32 + 1;
+            Some((Self(RefCell::new(device), irq), irq))
         })
     }
 
@@ -144,8 +145,13 @@ impl Driver for Card {
         can_send.then_some(Sent(&self.0))
     }
 
-    fn link_state(&mut self, _: &mut Context) -> LinkState {
-        LinkState::Up
+    fn link_state(&mut self, cx: &mut Context) -> LinkState {
+        WAKER.register(cx.waker());
+        let base = FIRST + (self.1 as usize - 1) * STEP;
+        // SAFETY: the status word of a network device's configuration, behind its six bytes of address (virtio 1.2,
+        // 4.2.2 and 5.1.4).
+        let status = unsafe { ((base + 0x106) as *const u16).read_volatile() };
+        if status & 1 == 1 { LinkState::Up } else { LinkState::Down }
     }
 
     fn capabilities(&self) -> Capabilities {

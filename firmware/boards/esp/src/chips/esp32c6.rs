@@ -32,6 +32,7 @@ pub fn parts(p: Peripherals) -> Parts {
             word_select: p.GPIO19.degrade(),
             data: p.GPIO20.degrade(),
         },
+        thermometer: p.TSENS,
         flash: p.FLASH,
         network: p.WIFI,
         usb: p.USB_DEVICE,

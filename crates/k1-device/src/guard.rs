@@ -1,0 +1,149 @@
+//! Who stands still: the last thing between a lamp that hangs and one that starts again.
+//!
+//! Renderer, ear and network each count what they do. A [`Watch`] looks at the counts; a part whose count has not moved
+//! for [`PATIENCE_MS`] is starved: the lamp writes its name where a reset leaves it alone, and starts again. A hardware
+//! watchdog, where there is one, is fed only while all have moved; it looks after whoever looks.
+
+use core::sync::atomic::{AtomicBool, AtomicU32, Ordering::Relaxed};
+
+/// A part that must not stand still.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Part {
+    /// The half that shows; it counts frames.
+    Renderer,
+    /// The half that hears; it counts hops.
+    Ear,
+    /// Whoever serves the network; a task beside it counts.
+    Network,
+}
+
+/// How the parts are.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Progress {
+    /// Each has moved since the last look.
+    All,
+    /// This one has not, and may still.
+    Waiting(Part),
+    /// This one has not for too long.
+    Starved(Part),
+}
+
+/// A part may stand still for so long: longer than any erase of the flash, which stops both halves.
+pub const PATIENCE_MS: u32 = 5_000;
+
+impl Part {
+    /// Every part.
+    pub const ALL: [Self; 3] = [Self::Renderer, Self::Ear, Self::Network];
+
+    /// What the record says that survives the reset.
+    pub const fn last_words(self) -> &'static str {
+        match self {
+            Self::Renderer => "starved: the renderer",
+            Self::Ear => "starved: the ear",
+            Self::Network => "starved: the network",
+        }
+    }
+
+    /// The reason of the reset, as the API says it.
+    pub const fn reset_reason(self) -> &'static str {
+        match self {
+            Self::Renderer => "watchdog: the renderer stood still",
+            Self::Ear => "watchdog: the ear stood still",
+            Self::Network => "watchdog: the network stood still",
+        }
+    }
+
+    /// The part that a record names.
+    pub fn named_in(record: &str) -> Option<Self> {
+        Self::ALL.into_iter().find(|part| record.starts_with(part.last_words()))
+    }
+}
+
+/// Looks after the parts. Without a lock, so that an interrupt may look whatever it has interrupted; one looks at a time.
+#[derive(Debug, Default)]
+pub struct Watch {
+    has_looked: AtomicBool,
+    seen: [AtomicU32; Part::ALL.len()],
+    moved_ms: [AtomicU32; Part::ALL.len()],
+}
+
+impl Watch {
+    /// Has not looked yet.
+    pub const fn new() -> Self {
+        Self {
+            has_looked: AtomicBool::new(false),
+            seen: [const { AtomicU32::new(0) }; Part::ALL.len()],
+            moved_ms: [const { AtomicU32::new(0) }; Part::ALL.len()],
+        }
+    }
+
+    /// Looks at the counts, in the order of [`Part::ALL`], at a time in ms that may wrap. The first look only begins.
+    pub fn look(&self, counts: [u32; Part::ALL.len()], now_ms: u32) -> Progress {
+        let begins = !self.has_looked.swap(true, Relaxed);
+        let (mut progress, mut longest) = (Progress::All, 0);
+        for (i, part) in Part::ALL.into_iter().enumerate() {
+            let seen = self.seen[i].swap(counts[i], Relaxed);
+            if begins || seen != counts[i] {
+                self.moved_ms[i].store(now_ms, Relaxed);
+                continue;
+            }
+            let still = now_ms.wrapping_sub(self.moved_ms[i].load(Relaxed));
+            // Whoever has stood still longest may have stopped the others.
+            if progress == Progress::All || still > longest {
+                longest = still;
+                progress =
+                    if still > PATIENCE_MS { Progress::Starved(part) } else { Progress::Waiting(part) };
+            }
+        }
+        progress
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn each_part_is_missed_by_name() {
+        for (i, part) in Part::ALL.into_iter().enumerate() {
+            let watch = Watch::new();
+            let mut counts = [0; 3];
+            // Close to the wrap of both.
+            let start = u32::MAX - 1_000;
+            counts[i] = u32::MAX;
+            for k in 0..=10 {
+                assert_eq!(
+                    watch.look(counts, start.wrapping_add(500 * k)),
+                    if k == 0 { Progress::All } else { Progress::Waiting(part) }
+                );
+                (0..3).filter(|j| *j != i).for_each(|j| counts[j] += 7);
+            }
+            assert_eq!(watch.look(counts, start.wrapping_add(5_500)), Progress::Starved(part));
+            counts[i] = 0;
+            (0..3).filter(|j| *j != i).for_each(|j| counts[j] += 7);
+            assert_eq!(watch.look(counts, start.wrapping_add(6_000)), Progress::All, "it goes on");
+        }
+    }
+
+    #[test]
+    fn who_stood_still_first_is_named() {
+        let watch = Watch::new();
+        watch.look([1, 1, 1], 0);
+        watch.look([2, 1, 2], 500);
+        assert_eq!(watch.look([2, 1, 2], 6_500), Progress::Starved(Part::Ear));
+    }
+
+    #[test]
+    fn a_long_start_starves_nobody() {
+        assert_eq!(Watch::new().look([0, 0, 0], 60_000), Progress::All);
+    }
+
+    #[test]
+    fn a_record_names_its_part_and_a_panic_none() {
+        for part in Part::ALL {
+            let record = std::format!("{} (guard.rs:12)", part.last_words());
+            assert_eq!(Part::named_in(&record), Some(part));
+        }
+        assert_eq!(Part::named_in("index out of bounds"), None);
+    }
+}
