@@ -153,6 +153,9 @@ pub struct VirtArgs {
     /// UDP port on this machine where the lamp takes firmware from espota's clients; 0 takes any free one.
     #[arg(long, default_value_t = 3232, value_name = "PORT")]
     pub ota: u16,
+    /// Further arguments of the emulator, as -gdb or -qmp.
+    #[arg(last = true, value_name = "ARGUMENT")]
+    pub emulator: Vec<String>,
 }
 
 /// `k1 keys`.

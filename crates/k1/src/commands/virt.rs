@@ -43,7 +43,7 @@ pub fn virt(args: &VirtArgs) -> Result<(), Failure> {
     let web = free_tcp(args.http)?;
     let sound = free_udp(args.sound, "--sound")?;
     let ota = free_udp(args.ota, "--ota")?;
-    let mut child = start(loader.path(), kept.path(), [web, sound, ota])?;
+    let mut child = start(loader.path(), kept.path(), [web, sound, ota], &args.emulator)?;
     crate::say(format_args!(
         "k1: the virtual lamp starts; its page will be on port {web}, its sound goes to UDP port {sound}{}",
         if args.flash.is_some() {
@@ -167,7 +167,7 @@ fn is_installed() -> Result<(), Failure> {
     }
 }
 
-fn start(loader: &Path, flash: &Path, [web, sound, ota]: [u16; 3]) -> Result<Child, Failure> {
+fn start(loader: &Path, flash: &Path, [web, sound, ota]: [u16; 3], more: &[String]) -> Result<Child, Failure> {
     // A comma in a path would end an option of the emulator's; it wants two for one.
     let quoted = |path: &Path| path.display().to_string().replace(',', ",,");
     let forward = format!(
@@ -184,6 +184,7 @@ fn start(loader: &Path, flash: &Path, [web, sound, ota]: [u16; 3]) -> Result<Chi
         .args(["-drive", &format!("if=pflash,unit=0,format=raw,readonly=on,file={}", quoted(loader))])
         .args(["-drive", &format!("if=pflash,unit=1,format=raw,file={}", quoted(flash))])
         .args(["-netdev", &forward, "-device", "virtio-net-device,netdev=n0"])
+        .args(more)
         .stdin(Stdio::piped())
         .stdout(Stdio::piped())
         .spawn()

@@ -53,7 +53,7 @@ pub struct Lamp {
     /// What its page needs.
     pub token: String,
     agent: ureq::Agent,
-    _turn: MutexGuard<'static, ()>,
+    turn: Option<MutexGuard<'static, ()>>,
 }
 
 impl Lamp {
@@ -64,6 +64,11 @@ impl Lamp {
 
     /// The same; without an image a flash keeps what it has.
     pub fn start_with(flash: Option<&Path>, image: Option<&Path>) -> Option<Self> {
+        Self::start_in(flash, image, &[])
+    }
+
+    /// The same with further arguments for the emulator.
+    pub fn start_in(flash: Option<&Path>, image: Option<&Path>, emulator: &[String]) -> Option<Self> {
         if !ready() {
             return None;
         }
@@ -81,6 +86,8 @@ impl Lamp {
         if let Some(flash) = flash {
             arguments.extend(["--flash".into(), flash.display().to_string()]);
         }
+        arguments.push("--".into());
+        arguments.extend_from_slice(emulator);
         let mut running = support::start(&mut support::k1(arguments));
         running.prints("#token=");
         let said = running.printed();
@@ -91,7 +98,17 @@ impl Lamp {
             .timeout_global(Some(Duration::from_secs(10)))
             .build()
             .into();
-        Some(Self { running: Mutex::new(running), http, sound, ota, token, agent, _turn: turn })
+        Some(Self { running: Mutex::new(running), http, sound, ota, token, agent, turn: Some(turn) })
+    }
+
+    /// Lets others run beside this one, which from now on measures nothing.
+    pub fn give_way(&mut self) {
+        self.turn = None;
+    }
+
+    /// Measures again.
+    pub fn take_turn(&mut self) {
+        self.turn = Some(turn());
     }
 
     /// Waits until its console has said something.

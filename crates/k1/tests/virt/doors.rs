@@ -1,0 +1,100 @@
+//! The emulator's own doors: its debugger's, which makes a core hang, and its monitor's, which pulls the cable.
+
+use std::io::{BufRead, BufReader, Read, Write};
+use std::os::unix::net::UnixStream;
+use std::path::Path;
+use std::time::Duration;
+
+use serde_json::{Value, json};
+
+/// Memory that the lamp does not use, behind all of its own.
+const NOWHERE: u32 = 0x80ff_f000;
+/// RISC-V for "jump to where you are".
+const CIRCLE: &str = "6f000000";
+/// Number of the program counter among the debugger's registers.
+const PROGRAM_COUNTER: u32 = 0x20;
+
+fn knock(path: &Path) -> UnixStream {
+    let door = UnixStream::connect(path).expect("the emulator listens");
+    door.set_read_timeout(Some(Duration::from_secs(10))).unwrap();
+    door
+}
+
+/// What a socket is called in the emulator's arguments.
+pub fn socket(path: &Path) -> String {
+    format!("unix:{},server=on,wait=off", path.display())
+}
+
+/// The debugger (GDB's remote protocol). The machine stands still while it is attached.
+pub struct Debugger(UnixStream);
+
+impl Debugger {
+    /// Attaches to the machine.
+    pub fn attach(path: &Path) -> Self {
+        let mut debugger = Self(knock(path));
+        debugger.ask("?");
+        debugger
+    }
+
+    fn ask(&mut self, command: &str) -> String {
+        let sum = command.bytes().fold(0_u8, u8::wrapping_add);
+        write!(self.0, "${command}#{sum:02x}").unwrap();
+        let (mut answer, mut byte) = (Vec::new(), [0]);
+        while self.0.read_exact(&mut byte).is_ok() {
+            match byte[0] {
+                b'+' | b'$' if answer.is_empty() => {}
+                b'#' => {
+                    self.0.read_exact(&mut [0; 2]).unwrap();
+                    self.0.write_all(b"+").unwrap();
+                    return String::from_utf8(answer).unwrap();
+                }
+                other => answer.push(other),
+            }
+        }
+        panic!("the debugger does not answer {command}")
+    }
+
+    #[track_caller]
+    fn order(&mut self, command: &str) {
+        assert_eq!(self.ask(command), "OK", "{command}");
+    }
+
+    /// Makes a hart run in circles, and lets the machine go.
+    pub fn hang(mut self, hart: u32) {
+        self.order(&format!("Hg{}", hart + 1));
+        self.order(&format!("M{NOWHERE:x},4:{CIRCLE}"));
+        self.order(&format!("P{PROGRAM_COUNTER:x}={:08x}", NOWHERE.swap_bytes()));
+        self.order("D");
+    }
+}
+
+/// The monitor (QMP).
+pub struct Monitor(BufReader<UnixStream>);
+
+impl Monitor {
+    /// Opens it.
+    pub fn open(path: &Path) -> Self {
+        let mut monitor = Self(BufReader::new(knock(path)));
+        monitor.order(&json!({"execute": "qmp_capabilities"}));
+        monitor
+    }
+
+    /// Puts the cable in, or pulls it.
+    pub fn set_link(&mut self, up: bool) {
+        self.order(&json!({"execute": "set_link", "arguments": {"name": "n0", "up": up}}));
+    }
+
+    #[track_caller]
+    fn order(&mut self, command: &Value) {
+        writeln!(self.0.get_mut(), "{command}").unwrap();
+        let mut line = String::new();
+        while self.0.read_line(&mut line).unwrap() > 0 {
+            assert!(!line.contains("\"error\""), "{line}");
+            if line.contains("\"return\"") {
+                return;
+            }
+            line.clear();
+        }
+        panic!("the monitor does not answer {command}")
+    }
+}

@@ -1,0 +1,42 @@
+//! How many frames a second leave the lamp, against what a wire of so many LEDs carries.
+
+use std::time::Duration;
+
+use serde_json::json;
+
+use crate::lamp::Lamp;
+use crate::support;
+
+/// Pause after a frame, in µs.
+const RESET_US: u16 = 300;
+
+#[test]
+fn every_length_of_strip_gets_the_frames_that_its_wire_carries() {
+    let folder = support::folder();
+    let flash = folder.path().join("flash");
+    println!("LEDs  wire's limit  frames a second  share");
+    let lengths = [180_u16, 60, 300];
+    for (i, leds) in lengths.into_iter().enumerate() {
+        let Some(mut lamp) = Lamp::start(Some(&flash)) else { return };
+        lamp.says("[FPS]");
+        let limit = 1e6 / f64::from(30 * leds + RESET_US);
+        // A second of a busy emulator may be short; the lamp's own limit shows in its best.
+        let mut best = 0.0_f64;
+        for _ in 0..5 {
+            std::thread::sleep(Duration::from_millis(1_000));
+            let vitals = lamp.get("/api/v1/status")["vitals"].clone();
+            assert_eq!(lamp.get("/api/v1/device")["wire_us"], 30 * leds + RESET_US);
+            best = best.max(vitals["fps"].as_f64().unwrap());
+        }
+        println!("{leds:>4} {limit:>13.1} {best:>16.1} {:>6.1} %", 100.0 * best / limit);
+        assert!(best >= 0.98 * limit, "{leds} LEDs: {best:.1} of {limit:.1}");
+        // A second has a frame more or less than its share, never many.
+        assert!(best <= limit + 2.0, "no wire carries more: {best:.1} of {limit:.1}");
+        if let Some(next) = lengths.get(i + 1) {
+            lamp.post("/api/v1/setup", json!({"leds": next, "reset_us": RESET_US}));
+            support::eventually("it is remembered", || {
+                lamp.get("/api/v1/device")["settings_writes"].as_u64() >= Some(if i == 0 { 2 } else { 1 })
+            });
+        }
+    }
+}
