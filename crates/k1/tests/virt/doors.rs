@@ -32,13 +32,20 @@ impl Debugger {
     /// Attaches to the machine.
     pub fn attach(path: &Path) -> Self {
         let mut debugger = Self(knock(path));
-        debugger.ask("?");
+        // It says by itself that the machine has stopped.
+        debugger.answer();
+        // Before this was asked there are no single registers.
+        debugger.ask("qXfer:features:read:target.xml:0,ffb");
         debugger
     }
 
     fn ask(&mut self, command: &str) -> String {
         let sum = command.bytes().fold(0_u8, u8::wrapping_add);
         write!(self.0, "${command}#{sum:02x}").unwrap();
+        self.answer()
+    }
+
+    fn answer(&mut self) -> String {
         let (mut answer, mut byte) = (Vec::new(), [0]);
         while self.0.read_exact(&mut byte).is_ok() {
             match byte[0] {
@@ -51,7 +58,7 @@ impl Debugger {
                 other => answer.push(other),
             }
         }
-        panic!("the debugger does not answer {command}")
+        panic!("the debugger does not answer")
     }
 
     #[track_caller]
