@@ -167,7 +167,12 @@ fn is_installed() -> Result<(), Failure> {
     }
 }
 
-fn start(loader: &Path, flash: &Path, [web, sound, ota]: [u16; 3], more: &[String]) -> Result<Child, Failure> {
+fn start(
+    loader: &Path,
+    flash: &Path,
+    [web, sound, ota]: [u16; 3],
+    more: &[String],
+) -> Result<Child, Failure> {
     // A comma in a path would end an option of the emulator's; it wants two for one.
     let quoted = |path: &Path| path.display().to_string().replace(',', ",,");
     let forward = format!(

@@ -7,8 +7,8 @@ use std::time::Duration;
 
 use serde_json::{Value, json};
 
-/// Memory that the lamp does not use, behind all of its own.
-const NOWHERE: u32 = 0x80ff_f000;
+/// Memory behind all that the lamp uses, and before all that its loader does.
+const NOWHERE: u32 = 0x80f0_1000;
 /// RISC-V for "jump to where you are".
 const CIRCLE: &str = "6f000000";
 /// Number of the program counter among the debugger's registers.

@@ -222,7 +222,7 @@ pub fn now_us() -> u64 {
 /// the wait. Before anything reads the clock.
 #[allow(dead_code, reason = "the proofs begin at 0")]
 pub fn begin_late() {
-    const PLACE: usize = 0x80ff_e000;
+    const PLACE: usize = 0x80f0_0000;
     let (low, high) = (read(PLACE), read(PLACE + 4));
     if low | high != 0 {
         write(MTIME, low);
@@ -324,7 +324,8 @@ unsafe impl critical_section::Impl for BothHarts {
         while HOLDER.compare_exchange_weak(0, me, AcqRel, Relaxed).is_err() {
             core::hint::spin_loop();
             // A hart that hangs inside would hang the other too, which no timer wakes: its interrupts are off.
-            if now_us() - *since.get_or_insert_with(now_us) > MOST_LOCKED_US {
+            let began = *since.get_or_insert_with(now_us);
+            if now_us() - began > MOST_LOCKED_US {
                 crate::trap(STUCK, HOLDER.load(Relaxed).wrapping_sub(1), 0);
             }
         }
