@@ -7,8 +7,8 @@ use std::time::Duration;
 
 use serde_json::{Value, json};
 
-/// Memory that the lamp does not use, behind all of its own.
-const NOWHERE: u32 = 0x80ff_f000;
+/// Memory behind all that the lamp uses, and before all that its loader does.
+const NOWHERE: u32 = 0x80f0_1000;
 /// RISC-V for "jump to where you are".
 const CIRCLE: &str = "6f000000";
 /// Number of the program counter among the debugger's registers.
@@ -32,13 +32,20 @@ impl Debugger {
     /// Attaches to the machine.
     pub fn attach(path: &Path) -> Self {
         let mut debugger = Self(knock(path));
-        debugger.ask("?");
+        // It says by itself that the machine has stopped.
+        debugger.answer();
+        // Before this was asked there are no single registers.
+        debugger.ask("qXfer:features:read:target.xml:0,ffb");
         debugger
     }
 
     fn ask(&mut self, command: &str) -> String {
         let sum = command.bytes().fold(0_u8, u8::wrapping_add);
         write!(self.0, "${command}#{sum:02x}").unwrap();
+        self.answer()
+    }
+
+    fn answer(&mut self) -> String {
         let (mut answer, mut byte) = (Vec::new(), [0]);
         while self.0.read_exact(&mut byte).is_ok() {
             match byte[0] {
@@ -51,7 +58,7 @@ impl Debugger {
                 other => answer.push(other),
             }
         }
-        panic!("the debugger does not answer {command}")
+        panic!("the debugger does not answer")
     }
 
     #[track_caller]

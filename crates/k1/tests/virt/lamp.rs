@@ -62,17 +62,18 @@ impl Lamp {
         Self::start_with(flash, &[])
     }
 
-    /// The same with further arguments for the emulator.
-    pub fn start_with(flash: Option<&Path>, emulator: &[String]) -> Option<Self> {
-        Self::start_all(flash, Some(&firmware("lamp.bin")), emulator)
-    }
-
     /// One whose flash keeps the firmware that it has.
     pub fn start_again(flash: &Path) -> Option<Self> {
-        Self::start_all(Some(flash), None, &[])
+        Self::start_in(Some(flash), None, &[])
     }
 
-    fn start_all(flash: Option<&Path>, image: Option<&Path>, emulator: &[String]) -> Option<Self> {
+    /// The same; without an image a flash keeps what it has.
+    pub fn start_with(flash: Option<&Path>, image: Option<&Path>) -> Option<Self> {
+        Self::start_in(flash, image, &[])
+    }
+
+    /// The same with further arguments for the emulator.
+    pub fn start_in(flash: Option<&Path>, image: Option<&Path>, emulator: &[String]) -> Option<Self> {
         if !ready() {
             return None;
         }

@@ -20,9 +20,12 @@ fn every_length_of_strip_gets_the_frames_that_its_wire_carries() {
         let Some(mut lamp) = Lamp::start(Some(&flash)) else { return };
         lamp.says("[FPS]");
         let limit = 1e6 / f64::from(30 * leds + RESET_US);
-        // A second of a busy emulator may be short; the lamp's own limit shows in its best.
+        // A second of a busy machine may be short; the lamp's own limit shows in its best.
         let mut best = 0.0_f64;
-        for _ in 0..5 {
+        for second in 0..20 {
+            if second > 2 && best >= 0.98 * limit {
+                break;
+            }
             std::thread::sleep(Duration::from_millis(1_000));
             let vitals = lamp.get("/api/v1/status")["vitals"].clone();
             assert_eq!(lamp.get("/api/v1/device")["wire_us"], 30 * leds + RESET_US);
@@ -33,10 +36,10 @@ fn every_length_of_strip_gets_the_frames_that_its_wire_carries() {
         // A second has a frame more or less than its share, never many.
         assert!(best <= limit + 2.0, "no wire carries more: {best:.1} of {limit:.1}");
         if let Some(next) = lengths.get(i + 1) {
+            let writes = || lamp.get("/api/v1/device")["settings_writes"].as_u64();
+            let before = writes();
             lamp.post("/api/v1/setup", json!({"leds": next, "reset_us": RESET_US}));
-            support::eventually("it is remembered", || {
-                lamp.get("/api/v1/device")["settings_writes"].as_u64() >= Some(if i == 0 { 2 } else { 1 })
-            });
+            support::eventually("it is remembered", || writes() > before);
         }
     }
 }

@@ -115,6 +115,9 @@ extern "C" fn trap(cause: u32, address: u32, value: u32) {
                 }
             }
         },
+        machine::STUCK => {
+            panic!("{}", if address == 1 { Part::Ear } else { Part::Renderer }.last_words())
+        }
         _ => panic!("trap {cause} at {address:#010x}, value {value:#010x}"),
     }
 }

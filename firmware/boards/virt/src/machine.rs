@@ -227,7 +227,7 @@ pub fn now_us() -> u64 {
 /// the wait. Before anything reads the clock.
 #[allow(dead_code, reason = "the proofs begin at 0")]
 pub fn begin_late() {
-    const PLACE: usize = 0x80ff_e000;
+    const PLACE: usize = 0x80f0_0000;
     let (low, high) = (read(PLACE), read(PLACE + 4));
     if low | high != 0 {
         write(MTIME, low);
@@ -306,6 +306,11 @@ pub fn complete_device(irq: u32) {
 // Critical sections across both harts: interrupts off, then a spin lock that the same hart may take again.
 struct BothHarts;
 critical_section::set_impl!(BothHarts);
+/// No section is so long, by far.
+const MOST_LOCKED_US: u64 = 5_000_000;
+/// The cause, beside those of the hardware, with which `trap` hears that the hart in its second argument does not leave a
+/// critical section.
+pub const STUCK: u32 = 0x4000_0000;
 /// Hart that holds the lock, plus one.
 static HOLDER: AtomicU32 = AtomicU32::new(0);
 
@@ -320,8 +325,14 @@ unsafe impl critical_section::Impl for BothHarts {
         if HOLDER.load(Relaxed) == me {
             return 2 | interrupts;
         }
+        let mut since = None;
         while HOLDER.compare_exchange_weak(0, me, AcqRel, Relaxed).is_err() {
             core::hint::spin_loop();
+            // A hart that hangs inside would hang the other too, which no timer wakes: its interrupts are off.
+            let began = *since.get_or_insert_with(now_us);
+            if now_us() - began > MOST_LOCKED_US {
+                crate::trap(STUCK, HOLDER.load(Relaxed).wrapping_sub(1), 0);
+            }
         }
         interrupts
     }
