@@ -96,7 +96,7 @@ fn its_own_page_may_ask() {
         };
         assert_eq!(raw.status, expected, "{request}");
         assert_eq!(raw.header("access-control-allow-origin"), Some(origin.as_str()), "{request}");
-        assert_eq!(raw.header("access-control-allow-methods"), Some("GET, POST, OPTIONS"), "{request}");
+        assert_eq!(raw.header("access-control-allow-methods"), Some("GET, POST, PUT, OPTIONS"), "{request}");
         assert!(raw.header("access-control-allow-headers").is_some_and(|h| h.contains("Content-Type")));
         assert_ne!(raw.header("access-control-allow-credentials"), Some("true"));
     }
@@ -130,6 +130,7 @@ fn the_token_opens_the_door() {
         let request = match route.method {
             k1_device::routes::Method::Get => format!("GET {}", route.path),
             k1_device::routes::Method::Post => format!("POST {}", route.path),
+            k1_device::routes::Method::Put => format!("PUT {}", route.path),
         };
         let (request, lines) = none(&request);
         ask(&k1, &request, &lines).answer().refused(401, "unauthorized");

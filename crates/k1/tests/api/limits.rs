@@ -5,7 +5,7 @@ use std::net::TcpStream;
 use std::thread::sleep;
 use std::time::{Duration, Instant};
 
-use k1_device::routes::{Method, ROUTES};
+use k1_device::routes::{Action, Method, ROUTES, Route};
 
 use crate::k1::K1;
 use crate::raw::{Raw, exchange, read, say};
@@ -23,19 +23,25 @@ fn ask(k1: &K1, stream: &mut TcpStream, request: &str, more: &[&str], body: &[u8
     exchange(stream, &lines, body)
 }
 
+/// Routes that a test may ask for: firmware comes as a stream, and what restarts a lamp would end the test.
+fn is_harmless(route: &&Route) -> bool {
+    route.method != Method::Put && !matches!(route.action, Action::RollBack | Action::Drill)
+}
+
 #[test]
 fn the_same_again_is_too_soon_and_says_when() {
     let k1 = K1::get_one();
     let mut stream = k1.connect();
-    for route in &ROUTES {
+    for route in ROUTES.iter().filter(is_harmless) {
         let request = match route.method {
             Method::Get => format!("GET {}", route.path),
             Method::Post => format!("POST {}", route.path),
+            Method::Put => format!("PUT {}", route.path),
         };
         let began = Instant::now();
         let first = ask(&k1, &mut stream, &request, &["Content-Length: 2"], b"{}");
         assert!(
-            first.status < 429 && first.header("x-ratelimit-window").is_none(),
+            (first.status < 429 || first.status == 501) && first.header("x-ratelimit-window").is_none(),
             "{request}: {}",
             first.status
         );
@@ -157,7 +163,7 @@ fn a_body_that_is_too_large_gets_one_answer() {
 fn a_request_without_a_body_is_answered() {
     let k1 = K1::get_one();
     let mut stream = k1.connect();
-    for route in ROUTES.iter().filter(|r| r.method == Method::Post) {
+    for route in ROUTES.iter().filter(is_harmless).filter(|r| r.method == Method::Post) {
         for more in [&[][..], &["Content-Length: 0"]] {
             let began = Instant::now();
             let raw = ask(&k1, &mut stream, &format!("POST {}", route.path), more, b"");
@@ -165,6 +171,7 @@ fn a_request_without_a_body_is_answered() {
                 // At once, as far as an emulated lamp knows what that is.
                 429 => assert!(!k1.is_program() || began.elapsed() < Duration::from_millis(500)),
                 200 => assert_eq!(route.path, "/api/reset"),
+                501 => raw.answer().refused(501, "not_available"),
                 _ => raw.answer().refused(400, "invalid_json"),
             }
         }

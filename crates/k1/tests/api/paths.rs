@@ -119,7 +119,7 @@ fn what_can_be_read() {
     for p in k1.get("/api/v1/params").ok()["params"].as_array().unwrap() {
         has(p, &[("id", "s"), ("min", "n"), ("max", "n"), ("default", "n"), ("help", "s")]);
     }
-    for path in ["/api/nothing", "/api", "/api/", "/metrics", "/api/params/", "/API/params", "/%61pi/params"]
+    for path in ["/api/nothing", "/api", "/api/", "/metrics/", "/api/params/", "/API/params", "/%61pi/params"]
     {
         k1.get(path).refused(404, "not_found");
     }
