@@ -403,7 +403,7 @@ fn api_answers(lamp: &'static Lamp, door: &'static RefCell<web::Door>) -> bool {
     const MYSELF: u64 = u64::MAX;
     let token = lamp.look(|s| s.memory.hardware.token.clone());
     let mut request = Vec::new();
-    request.extend_from_slice(b"GET /api/v1/status HTTP/1.1\r\nAuthorization: Bearer ");
+    request.extend_from_slice(b"GET /api/v1/status HTTP/1.1\r\nHost: 127.0.0.1\r\nAuthorization: Bearer ");
     request.extend_from_slice(token.as_bytes());
     request.extend_from_slice(b"\r\n\r\n");
     let Parsed::Head(head, _) = head::parse(&request) else { return false };
@@ -432,7 +432,9 @@ fn tell_of_the_last(lamp: &'static Lamp, own: Option<&Manifest>, print: Print) {
         if journal.outcome != Outcome::OnTrial {
             return None;
         }
-        if own.is_some_and(|m| m.short_hash() == journal.hash) {
+        if own.is_some_and(|m| m.short_hash() == journal.hash)
+            && s.firmware.standing == firmware::Standing::Confirmed
+        {
             // It was confirmed, and the power went before that was written here.
             journal.outcome = Outcome::Confirmed;
             return Some(None);

@@ -82,9 +82,13 @@ pub fn find(place: &Place, token: Option<&str>) -> Result<Address, String> {
 fn named(name: &str) -> Result<Address, String> {
     let found = nearby::call(name, CALL)?;
     match found {
-        Some(lamp) => {
-            Ok(Address { label: lamp.name, authority: lamp.address.to_string(), token: None, sound: None })
-        }
+        Some(lamp) => Ok(Address {
+            label: lamp.name,
+            authority: lamp.address.to_string(),
+            token: None,
+            sound: None,
+            ota: None,
+        }),
         None => Err(format!(
             "no lamp answers to the name {name}; `k1 devices` lists who does, and an address (192.168.1.40, or the \
              page's whole address with its token) works where multicast does not"

@@ -59,7 +59,7 @@ pub struct Lamp {
 impl Lamp {
     /// Starts one that is up when this returns.
     pub fn start(flash: Option<&Path>) -> Option<Self> {
-        Self::start_with(flash, &[])
+        Self::start_in(flash, Some(&firmware("lamp.bin")), &[])
     }
 
     /// One whose flash keeps the firmware that it has.
@@ -67,12 +67,7 @@ impl Lamp {
         Self::start_in(Some(flash), None, &[])
     }
 
-    /// The same; without an image a flash keeps what it has.
-    pub fn start_with(flash: Option<&Path>, image: Option<&Path>) -> Option<Self> {
-        Self::start_in(flash, image, &[])
-    }
-
-    /// The same with further arguments for the emulator.
+    /// One with this firmware, or what its flash has, and further arguments for the emulator.
     pub fn start_in(flash: Option<&Path>, image: Option<&Path>, emulator: &[String]) -> Option<Self> {
         if !ready() {
             return None;
