@@ -115,7 +115,7 @@ pub trait Home {
 /// # Errors
 ///
 /// The [`Refusal`] to be answered; nothing was changed then.
-pub fn answer(home: &impl Home, action: Action, body: &[u8]) -> Result<Vec<u8>, Refusal> {
+pub fn answer(home: &dyn Home, action: Action, body: &[u8]) -> Result<Vec<u8>, Refusal> {
     let settings = home.settings();
     let now_ms = home.now_us() / 1000;
     match action {

@@ -201,7 +201,7 @@ pub struct Wishes {
 /// # Errors
 ///
 /// What is wrong in it.
-pub fn obey(home: &impl Home, message: &[u8]) -> Result<Wishes, Refusal> {
+pub fn obey(home: &dyn Home, message: &[u8]) -> Result<Wishes, Refusal> {
     let command: Command = api::parse(message)?;
     let (audio, thumbnails, fps) = (command.audio()?, command.thumbnails()?, command.fps()?);
     let (pattern, gain) = (command.pattern()?, command.gain()?);
@@ -218,7 +218,7 @@ pub fn obey(home: &impl Home, message: &[u8]) -> Result<Wishes, Refusal> {
 }
 
 /// What `/ws` says ten times a second.
-pub fn realtime(home: &impl Home) -> Vec<u8> {
+pub fn realtime(home: &dyn Home) -> Vec<u8> {
     let s = home.settings();
     let message = Realtime {
         kind: "realtime",

@@ -255,7 +255,7 @@ impl fmt::Display for Escaped<'_> {
 
 impl Sample {
     /// What a home measures now.
-    pub fn of(home: &impl Home) -> Self {
+    pub fn of(home: &dyn Home) -> Self {
         Self {
             name: home.setup().name.into(),
             uptime_s: home.now_us() as f64 * 1e-6,

@@ -229,6 +229,8 @@ impl<F: NorFlash + 'static> Upload<F> {
         record::activate(&mut *flash, layout, *running, &whole, had_network, pace(self.lamp, LATELY)).await?;
         let image = image(whole.manifest());
         self.lamp.note(|s| s.firmware.other = Some(image.clone()));
+        // Before it runs: one that falls over at once could not write it.
+        write_journal(self.lamp, Some(whole.manifest()), Outcome::OnTrial);
         self.lamp.wish.signal(Wish::Restart);
         Ok((whole.slot().name(), image))
     }
@@ -302,7 +304,7 @@ pub async fn judge<F: NorFlash + 'static>(
         let done = match wish {
             Wish::Restart => Ok(()),
             Wish::Drill => record::drill(&mut *flash, &updater.layout, updater.running).await,
-            Wish::RollBack => go_back(&mut *flash, updater).await,
+            Wish::RollBack => go_back(lamp, &mut *flash, updater).await,
         };
         drop(flash);
         match done {
@@ -320,9 +322,14 @@ pub async fn judge<F: NorFlash + 'static>(
     }
 }
 
-async fn go_back<F: NorFlash + 'static>(flash: &mut F, updater: &Updater<F>) -> Result<(), Refusal> {
+async fn go_back<F: NorFlash + 'static>(
+    lamp: &'static Lamp,
+    flash: &mut F,
+    updater: &Updater<F>,
+) -> Result<(), Refusal> {
     let Updater { layout, running, .. } = updater;
     let other = session::find(flash, layout, running.other()).await?.ok_or(Refusal::NothingThere)?;
+    write_journal(lamp, Some(other.manifest()), Outcome::OnTrial);
     record::activate(flash, layout, *running, &other, false, Pace::default()).await
 }
 

@@ -225,7 +225,7 @@ impl<const N: usize> Door<N> {
     /// What a request of `client` gets; `body` is the whole body or why there is none.
     pub fn open<'a>(
         &mut self,
-        home: &impl Home,
+        home: &dyn Home,
         client: u64,
         head: &Head<'a>,
         body: Result<&[u8], Refusal>,
@@ -261,7 +261,7 @@ impl<const N: usize> Door<N> {
 
     fn inner<'a>(
         &mut self,
-        home: &impl Home,
+        home: &dyn Home,
         client: u64,
         head: &Head<'a>,
         body: Result<&[u8], Refusal>,
