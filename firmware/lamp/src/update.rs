@@ -230,7 +230,7 @@ impl<F: NorFlash + 'static> Upload<F> {
         let image = image(whole.manifest());
         self.lamp.note(|s| s.firmware.other = Some(image.clone()));
         // Before it runs: one that falls over at once could not write it.
-        write_journal(self.lamp, Some(whole.manifest()), Outcome::OnTrial);
+        write_journal(self.lamp, Some(whole.manifest()), Outcome::OnTrial, "");
         self.lamp.wish.signal(Wish::Restart);
         Ok((whole.slot().name(), image))
     }
@@ -261,7 +261,8 @@ pub async fn judge<F: NorFlash + 'static>(
     match (on_trial, own) {
         (Some(note), own) => {
             let patience = own.map_or(PATIENCE_S, |m| m.patience_s);
-            write_journal(lamp, own.as_ref(), Outcome::OnTrial);
+            // Another text than the image before has written, so that there is something to write: a test of the flash.
+            write_journal(lamp, own.as_ref(), Outcome::OnTrial, "it has begun");
             print(format_args!("[UPDATE] on trial"));
             let trial = Trial::new(began, note.had_network.then_some(patience));
             match hear_the_case(lamp, door, trial, note.before).await {
@@ -278,7 +279,7 @@ pub async fn judge<F: NorFlash + 'static>(
                             s.memory.trust.floor = s.memory.trust.floor.max(m.counter);
                         }
                     });
-                    write_journal(lamp, own.as_ref(), Outcome::Confirmed);
+                    write_journal(lamp, own.as_ref(), Outcome::Confirmed, "");
                     let seconds = (now_us() - began) / 1_000_000;
                     print(format_args!("[UPDATE] confirmed after {seconds} s"));
                 }
@@ -329,7 +330,7 @@ async fn go_back<F: NorFlash + 'static>(
 ) -> Result<(), Refusal> {
     let Updater { layout, running, .. } = updater;
     let other = session::find(flash, layout, running.other()).await?.ok_or(Refusal::NothingThere)?;
-    write_journal(lamp, Some(other.manifest()), Outcome::OnTrial);
+    write_journal(lamp, Some(other.manifest()), Outcome::OnTrial, "");
     record::activate(flash, layout, *running, &other, false, Pace::default()).await
 }
 
@@ -420,12 +421,13 @@ fn api_answers(lamp: &'static Lamp, door: &'static RefCell<web::Door>) -> bool {
 }
 
 /// Remembers a step of a trial.
-fn write_journal(lamp: &'static Lamp, own: Option<&Manifest>, outcome: Outcome) {
+fn write_journal(lamp: &'static Lamp, own: Option<&Manifest>, outcome: Outcome, reason: &str) {
     let journal = own.map(|m| Journal {
         hash: m.short_hash(),
         version: image(m).version,
         outcome,
-        reason: heapless::String::new(),
+        // What does not fit is left out; nothing of ours is so long.
+        reason: heapless::String::try_from(reason).unwrap_or_default(),
     });
     lamp.note(|s| s.memory.journal = journal);
     lamp.changed.signal(());

@@ -23,10 +23,11 @@ use embedded_storage_async::nor_flash::NorFlash;
 use k1_device::api;
 use k1_device::error::Refusal;
 use k1_device::firmware::Installed;
-use k1_device::http::body::Intake;
+use k1_device::http::body::{Framing, Intake};
 use k1_device::http::head::{self, MOST_HEAD, Parsed};
 use k1_device::http::respond::{self, Answer, Asset, Verdict, most_body};
 
+use k1_device::routes::MOST_FIRMWARE;
 use k1_update::refusal::Refusal as Why;
 
 use crate::home::LampHome;
@@ -224,7 +225,13 @@ impl<F: NorFlash + 'static> Connection<'_, F> {
                         // On the heap, and only for as long as it lasts.
                         Box::pin(install(lamp, updater, socket, size, head.waits, came, scratch)).await
                     }
-                    Verdict::Answer(answer) => answer,
+                    Verdict::Answer(answer) => {
+                        if let (Framing::Length(n), false) = (head.framing, head.waits) {
+                            let rest = n.saturating_sub((filled - length) as u64);
+                            forget(socket, rest.min(MOST_FIRMWARE as u64), scratch).await;
+                        }
+                        answer
+                    }
                     Verdict::Upgrade(..) => return End::Silent,
                 };
                 return match say(socket, &answer, true, false).await {
@@ -294,6 +301,16 @@ impl<F: NorFlash + 'static> Connection<'_, F> {
                     to - from
                 }
             };
+        }
+    }
+}
+
+/// Takes in what was announced and nobody wants: a sender who is cut off does not read the answer.
+async fn forget(socket: &mut TcpSocket<'_>, mut left: u64, scratch: &mut [u8; SCRATCH]) {
+    while left > 0 {
+        match with_timeout(GONE, socket.read(scratch)).await {
+            Ok(Ok(n @ 1..)) => left = left.saturating_sub(n as u64),
+            _ => return,
         }
     }
 }
