@@ -2,6 +2,7 @@
 
 import { Gallery, Palettes, Params } from './controls.js';
 import { Bars, Notes, Spark, Strip, Waterfall, calm, mood } from './draw.js';
+import { Firmware } from './firmware.js';
 import { Link, get, setToken } from './link.js';
 import { DELAY, Speaker } from './sound.js';
 
@@ -25,6 +26,7 @@ const FIGURES = [
   ['fps', 'Frames per second', 1, '', (v) => v.fps_target],
   ['fps_p1', '99 % of frames reach', 1, 'FPS', (v) => v.fps_target],
   ['jitter_ms', 'Frame jitter, p99', 2, 'ms'],
+  ['longest_gap_ms', 'Longest gap between frames', 1, 'ms'],
   ['age_ms', 'Age of the sound, median', 1, 'ms'],
   ['age_p99_ms', 'Age of the sound, p99', 1, 'ms'],
   ['render_us', 'Rendering a frame', 0, 'µs'],
@@ -72,6 +74,7 @@ function show(s) {
   if (own) $('own-palette').textContent = `${pattern.name} brings its own palette; this choice is for the others.`;
 }
 
+const firmware = new Firmware($('firmware'), toast);
 const link = new Link({
   open() {
     $('link').textContent = 'live';
@@ -79,6 +82,7 @@ const link = new Link({
     document.body.classList.remove('stale');
     $('ask-token').hidden = true;
     describe();
+    firmware.look();
   },
   closed(seconds) {
     $('link').textContent = `lost; trying again in ${Math.ceil(seconds)} s`;
@@ -98,7 +102,10 @@ const link = new Link({
       past.push(...m.hello.history);
       figures();
     }
-    if (m.status) figures(m.status.vitals);
+    if (m.status) {
+      figures(m.status.vitals);
+      firmware.progress(m.status.receiving);
+    }
     if (m.settings) show(m.settings);
     if (m.error) toast(m.error.message);
   },

@@ -16,14 +16,18 @@ export function setToken(value) {
   sessionStorage.setItem(TOKEN_KEY, value);
 }
 
-/** GET of the API as JSON; throws an Error with K1's own sentence. */
-export async function get(path) {
+/** A request of the API, answered in JSON; throws an Error with K1's own sentence. */
+export async function ask(method, path, body) {
   const t = token();
-  const answer = await fetch(path, { headers: t ? { Authorization: `Bearer ${t}` } : {} });
-  const body = await answer.json();
-  if (!answer.ok) throw Object.assign(new Error(body.message), { status: answer.status });
-  return body;
+  const headers = t ? { Authorization: `Bearer ${t}` } : {};
+  if (typeof body === 'string') headers['Content-Type'] = 'application/json';
+  const answer = await fetch(path, { method, headers, body });
+  const said = await answer.json();
+  if (!answer.ok) throw Object.assign(new Error(said.message), { status: answer.status });
+  return said;
 }
+
+export const get = (path) => ask('GET', path);
 
 export class Link {
   /** `on` has open(), closed(seconds), message(object) and binary(DataView). */

@@ -3,7 +3,7 @@
 use std::fmt::Write;
 use std::path::{Path, PathBuf};
 
-const PAGE: [(&str, &str, &str); 8] = [
+const PAGE: [(&str, &str, &str); 9] = [
     ("/", "index.html", "text/html; charset=utf-8"),
     ("/style.css", "style.css", "text/css; charset=utf-8"),
     ("/app.js", "app.js", "text/javascript; charset=utf-8"),
@@ -11,6 +11,7 @@ const PAGE: [(&str, &str, &str); 8] = [
     ("/draw.js", "draw.js", "text/javascript; charset=utf-8"),
     ("/sound.js", "sound.js", "text/javascript; charset=utf-8"),
     ("/controls.js", "controls.js", "text/javascript; charset=utf-8"),
+    ("/firmware.js", "firmware.js", "text/javascript; charset=utf-8"),
     ("/icon.svg", "icon.svg", "image/svg+xml"),
 ];
 

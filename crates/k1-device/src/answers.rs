@@ -413,6 +413,9 @@ pub struct Vitals {
     pub fps_target: f32,
     /// 99th percentile of how far a frame interval is off its target, in ms.
     pub jitter_ms: f32,
+    /// Longest time between two frames, in ms.
+    #[cfg_attr(feature = "read", serde(default))]
+    pub longest_gap_ms: f32,
     /// Mean time to render a frame, in µs.
     pub render_us: f32,
     /// Median age of the snapshot when a frame used it, in ms.

@@ -51,8 +51,8 @@ impl fmt::Display for FpsLine<'_> {
         let v = self.0;
         write!(
             f,
-            "[FPS] {:.1} mean of {:.1}, {:.1} p1, jitter {:.2} ms p99, render {:.0} us, {} late",
-            v.fps, v.fps_target, v.fps_p1, v.jitter_ms, v.render_us, v.late_frames
+            "[FPS] {:.1} mean of {:.1}, {:.1} p1, jitter {:.2} ms p99, longest {:.1} ms, render {:.0} us, {} late",
+            v.fps, v.fps_target, v.fps_p1, v.jitter_ms, v.longest_gap_ms, v.render_us, v.late_frames
         )
     }
 }
@@ -119,11 +119,12 @@ pub enum Said {
 /// A figure of a line: what stands before it, and what stands behind it.
 type Mark = (&'static str, &'static str, &'static str);
 
-const FPS_MARKS: [Mark; 6] = [
+const FPS_MARKS: [Mark; 7] = [
     ("fps", "[FPS] ", " mean"),
     ("fps_target", "mean of ", ","),
     ("fps_p1", ", ", " p1"),
     ("jitter_ms", "jitter ", " ms"),
+    ("longest_gap_ms", "longest ", " ms"),
     ("render_us", "render ", " us"),
     ("late_frames", "us, ", " late"),
 ];
@@ -191,6 +192,7 @@ mod tests {
             fps_target: 175.4,
             fps_p1: 160.25,
             jitter_ms: 0.12,
+            longest_gap_ms: 6.25,
             render_us: 800.0,
             late_frames: 3,
             age_ms: 8.5,
@@ -210,6 +212,7 @@ mod tests {
             ("fps_target", 175.4),
             ("fps_p1", 160.2),
             ("jitter_ms", 0.12),
+            ("longest_gap_ms", 6.2),
             ("render_us", 800.0),
             ("late_frames", 3.0),
         ] {

@@ -13,6 +13,7 @@ use crate::answers::{ParamValues, Realtime, Vitals};
 use crate::api::{self, Home};
 use crate::error::{Refusal, Sentence};
 use crate::exchange::{Change, Settings};
+use crate::firmware::Receiving;
 use crate::requests::Command;
 
 /// Kinds of binary messages.
@@ -138,6 +139,9 @@ pub struct Figures {
     pub uptime_s: u64,
     /// Open WebSockets.
     pub sockets: usize,
+    /// An update on its way in.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub receiving: Option<Receiving>,
 }
 
 /// Why a command was refused.

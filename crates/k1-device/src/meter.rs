@@ -96,6 +96,7 @@ pub struct Meters<const B: usize> {
     pub jitter: Histogram<B>,
     /// Age of the snapshot when a frame used it.
     pub age: Histogram<B>,
+    longest_us: AtomicU32,
     counts: [AtomicU32; COUNTS],
 }
 
@@ -112,8 +113,16 @@ impl<const B: usize> Meters<B> {
             interval: Histogram::new(),
             jitter: Histogram::new(),
             age: Histogram::new(),
+            longest_us: AtomicU32::new(0),
             counts: [const { AtomicU32::new(0) }; COUNTS],
         }
+    }
+
+    /// A frame began, so many µs after the one before, where `period_us` were due.
+    pub fn frame_began(&self, interval_us: u64, period_us: u64) {
+        self.interval.add(interval_us);
+        self.jitter.add(interval_us.abs_diff(period_us));
+        self.longest_us.fetch_max(u32::try_from(interval_us).unwrap_or(u32::MAX), Relaxed);
     }
 
     /// Counts `n`.
@@ -190,6 +199,7 @@ impl<const B: usize> Ledger<B> {
             fps_p1: if slow > 0.0 { 1e6 / slow } else { 0.0 },
             fps_target,
             jitter_ms: jitter / 1000.0,
+            longest_gap_ms: meters.longest_us.swap(0, Relaxed) as f32 / 1000.0,
             render_us: per(render, frames),
             age_ms: quantile(&self.scratch, 0.5) / 1000.0,
             age_p99_ms: quantile(&self.scratch, 0.99) / 1000.0,
@@ -231,15 +241,16 @@ mod tests {
     fn figures_are_differences_and_not_totals() {
         let m = Meters::<2_048>::new();
         m.count(Count::Frames, 500);
-        m.interval.add(90_000);
+        m.frame_began(90_000, 8_333);
         let mut ledger = Ledger::new();
         ledger.vitals(&m, 1_000_000, 120.0);
         for _ in 0..120 {
-            m.interval.add(8_333);
+            m.frame_began(8_334, 8_333);
         }
         m.count(Count::Frames, 120);
         let v = ledger.vitals(&m, 2_000_000, 120.0);
         assert_eq!((v.fps, v.frames), (120.0, 620));
+        assert_eq!(v.longest_gap_ms, 8.334);
         assert!((v.fps_p1 - 120.0).abs() < 1.0, "the slow frame of before is not in it: {}", v.fps_p1);
     }
 

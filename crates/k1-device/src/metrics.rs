@@ -115,6 +115,9 @@ pub static METRICS: &[Metric] = &[
     gauge("k1_frames_target_per_second", "per second", "Rate that is due", |s, out| {
         out(&[], s.vitals.fps_target.into());
     }),
+    gauge("k1_frame_gap_longest_seconds", "seconds", "Longest time between two frames", |s, out| {
+        out(&[], milli(s.vitals.longest_gap_ms));
+    }),
     gauge(
         "k1_frame_jitter_p99_seconds",
         "seconds",

@@ -83,8 +83,7 @@ pub async fn show(
         }
         let now = now_us();
         if let Some(before) = before {
-            m.interval.add(now - before);
-            m.jitter.add((now - before).abs_diff(period));
+            m.frame_began(now - before, period);
             if now - before > 2 * period {
                 m.count(Count::Late, 1);
             }

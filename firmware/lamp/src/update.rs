@@ -40,6 +40,8 @@ pub type FlashPart<F> = Partition<'static, CriticalSectionRawMutex, F>;
 pub const SETTINGS: core::ops::Range<u32> = 0x9000..0xe000;
 /// So many starts in a row that do not come to rest are one too many.
 pub const MOST_CRASHES: u32 = 4;
+/// The last words of an image that gives way; its crashes are not those of the one that comes.
+pub const GAVE_WAY: &str = "it fell over again and again";
 /// A start that has lasted so long has come to rest.
 const AT_REST: Duration = Duration::from_secs(60);
 /// An answer has gone out after this.
@@ -261,8 +263,13 @@ pub async fn judge<F: NorFlash + 'static>(
     match (on_trial, own) {
         (Some(note), own) => {
             let patience = own.map_or(PATIENCE_S, |m| m.patience_s);
-            // Another text than the image before has written, so that there is something to write: a test of the flash.
-            write_journal(lamp, own.as_ref(), Outcome::OnTrial, "it has begun");
+            // Who came because another gave way was not sent by anybody: what is told is what became of the other.
+            let was_sent = !tell_who_gave_way(lamp);
+            if was_sent {
+                // Another text than the image before has written, so that there is something to write: a test of the
+                // flash.
+                write_journal(lamp, own.as_ref(), Outcome::OnTrial, "it has begun");
+            }
             print(format_args!("[UPDATE] on trial"));
             let trial = Trial::new(began, note.had_network.then_some(patience));
             match hear_the_case(lamp, door, trial, note.before).await {
@@ -279,7 +286,9 @@ pub async fn judge<F: NorFlash + 'static>(
                             s.memory.trust.floor = s.memory.trust.floor.max(m.counter);
                         }
                     });
-                    write_journal(lamp, own.as_ref(), Outcome::Confirmed, "");
+                    if was_sent {
+                        write_journal(lamp, own.as_ref(), Outcome::Confirmed, "");
+                    }
                     let seconds = (now_us() - began) / 1_000_000;
                     print(format_args!("[UPDATE] confirmed after {seconds} s"));
                 }
@@ -431,6 +440,24 @@ fn write_journal(lamp: &'static Lamp, own: Option<&Manifest>, outcome: Outcome, 
     });
     lamp.note(|s| s.memory.journal = journal);
     lamp.changed.signal(());
+}
+
+/// If another image gave way to this one just now, its journal is closed with the reason; true if so.
+fn tell_who_gave_way(lamp: &'static Lamp) -> bool {
+    let told = lamp.note(|s| {
+        if s.facts.last_panic.as_deref() != Some(GAVE_WAY) {
+            return false;
+        }
+        if let Some(journal) = &mut s.memory.journal {
+            journal.outcome = Outcome::RolledBack;
+            journal.reason = heapless::String::try_from(GAVE_WAY).unwrap_or_default();
+        }
+        true
+    });
+    if told {
+        lamp.changed.signal(());
+    }
+    told
 }
 
 /// A trial that was begun and whose image does not run has failed: the words of its last moment say why.

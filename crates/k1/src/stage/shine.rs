@@ -70,9 +70,7 @@ pub fn run(mut s: Showing) {
         let now = clock.now_us();
         let m = &shared.meters;
         if let Some(before) = before {
-            let interval = now - before;
-            m.interval.add(interval);
-            m.jitter.add(interval.abs_diff(period_ns / 1000));
+            m.frame_began(now - before, period_ns / 1000);
         }
         before = Some(now);
         frame += 1;

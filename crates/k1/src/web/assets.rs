@@ -27,6 +27,7 @@ assets! {
     "/draw.js", "draw.js", "text/javascript; charset=utf-8";
     "/sound.js", "sound.js", "text/javascript; charset=utf-8";
     "/controls.js", "controls.js", "text/javascript; charset=utf-8";
+    "/firmware.js", "firmware.js", "text/javascript; charset=utf-8";
     "/icon.svg", "icon.svg", "image/svg+xml";
 }
 

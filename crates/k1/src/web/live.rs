@@ -123,6 +123,7 @@ async fn serve_live(app: &Arc<App>, socket: WebSocket) {
                     vitals: app.shared.vitals(),
                     uptime_s: app.shared.clock.now_us() / 1_000_000,
                     sockets: app.sockets.load(Relaxed),
+                    receiving: None,
                 });
                 next = Some(text(&status));
             }

@@ -1,12 +1,15 @@
 //! The commands of `docs/runbook.md`, on a virtual lamp.
 
 use std::io::Write;
-use std::process::Stdio;
+use std::path::Path;
+use std::process::{Command, Stdio};
+use std::time::{Duration, Instant};
 
 use serde_json::Value;
 
 use crate::lamp::Lamp;
-use crate::support::{self, run};
+use crate::support::{self, Said, run};
+use crate::update::image;
 
 /// Rows that depend on how much of this machine the emulator gets, and the one that no virtual lamp in memory can pass.
 const NOT_OURS: [&str; 5] = ["frames", "steady", "age", "health", "rollback"];
@@ -103,7 +106,109 @@ fn operate_validate() {
 }
 
 /// `k1 validate`, which takes longer than other commands may.
-fn validate(arguments: &[&str]) -> support::Said {
+fn validate(arguments: &[&str]) -> Said {
     let all: Vec<_> = std::iter::once("validate").chain(arguments.iter().copied()).collect();
-    support::start(&mut support::k1(all)).end_within(std::time::Duration::from_secs(300))
+    support::start(&mut support::k1(all)).end_within(Duration::from_secs(300))
+}
+
+/// An operator with a home of their own.
+struct Operator<'a>(&'a Path);
+
+impl Operator<'_> {
+    /// A line of the runbook; files are those of the operator's home.
+    #[track_caller]
+    fn says(&self, line: &str) -> Said {
+        let began = Instant::now();
+        let mut command = support::k1(line.split_whitespace().skip(1));
+        command.env("XDG_CONFIG_HOME", self.0).current_dir(self.0);
+        let said = support::start(&mut command).end_within(Duration::from_secs(300));
+        println!("{:>6.1} s  {line}", began.elapsed().as_secs_f64());
+        said
+    }
+
+    /// One that must work; what it printed.
+    #[track_caller]
+    fn does(&self, line: &str) -> String {
+        let said = self.says(line);
+        assert_eq!(said.code(), Some(0), "{line}: {said:?}");
+        said.out
+    }
+
+    /// One that must fail with these words.
+    #[track_caller]
+    fn cannot(&self, line: &str, words: &str) {
+        let said = self.says(line);
+        assert_eq!(said.code(), Some(1), "{line}: {said:?}");
+        assert!(said.err.contains(words), "{line}: {}", said.err);
+    }
+}
+
+#[test]
+fn operate_deploy_and_roll_back() {
+    let home = support::folder();
+    let flash = home.path().join("flash");
+    let Some(lamp) = Lamp::start(Some(&flash)) else { return };
+    let operator = Operator(home.path());
+    // Four letters that name no fault make another image that is good.
+    for fault in ["good", "next", "pani"] {
+        std::fs::write(home.path().join(format!("{fault}.bin")), image(fault)).unwrap();
+    }
+    operator.cannot("k1 sign good.bin --board virt", "k1 keys new");
+    operator.does("k1 keys new");
+    operator.does("k1 sign good.bin --board virt --image-version 1.2.0 --patience 15 -o good.k1");
+    operator.does("k1 sign pani.bin --board virt --image-version 1.2.1 --patience 15 -o bad.k1");
+    signature_holds(&operator);
+
+    operator.cannot("k1 deploy good.k1 --to virt", "k1 keys trust");
+    operator.does("k1 keys trust virt");
+    assert!(operator.does("k1 deploy good.k1 --to virt --dry-run").contains("would take it"));
+    let said = operator.does("k1 deploy good.k1 --to virt --report deploy.jsonl");
+    assert!(said.contains("confirmed by itself after"), "{said}");
+    let report = std::fs::read_to_string(home.path().join("deploy.jsonl")).unwrap();
+    let steps: Vec<Value> = report.lines().map(|l| serde_json::from_str(l).unwrap()).collect();
+    assert_eq!(
+        steps.iter().map(|s| s["step"].as_str().unwrap()).collect::<Vec<_>>(),
+        ["before", "sent", "verdict"]
+    );
+    assert_eq!(steps[2]["raw"]["running"]["version"], "1.2.0");
+    assert!(operator.does("k1 deploy good.k1 --to virt").contains("runs this image already"));
+
+    operator.cannot("k1 deploy bad.k1 --to virt", "took itself back to 1.2.0: told to fall over");
+    let all = operator.says("k1 devices virt --json").json();
+    assert_eq!((&all[0]["slot"], &all[0]["rollback"]), (&"app1".into(), &"armed".into()), "{all}");
+
+    // The bad image has taken the place of the one before: there is nothing to go back to.
+    operator.cannot("k1 rollback virt", "");
+    operator.does("k1 sign next.bin --board virt --image-version 1.2.2 --patience 15 -o next.k1");
+    operator.does("k1 deploy next.k1 --to virt --via espota");
+    assert!(operator.does("k1 rollback virt").contains("1.2.2 → 1.2.0"));
+    lamp.becomes(90, |s| s["state"] == "confirmed");
+
+    // The next key takes over from the first, which then counts no more.
+    operator.does("k1 keys new next");
+    operator.does("k1 keys trust virt --key k1 --key next");
+    operator.does("k1 keys trust virt --key next");
+    operator.cannot("k1 deploy next.k1 --to virt", "does not trust the key");
+}
+
+/// What the runbook says about checking a signature without K1.
+fn signature_holds(operator: &Operator) {
+    if !Command::new("openssl").arg("version").output().is_ok_and(|out| out.status.success()) {
+        println!("skipped: no openssl to check a signature with");
+        return;
+    }
+    std::fs::write(operator.0.join("k1.pem"), operator.does("k1 keys show")).unwrap();
+    let verify = |file: &str| {
+        let bytes = std::fs::read(operator.0.join(file)).unwrap();
+        std::fs::write(operator.0.join("stated"), &bytes[..128]).unwrap();
+        std::fs::write(operator.0.join("signature"), &bytes[128..192]).unwrap();
+        let arguments = "pkeyutl -verify -pubin -inkey k1.pem -rawin -in stated -sigfile signature";
+        let said = Command::new("openssl").args(arguments.split(' ')).current_dir(operator.0).output();
+        said.unwrap().status.success()
+    };
+    assert!(verify("good.k1") && verify("bad.k1"));
+    let mut damaged = std::fs::read(operator.0.join("good.k1")).unwrap();
+    damaged[40] ^= 1;
+    std::fs::write(operator.0.join("damaged.k1"), damaged).unwrap();
+    assert!(!verify("damaged.k1"));
 }

@@ -7,10 +7,12 @@ use base64::prelude::{BASE64_STANDARD, Engine};
 use ed25519_dalek::SigningKey;
 use k1::update::espota::{self, Proof};
 use k1::update::package::{Statement, Update, manifest};
+use k1_device::console;
 use k1_update::sheet::PublicKey;
 use k1_update::trust::KeyStatement;
 use serde_json::{Value, json};
 
+use crate::doors::{Monitor, socket};
 use crate::lamp::{Lamp, firmware};
 use crate::support;
 
@@ -18,12 +20,18 @@ fn key(seed: u8) -> SigningKey {
     SigningKey::from_bytes(&[seed; 32])
 }
 
-/// The firmware that was built here, with a fault written into it, signed as this version.
-fn package(fault: &str, version: &str, patience_s: u16, signer: &SigningKey) -> Vec<u8> {
+/// The firmware that was built here, with a fault of four letters written into it.
+pub fn image(fault: &str) -> Vec<u8> {
     let mut image = std::fs::read(firmware("lamp.bin")).unwrap();
     let mark = b"K1 FAULT: ";
     let at = image.windows(mark.len()).position(|w| w == mark).expect("the mark");
     image[at + mark.len()..][..4].copy_from_slice(fault.as_bytes());
+    image
+}
+
+/// The same, signed as this version.
+fn package(fault: &str, version: &str, patience_s: u16, signer: &SigningKey) -> Vec<u8> {
+    let image = image(fault);
     let statement = Statement { board: "virt", version, counter: 0, patience_s };
     let manifest = manifest(&image, &statement).unwrap();
     Update { sheet: manifest.sheet().sign(signer), manifest, image }.bytes()
@@ -67,7 +75,7 @@ impl Lamp {
 
     /// Waits until the firmware says what is wanted.
     #[track_caller]
-    fn becomes(&self, patience: u64, is: impl Fn(&Value) -> bool) -> Value {
+    pub fn becomes(&self, patience: u64, is: impl Fn(&Value) -> bool) -> Value {
         let began = Instant::now();
         loop {
             if let Some((200, body)) = self.try_get("/api/v1/firmware") {
@@ -85,6 +93,18 @@ impl Lamp {
     fn starts(&self) -> usize {
         self.console().matches("[LOADER]").count()
     }
+}
+
+/// Frames and longest gap in ms of every second that the console has told of.
+fn seconds(lamp: &Lamp) -> Vec<(f64, f64)> {
+    let second = |line: &str| match console::read(line) {
+        Some(console::Said::Figures(figures)) => {
+            let of = |name: &str| figures.iter().find(|f| f.0 == name).map(|f| f.1);
+            Some((of("fps")?, of("longest_gap_ms")?))
+        }
+        _ => None,
+    };
+    lamp.console().lines().filter_map(second).collect()
 }
 
 fn confirmed(state: &Value) -> bool {
@@ -127,11 +147,11 @@ fn good_firmware_stays_and_bad_firmware_goes_back() {
 
     // Good firmware: light goes on while it comes, it is tried, and stays.
     let began = Instant::now();
-    let before = lamp.get("/api/v1/status")["vitals"]["fps"].as_f64().unwrap();
+    let before = seconds(&lamp);
     let (status, answer) = lamp.put(&good);
     assert_eq!((status, &answer["slot"]), (200, &json!("app1")), "{answer}");
     let sent = began.elapsed().as_secs_f64();
-    let during = lamp.console().lines().rev().find_map(|l| l.strip_prefix("[FPS] ").map(str::to_owned));
+    let during = seconds(&lamp);
     let state = lamp.becomes(90, runs("1.0.1"));
     assert_eq!((&state["slot"], &state["rollback"]), (&json!("app1"), &json!("armed")));
     assert_eq!((&state["last"]["outcome"], lamp.starts()), (&json!("confirmed"), 2));
@@ -140,7 +160,17 @@ fn good_firmware_stays_and_bad_firmware_goes_back() {
         "good: sent in {sent:.1} s, confirmed {:.0} s after the first byte",
         began.elapsed().as_secs_f64()
     );
-    println!("light: {before:.1} frames/s before; while it came: {}", during.unwrap_or_default());
+    std::thread::sleep(Duration::from_secs(4));
+    let after = seconds(&lamp);
+    for (when, seconds) in [
+        ("before", &before[before.len().saturating_sub(4)..]),
+        ("while it came", &during[before.len()..]),
+        ("after", &after[after.len() - 3..]),
+    ] {
+        let frames: f64 = seconds.iter().map(|s| s.0).sum();
+        let longest = seconds.iter().map(|s| s.1).fold(0.0, f64::max);
+        println!("light {when}: {:.1} frames/s, longest gap {longest:.1} ms", frames / seconds.len() as f64);
+    }
 
     // Bad firmware, each in its way: the one before runs again by itself, and says why.
     for (fault, version, patience, why) in [
@@ -181,7 +211,7 @@ fn the_way_back_is_there_later_too() {
     lamp.becomes(90, runs("1.0.1"));
 
     // The way back by hand, with no image at hand.
-    let (status, answer) = lamp.put(&package("none", "1.0.7", 15, &ours));
+    let (status, answer) = lamp.put(&package("next", "1.0.7", 15, &ours));
     assert_eq!(status, 200, "{answer}");
     lamp.becomes(90, runs("1.0.7"));
     let (began, starts) = (Instant::now(), lamp.starts());
@@ -196,18 +226,62 @@ fn the_way_back_is_there_later_too() {
     assert_eq!(status, 200, "{answer}");
     let (began, starts) = (Instant::now(), lamp.starts());
     lamp.becomes(90, runs("1.0.6"));
-    lamp.becomes(300, runs("1.0.1"));
+    let state = lamp.becomes(300, runs("1.0.1"));
     println!(
         "late: 1.0.1 runs again after {} starts and {:.0} s",
         lamp.starts() - starts,
         began.elapsed().as_secs_f64()
     );
+    // One start that tries it, four after its crashes, and one of the image before.
+    assert_eq!(lamp.starts() - starts, 6);
+    assert_eq!((&state["last"]["version"], &state["last"]["outcome"]), (&json!("1.0.6"), &json!("rolled_back")));
+    assert!(state["last"]["reason"].as_str().unwrap().contains("again and again"), "{state}");
 
     // Everything is still there after the power was off.
     drop(lamp);
     let Some(lamp) = Lamp::start_again(&flash) else { return };
     let state = lamp.firmware();
     assert_eq!((&state["running"]["version"], state["keys"].as_array().unwrap().len()), (&json!("1.0.1"), 1));
+}
+
+#[test]
+fn a_router_that_is_away_is_waited_for_as_long_as_the_sheet_says() {
+    let place = support::folder();
+    let door = place.path().join("monitor");
+    let emulator = ["-qmp".into(), socket(&door)];
+    let Some(lamp) = Lamp::start_in(None, Some(&firmware("lamp.bin")), &emulator) else { return };
+    let mut router = Monitor::open(&door);
+    let ours = key(1);
+    lamp.trust(&ours);
+    lamp.becomes(60, confirmed);
+
+    // It goes as the new firmware starts, and is back before the patience is over.
+    let (status, answer) = lamp.put(&package("good", "1.2.0", 120, &ours));
+    assert_eq!(status, 200, "{answer}");
+    router.set_link(false);
+    let began = Instant::now();
+    std::thread::sleep(Duration::from_secs(40));
+    router.set_link(true);
+    let state = lamp.becomes(120, confirmed);
+    assert_eq!((&state["running"]["version"], lamp.starts()), (&json!("1.2.0"), 2), "{state}");
+    println!(
+        "router away for 40 s of a patience of 120: kept, confirmed after {:.0} s",
+        began.elapsed().as_secs_f64()
+    );
+
+    // It is away for longer than that: nobody can tell, so what is known to work runs again.
+    let (status, answer) = lamp.put(&package("next", "1.2.1", 20, &ours));
+    assert_eq!(status, 200, "{answer}");
+    router.set_link(false);
+    let began = Instant::now();
+    support::eventually("it gives up", || lamp.starts() == 4);
+    println!(
+        "router away for longer than 20 s: back after 2 resets and {:.0} s",
+        began.elapsed().as_secs_f64()
+    );
+    router.set_link(true);
+    let state = lamp.becomes(60, runs("1.2.0"));
+    assert!(state["last"]["reason"].as_str().unwrap().contains("did not come back"), "{state}");
 }
 
 /// What espota's clients do, in the old form and in the new.

@@ -59,11 +59,12 @@ pub fn forget_starts() {
     STARTS[1].store(0, Relaxed);
 }
 
-/// Starts again; the words are told by the next start, and none are for a start that was asked for.
+/// Starts again, with a new count of starts; the words are told by the next one, and none are for one that was asked
+/// for.
 pub fn restart(words: Option<&str>) -> ! {
-    match words {
-        Some(words) => leave(&words[..words.floor_char_boundary(MOST)]),
-        None => forget_starts(),
+    forget_starts();
+    if let Some(words) = words {
+        leave(&words[..words.floor_char_boundary(MOST)]);
     }
     software_reset()
 }

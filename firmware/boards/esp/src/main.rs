@@ -365,7 +365,7 @@ fn main() -> ! {
     let shared: &'static SharedFlash<Flash> = SHARED_FLASH.init(SharedFlash::new(flash));
     let updater: &'static Updater<Flash> = UPDATER.init(Updater::new(shared, Layout::K1, slot));
     if starts >= MOST_CRASHES && embassy_futures::block_on(updater.give_way()) {
-        last_words::restart(Some("it fell over again and again"));
+        last_words::restart(Some(update::GAVE_WAY));
     }
     embassy_futures::block_on(updater.look(&LAMP));
     let part = FlashPart::new(shared, 0, Layout::K1.otadata);

@@ -366,7 +366,7 @@ extern "C" fn hart0(slot: u32) -> ! {
     let flash: &'static SharedFlash<Flash> = FLASH.init(SharedFlash::new(unsafe { Flash::take() }));
     let updater: &'static Updater<Flash> = UPDATER.init(Updater::new(flash, Layout::K1, Some(running)));
     if found.crashes >= MOST_CRASHES && block_on(updater.give_way()) {
-        restart(Some("it fell over again and again"));
+        restart(Some(update::GAVE_WAY));
     }
     block_on(updater.look(&LAMP));
 

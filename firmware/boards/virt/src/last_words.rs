@@ -65,7 +65,8 @@ pub fn take() -> Found {
     };
     let text = p.text.get(..p.length as usize).filter(|t| !t.is_empty());
     let words = text.and_then(|t| String::try_from(core::str::from_utf8(t).ok()?).ok());
-    let crashes = if p.end == End::Asked as u32 { 0 } else { p.crashes };
+    // Who was sent back starts as afresh as who was asked to: the crashes were those of another image.
+    let crashes = if p.end == End::Asked as u32 || p.end == End::TakenBack as u32 { 0 } else { p.crashes };
     (p.end, p.length, p.crashes) = (End::Silent as u32, 0, crashes + 1);
     Found { reason, words, crashes }
 }

@@ -224,6 +224,7 @@ async fn page(
                         vitals: home.vitals(),
                         uptime_s: now_us() / 1_000_000,
                         sockets: lamp.doors.sockets(),
+                        receiving: lamp.look(|s| s.firmware.receiving),
                     };
                     send(writer, Kind::Text, &Say::Status(figures).json()).await?;
                 }
