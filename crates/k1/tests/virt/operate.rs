@@ -161,7 +161,9 @@ fn operate_deploy_and_roll_back() {
 
     operator.cannot("k1 deploy good.k1 --to virt", "k1 keys trust");
     operator.does("k1 keys trust virt");
-    assert!(operator.does("k1 deploy good.k1 --to virt --dry-run").contains("would take it"));
+    lamp.becomes(90, |s| s["state"] == "confirmed");
+    let said = operator.does("k1 deploy good.k1 --to virt --dry-run");
+    assert!(said.contains("would take it"), "{said}");
     let said = operator.does("k1 deploy good.k1 --to virt --report deploy.jsonl");
     assert!(said.contains("confirmed by itself after"), "{said}");
     let report = std::fs::read_to_string(home.path().join("deploy.jsonl")).unwrap();

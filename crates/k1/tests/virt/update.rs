@@ -234,7 +234,10 @@ fn the_way_back_is_there_later_too() {
     );
     // One start that tries it, four after its crashes, and one of the image before.
     assert_eq!(lamp.starts() - starts, 6);
-    assert_eq!((&state["last"]["version"], &state["last"]["outcome"]), (&json!("1.0.6"), &json!("rolled_back")));
+    assert_eq!(
+        (&state["last"]["version"], &state["last"]["outcome"]),
+        (&json!("1.0.6"), &json!("rolled_back"))
+    );
     assert!(state["last"]["reason"].as_str().unwrap().contains("again and again"), "{state}");
 
     // Everything is still there after the power was off.
