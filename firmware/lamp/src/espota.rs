@@ -19,6 +19,8 @@ use crate::update::Updater;
 const PROOF_PATIENCE: Duration = Duration::from_secs(10);
 /// After a wrong proof nobody is listened to for so long: it makes guessing long and costs no owner anything.
 const SULK: Duration = Duration::from_secs(1);
+/// A client has so long to read why it is cut off.
+const LISTEN: Duration = Duration::from_millis(300);
 /// A client that sends nothing for so long is gone.
 const GONE: Duration = Duration::from_secs(10);
 /// Rounds of a proof between two looks at the network: about a millisecond.
@@ -159,11 +161,14 @@ async fn fetch<F: NorFlash + 'static>(
             _ => return socket.abort(),
         };
         left = left.saturating_sub(n as u32);
-        // After a refusal the rest is taken and forgotten: a client that is cut off reads no sentence.
         if let Ok(open) = &mut upload
             && let Err(why) = open.take(&piece[..n]).await
         {
             upload = Err(why);
+        }
+        // Clients take a file that has gone to its end for a success, whatever they are told: so it does not get there.
+        if upload.is_err() {
+            break;
         }
         let mut count = heapless::String::<12>::new();
         // A number of bytes has fewer digits.
@@ -186,12 +191,19 @@ async fn fetch<F: NorFlash + 'static>(
         }
     };
     let _ = socket.write_all(words.as_bytes()).await;
-    socket.close();
-    let _ = with_timeout(Duration::from_secs(2), async {
-        let _ = socket.flush().await;
-        while matches!(socket.read(piece).await, Ok(1..)) {}
-    })
-    .await;
+    if left == 0 {
+        socket.close();
+    }
+    let _ = with_timeout(Duration::from_secs(2), socket.flush()).await;
+    if left > 0 {
+        // The sentence is read before the end comes.
+        embassy_time::Timer::after(LISTEN).await;
+        socket.abort();
+        let _ = with_timeout(Duration::from_secs(2), socket.flush()).await;
+    } else {
+        let rest = async { while matches!(socket.read(piece).await, Ok(1..)) {} };
+        let _ = with_timeout(Duration::from_secs(2), rest).await;
+    }
 }
 
 /// Remembers a refusal for whoever looks at the lamp and not at the client.

@@ -77,7 +77,7 @@ pub fn send(
     };
     stream.set_nonblocking(false).map_err(wrong)?;
     stream.set_read_timeout(Some(Duration::from_secs(60))).map_err(wrong)?;
-    let (mut said, mut gone) = ([0; 200], 0);
+    let (mut said, mut gone, mut last) = ([0; 200], 0, String::new());
     for chunk in file.chunks(1_024) {
         stream.write_all(chunk).map_err(wrong)?;
         let n = stream.read(&mut said[..10]).map_err(wrong)?;
@@ -86,10 +86,15 @@ pub fn send(
         if said[..n].windows(2).any(|w| w == b"OK") {
             return Ok(());
         }
+        // A number of bytes, unless something is wrong.
+        if said[..n].contains(&b'E') {
+            last.push_str(&String::from_utf8_lossy(&said[..n]));
+            break;
+        }
     }
-    let mut last = String::new();
     loop {
-        let n = stream.read(&mut said).map_err(wrong)?;
+        // Who has said why may leave as it likes.
+        let n = stream.read(&mut said).or_else(|e| if last.is_empty() { Err(wrong(e)) } else { Ok(0) })?;
         last.push_str(&String::from_utf8_lossy(&said[..n]));
         if last.contains("OK") {
             return Ok(());
