@@ -1,0 +1,73 @@
+//! The doors for firmware: sheets, records in flash, and what espota's clients say.
+
+use k1_update::manifest::Manifest;
+use k1_update::otadata::{ENTRY, Entry, Records};
+use k1_update::sheet::{SHEET, Sheet};
+use k1_update::trust::{KeyStatement, Trust};
+use k1_wire::espota::{self, Request};
+
+use crate::tape::Tape;
+
+/// Any bytes as a packet of espota, as a sheet (of an image, of keys) and as a pair of records.
+pub fn update(bytes: &[u8]) {
+    packet(bytes);
+    let mut tape = Tape::new(bytes);
+    sheet(&mut tape);
+    records(&mut tape);
+}
+
+fn packet(bytes: &[u8]) {
+    match espota::parse(bytes) {
+        Some(Request::Invite(invitation)) => assert_ne!(invitation.port, 0, "there is somewhere to dial"),
+        Some(Request::Proof { cnonce, response }) => {
+            assert!(cnonce.len() == response.len() && matches!(cnonce.len(), 32 | 64));
+        }
+        None => {}
+    }
+}
+
+/// Fills a place from the tape; what is missing is zero.
+fn filled<const N: usize>(tape: &mut Tape<'_>) -> [u8; N] {
+    let mut place = [0; N];
+    let bytes = tape.take(N);
+    place[..bytes.len()].copy_from_slice(bytes);
+    place
+}
+
+fn sheet(tape: &mut Tape<'_>) {
+    let sheet = Sheet(filled::<SHEET>(tape));
+    match Manifest::read(&sheet) {
+        Ok(manifest) => {
+            // What was understood is all there is: whoever writes it down again gets the same statement.
+            let again = manifest.sheet();
+            assert_eq!((&again.0[..108], &again.0[116..128]), (&sheet.0[..108], &sheet.0[116..128]));
+            assert!(manifest.size > 0 && !manifest.board.as_str().is_empty());
+        }
+        Err(e) => assert!(!e.to_string().is_empty()),
+    }
+    match KeyStatement::read(&sheet) {
+        Ok(statement) => {
+            let again = statement.sheet();
+            assert_eq!((&again.0[..108], &again.0[116..128]), (&sheet.0[..108], &sheet.0[116..128]));
+            let mut trust = Trust::NOBODY;
+            assert_eq!(trust.replace(&sheet), Ok(()), "the first set is taken");
+            assert!(!trust.is_empty());
+        }
+        Err(e) => {
+            let mut nobody = Trust::NOBODY;
+            assert_eq!(nobody.replace(&sheet), Err(e));
+            assert!(nobody.is_empty());
+        }
+    }
+}
+
+fn records(tape: &mut Tape<'_>) {
+    let raw = [filled::<ENTRY>(tape), filled::<ENTRY>(tape)];
+    let records = Records([Entry::read(&raw[0]), Entry::read(&raw[1])]);
+    for entry in records.0.iter().flatten() {
+        assert_eq!(Entry::read(&entry.bytes()), Some(*entry), "what is written is what is read");
+    }
+    if let Some(chosen) = records.chosen() {
+        assert!(records.0[chosen].is_some(), "only a record that counts is chosen");
+    }
+}
