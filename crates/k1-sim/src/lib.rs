@@ -5,14 +5,16 @@
 //! | Room | What lives there |
 //! |---|---|
 //! | [`hostile`] | bytes from an enemy, or from a broken friend: one body per door, for fuzzers and for plain tests |
+//! | [`fleet`] | many lamps, as far as a network can see them |
 //! | [`flash`] | NOR flash that tears when the power is cut |
 //! | [`tape`] | choices read from bytes, so that a fuzzer steers what is otherwise chance |
 //!
-//! Nothing in here reads a clock or a random source: what a test meets is decided by its bytes or its seed alone, so
+//! Nothing in here but the fleet reads a clock, and nothing a random source: what a test meets is decided by its bytes or its seed alone, so
 //! that whatever fails once fails always. A body panics when K1 breaks a promise; that a body returns is the result.
 //!
 //! Fuzzers grow the corpora under `fuzz/corpus`; `tests/corpus.rs` replays them with plain `cargo test`.
 
 pub mod flash;
+pub mod fleet;
 pub mod hostile;
 pub mod tape;
