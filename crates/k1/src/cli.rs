@@ -66,6 +66,9 @@ pub enum Command {
     Sign(SignArgs),
     /// Send signed firmware to lamps, one after the other, and wait for the verdict of each.
     Deploy(DeployArgs),
+    /// Put K1 onto a blank chip by cable: bootloader, partitions and a signed update.
+    #[cfg(feature = "usb")]
+    Install(InstallArgs),
     /// Send lamps back to the firmware before, within one restart.
     Rollback(RollbackArgs),
     /// Say what is wrong here, and measure how late the light is.
@@ -238,6 +241,29 @@ pub enum Via {
     Http,
     /// As the Arduino world does it (UDP 3232).
     Espota,
+    /// By cable, to the one lamp on --port; also to one that does not start any more. Everything is checked as the lamp
+    /// itself does, by the keys that it trusts.
+    #[cfg(feature = "usb")]
+    Usb,
+}
+
+/// What belongs to the cable, in the help of `deploy`.
+#[cfg(feature = "usb")]
+const CABLE: &str = "Cable (--via usb)";
+
+/// How a chip on a cable is spoken with.
+#[cfg(feature = "usb")]
+#[derive(Args, Clone, Debug)]
+pub struct CableArgs {
+    /// Speed of the cable in baud, for boards with a chip between USB and the lamp's; a lamp's own USB has no use for it.
+    #[arg(long, default_value_t = 115_200, value_parser = clap::value_parser!(u32).range(115_200..=2_000_000), value_name = "BAUD")]
+    pub baud: u32,
+    /// The chip waits in its loader already: BOOT was held while RESET was pressed.
+    #[arg(long)]
+    pub in_loader: bool,
+    /// How long the lamp's console is listened to for the verdict; 0 = not at all.
+    #[arg(long, value_parser = seconds, allow_negative_numbers = true, default_value = "150", value_name = "SECONDS")]
+    pub console: f64,
 }
 
 /// `k1 deploy`.
@@ -260,6 +286,10 @@ pub struct DeployArgs {
     /// How it gets there.
     #[arg(long, default_value = "http")]
     pub via: Via,
+    /// With --via usb: the port of the lamp's cable, for example /dev/ttyACM0.
+    #[cfg(feature = "usb")]
+    #[arg(long, value_name = "PORT", required_if_eq("via", "usb"), help_heading = CABLE)]
+    pub port: Option<String>,
     /// Also to lamps that could not take a bad image back.
     #[arg(long)]
     pub unarmed: bool,
@@ -275,6 +305,33 @@ pub struct DeployArgs {
     /// How long to search for lamps.
     #[arg(long, value_parser = seconds, allow_negative_numbers = true, default_value = "2", value_name = "SECONDS")]
     pub search: f64,
+    /// With --via usb: the cable.
+    #[cfg(feature = "usb")]
+    #[command(flatten, next_help_heading = CABLE)]
+    pub cable: CableArgs,
+}
+
+/// `k1 install`.
+#[cfg(feature = "usb")]
+#[derive(Args, Clone, Debug)]
+pub struct InstallArgs {
+    /// A signed update, as `k1 sign` makes it; signed with a key of yours, for a blank chip trusts nobody.
+    pub image: PathBuf,
+    /// The port of the chip's cable, for example /dev/ttyACM0.
+    #[arg(long, value_name = "PORT")]
+    pub port: String,
+    /// Bootloader that knows of trials; without it, espflash's own, with which a lamp cannot go back by itself.
+    #[arg(long, value_name = "FILE", requires = "bootloader_sha256")]
+    pub bootloader: Option<PathBuf>,
+    /// SHA-256 of that file, so that it is the one that is meant.
+    #[arg(long, value_name = "HEX", requires = "bootloader")]
+    pub bootloader_sha256: Option<String>,
+    /// Forget what the chip remembers: Wi-Fi, token, keys.
+    #[arg(long)]
+    pub erase_settings: bool,
+    /// The cable.
+    #[command(flatten)]
+    pub cable: CableArgs,
 }
 
 /// `k1 rollback`.

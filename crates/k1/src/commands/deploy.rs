@@ -33,7 +33,7 @@ enum Plan {
 }
 
 /// Raw records, one line of JSON each, of everything that was seen.
-struct Report(Option<std::fs::File>);
+pub(super) struct Report(Option<std::fs::File>);
 
 impl Report {
     fn open(args: &DeployArgs) -> Result<Self, Failure> {
@@ -43,7 +43,7 @@ impl Report {
     }
 
     /// A record that cannot be kept stops the deployment: its evidence is half of its purpose.
-    fn note(&mut self, lamp: &str, step: &str, raw: &Value) -> Result<(), Failure> {
+    pub(super) fn note(&mut self, lamp: &str, step: &str, raw: &Value) -> Result<(), Failure> {
         let Some(file) = &mut self.0 else { return Ok(()) };
         let at = SystemTime::now().duration_since(UNIX_EPOCH).map_or(0.0, |d| d.as_secs_f64());
         let line = json!({"at": at, "lamp": lamp, "step": step, "raw": raw});
@@ -59,6 +59,10 @@ impl Report {
 pub fn deploy(args: &DeployArgs) -> Result<(), Failure> {
     let bytes = std::fs::read(&args.image).map_err(|e| Failure(format!("{}: {e}", args.image.display())))?;
     let update = Update::parse(&bytes).map_err(|e| Failure(format!("{}: {e}", args.image.display())))?;
+    #[cfg(feature = "usb")]
+    if args.via == Via::Usb {
+        return super::usb::deploy(args, &update, &mut Report::open(args)?);
+    }
     if args.lamps.is_empty() && !args.all {
         return Err(Failure("name the lamps with --to LAMP, or all that can be found with --all".into()));
     }
@@ -185,6 +189,8 @@ fn one(
             espota::send(to, token, bytes, Proof::Pbkdf2, |n| bar.set_position(n as u64))?;
             report.note(label, "sent", &json!({"via": "espota"}))?;
         }
+        #[cfg(feature = "usb")]
+        Via::Usb => return Err(Failure("a lamp on a cable has a port, not an address".into())),
     }
     bar.finish_and_clear();
     let sent = began.elapsed();

@@ -10,6 +10,8 @@ mod monitor;
 mod mqtt;
 mod render;
 mod run;
+#[cfg(feature = "usb")]
+mod usb;
 mod validate;
 mod virt;
 
@@ -76,6 +78,8 @@ pub fn main() -> ExitCode {
         Command::Doctor(args) => doctor::doctor(&args),
         Command::Keys { command } => keys::keys(&command),
         Command::Deploy(args) => deploy::deploy(&args),
+        #[cfg(feature = "usb")]
+        Command::Install(args) => usb::install(&args),
         Command::Rollback(args) => deploy::rollback(&args),
         Command::Sign(args) => keys::sign(&args),
         Command::Completions { shell } => {

@@ -1,0 +1,250 @@
+//! The lamp's flash as the lamp's own code wants it: a NOR flash whose sectors travel through a [`Loader`].
+//!
+//! What is erased and then programmed waits here and travels as whole sectors, in the order in which it was begun, and the
+//! chip is asked whether it holds them before anybody reads them again. What is programmed into a sector that is there
+//! already travels at once. So whoever writes a thing, reads it back and then writes the word that makes it count does the
+//! same on the chip.
+
+use std::collections::BTreeMap;
+
+use embedded_storage_async::nor_flash::{
+    ErrorType, NorFlash, NorFlashError, NorFlashErrorKind, ReadNorFlash,
+};
+use k1_update::layout::SECTOR;
+
+use super::Loader;
+
+/// Bytes of the flash that a K1 uses.
+const SIZE: usize = 4 << 20;
+/// So many sectors travel together: each time the chip erases them all before it answers.
+const MOST_WAITING: usize = 16;
+
+/// Why an operation failed; [`CableFlash::trouble`] says it in words.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Fault {
+    /// Outside the flash, or not aligned.
+    Bounds,
+    /// A bit was to be set that only an erase sets.
+    NotErased,
+    /// The chip or the cable.
+    Cable,
+}
+
+impl NorFlashError for Fault {
+    fn kind(&self) -> NorFlashErrorKind {
+        match self {
+            Self::Bounds => NorFlashErrorKind::OutOfBounds,
+            Self::NotErased | Self::Cable => NorFlashErrorKind::Other,
+        }
+    }
+}
+
+/// The flash of a lamp on a cable.
+pub struct CableFlash<L> {
+    loader: L,
+    /// Sectors as they are, or as they will be when they have travelled.
+    known: BTreeMap<u32, Vec<u8>>,
+    /// Those that were erased here and have not travelled, in their order.
+    waiting: Vec<u32>,
+    trouble: Option<String>,
+}
+
+impl<L: Loader> CableFlash<L> {
+    /// The flash behind a loader.
+    pub fn new(loader: L) -> Self {
+        Self { loader, known: BTreeMap::new(), waiting: Vec::new(), trouble: None }
+    }
+
+    /// What the last fault was, in words.
+    pub fn trouble(&mut self) -> Option<String> {
+        self.trouble.take()
+    }
+
+    /// The loader, without what still waits.
+    pub fn into_loader(self) -> L {
+        self.loader
+    }
+
+    fn tell<T>(&mut self, result: Result<T, String>) -> Result<T, Fault> {
+        result.map_err(|words| {
+            self.trouble = Some(words);
+            Fault::Cable
+        })
+    }
+
+    fn fits(at: u32, length: usize, align: u32) -> Result<(), Fault> {
+        let inside = (at as usize).checked_add(length).is_some_and(|end| end <= SIZE);
+        let aligned = at.is_multiple_of(align) && length.is_multiple_of(align as usize);
+        if inside && aligned { Ok(()) } else { Err(Fault::Bounds) }
+    }
+
+    /// Sends what waits: neighbours together, and all in the order in which they were begun.
+    fn send(&mut self) -> Result<(), Fault> {
+        let waiting = std::mem::take(&mut self.waiting);
+        for run in waiting.chunk_by(|a, b| a + SECTOR == *b) {
+            let bytes: Vec<u8> = run.iter().flat_map(|at| self.known[at].iter().copied()).collect();
+            let sent = self.put(run[0], &bytes);
+            self.tell(sent)?;
+        }
+        Ok(())
+    }
+
+    fn put(&mut self, at: u32, bytes: &[u8]) -> Result<(), String> {
+        self.loader.write(at, bytes)?;
+        if self.loader.holds(at, bytes)? {
+            Ok(())
+        } else {
+            Err(format!("the flash does not hold what was written at {at:#x}: it may be worn out"))
+        }
+    }
+
+    /// The sector at `at`, read if nobody has yet.
+    fn sector(&mut self, at: u32) -> Result<&mut Vec<u8>, Fault> {
+        if !self.known.contains_key(&at) {
+            let mut bytes = vec![0; SECTOR as usize];
+            let read = self.loader.read(at, &mut bytes);
+            self.tell(read)?;
+            self.known.insert(at, bytes);
+        }
+        self.known.get_mut(&at).ok_or(Fault::Bounds)
+    }
+
+    /// Parts of a range, each within its sector: the sector, where in it, and where in the range.
+    fn parts(at: u32, length: usize) -> impl Iterator<Item = (u32, usize, std::ops::Range<usize>)> {
+        let mut done = 0;
+        std::iter::from_fn(move || {
+            let here = at + done as u32;
+            let within = (here % SECTOR) as usize;
+            let n = (length - done).min(SECTOR as usize - within);
+            let range = done..done + n;
+            done += n;
+            (n > 0).then_some((here - within as u32, within, range))
+        })
+    }
+}
+
+impl<L> ErrorType for CableFlash<L> {
+    type Error = Fault;
+}
+
+impl<L: Loader> ReadNorFlash for CableFlash<L> {
+    const READ_SIZE: usize = 1;
+
+    async fn read(&mut self, at: u32, bytes: &mut [u8]) -> Result<(), Fault> {
+        Self::fits(at, bytes.len(), 1)?;
+        for (sector, within, range) in Self::parts(at, bytes.len()) {
+            if self.waiting.contains(&sector) {
+                self.send()?;
+            }
+            let n = range.len();
+            bytes[range].copy_from_slice(&self.sector(sector)?[within..within + n]);
+        }
+        Ok(())
+    }
+
+    fn capacity(&self) -> usize {
+        SIZE
+    }
+}
+
+impl<L: Loader> NorFlash for CableFlash<L> {
+    const WRITE_SIZE: usize = 4;
+    const ERASE_SIZE: usize = SECTOR as usize;
+
+    async fn erase(&mut self, from: u32, to: u32) -> Result<(), Fault> {
+        Self::fits(from, to.checked_sub(from).ok_or(Fault::Bounds)? as usize, SECTOR)?;
+        for at in (from..to).step_by(SECTOR as usize) {
+            // What was erased before has been programmed by now.
+            if self.waiting.len() >= MOST_WAITING {
+                self.send()?;
+            }
+            self.known.insert(at, vec![0xff; SECTOR as usize]);
+            if !self.waiting.contains(&at) {
+                self.waiting.push(at);
+            }
+        }
+        Ok(())
+    }
+
+    async fn write(&mut self, at: u32, bytes: &[u8]) -> Result<(), Fault> {
+        Self::fits(at, bytes.len(), Self::WRITE_SIZE as u32)?;
+        for (sector, within, range) in Self::parts(at, bytes.len()) {
+            let new = &bytes[range];
+            let is_waiting = self.waiting.contains(&sector);
+            if !is_waiting {
+                self.send()?;
+            }
+            let old = &mut self.sector(sector)?[within..within + new.len()];
+            if old.iter().zip(new).any(|(old, new)| old & new != *new) {
+                return Err(Fault::NotErased);
+            }
+            old.copy_from_slice(new);
+            if !is_waiting {
+                let whole = self.known[&sector].clone();
+                let place = sector + within as u32;
+                let done = (|| {
+                    if self.loader.program(place, new)? && self.loader.holds(sector, &whole)? {
+                        return Ok(());
+                    }
+                    // A loader that only knows whole sectors.
+                    self.put(sector, &whole)
+                })();
+                self.tell(done)?;
+            }
+        }
+        Ok(())
+    }
+}
+
+/// A part of a flash that was read, on which the lamp's code may do as it likes: nothing of that travels.
+pub struct Copy {
+    first: u32,
+    bytes: Vec<u8>,
+}
+
+impl Copy {
+    /// What was read from `first` on.
+    pub fn new(first: u32, bytes: Vec<u8>) -> Self {
+        Self { first, bytes }
+    }
+
+    fn place(&mut self, at: u32, length: usize) -> Result<&mut [u8], Fault> {
+        let from = at.checked_sub(self.first).ok_or(Fault::Bounds)? as usize;
+        self.bytes.get_mut(from..from + length).ok_or(Fault::Bounds)
+    }
+}
+
+impl ErrorType for Copy {
+    type Error = Fault;
+}
+
+impl ReadNorFlash for Copy {
+    const READ_SIZE: usize = 1;
+
+    async fn read(&mut self, at: u32, bytes: &mut [u8]) -> Result<(), Fault> {
+        bytes.copy_from_slice(self.place(at, bytes.len())?);
+        Ok(())
+    }
+
+    fn capacity(&self) -> usize {
+        self.first as usize + self.bytes.len()
+    }
+}
+
+impl NorFlash for Copy {
+    const WRITE_SIZE: usize = 4;
+    const ERASE_SIZE: usize = SECTOR as usize;
+
+    async fn erase(&mut self, from: u32, to: u32) -> Result<(), Fault> {
+        let length = to.checked_sub(from).ok_or(Fault::Bounds)?;
+        self.place(from, length as usize)?.fill(0xff);
+        Ok(())
+    }
+
+    async fn write(&mut self, at: u32, bytes: &[u8]) -> Result<(), Fault> {
+        for (old, new) in self.place(at, bytes.len())?.iter_mut().zip(bytes) {
+            *old &= new;
+        }
+        Ok(())
+    }
+}

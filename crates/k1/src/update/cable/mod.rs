@@ -1,0 +1,58 @@
+//! The cable: a lamp's flash as the loader in its chip's ROM shows it, and updates through that.
+//!
+//! | Room | What it does |
+//! |---|---|
+//! | [`flash`] | the lamp's flash as the lamp's own code wants it |
+//! | [`door`] | what the lamp would decide, decided with its own code and its own settings |
+//! | [`first`] | what a blank chip needs besides an image |
+//! | [`wire`] | the port, and the loader's commands |
+//!
+//! The loader is the one in ROM, not a faster one that is put into the chip's memory first: only it programs without
+//! erasing, and that is what writes a record as a lamp does, its number last.
+
+pub mod door;
+pub mod first;
+pub mod flash;
+pub mod wire;
+
+/// What a chip's loader does with the flash. Addresses in bytes.
+pub trait Loader {
+    /// Reads from `at` on.
+    ///
+    /// # Errors
+    ///
+    /// A sentence: the chip does not answer any more, or refuses.
+    fn read(&mut self, at: u32, bytes: &mut [u8]) -> Result<(), String>;
+
+    /// Erases the sectors from `at` on and programs them with `bytes`: whole sectors.
+    ///
+    /// # Errors
+    ///
+    /// A sentence: the chip does not answer any more, or refuses.
+    fn write(&mut self, at: u32, bytes: &[u8]) -> Result<(), String>;
+
+    /// Programs `bytes` at `at` without an erase; false if the loader does not do that.
+    ///
+    /// # Errors
+    ///
+    /// A sentence: the chip does not answer any more.
+    fn program(&mut self, at: u32, bytes: &[u8]) -> Result<bool, String>;
+
+    /// True if the flash holds `bytes` at `at`, as the chip itself finds.
+    ///
+    /// # Errors
+    ///
+    /// A sentence: the chip does not answer any more, or refuses.
+    fn holds(&mut self, at: u32, bytes: &[u8]) -> Result<bool, String>;
+}
+
+/// The result of a future that never waits, as those over a flash that is a call away.
+fn now<T>(future: impl Future<Output = T>) -> T {
+    let mut future = std::pin::pin!(future);
+    let mut context = std::task::Context::from_waker(std::task::Waker::noop());
+    loop {
+        if let std::task::Poll::Ready(value) = future.as_mut().poll(&mut context) {
+            return value;
+        }
+    }
+}
