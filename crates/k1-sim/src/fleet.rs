@@ -12,7 +12,7 @@ use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::{Duration, Instant};
 
 use k1_device::answers::{
-    BootLog, Device, Heard, Heap, LinkOptions, Performance, SelfTest, Setup, Stack, Vitals,
+    BootLog, Device, Heap, Heard, LinkOptions, Performance, SelfTest, Setup, Stack, Vitals,
 };
 use k1_device::api::{Home, Identity};
 use k1_device::error::Refusal;

@@ -531,6 +531,9 @@ pub struct MqttArgs {
     /// What Home Assistant's topics begin with.
     #[arg(long, default_value = "homeassistant", value_name = "TEXT")]
     pub discovery_prefix: String,
+    /// A signed update, as `k1 sign` makes it: it is offered to every lamp, and rolled out in steps when somebody says so.
+    #[arg(long, value_name = "FILE")]
+    pub update: Option<PathBuf>,
     /// Pause between two looks at a lamp.
     #[arg(long, value_parser = seconds, allow_negative_numbers = true, default_value = "10", value_name = "SECONDS")]
     pub every: f64,

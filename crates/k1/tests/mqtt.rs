@@ -4,92 +4,14 @@
 //! program itself, which answers as a lamp does.
 #![cfg(unix)]
 
+#[path = "support/broker.rs"]
+mod broker;
 mod support;
 
-use std::collections::HashMap;
 use std::net::TcpListener;
-use std::process::{Child, Command, Stdio};
-use std::sync::{Arc, Mutex};
-use std::time::Duration;
 
-use rumqttc::{Client, Event, MqttOptions, Packet, QoS};
-use serde_json::Value;
+use broker::{Broker, Listener};
 use support::{Running, eventually, k1, start};
-
-/// A broker of this test's own.
-struct Broker {
-    child: Child,
-    port: u16,
-}
-
-impl Broker {
-    fn start() -> Option<Self> {
-        let port = TcpListener::bind("127.0.0.1:0").unwrap().local_addr().unwrap().port();
-        // Debian keeps it where only root's path leads.
-        let found = ["mosquitto", "/usr/sbin/mosquitto"].into_iter().find_map(|program| {
-            let mut command = Command::new(program);
-            command.args(["-p", &port.to_string()]).stdout(Stdio::null()).stderr(Stdio::null()).spawn().ok()
-        });
-        let Some(child) = found else {
-            let required =
-                std::env::var("K1_REQUIRE").unwrap_or_default().split(',').any(|r| r.trim() == "mosquitto");
-            assert!(!required, "K1_REQUIRE wants mosquitto, and it is missing");
-            println!("skipped: mosquitto is missing");
-            return None;
-        };
-        let broker = Self { child, port };
-        eventually("the broker listens", || std::net::TcpStream::connect(("127.0.0.1", port)).is_ok());
-        Some(broker)
-    }
-}
-
-impl Drop for Broker {
-    fn drop(&mut self) {
-        let _ = self.child.kill();
-        let _ = self.child.wait();
-    }
-}
-
-/// Somebody who hears everything.
-struct Listener {
-    client: Client,
-    heard: Arc<Mutex<HashMap<String, Vec<u8>>>>,
-}
-
-impl Listener {
-    fn new(port: u16) -> Self {
-        let mut options = MqttOptions::new("listener", "127.0.0.1", port);
-        options.set_max_packet_size(64 * 1024, 64 * 1024);
-        let (client, mut connection) = Client::new(options, 32);
-        client.subscribe("#", QoS::AtLeastOnce).unwrap();
-        let heard = Arc::new(Mutex::new(HashMap::new()));
-        let into = heard.clone();
-        std::thread::spawn(move || {
-            for event in connection.iter() {
-                match event {
-                    Ok(Event::Incoming(Packet::Publish(p))) => {
-                        into.lock().unwrap().insert(p.topic.clone(), p.payload.to_vec());
-                    }
-                    Ok(_) => {}
-                    Err(_) => std::thread::sleep(Duration::from_millis(100)),
-                }
-            }
-        });
-        Self { client, heard }
-    }
-
-    fn text(&self, topic: &str) -> Option<String> {
-        self.heard.lock().unwrap().get(topic).map(|m| String::from_utf8_lossy(m).into_owned())
-    }
-
-    fn json(&self, topic: &str) -> Value {
-        self.text(topic).and_then(|t| serde_json::from_str(&t).ok()).unwrap_or_default()
-    }
-
-    fn wish(&self, topic: &str, message: &str) {
-        self.client.publish(topic, QoS::AtLeastOnce, false, message).unwrap();
-    }
-}
 
 fn program() -> (Running, String) {
     let mut program = start(&mut k1(["run", "demo", "--listen", "127.0.0.1:0"]));
@@ -145,7 +67,7 @@ fn a_fleet_is_told_of_and_told_through_a_broker() {
     });
 
     // A new Home Assistant is told everything anew.
-    listener.heard.lock().unwrap().remove("homeassistant/light/k1_k1/config");
+    listener.forget_of("homeassistant/light/k1_k1/config");
     listener.wish("homeassistant/status", "online");
     eventually("it is announced again", || listener.text("homeassistant/light/k1_k1/config").is_some());
 
@@ -154,7 +76,7 @@ fn a_fleet_is_told_of_and_told_through_a_broker() {
     eventually("its last will is done", || is("k1/bridge/availability", "offline"));
 
     // A bridge that is told to end says so itself, of every lamp.
-    listener.heard.lock().unwrap().remove("k1/k1/telemetry");
+    listener.forget_of("k1/k1/telemetry");
     let mut second = bridge(&[]);
     second.says("connected to");
     eventually("all is back", || is("k1/bridge/availability", "online"));

@@ -6,31 +6,17 @@ use std::net::ToSocketAddrs;
 use std::time::{Duration, Instant, SystemTime, UNIX_EPOCH};
 
 use indicatif::{ProgressBar, ProgressStyle};
-use k1_device::firmware::{Firmware, Outcome, Rollback, Short, Standing};
+use k1_device::firmware::{Short, Standing};
 use k1_update::sheet::PublicKey;
 use serde_json::{Value, json};
 
 use super::Failure;
 use crate::cli::{DeployArgs, RollbackArgs, Via};
+use crate::lamps::delivery::{self, Plan, RESTART, plan, wait};
 use crate::lamps::{self, Address, Client};
 use crate::update::espota::{self, Proof};
 use crate::update::keys;
 use crate::update::package::Update;
-
-/// A lamp that has taken firmware is back after this, trial and network aside.
-const RESTART: Duration = Duration::from_secs(60);
-/// Longest trial of what is not the network.
-const TRIAL: Duration = Duration::from_secs(75);
-/// Pause between two looks.
-const LOOK: Duration = Duration::from_millis(500);
-
-/// What was found out about one lamp before anything was sent.
-enum Plan {
-    /// It runs this image already.
-    Done,
-    /// It would take it.
-    Send { unarmed: bool },
-}
 
 /// Raw records, one line of JSON each, of everything that was seen.
 pub(super) struct Report(Option<std::fs::File>);
@@ -85,7 +71,7 @@ pub fn deploy(args: &DeployArgs) -> Result<(), Failure> {
     for (number, address) in all.iter().enumerate() {
         let label = &address.label;
         let client = Client::new(address.clone());
-        let plan = plan(&client, &update, args.unarmed).and_then(|(plan, state)| {
+        let plan = plan(&client, &update, args.unarmed).map_err(Failure).and_then(|(plan, state)| {
             report.note(label, "before", &state)?;
             Ok(plan)
         });
@@ -120,41 +106,6 @@ pub fn deploy(args: &DeployArgs) -> Result<(), Failure> {
 
 fn stop(label: &str, why: &str, done: usize, all: usize) -> Failure {
     Failure(format!("{label}: {why}; stopped after {done} of {all}. The same command goes on from here."))
-}
-
-/// Whether a lamp would take an update; asked before a byte is sent.
-fn plan(client: &Client, update: &Update, unarmed: bool) -> Result<(Plan, Value), Failure> {
-    let (state, raw) = client.firmware().map_err(|e| Failure(e.to_string()))?;
-    let m = &update.manifest;
-    if state.running.as_ref().is_some_and(|i| i.hash == Short(m.short_hash()))
-        && state.state != Standing::OnTrial
-    {
-        return Ok((Plan::Done, raw));
-    }
-    let why = if state.board != m.board.as_str() {
-        Some(format!("the image is for {}, and this is {}", m.board.as_str(), state.board))
-    } else if state.keys.is_empty() {
-        Some("it trusts no key yet: `k1 keys trust LAMP`".into())
-    } else if !state.keys.contains(&Short(update.sheet.signer())) {
-        Some("it does not trust the key that has signed this image".into())
-    } else if m.counter < state.counter_floor {
-        Some(format!(
-            "the image's counter is {}, and the lamp has confirmed {}",
-            m.counter, state.counter_floor
-        ))
-    } else if state.state == Standing::OnTrial {
-        Some("its firmware is on trial: wait for the verdict".into())
-    } else if let Some(r) = state.receiving {
-        Some(format!("it is taking another update ({} of {} bytes)", r.received, r.size))
-    } else if state.rollback == Rollback::NotArmed && !unarmed {
-        Some("its rollback is not armed, so a bad image would stay; --unarmed sends it all the same".into())
-    } else {
-        None
-    };
-    match why {
-        Some(why) => Err(Failure(why)),
-        None => Ok((Plan::Send { unarmed: state.rollback == Rollback::NotArmed }, raw)),
-    }
 }
 
 /// One lamp, from the first byte to its verdict.
@@ -195,49 +146,16 @@ fn one(
     bar.finish_and_clear();
     let sent = began.elapsed();
     let hash = Short(update.manifest.short_hash());
-    let patience = RESTART + TRIAL + Duration::from_secs(update.manifest.patience_s.into());
-    let state = wait(client, patience, |s| {
-        let runs = s.running.as_ref().is_some_and(|i| i.hash == hash);
-        let judged = s.last.as_ref().is_some_and(|l| l.hash == hash && l.outcome == Outcome::RolledBack);
-        (runs && s.state == Standing::Confirmed) || (!runs && judged)
-    })?;
-    report.note(label, "verdict", &state.1)?;
-    if let Some(last) = state.0.last.filter(|l| l.hash == hash && l.outcome == Outcome::RolledBack) {
-        let runs = state.0.running.map_or_else(|| "the image before".into(), |i| i.version.to_string());
-        return Err(Failure(format!(
-            "it tried {} and took itself back to {runs}: {}",
-            last.version, last.reason
-        )));
-    }
+    let (raw, judged) = delivery::verdict(client, update);
+    report.note(label, "verdict", &raw)?;
+    let state = judged.map_err(Failure)?;
     println!(
         "{label}: sent in {:.1} s, confirmed by itself after {:.1} s; runs {hash} from {}",
         sent.as_secs_f64(),
         began.elapsed().as_secs_f64(),
-        state.0.slot
+        state.slot
     );
     Ok(())
-}
-
-/// Asks again and again until the firmware says what is wanted. A lamp that restarts does not answer meanwhile.
-fn wait(
-    client: &Client,
-    patience: Duration,
-    is: impl Fn(&Firmware) -> bool,
-) -> Result<(Firmware, Value), Failure> {
-    let began = Instant::now();
-    let mut last = "it does not answer".to_owned();
-    while began.elapsed() < patience {
-        match client.firmware() {
-            Ok((state, raw)) if is(&state) => return Ok((state, raw)),
-            Ok((state, _)) => {
-                let version = state.running.map_or_else(|| "something".into(), |i| i.version.to_string());
-                last = format!("it runs {version}, {:?}", state.state);
-            }
-            Err(trouble) => last = trouble.to_string(),
-        }
-        std::thread::sleep(LOOK);
-    }
-    Err(Failure(format!("no verdict after {} s: {last}", patience.as_secs())))
 }
 
 /// Watches canaries: each must stay well for the whole time.

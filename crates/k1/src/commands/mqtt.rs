@@ -6,7 +6,7 @@
 use std::collections::BTreeMap;
 use std::sync::atomic::{AtomicBool, AtomicU32, Ordering::SeqCst};
 use std::sync::mpsc::{Receiver, RecvTimeoutError, Sender, channel};
-use std::sync::{Arc, Mutex, PoisonError};
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::{Duration, Instant};
 
 use rumqttc::{
@@ -14,23 +14,46 @@ use rumqttc::{
 };
 use serde_json::{Map, Value, json};
 
+use k1_device::firmware::Standing;
+
 use super::Failure;
 use crate::cli::MqttArgs;
+use crate::lamps::delivery::{self, Plan};
 use crate::lamps::figures::Reading;
-use crate::lamps::fleet::{self, ALL, Card, OFFLINE, ONLINE, Topics, Wish};
+use crate::lamps::fleet::{self, ALL, Card, INSTALL, OFFLINE, ONLINE, ROLLOUT, Topics, Wish};
+use crate::lamps::rollout::{Order, Rollout};
 use crate::lamps::{self, Client, Trouble};
+use crate::update::package::Update;
 
 /// A broker that has not answered for so long has gone.
 const KEEP_ALIVE: Duration = Duration::from_secs(15);
-/// Messages that may wait for the broker. A lamp has few; those of one that has gone are not kept for ever.
-const WAITING: usize = 256;
+/// Messages of each lamp that may wait for the broker: all that is said of one that was just met, and some.
+const WAITING: usize = 32;
 /// Pause before another try to reach the broker.
 const AGAIN: Duration = Duration::from_secs(2);
 /// Largest message that is taken.
 const MOST_BYTES: usize = 64 * 1024;
 
+/// Firmware that every lamp may have.
+struct Offer {
+    update: Update,
+    bytes: Vec<u8>,
+}
+
+/// What a lamp is asked for.
+enum Ask {
+    /// What somebody wishes.
+    Wish(Vec<u8>),
+    /// To take the firmware that is offered.
+    Install,
+}
+
+/// What became of a lamp that was asked to take firmware: its place in the list, and why not.
+type Verdict = (usize, Result<(), String>);
+
 /// What all threads share.
 struct Shared {
+    offer: Option<Offer>,
     broker: Broker,
     topics: Topics,
     every: Duration,
@@ -39,6 +62,8 @@ struct Shared {
     end: AtomicBool,
     /// What each lamp said last; nothing if it does not answer.
     fleet: Mutex<BTreeMap<String, Option<Reading>>>,
+    /// What the user calls each lamp.
+    labels: Vec<String>,
     /// What each lamp is called in topics: its own name, and until it has said that, what the user calls it.
     names: Mutex<Vec<String>>,
 }
@@ -67,6 +92,7 @@ struct Voice<'a> {
     card: Option<Card>,
     said_online: Option<bool>,
     said_state: Option<Value>,
+    said_update: Option<Value>,
     /// Brightness to which it comes back when it is switched on.
     lit: f64,
 }
@@ -93,6 +119,7 @@ impl Voice<'_> {
             board: info.board.into_owned(),
             version: info.firmware.into_owned(),
             patterns: patterns.patterns.into_iter().map(|p| p.id).collect(),
+            takes_firmware: self.client.firmware().is_ok(),
         })
     }
 
@@ -123,7 +150,46 @@ impl Voice<'_> {
             self.shared.say(self.shared.topics.of(self.name(), "state"), state.to_string(), true);
             self.said_state = Some(state);
         }
+        if self.card.as_ref().is_some_and(|c| c.takes_firmware) {
+            self.say_update(false)?;
+        }
         Ok(())
+    }
+
+    /// Says what runs, what is offered and whether it is being tried.
+    fn say_update(&mut self, is_sending: bool) -> Result<(), Trouble> {
+        let (state, _) = self.client.firmware()?;
+        let installed =
+            state.running.as_ref().map_or_else(|| "unknown".to_owned(), |i| i.version.to_string());
+        let offered = self.shared.offer.as_ref().map(|o| &o.update.manifest);
+        let offered =
+            offered.filter(|m| m.board.as_str() == state.board).map(|m| m.version.as_str().to_owned());
+        let said = json!({
+            "title": "K1", "installed_version": installed, "latest_version": offered.as_ref().unwrap_or(&installed),
+            "in_progress": is_sending || state.state == Standing::OnTrial,
+            "release_summary": state.last.map(|l| match l.reason.as_str() {
+                "" => format!("{} was found good", l.version),
+                why => format!("{} was taken back: {why}", l.version),
+            }),
+        });
+        if self.said_update.as_ref() != Some(&said) {
+            self.shared.say(self.shared.topics.of(self.name(), "update"), said.to_string(), true);
+            self.said_update = Some(said);
+        }
+        Ok(())
+    }
+
+    /// Takes what is offered, and waits for the lamp's own verdict.
+    fn install(&mut self) -> Result<(), String> {
+        let shared = self.shared;
+        let offer = shared.offer.as_ref().ok_or("nothing is offered: start `k1 mqtt` with --update FILE")?;
+        if delivery::plan(&self.client, &offer.update, false)?.0 == Plan::Done {
+            return Ok(());
+        }
+        // What is not said now is said after it.
+        let _ = self.say_update(true);
+        self.client.install(&offer.bytes, |_| ()).map_err(|e| e.to_string())?;
+        delivery::verdict(&self.client, &offer.update).1.map(drop)
     }
 
     fn online(&mut self, is: bool) {
@@ -147,7 +213,13 @@ impl Voice<'_> {
 }
 
 /// Looks after one lamp until the end.
-fn tend(shared: &Shared, place: usize, address: lamps::Address, wishes: &Receiver<Vec<u8>>) {
+fn tend(
+    shared: &Shared,
+    place: usize,
+    address: lamps::Address,
+    wishes: &Receiver<Ask>,
+    verdicts: &Sender<Verdict>,
+) {
     let label = address.label.clone();
     let mut voice = Voice {
         shared,
@@ -158,6 +230,7 @@ fn tend(shared: &Shared, place: usize, address: lamps::Address, wishes: &Receive
         card: None,
         said_online: None,
         said_state: None,
+        said_update: None,
         lit: 1.0,
     };
     let mut anew = shared.anew.load(SeqCst);
@@ -166,7 +239,8 @@ fn tend(shared: &Shared, place: usize, address: lamps::Address, wishes: &Receive
         let now = shared.anew.load(SeqCst);
         if now != anew {
             (anew, next) = (now, Instant::now());
-            (voice.card, voice.said_online, voice.said_state) = (None, None, None);
+            (voice.card, voice.said_online) = (None, None);
+            (voice.said_state, voice.said_update) = (None, None);
         }
         if Instant::now() >= next {
             next = Instant::now() + shared.every;
@@ -177,8 +251,18 @@ fn tend(shared: &Shared, place: usize, address: lamps::Address, wishes: &Receive
         }
         // Not longer, so that the end and a new connection are noticed.
         match wishes.recv_timeout((next - Instant::now().min(next)).min(Duration::from_millis(200))) {
-            Ok(message) => {
-                voice.fulfil(&message);
+            Ok(ask) => {
+                match ask {
+                    Ask::Wish(message) => voice.fulfil(&message),
+                    Ask::Install => {
+                        let done = voice.install();
+                        if let Err(why) = &done {
+                            shared.say(shared.topics.of(voice.name(), "error"), why.clone(), false);
+                        }
+                        // Nobody listens at the end.
+                        let _ = verdicts.send((place, done));
+                    }
+                }
                 // What became of it is said at once.
                 next = Instant::now();
             }
@@ -236,14 +320,25 @@ pub fn mqtt(args: &MqttArgs) -> Result<(), Failure> {
             "no lamp answers; name one by its address, or `k1 virt` starts one on this machine".into(),
         ));
     }
-    let (broker, connection) = Broker::new(options(args, &topics)?, WAITING);
+    let offer = match &args.update {
+        None => None,
+        Some(file) => {
+            let wrong = |e: String| Failure(format!("{}: {e}", file.display()));
+            let bytes = std::fs::read(file).map_err(|e| wrong(e.to_string()))?;
+            let update = Update::parse(&bytes).map_err(|e| wrong(e.to_string()))?;
+            Some(Offer { update, bytes })
+        }
+    };
+    let (broker, connection) = Broker::new(options(args, &topics)?, WAITING * (lamps.len() + 8));
     let shared = Arc::new(Shared {
+        offer,
         broker,
         topics,
         every: Duration::from_secs_f64(args.every.max(0.5)),
         anew: AtomicU32::new(0),
         end: AtomicBool::new(false),
         fleet: Mutex::new(BTreeMap::new()),
+        labels: lamps.iter().map(|l| l.label.clone()).collect(),
         names: Mutex::new(lamps.iter().map(|l| fleet::segment(&l.label)).collect()),
     });
     let signal = shared.clone();
@@ -251,23 +346,120 @@ pub fn mqtt(args: &MqttArgs) -> Result<(), Failure> {
         .map_err(|e| Failure(format!("signals cannot be handled: {e}")))?;
     let until = args.duration.map(|s| Instant::now() + Duration::from_secs_f64(s));
     let mut tenders = Vec::new();
-    let mut ears: Vec<Sender<Vec<u8>>> = Vec::new();
+    let mut ears: Vec<Sender<Ask>> = Vec::new();
+    let (judge, verdicts) = channel();
     for (place, address) in lamps.into_iter().enumerate() {
         let (sender, wishes) = channel();
         ears.push(sender);
-        let shared = shared.clone();
-        tenders.push(std::thread::spawn(move || tend(&shared, place, address, &wishes)));
+        let (shared, judge) = (shared.clone(), judge.clone());
+        tenders.push(std::thread::spawn(move || tend(&shared, place, address, &wishes, &judge)));
     }
-    let result = converse(&shared, connection, &ears, until, &args.broker, tenders);
+    let steps = Steps { shared: &shared, ears: &ears, verdicts, rollout: None, said: None };
+    let result = converse(&shared, connection, steps, until, &args.broker, tenders);
     shared.end.store(true, SeqCst);
     result
+}
+
+/// The lamps' ears, and the rollout that goes through them.
+struct Steps<'a> {
+    shared: &'a Shared,
+    ears: &'a [Sender<Ask>],
+    verdicts: Receiver<Verdict>,
+    rollout: Option<Rollout>,
+    said: Option<Value>,
+}
+
+impl Steps<'_> {
+    fn names(&self) -> MutexGuard<'_, Vec<String>> {
+        self.shared.names.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    /// Hands a message on.
+    fn hear(&mut self, topic: &str, message: &[u8]) {
+        let topics = &self.shared.topics;
+        if topics.asked(topic) == Some(ROLLOUT) {
+            if let Err(why) = self.order(message) {
+                self.shared.say(topics.of(ROLLOUT, "error"), why, false);
+            }
+        } else if let Some(asked) = topics.asked(topic) {
+            self.ask(asked, || Ask::Wish(message.to_vec()));
+        } else if let Some(asked) = topics.told_to_install(topic).filter(|_| message == INSTALL.as_bytes()) {
+            self.ask(asked, || Ask::Install);
+        }
+    }
+
+    /// Asks the lamp of this name, or all.
+    fn ask(&self, asked: &str, what: impl Fn() -> Ask) {
+        let names = self.names();
+        for (ear, _) in self.ears.iter().zip(&*names).filter(|(_, name)| *name == asked || asked == ALL) {
+            // A thread that has ended has said why.
+            let _ = ear.send(what());
+        }
+    }
+
+    fn order(&mut self, message: &[u8]) -> Result<(), String> {
+        let order = Order::read(message)?;
+        match (order, &mut self.rollout) {
+            (Order::Start(_), Some(rollout)) if rollout.is_going() => {
+                Err("a rollout is on its way; it can be paused, resumed and aborted".into())
+            }
+            (Order::Start(plan), _) => {
+                let offer = self.shared.offer.as_ref().map(|o| o.update.manifest.version.as_str().to_owned());
+                let version = offer.ok_or("nothing is offered: start `k1 mqtt` with --update FILE")?;
+                self.rollout = Some(Rollout::new(&version, self.shared.labels.clone(), plan)?);
+                Ok(())
+            }
+            (_, None) => Err("no rollout is on its way".into()),
+            (order, Some(rollout)) => {
+                rollout.obey(&order);
+                Ok(())
+            }
+        }
+    }
+
+    /// Goes on with the rollout, and says how it stands.
+    fn go_on(&mut self) {
+        let Some(rollout) = &mut self.rollout else { return };
+        let labels = &self.shared.labels;
+        for (place, verdict) in self.verdicts.try_iter() {
+            rollout.tell(&labels[place], verdict);
+        }
+        if rollout.is_going() {
+            // Who has the new firmware stays well, or it was not good.
+            let fleet = self.shared.fleet.lock().unwrap_or_else(PoisonError::into_inner);
+            for label in labels {
+                match fleet.get(label) {
+                    Some(reading) if rollout.is_good(label) => match reading.as_ref().map(Reading::over) {
+                        Some(over) if over.is_empty() => {}
+                        Some(over) => {
+                            let why = format!("after its verdict: {} beyond its limit", over.join(", "));
+                            rollout.tell(label, Err(why));
+                        }
+                        None => rollout.tell(label, Err("it does not answer any more".into())),
+                    },
+                    _ => {}
+                }
+            }
+        }
+        while let Some(lamp) = rollout.next(Instant::now()) {
+            if let Some(place) = labels.iter().position(|l| *l == lamp) {
+                // A thread that has ended has said why.
+                let _ = self.ears[place].send(Ask::Install);
+            }
+        }
+        let told = rollout.told();
+        if self.said.as_ref() != Some(&told) {
+            self.shared.say(self.shared.topics.of(ROLLOUT, "state"), told.to_string(), true);
+            self.said = Some(told);
+        }
+    }
 }
 
 /// Keeps up the connection, and hands wishes on.
 fn converse(
     shared: &Shared,
     mut connection: Connection,
-    ears: &[Sender<Vec<u8>>],
+    mut steps: Steps<'_>,
     until: Option<Instant>,
     broker: &str,
     tenders: Vec<std::thread::JoinHandle<()>>,
@@ -305,25 +497,25 @@ fn converse(
             let all = together(&shared.fleet.lock().unwrap_or_else(PoisonError::into_inner));
             shared.say(topics.of("fleet", "telemetry"), all.to_string(), false);
         }
+        if was_there {
+            steps.go_on();
+        }
         match connection.recv_timeout(Duration::from_millis(100)) {
             Ok(Ok(Event::Incoming(Packet::ConnAck(_)))) => {
                 (was_there, told) = (true, false);
-                for topic in [topics.wishes(), topics.birth()] {
+                for topic in [topics.wishes(), topics.installs(), topics.birth()] {
                     let _ = shared.broker.try_subscribe(topic, QoS::AtLeastOnce);
                 }
                 shared.say(topics.of("bridge", "availability"), ONLINE, true);
                 shared.anew.fetch_add(1, SeqCst);
-                crate::say(format_args!("k1: connected to {broker}; {} lamps", ears.len()));
+                steps.said = None;
+                crate::say(format_args!("k1: connected to {broker}; {} lamps", steps.ears.len()));
             }
             Ok(Ok(Event::Incoming(Packet::Publish(message)))) => {
                 if message.topic == topics.birth() && &*message.payload == ONLINE.as_bytes() {
                     shared.anew.fetch_add(1, SeqCst);
-                } else if let Some(asked) = topics.asked(&message.topic) {
-                    let names = shared.names.lock().unwrap_or_else(PoisonError::into_inner);
-                    let meant = ears.iter().zip(&*names).filter(|(_, name)| *name == asked || asked == ALL);
-                    for (ear, _) in meant {
-                        let _ = ear.send(message.payload.to_vec());
-                    }
+                } else {
+                    steps.hear(&message.topic, &message.payload);
                 }
             }
             Ok(Ok(_)) | Err(Quiet::Timeout) => {}

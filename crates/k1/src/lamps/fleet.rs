@@ -8,6 +8,11 @@
 //! | `PREFIX/LAMP/telemetry` | bridge | its figures |
 //! | `PREFIX/LAMP/error` | bridge | why a wish was not fulfilled |
 //! | `PREFIX/fleet/telemetry` | bridge | how many answer, the least frame rate, who is not well |
+//! | `PREFIX/LAMP/update` | bridge | what runs, what is offered, whether it is being tried; retained |
+//! | `PREFIX/LAMP/update/set` | anybody | `install`: the firmware that is offered |
+//! | `PREFIX/rollout/state` | bridge | how the rollout stands; retained |
+//! | `PREFIX/rollout/set` | anybody | [an order](super::rollout::Order) |
+//! | `PREFIX/rollout/error` | bridge | why an order was not obeyed |
 //! | `PREFIX/LAMP/set`, `PREFIX/all/set` | anybody | a wish: JSON as Home Assistant's lights send it, and `params` |
 //!
 //! Discovery follows Home Assistant (<https://www.home-assistant.io/integrations/mqtt/>, light with JSON schema).
@@ -24,6 +29,10 @@ pub const ONLINE: &str = "online";
 pub const OFFLINE: &str = "offline";
 /// The name under which a wish is for every lamp.
 pub const ALL: &str = "all";
+/// The name under which a rollout is spoken of.
+pub const ROLLOUT: &str = "rollout";
+/// The word that asks for what is offered.
+pub const INSTALL: &str = "install";
 /// Figures that Home Assistant shows as sensors of their own.
 const SENSORS: [&str; 5] = ["fps", "age_p99_ms", "bpm", "temperature_c", "rssi_dbm"];
 /// Steps of Home Assistant's brightness.
@@ -63,13 +72,23 @@ impl Topics {
         format!("{}/status", self.discovery)
     }
 
+    /// The topics on which lamps are told to take what is offered.
+    pub fn installs(&self) -> String {
+        format!("{}/+/update/set", self.prefix)
+    }
+
     /// Whom a wish is for, by its topic.
     pub fn asked<'a>(&self, topic: &'a str) -> Option<&'a str> {
-        topic
-            .strip_prefix(&*self.prefix)?
-            .strip_prefix('/')?
-            .strip_suffix("/set")
-            .filter(|l| !l.contains('/'))
+        self.name_before(topic, "/set")
+    }
+
+    /// Who is told to take what is offered, by its topic.
+    pub fn told_to_install<'a>(&self, topic: &'a str) -> Option<&'a str> {
+        self.name_before(topic, "/update/set")
+    }
+
+    fn name_before<'a>(&self, topic: &'a str, end: &str) -> Option<&'a str> {
+        topic.strip_prefix(&*self.prefix)?.strip_prefix('/')?.strip_suffix(end).filter(|l| !l.contains('/'))
     }
 }
 
@@ -86,6 +105,8 @@ pub struct Card {
     pub version: String,
     /// Identifiers of its patterns.
     pub patterns: Vec<String>,
+    /// It is a lamp, and not the program.
+    pub takes_firmware: bool,
 }
 
 impl Card {
@@ -116,6 +137,15 @@ impl Card {
                 "entity_category": "diagnostic", "suggested_display_precision": figure.decimals,
             });
             all.push((format!("{}/sensor/{id}_{}/config", topics.discovery, figure.id), sensor));
+        }
+        if self.takes_firmware {
+            let update = json!({
+                "name": "Firmware", "unique_id": format!("{id}_firmware"), "device": device, "origin": origin,
+                "availability": availability, "availability_mode": "all", "device_class": "firmware",
+                "entity_category": "config", "state_topic": topics.of(&self.name, "update"),
+                "command_topic": topics.of(&self.name, "update/set"), "payload_install": INSTALL,
+            });
+            all.push((format!("{}/update/{id}_firmware/config", topics.discovery), update));
         }
         all
     }
@@ -235,9 +265,14 @@ mod tests {
             board: "virt".into(),
             version: "0.1.0".into(),
             patterns: vec!["pulse".into()],
+            takes_firmware: true,
         };
         let all = card.discovery(&topics());
-        assert_eq!(all.len(), 1 + SENSORS.len());
+        assert_eq!(all.len(), 1 + SENSORS.len() + 1);
+        let (_, update) = &all[all.len() - 1];
+        let told = update["command_topic"].as_str().unwrap();
+        assert_eq!(topics().told_to_install(told), Some("living-room--1"));
+        assert_eq!(topics().asked(told), None);
         let (topic, light) = &all[0];
         assert_eq!(topic, "homeassistant/light/k1_525400123456/config");
         assert_eq!(light["command_topic"], "k1/living-room--1/set");

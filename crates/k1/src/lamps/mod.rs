@@ -7,17 +7,21 @@
 //! | [`berth`] | the virtual lamps that run on this machine |
 //! | [`tokens`] | the tokens that this user's lamps want |
 //! | [`client`] | requests and answers, as the types of `k1-device` |
+//! | [`delivery`] | firmware for one lamp, and its verdict |
 //! | [`watch`] | the live frames of a lamp |
 //! | [`voice`] | sound for a lamp |
 //! | [`fleet`] | lamps through a broker: topics, messages, wishes |
+//! | [`rollout`] | firmware for many, in steps |
 //! | [`figures`] | the figures of a lamp with their limits, each once |
 
 pub mod berth;
 pub mod client;
+pub mod delivery;
 pub mod figures;
 pub mod fleet;
 pub mod nearby;
 pub mod place;
+pub mod rollout;
 pub mod tokens;
 pub mod voice;
 pub mod watch;

@@ -141,6 +141,11 @@ impl Running {
         kill_process(pid, Signal::INT).expect("it can be interrupted");
     }
 
+    /// The number of its process.
+    pub fn id(&self) -> u32 {
+        self.child.id()
+    }
+
     /// The program's standard input, if it was asked for.
     pub fn input(&mut self) -> std::process::ChildStdin {
         self.child.stdin.take().expect("standard input is a pipe")
@@ -227,10 +232,16 @@ pub fn run<A: AsRef<std::ffi::OsStr>>(args: impl IntoIterator<Item = A>) -> Said
 
 /// Waits until something is so.
 #[track_caller]
-pub fn eventually(what: &str, mut is_so: impl FnMut() -> bool) {
+pub fn eventually(what: &str, is_so: impl FnMut() -> bool) {
+    eventually_within(PATIENCE, what, is_so);
+}
+
+/// The same for what takes its time.
+#[track_caller]
+pub fn eventually_within(patience: Duration, what: &str, mut is_so: impl FnMut() -> bool) {
     let began = Instant::now();
     while !is_so() {
-        assert!(began.elapsed() < PATIENCE, "{what}: not after {PATIENCE:?}");
+        assert!(began.elapsed() < patience, "{what}: not after {patience:?}");
         std::thread::sleep(Duration::from_millis(5));
     }
 }

@@ -1,0 +1,164 @@
+//! Many lamps at one event: simulated ones on a real broker, looked after by the program.
+//!
+//! `K1_REQUIRE=mosquitto` makes a missing broker a failure; otherwise this says that it was skipped. `K1_FLEET=200` asks
+//! for more lamps than a test needs.
+#![cfg(unix)]
+
+#[path = "support/broker.rs"]
+mod broker;
+mod support;
+
+use std::time::{Duration, Instant};
+
+use broker::{Broker, Listener};
+use ed25519_dalek::SigningKey;
+use k1::update::package::{Statement, Update, manifest};
+use k1_sim::fleet::{SimLamp, Temper, versions};
+use k1_update::sheet::PublicKey;
+use k1_update::trust::{KeyStatement, Trust};
+use serde_json::{Value, json};
+use support::{eventually, eventually_within, k1, start};
+
+/// An update that says it is for the board of the simulated lamps; nobody will ever run it.
+fn update(version: &str, key: &SigningKey) -> Vec<u8> {
+    let image = vec![0x42; 20_000];
+    let statement = Statement { board: "virt", version, counter: 0, patience_s: 10 };
+    let manifest = manifest(&image, &statement).unwrap();
+    Update { sheet: manifest.sheet().sign(key), manifest, image }.bytes()
+}
+
+fn trust(key: &SigningKey) -> Trust {
+    let mut trust = Trust::NOBODY;
+    let keys = [Some(PublicKey(key.verifying_key().to_bytes())), None];
+    trust.replace(&KeyStatement { keys, generation: 1 }.sheet()).unwrap();
+    trust
+}
+
+fn size() -> u16 {
+    std::env::var("K1_FLEET").ok().and_then(|n| n.parse().ok()).unwrap_or(20)
+}
+
+/// Lamps, of which those that `is_bad` find every update bad.
+fn fleet(key: &SigningKey, is_bad: impl Fn(u16) -> bool) -> Vec<SimLamp> {
+    let temper = |finds_bad| Temper {
+        restart: Duration::from_millis(300),
+        trial: Duration::from_millis(700),
+        finds_bad,
+    };
+    (0..size()).map(|n| SimLamp::start(n, trust(key), temper(is_bad(n))).unwrap()).collect()
+}
+
+fn places(fleet: &[SimLamp]) -> Vec<String> {
+    fleet.iter().map(|lamp| format!("127.0.0.1:{}", lamp.port)).collect()
+}
+
+/// CPU seconds and resident MiB of a process.
+fn cost(pid: u32) -> Option<(f64, f64)> {
+    let stat = std::fs::read_to_string(format!("/proc/{pid}/stat")).ok()?;
+    let fields: Vec<&str> = stat.rsplit_once(')')?.1.split_whitespace().collect();
+    let ticks: f64 = fields[11].parse::<f64>().ok()? + fields[12].parse::<f64>().ok()?;
+    let pages: f64 = fields[21].parse().ok()?;
+    Some((ticks / 100.0, pages * 4_096.0 / 1_048_576.0))
+}
+
+#[test]
+fn many_lamps_are_seen_and_watched() {
+    let key = SigningKey::from_bytes(&[7; 32]);
+    let fleet = fleet(&key, |_| false);
+    let places = places(&fleet);
+    let began = Instant::now();
+    let mut all = vec!["devices".to_owned(), "--json".into()];
+    all.extend(places.clone());
+    let seen = start(&mut k1(&all)).end().json();
+    println!("k1 devices: {} lamps in {:.2} s", fleet.len(), began.elapsed().as_secs_f64());
+    let seen = seen.as_array().unwrap().clone();
+    assert_eq!(seen.len(), fleet.len());
+    assert!(seen.iter().all(|lamp| lamp["trouble"].is_null() && lamp["fps"] == 175.0), "{seen:?}");
+
+    let mut all = vec!["monitor".to_owned(), "--json".into(), "--duration".into(), "10".into()];
+    all.extend(places);
+    let monitor = start(&mut k1(&all));
+    std::thread::sleep(Duration::from_millis(9_000));
+    let cost = cost(monitor.id());
+    let lines = monitor.end().json_lines();
+    let lamps: std::collections::BTreeSet<_> = lines.iter().map(|l| l["lamp"].to_string()).collect();
+    assert_eq!(lamps.len(), fleet.len(), "everybody is watched");
+    if let Some((cpu, resident)) = cost {
+        println!("k1 monitor: {cpu:.2} CPU seconds in 9 s, {resident:.0} MiB, {} lines", lines.len());
+    }
+}
+
+#[test]
+fn a_rollout_reaches_everybody_or_stops_where_it_shows() {
+    let Some(mut broker) = Broker::start() else { return };
+    let key = SigningKey::from_bytes(&[7; 32]);
+    let folder = support::folder();
+    let file = folder.path().join("next.k1");
+    std::fs::write(&file, update("2.0.0", &key)).unwrap();
+    // The canary is content; a lamp of the second step is not.
+    let steps = json!(["1", "5%", "50%", "100%"]);
+    let second = usize::from(size()).div_ceil(20);
+    for is_bad in [true, false] {
+        let fleet = fleet(&key, |n| is_bad && usize::from(n) == second);
+        let listener = Listener::new(broker.port);
+        let mut all = vec!["mqtt".to_owned(), "--broker".into(), format!("127.0.0.1:{}", broker.port)];
+        all.extend(["--every".into(), "1".into(), "--update".into(), file.display().to_string()]);
+        all.extend(places(&fleet));
+        let began = Instant::now();
+        let mut bridge = start(&mut k1(&all));
+        bridge.says("connected to");
+        eventually_within(Duration::from_secs(120), "everybody is seen", || {
+            listener.json("k1/fleet/telemetry")["online"] == fleet.len()
+        });
+        println!("{} lamps seen through the broker in {:.1} s", fleet.len(), began.elapsed().as_secs_f64());
+        eventually("and says what it runs", || {
+            fleet.iter().all(|l| listener.json(&format!("k1/{}/update", l.name()))["installed_version"] == "1.0.0")
+        });
+        assert_eq!(listener.json("k1/sim-0000/update")["latest_version"], "2.0.0");
+
+        let order = json!({"do": "start", "steps": steps, "watch": 1.5, "abort_above": 5, "at_once": 8});
+        let began = Instant::now();
+        listener.wish("k1/rollout/set", &order.to_string());
+        let state = || listener.json("k1/rollout/state");
+        if is_bad {
+            eventually_within(Duration::from_secs(120), "it is stopped", || state()["state"] == "aborted");
+            // Who had begun ends.
+            eventually("nobody is tried any more", || state()["trying"] == 0);
+            let told = state();
+            println!("stopped after {:.1} s: {told}", began.elapsed().as_secs_f64());
+            let (good, bad) = (told["good"].as_u64().unwrap(), told["failed"].as_object().unwrap().len());
+            assert!(bad == 1 && good as usize <= second, "{told}");
+            let why = told["failed"].as_object().unwrap().values().next().unwrap().as_str().unwrap();
+            assert!(why.contains("took itself back to 1.0.0: trial: frames were late"), "{why}");
+            assert_eq!(versions(&fleet).get("1.0.0"), Some(&(fleet.len() - good as usize)));
+            listener.wish("k1/rollout/set", "no order");
+            eventually("nonsense is answered", || {
+                listener.text("k1/rollout/error").is_some_and(|e| e.contains("not understood"))
+            });
+        } else {
+            // The broker goes in the middle, and comes back with nothing in its memory.
+            eventually_within(Duration::from_secs(120), "some have it", || state()["good"].as_u64() > Some(1));
+            listener.wish("k1/rollout/set", &order.to_string());
+            eventually("two at once are refused", || {
+                listener.text("k1/rollout/error").is_some_and(|e| e.contains("on its way"))
+            });
+            broker.restart();
+            listener.forget();
+            eventually_within(Duration::from_secs(240), "it ends", || state()["state"] == "done");
+            println!(
+                "everybody in {:.1} s, the broker restarted meanwhile: {}",
+                began.elapsed().as_secs_f64(),
+                state()
+            );
+            assert_eq!(versions(&fleet).get("2.0.0"), Some(&fleet.len()), "nobody was lost");
+            eventually("all of it is said anew", || {
+                fleet.iter().all(|l| {
+                    let update = listener.json(&format!("k1/{}/update", l.name()));
+                    update["installed_version"] == "2.0.0" && update["in_progress"] == Value::Bool(false)
+                })
+            });
+        }
+        bridge.interrupt();
+        assert_eq!(bridge.end().code(), Some(0));
+    }
+}

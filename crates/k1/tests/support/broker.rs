@@ -1,0 +1,123 @@
+//! A real broker, and somebody who listens to it.
+
+use std::collections::HashMap;
+use std::net::{TcpListener, TcpStream};
+use std::process::{Child, Command, Stdio};
+use std::sync::{Arc, Mutex};
+use std::time::Duration;
+
+use rumqttc::{Client, Event, MqttOptions, Packet, QoS};
+use serde_json::Value;
+
+use crate::support::eventually;
+
+/// A broker of a test's own.
+pub struct Broker {
+    child: Child,
+    /// TCP port on this machine.
+    pub port: u16,
+}
+
+impl Broker {
+    /// One that is up when this returns; says why there is none.
+    pub fn start() -> Option<Self> {
+        let port = TcpListener::bind("127.0.0.1:0").unwrap().local_addr().unwrap().port();
+        let Some(child) = Self::spawn(port) else {
+            let required =
+                std::env::var("K1_REQUIRE").unwrap_or_default().split(',').any(|r| r.trim() == "mosquitto");
+            assert!(!required, "K1_REQUIRE wants mosquitto, and it is missing");
+            println!("skipped: mosquitto is missing");
+            return None;
+        };
+        let broker = Self { child, port };
+        broker.listens();
+        Some(broker)
+    }
+
+    fn spawn(port: u16) -> Option<Child> {
+        // Debian keeps it where only root's path leads.
+        ["mosquitto", "/usr/sbin/mosquitto"].into_iter().find_map(|program| {
+            let mut command = Command::new(program);
+            command.args(["-p", &port.to_string()]).stdout(Stdio::null()).stderr(Stdio::null()).spawn().ok()
+        })
+    }
+
+    fn listens(&self) {
+        eventually("the broker listens", || TcpStream::connect(("127.0.0.1", self.port)).is_ok());
+    }
+
+    /// Kills it and starts another in its place, which remembers nothing.
+    #[allow(dead_code, reason = "not every test that has a broker does this")]
+    pub fn restart(&mut self) {
+        let _ = self.child.kill();
+        let _ = self.child.wait();
+        self.child = Self::spawn(self.port).expect("it was there");
+        self.listens();
+    }
+}
+
+impl Drop for Broker {
+    fn drop(&mut self) {
+        let _ = self.child.kill();
+        let _ = self.child.wait();
+    }
+}
+
+/// Somebody who hears everything, and comes back after a broker that was away.
+pub struct Listener {
+    client: Client,
+    heard: Arc<Mutex<HashMap<String, Vec<u8>>>>,
+}
+
+impl Listener {
+    /// Listens from now on.
+    pub fn new(port: u16) -> Self {
+        let mut options = MqttOptions::new("listener", "127.0.0.1", port);
+        options.set_max_packet_size(64 * 1024, 64 * 1024);
+        let (client, mut connection) = Client::new(options, 32);
+        let heard = Arc::new(Mutex::new(HashMap::new()));
+        let (into, ears) = (heard.clone(), client.clone());
+        std::thread::spawn(move || {
+            for event in connection.iter() {
+                match event {
+                    Ok(Event::Incoming(Packet::Publish(p))) => {
+                        into.lock().unwrap().insert(p.topic.clone(), p.payload.to_vec());
+                    }
+                    Ok(Event::Incoming(Packet::ConnAck(_))) => {
+                        let _ = ears.try_subscribe("#", QoS::AtLeastOnce);
+                    }
+                    Ok(_) => {}
+                    Err(_) => std::thread::sleep(Duration::from_millis(100)),
+                }
+            }
+        });
+        Self { client, heard }
+    }
+
+    /// The last message of a topic.
+    pub fn text(&self, topic: &str) -> Option<String> {
+        self.heard.lock().unwrap().get(topic).map(|m| String::from_utf8_lossy(m).into_owned())
+    }
+
+    /// The same as JSON; null if it is none.
+    pub fn json(&self, topic: &str) -> Value {
+        self.text(topic).and_then(|t| serde_json::from_str(&t).ok()).unwrap_or_default()
+    }
+
+    /// Says something.
+    pub fn wish(&self, topic: &str, message: &str) {
+        self.client.publish(topic, QoS::AtLeastOnce, false, message).unwrap();
+    }
+
+    /// Forgets everything that was heard.
+    #[allow(dead_code, reason = "not every test that listens does this")]
+    pub fn forget(&self) {
+        self.heard.lock().unwrap().clear();
+    }
+
+    /// Forgets what was heard of a topic.
+    #[allow(dead_code, reason = "not every test that listens does this")]
+    pub fn forget_of(&self, topic: &str) {
+        self.heard.lock().unwrap().remove(topic);
+    }
+}
