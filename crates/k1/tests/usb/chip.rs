@@ -118,7 +118,7 @@ fn serve(kind: &Kind, mut master: File, state: &Mutex<State>, is_over: &AtomicBo
             // Somebody has pressed RESET, if something is there to be tried.
             let mut state = state.lock().unwrap();
             if state.has_news() {
-                let _ = master.write_all(std::mem::take(&mut state.console).as_bytes());
+                say(&mut master, std::mem::take(&mut state.console).as_bytes());
             }
         }
         for &byte in &some[..n] {
@@ -137,7 +137,7 @@ fn serve(kind: &Kind, mut master: File, state: &Mutex<State>, is_over: &AtomicBo
                     let answer = state.carry_out(kind, &frame);
                     frame.clear();
                     drop(state);
-                    let _ = master.write_all(&answer);
+                    say(&mut master, &answer);
                 }
                 (0xdb, false) => {
                     is_escaped = true;
@@ -148,6 +148,19 @@ fn serve(kind: &Kind, mut master: File, state: &Mutex<State>, is_over: &AtomicBo
                 (other, _) => frame.push(other),
             }
             is_escaped = false;
+        }
+    }
+}
+
+/// Writes everything, as a wire does, or nothing any more if nobody has the port.
+fn say(master: &mut File, mut bytes: &[u8]) {
+    while !bytes.is_empty() {
+        match master.write(bytes) {
+            Ok(n) => bytes = &bytes[n..],
+            Err(e) if matches!(e.kind(), ErrorKind::WouldBlock | ErrorKind::Interrupted) => {
+                std::thread::sleep(Duration::from_micros(300));
+            }
+            Err(_) => return,
         }
     }
 }

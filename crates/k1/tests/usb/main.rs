@@ -123,7 +123,7 @@ fn deploy(flash: &mut Flash, update: &Update, knows_sectors_only: bool) -> Resul
     Ok(whole.slot())
 }
 
-/// Every step of the flash, torn in every shape, on lamps with every history: a whole image starts, the new one never
+/// Every step of the flash, torn in every shape, on lamps with three histories: a whole image starts, the new one never
 /// without a trial, and the next attempt succeeds.
 #[test]
 fn no_cut_leaves_a_lamp_that_does_not_start_or_an_image_that_is_not_tried() {
