@@ -312,7 +312,16 @@ impl Home for Shared {
     }
 
     fn performance(&self) -> Performance {
-        Performance::default()
+        let v = self.vitals();
+        Performance {
+            fps: v.fps,
+            frame_time_us: v.render_us,
+            cpu_percent: None,
+            memory_percent: None,
+            memory_free_kb: None,
+            memory_total_kb: None,
+            fps_history: [v.fps; 16],
+        }
     }
 
     fn vitals(&self) -> Vitals {
