@@ -177,7 +177,7 @@ pub struct Firmware {
     pub state: Standing,
     /// Whether a bad image goes back by itself.
     pub rollback: Rollback,
-    /// What the other slot holds, whole; null if nothing.
+    /// What the other slot holds, whole and not found bad: what the lamp can go back to; null if nothing.
     pub other: Option<Image>,
     /// Names of the keys whose signatures count; empty = no update is taken.
     #[cfg_attr(feature = "schema", schemars(with = "std::vec::Vec<Short>"))]

@@ -102,7 +102,7 @@ impl fmt::Display for Refusal {
                 f.write_str("the running image is on trial: wait for its verdict, or take it back first")
             }
             Self::Busy => f.write_str("another update is on its way in: wait for its end"),
-            Self::NothingThere => f.write_str("the other slot holds no whole image to go back to"),
+            Self::NothingThere => f.write_str("the other slot holds nothing good to go back to"),
             Self::Stalled => f.write_str("nothing came for a while: send it again"),
         }
     }

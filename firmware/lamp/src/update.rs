@@ -22,7 +22,7 @@ use k1_update::manifest::{Manifest, PATIENCE_S};
 use k1_update::otadata::Pace;
 use k1_update::record::{self, Standing};
 use k1_update::refusal::Refusal;
-use k1_update::session::{self, Gate, Session};
+use k1_update::session::{self, Gate, Session, Whole};
 use k1_update::trial::{Evidence, Failing, Trial, Verdict};
 use k1_update::trust::Trust;
 
@@ -144,13 +144,21 @@ impl<F: NorFlash + 'static> Updater<F> {
         });
     }
 
+    /// What the other slot holds, whole and not found bad; who has failed a trial is nobody to go back to.
+    async fn other(&self, flash: &mut F) -> Result<Option<Whole>, Refusal> {
+        let slot = self.running.other();
+        let records = record::read(flash, &self.layout).await?;
+        match records.of(slot) {
+            Some((_, entry)) if !entry.may_boot() => Ok(None),
+            _ => session::find(flash, &self.layout, slot).await,
+        }
+    }
+
     /// The second net, under the bootloader's: an image that falls over again and again gives way to the one before,
     /// if there is one. True if the next start is another's.
     pub async fn give_way(&self) -> bool {
         let mut flash = self.flash.lock().await;
-        let Ok(Some(other)) = session::find(&mut *flash, &self.layout, self.running.other()).await else {
-            return false;
-        };
+        let Ok(Some(other)) = self.other(&mut *flash).await else { return false };
         let Ok(records) = record::read(&mut *flash, &self.layout).await else { return false };
         match record::standing(&records, self.running) {
             Standing::Trial { .. } => record::give_up(&mut *flash, &self.layout, self.running).await.is_ok(),
@@ -249,7 +257,7 @@ pub async fn judge<F: NorFlash + 'static>(
     let began = now_us();
     let (other, records, own) = {
         let mut flash = updater.flash.lock().await;
-        let other = session::find(&mut *flash, &updater.layout, updater.running.other()).await;
+        let other = updater.other(&mut *flash).await;
         let records = record::read(&mut *flash, &updater.layout).await;
         let own = session::labelled(&mut *flash, &updater.layout, updater.running).await;
         (other, records, own)
@@ -338,7 +346,7 @@ async fn go_back<F: NorFlash + 'static>(
     updater: &Updater<F>,
 ) -> Result<(), Refusal> {
     let Updater { layout, running, .. } = updater;
-    let other = session::find(flash, layout, running.other()).await?.ok_or(Refusal::NothingThere)?;
+    let other = updater.other(flash).await?.ok_or(Refusal::NothingThere)?;
     write_journal(lamp, Some(other.manifest()), Outcome::OnTrial, "");
     record::activate(flash, layout, *running, &other, false, Pace::default()).await
 }

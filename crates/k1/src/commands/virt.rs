@@ -63,6 +63,8 @@ pub fn virt(args: &VirtArgs) -> Result<(), Failure> {
             if let Some((_, token)) = line.trim_end().split_once("/#token=") {
                 crate::say(format_args!("k1: the lamp's page: http://127.0.0.1:{web}/#token={token}"));
                 let berth = Berth { http: web, sound, ota, token: token.to_owned() };
+                // Its end takes the file away: so before there is the next one, which is a file of the same name.
+                drop(note.take());
                 note = berth.note().inspect_err(|e| {
                     crate::say(format_args!("k1: other commands cannot know of this lamp by itself ({e}); give them its address"));
                 }).ok();

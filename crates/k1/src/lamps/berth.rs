@@ -78,10 +78,11 @@ impl Berth {
         }
     }
 
-    /// True if somebody listens on its port.
+    /// True unless nobody listens on its port. An emulator that is busy takes its time to answer, and is there.
     fn is_there(&self) -> bool {
         let page = SocketAddr::from((Ipv4Addr::LOCALHOST, self.http));
-        TcpStream::connect_timeout(&page, Duration::from_millis(500)).is_ok()
+        let tried = TcpStream::connect_timeout(&page, Duration::from_secs(3));
+        !tried.is_err_and(|e| e.kind() == std::io::ErrorKind::ConnectionRefused)
     }
 }
 

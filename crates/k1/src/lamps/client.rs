@@ -19,6 +19,20 @@ const UPLOAD: Duration = Duration::from_secs(300);
 /// So often a request is put again that came too soon.
 const MOST_TRIES: u32 = 20;
 
+/// A lamp serves a few connections at once and has no queue: who comes while all are taken is turned away, and knocks
+/// again so often.
+const MOST_KNOCKS: u32 = 5;
+/// Pause before that.
+const KNOCK_AGAIN: Duration = Duration::from_millis(300);
+/// Who was turned away after more bytes than this was not turned away at the door.
+const DOORSTEP: usize = 64 * 1024;
+
+/// True if nobody took the connection.
+fn was_turned_away(e: &ureq::Error) -> bool {
+    use std::io::ErrorKind::{BrokenPipe, ConnectionRefused, ConnectionReset};
+    matches!(e, ureq::Error::Io(io) if matches!(io.kind(), BrokenPipe | ConnectionRefused | ConnectionReset))
+}
+
 /// Why a lamp could not be asked; as a sentence that says what to do.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum Trouble {
@@ -127,6 +141,11 @@ impl Client {
                     request.send(body.to_string())
                 }
             };
+            if body.is_none() && tries < MOST_KNOCKS && answered.as_ref().err().is_some_and(was_turned_away) {
+                tries += 1;
+                std::thread::sleep(KNOCK_AGAIN);
+                continue;
+            }
             let mut answer = answered.map_err(|e| Trouble::Away { label: label(), why: e.to_string() })?;
             let status = answer.status().as_u16();
             let wait =
@@ -243,7 +262,7 @@ impl Client {
     /// # Errors
     ///
     /// [`Trouble`].
-    pub fn install(&self, update: &[u8], progress: impl FnMut(usize)) -> Result<Value, Trouble> {
+    pub fn install(&self, update: &[u8], mut progress: impl FnMut(usize)) -> Result<Value, Trouble> {
         let label = || self.address.label.clone();
         let url = format!("http://{}/api/v1/firmware", self.address.authority);
         let agent: ureq::Agent = ureq::Agent::config_builder()
@@ -252,15 +271,24 @@ impl Client {
             .timeout_global(Some(UPLOAD))
             .build()
             .into();
-        let mut request = agent
-            .put(&url)
-            .header("Content-Type", "application/octet-stream")
-            .header("Content-Length", update.len().to_string());
-        if let Some(token) = &self.address.token {
-            request = request.header("Authorization", format!("Bearer {token}"));
-        }
-        let mut counted = Counted { bytes: update, gone: 0, progress };
-        let answered = request.send(ureq::SendBody::from_reader(&mut counted));
+        let mut knocks = 0;
+        let answered = loop {
+            let mut request = agent
+                .put(&url)
+                .header("Content-Type", "application/octet-stream")
+                .header("Content-Length", update.len().to_string());
+            if let Some(token) = &self.address.token {
+                request = request.header("Authorization", format!("Bearer {token}"));
+            }
+            let mut counted = Counted { bytes: update, gone: 0, progress: &mut progress };
+            let answered = request.send(ureq::SendBody::from_reader(&mut counted));
+            let turned_away = counted.gone < DOORSTEP && answered.as_ref().err().is_some_and(was_turned_away);
+            if knocks == MOST_KNOCKS || !turned_away {
+                break answered;
+            }
+            knocks += 1;
+            std::thread::sleep(KNOCK_AGAIN);
+        };
         let mut answer = answered.map_err(|e| Trouble::Away { label: label(), why: e.to_string() })?;
         let status = answer.status().as_u16();
         let said: Value = answer.body_mut().read_json().unwrap_or(Value::Null);

@@ -177,10 +177,10 @@ fn operate_deploy_and_roll_back() {
 
     operator.cannot("k1 deploy bad.k1 --to virt", "took itself back to 1.2.0: told to fall over");
     let all = operator.says("k1 devices virt --json").json();
-    assert_eq!((&all[0]["slot"], &all[0]["rollback"]), (&"app1".into(), &"armed".into()), "{all}");
+    assert_eq!((&all[0]["slot"], &all[0]["rollback_armed"]), (&"app1".into(), &true.into()), "{all}");
 
-    // The bad image has taken the place of the one before: there is nothing to go back to.
-    operator.cannot("k1 rollback virt", "");
+    // The bad image has taken the place of the one before, and is nothing to go back to.
+    operator.cannot("k1 rollback virt", "nothing good to go back to");
     operator.does("k1 sign next.bin --board virt --image-version 1.2.2 --patience 15 -o next.k1");
     operator.does("k1 deploy next.k1 --to virt --via espota");
     assert!(operator.does("k1 rollback virt").contains("1.2.2 → 1.2.0"));

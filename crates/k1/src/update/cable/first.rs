@@ -90,7 +90,7 @@ fn empty_program() -> Vec<u8> {
 }
 
 /// Puts everything onto a chip: it starts only when the last part, the bootloader, is whole. `progress` is told the
-/// bytes that have gone, of [`bytes`].
+/// bytes that have gone, of [`bytes()`].
 ///
 /// # Errors
 ///
