@@ -26,7 +26,7 @@ const FIGURES = [
   ['fps', 'Frames per second', 1, '', (v) => v.fps_target],
   ['fps_p1', '99 % of frames reach', 1, 'FPS', (v) => v.fps_target],
   ['jitter_ms', 'Frame jitter, p99', 2, 'ms'],
-  ['longest_gap_ms', 'Longest gap between frames', 1, 'ms'],
+  ['longest_gap_ms', 'Longest gap', 1, 'ms'],
   ['age_ms', 'Age of the sound, median', 1, 'ms'],
   ['age_p99_ms', 'Age of the sound, p99', 1, 'ms'],
   ['render_us', 'Rendering a frame', 0, 'µs'],
@@ -81,8 +81,8 @@ const link = new Link({
     $('link').dataset.state = 'open';
     document.body.classList.remove('stale');
     $('ask-token').hidden = true;
+    if (described) firmware.look();
     describe();
-    firmware.look();
   },
   closed(seconds) {
     $('link').textContent = `lost; trying again in ${Math.ceil(seconds)} s`;
@@ -126,7 +126,10 @@ async function describe() {
   if (described) return;
   described = true;
   try {
-    const [p, c, t] = await Promise.all([get('api/patterns'), get('api/palettes'), get('api/v1/params')]);
+    // One after the other: a lamp serves few connections at once, and this needs but one.
+    const p = await get('api/patterns');
+    const c = await get('api/palettes');
+    const t = await get('api/v1/params');
     gallery = new Gallery($('gallery'), p.patterns, link);
     palettes = new Palettes($('palettes'), c.palettes, link);
     params = new Params($('params'), t.params, link);
@@ -137,6 +140,7 @@ async function describe() {
     // Another page of this browser asked a moment ago: come again.
     else if (e.status === 429) setTimeout(describe, 1200);
   }
+  firmware.look();
 }
 
 $('ask-token').onsubmit = (event) => {

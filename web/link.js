@@ -16,12 +16,25 @@ export function setToken(value) {
   sessionStorage.setItem(TOKEN_KEY, value);
 }
 
+/** Tries again when nobody answers: a lamp ends connections that wait, to make room for others. */
+async function knock(request, times) {
+  for (;;) {
+    try {
+      return await request();
+    } catch (e) {
+      times -= 1;
+      if (!times) throw e;
+      await new Promise((later) => setTimeout(later, 300));
+    }
+  }
+}
+
 /** A request of the API, answered in JSON; throws an Error with K1's own sentence. */
 export async function ask(method, path, body) {
   const t = token();
   const headers = t ? { Authorization: `Bearer ${t}` } : {};
   if (typeof body === 'string') headers['Content-Type'] = 'application/json';
-  const answer = await fetch(path, { method, headers, body });
+  const answer = await knock(() => fetch(path, { method, headers, body }), method === 'GET' ? 4 : 1);
   const said = await answer.json();
   if (!answer.ok) throw Object.assign(new Error(said.message), { status: answer.status });
   return said;

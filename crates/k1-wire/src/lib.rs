@@ -10,6 +10,7 @@
 pub mod ddp;
 pub mod dns;
 pub mod espota;
+pub mod ethernet;
 pub mod improv;
 pub mod mdns;
 pub mod rtp;

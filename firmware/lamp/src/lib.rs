@@ -14,6 +14,7 @@
 //! | [`self_test`] | reading snapshots while they are written, when asked to |
 //! | [`home`] | the lamp as a home of the API |
 //! | [`web`] | HTTP and WebSockets |
+//! | [`doorstep`] | who comes too early is not refused |
 //! | [`update`] | new firmware: taken in, tried, judged, taken back |
 //! | [`espota`] | the door for people's existing tools |
 //! | [`rtp`] | sound from the network, for boards without a microphone |
@@ -29,6 +30,7 @@ extern crate alloc;
 
 pub mod board;
 pub mod console;
+pub mod doorstep;
 pub mod espota;
 pub mod guard;
 pub mod hear;

@@ -12,11 +12,8 @@ use core::cell::RefCell;
 use core::sync::atomic::AtomicU32;
 use core::sync::atomic::Ordering::Relaxed;
 
-use embassy_futures::select::{Either3, select3};
 use embassy_net::tcp::TcpSocket;
 use embassy_net::{IpAddress, Stack};
-use embassy_sync::blocking_mutex::raw::CriticalSectionRawMutex;
-use embassy_sync::signal::Signal;
 use embassy_time::{Duration, Instant, Timer, with_timeout};
 use embedded_io_async::Write as _;
 use embedded_storage_async::nor_flash::NorFlash;
@@ -40,14 +37,18 @@ include!(concat!(env!("OUT_DIR"), "/pages.rs"));
 pub const WORKERS: usize = 4;
 /// WebSockets at once; the other workers stay for requests.
 const MOST_SOCKETS: u32 = WORKERS as u32 - 2;
-/// So many workers always wait for a connection, if others have only fallen silent.
-const ALWAYS_LISTENING: u32 = 2;
+/// Fewer workers than this that wait for a connection are too few: others do not wait for a second request then.
+const ALWAYS_LISTENING: u32 = 1;
 /// Largest body that any route takes.
 const MOST_BODY: usize = 4_096;
 /// So much of a body is read at once.
 const SCRATCH: usize = 256;
 /// A request that does not begin for so long is not waited for.
 const IDLE: Duration = Duration::from_secs(30);
+/// The same while too few wait for a connection: longer than a browser pauses while it loads a page.
+const IDLE_IN_NEED: Duration = Duration::from_millis(1_200);
+/// So often a worker that waits looks whether there is need.
+const LOOK: Duration = Duration::from_millis(300);
 /// A head or body that has begun and does not end for so long does not end.
 const PATIENCE: Duration = Duration::from_secs(3);
 /// A peer that takes nothing for so long is gone.
@@ -66,9 +67,6 @@ pub fn door(token: Option<heapless::String<32>>) -> Door {
 /// Who waits at the doors.
 pub struct Doors {
     listening: AtomicU32,
-    /// Since when each worker waits for a request, in ms; 0 = it does not.
-    idle_since: [AtomicU32; WORKERS],
-    give_way: [Signal<CriticalSectionRawMutex, ()>; WORKERS],
     sockets: AtomicU32,
     clients: AtomicU32,
 }
@@ -82,13 +80,7 @@ impl Default for Doors {
 impl Doors {
     /// Nobody waits.
     pub const fn new() -> Self {
-        Self {
-            listening: AtomicU32::new(0),
-            idle_since: [const { AtomicU32::new(0) }; WORKERS],
-            give_way: [const { Signal::new() }; WORKERS],
-            sockets: AtomicU32::new(0),
-            clients: AtomicU32::new(1),
-        }
+        Self { listening: AtomicU32::new(0), sockets: AtomicU32::new(0), clients: AtomicU32::new(1) }
     }
 
     /// True if somebody waits for a connection, or is in one.
@@ -101,16 +93,9 @@ impl Doors {
         self.sockets.load(Relaxed) as usize
     }
 
-    /// If too few wait for a connection, asks the one that has waited longest for a request to give way.
-    fn make_room(&self) {
-        if self.listening.load(Relaxed) >= ALWAYS_LISTENING {
-            return;
-        }
-        let waiting = self.idle_since.iter().enumerate().filter(|(_, since)| since.load(Relaxed) != 0);
-        if let Some((worker, since)) = waiting.min_by_key(|(_, since)| since.load(Relaxed)) {
-            since.store(0, Relaxed);
-            self.give_way[worker].signal(());
-        }
+    /// True if too few wait for a connection.
+    fn are_too_few(&self) -> bool {
+        self.listening.load(Relaxed) < ALWAYS_LISTENING
     }
 }
 
@@ -150,7 +135,6 @@ pub async fn work<F: NorFlash + 'static>(
     stack: Stack<'static>,
     door: &'static RefCell<Door>,
     updater: &'static Updater<F>,
-    worker: usize,
     buffers: &'static mut Buffers,
 ) -> ! {
     let Buffers { receive, send, head, scratch } = buffers;
@@ -165,8 +149,7 @@ pub async fn work<F: NorFlash + 'static>(
             Timer::after_millis(10).await;
             continue;
         }
-        lamp.doors.make_room();
-        let connection = Connection { lamp, door, updater, worker, head, scratch };
+        let connection = Connection { lamp, door, updater, head, scratch };
         if let End::Said = connection.serve(&mut socket).await {
             socket.close();
             let _ = with_timeout(Duration::from_millis(500), drain(&mut socket)).await;
@@ -187,7 +170,6 @@ struct Connection<'a, F: 'static> {
     lamp: &'static Lamp,
     door: &'static RefCell<Door>,
     updater: &'static Updater<F>,
-    worker: usize,
     head: &'a mut [u8; MOST_HEAD],
     scratch: &'a mut [u8; SCRATCH],
 }
@@ -198,7 +180,7 @@ impl<F: NorFlash + 'static> Connection<'_, F> {
             Some(IpAddress::Ipv4(address)) => u64::from(u32::from(address)),
             None => 0,
         };
-        let Self { lamp, door, updater, worker, head: bytes, scratch } = self;
+        let Self { lamp, door, updater, head: bytes, scratch } = self;
         let mut filled = 0;
         loop {
             // A head.
@@ -208,9 +190,10 @@ impl<F: NorFlash + 'static> Connection<'_, F> {
                     Parsed::Head(_, length) => break length,
                     Parsed::Wrong(refusal) => return turn_away(lamp, socket, refusal).await,
                 }
-                match fill(lamp, worker, socket, &mut bytes[filled..], filled == 0).await {
+                match fill(lamp, socket, &mut bytes[filled..], filled == 0).await {
                     Some(n) => filled += n,
-                    None if filled == 0 => return End::Silent,
+                    // A peer that waits is told by the end of the connection, and not by its loss.
+                    None if filled == 0 => return End::Said,
                     None => return turn_away(lamp, socket, Refusal::BodyLate).await,
                 }
             };
@@ -267,7 +250,7 @@ impl<F: NorFlash + 'static> Connection<'_, F> {
                 return turn_away(lamp, socket, refusal).await;
             }
             let whole = intake.verdict().and(taken).map(|()| &body[..intake.kept()]);
-            let keep_alive = head.keep_alive && intake.in_step();
+            let keep_alive = head.keep_alive && intake.in_step() && !lamp.doors.are_too_few();
             // Its answer.
             let verdict = {
                 let home = LampHome::new(lamp);
@@ -382,25 +365,29 @@ impl Rest {
     }
 }
 
-/// Reads more; `None` at the end, after the patience, or when this worker is to give way.
+/// Reads more; `None` at the end, after the patience, or when others need this place more.
 async fn fill(
     lamp: &'static Lamp,
-    worker: usize,
     socket: &mut TcpSocket<'_>,
     place: &mut [u8],
     nothing_yet: bool,
 ) -> Option<usize> {
-    let doors = &lamp.doors;
-    doors.give_way[worker].reset();
-    doors.idle_since[worker].store((now_us() / 1000) as u32 | 1, Relaxed);
-    doors.make_room();
-    let patience = Timer::at(Instant::now() + if nothing_yet { IDLE } else { PATIENCE });
-    let result = match select3(socket.read(place), doors.give_way[worker].wait(), patience).await {
-        Either3::First(Ok(n @ 1..)) => Some(n),
-        _ => None,
-    };
-    doors.idle_since[worker].store(0, Relaxed);
-    result
+    let began = Instant::now();
+    loop {
+        match with_timeout(LOOK, socket.read(place)).await {
+            Ok(Ok(n @ 1..)) => return Some(n),
+            Ok(_) => return None,
+            Err(_) => {}
+        }
+        let patience = match nothing_yet {
+            false => PATIENCE,
+            true if lamp.doors.are_too_few() => IDLE_IN_NEED,
+            true => IDLE,
+        };
+        if began.elapsed() >= patience {
+            return None;
+        }
+    }
 }
 
 /// Says why not, and ends.

@@ -68,6 +68,7 @@ use k1_engine::audio::Ear;
 use k1_engine::light::OutputSettings;
 use k1_lamp::board::Facts;
 #[cfg(wifi_driver_supported)]
+use k1_lamp::doorstep::Doorstep;
 use k1_lamp::portal;
 #[cfg(not(i2s_driver_supported))]
 use k1_lamp::rtp;
@@ -164,7 +165,7 @@ async fn show_task(renderer: &'static mut Show, parts: strip::Parts, hardware: H
 }
 
 #[embassy_executor::task]
-async fn network_task(mut runner: embassy_net::Runner<'static, network::Card>) {
+async fn network_task(mut runner: embassy_net::Runner<'static, Doorstep<network::Card>>) {
     runner.run().await
 }
 
@@ -176,7 +177,7 @@ async fn wifi_task(radio: WIFI<'static>, portal: Stack<'static>) {
 
 #[cfg(wifi_driver_supported)]
 #[embassy_executor::task]
-async fn access_point_task(mut runner: embassy_net::Runner<'static, network::Card>) {
+async fn access_point_task(mut runner: embassy_net::Runner<'static, Doorstep<network::Card>>) {
     runner.run().await
 }
 
@@ -191,10 +192,9 @@ async fn web_task(
     stack: Stack<'static>,
     door: &'static RefCell<Door>,
     updater: &'static Updater<Flash>,
-    worker: usize,
     buffers: &'static mut Buffers,
 ) {
-    web::work(&LAMP, stack, door, updater, worker, buffers).await
+    web::work(&LAMP, stack, door, updater, buffers).await
 }
 
 #[embassy_executor::task]
@@ -456,7 +456,7 @@ fn main() -> ! {
             static RESOURCES: StaticCell<StackResources<{ portal::SOCKETS }>> = StaticCell::new();
             let resources = RESOURCES.init_with(StackResources::new);
             let card = network::access_point_card();
-            let (stack, runner) = embassy_net::new(card, portal::config(), resources, seed());
+            let (stack, runner) = embassy_net::new(Doorstep(card), portal::config(), resources, seed());
             start!(spawner, access_point_task(runner));
             start!(spawner, wifi_task(parts.network, stack));
             #[cfg(improv)]
@@ -474,14 +474,14 @@ fn main() -> ! {
         static RESOURCES: StaticCell<StackResources<{ WORKERS + 5 + espota::SOCKETS }>> = StaticCell::new();
         let resources = RESOURCES.init_with(StackResources::new);
         let (stack, runner) =
-            embassy_net::new(card, Config::dhcpv4(DhcpConfig::default()), resources, seed());
+            embassy_net::new(Doorstep(card), Config::dhcpv4(DhcpConfig::default()), resources, seed());
         static DOOR: StaticCell<RefCell<Door>> = StaticCell::new();
         let door = DOOR.init_with(|| RefCell::new(web::door(token)));
         static BUFFERS: ConstStaticCell<[Buffers; WORKERS]> =
             ConstStaticCell::new([const { Buffers::new() }; WORKERS]);
         start!(spawner, network_task(runner));
-        for (worker, buffers) in BUFFERS.take().iter_mut().enumerate() {
-            start!(spawner, web_task(stack, door, updater, worker, buffers));
+        for buffers in BUFFERS.take().iter_mut() {
+            start!(spawner, web_task(stack, door, updater, buffers));
         }
         static OTA_BUFFERS: ConstStaticCell<espota::Buffers> = ConstStaticCell::new(espota::Buffers::new());
         start!(spawner, espota_task(stack, updater, OTA_BUFFERS.take()));

@@ -37,6 +37,7 @@ use k1_device::settings::{Hardware, Memory, Store};
 use k1_engine::audio::Ear;
 use k1_engine::light::OutputSettings;
 use k1_lamp::board::{Facts, Strip, StripFault};
+use k1_lamp::doorstep::Doorstep;
 use k1_lamp::rtp::{self, Line, RtpMicrophone};
 use k1_lamp::show::Wire;
 use k1_lamp::update::{self, FlashPart, MOST_CRASHES, SETTINGS, SharedFlash, Updater};
@@ -199,7 +200,7 @@ async fn show_task(renderer: &'static mut Show, hardware: Hardware, look: Settin
 }
 
 #[embassy_executor::task]
-async fn network_task(mut runner: embassy_net::Runner<'static, net::Card>) {
+async fn network_task(mut runner: embassy_net::Runner<'static, Doorstep<net::Card>>) {
     if faults::wished() == Fault::Deaf {
         core::future::pending::<()>().await;
     }
@@ -211,10 +212,9 @@ async fn web_task(
     stack: Stack<'static>,
     door: &'static RefCell<Door>,
     updater: &'static Updater<Flash>,
-    worker: usize,
     buffers: &'static mut Buffers,
 ) {
-    web::work(&LAMP, stack, door, updater, worker, buffers).await
+    web::work(&LAMP, stack, door, updater, buffers).await
 }
 
 #[embassy_executor::task]
@@ -408,7 +408,8 @@ extern "C" fn hart0(slot: u32) -> ! {
     static RESOURCES: StaticCell<StackResources<{ WORKERS + 5 + espota::SOCKETS }>> = StaticCell::new();
     let seed = machine::now_us() ^ 0x9e37_79b9_7f4a_7c15;
     let resources = RESOURCES.init_with(StackResources::new);
-    let (stack, runner) = embassy_net::new(card, Config::dhcpv4(DhcpConfig::default()), resources, seed);
+    let (stack, runner) =
+        embassy_net::new(Doorstep(card), Config::dhcpv4(DhcpConfig::default()), resources, seed);
     static DOOR: StaticCell<RefCell<Door>> = StaticCell::new();
     let token = Some(remembered.hardware.token.clone()).filter(|t| !t.is_empty());
     let door = DOOR.init_with(|| RefCell::new(web::door(token)));
@@ -418,9 +419,8 @@ extern "C" fn hart0(slot: u32) -> ! {
     let executor: &'static Executor = EXECUTOR.init(Executor::new(NETWORK as *mut ()));
     let spawner = executor.spawner();
     start!(spawner, network_task(runner));
-    for (worker, buffers) in BUFFERS.init_with(|| [const { Buffers::new() }; WORKERS]).iter_mut().enumerate()
-    {
-        start!(spawner, web_task(stack, door, updater, worker, buffers));
+    for buffers in BUFFERS.init_with(|| [const { Buffers::new() }; WORKERS]).iter_mut() {
+        start!(spawner, web_task(stack, door, updater, buffers));
     }
     start!(spawner, rtp_task(stack, samples_in));
     start!(spawner, beat_task());
