@@ -67,8 +67,8 @@ use k1_device::settings::{Hardware, Memory, Store};
 use k1_engine::audio::Ear;
 use k1_engine::light::OutputSettings;
 use k1_lamp::board::Facts;
-#[cfg(wifi_driver_supported)]
 use k1_lamp::doorstep::Doorstep;
+#[cfg(wifi_driver_supported)]
 use k1_lamp::portal;
 #[cfg(not(i2s_driver_supported))]
 use k1_lamp::rtp;
