@@ -81,7 +81,6 @@ const link = new Link({
     $('link').dataset.state = 'open';
     document.body.classList.remove('stale');
     $('ask-token').hidden = true;
-    if (described) firmware.look();
     describe();
   },
   closed(seconds) {
@@ -98,6 +97,7 @@ const link = new Link({
       $('version').textContent = `K1 ${m.hello.version}`;
       // A lamp has no room for fourteen more renderers: names only, and no dark pictures.
       $('gallery').classList.toggle('names', m.hello.thumbnails === false);
+      if (m.hello.takes_firmware) firmware.look();
       past.length = 0;
       past.push(...m.hello.history);
       figures();
@@ -140,7 +140,6 @@ async function describe() {
     // Another page of this browser asked a moment ago: come again.
     else if (e.status === 429) setTimeout(describe, 1200);
   }
-  firmware.look();
 }
 
 $('ask-token').onsubmit = (event) => {

@@ -21,9 +21,8 @@ export class Firmware {
     try {
       now = await get('api/v1/firmware');
     } catch (e) {
-      // The program has none; a lamp that restarts answers later.
-      if (e.status === 501) this.section.hidden = true;
-      else if (e.status === 429) this.timer = setTimeout(() => this.look(), 1500);
+      // A lamp that restarts greets again.
+      if (e.status === 429) this.timer = setTimeout(() => this.look(), 1500);
       return;
     }
     this.section.hidden = false;

@@ -110,6 +110,8 @@ pub struct Hello<'a> {
     pub server_us: u64,
     /// True if it can send small moving pictures of every pattern.
     pub thumbnails: bool,
+    /// True if it is updated here.
+    pub takes_firmware: bool,
     /// Figures of the last seconds, oldest first.
     pub history: &'a [Vitals],
 }

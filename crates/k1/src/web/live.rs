@@ -161,6 +161,7 @@ fn hello(app: &App) -> Message {
         fps: app.fps,
         server_us: app.shared.clock.now_us(),
         thumbnails: true,
+        takes_firmware: false,
         history: history.make_contiguous(),
     }))
 }

@@ -253,6 +253,7 @@ fn hello(lamp: &'static Lamp) -> Vec<u8> {
         fps: lamp.due_millihertz.load(Relaxed).div_ceil(1000),
         server_us: now_us(),
         thumbnails: false,
+        takes_firmware: true,
         history: &history,
     })
     .json()
