@@ -27,10 +27,10 @@ const KNOCK_AGAIN: Duration = Duration::from_millis(300);
 /// Who was turned away after more bytes than this was not turned away at the door.
 const DOORSTEP: usize = 64 * 1024;
 
-/// True if nobody took the connection.
+/// True if the connection was taken away at once.
 fn was_turned_away(e: &ureq::Error) -> bool {
-    use std::io::ErrorKind::{BrokenPipe, ConnectionRefused, ConnectionReset};
-    matches!(e, ureq::Error::Io(io) if matches!(io.kind(), BrokenPipe | ConnectionRefused | ConnectionReset))
+    use std::io::ErrorKind::{BrokenPipe, ConnectionReset};
+    matches!(e, ureq::Error::Io(io) if matches!(io.kind(), BrokenPipe | ConnectionReset))
 }
 
 /// Why a lamp could not be asked; as a sentence that says what to do.
