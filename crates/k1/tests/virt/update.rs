@@ -317,7 +317,7 @@ fn espota_is_a_door_with_the_same_lock() {
 
 #[test]
 fn a_machine_that_is_killed_in_an_update_starts_again_and_takes_the_next() {
-    let kills: u32 = std::env::var("K1_KILLS").ok().and_then(|n| n.parse().ok()).unwrap_or(3);
+    let kills: u32 = std::env::var("K1_KILLS").ok().and_then(|n| n.parse().ok()).unwrap_or(1);
     let place = support::folder();
     let flash = place.path().join("killed-flash");
     let Some(lamp) = Lamp::start(Some(&flash)) else { return };
