@@ -11,6 +11,7 @@ use k1_device::api::{Home, VERSION};
 use k1_device::console::{BOOT_ORDER, ERROR, FpsLine, LatencyLine, MemoryLine};
 use k1_device::live::{self, HeardHop};
 use k1_device::meter::{Count, Ledger};
+use k1_device::settings::Group;
 
 use crate::home::LampHome;
 use crate::{BINS, HISTORY, Lamp, State, now_us};
@@ -56,7 +57,11 @@ pub fn boot(lamp: &Lamp, print: Print) {
             print,
             format_args!("settings could not be read: the area was erased, defaults are in force"),
         ),
-        (false, 0) => say(lamp, print, format_args!("[BOOT] settings: {} of 3 groups were stored", l.groups)),
+        (false, 0) => say(
+            lamp,
+            print,
+            format_args!("[BOOT] settings: {} of {} groups were stored", l.groups, Group::ALL.len()),
+        ),
         (false, n) => {
             complain(lamp, print, format_args!("settings: {n} damaged groups took their defaults"));
         }
