@@ -3,18 +3,10 @@
 use std::fmt::Write;
 use std::path::{Path, PathBuf};
 
-const PAGE: [(&str, &str, &str); 4] = [
-    ("/", "index.html", "text/html; charset=utf-8"),
-    ("/style.css", "style.css", "text/css; charset=utf-8"),
-    ("/app.js", "app.js", "text/javascript; charset=utf-8"),
-    ("/icon.svg", "icon.svg", "image/svg+xml"),
-];
+use k1_device::page::{FILES, File, MODULE, MODULES, tag};
 
-/// The modules of the page, each behind those that it takes from. A lamp gives them as one, because it serves few
-/// connections at once and a browser asks for all of them together.
-const MODULES: [&str; 6] = ["draw.js", "sound.js", "link.js", "controls.js", "firmware.js", "app.js"];
-
-/// All modules as one: what one takes from another is there already.
+/// All modules as one: what one takes from another is there already. A lamp serves few connections at once, and a
+/// browser asks for all modules together.
 fn one_module(web: &Path) -> Result<Vec<u8>, String> {
     let mut all = String::new();
     for (i, name) in MODULES.iter().enumerate() {
@@ -52,19 +44,20 @@ fn main() -> Result<(), Box<dyn std::error::Error>> {
     let out = PathBuf::from(std::env::var("OUT_DIR")?);
     println!("cargo:rerun-if-changed={}", web.display());
     let mut code = String::from("/// Every file of the page.\npub static PAGES: &[Asset] = &[\n");
-    for (path, file, kind) in PAGE {
-        let bytes = match file {
-            "app.js" => one_module(&web)?,
-            _ => std::fs::read(web.join(file)).map_err(|e| format!("{file}: {e}"))?,
+    let app = File { path: "/app.js", name: "app.js", kind: MODULE };
+    for file in FILES.into_iter().chain([app]) {
+        let File { path, name, kind } = file;
+        let bytes = if file == app {
+            one_module(&web)?
+        } else {
+            std::fs::read(web.join(name)).map_err(|e| format!("{name}: {e}"))?
         };
-        let hash = bytes
-            .iter()
-            .fold(0xcbf2_9ce4_8422_2325_u64, |h, b| (h ^ u64::from(*b)).wrapping_mul(0x100_0000_01b3));
-        let packed = out.join(format!("{file}.gz"));
+        let packed = out.join(format!("{name}.gz"));
         std::fs::write(&packed, gzip(&bytes))?;
         writeln!(
             code,
-            "Asset {{ path: {path:?}, kind: {kind:?}, tag: \"\\\"{hash:016x}\\\"\", packed: include_bytes!({packed:?}) }},"
+            "Asset {{ path: {path:?}, kind: {kind:?}, tag: {:?}, packed: include_bytes!({packed:?}) }},",
+            tag(&bytes)
         )?;
     }
     code += "];\n";

@@ -23,6 +23,7 @@
 //! | [`settings`] | what a lamp remembers, in flash |
 //! | [`live`] | messages of the WebSockets |
 //! | [`http`] | requests and answers as bytes, for a lamp |
+//! | [`page`] | the files of the page, once |
 //! | [`portal`] | the lamp's own access point, on which its owner names a network |
 //! | [`websocket`] | frames of a WebSocket, for a lamp |
 //!
@@ -48,6 +49,7 @@ pub mod live;
 pub mod meter;
 pub mod metrics;
 pub mod microphone;
+pub mod page;
 pub mod portal;
 pub mod requests;
 pub mod routes;

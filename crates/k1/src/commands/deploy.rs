@@ -5,12 +5,11 @@ use std::io::Write;
 use std::net::ToSocketAddrs;
 use std::time::{Duration, Instant, SystemTime, UNIX_EPOCH};
 
-use indicatif::{ProgressBar, ProgressStyle};
 use k1_device::firmware::{Short, Standing};
 use k1_update::sheet::PublicKey;
 use serde_json::{Value, json};
 
-use super::Failure;
+use super::{Failure, sending};
 use crate::cli::{DeployArgs, RollbackArgs, Via};
 use crate::lamps::delivery::{self, Plan, RESTART, plan, wait};
 use crate::lamps::{self, Address, Client};
@@ -43,8 +42,7 @@ impl Report {
 
 /// Sends firmware to lamps, one after the other, and waits for the verdict of each.
 pub fn deploy(args: &DeployArgs) -> Result<(), Failure> {
-    let bytes = std::fs::read(&args.image).map_err(|e| Failure(format!("{}: {e}", args.image.display())))?;
-    let update = Update::parse(&bytes).map_err(|e| Failure(format!("{}: {e}", args.image.display())))?;
+    let update = Update::read(&args.image)?;
     #[cfg(feature = "usb")]
     if args.via == Via::Usb {
         return super::usb::deploy(args, &update, &mut Report::open(args)?);
@@ -57,13 +55,11 @@ pub fn deploy(args: &DeployArgs) -> Result<(), Failure> {
         return Err(Failure("no lamp was found; name one with --to ADDRESS".into()));
     }
     let mut report = Report::open(args)?;
-    let hash = Short(update.manifest.short_hash());
+    let bytes = update.bytes();
+    let hash = update.hash();
     println!(
-        "{} {} for {}, {} bytes, hash {hash}, to {} lamp{}",
+        "{} {update}, hash {hash}, to {} lamp{}",
         args.image.display(),
-        update.manifest.version.as_str(),
-        update.manifest.board.as_str(),
-        update.manifest.size,
         all.len(),
         if all.len() == 1 { "" } else { "s" }
     );
@@ -119,12 +115,7 @@ fn one(
 ) -> Result<(), Failure> {
     let label = &address.label;
     let began = Instant::now();
-    let bar = ProgressBar::new(bytes.len() as u64);
-    if let Ok(style) = ProgressStyle::with_template("{prefix} {bar:30} {bytes} of {total_bytes}, {eta} left")
-    {
-        bar.set_style(style);
-    }
-    bar.set_prefix(label.clone());
+    let bar = sending(label, bytes.len());
     match args.via {
         Via::Http => {
             let answer =
@@ -145,14 +136,14 @@ fn one(
     }
     bar.finish_and_clear();
     let sent = began.elapsed();
-    let hash = Short(update.manifest.short_hash());
     let (raw, judged) = delivery::verdict(client, update);
     report.note(label, "verdict", &raw)?;
     let state = judged.map_err(Failure)?;
     println!(
-        "{label}: sent in {:.1} s, confirmed by itself after {:.1} s; runs {hash} from {}",
+        "{label}: sent in {:.1} s, confirmed by itself after {:.1} s; runs {} from {}",
         sent.as_secs_f64(),
         began.elapsed().as_secs_f64(),
+        update.hash(),
         state.slot
     );
     Ok(())

@@ -133,3 +133,14 @@ fn progress(seconds: Option<f64>, what: &str) -> indicatif::ProgressBar {
     bar.set_message(what.to_owned());
     bar
 }
+
+/// A progress bar for bytes that go to a lamp, on standard error; invisible where that is no terminal.
+fn sending(label: &str, bytes: usize) -> indicatif::ProgressBar {
+    let bar = indicatif::ProgressBar::new(bytes as u64);
+    let template = "{prefix} {bar:30} {bytes} of {total_bytes}, {eta} left";
+    if let Ok(style) = indicatif::ProgressStyle::with_template(template) {
+        bar.set_style(style);
+    }
+    bar.set_prefix(label.to_owned());
+    bar
+}

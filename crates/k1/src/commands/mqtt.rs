@@ -323,10 +323,8 @@ pub fn mqtt(args: &MqttArgs) -> Result<(), Failure> {
     let offer = match &args.update {
         None => None,
         Some(file) => {
-            let wrong = |e: String| Failure(format!("{}: {e}", file.display()));
-            let bytes = std::fs::read(file).map_err(|e| wrong(e.to_string()))?;
-            let update = Update::parse(&bytes).map_err(|e| wrong(e.to_string()))?;
-            Some(Offer { update, bytes })
+            let update = Update::read(file)?;
+            Some(Offer { bytes: update.bytes(), update })
         }
     };
     let (broker, connection) = Broker::new(options(args, &topics)?, WAITING * (lamps.len() + 8));

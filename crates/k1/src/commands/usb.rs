@@ -3,25 +3,22 @@
 use std::time::{Duration, Instant};
 
 use espflash::target::Chip;
-use indicatif::{ProgressBar, ProgressStyle};
 use k1_device::console::{self, Said};
 use k1_device::firmware::Short;
 use serde_json::json;
 
-use super::Failure;
 use super::deploy::Report;
+use super::{Failure, sending};
 use crate::cli::{CableArgs, DeployArgs, InstallArgs};
 use crate::update::cable::door::{self, Inside};
-use crate::update::cable::first;
 use crate::update::cable::flash::CableFlash;
 use crate::update::cable::wire::{Console, Wire};
+use crate::update::cable::{FLASH, first};
 use crate::update::keys;
 use crate::update::package::Update;
 
 /// A lamp that has a console says its first word within this.
 const FIRST_WORD: Duration = Duration::from_secs(15);
-/// Bytes of flash that a K1 needs.
-const FLASH: u32 = 4 << 20;
 
 /// What became of a lamp that was found and not refused.
 enum Done {
@@ -41,12 +38,11 @@ pub fn deploy(args: &DeployArgs, update: &Update, report: &mut Report) -> Result
             "by cable there is one lamp, the one on --port: leave --to, --all and --canary away".into(),
         ));
     }
-    let wire = open(port, &args.cable, update)?;
-    let chip = wire.chip().to_string();
+    let chip = chip(update)?;
+    let wire = open(port, &args.cable, chip)?;
     let mut flash = CableFlash::new(wire);
-    let done = update_lamp(&mut flash, &chip, args, update, report, port);
-    let (mut console, was_reset) = flash.into_loader().run();
-    let press = if was_reset { "" } else { " Press RESET on the lamp, or pull its plug and put it back." };
+    let done = update_lamp(&mut flash, chip, args, update, report, port);
+    let (mut console, press) = start(flash.into_loader());
     let done = done.map_err(|why| Failure(format!("{port}: {why}.{press}")))?;
     match done {
         Done::Already => println!("{port}: runs this image already.{press}"),
@@ -58,7 +54,7 @@ pub fn deploy(args: &DeployArgs, update: &Update, report: &mut Report) -> Result
         }
         Done::Sent { slot, seconds } => {
             println!("{port}: sent in {seconds:.1} s to {slot}, to be tried at the next start.{press}");
-            let hash = Short(update.manifest.short_hash());
+            let hash = update.hash();
             let verdict = verdict(&mut console, Duration::from_secs_f64(args.cable.console), &hash);
             report.note(port, "verdict", &json!(format!("{verdict:?}")))?;
             match verdict {
@@ -76,17 +72,17 @@ pub fn deploy(args: &DeployArgs, update: &Update, report: &mut Report) -> Result
     Ok(())
 }
 
-/// Opens the port for an update: everything that is known without it is looked at before.
-fn open(port: &str, cable: &CableArgs, update: &Update) -> Result<Wire, Failure> {
-    let wanted = update.manifest.chip.as_str();
-    if wanted.parse::<Chip>().is_err() {
-        return Err(Failure(format!(
-            "the image is for the board {}, which has no cable",
-            update.manifest.board.as_str()
-        )));
-    }
+/// The chip that an update is for.
+fn chip(update: &Update) -> Result<Chip, Failure> {
+    update.manifest.chip.as_str().parse().map_err(|_| {
+        Failure(format!("the image is for the board {}, which has no cable", update.manifest.board.as_str()))
+    })
+}
+
+/// Opens the port, on which must be such a chip.
+fn open(port: &str, cable: &CableArgs, wanted: Chip) -> Result<Wire, Failure> {
     let wire = Wire::open(port, cable.baud, cable.in_loader)?;
-    let chip = wire.chip().to_string();
+    let chip = wire.chip();
     if chip != wanted {
         let _ = wire.run();
         return Err(Failure(format!(
@@ -96,24 +92,24 @@ fn open(port: &str, cable: &CableArgs, update: &Update) -> Result<Wire, Failure>
     Ok(wire)
 }
 
+/// Starts what is in the flash: the console that follows, and what is left to the lamp's owner.
+fn start(wire: Wire) -> (Console, &'static str) {
+    let (console, was_reset) = wire.run();
+    let press = if was_reset { "" } else { " Press RESET on the lamp, or pull its plug and put it back." };
+    (console, press)
+}
+
 fn update_lamp(
     flash: &mut CableFlash<Wire>,
-    chip: &str,
+    chip: Chip,
     args: &DeployArgs,
     update: &Update,
     report: &mut Report,
     port: &str,
 ) -> Result<Done, String> {
-    let hash = Short(update.manifest.short_hash());
-    println!(
-        "{} {} for {}, {} bytes, hash {hash}, to the {chip} on {port}",
-        args.image.display(),
-        update.manifest.version.as_str(),
-        update.manifest.board.as_str(),
-        update.manifest.size,
-    );
+    println!("{} {update}, hash {}, to the {chip} on {port}", args.image.display(), update.hash());
     let stays = |why: String| format!("{why}; the lamp starts with the firmware that it had");
-    let inside = door::look(flash, chip).map_err(stays)?;
+    let inside = door::look(flash, &chip.to_string()).map_err(stays)?;
     report.note(port, "before", &told(&inside)).map_err(|e| e.to_string())?;
     door::admit(&inside, update).map_err(stays)?;
     if inside.manifest.is_some_and(|m| m.hash == update.manifest.hash) {
@@ -129,7 +125,7 @@ fn update_lamp(
         return Ok(Done::WouldTake { armed });
     }
     let began = Instant::now();
-    let bar = bar(port, update.bytes().len());
+    let bar = sending(port, update.bytes().len());
     let sent = door::send(flash, &inside, update, |n| bar.set_position(n as u64));
     bar.finish_and_clear();
     let whole = sent.map_err(stays)?;
@@ -152,16 +148,6 @@ fn told(inside: &Inside) -> serde_json::Value {
         "standing": format!("{:?}", inside.standing), "armed": inside.is_armed(),
         "keys": keys, "counter_floor": inside.trust.floor,
     })
-}
-
-fn bar(port: &str, bytes: usize) -> ProgressBar {
-    let bar = ProgressBar::new(bytes as u64);
-    if let Ok(style) = ProgressStyle::with_template("{prefix} {bar:30} {bytes} of {total_bytes}, {eta} left")
-    {
-        bar.set_style(style);
-    }
-    bar.set_prefix(port.to_owned());
-    bar
 }
 
 /// What a lamp's console said of the image that it tries.
@@ -221,28 +207,18 @@ impl Judge {
 
 /// Puts K1 onto a blank chip.
 pub fn install(args: &InstallArgs) -> Result<(), Failure> {
-    let bytes = std::fs::read(&args.image).map_err(|e| Failure(format!("{}: {e}", args.image.display())))?;
-    let update = Update::parse(&bytes).map_err(|e| Failure(format!("{}: {e}", args.image.display())))?;
+    let update = Update::read(&args.image)?;
     let signer = own_signer(&update)?;
-    let chip: Chip = update.manifest.chip.as_str().parse().map_err(|_| {
-        Failure(format!("the image is for the board {}, which has no cable", update.manifest.board.as_str()))
-    })?;
+    let chip = chip(&update)?;
     if let (Some(file), Some(sha256)) = (&args.bootloader, &args.bootloader_sha256) {
         first::check(file, sha256, chip)?;
     }
     let port = &args.port;
-    let wire = open(port, &args.cable, &update)?;
-    println!(
-        "{} {} for {}, {} bytes, signed with {signer}, to the {chip} on {port}",
-        args.image.display(),
-        update.manifest.version.as_str(),
-        update.manifest.board.as_str(),
-        update.manifest.size,
-    );
+    let wire = open(port, &args.cable, chip)?;
+    println!("{} {update}, signed with {signer}, to the {chip} on {port}", args.image.display());
     let began = Instant::now();
     let (loader, done) = put(wire, args, &update, chip);
-    let (mut console, was_reset) = loader.run();
-    let press = if was_reset { "" } else { " Press RESET on the lamp, or pull its plug and put it back." };
+    let (mut console, press) = start(loader);
     done.map_err(|why| Failure(format!("{port}: {why}.{press}")))?;
     println!("{port}: installed in {:.1} s.{press}", began.elapsed().as_secs_f64());
     if args.bootloader.is_none() {
@@ -251,7 +227,7 @@ pub fn install(args: &InstallArgs) -> Result<(), Failure> {
              not armed). docs/hardware.md says how to build one that does"
         ));
     }
-    let hash = Short(update.manifest.short_hash()).to_string();
+    let hash = update.hash().to_string();
     let began = Instant::now();
     let patience = Duration::from_secs_f64(args.cable.console);
     let mut until = began + patience.min(FIRST_WORD);
@@ -317,7 +293,7 @@ fn put(mut wire: Wire, args: &InstallArgs, update: &Update, chip: Chip) -> (Wire
     if let Err(why) = may {
         return (wire, Err(format!("{why}; nothing was written")));
     }
-    let bar = bar(&args.port, first::bytes(&bootloader, update));
+    let bar = sending(&args.port, first::bytes(&bootloader, update));
     let done =
         first::install(&mut wire, &bootloader, update, args.erase_settings, |n| bar.set_position(n as u64));
     bar.finish_and_clear();

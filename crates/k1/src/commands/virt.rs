@@ -142,7 +142,7 @@ fn prepare(args: &VirtArgs, loader: &Path, flash: &Path) -> Result<(), Failure> 
         counter: 0,
         patience_s: k1_update::manifest::PATIENCE_S,
     };
-    Ok(flash.install(&Update::read(&image, &bare)?)?)
+    Ok(flash.install(&Update::read_or_wrap(&image, &bare)?)?)
 }
 
 /// A port that is free now: the wished one, or any for 0.

@@ -7,6 +7,8 @@ use k1_device::answers::{BootLog, Device, DeviceInfo, SelfTest, Status};
 use k1_device::firmware::{Firmware, GoingBack};
 use serde::de::DeserializeOwned;
 use serde_json::{Value, json};
+use ureq::Body;
+use ureq::http::Response;
 
 use super::{Address, tokens};
 
@@ -26,6 +28,9 @@ const MOST_KNOCKS: u32 = 5;
 const KNOCK_AGAIN: Duration = Duration::from_millis(300);
 /// Who was turned away after more bytes than this was not turned away at the door.
 const DOORSTEP: usize = 64 * 1024;
+
+/// What became of a request.
+type Answered = Result<Response<Body>, ureq::Error>;
 
 /// True if the connection was taken away at once.
 fn was_turned_away(e: &ureq::Error) -> bool {
@@ -118,56 +123,69 @@ impl Client {
         Trouble::Strange { label: self.address.label.clone(), what: what.to_string() }
     }
 
+    /// Puts a request, and again while the lamp turns it away at the door; `put` says, too, whether it may be put again.
+    fn knock(&self, mut put: impl FnMut() -> (Answered, bool)) -> Result<Response<Body>, Trouble> {
+        let mut knocks = 0;
+        loop {
+            match put() {
+                (Err(e), true) if knocks < MOST_KNOCKS && was_turned_away(&e) => {
+                    knocks += 1;
+                    std::thread::sleep(KNOCK_AGAIN);
+                }
+                (answered, _) => return answered.map_err(|e| self.away(e)),
+            }
+        }
+    }
+
+    fn away(&self, why: impl fmt::Display) -> Trouble {
+        Trouble::Away { label: self.address.label.clone(), why: why.to_string() }
+    }
+
+    /// What an answer means that is no success.
+    fn refusal(&self, status: u16, said: &Value) -> Trouble {
+        let label = self.address.label.clone();
+        let message = || said["message"].as_str().unwrap_or("it did not say why").to_owned();
+        if status == 401 {
+            Trouble::Locked { label }
+        } else {
+            Trouble::Refused { label, status, message: message() }
+        }
+    }
+
     /// One request, put again when it came too soon; the body of its answer.
     fn ask(&self, path: &str, body: Option<&Value>) -> Result<Vec<u8>, Trouble> {
-        let label = || self.address.label.clone();
         let url = format!("http://{}{path}", self.address.authority);
         let bearer = self.address.token.as_ref().map(|t| format!("Bearer {t}"));
         let mut tries = 0;
         loop {
-            let answered = match body {
+            let mut answer = self.knock(|| match body {
                 None => {
                     let mut request = self.agent.get(&url);
                     if let Some(bearer) = &bearer {
                         request = request.header("Authorization", bearer);
                     }
-                    request.call()
+                    (request.call(), true)
                 }
                 Some(body) => {
                     let mut request = self.agent.post(&url).header("Content-Type", "application/json");
                     if let Some(bearer) = &bearer {
                         request = request.header("Authorization", bearer);
                     }
-                    request.send(body.to_string())
+                    (request.send(body.to_string()), false)
                 }
-            };
-            if body.is_none() && tries < MOST_KNOCKS && answered.as_ref().err().is_some_and(was_turned_away) {
-                tries += 1;
-                std::thread::sleep(KNOCK_AGAIN);
-                continue;
-            }
-            let mut answer = answered.map_err(|e| Trouble::Away { label: label(), why: e.to_string() })?;
+            })?;
             let status = answer.status().as_u16();
             let wait =
                 answer.headers().get("x-ratelimit-nextallowedms").and_then(|v| v.to_str().ok()?.parse().ok());
-            let bytes = answer
-                .body_mut()
-                .read_to_vec()
-                .map_err(|e| Trouble::Away { label: label(), why: e.to_string() })?;
+            let bytes = answer.body_mut().read_to_vec().map_err(|e| self.away(e))?;
             return match status {
                 200..=299 => Ok(bytes),
-                401 => Err(Trouble::Locked { label: label() }),
                 429 if tries < MOST_TRIES => {
                     tries += 1;
                     std::thread::sleep(Duration::from_millis(wait.unwrap_or(200)));
                     continue;
                 }
-                _ => {
-                    let said = serde_json::from_slice::<Value>(&bytes).ok();
-                    let message =
-                        said.as_ref().and_then(|v| v["message"].as_str()).unwrap_or("it did not say why");
-                    Err(Trouble::Refused { label: label(), status, message: message.into() })
-                }
+                _ => Err(self.refusal(status, &serde_json::from_slice(&bytes).unwrap_or_default())),
             };
         }
     }
@@ -263,7 +281,6 @@ impl Client {
     ///
     /// [`Trouble`].
     pub fn install(&self, update: &[u8], mut progress: impl FnMut(usize)) -> Result<Value, Trouble> {
-        let label = || self.address.label.clone();
         let url = format!("http://{}/api/v1/firmware", self.address.authority);
         let agent: ureq::Agent = ureq::Agent::config_builder()
             .http_status_as_error(false)
@@ -271,8 +288,7 @@ impl Client {
             .timeout_global(Some(UPLOAD))
             .build()
             .into();
-        let mut knocks = 0;
-        let answered = loop {
+        let mut answer = self.knock(|| {
             let mut request = agent
                 .put(&url)
                 .header("Content-Type", "application/octet-stream")
@@ -282,24 +298,11 @@ impl Client {
             }
             let mut counted = Counted { bytes: update, gone: 0, progress: &mut progress };
             let answered = request.send(ureq::SendBody::from_reader(&mut counted));
-            let turned_away = counted.gone < DOORSTEP && answered.as_ref().err().is_some_and(was_turned_away);
-            if knocks == MOST_KNOCKS || !turned_away {
-                break answered;
-            }
-            knocks += 1;
-            std::thread::sleep(KNOCK_AGAIN);
-        };
-        let mut answer = answered.map_err(|e| Trouble::Away { label: label(), why: e.to_string() })?;
+            (answered, counted.gone < DOORSTEP)
+        })?;
         let status = answer.status().as_u16();
-        let said: Value = answer.body_mut().read_json().unwrap_or(Value::Null);
-        match status {
-            200 => Ok(said),
-            401 => Err(Trouble::Locked { label: label() }),
-            _ => {
-                let message = said["message"].as_str().unwrap_or("it did not say why").to_owned();
-                Err(Trouble::Refused { label: label(), status, message })
-            }
-        }
+        let said: Value = answer.body_mut().read_json().unwrap_or_default();
+        if status == 200 { Ok(said) } else { Err(self.refusal(status, &said)) }
     }
 
     /// Sends it back to the firmware before.

@@ -36,9 +36,7 @@ pub enum Plan {
 pub fn plan(client: &Client, update: &Update, unarmed: bool) -> Result<(Plan, Value), String> {
     let (state, raw) = client.firmware().map_err(|e| e.to_string())?;
     let m = &update.manifest;
-    if state.running.as_ref().is_some_and(|i| i.hash == Short(m.short_hash()))
-        && state.state != Standing::OnTrial
-    {
+    if state.running.as_ref().is_some_and(|i| i.hash == update.hash()) && state.state != Standing::OnTrial {
         return Ok((Plan::Done, raw));
     }
     let why = if state.board != m.board.as_str() {
@@ -73,7 +71,7 @@ pub fn plan(client: &Client, update: &Update, unarmed: bool) -> Result<(Plan, Va
 ///
 /// A sentence if it is not, or if there is no verdict in time.
 pub fn verdict(client: &Client, update: &Update) -> (Value, Result<Firmware, String>) {
-    let hash = Short(update.manifest.short_hash());
+    let hash = update.hash();
     let patience = RESTART + TRIAL + Duration::from_secs(update.manifest.patience_s.into());
     let went_back =
         |s: &Firmware| s.last.clone().filter(|l| l.hash == hash && l.outcome == Outcome::RolledBack);

@@ -1,8 +1,9 @@
 //! Images and signed updates as files.
 
+use std::fmt;
 use std::path::Path;
 
-use k1_device::firmware::BOARDS;
+use k1_device::firmware::{BOARDS, Short};
 use k1_update::layout::Layout;
 use k1_update::manifest::{Manifest, Name};
 use k1_update::sheet::{SHEET, Sheet};
@@ -79,15 +80,25 @@ impl Update {
         Ok(Self { sheet, manifest, image: image.to_vec() })
     }
 
+    /// Reads a file for an update.
+    ///
+    /// # Errors
+    ///
+    /// A sentence that names the file: it cannot be read, is no update, or is damaged.
+    pub fn read(path: &Path) -> Result<Self, String> {
+        let wrong = |e: &dyn fmt::Display| format!("{}: {e}", path.display());
+        Self::parse(&std::fs::read(path).map_err(|e| wrong(&e))?).map_err(|e| wrong(&e))
+    }
+
     /// Reads a file for an update, or a bare image that becomes one without a signature.
     ///
     /// # Errors
     ///
     /// A sentence that says what to do.
-    pub fn read(path: &Path, bare: &Statement) -> Result<Self, String> {
+    pub fn read_or_wrap(path: &Path, bare: &Statement) -> Result<Self, String> {
         let bytes = std::fs::read(path).map_err(|e| format!("{}: {e}", path.display()))?;
         if bytes.starts_with(b"K1UPDATE") {
-            return Self::parse(&bytes).map_err(|e| format!("{}: {e}", path.display()));
+            return Self::read(path);
         }
         if bytes.starts_with(b"\x7fELF") {
             return Err(format!(
@@ -102,5 +113,18 @@ impl Update {
     /// The file.
     pub fn bytes(&self) -> Vec<u8> {
         [&self.sheet.0[..], &self.image].concat()
+    }
+
+    /// The first bytes of the image's hash, as lamps show it.
+    pub fn hash(&self) -> Short {
+        Short(self.manifest.short_hash())
+    }
+}
+
+/// Which version it is, for which board, and how large.
+impl fmt::Display for Update {
+    fn fmt(&self, f: &mut fmt::Formatter) -> fmt::Result {
+        let Manifest { version, board, size, .. } = &self.manifest;
+        write!(f, "{} for {}, {size} bytes", version.as_str(), board.as_str())
     }
 }

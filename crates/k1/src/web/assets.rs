@@ -31,10 +31,19 @@ assets! {
     "/icon.svg", "icon.svg", "image/svg+xml";
 }
 
-/// A tag that changes with the content (FNV-1a, 64 bits).
-pub fn etag(bytes: &[u8]) -> String {
-    let hash = bytes
-        .iter()
-        .fold(0xcbf2_9ce4_8422_2325_u64, |h, b| (h ^ u64::from(*b)).wrapping_mul(0x100_0000_01b3));
-    format!("\"{hash:016x}\"")
+#[cfg(test)]
+mod tests {
+    use k1_device::page::{FILES, MODULE, MODULES};
+
+    use super::ASSETS;
+
+    #[test]
+    fn every_file_of_the_page_is_served_and_nothing_else() {
+        let mut served: Vec<_> = ASSETS.iter().map(|a| (a.path.to_owned(), a.kind)).collect();
+        let mut page: Vec<_> = FILES.iter().map(|f| (f.path.to_owned(), f.kind)).collect();
+        page.extend(MODULES.map(|name| (format!("/{name}"), MODULE)));
+        served.sort();
+        page.sort();
+        assert_eq!(served, page);
+    }
 }

@@ -23,7 +23,7 @@ use k1_device::error::{ErrorBody, Refusal};
 use k1_device::limit::Limiter;
 use k1_device::routes::{self, Method, Route, SMALL_BODY};
 
-use super::assets::{ASSETS, etag};
+use super::assets::ASSETS;
 use super::hub::Hub;
 use super::live;
 use crate::stage::{Controls, SoundReader};
@@ -199,7 +199,7 @@ fn page(app: &App, asset: &super::assets::Asset, request: &Parts) -> Response {
     if request.method != HttpMethod::GET && request.method != HttpMethod::HEAD {
         return not_allowed(app, "GET, HEAD, OPTIONS");
     }
-    let tag = etag(asset.bytes);
+    let tag = k1_device::page::tag(asset.bytes);
     let headers = [
         (header::CONTENT_TYPE, asset.kind),
         (header::ETAG, tag.as_str()),

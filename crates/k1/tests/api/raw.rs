@@ -51,7 +51,10 @@ pub fn read(stream: &mut TcpStream) -> Option<Raw> {
         match stream.read(&mut byte) {
             Ok(1) => head.push(byte[0]),
             Ok(_) => return None,
-            Err(e) if e.kind() == ErrorKind::ConnectionReset => return None,
+            Err(e) if e.kind() == ErrorKind::ConnectionReset => {
+                eprintln!("reset");
+                return None;
+            }
             Err(e) => panic!("no answer: {e}"),
         }
     }

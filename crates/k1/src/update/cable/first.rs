@@ -15,10 +15,8 @@ use crate::update::package::Update;
 
 /// The one source of the table: the firmware's.
 const TABLE: &str = include_str!("../../../../../firmware/boards/esp/partitions.csv");
-/// Where the chips' bootloaders look for it.
+/// Where the chips' bootloaders look for it, and must end before.
 const TABLE_AT: u32 = 0x8000;
-/// Most bytes of a bootloader: it ends before the table.
-const MOST_BOOTLOADER: usize = TABLE_AT as usize;
 
 /// A bootloader, and where it goes.
 pub struct Bootloader {
@@ -49,7 +47,7 @@ pub fn check(path: &Path, sha256: &str, chip: Chip) -> Result<(), String> {
     }
     // Mark of an image, number of parts, and the chip's number at byte 12 (ESP-IDF, `esp_image_header_t`).
     let number = bytes.get(12..14).map(|b| u16::from_le_bytes([b[0], b[1]]));
-    if bytes.first() != Some(&0xe9) || bytes.len() > MOST_BOOTLOADER || number != Some(chip.id()) {
+    if bytes.first() != Some(&0xe9) || bytes.len() > TABLE_AT as usize || number != Some(chip.id()) {
         return Err(format!("{} is no bootloader for {chip}", path.display()));
     }
     Ok(())
@@ -122,12 +120,7 @@ pub fn install<L: Loader>(
         bytes.resize(bytes.len().next_multiple_of(sector), 0xff);
         for (i, piece) in bytes.chunks(16 * sector).enumerate() {
             let at = at + (i * 16 * sector) as u32;
-            loader.write(at, piece)?;
-            if !loader.holds(at, piece)? {
-                return Err(format!(
-                    "the flash does not hold what was written at {at:#x}: it may be worn out"
-                ));
-            }
+            loader.put(at, piece)?;
             gone += piece.len();
             progress(gone);
         }

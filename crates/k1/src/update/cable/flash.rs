@@ -12,10 +12,8 @@ use embedded_storage_async::nor_flash::{
 };
 use k1_update::layout::SECTOR;
 
-use super::Loader;
+use super::{FLASH, Loader};
 
-/// Bytes of the flash that a K1 uses.
-const SIZE: usize = 4 << 20;
 /// So many sectors travel together: each time the chip erases them all before it answers.
 const MOST_WAITING: usize = 16;
 
@@ -73,7 +71,7 @@ impl<L: Loader> CableFlash<L> {
     }
 
     fn fits(at: u32, length: usize, align: u32) -> Result<(), Fault> {
-        let inside = (at as usize).checked_add(length).is_some_and(|end| end <= SIZE);
+        let inside = (at as usize).checked_add(length).is_some_and(|end| end <= FLASH as usize);
         let aligned = at.is_multiple_of(align) && length.is_multiple_of(align as usize);
         if inside && aligned { Ok(()) } else { Err(Fault::Bounds) }
     }
@@ -83,19 +81,10 @@ impl<L: Loader> CableFlash<L> {
         let waiting = std::mem::take(&mut self.waiting);
         for run in waiting.chunk_by(|a, b| a + SECTOR == *b) {
             let bytes: Vec<u8> = run.iter().flat_map(|at| self.known[at].iter().copied()).collect();
-            let sent = self.put(run[0], &bytes);
+            let sent = self.loader.put(run[0], &bytes);
             self.tell(sent)?;
         }
         Ok(())
-    }
-
-    fn put(&mut self, at: u32, bytes: &[u8]) -> Result<(), String> {
-        self.loader.write(at, bytes)?;
-        if self.loader.holds(at, bytes)? {
-            Ok(())
-        } else {
-            Err(format!("the flash does not hold what was written at {at:#x}: it may be worn out"))
-        }
     }
 
     /// The sector at `at`, read if nobody has yet.
@@ -143,7 +132,7 @@ impl<L: Loader> ReadNorFlash for CableFlash<L> {
     }
 
     fn capacity(&self) -> usize {
-        SIZE
+        FLASH as usize
     }
 }
 
@@ -187,7 +176,7 @@ impl<L: Loader> NorFlash for CableFlash<L> {
                         return Ok(());
                     }
                     // A loader that only knows whole sectors.
-                    self.put(sector, &whole)
+                    self.loader.put(sector, &whole)
                 })();
                 self.tell(done)?;
             }

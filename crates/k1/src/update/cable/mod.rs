@@ -15,6 +15,9 @@ pub mod first;
 pub mod flash;
 pub mod wire;
 
+/// Bytes of flash that a K1 needs, and uses.
+pub const FLASH: u32 = 4 << 20;
+
 /// What a chip's loader does with the flash. Addresses in bytes.
 pub trait Loader {
     /// Reads from `at` on.
@@ -44,6 +47,20 @@ pub trait Loader {
     ///
     /// A sentence: the chip does not answer any more, or refuses.
     fn holds(&mut self, at: u32, bytes: &[u8]) -> Result<bool, String>;
+
+    /// As [`write`](Self::write), and makes sure that it is there.
+    ///
+    /// # Errors
+    ///
+    /// A sentence: as above, or the flash does not hold it.
+    fn put(&mut self, at: u32, bytes: &[u8]) -> Result<(), String> {
+        self.write(at, bytes)?;
+        if self.holds(at, bytes)? {
+            Ok(())
+        } else {
+            Err(format!("the flash does not hold what was written at {at:#x}: it may be worn out"))
+        }
+    }
 }
 
 /// The result of a future that never waits, as those over a flash that is a call away.

@@ -103,7 +103,7 @@ impl Wire {
     }
 
     /// Programs from `at` on; the loader erases `erase` bytes there first.
-    fn put(&mut self, at: u32, erase: u32, bytes: &[u8]) -> Result<(), Error> {
+    fn program_blocks(&mut self, at: u32, erase: u32, bytes: &[u8]) -> Result<(), Error> {
         let blocks = bytes.len().div_ceil(BLOCK) as u32;
         let supports_encryption = self.chip() != Chip::Esp32;
         let begin = Command::FlashBegin {
@@ -142,11 +142,11 @@ impl Loader for Wire {
     }
 
     fn write(&mut self, at: u32, bytes: &[u8]) -> Result<(), String> {
-        self.put(at, bytes.len() as u32, bytes).map_err(|e| failed("to write its flash", &e))
+        self.program_blocks(at, bytes.len() as u32, bytes).map_err(|e| failed("to write its flash", &e))
     }
 
     fn program(&mut self, at: u32, bytes: &[u8]) -> Result<bool, String> {
-        match self.put(at, 0, bytes) {
+        match self.program_blocks(at, 0, bytes) {
             Ok(()) => Ok(true),
             Err(Error::RomError(_)) => Ok(false),
             Err(e) => Err(failed("to write its flash", &e)),
