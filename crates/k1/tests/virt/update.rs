@@ -263,12 +263,12 @@ fn a_router_that_is_away_is_waited_for_as_long_as_the_sheet_says() {
     assert_eq!(status, 200, "{answer}");
     router.set_link(false);
     let began = Instant::now();
-    std::thread::sleep(Duration::from_secs(40));
+    std::thread::sleep(Duration::from_secs(25));
     router.set_link(true);
     let state = lamp.becomes(120, confirmed);
     assert_eq!((&state["running"]["version"], lamp.starts()), (&json!("1.2.0"), 2), "{state}");
     println!(
-        "router away for 40 s of a patience of 120: kept, confirmed after {:.0} s",
+        "router away for 25 s of a patience of 120: kept, confirmed after {:.0} s",
         began.elapsed().as_secs_f64()
     );
 

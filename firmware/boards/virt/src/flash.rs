@@ -12,9 +12,13 @@ const BASE: usize = 0x2200_0000;
 /// Bytes of the flash.
 pub const SIZE: u32 = 0x0200_0000;
 const SECTOR: u32 = 4_096;
+/// Bytes that are programmed together, from a multiple of it on: as much as a chip's page, and the emulator writes its
+/// file once for each.
+const PAGE: u32 = 256;
 
 const READ_ARRAY: u32 = 0x00ff_00ff;
-const PROGRAM: u32 = 0x0040_0040;
+const PROGRAM_BUFFER: u32 = 0x00e8_00e8;
+const CONFIRM: u32 = 0x00d0_00d0;
 const CLEAR_STATUS: u32 = 0x0050_0050;
 
 /// An address outside, or not aligned.
@@ -50,19 +54,20 @@ impl Flash {
         (BASE + offset as usize) as *mut u32
     }
 
-    fn program(&mut self, words: impl Iterator<Item = (u32, u32)>) {
-        for (offset, value) in words {
-            // SAFETY: `offset` was checked by the caller and is aligned; nobody else commands this flash.
-            unsafe {
-                let place = Self::word(offset);
-                place.write_volatile(PROGRAM);
-                place.write_volatile(value);
-            }
-        }
-        // SAFETY: as above; back to where reads are data.
+    /// Programs words from `offset` on, all in one page.
+    fn program(&mut self, offset: u32, words: impl ExactSizeIterator<Item = u32>) {
+        // SAFETY: `offset` was checked by the caller and is aligned; nobody else commands this flash.
         unsafe {
-            Self::word(0).write_volatile(CLEAR_STATUS);
-            Self::word(0).write_volatile(READ_ARRAY);
+            Self::word(offset).write_volatile(PROGRAM_BUFFER);
+            let last = words.len() as u32 - 1;
+            Self::word(offset).write_volatile(last | last << 16);
+            for (i, word) in words.enumerate() {
+                Self::word(offset + i as u32 * 4).write_volatile(word);
+            }
+            Self::word(offset).write_volatile(CONFIRM);
+            // Back to where reads are data.
+            Self::word(offset).write_volatile(CLEAR_STATUS);
+            Self::word(offset).write_volatile(READ_ARRAY);
         }
     }
 }
@@ -101,23 +106,28 @@ impl NorFlash for Flash {
 
     async fn erase(&mut self, from: u32, to: u32) -> Result<(), OutOfBounds> {
         check(from, to.checked_sub(from).ok_or(OutOfBounds)? as usize, SECTOR)?;
-        for sector in (from..to).step_by(SECTOR as usize) {
-            self.program((sector..sector + SECTOR).step_by(4).map(|at| (at, u32::MAX)));
+        for page in (from..to).step_by(PAGE as usize) {
+            self.program(page, (0..PAGE / 4).map(|_| u32::MAX));
         }
         Ok(())
     }
 
     async fn write(&mut self, offset: u32, bytes: &[u8]) -> Result<(), OutOfBounds> {
         check(offset, bytes.len(), 4)?;
-        let mut old = [0; 256];
-        for (i, new) in bytes.chunks(256).enumerate() {
-            let at = offset + i as u32 * 256;
+        let mut old = [0; PAGE as usize];
+        let mut rest = bytes;
+        while !rest.is_empty() {
+            let at = offset + (bytes.len() - rest.len()) as u32;
+            let (new, behind) = rest.split_at(rest.len().min((PAGE - at % PAGE) as usize));
+            rest = behind;
             let old = &mut old[..new.len()];
             self.read(at, old).await?;
             let word = |b: &[u8]| u32::from_le_bytes([b[0], b[1], b[2], b[3]]);
-            let words = old.chunks_exact(4).zip(new.chunks_exact(4)).enumerate();
             // A NOR flash can only clear bits.
-            self.program(words.map(|(k, (old, new))| (at + k as u32 * 4, word(old) & word(new))));
+            self.program(
+                at,
+                old.chunks_exact(4).zip(new.chunks_exact(4)).map(|(old, new)| word(old) & word(new)),
+            );
         }
         Ok(())
     }

@@ -234,9 +234,10 @@ async fn judge_task(updater: &'static Updater<Flash>, door: &'static RefCell<Doo
 }
 
 #[embassy_executor::task]
-async fn rest_task() {
+async fn rest_task(crashes: u32) {
     if faults::wished() == Fault::Late {
-        embassy_time::Timer::after_secs(25).await;
+        // The first time after it was confirmed.
+        embassy_time::Timer::after_secs(if crashes == 0 { 25 } else { 6 }).await;
         panic!("told to fall over late");
     }
     update::come_to_rest(last_words::forget_crashes).await
@@ -429,7 +430,7 @@ extern "C" fn hart0(slot: u32) -> ! {
     static OTA_BUFFERS: StaticCell<espota::Buffers> = StaticCell::new();
     start!(spawner, espota_task(stack, updater, chance, OTA_BUFFERS.init_with(espota::Buffers::new)));
     start!(spawner, judge_task(updater, door));
-    start!(spawner, rest_task());
+    start!(spawner, rest_task(found.crashes));
     start!(spawner, memory_task(store, remembered));
     start!(spawner, report_task(LEDGER.init_with(Ledger::new)));
     start!(spawner, sound_task(tap_out));
