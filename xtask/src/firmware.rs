@@ -3,7 +3,6 @@
 use std::collections::BTreeMap;
 use std::path::{Path, PathBuf};
 use std::process::Command;
-use std::sync::{Mutex, PoisonError};
 
 use serde::Deserialize;
 
@@ -31,27 +30,17 @@ pub fn build(names: &[&str]) -> Result<(), String> {
     }
     standard_library()?;
     let budget = crate::read_budgets()?.lamp;
-    let mut wanted = BOARDS.into_iter().filter(|b| names.is_empty() || names.contains(b)).peekable();
-    // Alone, because it counts instructions on the machine that it has built.
-    if wanted.next_if_eq(&"virt").is_some() {
-        virt(&budget)?;
-    }
-    // The end of each build is one long step on one core: two at once fill two.
-    let wanted = Mutex::new(wanted);
-    let work = || {
-        while let Some(board) = { wanted.lock().unwrap_or_else(PoisonError::into_inner).next() } {
-            match board {
-                "esp32s3" => check_s3()?,
-                chip => esp(chip, &budget)?,
-            }
-        }
-        Ok(())
-    };
+    let wanted = |board: &&str| names.is_empty() || names.contains(board);
     std::thread::scope(|scope| {
-        let other = scope.spawn(work);
-        let own = work();
-        let other = other.join().unwrap_or_else(|_| Err("a build fell over".into()));
-        own.and(other)
+        // In a folder of its own, it fills the core that the last step of each build leaves idle.
+        let s3 = Some("esp32s3").filter(wanted).map(|_| scope.spawn(check_s3));
+        let built = BOARDS.into_iter().filter(wanted).try_for_each(|board| match board {
+            "virt" => virt(&budget),
+            "esp32s3" => Ok(()),
+            chip => esp(chip, &budget),
+        });
+        let checked = s3.map_or(Ok(()), |s3| s3.join().unwrap_or_else(|_| Err("the check fell over".into())));
+        built.and(checked)
     })
 }
 
@@ -90,15 +79,17 @@ fn flatten(program: &Path) -> Result<(), String> {
     std::fs::write(program.with_extension("bin"), flat).map_err(|e| wrong(&e))
 }
 
-/// Builds the firmware of a RISC-V chip. Each has a folder of its own: two of them share a target.
+/// Builds the firmware of a RISC-V chip. They share a folder, because they share most of what is built for them.
 fn esp(chip: &str, budget: &Budget) -> Result<(), String> {
     let target =
         if chip == "esp32c6" { "riscv32imac-unknown-none-elf" } else { "riscv32imafc-unknown-none-elf" };
     let place = root().join("firmware/boards/esp");
-    let folder = place.join("target").join(chip);
-    let build = ["cargo", "build", "--release", "--features", chip, "--target", target, "--target-dir"];
-    run(nightly().args(build).arg(&folder).current_dir(&place))?;
-    let program = folder.join(target).join("release/lamp");
+    let build = ["cargo", "build", "--release", "--features", chip, "--target", target];
+    run(nightly().args(build).current_dir(&place))?;
+    // The next chip's takes its place.
+    let built = place.join("target").join(target).join("release/lamp");
+    let program = place.join("target").join(chip).with_extension("elf");
+    std::fs::copy(&built, &program).map_err(|e| format!("{}: {e}", program.display()))?;
     let (_, ram) = sections(&program)?;
     hold(chip, crate::image::save(chip, &program)?, ram, budget)
 }

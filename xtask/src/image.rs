@@ -12,7 +12,7 @@ use crate::root;
 /// revisions before it are another chip.
 const P4_REVISION: u16 = 300;
 
-/// Makes the image of `program` for a slot of the lamp's partition table, beside it as `lamp.bin`; bytes of the image.
+/// Makes the image of `program` for a slot of the lamp's partition table, beside it with the ending `bin`; bytes of the image.
 /// Fails when it does not fit the slot.
 pub fn save(chip: &str, program: &Path) -> Result<u64, String> {
     let failed = |e: &dyn std::fmt::Display| format!("no image for {chip}: {e}");
