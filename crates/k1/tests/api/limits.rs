@@ -17,15 +17,32 @@ fn head(k1: &K1, request: &str) -> Vec<String> {
     lines
 }
 
-/// Asks on a connection that is kept, and opens another where the answer ends it: a lamp has few places.
-fn ask(k1: &K1, stream: &mut TcpStream, request: &str, more: &[&str], body: &[u8]) -> Raw {
-    let head = head(k1, request);
-    let lines: Vec<_> = head.iter().map(String::as_str).chain(more.iter().copied()).collect();
-    let raw = exchange(stream, &lines, body);
-    if raw.header("connection") == Some("close") {
-        *stream = k1.connect();
+/// A connection that is kept for as long as the answers keep it: a lamp has few places.
+struct Line<'a> {
+    k1: &'a K1,
+    open: fn(&K1) -> TcpStream,
+    stream: Option<TcpStream>,
+}
+
+impl<'a> Line<'a> {
+    fn to(k1: &'a K1) -> Self {
+        Self { k1, open: K1::connect, stream: None }
     }
-    raw
+
+    #[track_caller]
+    fn ask(&mut self, request: &str, more: &[&str], body: &[u8]) -> Raw {
+        let head = head(self.k1, request);
+        let lines: Vec<_> = head.iter().map(String::as_str).chain(more.iter().copied()).collect();
+        let raw = exchange(self.stream(), &lines, body);
+        if raw.header("connection") == Some("close") {
+            self.stream = None;
+        }
+        raw
+    }
+
+    fn stream(&mut self) -> &mut TcpStream {
+        self.stream.get_or_insert_with(|| (self.open)(self.k1))
+    }
 }
 
 /// Routes that a test may ask for: firmware comes as a stream, and what restarts a lamp would end the test.
@@ -36,7 +53,7 @@ fn is_harmless(route: &&Route) -> bool {
 #[test]
 fn the_same_again_is_too_soon_and_says_when() {
     let k1 = K1::get_one();
-    let mut stream = k1.connect();
+    let mut line = Line::to(&k1);
     for route in ROUTES.iter().filter(is_harmless) {
         let request = match route.method {
             Method::Get => format!("GET {}", route.path),
@@ -44,13 +61,13 @@ fn the_same_again_is_too_soon_and_says_when() {
             Method::Put => format!("PUT {}", route.path),
         };
         let began = Instant::now();
-        let first = ask(&k1, &mut stream, &request, &["Content-Length: 2"], b"{}");
+        let first = line.ask(&request, &["Content-Length: 2"], b"{}");
         assert!(
             (first.status < 429 || first.status == 501) && first.header("x-ratelimit-window").is_none(),
             "{request}: {}",
             first.status
         );
-        let second = ask(&k1, &mut stream, &request, &["Content-Length: 2"], b"{}");
+        let second = line.ask(&request, &["Content-Length: 2"], b"{}");
         if began.elapsed() >= Duration::from_millis(route.interval_ms.into()) {
             continue;
         }
@@ -61,28 +78,28 @@ fn the_same_again_is_too_soon_and_says_when() {
     }
     // After the wait it is answered again, and refusals have not made it longer.
     sleep(Duration::from_millis(210));
-    let answer = ask(&k1, &mut stream, "GET /api/test-connection", &[], b"").answer();
+    let answer = line.ask("GET /api/test-connection", &[], b"").answer();
     let since = Instant::now();
     answer.ok();
     while since.elapsed() < Duration::from_millis(210) {
-        ask(&k1, &mut stream, "GET /api/test-connection", &[], b"");
+        line.ask("GET /api/test-connection", &[], b"");
         sleep(Duration::from_millis(20));
     }
-    let status = ask(&k1, &mut stream, "GET /api/test-connection", &[], b"").status;
+    let status = line.ask("GET /api/test-connection", &[], b"").status;
     assert!(status == 200 || since.elapsed() < Duration::from_millis(450), "starved by its own refusals");
 }
 
-/// A connection from another address of this machine; `None` where there is only one.
-fn from_other_address(k1: &K1) -> Option<TcpStream> {
-    let runtime = tokio::runtime::Builder::new_current_thread().enable_io().build().unwrap();
+/// A connection from another address of this machine, where there is one.
+fn try_other_address(k1: &K1) -> std::io::Result<TcpStream> {
+    let runtime = tokio::runtime::Builder::new_current_thread().enable_io().build()?;
     let stream = runtime.block_on(async {
-        let socket = tokio::net::TcpSocket::new_v4().unwrap();
-        socket.bind(([127, 0, 0, 2], 0).into()).ok()?;
-        socket.connect(k1.address()).await.ok()?.into_std().ok()
+        let socket = tokio::net::TcpSocket::new_v4()?;
+        socket.bind(([127, 0, 0, 2], 0).into())?;
+        socket.connect(k1.address()).await?.into_std()
     })?;
-    stream.set_nonblocking(false).unwrap();
-    stream.set_read_timeout(Some(Duration::from_secs(5))).unwrap();
-    Some(stream)
+    stream.set_nonblocking(false)?;
+    stream.set_read_timeout(Some(Duration::from_secs(5)))?;
+    Ok(stream)
 }
 
 #[test]
@@ -90,16 +107,18 @@ fn one_client_does_not_starve_another() {
     let k1 = K1::get_one();
     // A virtual lamp sees every client of this machine at one address.
     let is_virtual = !k1.is_program() && k1.address().ip().is_loopback();
-    let Some(mut other) = (if is_virtual { None } else { from_other_address(&k1) }) else {
+    let Some(stream) = (if is_virtual { None } else { try_other_address(&k1).ok() }) else {
         eprintln!("skipped: there is one address only from which this K1 can be asked");
         return;
     };
-    let mut one = k1.connect();
+    let mut one = Line::to(&k1);
+    let mut other =
+        Line { k1: &k1, open: |k1| try_other_address(k1).expect("as before"), stream: Some(stream) };
     for path in ["GET /api/palettes", "GET /api/config/backup", "GET /api/patterns"] {
-        assert_eq!(ask(&k1, &mut one, path, &[], b"").status, 200, "{path}");
-        assert_eq!(ask(&k1, &mut one, path, &[], b"").status, 429, "{path}");
-        assert_eq!(ask(&k1, &mut other, path, &[], b"").status, 200, "{path}");
-        assert_eq!(ask(&k1, &mut other, path, &[], b"").status, 429, "{path}");
+        assert_eq!(one.ask(path, &[], b"").status, 200, "{path}");
+        assert_eq!(one.ask(path, &[], b"").status, 429, "{path}");
+        assert_eq!(other.ask(path, &[], b"").status, 200, "{path}");
+        assert_eq!(other.ask(path, &[], b"").status, 429, "{path}");
     }
 }
 
@@ -157,9 +176,9 @@ fn a_body_that_is_too_large_gets_one_answer() {
         chunks.extend(format!("64\r\n{}\r\n", " ".repeat(100)).bytes());
     }
     chunks.extend(b"0\r\n\r\n");
-    let raw = ask(&k1, &mut k1.connect(), "POST /api/params", &["Transfer-Encoding: chunked"], &chunks);
+    let raw = Line::to(&k1).ask("POST /api/params", &["Transfer-Encoding: chunked"], &chunks);
     raw.answer().refused(413, "payload_too_large");
-    let raw = ask(&k1, &mut k1.connect(), "POST /api/select", &["Content-Length: 9999999999"], b"");
+    let raw = Line::to(&k1).ask("POST /api/select", &["Content-Length: 9999999999"], b"");
     raw.answer().refused(413, "payload_too_large");
     // To the byte.
     let fits = format!("{{{}}}", " ".repeat(2_046));
@@ -170,11 +189,11 @@ fn a_body_that_is_too_large_gets_one_answer() {
 #[test]
 fn a_request_without_a_body_is_answered() {
     let k1 = K1::get_one();
-    let mut stream = k1.connect();
+    let mut line = Line::to(&k1);
     for route in ROUTES.iter().filter(is_harmless).filter(|r| r.method == Method::Post) {
         for more in [&[][..], &["Content-Length: 0"]] {
             let began = Instant::now();
-            let raw = ask(&k1, &mut stream, &format!("POST {}", route.path), more, b"");
+            let raw = line.ask(&format!("POST {}", route.path), more, b"");
             match raw.status {
                 // At once, as far as an emulated lamp knows what that is.
                 429 => assert!(!k1.is_program() || began.elapsed() < Duration::from_millis(500)),
@@ -186,20 +205,20 @@ fn a_request_without_a_body_is_answered() {
     }
     // One that is announced and does not come, too.
     sleep(Duration::from_millis(310));
-    let mut stream = k1.connect();
-    let raw = ask(&k1, &mut stream, "POST /api/params", &["Content-Length: 20"], b"{\"warmth\":");
+    drop(line);
+    let mut line = Line::to(&k1);
+    let raw = line.ask("POST /api/params", &["Content-Length: 20"], b"{\"warmth\":");
     raw.answer().refused(408, "request_timeout");
     // One whose pieces are no pieces.
     sleep(Duration::from_millis(310));
-    let raw =
-        ask(&k1, &mut k1.connect(), "POST /api/params", &["Transfer-Encoding: chunked"], b"zz\r\n{}\r\n");
+    let raw = Line::to(&k1).ask("POST /api/params", &["Transfer-Encoding: chunked"], b"zz\r\n{}\r\n");
     assert_eq!(raw.status, 400);
 }
 
 #[test]
 fn a_method_that_does_not_fit_is_named() {
     let k1 = K1::get_one();
-    let mut stream = k1.connect();
+    let mut line = Line::to(&k1);
     let cases = [
         ("POST /api/patterns", "GET, OPTIONS"),
         ("GET /api/select", "POST, OPTIONS"),
@@ -210,21 +229,22 @@ fn a_method_that_does_not_fit_is_named() {
         ("POST /", "GET, HEAD, OPTIONS"),
     ];
     for (request, allowed) in cases {
-        let raw = ask(&k1, &mut stream, request, &["Content-Length: 2"], b"{}");
+        let raw = line.ask(request, &["Content-Length: 2"], b"{}");
         raw.answer().refused(405, "method_not_allowed");
         assert_eq!(raw.header("allow"), Some(allowed), "{request}");
     }
-    assert_eq!(ask(&k1, &mut stream, "PUT /api/nothing", &["Content-Length: 0"], b"").status, 404);
+    assert_eq!(line.ask("PUT /api/nothing", &["Content-Length: 0"], b"").status, 404);
     // Answers come in the order of requests that are sent without waiting.
     let mut both = String::new();
     for path in ["/api/v1/params", "/api/nothing", "/api/test-connection"] {
         both += &head(&k1, &format!("GET {path}")).join("\r\n");
         both += "\r\n\r\n";
     }
+    let stream = line.stream();
     stream.write_all(both.as_bytes()).unwrap();
-    let statuses = [(); 3].map(|()| read(&mut stream).unwrap().status);
+    let statuses = [(); 3].map(|()| read(stream).unwrap().status);
     assert_eq!(statuses, [200, 404, 200]);
-    let backup = ask(&k1, &mut stream, "GET /api/config/backup", &[], b"");
+    let backup = line.ask("GET /api/config/backup", &[], b"");
     assert_eq!(backup.header("content-disposition"), Some("attachment; filename=\"k1-config-backup.json\""));
     assert_eq!(backup.header("content-type"), Some("application/json"));
 }
