@@ -1,5 +1,6 @@
 // The page: puts what K1 sends where it belongs.
 
+import { Beats } from './beats.js';
 import { Gallery, Palettes, Params } from './controls.js';
 import { Bars, Notes, Spark, Strip, Waterfall, calm, mood } from './draw.js';
 import { Firmware } from './firmware.js';
@@ -111,12 +112,17 @@ const link = new Link({
   },
   binary(view) {
     const kind = view.getUint8(0);
-    if (kind === 1) queue.push(view);
-    else if (kind === 2) speaker.play(view);
-    else if (kind === 3) gallery?.thumbnails(view);
+    if (kind === 1) {
+      queue.push(view);
+      compared.frame(view);
+    } else if (kind === 2) {
+      speaker.play(view);
+      compared.sound(view);
+    } else if (kind === 3) gallery?.thumbnails(view);
   },
 });
 const speaker = new Speaker(link);
+const compared = new Beats($('beats'), link, speaker);
 link.want({ fps: calm.matches ? 10 : 60 });
 calm.addEventListener('change', () => link.want({ fps: calm.matches ? 10 : 60 }));
 
@@ -161,6 +167,7 @@ function clear() {
   beats = null;
   skew = null;
   strip.dark();
+  compared.clear();
   for (const id of ['bpm', 'sure-text', 'rms']) $(id).textContent = '–';
   for (const id of ['sure', 'level']) $(id).style.transform = 'scaleX(0)';
   $('input').hidden = true;
@@ -231,11 +238,13 @@ async function toggleSpeaker() {
 $('speaker').onclick = toggleSpeaker;
 $('reset').onclick = () => { if (params) link.set(params.defaults()); };
 
+const tapped = (event) => { if (!event.repeat) compared.tap(event.timeStamp); };
+
 document.addEventListener('keydown', (event) => {
   if (event.target.matches('input[type="password"]') || event.ctrlKey || event.metaKey || event.altKey) return;
-  const act = { '[': () => gallery?.step(-1), ']': () => gallery?.step(1), ',': () => palettes?.step(-1), '.': () => palettes?.step(1), m: toggleSpeaker }[event.key];
-  if (act) { event.preventDefault(); act(); }
+  const act = { '[': () => gallery?.step(-1), ']': () => gallery?.step(1), ',': () => palettes?.step(-1), '.': () => palettes?.step(1), m: toggleSpeaker, t: tapped }[event.key.toLowerCase()];
+  if (act) { event.preventDefault(); act(event); }
 });
 
 // For tests and curious people: what the page has really shown.
-window.k1 = { link, speaker, get skew() { return skew; }, get shown() { return { settings, beats, figures: past.length }; } };
+window.k1 = { link, speaker, compared, get skew() { return skew; }, get shown() { return { settings, beats, figures: past.length }; } };

@@ -49,6 +49,7 @@ export class Link {
     this.tries = 0;
     this.wanted = {};
     this.waiting = {};
+    this.hearing = new Set();
     this.offset = null;
     this.bestTrip = Infinity;
     this.connect();
@@ -104,6 +105,12 @@ export class Link {
   want(wishes) {
     Object.assign(this.wanted, wishes);
     this.post(wishes);
+  }
+
+  /** The sound, for as long as anybody here wants it. */
+  hear(who, on) {
+    this.hearing[on ? 'add' : 'delete'](who);
+    this.want({ audio: this.hearing.size > 0 });
   }
 
   /** Parameters, latest wins: at most one message per animation frame however fast a slider moves. */

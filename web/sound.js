@@ -23,14 +23,20 @@ export class Speaker {
     this.next = 0;
     this.played = [];
     this.on = true;
-    this.link.want({ audio: true });
+    this.link.hear(this, true);
   }
 
   stop() {
     this.on = false;
-    this.link.want({ audio: false });
+    this.link.hear(this, false);
     this.context?.close();
     this.context = null;
+  }
+
+  /** K1's time, in ms, of what is heard and shown at a local time; null until the clocks were compared. */
+  heard(local) {
+    const { offset } = this.link;
+    return offset === null ? null : local + offset - (this.on ? DELAY : 0);
   }
 
   /** Where the context's clock stands at a local time, output latency included. */

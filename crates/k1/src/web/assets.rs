@@ -26,6 +26,8 @@ assets! {
     "/link.js", "link.js", "text/javascript; charset=utf-8";
     "/draw.js", "draw.js", "text/javascript; charset=utf-8";
     "/sound.js", "sound.js", "text/javascript; charset=utf-8";
+    "/taps.js", "taps.js", "text/javascript; charset=utf-8";
+    "/beats.js", "beats.js", "text/javascript; charset=utf-8";
     "/controls.js", "controls.js", "text/javascript; charset=utf-8";
     "/firmware.js", "firmware.js", "text/javascript; charset=utf-8";
     "/icon.svg", "icon.svg", "image/svg+xml";

@@ -2,6 +2,7 @@
 //!
 //! Where there is no Chromium the test says so and passes; with `browser` in `K1_REQUIRE` it fails instead.
 
+mod beats;
 mod chromium;
 
 use std::io::{BufRead, BufReader};
@@ -118,6 +119,9 @@ fn the_page_lives() {
     assert!(skew.abs() <= 40.0, "{skew} ms");
     page.eval("document.getElementById('speaker').click()");
     assert_eq!(page.eval("k1.speaker.on"), json!(false));
+
+    beats::taps_are_compared(&mut page);
+    beats::the_panel_compares(&mut page);
 
     page.eval("document.querySelector('.pattern[data-id=\"beat_tunnel\"]').click()");
     std::thread::sleep(Duration::from_secs(5));
