@@ -10,7 +10,7 @@ const AHEAD = 700;
 const COLUMN = 128;
 const QUIET = 0.02;
 
-const signed = (x) => `${x < 0 ? '−' : '+'}${Math.abs(x).toFixed(0)}`;
+const signed = (x) => `${['−', '', '+'][Math.sign(Math.round(x)) + 1]}${Math.abs(Math.round(x))}`;
 
 export class Beats {
   /** `root` is a details element: while it is closed nothing is asked for, kept or painted. */
@@ -174,10 +174,14 @@ export class Beats {
     const { at, bpm, phase, next } = this.last ?? {};
     if (bpm > 0 && now - at < 1000) {
       ctx.fillStyle = '#fff';
-      for (let y = 0; at + next > now && y < foot; y += 8 * px) line(at + next, y, Math.min(foot, y + 4 * px));
+      for (let y = 0; y < foot; y += 8 * px) line(at + next, y, Math.min(foot, y + 4 * px));
       const turn = phase + (now - at) * bpm / 60000;
       ctx.fillStyle = 'rgb(255 255 255 / .6)';
       ctx.fillRect(0, foot, (turn - Math.floor(turn)) * x(now), 2 * px);
+    } else if (this.last) {
+      ctx.fillStyle = '#ece9f3';
+      ctx.textAlign = 'left';
+      ctx.fillText('K1 announces no beat now.', 8 * px, 16 * px);
     }
     ctx.fillStyle = '#8a8599';
     line(now, 0, foot);

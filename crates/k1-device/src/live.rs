@@ -49,7 +49,8 @@ pub fn frame(at_us: u64, screen: &[[u8; 3]], s: &Snapshot) -> Vec<u8> {
     m.extend([kind::FRAME, u8::from(s.silent)]);
     m.extend((screen.len() as u16).to_le_bytes());
     m.extend((at_us as f64).to_le_bytes());
-    let age = at_us.saturating_sub(s.captured_us) as f32 * 1e-6;
+    // Negative when more was heard while the frame was on its way: its phase is that of its own time.
+    let age = at_us.wrapping_sub(s.captured_us).cast_signed() as f32 * 1e-6;
     let rate = s.bpm / 60.0;
     let phase = k1_engine::math::fract(s.beat_phase + age * rate);
     let next = if rate > 0.0 { (1.0 - phase) / rate } else { 0.0 };
@@ -278,6 +279,17 @@ mod tests {
         assert!(error.starts_with(r#"{"error":{"code":"pattern_not_found","message":"there"#), "{error}");
         let welcome = Legacy::Welcome { client_id: 3, timestamp: 9 }.json();
         assert_eq!(welcome, br#"{"type":"welcome","client_id":3,"timestamp":9}"#);
+    }
+
+    #[test]
+    fn phase_and_next_beat_are_those_of_the_frames_own_time() {
+        // A beat at 10.1 s, 120 BPM; heard before or after the frame.
+        let s = |captured_us, beat_phase| Snapshot { captured_us, beat_phase, bpm: 120.0, ..Snapshot::EMPTY };
+        for heard in [s(9_900_000, 0.6), s(10_000_000, 0.8), s(10_150_000, 0.1)] {
+            let m = frame(10_000_000, &[], &heard);
+            let f = |i: usize| f32::from_le_bytes(m[12 + 4 * i..16 + 4 * i].try_into().unwrap());
+            assert!((f(5) - 0.8).abs() < 1e-4 && (f(8) - 0.1).abs() < 1e-4, "{} {}", f(5), f(8));
+        }
     }
 
     #[test]

@@ -54,6 +54,16 @@ pub fn the_panel_compares(page: &mut Browser) {
     page.eval("document.querySelector('#beats summary').click()");
     page.wait("the sound of two seconds", "k1.compared.columns.length > 250");
     page.wait("eight even beats", EVEN);
+    // A beat is where it was foretold, a fifth of a second before or earlier.
+    page.eval(
+        "{ const c = k1.compared, frame = c.frame.bind(c); globalThis.told = []; \
+         c.frame = (v) => { frame(v); told.push({ by: c.last.at, due: c.last.at + c.last.next }); }; }",
+    );
+    page.wait(
+        "beats where they were foretold",
+        "k1.compared.beats.filter((b) => told.some((t) => b.at - t.by > 200 && Math.abs(t.due - b.at) < 30)).length > 3",
+    );
+    page.eval("delete k1.compared.frame");
     let spots = |color: &str| {
         format!(
             "(() => {{ const c = document.querySelector('#beats canvas'), d = c.getContext('2d').getImageData(0, 0, c.width, c.height).data; \
@@ -106,6 +116,8 @@ pub fn the_panel_compares(page: &mut Browser) {
     }
     page.eval("document.body.dispatchEvent(new KeyboardEvent('keydown', { key: 't', repeat: true, bubbles: true }))");
     assert_eq!(page.eval("k1.compared.taps.all.length"), json!(4));
+
+    page.call("Input.dispatchMouseEvent", json!({"type": "mouseMoved", "x": 0, "y": 0}));
 
     // Speaker and panel share the sound.
     page.eval("document.getElementById('speaker').click()");
