@@ -113,7 +113,7 @@ export class Beats {
     this.part('spread').textContent = ms(r.spread, (x) => `±${x.toFixed(0)}`);
     this.part('tempo').textContent = bpm(r.tempo);
     this.part('k1').textContent = bpm(r.k1);
-    this.part('share').textContent = `${Math.round(r.share * 100)} %`;
+    this.part('share').textContent = r.share === null ? '–' : `${Math.round(r.share * 100)} %`;
     this.part('holds').textContent = 'In an offset is all between the music and your tap as the browser times it: your hand, the '
       + 'key or the glass, the way of the sound to your ear, or of the light through this screen. '
       + `${this.speaker.on ? 'The delay of Sound is taken out. ' : ''}The network is not in it: the clocks are the same within ±${(this.link.bestTrip / 2).toFixed(1)} ms.`;

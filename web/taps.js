@@ -36,8 +36,8 @@ export class Taps {
     }
   }
 
-  // `tempo` and `k1` are in BPM (null = none), `offset` and `spread` in ms (null = no tap has a beat), `share` is 0 … 1 of
-  // all taps, `alone` counts taps without a beat.
+  // `tempo` and `k1` are in BPM (null = none), `offset` and `spread` in ms, `share` is 0 … 1 of all taps (null = no tap
+  // has a beat), `alone` counts taps without a beat.
   /** The taps against K1, or null before there are enough. */
   compare() {
     const taps = this.all.filter((t) => t.beat !== undefined);
@@ -48,16 +48,16 @@ export class Taps {
     const offs = [...met.values()].map((t) => t.off);
     const offset = offs.length ? median(offs) : null;
     const steps = taps.slice(1).map((t, i) => t.at - taps[i].at).filter((s) => s < PAUSE);
-    // The mean of the steps that are like most; a tap left out does not count.
+    // The mean of the steps that are like most; a tap left out does not count, and without a usual step there is no tempo.
     const usual = steps.length ? median(steps) : 0;
     const like = steps.filter((s) => Math.abs(s / usual - 1) < 0.25);
     const bpms = taps.map((t) => t.bpm).filter((b) => b > 0);
     return {
-      tempo: like.length ? 60000 * like.length / like.reduce((a, s) => a + s, 0) : null,
+      tempo: like.length && like.length * 2 >= steps.length ? 60000 * like.length / like.reduce((a, s) => a + s, 0) : null,
       k1: bpms.length ? median(bpms) : null,
       offset,
       spread: offs.length ? median(offs.map((o) => Math.abs(o - offset))) : null,
-      share: taps.filter((t) => Math.abs(t.off ?? Infinity) <= ON_BEAT).length / taps.length,
+      share: offs.length ? taps.filter((t) => Math.abs(t.off ?? Infinity) <= ON_BEAT).length / taps.length : null,
       alone: taps.filter((t) => !t.beat).length,
     };
   }
@@ -70,7 +70,8 @@ const same = (ratio, to) => Math.abs(ratio / to - 1) <= 0.08;
 export function verdict({ tempo, k1, offset, alone }) {
   if (k1 === null || offset === null) return 'K1 announced no beat near your taps: there is nothing to compare with.';
   const some = alone ? ` ${alone} of your taps had no beat near.` : '';
-  const ratio = tempo === null ? NaN : tempo / k1;
+  if (tempo === null) return `Your taps are too uneven for a tempo.${some}`;
+  const ratio = tempo / k1;
   for (const [n, times] of [[2, 'twice'], [3, 'three times']]) {
     if (same(ratio, n)) return `You tap ${times} as fast as K1.${some}`;
     if (same(ratio, 1 / n)) return `K1 beats ${times} as fast as you tap.${some}`;

@@ -37,8 +37,10 @@ pub fn taps_are_compared(page: &mut Browser) {
     let between = told("[2240, 2740, 3240, 3740]", 120);
     assert_eq!(between["share"], 0);
     assert_eq!(between["verdict"], "The same tempo, but you tap between the beats of K1.");
+    let uneven = told("[2000, 2300, 3100, 3250, 4400, 5000]", 120);
+    assert_eq!(uneven["verdict"], "Your taps are too uneven for a tempo.", "{uneven}");
     let alone = told("[2000, 2500, 3000, 3500]", 0);
-    assert_eq!((&alone["offset"], &alone["k1"], &alone["alone"]), (&json!(null), &json!(null), &json!(4)));
+    assert_eq!((&alone["offset"], &alone["share"], &alone["alone"]), (&json!(null), &json!(null), &json!(4)));
     assert!(alone["verdict"].as_str().unwrap().starts_with("K1 announced no beat"), "{alone}");
 }
 
