@@ -334,7 +334,7 @@ fn a_machine_that_is_killed_in_an_update_starts_again_and_takes_the_next() {
         let version = format!("2.0.{n}");
         let file = package("none", &version, 15, &ours);
         // From the first byte to the middle of the trial.
-        let moment = Duration::from_millis(dice.below(9_000) as u64);
+        let moment = Duration::from_millis(dice.below(12_000) as u64);
         let killer = kill_after(&flash, moment);
         let began = Instant::now();
         // It may be over before, or have no end.
