@@ -34,7 +34,7 @@ pub enum Command {
     Run(RunArgs),
     /// Render light from sound to a picture or array, faster than real time and always the same.
     Render(RenderArgs),
-    /// Print beats, onsets and tempo of a sound as they would have been reported live.
+    /// Print or draw beats, onsets and tempo of a sound as they would have been reported live.
     Analyze(AnalyzeArgs),
     /// List the patterns and what each is for.
     Patterns(ListArgs),
@@ -415,6 +415,12 @@ pub struct RenderArgs {
 pub struct AnalyzeArgs {
     /// What to hear: demo | FILE | - (raw f32 mono samples on standard input).
     pub input: Input,
+    /// Draw instead of printing: OUT.png (a picture) or OUT.html (a page with the same and with tables of all events).
+    ///
+    /// Rows over time: waveform, onset strength, belief in each tempo with the announced one, confidence; lines are
+    /// announced beats. Up to 9.6 minutes a column is 16 ms of sound; a longer sound has longer columns and not more of them.
+    #[arg(short, long, value_name = "OUT", conflicts_with = "json")]
+    pub output: Option<PathBuf>,
     /// One JSON object per line: t and at in seconds, kind, bpm, confidence.
     #[arg(long)]
     pub json: bool,

@@ -8,6 +8,7 @@
 //! | [`sink`] | where light goes |
 //! | [`stage`] | the two halves on their two threads, and what they measure |
 //! | [`picture`] | frames as pictures and arrays |
+//! | [`report`] | what an ear did with a sound, as a picture or a page |
 //! | [`lamps`] | lamps on the network: found, asked, watched |
 //! | [`web`] | the live page and the API |
 
@@ -16,6 +17,7 @@ pub mod commands;
 pub mod lamps;
 pub mod picture;
 pub mod private;
+pub mod report;
 pub mod sink;
 pub mod source;
 pub mod stage;

@@ -136,19 +136,34 @@ impl Picture for Png {
         self.end_row();
         let width = self.width * self.per_led;
         let height = self.rows.len() / (width * 3);
-        let mut encoder = png::Encoder::new(&mut self.file, width as u32, height.max(1) as u32);
-        encoder.set_color(png::ColorType::Rgb);
-        encoder.set_depth(png::BitDepth::Eight);
-        encoder.set_compression(png::Compression::Balanced);
-        encoder.set_source_srgb(png::SrgbRenderingIntent::Perceptual);
         if height == 0 {
             self.rows = vec![0; width * 3];
         }
-        let mut writer = encoder.write_header().map_err(io::Error::other)?;
-        writer.write_image_data(&self.rows).map_err(io::Error::other)?;
-        writer.finish().map_err(io::Error::other)?;
+        encode_png(&mut self.file, width, height.max(1), png::ColorType::Rgb, &self.rows)?;
         self.file.flush()
     }
+}
+
+/// Writes pixels, eight bits a channel and row by row from above, as a PNG in sRGB. Neither side may be 0.
+///
+/// # Errors
+///
+/// Those of `out`, and pixels that are not `width` times `height`.
+pub fn encode_png(
+    out: impl Write,
+    width: usize,
+    height: usize,
+    colour: png::ColorType,
+    pixels: &[u8],
+) -> io::Result<()> {
+    let mut encoder = png::Encoder::new(out, width as u32, height as u32);
+    encoder.set_color(colour);
+    encoder.set_depth(png::BitDepth::Eight);
+    encoder.set_compression(png::Compression::Balanced);
+    encoder.set_source_srgb(png::SrgbRenderingIntent::Perceptual);
+    let mut writer = encoder.write_header().map_err(io::Error::other)?;
+    writer.write_image_data(pixels).map_err(io::Error::other)?;
+    writer.finish().map_err(io::Error::other)
 }
 
 /// A moving picture of the strip, 50 frames a second (the most that viewers play).

@@ -2,7 +2,8 @@
 
 use super::accent::Accents;
 use super::{
-    BINS, BeatTracker, CHROMA, Chroma, Conditioner, ConstantQ, Loudness, OnsetDetector, Snapshot, Tempogram,
+    BINS, BeatTracker, CHROMA, Chroma, Conditioner, ConstantQ, Loudness, OnsetDetector, Snapshot, TEMPI,
+    Tempogram,
 };
 use crate::math::{Follower, decay};
 use crate::{HOP, HOP_RATE, SAMPLE_RATE};
@@ -92,6 +93,11 @@ impl Ear {
     /// Samples that were not finite and were taken as silence, and hops that clipped.
     pub fn faults(&self) -> (u64, u64) {
         (self.conditioner.replaced, self.conditioner.clipped_hops)
+    }
+
+    /// What the beat tracker believes of each tempo after the last hop: [`BeatTracker::belief`].
+    pub fn belief(&self) -> [f32; TEMPI] {
+        self.tempo.belief()
     }
 
     /// Hears some samples; the answer is the newest snapshot if at least one hop was completed.

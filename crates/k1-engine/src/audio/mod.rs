@@ -29,8 +29,8 @@ pub use loudness::{Loudness, LoudnessReading, SILENT_DB};
 pub use onset::{OnsetDetector, OnsetReading};
 pub use snapshot::{SNAPSHOT_WORDS, Snapshot};
 pub use spectrum::ConstantQ;
-pub use tables::{BINS, LOWEST_HZ, Q, bin_hz};
-pub use tempo::{BPM_RANGE, BeatReading, BeatTracker};
+pub use tables::{BINS, LOWEST_HZ, Q, TEMPI, bin_hz};
+pub use tempo::{BPM_RANGE, BeatReading, BeatTracker, tempo_bpm};
 pub use tempogram::{CANDIDATES, Tempogram, candidate_bpm};
 
 /// The tables, as the build script wrote them.

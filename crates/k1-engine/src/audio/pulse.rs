@@ -157,6 +157,12 @@ impl Pulse {
         self.mass[self.turn] = sum * factor;
     }
 
+    /// Share of all belief in each tempo.
+    pub(super) fn shares(&self) -> [f32; TEMPI] {
+        let total: f32 = self.mass.iter().sum();
+        self.mass.map(|mass| mass / total.max(1e-30))
+    }
+
     fn state(&self, tempo: usize, position: usize) -> f32 {
         let period = period_of(tempo);
         let at = position + self.hand[tempo] as usize;

@@ -5,11 +5,17 @@
 
 use super::accent::{JUDGED_AFTER_S, PLACES};
 use super::pulse::Pulse;
+use super::tables::{TEMPI, period_of};
 use crate::HOP_RATE;
 use crate::math::Follower;
 
 /// Tempi that can be found, in beats per minute.
 pub const BPM_RANGE: core::ops::RangeInclusive<f32> = 49.0..=215.0;
+
+/// Tempo of an entry of [`BeatTracker::belief`] in beats per minute; the fastest is 0.
+pub fn tempo_bpm(tempo: usize) -> f32 {
+    60.0 * HOP_RATE / period_of(tempo) as f32
+}
 
 /// How fast the announced phase follows the pulse, share per hop; a larger error than a fifth of a beat is a jump.
 const PULL: f32 = 0.35;
@@ -68,6 +74,12 @@ impl BeatTracker {
             period: 60.0,
             since_beat: 10.0,
         }
+    }
+
+    /// Share of the tracker's belief in each tempo (see [`tempo_bpm`]); together 1. What is announced is the heaviest
+    /// neighbourhood. For whoever wants to look: the lamp does not ask.
+    pub fn belief(&self) -> [f32; TEMPI] {
+        self.pulse.shares()
     }
 
     /// Advances by one hop. `places` are the log-likelihood ratios of the hop; in silence the tracker rests and forgets.

@@ -1,4 +1,4 @@
-//! `k1 analyze`: events as they would have been reported live.
+//! `k1 analyze`: events as they would have been reported live, printed or drawn.
 
 use std::io::Write;
 
@@ -7,18 +7,21 @@ use k1_engine::{HOP, SAMPLE_RATE};
 
 use super::{Failure, progress};
 use crate::cli::AnalyzeArgs;
+use crate::report::{self, Beat, Form, Onset, Place, Record};
 use crate::source::{self, Input, SONG_SECONDS};
 
 /// A tempo is reported again when it has moved by this much.
 const TEMPO_STEP_BPM: f32 = 0.5;
 
-/// Prints the events of a sound.
+/// Prints or draws the events of a sound.
 pub fn analyze(args: &AnalyzeArgs) -> Result<(), Failure> {
     if matches!(args.input, Input::Mic(_) | Input::Monitor(_)) {
         return Err(Failure(
             "k1 analyze needs a sound with an end: a file, demo or -; live sound is for k1 run".into(),
         ));
     }
+    let place = args.output.as_deref().map(|path| Place::new(path, &args.input)).transpose()?;
+    let mut record = place.is_some().then(Record::default);
     let mut source = source::open(&args.input, args.rate)?;
     let demo = (args.input == Input::Demo).then_some(f64::from(SONG_SECONDS));
     let limit = args.duration.or(demo).map(|s| (s * f64::from(SAMPLE_RATE)) as u64);
@@ -36,9 +39,18 @@ pub fn analyze(args: &AnalyzeArgs) -> Result<(), Failure> {
         if n == 0 {
             break;
         }
+        if let Some(record) = &mut record {
+            record.samples(&block[..n]);
+        }
         ear.feed(&block[..n], |s, heard| {
             let at = s.captured_us as f64 * 1e-6;
+            if let Some(record) = &mut record {
+                record.hop(s);
+            }
             let mut say = |kind: Event, t: f64| {
+                if let Some(record) = &mut record {
+                    return kind.keep(record, t);
+                }
                 let line = kind.line(args.json, t, at);
                 if let Err(e) = out.write_all(line.as_bytes()) {
                     failed.get_or_insert(e);
@@ -57,6 +69,10 @@ pub fn analyze(args: &AnalyzeArgs) -> Result<(), Failure> {
                 say(Event::Beat { bpm: s.bpm, confidence }, at + f64::from(inn));
             }
         });
+        // A block completes one hop at most, so that no belief is missed.
+        if let Some(record) = &mut record {
+            record.belief(&ear.belief());
+        }
         match failed.take() {
             // `k1 analyze … | head` has seen enough.
             Some(e) if e.kind() == std::io::ErrorKind::BrokenPipe => return Ok(()),
@@ -70,14 +86,32 @@ pub fn analyze(args: &AnalyzeArgs) -> Result<(), Failure> {
         _ => {}
     }
     bar.finish_and_clear();
+    let written = match (&place, &record) {
+        (Some(place), Some(record)) => Some(draw(place, record, &source.title())?),
+        _ => None,
+    };
     if !args.json {
         let seconds = ear.samples() as f64 / f64::from(SAMPLE_RATE);
         crate::say(format_args!("{}: {seconds:.1} s, {beats} beats, {onsets} onsets", source.title()));
+    }
+    if let Some(written) = written {
+        crate::say(written);
     }
     if source.skipped() > 0 {
         crate::say(format_args!("k1: {} damaged pieces of the sound were skipped", source.skipped()));
     }
     Ok(())
+}
+
+/// Writes the report; the answer says what was written.
+fn draw(place: &Place, record: &Record, title: &str) -> Result<String, Failure> {
+    let (what, bytes) = match place.form() {
+        Form::Png => ("a picture", report::png(record, title)?),
+        Form::Html => ("a page", report::html(record, title)?.into_bytes()),
+    };
+    place.write(&bytes)?;
+    let (file, column) = (place.path().display(), 1e3 * record.column_s());
+    Ok(format!("{file}: {what} of {} kB, {column:.0} ms of sound to a column", bytes.len().div_ceil(1000)))
 }
 
 enum Event {
@@ -87,6 +121,15 @@ enum Event {
 }
 
 impl Event {
+    /// Adds it to a record; the tempo is in its columns.
+    fn keep(&self, record: &mut Record, t: f64) {
+        match *self {
+            Self::Beat { bpm, confidence } => record.beat(Beat { t, bpm, confidence }),
+            Self::Onset { strength } => record.onset(Onset { t, strength }),
+            Self::Tempo { .. } => {}
+        }
+    }
+
     fn line(&self, json: bool, t: f64, at: f64) -> String {
         match (self, json) {
             (Self::Beat { bpm, confidence }, true) => format!(

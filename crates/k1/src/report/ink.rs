@@ -1,0 +1,93 @@
+//! The colours, once for both grounds.
+
+/// What something is drawn with.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Ink {
+    /// Behind everything.
+    Ground,
+    /// Behind a row.
+    Panel,
+    /// Lines that help to read.
+    Grid,
+    /// Names and numbers.
+    Dim,
+    /// Titles.
+    Text,
+    /// The waveform.
+    Sound,
+    /// Onset strength and onsets.
+    Onset,
+    /// Announced beats and their tempo.
+    Beat,
+    /// Confidence.
+    Confidence,
+}
+
+impl Ink {
+    /// All of them.
+    pub const ALL: [Self; 9] = [
+        Self::Ground,
+        Self::Panel,
+        Self::Grid,
+        Self::Dim,
+        Self::Text,
+        Self::Sound,
+        Self::Onset,
+        Self::Beat,
+        Self::Confidence,
+    ];
+
+    /// Its name in a style sheet.
+    pub fn name(self) -> &'static str {
+        match self {
+            Self::Ground => "ground",
+            Self::Panel => "panel",
+            Self::Grid => "grid",
+            Self::Dim => "dim",
+            Self::Text => "text",
+            Self::Sound => "sound",
+            Self::Onset => "onset",
+            Self::Beat => "beat",
+            Self::Confidence => "confidence",
+        }
+    }
+
+    /// sRGB codes on a dark ground.
+    pub fn dark(self) -> [u8; 3] {
+        match self {
+            Self::Ground => [10, 9, 13],
+            Self::Panel => [21, 19, 28],
+            Self::Grid => [52, 48, 64],
+            Self::Dim => [155, 150, 170],
+            Self::Text => [236, 233, 243],
+            Self::Sound => [142, 134, 176],
+            Self::Onset => [70, 200, 216],
+            Self::Beat => [255, 184, 77],
+            Self::Confidence => [72, 208, 132],
+        }
+    }
+
+    /// sRGB codes on a light ground.
+    pub fn light(self) -> [u8; 3] {
+        match self {
+            Self::Ground => [250, 249, 252],
+            Self::Panel => [240, 238, 245],
+            Self::Grid => [212, 208, 222],
+            Self::Dim => [98, 92, 114],
+            Self::Text => [24, 21, 32],
+            Self::Sound => [128, 119, 164],
+            Self::Onset => [0, 128, 148],
+            Self::Beat => [206, 96, 0],
+            Self::Confidence => [16, 140, 74],
+        }
+    }
+}
+
+/// Colour and opacity (0 … 255) of the belief in a tempo, as a column of a record holds it (0 … 255). It is laid over
+/// either ground.
+pub fn heat(belief: f32) -> [u8; 4] {
+    // Belief is shared with the neighbours: a tempo that is certain has about a third of it.
+    let s = (belief / 255.0 / 0.58).clamp(0.0, 1.0);
+    let mix = |from: f32, to: f32| (from + (to - from) * s) as u8;
+    [mix(76.0, 232.0), mix(70.0, 66.0), mix(210.0, 176.0), (255.0 * s) as u8]
+}

@@ -1,0 +1,40 @@
+//! What an ear did with a sound, for people who would rather look: a picture, or a page with its tables.
+//!
+//! ```text
+//! samples, snapshots, events ─▶ Record ─▶ layout ─▶ Surface ─┬▶ Raster ─▶ OUT.png
+//!                               columns   rows of             └▶ Vector ─▶ page ─▶ OUT.html
+//!                               of time   a strip
+//! ```
+//!
+//! Nothing is analysed here: a [`Record`] only keeps what the ear has announced.
+
+mod font;
+mod ink;
+mod layout;
+mod page;
+mod place;
+mod raster;
+mod record;
+mod vector;
+
+pub use place::{Form, Place};
+pub use record::{Beat, Column, FINEST_HOPS, Figures, MOST_COLUMNS, Onset, Record};
+
+/// The picture of a record as a PNG: strips of 1,500 columns, one below the other, 1,640 pixels wide and at most
+/// 7,968 high.
+///
+/// # Errors
+///
+/// Those of the encoder.
+pub fn png(record: &Record, title: &str) -> std::io::Result<Vec<u8>> {
+    raster::picture(record, title)
+}
+
+/// The same as a page that is complete in itself: strips, figures, tables.
+///
+/// # Errors
+///
+/// Those of the encoder of the heat maps.
+pub fn html(record: &Record, title: &str) -> std::io::Result<String> {
+    page::page(record, title)
+}

@@ -1,0 +1,295 @@
+//! What was announced, in columns of time whose number has a limit.
+
+use k1_engine::audio::{Snapshot, TEMPI};
+use k1_engine::{HOP, HOP_RATE, SAMPLE_RATE};
+
+/// Hops of a column as long as the sound is short enough: 16 ms.
+pub const FINEST_HOPS: usize = 2;
+
+/// Most columns of a record (4 MB). When there are more, two become one: up to 9.6 minutes a column stands for 16 ms,
+/// up to 19.2 minutes for 32 ms, and so on. An hour has 128 ms.
+pub const MOST_COLUMNS: usize = 36_000;
+
+/// A piece of time. Where it stands for several hops, what rises and falls quickly is shown by its extremes, what
+/// moves slowly by its last value.
+#[derive(Clone, Copy, Debug, PartialEq)]
+pub struct Column {
+    /// Lowest sample, as it came in (±1 is full scale).
+    pub low: f32,
+    /// Highest sample.
+    pub high: f32,
+    /// Greatest onset strength, 0 … 1.
+    pub onset: f32,
+    /// The tracker's belief in each tempo (see [`k1_engine::audio::tempo_bpm`]): 255 times the square root of its share,
+    /// because what is a hundred times less likely is worth seeing, too.
+    pub belief: [u8; TEMPI],
+    /// Announced tempo in beats per minute, 0 for none.
+    pub bpm: f32,
+    /// Probability that announced beats are right, 0 … 1.
+    pub confidence: f32,
+    /// True if a hop ended here, so that there is more to show than samples.
+    pub heard: bool,
+}
+
+impl Column {
+    const EMPTY: Self =
+        Self { low: 0.0, high: 0.0, onset: 0.0, belief: [0; TEMPI], bpm: 0.0, confidence: 0.0, heard: false };
+
+    /// This and the column after it as one.
+    fn and(&self, next: &Self) -> Self {
+        let slow = if next.heard { next } else { self };
+        Self {
+            low: self.low.min(next.low),
+            high: self.high.max(next.high),
+            onset: self.onset.max(next.onset),
+            heard: self.heard || next.heard,
+            ..*slow
+        }
+    }
+}
+
+/// An announced beat.
+#[derive(Clone, Copy, Debug, PartialEq)]
+pub struct Beat {
+    /// When it is, in seconds of the sound.
+    pub t: f64,
+    /// Tempo in beats per minute.
+    pub bpm: f32,
+    /// Probability that it is right, 0 … 1.
+    pub confidence: f32,
+}
+
+/// A reported onset.
+#[derive(Clone, Copy, Debug, PartialEq)]
+pub struct Onset {
+    /// When it was, in seconds of the sound.
+    pub t: f64,
+    /// Strength, 0 … 1.
+    pub strength: f32,
+}
+
+/// A sound as it was heard. Columns have a limit, events need 16 bytes each: an hour is about 5 MB.
+#[derive(Clone, Debug)]
+pub struct Record {
+    columns: Vec<Column>,
+    hops_per_column: usize,
+    samples: u64,
+    hops: u64,
+    hops_with_beat: u64,
+    confidence: f64,
+    beats: Vec<Beat>,
+    onsets: Vec<Onset>,
+}
+
+impl Default for Record {
+    fn default() -> Self {
+        Self {
+            columns: Vec::new(),
+            hops_per_column: FINEST_HOPS,
+            samples: 0,
+            hops: 0,
+            hops_with_beat: 0,
+            confidence: 0.0,
+            beats: Vec::new(),
+            onsets: Vec::new(),
+        }
+    }
+}
+
+impl Record {
+    /// Adds samples, before the ear hears them.
+    pub fn samples(&mut self, samples: &[f32]) {
+        for &sample in samples {
+            let mut at = self.column_of(self.samples);
+            if at == MOST_COLUMNS {
+                self.halve();
+                at = self.column_of(self.samples);
+            }
+            // What is no number is silence to the ear, too.
+            let sample = if sample.is_finite() { sample } else { 0.0 };
+            match self.columns.get_mut(at) {
+                Some(column) => {
+                    column.low = column.low.min(sample);
+                    column.high = column.high.max(sample);
+                }
+                None => self.columns.push(Column { low: sample, high: sample, ..Column::EMPTY }),
+            }
+            self.samples += 1;
+        }
+    }
+
+    /// Adds what the ear believes after a hop; its samples are there already.
+    pub fn hop(&mut self, s: &Snapshot) {
+        self.hops += 1;
+        if s.bpm > 0.0 {
+            self.hops_with_beat += 1;
+            self.confidence += f64::from(s.confidence);
+        }
+        let at = (s.sequence.saturating_sub(1) / self.hops_per_column as u64) as usize;
+        if let Some(column) = self.columns.get_mut(at) {
+            column.onset = column.onset.max(s.onset);
+            column.bpm = s.bpm;
+            column.confidence = s.confidence;
+            column.heard = true;
+        }
+    }
+
+    /// Adds what the tracker believes of each tempo after the last hop.
+    pub fn belief(&mut self, shares: &[f32; TEMPI]) {
+        let Some(last) = self.hops.checked_sub(1) else { return };
+        if let Some(column) = self.columns.get_mut((last / self.hops_per_column as u64) as usize) {
+            column.belief = shares.map(|share| (255.0 * share.clamp(0.0, 1.0).sqrt()).round() as u8);
+        }
+    }
+
+    /// Adds an announced beat.
+    pub fn beat(&mut self, beat: Beat) {
+        self.beats.push(beat);
+    }
+
+    /// Adds a reported onset.
+    pub fn onset(&mut self, onset: Onset) {
+        self.onsets.push(onset);
+    }
+
+    /// The columns, in order.
+    pub fn columns(&self) -> &[Column] {
+        &self.columns
+    }
+
+    /// Seconds that a column stands for.
+    pub fn column_s(&self) -> f64 {
+        self.hops_per_column as f64 / f64::from(HOP_RATE)
+    }
+
+    /// The beats, as they were announced.
+    pub fn beats(&self) -> &[Beat] {
+        &self.beats
+    }
+
+    /// The onsets, as they were reported.
+    pub fn onsets(&self) -> &[Onset] {
+        &self.onsets
+    }
+
+    /// Length of the sound in seconds.
+    pub fn seconds(&self) -> f64 {
+        self.samples as f64 / f64::from(SAMPLE_RATE)
+    }
+
+    /// Greatest distance of a sample from zero.
+    pub fn peak(&self) -> f32 {
+        self.columns.iter().fold(0.0, |peak, c| peak.max(-c.low).max(c.high))
+    }
+
+    /// The whole in a few numbers.
+    pub fn figures(&self) -> Figures {
+        let mut tempi: Vec<f32> = self.beats.iter().map(|b| b.bpm).collect();
+        tempi.sort_by(f32::total_cmp);
+        let share = |part: f64, whole: u64| if whole == 0 { 0.0 } else { part / whole as f64 };
+        Figures {
+            seconds: self.seconds(),
+            bpm: tempi.get(tempi.len() / 2).copied(),
+            with_beat: share(self.hops_with_beat as f64, self.hops),
+            beats: self.beats.len(),
+            onsets: self.onsets.len(),
+            beats_per_minute: share(self.beats.len() as f64 * 60.0 * f64::from(SAMPLE_RATE), self.samples),
+            confidence: share(self.confidence, self.hops_with_beat),
+        }
+    }
+
+    fn column_of(&self, sample: u64) -> usize {
+        (sample / (HOP * self.hops_per_column) as u64) as usize
+    }
+
+    fn halve(&mut self) {
+        self.columns = self.columns.chunks_exact(2).map(|pair| pair[0].and(&pair[1])).collect();
+        self.hops_per_column *= 2;
+    }
+}
+
+/// A record in a few numbers.
+#[derive(Clone, Copy, Debug, PartialEq)]
+pub struct Figures {
+    /// Length of the sound in seconds.
+    pub seconds: f64,
+    /// Median tempo of the announced beats in beats per minute; none without a beat.
+    pub bpm: Option<f32>,
+    /// Share of the time in which a tempo was announced, 0 … 1.
+    pub with_beat: f64,
+    /// Announced beats.
+    pub beats: usize,
+    /// Reported onsets.
+    pub onsets: usize,
+    /// Announced beats in a minute of sound.
+    pub beats_per_minute: f64,
+    /// Mean confidence while a tempo was announced, 0 … 1; 0 if none was.
+    pub confidence: f64,
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    /// Plays `hops` hops with a ramp of samples and a tempo that counts hops.
+    fn record(hops: u64) -> Record {
+        let mut record = Record::default();
+        for hop in 1..=hops {
+            let mut samples = [0.0; HOP];
+            samples[3] = hop as f32 * 1e-6;
+            record.samples(&samples);
+            let onset = if hop == 5 { 0.75 } else { 0.25 };
+            record.hop(&Snapshot {
+                sequence: hop,
+                bpm: hop as f32,
+                confidence: 0.5,
+                onset,
+                ..Snapshot::EMPTY
+            });
+            record.belief(&[hop as f32 * 1e-6; TEMPI]);
+        }
+        record
+    }
+
+    #[test]
+    fn a_column_is_two_hops() {
+        let mut record = record(10);
+        assert_eq!((record.columns().len(), record.column_s()), (5, 0.016));
+        let third = record.columns()[2];
+        assert_eq!((third.bpm, third.onset, third.high), (6.0, 0.75, 6e-6));
+        let mut shares = [0.0; TEMPI];
+        shares[7] = 0.25;
+        record.belief(&shares);
+        assert_eq!(record.columns()[4].belief[6..9], [0, 128, 0], "of the last hop");
+    }
+
+    #[test]
+    fn a_long_sound_has_longer_columns_and_not_more_of_them() {
+        let hops = (MOST_COLUMNS * FINEST_HOPS) as u64;
+        assert_eq!(record(hops).columns().len(), MOST_COLUMNS);
+        let long = record(hops + 1);
+        assert_eq!((long.columns().len(), long.column_s()), (MOST_COLUMNS / 2 + 1, 0.032));
+        let second = long.columns()[1];
+        assert_eq!(
+            (second.bpm, second.onset, second.high),
+            (8.0, 0.75, 8e-6),
+            "extremes, and the last tempo"
+        );
+        assert_eq!(long.columns().last().map(|c| c.bpm), Some((hops + 1) as f32));
+        assert!((long.seconds() - (hops + 1) as f64 * 0.008).abs() < 1e-9);
+    }
+
+    #[test]
+    fn nothing_heard_has_figures_without_division_by_zero() {
+        let figures = Record::default().figures();
+        assert_eq!((figures.bpm, figures.with_beat, figures.confidence), (None, 0.0, 0.0));
+        assert_eq!(figures.beats_per_minute, 0.0);
+    }
+
+    #[test]
+    fn samples_that_are_no_numbers_are_silence() {
+        let mut record = Record::default();
+        record.samples(&[f32::NAN, f32::INFINITY, -0.5]);
+        assert_eq!((record.columns()[0].low, record.columns()[0].high, record.peak()), (-0.5, 0.0, 0.5));
+    }
+}
