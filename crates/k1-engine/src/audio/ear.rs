@@ -199,3 +199,24 @@ pub struct Heard {
     /// An onset was reported: how many seconds before the end of this hop it was.
     pub onset_ago: Option<f32>,
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::audio::tempo_bpm;
+
+    #[test]
+    fn belief_is_shared_out_and_lies_where_the_announced_tempo_is() {
+        let mut ear = Ear::new();
+        // The prior, before anything was heard.
+        assert!((ear.belief().iter().sum::<f32>() - 1.0).abs() < 1e-3);
+        let beat = SAMPLE_RATE as usize * 60 / 100;
+        let clicks: Vec<f32> =
+            (0..10 * beat).map(|i| if i % beat < 80 { 0.5 * (i as f32 * 0.9).sin() } else { 0.0 }).collect();
+        let bpm = ear.push(&clicks).map_or(0.0, |s| s.bpm);
+        let belief = ear.belief();
+        assert!((belief.iter().sum::<f32>() - 1.0).abs() < 1e-3);
+        let heaviest = (0..TEMPI).max_by(|a, b| belief[*a].total_cmp(&belief[*b])).map_or(0.0, tempo_bpm);
+        assert!(bpm > 0.0 && (heaviest / bpm - 1.0).abs() < 0.03, "{heaviest} for {bpm}");
+    }
+}

@@ -86,8 +86,8 @@ impl Ink {
 /// Colour and opacity (0 … 255) of the belief in a tempo, as a column of a record holds it (0 … 255). It is laid over
 /// either ground.
 pub fn heat(belief: f32) -> [u8; 4] {
-    // Belief is shared with the neighbours: a tempo that is certain has about a third of it.
-    let s = (belief / 255.0 / 0.58).clamp(0.0, 1.0);
+    // Belief is shared with the neighbours: a tempo that is certain has about a quarter of it.
+    let s = (belief / 255.0 / 0.65).clamp(0.0, 1.0);
     let mix = |from: f32, to: f32| (from + (to - from) * s) as u8;
     [mix(76.0, 232.0), mix(70.0, 66.0), mix(210.0, 176.0), (255.0 * s) as u8]
 }

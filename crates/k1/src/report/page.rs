@@ -17,14 +17,15 @@ pub fn page(record: &Record, title: &str) -> io::Result<String> {
     let title = escaped(title);
     let mut strips = String::new();
     for strip in 0..layout::strips(record, COLUMNS) {
-        let _ = writeln!(strips, "<figure>{}</figure>", vector::strip(record, COLUMNS, strip)?);
+        let _ =
+            writeln!(strips, "<figure tabindex=\"0\">{}</figure>", vector::strip(record, COLUMNS, strip)?);
     }
     Ok(format!(
         "<!doctype html>\n<html lang=\"en\">\n<head>\n<meta charset=\"utf-8\">\n\
          <meta name=\"viewport\" content=\"width=device-width, initial-scale=1\">\n\
          <meta name=\"color-scheme\" content=\"light dark\">\n<title>{title}, as K1 heard it</title>\n\
          <style>\n{colours}{css}</style>\n</head>\n<body>\n<main>\n<h1>{title}</h1>\n\
-         <p>As K1 heard it live: what is drawn was known at that moment, and nothing of what came later.</p>\n\
+         <p>As K1 heard it live: all of this was announced while the sound played, without knowing what came next.</p>\n\
          {figures}{LEGEND}{strips}{beats}{onsets}\
          <footer>k1 {version}. Times are seconds of the sound. {column} of sound to a column; \
          the loudest sample fills the row.</footer>\n\
@@ -146,6 +147,6 @@ mod tests {
         for foreign in ["http:", "https:", "src=", "@import", "url("] {
             assert!(!page.contains(foreign), "{foreign}");
         }
-        assert_eq!(page.matches("<figure>").count(), 1);
+        assert_eq!(page.matches("<figure").count(), 1);
     }
 }

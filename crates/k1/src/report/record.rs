@@ -20,7 +20,7 @@ pub struct Column {
     pub high: f32,
     /// Greatest onset strength, 0 … 1.
     pub onset: f32,
-    /// The tracker's belief in each tempo (see [`k1_engine::audio::tempo_bpm`]): 255 times the square root of its share,
+    /// The tracker's belief in each tempo (see [`k1_engine::audio::tempo_bpm`]): 255 times the cube root of its share,
     /// because what is a hundred times less likely is worth seeing, too.
     pub belief: [u8; TEMPI],
     /// Announced tempo in beats per minute, 0 for none.
@@ -138,7 +138,7 @@ impl Record {
     pub fn belief(&mut self, shares: &[f32; TEMPI]) {
         let Some(last) = self.hops.checked_sub(1) else { return };
         if let Some(column) = self.columns.get_mut((last / self.hops_per_column as u64) as usize) {
-            column.belief = shares.map(|share| (255.0 * share.clamp(0.0, 1.0).sqrt()).round() as u8);
+            column.belief = shares.map(|share| (255.0 * share.clamp(0.0, 1.0).cbrt()).round() as u8);
         }
     }
 
@@ -258,7 +258,7 @@ mod tests {
         let third = record.columns()[2];
         assert_eq!((third.bpm, third.onset, third.high), (6.0, 0.75, 6e-6));
         let mut shares = [0.0; TEMPI];
-        shares[7] = 0.25;
+        shares[7] = 0.125;
         record.belief(&shares);
         assert_eq!(record.columns()[4].belief[6..9], [0, 128, 0], "of the last hop");
     }
