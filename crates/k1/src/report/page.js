@@ -1,5 +1,5 @@
-// Time, tempo and confidence under the pointer. SERIES is written by K1: seconds of a column, columns of a value,
-// tempi in tenths of a beat per minute, confidence in per cent.
+// Time, tempo and confidence under the pointer. SERIES is written by K1: where columns begin and rows end, seconds of a
+// column, and for each column the tempo in tenths of a beat per minute and the confidence in per cent.
 "use strict";
 {
   const tip = document.getElementById("tip");
@@ -16,8 +16,7 @@
     const column = (event.clientX - box.left) / scale - SERIES.left;
     if (column < 0 || column >= Number(svg.dataset.shown)) return hide();
     const at = Number(svg.dataset.first) + column;
-    const value = Math.floor(at / SERIES.every);
-    const tempo = SERIES.tempi[value], sure = SERIES.confidence[value];
+    const tempo = SERIES.tempi[Math.floor(at)], sure = SERIES.confidence[Math.floor(at)];
     tip.textContent = clock(at * SERIES.column_s) + (tempo ? ` · ${(tempo / 10).toFixed(1)} BPM · confidence ${sure} %` : " · no beat");
     tip.hidden = hair.hidden = false;
     hair.style.left = event.clientX + "px";

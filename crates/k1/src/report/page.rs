@@ -4,13 +4,11 @@ use std::fmt::Write;
 use std::io;
 
 use super::ink::Ink;
-use super::record::Record;
+use super::record::{Column, Record};
 use super::{layout, vector};
 
 /// Columns of a strip: 12 s while a column is 16 ms. Half of the picture's, because screens are narrower.
 const COLUMNS: usize = 750;
-/// Seconds between two values under the pointer, at least.
-const HOVER_S: f64 = 0.1;
 
 /// The page of a record.
 pub fn page(record: &Record, title: &str) -> io::Result<String> {
@@ -109,18 +107,16 @@ fn table(id: &str, name: &str, count: usize, head: &str, rows: impl Iterator<Ite
 
 /// What the script shows under the pointer.
 fn series(record: &Record) -> String {
-    let every = (HOVER_S / record.column_s()).ceil().max(1.0) as usize;
-    let values: Vec<_> = record.columns().iter().step_by(every).collect();
-    let numbers = |of: fn(f32, f32) -> f32| {
-        values.iter().map(|c| of(c.bpm, c.confidence).round().to_string()).collect::<Vec<_>>().join(",")
+    let numbers = |of: fn(&Column) -> f32| {
+        record.columns().iter().map(|c| of(c).round().to_string()).collect::<Vec<_>>().join(",")
     };
     format!(
-        "const SERIES = {{ left: {}, rows: {}, column_s: {}, every: {every},\ntempi: [{}],\nconfidence: [{}] }};\n",
+        "const SERIES = {{ left: {}, rows: {}, column_s: {},\ntempi: [{}],\nconfidence: [{}] }};\n",
         layout::LEFT,
         layout::BOTTOM,
         record.column_s(),
-        numbers(|bpm, _| 10.0 * bpm),
-        numbers(|_, confidence| 100.0 * confidence)
+        numbers(|c| 10.0 * c.bpm),
+        numbers(|c| 100.0 * c.confidence)
     )
 }
 
