@@ -201,18 +201,22 @@ impl View<'_> {
         // An event at the very border belongs to the strip in which it begins.
         let here = |t: f64| (self.begin..end).contains(&t) || (t >= end && self.is_last());
         let edge = LEFT + (self.width() - 1.0).max(0.0);
-        for onset in self.record.onsets().iter().filter(|o| here(o.t)) {
+        // In a long sound many events must not become a wall: they get thinner, and beats fainter.
+        let room = |events: usize| self.width() / events.max(1) as f32;
+        let onsets: Vec<_> = self.record.onsets().iter().filter(|o| here(o.t)).collect();
+        let aside = if room(onsets.len()) < 8.0 { 0.0 } else { 1.0 };
+        for onset in onsets {
             let x = self.x(onset.t).round().clamp(LEFT, edge);
             let h = 3.0 + 5.0 * onset.strength.clamp(0.0, 1.0);
-            surface.rect(Area { x: x - 1.0, y: ONSET.0 + 1.0, w: 3.0, h }, Ink::Onset, 1.0);
+            surface.rect(Area { x: x - aside, y: ONSET.0 + 1.0, w: 1.0 + 2.0 * aside, h }, Ink::Onset, 1.0);
         }
         let beats: Vec<_> = self.record.beats().iter().filter(|b| here(b.t.max(0.0))).collect();
-        // In a long sound many beats must not become a wall.
-        let crowd = (self.width() / (10.0 * beats.len().max(1) as f32)).clamp(0.3, 1.0);
+        let room = room(beats.len());
+        let (w, faint) = (if room < 8.0 { 1.0 } else { 2.0 }, (0.1 * room).clamp(0.4, 1.0));
         for beat in beats {
             let x = self.x(beat.t).round().clamp(LEFT, edge);
-            let opacity = (0.25 + 0.65 * beat.confidence) * crowd;
-            surface.rect(Area { x, y: SOUND.0, w: 2.0, h: ONSET.0 + ONSET.1 - SOUND.0 }, Ink::Beat, opacity);
+            let opacity = (0.25 + 0.65 * beat.confidence) * faint;
+            surface.rect(Area { x, y: SOUND.0, w, h: ONSET.0 + ONSET.1 - SOUND.0 }, Ink::Beat, opacity);
         }
     }
 
