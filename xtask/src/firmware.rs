@@ -49,15 +49,27 @@ fn virt(budget: &Budget) -> Result<(), String> {
         .args(["cargo", "build", "--release", "-p", "k1-virt"])
         .current_dir(root().join("firmware")))?;
     for name in ["lamp", "loader"] {
-        flatten(&built(name))?;
+        flatten(&built(name), &built(name).with_extension("bin"))?;
     }
     let (stored, ram) = sections(&built("lamp"))?;
     hold("virt", stored, ram, budget)?;
     instructions(budget)
 }
 
-/// Writes what a program is in memory beside it, as NAME.bin: what a slot holds.
-fn flatten(program: &Path) -> Result<(), String> {
+/// Builds the virtual lamp with the mutant of the hand-off, for the test that finds it out.
+pub fn broken() -> Result<(), String> {
+    let lamp = |more: &[&str]| {
+        let all = ["cargo", "build", "--release", "-p", "k1-virt", "--bin", "lamp"];
+        run(nightly().args(all).args(more).current_dir(root().join("firmware")))
+    };
+    lamp(&["--features", "broken"])?;
+    flatten(&built("lamp"), &built("lamp-broken.bin"))?;
+    // The right one takes its place again.
+    lamp(&[])
+}
+
+/// Writes what a program is in memory to a file: what a slot holds.
+fn flatten(program: &Path, to: &Path) -> Result<(), String> {
     use object::read::elf::{ElfFile32, ProgramHeader};
     let wrong = |e: &dyn std::fmt::Display| format!("{}: {e}", program.display());
     let bytes = std::fs::read(program).map_err(|e| wrong(&e))?;
@@ -76,7 +88,7 @@ fn flatten(program: &Path) -> Result<(), String> {
     for (at, data) in parts {
         flat[at - start..][..data.len()].copy_from_slice(data);
     }
-    std::fs::write(program.with_extension("bin"), flat).map_err(|e| wrong(&e))
+    std::fs::write(to, flat).map_err(|e| format!("{}: {e}", to.display()))
 }
 
 /// Builds the firmware of a RISC-V chip. They share a folder, because they share most of what is built for them.

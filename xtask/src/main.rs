@@ -12,7 +12,8 @@ use serde::Deserialize;
 const USAGE: &str =
     "cargo xtask budgets [--without-instructions]   page weight and instructions against budgets.toml
 cargo xtask pictures                          render docs/patterns and the golden frames anew
-cargo xtask firmware [BOARD...]               build the lamp's firmware and its images, hold them against budgets.toml";
+cargo xtask firmware [BOARD...]               build the lamp's firmware and its images, hold them against budgets.toml
+cargo xtask broken                            build the virtual lamp with a broken hand-off, for a test to find out";
 
 fn main() -> ExitCode {
     let args: Vec<String> = std::env::args().skip(1).collect();
@@ -22,6 +23,7 @@ fn main() -> ExitCode {
         ["budgets", "--without-instructions"] => budgets(false),
         ["pictures"] => pictures(),
         ["firmware", ..] => firmware::build(&args[1..]),
+        ["broken"] => firmware::broken(),
         _ => {
             eprintln!("{USAGE}");
             return ExitCode::from(2);

@@ -176,6 +176,9 @@ where
         let sequence = self.sequence.wrapping_add(1);
         let slot = self.ring.slot(sequence);
         slot.mark.store(sequence, Relaxed);
+        if cfg!(feature = "broken") {
+            self.ring.published.store(sequence, Relaxed);
+        }
         RING_CLAIM.fence();
         for (cell, word) in slot.words.iter().zip(words) {
             cell.store(*word, Relaxed);

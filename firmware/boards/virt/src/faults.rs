@@ -18,6 +18,10 @@ pub enum Fault {
     Deaf,
     /// Falls over a while after it was confirmed.
     Late,
+    /// Has a task that leaks memory.
+    Leak,
+    /// Says nothing on its console after the first lines.
+    Mute,
 }
 
 #[used]
@@ -33,6 +37,8 @@ pub fn wished() -> Fault {
         b"slow" => Fault::Slow,
         b"deaf" => Fault::Deaf,
         b"late" => Fault::Late,
+        b"leak" => Fault::Leak,
+        b"mute" => Fault::Mute,
         _ => Fault::None,
     }
 }

@@ -240,6 +240,12 @@ async fn rest_task(crashes: u32) {
         embassy_time::Timer::after_secs(if crashes == 0 { 25 } else { 6 }).await;
         panic!("told to fall over late");
     }
+    if faults::wished() == Fault::Leak {
+        loop {
+            embassy_time::Timer::after_secs(1).await;
+            core::mem::forget(alloc::vec::Vec::<u8>::with_capacity(512));
+        }
+    }
     update::come_to_rest(last_words::forget_crashes).await
 }
 
@@ -270,6 +276,9 @@ async fn memory_task(store: Store<FlashPart<Flash>>, written: Memory) {
 
 #[embassy_executor::task]
 async fn report_task(ledger: &'static mut Ledger<BINS>) {
+    if faults::wished() == Fault::Mute {
+        core::future::pending::<()>().await;
+    }
     console::report(&LAMP, print, probe, ledger).await
 }
 
