@@ -7,6 +7,7 @@
 //! | [`hostile`] | bytes from an enemy, or from a broken friend: one body per door, for fuzzers and for plain tests |
 //! | [`fleet`] | many lamps, as far as a network can see them |
 //! | [`flash`] | NOR flash that tears when the power is cut |
+//! | [`music`] | pieces whose beats are known exactly, and sound without a beat |
 //! | [`tape`] | choices read from bytes, so that a fuzzer steers what is otherwise chance |
 //!
 //! Nothing in here but the fleet reads a clock, and nothing a random source: what a test meets is decided by its bytes or its seed alone, so
@@ -17,4 +18,5 @@
 pub mod flash;
 pub mod fleet;
 pub mod hostile;
+pub mod music;
 pub mod tape;

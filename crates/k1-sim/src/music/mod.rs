@@ -1,0 +1,81 @@
+//! Music whose beats are known exactly, and sound that has none.
+//!
+//! Small pieces of half a minute, played by a few plain voices (oscillators and noise from seeded generators, functions
+//! from `libm`), so that every machine hears the same samples. The truth of a piece is the grid its notes were placed on,
+//! never something found in its sound. Hands are human: notes fall up to a few milliseconds beside the grid, and no two
+//! are equally loud.
+
+mod beatless;
+mod chance;
+mod desk;
+mod grid;
+mod pieces;
+mod room;
+mod voices;
+
+pub use beatless::BEATLESS;
+pub use pieces::PIECES;
+
+/// A piece of sound and the truth about it.
+#[derive(Clone, Debug, Default, PartialEq)]
+pub struct Piece {
+    /// Mono, at the engine's 16 kHz, within −1 … 1.
+    pub samples: Vec<f32>,
+    /// Every beat in seconds from the first sample, rising; empty when there is none.
+    pub beats: Vec<f64>,
+    /// When the tempo changes or the music comes back, in seconds.
+    pub changes: Vec<f64>,
+    /// One tempo throughout.
+    pub steady: bool,
+}
+
+/// A piece by its name; the function plays it, always the same.
+pub type Entry = (&'static str, fn() -> Piece);
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    const RATE: f64 = k1_engine::SAMPLE_RATE as f64;
+
+    #[test]
+    fn every_piece_is_always_the_same_and_within_range() {
+        for (name, play) in PIECES.iter().chain(&BEATLESS) {
+            let piece = play();
+            assert_eq!(piece, play(), "{name}");
+            let peak = piece.samples.iter().fold(0.0_f32, |m, x| m.max(x.abs()));
+            assert!(peak <= 1.0 && (peak > 0.02 || *name == "silence"), "{name}: peak {peak}");
+            assert!((20.0..45.0).contains(&(piece.samples.len() as f64 / RATE)), "{name}");
+        }
+    }
+
+    #[test]
+    fn beats_rise_and_lie_within_the_sound() {
+        for (name, play) in PIECES {
+            let piece = play();
+            let seconds = piece.samples.len() as f64 / RATE;
+            assert!(piece.beats.len() > 25, "{name}");
+            assert!(piece.beats.windows(2).all(|w| w[1] > w[0] + 0.25), "{name}");
+            assert!(piece.beats.iter().chain(&piece.changes).all(|t| (0.0..seconds).contains(t)), "{name}");
+        }
+        assert!(BEATLESS.iter().all(|(_, play)| play().beats.is_empty()));
+    }
+
+    /// Energy of the 30 ms from `t` on.
+    fn energy(samples: &[f32], t: f64) -> f32 {
+        let from = (t * RATE) as usize;
+        samples[from..].iter().take(480).map(|x| x * x).sum()
+    }
+
+    #[test]
+    fn where_a_kick_is_on_every_beat_the_sound_is_louder_there_than_before() {
+        for name in ["four on the floor", "ramp"] {
+            let piece = PIECES.iter().find(|(n, _)| *n == name).expect("a piece of this name").1();
+            let beats = piece.beats.iter().filter(|t| **t > 0.1);
+            let louder = beats
+                .clone()
+                .filter(|t| energy(&piece.samples, **t - 0.005) > 2.0 * energy(&piece.samples, **t - 0.055));
+            assert!(louder.count() as f64 > 0.9 * beats.count() as f64, "{name}");
+        }
+    }
+}

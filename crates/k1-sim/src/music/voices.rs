@@ -1,0 +1,101 @@
+//! The players: a drum kit, a bass, chords and an arpeggio, each as little as does the job.
+
+use std::f32::consts::TAU;
+
+use libm::{exp2f, expf, sinf};
+
+use super::desk::Desk;
+
+/// A drum.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum Drum {
+    Kick,
+    Snare,
+    Hat,
+    OpenHat,
+    Ride,
+}
+
+/// Hits a drum at `at` s.
+pub(super) fn hit(desk: &mut Desk, drum: Drum, at: f64, gain: f32) {
+    let mut last = 0.0;
+    match drum {
+        // A drum skin whose tone falls from about 170 to 50 Hz.
+        Drum::Kick => desk.add(at, 0.4, |t, _| {
+            let turns = 50.0 * t + 4.0 * (1.0 - expf(-30.0 * t));
+            gain * sinf(TAU * turns) * expf(-t / 0.11)
+        }),
+        Drum::Snare => desk.add(at, 0.3, |t, chance| {
+            gain * (0.7 * chance.noise() * expf(-t / 0.06) + 0.4 * sinf(TAU * 190.0 * t) * expf(-t / 0.05))
+        }),
+        // The difference of noise is bright.
+        Drum::Hat | Drum::OpenHat => {
+            let (length, tau) = if drum == Drum::Hat { (0.15, 0.02) } else { (0.4, 0.09) };
+            desk.add(at, length, |t, chance| {
+                let now = chance.noise();
+                let bright = now - last;
+                last = now;
+                0.5 * gain * bright * expf(-t / tau)
+            });
+        }
+        Drum::Ride => desk.add(at, 0.6, |t, chance| {
+            let now = chance.noise();
+            let bright = now - last;
+            last = now;
+            let bell = sinf(TAU * 3_130.0 * t) + sinf(TAU * 4_270.0 * t);
+            gain * (0.25 * bright * expf(-t / 0.05) + 0.12 * bell * expf(-t / 0.16))
+        }),
+    }
+}
+
+/// Frequency of a note in semitones from A2.
+pub(super) fn hz(semitones: i32) -> f32 {
+    110.0 * exp2f(semitones as f32 / 12.0)
+}
+
+/// Rises within `attack` s, falls within `release` s before `length` s.
+fn swell(t: f32, attack: f32, length: f32, release: f32) -> f32 {
+    (t / attack).min(1.0) * ((length - t) / release).clamp(0.0, 1.0)
+}
+
+/// A plucked bass note.
+pub(super) fn bass(desk: &mut Desk, at: f64, length: f64, semitones: i32, gain: f32) {
+    let hz = hz(semitones);
+    desk.add(at, length, |t, _| {
+        let body: f32 = (1..=4_u8).map(|k| sinf(TAU * hz * f32::from(k) * t) / f32::from(k)).sum();
+        gain * body * expf(-t / 0.35) * swell(t, 0.006, length as f32, 0.03)
+    });
+}
+
+/// A chord as a keyboard plays it: struck, then dying away.
+pub(super) fn chord(desk: &mut Desk, at: f64, length: f64, notes: &[i32], gain: f32) {
+    for note in notes {
+        let hz = hz(*note);
+        desk.add(at, length, |t, _| {
+            let tone = sinf(TAU * hz * t + 0.8 * expf(-t / 0.15) * sinf(TAU * 2.0 * hz * t));
+            gain * tone * expf(-t / 0.8) * swell(t, 0.008, length as f32, 0.05)
+        });
+    }
+}
+
+/// A chord that comes and goes without a beginning that could be named.
+pub(super) fn pad(desk: &mut Desk, at: f64, length: f64, notes: &[i32], gain: f32) {
+    for note in notes {
+        let hz = hz(*note);
+        desk.add(at, length, |t, _| {
+            let tone =
+                sinf(TAU * hz * t) + 0.5 * sinf(TAU * 2.004 * hz * t) + 0.3 * sinf(TAU * 2.996 * hz * t);
+            gain * tone * swell(t, 0.6, length as f32, 0.8)
+        });
+    }
+}
+
+/// A soft note of an arpeggio.
+pub(super) fn pluck(desk: &mut Desk, at: f64, semitones: i32, gain: f32) {
+    let hz = hz(semitones);
+    desk.add(at, 0.9, |t, _| {
+        gain * (sinf(TAU * hz * t) + 0.2 * sinf(TAU * 2.0 * hz * t))
+            * expf(-t / 0.2)
+            * swell(t, 0.015, 0.9, 0.1)
+    });
+}
