@@ -1,5 +1,6 @@
 //! `cargo xtask`: the project's own tools.
 
+mod ear;
 mod firmware;
 mod image;
 
@@ -12,6 +13,8 @@ use serde::Deserialize;
 const USAGE: &str =
     "cargo xtask budgets [--without-instructions]   page weight and instructions against budgets.toml
 cargo xtask pictures                          render docs/patterns and the golden frames anew
+cargo xtask ear [--record]                    how well the ear hears synthetic music, against budgets.toml
+cargo xtask ear --corpus DIR [--events DIR]   the same of annotated music; what was heard goes to the second folder
 cargo xtask firmware [BOARD...]               build the lamp's firmware and its images, hold them against budgets.toml
 cargo xtask broken                            build the virtual lamp with a broken hand-off, for a test to find out";
 
@@ -22,6 +25,10 @@ fn main() -> ExitCode {
         ["budgets"] => budgets(true),
         ["budgets", "--without-instructions"] => budgets(false),
         ["pictures"] => pictures(),
+        ["ear"] => ear::pieces(false),
+        ["ear", "--record"] => ear::pieces(true),
+        ["ear", "--corpus", folder] => ear::corpus(folder, None),
+        ["ear", "--corpus", folder, "--events", events] => ear::corpus(folder, Some(events)),
         ["firmware", ..] => firmware::build(&args[1..]),
         ["broken"] => firmware::broken(),
         _ => {
@@ -53,6 +60,7 @@ fn cargo() -> Command {
 struct Budgets {
     page: Page,
     instructions: Instructions,
+    ear: ear::Recorded,
     lamp: firmware::Budget,
 }
 

@@ -68,7 +68,7 @@ fn bass_line(desk: &mut Desk, grid: &Grid, beats_per_bar: usize, notes: &[(f64, 
         for (position, above) in notes {
             if let Some(at) = at(*position) {
                 let at = at + desk.chance.between(-SLOPPY, SLOPPY);
-                bass(desk, at, length * beat_s, root + above, 0.35);
+                bass(desk, at, length * beat_s, root + above, 0.25);
             }
         }
     });

@@ -20,10 +20,10 @@ pub(super) enum Drum {
 pub(super) fn hit(desk: &mut Desk, drum: Drum, at: f64, gain: f32) {
     let mut last = 0.0;
     match drum {
-        // A drum skin whose tone falls from about 170 to 50 Hz.
-        Drum::Kick => desk.add(at, 0.4, |t, _| {
-            let turns = 50.0 * t + 4.0 * (1.0 - expf(-30.0 * t));
-            gain * sinf(TAU * turns) * expf(-t / 0.11)
+        // A drum skin whose tone falls from about 230 to 50 Hz, and the beater on it.
+        Drum::Kick => desk.add(at, 0.4, |t, chance| {
+            let turns = 50.0 * t + 4.5 * (1.0 - expf(-40.0 * t));
+            gain * (sinf(TAU * turns) * expf(-t / 0.11) + 0.5 * chance.noise() * expf(-t / 0.006))
         }),
         Drum::Snare => desk.add(at, 0.3, |t, chance| {
             gain * (0.7 * chance.noise() * expf(-t / 0.06) + 0.4 * sinf(TAU * 190.0 * t) * expf(-t / 0.05))
@@ -35,7 +35,7 @@ pub(super) fn hit(desk: &mut Desk, drum: Drum, at: f64, gain: f32) {
                 let now = chance.noise();
                 let bright = now - last;
                 last = now;
-                0.5 * gain * bright * expf(-t / tau)
+                0.3 * gain * bright * expf(-t / tau)
             });
         }
         Drum::Ride => desk.add(at, 0.6, |t, chance| {

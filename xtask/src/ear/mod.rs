@@ -1,0 +1,71 @@
+//! How well the ear hears: the synthetic pieces of `k1-sim` against what was recorded, and any annotated corpus.
+
+mod abreast;
+mod continuity;
+mod corpus;
+mod guard;
+mod listen;
+mod lock;
+mod matching;
+mod running;
+mod score;
+mod table;
+mod wav;
+
+use std::path::Path;
+
+use k1_engine::SAMPLE_RATE;
+use k1_sim::music::{BEATLESS, PIECES};
+
+pub use guard::Recorded;
+use guard::{Figures, Measured};
+use score::{Truth, false_beats};
+use table::{COLUMNS, Summary, number};
+
+/// Scores the synthetic pieces. Fails if one has become worse than `budgets.toml` has it; with `record`, writes what was
+/// measured there instead.
+pub fn pieces(record: bool) -> Result<(), String> {
+    let scored = abreast::abreast(&PIECES, |(name, play)| {
+        let piece = play();
+        let seconds = piece.samples.len() as f64 / f64::from(SAMPLE_RATE);
+        let heard = listen::listen(&piece.samples);
+        let truth = Truth { beats: piece.beats, changes: piece.changes, steady: piece.steady, seconds };
+        (*name, score::score(&truth, &heard))
+    });
+    let beatless = abreast::abreast(&BEATLESS, |(name, play)| {
+        let samples = play().samples;
+        let a_minute = false_beats(&listen::listen(&samples), samples.len() as f64 / f64::from(SAMPLE_RATE));
+        (*name, (10.0 * a_minute).round() / 10.0)
+    });
+    println!("{:<18}{COLUMNS}", "");
+    for (name, score) in &scored {
+        println!("{name:<18}{}", Summary::of(&[score]).row());
+    }
+    println!("{:<18}{}", "together", Summary::of(&scored.iter().map(|(_, s)| s).collect::<Vec<_>>()).row());
+    println!("\nbeats a minute without a beat");
+    for (name, a_minute) in &beatless {
+        println!("  {name:<16}{}", number(Some(*a_minute), 6, 1));
+    }
+
+    let measured =
+        Measured { pieces: scored.iter().map(|(name, s)| (*name, Figures::from(s))).collect(), beatless };
+    let path = crate::root().join("budgets.toml");
+    if record {
+        let text = std::fs::read_to_string(&path).map_err(|e| format!("budgets.toml: {e}"))?;
+        let text = guard::recorded_anew(&text, &measured)?;
+        return std::fs::write(&path, text).map_err(|e| format!("budgets.toml: {e}"));
+    }
+    let worse = guard::worse(&crate::read_budgets()?.ear, &measured);
+    if worse.is_empty() {
+        return Ok(());
+    }
+    Err(format!(
+        "the ear is worse than recorded:\n  {}\nIf that is meant, `cargo xtask ear --record` records it.",
+        worse.join("\n  ")
+    ))
+}
+
+/// Scores a corpus: see [`corpus::run`].
+pub fn corpus(folder: &str, events: Option<&str>) -> Result<(), String> {
+    corpus::run(Path::new(folder), events.map(Path::new))
+}

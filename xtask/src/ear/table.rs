@@ -1,0 +1,100 @@
+//! The figures of many pieces as one, and as a row.
+
+use super::running::median;
+use super::score::Score;
+
+/// Names of the columns that [`Summary::row`] fills.
+pub const COLUMNS: &str = "  n      F  as ann.   CMLt   AMLt   acc1   acc2    tt1    tt2  lock s  locked  relock s  \
+                           latency, jitter ms";
+
+/// The figures of some pieces: means, and medians of what is a time. `None` where no piece has it.
+#[derive(Clone, Debug, Default)]
+pub struct Summary {
+    n: usize,
+    f: Option<f64>,
+    announced: Option<f64>,
+    cmlt: Option<f64>,
+    amlt: Option<f64>,
+    acc: [Option<f64>; 2],
+    tempo: [Option<f64>; 2],
+    lock_s: Option<f64>,
+    locked: Option<f64>,
+    relock_s: Option<f64>,
+    latency_ms: Option<f64>,
+    jitter_ms: Option<f64>,
+}
+
+impl Summary {
+    /// Of these pieces.
+    pub fn of(scores: &[&Score]) -> Self {
+        let each = |figure: &dyn Fn(&Score) -> Option<f64>| -> Vec<f64> {
+            scores.iter().filter_map(|s| figure(s)).collect()
+        };
+        let share = |yes: bool| if yes { 1.0 } else { 0.0 };
+        Self {
+            n: scores.len(),
+            f: mean(&each(&|s| Some(s.f))),
+            announced: mean(&each(&|s| Some(s.announced))),
+            cmlt: mean(&each(&|s| Some(s.cmlt))),
+            amlt: mean(&each(&|s| Some(s.amlt))),
+            acc: [
+                mean(&each(&|s| s.acc.map(|(at_level, _)| share(at_level)))),
+                mean(&each(&|s| s.acc.map(|(_, at_any)| share(at_any)))),
+            ],
+            tempo: [mean(&each(&|s| Some(s.tempo))), mean(&each(&|s| Some(s.tempo_any)))],
+            lock_s: median(each(&|s| s.lock_s)),
+            locked: mean(&each(&|s| Some(share(s.lock_s.is_some())))),
+            relock_s: median(scores.iter().flat_map(|s| s.relock_s.iter().flatten().copied()).collect()),
+            latency_ms: median(each(&|s| s.latency_ms)),
+            jitter_ms: median(each(&|s| s.jitter_ms)),
+        }
+    }
+
+    /// As a line under [`COLUMNS`].
+    pub fn row(&self) -> String {
+        let three = |v: Option<f64>| number(v, 6, 3);
+        format!(
+            "{:>3} {} {:>8} {} {} {} {} {} {} {} {:>7} {} {} {}",
+            self.n,
+            three(self.f),
+            three(self.announced),
+            three(self.cmlt),
+            three(self.amlt),
+            three(self.acc[0]),
+            three(self.acc[1]),
+            three(self.tempo[0]),
+            three(self.tempo[1]),
+            number(self.lock_s, 7, 1),
+            self.locked.map_or("-".into(), |share| format!("{:.0} %", 100.0 * share)),
+            number(self.relock_s, 9, 1),
+            number(self.latency_ms, 8, 0),
+            number(self.jitter_ms, 10, 0),
+        )
+    }
+}
+
+/// The mean; `None` of nothing.
+pub fn mean(values: &[f64]) -> Option<f64> {
+    (!values.is_empty()).then(|| values.iter().sum::<f64>() / values.len() as f64)
+}
+
+/// A figure in so many columns; a dash where there is none.
+pub fn number(value: Option<f64>, width: usize, digits: usize) -> String {
+    value.map_or_else(|| format!("{:>width$}", "-"), |v| format!("{v:>width$.digits$}"))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn pieces_without_a_figure_do_not_count_for_it() {
+        let steady = Score { f: 0.5, acc: Some((false, true)), lock_s: Some(2.0), ..Score::default() };
+        let changing = Score { f: 1.0, relock_s: vec![Some(3.0), None], ..Score::default() };
+        let s = Summary::of(&[&steady, &changing]);
+        assert_eq!((s.f, s.acc, s.lock_s), (Some(0.75), [Some(0.0), Some(1.0)], Some(2.0)));
+        assert_eq!((s.locked, s.relock_s), (Some(0.5), Some(3.0)));
+        assert!(s.row().contains("0.750") && s.row().contains("50 %"), "{}", s.row());
+        assert!(Summary::of(&[]).row().contains('-'));
+    }
+}
