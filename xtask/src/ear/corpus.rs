@@ -53,8 +53,18 @@ enum Outcome {
     Unknown,
 }
 
+impl Outcome {
+    fn score(&self) -> Option<&Score> {
+        match self {
+            Self::Scored(score) => Some(score),
+            Self::Beatless(_) | Self::Unknown => None,
+        }
+    }
+}
+
 /// Scores every file of a corpus and prints the tables. With `events`, what was scored is written to that folder as
-/// `ID.jsonl`, in the form of `k1 analyze --json`, for whoever wants to score it otherwise.
+/// `ID.jsonl`, in the form of `k1 analyze --json`, for whoever wants to score it otherwise, and the figures of each file
+/// as `scores.json`.
 pub fn run(corpus: &Path, events: Option<&Path>) -> Result<(), String> {
     let ids = ids(&corpus.join("audio16"))?;
     if let Some(folder) = events {
@@ -65,6 +75,13 @@ pub fn run(corpus: &Path, events: Option<&Path>) -> Result<(), String> {
     for (id, result) in ids.iter().zip(results) {
         let (entry, outcome) = result?;
         files.push((id.as_str(), entry, outcome));
+    }
+    if let Some(folder) = events {
+        let scores: BTreeMap<&str, &Score> =
+            files.iter().filter_map(|(id, _, o)| Some((*id, o.score()?))).collect();
+        let text = serde_json::to_string_pretty(&scores).map_err(|e| format!("scores.json: {e}"))?;
+        let path = folder.join("scores.json");
+        std::fs::write(&path, text).map_err(|e| format!("{}: {e}", path.display()))?;
     }
     print!("{}", tables(&files));
     Ok(())

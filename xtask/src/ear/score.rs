@@ -1,5 +1,7 @@
 //! The figures of one piece.
 
+use serde::Serialize;
+
 use super::continuity::cmlt_amlt;
 use super::listen::Heard;
 use super::lock::lock;
@@ -28,7 +30,7 @@ pub struct Truth {
 }
 
 /// The figures of a piece with a beat.
-#[derive(Clone, Debug, Default)]
+#[derive(Clone, Debug, Default, Serialize)]
 pub struct Score {
     /// F-measure of the beats' own times.
     pub f: f64,
