@@ -21,6 +21,7 @@ pub struct Recorded {
 /// The figures of a piece that are guarded, each 0 … 1 in three digits.
 #[derive(Clone, Copy, Debug, Deserialize, PartialEq)]
 pub struct Figures {
+    /// See [`Score`] for each.
     f: f64,
     announced: f64,
     cmlt: f64,
@@ -56,15 +57,20 @@ impl Figures {
     }
 }
 
-/// What was measured now: the pieces with a beat, and beats per minute of those without.
+/// What was measured now.
 #[derive(Debug, Default)]
 pub struct Measured {
+    /// Pieces by name.
     pub pieces: Vec<(&'static str, Figures)>,
+    /// Sounds by name, with the beats per minute that were announced in them.
     pub beatless: Vec<(&'static str, f64)>,
 }
 
-/// Two figures of three digits are compared, whatever binary fractions make of them.
-const ROUNDING: f64 = 1e-6;
+/// Whether a loss is more than may be lost; what is not a number is. Figures of three digits are compared, whatever
+/// binary fractions make of them.
+fn is_more(lost: f64, may_be_lost: f64) -> bool {
+    lost.is_nan() || lost > may_be_lost + 1e-6
+}
 
 /// Every way in which the ear is worse than recorded, as sentences.
 pub fn worse(recorded: &Recorded, measured: &Measured) -> Vec<String> {
@@ -75,8 +81,7 @@ pub fn worse(recorded: &Recorded, measured: &Measured) -> Vec<String> {
             continue;
         };
         for ((figure, now), (_, then)) in now.named().into_iter().zip(then.named()) {
-            // Not a number is worse, too.
-            if !(now >= then - recorded.fall_max - ROUNDING) {
+            if is_more(then - now, recorded.fall_max) {
                 worse.push(format!("\"{piece}\": {figure} fell from {then:.3} to {now:.3}"));
             }
         }
@@ -86,7 +91,7 @@ pub fn worse(recorded: &Recorded, measured: &Measured) -> Vec<String> {
             worse.push(format!("\"{piece}\" is not recorded"));
             continue;
         };
-        if !(*now <= then + recorded.rise_max + ROUNDING) {
+        if is_more(now - then, recorded.rise_max) {
             worse.push(format!(
                 "\"{piece}\" has no beat, and {now:.1} a minute were announced; {then:.1} are recorded"
             ));

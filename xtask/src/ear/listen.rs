@@ -24,10 +24,12 @@ pub struct Tempo {
     pub bpm: f64,
 }
 
-/// All that was announced, in that order.
+/// All that was announced.
 #[derive(Clone, Debug, Default, PartialEq)]
 pub struct Heard {
+    /// In the order of their announcement.
     pub beats: Vec<Beat>,
+    /// Rising in time.
     pub tempi: Vec<Tempo>,
 }
 

@@ -29,26 +29,30 @@ pub struct Truth {
     pub seconds: f64,
 }
 
-/// The figures of a piece with a beat.
+/// The figures of a piece with a beat; shares are 0 … 1.
 #[derive(Clone, Debug, Default, Serialize)]
 pub struct Score {
     /// F-measure of the beats' own times.
     pub f: f64,
     /// The same of the times at which they were announced: what a viewer sees.
     pub announced: f64,
-    /// Share of beats in time and in tempo, at the annotated level, and at the best of the allowed levels.
+    /// Share of beats in time and in tempo, at the annotated level.
     pub cmlt: f64,
+    /// The same at the best of the allowed levels.
     pub amlt: f64,
-    /// Share of time with the tempo right, and right at any level.
+    /// Share of time with the tempo right.
     pub tempo: f64,
+    /// The same where twice, thrice, half and a third of it pass, too.
     pub tempo_any: f64,
     /// Whether the median tempo is right, and right at any level; only of pieces in one tempo.
     pub acc: Option<(bool, bool)>,
-    /// Seconds until the beats are right and stay so, and the same from each change on.
+    /// Seconds until the beats are right and stay so.
     pub lock_s: Option<f64>,
+    /// The same from each change on.
     pub relock_s: Vec<Option<f64>>,
-    /// How long after the truth a beat is announced: median, and spread as 1.4826 times the median deviation from it.
+    /// How long after the truth a beat is announced: the median.
     pub latency_ms: Option<f64>,
+    /// Its spread: 1.4826 times the median deviation from that, which is the standard deviation of a normal distribution.
     pub jitter_ms: Option<f64>,
 }
 
