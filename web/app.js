@@ -238,11 +238,10 @@ async function toggleSpeaker() {
 $('speaker').onclick = toggleSpeaker;
 $('reset').onclick = () => { if (params) link.set(params.defaults()); };
 
-const tapped = (event) => { if (!event.repeat) compared.tap(event.timeStamp); };
 
 document.addEventListener('keydown', (event) => {
   if (event.target.matches('input[type="password"]') || event.ctrlKey || event.metaKey || event.altKey) return;
-  const act = { '[': () => gallery?.step(-1), ']': () => gallery?.step(1), ',': () => palettes?.step(-1), '.': () => palettes?.step(1), m: toggleSpeaker, t: tapped }[event.key.toLowerCase()];
+  const act = { '[': () => gallery?.step(-1), ']': () => gallery?.step(1), ',': () => palettes?.step(-1), '.': () => palettes?.step(1), m: toggleSpeaker, t: compared.root.open && ((e) => { if (!e.repeat) compared.tap(e.timeStamp); }) }[event.key.toLowerCase()];
   if (act) { event.preventDefault(); act(event); }
 });
 

@@ -23,7 +23,8 @@ export class Beats {
     root.ontoggle = () => {
       this.clear();
       link.hear(this, root.open);
-      if (root.open) requestAnimationFrame(() => this.tick());
+      cancelAnimationFrame(this.next);
+      if (root.open) this.tick();
     };
     const pad = this.part('tap');
     // At the press and not at the release: a click comes late, and alone only from assistive technology.
@@ -66,6 +67,7 @@ export class Beats {
       this.beats.push({ at: phase < 0.5 ? at - phase * 60000 / bpm : at + next, sure });
       this.settle();
     }
+    this.age(at);
     this.count = count;
     this.last = { at, bpm, phase, next };
   }
@@ -78,6 +80,14 @@ export class Beats {
       const some = samples.subarray(i, i + COLUMN);
       this.columns.push({ at: from + i / 16, low: Math.min(...some) / 32768, high: Math.max(...some) / 32768 });
     }
+    this.age(from);
+  }
+
+  /** Forgets what has left the picture; a page that nobody looks at paints nothing, and must not collect for ever. */
+  age(now) {
+    const old = (list, ms) => list.splice(0, list.findLastIndex((x) => x.at < now - ms) + 1);
+    old(this.beats, BEHIND + 2000);
+    old(this.columns, BEHIND + 1000);
   }
 
   /** A tap at a local time (ms of performance.now). */
@@ -121,15 +131,12 @@ export class Beats {
 
   tick() {
     if (!this.root.open) return;
-    requestAnimationFrame(() => this.tick());
+    this.next = requestAnimationFrame(() => this.tick());
     const local = performance.now();
     const now = this.speaker.heard(local);
     // Who wants little motion gets a still picture each second.
     if (now === null || (calm.matches && local - this.painted < 1000)) return;
     this.painted = local;
-    const old = (list, ms) => list.splice(0, list.findLastIndex((x) => x.at < now - ms) + 1);
-    old(this.beats, BEHIND + 2000);
-    old(this.columns, BEHIND + 100);
     if (this.taps.all.at(-1)?.beat === undefined) this.settle();
     this.paint(now);
   }

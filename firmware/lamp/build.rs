@@ -22,6 +22,11 @@ fn one_module(web: &Path) -> Result<Vec<u8>, String> {
             }
             // What only explains is not for a lamp's flash: a third of the packed page.
             let bare = line.trim();
+            if bare.contains("/*") && !bare.contains("*/") {
+                return Err(format!(
+                    "{name}: “{line}” begins a comment of several lines, which is not packed"
+                ));
+            }
             if bare.starts_with("//") || bare.starts_with("/**") && bare.ends_with("*/") {
                 continue;
             }

@@ -203,7 +203,7 @@ impl View<'_> {
         let edge = LEFT + (self.width() - 1.0).max(0.0);
         // In a long sound many events must not become a wall: they get thinner, and beats fainter.
         let room = |events: usize| self.width() / events.max(1) as f32;
-        let onsets: Vec<_> = self.record.onsets().iter().filter(|o| here(o.t)).collect();
+        let onsets: Vec<_> = self.record.onsets().iter().filter(|o| here(o.t.max(0.0))).collect();
         let aside = if room(onsets.len()) < 8.0 { 0.0 } else { 1.0 };
         for onset in onsets {
             let x = self.x(onset.t).round().clamp(LEFT, edge);

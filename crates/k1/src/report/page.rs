@@ -15,8 +15,12 @@ pub fn page(record: &Record, title: &str) -> io::Result<String> {
     let title = escaped(title);
     let mut strips = String::new();
     for strip in 0..layout::strips(record, COLUMNS) {
-        let _ =
-            writeln!(strips, "<figure tabindex=\"0\">{}</figure>", vector::strip(record, COLUMNS, strip)?);
+        let _ = writeln!(
+            strips,
+            "<figure tabindex=\"0\" aria-label=\"Strip {}\">{}</figure>",
+            strip + 1,
+            vector::strip(record, COLUMNS, strip)?
+        );
     }
     Ok(format!(
         "<!doctype html>\n<html lang=\"en\">\n<head>\n<meta charset=\"utf-8\">\n\
@@ -27,7 +31,7 @@ pub fn page(record: &Record, title: &str) -> io::Result<String> {
          {figures}{LEGEND}{strips}{beats}{onsets}\
          <footer>k1 {version}. Times are seconds of the sound. {column} of sound to a column; \
          the loudest sample fills the row.</footer>\n\
-         </main>\n<div id=\"hair\" hidden></div><div id=\"tip\" role=\"status\" hidden></div>\n\
+         </main>\n<div id=\"hair\" hidden></div><div id=\"tip\" hidden></div>\n\
          <script>\n{series}{js}</script>\n</body>\n</html>\n",
         colours = colours(),
         css = include_str!("page.css"),
@@ -88,18 +92,25 @@ fn beats(record: &Record) -> String {
         .beats()
         .iter()
         .map(|b| format!("<tr><td>{:.4}</td><td>{:.2}</td><td>{:.3}</td></tr>\n", b.t, b.bpm, b.confidence));
-    table("beats", "Beats", record.beats().len(), "<th>Time, s</th><th>BPM</th><th>Confidence</th>", rows)
+    table("beats", "Beats", record.beats().len(), ["Time, s", "BPM", "Confidence"], rows)
 }
 
 fn onsets(record: &Record) -> String {
     let rows =
         record.onsets().iter().map(|o| format!("<tr><td>{:.4}</td><td>{:.3}</td></tr>\n", o.t, o.strength));
-    table("onsets", "Onsets", record.onsets().len(), "<th>Time, s</th><th>Strength</th>", rows)
+    table("onsets", "Onsets", record.onsets().len(), ["Time, s", "Strength"], rows)
 }
 
-fn table(id: &str, name: &str, count: usize, head: &str, rows: impl Iterator<Item = String>) -> String {
+fn table(
+    id: &str,
+    name: &str,
+    count: usize,
+    head: impl IntoIterator<Item = &'static str>,
+    rows: impl Iterator<Item = String>,
+) -> String {
+    let head: String = head.into_iter().map(|h| format!("<th scope=\"col\">{h}</th>")).collect();
     format!(
-        "<details><summary>{name} <small>{count}</small></summary><div class=\"scroll\"><table id=\"{id}\">\
+        "<details><summary>{name} <small>{count}</small></summary><div class=\"scroll\" tabindex=\"0\" aria-label=\"{name}\"><table id=\"{id}\">\
          <thead><tr>{head}</tr></thead><tbody>\n{}</tbody></table></div></details>\n",
         rows.collect::<String>()
     )

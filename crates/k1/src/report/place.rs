@@ -1,7 +1,7 @@
 //! Where a report goes: whole or not at all, and never over the sound.
 
 use std::fs;
-use std::io;
+use std::io::{self, Write};
 use std::path::{Path, PathBuf};
 
 use crate::source::Input;
@@ -44,7 +44,7 @@ impl Place {
         }
         let place = Self { path: path.to_owned(), form };
         let new = place.beside();
-        let tried = fs::File::create(&new).and_then(|_| fs::remove_file(&new));
+        let tried = fs::File::create_new(&new).and_then(|_| fs::remove_file(&new));
         tried.map_err(|e| place.unwritable(&e))?;
         Ok(place)
     }
@@ -59,14 +59,16 @@ impl Place {
         &self.path
     }
 
-    /// Writes the report beside its place and moves it there when it is whole.
+    /// Writes the report beside its place and moves it there when it is whole; a link there is replaced, not followed.
     ///
     /// # Errors
     ///
     /// A sentence with what the file system says; what was there before is there still.
     pub fn write(&self, bytes: &[u8]) -> Result<(), String> {
         let new = self.beside();
-        let written = fs::write(&new, bytes).and_then(|()| fs::rename(&new, &self.path));
+        let written = fs::File::create_new(&new)
+            .and_then(|mut file| file.write_all(bytes))
+            .and_then(|()| fs::rename(&new, &self.path));
         if written.is_err() {
             let _ = fs::remove_file(&new);
         }

@@ -126,11 +126,12 @@ impl Surface for Vector {
         match encode_png(&mut file, groups.len(), HEAT_ROWS, png::ColorType::Rgba, &pixels) {
             Ok(()) => {
                 let [x, y] = [x, y].map(short);
-                let width = groups.len() * HEAT_COLUMNS;
+                let (width, shown) = (groups.len() * HEAT_COLUMNS, columns.len());
+                // The last group may be a part of one: the inner picture cuts off what is too much.
                 let data = base64::engine::general_purpose::STANDARD.encode(file);
                 self.add(format_args!(
-                    "<image x=\"{x}\" y=\"{y}\" width=\"{width}\" height=\"{HEAT_ROWS}\" preserveAspectRatio=\"none\" \
-                     href=\"data:image/png;base64,{data}\"/>"
+                    "<svg x=\"{x}\" y=\"{y}\" width=\"{shown}\" height=\"{HEAT_ROWS}\"><image width=\"{width}\" \
+                     height=\"{HEAT_ROWS}\" preserveAspectRatio=\"none\" href=\"data:image/png;base64,{data}\"/></svg>"
                 ));
             }
             Err(e) => self.failed = Some(e),

@@ -96,9 +96,10 @@ impl Update {
     ///
     /// A sentence that says what to do.
     pub fn read_or_wrap(path: &Path, bare: &Statement) -> Result<Self, String> {
-        let bytes = std::fs::read(path).map_err(|e| format!("{}: {e}", path.display()))?;
+        let wrong = |e: &dyn fmt::Display| format!("{}: {e}", path.display());
+        let bytes = std::fs::read(path).map_err(|e| wrong(&e))?;
         if bytes.starts_with(b"K1UPDATE") {
-            return Self::read(path);
+            return Self::parse(&bytes).map_err(|e| wrong(&e));
         }
         if bytes.starts_with(b"\x7fELF") {
             return Err(format!(

@@ -52,7 +52,7 @@ pub fn read(stream: &mut TcpStream) -> Option<Raw> {
             Ok(1) => head.push(byte[0]),
             Ok(_) => return None,
             Err(e) if e.kind() == ErrorKind::ConnectionReset => {
-                eprintln!("reset");
+                eprintln!("the other end has reset the connection");
                 return None;
             }
             Err(e) => panic!("no answer: {e}"),

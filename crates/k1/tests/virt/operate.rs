@@ -96,26 +96,26 @@ fn operate_validate() {
     });
 }
 
-/// Lamps that are broken on purpose: what is wrong, the criterion that finds it out, and a word of what it says. A lamp
-/// under another name has no microphone: nobody knows its ear's port.
-const BROKEN: [(&str, &str, &str); 5] = [
-    ("none", "light", "did not hear"),
-    ("slow", "frames", " of "),
-    ("leak", "heap", "B free at first"),
-    ("mute", "boot", "no line"),
-    ("torn", "reads_million", "torn"),
+/// Lamps that are broken on purpose: what is wrong, the criterion that must fail for it, and those that may. A lamp under
+/// another name has no microphone: nobody knows its ear's port.
+const BROKEN: [(&str, &str, &[&str]); 5] = [
+    ("none", "light", &[]),
+    ("slow", "frames", &[]),
+    ("leak", "heap", &[]),
+    ("mute", "boot", &[]),
+    ("torn", "reads_million", &["reads_500", "errors"]),
 ];
 
 #[test]
 fn operate_validate_finds_what_is_broken() {
     // Each takes a minute: one always, all with K1_BROKEN=5 (and `cargo xtask broken` before, which builds the last).
-    let n = std::env::var("K1_BROKEN").ok().and_then(|n| n.parse().ok()).unwrap_or(1);
+    let n = std::env::var("K1_BROKEN").map_or(1, |n| n.parse().unwrap());
     let folder = support::folder();
-    let mut caught = 0;
-    for (fault, id, word) in &BROKEN[..BROKEN.len().min(n)] {
+    for (number, (fault, must, may)) in BROKEN[..n].iter().enumerate() {
         let file = folder.path().join(fault);
         let broken = if *fault == "torn" {
-            std::fs::read(firmware("lamp-broken.bin")).expect("cargo xtask broken builds it")
+            std::fs::read(firmware("../../broken/riscv32imafc-unknown-none-elf/release/lamp.bin"))
+                .expect("cargo xtask broken builds it")
         } else {
             image(fault)
         };
@@ -125,16 +125,23 @@ fn operate_validate_finds_what_is_broken() {
             "none" => format!("http://localhost:{}/#token={}", lamp.http, lamp.token),
             _ => "virt".into(),
         };
-        let said = validate(&[&name, "--for", "50", "--json", "--rollback-on-fail"]);
-        let record = said.json();
-        let row = record["rows"].as_array().unwrap().iter().find(|r| r["id"] == *id).unwrap();
-        println!("{fault}: {id} {}: {}", row["verdict"], row["measured"]);
-        assert_eq!((&row["verdict"], said.code()), (&"failed".into(), Some(1)), "{fault}: {row}");
-        assert!(row["measured"].as_str().unwrap().contains(word), "{fault}: {row}");
+        let record = validate(&[&name, "--for", "50", "--json", "--rollback-on-fail"]).json();
+        for row in record["rows"].as_array().unwrap() {
+            let (id, measured) = (row["id"].as_str().unwrap(), row["measured"].as_str().unwrap());
+            if id == *must {
+                println!("{fault}: {id} {}: {measured}", row["verdict"]);
+                assert_eq!(row["verdict"], "failed", "{fault}: {row}");
+            }
+            let may_fail = id == *must || may.contains(&id) || NOT_OURS.contains(&id);
+            assert!(row["verdict"] == "passed" || may_fail, "{fault}: {row}");
+            if *fault == "slow" && id == *must {
+                let said: Vec<f64> = measured.split(" of ").map(|n| n.parse().unwrap()).collect();
+                assert!(said[0] < said[1] / 2.0, "a slow machine is not a slow lamp: {row}");
+            }
+        }
         assert!(record["rolled_back"].is_string(), "it was asked for, and what became of it is told");
-        caught += 1;
+        println!("{} of {n} broken lamps were caught", number + 1);
     }
-    println!("{caught} of {caught} broken lamps were caught, each by its own criterion");
 }
 
 /// `k1 validate`, which takes longer than other commands may.

@@ -17,6 +17,7 @@ const SECTOR: u32 = 4_096;
 const PAGE: u32 = 256;
 
 const READ_ARRAY: u32 = 0x00ff_00ff;
+const PROGRAM_WORD: u32 = 0x0040_0040;
 const PROGRAM_BUFFER: u32 = 0x00e8_00e8;
 const CONFIRM: u32 = 0x00d0_00d0;
 const CLEAR_STATUS: u32 = 0x0050_0050;
@@ -56,15 +57,22 @@ impl Flash {
 
     /// Programs words from `offset` on, all in one page.
     fn program(&mut self, offset: u32, words: impl ExactSizeIterator<Item = u32>) {
+        let last = words.len() as u32 - 1;
         // SAFETY: `offset` was checked by the caller and is aligned; nobody else commands this flash.
         unsafe {
-            Self::word(offset).write_volatile(PROGRAM_BUFFER);
-            let last = words.len() as u32 - 1;
-            Self::word(offset).write_volatile(last | last << 16);
+            if last == 0 {
+                // Newer emulators refuse a buffer of one word.
+                Self::word(offset).write_volatile(PROGRAM_WORD);
+            } else {
+                Self::word(offset).write_volatile(PROGRAM_BUFFER);
+                Self::word(offset).write_volatile(last | last << 16);
+            }
             for (i, word) in words.enumerate() {
                 Self::word(offset + i as u32 * 4).write_volatile(word);
             }
-            Self::word(offset).write_volatile(CONFIRM);
+            if last > 0 {
+                Self::word(offset).write_volatile(CONFIRM);
+            }
             // Back to where reads are data.
             Self::word(offset).write_volatile(CLEAR_STATUS);
             Self::word(offset).write_volatile(READ_ARRAY);
