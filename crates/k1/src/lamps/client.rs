@@ -32,10 +32,11 @@ const DOORSTEP: usize = 64 * 1024;
 /// What became of a request.
 type Answered = Result<Response<Body>, ureq::Error>;
 
-/// True if the connection was taken away at once.
+/// True if the connection was taken away at once: also a kept one that the lamp gave up just as it was used again (RFC
+/// 9112, 9.3.1).
 fn was_turned_away(e: &ureq::Error) -> bool {
-    use std::io::ErrorKind::{BrokenPipe, ConnectionReset};
-    matches!(e, ureq::Error::Io(io) if matches!(io.kind(), BrokenPipe | ConnectionReset))
+    use std::io::ErrorKind::{BrokenPipe, ConnectionReset, UnexpectedEof};
+    matches!(e, ureq::Error::Io(io) if matches!(io.kind(), BrokenPipe | ConnectionReset | UnexpectedEof))
 }
 
 /// Why a lamp could not be asked; as a sentence that says what to do.

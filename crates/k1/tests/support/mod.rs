@@ -54,7 +54,7 @@ impl Said {
 
     /// Standard output as one JSON value.
     pub fn json(&self) -> Value {
-        serde_json::from_str(&self.out).unwrap_or_else(|e| panic!("{e} in:\n{}", self.out))
+        serde_json::from_str(&self.out).unwrap_or_else(|e| panic!("{e} in:\n{}{}", self.out, self.err))
     }
 
     /// Standard output as a JSON value per line.
