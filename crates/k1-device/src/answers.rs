@@ -576,11 +576,13 @@ pub struct Device<'a> {
     pub audio_stack: Option<Stack>,
     /// Heap.
     pub heap: Option<Heap>,
+    /// Share of the last second in which core 0 and core 1 did not sleep, 0 … 1.
+    pub core_busy: Option<[f32; 2]>,
     /// Temperature of the chip in °C.
     pub temperature_c: Option<f32>,
     /// Strength of the Wi-Fi signal in dBm.
     pub rssi_dbm: Option<i8>,
-    /// "present", "absent" or "dead" (it answers and nothing moves: also what the wrong slot sounds like).
+    /// "present", "absent", "dead" (it answers and nothing moves) or "wrong slot" (it speaks in the one that is not heard).
     pub microphone: Cow<'a, str>,
     /// Reads of the microphone that failed, since the start.
     pub microphone_failures: u32,

@@ -3,6 +3,7 @@
 use alloc::borrow::Cow;
 
 use crate::answers::{Check, Vitals};
+use crate::microphone::Hearing;
 
 /// Share of the frames that are due below which light is not on time.
 const ON_TIME: f32 = 0.9;
@@ -10,7 +11,7 @@ const ON_TIME: f32 = 0.9;
 const FRESH_MS: f32 = 20.0;
 
 /// Every condition, from the figures of the last second.
-pub fn checks(v: &Vitals, microphone: &str, storage_errors: u32) -> [Check; 5] {
+pub fn checks(v: &Vitals, microphone: Hearing, storage_errors: u32) -> [Check; 5] {
     [
         Check {
             name: Cow::Borrowed("frames are on time"),
@@ -31,8 +32,8 @@ pub fn checks(v: &Vitals, microphone: &str, storage_errors: u32) -> [Check; 5] {
         },
         Check {
             name: Cow::Borrowed("the microphone hears"),
-            ok: microphone == "present",
-            advice: Cow::Borrowed("check its wires, its supply and which slot (left or right) it speaks in"),
+            ok: microphone == Hearing::Present,
+            advice: Cow::Borrowed(microphone.advice()),
         },
         Check {
             name: Cow::Borrowed("settings can be stored"),
@@ -52,13 +53,13 @@ mod tests {
             Vitals { fps: 119.0, fps_target: 120.0, hop_rate: 125.0, age_p99_ms: 9.0, ..Default::default() };
         let failing =
             |v: &Vitals, microphone, errors| checks(v, microphone, errors).iter().position(|c| !c.ok);
-        assert_eq!(failing(&well, "present", 0), None);
-        assert_eq!(failing(&Vitals { fps: 60.0, ..well }, "present", 0), Some(0));
-        assert_eq!(failing(&Vitals { age_p99_ms: 25.0, ..well }, "present", 0), Some(1));
-        assert_eq!(failing(&Vitals { hop_rate: 0.0, ..well }, "present", 0), Some(1));
-        assert_eq!(failing(&Vitals { torn: 1, ..well }, "present", 0), Some(2));
-        assert_eq!(failing(&well, "absent", 0), Some(3));
-        assert_eq!(failing(&well, "present", 1), Some(4));
-        assert!(!checks(&Vitals::default(), "present", 0)[0].ok, "nothing was measured yet");
+        assert_eq!(failing(&well, Hearing::Present, 0), None);
+        assert_eq!(failing(&Vitals { fps: 60.0, ..well }, Hearing::Present, 0), Some(0));
+        assert_eq!(failing(&Vitals { age_p99_ms: 25.0, ..well }, Hearing::Present, 0), Some(1));
+        assert_eq!(failing(&Vitals { hop_rate: 0.0, ..well }, Hearing::Present, 0), Some(1));
+        assert_eq!(failing(&Vitals { torn: 1, ..well }, Hearing::Present, 0), Some(2));
+        assert_eq!(failing(&well, Hearing::Absent, 0), Some(3));
+        assert_eq!(failing(&well, Hearing::Present, 1), Some(4));
+        assert!(!checks(&Vitals::default(), Hearing::Present, 0)[0].ok, "nothing was measured yet");
     }
 }

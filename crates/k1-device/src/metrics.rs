@@ -8,6 +8,7 @@ use core::fmt::{self, Write};
 
 use crate::answers::{Device, Heard, Vitals};
 use crate::api::{Home, VERSION};
+use crate::microphone::Hearing;
 
 /// Media type of the text format.
 pub const MEDIA_TYPE: &str = "text/plain; version=0.0.4; charset=utf-8";
@@ -194,7 +195,7 @@ pub static METRICS: &[Metric] = &[
     count("k1_beats_total", "Beats heard", |s, out| out(&[], s.heard.beats.into())),
     count("k1_onsets_total", "Onsets heard", |s, out| out(&[], s.heard.onsets.into())),
     gauge("k1_microphone_present", "", "1 if the microphone is there and speaks", |s, out| {
-        out(&[], (s.device.microphone == "present").into());
+        out(&[], (s.device.microphone == Hearing::Present.name()).into());
     }),
     count("k1_microphone_failures_total", "Reads of the microphone that failed", |s, out| {
         out(&[], s.device.microphone_failures.into());
@@ -214,6 +215,11 @@ pub static METRICS: &[Metric] = &[
     gauge("k1_stack_size_bytes", "bytes", "Size of a half's stack", |s, out| both_stacks(s, out, |x| x.size)),
     gauge("k1_stack_headroom_bytes", "bytes", "Stack that was never touched", |s, out| {
         both_stacks(s, out, |x| x.headroom);
+    }),
+    gauge("k1_core_busy_ratio", "0 to 1", "Share of a second in which a core did not sleep", |s, out| {
+        for (core, busy) in ["0", "1"].into_iter().zip(s.device.core_busy.into_iter().flatten()) {
+            out(&[("core", core)], busy.into());
+        }
     }),
     gauge("k1_image_bytes", "bytes", "Flash that the image takes", |s, out| {
         one(out, s.device.image_bytes.map(Into::into));

@@ -1,11 +1,87 @@
 //! Whether there is a microphone: three failures in a row and it is absent; then it is asked again once a second.
 //!
 //! While it is absent the ear hears silence at the right cadence, so that light rests and nothing waits for ever.
+//!
+//! One that answers may still say nothing: it is dead, or it speaks in the other of the two slots of an I²S frame, which
+//! is a matter of one solder joint.
+
+use k1_engine::SAMPLE_RATE;
 
 /// Failures in a row that make a microphone absent.
 pub const MOST_FAILURES: u32 = 3;
 /// Pause between two attempts while it is absent, in µs.
 pub const PROBE_US: u64 = 1_000_000;
+
+/// A slot whose words differ by so many of a microphone's 2¹⁸ steps within a second carries sound: the noise of a quiet
+/// room is more, and what a line keeps of the slot before is less.
+const MOVES: i32 = 16;
+
+/// What is known of a microphone.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Hearing {
+    /// It is there and speaks.
+    Present,
+    /// Nothing answers.
+    Absent,
+    /// It answers, and nothing moves.
+    Dead,
+    /// Nothing moves in its slot, and something does in the other.
+    WrongSlot,
+}
+
+impl Hearing {
+    /// One or two words for an interface.
+    pub const fn name(self) -> &'static str {
+        match self {
+            Self::Present => "present",
+            Self::Absent => "absent",
+            Self::Dead => "dead",
+            Self::WrongSlot => "wrong slot",
+        }
+    }
+
+    /// What to do about it, as a sentence.
+    pub const fn advice(self) -> &'static str {
+        match self {
+            Self::Present => "",
+            Self::Absent => "no microphone answers: check its wires and its supply, or send sound",
+            Self::Dead => "it answers and nothing moves: check its data wire and its supply",
+            Self::WrongSlot => "it speaks in the other slot: tie its SEL (or L/R) pin to the other level",
+        }
+    }
+}
+
+/// Watches both slots of an I²S frame, of which one is heard.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub struct Slots {
+    heard: Option<(i32, i32)>,
+    other: Option<(i32, i32)>,
+    frames: u32,
+    is_other: bool,
+}
+
+impl Slots {
+    /// A frame: the word of the slot that is heard and that of the other, in steps of the microphone.
+    pub fn frame(&mut self, heard: i32, other: i32) {
+        let grow = |range: &mut Option<(i32, i32)>, word: i32| {
+            let (low, high) = range.unwrap_or((word, word));
+            *range = Some((low.min(word), high.max(word)));
+        };
+        grow(&mut self.heard, heard);
+        grow(&mut self.other, other);
+        self.frames += 1;
+        if self.frames == SAMPLE_RATE {
+            let width = |range: Option<(i32, i32)>| range.map_or(0, |(low, high)| high.saturating_sub(low));
+            let is_other = width(self.heard) < MOVES && width(self.other) >= MOVES;
+            *self = Self { is_other, ..Self::default() };
+        }
+    }
+
+    /// True if within the last whole second sound came in the other slot only.
+    pub fn is_other(&self) -> bool {
+        self.is_other
+    }
+}
 
 /// What to do next.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -57,6 +133,34 @@ impl Presence {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn sound_in_the_other_slot_is_told_from_none() {
+        let told = |heard: fn(i32) -> i32, other: fn(i32) -> i32| {
+            let mut slots = Slots::default();
+            (0..SAMPLE_RATE as i32).for_each(|i| slots.frame(heard(i), other(i)));
+            slots.is_other()
+        };
+        let (nothing, sound): (fn(i32) -> i32, fn(i32) -> i32) = (|_| -7, |i| i % 50 * 100);
+        let rest: fn(i32) -> i32 = |i| i % 2;
+        assert!(told(nothing, sound) && told(rest, sound));
+        assert!(!told(sound, nothing), "as it should be");
+        assert!(!told(sound, sound), "two microphones, or one that is heard twice");
+        assert!(!told(nothing, nothing) && !told(nothing, rest), "dead");
+        let extremes: fn(i32) -> i32 = |i| if i % 2 == 0 { i32::MIN } else { i32::MAX };
+        assert!(told(nothing, extremes), "no sum overflows");
+    }
+
+    #[test]
+    fn it_is_told_within_a_second_and_forgotten_within_another() {
+        let mut slots = Slots::default();
+        (0..SAMPLE_RATE as i32 - 1).for_each(|i| slots.frame(0, i));
+        assert!(!slots.is_other(), "not before a second has passed");
+        slots.frame(0, 0);
+        assert!(slots.is_other());
+        (0..SAMPLE_RATE as i32).for_each(|i| slots.frame(i, 0));
+        assert!(!slots.is_other());
+    }
 
     #[test]
     fn three_failures_make_it_absent_and_one_read_brings_it_back() {

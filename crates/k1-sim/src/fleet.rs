@@ -24,6 +24,7 @@ use k1_device::health::checks;
 use k1_device::http::body::{Framing, Intake};
 use k1_device::http::head::{self, MOST_HEAD, Parsed};
 use k1_device::http::respond::{Answer, Door, Verdict, is_streamed, most_body};
+use k1_device::microphone::Hearing;
 use k1_device::requests::SetupPatch;
 use k1_update::manifest::Manifest;
 use k1_update::refusal::Refusal as Why;
@@ -355,7 +356,7 @@ impl Home for Shared {
 
     fn device(&self) -> Device<'_> {
         let s = self.state();
-        let checks = checks(&self.vitals(), "present", 0);
+        let checks = checks(&self.vitals(), Hearing::Present, 0);
         let stack = |size| Some(Stack { size, headroom: size / 2 });
         Device {
             board: BOARD.into(),
@@ -368,7 +369,7 @@ impl Home for Shared {
             render_stack: stack(16_384),
             audio_stack: stack(12_288),
             heap: Some(Heap { size: 131_072, free: 119_540, least_free: 116_236 }),
-            microphone: "present".into(),
+            microphone: Hearing::Present.name().into(),
             wire_us: Some(5_700),
             healthy: checks.iter().all(|c| c.ok),
             checks: checks.into(),

@@ -29,6 +29,11 @@ pub trait Microphone {
 
     /// Hops that were lost since the last call because nobody read them.
     fn take_overruns(&mut self) -> u32;
+
+    /// True if the slot that is heard is dead and the other one carries sound; of a microphone that has slots.
+    fn speaks_elsewhere(&self) -> bool {
+        false
+    }
 }
 
 /// A strip. Moved into the task that shows: there cannot be two writers.

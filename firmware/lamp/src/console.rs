@@ -141,11 +141,13 @@ impl Faults {
     }
 }
 
-/// Tells the address when there is one, with what the page needs to be let in, and when it has gone; for ever.
+/// Tells the address when there is one, with what the page needs to be let in, and when it has gone; for ever. Nobody
+/// else may wait for the stack's state ([`Lamp::address`]).
 pub async fn address(lamp: &'static Lamp, print: Print, stack: Stack<'static>) -> ! {
     loop {
         stack.wait_config_up().await;
         if let Some(config) = stack.config_v4() {
+            lamp.address.sender().send(Some(config.address.address()));
             let mut ip = heapless::String::new();
             // An IPv4 address has 15 characters at most.
             let _ = write!(ip, "{}", config.address.address());
@@ -155,6 +157,7 @@ pub async fn address(lamp: &'static Lamp, print: Print, stack: Stack<'static>) -
             lamp.note(|s| s.ip = ip);
         }
         stack.wait_config_down().await;
+        lamp.address.sender().send(None);
         lamp.note(|s| s.ip.clear());
         print(format_args!("[NET] no address; the light goes on"));
     }

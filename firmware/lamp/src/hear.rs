@@ -76,6 +76,7 @@ pub async fn hear(
         }
         let m = &lamp.meters;
         lamp.microphone.store(presence.is_present(), Relaxed);
+        lamp.speaks_elsewhere.store(microphone.speaks_elsewhere(), Relaxed);
         lamp.microphone_failures.store(presence.failures, Relaxed);
         m.count(Count::Overruns, microphone.take_overruns());
 

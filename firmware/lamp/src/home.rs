@@ -13,6 +13,7 @@ use k1_device::error::Refusal;
 use k1_device::exchange::{Change, Settings};
 use k1_device::firmware::{Firmware, GoingBack, LastTrial, Short, Standing};
 use k1_device::health::checks;
+use k1_device::microphone::Hearing;
 use k1_device::requests::SetupPatch;
 use k1_device::settings::{MOST_LEDS, Memory};
 use k1_engine::audio::InputState;
@@ -71,12 +72,13 @@ impl LampHome {
         })
     }
 
-    fn microphone(&self) -> &'static str {
+    fn microphone(&self) -> Hearing {
         let heard = self.lamp.crossing.sound().latest().input;
         match self.lamp.microphone.load(Relaxed) {
-            false => "absent",
-            true if heard == InputState::Dead => "dead",
-            true => "present",
+            false => Hearing::Absent,
+            true if heard != InputState::Dead => Hearing::Present,
+            true if self.lamp.speaks_elsewhere.load(Relaxed) => Hearing::WrongSlot,
+            true => Hearing::Dead,
         }
     }
 }
@@ -165,9 +167,10 @@ impl Home for LampHome {
                 render_stack: s.render_stack,
                 audio_stack: s.audio_stack,
                 heap: s.heap,
+                core_busy: s.core_busy,
                 temperature_c: s.temperature_c,
                 rssi_dbm: s.rssi_dbm,
-                microphone: microphone.into(),
+                microphone: microphone.name().into(),
                 microphone_failures: lamp.microphone_failures.load(Relaxed),
                 strip_underruns: lamp.strip_underruns.load(Relaxed),
                 wire_us: Some(wire_us(lamp.leds.load(Relaxed) as usize, s.memory.hardware.reset_us) as u32),

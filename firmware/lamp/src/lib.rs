@@ -46,12 +46,14 @@ pub mod update;
 pub mod web;
 
 use core::cell::RefCell;
+use core::net::Ipv4Addr;
 use core::sync::atomic::{AtomicBool, AtomicU32};
 
 use embassy_sync::blocking_mutex::CriticalSectionMutex;
 use embassy_sync::blocking_mutex::raw::CriticalSectionRawMutex;
 use embassy_sync::pubsub::PubSubChannel;
 use embassy_sync::signal::Signal;
+use embassy_sync::watch::Watch;
 use k1_device::answers::{BootLog, Heap, SelfTest, Stack, TestState, Vitals};
 use k1_device::exchange::Crossing;
 use k1_device::settings::{Loaded, MOST_LEDS, Memory};
@@ -88,6 +90,8 @@ pub struct State {
     pub audio_stack: Option<Stack>,
     /// Heap.
     pub heap: Option<Heap>,
+    /// Share of the last second in which each core worked, 0 … 1.
+    pub core_busy: Option<[f32; 2]>,
     /// Temperature of the chip in °C.
     pub temperature_c: Option<f32>,
     /// Strength of the Wi-Fi signal in dBm.
@@ -130,6 +134,9 @@ pub struct Lamp {
     pub save: Signal<CriticalSectionRawMutex, ()>,
     /// It is written.
     pub saved: Signal<CriticalSectionRawMutex, ()>,
+    /// The address on the network, from the one task that asks the stack: it keeps one waiter for its state, and two
+    /// would wake each other for ever.
+    pub address: Watch<CriticalSectionRawMutex, Option<Ipv4Addr>, 1>,
     /// Somebody wishes to know which networks there are …
     pub scan: Signal<CriticalSectionRawMutex, ()>,
     /// … and now they are known.
@@ -144,6 +151,8 @@ pub struct Lamp {
     pub shows_on: AtomicU32,
     /// True while there is a microphone.
     pub microphone: AtomicBool,
+    /// True while it speaks in the slot that is not heard.
+    pub speaks_elsewhere: AtomicBool,
     /// Reads of the microphone that failed.
     pub microphone_failures: AtomicU32,
     /// Frames whose transmission failed or was late.
@@ -185,12 +194,14 @@ impl Lamp {
             wish: Signal::new(),
             save: Signal::new(),
             saved: Signal::new(),
+            address: Watch::new(),
             scan: Signal::new(),
             scanned: Signal::new(),
             test_wanted: Signal::new(),
             due_millihertz: AtomicU32::new(0),
             hears_on: AtomicU32::new(0),
             shows_on: AtomicU32::new(0),
+            speaks_elsewhere: AtomicBool::new(false),
             microphone: AtomicBool::new(false),
             microphone_failures: AtomicU32::new(0),
             strip_underruns: AtomicU32::new(0),
@@ -226,6 +237,7 @@ impl State {
             render_stack: None,
             audio_stack: None,
             heap: None,
+            core_busy: None,
             temperature_c: None,
             rssi_dbm: None,
             networks: heapless::Vec::new(),

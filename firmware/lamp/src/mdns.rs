@@ -25,11 +25,11 @@ pub async fn answer(lamp: &'static Lamp, stack: Stack<'static>) -> ! {
     }
     let mut out = [0; MAX_ANSWER];
     let mut announced = 0_u8;
+    let Some(mut place) = lamp.address.receiver() else { core::future::pending().await };
     loop {
-        stack.wait_config_up().await;
+        let Some(address) = place.get_and(Option::is_some).await else { continue };
         // Joining again is no error, and needed after the network has gone and come.
         let _ = stack.join_multicast_group(Ipv4Addr::from(GROUP));
-        let address = stack.config_v4().map(|c| c.address.address().octets()).unwrap_or_default();
         let (name, board) = lamp.look(|s| (name(&s.memory, s.facts.mac), s.facts.board));
         let name = label(&name);
         let texts =
@@ -39,7 +39,7 @@ pub async fn answer(lamp: &'static Lamp, stack: Stack<'static>) -> ! {
             Service { kind: "_k1._tcp", port: 80, texts: &texts },
             Service { kind: "_http._tcp", port: 80, texts: &texts },
         ];
-        let host = Host { name: &name, address, services: &services };
+        let host = Host { name: &name, address: address.octets(), services: &services };
         // Two announcements a second apart (RFC 6762, 8.3).
         if announced < 2
             && let Some(n) = mdns::announcement(&host, &mut out)
@@ -50,8 +50,7 @@ pub async fn answer(lamp: &'static Lamp, stack: Stack<'static>) -> ! {
             continue;
         }
         let mut packet = [0; 512];
-        let Either::First(received) = select(socket.recv_from(&mut packet), stack.wait_config_down()).await
-        else {
+        let Either::First(received) = select(socket.recv_from(&mut packet), place.changed()).await else {
             announced = 0;
             continue;
         };

@@ -91,6 +91,8 @@ pub static FIGURES: &[Figure] = &[
     figure("heap_least_free", "heap, least free", "B", 0, Limit::None),
     figure("render_stack", "render stack untouched", "B", 0, Limit::AtLeast(STACK_HEADROOM)),
     figure("audio_stack", "audio stack untouched", "B", 0, Limit::AtLeast(STACK_HEADROOM)),
+    figure("core0_busy", "core 0 busy", "%", 0, Limit::None),
+    figure("core1_busy", "core 1 busy", "%", 0, Limit::None),
     figure("temperature_c", "temperature", "°C", 1, Limit::Below(85.0)),
     figure("rssi_dbm", "Wi-Fi signal", "dBm", 0, Limit::AtLeast(-75.0)),
     figure("rms_db", "loudness", "dBFS", 0, Limit::None),
@@ -133,6 +135,8 @@ impl Reading {
             ("heap_least_free", device.heap.map(|h| h.least_free.into())),
             ("render_stack", device.render_stack.map(|s| s.headroom.into())),
             ("audio_stack", device.audio_stack.map(|s| s.headroom.into())),
+            ("core0_busy", device.core_busy.map(|b| 100.0 * wide(b[0]))),
+            ("core1_busy", device.core_busy.map(|b| 100.0 * wide(b[1]))),
             ("temperature_c", device.temperature_c.map(wide)),
             ("rssi_dbm", device.rssi_dbm.map(f64::from)),
         ];

@@ -10,6 +10,7 @@ use k1_device::error::Refusal;
 use k1_device::exchange::{Change, Settings};
 use k1_device::firmware::{Firmware, GoingBack};
 use k1_device::health::checks;
+use k1_device::microphone::Hearing;
 use k1_device::requests::SetupPatch;
 use k1_device::self_test::Reading;
 use k1_engine::audio::InputState;
@@ -84,8 +85,11 @@ impl Home for App {
 
     fn device(&self) -> Device<'_> {
         let core = |seat: &crate::stage::Seat| seat.core().flatten().and_then(|c| u32::try_from(c).ok());
-        let microphone =
-            if self.sound.clone().latest().input == InputState::Dead { "dead" } else { "present" };
+        let microphone = if self.sound.clone().latest().input == InputState::Dead {
+            Hearing::Dead
+        } else {
+            Hearing::Present
+        };
         let checks = checks(&self.shared.vitals(), microphone, 0);
         Device {
             board: "program".into(),
@@ -99,9 +103,10 @@ impl Home for App {
             render_stack: None,
             audio_stack: None,
             heap: None,
+            core_busy: None,
             temperature_c: None,
             rssi_dbm: None,
-            microphone: microphone.into(),
+            microphone: microphone.name().into(),
             microphone_failures: 0,
             strip_underruns: 0,
             wire_us: None,

@@ -91,6 +91,11 @@ impl Monitor {
         self.order(&json!({"execute": "set_link", "arguments": {"name": "n0", "up": up}}));
     }
 
+    /// Starts the machine anew, as its button would.
+    pub fn reset(&mut self) {
+        self.order(&json!({"execute": "system_reset"}));
+    }
+
     #[track_caller]
     fn order(&mut self, command: &Value) {
         writeln!(self.0.get_mut(), "{command}").unwrap();

@@ -164,19 +164,49 @@ impl Music {
 
     /// A chord with a beat at 120 BPM.
     fn play(&mut self, time: Duration) {
+        self.send(time, |i| {
+            let t = i as f32 / 16_000.0;
+            let beat = (t * 2.0).fract() / 2.0;
+            0.6 * (t * 345.0).sin() * (-beat * 20.0).exp() + 0.15 * (t * 2_073.0).sin()
+        });
+    }
+
+    /// Sound without any.
+    fn silence(&mut self, time: Duration) {
+        self.send(time, |_| 0.0);
+    }
+
+    fn send(&mut self, time: Duration, sample: impl Fn(usize) -> f32) {
         let began = Instant::now();
         let first = self.number;
         while began.elapsed() < time {
             while u128::from(self.number - first) * 8_000 < began.elapsed().as_micros() {
-                self.hop(|i| {
-                    let t = i as f32 / 16_000.0;
-                    let beat = (t * 2.0).fract() / 2.0;
-                    0.6 * (t * 345.0).sin() * (-beat * 20.0).exp() + 0.15 * (t * 2_073.0).sin()
-                });
+                self.hop(&sample);
             }
             std::thread::sleep(Duration::from_millis(2));
         }
     }
+}
+
+#[test]
+fn a_microphone_in_the_wrong_slot_is_told_from_a_dead_one() {
+    let folder = support::folder();
+    let file = folder.path().join("side");
+    std::fs::write(&file, update::image("side")).unwrap();
+    let Some(lamp) = Lamp::start_in(None, Some(&file), &[]) else { return };
+    let device = || lamp.get("/api/v1/device");
+    let mut music = Music::new(&lamp);
+    music.play(Duration::from_secs(4));
+    assert_eq!(device()["microphone"], "wrong slot");
+    let hears = |device: &Value| {
+        let all = device["checks"].as_array().unwrap().clone();
+        all.into_iter().find(|c| c["name"] == "the microphone hears").unwrap()
+    };
+    let check = hears(&device());
+    assert!(check["ok"] == false && check["advice"].as_str().unwrap().contains("SEL"), "{check}");
+    assert!(lamp.get("/api/v1/status")["heard"]["silent"] == true, "nothing is heard of it");
+    music.silence(Duration::from_secs(4));
+    assert_eq!(device()["microphone"], "dead", "now neither slot moves");
 }
 
 #[test]

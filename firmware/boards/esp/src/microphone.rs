@@ -1,7 +1,7 @@
 //! The SPH0645 by I²S: DMA fills a ring of hops, one descriptor to a hop.
 //!
-//! Master, receive only, no master clock; two slots of 32 bits, of which the right one is kept; word select inverted and
-//! no shift by one bit, as the lamps in the field are wired and set up.
+//! Master, receive only, no master clock; two slots of 32 bits, of which the right one is heard and the left one watched;
+//! word select inverted and no shift by one bit, as the lamps in the field are wired and set up.
 
 use embassy_time::{Duration, Instant, with_timeout};
 use esp_hal::dma::DmaRxStreamBuf;
@@ -12,6 +12,7 @@ use esp_hal::i2s::master::{
 use esp_hal::peripherals::I2S0;
 use esp_hal::time::Rate;
 use esp_hal::{Async, dma_rx_stream_buffer};
+use k1_device::microphone::Slots;
 use k1_engine::{HOP, HOP_US, SAMPLE_RATE};
 use k1_lamp::board::{Microphone, MicrophoneFault};
 use k1_lamp::now_us;
@@ -23,8 +24,10 @@ pub const SOURCE: &str = "I²S microphone";
 
 /// Bytes of a sample as they come.
 const WORD: usize = 4;
+/// Bytes of a frame: the left slot and the right one.
+const FRAME: usize = 2 * WORD;
 /// Bytes of a hop.
-const CHUNK: usize = HOP * WORD;
+const CHUNK: usize = HOP * FRAME;
 /// Hops that may wait: 64 ms.
 const HOPS: usize = 8;
 /// The lower bits of a word carry nothing: 18 are significant.
@@ -58,6 +61,7 @@ pub struct Sph0645 {
     /// When the last hop was read, if sound was flowing.
     heard_us: Option<u64>,
     overruns: u32,
+    slots: Slots,
 }
 
 impl Sph0645 {
@@ -70,14 +74,19 @@ impl Sph0645 {
         let config = TdmConfig::new_tdm_philips()
             .with_sample_rate(Rate::from_hz(SAMPLE_RATE))
             .with_data_format(DataFormat::Data32Channel32)
-            .with_channels(Channels::RIGHT)
+            .with_channels(Channels::STEREO)
             .with_ws_polarity(Polarity::ActiveHigh)
             .with_msb_shift(false);
         let i2s = I2s::new(parts.i2s, parts.dma, config)?.into_async();
         let rx =
             i2s.i2s_rx.with_bclk(parts.bit_clock).with_ws(parts.word_select).with_din(parts.data).build();
         let buffer = dma_rx_stream_buffer!(HOPS * CHUNK, CHUNK);
-        Ok(Self { state: Some(State::Idle(rx, buffer)), heard_us: None, overruns: 0 })
+        Ok(Self {
+            state: Some(State::Idle(rx, buffer)),
+            heard_us: None,
+            overruns: 0,
+            slots: Slots::default(),
+        })
     }
 
     /// Stops the bus; the next read starts it again.
@@ -119,9 +128,9 @@ impl Sph0645 {
     }
 }
 
-/// A word as a sample.
-fn sample(word: [u8; WORD]) -> f32 {
-    (i32::from_le_bytes(word) >> IDLE_BITS) as f32 / FULL
+/// A word in the microphone's steps.
+fn steps(word: [u8; WORD]) -> i32 {
+    i32::from_le_bytes(word) >> IDLE_BITS
 }
 
 impl Microphone for Sph0645 {
@@ -134,13 +143,15 @@ impl Microphone for Sph0645 {
             if waiting >= CHUNK {
                 let mut bytes = [0; CHUNK];
                 transfer.pop(&mut bytes);
-                for (sample_of, word) in hop.iter_mut().zip(bytes.as_chunks().0) {
-                    *sample_of = sample(*word);
+                for (sample, [left, right]) in hop.iter_mut().zip(bytes.as_chunks().0.as_chunks().0) {
+                    let (left, right) = (steps(*left), steps(*right));
+                    self.slots.frame(right, left);
+                    *sample = right as f32 / FULL;
                 }
                 let now = now_us();
                 self.heard_us = Some(now);
                 // The hop ended before what still waits began.
-                let behind = (waiting - CHUNK) / WORD;
+                let behind = (waiting - CHUNK) / FRAME;
                 return Ok(now.saturating_sub(behind as u64 * 1_000_000 / u64::from(SAMPLE_RATE)));
             }
             let patience = deadline.saturating_duration_since(Instant::now());
@@ -166,5 +177,9 @@ impl Microphone for Sph0645 {
 
     fn take_overruns(&mut self) -> u32 {
         core::mem::take(&mut self.overruns)
+    }
+
+    fn speaks_elsewhere(&self) -> bool {
+        self.slots.is_other()
     }
 }

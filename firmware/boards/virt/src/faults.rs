@@ -20,6 +20,8 @@ pub enum Fault {
     Late,
     /// Has a task that leaks memory.
     Leak,
+    /// Has a microphone that speaks in the slot that is not heard.
+    Side,
     /// Says nothing on its console after the first lines.
     Mute,
 }
@@ -38,6 +40,7 @@ pub fn wished() -> Fault {
         b"deaf" => Fault::Deaf,
         b"late" => Fault::Late,
         b"leak" => Fault::Leak,
+        b"side" => Fault::Side,
         b"mute" => Fault::Mute,
         _ => Fault::None,
     }

@@ -18,14 +18,16 @@ mod power;
 mod serial;
 mod time;
 
-use core::cell::RefCell;
+use core::cell::{Cell, RefCell};
 use core::panic::PanicInfo;
 use core::sync::atomic::Ordering::{Acquire, Relaxed, Release};
 use core::sync::atomic::{AtomicBool, AtomicU32};
 
+use critical_section::Mutex;
 use embassy_executor::raw::Executor;
 use embassy_futures::block_on;
 use embassy_net::{Config, DhcpConfig, Stack, StackResources};
+use embassy_time::Duration;
 use faults::Fault;
 use flash::Flash;
 use k1_device::answers::Stack as StackUse;
@@ -33,10 +35,12 @@ use k1_device::exchange::Settings;
 use k1_device::guard::{Part, Progress, Watch};
 use k1_device::live::HeardHop;
 use k1_device::meter::{Count, Ledger};
+use k1_device::microphone::Slots;
 use k1_device::settings::{Hardware, Memory, Store};
+use k1_engine::HOP;
 use k1_engine::audio::Ear;
 use k1_engine::light::OutputSettings;
-use k1_lamp::board::{Facts, Strip, StripFault};
+use k1_lamp::board::{Facts, Microphone, MicrophoneFault, Strip, StripFault};
 use k1_lamp::doorstep::Doorstep;
 use k1_lamp::rtp::{self, Line, RtpMicrophone};
 use k1_lamp::show::Wire;
@@ -174,6 +178,33 @@ impl Strip for ModelledStrip {
     }
 }
 
+/// What comes by network, in the right one of two slots as a microphone has them.
+struct ModelledMicrophone(RtpMicrophone, Slots);
+
+impl Microphone for ModelledMicrophone {
+    async fn read(&mut self, hop: &mut [f32; HOP], bound: Duration) -> Result<u64, MicrophoneFault> {
+        let at = self.0.read(hop, bound).await?;
+        for sample in hop {
+            let (mut heard, mut other) = (*sample, 0.0);
+            if faults::wished() == Fault::Side {
+                core::mem::swap(&mut heard, &mut other);
+            }
+            let steps = |level: f32| (level * 131_072.0) as i32;
+            self.1.frame(steps(heard), steps(other));
+            *sample = heard;
+        }
+        Ok(at)
+    }
+
+    fn take_overruns(&mut self) -> u32 {
+        self.0.take_overruns()
+    }
+
+    fn speaks_elsewhere(&self) -> bool {
+        self.1.is_other()
+    }
+}
+
 /// Starts a task; each has room for exactly as many as are started.
 macro_rules! start {
     ($spawner:expr, $task:expr) => {
@@ -187,7 +218,7 @@ macro_rules! start {
 #[embassy_executor::task]
 async fn hear_task(
     ear: &'static mut Ear,
-    microphone: RtpMicrophone,
+    microphone: ModelledMicrophone,
     tap: heapless::spsc::Producer<'static, HeardHop>,
 ) {
     hear::hear(&LAMP, machine::hart(), ear, microphone, tap).await
@@ -302,6 +333,12 @@ fn probe(s: &mut State) {
     s.render_stack = render;
     s.audio_stack = audio;
     s.heap = Some(heap::state());
+    static BEFORE: Mutex<Cell<(u32, [u32; 2])>> = Mutex::new(Cell::new((0, [0; 2])));
+    let now = (machine::now_us() as u32, machine::asleep_us());
+    let before = critical_section::with(|cs| BEFORE.borrow(cs).replace(now));
+    let time = now.0.wrapping_sub(before.0).max(1) as f32;
+    let asleep = |hart: usize| now.1[hart].wrapping_sub(before.1[hart]) as f32 / time;
+    s.core_busy = Some([0, 1].map(|hart| (1.0 - asleep(hart)).clamp(0.0, 1.0)));
     let forbidden = heap::FORBIDDEN.swap(0, Relaxed);
     LAMP.meters.count(Count::Allocations, forbidden);
 }
@@ -318,9 +355,8 @@ impl Chance {
 }
 
 /// What hart 1 gets when it starts.
-static EAR_PARTS: critical_section::Mutex<RefCell<Option<EarParts>>> =
-    critical_section::Mutex::new(RefCell::new(None));
-type EarParts = (&'static mut Ear, RtpMicrophone, heapless::spsc::Producer<'static, HeardHop>);
+static EAR_PARTS: Mutex<RefCell<Option<EarParts>>> = Mutex::new(RefCell::new(None));
+type EarParts = (&'static mut Ear, ModelledMicrophone, heapless::spsc::Producer<'static, HeardHop>);
 
 #[unsafe(no_mangle)]
 extern "C" fn hart1() -> ! {
@@ -406,7 +442,7 @@ extern "C" fn hart0(slot: u32) -> ! {
     let renderer = SHOW_PLACE.init_with(|| Show::new(usize::from(remembered.hardware.leds), output));
     let (samples_in, samples_out) = SAMPLES.init_with(heapless::spsc::Queue::new).split();
     let (tap_in, tap_out) = TAP.init_with(heapless::spsc::Queue::new).split();
-    let microphone = RtpMicrophone::new(&LINE, samples_out);
+    let microphone = ModelledMicrophone(RtpMicrophone::new(&LINE, samples_out), Slots::default());
     critical_section::with(|cs| EAR_PARTS.replace(cs, Some((ear, microphone, tap_in))));
     machine::start_hart1();
 

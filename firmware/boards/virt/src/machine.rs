@@ -216,7 +216,12 @@ pub fn instructions() -> u32 {
 /// Microseconds since the machine was switched on; 64 bits from the one clock of both harts.
 pub fn now_us() -> u64 {
     loop {
-        let (high, low, again) = (read(MTIME + 4), read(MTIME), read(MTIME + 4));
+        let (high, low, again): (u32, u32, u32);
+        // SAFETY: reads of the clock; by its registers in memory the emulator would take its big lock three times.
+        unsafe {
+            asm!("rdtimeh {}", "rdtime {}", "rdtimeh {}", out(reg) high, out(reg) low, out(reg) again,
+                options(nomem, nostack));
+        }
         if high == again {
             return (u64::from(high) << 32 | u64::from(low)) / TICKS_PER_US;
         }
@@ -273,17 +278,26 @@ pub fn enable_interrupts() {
     }
 }
 
+static ASLEEP_US: [AtomicU32; 2] = [const { AtomicU32::new(0) }; 2];
+
+/// Time that each hart has slept in all, in µs; begins anew at 2³².
+pub fn asleep_us() -> [u32; 2] {
+    ASLEEP_US.each_ref().map(|us| us.load(Relaxed))
+}
+
 /// Sleeps until an interrupt is pending, unless `ready` says that there is work.
 pub fn sleep_unless(ready: &AtomicBool) {
     // SAFETY: interrupts are let in again right after; `wfi` wakes for a pending one although they are off, so none is
     // missed between the look and the sleep.
-    unsafe {
-        asm!("csrci mstatus, 8", options(nostack));
-        if !ready.load(Acquire) {
-            asm!("wfi", options(nomem, nostack));
-        }
-        asm!("csrsi mstatus, 8", options(nostack));
+    unsafe { asm!("csrci mstatus, 8", options(nostack)) };
+    if !ready.load(Acquire) {
+        let began = now_us();
+        // SAFETY: as above.
+        unsafe { asm!("wfi", options(nomem, nostack)) };
+        ASLEEP_US[hart() as usize].fetch_add((now_us() - began) as u32, Relaxed);
     }
+    // SAFETY: as above.
+    unsafe { asm!("csrsi mstatus, 8", options(nostack)) };
 }
 
 /// Lets a device's interrupt come to hart 0.

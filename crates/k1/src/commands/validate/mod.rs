@@ -36,6 +36,8 @@ const WARM_UP: Duration = Duration::from_secs(4);
 const READS: [u32; 2] = [500, 1_000_000];
 /// A self-test that takes longer hangs.
 const READS_PATIENCE: Duration = Duration::from_secs(300);
+/// A lamp that went away in the middle and does not come back within this has gone.
+const BACK_PATIENCE: Duration = Duration::from_secs(60);
 
 /// What was measured and what became of it, for the archive.
 #[derive(Debug, Serialize)]
@@ -92,16 +94,39 @@ impl Log {
     }
 }
 
-/// Runs a self-test to its end.
+/// Waits until the lamp answers: it may have started again in the middle, which is a finding and no end.
+fn await_lamp(client: &Client) -> Result<(), Trouble> {
+    let began = Instant::now();
+    loop {
+        match client.status() {
+            Err(Trouble::Away { .. }) if began.elapsed() < BACK_PATIENCE => std::thread::sleep(PACE),
+            answer => return answer.map(|_| ()),
+        }
+    }
+}
+
+/// Runs a self-test to its end, which may be that of the lamp's run: it then knows nothing of a test.
 fn read(client: &Client, reads: u32) -> Result<SelfTest, Trouble> {
     let began = Instant::now();
     client.start_self_test(reads)?;
     loop {
         let test = client.self_test()?;
-        if test.state == TestState::Done || began.elapsed() > READS_PATIENCE {
-            return Ok(test);
+        match test.state {
+            TestState::Never => return Ok(SelfTest { wanted: reads, ..SelfTest::default() }),
+            TestState::Running if began.elapsed() < READS_PATIENCE => {
+                std::thread::sleep(Duration::from_millis(250));
+            }
+            TestState::Running | TestState::Done => return Ok(test),
         }
-        std::thread::sleep(Duration::from_millis(250));
+    }
+}
+
+/// What a part of the examination found, or why there is nothing of it: the lamp went away in the middle.
+fn unless_away<T>(part: Result<T, Trouble>) -> Result<Result<T, String>, Trouble> {
+    match part {
+        Ok(found) => Ok(Ok(found)),
+        Err(trouble @ Trouble::Away { .. }) => Ok(Err(trouble.to_string())),
+        Err(trouble) => Err(trouble),
     }
 }
 
@@ -126,14 +151,16 @@ fn measure(client: &Client, length: f64) -> Result<Evidence, Failure> {
         let mut work = || -> Result<(), Trouble> {
             answers = match &signal {
                 Ok(signal) => {
-                    let answers = light::ask(client, signal)?;
+                    let answers = unless_away(light::ask(client, signal))?;
                     signal.play(true);
-                    Ok(answers)
+                    answers
                 }
                 Err(why) => Err(why.clone()),
             };
             for n in READS {
-                reads.push(read(client, n)?);
+                await_lamp(client)?;
+                let nothing = |_| SelfTest { wanted: n, ..SelfTest::default() };
+                reads.push(unless_away(read(client, n))?.unwrap_or_else(nothing));
             }
             Ok(())
         };
@@ -150,6 +177,7 @@ fn measure(client: &Client, length: f64) -> Result<Evidence, Failure> {
         log.end.store(true, Relaxed);
         done.map_err(text)
     })?;
+    await_lamp(client).map_err(text)?;
     let device = client.device().map_err(text)?;
     let boot_log = client.boot_log().map_err(text)?;
     if let Ok(signal) = signal
@@ -163,6 +191,7 @@ fn measure(client: &Client, length: f64) -> Result<Evidence, Failure> {
         device,
         reads,
         light: answers,
+        first_uptime_s: status.uptime_s,
         seconds: log.seconds.into_inner().unwrap_or_else(PoisonError::into_inner),
         unanswered: log.unanswered.into_inner().unwrap_or_else(PoisonError::into_inner),
     })

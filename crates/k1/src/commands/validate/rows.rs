@@ -70,6 +70,8 @@ pub struct Evidence {
     pub reads: Vec<SelfTest>,
     /// Light under music and in silence.
     pub light: Result<Vec<Answer>, String>,
+    /// Seconds that the lamp had run when it was first asked.
+    pub first_uptime_s: f64,
     /// Every second that was answered.
     pub seconds: Vec<Second>,
     /// Looks that were not answered, and the last reason.
@@ -295,7 +297,9 @@ fn light(light: &Result<Vec<Answer>, String>) -> Row {
 
 /// It ran all the time, and answered.
 fn run(e: &Evidence) -> Row {
-    let restarts = e.seconds.windows(2).filter(|w| w[1].uptime_s < w[0].uptime_s).count();
+    let uptimes = || e.seconds.iter().map(|s| s.uptime_s);
+    let before = std::iter::once(e.first_uptime_s).chain(uptimes());
+    let restarts = before.zip(uptimes()).filter(|(before, now)| now < before).count();
     let (missed, why) = &e.unanswered;
     let answered = e.seconds.len() as f64 / (e.seconds.len() + missed).max(1) as f64;
     let why = why.as_ref().map(|w| format!(" ({w})")).unwrap_or_default();

@@ -51,6 +51,7 @@ fn good() -> Evidence {
             motion: [3.0, 0.1],
             heard_db: [-20.0, -90.0],
         }]),
+        first_uptime_s: 5.0,
         seconds: (0..100).map(|t| second(f64::from(t), 175.4)).collect(),
         unanswered: (0, None),
     }
@@ -71,8 +72,9 @@ fn a_good_lamp_passes() {
 #[test]
 fn each_fault_fails_its_own_criterion() {
     type Fault = fn(&mut Evidence);
-    let faults: [(&str, Fault); 30] = [
+    let faults: [(&str, Fault); 31] = [
         ("boot", |e| e.boot_log.lines.swap(2, 3)),
+        ("run", |e| e.first_uptime_s = 11.0),
         ("boot", |e| e.boot_log.lines[6].at_ms = 30_001),
         ("boot", |e| e.boot_log.lines.truncate(6)),
         ("cores", |e| e.device.hears_on_core = Some(0)),
