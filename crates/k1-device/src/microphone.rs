@@ -136,18 +136,19 @@ mod tests {
 
     #[test]
     fn sound_in_the_other_slot_is_told_from_none() {
-        let told = |heard: fn(i32) -> i32, other: fn(i32) -> i32| {
+        type Word = fn(i32) -> i32;
+        let told = |heard: Word, other: Word| {
             let mut slots = Slots::default();
             (0..SAMPLE_RATE as i32).for_each(|i| slots.frame(heard(i), other(i)));
             slots.is_other()
         };
-        let (nothing, sound): (fn(i32) -> i32, fn(i32) -> i32) = (|_| -7, |i| i % 50 * 100);
-        let rest: fn(i32) -> i32 = |i| i % 2;
+        let (nothing, sound): (Word, Word) = (|_| -7, |i| i % 50 * 100);
+        let rest: Word = |i| i % 2;
         assert!(told(nothing, sound) && told(rest, sound));
         assert!(!told(sound, nothing), "as it should be");
         assert!(!told(sound, sound), "two microphones, or one that is heard twice");
         assert!(!told(nothing, nothing) && !told(nothing, rest), "dead");
-        let extremes: fn(i32) -> i32 = |i| if i % 2 == 0 { i32::MIN } else { i32::MAX };
+        let extremes: Word = |i| if i % 2 == 0 { i32::MIN } else { i32::MAX };
         assert!(told(nothing, extremes), "no sum overflows");
     }
 

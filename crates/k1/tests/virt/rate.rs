@@ -36,7 +36,7 @@ fn every_length_of_strip_gets_the_frames_that_its_wire_carries() {
         println!("{leds:>4} {limit:>13.1} {best:>16.1} {:>6.1} % {least_busy:>10.2}", 100.0 * best / limit);
         // The share is a measurement, printed above: this machine may be anybody's meanwhile. What fails here is a wire
         // that is not used while the next frame is rendered.
-        assert!(best >= 0.8 * limit, "{leds} LEDs: {best:.1} of {limit:.1}");
+        assert!(best >= 0.9 * limit, "{leds} LEDs: {best:.1} of {limit:.1}");
         // Tasks that wake each other for ever cost no frame, and all of the core.
         assert!(least_busy < 0.9, "core 0 never sleeps: {least_busy}");
         // A second has a frame more or less than its share, never many.
