@@ -1,37 +1,97 @@
 //! Many lamps at one event: simulated ones on a real broker, looked after by the program.
 //!
 //! `K1_REQUIRE=mosquitto` makes a missing broker a failure; otherwise this says that it was skipped. `K1_FLEET=200` asks
-//! for more lamps than a test needs.
+//! for more lamps than a test needs, `K1_VIRTUAL=3` for virtual ones beside them: their firmware on emulated machines.
 #![cfg(unix)]
 
 #[path = "support/broker.rs"]
 mod broker;
 mod support;
 
+use std::path::{Path, PathBuf};
 use std::time::{Duration, Instant};
 
+use base64::Engine as _;
+use base64::prelude::BASE64_STANDARD;
 use broker::{Broker, Listener};
 use ed25519_dalek::SigningKey;
 use k1::update::package::{Statement, Update, manifest};
 use k1_sim::fleet::{SimLamp, Temper, versions};
 use k1_update::sheet::PublicKey;
+use k1_update::sheet::Sheet;
 use k1_update::trust::{KeyStatement, Trust};
 use serde_json::{Value, json};
-use support::{eventually, eventually_within, k1, start};
+use support::{Running, eventually, eventually_within, k1, start};
 
-/// An update that says it is for the board of the simulated lamps; nobody will ever run it.
-fn update(version: &str, key: &SigningKey) -> Vec<u8> {
-    let image = vec![0x42; 20_000];
+/// An update that says it is for the board of the simulated lamps, of whom nobody will ever run it; virtual ones do.
+fn update(version: &str, key: &SigningKey, is_run: bool) -> Vec<u8> {
+    let image = if is_run { std::fs::read(firmware("lamp.bin")).unwrap() } else { vec![0x42; 20_000] };
     let statement = Statement { board: "virt", version, counter: 0, patience_s: 10 };
     let manifest = manifest(&image, &statement).unwrap();
     Update { sheet: manifest.sheet().sign(key), manifest, image }.bytes()
 }
 
+fn statement(key: &SigningKey) -> Sheet {
+    let keys = [Some(PublicKey(key.verifying_key().to_bytes())), None];
+    KeyStatement { keys, generation: 1 }.sheet()
+}
+
 fn trust(key: &SigningKey) -> Trust {
     let mut trust = Trust::NOBODY;
-    let keys = [Some(PublicKey(key.verifying_key().to_bytes())), None];
-    trust.replace(&KeyStatement { keys, generation: 1 }.sheet()).unwrap();
+    trust.replace(&statement(key)).unwrap();
     trust
+}
+
+/// What was built for the virtual lamp.
+fn firmware(name: &str) -> PathBuf {
+    let built = "../../firmware/target/riscv32imafc-unknown-none-elf/release";
+    Path::new(env!("CARGO_MANIFEST_DIR")).join(built).join(name)
+}
+
+/// A virtual lamp.
+struct Virtual {
+    _running: Running,
+    page: String,
+}
+
+impl Virtual {
+    /// As many as are asked for; they trust the key, and are no longer on trial.
+    fn start(folder: &Path, key: &SigningKey) -> Vec<Self> {
+        let n: u16 = std::env::var("K1_VIRTUAL").map_or(0, |n| n.parse().unwrap());
+        let all: Vec<_> = (0..n)
+            .map(|n| {
+                let flash = folder.join(format!("flash{n}")).display().to_string();
+                let ports = ["--http", "0", "--sound", "0", "--ota", "0"];
+                let mut running =
+                    start(&mut k1(["virt", "--headless", "--flash", &flash].into_iter().chain(ports)));
+                running.says("the lamp's page: ");
+                let said = running.said();
+                let page = said.split_once("the lamp's page: ").unwrap().1.split_whitespace().next().unwrap();
+                Self { page: page.to_owned(), _running: running }
+            })
+            .collect();
+        for lamp in &all {
+            eventually_within(Duration::from_secs(120), "it is confirmed", || {
+                lamp.firmware()["state"] == "confirmed"
+            });
+            let keys = json!({"statement": BASE64_STANDARD.encode(statement(key).0)});
+            let (url, bearer) = lamp.url("keys");
+            ureq::post(url).header("Authorization", bearer).send(keys.to_string()).unwrap();
+        }
+        all
+    }
+
+    /// A path of its API, and what opens it.
+    fn url(&self, path: &str) -> (String, String) {
+        let (place, token) = self.page.split_once("#token=").unwrap();
+        (format!("{place}api/v1/{path}"), format!("Bearer {token}"))
+    }
+
+    fn firmware(&self) -> Value {
+        let (url, bearer) = self.url("firmware");
+        let answer = ureq::get(url).header("Authorization", bearer).call();
+        answer.ok().and_then(|mut a| a.body_mut().read_json().ok()).unwrap_or_default()
+    }
 }
 
 fn size() -> u16 {
@@ -48,8 +108,9 @@ fn fleet(key: &SigningKey, is_bad: impl Fn(u16) -> bool) -> Vec<SimLamp> {
     (0..size()).map(|n| SimLamp::start(n, trust(key), temper(is_bad(n))).unwrap()).collect()
 }
 
-fn places(fleet: &[SimLamp]) -> Vec<String> {
-    fleet.iter().map(|lamp| format!("127.0.0.1:{}", lamp.port)).collect()
+fn places(fleet: &[SimLamp], machines: &[Virtual]) -> Vec<String> {
+    let simulated = fleet.iter().map(|lamp| format!("127.0.0.1:{}", lamp.port));
+    simulated.chain(machines.iter().map(|lamp| lamp.page.clone())).collect()
 }
 
 /// CPU seconds and resident MiB of a process.
@@ -65,15 +126,20 @@ fn cost(pid: u32) -> Option<(f64, f64)> {
 fn many_lamps_are_seen_and_watched() {
     let key = SigningKey::from_bytes(&[7; 32]);
     let fleet = fleet(&key, |_| false);
-    let places = places(&fleet);
+    let folder = support::folder();
+    let machines = Virtual::start(folder.path(), &key);
+    let everybody = fleet.len() + machines.len();
+    let places = places(&fleet, &machines);
     let began = Instant::now();
     let mut all = vec!["devices".to_owned(), "--json".into()];
     all.extend(places.clone());
     let seen = start(&mut k1(&all)).end().json();
-    println!("k1 devices: {} lamps in {:.2} s", fleet.len(), began.elapsed().as_secs_f64());
+    println!("k1 devices: {everybody} lamps in {:.2} s", began.elapsed().as_secs_f64());
     let seen = seen.as_array().unwrap().clone();
-    assert_eq!(seen.len(), fleet.len());
-    assert!(seen.iter().all(|lamp| lamp["trouble"].is_null() && lamp["fps"] == 175.0), "{seen:?}");
+    assert_eq!(seen.len(), everybody);
+    let simulated = &seen[..fleet.len()];
+    assert!(simulated.iter().all(|lamp| lamp["trouble"].is_null() && lamp["fps"] == 175.0), "{seen:?}");
+    assert!(seen.iter().all(|lamp| lamp["fps"].is_number()), "{seen:?}");
 
     let mut all = vec!["monitor".to_owned(), "--json".into(), "--duration".into(), "10".into()];
     all.extend(places);
@@ -82,7 +148,7 @@ fn many_lamps_are_seen_and_watched() {
     let cost = cost(monitor.id());
     let lines = monitor.end().json_lines();
     let lamps: std::collections::BTreeSet<_> = lines.iter().map(|l| l["lamp"].to_string()).collect();
-    assert_eq!(lamps.len(), fleet.len(), "everybody is watched");
+    assert_eq!(lamps.len(), everybody, "everybody is watched");
     if let Some((cpu, resident)) = cost {
         println!("k1 monitor: {cpu:.2} CPU seconds in 9 s, {resident:.0} MiB, {} lines", lines.len());
     }
@@ -94,7 +160,8 @@ fn a_rollout_reaches_everybody_or_stops_where_it_shows() {
     let key = SigningKey::from_bytes(&[7; 32]);
     let folder = support::folder();
     let file = folder.path().join("next.k1");
-    std::fs::write(&file, update("2.0.0", &key)).unwrap();
+    let machines = Virtual::start(folder.path(), &key);
+    std::fs::write(&file, update("2.0.0", &key, !machines.is_empty())).unwrap();
     // The canary is content; the last lamp of the first 5 %, or the one after the canary, is not.
     let steps = json!(["1", "5%", "50%", "100%"]);
     let first = usize::from(size()).div_ceil(20);
@@ -106,14 +173,15 @@ fn a_rollout_reaches_everybody_or_stops_where_it_shows() {
         listener.forget();
         let mut all = vec!["mqtt".to_owned(), "--broker".into(), format!("127.0.0.1:{}", broker.port)];
         all.extend(["--every".into(), "1".into(), "--update".into(), file.display().to_string()]);
-        all.extend(places(&fleet));
+        all.extend(places(&fleet, &machines));
+        let everybody = fleet.len() + machines.len();
         let began = Instant::now();
         let mut bridge = start(&mut k1(&all));
         bridge.says("connected to");
         eventually_within(Duration::from_secs(120), "everybody is seen", || {
-            listener.json("k1/fleet/telemetry")["online"] == fleet.len()
+            listener.json("k1/fleet/telemetry")["online"] == everybody
         });
-        println!("{} lamps seen through the broker in {:.1} s", fleet.len(), began.elapsed().as_secs_f64());
+        println!("{everybody} lamps seen through the broker in {:.1} s", began.elapsed().as_secs_f64());
         eventually("and says what it runs", || {
             fleet
                 .iter()
@@ -158,6 +226,10 @@ fn a_rollout_reaches_everybody_or_stops_where_it_shows() {
                 state()
             );
             assert_eq!(versions(&fleet).get("2.0.0"), Some(&fleet.len()), "nobody was lost");
+            for lamp in &machines {
+                let firmware = lamp.firmware();
+                assert!(firmware["version"] == "2.0.0" && firmware["state"] == "confirmed", "{firmware}");
+            }
             eventually("all of it is said anew", || {
                 fleet.iter().all(|l| {
                     let update = listener.json(&format!("k1/{}/update", l.name()));

@@ -168,6 +168,11 @@ impl Running {
         }
     }
 
+    /// Everything on standard error so far.
+    pub fn said(&self) -> String {
+        self.err.text()
+    }
+
     /// Everything on standard output so far.
     pub fn printed(&self) -> String {
         self.out.text()
