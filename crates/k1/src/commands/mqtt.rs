@@ -51,6 +51,34 @@ enum Ask {
 /// What became of a lamp that was asked to take firmware: its place in the list, and why not.
 type Verdict = (usize, Result<(), String>);
 
+/// A lamp that has new firmware fails when so many looks in a row find it unwell: one late second is no fault of firmware.
+const UNWELL: u32 = 3;
+
+/// What a lamp said last.
+#[derive(Default)]
+struct Seen {
+    /// Nothing if it did not answer.
+    reading: Option<Reading>,
+    /// Looks in a row at which it was beyond a limit or did not answer.
+    unwell: u32,
+}
+
+impl Seen {
+    fn look(&mut self, reading: Option<Reading>) {
+        let is_well = reading.as_ref().is_some_and(|r| r.over().is_empty());
+        self.unwell = if is_well { 0 } else { self.unwell.saturating_add(1) };
+        self.reading = reading;
+    }
+
+    /// Why it is not to be trusted any more.
+    fn fault(&self) -> Option<String> {
+        (self.unwell >= UNWELL).then(|| match &self.reading {
+            Some(reading) => format!("after its verdict: {} beyond its limit", reading.over().join(", ")),
+            None => "it does not answer any more".into(),
+        })
+    }
+}
+
 /// What all threads share.
 struct Shared {
     offer: Option<Offer>,
@@ -60,8 +88,8 @@ struct Shared {
     /// Grows each time that everything is to be said anew: a new connection, a new Home Assistant.
     anew: AtomicU32,
     end: AtomicBool,
-    /// What each lamp said last; nothing if it does not answer.
-    fleet: Mutex<BTreeMap<String, Option<Reading>>>,
+    /// What each lamp said last.
+    fleet: Mutex<BTreeMap<String, Seen>>,
     /// What the user calls each lamp.
     labels: Vec<String>,
     /// What each lamp is called in topics: its own name, and until it has said that, what the user calls it.
@@ -76,7 +104,12 @@ impl Shared {
     }
 
     fn note(&self, lamp: &str, reading: Option<Reading>) {
-        self.fleet.lock().unwrap_or_else(PoisonError::into_inner).insert(lamp.to_owned(), reading);
+        self.fleet
+            .lock()
+            .unwrap_or_else(PoisonError::into_inner)
+            .entry(lamp.to_owned())
+            .or_default()
+            .look(reading);
     }
 }
 
@@ -274,12 +307,12 @@ fn tend(
 }
 
 /// Figures of all lamps together.
-fn together(fleet: &BTreeMap<String, Option<Reading>>) -> Value {
-    let there: Vec<_> = fleet.values().flatten().collect();
+fn together(fleet: &BTreeMap<String, Seen>) -> Value {
+    let there: Vec<_> = fleet.values().filter_map(|seen| seen.reading.as_ref()).collect();
     let least = there.iter().filter_map(|r| r.get("fps")).min_by(f64::total_cmp);
     let beyond: Vec<_> = fleet
         .iter()
-        .filter(|(_, r)| r.as_ref().is_some_and(|r| !r.over().is_empty()))
+        .filter(|(_, seen)| seen.reading.as_ref().is_some_and(|r| !r.over().is_empty()))
         .map(|(n, _)| n)
         .collect();
     json!({"lamps": fleet.len(), "online": there.len(), "least_fps": least, "beyond_limits": beyond})
@@ -426,16 +459,10 @@ impl Steps<'_> {
             // Who has the new firmware stays well, or it was not good.
             let fleet = self.shared.fleet.lock().unwrap_or_else(PoisonError::into_inner);
             for label in labels {
-                match fleet.get(label) {
-                    Some(reading) if rollout.is_good(label) => match reading.as_ref().map(Reading::over) {
-                        Some(over) if over.is_empty() => {}
-                        Some(over) => {
-                            let why = format!("after its verdict: {} beyond its limit", over.join(", "));
-                            rollout.tell(label, Err(why));
-                        }
-                        None => rollout.tell(label, Err("it does not answer any more".into())),
-                    },
-                    _ => {}
+                if rollout.is_good(label)
+                    && let Some(why) = fleet.get(label).and_then(Seen::fault)
+                {
+                    rollout.tell(label, Err(why));
                 }
             }
         }
@@ -532,5 +559,30 @@ fn converse(
             }
             Err(Quiet::Disconnected) => return Err(Failure("the connection's own queue has ended".into())),
         }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn one_late_second_is_no_fault_and_three_are() {
+        let reading = |age: f64| {
+            let mut reading = Reading::default();
+            reading.take([("fps", 175.0), ("age_ms", 8.0), ("age_p99_ms", age)]);
+            Some(reading)
+        };
+        let mut seen = Seen::default();
+        for late in [true, true, false, true, true] {
+            seen.look(reading(if late { 25.0 } else { 12.0 }));
+            assert_eq!(seen.fault(), None);
+        }
+        seen.look(reading(25.0));
+        assert_eq!(seen.fault().as_deref(), Some("after its verdict: age_p99_ms beyond its limit"));
+        seen.look(None);
+        assert_eq!(seen.fault().as_deref(), Some("it does not answer any more"));
+        seen.look(reading(12.0));
+        assert_eq!(seen.fault(), None);
     }
 }

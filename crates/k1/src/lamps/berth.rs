@@ -86,9 +86,9 @@ impl Berth {
     }
 }
 
-/// The virtual lamps that run, the one that was started last at the end. The note of one that was killed is removed.
-pub fn running() -> Vec<Berth> {
-    let mut notes: Vec<_> = std::fs::read_dir(folder())
+/// The notes, the newest at the end.
+fn notes() -> Vec<(PathBuf, Berth)> {
+    let mut files: Vec<_> = std::fs::read_dir(folder())
         .into_iter()
         .flatten()
         .flatten()
@@ -96,17 +96,28 @@ pub fn running() -> Vec<Berth> {
         .filter(|p| p.extension().is_some_and(|e| e == "json"))
         .filter_map(|p| Some((std::fs::metadata(&p).and_then(|m| m.modified()).ok()?, p)))
         .collect();
-    notes.sort();
+    files.sort();
+    let read = |path: PathBuf| {
+        let berth = serde_json::from_slice(&std::fs::read(&path).ok()?).ok()?;
+        Some((path, berth))
+    };
+    files.into_iter().filter_map(|(_, path)| read(path)).collect()
+}
+
+/// The virtual lamps that run, the one that was started last at the end. The note of one that was killed is removed.
+pub fn running() -> Vec<Berth> {
     let mut all = Vec::new();
-    for (_, path) in notes {
-        let berth = std::fs::read(&path).ok().and_then(|b| serde_json::from_slice::<Berth>(&b).ok());
-        match berth {
-            Some(berth) if berth.is_there() => all.push(berth),
-            Some(_) => {
-                let _ = std::fs::remove_file(&path);
-            }
-            None => {}
+    for (path, berth) in notes() {
+        if berth.is_there() {
+            all.push(berth);
+        } else {
+            let _ = std::fs::remove_file(&path);
         }
     }
     all
+}
+
+/// The virtual lamp that runs at `HOST:PORT`. The others are not asked: each has few places for those who come.
+pub fn at(authority: &str) -> Option<Berth> {
+    notes().into_iter().map(|(_, berth)| berth).find(|b| b.authority() == authority && b.is_there())
 }

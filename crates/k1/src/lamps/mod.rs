@@ -66,7 +66,7 @@ pub fn find(place: &Place, token: Option<&str>) -> Result<Address, String> {
         Place::At { host, port, token } => {
             let authority = place::authority(host, *port);
             // A virtual lamp of this machine may be meant by its address too.
-            let berth = berth::running().into_iter().find(|b| authority == b.authority());
+            let berth = berth::at(&authority);
             let sound = berth.as_ref().map(|b| b.sound);
             let ota = berth.as_ref().map(|b| b.ota);
             let known = token.clone().or_else(|| berth.map(|b| b.token));
