@@ -510,6 +510,9 @@ pub struct ValidateArgs {
     /// Write the record to a file, as JSON.
     #[arg(long, value_name = "FILE")]
     pub record: Option<PathBuf>,
+    /// Write what the lamp said to a file as it comes, a line of JSON each second.
+    #[arg(long, value_name = "FILE")]
+    pub raw: Option<PathBuf>,
     /// Print the record as JSON instead of the table.
     #[arg(long)]
     pub json: bool,

@@ -389,6 +389,12 @@ fn a_lamp_that_is_not_there_is_told_with_what_to_do() {
     let port = TcpListener::bind("127.0.0.1:0").unwrap().local_addr().unwrap().port();
     let nowhere = format!("127.0.0.1:{port}");
     run(["validate", &nowhere, "--for", "1"]).failed_saying(&["does not answer", "is it on"]);
+    // What cannot be kept is said before anything is measured.
+    for (option, words) in
+        [("--record", "the record cannot be written"), ("--raw", "raw figures cannot be written")]
+    {
+        run(["validate", &nowhere, option, "/no/such/folder/file"]).failed_saying(&[words]);
+    }
     run(["monitor", &nowhere, "--json", "--duration", "1"]).failed_saying(&["does not answer"]);
     run(["soak", "virt"]).failed_saying(&["no virtual lamp", "k1 virt"]);
     let listed = run(["devices", &nowhere, "--json"]).json();

@@ -199,12 +199,18 @@ fn tables(files: &[(&str, Entry, Outcome)]) -> String {
         let _ = writeln!(out, "  {id:<32} {n:5.1}");
     }
     named.sort_by(|a, b| a.1.f.total_cmp(&b.1.f));
-    let _ = writeln!(out, "\nthe worst                            F   CMLt   AMLt    tt1    tt2");
+    let _ = writeln!(out, "\nthe worst                            F   CMLt   AMLt    tt1    tt2  heard as");
     for (id, s) in named.iter().take(WORST) {
+        let heard = s.heard_as.iter().map(|(name, share)| format!("{name} {:.0} %", 100.0 * share));
         let _ = writeln!(
             out,
-            "  {id:<32} {:.3}  {:.3}  {:.3}  {:.3}  {:.3}",
-            s.f, s.cmlt, s.amlt, s.tempo, s.tempo_any
+            "  {id:<32} {:.3}  {:.3}  {:.3}  {:.3}  {:.3}  {}",
+            s.f,
+            s.cmlt,
+            s.amlt,
+            s.tempo,
+            s.tempo_any,
+            heard.collect::<Vec<_>>().join(", ")
         );
     }
     out

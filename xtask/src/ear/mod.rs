@@ -4,6 +4,7 @@ mod abreast;
 mod continuity;
 mod corpus;
 mod guard;
+mod levels;
 mod listen;
 mod lock;
 mod matching;

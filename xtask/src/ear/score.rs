@@ -3,6 +3,7 @@
 use serde::Serialize;
 
 use super::continuity::cmlt_amlt;
+use super::levels::levels;
 use super::listen::Heard;
 use super::lock::lock;
 use super::matching::{f_measure, pairs};
@@ -54,6 +55,8 @@ pub struct Score {
     pub latency_ms: Option<f64>,
     /// Its spread: 1.4826 times the median deviation from that, which is the standard deviation of a normal distribution.
     pub jitter_ms: Option<f64>,
+    /// As what the beats were heard, and for which share of the time.
+    pub heard_as: Vec<(&'static str, f64)>,
 }
 
 /// Scores what was heard of a piece with a beat.
@@ -84,6 +87,7 @@ pub fn score(truth: &Truth, heard: &Heard) -> Score {
         relock_s: (0..truth.changes.len()).map(|k| relock(truth, &all, k)).collect(),
         latency_ms,
         jitter_ms,
+        heard_as: levels(&truth.beats, &own, SKIP_S),
     }
 }
 

@@ -75,8 +75,13 @@ fn operate_validate() {
     lamp.post("/api/params", serde_json::json!({"warmth": 0.25}));
     let folder = support::folder();
     let file = folder.path().join("record.json");
-    let said = validate(&["virt", "--for", "60", "--json", "--record", file.to_str().unwrap()]);
+    let raw = folder.path().join("raw.jsonl");
+    let files = ["--record", file.to_str().unwrap(), "--raw", raw.to_str().unwrap()];
+    let said = validate(&[["virt", "--for", "60", "--json"].as_slice(), &files].concat());
     let record = said.json();
+    let seconds = std::fs::read_to_string(&raw).unwrap();
+    let seconds: Vec<Value> = seconds.lines().map(|l| serde_json::from_str(l).unwrap()).collect();
+    assert!(seconds.len() >= 40 && seconds.iter().all(|s| s["reading"]["fps"].is_number()), "{seconds:?}");
     for r in record["rows"].as_array().unwrap() {
         println!("{:<10} {:<14} {}", r["verdict"], r["id"], r["measured"]);
     }
@@ -98,18 +103,29 @@ fn operate_validate() {
 }
 
 #[test]
-fn operate_validate_goes_on_when_the_lamp_starts_again() {
+fn operate_validate_goes_on_when_the_lamp_starts_again_and_ends_early_when_told_to() {
     let folder = support::folder();
     let door = folder.path().join("monitor");
     let emulator = ["-qmp".into(), socket(&door)];
     let Some(mut lamp) = Lamp::start_in(None, Some(&firmware("lamp.bin")), &emulator) else { return };
     lamp.says("[FPS]");
-    let judge = std::thread::spawn(|| validate(&["virt", "--for", "30", "--json"]));
+    let judge = support::start(&mut support::k1(["validate", "virt", "--for", "1h", "--json"]));
     support::eventually("patterns are looked at", || lamp.get("/api/patterns")["current_pattern"] == 6);
     Monitor::open(&door).reset();
-    let said = judge.join().unwrap();
+    support::eventually_within(Duration::from_secs(120), "the reads are done", || {
+        let test = lamp.get("/api/v1/self-test");
+        test["wanted"] == 1_000_000 && test["state"] == "done"
+    });
+    // Enough was seen.
+    std::thread::sleep(Duration::from_secs(2));
+    judge.interrupt();
+    let said = judge.end();
     assert_eq!(said.code(), Some(1));
     let record = said.json();
+    assert!(
+        record["length_s"].as_f64() < Some(300.0),
+        "what was measured, and not what was asked for: {record}"
+    );
     let rows = rows(&record);
     assert!(rows.contains(&("run", "failed")) && rows.contains(&("light", "not_measured")), "{rows:?}");
     assert!(rows.contains(&("reads_500", "passed")) && rows.contains(&("boot", "passed")), "{rows:?}");

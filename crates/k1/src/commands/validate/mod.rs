@@ -5,10 +5,11 @@ mod rows;
 mod signal;
 
 use std::fmt::Write as _;
+use std::fs::File;
+use std::io::Write as _;
 use std::path::Path;
-use std::sync::Mutex;
-use std::sync::PoisonError;
 use std::sync::atomic::{AtomicBool, Ordering::Relaxed};
+use std::sync::{Arc, Mutex, PoisonError};
 use std::time::{Duration, Instant, SystemTime, UNIX_EPOCH};
 
 use k1_device::answers::{SelfTest, TestState};
@@ -64,6 +65,8 @@ struct Record {
 #[derive(Default)]
 struct Log {
     end: AtomicBool,
+    /// Where every second goes as it comes, until that fails.
+    raw: Mutex<Option<File>>,
     seconds: Mutex<Vec<Second>>,
     unanswered: Mutex<(usize, Option<String>)>,
 }
@@ -83,13 +86,28 @@ impl Log {
                 })
             };
             match answer() {
-                Ok(second) => self.seconds.lock().unwrap_or_else(PoisonError::into_inner).push(second),
+                Ok(second) => {
+                    self.write(&second);
+                    self.seconds.lock().unwrap_or_else(PoisonError::into_inner).push(second);
+                }
                 Err(trouble) => {
                     let mut missed = self.unanswered.lock().unwrap_or_else(PoisonError::into_inner);
                     *missed = (missed.0 + 1, Some(trouble.to_string()));
                 }
             }
             std::thread::sleep(PACE.saturating_sub(look.elapsed()));
+        }
+    }
+
+    fn write(&self, second: &Second) {
+        let mut raw = self.raw.lock().unwrap_or_else(PoisonError::into_inner);
+        let Some(file) = &mut *raw else { return };
+        let line = serde_json::to_string(second).map_err(std::io::Error::from);
+        if let Err(e) = line.and_then(|line| writeln!(file, "{line}")) {
+            crate::say(format_args!(
+                "k1: the raw figures cannot be written any more ({e}); measuring goes on"
+            ));
+            *raw = None;
         }
     }
 }
@@ -130,15 +148,20 @@ fn unless_away<T>(part: Result<T, Trouble>) -> Result<Result<T, String>, Trouble
     }
 }
 
-/// Measures everything; the lamp's look is changed meanwhile.
-fn measure(client: &Client, length: f64) -> Result<Evidence, Failure> {
+/// Measures everything until the time is over or it is stopped; the lamp's look is changed meanwhile.
+fn measure(
+    client: &Client,
+    length: f64,
+    raw: Option<File>,
+    stopped: &AtomicBool,
+) -> Result<Evidence, Failure> {
     let began = Instant::now();
     let status = client.status().map_err(text)?;
     let signal = match Voice::to(client.address(), &status.source) {
         Ok(voice) => Ok(Signal::start(voice)?),
         Err(why) => Err(why),
     };
-    let log = Log::default();
+    let log = Log { raw: Mutex::new(raw), ..Log::default() };
     let (mut reads, mut answers) = (Vec::new(), Err("it was not looked at".to_owned()));
     std::thread::scope(|scope| -> Result<(), Failure> {
         let _reset: Value = client.post("/api/reset", &json!({})).map_err(text)?;
@@ -168,7 +191,7 @@ fn measure(client: &Client, length: f64) -> Result<Evidence, Failure> {
         if done.is_ok() {
             let until = Duration::from_secs_f64(length);
             let bar = super::progress(Some(length), "watching");
-            while began.elapsed() < until {
+            while began.elapsed() < until && !stopped.load(Relaxed) {
                 bar.set_position(began.elapsed().as_millis() as u64);
                 std::thread::sleep(Duration::from_millis(200));
             }
@@ -186,7 +209,7 @@ fn measure(client: &Client, length: f64) -> Result<Evidence, Failure> {
         answers = Err(why);
     }
     Ok(Evidence {
-        length_s: length,
+        length_s: length.min(began.elapsed().as_secs_f64()),
         boot_log,
         device,
         reads,
@@ -205,6 +228,21 @@ fn text(trouble: Trouble) -> Failure {
 pub fn validate(args: &ValidateArgs, usual: f64) -> Result<(), Failure> {
     let budget = Budget::read()?;
     let length = args.length.unwrap_or(usual);
+    let raw = args.raw.as_deref().map(File::create).transpose();
+    let raw = raw.map_err(|e| Failure(format!("the raw figures cannot be written: {e}")))?;
+    if let Some(path) = &args.record {
+        // What cannot be kept is said before a day is measured; a record that is there stays until there is a new one.
+        let _ = File::options().append(true).create(true).open(path).map_err(|e| unwritten(path, &e))?;
+    }
+    let stopped = Arc::new(AtomicBool::new(false));
+    let signal = stopped.clone();
+    ctrlc::set_handler(move || {
+        // A second signal does not wait for a verdict.
+        if signal.swap(true, Relaxed) {
+            std::process::exit(130);
+        }
+    })
+    .map_err(|e| Failure(format!("signals cannot be handled: {e}")))?;
     let client = Client::new(lamps::find(&args.lamp, args.token.as_deref())?);
     let info = client.info().map_err(text)?;
     let name = client.name().map_err(text)?;
@@ -215,7 +253,7 @@ pub fn validate(args: &ValidateArgs, usual: f64) -> Result<(), Failure> {
         length
     ));
     let began = SystemTime::now().duration_since(UNIX_EPOCH).map_or(0, |d| d.as_secs());
-    let evidence = measure(&client, length);
+    let evidence = measure(&client, length, raw, &stopped);
     let restored = client.post::<Value>("/api/config/restore", &backup);
     let evidence = evidence?;
     if let Err(trouble) = restored {
@@ -237,7 +275,7 @@ pub fn validate(args: &ValidateArgs, usual: f64) -> Result<(), Failure> {
         hash: evidence.device.firmware_hash.map(|h| h.to_string()),
         slot: evidence.device.slot.as_deref().map(str::to_owned),
         began,
-        length_s: length,
+        length_s: evidence.length_s,
         passed,
         rows,
         light: evidence.light.ok(),
@@ -249,14 +287,14 @@ pub fn validate(args: &ValidateArgs, usual: f64) -> Result<(), Failure> {
 
 /// Prints and keeps the record, and ends with what it says.
 fn tell(record: &Record, as_json: bool, file: Option<&Path>) -> Result<(), Failure> {
-    if let Some(path) = file {
-        let text = serde_json::to_vec_pretty(record).map_err(|e| Failure(e.to_string()))?;
-        std::fs::write(path, text)
-            .map_err(|e| Failure(format!("the record cannot be written to {}: {e}", path.display())))?;
-    }
     match as_json {
         true => super::print_json(record)?,
         false => print(table(record).as_bytes())?,
+    }
+    // After it was shown: a disk that is full takes nothing away.
+    if let Some(path) = file {
+        let text = serde_json::to_vec_pretty(record).map_err(|e| Failure(e.to_string()))?;
+        std::fs::write(path, text).map_err(|e| unwritten(path, &e))?;
     }
     let failed: Vec<_> = record.rows.iter().filter(|r| r.verdict != Verdict::Passed).map(|r| r.id).collect();
     if failed.is_empty() {
@@ -270,6 +308,10 @@ fn tell(record: &Record, as_json: bool, file: Option<&Path>) -> Result<(), Failu
         record.lamp,
         failed.join(", ")
     )))
+}
+
+fn unwritten(path: &Path, why: &std::io::Error) -> Failure {
+    Failure(format!("the record cannot be written to {}: {why}", path.display()))
 }
 
 fn table(record: &Record) -> String {

@@ -45,7 +45,7 @@ pub struct Row {
 }
 
 /// What the lamp said in one second.
-#[derive(Clone, Debug)]
+#[derive(Clone, Debug, Serialize)]
 pub struct Second {
     /// Seconds since the beginning of the measurement.
     pub t: f64,
@@ -60,7 +60,7 @@ pub struct Second {
 /// Everything that was measured.
 #[derive(Clone, Debug)]
 pub struct Evidence {
-    /// Seconds that were asked for.
+    /// Seconds that were measured.
     pub length_s: f64,
     /// The first lines of the console, and the errors.
     pub boot_log: BootLog,
