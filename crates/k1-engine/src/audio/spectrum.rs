@@ -124,6 +124,9 @@ fn decimate(tail: &mut [f32; 14], block: &mut [f32; HOP], n: usize) -> usize {
 }
 
 #[cfg(test)]
+mod exact;
+
+#[cfg(test)]
 mod tests {
     use super::super::tables::Q;
     use super::*;
