@@ -3,6 +3,7 @@
 use k1_engine::SAMPLE_RATE;
 
 use super::chance::Chance;
+use super::{Note, Voice};
 
 /// Samples per second.
 pub(super) const RATE: f64 = SAMPLE_RATE as f64;
@@ -11,6 +12,8 @@ pub(super) const RATE: f64 = SAMPLE_RATE as f64;
 #[derive(Clone, Debug)]
 pub(super) struct Desk {
     samples: Vec<f32>,
+    /// What has begun so far, in the order of playing.
+    notes: Vec<Note>,
     /// What humans and noises are made of.
     pub(super) chance: Chance,
 }
@@ -18,7 +21,8 @@ pub(super) struct Desk {
 impl Desk {
     /// Silence of `seconds`; the seed decides everything that is chance in it.
     pub(super) fn new(seconds: f64, seed: u64) -> Self {
-        Self { samples: vec![0.0; (seconds * RATE) as usize], chance: Chance::new(seed) }
+        let samples = vec![0.0; (seconds * RATE) as usize];
+        Self { samples, notes: Vec::new(), chance: Chance::new(seed) }
     }
 
     /// Adds a voice from `at` s for `length` s; it is asked for each sample in turn, with the seconds since its start.
@@ -29,6 +33,20 @@ impl Desk {
         for i in start..end {
             self.samples[i] += voice((i - start) as f32 / RATE as f32, &mut self.chance);
         }
+    }
+
+    /// Notes down that a voice begins at `at` s, for whoever asks later what there was to hear.
+    pub(super) fn begins(&mut self, voice: Voice, at: f64) {
+        self.notes.push(Note { at, voice });
+    }
+
+    /// What begins in the recording, rising in time.
+    pub(super) fn notes(&self) -> Vec<Note> {
+        let end = self.samples.len() as f64 / RATE;
+        let mut notes: Vec<Note> =
+            self.notes.iter().copied().filter(|n| (0.0..end).contains(&n.at)).collect();
+        notes.sort_by(|a, b| a.at.total_cmp(&b.at));
+        notes
     }
 
     /// The recording with its loudest sample at `peak`.

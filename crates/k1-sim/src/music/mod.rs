@@ -8,13 +8,16 @@
 mod beatless;
 mod chance;
 mod desk;
+mod faults;
 mod grid;
 mod pieces;
 mod room;
 mod voices;
 
 pub use beatless::BEATLESS;
+pub use faults::{FAULTS, Fault};
 pub use pieces::PIECES;
+pub use voices::{Drum, Voice};
 
 /// A piece of sound and the truth about it.
 #[derive(Clone, Debug, Default, PartialEq)]
@@ -27,6 +30,17 @@ pub struct Piece {
     pub changes: Vec<f64>,
     /// One tempo throughout.
     pub steady: bool,
+    /// Every note that has a beginning, rising in time; some are hardly audible under others.
+    pub notes: Vec<Note>,
+}
+
+/// The beginning of a note.
+#[derive(Clone, Copy, Debug, PartialEq)]
+pub struct Note {
+    /// Seconds from the first sample.
+    pub at: f64,
+    /// Who plays it.
+    pub voice: Voice,
 }
 
 /// A piece by its name; the function plays it, always the same.
@@ -59,6 +73,30 @@ mod tests {
             assert!(piece.beats.iter().chain(&piece.changes).all(|t| (0.0..seconds).contains(t)), "{name}");
         }
         assert!(BEATLESS.iter().all(|(_, play)| play().beats.is_empty()));
+    }
+
+    #[test]
+    fn every_note_is_noted_where_it_is_heard() {
+        for (name, play) in PIECES {
+            let piece = play();
+            let seconds = piece.samples.len() as f64 / RATE;
+            assert!(piece.notes.len() >= piece.beats.len(), "{name}");
+            assert!(piece.notes.windows(2).all(|w| w[0].at <= w[1].at), "{name}");
+            assert!(piece.notes.iter().all(|n| (0.0..seconds).contains(&n.at)), "{name}");
+        }
+        // A kick that nothing else is near: nothing before it, its beater in the first sample.
+        let piece = four_on_the_floor();
+        let lone = piece.notes.iter().enumerate().skip(1).find(|(k, n)| {
+            n.voice == Voice::Drum(Drum::Kick)
+                && piece.notes.get(k + 1).is_some_and(|next| next.at - n.at > 0.05)
+                && n.at - piece.notes[k - 1].at > 0.1
+        });
+        let at = lone.expect("a kick of its own").1.at;
+        assert!(energy(&piece.samples, at) > 3.0 * energy(&piece.samples, at - 0.032), "{at}");
+    }
+
+    fn four_on_the_floor() -> Piece {
+        PIECES.iter().find(|(n, _)| *n == "four on the floor").expect("a piece of this name").1()
     }
 
     /// Energy of the 30 ms from `t` on.

@@ -87,7 +87,8 @@ fn comp(desk: &mut Desk, grid: &Grid, beats_per_bar: usize, at_beats: &[f64], le
 }
 
 fn steady(desk: Desk, grid: &Grid) -> Piece {
-    Piece { samples: desk.mixed(0.6), beats: grid.beats().to_vec(), changes: Vec::new(), steady: true }
+    let (notes, beats) = (desk.notes(), grid.beats().to_vec());
+    Piece { samples: desk.mixed(0.6), beats, changes: Vec::new(), steady: true, notes }
 }
 
 const FOUR: &[Stroke] = &[
@@ -336,6 +337,7 @@ fn gap() -> Piece {
         bass_line(&mut desk, grid, 4, &[(0.0, 0), (1.5, 0), (2.0, 0), (3.5, 7)], 0.45);
     }
     Piece {
+        notes: desk.notes(),
         samples: desk.mixed(0.6),
         beats: [before.beats(), after.beats()].concat(),
         changes: vec![after.beats()[0]],

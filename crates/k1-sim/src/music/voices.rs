@@ -8,16 +8,35 @@ use super::desk::Desk;
 
 /// A drum.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(super) enum Drum {
+pub enum Drum {
+    /// The bass drum: its skin rings below 160 Hz but for the first moment, and its beater hisses for 6 ms.
     Kick,
+    /// Noise of every pitch over a skin of 190 Hz.
     Snare,
+    /// The hi-hat, closed: a short hiss that is the louder the higher.
     Hat,
+    /// The same, open: it rings on.
     OpenHat,
+    /// The same hiss, and a bell of 3 and 4 kHz.
     Ride,
+}
+
+/// Who plays a note that has a beginning; pads have none.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Voice {
+    /// The drum kit.
+    Drum(Drum),
+    /// Notes of 40 to 200 Hz and their first overtones.
+    Bass,
+    /// Chords between 170 and 400 Hz and their first overtones.
+    Chord,
+    /// Notes of an arpeggio, an octave above the chords.
+    Pluck,
 }
 
 /// Hits a drum at `at` s.
 pub(super) fn hit(desk: &mut Desk, drum: Drum, at: f64, gain: f32) {
+    desk.begins(Voice::Drum(drum), at);
     let mut last = 0.0;
     match drum {
         // A drum skin whose tone falls from about 230 to 50 Hz, and the beater on it.
@@ -60,6 +79,7 @@ fn swell(t: f32, attack: f32, length: f32, release: f32) -> f32 {
 
 /// A plucked bass note.
 pub(super) fn bass(desk: &mut Desk, at: f64, length: f64, semitones: i32, gain: f32) {
+    desk.begins(Voice::Bass, at);
     let hz = hz(semitones);
     desk.add(at, length, |t, _| {
         let body: f32 = (1..=4_u8).map(|k| sinf(TAU * hz * f32::from(k) * t) / f32::from(k)).sum();
@@ -69,6 +89,7 @@ pub(super) fn bass(desk: &mut Desk, at: f64, length: f64, semitones: i32, gain: 
 
 /// A chord as a keyboard plays it: struck, then dying away.
 pub(super) fn chord(desk: &mut Desk, at: f64, length: f64, notes: &[i32], gain: f32) {
+    desk.begins(Voice::Chord, at);
     for note in notes {
         let hz = hz(*note);
         desk.add(at, length, |t, _| {
@@ -92,6 +113,7 @@ pub(super) fn pad(desk: &mut Desk, at: f64, length: f64, notes: &[i32], gain: f3
 
 /// A soft note of an arpeggio.
 pub(super) fn pluck(desk: &mut Desk, at: f64, semitones: i32, gain: f32) {
+    desk.begins(Voice::Pluck, at);
     let hz = hz(semitones);
     desk.add(at, 0.9, |t, _| {
         gain * (sinf(TAU * hz * t) + 0.2 * sinf(TAU * 2.0 * hz * t))
