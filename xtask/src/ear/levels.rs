@@ -2,7 +2,7 @@
 
 use std::collections::BTreeMap;
 
-use super::matching::f_measure;
+use super::matching::{BEAT_NEAR_S, f_measure};
 
 /// Moments are so long and so far apart, in seconds: long enough for a few slow beats.
 const WINDOW_S: f64 = 6.0;
@@ -60,7 +60,7 @@ pub fn levels(truth: &[f64], found: &[f64], from: f64) -> Vec<(&'static str, f64
     for t in windows {
         n += 1;
         let found = between(found, t, t + WINDOW_S);
-        let fit = |beats: &Vec<f64>| f_measure(between(beats, t, t + WINDOW_S), found);
+        let fit = |beats: &Vec<f64>| f_measure(between(beats, t, t + WINDOW_S), found, BEAT_NEAR_S);
         let fits = all.iter().map(|(name, phases)| (*name, phases.iter().map(fit).fold(0.0, f64::max)));
         // Of two that fit as well the first: it is the more usual one.
         let best = fits.reduce(|best, other| if other.1 > best.1 { other } else { best });

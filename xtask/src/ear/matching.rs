@@ -1,18 +1,18 @@
-//! How many beats were hit.
+//! How many of what there was to find were found.
 
 /// A beat is hit within this, in seconds (S. Dixon, "Evaluation of the audio beat tracking system BeatRoot",
 /// J. New Music Research 36, 2007).
-pub const NEAR_S: f64 = 0.07;
+pub const BEAT_NEAR_S: f64 = 0.07;
 
-/// Pairs of indices of two rising lists whose times lie within [`NEAR_S`], each used once and as many as there can be.
+/// Pairs of indices of two rising lists whose times lie within `near_s`, each used once and as many as there can be.
 ///
 /// Both windows are equally wide: whoever is first takes the first that is near, and nobody loses by it.
-pub fn pairs(truth: &[f64], found: &[f64]) -> Vec<(usize, usize)> {
+pub fn pairs(truth: &[f64], found: &[f64], near_s: f64) -> Vec<(usize, usize)> {
     let (mut t, mut f) = (0, 0);
     let mut pairs = Vec::new();
     while t < truth.len() && f < found.len() {
         let apart = found[f] - truth[t];
-        if apart.abs() <= NEAR_S {
+        if apart.abs() <= near_s {
             pairs.push((t, f));
             t += 1;
             f += 1;
@@ -25,10 +25,10 @@ pub fn pairs(truth: &[f64], found: &[f64]) -> Vec<(usize, usize)> {
     pairs
 }
 
-/// F-measure of two rising lists of times, 0 … 1: the harmonic mean of the share of beats that were found and of the
-/// share of what was found that is a beat. 0 if either is empty.
-pub fn f_measure(truth: &[f64], found: &[f64]) -> f64 {
-    let hits = pairs(truth, found).len();
+/// F-measure of two rising lists of times, 0 … 1: the harmonic mean of the share of the truth that was found and of the
+/// share of what was found that is true. 0 if either is empty.
+pub fn f_measure(truth: &[f64], found: &[f64], near_s: f64) -> f64 {
+    let hits = pairs(truth, found, near_s).len();
     if hits == 0 { 0.0 } else { 2.0 * hits as f64 / (truth.len() + found.len()) as f64 }
 }
 
@@ -38,6 +38,7 @@ mod tests {
 
     #[test]
     fn each_beat_is_hit_once_and_the_most_are_paired() {
+        let pairs = |truth: &[f64], found: &[f64]| pairs(truth, found, BEAT_NEAR_S);
         // Two near one beat: one of them is wrong.
         assert_eq!(pairs(&[1.0, 2.0], &[0.95, 1.05, 2.06]), [(0, 0), (1, 2)]);
         // Taking the nearest first would pair 1.06 with 1.05 and leave 1.0 and 1.11 alone.
@@ -46,7 +47,16 @@ mod tests {
     }
 
     #[test]
+    fn how_near_is_near_is_the_askers() {
+        // At 50 ms the first three are found; at 25 ms only the second is.
+        let (truth, found) = ([1.0, 2.0, 3.0, 4.0], [1.04, 2.0, 2.97, 4.06]);
+        assert_eq!(pairs(&truth, &found, 0.05), [(0, 0), (1, 1), (2, 2)]);
+        assert_eq!(pairs(&truth, &found, 0.025), [(1, 1)]);
+    }
+
+    #[test]
     fn f_is_the_harmonic_mean() {
+        let f_measure = |truth: &[f64], found: &[f64]| f_measure(truth, found, BEAT_NEAR_S);
         let truth = [1.0, 2.0, 3.0, 4.0];
         assert_eq!(f_measure(&truth, &truth), 1.0);
         // Three of four found, one of four wrong.

@@ -1,13 +1,16 @@
 //! How well the ear hears: the synthetic pieces of `k1-sim` against what was recorded, and any annotated corpus.
 
 mod abreast;
+mod bands;
 mod continuity;
 mod corpus;
+mod excerpt;
 mod guard;
 mod levels;
 mod listen;
 mod lock;
 mod matching;
+mod onsets;
 mod running;
 mod score;
 mod table;
@@ -26,13 +29,15 @@ use table::{COLUMNS, Summary, number};
 /// Scores the synthetic pieces. Fails if one has become worse than `budgets.toml` has it; with `record`, writes what was
 /// measured there instead.
 pub fn pieces(record: bool) -> Result<(), String> {
-    let scored = abreast::abreast(&PIECES, |(name, play)| {
+    let heard_of = abreast::abreast(&PIECES, |(name, play)| {
         let piece = play();
         let seconds = piece.samples.len() as f64 / f64::from(SAMPLE_RATE);
         let heard = listen::listen(&piece.samples);
+        let onsets = bands::Onsets::of(&piece.notes, &heard);
         let truth = Truth { beats: piece.beats, changes: piece.changes, steady: piece.steady, seconds };
-        (*name, score::score(&truth, &heard))
+        ((*name, score::score(&truth, &heard)), onsets)
     });
+    let (scored, onsets): (Vec<_>, Vec<_>) = heard_of.into_iter().unzip();
     let beatless = abreast::abreast(&BEATLESS, |(name, play)| {
         let samples = play().samples;
         let a_minute = false_beats(&listen::listen(&samples), samples.len() as f64 / f64::from(SAMPLE_RATE));
@@ -47,6 +52,7 @@ pub fn pieces(record: bool) -> Result<(), String> {
     for (name, a_minute) in &beatless {
         println!("  {name:<16}{}", number(Some(*a_minute), 6, 1));
     }
+    println!("\n{}", bands::table(&onsets));
 
     let measured =
         Measured { pieces: scored.iter().map(|(name, s)| (*name, Figures::from(s))).collect(), beatless };

@@ -69,6 +69,14 @@ pub fn median(mut values: Vec<f64>) -> Option<f64> {
     Some(0.5 * (values.get(n.checked_sub(1)? / 2)? + values[n / 2]))
 }
 
+/// The median, and how far values are from it: 1.4826 times the median absolute deviation, which is the standard
+/// deviation where they are normally distributed, and does not mind a few that are far off.
+pub fn middle_and_spread(values: Vec<f64>) -> (Option<f64>, Option<f64>) {
+    let middle = median(values.clone());
+    let off = middle.and_then(|m| median(values.iter().map(|v| (v - m).abs()).collect()));
+    (middle, off.map(|d| 1.4826 * d))
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -106,5 +114,8 @@ mod tests {
         assert_eq!(median(vec![]), None);
         assert_eq!(median(vec![3.0, 1.0]), Some(2.0));
         assert_eq!(median(vec![3.0, 1.0, 9.0]), Some(3.0));
+        // 0, 1 and 96 from the 4 in the middle.
+        assert_eq!(middle_and_spread(vec![3.0, 100.0, 4.0]), (Some(4.0), Some(1.4826)));
+        assert_eq!(middle_and_spread(vec![]), (None, None));
     }
 }

@@ -6,8 +6,8 @@ use super::continuity::cmlt_amlt;
 use super::levels::levels;
 use super::listen::Heard;
 use super::lock::lock;
-use super::matching::{f_measure, pairs};
-use super::running::{median, running};
+use super::matching::{BEAT_NEAR_S, f_measure, pairs};
+use super::running::{middle_and_spread, running};
 
 /// The beginning is not scored but for the lock: a listener does not know it either. In seconds.
 pub const SKIP_S: f64 = 5.0;
@@ -53,7 +53,7 @@ pub struct Score {
     pub relock_s: Vec<Option<f64>>,
     /// How long after the truth a beat is announced: the median.
     pub latency_ms: Option<f64>,
-    /// Its spread: 1.4826 times the median deviation from that, which is the standard deviation of a normal distribution.
+    /// Its spread: see [`middle_and_spread`].
     pub jitter_ms: Option<f64>,
     /// As what the beats were heard, and for which share of the time.
     pub heard_as: Vec<(&'static str, f64)>,
@@ -76,8 +76,8 @@ pub fn score(truth: &Truth, heard: &Heard) -> Score {
     let end = truth.beats.last().copied().unwrap_or(0.0);
     let until = truth.changes.first().copied().unwrap_or(truth.seconds).min(end);
     Score {
-        f: f_measure(&scored, &own),
-        announced: f_measure(&scored, &announced),
+        f: f_measure(&scored, &own, BEAT_NEAR_S),
+        announced: f_measure(&scored, &announced, BEAT_NEAR_S),
         cmlt,
         amlt,
         tempo: tempo.right,
@@ -107,13 +107,11 @@ fn latency(truth: &[f64], heard: &Heard) -> (Option<f64>, Option<f64>) {
     beats.sort_by(|a, b| a.t.total_cmp(&b.t));
     let own: Vec<f64> = beats.iter().map(|b| b.t).collect();
     let late: Vec<f64> =
-        pairs(truth, &own).into_iter().map(|(t, f)| 1e3 * (beats[f].at - truth[t])).collect();
+        pairs(truth, &own, BEAT_NEAR_S).into_iter().map(|(t, f)| 1e3 * (beats[f].at - truth[t])).collect();
     if late.len() <= 3 {
         return (None, None);
     }
-    let middle = median(late.clone());
-    let off = middle.and_then(|m| median(late.iter().map(|l| (l - m).abs()).collect()));
-    (middle, off.map(|d| 1.4826 * d))
+    middle_and_spread(late)
 }
 
 /// Beats per minute announced where there is no beat in `seconds` of sound.
@@ -134,7 +132,7 @@ mod tests {
 
     fn heard(delay: f64) -> Heard {
         let beats = truth().beats.iter().map(|t| Beat { t: *t, at: t + delay }).collect();
-        Heard { beats, tempi: vec![Tempo { at: 1.0, bpm: 120.4 }] }
+        Heard { beats, tempi: vec![Tempo { at: 1.0, bpm: 120.4 }], ..Heard::default() }
     }
 
     #[test]
@@ -180,7 +178,7 @@ mod tests {
     #[test]
     fn beats_where_there_are_none_are_counted_by_the_minute() {
         let beats = [4.0, 6.0, 12.0, 20.0, 35.0].map(|t| Beat { t, at: t });
-        let heard = Heard { beats: beats.to_vec(), tempi: Vec::new() };
+        let heard = Heard { beats: beats.to_vec(), ..Heard::default() };
         assert_eq!(false_beats(&heard, 35.0), 6.0);
         assert_eq!(false_beats(&Heard::default(), 35.0), 0.0);
     }
