@@ -7,12 +7,14 @@ mod corpus;
 mod excerpt;
 mod guard;
 mod levels;
+mod likeness;
 mod listen;
 mod lock;
 mod matching;
 mod onsets;
 mod running;
 mod score;
+mod spoiled;
 mod table;
 mod wav;
 
@@ -75,4 +77,9 @@ pub fn pieces(record: bool) -> Result<(), String> {
 /// Scores a corpus: see [`corpus::run`].
 pub fn corpus(folder: &str, events: Option<&str>) -> Result<(), String> {
     corpus::run(Path::new(folder), events.map(Path::new))
+}
+
+/// Scores a corpus through bad microphones: see [`spoiled::run`].
+pub fn spoiled(folder: &str) -> Result<(), String> {
+    spoiled::run(Path::new(folder))
 }

@@ -7,6 +7,9 @@ use super::score::Score;
 pub const COLUMNS: &str = "  n      F  as ann.   CMLt   AMLt   acc1   acc2    tt1    tt2  lock s  locked  relock s  \
                            latency, jitter ms";
 
+/// Names of the columns that [`Summary::short_row`] fills.
+pub const SHORT_COLUMNS: &str = "  n      F   CMLt   AMLt   acc1   acc2    tt1    tt2";
+
 /// The figures of some pieces: means, and medians of what is a time. `None` where no piece has it.
 #[derive(Clone, Debug, Default)]
 pub struct Summary {
@@ -70,6 +73,12 @@ impl Summary {
             number(self.latency_ms, 8, 0),
             number(self.jitter_ms, 10, 0),
         )
+    }
+
+    /// The figures that count, as a line under [`SHORT_COLUMNS`].
+    pub fn short_row(&self) -> String {
+        let figures = [self.f, self.cmlt, self.amlt, self.acc[0], self.acc[1], self.tempo[0], self.tempo[1]];
+        figures.iter().fold(format!("{:>3}", self.n), |row, figure| row + " " + &number(*figure, 6, 3))
     }
 }
 
