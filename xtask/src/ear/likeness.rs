@@ -6,6 +6,8 @@ use super::score::SKIP_S;
 /// The likeness of two hearings, over the moments in which the first heard something.
 #[derive(Clone, Copy, Debug, PartialEq)]
 pub struct Likeness {
+    /// Share of the moments in which the second takes for silence what the first heard, 0 … 1.
+    pub lost: f64,
     /// How far the level is off: mean of the difference, 0 … 1.
     pub level_off: f64,
     /// Mean cosine of the angle between the spectra: 1 where they differ in loudness only, 0 where the second is silent.
@@ -24,6 +26,7 @@ pub fn likeness(clean: &[Moment], spoiled: &[Moment]) -> Option<Likeness> {
         moments.iter().map(|(c, s)| figure(c, s)).sum::<f64>() / moments.len() as f64
     };
     Some(Likeness {
+        lost: mean(&|_, s| if s.silent { 1.0 } else { 0.0 }),
         level_off: mean(&|c, s| f64::from((c.level - s.level).abs())),
         spectrum: mean(&|c, s| cosine(&c.spectrum, &s.spectrum)),
         chroma: mean(&|c, s| cosine(&c.chroma, &s.chroma)),
@@ -60,7 +63,7 @@ mod tests {
         let spoiled =
             [moment(1.0, 0.0, &[]), moment(6.0, 0.3, &[(3, 0.25)]), moment(7.0, 0.5, &[(3, 0.3), (4, 0.3)])];
         let l = likeness(&clean, &spoiled).unwrap();
-        assert!((l.level_off - 0.1).abs() < 1e-6, "{l:?}");
+        assert!((l.level_off - 0.1).abs() < 1e-6 && l.lost == 0.0, "{l:?}");
         let want = 0.5 * (1.0 + 0.5_f64.sqrt());
         assert!((l.spectrum - want).abs() < 1e-6 && (l.chroma - want).abs() < 1e-6, "{l:?}");
     }
@@ -69,7 +72,7 @@ mod tests {
     fn who_hears_nothing_any_more_has_lost_it() {
         let (clean, silent) = ([moment(6.0, 0.5, &[(3, 0.5)])], [moment(6.0, 0.0, &[])]);
         let l = likeness(&clean, &silent).unwrap();
-        assert_eq!((l.spectrum, l.chroma, l.level_off), (0.0, 0.0, 0.5));
+        assert_eq!((l.lost, l.spectrum, l.chroma, l.level_off), (1.0, 0.0, 0.0, 0.5));
         assert_eq!(likeness(&silent, &clean), None);
     }
 }

@@ -26,7 +26,7 @@ struct Hearing {
 pub fn run(corpus: &Path) -> Result<(), String> {
     let ids = ids(corpus)?;
     let files = abreast(&ids, |id| through_all(corpus, id)).into_iter().collect::<Result<Vec<_>, _>>()?;
-    println!("{:<22}{SHORT_COLUMNS}  false/min  onset F  late ms  level off  spectrum  chroma", "");
+    println!("{:<22}{SHORT_COLUMNS}  false/min  onset F  late ms   lost  level off  spectrum  chroma", "");
     let names = [AS_IT_IS].into_iter().chain(FAULTS.map(|(name, _)| name));
     for (k, name) in names.enumerate() {
         let hearings: Vec<&Hearing> = files.iter().map(|file| &file[k]).collect();
@@ -61,11 +61,12 @@ fn row(hearings: &[&Hearing]) -> String {
         mean(&hearings.iter().filter_map(|h| h.likeness.as_ref().map(figure)).collect::<Vec<_>>())
     };
     format!(
-        "{} {} {} {} {} {} {}",
+        "{} {} {} {} {} {} {} {}",
         Summary::of(&scores).short_row(),
         number(mean(&beatless), 10, 1),
         number(mean(&onsets.iter().map(|o| o.f).collect::<Vec<_>>()), 8, 3),
         number(median(onsets.iter().filter_map(|o| o.announced_ms.0).collect()), 8, 1),
+        number(alike(|l| l.lost), 6, 3),
         number(alike(|l| l.level_off), 10, 3),
         number(alike(|l| l.spectrum), 9, 3),
         number(alike(|l| l.chroma), 7, 3),
@@ -83,7 +84,7 @@ mod tests {
         let scored = |cls, f| Hearing {
             cls,
             judged: Judged { beats: Outcome::Scored(Score { f, ..Score::default() }), onsets: None },
-            likeness: Some(Likeness { level_off: 0.1, spectrum: 0.8, chroma: 0.9 }),
+            likeness: Some(Likeness { lost: 0.2, level_off: 0.1, spectrum: 0.8, chroma: 0.9 }),
         };
         let onsets = Some(OnsetScore { f: 0.7, announced_ms: (Some(25.0), None), ..OnsetScore::default() });
         let beatless = Hearing {
@@ -95,6 +96,10 @@ mod tests {
         let row = row(&[&gold, &silver, &beatless]);
         let words: Vec<&str> = row.split_whitespace().collect();
         assert_eq!(words[..2], ["1", "0.900"], "{row}");
-        assert_eq!(words[words.len() - 6..], ["6.0", "0.700", "25.0", "0.100", "0.800", "0.900"], "{row}");
+        assert_eq!(
+            words[words.len() - 7..],
+            ["6.0", "0.700", "25.0", "0.200", "0.100", "0.800", "0.900"],
+            "{row}"
+        );
     }
 }
