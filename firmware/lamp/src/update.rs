@@ -134,7 +134,9 @@ impl<F: NorFlash + 'static> Updater<F> {
         let records = record::read(&mut *flash, &self.layout).await;
         lamp.note(|s| {
             s.firmware.chip = firmware::chip(s.facts.board);
-            s.firmware.running = manifest.ok().flatten().as_ref().map(image);
+            let manifest = manifest.ok().flatten();
+            s.facts.image_bytes = s.facts.image_bytes.or(manifest.as_ref().map(|m| m.size));
+            s.firmware.running = manifest.as_ref().map(image);
             if let Some(image) = &s.firmware.running {
                 s.facts.firmware_hash = image.hash.0;
             }

@@ -14,6 +14,7 @@
 //! | [`flash`] | settings, and which slot runs |
 //! | [`serial`] | the console |
 //! | [`last_words`] | what the last run ended with |
+//! | [`taken`] | what the firmware takes of the memory |
 //!
 //! Drivers are made on the core, and in the task, that owns them: their interrupts are bound where they are made.
 
@@ -34,6 +35,7 @@ mod network;
 mod real_time;
 mod serial;
 mod strip;
+mod taken;
 
 use core::cell::RefCell;
 
@@ -356,8 +358,9 @@ fn main() -> ! {
             last_panic,
             firmware_hash: firmware_hash(),
             slot: slot.map_or("unknown", Slot::name),
+            // Whoever labelled the image knows; see `Updater::look`.
             image_bytes: None,
-            static_ram_bytes: None,
+            static_ram_bytes: Some(taken::static_ram()),
         };
     });
     static SHARED_FLASH: StaticCell<SharedFlash<Flash>> = StaticCell::new();

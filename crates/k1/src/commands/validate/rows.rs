@@ -1,5 +1,7 @@
 //! The criteria: from what was measured to a verdict each. Pure; nothing is asked here.
 
+use std::collections::BTreeMap;
+
 use k1_device::answers::{BootLog, Device, SelfTest, TestState};
 use k1_device::console::BOOT_ORDER;
 use k1_device::firmware::Rollback;
@@ -82,10 +84,15 @@ pub struct Evidence {
 #[derive(Clone, Debug, Deserialize)]
 pub struct Budget {
     slot_bytes: u64,
-    flash_max_percent: f64,
-    radio_flash_max_percent: f64,
     ram_bytes: u64,
-    ram_max_percent: f64,
+    most: BTreeMap<String, Most>,
+}
+
+/// What a board may take at most, in percent.
+#[derive(Clone, Copy, Debug, Deserialize)]
+struct Most {
+    flash: f64,
+    ram: f64,
 }
 
 impl Budget {
@@ -259,9 +266,12 @@ fn errors(e: &Evidence) -> Row {
 }
 
 fn memory(device: &Device, budget: &Budget) -> [Row; 2] {
-    let has_radio = matches!(&*device.board, "esp32c6" | "esp32s31" | "esp32s3");
-    let flash_max = if has_radio { budget.radio_flash_max_percent } else { budget.flash_max_percent };
-    let of = |id, what: &str, used: Option<u32>, all: u64, max: f64| {
+    let most = budget.most.get(&*device.board);
+    let of = |id, what: &str, used: Option<u32>, all: u64, max: Option<f64>| {
+        let Some(max) = max else {
+            let why = format!("budgets.toml says nothing of the board {}", device.board);
+            return unknown(id, format!("{what} at most a share of {all} B"), why);
+        };
         let criterion = format!("{what} at most {max} % of {all} B");
         match used {
             Some(used) => {
@@ -272,8 +282,8 @@ fn memory(device: &Device, budget: &Budget) -> [Row; 2] {
         }
     };
     [
-        of("flash", "the image takes", device.image_bytes, budget.slot_bytes, flash_max),
-        of("ram", "static RAM takes", device.static_ram_bytes, budget.ram_bytes, budget.ram_max_percent),
+        of("flash", "the image takes", device.image_bytes, budget.slot_bytes, most.map(|m| m.flash)),
+        of("ram", "static RAM takes", device.static_ram_bytes, budget.ram_bytes, most.map(|m| m.ram)),
     ]
 }
 

@@ -122,6 +122,7 @@ fn each_fault_fails_its_own_criterion() {
     }
     assert_eq!(failing(|e| e.device.rollback = None), ["rollback"], "what it does not say is no pass");
     assert_eq!(failing(|e| e.device.rollback = Some(Rollback::NotArmed)), ["rollback"]);
+    assert_eq!(failing(|e| e.device.board = "toaster".into()), ["flash", "ram"], "no limit is no pass");
     assert_eq!(
         failing(|e| e.seconds.iter_mut().for_each(|s| s.reading.take([("fps", 99.0)]))),
         ["frames", "steady"]

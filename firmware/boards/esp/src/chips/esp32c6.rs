@@ -13,10 +13,13 @@ pub type StripDma = DMA_CH0<'static>;
 /// DMA channel of the microphone.
 pub type MicrophoneDma = DMA_CH1<'static>;
 
+/// Bytes of ordinary memory that the heap has.
+pub const ORDINARY_HEAP: usize = 76 * 1024;
+
 /// Makes the heap, what the bootloader leaves included; Wi-Fi takes about 55 KiB of it, the stacks of renderer and ear 28.
 pub fn heap() {
     esp_alloc::heap_allocator!(#[esp_hal::ram(reclaimed)] size: 65_536);
-    esp_alloc::heap_allocator!(size: 76 * 1024);
+    esp_alloc::heap_allocator!(size: ORDINARY_HEAP);
 }
 
 /// Who gets what. Pins that an ESP32-C6-DevKitC-1 leaves free.

@@ -13,10 +13,13 @@ pub type StripDma = DMA_AXI_CH0<'static>;
 /// DMA channel of the microphone.
 pub type MicrophoneDma = DMA_CH0<'static>;
 
+/// Bytes of ordinary memory that the heap has.
+pub const ORDINARY_HEAP: usize = 32 * 1024;
+
 /// Makes the heap, what the bootloader leaves included.
 pub fn heap() {
     esp_alloc::heap_allocator!(#[esp_hal::ram(reclaimed)] size: 69_632);
-    esp_alloc::heap_allocator!(size: 32 * 1024);
+    esp_alloc::heap_allocator!(size: ORDINARY_HEAP);
 }
 
 /// Who gets what.

@@ -12,6 +12,9 @@ pub type StripDma = DMA_CH0<'static>;
 /// DMA channel of the microphone.
 pub type MicrophoneDma = DMA_CH1<'static>;
 
+/// Bytes of ordinary memory that the heap has.
+pub const ORDINARY_HEAP: usize = 0;
+
 /// Gives the heap what the bootloader and half of the data cache leave; Wi-Fi takes about 55 KiB of it, the renderer's
 /// stack 16. The ordinary memory is needed for what is static.
 pub fn heap() {

@@ -10,10 +10,13 @@ pub const BOARD: &str = "esp32s31";
 /// DMA channel of the strip.
 pub type StripDma = DMA_AXI_CH0<'static>;
 
+/// Bytes of ordinary memory that the heap has.
+pub const ORDINARY_HEAP: usize = 68 * 1024;
+
 /// Makes the heap, what the bootloader leaves included; Wi-Fi takes about 55 KiB of it.
 pub fn heap() {
     esp_alloc::heap_allocator!(#[esp_hal::ram(reclaimed)] size: 8_176);
-    esp_alloc::heap_allocator!(size: 68 * 1024);
+    esp_alloc::heap_allocator!(size: ORDINARY_HEAP);
 }
 
 /// Who gets what.
