@@ -19,7 +19,8 @@ type File<'a> = (&'a str, Entry, Judged);
 
 /// Scores every file of a corpus and prints the tables. With `events`, what was scored is written to that folder, for
 /// whoever wants to score it otherwise: `ID.jsonl` in the form of `k1 analyze --json`; `ID.chroma`, on each line the
-/// seconds heard and twelve pitch classes from C on; and the figures of each file as `scores.json`.
+/// seconds heard and twelve pitch classes from C on; `ID.looks`, what each hop was judged by and whether it was silent, 16
+/// bits each, little endian; and the figures of each file as `scores.json`.
 pub fn run(corpus: &Path, events: Option<&Path>) -> Result<(), String> {
     let ids = ids(corpus)?;
     if let Some(folder) = events {
@@ -35,7 +36,7 @@ pub fn run(corpus: &Path, events: Option<&Path>) -> Result<(), String> {
         let scores: BTreeMap<&str, &Score> =
             files.iter().filter_map(|(id, _, judged)| Some((*id, judged.beats.score()?))).collect();
         let text = serde_json::to_string_pretty(&scores).map_err(|e| format!("scores.json: {e}"))?;
-        write(folder, "scores.json", &text)?;
+        write(folder, "scores.json", text)?;
     }
     print!("{}\n{}", beat_tables(&files), onset_table(&files));
     Ok(())
@@ -45,14 +46,15 @@ fn one(corpus: &Path, id: &str, events: Option<&Path>) -> Result<(Entry, Judged)
     let excerpt = Excerpt::read(corpus, id)?;
     let heard = listen(&excerpt.samples);
     if let Some(folder) = events {
-        write(folder, &format!("{id}.jsonl"), &lines(&heard))?;
-        write(folder, &format!("{id}.chroma"), &chroma_lines(&heard))?;
+        write(folder, &format!("{id}.jsonl"), lines(&heard))?;
+        write(folder, &format!("{id}.chroma"), chroma_lines(&heard))?;
+        write(folder, &format!("{id}.looks"), look_bytes(&heard))?;
     }
     let judged = excerpt.judge(&heard);
     Ok((excerpt.entry, judged))
 }
 
-fn write(folder: &Path, name: &str, text: &str) -> Result<(), String> {
+fn write(folder: &Path, name: &str, text: impl AsRef<[u8]>) -> Result<(), String> {
     let path = folder.join(name);
     std::fs::write(&path, text).map_err(|e| format!("{}: {e}", path.display()))
 }
@@ -83,6 +85,13 @@ fn chroma_lines(heard: &Heard) -> String {
         out.push('\n');
     }
     out
+}
+
+fn look_bytes(heard: &Heard) -> Vec<u8> {
+    let rows = heard.looks.iter();
+    rows.flat_map(|(looks, is_silent)| looks.iter().copied().chain([i16::from(*is_silent)]))
+        .flat_map(i16::to_le_bytes)
+        .collect()
 }
 
 /// Beats: all files of exact ones, each kind, and the worst.

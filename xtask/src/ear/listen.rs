@@ -1,6 +1,6 @@
 //! What the ear announces, when it does.
 
-use k1_engine::audio::{BINS, CHROMA, Ear};
+use k1_engine::audio::{BINS, CHROMA, Ear, LOOKS};
 use k1_engine::{HOP, SAMPLE_RATE};
 
 /// A tempo is announced again when it has moved by this much, as `k1 analyze` does, in beats per minute.
@@ -63,6 +63,8 @@ pub struct Heard {
     pub bands: Vec<[f32; 3]>,
     /// Every [`MOMENT_HOPS`] hops one.
     pub moments: Vec<Moment>,
+    /// Of each hop what it was judged by, and whether it was silent.
+    pub looks: Vec<([i16; LOOKS], bool)>,
 }
 
 /// Plays `samples` (16 kHz) to a fresh ear. It gets one hop at a time and never one that has not been counted: what is
@@ -75,6 +77,7 @@ pub fn listen(samples: &[f32]) -> Heard {
     for hop in samples.chunks(HOP) {
         given += hop.len();
         let at = given as f64 / f64::from(SAMPLE_RATE);
+        let mut is_silent = None;
         ear.feed(hop, |s, now| {
             if (s.bpm - bpm).abs() > TEMPO_STEP_BPM {
                 bpm = s.bpm;
@@ -93,7 +96,12 @@ pub fn listen(samples: &[f32]) -> Heard {
                 let (silent, level, spectrum, chroma) = (s.silent, s.level, s.smooth, s.chroma);
                 heard.moments.push(Moment { at, silent, level, spectrum, chroma });
             }
+            is_silent = Some(s.silent);
         });
+        // A hop is handed over whole, so that it is the last that was judged.
+        if let Some(is_silent) = is_silent {
+            heard.looks.push((ear.looks(), is_silent));
+        }
     }
     heard
 }

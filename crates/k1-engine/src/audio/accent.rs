@@ -4,9 +4,11 @@
 //! explain every hi-hat. What tells the levels apart is *what* begins there. Krebs, Böck & Widmer, "Rhythmic pattern
 //! modeling for beat and downbeat tracking in musical audio" (ISMIR 2013), therefore give each place in the bar its
 //! own distribution of band-wise flux. Here the ratio of likelihoods of four places against the rest of the beat is
-//! fitted directly, by multinomial logistic regression (135 numbers and biases) on annotated excerpts with equal
-//! weight for each excerpt and each place; no excerpt of a kind of music was needed to do well on that kind.
+//! fitted directly, by small decision trees that each mend what those before them got wrong (J. H. Friedman, "Greedy
+//! function approximation: a gradient boosting machine", Annals of Statistics 29(5), 2001), on annotated excerpts with
+//! equal weight for each excerpt and each place. `xtask/fit/places.py` fits them.
 
+use super::places::{TREES, Tree};
 use super::tables::BANDS;
 use super::{BINS, OnsetDetector};
 use crate::HOP_RATE;
@@ -31,9 +33,11 @@ const TONE_COMPRESSION: f32 = 300.0;
 const LOW: usize = GROUPS[0].1 + 1;
 /// Hops of history that the judgement looks at.
 const HISTORY: usize = 8;
-/// Which curve is looked at how many hops ago, in the order of [`WEIGHTS`].
+/// How many values a hop is judged by.
+pub const LOOKS: usize = 34;
+/// Which curve is looked at how many hops ago.
 #[rustfmt::skip]
-const LOOKS: [(usize, usize); 34] = [
+const LOOKED_AT: [(usize, usize); LOOKS] = [
     (0, 0), (0, 1), (0, 2), (0, 3), (0, 4), (0, 5), (0, 6), (0, 7),
     (1, 2), (1, 3), (1, 4), (2, 2), (2, 3), (2, 4), (3, 2), (3, 3), (3, 4), (4, 2), (4, 3), (4, 4),
     (5, 0), (6, 0),
@@ -41,30 +45,8 @@ const LOOKS: [(usize, usize); 34] = [
 ];
 const DT: f32 = 1.0 / HOP_RATE;
 
-/// Bias and weights of the logistic model, natural logarithm of a ratio of likelihoods.
-#[rustfmt::skip]
-const WEIGHTS: [[f32; 1 + LOOKS.len()]; PLACES] = [
-    [
-        -1.799, 2.114, 1.378, 0.495, 0.283, 0.132, 0.045, -0.556, -1.811, 0.410, 0.305, 0.252,
-        0.197, 0.129, 0.105, 0.436, 0.280, 0.278, 1.476, 0.802, 0.590, 0.657, 0.809, 1.031,
-        0.257, -0.924, 1.040, 1.109, -0.460, 0.837, 0.438, -0.653, 2.047, 0.402, -1.675,
-    ],
-    [
-        -0.461, 1.045, 1.126, 0.530, 0.258, 0.111, -0.307, -0.756, -1.954, 0.443, 0.280, 0.037,
-        -0.020, -0.010, -0.007, 0.432, 0.159, 0.048, 1.258, 0.723, 0.394, 0.169, -0.142, 0.586,
-        0.382, -0.518, 0.908, 0.784, -1.421, 0.630, 0.407, -1.126, 1.679, 0.149, -2.142,
-    ],
-    [
-        0.095, 0.374, 0.691, 0.439, 0.222, -0.039, -0.433, -0.908, -2.202, 0.297, 0.097, -0.123,
-        0.373, 0.135, -0.034, 0.510, 0.295, -0.007, 0.616, 0.444, 0.136, -0.017, -0.401, 0.469,
-        0.146, -0.344, 0.746, 0.383, -0.948, 0.442, 0.075, -0.573, 0.390, -0.053, -0.448,
-    ],
-    [
-        -0.293, 0.828, 1.041, 0.901, 0.728, 0.696, 0.270, -0.555, -2.131, -0.006, -0.330, -0.466,
-        0.162, -0.187, -0.456, 0.211, -0.090, -0.075, 1.203, 0.907, 0.856, 0.125, -0.428, 0.845,
-        -0.134, -0.700, 0.671, 0.173, -0.680, 1.715, 0.524, -1.470, 0.556, -0.108, -1.647,
-    ],
-];
+/// What the trees look at is counted in so many to one, in whole numbers: comparing them is cheap, and the same everywhere.
+const SCALE: f32 = 8192.0;
 
 /// Judges each hop. About 3 KiB.
 #[derive(Clone, Debug)]
@@ -147,13 +129,72 @@ impl Accents {
         self.now = (self.now + 1) % HISTORY;
         self.history[self.now] = curves;
 
-        let mut scores: [f32; PLACES] = core::array::from_fn(|place| WEIGHTS[place][0]);
-        for (look, (curve, ago)) in LOOKS.into_iter().enumerate() {
-            let x = self.history[(self.now + HISTORY - ago) % HISTORY][curve];
-            for (score, weights) in scores.iter_mut().zip(&WEIGHTS) {
-                *score += weights[1 + look] * x;
+        let mut sums = [0_i32; 1 + PLACES];
+        let looks = self.looks();
+        for round in &TREES {
+            for (sum, tree) in sums.iter_mut().zip(round) {
+                *sum += i32::from(ask(tree, &looks));
             }
         }
-        scores
+        core::array::from_fn(|place| (sums[1 + place] - sums[0]) as f32 * (1.0 / SCALE))
+    }
+
+    /// What the trees look at in this hop, in 1/8192.
+    pub(super) fn looks(&self) -> [i16; LOOKS] {
+        LOOKED_AT
+            .map(|(curve, ago)| (self.history[(self.now + HISTORY - ago) % HISTORY][curve] * SCALE) as i16)
+    }
+}
+
+/// The leaf that a tree comes to. A child always stands after its parent, so that there are no more steps than splits.
+fn ask((splits, leaves): &Tree, looks: &[i16; LOOKS]) -> i16 {
+    let mut at = 0_usize;
+    for _ in 0..splits.len() {
+        let (look, most, below, above) = splits[at];
+        let next = if looks[usize::from(look)] <= most { below } else { above };
+        if next < 0 {
+            return leaves[!next as usize];
+        }
+        at = next as usize;
+    }
+    0
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn every_tree_ends_in_each_of_its_leaves_and_nowhere_else() {
+        for (splits, leaves) in TREES.as_flattened() {
+            let mut reached = std::vec![0; leaves.len()];
+            let mut from = std::vec![0_i8];
+            while let Some(at) = from.pop() {
+                if at < 0 {
+                    reached[!at as usize] += 1;
+                    continue;
+                }
+                let (look, _, below, above) = splits[at as usize];
+                assert!(usize::from(look) < LOOKS);
+                assert!([below, above].iter().all(|child| *child < 0 || *child > at));
+                from.extend([below, above]);
+            }
+            let used = reached.iter().rposition(|n| *n > 0).map_or(0, |last| last + 1);
+            assert!(used > 1 && reached[..used].iter().all(|n| *n == 1), "{reached:?}");
+        }
+    }
+
+    #[test]
+    fn a_tree_goes_below_at_its_limit_and_above_beyond_it() {
+        let mut splits = [(0, 0, -1, -1); 7];
+        splits[0] = (3, 100, 1, -3);
+        splits[1] = (33, -5, -1, -2);
+        let tree: Tree = (splits, [10, 20, 30, 0, 0, 0, 0, 0]);
+        let at = |third: i16, last: i16| {
+            let mut looks = [0; LOOKS];
+            (looks[3], looks[33]) = (third, last);
+            ask(&tree, &looks)
+        };
+        assert_eq!([at(100, -5), at(100, -4), at(101, -5)], [10, 20, 30]);
     }
 }

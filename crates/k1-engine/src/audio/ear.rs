@@ -2,8 +2,8 @@
 
 use super::accent::Accents;
 use super::{
-    BINS, BeatTracker, CHROMA, Chroma, Conditioner, ConstantQ, Loudness, OnsetDetector, Snapshot, TEMPI,
-    Tempogram,
+    BINS, BeatTracker, CHROMA, Chroma, Conditioner, ConstantQ, LOOKS, Loudness, OnsetDetector, Snapshot,
+    TEMPI, Tempogram,
 };
 use crate::math::{Follower, decay};
 use crate::{HOP, HOP_RATE, SAMPLE_RATE};
@@ -137,6 +137,11 @@ impl Ear {
         // Exact: 16 kHz is 62.5 µs a sample. Whole seconds apart, so that no product overflows in 10⁵ years.
         let rate = u64::from(SAMPLE_RATE);
         samples / rate * 1_000_000 + samples % rate * 1_000_000 / rate
+    }
+
+    /// What the last hop was judged by, in 1/8192: for whoever fits the judgement anew. The lamp does not ask.
+    pub fn looks(&self) -> [i16; LOOKS] {
+        self.accents.looks()
     }
 
     fn analyse(&mut self) {

@@ -14,6 +14,7 @@ mod condition;
 mod ear;
 mod loudness;
 mod onset;
+mod places;
 mod pulse;
 mod snapshot;
 mod spectrum;
@@ -22,6 +23,7 @@ mod tables;
 mod tempo;
 mod tempogram;
 
+pub use accent::LOOKS;
 pub use chroma::{CHROMA, Chroma, NOTE_NAMES};
 pub use condition::{Conditioner, GAIN_RANGE, InputState};
 pub use ear::{Ear, Heard};

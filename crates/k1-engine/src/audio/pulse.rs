@@ -32,7 +32,7 @@ const STATES: usize = OFFSETS[TEMPI];
 /// and fades linearly: 48 ms.
 const WIDTH: i32 = 72;
 /// Successive hops hear much the same: so much of a hop's log-likelihood counts, for each place …
-const TEMPER: [f32; PLACES] = [0.17, 0.077, 0.068, 0.077];
+const TEMPER: [f32; PLACES] = [0.14, 0.065, 0.057, 0.065];
 /// … after this was added to it.
 const BIAS: [f32; PLACES] = [0.35, 0.0, 0.0, 0.0];
 /// Nothing that is heard in one hop counts more than this, before tempering.
@@ -321,7 +321,7 @@ mod tests {
     #[test]
     fn weak_eighths_do_not_double_the_tempo() {
         for period in [60.0, 70.0, 78.0, 84.0] {
-            let (found, phase) = hear(period, 20, |twelfth| match twelfth {
+            let (found, phase) = hear(period, 24, |twelfth| match twelfth {
                 0 => Some(STRONG),
                 6 => Some(WEAK),
                 _ => None,

@@ -1,0 +1,169 @@
+#!/usr/bin/env python3
+"""Fits the ear's trees: what tells the beat, its half, its quarters and its thirds from the moments between them.
+
+Needs Python 3 with numpy and lightgbm (pip install lightgbm; nothing of K1 depends on it), and:
+
+  cargo xtask ear --corpus CORPUS --events EVENTS     writes EVENTS/ID.looks
+  places.py CORPUS EVENTS                             prints how well kinds of music are told that were held out
+  places.py CORPUS EVENTS --write                     writes crates/k1-engine/src/audio/places.rs
+
+Every excerpt weighs as much as every other, and so does every place: the difference of two sums is then the logarithm of
+a ratio of likelihoods. The moments are those near a place, and those that are near none.
+"""
+import json
+import sys
+from pathlib import Path
+
+import lightgbm
+import numpy as np
+
+HOP_S = 0.008
+# A row of looks is written at the end of its hop and judges the moment so long before.
+JUDGED_AFTER_S = 0.044
+NEAR_S = 0.013
+FAR_S = (0.04, 0.035, 0.03, 0.03)
+# The first seconds tell of nothing but the followers' beginning.
+FIRST_S = 2.0
+SCALE = 8192
+ROUNDS, LEAVES = 60, 8
+CLASSES = 5
+# The column of the whole rise at the judged moment.
+RISE = 3
+# The kind of what has no beat. There are few of them: each weighs as much as so many excerpts.
+BEATLESS, BEATLESS_WEIGHT = "nobeat", 2
+SETTINGS = dict(
+    objective="multiclass", num_class=CLASSES, num_leaves=LEAVES, learning_rate=0.1, min_data_in_leaf=400, lambda_l2=20,
+    feature_fraction=0.7, bagging_fraction=0.5, bagging_freq=1, max_bin=63, num_threads=1, seed=1, verbose=-1,
+)
+
+
+def excerpts(corpus, events):
+    """(name, kind, looks, class) of each excerpt with known beats, and of what has none."""
+    for path in sorted((corpus / "gt").glob("*.json")):
+        about = json.loads(path.read_text())
+        lines = path.with_suffix(".beats").read_text().splitlines()
+        beats = np.array([float(line.split()[0]) for line in lines if line.strip()])
+        rows = np.fromfile(events / f"{path.stem}.looks", dtype="<i2").reshape(-1, 35)
+        if about["group"] == BEATLESS:
+            # In what has no beat, everything lies between the places.
+            looks = rows[rows[:, -1] == 0, :-1]
+            yield (path.stem, BEATLESS, looks, np.zeros(len(looks), int))
+        elif about["cls"] in ("gold", "silver") and len(beats) >= 8:
+            yield (path.stem, about["group"], *classes(rows, beats))
+
+
+def classes(rows, beats):
+    """Looks and class of each moment that has one: 0 between the places, then beat, half, quarters, thirds."""
+    t = (np.arange(len(rows)) + 1) * HOP_S - JUDGED_AFTER_S
+    beat = np.searchsorted(beats, t) - 1
+    use = (beat >= 0) & (beat < len(beats) - 1) & (rows[:, -1] == 0) & (t > FIRST_S)
+    t, beat, looks = t[use], beat[use], rows[use, :-1]
+    length = beats[beat + 1] - beats[beat]
+    phase = (t - beats[beat]) / length
+
+    def away(place):
+        return np.abs((phase - place + 0.5) % 1 - 0.5) * length
+
+    first, second = away(1 / 3), away(2 / 3)
+    places = [away(0), away(0.5), np.minimum(away(0.25), away(0.75)), np.minimum(first, second)]
+    rise = looks[:, RISE].astype(float)
+
+    def accent(distance):
+        near = distance < 0.02
+        return rise[near].mean() / max(rise.mean(), 1e-9) if near.any() else 0.0
+
+    quarters, thirds = max(accent(away(0.25)), accent(away(0.75))), max(accent(first), accent(second))
+    is_ternary = thirds > max(1.2 * quarters, 0.6) and accent(second) > accent(places[1])
+    for absent in (1, 2) if is_ternary else (3,):
+        places[absent] = places[absent] + 9
+    which = np.full(len(t), -1)
+    which[np.all([d > far for d, far in zip(places, FAR_S)], axis=0)] = 0
+    for place in (3, 2, 1, 0):
+        which[places[place] < NEAR_S] = place + 1
+    usual = (length > 0.25) & (length < 1.3) & (which >= 0)
+    return looks[usual], which[usual]
+
+
+def fit(data):
+    looks, which = np.concatenate([x for *_, x, _ in data]), np.concatenate([y for *_, y in data])
+    weight = np.concatenate([
+        np.full(len(y), (BEATLESS_WEIGHT if kind == BEATLESS else 1) / max(len(y), 1)) for _, kind, _, y in data
+    ])
+    weight *= len(which) / CLASSES / np.bincount(which, weight, CLASSES)[which]
+    return lightgbm.train(SETTINGS, lightgbm.Dataset(looks, which, weight=weight), ROUNDS)
+
+
+def likelihood(model, data):
+    """Mean logarithm of what the right class was given; chance is -1.609."""
+    def of(looks, which):
+        score = model.predict(looks, raw_score=True)
+        score -= np.log(np.exp(score).sum(1, keepdims=True))
+        return np.mean([score[which == c, c].mean() for c in range(CLASSES) if (which == c).any()])
+
+    return np.mean([of(x, y) for _, kind, x, y in data if kind != BEATLESS])
+
+
+def tree(structure):
+    """(splits, leaves): a split is (look, most, below, above); a child that is negative is the leaf !child."""
+    splits, leaves = [], []
+
+    def place(node):
+        if "leaf_value" in node:
+            leaves.append(round(node["leaf_value"] * SCALE))
+            return -len(leaves)
+        at = len(splits)
+        splits.append(None)
+        below, above = place(node["left_child"]), place(node["right_child"])
+        splits[at] = (node["split_feature"], int(np.floor(node["threshold"])), below, above)
+        return at
+
+    if place(structure) < 0:
+        splits.append((0, 0, -1, -1))
+    splits += [(0, 0, -1, -1)] * (LEAVES - 1 - len(splits))
+    leaves += [0] * (LEAVES - len(leaves))
+    return splits, leaves
+
+
+def write(model, excerpts):
+    trees = [tree(t["tree_structure"]) for t in model.dump_model()["tree_info"]]
+    lines = [
+        "//! What tells the places in a beat apart, as xtask/fit/places.py fitted it. Not written by hand.\n",
+        "/// Splits (look, most, then if not more, then if more; a negative one is the leaf `!n`) and leaves, in 1/8192.",
+        f"pub(super) type Tree = ([(u8, i16, i8, i8); {LEAVES - 1}], [i16; {LEAVES}]);\n",
+        f"/// Rounds of a tree for each class, fitted on {excerpts} excerpts: none of the places, beat, half, quarters, thirds.",
+        "#[rustfmt::skip]",
+        f"pub(super) static TREES: [[Tree; {CLASSES}]; {ROUNDS}] = [",
+    ]
+    for i in range(0, len(trees), CLASSES):
+        lines.append("    [")
+        for splits, leaves in trees[i:i + CLASSES]:
+            lines.append("        ([" + ", ".join(str(s) for s in splits) + "], " + str(leaves) + "),")
+        lines.append("    ],")
+    place = Path(__file__).parents[2] / "crates/k1-engine/src/audio/places.rs"
+    place.write_text("\n".join(lines) + "\n];\n")
+    print(f"{place.name}: {len(trees)} trees")
+
+
+def main():
+    corpus, events = Path(sys.argv[1]), Path(sys.argv[2])
+    data = list(excerpts(corpus, events))
+    if "--write" in sys.argv:
+        model = fit(data)
+        print(f"{len(data)} excerpts, {likelihood(model, data):.4f} on themselves")
+        return write(model, len(data))
+    # The same music in another kind, as through a microphone, is held out with it.
+    def piece(name):
+        return name.split("_", 1)[1]
+
+    held_out = []
+    for kind in sorted({d[1] for d in data} - {BEATLESS}):
+        test = [d for d in data if d[1] == kind]
+        names = {piece(d[0]) for d in test}
+        told = likelihood(fit([d for d in data if d[1] != kind and piece(d[0]) not in names]), test)
+        held_out += [told] * len(test)
+        print(f"{kind:8} {told:.4f}")
+    print(f"together {np.mean(held_out):.4f}, chance {-np.log(CLASSES):.4f}")
+
+
+if __name__ == "__main__":
+    main()
