@@ -258,26 +258,37 @@ fn a_router_that_is_away_is_waited_for_as_long_as_the_sheet_says() {
     lamp.trust(&ours);
     lamp.becomes(60, confirmed);
 
-    // It goes as the new firmware starts, and is back before the patience is over.
-    let (status, answer) = lamp.put(&package("good", "1.2.0", 120, &ours));
-    assert_eq!(status, 200, "{answer}");
-    router.set_link(false);
-    let began = Instant::now();
-    std::thread::sleep(Duration::from_secs(25));
-    router.set_link(true);
-    let state = lamp.becomes(120, confirmed);
-    assert_eq!((&state["running"]["version"], lamp.starts()), (&json!("1.2.0"), 2), "{state}");
-    println!(
-        "router away for 25 s of a patience of 120: kept, confirmed after {:.0} s",
-        began.elapsed().as_secs_f64()
-    );
+    // It goes as the new firmware starts, and is back before the patience is over. A machine that pauses makes frames late,
+    // and a trial is right to fail for that; nothing is learned of the router then, so it is tried again.
+    let mut attempts = 0;
+    loop {
+        attempts += 1;
+        let (status, answer) = lamp.put(&package("good", "1.2.0", 120, &ours));
+        assert_eq!(status, 200, "{answer}");
+        router.set_link(false);
+        let began = Instant::now();
+        std::thread::sleep(Duration::from_secs(25));
+        router.set_link(true);
+        let state = lamp.becomes(120, confirmed);
+        let went_back = state["running"]["version"] != "1.2.0";
+        if attempts < 3 && went_back && state["last"]["reason"] == "trial: frames were late" {
+            println!("the machine paused: frames were late, which is another matter");
+            continue;
+        }
+        assert_eq!((&state["running"]["version"], lamp.starts()), (&json!("1.2.0"), 2 * attempts), "{state}");
+        println!(
+            "router away for 25 s of a patience of 120: kept, confirmed after {:.0} s",
+            began.elapsed().as_secs_f64()
+        );
+        break;
+    }
 
     // It is away for longer than that: nobody can tell, so what is known to work runs again.
     let (status, answer) = lamp.put(&package("next", "1.2.1", 20, &ours));
     assert_eq!(status, 200, "{answer}");
     router.set_link(false);
     let began = Instant::now();
-    support::eventually("it gives up", || lamp.starts() == 4);
+    support::eventually("it gives up", || lamp.starts() == 2 * attempts + 2);
     println!(
         "router away for longer than 20 s: back after 2 resets and {:.0} s",
         began.elapsed().as_secs_f64()
