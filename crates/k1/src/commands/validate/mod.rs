@@ -1,12 +1,15 @@
 //! `k1 validate` and `k1 soak`: the acceptance procedure, every criterion measured on the lamp itself.
 
+mod host;
 mod light;
 mod rows;
 mod signal;
+mod watcher;
 
 use std::fmt::Write as _;
 use std::fs::File;
 use std::io::Write as _;
+use std::net::IpAddr;
 use std::path::Path;
 use std::sync::atomic::{AtomicBool, Ordering::Relaxed};
 use std::sync::{Arc, Mutex, PoisonError};
@@ -20,15 +23,19 @@ use super::{Failure, print};
 use crate::cli::ValidateArgs;
 use crate::lamps::figures::Reading;
 use crate::lamps::voice::Voice;
-use crate::lamps::{self, Client, Trouble};
+use crate::lamps::{self, Address, Client, Trouble};
+use host::HostSecond;
 use rows::{Budget, Evidence, Row, Second, Verdict, judge};
 use signal::Signal;
+use watcher::Watcher;
 
 /// How long `validate` takes if nothing else is said, in seconds.
 pub const TEN_MINUTES: f64 = 600.0;
 /// How long `soak` takes if nothing else is said, in seconds.
 pub const A_DAY: f64 = 86_400.0;
 
+/// The board of emulated lamps.
+const VIRTUAL: &str = "virt";
 /// A lamp measures once a second.
 const PACE: Duration = Duration::from_secs(1);
 /// Music before anything is looked at: a microphone that was absent is asked again once a second.
@@ -55,6 +62,9 @@ struct Record {
     length_s: f64,
     passed: bool,
     rows: Vec<Row>,
+    /// What the machine did that emulates the lamp, each second; nothing of a lamp that is no emulated one of this machine.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    host: Option<Vec<HostSecond>>,
     light: Option<Vec<light::Answer>>,
     reads: Vec<SelfTest>,
     /// What became of the way back, if it was asked for.
@@ -72,8 +82,7 @@ struct Log {
 }
 
 impl Log {
-    fn keep(&self, client: &Client) {
-        let began = Instant::now();
+    fn keep(&self, client: &Client, began: Instant) {
         while !self.end.load(Relaxed) {
             let look = Instant::now();
             let answer = || -> Result<Second, Trouble> {
@@ -148,9 +157,18 @@ fn unless_away<T>(part: Result<T, Trouble>) -> Result<Result<T, String>, Trouble
     }
 }
 
+/// True if this very machine emulates the lamp, and so can stop it. Through a tunnel it may be another one; then it is that
+/// one's pauses which are not excused.
+fn is_emulated_here(board: &str, address: &Address) -> bool {
+    let host = address.authority.rsplit_once(':').map_or(&*address.authority, |(host, _)| host);
+    let ip = host.trim_start_matches('[').trim_end_matches(']').parse::<IpAddr>();
+    board == VIRTUAL && (host == "localhost" || ip.is_ok_and(|ip| ip.is_loopback()))
+}
+
 /// Measures everything until the time is over or it is stopped; the lamp's look is changed meanwhile.
 fn measure(
     client: &Client,
+    board: &str,
     length: f64,
     raw: Option<File>,
     stopped: &AtomicBool,
@@ -161,6 +179,7 @@ fn measure(
         Ok(voice) => Ok(Signal::start(voice)?),
         Err(why) => Err(why),
     };
+    let watcher = is_emulated_here(board, client.address()).then(|| Watcher::start(began)).transpose()?;
     let log = Log { raw: Mutex::new(raw), ..Log::default() };
     let (mut reads, mut answers) = (Vec::new(), Err("it was not looked at".to_owned()));
     std::thread::scope(|scope| -> Result<(), Failure> {
@@ -169,7 +188,7 @@ fn measure(
             signal.play(true);
         }
         std::thread::sleep(WARM_UP);
-        scope.spawn(|| log.keep(client));
+        scope.spawn(|| log.keep(client, began));
         // Whatever happens, the log must end, or the scope would not.
         let mut work = || -> Result<(), Trouble> {
             answers = match &signal {
@@ -200,6 +219,7 @@ fn measure(
         log.end.store(true, Relaxed);
         done.map_err(text)
     })?;
+    let host = watcher.map(Watcher::end);
     await_lamp(client).map_err(text)?;
     let device = client.device().map_err(text)?;
     let boot_log = client.boot_log().map_err(text)?;
@@ -215,6 +235,7 @@ fn measure(
         reads,
         light: answers,
         first_uptime_s: status.uptime_s,
+        host,
         seconds: log.seconds.into_inner().unwrap_or_else(PoisonError::into_inner),
         unanswered: log.unanswered.into_inner().unwrap_or_else(PoisonError::into_inner),
     })
@@ -253,7 +274,7 @@ pub fn validate(args: &ValidateArgs, usual: f64) -> Result<(), Failure> {
         length
     ));
     let began = SystemTime::now().duration_since(UNIX_EPOCH).map_or(0, |d| d.as_secs());
-    let evidence = measure(&client, length, raw, &stopped);
+    let evidence = measure(&client, &info.board, length, raw, &stopped);
     let restored = client.post::<Value>("/api/config/restore", &backup);
     let evidence = evidence?;
     if let Err(trouble) = restored {
@@ -278,6 +299,7 @@ pub fn validate(args: &ValidateArgs, usual: f64) -> Result<(), Failure> {
         length_s: evidence.length_s,
         passed,
         rows,
+        host: evidence.host,
         light: evidence.light.ok(),
         reads: evidence.reads,
         rolled_back,
@@ -328,4 +350,27 @@ fn table(record: &Record) -> String {
     }
     let _ = writeln!(text, "\n{}", if record.passed { "It holds." } else { "It does not hold." });
     text
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn only_an_emulated_lamp_of_this_machine_has_it_for_a_host() {
+        let at = |authority: &str| Address {
+            label: "lamp".into(),
+            authority: authority.into(),
+            token: None,
+            sound: None,
+            ota: None,
+        };
+        for here in ["127.0.0.1:8080", "localhost:80", "[::1]:8080"] {
+            assert!(is_emulated_here("virt", &at(here)), "{here}");
+            assert!(!is_emulated_here("esp32s3", &at(here)), "{here}: a real one through a tunnel");
+        }
+        for elsewhere in ["192.168.1.40:80", "[fe80::1]:80", "localhost.example:80"] {
+            assert!(!is_emulated_here("virt", &at(elsewhere)), "{elsewhere}");
+        }
+    }
 }

@@ -7,6 +7,7 @@ use k1_device::console::BOOT_ORDER;
 use k1_device::firmware::Rollback;
 use serde::{Deserialize, Serialize};
 
+use super::host::{HostSecond, Presence};
 use super::light::Answer;
 use crate::lamps::figures::{FRESH_MS, LEAST_FPS, Reading, STACK_HEADROOM};
 
@@ -74,6 +75,8 @@ pub struct Evidence {
     pub light: Result<Vec<Answer>, String>,
     /// Seconds that the lamp had run when it was first asked.
     pub first_uptime_s: f64,
+    /// What the machine did that emulates the lamp; none of a lamp that is no emulated one of this machine.
+    pub host: Option<Vec<HostSecond>>,
     /// Every second that was answered.
     pub seconds: Vec<Second>,
     /// Looks that were not answered, and the last reason.
@@ -123,8 +126,10 @@ fn unknown(id: &'static str, criterion: impl Into<String>, why: impl Into<String
 /// Every criterion.
 pub fn judge(e: &Evidence, budget: &Budget) -> Vec<Row> {
     let mut rows = vec![boot(&e.boot_log), cores(&e.device)];
-    rows.extend(frames(e));
-    rows.push(age(e));
+    let timed = Timed::of(e);
+    rows.extend(frames(e, &timed));
+    rows.push(age(&timed));
+    rows.extend(timed.host.as_ref().map(Presence::row));
     rows.extend(e.reads.iter().map(reads));
     if e.reads.is_empty() {
         rows.push(unknown("reads", "concurrent reads, 0 torn, 0 time-outs", "the self-test did not run"));
@@ -187,8 +192,36 @@ fn share(all: &[f64], holds: impl Fn(f64) -> bool) -> f64 {
     all.iter().filter(|x| holds(**x)).count() as f64 / all.len().max(1) as f64
 }
 
-fn frames(e: &Evidence) -> [Row; 2] {
-    let fps = series(e, "fps");
+/// The seconds that tell of the lamp's times: all of them, unless the machine that emulates it was away.
+struct Timed<'a> {
+    seconds: Vec<&'a Second>,
+    host: Option<Presence>,
+}
+
+impl<'a> Timed<'a> {
+    fn of(e: &'a Evidence) -> Self {
+        let host = e.host.as_deref().map(|host| Presence::of(host, e.seconds.iter().map(|s| s.t)));
+        let tells = |look: usize| host.as_ref().is_none_or(|h| h.is_there(look));
+        let seconds = e.seconds.iter().enumerate().filter(|(look, _)| tells(*look)).map(|(_, s)| s).collect();
+        Self { seconds, host }
+    }
+
+    fn series(&self, id: &str) -> Vec<f64> {
+        self.seconds.iter().filter_map(|s| s.reading.get(id)).collect()
+    }
+
+    /// A row about seconds of which the share `good` is as it should be.
+    fn row(&self, id: &'static str, criterion: String, measured: String, holds: bool, good: f64) -> Row {
+        let row = row(id, criterion, measured, holds);
+        match &self.host {
+            Some(host) => Row { verdict: host.judge(holds, good), ..row },
+            None => row,
+        }
+    }
+}
+
+fn frames(e: &Evidence, timed: &Timed) -> [Row; 2] {
+    let fps = timed.series("fps");
     let rate = "at least 100 frames a second, and within 2 % of what the wire carries";
     let steady = format!("steady over {:.0} s: 99 % of the seconds", e.length_s);
     let Some(wire) = e.device.wire_us.filter(|us| *us > 0).map(|us| 1e6 / f64::from(us)) else {
@@ -202,23 +235,26 @@ fn frames(e: &Evidence) -> [Row; 2] {
     // A second's figure counts whole frames, so that it may be one off by itself.
     let is_steady = |x: f64| x >= LEAST_FPS && (x / wire - 1.0).abs() <= NEAR + 1.0 / wire;
     let good = share(&fps, is_steady);
-    let worst = fps.iter().copied().fold(f64::MAX, f64::min);
+    let slowest = fps.iter().copied().reduce(f64::min);
+    let slowest = slowest.map(|x| format!(", slowest {x:.1}")).unwrap_or_default();
+    let how_many = format!("{:.1} % of {} seconds{slowest}", good * 100.0, fps.len());
     [
-        row("frames", rate, format!("{mean:.1} of {wire:.1}"), !fps.is_empty() && is_near(mean)),
-        row(
-            "steady",
-            steady,
-            format!("{:.1} % of {} seconds, slowest {worst:.1}", good * 100.0, fps.len()),
-            !fps.is_empty() && good >= STEADY,
+        timed.row(
+            "frames",
+            rate.into(),
+            format!("{mean:.1} of {wire:.1}"),
+            !fps.is_empty() && is_near(mean),
+            good,
         ),
+        timed.row("steady", steady, how_many, !fps.is_empty() && good >= STEADY, good),
     ]
 }
 
-fn age(e: &Evidence) -> Row {
-    let (median, slow) = (series(e, "age_ms"), series(e, "age_p99_ms"));
+fn age(timed: &Timed) -> Row {
+    let (median, slow) = (timed.series("age_ms"), timed.series("age_p99_ms"));
     let good = share(&slow, |ms| ms < FRESH_MS);
     let most = |all: &[f64]| all.iter().copied().fold(0.0, f64::max);
-    row(
+    timed.row(
         "age",
         format!(
             "sound is younger than {FRESH_MS} ms when it is shown (median always, p99 in 99 % of the seconds)"
@@ -230,6 +266,7 @@ fn age(e: &Evidence) -> Row {
             most(&slow)
         ),
         !slow.is_empty() && most(&median) < FRESH_MS && good >= STEADY,
+        good,
     )
 }
 

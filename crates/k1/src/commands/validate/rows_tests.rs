@@ -52,6 +52,7 @@ fn good() -> Evidence {
             heard_db: [-20.0, -90.0],
         }]),
         first_uptime_s: 5.0,
+        host: None,
         seconds: (0..100).map(|t| second(f64::from(t), 175.4)).collect(),
         unanswered: (0, None),
     }
@@ -127,6 +128,77 @@ fn each_fault_fails_its_own_criterion() {
         failing(|e| e.seconds.iter_mut().for_each(|s| s.reading.take([("fps", 99.0)]))),
         ["frames", "steady"]
     );
+}
+
+/// The same lamp on a machine that emulates it, which was away in so many seconds, the first of which ends at 40.
+fn emulated(e: &mut Evidence, away: i32) {
+    let overslept = |t| if (40..40 + away).contains(&t) { 80.0 } else { 0.2 };
+    let second = |t: i32| HostSecond { t: t.into(), overslept_ms: overslept(t), stolen_percent: Some(0.0) };
+    e.host = Some((-3..107).map(second).collect());
+}
+
+#[test]
+fn a_second_without_its_host_is_excused_and_no_other() {
+    let slow = |e: &mut Evidence, from: usize| {
+        e.seconds[from..from + 2]
+            .iter_mut()
+            .for_each(|s| s.reading.take([("fps", 90.0), ("age_ms", 30.0), ("age_p99_ms", 40.0)]));
+    };
+    let host = |e: &Evidence| {
+        let rows = judge(e, &Budget::read().unwrap());
+        rows.into_iter().find(|r| r.id == "host")
+    };
+    let away = 40;
+    let excused = |e: &mut Evidence| {
+        emulated(e, 1);
+        slow(e, away + 1);
+    };
+    assert_eq!(failing(excused), [""; 0]);
+    let mut e = good();
+    excused(&mut e);
+    let row = host(&e).unwrap();
+    assert!(
+        row.measured.starts_with("3 of 100 seconds are left out; at worst it overslept 80.0 ms"),
+        "{row:?}"
+    );
+    // The host was there.
+    let fault = |e: &mut Evidence| {
+        emulated(e, 0);
+        slow(e, away + 1);
+    };
+    assert_eq!(failing(fault), ["steady", "age"]);
+    // It was away, and not then.
+    let other = |e: &mut Evidence| {
+        emulated(e, 1);
+        slow(e, away + 10);
+    };
+    assert_eq!(failing(other), ["steady", "age"]);
+    // Nobody emulates a real lamp.
+    assert_eq!(failing(|e| slow(e, away + 1)), ["steady", "age"]);
+    assert_eq!(host(&good()), None);
+    // What is counted up is never excused.
+    let torn = |e: &mut Evidence| {
+        emulated(e, 1);
+        e.reads[0].torn = 1;
+        e.seconds[away + 1].uptime_s = 0.5;
+    };
+    assert_eq!(failing(torn), ["reads_500", "run"]);
+}
+
+#[test]
+fn a_host_that_is_away_too_much_proves_nothing_but_faults() {
+    let verdicts = |change: fn(&mut Evidence)| {
+        let mut e = good();
+        emulated(&mut e, 30);
+        change(&mut e);
+        let rows = judge(&e, &Budget::read().unwrap());
+        let timing = rows.into_iter().filter(|r| ["frames", "steady", "age", "host"].contains(&r.id));
+        timing.map(|r| r.verdict).collect::<Vec<_>>()
+    };
+    let nothing = Verdict::NotMeasured;
+    assert_eq!(verdicts(|_| {}), [nothing; 4]);
+    let always_slow = |e: &mut Evidence| e.seconds.iter_mut().for_each(|s| s.reading.take([("fps", 60.0)]));
+    assert_eq!(verdicts(always_slow), [Verdict::Failed, Verdict::Failed, nothing, nothing]);
 }
 
 #[test]
