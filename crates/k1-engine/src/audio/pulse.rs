@@ -40,7 +40,7 @@ const MOST: f32 = 4.0;
 /// Memory for the tempo in seconds.
 const MEMORY_S: f32 = 8.0;
 /// Share of a tempo's belief that spreads evenly over all phases each time its turn comes (every 0.64 s).
-const LEAK: f32 = 0.003;
+const LEAK: f32 = 0.0015;
 /// Log-odds that a beat is divided in three before anything was heard, their limit, and their memory in seconds.
 const TERNARY_PRIOR: f32 = -2.5;
 const TERNARY_MOST: f32 = 4.0;
@@ -98,14 +98,15 @@ impl Pulse {
         self.ternary = [0.0; TEMPI];
     }
 
-    /// Moves by a hop and weighs what was heard; the answer is by how much, as a natural logarithm, the model expected
-    /// it better than chance.
-    pub(super) fn advance(&mut self, scores: &[f32; PLACES]) -> f32 {
+    /// Moves by a hop and weighs what was heard, `eagerness` times as much as in settled music; the answer is by how
+    /// much, as a natural logarithm, the model expected it better than chance.
+    pub(super) fn advance(&mut self, scores: &[f32; PLACES], eagerness: f32) -> f32 {
         for (tempo, hand) in self.hand.iter_mut().enumerate() {
             *hand = if *hand == 0 { period_of(tempo) as u8 - 1 } else { *hand - 1 };
         }
-        let gain: [f32; PLACES] =
-            core::array::from_fn(|k| exp((scores[k] + BIAS[k]).clamp(-MOST, MOST) * TEMPER[k]) - 1.0);
+        let gain: [f32; PLACES] = core::array::from_fn(|k| {
+            exp((scores[k] + BIAS[k]).clamp(-MOST, MOST) * TEMPER[k] * eagerness) - 1.0
+        });
         let before: f32 = self.mass.iter().sum();
         let wrapped: [f32; TEMPI] =
             core::array::from_fn(|tempo| self.states[OFFSETS[tempo] + self.hand[tempo] as usize]);
@@ -309,7 +310,7 @@ mod tests {
             let nearest = libm::roundf(twelfths);
             let on = (twelfths - nearest).abs() * period / 12.0 < 1.0;
             let scores = if on { at(nearest as usize % 12) } else { None };
-            pulse.advance(&scores.unwrap_or([-0.8, -0.4, -0.3, -0.3]));
+            pulse.advance(&scores.unwrap_or([-0.8, -0.4, -0.3, -0.3]), 1.0);
             last = (hop as f32 / period).fract();
         }
         (pulse.likeliest(), last)
@@ -349,7 +350,7 @@ mod tests {
     fn without_news_belief_returns_to_the_prior_and_keeps_its_sum() {
         let mut pulse = Pulse::new();
         for _ in 0..10_000 {
-            pulse.advance(&[-BIAS[0], 0.0, 0.0, 0.0]);
+            pulse.advance(&[-BIAS[0], 0.0, 0.0, 0.0], 1.0);
         }
         let sum: f32 = pulse.mass.iter().sum();
         let exact: f32 = pulse.states.iter().sum();

@@ -7,7 +7,7 @@ use super::accent::{JUDGED_AFTER_S, PLACES};
 use super::pulse::Pulse;
 use super::tables::{TEMPI, period_of};
 use crate::HOP_RATE;
-use crate::math::Follower;
+use crate::math::{Follower, lerp};
 
 /// Tempi that can be found, in beats per minute.
 pub const BPM_RANGE: core::ops::RangeInclusive<f32> = 49.0..=215.0;
@@ -19,6 +19,18 @@ pub fn tempo_bpm(tempo: usize) -> f32 {
 
 /// How fast the announced phase follows the pulse, share per hop; a larger error than a fifth of a beat is a jump.
 const PULL: f32 = 0.35;
+/// What is heard first counts so many times as much as later, fading within so many seconds of sound: there is nothing yet
+/// that a mistake could spoil, and a listener nods along from the third beat on.
+const FIRST_EAGERNESS: f32 = 2.0;
+const FIRST_S: f32 = 1.5;
+/// Where the pulse expects what it hears so much worse than it was used to, and hardly better than chance, the music has
+/// changed, and what is heard counts twice. Both in natural logarithms per second. A breakbeat alone is no change: it is
+/// still expected well.
+const CHANGED: f32 = 3.0;
+const LOST: f32 = 0.5;
+/// Memories of how well the pulse expected what it heard: what it was used to, and what it has now, in seconds.
+const USED_TO_S: f32 = 5.0;
+const LATELY_S: f32 = 1.5;
 const DT: f32 = 1.0 / HOP_RATE;
 
 /// What the tracker believes after a hop.
@@ -44,6 +56,9 @@ pub struct BeatTracker {
     pulse: Pulse,
     /// How much better than chance the pulse expects what is heard, per second.
     evidence: Follower,
+    /// The same with a longer and a shorter memory.
+    used_to: Follower,
+    lately: Follower,
     /// How sharply the pulse has decided.
     decision: Follower,
     /// Seconds of sound since the last silence.
@@ -68,6 +83,8 @@ impl BeatTracker {
         Self {
             pulse: Pulse::new(),
             evidence: Follower::new(0.0, 2.0, 2.0),
+            used_to: Follower::new(0.0, USED_TO_S, USED_TO_S),
+            lately: Follower::new(0.0, LATELY_S, LATELY_S),
             decision: Follower::new(0.0, 1.0, 1.0),
             awake: 0.0,
             phase: 0.0,
@@ -88,16 +105,28 @@ impl BeatTracker {
         if silent {
             if self.awake > 0.0 {
                 self.pulse.forget();
-                self.evidence.value = 0.0;
+                for memory in [&mut self.evidence, &mut self.used_to, &mut self.lately] {
+                    memory.value = 0.0;
+                }
                 self.decision.value = 0.0;
                 self.awake = 0.0;
             }
             return BeatReading::default();
         }
         self.awake += DT;
-        let gain = self.pulse.advance(places);
-        self.evidence.step(gain * HOP_RATE, DT);
+        let gain = HOP_RATE * self.pulse.advance(places, self.eagerness());
+        for memory in [&mut self.evidence, &mut self.used_to, &mut self.lately] {
+            memory.step(gain, DT);
+        }
         self.announce()
+    }
+
+    /// How much this hop counts: more at the beginning, and where what was expected does not come.
+    fn eagerness(&self) -> f32 {
+        let first = lerp(FIRST_EAGERNESS, 1.0, (self.awake / FIRST_S).min(1.0));
+        let worse = (self.used_to.value - self.lately.value) / CHANGED;
+        let lost = 1.0 + LOST - self.lately.value;
+        first * (1.0 + worse.clamp(0.0, 1.0) * lost.clamp(0.0, 1.0))
     }
 
     fn announce(&mut self) -> BeatReading {
@@ -154,7 +183,6 @@ const CLEAR: f32 = 1.15;
 /// (a tenth of natural logarithms per second: 0 in noise, about 0.5 in music). The answer ends at 0.88: of the beats
 /// that look perfectly clear, one in eight is at another metrical level or off the beat.
 fn confidence_of(evidence: f32, decision: f32, awake: f32) -> f32 {
-    use crate::math::lerp;
     let clarity = decision + 0.1 * evidence;
     if clarity < NO_BEAT {
         if awake < EAGER_S { lerp(0.2, 0.7, (clarity / NO_BEAT).max(0.0)) } else { 0.0 }
