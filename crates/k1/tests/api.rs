@@ -9,6 +9,9 @@ mod access;
 mod description;
 #[path = "api/garbage.rs"]
 mod garbage;
+#[allow(dead_code, reason = "used in part")]
+#[path = "support/host.rs"]
+mod host;
 #[path = "api/k1.rs"]
 mod k1;
 #[path = "api/limits.rs"]

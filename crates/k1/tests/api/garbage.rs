@@ -8,6 +8,7 @@ use std::time::{Duration, Instant};
 use serde_json::Value;
 
 use crate::access::UPGRADE;
+use crate::host::Host;
 use crate::k1::K1;
 
 /// SplitMix64, so that each run sends the same.
@@ -170,6 +171,7 @@ fn the_light_goes_on_whatever_is_sent() {
     let mut k1 = K1::get_one();
     let mut viewer = k1.socket("/api/v1/live");
     let (before, began) = status(&k1);
+    let host = Host::watch();
     let mut dice = Dice(0x4b31);
     let mut kept = Vec::new();
     for i in 0..200 {
@@ -204,7 +206,8 @@ fn the_light_goes_on_whatever_is_sent() {
     let target = after["vitals"]["fps_target"].as_f64().unwrap();
     // An emulated lamp has no real time; but it must not stand still for anybody.
     let least = if k1.is_program() { 0.85 } else { 0.4 };
-    assert!((least * target..1.15 * target).contains(&rate), "{rate} frames a second where {target} are due");
+    assert!(rate < 1.15 * target, "{rate} frames a second where {target} are due");
+    host.asserts(rate >= least * target, || format!("{rate} frames a second where {target} are due"));
     for name in ["allocations", "torn"] {
         assert_eq!(count(&after, name), 0, "{name}");
     }

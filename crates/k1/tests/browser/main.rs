@@ -4,6 +4,8 @@
 
 mod beats;
 mod chromium;
+#[path = "../support/host.rs"]
+mod host;
 
 use std::io::{BufRead, BufReader};
 use std::path::PathBuf;
@@ -11,6 +13,7 @@ use std::process::{Child, Command, Stdio};
 use std::time::Duration;
 
 use chromium::Browser;
+use host::{Host, judged};
 use serde_json::{Value, json};
 
 /// The program, playing its own music.
@@ -52,6 +55,10 @@ fn screenshot(name: &str) -> PathBuf {
 
 #[test]
 fn the_page_lives() {
+    judged(page);
+}
+
+fn page() {
     let Some(program) = chromium::find() else {
         let required = std::env::var("K1_REQUIRE").unwrap_or_default();
         assert!(!required.contains("browser"), "K1_REQUIRE asks for a browser and there is none");
@@ -81,13 +88,14 @@ fn the_page_lives() {
     );
 
     // Frames come at 60 Hz or better (a loaded machine may drop some: the page must still be fluid).
+    let host = Host::watch();
     let rate = page.eval(
         "new Promise((done) => { const b = k1.link.on.binary; let n = 0; k1.link.on.binary = (v) => { if (v.getUint8(0) === 1) n++; b(v); }; \
          setTimeout(() => { k1.link.on.binary = b; done(n / 3); }, 3000); })",
     );
     let rate = rate.as_f64().unwrap();
     println!("page: {rate:.1} frames a second");
-    assert!(rate > 45.0, "{rate} frames a second");
+    host.asserts(rate > 45.0, || format!("{rate} frames a second"));
 
     // Commands reach K1.
     page.eval("document.querySelector('.pattern[data-id=\"bloom\"]').click()");

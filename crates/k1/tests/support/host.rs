@@ -1,0 +1,92 @@
+//! Whether this machine kept its own time. A rate is a statement about K1 only where it did: on a machine that others
+//! share, a whole core can be away for a third of a second, and what then fails is not K1.
+
+use std::io::Write;
+use std::panic::{AssertUnwindSafe, catch_unwind, resume_unwind};
+use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, AtomicU64, Ordering::Relaxed};
+use std::time::{Duration, Instant};
+
+/// A sleep: short against a frame.
+const NAP: Duration = Duration::from_millis(2);
+/// A sleep that is so much too long is a core that was away; work beside it makes it late by a few milliseconds.
+const AWAY: Duration = Duration::from_millis(12);
+/// A machine that was away for a larger share of the time, in percent, kept no time.
+const MOST_PERCENT: f64 = 2.0;
+
+/// Watches every core from its making on.
+pub struct Host {
+    began: Instant,
+    cores: Vec<Arc<AtomicU64>>,
+    end: Arc<AtomicBool>,
+}
+
+impl Host {
+    /// Begins to watch.
+    pub fn watch() -> Self {
+        let end = Arc::new(AtomicBool::new(false));
+        let watch_core = |core| {
+            let (away_us, is_over) = (Arc::new(AtomicU64::new(0)), end.clone());
+            let sum = away_us.clone();
+            std::thread::spawn(move || {
+                core_affinity::set_for_current(core);
+                while !is_over.load(Relaxed) {
+                    let from = Instant::now();
+                    std::thread::sleep(NAP);
+                    let late = from.elapsed().saturating_sub(NAP);
+                    if late > AWAY {
+                        sum.fetch_add(late.as_micros() as u64, Relaxed);
+                    }
+                }
+            });
+            away_us
+        };
+        let cores = core_affinity::get_core_ids().unwrap_or_default().into_iter().map(watch_core).collect();
+        Self { began: Instant::now(), cores, end }
+    }
+
+    /// The share of the time since its making for which the core that was away longest was, in percent.
+    pub fn away_percent(&self) -> f64 {
+        let longest = self.cores.iter().map(|us| us.load(Relaxed)).max().unwrap_or(0);
+        100.0 * longest as f64 / self.began.elapsed().as_micros().max(1) as f64
+    }
+
+    /// Asserts what holds in real time, where there was one; elsewhere it says that it was not judged.
+    #[track_caller]
+    pub fn asserts(&self, holds: bool, what: impl FnOnce() -> String) {
+        let away = self.away_percent();
+        if holds {
+            return;
+        }
+        assert!(away > MOST_PERCENT, "{}; this machine was away for {away:.1} % of the time", what());
+        not_judged(away, &what());
+    }
+}
+
+/// Runs a test whose every wait is for something that lives in real time, as an emulated lamp does. Where it fails and
+/// this machine kept no time meanwhile, nothing is known: that is said, and counts neither way.
+pub fn judged(test: impl FnOnce()) {
+    let host = Host::watch();
+    let Err(failure) = catch_unwind(AssertUnwindSafe(test)) else { return };
+    let away = host.away_percent();
+    if away <= MOST_PERCENT {
+        resume_unwind(failure);
+    }
+    not_judged(away, std::thread::current().name().unwrap_or("a test"));
+}
+
+/// Says it, and writes it to the file that `K1_NOT_JUDGED` names, for whoever counts.
+fn not_judged(away: f64, what: &str) {
+    let line = format!("not judged, this machine was away for {away:.0} % of the time: {what}\n");
+    print!("{line}");
+    if let Some(path) = std::env::var_os("K1_NOT_JUDGED") {
+        let file = std::fs::File::options().create(true).append(true).open(path);
+        file.and_then(|mut file| file.write_all(line.as_bytes())).expect("K1_NOT_JUDGED names a file");
+    }
+}
+
+impl Drop for Host {
+    fn drop(&mut self) {
+        self.end.store(true, Relaxed);
+    }
+}
