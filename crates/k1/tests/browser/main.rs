@@ -4,6 +4,7 @@
 
 mod beats;
 mod chromium;
+#[allow(dead_code, reason = "used in part")]
 #[path = "../support/host.rs"]
 mod host;
 

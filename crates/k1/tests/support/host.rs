@@ -75,6 +75,37 @@ pub fn judged(test: impl FnOnce()) {
     not_judged(away, std::thread::current().name().unwrap_or("a test"));
 }
 
+/// A test that would wait for what cannot come ends here.
+///
+/// # Panics
+///
+/// Where one of the cores is away for most of a busy moment.
+pub fn assert_here() {
+    /// A moment.
+    const MOMENT: Duration = Duration::from_millis(500);
+    /// Two clocks that are read in a row and lie so far apart have a pause between them.
+    const PAUSE: Duration = Duration::from_millis(1);
+    /// A core that something else runs on, too, is away for half of it.
+    const MOST: f64 = 0.75;
+    let away = |core| {
+        core_affinity::set_for_current(core);
+        let began = Instant::now();
+        let (mut last, mut away) = (began, Duration::ZERO);
+        while last - began < MOMENT {
+            let now = Instant::now();
+            if now - last > PAUSE {
+                away += now - last;
+            }
+            last = now;
+        }
+        away.as_secs_f64() / (last - began).as_secs_f64()
+    };
+    let cores = core_affinity::get_core_ids().unwrap_or_default();
+    let watches: Vec<_> = cores.into_iter().map(|core| std::thread::spawn(move || away(core))).collect();
+    let worst = watches.into_iter().filter_map(|w| w.join().ok()).fold(0.0, f64::max);
+    assert!(worst < MOST, "a core of this machine is away for {:.0} % of the time", 100.0 * worst);
+}
+
 /// Says it, and writes it to the file that `K1_NOT_JUDGED` names, for whoever counts.
 fn not_judged(away: f64, what: &str) {
     let line = format!("not judged, this machine was away for {away:.0} % of the time: {what}\n");

@@ -73,6 +73,7 @@ impl Lamp {
             return None;
         }
         let turn = turn();
+        support::host::assert_here();
         let http = TcpListener::bind("127.0.0.1:0").unwrap().local_addr().unwrap().port();
         let sound = UdpSocket::bind("127.0.0.1:0").unwrap().local_addr().unwrap().port();
         let mut arguments = vec!["virt".to_owned(), "--headless".into()];
