@@ -2,7 +2,7 @@
 
 use serde_json::Value;
 
-use crate::host::judged;
+use crate::judged;
 use crate::k1::K1;
 use crate::raw::{Raw, exchange};
 

@@ -5,7 +5,7 @@ use std::collections::BTreeSet;
 use k1_device::routes::{Method, ROUTES};
 use serde_json::{Value, json};
 
-use crate::host::judged;
+use crate::judged;
 use crate::k1::K1;
 
 fn method(m: Method) -> &'static str {

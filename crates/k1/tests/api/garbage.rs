@@ -8,7 +8,8 @@ use std::time::{Duration, Instant};
 use serde_json::Value;
 
 use crate::access::UPGRADE;
-use crate::host::{Host, judged};
+use crate::host::Host;
+use crate::judged;
 use crate::k1::K1;
 
 /// SplitMix64, so that each run sends the same.

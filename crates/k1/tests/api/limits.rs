@@ -7,7 +7,8 @@ use std::time::{Duration, Instant};
 
 use k1_device::routes::{Action, Method, ROUTES, Route};
 
-use crate::host::judged;
+use crate::host::Host;
+use crate::judged;
 use crate::k1::K1;
 use crate::raw::{Raw, exchange, read, say};
 
@@ -81,14 +82,15 @@ fn the_same_again_is_too_soon_and_says_when() {
         // After the wait it is answered again, and refusals have not made it longer.
         sleep(Duration::from_millis(210));
         let answer = line.ask("GET /api/test-connection", &[], b"").answer();
-        let since = Instant::now();
+        let (host, since) = (Host::watch(), Instant::now());
         answer.ok();
         while since.elapsed() < Duration::from_millis(210) {
             line.ask("GET /api/test-connection", &[], b"");
             sleep(Duration::from_millis(20));
         }
         let status = line.ask("GET /api/test-connection", &[], b"").status;
-        assert!(status == 200 || since.elapsed() < Duration::from_millis(450), "starved by its own refusals");
+        let is_answered = status == 200 || since.elapsed() < Duration::from_millis(450);
+        host.asserts(is_answered, || "starved by its own refusals".into());
     });
 }
 
@@ -202,11 +204,14 @@ fn a_request_without_a_body_is_answered() {
         let mut line = Line::to(&k1);
         for route in ROUTES.iter().filter(is_harmless).filter(|r| r.method == Method::Post) {
             for more in [&[][..], &["Content-Length: 0"]] {
-                let began = Instant::now();
+                let (host, began) = (Host::watch(), Instant::now());
                 let raw = line.ask(&format!("POST {}", route.path), more, b"");
                 match raw.status {
                     // At once, as far as an emulated lamp knows what that is.
-                    429 => assert!(!k1.is_program() || began.elapsed() < Duration::from_millis(500)),
+                    429 => {
+                        let is_soon = !k1.is_program() || began.elapsed() < Duration::from_millis(500);
+                        host.asserts(is_soon, || format!("{} is refused late", route.path));
+                    }
                     200 => assert_eq!(route.path, "/api/reset"),
                     501 => raw.answer().refused(501, "not_available"),
                     _ => raw.answer().refused(400, "invalid_json"),

@@ -6,7 +6,7 @@ use std::time::{Duration, Instant};
 use k1_device::metrics::{Kind, MEDIA_TYPE, METRICS};
 use serde_json::json;
 
-use crate::host::judged;
+use crate::judged;
 use crate::k1::K1;
 use crate::raw::exchange;
 

@@ -4,7 +4,7 @@ use std::thread::sleep;
 
 use serde_json::{Value, json};
 
-use crate::host::judged;
+use crate::judged;
 use crate::k1::{K1, SETTLED};
 
 /// The pattern list; the order is the meaning of an index.

@@ -54,12 +54,12 @@ impl Host {
     /// Asserts what holds in real time, where there was one; elsewhere it says that it was not judged.
     #[track_caller]
     pub fn asserts(&self, holds: bool, what: impl FnOnce() -> String) {
-        let away = self.away_percent();
         if holds {
             return;
         }
-        assert!(away > MOST_PERCENT, "{}; this machine was away for {away:.1} % of the time", what());
-        not_judged(away, &what());
+        let (away, what) = (self.away_percent(), what());
+        assert!(away > MOST_PERCENT, "{what}; this machine was away for {away:.1} % of the time");
+        not_judged(away, &what);
     }
 }
 
