@@ -50,7 +50,7 @@ fn gzip(bytes: &[u8]) -> Vec<u8> {
 }
 
 fn main() -> Result<(), Box<dyn std::error::Error>> {
-    let web = Path::new(&std::env::var("CARGO_MANIFEST_DIR")?).join("../../web");
+    let web = Path::new("../../web");
     let out = PathBuf::from(std::env::var("OUT_DIR")?);
     println!("cargo:rerun-if-changed={}", web.display());
     let mut code = String::from("/// Every file of the page.\npub static PAGES: &[Asset] = &[\n");
@@ -58,26 +58,23 @@ fn main() -> Result<(), Box<dyn std::error::Error>> {
     for file in FILES.into_iter().chain([app]) {
         let File { path, name, kind } = file;
         let bytes = if file == app {
-            one_module(&web)?
+            one_module(web)?
         } else {
             std::fs::read(web.join(name)).map_err(|e| format!("{name}: {e}"))?
         };
-        let packed = out.join(format!("{name}.gz"));
-        std::fs::write(&packed, gzip(&bytes))?;
+        let packed = format!("{name}.gz");
+        std::fs::write(out.join(&packed), gzip(&bytes))?;
         writeln!(
             code,
-            "Asset {{ path: {path:?}, kind: {kind:?}, tag: {:?}, packed: include_bytes!({packed:?}) }},",
+            "Asset {{ path: {path:?}, kind: {kind:?}, tag: {:?}, packed: include_bytes!(concat!(env!(\"OUT_DIR\"), \"/{packed}\")) }},",
             tag(&bytes)
         )?;
     }
     code += "];\n";
     let description = serde_json::to_vec(&k1_device::description::description())?;
-    let file = out.join("openapi.json");
-    std::fs::write(&file, description)?;
-    writeln!(
-        code,
-        "/// The description of the API.\npub static DESCRIPTION: &[u8] = include_bytes!({file:?});"
-    )?;
+    std::fs::write(out.join("openapi.json"), description)?;
+    code += "/// The description of the API.\n\
+             pub static DESCRIPTION: &[u8] = include_bytes!(concat!(env!(\"OUT_DIR\"), \"/openapi.json\"));\n";
     std::fs::write(out.join("pages.rs"), code)?;
     Ok(())
 }

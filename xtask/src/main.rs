@@ -5,7 +5,7 @@ mod firmware;
 mod image;
 
 use std::collections::BTreeMap;
-use std::path::{Path, PathBuf};
+use std::path::PathBuf;
 use std::process::{Command, ExitCode};
 
 use serde::Deserialize;
@@ -47,8 +47,10 @@ fn main() -> ExitCode {
     }
 }
 
+/// The checkout that this runs in. (It may have been compiled in another: one folder of built things serves all.)
 fn root() -> PathBuf {
-    Path::new(env!("CARGO_MANIFEST_DIR")).parent().map_or_else(PathBuf::new, Path::to_owned)
+    let here = std::env::current_dir().unwrap_or_default();
+    here.ancestors().find(|at| at.join("budgets.toml").exists()).unwrap_or(&here).to_owned()
 }
 
 fn cargo() -> Command {

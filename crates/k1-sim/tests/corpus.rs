@@ -6,7 +6,7 @@ use k1_sim::hostile::TARGETS;
 
 #[test]
 fn every_kept_input_is_survived() {
-    let corpus = Path::new(env!("CARGO_MANIFEST_DIR")).join("../../fuzz/corpus");
+    let corpus = Path::new("../../fuzz/corpus");
     for (name, body) in TARGETS {
         let folder = corpus.join(name);
         let mut files: Vec<_> = std::fs::read_dir(&folder)
@@ -27,7 +27,7 @@ fn every_kept_input_is_survived() {
 /// Targets that exist here and not there, or the other way round, would never be fuzzed or never be replayed.
 #[test]
 fn every_target_has_its_fuzzer() {
-    let fuzzers = Path::new(env!("CARGO_MANIFEST_DIR")).join("../../fuzz/fuzz_targets");
+    let fuzzers = Path::new("../../fuzz/fuzz_targets");
     let mut there: Vec<String> = std::fs::read_dir(fuzzers)
         .unwrap()
         .map(|entry| entry.unwrap().path().file_stem().unwrap().to_string_lossy().into_owned())

@@ -50,8 +50,7 @@ fn trust(key: &SigningKey) -> Trust {
 
 /// What was built for the virtual lamp.
 fn firmware(name: &str) -> PathBuf {
-    let built = "../../firmware/target/riscv32imafc-unknown-none-elf/release";
-    Path::new(env!("CARGO_MANIFEST_DIR")).join(built).join(name)
+    support::here("../../firmware/target/riscv32imafc-unknown-none-elf/release").join(name)
 }
 
 /// A virtual lamp.

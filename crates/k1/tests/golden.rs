@@ -14,7 +14,7 @@ const START: &str = "8";
 const SECONDS: &str = "6";
 
 fn here(path: &str) -> PathBuf {
-    Path::new(env!("CARGO_MANIFEST_DIR")).join(path)
+    std::path::absolute(path).unwrap()
 }
 
 fn render(id: &str, out: &Path) {

@@ -8,7 +8,7 @@ mod support;
 use std::collections::BTreeSet;
 use std::io::Write;
 use std::net::{Ipv4Addr, TcpListener};
-use std::path::{Path, PathBuf};
+use std::path::PathBuf;
 use std::process::{Command, Stdio};
 use std::time::Duration;
 
@@ -16,7 +16,7 @@ use k1_device::metrics::METRICS;
 use serde_json::Value;
 
 fn ops(name: &str) -> PathBuf {
-    Path::new(env!("CARGO_MANIFEST_DIR")).join("../../ops").join(name)
+    support::here("../../ops").join(name)
 }
 
 fn text(name: &str) -> String {

@@ -21,9 +21,15 @@ pub fn folder() -> tempfile::TempDir {
     tempfile::tempdir().expect("a temporary folder")
 }
 
+/// A path of this package, which is where its tests run. (What a test was compiled with may be another checkout: one
+/// folder of built things serves all.)
+pub fn here(path: &str) -> PathBuf {
+    std::path::absolute(path).unwrap()
+}
+
 /// A fixture by name.
 pub fn fixture(name: &str) -> PathBuf {
-    Path::new(env!("CARGO_MANIFEST_DIR")).join("tests/fixtures").join(name)
+    here("tests/fixtures").join(name)
 }
 
 /// The program with arguments, and without any sound server of the machine that runs the test.

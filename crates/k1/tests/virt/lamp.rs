@@ -11,9 +11,7 @@ use crate::support::{self, Running};
 
 /// Firmware that was built here.
 pub fn firmware(name: &str) -> PathBuf {
-    Path::new(env!("CARGO_MANIFEST_DIR"))
-        .join("../../firmware/target/riscv32imafc-unknown-none-elf/release")
-        .join(name)
+    support::here("../../firmware/target/riscv32imafc-unknown-none-elf/release").join(name)
 }
 
 /// True if there is an emulator and firmware to run; says why not, and fails where they are required.

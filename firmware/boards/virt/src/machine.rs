@@ -1,7 +1,7 @@
 //! The bare machine: start of both harts, traps, time, critical sections.
 
 use core::arch::{asm, global_asm};
-use core::sync::atomic::Ordering::{AcqRel, Acquire, Relaxed, Release};
+use core::sync::atomic::Ordering::{Acquire, Relaxed, Release, SeqCst};
 use core::sync::atomic::{AtomicBool, AtomicU32};
 
 const CLINT: usize = 0x0200_0000;
@@ -21,7 +21,8 @@ global_asm!(
     .section .init
     .global _start
 _start:
-    csrw mie, zero
+    li t0, 8                   # the other hart's word wakes from here on; it interrupts later
+    csrw mie, t0
     la t0, trap_entry
     csrw mtvec, t0
     li t0, 0x6000              # the floating point unit, on
@@ -50,25 +51,36 @@ _start:
 5:  la sp, _main_stack_top
     mv a0, s0
     call hart0
-2:  li t0, 0x0200bff8          # mtime, low half
-    lw t2, 0(t0)
-    li t5, 0                   # waited so long
+2:  li t5, 10000               # looks, one in a ms: hart 0 hangs in its first steps
     la t1, HART1_MAY_GO
+    li t0, 0x02004008          # mtimecmp of hart 1
+    li t4, -1
+    li t3, 0x80                # the timer wakes, and interrupts nothing
+    csrw mie, t3
 7:  lw t3, 0(t1)
     bnez t3, 8f
-    lw t3, 0(t0)
-    sub t6, t3, t2
-    mv t2, t3
-    li t4, 10000000            # 1 s at once: the clock was set, see `begin_late`
-    bgeu t6, t4, 7b
-    add t5, t5, t6
-    li t4, 100000000           # 10 s: hart 0 hangs in its first steps
-    bltu t5, t4, 7b
+    rdtimeh t2
+    rdtime t3
+    rdtimeh t6
+    bne t2, t6, 7b
+    li t6, 10000
+    add t6, t3, t6
+    sltu t3, t6, t3
+    add t2, t2, t3
+    sw t4, 4(t0)
+    sw t6, 0(t0)
+    sw t2, 4(t0)
+    wfi
+    addi t5, t5, -1
+    bnez t5, 7b
     li t0, 0x00100000
     li t1, 0x7777
     sw t1, 0(t0)
-    j 7b
-8:  fence
+    wfi
+8:  li t3, 8
+    csrw mie, t3
+    sw t4, 4(t0)
+    fence
     la sp, _audio_stack_top
     call hart1
 
@@ -322,7 +334,8 @@ pub fn complete_device(irq: u32) {
     write(PLIC + 0x20_0004, irq);
 }
 
-// Critical sections across both harts: interrupts off, then a spin lock that the same hart may take again.
+// Critical sections across both harts: interrupts off, then a lock that the same hart may take again. The other waits
+// asleep: where the emulator lets one hart run at a time, one that spins would keep the holder from leaving.
 struct BothHarts;
 critical_section::set_impl!(BothHarts);
 /// No section is so long, by far.
@@ -332,6 +345,9 @@ const MOST_LOCKED_US: u64 = 5_000_000;
 pub const STUCK: u32 = 0x4000_0000;
 /// Hart that holds the lock, plus one.
 static HOLDER: AtomicU32 = AtomicU32::new(0);
+/// Harts that wait for the lock. Each says so before its last look, and the holder looks here after it left; both in one
+/// order (`SeqCst`), so that one of them sees the other.
+static WAITING: [AtomicBool; 2] = [const { AtomicBool::new(false) }; 2];
 
 // SAFETY: only one hart holds the lock at a time, with its interrupts off; taking it orders after the release before.
 unsafe impl critical_section::Impl for BothHarts {
@@ -344,21 +360,29 @@ unsafe impl critical_section::Impl for BothHarts {
         if HOLDER.load(Relaxed) == me {
             return 2 | interrupts;
         }
-        let mut since = None;
-        while HOLDER.compare_exchange_weak(0, me, AcqRel, Relaxed).is_err() {
-            core::hint::spin_loop();
-            // A hart that hangs inside would hang the other too, which no timer wakes: its interrupts are off.
-            let began = *since.get_or_insert_with(now_us);
-            if now_us() - began > MOST_LOCKED_US {
-                crate::trap(STUCK, HOLDER.load(Relaxed).wrapping_sub(1), 0);
+        if HOLDER.compare_exchange(0, me, SeqCst, Relaxed).is_err() {
+            let began = now_us();
+            WAITING[me as usize - 1].store(true, SeqCst);
+            while HOLDER.compare_exchange(0, me, SeqCst, Relaxed).is_err() {
+                // SAFETY: it wakes for an interrupt that is pending, the holder's word or a timer's, and takes none.
+                unsafe { asm!("wfi", options(nomem, nostack)) };
+                // A hart that hangs inside would hang the other too, whose interrupts are off.
+                if now_us() - began > MOST_LOCKED_US {
+                    crate::trap(STUCK, HOLDER.load(Relaxed).wrapping_sub(1), 0);
+                }
             }
+            WAITING[me as usize - 1].store(false, Relaxed);
         }
         interrupts
     }
 
     unsafe fn release(state: u8) {
         if state & 2 == 0 {
-            HOLDER.store(0, Release);
+            HOLDER.store(0, SeqCst);
+            let other = 1 - hart();
+            if WAITING[other as usize].load(SeqCst) {
+                poke(other);
+            }
         }
         if state & 1 != 0 {
             // SAFETY: interrupts were on when the section was entered.
