@@ -171,6 +171,11 @@ pub struct VirtArgs {
     /// UDP port on this machine where the lamp takes firmware from espota's clients; 0 takes any free one.
     #[arg(long, default_value_t = 3232, value_name = "PORT")]
     pub ota: u16,
+    /// The lamp's clock counts its instructions and does not follow this machine's: its figures are the same wherever it
+    /// runs, however slow or busy that is, and a minute of its own takes more or less than one of ours. It hears a tape
+    /// at its own pace, music and silence in turn, and nothing from the network.
+    #[arg(long)]
+    pub steady: bool,
     /// Further arguments of the emulator, as -gdb or -qmp.
     #[arg(last = true, value_name = "ARGUMENT")]
     pub emulator: Vec<String>,

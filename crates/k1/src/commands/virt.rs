@@ -22,6 +22,14 @@ use crate::update::virtual_flash::{self, VirtualFlash};
 const EMULATOR: &str = "qemu-system-riscv32";
 /// Where the firmware is when it was built here.
 const BUILT: &str = "firmware/target/riscv32imafc-unknown-none-elf/release";
+/// A clock that counts instructions, 4 ns for each: two harts at 125 million a second when both have work, which is less
+/// than a real lamp has. It skips the time when both sleep (`sleep=on` would add what this machine oversleeps to the
+/// lamp's time). The emulator lets one hart run until the next timer of the machine; so there is one every half
+/// millisecond, of a filter that delays what the network card gets by as much.
+const STEADY: [&str; 4] =
+    ["-icount", "shift=2,sleep=off", "-object", "filter-buffer,id=turns,netdev=n0,interval=500,queue=rx"];
+/// Where the lamp looks for a tape (`firmware/boards/virt/src/tape.rs`).
+const TAPE_AT: u32 = 0x80f0_1000;
 /// The lamp's own ports.
 const WEB: u16 = 80;
 const SOUND: u16 = 5004;
@@ -44,7 +52,15 @@ pub fn virt(args: &VirtArgs) -> Result<(), Failure> {
     let web = free_tcp(args.http)?;
     let sound = free_udp(args.sound, "--sound")?;
     let ota = free_udp(args.ota, "--ota")?;
-    let mut child = start(loader.path(), kept.path(), [web, sound, ota], &args.emulator)?;
+    let mut more = Vec::new();
+    let tape = Flash::Temporary(temporary("tape"));
+    if args.steady {
+        std::fs::write(tape.path(), crate::lamps::tape::bytes())?;
+        let into = format!("loader,addr={TAPE_AT:#x},force-raw=on,file={}", quoted(tape.path()));
+        more.extend(STEADY.map(str::to_owned).into_iter().chain(["-device".to_owned(), into]));
+    }
+    more.extend_from_slice(&args.emulator);
+    let mut child = start(loader.path(), kept.path(), [web, sound, ota], &more)?;
     crate::say(format_args!(
         "k1: the virtual lamp starts; its page will be on port {web}, its sound goes to UDP port {sound}{}",
         if args.flash.is_some() {
@@ -54,6 +70,7 @@ pub fn virt(args: &VirtArgs) -> Result<(), Failure> {
         }
     ));
     let console = child.stdout.take();
+    let steady = args.steady;
     let printer = std::thread::spawn(move || {
         let mut note = None;
         let lines = console.map(|out| BufReader::new(out).lines());
@@ -62,7 +79,7 @@ pub fn virt(args: &VirtArgs) -> Result<(), Failure> {
             let _ = writeln!(std::io::stdout(), "{}", line.trim_end());
             if let Some((_, token)) = line.trim_end().split_once("/#token=") {
                 crate::say(format_args!("k1: the lamp's page: http://127.0.0.1:{web}/#token={token}"));
-                let berth = Berth { http: web, sound, ota, token: token.to_owned() };
+                let berth = Berth { http: web, sound, ota, token: token.to_owned(), steady };
                 // Its end takes the file away: so before there is the next one, which is a file of the same name.
                 drop(note.take());
                 note = berth.note().inspect_err(|e| {
@@ -73,7 +90,7 @@ pub fn virt(args: &VirtArgs) -> Result<(), Failure> {
         drop(note);
     });
     let alive = child.stdin.take();
-    let result = if args.headless {
+    let result = if args.headless || args.steady {
         wait(&mut child, args.duration, &stopped, || Ok(()))
     } else {
         let mut player = Player::new(sound)?;
@@ -85,7 +102,7 @@ pub fn virt(args: &VirtArgs) -> Result<(), Failure> {
     result
 }
 
-/// The file that stands for the flash.
+/// A file of the emulator's: the user's own, or one that goes with the lamp.
 enum Flash {
     Kept(PathBuf),
     Temporary(PathBuf),
@@ -176,14 +193,17 @@ fn is_installed() -> Result<(), Failure> {
     }
 }
 
+/// A comma in a path would end an option of the emulator's; it wants two for one.
+fn quoted(path: &Path) -> String {
+    path.display().to_string().replace(',', ",,")
+}
+
 fn start(
     loader: &Path,
     flash: &Path,
     [web, sound, ota]: [u16; 3],
     more: &[String],
 ) -> Result<Child, Failure> {
-    // A comma in a path would end an option of the emulator's; it wants two for one.
-    let quoted = |path: &Path| path.display().to_string().replace(',', ",,");
     let forward = format!(
         "user,id=n0,hostfwd=tcp:127.0.0.1:{web}-:{WEB},hostfwd=udp:127.0.0.1:{sound}-:{SOUND},\
          hostfwd=udp:127.0.0.1:{ota}-:{OTA}"

@@ -20,6 +20,9 @@ pub struct Berth {
     pub ota: u16,
     /// Its token.
     pub token: String,
+    /// True if its clock counts instructions, so that this machine has no part in its figures.
+    #[serde(default)]
+    pub steady: bool,
 }
 
 /// A note that is gone when this is dropped.

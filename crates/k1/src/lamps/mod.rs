@@ -22,6 +22,7 @@ pub mod fleet;
 pub mod nearby;
 pub mod place;
 pub mod rollout;
+pub mod tape;
 pub mod tokens;
 pub mod voice;
 pub mod watch;

@@ -20,6 +20,8 @@ pub enum Voice {
     Rtp(Rtp),
     /// Through the air.
     Loudspeaker(Loudspeaker),
+    /// None: what a lamp with a tape hears is on it, see [`super::tape`].
+    Tape,
 }
 
 /// Packets to one lamp.
@@ -66,6 +68,7 @@ impl Voice {
     pub fn to(address: &Address, source: &str) -> Result<Self, String> {
         let host = address.authority.rsplit_once(':').map_or(&*address.authority, |(host, _)| host);
         let rtp = match address.sound {
+            _ if source.contains("tape") => return Ok(Self::Tape),
             Some(port) => Some(Rtp::new((Ipv4Addr::LOCALHOST, port))),
             None if source.contains("RTP") => Some(Rtp::new((host.trim_matches(['[', ']']), EAR))),
             None => None,
@@ -90,6 +93,7 @@ impl Voice {
                 Ok(())
             }
             Self::Loudspeaker(speaker) => speaker.say(hop),
+            Self::Tape => Ok(()),
         }
     }
 }

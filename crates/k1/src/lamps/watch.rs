@@ -17,6 +17,8 @@ const GONE: Duration = Duration::from_secs(5);
 pub struct Frame {
     /// When it came.
     pub came: Instant,
+    /// When the lamp shows it, in µs of its own clock.
+    pub at_us: u64,
     /// Loudness of what the lamp heard, RMS in dBFS.
     pub rms_db: f32,
     /// True if the lamp took it for silence.
@@ -31,8 +33,9 @@ impl Frame {
         let head = m.first_chunk::<FRAME_HEAD>().filter(|h| h[0] == kind::FRAME)?;
         let leds = usize::from(u16::from_le_bytes([head[2], head[3]]));
         let pixels = m.get(FRAME_HEAD..FRAME_HEAD + leds * 3)?.to_vec();
+        let at_us = f64::from_le_bytes(*m[4..].first_chunk()?) as u64;
         let rms_db = f32::from_le_bytes([head[16], head[17], head[18], head[19]]);
-        Some(Self { came: Instant::now(), rms_db, silent: head[1] == 1, pixels })
+        Some(Self { came: Instant::now(), at_us, rms_db, silent: head[1] == 1, pixels })
     }
 }
 
@@ -101,6 +104,7 @@ mod tests {
         let snapshot = Snapshot { rms_db: -31.5, silent: true, ..Snapshot::EMPTY };
         let message = k1_device::live::frame(5, &[[1, 2, 3], [4, 5, 6]], &snapshot);
         let frame = Frame::read(&message).unwrap();
+        assert_eq!(frame.at_us, 5);
         assert_eq!((frame.rms_db, frame.silent, &frame.pixels[..]), (-31.5, true, &[1, 2, 3, 4, 5, 6][..]));
         assert_eq!(Frame::read(&message[..message.len() - 1]), None);
         assert_eq!(Frame::read(&[2; 200]), None);

@@ -55,6 +55,11 @@ pub struct Lamp {
 }
 
 impl Lamp {
+    /// One whose clock counts instructions, so that its figures are its own on any machine. It hears a tape.
+    pub fn start_steady(flash: Option<&Path>, image: &Path) -> Option<Self> {
+        Self::launch(flash, Some(image), &[], true)
+    }
+
     /// Starts one that is up when this returns.
     pub fn start(flash: Option<&Path>) -> Option<Self> {
         Self::start_in(flash, Some(&firmware("lamp.bin")), &[])
@@ -67,11 +72,17 @@ impl Lamp {
 
     /// One with this firmware, or what its flash has, and further arguments for the emulator.
     pub fn start_in(flash: Option<&Path>, image: Option<&Path>, emulator: &[String]) -> Option<Self> {
+        Self::launch(flash, image, emulator, false)
+    }
+
+    fn launch(flash: Option<&Path>, image: Option<&Path>, emulator: &[String], steady: bool) -> Option<Self> {
         if !ready() {
             return None;
         }
         let turn = turn();
-        support::host::assert_here();
+        if !steady {
+            support::host::assert_here();
+        }
         let http = TcpListener::bind("127.0.0.1:0").unwrap().local_addr().unwrap().port();
         let sound = UdpSocket::bind("127.0.0.1:0").unwrap().local_addr().unwrap().port();
         let mut arguments = vec!["virt".to_owned(), "--headless".into()];
@@ -85,6 +96,7 @@ impl Lamp {
         if let Some(flash) = flash {
             arguments.extend(["--flash".into(), flash.display().to_string()]);
         }
+        arguments.extend(steady.then(|| "--steady".into()));
         arguments.push("--".into());
         arguments.extend_from_slice(emulator);
         let mut running = support::start(&mut support::k1(arguments));
@@ -120,6 +132,18 @@ impl Lamp {
     #[track_caller]
     pub fn says_eventually(&self, text: &str) {
         self.running.lock().unwrap().prints(text);
+    }
+
+    /// Seconds that it runs, by its own clock.
+    pub fn uptime_s(&self) -> f64 {
+        self.get("/api/v1/status")["uptime_s"].as_f64().unwrap()
+    }
+
+    /// Waits until it has run for so many seconds more, by its own clock.
+    #[track_caller]
+    pub fn runs_for(&self, seconds: f64) {
+        let until = self.uptime_s() + seconds;
+        support::eventually_within(Duration::from_secs(120), "it runs on", || self.uptime_s() > until);
     }
 
     /// Everything that its console has said.

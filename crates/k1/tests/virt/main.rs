@@ -19,7 +19,7 @@ use std::time::{Duration, Instant};
 
 use k1_engine::HOP;
 use k1_wire::{ddp, rtp};
-use lamp::{Lamp, ready};
+use lamp::{Lamp, firmware, ready};
 use serde_json::{Value, json};
 use support::Dice;
 use support::host::{Host, judged};
@@ -27,7 +27,7 @@ use support::host::{Host, judged};
 #[test]
 fn it_boots_and_says_so_in_order() {
     judged(|| {
-        let Some(mut lamp) = Lamp::start(None) else { return };
+        let Some(mut lamp) = Lamp::start_steady(None, &firmware("lamp.bin")) else { return };
         let began = Instant::now();
         lamp.says("[LATENCY]");
         assert!(began.elapsed() < Duration::from_secs(30), "{:?}", began.elapsed());
@@ -48,7 +48,7 @@ fn it_boots_and_says_so_in_order() {
         let device = lamp.get("/api/v1/device");
         assert_eq!((device["shows_on_core"].as_u64(), device["hears_on_core"].as_u64()), (Some(0), Some(1)));
         assert_eq!(device["board"], "virt");
-        assert_eq!(device["microphone"], "absent", "nobody plays");
+        assert_eq!(device["microphone"], "present", "it hears its tape");
 
         // Who does not show the token is kept out; who opens the page is not.
         let ask = |path: &str| {
@@ -71,12 +71,12 @@ fn it_boots_and_says_so_in_order() {
 #[test]
 fn stacks_and_heap_have_room_under_the_heaviest_pattern() {
     judged(|| {
-        let Some(lamp) = Lamp::start(None) else { return };
+        let Some(lamp) = Lamp::start_steady(None, &firmware("lamp.bin")) else { return };
         lamp.post("/api/v1/setup", json!({"leds": 300}));
-        let mut source = Music::new(&lamp);
         for pattern in ["perlin", "lava", "hype"] {
             lamp.post("/api/select", json!({"id": pattern}));
-            source.play(Duration::from_millis(1_500));
+            // Once through its tape.
+            lamp.runs_for(6.0);
         }
         let device = lamp.get("/api/v1/device");
         for stack in ["render_stack", "audio_stack"] {
@@ -332,7 +332,7 @@ fn sound_becomes_light_across_the_whole_lamp() {
 #[test]
 fn a_flood_of_requests_costs_no_memory() {
     judged(|| {
-        let Some(lamp) = Lamp::start(None) else { return };
+        let Some(lamp) = Lamp::start_steady(None, &firmware("lamp.bin")) else { return };
         lamp.says_eventually("[FPS]");
         let calm = lamp.get("/api/v1/status")["vitals"].clone();
         let heap = lamp.get("/api/v1/device")["heap"]["free"].as_i64().unwrap();

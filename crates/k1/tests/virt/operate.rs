@@ -24,7 +24,7 @@ fn rows(record: &Value) -> Vec<(&str, &str)> {
 #[test]
 fn operate_devices_and_monitor() {
     judged(|| {
-        let Some(lamp) = Lamp::start(None) else { return };
+        let Some(lamp) = Lamp::start_steady(None, &firmware("lamp.bin")) else { return };
         lamp.says_eventually("[MEMORY]");
         let url = format!("http://127.0.0.1:{}/#token={}", lamp.http, lamp.token);
         for place in ["virt", &url] {
@@ -33,8 +33,7 @@ fn operate_devices_and_monitor() {
             assert_eq!((all.as_array().unwrap().len(), &entry["board"]), (1, &"virt".into()), "{all}");
             assert!(entry["name"].as_str().is_some_and(|n| n.starts_with("k1-")), "{entry}");
             assert!(entry["fps"].as_f64() > Some(10.0) && entry["version"].is_string(), "{entry}");
-            // Nobody plays, so it is not well, and says why.
-            assert!(entry["trouble"].as_str().is_some_and(|t| t.contains("the microphone hears")), "{entry}");
+            assert!(entry["trouble"].is_null(), "{entry}");
         }
         let table = run(["devices", "virt"]);
         assert!(table.out.starts_with("NAME") && table.out.contains("virt") && table.code() == Some(0));
@@ -74,40 +73,59 @@ fn operate_devices_and_monitor() {
     });
 }
 
+/// A good lamp passes every row on any machine; what the record and the raw figures hold.
 #[test]
 fn operate_validate() {
+    let Some(lamp) = Lamp::start_steady(None, &firmware("lamp.bin")) else { return };
+    lamp.post("/api/select", serde_json::json!({"id": "lava"}));
+    lamp.post("/api/params", serde_json::json!({"warmth": 0.25}));
+    support::eventually_within(Duration::from_secs(120), "it has passed its trial", || {
+        lamp.console().contains("[UPDATE] confirmed")
+    });
+    let folder = support::folder();
+    let file = folder.path().join("record.json");
+    let raw = folder.path().join("raw.jsonl");
+    let files = ["--record", file.to_str().unwrap(), "--raw", raw.to_str().unwrap()];
+    let said = validate(&[["virt", "--for", "60", "--json"].as_slice(), &files].concat());
+    let record = said.json();
+    let seconds = std::fs::read_to_string(&raw).unwrap();
+    let seconds: Vec<Value> = seconds.lines().map(|l| serde_json::from_str(l).unwrap()).collect();
+    assert!(seconds.iter().all(|s| s["reading"]["fps"].is_number()), "{seconds:?}");
+    // Its own seconds, each once.
+    let times: Vec<_> = seconds.iter().map(|s| s["t"].as_f64().unwrap()).collect();
+    assert!(times.len() >= 20 && times.windows(2).all(|t| t[1] >= t[0] + 1.0), "{times:?}");
+    for r in record["rows"].as_array().unwrap() {
+        println!("{:<10} {:<14} {}", r["verdict"], r["id"], r["measured"]);
+    }
+    let kept: Value = serde_json::from_slice(&std::fs::read(&file).unwrap()).unwrap();
+    assert_eq!(kept, record);
+    assert!(record["steady"] == true && record["host"].is_null(), "{record}");
+    let rows = rows(&record);
+    for (id, verdict) in &rows {
+        assert_eq!(*verdict, "passed", "{id}");
+    }
+    assert_eq!(rows.len(), 17, "{rows:?}");
+    assert!(record["passed"] == true && said.code() == Some(0));
+    // The look that it had is back.
+    support::eventually("the look is back", || {
+        lamp.get("/api/params")["warmth"] == 0.25 && lamp.get("/api/patterns")["current_pattern"] == 1
+    });
+}
+
+/// A lamp that follows this machine's clock is judged with an eye on this machine.
+#[test]
+fn operate_validate_watches_the_host() {
     judged(|| {
-        let Some(lamp) = Lamp::start(None) else { return };
-        lamp.post("/api/select", serde_json::json!({"id": "lava"}));
-        lamp.post("/api/params", serde_json::json!({"warmth": 0.25}));
-        let folder = support::folder();
-        let file = folder.path().join("record.json");
-        let raw = folder.path().join("raw.jsonl");
-        let files = ["--record", file.to_str().unwrap(), "--raw", raw.to_str().unwrap()];
-        let said = validate(&[["virt", "--for", "60", "--json"].as_slice(), &files].concat());
-        let record = said.json();
-        let seconds = std::fs::read_to_string(&raw).unwrap();
-        let seconds: Vec<Value> = seconds.lines().map(|l| serde_json::from_str(l).unwrap()).collect();
-        assert!(
-            seconds.len() >= 40 && seconds.iter().all(|s| s["reading"]["fps"].is_number()),
-            "{seconds:?}"
-        );
-        for r in record["rows"].as_array().unwrap() {
-            println!("{:<10} {:<14} {}", r["verdict"], r["id"], r["measured"]);
-        }
-        let kept: Value = serde_json::from_slice(&std::fs::read(&file).unwrap()).unwrap();
-        assert_eq!(kept, record);
-        // This machine was watched all the time.
+        let Some(_lamp) = Lamp::start(None) else { return };
+        let record = validate(&["virt", "--for", "30", "--json"]).json();
+        // It was watched all the time.
         let host = record["host"].as_array().unwrap();
         let ends: Vec<_> = host.iter().map(|s| s["t"].as_f64().unwrap()).collect();
-        assert!(host.len() >= 40 && ends.is_sorted() && ends.last() > Some(&55.0), "{host:?}");
+        assert!(host.len() >= 20 && ends.is_sorted() && ends.last() > Some(&25.0), "{host:?}");
         assert!(host.iter().all(|s| s["overslept_ms"].is_number()), "{host:?}");
         let rows = rows(&record);
         for (id, verdict) in &rows {
             assert!(*verdict == "passed" || NOT_OURS.contains(id), "{id} is {verdict}");
-        }
-        for id in ["boot", "reads_500", "reads_million", "light", "errors", "flash", "ram", "heap", "run"] {
-            assert!(rows.contains(&(id, "passed")), "{id} is in {rows:?}");
         }
         if rows.contains(&("host", "not_measured")) {
             let timed = ["frames", "steady", "age"];
@@ -116,12 +134,6 @@ fn operate_validate() {
                 "a host that was away proves nothing: {rows:?}"
             );
         }
-        let all_pass = rows.iter().all(|(_, verdict)| *verdict == "passed");
-        assert_eq!((record["passed"] == true, said.code() == Some(0)), (all_pass, all_pass));
-        // The look that it had is back.
-        support::eventually("the look is back", || {
-            lamp.get("/api/params")["warmth"] == 0.25 && lamp.get("/api/patterns")["current_pattern"] == 1
-        });
     });
 }
 
@@ -158,78 +170,62 @@ fn operate_validate_goes_on_when_the_lamp_starts_again_and_ends_early_when_told_
     });
 }
 
-/// Lamps that are broken on purpose: what is wrong, the criterion that must fail for it, and those that may. A lamp under
-/// another name has no microphone: nobody knows its ear's port. The slow one says, too, that it did not pass its trial;
-/// stacks and heap of the mute one are measured by the task that does not run.
+/// Lamps that are broken on purpose: what is wrong, the criterion that must fail for it, and those that may. The one whose
+/// microphone speaks where nobody hears knows of it; the slow one says, too, that it did not pass its trial; stacks and
+/// heap of the mute one are measured by the task that does not run.
 const BROKEN: [(&str, &str, &[&str]); 5] = [
-    ("none", "light", &[]),
-    ("slow", "frames", &["errors"]),
-    ("leak", "heap", &[]),
+    ("side", "light", &["errors", "health", "rollback"]),
+    ("slow", "frames", &["errors", "steady", "health", "rollback"]),
+    ("leak", "heap", &["health", "rollback"]),
     ("mute", "boot", &["render_stack", "audio_stack", "heap"]),
     ("torn", "reads_million", &["reads_500", "errors"]),
 ];
 
 #[test]
 fn operate_validate_finds_what_is_broken() {
-    judged(|| {
-        // Each takes a minute: the first always, others with K1_BROKEN=none,slow,leak,mute,torn (and `cargo xtask broken`
-        // before, which builds the last).
-        let asked = std::env::var("K1_BROKEN").unwrap_or_else(|_| BROKEN[0].0.into());
-        let asked: Vec<_> = asked
-            .split(',')
-            .map(|name| BROKEN.iter().find(|b| b.0 == name).expect("a name of BROKEN"))
-            .collect();
-        let folder = support::folder();
-        for (number, (fault, must, may)) in asked.iter().enumerate() {
-            let file = folder.path().join(fault);
-            let broken = if *fault == "torn" {
-                std::fs::read(firmware("../../broken/riscv32imafc-unknown-none-elf/release/lamp.bin"))
-                    .expect("cargo xtask broken builds it")
-            } else {
-                image(fault)
-            };
-            std::fs::write(&file, broken).unwrap();
-            let Some(lamp) = Lamp::start_in(None, Some(&file), &[]) else { return };
-            if *fault == "slow" {
-                // What came by cable is on trial, and this would not pass it: it takes itself back in the middle.
-                let patience = Duration::from_secs(120);
-                support::eventually_within(patience, "it takes itself back", || {
-                    lamp.console().contains("was taken back")
-                });
+    // Each takes minutes: the first always, others with K1_BROKEN=side,slow,leak,mute,torn (and `cargo xtask broken` before,
+    // which builds the last).
+    let asked = std::env::var("K1_BROKEN").unwrap_or_else(|_| BROKEN[0].0.into());
+    let asked: Vec<_> =
+        asked.split(',').map(|name| BROKEN.iter().find(|b| b.0 == name).expect("a name of BROKEN")).collect();
+    let folder = support::folder();
+    for (number, (fault, must, may)) in asked.iter().enumerate() {
+        let file = folder.path().join(fault);
+        let broken = if *fault == "torn" {
+            std::fs::read(firmware("../../broken/riscv32imafc-unknown-none-elf/release/lamp.bin"))
+                .expect("cargo xtask broken builds it")
+        } else {
+            image(fault)
+        };
+        std::fs::write(&file, broken).unwrap();
+        let Some(lamp) = Lamp::start_steady(None, &file) else { return };
+        // What came by cable is on trial; one that does not pass it takes itself back, and in the middle would be worse.
+        support::eventually_within(Duration::from_secs(240), "its trial is over", || {
+            let console = lamp.console();
+            console.contains("was taken back") || console.contains("[UPDATE] confirmed") || *fault == "mute"
+        });
+        let record = validate(&["virt", "--for", "50", "--json", "--rollback-on-fail"]).json();
+        for row in record["rows"].as_array().unwrap() {
+            let (id, measured) = (row["id"].as_str().unwrap(), row["measured"].as_str().unwrap());
+            if id == *must {
+                println!("{fault}: {id} {}: {measured}", row["verdict"]);
+                assert_eq!(row["verdict"], "failed", "{fault}: {row}");
             }
-            let name = match *fault {
-                "none" => format!("http://localhost:{}/#token={}", lamp.http, lamp.token),
-                _ => "virt".into(),
-            };
-            let record = validate(&[&name, "--for", "50", "--json", "--rollback-on-fail"]).json();
-            let away = rows(&record).contains(&("host", "not_measured"));
-            for row in record["rows"].as_array().unwrap() {
-                let (id, measured) = (row["id"].as_str().unwrap(), row["measured"].as_str().unwrap());
-                if id == "frames" && away && row["verdict"] == "not_measured" {
-                    println!(
-                        "skipped: {fault}: this machine was away too much to say anything of {id}: {measured}"
-                    );
-                } else if id == *must {
-                    println!("{fault}: {id} {}: {measured}", row["verdict"]);
-                    assert_eq!(row["verdict"], "failed", "{fault}: {row}");
-                }
-                let may_fail = id == *must || may.contains(&id) || NOT_OURS.contains(&id);
-                assert!(row["verdict"] == "passed" || may_fail, "{fault}: {row}");
-                if *fault == "slow" && id == *must && row["verdict"] == "failed" {
-                    let said: Vec<f64> = measured.split(" of ").map(|n| n.parse().unwrap()).collect();
-                    assert!(said[0] < said[1] / 2.0, "a slow machine is not a slow lamp: {row}");
-                }
+            assert!(row["verdict"] == "passed" || id == *must || may.contains(&id), "{fault}: {row}");
+            if *fault == "slow" && id == *must {
+                let said: Vec<f64> = measured.split(" of ").map(|n| n.parse().unwrap()).collect();
+                assert!(said[0] < said[1] / 2.0, "{row}");
             }
-            assert!(record["rolled_back"].is_string(), "it was asked for, and what became of it is told");
-            println!("{} of {} broken lamps were caught", number + 1, asked.len());
         }
-    });
+        assert!(record["rolled_back"].is_string(), "it was asked for, and what became of it is told");
+        println!("{} of {} broken lamps were caught", number + 1, asked.len());
+    }
 }
 
 /// `k1 validate`, which takes longer than other commands may.
 fn validate(arguments: &[&str]) -> Said {
     let all: Vec<_> = std::iter::once("validate").chain(arguments.iter().copied()).collect();
-    support::start(&mut support::k1(all)).end_within(Duration::from_secs(300))
+    support::start(&mut support::k1(all)).end_within(Duration::from_secs(900))
 }
 
 /// An operator with a home of their own.
@@ -242,7 +238,7 @@ impl Operator<'_> {
         let began = Instant::now();
         let mut command = support::k1(line.split_whitespace().skip(1));
         command.env("XDG_CONFIG_HOME", self.0).current_dir(self.0);
-        let said = support::start(&mut command).end_within(Duration::from_secs(300));
+        let said = support::start(&mut command).end_within(Duration::from_secs(900));
         println!("{:>6.1} s  {line}", began.elapsed().as_secs_f64());
         said
     }
@@ -269,7 +265,7 @@ fn operate_deploy_and_roll_back() {
     judged(|| {
         let home = support::folder();
         let flash = home.path().join("flash");
-        let Some(lamp) = Lamp::start(Some(&flash)) else { return };
+        let Some(lamp) = Lamp::start_steady(Some(&flash), &firmware("lamp.bin")) else { return };
         let operator = Operator(home.path());
         // Four letters that name no fault make another image that is good.
         for fault in ["good", "next", "pani"] {

@@ -16,6 +16,7 @@ mod machine;
 mod net;
 mod power;
 mod serial;
+mod tape;
 mod time;
 
 use core::cell::{Cell, RefCell};
@@ -51,6 +52,7 @@ use k1_update::layout::{Layout, Slot};
 use last_words::End;
 use serial::print;
 use static_cell::StaticCell;
+use tape::Tape;
 
 static LAMP: Lamp = Lamp::new();
 static LINE: Line = Line::new();
@@ -178,12 +180,21 @@ impl Strip for ModelledStrip {
     }
 }
 
-/// What comes by network, in the right one of two slots as a microphone has them.
-struct ModelledMicrophone(RtpMicrophone, Slots);
+/// Where sound comes from.
+enum Sound {
+    Network(RtpMicrophone),
+    Tape(Tape),
+}
+
+/// Sound in the right one of two slots as a microphone has them.
+struct ModelledMicrophone(Sound, Slots);
 
 impl Microphone for ModelledMicrophone {
     async fn read(&mut self, hop: &mut [f32; HOP], bound: Duration) -> Result<u64, MicrophoneFault> {
-        let at = self.0.read(hop, bound).await?;
+        let at = match &mut self.0 {
+            Sound::Network(microphone) => microphone.read(hop, bound).await?,
+            Sound::Tape(tape) => tape.read(hop).await,
+        };
         for sample in hop {
             let (mut heard, mut other) = (*sample, 0.0);
             if faults::wished() == Fault::Side {
@@ -197,7 +208,10 @@ impl Microphone for ModelledMicrophone {
     }
 
     fn take_overruns(&mut self) -> u32 {
-        self.0.take_overruns()
+        match &mut self.0 {
+            Sound::Network(microphone) => microphone.take_overruns(),
+            Sound::Tape(tape) => tape.take_lost(),
+        }
     }
 
     fn speaks_elsewhere(&self) -> bool {
@@ -385,11 +399,12 @@ extern "C" fn hart0(slot: u32) -> ! {
         print(format_args!("[BOOT] no network card: start QEMU with -device virtio-net-device"));
         power::exit(1)
     };
+    let tape = Tape::find();
     let (image, statics) = machine::sizes();
     LAMP.note(|s| {
         s.facts = Facts {
             board: "virt",
-            source: "RTP, L16, 16 kHz, UDP port 5004",
+            source: if tape.is_some() { "a tape, 16 kHz" } else { "RTP, L16, 16 kHz, UDP port 5004" },
             mac: card.address(),
             reset_reason: found
                 .words
@@ -442,7 +457,11 @@ extern "C" fn hart0(slot: u32) -> ! {
     let renderer = SHOW_PLACE.init_with(|| Show::new(usize::from(remembered.hardware.leds), output));
     let (samples_in, samples_out) = SAMPLES.init_with(heapless::spsc::Queue::new).split();
     let (tap_in, tap_out) = TAP.init_with(heapless::spsc::Queue::new).split();
-    let microphone = ModelledMicrophone(RtpMicrophone::new(&LINE, samples_out), Slots::default());
+    let (sound, samples_in) = match tape {
+        Some(tape) => (Sound::Tape(tape), None),
+        None => (Sound::Network(RtpMicrophone::new(&LINE, samples_out)), Some(samples_in)),
+    };
+    let microphone = ModelledMicrophone(sound, Slots::default());
     critical_section::with(|cs| EAR_PARTS.replace(cs, Some((ear, microphone, tap_in))));
     machine::start_hart1();
 
@@ -468,7 +487,9 @@ extern "C" fn hart0(slot: u32) -> ! {
     for buffers in BUFFERS.init_with(|| [const { Buffers::new() }; WORKERS]).iter_mut() {
         start!(spawner, web_task(stack, door, updater, buffers));
     }
-    start!(spawner, rtp_task(stack, samples_in));
+    if let Some(samples) = samples_in {
+        start!(spawner, rtp_task(stack, samples));
+    }
     start!(spawner, beat_task());
     start!(spawner, mirror_task(stack));
     start!(spawner, mdns_task(stack));

@@ -360,10 +360,10 @@ unsafe impl critical_section::Impl for BothHarts {
         if HOLDER.load(Relaxed) == me {
             return 2 | interrupts;
         }
-        if HOLDER.compare_exchange(0, me, SeqCst, Relaxed).is_err() {
+        if HOLDER.compare_exchange(0, me, SeqCst, SeqCst).is_err() {
             let began = now_us();
             WAITING[me as usize - 1].store(true, SeqCst);
-            while HOLDER.compare_exchange(0, me, SeqCst, Relaxed).is_err() {
+            while HOLDER.compare_exchange(0, me, SeqCst, SeqCst).is_err() {
                 // SAFETY: it wakes for an interrupt that is pending, the holder's word or a timer's, and takes none.
                 unsafe { asm!("wfi", options(nomem, nostack)) };
                 // A hart that hangs inside would hang the other too, whose interrupts are off.

@@ -1,18 +1,20 @@
 //! Whether light answers to sound: the same pattern under music and in silence.
 
-use std::time::{Duration, Instant};
+use std::time::Duration;
 
 use serde::Serialize;
 use serde_json::json;
 
 use super::signal::Signal;
 use crate::lamps::watch::{Frame, Watch};
-use crate::lamps::{Client, Trouble};
+use crate::lamps::{Client, Trouble, tape};
 
 /// Music for so long, and silence for so long; the beginning of each is the way there and is not looked at.
 const MUSIC: Duration = Duration::from_millis(2_000);
 const SILENCE: Duration = Duration::from_millis(1_500);
 const SETTLE: Duration = Duration::from_millis(700);
+/// RMS in dBFS that tells music from silence.
+const LOUD_DB: f32 = -45.0;
 /// Frames a second that are looked at.
 const FPS: u32 = 30;
 /// Light that changes by so much answers, in steps of 0 … 255 (root of the mean square over the strip).
@@ -71,17 +73,32 @@ fn compare(pattern: &str, music: &[Frame], silence: &[Frame]) -> Option<Answer> 
     })
 }
 
-/// Frames that come within a time, without those of its beginning.
+/// Frames of so much of the lamp's own time.
 fn gather(watch: &mut Watch, time: Duration) -> Result<Vec<Frame>, Trouble> {
-    let began = Instant::now();
-    let mut frames = Vec::new();
-    while began.elapsed() < time {
-        let frame = watch.frame()?;
-        if began.elapsed() > SETTLE {
-            frames.push(frame);
-        }
+    let mut frames = vec![watch.frame()?];
+    while since(&frames[0], &frames[frames.len() - 1]) < time {
+        frames.push(watch.frame()?);
     }
     Ok(frames)
+}
+
+fn since(first: &Frame, frame: &Frame) -> Duration {
+    Duration::from_micros(frame.at_us.saturating_sub(first.at_us))
+}
+
+/// Without those of the beginning, when light was on its way.
+fn settled(frames: &[Frame]) -> Vec<Frame> {
+    frames.iter().filter(|f| since(&frames[0], f) > SETTLE).cloned().collect()
+}
+
+/// Music and silence that follow each other, as the lamp heard them, without the beginning of each.
+fn told_apart(frames: &[Frame]) -> [Vec<Frame>; 2] {
+    let is_loud = |f: &Frame| f.rms_db > LOUD_DB;
+    let mut both = [Vec::new(), Vec::new()];
+    for part in frames.chunk_by(|a, b| is_loud(a) == is_loud(b)) {
+        both[usize::from(!is_loud(&part[0]))].extend(settled(part));
+    }
+    both
 }
 
 /// Shows each pattern under music and in silence; those that say of themselves that they hear.
@@ -104,10 +121,17 @@ pub fn ask(client: &Client, signal: &Signal) -> Result<Vec<Answer>, Trouble> {
     let mut answers = Vec::new();
     for pattern in all.patterns.iter().filter(|p| p.is_audio_reactive) {
         let _: serde_json::Value = client.post("/api/select", &json!({"id": pattern.id}))?;
-        signal.play(true);
-        let music = gather(&mut watch, MUSIC)?;
-        signal.play(false);
-        let silence = gather(&mut watch, SILENCE)?;
+        let [music, silence] = if signal.is_on_tape() {
+            let [music, silence] =
+                told_apart(&gather(&mut watch, Duration::from_secs(tape::LENGTH_S as u64))?);
+            // A lamp that hears no music has it taken for silence, which is told as such.
+            [if music.is_empty() { silence.clone() } else { music }, silence]
+        } else {
+            signal.play(true);
+            let music = gather(&mut watch, MUSIC)?;
+            signal.play(false);
+            [settled(&music), settled(&gather(&mut watch, SILENCE)?)]
+        };
         answers.extend(compare(&pattern.id, &music, &silence));
     }
     Ok(answers)
@@ -115,10 +139,25 @@ pub fn ask(client: &Client, signal: &Signal) -> Result<Vec<Answer>, Trouble> {
 
 #[cfg(test)]
 mod tests {
+    use std::time::Instant;
+
     use super::*;
 
     fn frame(pixels: [u8; 6]) -> Frame {
-        Frame { came: Instant::now(), rms_db: -20.0, silent: false, pixels: pixels.into() }
+        Frame { came: Instant::now(), at_us: 0, rms_db: -20.0, silent: false, pixels: pixels.into() }
+    }
+
+    #[test]
+    fn music_and_silence_are_told_apart_and_their_beginnings_left_out() {
+        let at = |i: u64| Frame {
+            at_us: 5_000_000 + i * 100_000,
+            rms_db: if (10..30).contains(&i) { -20.0 } else { -120.0 },
+            ..frame([i as u8; 6])
+        };
+        let [music, silence] = told_apart(&(0..40).map(at).collect::<Vec<_>>());
+        let which = |frames: &[Frame]| frames.iter().map(|f| f.pixels[0]).collect::<Vec<_>>();
+        assert_eq!(which(&music), (18..30).collect::<Vec<_>>());
+        assert_eq!(which(&silence), [8, 9, 38, 39]);
     }
 
     #[test]

@@ -21,6 +21,7 @@ use serde_json::{Value, json};
 
 use super::{Failure, print};
 use crate::cli::ValidateArgs;
+use crate::lamps::berth;
 use crate::lamps::figures::Reading;
 use crate::lamps::voice::Voice;
 use crate::lamps::{self, Address, Client, Trouble};
@@ -58,8 +59,10 @@ struct Record {
     slot: Option<String>,
     /// Seconds since 1970.
     began: u64,
-    /// Seconds.
+    /// Seconds, of the lamp's own clock if that is steady.
     length_s: f64,
+    /// True of a virtual lamp whose clock counts instructions: no machine has a part in its figures.
+    steady: bool,
     passed: bool,
     rows: Vec<Row>,
     /// What the machine did that emulates the lamp, each second; nothing of a lamp that is no emulated one of this machine.
@@ -71,10 +74,22 @@ struct Record {
     rolled_back: Option<String>,
 }
 
+/// Which clock the time of the examination is of.
+#[derive(Clone, Copy)]
+enum Clock {
+    /// Ours.
+    Ours,
+    /// The lamp's own, whose runs follow each other; it had run for so long at the beginning.
+    Its(f64),
+}
+
 /// Looks at the lamp once a second, until it is told to end.
-#[derive(Default)]
 struct Log {
+    clock: Clock,
+    began: Instant,
     end: AtomicBool,
+    /// Time since the beginning, and when it was said.
+    time: Mutex<(f64, Instant)>,
     /// Where every second goes as it comes, until that fails.
     raw: Mutex<Option<File>>,
     seconds: Mutex<Vec<Second>>,
@@ -82,20 +97,67 @@ struct Log {
 }
 
 impl Log {
-    fn keep(&self, client: &Client, began: Instant) {
+    fn new(clock: Clock, began: Instant, raw: Option<File>) -> Self {
+        Self {
+            clock,
+            began,
+            end: AtomicBool::new(false),
+            time: Mutex::new((0.0, began)),
+            raw: Mutex::new(raw),
+            seconds: Mutex::default(),
+            unanswered: Mutex::default(),
+        }
+    }
+
+    /// Seconds since the beginning. They stand still while a lamp that has the clock does not answer, which it gets some
+    /// time for.
+    fn elapsed(&self) -> f64 {
+        match self.clock {
+            Clock::Ours => self.began.elapsed().as_secs_f64(),
+            Clock::Its(_) => {
+                let (time, said) = *self.time.lock().unwrap_or_else(PoisonError::into_inner);
+                if said.elapsed() > BACK_PATIENCE { f64::INFINITY } else { time }
+            }
+        }
+    }
+
+    /// Seconds since the beginning when the lamp says that it has run for so long.
+    fn at(&self, uptime_s: f64, before: &mut f64) -> f64 {
+        match self.clock {
+            Clock::Ours => self.began.elapsed().as_secs_f64(),
+            Clock::Its(_) => {
+                // A new run begins at 0.
+                let step = if uptime_s < *before { uptime_s } else { uptime_s - *before };
+                *before = uptime_s;
+                let mut time = self.time.lock().unwrap_or_else(PoisonError::into_inner);
+                *time = (time.0 + step, Instant::now());
+                time.0
+            }
+        }
+    }
+
+    fn keep(&self, client: &Client) {
+        // A slow lamp's second is one second, however often one looks.
+        let (its, mut before, pace) = match self.clock {
+            Clock::Ours => (false, 0.0, PACE),
+            Clock::Its(uptime_s) => (true, uptime_s, PACE / 2),
+        };
+        let mut last = f64::NEG_INFINITY;
         while !self.end.load(Relaxed) {
             let look = Instant::now();
-            let answer = || -> Result<Second, Trouble> {
+            let mut answer = || -> Result<Second, Trouble> {
                 let (status, device) = (client.status()?, client.device()?);
                 Ok(Second {
-                    t: began.elapsed().as_secs_f64(),
+                    t: self.at(status.uptime_s, &mut before),
                     uptime_s: status.uptime_s,
                     frames: status.vitals.frames,
                     reading: Reading::of(&status, &device),
                 })
             };
             match answer() {
+                Ok(second) if its && second.t < last + PACE.as_secs_f64() => {}
                 Ok(second) => {
+                    last = second.t;
                     self.write(&second);
                     self.seconds.lock().unwrap_or_else(PoisonError::into_inner).push(second);
                 }
@@ -104,7 +166,7 @@ impl Log {
                     *missed = (missed.0 + 1, Some(trouble.to_string()));
                 }
             }
-            std::thread::sleep(PACE.saturating_sub(look.elapsed()));
+            std::thread::sleep(pace.saturating_sub(look.elapsed()));
         }
     }
 
@@ -157,12 +219,17 @@ fn unless_away<T>(part: Result<T, Trouble>) -> Result<Result<T, String>, Trouble
     }
 }
 
-/// True if this very machine emulates the lamp, and so can stop it. Through a tunnel it may be another one; then it is that
+/// True if this very machine emulates the lamp. Through a tunnel it may be another one; then it is that
 /// one's pauses which are not excused.
 fn is_emulated_here(board: &str, address: &Address) -> bool {
     let host = address.authority.rsplit_once(':').map_or(&*address.authority, |(host, _)| host);
     let ip = host.trim_start_matches('[').trim_end_matches(']').parse::<IpAddr>();
     board == VIRTUAL && (host == "localhost" || ip.is_ok_and(|ip| ip.is_loopback()))
+}
+
+/// True if this very machine emulates the lamp and its clock counts instructions, whatever this machine does meanwhile.
+fn is_steady(board: &str, address: &Address) -> bool {
+    is_emulated_here(board, address) && berth::at(&address.authority).is_some_and(|berth| berth.steady)
 }
 
 /// Measures everything until the time is over or it is stopped; the lamp's look is changed meanwhile.
@@ -179,8 +246,12 @@ fn measure(
         Ok(voice) => Ok(Signal::start(voice)?),
         Err(why) => Err(why),
     };
-    let watcher = is_emulated_here(board, client.address()).then(|| Watcher::start(began)).transpose()?;
-    let log = Log { raw: Mutex::new(raw), ..Log::default() };
+    let steady = is_steady(board, client.address());
+    // A machine that stops stops a lamp that follows its clock.
+    let watched = is_emulated_here(board, client.address()) && !steady;
+    let watcher = watched.then(|| Watcher::start(began)).transpose()?;
+    let clock = if steady { Clock::Its(status.uptime_s) } else { Clock::Ours };
+    let log = Log::new(clock, began, raw);
     let (mut reads, mut answers) = (Vec::new(), Err("it was not looked at".to_owned()));
     std::thread::scope(|scope| -> Result<(), Failure> {
         let _reset: Value = client.post("/api/reset", &json!({})).map_err(text)?;
@@ -188,7 +259,7 @@ fn measure(
             signal.play(true);
         }
         std::thread::sleep(WARM_UP);
-        scope.spawn(|| log.keep(client, began));
+        scope.spawn(|| log.keep(client));
         // Whatever happens, the log must end, or the scope would not.
         let mut work = || -> Result<(), Trouble> {
             answers = match &signal {
@@ -208,10 +279,9 @@ fn measure(
         };
         let done = work();
         if done.is_ok() {
-            let until = Duration::from_secs_f64(length);
             let bar = super::progress(Some(length), "watching");
-            while began.elapsed() < until && !stopped.load(Relaxed) {
-                bar.set_position(began.elapsed().as_millis() as u64);
+            while log.elapsed() < length && !stopped.load(Relaxed) {
+                bar.set_position((log.elapsed() * 1e3) as u64);
                 std::thread::sleep(Duration::from_millis(200));
             }
             bar.finish_and_clear();
@@ -229,7 +299,11 @@ fn measure(
         answers = Err(why);
     }
     Ok(Evidence {
-        length_s: length.min(began.elapsed().as_secs_f64()),
+        length_s: length.min(match clock {
+            Clock::Ours => began.elapsed().as_secs_f64(),
+            Clock::Its(_) => log.time.lock().unwrap_or_else(PoisonError::into_inner).0,
+        }),
+        steady,
         boot_log,
         device,
         reads,
@@ -297,6 +371,7 @@ pub fn validate(args: &ValidateArgs, usual: f64) -> Result<(), Failure> {
         slot: evidence.device.slot.as_deref().map(str::to_owned),
         began,
         length_s: evidence.length_s,
+        steady: evidence.steady,
         passed,
         rows,
         host: evidence.host,
@@ -340,6 +415,9 @@ fn table(record: &Record) -> String {
     let mut text = String::new();
     let _ =
         writeln!(text, "{} ({}, {}, {:.0} s)\n", record.lamp, record.board, record.version, record.length_s);
+    if record.steady {
+        text.push_str("Its clock counts its instructions: no machine has a part in its figures.\n\n");
+    }
     for r in &record.rows {
         let mark = match r.verdict {
             Verdict::Passed => "ok     ",

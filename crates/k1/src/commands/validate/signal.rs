@@ -1,13 +1,13 @@
-//! The known signal: a kick at 120 BPM over a chord, or silence, in real time until it is dropped.
+//! The known signal or silence, in real time until it is dropped.
 
-use std::f32::consts::TAU;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicU8, Ordering::Relaxed};
 use std::thread::JoinHandle;
 use std::time::{Duration, Instant};
 
-use k1_engine::{HOP, HOP_US, SAMPLE_RATE};
+use k1_engine::{HOP, HOP_US};
 
+use crate::lamps::tape::music;
 use crate::lamps::voice::Voice;
 
 const SILENCE: u8 = 0;
@@ -18,22 +18,13 @@ const END: u8 = 2;
 pub struct Signal {
     state: Arc<AtomicU8>,
     player: Option<JoinHandle<Result<(), String>>>,
-}
-
-/// A sample of the music.
-fn music(i: u64) -> f32 {
-    let t = i as f64 / f64::from(SAMPLE_RATE);
-    let since_kick = (t * 2.0).fract() as f32 / 2.0;
-    let wave = |hz: f64| ((t * hz).fract() as f32 * TAU).sin();
-    let kick = 0.6 * (TAU * 55.0 * since_kick).sin() * (-since_kick * 18.0).exp();
-    // A chord that changes every second, so that notes have something to do.
-    let root = [220.0, 261.63, 329.63, 196.0][t as usize % 4];
-    kick + 0.07 * (wave(root) + wave(root * 1.25) + wave(root * 1.5) + wave(root * 4.0))
+    on_tape: bool,
 }
 
 impl Signal {
     /// Begins with silence.
     pub fn start(mut voice: Voice) -> std::io::Result<Self> {
+        let on_tape = matches!(voice, Voice::Tape);
         let state = Arc::new(AtomicU8::new(SILENCE));
         let wanted = state.clone();
         let play = move || {
@@ -54,7 +45,12 @@ impl Signal {
             }
         };
         let player = std::thread::Builder::new().name("k1-signal".into()).spawn(play)?;
-        Ok(Self { state, player: Some(player) })
+        Ok(Self { state, player: Some(player), on_tape })
+    }
+
+    /// True if the lamp has both on a tape, one after the other, and is told neither.
+    pub fn is_on_tape(&self) -> bool {
+        self.on_tape
     }
 
     /// Music, or silence.

@@ -1,0 +1,69 @@
+//! Music that the machine was started with: a tape that goes round at the pace of the lamp's own clock.
+//!
+//! Sound from the network comes at the pace of whoever sends it, which is of no use to a lamp whose clock counts
+//! instructions. The host puts the tape behind the lamp's memory: `TAPE`, number of samples u32, samples i16, all in the
+//! order of a little-endian machine.
+
+use embassy_time::{Duration, Instant, Timer};
+use k1_engine::{HOP, HOP_US};
+use k1_wire::rtp;
+
+/// Where it lies, below the stack that only the loader uses.
+const PLACE: usize = 0x80f0_1000;
+/// Where it must end.
+const END: usize = 0x80fe_0000;
+/// A reader that is behind by more has lost what is between; what a microphone's buffer holds.
+const BEHIND: Duration = Duration::from_millis(128);
+
+/// A tape and the place that is heard.
+pub struct Tape {
+    samples: &'static [i16],
+    next: usize,
+    /// When the next hop is complete.
+    due: Instant,
+    lost: u32,
+}
+
+impl Tape {
+    /// The tape in the machine, if it was given one.
+    pub fn find() -> Option<Self> {
+        // SAFETY: memory of this machine that the image does not reach; nothing writes there after the start.
+        let head = unsafe { (PLACE as *const [u32; 2]).read_volatile() };
+        let n = head[1] as usize;
+        let fits = n >= HOP && n <= (END - PLACE - 8) / 2;
+        if head[0] != u32::from_le_bytes(*b"TAPE") || !fits {
+            return None;
+        }
+        // SAFETY: as above, and it was checked that the samples end before what the loader uses.
+        let samples = unsafe { core::slice::from_raw_parts((PLACE + 8) as *const i16, n) };
+        Some(Self { samples, next: 0, due: Instant::MIN, lost: 0 })
+    }
+
+    /// The next hop, when it is complete; the time of its last sample in µs.
+    pub async fn read(&mut self, hop: &mut [f32; HOP]) -> u64 {
+        const PACE: Duration = Duration::from_micros(HOP_US);
+        let now = Instant::now();
+        if self.due == Instant::MIN {
+            self.due = now + PACE;
+        }
+        while now > self.due + BEHIND {
+            self.due += PACE;
+            self.next += HOP;
+            self.lost += 1;
+        }
+        Timer::at(self.due).await;
+        let at_us = self.due.as_micros();
+        self.due += PACE;
+        for sample in hop {
+            self.next %= self.samples.len();
+            *sample = rtp::level(self.samples[self.next]);
+            self.next += 1;
+        }
+        at_us
+    }
+
+    /// Hops that went by unheard since the last call.
+    pub fn take_lost(&mut self) -> u32 {
+        core::mem::take(&mut self.lost)
+    }
+}
