@@ -175,7 +175,6 @@ impl Prometheus {
 }
 
 #[test]
-#[ignore = "waits for a Prometheus to look three times; run it with `-- --ignored` after a change of ops/"]
 fn a_real_prometheus_answers_every_panel_and_every_alert() {
     let mut k1 = support::start(&mut support::k1(["run", "demo", "--listen", "127.0.0.1:0"]));
     k1.prints("Light is on: ");

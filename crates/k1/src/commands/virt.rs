@@ -24,10 +24,19 @@ const EMULATOR: &str = "qemu-system-riscv32";
 const BUILT: &str = "firmware/target/riscv32imafc-unknown-none-elf/release";
 /// A clock that counts instructions, 4 ns for each: two harts at 125 million a second when both have work, which is less
 /// than a real lamp has. It skips the time when both sleep (`sleep=on` would add what this machine oversleeps to the
-/// lamp's time). The emulator lets one hart run until the next timer of the machine; so there is one every half
-/// millisecond, of a filter that delays what the network card gets by as much.
-const STEADY: [&str; 4] =
-    ["-icount", "shift=2,sleep=off", "-object", "filter-buffer,id=turns,netdev=n0,interval=500,queue=rx"];
+/// lamp's time). The emulator lets one hart run until the machine's next timer, so there is one every half millisecond: of
+/// a filter that delays what the network card gets by as much. A second one, in a network where nothing is, is there
+/// while the first is at work, which lasts as long as this machine likes.
+const STEADY: [&str; 8] = [
+    "-icount",
+    "shift=2,sleep=off",
+    "-object",
+    "filter-buffer,id=turns,netdev=n0,interval=500,queue=rx",
+    "-netdev",
+    "hubport,id=nothing,hubid=1",
+    "-object",
+    "filter-buffer,id=others,netdev=nothing,interval=500",
+];
 /// Where the lamp looks for a tape (`firmware/boards/virt/src/tape.rs`).
 const TAPE_AT: u32 = 0x80f0_1000;
 /// The lamp's own ports.

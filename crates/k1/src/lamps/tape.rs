@@ -1,15 +1,16 @@
 //! The known signal by which a lamp is judged, and the tape that a virtual lamp with a clock of its own hears it from.
 
 use std::f32::consts::TAU;
+use std::time::Duration;
 
 use k1_engine::SAMPLE_RATE;
 
-/// Music on the tape, in seconds; whole bars.
-const MUSIC_S: usize = 4;
-/// Silence behind it, in seconds.
-const SILENCE_S: usize = 2;
-/// What the tape is of, in seconds; then it goes round.
-pub const LENGTH_S: usize = MUSIC_S + SILENCE_S;
+/// Music on the tape, in samples: a bar.
+const MUSIC: usize = 2 * SAMPLE_RATE as usize;
+/// Silence behind it, in samples.
+const SILENCE: usize = 3 * SAMPLE_RATE as usize / 2;
+/// How long the tape is; then it goes round.
+pub const LENGTH: Duration = Duration::from_millis(((MUSIC + SILENCE) * 1_000 / SAMPLE_RATE as usize) as u64);
 
 /// A sample of the music: a kick at 120 BPM over a chord.
 pub fn music(i: u64) -> f32 {
@@ -24,11 +25,10 @@ pub fn music(i: u64) -> f32 {
 
 /// The tape as the virtual lamp reads it: `TAPE`, number of samples u32, samples i16, little-endian.
 pub fn bytes() -> Vec<u8> {
-    let rate = SAMPLE_RATE as usize;
     let mut tape = b"TAPE".to_vec();
-    tape.extend(((LENGTH_S * rate) as u32).to_le_bytes());
-    let loud = (0..(MUSIC_S * rate) as u64).map(|i| (music(i).clamp(-1.0, 1.0) * 32_767.0) as i16);
-    tape.extend(loud.chain(std::iter::repeat_n(0, SILENCE_S * rate)).flat_map(i16::to_le_bytes));
+    tape.extend(((MUSIC + SILENCE) as u32).to_le_bytes());
+    let loud = (0..MUSIC as u64).map(|i| (music(i).clamp(-1.0, 1.0) * 32_767.0) as i16);
+    tape.extend(loud.chain(std::iter::repeat_n(0, SILENCE)).flat_map(i16::to_le_bytes));
     tape
 }
 
@@ -42,12 +42,12 @@ mod tests {
         let samples = tape[8..].chunks_exact(2).map(|s| i16::from_le_bytes([s[0], s[1]]));
         assert_eq!(u32::from_le_bytes(*tape[4..].first_chunk().unwrap()) as usize, samples.len());
         let rms = |part: std::ops::Range<usize>| {
-            let all = samples.clone().skip(part.start * 16_000).take(part.len() * 16_000);
-            (all.map(|s| (f64::from(s) / 32_768.0).powi(2)).sum::<f64>() / (part.len() * 16_000) as f64)
-                .sqrt()
+            let all = samples.clone().skip(part.start).take(part.len());
+            (all.map(|s| (f64::from(s) / 32_768.0).powi(2)).sum::<f64>() / part.len() as f64).sqrt()
         };
-        assert!((0.1..0.5).contains(&rms(0..MUSIC_S)), "{}", rms(0..MUSIC_S));
-        assert_eq!(rms(MUSIC_S..LENGTH_S), 0.0);
+        assert!((0.1..0.5).contains(&rms(0..MUSIC)), "{}", rms(0..MUSIC));
+        assert_eq!(rms(MUSIC..MUSIC + SILENCE), 0.0);
+        assert_eq!(LENGTH.as_secs_f64(), 3.5);
         // From 0x80f0_1000 to 0x80fe_0000 in the lamp's memory.
         assert!(tape.len() <= 0xd_f000, "{}", tape.len());
     }

