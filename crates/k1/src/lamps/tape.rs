@@ -28,7 +28,9 @@ pub fn bytes() -> Vec<u8> {
     let mut tape = b"TAPE".to_vec();
     tape.extend(((MUSIC + SILENCE) as u32).to_le_bytes());
     let loud = (0..MUSIC as u64).map(|i| (music(i).clamp(-1.0, 1.0) * 32_767.0) as i16);
-    tape.extend(loud.chain(std::iter::repeat_n(0, SILENCE)).flat_map(i16::to_le_bytes));
+    // The least that moves: a microphone which says the same all the time is a dead one.
+    let quiet = (0..SILENCE).map(|i| (i / 3 % 2) as i16);
+    tape.extend(loud.chain(quiet).flat_map(i16::to_le_bytes));
     tape
 }
 
@@ -46,7 +48,7 @@ mod tests {
             (all.map(|s| (f64::from(s) / 32_768.0).powi(2)).sum::<f64>() / part.len() as f64).sqrt()
         };
         assert!((0.1..0.5).contains(&rms(0..MUSIC)), "{}", rms(0..MUSIC));
-        assert_eq!(rms(MUSIC..MUSIC + SILENCE), 0.0);
+        assert!((1e-6..1e-4).contains(&rms(MUSIC..MUSIC + SILENCE)), "{}", rms(MUSIC..MUSIC + SILENCE));
         assert_eq!(LENGTH.as_secs_f64(), 3.5);
         // From 0x80f0_1000 to 0x80fe_0000 in the lamp's memory.
         assert!(tape.len() <= 0xd_f000, "{}", tape.len());
