@@ -30,7 +30,7 @@ impl Tape {
         // SAFETY: memory of this machine that the image does not reach; nothing writes there after the start.
         let head = unsafe { (PLACE as *const [u32; 2]).read_volatile() };
         let n = head[1] as usize;
-        let fits = n >= HOP && n <= (END - PLACE - 8) / 2;
+        let fits = (HOP..=(END - PLACE - 8) / 2).contains(&n);
         if head[0] != u32::from_le_bytes(*b"TAPE") || !fits {
             return None;
         }
