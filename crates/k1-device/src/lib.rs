@@ -55,4 +55,5 @@ pub mod requests;
 pub mod routes;
 pub mod self_test;
 pub mod settings;
+pub mod tape;
 pub mod websocket;

@@ -8,7 +8,7 @@
 mod broker;
 mod support;
 
-use std::path::{Path, PathBuf};
+use std::path::Path;
 use std::time::{Duration, Instant};
 
 use base64::Engine as _;
@@ -21,7 +21,7 @@ use k1_update::sheet::PublicKey;
 use k1_update::sheet::Sheet;
 use k1_update::trust::{KeyStatement, Trust};
 use serde_json::{Value, json};
-use support::{Running, eventually, eventually_within, k1, start};
+use support::{Running, eventually, eventually_within, firmware, k1, start};
 
 /// An update that says it is for the board of the simulated lamps, of whom nobody will ever run it; virtual ones do.
 fn update(version: &str, key: &SigningKey, is_run: bool) -> Vec<u8> {
@@ -46,11 +46,6 @@ fn trust(key: &SigningKey) -> Trust {
     let mut trust = Trust::NOBODY;
     trust.replace(&statement(key)).unwrap();
     trust
-}
-
-/// What was built for the virtual lamp.
-fn firmware(name: &str) -> PathBuf {
-    support::here("../../firmware/target/riscv32imafc-unknown-none-elf/release").join(name)
 }
 
 /// A virtual lamp.

@@ -20,8 +20,6 @@ pub enum Voice {
     Rtp(Rtp),
     /// Through the air.
     Loudspeaker(Loudspeaker),
-    /// None: what a lamp with a tape hears is on it, see [`super::tape`].
-    Tape,
 }
 
 /// Packets to one lamp.
@@ -60,25 +58,26 @@ impl Rtp {
 }
 
 impl Voice {
-    /// The way to a lamp that calls its source of sound so.
+    /// The way to a lamp that calls its source of sound so; `None` if what it hears is on a tape ([`super::tape`]).
     ///
     /// # Errors
     ///
     /// A sentence that says what is missing.
-    pub fn to(address: &Address, source: &str) -> Result<Self, String> {
+    pub fn to(address: &Address, source: &str) -> Result<Option<Self>, String> {
         let host = address.authority.rsplit_once(':').map_or(&*address.authority, |(host, _)| host);
         let rtp = match address.sound {
-            _ if source.contains("tape") => return Ok(Self::Tape),
+            _ if source.contains("tape") => return Ok(None),
             Some(port) => Some(Rtp::new((Ipv4Addr::LOCALHOST, port))),
             None if source.contains("RTP") => Some(Rtp::new((host.trim_matches(['[', ']']), EAR))),
             None => None,
         };
-        match rtp {
+        let voice = match rtp {
             Some(rtp) => {
                 rtp.map(Self::Rtp).map_err(|e| format!("{} cannot be sent sound: {e}", address.label))
             }
             None => Loudspeaker::new().map(Self::Loudspeaker),
-        }
+        };
+        voice.map(Some)
     }
 
     /// Says a hop.
@@ -93,7 +92,6 @@ impl Voice {
                 Ok(())
             }
             Self::Loudspeaker(speaker) => speaker.say(hop),
-            Self::Tape => Ok(()),
         }
     }
 }

@@ -27,6 +27,11 @@ pub fn here(path: &str) -> PathBuf {
     std::path::absolute(path).unwrap()
 }
 
+/// What was built for the virtual lamp.
+pub fn firmware(name: &str) -> PathBuf {
+    here("../../firmware/target/riscv32imafc-unknown-none-elf/release").join(name)
+}
+
 /// A fixture by name.
 pub fn fixture(name: &str) -> PathBuf {
     here("tests/fixtures").join(name)

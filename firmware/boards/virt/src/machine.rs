@@ -76,7 +76,8 @@ _start:
     li t0, 0x00100000
     li t1, 0x7777
     sw t1, 0(t0)
-    wfi
+9:  wfi
+    j 9b
 8:  li t3, 8
     csrw mie, t3
     sw t4, 4(t0)

@@ -1,17 +1,13 @@
 //! Music that the machine was started with: a tape that goes round at the pace of the lamp's own clock.
 //!
 //! Sound from the network comes at the pace of whoever sends it, which is of no use to a lamp whose clock counts
-//! instructions. The host puts the tape behind the lamp's memory: `TAPE`, number of samples u32, samples i16, all in the
-//! order of a little-endian machine.
+//! instructions. The host puts the tape behind the lamp's memory ([`k1_device::tape`]).
 
 use embassy_time::{Duration, Instant, Timer};
+use k1_device::tape::{END, HEAD, MARK, PLACE};
 use k1_engine::{HOP, HOP_US};
 use k1_wire::rtp;
 
-/// Where it lies, below the stack that only the loader uses.
-const PLACE: usize = 0x80f0_1000;
-/// Where it must end.
-const END: usize = 0x80fe_0000;
 /// A reader that is behind by more has lost what is between; what a microphone's buffer holds.
 const BEHIND: Duration = Duration::from_millis(128);
 
@@ -30,12 +26,12 @@ impl Tape {
         // SAFETY: memory of this machine that the image does not reach; nothing writes there after the start.
         let head = unsafe { (PLACE as *const [u32; 2]).read_volatile() };
         let n = head[1] as usize;
-        let fits = (HOP..=(END - PLACE - 8) / 2).contains(&n);
-        if head[0] != u32::from_le_bytes(*b"TAPE") || !fits {
+        let fits = (HOP..=((END - PLACE) as usize - HEAD) / 2).contains(&n);
+        if head[0] != u32::from_le_bytes(MARK) || !fits {
             return None;
         }
         // SAFETY: as above, and it was checked that the samples end before what the loader uses.
-        let samples = unsafe { core::slice::from_raw_parts((PLACE + 8) as *const i16, n) };
+        let samples = unsafe { core::slice::from_raw_parts((PLACE as usize + HEAD) as *const i16, n) };
         Some(Self { samples, next: 0, due: Instant::MIN, lost: 0 })
     }
 

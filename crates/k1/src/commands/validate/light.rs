@@ -6,12 +6,11 @@ use serde::Serialize;
 use serde_json::json;
 
 use super::signal::Signal;
+use crate::lamps::tape::{MUSIC, SILENCE};
 use crate::lamps::watch::{Frame, Watch};
-use crate::lamps::{Client, Trouble, tape};
+use crate::lamps::{Client, Trouble};
 
-/// Music for so long, and silence for so long; the beginning of each is the way there and is not looked at.
-const MUSIC: Duration = Duration::from_millis(2_000);
-const SILENCE: Duration = Duration::from_millis(1_500);
+/// The beginning of music, and of silence, is the way there and is not looked at.
 const SETTLE: Duration = Duration::from_millis(700);
 /// RMS in dBFS that tells music from silence.
 const LOUD_DB: f32 = -45.0;
@@ -122,7 +121,7 @@ pub fn ask(client: &Client, signal: &Signal) -> Result<Vec<Answer>, Trouble> {
     for pattern in all.patterns.iter().filter(|p| p.is_audio_reactive) {
         let _: serde_json::Value = client.post("/api/select", &json!({"id": pattern.id}))?;
         let [music, silence] = if signal.is_on_tape() {
-            let [music, silence] = told_apart(&gather(&mut watch, tape::LENGTH)?);
+            let [music, silence] = told_apart(&gather(&mut watch, MUSIC + SILENCE)?);
             // A lamp that hears no music has it taken for silence, which is told as such.
             [if music.is_empty() { silence.clone() } else { music }, silence]
         } else {

@@ -1,5 +1,6 @@
 //! `k1 validate` and `k1 soak`: the acceptance procedure, every criterion measured on the lamp itself.
 
+mod clock;
 mod host;
 mod light;
 mod rows;
@@ -25,6 +26,7 @@ use crate::lamps::berth;
 use crate::lamps::figures::Reading;
 use crate::lamps::voice::Voice;
 use crate::lamps::{self, Address, Client, Trouble};
+use clock::Clock;
 use host::HostSecond;
 use rows::{Budget, Evidence, Row, Second, Verdict, judge};
 use signal::Signal;
@@ -61,7 +63,7 @@ struct Record {
     began: u64,
     /// Seconds, of the lamp's own clock if that is steady.
     length_s: f64,
-    /// True of a virtual lamp whose clock counts instructions: no machine has a part in its figures.
+    /// True of a virtual lamp whose clock counts instructions and does not follow that of this machine.
     steady: bool,
     passed: bool,
     rows: Vec<Row>,
@@ -74,22 +76,10 @@ struct Record {
     rolled_back: Option<String>,
 }
 
-/// Which clock the time of the examination is of.
-#[derive(Clone, Copy)]
-enum Clock {
-    /// Ours.
-    Ours,
-    /// The lamp's own, whose runs follow each other; it had run for so long at the beginning.
-    Its(f64),
-}
-
 /// Looks at the lamp once a second, until it is told to end.
 struct Log {
     clock: Clock,
-    began: Instant,
     end: AtomicBool,
-    /// Time since the beginning, and when it was said.
-    time: Mutex<(f64, Instant)>,
     /// Where every second goes as it comes, until that fails.
     raw: Mutex<Option<File>>,
     seconds: Mutex<Vec<Second>>,
@@ -97,58 +87,27 @@ struct Log {
 }
 
 impl Log {
-    fn new(clock: Clock, began: Instant, raw: Option<File>) -> Self {
+    fn new(clock: Clock, raw: Option<File>) -> Self {
         Self {
             clock,
-            began,
             end: AtomicBool::new(false),
-            time: Mutex::new((0.0, began)),
             raw: Mutex::new(raw),
             seconds: Mutex::default(),
             unanswered: Mutex::default(),
         }
     }
 
-    /// Seconds since the beginning. They stand still while a lamp that has the clock does not answer, which it gets some
-    /// time for.
-    fn elapsed(&self) -> f64 {
-        match self.clock {
-            Clock::Ours => self.began.elapsed().as_secs_f64(),
-            Clock::Its(_) => {
-                let (time, said) = *self.time.lock().unwrap_or_else(PoisonError::into_inner);
-                if said.elapsed() > BACK_PATIENCE { f64::INFINITY } else { time }
-            }
-        }
-    }
-
-    /// Seconds since the beginning when the lamp says that it has run for so long.
-    fn at(&self, uptime_s: f64, before: &mut f64) -> f64 {
-        match self.clock {
-            Clock::Ours => self.began.elapsed().as_secs_f64(),
-            Clock::Its(_) => {
-                // A new run begins at 0.
-                let step = if uptime_s < *before { uptime_s } else { uptime_s - *before };
-                *before = uptime_s;
-                let mut time = self.time.lock().unwrap_or_else(PoisonError::into_inner);
-                *time = (time.0 + step, Instant::now());
-                time.0
-            }
-        }
-    }
-
     fn keep(&self, client: &Client) {
         // A slow lamp's second is one second, however often one looks.
-        let (its, mut before, pace) = match self.clock {
-            Clock::Ours => (false, 0.0, PACE),
-            Clock::Its(uptime_s) => (true, uptime_s, PACE / 2),
-        };
+        let its = matches!(self.clock, Clock::Its(_));
+        let pace = if its { PACE / 2 } else { PACE };
         let mut last = f64::NEG_INFINITY;
         while !self.end.load(Relaxed) {
             let look = Instant::now();
-            let mut answer = || -> Result<Second, Trouble> {
+            let answer = || -> Result<Second, Trouble> {
                 let (status, device) = (client.status()?, client.device()?);
                 Ok(Second {
-                    t: self.at(status.uptime_s, &mut before),
+                    t: self.clock.at(status.uptime_s),
                     uptime_s: status.uptime_s,
                     frames: status.vitals.frames,
                     reading: Reading::of(&status, &device),
@@ -195,14 +154,14 @@ fn await_lamp(client: &Client) -> Result<(), Trouble> {
 }
 
 /// Runs a self-test to its end, which may be that of the lamp's run: it then knows nothing of a test.
-fn read(client: &Client, reads: u32) -> Result<SelfTest, Trouble> {
-    let began = Instant::now();
+fn read(client: &Client, clock: &Clock, reads: u32) -> Result<SelfTest, Trouble> {
+    let until = clock.time() + READS_PATIENCE.as_secs_f64();
     client.start_self_test(reads)?;
     loop {
         let test = client.self_test()?;
         match test.state {
             TestState::Never => return Ok(SelfTest { wanted: reads, ..SelfTest::default() }),
-            TestState::Running if began.elapsed() < READS_PATIENCE => {
+            TestState::Running if clock.time() < until => {
                 std::thread::sleep(Duration::from_millis(250));
             }
             TestState::Running | TestState::Done => return Ok(test),
@@ -219,23 +178,40 @@ fn unless_away<T>(part: Result<T, Trouble>) -> Result<Result<T, String>, Trouble
     }
 }
 
-/// True if this very machine emulates the lamp. Through a tunnel it may be another one; then it is that
-/// one's pauses which are not excused.
+/// True if this very machine emulates the lamp. Through a tunnel it may be another one; then it is that one's pauses which
+/// are not excused.
 fn is_emulated_here(board: &str, address: &Address) -> bool {
     let host = address.authority.rsplit_once(':').map_or(&*address.authority, |(host, _)| host);
     let ip = host.trim_start_matches('[').trim_end_matches(']').parse::<IpAddr>();
     board == VIRTUAL && (host == "localhost" || ip.is_ok_and(|ip| ip.is_loopback()))
 }
 
-/// True if this very machine emulates the lamp and its clock counts instructions, whatever this machine does meanwhile.
-fn is_steady(board: &str, address: &Address) -> bool {
-    is_emulated_here(board, address) && berth::at(&address.authority).is_some_and(|berth| berth.steady)
+/// What emulates a lamp.
+#[derive(Clone, Copy, PartialEq)]
+enum Emulator {
+    /// Nothing, or another machine.
+    NotHere,
+    /// This machine, whose clock is the lamp's: when it stops, so does the lamp.
+    Here,
+    /// This machine, and the lamp's clock counts instructions, whatever this machine does meanwhile.
+    Steady,
+}
+
+impl Emulator {
+    fn of(board: &str, address: &Address) -> Self {
+        let is_steady = || berth::at(&address.authority).is_some_and(|berth| berth.steady);
+        match is_emulated_here(board, address) {
+            false => Self::NotHere,
+            true if is_steady() => Self::Steady,
+            true => Self::Here,
+        }
+    }
 }
 
 /// Measures everything until the time is over or it is stopped; the lamp's look is changed meanwhile.
 fn measure(
     client: &Client,
-    board: &str,
+    emulator: Emulator,
     length: f64,
     raw: Option<File>,
     stopped: &AtomicBool,
@@ -246,12 +222,12 @@ fn measure(
         Ok(voice) => Ok(Signal::start(voice)?),
         Err(why) => Err(why),
     };
-    let steady = is_steady(board, client.address());
-    // A machine that stops stops a lamp that follows its clock.
-    let watched = is_emulated_here(board, client.address()) && !steady;
-    let watcher = watched.then(|| Watcher::start(began)).transpose()?;
-    let clock = if steady { Clock::Its(status.uptime_s) } else { Clock::Ours };
-    let log = Log::new(clock, began, raw);
+    let watcher = (emulator == Emulator::Here).then(|| Watcher::start(began)).transpose()?;
+    let clock = match emulator {
+        Emulator::Steady => Clock::its(status.uptime_s),
+        Emulator::Here | Emulator::NotHere => Clock::Ours(began),
+    };
+    let log = Log::new(clock, raw);
     let (mut reads, mut answers) = (Vec::new(), Err("it was not looked at".to_owned()));
     std::thread::scope(|scope| -> Result<(), Failure> {
         let _reset: Value = client.post("/api/reset", &json!({})).map_err(text)?;
@@ -273,15 +249,16 @@ fn measure(
             for n in READS {
                 await_lamp(client)?;
                 let nothing = |_| SelfTest { wanted: n, ..SelfTest::default() };
-                reads.push(unless_away(read(client, n))?.unwrap_or_else(nothing));
+                reads.push(unless_away(read(client, &log.clock, n))?.unwrap_or_else(nothing));
             }
             Ok(())
         };
         let done = work();
         if done.is_ok() {
             let bar = super::progress(Some(length), "watching");
-            while log.elapsed() < length && !stopped.load(Relaxed) {
-                bar.set_position((log.elapsed() * 1e3) as u64);
+            let is_over = || log.clock.time() >= length || log.clock.has_stopped(BACK_PATIENCE);
+            while !is_over() && !stopped.load(Relaxed) {
+                bar.set_position((log.clock.time() * 1e3) as u64);
                 std::thread::sleep(Duration::from_millis(200));
             }
             bar.finish_and_clear();
@@ -299,11 +276,7 @@ fn measure(
         answers = Err(why);
     }
     Ok(Evidence {
-        length_s: length.min(match clock {
-            Clock::Ours => began.elapsed().as_secs_f64(),
-            Clock::Its(_) => log.time.lock().unwrap_or_else(PoisonError::into_inner).0,
-        }),
-        steady,
+        length_s: length.min(log.clock.time()),
         boot_log,
         device,
         reads,
@@ -348,7 +321,8 @@ pub fn validate(args: &ValidateArgs, usual: f64) -> Result<(), Failure> {
         length
     ));
     let began = SystemTime::now().duration_since(UNIX_EPOCH).map_or(0, |d| d.as_secs());
-    let evidence = measure(&client, &info.board, length, raw, &stopped);
+    let emulator = Emulator::of(&info.board, client.address());
+    let evidence = measure(&client, emulator, length, raw, &stopped);
     let restored = client.post::<Value>("/api/config/restore", &backup);
     let evidence = evidence?;
     if let Err(trouble) = restored {
@@ -371,7 +345,7 @@ pub fn validate(args: &ValidateArgs, usual: f64) -> Result<(), Failure> {
         slot: evidence.device.slot.as_deref().map(str::to_owned),
         began,
         length_s: evidence.length_s,
-        steady: evidence.steady,
+        steady: emulator == Emulator::Steady,
         passed,
         rows,
         host: evidence.host,
@@ -416,7 +390,7 @@ fn table(record: &Record) -> String {
     let _ =
         writeln!(text, "{} ({}, {}, {:.0} s)\n", record.lamp, record.board, record.version, record.length_s);
     if record.steady {
-        text.push_str("Its clock counts its instructions: no machine has a part in its figures.\n\n");
+        text.push_str("Its clock counts its instructions and does not follow this machine's.\n\n");
     }
     for r in &record.rows {
         let mark = match r.verdict {

@@ -75,8 +75,6 @@ pub struct Evidence {
     pub light: Result<Vec<Answer>, String>,
     /// Seconds that the lamp had run when it was first asked.
     pub first_uptime_s: f64,
-    /// True if times are those of the lamp's own clock, which counts instructions.
-    pub steady: bool,
     /// What the machine did that emulates the lamp; none of a lamp that is no emulated one of this machine.
     pub host: Option<Vec<HostSecond>>,
     /// Every second that was answered.

@@ -52,7 +52,6 @@ fn good() -> Evidence {
             heard_db: [-20.0, -90.0],
         }]),
         first_uptime_s: 5.0,
-        steady: false,
         host: None,
         seconds: (0..100).map(|t| second(f64::from(t), 175.4)).collect(),
         unanswered: (0, None),

@@ -17,15 +17,15 @@ const END: u8 = 2;
 /// A signal that plays.
 pub struct Signal {
     state: Arc<AtomicU8>,
+    /// None for a lamp that has it on a tape.
     player: Option<JoinHandle<Result<(), String>>>,
-    on_tape: bool,
 }
 
 impl Signal {
-    /// Begins with silence.
-    pub fn start(mut voice: Voice) -> std::io::Result<Self> {
-        let on_tape = matches!(voice, Voice::Tape);
+    /// Begins with silence. Without a voice nothing is played: the lamp has it on a tape.
+    pub fn start(voice: Option<Voice>) -> std::io::Result<Self> {
         let state = Arc::new(AtomicU8::new(SILENCE));
+        let Some(mut voice) = voice else { return Ok(Self { state, player: None }) };
         let wanted = state.clone();
         let play = move || {
             let began = Instant::now();
@@ -45,12 +45,12 @@ impl Signal {
             }
         };
         let player = std::thread::Builder::new().name("k1-signal".into()).spawn(play)?;
-        Ok(Self { state, player: Some(player), on_tape })
+        Ok(Self { state, player: Some(player) })
     }
 
     /// True if the lamp has both on a tape, one after the other, and is told neither.
     pub fn is_on_tape(&self) -> bool {
-        self.on_tape
+        self.player.is_none()
     }
 
     /// Music, or silence.
@@ -66,8 +66,9 @@ impl Signal {
     pub fn end(mut self) -> Result<(), String> {
         self.state.store(END, Relaxed);
         match self.player.take().map(JoinHandle::join) {
+            None => Ok(()),
             Some(Ok(result)) => result,
-            _ => Err("the player of the signal has failed; report this".into()),
+            Some(Err(_)) => Err("the player of the signal has failed; report this".into()),
         }
     }
 }

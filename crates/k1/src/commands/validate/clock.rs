@@ -1,0 +1,79 @@
+//! Which clock the time of an examination is of.
+
+use std::sync::{Mutex, MutexGuard, PoisonError};
+use std::time::{Duration, Instant};
+
+/// A clock that began with the examination.
+pub enum Clock {
+    /// Ours, since a moment.
+    Ours(Instant),
+    /// The lamp's own, whose runs follow each other.
+    Its(Mutex<Runs>),
+}
+
+/// What a lamp has said of its time.
+pub struct Runs {
+    /// Seconds since the beginning.
+    time: f64,
+    /// Seconds that it had run when it said so, and when that was.
+    uptime_s: f64,
+    said: Instant,
+}
+
+impl Clock {
+    /// That of a lamp which has run for so many seconds.
+    pub fn its(uptime_s: f64) -> Self {
+        Self::Its(Mutex::new(Runs { time: 0.0, uptime_s, said: Instant::now() }))
+    }
+
+    /// Seconds since the beginning, as far as they are known.
+    pub fn time(&self) -> f64 {
+        match self {
+            Self::Ours(began) => began.elapsed().as_secs_f64(),
+            Self::Its(runs) => lock(runs).time,
+        }
+    }
+
+    /// Seconds since the beginning when the lamp says that it has run for so long.
+    pub fn at(&self, uptime_s: f64) -> f64 {
+        if let Self::Its(runs) = self {
+            let mut runs = lock(runs);
+            // A new run begins at 0.
+            let step = if uptime_s < runs.uptime_s { uptime_s } else { uptime_s - runs.uptime_s };
+            *runs = Runs { time: runs.time + step, uptime_s, said: Instant::now() };
+        }
+        self.time()
+    }
+
+    /// True if it is the lamp's, and the lamp has not said the time for so long.
+    pub fn has_stopped(&self, patience: Duration) -> bool {
+        matches!(self, Self::Its(runs) if lock(runs).said.elapsed() > patience)
+    }
+}
+
+fn lock(runs: &Mutex<Runs>) -> MutexGuard<'_, Runs> {
+    runs.lock().unwrap_or_else(PoisonError::into_inner)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn the_runs_of_a_lamp_follow_each_other() {
+        let clock = Clock::its(100.0);
+        assert_eq!(clock.time(), 0.0);
+        // It starts again after 103 s, and has run for 2 of the next when it says so.
+        assert_eq!([101.5, 103.0, 2.0, 5.0].map(|uptime_s| clock.at(uptime_s)), [1.5, 3.0, 5.0, 8.0]);
+        assert_eq!(clock.time(), 8.0);
+        assert!(!clock.has_stopped(Duration::from_secs(600)));
+        std::thread::sleep(Duration::from_millis(2));
+        assert!(clock.has_stopped(Duration::from_millis(1)), "it says nothing any more");
+    }
+
+    #[test]
+    fn ours_does_not_ask_the_lamp() {
+        let clock = Clock::Ours(Instant::now());
+        assert!(clock.at(5_000.0) < 4_000.0 && !clock.has_stopped(Duration::ZERO));
+    }
+}
