@@ -171,9 +171,9 @@ pub struct VirtArgs {
     /// UDP port on this machine where the lamp takes firmware from espota's clients; 0 takes any free one.
     #[arg(long, default_value_t = 3232, value_name = "PORT")]
     pub ota: u16,
-    /// The lamp's clock counts its instructions and does not follow this machine's: its figures are the same wherever it
-    /// runs, however slow or busy that is, and a minute of its own takes more or less than one of ours. It hears a tape
-    /// at its own pace, music and silence in turn, and nothing from the network.
+    /// The lamp's clock counts its instructions and does not follow this machine's, however slow or busy that is: a
+    /// minute of its own takes more or less than one of ours. It hears a tape at its own pace, music and silence in turn,
+    /// and nothing from the network. It wants QEMU 8.1 or later.
     #[arg(long)]
     pub steady: bool,
     /// Further arguments of the emulator, as -gdb or -qmp.

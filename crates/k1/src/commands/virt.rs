@@ -20,6 +20,9 @@ use crate::update::virtual_flash::{self, VirtualFlash};
 
 /// The emulator; `qemu-system-misc` in Debian.
 const EMULATOR: &str = "qemu-system-riscv32";
+/// The first version of it that shares counted instructions evenly between harts; an earlier one computes what a hart may
+/// run while the other's timers are due, and can leave one out for tens of milliseconds.
+const EVEN: (u32, u32) = (8, 1);
 /// Where the firmware is when it was built here.
 const BUILT: &str = "firmware/target/riscv32imafc-unknown-none-elf/release";
 /// A clock that counts instructions, 4 ns for each: two harts at 125 million a second when both have work, which is less
@@ -37,8 +40,6 @@ const STEADY: [&str; 8] = [
     "-object",
     "filter-buffer,id=others,netdev=nothing,interval=500",
 ];
-/// Where the lamp looks for a tape (`firmware/boards/virt/src/tape.rs`).
-const TAPE_AT: u32 = 0x80f0_1000;
 /// The lamp's own ports.
 const WEB: u16 = 80;
 const SOUND: u16 = 5004;
@@ -51,7 +52,14 @@ pub fn virt(args: &VirtArgs) -> Result<(), Failure> {
     ctrlc::set_handler(move || signal.store(true, Ordering::SeqCst))
         .map_err(|e| Failure(format!("signals cannot be handled: {e}")))?;
 
-    is_installed()?;
+    let emulator = version(&installed()?);
+    if let (true, Some((major, minor))) = (args.steady, emulator.filter(|v| *v < EVEN)) {
+        let (since, point) = EVEN;
+        crate::say(format_args!(
+            "k1: QEMU {major}.{minor} does not share a steady lamp's time evenly between its cores, and the age of sound \
+             can be too high for it; QEMU {since}.{point} does"
+        ));
+    }
     let kept = match &args.flash {
         Some(path) => Flash::Kept(path.clone()),
         None => Flash::Temporary(temporary("flash")),
@@ -65,7 +73,8 @@ pub fn virt(args: &VirtArgs) -> Result<(), Failure> {
     let tape = Flash::Temporary(temporary("tape"));
     if args.steady {
         std::fs::write(tape.path(), crate::lamps::tape::bytes())?;
-        let into = format!("loader,addr={TAPE_AT:#x},force-raw=on,file={}", quoted(tape.path()));
+        let into =
+            format!("loader,addr={:#x},force-raw=on,file={}", k1_device::tape::PLACE, quoted(tape.path()));
         more.extend(STEADY.map(str::to_owned).into_iter().chain(["-device".to_owned(), into]));
     }
     more.extend_from_slice(&args.emulator);
@@ -192,14 +201,20 @@ const KEEPER: &str = r#"exec 3<&0; "$@" </dev/null 3<&- & lamp=$!
 { cat <&3 >/dev/null; kill "$lamp" 2>/dev/null; } >/dev/null 2>&1 &
 exec 3<&-; wait "$lamp""#;
 
-fn is_installed() -> Result<(), Failure> {
-    let found = Command::new(EMULATOR).arg("--version").stdout(Stdio::null()).stderr(Stdio::null()).status();
-    match found {
-        Ok(status) if status.success() => Ok(()),
+/// What the emulator says of its version.
+fn installed() -> Result<String, Failure> {
+    match Command::new(EMULATOR).arg("--version").stderr(Stdio::null()).output() {
+        Ok(said) if said.status.success() => Ok(String::from_utf8_lossy(&said.stdout).into_owned()),
         _ => Err(Failure(format!(
             "the emulator {EMULATOR} is not installed; on Debian: apt install qemu-system-misc"
         ))),
     }
+}
+
+/// Major and minor number in "QEMU emulator version 10.0.2 (…)".
+fn version(said: &str) -> Option<(u32, u32)> {
+    let mut numbers = said.split("version ").nth(1)?.split(|c: char| !c.is_ascii_digit());
+    Some((numbers.next()?.parse().ok()?, numbers.next()?.parse().ok()?))
 }
 
 /// A comma in a path would end an option of the emulator's; it wants two for one.
@@ -283,5 +298,22 @@ impl Player {
             self.played += 1;
         }
         Ok(())
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn an_emulators_version_is_read_or_is_unknown() {
+        let debian =
+            "QEMU emulator version 7.2.22 (Debian 1:7.2+dfsg-7+deb12u18+b3)\nCopyright (c) 2003-2022\n";
+        assert_eq!(version(debian), Some((7, 2)));
+        assert_eq!(version("QEMU emulator version 10.0.2\n"), Some((10, 0)));
+        assert!((7, 2) < EVEN && EVEN <= (8, 1) && EVEN < (10, 0));
+        for unknown in ["", "QEMU", "version ", "version x.y", "version 7"] {
+            assert_eq!(version(unknown), None, "{unknown}");
+        }
     }
 }

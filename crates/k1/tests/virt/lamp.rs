@@ -1,23 +1,29 @@
 //! A virtual lamp that runs, and a patient client.
 
 use std::net::{TcpListener, UdpSocket};
-use std::path::{Path, PathBuf};
+use std::path::Path;
 use std::sync::{Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
 
 use serde_json::Value;
 
+pub use crate::support::firmware;
 use crate::support::{self, Running};
 
-/// Firmware that was built here.
-pub fn firmware(name: &str) -> PathBuf {
-    support::here("../../firmware/target/riscv32imafc-unknown-none-elf/release").join(name)
+/// What the emulator says of its version, if there is one.
+fn emulator() -> Option<String> {
+    let said = std::process::Command::new("qemu-system-riscv32").arg("--version").output().ok()?;
+    said.status.success().then(|| String::from_utf8_lossy(&said.stdout).into_owned())
+}
+
+/// False of an emulator that leaves a steady lamp's hart out now and then, as Debian 12's own does.
+pub fn shares_evenly() -> bool {
+    emulator().is_some_and(|said| !said.contains("version 7.") && !said.contains("version 8.0"))
 }
 
 /// True if there is an emulator and firmware to run; says why not, and fails where they are required.
 pub fn ready() -> bool {
-    let emulator = std::process::Command::new("qemu-system-riscv32").arg("--version").output();
-    let missing = if !emulator.is_ok_and(|o| o.status.success()) {
+    let missing = if emulator().is_none() {
         "qemu-system-riscv32 (Debian: qemu-system-misc)"
     } else if !firmware("lamp.bin").exists()
         || !firmware("loader.bin").exists()
@@ -55,7 +61,7 @@ pub struct Lamp {
 }
 
 impl Lamp {
-    /// One whose clock counts instructions, so that its figures are its own on any machine. It hears a tape.
+    /// One whose clock counts instructions, and does not follow this machine's. It hears a tape.
     pub fn start_steady(flash: Option<&Path>, image: &Path) -> Option<Self> {
         Self::launch(flash, Some(image), &[], true)
     }

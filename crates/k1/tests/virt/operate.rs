@@ -8,7 +8,7 @@ use std::time::{Duration, Instant};
 use serde_json::Value;
 
 use crate::doors::{Monitor, socket};
-use crate::lamp::{Lamp, firmware};
+use crate::lamp::{Lamp, firmware, shares_evenly};
 use crate::support::host::judged;
 use crate::support::{self, Said, run};
 use crate::update::image;
@@ -16,9 +16,10 @@ use crate::update::image;
 /// Rows that depend on how much of this machine the emulator gets, and the one that no virtual lamp in memory can pass.
 const NOT_OURS: [&str; 6] = ["frames", "steady", "age", "host", "health", "rollback"];
 
-/// The row that a steady lamp can miss: under load its emulator (QEMU 7.2) now and then leaves one hart out for up to 30 ms,
-/// and then the 99th percentile of a second's age is too high in more than one of a hundred.
-const TURNS: &str = "age";
+/// The row that a good steady lamp can miss where the emulator leaves a hart out for tens of milliseconds.
+fn may_be_late(id: &str) -> bool {
+    id == "age" && !shares_evenly()
+}
 
 fn rows(record: &Value) -> Vec<(&str, &str)> {
     let all = record["rows"].as_array().unwrap_or_else(|| panic!("no rows in {record}"));
@@ -101,7 +102,7 @@ fn operate_validate() {
     assert!(record["steady"] == true && record["host"].is_null(), "{record}");
     let rows = rows(&record);
     for (id, verdict) in &rows {
-        assert!(*verdict == "passed" || *id == TURNS, "{id} is {verdict}");
+        assert!(*verdict == "passed" || may_be_late(id), "{id} is {verdict}");
     }
     assert_eq!(rows.len(), 17, "{rows:?}");
     let all_pass = rows.iter().all(|(_, verdict)| *verdict == "passed");
@@ -211,7 +212,7 @@ fn operate_validate_finds_what_is_broken() {
                 println!("{fault}: {id} {}: {measured}", row["verdict"]);
                 assert_eq!(row["verdict"], "failed", "{fault}: {row}");
             }
-            let may_fail = id == *must || id == TURNS || may.contains(&id);
+            let may_fail = id == *must || may_be_late(id) || may.contains(&id);
             assert!(row["verdict"] == "passed" || may_fail, "{fault}: {row}");
             if *fault == "slow" && id == *must {
                 let said: Vec<f64> = measured.split(" of ").map(|n| n.parse().unwrap()).collect();
