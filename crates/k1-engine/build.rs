@@ -22,18 +22,24 @@ fn main() -> std::io::Result<()> {
     println!("cargo:rerun-if-changed=src/rate.rs");
     let bank = tables::bank();
     let mut code = String::new();
-    let kernels = "[[(f32, f32); HISTORY]; PER_OCTAVE]";
+    let kernels = "[[[f32; HISTORY]; 2]; PER_OCTAVE]";
     put(
         &mut code,
         "KERNELS",
         kernels,
-        "Kernels of the filter bank, newest sample last, zero-padded at the front.",
+        "Real and imaginary part of the filter bank's kernels, newest sample last, zero-padded at the front.",
         &bank.kernels,
     );
     put(&mut code, "LENGTHS", "[usize; PER_OCTAVE]", "Their lengths in samples.", &bank.lengths);
     let help = "Factor from tone amplitude to the noise-flat scale, per bin.";
     put(&mut code, "FLATTEN", "[f32; BINS]", help, &bank.flatten);
     put(&mut code, "WINDOW", "[f32; FFT]", "The transform's window.", &tables::window());
+    put(&mut code, "TWOS", "[f32; FFT / 2]", "Twists of the transform's step by two.", &tables::twos());
+    put(&mut code, "FOURS", "[f32; 504]", "Twists of its steps by four.", &tables::fours());
+    let help = "Twists that take the spectra of even and odd samples apart.";
+    put(&mut code, "APART", "[[f32; 2]; FFT / 4 + 1]", help, &tables::apart());
+    let help = "Where each bin is when all steps are done.";
+    put(&mut code, "REVERSED", "[u16; FFT / 2]", help, &tables::reversed());
     let help = "For each bin of the transform the lower of its two bands and the share of the upper.";
     put(&mut code, "BAND_OF", "[(u8, f32); FFT / 2]", help, &tables::bands());
     put(&mut code, "PRIOR", "[f32; TEMPI]", "How likely each tempo is at first.", &tables::prior());

@@ -5,24 +5,45 @@
 
 use core::f32::consts::{LN_2, LOG2_E, TAU};
 
+use wide::f32x4;
+
 /// Square root with a relative error below 3e-7; 0 for what is not above 0.
 ///
 /// A first guess from the halved exponent and three Newton steps for its reciprocal. The instruction that some
 /// processors have is not to be had without a standard library, and libm's correct rounding costs four times as much.
 #[inline]
 pub fn sqrt(x: f32) -> f32 {
-    if x < f32::MIN_POSITIVE {
-        return 0.0;
-    }
-    if x > f32::MAX {
-        return x;
-    }
+    // Without a branch, so that a processor may take several roots at once.
     let half = 0.5 * x;
-    let mut y = f32::from_bits(0x5f37_5a86 - (x.to_bits() >> 1));
+    let mut y = f32::from_bits(0x5f37_5a86_u32.wrapping_sub(x.to_bits() >> 1));
     y *= 1.5 - half * y * y;
     y *= 1.5 - half * y * y;
     y *= 1.5 - half * y * y;
-    x * y
+    let root = if x > f32::MAX { x } else { x * y };
+    if x < f32::MIN_POSITIVE { 0.0 } else { root }
+}
+
+/// Sum of the products of two rows, as far as both go.
+///
+/// Four sums side by side, which a processor may compute at once ([`four`] is how they come together); the rest after the
+/// last whole group of four is added at the end.
+#[inline]
+pub fn dot(a: &[f32], b: &[f32]) -> f32 {
+    let n = a.len().min(b.len());
+    let ((a, last_a), (b, last_b)) = (a[..n].as_chunks::<4>(), b[..n].as_chunks::<4>());
+    let mut sums = f32x4::ZERO;
+    for (a, b) in a.iter().zip(b) {
+        sums += f32x4::new(*a) * f32x4::new(*b);
+    }
+    let rest: f32 = last_a.iter().zip(last_b).map(|(a, b)| a * b).sum();
+    four(sums) + rest
+}
+
+/// Sum of four sums, in the order in which a processor that computes four at once adds them up.
+#[inline]
+pub fn four(sums: f32x4) -> f32 {
+    let sums = sums.to_array();
+    (sums[0] + sums[2]) + (sums[1] + sums[3])
 }
 
 /// The largest whole number that is not above `x`, for `x` within ±2³¹.
@@ -220,6 +241,15 @@ mod tests {
         assert!(sin_error < 2e-6, "sin {sin_error:e}");
         let tanh_error = sweep(-12.0, 12.0, |x| tanh(x as f32) as f64 - (x as f32 as f64).tanh());
         assert!(tanh_error < 1e-6, "tanh {tanh_error:e}");
+    }
+
+    #[test]
+    fn rows_of_any_length_are_multiplied_to_the_shorter_ones_end() {
+        let row: [f32; 11] = core::array::from_fn(|i| (i + 1) as f32);
+        for n in 0..=row.len() {
+            let squares = (1..=n).map(|i| (i * i) as f32).sum::<f32>();
+            assert_eq!((dot(&row, &row[..n]), dot(&row[..n], &row)), (squares, squares));
+        }
     }
 
     #[test]

@@ -100,7 +100,10 @@ impl Accents {
         silent: bool,
     ) -> [f32; PLACES] {
         let logs = &onset.logs;
-        let tones = magnitudes.map(|m| log2(1.0 + TONE_COMPRESSION * m));
+        let mut tones = [0.0; BINS];
+        for (tone, m) in tones.iter_mut().zip(magnitudes) {
+            *tone = log2(1.0 + TONE_COMPRESSION * m);
+        }
         let mut curves = [0.0; CURVES];
         if !silent {
             let mut rises = [0.0; RISES];

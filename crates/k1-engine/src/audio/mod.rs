@@ -12,6 +12,7 @@ mod accent;
 mod chroma;
 mod condition;
 mod ear;
+mod fourier;
 mod loudness;
 mod onset;
 mod places;

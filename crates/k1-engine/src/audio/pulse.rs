@@ -10,33 +10,43 @@
 //! its own belief whether its beat is divided in two and four or, as in swing and 12/8, in three: with one
 //! pattern for both, triplets are heard at 3/2 of their tempo.
 //!
-//! Moving the pointer costs nothing: a tempo's states form a ring, and a hand counts down through it.
+//! Moving the pointer costs next to nothing: a tempo's states are a window that slides down through a little more room
+//! than it needs, and so always lie in the order of their positions.
+
+use wide::f32x4;
 
 use super::accent::PLACES;
 use super::looked_up::{PRIOR, TRANSITIONS};
 use super::tables::{REACH, TEMPI, period_of};
 use crate::HOP_RATE;
-use crate::math::{exp, fract, ln};
+use crate::math::{dot, exp, four, fract, ln};
 
-const OFFSETS: [usize; TEMPI + 1] = {
-    let mut offsets = [0; TEMPI + 1];
+/// Room that a window has to slide before it is put back.
+const SLIDE: usize = 8;
+/// Where the room of each tempo begins.
+const ROOMS: [usize; TEMPI + 1] = {
+    let mut rooms = [0; TEMPI + 1];
     let mut tempo = 0;
     while tempo < TEMPI {
-        offsets[tempo + 1] = offsets[tempo] + period_of(tempo);
+        rooms[tempo + 1] = rooms[tempo] + period_of(tempo) + SLIDE;
         tempo += 1;
     }
-    offsets
+    rooms
 };
-const STATES: usize = OFFSETS[TEMPI];
+const ROOM: usize = ROOMS[TEMPI];
+/// Hops of the longest beat.
+const LONGEST: usize = period_of(TEMPI - 1);
 /// A place is so wide to either side, in twelfths of a hop (so that halves, quarters and thirds are whole numbers),
 /// and fades linearly: 48 ms.
-const WIDTH: i32 = 72;
+const WIDTH: usize = 72;
 /// Successive hops hear much the same: so much of a hop's log-likelihood counts, for each place …
 const TEMPER: [f32; PLACES] = [0.14, 0.065, 0.057, 0.065];
 /// … after this was added to it.
 const BIAS: [f32; PLACES] = [0.35, 0.0, 0.0, 0.0];
 /// Nothing that is heard in one hop counts more than this, before tempering.
 const MOST: f32 = 4.0;
+/// Nothing that is heard in one hop leaves less of a state than this.
+const LEAST: f32 = 0.02;
 /// Memory for the tempo in seconds.
 const MEMORY_S: f32 = 8.0;
 /// Share of a tempo's belief that spreads evenly over all phases each time its turn comes (every 0.64 s).
@@ -60,12 +70,12 @@ pub(super) struct Likeliest {
     pub focus: f32,
 }
 
-/// The state space. About 28 KiB.
+/// The state space. About 30 KiB.
 #[derive(Clone, Debug)]
 pub(super) struct Pulse {
-    states: [f32; STATES],
-    /// Where in its ring each tempo has the state whose pointer stands at 0.
-    hand: [u8; TEMPI],
+    states: [f32; ROOM],
+    /// How far from the beginning of its room each tempo's window is: there the pointer stands at 0.
+    ahead: [u8; TEMPI],
     /// Belief in each tempo.
     mass: [f32; TEMPI],
     /// Log-odds that the beat is divided in three, above the prior's.
@@ -78,8 +88,9 @@ impl Pulse {
     #[inline(never)]
     pub(super) fn new() -> Self {
         let mut pulse = Self {
-            states: [0.0; STATES],
-            hand: [0; TEMPI],
+            states: [0.0; ROOM],
+            // So that not all are put back in the same hop.
+            ahead: core::array::from_fn(|tempo| (tempo % SLIDE) as u8),
             mass: [0.0; TEMPI],
             ternary: [0.0; TEMPI],
             turn: 0,
@@ -92,7 +103,7 @@ impl Pulse {
     pub(super) fn forget(&mut self) {
         for tempo in 0..TEMPI {
             let each = PRIOR[tempo] / period_of(tempo) as f32;
-            self.states[OFFSETS[tempo]..OFFSETS[tempo + 1]].fill(each);
+            self.window(tempo).fill(each);
         }
         self.mass = PRIOR;
         self.ternary = [0.0; TEMPI];
@@ -101,31 +112,24 @@ impl Pulse {
     /// Moves by a hop and weighs what was heard, `eagerness` times as much as in settled music; the answer is by how
     /// much, as a natural logarithm, the model expected it better than chance.
     pub(super) fn advance(&mut self, scores: &[f32; PLACES], eagerness: f32) -> f32 {
-        for (tempo, hand) in self.hand.iter_mut().enumerate() {
-            *hand = if *hand == 0 { period_of(tempo) as u8 - 1 } else { *hand - 1 };
-        }
         let gain: [f32; PLACES] = core::array::from_fn(|k| {
             exp((scores[k] + BIAS[k]).clamp(-MOST, MOST) * TEMPER[k] * eagerness) - 1.0
         });
         let before: f32 = self.mass.iter().sum();
-        let wrapped: [f32; TEMPI] =
-            core::array::from_fn(|tempo| self.states[OFFSETS[tempo] + self.hand[tempo] as usize]);
+        // What comes to the end of its beat; beyond both ends of the tempi nothing does.
+        let mut wrapped = [0.0; TEMPI + 2 * REACH];
+        for tempo in 0..TEMPI {
+            wrapped[REACH + tempo] = self.slide(tempo);
+        }
         let keep = 1.0 - DT / TERNARY_MEMORY_S;
         let mut after = 0.0;
         for tempo in 0..TEMPI {
-            let mut arrived = 0.0;
-            for (k, p) in TRANSITIONS[tempo].iter().enumerate() {
-                let from = (tempo + k).wrapping_sub(REACH);
-                if from < TEMPI {
-                    arrived += p * wrapped[from];
-                }
-            }
-            let hand = self.hand[tempo] as usize;
-            let ring = &mut self.states[OFFSETS[tempo]..OFFSETS[tempo + 1]];
-            ring[hand] = arrived;
-            let mass = (self.mass[tempo] - wrapped[tempo] + arrived).max(1e-20);
+            let arrived = dot(&wrapped[tempo..], &TRANSITIONS[tempo]);
             let three = 1.0 / (1.0 + exp(-(self.ternary[tempo] + TERNARY_PRIOR)));
-            let (binary, ternary) = weigh(tempo, ring, hand, &gain, three);
+            let window = self.window(tempo);
+            window[0] = arrived;
+            let (binary, ternary) = weigh(tempo, window, &gain, three);
+            let mass = (self.mass[tempo] - wrapped[REACH + tempo] + arrived).max(1e-20);
             self.mass[tempo] = (mass + binary + three * (ternary - binary)).max(1e-20);
             after += self.mass[tempo];
             let odds = (mass + ternary).max(0.05 * mass) / (mass + binary).max(0.05 * mass);
@@ -136,6 +140,26 @@ impl Pulse {
         }
         self.fade(after);
         ln(after / before)
+    }
+
+    /// The states of a tempo in the order of their positions.
+    fn window(&mut self, tempo: usize) -> &mut [f32] {
+        let from = ROOMS[tempo] + usize::from(self.ahead[tempo]);
+        &mut self.states[from..from + period_of(tempo)]
+    }
+
+    /// Moves the pointers of a tempo by a hop; the answer is the belief that came to the end of the beat, and the state
+    /// where it may arrive is still to be written.
+    fn slide(&mut self, tempo: usize) -> f32 {
+        let (from, period) = (ROOMS[tempo] + usize::from(self.ahead[tempo]), period_of(tempo));
+        let wrapped = self.states[from + period - 1];
+        if self.ahead[tempo] == 0 {
+            // The last has wrapped, and stays behind.
+            self.states.copy_within(from..from + period - 1, from + SLIDE);
+            self.ahead[tempo] = SLIDE as u8;
+        }
+        self.ahead[tempo] -= 1;
+        wrapped
     }
 
     /// One tempo a hop gives back a share of what was learned, and its running sum is made exact.
@@ -149,13 +173,14 @@ impl Pulse {
         }
         let total = if (1e-6..=1e6).contains(&total) { total } else { 1.0 };
         self.turn = (self.turn + 1) % TEMPI;
-        let ring = &mut self.states[OFFSETS[self.turn]..OFFSETS[self.turn + 1]];
-        let sum: f32 = ring.iter().sum::<f32>().max(1e-25);
-        let share = (PRIOR[self.turn] * total / sum).max(1e-12);
+        let turn = self.turn;
+        let window = self.window(turn);
+        let sum: f32 = window.iter().sum::<f32>().max(1e-25);
+        let share = (PRIOR[turn] * total / sum).max(1e-12);
         let factor = exp(ln(share) * (TEMPI as f32 * DT / MEMORY_S));
-        let (stay, spread) = ((1.0 - LEAK) * factor, LEAK * factor * sum / ring.len() as f32);
-        ring.iter_mut().for_each(|s| *s = *s * stay + spread);
-        self.mass[self.turn] = sum * factor;
+        let (stay, spread) = ((1.0 - LEAK) * factor, LEAK * factor * sum / window.len() as f32);
+        window.iter_mut().for_each(|s| *s = *s * stay + spread);
+        self.mass[turn] = sum * factor;
     }
 
     /// Share of all belief in each tempo.
@@ -165,9 +190,7 @@ impl Pulse {
     }
 
     fn state(&self, tempo: usize, position: usize) -> f32 {
-        let period = period_of(tempo);
-        let at = position + self.hand[tempo] as usize;
-        self.states[OFFSETS[tempo] + if at >= period { at - period } else { at }]
+        self.states[ROOMS[tempo] + usize::from(self.ahead[tempo]) + position]
     }
 
     /// The heaviest neighbourhood of tempi, its centre of gravity, and the heaviest place there.
@@ -209,63 +232,51 @@ impl Pulse {
     }
 }
 
-/// Where in the beat something is expected, of one tempo: a position (and its mirror image, for the pattern is
-/// symmetric) and how much each place weighs there, fading linearly to [`WIDTH`].
-#[derive(Clone, Copy, Debug)]
-struct Expected {
-    position: u32,
-    weight: [f32; PLACES],
-}
+/// Where in the beat something is expected: the beat (its end is the beginning of the next), its half, its quarters, its
+/// thirds; each with its number among [`PLACES`], and where it is in twelfths of a beat.
+const EXPECTED: [(usize, usize); 7] = [(0, 0), (0, 12), (1, 6), (2, 3), (2, 9), (3, 4), (3, 8)];
+/// Positions that an expectation covers; whole groups of four.
+const COVERED: usize = 12;
+const AROUND: usize = WIDTH / 12 - 1;
 
-/// In twelfths of a beat: the beat, its half, its quarters, its thirds.
-const PLACE_AT: [usize; PLACES] = [0, 6, 3, 4];
-
-const fn expected(tempo: usize, position: usize) -> Option<Expected> {
-    let mut weight = [0.0; PLACES];
-    let (mut place, mut any) = (0, false);
-    while place < PLACES {
-        let away = (12 * position) as i32 - (PLACE_AT[place] * period_of(tempo)) as i32;
-        if away > -WIDTH && away < WIDTH {
-            weight[place] = (WIDTH - away.abs()) as f32 / WIDTH as f32;
-            any = true;
-        }
-        place += 1;
-    }
-    if any { Some(Expected { position: position as u32, weight }) } else { None }
-}
-
-/// Where the positions of each tempo begin in [`EXPECTED`]. A third of all positions expects nothing and is not in it.
-const EXPECTED_FROM: [usize; TEMPI + 1] = {
-    let mut from = [0; TEMPI + 1];
+/// Where each covers a tempo: its first position, and which of [`WEIGHTS`] it has.
+const COVERS: [[(u8, u8); EXPECTED.len()]; TEMPI] = {
+    let mut all = [[(0, 0); EXPECTED.len()]; TEMPI];
     let mut tempo = 0;
     while tempo < TEMPI {
-        from[tempo + 1] = from[tempo];
-        let mut position = 0;
-        while position <= period_of(tempo) / 2 {
-            if expected(tempo, position).is_some() {
-                from[tempo + 1] += 1;
-            }
-            position += 1;
+        let mut i = 0;
+        while i < EXPECTED.len() {
+            let twelfths = EXPECTED[i].1 * period_of(tempo);
+            all[tempo][i] = match EXPECTED[i].1 {
+                0 => (0, 12),
+                12 => ((period_of(tempo) - COVERED) as u8, 13),
+                _ => ((twelfths / 12 - AROUND) as u8, (twelfths % 12) as u8),
+            };
+            i += 1;
         }
         tempo += 1;
     }
-    from
+    all
 };
 
-/// A table, because to compute it anew in each hop costs more than all the rest of the ear. It lies in flash.
-static EXPECTED: [Expected; EXPECTED_FROM[TEMPI]] = {
-    let mut all = [Expected { position: 0, weight: [0.0; PLACES] }; EXPECTED_FROM[TEMPI]];
-    let (mut tempo, mut i) = (0, 0);
-    while tempo < TEMPI {
-        let mut position = 0;
-        while position <= period_of(tempo) / 2 {
-            if let Some(e) = expected(tempo, position) {
-                all[i] = e;
-                i += 1;
-            }
-            position += 1;
+/// How much a position weighs: of what lies so many twelfths of a hop behind the covered part's sixth position; of the
+/// first positions of a beat; and of its last.
+const WEIGHTS: [[[f32; 4]; COVERED / 4]; 14] = {
+    let mut all = [[[0.0; 4]; COVERED / 4]; 14];
+    let mut kind = 0;
+    while kind < 14 {
+        let centre = match kind {
+            12 => 0,
+            13 => 12 * COVERED,
+            twelfths => 12 * AROUND + twelfths,
+        };
+        let mut i = 0;
+        while i < COVERED {
+            let away = (12 * i).abs_diff(centre);
+            all[kind][i / 4][i % 4] = if away < WIDTH { (WIDTH - away) as f32 / WIDTH as f32 } else { 0.0 };
+            i += 1;
         }
-        tempo += 1;
+        kind += 1;
     }
     all
 };
@@ -273,28 +284,33 @@ static EXPECTED: [Expected; EXPECTED_FROM[TEMPI]] = {
 /// Multiplies every state of a tempo by one plus what its place has gained; where two places overlap their gains add.
 /// The answer is how much the belief gains if the beat is divided in two, and if in three; the states take the mixture
 /// with a share of `three`.
-fn weigh(tempo: usize, ring: &mut [f32], hand: usize, gain: &[f32; PLACES], three: f32) -> (f32, f32) {
-    let period = ring.len();
-    let (mut binary, mut ternary) = (0.0, 0.0);
-    for Expected { position, weight: [beat, half, quarter, third] } in
-        &EXPECTED[EXPECTED_FROM[tempo]..EXPECTED_FROM[tempo + 1]]
-    {
-        let position = *position as usize;
-        let both = gain[0] * beat;
-        let (two, triple) = (gain[1] * half + gain[2] * quarter, gain[3] * third);
-        let factor = (1.0 + both + two + three * (triple - two)).max(0.02);
-        let up = hand + position;
-        let up = if up >= period { up - period } else { up };
-        let down = if position > hand { hand + period - position } else { hand - position };
-        let (Some(first), Some(mirrored)) = (ring.get(up), ring.get(down)) else { continue };
-        let (first, mirrored) = (*first, *mirrored);
-        let belief = if up == down { first } else { first + mirrored };
-        ring[up] = first * factor;
-        ring[down] = mirrored * factor;
-        binary += belief * (both + two);
-        ternary += belief * (both + triple);
+fn weigh(tempo: usize, window: &mut [f32], gain: &[f32; PLACES], three: f32) -> (f32, f32) {
+    let mut factors = [1.0; LONGEST];
+    let factors = &mut factors[..window.len()];
+    let share = [gain[0], (1.0 - three) * gain[1], (1.0 - three) * gain[2], three * gain[3]];
+    let mut belief = [f32x4::ZERO; PLACES];
+    for ((from, kind), (place, _)) in COVERS[tempo].into_iter().zip(EXPECTED) {
+        let covered = usize::from(from)..usize::from(from) + COVERED;
+        let (states, _) = window[covered.clone()].as_chunks::<4>();
+        let (factors, _) = factors[covered].as_chunks_mut::<4>();
+        let (share, mut sum) = (f32x4::splat(share[place]), f32x4::ZERO);
+        for ((s, f), w) in states.iter().zip(factors).zip(&WEIGHTS[usize::from(kind)]) {
+            let w = f32x4::new(*w);
+            sum += f32x4::new(*s) * w;
+            *f = (f32x4::new(*f) + share * w).to_array();
+        }
+        belief[place] += sum;
     }
-    (binary, ternary)
+    let ((states, last), (factors, last_factors)) = (window.as_chunks_mut::<4>(), factors.as_chunks::<4>());
+    for (s, f) in states.iter_mut().zip(factors) {
+        *s = (f32x4::new(*s) * f32x4::new(*f).fast_max(f32x4::splat(LEAST))).to_array();
+    }
+    for (s, f) in last.iter_mut().zip(last_factors) {
+        *s *= f.max(LEAST);
+    }
+    let [beat, half, quarter, third] = belief.map(four);
+    let both = gain[0] * beat;
+    (both + gain[1] * half + gain[2] * quarter, both + gain[3] * third)
 }
 
 #[cfg(test)]
@@ -353,7 +369,7 @@ mod tests {
             pulse.advance(&[-BIAS[0], 0.0, 0.0, 0.0], 1.0);
         }
         let sum: f32 = pulse.mass.iter().sum();
-        let exact: f32 = pulse.states.iter().sum();
+        let exact: f32 = (0..TEMPI).map(|tempo| pulse.window(tempo).iter().sum::<f32>()).sum();
         assert!((sum / exact - 1.0).abs() < 0.01, "{sum} {exact}");
         for (mass, prior) in pulse.mass.iter().zip(&PRIOR) {
             assert!((mass / sum - prior).abs() < 0.02, "{mass} {prior}");

@@ -32,7 +32,7 @@ pub const fn locate(bin: usize) -> (usize, usize) {
 /// The filter bank.
 pub struct Bank {
     /// Real and imaginary part of each kernel, newest sample last, zero-padded at the front.
-    pub kernels: [[(f32, f32); HISTORY]; PER_OCTAVE],
+    pub kernels: [[[f32; HISTORY]; 2]; PER_OCTAVE],
     /// Length of each kernel in samples.
     pub lengths: [usize; PER_OCTAVE],
     /// Factor from tone amplitude to the noise-flat scale, per bin.
@@ -41,7 +41,7 @@ pub struct Bank {
 
 /// Computes the filter bank.
 pub fn bank() -> Bank {
-    let mut kernels = [[(0.0, 0.0); HISTORY]; PER_OCTAVE];
+    let mut kernels = [[[0.0; HISTORY]; 2]; PER_OCTAVE];
     let mut lengths = [0; PER_OCTAVE];
     let mut noise_gain = [0.0; PER_OCTAVE];
     for (k, noise_gain) in noise_gain.iter_mut().enumerate() {
@@ -53,7 +53,8 @@ pub fn bank() -> Bank {
             let (s, c) = libm::sincos(core::f64::consts::TAU * turns * i as f64);
             // 2/Σw: a sine of amplitude 1 reads 1.
             let w = 2.0 * window(i) / sum;
-            kernels[k][HISTORY - n + i] = ((w * c) as f32, (w * s) as f32);
+            kernels[k][0][HISTORY - n + i] = (w * c) as f32;
+            kernels[k][1][HISTORY - n + i] = (w * s) as f32;
             *noise_gain += w * w;
         }
         lengths[k] = n;
@@ -80,6 +81,55 @@ const HIGHEST_BAND_HZ: f64 = 7_600.0;
 pub fn window() -> [f32; FFT] {
     core::array::from_fn(|i| {
         (0.5 - 0.5 * libm::cos(core::f64::consts::TAU * (i as f64 + 0.5) / FFT as f64)) as f32
+    })
+}
+
+/// Turns `n / of` as a cosine and the sine of a transform, which turns backwards.
+fn twist(n: usize, of: usize) -> [f32; 2] {
+    let (s, c) = libm::sincos(-core::f64::consts::TAU * (n % of) as f64 / of as f64);
+    [c as f32, s as f32]
+}
+
+/// Complex numbers of the transform.
+const PAIRS: usize = FFT / 2;
+
+/// Twists of the step by two: the cosines, then the sines.
+pub fn twos() -> [f32; PAIRS] {
+    core::array::from_fn(|i| twist(i % (PAIRS / 2), PAIRS)[i / (PAIRS / 2)])
+}
+
+/// Twists of the steps by four, a block of 256, of 64 and of 16: for four places after each other the cosines and sines
+/// of the second quarter, the third, and the fourth.
+pub fn fours() -> [f32; 6 * (64 + 16 + 4)] {
+    let mut all = [0.0; 6 * (64 + 16 + 4)];
+    let mut at = 0;
+    for length in [256, 64, 16] {
+        for places in (0..length / 4).step_by(4) {
+            for quarter in 1..4 {
+                for part in 0..2 {
+                    for place in places..places + 4 {
+                        all[at] = twist(quarter * place, length)[part];
+                        at += 1;
+                    }
+                }
+            }
+        }
+    }
+    all
+}
+
+/// Twists that take the spectra of even and odd samples apart.
+pub fn apart() -> [[f32; 2]; PAIRS / 2 + 1] {
+    core::array::from_fn(|k| twist(k, FFT))
+}
+
+/// Where each of the complex numbers' spectrum is when all steps are done: its digits (one of two, four of four) in
+/// reverse; the last two change places, because the last step leaves its results across four blocks.
+pub fn reversed() -> [u16; PAIRS] {
+    core::array::from_fn(|k| {
+        let (half, k) = (k % 2, k / 2);
+        let [a, b, c, d] = [k % 4, k / 4 % 4, k / 16 % 4, k / 64];
+        (256 * half + 64 * a + 16 * b + 4 * d + c) as u16
     })
 }
 
