@@ -38,10 +38,10 @@ fn main() -> std::io::Result<()> {
     put(&mut code, "FOURS", "[f32; 504]", "Twists of its steps by four.", &tables::fours());
     let help = "Twists that take the spectra of even and odd samples apart.";
     put(&mut code, "APART", "[[f32; 2]; FFT / 4 + 1]", help, &tables::apart());
-    let help = "Where each bin is when all steps are done.";
-    put(&mut code, "REVERSED", "[u16; FFT / 2]", help, &tables::reversed());
-    let help = "For each bin of the transform the lower of its two bands and the share of the upper.";
-    put(&mut code, "BAND_OF", "[(u8, f32); FFT / 2]", help, &tables::bands());
+    let help = "For each bin of the transform the share of the upper of its two bands.";
+    put(&mut code, "UPPER", "[f32; FFT / 2]", help, &tables::upper());
+    let help = "The first bin of each band but the highest, and where the last of them ends.";
+    put(&mut code, "BAND_FROM", "[u16; BANDS]", help, &tables::band_from());
     put(&mut code, "PRIOR", "[f32; TEMPI]", "How likely each tempo is at first.", &tables::prior());
     let help = "From which tempi a tempo is reached, and how often.";
     put(&mut code, "TRANSITIONS", "[[f32; 2 * REACH + 1]; TEMPI]", help, &tables::transitions());

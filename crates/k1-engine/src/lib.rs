@@ -16,6 +16,7 @@
 //! locks or knows a thread, so the same calls give the same bits on a laptop, a lamp and in a test.
 
 pub mod audio;
+mod lanes;
 pub mod light;
 
 pub mod math;

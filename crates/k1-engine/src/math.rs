@@ -5,7 +5,7 @@
 
 use core::f32::consts::{LN_2, LOG2_E, TAU};
 
-use wide::f32x4;
+use crate::lanes::Sums;
 
 /// Square root with a relative error below 3e-7; 0 for what is not above 0.
 ///
@@ -25,25 +25,17 @@ pub fn sqrt(x: f32) -> f32 {
 
 /// Sum of the products of two rows, as far as both go.
 ///
-/// Four sums side by side, which a processor may compute at once ([`four`] is how they come together); the rest after the
-/// last whole group of four is added at the end.
+/// Four sums side by side; the rest after the last whole group of four is added at the end.
 #[inline]
 pub fn dot(a: &[f32], b: &[f32]) -> f32 {
     let n = a.len().min(b.len());
     let ((a, last_a), (b, last_b)) = (a[..n].as_chunks::<4>(), b[..n].as_chunks::<4>());
-    let mut sums = f32x4::ZERO;
+    let mut sums = Sums::ZERO;
     for (a, b) in a.iter().zip(b) {
-        sums += f32x4::new(*a) * f32x4::new(*b);
+        sums.add(a, b);
     }
     let rest: f32 = last_a.iter().zip(last_b).map(|(a, b)| a * b).sum();
-    four(sums) + rest
-}
-
-/// Sum of four sums, in the order in which a processor that computes four at once adds them up.
-#[inline]
-pub fn four(sums: f32x4) -> f32 {
-    let sums = sums.to_array();
-    (sums[0] + sums[2]) + (sums[1] + sums[3])
+    sums.total() + rest
 }
 
 /// The largest whole number that is not above `x`, for `x` within ±2³¹.

@@ -12,7 +12,7 @@ const DT: f32 = 1.0 / HOP_RATE;
 
 /// Samples in, [`Snapshot`]s out: causal, without allocation, every hop about as costly as the mean.
 ///
-/// About 68 KiB; put it into a `static` or on the heap of the caller.
+/// About 50 KiB; put it into a `static` or on the heap of the caller.
 #[derive(Clone, Debug)]
 pub struct Ear {
     pending: [f32; HOP],

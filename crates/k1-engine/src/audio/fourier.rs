@@ -4,19 +4,30 @@
 //! and in place, so that the results come out with their digits reversed; then the spectra of the even and the odd samples
 //! are taken apart (Cooley & Tukey, "An algorithm for the machine calculation of complex Fourier series", Mathematics of
 //! Computation 19, 1965; Brigham, "The Fast Fourier Transform", 1974, ch. 10). Real and imaginary parts lie apart, so that
-//! a processor may compute four at once. For this length that takes half of the instructions of a general one (microfft
+//! a processor may compute four at once. For this length that takes about half of the instructions of a general one (microfft
 //! 0.6).
 
-use wide::f32x4;
-
-use super::looked_up::{APART, FOURS, REVERSED, TWOS};
+use super::looked_up::{APART, FOURS, TWOS};
 use super::tables::FFT;
+use crate::lanes::{LANES, Lanes, groups, groups_mut, transpose};
 use crate::math::sqrt;
 
 /// Complex numbers.
 const N: usize = FFT / 2;
-/// Lengths of the blocks that are quartered with a twist; what is left of them then is quartered without.
-const QUARTERED: [usize; 3] = [256, 64, 16];
+
+/// Where each complex number is when all steps are done: its digits (one of two, four of four) in reverse; the last two
+/// change places where the last step is done on four blocks at once, and leaves its results across them.
+static REVERSED: [u16; N] = {
+    let mut all = [0; N];
+    let mut k = 0;
+    while k < N {
+        let (first, last) = (k / 32 % 4, k / 128);
+        let (first, last) = if LANES == 1 { (first, last) } else { (last, first) };
+        all[k] = (256 * (k % 2) + 64 * (k / 2 % 4) + 16 * (k / 8 % 4) + 4 * first + last) as u16;
+        k += 1;
+    }
+    all
+};
 
 /// Room for the transform: 6 KiB, which would be half of the ear's stack on a lamp.
 #[derive(Clone, Debug)]
@@ -40,15 +51,14 @@ impl Fourier {
             *im = x[1] * w[1];
         }
         self.halve();
-        let mut from = 0;
-        for length in QUARTERED {
-            let twist = &FOURS[from..from + 6 * length / 4];
-            for (re, im) in self.re.chunks_exact_mut(length).zip(self.im.chunks_exact_mut(length)) {
-                quarter(re, im, twist);
-            }
-            from += twist.len();
-        }
-        for (re, im) in self.re.as_chunks_mut::<16>().0.iter_mut().zip(self.im.as_chunks_mut::<16>().0) {
+        // Blocks of 256, 64 and 16 are quartered and twisted.
+        let (twist, rest) = FOURS.split_at(6 * 64);
+        quarter_each::<64>(&mut self.re, &mut self.im, twist);
+        let (twist, rest) = rest.split_at(6 * 16);
+        quarter_each::<16>(&mut self.re, &mut self.im, twist);
+        quarter_each::<4>(&mut self.re, &mut self.im, rest);
+        let blocks = self.re.as_chunks_mut::<{ 4 * LANES }>().0.iter_mut();
+        for (re, im) in blocks.zip(self.im.as_chunks_mut::<{ 4 * LANES }>().0) {
             four_of_four(re, im);
         }
         self.take_apart();
@@ -61,10 +71,10 @@ impl Fourier {
     fn halve(&mut self) {
         let ((re, re_far), (im, im_far)) = (self.re.split_at_mut(N / 2), self.im.split_at_mut(N / 2));
         let (cos, sin) = TWOS.split_at(N / 2);
-        let near = quads(re).zip(quads(im));
-        let far = quads(re_far).zip(quads(im_far));
-        for (((a, b), (c, d)), (cos, sin)) in near.zip(far).zip(read(cos).zip(read(sin))) {
-            let (x, y, u, v) = (f32x4::new(*a), f32x4::new(*b), f32x4::new(*c), f32x4::new(*d));
+        let near = groups_mut(re).zip(groups_mut(im));
+        let far = groups_mut(re_far).zip(groups_mut(im_far));
+        for (((a, b), (c, d)), (cos, sin)) in near.zip(far).zip(groups(cos).zip(groups(sin))) {
+            let (x, y, u, v) = (Lanes::new(*a), Lanes::new(*b), Lanes::new(*c), Lanes::new(*d));
             (*a, *b) = ((x + u).to_array(), (y + v).to_array());
             let (p, q) = times((x - u, y - v), (cos, sin));
             (*c, *d) = (p.to_array(), q.to_array());
@@ -89,62 +99,50 @@ impl Fourier {
     }
 }
 
-fn quads(row: &mut [f32]) -> impl Iterator<Item = &mut [f32; 4]> {
-    row.as_chunks_mut::<4>().0.iter_mut()
-}
-
-fn read(row: &[f32]) -> impl Iterator<Item = f32x4> {
-    row.as_chunks::<4>().0.iter().map(|four| f32x4::new(*four))
-}
-
 /// Product of complex numbers.
-fn times((x, y): (f32x4, f32x4), (cos, sin): (f32x4, f32x4)) -> (f32x4, f32x4) {
+fn times((x, y): (Lanes, Lanes), (cos, sin): (Lanes, Lanes)) -> (Lanes, Lanes) {
     (x * cos - y * sin, x * sin + y * cos)
 }
 
 /// The sums that a block's quarters become, before they are twisted.
-fn sums(re: [f32x4; 4], im: [f32x4; 4]) -> [(f32x4, f32x4); 4] {
+fn sums(re: [Lanes; 4], im: [Lanes; 4]) -> [(Lanes, Lanes); 4] {
     let (a, b) = ((re[0] + re[2], im[0] + im[2]), (re[0] - re[2], im[0] - im[2]));
     let (c, d) = ((re[1] + re[3], im[1] + im[3]), (im[1] - im[3], re[3] - re[1]));
     [(a.0 + c.0, a.1 + c.1), (b.0 + d.0, b.1 + d.1), (a.0 - c.0, a.1 - c.1), (b.0 - d.0, b.1 - d.1)]
 }
 
-fn quarter(re: &mut [f32], im: &mut [f32], twist: &[f32]) {
-    let q = re.len() / 4;
-    let (re0, re) = re.split_at_mut(q);
-    let (re1, re) = re.split_at_mut(q);
-    let (re2, re3) = re.split_at_mut(q);
-    let (im0, im) = im.split_at_mut(q);
-    let (im1, im) = im.split_at_mut(q);
-    let (im2, im3) = im.split_at_mut(q);
-    let re = quads(re0).zip(quads(re1)).zip(quads(re2).zip(quads(re3)));
-    let im = quads(im0).zip(quads(im1)).zip(quads(im2).zip(quads(im3)));
-    for ((((re0, re1), (re2, re3)), ((im0, im1), (im2, im3))), twist) in
-        re.zip(im).zip(twist.as_chunks::<24>().0)
-    {
-        let [y0, y1, y2, y3] =
-            sums([*re0, *re1, *re2, *re3].map(f32x4::new), [*im0, *im1, *im2, *im3].map(f32x4::new));
-        let (t, _) = twist.as_chunks::<4>();
-        let y1 = times(y1, (f32x4::new(t[0]), f32x4::new(t[1])));
-        let y2 = times(y2, (f32x4::new(t[2]), f32x4::new(t[3])));
-        let y3 = times(y3, (f32x4::new(t[4]), f32x4::new(t[5])));
-        (*re0, *re1, *re2, *re3) = (y0.0.to_array(), y1.0.to_array(), y2.0.to_array(), y3.0.to_array());
-        (*im0, *im1, *im2, *im3) = (y0.1.to_array(), y1.1.to_array(), y2.1.to_array(), y3.1.to_array());
+/// Quarters, of `Q` numbers, of each block.
+fn quarter_each<const Q: usize>(re: &mut [f32; N], im: &mut [f32; N], twist: &[f32]) {
+    let [cos1, sin1, cos2, sin2, cos3, sin3] = twist.as_chunks::<Q>().0 else { return };
+    for (re, im) in re.chunks_exact_mut(4 * Q).zip(im.chunks_exact_mut(4 * Q)) {
+        let [re0, re1, re2, re3] = re.as_chunks_mut::<Q>().0 else { return };
+        let [im0, im1, im2, im3] = im.as_chunks_mut::<Q>().0 else { return };
+        let re = groups_mut(re0).zip(groups_mut(re1)).zip(groups_mut(re2).zip(groups_mut(re3)));
+        let im = groups_mut(im0).zip(groups_mut(im1)).zip(groups_mut(im2).zip(groups_mut(im3)));
+        let one = groups(cos1).zip(groups(sin1));
+        let two = groups(cos2).zip(groups(sin2));
+        let three = groups(cos3).zip(groups(sin3));
+        for (((((re0, re1), (re2, re3)), ((im0, im1), (im2, im3))), one), (two, three)) in
+            re.zip(im).zip(one).zip(two.zip(three))
+        {
+            let [y0, y1, y2, y3] =
+                sums([*re0, *re1, *re2, *re3].map(Lanes::new), [*im0, *im1, *im2, *im3].map(Lanes::new));
+            let (y1, y2, y3) = (times(y1, one), times(y2, two), times(y3, three));
+            (*re0, *re1, *re2, *re3) = (y0.0.to_array(), y1.0.to_array(), y2.0.to_array(), y3.0.to_array());
+            (*im0, *im1, *im2, *im3) = (y0.1.to_array(), y1.1.to_array(), y2.1.to_array(), y3.1.to_array());
+        }
     }
 }
 
-/// The last step, on four blocks of four at once. What comes out lies across the blocks, which `REVERSED` knows.
-fn four_of_four(re: &mut [f32; 16], im: &mut [f32; 16]) {
-    let across = |x: &[f32; 16]| {
-        let (x, _) = x.as_chunks::<4>();
-        f32x4::transpose([x[0], x[1], x[2], x[3]].map(f32x4::new))
+/// The last step, on as many blocks of four at once as there are lanes.
+fn four_of_four(re: &mut [f32; 4 * LANES], im: &mut [f32; 4 * LANES]) {
+    let across = |x: &[f32; 4 * LANES]| {
+        let x = x.as_chunks::<LANES>().0;
+        transpose([x[0], x[1], x[2], x[3]].map(Lanes::new))
     };
     let y = sums(across(re), across(im));
-    for (((re, im), y_re), y_im) in
-        quads(re).zip(quads(im)).zip(y.map(|y| y.0.to_array())).zip(y.map(|y| y.1.to_array()))
-    {
-        *re = y_re;
-        *im = y_im;
+    for ((re, im), (y_re, y_im)) in groups_mut(re).zip(groups_mut(im)).zip(y) {
+        (*re, *im) = (y_re.to_array(), y_im.to_array());
     }
 }
 

@@ -5,7 +5,7 @@
 //! loud and quiet sources.
 
 use super::fourier::Fourier;
-use super::looked_up::{BAND_OF, WINDOW};
+use super::looked_up::{BAND_FROM, UPPER, WINDOW};
 use super::tables::{BANDS, FFT};
 use crate::math::{Follower, log2, sqrt};
 use crate::{HOP, HOP_RATE};
@@ -69,9 +69,11 @@ impl OnsetDetector {
     #[inline(never)]
     pub fn new() -> Self {
         let mut band_gain = [0.0_f32; BANDS];
-        for (band, share) in &BAND_OF[1..] {
-            band_gain[usize::from(*band)] += 1.0 - share;
-            band_gain[usize::from(*band) + 1] += share;
+        for (band, bins) in BAND_FROM.windows(2).enumerate() {
+            for share in &UPPER[usize::from(bins[0])..usize::from(bins[1])] {
+                band_gain[band] += 1.0 - share;
+                band_gain[band + 1] += share;
+            }
         }
         Self {
             history: [0.0; FFT],
@@ -98,10 +100,15 @@ impl OnsetDetector {
         let magnitudes = self.fourier.magnitudes(&self.history, &WINDOW);
 
         let mut bands = [0.0_f32; BANDS];
-        for (m, (band, share)) in magnitudes.iter().zip(&BAND_OF).skip(1) {
-            let upper = m * share;
-            bands[usize::from(*band)] += m - upper;
-            bands[usize::from(*band) + 1] += upper;
+        for (band, bins) in BAND_FROM.windows(2).enumerate() {
+            let bins = usize::from(bins[0])..usize::from(bins[1]);
+            let (mut all, mut upper) = (0.0, 0.0);
+            for (m, share) in magnitudes[bins.clone()].iter().zip(&UPPER[bins]) {
+                all += m;
+                upper += m * share;
+            }
+            bands[band] += all - upper;
+            bands[band + 1] += upper;
         }
         let mut mean = 0.0;
         for (b, g) in bands.iter_mut().zip(&self.band_gain) {

@@ -13,13 +13,12 @@
 //! Moving the pointer costs next to nothing: a tempo's states are a window that slides down through a little more room
 //! than it needs, and so always lie in the order of their positions.
 
-use wide::f32x4;
-
 use super::accent::PLACES;
 use super::looked_up::{PRIOR, TRANSITIONS};
 use super::tables::{REACH, TEMPI, period_of};
 use crate::HOP_RATE;
-use crate::math::{dot, exp, four, fract, ln};
+use crate::lanes::{Lanes, Sums, at_least, groups, groups_mut};
+use crate::math::{dot, exp, fract, ln};
 
 /// Room that a window has to slide before it is put back.
 const SLIDE: usize = 8;
@@ -101,8 +100,8 @@ impl Pulse {
 
     /// Forgets tempo and phase, as after silence or a new song.
     pub(super) fn forget(&mut self) {
-        for tempo in 0..TEMPI {
-            let each = PRIOR[tempo] / period_of(tempo) as f32;
+        for (tempo, prior) in PRIOR.iter().enumerate() {
+            let each = prior / period_of(tempo) as f32;
             self.window(tempo).fill(each);
         }
         self.mass = PRIOR;
@@ -122,13 +121,14 @@ impl Pulse {
             wrapped[REACH + tempo] = self.slide(tempo);
         }
         let keep = 1.0 - DT / TERNARY_MEMORY_S;
+        let mut scales = Scales::new(gain);
         let mut after = 0.0;
         for tempo in 0..TEMPI {
             let arrived = dot(&wrapped[tempo..], &TRANSITIONS[tempo]);
             let three = 1.0 / (1.0 + exp(-(self.ternary[tempo] + TERNARY_PRIOR)));
             let window = self.window(tempo);
             window[0] = arrived;
-            let (binary, ternary) = weigh(tempo, window, &gain, three);
+            let (binary, ternary) = scales.weigh(tempo, window, three);
             let mass = (self.mass[tempo] - wrapped[REACH + tempo] + arrived).max(1e-20);
             self.mass[tempo] = (mass + binary + three * (ternary - binary)).max(1e-20);
             after += self.mass[tempo];
@@ -232,26 +232,23 @@ impl Pulse {
     }
 }
 
-/// Where in the beat something is expected: the beat (its end is the beginning of the next), its half, its quarters, its
-/// thirds; each with its number among [`PLACES`], and where it is in twelfths of a beat.
-const EXPECTED: [(usize, usize); 7] = [(0, 0), (0, 12), (1, 6), (2, 3), (2, 9), (3, 4), (3, 8)];
-/// Positions that an expectation covers; whole groups of four.
+/// Where in the beat something is expected besides the beat itself: its half, its quarters, its thirds; each with its
+/// number among [`PLACES`], and where it is in twelfths of a beat. The first begins before all others, the last ends after
+/// them.
+const WITHIN: [(usize, usize); 5] = [(2, 3), (3, 4), (1, 6), (3, 8), (2, 9)];
+/// Positions that an expectation covers, and those before its centre.
 const COVERED: usize = 12;
-const AROUND: usize = WIDTH / 12 - 1;
+const BEFORE: usize = WIDTH / 12 - 1;
 
 /// Where each covers a tempo: its first position, and which of [`WEIGHTS`] it has.
-const COVERS: [[(u8, u8); EXPECTED.len()]; TEMPI] = {
-    let mut all = [[(0, 0); EXPECTED.len()]; TEMPI];
+static COVERS: [[(u8, u8); WITHIN.len()]; TEMPI] = {
+    let mut all = [[(0, 0); WITHIN.len()]; TEMPI];
     let mut tempo = 0;
     while tempo < TEMPI {
         let mut i = 0;
-        while i < EXPECTED.len() {
-            let twelfths = EXPECTED[i].1 * period_of(tempo);
-            all[tempo][i] = match EXPECTED[i].1 {
-                0 => (0, 12),
-                12 => ((period_of(tempo) - COVERED) as u8, 13),
-                _ => ((twelfths / 12 - AROUND) as u8, (twelfths % 12) as u8),
-            };
+        while i < WITHIN.len() {
+            let twelfths = WITHIN[i].1 * period_of(tempo);
+            all[tempo][i] = ((twelfths / 12 - BEFORE) as u8, (twelfths % 12) as u8);
             i += 1;
         }
         tempo += 1;
@@ -259,58 +256,104 @@ const COVERS: [[(u8, u8); EXPECTED.len()]; TEMPI] = {
     all
 };
 
-/// How much a position weighs: of what lies so many twelfths of a hop behind the covered part's sixth position; of the
-/// first positions of a beat; and of its last.
-const WEIGHTS: [[[f32; 4]; COVERED / 4]; 14] = {
-    let mut all = [[[0.0; 4]; COVERED / 4]; 14];
-    let mut kind = 0;
-    while kind < 14 {
-        let centre = match kind {
-            12 => 0,
-            13 => 12 * COVERED,
-            twelfths => 12 * AROUND + twelfths,
-        };
+const fn weight(twelfths: usize) -> f32 {
+    if twelfths < WIDTH { (WIDTH - twelfths) as f32 / WIDTH as f32 } else { 0.0 }
+}
+
+/// How much the covered positions weigh if the centre is so many twelfths of a hop behind the last before it.
+static WEIGHTS: [[f32; COVERED]; 12] = {
+    let mut all = [[0.0; COVERED]; 12];
+    let mut twelfths = 0;
+    while twelfths < 12 {
         let mut i = 0;
         while i < COVERED {
-            let away = (12 * i).abs_diff(centre);
-            all[kind][i / 4][i % 4] = if away < WIDTH { (WIDTH - away) as f32 / WIDTH as f32 } else { 0.0 };
+            all[twelfths][i] = weight((12 * i).abs_diff(12 * BEFORE + twelfths));
             i += 1;
         }
-        kind += 1;
+        twelfths += 1;
     }
     all
 };
 
-/// Multiplies every state of a tempo by one plus what its place has gained; where two places overlap their gains add.
-/// The answer is how much the belief gains if the beat is divided in two, and if in three; the states take the mixture
-/// with a share of `three`.
-fn weigh(tempo: usize, window: &mut [f32], gain: &[f32; PLACES], three: f32) -> (f32, f32) {
-    let mut factors = [1.0; LONGEST];
-    let factors = &mut factors[..window.len()];
-    let share = [gain[0], (1.0 - three) * gain[1], (1.0 - three) * gain[2], three * gain[3]];
-    let mut belief = [f32x4::ZERO; PLACES];
-    for ((from, kind), (place, _)) in COVERS[tempo].into_iter().zip(EXPECTED) {
-        let covered = usize::from(from)..usize::from(from) + COVERED;
-        let (states, _) = window[covered.clone()].as_chunks::<4>();
-        let (factors, _) = factors[covered].as_chunks_mut::<4>();
-        let (share, mut sum) = (f32x4::splat(share[place]), f32x4::ZERO);
-        for ((s, f), w) in states.iter().zip(factors).zip(&WEIGHTS[usize::from(kind)]) {
-            let w = f32x4::new(*w);
-            sum += f32x4::new(*s) * w;
-            *f = (f32x4::new(*f) + share * w).to_array();
+/// Positions at the beginning of a beat, and at its end, that the beat covers.
+const NEAR: usize = 8;
+/// How much they weigh.
+static NEAR_WEIGHTS: [[f32; NEAR]; 2] = {
+    let mut all = [[0.0; NEAR]; 2];
+    let mut i = 0;
+    while i < NEAR {
+        all[0][i] = weight(12 * i);
+        all[1][NEAR - 1 - i] = weight(12 * (i + 1));
+        i += 1;
+    }
+    all
+};
+
+/// What the states of all tempi are weighed with in a hop, and room for the work.
+struct Scales {
+    gain: [f32; PLACES],
+    near: [[f32; NEAR]; 2],
+    factors: [f32; LONGEST],
+}
+
+impl Scales {
+    fn new(gain: [f32; PLACES]) -> Self {
+        let near = NEAR_WEIGHTS.map(|weights| weights.map(|w| (1.0 + gain[0] * w).max(LEAST)));
+        Self { gain, near, factors: [1.0; LONGEST] }
+    }
+
+    /// Multiplies every state of a tempo by one plus what its place has gained; where two places within the beat overlap
+    /// their gains add. The answer is how much the belief gains if the beat is divided in two, and if in three; the
+    /// states take the mixture with a share of `three`.
+    fn weigh(&mut self, tempo: usize, window: &mut [f32], three: f32) -> (f32, f32) {
+        let (gain, end) = (&self.gain, window.len() - NEAR);
+        let mut beat = Sums::ZERO;
+        for ((from, weights), factors) in [0, end].into_iter().zip(&NEAR_WEIGHTS).zip(&self.near) {
+            let (states, _) = window[from..from + NEAR].as_chunks_mut::<4>();
+            let (weights, factors) = (weights.as_chunks::<4>().0, factors.as_chunks::<4>().0);
+            for ((s, w), f) in states.iter_mut().zip(weights).zip(factors) {
+                beat.add(s, w);
+                for (s, f) in groups_mut(s).zip(groups(f)) {
+                    *s = (Lanes::new(*s) * f).to_array();
+                }
+            }
         }
-        belief[place] += sum;
+
+        let covers = &COVERS[tempo];
+        let first = usize::from(covers[0].0);
+        let window = &mut window[first..usize::from(covers[WITHIN.len() - 1].0) + COVERED];
+        let factors = &mut self.factors[..window.len()];
+        factors.fill(1.0);
+        let share = [0.0, (1.0 - three) * gain[1], (1.0 - three) * gain[2], three * gain[3]];
+        let mut belief = [Sums::ZERO; PLACES];
+        for ((from, kind), (place, _)) in covers.iter().zip(WITHIN) {
+            let from = usize::from(*from) - first;
+            let (states, _) = window[from..from + COVERED].as_chunks::<4>();
+            let (factors, _) = factors[from..from + COVERED].as_chunks_mut::<4>();
+            let (weights, _) = WEIGHTS[usize::from(*kind)].as_chunks::<4>();
+            let (share, mut sums) = (Lanes::splat(share[place]), Sums::ZERO);
+            for ((s, f), w) in states.iter().zip(factors).zip(weights) {
+                sums.add(s, w);
+                for (f, w) in groups_mut(f).zip(groups(w)) {
+                    *f = (Lanes::new(*f) + share * w).to_array();
+                }
+            }
+            belief[place].join(sums);
+        }
+        let ((states, last), (factors, last_factors)) =
+            (window.as_chunks_mut::<4>(), factors.as_chunks::<4>());
+        for (states, factors) in states.iter_mut().zip(factors) {
+            for (s, f) in groups_mut(states).zip(groups(factors)) {
+                *s = (Lanes::new(*s) * at_least(f, LEAST)).to_array();
+            }
+        }
+        for (s, f) in last.iter_mut().zip(last_factors) {
+            *s *= f.max(LEAST);
+        }
+        let [_, half, quarter, third] = belief.map(Sums::total);
+        let both = gain[0] * beat.total();
+        (both + gain[1] * half + gain[2] * quarter, both + gain[3] * third)
     }
-    let ((states, last), (factors, last_factors)) = (window.as_chunks_mut::<4>(), factors.as_chunks::<4>());
-    for (s, f) in states.iter_mut().zip(factors) {
-        *s = (f32x4::new(*s) * f32x4::new(*f).fast_max(f32x4::splat(LEAST))).to_array();
-    }
-    for (s, f) in last.iter_mut().zip(last_factors) {
-        *s *= f.max(LEAST);
-    }
-    let [beat, half, quarter, third] = belief.map(four);
-    let both = gain[0] * beat;
-    (both + gain[1] * half + gain[2] * quarter, both + gain[3] * third)
 }
 
 #[cfg(test)]

@@ -5,11 +5,10 @@
 //! rate of the one above it. A kernel is a Hann window times a complex exponential at the exact frequency of
 //! its note, so no bin is off tune (the old firmware's were, by up to 86 cents).
 
-use wide::f32x4;
-
 use super::looked_up::{FLATTEN, KERNELS, LENGTHS};
 use super::tables::{BINS, HISTORY, PER_OCTAVE, TOP_FIRST_BIN, locate};
-use crate::math::{four, sqrt};
+use crate::lanes::Sums;
+use crate::math::sqrt;
 use crate::{HOP, SAMPLE_RATE};
 
 const STAGES: usize = 6;
@@ -81,13 +80,12 @@ impl ConstantQ {
                     let [real, imaginary] = &KERNELS[k];
                     let (real, _) = real[HISTORY - n..].as_chunks::<4>();
                     let (imaginary, _) = imaginary[HISTORY - n..].as_chunks::<4>();
-                    let (mut re, mut im) = (f32x4::ZERO, f32x4::ZERO);
+                    let (mut re, mut im) = (Sums::ZERO, Sums::ZERO);
                     for ((x, c), s) in heard.iter().zip(real).zip(imaginary) {
-                        let x = f32x4::new(*x);
-                        re += x * f32x4::new(*c);
-                        im += x * f32x4::new(*s);
+                        re.add(x, c);
+                        im.add(x, s);
                     }
-                    let (re, im) = (four(re), four(im));
+                    let (re, im) = (re.total(), im.total());
                     power += re * re + im * im;
                 }
                 magnitudes[bin] = sqrt(power / evaluations as f32) * FLATTEN[bin];

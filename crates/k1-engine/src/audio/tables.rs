@@ -98,19 +98,17 @@ pub fn twos() -> [f32; PAIRS] {
     core::array::from_fn(|i| twist(i % (PAIRS / 2), PAIRS)[i / (PAIRS / 2)])
 }
 
-/// Twists of the steps by four, a block of 256, of 64 and of 16: for four places after each other the cosines and sines
-/// of the second quarter, the third, and the fourth.
+/// Twists of the steps by four, a block of 256, of 64 and of 16: all cosines of the second quarter, its sines, then those
+/// of the third and of the fourth.
 pub fn fours() -> [f32; 6 * (64 + 16 + 4)] {
     let mut all = [0.0; 6 * (64 + 16 + 4)];
     let mut at = 0;
     for length in [256, 64, 16] {
-        for places in (0..length / 4).step_by(4) {
-            for quarter in 1..4 {
-                for part in 0..2 {
-                    for place in places..places + 4 {
-                        all[at] = twist(quarter * place, length)[part];
-                        at += 1;
-                    }
+        for quarter in 1..4 {
+            for part in 0..2 {
+                for place in 0..length / 4 {
+                    all[at] = twist(quarter * place, length)[part];
+                    at += 1;
                 }
             }
         }
@@ -123,29 +121,27 @@ pub fn apart() -> [[f32; 2]; PAIRS / 2 + 1] {
     core::array::from_fn(|k| twist(k, FFT))
 }
 
-/// Where each of the complex numbers' spectrum is when all steps are done: its digits (one of two, four of four) in
-/// reverse; the last two change places, because the last step leaves its results across four blocks.
-pub fn reversed() -> [u16; PAIRS] {
-    core::array::from_fn(|k| {
-        let (half, k) = (k % 2, k / 2);
-        let [a, b, c, d] = [k % 4, k / 4 % 4, k / 16 % 4, k / 64];
-        (256 * half + 64 * a + 16 * b + 4 * d + c) as u16
-    })
-}
-
 fn band_position(hz: f64) -> f64 {
     let top = libm::log2(HIGHEST_BAND_HZ / LOWEST_BAND_HZ);
     libm::log2(hz / LOWEST_BAND_HZ) / top * (BANDS - 1) as f64
 }
 
-/// For each bin of the transform the lower of its two bands and the share of the upper.
-pub fn bands() -> [(u8, f32); FFT / 2] {
-    let bin_hz = SAMPLE_RATE as f64 / FFT as f64;
-    core::array::from_fn(|bin| {
-        let p = band_position((bin.max(1) as f64) * bin_hz).clamp(0.0, (BANDS - 1) as f64 - 1e-9);
-        let band = p as usize;
-        (band as u8, (p - band as f64) as f32)
-    })
+/// Where a bin of the transform is among the bands: the number of the one below it, and how far it is on the way to the
+/// next.
+fn band_of(bin: usize) -> (usize, f32) {
+    let hz = bin as f64 * SAMPLE_RATE as f64 / FFT as f64;
+    let p = band_position(hz).clamp(0.0, (BANDS - 1) as f64 - 1e-9);
+    (p as usize, (p - libm::floor(p)) as f32)
+}
+
+/// For each bin of the transform the share of the upper of its two bands; the constant part is in none.
+pub fn upper() -> [f32; FFT / 2] {
+    core::array::from_fn(|bin| band_of(bin.max(1)).1)
+}
+
+/// The first bin whose lower band is this one, for each band but the highest, and where the last of them ends.
+pub fn band_from() -> [u16; BANDS] {
+    core::array::from_fn(|band| (1..FFT / 2).find(|bin| band_of(*bin).0 >= band).unwrap_or(FFT / 2) as u16)
 }
 
 /// Shortest beat in hops, the longest with a neighbour one hop away, and the number of tempi.
