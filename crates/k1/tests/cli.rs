@@ -189,10 +189,9 @@ fn three_seconds_of_built_in_music_tear_nothing_and_allocate_nothing() {
     assert_eq!(said.code(), Some(0), "{said:?}");
     let summary = said.summary();
     let vitals = &summary["vitals"];
-    for none in ["torn", "allocations"] {
+    for none in ["torn", "allocations", "overruns"] {
         assert_eq!(vitals[none], 0, "{none}: {summary}");
     }
-    host.asserts(vitals["overruns"] == 0, || summary.to_string());
     assert!(vitals["frames"].as_u64().unwrap() > 10, "{summary}");
     host.asserts(vitals["frames"].as_u64().unwrap() > 100, || summary.to_string());
     let hop_rate = vitals["hop_rate"].as_f64().unwrap();

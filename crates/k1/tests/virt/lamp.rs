@@ -10,20 +10,10 @@ use serde_json::Value;
 pub use crate::support::firmware;
 use crate::support::{self, Running};
 
-/// What the emulator says of its version, if there is one.
-fn emulator() -> Option<String> {
-    let said = std::process::Command::new("qemu-system-riscv32").arg("--version").output().ok()?;
-    said.status.success().then(|| String::from_utf8_lossy(&said.stdout).into_owned())
-}
-
-/// False of an emulator that leaves a steady lamp's hart out now and then, as Debian 12's own does.
-pub fn shares_evenly() -> bool {
-    emulator().is_some_and(|said| !said.contains("version 7.") && !said.contains("version 8.0"))
-}
-
 /// True if there is an emulator and firmware to run; says why not, and fails where they are required.
 pub fn ready() -> bool {
-    let missing = if emulator().is_none() {
+    let emulator = std::process::Command::new("qemu-system-riscv32").arg("--version").output();
+    let missing = if !emulator.is_ok_and(|o| o.status.success()) {
         "qemu-system-riscv32 (Debian: qemu-system-misc)"
     } else if !firmware("lamp.bin").exists()
         || !firmware("loader.bin").exists()
@@ -155,6 +145,11 @@ impl Lamp {
     /// Everything that its console has said.
     pub fn console(&self) -> String {
         self.running.lock().unwrap().printed()
+    }
+
+    /// False if its emulator leaves a steady lamp's hart out now and then; `k1 virt` says so.
+    pub fn shares_evenly(&self) -> bool {
+        !self.running.lock().unwrap().said().contains("does not share a steady lamp's time evenly")
     }
 
     fn bearer(&self) -> String {
