@@ -109,20 +109,28 @@ pub fn answer(head: &Head<'_>, body: Option<&[u8]>, view: &View<'_>) -> (String,
     }
 }
 
+/// A page around a text: before its style, the style, and behind it.
+const AROUND: [&str; 3] = [
+    "<!doctype html><html lang=en><meta charset=utf-8><meta name=viewport content=\"width=device-width\"><title>K1</title>\
+     <style>",
+    "body{font:18px sans-serif;max-width:24em;margin:2em auto;padding:0 1em;background:#111;color:#eee}\
+     label{display:block;margin:.6em 0}input,button{font:inherit;padding:.3em}a{color:#9cf}",
+    "</style><h1>K1</h1>",
+];
+/// SHA-256 of the style, in base64: the only one that a browser may apply.
+const STYLE_HASH: &str = "by9P5vlz1CgPgRfZRCTdL26M1Ue6c9Jg9h65A/qcqP8=";
+
 /// A whole answer around a text.
 fn say(status: &str, text: &str) -> String {
-    const BEFORE: &str = "<!doctype html><html lang=en><meta charset=utf-8>\
-        <meta name=viewport content=\"width=device-width\"><title>K1</title><style>\
-        body{font:18px sans-serif;max-width:24em;margin:2em auto;padding:0 1em;background:#111;color:#eee}\
-        label{display:block;margin:.6em 0}input,button{font:inherit;padding:.3em}a{color:#9cf}</style><h1>K1</h1>";
+    let [before, style, behind] = AROUND;
     let mut out = String::new();
     // Writing to a string does not fail.
     let _ = write!(
         out,
         "HTTP/1.1 {status}\r\nContent-Type: text/html; charset=utf-8\r\nContent-Length: {}\r\n\
-         Cache-Control: no-store\r\nContent-Security-Policy: default-src 'none'; style-src 'unsafe-inline'; \
-         form-action 'self'; frame-ancestors 'none'\r\nConnection: close\r\n\r\n{BEFORE}{text}",
-        BEFORE.len() + text.len()
+         Cache-Control: no-store\r\nContent-Security-Policy: default-src 'none'; style-src 'sha256-{STYLE_HASH}'; \
+         form-action 'self'; frame-ancestors 'none'\r\nConnection: close\r\n\r\n{before}{style}{behind}{text}",
+        before.len() + style.len() + behind.len() + text.len()
     );
     out
 }
@@ -227,6 +235,19 @@ mod tests {
 
     fn seen(ssid: &str, rssi_dbm: i8) -> Seen {
         Seen { ssid: ssid.try_into().unwrap(), rssi_dbm, locked: true }
+    }
+
+    #[test]
+    fn a_browser_may_apply_the_style_and_no_other() {
+        use base64::Engine as _;
+        use sha2::Digest as _;
+        let hash = base64::engine::general_purpose::STANDARD.encode(sha2::Sha256::digest(AROUND[1]));
+        assert_eq!(hash, STYLE_HASH);
+        let (said, _) = ask("GET / HTTP/1.1\r\nHost: k\r\n\r\n", b"");
+        assert!(
+            said.contains("style-src 'sha256-")
+                && said.contains(&std::format!("<style>{}</style>", AROUND[1]))
+        );
     }
 
     #[test]
