@@ -35,7 +35,7 @@ fn main() -> std::io::Result<()> {
     put(&mut code, "FLATTEN", "[f32; BINS]", help, &bank.flatten);
     put(&mut code, "WINDOW", "[f32; FFT]", "The transform's window.", &tables::window());
     put(&mut code, "TWOS", "[f32; FFT / 2]", "Twists of the transform's step by two.", &tables::twos());
-    put(&mut code, "FOURS", "[f32; 504]", "Twists of its steps by four.", &tables::fours());
+    put(&mut code, "FOURS", "[f32; FOURS_COUNT]", "Twists of its steps by four.", &tables::fours());
     let help = "Twists that take the spectra of even and odd samples apart.";
     put(&mut code, "APART", "[[f32; 2]; FFT / 4 + 1]", help, &tables::apart());
     let help = "For each bin of the transform the share of the upper of its two bands.";

@@ -3,12 +3,17 @@
 //! A lamp's processor has no such instructions, and four of each number are more than its registers hold. Both come to the
 //! same numbers, to the last bit: what is added up has four sums on either.
 
-#[cfg(any(
-    target_feature = "sse2",
-    all(target_feature = "neon", target_arch = "aarch64"),
-    target_feature = "simd128"
-))]
-mod kind {
+cfg_select! {
+    any(
+        target_feature = "sse2",
+        all(target_feature = "neon", target_arch = "aarch64"),
+        target_feature = "simd128",
+    ) => { pub use four::{LANES, Lanes, at_least, transpose}; }
+    _ => { pub use one::{LANES, Lanes, at_least, transpose}; }
+}
+
+#[allow(dead_code, reason = "this or the next")]
+mod four {
     /// How many there are.
     pub const LANES: usize = 4;
     /// So many numbers.
@@ -27,12 +32,8 @@ mod kind {
     }
 }
 
-#[cfg(not(any(
-    target_feature = "sse2",
-    all(target_feature = "neon", target_arch = "aarch64"),
-    target_feature = "simd128"
-)))]
-mod kind {
+#[allow(dead_code, reason = "this or the one before")]
+mod one {
     use core::ops::{Add, AddAssign, Mul, Sub};
 
     /// How many there are.
@@ -108,8 +109,6 @@ mod kind {
         rows
     }
 }
-
-pub use kind::{LANES, Lanes, at_least, transpose};
 
 /// Four sums, whatever the processor does at once.
 #[derive(Clone, Copy)]

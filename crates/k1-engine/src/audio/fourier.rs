@@ -8,12 +8,14 @@
 //! 0.6).
 
 use super::looked_up::{APART, FOURS, TWOS};
-use super::tables::FFT;
+use super::tables::{FFT, QUARTERED};
 use crate::lanes::{LANES, Lanes, groups, groups_mut, transpose};
 use crate::math::sqrt;
 
 /// Complex numbers.
 const N: usize = FFT / 2;
+/// Lengths of the quarters of each step by four but the last.
+const QUARTERS: [usize; 3] = [QUARTERED[0] / 4, QUARTERED[1] / 4, QUARTERED[2] / 4];
 
 /// Where each complex number is when all steps are done: its digits (one of two, four of four) in reverse; the last two
 /// change places where the last step is done on four blocks at once, and leaves its results across them.
@@ -51,12 +53,11 @@ impl Fourier {
             *im = x[1] * w[1];
         }
         self.halve();
-        // Blocks of 256, 64 and 16 are quartered and twisted.
-        let (twist, rest) = FOURS.split_at(6 * 64);
-        quarter_each::<64>(&mut self.re, &mut self.im, twist);
-        let (twist, rest) = rest.split_at(6 * 16);
-        quarter_each::<16>(&mut self.re, &mut self.im, twist);
-        quarter_each::<4>(&mut self.re, &mut self.im, rest);
+        let (twist, rest) = FOURS.split_at(6 * QUARTERS[0]);
+        quarter_each::<{ QUARTERS[0] }>(&mut self.re, &mut self.im, twist);
+        let (twist, rest) = rest.split_at(6 * QUARTERS[1]);
+        quarter_each::<{ QUARTERS[1] }>(&mut self.re, &mut self.im, twist);
+        quarter_each::<{ QUARTERS[2] }>(&mut self.re, &mut self.im, rest);
         let blocks = self.re.as_chunks_mut::<{ 4 * LANES }>().0.iter_mut();
         for (re, im) in blocks.zip(self.im.as_chunks_mut::<{ 4 * LANES }>().0) {
             four_of_four(re, im);

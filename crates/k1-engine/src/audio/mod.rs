@@ -39,6 +39,6 @@ pub use tempogram::{CANDIDATES, Tempogram, candidate_bpm};
 /// The tables, as the build script wrote them.
 #[allow(clippy::approx_constant, reason = "a number in a table may look like any other")]
 mod looked_up {
-    use super::tables::{BANDS, BINS, FFT, HISTORY, PER_OCTAVE, REACH, TEMPI};
+    use super::tables::{BANDS, BINS, FFT, FOURS_COUNT, HISTORY, PER_OCTAVE, REACH, TEMPI};
     include!(concat!(env!("OUT_DIR"), "/tables.rs"));
 }

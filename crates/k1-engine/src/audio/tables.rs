@@ -98,12 +98,17 @@ pub fn twos() -> [f32; PAIRS] {
     core::array::from_fn(|i| twist(i % (PAIRS / 2), PAIRS)[i / (PAIRS / 2)])
 }
 
-/// Twists of the steps by four, a block of 256, of 64 and of 16: all cosines of the second quarter, its sines, then those
-/// of the third and of the fourth.
-pub fn fours() -> [f32; 6 * (64 + 16 + 4)] {
-    let mut all = [0.0; 6 * (64 + 16 + 4)];
+/// Lengths of the blocks that the steps by four part.
+pub const QUARTERED: [usize; 3] = [256, 64, 16];
+/// How many numbers twist them: sine and cosine of three quarters of each block.
+pub const FOURS_COUNT: usize = 6 * (QUARTERED[0] + QUARTERED[1] + QUARTERED[2]) / 4;
+
+/// Twists of the steps by four, of one block of each length: all cosines of the second quarter, its sines, then those of
+/// the third and of the fourth.
+pub fn fours() -> [f32; FOURS_COUNT] {
+    let mut all = [0.0; FOURS_COUNT];
     let mut at = 0;
-    for length in [256, 64, 16] {
+    for length in QUARTERED {
         for quarter in 1..4 {
             for part in 0..2 {
                 for place in 0..length / 4 {
