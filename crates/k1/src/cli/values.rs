@@ -1,0 +1,73 @@
+//! How values are written, and what is said when they are not.
+
+use k1_engine::params::Param;
+use k1_engine::patterns::{PATTERNS, pattern_by_id};
+
+/// A pattern by its id.
+pub(super) fn pattern(s: &str) -> Result<usize, String> {
+    pattern_by_id(s).ok_or_else(|| {
+        let ids: Vec<_> = PATTERNS.iter().map(|p| p.id).collect();
+        format!("there is no pattern “{s}”; there are {}", ids.join(", "))
+    })
+}
+
+/// A palette by its name or number.
+pub(super) fn palette(s: &str) -> Result<usize, String> {
+    use k1_engine::light::{PALETTES, palette_by_name};
+    palette_by_name(s).or_else(|| s.parse().ok().filter(|i| *i < PALETTES.len())).ok_or_else(|| {
+        let names: Vec<_> = PALETTES.iter().map(|p| p.name).collect();
+        format!("there is no palette “{s}”; there are 0 … {} or {}", PALETTES.len() - 1, names.join(", "))
+    })
+}
+
+/// `PARAM=VALUE`, within the parameter's range.
+pub fn assignment(s: &str) -> Result<(Param, f32), String> {
+    let (id, value) = s.split_once('=').ok_or("write PARAM=VALUE, for example brightness=0.5")?;
+    let param = Param::from_id(id).ok_or_else(|| {
+        let ids: Vec<_> = Param::ALL.iter().map(|p| p.spec().id).collect();
+        format!("there is no parameter “{id}”; there are {}", ids.join(", "))
+    })?;
+    let spec = param.spec();
+    let number: f32 = value.parse().map_err(|_| format!("“{value}” is not a number"))?;
+    if !(spec.min..=spec.max).contains(&number) {
+        return Err(format!("{id} takes {} … {}, not {value}", spec.min, spec.max));
+    }
+    Ok((param, number))
+}
+
+/// How many LEDs a strip has.
+pub(super) fn leds(s: &str) -> Result<usize, String> {
+    s.parse()
+        .ok()
+        .filter(|n| (1..=crate::MAX_LEDS).contains(n))
+        .ok_or_else(|| format!("a strip has 1 … {} LEDs", crate::MAX_LEDS))
+}
+
+/// How much louder a microphone is made.
+pub(super) fn gain(s: &str) -> Result<f32, String> {
+    let range = k1_engine::audio::GAIN_RANGE;
+    s.parse()
+        .ok()
+        .filter(|g| range.contains(g))
+        .ok_or_else(|| format!("gain is {} … {}", range.start(), range.end()))
+}
+
+/// A number of seconds.
+pub(super) fn seconds(s: &str) -> Result<f64, String> {
+    s.parse()
+        .ok()
+        .filter(|t: &f64| (0.0..=1e7).contains(t))
+        .ok_or_else(|| "a number of seconds is expected".into())
+}
+
+/// A time as people write it: 90, 10m, 1h, 24h. In seconds.
+pub(super) fn length(s: &str) -> Result<f64, String> {
+    let (number, unit) = match s.strip_suffix(['s', 'm', 'h']) {
+        Some(number) if s.ends_with('h') => (number, 3600.0),
+        Some(number) if s.ends_with('m') => (number, 60.0),
+        Some(number) => (number, 1.0),
+        None => (s, 1.0),
+    };
+    let time = number.parse().ok().map(|n: f64| n * unit).filter(|t| (1.0..=1e7).contains(t));
+    time.ok_or_else(|| "a time is expected, for example 10m, 1h, 24h or 90 (seconds)".into())
+}
