@@ -1,0 +1,209 @@
+//! What is answered, as types.
+
+mod operator;
+mod state;
+mod tables;
+
+use alloc::borrow::Cow;
+
+use k1_engine::patterns::PATTERNS;
+use serde::{Serialize, Serializer};
+
+use crate::settings::ColorOrder;
+
+pub use self::operator::{BootLine, BootLog, SelfTest, TestState};
+pub use self::state::{Check, Device, Heap, Heard, Performance, Stack, Status, Vitals};
+#[cfg(feature = "schema")]
+pub(crate) use self::tables::param_properties;
+pub use self::tables::{
+    PaletteEntry, Palettes, ParamEntry, ParamTable, ParamValues, PatternEntry, Patterns, Rows, Swatch,
+};
+
+/// `POST /api/select`.
+#[derive(Clone, Copy, Debug, Serialize)]
+#[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
+pub struct Selected {
+    current_pattern: usize,
+    id: &'static str,
+    name: &'static str,
+}
+
+impl Selected {
+    /// The answer for a pattern that exists.
+    pub fn new(index: usize) -> Self {
+        let p = &PATTERNS[index.min(PATTERNS.len() - 1)];
+        Self { current_pattern: index, id: p.id, name: p.name }
+    }
+}
+
+/// The microphone gain.
+#[derive(Clone, Copy, Debug, Serialize)]
+#[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
+pub struct AudioConfig {
+    /// Factor, 0.5 … 2.
+    pub microphone_gain: f32,
+}
+
+/// `GET /api/device/info`.
+#[derive(Clone, Debug, Serialize)]
+#[cfg_attr(feature = "read", derive(serde::Deserialize))]
+#[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
+pub struct DeviceInfo<'a> {
+    /// Always "K1.reinvented", by which scripts in the field know a K1.
+    pub device: Cow<'a, str>,
+    /// Version of K1.
+    pub firmware: Cow<'a, str>,
+    /// Seconds since the start.
+    pub uptime: u64,
+    /// Address.
+    pub ip: Cow<'a, str>,
+    /// Hardware address; null where there is none of its own.
+    pub mac: Option<Cow<'a, str>>,
+    /// The board, or "program".
+    pub board: Cow<'a, str>,
+    /// Number of LEDs.
+    pub leds: usize,
+}
+
+/// `GET /api/test-connection`.
+#[derive(Clone, Copy, Debug, Serialize)]
+#[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
+pub struct TestConnection {
+    /// Always "ok".
+    pub status: &'static str,
+    /// Milliseconds since the start.
+    pub timestamp: u64,
+}
+
+/// Wi-Fi work-arounds in force.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize)]
+#[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
+pub struct LinkOptions {
+    /// 802.11b/g only.
+    pub force_bg_only: bool,
+    /// 20 MHz channels only.
+    pub force_ht20: bool,
+}
+
+/// `POST /api/wifi/link-options`.
+#[derive(Clone, Copy, Debug, Serialize)]
+#[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
+pub struct LinkOptionsSet {
+    /// Always true; otherwise there is an error.
+    pub success: bool,
+    /// 802.11b/g only.
+    pub force_bg_only: bool,
+    /// 20 MHz channels only.
+    pub force_ht20: bool,
+}
+
+/// `GET /api/config/backup`.
+#[derive(Clone, Copy, Debug, Serialize)]
+#[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
+pub struct Backup<'a> {
+    /// Version of this form, "1.0".
+    pub version: &'static str,
+    /// Always "K1.reinvented".
+    pub device: &'static str,
+    /// Milliseconds since the start.
+    pub timestamp: u64,
+    /// Seconds since the start.
+    pub uptime_seconds: u64,
+    /// Every parameter.
+    pub parameters: ParamValues<'a>,
+    /// Index of the pattern.
+    pub current_pattern: usize,
+    /// Factor, 0.5 … 2.
+    pub microphone_gain: f32,
+    /// Where the backup comes from.
+    pub device_info: BackupOrigin<'a>,
+}
+
+/// Where a backup comes from.
+#[derive(Clone, Copy, Debug, Serialize)]
+#[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
+pub struct BackupOrigin<'a> {
+    /// Address.
+    pub ip: &'a str,
+    /// Hardware address; null where there is none of its own.
+    pub mac: Option<&'a str>,
+    /// Version of K1.
+    pub firmware: &'a str,
+}
+
+/// `POST /api/config/restore`.
+#[derive(Clone, Copy, Debug, Serialize)]
+#[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
+pub struct Restored {
+    /// Always true; otherwise there is an error.
+    pub success: bool,
+    /// False if a value had to be brought into its range.
+    pub parameters_restored: bool,
+    /// True if the backup named a pattern and it is shown.
+    pub pattern_restored: bool,
+    /// Milliseconds since the start.
+    pub timestamp: u64,
+    /// What was not restored as it stood.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub warning: Option<&'static str>,
+}
+
+/// `GET /api/v1/setup`.
+#[derive(Clone, Copy, Debug, Serialize)]
+#[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
+pub struct Setup<'a> {
+    /// Number of LEDs.
+    pub leds: usize,
+    /// Most LEDs that are possible here.
+    pub most_leds: usize,
+    /// Order of the colours on the wire.
+    pub color_order: Option<ColorOrder>,
+    /// Pause between two frames on the wire, in µs.
+    pub reset_us: Option<u16>,
+    /// Current limit in mA; 0 = none.
+    pub current_limit_ma: Option<u16>,
+    /// Fixed noise floor in dBFS; null = learned.
+    pub noise_floor_db: Option<f32>,
+    /// Name.
+    pub name: &'a str,
+    /// Network light that shows the same frames by DDP.
+    pub mirror: Option<Place>,
+    /// Name of the Wi-Fi network; null = none is known, or there is no Wi-Fi.
+    pub wifi_ssid: Option<&'a str>,
+}
+
+/// An address with a port, as text.
+#[derive(Clone, Copy, Debug)]
+pub struct Place(pub core::net::SocketAddrV4);
+
+impl Serialize for Place {
+    fn serialize<S: Serializer>(&self, s: S) -> Result<S::Ok, S::Error> {
+        s.collect_str(&self.0)
+    }
+}
+
+#[cfg(feature = "schema")]
+impl schemars::JsonSchema for Place {
+    fn schema_name() -> Cow<'static, str> {
+        "Place".into()
+    }
+    fn json_schema(_: &mut schemars::SchemaGenerator) -> schemars::Schema {
+        schemars::json_schema!({ "type": "string", "description": "ADDRESS:PORT" })
+    }
+}
+
+/// `realtime` on the WebSocket `/ws`.
+#[derive(Clone, Copy, Debug, Serialize)]
+pub struct Realtime<'a> {
+    /// Always "realtime".
+    #[serde(rename = "type")]
+    pub kind: &'static str,
+    /// Milliseconds since the start.
+    pub timestamp: u64,
+    /// Measured speed and memory.
+    pub performance: Performance,
+    /// All thirteen.
+    pub parameters: ParamValues<'a>,
+    /// Index of the pattern.
+    pub current_pattern: usize,
+}

@@ -1,0 +1,134 @@
+//! How the hardware and the network are set up.
+
+use heapless::String;
+use serde::Deserialize;
+
+use super::loose::{Loose, whole, words};
+use crate::error::Refusal;
+use crate::settings::{ColorOrder, Hardware, MOST_LEDS, MOST_MA, RESET_US, Wifi};
+
+/// How the hardware is set up; any of these.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Deserialize)]
+#[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
+pub struct SetupPatch {
+    /// Number of LEDs.
+    #[serde(default)]
+    #[cfg_attr(feature = "schema", schemars(with = "Option<u16>"))]
+    leds: Option<Loose>,
+    /// Order of the colours on the wire: RGB, RBG, GRB, GBR, BRG or BGR.
+    #[serde(default)]
+    #[cfg_attr(feature = "schema", schemars(with = "Option<ColorOrder>"))]
+    color_order: Option<Loose>,
+    /// Pause between two frames on the wire, in µs.
+    #[serde(default)]
+    #[cfg_attr(feature = "schema", schemars(with = "Option<u16>"))]
+    reset_us: Option<Loose>,
+    /// Current limit in mA; 0 = none.
+    #[serde(default)]
+    #[cfg_attr(feature = "schema", schemars(with = "Option<u16>"))]
+    current_limit_ma: Option<Loose>,
+    /// Noise floor in dBFS, −100 … −20; false = learned.
+    #[serde(default)]
+    #[cfg_attr(feature = "schema", schemars(with = "Option<f32>"))]
+    noise_floor_db: Option<Loose>,
+    /// Name of the lamp, at most 32 bytes.
+    #[serde(default)]
+    #[cfg_attr(feature = "schema", schemars(with = "Option<std::string::String>"))]
+    name: Option<Loose>,
+    /// Network light that shows the same frames by DDP, ADDRESS:PORT; empty = none.
+    #[serde(default)]
+    #[cfg_attr(feature = "schema", schemars(with = "Option<std::string::String>"))]
+    mirror: Option<Loose>,
+    /// Name of the Wi-Fi network, at most 32 bytes.
+    #[serde(default)]
+    #[cfg_attr(feature = "schema", schemars(with = "Option<std::string::String>"))]
+    wifi_ssid: Option<Loose>,
+    /// Its password, at most 63 bytes; it can be set and never read.
+    #[serde(default)]
+    #[cfg_attr(feature = "schema", schemars(with = "Option<std::string::String>"))]
+    wifi_password: Option<Loose>,
+}
+
+impl SetupPatch {
+    /// Everything it says is right, and it says something.
+    ///
+    /// # Errors
+    ///
+    /// The first field that is wrong.
+    pub fn check(&self) -> Result<(), Refusal> {
+        if *self == Self::default() {
+            return Err(Refusal::MissingField("leds, color_order, name or another of the setup"));
+        }
+        self.apply(&mut Hardware::default())?;
+        self.apply_wifi(&mut Wifi::default()).map(|_| ())
+    }
+
+    /// Changes what it names of the hardware, or nothing if a field is wrong; true if anything is another than before.
+    ///
+    /// # Errors
+    ///
+    /// The first field that is wrong.
+    pub fn apply(&self, hardware: &mut Hardware) -> Result<bool, Refusal> {
+        let mut new = hardware.clone();
+        let most = MOST_LEDS as u16;
+        if let Some(leds) = whole(self.leds, 1..=most, "leds", "a whole number from 1 to 300")? {
+            new.leds = leds;
+        }
+        if let Some(us) = whole(self.reset_us, RESET_US, "reset_us", "a whole number from 50 to 1000")? {
+            new.reset_us = us;
+        }
+        let expected = "a whole number from 0 to 20000";
+        if let Some(ma) = whole(self.current_limit_ma, 0..=MOST_MA, "current_limit_ma", expected)? {
+            new.limit_ma = ma;
+        }
+        let expected = "RGB, RBG, GRB, GBR, BRG or BGR";
+        if let Some(name) = words::<3>(self.color_order, "color_order", expected)? {
+            let order = ColorOrder::ALL.iter().find(|(n, _)| *n == name);
+            new.order = order.ok_or(Refusal::InvalidValue { field: "color_order", expected })?.1;
+        }
+        let expected = "a number from -100 to -20, or false";
+        match self.noise_floor_db {
+            None => {}
+            Some(Loose::Flag(false)) => new.floor_db = None,
+            Some(Loose::Number(db)) if (-100.0..=-20.0).contains(&db) => new.floor_db = Some(db as f32),
+            Some(_) => return Err(Refusal::InvalidValue { field: "noise_floor_db", expected }),
+        }
+        if let Some(name) = words(self.name, "name", "a text of at most 32 bytes")? {
+            new.name = name;
+        }
+        let expected = "ADDRESS:PORT, or empty";
+        if let Some(to) = words::<21>(self.mirror, "mirror", expected)? {
+            new.mirror = match to.is_empty() {
+                true => None,
+                false => {
+                    let to: core::net::SocketAddrV4 =
+                        to.parse().map_err(|_| Refusal::InvalidValue { field: "mirror", expected })?;
+                    Some((*to.ip(), to.port()))
+                }
+            };
+        }
+        let changed = new != *hardware;
+        *hardware = new;
+        Ok(changed)
+    }
+
+    /// The same for the network.
+    ///
+    /// # Errors
+    ///
+    /// The first field that is wrong.
+    pub fn apply_wifi(&self, wifi: &mut Wifi) -> Result<bool, Refusal> {
+        let mut new = wifi.clone();
+        if let Some(ssid) = words(self.wifi_ssid, "wifi_ssid", "a text of at most 32 bytes")? {
+            new.ssid = ssid;
+        }
+        if let Some(password) =
+            words::<63>(self.wifi_password, "wifi_password", "a text of at most 63 bytes")?
+        {
+            new.password = String::try_from(password.as_str()).unwrap_or_default();
+        }
+        let changed = new != *wifi;
+        *wifi = new;
+        Ok(changed)
+    }
+}
