@@ -1,6 +1,7 @@
 //! What is done with lamps: emulate, find, watch, judge, update.
 
 use std::path::PathBuf;
+use std::time::Duration;
 
 use clap::{Args, Subcommand, ValueEnum};
 
@@ -10,6 +11,24 @@ use crate::lamps::Place;
 /// Name of a key if none is given.
 const KEY: &str = "k1";
 
+/// How lamps are reached, for commands that work on several.
+#[derive(Args, Clone, Debug)]
+pub struct ReachArgs {
+    /// Token of the lamps; without it, the one that is remembered for each.
+    #[arg(long, value_name = "TOKEN")]
+    pub token: Option<String>,
+    /// How long to search the network for lamps.
+    #[arg(long = "search", value_parser = seconds, allow_negative_numbers = true, default_value = "2", value_name = "SECONDS")]
+    search_s: f64,
+}
+
+impl ReachArgs {
+    /// How long to search the network.
+    pub fn patience(&self) -> Duration {
+        Duration::from_secs_f64(self.search_s)
+    }
+}
+
 /// `k1 devices`.
 #[derive(Args, Clone, Debug)]
 pub struct DevicesArgs {
@@ -17,12 +36,9 @@ pub struct DevicesArgs {
     /// lamp that answers.
     #[arg(value_name = "LAMP")]
     pub lamps: Vec<Place>,
-    /// Token of the lamps; without it, the one that is remembered for each.
-    #[arg(long, value_name = "TOKEN")]
-    pub token: Option<String>,
-    /// How long to wait for answers.
-    #[arg(long, value_parser = seconds, allow_negative_numbers = true, default_value = "2", value_name = "SECONDS")]
-    pub search: f64,
+    /// How they are reached.
+    #[command(flatten)]
+    pub reach: ReachArgs,
     /// Once, and not again and again.
     #[arg(long)]
     pub once: bool,
@@ -44,12 +60,9 @@ pub struct MonitorArgs {
     /// Speed of the cable in baud.
     #[arg(long, default_value_t = 115_200, value_name = "BAUD")]
     pub baud: u32,
-    /// Token of the lamps; without it, the one that is remembered for each.
-    #[arg(long, value_name = "TOKEN")]
-    pub token: Option<String>,
-    /// How long to search for lamps if none is named.
-    #[arg(long, value_parser = seconds, allow_negative_numbers = true, default_value = "2", value_name = "SECONDS")]
-    pub search: f64,
+    /// How they are reached.
+    #[command(flatten)]
+    pub reach: ReachArgs,
     /// Stop after so many seconds.
     #[arg(long, value_parser = seconds, allow_negative_numbers = true, value_name = "SECONDS")]
     pub duration: Option<f64>,
@@ -113,12 +126,9 @@ pub struct MqttArgs {
     /// Pause between two looks at a lamp.
     #[arg(long, value_parser = seconds, allow_negative_numbers = true, default_value = "10", value_name = "SECONDS")]
     pub every: f64,
-    /// Token of the lamps; without it, the one that is remembered for each.
-    #[arg(long, value_name = "TOKEN")]
-    pub token: Option<String>,
-    /// How long to search for lamps if none is named.
-    #[arg(long, value_parser = seconds, allow_negative_numbers = true, default_value = "2", value_name = "SECONDS")]
-    pub search: f64,
+    /// How they are reached.
+    #[command(flatten)]
+    pub reach: ReachArgs,
     /// Stop after so many seconds.
     #[arg(long, value_parser = seconds, allow_negative_numbers = true, value_name = "SECONDS")]
     pub duration: Option<f64>,
@@ -285,12 +295,9 @@ pub struct DeployArgs {
     /// Append every answer of the lamps to a file, a line of JSON each.
     #[arg(long, value_name = "FILE")]
     pub report: Option<PathBuf>,
-    /// Token of the lamps; without it, the one that is remembered for each.
-    #[arg(long, value_name = "TOKEN")]
-    pub token: Option<String>,
-    /// How long to search for lamps.
-    #[arg(long, value_parser = seconds, allow_negative_numbers = true, default_value = "2", value_name = "SECONDS")]
-    pub search: f64,
+    /// How they are reached.
+    #[command(flatten)]
+    pub reach: ReachArgs,
     /// With --via usb: the cable.
     #[cfg(feature = "usb")]
     #[command(flatten, next_help_heading = CABLE)]
@@ -329,12 +336,9 @@ pub struct RollbackArgs {
     /// Every lamp that answers.
     #[arg(long)]
     pub all: bool,
-    /// Token of the lamps; without it, the one that is remembered for each.
-    #[arg(long, value_name = "TOKEN")]
-    pub token: Option<String>,
-    /// How long to search for lamps.
-    #[arg(long, value_parser = seconds, allow_negative_numbers = true, default_value = "2", value_name = "SECONDS")]
-    pub search: f64,
+    /// How they are reached.
+    #[command(flatten)]
+    pub reach: ReachArgs,
 }
 
 /// `k1 sign`.

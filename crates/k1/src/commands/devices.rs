@@ -122,8 +122,8 @@ fn table(entries: &[Entry]) -> String {
 
 /// Lists the lamps; on a terminal again and again.
 pub fn devices(args: &DevicesArgs) -> Result<(), Failure> {
-    let patience = Duration::from_secs_f64(args.search);
-    let token = args.token.as_deref();
+    let patience = args.reach.patience();
+    let token = args.reach.token.as_deref();
     let once = args.json || args.once || !std::io::stdout().is_terminal();
     loop {
         let began = Instant::now();

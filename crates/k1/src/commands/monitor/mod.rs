@@ -95,8 +95,7 @@ fn start(args: &MonitorArgs) -> Result<(Vec<String>, Receiver<News>), Failure> {
         std::thread::spawn(move || read(0, console, &sender));
         return Ok((vec![port.clone()], receiver));
     }
-    let patience = Duration::from_secs_f64(args.search);
-    let lamps = lamps::find_all(&args.lamps, args.token.as_deref(), patience)?;
+    let lamps = lamps::find_all(&args.lamps, args.reach.token.as_deref(), args.reach.patience())?;
     if lamps.is_empty() {
         return Err(Failure(
             "no lamp answers; name one by its address, or `k1 virt` starts one on this machine".into(),
