@@ -178,13 +178,13 @@ const BROKEN: [(&str, &str, &[&str]); 5] = [
     ("slow", "frames", &["errors", "steady", "health", "rollback"]),
     ("leak", "heap", &["health", "rollback"]),
     ("mute", "boot", SILENT),
-    ("torn", "reads_million", &["reads_500", "errors"]),
+    ("torn", "reads_million", &["reads_500", "errors", "health"]),
 ];
 
-/// What is measured by the task that does not run on the mute one. For want of it, it does not pass its trial, and starts
-/// again in the middle.
+/// What is measured by the task that does not run on the mute one, and what follows from it: it thinks itself ill, and its
+/// trial fails.
 const SILENT: &[&str] =
-    &["run", "errors", "frames", "steady", "age", "reads_million", "render_stack", "audio_stack", "heap"];
+    &["errors", "frames", "steady", "render_stack", "audio_stack", "heap", "health", "rollback"];
 
 #[test]
 fn operate_validate_finds_what_is_broken() {
@@ -205,23 +205,23 @@ fn operate_validate_finds_what_is_broken() {
         std::fs::write(&file, broken).unwrap();
         let Some(lamp) = Lamp::start_steady(None, &file) else { return };
         // What came by cable is on trial; one that does not pass it takes itself back, and in the middle would be worse.
-        support::eventually_within(Duration::from_secs(240), "its trial is over", || {
-            let console = lamp.console();
-            console.contains("was taken back") || console.contains("[UPDATE] confirmed") || *fault == "mute"
-        });
+        lamp.becomes(240, |s| s["state"] == "confirmed" || s["last"]["outcome"] == "rolled_back");
         let record = validate(&["virt", "--for", "50", "--json", "--rollback-on-fail"]).json();
-        for row in record["rows"].as_array().unwrap() {
-            let (id, measured) = (row["id"].as_str().unwrap(), row["measured"].as_str().unwrap());
-            if id == *must {
-                println!("{fault}: {id} {}: {measured}", row["verdict"]);
-                assert_eq!(row["verdict"], "failed", "{fault}: {row}");
-            }
-            let may_fail = id == *must || may_be_late(&lamp, id) || may.contains(&id);
-            assert!(row["verdict"] == "passed" || may_fail, "{fault}: {row}");
-            if *fault == "slow" && id == *must {
-                let said: Vec<f64> = measured.split(" of ").map(|n| n.parse().unwrap()).collect();
-                assert!(said[0] < said[1] / 2.0, "{row}");
-            }
+        let failed = |row: &&Value| row["verdict"] != "passed";
+        let failed: Vec<&Value> = record["rows"].as_array().unwrap().iter().filter(failed).collect();
+        for row in &failed {
+            println!("{fault}: {} {}: {}", row["id"], row["verdict"], row["measured"]);
+        }
+        let caught = failed.iter().find(|row| row["id"] == *must && row["verdict"] == "failed");
+        let caught = caught.unwrap_or_else(|| panic!("{fault} is not caught by {must}: {record}"));
+        let others = failed.iter().map(|row| row["id"].as_str().unwrap());
+        let others: Vec<_> =
+            others.filter(|id| id != must && !may_be_late(&lamp, id) && !may.contains(id)).collect();
+        assert!(others.is_empty(), "{fault} fails at {others:?}, too");
+        if *fault == "slow" {
+            let measured = caught["measured"].as_str().unwrap();
+            let said: Vec<f64> = measured.split(" of ").map(|n| n.parse().unwrap()).collect();
+            assert!(said[0] < said[1] / 2.0, "{caught}");
         }
         assert!(record["rolled_back"].is_string(), "it was asked for, and what became of it is told");
         println!("{} of {} broken lamps were caught", number + 1, asked.len());
