@@ -171,7 +171,7 @@ impl BeatTracker {
 /// In the first seconds of sound the pulse is announced before it is sure, and says so: a listener nods along early, too.
 const EAGER_S: f32 = 4.0;
 /// Clarity below which there is no beat: noise, drones and speech lie below, music above.
-const NO_BEAT: f32 = 0.74;
+const NO_BEAT: f32 = 0.71;
 
 /// From this clarity on, more of it does not mean more that is right.
 const CLEAR: f32 = 1.15;
@@ -187,7 +187,7 @@ fn confidence_of(evidence: f32, decision: f32, awake: f32) -> f32 {
     if clarity < NO_BEAT {
         if awake < EAGER_S { lerp(0.2, 0.7, (clarity / NO_BEAT).max(0.0)) } else { 0.0 }
     } else if clarity < CLEAR {
-        lerp(0.76, 0.88, (clarity - NO_BEAT) / (CLEAR - NO_BEAT))
+        lerp(0.75, 0.88, (clarity - NO_BEAT) / (CLEAR - NO_BEAT))
     } else {
         0.88
     }
