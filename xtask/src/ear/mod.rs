@@ -2,6 +2,7 @@
 
 mod abreast;
 mod bands;
+mod beside;
 mod continuity;
 mod corpus;
 mod excerpt;
@@ -77,6 +78,11 @@ pub fn pieces(record: bool) -> Result<(), String> {
 /// Scores a corpus: see [`corpus::run`].
 pub fn corpus(folder: &str, events: Option<&str>) -> Result<(), String> {
     corpus::run(Path::new(folder), events.map(Path::new))
+}
+
+/// Scores what other trackers have heard of a corpus: see [`beside::run`].
+pub fn beside(folder: &str, told: &str) -> Result<(), String> {
+    beside::run(Path::new(folder), Path::new(told))
 }
 
 /// Scores a corpus through bad microphones: see [`spoiled::run`].
