@@ -143,14 +143,24 @@ fn a_refusal_waits_until_the_client_has_spoken() {
             (&host, "POST /api/nothing"),
             (&"Host: evil.example".to_owned(), "POST /api/select"),
         ];
-        for ((host, request), status) in requests.into_iter().zip([200, 429, 405, 404, 403]) {
+        let mut speak = |host: &str, request: &str| {
             let mut lines = head(&k1, request);
-            lines[1] = host.clone();
+            lines[1] = host.to_owned();
             lines.push("Content-Length: 12".into());
             stream.write_all(format!("{}\r\n\r\n", lines.join("\r\n")).as_bytes()).unwrap();
             sleep(Duration::from_millis(30));
             stream.write_all(b"{\"speed\": 1}").unwrap();
-            assert_eq!(read(&mut stream).expect("an answer").status, status, "{request}");
+            read(&mut stream).expect("an answer").status
+        };
+        let mut began = Instant::now();
+        for ((host, request), status) in requests.into_iter().zip([200, 429, 405, 404, 403]) {
+            let mut got = speak(host, request);
+            // Whom this machine has kept until the limit was over is let in again, and the next one comes too early.
+            while status == 429 && got == 200 && began.elapsed() > Duration::from_millis(300) {
+                began = Instant::now();
+                got = speak(host, request);
+            }
+            assert_eq!(got, status, "{request}");
         }
     });
 }
