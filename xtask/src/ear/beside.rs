@@ -94,14 +94,19 @@ fn tools(folder: &Path) -> Result<Vec<String>, String> {
     let folders = entries.filter_map(Result::ok).filter(|e| e.path().is_dir());
     let names: BTreeSet<String> = folders.filter_map(|e| e.file_name().into_string().ok()).collect();
     if names.is_empty() {
-        return Err(format!("{}: no tool has a folder there; xtask/peers/beats.py makes them", folder.display()));
+        return Err(format!(
+            "{}: no tool has a folder there; xtask/peers/beats.py makes them",
+            folder.display()
+        ));
     }
     Ok(names.into_iter().collect())
 }
 
 fn told(path: &Path) -> Result<Told, String> {
     let text = std::fs::read_to_string(path).map_err(|e| match e.kind() {
-        ErrorKind::NotFound => format!("{} is missing: the tool has not heard all of the corpus", path.display()),
+        ErrorKind::NotFound => {
+            format!("{} is missing: the tool has not heard all of the corpus", path.display())
+        }
         _ => format!("{}: {e}", path.display()),
     })?;
     understood(&text).map_err(|e| format!("{}: {e}", path.display()))

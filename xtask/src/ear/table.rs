@@ -56,7 +56,15 @@ impl Summary {
     /// The same of a tool that hears the whole first: nothing of when it announces, or finds its way.
     pub fn never_announced(self) -> Self {
         let nothing = Self::default();
-        Self { n: self.n, f: self.f, cmlt: self.cmlt, amlt: self.amlt, acc: self.acc, tempo: self.tempo, ..nothing }
+        Self {
+            n: self.n,
+            f: self.f,
+            cmlt: self.cmlt,
+            amlt: self.amlt,
+            acc: self.acc,
+            tempo: self.tempo,
+            ..nothing
+        }
     }
 
     /// As a line under [`COLUMNS`].
