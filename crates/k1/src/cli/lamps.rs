@@ -6,7 +6,7 @@ use std::time::Duration;
 use clap::{Args, Subcommand, ValueEnum};
 
 use super::values::{length, seconds};
-use crate::lamps::Place;
+use crate::lamps::{Address, Place, find_all};
 
 /// Name of a key if none is given.
 const KEY: &str = "k1";
@@ -16,16 +16,35 @@ const KEY: &str = "k1";
 pub struct ReachArgs {
     /// Token of the lamps; without it, the one that is remembered for each.
     #[arg(long, value_name = "TOKEN")]
-    pub token: Option<String>,
+    token: Option<String>,
     /// How long to search the network for lamps.
     #[arg(long = "search", value_parser = seconds, allow_negative_numbers = true, default_value = "2", value_name = "SECONDS")]
     search_s: f64,
 }
 
 impl ReachArgs {
-    /// How long to search the network.
-    pub fn patience(&self) -> Duration {
-        Duration::from_secs_f64(self.search_s)
+    /// Every lamp that is named, or, if none is, every one that answers: see [`find_all`].
+    ///
+    /// # Errors
+    ///
+    /// A sentence if a named one cannot be found.
+    pub fn find(&self, named: &[Place]) -> Result<Vec<Address>, String> {
+        find_all(named, self.token.as_deref(), Duration::from_secs_f64(self.search_s))
+    }
+
+    /// The same, and at least one.
+    ///
+    /// # Errors
+    ///
+    /// A sentence if a named one cannot be found, or none answers.
+    pub fn find_some(&self, named: &[Place]) -> Result<Vec<Address>, String> {
+        let lamps = self.find(named)?;
+        if lamps.is_empty() {
+            return Err(
+                "no lamp answers; name one by its address, or `k1 virt` starts one on this machine".into()
+            );
+        }
+        Ok(lamps)
     }
 }
 

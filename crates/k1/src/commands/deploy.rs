@@ -50,7 +50,7 @@ pub fn deploy(args: &DeployArgs) -> Result<(), Failure> {
     if args.lamps.is_empty() && !args.all {
         return Err(Failure("name the lamps with --to LAMP, or all that can be found with --all".into()));
     }
-    let all = lamps::find_all(&args.lamps, args.reach.token.as_deref(), args.reach.patience())?;
+    let all = args.reach.find(&args.lamps)?;
     if all.is_empty() {
         return Err(Failure("no lamp was found; name one with --to ADDRESS".into()));
     }
@@ -176,7 +176,7 @@ pub fn rollback(args: &RollbackArgs) -> Result<(), Failure> {
     if args.lamps.is_empty() && !args.all {
         return Err(Failure("name the lamps, or all that can be found with --all".into()));
     }
-    let all = lamps::find_all(&args.lamps, args.reach.token.as_deref(), args.reach.patience())?;
+    let all = args.reach.find(&args.lamps)?;
     for address in &all {
         let label = &address.label;
         let client = Client::new(address.clone());

@@ -9,7 +9,7 @@ use serde::Serialize;
 
 use super::{Failure, print, print_json};
 use crate::cli::DevicesArgs;
-use crate::lamps::{self, Address, Client, Trouble};
+use crate::lamps::{Address, Client, Trouble};
 
 /// Pause between two looks.
 const REFRESH: Duration = Duration::from_secs(2);
@@ -122,12 +122,10 @@ fn table(entries: &[Entry]) -> String {
 
 /// Lists the lamps; on a terminal again and again.
 pub fn devices(args: &DevicesArgs) -> Result<(), Failure> {
-    let patience = args.reach.patience();
-    let token = args.reach.token.as_deref();
     let once = args.json || args.once || !std::io::stdout().is_terminal();
     loop {
         let began = Instant::now();
-        let addresses = lamps::find_all(&args.lamps, token, patience)?;
+        let addresses = args.reach.find(&args.lamps)?;
         let entries = ask_all(&addresses);
         if args.json {
             return print_json(&entries);

@@ -347,12 +347,7 @@ fn options(args: &MqttArgs, topics: &Topics) -> Result<MqttOptions, Failure> {
 /// Bridges until it is told to end.
 pub fn mqtt(args: &MqttArgs) -> Result<(), Failure> {
     let topics = Topics { prefix: args.prefix.clone(), discovery: args.discovery_prefix.clone() };
-    let lamps = lamps::find_all(&args.lamps, args.reach.token.as_deref(), args.reach.patience())?;
-    if lamps.is_empty() {
-        return Err(Failure(
-            "no lamp answers; name one by its address, or `k1 virt` starts one on this machine".into(),
-        ));
-    }
+    let lamps = args.reach.find_some(&args.lamps)?;
     let offer = match &args.update {
         None => None,
         Some(file) => {

@@ -13,7 +13,7 @@ use serde_json::json;
 use super::{Failure, print};
 use crate::cli::MonitorArgs;
 use crate::lamps::figures::Reading;
-use crate::lamps::{self, Address, Client, Trouble};
+use crate::lamps::{Address, Client, Trouble};
 use screen::Board;
 
 /// Pause between two looks at a lamp: it measures once a second.
@@ -95,12 +95,7 @@ fn start(args: &MonitorArgs) -> Result<(Vec<String>, Receiver<News>), Failure> {
         std::thread::spawn(move || read(0, console, &sender));
         return Ok((vec![port.clone()], receiver));
     }
-    let lamps = lamps::find_all(&args.lamps, args.reach.token.as_deref(), args.reach.patience())?;
-    if lamps.is_empty() {
-        return Err(Failure(
-            "no lamp answers; name one by its address, or `k1 virt` starts one on this machine".into(),
-        ));
-    }
+    let lamps = args.reach.find_some(&args.lamps)?;
     let labels = lamps.iter().map(|l| l.label.clone()).collect();
     for (i, address) in lamps.into_iter().enumerate() {
         let news = sender.clone();
