@@ -11,7 +11,7 @@ use crate::doors::{Monitor, socket};
 use crate::lamp::{Lamp, firmware};
 use crate::support::host::judged;
 use crate::support::{self, Said, run};
-use crate::update::image;
+use crate::update::{confirmed, image};
 
 /// Rows that depend on how much of this machine the emulator gets, and the one that no virtual lamp in memory can pass.
 const NOT_OURS: [&str; 6] = ["frames", "steady", "age", "host", "health", "rollback"];
@@ -79,9 +79,7 @@ fn operate_validate() {
     let Some(lamp) = Lamp::start_steady(None, &firmware("lamp.bin")) else { return };
     lamp.post("/api/select", serde_json::json!({"id": "lava"}));
     lamp.post("/api/params", serde_json::json!({"warmth": 0.25}));
-    support::eventually_within(Duration::from_secs(120), "it has passed its trial", || {
-        lamp.console().contains("[UPDATE] confirmed")
-    });
+    lamp.becomes(120, confirmed);
     let folder = support::folder();
     let file = folder.path().join("record.json");
     let raw = folder.path().join("raw.jsonl");
@@ -205,7 +203,7 @@ fn operate_validate_finds_what_is_broken() {
         std::fs::write(&file, broken).unwrap();
         let Some(lamp) = Lamp::start_steady(None, &file) else { return };
         // What came by cable is on trial; one that does not pass it takes itself back, and in the middle would be worse.
-        lamp.becomes(240, |s| s["state"] == "confirmed" || s["last"]["outcome"] == "rolled_back");
+        lamp.becomes(240, |s| confirmed(s) || s["last"]["outcome"] == "rolled_back");
         let record = validate(&["virt", "--for", "50", "--json", "--rollback-on-fail"]).json();
         let failed = |row: &&Value| row["verdict"] != "passed";
         let failed: Vec<&Value> = record["rows"].as_array().unwrap().iter().filter(failed).collect();
@@ -285,7 +283,7 @@ fn operate_deploy_and_roll_back() {
 
         operator.cannot("k1 deploy good.k1 --to virt", "k1 keys trust");
         operator.does("k1 keys trust virt");
-        lamp.becomes(90, |s| s["state"] == "confirmed");
+        lamp.becomes(90, confirmed);
         let said = operator.does("k1 deploy good.k1 --to virt --dry-run");
         assert!(said.contains("would take it"), "{said}");
         let said = operator.does("k1 deploy good.k1 --to virt --report deploy.jsonl");
@@ -308,7 +306,7 @@ fn operate_deploy_and_roll_back() {
         operator.does("k1 sign next.bin --board virt --image-version 1.2.2 --patience 15 -o next.k1");
         operator.does("k1 deploy next.k1 --to virt --via espota");
         assert!(operator.does("k1 rollback virt").contains("1.2.2 → 1.2.0"));
-        lamp.becomes(90, |s| s["state"] == "confirmed");
+        lamp.becomes(90, confirmed);
 
         // The next key takes over from the first, which then counts no more.
         operator.does("k1 keys new next");

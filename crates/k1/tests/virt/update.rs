@@ -108,7 +108,7 @@ fn seconds(lamp: &Lamp) -> Vec<(f64, f64)> {
     lamp.console().lines().filter_map(second).collect()
 }
 
-fn confirmed(state: &Value) -> bool {
+pub fn confirmed(state: &Value) -> bool {
     state["state"] == "confirmed"
 }
 
