@@ -137,8 +137,8 @@ fn tempi_of(beats: &[Beat], is_causal: bool) -> Vec<Tempo> {
     beats.sort_by(|a, b| a.t.total_cmp(&b.t));
     let ahead = if is_causal { 0 } else { TEMPO_BEATS / 2 };
     let of = |k: usize| {
-        let end = (k + 1 + ahead).min(beats.len());
-        let near = &beats[(k + 1 + ahead).saturating_sub(TEMPO_BEATS)..end];
+        let end = k + 1 + ahead;
+        let near = &beats[end.saturating_sub(TEMPO_BEATS)..end.min(beats.len())];
         let seconds = (near.len() >= TEMPO_BEATS_LEAST)
             .then(|| median(near.windows(2).map(|pair| pair[1].t - pair[0].t).collect()))??;
         (seconds > 0.0).then(|| Tempo { at: beats[k].at, bpm: 60.0 / seconds })

@@ -55,15 +55,14 @@ impl Summary {
 
     /// The same of a tool that hears the whole first: nothing of when it announces, or finds its way.
     pub fn never_announced(self) -> Self {
-        let nothing = Self::default();
         Self {
-            n: self.n,
-            f: self.f,
-            cmlt: self.cmlt,
-            amlt: self.amlt,
-            acc: self.acc,
-            tempo: self.tempo,
-            ..nothing
+            announced: None,
+            lock_s: None,
+            locked: None,
+            relock_s: None,
+            latency_ms: None,
+            jitter_ms: None,
+            ..self
         }
     }
 

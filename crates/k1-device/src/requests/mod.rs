@@ -23,6 +23,7 @@ fn named_pattern(id: Loose, field: &'static str) -> Result<usize, Refusal> {
         _ => Err(Refusal::InvalidValue { field, expected: "the id of a pattern" }),
     }
 }
+
 /// A pattern by index or id.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Deserialize)]
 #[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
