@@ -14,6 +14,9 @@ use crate::lamps::figures::{FIGURES, Figure, Reading};
 const PAST: f64 = 600.0;
 /// Steps of a small graph.
 const STEPS: [char; 8] = ['▁', '▂', '▃', '▄', '▅', '▆', '▇', '█'];
+/// Columns that the least and the most of the past take, and columns of a window from which on there is room for them.
+const RANGE: u16 = 22;
+const WIDE: u16 = 100;
 /// A lamp that has said nothing for so many seconds is not live.
 const STALE: f64 = 5.0;
 
@@ -81,12 +84,12 @@ impl Board {
         let lines: Vec<_> = self.lamps.iter().enumerate().map(|(i, lamp)| self.head(i, lamp)).collect();
         frame.render_widget(Paragraph::new(lines).block(Block::bordered().title(" lamps ")), list);
         if let Some(lamp) = self.lamps.get(self.selected) {
-            // Name, value, limit, borders and gaps take 56 columns; the past has the rest.
-            let columns = usize::from(figures.width.saturating_sub(56)).max(8);
+            let range = if figures.width >= WIDE { RANGE } else { 0 };
+            // Name, value, limit, borders and gaps take 57 columns; the past has the rest.
+            let columns = usize::from(figures.width.saturating_sub(57 + range)).max(8);
             let rows = FIGURES.iter().filter_map(|f| self.row(lamp, f, columns));
-            let widths =
-                [Constraint::Length(22), Constraint::Length(14), Constraint::Length(12), Constraint::Min(8)];
-            let head = Row::new(["figure", "now", "limit", "the last ten minutes"])
+            let widths = [22, 14, 12, range].map(Constraint::Length).into_iter().chain([Constraint::Min(8)]);
+            let head = Row::new(["figure", "now", "limit", "least … most", "the last ten minutes"])
                 .style(Style::new().add_modifier(Modifier::BOLD));
             let title = format!(" {} ", lamp.label);
             frame.render_widget(
@@ -130,7 +133,16 @@ impl Board {
             text if text.is_empty() => text,
             text => format!("{text} {}", figure.unit),
         };
-        Some(Row::new([Cell::from(figure.name), now, Cell::from(limit), Cell::from(graph(&buckets))]))
+        let past = lamp.past.iter().filter_map(|(_, reading)| reading.get(figure.id));
+        let (least, most) = past.fold((f64::MAX, f64::MIN), |(l, m), x| (l.min(x), m.max(x)));
+        let range = format!("{least:.0$} … {most:.0$}", figure.decimals);
+        Some(Row::new([
+            Cell::from(figure.name),
+            now,
+            Cell::from(limit),
+            Cell::from(range),
+            Cell::from(graph(&buckets)),
+        ]))
     }
 
     /// The last ten minutes in so many columns, oldest first.
@@ -198,6 +210,7 @@ mod tests {
         {
             assert!(text.contains(part), "{part} is not in:\n{text}");
         }
+        assert!(text.contains("60.0 … 175.0"), "between what a graph goes is said:\n{text}");
         assert!(!text.contains("temperature"), "what was not measured has no row:\n{text}");
         let red =
             terminal.backend().buffer().content.iter().filter(|c| c.fg == Color::Red && c.symbol() == "▁");
