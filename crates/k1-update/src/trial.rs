@@ -19,6 +19,8 @@ pub struct Evidence {
     pub frames: bool,
     /// Snapshots are fresh.
     pub sound: bool,
+    /// No snapshot was ever torn on its way from core to core.
+    pub whole: bool,
     /// Settings can be written and read.
     pub storage: bool,
     /// Its own API answers.
@@ -34,6 +36,8 @@ pub enum Failing {
     Frames,
     /// Snapshots were stale.
     Sound,
+    /// A snapshot was torn.
+    Torn,
     /// Settings could not be written.
     Storage,
     /// Its API did not answer.
@@ -49,6 +53,7 @@ impl fmt::Display for Failing {
         f.write_str(match self {
             Self::Frames => "trial: frames were late",
             Self::Sound => "trial: sound was stale",
+            Self::Torn => "trial: a snapshot was torn",
             Self::Storage => "trial: settings could not be written",
             Self::Api => "trial: its own API did not answer",
             Self::Network => "trial: the network that was there did not come back",
@@ -90,6 +95,7 @@ impl Trial {
         let parts = [
             (e.frames, Failing::Frames),
             (e.sound, Failing::Sound),
+            (e.whole, Failing::Torn),
             (e.storage, Failing::Storage),
             (e.api, Failing::Api),
         ];
@@ -111,7 +117,8 @@ impl Trial {
 mod tests {
     use super::*;
 
-    const GOOD: Evidence = Evidence { frames: true, sound: true, storage: true, api: true, network: true };
+    const GOOD: Evidence =
+        Evidence { frames: true, sound: true, whole: true, storage: true, api: true, network: true };
 
     fn run(patience_s: Option<u16>, evidence: impl Fn(u64) -> Evidence) -> (Verdict, u64) {
         let begin = u64::from(u32::MAX) - 3_000_000;
@@ -128,6 +135,7 @@ mod tests {
         for (failing, evidence) in [
             (Failing::Frames, Evidence { frames: false, ..GOOD }),
             (Failing::Sound, Evidence { sound: false, ..GOOD }),
+            (Failing::Torn, Evidence { whole: false, ..GOOD }),
             (Failing::Storage, Evidence { storage: false, ..GOOD }),
             (Failing::Api, Evidence { api: false, ..GOOD }),
         ] {
