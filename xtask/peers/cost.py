@@ -46,7 +46,7 @@ def main():
     if len(sys.argv) not in (2, 3):
         sys.exit(__doc__)
     corpus, every = Path(sys.argv[1]), int(sys.argv[2]) if len(sys.argv) == 3 else 10
-    k1 = os.environ.get("K1", "target/release/k1")
+    k1 = os.environ.get("K1") or str(Path(os.environ.get("CARGO_TARGET_DIR", "target")) / "release" / "k1")
     names = sorted(p.name for p in (corpus / "audio16").glob("*.wav"))[::every]
     long = sum(seconds(corpus / "audio16" / name) for name in names)
     tools = {

@@ -102,7 +102,10 @@ pub fn mean(values: &[f64]) -> Option<f64> {
 
 /// A figure in so many columns; a dash where there is none.
 pub fn number(value: Option<f64>, width: usize, digits: usize) -> String {
-    value.map_or_else(|| format!("{:>width$}", "-"), |v| format!("{v:>width$.digits$}"))
+    let Some(value) = value else { return format!("{:>width$}", "-") };
+    let shown = format!("{value:>width$.digits$}");
+    // Nothing is less than nothing.
+    if shown.contains(|c| ('1'..='9').contains(&c)) { shown } else { shown.replacen('-', " ", 1) }
 }
 
 #[cfg(test)]
@@ -118,5 +121,6 @@ mod tests {
         assert_eq!((s.locked, s.relock_s), (Some(0.5), Some(3.0)));
         assert!(s.row().contains("0.750") && s.row().contains("50 %"), "{}", s.row());
         assert!(Summary::of(&[]).row().contains('-'));
+        assert_eq!((number(Some(-0.4), 5, 0), number(Some(-0.6), 5, 0)), ("    0".into(), "   -1".into()));
     }
 }
