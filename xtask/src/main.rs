@@ -3,6 +3,7 @@
 mod ear;
 mod firmware;
 mod image;
+mod measure;
 
 use std::collections::BTreeMap;
 use std::path::PathBuf;
@@ -18,6 +19,7 @@ cargo xtask ear --corpus DIR [--events DIR]   the same of annotated music; what 
 cargo xtask ear --corpus DIR --beside DIR     what other trackers have heard of it (xtask/peers/beats.py), a row for each
 cargo xtask ear --corpus DIR --spoiled        the same through bad microphones, a row for each fault (minutes)
 cargo xtask firmware [BOARD...]               build the lamp's firmware and its images, hold them against budgets.toml
+cargo xtask measure [NAME...|all]             run what prints the figures of docs/measurements.md, and write it
 cargo xtask broken                            build the virtual lamp with a broken hand-off, for a test to find out";
 
 fn main() -> ExitCode {
@@ -35,6 +37,7 @@ fn main() -> ExitCode {
         ["ear", "--corpus", folder, "--events", events] => ear::corpus(folder, Some(events)),
         ["firmware", ..] => firmware::build(&args[1..]),
         ["broken"] => firmware::broken(),
+        ["measure", ..] => measure::measure(&args[1..]),
         _ => {
             eprintln!("{USAGE}");
             return ExitCode::from(2);

@@ -1,0 +1,114 @@
+//! The page with a place for each figure.
+
+use std::collections::BTreeMap;
+use std::fmt::Write;
+
+use serde::{Deserialize, Serialize};
+
+use super::source::Source;
+
+/// What the commands printed last, by the command's name.
+pub type Values = BTreeMap<String, Measured>;
+
+/// What one command printed last.
+#[derive(Serialize, Deserialize)]
+pub struct Measured {
+    /// The day, in UTC: 2026-11-28.
+    pub when: String,
+    /// Each figure, as it stands on the page.
+    #[serde(flatten)]
+    pub figures: BTreeMap<String, String>,
+}
+
+/// The page: in `template`, `{{name}}` is the command of that name, `{{name.figure}}` what it printed, and `{{days}}` a
+/// table of all commands and the days when they ran.
+///
+/// # Errors
+/// A place for something that was never measured, or that nothing measures.
+pub fn filled(template: &str, sources: &BTreeMap<String, Source>, values: &Values) -> Result<String, String> {
+    let mut page = String::new();
+    let mut rest = template;
+    while let Some((before, after)) = rest.split_once("{{") {
+        let (place, after) = after.split_once("}}").ok_or("a place has no end")?;
+        page.push_str(before);
+        match place.split_once('.') {
+            None if place == "days" => page.push_str(&days(sources, values)),
+            None => {
+                let source = sources.get(place).ok_or_else(|| format!("nothing is called {place}"))?;
+                page.push_str(&source.shown());
+            }
+            Some((name, figure)) => {
+                let value = values.get(name).and_then(|measured| measured.figures.get(figure));
+                page.push_str(value.ok_or_else(|| {
+                    format!("{place} was never measured: `cargo xtask measure {name}`, if that prints it")
+                })?);
+            }
+        }
+        rest = after;
+    }
+    page.push_str(rest);
+    Ok(page)
+}
+
+/// The figures that the template has no place for.
+///
+/// # Errors
+/// A source whose expressions are none.
+pub fn without_place(template: &str, sources: &BTreeMap<String, Source>) -> Result<Vec<String>, String> {
+    let mut missing = Vec::new();
+    for (name, source) in sources {
+        let figures = source.figures().map_err(|e| format!("{name}: {e}"))?;
+        let names = figures.iter().map(|figure| format!("{name}.{figure}"));
+        missing.extend(names.filter(|name| !template.contains(&format!("{{{{{name}}}}}"))));
+    }
+    Ok(missing)
+}
+
+fn days(sources: &BTreeMap<String, Source>, values: &Values) -> String {
+    let mut table = String::from("| Name | Ran on | Command |\n|---|---|---|");
+    for (name, source) in sources {
+        let when = values.get(name).map_or("-", |measured| &measured.when);
+        let _ = write!(table, "\n| {name} | {when} | {} |", source.shown());
+    }
+    table
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn page(template: &str) -> Result<String, String> {
+        let sources = toml::from_str("[hop]\nrun = 'cargo xtask budgets'\nprints = []").unwrap();
+        let values = toml::from_str("[hop]\nwhen = '2026-11-28'\nworst = '456,526'").unwrap();
+        filled(template, &sources, &values)
+    }
+
+    #[test]
+    fn each_place_is_filled() {
+        assert_eq!(page("a {{hop.worst}} by {{hop}}.").unwrap(), "a 456,526 by `cargo xtask budgets`.");
+        assert!(page("{{days}}").unwrap().ends_with("| hop | 2026-11-28 | `cargo xtask budgets` |"));
+        assert_eq!(page("no place").unwrap(), "no place");
+    }
+
+    #[test]
+    fn a_figure_for_which_there_is_no_place_is_named() {
+        let sources =
+            toml::from_str("[hop]\nrun = 'true'\nprints = ['(?<mean>\\d+) (?<worst>\\d+)']").unwrap();
+        assert_eq!(without_place("{{hop.worst}}", &sources).unwrap(), ["hop.mean"]);
+        assert_eq!(without_place("{{hop.worst}} {{hop.mean}}", &sources).unwrap(), [""; 0]);
+        let broken = toml::from_str("[hop]\nrun = 'true'\nprints = ['(']").unwrap();
+        assert!(without_place("", &broken).unwrap_err().contains("hop"));
+    }
+
+    #[test]
+    fn nothing_is_invented() {
+        for (template, why) in [
+            ("{{hop.mean}}", "never measured"),
+            ("{{frame.worst}}", "never measured"),
+            ("{{frame}}", "nothing is called frame"),
+            ("{{hop", "no end"),
+        ] {
+            assert!(page(template).unwrap_err().contains(why), "{template}");
+        }
+    }
+}
