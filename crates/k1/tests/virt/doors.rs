@@ -14,9 +14,12 @@ const CIRCLE: &str = "6f000000";
 /// Number of the program counter among the debugger's registers.
 const PROGRAM_COUNTER: u32 = 0x20;
 
+/// How long a door may take to answer.
+const PATIENCE: Duration = Duration::from_secs(10);
+
 fn knock(path: &Path) -> UnixStream {
     let door = UnixStream::connect(path).expect("the emulator listens");
-    door.set_read_timeout(Some(Duration::from_secs(10))).unwrap();
+    door.set_read_timeout(Some(PATIENCE)).unwrap();
     door
 }
 
@@ -32,8 +35,12 @@ impl Debugger {
     /// Attaches to the machine.
     pub fn attach(path: &Path) -> Self {
         let mut debugger = Self(knock(path));
-        // It says by itself that the machine has stopped.
-        debugger.answer();
+        // That the machine has stopped, QEMU 7 says by itself and QEMU 10 only if asked.
+        debugger.0.set_read_timeout(Some(Duration::from_secs(1))).unwrap();
+        if debugger.0.read(&mut [0; 256]).is_ok() {
+            debugger.0.write_all(b"+").unwrap();
+        }
+        debugger.0.set_read_timeout(Some(PATIENCE)).unwrap();
         // Before this was asked there are no single registers.
         debugger.ask("qXfer:features:read:target.xml:0,ffb");
         debugger
