@@ -26,6 +26,11 @@ fn rows(record: &Value) -> Vec<(&str, &str)> {
     all.iter().map(|r| (r["id"].as_str().unwrap(), r["verdict"].as_str().unwrap())).collect()
 }
 
+/// A row's name, its verdict and what was measured.
+fn words(row: &Value) -> [&str; 3] {
+    ["id", "verdict", "measured"].map(|key| row[key].as_str().unwrap())
+}
+
 #[test]
 fn operate_devices_and_monitor() {
     let Some(lamp) = Lamp::start_steady(None, &firmware("lamp.bin")) else { return };
@@ -93,7 +98,7 @@ fn operate_validate() {
     let times: Vec<_> = seconds.iter().map(|s| s["t"].as_f64().unwrap()).collect();
     assert!(times.len() >= 20 && times.windows(2).all(|t| t[1] >= t[0] + 1.0), "{times:?}");
     for r in record["rows"].as_array().unwrap() {
-        let [verdict, id, measured] = ["verdict", "id", "measured"].map(|key| r[key].as_str().unwrap());
+        let [id, verdict, measured] = words(r);
         println!("{verdict:<8} {id:<14} {measured}");
     }
     let kept: Value = serde_json::from_slice(&std::fs::read(&file).unwrap()).unwrap();
@@ -209,7 +214,7 @@ fn operate_validate_finds_what_is_broken() {
         let failed = |row: &&Value| row["verdict"] != "passed";
         let failed: Vec<&Value> = record["rows"].as_array().unwrap().iter().filter(failed).collect();
         for row in &failed {
-            let [id, verdict, measured] = ["id", "verdict", "measured"].map(|key| row[key].as_str().unwrap());
+            let [id, verdict, measured] = words(row);
             println!("{fault}: {id} {verdict}: {measured}");
         }
         let caught = failed.iter().find(|row| row["id"] == *must && row["verdict"] == "failed");

@@ -14,8 +14,9 @@ use crate::lamps::figures::{FIGURES, Figure, Reading};
 const PAST: f64 = 600.0;
 /// Steps of a small graph.
 const STEPS: [char; 8] = ['▁', '▂', '▃', '▄', '▅', '▆', '▇', '█'];
-/// Columns that the least and the most of the past take, and columns of a window from which on there is room for them.
+/// Columns that the least and the most of the past take.
 const RANGE: u16 = 22;
+/// Columns of a window from which on there is room for them.
 const WIDE: u16 = 100;
 /// A lamp that has said nothing for so many seconds is not live.
 const STALE: f64 = 5.0;
@@ -134,7 +135,7 @@ impl Board {
             text => format!("{text} {}", figure.unit),
         };
         let past = lamp.past.iter().filter_map(|(_, reading)| reading.get(figure.id));
-        let (least, most) = past.fold((f64::MAX, f64::MIN), |(l, m), x| (l.min(x), m.max(x)));
+        let (least, most) = extent(past);
         let range = format!("{least:.0$} … {most:.0$}", figure.decimals);
         Some(Row::new([
             Cell::from(figure.name),
@@ -161,10 +162,14 @@ impl Board {
     }
 }
 
+/// The least and the most.
+fn extent(values: impl Iterator<Item = f64>) -> (f64, f64) {
+    values.fold((f64::MAX, f64::MIN), |(least, most), x| (least.min(x), most.max(x)))
+}
+
 /// A small graph, from its own least to its own most; what was beyond the limit is red.
 fn graph(buckets: &[Option<Bucket>]) -> Line<'static> {
-    let means = || buckets.iter().flatten().map(|b| b.mean);
-    let (least, most) = (means().fold(f64::MAX, f64::min), means().fold(f64::MIN, f64::max));
+    let (least, most) = extent(buckets.iter().flatten().map(|b| b.mean));
     let span = |bucket: &Option<Bucket>| match bucket {
         None => Span::raw(" "),
         Some(b) => {
