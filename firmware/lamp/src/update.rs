@@ -409,16 +409,16 @@ const fn bar(before: u8) -> u8 {
 }
 
 fn evidence(lamp: &'static Lamp, door: &'static RefCell<web::Door>, before: Pace) -> Evidence {
-    let (errors, writes, has_manifest, network, torn) = lamp.look(|s| {
+    let (errors, writes, has_manifest, network, whole) = lamp.look(|s| {
         let has_manifest = s.firmware.running.is_some();
-        let torn = s.history.iter().next_back().map_or(0, |v| v.torn);
-        (s.settings_errors, s.settings_writes, has_manifest, !s.ip.is_empty(), torn)
+        let whole = s.history.back().is_none_or(|v| v.torn == 0);
+        (s.settings_errors, s.settings_writes, has_manifest, !s.ip.is_empty(), whole)
     });
     let now = pace(lamp, LATELY);
     Evidence {
         frames: now.frames >= bar(before.frames),
         sound: now.hops >= bar(before.hops),
-        whole: torn == 0,
+        whole,
         // The trial itself has written its beginning, if there is a manifest to tell of.
         storage: errors == 0 && (writes > 0 || !has_manifest),
         api: api_answers(lamp, door),
