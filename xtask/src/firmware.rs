@@ -6,7 +6,7 @@ use std::process::Command;
 
 use serde::Deserialize;
 
-use crate::root;
+use crate::{root, said};
 
 /// `[lamp]` of `budgets.toml`.
 #[derive(Deserialize)]
@@ -139,14 +139,6 @@ fn nightly() -> Command {
 fn run(command: &mut Command) -> Result<(), String> {
     let status = command.status().map_err(|e| format!("{command:?}: {e}"))?;
     if status.success() { Ok(()) } else { Err(format!("{command:?} failed")) }
-}
-
-fn said(command: &mut Command) -> Result<String, String> {
-    let out = command.output().map_err(|e| format!("{command:?}: {e}"))?;
-    if out.status.success() {
-        return Ok(String::from_utf8_lossy(&out.stdout).into_owned());
-    }
-    Err(format!("{command:?} failed: {}", String::from_utf8_lossy(&out.stderr)))
 }
 
 /// The standard library's source, of which `core` and `alloc` are built for the boards.

@@ -64,6 +64,18 @@ fn cargo() -> Command {
     cargo
 }
 
+/// What a command prints.
+///
+/// # Errors
+/// A sentence, if it cannot be run or fails: with what it said of it.
+fn said(command: &mut Command) -> Result<String, String> {
+    let out = command.output().map_err(|e| format!("{command:?}: {e}"))?;
+    if out.status.success() {
+        return Ok(String::from_utf8_lossy(&out.stdout).into_owned());
+    }
+    Err(format!("{command:?} failed: {}", String::from_utf8_lossy(&out.stderr)))
+}
+
 /// `budgets.toml`.
 #[derive(Deserialize)]
 struct Budgets {

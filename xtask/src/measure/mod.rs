@@ -82,8 +82,13 @@ mod tests {
             "{PAGE} is not what {TEMPLATE} and {VALUES} make: run `cargo xtask measure`"
         );
         assert_eq!(page::without_place(&template, &sources).unwrap(), [""; 0]);
-        for name in values.keys() {
-            assert!(sources.contains_key(name), "{VALUES} knows {name}, which nothing prints");
+        for (name, measured) in &values {
+            let source =
+                sources.get(name).unwrap_or_else(|| panic!("{VALUES} knows {name}, which nothing prints"));
+            let printed = source.figures().unwrap();
+            for figure in measured.figures.keys() {
+                assert!(printed.contains(figure), "{VALUES} knows {name}.{figure}, which nothing prints");
+            }
         }
     }
 }

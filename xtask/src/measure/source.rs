@@ -9,7 +9,7 @@ use regex::Regex;
 use serde::Deserialize;
 
 use super::page::Measured;
-use crate::root;
+use crate::{root, said};
 
 /// A command, and where in its output its figures stand.
 #[derive(Deserialize)]
@@ -77,10 +77,11 @@ impl Source {
             output.push('\n');
         }
         let status = child.wait().map_err(|e| e.to_string())?;
-        if !status.success() && !(self.judges && status.code() == Some(1)) {
+        let has_spoken = status.success() || (self.judges && status.code() == Some(1));
+        if !has_spoken {
             return Err(format!("{status}"));
         }
-        let when = said("date", &["-u", "+%F"])?;
+        let when = said(Command::new("date").args(["-u", "+%F"]))?.trim().to_owned();
         Ok(Measured { when, figures: read(&expressions, &output)? })
     }
 
@@ -162,11 +163,6 @@ fn spawn(line: &str) -> Result<Child, String> {
     shell.args(["-euc", &format!("exec 2>&1; {line}")]).current_dir(root()).env("PATH", path);
     shell.process_group(0).stdin(Stdio::null()).stdout(Stdio::piped());
     shell.spawn().map_err(|e| format!("sh: {e}"))
-}
-
-fn said(program: &str, arguments: &[&str]) -> Result<String, String> {
-    let output = Command::new(program).args(arguments).output().map_err(|e| format!("{program}: {e}"))?;
-    Ok(String::from_utf8_lossy(&output.stdout).trim().to_owned())
 }
 
 #[cfg(test)]
