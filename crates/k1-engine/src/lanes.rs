@@ -126,14 +126,6 @@ impl Sums {
         }
     }
 
-    /// Adds each of others to its own.
-    #[inline]
-    pub fn join(&mut self, others: Self) {
-        for (sum, other) in self.0.iter_mut().zip(others.0) {
-            *sum += other;
-        }
-    }
-
     /// Their sum, in the order in which a processor adds up four that lie side by side.
     #[inline]
     pub fn total(self) -> f32 {

@@ -8,8 +8,8 @@
 //! function approximation: a gradient boosting machine", Annals of Statistics 29(5), 2001), on annotated excerpts with
 //! equal weight for each excerpt and each place. `xtask/fit/places.py` fits them.
 
-use super::places::{TREES, Tree};
-use super::tables::BANDS;
+use super::looked_up::{LEAVES, SPLITS, SPLITS_FROM};
+use super::tables::{BANDS, LOOKS};
 use super::{BINS, OnsetDetector};
 use crate::HOP_RATE;
 use crate::math::{Follower, log2, sqrt};
@@ -33,8 +33,6 @@ const TONE_COMPRESSION: f32 = 300.0;
 const LOW: usize = GROUPS[0].1 + 1;
 /// Hops of history that the judgement looks at.
 const HISTORY: usize = 8;
-/// How many values a hop is judged by.
-pub const LOOKS: usize = 34;
 /// Which curve is looked at how many hops ago.
 #[rustfmt::skip]
 const LOOKED_AT: [(usize, usize); LOOKS] = [
@@ -132,13 +130,7 @@ impl Accents {
         self.now = (self.now + 1) % HISTORY;
         self.history[self.now] = curves;
 
-        let mut sums = [0_i32; 1 + PLACES];
-        let looks = self.looks();
-        for round in &TREES {
-            for (sum, tree) in sums.iter_mut().zip(round) {
-                *sum += i32::from(ask(tree, &looks));
-            }
-        }
+        let sums = judge(&self.looks());
         core::array::from_fn(|place| (sums[1 + place] - sums[0]) as f32 * (1.0 / SCALE))
     }
 
@@ -149,23 +141,57 @@ impl Accents {
     }
 }
 
-/// The leaf that a tree comes to. A child always stands after its parent, so that there are no more steps than splits.
-fn ask((splits, leaves): &Tree, looks: &[i16; LOOKS]) -> i16 {
-    let mut at = 0_usize;
-    for _ in 0..splits.len() {
-        let (look, most, below, above) = splits[at];
-        let next = if looks[usize::from(look)] <= most { below } else { above };
-        if next < 0 {
-            return leaves[!next as usize];
+/// Sums over the trees of each class: none of the places, then each. The trees' classes take turns.
+fn judge(looks: &[i16; LOOKS]) -> [i32; 1 + PLACES] {
+    let mut left = [u8::MAX; LEAVES.len()];
+    for (look, ends) in looks.iter().zip(SPLITS_FROM.windows(2)) {
+        for (most, tree, leaves) in &SPLITS[usize::from(ends[0])..usize::from(ends[1])] {
+            if look <= most {
+                break;
+            }
+            left[usize::from(*tree)] &= leaves;
         }
-        at = next as usize;
     }
-    0
+    let mut sums = [0; 1 + PLACES];
+    let (rounds, _) = LEAVES.as_chunks::<{ 1 + PLACES }>();
+    for (round, left) in rounds.iter().zip(left.as_chunks::<{ 1 + PLACES }>().0) {
+        for ((sum, leaves), left) in sums.iter_mut().zip(round).zip(left) {
+            *sum += i32::from(leaves[left.trailing_zeros() as usize % leaves.len()]);
+        }
+    }
+    sums
 }
 
 #[cfg(test)]
 mod tests {
+    use super::super::places::{TREES, Tree};
     use super::*;
+
+    /// The leaf that a tree comes to from its root.
+    fn ask((splits, leaves): &Tree, looks: &[i16; LOOKS]) -> i16 {
+        let mut at = 0_i8;
+        while at >= 0 {
+            let (look, most, below, above) = splits[at as usize];
+            at = if looks[usize::from(look)] <= most { below } else { above };
+        }
+        leaves[!at as usize]
+    }
+
+    proptest::proptest! {
+        #[test]
+        fn what_is_struck_out_leaves_the_leaf_that_each_tree_comes_to(
+            wide in proptest::array::uniform32(-6_200_i16..8_200), more in proptest::array::uniform2(-6_200_i16..8_200),
+            exactly in 0..SPLITS.len(),
+        ) {
+            let mut looks: [i16; LOOKS] = core::array::from_fn(|i| *wide.get(i).unwrap_or_else(|| &more[i - wide.len()]));
+            // On a limit, too.
+            let of = SPLITS_FROM.partition_point(|from| usize::from(*from) <= exactly) - 1;
+            looks[of] = SPLITS[exactly].0;
+            let walked: [i32; 1 + PLACES] =
+                core::array::from_fn(|class| TREES.iter().map(|round| i32::from(ask(&round[class], &looks))).sum());
+            assert_eq!(judge(&looks), walked);
+        }
+    }
 
     #[test]
     fn every_tree_ends_in_each_of_its_leaves_and_nowhere_else() {
@@ -185,19 +211,5 @@ mod tests {
             let used = reached.iter().rposition(|n| *n > 0).map_or(0, |last| last + 1);
             assert!(used > 1 && reached[..used].iter().all(|n| *n == 1), "{reached:?}");
         }
-    }
-
-    #[test]
-    fn a_tree_goes_below_at_its_limit_and_above_beyond_it() {
-        let mut splits = [(0, 0, -1, -1); 7];
-        splits[0] = (3, 100, 1, -3);
-        splits[1] = (33, -5, -1, -2);
-        let tree: Tree = (splits, [10, 20, 30, 0, 0, 0, 0, 0]);
-        let at = |third: i16, last: i16| {
-            let mut looks = [0; LOOKS];
-            (looks[3], looks[33]) = (third, last);
-            ask(&tree, &looks)
-        };
-        assert_eq!([at(100, -5), at(100, -4), at(101, -5)], [10, 20, 30]);
     }
 }

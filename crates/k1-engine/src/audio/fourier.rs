@@ -31,6 +31,9 @@ static REVERSED: [u16; N] = {
     all
 };
 
+/// Numbers that lie side by side are so far apart, where there are lanes.
+const GROUPED: usize = 32;
+
 /// Room for the transform: 6 KiB, which would be half of the ear's stack on a lamp.
 #[derive(Clone, Debug)]
 pub(super) struct Fourier {
@@ -83,19 +86,58 @@ impl Fourier {
     }
 
     /// Squares of the magnitudes, in their order.
+    ///
+    /// Of z and its mirror image: half their sum is the spectrum of the even samples, half their difference i times that of
+    /// the odd.
     fn take_apart(&mut self) {
+        self.magnitudes[0] = 0.0;
+        // At a quarter turn z is its own mirror image.
+        let quarter = usize::from(REVERSED[N / 2]);
+        self.magnitudes[N / 2] = self.re[quarter] * self.re[quarter] + self.im[quarter] * self.im[quarter];
+        if LANES == 1 {
+            (1..N / 2).for_each(|k| self.pair(k));
+        } else {
+            (GROUPED..N / 2).step_by(GROUPED).for_each(|k| self.pair(k));
+            for first in (1..GROUPED).chain(4 * GROUPED + 1..5 * GROUPED) {
+                self.pairs(first);
+            }
+        }
+    }
+
+    /// One number below a quarter turn, and its mirror image.
+    fn pair(&mut self, k: usize) {
         let Self { re: even, im: odd, magnitudes: out } = self;
-        out[0] = 0.0;
-        for k in 1..=N / 2 {
-            let (near, far) = (usize::from(REVERSED[k]) % N, usize::from(REVERSED[N - k]) % N);
-            // Of z and its mirror image: half their sum is the spectrum of the even samples, half their difference i
-            // times that of the odd.
-            let (a, b) = (0.5 * (even[near] + even[far]), 0.5 * (odd[near] - odd[far]));
-            let (c, d) = (0.5 * (odd[near] + odd[far]), 0.5 * (even[far] - even[near]));
-            let [cos, sin] = APART[k];
-            let (u, v) = (c * cos - d * sin, c * sin + d * cos);
-            out[k] = (a + u) * (a + u) + (b + v) * (b + v);
-            out[N - k] = (a - u) * (a - u) + (b - v) * (b - v);
+        let (near, far) = (usize::from(REVERSED[k]) % N, usize::from(REVERSED[N - k]) % N);
+        let (a, b) = (0.5 * (even[near] + even[far]), 0.5 * (odd[near] - odd[far]));
+        let (c, d) = (0.5 * (odd[near] + odd[far]), 0.5 * (even[far] - even[near]));
+        let [cos, sin] = APART[2 * (k % GROUPED) + k / (4 * GROUPED)].map(|part| part[k / GROUPED % 4]);
+        let (u, v) = (c * cos - d * sin, c * sin + d * cos);
+        out[k] = (a + u) * (a + u) + (b + v) * (b + v);
+        out[N - k] = (a - u) * (a - u) + (b - v) * (b - v);
+    }
+
+    /// As many at once as there are lanes. Every 32nd number from `first` on lie side by side, and so do their mirror images, in
+    /// reverse.
+    fn pairs(&mut self, first: usize) {
+        let last = first + (LANES - 1) * GROUPED;
+        let (near, far) = (usize::from(REVERSED[first]), usize::from(REVERSED[N - last]));
+        let at = |row: &[f32; N], from: usize| row[from..].as_chunks::<LANES>().0[0];
+        let reversed = |mut group: [f32; LANES]| {
+            group.reverse();
+            Lanes::new(group)
+        };
+        let (even, odd) = (Lanes::new(at(&self.re, near)), Lanes::new(at(&self.im, near)));
+        let (even_far, odd_far) = (reversed(at(&self.re, far)), reversed(at(&self.im, far)));
+        let half = Lanes::splat(0.5);
+        let (a, b) = (half * (even + even_far), half * (odd - odd_far));
+        let (c, d) = (half * (odd + odd_far), half * (even_far - even));
+        let [cos, sin] = &APART[2 * (first % GROUPED) + first / (4 * GROUPED)];
+        let (u, v) = times((c, d), (Lanes::new(cos.as_chunks().0[0]), Lanes::new(sin.as_chunks().0[0])));
+        let (p, q, r, s) = (a + u, b + v, a - u, b - v);
+        let (sum, difference) = ((p * p + q * q).to_array(), (r * r + s * s).to_array());
+        for i in 0..LANES {
+            self.magnitudes[first + i * GROUPED] = sum[i];
+            self.magnitudes[N - first - i * GROUPED] = difference[i];
         }
     }
 }

@@ -15,6 +15,7 @@ mod ear;
 mod fourier;
 mod loudness;
 mod onset;
+#[cfg(test)]
 mod places;
 mod pulse;
 mod snapshot;
@@ -24,7 +25,6 @@ mod tables;
 mod tempo;
 mod tempogram;
 
-pub use accent::LOOKS;
 pub use chroma::{CHROMA, Chroma, NOTE_NAMES};
 pub use condition::{Conditioner, GAIN_RANGE, InputState};
 pub use ear::{Ear, Heard};
@@ -32,7 +32,7 @@ pub use loudness::{Loudness, LoudnessReading, SILENT_DB};
 pub use onset::{OnsetDetector, OnsetReading};
 pub use snapshot::{SNAPSHOT_WORDS, Snapshot};
 pub use spectrum::ConstantQ;
-pub use tables::{BINS, LOWEST_HZ, Q, TEMPI, bin_hz};
+pub use tables::{BINS, LOOKS, LOWEST_HZ, Q, TEMPI, bin_hz};
 pub use tempo::{BPM_RANGE, BeatReading, BeatTracker, tempo_bpm};
 pub use tempogram::{CANDIDATES, Tempogram, candidate_bpm};
 

@@ -17,7 +17,7 @@ use super::accent::PLACES;
 use super::looked_up::{PRIOR, TRANSITIONS};
 use super::tables::{REACH, TEMPI, period_of};
 use crate::HOP_RATE;
-use crate::lanes::{Lanes, Sums, at_least, groups, groups_mut};
+use crate::lanes::{LANES, Lanes, Sums, at_least, groups, groups_mut};
 use crate::math::{dot, exp, fract, ln};
 
 /// Room that a window has to slide before it is put back.
@@ -122,13 +122,15 @@ impl Pulse {
         }
         let keep = 1.0 - DT / TERNARY_MEMORY_S;
         let mut scales = Scales::new(gain);
+        // All at once, for a processor that computes four at once.
+        let three = self.ternary.map(|odds| 1.0 / (1.0 + exp(-(odds + TERNARY_PRIOR))));
         let mut after = 0.0;
         for tempo in 0..TEMPI {
             let arrived = dot(&wrapped[tempo..], &TRANSITIONS[tempo]);
-            let three = 1.0 / (1.0 + exp(-(self.ternary[tempo] + TERNARY_PRIOR)));
-            let window = self.window(tempo);
-            window[0] = arrived;
-            let (binary, ternary) = scales.weigh(tempo, window, three);
+            let three = three[tempo];
+            let states = &mut self.states[ROOMS[tempo] + usize::from(self.ahead[tempo])..];
+            states[0] = arrived;
+            let (binary, ternary) = scales.weigh(tempo, states, three);
             let mass = (self.mass[tempo] - wrapped[REACH + tempo] + arrived).max(1e-20);
             self.mass[tempo] = (mass + binary + three * (ternary - binary)).max(1e-20);
             after += self.mass[tempo];
@@ -260,14 +262,22 @@ const fn weight(twelfths: usize) -> f32 {
     if twelfths < WIDTH { (WIDTH - twelfths) as f32 / WIDTH as f32 } else { 0.0 }
 }
 
-/// How much the covered positions weigh if the centre is so many twelfths of a hop behind the last before it.
-static WEIGHTS: [[f32; COVERED]; 12] = {
-    let mut all = [[0.0; COVERED]; 12];
+/// Where lanes are computed side by side, what was written to a group of four should be read from the same group: a processor
+/// is slow to read across two that it has just written. A cover then begins with its group, up to so many positions before
+/// what it covers …
+const AHEAD: usize = LANES - 1;
+/// … and is so much longer.
+const SPREAD: usize = COVERED + AHEAD.next_multiple_of(4);
+
+/// How much the covered positions weigh if the centre is so many twelfths of a hop behind the last before it; before and
+/// behind them nothing does.
+static WEIGHTS: [[f32; AHEAD + SPREAD]; 12] = {
+    let mut all = [[0.0; AHEAD + SPREAD]; 12];
     let mut twelfths = 0;
     while twelfths < 12 {
         let mut i = 0;
         while i < COVERED {
-            all[twelfths][i] = weight((12 * i).abs_diff(12 * BEFORE + twelfths));
+            all[twelfths][AHEAD + i] = weight((12 * i).abs_diff(12 * BEFORE + twelfths));
             i += 1;
         }
         twelfths += 1;
@@ -293,67 +303,91 @@ static NEAR_WEIGHTS: [[f32; NEAR]; 2] = {
 struct Scales {
     gain: [f32; PLACES],
     near: [[f32; NEAR]; 2],
-    factors: [f32; LONGEST],
+    factors: [f32; LONGEST + SPREAD],
 }
 
 impl Scales {
     fn new(gain: [f32; PLACES]) -> Self {
         let near = NEAR_WEIGHTS.map(|weights| weights.map(|w| (1.0 + gain[0] * w).max(LEAST)));
-        Self { gain, near, factors: [1.0; LONGEST] }
+        Self { gain, near, factors: [1.0; LONGEST + SPREAD] }
     }
 
     /// Multiplies every state of a tempo by one plus what its place has gained; where two places within the beat overlap
     /// their gains add. The answer is how much the belief gains if the beat is divided in two, and if in three; the
-    /// states take the mixture with a share of `three`.
-    fn weigh(&mut self, tempo: usize, window: &mut [f32], three: f32) -> (f32, f32) {
-        let (gain, end) = (&self.gain, window.len() - NEAR);
+    /// states take the mixture with a share of `three`. `states` begin with the tempo's own; a few of what follows them may
+    /// be weighed, too, with one.
+    fn weigh(&mut self, tempo: usize, states: &mut [f32], three: f32) -> (f32, f32) {
+        let gain = &self.gain;
         let mut beat = Sums::ZERO;
-        for ((from, weights), factors) in [0, end].into_iter().zip(&NEAR_WEIGHTS).zip(&self.near) {
-            let (states, _) = window[from..from + NEAR].as_chunks_mut::<4>();
-            let (weights, factors) = (weights.as_chunks::<4>().0, factors.as_chunks::<4>().0);
-            for ((s, w), f) in states.iter_mut().zip(weights).zip(factors) {
-                beat.add(s, w);
-                for (s, f) in groups_mut(s).zip(groups(f)) {
-                    *s = (Lanes::new(*s) * f).to_array();
-                }
-            }
+        let end = period_of(tempo) - NEAR;
+        for (from, weights, factors) in
+            [(0, &NEAR_WEIGHTS[0], &self.near[0]), (end, &NEAR_WEIGHTS[1], &self.near[1])]
+        {
+            weigh_near(covered_mut(states, from), weights, factors, &mut beat);
         }
 
         let covers = &COVERS[tempo];
         let first = usize::from(covers[0].0);
-        let window = &mut window[first..usize::from(covers[WITHIN.len() - 1].0) + COVERED];
-        let factors = &mut self.factors[..window.len()];
-        factors.fill(1.0);
+        // Whole groups of four: what none covers is weighed with one.
+        let last = usize::from(covers[WITHIN.len() - 1].0) - first;
+        let length = ((last & !AHEAD) + SPREAD).next_multiple_of(4);
+        let window = &mut states[first..first + length];
+        let factors = &mut self.factors[..length];
+        factors.as_chunks_mut().0.fill([1.0; 4]);
         let share = [0.0, (1.0 - three) * gain[1], (1.0 - three) * gain[2], three * gain[3]];
-        let mut belief = [Sums::ZERO; PLACES];
+        let mut belief = [0.0; PLACES];
         for ((from, kind), (place, _)) in covers.iter().zip(WITHIN) {
             let from = usize::from(*from) - first;
-            let (states, _) = window[from..from + COVERED].as_chunks::<4>();
-            let (factors, _) = factors[from..from + COVERED].as_chunks_mut::<4>();
-            let (weights, _) = WEIGHTS[usize::from(*kind)].as_chunks::<4>();
-            let (share, mut sums) = (Lanes::splat(share[place]), Sums::ZERO);
-            for ((s, f), w) in states.iter().zip(factors).zip(weights) {
-                sums.add(s, w);
-                for (f, w) in groups_mut(f).zip(groups(w)) {
-                    *f = (Lanes::new(*f) + share * w).to_array();
-                }
-            }
-            belief[place].join(sums);
+            let (group, weights) = (from & !AHEAD, &WEIGHTS[usize::from(*kind)]);
+            let weights = covered(weights, AHEAD - from % LANES);
+            belief[place] +=
+                expect(covered(window, group), covered_mut(factors, group), weights, share[place]);
         }
-        let ((states, last), (factors, last_factors)) =
-            (window.as_chunks_mut::<4>(), factors.as_chunks::<4>());
-        for (states, factors) in states.iter_mut().zip(factors) {
-            for (s, f) in groups_mut(states).zip(groups(factors)) {
+        for (s, f) in window.as_chunks_mut::<4>().0.iter_mut().zip(factors.as_chunks::<4>().0) {
+            for (s, f) in groups_mut(s).zip(groups(f)) {
                 *s = (Lanes::new(*s) * at_least(f, LEAST)).to_array();
             }
         }
-        for (s, f) in last.iter_mut().zip(last_factors) {
-            *s *= f.max(LEAST);
-        }
-        let [_, half, quarter, third] = belief.map(Sums::total);
+        let [_, half, quarter, third] = belief;
         let both = gain[0] * beat.total();
         (both + gain[1] * half + gain[2] * quarter, both + gain[3] * third)
     }
+}
+
+/// So many of a row.
+fn covered<const LENGTH: usize>(row: &[f32], from: usize) -> &[f32; LENGTH] {
+    &row[from..].as_chunks().0[0]
+}
+
+/// So many of a row, to be changed.
+fn covered_mut<const LENGTH: usize>(row: &mut [f32], from: usize) -> &mut [f32; LENGTH] {
+    &mut row[from..].as_chunks_mut().0[0]
+}
+
+/// Weighs the states near the beat with their factors; adds to the sums what they weighed before.
+fn weigh_near(states: &mut [f32; NEAR], weights: &[f32; NEAR], factors: &[f32; NEAR], beat: &mut Sums) {
+    let (states, weights, factors) =
+        (states.as_chunks_mut::<4>().0, weights.as_chunks::<4>().0, factors.as_chunks::<4>().0);
+    for i in 0..NEAR / 4 {
+        beat.add(&states[i], &weights[i]);
+        for (s, f) in groups_mut(&mut states[i]).zip(groups(&factors[i])) {
+            *s = (Lanes::new(*s) * f).to_array();
+        }
+    }
+}
+
+/// Adds to the factors a share of the weights; the answer is what the states weigh.
+fn expect(states: &[f32; SPREAD], factors: &mut [f32; SPREAD], weights: &[f32; SPREAD], share: f32) -> f32 {
+    let (states, factors, weights) =
+        (states.as_chunks::<4>().0, factors.as_chunks_mut::<4>().0, weights.as_chunks::<4>().0);
+    let (share, mut sums) = (Lanes::splat(share), Sums::ZERO);
+    for i in 0..SPREAD / 4 {
+        sums.add(&states[i], &weights[i]);
+        for (f, w) in groups_mut(&mut factors[i]).zip(groups(&weights[i])) {
+            *f = (Lanes::new(*f) + share * w).to_array();
+        }
+    }
+    sums.total()
 }
 
 #[cfg(test)]

@@ -69,30 +69,34 @@ impl ConstantQ {
             history.copy_within(fresh.., 0);
             history[HISTORY..].copy_from_slice(&input[..fresh]);
             let first_k = if stage == STAGES - 1 { PER_OCTAVE - 4 } else { 0 };
+            let step = fresh / evaluations;
             for k in first_k..PER_OCTAVE {
-                let bin = TOP_FIRST_BIN + k - PER_OCTAVE * stage;
                 let mut power = 0.0;
                 for e in 1..=evaluations {
-                    let end = HISTORY + fresh * e / evaluations;
-                    // Whole groups of four; what is before the kernel meets zeros.
-                    let n = LENGTHS[k].next_multiple_of(4);
-                    let (heard, _) = history[end - n..end].as_chunks::<4>();
-                    let [real, imaginary] = &KERNELS[k];
-                    let (real, _) = real[HISTORY - n..].as_chunks::<4>();
-                    let (imaginary, _) = imaginary[HISTORY - n..].as_chunks::<4>();
+                    // Whole groups of eight; what is before the kernel meets zeros.
+                    let n = LENGTHS[k].next_multiple_of(8);
+                    let end = HISTORY + step * e;
+                    let heard = pairs_of_four(&history[end - n..end]);
+                    let [real, imaginary] =
+                        KERNELS[k].each_ref().map(|part| pairs_of_four(&part[HISTORY - n..]));
                     let (mut re, mut im) = (Sums::ZERO, Sums::ZERO);
                     for ((x, c), s) in heard.iter().zip(real).zip(imaginary) {
-                        re.add(x, c);
-                        im.add(x, s);
+                        for i in 0..2 {
+                            re.add(&x[i], &c[i]);
+                            im.add(&x[i], &s[i]);
+                        }
                     }
                     let (re, im) = (re.total(), im.total());
                     power += re * re + im * im;
                 }
-                magnitudes[bin] = sqrt(power / evaluations as f32) * FLATTEN[bin];
+                magnitudes[TOP_FIRST_BIN + k - PER_OCTAVE * stage] = power / evaluations as f32;
             }
             if stage + 1 < STAGES {
                 fresh = decimate(tail, &mut input, fresh);
             }
+        }
+        for (m, flatten) in magnitudes.iter_mut().zip(&FLATTEN) {
+            *m = sqrt(*m) * flatten;
         }
     }
 
@@ -100,6 +104,11 @@ impl ConstantQ {
     pub fn tone_gain(&self, bin: usize) -> f32 {
         FLATTEN[bin]
     }
+}
+
+/// The whole groups of eight.
+fn pairs_of_four(row: &[f32]) -> &[[[f32; 4]; 2]] {
+    row.as_chunks().0.as_chunks().0
 }
 
 /// Low-passes and keeps every second of the first `n` samples of `block`, in place; returns how many are left.

@@ -121,9 +121,14 @@ pub fn fours() -> [f32; FOURS_COUNT] {
     all
 }
 
-/// Twists that take the spectra of even and odd samples apart.
-pub fn apart() -> [[f32; 2]; PAIRS / 2 + 1] {
-    core::array::from_fn(|k| twist(k, FFT))
+/// Twists that take the spectra of even and odd samples apart: for each number and half of what is below a quarter turn, the
+/// cosines of every 32nd from there, and the sines; see `fourier`.
+pub fn apart() -> [[[f32; 4]; 2]; FFT / 16] {
+    core::array::from_fn(|i| {
+        core::array::from_fn(|part| {
+            core::array::from_fn(|d| twist(i / 2 + 128 * (i % 2) + 32 * d, FFT)[part])
+        })
+    })
 }
 
 fn band_position(hz: f64) -> f64 {
@@ -196,3 +201,6 @@ pub fn transitions() -> [[f32; 2 * REACH + 1]; TEMPI] {
     }
     rows
 }
+
+/// How many values a hop is judged by; [`accent`](super::accent) says which.
+pub const LOOKS: usize = 34;
