@@ -103,7 +103,7 @@ def likelihood(model, data):
     return np.mean([of(x, y) for _, kind, x, y in data if kind != BEATLESS])
 
 
-def tree(structure):
+def tree(structure, leaves_most=LEAVES):
     """(splits, leaves): a split is (look, most, below, above); a child that is negative is the leaf !child."""
     splits, leaves = [], []
 
@@ -119,8 +119,8 @@ def tree(structure):
 
     if place(structure) < 0:
         splits.append((0, 0, -1, -1))
-    splits += [(0, 0, -1, -1)] * (LEAVES - 1 - len(splits))
-    leaves += [0] * (LEAVES - len(leaves))
+    splits += [(0, 0, -1, -1)] * (leaves_most - 1 - len(splits))
+    leaves += [0] * (leaves_most - len(leaves))
     return splits, leaves
 
 

@@ -134,6 +134,11 @@ impl Accents {
         core::array::from_fn(|place| (sums[1 + place] - sums[0]) as f32 * (1.0 / SCALE))
     }
 
+    /// The rise of everything, and new notes, 0 … 1: what repeats.
+    pub(super) fn repeating(&self) -> [f32; 2] {
+        [(0, 2), (6, 0)].map(|(curve, ago)| self.history[(self.now + HISTORY - ago) % HISTORY][curve])
+    }
+
     /// What the trees look at in this hop, in 1/8192.
     pub(super) fn looks(&self) -> [i16; LOOKS] {
         LOOKED_AT

@@ -12,7 +12,7 @@ const DT: f32 = 1.0 / HOP_RATE;
 
 /// Samples in, [`Snapshot`]s out: causal, without allocation, every hop about as costly as the mean.
 ///
-/// About 50 KiB; put it into a `static` or on the heap of the caller.
+/// About 55 KiB; put it into a `static` or on the heap of the caller.
 #[derive(Clone, Debug)]
 pub struct Ear {
     pending: [f32; HOP],
@@ -172,7 +172,7 @@ impl Ear {
         }
 
         let places = self.accents.process(&self.onset, &magnitudes, loud.silent);
-        let beat = self.tempo.process(&places, loud.silent);
+        let beat = self.tempo.process(&places, &self.accents.repeating(), loud.silent);
         self.tempogram.process(onset.flux, &mut s.tempi, &mut s.tempo_phases);
         s.sequence += 1;
         s.rms_db = loud.rms_db;

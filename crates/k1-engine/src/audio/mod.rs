@@ -13,6 +13,8 @@ mod chroma;
 mod condition;
 mod ear;
 mod fourier;
+mod level;
+mod level_trees;
 mod loudness;
 mod onset;
 #[cfg(test)]

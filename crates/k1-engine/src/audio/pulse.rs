@@ -15,7 +15,7 @@
 
 use super::accent::PLACES;
 use super::looked_up::{PRIOR, TRANSITIONS};
-use super::tables::{REACH, TEMPI, period_of};
+use super::tables::{LONGEST, REACH, TEMPI, period_of};
 use crate::HOP_RATE;
 use crate::lanes::{LANES, Lanes, Sums, at_least, groups, groups_mut};
 use crate::math::{dot, exp, fract, ln};
@@ -33,8 +33,6 @@ const ROOMS: [usize; TEMPI + 1] = {
     rooms
 };
 const ROOM: usize = ROOMS[TEMPI];
-/// Hops of the longest beat.
-const LONGEST: usize = period_of(TEMPI - 1);
 /// A place is so wide to either side, in twelfths of a hop (so that halves, quarters and thirds are whole numbers),
 /// and fades linearly: 48 ms.
 const WIDTH: usize = 72;
@@ -108,9 +106,15 @@ impl Pulse {
         self.ternary = [0.0; TEMPI];
     }
 
+    /// The tempo whose turn it is in the next hop to give back a share of what was learned.
+    pub(super) fn next(&self) -> usize {
+        (self.turn + 1) % TEMPI
+    }
+
     /// Moves by a hop and weighs what was heard, `eagerness` times as much as in settled music; the answer is by how
-    /// much, as a natural logarithm, the model expected it better than chance.
-    pub(super) fn advance(&mut self, scores: &[f32; PLACES], eagerness: f32) -> f32 {
+    /// much, as a natural logarithm, the model expected it better than chance. `level` is the natural logarithm of what the
+    /// prior of the [`next`](Self::next) tempo is worth beside those of others.
+    pub(super) fn advance(&mut self, scores: &[f32; PLACES], eagerness: f32, level: f32) -> f32 {
         let gain: [f32; PLACES] = core::array::from_fn(|k| {
             exp((scores[k] + BIAS[k]).clamp(-MOST, MOST) * TEMPER[k] * eagerness) - 1.0
         });
@@ -140,7 +144,7 @@ impl Pulse {
             let news = if news.abs() < 0.1 { news - 0.5 * news * news } else { ln(odds) };
             self.ternary[tempo] = ((self.ternary[tempo] + news) * keep).clamp(-TERNARY_MOST, TERNARY_MOST);
         }
-        self.fade(after);
+        self.fade(after, exp(level));
         ln(after / before)
     }
 
@@ -165,7 +169,7 @@ impl Pulse {
     }
 
     /// One tempo a hop gives back a share of what was learned, and its running sum is made exact.
-    fn fade(&mut self, total: f32) {
+    fn fade(&mut self, total: f32, level: f32) {
         // Scaling every state each hop would cost more than all the rest: do it when the numbers get large or
         // small, which takes at least a second.
         if !(1e-6..=1e6).contains(&total) {
@@ -174,11 +178,11 @@ impl Pulse {
             self.mass.iter_mut().for_each(|m| *m *= scale);
         }
         let total = if (1e-6..=1e6).contains(&total) { total } else { 1.0 };
-        self.turn = (self.turn + 1) % TEMPI;
-        let turn = self.turn;
+        let turn = self.next();
+        self.turn = turn;
         let window = self.window(turn);
         let sum: f32 = window.iter().sum::<f32>().max(1e-25);
-        let share = (PRIOR[turn] * total / sum).max(1e-12);
+        let share = (PRIOR[turn] * level * total / sum).max(1e-12);
         let factor = exp(ln(share) * (TEMPI as f32 * DT / MEMORY_S));
         let (stay, spread) = ((1.0 - LEAK) * factor, LEAK * factor * sum / window.len() as f32);
         window.iter_mut().for_each(|s| *s = *s * stay + spread);
@@ -403,7 +407,7 @@ mod tests {
             let nearest = libm::roundf(twelfths);
             let on = (twelfths - nearest).abs() * period / 12.0 < 1.0;
             let scores = if on { at(nearest as usize % 12) } else { None };
-            pulse.advance(&scores.unwrap_or([-0.8, -0.4, -0.3, -0.3]), 1.0);
+            pulse.advance(&scores.unwrap_or([-0.8, -0.4, -0.3, -0.3]), 1.0, 0.0);
             last = (hop as f32 / period).fract();
         }
         (pulse.likeliest(), last)
@@ -443,7 +447,7 @@ mod tests {
     fn without_news_belief_returns_to_the_prior_and_keeps_its_sum() {
         let mut pulse = Pulse::new();
         for _ in 0..10_000 {
-            pulse.advance(&[-BIAS[0], 0.0, 0.0, 0.0], 1.0);
+            pulse.advance(&[-BIAS[0], 0.0, 0.0, 0.0], 1.0, 0.0);
         }
         let sum: f32 = pulse.mass.iter().sum();
         let exact: f32 = (0..TEMPI).map(|tempo| pulse.window(tempo).iter().sum::<f32>()).sum();

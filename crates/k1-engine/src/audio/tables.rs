@@ -163,6 +163,8 @@ pub const TEMPI: usize = 80;
 pub const fn period_of(tempo: usize) -> usize {
     if tempo <= FINE - SHORTEST { SHORTEST + tempo } else { FINE + 2 * (tempo + SHORTEST - FINE) }
 }
+/// Hops of the longest beat.
+pub const LONGEST: usize = period_of(TEMPI - 1);
 /// Tempo that a listener expects, in beats per minute, and how far from it in octaves (standard deviation). After
 /// Moelants, "Preferred tempo reconsidered" (ICMPC 2002), narrower, for it is what decides between octaves.
 const EXPECTED_BPM: f32 = 122.0;

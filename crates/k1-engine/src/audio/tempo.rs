@@ -4,6 +4,7 @@
 //! tempo and phase become beats that are announced in time, once each, with a confidence.
 
 use super::accent::{JUDGED_AFTER_S, PLACES};
+use super::level::{CURVES, Level};
 use super::pulse::Pulse;
 use super::tables::{TEMPI, period_of};
 use crate::HOP_RATE;
@@ -31,6 +32,13 @@ const LOST: f32 = 0.5;
 /// Memories of how well the pulse expected what it heard: what it was used to, and what it has now, in seconds.
 const USED_TO_S: f32 = 5.0;
 const LATELY_S: f32 = 1.5;
+/// How the music repeats counts so much, where all belief is remembered for [`pulse`](super::pulse)'s time: log-odds times
+/// this, at most this much either way …
+const LEVEL: f32 = 1.75;
+const LEVEL_MOST: f32 = 3.0;
+/// … from so many seconds after silence, and wholly from so many.
+const LEVEL_FROM_S: f32 = 1.0;
+const LEVEL_FULL_S: f32 = 5.0;
 const DT: f32 = 1.0 / HOP_RATE;
 
 /// What the tracker believes after a hop.
@@ -54,6 +62,7 @@ pub struct BeatReading {
 #[derive(Clone, Debug)]
 pub struct BeatTracker {
     pulse: Pulse,
+    level: Level,
     /// How much better than chance the pulse expects what is heard, per second.
     evidence: Follower,
     /// The same with a longer and a shorter memory.
@@ -82,6 +91,7 @@ impl BeatTracker {
     pub fn new() -> Self {
         Self {
             pulse: Pulse::new(),
+            level: Level::new(),
             evidence: Follower::new(0.0, 2.0, 2.0),
             used_to: Follower::new(0.0, USED_TO_S, USED_TO_S),
             lately: Follower::new(0.0, LATELY_S, LATELY_S),
@@ -100,11 +110,17 @@ impl BeatTracker {
     }
 
     /// Advances by one hop. `places` are the log-likelihood ratios of the hop; in silence the tracker rests and forgets.
-    pub(super) fn process(&mut self, places: &[f32; PLACES], silent: bool) -> BeatReading {
+    pub(super) fn process(
+        &mut self,
+        places: &[f32; PLACES],
+        repeating: &[f32; CURVES],
+        silent: bool,
+    ) -> BeatReading {
         self.since_beat += DT;
         if silent {
             if self.awake > 0.0 {
                 self.pulse.forget();
+                self.level.forget();
                 for memory in [&mut self.evidence, &mut self.used_to, &mut self.lately] {
                     memory.value = 0.0;
                 }
@@ -114,7 +130,10 @@ impl BeatTracker {
             return BeatReading::default();
         }
         self.awake += DT;
-        let gain = HOP_RATE * self.pulse.advance(places, self.eagerness());
+        self.level.hear(repeating);
+        let known = ((self.awake - LEVEL_FROM_S) / (LEVEL_FULL_S - LEVEL_FROM_S)).clamp(0.0, 1.0);
+        let level = LEVEL * known * self.level.odds(self.pulse.next()).clamp(-LEVEL_MOST, LEVEL_MOST);
+        let gain = HOP_RATE * self.pulse.advance(places, self.eagerness(), level);
         for memory in [&mut self.evidence, &mut self.used_to, &mut self.lately] {
             memory.step(gain, DT);
         }

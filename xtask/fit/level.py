@@ -1,0 +1,140 @@
+#!/usr/bin/env python3
+"""Fits the trees that tell a beat's tempo from its relatives (half, double, two thirds ...) by how the music repeats.
+
+Needs what places.py needs, and the looks that the same command writes:
+
+  cargo xtask ear --corpus CORPUS --events EVENTS     writes EVENTS/ID.looks
+  level.py CORPUS EVENTS                              prints how often the right tempo is told from its relatives in what was held out
+  level.py CORPUS EVENTS --write                      writes crates/k1-engine/src/audio/level_trees.rs
+
+What a tempo is judged by is computed as crates/k1-engine/src/audio/level.rs does. Of each second of each excerpt the beat's
+tempo and its relatives are asked; every excerpt weighs as much as every other. The tempo itself is not looked at: what a
+listener expects is the pulse's.
+"""
+import json
+import sys
+from pathlib import Path
+
+import lightgbm
+import numpy as np
+from places import BEATLESS, HOP_S, SCALE, tree
+
+STEP_S = 2 * HOP_S
+MEMORY_S, MEAN_S = 6.0, 1.5
+HALF_BEATS = (1, 2, 4, 6, 8)
+LAGS = 312
+# The columns of the rise of everything, two hops ago, and of new notes.
+CURVES = (2, 21)
+RELATIVES = (1 / 3, 1 / 2, 2 / 3, 3 / 4, 1, 4 / 3, 3 / 2, 2, 3)
+# Lengths of a beat, in hops, that the pulse follows.
+SHORTEST, LONGEST = 34, 155
+# What is asked first, and how far from the one before a beat's length may be for its tempo to be plain.
+FIRST_S, STEADY = 3.0, 0.06
+PARTS = 5
+ROUNDS, LEAVES = 100, 4
+SETTINGS = dict(
+    objective="binary", num_leaves=LEAVES, learning_rate=0.1, min_data_in_leaf=300, lambda_l2=20, feature_fraction=0.5,
+    bagging_fraction=0.5, bagging_freq=1, max_bin=63, num_threads=1, seed=1, verbose=-1,
+)
+
+
+def likenesses(rows):
+    """The autocorrelations of the curves once a second, by second, curve and lag."""
+    curves = rows[:, CURVES].astype(float) / SCALE
+    curves[rows[:, -1] != 0] = 0
+    steps = curves[: len(curves) // 2 * 2].reshape(-1, 2, len(CURVES)).mean(1)
+    keep, mean, heard = np.exp(-STEP_S / MEAN_S), np.zeros(len(CURVES)), []
+    for x in steps:
+        mean = x + (mean - x) * keep
+        heard.append(x - mean)
+    past = np.concatenate([np.zeros((LAGS, len(CURVES))), heard])
+    keep, sums, out = np.exp(-STEP_S / MEMORY_S), np.zeros((LAGS, len(CURVES))), []
+    every = round(1 / STEP_S)
+    for t in range(len(heard)):
+        sums = sums * keep + past[t + LAGS] * past[t + LAGS : t : -1]
+        if (t + 1) % every == 0:
+            out.append(((t + 1) * STEP_S, sums))
+    return out
+
+
+def looks(sums, period):
+    """What a tempo is judged by: level.rs's looks for a beat of so many hops."""
+    out = []
+    for halves in HALF_BEATS:
+        quarters = halves * period
+        lag, around = int(quarters / 4), max(1, int(3 * quarters / 1000))
+        near = sums[max(1, lag - around) : min(LAGS, lag + around + 2)]
+        out += list(near.max(0) / np.maximum(sums[0], 1e-6))
+    return (np.clip(out, -2, 2) * SCALE).astype(int)
+
+
+def questions(corpus, events):
+    """Looks, whether the tempo is the beat's, and the numbers of the excerpt, of its piece and of the moment, for each tempo asked."""
+    asked, pieces, moment = [], {}, 0
+    for number, path in enumerate(sorted((corpus / "gt").glob("*.json"))):
+        about = json.loads(path.read_text())
+        lines = path.with_suffix(".beats").read_text().splitlines()
+        beats = np.array([float(line.split()[0]) for line in lines if line.strip()])
+        if about["cls"] not in ("gold", "silver") or about["group"] == BEATLESS or len(beats) < 8:
+            continue
+        # The same music in another kind, as through a microphone, is held out with it.
+        piece = pieces.setdefault(path.stem.split("_", 1)[1], len(pieces))
+        for t, sums in likenesses(np.fromfile(events / f"{path.stem}.looks", dtype="<i2").reshape(-1, 35)):
+            at = np.searchsorted(beats, t)
+            if t < FIRST_S or not 3 <= at < len(beats):
+                continue
+            length, before = (beats[at] - beats[at - 2]) / 2, (beats[at - 1] - beats[at - 3]) / 2
+            if abs(before / length - 1) > STEADY:
+                continue
+            moment += 1
+            for ratio in RELATIVES:
+                period = ratio * length / HOP_S
+                if SHORTEST <= period <= LONGEST:
+                    asked.append((looks(sums, period), ratio == 1, number, piece, moment))
+    return [np.array(column) for column in zip(*asked)]
+
+
+def fit(looks, right, excerpt):
+    _, which, count = np.unique(excerpt, return_inverse=True, return_counts=True)
+    weight = len(count) / count[which]
+    return lightgbm.train(SETTINGS, lightgbm.Dataset(looks, right, weight=weight), ROUNDS)
+
+
+def write(model, excerpts):
+    trees = [tree(t["tree_structure"], LEAVES) for t in model.dump_model()["tree_info"]]
+    lines = [
+        "//! What tells a beat's tempo from its relatives, as xtask/fit/level.py fitted it. Not written by hand.\n",
+        "/// Leaves of a tree.",
+        f"pub(super) const LEVEL_LEAVES: usize = {LEAVES};\n",
+        "/// Splits (look, most, then if not more, then if more; a negative one is the leaf `!n`) and leaves, in 1/8192.",
+        "pub(super) type LevelTree = ([(u8, i16, i8, i8); LEVEL_LEAVES - 1], [i16; LEVEL_LEAVES]);\n",
+        f"/// Fitted on {excerpts} excerpts.",
+        "#[rustfmt::skip]",
+        f"pub(super) static LEVEL_TREES: [LevelTree; {len(trees)}] = [",
+    ]
+    lines += ["    ([" + ", ".join(str(s) for s in splits) + "], " + str(leaves) + ")," for splits, leaves in trees]
+    place = Path(__file__).parents[2] / "crates/k1-engine/src/audio/level_trees.rs"
+    place.write_text("\n".join(lines) + "\n];\n")
+    print(f"{place.name}: {len(trees)} trees")
+
+
+def main():
+    looks, right, excerpt, piece, moment = questions(Path(sys.argv[1]), Path(sys.argv[2]))
+    if "--write" in sys.argv:
+        return write(fit(looks, right, excerpt), len(np.unique(excerpt)))
+    odds = np.zeros(len(right))
+    for part in range(PARTS):
+        out = piece % PARTS == part
+        odds[out] = fit(looks[~out], right[~out], excerpt[~out]).predict(looks[out], raw_score=True)
+    told, by_chance = {}, {}
+    for m in np.unique(moment):
+        asked = np.flatnonzero(moment == m)
+        told.setdefault(excerpt[asked[0]], []).append(right[asked[odds[asked].argmax()]])
+        by_chance.setdefault(excerpt[asked[0]], []).append(1 / len(asked))
+    each = [np.mean(moments) for moments in told.values()]
+    chance = np.mean([np.mean(moments) for moments in by_chance.values()])
+    print(f"the right tempo is told in {np.mean(each):.3f} of the seconds of {len(each)} excerpts, by chance in {chance:.3f}")
+
+
+if __name__ == "__main__":
+    main()
