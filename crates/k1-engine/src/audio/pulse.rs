@@ -6,9 +6,9 @@
 //!
 //! Two things are added. What was learned about the *tempo* fades in favour of the prior (the power-steady model of
 //! J. Q. Smith, "A generalization of the Bayesian steady forecasting model", J. Royal Statistical Society B 41, 1979):
-//! without it the filter is sure of an octave after ten seconds and never asks again. And each tempo keeps
-//! its own belief whether its beat is divided in two and four or, as in swing and 12/8, in three: with one
-//! pattern for both, triplets are heard at 3/2 of their tempo.
+//! without it the filter is sure of an octave after ten seconds and never asks again; what [`level`](super::level)
+//! says of a tempo is part of its prior. And each tempo keeps its own belief whether its beat is divided in two and
+//! four or, as in swing and 12/8, in three: with one pattern for both, triplets are heard at 3/2 of their tempo.
 //!
 //! Moving the pointer costs next to nothing: a tempo's states are a window that slides down through a little more room
 //! than it needs, and so always lie in the order of their positions.

@@ -5,7 +5,7 @@
 //! "Extracting predominant local pulse information from music recordings", IEEE TASLP 19(6), 2011, made causal).
 
 use crate::HOP_RATE;
-use crate::math::{Follower, sqrt};
+use crate::math::{Follower, sqrt, turns_of};
 
 /// Number of tempo candidates.
 pub const CANDIDATES: usize = 32;
@@ -49,15 +49,16 @@ impl Tempogram {
     /// Hears one hop of onset flux; fills magnitudes (0 … 1, the strongest near 1) and phases (turns, 0 on the beat).
     pub fn process(&mut self, flux: f32, magnitude: &mut [f32; CANDIDATES], phase: &mut [f32; CANDIDATES]) {
         let x = flux - self.mean.step(flux, DT);
-        let mut largest = 1e-9_f32;
-        for (k, (z, t)) in self.state.iter_mut().zip(&self.turn).enumerate() {
+        for (z, t) in self.state.iter_mut().zip(&self.turn) {
             let next = (z.0 * t.0 - z.1 * t.1 + x, z.0 * t.1 + z.1 * t.0);
             // Long silence must end in zeros and not in denormals.
             *z = if next.0.abs() + next.1.abs() < 1e-12 { (0.0, 0.0) } else { next };
-            magnitude[k] = sqrt(z.0 * z.0 + z.1 * z.1);
-            largest = largest.max(magnitude[k]);
-            phase[k] = crate::math::fract(libm::atan2f(z.1, z.0) * (0.5 * core::f32::consts::FRAC_1_PI));
         }
+        for ((z, magnitude), phase) in self.state.iter().zip(&mut *magnitude).zip(phase) {
+            *magnitude = sqrt(z.0 * z.0 + z.1 * z.1);
+            *phase = turns_of(z.0, z.1);
+        }
+        let largest = magnitude.iter().copied().fold(1e-9, f32::max);
         let scale = 1.0 / self.reference.step(largest, DT).max(0.5);
         magnitude.iter_mut().for_each(|m| *m = (*m * scale).min(1.0));
     }
