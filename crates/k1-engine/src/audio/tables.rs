@@ -204,5 +204,5 @@ pub fn transitions() -> [[f32; 2 * REACH + 1]; TEMPI] {
     rows
 }
 
-/// How many values a hop is judged by; [`accent`](super::accent) says which.
+/// How many values a hop is judged by: what sounds like a beat, and what like the moments between.
 pub const LOOKS: usize = 34;
