@@ -11,13 +11,12 @@ What a tempo is judged by is computed as crates/k1-engine/src/audio/level.rs doe
 tempo and its relatives are asked; every excerpt weighs as much as every other. The tempo itself is not looked at: what a
 listener expects is the pulse's.
 """
-import json
 import sys
 from pathlib import Path
 
 import lightgbm
 import numpy as np
-from places import BEATLESS, HOP_S, SCALE, tree
+from places import BEATLESS, HOP_S, SCALE, is_annotated, known, piece_of, tree
 
 STEP_S = 2 * HOP_S
 MEMORY_S, MEAN_S = 6.0, 1.5
@@ -71,15 +70,11 @@ def looks(sums, period):
 def questions(corpus, events):
     """Looks, whether the tempo is the beat's, and the numbers of the excerpt, of its piece and of the moment, for each tempo asked."""
     asked, pieces, moment = [], {}, 0
-    for number, path in enumerate(sorted((corpus / "gt").glob("*.json"))):
-        about = json.loads(path.read_text())
-        lines = path.with_suffix(".beats").read_text().splitlines()
-        beats = np.array([float(line.split()[0]) for line in lines if line.strip()])
-        if about["cls"] not in ("gold", "silver") or about["group"] == BEATLESS or len(beats) < 8:
+    for number, (name, about, beats, rows) in enumerate(known(corpus, events)):
+        if about["group"] == BEATLESS or not is_annotated(about, beats):
             continue
-        # The same music in another kind, as through a microphone, is held out with it.
-        piece = pieces.setdefault(path.stem.split("_", 1)[1], len(pieces))
-        for t, sums in likenesses(np.fromfile(events / f"{path.stem}.looks", dtype="<i2").reshape(-1, 35)):
+        piece = pieces.setdefault(piece_of(name), len(pieces))
+        for t, sums in likenesses(rows):
             at = np.searchsorted(beats, t)
             if t < FIRST_S or not 3 <= at < len(beats):
                 continue
@@ -104,13 +99,10 @@ def write(model, excerpts):
     trees = [tree(t["tree_structure"], LEAVES) for t in model.dump_model()["tree_info"]]
     lines = [
         "//! What tells a beat's tempo from its relatives, as xtask/fit/level.py fitted it. Not written by hand.\n",
-        "/// Leaves of a tree.",
-        f"pub(super) const LEVEL_LEAVES: usize = {LEAVES};\n",
-        "/// Splits (look, most, then if not more, then if more; a negative one is the leaf `!n`) and leaves, in 1/8192.",
-        "pub(super) type LevelTree = ([(u8, i16, i8, i8); LEVEL_LEAVES - 1], [i16; LEVEL_LEAVES]);\n",
-        f"/// Fitted on {excerpts} excerpts.",
+        "use super::tree::Split;\n",
+        f"/// Splits and leaves, in 1/8192, fitted on {excerpts} excerpts.",
         "#[rustfmt::skip]",
-        f"pub(super) static LEVEL_TREES: [LevelTree; {len(trees)}] = [",
+        f"pub(super) static LEVEL_TREES: [([Split; {LEAVES - 1}], [i16; {LEAVES}]); {len(trees)}] = [",
     ]
     lines += ["    ([" + ", ".join(str(s) for s in splits) + "], " + str(leaves) + ")," for splits, leaves in trees]
     place = Path(__file__).parents[2] / "crates/k1-engine/src/audio/level_trees.rs"

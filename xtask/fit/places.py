@@ -37,19 +37,33 @@ SETTINGS = dict(
 )
 
 
-def excerpts(corpus, events):
-    """(name, kind, looks, class) of each excerpt with known beats, and of what has none."""
+def known(corpus, events):
+    """Name, what is known, beats in seconds and rows of looks of each file of the corpus."""
     for path in sorted((corpus / "gt").glob("*.json")):
-        about = json.loads(path.read_text())
         lines = path.with_suffix(".beats").read_text().splitlines()
         beats = np.array([float(line.split()[0]) for line in lines if line.strip()])
         rows = np.fromfile(events / f"{path.stem}.looks", dtype="<i2").reshape(-1, 35)
+        yield path.stem, json.loads(path.read_text()), beats, rows
+
+
+def is_annotated(about, beats):
+    return about["cls"] in ("gold", "silver") and len(beats) >= 8
+
+
+def piece_of(name):
+    """The same music in another kind, as through a microphone, is held out with it."""
+    return name.split("_", 1)[1]
+
+
+def excerpts(corpus, events):
+    """(name, kind, looks, class) of each excerpt with known beats, and of what has none."""
+    for name, about, beats, rows in known(corpus, events):
         if about["group"] == BEATLESS:
             # In what has no beat, everything lies between the places.
             looks = rows[rows[:, -1] == 0, :-1]
-            yield (path.stem, BEATLESS, looks, np.zeros(len(looks), int))
-        elif about["cls"] in ("gold", "silver") and len(beats) >= 8:
-            yield (path.stem, about["group"], *classes(rows, beats))
+            yield (name, BEATLESS, looks, np.zeros(len(looks), int))
+        elif is_annotated(about, beats):
+            yield (name, about["group"], *classes(rows, beats))
 
 
 def classes(rows, beats):
@@ -151,15 +165,11 @@ def main():
         model = fit(data)
         print(f"{len(data)} excerpts, {likelihood(model, data):.4f} on themselves")
         return write(model, len(data))
-    # The same music in another kind, as through a microphone, is held out with it.
-    def piece(name):
-        return name.split("_", 1)[1]
-
     held_out = []
     for kind in sorted({d[1] for d in data} - {BEATLESS}):
         test = [d for d in data if d[1] == kind]
-        names = {piece(d[0]) for d in test}
-        told = likelihood(fit([d for d in data if d[1] != kind and piece(d[0]) not in names]), test)
+        names = {piece_of(d[0]) for d in test}
+        told = likelihood(fit([d for d in data if d[1] != kind and piece_of(d[0]) not in names]), test)
         held_out += [told] * len(test)
         print(f"{kind:8} {told:.4f}")
     print(f"together {np.mean(held_out):.4f}, chance {-np.log(CLASSES):.4f}")

@@ -169,18 +169,9 @@ fn judge(looks: &[i16; LOOKS]) -> [i32; 1 + PLACES] {
 
 #[cfg(test)]
 mod tests {
-    use super::super::places::{TREES, Tree};
+    use super::super::places::TREES;
+    use super::super::tree::{ask, assert_whole};
     use super::*;
-
-    /// The leaf that a tree comes to from its root.
-    fn ask((splits, leaves): &Tree, looks: &[i16; LOOKS]) -> i16 {
-        let mut at = 0_i8;
-        while at >= 0 {
-            let (look, most, below, above) = splits[at as usize];
-            at = if looks[usize::from(look)] <= most { below } else { above };
-        }
-        leaves[!at as usize]
-    }
 
     proptest::proptest! {
         #[test]
@@ -201,20 +192,7 @@ mod tests {
     #[test]
     fn every_tree_ends_in_each_of_its_leaves_and_nowhere_else() {
         for (splits, leaves) in TREES.as_flattened() {
-            let mut reached = std::vec![0; leaves.len()];
-            let mut from = std::vec![0_i8];
-            while let Some(at) = from.pop() {
-                if at < 0 {
-                    reached[!at as usize] += 1;
-                    continue;
-                }
-                let (look, _, below, above) = splits[at as usize];
-                assert!(usize::from(look) < LOOKS);
-                assert!([below, above].iter().all(|child| *child < 0 || *child > at));
-                from.extend([below, above]);
-            }
-            let used = reached.iter().rposition(|n| *n > 0).map_or(0, |last| last + 1);
-            assert!(used > 1 && reached[..used].iter().all(|n| *n == 1), "{reached:?}");
+            assert_whole(splits, leaves, LOOKS);
         }
     }
 }

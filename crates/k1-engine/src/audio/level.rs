@@ -7,8 +7,9 @@
 //! let a classifier correct the octave. Here small trees, as those of [`accent`](super::accent), say how likely a tempo is the
 //! beat's; `xtask/fit/level.py` fits them.
 
-use super::level_trees::{LEVEL_LEAVES, LEVEL_TREES, LevelTree};
+use super::level_trees::LEVEL_TREES;
 use super::tables::{LONGEST, period_of};
+use super::tree::ask;
 use crate::HOP_RATE;
 use crate::math::{Follower, decay};
 
@@ -132,23 +133,10 @@ impl Level {
     }
 }
 
-/// The leaf that a tree comes to. A child always stands after its parent, so that there are no more steps than splits.
-fn ask((splits, leaves): &LevelTree, looks: &[i16; LOOKS]) -> i16 {
-    let mut at = 0_usize;
-    for _ in 0..LEVEL_LEAVES - 1 {
-        let (look, most, below, above) = splits[at];
-        let next = if looks[usize::from(look)] <= most { below } else { above };
-        if next < 0 {
-            return leaves[!next as usize];
-        }
-        at = next as usize;
-    }
-    0
-}
-
 #[cfg(test)]
 mod tests {
     use super::super::tables::TEMPI;
+    use super::super::tree::assert_whole;
     use super::*;
 
     /// Hears beats of `period` hops, of which each fourth is louder, with a weaker one on each half.
@@ -225,20 +213,7 @@ mod tests {
     #[test]
     fn every_tree_ends_in_each_of_its_leaves_and_nowhere_else() {
         for (splits, leaves) in &LEVEL_TREES {
-            let mut reached = std::vec![0; leaves.len()];
-            let mut from = std::vec![0_i8];
-            while let Some(at) = from.pop() {
-                if at < 0 {
-                    reached[!at as usize] += 1;
-                    continue;
-                }
-                let (look, _, below, above) = splits[at as usize];
-                assert!(usize::from(look) < LOOKS);
-                assert!([below, above].iter().all(|child| *child < 0 || *child > at));
-                from.extend([below, above]);
-            }
-            let used = reached.iter().rposition(|n| *n > 0).map_or(0, |last| last + 1);
-            assert!(used > 1 && reached[..used].iter().all(|n| *n == 1), "{reached:?}");
+            assert_whole(splits, leaves, LOOKS);
         }
     }
 }

@@ -1,14 +1,10 @@
 //! What tells a beat's tempo from its relatives, as xtask/fit/level.py fitted it. Not written by hand.
 
-/// Leaves of a tree.
-pub(super) const LEVEL_LEAVES: usize = 4;
+use super::tree::Split;
 
-/// Splits (look, most, then if not more, then if more; a negative one is the leaf `!n`) and leaves, in 1/8192.
-pub(super) type LevelTree = ([(u8, i16, i8, i8); LEVEL_LEAVES - 1], [i16; LEVEL_LEAVES]);
-
-/// Fitted on 99 excerpts.
+/// Splits and leaves, in 1/8192, fitted on 99 excerpts.
 #[rustfmt::skip]
-pub(super) static LEVEL_TREES: [LevelTree; 100] = [
+pub(super) static LEVEL_TREES: [([Split; 3], [i16; 4]); 100] = [
     ([(2, 2398, -1, 1), (9, 4239, -2, 2), (1, 5168, -3, -4)], [-13959, -13187, -11512, -13476]),
     ([(2, 2226, -1, 1), (7, 1895, -2, 2), (4, 6911, -3, -4)], [-765, 9, 1105, 162]),
     ([(2, 2055, -1, 1), (9, 4099, -2, 2), (4, 6911, -3, -4)], [-749, -120, 1068, 158]),

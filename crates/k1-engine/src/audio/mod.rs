@@ -26,6 +26,7 @@ mod spectrum;
 mod tables;
 mod tempo;
 mod tempogram;
+mod tree;
 
 pub use chroma::{CHROMA, Chroma, NOTE_NAMES};
 pub use condition::{Conditioner, GAIN_RANGE, InputState};
