@@ -5,6 +5,9 @@
 
 mod support;
 
+#[path = "support/need.rs"]
+mod need;
+
 use std::collections::BTreeSet;
 use std::io::Write;
 use std::net::{Ipv4Addr, TcpListener};
@@ -66,9 +69,7 @@ fn rules_and_dashboard_name_figures_that_exist() {
 
 /// Says that a program of Debian's `prometheus` is not installed; a failure where it is required.
 fn is_missing(program: &str) {
-    let required = std::env::var("K1_REQUIRE").unwrap_or_default().split(',').any(|r| r.trim() == "promtool");
-    assert!(!required, "K1_REQUIRE wants {program} (Debian: prometheus), and it is missing");
-    println!("skipped: {program} (Debian: prometheus) is missing");
+    need::missing("promtool", program);
 }
 
 /// The checker with what it is to read on its standard input; `None` if it is not installed.

@@ -7,6 +7,8 @@ mod chromium;
 #[allow(dead_code, reason = "used in part")]
 #[path = "../support/host.rs"]
 mod host;
+#[path = "../support/need.rs"]
+mod need;
 
 use std::io::{BufRead, BufReader};
 use std::path::PathBuf;
@@ -61,9 +63,7 @@ fn the_page_lives() {
 
 fn page() {
     let Some(program) = chromium::find() else {
-        let required = std::env::var("K1_REQUIRE").unwrap_or_default();
-        assert!(!required.contains("browser"), "K1_REQUIRE asks for a browser and there is none");
-        eprintln!("skipped: there is no Chromium here; install the package `chromium` to test the page");
+        need::missing("browser", "chromium");
         return;
     };
     let (k1, url) = K1::start("127.0.0.1:0");

@@ -24,10 +24,7 @@ impl Broker {
     pub fn start() -> Option<Self> {
         let port = TcpListener::bind("127.0.0.1:0").unwrap().local_addr().unwrap().port();
         let Some(child) = Self::spawn(port) else {
-            let required =
-                std::env::var("K1_REQUIRE").unwrap_or_default().split(',').any(|r| r.trim() == "mosquitto");
-            assert!(!required, "K1_REQUIRE wants mosquitto, and it is missing");
-            println!("skipped: mosquitto is missing");
+            crate::support::need::missing("mosquitto", "mosquitto (Debian keeps it in /usr/sbin)");
             return None;
         };
         let broker = Self { child, port };
@@ -40,11 +37,8 @@ impl Broker {
         let words = format!("listener {port} 127.0.0.1\nallow_anonymous true\nmax_queued_messages 0\n");
         let file = Path::new(env!("CARGO_TARGET_TMPDIR")).join(format!("mosquitto-{port}.conf"));
         std::fs::write(&file, words).unwrap();
-        // Debian keeps it where only root's path leads.
-        ["mosquitto", "/usr/sbin/mosquitto"].into_iter().find_map(|program| {
-            let mut command = Command::new(program);
-            command.arg("-c").arg(&file).stdout(Stdio::null()).stderr(Stdio::null()).spawn().ok()
-        })
+        let mut command = Command::new("mosquitto");
+        command.arg("-c").arg(&file).stdout(Stdio::null()).stderr(Stdio::null()).spawn().ok()
     }
 
     fn listens(&self) {

@@ -3,6 +3,7 @@
 #![allow(dead_code, reason = "every test file uses another part of it")]
 
 pub mod host;
+pub mod need;
 
 use std::io::Read;
 use std::path::{Path, PathBuf};

@@ -10,23 +10,24 @@ use serde_json::Value;
 pub use crate::support::firmware;
 use crate::support::{self, Running};
 
-/// True if there is an emulator and firmware to run; says why not, and fails where they are required.
-pub fn ready() -> bool {
+/// An emulator and firmware to run are there: only who has this reads the firmware.
+pub struct Ready(());
+
+/// The emulator and the firmware; says what is missing, and fails where they are required.
+pub fn ready() -> Option<Ready> {
     let emulator = std::process::Command::new("qemu-system-riscv32").arg("--version").output();
     let missing = if !emulator.is_ok_and(|o| o.status.success()) {
-        "qemu-system-riscv32 (Debian: qemu-system-misc)"
+        "qemu-system-riscv32"
     } else if !firmware("lamp.bin").exists()
         || !firmware("loader.bin").exists()
         || !firmware("proof").exists()
     {
-        "the firmware (cargo xtask firmware virt)"
+        "the firmware"
     } else {
-        return true;
+        return Some(Ready(()));
     };
-    let required = std::env::var("K1_REQUIRE").unwrap_or_default().split(',').any(|r| r.trim() == "virt");
-    assert!(!required, "K1_REQUIRE wants virt, and {missing} is missing");
-    println!("skipped: {missing} is missing");
-    false
+    support::need::missing("virt", missing);
+    None
 }
 
 /// Emulators take turns: two at once would measure each other.
@@ -47,6 +48,8 @@ pub struct Lamp {
     /// What its page needs.
     pub token: String,
     agent: ureq::Agent,
+    /// What it was started with.
+    pub ready: Ready,
     turn: Option<MutexGuard<'static, ()>>,
 }
 
@@ -72,9 +75,7 @@ impl Lamp {
     }
 
     fn launch(flash: Option<&Path>, image: Option<&Path>, emulator: &[String], steady: bool) -> Option<Self> {
-        if !ready() {
-            return None;
-        }
+        let ready = ready()?;
         let turn = turn();
         if !steady {
             support::host::assert_here();
@@ -105,7 +106,7 @@ impl Lamp {
             .timeout_global(Some(Duration::from_secs(10)))
             .build()
             .into();
-        Some(Self { running: Mutex::new(running), http, sound, ota, token, agent, turn: Some(turn) })
+        Some(Self { running: Mutex::new(running), http, sound, ota, token, agent, ready, turn: Some(turn) })
     }
 
     /// Lets others run beside this one, which from now on measures nothing.

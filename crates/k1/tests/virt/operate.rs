@@ -8,7 +8,7 @@ use std::time::{Duration, Instant};
 use serde_json::Value;
 
 use crate::doors::{Monitor, socket};
-use crate::lamp::{Lamp, firmware};
+use crate::lamp::{Lamp, firmware, ready};
 use crate::support::host::judged;
 use crate::support::{self, Said, run};
 use crate::update::{confirmed, image};
@@ -197,6 +197,7 @@ fn operate_validate_finds_what_is_broken() {
     let asked = std::env::var("K1_BROKEN").unwrap_or_else(|_| BROKEN[0].0.into());
     let asked: Vec<_> =
         asked.split(',').map(|name| BROKEN.iter().find(|b| b.0 == name).expect("a name of BROKEN")).collect();
+    let Some(ready) = ready() else { return };
     let folder = support::folder();
     for (number, (fault, must, may)) in asked.iter().enumerate() {
         let file = folder.path().join(fault);
@@ -204,7 +205,7 @@ fn operate_validate_finds_what_is_broken() {
             std::fs::read(firmware("../../broken/riscv32imafc-unknown-none-elf/release/lamp.bin"))
                 .expect("cargo xtask broken builds it")
         } else {
-            image(fault)
+            image(&ready, fault)
         };
         std::fs::write(&file, broken).unwrap();
         let Some(lamp) = Lamp::start_steady(None, &file) else { return };
@@ -280,7 +281,7 @@ fn operate_deploy_and_roll_back() {
         let operator = Operator(home.path());
         // Four letters that name no fault make another image that is good.
         for fault in ["good", "next", "pani"] {
-            std::fs::write(home.path().join(format!("{fault}.bin")), image(fault)).unwrap();
+            std::fs::write(home.path().join(format!("{fault}.bin")), image(&lamp.ready, fault)).unwrap();
         }
         operator.cannot("k1 sign good.bin --board virt", "k1 keys new");
         operator.does("k1 keys new");
@@ -326,7 +327,7 @@ fn operate_deploy_and_roll_back() {
 /// What the runbook says about checking a signature without K1.
 fn signature_holds(operator: &Operator) {
     if !Command::new("openssl").arg("version").output().is_ok_and(|out| out.status.success()) {
-        println!("skipped: no openssl to check a signature with");
+        support::need::missing("openssl", "openssl");
         return;
     }
     std::fs::write(operator.0.join("k1.pem"), operator.does("k1 keys show")).unwrap();

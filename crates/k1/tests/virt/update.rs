@@ -13,7 +13,7 @@ use k1_update::trust::KeyStatement;
 use serde_json::{Value, json};
 
 use crate::doors::{Monitor, socket};
-use crate::lamp::{Lamp, firmware};
+use crate::lamp::{Lamp, Ready, firmware};
 use crate::support;
 use crate::support::host::judged;
 
@@ -22,7 +22,7 @@ fn key(seed: u8) -> SigningKey {
 }
 
 /// The firmware that was built here, with a fault of four letters written into it.
-pub fn image(fault: &str) -> Vec<u8> {
+pub fn image(_: &Ready, fault: &str) -> Vec<u8> {
     let mut image = std::fs::read(firmware("lamp.bin")).unwrap();
     let mark = b"K1 FAULT: ";
     let at = image.windows(mark.len()).position(|w| w == mark).expect("the mark");
@@ -31,8 +31,8 @@ pub fn image(fault: &str) -> Vec<u8> {
 }
 
 /// The same, signed as this version.
-fn package(fault: &str, version: &str, patience_s: u16, signer: &SigningKey) -> Vec<u8> {
-    let image = image(fault);
+fn package(ready: &Ready, fault: &str, version: &str, patience_s: u16, signer: &SigningKey) -> Vec<u8> {
+    let image = image(ready, fault);
     let statement = Statement { board: "virt", version, counter: 0, patience_s };
     let manifest = manifest(&image, &statement).unwrap();
     Update { sheet: manifest.sheet().sign(signer), manifest, image }.bytes()
@@ -123,7 +123,7 @@ fn good_firmware_stays_and_bad_firmware_goes_back() {
         let flash = place.path().join("flash");
         let Some(lamp) = Lamp::start(Some(&flash)) else { return };
         let (ours, theirs) = (key(1), key(2));
-        let good = package("none", "1.0.1", 15, &ours);
+        let good = package(&lamp.ready, "none", "1.0.1", 15, &ours);
 
         // Before anything is trusted, nothing is let in.
         let (status, answer) = lamp.put(&good);
@@ -137,7 +137,7 @@ fn good_firmware_stays_and_bad_firmware_goes_back() {
         let mut damaged = good.clone();
         *damaged.last_mut().unwrap() ^= 1;
         for (file, status, word) in [
-            (package("none", "6.6.6", 15, &theirs), 403, "does not trust"),
+            (package(&lamp.ready, "none", "6.6.6", 15, &theirs), 403, "does not trust"),
             (damaged, 400, "not the one that was signed"),
             (good[192..].to_vec(), 400, "no signed update"),
         ] {
@@ -186,7 +186,7 @@ fn good_firmware_stays_and_bad_firmware_goes_back() {
         ] {
             let starts = lamp.starts();
             let began = Instant::now();
-            let (status, answer) = lamp.put(&package(fault, version, 15, &ours));
+            let (status, answer) = lamp.put(&package(&lamp.ready, fault, version, 15, &ours));
             assert_eq!(status, 200, "{answer}");
             let state = lamp.becomes(patience, |s| {
                 s["last"]["outcome"] == "rolled_back" && s["last"]["version"] == version
@@ -214,12 +214,12 @@ fn the_way_back_is_there_later_too() {
         let ours = key(1);
         lamp.trust(&ours);
         lamp.becomes(60, confirmed);
-        let (status, answer) = lamp.put(&package("none", "1.0.1", 15, &ours));
+        let (status, answer) = lamp.put(&package(&lamp.ready, "none", "1.0.1", 15, &ours));
         assert_eq!(status, 200, "{answer}");
         lamp.becomes(90, runs("1.0.1"));
 
         // The way back by hand, with no image at hand.
-        let (status, answer) = lamp.put(&package("next", "1.0.7", 15, &ours));
+        let (status, answer) = lamp.put(&package(&lamp.ready, "next", "1.0.7", 15, &ours));
         assert_eq!(status, 200, "{answer}");
         lamp.becomes(90, runs("1.0.7"));
         let (began, starts) = (Instant::now(), lamp.starts());
@@ -234,7 +234,7 @@ fn the_way_back_is_there_later_too() {
         lamp.becomes(90, runs("1.0.1"));
 
         // Firmware that falls over only after it was found good: the second net.
-        let (status, answer) = lamp.put(&package("late", "1.0.6", 15, &ours));
+        let (status, answer) = lamp.put(&package(&lamp.ready, "late", "1.0.6", 15, &ours));
         assert_eq!(status, 200, "{answer}");
         let (began, starts) = (Instant::now(), lamp.starts());
         lamp.becomes(90, runs("1.0.6"));
@@ -280,7 +280,7 @@ fn a_router_that_is_away_is_waited_for_as_long_as_the_sheet_says() {
         let mut attempts = 0;
         loop {
             attempts += 1;
-            let (status, answer) = lamp.put(&package("good", "1.2.0", 120, &ours));
+            let (status, answer) = lamp.put(&package(&lamp.ready, "good", "1.2.0", 120, &ours));
             assert_eq!(status, 200, "{answer}");
             router.set_link(false);
             let began = Instant::now();
@@ -305,7 +305,7 @@ fn a_router_that_is_away_is_waited_for_as_long_as_the_sheet_says() {
         }
 
         // It is away for longer than that: nobody can tell, so what is known to work runs again.
-        let (status, answer) = lamp.put(&package("next", "1.2.1", 20, &ours));
+        let (status, answer) = lamp.put(&package(&lamp.ready, "next", "1.2.1", 20, &ours));
         assert_eq!(status, 200, "{answer}");
         router.set_link(false);
         let began = Instant::now();
@@ -330,20 +330,24 @@ fn espota_is_a_door_with_the_same_lock() {
     judged(|| {
         let Some(lamp) = Lamp::start(None) else { return };
         let ours = key(1);
-        let good = package("none", "1.1.0", 15, &ours);
+        let good = package(&lamp.ready, "none", "1.1.0", 15, &ours);
         assert!(espota(&lamp, &lamp.token, &good, Proof::Pbkdf2).unwrap_err().contains("no key"));
         lamp.trust(&ours);
         lamp.becomes(60, confirmed);
         assert_eq!(espota(&lamp, "wrong", &good, Proof::Pbkdf2), Err("Authentication Failed".into()));
         assert_eq!(espota(&lamp, "wrong", &good, Proof::Md5), Err("Authentication Failed".into()));
         let foreign =
-            espota(&lamp, &lamp.token, &package("none", "6.6.6", 15, &key(9)), Proof::Pbkdf2).unwrap_err();
+            espota(&lamp, &lamp.token, &package(&lamp.ready, "none", "6.6.6", 15, &key(9)), Proof::Pbkdf2)
+                .unwrap_err();
         assert!(foreign.contains("does not trust"), "{foreign}");
         assert!(lamp.firmware()["refused"].as_str().unwrap().contains("does not trust"));
         assert_eq!(lamp.starts(), 1);
         for (version, proof) in [("1.1.0", Proof::Pbkdf2), ("1.1.1", Proof::Md5)] {
             let began = Instant::now();
-            assert_eq!(espota(&lamp, &lamp.token, &package("none", version, 15, &ours), proof), Ok(()));
+            assert_eq!(
+                espota(&lamp, &lamp.token, &package(&lamp.ready, "none", version, 15, &ours), proof),
+                Ok(())
+            );
             println!("espota, {proof:?}: {:.1} s", began.elapsed().as_secs_f64());
             lamp.becomes(90, runs(version));
         }
@@ -368,7 +372,7 @@ fn a_machine_that_is_killed_in_an_update_starts_again_and_takes_the_next() {
             assert_eq!(lamp.token, token, "settings survive");
             lamp.becomes(120, confirmed);
             let version = format!("2.0.{n}");
-            let file = package("none", &version, 15, &ours);
+            let file = package(&lamp.ready, "none", &version, 15, &ours);
             // From the first byte to the middle of the trial.
             let moment = Duration::from_millis(dice.below(12_000) as u64);
             let killer = kill_after(&flash, moment);
@@ -381,7 +385,7 @@ fn a_machine_that_is_killed_in_an_update_starts_again_and_takes_the_next() {
         }
         let Some(lamp) = Lamp::start_again(&flash) else { return };
         lamp.becomes(120, confirmed);
-        let (status, answer) = lamp.put(&package("none", "3.0.0", 15, &ours));
+        let (status, answer) = lamp.put(&package(&lamp.ready, "none", "3.0.0", 15, &ours));
         assert_eq!(status, 200, "{answer}");
         lamp.becomes(120, runs("3.0.0"));
         println!("{kills} of {kills} killed machines started again, and took the next update");

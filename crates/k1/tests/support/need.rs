@@ -1,0 +1,43 @@
+//! What a test needs beside Rust, and what happens where it is missing.
+//!
+//! The second command of the README passes on any machine. A test that cannot run there says so in a line, on the
+//! terminal, although a passing test's output is not shown; where `K1_REQUIRE` names the need, its absence is a failure.
+
+use std::io::Write;
+
+/// Everything that `K1_REQUIRE` (a list with commas) may name.
+pub const NEEDS: &[(&str, &str)] = &[
+    ("browser", "Chromium (Debian: chromium)"),
+    ("pulse", "PulseAudio (Debian: pulseaudio, pulseaudio-utils)"),
+    ("virt", "QEMU 8.1 or later (Debian: qemu-system-misc) and the firmware (cargo xtask firmware virt)"),
+    ("promtool", "Prometheus (Debian: prometheus)"),
+    ("mosquitto", "Mosquitto (Debian: mosquitto)"),
+    ("openssl", "OpenSSL (Debian: openssl)"),
+    ("netns", "network namespaces (Debian: iproute2; root, or user namespaces)"),
+    ("encoders", "FFmpeg and other encoders (Debian: ffmpeg flac lame vorbis-tools opus-tools)"),
+    ("nginx", "nginx (Debian: nginx-light)"),
+];
+
+/// Says that a test is skipped because `what` is missing.
+///
+/// # Panics
+///
+/// Where `K1_REQUIRE` names this need, or anything that is not in [`NEEDS`].
+#[track_caller]
+pub fn missing(need: &str, what: &str) {
+    let (_, package) = NEEDS.iter().find(|(name, _)| *name == need).expect("a name of NEEDS");
+    let required = std::env::var("K1_REQUIRE").unwrap_or_default();
+    let required: Vec<_> = required.split(',').map(str::trim).filter(|name| !name.is_empty()).collect();
+    for name in &required {
+        assert!(
+            NEEDS.iter().any(|(known, _)| known == name),
+            "K1_REQUIRE names {name}; it may name {NEEDS:?}"
+        );
+    }
+    let test = std::thread::current().name().unwrap_or("a test").to_owned();
+    assert!(!required.contains(&need), "{test}: K1_REQUIRE wants {need}, and {what} is missing");
+    // Not `eprintln!`, which a passing test does not show.
+    // In one piece, so that no other test's line falls into it.
+    let line = format!("skipped: {test} needs {package}; {what} is missing\n");
+    let _ = std::io::stderr().write_all(line.as_bytes());
+}
