@@ -22,7 +22,8 @@ const GAIN_SLOT: usize = PATTERN_SLOT + 1;
 /// The place of the settings in force.
 pub type SettingsRing = SnapshotRing<SLOTS>;
 
-/// A sum that a copy with words of two snapshots does not have (FNV-1a over words).
+/// A sum that a copy with words of two snapshots does not have: a word is added as FNV-1a adds a byte, and the sum is
+/// turned, because a product alone never carries a word's high bits down to the low ones.
 fn checksum(words: &[u32]) -> u32 {
     words.iter().fold(0x811c_9dc5, |h, w| (h ^ w).wrapping_mul(0x0100_0193).rotate_left(5))
 }

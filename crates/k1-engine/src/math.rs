@@ -1,13 +1,28 @@
 //! The few functions that `core` lacks, in single precision.
 //!
 //! `libm` computes most of these in double precision, which a micro-controller does in software. The
-//! polynomials below are least-squares fits at Chebyshev nodes; their stated errors are asserted by the tests.
+//! polynomials below are least-squares fits at Chebyshev nodes. The largest error of each is a constant, which the
+//! tests use.
 
 use core::f32::consts::{LN_2, LOG2_E, TAU};
 
 use crate::lanes::Sums;
 
-/// Square root with a relative error below 3e-7; 0 for what is not above 0.
+/// Largest relative error of [`sqrt`].
+pub const SQRT_ERROR: f32 = 3e-7;
+/// Largest relative error of [`exp2`] and [`exp`] for exponents of 2 within ±30. It grows with the exponent: that of 2
+/// is rounded to its own last place.
+pub const EXP2_ERROR: f32 = 3e-7;
+/// Largest absolute error of [`log2`] for answers within ±4; beyond, half a unit in the last place of the answer is added.
+pub const LOG2_ERROR: f32 = 1.2e-6;
+/// Largest absolute error of [`sin_turns`] and [`cos_turns`] within ±1 turn. Beyond, the angle itself is rounded.
+pub const SIN_ERROR: f32 = 2e-6;
+/// Largest absolute error of [`turns_of`] in turns.
+pub const TURNS_ERROR: f32 = 2e-7;
+/// Largest absolute error of [`tanh`].
+pub const TANH_ERROR: f32 = 1e-6;
+
+/// Square root with a relative error below [`SQRT_ERROR`]; 0 for what is not above 0.
 ///
 /// A first guess from the halved exponent and three Newton steps for its reciprocal. The instruction that some
 /// processors have is not to be had without a standard library, and libm's correct rounding costs four times as much.
@@ -45,7 +60,7 @@ fn floor(x: f32) -> f32 {
     if whole > x { whole - 1.0 } else { whole }
 }
 
-/// `2^x` with a relative error below 3e-7; 0 below −126, infinity-free above 127 (clamped).
+/// `2^x` with a relative error below [`EXP2_ERROR`]; 0 below −126, infinity-free above 127 (clamped).
 #[inline]
 pub fn exp2(x: f32) -> f32 {
     if x < -126.0 {
@@ -67,7 +82,7 @@ pub fn exp(x: f32) -> f32 {
     exp2(x * (1.0 / LN_2))
 }
 
-/// Base-2 logarithm of a positive normal number, absolute error below 3e-7; −126 for zero and below.
+/// Base-2 logarithm of a positive normal number, absolute error: see [`LOG2_ERROR`]; −126 for zero and below.
 #[inline]
 pub fn log2(x: f32) -> f32 {
     if x < f32::MIN_POSITIVE {
@@ -108,7 +123,7 @@ pub fn fract(x: f32) -> f32 {
     if f >= 1.0 { 0.0 } else { f }
 }
 
-/// Sine of an angle in turns (1 = a full circle), absolute error below 1e-6 for small angles.
+/// Sine of an angle in turns (1 = a full circle), absolute error: see [`SIN_ERROR`].
 #[inline]
 pub fn sin_turns(turns: f32) -> f32 {
     // Fold into −¼ … ¼, where the odd polynomial is accurate.
@@ -128,8 +143,8 @@ pub fn cos_turns(turns: f32) -> f32 {
     sin_turns(turns + 0.25)
 }
 
-/// Direction of a vector as a share of a full turn from the x axis, always in 0 ≤ share < 1, absolute error below 2e-7; 0 of
-/// the vector of no length.
+/// Direction of a vector as a share of a full turn from the x axis, always in 0 ≤ share < 1, absolute error below
+/// [`TURNS_ERROR`]; 0 for the vector without a length.
 #[inline]
 pub fn turns_of(x: f32, y: f32) -> f32 {
     // Without a branch, so that a processor may take several at once; the polynomial serves an eighth of a turn.
@@ -151,7 +166,7 @@ pub fn turns_of(x: f32, y: f32) -> f32 {
     if share < 1.0 { share } else { 0.0 }
 }
 
-/// Hyperbolic tangent, absolute error below 1e-6.
+/// Hyperbolic tangent, absolute error below [`TANH_ERROR`].
 #[inline]
 pub fn tanh(x: f32) -> f32 {
     let e = exp2(x.clamp(-9.0, 9.0) * (2.0 / LN_2));
@@ -230,7 +245,7 @@ mod tests {
         let mut x = 1.2e-38_f32;
         while x < 3e38 {
             let error = (sqrt(x) / libm::sqrtf(x) - 1.0).abs();
-            assert!(error < 3e-7, "{x:e}: {error:e}");
+            assert!(error < SQRT_ERROR, "{x:e}: {error:e}");
             x *= 1.0009;
         }
         assert_eq!((sqrt(0.0), sqrt(-1.0), sqrt(f32::INFINITY)), (0.0, 0.0, f32::INFINITY));
@@ -247,15 +262,24 @@ mod tests {
     #[test]
     fn approximations_keep_their_stated_errors() {
         let exp2_error = sweep(-30.0, 30.0, |x| (exp2(x as f32) as f64) / (x as f32 as f64).exp2() - 1.0);
-        assert!(exp2_error < 3e-7, "exp2 {exp2_error:e}");
-        let log2_error = sweep(1e-3, 8.0, |x| log2(x as f32) as f64 - (x as f32 as f64).log2());
-        assert!(log2_error < 1.5e-6, "log2 {log2_error:e}");
-        let sin_error = sweep(-3.0, 3.0, |x| {
+        assert!(exp2_error < f64::from(EXP2_ERROR), "exp2 {exp2_error:e}");
+        let near = sweep(-4.0, 4.0, |y| {
+            let x = y.exp2() as f32;
+            f64::from(log2(x)) - f64::from(x).log2()
+        });
+        assert!(near < f64::from(LOG2_ERROR), "log2 {near:e}");
+        let far = sweep(-125.9, 127.9, |y| {
+            let x = y.exp2() as f32;
+            let half_a_unit = 0.5 * (y.abs() as f32).next_up() as f64 - 0.5 * f64::from(y.abs() as f32);
+            ((f64::from(log2(x)) - f64::from(x).log2()).abs() - half_a_unit).max(0.0)
+        });
+        assert!(far < f64::from(LOG2_ERROR), "log2 far from 1 {far:e}");
+        let sin_error = sweep(-1.0, 1.0, |x| {
             sin_turns(x as f32) as f64 - (x as f32 as f64 * std::f64::consts::TAU).sin()
         });
-        assert!(sin_error < 2e-6, "sin {sin_error:e}");
+        assert!(sin_error < f64::from(SIN_ERROR), "sin {sin_error:e}");
         let tanh_error = sweep(-12.0, 12.0, |x| tanh(x as f32) as f64 - (x as f32 as f64).tanh());
-        assert!(tanh_error < 1e-6, "tanh {tanh_error:e}");
+        assert!(tanh_error < f64::from(TANH_ERROR), "tanh {tanh_error:e}");
     }
 
     #[test]
@@ -268,7 +292,7 @@ mod tests {
                 let off = f64::from(turns_of(x, y)) - exact;
                 off - off.round()
             });
-            assert!(error < 2e-7, "{length}: {error:e}");
+            assert!(error < f64::from(TURNS_ERROR), "{length}: {error:e}");
         }
         assert_eq!([turns_of(0.0, 0.0), turns_of(1.0, -1e-30), turns_of(-1.0, 0.0)], [0.0, 0.0, 0.5]);
     }

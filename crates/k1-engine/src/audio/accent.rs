@@ -9,7 +9,7 @@
 //! equal weight for each excerpt and each place. `xtask/fit/places.py` fits them.
 
 use super::looked_up::{LEAVES, SPLITS, SPLITS_FROM};
-use super::tables::{BANDS, LOOKS};
+use super::tables::{BANDS, GROUPS, LOOKS};
 use super::{BINS, OnsetDetector};
 use crate::HOP_RATE;
 use crate::math::{Follower, log2, sqrt};
@@ -19,8 +19,8 @@ pub(super) const PLACES: usize = 4;
 /// A place is judged so many seconds after it sounded, when its rise and what follows have been heard.
 pub(super) const JUDGED_AFTER_S: f32 = 0.040;
 
-/// Bands from … to (not included) of the four groups: below 190 Hz, to 650 Hz, to 2.2 kHz, above.
-const GROUPS: [(usize, usize); 4] = [(0, 9), (9, 15), (15, 21), (21, BANDS)];
+/// How many groups of bands there are; [`GROUPS`] says which.
+const GROUP_COUNT: usize = GROUPS.len() - 1;
 /// Curves: rise of everything, rise of each group, slow rise of the lowest group, new notes, level of each group.
 const CURVES: usize = 11;
 const RISES: usize = 7;
@@ -30,7 +30,7 @@ const LEAST: [f32; RISES] = [0.02, 0.03, 0.03, 0.03, 0.03, 0.05, 0.05];
 const SLOW_LAG: usize = 7;
 /// Loudness at which a semitone is half way up its compression curve is 1 / this.
 const TONE_COMPRESSION: f32 = 300.0;
-const LOW: usize = GROUPS[0].1 + 1;
+const LOW: usize = GROUPS[1] + 1;
 /// Hops of history that the judgement looks at.
 const HISTORY: usize = 8;
 /// Which curve is looked at how many hops ago.
@@ -54,8 +54,8 @@ pub(super) struct Accents {
     slow_at: usize,
     mean: [Follower; RISES],
     peak: [Follower; RISES],
-    level: [Follower; GROUPS.len()],
-    spread: [Follower; GROUPS.len()],
+    level: [Follower; GROUP_COUNT],
+    spread: [Follower; GROUP_COUNT],
     history: [[f32; CURVES]; HISTORY],
     now: usize,
 }
@@ -69,8 +69,8 @@ impl Default for Accents {
             slow_at: 0,
             mean: [Follower::new(0.0, 1.0, 1.0); RISES],
             peak: [Follower::new(0.1, 0.02, 3.0); RISES],
-            level: [Follower::new(0.0, 2.0, 2.0); GROUPS.len()],
-            spread: [Follower::new(1.0, 2.0, 2.0); GROUPS.len()],
+            level: [Follower::new(0.0, 2.0, 2.0); GROUP_COUNT],
+            spread: [Follower::new(1.0, 2.0, 2.0); GROUP_COUNT],
             history: [[0.0; CURVES]; HISTORY],
             now: 0,
         }
@@ -105,7 +105,8 @@ impl Accents {
         let mut curves = [0.0; CURVES];
         if !silent {
             let mut rises = [0.0; RISES];
-            for (r, (from, to)) in rises[1..].iter_mut().zip(GROUPS) {
+            for (r, group) in rises[1..].iter_mut().zip(GROUPS.windows(2)) {
+                let (from, to) = (group[0], group[1]);
                 let sum: f32 = onset.rises[from..to].iter().sum();
                 *r = sum / (to - from) as f32;
             }
@@ -117,7 +118,8 @@ impl Accents {
                 let peak = self.peak[i].step(rises[i].max(LEAST[i]), DT);
                 curves[i] = ((rises[i] - floor) / (peak - floor).max(LEAST[i])).clamp(0.0, 1.0);
             }
-            for (i, (from, to)) in GROUPS.into_iter().enumerate() {
+            for (i, group) in GROUPS.windows(2).enumerate() {
+                let (from, to) = (group[0], group[1]);
                 let level = logs[from..to].iter().sum::<f32>() / (to - from) as f32;
                 let above = level - self.level[i].step(level, DT);
                 let spread = sqrt(self.spread[i].step(above * above, DT));

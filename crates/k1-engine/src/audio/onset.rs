@@ -6,7 +6,7 @@
 
 use super::fourier::Fourier;
 use super::looked_up::{BAND_FROM, UPPER, WINDOW};
-use super::tables::{BANDS, FFT};
+use super::tables::{BANDS, FFT, GROUPS};
 use crate::math::{Follower, log2, sqrt};
 use crate::{HOP, HOP_RATE};
 
@@ -29,7 +29,8 @@ const DT: f32 = 1.0 / HOP_RATE;
 pub struct OnsetReading {
     /// Strength relative to the strongest onsets of the last seconds, 0 … 1.
     pub strength: f32,
-    /// The same for low (< 160 Hz), middle and high (> 2 kHz) sound.
+    /// The same for low, middle and high sound: below, between and above the first and the last of
+    /// [`GROUP_EDGES_HZ`](super::GROUP_EDGES_HZ).
     pub bands: [f32; 3],
     /// True in the hop in which an onset is reported.
     pub onset: bool,
@@ -160,13 +161,10 @@ impl OnsetDetector {
 }
 
 fn third(band: usize) -> usize {
-    // 160 Hz and 2 kHz on the scale of `band_position`.
-    if band < 9 {
-        0
-    } else if band < 21 {
-        1
-    } else {
-        2
+    match band {
+        low if low < GROUPS[1] => 0,
+        middle if middle < GROUPS[3] => 1,
+        _ => 2,
     }
 }
 
@@ -199,6 +197,34 @@ mod tests {
     fn drum(i: usize) -> f32 {
         let t = (i % 8_000) as f32 / SAMPLE_RATE as f32;
         0.5 * hash_noise(i) * (-t * 30.0).exp()
+    }
+
+    #[test]
+    fn low_middle_and_high_end_where_the_constants_say() {
+        use crate::audio::tables::{GROUP_EDGES_HZ, band_hz};
+        for (edge, first) in GROUP_EDGES_HZ.iter().zip(&GROUPS[1..]) {
+            assert!((f64::from(*edge) / band_hz(*first) - 1.0).abs() < 1e-3, "{edge}: {}", band_hz(*first));
+        }
+        // A tone that swells is heard on its own side of an edge.
+        for (part, edge) in [(0, GROUP_EDGES_HZ[0]), (1, GROUP_EDGES_HZ[2])] {
+            for (side, hz) in [(part, edge / 1.5), (part + 1, edge * 1.25)] {
+                let mut d = OnsetDetector::new();
+                let mut sum = [0.0; 3];
+                for h in 0..200 {
+                    let tone = |i: usize| {
+                        let t = (h * HOP + i) as f32 / SAMPLE_RATE as f32;
+                        let swell = (core::f32::consts::TAU * 3.0 * t).sin().max(0.0);
+                        (core::f32::consts::TAU * hz * t).sin() * swell * swell
+                    };
+                    d.process(&core::array::from_fn(tone), false);
+                    if h > 10 {
+                        d.rises.iter().enumerate().for_each(|(b, x)| sum[third(b)] += x);
+                    }
+                }
+                let most = (0..3).max_by(|a, b| sum[*a].total_cmp(&sum[*b]));
+                assert_eq!(most, Some(side), "{hz} Hz: {sum:?}");
+            }
+        }
     }
 
     #[test]

@@ -73,6 +73,11 @@ pub fn bank() -> Bank {
 pub const FFT: usize = 1024;
 /// Bands of the onset detector.
 pub const BANDS: usize = 28;
+/// First band of each of four groups, and the end of the last: low, lower middle, upper middle and high sound.
+pub const GROUPS: [usize; 5] = [0, 9, 15, 21, BANDS];
+/// Centre in hertz of the first band of the groups above the lowest. Sound between the centres of two bands counts for
+/// both in shares, so that a group's edge is a slope from the centre before to this one.
+pub const GROUP_EDGES_HZ: [f32; 3] = [189.8, 649.4, 2_221.6];
 /// Centres of its lowest and highest band.
 const LOWEST_BAND_HZ: f64 = 30.0;
 const HIGHEST_BAND_HZ: f64 = 7_600.0;
@@ -129,6 +134,13 @@ pub fn apart() -> [[[f32; 4]; 2]; FFT / 16] {
             core::array::from_fn(|d| twist(i / 2 + 128 * (i % 2) + 32 * d, FFT)[part])
         })
     })
+}
+
+/// Centre of a band in hertz.
+#[cfg(test)]
+pub fn band_hz(band: usize) -> f64 {
+    let top = libm::log2(HIGHEST_BAND_HZ / LOWEST_BAND_HZ);
+    LOWEST_BAND_HZ * libm::exp2(top * band as f64 / (BANDS - 1) as f64)
 }
 
 fn band_position(hz: f64) -> f64 {
