@@ -13,6 +13,7 @@
 //! | [`limit`] | how often a client may ask |
 //! | [`access`] | who may ask: token, Host and Origin |
 //! | [`exchange`] | what crosses between the two halves |
+//! | [`pace`] | when sound was captured, from when it arrives |
 //! | [`meter`] | what the two halves count, and figures made of it |
 //! | [`metrics`] | every figure's name for Prometheus, once |
 //! | [`console`] | the lines of a lamp's console, written and read |
@@ -49,6 +50,7 @@ pub mod live;
 pub mod meter;
 pub mod metrics;
 pub mod microphone;
+pub mod pace;
 pub mod page;
 pub mod portal;
 pub mod requests;

@@ -63,7 +63,7 @@ pub enum Count {
     Frames,
     /// Time spent rendering, in tenths of a µs.
     RenderTenths,
-    /// Frames that began more than a period late.
+    /// Frames that began more than two periods after the one before.
     Late,
     /// Frames that were replaced before their sink took them.
     Dropped,
@@ -79,7 +79,7 @@ pub enum Count {
     HearTenths,
     /// Pieces of sound that were dropped because the ear was late.
     Overruns,
-    /// Times the ear had to wait for a source that should have been ahead.
+    /// Gaps in the sound: times that its clock jumped forward, because sound was not there in time ([`crate::pace`]).
     Underruns,
     /// Allocations in the two loops.
     Allocations,
@@ -118,10 +118,11 @@ impl<const B: usize> Meters<B> {
         }
     }
 
-    /// A frame began, so many µs after the one before, where `period_us` were due.
+    /// A frame began `interval_us` after the one before, where `period_us` were due; it is late after two periods.
     pub fn frame_began(&self, interval_us: u64, period_us: u64) {
         self.interval.add(interval_us);
         self.jitter.add(interval_us.abs_diff(period_us));
+        self.count(Count::Late, (interval_us > 2 * period_us).into());
         self.longest_us.fetch_max(u32::try_from(interval_us).unwrap_or(u32::MAX), Relaxed);
     }
 
@@ -235,6 +236,15 @@ mod tests {
         h.add(u64::MAX);
         h.take(&mut last, &mut counts);
         assert_eq!(counts[2_047], 1);
+    }
+
+    #[test]
+    fn a_frame_is_late_after_two_periods_and_not_before() {
+        let m = Meters::<2_048>::new();
+        for interval in [8_333, 12_000, 16_666, 16_667, 500_000] {
+            m.frame_began(interval, 8_333);
+        }
+        assert_eq!(m.get(Count::Late), 2);
     }
 
     #[test]

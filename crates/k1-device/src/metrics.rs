@@ -151,9 +151,13 @@ pub static METRICS: &[Metric] = &[
         out(&[], micro(s.vitals.hop_us));
     }),
     count("k1_frames_total", "Frames finished", |s, out| out(&[], s.vitals.frames as f64)),
-    count("k1_frames_late_total", "Frames that began more than a period late", |s, out| {
-        out(&[], s.vitals.late_frames as f64);
-    }),
+    count(
+        "k1_frames_late_total",
+        "Frames that began more than two periods after the one before",
+        |s, out| {
+            out(&[], s.vitals.late_frames as f64);
+        },
+    ),
     count("k1_frames_dropped_total", "Frames that a sink did not take", |s, out| {
         out(&[], s.vitals.dropped_frames as f64);
     }),
@@ -173,9 +177,13 @@ pub static METRICS: &[Metric] = &[
             out(&[], s.vitals.overruns as f64);
         },
     ),
-    count("k1_sound_underruns_total", "Times that the ear had to wait for sound", |s, out| {
-        out(&[], s.vitals.underruns as f64);
-    }),
+    count(
+        "k1_sound_underruns_total",
+        "Gaps in the sound: times that it was not there when it was due",
+        |s, out| {
+            out(&[], s.vitals.underruns as f64);
+        },
+    ),
     count("k1_loop_allocations_total", "Allocations in the two real-time loops", |s, out| {
         out(&[], s.vitals.allocations as f64);
     }),
@@ -198,10 +206,10 @@ pub static METRICS: &[Metric] = &[
         out(&[], (s.device.microphone == Hearing::Present.name()).into());
     }),
     count("k1_microphone_failures_total", "Reads of the microphone that failed", |s, out| {
-        out(&[], s.device.microphone_failures.into());
+        one(out, s.device.microphone_failures.map(Into::into));
     }),
-    count("k1_strip_underruns_total", "Frames whose transmission failed or was late", |s, out| {
-        out(&[], s.device.strip_underruns.into());
+    count("k1_strip_underruns_total", "Frames that the strip's driver did not send", |s, out| {
+        one(out, s.device.strip_underruns.map(Into::into));
     }),
     gauge("k1_heap_size_bytes", "bytes", "Size of the heap", |s, out| {
         one(out, s.device.heap.map(|h| h.size.into()));
@@ -404,7 +412,14 @@ mod tests {
         ] {
             assert!(text.contains(line), "{line} is not in:\n{text}");
         }
-        for absent in ["k1_temperature", "k1_error_lines", "half=\"audio\"", "k1_heap"] {
+        for absent in [
+            "k1_temperature",
+            "k1_error_lines",
+            "k1_strip",
+            "k1_microphone_failures",
+            "half=\"audio\"",
+            "k1_heap",
+        ] {
             assert!(!text.contains(absent), "{absent} was not measured");
         }
     }

@@ -5,9 +5,6 @@
 
 mod support;
 
-#[path = "support/need.rs"]
-mod need;
-
 use std::collections::BTreeSet;
 use std::io::Write;
 use std::net::{Ipv4Addr, TcpListener};
@@ -69,7 +66,7 @@ fn rules_and_dashboard_name_figures_that_exist() {
 
 /// Says that a program of Debian's `prometheus` is not installed; a failure where it is required.
 fn is_missing(program: &str) {
-    need::missing("promtool", program);
+    support::need::missing("promtool", program);
 }
 
 /// The checker with what it is to read on its standard input; `None` if it is not installed.

@@ -106,7 +106,7 @@ pub async fn report(lamp: &'static Lamp, print: Print, probe: Probe, ledger: &'s
         let now = Faults {
             torn: v.torn,
             allocations: v.allocations,
-            strip: device.strip_underruns,
+            strip: device.strip_underruns.unwrap_or(0),
             storage: device.settings_errors.unwrap_or(0),
         };
         before.tell(&now, |error| complain(lamp, print, error));

@@ -6,14 +6,13 @@ use embassy_time::{Duration, Instant, Timer};
 use k1_device::live::HeardHop;
 use k1_device::meter::Count;
 use k1_device::microphone::{Next, Presence};
+use k1_device::pace::SoundClock;
 use k1_engine::audio::Ear;
 use k1_engine::{HOP, HOP_US};
 
 use crate::board::Microphone;
 use crate::{Lamp, now_us};
 
-/// Capture times are arrival times, smoothed: a jump of more than this is a gap, not jitter.
-const GAP_US: u64 = 60_000;
 /// A microphone that is there may be late by so much.
 const PATIENCE: Duration = Duration::from_millis(100);
 
@@ -40,8 +39,7 @@ pub async fn hear(
     let mut presence = Presence::default();
     let mut hop = [0.0; HOP];
     let (mut gain, mut floor) = (1.0, f32::NAN.to_bits());
-    // When the last sample of the next hop is captured.
-    let mut due = now_us() + HOP_US;
+    let mut clock = SoundClock::starting_at(now_us());
     lamp.hears_on.store(core + 1, Relaxed);
     loop {
         let reading = match presence.next(now_us()) {
@@ -57,23 +55,17 @@ pub async fn hear(
             },
             Next::Silence => None,
         };
-        match reading {
-            Some(at) if due.abs_diff(at) > GAP_US => {
-                due = at;
-                lamp.meters.count(Count::Underruns, 1);
-            }
-            Some(at) => due = (due * 15 + at) / 16,
+        let gap = match reading {
+            Some(at) => clock.arrived(at),
             None => {
                 hop.fill(0.0);
                 // Silence keeps time by itself; what a failed read has waited too long is counted, not made up for.
-                let earliest = now_us().saturating_sub(HOP_US);
-                if due < earliest {
-                    due = earliest;
-                    lamp.meters.count(Count::Underruns, 1);
-                }
-                Timer::at(Instant::from_micros(due)).await;
+                let gap = clock.resumed(now_us().saturating_sub(HOP_US));
+                Timer::at(Instant::from_micros(clock.due_us())).await;
+                gap
             }
-        }
+        };
+        lamp.meters.count(Count::Underruns, gap.into());
         let m = &lamp.meters;
         lamp.microphone.store(presence.is_present(), Relaxed);
         lamp.speaks_elsewhere.store(microphone.speaks_elsewhere(), Relaxed);
@@ -91,14 +83,14 @@ pub async fn hear(
             let db = f32::from_bits(wanted);
             ear.set_noise_floor((!db.is_nan()).then_some(db));
         }
-        ear.set_clock(due.saturating_sub(HOP_US));
+        ear.set_clock(clock.began_us());
         if let Some(snapshot) = ear.push(&hop) {
             writer.publish(snapshot);
         }
         // A page that is slow, or none at all, is no error: the hop is not kept.
-        let _ = tap.enqueue(HeardHop::new(due.saturating_sub(HOP_US), &hop));
+        let _ = tap.enqueue(HeardHop::new(clock.began_us(), &hop));
         m.count(Count::Hops, 1);
         m.count(Count::HearTenths, ((now_us() - began) * 10) as u32);
-        due += HOP_US;
+        clock.advance();
     }
 }

@@ -84,9 +84,6 @@ pub async fn show(
         let now = now_us();
         if let Some(before) = before {
             m.frame_began(now - before, period);
-            if now - before > 2 * period {
-                m.count(Count::Late, 1);
-            }
         }
         before = Some(now);
         m.count(Count::Frames, 1);

@@ -58,7 +58,7 @@ pub struct Vitals {
     pub frames: u64,
     /// Frames that a sink did not take, since the start.
     pub dropped_frames: u64,
-    /// Frames that began later than one period after they were due, since the start.
+    /// Frames that began more than two periods after the one before, since the start.
     pub late_frames: u64,
     /// Reads of the hand-off that took a second try, since the start.
     pub handoff_retries: u64,
@@ -68,7 +68,7 @@ pub struct Vitals {
     pub torn: u64,
     /// Times that sound had to be dropped because the ear was late, since the start.
     pub overruns: u64,
-    /// Times that the ear had to wait for a source that should have been ahead, since the start.
+    /// Gaps in the sound, since the start: times that it was not there when it was due; live sound has 60 ms of grace.
     pub underruns: u64,
     /// Allocations in the two real-time loops, since the start.
     pub allocations: u64,
@@ -213,9 +213,9 @@ pub struct Device<'a> {
     /// "present", "absent", "dead" (it answers and nothing moves) or "wrong slot" (it speaks in the one that is not heard).
     pub microphone: Cow<'a, str>,
     /// Reads of the microphone that failed, since the start.
-    pub microphone_failures: u32,
-    /// Frames whose transmission failed or was late, since the start.
-    pub strip_underruns: u32,
+    pub microphone_failures: Option<u32>,
+    /// Frames that the strip's driver did not send, since the start.
+    pub strip_underruns: Option<u32>,
     /// Shortest possible time between two frames on the wire, in µs.
     pub wire_us: Option<u32>,
     /// Settings written to flash, since the start.

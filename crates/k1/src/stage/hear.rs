@@ -6,6 +6,7 @@ use std::time::Duration;
 
 use k1_device::live::HeardHop;
 use k1_device::meter::Count;
+use k1_device::pace::SoundClock;
 use k1_engine::audio::Ear;
 use k1_engine::{HOP, HOP_US, SAMPLE_RATE};
 
@@ -24,8 +25,6 @@ pub struct Hearing {
 
 /// How long the ear sleeps while it waits for live sound: an eighth of a hop.
 const GLANCE: Duration = Duration::from_micros(HOP_US / 8);
-/// Live capture times are the arrival times, smoothed: a jump of more than this is a gap, not jitter.
-const GAP_US: u64 = 60_000;
 
 /// Runs until the program stops or the source has ended.
 pub fn run(mut h: Hearing) {
@@ -34,24 +33,21 @@ pub fn run(mut h: Hearing) {
     let mut ear = Box::new(Ear::new());
     let clock = shared.clock;
     let mut hop = [0.0_f32; HOP];
-    // When the last sample of the next hop is captured.
-    let mut due = clock.now_us() + HOP_US;
+    let mut sound = SoundClock::starting_at(clock.now_us());
     let mut gain = 1.0;
     while !shared.stop.load(Relaxed) {
         if !h.is_live {
-            clock.sleep_until(due);
+            clock.sleep_until(sound.due_us());
         }
         let mut have = h.samples.slots();
         if have < HOP && !shared.source_ended.load(Acquire) {
-            if !h.is_live {
-                shared.meters.count(Count::Underruns, 1);
-            }
             while have < HOP && !shared.source_ended.load(Acquire) && !shared.stop.load(Relaxed) {
                 std::thread::sleep(GLANCE);
                 have = h.samples.slots();
             }
             if !h.is_live {
-                due = clock.now_us();
+                let gap = sound.resumed(clock.now_us());
+                shared.meters.count(Count::Underruns, gap.into());
             }
         }
         // The end may have come between the two looks.
@@ -62,7 +58,8 @@ pub fn run(mut h: Hearing) {
         if h.is_live {
             let waiting = (have.saturating_sub(HOP)) as u64 * 1_000_000 / u64::from(SAMPLE_RATE);
             let arrived = clock.now_us().saturating_sub(waiting);
-            due = if due.abs_diff(arrived) > GAP_US { arrived } else { (due * 15 + arrived) / 16 };
+            let gap = sound.arrived(arrived);
+            shared.meters.count(Count::Underruns, gap.into());
         }
         let violations = assert_no_alloc::violation_count();
         assert_no_alloc::assert_no_alloc(|| {
@@ -79,9 +76,9 @@ pub fn run(mut h: Hearing) {
                 gain = wanted;
             }
             if ear.samples() == 0 {
-                shared.first_sample_us.store(due - HOP_US, Release);
+                shared.first_sample_us.store(sound.began_us(), Release);
             }
-            ear.set_clock(due - HOP_US);
+            ear.set_clock(sound.began_us());
             if let Some(snapshot) = ear.push(&hop) {
                 h.writer.publish(snapshot);
             }
@@ -90,12 +87,12 @@ pub fn run(mut h: Hearing) {
             m.count(Count::HearTenths, ((clock.now_us() - began) * 10) as u32);
             if let Some(tap) = &mut h.tap {
                 // Nobody listening is no error: the tap is full and the hop is not offered.
-                let _ = tap.push(HeardHop::new(due - HOP_US, &hop));
+                let _ = tap.push(HeardHop::new(sound.began_us(), &hop));
             }
         });
         let new = assert_no_alloc::violation_count().wrapping_sub(violations);
         shared.meters.count(Count::Allocations, new);
-        due += HOP_US;
+        sound.advance();
     }
     shared.hearing_ended.store(true, Release);
 }

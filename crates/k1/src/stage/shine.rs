@@ -76,7 +76,6 @@ pub fn run(mut s: Showing) {
         frame += 1;
         if now > due + period_ns / 1000 {
             // Too late to catch up: frames that were not shown are not shown in a burst either.
-            m.count(Count::Late, 1);
             origin = now;
             frame = 1;
         }
