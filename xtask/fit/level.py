@@ -5,7 +5,9 @@ Needs what places.py needs, and the looks that the same command writes:
 
   cargo xtask ear --corpus CORPUS --events EVENTS     writes EVENTS/ID.looks
   level.py CORPUS EVENTS                              prints how often the right tempo is told from its relatives in what was held out
-  level.py CORPUS EVENTS --write                      writes crates/k1-engine/src/audio/level_trees.rs
+  level.py CORPUS EVENTS [MORE EVENTS]... --write     writes crates/k1-engine/src/audio/level_trees.rs
+
+Of further corpora, as eighths.py makes them, each weighs half as much as the first.
 
 What a tempo is judged by is computed as crates/k1-engine/src/audio/level.rs does. Of each second of each excerpt the beat's
 tempo and its relatives are asked; every excerpt weighs as much as every other. The tempo itself is not looked at: what a
@@ -30,6 +32,7 @@ SHORTEST, LONGEST = 34, 155
 # What is asked first, and how far from the one before a beat's length may be for its tempo to be plain.
 FIRST_S, STEADY = 3.0, 0.06
 PARTS = 5
+OTHERS = 0.5
 ROUNDS, LEAVES = 100, 4
 SETTINGS = dict(
     objective="binary", num_leaves=LEAVES, learning_rate=0.1, min_data_in_leaf=300, lambda_l2=20, feature_fraction=0.5,
@@ -89,10 +92,14 @@ def questions(corpus, events):
     return [np.array(column) for column in zip(*asked)]
 
 
-def fit(looks, right, excerpt):
+def weights(excerpt):
+    """Every excerpt weighs as much as every other; together they weigh 1."""
     _, which, count = np.unique(excerpt, return_inverse=True, return_counts=True)
-    weight = len(count) / count[which]
-    return lightgbm.train(SETTINGS, lightgbm.Dataset(looks, right, weight=weight), ROUNDS)
+    return 1 / count[which] / len(count)
+
+
+def fit(looks, right, weight):
+    return lightgbm.train(SETTINGS, lightgbm.Dataset(looks, right, weight=weight * len(weight)), ROUNDS)
 
 
 def write(model, excerpts):
@@ -111,13 +118,17 @@ def write(model, excerpts):
 
 
 def main():
-    looks, right, excerpt, piece, moment = questions(Path(sys.argv[1]), Path(sys.argv[2]))
+    folders = [Path(a) for a in sys.argv[1:] if not a.startswith("--")]
+    asked = [questions(corpus, events) for corpus, events in zip(folders[::2], folders[1::2])]
     if "--write" in sys.argv:
-        return write(fit(looks, right, excerpt), len(np.unique(excerpt)))
+        weight = np.concatenate([weights(a[2]) * (OTHERS if n else 1) for n, a in enumerate(asked)])
+        model = fit(np.vstack([a[0] for a in asked]), np.concatenate([a[1] for a in asked]), weight)
+        return write(model, sum(len(np.unique(a[2])) for a in asked))
+    looks, right, excerpt, piece, moment = asked[0]
     odds = np.zeros(len(right))
     for part in range(PARTS):
         out = piece % PARTS == part
-        odds[out] = fit(looks[~out], right[~out], excerpt[~out]).predict(looks[out], raw_score=True)
+        odds[out] = fit(looks[~out], right[~out], weights(excerpt[~out])).predict(looks[out], raw_score=True)
     told, by_chance = {}, {}
     for m in np.unique(moment):
         asked = np.flatnonzero(moment == m)

@@ -5,10 +5,11 @@ use std::fmt::Write;
 use std::path::Path;
 
 use super::abreast::abreast;
+use super::calibration::Calibration;
 use super::excerpt::{Class, Entry, Excerpt, Judged, Outcome, ids};
 use super::listen::{Heard, listen};
 use super::onsets::{self, OnsetScore};
-use super::score::Score;
+use super::score::{SKIP_S, Score};
 use super::table::{COLUMNS, Summary, mean, number};
 
 /// So many of the worst are named.
@@ -20,7 +21,8 @@ type File<'a> = (&'a str, Entry, Judged);
 /// Scores every file of a corpus and prints the tables. With `events`, what was scored is written to that folder, for
 /// whoever wants to score it otherwise: `ID.jsonl` in the form of `k1 analyze --json`; `ID.chroma`, on each line the
 /// seconds heard and twelve pitch classes from C on; `ID.looks`, what each hop was judged by and whether it was silent, 16
-/// bits each, little endian; and the figures of each file as `scores.json`.
+/// bits each, little endian; `ID.trust`, what the confidence of each announced beat was judged by, in the same form; and the
+/// figures of each file as `scores.json`.
 pub fn run(corpus: &Path, events: Option<&Path>) -> Result<(), String> {
     let ids = ids(corpus)?;
     if let Some(folder) = events {
@@ -28,8 +30,10 @@ pub fn run(corpus: &Path, events: Option<&Path>) -> Result<(), String> {
     }
     let results = abreast(&ids, |id| one(corpus, id, events));
     let mut files = Vec::with_capacity(ids.len());
+    let mut calibration = Calibration::default();
     for (id, result) in ids.iter().zip(results) {
-        let (entry, judged) = result?;
+        let (entry, judged, of_it) = result?;
+        calibration.merge(&of_it);
         files.push((id.as_str(), entry, judged));
     }
     if let Some(folder) = events {
@@ -39,19 +43,24 @@ pub fn run(corpus: &Path, events: Option<&Path>) -> Result<(), String> {
         write(folder, "scores.json", text)?;
     }
     print!("{}\n{}", beat_tables(&files), onset_table(&files));
+    print!("\nright for announced, in beats, from {SKIP_S} s on\n{}", calibration.table());
     Ok(())
 }
 
-fn one(corpus: &Path, id: &str, events: Option<&Path>) -> Result<(Entry, Judged), String> {
+fn one(corpus: &Path, id: &str, events: Option<&Path>) -> Result<(Entry, Judged, Calibration), String> {
     let excerpt = Excerpt::read(corpus, id)?;
     let heard = listen(&excerpt.samples);
     if let Some(folder) = events {
         write(folder, &format!("{id}.jsonl"), lines(&heard))?;
         write(folder, &format!("{id}.chroma"), chroma_lines(&heard))?;
         write(folder, &format!("{id}.looks"), look_bytes(&heard))?;
+        let trust: Vec<u8> = heard.trust.iter().flatten().flat_map(|look| look.to_le_bytes()).collect();
+        write(folder, &format!("{id}.trust"), trust)?;
     }
     let judged = excerpt.judge(&heard);
-    Ok((excerpt.entry, judged))
+    let mut calibration = Calibration::default();
+    excerpt.calibrate(&heard, &mut calibration);
+    Ok((excerpt.entry, judged, calibration))
 }
 
 fn write(folder: &Path, name: &str, text: impl AsRef<[u8]>) -> Result<(), String> {
@@ -63,7 +72,13 @@ fn write(folder: &Path, name: &str, text: impl AsRef<[u8]>) -> Result<(), String
 fn lines(heard: &Heard) -> String {
     let mut out = String::new();
     for b in &heard.beats {
-        let _ = writeln!(out, "{{\"t\":{:.4},\"at\":{:.4},\"kind\":\"beat\"}}", b.t, b.at);
+        let _ = writeln!(
+            out,
+            "{{\"t\":{:.4},\"at\":{:.4},\"kind\":\"beat\",\"confidence\":{:.3}}}",
+            b.t,
+            b.at,
+            b.confidence.unwrap_or(0.0)
+        );
     }
     for o in &heard.onsets {
         let _ = writeln!(out, "{{\"t\":{:.4},\"at\":{:.4},\"kind\":\"onset\"}}", o.t, o.at);

@@ -8,9 +8,10 @@ use std::path::Path;
 use k1_engine::SAMPLE_RATE;
 use serde::Deserialize;
 
+use super::calibration::Calibration;
 use super::listen::Heard;
 use super::onsets::{OnsetScore, score_onsets};
-use super::score::{Score, Truth, false_beats, score};
+use super::score::{SKIP_S, Score, Truth, false_beats, score};
 use super::wav;
 
 /// Fewer beats than these are no annotation.
@@ -101,6 +102,15 @@ impl Excerpt {
         };
         let samples = wav::read(&corpus.join("audio16").join(format!("{id}.wav")))?;
         Ok(Self { entry, beats, onsets, samples })
+    }
+
+    /// Counts the beats that were announced of it towards a calibration.
+    pub fn calibrate(&self, heard: &Heard, into: &mut Calibration) {
+        if self.beats.len() >= BEATS_LEAST {
+            let mut beats = heard.beats.clone();
+            beats.sort_by(|a, b| a.t.total_cmp(&b.t));
+            into.count(&self.beats, &beats, SKIP_S);
+        }
     }
 
     /// Judges what was heard of it, or of a spoiled copy of it.

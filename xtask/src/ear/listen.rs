@@ -1,6 +1,6 @@
 //! What the ear announces, when it does.
 
-use k1_engine::audio::{BINS, CHROMA, Ear, LOOKS};
+use k1_engine::audio::{BINS, CHROMA, Ear, LOOKS, TRUST_LOOKS};
 use k1_engine::{HOP, SAMPLE_RATE};
 
 /// A tempo is announced again when it has moved by this much, as `k1 analyze` does, in beats per minute.
@@ -15,6 +15,8 @@ pub struct Beat {
     pub t: f64,
     /// How many seconds of sound had been handed to the ear when it was announced.
     pub at: f64,
+    /// Confidence with which it was announced, 0 … 1; `None` of an ear that tells none.
+    pub confidence: Option<f64>,
 }
 
 /// A tempo that holds from now on.
@@ -63,6 +65,8 @@ pub struct Heard {
     pub bands: Vec<[f32; 3]>,
     /// Every [`MOMENT_HOPS`] hops one.
     pub moments: Vec<Moment>,
+    /// Of each announced beat what its confidence was judged by.
+    pub trust: Vec<[i16; TRUST_LOOKS]>,
     /// Of each hop what it was judged by, and whether it was silent.
     pub looks: Vec<([i16; LOOKS], bool)>,
 }
@@ -85,8 +89,9 @@ pub fn listen(samples: &[f32]) -> Heard {
                     heard.tempi.push(Tempo { at, bpm: f64::from(bpm) });
                 }
             }
-            if let Some((seconds, _)) = now.beat_in {
-                heard.beats.push(Beat { t: at + f64::from(seconds), at });
+            if let Some((seconds, confidence)) = now.beat_in {
+                let confidence = Some(f64::from(confidence));
+                heard.beats.push(Beat { t: at + f64::from(seconds), at, confidence });
             }
             if let Some(ago) = now.onset_ago {
                 heard.onsets.push(Onset { t: at - f64::from(ago), at });
@@ -101,6 +106,7 @@ pub fn listen(samples: &[f32]) -> Heard {
         // A hop is handed over whole, so that it is the last that was judged.
         if let Some(is_silent) = is_silent {
             heard.looks.push((ear.looks(), is_silent));
+            heard.trust.resize(heard.beats.len(), ear.trust_looks());
         }
     }
     heard

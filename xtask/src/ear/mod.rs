@@ -3,6 +3,7 @@
 mod abreast;
 mod bands;
 mod beside;
+mod calibration;
 mod continuity;
 mod corpus;
 mod excerpt;

@@ -131,7 +131,7 @@ mod tests {
     }
 
     fn heard(delay: f64) -> Heard {
-        let beats = truth().beats.iter().map(|t| Beat { t: *t, at: t + delay }).collect();
+        let beats = truth().beats.iter().map(|t| Beat { t: *t, at: t + delay, confidence: None }).collect();
         Heard { beats, tempi: vec![Tempo { at: 1.0, bpm: 120.4 }], ..Heard::default() }
     }
 
@@ -154,7 +154,7 @@ mod tests {
     fn the_first_five_seconds_do_not_count_and_twice_is_once() {
         let mut heard = heard(0.0);
         heard.beats.retain(|b| b.t >= 5.0);
-        heard.beats.push(Beat { t: 3.1, at: 3.1 });
+        heard.beats.push(Beat { t: 3.1, at: 3.1, confidence: None });
         let again = heard.beats[7];
         heard.beats.push(again);
         let s = score(&truth(), &heard);
@@ -177,7 +177,7 @@ mod tests {
 
     #[test]
     fn beats_where_there_are_none_are_counted_by_the_minute() {
-        let beats = [4.0, 6.0, 12.0, 20.0, 35.0].map(|t| Beat { t, at: t });
+        let beats = [4.0, 6.0, 12.0, 20.0, 35.0].map(|t| Beat { t, at: t, confidence: None });
         let heard = Heard { beats: beats.to_vec(), ..Heard::default() };
         assert_eq!(false_beats(&heard, 35.0), 6.0);
         assert_eq!(false_beats(&Heard::default(), 35.0), 0.0);

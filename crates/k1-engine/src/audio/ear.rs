@@ -3,7 +3,7 @@
 use super::accent::Accents;
 use super::{
     BINS, BeatTracker, CHROMA, Chroma, Conditioner, ConstantQ, LOOKS, Loudness, OnsetDetector, Snapshot,
-    TEMPI, Tempogram,
+    TEMPI, TRUST_LOOKS, Tempogram,
 };
 use crate::math::{Follower, decay};
 use crate::{HOP, HOP_RATE, SAMPLE_RATE};
@@ -142,6 +142,11 @@ impl Ear {
     /// What the last hop was judged by, in 1/8192: for whoever fits the judgement anew. The lamp does not ask.
     pub fn looks(&self) -> [i16; LOOKS] {
         self.accents.looks()
+    }
+
+    /// What the last confidence was judged by, in 1/1024: for whoever fits the judgement anew. The lamp does not ask.
+    pub fn trust_looks(&self) -> [i16; TRUST_LOOKS] {
+        self.tempo.trust_looks()
     }
 
     fn analyse(&mut self) {

@@ -27,6 +27,7 @@ mod tables;
 mod tempo;
 mod tempogram;
 mod tree;
+mod trust_trees;
 
 pub use chroma::{CHROMA, Chroma, NOTE_NAMES};
 pub use condition::{Conditioner, GAIN_RANGE, InputState};
@@ -35,7 +36,7 @@ pub use loudness::{Loudness, LoudnessReading, SILENT_DB};
 pub use onset::{OnsetDetector, OnsetReading};
 pub use snapshot::{SNAPSHOT_WORDS, Snapshot};
 pub use spectrum::ConstantQ;
-pub use tables::{BINS, GROUP_EDGES_HZ, LOOKS, LOWEST_HZ, Q, TEMPI, bin_hz};
+pub use tables::{BINS, GROUP_EDGES_HZ, LOOKS, LOWEST_HZ, Q, TEMPI, TRUST_LOOKS, bin_hz};
 pub use tempo::{BPM_RANGE, BeatReading, BeatTracker, tempo_bpm};
 pub use tempogram::{CANDIDATES, Tempogram, candidate_bpm};
 

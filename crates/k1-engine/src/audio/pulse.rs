@@ -15,7 +15,7 @@
 
 use super::accent::PLACES;
 use super::looked_up::{PRIOR, TRANSITIONS};
-use super::tables::{LONGEST, REACH, TEMPI, period_of};
+use super::tables::{LONGEST, REACH, TEMPI, period_of, tempo_near};
 use crate::HOP_RATE;
 use crate::lanes::{LANES, Lanes, Sums, at_least, groups, groups_mut};
 use crate::math::{dot, exp, fract, ln};
@@ -65,6 +65,8 @@ pub(super) struct Likeliest {
     pub share: f32,
     /// Share of this tempo's belief that lies near this position.
     pub focus: f32,
+    /// All belief, in the unit of the states.
+    pub total: f32,
 }
 
 /// The state space. About 30 KiB.
@@ -195,6 +197,21 @@ impl Pulse {
         self.mass.map(|mass| mass / total.max(1e-30))
     }
 
+    /// Share of all belief that lies within two tempi of this one, where what was found lies.
+    pub(super) fn share_near(&self, found: &Likeliest, tempo: usize) -> f32 {
+        let near = &self.mass[tempo.saturating_sub(2)..(tempo + 3).min(TEMPI)];
+        near.iter().sum::<f32>() / found.total
+    }
+
+    /// Share of the belief near the likeliest tempo that lies half a beat from its place.
+    pub(super) fn half_beat_share(&self, found: &Likeliest) -> f32 {
+        let Some(tempo) = tempo_near(found.period) else { return 0.0 };
+        let length = period_of(tempo);
+        let at = (found.position + 0.5 * found.period) as usize;
+        let around: f32 = (0..7).map(|d| self.state(tempo, (at + length + d - 3) % length)).sum();
+        around / self.mass[tempo].max(1e-30)
+    }
+
     fn state(&self, tempo: usize, position: usize) -> f32 {
         self.states[ROOMS[tempo] + usize::from(self.ahead[tempo]) + position]
     }
@@ -234,6 +251,7 @@ impl Pulse {
             position: fract(position / period) * period,
             share: heaviest / total.max(1e-30),
             focus: around / sum.max(1e-30),
+            total: total.max(1e-30),
         }
     }
 }

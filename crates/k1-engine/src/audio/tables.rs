@@ -216,5 +216,16 @@ pub fn transitions() -> [[f32; 2 * REACH + 1]; TEMPI] {
     rows
 }
 
+/// The tempo whose beat has about this many hops; `None` where the pulse follows none.
+pub fn tempo_near(hops: f32) -> Option<usize> {
+    let hops = (hops + 0.5) as usize;
+    let tempo =
+        if hops <= FINE { hops.checked_sub(SHORTEST)? } else { FINE - SHORTEST + (hops - FINE).div_ceil(2) };
+    (tempo < TEMPI).then_some(tempo)
+}
+
+/// How many values a confidence is judged by.
+pub const TRUST_LOOKS: usize = 16;
+
 /// How many values a hop is judged by: what sounds like a beat, and what like the moments between.
 pub const LOOKS: usize = 34;

@@ -80,7 +80,7 @@ impl Rhythm {
         }
         self.phase = fract(phase);
 
-        let target = if heard { smoothstep(0.1, 0.7, sound.confidence) } else { 0.0 };
+        let target = if heard { smoothstep(0.05, 0.4, sound.confidence) } else { 0.0 };
         self.trust = target + (self.trust - target) * crate::math::decay(dt, 0.5);
         let new_onset = sound.onsets != self.seen_onsets;
         let first = self.seen_sequence == 0;

@@ -8,6 +8,7 @@
 mod beatless;
 mod chance;
 mod desk;
+mod eighths;
 mod faults;
 mod grid;
 mod pieces;
@@ -15,6 +16,7 @@ mod room;
 mod voices;
 
 pub use beatless::BEATLESS;
+pub use eighths::{Eighths, eighths};
 pub use faults::{FAULTS, Fault};
 pub use pieces::PIECES;
 pub use voices::{Drum, Voice};

@@ -25,7 +25,7 @@ pub const PIECES: [Entry; 13] = [
 ];
 
 /// A stroke: where in the bar in beats, on what, how loud.
-type Stroke = (f64, Drum, f32);
+pub(super) type Stroke = (f64, Drum, f32);
 
 /// A minor, F, C, G: root of the bass and the chord above it, in semitones from A2.
 const CHANGES: [(i32, [i32; 3]); 4] =
@@ -37,7 +37,7 @@ const SLOPPY: f64 = 0.004;
 const THIRD: f64 = 1.0 / 3.0;
 
 /// Plays bars of so many beats over a grid. `strokes` are of one bar, or of several that follow each other.
-fn drums(desk: &mut Desk, grid: &Grid, beats_per_bar: usize, bars: &[&[Stroke]]) {
+pub(super) fn drums(desk: &mut Desk, grid: &Grid, beats_per_bar: usize, bars: &[&[Stroke]]) {
     for bar in 0..grid.len().div_ceil(beats_per_bar) {
         for &(position, drum, gain) in bars[bar % bars.len()] {
             let Some(at) = grid.at((bar * beats_per_bar) as f64 + position) else { continue };
@@ -63,7 +63,13 @@ fn bars(
 }
 
 /// Bass notes at positions of the bar (in beats, with the semitones above the root), each `length` beats long.
-fn bass_line(desk: &mut Desk, grid: &Grid, beats_per_bar: usize, notes: &[(f64, i32)], length: f64) {
+pub(super) fn bass_line(
+    desk: &mut Desk,
+    grid: &Grid,
+    beats_per_bar: usize,
+    notes: &[(f64, i32)],
+    length: f64,
+) {
     bars(grid, beats_per_bar, |at, beat_s, (root, _)| {
         for (position, above) in notes {
             if let Some(at) = at(*position) {
@@ -75,7 +81,14 @@ fn bass_line(desk: &mut Desk, grid: &Grid, beats_per_bar: usize, notes: &[(f64, 
 }
 
 /// Chords at positions of the bar, each `length` beats long.
-fn comp(desk: &mut Desk, grid: &Grid, beats_per_bar: usize, at_beats: &[f64], length: f64, gain: f32) {
+pub(super) fn comp(
+    desk: &mut Desk,
+    grid: &Grid,
+    beats_per_bar: usize,
+    at_beats: &[f64],
+    length: f64,
+    gain: f32,
+) {
     bars(grid, beats_per_bar, |at, beat_s, (_, notes)| {
         for position in at_beats {
             if let Some(at) = at(*position) {
@@ -86,7 +99,7 @@ fn comp(desk: &mut Desk, grid: &Grid, beats_per_bar: usize, at_beats: &[f64], le
     });
 }
 
-fn steady(desk: Desk, grid: &Grid) -> Piece {
+pub(super) fn steady(desk: Desk, grid: &Grid) -> Piece {
     let (notes, beats) = (desk.notes(), grid.beats().to_vec());
     Piece { samples: desk.mixed(0.6), beats, changes: Vec::new(), steady: true, notes }
 }
@@ -105,7 +118,7 @@ const FOUR: &[Stroke] = &[
     (3.75, Hat, 0.2),
 ];
 
-const ROCK: &[Stroke] = &[
+pub(super) const ROCK: &[Stroke] = &[
     (0.0, Kick, 1.0),
     (0.0, Hat, 0.3),
     (0.5, Hat, 0.25),

@@ -1,0 +1,54 @@
+//! Slow music in straight eighths: it may be heard at twice its tempo, and then not with confidence.
+
+use k1_engine::audio::Ear;
+use k1_engine::{HOP, SAMPLE_RATE};
+use k1_sim::music::{Eighths, eighths};
+
+/// What was announced from a time on: seconds, tempo in BPM, confidence.
+fn announced(samples: &[f32], from_s: f64) -> Vec<(f64, f64, f64)> {
+    let mut ear = Box::new(Ear::new());
+    let mut beats = Vec::new();
+    for hop in samples.chunks(HOP) {
+        ear.feed(hop, |s, heard| {
+            if let Some((seconds, confidence)) = heard.beat_in {
+                let t = s.captured_us as f64 * 1e-6 + f64::from(seconds);
+                beats.push((t, f64::from(s.bpm), f64::from(confidence)));
+            }
+        });
+    }
+    beats.retain(|(t, ..)| *t >= from_s);
+    beats
+}
+
+/// Beats that were announced at this confidence or more must be right nine times in ten.
+const SURE: f64 = 0.85;
+
+#[test]
+fn slow_eighths_are_heard_right_or_with_doubt() {
+    let (mut sure, mut sure_and_right, mut right_pieces, mut pieces) = (0, 0, 0, 0);
+    for players in Eighths::ALL {
+        for bpm in [62.0, 66.0, 71.0, 76.0, 82.0] {
+            let piece = eighths(players, bpm);
+            assert_eq!(piece.samples.len(), 24 * SAMPLE_RATE as usize);
+            let beats = announced(&piece.samples, 8.0);
+            let is_right = |t: f64, heard: f64| {
+                (heard / bpm - 1.0).abs() < 0.04 && piece.beats.iter().any(|b| (b - t).abs() < 0.07)
+            };
+            let right = beats.iter().filter(|(t, heard, _)| is_right(*t, *heard)).count();
+            let mean = beats.iter().map(|b| b.2).sum::<f64>() / beats.len().max(1) as f64;
+            println!(
+                "{players:?} at {bpm}: {right} of {} right, announced with {mean:.2} on average, heard at {:.1}",
+                beats.len(),
+                beats.last().map_or(0.0, |b| b.1)
+            );
+            sure += beats.iter().filter(|b| b.2 >= SURE).count();
+            sure_and_right += beats.iter().filter(|b| b.2 >= SURE && is_right(b.0, b.1)).count();
+            right_pieces += usize::from(right * 10 >= beats.len() * 9);
+            pieces += 1;
+        }
+    }
+    println!(
+        "{sure_and_right} of {sure} announced with {SURE} or more are right; {right_pieces} of {pieces} pieces heard right"
+    );
+    assert!(sure_and_right * 10 >= sure * 9, "{sure_and_right} of {sure}");
+}

@@ -1,0 +1,103 @@
+#!/usr/bin/env python3
+"""Fits the trees that say how far an announced beat can be trusted.
+
+Needs what places.py needs, and what the same command writes of each corpus:
+
+  cargo xtask ear --corpus CORPUS --events EVENTS       writes EVENTS/ID.trust and EVENTS/ID.jsonl
+  trust.py CORPUS EVENTS [CORPUS EVENTS]...             prints of music that was held out how much was right for what was announced
+  trust.py CORPUS EVENTS [CORPUS EVENTS]... --write     writes crates/k1-engine/src/audio/trust_trees.rs
+
+A beat is right if a true one is within 70 ms and its tempo is that of the true beats there: every second beat of a double tempo
+falls on a true one, and is not right. Every excerpt weighs as much as every other.
+"""
+import json
+import sys
+from pathlib import Path
+
+import lightgbm
+import numpy as np
+from places import is_annotated, piece_of, tree
+
+NEAR_S, FIRST_S = 0.07, 3.0
+# What is looked at, its scale, and which look is the beat's length, in sixteenths of a hop's number.
+LOOKS, SCALE, LENGTH = 16, 1024, 2
+HOP_S, SAME = 0.008, 1.15
+PARTS, ROUNDS, LEAVES = 5, 40, 6
+SETTINGS = dict(
+    objective="binary", num_leaves=LEAVES, learning_rate=0.1, min_data_in_leaf=400, lambda_l2=20, feature_fraction=0.6,
+    bagging_fraction=0.5, bagging_freq=1, max_bin=63, num_threads=1, seed=1, verbose=-1,
+)
+TEMPI = ((0, 70), (70, 90), (90, 110), (110, 130), (130, 160), (160, 999))
+BANDS = ((0, 0.3), (0.3, 0.5), (0.5, 0.7), (0.7, 0.85), (0.85, 1.01))
+
+
+def excerpts(corpus, events):
+    """Piece, looks, whether each announced beat is right, and the true tempo there, of each excerpt with known beats."""
+    for path in sorted((corpus / "gt").glob("*.json")):
+        beats = np.array([float(line.split()[0]) for line in path.with_suffix(".beats").read_text().splitlines() if line.strip()])
+        told = events / f"{path.stem}.trust"
+        if not is_annotated(json.loads(path.read_text()), beats) or not told.exists():
+            continue
+        lines = [json.loads(line) for line in (events / f"{path.stem}.jsonl").read_text().splitlines()]
+        t = np.array([line["t"] for line in lines if line["kind"] == "beat"])
+        looks = np.fromfile(told, dtype="<i2").reshape(-1, LOOKS)
+        use = (t > max(FIRST_S, beats[0] - NEAR_S)) & (t < beats[-1] + NEAR_S)
+        t, looks = t[use], looks[use]
+        if len(t) == 0:
+            continue
+        nearest = np.abs(beats[:, None] - t).argmin(0)
+        length = np.diff(beats)[np.clip(nearest - 1, 0, len(beats) - 2)]
+        ratio = looks[:, LENGTH] / SCALE * 16 * HOP_S / length
+        right = (np.abs(beats[nearest] - t) <= NEAR_S) & (ratio < SAME) & (ratio > 1 / SAME)
+        yield piece_of(path.stem), looks, right, 60 / length
+
+
+def fit(data):
+    looks = np.vstack([x for _, x, _, _ in data])
+    right = np.concatenate([y for _, _, y, _ in data])
+    weight = np.concatenate([np.full(len(y), 1 / len(y)) for _, _, y, _ in data])
+    return lightgbm.train(SETTINGS, lightgbm.Dataset(looks, right.astype(int), weight=weight / weight.mean()), ROUNDS)
+
+
+def table(name, announced, right, bpm):
+    print(f"{name}: right for announced (of how many)")
+    for low, high in TEMPI:
+        cells = []
+        for least, most in BANDS:
+            among = (bpm >= low) & (bpm < high) & (announced >= least) & (announced < most)
+            cells.append(f"{right[among].mean():.2f} for {announced[among].mean():.2f} ({among.sum()})" if among.any() else "-")
+        print(f"  {low:3} to {high:3} BPM" + "".join(f"{cell:>24}" for cell in cells))
+
+
+def write(model, excerpts):
+    trees = [tree(t["tree_structure"], LEAVES) for t in model.dump_model()["tree_info"]]
+    lines = [
+        "//! How far an announced beat can be trusted, as xtask/fit/trust.py fitted it. Not written by hand.\n",
+        "use super::tree::Split;\n",
+        f"/// Splits and leaves, in 1/8192, fitted on {excerpts} excerpts.",
+        "#[rustfmt::skip]",
+        f"pub(super) static TRUST_TREES: [([Split; {LEAVES - 1}], [i16; {LEAVES}]); {len(trees)}] = [",
+    ]
+    lines += ["    ([" + ", ".join(str(s) for s in splits) + "], " + str(leaves) + ")," for splits, leaves in trees]
+    place = Path(__file__).parents[2] / "crates/k1-engine/src/audio/trust_trees.rs"
+    place.write_text("\n".join(lines) + "\n];\n")
+    print(f"{place.name}: {len(trees)} trees")
+
+
+def main():
+    folders = [Path(a) for a in sys.argv[1:] if not a.startswith("--")]
+    corpora = [list(excerpts(c, e)) for c, e in zip(folders[::2], folders[1::2])]
+    data = [x for corpus in corpora for x in corpus]
+    if "--write" in sys.argv:
+        return write(fit(data), len(data))
+    part = {piece: n % PARTS for n, piece in enumerate(sorted({x[0] for x in data}))}
+    told = {}
+    for n in range(PARTS):
+        model = fit([x for x in data if part[x[0]] != n])
+        told |= {id(x): model.predict(x[1]) for x in data if part[x[0]] == n}
+    for folder, corpus in zip(folders[::2], corpora):
+        table(folder.name, *(np.concatenate(c) for c in zip(*[(told[id(x)], x[2], x[3]) for x in corpus])))
+
+
+if __name__ == "__main__":
+    main()
