@@ -8,13 +8,15 @@ use k1_device::answers::Vitals;
 use k1_device::meter::Count;
 use serde_json::json;
 
-use super::{Failure, print};
+use super::Failure;
 use crate::cli::RunArgs;
+use crate::console;
 use crate::sink::Target;
 use crate::source::{self, Input};
 use crate::stage::{Reopen, Setup, Stage};
 use crate::web;
 use k1_device::exchange::Settings;
+use k1_device::harmless::harmless;
 
 /// Start-up that the summary leaves out.
 const WARM_UP: Duration = Duration::from_millis(1000);
@@ -37,7 +39,7 @@ pub fn run(args: &RunArgs) -> Result<(), Failure> {
     .map_err(|e| Failure(format!("signals cannot be handled: {e}")))?;
 
     let source = source::open(&args.input, args.rate)?;
-    let title = source.title();
+    let title = harmless(&source.title()).into_owned();
     let reopen = reopen(args);
     let mut sinks = Vec::new();
     for target in &args.targets {
@@ -138,7 +140,16 @@ impl Console {
             crate::say(text);
             return Ok(());
         }
-        print(format!("{text}\n").as_bytes())
+        Ok(console::line(text)?)
+    }
+
+    /// Several lines of K1's own.
+    fn lines(&self, text: &str) -> Result<(), Failure> {
+        if self.json || self.quiet {
+            console::say_text(text);
+            return Ok(());
+        }
+        Ok(console::text(text)?)
     }
 
     /// The boot log: each line no sooner than it is true.
@@ -171,9 +182,9 @@ impl Console {
     }
 
     fn address(&self, page: &web::Page) -> Result<(), Failure> {
-        self.line(&format!("\n  Light is on: {}\n", page.url()))?;
+        self.lines(&format!("\n  Light is on: {}\n\n", page.url()))?;
         if let Some(code) = page.qr() {
-            self.line(&code)?;
+            self.lines(&code)?;
         }
         Ok(())
     }
@@ -183,7 +194,7 @@ impl Console {
         if self.json {
             let line = json!({"kind": "second", "at_s": round(elapsed.as_secs_f64()), "vitals": v,
                               "heard": k1_device::answers::Heard::from(&heard)});
-            return print(format!("{line}\n").as_bytes());
+            return Ok(console::json_line(&line)?);
         }
         if self.quiet {
             return Ok(());
@@ -211,7 +222,7 @@ impl Console {
             let line = json!({"kind": "summary", "seconds": round(elapsed.as_secs_f64()), "vitals": v,
                               "cores": {"show": core(&shared.show_seat), "hear": core(&shared.hear_seat)},
                               "realtime": {"show": shared.show_seat.is_realtime(), "hear": shared.hear_seat.is_realtime()}});
-            return print(format!("{line}\n").as_bytes());
+            return Ok(console::json_line(&line)?);
         }
         self.line(&format!(
             "{:.0} s: {:.1} FPS mean ({:.1} p1), snapshot age {:.1} ms median and {:.1} p99, {} torn, {} allocations in the loops",

@@ -3,6 +3,7 @@
 use std::net::{IpAddr, SocketAddr};
 use std::time::{Duration, Instant};
 
+use k1_device::harmless::harmless;
 use mdns_sd::{ResolvedService, ServiceDaemon, ServiceEvent};
 
 /// The service that lamps offer.
@@ -23,11 +24,12 @@ pub struct Found {
 
 impl Found {
     fn new(service: &ResolvedService) -> Option<Self> {
-        let name = service.fullname.strip_suffix(SERVICE)?.trim_end_matches('.').to_owned();
+        // Whoever is on the network may call himself anything.
+        let name = harmless(service.fullname.strip_suffix(SERVICE)?.trim_end_matches('.')).into_owned();
         // A lamp has one address of version 4; what else is there comes from others that speak for it.
         let mut addresses: Vec<IpAddr> = service.get_addresses_v4().into_iter().map(IpAddr::V4).collect();
         addresses.sort();
-        let text = |key: &str| service.get_property_val_str(key).map(str::to_owned);
+        let text = |key: &str| service.get_property_val_str(key).map(|v| harmless(v).into_owned());
         Some(Self {
             name,
             address: SocketAddr::new(*addresses.first()?, service.port),

@@ -52,7 +52,10 @@ impl Watch {
     ///
     /// [`Trouble`].
     pub fn open(address: &Address, fps: u32) -> Result<Self, Trouble> {
-        let away = |why: String| Trouble::Away { label: address.label.clone(), why };
+        let away = |why: String| {
+            let why = k1_device::harmless::harmless(&why).into_owned();
+            Trouble::Away { label: address.label.clone(), why }
+        };
         let to = address.authority.to_socket_addrs().map_err(|e| away(e.to_string()))?.next();
         let to = to.ok_or_else(|| away("the name has no address".into()))?;
         let stream = TcpStream::connect_timeout(&to, GONE).map_err(|e| away(e.to_string()))?;

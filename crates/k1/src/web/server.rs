@@ -99,7 +99,7 @@ pub async fn run(listener: tokio::net::TcpListener, app: Arc<App>) {
         .with_state(app);
     let service = router.into_make_service_with_connect_info::<SocketAddr>();
     if let Err(e) = axum::serve(listener, service).await {
-        eprintln!("k1: the page has ended: {e}");
+        crate::say(format_args!("k1: the page has ended: {e}"));
     }
 }
 

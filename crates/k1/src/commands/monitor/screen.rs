@@ -2,6 +2,7 @@
 
 use std::collections::VecDeque;
 
+use k1_device::harmless::harmless;
 use ratatui::Frame;
 use ratatui::layout::{Constraint, Layout};
 use ratatui::style::{Color, Modifier, Style};
@@ -51,7 +52,11 @@ fn colour(is_over: bool) -> Color {
 impl Board {
     /// Lamps that have said nothing yet.
     pub fn new(labels: &[String]) -> Self {
-        let lamp = |label: &String| Lamp { label: label.clone(), past: VecDeque::new(), trouble: None };
+        let lamp = |label: &String| Lamp {
+            label: harmless(label).into_owned(),
+            past: VecDeque::new(),
+            trouble: None,
+        };
         Self { lamps: labels.iter().map(lamp).collect(), selected: 0, now: 0.0 }
     }
 
@@ -67,7 +72,7 @@ impl Board {
                     lamp.past.pop_front();
                 }
             }
-            Err(trouble) => lamp.trouble = Some(trouble),
+            Err(trouble) => lamp.trouble = Some(harmless(&trouble).into_owned()),
         }
     }
 
