@@ -6,6 +6,7 @@
 //! | [`commands`] | what each command does |
 //! | [`console`] | the one door for text: what is said and printed, made harmless |
 //! | [`foreign`] | what comes from outside, cleaned where it comes in |
+//! | [`identity`] | the name and the id of this program |
 //! | [`source`] | where sound comes from |
 //! | [`sink`] | where light goes |
 //! | [`stage`] | the two halves on their two threads, and what they measure |
@@ -18,6 +19,7 @@ pub mod cli;
 pub mod commands;
 pub mod console;
 pub mod foreign;
+pub mod identity;
 pub mod lamps;
 pub mod picture;
 pub mod private;

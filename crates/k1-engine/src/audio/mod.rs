@@ -36,7 +36,7 @@ pub use onset::{OnsetDetector, OnsetReading};
 pub use snapshot::{SNAPSHOT_WORDS, Snapshot};
 pub use spectrum::ConstantQ;
 pub use tables::{BINS, LOOKS, LOWEST_HZ, Q, TEMPI, bin_hz};
-pub use tempo::{BPM_RANGE, BeatReading, BeatTracker, tempo_bpm};
+pub use tempo::{BELIEVED, BPM_RANGE, BeatReading, BeatTracker, tempo_bpm};
 pub use tempogram::{CANDIDATES, Tempogram, candidate_bpm};
 
 /// The tables, as the build script wrote them.

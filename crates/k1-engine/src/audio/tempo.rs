@@ -189,6 +189,9 @@ impl BeatTracker {
 
 /// In the first seconds of sound the pulse is announced before it is sure, and says so: a listener nods along early, too.
 const EAGER_S: f32 = 4.0;
+/// Confidence from which on a tempo is believed and may be told to people as such: the least with which beats are
+/// announced once the first seconds are over. What is announced with less is a first guess to nod along to.
+pub const BELIEVED: f32 = 0.75;
 /// Clarity below which there is no beat: noise, drones and speech lie below, music above.
 const NO_BEAT: f32 = 0.71;
 
@@ -206,7 +209,7 @@ fn confidence_of(evidence: f32, decision: f32, awake: f32) -> f32 {
     if clarity < NO_BEAT {
         if awake < EAGER_S { lerp(0.2, 0.7, (clarity / NO_BEAT).max(0.0)) } else { 0.0 }
     } else if clarity < CLEAR {
-        lerp(0.75, 0.88, (clarity - NO_BEAT) / (CLEAR - NO_BEAT))
+        lerp(BELIEVED, 0.88, (clarity - NO_BEAT) / (CLEAR - NO_BEAT))
     } else {
         0.88
     }

@@ -52,6 +52,16 @@ pub(super) fn gain(s: &str) -> Result<f32, String> {
         .ok_or_else(|| format!("gain is {} … {}", range.start(), range.end()))
 }
 
+/// What a K1 is called.
+pub(super) fn name(s: &str) -> Result<String, String> {
+    let most = crate::identity::LONGEST_NAME;
+    let fits = (1..=most).contains(&s.trim().len()) && k1_device::harmless::harmless(s) == s;
+    match fits {
+        true => Ok(s.trim().to_owned()),
+        false => Err(format!("a name is text of 1 to {most} bytes, without newlines and other controls")),
+    }
+}
+
 /// A number of seconds.
 pub(super) fn seconds(s: &str) -> Result<f64, String> {
     s.parse()

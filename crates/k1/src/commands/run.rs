@@ -59,6 +59,13 @@ pub fn run(args: &RunArgs) -> Result<(), Failure> {
         with_page: listener.is_some(),
     })?;
     let mut console = Console { json: args.json, quiet: args.targets.contains(&Target::Terminal) };
+    if listener.is_some() {
+        let (who, trouble) = crate::identity::claim("run", &args.name)?;
+        if let Some(trouble) = trouble {
+            crate::say(format_args!("k1: {trouble}"));
+        }
+        stage.who = Arc::new(who);
+    }
     console.boot(&stage, &title)?;
     let page = match listener {
         Some(listener) => {
@@ -203,10 +210,9 @@ impl Console {
             "[FPS] {:.1} mean, {:.1} p1, jitter {:.2} ms p99, {} dropped, {} late",
             v.fps, v.fps_p1, v.jitter_ms, v.dropped_frames, v.late_frames
         ))?;
-        let tempo = if heard.bpm > 0.0 {
-            format!("{:.1} BPM ({:.0} % sure)", heard.bpm, heard.confidence * 100.0)
-        } else {
-            "no tempo".into()
+        let tempo = match heard.tempo() {
+            Some(bpm) => format!("{bpm:.1} BPM ({:.0} % sure)", heard.confidence * 100.0),
+            None => "no tempo".into(),
         };
         self.line(&format!(
             "[LATENCY] snapshot age {:.1} ms median, {:.1} p99; {} retries, {} torn, {} overruns, {} allocations; {:.0} dBFS, {tempo}",

@@ -4,6 +4,7 @@ use std::collections::HashMap;
 use std::net::{TcpListener, TcpStream};
 use std::path::Path;
 use std::process::{Child, Command, Stdio};
+use std::sync::atomic::{AtomicUsize, Ordering::SeqCst};
 use std::sync::{Arc, Mutex};
 use std::time::Duration;
 
@@ -36,8 +37,36 @@ impl Broker {
     }
 
     fn spawn(port: u16) -> Option<Child> {
+        Self::spawn_with(port, "allow_anonymous true\n")
+    }
+
+    /// One that is up when this returns and asks for a user and a password; `None` if there is no such program.
+    #[allow(dead_code, reason = "not every test that has a broker does this")]
+    pub fn locked(port: u16, user: &str, password: &str) -> Option<Self> {
+        let file = Path::new(env!("CARGO_TARGET_TMPDIR")).join(format!("mosquitto-{port}.users"));
+        let made =
+            Command::new("mosquitto_passwd").args(["-b", "-c"]).arg(&file).args([user, password]).output();
+        if !made.is_ok_and(|m| m.status.success()) {
+            println!("skipped: mosquitto_passwd is missing");
+            return None;
+        }
+        let words = format!("allow_anonymous false\npassword_file {}\n", file.display());
+        let broker = Self { child: Self::spawn_with(port, &words)?, port };
+        broker.listens();
+        Some(broker)
+    }
+
+    /// One on a certain port.
+    #[allow(dead_code, reason = "not every test that has a broker does this")]
+    pub fn on(port: u16) -> Option<Self> {
+        let broker = Self { child: Self::spawn(port)?, port };
+        broker.listens();
+        Some(broker)
+    }
+
+    fn spawn_with(port: u16, more: &str) -> Option<Child> {
         // A listener to everything must not lose what it is too slow for.
-        let words = format!("listener {port} 127.0.0.1\nallow_anonymous true\nmax_queued_messages 0\n");
+        let words = format!("listener {port} 127.0.0.1\nmax_queued_messages 0\n{more}");
         let file = Path::new(env!("CARGO_TARGET_TMPDIR")).join(format!("mosquitto-{port}.conf"));
         std::fs::write(&file, words).unwrap();
         // Debian keeps it where only root's path leads.
@@ -69,6 +98,8 @@ impl Drop for Broker {
     }
 }
 
+static LISTENERS: AtomicUsize = AtomicUsize::new(0);
+
 /// Somebody who hears everything, and comes back after a broker that was away.
 pub struct Listener {
     client: Client,
@@ -78,7 +109,8 @@ pub struct Listener {
 impl Listener {
     /// Listens from now on.
     pub fn new(port: u16) -> Self {
-        let mut options = MqttOptions::new("listener", "127.0.0.1", port);
+        let mut options =
+            MqttOptions::new(format!("listener-{}", LISTENERS.fetch_add(1, SeqCst)), "127.0.0.1", port);
         options.set_max_packet_size(64 * 1024, 64 * 1024);
         let (client, mut connection) = Client::new(options, 32);
         let heard = Arc::new(Mutex::new(HashMap::new()));
@@ -103,6 +135,27 @@ impl Listener {
     /// The last message of a topic.
     pub fn text(&self, topic: &str) -> Option<String> {
         self.heard.lock().unwrap().get(topic).map(|m| String::from_utf8_lossy(m).into_owned())
+    }
+
+    /// The topics at which something that is not empty was heard.
+    #[allow(dead_code, reason = "not every test that listens does this")]
+    pub fn topics(&self) -> Vec<String> {
+        let mut all: Vec<_> = self
+            .heard
+            .lock()
+            .unwrap()
+            .iter()
+            .filter(|(_, m)| !m.is_empty())
+            .map(|(t, _)| t.clone())
+            .collect();
+        all.sort();
+        all
+    }
+
+    /// Says something that the broker keeps.
+    #[allow(dead_code, reason = "not every test that listens does this")]
+    pub fn keep(&self, topic: &str, message: &str) {
+        self.client.publish(topic, QoS::AtLeastOnce, true, message).unwrap();
     }
 
     /// The same as JSON; null if it is none.
