@@ -182,6 +182,11 @@ mod tests {
         let lines: Vec<_> = text.lines().collect();
         assert!(lines[0].starts_with("NAME   ADDRESS      BOARD"), "{text}");
         assert!(lines[1].contains("01234567 ") && lines[1].contains("175.4") && lines[1].ends_with("fine"));
+        // Columns stand one below the other, whatever a name is made of.
+        let odd = table(&[entry("ランプ"), entry("a\x1b\n"), entry("x")]);
+        let column = |line: &str| line.split_once("10.0.0.7").map(|(before, _)| before.width());
+        let columns: Vec<_> = odd.as_str().lines().skip(1).map(column).collect();
+        assert_eq!(columns, [Some(14); 3], "{}", odd.as_str());
         assert!(lines[2].contains('–') && lines[2].ends_with("it does not answer"), "{text}");
     }
 }

@@ -155,6 +155,7 @@ mod tests {
         let until = Instant::now() + Duration::from_secs(4);
         let shelf = lamp(port, "k1-a3f0", until).unwrap();
         let desk = lamp(port, "desk", until).unwrap();
+        let hostile = lamp(port, "evil\x1b[2J\nk1: forged\u{202e}", until).unwrap();
         let found = call_on(port, "K1-A3F0", Duration::from_secs(3)).unwrap();
         let expected = Found {
             name: "k1-a3f0".into(),
@@ -164,8 +165,13 @@ mod tests {
         };
         assert_eq!(found.as_ref(), Some(&expected));
         let all = listen_on(port, Duration::from_secs(1)).unwrap();
-        assert_eq!(all.iter().map(|f| f.name.as_str()).collect::<Vec<_>>(), ["desk", "k1-a3f0"]);
+        assert_eq!(
+            all.iter().map(|f| f.name.as_str()).collect::<Vec<_>>(),
+            ["desk", "evil\\u{1b}[2J\\u{a}k1: forged\\u{202e}", "k1-a3f0"]
+        );
+        let board = all[1].board.as_deref();
+        assert_eq!(board, Some("virt"));
         assert_eq!(call_on(port, "k1-0000", Duration::from_millis(500)).unwrap(), None);
-        assert!(shelf.join().unwrap() > 0 && desk.join().unwrap() > 0);
+        assert!(shelf.join().unwrap() > 0 && desk.join().unwrap() > 0 && hostile.join().unwrap() > 0);
     }
 }

@@ -233,6 +233,11 @@ mod tests {
         assert!(drawn(&board).0.contains("▸ desk"));
         board.select(-9);
         assert!(drawn(&board).0.contains("▸ shelf"));
+        // Whatever a lamp calls itself and says.
+        let mut hostile = Board::new(&["a\x1b[2J\u{202e}".into()]);
+        hostile.take(0, 1.0, Err("b\x1b]0;title\x07\nforged".into()));
+        let (text, _) = drawn(&hostile);
+        assert!(text.contains("a\\u{1b}[2J\\u{202e}  b\\u{1b}]0;title\\u{7}\\u{a}forged"), "{text}");
         // However small the window is.
         for (w, h) in [(1, 1), (20, 5), (300, 100)] {
             let mut terminal = Terminal::new(TestBackend::new(w, h)).unwrap();
