@@ -193,6 +193,15 @@ fn two_never_meet_and_each_keeps_its_id() {
     drop((living, twin));
     let (_living, living_page) = program(home.path(), &["--name", "Living room"]);
     assert_eq!(id_of(&living_page), ids[0]);
+    // One that was there when everything went dark, and is not there now, is not said to be.
+    let listener_of = |id: &str| listener.text(&format!("k1/{id}/availability"));
+    let nobody = TcpListener::bind("127.0.0.1:0").unwrap().local_addr().unwrap().port();
+    listener.keep(&format!("k1/{}/availability", ids[0]), "online");
+    eventually("it is kept", || listener_of(&ids[0]).as_deref() == Some("online"));
+    let _late = bridge.start(&[&format!("127.0.0.1:{nobody}")], &["--every", "1"]);
+    eventually("it is offline", || listener_of(&ids[0]).as_deref() == Some("offline"));
+    assert_eq!(listener_of(&ids[1]).as_deref(), Some("offline"), "its own bridge has said so");
+    assert_eq!(listener_of(&ids[2]).as_deref(), Some("online"), "it has another bridge, and is there");
     // A program of another home that is called the same is another one.
     let elsewhere = folder();
     let (_other, other_page) = program(elsewhere.path(), &["--name", "Living room"]);

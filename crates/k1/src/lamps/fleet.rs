@@ -87,6 +87,19 @@ impl Topics {
         format!("{}/status", self.discovery)
     }
 
+    /// Where Home Assistant is told of lights.
+    pub fn lights(&self) -> String {
+        format!("{}/light/+/config", self.discovery)
+    }
+
+    /// The id of a K1 that this bridge has once announced with such a message.
+    pub fn announced(&self, config: &[u8]) -> Option<String> {
+        let config: Value = serde_json::from_slice(config).ok()?;
+        let [bridge, own] = config["availability"].as_array()?.as_slice() else { return None };
+        let own = self.name_before(own["topic"].as_str()?, "/availability")?;
+        (bridge["topic"] == self.bridge()).then(|| own.to_owned())
+    }
+
     /// The topics on which lamps are told to take what is offered.
     pub fn installs(&self) -> String {
         format!("{}/+/update/set", self.prefix)
@@ -389,6 +402,11 @@ mod tests {
         params.insert("brightness".into(), 0.5.into());
         let shown = state(&params, "pulse");
         assert_eq!((&shown["state"], &shown["brightness"]), (&"ON".into(), &128.0.into()));
+        // What the broker keeps tells the bridge whom it has announced.
+        assert_eq!(topics().announced(light.to_string().as_bytes()).as_deref(), Some("525400123456"));
+        let other = Topics { bridge: "b2".into(), ..topics() };
+        assert_eq!(other.announced(light.to_string().as_bytes()), None);
+        assert_eq!((topics().announced(b""), topics().announced(b"{}")), (None, None));
         // What was said under its name is taken back, and nothing that is said now.
         let ghosts = card.ghosts(&topics(), &reading(&[("temperature_c", 41.0), ("rssi_dbm", -60.0)]));
         assert_eq!(

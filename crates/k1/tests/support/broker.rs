@@ -1,5 +1,7 @@
 //! A real broker, and somebody who listens to it.
 
+#![allow(dead_code, reason = "every test file uses another part of it")]
+
 use std::collections::HashMap;
 use std::net::{TcpListener, TcpStream};
 use std::path::Path;
@@ -41,7 +43,6 @@ impl Broker {
     }
 
     /// One that is up when this returns and asks for a user and a password; `None` if there is no such program.
-    #[allow(dead_code, reason = "not every test that has a broker does this")]
     pub fn locked(port: u16, user: &str, password: &str) -> Option<Self> {
         let file = Path::new(env!("CARGO_TARGET_TMPDIR")).join(format!("mosquitto-{port}.users"));
         let made =
@@ -57,7 +58,6 @@ impl Broker {
     }
 
     /// One on a certain port.
-    #[allow(dead_code, reason = "not every test that has a broker does this")]
     pub fn on(port: u16) -> Option<Self> {
         let broker = Self { child: Self::spawn(port)?, port };
         broker.listens();
@@ -81,7 +81,6 @@ impl Broker {
     }
 
     /// Kills it and starts another in its place, which remembers nothing; nor does `listener`.
-    #[allow(dead_code, reason = "not every test that has a broker does this")]
     pub fn restart(&mut self, listener: &Listener) {
         let _ = self.child.kill();
         let _ = self.child.wait();
@@ -138,7 +137,6 @@ impl Listener {
     }
 
     /// The topics at which something that is not empty was heard.
-    #[allow(dead_code, reason = "not every test that listens does this")]
     pub fn topics(&self) -> Vec<String> {
         let mut all: Vec<_> = self
             .heard
@@ -153,7 +151,6 @@ impl Listener {
     }
 
     /// Says something that the broker keeps.
-    #[allow(dead_code, reason = "not every test that listens does this")]
     pub fn keep(&self, topic: &str, message: &str) {
         self.client.publish(topic, QoS::AtLeastOnce, true, message).unwrap();
     }
@@ -169,13 +166,11 @@ impl Listener {
     }
 
     /// Forgets everything that was heard.
-    #[allow(dead_code, reason = "not every test that listens does this")]
     pub fn forget(&self) {
         self.heard.lock().unwrap().clear();
     }
 
     /// Forgets what was heard of a topic.
-    #[allow(dead_code, reason = "not every test that listens does this")]
     pub fn forget_of(&self, topic: &str) {
         self.heard.lock().unwrap().remove(topic);
     }

@@ -50,10 +50,23 @@ impl<'a> Steps<'a> {
             if let Err(why) = self.order(message) {
                 self.shared.say(topics.of(ROLLOUT, "error"), harmless(&why).into_owned(), false);
             }
+        } else if topic.starts_with(&topics.discovery) {
+            self.remember(message);
         } else if let Some(asked) = topics.asked(topic) {
             self.ask(asked, || Ask::Wish(message.to_vec()));
         } else if let Some(asked) = topics.told_to_install(topic).filter(|_| message == INSTALL.as_bytes()) {
             self.ask(asked, || Ask::Install);
+        }
+    }
+
+    /// A K1 that was announced once and has not been met by now is not there, whatever was said of it before a power cut.
+    fn remember(&self, config: &[u8]) {
+        let topics = &self.shared.topics;
+        let Some(id) = topics.announced(config) else { return };
+        // Held while it is said: whoever meets it now says so later.
+        let ids = self.ids();
+        if !ids.contains(&id) {
+            self.shared.say(topics.of(&id, "availability"), OFFLINE, true);
         }
     }
 
@@ -187,7 +200,7 @@ pub(super) fn converse(
         match connection.recv_timeout(patience) {
             Ok(Ok(Event::Incoming(Packet::ConnAck(_)))) => {
                 (was_there, is_there, told, pause) = (true, true, None, AGAIN);
-                for topic in [topics.wishes(), topics.installs(), topics.birth()] {
+                for topic in [topics.wishes(), topics.installs(), topics.birth(), topics.lights()] {
                     let _ = shared.broker.try_subscribe(topic, QoS::AtLeastOnce);
                 }
                 shared.say(topics.former_bridge(), "", true);
