@@ -36,7 +36,19 @@ fn program(home: &Path, more: &[&str]) -> (Running, String) {
 }
 
 fn get(page: &str, path: &str) -> Value {
-    ureq::get(format!("{page}{path}")).call().unwrap().body_mut().read_json().unwrap()
+    get_with(page, path, "")
+}
+
+/// The bridge asks from the same address, and each may be told to come again.
+fn get_with(page: &str, path: &str, token: &str) -> Value {
+    let mut answer = Value::Null;
+    eventually("it answers", || {
+        let asked =
+            ureq::get(format!("{page}{path}")).header("Authorization", format!("Bearer {token}")).call();
+        answer = asked.ok().and_then(|mut a| a.body_mut().read_json().ok()).unwrap_or_default();
+        !answer.is_null()
+    });
+    answer
 }
 
 fn id_of(page: &str) -> String {
@@ -164,7 +176,11 @@ fn two_never_meet_and_each_keeps_its_id() {
     assert!(ids[0] != ids[1] && ids[0] != ids[2] && ids[1] != ids[2], "{ids:?}");
     assert_eq!(get(&living_page, "api/v1/setup")["name"], "Living room");
     let listed = start(&mut at_home(home.path(), ["devices", "--json"].iter().chain(&pages))).end().json();
-    assert_eq!(listed[2]["name"], "Küche 💡", "{listed}");
+    assert_eq!(
+        (&listed[2]["name"], &listed[2]["id"]),
+        (&"Küche 💡".into(), &ids[2].as_str().into()),
+        "{listed}"
+    );
 
     let bridge = Bridge { home: home.path(), broker: format!("127.0.0.1:{}", broker.port) };
     let one = bridge.start(&[pages[0]], &[]);
@@ -385,4 +401,41 @@ fn a_wrong_password_is_said_once_with_what_to_do() {
     std::fs::write(&file, "right\n").unwrap();
     let options = ["--user", "home", "--password-file", &*file.display().to_string()];
     let _bridge = bridge.start(&[&page], &options);
+}
+
+/// The program brings its own bridge.
+#[test]
+fn a_program_connects_itself() {
+    let Some(broker) = Broker::start() else { return };
+    let home = folder();
+    let listener = Listener::new(broker.port);
+    let address = format!("127.0.0.1:{}", broker.port);
+    let more = ["--mqtt", &address, "--prefix", "home/k1", "--token", "a-token-that-nobody-guesses"];
+    let (mut program, page) = program(home.path(), &more);
+    program.says("connected to");
+    let page = page.split('#').next().unwrap();
+    let info = get_with(page, "api/device/info", "a-token-that-nobody-guesses");
+    let id = info["id"].as_str().unwrap();
+    let of = |what: &str| format!("home/k1/{id}/{what}");
+    eventually("it is there", || listener.text(&of("availability")).as_deref() == Some("online"));
+    listener.wish(&of("set"), r#"{"state":"OFF"}"#);
+    eventually("it is off", || listener.json(&of("state"))["state"] == "OFF");
+    program.interrupt();
+    let said = program.end();
+    assert_eq!(said.code(), Some(0), "{said:?}");
+    eventually("it has said that it goes", || {
+        listener.text(&of("availability")).as_deref() == Some("offline")
+    });
+    // A broker that is not there does not keep the light from shining, nor the program from ending.
+    let began = Instant::now();
+    let nowhere = TcpListener::bind("127.0.0.1:0").unwrap().local_addr().unwrap().port();
+    let (nowhere, listen) = (format!("127.0.0.1:{nowhere}"), "127.0.0.1:0");
+    let args = ["run", "demo", "--listen", listen, "--mqtt", &nowhere, "--duration", "2"];
+    let said = start(&mut at_home(home.path(), args)).end();
+    assert!(said.code() == Some(0) && said.err.matches("does not answer").count() == 1, "{said:?}");
+    assert!(began.elapsed() < Duration::from_secs(20));
+    for wrong in ["+", "k1/#", "", "/k1", "k1/", "k\n1"] {
+        let said = support::run(["mqtt", "--prefix", wrong]);
+        assert!(said.code() == Some(2) && said.err.contains("without + and #"), "{wrong}: {said:?}");
+    }
 }

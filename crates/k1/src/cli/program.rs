@@ -35,6 +35,12 @@ pub struct RunArgs {
     /// What this K1 is called: on its page, in lists, in Home Assistant. Each name has an id of its own that lasts.
     #[arg(long, default_value = crate::identity::NAME, value_parser = name, value_name = "NAME")]
     pub name: String,
+    /// Connect this K1 with an MQTT broker and Home Assistant, as `k1 mqtt` does from outside.
+    #[arg(long, value_name = "HOST[:PORT]", conflicts_with = "headless")]
+    pub mqtt: Option<String>,
+    /// How the broker is spoken with.
+    #[command(flatten, next_help_heading = "Broker (--mqtt)")]
+    pub with: super::BrokerArgs,
     /// No page and no terminal: hear, shine on --to, and report.
     #[arg(long)]
     pub headless: bool,

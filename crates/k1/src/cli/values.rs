@@ -62,6 +62,16 @@ pub(super) fn name(s: &str) -> Result<String, String> {
     }
 }
 
+/// The beginning of topics at a broker.
+pub(super) fn topic(s: &str) -> Result<String, String> {
+    let fits =
+        !s.is_empty() && s.len() <= 100 && !s.contains(['+', '#']) && k1_device::harmless::harmless(s) == s;
+    match fits && !s.starts_with(['/', '$']) && !s.ends_with('/') {
+        true => Ok(s.to_owned()),
+        false => Err("topics begin with a word, or words with / between, without + and #".into()),
+    }
+}
+
 /// A number of seconds.
 pub(super) fn seconds(s: &str) -> Result<f64, String> {
     s.parse()

@@ -20,6 +20,7 @@ const REFRESH: Duration = Duration::from_secs(2);
 #[derive(Debug, Serialize)]
 struct Entry {
     name: String,
+    id: Option<String>,
     address: String,
     board: Option<String>,
     version: Option<String>,
@@ -37,6 +38,7 @@ struct Entry {
 fn ask(address: &Address) -> Entry {
     let mut entry = Entry {
         name: address.label.clone(),
+        id: None,
         address: address.authority.clone(),
         board: None,
         version: None,
@@ -53,6 +55,7 @@ fn ask(address: &Address) -> Entry {
         let client = Client::new(address.clone());
         let info = client.info()?;
         (entry.board, entry.version) = (Some(info.board.into_owned()), Some(info.firmware.into_owned()));
+        entry.id = info.id.map(Cow::into_owned);
         entry.name = client.name()?;
         let status = client.status()?;
         entry.fps = Some(status.vitals.fps);
@@ -164,6 +167,7 @@ mod tests {
     fn a_table_says_what_is_known_and_no_more() {
         let entry = |name: &str| Entry {
             name: name.into(),
+            id: None,
             address: "10.0.0.7:80".into(),
             board: Some("virt".into()),
             version: Some("0.1.0".into()),

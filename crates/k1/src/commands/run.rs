@@ -75,7 +75,15 @@ pub fn run(args: &RunArgs) -> Result<(), Failure> {
         }
         None => None,
     };
+    let bridge = match (&args.mqtt, &page) {
+        (Some(broker), Some(page)) => {
+            Some(super::mqtt::Beside::start(broker, &args.with, page.own_address())?)
+        }
+        _ => None,
+    };
     let result = watch(args, &mut stage, &mut console, &stopped);
+    // Its last words are of a page that is still there.
+    drop(bridge);
     drop(page);
     stage.stop();
     result

@@ -92,6 +92,13 @@ impl Topics {
         format!("{}/light/+/config", self.discovery)
     }
 
+    /// True for one of those.
+    pub fn is_light(&self, topic: &str) -> bool {
+        topic
+            .strip_prefix(&*self.discovery)
+            .is_some_and(|t| t.starts_with("/light/") && t.ends_with("/config"))
+    }
+
     /// The id of a K1 that this bridge has once announced with such a message.
     pub fn announced(&self, config: &[u8]) -> Option<String> {
         let config: Value = serde_json::from_slice(config).ok()?;

@@ -50,7 +50,7 @@ impl<'a> Steps<'a> {
             if let Err(why) = self.order(message) {
                 self.shared.say(topics.of(ROLLOUT, "error"), harmless(&why).into_owned(), false);
             }
-        } else if topic.starts_with(&topics.discovery) {
+        } else if topics.is_light(topic) {
             self.remember(message);
         } else if let Some(asked) = topics.asked(topic) {
             self.ask(asked, || Ask::Wish(message.to_vec()));

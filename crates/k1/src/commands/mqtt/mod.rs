@@ -14,14 +14,16 @@ use std::collections::BTreeMap;
 use std::sync::atomic::{AtomicBool, AtomicU32, Ordering::SeqCst};
 use std::sync::mpsc::{Sender, channel};
 use std::sync::{Arc, Mutex, PoisonError};
+use std::thread::JoinHandle;
 use std::time::{Duration, Instant};
 
-use rumqttc::{Client as Broker, LastWill, MqttOptions, QoS};
+use rumqttc::{Client as Broker, Connection, LastWill, MqttOptions, QoS};
 use serde_json::{Value, json};
 
 use super::Failure;
-use crate::cli::MqttArgs;
-use crate::identity;
+use crate::cli::{BrokerArgs, MqttArgs};
+use crate::identity::{self, Who};
+use crate::lamps::Address;
 use crate::lamps::figures::Reading;
 use crate::lamps::fleet::{self, OFFLINE, Topics};
 use crate::lamps::watch::Look;
@@ -32,6 +34,8 @@ use broker::Steps;
 const KEEP_ALIVE: Duration = Duration::from_secs(15);
 /// Messages of each K1 that may wait for the broker: all that is said of one that was just met, and some.
 const WAITING: usize = 64;
+/// Pause between two looks of a program at itself.
+const EVERY: Duration = Duration::from_secs(10);
 /// Largest message that is taken.
 const MOST_BYTES: usize = 64 * 1024;
 
@@ -92,7 +96,7 @@ struct Shared {
     every: Duration,
     /// Grows each time that everything is to be said anew: a new connection, a new Home Assistant.
     anew: AtomicU32,
-    end: AtomicBool,
+    end: Arc<AtomicBool>,
     /// What each lamp said last.
     fleet: Mutex<BTreeMap<String, Seen>>,
     /// What the user calls each lamp.
@@ -130,15 +134,15 @@ fn together(fleet: &BTreeMap<String, Seen>) -> Value {
     json!({"lamps": fleet.len(), "online": there.len(), "least_fps": least, "beyond_limits": beyond})
 }
 
-fn options(args: &MqttArgs, topics: &Topics) -> Result<MqttOptions, Failure> {
-    let (host, port) = match args.broker.rsplit_once(':') {
+fn options(broker: &str, args: &BrokerArgs, topics: &Topics) -> Result<MqttOptions, Failure> {
+    let (host, port) = match broker.rsplit_once(':') {
         Some((host, port)) => {
             let port = port
                 .parse()
-                .map_err(|_| Failure(format!("“{}” is no broker; write HOST or HOST:PORT", args.broker)))?;
+                .map_err(|_| Failure(format!("“{broker}” is no broker; write HOST or HOST:PORT")))?;
             (host, port)
         }
-        None => (&*args.broker, 1883),
+        None => (broker, 1883),
     };
     // Two clients of one name would put each other out.
     let host = host.trim_start_matches('[').trim_end_matches(']');
@@ -160,12 +164,6 @@ fn options(args: &MqttArgs, topics: &Topics) -> Result<MqttOptions, Failure> {
 
 /// Bridges until it is told to end.
 pub fn mqtt(args: &MqttArgs) -> Result<(), Failure> {
-    let (who, trouble) = identity::claim("mqtt", identity::NAME)?;
-    if let Some(trouble) = trouble {
-        crate::say(format_args!("k1: {trouble}"));
-    }
-    let (prefix, discovery) = (args.prefix.clone(), args.discovery_prefix.clone());
-    let topics = Topics { prefix, discovery, bridge: who.id.clone() };
     let lamps = args.reach.find_some(&args.lamps)?;
     let offer = match &args.update {
         None => None,
@@ -174,38 +172,103 @@ pub fn mqtt(args: &MqttArgs) -> Result<(), Failure> {
             Some(Offer { bytes: update.bytes(), update })
         }
     };
-    let (broker, connection) = Broker::new(options(args, &topics)?, WAITING * (lamps.len() + 8));
-    let shared = Arc::new(Shared {
-        offer,
-        broker,
-        topics,
-        every: Duration::from_secs_f64(args.every.max(0.5)),
-        anew: AtomicU32::new(0),
-        end: AtomicBool::new(false),
-        fleet: Mutex::new(BTreeMap::new()),
-        labels: lamps.iter().map(|l| l.label.clone()).collect(),
-        ids: Mutex::new(lamps.iter().map(|l| fleet::segment(&l.label)).collect()),
-    });
-    let signal = shared.clone();
-    ctrlc::set_handler(move || signal.end.store(true, SeqCst))
+    let every = Duration::from_secs_f64(args.every.max(0.5));
+    let bridge = Bridge::new(&args.broker, &args.with, lamps, offer, every)?;
+    let end = bridge.end.clone();
+    ctrlc::set_handler(move || end.store(true, SeqCst))
         .map_err(|e| Failure(format!("signals cannot be handled: {e}")))?;
-    let until = args.duration.map(|s| Instant::now() + Duration::from_secs_f64(s));
-    let mut tenders = Vec::new();
-    let mut ears: Vec<Sender<Ask>> = Vec::new();
-    let (judge, verdicts) = channel();
-    for (place, address) in lamps.into_iter().enumerate() {
-        let (sender, wishes) = channel();
-        ears.push(sender.clone());
-        let (listening, from) = (shared.clone(), address.clone());
-        // Not waited for at the end: it may be listening.
-        std::thread::spawn(move || voice::listen(&listening, &from, &sender));
-        let (shared, judge) = (shared.clone(), judge.clone());
-        tenders.push(std::thread::spawn(move || voice::tend(&shared, place, address, &wishes, &judge)));
+    bridge.run(args.duration.map(|s| Instant::now() + Duration::from_secs_f64(s)))
+}
+
+/// The bridge of one program, on a thread of its own.
+pub(super) struct Beside {
+    end: Arc<AtomicBool>,
+    thread: Option<JoinHandle<()>>,
+}
+
+impl Beside {
+    /// Connects the K1 at an address with a broker; what goes wrong later is said.
+    pub(super) fn start(broker: &str, with: &BrokerArgs, own: Address) -> Result<Self, Failure> {
+        let bridge = Bridge::new(broker, with, vec![own], None, EVERY)?;
+        let end = bridge.end.clone();
+        let run = move || {
+            if let Err(failure) = bridge.run(None) {
+                crate::say(format_args!("k1: {failure}"));
+            }
+        };
+        let thread = std::thread::Builder::new().name("k1-mqtt".into()).spawn(run)?;
+        Ok(Self { end, thread: Some(thread) })
     }
-    let steps = Steps::new(&shared, &ears, verdicts);
-    let result = broker::converse(&shared, connection, steps, until, &args.broker, tenders);
-    shared.end.store(true, SeqCst);
-    result
+}
+
+impl Drop for Beside {
+    /// Says that it goes, as long as it takes to say it.
+    fn drop(&mut self) {
+        self.end.store(true, SeqCst);
+        self.thread.take().map(JoinHandle::join);
+    }
+}
+
+/// What a bridge needs.
+struct Bridge {
+    shared: Arc<Shared>,
+    connection: Connection,
+    lamps: Vec<Address>,
+    broker: String,
+    end: Arc<AtomicBool>,
+    /// Holds its id.
+    _who: Who,
+}
+
+impl Bridge {
+    fn new(
+        name: &str,
+        with: &BrokerArgs,
+        lamps: Vec<Address>,
+        offer: Option<Offer>,
+        every: Duration,
+    ) -> Result<Self, Failure> {
+        let (who, trouble) = identity::claim("mqtt", identity::NAME)?;
+        if let Some(trouble) = trouble {
+            crate::say(format_args!("k1: {trouble}"));
+        }
+        let (prefix, discovery) = (with.prefix.clone(), with.discovery_prefix.clone());
+        let topics = Topics { prefix, discovery, bridge: who.id.clone() };
+        let (broker, connection) = Broker::new(options(name, with, &topics)?, WAITING * (lamps.len() + 8));
+        let end = Arc::<AtomicBool>::default();
+        let shared = Arc::new(Shared {
+            offer,
+            broker,
+            topics,
+            every,
+            anew: AtomicU32::new(0),
+            end: end.clone(),
+            fleet: Mutex::new(BTreeMap::new()),
+            labels: lamps.iter().map(|l| l.label.clone()).collect(),
+            ids: Mutex::new(lamps.iter().map(|l| fleet::segment(&l.label)).collect()),
+        });
+        Ok(Self { shared, connection, lamps, broker: name.to_owned(), end, _who: who })
+    }
+
+    /// Until it is told to end.
+    fn run(self, until: Option<Instant>) -> Result<(), Failure> {
+        let mut tenders = Vec::new();
+        let mut ears: Vec<Sender<Ask>> = Vec::new();
+        let (judge, verdicts) = channel();
+        for (place, address) in self.lamps.into_iter().enumerate() {
+            let (sender, wishes) = channel();
+            ears.push(sender.clone());
+            let (listening, from) = (self.shared.clone(), address.clone());
+            // Not waited for at the end: it may be listening.
+            std::thread::spawn(move || voice::listen(&listening, &from, &sender));
+            let (shared, judge) = (self.shared.clone(), judge.clone());
+            tenders.push(std::thread::spawn(move || voice::tend(&shared, place, address, &wishes, &judge)));
+        }
+        let steps = Steps::new(&self.shared, &ears, verdicts);
+        let result = broker::converse(&self.shared, self.connection, steps, until, &self.broker, tenders);
+        self.end.store(true, SeqCst);
+        result
+    }
 }
 
 #[cfg(test)]
