@@ -4,6 +4,7 @@
 //! ([`harmless`](k1_device::harmless)), so that no place that prints can forget it. Of newlines only K1's own pass: what is printed as one line is one
 //! line. Text of several lines is put together with [`Text`], line by line.
 
+use std::backtrace::{Backtrace, BacktraceStatus};
 use std::borrow::Cow;
 use std::fmt::Display;
 use std::io::{self, IsTerminal, Write};
@@ -208,6 +209,11 @@ pub fn catch_panics() {
             thread.name().unwrap_or("without a name"),
             info.payload_as_str().unwrap_or("it did not say why")
         ));
+        // For whoever asks for it in the way of the language.
+        let trace = Backtrace::capture();
+        if trace.status() == BacktraceStatus::Captured {
+            say_text(&trace.to_string());
+        }
     }));
 }
 

@@ -118,3 +118,26 @@ fn nothing_is_printed_but_by_the_door() {
         }
     }
 }
+
+/// What a page is told is text, and never markup.
+#[test]
+fn no_page_takes_text_for_markup() {
+    let mut pages = vec![here("src/report/page.js")];
+    pages.extend(std::fs::read_dir(here("../../web")).unwrap().flatten().map(|e| e.path()));
+    let scripts = pages.iter().filter(|p| p.extension().is_some_and(|e| e == "js"));
+    let mut markup = Vec::new();
+    for path in scripts {
+        for line in std::fs::read_to_string(path).unwrap().lines() {
+            let is_detour =
+                ["innerHTML", "outerHTML", "insertAdjacentHTML", "document.write", "srcdoc", "eval("];
+            if is_detour.iter().any(|detour| line.contains(detour)) {
+                markup.push((path.file_name().unwrap().to_str().unwrap().to_owned(), line.trim().to_owned()));
+            }
+        }
+    }
+    // One piece of markup stands there as it is, with nothing put into it.
+    assert_eq!(markup.len(), 1, "{markup:?}");
+    let (file, line) = &markup[0];
+    assert!(file == "app.js" && line.starts_with("card.innerHTML = '<b>") && line.ends_with("';"), "{line}");
+    assert!(!line.contains(['`', '+', '$']), "{line}");
+}

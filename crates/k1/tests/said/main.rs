@@ -1,6 +1,8 @@
 //! A hostile world: whatever K1 quotes – lamps, files, arguments, consoles, sound servers – a terminal obeys none of it, and
 //! no line of K1's is forged.
 //!
+//! `K1_REQUIRE=mosquitto` makes a missing broker a failure; otherwise the test that needs one says that it was skipped.
+//!
 //! Everything that is printed goes through one door (`k1::console`), which cleans it. [`PLACES`] lists where foreign text
 //! comes in; the first test fails for a place that prints without the door.
 #![cfg(unix)]

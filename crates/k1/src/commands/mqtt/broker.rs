@@ -207,7 +207,11 @@ pub(super) fn converse(
                 shared.say(topics.bridge(), ONLINE, true);
                 shared.anew.fetch_add(1, SeqCst);
                 steps.said = None;
-                crate::say(format_args!("k1: connected to {broker}; {} lamps", steps.ears.len()));
+                let n = steps.ears.len();
+                crate::say(format_args!(
+                    "k1: connected to {broker}; {n} K1{}",
+                    if n == 1 { "" } else { "s" }
+                ));
             }
             Ok(Ok(Event::Incoming(Packet::Publish(message)))) => {
                 if message.topic == topics.birth() && &*message.payload == ONLINE.as_bytes() {
