@@ -11,6 +11,8 @@
 mod broker;
 mod door;
 mod lamp;
+#[cfg(not(feature = "native-audio"))]
+mod sound;
 #[path = "../support/mod.rs"]
 mod support;
 
@@ -59,7 +61,7 @@ const PLACES: [(&str, &str, &str); 19] = [
         "a_hostile_title_is_harmless_on_the_page",
     ),
     ("commands/mod.rs", "arguments, as the parser quotes them", "hostile_arguments_are_quoted"),
-    ("commands/list.rs, commands/doctor.rs", "names of a sound server", "a_hostile_environment_is_quoted"),
+    ("commands/list.rs, commands/doctor.rs", "names of a sound server", "a_hostile_sound_server_is_quoted"),
     ("private.rs, update/keys.rs", "folders from the environment", "a_hostile_environment_is_quoted"),
 ];
 
