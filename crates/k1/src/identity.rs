@@ -37,38 +37,51 @@ impl Default for Who {
     }
 }
 
-/// The identity of the program of this name; `kind` tells programs apart that do different things under one name. Where
-/// it cannot be kept, one for this run, and a sentence that says why.
+/// What an id is for.
+#[derive(Clone, Copy, Debug)]
+pub struct Role<'a> {
+    /// Programs that do different things under one name have different ids.
+    pub kind: &'a str,
+    /// The name.
+    pub name: &'a str,
+    /// Port of the page, 0 where there is none: of several programs of one name, each gets back the id that it had.
+    pub port: u16,
+}
+
+/// The identity of a program. Where it cannot be kept, one for this run, and a sentence that says why.
 ///
 /// # Errors
 ///
 /// A sentence if the system gives no random numbers.
-pub fn claim(kind: &str, name: &str) -> Result<(Who, Option<String>), String> {
+pub fn claim(role: Role) -> Result<(Who, Option<String>), String> {
     let folder = private::folder().ok_or_else(|| "there is no home folder".to_owned());
-    claim_in(folder.map(|f| f.join("ids")).as_deref(), kind, name)
+    claim_in(folder.map(|f| f.join("ids")).as_deref(), role)
 }
 
-fn claim_in(folder: Result<&Path, &String>, kind: &str, name: &str) -> Result<(Who, Option<String>), String> {
-    let identity = |id, lock| Who { name: name.to_owned(), id, _lock: lock };
-    let kept = folder.map_err(Clone::clone).and_then(|folder| kept(folder, kind, name));
+fn claim_in(folder: Result<&Path, &String>, role: Role) -> Result<(Who, Option<String>), String> {
+    let who = |id, lock| Who { name: role.name.to_owned(), id, _lock: lock };
+    let kept = folder.map_err(Clone::clone).and_then(|folder| kept(folder, role));
     match kept {
-        Ok((id, lock)) => Ok((identity(id, Some(lock)), None)),
+        Ok((id, lock)) => Ok((who(id, Some(lock)), None)),
         Err(why) => {
             let said =
                 format!("its own id could not be kept ({why}); after a restart it will be another one");
-            Ok((identity(new_id()?, None), Some(said)))
+            Ok((who(new_id()?, None), Some(said)))
         }
     }
 }
 
-/// The first kept id that no other program holds; it is made if there is none yet.
-fn kept(folder: &Path, kind: &str, name: &str) -> Result<(String, File), String> {
+/// A kept id that no other program holds: the one that this port had last, or the first that is free. It is made if there
+/// is none yet.
+fn kept(folder: &Path, role: Role) -> Result<(String, File), String> {
     let wrong = |path: &Path, e: std::io::Error| format!("{}: {e}", path.display());
     std::fs::create_dir_all(folder).map_err(|e| wrong(folder, e))?;
     // A name may be anything, a file's may not.
-    let hash: String = Sha256::digest(name).iter().take(8).map(|b| format!("{b:02x}")).collect();
-    for number in 0..MOST {
-        let place = folder.join(format!("{kind}-{hash}-{number}"));
+    let hash: String = Sha256::digest(role.name).iter().take(8).map(|b| format!("{b:02x}")).collect();
+    let places: Vec<_> = (0..MOST).map(|n| folder.join(format!("{}-{hash}-{n}.id", role.kind))).collect();
+    let (own, others): (Vec<_>, Vec<_>) =
+        places.iter().partition(|p| role.port > 0 && read(p).is_some_and(|(_, port)| port == role.port));
+    for place in own.into_iter().chain(others) {
         let lock_path = place.with_extension("lock");
         let lock = File::options().create(true).append(true).open(&lock_path);
         let lock = lock.map_err(|e| wrong(&lock_path, e))?;
@@ -77,16 +90,22 @@ fn kept(folder: &Path, kind: &str, name: &str) -> Result<(String, File), String>
             Err(TryLockError::WouldBlock) => continue,
             Err(TryLockError::Error(e)) => return Err(wrong(&lock_path, e)),
         }
-        let id_path = place.with_extension("id");
-        let known = std::fs::read_to_string(&id_path).unwrap_or_default();
-        if is_id(known.trim()) {
-            return Ok((known.trim().to_owned(), lock));
+        let known = read(place);
+        let id = known.as_ref().map_or_else(new_id, |(id, _)| Ok(id.clone()))?;
+        if known.is_none_or(|(_, port)| port != role.port) {
+            private::write(place, format!("{id} {}\n", role.port).as_bytes()).map_err(|e| wrong(place, e))?;
         }
-        let id = new_id()?;
-        private::write(&id_path, format!("{id}\n").as_bytes()).map_err(|e| wrong(&id_path, e))?;
         return Ok((id, lock));
     }
     Err(format!("{MOST} programs of this name run already"))
+}
+
+/// What a file holds: an id, and the port that had it last.
+fn read(path: &Path) -> Option<(String, u16)> {
+    let text = std::fs::read_to_string(path).ok()?;
+    let mut words = text.split_whitespace();
+    let id = words.next().filter(|id| is_id(id))?;
+    Some((id.to_owned(), words.next().and_then(|port| port.parse().ok()).unwrap_or(0)))
 }
 
 fn is_id(text: &str) -> bool {
@@ -105,11 +124,15 @@ fn new_id() -> Result<String, String> {
 mod tests {
     use super::*;
 
+    fn role<'a>(kind: &'a str, name: &'a str, port: u16) -> Role<'a> {
+        Role { kind, name, port }
+    }
+
     #[test]
     fn an_id_lasts_and_no_two_programs_share_one() {
         let folder = tempfile::tempdir().unwrap();
         let place = folder.path().join("ids");
-        let claim = |kind: &str, name: &str| claim_in(Ok(&place), kind, name).unwrap().0;
+        let claim = |kind: &str, name: &str| claim_in(Ok(&place), role(kind, name, 0)).unwrap().0;
         let first = claim("run", "Living room");
         assert!(is_id(&first.id), "{}", first.id);
         let (at_once, other, bridge) =
@@ -124,19 +147,38 @@ mod tests {
     }
 
     #[test]
+    fn of_two_of_one_name_each_gets_its_own_back() {
+        let folder = tempfile::tempdir().unwrap();
+        let claim = |port| claim_in(Ok(folder.path()), role("run", "k1", port)).unwrap().0;
+        let (one, two) = (claim(3330), claim(3331));
+        let ids = [one.id.clone(), two.id.clone()];
+        drop((one, two));
+        for order in [[3331, 3330], [3330, 3331], [3331, 3330]] {
+            let both = order.map(claim);
+            for (who, port) in both.iter().zip(order) {
+                assert_eq!(who.id, ids[usize::from(port == 3331)], "{order:?}");
+            }
+        }
+        // One that has moved to another port is still the first that is free.
+        assert_eq!(claim(8080).id, ids[0]);
+        assert_eq!(claim(8080).id, ids[0]);
+    }
+
+    #[test]
     fn a_damaged_id_is_made_anew_and_one_that_cannot_be_kept_is_said() {
         let folder = tempfile::tempdir().unwrap();
-        let first = claim_in(Ok(folder.path()), "run", "k1").unwrap().0.id;
+        let role = role("run", "k1", 0);
+        let first = claim_in(Ok(folder.path()), role).unwrap().0.id;
         let kept = std::fs::read_dir(folder.path()).unwrap().flatten().map(|e| e.path());
         let file = kept.into_iter().find(|p| p.extension().is_some_and(|e| e == "id")).unwrap();
         for damaged in ["", "p", "../../etc", "pZZZZZZZZZZZZ", &"p0".repeat(99)] {
             std::fs::write(&file, damaged).unwrap();
-            let again = claim_in(Ok(folder.path()), "run", "k1").unwrap().0.id;
+            let again = claim_in(Ok(folder.path()), role).unwrap().0.id;
             assert!(is_id(&again) && again != first, "{damaged}: {again}");
         }
         std::fs::write(folder.path().join("file"), "").unwrap();
-        let (identity, said) = claim_in(Ok(&folder.path().join("file/ids")), "run", "k1").unwrap();
-        assert!(is_id(&identity.id) && said.unwrap().contains("after a restart"));
-        assert!(claim_in(Err(&"no home".into()), "run", "k1").unwrap().1.unwrap().contains("no home"));
+        let (who, said) = claim_in(Ok(&folder.path().join("file/ids")), role).unwrap();
+        assert!(is_id(&who.id) && said.unwrap().contains("after a restart"));
+        assert!(claim_in(Err(&"no home".into()), role).unwrap().1.unwrap().contains("no home"));
     }
 }

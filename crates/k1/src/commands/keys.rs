@@ -78,7 +78,7 @@ pub fn sign(args: &SignArgs) -> Result<(), Failure> {
     let hash: String = update.manifest.hash.iter().map(|b| format!("{b:02x}")).collect();
     if args.json {
         return print_json(&json!({
-            "file": output, "board": args.board, "version": args.image_version, "counter": args.counter,
+            "file": output.display().to_string(), "board": args.board, "version": args.image_version, "counter": args.counter,
             "size": update.manifest.size, "sha256": hash, "key": key.id().to_string(),
         }));
     }

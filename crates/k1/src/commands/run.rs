@@ -11,6 +11,7 @@ use serde_json::json;
 use super::Failure;
 use crate::cli::RunArgs;
 use crate::console;
+use crate::identity;
 use crate::sink::Target;
 use crate::source::{self, Input};
 use crate::stage::{Reopen, Setup, Stage};
@@ -59,8 +60,9 @@ pub fn run(args: &RunArgs) -> Result<(), Failure> {
         with_page: listener.is_some(),
     })?;
     let mut console = Console { json: args.json, quiet: args.targets.contains(&Target::Terminal) };
-    if listener.is_some() {
-        let (who, trouble) = crate::identity::claim("run", &args.name)?;
+    if let Some(listener) = &listener {
+        let port = listener.local_addr().map_or(0, |a| a.port());
+        let (who, trouble) = identity::claim(identity::Role { kind: "run", name: &args.name, port })?;
         if let Some(trouble) = trouble {
             crate::say(format_args!("k1: {trouble}"));
         }

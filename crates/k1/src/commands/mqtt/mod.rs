@@ -22,7 +22,7 @@ use serde_json::{Value, json};
 
 use super::Failure;
 use crate::cli::{BrokerArgs, MqttArgs};
-use crate::identity::{self, Who};
+use crate::identity::{self, Role, Who};
 use crate::lamps::Address;
 use crate::lamps::figures::Reading;
 use crate::lamps::fleet::{self, OFFLINE, Topics};
@@ -228,7 +228,7 @@ impl Bridge {
         offer: Option<Offer>,
         every: Duration,
     ) -> Result<Self, Failure> {
-        let (who, trouble) = identity::claim("mqtt", identity::NAME)?;
+        let (who, trouble) = identity::claim(Role { kind: "mqtt", name: identity::NAME, port: 0 })?;
         if let Some(trouble) = trouble {
             crate::say(format_args!("k1: {trouble}"));
         }
