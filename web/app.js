@@ -136,6 +136,8 @@ async function describe() {
     const p = await get('api/patterns');
     const c = await get('api/palettes');
     const t = await get('api/v1/params');
+    const { name } = await get('api/v1/setup');
+    if (name !== 'k1') document.title = `${name} – K1`;
     gallery = new Gallery($('gallery'), p.patterns, link);
     palettes = new Palettes($('palettes'), c.palettes, link);
     params = new Params($('params'), t.params, link);
@@ -187,7 +189,7 @@ function paint(view, now) {
   }
   spectrum.paint(bytes(64, 64));
   notes.paint(bytes(128, 12));
-  const [level, rms, bpm, confidence] = [f(0), f(1), f(4), f(6)];
+  const [level, rms, confidence, bpm] = [f(0), f(1), f(6), f(9)];
   $('bpm').textContent = bpm > 0 ? bpm.toFixed(1) : '–';
   $('sure').style.transform = `scaleX(${bpm > 0 ? confidence : 0})`;
   $('sure-text').textContent = bpm > 0 ? `${Math.round(confidence * 100)} %` : '–';

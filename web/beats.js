@@ -60,7 +60,7 @@ export class Beats {
     if (!this.root.open) return;
     const f = (i) => view.getFloat32(12 + 4 * i, true);
     const at = view.getFloat64(4, true) / 1000;
-    const [bpm, phase, sure, next] = [f(4), f(5), f(6), f(8) * 1000];
+    const [bpm, phase, sure, next, believed] = [f(4), f(5), f(6), f(8) * 1000, f(9)];
     const count = view.getUint32(52, true);
     // Announced up to half a hop early: it is the beat that is nearest to the frame.
     if (this.count !== null && count !== this.count && bpm > 0) {
@@ -69,7 +69,7 @@ export class Beats {
     }
     this.age(at);
     this.count = count;
-    this.last = { at, bpm, phase, next };
+    this.last = { at, bpm, phase, next, believed };
   }
 
   sound(view) {
@@ -94,7 +94,7 @@ export class Beats {
   tap(local) {
     const at = this.speaker.heard(local);
     if (!this.root.open || at === null || !this.last) return;
-    this.taps.add(at, this.last.bpm);
+    this.taps.add(at, this.last.believed);
     if (!calm.matches) this.part('tap').animate([{ filter: 'brightness(1.8)' }, {}], 160);
     this.painted = -Infinity;
     this.settle();

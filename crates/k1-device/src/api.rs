@@ -48,6 +48,10 @@ pub trait Home {
     fn post(&self, changes: &mut dyn Iterator<Item = Change>);
     /// Who this is.
     fn identity(&self) -> Identity<'_>;
+    /// What no other K1 is called, where that is not its hardware address.
+    fn id(&self) -> Option<&str> {
+        None
+    }
     /// Measured speed and memory.
     fn performance(&self) -> Performance;
     /// Measured figures.
@@ -154,6 +158,7 @@ pub fn answer(home: &dyn Home, action: Action, body: &[u8]) -> Result<Vec<u8>, R
                 firmware: VERSION.into(),
                 uptime,
                 ip: ip.into(),
+                id: mac.map(|mac| mac.replace(':', "").into()).or_else(|| home.id().map(Into::into)),
                 mac: mac.map(Into::into),
                 board: board.into(),
                 leds,

@@ -204,7 +204,7 @@ mod tests {
             overruns: 2,
             ..Vitals::default()
         };
-        let heard = Heard::from(&Snapshot { rms_db: -32.0, bpm: 120.5, ..Snapshot::EMPTY });
+        let heard = Heard::from(&Snapshot { rms_db: -32.0, bpm: 120.5, confidence: 0.8, ..Snapshot::EMPTY });
         let fps = figures(&FpsLine(&v).to_string());
         let of = |list: &[(&str, f64)], name: &str| list.iter().find(|(n, _)| *n == name).map(|(_, x)| *x);
         for (name, x) in [

@@ -17,6 +17,7 @@
 //! | [`meter`] | what the two halves count, and figures made of it |
 //! | [`metrics`] | every figure's name for Prometheus, once |
 //! | [`console`] | the lines of a lamp's console, written and read |
+//! | [`harmless`] | text from outside, before anybody sees it |
 //! | [`self_test`] | reading the hand-off on one core while the other writes |
 //! | [`microphone`] | whether there is one |
 //! | [`guard`] | who stands still, and must not |
@@ -43,6 +44,7 @@ pub mod error;
 pub mod exchange;
 pub mod firmware;
 pub mod guard;
+pub mod harmless;
 pub mod health;
 pub mod http;
 pub mod limit;

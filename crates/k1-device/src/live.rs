@@ -37,7 +37,7 @@ pub const FRAME_HEAD: usize = 140;
 /// | 1 | 1 = silent |
 /// | 2–3 | LEDs, u16 |
 /// | 4–11 | time of the frame in µs, f64 |
-/// | 12–51 | f32: level, RMS dB, peak dB, floor dB, BPM, phase, confidence, onset, seconds to the next beat, 0 |
+/// | 12–51 | f32: level, RMS dB, peak dB, floor dB, BPM of the beats, phase, confidence, onset, seconds to the next beat, BPM that is believed |
 /// | 52–59 | u32: beats, onsets |
 /// | 60 | input state (0 fine, 1 clipping, 2 dead) |
 /// | 61–63 | onset strength of low, middle, high sound, u8 |
@@ -53,8 +53,9 @@ pub fn frame(at_us: u64, screen: &[[u8; 3]], s: &Snapshot) -> Vec<u8> {
     let age = at_us.wrapping_sub(s.captured_us).cast_signed() as f32 * 1e-6;
     let rate = s.bpm / 60.0;
     let phase = k1_engine::math::fract(s.beat_phase + age * rate);
+    let tempo = s.tempo().unwrap_or(0.0);
     let next = if rate > 0.0 { (1.0 - phase) / rate } else { 0.0 };
-    for x in [s.level, s.rms_db, s.peak_db, s.floor_db, s.bpm, phase, s.confidence, s.onset, next, 0.0] {
+    for x in [s.level, s.rms_db, s.peak_db, s.floor_db, s.bpm, phase, s.confidence, s.onset, next, tempo] {
         m.extend(x.to_le_bytes());
     }
     m.extend(s.beats.to_le_bytes());

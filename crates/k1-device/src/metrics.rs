@@ -8,6 +8,7 @@ use core::fmt::{self, Write};
 
 use crate::answers::{Device, Heard, Vitals};
 use crate::api::{Home, VERSION};
+use crate::harmless::harmless;
 use crate::microphone::Hearing;
 
 /// Media type of the text format.
@@ -261,10 +262,9 @@ struct Escaped<'a>(&'a str);
 
 impl fmt::Display for Escaped<'_> {
     fn fmt(&self, f: &mut fmt::Formatter) -> fmt::Result {
-        self.0.chars().try_for_each(|c| match c {
+        harmless(self.0).chars().try_for_each(|c| match c {
             '\\' => f.write_str("\\\\"),
             '"' => f.write_str("\\\""),
-            '\n' => f.write_str("\\n"),
             c => f.write_char(c),
         })
     }
@@ -408,7 +408,7 @@ mod tests {
             "# TYPE k1_frames_total counter\nk1_frames_total 7\n",
             "k1_stack_headroom_bytes{half=\"render\"} 6000\n",
             "k1_check_ok{check=\"frames\"} 1\n",
-            "k1_info{name=\"the \\\"shelf\\\"\\\\\\n\",version=",
+            "k1_info{name=\"the \\\"shelf\\\"\\\\\\\\u{a}\",version=",
         ] {
             assert!(text.contains(line), "{line} is not in:\n{text}");
         }

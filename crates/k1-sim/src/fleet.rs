@@ -120,6 +120,11 @@ impl SimLamp {
         &self.shared.name
     }
 
+    /// Its id: its hardware address without colons.
+    pub fn id(&self) -> String {
+        self.shared.mac.replace(':', "")
+    }
+
     /// Version that runs.
     pub fn version(&self) -> String {
         self.shared.state().running.version.to_string()

@@ -4,6 +4,9 @@
 //! |---|---|
 //! | [`cli`] | the one declaration of the command line |
 //! | [`commands`] | what each command does |
+//! | [`console`] | the one door for text: what is said and printed, made harmless |
+//! | [`foreign`] | what comes from outside, cleaned where it comes in |
+//! | [`identity`] | the name and the id of this program |
 //! | [`source`] | where sound comes from |
 //! | [`sink`] | where light goes |
 //! | [`stage`] | the two halves on their two threads, and what they measure |
@@ -14,6 +17,9 @@
 
 pub mod cli;
 pub mod commands;
+pub mod console;
+pub mod foreign;
+pub mod identity;
 pub mod lamps;
 pub mod picture;
 pub mod private;
@@ -24,6 +30,8 @@ pub mod stage;
 pub mod update;
 pub mod web;
 
+pub(crate) use console::say;
+
 /// Most LEDs that one strip may have.
 pub const MAX_LEDS: usize = 4_096;
 
@@ -33,11 +41,4 @@ pub type Show = k1_engine::show::Show<MAX_LEDS>;
 /// A new renderer on the heap.
 pub fn new_show(leds: usize, settings: k1_engine::light::OutputSettings) -> Box<Show> {
     Box::new(Show::new(leds, settings))
-}
-
-/// Writes a line to standard error. Where nobody reads it any more (`k1 … 2>&1 | head`), it is not said; that is no
-/// reason to end, let alone to panic.
-pub(crate) fn say(line: impl std::fmt::Display) {
-    use std::io::Write;
-    let _ = writeln!(std::io::stderr(), "{line}");
 }

@@ -66,7 +66,9 @@ fn events_of_a_file_are_json_lines_with_times_that_make_sense() {
     for path in every_form(dir.path()) {
         let said = run(["analyze".as_ref(), path.as_os_str(), "--json".as_ref()]);
         assert_eq!((said.code(), said.err.as_str()), (Some(0), ""), "{said:?}");
-        let events = said.json_lines();
+        let mut events = said.json_lines();
+        let summary = events.pop().unwrap();
+        assert_eq!(summary["kind"], "summary", "{summary}");
         let mut before = 0.0;
         for e in &events {
             let number = |field: &str| e[field].as_f64().unwrap_or_else(|| panic!("{field} in {e}"));

@@ -186,9 +186,9 @@ fn a_rollout_reaches_everybody_or_stops_where_it_shows() {
         eventually("and says what it runs", || {
             fleet
                 .iter()
-                .all(|l| listener.json(&format!("k1/{}/update", l.name()))["installed_version"] == "1.0.0")
+                .all(|l| listener.json(&format!("k1/{}/update", l.id()))["installed_version"] == "1.0.0")
         });
-        assert_eq!(listener.json("k1/sim-0000/update")["latest_version"], "2.0.0");
+        assert_eq!(listener.json(&format!("k1/{}/update", fleet[0].id()))["latest_version"], "2.0.0");
 
         let order =
             json!({"do": "start", "steps": steps, "watch": 1.5, "abort_above": 5, "at_once": at_once});
@@ -244,7 +244,7 @@ fn a_rollout_reaches_everybody_or_stops_where_it_shows() {
             }
             eventually("all of it is said anew", || {
                 fleet.iter().all(|l| {
-                    let update = listener.json(&format!("k1/{}/update", l.name()));
+                    let update = listener.json(&format!("k1/{}/update", l.id()));
                     update["installed_version"] == "2.0.0" && update["in_progress"] == Value::Bool(false)
                 })
             });

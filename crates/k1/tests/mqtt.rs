@@ -1,6 +1,6 @@
-//! A fleet through a real broker: what is said of a lamp, what is wished of it, and who is told that it has gone.
+//! K1s through a real broker: what is said of them, what is wished of them, and who is told that one has gone.
 //!
-//! `K1_REQUIRE=mosquitto` makes a missing broker a failure; otherwise this test says that it was skipped. The lamp is the
+//! `K1_REQUIRE=mosquitto` makes a missing broker a failure; otherwise these tests say that they were skipped. The K1 is the
 //! program itself, which answers as a lamp does.
 #![cfg(unix)]
 
@@ -8,92 +8,434 @@
 mod broker;
 mod support;
 
-use std::net::TcpListener;
+use std::net::{TcpListener, TcpStream, UdpSocket};
+use std::path::Path;
+use std::process::Command;
+use std::time::{Duration, Instant};
 
 use broker::{Broker, Listener};
-use support::{Running, eventually, k1, start};
+use serde_json::{Value, json};
+use support::{Running, eventually, folder, k1, start};
+use tungstenite::{Message, WebSocket};
 
-fn program() -> (Running, String) {
-    let mut program = start(&mut k1(["run", "demo", "--listen", "127.0.0.1:0"]));
+/// The program with a home of its own.
+fn at_home<A: AsRef<std::ffi::OsStr>>(home: &Path, args: impl IntoIterator<Item = A>) -> Command {
+    let mut command = k1(args);
+    command.env("HOME", home).env_remove("XDG_CONFIG_HOME");
+    command
+}
+
+/// A K1 and the address of its page.
+fn program(home: &Path, more: &[&str]) -> (Running, String) {
+    let args = ["run", "demo", "--listen", "127.0.0.1:0"];
+    let mut program = start(&mut at_home(home, args.iter().chain(more)));
     program.prints("Light is on: ");
     let printed = program.printed();
     let page = printed.split_once("Light is on: ").unwrap().1.split_whitespace().next().unwrap().to_owned();
     (program, page)
 }
 
+fn get(page: &str, path: &str) -> Value {
+    get_with(page, path, "")
+}
+
+/// The bridge asks from the same address, and each may be told to come again.
+fn get_with(page: &str, path: &str, token: &str) -> Value {
+    let mut answer = Value::Null;
+    eventually("it answers", || {
+        let asked =
+            ureq::get(format!("{page}{path}")).header("Authorization", format!("Bearer {token}")).call();
+        answer = asked.ok().and_then(|mut a| a.body_mut().read_json().ok()).unwrap_or_default();
+        !answer.is_null()
+    });
+    answer
+}
+
+fn id_of(page: &str) -> String {
+    get(page, "api/device/info")["id"].as_str().unwrap().to_owned()
+}
+
+/// What a page is: it sends commands and is told.
+fn page_of(page: &str) -> WebSocket<TcpStream> {
+    let authority = page.trim_start_matches("http://").trim_end_matches('/');
+    let stream = TcpStream::connect(authority).unwrap();
+    stream.set_nodelay(true).unwrap();
+    tungstenite::client(format!("ws://{authority}/api/v1/live"), stream).unwrap().0
+}
+
+struct Bridge<'a> {
+    home: &'a Path,
+    broker: String,
+}
+
+impl Bridge<'_> {
+    fn start(&self, pages: &[&str], options: &[&str]) -> Running {
+        let mut bridge = self.silent(pages, options);
+        bridge.says("connected to");
+        bridge
+    }
+
+    fn silent(&self, pages: &[&str], options: &[&str]) -> Running {
+        let mqtt = ["mqtt", "--broker", &self.broker];
+        let all = mqtt.iter().chain(pages).chain(options);
+        start(&mut at_home(self.home, all))
+    }
+}
+
 #[test]
 fn a_fleet_is_told_of_and_told_through_a_broker() {
     let Some(broker) = Broker::start() else { return };
-    let (program, page) = program();
+    let home = folder();
+    let (program, page) = program(home.path(), &[]);
+    let id = id_of(&page);
+    let of = |what: &str| format!("k1/{id}/{what}");
     let listener = Listener::new(broker.port);
-    let address = format!("127.0.0.1:{}", broker.port);
-    let bridge = |options: &[&str]| {
-        let mut all = vec!["mqtt", &page, "--broker", &address, "--every", "1"];
-        all.extend(options);
-        start(&mut k1(all))
-    };
-    let mut first = bridge(&[]);
-    first.says("connected to");
+    let bridge = Bridge { home: home.path(), broker: format!("127.0.0.1:{}", broker.port) };
+    let first = bridge.start(&[&page], &["--every", "1"]);
     let is = |topic: &str, word: &str| listener.text(topic).as_deref() == Some(word);
-    eventually("bridge and lamp are there", || {
-        is("k1/bridge/availability", "online") && is("k1/k1/availability", "online")
+    let light = || listener.json(&format!("homeassistant/light/k1_{id}/config"));
+    eventually("the K1 is announced", || light()["availability"][0]["topic"].is_string());
+    let bridge_topic = light()["availability"][0]["topic"].as_str().unwrap().to_owned();
+    eventually("bridge and K1 are there", || {
+        is(&bridge_topic, "online") && is(&of("availability"), "online")
     });
-    eventually("figures come", || listener.json("k1/k1/telemetry")["fps"].as_f64() > Some(0.0));
+    eventually("figures come", || listener.json(&of("telemetry"))["fps"].as_f64() > Some(0.0));
     eventually("the fleet's figures come", || listener.json("k1/fleet/telemetry")["online"] == 1);
 
-    // Home Assistant finds the lamp, and the topics that it is told are those that are spoken and heard.
-    let light = listener.json("homeassistant/light/k1_k1/config");
-    assert_eq!((&light["schema"], &light["state_topic"]), (&"json".into(), &"k1/k1/state".into()), "{light}");
+    // Home Assistant finds it, and the topics that it is told are those that are spoken and heard.
+    let light = light();
+    assert_eq!((&light["schema"], &light["state_topic"]), (&"json".into(), &of("state").into()), "{light}");
     assert_eq!(light["effect_list"].as_array().map(Vec::len), Some(14));
-    let sensor = listener.json("homeassistant/sensor/k1_k1_fps/config");
-    assert_eq!(sensor["state_topic"], "k1/k1/telemetry", "{sensor}");
+    let sensor = listener.json(&format!("homeassistant/sensor/k1_{id}_fps/config"));
+    assert_eq!(sensor["state_topic"], of("telemetry").as_str(), "{sensor}");
+    // What a program cannot measure is no sensor; what was announced is measured.
+    let telemetry = listener.json(&of("telemetry"));
+    let sensors: Vec<_> =
+        listener.topics().into_iter().filter(|t| t.starts_with("homeassistant/sensor/")).collect();
+    assert_eq!(sensors.len(), 3, "{sensors:?}");
+    for figure in ["fps", "age_p99_ms", "bpm"] {
+        assert!(sensors.iter().any(|s| s.contains(figure)) && telemetry.get(figure).is_some(), "{figure}");
+    }
 
     // Wishes, to one and to all; what became of them is said.
     let commands = light["command_topic"].as_str().unwrap();
     listener.wish(commands, r#"{"state":"ON","brightness":51,"effect":"lava"}"#);
-    let state = || listener.json("k1/k1/state");
+    let state = || listener.json(&of("state"));
     eventually("the wish is fulfilled", || state()["brightness"] == 51.0 && state()["effect"] == "lava");
     listener.wish("k1/all/set", r#"{"state":"OFF"}"#);
     eventually("all are off", || state()["state"] == "OFF");
     listener.wish(commands, r#"{"state":"ON"}"#);
     eventually("as bright as before", || state()["state"] == "ON" && state()["brightness"] == 51.0);
     listener.wish(commands, r#"{"effect":"rainbow"}"#);
-    eventually("a wrong wish is answered", || {
-        listener.text("k1/k1/error").is_some_and(|e| e.contains("there is no such pattern"))
-    });
-    listener.wish(commands, "no json");
-    eventually("and so is nonsense", || {
-        listener.text("k1/k1/error").is_some_and(|e| e.contains("not understood"))
-    });
+    let error = || listener.text(&of("error")).unwrap_or_default();
+    eventually("a wrong wish is answered", || error().contains("there is no such pattern"));
+    for (nonsense, shown) in [
+        ("no json", "not understood"),
+        ("{\"\x1b[2J\n\":1}", "not understood"),
+        ("{\"effect\":\"\u{202e}\"}", "no such pattern"),
+    ] {
+        listener.forget_of(&of("error"));
+        listener.wish(commands, nonsense);
+        eventually("and so is nonsense", || error().contains(shown));
+        assert!(!error().chars().any(|c| c.is_control() || c == '\u{202e}'), "{:?}", error());
+    }
 
     // A new Home Assistant is told everything anew.
-    listener.forget_of("homeassistant/light/k1_k1/config");
+    let config = format!("homeassistant/light/k1_{id}/config");
+    listener.forget_of(&config);
     listener.wish("homeassistant/status", "online");
-    eventually("it is announced again", || listener.text("homeassistant/light/k1_k1/config").is_some());
+    eventually("it is announced again", || listener.text(&config).is_some());
 
     // A bridge that is killed says nothing more; the broker does.
     drop(first);
-    eventually("its last will is done", || is("k1/bridge/availability", "offline"));
+    eventually("its last will is done", || is(&bridge_topic, "offline"));
 
-    // A bridge that is told to end says so itself, of every lamp.
-    listener.forget_of("k1/k1/telemetry");
-    let mut second = bridge(&[]);
-    second.says("connected to");
-    eventually("all is back", || is("k1/bridge/availability", "online"));
-    eventually("and it has met the lamp", || listener.json("k1/k1/telemetry")["fps"].is_number());
+    // A bridge that is told to end says so itself, of every K1.
+    listener.forget_of(&of("telemetry"));
+    let second = bridge.start(&[&page], &["--every", "1"]);
+    eventually("all is back, under the same id", || is(&bridge_topic, "online"));
+    eventually("and it has met the K1", || listener.json(&of("telemetry"))["fps"].is_number());
     drop(program);
-    eventually("a lamp that has gone is offline", || is("k1/k1/availability", "offline"));
+    eventually("a K1 that has gone is offline", || is(&of("availability"), "offline"));
     second.interrupt();
     assert_eq!(second.end().code(), Some(0));
-    eventually("the bridge has said that it goes", || is("k1/bridge/availability", "offline"));
+    eventually("the bridge has said that it goes", || is(&bridge_topic, "offline"));
+}
+
+/// Two on one machine, of one name and of two, and one that comes back.
+#[test]
+fn two_never_meet_and_each_keeps_its_id() {
+    let Some(broker) = Broker::start() else { return };
+    let home = folder();
+    let listener = Listener::new(broker.port);
+    let (living, living_page) = program(home.path(), &["--name", "Living room"]);
+    let (twin, twin_page) = program(home.path(), &["--name", "Living room"]);
+    let (_kitchen, kitchen_page) = program(home.path(), &["--name", "Küche 💡"]);
+    let pages = [&*living_page, &twin_page, &kitchen_page];
+    let ids = pages.map(id_of);
+    assert!(ids[0] != ids[1] && ids[0] != ids[2] && ids[1] != ids[2], "{ids:?}");
+    assert_eq!(get(&living_page, "api/v1/setup")["name"], "Living room");
+    let listed = start(&mut at_home(home.path(), ["devices", "--json"].iter().chain(&pages))).end().json();
+    assert_eq!(
+        (&listed[2]["name"], &listed[2]["id"]),
+        (&"Küche 💡".into(), &ids[2].as_str().into()),
+        "{listed}"
+    );
+
+    let bridge = Bridge { home: home.path(), broker: format!("127.0.0.1:{}", broker.port) };
+    let one = bridge.start(&[pages[0]], &[]);
+    let _two = bridge.start(&[pages[1], pages[2]], &[]);
+    let state = |id: &str| listener.json(&format!("k1/{id}/state"))["state"].clone();
+    eventually("all are on", || ids.iter().all(|id| state(id) == "ON"));
+    let light = |id: &str| listener.json(&format!("homeassistant/light/k1_{id}/config"));
+    assert_eq!(light(&ids[2])["device"]["name"], "Küche 💡");
+    for (id, others) in [(&ids[0], [&ids[1], &ids[2]]), (&ids[2], [&ids[0], &ids[1]])] {
+        listener.wish(&format!("k1/{id}/set"), r#"{"state":"OFF"}"#);
+        eventually("one is off", || state(id) == "OFF");
+        assert!(others.iter().all(|other| state(other) == "ON"), "and no other");
+        listener.wish(&format!("k1/{id}/set"), r#"{"state":"ON"}"#);
+        eventually("one is on", || state(id) == "ON");
+    }
+    // A bridge that goes takes its own with it, and nobody else.
+    let will = |id: &str| {
+        let topic = light(id)["availability"][0]["topic"].as_str().unwrap_or_default().to_owned();
+        listener.text(&topic)
+    };
+    drop(one);
+    eventually("its last will is done", || will(&ids[0]).as_deref() == Some("offline"));
+    assert_eq!((will(&ids[1]).as_deref(), will(&ids[2]).as_deref()), (Some("online"), Some("online")));
+
+    // After a restart each is who it was.
+    drop((living, twin));
+    let (_living, living_page) = program(home.path(), &["--name", "Living room"]);
+    assert_eq!(id_of(&living_page), ids[0]);
+    // One that was there when everything went dark, and is not there now, is not said to be.
+    let listener_of = |id: &str| listener.text(&format!("k1/{id}/availability"));
+    let nobody = TcpListener::bind("127.0.0.1:0").unwrap().local_addr().unwrap().port();
+    listener.keep(&format!("k1/{}/availability", ids[0]), "online");
+    eventually("it is kept", || listener_of(&ids[0]).as_deref() == Some("online"));
+    let _late = bridge.start(&[&format!("127.0.0.1:{nobody}")], &["--every", "1"]);
+    eventually("it is offline", || listener_of(&ids[0]).as_deref() == Some("offline"));
+    assert_eq!(listener_of(&ids[1]).as_deref(), Some("offline"), "its own bridge has said so");
+    assert_eq!(listener_of(&ids[2]).as_deref(), Some("online"), "it has another bridge, and is there");
+    // A program of another home that is called the same is another one.
+    let elsewhere = folder();
+    let (_other, other_page) = program(elsewhere.path(), &["--name", "Living room"]);
+    assert!(!ids.contains(&id_of(&other_page)));
+}
+
+#[test]
+fn what_an_earlier_k1_left_at_the_broker_is_taken_away() {
+    let Some(broker) = Broker::start() else { return };
+    let home = folder();
+    let (_program, page) = program(home.path(), &[]);
+    let id = id_of(&page);
+    let left = Listener::new(broker.port);
+    let ghosts = [
+        "homeassistant/light/k1_k1/config".to_owned(),
+        "homeassistant/sensor/k1_k1_rssi_dbm/config".into(),
+        "homeassistant/sensor/k1_k1_fps/config".into(),
+        format!("homeassistant/sensor/k1_{id}_temperature_c/config"),
+        "k1/k1/state".into(),
+        "k1/k1/availability".into(),
+        "k1/bridge/availability".into(),
+    ];
+    // What is not K1's is nobody's ghost.
+    let foreign =
+        ["homeassistant/light/kitchen/config", "k1/k10/state", "homeassistant/sensor/k1_k10_fps/config"];
+    for topic in ghosts.iter().map(String::as_str).chain(foreign) {
+        left.keep(topic, "{}");
+    }
+    eventually("they are kept", || ghosts.iter().all(|g| left.text(g).as_deref() == Some("{}")));
+    let bridge = Bridge { home: home.path(), broker: format!("127.0.0.1:{}", broker.port) };
+    let _bridge = bridge.start(&[&page], &[]);
+    eventually("the K1 is announced", || {
+        left.topics().iter().any(|t| t.contains(&format!("light/k1_{id}/")))
+    });
+    // Whoever comes now is told of nothing that is not there.
+    let fresh = Listener::new(broker.port);
+    eventually("it hears", || fresh.topics().iter().any(|t| t.contains(&format!("light/k1_{id}/"))));
+    let kept = fresh.topics();
+    assert!(ghosts.iter().all(|g| !kept.contains(g)), "{kept:?}");
+    assert!(foreign.iter().all(|f| kept.iter().any(|k| k == f)), "{kept:?}");
+}
+
+/// Prints the median and the worst of some times.
+fn judge(what: &str, mut times: Vec<Duration>) -> Duration {
+    times.sort();
+    let (median, worst) = (times[times.len() / 2], times[times.len() - 1]);
+    println!("{what}: n = {}, median {median:.1?}, worst {worst:.1?}", times.len());
+    median
+}
+
+#[test]
+fn a_page_and_home_assistant_follow_each_other_at_once() {
+    let Some(broker) = Broker::start() else { return };
+    let home = folder();
+    let light = UdpSocket::bind("127.0.0.1:0").unwrap();
+    light.set_read_timeout(Some(Duration::from_secs(20))).unwrap();
+    let to = format!("ddp://127.0.0.1:{}", light.local_addr().unwrap().port());
+    // A pattern that is never dark by itself.
+    let (_program, page) = program(
+        home.path(),
+        &["--to", &to, "--pattern", "twilight", "--set", "background=1", "--set", "softness=0"],
+    );
+    let id = id_of(&page);
+    let listener = Listener::new(broker.port);
+    let bridge = Bridge { home: home.path(), broker: format!("127.0.0.1:{}", broker.port) };
+    // It looks once a minute: what is told earlier is not found by looking.
+    let _bridge = bridge.start(&[&page], &["--every", "60"]);
+    let state = || listener.json(&format!("k1/{id}/state"));
+    eventually("the K1 is met", || state()["state"] == "ON");
+    // The bridge listens from a moment after it has met the K1.
+    let mut hand = page_of(&page);
+    hand.send(Message::text(json!({"params": {"brightness": 0.5}}).to_string())).unwrap();
+    eventually("it listens", || state()["brightness"] == 128.0);
+
+    let mut times = Vec::new();
+    for n in 0..50_u32 {
+        let brightness = 0.3 + f64::from(n) * 0.01;
+        let began = Instant::now();
+        hand.send(Message::text(json!({"params": {"brightness": brightness}}).to_string())).unwrap();
+        eventually("the page's command is told", || state()["brightness"] == (brightness * 255.0).round());
+        times.push(began.elapsed());
+        std::thread::sleep(Duration::from_millis(u64::from(n % 7) * 9));
+    }
+    let median = judge("from the page to Home Assistant", times);
+    assert!(median < Duration::from_millis(500), "{median:?}");
+
+    listener.wish(&format!("k1/{id}/set"), r#"{"brightness":255}"#);
+    eventually("it is bright", || state()["brightness"] == 255.0);
+    std::thread::sleep(Duration::from_secs(1));
+    let drain = || {
+        light.set_nonblocking(true).unwrap();
+        while light.recv(&mut [0; 2_048]).is_ok() {}
+        light.set_nonblocking(false).unwrap();
+    };
+    // As the light itself sees it: it glides to its new brightness, and is half way there.
+    let mut packet = [0; 2_048];
+    let mut brightness = || {
+        let n = light.recv(&mut packet).expect("frames come");
+        packet[10..n].iter().map(|b| f64::from(*b)).sum::<f64>()
+    };
+    drain();
+    let full = (0..200).map(|_| brightness()).fold(0.0, f64::max);
+    let mut shines = |wanted: bool| {
+        let began = Instant::now();
+        while (brightness() > 0.5 * full) != wanted {
+            assert!(began.elapsed() < support::PATIENCE, "it shines: {}", !wanted);
+        }
+    };
+    let mut times = Vec::new();
+    for n in 0..50 {
+        drain();
+        let began = Instant::now();
+        let on = n % 2 == 1;
+        let word = if on { "ON" } else { "OFF" };
+        listener.wish(&format!("k1/{id}/set"), &json!({"state": word}).to_string());
+        shines(on);
+        times.push(began.elapsed());
+        // A hand on a switch: a K1 takes a change of its parameters every 300 ms by this door.
+        std::thread::sleep(Duration::from_millis(310 + n % 5 * 30));
+    }
+    let median = judge("from Home Assistant to the light", times);
+    assert!(median < Duration::from_millis(1_000), "{median:?}");
+    // The last word of many counts, and none waits for those before it.
+    let began = Instant::now();
+    for n in 1..=60 {
+        let message = json!({"state": "ON", "brightness": n}).to_string();
+        listener.wish(&format!("k1/{id}/set"), &message);
+    }
+    eventually("a slider that was moved is where it was left", || state()["brightness"] == 60.0);
+    println!("60 steps of a slider: {:.1?}", began.elapsed());
 }
 
 #[test]
 fn a_broker_that_is_not_there_is_told() {
-    let (_program, page) = program();
+    let home = folder();
+    let (_program, page) = program(home.path(), &[]);
     let port = TcpListener::bind("127.0.0.1:0").unwrap().local_addr().unwrap().port();
-    let said = support::run(["mqtt", &page, "--broker", &format!("127.0.0.1:{port}"), "--duration", "1"]);
+    let said = support::run(["mqtt", &page, "--broker", &format!("127.0.0.1:{port}"), "--duration", "4"]);
     assert_eq!(said.code(), Some(1));
-    assert!(said.err.contains("does not answer") && said.err.contains("was never reached"), "{said:?}");
+    assert!(said.err.contains("was never reached"), "{said:?}");
+    assert_eq!(said.err.matches("does not answer").count(), 1, "once: {said:?}");
     support::run(["mqtt", &page, "--broker", "host:x"]).failed_saying(&["HOST:PORT"]);
+
+    // It comes later, goes, and comes back with an empty memory.
+    let bridge = Bridge { home: home.path(), broker: format!("127.0.0.1:{port}") };
+    let mut bridge = bridge.silent(&[&page], &["--every", "1"]);
+    bridge.says("does not answer");
+    let Some(mut broker) = Broker::on(port) else { return };
+    bridge.says("connected to");
+    let listener = Listener::new(port);
+    let id = id_of(&page);
+    let there = || listener.text(&format!("k1/{id}/availability")).as_deref() == Some("online");
+    eventually("it is there", there);
+    for _ in 0..3 {
+        broker.restart(&listener);
+        eventually("all is said anew", there);
+    }
+    let said = bridge.said();
+    assert_eq!(said.matches("connected to").count(), 4, "{said}");
+    assert!(said.matches("does not answer").count() <= 4, "each loss is told once: {said}");
+}
+
+#[test]
+fn a_wrong_password_is_said_once_with_what_to_do() {
+    let home = folder();
+    let (_program, page) = program(home.path(), &[]);
+    let port = TcpListener::bind("127.0.0.1:0").unwrap().local_addr().unwrap().port();
+    let Some(_broker) = Broker::locked(port, "home", "right") else { return };
+    let bridge = Bridge { home: home.path(), broker: format!("127.0.0.1:{port}") };
+    for (password, user) in [("wrong", "home"), ("right", "nobody"), ("", "home")] {
+        let file = home.path().join("password");
+        std::fs::write(&file, password).unwrap();
+        let file = file.display().to_string();
+        let options = ["--user", user, "--password-file", &file, "--duration", "4"];
+        let said = bridge.silent(&[&page], &options).end();
+        assert_eq!(said.code(), Some(1), "{said:?}");
+        assert_eq!(said.err.matches("refuses this user or password").count(), 1, "{said:?}");
+        assert!(said.err.contains("--password-file"), "{said:?}");
+    }
+    let file = home.path().join("password");
+    std::fs::write(&file, "right\n").unwrap();
+    let options = ["--user", "home", "--password-file", &*file.display().to_string()];
+    let _bridge = bridge.start(&[&page], &options);
+}
+
+/// The program brings its own bridge.
+#[test]
+fn a_program_connects_itself() {
+    let Some(broker) = Broker::start() else { return };
+    let home = folder();
+    let listener = Listener::new(broker.port);
+    let address = format!("127.0.0.1:{}", broker.port);
+    let more = ["--mqtt", &address, "--prefix", "home/k1", "--token", "a-token-that-nobody-guesses"];
+    let (mut program, page) = program(home.path(), &more);
+    program.says("connected to");
+    let page = page.split('#').next().unwrap();
+    let info = get_with(page, "api/device/info", "a-token-that-nobody-guesses");
+    let id = info["id"].as_str().unwrap();
+    let of = |what: &str| format!("home/k1/{id}/{what}");
+    eventually("it is there", || listener.text(&of("availability")).as_deref() == Some("online"));
+    listener.wish(&of("set"), r#"{"state":"OFF"}"#);
+    eventually("it is off", || listener.json(&of("state"))["state"] == "OFF");
+    program.interrupt();
+    let said = program.end();
+    assert_eq!(said.code(), Some(0), "{said:?}");
+    eventually("it has said that it goes", || {
+        listener.text(&of("availability")).as_deref() == Some("offline")
+    });
+    // A broker that is not there does not keep the light from shining, nor the program from ending.
+    let began = Instant::now();
+    let nowhere = TcpListener::bind("127.0.0.1:0").unwrap().local_addr().unwrap().port();
+    let (nowhere, listen) = (format!("127.0.0.1:{nowhere}"), "127.0.0.1:0");
+    let args = ["run", "demo", "--listen", listen, "--mqtt", &nowhere, "--duration", "2"];
+    let said = start(&mut at_home(home.path(), args)).end();
+    assert!(said.code() == Some(0) && said.err.matches("does not answer").count() == 1, "{said:?}");
+    assert!(began.elapsed() < Duration::from_secs(20));
+    for wrong in ["+", "k1/#", "", "/k1", "k1/", "k\n1"] {
+        let said = support::run(["mqtt", "--prefix", wrong]);
+        assert!(said.code() == Some(2) && said.err.contains("without + and #"), "{wrong}: {said:?}");
+    }
 }

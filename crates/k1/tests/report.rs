@@ -37,12 +37,13 @@ fn the_picture_has_a_line_where_each_beat_was_announced_and_nowhere_else() {
     let dir = folder();
     let path = dir.path().join("x.png");
     let said = draw(&path);
-    assert_eq!((said.code(), said.out.as_str()), (Some(0), ""), "{said:?}");
-    let lines: Vec<_> = said.err.lines().collect();
+    assert_eq!(said.code(), Some(0), "{said:?}");
     assert!(
-        lines.len() == 2 && lines[0].contains("30.0 s") && lines[1].contains("x.png: a picture"),
+        said.out.contains("30.0 s") && said.out.contains("BPM") && !said.out.contains("onset "),
         "{said:?}"
     );
+    let lines: Vec<_> = said.err.lines().collect();
+    assert!(lines.len() == 1 && lines[0].contains("x.png: a picture"), "{said:?}");
 
     let decoder = png::Decoder::new(std::io::BufReader::new(fs::File::open(&path).unwrap()));
     let mut reader = decoder.read_info().unwrap();
@@ -81,7 +82,7 @@ fn the_page_has_each_beat_and_each_onset() {
     let dir = folder();
     let path = dir.path().join("x.html");
     let said = draw(&path);
-    assert_eq!((said.code(), said.out.as_str()), (Some(0), ""), "{said:?}");
+    assert_eq!(said.code(), Some(0), "{said:?}");
     let page = fs::read_to_string(&path).unwrap();
     let rows = |table: &str| -> Vec<Vec<String>> {
         let from = page.find(&format!("<table id=\"{table}\">")).unwrap();
@@ -137,7 +138,9 @@ fn nothing_heard_is_an_empty_report_and_no_panic() {
         let said = run(["analyze".as_ref(), "-".as_ref(), "-o".as_ref(), path.as_os_str()]);
         assert_eq!(said.code(), Some(0), "{said:?}");
         assert!(
-            said.err.contains("0.0 s, 0 beats, 0 onsets") && fs::metadata(&path).unwrap().len() > 500,
+            said.out.contains("0.0 s")
+                && said.out.contains("no steady tempo")
+                && fs::metadata(&path).unwrap().len() > 500,
             "{said:?}"
         );
     }

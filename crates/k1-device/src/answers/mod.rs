@@ -59,6 +59,9 @@ pub struct DeviceInfo<'a> {
     pub ip: Cow<'a, str>,
     /// Hardware address; null where there is none of its own.
     pub mac: Option<Cow<'a, str>>,
+    /// What no other K1 is called, for as long as it lasts: letters and digits; null where it is not known.
+    #[cfg_attr(feature = "read", serde(default))]
+    pub id: Option<Cow<'a, str>>,
     /// The board, or "program".
     pub board: Cow<'a, str>,
     /// Number of LEDs.

@@ -89,7 +89,7 @@ pub struct Heard {
     pub floor_db: f32,
     /// Loudness after gain control, 0 … 1.
     pub level: f32,
-    /// Tempo in beats per minute, 0 when there is none.
+    /// Tempo in beats per minute; 0 until one is believed.
     pub bpm: f32,
     /// Trust in the beat, 0 … 1.
     pub confidence: f32,
@@ -111,7 +111,7 @@ impl From<&Snapshot> for Heard {
             peak_db: s.peak_db,
             floor_db: s.floor_db,
             level: s.level,
-            bpm: s.bpm,
+            bpm: s.tempo().unwrap_or(0.0),
             confidence: s.confidence,
             beats: s.beats,
             onsets: s.onsets,

@@ -5,6 +5,7 @@ use serde::Deserialize;
 
 use super::loose::{Loose, whole, words};
 use crate::error::Refusal;
+use crate::harmless::harmless;
 use crate::settings::{ColorOrder, Hardware, MOST_LEDS, MOST_MA, RESET_US, Wifi};
 
 /// How the hardware is set up; any of these.
@@ -93,7 +94,12 @@ impl SetupPatch {
             Some(Loose::Number(db)) if (-100.0..=-20.0).contains(&db) => new.floor_db = Some(db as f32),
             Some(_) => return Err(Refusal::InvalidValue { field: "noise_floor_db", expected }),
         }
-        if let Some(name) = words(self.name, "name", "a text of at most 32 bytes")? {
+        let expected = "a text of at most 32 bytes, without invisible characters";
+        if let Some(name) = words(self.name, "name", expected)? {
+            // It is shown in many places, by many programs.
+            if harmless(&name) != name.as_str() {
+                return Err(Refusal::InvalidValue { field: "name", expected });
+            }
             new.name = name;
         }
         let expected = "ADDRESS:PORT, or empty";
@@ -130,5 +136,26 @@ impl SetupPatch {
         let changed = new != *wifi;
         *wifi = new;
         Ok(changed)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_name_is_what_can_be_shown() {
+        let set = |name: &str| {
+            let json = serde_json::json!({"name": name}).to_string();
+            let patch: SetupPatch = serde_json::from_str(&json).unwrap();
+            let mut hardware = Hardware::default();
+            patch.apply(&mut hardware).map(|_| hardware.name.to_string())
+        };
+        for name in ["", "shelf", "Küche 💡", "قمر"] {
+            assert_eq!(set(name).as_deref(), Ok(name));
+        }
+        for name in ["a\u{202e}b", "a\u{200b}", "\u{2028}", "\u{e0041}", "a\nb", "\u{9b}31m"] {
+            assert_eq!(set(name).unwrap_err().code(), "invalid_value", "{}", name.escape_unicode());
+        }
     }
 }

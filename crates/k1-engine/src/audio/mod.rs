@@ -37,7 +37,7 @@ pub use onset::{OnsetDetector, OnsetReading};
 pub use snapshot::{SNAPSHOT_WORDS, Snapshot};
 pub use spectrum::ConstantQ;
 pub use tables::{BINS, GROUP_EDGES_HZ, LOOKS, LOWEST_HZ, Q, TEMPI, TRUST_LOOKS, bin_hz};
-pub use tempo::{BPM_RANGE, BeatReading, BeatTracker, tempo_bpm};
+pub use tempo::{BELIEVED, BPM_RANGE, BeatReading, BeatTracker, tempo_bpm};
 pub use tempogram::{CANDIDATES, Tempogram, candidate_bpm};
 
 /// The tables, as the build script wrote them.

@@ -34,7 +34,7 @@ pub struct Snapshot {
     pub tempi: [f32; CANDIDATES],
     /// Where each candidate stands in its own beat at [`captured_us`](Self::captured_us), in turns: 0 on the beat.
     pub tempo_phases: [f32; CANDIDATES],
-    /// Tempo in beats per minute; 0 when there is none.
+    /// Tempo of the announced beats in beats per minute; 0 when there are none. For people, see [`tempo`](Self::tempo).
     pub bpm: f32,
     /// Position within the beat at [`captured_us`](Self::captured_us): 0 on the beat, just under 1 before the next.
     pub beat_phase: f32,
@@ -77,6 +77,12 @@ impl Snapshot {
         silent: true,
         input: InputState::Fine,
     };
+
+    /// The tempo in beats per minute, once it is believed ([`super::BELIEVED`]). Light may follow a first guess; what
+    /// is told as a tempo, on any screen or by any door, is this.
+    pub fn tempo(&self) -> Option<f32> {
+        (self.bpm > 0.0 && self.confidence >= super::BELIEVED).then_some(self.bpm)
+    }
 
     /// True if an ear can have made this: every share lies in 0 … 1 and nothing is infinite or NaN.
     ///
@@ -154,6 +160,13 @@ mod tests {
             s[3].spectrum[0] = wrong;
             assert!(s.iter().all(|s| !s.is_plausible()), "{wrong}");
         }
+    }
+
+    #[test]
+    fn a_tempo_is_told_once_it_is_believed() {
+        let told = |bpm, confidence| Snapshot { bpm, confidence, ..Snapshot::EMPTY }.tempo();
+        assert_eq!((told(120.0, 0.75), told(120.0, 0.88)), (Some(120.0), Some(120.0)));
+        assert_eq!((told(120.0, 0.7), told(0.0, 0.88), Snapshot::EMPTY.tempo()), (None, None, None));
     }
 
     #[test]

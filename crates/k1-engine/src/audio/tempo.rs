@@ -76,6 +76,8 @@ pub struct BeatTracker {
     awake: f32,
     /// What was last said of each tempo by how the music repeats, as log-odds that it is the beat's.
     odds: [f32; TEMPI],
+    /// How far the announced beats are trusted, while there are any.
+    trust: Follower,
     /// What the last confidence was judged by, in 1/[`TRUST_SCALE`].
     looks: [i16; TRUST_LOOKS],
     /// Continuous beat position that is announced: follows the pulse without jumping.
@@ -104,6 +106,7 @@ impl BeatTracker {
             decision: Follower::new(0.0, 1.0, 1.0),
             awake: 0.0,
             odds: [0.0; TEMPI],
+            trust: Follower::new(0.0, TRUST_S, TRUST_S),
             looks: [0; TRUST_LOOKS],
             phase: 0.0,
             period: 60.0,
@@ -133,6 +136,7 @@ impl BeatTracker {
                     memory.value = 0.0;
                 }
                 self.decision.value = 0.0;
+                self.trust.value = 0.0;
                 self.awake = 0.0;
                 self.odds = [0.0; TEMPI];
             }
@@ -193,6 +197,24 @@ impl BeatTracker {
         .map(|x| (x.clamp(-31.0, 31.0) * TRUST_SCALE) as i16)
     }
 
+    /// How far what is announced can be trusted; 0 = there is no beat.
+    ///
+    /// Clarity is how sharply the pulse has decided (0 … 1) plus how much better than chance it expects what is heard
+    /// (a tenth of natural logarithms per second: 0 in noise, about 0.5 in music). What is clear may still be another level
+    /// of the metre, or its off-beat: [`trust_in`] says how likely.
+    fn confidence(&mut self, decision: f32) -> f32 {
+        let clarity = decision + 0.1 * self.evidence.value;
+        if clarity >= NO_BEAT {
+            let now = trust_in(&self.looks);
+            if self.trust.value == 0.0 {
+                self.trust.value = now;
+            }
+            return self.trust.step(now, DT);
+        }
+        self.trust.value = 0.0;
+        if self.awake < EAGER_S { lerp(EAGER.0, EAGER.1, (clarity / NO_BEAT).max(0.0)) } else { 0.0 }
+    }
+
     fn announce(&mut self) -> BeatReading {
         let found = self.pulse.likeliest();
         let heard = (found.position * DT + JUDGED_AFTER_S) / (found.period * DT);
@@ -207,7 +229,7 @@ impl BeatTracker {
 
         let decision = self.decision.step(found.share * found.focus, DT);
         self.looks = self.judged_by(&found, decision);
-        let confidence = confidence_of(self.evidence.value, decision, self.awake, &self.looks);
+        let confidence = self.confidence(decision);
         let period_s = self.period * DT;
         let mut reading = BeatReading { confidence, ..BeatReading::default() };
         // A beat within half a hop of now is announced now; a jump back must not announce it twice.
@@ -239,24 +261,23 @@ const LEAF_SCALE: f32 = 8192.0;
 
 /// In the first seconds of sound the pulse is announced before it is sure, and says so: a listener nods along early, too.
 const EAGER_S: f32 = 4.0;
+/// Confidence from which on a tempo is believed and may be told to people as such: it is right more often than not. What is
+/// announced with less is a guess to nod along to.
+pub const BELIEVED: f32 = 0.5;
 /// Clarity below which there is no beat: noise, drones and speech lie below, music above.
 const NO_BEAT: f32 = 0.71;
-/// Confidence of an eager pulse, from none to what is nearly clear.
-const EAGER: (f32, f32) = (0.2, 0.7);
+/// Confidence of an eager pulse, from none to what is nearly clear: it is not believed yet.
+const EAGER: (f32, f32) = (0.15, 0.45);
 /// Confidence of a pulse that is clear, at the least and at the most.
 const CLEAR: (f32, f32) = (0.05, 0.97);
+/// The trees' judgement is the mean of the last seconds, so that a tempo near belief is not told and untold.
+const TRUST_S: f32 = 1.0;
 
-/// Probability that an announced beat is right: within 70 ms of a true one, and at its tempo; 0 = no beat.
+/// Probability that an announced beat is right: within 70 ms of a true one, and at its tempo.
 ///
-/// Clarity is how sharply the pulse has decided (0 … 1) plus how much better than chance it expects what is heard
-/// (a tenth of natural logarithms per second: 0 in noise, about 0.5 in music). What is clear may still be another level of
-/// the metre, or its off-beat: trees that `xtask/fit/trust.py` fitted on announced beats weigh the tempi and places beside
-/// the announced one, so that straight eighths at 70 BPM, heard at 140, are announced as doubtful.
-fn confidence_of(evidence: f32, decision: f32, awake: f32, looks: &[i16; TRUST_LOOKS]) -> f32 {
-    let clarity = decision + 0.1 * evidence;
-    if clarity < NO_BEAT {
-        return if awake < EAGER_S { lerp(EAGER.0, EAGER.1, (clarity / NO_BEAT).max(0.0)) } else { 0.0 };
-    }
+/// Trees that `xtask/fit/trust.py` fitted on announced beats weigh the tempi and places beside the announced one, so that
+/// straight eighths at 70 BPM, heard at 140, are announced as doubtful.
+fn trust_in(looks: &[i16; TRUST_LOOKS]) -> f32 {
     let sum: i32 = TRUST_TREES.iter().map(|tree| i32::from(ask(tree, looks))).sum();
     let odds = exp(-(sum as f32) * (1.0 / LEAF_SCALE));
     (1.0 / (1.0 + odds)).clamp(CLEAR.0, CLEAR.1)

@@ -5,7 +5,7 @@ use std::time::Duration;
 
 use clap::{Args, Subcommand, ValueEnum};
 
-use super::values::{length, seconds};
+use super::values::{length, seconds, topic};
 use crate::lamps::{Address, Place, find_all};
 
 /// Name of a key if none is given.
@@ -117,6 +117,24 @@ pub struct ValidateArgs {
     pub json: bool,
 }
 
+/// How a broker is spoken with.
+#[derive(Args, Clone, Debug)]
+#[group(skip)]
+pub struct BrokerArgs {
+    /// User of the MQTT broker.
+    #[arg(long, value_name = "USER")]
+    pub user: Option<String>,
+    /// File with the password of that user; a command line can be read by others.
+    #[arg(long, value_name = "FILE", requires = "user")]
+    pub password_file: Option<PathBuf>,
+    /// What every topic begins with.
+    #[arg(long, default_value = "k1", value_parser = topic, value_name = "TEXT")]
+    pub prefix: String,
+    /// What Home Assistant's topics begin with.
+    #[arg(long, default_value = "homeassistant", value_parser = topic, value_name = "TEXT")]
+    pub discovery_prefix: String,
+}
+
 /// `k1 mqtt`.
 #[derive(Args, Clone, Debug)]
 pub struct MqttArgs {
@@ -127,18 +145,9 @@ pub struct MqttArgs {
     /// The broker.
     #[arg(long, default_value = "localhost", value_name = "HOST[:PORT]")]
     pub broker: String,
-    /// User of the broker.
-    #[arg(long, value_name = "USER")]
-    pub user: Option<String>,
-    /// File with the password of that user; a command line can be read by others.
-    #[arg(long, value_name = "FILE", requires = "user")]
-    pub password_file: Option<PathBuf>,
-    /// What every topic begins with.
-    #[arg(long, default_value = "k1", value_name = "TEXT")]
-    pub prefix: String,
-    /// What Home Assistant's topics begin with.
-    #[arg(long, default_value = "homeassistant", value_name = "TEXT")]
-    pub discovery_prefix: String,
+    /// How it is spoken with.
+    #[command(flatten)]
+    pub with: BrokerArgs,
     /// A signed update, as `k1 sign` makes it: it is offered to every lamp, and rolled out in steps when somebody says so.
     #[arg(long, value_name = "FILE")]
     pub update: Option<PathBuf>,

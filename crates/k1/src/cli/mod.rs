@@ -33,7 +33,7 @@ pub enum Command {
     Run(RunArgs),
     /// Render light from sound to a picture or array, faster than real time and always the same.
     Render(RenderArgs),
-    /// Print or draw beats, onsets and tempo of a sound as they would have been reported live.
+    /// Say what K1 hears in a sound: length, tempo, beats; on request every event, or a picture.
     Analyze(AnalyzeArgs),
     /// List the patterns and what each is for.
     Patterns(ListArgs),

@@ -7,7 +7,7 @@ use clap::{Args, ValueEnum};
 use k1_engine::params::Param;
 use k1_engine::patterns::PATTERNS;
 
-use super::values::{assignment, gain, leds, palette, pattern, seconds};
+use super::values::{assignment, gain, leds, name, palette, pattern, seconds};
 use crate::sink::Target;
 use crate::source::Input;
 
@@ -32,6 +32,15 @@ pub struct RunArgs {
     /// Token that the page and scripts must show when the page is reachable from other machines; made up if missing.
     #[arg(long, value_name = "TOKEN")]
     pub token: Option<String>,
+    /// What this K1 is called: on its page, in lists, in Home Assistant. Each name has an id of its own that lasts.
+    #[arg(long, default_value = crate::identity::NAME, value_parser = name, value_name = "NAME")]
+    pub name: String,
+    /// Connect this K1 with an MQTT broker and Home Assistant, as `k1 mqtt` does from outside.
+    #[arg(long, value_name = "HOST[:PORT]", conflicts_with = "headless")]
+    pub mqtt: Option<String>,
+    /// How the broker is spoken with.
+    #[command(flatten, next_help_heading = "Broker (--mqtt)")]
+    pub with: super::BrokerArgs,
     /// No page and no terminal: hear, shine on --to, and report.
     #[arg(long)]
     pub headless: bool,
@@ -124,19 +133,22 @@ pub struct RenderArgs {
 pub struct AnalyzeArgs {
     /// What to hear: demo | FILE | - (raw f32 mono samples on standard input).
     pub input: Input,
-    /// Draw instead of printing: OUT.png (a picture) or OUT.html (a page with the same and with tables of all events).
+    /// Draw, too: OUT.png (a picture) or OUT.html (a page with the same and with tables of all events).
     ///
     /// Rows over time: waveform, onset strength, belief in each tempo with the announced one, confidence; lines are
     /// announced beats. Up to 9.6 minutes a column is 16 ms of sound; a longer sound has longer columns and not more of them.
     #[arg(short, long, value_name = "OUT", conflicts_with = "json")]
     pub output: Option<PathBuf>,
-    /// One JSON object per line: t and at in seconds, kind, bpm, confidence.
+    /// Print every beat, onset and tempo as it would have been reported live; the summary goes to standard error.
+    #[arg(long, conflicts_with_all = ["output", "json"])]
+    pub events: bool,
+    /// One JSON object per line: for each event t and at in seconds, kind, bpm, confidence; at the end the summary.
     #[arg(long)]
     pub json: bool,
     /// Sample rate of standard input in Hz.
     #[arg(long, default_value_t = k1_engine::SAMPLE_RATE, value_name = "HZ")]
     pub rate: u32,
-    /// Hear only so many seconds.
+    /// Hear only the first N seconds.
     #[arg(long, value_parser = seconds, allow_negative_numbers = true, value_name = "SECONDS")]
     pub duration: Option<f64>,
     /// Microphone gain, 0.5 … 2.

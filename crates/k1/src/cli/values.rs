@@ -52,6 +52,26 @@ pub(super) fn gain(s: &str) -> Result<f32, String> {
         .ok_or_else(|| format!("gain is {} … {}", range.start(), range.end()))
 }
 
+/// What a K1 is called.
+pub(super) fn name(s: &str) -> Result<String, String> {
+    let most = crate::identity::LONGEST_NAME;
+    let fits = (1..=most).contains(&s.trim().len()) && k1_device::harmless::harmless(s) == s;
+    match fits {
+        true => Ok(s.trim().to_owned()),
+        false => Err(format!("a name is text of 1 to {most} bytes, without newlines and other controls")),
+    }
+}
+
+/// The beginning of topics at a broker.
+pub(super) fn topic(s: &str) -> Result<String, String> {
+    let fits =
+        !s.is_empty() && s.len() <= 100 && !s.contains(['+', '#']) && k1_device::harmless::harmless(s) == s;
+    match fits && !s.starts_with(['/', '$']) && !s.ends_with('/') {
+        true => Ok(s.to_owned()),
+        false => Err("topics begin with a word, or words with / between, without + and #".into()),
+    }
+}
+
 /// A number of seconds.
 pub(super) fn seconds(s: &str) -> Result<f64, String> {
     s.parse()

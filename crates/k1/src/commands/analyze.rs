@@ -1,19 +1,19 @@
-//! `k1 analyze`: events as they would have been reported live, printed or drawn.
+//! `k1 analyze`: what is heard in a sound, as a summary, event by event, or drawn.
 
-use std::io::Write;
-
+use k1_device::harmless::harmless;
 use k1_engine::audio::Ear;
 use k1_engine::{HOP, SAMPLE_RATE};
 
 use super::{Failure, progress};
 use crate::cli::AnalyzeArgs;
-use crate::report::{self, Beat, Form, Onset, Place, Record};
-use crate::source::{self, Input, SONG_SECONDS};
+use crate::console::{self, Lines};
+use crate::report::{self, Beat, Form, Onset, Place, Record, Summary};
+use crate::source::{self, Input, SONG_SECONDS, Source};
 
 /// A tempo is reported again when it has moved by this much.
 const TEMPO_STEP_BPM: f32 = 0.5;
 
-/// Prints or draws the events of a sound.
+/// Says what is heard in a sound.
 pub fn analyze(args: &AnalyzeArgs) -> Result<(), Failure> {
     if matches!(args.input, Input::Mic(_) | Input::Monitor(_)) {
         return Err(Failure(
@@ -26,11 +26,12 @@ pub fn analyze(args: &AnalyzeArgs) -> Result<(), Failure> {
     let demo = (args.input == Input::Demo).then_some(f64::from(SONG_SECONDS));
     let limit = args.duration.or(demo).map(|s| (s * f64::from(SAMPLE_RATE)) as u64);
     let bar = progress(args.duration.or(demo).or(source.seconds()), "listening");
-    let mut out = std::io::BufWriter::new(std::io::stdout().lock());
+    let title = harmless(&source.title()).into_owned();
+    let mut summary = Box::new(Summary::default());
+    let mut out = Lines::default();
     let mut ear = Box::new(Ear::new());
     ear.set_gain(args.gain);
     let mut bpm = 0.0_f32;
-    let (mut beats, mut onsets) = (0_u64, 0_u64);
     let mut failed = None;
     let mut block = [0.0; HOP];
     loop {
@@ -39,34 +40,38 @@ pub fn analyze(args: &AnalyzeArgs) -> Result<(), Failure> {
         if n == 0 {
             break;
         }
+        summary.samples(&block[..n]);
         if let Some(record) = &mut record {
             record.samples(&block[..n]);
         }
         ear.feed(&block[..n], |s, heard| {
             let at = s.captured_us as f64 * 1e-6;
+            summary.hop(s);
             if let Some(record) = &mut record {
                 record.hop(s);
             }
-            let mut say = |kind: Event, t: f64| {
+            let mut tell = |event: Event, t: f64| {
+                event.count(&mut summary);
                 if let Some(record) = &mut record {
-                    return kind.keep(record, t);
+                    event.keep(record, t);
                 }
-                let line = kind.line(args.json, t, at);
-                if let Err(e) = out.write_all(line.as_bytes()) {
+                if (args.events || args.json)
+                    && let Err(e) = out.line(event.line(args.json, t, at))
+                {
                     failed.get_or_insert(e);
                 }
             };
-            if (s.bpm - bpm).abs() > TEMPO_STEP_BPM {
-                bpm = s.bpm;
-                say(Event::Tempo { bpm, confidence: s.confidence }, at);
+            // A tempo is one once it is believed.
+            let now = s.tempo().unwrap_or(0.0);
+            if (now - bpm).abs() > TEMPO_STEP_BPM {
+                bpm = now;
+                tell(Event::Tempo { bpm, confidence: s.confidence }, at);
             }
             if let Some(ago) = heard.onset_ago {
-                onsets += 1;
-                say(Event::Onset { strength: s.onset }, at - f64::from(ago));
+                tell(Event::Onset { strength: s.onset }, at - f64::from(ago));
             }
             if let Some((inn, confidence)) = heard.beat_in {
-                beats += 1;
-                say(Event::Beat { bpm: s.bpm, confidence }, at + f64::from(inn));
+                tell(Event::Beat { bpm: s.bpm, confidence }, at + f64::from(inn));
             }
         });
         // A block completes one hop at most, so that no belief is missed.
@@ -87,20 +92,31 @@ pub fn analyze(args: &AnalyzeArgs) -> Result<(), Failure> {
     }
     bar.finish_and_clear();
     let written = match (&place, &record) {
-        (Some(place), Some(record)) => Some(draw(place, record, &source.title())?),
+        (Some(place), Some(record)) => Some(draw(place, record, &title)?),
         _ => None,
     };
-    if !args.json {
-        let seconds = ear.samples() as f64 / f64::from(SAMPLE_RATE);
-        crate::say(format_args!("{}: {seconds:.1} s, {beats} beats, {onsets} onsets", source.title()));
+    let damage = damage(source.as_ref());
+    if args.json {
+        damage.iter().for_each(|d| crate::say(format_args!("k1: {d}")));
+        console::json_line(&summary.json(&title, &damage))?;
+    } else if args.events {
+        console::say_text(summary.text(&title, &damage).as_str());
+    } else {
+        summary.text(&title, &damage).print()?;
     }
     if let Some(written) = written {
         crate::say(written);
     }
-    if source.skipped() > 0 {
-        crate::say(format_args!("k1: {} damaged pieces of the sound were skipped", source.skipped()));
-    }
     Ok(())
+}
+
+/// What of a sound was damaged, a sentence each.
+fn damage(source: &dyn Source) -> Vec<String> {
+    match source.skipped() {
+        0 => Vec::new(),
+        1 => vec!["1 damaged piece was skipped".into()],
+        n => vec![format!("{n} damaged pieces were skipped")],
+    }
 }
 
 /// Writes the report; the answer says what was written.
@@ -121,6 +137,15 @@ enum Event {
 }
 
 impl Event {
+    /// Counts it.
+    fn count(&self, summary: &mut Summary) {
+        match self {
+            Self::Beat { .. } => summary.beat(),
+            Self::Onset { .. } => summary.onset(),
+            Self::Tempo { .. } => {}
+        }
+    }
+
     /// Adds it to a record; the tempo is in its columns.
     fn keep(&self, record: &mut Record, t: f64) {
         match *self {
@@ -133,21 +158,21 @@ impl Event {
     fn line(&self, json: bool, t: f64, at: f64) -> String {
         match (self, json) {
             (Self::Beat { bpm, confidence }, true) => format!(
-                "{{\"t\":{t:.4},\"at\":{at:.4},\"kind\":\"beat\",\"bpm\":{bpm:.2},\"confidence\":{confidence:.3}}}\n"
+                "{{\"t\":{t:.4},\"at\":{at:.4},\"kind\":\"beat\",\"bpm\":{bpm:.2},\"confidence\":{confidence:.3}}}"
             ),
             (Self::Onset { strength }, true) => {
-                format!("{{\"t\":{t:.4},\"at\":{at:.4},\"kind\":\"onset\",\"strength\":{strength:.3}}}\n")
+                format!("{{\"t\":{t:.4},\"at\":{at:.4},\"kind\":\"onset\",\"strength\":{strength:.3}}}")
             }
             (Self::Tempo { bpm, confidence }, true) => format!(
-                "{{\"t\":{t:.4},\"at\":{at:.4},\"kind\":\"tempo\",\"bpm\":{bpm:.2},\"confidence\":{confidence:.3}}}\n"
+                "{{\"t\":{t:.4},\"at\":{at:.4},\"kind\":\"tempo\",\"bpm\":{bpm:.2},\"confidence\":{confidence:.3}}}"
             ),
             (Self::Beat { bpm, confidence }, false) => {
-                format!("{t:9.3} s  beat   {bpm:6.1} BPM  confidence {confidence:.2}\n")
+                format!("{t:9.3} s  beat   {bpm:6.1} BPM  confidence {confidence:.2}")
             }
-            (Self::Onset { strength }, false) => format!("{t:9.3} s  onset  strength {strength:.2}\n"),
-            (Self::Tempo { bpm, .. }, false) if *bpm == 0.0 => format!("{t:9.3} s  tempo  none\n"),
+            (Self::Onset { strength }, false) => format!("{t:9.3} s  onset  strength {strength:.2}"),
+            (Self::Tempo { bpm, .. }, false) if *bpm == 0.0 => format!("{t:9.3} s  tempo  none"),
             (Self::Tempo { bpm, confidence }, false) => {
-                format!("{t:9.3} s  tempo  {bpm:6.1} BPM  confidence {confidence:.2}\n")
+                format!("{t:9.3} s  tempo  {bpm:6.1} BPM  confidence {confidence:.2}")
             }
         }
     }

@@ -11,6 +11,7 @@ use serde_json::{Value, json};
 
 use super::{Failure, sending};
 use crate::cli::{DeployArgs, RollbackArgs, Via};
+use crate::console;
 use crate::lamps::delivery::{self, Plan, RESTART, plan, wait};
 use crate::lamps::{self, Address, Client};
 use crate::update::espota::{self, Proof};
@@ -57,12 +58,12 @@ pub fn deploy(args: &DeployArgs) -> Result<(), Failure> {
     let mut report = Report::open(args)?;
     let bytes = update.bytes();
     let hash = update.hash();
-    println!(
+    console::line(format_args!(
         "{} {update}, hash {hash}, to {} lamp{}",
         args.image.display(),
         all.len(),
         if all.len() == 1 { "" } else { "s" }
-    );
+    ))?;
     let mut done = 0;
     for (number, address) in all.iter().enumerate() {
         let label = &address.label;
@@ -72,16 +73,18 @@ pub fn deploy(args: &DeployArgs) -> Result<(), Failure> {
             Ok(plan)
         });
         match plan {
-            Err(failure) if args.dry_run => println!("{label}: would be refused: {failure}"),
+            Err(failure) if args.dry_run => {
+                console::line(format_args!("{label}: would be refused: {failure}"))?
+            }
             Err(failure) => return Err(stop(label, &failure.0, done, all.len())),
             Ok(Plan::Done) => {
-                println!("{label}: runs this image already");
+                console::line(format_args!("{label}: runs this image already"))?;
                 done += 1;
             }
-            Ok(Plan::Send { unarmed }) if args.dry_run => println!(
+            Ok(Plan::Send { unarmed }) if args.dry_run => console::line(format_args!(
                 "{label}: would take it{}",
                 if unarmed { ", and could not go back by itself: its rollback is not armed" } else { "" }
-            ),
+            ))?,
             Ok(Plan::Send { .. }) => {
                 if let Err(failure) = one(&client, address, &update, &bytes, args, &mut report) {
                     return Err(stop(label, &failure.0, done, all.len()));
@@ -95,7 +98,7 @@ pub fn deploy(args: &DeployArgs) -> Result<(), Failure> {
         }
     }
     if !args.dry_run {
-        println!("{done} of {} lamps run {hash}, confirmed by themselves", all.len());
+        console::line(format_args!("{done} of {} lamps run {hash}, confirmed by themselves", all.len()))?;
     }
     Ok(())
 }
@@ -139,19 +142,23 @@ fn one(
     let (raw, judged) = delivery::verdict(client, update);
     report.note(label, "verdict", &raw)?;
     let state = judged.map_err(Failure)?;
-    println!(
+    console::line(format_args!(
         "{label}: sent in {:.1} s, confirmed by itself after {:.1} s; runs {} from {}",
         sent.as_secs_f64(),
         began.elapsed().as_secs_f64(),
         update.hash(),
         state.slot
-    );
+    ))?;
     Ok(())
 }
 
 /// Watches canaries: each must stay well for the whole time.
 fn watch(canaries: &[Address], args: &DeployArgs, report: &mut Report) -> Result<(), Failure> {
-    println!("{} first: watched for {} s before the others follow", canaries.len(), args.watch);
+    console::line(format_args!(
+        "{} first: watched for {} s before the others follow",
+        canaries.len(),
+        args.watch
+    ))?;
     let until = Instant::now() + Duration::from_secs_f64(args.watch);
     while Instant::now() < until {
         std::thread::sleep(Duration::from_secs(1).min(until.saturating_duration_since(Instant::now())));
@@ -192,13 +199,13 @@ pub fn rollback(args: &RollbackArgs) -> Result<(), Failure> {
         .map_err(|e| Failure(format!("{label}: {e}")))?;
         let version =
             |i: &Option<k1_device::firmware::Image>| i.as_ref().map_or("?".into(), |i| i.version.to_string());
-        println!(
+        console::line(format_args!(
             "{label}: {} → {} in {:.1} s; runs from {}, on trial until it has proved itself",
             version(&before.running),
             version(&now.running),
             began.elapsed().as_secs_f64(),
             now.slot
-        );
+        ))?;
     }
     if all.is_empty() { Err(Failure("no lamp was found; name one by its address".into())) } else { Ok(()) }
 }
@@ -229,6 +236,11 @@ pub fn trust(args: &crate::cli::TrustArgs) -> Result<(), Failure> {
     let sheet = keys::statement(&public?, signer.as_ref(), state.key_generation + 1)?;
     let now = client.set_keys(&BASE64_STANDARD.encode(sheet.0)).map_err(text)?;
     let ids: Vec<_> = now.keys.iter().map(Short::to_string).collect();
-    println!("{}: trusts {}, generation {}", client.address().label, ids.join(" and "), now.key_generation);
+    console::line(format_args!(
+        "{}: trusts {}, generation {}",
+        client.address().label,
+        ids.join(" and "),
+        now.key_generation
+    ))?;
     Ok(())
 }

@@ -1,14 +1,16 @@
 //! `k1 devices`: the lamps that can be found, with what each says of itself.
 
-use std::fmt::Write as _;
-use std::io::IsTerminal;
+use std::borrow::Cow;
 use std::time::{Duration, Instant};
 
 use k1_device::firmware::Rollback;
+use k1_device::harmless::harmless;
 use serde::Serialize;
+use unicode_width::UnicodeWidthStr;
 
-use super::{Failure, print, print_json};
+use super::{Failure, print_json};
 use crate::cli::DevicesArgs;
+use crate::console::{self, Text};
 use crate::lamps::{Address, Client, Trouble};
 
 /// Pause between two looks.
@@ -18,6 +20,7 @@ const REFRESH: Duration = Duration::from_secs(2);
 #[derive(Debug, Serialize)]
 struct Entry {
     name: String,
+    id: Option<String>,
     address: String,
     board: Option<String>,
     version: Option<String>,
@@ -35,6 +38,7 @@ struct Entry {
 fn ask(address: &Address) -> Entry {
     let mut entry = Entry {
         name: address.label.clone(),
+        id: None,
         address: address.authority.clone(),
         board: None,
         version: None,
@@ -51,6 +55,7 @@ fn ask(address: &Address) -> Entry {
         let client = Client::new(address.clone());
         let info = client.info()?;
         (entry.board, entry.version) = (Some(info.board.into_owned()), Some(info.firmware.into_owned()));
+        entry.id = info.id.map(Cow::into_owned);
         entry.name = client.name()?;
         let status = client.status()?;
         entry.fps = Some(status.vitals.fps);
@@ -59,7 +64,7 @@ fn ask(address: &Address) -> Entry {
         let device = client.device()?;
         entry.rollback_armed = device.rollback.map(|r| r == Rollback::Armed);
         entry.hash = device.firmware_hash.map(|h| h.to_string());
-        entry.slot = device.slot.map(std::borrow::Cow::into_owned);
+        entry.slot = device.slot.map(Cow::into_owned);
         entry.healthy = Some(device.healthy);
         let failed: Vec<_> = device.checks.iter().filter(|c| !c.ok).map(|c| &*c.name).collect();
         entry.trouble = (!failed.is_empty()).then(|| format!("not true: {}", failed.join(", ")));
@@ -79,11 +84,11 @@ fn ask_all(addresses: &[Address]) -> Vec<Entry> {
     })
 }
 
-fn table(entries: &[Entry]) -> String {
+fn table(entries: &[Entry]) -> Text {
     const HEAD: [&str; 10] =
         ["NAME", "ADDRESS", "BOARD", "VERSION", "HASH", "SLOT", "ARMED", "FPS", "AGE ms", "HEALTH"];
     let or_dash = |x: Option<String>| x.unwrap_or_else(|| "–".into());
-    let rows: Vec<[String; 10]> = entries
+    let rows: Vec<[Cow<str>; 10]> = entries
         .iter()
         .map(|e| {
             [
@@ -102,27 +107,32 @@ fn table(entries: &[Entry]) -> String {
                     (None, _) => "–".into(),
                 },
             ]
+            // Widths are those of what is shown.
+            .map(|cell| Cow::Owned(harmless(&cell).into_owned()))
         })
         .collect();
     let width = |column: usize| {
-        let cells = rows.iter().map(|r| r[column].chars().count());
+        let cells = rows.iter().map(|r| r[column].width());
         cells.chain([HEAD[column].len()]).max().unwrap_or(0)
     };
     // The last column may be a sentence: nothing stands behind it.
     let widths: Vec<_> = (0..HEAD.len() - 1).map(width).collect();
-    let mut text = String::new();
-    for row in std::iter::once(HEAD.map(String::from)).chain(rows) {
+    let mut text = Text::default();
+    for row in std::iter::once(HEAD.map(Cow::Borrowed)).chain(rows) {
+        let mut line = String::new();
         for (cell, width) in row.iter().zip(&widths) {
-            let _ = write!(text, "{cell:<width$}  ");
+            line.push_str(cell);
+            line.extend(std::iter::repeat_n(' ', width + 2 - cell.width()));
         }
-        let _ = writeln!(text, "{}", row[HEAD.len() - 1]);
+        line.push_str(&row[HEAD.len() - 1]);
+        text.line(line);
     }
     text
 }
 
 /// Lists the lamps; on a terminal again and again.
 pub fn devices(args: &DevicesArgs) -> Result<(), Failure> {
-    let once = args.json || args.once || !std::io::stdout().is_terminal();
+    let once = args.json || args.once || !console::is_terminal();
     loop {
         let began = Instant::now();
         let addresses = args.reach.find(&args.lamps)?;
@@ -130,18 +140,21 @@ pub fn devices(args: &DevicesArgs) -> Result<(), Failure> {
         if args.json {
             return print_json(&entries);
         }
-        let mut text = match entries.is_empty() {
-            true => "No lamp answers. Is one on, and on this network? One can also be named by its address; `k1 virt` \
-                     starts one on this machine.\n"
-                .into(),
-            false => table(&entries),
-        };
-        if once {
-            return print(text.as_bytes());
+        let mut text = table(&entries);
+        if entries.is_empty() {
+            text = Text::default();
+            text.line(
+                "No lamp answers. Is one on, and on this network? One can also be named by its address; `k1 virt` starts \
+                 one on this machine.",
+            );
         }
-        let _ = writeln!(text, "\nagain every {} s; Ctrl-C ends", REFRESH.as_secs());
-        // Home, the text, and what is left of the one before is wiped.
-        print(format!("\x1b[H\x1b[2J{text}").as_bytes())?;
+        if once {
+            return Ok(text.print()?);
+        }
+        text.line("");
+        text.line(format_args!("again every {} s; Ctrl-C ends", REFRESH.as_secs()));
+        console::clear()?;
+        text.print()?;
         std::thread::sleep(REFRESH.saturating_sub(began.elapsed()));
     }
 }
@@ -154,6 +167,7 @@ mod tests {
     fn a_table_says_what_is_known_and_no_more() {
         let entry = |name: &str| Entry {
             name: name.into(),
+            id: None,
             address: "10.0.0.7:80".into(),
             board: Some("virt".into()),
             version: Some("0.1.0".into()),
@@ -168,9 +182,15 @@ mod tests {
         };
         let gone = Entry { fps: None, trouble: Some("it does not answer".into()), ..entry("desk") };
         let text = table(&[entry("shelf"), gone]);
+        let text = text.as_str();
         let lines: Vec<_> = text.lines().collect();
         assert!(lines[0].starts_with("NAME   ADDRESS      BOARD"), "{text}");
         assert!(lines[1].contains("01234567 ") && lines[1].contains("175.4") && lines[1].ends_with("fine"));
+        // Columns stand one below the other, whatever a name is made of.
+        let odd = table(&[entry("ランプ"), entry("a\x1b\n"), entry("x")]);
+        let column = |line: &str| line.split_once("10.0.0.7").map(|(before, _)| before.width());
+        let columns: Vec<_> = odd.as_str().lines().skip(1).map(column).collect();
+        assert_eq!(columns, [Some(14); 3], "{}", odd.as_str());
         assert!(lines[2].contains('–') && lines[2].ends_with("it does not answer"), "{text}");
     }
 }

@@ -4,13 +4,15 @@ use std::io;
 use std::sync::{Arc, Mutex, PoisonError};
 use std::time::{Duration, Instant};
 
+use k1_device::harmless::harmless;
 use k1_engine::params::{Param, Params};
 use k1_engine::patterns::pattern_by_id;
 use k1_engine::{HOP, SAMPLE_RATE};
 use serde_json::json;
 
-use super::{Failure, print, print_json, progress};
+use super::{Failure, print_json, progress};
 use crate::cli::DoctorArgs;
+use crate::console::Text;
 use crate::sink::Sink;
 use crate::source::{self, Source};
 use crate::stage::{Clock, Setup, Stage};
@@ -39,14 +41,14 @@ pub fn doctor(args: &DoctorArgs) -> Result<(), Failure> {
             findings.iter().map(|f| json!({"what": f.what, "fine": f.fine, "says": f.says})).collect();
         return print_json(&json!({"findings": list, "latency": latency}));
     }
-    let mut text = String::new();
+    let mut text = Text::default();
     for f in &findings {
-        text.push_str(&format!("{} {:<22} {}\n", if f.fine { "ok " } else { "!! " }, f.what, f.says));
+        text.line(format_args!("{} {:<22} {}", if f.fine { "ok " } else { "!! " }, f.what, f.says));
     }
     if args.latency.is_none() {
-        text.push_str("   sound to light         not measured; `k1 doctor --latency` does, in 20 s\n");
+        text.line("   sound to light         not measured; `k1 doctor --latency` does, in 20 s");
     }
-    print(text.as_bytes())
+    Ok(text.print()?)
 }
 
 fn cores() -> Finding {
@@ -64,7 +66,7 @@ fn sound() -> Finding {
             Finding { what: "live sound", fine: false, says: "the sound server has no sources".into() }
         }
         Ok(devices) => {
-            let names: Vec<_> = devices.iter().map(|d| d.description.as_str()).collect();
+            let names: Vec<_> = devices.iter().map(|d| harmless(&d.description)).collect();
             Finding { what: "live sound", fine: true, says: names.join(", ") }
         }
         Err(e) => Finding { what: "live sound", fine: false, says: e.to_string() },

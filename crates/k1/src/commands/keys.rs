@@ -6,6 +6,7 @@ use serde_json::json;
 
 use super::{Failure, print, print_json};
 use crate::cli::{KeysCommand, SignArgs};
+use crate::console;
 use crate::update::keys;
 use crate::update::package::{Statement, Update, manifest};
 
@@ -15,7 +16,7 @@ pub fn keys(command: &KeysCommand) -> Result<(), Failure> {
     match command {
         KeysCommand::New { name } => {
             let key = keys::make(&folder, name)?;
-            println!("{}  {}", key.id(), key.name);
+            console::line(format_args!("{}  {}", key.id(), key.name))?;
             crate::say(format_args!(
                 "k1: made; it is in {}, for you alone. Keep a copy in a safe place: without it, lamps that trust it can \
                  be updated by cable only.",
@@ -33,7 +34,7 @@ pub fn keys(command: &KeysCommand) -> Result<(), Failure> {
                 return print_json(&rows);
             }
             for key in &all {
-                println!("{}  {}", key.id(), key.name);
+                console::line(format_args!("{}  {}", key.id(), key.name))?;
             }
             if all.is_empty() {
                 crate::say(format_args!("k1: there is no key yet; make one with `k1 keys new`"));
@@ -77,11 +78,11 @@ pub fn sign(args: &SignArgs) -> Result<(), Failure> {
     let hash: String = update.manifest.hash.iter().map(|b| format!("{b:02x}")).collect();
     if args.json {
         return print_json(&json!({
-            "file": output, "board": args.board, "version": args.image_version, "counter": args.counter,
+            "file": output.display().to_string(), "board": args.board, "version": args.image_version, "counter": args.counter,
             "size": update.manifest.size, "sha256": hash, "key": key.id().to_string(),
         }));
     }
-    println!(
+    console::line(format_args!(
         "{}: {} for {}, {} bytes, SHA-256 {hash}, signed with {} ({})",
         output.display(),
         args.image_version,
@@ -89,7 +90,7 @@ pub fn sign(args: &SignArgs) -> Result<(), Failure> {
         update.manifest.size,
         key.name,
         key.id()
-    );
+    ))?;
     Ok(())
 }
 

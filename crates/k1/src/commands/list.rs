@@ -1,13 +1,13 @@
 //! `k1 patterns | palettes | params | sources`.
 
-use std::fmt::Write;
-
+use k1_device::harmless::harmless;
 use k1_engine::light::PALETTES;
 use k1_engine::params::PARAMS;
 use k1_engine::patterns::PATTERNS;
 use serde_json::json;
 
-use super::{Failure, print, print_json};
+use super::{Failure, print_json};
+use crate::console::{self, Text};
 use crate::source::{self, Kind};
 
 /// Lists the patterns.
@@ -23,13 +23,14 @@ pub fn patterns(as_json: bool) -> Result<(), Failure> {
             .collect();
         return print_json(&all);
     }
-    let mut text = String::new();
+    let mut text = Text::default();
     for p in &PATTERNS {
-        let _ = writeln!(text, "{:<12} {}", p.id, p.description);
-        let _ = writeln!(text, "{:<12} listens to {}", "", p.listens);
-        let _ = writeln!(text, "{:<12} custom 1–3: {}\n", "", p.knobs.join("; "));
+        text.line(format_args!("{:<12} {}", p.id, p.description));
+        text.line(format_args!("{:<12} listens to {}", "", p.listens));
+        text.line(format_args!("{:<12} custom 1–3: {}", "", p.knobs.join("; ")));
+        text.line("");
     }
-    print(text.as_bytes())
+    Ok(text.print()?)
 }
 
 /// Lists the palettes, with a swatch where the output is a terminal.
@@ -42,10 +43,10 @@ pub fn palettes(as_json: bool) -> Result<(), Failure> {
             .collect();
         return print_json(&all);
     }
-    let swatches = std::io::IsTerminal::is_terminal(&std::io::stdout());
-    let mut text = String::new();
+    let swatches = console::is_terminal();
+    let mut text = Text::default();
     for (id, p) in PALETTES.iter().enumerate() {
-        let _ = write!(text, "{id:>2} {:<14} ", p.name);
+        let mut colours = String::new();
         if swatches {
             let mut line = Vec::new();
             let screen: Vec<[u8; 3]> = (0..48)
@@ -55,12 +56,12 @@ pub fn palettes(as_json: bool) -> Result<(), Failure> {
                 })
                 .collect();
             crate::sink::terminal::draw(&screen, 24, &mut line);
-            text.push_str(String::from_utf8_lossy(&line).trim_start_matches('\r'));
-            text.push(' ');
+            colours.push_str(String::from_utf8_lossy(&line).trim_start_matches('\r'));
+            colours.push(' ');
         }
-        let _ = writeln!(text, "{}", p.about);
+        text.line_with_colours(format_args!("{id:>2} {:<14} ", p.name), &colours, p.about);
     }
-    print(text.as_bytes())
+    Ok(text.print()?)
 }
 
 /// Lists the parameters.
@@ -75,11 +76,11 @@ pub fn params(as_json: bool) -> Result<(), Failure> {
             .collect();
         return print_json(&all);
     }
-    let mut text = String::new();
+    let mut text = Text::default();
     for p in &PARAMS {
-        let _ = writeln!(text, "{:<15} {} … {:<3} default {:<5} {}", p.id, p.min, p.max, p.default, p.help);
+        text.line(format_args!("{:<15} {} … {:<3} default {:<5} {}", p.id, p.min, p.max, p.default, p.help));
     }
-    print(text.as_bytes())
+    Ok(text.print()?)
 }
 
 /// Lists what can be heard.
@@ -96,24 +97,26 @@ pub fn sources(as_json: bool) -> Result<(), Failure> {
             .collect();
         return print_json(&json!({"always": ["demo", "FILE", "-"], "live": devices, "problem": problem}));
     }
-    let mut text =
-        String::from("demo            built-in music\nFILE            a WAV, FLAC, MP3, OGG or AAC file\n");
-    text.push_str("-               raw f32 mono samples on standard input\n");
+    let mut text = Text::default();
+    text.line("demo            built-in music");
+    text.line("FILE            a WAV, FLAC, MP3, OGG or AAC file");
+    text.line("-               raw f32 mono samples on standard input");
     match found {
         Ok(devices) => {
             for d in &devices {
                 let star = if d.default { "  (default)" } else { "" };
-                let _ = writeln!(text, "{}\n                {}{star}", input_of(d), d.description);
+                text.line(input_of(d));
+                text.line(format_args!("                {}{star}", harmless(&d.description)));
             }
             if devices.is_empty() {
-                text.push_str("No live sound: the sound server has no sources.\n");
+                text.line("No live sound: the sound server has no sources.");
             }
         }
         Err(e) => {
-            let _ = writeln!(text, "No live sound: {e}");
+            text.line(format_args!("No live sound: {e}"));
         }
     }
-    print(text.as_bytes())
+    Ok(text.print()?)
 }
 
 fn input_of(d: &source::Device) -> String {

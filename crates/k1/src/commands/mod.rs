@@ -15,13 +15,15 @@ mod usb;
 mod validate;
 mod virt;
 
+use std::borrow::Cow;
 use std::fmt;
 use std::process::ExitCode;
 
 use clap::{CommandFactory, Parser};
+use k1_device::harmless::harmless;
 
 use crate::cli::{Cli, Command};
-use crate::source;
+use crate::{console, source};
 
 /// Why a command failed, as a sentence; exit status 1.
 #[derive(Debug)]
@@ -53,7 +55,11 @@ impl From<std::io::Error> for Failure {
 
 /// Parses the command line and does what it says. Exit status: 0 fine, 1 the work failed, 2 wrong usage.
 pub fn main() -> ExitCode {
-    let cli = Cli::parse();
+    console::catch_panics();
+    let cli = match Cli::try_parse() {
+        Ok(cli) => cli,
+        Err(refusal) => return refuse(&refusal),
+    };
     let command = cli.command.unwrap_or_else(|| {
         // The plain `k1` is `k1 run` with every default of its declaration.
         match Cli::parse_from(["k1", "run"]).command {
@@ -85,14 +91,14 @@ pub fn main() -> ExitCode {
         Command::Completions { shell } => {
             let mut script = Vec::new();
             clap_complete::generate(shell, &mut Cli::command(), "k1", &mut script);
-            print(&script)
+            console::verbatim(&script).map_err(Failure::from)
         }
         Command::Man => {
             let mut page = Vec::new();
             clap_mangen::Man::new(Cli::command())
                 .render(&mut page)
+                .and_then(|()| console::verbatim(&page))
                 .map_err(Failure::from)
-                .and_then(|()| print(&page))
         }
     };
     match result {
@@ -104,21 +110,41 @@ pub fn main() -> ExitCode {
     }
 }
 
-/// Writes to standard output; a reader that has closed the pipe has heard enough and is no error.
-fn print(bytes: &[u8]) -> Result<(), Failure> {
-    use std::io::Write;
-    let mut out = std::io::stdout().lock();
-    match out.write_all(bytes).and_then(|()| out.flush()) {
-        Err(e) if e.kind() == std::io::ErrorKind::BrokenPipe => Ok(()),
-        other => other.map_err(Failure::from),
+/// Says why a command line was not understood, or the help that was asked for. Arguments may come from anywhere: they are
+/// quoted as they can be shown.
+fn refuse(refusal: &clap::Error) -> ExitCode {
+    let shown = std::env::args_os().map(|a| match a.to_str().map(harmless) {
+        Some(Cow::Borrowed(_)) => a,
+        Some(Cow::Owned(clean)) => clean.into(),
+        None => harmless(&a.to_string_lossy()).into_owned().into(),
+    });
+    let clean = match Cli::try_parse_from(shown) {
+        Err(e) if e.kind() == refusal.kind() => e.render(),
+        // What is wrong is one of the characters that cannot be shown.
+        _ => {
+            console::say(refusal.render());
+            return ExitCode::from(2);
+        }
+    };
+    if refusal.use_stderr() {
+        console::say_text(&clean.to_string());
+        return ExitCode::from(2);
     }
+    let printed = match console::is_terminal() {
+        true => console::verbatim(clean.ansi().to_string().as_bytes()),
+        false => console::text(&clean.to_string()),
+    };
+    if printed.is_ok() { ExitCode::SUCCESS } else { ExitCode::FAILURE }
+}
+
+/// Prints lines; what comes from outside was cleaned when it came in, and the door cleans all but newlines.
+fn print(text: &[u8]) -> Result<(), Failure> {
+    Ok(console::text(&String::from_utf8_lossy(text))?)
 }
 
 /// Prints a value as JSON.
 fn print_json(value: &impl serde::Serialize) -> Result<(), Failure> {
-    let mut text = serde_json::to_vec_pretty(value).map_err(|e| Failure(e.to_string()))?;
-    text.push(b'\n');
-    print(&text)
+    Ok(console::json(value)?)
 }
 
 /// A progress bar on standard error; invisible where that is no terminal.
@@ -141,6 +167,6 @@ fn sending(label: &str, bytes: usize) -> indicatif::ProgressBar {
     if let Ok(style) = indicatif::ProgressStyle::with_template(template) {
         bar.set_style(style);
     }
-    bar.set_prefix(label.to_owned());
+    bar.set_prefix(harmless(label).into_owned());
     bar
 }

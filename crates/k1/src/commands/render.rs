@@ -65,7 +65,7 @@ pub fn render(args: &RenderArgs) -> Result<(), Failure> {
     let took = began.elapsed().as_secs_f64();
     if args.json {
         return print_json(&serde_json::json!({
-            "output": args.output, "frames": written, "leds": leds, "fps": args.fps,
+            "output": args.output.display().to_string(), "frames": written, "leds": leds, "fps": args.fps,
             "heard_s": heard, "took_s": took, "times_real_time": heard / took,
             "skipped_pieces": source.skipped(),
         }));

@@ -8,13 +8,16 @@ use k1_device::answers::Vitals;
 use k1_device::meter::Count;
 use serde_json::json;
 
-use super::{Failure, print};
+use super::Failure;
 use crate::cli::RunArgs;
+use crate::console;
+use crate::identity;
 use crate::sink::Target;
 use crate::source::{self, Input};
 use crate::stage::{Reopen, Setup, Stage};
 use crate::web;
 use k1_device::exchange::Settings;
+use k1_device::harmless::harmless;
 
 /// Start-up that the summary leaves out.
 const WARM_UP: Duration = Duration::from_millis(1000);
@@ -37,7 +40,7 @@ pub fn run(args: &RunArgs) -> Result<(), Failure> {
     .map_err(|e| Failure(format!("signals cannot be handled: {e}")))?;
 
     let source = source::open(&args.input, args.rate)?;
-    let title = source.title();
+    let title = harmless(&source.title()).into_owned();
     let reopen = reopen(args);
     let mut sinks = Vec::new();
     for target in &args.targets {
@@ -57,6 +60,14 @@ pub fn run(args: &RunArgs) -> Result<(), Failure> {
         with_page: listener.is_some(),
     })?;
     let mut console = Console { json: args.json, quiet: args.targets.contains(&Target::Terminal) };
+    if let Some(listener) = &listener {
+        let port = listener.local_addr().map_or(0, |a| a.port());
+        let (who, trouble) = identity::claim(identity::Role { kind: "run", name: &args.name, port })?;
+        if let Some(trouble) = trouble {
+            crate::say(format_args!("k1: {trouble}"));
+        }
+        stage.who = Arc::new(who);
+    }
     console.boot(&stage, &title)?;
     let page = match listener {
         Some(listener) => {
@@ -66,7 +77,15 @@ pub fn run(args: &RunArgs) -> Result<(), Failure> {
         }
         None => None,
     };
+    let bridge = match (&args.mqtt, &page) {
+        (Some(broker), Some(page)) => {
+            Some(super::mqtt::Beside::start(broker, &args.with, page.own_address())?)
+        }
+        _ => None,
+    };
     let result = watch(args, &mut stage, &mut console, &stopped);
+    // Its last words are of a page that is still there.
+    drop(bridge);
     drop(page);
     stage.stop();
     result
@@ -138,7 +157,16 @@ impl Console {
             crate::say(text);
             return Ok(());
         }
-        print(format!("{text}\n").as_bytes())
+        Ok(console::line(text)?)
+    }
+
+    /// Several lines of K1's own.
+    fn lines(&self, text: &str) -> Result<(), Failure> {
+        if self.json || self.quiet {
+            console::say_text(text);
+            return Ok(());
+        }
+        Ok(console::text(text)?)
     }
 
     /// The boot log: each line no sooner than it is true.
@@ -171,9 +199,9 @@ impl Console {
     }
 
     fn address(&self, page: &web::Page) -> Result<(), Failure> {
-        self.line(&format!("\n  Light is on: {}\n", page.url()))?;
+        self.lines(&format!("\n  Light is on: {}\n\n", page.url()))?;
         if let Some(code) = page.qr() {
-            self.line(&code)?;
+            self.lines(&code)?;
         }
         Ok(())
     }
@@ -183,7 +211,7 @@ impl Console {
         if self.json {
             let line = json!({"kind": "second", "at_s": round(elapsed.as_secs_f64()), "vitals": v,
                               "heard": k1_device::answers::Heard::from(&heard)});
-            return print(format!("{line}\n").as_bytes());
+            return Ok(console::json_line(&line)?);
         }
         if self.quiet {
             return Ok(());
@@ -192,10 +220,9 @@ impl Console {
             "[FPS] {:.1} mean, {:.1} p1, jitter {:.2} ms p99, {} dropped, {} late",
             v.fps, v.fps_p1, v.jitter_ms, v.dropped_frames, v.late_frames
         ))?;
-        let tempo = if heard.bpm > 0.0 {
-            format!("{:.1} BPM ({:.0} % sure)", heard.bpm, heard.confidence * 100.0)
-        } else {
-            "no tempo".into()
+        let tempo = match heard.tempo() {
+            Some(bpm) => format!("{bpm:.1} BPM ({:.0} % sure)", heard.confidence * 100.0),
+            None => "no tempo".into(),
         };
         self.line(&format!(
             "[LATENCY] snapshot age {:.1} ms median, {:.1} p99; {} retries, {} torn, {} overruns, {} allocations; {:.0} dBFS, {tempo}",
@@ -211,7 +238,7 @@ impl Console {
             let line = json!({"kind": "summary", "seconds": round(elapsed.as_secs_f64()), "vitals": v,
                               "cores": {"show": core(&shared.show_seat), "hear": core(&shared.hear_seat)},
                               "realtime": {"show": shared.show_seat.is_realtime(), "hear": shared.hear_seat.is_realtime()}});
-            return print(format!("{line}\n").as_bytes());
+            return Ok(console::json_line(&line)?);
         }
         self.line(&format!(
             "{:.0} s: {:.1} FPS mean ({:.1} p1), snapshot age {:.1} ms median and {:.1} p99, {} torn, {} allocations in the loops",

@@ -3,13 +3,14 @@
 use std::time::{Duration, Instant};
 
 use espflash::target::Chip;
-use k1_device::console::{self, Said};
+use k1_device::console::{self as lines, Said};
 use k1_device::firmware::Short;
 use serde_json::json;
 
 use super::deploy::Report;
 use super::{Failure, sending};
 use crate::cli::{CableArgs, DeployArgs, InstallArgs};
+use crate::console;
 use crate::update::cable::door::{self, Inside};
 use crate::update::cable::flash::CableFlash;
 use crate::update::cable::wire::{Console, Wire};
@@ -42,30 +43,34 @@ pub fn deploy(args: &DeployArgs, update: &Update, report: &mut Report) -> Result
     let wire = open(port, &args.cable, chip)?;
     let mut flash = CableFlash::new(wire);
     let done = update_lamp(&mut flash, chip, args, update, report, port);
-    let (mut console, press) = start(flash.into_loader());
+    let (mut cable, press) = start(flash.into_loader());
     let done = done.map_err(|why| Failure(format!("{port}: {why}.{press}")))?;
     match done {
-        Done::Already => println!("{port}: runs this image already.{press}"),
-        Done::WouldTake { armed: true } => println!("{port}: would take it.{press}"),
+        Done::Already => console::line(format_args!("{port}: runs this image already.{press}"))?,
+        Done::WouldTake { armed: true } => console::line(format_args!("{port}: would take it.{press}"))?,
         Done::WouldTake { armed: false } => {
-            println!(
+            console::line(format_args!(
                 "{port}: would take it, and could not go back by itself: its rollback is not armed.{press}"
-            );
+            ))?;
         }
         Done::Sent { slot, seconds } => {
-            println!("{port}: sent in {seconds:.1} s to {slot}, to be tried at the next start.{press}");
+            console::line(format_args!(
+                "{port}: sent in {seconds:.1} s to {slot}, to be tried at the next start.{press}"
+            ))?;
             let hash = update.hash();
-            let verdict = verdict(&mut console, Duration::from_secs_f64(args.cable.console), &hash);
+            let verdict = verdict(&mut cable, Duration::from_secs_f64(args.cable.console), &hash)?;
             report.note(port, "verdict", &json!(format!("{verdict:?}")))?;
             match verdict {
-                Verdict::Confirmed => println!("{port}: confirmed by itself; runs {hash} from {slot}"),
+                Verdict::Confirmed => {
+                    console::line(format_args!("{port}: confirmed by itself; runs {hash} from {slot}"))?
+                }
                 Verdict::TakenBack(why) => {
                     return Err(Failure(format!("{port}: it took itself back: {why}")));
                 }
-                Verdict::Unheard => println!(
+                Verdict::Unheard => console::line(format_args!(
                     "{port}: the cable told no verdict. The lamp judges the image by itself; `k1 devices` shows which \
                      one runs, and whether it stays"
-                ),
+                ))?,
             }
         }
     }
@@ -107,7 +112,12 @@ fn update_lamp(
     report: &mut Report,
     port: &str,
 ) -> Result<Done, String> {
-    println!("{} {update}, hash {}, to the {chip} on {port}", args.image.display(), update.hash());
+    console::line(format_args!(
+        "{} {update}, hash {}, to the {chip} on {port}",
+        args.image.display(),
+        update.hash()
+    ))
+    .map_err(|e| e.to_string())?;
     let stays = |why: String| format!("{why}; the lamp starts with the firmware that it had");
     let inside = door::look(flash, &chip.to_string()).map_err(stays)?;
     report.note(port, "before", &told(&inside)).map_err(|e| e.to_string())?;
@@ -159,23 +169,23 @@ enum Verdict {
 }
 
 /// Listens to a lamp that has started, shows what it says besides figures, and waits for its verdict.
-fn verdict(console: &mut Console, patience: Duration, hash: &Short) -> Verdict {
+fn verdict(cable: &mut Console, patience: Duration, hash: &Short) -> Result<Verdict, Failure> {
     let began = Instant::now();
     let mut until = began + patience.min(FIRST_WORD);
     let mut judge = Judge { hash: hash.to_string(), has_started: false };
-    while let Some(line) = console.line(until) {
+    while let Some(line) = cable.line(until) {
         if !line.starts_with('[') {
             continue;
         }
         until = began + patience;
-        if !matches!(console::read(&line), Some(Said::Figures(_))) {
-            println!("  {line}");
+        if !matches!(lines::read(&line), Some(Said::Figures(_))) {
+            console::line(format_args!("  {line}"))?;
         }
         if let Some(verdict) = judge.hear(&line) {
-            return verdict;
+            return Ok(verdict);
         }
     }
-    Verdict::Unheard
+    Ok(Verdict::Unheard)
 }
 
 /// Makes a verdict of a console's lines.
@@ -193,7 +203,7 @@ impl Judge {
             }
             return Some(Verdict::TakenBack(said.split_once("taken back: ")?.1.to_owned()));
         }
-        let start = line.strip_prefix(console::BOOT_ORDER[0])?;
+        let start = line.strip_prefix(lines::BOOT_ORDER[0])?;
         let is_new = start.contains(&format!("hash {}", self.hash));
         if self.has_started && !is_new {
             return Some(Verdict::TakenBack(
@@ -215,12 +225,15 @@ pub fn install(args: &InstallArgs) -> Result<(), Failure> {
     }
     let port = &args.port;
     let wire = open(port, &args.cable, chip)?;
-    println!("{} {update}, signed with {signer}, to the {chip} on {port}", args.image.display());
+    console::line(format_args!(
+        "{} {update}, signed with {signer}, to the {chip} on {port}",
+        args.image.display()
+    ))?;
     let began = Instant::now();
     let (loader, done) = put(wire, args, &update, chip);
-    let (mut console, press) = start(loader);
+    let (mut cable, press) = start(loader);
     done.map_err(|why| Failure(format!("{port}: {why}.{press}")))?;
-    println!("{port}: installed in {:.1} s.{press}", began.elapsed().as_secs_f64());
+    console::line(format_args!("{port}: installed in {:.1} s.{press}", began.elapsed().as_secs_f64()))?;
     if args.bootloader.is_none() {
         crate::say(format_args!(
             "k1: its bootloader is espflash's, which knows of no trials: this lamp cannot go back by itself (rollback: \
@@ -233,23 +246,25 @@ pub fn install(args: &InstallArgs) -> Result<(), Failure> {
     let mut until = began + patience.min(FIRST_WORD);
     let mut has_started = false;
     // It is no trial: a lamp that shines and hears has said so with its first figures.
-    while let Some(line) = console.line(until) {
-        match console::read(&line) {
+    while let Some(line) = cable.line(until) {
+        match lines::read(&line) {
             Some(Said::Figures(_)) if has_started => break,
             Some(Said::Figures(_)) => {}
-            _ if line.starts_with('[') => println!("  {line}"),
+            _ if line.starts_with('[') => console::line(format_args!("  {line}"))?,
             _ => continue,
         }
         until = began + patience.min(2 * FIRST_WORD);
-        has_started |= line.starts_with(console::BOOT_ORDER[0]) && line.contains(&hash);
+        has_started |= line.starts_with(lines::BOOT_ORDER[0]) && line.contains(&hash);
     }
     if !has_started {
-        println!(
+        console::line(format_args!(
             "{port}: the cable told no start. `k1 monitor --serial {port}` shows the console, `k1 devices` the lamps on \
              the network"
-        );
+        ))?;
     }
-    println!("{port}: now give it your key, so that it takes updates: `k1 keys trust LAMP`");
+    console::line(format_args!(
+        "{port}: now give it your key, so that it takes updates: `k1 keys trust LAMP`"
+    ))?;
     Ok(())
 }
 

@@ -1,6 +1,6 @@
 //! `k1 virt`: the virtual lamp, the lamp's firmware on an emulated two-core machine.
 
-use std::io::{BufRead, BufReader, Write};
+use std::io::BufReader;
 use std::net::{Ipv4Addr, TcpListener, UdpSocket};
 use std::path::{Path, PathBuf};
 use std::process::{Child, Command, Stdio};
@@ -88,14 +88,19 @@ pub fn virt(args: &VirtArgs) -> Result<(), Failure> {
         }
     ));
     let console = child.stdout.take();
+    // What the emulator complains of.
+    let complaints = child.stderr.take().map(|err| crate::foreign::lines(BufReader::new(err)));
+    let complainer = std::thread::spawn(move || {
+        complaints.into_iter().flatten().map_while(Result::ok).for_each(crate::say);
+    });
     let steady = args.steady;
     let printer = std::thread::spawn(move || {
         let mut note = None;
-        let lines = console.map(|out| BufReader::new(out).lines());
+        let lines = console.map(|out| crate::foreign::lines(BufReader::new(out)));
         for line in lines.into_iter().flatten().map_while(Result::ok) {
             // Nobody reading is no reason to stop the lamp.
-            let _ = writeln!(std::io::stdout(), "{}", line.trim_end());
-            if let Some((_, token)) = line.trim_end().split_once("/#token=") {
+            let _ = crate::console::line(&line);
+            if let Some((_, token)) = line.split_once("/#token=") {
                 crate::say(format_args!("k1: the lamp's page: http://127.0.0.1:{web}/#token={token}"));
                 let berth = Berth { http: web, sound, ota, token: token.to_owned(), steady };
                 // Its end takes the file away: so before there is the next one, which is a file of the same name.
@@ -117,6 +122,7 @@ pub fn virt(args: &VirtArgs) -> Result<(), Failure> {
     drop(alive);
     let _ = child.wait();
     let _ = printer.join();
+    let _ = complainer.join();
     result
 }
 
@@ -245,6 +251,7 @@ fn start(
         .args(more)
         .stdin(Stdio::piped())
         .stdout(Stdio::piped())
+        .stderr(Stdio::piped())
         .spawn()
         .map_err(|e| Failure(format!("{EMULATOR} does not start: {e}")))
 }

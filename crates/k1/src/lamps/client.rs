@@ -5,12 +5,14 @@ use std::time::Duration;
 
 use k1_device::answers::{BootLog, Device, DeviceInfo, SelfTest, Status};
 use k1_device::firmware::{Firmware, GoingBack};
+use k1_device::harmless::{harmless, harmless_lines};
 use serde::de::DeserializeOwned;
 use serde_json::{Value, json};
 use ureq::Body;
 use ureq::http::Response;
 
 use super::{Address, tokens};
+use crate::foreign;
 
 /// A lamp that takes longer to connect is not there.
 const CONNECT: Duration = Duration::from_secs(4);
@@ -121,7 +123,7 @@ impl Client {
     }
 
     fn strange(&self, what: impl fmt::Display) -> Trouble {
-        Trouble::Strange { label: self.address.label.clone(), what: what.to_string() }
+        Trouble::Strange { label: self.address.label.clone(), what: harmless(&what.to_string()).into_owned() }
     }
 
     /// Puts a request, and again while the lamp turns it away at the door; `put` says, too, whether it may be put again.
@@ -139,13 +141,13 @@ impl Client {
     }
 
     fn away(&self, why: impl fmt::Display) -> Trouble {
-        Trouble::Away { label: self.address.label.clone(), why: why.to_string() }
+        Trouble::Away { label: self.address.label.clone(), why: harmless(&why.to_string()).into_owned() }
     }
 
     /// What an answer means that is no success.
     fn refusal(&self, status: u16, said: &Value) -> Trouble {
         let label = self.address.label.clone();
-        let message = || said["message"].as_str().unwrap_or("it did not say why").to_owned();
+        let message = || harmless(said["message"].as_str().unwrap_or("it did not say why")).into_owned();
         if status == 401 {
             Trouble::Locked { label }
         } else {
@@ -197,7 +199,15 @@ impl Client {
     ///
     /// [`Trouble`].
     pub fn get<T: DeserializeOwned>(&self, path: &str) -> Result<T, Trouble> {
-        serde_json::from_slice(&self.ask(path, None)?).map_err(|e| self.strange(format_args!("{path}: {e}")))
+        self.read(path, &self.ask(path, None)?)
+    }
+
+    /// An answer as it is to be used: what a lamp says of itself may be anything, and is cleaned here.
+    fn read<T: DeserializeOwned>(&self, path: &str, answer: &[u8]) -> Result<T, Trouble> {
+        let mut value: Value =
+            serde_json::from_slice(answer).map_err(|e| self.strange(format_args!("{path}: {e}")))?;
+        foreign::clean(&mut value);
+        serde_json::from_value(value).map_err(|e| self.strange(format_args!("{path}: {e}")))
     }
 
     /// GET of a path whose answer is text.
@@ -206,7 +216,9 @@ impl Client {
     ///
     /// [`Trouble`].
     pub fn text(&self, path: &str) -> Result<String, Trouble> {
-        String::from_utf8(self.ask(path, None)?).map_err(|e| self.strange(format_args!("{path}: {e}")))
+        let text = String::from_utf8(self.ask(path, None)?)
+            .map_err(|e| self.strange(format_args!("{path}: {e}")))?;
+        Ok(harmless_lines(&text).into_owned())
     }
 
     /// POST to a path.
@@ -215,8 +227,7 @@ impl Client {
     ///
     /// [`Trouble`].
     pub fn post<T: DeserializeOwned>(&self, path: &str, body: &Value) -> Result<T, Trouble> {
-        serde_json::from_slice(&self.ask(path, Some(body))?)
-            .map_err(|e| self.strange(format_args!("{path}: {e}")))
+        self.read(path, &self.ask(path, Some(body))?)
     }
 
     /// Who it is. The token that opened it is remembered.
@@ -302,7 +313,8 @@ impl Client {
             (answered, counted.gone < DOORSTEP)
         })?;
         let status = answer.status().as_u16();
-        let said: Value = answer.body_mut().read_json().unwrap_or_default();
+        let mut said: Value = answer.body_mut().read_json().unwrap_or_default();
+        foreign::clean(&mut said);
         if status == 200 { Ok(said) } else { Err(self.refusal(status, &said)) }
     }
 

@@ -3,6 +3,7 @@
 use std::net::{IpAddr, SocketAddr};
 use std::time::{Duration, Instant};
 
+use k1_device::harmless::harmless;
 use mdns_sd::{ResolvedService, ServiceDaemon, ServiceEvent};
 
 /// The service that lamps offer.
@@ -23,11 +24,12 @@ pub struct Found {
 
 impl Found {
     fn new(service: &ResolvedService) -> Option<Self> {
-        let name = service.fullname.strip_suffix(SERVICE)?.trim_end_matches('.').to_owned();
+        // Whoever is on the network may call himself anything.
+        let name = harmless(service.fullname.strip_suffix(SERVICE)?.trim_end_matches('.')).into_owned();
         // A lamp has one address of version 4; what else is there comes from others that speak for it.
         let mut addresses: Vec<IpAddr> = service.get_addresses_v4().into_iter().map(IpAddr::V4).collect();
         addresses.sort();
-        let text = |key: &str| service.get_property_val_str(key).map(str::to_owned);
+        let text = |key: &str| service.get_property_val_str(key).map(|v| harmless(v).into_owned());
         Some(Self {
             name,
             address: SocketAddr::new(*addresses.first()?, service.port),
@@ -153,6 +155,7 @@ mod tests {
         let until = Instant::now() + Duration::from_secs(4);
         let shelf = lamp(port, "k1-a3f0", until).unwrap();
         let desk = lamp(port, "desk", until).unwrap();
+        let hostile = lamp(port, "evil\x1b[2J\nk1: forged\u{202e}", until).unwrap();
         let found = call_on(port, "K1-A3F0", Duration::from_secs(3)).unwrap();
         let expected = Found {
             name: "k1-a3f0".into(),
@@ -162,8 +165,13 @@ mod tests {
         };
         assert_eq!(found.as_ref(), Some(&expected));
         let all = listen_on(port, Duration::from_secs(1)).unwrap();
-        assert_eq!(all.iter().map(|f| f.name.as_str()).collect::<Vec<_>>(), ["desk", "k1-a3f0"]);
+        assert_eq!(
+            all.iter().map(|f| f.name.as_str()).collect::<Vec<_>>(),
+            ["desk", "evil\\u{1b}[2J\\u{a}k1: forged\\u{202e}", "k1-a3f0"]
+        );
+        let board = all[1].board.as_deref();
+        assert_eq!(board, Some("virt"));
         assert_eq!(call_on(port, "k1-0000", Duration::from_millis(500)).unwrap(), None);
-        assert!(shelf.join().unwrap() > 0 && desk.join().unwrap() > 0);
+        assert!(shelf.join().unwrap() > 0 && desk.join().unwrap() > 0 && hostile.join().unwrap() > 0);
     }
 }

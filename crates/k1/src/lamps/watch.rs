@@ -3,8 +3,9 @@
 use std::net::{TcpStream, ToSocketAddrs};
 use std::time::{Duration, Instant};
 
+use k1_device::harmless::harmless;
 use k1_device::live::{FRAME_HEAD, kind};
-use serde_json::json;
+use serde_json::{Map, Value, json};
 use tungstenite::{Message, WebSocket};
 
 use super::{Address, Trouble};
@@ -39,6 +40,15 @@ impl Frame {
     }
 }
 
+/// What a lamp shows.
+#[derive(Clone, Debug, PartialEq, serde::Deserialize)]
+pub struct Look {
+    /// Every parameter.
+    pub params: Map<String, Value>,
+    /// Its pattern.
+    pub pattern: String,
+}
+
 /// An open window to a lamp's light.
 pub struct Watch {
     socket: WebSocket<TcpStream>,
@@ -52,7 +62,10 @@ impl Watch {
     ///
     /// [`Trouble`].
     pub fn open(address: &Address, fps: u32) -> Result<Self, Trouble> {
-        let away = |why: String| Trouble::Away { label: address.label.clone(), why };
+        let away = |why: String| {
+            let why = harmless(&why).into_owned();
+            Trouble::Away { label: address.label.clone(), why }
+        };
         let to = address.authority.to_socket_addrs().map_err(|e| away(e.to_string()))?.next();
         let to = to.ok_or_else(|| away("the name has no address".into()))?;
         let stream = TcpStream::connect_timeout(&to, GONE).map_err(|e| away(e.to_string()))?;
@@ -74,6 +87,37 @@ impl Watch {
         Ok(Self { socket, label: address.label.clone() })
     }
 
+    /// What it shows from now on, as soon as that changes; the first answer is what it shows now.
+    ///
+    /// # Errors
+    ///
+    /// [`Trouble`] if it has gone.
+    pub fn look(&mut self) -> Result<Look, Trouble> {
+        #[derive(serde::Deserialize)]
+        struct News {
+            settings: Option<Look>,
+        }
+        loop {
+            match self.socket.read() {
+                Ok(Message::Text(text)) => {
+                    let news = serde_json::from_str::<News>(&text).ok();
+                    if let Some(mut look) = news.and_then(|n| n.settings) {
+                        crate::foreign::clean_text(&mut look.pattern);
+                        return Ok(look);
+                    }
+                }
+                Ok(Message::Close(_)) => return Err(self.away("it ended the connection")),
+                Ok(_) => {}
+                Err(e) => return Err(self.away(e)),
+            }
+        }
+    }
+
+    fn away(&self, why: impl std::fmt::Display) -> Trouble {
+        let why = harmless(&why.to_string()).into_owned();
+        Trouble::Away { label: self.label.clone(), why }
+    }
+
     /// The next frame; waits for it.
     ///
     /// # Errors
@@ -88,7 +132,7 @@ impl Watch {
                     }
                 }
                 Ok(_) => {}
-                Err(e) => return Err(Trouble::Away { label: self.label.clone(), why: e.to_string() }),
+                Err(e) => return Err(self.away(e)),
             }
         }
     }

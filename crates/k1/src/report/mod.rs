@@ -15,10 +15,12 @@ mod page;
 mod place;
 mod raster;
 mod record;
+mod summary;
 mod vector;
 
 pub use place::{Form, Place};
 pub use record::{Beat, Column, FINEST_HOPS, Figures, MOST_COLUMNS, Onset, Record};
+pub use summary::{Summary, Tempo};
 
 /// The picture of a record as a PNG: strips of 1,500 columns, one below the other, 1,640 pixels wide and at most
 /// 7,968 high.

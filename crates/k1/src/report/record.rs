@@ -1,6 +1,6 @@
 //! What was announced, in columns of time whose number has a limit.
 
-use k1_engine::audio::{Snapshot, TEMPI};
+use k1_engine::audio::{BELIEVED, Snapshot, TEMPI};
 use k1_engine::{HOP, HOP_RATE, SAMPLE_RATE};
 
 /// Hops of a column as long as the sound is short enough: 16 ms.
@@ -121,14 +121,15 @@ impl Record {
     /// Adds what the ear believes after a hop; its samples are there already.
     pub fn hop(&mut self, s: &Snapshot) {
         self.hops += 1;
-        if s.bpm > 0.0 {
+        let tempo = s.tempo();
+        if tempo.is_some() {
             self.hops_with_beat += 1;
             self.confidence += f64::from(s.confidence);
         }
         let at = (s.sequence.saturating_sub(1) / self.hops_per_column as u64) as usize;
         if let Some(column) = self.columns.get_mut(at) {
             column.onset = column.onset.max(s.onset);
-            column.bpm = s.bpm;
+            column.bpm = tempo.unwrap_or(0.0);
             column.confidence = s.confidence;
             column.heard = true;
         }
@@ -184,7 +185,8 @@ impl Record {
 
     /// The whole in a few numbers.
     pub fn figures(&self) -> Figures {
-        let mut tempi: Vec<f32> = self.beats.iter().map(|b| b.bpm).collect();
+        let believed = self.beats.iter().filter(|b| b.confidence >= BELIEVED);
+        let mut tempi: Vec<f32> = believed.map(|b| b.bpm).collect();
         tempi.sort_by(f32::total_cmp);
         let share = |part: f64, whole: u64| if whole == 0 { 0.0 } else { part / whole as f64 };
         Figures {
@@ -213,9 +215,9 @@ impl Record {
 pub struct Figures {
     /// Length of the sound in seconds.
     pub seconds: f64,
-    /// Median tempo of the announced beats in beats per minute; none without a beat.
+    /// Median tempo of the beats that were believed, in beats per minute; none without one.
     pub bpm: Option<f32>,
-    /// Share of the time in which a tempo was announced, 0 … 1.
+    /// Share of the time in which a tempo was believed, 0 … 1.
     pub with_beat: f64,
     /// Announced beats.
     pub beats: usize,
@@ -223,7 +225,7 @@ pub struct Figures {
     pub onsets: usize,
     /// Announced beats in a minute of sound.
     pub beats_per_minute: f64,
-    /// Mean confidence while a tempo was announced, 0 … 1; 0 if none was.
+    /// Mean confidence while a tempo was believed, 0 … 1; 0 if none was.
     pub confidence: f64,
 }
 
@@ -242,7 +244,7 @@ mod tests {
             record.hop(&Snapshot {
                 sequence: hop,
                 bpm: hop as f32,
-                confidence: 0.5,
+                confidence: 0.8,
                 onset,
                 ..Snapshot::EMPTY
             });

@@ -123,7 +123,7 @@ where
         // The system's thread must never wait; what has no room is lost.
         let _ = send.try_send(mono.collect());
     };
-    let complain = |e: cpal::Error| eprintln!("k1: the sound device says: {e}");
+    let complain = |e: cpal::Error| crate::say(format_args!("k1: the sound device says: {e}"));
     device.build_input_stream(config.config(), heard, complain, None).map_err(failed)
 }
 

@@ -29,6 +29,7 @@ pub use clock::Clock;
 pub use realtime::Seat;
 pub use shine::{Finished, Frames};
 
+use crate::identity::Who;
 use crate::sink::Sink;
 use crate::source::{self, Source};
 
@@ -131,6 +132,8 @@ pub struct Stage {
     pub page: Option<(rtrb::Consumer<HeardHop>, Frames)>,
     /// Wakes the page's thread when a frame is ready.
     pub page_wakes: Arc<std::sync::OnceLock<std::thread::Thread>>,
+    /// What it is called.
+    pub who: Arc<Who>,
     seconds: Box<Ledger>,
     summary: Box<Ledger>,
     threads: Vec<JoinHandle<()>>,
@@ -215,6 +218,7 @@ impl Stage {
             leds: setup.leds,
             fps: setup.fps,
             page: setup.with_page.then_some((tapped, page_frames)),
+            who: Arc::default(),
             page_wakes,
             seconds: Box::default(),
             summary: Box::default(),

@@ -39,6 +39,10 @@ impl Home for App {
         Identity { ip: &self.ip, mac: None, board: "program", leds: self.leds, source: &self.title }
     }
 
+    fn id(&self) -> Option<&str> {
+        Some(self.who.id.as_str()).filter(|id| !id.is_empty())
+    }
+
     fn performance(&self) -> Performance {
         let system = *self.hub.system.borrow();
         let history = self.shared.lock_history();
@@ -129,7 +133,7 @@ impl Home for App {
             reset_us: None,
             current_limit_ma: None,
             noise_floor_db: None,
-            name: "k1",
+            name: &self.who.name,
             mirror: None,
             wifi_ssid: None,
         }

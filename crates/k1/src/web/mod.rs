@@ -38,6 +38,19 @@ impl Page {
         }
     }
 
+    /// How this machine reaches the page.
+    pub fn own_address(&self) -> crate::lamps::Address {
+        let port = self.address.port();
+        let host = match self.address.ip() {
+            ip if ip.is_unspecified() && ip.is_ipv4() => "127.0.0.1".to_owned(),
+            ip if ip.is_unspecified() => "::1".to_owned(),
+            ip => ip.to_string(),
+        };
+        let authority = crate::lamps::place::authority(&host, port);
+        let (label, token) = ("this K1".to_owned(), self.token.clone());
+        crate::lamps::Address { label, authority, token, sound: None, ota: None }
+    }
+
     /// The address as a code for phones; only where other machines can reach it.
     pub fn qr(&self) -> Option<String> {
         self.token.as_ref()?;

@@ -26,6 +26,7 @@ use k1_device::routes::{self, Method, Route, SMALL_BODY};
 use super::assets::ASSETS;
 use super::hub::Hub;
 use super::live;
+use crate::identity::Who;
 use crate::stage::{Controls, SoundReader};
 use crate::stage::{Shared, Stage};
 
@@ -46,6 +47,8 @@ pub struct App {
     pub sound: SoundReader,
     /// Live messages.
     pub hub: Hub,
+    /// What it is called.
+    pub who: Arc<Who>,
     /// What is heard, for people.
     pub title: String,
     /// Address of the server, without its port.
@@ -72,6 +75,7 @@ impl App {
             controls: stage.controls.clone(),
             sound: stage.sound.clone(),
             hub,
+            who: stage.who.clone(),
             title: title.to_owned(),
             ip: address.ip().to_string(),
             leds: stage.leds,
@@ -99,7 +103,7 @@ pub async fn run(listener: tokio::net::TcpListener, app: Arc<App>) {
         .with_state(app);
     let service = router.into_make_service_with_connect_info::<SocketAddr>();
     if let Err(e) = axum::serve(listener, service).await {
-        eprintln!("k1: the page has ended: {e}");
+        crate::say(format_args!("k1: the page has ended: {e}"));
     }
 }
 

@@ -25,7 +25,7 @@ struct K1(Child);
 impl K1 {
     fn start(listen: &str) -> (Self, String) {
         let mut child = Command::new(env!("CARGO_BIN_EXE_k1"))
-            .args(["run", "demo", "--listen", listen])
+            .args(["run", "demo", "--listen", listen, "--name", "Küche <b>"])
             .stdout(Stdio::piped())
             .stderr(Stdio::inherit())
             .spawn()
@@ -78,6 +78,7 @@ fn page() {
         "measured figures",
         "k1.shown.figures > 1 && !document.getElementById('figures').innerText.includes('–')",
     );
+    page.wait("its name", "document.title === 'Küche <b> – K1'");
     page.wait("fourteen patterns", "document.querySelectorAll('.pattern').length === 14");
     page.wait("all palettes", "document.querySelectorAll('.palette').length === 33");
     let lit = "(() => { const c = document.getElementById('strip'); const d = c.getContext('2d').getImageData(0, 0, c.width, c.height).data; \

@@ -1,9 +1,12 @@
 //! A real broker, and somebody who listens to it.
 
+#![allow(dead_code, reason = "every test file uses another part of it")]
+
 use std::collections::HashMap;
 use std::net::{TcpListener, TcpStream};
 use std::path::Path;
 use std::process::{Child, Command, Stdio};
+use std::sync::atomic::{AtomicUsize, Ordering::SeqCst};
 use std::sync::{Arc, Mutex};
 use std::time::Duration;
 
@@ -33,8 +36,34 @@ impl Broker {
     }
 
     fn spawn(port: u16) -> Option<Child> {
+        Self::spawn_with(port, "allow_anonymous true\n")
+    }
+
+    /// One that is up when this returns and asks for a user and a password; `None` if there is no such program.
+    pub fn locked(port: u16, user: &str, password: &str) -> Option<Self> {
+        let file = Path::new(env!("CARGO_TARGET_TMPDIR")).join(format!("mosquitto-{port}.users"));
+        let made =
+            Command::new("mosquitto_passwd").args(["-b", "-c"]).arg(&file).args([user, password]).output();
+        if !made.is_ok_and(|m| m.status.success()) {
+            println!("skipped: mosquitto_passwd is missing");
+            return None;
+        }
+        let words = format!("allow_anonymous false\npassword_file {}\n", file.display());
+        let broker = Self { child: Self::spawn_with(port, &words)?, port };
+        broker.listens();
+        Some(broker)
+    }
+
+    /// One on a certain port.
+    pub fn on(port: u16) -> Option<Self> {
+        let broker = Self { child: Self::spawn(port)?, port };
+        broker.listens();
+        Some(broker)
+    }
+
+    fn spawn_with(port: u16, more: &str) -> Option<Child> {
         // A listener to everything must not lose what it is too slow for.
-        let words = format!("listener {port} 127.0.0.1\nallow_anonymous true\nmax_queued_messages 0\n");
+        let words = format!("listener {port} 127.0.0.1\nmax_queued_messages 0\n{more}");
         let file = Path::new(env!("CARGO_TARGET_TMPDIR")).join(format!("mosquitto-{port}.conf"));
         std::fs::write(&file, words).unwrap();
         let mut command = Command::new("mosquitto");
@@ -46,7 +75,6 @@ impl Broker {
     }
 
     /// Kills it and starts another in its place, which remembers nothing; nor does `listener`.
-    #[allow(dead_code, reason = "not every test that has a broker does this")]
     pub fn restart(&mut self, listener: &Listener) {
         let _ = self.child.kill();
         let _ = self.child.wait();
@@ -63,6 +91,8 @@ impl Drop for Broker {
     }
 }
 
+static LISTENERS: AtomicUsize = AtomicUsize::new(0);
+
 /// Somebody who hears everything, and comes back after a broker that was away.
 pub struct Listener {
     client: Client,
@@ -72,7 +102,8 @@ pub struct Listener {
 impl Listener {
     /// Listens from now on.
     pub fn new(port: u16) -> Self {
-        let mut options = MqttOptions::new("listener", "127.0.0.1", port);
+        let mut options =
+            MqttOptions::new(format!("listener-{}", LISTENERS.fetch_add(1, SeqCst)), "127.0.0.1", port);
         options.set_max_packet_size(64 * 1024, 64 * 1024);
         let (client, mut connection) = Client::new(options, 32);
         let heard = Arc::new(Mutex::new(HashMap::new()));
@@ -99,6 +130,25 @@ impl Listener {
         self.heard.lock().unwrap().get(topic).map(|m| String::from_utf8_lossy(m).into_owned())
     }
 
+    /// The topics at which something that is not empty was heard.
+    pub fn topics(&self) -> Vec<String> {
+        let mut all: Vec<_> = self
+            .heard
+            .lock()
+            .unwrap()
+            .iter()
+            .filter(|(_, m)| !m.is_empty())
+            .map(|(t, _)| t.clone())
+            .collect();
+        all.sort();
+        all
+    }
+
+    /// Says something that the broker keeps.
+    pub fn keep(&self, topic: &str, message: &str) {
+        self.client.publish(topic, QoS::AtLeastOnce, true, message).unwrap();
+    }
+
     /// The same as JSON; null if it is none.
     pub fn json(&self, topic: &str) -> Value {
         self.text(topic).and_then(|t| serde_json::from_str(&t).ok()).unwrap_or_default()
@@ -110,13 +160,11 @@ impl Listener {
     }
 
     /// Forgets everything that was heard.
-    #[allow(dead_code, reason = "not every test that listens does this")]
     pub fn forget(&self) {
         self.heard.lock().unwrap().clear();
     }
 
     /// Forgets what was heard of a topic.
-    #[allow(dead_code, reason = "not every test that listens does this")]
     pub fn forget_of(&self, topic: &str) {
         self.heard.lock().unwrap().remove(topic);
     }

@@ -7,10 +7,11 @@ use std::sync::mpsc::{Receiver, RecvTimeoutError, Sender, channel};
 use std::time::{Duration, Instant};
 
 use k1_device::console::{self, Said};
+use k1_device::harmless::harmless;
 use ratatui::crossterm::event::{self, Event, KeyCode, KeyModifiers};
 use serde_json::json;
 
-use super::{Failure, print};
+use super::Failure;
 use crate::cli::MonitorArgs;
 use crate::lamps::figures::Reading;
 use crate::lamps::{Address, Client, Trouble};
@@ -48,9 +49,9 @@ fn ask(lamp: usize, address: &Address, news: &Sender<News>) {
 /// Reads the lines of a lamp's console, until it ends or nobody listens.
 fn read(lamp: usize, console: impl BufRead, news: &Sender<News>) {
     let mut reading = Reading::default();
-    for line in console.split(b'\n') {
+    for line in crate::foreign::lines(console) {
         let line = match line {
-            Ok(line) => String::from_utf8_lossy(&line).into_owned(),
+            Ok(line) => line,
             // A quiet line is no end of it.
             Err(e) if e.kind() == std::io::ErrorKind::TimedOut => continue,
             Err(e) => {
@@ -93,7 +94,7 @@ fn start(args: &MonitorArgs) -> Result<(Vec<String>, Receiver<News>), Failure> {
             Box::new(BufReader::new(opened))
         };
         std::thread::spawn(move || read(0, console, &sender));
-        return Ok((vec![port.clone()], receiver));
+        return Ok((vec![harmless(port).into_owned()], receiver));
     }
     let lamps = args.reach.find_some(&args.lamps)?;
     let labels = lamps.iter().map(|l| l.label.clone()).collect();
@@ -134,7 +135,7 @@ fn lines(labels: &[String], news: &Receiver<News>, until: Option<Instant>) -> Re
                 line
             }
         };
-        print(format!("{line}\n").as_bytes())?;
+        crate::console::json_line(&line)?;
     }
     match last {
         Some(trouble) if good == 0 => Err(Failure(trouble)),

@@ -2,6 +2,7 @@
 
 use std::collections::VecDeque;
 
+use k1_device::harmless::harmless;
 use ratatui::Frame;
 use ratatui::layout::{Constraint, Layout};
 use ratatui::style::{Color, Modifier, Style};
@@ -51,7 +52,11 @@ fn colour(is_over: bool) -> Color {
 impl Board {
     /// Lamps that have said nothing yet.
     pub fn new(labels: &[String]) -> Self {
-        let lamp = |label: &String| Lamp { label: label.clone(), past: VecDeque::new(), trouble: None };
+        let lamp = |label: &String| Lamp {
+            label: harmless(label).into_owned(),
+            past: VecDeque::new(),
+            trouble: None,
+        };
         Self { lamps: labels.iter().map(lamp).collect(), selected: 0, now: 0.0 }
     }
 
@@ -67,7 +72,7 @@ impl Board {
                     lamp.past.pop_front();
                 }
             }
-            Err(trouble) => lamp.trouble = Some(trouble),
+            Err(trouble) => lamp.trouble = Some(harmless(&trouble).into_owned()),
         }
     }
 
@@ -228,6 +233,11 @@ mod tests {
         assert!(drawn(&board).0.contains("▸ desk"));
         board.select(-9);
         assert!(drawn(&board).0.contains("▸ shelf"));
+        // Whatever a lamp calls itself and says.
+        let mut hostile = Board::new(&["a\x1b[2J\u{202e}".into()]);
+        hostile.take(0, 1.0, Err("b\x1b]0;title\x07\nforged".into()));
+        let (text, _) = drawn(&hostile);
+        assert!(text.contains("a\\u{1b}[2J\\u{202e}  b\\u{1b}]0;title\\u{7}\\u{a}forged"), "{text}");
         // However small the window is.
         for (w, h) in [(1, 1), (20, 5), (300, 100)] {
             let mut terminal = Terminal::new(TestBackend::new(w, h)).unwrap();

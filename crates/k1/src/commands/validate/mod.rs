@@ -7,7 +7,6 @@ mod rows;
 mod signal;
 mod watcher;
 
-use std::fmt::Write as _;
 use std::fs::File;
 use std::io::Write as _;
 use std::net::IpAddr;
@@ -20,8 +19,9 @@ use k1_device::answers::{SelfTest, TestState};
 use serde::Serialize;
 use serde_json::{Value, json};
 
-use super::{Failure, print};
+use super::Failure;
 use crate::cli::ValidateArgs;
+use crate::console::Text;
 use crate::lamps::berth;
 use crate::lamps::figures::Reading;
 use crate::lamps::voice::Voice;
@@ -360,7 +360,7 @@ pub fn validate(args: &ValidateArgs, usual: f64) -> Result<(), Failure> {
 fn tell(record: &Record, as_json: bool, file: Option<&Path>) -> Result<(), Failure> {
     match as_json {
         true => super::print_json(record)?,
-        false => print(table(record).as_bytes())?,
+        false => table(record).print()?,
     }
     // After it was shown: a disk that is full takes nothing away.
     if let Some(path) = file {
@@ -385,12 +385,14 @@ fn unwritten(path: &Path, why: &std::io::Error) -> Failure {
     Failure(format!("the record cannot be written to {}: {why}", path.display()))
 }
 
-fn table(record: &Record) -> String {
-    let mut text = String::new();
-    let _ =
-        writeln!(text, "{} ({}, {}, {:.0} s)\n", record.lamp, record.board, record.version, record.length_s);
+fn table(record: &Record) -> Text {
+    let mut text = Text::default();
+    let Record { lamp, board, version, length_s, .. } = record;
+    text.line(format_args!("{lamp} ({board}, {version}, {length_s:.0} s)"));
+    text.line("");
     if record.steady {
-        text.push_str("Its clock counts its instructions and does not follow this machine's.\n\n");
+        text.line("Its clock counts its instructions and does not follow this machine's.");
+        text.line("");
     }
     for r in &record.rows {
         let mark = match r.verdict {
@@ -398,9 +400,11 @@ fn table(record: &Record) -> String {
             Verdict::Failed => "FAILED ",
             Verdict::NotMeasured => "UNKNOWN",
         };
-        let _ = writeln!(text, "{mark}  {}\n         {}", r.criterion, r.measured);
+        text.line(format_args!("{mark}  {}", r.criterion));
+        text.line(format_args!("         {}", r.measured));
     }
-    let _ = writeln!(text, "\n{}", if record.passed { "It holds." } else { "It does not hold." });
+    text.line("");
+    text.line(if record.passed { "It holds." } else { "It does not hold." });
     text
 }
 

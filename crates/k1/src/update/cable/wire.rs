@@ -20,6 +20,8 @@ pub const CONSOLE_BAUD: u32 = 115_200;
 const READ: usize = 64;
 /// Bytes that the loader programs at once.
 const BLOCK: usize = 1_024;
+/// Bytes of a line of the console; a longer one is cut.
+const LONGEST_LINE: usize = 4_096;
 /// Pause between two tries to find a port again.
 const AGAIN: Duration = Duration::from_millis(200);
 
@@ -172,9 +174,12 @@ impl Console {
     /// waited for.
     pub fn line(&mut self, until: Instant) -> Option<String> {
         loop {
-            if let Some(end) = self.begun.iter().position(|b| *b == b'\n') {
+            let end = self.begun.iter().position(|b| *b == b'\n');
+            // A line without end is cut.
+            if let Some(end) = end.or_else(|| self.begun.len().checked_sub(1).filter(|n| *n >= LONGEST_LINE))
+            {
                 let line: Vec<u8> = self.begun.drain(..=end).collect();
-                return Some(String::from_utf8_lossy(&line).trim_end().to_owned());
+                return Some(crate::foreign::line_of(&line));
             }
             if Instant::now() >= until {
                 return None;

@@ -1,0 +1,143 @@
+//! Nothing is printed but by the door.
+
+use std::path::Path;
+
+use crate::PLACES;
+use crate::support::here;
+
+/// Ways round the door, and who may go them.
+const DETOURS: [(&str, &[(&str, &str)]); 14] = [
+    ("println!", &[]),
+    ("eprintln!", &[]),
+    ("print!(", &[]),
+    ("eprint!(", &[]),
+    ("dbg!(", &[]),
+    (
+        "stdout()",
+        &[
+            ("k1/src/console.rs", "the door"),
+            ("k1/src/sink/terminal.rs", "the strip in the terminal: nothing but colours of its own"),
+        ],
+    ),
+    ("stderr()", &[("k1/src/console.rs", "the door")]),
+    (
+        "verbatim(",
+        &[
+            ("k1/src/console.rs", "the door"),
+            ("k1/src/commands/mod.rs", "completions, manual and help: nothing but K1's own words"),
+        ],
+    ),
+    (
+        "line_with_colours(",
+        &[("k1/src/console.rs", "the door"), ("k1/src/commands/list.rs", "swatches of the palettes")],
+    ),
+    ("Cli::parse()", &[]),
+    (".exit()", &[]),
+    ("ProgressBar::new", &[("k1/src/commands/mod.rs", "bars; what they quote is cleaned there")]),
+    (
+        "ratatui::",
+        &[
+            ("k1/src/commands/monitor/mod.rs", "the dashboard"),
+            ("k1/src/commands/monitor/screen.rs", "cleans what it is told"),
+        ],
+    ),
+    (
+        "Command::new",
+        &[
+            ("k1/src/commands/virt.rs", "the emulator: what it prints is read and passed on by the door"),
+            ("k1/src/lamps/voice.rs", "the loudspeaker: prints to nowhere"),
+        ],
+    ),
+];
+
+/// True if a line of code has a detour in it that is not the end of a longer word.
+fn goes_by(code: &str, detour: &str) -> bool {
+    let is_word = |c: char| c.is_alphanumeric() || c == '_';
+    code.match_indices(detour)
+        .any(|(at, _)| !code[..at].ends_with(is_word) || detour.starts_with(|c| !is_word(c)))
+}
+
+/// Rust sources below a folder.
+fn sources(folder: &Path, all: &mut Vec<std::path::PathBuf>) {
+    for entry in std::fs::read_dir(folder).unwrap().flatten() {
+        let path = entry.path();
+        if path.is_dir() {
+            sources(&path, all);
+        } else if path.extension().is_some_and(|e| e == "rs") {
+            all.push(path);
+        }
+    }
+}
+
+#[test]
+fn nothing_is_printed_but_by_the_door() {
+    let mut found = Vec::new();
+    let mut used = Vec::new();
+    let crates = here("..");
+    for library in ["k1", "k1-device", "k1-engine", "k1-handoff", "k1-update", "k1-wire"] {
+        let mut all = Vec::new();
+        sources(&crates.join(library).join("src"), &mut all);
+        assert!(all.len() > 3, "{library}");
+        for path in all {
+            let name = path.strip_prefix(&crates).unwrap().to_str().unwrap().to_owned();
+            let text = std::fs::read_to_string(&path).unwrap();
+            // What tests print is for whoever tests. `exact.rs` is one.
+            let program = text.split("#[cfg(test)]").next().unwrap();
+            if name == "k1-engine/src/audio/spectrum/exact.rs" {
+                continue;
+            }
+            for (number, line) in program.lines().enumerate() {
+                let code = line.trim_start();
+                if code.starts_with("//") {
+                    continue;
+                }
+                for (detour, allowed) in DETOURS.iter().filter(|(detour, _)| goes_by(code, detour)) {
+                    match allowed.iter().find(|(file, _)| *file == name) {
+                        Some(_) => used.push((*detour, name.clone())),
+                        None => found.push(format!("{name}:{}: {code}", number + 1)),
+                    }
+                }
+            }
+        }
+    }
+    assert!(goes_by("eprintln!(\"x\")", "eprintln!") && !goes_by("use_stderr()", "stderr()"));
+    assert!(
+        found.is_empty(),
+        "these print without k1::console, which cleans what is quoted:\n{}",
+        found.join("\n")
+    );
+    for (detour, allowed) in DETOURS {
+        for (file, reason) in allowed {
+            let is_used = used.iter().any(|(d, f)| *d == detour && f == file);
+            assert!(is_used, "{file} goes by {detour} no more ({reason}): take it off the list");
+        }
+    }
+    for (files, what, _) in PLACES {
+        for file in files.split(", ") {
+            assert!(here("src").join(file).exists(), "{file}: {what}");
+        }
+    }
+}
+
+/// What a page is told is text, and never markup.
+#[test]
+fn no_page_takes_text_for_markup() {
+    let mut pages = vec![here("src/report/page.js")];
+    pages.extend(std::fs::read_dir(here("../../web")).unwrap().flatten().map(|e| e.path()));
+    let scripts = pages.iter().filter(|p| p.extension().is_some_and(|e| e == "js"));
+    let mut markup = Vec::new();
+    for path in scripts {
+        for line in std::fs::read_to_string(path).unwrap().lines() {
+            let is_detour =
+                ["innerHTML", "outerHTML", "insertAdjacentHTML", "document.write", "srcdoc", "eval("];
+            if is_detour.iter().any(|detour| line.contains(detour)) {
+                markup.push((path.file_name().unwrap().to_str().unwrap().to_owned(), line.trim().to_owned()));
+            }
+        }
+    }
+    // One piece of markup stands there as it is, with nothing put into it.
+    assert_eq!(markup.len(), 1, "{markup:?}");
+    let (file, line) = &markup[0];
+    assert!(file == "app.js" && line.starts_with("card.innerHTML = '<b>") && line.ends_with("';"), "{line}");
+    assert!(!line.contains(['`', '+', '$']), "{line}");
+}
