@@ -1,9 +1,9 @@
 //! Takes connections in, and holds so few of them that a stranger never shuts the owner out.
 //!
 //! A connection is *trusted* once a request on it was let in: with the token, or, where none is needed, under a name of
-//! this machine. Where every place is taken, a newcomer gets the place of the oldest untrusted connection of the client
-//! that holds most of them, so that a crowd of unfinished ones only drives itself out. A client is an IPv4 address or an
-//! IPv6 network of 64 bits, which is what one home has.
+//! this machine. Where every place is taken, a newcomer gets the place of one that has just guessed at the token, or of
+//! the oldest untrusted connection of the client that holds most of them, so that a crowd of unfinished ones only drives
+//! itself out. A client is an IPv4 address or an IPv6 network of 64 bits, which is what one home has.
 
 use std::collections::{BTreeMap, BTreeSet, HashMap};
 use std::io;
@@ -37,6 +37,8 @@ const HEAD_PATIENCE: Duration = Duration::from_secs(10);
 const WRITE_PATIENCE: Duration = Duration::from_secs(10);
 /// Largest head in bytes.
 const MOST_HEAD: usize = 16 << 10;
+/// So many are taken in before those that are in get their turn: in a flood nobody would be heard before they are sent away.
+const AT_ONCE: u32 = 8;
 /// After an error of accepting, which is one of this machine and not of the client.
 const PAUSE: Duration = Duration::from_millis(50);
 /// That error is said no more often.
@@ -73,6 +75,7 @@ pub struct Doorkeeper {
 #[derive(Default)]
 struct Seats {
     next: u64,
+    guessing: BTreeSet<u64>,
     untrusted: HashMap<Client, BTreeSet<u64>>,
     trusted: BTreeSet<u64>,
     all: BTreeMap<u64, Seat>,
@@ -86,6 +89,7 @@ struct Seat {
 impl Seats {
     fn remove(&mut self, id: u64) -> Option<Seat> {
         self.trusted.remove(&id);
+        self.guessing.remove(&id);
         let seat = self.all.remove(&id)?;
         self.no_longer_untrusted(id, seat.client);
         Some(seat)
@@ -105,7 +109,7 @@ impl Seats {
         // Of clients with equally many, the one that was here first.
         let crowd =
             self.untrusted.values().max_by_key(|ids| (ids.len(), ids.first().map(|id| u64::MAX - id)));
-        let id = crowd.and_then(BTreeSet::first).or(self.trusted.first()).copied();
+        let id = self.guessing.first().or(crowd.and_then(BTreeSet::first)).or(self.trusted.first()).copied();
         let Some(seat) = id.and_then(|id| self.remove(id)) else { return false };
         seat.leave.notify_one();
         true
@@ -169,6 +173,16 @@ pub struct Visit {
 }
 
 impl Visit {
+    /// It has shown a wrong token too often, and its place is the first to be given away while it waits for its answer.
+    pub fn guesses(&self, does: bool) {
+        let mut seats = self.keeper.seats();
+        if !does {
+            seats.guessing.remove(&self.id);
+        } else if seats.all.contains_key(&self.id) && !seats.trusted.contains(&self.id) {
+            seats.guessing.insert(self.id);
+        }
+    }
+
     /// A request was let in: from now on the connection stays, whoever comes.
     pub fn trust(&self) {
         let mut seats = self.keeper.seats();
@@ -194,7 +208,10 @@ impl Drop for Visit {
 /// Takes connections in for ever.
 pub async fn keep(listener: TcpListener, keeper: Arc<Doorkeeper>, router: Router) {
     let mut said: Option<Instant> = None;
-    loop {
+    for number in (1..=AT_ONCE).cycle() {
+        if number == AT_ONCE {
+            tokio::task::yield_now().await;
+        }
         let (stream, peer) = match listener.accept().await {
             Ok(come) => come,
             // The client has gone before it was taken in.
@@ -336,6 +353,22 @@ mod tests {
         assert!(more.iter().chain([&owner, &page]).all(|v| is_open(&keeper, v)));
         drop((crowd, more, page));
         assert_eq!(keeper.seats().all.len(), 1);
+    }
+
+    #[test]
+    fn who_guesses_gives_way_first() {
+        let keeper = Doorkeeper::of(4);
+        let all: Vec<_> = (0..4).map(|_| keeper.admit(from("10.0.0.1")).unwrap().0).collect();
+        all[1].trust();
+        all[1].guesses(true);
+        all[2].guesses(true);
+        all[3].guesses(true);
+        all[3].guesses(false);
+        let newcomer = keeper.admit(from("10.0.0.1")).unwrap().0;
+        let open: Vec<_> = all.iter().map(|v| is_open(&keeper, v)).collect();
+        assert_eq!(open, [true, true, false, true]);
+        drop((all, newcomer));
+        assert!(keeper.seats().guessing.is_empty() && keeper.seats().all.is_empty());
     }
 
     #[test]

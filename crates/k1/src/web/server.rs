@@ -205,7 +205,9 @@ async fn guard(
         StatusCode::NO_CONTENT.into_response()
     } else if let Err(refusal) = if is_guarded { app.admit(&visit, &request) } else { Ok(()) } {
         if matches!(refusal, Refusal::TooManyGuesses { .. }) {
+            visit.guesses(true);
             tokio::time::sleep(HELD_BACK).await;
+            visit.guesses(false);
         }
         turn_away(&app, request, refusal).await
     } else {

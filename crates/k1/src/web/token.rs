@@ -3,6 +3,7 @@
 use std::fmt;
 use std::io::{ErrorKind, Write};
 use std::path::{Path, PathBuf};
+use std::sync::atomic::{AtomicU32, Ordering::Relaxed};
 
 use k1_device::access::{LEAST_TOKEN_BITS, token_bits};
 
@@ -168,7 +169,8 @@ pub fn renew() -> Result<Token, String> {
 fn write_first(path: &Path, text: &str) -> std::io::Result<()> {
     let folder = path.parent().unwrap_or(Path::new("."));
     std::fs::create_dir_all(folder)?;
-    let new = path.with_extension(format!("{}.first", std::process::id()));
+    static TRIES: AtomicU32 = AtomicU32::new(0);
+    let new = path.with_extension(format!("{}.{}.new", std::process::id(), TRIES.fetch_add(1, Relaxed)));
     let mut options = std::fs::OpenOptions::new();
     options.write(true).create(true).truncate(true);
     #[cfg(unix)]
