@@ -196,10 +196,18 @@ async fn guard(
     // One that is no text is no absent one: it is foreign.
     let origin = headers.get(header::ORIGIN).map(|o| o.to_str().unwrap_or("null").to_owned());
     let names = app.names();
-    if !names.host(host.as_deref()) || !names.origin(origin.as_deref(), host.as_deref()) {
+    let path = request.uri().path();
+    if !names.host(host.as_deref()) {
         return turn_away(&app, request, Refusal::UnknownName).await;
     }
-    let path = request.uri().path();
+    if !names.origin(origin.as_deref(), host.as_deref()) {
+        // The page's own scripts, which are no secret and without which it could not say what is wrong. No other page
+        // may read them: it is not told that it may.
+        if is_script(path) && matches!(*request.method(), HttpMethod::GET | HttpMethod::HEAD) {
+            return next.run(request).await;
+        }
+        return turn_away(&app, request, Refusal::UnknownName).await;
+    }
     let is_guarded = routes::is_guarded(path);
     let mut response = if request.method() == HttpMethod::OPTIONS {
         StatusCode::NO_CONTENT.into_response()
@@ -230,6 +238,11 @@ async fn guard(
     }
     headers.insert(header::X_CONTENT_TYPE_OPTIONS, HeaderValue::from_static("nosniff"));
     response
+}
+
+/// True for what the page loads.
+fn is_script(path: &str) -> bool {
+    path != "/" && ASSETS.iter().any(|a| a.path == path)
 }
 
 /// Refuses who may not ask.

@@ -343,6 +343,10 @@ fn a_name_that_is_allowed_leads_in_through_a_proxy_too() {
                 assert_eq!(named(&k1, request, host, origin), 403, "{request} {host} {origin:?}");
             }
         }
+        // The page's scripts come, so that it can say what is wrong; nobody else may read them.
+        let lines = [format!("Host: {}", k1.host), "Origin: https://evil.example".into()];
+        let script = ask(&k1, "GET /app.js", &lines);
+        assert_eq!((script.status, script.header("access-control-allow-origin")), (200, None));
         // What anybody can send lets nobody in.
         for forged in ["X-Forwarded-Host: localhost", "X-Forwarded-Proto: https", "Forwarded: host=localhost"]
         {

@@ -347,7 +347,7 @@ fn floods_big() {
         &format!("; the first page was live after {first:.0} ms, one more after {second:.0} ms"),
     );
     drop(asleep);
-    for (anew, n) in [(false, 64), (true, 2)] {
+    for (anew, n) in [(false, 64), (true, 6)] {
         let (guessers, began) = (Guessers::start(&k1, n, anew), Instant::now());
         let visits = Visits::during(&k1, Duration::from_secs(10), || false);
         let rate = f64::from(guessers.end()) / began.elapsed().as_secs_f64();

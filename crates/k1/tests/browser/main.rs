@@ -4,9 +4,13 @@
 
 mod beats;
 mod chromium;
+mod doors;
 #[allow(dead_code, reason = "used in part")]
 #[path = "../support/host.rs"]
 mod host;
+#[cfg(target_os = "linux")]
+mod phone;
+mod proxy;
 
 use std::io::{BufRead, BufReader};
 use std::path::PathBuf;
@@ -22,8 +26,15 @@ struct K1(Child);
 
 impl K1 {
     fn start(listen: &str) -> (Self, String) {
+        Self::start_with(listen, &[])
+    }
+
+    fn start_with(listen: &str, options: &[&str]) -> (Self, String) {
         let mut child = Command::new(env!("CARGO_BIN_EXE_k1"))
             .args(["run", "demo", "--listen", listen])
+            .args(options)
+            .env_remove("K1_TOKEN")
+            .env_remove("CREDENTIALS_DIRECTORY")
             .stdout(Stdio::piped())
             .stderr(Stdio::inherit())
             .spawn()
@@ -59,13 +70,23 @@ fn the_page_lives() {
     judged(page);
 }
 
-fn page() {
-    let Some(program) = chromium::find() else {
-        let required = std::env::var("K1_REQUIRE").unwrap_or_default();
-        assert!(!required.contains("browser"), "K1_REQUIRE asks for a browser and there is none");
+/// True if `K1_REQUIRE` (a list with commas) names it.
+fn is_required(name: &str) -> bool {
+    std::env::var("K1_REQUIRE").unwrap_or_default().split(',').any(|r| r.trim() == name)
+}
+
+/// The browser's program; `None`, with the reason on the console, where there is none.
+fn browser() -> Option<String> {
+    let program = chromium::find();
+    if program.is_none() {
+        assert!(!is_required("browser"), "K1_REQUIRE asks for a browser and there is none");
         eprintln!("skipped: there is no Chromium here; install the package `chromium` to test the page");
-        return;
-    };
+    }
+    program
+}
+
+fn page() {
+    let Some(program) = browser() else { return };
     let (k1, url) = K1::start("127.0.0.1:0");
     let mut page = Browser::start(&program);
     page.size(1440, 1000);
