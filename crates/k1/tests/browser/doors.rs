@@ -11,10 +11,10 @@ use crate::{K1, browser};
 const FIRST: &str = "first-token-1";
 const SECOND: &str = "second-token-2";
 
-const LIVE: &str = "document.getElementById('link').dataset.state === 'open'";
-const ASKS: &str = "!document.getElementById('ask-token').hidden";
+pub const LIVE: &str = "document.getElementById('link').dataset.state === 'open'";
+pub const ASKS: &str = "!document.getElementById('ask-token').hidden";
 const WHY: &str = "document.querySelector('#ask-token label').textContent";
-const LIT: &str = "(() => { const c = document.getElementById('strip'); const d = c.getContext('2d').getImageData(0, 0, c.width, c.height).data; \
+pub const LIT: &str = "(() => { const c = document.getElementById('strip'); const d = c.getContext('2d').getImageData(0, 0, c.width, c.height).data; \
     for (let i = 0; i < d.length; i += 4) if (Math.max(d[i], d[i + 1], d[i + 2]) > 60) return true; return false; })()";
 
 fn enter(page: &mut Browser, token: &str) {
