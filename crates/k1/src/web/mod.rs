@@ -1,6 +1,19 @@
 //! The live page and the API.
 //!
 //! Runs on threads of its own: nothing here can slow the two halves, whatever a browser or script does.
+//!
+//! | Room | What it does |
+//! |---|---|
+//! | `listen` | where the page listens: addresses, names, interfaces |
+//! | `reach` | under which addresses others reach this machine |
+//! | `announce` | what is printed about it, and for whom |
+//! | [`token`] | where the token comes from, and where it is kept |
+//! | `door` | takes connections in, and limits them in time and number |
+//! | `server` | who may ask, the page's files, the API |
+//! | `live`, `pages` | WebSockets, and the places for them |
+//! | `hub` | collects what pages show |
+//! | `home` | the program as a home of the API |
+//! | `assets`, `system` | the page's files; what the machine says about K1's use of it |
 
 mod announce;
 mod assets;

@@ -244,6 +244,31 @@ fn a_token_is_made_once_kept_and_not_told_to_a_log() {
     });
 }
 
+#[cfg(target_os = "linux")]
+#[test]
+fn the_journal_gets_neither_token_nor_code() {
+    use std::os::linux::fs::MetadataExt;
+    let settings = tempfile::tempdir().unwrap();
+    let run = |is_journal: bool| {
+        let path = settings.path().join("out");
+        let out = std::fs::File::create(&path).unwrap();
+        let meta = out.metadata().unwrap();
+        let mut command = program();
+        command.args(["run", "demo", "--listen", "0.0.0.0:0", "--duration", "0.3"]);
+        command.env("XDG_CONFIG_HOME", settings.path()).env_remove("JOURNAL_STREAM").stdout(out);
+        if is_journal {
+            command.env("JOURNAL_STREAM", format!("{}:{}", meta.st_dev(), meta.st_ino()));
+        }
+        assert!(command.status().unwrap().success());
+        std::fs::read_to_string(path).unwrap()
+    };
+    let (log, journal) = (run(false), run(true));
+    let token = std::fs::read_to_string(settings.path().join("k1/token")).unwrap();
+    assert!(!log.contains(token.trim()) && !journal.contains(token.trim()) && !journal.contains('▀'));
+    // Where others reach this machine, a file gets a code with the address alone.
+    assert_eq!(log.contains('▀'), !log.contains("No other machine"), "{log}");
+}
+
 #[test]
 fn a_token_that_cannot_travel_or_is_guessed_easily_is_refused() {
     judged(|| {

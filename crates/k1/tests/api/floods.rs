@@ -147,6 +147,41 @@ fn unfinished_connections_shut_nobody_out_and_are_ended() {
     });
 }
 
+/// Processor time of the program so far, in s.
+#[cfg(target_os = "linux")]
+fn busy(k1: &K1) -> f64 {
+    let stat = std::fs::read_to_string(format!("/proc/{}/stat", k1.process())).unwrap();
+    let fields: Vec<_> = stat.rsplit_once(')').unwrap().1.split_whitespace().collect();
+    let ticks = fields[11].parse::<f64>().unwrap() + fields[12].parse::<f64>().unwrap();
+    ticks / rustix::param::clock_ticks_per_second() as f64
+}
+
+#[cfg(target_os = "linux")]
+#[test]
+fn a_door_without_files_neither_closes_nor_spins() {
+    judged(|| {
+        // So few that they are at their end before the door counts its places as taken.
+        let options = ["--listen", "127.0.0.1:0", "--token", SECRET];
+        let start = |files| K1::start_with_files(files, &options);
+        let Some(k1) = start(64) else { return };
+        let used = std::fs::read_dir(format!("/proc/{}/fd", k1.process())).unwrap().count() as u32;
+        drop(k1);
+        let Some(mut k1) = start(used + 4) else { return };
+        let before = (Instant::now(), busy(&k1));
+        sleep(Duration::from_secs(1));
+        let usual = (busy(&k1) - before.1) / before.0.elapsed().as_secs_f64();
+        let crowd = unfinished(k1.address(), 60, |_| Ipv4Addr::UNSPECIFIED);
+        let before = (Instant::now(), busy(&k1));
+        sleep(Duration::from_secs(2));
+        let flooded = (busy(&k1) - before.1) / before.0.elapsed().as_secs_f64();
+        assert!(flooded < usual + 0.5, "{flooded:.2} s a second, and {usual:.2} before");
+        drop(crowd);
+        Visits::during(&k1, Duration::from_secs(1), || false).are_answered();
+        assert_eq!(k1.said().matches("no connection in").count(), 1, "it is said once: {}", k1.said());
+        k1.lives();
+    });
+}
+
 #[test]
 fn who_takes_nothing_is_not_served_for_ever() {
     judged(|| {

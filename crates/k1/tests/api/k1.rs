@@ -90,14 +90,30 @@ impl K1 {
         Some(Self::start(options))
     }
 
+    /// The same with so few files that it may open.
+    #[cfg(unix)]
+    pub fn start_with_files(files: u32, options: &[&str]) -> Option<Self> {
+        if std::env::var_os("K1_API_BASE").is_some() {
+            return None;
+        }
+        let mut shell = Command::new("sh");
+        shell.env_remove("K1_TOKEN").env_remove("CREDENTIALS_DIRECTORY");
+        shell.args(["-c", &format!("ulimit -n {files}; exec \"$0\" \"$@\""), env!("CARGO_BIN_EXE_k1")]);
+        Some(Self::start_as(shell, options))
+    }
+
     fn start(options: &[&str]) -> Self {
+        Self::start_as(program(), options)
+    }
+
+    fn start_as(mut program: Command, options: &[&str]) -> Self {
         let mut arguments = vec!["run", "demo"];
         arguments.extend(options);
         if !options.contains(&"--listen") {
             arguments.extend(["--listen", "127.0.0.1:0"]);
         }
         let mut child =
-            program().args(&arguments).stdout(Stdio::piped()).stderr(Stdio::piped()).spawn().unwrap();
+            program.args(&arguments).stdout(Stdio::piped()).stderr(Stdio::piped()).spawn().unwrap();
         let mut lines = BufReader::new(child.stdout.take().unwrap()).lines();
         let url = lines.find_map(|l| Some(l.ok()?.trim().strip_prefix("Light is on: ")?.to_owned()));
         let url = url.expect("k1 has not printed its address");
