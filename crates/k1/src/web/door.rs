@@ -29,6 +29,8 @@ use tower_service::Service;
 const MOST: usize = 512;
 /// Fewest, however few files the system allows.
 const FEWEST: usize = 8;
+/// Guessers that wait for their answer at the same time; more are sent away unanswered.
+const MOST_WAITING: usize = 64;
 /// File handles for everything else.
 const SPARE_FILES: u64 = 64;
 /// A head that is not whole after this time, or a next request that has not begun, is not waited for.
@@ -173,14 +175,25 @@ pub struct Visit {
 }
 
 impl Visit {
-    /// It has shown a wrong token too often, and its place is the first to be given away while it waits for its answer.
-    pub fn guesses(&self, does: bool) {
+    /// It has shown a wrong token too often. Its place is the first to be given away while it waits for its answer; where
+    /// very many wait already, it leaves without one, which costs least: false.
+    pub fn waits(&self) -> bool {
         let mut seats = self.keeper.seats();
-        if !does {
-            seats.guessing.remove(&self.id);
-        } else if seats.all.contains_key(&self.id) && !seats.trusted.contains(&self.id) {
-            seats.guessing.insert(self.id);
+        if seats.trusted.contains(&self.id) {
+            return true;
         }
+        if seats.guessing.len() >= MOST_WAITING {
+            if let Some(seat) = seats.remove(self.id) {
+                seat.leave.notify_one();
+            }
+            return false;
+        }
+        seats.all.contains_key(&self.id) && seats.guessing.insert(self.id)
+    }
+
+    /// It has waited.
+    pub fn has_waited(&self) {
+        self.keeper.seats().guessing.remove(&self.id);
     }
 
     /// A request was let in: from now on the connection stays, whoever comes.
@@ -253,9 +266,11 @@ async fn serve(stream: TcpStream, visit: Arc<Visit>, leave: Arc<Notify>, router:
         .serve_connection(io, service)
         .with_upgrades();
     tokio::select! {
+        biased;
+        // Who is to leave before it was heard costs nothing more.
+        () = leave.notified() => {}
         // How it ended concerns its client alone.
         _ = connection => {}
-        () = leave.notified() => {}
     }
 }
 
@@ -360,15 +375,17 @@ mod tests {
         let keeper = Doorkeeper::of(4);
         let all: Vec<_> = (0..4).map(|_| keeper.admit(from("10.0.0.1")).unwrap().0).collect();
         all[1].trust();
-        all[1].guesses(true);
-        all[2].guesses(true);
-        all[3].guesses(true);
-        all[3].guesses(false);
+        assert!(all[1..].iter().all(|v| v.waits()));
+        all[3].has_waited();
         let newcomer = keeper.admit(from("10.0.0.1")).unwrap().0;
         let open: Vec<_> = all.iter().map(|v| is_open(&keeper, v)).collect();
         assert_eq!(open, [true, true, false, true]);
         drop((all, newcomer));
         assert!(keeper.seats().guessing.is_empty() && keeper.seats().all.is_empty());
+        let keeper = Doorkeeper::of(200);
+        let crowd: Vec<_> = (0..100).map(|_| keeper.admit(from("10.0.0.1")).unwrap().0).collect();
+        assert_eq!(crowd.iter().filter(|v| v.waits()).count(), MOST_WAITING);
+        assert_eq!(keeper.seats().all.len(), MOST_WAITING, "the others have left");
     }
 
     #[test]

@@ -213,9 +213,12 @@ async fn guard(
         StatusCode::NO_CONTENT.into_response()
     } else if let Err(refusal) = if is_guarded { app.admit(&visit, &request) } else { Ok(()) } {
         if matches!(refusal, Refusal::TooManyGuesses { .. }) {
-            visit.guesses(true);
+            if !visit.waits() {
+                // The connection ends before this does.
+                return std::future::pending().await;
+            }
             tokio::time::sleep(HELD_BACK).await;
-            visit.guesses(false);
+            visit.has_waited();
         }
         turn_away(&app, request, refusal).await
     } else {

@@ -6,7 +6,7 @@ use serde_json::json;
 
 use crate::chromium::Browser;
 use crate::proxy::{self, Host, Nginx};
-use crate::{K1, browser};
+use crate::{K1, browser, turn};
 
 const FIRST: &str = "first-token-1";
 const SECOND: &str = "second-token-2";
@@ -31,6 +31,7 @@ fn says(page: &mut Browser, text: &str) {
 #[test]
 fn every_tab_asks_for_the_right_token_and_goes_on_when_one_has_it() {
     let Some(program) = browser() else { return };
+    let _turn = turn();
     let (k1, url) = K1::start_with("127.0.0.1:0", &["--token", FIRST]);
     let mut page = Browser::start(&program);
     page.open(&url);
@@ -117,6 +118,7 @@ fn lives(page: &mut Browser, url: &str) {
 #[test]
 fn the_page_lives_below_a_prefix_behind_a_proxy() {
     let Some(program) = browser() else { return };
+    let _turn = turn();
     let (_k1, url) = K1::start_with("127.0.0.1:0", &["--allow-host", "home.example.org"]);
     let behind = url.trim_start_matches("http://").trim_end_matches('/').to_owned();
     let names = "--host-resolver-rules=MAP home.example.org 127.0.0.1, MAP other.example.org 127.0.0.1";

@@ -15,6 +15,7 @@ mod proxy;
 use std::io::{BufRead, BufReader};
 use std::path::PathBuf;
 use std::process::{Child, Command, Stdio};
+use std::sync::{Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
 
 use chromium::Browser;
@@ -70,6 +71,13 @@ fn the_page_lives() {
     judged(page);
 }
 
+/// A browser takes what a machine has: one at a time.
+static TURN: Mutex<()> = Mutex::new(());
+
+fn turn() -> MutexGuard<'static, ()> {
+    TURN.lock().unwrap_or_else(PoisonError::into_inner)
+}
+
 /// True if `K1_REQUIRE` (a list with commas) names it.
 fn is_required(name: &str) -> bool {
     std::env::var("K1_REQUIRE").unwrap_or_default().split(',').any(|r| r.trim() == name)
@@ -87,6 +95,7 @@ fn browser() -> Option<String> {
 
 fn page() {
     let Some(program) = browser() else { return };
+    let _turn = turn();
     let (k1, url) = K1::start("127.0.0.1:0");
     let mut page = Browser::start(&program);
     page.size(1440, 1000);

@@ -14,7 +14,7 @@ use rustix::pty::{OpenptFlags, grantpt, openpt, ptsname, unlockpt};
 
 use crate::chromium::Browser;
 use crate::doors::{ASKS, LIT, LIVE};
-use crate::{browser, is_required, screenshot};
+use crate::{browser, is_required, screenshot, turn};
 
 /// The address that the phone has read.
 const ADDRESS: &str = "K1_PHONE_OPENS";
@@ -158,6 +158,7 @@ fn a_phone_reads_the_code_and_opens_the_page() {
     if browser().is_none() {
         return;
     }
+    let _turn = turn();
     let home = match Home::build() {
         Ok(home) => home,
         Err(why) => {
