@@ -43,10 +43,11 @@ export async function refusal(t) {
   return { status: answer.status, message: said.message ?? `K1 answers with ${answer.status}.`, wait };
 }
 
+const WHERE = 'It stands where K1 was started (`k1 token` prints it), or on the console of a lamp.';
 const SAYS = {
-  missing: 'This K1 wants its token. It stands where K1 was started; `k1 token` prints it.',
-  changed: 'The token of this K1 has changed. The new one stands where K1 was started; `k1 token` prints it.',
-  wrong: 'That is not the token of this K1. It stands where K1 was started; `k1 token` prints it.',
+  missing: `This K1 wants its token. ${WHERE}`,
+  changed: `The token of this K1 has changed. ${WHERE}`,
+  wrong: `That is not the token of this K1. ${WHERE}`,
 };
 
 export class Asker {

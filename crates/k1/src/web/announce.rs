@@ -86,12 +86,15 @@ pub fn opened(
     lines
 }
 
-/// The line for an address that this machine has got meanwhile.
-pub fn appeared(place: SocketAddr, token: Option<&Token>, reader: Reader) -> String {
-    format!(
-        "  Light is on: {} (a new address of this machine)",
-        url(place, token.filter(|_| reader == Reader::Person))
-    )
+/// The lines for addresses that this machine has got meanwhile; with a code if there was none so far.
+pub fn appeared(places: &[SocketAddr], has_code: bool, token: Option<&Token>, reader: Reader) -> Vec<String> {
+    let shown = token.filter(|_| reader == Reader::Person);
+    let line = |p: &SocketAddr| format!("  Light is on: {} (a new address of this machine)", url(*p, shown));
+    let mut lines: Vec<String> = places.iter().map(line).collect();
+    if let Some(place) = places.first().filter(|_| !has_code && reader != Reader::Journal) {
+        lines.extend(code(&url(*place, shown)));
+    }
+    lines
 }
 
 #[cfg(test)]
@@ -123,8 +126,13 @@ mod tests {
             assert!(!log.contains("a-token-of-tests-1") && log.contains("--token"), "{log}");
             assert_eq!(log.contains('█'), reader == Reader::Program);
         }
-        let later = |reader| appeared(places[0], Some(&token()), reader);
-        assert!(later(Reader::Person).contains("#token=") && !later(Reader::Journal).contains("#token="));
+        let later = |reader, has_code| appeared(&places[..1], has_code, Some(&token()), reader).join("\n");
+        assert!(
+            later(Reader::Person, true).contains("#token=") && !later(Reader::Person, true).contains('█')
+        );
+        assert!(later(Reader::Person, false).contains('█'));
+        let journal = later(Reader::Journal, false);
+        assert!(journal.contains("192.168.1.4") && !journal.contains("#token=") && !journal.contains('█'));
     }
 
     #[test]

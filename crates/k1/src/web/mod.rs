@@ -79,8 +79,9 @@ impl Page {
             return Vec::new();
         }
         let new: Vec<_> = self.places().into_iter().filter(|p| !self.told.contains(p)).collect();
+        let has_code = !self.told.is_empty();
         self.told.extend(&new);
-        new.into_iter().map(|p| announce::appeared(p, self.token.as_ref(), reader)).collect()
+        announce::appeared(&new, has_code, self.token.as_ref(), reader)
     }
 
     /// Where others reach it, best first.

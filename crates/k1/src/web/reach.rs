@@ -26,9 +26,8 @@ pub fn of_interface(name: &str) -> Vec<IpAddr> {
 fn found() -> Vec<Found> {
     // Without rights to ask, no address is known, which is said where addresses are printed.
     let all = if_addrs::get_if_addrs().unwrap_or_default().into_iter();
-    // Some drivers do not tell their state.
-    let is_up = |i: &if_addrs::Interface| i.is_oper_up() || i.oper_status == if_addrs::IfOperStatus::Unknown;
-    all.map(|i| Found { is_up: is_up(&i), ip: i.ip(), interface: i.name }).collect()
+    // A driver that does not tell its state counts as up (IFF_RUNNING).
+    all.map(|i| Found { is_up: i.is_oper_up(), ip: i.ip(), interface: i.name }).collect()
 }
 
 /// The address from which this machine would send there. Connecting a UDP socket sends nothing; the places are reserved

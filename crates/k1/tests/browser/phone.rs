@@ -7,6 +7,7 @@
 use std::fs::File;
 use std::io::Read;
 use std::process::{Child, Command, Stdio};
+use std::sync::atomic::{AtomicU32, Ordering::Relaxed};
 use std::sync::{Arc, Mutex};
 use std::time::{Duration, Instant};
 
@@ -37,7 +38,8 @@ struct Home {
 
 impl Home {
     fn build() -> Result<Self, String> {
-        let id = std::process::id() % 100_000;
+        static NUMBER: AtomicU32 = AtomicU32::new(0);
+        let id = format!("{}-{}", std::process::id(), NUMBER.fetch_add(1, Relaxed));
         let home = Self { k1: format!("k1-a-{id}"), phone: format!("k1-b-{id}") };
         for space in [&home.k1, &home.phone] {
             ip(&format!("netns add {space}"))?;
@@ -46,18 +48,47 @@ impl Home {
         Ok(home)
     }
 
+    /// One; `None`, with the reason on the console, where there can be none.
+    fn get() -> Option<Self> {
+        let built = Self::build();
+        if let Err(why) = &built {
+            assert!(!is_required("netns"), "K1_REQUIRE wants network namespaces: {why}");
+            println!("skipped: there are no network namespaces here ({why})");
+        }
+        built.ok()
+    }
+
+    /// Gives K1's namespace an interface, with its other end in the phone's.
+    fn interface(&self, name: &str, addresses: &[&str], is_up: bool) {
+        let Self { k1, phone } = self;
+        ip(&format!("-n {k1} link add {name} type veth peer name {name} netns {phone}")).unwrap();
+        for address in addresses {
+            let nodad = if address.contains(':') { "nodad" } else { "" };
+            ip(&format!("-n {k1} address add {address} dev {name} {nodad}")).unwrap();
+        }
+        if !is_up {
+            return;
+        }
+        for space in [phone, k1] {
+            ip(&format!("-n {space} link set {name} up")).unwrap();
+        }
+        // The kernel takes a moment to find the cable.
+        let began = Instant::now();
+        let is_running = || {
+            let shown =
+                Command::new("ip").args(["-n", k1, "link", "show", "up", "dev", name]).output().unwrap();
+            String::from_utf8_lossy(&shown.stdout).contains("state UP")
+        };
+        while !is_running() {
+            assert!(began.elapsed() < PATIENCE, "{name} does not come up");
+            std::thread::sleep(Duration::from_millis(50));
+        }
+    }
+
     /// Puts the cable in.
     fn connect(&self) {
-        let Self { k1, phone } = self;
-        for line in [
-            format!("-n {k1} link add k1wire type veth peer name k1phone netns {phone}"),
-            format!("-n {k1} address add 10.213.7.1/24 dev k1wire"),
-            format!("-n {phone} address add 10.213.7.2/24 dev k1phone"),
-            format!("-n {phone} link set k1phone up"),
-            format!("-n {k1} link set k1wire up"),
-        ] {
-            ip(&line).unwrap();
-        }
+        self.interface("k1wire", &["10.213.7.1/24"], true);
+        ip(&format!("-n {} address add 10.213.7.2/24 dev k1wire", self.phone)).unwrap();
     }
 }
 
@@ -154,19 +185,48 @@ fn code(text: &str) -> Option<String> {
 }
 
 #[test]
+fn every_interface_that_counts_is_printed_best_first() {
+    let Some(home) = Home::get() else { return };
+    home.interface("eth7", &["10.213.8.1/24"], true);
+    home.interface("wlan7", &["10.213.9.1/24", "fd00:9::1/64"], true);
+    home.interface("docker0", &["172.31.0.1/16"], true);
+    home.interface("eth8", &["10.213.10.1/24"], false);
+    ip(&format!("-n {} route add default via 10.213.9.2", home.k1)).unwrap();
+    let settings = tempfile::tempdir().unwrap();
+    let printed = |listen: &str| {
+        let mut k1 = in_space(&home.k1, env!("CARGO_BIN_EXE_k1"));
+        k1.args(["run", "demo", "--listen", listen, "--duration", "0.3"]);
+        let out = k1.env("XDG_CONFIG_HOME", settings.path()).output().unwrap();
+        let text = String::from_utf8(out.stdout).unwrap();
+        let hosts: Vec<String> = text
+            .lines()
+            .filter_map(|l| Some(l.split_once("http://")?.1.rsplit_once(':')?.0.to_owned()))
+            .collect();
+        (hosts, code(&text).unwrap_or_default())
+    };
+    let all = ["10.213.9.1", "10.213.8.1", "[fd00:9::1]"];
+    for (listen, expected) in [
+        ("0.0.0.0:0", &all[..2]),
+        ("[::]:0", &all[..]),
+        ("[fd00:9::1]:0", &all[2..]),
+        ("10.213.8.1:0", &all[1..2]),
+        ("wlan7:0", &["10.213.9.1", "[fd00:9::1]"][..]),
+        ("127.0.0.1:0", &["127.0.0.1"][..]),
+    ] {
+        let (hosts, code) = printed(listen);
+        assert_eq!(hosts, expected, "{listen}");
+        let is_local = listen.starts_with("127");
+        assert_eq!(code.starts_with(&format!("http://{}:", expected[0])), !is_local, "{listen}: {code}");
+    }
+}
+
+#[test]
 fn a_phone_reads_the_code_and_opens_the_page() {
     if browser().is_none() {
         return;
     }
     let _turn = turn();
-    let home = match Home::build() {
-        Ok(home) => home,
-        Err(why) => {
-            assert!(!is_required("netns"), "K1_REQUIRE wants network namespaces: {why}");
-            println!("skipped: there are no network namespaces here ({why})");
-            return;
-        }
-    };
+    let Some(home) = Home::get() else { return };
     // Before there is a network: no code, a sentence, and the light.
     let settings = tempfile::tempdir().unwrap();
     let k1 = OnTerminal::start(&home.k1, settings.path());
@@ -175,12 +235,14 @@ fn a_phone_reads_the_code_and_opens_the_page() {
     assert_eq!(code(&k1.text()), None, "{}", k1.text());
     home.connect();
     k1.shows("the new address", |t| t.contains("http://10.213.7.1:3330/#token=").then_some(()));
+    let later = k1.shows("a code", code);
     drop(k1);
 
     // With one.
     let k1 = OnTerminal::start(&home.k1, settings.path());
     let address = k1.shows("a code", code);
     assert!(address.starts_with("http://10.213.7.1:3330/#token="), "{address}");
+    assert_eq!(address, later, "the token has outlived the run");
     let printed = format!("Light is on: {address}\n");
     assert!(k1.text().contains(&printed), "the code says what stands above it: {}", k1.text());
     assert!(!k1.text().contains("127.0.0.1"), "{}", k1.text());
