@@ -4,8 +4,9 @@ import { Beats } from './beats.js';
 import { Gallery, Palettes, Params } from './controls.js';
 import { Bars, Notes, Spark, Strip, Waterfall, calm, mood } from './draw.js';
 import { Firmware } from './firmware.js';
-import { Link, get, setToken } from './link.js';
+import { Link, get } from './link.js';
 import { DELAY, Speaker } from './sound.js';
+import { Asker } from './token.js';
 
 const $ = (id) => document.getElementById(id);
 
@@ -75,22 +76,27 @@ function show(s) {
   if (own) $('own-palette').textContent = `${pattern.name} brings its own palette; this choice is for the others.`;
 }
 
+const asker = new Asker($('ask-token'), () => {
+  link.anew();
+  describe();
+});
 const firmware = new Firmware($('firmware'), toast);
 const link = new Link({
   open() {
     $('link').textContent = 'live';
     $('link').dataset.state = 'open';
     document.body.classList.remove('stale');
-    $('ask-token').hidden = true;
+    asker.close();
     describe();
   },
-  closed(seconds) {
-    $('link').textContent = `lost; trying again in ${Math.ceil(seconds)} s`;
-    $('link').dataset.state = 'closed';
-    document.body.classList.add('stale');
-    clear();
-    // A refused token looks like any lost connection to a WebSocket: ask over HTTP why.
-    if (!gallery) describe();
+  closed(seconds, why) {
+    gone(`${why ? why.message : 'lost'}; trying again in ${Math.ceil(seconds)} s`);
+    // Who has waited for too many wrong tokens need not wait for the right one.
+    if (why?.status === 429) asker.ask();
+  },
+  refused(why) {
+    gone(why.status === 401 ? 'waits for the token' : why.message);
+    if (why.status === 401) asker.ask();
   },
   message(m) {
     if (m.hello) {
@@ -121,6 +127,15 @@ const link = new Link({
     } else if (kind === 3) gallery?.thumbnails(view);
   },
 });
+
+/** Nothing is shown that is not known. */
+function gone(text) {
+  $('link').textContent = text;
+  $('link').dataset.state = 'closed';
+  document.body.classList.add('stale');
+  clear();
+}
+
 const speaker = new Speaker(link);
 const compared = new Beats($('beats'), link, speaker);
 link.want({ fps: calm.matches ? 10 : 60 });
@@ -144,18 +159,11 @@ async function describe() {
     if (settings) show(settings);
   } catch (e) {
     described = false;
-    if (e.status === 401) $('ask-token').hidden = false;
+    if (e.status === 401) asker.ask();
     // Another page of this browser asked a moment ago: come again.
     else if (e.status === 429) setTimeout(describe, 1200);
   }
 }
-
-$('ask-token').onsubmit = (event) => {
-  event.preventDefault();
-  setToken($('token').value.trim());
-  link.now();
-  describe();
-};
 
 // Frames wait here until their time: at once, or with the sound when the speaker is on.
 const queue = [];

@@ -1,20 +1,6 @@
 // The connection to K1: one WebSocket that comes back by itself, and one clock for both sides.
 
-const TOKEN_KEY = 'k1-token';
-
-/** The token from the address (after the hash, where no server logs it) or from an earlier visit. */
-function token() {
-  const given = new URLSearchParams(location.hash.slice(1)).get('token');
-  if (given) {
-    sessionStorage.setItem(TOKEN_KEY, given);
-    history.replaceState(null, '', location.pathname);
-  }
-  return sessionStorage.getItem(TOKEN_KEY);
-}
-
-export function setToken(value) {
-  sessionStorage.setItem(TOKEN_KEY, value);
-}
+import { refusal, showing, token } from './token.js';
 
 /** Tries again when nobody answers: a lamp ends connections that wait, to make room for others. */
 async function knock(request, times) {
@@ -31,8 +17,7 @@ async function knock(request, times) {
 
 /** A request of the API, answered in JSON; throws an Error with K1's own sentence. */
 export async function ask(method, path, body) {
-  const t = token();
-  const headers = t ? { Authorization: `Bearer ${t}` } : {};
+  const headers = showing(token());
   if (typeof body === 'string') headers['Content-Type'] = 'application/json';
   const answer = await knock(() => fetch(path, { method, headers, body }), method === 'GET' ? 4 : 1);
   const said = await answer.json();
@@ -43,10 +28,11 @@ export async function ask(method, path, body) {
 export const get = (path) => ask('GET', path);
 
 export class Link {
-  /** `on` has open(), closed(seconds), message(object) and binary(DataView). */
+  /** `on` has open(), closed(seconds), refused(why), message(object) and binary(DataView). */
   constructor(on) {
     this.on = on;
     this.tries = 0;
+    this.turn = 0;
     this.wanted = {};
     this.waiting = {};
     this.hearing = new Set();
@@ -59,25 +45,41 @@ export class Link {
   }
 
   now() {
-    if (this.socket || !this.timer) return;
+    if (!this.socket && (this.timer || this.rests)) this.anew();
+  }
+
+  /** Connects at once, with the token as it is now. */
+  anew() {
     clearTimeout(this.timer);
+    this.tries = 0;
+    this.rests = false;
+    this.turn += 1;
+    this.socket?.close();
+    this.socket = null;
     this.connect();
   }
 
   connect() {
     this.timer = null;
+    const { turn } = this;
     const t = token();
-    const scheme = location.protocol === 'https:' ? 'wss' : 'ws';
-    const query = t ? `?token=${encodeURIComponent(t)}` : '';
-    const socket = new WebSocket(`${scheme}://${location.host}/api/v1/live${query}`);
+    // Below the page, wherever a proxy has put it.
+    const url = new URL('api/v1/live', document.baseURI);
+    url.protocol = url.protocol === 'https:' ? 'wss:' : 'ws:';
+    if (t) url.searchParams.set('token', t);
+    const socket = new WebSocket(url);
+    let opened = false;
     socket.binaryType = 'arraybuffer';
     socket.onopen = () => {
+      if (turn !== this.turn) return socket.close();
+      opened = true;
       this.socket = socket;
       this.tries = 0;
       this.bestTrip = Infinity;
       this.on.open();
       this.post(this.wanted);
       this.ping();
+      clearInterval(this.pinger);
       this.pinger = setInterval(() => this.ping(), 4000);
     };
     socket.onmessage = (event) => {
@@ -86,11 +88,18 @@ export class Link {
       if (message.pong !== undefined) this.pong(message);
       else this.on.message(message);
     };
-    socket.onclose = () => {
+    socket.onclose = async () => {
+      if (turn !== this.turn) return;
       clearInterval(this.pinger);
       this.socket = null;
-      const wait = Math.min(10, 0.4 * 2 ** this.tries++) * (0.8 + 0.4 * Math.random());
-      this.on.closed(wait);
+      // A browser does not tell why a WebSocket was refused: the same is asked for in a way that is answered.
+      const why = opened ? null : await refusal(t).catch(() => null);
+      if (turn !== this.turn) return;
+      // Only another token or name helps, and neither comes by waiting.
+      this.rests = why?.status === 401 || why?.status === 403;
+      if (this.rests) return this.on.refused(why);
+      const wait = Math.max(why?.wait ?? 0, Math.min(10, 0.4 * 2 ** this.tries++) * (0.8 + 0.4 * Math.random()));
+      this.on.closed(wait, why);
       this.timer = setTimeout(() => this.connect(), wait * 1000);
     };
   }

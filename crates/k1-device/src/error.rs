@@ -53,8 +53,15 @@ pub enum Refusal {
     MethodNotAllowed,
     /// A token is needed and was not shown, or is wrong.
     Unauthorized,
+    /// Too many wrong tokens came from this address.
+    TooManyGuesses {
+        /// Milliseconds until the next guess is worth its while.
+        wait_ms: u32,
+    },
     /// The request comes from a page of another site, or names another host.
     Forbidden,
+    /// The same, of the program, whose owner can let a name in.
+    UnknownName,
     /// The same work is already being done.
     Busy(&'static str),
     /// This home of K1 has no such hardware.
@@ -82,7 +89,8 @@ impl Refusal {
             Self::NotFound => "not_found",
             Self::MethodNotAllowed => "method_not_allowed",
             Self::Unauthorized => "unauthorized",
-            Self::Forbidden => "forbidden",
+            Self::TooManyGuesses { .. } => "too_many_guesses",
+            Self::Forbidden | Self::UnknownName => "forbidden",
             Self::Busy(_) => "busy",
             Self::NotHere(_) => "not_available",
             Self::Update(_) => "update_refused",
@@ -100,13 +108,13 @@ impl Refusal {
             | Self::InvalidBackup
             | Self::NotHttp => 400,
             Self::Unauthorized => 401,
-            Self::Forbidden => 403,
+            Self::Forbidden | Self::UnknownName => 403,
             Self::PatternNotFound | Self::NotFound => 404,
             Self::MethodNotAllowed => 405,
             Self::BodyLate => 408,
             Self::Busy(_) => 409,
             Self::TooLarge { .. } => 413,
-            Self::RateLimited { .. } => 429,
+            Self::RateLimited { .. } | Self::TooManyGuesses { .. } => 429,
             Self::HeadTooLarge => 431,
             Self::NotHere(_) => 501,
             Self::LengthRequired => 411,
@@ -158,7 +166,16 @@ impl fmt::Display for Refusal {
             Self::Unauthorized => f.write_str(
                 "this K1 wants its token: `Authorization: Bearer TOKEN`, or ?token=TOKEN on a WebSocket",
             ),
+            Self::TooManyGuesses { wait_ms } => write!(
+                f,
+                "too many wrong tokens came from this address: try again in {} s",
+                wait_ms.div_ceil(1000)
+            ),
             Self::Forbidden => f.write_str("the request comes from another site or names another host"),
+            Self::UnknownName => f.write_str(
+                "this K1 is not known by that name, or the page is another site's; if the name is yours, start K1 with \
+                 --allow-host NAME",
+            ),
             Self::Busy(what) | Self::NotHere(what) => f.write_str(what),
             Self::Update(why) => write!(f, "{why}"),
             Self::LengthRequired => f.write_str("say how long it is: Content-Length"),

@@ -1,5 +1,5 @@
 //! How often a client may ask for the same: a least interval per route **and client**, so that two browsers do not
-//! starve each other.
+//! starve each other. And how often it may guess at the token.
 
 use crate::error::Refusal;
 
@@ -52,6 +52,130 @@ impl<const N: usize> Limiter<N> {
     }
 }
 
+/// Different wrong tokens in a row that cost their sender no waiting: a person's slips, and old bookmarks.
+const FREE_GUESSES: u32 = 8;
+/// The first wait in ms; each further wrong token doubles it.
+const FIRST_WAIT_MS: u64 = 1_000;
+/// The longest wait in ms.
+const LONGEST_WAIT_MS: u64 = 30_000;
+/// A sender who has shown no wrong token for as long, in ms, begins anew.
+const FORGIVEN_MS: u64 = 600_000;
+/// A pause of as long, in ms, ends a burst.
+const BURST_PAUSE_MS: u64 = 10_000;
+
+/// Wrong tokens and their senders; the sender whose last is the longest ago is forgotten first.
+///
+/// The right token is asked for **before** this: whoever shows it is let in at once, even from an address that guesses.
+/// Behind a router or a proxy all share one address, and a guest who guesses must not shut the owner out. That a guess is
+/// looked at during the wait is safe because no token is short enough to be found in years at full speed
+/// ([`LEAST_TOKEN_BITS`](crate::access::LEAST_TOKEN_BITS)); the wait keeps the cost of guessing low.
+#[derive(Clone, Debug)]
+pub struct Guesses<K, const N: usize> {
+    senders: [Option<Sender<K>>; N],
+}
+
+#[derive(Clone, Copy, Debug)]
+struct Sender<K> {
+    key: K,
+    last: u64,
+    guesses: u32,
+    burst: u32,
+    burst_began_ms: u64,
+    at_ms: u64,
+    until_ms: u64,
+}
+
+/// What a wrong token leads to.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Wrong {
+    /// The answer to it.
+    pub refusal: Refusal,
+    /// True if it begins a burst: worth a line of the log.
+    pub begins: bool,
+}
+
+/// Wrong tokens of one sender without a pause between them.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Burst<K> {
+    /// The sender.
+    pub key: K,
+    /// Number of wrong tokens.
+    pub count: u32,
+    /// From the first to the last, in ms.
+    pub lasted_ms: u64,
+}
+
+impl<K: Copy + PartialEq, const N: usize> Default for Guesses<K, N> {
+    fn default() -> Self {
+        Self { senders: [None; N] }
+    }
+}
+
+impl<K: Copy + PartialEq, const N: usize> Guesses<K, N> {
+    /// Notes that `key` has shown a wrong `token`. The same token once more is no further guess: every tab of a browser
+    /// tries what it remembers.
+    pub fn wrong(&mut self, key: K, token: &str, now_ms: u64) -> Wrong {
+        let hash = crate::page::fnv(token.as_bytes());
+        let Some(place) = self.place(key) else {
+            return Wrong { refusal: Refusal::Unauthorized, begins: true };
+        };
+        let fresh = Sender {
+            key,
+            last: !hash,
+            guesses: 0,
+            burst: 0,
+            burst_began_ms: now_ms,
+            at_ms: now_ms,
+            until_ms: 0,
+        };
+        let mut s = place.filter(|s| s.key == key).unwrap_or(fresh);
+        if now_ms.saturating_sub(s.at_ms) >= FORGIVEN_MS {
+            s = fresh;
+        }
+        if now_ms.saturating_sub(s.at_ms) >= BURST_PAUSE_MS {
+            s.burst = 0;
+        }
+        if s.burst == 0 {
+            s.burst_began_ms = now_ms;
+        }
+        s.burst = s.burst.saturating_add(1);
+        s.at_ms = now_ms;
+        if now_ms >= s.until_ms && s.last != hash {
+            s.last = hash;
+            s.guesses = s.guesses.saturating_add(1);
+            if let Some(over) = s.guesses.checked_sub(FREE_GUESSES + 1) {
+                s.until_ms = now_ms + (FIRST_WAIT_MS << over.min(5)).min(LONGEST_WAIT_MS);
+            }
+        }
+        let refusal = match s.until_ms.saturating_sub(now_ms) {
+            0 => Refusal::Unauthorized,
+            wait_ms => Refusal::TooManyGuesses { wait_ms: wait_ms as u32 },
+        };
+        let begins = s.burst == 1;
+        *place = Some(s);
+        Wrong { refusal, begins }
+    }
+
+    /// A burst of more than one wrong token that has ended; each is told once.
+    pub fn ended(&mut self, now_ms: u64) -> Option<Burst<K>> {
+        self.senders.iter_mut().flatten().find_map(|s| {
+            let is_over = s.burst > 0 && now_ms.saturating_sub(s.at_ms) >= BURST_PAUSE_MS;
+            let count = if is_over { core::mem::take(&mut s.burst) } else { 0 };
+            (count > 1).then_some(Burst { key: s.key, count, lasted_ms: s.at_ms - s.burst_began_ms })
+        })
+    }
+
+    /// Where `key` is noted or can be: at its own place, a free one, or that of the sender silent for longest.
+    fn place(&mut self, key: K) -> Option<&mut Option<Sender<K>>> {
+        let rank = |s: &Option<Sender<K>>| match s {
+            Some(s) if s.key == key => (0, 0),
+            None => (1, 0),
+            Some(s) => (2, s.at_ms),
+        };
+        self.senders.iter_mut().min_by_key(|s| rank(s))
+    }
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -74,5 +198,66 @@ mod tests {
             assert!(l.admit(client, 0, 300, client).is_ok());
         }
         assert!(l.admit(999, 0, 300, 1000).is_err(), "the newest is remembered");
+    }
+
+    #[test]
+    fn wrong_tokens_slow_their_sender_down_and_nobody_else() {
+        let mut g = Guesses::<u64, 4>::default();
+        for i in 0..8 {
+            let wrong = g.wrong(1, &format!("guess{i}"), 1000);
+            assert_eq!((wrong.refusal, wrong.begins), (Refusal::Unauthorized, i == 0));
+        }
+        let wait = |wait_ms| Refusal::TooManyGuesses { wait_ms };
+        assert_eq!(g.wrong(1, "guess8", 1000).refusal, wait(1000));
+        assert_eq!(
+            g.wrong(1, "guess9", 1400).refusal,
+            wait(600),
+            "a refused guess does not prolong the wait"
+        );
+        assert_eq!(g.wrong(2, "guess8", 1400).refusal, Refusal::Unauthorized, "another sender");
+        let mut now = 2000;
+        for expected in [2000, 4000, 8000, 16_000, 30_000, 30_000] {
+            assert_eq!(g.wrong(1, &format!("at{now}"), now).refusal, wait(expected));
+            now += u64::from(expected);
+        }
+        assert_eq!(g.wrong(1, "much later", now + 600_000).refusal, Refusal::Unauthorized, "forgiven");
+    }
+
+    #[test]
+    fn an_old_bookmark_in_every_tab_is_one_guess() {
+        let mut g = Guesses::<u64, 4>::default();
+        for i in 0..1000 {
+            assert_eq!(g.wrong(1, "the token of last year", i).refusal, Refusal::Unauthorized);
+        }
+    }
+
+    #[test]
+    fn a_burst_is_told_at_its_first_token_and_at_its_end() {
+        let mut g = Guesses::<u64, 4>::default();
+        for i in 0..5000_u64 {
+            assert_eq!(g.wrong(1, &format!("{i}"), 1000 + i).begins, i == 0);
+            assert_eq!(g.ended(1000 + i), None);
+        }
+        assert!(g.wrong(2, "once", 6000).begins);
+        assert_eq!(g.ended(16_000), Some(Burst { key: 1, count: 5000, lasted_ms: 4999 }));
+        assert_eq!((g.ended(16_000), g.ended(17_000)), (None, None), "one wrong token was told when it came");
+        assert!(g.wrong(1, "again", 20_000).begins);
+    }
+
+    #[test]
+    fn a_crowd_of_guessers_forgets_the_quietest() {
+        let mut g = Guesses::<u64, 4>::default();
+        for i in 0..20 {
+            g.wrong(1, &format!("{i}"), 5_000);
+        }
+        for sender in 2..5 {
+            g.wrong(sender, "x", 5_001);
+        }
+        assert!(matches!(g.wrong(1, "y", 5_002).refusal, Refusal::TooManyGuesses { .. }), "still noted");
+        for sender in 5..9 {
+            g.wrong(sender, "x", 5_003);
+        }
+        assert_eq!(g.wrong(1, "z", 5_004).refusal, Refusal::Unauthorized, "forgotten, and no room was added");
+        assert_eq!(Guesses::<u64, 0>::default().wrong(1, "x", 0).refusal, Refusal::Unauthorized);
     }
 }

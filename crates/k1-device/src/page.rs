@@ -21,18 +21,29 @@ pub const FILES: [File; 3] = [
 ];
 
 /// The modules, each behind those that it takes from; the last one is what the page names.
-pub const MODULES: [&str; 8] =
-    ["draw.js", "sound.js", "link.js", "taps.js", "beats.js", "controls.js", "firmware.js", "app.js"];
+pub const MODULES: [&str; 9] = [
+    "draw.js",
+    "sound.js",
+    "token.js",
+    "link.js",
+    "taps.js",
+    "beats.js",
+    "controls.js",
+    "firmware.js",
+    "app.js",
+];
 
 /// Media type of a module.
 pub const MODULE: &str = "text/javascript; charset=utf-8";
 
 /// An entity tag that changes with the content: FNV-1a with 64 bits (Fowler, Noll and Vo; draft-eastlake-fnv).
 pub fn tag(bytes: &[u8]) -> String {
-    let hash = bytes
-        .iter()
-        .fold(0xcbf2_9ce4_8422_2325_u64, |h, b| (h ^ u64::from(*b)).wrapping_mul(0x100_0000_01b3));
-    alloc::format!("\"{hash:016x}\"")
+    alloc::format!("\"{:016x}\"", fnv(bytes))
+}
+
+/// FNV-1a with 64 bits.
+pub(crate) fn fnv(bytes: &[u8]) -> u64 {
+    bytes.iter().fold(0xcbf2_9ce4_8422_2325, |h, b| (h ^ u64::from(*b)).wrapping_mul(0x100_0000_01b3))
 }
 
 #[cfg(test)]

@@ -460,3 +460,31 @@ pub fn versions(fleet: &[SimLamp]) -> BTreeMap<String, usize> {
     }
     all
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_lamps_door_slows_guesses_down_and_lets_its_owner_in() {
+        let temper = Temper { restart: Duration::ZERO, trial: Duration::ZERO, finds_bad: false };
+        let lamp = SimLamp::start(1, Trust::default(), temper).unwrap();
+        let mut door = Door::<64>::new(Some(text("a-token-of-lamps")), &[]);
+        let mut ask = |client: u64, token: &str| {
+            let request = format!(
+                "GET /api/v1/status HTTP/1.1\r\nHost: k1.local\r\nAuthorization: Bearer {token}\r\n\r\n"
+            );
+            let Parsed::Head(head, _) = head::parse(request.as_bytes()) else { panic!("{request}") };
+            let Verdict::Answer(answer) = door.open(&*lamp.shared, client, &head, Ok(&[])) else { panic!() };
+            let mut said = String::new();
+            answer.write_head(&mut said, true).unwrap();
+            (answer.status(), said.contains("retry-after: 1\r\n"))
+        };
+        for guess in 0..8 {
+            assert_eq!(ask(7, &format!("guess-{guess}")), (401, false));
+        }
+        assert_eq!(ask(7, "guess-8"), (429, true));
+        assert_eq!(ask(8, "guess-8"), (401, false), "another client");
+        assert_eq!(ask(7, "a-token-of-lamps"), (200, false), "the owner, from the same address");
+    }
+}

@@ -7,6 +7,8 @@
 mod access;
 #[path = "api/description.rs"]
 mod description;
+#[path = "api/floods.rs"]
+mod floods;
 #[path = "api/garbage.rs"]
 mod garbage;
 #[allow(dead_code, reason = "used in part")]

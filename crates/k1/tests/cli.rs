@@ -9,6 +9,7 @@ use std::process::{Command, Stdio};
 use std::time::{Duration, Instant};
 
 use k1::source::{Demo, Source};
+use k1_engine::audio::BELIEVED;
 use k1_wire::ddp::{Packet, Receiver};
 use support::host::Host;
 use support::{brightness, eventually, folder, frames, k1, run, start};
@@ -506,7 +507,7 @@ fn analyze_says_a_summary_first_and_events_on_request() {
         assert_eq!((&summary["beats"], &summary["onsets"]), (&of("beat").into(), &of("onset").into()));
         // Nothing is told as a tempo before it is believed.
         for event in all.iter().filter(|e| e["kind"] == "tempo" && e["bpm"] != 0.0) {
-            assert!(event["confidence"].as_f64().unwrap() >= 0.75, "{path}: {event}");
+            assert!(event["confidence"].as_f64().unwrap() >= f64::from(BELIEVED), "{path}: {event}");
         }
         if tempo == "no steady tempo" {
             assert!(of("tempo") == 0 && summary["tempo"].is_null(), "{path}: {json:?}");
@@ -551,13 +552,13 @@ fn no_door_tells_a_tempo_before_it_is_believed() {
         let Ok(mut answer) = ureq::get(format!("{page}api/v1/status")).call() else { break };
         let heard = answer.body_mut().read_json::<serde_json::Value>().unwrap()["heard"].clone();
         let (bpm, confidence) = (heard["bpm"].as_f64().unwrap(), heard["confidence"].as_f64().unwrap());
-        assert_eq!(bpm > 0.0, confidence >= 0.75, "{heard}");
+        assert_eq!(bpm > 0.0, confidence >= f64::from(BELIEVED), "{heard}");
         *(if bpm > 0.0 { &mut told } else { &mut silent }) += 1;
         std::thread::sleep(Duration::from_millis(120));
     }
     assert!(told > 5 && silent > 5, "{told} and {silent}");
     for line in program.end().out.lines().filter(|l| l.contains("% sure")) {
         let sure: f64 = line.split_once('(').unwrap().1.split_once(" % sure").unwrap().0.parse().unwrap();
-        assert!(sure >= 75.0, "{line}");
+        assert!(sure >= 100.0 * f64::from(BELIEVED), "{line}");
     }
 }

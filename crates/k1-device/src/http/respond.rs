@@ -8,10 +8,10 @@ use core::fmt::{self, Write};
 
 use super::body::Framing;
 use super::head::Head;
-use crate::access::{PAGE_POLICY, host_is_ours, origin_is_ours, shows_token};
+use crate::access::{PAGE_POLICY, host_is_ours, origin_is_ours, shown_tokens, shows_token};
 use crate::api::{self, Home};
 use crate::error::{ErrorBody, Refusal};
-use crate::limit::Limiter;
+use crate::limit::{Guesses, Limiter};
 use crate::metrics::{self, METRICS};
 use crate::routes::{self, Action, MOST_FIRMWARE, Method, SMALL_BODY};
 
@@ -76,6 +76,7 @@ enum More {
     Page { kind: &'static str, tag: &'static str },
     Allow(&'static str),
     Wait { window_ms: u32, wait_ms: u32 },
+    Guessed { wait_ms: u32 },
 }
 
 impl Answer<'_> {
@@ -115,6 +116,7 @@ impl Answer<'_> {
         let body = api::json(&ErrorBody::new(refusal, now_ms)).unwrap_or_default();
         let more = match refusal {
             Refusal::RateLimited { window_ms, wait_ms } => More::Wait { window_ms, wait_ms },
+            Refusal::TooManyGuesses { wait_ms } => More::Guessed { wait_ms },
             _ => More::Json,
         };
         Self { status: refusal.status(), origin: None, more, body: Body::Whole(body.into()) }
@@ -154,6 +156,11 @@ impl Answer<'_> {
                 w,
                 "content-type: application/json\r\nx-ratelimit-window: {window_ms}\r\n\
                  x-ratelimit-nextallowedms: {wait_ms}\r\n"
+            )?,
+            More::Guessed { wait_ms } => write!(
+                w,
+                "content-type: application/json\r\nretry-after: {}\r\nx-ratelimit-nextallowedms: {wait_ms}\r\n",
+                wait_ms.div_ceil(1000)
             )?,
         }
         if !keep_alive {
@@ -208,10 +215,14 @@ fn route(head: &Head) -> Result<(usize, &'static routes::Route), Refusal> {
     }
 }
 
+/// Senders of wrong tokens that a lamp remembers.
+const GUESSERS: usize = 8;
+
 /// The door of a lamp: who comes in, and what is answered.
 #[derive(Debug)]
 pub struct Door<const N: usize> {
     limiter: Limiter<N>,
+    guesses: Guesses<u64, GUESSERS>,
     token: Option<heapless::String<32>>,
     pages: &'static [Asset],
 }
@@ -219,7 +230,7 @@ pub struct Door<const N: usize> {
 impl<const N: usize> Door<N> {
     /// A door that remembers `N` pairs of client and route, opens for a token (or for anybody), and shows pages.
     pub fn new(token: Option<heapless::String<32>>, pages: &'static [Asset]) -> Self {
-        Self { limiter: Limiter::default(), token, pages }
+        Self { limiter: Limiter::default(), guesses: Guesses::default(), token, pages }
     }
 
     /// What a request of `client` gets; `body` is the whole body or why there is none.
@@ -279,7 +290,11 @@ impl<const N: usize> Door<N> {
             _ => None,
         };
         if routes::is_guarded(head.path) && !self.shows_token(head) {
-            return Err(Refusal::Unauthorized);
+            let shown = shown_tokens(head.bearer, head.query).into_iter().flatten().next();
+            return Err(match shown {
+                Some(wrong) => self.guesses.wrong(client, wrong, now_ms).refusal,
+                None => Refusal::Unauthorized,
+            });
         }
         if let Some(socket) = socket {
             return match head.upgrade.filter(|_| head.method == "GET") {

@@ -42,6 +42,9 @@ fn cannot_be_forged(authority: &str) -> bool {
     }
     let lower = host.to_ascii_lowercase();
     let name = lower.strip_suffix('.').unwrap_or(&lower);
-    let name = name.strip_suffix(".local").unwrap_or(name);
-    !name.is_empty() && name.bytes().all(|b| b.is_ascii_alphanumeric() || b == b'-')
+    let not_delegated =
+        "local lan home home.arpa internal localdomain fritz.box intranet private corp localhost";
+    let below = |ending: &str| name.strip_suffix(ending)?.strip_suffix('.');
+    let name = not_delegated.split(' ').find_map(below).unwrap_or(name);
+    !name.is_empty() && name.bytes().all(|b| b.is_ascii_alphanumeric() || b == b'-' || b == b'_')
 }

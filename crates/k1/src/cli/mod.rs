@@ -31,6 +31,8 @@ pub struct Cli {
 pub enum Command {
     /// Hear and shine, live: page, terminal, real lights.
     Run(RunArgs),
+    /// Print the token that opens the page from other machines; it is made if there is none.
+    Token(TokenArgs),
     /// Render light from sound to a picture or array, faster than real time and always the same.
     Render(RenderArgs),
     /// Say what K1 hears in a sound: length, tempo, beats; on request every event, or a picture.

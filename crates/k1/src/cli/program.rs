@@ -1,15 +1,16 @@
 //! What the program itself does: play, render, analyse, list, examine this machine.
 
-use std::net::SocketAddr;
 use std::path::PathBuf;
 
 use clap::{Args, ValueEnum};
+use k1_device::access::AllowedName;
 use k1_engine::params::Param;
 use k1_engine::patterns::PATTERNS;
 
-use super::values::{assignment, gain, leds, name, palette, pattern, seconds};
+use super::values::{allowed_host, assignment, gain, leds, name, palette, pattern, seconds};
 use crate::sink::Target;
 use crate::source::Input;
+use crate::web::Listen;
 
 /// `k1 run`.
 #[derive(Args, Clone, Debug)]
@@ -26,12 +27,21 @@ pub struct RunArgs {
     /// Where light goes besides the page: ddp://HOST[:PORT] | file:PATH | terminal. May be given more than once.
     #[arg(long = "to", value_name = "URL")]
     pub targets: Vec<Target>,
-    /// Address of the live page; port 0 takes any free one.
-    #[arg(long, default_value = "127.0.0.1:3330", value_name = "ADDR")]
-    pub listen: SocketAddr,
-    /// Token that the page and scripts must show when the page is reachable from other machines; made up if missing.
-    #[arg(long, value_name = "TOKEN")]
+    /// Where the live page is: HOST or HOST:PORT, where HOST is an address (0.0.0.0 = every one of this machine), a name
+    /// or a network interface. Port 0 takes any free one.
+    #[arg(long, default_value = "127.0.0.1:3330", value_name = "HOST[:PORT]")]
+    pub listen: Listen,
+    /// Token that the page and scripts must show; without one, K1 makes and keeps it where other machines reach the
+    /// page (`k1 token` prints it). Every user of this machine sees options: --token-file or K1_TOKEN are better.
+    #[arg(long, value_name = "TOKEN", conflicts_with = "token_file")]
     pub token: Option<String>,
+    /// File with the token. Without it, the variable K1_TOKEN counts, then systemd's credential k1-token.
+    #[arg(long, value_name = "FILE")]
+    pub token_file: Option<PathBuf>,
+    /// Another name that leads to the page, for example through a reverse proxy: home.example.org, or *.example.org. May
+    /// be given more than once. Addresses and local names (pi, pi.local, pi.lan) need none where a token is asked for.
+    #[arg(long = "allow-host", value_parser = allowed_host, value_name = "NAME")]
+    pub allowed_hosts: Vec<AllowedName>,
     /// What this K1 is called: on its page, in lists, in Home Assistant. Each name has an id of its own that lasts.
     #[arg(long, default_value = crate::identity::NAME, value_parser = name, value_name = "NAME")]
     pub name: String,
@@ -56,6 +66,14 @@ pub struct RunArgs {
     /// Report as JSON, a line a second and a summary at the end.
     #[arg(long)]
     pub json: bool,
+}
+
+/// `k1 token`.
+#[derive(Args, Clone, Copy, Debug)]
+pub struct TokenArgs {
+    /// Make a new one. The one before opens nothing any more as soon as K1 is started again.
+    #[arg(long)]
+    pub new: bool,
 }
 
 /// How it looks; shared by `run` and `render`.

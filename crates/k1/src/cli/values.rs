@@ -35,6 +35,11 @@ pub fn assignment(s: &str) -> Result<(Param, f32), String> {
     Ok((param, number))
 }
 
+/// A name that requests may use.
+pub(super) fn allowed_host(s: &str) -> Result<k1_device::access::AllowedName, String> {
+    k1_device::access::AllowedName::parse(s).map_err(str::to_owned)
+}
+
 /// How many LEDs a strip has.
 pub(super) fn leds(s: &str) -> Result<usize, String> {
     s.parse()

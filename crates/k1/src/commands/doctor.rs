@@ -74,9 +74,9 @@ fn sound() -> Finding {
 }
 
 fn page_port() -> Finding {
-    let address = std::net::SocketAddr::from(([127, 0, 0, 1], 3330));
-    match crate::web::bind(address) {
-        Ok(_) => Finding { what: "page", fine: true, says: format!("{address} is free") },
+    const ADDRESS: &str = "127.0.0.1:3330";
+    match ADDRESS.parse::<crate::web::Listen>().and_then(|l| l.bind()) {
+        Ok(_) => Finding { what: "page", fine: true, says: format!("{ADDRESS} is free") },
         Err(e) => Finding { what: "page", fine: false, says: e },
     }
 }

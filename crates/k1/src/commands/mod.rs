@@ -10,6 +10,7 @@ mod monitor;
 mod mqtt;
 mod render;
 mod run;
+mod token;
 #[cfg(feature = "usb")]
 mod usb;
 mod validate;
@@ -69,6 +70,7 @@ pub fn main() -> ExitCode {
     });
     let result = match command {
         Command::Run(args) => run::run(&args),
+        Command::Token(args) => token::token(args),
         Command::Render(args) => render::render(&args),
         Command::Analyze(args) => analyze::analyze(&args),
         Command::Patterns(args) => list::patterns(args.json),

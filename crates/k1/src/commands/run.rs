@@ -23,6 +23,8 @@ use k1_device::harmless::harmless;
 const WARM_UP: Duration = Duration::from_millis(1000);
 /// The light lingers so long after the sound has ended.
 const AFTERGLOW: Duration = Duration::from_millis(1200);
+/// How often this machine is asked for new addresses.
+const LOOK: Duration = Duration::from_secs(5);
 
 /// Version with the commit it was built from, where that is known.
 pub const VERSION: &str = env!("CARGO_PKG_VERSION");
@@ -47,7 +49,15 @@ pub fn run(args: &RunArgs) -> Result<(), Failure> {
         sinks.push(crate::sink::open(target)?);
     }
     // The port is taken before anything starts, so that a port in use is the only thing that is said.
-    let listener = if args.headless { None } else { Some(web::bind(args.listen)?) };
+    let door = match args.headless {
+        true => None,
+        false => Some(web::open(
+            &args.listen,
+            args.token.as_deref(),
+            args.token_file.as_deref(),
+            &args.allowed_hosts,
+        )?),
+    };
 
     let mut stage = Stage::start(Setup {
         source,
@@ -57,11 +67,11 @@ pub fn run(args: &RunArgs) -> Result<(), Failure> {
         output: args.look.output(),
         fps: args.fps,
         sinks,
-        with_page: listener.is_some(),
+        with_page: door.is_some(),
     })?;
     let mut console = Console { json: args.json, quiet: args.targets.contains(&Target::Terminal) };
-    if let Some(listener) = &listener {
-        let port = listener.local_addr().map_or(0, |a| a.port());
+    if let Some(door) = &door {
+        let port = door.port();
         let (who, trouble) = identity::claim(identity::Role { kind: "run", name: &args.name, port })?;
         if let Some(trouble) = trouble {
             crate::say(format_args!("k1: {trouble}"));
@@ -69,10 +79,10 @@ pub fn run(args: &RunArgs) -> Result<(), Failure> {
         stage.who = Arc::new(who);
     }
     console.boot(&stage, &title)?;
-    let page = match listener {
-        Some(listener) => {
-            let page = web::serve(listener, &mut stage, &title, args.token.clone())?;
-            console.address(&page)?;
+    let mut page = match door {
+        Some(door) => {
+            let mut page = web::serve(door, &mut stage, &title)?;
+            console.lines(&page.opened(console.reader()))?;
             Some(page)
         }
         None => None,
@@ -83,7 +93,7 @@ pub fn run(args: &RunArgs) -> Result<(), Failure> {
         }
         _ => None,
     };
-    let result = watch(args, &mut stage, &mut console, &stopped);
+    let result = watch(args, &mut stage, &mut console, page.as_mut(), &stopped);
     // Its last words are of a page that is still there.
     drop(bridge);
     drop(page);
@@ -103,11 +113,13 @@ fn watch(
     args: &RunArgs,
     stage: &mut Stage,
     console: &mut Console,
+    mut page: Option<&mut web::Page>,
     stopped: &AtomicBool,
 ) -> Result<(), Failure> {
     let began = Instant::now();
     let duration = args.duration.map(Duration::from_secs_f64);
     let mut next = began + WARM_UP;
+    let mut next_look = began + LOOK;
     let mut warm = false;
     let mut ended: Option<Instant> = None;
     loop {
@@ -121,6 +133,10 @@ fn watch(
             || ended.is_some_and(|e| now - e >= AFTERGLOW);
         if done {
             break;
+        }
+        if let Some(page) = page.as_deref_mut().filter(|_| now >= next_look) {
+            next_look = now + LOOK;
+            console.lines(&page.appeared(console.reader()))?;
         }
         if now >= next {
             next += Duration::from_secs(1);
@@ -160,15 +176,6 @@ impl Console {
         Ok(console::line(text)?)
     }
 
-    /// Several lines of K1's own.
-    fn lines(&self, text: &str) -> Result<(), Failure> {
-        if self.json || self.quiet {
-            console::say_text(text);
-            return Ok(());
-        }
-        Ok(console::text(text)?)
-    }
-
     /// The boot log: each line no sooner than it is true.
     fn boot(&self, stage: &Stage, title: &str) -> Result<(), Failure> {
         self.line(&format!("[BOOT] K1 {VERSION} on {}, hearing {title}", std::env::consts::ARCH))?;
@@ -198,12 +205,21 @@ impl Console {
         Ok(())
     }
 
-    fn address(&self, page: &web::Page) -> Result<(), Failure> {
-        self.lines(&format!("\n  Light is on: {}\n\n", page.url()))?;
-        if let Some(code) = page.qr() {
-            self.lines(&code)?;
+    /// Several lines of K1's own; one may itself be several, as a code for phones is.
+    fn lines(&self, lines: &[String]) -> Result<(), Failure> {
+        for line in lines.iter().map(|line| format!("{line}\n")) {
+            if self.json || self.quiet {
+                console::say_text(&line);
+            } else {
+                console::text(&line)?;
+            }
         }
         Ok(())
+    }
+
+    /// Who reads its lines.
+    fn reader(&self) -> web::Reader {
+        web::Reader::of(self.json || self.quiet)
     }
 
     fn second(&self, stage: &mut Stage, v: &Vitals, elapsed: Duration) -> Result<(), Failure> {

@@ -23,6 +23,7 @@ assets! {
     "/", "index.html", "text/html; charset=utf-8";
     "/style.css", "style.css", "text/css; charset=utf-8";
     "/app.js", "app.js", "text/javascript; charset=utf-8";
+    "/token.js", "token.js", "text/javascript; charset=utf-8";
     "/link.js", "link.js", "text/javascript; charset=utf-8";
     "/draw.js", "draw.js", "text/javascript; charset=utf-8";
     "/sound.js", "sound.js", "text/javascript; charset=utf-8";

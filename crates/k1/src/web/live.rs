@@ -2,10 +2,10 @@
 
 use std::sync::Arc;
 use std::sync::atomic::Ordering::Relaxed;
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
 use axum::extract::ws::{CloseFrame, Message, WebSocket, WebSocketUpgrade, close_code};
-use axum::extract::{FromRequest, Request, State};
+use axum::extract::{Extension, FromRequest, Request, State};
 use axum::response::Response;
 use bytes::Bytes;
 use futures_util::{SinkExt, StreamExt};
@@ -16,31 +16,16 @@ use k1_device::live::{self, Figures, Hello, InForce, Legacy, Refused, Say};
 use tokio::sync::broadcast;
 use tokio::time::{MissedTickBehavior, interval};
 
+use super::door::Visit;
+use super::pages::{GONE, PING, Place};
 use super::server::{App, refuse};
 
-/// Connections at once; more are turned away.
-const MOST_SOCKETS: usize = 32;
 /// Largest message from a client.
 const MOST_BYTES: usize = 4_096;
 /// A client that has not taken a message for so long is gone.
 const PATIENCE: Duration = Duration::from_secs(5);
-
-/// Counts a connection for as long as it lives.
-struct Place(Arc<App>);
-
-impl Place {
-    fn take(app: &Arc<App>) -> Option<Self> {
-        let before = app.sockets.fetch_add(1, Relaxed);
-        let place = Self(app.clone());
-        (before < MOST_SOCKETS).then_some(place)
-    }
-}
-
-impl Drop for Place {
-    fn drop(&mut self) {
-        self.0.sockets.fetch_sub(1, Relaxed);
-    }
-}
+/// The same for a last word.
+const SHORT_PATIENCE: Duration = Duration::from_millis(200);
 
 async fn upgrade(request: Request) -> Result<WebSocketUpgrade, Refusal> {
     // A plain GET of a WebSocket's path is a mistake to be told, not a connection to be kept.
@@ -51,11 +36,12 @@ async fn upgrade(request: Request) -> Result<WebSocketUpgrade, Refusal> {
 }
 
 /// `/api/v1/live`: frames, sound, thumbnails and figures for a page; its commands back.
-pub async fn page(State(app): State<Arc<App>>, request: Request) -> Response {
+pub async fn page(State(app): State<Arc<App>>, visit: Extension<Arc<Visit>>, request: Request) -> Response {
     match upgrade(request).await {
         Ok(up) => up.on_upgrade(move |socket| async move {
-            match Place::take(&app) {
-                Some(_place) => serve_live(&app, socket).await,
+            visit.upgraded();
+            match app.pages.take(visit.client, Instant::now()) {
+                Some(place) => serve_live(&app, &place, socket).await,
                 None => turn_away(socket).await,
             }
         }),
@@ -64,9 +50,12 @@ pub async fn page(State(app): State<Arc<App>>, request: Request) -> Response {
 }
 
 async fn turn_away(mut socket: WebSocket) {
-    let reason =
-        CloseFrame { code: close_code::AGAIN, reason: "too many connections; close another page".into() };
-    let _ = socket.send(Message::Close(Some(reason))).await;
+    let _ = tokio::time::timeout(SHORT_PATIENCE, socket.send(give_way())).await;
+}
+
+fn give_way() -> Message {
+    let reason = "too many connections; close another page".into();
+    Message::Close(Some(CloseFrame { code: close_code::AGAIN, reason }))
 }
 
 /// What a page wants.
@@ -92,7 +81,7 @@ impl Drop for Viewer {
     }
 }
 
-async fn serve_live(app: &Arc<App>, socket: WebSocket) {
+async fn serve_live(app: &Arc<App>, place: &Place, socket: WebSocket) {
     let (mut out, mut incoming) = socket.split();
     let mut frames = app.hub.frames.clone();
     let mut thumbnails = app.hub.thumbnails.clone();
@@ -102,6 +91,9 @@ async fn serve_live(app: &Arc<App>, socket: WebSocket) {
     second.set_missed_tick_behavior(MissedTickBehavior::Delay);
     let mut glance = interval(Duration::from_millis(50));
     glance.set_missed_tick_behavior(MissedTickBehavior::Delay);
+    let mut ping = interval(PING);
+    ping.set_missed_tick_behavior(MissedTickBehavior::Delay);
+    let mut heard = Instant::now();
     let mut known: Option<Settings> = None;
     let mut next: Option<Message> = Some(hello(app));
     loop {
@@ -112,17 +104,31 @@ async fn serve_live(app: &Arc<App>, socket: WebSocket) {
         }
         tokio::select! {
             biased;
-            message = incoming.next() => match message {
-                Some(Ok(Message::Text(t))) => next = obey(app, &t, &mut wishes),
-                Some(Ok(Message::Close(_))) | Some(Err(_)) | None => return,
-                Some(Ok(_)) => {}
-            },
+            () = place.lost() => {
+                let _ = tokio::time::timeout(SHORT_PATIENCE, out.send(give_way())).await;
+                return;
+            }
+            message = incoming.next() => {
+                heard = Instant::now();
+                place.heard();
+                match message {
+                    Some(Ok(Message::Text(t))) => next = obey(app, &t, &mut wishes),
+                    Some(Ok(Message::Close(_))) | Some(Err(_)) | None => return,
+                    Some(Ok(_)) => {}
+                }
+            }
+            _ = ping.tick() => {
+                if heard.elapsed() >= GONE {
+                    return;
+                }
+                next = Some(Message::Ping(Bytes::new()));
+            }
             sound = listen(&mut wishes.audio) => next = sound.map(Message::Binary),
             _ = second.tick() => {
                 let status = Say::Status(Figures {
                     vitals: app.shared.vitals(),
                     uptime_s: app.shared.clock.now_us() / 1_000_000,
-                    sockets: app.sockets.load(Relaxed),
+                    sockets: app.pages.len(),
                     receiving: None,
                 });
                 next = Some(text(&status));
@@ -215,11 +221,12 @@ fn obey(app: &Arc<App>, message: &str, wishes: &mut Wishes) -> Option<Message> {
 }
 
 /// `/ws`: welcome, echo and figures ten times a second, as the lamps in the field speak.
-pub async fn legacy(State(app): State<Arc<App>>, request: Request) -> Response {
+pub async fn legacy(State(app): State<Arc<App>>, visit: Extension<Arc<Visit>>, request: Request) -> Response {
     match upgrade(request).await {
         Ok(up) => up.on_upgrade(move |socket| async move {
-            match Place::take(&app) {
-                Some(_place) => serve_legacy(&app, socket).await,
+            visit.upgraded();
+            match app.pages.take(visit.client, Instant::now()) {
+                Some(place) => serve_legacy(&app, &place, socket).await,
                 None => turn_away(socket).await,
             }
         }),
@@ -227,30 +234,42 @@ pub async fn legacy(State(app): State<Arc<App>>, request: Request) -> Response {
     }
 }
 
-async fn serve_legacy(app: &Arc<App>, mut socket: WebSocket) {
+async fn serve_legacy(app: &Arc<App>, place: &Place, mut socket: WebSocket) {
     let now_ms = || app.shared.clock.now_us() / 1000;
     let client = app.clients.fetch_add(1, Relaxed);
-    let mut next = Some(Legacy::Welcome { client_id: client, timestamp: now_ms() }.json());
+    let mut next = Some(utf8(Legacy::Welcome { client_id: client, timestamp: now_ms() }.json()));
     let mut tick = interval(Duration::from_millis(100));
     tick.set_missed_tick_behavior(MissedTickBehavior::Delay);
+    let mut ping = interval(PING);
+    ping.set_missed_tick_behavior(MissedTickBehavior::Delay);
+    let mut heard = Instant::now();
     loop {
         if let Some(message) = next.take() {
-            let sent = tokio::time::timeout(PATIENCE, socket.send(utf8(message))).await;
+            let sent = tokio::time::timeout(PATIENCE, socket.send(message)).await;
             if !sent.is_ok_and(|r| r.is_ok()) {
                 return;
             }
         }
         tokio::select! {
-            message = socket.recv() => match message {
-                Some(Ok(Message::Text(t))) => {
-                    next = Some(Legacy::Echo { message: t.as_str(), timestamp: now_ms() }.json());
+            () = place.lost() => return turn_away(socket).await,
+            message = socket.recv() => {
+                heard = Instant::now();
+                place.heard();
+                match message {
+                    Some(Ok(Message::Text(t))) => {
+                        next = Some(utf8(Legacy::Echo { message: t.as_str(), timestamp: now_ms() }.json()));
+                    }
+                    Some(Ok(Message::Close(_))) | Some(Err(_)) | None => return,
+                    Some(Ok(_)) => {}
                 }
-                Some(Ok(Message::Close(_))) | Some(Err(_)) | None => return,
-                Some(Ok(_)) => {}
-            },
-            _ = tick.tick() => {
-                next = Some(live::realtime(&**app));
             }
+            _ = ping.tick() => {
+                if heard.elapsed() >= GONE {
+                    return;
+                }
+                next = Some(Message::Ping(Bytes::new()));
+            }
+            _ = tick.tick() => next = Some(utf8(live::realtime(&**app))),
         }
     }
 }

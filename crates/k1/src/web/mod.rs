@@ -1,61 +1,108 @@
 //! The live page and the API.
 //!
 //! Runs on threads of its own: nothing here can slow the two halves, whatever a browser or script does.
+//!
+//! | Room | What it does |
+//! |---|---|
+//! | `listen` | where the page listens: addresses, names, interfaces |
+//! | `reach` | under which addresses others reach this machine |
+//! | `announce` | what is printed about it, and for whom |
+//! | [`token`] | where the token comes from, and where it is kept |
+//! | `door` | takes connections in, and limits them in time and number |
+//! | `server` | who may ask, the page's files, the API |
+//! | `live`, `pages` | WebSockets, and the places for them |
+//! | `hub` | collects what pages show |
+//! | `home` | the program as a home of the API |
+//! | `assets`, `system` | the page's files; what the machine says about K1's use of it |
 
+mod announce;
 mod assets;
+mod door;
 mod home;
 mod hub;
+mod listen;
 mod live;
+mod pages;
+mod reach;
 mod server;
 mod system;
+pub mod token;
 
 use std::net::{SocketAddr, TcpListener};
+use std::path::Path;
 use std::sync::Arc;
+
+use k1_device::access::AllowedName;
+
+pub use announce::Reader;
+pub use listen::Listen;
+use token::Token;
 
 use crate::stage::Stage;
 
+/// What the page needs before anything starts: its ports, its token, the names that it may be asked by.
+pub struct Door {
+    listeners: Vec<TcpListener>,
+    token: Option<Token>,
+    allowed: Vec<AllowedName>,
+}
+
+impl Door {
+    /// The first port that it listens at.
+    pub fn port(&self) -> u16 {
+        self.listeners.first().and_then(|l| l.local_addr().ok()).map_or(0, |a| a.port())
+    }
+}
+
 /// The running server; ends when dropped.
 pub struct Page {
-    address: SocketAddr,
-    token: Option<String>,
+    listening: Vec<Listening>,
+    token: Option<Token>,
+    told: Vec<SocketAddr>,
     runtime: Option<tokio::runtime::Runtime>,
 }
 
+#[derive(Clone, Copy)]
+struct Listening {
+    address: SocketAddr,
+    takes_both: bool,
+}
+
 impl Page {
-    /// The address to open, with its token if one is needed.
-    pub fn url(&self) -> String {
-        let shown = match self.address {
-            SocketAddr::V4(a) if a.ip().is_unspecified() => SocketAddr::from(([127, 0, 0, 1], a.port())),
-            SocketAddr::V6(a) if a.ip().is_unspecified() => {
-                SocketAddr::from((std::net::Ipv6Addr::LOCALHOST, a.port()))
-            }
-            other => other,
-        };
-        match &self.token {
-            // Behind the hash it never travels in a request line and ends in no log.
-            Some(token) => format!("http://{shown}/#token={token}"),
-            None => format!("http://{shown}/"),
-        }
+    /// The lines that say where it is.
+    pub fn opened(&mut self, reader: Reader) -> Vec<String> {
+        self.told = self.places();
+        let here = self.listening.first().map(|l| reach::from_here(l.address));
+        let is_open = self.listening.iter().any(|l| !l.address.ip().is_loopback());
+        here.map_or_else(Vec::new, |here| {
+            announce::opened(here, &self.told, is_open, self.token.as_ref(), reader)
+        })
     }
 
     /// How this machine reaches the page.
     pub fn own_address(&self) -> crate::lamps::Address {
-        let port = self.address.port();
-        let host = match self.address.ip() {
-            ip if ip.is_unspecified() && ip.is_ipv4() => "127.0.0.1".to_owned(),
-            ip if ip.is_unspecified() => "::1".to_owned(),
-            ip => ip.to_string(),
-        };
+        let here = self.listening.first().map(|l| reach::from_here(l.address));
+        let (host, port) = here.map_or(("127.0.0.1".to_owned(), 0), |a| (a.ip().to_string(), a.port()));
         let authority = crate::lamps::place::authority(&host, port);
-        let (label, token) = ("this K1".to_owned(), self.token.clone());
+        let (label, token) = ("this K1".to_owned(), self.token.as_ref().map(|t| t.text().to_owned()));
         crate::lamps::Address { label, authority, token, sound: None, ota: None }
     }
 
-    /// The address as a code for phones; only where other machines can reach it.
-    pub fn qr(&self) -> Option<String> {
-        self.token.as_ref()?;
-        let code = qrcode::QrCode::new(self.url()).ok()?;
-        Some(code.render::<qrcode::render::unicode::Dense1x2>().build())
+    /// Lines for addresses that this machine has got since the last call.
+    pub fn appeared(&mut self, reader: Reader) -> Vec<String> {
+        // What listens at certain addresses is found at no others.
+        if self.listening.iter().all(|l| !l.address.ip().is_unspecified()) {
+            return Vec::new();
+        }
+        let new: Vec<_> = self.places().into_iter().filter(|p| !self.told.contains(p)).collect();
+        let has_code = !self.told.is_empty();
+        self.told.extend(&new);
+        announce::appeared(&new, has_code, self.token.as_ref(), reader)
+    }
+
+    /// Where others reach it, best first.
+    fn places(&self) -> Vec<SocketAddr> {
+        self.listening.iter().flat_map(|l| reach::of_listener(l.address, l.takes_both)).collect()
     }
 }
 
@@ -67,63 +114,76 @@ impl Drop for Page {
     }
 }
 
-/// Takes the port.
-pub fn bind(address: SocketAddr) -> Result<TcpListener, String> {
-    let listener = TcpListener::bind(address).map_err(|e| match e.kind() {
-        std::io::ErrorKind::AddrInUse => format!(
-            "{address} is in use, perhaps by another k1; stop it, or choose another port: --listen {}:0",
-            address.ip()
-        ),
-        std::io::ErrorKind::PermissionDenied => {
-            format!("{address} needs more rights than this user has; choose a port above 1023 with --listen")
-        }
-        std::io::ErrorKind::AddrNotAvailable => {
-            format!("{} is no address of this machine; use 127.0.0.1, 0.0.0.0 or [::]", address.ip())
-        }
-        _ => format!("{address} cannot be opened: {e}"),
-    })?;
-    listener.set_nonblocking(true).map_err(|e| format!("{address} cannot be used: {e}"))?;
-    Ok(listener)
+/// Takes the port and finds the token. Where only this machine reaches the page, it needs none; elsewhere it has the one
+/// that is given, or the one that K1 keeps.
+///
+/// # Errors
+///
+/// Why not, as a sentence.
+pub fn open(
+    listen: &Listen,
+    token: Option<&str>,
+    token_file: Option<&Path>,
+    allowed: &[AllowedName],
+) -> Result<Door, String> {
+    let given = token::given(token, token_file)?;
+    let listeners = listen.bind()?;
+    let is_open = listeners.iter().any(|l| l.local_addr().is_ok_and(|a| !a.ip().is_loopback()));
+    let token = match given {
+        None if is_open => Some(token::kept()?),
+        given => given,
+    };
+    let mut allowed = allowed.to_vec();
+    // A single name is ours anyway; what its owner has named in full, no stranger can choose.
+    if token.is_some() {
+        allowed.extend(host_name().and_then(|n| AllowedName::parse(&n).ok()));
+    }
+    Ok(Door { listeners, token, allowed })
 }
 
-/// Starts the server on its threads. On loopback no token is needed; elsewhere one is made up if none is given.
-pub fn serve(
-    listener: TcpListener,
-    stage: &mut Stage,
-    title: &str,
-    token: Option<String>,
-) -> Result<Page, String> {
-    let address = listener.local_addr().map_err(|e| format!("the page has no address: {e}"))?;
-    // It travels in addresses and headers, where other characters would arrive as something else.
-    let fits =
-        |t: &str| !t.is_empty() && t.bytes().all(|b| b.is_ascii_alphanumeric() || b"-._~".contains(&b));
-    if token.as_deref().is_some_and(|t| !fits(t)) {
-        return Err("a token consists of letters, digits and - . _ ~, at least one".into());
-    }
-    let token = if address.ip().is_loopback() { token } else { Some(token.map_or_else(new_token, Ok)?) };
+#[cfg(unix)]
+fn host_name() -> Option<String> {
+    rustix::system::uname().nodename().to_str().ok().map(str::to_owned)
+}
+
+#[cfg(not(unix))]
+fn host_name() -> Option<String> {
+    std::env::var("COMPUTERNAME").ok()
+}
+
+/// Starts the server on its threads.
+///
+/// # Errors
+///
+/// Why not, as a sentence.
+pub fn serve(door: Door, stage: &mut Stage, title: &str) -> Result<Page, String> {
+    let wrong = |e: std::io::Error| format!("the page cannot start: {e}");
     let Some((tapped, frames)) = stage.page.take() else {
         return Err("the page was started twice".into());
     };
-    let hub = hub::start(stage, tapped, frames).map_err(|e| format!("the page cannot start: {e}"))?;
+    let hub = hub::start(stage, tapped, frames).map_err(wrong)?;
     let runtime = tokio::runtime::Builder::new_multi_thread()
         .worker_threads(1)
         .thread_name("k1-web")
         .enable_all()
         .build()
-        .map_err(|e| format!("the page cannot start: {e}"))?;
-    let app = Arc::new(server::App::new(stage, hub, title, address, token.clone()));
-    let _inside = runtime.enter();
-    let listener =
-        tokio::net::TcpListener::from_std(listener).map_err(|e| format!("the page cannot start: {e}"))?;
-    runtime.spawn(server::run(listener, app));
-    Ok(Page { address, token, runtime: Some(runtime) })
-}
-
-/// Sixteen characters that are easy to read and type: 80 bits.
-fn new_token() -> Result<String, String> {
-    const LETTERS: &[u8; 32] = b"abcdefghjkmnpqrstuvwxyz023456789";
-    let mut bytes = [0; 16];
-    getrandom::fill(&mut bytes)
-        .map_err(|e| format!("no random numbers for a token: {e}; give one with --token"))?;
-    Ok(bytes.iter().map(|b| char::from(LETTERS[usize::from(b % 32)])).collect())
+        .map_err(wrong)?;
+    let mut listening = Vec::new();
+    for listener in &door.listeners {
+        let address = listener.local_addr().map_err(wrong)?;
+        let takes_both = address.is_ipv6() && !socket2::SockRef::from(listener).only_v6().unwrap_or(true);
+        listening.push(Listening { address, takes_both });
+    }
+    let mut page = Page { listening, token: door.token, told: Vec::new(), runtime: None };
+    let first = page.places().first().copied().or(page.listening.first().map(|l| l.address));
+    let ip = first.map_or_else(String::new, |a| a.ip().to_string());
+    let token = page.token.as_ref().map(|t| t.text().to_owned());
+    let app = Arc::new(server::App::new(stage, hub, title, ip, token, door.allowed));
+    let inside = runtime.enter();
+    let listeners: Result<Vec<_>, _> =
+        door.listeners.into_iter().map(tokio::net::TcpListener::from_std).collect();
+    server::run(listeners.map_err(wrong)?, app);
+    drop(inside);
+    page.runtime = Some(runtime);
+    Ok(page)
 }

@@ -1,10 +1,13 @@
 //! Who may ask: the token, and no other site's page.
 
-use serde_json::Value;
+use std::path::Path;
 
 use crate::judged;
-use crate::k1::K1;
+use crate::k1::{K1, program};
 use crate::raw::{Raw, exchange};
+
+/// A token of these tests.
+pub const SECRET: &str = "k1-secret-of-tests";
 
 /// One request over a connection of its own, with these lines after the first.
 #[track_caller]
@@ -75,10 +78,13 @@ fn another_sites_page_is_kept_out() {
                 }
             }
         }
-        for name in
-            [format!("localhost:{port}"), "k1-a3f0.local".into(), "192.168.1.7".into(), "[::1]:80".into()]
-        {
+        for name in [format!("localhost:{port}"), "127.0.0.1".into(), "[::1]:80".into()] {
             assert_eq!(ask(&k1, "GET /api/nothing", &[format!("Host: {name}")]).status, 404, "{name}");
+        }
+        // Names that a neighbour could claim count only where a token is asked for, too.
+        let expected = if k1.token.is_some() { 404 } else { 403 };
+        for name in ["k1-a3f0.local", "192.168.1.7", "pi", "pi.lan:80", "pi.fritz.box"] {
+            assert_eq!(ask(&k1, "GET /api/nothing", &[format!("Host: {name}")]).status, expected, "{name}");
         }
     });
 }
@@ -128,8 +134,9 @@ fn its_own_page_may_ask() {
 #[test]
 fn the_token_opens_the_door() {
     judged(|| {
-        let Some(mut k1) = K1::start_here(&["--listen", "0.0.0.0:0", "--token", "secret"]) else { return };
-        assert_eq!(k1.token.take().as_deref(), Some("secret"), "the printed address has the token");
+        let options = ["--listen", "0.0.0.0:0", "--token", SECRET];
+        let Some(mut k1) = K1::start_here(&options) else { return };
+        k1.token = None;
         let with = |more: &[&str]| {
             let lines: Vec<_> = [format!("Host: {}", k1.host)]
                 .into_iter()
@@ -139,7 +146,7 @@ fn the_token_opens_the_door() {
         };
         let status = |(request, lines): (String, Vec<String>)| ask(&k1, &request, &lines).status;
         let none = with(&[]);
-        let right = with(&["Authorization: Bearer secret"]);
+        let right = with(&[&format!("Authorization: Bearer {SECRET}")]);
         for route in &k1_device::routes::ROUTES {
             let request = match route.method {
                 k1_device::routes::Method::Get => format!("GET {}", route.path),
@@ -152,14 +159,14 @@ fn the_token_opens_the_door() {
         }
         let wrong = [
             "Bearer wrong",
-            "Bearer secre",
-            "Bearer secret1",
+            &format!("Bearer {}", &SECRET[..SECRET.len() - 1]),
+            &format!("Bearer {SECRET}1"),
             "Bearer",
             "Bearer ",
             "bearer",
             "Basic c2VjcmV0",
-            "secret",
-            "Bearer Secret",
+            SECRET,
+            &format!("Bearer {}", SECRET.to_uppercase()),
         ];
         for wrong in wrong {
             let header = format!("Authorization: {wrong}");
@@ -170,36 +177,222 @@ fn the_token_opens_the_door() {
         let page = ask(&k1, "GET /", &none("").1);
         assert_eq!(page.status, 200);
         assert!(page.body.starts_with(b"<!doctype html>") || page.body.starts_with(b"<!DOCTYPE html>"));
-        assert!(!String::from_utf8_lossy(&page.body).contains("secret"));
+        assert!(!String::from_utf8_lossy(&page.body).contains(SECRET));
         assert_eq!(status(none("GET /app.js")), 200);
 
         for path in ["/ws", "/api/v1/live"] {
-            for query in ["", "?token=", "?token=wrong", "?tok=secret", "?token=secretx", "?xtoken=secret"] {
+            let near = ["?tok=", "?xtoken="].map(|name| format!("{name}{SECRET}"));
+            for query in ["", "?token=", "?token=wrong", &near[0], &format!("?token={SECRET}x"), &near[1]] {
                 assert_eq!(k1.try_socket(&format!("{path}{query}")).err(), Some(401), "{path}{query}");
             }
-            let mut socket = k1.try_socket(&format!("{path}?token=secret")).ok().unwrap();
+            let mut socket = k1.try_socket(&format!("{path}?token={SECRET}")).ok().unwrap();
             socket.wait_for("a greeting", |m| m["hello"].is_object() || m["type"] == "welcome");
         }
         k1.lives();
     });
 }
 
+/// The program's own folder of settings, and what it says with these arguments.
+fn said(settings: &Path, arguments: &[&str], variables: &[(&str, &str)]) -> std::process::Output {
+    let mut command = program();
+    command.args(arguments).env("XDG_CONFIG_HOME", settings).envs(variables.iter().copied());
+    command.output().unwrap()
+}
+
 #[test]
-fn a_token_is_made_up_where_none_is_given_and_one_that_cannot_travel_is_refused() {
+fn a_token_is_made_once_kept_and_not_told_to_a_log() {
     judged(|| {
-        let Some(k1) = K1::start_here(&["--listen", "0.0.0.0:0"]) else { return };
-        let token = k1.token.clone().expect("a token in the printed address");
-        assert!(token.len() >= 16 && token.bytes().all(|b| b.is_ascii_alphanumeric()), "{token}");
-        k1.get("/api/test-connection").ok();
-        assert_ne!(k1.get("/api/v1/status").ok()["version"], Value::Null);
-        for token in ["", "a b", "a&b", "sécret", "a%62"] {
-            let out = std::process::Command::new(env!("CARGO_BIN_EXE_k1"))
-                .args(["run", "demo", "--listen", "0.0.0.0:0", "--duration", "1", "--token", token])
-                .output()
-                .unwrap();
-            assert!(!out.status.success(), "{token:?}");
-            let said = String::from_utf8_lossy(&out.stderr);
-            assert!(said.contains("token"), "{token:?}: {said}");
+        if std::env::var_os("K1_API_BASE").is_some() {
+            return;
+        }
+        let settings = tempfile::tempdir().unwrap();
+        let run = ["run", "demo", "--listen", "0.0.0.0:0", "--duration", "0.5"];
+        let first = said(settings.path(), &run, &[]);
+        let kept = std::fs::read_to_string(settings.path().join("k1/token")).unwrap();
+        let token = kept.trim();
+        assert!(token.len() == 16 && token.bytes().all(|b| b.is_ascii_alphanumeric()), "{token}");
+        let again = said(settings.path(), &run, &[]);
+        assert_eq!(std::fs::read_to_string(settings.path().join("k1/token")).unwrap(), kept, "it lasts");
+        for out in [first, again] {
+            let printed = format!("{out:?}");
+            assert!(out.status.success() && !printed.contains(token), "{printed}");
+            assert!(printed.contains("k1 token"), "it says how to get it: {printed}");
+        }
+        assert_eq!(String::from_utf8(said(settings.path(), &["token"], &[]).stdout).unwrap().trim(), token);
+        let new = String::from_utf8(said(settings.path(), &["token", "--new"], &[]).stdout).unwrap();
+        assert_ne!(new.trim(), token);
+        // Where nothing can be kept.
+        std::fs::write(settings.path().join("file"), "").unwrap();
+        let out = said(&settings.path().join("file"), &run, &[]);
+        assert!(out.status.success() && format!("{out:?}").contains("this run only"), "{out:?}");
+        let out = said(&settings.path().join("file"), &["token"], &[]);
+        assert!(!out.status.success() && format!("{out:?}").contains("no token to print"), "{out:?}");
+        // From elsewhere, and then nothing is made or kept.
+        let empty = tempfile::tempdir().unwrap();
+        let file = settings.path().join("k1-token");
+        std::fs::write(&file, "from-a-file-12\n").unwrap();
+        for (more, variables) in [
+            (vec![], vec![("K1_TOKEN", "from-variable-12")]),
+            (vec![], vec![("CREDENTIALS_DIRECTORY", settings.path().to_str().unwrap())]),
+            (vec!["--token-file", file.to_str().unwrap()], vec![]),
+        ] {
+            let all: Vec<_> = run.iter().copied().chain(more).collect();
+            let out = said(empty.path(), &all, &variables);
+            assert!(out.status.success(), "{out:?}");
+            assert_eq!(std::fs::read_dir(empty.path()).unwrap().count(), 0);
+        }
+    });
+}
+
+#[cfg(target_os = "linux")]
+#[test]
+fn the_journal_gets_neither_token_nor_code() {
+    use std::os::linux::fs::MetadataExt;
+    let settings = tempfile::tempdir().unwrap();
+    let run = |is_journal: bool| {
+        let path = settings.path().join("out");
+        let out = std::fs::File::create(&path).unwrap();
+        let meta = out.metadata().unwrap();
+        let mut command = program();
+        command.args(["run", "demo", "--listen", "0.0.0.0:0", "--duration", "0.3"]);
+        command.env("XDG_CONFIG_HOME", settings.path()).env_remove("JOURNAL_STREAM").stdout(out);
+        if is_journal {
+            command.env("JOURNAL_STREAM", format!("{}:{}", meta.st_dev(), meta.st_ino()));
+        }
+        assert!(command.status().unwrap().success());
+        std::fs::read_to_string(path).unwrap()
+    };
+    let (log, journal) = (run(false), run(true));
+    let token = std::fs::read_to_string(settings.path().join("k1/token")).unwrap();
+    assert!(!log.contains(token.trim()) && !journal.contains(token.trim()) && !journal.contains('▀'));
+    // Where others reach this machine, a file gets a code with the address alone.
+    assert_eq!(log.contains('▀'), !log.contains("No other machine"), "{log}");
+}
+
+#[test]
+fn a_token_that_cannot_travel_or_is_guessed_easily_is_refused() {
+    judged(|| {
+        if std::env::var_os("K1_API_BASE").is_some() {
+            return;
+        }
+        let settings = tempfile::tempdir().unwrap();
+        for token in ["", "a b", "a&b", "sécret", "a%62", "x", "secret", "12345678", "aaaaaaaaaaaaaaaa"] {
+            let run = ["run", "demo", "--listen", "0.0.0.0:0", "--duration", "1"];
+            let option: Vec<_> = run.iter().copied().chain(["--token", token]).collect();
+            for out in
+                [said(settings.path(), &option, &[]), said(settings.path(), &run, &[("K1_TOKEN", token)])]
+            {
+                let said = String::from_utf8_lossy(&out.stderr);
+                assert!(!out.status.success(), "{token:?}");
+                assert!(said.contains("token") && said.lines().count() == 1, "{token:?}: {said}");
+            }
+        }
+    });
+}
+
+#[test]
+fn who_guesses_waits_is_told_of_and_keeps_nobody_out() {
+    judged(|| {
+        let options = ["--listen", "127.0.0.1:0", "--token", SECRET];
+        let Some(k1) = K1::start_here(&options) else { return };
+        let mut stream = k1.connect();
+        let mut guess = |i: usize| {
+            let lines = [
+                "GET /api/v1/status HTTP/1.1".to_owned(),
+                format!("Host: {}", k1.host),
+                format!("Authorization: Bearer guess-{i}"),
+            ];
+            exchange(&mut stream, &lines.each_ref().map(String::as_str), b"")
+        };
+        let mut refused = 0;
+        for i in 0..20 {
+            let raw = guess(i);
+            if raw.status == 429 {
+                raw.answer().refused(429, "too_many_guesses");
+                let header = |name: &str| raw.header(name).and_then(|v| v.parse::<u32>().ok()).expect(name);
+                assert!((1..=30).contains(&header("retry-after")));
+                assert!((1..=30_000).contains(&header("x-ratelimit-nextallowedms")));
+                refused += 1;
+            } else {
+                raw.answer().refused(401, "unauthorized");
+            }
+        }
+        assert!(refused >= 10, "{refused} of 20 guesses were told to wait");
+        // From the very same address, the owner is let in at once.
+        k1.get("/api/v1/status").ok();
+        k1.socket("/api/v1/live").wait_for("a greeting", |m| m["hello"].is_object());
+        let began = std::time::Instant::now();
+        while !k1.said().contains("20 wrong tokens came from 127.0.0.1") {
+            assert!(began.elapsed().as_secs() < 60, "{}", k1.said());
+            std::thread::sleep(std::time::Duration::from_millis(50));
+        }
+        assert_eq!(k1.said().matches("a wrong token came from 127.0.0.1").count(), 1, "{}", k1.said());
+    });
+}
+
+/// One request with this `Host` and `Origin`, and the token if there is one.
+fn named(k1: &K1, request: &str, host: &str, origin: Option<&str>) -> u16 {
+    let mut lines = vec![format!("Host: {host}")];
+    lines.extend(origin.map(|o| format!("Origin: {o}")));
+    if request.contains("live") {
+        lines.extend(UPGRADE.map(String::from));
+    }
+    ask(k1, request, &lines).status
+}
+
+#[test]
+fn a_name_that_is_allowed_leads_in_through_a_proxy_too() {
+    judged(|| {
+        let options = ["--allow-host", "home.example.org", "--allow-host", "*.example.net"];
+        let Some(k1) = K1::start_here(&options) else { return };
+        for (host, origin) in [
+            ("home.example.org", Some("http://home.example.org")),
+            ("HOME.example.org:8443", Some("https://home.example.org:8443")),
+            // As nginx sends it on without more.
+            (k1.host.as_str(), Some("https://home.example.org")),
+            ("k1.example.net", Some("https://k1.example.net")),
+            ("a.b.example.net", None),
+        ] {
+            assert_eq!(named(&k1, "GET /api/nothing", host, origin), 404, "{host} {origin:?}");
+            assert_eq!(named(&k1, "GET /api/v1/live", host, origin), 101, "{host} {origin:?}");
+        }
+        for (host, origin) in [
+            ("example.org", None),
+            ("home.example.org.evil.example", None),
+            ("example.net", None),
+            ("home.example.org", Some("https://evil.example")),
+            (k1.host.as_str(), Some("https://example.org")),
+            (k1.host.as_str(), Some("null")),
+        ] {
+            for request in ["GET /api/nothing", "POST /api/reset", "GET /", "GET /api/v1/live"] {
+                assert_eq!(named(&k1, request, host, origin), 403, "{request} {host} {origin:?}");
+            }
+        }
+        // The page's scripts come, so that it can say what is wrong; nobody else may read them.
+        let lines = [format!("Host: {}", k1.host), "Origin: https://evil.example".into()];
+        let script = ask(&k1, "GET /app.js", &lines);
+        assert_eq!((script.status, script.header("access-control-allow-origin")), (200, None));
+        // What anybody can send lets nobody in.
+        for forged in ["X-Forwarded-Host: localhost", "X-Forwarded-Proto: https", "Forwarded: host=localhost"]
+        {
+            let lines = ["Host: evil.example".to_owned(), forged.to_owned()];
+            assert_eq!(ask(&k1, "GET /api/nothing", &lines).status, 403, "{forged}");
+        }
+        let out = program().args(["run", "--allow-host", "http://home.example.org/"]).output().unwrap();
+        assert!(String::from_utf8_lossy(&out.stderr).contains("home.example.org"), "{out:?}");
+    });
+}
+
+#[test]
+fn with_a_token_the_names_of_the_home_lead_in() {
+    judged(|| {
+        let Some(k1) = K1::start_here(&["--listen", "0.0.0.0:0", "--token", SECRET]) else { return };
+        for host in ["pi", "pi.local", "pi.lan", "pi.fritz.box:3330", "192.168.1.7", "[fd00::1]:80"] {
+            let origin = format!("http://{host}");
+            assert_eq!(named(&k1, "GET /api/nothing", host, Some(&origin)), 404, "{host}");
+        }
+        for host in ["pi.example", "a.pi.lan", "pi.box", "pi.lan.evil.example"] {
+            assert_eq!(named(&k1, "GET /", host, None), 403, "{host}");
         }
     });
 }

@@ -5,7 +5,7 @@ use std::net::{SocketAddr, TcpStream, ToSocketAddrs};
 use std::process::{Child, Command, Stdio};
 use std::sync::atomic::AtomicBool;
 use std::sync::atomic::Ordering::SeqCst;
-use std::sync::{Mutex, MutexGuard, PoisonError};
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::{Duration, Instant};
 
 use serde_json::{Value, json};
@@ -18,6 +18,13 @@ pub const SETTLED: Duration = Duration::from_millis(200);
 /// The shared K1 is as a test wants to find it: the test before has left it so.
 static IS_CLEAN: AtomicBool = AtomicBool::new(false);
 
+/// The program, without a token of whoever runs the test.
+pub fn program() -> Command {
+    let mut command = Command::new(env!("CARGO_BIN_EXE_k1"));
+    command.env_remove("K1_TOKEN").env_remove("CREDENTIALS_DIRECTORY");
+    command
+}
+
 /// A K1 and how to reach it.
 pub struct K1 {
     /// Host and port, as in `Host`.
@@ -25,6 +32,7 @@ pub struct K1 {
     /// Token, where one is needed.
     pub token: Option<String>,
     child: Option<Child>,
+    said: Arc<Mutex<String>>,
     agent: ureq::Agent,
     // Tests share a K1 that they did not start, and take turns.
     _turn: Option<MutexGuard<'static, ()>>,
@@ -74,31 +82,65 @@ impl K1 {
     /// A program of its own, whatever is asked else; `None` where tests are pointed at another K1.
     pub fn start_here(options: &[&str]) -> Option<Self> {
         if std::env::var_os("K1_API_BASE").is_some() {
-            eprintln!(
-                "skipped: this is about the options of the program, and K1_API_BASE names a K1 that runs"
-            );
+            println!("this is about the options of the program, and K1_API_BASE names a K1 that runs");
             return None;
         }
         Some(Self::start(options))
     }
 
+    /// The same with so few files that it may open.
+    #[cfg(unix)]
+    pub fn start_with_files(files: u32, options: &[&str]) -> Option<Self> {
+        if std::env::var_os("K1_API_BASE").is_some() {
+            return None;
+        }
+        let mut shell = Command::new("sh");
+        shell.env_remove("K1_TOKEN").env_remove("CREDENTIALS_DIRECTORY");
+        shell.args(["-c", &format!("ulimit -n {files}; exec \"$0\" \"$@\""), env!("CARGO_BIN_EXE_k1")]);
+        Some(Self::start_as(shell, options))
+    }
+
     fn start(options: &[&str]) -> Self {
+        Self::start_as(program(), options)
+    }
+
+    fn start_as(mut program: Command, options: &[&str]) -> Self {
         let mut arguments = vec!["run", "demo"];
         arguments.extend(options);
         if !options.contains(&"--listen") {
             arguments.extend(["--listen", "127.0.0.1:0"]);
         }
-        let mut child = Command::new(env!("CARGO_BIN_EXE_k1"))
-            .args(arguments)
-            .stdout(Stdio::piped())
-            .stderr(Stdio::inherit())
-            .spawn()
-            .unwrap();
+        let mut child =
+            program.args(&arguments).stdout(Stdio::piped()).stderr(Stdio::piped()).spawn().unwrap();
         let mut lines = BufReader::new(child.stdout.take().unwrap()).lines();
         let url = lines.find_map(|l| Some(l.ok()?.trim().strip_prefix("Light is on: ")?.to_owned()));
+        let url = url.expect("k1 has not printed its address");
         // Its output is taken until its end, or it would wait for a reader.
         std::thread::spawn(move || lines.for_each(drop));
-        Self::at(&url.expect("k1 has not printed its address"), Some(child), None)
+        let said = Arc::new(Mutex::new(String::new()));
+        let (into, errors) = (said.clone(), BufReader::new(child.stderr.take().unwrap()));
+        std::thread::spawn(move || {
+            for line in errors.lines().map_while(Result::ok) {
+                eprintln!("{line}");
+                *into.lock().unwrap() += &format!("{line}\n");
+            }
+        });
+        // However others reach it: these tests stay on this machine.
+        let port = url.trim_end_matches('/').rsplit_once(':').expect("a port").1;
+        let mut k1 = Self::at(&format!("http://127.0.0.1:{port}/"), Some(child), None);
+        k1.said = said;
+        k1.token = options.iter().position(|o| *o == "--token").map(|i| options[i + 1].to_owned());
+        k1
+    }
+
+    /// What it has said on standard error so far.
+    pub fn said(&self) -> String {
+        self.said.lock().unwrap().clone()
+    }
+
+    /// The number of its process.
+    pub fn process(&self) -> u32 {
+        self.child.as_ref().expect("it was started here").id()
     }
 
     fn at(url: &str, child: Option<Child>, turn: Option<MutexGuard<'static, ()>>) -> Self {
@@ -113,7 +155,7 @@ impl K1 {
             .timeout_global(Some(Duration::from_secs(10)))
             .build()
             .into();
-        Self { host, token, child, agent, _turn: turn }
+        Self { host, token, child, said: Arc::default(), agent, _turn: turn }
     }
 
     /// True if this is the program, on this machine and without a user.

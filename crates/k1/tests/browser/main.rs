@@ -4,15 +4,20 @@
 
 mod beats;
 mod chromium;
+mod doors;
 #[allow(dead_code, reason = "used in part")]
 #[path = "../support/host.rs"]
 mod host;
 #[path = "../support/need.rs"]
 mod need;
+#[cfg(target_os = "linux")]
+mod phone;
+mod proxy;
 
 use std::io::{BufRead, BufReader};
 use std::path::PathBuf;
 use std::process::{Child, Command, Stdio};
+use std::sync::{Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
 
 use chromium::Browser;
@@ -24,8 +29,15 @@ struct K1(Child);
 
 impl K1 {
     fn start(listen: &str) -> (Self, String) {
+        Self::start_with(listen, &[])
+    }
+
+    fn start_with(listen: &str, options: &[&str]) -> (Self, String) {
         let mut child = Command::new(env!("CARGO_BIN_EXE_k1"))
             .args(["run", "demo", "--listen", listen, "--name", "Küche <b>"])
+            .args(options)
+            .env_remove("K1_TOKEN")
+            .env_remove("CREDENTIALS_DIRECTORY")
             .stdout(Stdio::piped())
             .stderr(Stdio::inherit())
             .spawn()
@@ -61,11 +73,25 @@ fn the_page_lives() {
     judged(page);
 }
 
-fn page() {
-    let Some(program) = chromium::find() else {
+/// A browser takes what a machine has: one at a time.
+static TURN: Mutex<()> = Mutex::new(());
+
+fn turn() -> MutexGuard<'static, ()> {
+    TURN.lock().unwrap_or_else(PoisonError::into_inner)
+}
+
+/// The browser's program; `None`, with the reason on the console, where there is none.
+fn browser() -> Option<String> {
+    let program = chromium::find();
+    if program.is_none() {
         need::missing("browser", "chromium");
-        return;
-    };
+    }
+    program
+}
+
+fn page() {
+    let Some(program) = browser() else { return };
+    let _turn = turn();
     let (k1, url) = K1::start("127.0.0.1:0");
     let mut page = Browser::start(&program);
     page.size(1440, 1000);

@@ -20,12 +20,7 @@ fn a_hostile_sound_server_is_quoted() {
     let installed =
         |tool: &str| Command::new(tool).arg("--version").output().is_ok_and(|o| o.status.success());
     if !installed("pulseaudio") || !installed("pactl") {
-        let required = std::env::var("K1_REQUIRE").unwrap_or_default();
-        assert!(
-            !required.split(',').any(|r| r.trim() == "pulse"),
-            "K1_REQUIRE wants pulse, and it is not installed"
-        );
-        println!("skipped: pulseaudio or pactl is not installed");
+        crate::support::need::missing("pulse", "pulseaudio or pactl");
         return;
     }
     let dir = folder();

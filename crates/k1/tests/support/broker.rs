@@ -45,7 +45,7 @@ impl Broker {
         let made =
             Command::new("mosquitto_passwd").args(["-b", "-c"]).arg(&file).args([user, password]).output();
         if !made.is_ok_and(|m| m.status.success()) {
-            println!("skipped: mosquitto_passwd is missing");
+            crate::support::need::missing("mosquitto", "mosquitto_passwd");
             return None;
         }
         let words = format!("allow_anonymous false\npassword_file {}\n", file.display());

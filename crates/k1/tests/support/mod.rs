@@ -46,6 +46,9 @@ pub fn k1<A: AsRef<std::ffi::OsStr>>(args: impl IntoIterator<Item = A>) -> Comma
     for name in ["PULSE_SERVER", "PULSE_RUNTIME_PATH", "XDG_RUNTIME_DIR", "HOME"] {
         command.env(name, &nowhere);
     }
+    for name in ["K1_TOKEN", "CREDENTIALS_DIRECTORY"] {
+        command.env_remove(name);
+    }
     command
 }
 

@@ -15,7 +15,7 @@ pub const NEEDS: &[(&str, &str)] = &[
     ("openssl", "OpenSSL (Debian: openssl)"),
     ("netns", "network namespaces (Debian: iproute2; root, or user namespaces)"),
     ("encoders", "FFmpeg and other encoders (Debian: ffmpeg flac lame vorbis-tools opus-tools)"),
-    ("nginx", "nginx (Debian: nginx-light)"),
+    ("nginx", "nginx (Debian: nginx-light) and OpenSSL (Debian: openssl)"),
 ];
 
 /// Says that a test is skipped because `what` is missing.
