@@ -7,7 +7,9 @@
 //! | [`source`] | where sound comes from |
 //! | [`sink`] | where light goes |
 //! | [`stage`] | the two halves on their two threads, and what they measure |
+//! | [`output`] | files that commands write: whole or not at all, and never over their input |
 //! | [`picture`] | frames as pictures and arrays |
+//! | [`strip_line`] | the terminal while the strip is drawn on it |
 //! | [`report`] | what an ear did with a sound, as a picture or a page |
 //! | [`lamps`] | lamps on the network: found, asked, watched |
 //! | [`web`] | the live page and the API |
@@ -15,12 +17,14 @@
 pub mod cli;
 pub mod commands;
 pub mod lamps;
+pub mod output;
 pub mod picture;
 pub mod private;
 pub mod report;
 pub mod sink;
 pub mod source;
 pub mod stage;
+pub mod strip_line;
 pub mod update;
 pub mod web;
 
@@ -39,5 +43,5 @@ pub fn new_show(leds: usize, settings: k1_engine::light::OutputSettings) -> Box<
 /// reason to end, let alone to panic.
 pub(crate) fn say(line: impl std::fmt::Display) {
     use std::io::Write;
-    let _ = writeln!(std::io::stderr(), "{line}");
+    let _ = strip_line::above(|| writeln!(std::io::stderr(), "{line}"));
 }

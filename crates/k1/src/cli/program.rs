@@ -7,7 +7,7 @@ use clap::{Args, ValueEnum};
 use k1_engine::params::Param;
 use k1_engine::patterns::PATTERNS;
 
-use super::values::{assignment, gain, leds, palette, pattern, seconds};
+use super::values::{assignment, gain, leds, palette, pattern, seconds, target};
 use crate::sink::Target;
 use crate::source::Input;
 
@@ -24,7 +24,7 @@ pub struct RunArgs {
     #[arg(long, default_value_t = 120, value_parser = clap::value_parser!(u32).range(1..=500), value_name = "N")]
     pub fps: u32,
     /// Where light goes besides the page: ddp://HOST[:PORT] | file:PATH | terminal. May be given more than once.
-    #[arg(long = "to", value_name = "URL")]
+    #[arg(long = "to", value_name = "URL", value_parser = target())]
     pub targets: Vec<Target>,
     /// Address of the live page; port 0 takes any free one.
     #[arg(long, default_value = "127.0.0.1:3330", value_name = "ADDR")]

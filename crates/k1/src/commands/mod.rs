@@ -107,8 +107,8 @@ pub fn main() -> ExitCode {
 /// Writes to standard output; a reader that has closed the pipe has heard enough and is no error.
 fn print(bytes: &[u8]) -> Result<(), Failure> {
     use std::io::Write;
-    let mut out = std::io::stdout().lock();
-    match out.write_all(bytes).and_then(|()| out.flush()) {
+    let mut out = std::io::stdout();
+    match crate::strip_line::above(|| out.write_all(bytes).and_then(|()| out.flush())) {
         Err(e) if e.kind() == std::io::ErrorKind::BrokenPipe => Ok(()),
         other => other.map_err(Failure::from),
     }

@@ -119,11 +119,13 @@ async fn serve_live(app: &Arc<App>, socket: WebSocket) {
             },
             sound = listen(&mut wishes.audio) => next = sound.map(Message::Binary),
             _ = second.tick() => {
+                let lights = app.lights();
                 let status = Say::Status(Figures {
                     vitals: app.shared.vitals(),
                     uptime_s: app.shared.clock.now_us() / 1_000_000,
                     sockets: app.sockets.load(Relaxed),
                     receiving: None,
+                    lights: lights.as_deref(),
                 });
                 next = Some(text(&status));
             }
