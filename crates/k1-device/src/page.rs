@@ -21,8 +21,9 @@ pub const FILES: [File; 3] = [
 ];
 
 /// The modules, each behind those that it takes from; the last one is what the page names.
-pub const MODULES: [&str; 8] =
-    ["draw.js", "sound.js", "link.js", "taps.js", "beats.js", "controls.js", "firmware.js", "app.js"];
+pub const MODULES: [&str; 9] = [
+    "draw.js", "sound.js", "link.js", "taps.js", "beats.js", "controls.js", "firmware.js", "lights.js", "app.js",
+];
 
 /// Media type of a module.
 pub const MODULE: &str = "text/javascript; charset=utf-8";
