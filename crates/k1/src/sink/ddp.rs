@@ -229,10 +229,26 @@ fn connect(to: SocketAddr) -> io::Result<UdpSocket> {
         SocketAddr::V6(_) => ([0_u16; 8], 0).into(),
     };
     let socket = UdpSocket::bind(local)?;
+    hear_of_failures(&socket, to);
     socket.connect(to)?;
     socket.set_write_timeout(Some(PATIENCE))?;
     Ok(socket)
 }
+
+/// Asks the system to tell also what it holds for passing: that nobody answers at an address, or that a router knows no
+/// way. Without this, Linux tells only of closed ports.
+#[cfg(target_os = "linux")]
+fn hear_of_failures(socket: &UdpSocket, to: SocketAddr) {
+    use nix::sys::socket::{setsockopt, sockopt};
+    // Where it cannot be asked, closed ports and missing routes are still told.
+    let _ = match to {
+        SocketAddr::V4(_) => setsockopt(socket, sockopt::Ipv4RecvErr, &true),
+        SocketAddr::V6(_) => setsockopt(socket, sockopt::Ipv6RecvErr, &true),
+    };
+}
+
+#[cfg(not(target_os = "linux"))]
+fn hear_of_failures(_: &UdpSocket, _: SocketAddr) {}
 
 /// True if the next frame may go as well as any: the network is busy for a moment.
 fn is_passing(e: &io::Error) -> bool {
