@@ -22,7 +22,15 @@ pub const FILES: [File; 3] = [
 
 /// The modules, each behind those that it takes from; the last one is what the page names.
 pub const MODULES: [&str; 9] = [
-    "draw.js", "sound.js", "link.js", "taps.js", "beats.js", "controls.js", "firmware.js", "lights.js", "app.js",
+    "draw.js",
+    "sound.js",
+    "link.js",
+    "taps.js",
+    "beats.js",
+    "controls.js",
+    "firmware.js",
+    "lights.js",
+    "app.js",
 ];
 
 /// Media type of a module.

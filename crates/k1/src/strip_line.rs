@@ -169,6 +169,44 @@ mod tests {
         }
     }
 
+    /// What a terminal of 40 columns shows of some bytes.
+    fn shown(bytes: &[u8]) -> vt100::Parser {
+        let mut terminal = vt100::Parser::new(6, 40, 0);
+        terminal.process(bytes);
+        terminal
+    }
+
+    #[test]
+    fn lines_go_above_the_strip_and_the_terminal_is_given_back() {
+        let mut strip = Strip::begin(Vec::new()).unwrap();
+        let strip_of = |width: usize| "▌".repeat(width - 1);
+        strip.draw(&[[200; 3]; 30], 40).unwrap();
+        strip.above(|| ());
+        // What is said goes to the same terminal, between the two.
+        let at = strip.out.windows(CLEAR.len()).rposition(|w| w == CLEAR).unwrap() + CLEAR.len();
+        strip.out.splice(at..at, b"k1: one line\r\nand another\r\n".iter().copied());
+        let terminal = shown(&strip.out);
+        let rows: Vec<String> = terminal.screen().rows(0, 40).collect();
+        assert_eq!(rows[..4], ["k1: one line".to_owned(), "and another".into(), strip_of(40), String::new()]);
+        assert!(terminal.screen().hide_cursor() && terminal.screen().cursor_position() == (2, 0));
+        // A window that has become narrower: nothing of the wider strip is left.
+        strip.draw(&[[200; 3]; 30], 20).unwrap();
+        let rows: Vec<String> = shown(&strip.out).screen().rows(0, 40).collect();
+        assert_eq!(rows[2..4], [strip_of(20), String::new()]);
+        strip.end().unwrap();
+        let terminal = shown(&strip.out);
+        assert!(!terminal.screen().hide_cursor() && !terminal.screen().contents().contains('▌'));
+    }
+
+    #[test]
+    fn a_strip_is_cut_and_never_wrapped() {
+        let mut strip = Strip::begin(Vec::new()).unwrap();
+        strip.draw(&[[1; 3]; 30], 80).unwrap();
+        let place = |what: &[u8]| strip.out.windows(what.len()).position(|w| w == what).unwrap();
+        let block = place("▌".as_bytes());
+        assert!(place(NO_WRAP) < block && block < place(WRAP));
+    }
+
     #[test]
     fn what_is_said_while_something_is_being_said_is_said() {
         assert_eq!(above(|| above(|| 7)), 7);

@@ -75,13 +75,12 @@ fn a_full_disk_is_an_error() {
         ])
         .failed_saying(&[&format!("full.{ending} cannot be written"), "No space left"]);
     }
-    // Live, a light that takes nothing hinders nobody; that it could not be left dark is said.
+    // Live, a light that takes nothing hinders nobody. That is said once, counted, and the end is no success.
     let said = run(["run", "demo", "--headless", "--json", "--duration", "2", "--to", "file:/dev/full"]);
-    assert!(
-        said.code() == Some(0) && said.err.contains("could not be switched off: No space left"),
-        "{said:?}"
-    );
-    assert!(said.summary()["vitals"]["dropped_frames"].as_u64() > Some(10), "{said:?}");
+    assert_eq!(said.code(), Some(1), "{said:?}");
+    assert_eq!(said.err.matches("No space left").count(), 1, "{said:?}");
+    let light = &said.summary()["lights"][0];
+    assert!(light["state"] == "failed" && light["errors"].as_u64() > Some(10), "{light}");
 }
 
 #[test]

@@ -29,7 +29,8 @@ impl Program {
         let mut running = start(&mut k1(args));
         running.prints("Light is on: ");
         let printed = running.printed();
-        let page = printed.split_once("Light is on: ").unwrap().1.split_whitespace().next().unwrap().to_owned();
+        let page =
+            printed.split_once("Light is on: ").unwrap().1.split_whitespace().next().unwrap().to_owned();
         Self { running, page }
     }
 
@@ -323,7 +324,8 @@ fn a_resolver_that_hangs_holds_nothing_up() {
     let conf = dir.path().join("resolv.conf");
     std::fs::write(&conf, "nameserver 192.0.2.1\noptions timeout:20 attempts:3\n").unwrap();
     far.ip("route add blackhole 192.0.2.0/24");
-    let mounted = std::process::Command::new("mount").arg("--bind").arg(&conf).arg("/etc/resolv.conf").status();
+    let mounted =
+        std::process::Command::new("mount").arg("--bind").arg(&conf).arg("/etc/resolv.conf").status();
     assert!(mounted.unwrap().success());
     let mut program = Program::start(&["ddp://lamp.example", "ddp://10.9.0.2"]);
     program.waits_for(1, "shining");
@@ -346,8 +348,16 @@ fn ten_dead_lights_take_nothing_from_a_good_one() {
     let far = cable();
     let receiver = far.receiver("10.9.0.2:4048");
     let dead = [
-        "ddp://192.168.77.5", "ddp://10.9.0.71", "ddp://10.9.0.72", "ddp://nobody.local", "ddp://nobody",
-        "ddp://nobody.example", "ddp://127.0.0.1:9", "ddp://[fd01::9]", "ddp://[fe80::9%v0]", "ddp://10.9.0.2:7",
+        "ddp://192.168.77.5",
+        "ddp://10.9.0.71",
+        "ddp://10.9.0.72",
+        "ddp://nobody.local",
+        "ddp://nobody",
+        "ddp://nobody.example",
+        "ddp://127.0.0.1:9",
+        "ddp://[fd01::9]",
+        "ddp://[fe80::9%v0]",
+        "ddp://10.9.0.2:7",
     ];
     let mut args = vec!["run", "demo", "--headless", "--json", "--duration", "8", "--to", "ddp://10.9.0.2"];
     dead.iter().for_each(|light| args.extend(["--to", light]));

@@ -26,8 +26,12 @@ pub fn inside(test: &str) -> bool {
         command.status().is_ok_and(|s| s.success())
     };
     if !works("unshare", &[flags, "ip", "link", "set", "lo", "up"]) {
-        let required = std::env::var("K1_REQUIRE").unwrap_or_default().split(',').any(|r| r.trim() == "netns");
-        assert!(!required, "K1_REQUIRE wants netns, and network namespaces are not allowed here or ip is missing");
+        let required =
+            std::env::var("K1_REQUIRE").unwrap_or_default().split(',').any(|r| r.trim() == "netns");
+        assert!(
+            !required,
+            "K1_REQUIRE wants netns, and network namespaces are not allowed here or ip is missing"
+        );
         println!("skipped: network namespaces are not allowed here, or ip (Debian: iproute2) is missing");
         return false;
     }
