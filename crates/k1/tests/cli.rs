@@ -49,8 +49,14 @@ fn work_that_fails_is_status_1_and_one_sentence() {
     run(["analyze", "monitor"]).failed_saying(&["a sound with an end"]);
     run(["run", "--headless", "--to", &format!("file:{}", path("no/such/x"))])
         .failed_saying(&["no/such/x cannot be written"]);
-    run(["run", "--headless", "--to", "ddp://no-such-light.invalid"])
-        .failed_saying(&["no-such-light.invalid is not found"]);
+    // A light that is not there is waited for; one that can never be is refused as wrong usage.
+    let said = run(["run", "--headless", "--to", "ddp://no-such-light.invalid", "--duration", "1"]);
+    assert_eq!(said.code(), Some(0), "{said:?}");
+    assert!(said.err.contains("ddp://no-such-light.invalid:4048 is being looked for"), "{said:?}");
+    for wrong in ["dpp://wled.local", "wled.local", "ddp://10.0.0.300", "ddp://[fe80::1]", "ddp://x:0"] {
+        let said = run(["run", "--headless", "--to", wrong]);
+        assert!(said.code() == Some(2) && said.err.contains("ddp://"), "{said:?}");
+    }
     run(["run", "--headless", "--to", "terminal"]).failed_saying(&["on a terminal only"]);
     for rate in ["0", "3999", "4000000000"] {
         run(["analyze", "-", "--rate", rate]).failed_saying(&[rate, "4,000 … 768,000 Hz"]);

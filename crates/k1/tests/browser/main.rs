@@ -7,6 +7,7 @@ mod chromium;
 #[allow(dead_code, reason = "used in part")]
 #[path = "../support/host.rs"]
 mod host;
+mod lights;
 
 use std::io::{BufRead, BufReader};
 use std::path::PathBuf;
@@ -22,8 +23,13 @@ struct K1(Child);
 
 impl K1 {
     fn start(listen: &str) -> (Self, String) {
+        Self::start_with(listen, &[])
+    }
+
+    fn start_with(listen: &str, more: &[&str]) -> (Self, String) {
         let mut child = Command::new(env!("CARGO_BIN_EXE_k1"))
             .args(["run", "demo", "--listen", listen])
+            .args(more)
             .stdout(Stdio::piped())
             .stderr(Stdio::inherit())
             .spawn()
@@ -59,13 +65,28 @@ fn the_page_lives() {
     judged(page);
 }
 
-fn page() {
+/// The browser; says so where there is none.
+fn browser() -> Option<String> {
     let Some(program) = chromium::find() else {
         let required = std::env::var("K1_REQUIRE").unwrap_or_default();
         assert!(!required.contains("browser"), "K1_REQUIRE asks for a browser and there is none");
         eprintln!("skipped: there is no Chromium here; install the package `chromium` to test the page");
-        return;
+        return None;
     };
+    Some(program)
+}
+
+#[test]
+fn the_page_lists_the_lights() {
+    judged(|| {
+        if let Some(program) = browser() {
+            lights::lights_are_listed(&program);
+        }
+    });
+}
+
+fn page() {
+    let Some(program) = browser() else { return };
     let (k1, url) = K1::start("127.0.0.1:0");
     let mut page = Browser::start(&program);
     page.size(1440, 1000);
