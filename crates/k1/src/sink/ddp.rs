@@ -303,6 +303,10 @@ impl Sink for DdpSink {
         }
     }
 
+    fn is_urgent(&self) -> bool {
+        true
+    }
+
     fn tend(&mut self) {
         self.turn(Instant::now());
     }

@@ -23,6 +23,11 @@ pub trait Sink: Send {
     /// again.
     fn show(&mut self, wire: &[[u8; 3]], screen: &[[u8; 3]]) -> std::io::Result<()>;
 
+    /// True if a frame that comes late is lost, and a frame takes no time: its thread goes before ordinary ones.
+    fn is_urgent(&self) -> bool {
+        false
+    }
+
     /// Does what is due between frames; called now and then.
     fn tend(&mut self) {}
 

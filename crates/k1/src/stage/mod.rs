@@ -7,7 +7,7 @@
 
 mod clock;
 mod hear;
-mod realtime;
+pub(crate) mod realtime;
 mod shine;
 
 use std::collections::VecDeque;
@@ -55,6 +55,8 @@ const AHEAD: usize = 16 * HOP;
 /// Names of the threads of lights, and of those that leave a file behind.
 const LIGHT: &str = "k1-sink";
 const KEPT: &str = "k1-sink-file";
+/// Below the two halves, which have 70 and 80.
+const PRIORITY_OF_LIGHTS: u8 = 50;
 /// How long the end waits for lights to become dark.
 const LAST_FRAMES: Duration = Duration::from_secs(1);
 /// Seconds of history that are kept.
@@ -348,6 +350,10 @@ fn feed(
     shared: &Shared,
     leds: usize,
 ) {
+    if to.sink.is_urgent() {
+        // Behind the two halves, and before what is not on time anyway. Where it is refused, it goes on without.
+        realtime::hurry(PRIORITY_OF_LIGHTS);
+    }
     let _ = wakes.set(std::thread::current());
     while !shared.stop.load(Relaxed) {
         match frames.take() {
