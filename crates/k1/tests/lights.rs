@@ -187,6 +187,30 @@ fn a_receiver_that_vanishes_and_one_that_never_was() {
     assert_eq!(program.light(1)["state"], "unreachable");
 }
 
+/// The same cable, and nobody at its other end any more: what the system knows of the address runs out.
+#[test]
+fn a_light_that_loses_its_power_is_noticed() {
+    if !inside("a_light_that_loses_its_power_is_noticed") {
+        return;
+    }
+    let far = cable();
+    // A second instead of half a minute, where that can be set.
+    for (knob, value) in [("base_reachable_time_ms", "1000"), ("delay_first_probe_time", "1")] {
+        let _ = std::fs::write(format!("/proc/sys/net/ipv4/neigh/v0/{knob}"), value);
+    }
+    let receiver = far.receiver("10.9.0.2:4048");
+    let program = Program::start(&["ddp://10.9.0.2"]);
+    program.waits_for(0, "shining");
+    assert!(frames(&receiver, Duration::from_secs(1)) > 10);
+    far.ip("addr del 10.9.0.2/24 dev v1");
+    support::eventually_within(Duration::from_secs(180), "the loss", || {
+        program.light(0)["state"] == "unreachable"
+    });
+    assert!(program.light(0)["reason"].as_str().unwrap().contains("nobody answers at 10.9.0.2"));
+    far.ip("addr add 10.9.0.2/24 dev v1");
+    program.waits_for(0, "shining");
+}
+
 #[test]
 fn addresses_of_ipv6_with_and_without_a_link() {
     if !inside("addresses_of_ipv6_with_and_without_a_link") {

@@ -188,16 +188,16 @@ mod tests {
 
     /// A resolver that says what it is told, as late as it is told.
     struct Told {
-        system: Mutex<Option<(Duration, Result<Vec<SocketAddr>, String>)>>,
+        delay: Duration,
+        system: Result<Vec<SocketAddr>, String>,
         multicast: Vec<SocketAddr>,
         asked: Mutex<Vec<String>>,
     }
 
     impl Resolve for Told {
         fn system(&self, _: &str, _: u16) -> Result<Vec<SocketAddr>, String> {
-            let (delay, answer) = self.system.lock().unwrap().clone().unwrap();
-            std::thread::sleep(delay);
-            answer
+            std::thread::sleep(self.delay);
+            self.system.clone()
         }
 
         fn multicast(&self, name: &str, _: u16) -> Vec<SocketAddr> {
@@ -211,8 +211,7 @@ mod tests {
     }
 
     fn told(delay: Duration, system: Result<Vec<SocketAddr>, String>, multicast: &[SocketAddr]) -> Arc<Told> {
-        let asked = Mutex::default();
-        Arc::new(Told { system: Mutex::new(Some((delay, system))), multicast: multicast.to_vec(), asked })
+        Arc::new(Told { delay, system, multicast: multicast.to_vec(), asked: Mutex::default() })
     }
 
     fn answer(host: &mut Host) -> Found {
