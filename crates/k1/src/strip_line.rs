@@ -7,7 +7,8 @@
 
 use std::cell::Cell;
 use std::io::{self, Write};
-use std::sync::{Mutex, MutexGuard, PoisonError};
+use std::sync::{Mutex, MutexGuard, PoisonError, TryLockError};
+use std::time::{Duration, Instant};
 
 /// Clears the line and all below.
 const CLEAR: &[u8] = b"\r\x1b[0m\x1b[J";
@@ -16,6 +17,9 @@ const SHOW_CURSOR: &[u8] = b"\x1b[?25h";
 /// What is too wide is cut and does not go on in the next line.
 const NO_WRAP: &[u8] = b"\x1b[?7l";
 const WRAP: &[u8] = b"\x1b[?7h";
+
+/// How long the end waits for whoever is writing.
+const PATIENCE: Duration = Duration::from_millis(300);
 
 /// A strip on a terminal.
 struct Strip<W> {
@@ -137,7 +141,19 @@ pub(crate) fn draw(screen: &[[u8; 3]], width: usize) -> io::Result<()> {
 
 /// Gives the terminal back, its cursor and colours as they were. Doing so twice does no harm.
 pub(crate) fn end() {
-    if let Some(mut strip) = strip().take() {
+    // A terminal that takes nothing (Ctrl-S) keeps its writer, and the end does not wait for it.
+    let until = Instant::now() + PATIENCE;
+    let mut strip = loop {
+        match STRIP.try_lock() {
+            Ok(strip) => break strip,
+            Err(TryLockError::Poisoned(strip)) => break strip.into_inner(),
+            Err(TryLockError::WouldBlock) if Instant::now() < until => {
+                std::thread::sleep(Duration::from_millis(1));
+            }
+            Err(TryLockError::WouldBlock) => return,
+        }
+    };
+    if let Some(mut strip) = strip.take() {
         // Where nobody looks any more, nothing is to be put right.
         let _ = strip.end();
     }

@@ -311,6 +311,47 @@ fn a_name_of_the_local_network_is_asked_for() {
     }
 }
 
+/// A network without IPv4: the question goes to ff02::fb, and the answer is an address of this link.
+#[test]
+fn a_name_of_the_local_network_has_an_address_of_ipv6() {
+    if !inside("a_name_of_the_local_network_has_an_address_of_ipv6") {
+        return;
+    }
+    let far = Far::new("v0", "v1");
+    ip("link set v0 up");
+    ip("-6 addr add fe80::1/64 dev v0 nodad");
+    far.ip("link set v1 up");
+    far.ip("-6 addr add fe80::2/64 dev v1 nodad");
+    let receiver = far.receiver("[::]:4048");
+    let socket = far.there(|| {
+        let socket = UdpSocket::bind("[::]:5353").unwrap();
+        let index =
+            if_addrs::get_if_addrs().unwrap().into_iter().find(|i| i.name == "v1").unwrap().index.unwrap();
+        socket.join_multicast_v6(&"ff02::fb".parse().unwrap(), index).unwrap();
+        socket
+    });
+    std::thread::spawn(move || {
+        let mut packet = [0; 9_000];
+        while let Ok((n, from)) = socket.recv_from(&mut packet) {
+            let name = b"\x06attic7\x05local\0";
+            if !packet[..n].windows(name.len()).any(|w| w == name) {
+                continue;
+            }
+            // An answer with one record, AAAA.
+            let mut out = b"\0\0\x84\0\0\0\0\x01\0\0\0\0".to_vec();
+            out.extend(name);
+            out.extend(b"\0\x1c\x80\x01\0\0\0\x78\0\x10");
+            out.extend("fe80::2".parse::<std::net::Ipv6Addr>().unwrap().octets());
+            socket.send_to(&out, from).unwrap();
+        }
+    });
+    let program = Program::start(&["ddp://attic7.local"]);
+    program.waits_for(0, "shining");
+    assert!(frames(&receiver, Duration::from_secs(1)) > 10);
+    let address = program.light(0)["address"].clone();
+    assert!(address.as_str().unwrap().starts_with("[fe80::2%"), "{address}");
+}
+
 #[test]
 fn a_name_that_comes_late_and_then_moves() {
     if !inside("a_name_that_comes_late_and_then_moves") {

@@ -221,3 +221,27 @@ fn a_start_that_fails_leaves_the_terminal_as_it_was() {
     assert_eq!(status.code(), Some(1));
     assert!(rows.join("").contains("k1: /no/such/folder/x cannot be written"), "{rows:?}");
 }
+
+/// A console that takes nothing any more (a pager that waits, Ctrl-S) stops no light.
+#[test]
+fn a_console_that_takes_nothing_stops_no_light() {
+    let receiver = UdpSocket::bind("127.0.0.1:0").unwrap();
+    receiver.set_read_timeout(Some(Duration::from_millis(200))).unwrap();
+    let good = format!("ddp://{}", receiver.local_addr().unwrap());
+    let dead = dead_light();
+    // Nobody reads this pipe, and it is full before K1 has said anything.
+    let (_unread, mut full) = std::io::pipe().unwrap();
+    rustix::io::ioctl_fionbio(&full, true).unwrap();
+    while std::io::Write::write(&mut full, &[b'\n'; 512]).is_ok() {}
+    rustix::io::ioctl_fionbio(&full, false).unwrap();
+    let mut command = k1(["run", "demo", "--headless", "--to", &good, "--to", &dead]);
+    let mut child = command.stdout(full.try_clone().unwrap()).stderr(full).spawn().unwrap();
+    let mut frames = 0;
+    let began = Instant::now();
+    while frames < 200 {
+        frames += usize::from(receiver.recv(&mut [0; 2_000]).is_ok());
+        assert!(began.elapsed() < support::PATIENCE, "{frames} frames");
+    }
+    child.kill().unwrap();
+    child.wait().unwrap();
+}

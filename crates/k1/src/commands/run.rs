@@ -11,7 +11,7 @@ use serde_json::json;
 use super::{Failure, print};
 use crate::cli::RunArgs;
 use crate::output::{self, Spared};
-use crate::sink::Target;
+use crate::sink::{Light, Target};
 use crate::source::{self, Input};
 use crate::stage::{Reopen, Setup, Stage};
 use crate::web;
@@ -78,6 +78,7 @@ pub fn run(args: &RunArgs) -> Result<(), Failure> {
     drop(page);
     let lights = stage.shared.lights.clone();
     stage.stop();
+    tell(&lights);
     result?;
     let faulty: Vec<_> = lights.iter().filter(|l| l.is_faulty()).map(|l| l.name.as_str()).collect();
     if faulty.is_empty() {
@@ -107,6 +108,7 @@ fn watch(
     let mut ended: Option<Instant> = None;
     loop {
         std::thread::sleep(Duration::from_millis(20));
+        tell(&stage.shared.lights);
         let now = Instant::now();
         if stage.has_ended() {
             ended.get_or_insert(now);
@@ -238,6 +240,11 @@ impl Console {
             elapsed.as_secs_f64(), v.fps, v.fps_p1, v.age_ms, v.age_p99_ms, v.torn, v.allocations
         ))
     }
+}
+
+/// Says what has changed about lights.
+fn tell(lights: &[Arc<Light>]) {
+    lights.iter().flat_map(|l| l.take_lines()).for_each(crate::say);
 }
 
 /// Every light with its figures.

@@ -37,6 +37,8 @@ struct Told {
     standing: Standing,
     since: Instant,
     teller: Teller,
+    /// Lines that wait to be said. A light's own thread does not say them: a console that takes nothing would stop it.
+    lines: Vec<String>,
 }
 
 impl Light {
@@ -44,7 +46,7 @@ impl Light {
     pub fn new(name: String) -> Self {
         let standing = Standing { state: LightState::Looking, reason: None, address: None };
         let now = Instant::now();
-        let told = Told { standing, since: now, teller: Teller::default() };
+        let told = Told { standing, since: now, teller: Teller::default(), lines: Vec::new() };
         let zero = || AtomicU64::new(0);
         Self {
             name,
@@ -70,7 +72,7 @@ impl Light {
         counter.fetch_add(1, Relaxed);
     }
 
-    /// Notes how it is; the first change of its kind is said on the console, a flood of them is not.
+    /// Notes how it is. Each change becomes a line for the console, a flood of them does not.
     pub fn stands(&self, standing: Standing) {
         let mut told = self.told.lock().unwrap_or_else(PoisonError::into_inner);
         let now = Instant::now();
@@ -92,7 +94,7 @@ impl Light {
         self.fault.load(Relaxed)
     }
 
-    /// Says what was held back, once it is time; to be called now and then.
+    /// Brings up what was held back, once it is time; to be called now and then.
     pub fn tick(&self) {
         let mut told = self.told.lock().unwrap_or_else(PoisonError::into_inner);
         self.tell(&mut told, Instant::now());
@@ -100,8 +102,13 @@ impl Light {
 
     fn tell(&self, told: &mut Told, now: Instant) {
         if let Some(line) = told.teller.line(&self.name, &told.standing, now) {
-            crate::say(line);
+            told.lines.push(line);
         }
+    }
+
+    /// The lines that are to be said on the console, each once.
+    pub fn take_lines(&self) -> Vec<String> {
+        std::mem::take(&mut self.told.lock().unwrap_or_else(PoisonError::into_inner).lines)
     }
 
     /// How it is.
