@@ -14,7 +14,7 @@ pub fn keys(command: &KeysCommand) -> Result<(), Failure> {
     match command {
         KeysCommand::New { name } => {
             let key = keys::make(&folder, name)?;
-            println!("{}  {}", key.id(), key.name);
+            print(format!("{}  {}\n", key.id(), key.name).as_bytes())?;
             crate::say(format_args!(
                 "k1: made; it is in {}, for you alone. Keep a copy in a safe place: without it, lamps that trust it can \
                  be updated by cable only.",
@@ -32,7 +32,7 @@ pub fn keys(command: &KeysCommand) -> Result<(), Failure> {
                 return print_json(&rows);
             }
             for key in &all {
-                println!("{}  {}", key.id(), key.name);
+                print(format!("{}  {}\n", key.id(), key.name).as_bytes())?;
             }
             if all.is_empty() {
                 crate::say(format_args!("k1: there is no key yet; make one with `k1 keys new`"));
@@ -82,8 +82,8 @@ pub fn sign(args: &SignArgs) -> Result<(), Failure> {
             "size": update.manifest.size, "sha256": hash, "key": key.id().to_string(),
         }));
     }
-    println!(
-        "{}: {} for {}, {} bytes, SHA-256 {hash}, signed with {} ({})",
+    let line = format!(
+        "{}: {} for {}, {} bytes, SHA-256 {hash}, signed with {} ({})\n",
         output.display(),
         args.image_version,
         args.board,
@@ -91,7 +91,7 @@ pub fn sign(args: &SignArgs) -> Result<(), Failure> {
         key.name,
         key.id()
     );
-    Ok(())
+    print(line.as_bytes())
 }
 
 /// The user's keys, which no result may replace.

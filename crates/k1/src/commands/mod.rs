@@ -110,7 +110,7 @@ fn print(bytes: &[u8]) -> Result<(), Failure> {
     let mut out = std::io::stdout();
     match crate::strip_line::above(|| out.write_all(bytes).and_then(|()| out.flush())) {
         Err(e) if e.kind() == std::io::ErrorKind::BrokenPipe => Ok(()),
-        other => other.map_err(Failure::from),
+        other => other.map_err(|e| Failure(format!("standard output cannot be written: {e}"))),
     }
 }
 

@@ -276,7 +276,7 @@ pub fn write(path: &Path, bytes: &[u8], spared: &Spared) -> Result<(), Unwritten
 ///
 /// # Errors
 ///
-/// As for [`write`].
+/// As for [`write`](write()).
 pub fn write_private(path: &Path, bytes: &[u8]) -> Result<(), Unwritten> {
     put(Output::private(path)?, bytes)
 }
