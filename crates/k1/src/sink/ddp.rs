@@ -17,8 +17,8 @@ use super::lookup::{Found, Host, Resolve};
 const BACK_OFF_S: [u64; 6] = [1, 2, 4, 8, 16, 30];
 /// A name is looked up anew so often while its light shines.
 const REFRESH: Duration = Duration::from_secs(60);
-/// Whether there is a route is asked so often: that sends nothing, so that no back-off is needed.
-const ROUTE_LOOK: Duration = Duration::from_secs(1);
+/// Whether there is a route is looked at this often: that sends nothing, so that no back-off is needed.
+const ROUTE_LOOK: Duration = Duration::from_millis(200);
 /// A new address that nothing is heard against for so long takes its frames. At the start, time for a closed port to say so;
 /// after a failure, longer than it takes a system to learn that nobody has an address (three questions, a second each).
 const PROOF_AT_START: Duration = Duration::from_millis(250);
@@ -130,10 +130,12 @@ impl DdpSink {
         let is_due = std::mem::take(&mut self.is_due);
         match (found, &self.link) {
             (Found::Addresses(all), Link::Up(up)) => {
-                let stays = all.contains(&up.to);
+                let old = up.to;
                 self.known = all;
-                if !stays {
-                    self.begin_round(now);
+                if !self.known.contains(&old) {
+                    // Where it was is better than nothing, should there be no way to where it is said to be.
+                    self.round = self.known.iter().copied().chain([old]).collect();
+                    self.next(now, String::new(), false);
                 }
             }
             (Found::Addresses(all), Link::Down { .. }) => {

@@ -150,6 +150,24 @@ fn a_light_that_moves_is_followed_while_its_old_place_is_silent() {
 }
 
 #[test]
+fn a_light_stays_where_it_is_if_its_new_place_cannot_be_reached() {
+    let receiver = Receiver::new();
+    let mut bench = Bench::new("lamp.example", 4048);
+    bench.book.says(&[receiver.address()]);
+    bench.until("light", |s| s.state == LightState::Shining);
+    // An address that no packet may be sent to.
+    bench.book.says(&["255.255.255.255:4048".parse().unwrap()]);
+    bench.sink.refresh_at = Instant::now();
+    let began = Instant::now();
+    while began.elapsed() < Duration::from_millis(800) {
+        bench.sink.show(&[[1; 3]; 4], &[]).unwrap();
+        std::thread::sleep(Duration::from_millis(2));
+    }
+    assert!(receiver.frames() > 10);
+    assert_eq!(bench.light.standing().state, LightState::Shining);
+}
+
+#[test]
 fn the_pauses_between_tries_grow_to_half_a_minute() {
     let mut bench = Bench::new("lamp.example", 4048);
     let pauses: Vec<u64> = (0..8).map(|_| bench.sink.back_off().as_secs()).collect();
