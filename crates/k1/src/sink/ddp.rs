@@ -19,9 +19,11 @@ const BACK_OFF_S: [u64; 6] = [1, 2, 4, 8, 16, 30];
 const REFRESH: Duration = Duration::from_secs(60);
 /// Whether there is a route is looked at this often: that sends nothing, so that no back-off is needed.
 const ROUTE_LOOK: Duration = Duration::from_millis(200);
-/// A new address that nothing is heard against for so long takes its frames. At the start, time for a closed port to say so;
-/// after a failure, longer than it takes a system to learn that nobody has an address (three questions, a second each).
+/// An address takes its frames if nothing is heard against it for this long. At the start: time for a closed port to say so.
 const PROOF_AT_START: Duration = Duration::from_millis(250);
+/// After a closed port: it would say so again at once.
+const PROOF_OF_PORT: Duration = Duration::from_secs(1);
+/// After anything else: a system takes three questions, a second each, to learn that nobody has an address.
 const PROOF: Duration = Duration::from_secs(4);
 /// A frame that the network takes for so long is late: the next one counts.
 const PATIENCE: Duration = Duration::from_millis(100);
@@ -38,8 +40,8 @@ pub struct DdpSink {
     round: VecDeque<SocketAddr>,
     /// Failures in a row.
     failures: usize,
-    /// It has failed since the start: it must prove itself for longer.
-    has_failed: bool,
+    /// How long an address must take frames until it counts.
+    proof: Duration,
     /// A round begins with the next answer, whatever it is.
     is_due: bool,
     refresh_at: Instant,
@@ -71,7 +73,7 @@ impl DdpSink {
             known: Vec::new(),
             round: VecDeque::new(),
             failures: 0,
-            has_failed: false,
+            proof: PROOF_AT_START,
             is_due: false,
             refresh_at: now + REFRESH,
             last_reopened: None,
@@ -85,8 +87,7 @@ impl DdpSink {
         }
         match &mut self.link {
             Link::Up(up) => {
-                let proof = if self.has_failed { PROOF } else { PROOF_AT_START };
-                if !up.is_proven && now.saturating_duration_since(up.since) >= proof {
+                if !up.is_proven && now.saturating_duration_since(up.since) >= self.proof {
                     up.is_proven = true;
                     self.failures = 0;
                     let address = Some(up.to.to_string());
@@ -151,7 +152,7 @@ impl DdpSink {
                 self.begin_round(now)
             }
             (Found::Nothing(why), Link::Down { .. }) if self.known.is_empty() => {
-                self.has_failed = true;
+                self.proof = PROOF;
                 self.link = Link::Down { retry_at: now + self.back_off(), look_at: None };
                 self.light.stands(Standing { state: LightState::Looking, reason: Some(why), address: None });
             }
@@ -180,10 +181,12 @@ impl DdpSink {
                     self.link = Link::Up(Up { socket, to, since: now, is_proven: false });
                     return;
                 }
-                Err(e) => (why, is_ours) = (reason(&e, to), true),
+                Err(e) => {
+                    self.proof = PROOF;
+                    (why, is_ours) = (reason(&e, to), true);
+                }
             }
         }
-        self.has_failed = true;
         let look_at = is_ours.then(|| now + ROUTE_LOOK);
         self.link = Link::Down { retry_at: now + self.back_off(), look_at };
         self.light.stands(Standing { state: LightState::Unreachable, reason: Some(why), address: None });
@@ -211,6 +214,9 @@ impl DdpSink {
             }
             self.round = self.known.iter().copied().filter(|a| *a != to).collect();
         }
+        let is_refused = matches!(e.kind(), ErrorKind::ConnectionRefused | ErrorKind::ConnectionReset);
+        // Another address of the name may be one that nobody has.
+        self.proof = if is_refused && self.known.len() == 1 { PROOF_OF_PORT } else { PROOF };
         self.next(now, reason(e, to), is_ours);
     }
 
