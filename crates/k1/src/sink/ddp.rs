@@ -119,6 +119,8 @@ impl DdpSink {
                     if let Some((socket, to)) =
                         self.known.iter().find_map(|a| connect(*a).ok().map(|s| (s, *a)))
                     {
+                        // The network has come back: that is a new beginning.
+                        self.failures = 0;
                         self.link = Link::Up(Up { socket, to, since: now, is_proven: false });
                     }
                 }
