@@ -4,6 +4,7 @@ import { Beats } from './beats.js';
 import { Gallery, Palettes, Params } from './controls.js';
 import { Bars, Notes, Spark, Strip, Waterfall, calm, mood } from './draw.js';
 import { Firmware } from './firmware.js';
+import { Lights, dropped } from './lights.js';
 import { Link, get } from './link.js';
 import { DELAY, Speaker } from './sound.js';
 import { Asker } from './token.js';
@@ -47,6 +48,7 @@ const cards = FIGURES.map(([, name, , unit]) => {
   return { value, spark: new Spark(card.querySelector('canvas')) };
 });
 
+let lights;
 function figures(v) {
   if (v) {
     past.push(v);
@@ -59,7 +61,7 @@ function figures(v) {
     cards[i].spark.paint(past.map((p) => p[key]), target?.(newest));
   });
   const n = (x) => x.toLocaleString('en');
-  $('counts').textContent = `Since the start: ${n(newest.frames)} frames, ${n(newest.dropped_frames)} dropped by a sink, ${n(newest.late_frames)} late, `
+  $('counts').textContent = `Since the start: ${n(newest.frames)} frames, ${dropped(lights)}${n(newest.late_frames)} late, `
     + `${n(newest.handoff_retries)} hand-off retries, ${n(newest.torn)} torn, ${n(newest.overruns)} overruns, ${n(newest.underruns)} underruns, `
     + `${n(newest.allocations)} allocations in the loops.` + (skew === null ? '' : ` Sound and light are ${Math.abs(skew).toFixed(0)} ms apart.`);
 }
@@ -76,6 +78,7 @@ function show(s) {
   if (own) $('own-palette').textContent = `${pattern.name} brings its own palette; this choice is for the others.`;
 }
 
+const lamps = new Lights($('lights'));
 const asker = new Asker($('ask-token'), () => {
   link.anew();
   describe();
@@ -110,6 +113,8 @@ const link = new Link({
       figures();
     }
     if (m.status) {
+      lights = m.status.lights;
+      lamps.show(lights, m.status.uptime_s);
       figures(m.status.vitals);
       firmware.progress(m.status.receiving);
     }

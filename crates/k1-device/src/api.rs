@@ -7,9 +7,9 @@ use k1_engine::patterns::PATTERNS;
 use serde::{Deserialize, Serialize};
 
 use crate::answers::{
-    AudioConfig, Backup, BackupOrigin, BootLog, Device, DeviceInfo, Heard, LinkOptions, LinkOptionsSet,
-    Palettes, ParamTable, ParamValues, Patterns, Performance, Restored, Selected, SelfTest, Setup, Status,
-    TestConnection, Vitals,
+    AudioConfig, Backup, BackupOrigin, BootLog, Device, DeviceInfo, Heard, Light, LinkOptions,
+    LinkOptionsSet, Palettes, ParamTable, ParamValues, Patterns, Performance, Restored, Selected, SelfTest,
+    Setup, Status, TestConnection, Vitals,
 };
 use crate::error::Refusal;
 use crate::exchange::{Change, Settings};
@@ -58,6 +58,10 @@ pub trait Home {
     fn vitals(&self) -> Vitals;
     /// What is heard now.
     fn heard(&self) -> Heard;
+    /// Where light goes besides the page; `None` where the strip is all there is.
+    fn lights(&self) -> Option<Vec<Light>> {
+        None
+    }
     /// The Wi-Fi work-arounds in force.
     fn link_options(&self) -> LinkOptions;
     /// Changes the Wi-Fi work-arounds, 802.11b/g only and 20 MHz only.
@@ -213,6 +217,7 @@ pub fn answer(home: &dyn Home, action: Action, body: &[u8]) -> Result<Vec<u8>, R
             pattern: PATTERNS[settings.pattern].id.into(),
             vitals: home.vitals(),
             heard: home.heard(),
+            lights: home.lights(),
         }),
         Action::Device => json(&home.device()),
         Action::Setup => json(&home.setup()),

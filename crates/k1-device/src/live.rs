@@ -9,7 +9,7 @@ use k1_engine::audio::Snapshot;
 use k1_engine::patterns::PATTERNS;
 use serde::Serialize;
 
-use crate::answers::{ParamValues, Realtime, Vitals};
+use crate::answers::{Light, ParamValues, Realtime, Vitals};
 use crate::api::{self, Home};
 use crate::error::{Refusal, Sentence};
 use crate::exchange::{Change, Settings};
@@ -136,7 +136,7 @@ impl InForce<'_> {
 
 /// Figures, once a second.
 #[derive(Clone, Copy, Debug, Serialize)]
-pub struct Figures {
+pub struct Figures<'a> {
     /// Measured figures.
     pub vitals: Vitals,
     /// Seconds since the start.
@@ -146,6 +146,9 @@ pub struct Figures {
     /// An update on its way in.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub receiving: Option<Receiving>,
+    /// Where light goes besides the page; absent on a lamp.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub lights: Option<&'a [Light]>,
 }
 
 /// Why a command was refused.
@@ -171,7 +174,7 @@ pub enum Say<'a> {
     /// The settings in force.
     Settings(InForce<'a>),
     /// Figures.
-    Status(Figures),
+    Status(Figures<'a>),
     /// A command was refused.
     Error(Refused),
     /// Answer to a ping, with the clock.

@@ -6,7 +6,7 @@
 use alloc::string::String;
 use core::fmt::{self, Write};
 
-use crate::answers::{Device, Heard, Vitals};
+use crate::answers::{Device, Heard, Light, LightState, Vitals};
 use crate::api::{Home, VERSION};
 use crate::harmless::harmless;
 use crate::microphone::Hearing;
@@ -87,6 +87,10 @@ fn both_stacks(s: &Sample, out: Emit, value: fn(&crate::answers::Stack) -> u32) 
     }
 }
 
+fn each_light(s: &Sample, out: Emit, value: fn(&Light) -> f64) {
+    s.device.lights.iter().flatten().for_each(|l| out(&[("light", &l.name)], value(l)));
+}
+
 /// Every metric.
 pub static METRICS: &[Metric] = &[
     gauge("k1_info", "", "Who this is; always 1", |s, out| {
@@ -159,9 +163,13 @@ pub static METRICS: &[Metric] = &[
             out(&[], s.vitals.late_frames as f64);
         },
     ),
-    count("k1_frames_dropped_total", "Frames that a sink did not take", |s, out| {
-        out(&[], s.vitals.dropped_frames as f64);
-    }),
+    count(
+        "k1_frames_dropped_total",
+        "Frames that a light did not take before the next one came",
+        |s, out| {
+            out(&[], s.vitals.dropped_frames as f64);
+        },
+    ),
     count("k1_handoff_retries_total", "Reads of the hand-off with a second try", |s, out| {
         out(&[], s.vitals.handoff_retries as f64);
     }),
@@ -203,6 +211,25 @@ pub static METRICS: &[Metric] = &[
     }),
     count("k1_beats_total", "Beats heard", |s, out| out(&[], s.heard.beats.into())),
     count("k1_onsets_total", "Onsets heard", |s, out| out(&[], s.heard.onsets.into())),
+    gauge("k1_light_reachable", "", "1 while frames are sent to this light", |s, out| {
+        each_light(s, out, |l| f64::from(u8::from(l.state == LightState::Shining)));
+    }),
+    count("k1_light_frames_total", "Frames that were offered to this light", |s, out| {
+        each_light(s, out, |l| l.frames as f64);
+    }),
+    count("k1_light_shown_total", "Frames that this light took and showed", |s, out| {
+        each_light(s, out, |l| l.shown as f64);
+    }),
+    count(
+        "k1_light_dropped_total",
+        "Frames that this light did not take before the next one came",
+        |s, out| {
+            each_light(s, out, |l| l.dropped as f64);
+        },
+    ),
+    count("k1_light_errors_total", "Frames that this light took and could not show", |s, out| {
+        each_light(s, out, |l| l.errors as f64);
+    }),
     gauge("k1_microphone_present", "", "1 if the microphone is there and speaks", |s, out| {
         out(&[], (s.device.microphone == Hearing::Present.name()).into());
     }),

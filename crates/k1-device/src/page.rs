@@ -21,7 +21,7 @@ pub const FILES: [File; 3] = [
 ];
 
 /// The modules, each behind those that it takes from; the last one is what the page names.
-pub const MODULES: [&str; 9] = [
+pub const MODULES: [&str; 10] = [
     "draw.js",
     "sound.js",
     "token.js",
@@ -30,6 +30,7 @@ pub const MODULES: [&str; 9] = [
     "beats.js",
     "controls.js",
     "firmware.js",
+    "lights.js",
     "app.js",
 ];
 

@@ -1,10 +1,14 @@
 //! Multicast DNS (RFC 6762) and service discovery (RFC 6763), the part of who is looked for: a query comes in, the
-//! answer goes out. No heap, no clock, no memory of others.
+//! answer goes out. No heap, no clock, no memory of others. [`ask`] is the side of whoever looks for a name.
 
-/// UDP port, and the group 224.0.0.251.
+pub mod ask;
+
+/// UDP port of both groups.
 pub const PORT: u16 = 5353;
 /// The group's address.
 pub const GROUP: [u8; 4] = [224, 0, 0, 251];
+/// The group's address in IPv6, ff02::fb.
+pub const GROUP_V6: [u8; 16] = [0xff, 2, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0xfb];
 /// Largest answer that this module writes.
 pub const MAX_ANSWER: usize = 700;
 /// Longest name that is understood; longer ones are not ours.
@@ -17,6 +21,7 @@ mod kind {
     pub const A: u16 = 1;
     pub const PTR: u16 = 12;
     pub const TXT: u16 = 16;
+    pub const AAAA: u16 = 28;
     pub const SRV: u16 = 33;
     pub const ANY: u16 = 255;
 }
@@ -47,7 +52,8 @@ pub struct Service<'a> {
     pub texts: &'a [&'a str],
 }
 
-/// A name, in lower case, its labels with dots between.
+/// A name, its labels with dots between.
+#[derive(Clone, Debug)]
 struct Name {
     bytes: [u8; MAX_NAME],
     length: usize,

@@ -25,14 +25,14 @@ enum To {
 
 /// Everything leaves here: whoever draws on the same terminal can make room for it at this one place.
 fn write(to: To, bytes: &[u8]) -> io::Result<()> {
-    match to {
+    crate::strip_line::above(|| match to {
         To::Out => {
             let mut out = io::stdout().lock();
             out.write_all(bytes)?;
             out.flush()
         }
         To::Err => io::stderr().lock().write_all(bytes),
-    }
+    })
 }
 
 /// A reader that has closed the pipe has heard enough; that is no error.

@@ -10,7 +10,9 @@
 //! | [`source`] | where sound comes from |
 //! | [`sink`] | where light goes |
 //! | [`stage`] | the two halves on their two threads, and what they measure |
+//! | [`output`] | files that commands write: whole or not at all, and never over their input |
 //! | [`picture`] | frames as pictures and arrays |
+//! | [`strip_line`] | the terminal while the strip is drawn on it |
 //! | [`report`] | what an ear did with a sound, as a picture or a page |
 //! | [`lamps`] | lamps on the network: found, asked, watched |
 //! | [`web`] | the live page and the API |
@@ -21,12 +23,14 @@ pub mod console;
 pub mod foreign;
 pub mod identity;
 pub mod lamps;
+pub mod output;
 pub mod picture;
 pub mod private;
 pub mod report;
 pub mod sink;
 pub mod source;
 pub mod stage;
+pub mod strip_line;
 pub mod update;
 pub mod web;
 

@@ -1,8 +1,8 @@
 //! Frames as pictures and arrays.
 
-use std::fs::File;
 use std::io::{self, BufWriter, Seek, SeekFrom, Write};
-use std::path::Path;
+
+use crate::output::{Output, Unwritten, unwritten};
 
 /// Where rendered frames go, one after the other.
 pub trait Picture {
@@ -14,13 +14,24 @@ pub trait Picture {
         true
     }
 
-    /// Completes the file.
-    fn finish(self: Box<Self>) -> io::Result<()>;
+    /// Completes the file and puts it into its place.
+    fn finish(self: Box<Self>) -> Result<(), Unwritten>;
+}
+
+/// Empties the buffer and puts the file into its place.
+fn commit(file: BufWriter<Output>) -> Result<(), Unwritten> {
+    let (output, rest) = file.into_parts();
+    let mut output = output;
+    let written = rest.map_err(io::Error::other).and_then(|rest| output.write_all(&rest));
+    written.map_err(|e| unwritten(output.path(), e))?;
+    output.commit()
 }
 
 /// A NumPy array, frames × LEDs × 3, u8, as the wire carries them.
 pub struct Npy {
-    file: BufWriter<File>,
+    file: BufWriter<Output>,
+    /// What cannot be gone back in keeps its frames here: their number comes first and is known last.
+    kept: Option<Vec<u8>>,
     leds: usize,
     frames: usize,
 }
@@ -28,10 +39,17 @@ pub struct Npy {
 const NPY_HEADER: usize = 128;
 
 impl Npy {
-    /// Creates the file.
-    pub fn create(path: &Path, leds: usize) -> io::Result<Self> {
-        let mut npy = Self { file: BufWriter::new(File::create(path)?), leds, frames: 0 };
-        npy.header()?;
+    /// Begins the file.
+    ///
+    /// # Errors
+    ///
+    /// That of the file.
+    pub fn new(output: Output, leds: usize) -> io::Result<Self> {
+        let kept = (!output.is_file()).then(Vec::new);
+        let mut npy = Self { file: BufWriter::new(output), kept, leds, frames: 0 };
+        if npy.kept.is_none() {
+            npy.header()?;
+        }
         Ok(npy)
     }
 
@@ -52,24 +70,31 @@ impl Npy {
 impl Picture for Npy {
     fn frame(&mut self, wire: &[[u8; 3]], _: &[[u8; 3]]) -> io::Result<()> {
         self.frames += 1;
-        self.file.write_all(wire.as_flattened())
+        match &mut self.kept {
+            Some(kept) => kept.extend_from_slice(wire.as_flattened()),
+            None => self.file.write_all(wire.as_flattened())?,
+        }
+        Ok(())
     }
 
     fn is_for_eyes(&self) -> bool {
         false
     }
 
-    fn finish(mut self: Box<Self>) -> io::Result<()> {
+    fn finish(mut self: Box<Self>) -> Result<(), Unwritten> {
         // The number of frames is known only now.
-        self.file.seek(SeekFrom::Start(0))?;
-        self.header()?;
-        self.file.flush()
+        let written = match self.kept.take() {
+            Some(kept) => self.header().and_then(|()| self.file.write_all(&kept)),
+            None => self.file.seek(SeekFrom::Start(0)).and_then(|_| self.header()),
+        };
+        written.map_err(|e| unwritten(self.file.get_ref().path(), e))?;
+        commit(self.file)
     }
 }
 
 /// A picture with time running down and the strip across, each row the mean of its frames as the eye sees them.
 pub struct Png {
-    file: BufWriter<File>,
+    file: BufWriter<Output>,
     rows: Vec<u8>,
     width: usize,
     per_led: usize,
@@ -83,13 +108,13 @@ pub struct Png {
 const MAX_ROWS: usize = 8_000;
 
 impl Png {
-    /// Creates the file for `frames` expected frames; long sounds get more frames per row.
-    pub fn create(path: &Path, leds: usize, frames: Option<u64>) -> io::Result<Self> {
+    /// A picture of `frames` expected frames; long sounds get more frames per row.
+    pub fn new(output: Output, leds: usize, frames: Option<u64>) -> Self {
         // A strip of 180 becomes 720 pixels wide; a row is 1/60 s unless that would be too tall.
         let per_led = (720 / leds.max(1)).clamp(1, 16);
         let frames_per_row = frames.map_or(2.0, |n| (n as f64 / MAX_ROWS as f64).max(2.0));
-        Ok(Self {
-            file: BufWriter::new(File::create(path)?),
+        Self {
+            file: BufWriter::new(output),
             rows: Vec::new(),
             width: leds,
             per_led,
@@ -97,7 +122,7 @@ impl Png {
             sum: vec![0; leds * 3],
             count: 0,
             frames: 0,
-        })
+        }
     }
 
     fn end_row(&mut self) {
@@ -132,15 +157,16 @@ impl Picture for Png {
         Ok(())
     }
 
-    fn finish(mut self: Box<Self>) -> io::Result<()> {
+    fn finish(mut self: Box<Self>) -> Result<(), Unwritten> {
         self.end_row();
         let width = self.width * self.per_led;
         let height = self.rows.len() / (width * 3);
         if height == 0 {
             self.rows = vec![0; width * 3];
         }
-        encode_png(&mut self.file, width, height.max(1), png::ColorType::Rgb, &self.rows)?;
-        self.file.flush()
+        encode_png(&mut self.file, width, height.max(1), png::ColorType::Rgb, &self.rows)
+            .map_err(|e| unwritten(self.file.get_ref().path(), e))?;
+        commit(self.file)
     }
 }
 
@@ -161,14 +187,26 @@ pub fn encode_png(
     encoder.set_depth(png::BitDepth::Eight);
     encoder.set_compression(png::Compression::Balanced);
     encoder.set_source_srgb(png::SrgbRenderingIntent::Perceptual);
-    let mut writer = encoder.write_header().map_err(io::Error::other)?;
-    writer.write_image_data(pixels).map_err(io::Error::other)?;
-    writer.finish().map_err(io::Error::other)
+    // What the disk says is passed on as it is: there is advice for it.
+    let plain = |e| match e {
+        png::EncodingError::IoError(e) => e,
+        other => io::Error::other(other),
+    };
+    let mut writer = encoder.write_header().map_err(plain)?;
+    writer.write_image_data(pixels).map_err(plain)?;
+    writer.finish().map_err(plain)
+}
+
+fn of_gif(e: gif::EncodingError) -> io::Error {
+    match e {
+        gif::EncodingError::Io(e) => e,
+        other => io::Error::other(other),
+    }
 }
 
 /// A moving picture of the strip, 50 frames a second (the most that viewers play).
 pub struct Gif {
-    encoder: gif::Encoder<BufWriter<File>>,
+    encoder: gif::Encoder<BufWriter<Output>>,
     leds: usize,
     per_led: usize,
     fps: u32,
@@ -179,13 +217,17 @@ const GIF_FPS: u32 = 50;
 const GIF_HEIGHT: usize = 24;
 
 impl Gif {
-    /// Creates the file.
-    pub fn create(path: &Path, leds: usize, fps: u32) -> io::Result<Self> {
+    /// Begins the file.
+    ///
+    /// # Errors
+    ///
+    /// That of the file.
+    pub fn new(output: Output, leds: usize, fps: u32) -> io::Result<Self> {
         let per_led = (720 / leds.max(1)).clamp(1, 8);
-        let file = BufWriter::new(File::create(path)?);
-        let mut encoder = gif::Encoder::new(file, (leds * per_led) as u16, GIF_HEIGHT as u16, &[])
-            .map_err(io::Error::other)?;
-        encoder.set_repeat(gif::Repeat::Infinite).map_err(io::Error::other)?;
+        let file = BufWriter::new(output);
+        let mut encoder =
+            gif::Encoder::new(file, (leds * per_led) as u16, GIF_HEIGHT as u16, &[]).map_err(of_gif)?;
+        encoder.set_repeat(gif::Repeat::Infinite).map_err(of_gif)?;
         Ok(Self { encoder, leds, per_led, fps, frames: 0 })
     }
 }
@@ -203,23 +245,27 @@ impl Picture for Gif {
         let pixels = row.repeat(GIF_HEIGHT);
         let mut frame = gif::Frame::from_rgb_speed(width as u16, GIF_HEIGHT as u16, &pixels, 10);
         frame.delay = (100 / GIF_FPS.min(self.fps)) as u16;
-        self.encoder.write_frame(&frame).map_err(io::Error::other)
+        self.encoder.write_frame(&frame).map_err(of_gif)
     }
 
-    fn finish(self: Box<Self>) -> io::Result<()> {
-        self.encoder.into_inner().map_err(io::Error::other)?.flush()
+    fn finish(self: Box<Self>) -> Result<(), Unwritten> {
+        let path = self.encoder.get_ref().get_ref().path().to_owned();
+        commit(self.encoder.into_inner().map_err(|e| unwritten(&path, of_gif(e)))?)
     }
 }
 
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::output::Spared;
+    use std::fs::File;
 
     #[test]
     fn an_npy_has_the_shape_and_bytes_of_its_frames() {
         let dir = tempfile::tempdir().unwrap();
         let path = dir.path().join("x.npy");
-        let mut npy = Box::new(Npy::create(&path, 2).unwrap());
+        let output = Output::create(&path, &Spared::default()).unwrap();
+        let mut npy = Box::new(Npy::new(output, 2).unwrap());
         npy.frame(&[[1, 2, 3], [4, 5, 6]], &[]).unwrap();
         npy.frame(&[[7, 8, 9], [10, 11, 12]], &[]).unwrap();
         npy.finish().unwrap();
@@ -234,7 +280,8 @@ mod tests {
     fn a_png_has_a_row_for_two_frames_and_is_readable() {
         let dir = tempfile::tempdir().unwrap();
         let path = dir.path().join("x.png");
-        let mut picture = Box::new(Png::create(&path, 180, Some(120)).unwrap());
+        let output = Output::create(&path, &Spared::default()).unwrap();
+        let mut picture = Box::new(Png::new(output, 180, Some(120)));
         for i in 0..120_u8 {
             picture.frame(&[], &[[i, 0, 200]; 180]).unwrap();
         }

@@ -1,6 +1,5 @@
 //! The user's own folder, and files that only the user can read.
 
-use std::io::Write;
 use std::path::{Path, PathBuf};
 
 /// The user's folder of settings for K1; `None` where there is no home.
@@ -23,19 +22,7 @@ pub fn write(path: &Path, bytes: &[u8]) -> std::io::Result<()> {
     if let Some(folder) = path.parent() {
         std::fs::create_dir_all(folder)?;
     }
-    let new = path.with_extension(format!("{}.new", std::process::id()));
-    let mut options = std::fs::OpenOptions::new();
-    options.write(true).create(true).truncate(true);
-    #[cfg(unix)]
-    std::os::unix::fs::OpenOptionsExt::mode(&mut options, 0o600);
-    let written = options
-        .open(&new)
-        .and_then(|mut f| f.write_all(bytes).and_then(|()| f.sync_all()))
-        .and_then(|()| std::fs::rename(&new, path));
-    if written.is_err() {
-        let _ = std::fs::remove_file(&new);
-    }
-    written
+    crate::output::write_private(path, bytes).map_err(std::io::Error::other)
 }
 
 /// True if others than this user can read a file.

@@ -50,8 +50,14 @@ fn work_that_fails_is_status_1_and_one_sentence() {
     run(["analyze", "monitor"]).failed_saying(&["a sound with an end"]);
     run(["run", "--headless", "--to", &format!("file:{}", path("no/such/x"))])
         .failed_saying(&["no/such/x cannot be written"]);
-    run(["run", "--headless", "--to", "ddp://no-such-light.invalid"])
-        .failed_saying(&["no-such-light.invalid is not found"]);
+    // A light that is not there is waited for; one that can never be is refused as wrong usage.
+    let said = run(["run", "--headless", "--to", "ddp://no-such-light.invalid", "--duration", "1"]);
+    assert_eq!(said.code(), Some(0), "{said:?}");
+    assert!(said.err.contains("ddp://no-such-light.invalid:4048 is being looked for"), "{said:?}");
+    for wrong in ["dpp://wled.local", "wled.local", "ddp://10.0.0.300", "ddp://[fe80::1]", "ddp://x:0"] {
+        let said = run(["run", "--headless", "--to", wrong]);
+        assert!(said.code() == Some(2) && said.err.contains("ddp://"), "{said:?}");
+    }
     run(["run", "--headless", "--to", "terminal"]).failed_saying(&["on a terminal only"]);
     for rate in ["0", "3999", "4000000000"] {
         run(["analyze", "-", "--rate", rate]).failed_saying(&[rate, "4,000 … 768,000 Hz"]);
@@ -76,13 +82,12 @@ fn a_full_disk_is_an_error() {
         ])
         .failed_saying(&[&format!("full.{ending} cannot be written"), "No space left"]);
     }
-    // Live, a light that takes nothing hinders nobody; that it could not be left dark is said.
+    // Live, a light that takes nothing hinders nobody. That is said once, counted, and the end is no success.
     let said = run(["run", "demo", "--headless", "--json", "--duration", "2", "--to", "file:/dev/full"]);
-    assert!(
-        said.code() == Some(0) && said.err.contains("could not be switched off: No space left"),
-        "{said:?}"
-    );
-    assert!(said.summary()["vitals"]["dropped_frames"].as_u64() > Some(10), "{said:?}");
+    assert_eq!(said.code(), Some(1), "{said:?}");
+    assert_eq!(said.err.matches("No space left").count(), 1, "{said:?}");
+    let light = &said.summary()["lights"][0];
+    assert!(light["state"] == "failed" && light["errors"].as_u64() > Some(10), "{light}");
 }
 
 #[test]

@@ -182,6 +182,7 @@ impl Home for LampHome {
                 static_ram_bytes: s.facts.static_ram_bytes,
                 healthy: checks.iter().all(|c| c.ok),
                 checks: checks.into(),
+                lights: None,
             }
         })
     }

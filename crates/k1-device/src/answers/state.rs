@@ -1,6 +1,7 @@
 //! How a lamp or the program is: what it measures, what it hears, what its hardware says.
 
 use alloc::borrow::Cow;
+use alloc::string::String;
 use alloc::vec::Vec;
 
 use k1_engine::audio::Snapshot;
@@ -56,7 +57,8 @@ pub struct Vitals {
     pub hop_us: f32,
     /// Frames since the start.
     pub frames: u64,
-    /// Frames that a sink did not take, since the start.
+    /// Frames that a light did not take before the next one came, since the start, all lights together. The page is no
+    /// light. 0 on a lamp: its strip takes every frame (`strip_underruns` counts those that it got late or not at all).
     pub dropped_frames: u64,
     /// Frames that began more than two periods after the one before, since the start.
     pub late_frames: u64,
@@ -121,6 +123,60 @@ impl From<&Snapshot> for Heard {
     }
 }
 
+/// Whether a light shines.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize)]
+#[serde(rename_all = "snake_case")]
+#[cfg_attr(feature = "read", derive(serde::Deserialize))]
+#[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
+pub enum LightState {
+    /// Its frames are sent, and nothing has been heard against it.
+    Shining,
+    /// Its name has no address yet.
+    #[default]
+    Looking,
+    /// No frame can be sent to it now; it is tried again.
+    Unreachable,
+    /// It cannot be written any more, and is not tried again: a file on a full disk.
+    Failed,
+}
+
+impl LightState {
+    /// Its name, as the API writes it.
+    pub const fn name(self) -> &'static str {
+        match self {
+            Self::Shining => "shining",
+            Self::Looking => "looking",
+            Self::Unreachable => "unreachable",
+            Self::Failed => "failed",
+        }
+    }
+}
+
+/// A place where light goes. Each frame that is offered is shown, dropped or an error, but for the one on its way.
+#[derive(Clone, Debug, Default, PartialEq, Serialize)]
+#[cfg_attr(feature = "read", derive(serde::Deserialize))]
+#[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
+pub struct Light {
+    /// Its name, as it was given.
+    pub name: String,
+    /// Whether it shines.
+    pub state: LightState,
+    /// Why it does not shine; null while it does.
+    pub reason: Option<String>,
+    /// Address and port that its frames go to; null where there is none.
+    pub address: Option<String>,
+    /// When it came into this state, in seconds since the start.
+    pub since_s: f64,
+    /// Frames that were offered to it, since the start.
+    pub frames: u64,
+    /// Frames that it took and showed, since the start.
+    pub shown: u64,
+    /// Frames that were replaced by a newer one before it took them, since the start.
+    pub dropped: u64,
+    /// Frames that it took and could not show, since the start: it was not reached, or writing failed.
+    pub errors: u64,
+}
+
 /// `GET /api/v1/status`.
 #[derive(Clone, Debug, Serialize)]
 #[cfg_attr(feature = "read", derive(serde::Deserialize))]
@@ -138,6 +194,10 @@ pub struct Status<'a> {
     pub vitals: Vitals,
     /// What is heard now.
     pub heard: Heard,
+    /// Where light goes besides the page; absent on a lamp.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    #[cfg_attr(feature = "read", serde(default))]
+    pub lights: Option<Vec<Light>>,
 }
 
 /// One condition of being well.
@@ -234,6 +294,10 @@ pub struct Device<'a> {
     pub healthy: bool,
     /// What health is made of.
     pub checks: Vec<Check>,
+    /// Where light goes besides the page; absent on a lamp.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    #[cfg_attr(feature = "read", serde(default))]
+    pub lights: Option<Vec<Light>>,
 }
 
 impl Device<'_> {

@@ -7,7 +7,7 @@ use k1_device::access::AllowedName;
 use k1_engine::params::Param;
 use k1_engine::patterns::PATTERNS;
 
-use super::values::{allowed_host, assignment, gain, leds, name, palette, pattern, seconds};
+use super::values::{allowed_host, assignment, gain, leds, name, palette, pattern, seconds, target};
 use crate::sink::Target;
 use crate::source::Input;
 use crate::web::Listen;
@@ -25,7 +25,7 @@ pub struct RunArgs {
     #[arg(long, default_value_t = 120, value_parser = clap::value_parser!(u32).range(1..=500), value_name = "N")]
     pub fps: u32,
     /// Where light goes besides the page: ddp://HOST[:PORT] | file:PATH | terminal. May be given more than once.
-    #[arg(long = "to", value_name = "URL")]
+    #[arg(long = "to", value_name = "URL", value_parser = target())]
     pub targets: Vec<Target>,
     /// Where the live page is: HOST or HOST:PORT, where HOST is an address (0.0.0.0 = every one of this machine), a name
     /// or a network interface. Port 0 takes any free one.

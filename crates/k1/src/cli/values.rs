@@ -1,7 +1,15 @@
 //! How values are written, and what is said when they are not.
 
+use clap::builder::{OsStringValueParser, TypedValueParser};
 use k1_engine::params::Param;
 use k1_engine::patterns::{PATTERNS, pattern_by_id};
+
+use crate::sink::Target;
+
+/// A place for light; its path may be any name that the file system allows.
+pub(super) fn target() -> impl TypedValueParser<Value = Target> {
+    OsStringValueParser::new().try_map(|text| Target::from_os(&text))
+}
 
 /// A pattern by its id.
 pub(super) fn pattern(s: &str) -> Result<usize, String> {

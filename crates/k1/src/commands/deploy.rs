@@ -1,7 +1,5 @@
 //! `k1 deploy` and `k1 rollback`: new firmware for lamps, one after the other, and the way back.
 
-use std::fs::OpenOptions;
-use std::io::Write;
 use std::net::ToSocketAddrs;
 use std::time::{Duration, Instant, SystemTime, UNIX_EPOCH};
 
@@ -14,18 +12,19 @@ use crate::cli::{DeployArgs, RollbackArgs, Via};
 use crate::console;
 use crate::lamps::delivery::{self, Plan, RESTART, plan, wait};
 use crate::lamps::{self, Address, Client};
+use crate::output::{Log, Spared};
 use crate::update::espota::{self, Proof};
 use crate::update::keys;
 use crate::update::package::Update;
 
 /// Raw records, one line of JSON each, of everything that was seen.
-pub(super) struct Report(Option<std::fs::File>);
+pub(super) struct Report(Option<Log>);
 
 impl Report {
     fn open(args: &DeployArgs) -> Result<Self, Failure> {
         let Some(path) = &args.report else { return Ok(Self(None)) };
-        let file = OpenOptions::new().create(true).append(true).open(path);
-        Ok(Self(Some(file.map_err(|e| Failure(format!("{}: {e}", path.display())))?)))
+        let log = Log::append(path, &Spared::default().and(&args.image, "the image"));
+        Ok(Self(Some(log.map_err(|e| Failure(e.to_string()))?)))
     }
 
     /// A record that cannot be kept stops the deployment: its evidence is half of its purpose.
@@ -33,7 +32,7 @@ impl Report {
         let Some(file) = &mut self.0 else { return Ok(()) };
         let at = SystemTime::now().duration_since(UNIX_EPOCH).map_or(0.0, |d| d.as_secs_f64());
         let line = json!({"at": at, "lamp": lamp, "step": step, "raw": raw});
-        writeln!(file, "{line}").map_err(|e| {
+        file.line(&line.to_string()).map_err(|e| {
             Failure(format!(
                 "the report cannot be written ({e}); nothing more is sent. Make room and start again."
             ))

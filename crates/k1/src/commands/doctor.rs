@@ -13,7 +13,7 @@ use serde_json::json;
 use super::{Failure, print_json, progress};
 use crate::cli::DoctorArgs;
 use crate::console::Text;
-use crate::sink::Sink;
+use crate::sink::{Light, Open, Sink};
 use crate::source::{self, Source};
 use crate::stage::{Clock, Setup, Stage};
 use k1_device::exchange::Settings;
@@ -176,7 +176,7 @@ fn latency(seconds: f64) -> Result<(Finding, serde_json::Value), Failure> {
         leds: 180,
         output: Default::default(),
         fps: 120,
-        sinks: vec![Box::new(eye)],
+        sinks: vec![Open { light: Arc::new(Light::new("eye".into())), sink: Box::new(eye), is_kept: false }],
         with_page: false,
     })?;
     let offset = offset_us(&stage.shared.clock, began);

@@ -1,12 +1,11 @@
 //! `k1 keys` and `k1 sign`: who may update lamps, and with what.
 
-use std::path::Path;
-
 use serde_json::json;
 
 use super::{Failure, print, print_json};
 use crate::cli::{KeysCommand, SignArgs};
 use crate::console;
+use crate::output::{self, Spared};
 use crate::update::keys;
 use crate::update::package::{Statement, Update, manifest};
 
@@ -47,7 +46,8 @@ pub fn keys(command: &KeysCommand) -> Result<(), Failure> {
             let public: Result<Vec<_>, String> =
                 names.iter().map(|name| Ok(keys::read(&folder, name)?.public())).collect();
             let signer = signed_by.as_ref().map(|name| keys::read(&folder, name)).transpose()?;
-            write(output, &keys::statement(&public?, signer.as_ref(), *generation)?.0)
+            let sheet = keys::statement(&public?, signer.as_ref(), *generation)?;
+            output::write(output, &sheet.0, &spared(&folder)?).map_err(|e| Failure(e.to_string()))
         }
     }
 }
@@ -74,7 +74,8 @@ pub fn sign(args: &SignArgs) -> Result<(), Failure> {
     let manifest = manifest(&image, &statement)?;
     let update = Update { sheet: manifest.sheet().sign(key.secret()), manifest, image };
     let output = args.output.clone().unwrap_or_else(|| args.image.with_extension("k1"));
-    write(&output, &update.bytes())?;
+    let spared = spared(&keys::folder()?)?.and(&args.image, "the image");
+    output::write(&output, &update.bytes(), &spared).map_err(|e| Failure(e.to_string()))?;
     let hash: String = update.manifest.hash.iter().map(|b| format!("{b:02x}")).collect();
     if args.json {
         return print_json(&json!({
@@ -94,10 +95,9 @@ pub fn sign(args: &SignArgs) -> Result<(), Failure> {
     Ok(())
 }
 
-/// Writes a file; one that cannot be written whole is not left behind.
-fn write(path: &Path, bytes: &[u8]) -> Result<(), Failure> {
-    std::fs::write(path, bytes).map_err(|e| {
-        let _ = std::fs::remove_file(path);
-        Failure(format!("{}: {e}", path.display()))
-    })
+/// The user's keys, which no result may replace.
+fn spared(folder: &std::path::Path) -> Result<Spared, Failure> {
+    let all = keys::names(folder)?;
+    let paths = all.iter().filter_map(|name| keys::path(folder, name).ok());
+    Ok(paths.fold(Spared::default(), |spared, path| spared.and(&path, "one of your keys")))
 }

@@ -55,7 +55,7 @@ pub fn palettes(as_json: bool) -> Result<(), Failure> {
                     [c.r, c.g, c.b].map(k1_engine::light::srgb_byte)
                 })
                 .collect();
-            crate::sink::terminal::draw(&screen, 24, &mut line);
+            crate::strip_line::cells(&screen, 24, &mut line);
             colours.push_str(String::from_utf8_lossy(&line).trim_start_matches('\r'));
             colours.push(' ');
         }

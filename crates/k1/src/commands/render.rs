@@ -8,6 +8,7 @@ use k1_engine::{HOP, SAMPLE_RATE};
 
 use super::{Failure, print_json, progress};
 use crate::cli::{Form, RenderArgs};
+use crate::output::{self, Output, Spared};
 use crate::picture::{Gif, Npy, Picture, Png};
 use crate::source::{self, Input, SONG_SECONDS, Source};
 
@@ -19,6 +20,9 @@ pub fn render(args: &RenderArgs) -> Result<(), Failure> {
         ));
     }
     let form = form_of(&args.output)?;
+    output::tidy_on_signals();
+    // Before the sound is opened: what is refused costs no time.
+    let output = Output::create(&args.output, &Spared::sound(&args.input)).map_err(text)?;
     let mut source = source::open(&args.input, args.rate)?;
     let whole = if args.input == Input::Demo { Some(f64::from(SONG_SECONDS)) } else { source.seconds() };
     // The demo never ends by itself.
@@ -28,12 +32,12 @@ pub fn render(args: &RenderArgs) -> Result<(), Failure> {
         (w, l) => l.or(w.map(|w| (w - args.start).max(0.0))),
     };
     let leds = args.look.leds;
-    let unwritable = |e: std::io::Error| Failure(format!("{} cannot be written: {e}", args.output.display()));
+    let unwritten = |e: std::io::Error| text(output::unwritten(&args.output, e));
     let frames = expected.map(|s| (s * f64::from(args.fps)) as u64);
     let mut picture: Box<dyn Picture> = match form {
-        Form::Png => Box::new(Png::create(&args.output, leds, frames).map_err(unwritable)?),
-        Form::Npy => Box::new(Npy::create(&args.output, leds).map_err(unwritable)?),
-        Form::Gif => Box::new(Gif::create(&args.output, leds, args.fps).map_err(unwritable)?),
+        Form::Png => Box::new(Png::new(output, leds, frames)),
+        Form::Npy => Box::new(Npy::new(output, leds).map_err(unwritten)?),
+        Form::Gif => Box::new(Gif::new(output, leds, args.fps).map_err(unwritten)?),
     };
     let bar = progress(expected.map(|s| s + args.start), "rendering");
     let began = Instant::now();
@@ -51,7 +55,7 @@ pub fn render(args: &RenderArgs) -> Result<(), Failure> {
             } else {
                 show.output.wire(dithering, &mut wire);
             }
-            picture.frame(&wire, &screen).map_err(unwritable)?;
+            picture.frame(&wire, &screen).map_err(unwritten)?;
             written += 1;
         }
         if frame % 60 == 0 {
@@ -59,7 +63,7 @@ pub fn render(args: &RenderArgs) -> Result<(), Failure> {
         }
         Ok(written < last)
     })?;
-    picture.finish().map_err(unwritable)?;
+    picture.finish().map_err(text)?;
     bar.finish_and_clear();
     let heard = offline.ear.samples() as f64 / f64::from(SAMPLE_RATE);
     let took = began.elapsed().as_secs_f64();
@@ -78,12 +82,17 @@ pub fn render(args: &RenderArgs) -> Result<(), Failure> {
     Ok(())
 }
 
+fn text(unwritten: output::Unwritten) -> Failure {
+    Failure(unwritten.to_string())
+}
+
 fn dithering(args: &RenderArgs) -> bool {
     args.look.params().get(k1_engine::params::Param::Dithering) >= 0.5
 }
 
 fn form_of(path: &Path) -> Result<Form, Failure> {
-    match path.extension().and_then(|e| e.to_str()) {
+    let ending = path.extension().and_then(|e| e.to_str()).map(str::to_ascii_lowercase);
+    match ending.as_deref() {
         Some("png") => Ok(Form::Png),
         Some("npy") => Ok(Form::Npy),
         Some("gif") => Ok(Form::Gif),

@@ -12,7 +12,8 @@ use super::Failure;
 use crate::cli::RunArgs;
 use crate::console;
 use crate::identity;
-use crate::sink::Target;
+use crate::output::{self, Spared};
+use crate::sink::{Light, Target};
 use crate::source::{self, Input};
 use crate::stage::{Reopen, Setup, Stage};
 use crate::web;
@@ -36,6 +37,8 @@ pub fn run(args: &RunArgs) -> Result<(), Failure> {
     ctrlc::set_handler(move || {
         // A second signal does not wait for tidiness.
         if signal.swap(true, Ordering::SeqCst) {
+            crate::strip_line::end();
+            let _ = output::abandon_all();
             std::process::exit(130);
         }
     })
@@ -44,9 +47,14 @@ pub fn run(args: &RunArgs) -> Result<(), Failure> {
     let source = source::open(&args.input, args.rate)?;
     let title = harmless(&source.title()).into_owned();
     let reopen = reopen(args);
+    if args.targets.iter().filter(|t| **t == Target::Terminal).count() > 1 {
+        return Err(Failure("the terminal is named twice with --to, and it shows one strip".into()));
+    }
+    let spared = Spared::sound(&args.input);
+    let _tidy = crate::strip_line::Tidy;
     let mut sinks = Vec::new();
     for target in &args.targets {
-        sinks.push(crate::sink::open(target)?);
+        sinks.push(crate::sink::open(target, &spared)?);
     }
     // The port is taken before anything starts, so that a port in use is the only thing that is said.
     let door = match args.headless {
@@ -97,8 +105,15 @@ pub fn run(args: &RunArgs) -> Result<(), Failure> {
     // Its last words are of a page that is still there.
     drop(bridge);
     drop(page);
+    let lights = stage.shared.lights.clone();
     stage.stop();
-    result
+    tell(&lights);
+    result?;
+    let faulty: Vec<_> = lights.iter().filter(|l| l.is_faulty()).map(|l| l.name.as_str()).collect();
+    if faulty.is_empty() {
+        return Ok(());
+    }
+    Err(Failure(format!("{} was not written; the reason is told above", faulty.join(" and "))))
 }
 
 fn reopen(args: &RunArgs) -> Option<Reopen> {
@@ -124,6 +139,7 @@ fn watch(
     let mut ended: Option<Instant> = None;
     loop {
         std::thread::sleep(Duration::from_millis(20));
+        tell(&stage.shared.lights);
         let now = Instant::now();
         if stage.has_ended() {
             ended.get_or_insert(now);
@@ -226,15 +242,20 @@ impl Console {
         let heard = *stage.sound.latest();
         if self.json {
             let line = json!({"kind": "second", "at_s": round(elapsed.as_secs_f64()), "vitals": v,
-                              "heard": k1_device::answers::Heard::from(&heard)});
+                              "heard": k1_device::answers::Heard::from(&heard), "lights": reports(stage)});
             return Ok(console::json_line(&line)?);
         }
         if self.quiet {
             return Ok(());
         }
         self.line(&format!(
-            "[FPS] {:.1} mean, {:.1} p1, jitter {:.2} ms p99, {} dropped, {} late",
-            v.fps, v.fps_p1, v.jitter_ms, v.dropped_frames, v.late_frames
+            "[FPS] {:.1} mean, {:.1} p1, jitter {:.2} ms p99, {} dropped{}, {} late",
+            v.fps,
+            v.fps_p1,
+            v.jitter_ms,
+            v.dropped_frames,
+            who_drops(stage),
+            v.late_frames
         ))?;
         let tempo = match heard.tempo() {
             Some(bpm) => format!("{bpm:.1} BPM ({:.0} % sure)", heard.confidence * 100.0),
@@ -252,6 +273,7 @@ impl Console {
         if self.json {
             let core = |seat: &crate::stage::Seat| seat.core().flatten();
             let line = json!({"kind": "summary", "seconds": round(elapsed.as_secs_f64()), "vitals": v,
+                              "lights": reports(stage),
                               "cores": {"show": core(&shared.show_seat), "hear": core(&shared.hear_seat)},
                               "realtime": {"show": shared.show_seat.is_realtime(), "hear": shared.hear_seat.is_realtime()}});
             return Ok(console::json_line(&line)?);
@@ -261,6 +283,23 @@ impl Console {
             elapsed.as_secs_f64(), v.fps, v.fps_p1, v.age_ms, v.age_p99_ms, v.torn, v.allocations
         ))
     }
+}
+
+/// Says what has changed about lights.
+fn tell(lights: &[Arc<Light>]) {
+    lights.iter().flat_map(|l| l.take_lines()).for_each(crate::say);
+}
+
+/// Every light with its figures.
+fn reports(stage: &Stage) -> Vec<k1_device::answers::Light> {
+    stage.shared.lights.iter().map(|l| l.report()).collect()
+}
+
+/// The lights that drop frames, in parentheses; nothing if none does.
+fn who_drops(stage: &Stage) -> String {
+    let dropping = stage.shared.lights.iter().filter(|l| l.dropped() > 0);
+    let all: Vec<_> = dropping.map(|l| format!("{} {}", l.name, l.dropped())).collect();
+    if all.is_empty() { String::new() } else { format!(" ({})", all.join(", ")) }
 }
 
 fn round(x: f64) -> f64 {

@@ -184,6 +184,7 @@ mod tests {
             pattern: "".into(),
             vitals,
             heard: heard.clone(),
+            lights: None,
         };
         let network = Reading::of(&status, &device);
         let mut cable = Reading::default();

@@ -1,9 +1,10 @@
 //! Where a report goes: whole or not at all, and never over the sound.
 
-use std::fs;
-use std::io::{self, Write};
+use std::cell::RefCell;
+use std::io::Write;
 use std::path::{Path, PathBuf};
 
+use crate::output::{self, Output, Spared};
 use crate::source::Input;
 
 /// What a report is, by the ending of its name.
@@ -15,38 +16,30 @@ pub enum Form {
     Html,
 }
 
-/// A file that can be written.
-#[derive(Clone, Debug)]
+/// A file that can be written, once.
+#[derive(Debug)]
 pub struct Place {
     path: PathBuf,
     form: Form,
+    output: RefCell<Option<Output>>,
 }
 
 impl Place {
-    /// Looks at once whether a report can be written there: who has waited for an hour of sound must not learn it then.
+    /// Opens the place at once: whoever has waited for an hour of sound must not learn then that it cannot be written.
     ///
     /// # Errors
     ///
     /// A sentence: the ending is neither .png nor .html, it is the sound itself, or nothing can be written there.
     pub fn new(path: &Path, input: &Input) -> Result<Self, String> {
-        let name = path.display();
         let ending = path.extension().and_then(|e| e.to_str()).map(str::to_ascii_lowercase);
         let form = match ending.as_deref() {
             Some("png") => Form::Png,
             Some("html") => Form::Html,
-            _ => return Err(format!("{name}: the report must end in .png or .html")),
+            _ => return Err(format!("{}: the report must end in .png or .html", path.display())),
         };
-        if matches!(input, Input::File(sound) if same(sound, path)) {
-            return Err(format!("{name} is the sound itself; choose another name for the report"));
-        }
-        if path.is_dir() {
-            return Err(format!("{name} cannot be written: it is a folder"));
-        }
-        let place = Self { path: path.to_owned(), form };
-        let new = place.beside();
-        let tried = fs::File::create_new(&new).and_then(|_| fs::remove_file(&new));
-        tried.map_err(|e| place.unwritable(&e))?;
-        Ok(place)
+        output::tidy_on_signals();
+        let output = Output::create(path, &Spared::sound(input)).map_err(|e| e.to_string())?;
+        Ok(Self { path: path.to_owned(), form, output: RefCell::new(Some(output)) })
     }
 
     /// What the report is to be.
@@ -59,48 +52,31 @@ impl Place {
         &self.path
     }
 
-    /// Writes the report beside its place and moves it there when it is whole; a link there is replaced, not followed.
+    /// Writes the report and puts it into its place.
     ///
     /// # Errors
     ///
     /// A sentence with what the file system says; what was there before is there still.
     pub fn write(&self, bytes: &[u8]) -> Result<(), String> {
-        let new = self.beside();
-        let written = fs::File::create_new(&new)
-            .and_then(|mut file| file.write_all(bytes))
-            .and_then(|()| fs::rename(&new, &self.path));
-        if written.is_err() {
-            let _ = fs::remove_file(&new);
-        }
-        written.map_err(|e| self.unwritable(&e))
+        let Some(mut output) = self.output.take() else {
+            return Err(format!("{} is written already", self.path.display()));
+        };
+        output.write_all(bytes).map_err(|e| output::unwritten(&self.path, e).to_string())?;
+        output.commit().map_err(|e| e.to_string())
     }
-
-    fn beside(&self) -> PathBuf {
-        let mut name = self.path.file_name().unwrap_or_default().to_owned();
-        name.push(format!(".{}.new", std::process::id()));
-        self.path.with_file_name(name)
-    }
-
-    fn unwritable(&self, e: &io::Error) -> String {
-        format!("{} cannot be written: {e}", self.path.display())
-    }
-}
-
-/// True if both names lead to one file.
-fn same(a: &Path, b: &Path) -> bool {
-    matches!((fs::canonicalize(a), fs::canonicalize(b)), (Ok(a), Ok(b)) if a == b)
 }
 
 #[cfg(test)]
 mod tests {
     use super::*;
+    use std::fs;
 
     #[test]
     fn a_report_that_cannot_be_moved_to_its_place_leaves_nothing_behind() {
         let dir = tempfile::tempdir().unwrap();
         let path = dir.path().join("x.html");
         let place = Place::new(&path, &Input::Demo).unwrap();
-        assert_eq!(fs::read_dir(dir.path()).unwrap().count(), 0, "looking changes nothing");
+        assert!(!path.exists(), "nothing is there before it is whole");
         fs::create_dir(&path).unwrap();
         fs::write(path.join("kept"), "").unwrap();
         assert!(place.write(b"page").unwrap_err().contains("x.html cannot be written"));

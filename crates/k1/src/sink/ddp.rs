@@ -1,48 +1,340 @@
-//! Light over the network to lights that people already own.
+//! Light over the network to lights that people already own: looked for, tried again, and followed when they move.
 
-use std::io;
-use std::net::{ToSocketAddrs, UdpSocket};
+use std::collections::VecDeque;
+use std::io::{self, ErrorKind};
+use std::net::{IpAddr, SocketAddr, UdpSocket};
+use std::sync::Arc;
+use std::time::{Duration, Instant};
 
+use k1_device::answers::LightState;
 use k1_wire::ddp::{MAX_PACKET, Sender};
 
 use super::Sink;
+use super::light::{Light, Standing};
+use super::lookup::{Found, Host, Resolve};
 
-/// A DDP receiver somewhere.
+/// Seconds between two tries, from one failure to the next.
+const BACK_OFF_S: [u64; 6] = [1, 2, 4, 8, 16, 30];
+/// A name is looked up anew so often while its light shines.
+const REFRESH: Duration = Duration::from_secs(60);
+/// Whether there is a route is looked at this often: that sends nothing, so that no back-off is needed.
+const ROUTE_LOOK: Duration = Duration::from_millis(200);
+/// An address takes its frames if nothing is heard against it for this long. At the start: time for a closed port to say so.
+const PROOF_AT_START: Duration = Duration::from_millis(250);
+/// After a closed port: it would say so again at once.
+const PROOF_OF_PORT: Duration = Duration::from_secs(1);
+/// After anything else: a system takes three questions, a second each, to learn that nobody has an address.
+const PROOF: Duration = Duration::from_secs(4);
+/// A frame that the network takes for so long is late: the next one counts.
+const PATIENCE: Duration = Duration::from_millis(100);
+
+/// A DDP receiver somewhere, or nowhere yet.
 pub struct DdpSink {
-    socket: UdpSocket,
+    light: Arc<Light>,
+    host: Host,
     sender: Sender,
     buffer: Box<[u8; MAX_PACKET]>,
+    link: Link,
+    /// Every address that is known, and those still to be tried in this round.
+    known: Vec<SocketAddr>,
+    round: VecDeque<SocketAddr>,
+    /// Failures in a row.
+    failures: usize,
+    /// How long an address must take frames until it counts.
+    proof: Duration,
+    /// A round begins with the next answer, whatever it is.
+    is_due: bool,
+    refresh_at: Instant,
+    last_reopened: Option<Instant>,
+}
+
+enum Link {
+    Up(Up),
+    Down { retry_at: Instant, look_at: Option<Instant> },
+}
+
+struct Up {
+    socket: UdpSocket,
+    to: SocketAddr,
+    since: Instant,
+    is_proven: bool,
 }
 
 impl DdpSink {
-    /// Finds the host and prepares the socket; a host that is off is not an error, UDP does not know.
-    pub fn open(host: &str, port: u16) -> Result<Self, String> {
-        let address = (host, port)
-            .to_socket_addrs()
-            .ok()
-            .and_then(|mut a| a.next())
-            .ok_or_else(|| format!("the light {host} is not found; check its name or use its address"))?;
-        let local = if address.is_ipv4() { "0.0.0.0:0" } else { "[::]:0" };
-        let socket = UdpSocket::bind(local)
-            .and_then(|s| s.connect(address).map(|()| s))
-            .map_err(|e| format!("the light {host} cannot be reached: {e}"))?;
-        Ok(Self { socket, sender: Sender::default(), buffer: Box::new([0; MAX_PACKET]) })
+    /// A light by the name or address of its host. Nothing is asked yet.
+    pub fn new(host: &str, port: u16, light: Arc<Light>, resolve: Arc<dyn Resolve>) -> Self {
+        let now = Instant::now();
+        Self {
+            light,
+            host: Host::new(host, port, resolve),
+            sender: Sender::default(),
+            buffer: Box::new([0; MAX_PACKET]),
+            link: Link::Down { retry_at: now, look_at: None },
+            known: Vec::new(),
+            round: VecDeque::new(),
+            failures: 0,
+            proof: PROOF_AT_START,
+            is_due: false,
+            refresh_at: now + REFRESH,
+            last_reopened: None,
+        }
+    }
+
+    /// Takes answers, tries what is due. Never waits.
+    fn turn(&mut self, now: Instant) {
+        if let Some(found) = self.host.poll() {
+            self.answered(found, now);
+        }
+        match &mut self.link {
+            Link::Up(up) => {
+                if !up.is_proven && now.saturating_duration_since(up.since) >= self.proof {
+                    up.is_proven = true;
+                    self.failures = 0;
+                    let address = Some(up.to.to_string());
+                    self.light.stands(Standing { state: LightState::Shining, reason: None, address });
+                }
+                if now >= self.refresh_at {
+                    self.refresh_at = now + REFRESH;
+                    if self.host.literal().is_none() {
+                        self.host.ask();
+                    }
+                }
+            }
+            Link::Down { retry_at, look_at } => {
+                let looks = look_at.is_some_and(|at| now >= at);
+                if now >= *retry_at {
+                    *retry_at = now + Duration::from_secs(BACK_OFF_S[BACK_OFF_S.len() - 1]);
+                    match self.host.literal() {
+                        Some(address) => {
+                            self.known = vec![address];
+                            self.begin_round(now);
+                        }
+                        None => {
+                            self.is_due = true;
+                            self.host.ask();
+                        }
+                    }
+                } else if looks {
+                    *look_at = Some(now + ROUTE_LOOK);
+                    if let Some((socket, to)) =
+                        self.known.iter().find_map(|a| connect(*a).ok().map(|s| (s, *a)))
+                    {
+                        // The network has come back: that is a new beginning.
+                        self.failures = 0;
+                        self.link = Link::Up(Up { socket, to, since: now, is_proven: false });
+                    }
+                }
+            }
+        }
+        self.light.tick();
+    }
+
+    fn answered(&mut self, found: Found, now: Instant) {
+        let is_due = std::mem::take(&mut self.is_due);
+        match (found, &self.link) {
+            (Found::Addresses(all), Link::Up(up)) => {
+                let old = up.to;
+                self.known = all;
+                if !self.known.contains(&old) {
+                    // Where it was is better than nothing, should there be no way to where it is said to be.
+                    self.round = self.known.iter().copied().chain([old]).collect();
+                    self.next(now, String::new(), false);
+                }
+            }
+            (Found::Addresses(all), Link::Down { .. }) => {
+                let is_new = all.iter().any(|a| !self.known.contains(a));
+                self.known = all;
+                if is_due || is_new {
+                    self.begin_round(now);
+                }
+            }
+            // A light that shines does so without its name; one that is down may be where it was.
+            (Found::Nothing(_), Link::Up(_)) => {}
+            (Found::Nothing(_), Link::Down { .. }) if is_due && !self.known.is_empty() => {
+                self.begin_round(now)
+            }
+            (Found::Nothing(why), Link::Down { .. }) if self.known.is_empty() => {
+                self.proof = PROOF;
+                self.link = Link::Down { retry_at: now + self.back_off(), look_at: None };
+                self.light.stands(Standing { state: LightState::Looking, reason: Some(why), address: None });
+            }
+            (Found::Nothing(_), Link::Down { .. }) => {}
+        }
+    }
+
+    fn back_off(&mut self) -> Duration {
+        let seconds = BACK_OFF_S[self.failures.min(BACK_OFF_S.len() - 1)];
+        self.failures += 1;
+        Duration::from_secs(seconds)
+    }
+
+    /// Tries every known address, one after the other.
+    fn begin_round(&mut self, now: Instant) {
+        self.round = self.known.iter().copied().collect();
+        self.next(now, "it has no address".to_owned(), false);
+    }
+
+    /// The next address of the round; after the last one, a pause. `is_ours` if the failure before was this system's own
+    /// word, without a packet sent.
+    fn next(&mut self, now: Instant, mut why: String, mut is_ours: bool) {
+        while let Some(to) = self.round.pop_front() {
+            match connect(to) {
+                Ok(socket) => {
+                    self.link = Link::Up(Up { socket, to, since: now, is_proven: false });
+                    return;
+                }
+                Err(e) => {
+                    self.proof = PROOF;
+                    (why, is_ours) = (reason(&e, to), true);
+                }
+            }
+        }
+        let look_at = is_ours.then(|| now + ROUTE_LOOK);
+        self.link = Link::Down { retry_at: now + self.back_off(), look_at };
+        self.light.stands(Standing { state: LightState::Unreachable, reason: Some(why), address: None });
+        // It may have moved.
+        if self.host.literal().is_none() {
+            self.host.ask();
+        }
+    }
+
+    /// A frame could not be sent.
+    fn failed(&mut self, e: &io::Error, now: Instant) {
+        let Link::Up(up) = &self.link else { return };
+        let to = up.to;
+        let is_ours = is_ours(e);
+        if up.is_proven {
+            // An address of this machine may have changed under the socket: a new one tells.
+            let again = self.last_reopened.is_none_or(|t| now.saturating_duration_since(t) > PROOF);
+            if again
+                && !is_theirs(e)
+                && let Ok(socket) = connect(to)
+            {
+                self.last_reopened = Some(now);
+                self.link = Link::Up(Up { socket, to, since: now, is_proven: true });
+                return;
+            }
+            self.round = self.known.iter().copied().filter(|a| *a != to).collect();
+        }
+        let is_refused = matches!(e.kind(), ErrorKind::ConnectionRefused | ErrorKind::ConnectionReset);
+        // Another address of the name may be one that nobody has.
+        self.proof = if is_refused && self.known.len() == 1 { PROOF_OF_PORT } else { PROOF };
+        self.next(now, reason(e, to), is_ours);
+    }
+
+    fn send(&mut self, wire: &[[u8; 3]]) -> io::Result<()> {
+        match &self.link {
+            Link::Up(up) => {
+                self.sender.frame(wire, &mut self.buffer, |packet| up.socket.send(packet).map(|_| ()))
+            }
+            Link::Down { .. } => Err(ErrorKind::NotConnected.into()),
+        }
+    }
+}
+
+/// A socket whose frames go to an address. Nothing is sent; the system says whether it knows a way.
+fn connect(to: SocketAddr) -> io::Result<UdpSocket> {
+    let local: SocketAddr = match to {
+        SocketAddr::V4(_) => ([0; 4], 0).into(),
+        SocketAddr::V6(_) => ([0_u16; 8], 0).into(),
+    };
+    let socket = UdpSocket::bind(local)?;
+    hear_of_failures(&socket, to);
+    socket.connect(to)?;
+    socket.set_write_timeout(Some(PATIENCE))?;
+    Ok(socket)
+}
+
+/// Asks the system to tell also what it holds for passing: that nobody answers at an address, or that a router knows no
+/// way. Without this, Linux tells only of closed ports.
+#[cfg(target_os = "linux")]
+fn hear_of_failures(socket: &UdpSocket, to: SocketAddr) {
+    use nix::sys::socket::{setsockopt, sockopt};
+    // Where it cannot be asked, closed ports and missing routes are still told.
+    let _ = match to {
+        SocketAddr::V4(_) => setsockopt(socket, sockopt::Ipv4RecvErr, &true),
+        SocketAddr::V6(_) => setsockopt(socket, sockopt::Ipv6RecvErr, &true),
+    };
+}
+
+#[cfg(not(target_os = "linux"))]
+fn hear_of_failures(_: &UdpSocket, _: SocketAddr) {}
+
+/// True if the next frame may go as well as any: the network is busy for a moment.
+fn is_passing(e: &io::Error) -> bool {
+    // ENOBUFS: the queue of the interface is full.
+    const NO_BUFFERS: i32 = if cfg!(target_os = "linux") { 105 } else { 55 };
+    matches!(
+        e.kind(),
+        ErrorKind::WouldBlock | ErrorKind::TimedOut | ErrorKind::Interrupted | ErrorKind::OutOfMemory
+    ) || cfg!(unix) && e.raw_os_error() == Some(NO_BUFFERS)
+}
+
+/// True if the other side said it, or its network.
+fn is_theirs(e: &io::Error) -> bool {
+    matches!(e.kind(), ErrorKind::ConnectionRefused | ErrorKind::ConnectionReset | ErrorKind::HostUnreachable)
+}
+
+/// True if this system knows no way: asking it again costs nothing.
+fn is_ours(e: &io::Error) -> bool {
+    matches!(e.kind(), ErrorKind::NetworkUnreachable | ErrorKind::NetworkDown | ErrorKind::AddrNotAvailable)
+}
+
+/// Why an address takes no frames.
+fn reason(e: &io::Error, to: SocketAddr) -> String {
+    let ip: IpAddr = to.ip();
+    match e.kind() {
+        ErrorKind::NetworkUnreachable | ErrorKind::NetworkDown | ErrorKind::AddrNotAvailable => {
+            format!("there is no route to {ip} now")
+        }
+        ErrorKind::HostUnreachable => format!("nobody answers at {ip}"),
+        ErrorKind::ConnectionRefused | ErrorKind::ConnectionReset => {
+            format!("{ip} is there, and nothing takes light on its port {}", to.port())
+        }
+        ErrorKind::PermissionDenied => {
+            format!("this system forbids it to send to {ip}; look at its firewall")
+        }
+        _ => format!("{ip}: {e}"),
     }
 }
 
 impl Sink for DdpSink {
     fn show(&mut self, wire: &[[u8; 3]], _: &[[u8; 3]]) -> io::Result<()> {
-        let socket = &self.socket;
-        self.sender.frame(wire, &mut self.buffer, |packet| socket.send(packet).map(|_| ()))
+        let now = Instant::now();
+        self.turn(now);
+        let sent = self.send(wire);
+        match &sent {
+            Err(e) if !is_passing(e) && e.kind() != ErrorKind::NotConnected => {
+                self.failed(e, now);
+                // Where there is another way at once, the frame is not lost.
+                if matches!(self.link, Link::Up(_)) { self.send(wire) } else { sent }
+            }
+            _ => sent,
+        }
+    }
+
+    fn is_urgent(&self) -> bool {
+        true
+    }
+
+    fn tend(&mut self) {
+        self.turn(Instant::now());
     }
 
     fn dark(&mut self, leds: usize) -> io::Result<()> {
+        // One that is not there is dark to us, and nothing is waited for.
+        let Link::Up(Up { is_proven, .. }) = self.link else { return Ok(()) };
         // UDP may lose one; three dark frames are not all lost.
         let black = vec![[0; 3]; leds];
         for _ in 0..3 {
-            self.show(&black, &[])?;
-            std::thread::sleep(std::time::Duration::from_millis(4));
+            match self.send(&black) {
+                Err(e) if is_proven => return Err(e),
+                _ => std::thread::sleep(Duration::from_millis(4)),
+            }
         }
         Ok(())
     }
 }
+
+#[cfg(test)]
+mod tests;

@@ -1,28 +1,64 @@
 //! Frames to a file: LEDs × 3 bytes each, one after the other.
 
-use std::fs::File;
 use std::io::{self, BufWriter, Write};
-use std::path::Path;
+use std::sync::Arc;
+
+use k1_device::answers::LightState;
 
 use super::Sink;
+use super::light::{Light, Standing};
+use crate::output::{Output, unwritten};
 
-/// A file of frames.
-pub struct FileSink(BufWriter<File>);
+/// A recording of frames. One that cannot be written any more is given up whole: its place is as it was before, and the
+/// room that it took is free again.
+pub struct FileSink {
+    file: Option<BufWriter<Output>>,
+    light: Arc<Light>,
+}
 
 impl FileSink {
-    /// Creates or replaces the file.
-    pub fn create(path: &Path) -> io::Result<Self> {
-        File::create(path).map(|f| Self(BufWriter::new(f)))
+    /// Frames go into `output`.
+    pub fn new(output: Output, light: Arc<Light>) -> Self {
+        light.stands(Standing { state: LightState::Shining, reason: None, address: None });
+        Self { file: Some(BufWriter::new(output)), light }
+    }
+
+    fn give_up(&mut self, e: io::Error) -> io::Error {
+        let Some(file) = self.file.take() else { return e };
+        // What is buffered would be tried once more.
+        let (output, _) = file.into_parts();
+        let kind = e.kind();
+        // A reader that has closed the pipe has seen enough.
+        let reason = match kind {
+            io::ErrorKind::BrokenPipe => format!("nobody reads {} any more", output.path().display()),
+            _ => unwritten(output.path(), e).to_string(),
+        };
+        drop(output);
+        let is_fault = kind != io::ErrorKind::BrokenPipe;
+        self.light.fails(reason, is_fault);
+        kind.into()
     }
 }
 
 impl Sink for FileSink {
     fn show(&mut self, wire: &[[u8; 3]], _: &[[u8; 3]]) -> io::Result<()> {
-        self.0.write_all(wire.as_flattened())
+        let Some(file) = &mut self.file else { return Err(io::ErrorKind::NotConnected.into()) };
+        file.write_all(wire.as_flattened()).map_err(|e| self.give_up(e))
     }
 
     fn dark(&mut self, leds: usize) -> io::Result<()> {
-        self.0.write_all(&vec![0; leds * 3])?;
-        self.0.flush()
+        let Some(file) = &mut self.file else { return Ok(()) };
+        // What went wrong is told by the light.
+        if let Err(e) = file.write_all(&vec![0; leds * 3]).and_then(|()| file.flush()) {
+            self.give_up(e);
+            return Ok(());
+        }
+        if let Some(file) = self.file.take() {
+            let (output, _) = file.into_parts();
+            if let Err(why) = output.commit() {
+                self.light.fails(why.to_string(), true);
+            }
+        }
+        Ok(())
     }
 }

@@ -7,7 +7,7 @@
 
 mod clock;
 mod hear;
-mod realtime;
+pub(crate) mod realtime;
 mod shine;
 
 use std::collections::VecDeque;
@@ -30,7 +30,7 @@ pub use realtime::Seat;
 pub use shine::{Finished, Frames};
 
 use crate::identity::Who;
-use crate::sink::Sink;
+use crate::sink::{Light, Open};
 use crate::source::{self, Source};
 
 /// Bins of a histogram: up to 102 ms.
@@ -53,6 +53,13 @@ const SEAT_HEARS: usize = 1;
 const SEAT_SHOWS: usize = 0;
 /// Samples that a paced source is ahead: 128 ms.
 const AHEAD: usize = 16 * HOP;
+/// Names of the threads of lights, and of those that leave a file behind.
+const LIGHT: &str = "k1-sink";
+const KEPT: &str = "k1-sink-file";
+/// Below the two halves, which have 70 and 80.
+const PRIORITY_OF_LIGHTS: u8 = 50;
+/// How long the end waits for lights to become dark.
+const LAST_FRAMES: Duration = Duration::from_secs(1);
 /// Seconds of history that are kept.
 const HISTORY: usize = 120;
 
@@ -77,6 +84,8 @@ pub struct Shared {
     pub show_seat: Seat,
     /// Figures of the last seconds, newest last; never touched by the real-time halves.
     pub history: Mutex<VecDeque<Vitals>>,
+    /// Where light goes besides the page.
+    pub lights: Vec<Arc<Light>>,
     /// Why the sound stopped, if it was an error.
     pub source_error: Mutex<Option<String>>,
 }
@@ -111,7 +120,7 @@ pub struct Setup {
     /// Frames per second.
     pub fps: u32,
     /// Lights.
-    pub sinks: Vec<Box<dyn Sink>>,
+    pub sinks: Vec<Open>,
     /// True if a page may want the sound.
     pub with_page: bool,
 }
@@ -152,6 +161,7 @@ impl Stage {
             hear_seat: Seat::default(),
             show_seat: Seat::default(),
             history: Mutex::new(VecDeque::with_capacity(HISTORY + 1)),
+            lights: setup.sinks.iter().map(|s| s.light.clone()).collect(),
             source_error: Mutex::new(None),
         });
         let mut threads = Vec::new();
@@ -190,12 +200,13 @@ impl Stage {
 
         let mut outlets = Vec::new();
         for sink in setup.sinks {
-            let (outlet, frames, wakes) = shine::outlet(setup.leds);
+            let (outlet, frames, wakes) = shine::outlet(setup.leds, Some(sink.light.clone()));
             outlets.push(outlet);
             let (shared, leds) = (shared.clone(), setup.leds);
-            spawn("k1-sink", Box::new(move || feed(sink, frames, &wakes, &shared, leds)))?;
+            let name = if sink.is_kept { KEPT } else { LIGHT };
+            spawn(name, Box::new(move || feed(sink, frames, &wakes, &shared, leds)))?;
         }
-        let (page_outlet, page_frames, page_wakes) = shine::outlet(setup.leds);
+        let (page_outlet, page_frames, page_wakes) = shine::outlet(setup.leds, None);
         if setup.with_page {
             outlets.push(page_outlet);
         }
@@ -257,14 +268,26 @@ impl Stage {
         self.shared.hearing_ended.load(Acquire)
     }
 
-    /// Stops everything; every sink leaves its lights dark.
+    /// Stops everything; every sink leaves its lights dark. A light that does not take its last frames in time (a pipe
+    /// that nobody reads) is not waited for.
     pub fn stop(self) {
         self.shared.stop.store(true, Release);
+        let until = std::time::Instant::now() + LAST_FRAMES;
         for thread in self.threads {
-            // The source may wait for a pipe that never speaks: it is not worth waiting for.
-            if thread.thread().name() != Some("k1-source") || thread.is_finished() {
-                let _ = thread.join();
+            match thread.thread().name() {
+                // The source may wait for a pipe that never speaks: it is not worth waiting for.
+                Some("k1-source") if !thread.is_finished() => continue,
+                Some(LIGHT) => {
+                    while !thread.is_finished() && std::time::Instant::now() < until {
+                        std::thread::sleep(Duration::from_millis(2));
+                    }
+                    if !thread.is_finished() {
+                        continue;
+                    }
+                }
+                _ => {}
             }
+            let _ = thread.join();
         }
     }
 }
@@ -325,25 +348,28 @@ impl Pump {
 
 /// The thread of one sink.
 fn feed(
-    mut sink: Box<dyn Sink>,
+    mut to: Open,
     mut frames: Frames,
     wakes: &std::sync::OnceLock<std::thread::Thread>,
     shared: &Shared,
     leds: usize,
 ) {
+    if to.sink.is_urgent() {
+        // Behind the two halves, and before what is not on time anyway. Where it is refused, it goes on without.
+        realtime::hurry(PRIORITY_OF_LIGHTS);
+    }
     let _ = wakes.set(std::thread::current());
     while !shared.stop.load(Relaxed) {
         match frames.take() {
-            Some(frame) => {
-                if sink.show(&frame.wire, &frame.screen).is_err() {
-                    // The light may be off for a moment: count it as dropped and try the next.
-                    shared.meters.count(Count::Dropped, 1);
-                }
+            // The light may be off for a moment: the next frame is tried again.
+            Some(frame) => to.light.took(to.sink.show(&frame.wire, &frame.screen).is_ok()),
+            None => {
+                to.sink.tend();
+                std::thread::park_timeout(Duration::from_millis(20));
             }
-            None => std::thread::park_timeout(Duration::from_millis(20)),
         }
     }
-    if let Err(e) = sink.dark(leds) {
-        crate::say(format_args!("k1: a light could not be switched off: {e}"));
+    if let Err(e) = to.sink.dark(leds) {
+        crate::say(format_args!("k1: the light {} could not be switched off: {e}", to.light.name));
     }
 }

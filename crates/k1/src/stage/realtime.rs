@@ -23,15 +23,7 @@ impl Seat {
         {
             core_affinity::set_for_current(cores[wanted % cores.len()]);
         }
-        let granted = thread_priority::ThreadPriorityValue::try_from(priority).is_ok_and(|value| {
-            let policy = ThreadSchedulePolicy::Realtime(RealtimeThreadSchedulePolicy::Fifo);
-            thread_priority::set_thread_priority_and_policy(
-                thread_priority::thread_native_id(),
-                ThreadPriority::Crossplatform(value),
-                policy,
-            )
-            .is_ok()
-        });
+        let granted = hurry(priority);
         self.priority.store(if granted { 1 } else { -1 }, Ordering::Relaxed);
         self.core.store(current_core().map_or(-1, |c| c as i32 + 1), Ordering::Release);
     }
@@ -48,6 +40,33 @@ impl Seat {
     /// True if the system granted real-time scheduling.
     pub fn is_realtime(&self) -> bool {
         self.priority.load(Ordering::Relaxed) == 1
+    }
+}
+
+/// Asks for real-time scheduling on any core; false where it is refused.
+pub fn hurry(priority: u8) -> bool {
+    thread_priority::ThreadPriorityValue::try_from(priority).is_ok_and(|value| {
+        let policy = ThreadSchedulePolicy::Realtime(RealtimeThreadSchedulePolicy::Fifo);
+        thread_priority::set_thread_priority_and_policy(
+            thread_priority::thread_native_id(),
+            ThreadPriority::Crossplatform(value),
+            policy,
+        )
+        .is_ok()
+    })
+}
+
+/// Goes back to ordinary scheduling, which a thread does not have by itself if the one that started it has not.
+pub fn do_not_hurry() {
+    #[cfg(unix)]
+    {
+        use thread_priority::NormalThreadSchedulePolicy;
+        // Where it cannot be set, it was never anything else.
+        let _ = thread_priority::set_thread_priority_and_policy(
+            thread_priority::thread_native_id(),
+            ThreadPriority::Min,
+            ThreadSchedulePolicy::Normal(NormalThreadSchedulePolicy::Other),
+        );
     }
 }
 

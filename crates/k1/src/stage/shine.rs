@@ -12,6 +12,7 @@ use k1_handoff::{FrameSwap, SwapReader, SwapWriter};
 
 use super::{Owner, SEAT_SHOWS, Shared, SoundReader};
 use crate::Show;
+use crate::sink::Light;
 
 /// A finished frame on its way to a sink.
 #[derive(Clone, Debug)]
@@ -33,14 +34,16 @@ pub struct Outlet {
     pub frames: SwapWriter<Arc<FrameSwap<Finished>>>,
     /// The thread to be woken; empty until it runs.
     pub wakes: Arc<std::sync::OnceLock<Thread>>,
+    /// Counts what it is offered; `None` for the page, which is no light and may miss frames.
+    pub light: Option<Arc<Light>>,
 }
 
-/// Makes the hand-off of one sink.
-pub fn outlet(leds: usize) -> (Outlet, Frames, Arc<std::sync::OnceLock<Thread>>) {
+/// Makes the hand-off of one sink, or of the page.
+pub fn outlet(leds: usize, light: Option<Arc<Light>>) -> (Outlet, Frames, Arc<std::sync::OnceLock<Thread>>) {
     let empty = || Finished { at_us: 0, wire: vec![[0; 3]; leds], screen: vec![[0; 3]; leds] };
     let (frames, reader) = FrameSwap::channel(empty(), empty(), empty());
     let wakes = Arc::new(std::sync::OnceLock::new());
-    (Outlet { frames, wakes: wakes.clone() }, reader, wakes)
+    (Outlet { frames, wakes: wakes.clone(), light }, reader, wakes)
 }
 
 /// What the render thread owns.
@@ -112,8 +115,10 @@ impl Showing {
             frame.at_us = now;
             self.show.output.wire(dithering, &mut frame.wire);
             self.show.output.screen(&mut frame.screen);
-            if outlet.frames.publish() {
-                m.count(Count::Dropped, 1);
+            let replaced = outlet.frames.publish();
+            if let Some(light) = &outlet.light {
+                light.offer(replaced);
+                m.count(Count::Dropped, replaced.into());
             }
             if let Some(thread) = outlet.wakes.get() {
                 thread.unpark();

@@ -53,7 +53,12 @@ pub fn folder() -> Result<PathBuf, String> {
     Ok(private::folder().ok_or("there is no home folder in which keys could be kept: set HOME")?.join("keys"))
 }
 
-fn path(folder: &Path, name: &str) -> Result<PathBuf, String> {
+/// Where a key of this name is.
+///
+/// # Errors
+///
+/// A sentence if it is no name for a key.
+pub fn path(folder: &Path, name: &str) -> Result<PathBuf, String> {
     let fits = (1..=32).contains(&name.len())
         && name.bytes().all(|b| b.is_ascii_alphanumeric() || b == b'-' || b == b'_');
     if fits {

@@ -9,6 +9,7 @@ use k1_update::layout::{Layout, SECTOR, Slot};
 use k1_update::otadata::{Entry, Note, State};
 
 use super::package::Update;
+use crate::output::{self, Output, Spared};
 
 /// Bytes of the machine's flash; the emulator takes no other size.
 pub const SIZE: u64 = 32 << 20;
@@ -24,19 +25,17 @@ impl VirtualFlash {
     /// A sentence if the file cannot be used or is something else.
     pub fn open(path: &Path) -> Result<Self, String> {
         let wrong = |e: std::io::Error| format!("{}: {e}", path.display());
-        let mut file = OpenOptions::new()
-            .read(true)
-            .write(true)
-            .create(true)
-            .truncate(false)
-            .open(path)
-            .map_err(wrong)?;
+        if std::fs::metadata(path).map_or(true, |m| m.is_file() && m.len() == 0) {
+            // A new flash appears whole, or not at all where there is no room for it.
+            let mut new = Output::create(path, &Spared::default()).map_err(|e| e.to_string())?;
+            let erased = vec![0xff; 1 << 20];
+            let written = (0..SIZE >> 20).try_for_each(|_| new.write_all(&erased));
+            written.map_err(|e| output::unwritten(path, e).to_string())?;
+            new.commit().map_err(|e| e.to_string())?;
+        }
+        let file = OpenOptions::new().read(true).write(true).open(path).map_err(wrong)?;
         match file.metadata().map_err(wrong)?.len() {
             SIZE => {}
-            0 => {
-                let erased = vec![0xff; 1 << 20];
-                (0..SIZE >> 20).try_for_each(|_| file.write_all(&erased)).map_err(wrong)?;
-            }
             n => {
                 return Err(format!(
                     "{} has {n} bytes and a flash has {SIZE}: it is something else; name another file",

@@ -31,6 +31,7 @@ assets! {
     "/beats.js", "beats.js", "text/javascript; charset=utf-8";
     "/controls.js", "controls.js", "text/javascript; charset=utf-8";
     "/firmware.js", "firmware.js", "text/javascript; charset=utf-8";
+    "/lights.js", "lights.js", "text/javascript; charset=utf-8";
     "/icon.svg", "icon.svg", "image/svg+xml";
 }
 

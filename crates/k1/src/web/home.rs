@@ -3,7 +3,8 @@
 use std::sync::PoisonError;
 
 use k1_device::answers::{
-    BootLog, Device, Heard, LinkOptions, Performance, SelfTest, Setup, TestState, Vitals,
+    BootLog, Check, Device, Heard, Light, LightState, LinkOptions, Performance, SelfTest, Setup, TestState,
+    Vitals,
 };
 use k1_device::api::{Home, Identity};
 use k1_device::error::Refusal;
@@ -74,6 +75,10 @@ impl Home for App {
         Heard::from(self.sound.clone().latest())
     }
 
+    fn lights(&self) -> Option<Vec<Light>> {
+        Some(self.shared.lights.iter().map(|l| l.report()).collect())
+    }
+
     fn link_options(&self) -> LinkOptions {
         LinkOptions::default()
     }
@@ -94,7 +99,9 @@ impl Home for App {
         } else {
             Hearing::Present
         };
-        let checks = checks(&self.shared.vitals(), microphone, 0);
+        let lights = self.lights();
+        let mut checks = checks(&self.shared.vitals(), microphone, 0).to_vec();
+        checks.extend(lights.as_deref().and_then(every_light_shines));
         Device {
             board: "program".into(),
             slot: None,
@@ -121,7 +128,8 @@ impl Home for App {
             image_bytes: None,
             static_ram_bytes: None,
             healthy: checks.iter().all(|c| c.ok),
-            checks: checks.into(),
+            checks,
+            lights,
         }
     }
 
@@ -203,4 +211,22 @@ impl Home for App {
     fn description(&self) -> Result<Vec<u8>, Refusal> {
         k1_device::api::json(&k1_device::description::description())
     }
+}
+
+/// Whether every light shines; nothing where there is none besides the page.
+fn every_light_shines(lights: &[Light]) -> Option<Check> {
+    let dark = lights.iter().filter(|l| l.state != LightState::Shining);
+    let dark: Vec<_> = dark.map(|l| format!("{} ({})", l.name, l.state.name())).collect();
+    let advice = match dark.as_slice() {
+        [] => "".into(),
+        dark => format!(
+            "look whether it is on and in the same network, and whether its name is right: {}",
+            dark.join(", ")
+        ),
+    };
+    (!lights.is_empty()).then(|| Check {
+        name: "every light is reached".into(),
+        ok: dark.is_empty(),
+        advice: advice.into(),
+    })
 }

@@ -125,11 +125,13 @@ async fn serve_live(app: &Arc<App>, place: &Place, socket: WebSocket) {
             }
             sound = listen(&mut wishes.audio) => next = sound.map(Message::Binary),
             _ = second.tick() => {
+                let lights = app.lights();
                 let status = Say::Status(Figures {
                     vitals: app.shared.vitals(),
                     uptime_s: app.shared.clock.now_us() / 1_000_000,
                     sockets: app.pages.len(),
                     receiving: None,
+                    lights: lights.as_deref(),
                 });
                 next = Some(text(&status));
             }

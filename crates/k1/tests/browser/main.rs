@@ -8,6 +8,7 @@ mod doors;
 #[allow(dead_code, reason = "used in part")]
 #[path = "../support/host.rs"]
 mod host;
+mod lights;
 #[path = "../support/need.rs"]
 mod need;
 #[cfg(target_os = "linux")]
@@ -87,6 +88,16 @@ fn browser() -> Option<String> {
         need::missing("browser", "chromium");
     }
     program
+}
+
+#[test]
+fn the_page_lists_the_lights() {
+    judged(|| {
+        if let Some(program) = browser() {
+            let _turn = turn();
+            lights::lights_are_listed(&program);
+        }
+    });
 }
 
 fn page() {

@@ -3,14 +3,13 @@
 mod clock;
 mod host;
 mod light;
+mod raw;
 mod rows;
 mod signal;
 mod watcher;
 
-use std::fs::File;
 use std::io::Write as _;
 use std::net::IpAddr;
-use std::path::Path;
 use std::sync::atomic::{AtomicBool, Ordering::Relaxed};
 use std::sync::{Arc, Mutex, PoisonError};
 use std::time::{Duration, Instant, SystemTime, UNIX_EPOCH};
@@ -26,8 +25,10 @@ use crate::lamps::berth;
 use crate::lamps::figures::Reading;
 use crate::lamps::voice::Voice;
 use crate::lamps::{self, Address, Client, Trouble};
+use crate::output::{self, Output, Spared};
 use clock::Clock;
 use host::HostSecond;
+use raw::Raw;
 use rows::{Budget, Evidence, Row, Second, Verdict, judge};
 use signal::Signal;
 use watcher::Watcher;
@@ -77,21 +78,21 @@ struct Record {
 }
 
 /// Looks at the lamp once a second, until it is told to end.
-struct Log {
+struct Log<'a> {
     clock: Clock,
     end: AtomicBool,
     /// Where every second goes as it comes, until that fails.
-    raw: Mutex<Option<File>>,
+    raw: &'a Raw,
     seconds: Mutex<Vec<Second>>,
     unanswered: Mutex<(usize, Option<String>)>,
 }
 
-impl Log {
-    fn new(clock: Clock, raw: Option<File>) -> Self {
+impl<'a> Log<'a> {
+    fn new(clock: Clock, raw: &'a Raw) -> Self {
         Self {
             clock,
             end: AtomicBool::new(false),
-            raw: Mutex::new(raw),
+            raw,
             seconds: Mutex::default(),
             unanswered: Mutex::default(),
         }
@@ -117,7 +118,7 @@ impl Log {
                 Ok(second) if its && second.t < last + PACE.as_secs_f64() => {}
                 Ok(second) => {
                     last = second.t;
-                    self.write(&second);
+                    self.raw.add(&second);
                     self.seconds.lock().unwrap_or_else(PoisonError::into_inner).push(second);
                 }
                 Err(trouble) => {
@@ -126,18 +127,6 @@ impl Log {
                 }
             }
             std::thread::sleep(pace.saturating_sub(look.elapsed()));
-        }
-    }
-
-    fn write(&self, second: &Second) {
-        let mut raw = self.raw.lock().unwrap_or_else(PoisonError::into_inner);
-        let Some(file) = &mut *raw else { return };
-        let line = serde_json::to_string(second).map_err(std::io::Error::from);
-        if let Err(e) = line.and_then(|line| writeln!(file, "{line}")) {
-            crate::say(format_args!(
-                "k1: the raw figures cannot be written any more ({e}); measuring goes on"
-            ));
-            *raw = None;
         }
     }
 }
@@ -213,7 +202,7 @@ fn measure(
     client: &Client,
     emulator: Emulator,
     length: f64,
-    raw: Option<File>,
+    raw: &Raw,
     stopped: &AtomicBool,
 ) -> Result<Evidence, Failure> {
     let began = Instant::now();
@@ -296,17 +285,17 @@ fn text(trouble: Trouble) -> Failure {
 pub fn validate(args: &ValidateArgs, usual: f64) -> Result<(), Failure> {
     let budget = Budget::read()?;
     let length = args.length.unwrap_or(usual);
-    let raw = args.raw.as_deref().map(File::create).transpose();
-    let raw = raw.map_err(|e| Failure(format!("the raw figures cannot be written: {e}")))?;
-    if let Some(path) = &args.record {
-        // What cannot be kept is said before a day is measured; a record that is there stays until there is a new one.
-        let _ = File::options().append(true).create(true).open(path).map_err(|e| unwritten(path, &e))?;
-    }
+    // What cannot be kept is said before a day is measured; a record that is there stays until there is a new one.
+    let raw = Raw::open(args.raw.as_deref())
+        .map_err(|e| Failure(format!("the raw figures cannot be written: {e}")))?;
+    let kept = args.record.as_deref().map(|path| Output::create(path, &Spared::default())).transpose();
+    let kept = kept.map_err(unwritten)?;
     let stopped = Arc::new(AtomicBool::new(false));
     let signal = stopped.clone();
     ctrlc::set_handler(move || {
         // A second signal does not wait for a verdict.
         if signal.swap(true, Relaxed) {
+            let _ = output::abandon_all();
             std::process::exit(130);
         }
     })
@@ -322,7 +311,8 @@ pub fn validate(args: &ValidateArgs, usual: f64) -> Result<(), Failure> {
     ));
     let began = SystemTime::now().duration_since(UNIX_EPOCH).map_or(0, |d| d.as_secs());
     let emulator = Emulator::of(&info.board, client.address());
-    let evidence = measure(&client, emulator, length, raw, &stopped);
+    let evidence = measure(&client, emulator, length, &raw, &stopped);
+    let raw = raw.keep();
     let restored = client.post::<Value>("/api/config/restore", &backup);
     let evidence = evidence?;
     if let Err(trouble) = restored {
@@ -353,19 +343,21 @@ pub fn validate(args: &ValidateArgs, usual: f64) -> Result<(), Failure> {
         reads: evidence.reads,
         rolled_back,
     };
-    tell(&record, args.json, args.record.as_deref())
+    tell(&record, args.json, kept)?;
+    raw.map_err(|why| Failure(format!("it holds, but the raw figures are lost: {why}")))
 }
 
 /// Prints and keeps the record, and ends with what it says.
-fn tell(record: &Record, as_json: bool, file: Option<&Path>) -> Result<(), Failure> {
+fn tell(record: &Record, as_json: bool, kept: Option<Output>) -> Result<(), Failure> {
     match as_json {
         true => super::print_json(record)?,
         false => table(record).print()?,
     }
     // After it was shown: a disk that is full takes nothing away.
-    if let Some(path) = file {
+    if let Some(mut kept) = kept {
         let text = serde_json::to_vec_pretty(record).map_err(|e| Failure(e.to_string()))?;
-        std::fs::write(path, text).map_err(|e| unwritten(path, &e))?;
+        let written = kept.write_all(&text).map_err(|e| output::unwritten(kept.path(), e));
+        written.and_then(|()| kept.commit()).map_err(unwritten)?;
     }
     let failed: Vec<_> = record.rows.iter().filter(|r| r.verdict != Verdict::Passed).map(|r| r.id).collect();
     if failed.is_empty() {
@@ -381,8 +373,8 @@ fn tell(record: &Record, as_json: bool, file: Option<&Path>) -> Result<(), Failu
     )))
 }
 
-fn unwritten(path: &Path, why: &std::io::Error) -> Failure {
-    Failure(format!("the record cannot be written to {}: {why}", path.display()))
+fn unwritten(why: output::Unwritten) -> Failure {
+    Failure(format!("the record cannot be written: {why}"))
 }
 
 fn table(record: &Record) -> Text {

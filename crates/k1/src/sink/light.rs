@@ -1,0 +1,264 @@
+//! How a light is and what it has been given: counted by the renderer and by the light's own thread, read by anybody.
+
+use std::sync::atomic::{AtomicBool, AtomicU64, Ordering::Relaxed};
+use std::sync::{Mutex, PoisonError};
+use std::time::{Duration, Instant};
+
+use k1_device::answers;
+pub use k1_device::answers::LightState;
+
+/// How a light is.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Standing {
+    /// Whether it shines.
+    pub state: LightState,
+    /// Why it does not, for people.
+    pub reason: Option<String>,
+    /// Where its frames go, if that is an address.
+    pub address: Option<String>,
+}
+
+/// A place for light and its figures. Its counters are words that nobody waits for.
+#[derive(Debug)]
+pub struct Light {
+    /// Its name, as the user gave it.
+    pub name: String,
+    offered: AtomicU64,
+    shown: AtomicU64,
+    dropped: AtomicU64,
+    errors: AtomicU64,
+    began: Instant,
+    fault: AtomicBool,
+    told: Mutex<Told>,
+}
+
+#[derive(Debug)]
+struct Told {
+    standing: Standing,
+    since: Instant,
+    teller: Teller,
+    /// Lines that wait to be said. A light's own thread does not say them: a console that takes nothing would stop it.
+    lines: Vec<String>,
+}
+
+impl Light {
+    /// A light that nothing is known of.
+    pub fn new(name: String) -> Self {
+        let standing = Standing { state: LightState::Looking, reason: None, address: None };
+        let now = Instant::now();
+        let told = Told { standing, since: now, teller: Teller::default(), lines: Vec::new() };
+        let zero = || AtomicU64::new(0);
+        Self {
+            name,
+            offered: zero(),
+            shown: zero(),
+            dropped: zero(),
+            errors: zero(),
+            began: now,
+            fault: AtomicBool::new(false),
+            told: Mutex::new(told),
+        }
+    }
+
+    /// Counts a frame that was offered; `replaced` if one before it was never taken.
+    pub fn offer(&self, replaced: bool) {
+        self.offered.fetch_add(1, Relaxed);
+        self.dropped.fetch_add(u64::from(replaced), Relaxed);
+    }
+
+    /// Counts a frame that was taken.
+    pub fn took(&self, is_shown: bool) {
+        let counter = if is_shown { &self.shown } else { &self.errors };
+        counter.fetch_add(1, Relaxed);
+    }
+
+    /// Notes how it is. Each change becomes a line for the console, a flood of them does not.
+    pub fn stands(&self, standing: Standing) {
+        let mut told = self.told.lock().unwrap_or_else(PoisonError::into_inner);
+        let now = Instant::now();
+        if told.standing.state != standing.state {
+            told.since = now;
+        }
+        told.standing = standing;
+        self.tell(&mut told, now);
+    }
+
+    /// Notes that it takes nothing any more; `is_fault` if the command has failed with that.
+    pub fn fails(&self, reason: String, is_fault: bool) {
+        self.fault.store(is_fault, Relaxed);
+        self.stands(Standing { state: LightState::Failed, reason: Some(reason), address: None });
+    }
+
+    /// True if it has failed so that the command has, too.
+    pub fn is_faulty(&self) -> bool {
+        self.fault.load(Relaxed)
+    }
+
+    /// Brings up what was held back, once it is time; to be called now and then.
+    pub fn tick(&self) {
+        let mut told = self.told.lock().unwrap_or_else(PoisonError::into_inner);
+        self.tell(&mut told, Instant::now());
+    }
+
+    fn tell(&self, told: &mut Told, now: Instant) {
+        if let Some(line) = told.teller.line(&self.name, &told.standing, now) {
+            told.lines.push(line);
+        }
+    }
+
+    /// The lines that are to be said on the console, each once.
+    pub fn take_lines(&self) -> Vec<String> {
+        std::mem::take(&mut self.told.lock().unwrap_or_else(PoisonError::into_inner).lines)
+    }
+
+    /// How it is.
+    pub fn standing(&self) -> Standing {
+        self.told.lock().unwrap_or_else(PoisonError::into_inner).standing.clone()
+    }
+
+    /// Frames that were replaced before it took them.
+    pub fn dropped(&self) -> u64 {
+        self.dropped.load(Relaxed)
+    }
+
+    /// What the API says of it.
+    pub fn report(&self) -> answers::Light {
+        let told = self.told.lock().unwrap_or_else(PoisonError::into_inner);
+        let Standing { state, reason, address } = told.standing.clone();
+        answers::Light {
+            name: self.name.clone(),
+            state,
+            reason,
+            address,
+            since_s: told.since.saturating_duration_since(self.began).as_secs_f64(),
+            frames: self.offered.load(Relaxed),
+            shown: self.shown.load(Relaxed),
+            dropped: self.dropped.load(Relaxed),
+            errors: self.errors.load(Relaxed),
+        }
+    }
+}
+
+/// Decides what is said: each change once, but no more than [`MOST`](Self::MOST) lines in a minute. What comes faster is
+/// summed up when there is room again.
+#[derive(Debug, Default)]
+struct Teller {
+    /// When the newest lines were said.
+    said: Vec<Instant>,
+    /// What was said last, or needed no words.
+    last: Option<News>,
+    /// What was so at the last look.
+    seen: Option<News>,
+    /// Changes that were not said.
+    held: u32,
+}
+
+/// What makes two standings differ for people: where it shines, but not why it does not.
+#[derive(Clone, Debug, PartialEq, Eq)]
+struct News {
+    state: LightState,
+    address: Option<String>,
+}
+
+impl Teller {
+    const MOST: usize = 4;
+    const WINDOW: Duration = Duration::from_secs(60);
+
+    fn line(&mut self, name: &str, standing: &Standing, now: Instant) -> Option<String> {
+        let state = standing.state;
+        let shines = state == LightState::Shining;
+        // The first question is on its way.
+        if state == LightState::Looking && standing.reason.is_none() {
+            return None;
+        }
+        let news = News { state, address: standing.address.clone().filter(|_| shines) };
+        let is_change = self.seen.replace(news.clone()).as_ref() != Some(&news);
+        if self.last.is_none() && shines {
+            // A light that shines from the start needs no words.
+            self.last = Some(news);
+            return None;
+        }
+        if self.last.as_ref() == Some(&news) && self.held == 0 {
+            return None;
+        }
+        self.said.retain(|t| now.saturating_duration_since(*t) < Self::WINDOW);
+        if self.said.len() >= Self::MOST {
+            self.held += u32::from(is_change);
+            return None;
+        }
+        self.said.push(now);
+        let held = std::mem::take(&mut self.held);
+        let before = self.last.replace(news);
+        let has_moved = shines && held == 0 && before.is_some_and(|b| b.state == state);
+        let reason = standing.reason.as_deref().unwrap_or("for no known reason");
+        let address = standing.address.as_deref().map(|a| format!(" at {a}")).unwrap_or_default();
+        let what = match state {
+            LightState::Shining if has_moved => format!("has moved, and shines{address}"),
+            LightState::Shining => format!("shines{address}"),
+            LightState::Looking => {
+                format!("is being looked for ({reason}); K1 shines elsewhere and tries again")
+            }
+            LightState::Unreachable => {
+                format!("is not reached ({reason}); K1 shines elsewhere and tries again")
+            }
+            LightState::Failed => format!("has failed: {reason}; K1 shines elsewhere"),
+        };
+        let often = if held > 0 { format!(" (it changed {held} more times)") } else { String::new() };
+        Some(format!("k1: the light {name} {what}{often}"))
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn at(state: LightState) -> Standing {
+        let reason = (state != LightState::Shining).then(|| "why".to_owned());
+        Standing {
+            state,
+            reason,
+            address: (state == LightState::Shining).then(|| "10.0.0.7:4048".to_owned()),
+        }
+    }
+
+    #[test]
+    fn each_change_is_said_once() {
+        let (mut teller, now) = (Teller::default(), Instant::now());
+        let mut say = |s: &Standing| teller.line("ddp://x", s, now);
+        assert_eq!(say(&at(LightState::Shining)), None, "it shines from the start");
+        let line = say(&at(LightState::Unreachable)).unwrap();
+        assert!(line.contains("ddp://x is not reached (why)"), "{line}");
+        assert_eq!(say(&at(LightState::Unreachable)), None);
+        assert!(say(&at(LightState::Shining)).unwrap().contains("shines at 10.0.0.7:4048"));
+        assert_eq!(say(&at(LightState::Shining)), None);
+        let moved = Standing { address: Some("10.0.0.8:4048".into()), ..at(LightState::Shining) };
+        assert!(say(&moved).unwrap().contains("has moved, and shines at 10.0.0.8"));
+        assert_eq!(say(&moved), None);
+    }
+
+    #[test]
+    fn a_light_that_is_late_is_said_to_be_looked_for_and_to_shine() {
+        let (mut teller, now) = (Teller::default(), Instant::now());
+        let first = Standing { state: LightState::Looking, reason: None, address: None };
+        assert_eq!(teller.line("x", &first, now), None, "the first question is on its way");
+        assert!(teller.line("x", &at(LightState::Looking), now).unwrap().contains("looked for (why)"));
+        assert!(teller.line("x", &at(LightState::Shining), now).unwrap().contains("shines"));
+    }
+
+    #[test]
+    fn a_light_that_flaps_does_not_flood_the_console() {
+        let (mut teller, began) = (Teller::default(), Instant::now());
+        let mut lines = Vec::new();
+        // For ten minutes, twice a second.
+        for half in 0..1200_u64 {
+            let state = if half % 2 == 0 { LightState::Unreachable } else { LightState::Shining };
+            lines.extend(teller.line("x", &at(state), began + Duration::from_millis(500 * half)));
+        }
+        assert!((30..=44).contains(&lines.len()), "{} lines", lines.len());
+        // What it is in the end is said, with what was left out.
+        let end = began + Duration::from_secs(700);
+        let last = teller.line("x", &at(LightState::Shining), end).unwrap();
+        assert!(last.contains("shines") && last.contains("more times"), "{last}");
+        assert_eq!(teller.line("x", &at(LightState::Shining), end), None);
+    }
+}

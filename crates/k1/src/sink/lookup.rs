@@ -1,0 +1,271 @@
+//! From a name to addresses, on threads of their own: a question that hangs hangs nobody, and the end of the program does
+//! not wait for it.
+
+use std::net::{IpAddr, SocketAddr, ToSocketAddrs};
+use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, Ordering::Relaxed};
+use std::sync::mpsc::{Receiver, Sender, TryRecvError, channel};
+use std::time::{Duration, Instant};
+
+use super::multicast;
+
+/// How long an answer is waited for before the question counts as failed.
+const PATIENCE: Duration = Duration::from_secs(6);
+/// How long the system's resolver goes before multicast where both may know a name.
+const PRECEDENCE: Duration = Duration::from_millis(800);
+
+/// Asks for the addresses of a host; replaced in tests.
+pub trait Resolve: Send + Sync {
+    /// What the system says; may take for ever.
+    fn system(&self, host: &str, port: u16) -> Result<Vec<SocketAddr>, String>;
+    /// What the local network says.
+    fn multicast(&self, name: &str, port: u16) -> Vec<SocketAddr>;
+}
+
+/// The resolver of this machine, and multicast DNS.
+pub struct Real;
+
+impl Resolve for Real {
+    fn system(&self, host: &str, port: u16) -> Result<Vec<SocketAddr>, String> {
+        (host, port).to_socket_addrs().map(Iterator::collect).map_err(|e| e.to_string())
+    }
+
+    fn multicast(&self, name: &str, port: u16) -> Vec<SocketAddr> {
+        multicast::ask(name, port)
+    }
+}
+
+/// A host that is looked up, again and again.
+pub struct Host {
+    name: String,
+    port: u16,
+    resolve: Arc<dyn Resolve>,
+    /// The system's resolver has not come back yet: it is not asked a second time.
+    is_hanging: Arc<AtomicBool>,
+    question: Option<Question>,
+}
+
+struct Question {
+    asked: Instant,
+    answers: Receiver<Answer>,
+    /// Who has still to answer.
+    open: usize,
+    /// Addresses from multicast, held back while the system may still answer.
+    nearby: Option<Vec<SocketAddr>>,
+    why: Option<String>,
+}
+
+enum Answer {
+    System(Result<Vec<SocketAddr>, String>),
+    Multicast(Vec<SocketAddr>),
+}
+
+/// What became of a question.
+#[derive(Debug, PartialEq, Eq)]
+pub enum Found {
+    /// Addresses, at least one.
+    Addresses(Vec<SocketAddr>),
+    /// None, and why.
+    Nothing(String),
+}
+
+impl Host {
+    /// A host by its name or address.
+    pub fn new(name: &str, port: u16, resolve: Arc<dyn Resolve>) -> Self {
+        Self { name: name.to_owned(), port, resolve, is_hanging: Arc::default(), question: None }
+    }
+
+    /// The address, if the host was named by one: there is nothing to look up.
+    pub fn literal(&self) -> Option<SocketAddr> {
+        self.name.parse().ok().map(|ip: IpAddr| SocketAddr::new(ip, self.port))
+    }
+
+    /// True while an answer is awaited.
+    pub fn is_asking(&self) -> bool {
+        self.question.is_some()
+    }
+
+    /// The name that multicast DNS may know: `x.local`, and `x` as `x.local`.
+    fn nearby_name(&self) -> Option<String> {
+        let name = self.name.strip_suffix('.').unwrap_or(&self.name);
+        let is_local = name.to_ascii_lowercase().ends_with(".local");
+        let is_bare = !name.contains(['.', ':', '%']) && !name.eq_ignore_ascii_case("localhost");
+        is_local.then(|| name.to_owned()).or_else(|| is_bare.then(|| format!("{name}.local")))
+    }
+
+    /// Asks; the answer comes with [`poll`](Self::poll).
+    pub fn ask(&mut self) {
+        if self.question.is_some() {
+            return;
+        }
+        let (sender, answers) = channel();
+        let mut open = 0;
+        if !self.is_hanging.swap(true, Relaxed) {
+            let (resolve, name, port) = (self.resolve.clone(), self.name.clone(), self.port);
+            let is_hanging = self.is_hanging.clone();
+            let is_asked = spawn(&sender, move || {
+                let found = resolve.system(&name, port);
+                is_hanging.store(false, Relaxed);
+                Answer::System(found)
+            });
+            open += usize::from(is_asked);
+            if !is_asked {
+                self.is_hanging.store(false, Relaxed);
+            }
+        }
+        if let Some(name) = self.nearby_name() {
+            let (resolve, port) = (self.resolve.clone(), self.port);
+            open += usize::from(spawn(&sender, move || Answer::Multicast(resolve.multicast(&name, port))));
+        }
+        self.question = Some(Question { asked: Instant::now(), answers, open, nearby: None, why: None });
+    }
+
+    /// The answer, once it is there.
+    pub fn poll(&mut self) -> Option<Found> {
+        let question = self.question.as_mut()?;
+        loop {
+            match question.answers.try_recv() {
+                Ok(answer) => {
+                    question.open = question.open.saturating_sub(1);
+                    match answer {
+                        Answer::System(Ok(found)) if !found.is_empty() => {
+                            self.question = None;
+                            return Some(Found::Addresses(found));
+                        }
+                        Answer::System(Ok(_)) => question.why = Some("the name has no address".into()),
+                        Answer::System(Err(why)) => question.why = Some(why),
+                        Answer::Multicast(found) => question.nearby = Some(found).filter(|f| !f.is_empty()),
+                    }
+                }
+                Err(TryRecvError::Empty) => break,
+                Err(TryRecvError::Disconnected) => {
+                    question.open = 0;
+                    break;
+                }
+            }
+        }
+        let waited = question.asked.elapsed();
+        let is_local = self.name.trim_end_matches('.').to_ascii_lowercase().ends_with(".local");
+        if question.nearby.is_some() && (question.open == 0 || is_local || waited > PRECEDENCE) {
+            return self.question.take().and_then(|q| q.nearby).map(Found::Addresses);
+        }
+        if question.open > 0 && waited < PATIENCE {
+            return None;
+        }
+        let why = match question.why.take() {
+            Some(why) => short(&why),
+            None => "nobody answers for its name".to_owned(),
+        };
+        self.question = None;
+        Some(Found::Nothing(why))
+    }
+}
+
+/// What resolvers say begins with words about themselves.
+fn short(why: &str) -> String {
+    let why = why.strip_prefix("failed to lookup address information: ").unwrap_or(why);
+    format!("its name is not known: {why}")
+}
+
+/// Asks on a thread that nobody joins; false if there is none to be had.
+fn spawn(to: &Sender<Answer>, ask: impl FnOnce() -> Answer + Send + 'static) -> bool {
+    let to = to.clone();
+    std::thread::Builder::new()
+        .name("k1-lookup".into())
+        .spawn(move || {
+            // The light's own thread may be ahead of others; a question has time.
+            crate::stage::realtime::do_not_hurry();
+            // The light may be gone meanwhile.
+            let _ = to.send(ask());
+        })
+        .is_ok()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use std::sync::Mutex;
+
+    /// A resolver that says what it is told, as late as it is told.
+    struct Told {
+        delay: Duration,
+        system: Result<Vec<SocketAddr>, String>,
+        multicast: Vec<SocketAddr>,
+        asked: Mutex<Vec<String>>,
+    }
+
+    impl Resolve for Told {
+        fn system(&self, _: &str, _: u16) -> Result<Vec<SocketAddr>, String> {
+            std::thread::sleep(self.delay);
+            self.system.clone()
+        }
+
+        fn multicast(&self, name: &str, _: u16) -> Vec<SocketAddr> {
+            self.asked.lock().unwrap().push(name.to_owned());
+            self.multicast.clone()
+        }
+    }
+
+    fn address(last: u8) -> SocketAddr {
+        ([10, 0, 0, last], 4048).into()
+    }
+
+    fn told(delay: Duration, system: Result<Vec<SocketAddr>, String>, multicast: &[SocketAddr]) -> Arc<Told> {
+        Arc::new(Told { delay, system, multicast: multicast.to_vec(), asked: Mutex::default() })
+    }
+
+    fn answer(host: &mut Host) -> Found {
+        host.ask();
+        loop {
+            if let Some(found) = host.poll() {
+                return found;
+            }
+            std::thread::sleep(Duration::from_millis(2));
+        }
+    }
+
+    #[test]
+    fn the_system_knows_best_and_multicast_knows_the_rest() {
+        let now = Duration::ZERO;
+        let failed = || Err("failed to lookup address information: Name or service not known".to_owned());
+        let known = told(now, Ok(vec![address(1)]), &[address(2)]);
+        assert_eq!(answer(&mut Host::new("wled", 4048, known)), Found::Addresses(vec![address(1)]));
+        let near = told(now, failed(), &[address(2)]);
+        for (name, asked) in
+            [("wled", "wled.local"), ("wled.local", "wled.local"), ("Wled.LOCAL.", "Wled.LOCAL")]
+        {
+            assert_eq!(answer(&mut Host::new(name, 4048, near.clone())), Found::Addresses(vec![address(2)]));
+            assert_eq!(near.asked.lock().unwrap().pop().unwrap(), asked);
+        }
+        let Found::Nothing(why) = answer(&mut Host::new("wled.lan", 4048, near.clone())) else { panic!() };
+        assert_eq!(why, "its name is not known: Name or service not known");
+        assert!(near.asked.lock().unwrap().is_empty(), "a name with a dot is no name of the local network");
+        let nobody = told(now, failed(), &[]);
+        assert!(matches!(answer(&mut Host::new("wled.local", 4048, nobody)), Found::Nothing(_)));
+    }
+
+    #[test]
+    fn a_resolver_that_hangs_is_not_waited_for_and_not_asked_twice() {
+        let hanging = told(Duration::from_secs(3_600), Err(String::new()), &[address(2)]);
+        let mut host = Host::new("wled.local", 4048, hanging.clone());
+        let began = Instant::now();
+        assert_eq!(answer(&mut host), Found::Addresses(vec![address(2)]));
+        assert_eq!(answer(&mut host), Found::Addresses(vec![address(2)]), "multicast is asked again alone");
+        assert!(began.elapsed() < Duration::from_secs(30));
+        let mut host = Host::new("wled.lan", 4048, hanging);
+        assert_eq!(answer(&mut host), Found::Nothing("nobody answers for its name".into()));
+        assert!(host.is_hanging.load(Relaxed));
+        let began = Instant::now();
+        assert!(matches!(answer(&mut host), Found::Nothing(_)));
+        assert!(began.elapsed() < PATIENCE, "nobody was asked, so nobody is waited for");
+    }
+
+    #[test]
+    fn an_address_is_its_own_answer() {
+        let real: Arc<dyn Resolve> = Arc::new(Real);
+        assert_eq!(Host::new("10.0.0.7", 4048, real.clone()).literal(), Some(address(7)));
+        assert!(Host::new("fe80::7", 4048, real.clone()).literal().is_some());
+        // Which link that is, only the system knows; it may be there later.
+        assert_eq!(Host::new("fe80::7%eth0", 4048, real).literal(), None);
+    }
+}

@@ -1,0 +1,104 @@
+//! A network of a test's own: the test runs itself again in a new network namespace, where it may take links down, change
+//! addresses and let names move.
+
+use std::io::{Read, Write};
+use std::net::{SocketAddr, UdpSocket};
+use std::os::fd::AsFd;
+use std::process::{Child, Command, Stdio};
+use std::time::Duration;
+
+const INSIDE: &str = "K1_TEST_IN_NAMESPACE";
+
+/// True in a namespace of the test's own. Outside, it runs the test of this name there, and answers false.
+///
+/// Where namespaces are not allowed, or `ip` (Debian: iproute2) is missing, it says so and answers false;
+/// `K1_REQUIRE=netns` (a list with commas) makes that a failure.
+pub fn inside(test: &str) -> bool {
+    if std::env::var_os(INSIDE).is_some() {
+        ip("link set lo up");
+        return true;
+    }
+    // Root needs no user namespace, everybody else does.
+    let flags = if rustix::process::geteuid().is_root() { "-nm" } else { "-rnm" };
+    let works = |program: &str, args: &[&str]| {
+        let mut command = Command::new(program);
+        command.args(args).stdout(Stdio::null()).stderr(Stdio::null());
+        command.status().is_ok_and(|s| s.success())
+    };
+    if !works("unshare", &[flags, "ip", "link", "set", "lo", "up"]) {
+        let required =
+            std::env::var("K1_REQUIRE").unwrap_or_default().split(',').any(|r| r.trim() == "netns");
+        assert!(
+            !required,
+            "K1_REQUIRE wants netns, and network namespaces are not allowed here or ip is missing"
+        );
+        println!("skipped: network namespaces are not allowed here, or ip (Debian: iproute2) is missing");
+        return false;
+    }
+    let again = std::env::current_exe().unwrap();
+    let mut command = Command::new("unshare");
+    command.arg(flags).arg(again).args(["--exact", test, "--nocapture"]).env(INSIDE, "1");
+    let status = command.status().unwrap();
+    assert!(status.success(), "{test} has failed in its namespace: {status}");
+    false
+}
+
+/// `ip` with arguments.
+#[track_caller]
+pub fn ip(arguments: &str) {
+    let done = Command::new("ip").args(arguments.split_whitespace()).output().unwrap();
+    assert!(done.status.success(), "ip {arguments}: {}", String::from_utf8_lossy(&done.stderr));
+}
+
+/// Another host: a namespace at the other end of a cable.
+pub struct Far(Child);
+
+impl Far {
+    /// Makes a host and a cable to it: `near` is this end's name, `far` the other's. No address is set, no end is up.
+    pub fn new(near: &str, far: &str) -> Self {
+        let mut command = Command::new("unshare");
+        // It says when it is there, and ends with its standard input.
+        command.args(["-n", "sh", "-c", "ip link set lo up; echo there; read _"]);
+        let mut child = command.stdin(Stdio::piped()).stdout(Stdio::piped()).spawn().unwrap();
+        let mut there = [0; 6];
+        child.stdout.as_mut().unwrap().read_exact(&mut there).unwrap();
+        ip(&format!("link add {near} type veth peer name {far} netns {}", child.id()));
+        Self(child)
+    }
+
+    /// `ip` over there.
+    #[track_caller]
+    pub fn ip(&self, arguments: &str) {
+        let mut command = Command::new("nsenter");
+        command.args(["-t", &self.0.id().to_string(), "-n", "ip"]).args(arguments.split_whitespace());
+        let done = command.output().unwrap();
+        assert!(done.status.success(), "far: ip {arguments}: {}", String::from_utf8_lossy(&done.stderr));
+    }
+
+    /// Does something over there: what it opens stays there.
+    pub fn there<T: Send + 'static>(&self, work: impl FnOnce() -> T + Send + 'static) -> T {
+        let namespace = std::fs::File::open(format!("/proc/{}/ns/net", self.0.id())).unwrap();
+        let moved = std::thread::spawn(move || {
+            rustix::thread::move_into_link_name_space(namespace.as_fd(), None).unwrap();
+            work()
+        });
+        moved.join().unwrap()
+    }
+
+    /// A receiver over there.
+    pub fn receiver(&self, address: &str) -> UdpSocket {
+        let address: SocketAddr = address.parse().unwrap();
+        let socket = self.there(move || UdpSocket::bind(address)).unwrap();
+        socket.set_read_timeout(Some(Duration::from_millis(200))).unwrap();
+        socket
+    }
+}
+
+impl Drop for Far {
+    fn drop(&mut self) {
+        if let Some(mut input) = self.0.stdin.take() {
+            let _ = input.write_all(b"\n");
+        }
+        let _ = self.0.wait();
+    }
+}
