@@ -137,6 +137,11 @@ pub fn is_terminal() -> bool {
     io::stdout().is_terminal()
 }
 
+/// True if standard error is a terminal.
+pub fn errors_reach_a_terminal() -> bool {
+    io::stderr().is_terminal()
+}
+
 /// Several lines that are printed together.
 #[derive(Clone, Debug, Default)]
 pub struct Text(String);

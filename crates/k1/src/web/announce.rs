@@ -3,6 +3,7 @@
 use std::net::SocketAddr;
 
 use super::token::Token;
+use crate::console;
 
 /// Who reads what is printed.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -18,9 +19,7 @@ pub enum Reader {
 impl Reader {
     /// Who reads this process's standard output, or its standard error.
     pub fn of(is_error: bool) -> Self {
-        use std::io::IsTerminal;
-        let is_terminal =
-            if is_error { std::io::stderr().is_terminal() } else { std::io::stdout().is_terminal() };
+        let is_terminal = if is_error { console::errors_reach_a_terminal() } else { console::is_terminal() };
         match is_terminal {
             true => Self::Person,
             false if is_journal(is_error) => Self::Journal,

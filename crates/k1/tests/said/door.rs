@@ -16,7 +16,7 @@ const DETOURS: [(&str, &[(&str, &str)]); 14] = [
         "stdout()",
         &[
             ("k1/src/console.rs", "the door"),
-            ("k1/src/sink/terminal.rs", "the strip in the terminal: nothing but colours of its own"),
+            ("k1/src/strip_line.rs", "the strip in the terminal: nothing but colours of its own"),
         ],
     ),
     ("stderr()", &[("k1/src/console.rs", "the door")]),
