@@ -9,7 +9,7 @@ use k1_engine::audio::Snapshot;
 use k1_engine::patterns::PATTERNS;
 use serde::Serialize;
 
-use crate::answers::{ParamValues, Realtime, Vitals};
+use crate::answers::{LiveSound, ParamValues, Realtime, Vitals};
 use crate::api::{self, Home};
 use crate::error::{Refusal, Sentence};
 use crate::exchange::{Change, Settings};
@@ -134,7 +134,7 @@ impl InForce<'_> {
 }
 
 /// Figures, once a second.
-#[derive(Clone, Copy, Debug, Serialize)]
+#[derive(Clone, Debug, Serialize)]
 pub struct Figures {
     /// Measured figures.
     pub vitals: Vitals,
@@ -145,6 +145,9 @@ pub struct Figures {
     /// An update on its way in.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub receiving: Option<Receiving>,
+    /// Whether live sound arrives; absent where the sound is not live.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub live_sound: Option<LiveSound<'static>>,
 }
 
 /// Why a command was refused.
@@ -162,7 +165,7 @@ impl Serialize for Refused {
 }
 
 /// A text message to a page.
-#[derive(Clone, Copy, Debug, Serialize)]
+#[derive(Clone, Debug, Serialize)]
 #[serde(rename_all = "snake_case")]
 pub enum Say<'a> {
     /// The first message.

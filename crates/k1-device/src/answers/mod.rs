@@ -12,7 +12,7 @@ use serde::{Serialize, Serializer};
 use crate::settings::ColorOrder;
 
 pub use self::operator::{BootLine, BootLog, SelfTest, TestState};
-pub use self::state::{Check, Device, Heap, Heard, Performance, Stack, Status, Vitals};
+pub use self::state::{Check, Device, Heap, Heard, LiveSound, Performance, Stack, Status, Vitals};
 #[cfg(feature = "schema")]
 pub(crate) use self::tables::param_properties;
 pub use self::tables::{

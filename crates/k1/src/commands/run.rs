@@ -36,7 +36,7 @@ pub fn run(args: &RunArgs) -> Result<(), Failure> {
     })
     .map_err(|e| Failure(format!("signals cannot be handled: {e}")))?;
 
-    let source = source::open(&args.input, args.rate)?;
+    let source = source::open_in_time(&args.input, args.rate)?;
     let title = source.title();
     let reopen = reopen(args);
     let mut sinks = Vec::new();
@@ -151,8 +151,10 @@ impl Console {
             }
         };
         let shared = &stage.shared;
-        wait(&|| shared.meters.get(Count::Hops) > 0 || stage.has_ended());
-        if shared.meters.get(Count::Hops) > 0 {
+        // Live sound that is waited for is told of by its source, in a line of its own, when it comes.
+        let waits = || shared.presence.as_ref().is_some_and(|p| p.reason().is_some());
+        wait(&|| waits() || shared.meters.get(Count::Hops) > 0 || stage.has_ended());
+        if shared.meters.get(Count::Hops) > 0 && !waits() {
             self.line("[AUDIO SYNC] Initialized successfully")?;
         }
         wait(&|| shared.show_seat.core().is_some());

@@ -184,6 +184,7 @@ mod tests {
             pattern: "".into(),
             vitals,
             heard: heard.clone(),
+            live_sound: None,
         };
         let network = Reading::of(&status, &device);
         let mut cable = Reading::default();

@@ -9,7 +9,7 @@ use k1_device::api::{Home, Identity};
 use k1_device::error::Refusal;
 use k1_device::exchange::{Change, Settings};
 use k1_device::firmware::{Firmware, GoingBack};
-use k1_device::health::checks;
+use k1_device::health::{checks, sound_arrives};
 use k1_device::microphone::Hearing;
 use k1_device::requests::SetupPatch;
 use k1_device::self_test::Reading;
@@ -36,7 +36,8 @@ impl Home for App {
     }
 
     fn identity(&self) -> Identity<'_> {
-        Identity { ip: &self.ip, mac: None, board: "program", leds: self.leds, source: &self.title }
+        let source = self.title().into();
+        Identity { ip: &self.ip, mac: None, board: "program", leds: self.leds, source }
     }
 
     fn performance(&self) -> Performance {
@@ -90,7 +91,9 @@ impl Home for App {
         } else {
             Hearing::Present
         };
-        let checks = checks(&self.shared.vitals(), microphone, 0);
+        let live_sound = self.shared.presence.as_ref().map(crate::source::Presence::answer);
+        let mut checks = checks(&self.shared.vitals(), microphone, 0).to_vec();
+        checks.extend(live_sound.as_ref().map(sound_arrives));
         Device {
             board: "program".into(),
             slot: None,
@@ -108,6 +111,7 @@ impl Home for App {
             rssi_dbm: None,
             microphone: microphone.name().into(),
             microphone_failures: 0,
+            live_sound,
             strip_underruns: 0,
             wire_us: None,
             settings_writes: None,
@@ -117,7 +121,7 @@ impl Home for App {
             image_bytes: None,
             static_ram_bytes: None,
             healthy: checks.iter().all(|c| c.ok),
-            checks: checks.into(),
+            checks,
         }
     }
 

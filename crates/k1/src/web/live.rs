@@ -124,6 +124,7 @@ async fn serve_live(app: &Arc<App>, socket: WebSocket) {
                     uptime_s: app.shared.clock.now_us() / 1_000_000,
                     sockets: app.sockets.load(Relaxed),
                     receiving: None,
+                    live_sound: app.shared.presence.as_ref().map(crate::source::Presence::answer),
                 });
                 next = Some(text(&status));
             }
@@ -157,7 +158,7 @@ fn hello(app: &App) -> Message {
     text(&Say::Hello(Hello {
         version: VERSION,
         leds: app.leds,
-        source: &app.title,
+        source: &app.title(),
         fps: app.fps,
         server_us: app.shared.clock.now_us(),
         thumbnails: true,

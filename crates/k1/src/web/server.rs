@@ -46,8 +46,8 @@ pub struct App {
     pub sound: SoundReader,
     /// Live messages.
     pub hub: Hub,
-    /// What is heard, for people.
-    pub title: String,
+    /// What was heard at the start, for people.
+    title: String,
     /// Address of the server, without its port.
     pub ip: String,
     /// Number of LEDs.
@@ -82,6 +82,11 @@ impl App {
             token,
             limiter: Mutex::new(Limiter::default()),
         }
+    }
+
+    /// What is heard now, for people.
+    pub fn title(&self) -> String {
+        self.shared.presence.as_ref().map_or_else(|| self.title.clone(), crate::source::Presence::title)
     }
 
     fn now_ms(&self) -> u64 {

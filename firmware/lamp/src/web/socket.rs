@@ -225,6 +225,7 @@ async fn page(
                         uptime_s: now_us() / 1_000_000,
                         sockets: lamp.doors.sockets(),
                         receiving: lamp.look(|s| s.firmware.receiving),
+                        live_sound: None,
                     };
                     send(writer, Kind::Text, &Say::Status(figures).json()).await?;
                 }

@@ -1,0 +1,225 @@
+//! A small client of the PulseAudio protocol: it blocks, never without an end, and a signal in the middle of a call is
+//! not the end of anything.
+//!
+//! Only the codec is the library's. Its own client takes an interrupted poll (a stop and continue, a tracer, a suspend) for
+//! the end of the connection.
+
+use std::io::ErrorKind;
+use std::time::{Duration, Instant};
+
+use pulseaudio::protocol::{
+    AuthParams, AuthReply, Command, CommandReply, DESCRIPTOR_SIZE, Prop, Props, ProtocolError, PulseError,
+    SetClientNameReply, TagStructReader, read_descriptor, write_command_message,
+};
+
+use super::socket::{self, Absent, Socket};
+use crate::source::Error;
+
+/// An answer takes no longer than this, in a server that is well.
+pub const PATIENCE: Duration = Duration::from_secs(2);
+/// Version of the protocol that is spoken: from 34 on, servers describe ports in words that grow with their versions and
+/// that the codec would stumble over.
+const VERSION: u16 = 33;
+/// Bytes of the cookie. A client without one sends zeros.
+const COOKIE: usize = 256;
+/// No message is longer than this, in bytes.
+const LONGEST: usize = 16 << 20;
+/// Bytes that are read at once: a second of sound.
+const BLOCK: usize = 64 << 10;
+/// Channel of messages that are commands.
+const CONTROL: u32 = u32::MAX;
+
+/// Why a server is of no use.
+#[derive(Debug)]
+pub enum Trouble {
+    /// It has closed the connection, or the connection broke.
+    Closed,
+    /// It takes the connection and says nothing.
+    Silent,
+    /// It said no.
+    Refused(PulseError),
+    /// It speaks something else.
+    Nonsense(ProtocolError),
+    /// There is nobody, in words.
+    Nobody(String),
+}
+
+impl From<Trouble> for Error {
+    fn from(trouble: Trouble) -> Self {
+        Self::NoServer(match trouble {
+            Trouble::Silent => return Self::Hangs,
+            Trouble::Closed => "it has closed the connection".into(),
+            Trouble::Refused(PulseError::AccessDenied | PulseError::AuthKey) => "it denies access".into(),
+            Trouble::Refused(e) => e.to_string(),
+            Trouble::Nonsense(e) => e.to_string(),
+            Trouble::Nobody(why) => why,
+        })
+    }
+}
+
+/// Something that the server has sent.
+#[derive(Debug)]
+pub enum Message {
+    /// Sound of a stream.
+    Sound {
+        /// The stream's channel.
+        channel: u32,
+        /// Samples as bytes.
+        bytes: Vec<u8>,
+    },
+    /// An answer to the request of that number, not yet taken apart.
+    Answer {
+        /// Number of the request.
+        to: u32,
+        /// Its body, or what was wrong.
+        body: Result<Vec<u8>, PulseError>,
+    },
+    /// An event.
+    Event(Command),
+    /// Something that this client does not know and does not need.
+    Unknown,
+}
+
+/// A connection with its handshake done.
+#[derive(Debug)]
+pub struct Client {
+    socket: Socket,
+    version: u16,
+    last: u32,
+    inbox: Vec<u8>,
+    /// Bytes of the inbox that were taken apart.
+    taken: usize,
+}
+
+impl Client {
+    /// Finds a server, says who is there, and waits for its welcome.
+    pub fn connect() -> Result<Self, Trouble> {
+        let socket = socket::connect(PATIENCE).map_err(|absent| match absent {
+            Absent::Nobody(why) => Trouble::Nobody(why),
+            Absent::Busy => Trouble::Silent,
+        })?;
+        socket.set_write_timeout(PATIENCE).map_err(|_| Trouble::Closed)?;
+        let mut client = Self { socket, version: VERSION, last: 0, inbox: Vec::new(), taken: 0 };
+        let cookie = pulseaudio::cookie_path_from_env().and_then(|path| std::fs::read(path).ok());
+        let mut cookie = cookie.unwrap_or_default();
+        cookie.resize(COOKIE, 0);
+        let hello = AuthParams { version: VERSION, supports_shm: false, supports_memfd: false, cookie };
+        let welcome: AuthReply = client.ask(&Command::Auth(hello))?;
+        if welcome.version < pulseaudio::protocol::MIN_VERSION {
+            return Err(Trouble::Nonsense(ProtocolError::UnsupportedVersion(welcome.version)));
+        }
+        client.version = VERSION.min(welcome.version);
+        let mut name = Props::new();
+        name.set(Prop::ApplicationName, c"k1");
+        let _: SetClientNameReply = client.ask(&Command::SetClientName(name))?;
+        Ok(client)
+    }
+
+    /// Sends a request and returns its number.
+    pub fn send(&mut self, command: &Command) -> Result<u32, Trouble> {
+        self.last = self.last.wrapping_add(1);
+        let mut message = Vec::new();
+        write_command_message(&mut message, self.last, command, self.version).map_err(Trouble::Nonsense)?;
+        self.socket.write_all(&message).map_err(|e| match e.kind() {
+            ErrorKind::WouldBlock | ErrorKind::TimedOut => Trouble::Silent,
+            _ => Trouble::Closed,
+        })?;
+        Ok(self.last)
+    }
+
+    /// Sends a request and waits for its answer. What else comes meanwhile is not needed: nothing is heard yet.
+    pub fn ask<T: CommandReply>(&mut self, command: &Command) -> Result<T, Trouble> {
+        let body = self.answer_to(command)?;
+        self.read(&body)
+    }
+
+    /// Sends a request whose answer is empty, and waits for it.
+    pub fn tell(&mut self, command: &Command) -> Result<(), Trouble> {
+        self.answer_to(command).map(drop)
+    }
+
+    fn answer_to(&mut self, command: &Command) -> Result<Vec<u8>, Trouble> {
+        let number = self.send(command)?;
+        let until = Instant::now() + PATIENCE;
+        loop {
+            match self.next(until)? {
+                None => return Err(Trouble::Silent),
+                Some(Message::Answer { to, body }) if to == number => return body.map_err(Trouble::Refused),
+                Some(_) => {}
+            }
+        }
+    }
+
+    /// Takes an answer apart.
+    pub fn read<T: CommandReply>(&self, body: &[u8]) -> Result<T, Trouble> {
+        let mut body = body;
+        TagStructReader::new(&mut body, self.version).read().map_err(Trouble::Nonsense)
+    }
+
+    /// The next message, waited for until `until` at the latest.
+    pub fn next(&mut self, until: Instant) -> Result<Option<Message>, Trouble> {
+        loop {
+            if let Some(message) = self.ready()? {
+                return Ok(Some(message));
+            }
+            if !self.fill(until)? {
+                return Ok(None);
+            }
+        }
+    }
+
+    /// The next message that has come already.
+    pub fn ready(&mut self) -> Result<Option<Message>, Trouble> {
+        let have = &self.inbox[self.taken..];
+        if have.len() < DESCRIPTOR_SIZE {
+            return Ok(None);
+        }
+        let head = read_descriptor(&mut &have[..DESCRIPTOR_SIZE]).map_err(Trouble::Nonsense)?;
+        let length = head.length as usize;
+        if length > LONGEST {
+            let what = format!("a message of {length} bytes");
+            return Err(Trouble::Nonsense(ProtocolError::Invalid(what)));
+        }
+        let Some(body) = have[DESCRIPTOR_SIZE..].get(..length) else { return Ok(None) };
+        let message = if head.channel == CONTROL {
+            command(body, self.version)
+        } else {
+            Message::Sound { channel: head.channel, bytes: body.to_vec() }
+        };
+        self.taken += DESCRIPTOR_SIZE + length;
+        Ok(Some(message))
+    }
+
+    /// Reads once; `false` if nothing came in time.
+    fn fill(&mut self, until: Instant) -> Result<bool, Trouble> {
+        self.inbox.drain(..self.taken);
+        self.taken = 0;
+        let have = self.inbox.len();
+        self.inbox.resize(have + BLOCK, 0);
+        let read = self.socket.read_until(&mut self.inbox[have..], until);
+        self.inbox.truncate(have + *read.as_ref().unwrap_or(&0));
+        match read {
+            Ok(0) => Err(Trouble::Closed),
+            Ok(_) => Ok(true),
+            Err(e) if matches!(e.kind(), ErrorKind::WouldBlock | ErrorKind::TimedOut) => Ok(false),
+            Err(_) => Err(Trouble::Closed),
+        }
+    }
+}
+
+fn command(body: &[u8], version: u16) -> Message {
+    let mut rest = body;
+    match Command::read_tag_prefixed(&mut rest, version) {
+        Ok((to, Command::Reply)) => Message::Answer { to, body: Ok(rest.to_vec()) },
+        Ok((to, Command::Error(e))) => Message::Answer { to, body: Err(e) },
+        Ok((_, event)) => Message::Event(event),
+        // Servers say more with each version. Of what is not known only a refusal can be what is waited for.
+        Err(_) => match body {
+            [b'L', 0, 0, 0, 0, b'L', a, b, c, d, ..] => {
+                let to = u32::from_be_bytes([*a, *b, *c, *d]);
+                Message::Answer { to, body: Err(PulseError::Unknown) }
+            }
+            _ => Message::Unknown,
+        },
+    }
+}
