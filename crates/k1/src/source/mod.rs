@@ -248,6 +248,17 @@ pub struct Device {
     pub default: bool,
 }
 
+impl Device {
+    /// Name for people, with the other one where several devices have the same.
+    #[cfg(any(unix, feature = "native-audio"))]
+    fn title(&self, all: &[Self]) -> String {
+        match all.iter().filter(|d| d.description == self.description).count() {
+            0 | 1 => self.description.clone(),
+            _ => format!("{} ({})", self.description, self.name),
+        }
+    }
+}
+
 /// Lists live sources.
 pub fn devices() -> Result<Vec<Device>, Error> {
     #[cfg(feature = "native-audio")]

@@ -137,8 +137,8 @@ impl PulseLine {
             kind,
             wanted: name.map(str::to_owned),
             channel: made.channel,
+            title: device.title(&devices),
             device: device.name,
-            title: device.description,
             moved_from: None,
             moved_off: None,
             heard_of: Instant::now(),
@@ -201,7 +201,7 @@ impl PulseLine {
             return Ok(true);
         }
         if let Some(device) = devices.iter().find(|d| d.name == self.device) {
-            device.description.clone_into(&mut self.title);
+            self.title = device.title(devices);
         }
         Ok(false)
     }
