@@ -131,7 +131,7 @@ impl Keeper {
         while !self.ends() {
             let began = Instant::now();
             let ended = connect().and_then(|mut line| self.listen(line.as_mut()));
-            self.inlet.expect(false);
+            self.inlet.lost();
             if began.elapsed() > GOOD {
                 pause = FIRST_PAUSE;
             }
@@ -150,7 +150,6 @@ impl Keeper {
     /// Listens until something else is to be heard.
     fn listen(&mut self, line: &mut dyn Line) -> Result<(), Error> {
         let mut sound = Vec::new();
-        self.inlet.expect(true);
         self.listens(&line.title());
         while !self.ends() {
             sound.clear();

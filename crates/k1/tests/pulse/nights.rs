@@ -6,7 +6,12 @@ use std::time::{Duration, Instant};
 use rustix::process::Signal;
 
 use crate::server::{Server, Watched, signal};
-use crate::stays::STUDIO;
+
+/// Two outputs.
+const OUTPUTS: [&str; 2] = [
+    "module-null-sink sink_name=one sink_properties=device.description=One",
+    "module-null-sink sink_name=two sink_properties=device.description=Two",
+];
 
 /// A long time, for whoever waits for hearing to come back.
 const LONG: u64 = 30;
@@ -82,8 +87,9 @@ fn settled(k1: &mut Watched) -> usize {
 #[test]
 #[ignore = "takes some ten minutes"]
 fn nights() {
-    let Some(mut server) = Server::with(&STUDIO) else { return };
+    let Some(mut server) = Server::with(&OUTPUTS) else { return };
     server.pactl(&["set-default-sink", "one"]);
+    server.plays("one");
     let mut k1 = Watched::start(&server, "monitor", &[]);
     let from = settled(&mut k1);
 
@@ -94,6 +100,7 @@ fn nights() {
         // Away for shorter and longer, up to eight seconds: a pause of every length.
         std::thread::sleep(Duration::from_millis(100 + 160 * n as u64));
         server.begin();
+        server.plays("one");
         killed.back(k1.hears_within(LONG));
     }
     killed.figures(&k1, from, 0.0);
@@ -112,6 +119,7 @@ fn nights() {
     hung.figures(&k1, from, 0.0);
 
     server.pactl(&["set-default-sink", "one"]);
+    server.plays("two");
     let from = settled(&mut k1);
     let mut moved = Nights::of("default moved");
     for n in 0..times(20) {

@@ -22,6 +22,7 @@ pub struct Server {
     dir: tempfile::TempDir,
     modules: Vec<String>,
     daemon: Option<Child>,
+    players: Vec<Child>,
 }
 
 impl Server {
@@ -51,7 +52,7 @@ impl Server {
             return None;
         }
         let modules = modules.iter().map(|m| (*m).to_owned()).collect();
-        Some(Self { dir: folder(), modules, daemon: None })
+        Some(Self { dir: folder(), modules, daemon: None, players: Vec::new() })
     }
 
     /// Starts it and waits until it answers.
@@ -85,8 +86,28 @@ impl Server {
         });
     }
 
+    /// Plays a tone into a sink, as a program does that is to be heard without delay: a sink that plays to nobody works
+    /// in pieces of two seconds unless it is asked for shorter ones.
+    pub fn plays(&mut self, sink: &str) {
+        let path = self.path("tone.raw");
+        if !path.exists() {
+            let tone = (0..44_100 * 600).map(|i| 0.3 * (i as f32 * 0.0627).sin());
+            std::fs::write(&path, tone.flat_map(f32::to_le_bytes).collect::<Vec<u8>>()).unwrap();
+        }
+        let mut pacat = Command::new("pacat");
+        pacat.args(["--playback", "--raw", "--format=float32le", "--rate=44100", "--channels=1"]);
+        pacat.args(["--latency-msec=10", &format!("--device={sink}")]).arg(path);
+        pacat.stdin(Stdio::null()).stdout(Stdio::null()).stderr(Stdio::null());
+        let player = self.on(&mut pacat).spawn().unwrap();
+        self.players.push(player);
+    }
+
     /// Kills it, as a crash does.
     pub fn kill(&mut self) {
+        for mut player in self.players.drain(..) {
+            let _ = player.kill();
+            let _ = player.wait();
+        }
         if let Some(mut daemon) = self.daemon.take() {
             let _ = daemon.kill();
             let _ = daemon.wait();
