@@ -104,6 +104,7 @@ const link = new Link({
       figures();
     }
     if (m.status) {
+      source(m.status.live_sound);
       figures(m.status.vitals);
       firmware.progress(m.status.receiving);
     }
@@ -121,6 +122,14 @@ const link = new Link({
     } else if (kind === 3) gallery?.thumbnails(view);
   },
 });
+/** What is heard, or why nothing is; sound that is no live one never changes. */
+function source(live) {
+  if (!live) return;
+  const line = $('source');
+  line.textContent = live.connected ? live.name : `waiting for sound: ${live.reason}`;
+  line.title = line.textContent;
+  line.classList.toggle('waiting', !live.connected);
+}
 const speaker = new Speaker(link);
 const compared = new Beats($('beats'), link, speaker);
 link.want({ fps: calm.matches ? 10 : 60 });

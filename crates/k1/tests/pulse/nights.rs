@@ -19,6 +19,7 @@ const LONG: u64 = 30;
 /// What one kind of night did.
 struct Nights {
     what: &'static str,
+    connected: Vec<f64>,
     back: Vec<f64>,
     longest_gap_ms: f64,
     least_hops: f64,
@@ -27,11 +28,17 @@ struct Nights {
 
 impl Nights {
     fn of(what: &'static str) -> Self {
-        Self { what, back: Vec::new(), longest_gap_ms: 0.0, least_hops: f64::MAX, ages_ms: Vec::new() }
+        let (connected, back, ages_ms) = (Vec::new(), Vec::new(), Vec::new());
+        Self { what, connected, back, longest_gap_ms: 0.0, least_hops: f64::MAX, ages_ms }
     }
 
-    fn back(&mut self, after: Duration) {
-        self.back.push(after.as_secs_f64());
+    /// Waits until there is a connection, and until something is heard through it.
+    fn back(&mut self, k1: &mut Watched) {
+        let began = Instant::now();
+        k1.connects_within(LONG);
+        self.connected.push(began.elapsed().as_secs_f64());
+        k1.hears_within(LONG);
+        self.back.push(began.elapsed().as_secs_f64());
     }
 
     /// Takes the figures of every second from `from` on; `stop_ms` of the longest gap of a second were K1's own stop.
@@ -49,15 +56,19 @@ impl Nights {
     }
 
     fn print(mut self) {
+        self.connected.sort_by(f64::total_cmp);
         self.back.sort_by(f64::total_cmp);
         self.ages_ms.sort_by(f64::total_cmp);
         let at = |list: &[f64], q: f64| list[((list.len() - 1) as f64 * q).round() as usize];
         println!(
-            "{}: {} times; longest gap between frames {:.1} ms; hearing back after {:.2} s median, {:.2} s worst; \
+            "{}: {} times; longest gap between frames {:.1} ms; connection back after {:.2} s median, {:.2} s worst; \
+             sound after {:.2} s median, {:.2} s worst; \
              fewest hops in a second {:.0}; age of the sound p99 {:.1} ms in the median second, {:.1} ms in the worst",
             self.what,
             self.back.len(),
             self.longest_gap_ms,
+            at(&self.connected, 0.5),
+            at(&self.connected, 1.0),
             at(&self.back, 0.5),
             at(&self.back, 1.0),
             self.least_hops,
@@ -101,7 +112,7 @@ fn nights() {
         std::thread::sleep(Duration::from_millis(100 + 160 * n as u64));
         server.begin();
         server.plays("one");
-        killed.back(k1.hears_within(LONG));
+        killed.back(&mut k1);
     }
     killed.figures(&k1, from, 0.0);
     let from = settled(&mut k1);
@@ -113,7 +124,7 @@ fn nights() {
         // Some longer than the ten seconds after which there is a new connection.
         std::thread::sleep(Duration::from_millis(500 * (n as u64 % 4) + if n % 5 == 4 { 11_000 } else { 0 }));
         server.go_on();
-        hung.back(k1.hears_within(LONG));
+        hung.back(&mut k1);
         std::thread::sleep(Duration::from_millis(500));
     }
     hung.figures(&k1, from, 0.0);
@@ -125,7 +136,11 @@ fn nights() {
     for n in 0..times(20) {
         let (sink, name) = if n % 2 == 0 { ("two", "Monitor of Two") } else { ("one", "Monitor of One") };
         server.pactl(&["set-default-sink", sink]);
-        moved.back(k1.names_within(LONG, name));
+        let began = Instant::now();
+        k1.names_within(LONG, name);
+        moved.connected.push(began.elapsed().as_secs_f64());
+        k1.hears_within(LONG);
+        moved.back.push(began.elapsed().as_secs_f64());
         std::thread::sleep(Duration::from_millis(300));
     }
     moved.figures(&k1, from, 0.0);
@@ -137,7 +152,7 @@ fn nights() {
         signal(k1.running.id(), Signal::STOP);
         std::thread::sleep(stop);
         signal(k1.running.id(), Signal::CONT);
-        stopped.back(k1.hears_within(LONG));
+        stopped.back(&mut k1);
         std::thread::sleep(Duration::from_millis(2_500));
     }
     stopped.figures(&k1, from, stop.as_secs_f64() * 1000.0);

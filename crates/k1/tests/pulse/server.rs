@@ -86,8 +86,9 @@ impl Server {
         });
     }
 
-    /// Plays a tone into a sink, as a program does that is to be heard without delay: a sink that plays to nobody works
-    /// in pieces of two seconds unless it is asked for shorter ones.
+    /// Plays a tone into a sink, and records it, as programs do that want to be heard and to hear without delay: a sink
+    /// that plays to nobody works in pieces of two seconds unless it is asked for shorter ones, and the first piece
+    /// after its start has two seconds in any case.
     pub fn plays(&mut self, sink: &str) {
         let path = self.path("tone.raw");
         if !path.exists() {
@@ -99,7 +100,11 @@ impl Server {
         pacat.args(["--latency-msec=10", &format!("--device={sink}")]).arg(path);
         pacat.stdin(Stdio::null()).stdout(Stdio::null()).stderr(Stdio::null());
         let player = self.on(&mut pacat).spawn().unwrap();
-        self.players.push(player);
+        let mut pacat = Command::new("pacat");
+        pacat.args(["--record", "--raw", "--latency-msec=10", &format!("--device={sink}.monitor")]);
+        pacat.stdin(Stdio::null()).stdout(Stdio::null()).stderr(Stdio::null());
+        let recorder = self.on(&mut pacat).spawn().unwrap();
+        self.players.extend([player, recorder]);
     }
 
     /// Kills it, as a crash does.
@@ -229,6 +234,12 @@ impl Watched {
     #[track_caller]
     pub fn hears_within(&mut self, seconds: u64) -> Duration {
         self.becomes(seconds, "hears", Self::hears)
+    }
+
+    /// Waits until it has a connection; returns how long that took.
+    #[track_caller]
+    pub fn connects_within(&mut self, seconds: u64) -> Duration {
+        self.becomes(seconds, "connects", |k1| k1.json("api/v1/status")["live_sound"]["connected"] == true)
     }
 
     /// Waits until it knows that there is no sound; returns how long that took.
