@@ -36,6 +36,10 @@ pub enum Flow {
     /// As it should be, even if nothing was to be heard.
     Fine,
     /// Nobody answers at its other end, for now.
+    #[cfg_attr(
+        feature = "native-audio",
+        allow(dead_code, reason = "a system's own interface has no other end")
+    )]
     Hangs,
     /// Something else is to be heard by now: connect anew, at once.
     Elsewhere,

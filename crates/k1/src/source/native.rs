@@ -80,6 +80,7 @@ enum Said {
 struct NativeLine {
     kind: Kind,
     is_named: bool,
+    name: String,
     title: String,
     said: Receiver<Said>,
     resampler: Resampler,
@@ -110,7 +111,8 @@ impl NativeLine {
         Ok(Self {
             kind,
             is_named: name.is_some(),
-            title: wanted.description,
+            title: wanted.title(&listed),
+            name: wanted.name,
             said,
             resampler,
             looked: now,
@@ -127,11 +129,11 @@ impl NativeLine {
         }
         self.looked = now;
         // Without any default the device that is heard is as good as another.
-        if !self.is_named && default_of(self.kind).is_some_and(|name| name != self.title) {
+        if !self.is_named && default_of(self.kind).is_some_and(|name| name != self.name) {
             return Ok(true);
         }
         // Not every system says that a device has gone; a silent one is looked for.
-        if now - self.heard_of > 3 * LOOK_AROUND && !devices()?.iter().any(|d| d.name == self.title) {
+        if now - self.heard_of > 3 * LOOK_AROUND && !devices()?.iter().any(|d| d.name == self.name) {
             return Err(Error::Gone(self.title.clone()));
         }
         Ok(false)
@@ -207,5 +209,8 @@ where
 
 /// True for what costs a piece of sound and not the stream.
 fn is_passing(e: &cpal::Error) -> bool {
-    matches!(e.kind(), cpal::ErrorKind::Xrun | cpal::ErrorKind::RealtimeDenied)
+    matches!(
+        e.kind(),
+        cpal::ErrorKind::Xrun | cpal::ErrorKind::RealtimeDenied | cpal::ErrorKind::DeviceChanged
+    )
 }

@@ -75,7 +75,7 @@ pub enum Message {
         body: Result<Vec<u8>, PulseError>,
     },
     /// An event.
-    Event(Command),
+    Event(Box<Command>),
     /// Something that this client does not know and does not need.
     Unknown,
 }
@@ -212,7 +212,7 @@ fn command(body: &[u8], version: u16) -> Message {
     match Command::read_tag_prefixed(&mut rest, version) {
         Ok((to, Command::Reply)) => Message::Answer { to, body: Ok(rest.to_vec()) },
         Ok((to, Command::Error(e))) => Message::Answer { to, body: Err(e) },
-        Ok((_, event)) => Message::Event(event),
+        Ok((_, event)) => Message::Event(event.into()),
         // Servers say more with each version. Of what is not known only a refusal can be what is waited for.
         Err(_) => match body {
             [b'L', 0, 0, 0, 0, b'L', a, b, c, d, ..] => {

@@ -154,18 +154,17 @@ impl PulseLine {
                 let samples = bytes.chunks_exact(4).map(|b| f32::from_le_bytes([b[0], b[1], b[2], b[3]]));
                 sound.extend(samples);
             }
-            Message::Event(Command::RecordStreamKilled(channel)) if channel == self.channel => {
-                return Err(self.gone());
-            }
-            Message::Event(Command::RecordStreamMoved(to)) if to.stream_index == self.channel => {
-                let to = to.device_name.to_string_lossy().into_owned();
-                let from = std::mem::replace(&mut self.device, to);
-                self.moved_from.get_or_insert(from);
-                self.look_again = Some(Instant::now());
-            }
-            Message::Event(Command::SubscribeEvent(_)) => {
-                self.look_again = Some(Instant::now() + SETTLED);
-            }
+            Message::Event(event) => match *event {
+                Command::RecordStreamKilled(channel) if channel == self.channel => return Err(self.gone()),
+                Command::RecordStreamMoved(to) if to.stream_index == self.channel => {
+                    let to = to.device_name.to_string_lossy().into_owned();
+                    let from = std::mem::replace(&mut self.device, to);
+                    self.moved_from.get_or_insert(from);
+                    self.look_again = Some(Instant::now());
+                }
+                Command::SubscribeEvent(_) => self.look_again = Some(Instant::now() + SETTLED),
+                _ => {}
+            },
             Message::Answer { to, body } => return self.answer(to, body),
             _ => {}
         }
