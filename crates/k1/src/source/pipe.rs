@@ -23,8 +23,8 @@ use super::{Error, Source};
 const MOST: usize = 60 * SAMPLE_RATE as usize;
 /// Samples that the ear is ahead: 32 ms, because they are what live sound is late.
 const AHEAD: usize = 4 * HOP;
-/// Samples in store that are not worth a skip (30 ms), and those that a skip leaves (10 ms).
-const WORTH: usize = 30 * SAMPLE_RATE as usize / 1000;
+/// Samples in store that are not worth a skip (20 ms), and those that a skip leaves (10 ms).
+const WORTH: usize = 20 * SAMPLE_RATE as usize / 1000;
 const LEFT: usize = 10 * SAMPLE_RATE as usize / 1000;
 /// A pipe that brings nothing for this long brings silence.
 const QUIET: Duration = Duration::from_millis(300);

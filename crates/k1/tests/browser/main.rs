@@ -7,6 +7,7 @@ mod chromium;
 #[allow(dead_code, reason = "used in part")]
 #[path = "../support/host.rs"]
 mod host;
+mod waiting;
 
 use std::io::{BufRead, BufReader};
 use std::path::PathBuf;

@@ -86,6 +86,8 @@ pub struct Client {
     socket: Socket,
     version: u16,
     last: u32,
+    /// Room for one read.
+    block: Vec<u8>,
     inbox: Vec<u8>,
     /// Bytes of the inbox that were taken apart.
     taken: usize,
@@ -99,7 +101,8 @@ impl Client {
             Absent::Busy => Trouble::Silent,
         })?;
         socket.set_write_timeout(PATIENCE).map_err(|_| Trouble::Closed)?;
-        let mut client = Self { socket, version: VERSION, last: 0, inbox: Vec::new(), taken: 0 };
+        let (block, inbox) = (vec![0; BLOCK], Vec::new());
+        let mut client = Self { socket, version: VERSION, last: 0, block, inbox, taken: 0 };
         let cookie = pulseaudio::cookie_path_from_env().and_then(|path| std::fs::read(path).ok());
         let mut cookie = cookie.unwrap_or_default();
         cookie.resize(COOKIE, 0);
@@ -194,13 +197,12 @@ impl Client {
     fn fill(&mut self, until: Instant) -> Result<bool, Trouble> {
         self.inbox.drain(..self.taken);
         self.taken = 0;
-        let have = self.inbox.len();
-        self.inbox.resize(have + BLOCK, 0);
-        let read = self.socket.read_until(&mut self.inbox[have..], until);
-        self.inbox.truncate(have + *read.as_ref().unwrap_or(&0));
-        match read {
+        match self.socket.read_until(&mut self.block, until) {
             Ok(0) => Err(Trouble::Closed),
-            Ok(_) => Ok(true),
+            Ok(n) => {
+                self.inbox.extend_from_slice(&self.block[..n]);
+                Ok(true)
+            }
             Err(e) if matches!(e.kind(), ErrorKind::WouldBlock | ErrorKind::TimedOut) => Ok(false),
             Err(_) => Err(Trouble::Closed),
         }
