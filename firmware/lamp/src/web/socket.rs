@@ -250,7 +250,7 @@ fn hello(lamp: &'static Lamp) -> Vec<u8> {
     Say::Hello(Hello {
         version: VERSION,
         leds: identity.leds,
-        source: identity.source,
+        source: &identity.source,
         fps: lamp.due_millihertz.load(Relaxed).div_ceil(1000),
         server_us: now_us(),
         thumbnails: false,
