@@ -1,7 +1,7 @@
 //! Live sound stays on, whatever becomes of its server and its devices.
 
 use std::os::unix::net::UnixListener;
-use std::process::Command;
+use std::process::{Command, Stdio};
 use std::time::{Duration, Instant};
 
 use rustix::process::Signal;
@@ -341,7 +341,9 @@ fn a_stop_and_continue_costs_the_stop_and_nothing_else() {
     );
     // A tracer, which interrupts every call.
     let began = k1.seconds().len();
-    match Command::new("strace").args(["-f", "-o", "/dev/null", "-p", &k1.running.id().to_string()]).spawn() {
+    let mut tracer = Command::new("strace");
+    tracer.args(["-f", "-o", "/dev/null", "-p", &k1.running.id().to_string()]).stderr(Stdio::null());
+    match tracer.spawn() {
         Ok(mut tracer) => {
             std::thread::sleep(Duration::from_secs(1));
             let _ = tracer.kill();
