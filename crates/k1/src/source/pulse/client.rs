@@ -100,6 +100,10 @@ impl Client {
             Absent::Nobody(why) => Trouble::Nobody(why),
             Absent::Busy => Trouble::Silent,
         })?;
+        Self::greet(socket)
+    }
+
+    fn greet(socket: Socket) -> Result<Self, Trouble> {
         socket.set_write_timeout(PATIENCE).map_err(|_| Trouble::Closed)?;
         let (block, inbox) = (vec![0; BLOCK], Vec::new());
         let mut client = Self { socket, version: VERSION, last: 0, block, inbox, taken: 0 };
@@ -223,5 +227,113 @@ fn command(body: &[u8], version: u16) -> Message {
             }
             _ => Message::Unknown,
         },
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use pulseaudio::protocol::{ServerInfo, SourceInfoList, read_command_message, write_reply_message};
+    use std::io::{BufReader, Write};
+    use std::os::unix::net::UnixStream;
+
+    /// A client that was welcomed, and the server's end of its connection.
+    fn welcomed() -> (Client, UnixStream) {
+        let (ours, theirs) = UnixStream::pair().unwrap();
+        let server = std::thread::spawn(move || {
+            let mut reader = BufReader::new(theirs.try_clone().unwrap());
+            let (seq, hello) = read_command_message(&mut reader, VERSION).unwrap();
+            assert!(matches!(hello, Command::Auth(a) if a.cookie.len() == COOKIE && !a.supports_shm));
+            let welcome = AuthReply { version: 35, use_memfd: false, use_shm: false };
+            write_reply_message(&mut &theirs, seq, &welcome, VERSION).unwrap();
+            let (seq, _) = read_command_message(&mut reader, VERSION).unwrap();
+            write_reply_message(&mut &theirs, seq, &SetClientNameReply { client_id: 1 }, VERSION).unwrap();
+            theirs
+        });
+        let client = Client::greet(Socket::Unix(ours)).unwrap();
+        (client, server.join().unwrap())
+    }
+
+    fn soon() -> Instant {
+        Instant::now() + Duration::from_millis(20)
+    }
+
+    #[test]
+    fn messages_come_whole_however_they_are_cut() {
+        let (mut client, mut server) = welcomed();
+        let number = client.send(&Command::GetServerInfo).unwrap();
+        let mut bytes = Vec::new();
+        pulseaudio::protocol::write_memblock(&mut bytes, 7, &[1, 2, 3, 4], 0).unwrap();
+        // A message of a kind that this client does not know.
+        bytes.extend([0, 0, 0, 10, 255, 255, 255, 255, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0]);
+        bytes.extend([b'L', 0, 0, 0, 200, b'L', 255, 255, 255, 255]);
+        let info = ServerInfo { default_sink_name: Some(c"one".into()), ..Default::default() };
+        write_reply_message(&mut bytes, number, &info, VERSION).unwrap();
+        // A refusal with a code that nobody knows.
+        bytes.extend([0, 0, 0, 15, 255, 255, 255, 255, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0]);
+        bytes.extend([b'L', 0, 0, 0, 0, b'L', 0, 0, 0, 9, b'L', 0, 0, 1, 0]);
+        let mut heard = Vec::new();
+        for piece in bytes.chunks(3) {
+            server.write_all(piece).unwrap();
+            heard.extend(client.next(Instant::now()).unwrap());
+        }
+        while let Some(message) = client.next(soon()).unwrap() {
+            heard.push(message);
+        }
+        let [Message::Sound { channel: 7, bytes }, Message::Unknown, Message::Answer { to, body }, refused] =
+            &heard[..]
+        else {
+            panic!("{heard:?}")
+        };
+        assert!(bytes == &[1, 2, 3, 4] && *to == number);
+        let read: ServerInfo = client.read(body.as_ref().unwrap()).unwrap();
+        assert_eq!(read.default_sink_name.as_deref(), Some(c"one"));
+        assert!(matches!(refused, Message::Answer { to: 9, body: Err(PulseError::Unknown) }), "{refused:?}");
+        drop(server);
+        assert!(matches!(client.next(soon()), Err(Trouble::Closed)));
+    }
+
+    #[test]
+    fn whatever_a_server_sends_is_an_answer_or_a_trouble_and_takes_no_longer() {
+        let mut seed = 1_u64;
+        let mut byte = || {
+            seed = seed.wrapping_mul(6_364_136_223_846_793_005).wrapping_add(1_442_695_040_888_963_407);
+            (seed >> 56) as u8
+        };
+        for round in 0..300 {
+            let (mut client, mut server) = welcomed();
+            let mut body: Vec<u8> = (0..round).map(|_| byte()).collect();
+            // A head that is true, so that the body is looked at; every third is garbage, too.
+            if round % 3 > 0 {
+                let tags = b"LtaxmvPfBN10";
+                body.iter_mut().step_by(5).for_each(|b| *b = tags[usize::from(*b) % tags.len()]);
+                let mut whole = (body.len() as u32).to_be_bytes().to_vec();
+                whole.extend([255, 255, 255, 255, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0]);
+                whole.extend(&body);
+                body = whole;
+            }
+            server.write_all(&body).unwrap();
+            drop(server);
+            let began = Instant::now();
+            for _ in 0..400 {
+                match client.next(soon()) {
+                    Ok(Some(Message::Answer { body: Ok(body), .. })) => {
+                        let _ = client.read::<ServerInfo>(&body);
+                        let _ = client.read::<SourceInfoList>(&body);
+                    }
+                    Ok(_) => {}
+                    Err(_) => break,
+                }
+            }
+            assert!(began.elapsed() < Duration::from_secs(10), "round {round}");
+        }
+    }
+
+    #[test]
+    fn a_server_that_is_silent_is_not_waited_for_without_an_end() {
+        let (ours, _theirs) = UnixStream::pair().unwrap();
+        let began = Instant::now();
+        assert!(matches!(Client::greet(Socket::Unix(ours)), Err(Trouble::Silent)));
+        assert!((PATIENCE..5 * PATIENCE).contains(&began.elapsed()));
     }
 }
