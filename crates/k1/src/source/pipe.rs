@@ -17,12 +17,14 @@ use k1_engine::{HOP, HOP_US, SAMPLE_RATE};
 
 use super::presence::Presence;
 use super::stdin::Decoder;
-use super::{Error, Source};
+use super::{AHEAD, Error, Source};
 
 /// Samples that are taken ahead of their time: a minute. More waits in the pipe.
 const MOST: usize = 60 * SAMPLE_RATE as usize;
-/// Samples that the ear is ahead: 32 ms, because they are what live sound is late.
-const AHEAD: usize = 4 * HOP;
+/// Samples that the ear is ahead of live sound: 16 ms, because that is how late it is.
+const AHEAD_LIVE: usize = 2 * HOP;
+/// What has been live sound counts as such for this long.
+const LIVE: Duration = Duration::from_secs(5);
 /// Samples in store that are not worth a skip (20 ms), and those that a skip leaves (10 ms).
 const WORTH: usize = 20 * SAMPLE_RATE as usize / 1000;
 const LEFT: usize = 10 * SAMPLE_RATE as usize / 1000;
@@ -59,6 +61,8 @@ struct Store {
     end: Option<Result<(), io::Error>>,
     has_spoken: bool,
     silence_due: Instant,
+    /// Until when it counts as live sound.
+    live_until: Instant,
     skips: u32,
     /// Samples that were skipped and not spoken of yet.
     skipped: usize,
@@ -76,6 +80,7 @@ impl PipeSource {
             end: None,
             has_spoken: false,
             silence_due: began + QUIET,
+            live_until: began,
             skips: 0,
             skipped: 0,
             is_dropped: false,
@@ -135,6 +140,9 @@ impl Store {
         self.silence_due = now + QUIET;
         let least = self.pace.arrive(samples.len(), self.samples.len(), now);
         self.samples.extend(samples);
+        if least.is_some() {
+            self.live_until = now + LIVE;
+        }
         if least.is_some_and(|least| least > WORTH) {
             let skip = self.samples.len().saturating_sub(LEFT);
             self.samples.drain(..skip);
@@ -213,7 +221,7 @@ impl Source for PipeSource {
     }
 
     fn ahead(&self) -> usize {
-        AHEAD
+        if Instant::now() < self.pipe.lock().live_until { AHEAD_LIVE } else { AHEAD }
     }
 
     fn presence(&self) -> Option<Presence> {
@@ -295,6 +303,7 @@ mod tests {
                 end: None,
                 has_spoken: false,
                 silence_due: now + QUIET,
+                live_until: now,
                 skips: 0,
                 skipped: 0,
                 is_dropped: false,
