@@ -115,6 +115,7 @@ const link = new Link({
     if (m.status) {
       lights = m.status.lights;
       lamps.show(lights, m.status.uptime_s);
+      source(m.status.live_sound);
       figures(m.status.vitals);
       firmware.progress(m.status.receiving);
     }
@@ -141,6 +142,14 @@ function gone(text) {
   clear();
 }
 
+/** What is heard, or why nothing is; sound that is no live one never changes. */
+function source(live) {
+  if (!live) return;
+  const line = $('source');
+  line.textContent = live.connected ? live.name : `waiting for sound: ${live.reason}`;
+  line.title = line.textContent;
+  line.classList.toggle('waiting', !live.connected);
+}
 const speaker = new Speaker(link);
 const compared = new Beats($('beats'), link, speaker);
 link.want({ fps: calm.matches ? 10 : 60 });

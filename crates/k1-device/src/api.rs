@@ -1,5 +1,6 @@
 //! What each path of the API does, the same in the program and in the lamp.
 
+use alloc::borrow::Cow;
 use alloc::vec::Vec;
 
 use k1_engine::params::{Param, Params};
@@ -24,7 +25,7 @@ pub const DEVICE: &str = "K1.reinvented";
 pub const VERSION: &str = env!("CARGO_PKG_VERSION");
 
 /// Who a K1 is.
-#[derive(Clone, Copy, Debug)]
+#[derive(Clone, Debug)]
 pub struct Identity<'a> {
     /// Address.
     pub ip: &'a str,
@@ -34,8 +35,8 @@ pub struct Identity<'a> {
     pub board: &'a str,
     /// Number of LEDs.
     pub leds: usize,
-    /// Name of the source of sound.
-    pub source: &'a str,
+    /// Name of the source of sound, as it is now.
+    pub source: Cow<'a, str>,
 }
 
 /// What the API needs of the home that it serves: the program, or a lamp.
@@ -213,11 +214,12 @@ pub fn answer(home: &dyn Home, action: Action, body: &[u8]) -> Result<Vec<u8>, R
         Action::Status => json(&Status {
             version: VERSION.into(),
             uptime_s: now_ms as f64 / 1000.0,
-            source: home.identity().source.into(),
+            source: home.identity().source,
             pattern: PATTERNS[settings.pattern].id.into(),
             vitals: home.vitals(),
             heard: home.heard(),
             lights: home.lights(),
+            live_sound: home.device().live_sound,
         }),
         Action::Device => json(&home.device()),
         Action::Setup => json(&home.setup()),

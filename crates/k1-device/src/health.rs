@@ -1,8 +1,9 @@
 //! Whether a K1 is well, from what it measures itself.
 
 use alloc::borrow::Cow;
+use alloc::format;
 
-use crate::answers::{Check, Vitals};
+use crate::answers::{Check, LiveSound, Vitals};
 use crate::microphone::Hearing;
 
 /// Share of the frames that are due below which light is not on time.
@@ -43,6 +44,15 @@ pub fn checks(v: &Vitals, microphone: Hearing, storage_errors: u32) -> [Check; 5
     ]
 }
 
+/// The condition of whoever hears sound that may come and go.
+pub fn sound_arrives(live: &LiveSound) -> Check {
+    let advice = match &live.reason {
+        None => "".into(),
+        Some(why) => format!("{why}; K1 listens as soon as it can, and until then it hears silence"),
+    };
+    Check { name: Cow::Borrowed("sound arrives"), ok: live.connected, advice: advice.into() }
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -61,5 +71,14 @@ mod tests {
         assert_eq!(failing(&well, Hearing::Absent, 0), Some(3));
         assert_eq!(failing(&well, Hearing::Present, 1), Some(4));
         assert!(!checks(&Vitals::default(), Hearing::Present, 0)[0].ok, "nothing was measured yet");
+    }
+    #[test]
+    fn a_source_that_is_waited_for_says_why() {
+        let mut live = LiveSound { connected: true, name: "mic".into(), reason: None, for_s: 1.0 };
+        assert!(sound_arrives(&live).ok);
+        live.connected = false;
+        live.reason = Some("the sound server has gone away".into());
+        let check = sound_arrives(&live);
+        assert!(!check.ok && check.advice.starts_with("the sound server has gone away; "), "{check:?}");
     }
 }

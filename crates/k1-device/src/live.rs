@@ -9,7 +9,7 @@ use k1_engine::audio::Snapshot;
 use k1_engine::patterns::PATTERNS;
 use serde::Serialize;
 
-use crate::answers::{Light, ParamValues, Realtime, Vitals};
+use crate::answers::{Light, LiveSound, ParamValues, Realtime, Vitals};
 use crate::api::{self, Home};
 use crate::error::{Refusal, Sentence};
 use crate::exchange::{Change, Settings};
@@ -135,7 +135,7 @@ impl InForce<'_> {
 }
 
 /// Figures, once a second.
-#[derive(Clone, Copy, Debug, Serialize)]
+#[derive(Clone, Debug, Serialize)]
 pub struct Figures<'a> {
     /// Measured figures.
     pub vitals: Vitals,
@@ -149,6 +149,9 @@ pub struct Figures<'a> {
     /// Where light goes besides the page; absent on a lamp.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub lights: Option<&'a [Light]>,
+    /// Whether live sound arrives; absent where the sound is not live.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub live_sound: Option<LiveSound<'static>>,
 }
 
 /// Why a command was refused.
@@ -166,7 +169,7 @@ impl Serialize for Refused {
 }
 
 /// A text message to a page.
-#[derive(Clone, Copy, Debug, Serialize)]
+#[derive(Clone, Debug, Serialize)]
 #[serde(rename_all = "snake_case")]
 pub enum Say<'a> {
     /// The first message.

@@ -233,6 +233,14 @@ pub static METRICS: &[Metric] = &[
     gauge("k1_microphone_present", "", "1 if the microphone is there and speaks", |s, out| {
         out(&[], (s.device.microphone == Hearing::Present.name()).into());
     }),
+    gauge(
+        "k1_sound_connected",
+        "",
+        "1 while live sound arrives, 0 while its source is waited for",
+        |s, out| {
+            one(out, s.device.live_sound.as_ref().map(|l| l.connected.into()));
+        },
+    ),
     count("k1_microphone_failures_total", "Reads of the microphone that failed", |s, out| {
         one(out, s.device.microphone_failures.map(Into::into));
     }),

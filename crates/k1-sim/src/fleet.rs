@@ -314,7 +314,7 @@ impl Home for Shared {
     }
 
     fn identity(&self) -> Identity<'_> {
-        Identity { ip: "127.0.0.1", mac: Some(&self.mac), board: BOARD, leds: 180, source: "nothing" }
+        Identity { ip: "127.0.0.1", mac: Some(&self.mac), board: BOARD, leds: 180, source: "nothing".into() }
     }
 
     fn performance(&self) -> Performance {

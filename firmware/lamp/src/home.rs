@@ -102,7 +102,7 @@ impl Home for LampHome {
             mac: Some(&self.mac),
             board: self.board,
             leds: self.lamp.leds.load(Relaxed) as usize,
-            source: self.source,
+            source: self.source.into(),
         }
     }
 
@@ -172,6 +172,7 @@ impl Home for LampHome {
                 rssi_dbm: s.rssi_dbm,
                 microphone: microphone.name().into(),
                 microphone_failures: Some(lamp.microphone_failures.load(Relaxed)),
+                live_sound: None,
                 strip_underruns: Some(lamp.strip_underruns.load(Relaxed)),
                 wire_us: Some(wire_us(lamp.leds.load(Relaxed) as usize, s.memory.hardware.reset_us) as u32),
                 settings_writes: Some(s.settings_writes),

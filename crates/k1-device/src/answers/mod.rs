@@ -12,7 +12,9 @@ use serde::{Serialize, Serializer};
 use crate::settings::ColorOrder;
 
 pub use self::operator::{BootLine, BootLog, SelfTest, TestState};
-pub use self::state::{Check, Device, Heap, Heard, Light, LightState, Performance, Stack, Status, Vitals};
+pub use self::state::{
+    Check, Device, Heap, Heard, Light, LightState, LiveSound, Performance, Stack, Status, Vitals,
+};
 #[cfg(feature = "schema")]
 pub(crate) use self::tables::param_properties;
 pub use self::tables::{

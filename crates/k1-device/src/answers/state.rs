@@ -198,6 +198,24 @@ pub struct Status<'a> {
     #[serde(skip_serializing_if = "Option::is_none")]
     #[cfg_attr(feature = "read", serde(default))]
     pub lights: Option<Vec<Light>>,
+    /// Whether live sound arrives; absent where the sound is not live.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub live_sound: Option<LiveSound<'a>>,
+}
+
+/// Whether live sound arrives. While it does not, silence is heard and the light goes on.
+#[derive(Clone, Debug, PartialEq, Serialize)]
+#[cfg_attr(feature = "read", derive(serde::Deserialize))]
+#[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
+pub struct LiveSound<'a> {
+    /// True while there is a connection to the source of the sound.
+    pub connected: bool,
+    /// Name of what is heard, was heard last, or is waited for.
+    pub name: Cow<'a, str>,
+    /// Why there is no sound; null while there is.
+    pub reason: Option<Cow<'a, str>>,
+    /// Seconds since it became so.
+    pub for_s: f64,
 }
 
 /// One condition of being well.
@@ -274,6 +292,9 @@ pub struct Device<'a> {
     pub microphone: Cow<'a, str>,
     /// Reads of the microphone that failed, since the start.
     pub microphone_failures: Option<u32>,
+    /// Whether live sound arrives; absent where the sound is not live, and in a lamp, whose microphone is above.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub live_sound: Option<LiveSound<'a>>,
     /// Frames that the strip's driver did not send, since the start.
     pub strip_underruns: Option<u32>,
     /// Shortest possible time between two frames on the wire, in µs.
@@ -312,6 +333,11 @@ impl Device<'_> {
             reset_reason: self.reset_reason.map(own),
             last_panic: self.last_panic.map(own),
             microphone: own(self.microphone),
+            live_sound: self.live_sound.map(|l| LiveSound {
+                name: own(l.name),
+                reason: l.reason.map(own),
+                ..l
+            }),
             ..self
         }
     }

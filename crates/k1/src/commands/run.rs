@@ -22,6 +22,8 @@ use k1_device::harmless::harmless;
 
 /// Start-up that the summary leaves out.
 const WARM_UP: Duration = Duration::from_millis(1000);
+/// A start waits this long for sound that may take any time.
+const GLANCE: Duration = Duration::from_millis(400);
 /// The light lingers so long after the sound has ended.
 const AFTERGLOW: Duration = Duration::from_millis(1200);
 /// How often this machine is asked for new addresses.
@@ -44,7 +46,7 @@ pub fn run(args: &RunArgs) -> Result<(), Failure> {
     })
     .map_err(|e| Failure(format!("signals cannot be handled: {e}")))?;
 
-    let source = source::open(&args.input, args.rate)?;
+    let source = source::open_in_time(&args.input, args.rate)?;
     let title = harmless(&source.title()).into_owned();
     let reopen = reopen(args);
     if args.targets.iter().filter(|t| **t == Target::Terminal).count() > 1 {
@@ -77,7 +79,8 @@ pub fn run(args: &RunArgs) -> Result<(), Failure> {
         sinks,
         with_page: door.is_some(),
     })?;
-    let mut console = Console { json: args.json, quiet: args.targets.contains(&Target::Terminal) };
+    let mut console =
+        Console { json: args.json, quiet: args.targets.contains(&Target::Terminal), synced: false };
     if let Some(door) = &door {
         let port = door.port();
         let (who, trouble) = identity::claim(identity::Role { kind: "run", name: &args.name, port })?;
@@ -141,6 +144,7 @@ fn watch(
         std::thread::sleep(Duration::from_millis(20));
         tell(&stage.shared.lights);
         let now = Instant::now();
+        console.sync(stage)?;
         if stage.has_ended() {
             ended.get_or_insert(now);
         }
@@ -177,10 +181,22 @@ fn watch(
     }
 }
 
+/// True while sound is waited for that may come at any time.
+fn waits(stage: &Stage) -> bool {
+    stage.shared.presence.as_ref().is_some_and(|p| p.reason().is_some())
+}
+
+/// True when sound has been heard, and not the silence in its place.
+fn hears(stage: &Stage) -> bool {
+    stage.shared.meters.get(Count::Hops) > 0 && !waits(stage)
+}
+
 /// What is said, and how.
 struct Console {
     json: bool,
     quiet: bool,
+    /// It was said that there is sound.
+    synced: bool,
 }
 
 impl Console {
@@ -193,7 +209,7 @@ impl Console {
     }
 
     /// The boot log: each line no sooner than it is true.
-    fn boot(&self, stage: &Stage, title: &str) -> Result<(), Failure> {
+    fn boot(&mut self, stage: &Stage, title: &str) -> Result<(), Failure> {
         self.line(&format!("[BOOT] K1 {VERSION} on {}, hearing {title}", std::env::consts::ARCH))?;
         let patience = Instant::now() + Duration::from_secs(5);
         let wait = |ready: &dyn Fn() -> bool| {
@@ -202,10 +218,10 @@ impl Console {
             }
         };
         let shared = &stage.shared;
-        wait(&|| shared.meters.get(Count::Hops) > 0 || stage.has_ended());
-        if shared.meters.get(Count::Hops) > 0 {
-            self.line("[AUDIO SYNC] Initialized successfully")?;
-        }
+        // Sound that may take any time is not waited for here: that it has come is said when it has.
+        let began = Instant::now();
+        wait(&|| hears(stage) || stage.has_ended() || waits(stage) && began.elapsed() > GLANCE);
+        self.sync(stage)?;
         wait(&|| shared.show_seat.core().is_some());
         wait(&|| shared.hear_seat.core().is_some());
         for (name, seat) in [("GPU TASK", &shared.show_seat), ("AUDIO TASK", &shared.hear_seat)] {
@@ -219,6 +235,15 @@ impl Console {
             }
         }
         Ok(())
+    }
+
+    /// Says that sound has come, once, and no sooner.
+    fn sync(&mut self, stage: &Stage) -> Result<(), Failure> {
+        if self.synced || !hears(stage) {
+            return Ok(());
+        }
+        self.synced = true;
+        self.line("[AUDIO SYNC] Initialized successfully")
     }
 
     /// Several lines of K1's own; one may itself be several, as a code for phones is.

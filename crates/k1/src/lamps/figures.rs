@@ -185,6 +185,7 @@ mod tests {
             vitals,
             heard: heard.clone(),
             lights: None,
+            live_sound: None,
         };
         let network = Reading::of(&status, &device);
         let mut cable = Reading::default();

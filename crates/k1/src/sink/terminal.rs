@@ -1,6 +1,6 @@
 //! The strip in the terminal, in 24-bit colour.
 
-use std::io::{self, IsTerminal};
+use std::io;
 use std::time::{Duration, Instant};
 
 use k1_device::answers::LightState;
@@ -24,7 +24,7 @@ impl TerminalSink {
     ///
     /// A sentence if it is none.
     pub fn new(light: &Light) -> Result<Self, String> {
-        if !io::stdout().is_terminal() {
+        if !crate::console::is_terminal() {
             return Err("the strip can be drawn on a terminal only, and standard output is not one".into());
         }
         strip_line::begin().map_err(|e| format!("the strip cannot be drawn on this terminal: {e}"))?;

@@ -3,19 +3,24 @@
 mod demo;
 mod file;
 mod guard;
+#[cfg(any(unix, feature = "native-audio"))]
+mod inlet;
+#[cfg(any(unix, feature = "native-audio"))]
+mod live;
 #[cfg(feature = "native-audio")]
 mod native;
+mod pipe;
+mod presence;
 #[cfg(all(unix, not(feature = "native-audio")))]
 mod pulse;
 mod resample;
-#[cfg(all(unix, not(feature = "native-audio")))]
-mod socket;
 mod stdin;
 
 use std::fmt;
 use std::path::PathBuf;
 
 pub use demo::{Demo, SONG_SECONDS};
+pub use presence::Presence;
 
 /// An input as the user names it.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -83,6 +88,10 @@ pub enum Error {
     NoServer(String),
     /// What was heard live has gone away.
     Gone(String),
+    /// The sound server is there and says nothing.
+    Hangs,
+    /// Raw samples were asked for from a terminal.
+    Terminal,
     /// There is no source of that name.
     NoDevice {
         /// What was asked for.
@@ -118,6 +127,12 @@ impl fmt::Display for Error {
                 "no sound server answers ({why}); start PulseAudio or PipeWire, or play a file: k1 run FILE"
             ),
             Self::Gone(what) => write!(f, "{what} has gone away"),
+            Self::Hangs => write!(f, "the sound server does not answer"),
+            Self::Terminal => write!(
+                f,
+                "standard input is a terminal; pipe raw f32 samples into it, as in: \
+                 ffmpeg -i SONG -f f32le -ac 1 -ar 16000 - | k1 run -"
+            ),
             Self::NoDevice { wanted, available } if available.is_empty() => {
                 write!(f, "there is no {wanted}, and the sound server has no other source")
             }
@@ -153,17 +168,62 @@ pub trait Source: Send {
     fn skipped(&self) -> u64 {
         0
     }
+
+    /// Times that sound was skipped so far because it was too old to be shown.
+    fn overruns(&self) -> u32 {
+        0
+    }
+
+    /// Samples that the ear should be given ahead of their time, where the reader sets the pace.
+    fn ahead(&self) -> usize {
+        AHEAD
+    }
+
+    /// Whether sound arrives, where that can change.
+    fn presence(&self) -> Option<Presence> {
+        None
+    }
 }
 
-/// Opens an input. `rate` is the sample rate of standard input.
+/// Samples that are ahead of their time unless a source says otherwise: 128 ms.
+pub const AHEAD: usize = 16 * k1_engine::HOP;
+
+/// Opens an input from which every sample counts, in whatever time it is read. `rate` is the sample rate of standard
+/// input.
 pub fn open(input: &Input, rate: u32) -> Result<Box<dyn Source>, Error> {
     Ok(match input {
         Input::Demo => Box::new(Demo::default()),
         Input::File(path) => Box::new(file::FileSource::open(path)?),
-        Input::Stdin => Box::new(stdin::StdinSource::new(std::io::stdin(), rate)?),
+        Input::Stdin => Box::new(stdin::StdinSource::new(not_a_terminal()?, rate)?),
         Input::Mic(name) => open_live(Kind::Mic, name.as_deref())?,
         Input::Monitor(name) => open_live(Kind::Monitor, name.as_deref())?,
     })
+}
+
+/// Opens an input that is read in real time: of a pipe into which somebody writes live sound, what is too old is skipped.
+pub fn open_in_time(input: &Input, rate: u32) -> Result<Box<dyn Source>, Error> {
+    match input {
+        Input::Stdin if !stdin_is_file() => Ok(Box::new(pipe::PipeSource::new(not_a_terminal()?, rate)?)),
+        _ => open(input, rate),
+    }
+}
+
+fn not_a_terminal() -> Result<std::io::Stdin, Error> {
+    use std::io::IsTerminal;
+    let stdin = std::io::stdin();
+    if stdin.is_terminal() { Err(Error::Terminal) } else { Ok(stdin) }
+}
+
+/// True for a file on a disk, which has everything at any time.
+fn stdin_is_file() -> bool {
+    #[cfg(unix)]
+    {
+        use std::os::fd::AsFd;
+        let own = std::io::stdin().as_fd().try_clone_to_owned();
+        own.map(std::fs::File::from).and_then(|f| f.metadata()).is_ok_and(|m| m.is_file())
+    }
+    #[cfg(not(unix))]
+    false
 }
 
 /// The two kinds of live sound.
@@ -188,6 +248,17 @@ pub struct Device {
     pub default: bool,
 }
 
+impl Device {
+    /// Name for people, with the other one where several devices have the same.
+    #[cfg(any(unix, feature = "native-audio"))]
+    fn title(&self, all: &[Self]) -> String {
+        match all.iter().filter(|d| d.description == self.description).count() {
+            0 | 1 => self.description.clone(),
+            _ => format!("{} ({})", self.description, self.name),
+        }
+    }
+}
+
 /// Lists live sources.
 pub fn devices() -> Result<Vec<Device>, Error> {
     #[cfg(feature = "native-audio")]
@@ -200,9 +271,9 @@ pub fn devices() -> Result<Vec<Device>, Error> {
 
 fn open_live(kind: Kind, name: Option<&str>) -> Result<Box<dyn Source>, Error> {
     #[cfg(feature = "native-audio")]
-    return native::open(kind, name);
+    return Ok(Box::new(native::open(kind, name)?));
     #[cfg(all(unix, not(feature = "native-audio")))]
-    return Ok(Box::new(pulse::PulseSource::open(kind, name)?));
+    return Ok(Box::new(pulse::open(kind, name)?));
     #[cfg(not(any(unix, feature = "native-audio")))]
     {
         let _ = (kind, name);
@@ -227,16 +298,19 @@ fn choose<'a>(devices: &'a [Device], kind: Kind, name: Option<&str>) -> Result<&
             of_kind().find(|d| d.name == n).or_else(|| of_kind().find(has))
         }
     };
-    found.ok_or_else(|| {
-        let what = match kind {
-            Kind::Mic => "microphone",
-            Kind::Monitor => "monitor of an output",
-        };
-        Error::NoDevice {
-            wanted: name.map_or(what.to_owned(), |n| format!("{what} called “{n}”")),
-            available: devices.iter().map(|d| d.name.clone()).collect(),
-        }
+    found.ok_or_else(|| Error::NoDevice {
+        wanted: wanted(kind, name),
+        available: devices.iter().map(|d| d.name.clone()).collect(),
     })
+}
+
+/// What is asked for, in words.
+fn wanted(kind: Kind, name: Option<&str>) -> String {
+    let what = match kind {
+        Kind::Mic => "microphone",
+        Kind::Monitor => "monitor of an output",
+    };
+    name.map_or(what.to_owned(), |n| format!("{what} called “{n}”"))
 }
 
 #[cfg(test)]

@@ -1,18 +1,21 @@
 //! Live sound through the operating system's own interface (CoreAudio, WASAPI, ALSA), behind the feature `native-audio`.
 
 use std::sync::mpsc::{Receiver, RecvTimeoutError, SyncSender, sync_channel};
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
 use cpal::traits::{DeviceTrait, HostTrait, StreamTrait};
 use cpal::{FromSample, Sample, SampleFormat, SizedSample, SupportedStreamConfig};
 
+use super::live::{Flow, Line, LiveSource};
 use super::resample::Resampler;
-use super::{Device, Error, Kind, Source, choose};
+use super::{Device, Error, Kind, choose};
 
 /// Pieces of sound that may wait between the system and the reader.
 const QUEUE: usize = 256;
-/// A system that says nothing for so long is silent.
-const PATIENCE: Duration = Duration::from_secs(3);
+/// How long one look for sound takes at most.
+const LOOK: Duration = Duration::from_millis(100);
+/// How often it is looked whether the default device is still the same, and a silent one still there.
+const LOOK_AROUND: Duration = Duration::from_secs(1);
 
 fn failed(e: impl std::fmt::Display) -> Error {
     Error::NoServer(e.to_string())
@@ -25,7 +28,6 @@ pub fn devices() -> Result<Vec<Device>, Error> {
 
 fn found() -> Result<Vec<(Device, cpal::Device)>, Error> {
     let host = cpal::default_host();
-    let name = |d: &cpal::Device| d.description().map(|d| d.to_string()).unwrap_or_default();
     let default_in = host.default_input_device().map(|d| name(&d));
     let default_out = host.default_output_device().map(|d| name(&d));
     let mut all = Vec::new();
@@ -45,64 +47,136 @@ fn found() -> Result<Vec<(Device, cpal::Device)>, Error> {
     Ok(all)
 }
 
-/// Starts recording from the device that `name` means.
-pub fn open(kind: Kind, name: Option<&str>) -> Result<Box<dyn Source>, Error> {
-    let found = found()?;
-    let listed: Vec<Device> = found.iter().map(|(d, _)| d.clone()).collect();
-    let wanted = choose(&listed, kind, name)?.clone();
-    let device = found
-        .into_iter()
-        .find_map(|(d, device)| (d == wanted).then_some(device))
-        .ok_or_else(|| Error::Gone(wanted.name.clone()))?;
-    let config = match kind {
-        Kind::Mic => device.default_input_config(),
-        Kind::Monitor => device.default_output_config(),
-    }
-    .map_err(failed)?;
-    let resampler = Resampler::new(config.sample_rate())?;
-    let (send, incoming) = sync_channel(QUEUE);
-    let (started, ready) = sync_channel(1);
-    // On some systems a stream must stay on the thread that made it.
-    let (alive, ended) = sync_channel::<()>(0);
-    std::thread::Builder::new()
-        .name("k1-native".into())
-        .spawn(move || {
-            let stream = build(&device, &config, send);
-            let playing = stream.and_then(|s| s.play().map_err(failed).map(|()| s));
-            match playing {
-                Ok(stream) => {
-                    let _ = started.send(Ok(()));
-                    // Until the source is dropped.
-                    let _ = ended.recv();
-                    drop(stream);
-                }
-                Err(e) => {
-                    let _ = started.send(Err(e));
-                }
-            }
-        })
+fn name(device: &cpal::Device) -> String {
+    device.description().map(|d| d.to_string()).unwrap_or_default()
+}
+
+/// Name of the system's default device of a kind, if it has one.
+fn default_of(kind: Kind) -> Option<String> {
+    let host = cpal::default_host();
+    let device = match kind {
+        Kind::Mic => host.default_input_device(),
+        Kind::Monitor => host.default_output_device(),
+    };
+    device.map(|d| name(&d))
+}
+
+/// Starts to listen to the device that `name` means, and stays on it.
+pub fn open(kind: Kind, name: Option<&str>) -> Result<LiveSource, Error> {
+    let wanted = name.map(str::to_owned);
+    let connect =
+        move || NativeLine::open(kind, wanted.as_deref()).map(|line| Box::new(line) as Box<dyn Line>);
+    LiveSource::start(kind, name, Box::new(connect))
+}
+
+/// What the system's own threads say.
+enum Said {
+    Sound(Vec<f32>),
+    /// The stream is of no use any more.
+    Ended,
+}
+
+/// A microphone or output of the system. On some systems its stream must stay on the thread that made it, and it does.
+struct NativeLine {
+    kind: Kind,
+    is_named: bool,
+    name: String,
+    title: String,
+    said: Receiver<Said>,
+    resampler: Resampler,
+    looked: Instant,
+    heard_of: Instant,
+    _stream: cpal::Stream,
+}
+
+impl NativeLine {
+    fn open(kind: Kind, name: Option<&str>) -> Result<Self, Error> {
+        let found = found()?;
+        let listed: Vec<Device> = found.iter().map(|(d, _)| d.clone()).collect();
+        let wanted = choose(&listed, kind, name)?.clone();
+        let device = found
+            .into_iter()
+            .find_map(|(d, device)| (d == wanted).then_some(device))
+            .ok_or_else(|| Error::Gone(wanted.name.clone()))?;
+        let config = match kind {
+            Kind::Mic => device.default_input_config(),
+            Kind::Monitor => device.default_output_config(),
+        }
         .map_err(failed)?;
-    ready.recv().map_err(failed)??;
-    Ok(Box::new(NativeSource {
-        title: wanted.description,
-        incoming,
-        resampler,
-        ready: Vec::new(),
-        taken: 0,
-        _alive: alive,
-    }))
+        let resampler = Resampler::new(config.sample_rate())?;
+        let (say, said) = sync_channel(QUEUE);
+        let stream = build(&device, &config, say)?;
+        stream.play().map_err(failed)?;
+        let now = Instant::now();
+        Ok(Self {
+            kind,
+            is_named: name.is_some(),
+            title: wanted.title(&listed),
+            name: wanted.name,
+            said,
+            resampler,
+            looked: now,
+            heard_of: now,
+            _stream: stream,
+        })
+    }
+
+    /// True if something else is to be heard by now.
+    fn look_around(&mut self) -> Result<bool, Error> {
+        let now = Instant::now();
+        if now - self.looked < LOOK_AROUND {
+            return Ok(false);
+        }
+        self.looked = now;
+        // Without any default the device that is heard is as good as another.
+        if !self.is_named && default_of(self.kind).is_some_and(|name| name != self.name) {
+            return Ok(true);
+        }
+        // Not every system says that a device has gone; a silent one is looked for.
+        if now - self.heard_of > 3 * LOOK_AROUND && !devices()?.iter().any(|d| d.name == self.name) {
+            return Err(Error::Gone(self.title.clone()));
+        }
+        Ok(false)
+    }
+}
+
+impl Line for NativeLine {
+    fn title(&self) -> String {
+        self.title.clone()
+    }
+
+    fn hear(&mut self, sound: &mut Vec<f32>) -> Result<Flow, Error> {
+        let mut said = self.said.recv_timeout(LOOK);
+        loop {
+            match said {
+                Ok(Said::Sound(samples)) => {
+                    self.heard_of = Instant::now();
+                    self.resampler.push(&samples, sound);
+                }
+                Ok(Said::Ended) | Err(RecvTimeoutError::Disconnected) => {
+                    return Err(Error::Gone(self.title.clone()));
+                }
+                Err(RecvTimeoutError::Timeout) => break,
+            }
+            match self.said.try_recv() {
+                Ok(more) => said = Ok(more),
+                Err(_) => break,
+            }
+        }
+        Ok(if self.look_around()? { Flow::Elsewhere } else { Flow::Fine })
+    }
 }
 
 fn build(
     device: &cpal::Device,
     config: &SupportedStreamConfig,
-    send: SyncSender<Vec<f32>>,
+    say: SyncSender<Said>,
 ) -> Result<cpal::Stream, Error> {
     match config.sample_format() {
-        SampleFormat::F32 => stream::<f32>(device, config, send),
-        SampleFormat::I16 => stream::<i16>(device, config, send),
-        SampleFormat::U16 => stream::<u16>(device, config, send),
-        SampleFormat::I32 => stream::<i32>(device, config, send),
+        SampleFormat::F32 => stream::<f32>(device, config, say),
+        SampleFormat::I16 => stream::<i16>(device, config, say),
+        SampleFormat::U16 => stream::<u16>(device, config, say),
+        SampleFormat::I32 => stream::<i32>(device, config, say),
         other => Err(failed(format!("its sample format {other} is not known"))),
     }
 }
@@ -110,55 +184,33 @@ fn build(
 fn stream<T: SizedSample>(
     device: &cpal::Device,
     config: &SupportedStreamConfig,
-    send: SyncSender<Vec<f32>>,
+    say: SyncSender<Said>,
 ) -> Result<cpal::Stream, Error>
 where
     f32: FromSample<T>,
 {
     let channels = usize::from(config.channels()).max(1);
+    let ends = say.clone();
     let heard = move |data: &[T], _: &cpal::InputCallbackInfo| {
         let share = 1.0 / channels as f32;
         let mono =
             data.chunks_exact(channels).map(|f| f.iter().map(|x| f32::from_sample(*x)).sum::<f32>() * share);
         // The system's thread must never wait; what has no room is lost.
-        let _ = send.try_send(mono.collect());
+        let _ = say.try_send(Said::Sound(mono.collect()));
     };
-    let complain = |e: cpal::Error| crate::say(format_args!("k1: the sound device says: {e}"));
-    device.build_input_stream(config.config(), heard, complain, None).map_err(failed)
-}
-
-/// A microphone or output of the system.
-struct NativeSource {
-    title: String,
-    incoming: Receiver<Vec<f32>>,
-    resampler: Resampler,
-    ready: Vec<f32>,
-    taken: usize,
-    _alive: SyncSender<()>,
-}
-
-impl Source for NativeSource {
-    fn read(&mut self, out: &mut [f32]) -> Result<usize, Error> {
-        while self.taken == self.ready.len() {
-            self.ready.clear();
-            self.taken = 0;
-            match self.incoming.recv_timeout(PATIENCE) {
-                Ok(samples) => self.resampler.push(&samples, &mut self.ready),
-                Err(RecvTimeoutError::Timeout) => self.ready.resize(k1_engine::HOP, 0.0),
-                Err(RecvTimeoutError::Disconnected) => return Err(Error::Gone(self.title.clone())),
-            }
+    let fails = move |e: cpal::Error| {
+        if !is_passing(&e) {
+            // A full queue is emptied, and then the stream that has ended is silent, which is noticed, too.
+            let _ = ends.try_send(Said::Ended);
         }
-        let n = out.len().min(self.ready.len() - self.taken);
-        out[..n].copy_from_slice(&self.ready[self.taken..self.taken + n]);
-        self.taken += n;
-        Ok(n)
-    }
+    };
+    device.build_input_stream(config.config(), heard, fails, None).map_err(failed)
+}
 
-    fn title(&self) -> String {
-        self.title.clone()
-    }
-
-    fn is_live(&self) -> bool {
-        true
-    }
+/// True for what costs a piece of sound and not the stream.
+fn is_passing(e: &cpal::Error) -> bool {
+    matches!(
+        e.kind(),
+        cpal::ErrorKind::Xrun | cpal::ErrorKind::RealtimeDenied | cpal::ErrorKind::DeviceChanged
+    )
 }

@@ -1,17 +1,59 @@
-//! Raw samples from a pipe: f32, little-endian, mono.
+//! Raw samples: f32, little-endian, mono.
 
-use std::io::Read;
+use std::io::{self, ErrorKind, Read};
 
 use super::resample::Resampler;
 use super::{Error, Source};
 
-/// A pipe of samples.
-pub struct StdinSource<R> {
-    pipe: R,
+/// Bytes that are read at once.
+const BLOCK: usize = 64 << 10;
+
+/// From bytes at any rate to samples at the engine's.
+pub struct Decoder {
     bytes: Vec<u8>,
     kept: usize,
     resampler: Resampler,
     samples: Vec<f32>,
+}
+
+impl Decoder {
+    /// For samples at `rate`.
+    pub fn new(rate: u32) -> Result<Self, Error> {
+        let resampler = Resampler::new(rate)?;
+        Ok(Self { bytes: vec![0; BLOCK], kept: 0, resampler, samples: Vec::new() })
+    }
+
+    /// Reads once from `pipe`, waiting for it if it must, and appends what that makes to `ready`, which may be nothing.
+    /// Returns the number of bytes; at the end, which is 0, what was still inside comes out.
+    pub fn read(&mut self, pipe: &mut impl Read, ready: &mut Vec<f32>) -> io::Result<usize> {
+        let n = loop {
+            match pipe.read(&mut self.bytes[self.kept..]) {
+                Err(e) if e.kind() == ErrorKind::Interrupted => {}
+                done => break done?,
+            }
+        };
+        if n == 0 {
+            self.resampler.finish(ready);
+            return Ok(0);
+        }
+        // A read may end inside a sample: its bytes wait for the next one.
+        let have = self.kept + n;
+        let whole = have / 4 * 4;
+        self.samples.clear();
+        self.samples.extend(
+            self.bytes[..whole].chunks_exact(4).map(|b| f32::from_le_bytes([b[0], b[1], b[2], b[3]])),
+        );
+        self.bytes.copy_within(whole..have, 0);
+        self.kept = have - whole;
+        self.resampler.push(&self.samples, ready);
+        Ok(n)
+    }
+}
+
+/// A pipe of which every sample counts.
+pub struct StdinSource<R> {
+    pipe: R,
+    decoder: Decoder,
     ready: Vec<f32>,
     taken: usize,
     ended: bool,
@@ -20,44 +62,14 @@ pub struct StdinSource<R> {
 impl<R: Read> StdinSource<R> {
     /// Reads samples at `rate` from `pipe`.
     pub fn new(pipe: R, rate: u32) -> Result<Self, Error> {
-        Ok(Self {
-            pipe,
-            bytes: vec![0; 4096],
-            kept: 0,
-            resampler: Resampler::new(rate)?,
-            samples: Vec::new(),
-            ready: Vec::new(),
-            taken: 0,
-            ended: false,
-        })
+        Ok(Self { pipe, decoder: Decoder::new(rate)?, ready: Vec::new(), taken: 0, ended: false })
     }
 
     fn fill(&mut self) -> Result<(), Error> {
         self.ready.clear();
         self.taken = 0;
         while self.ready.is_empty() && !self.ended {
-            match self.pipe.read(&mut self.bytes[self.kept..]) {
-                Ok(0) => {
-                    self.ended = true;
-                    self.resampler.finish(&mut self.ready);
-                }
-                Ok(n) => {
-                    // A read may end inside a sample: its bytes wait for the next one.
-                    let have = self.kept + n;
-                    let whole = have / 4 * 4;
-                    self.samples.clear();
-                    self.samples.extend(
-                        self.bytes[..whole]
-                            .chunks_exact(4)
-                            .map(|b| f32::from_le_bytes([b[0], b[1], b[2], b[3]])),
-                    );
-                    self.bytes.copy_within(whole..have, 0);
-                    self.kept = have - whole;
-                    self.resampler.push(&self.samples, &mut self.ready);
-                }
-                Err(e) if e.kind() == std::io::ErrorKind::Interrupted => {}
-                Err(e) => return Err(Error::Read(e)),
-            }
+            self.ended = self.decoder.read(&mut self.pipe, &mut self.ready).map_err(Error::Read)? == 0;
         }
         Ok(())
     }
@@ -87,7 +99,7 @@ mod tests {
     struct Dribble(Vec<u8>, usize);
 
     impl Read for Dribble {
-        fn read(&mut self, buf: &mut [u8]) -> std::io::Result<usize> {
+        fn read(&mut self, buf: &mut [u8]) -> io::Result<usize> {
             let n = buf.len().min(3).min(self.0.len() - self.1);
             buf[..n].copy_from_slice(&self.0[self.1..self.1 + n]);
             self.1 += n;

@@ -57,7 +57,8 @@ pub fn run(mut h: Hearing) {
         }
         if h.is_live {
             let waiting = (have.saturating_sub(HOP)) as u64 * 1_000_000 / u64::from(SAMPLE_RATE);
-            let arrived = clock.now_us().saturating_sub(waiting);
+            // Right after the start sound may be older than the clock.
+            let arrived = clock.now_us().saturating_sub(waiting).max(HOP_US);
             let gap = sound.arrived(arrived);
             shared.meters.count(Count::Underruns, gap.into());
         }

@@ -31,7 +31,7 @@ pub use shine::{Finished, Frames};
 
 use crate::identity::Who;
 use crate::sink::{Light, Open};
-use crate::source::{self, Source};
+use crate::source::{self, Presence, Source};
 
 /// Bins of a histogram: up to 102 ms.
 const BINS: usize = 2_048;
@@ -51,8 +51,8 @@ pub type Owner = k1_device::exchange::Owner<Arc<Mailbox<SLOTS>>, Arc<SettingsRin
 /// The audio half prefers the second core, the render half the first: as in the lamp.
 const SEAT_HEARS: usize = 1;
 const SEAT_SHOWS: usize = 0;
-/// Samples that a paced source is ahead: 128 ms.
-const AHEAD: usize = 16 * HOP;
+/// Samples that fit between a source and the ear: half a second.
+const ROOM: usize = 64 * HOP;
 /// Names of the threads of lights, and of those that leave a file behind.
 const LIGHT: &str = "k1-sink";
 const KEPT: &str = "k1-sink-file";
@@ -88,6 +88,8 @@ pub struct Shared {
     pub lights: Vec<Arc<Light>>,
     /// Why the sound stopped, if it was an error.
     pub source_error: Mutex<Option<String>>,
+    /// Whether sound arrives, where that can change.
+    pub presence: Option<Presence>,
 }
 
 impl Shared {
@@ -163,6 +165,7 @@ impl Stage {
             history: Mutex::new(VecDeque::with_capacity(HISTORY + 1)),
             lights: setup.sinks.iter().map(|s| s.light.clone()).collect(),
             source_error: Mutex::new(None),
+            presence: setup.source.presence(),
         });
         let mut threads = Vec::new();
         let mut spawn = |name: &str, body: Box<dyn FnOnce() + Send>| -> std::io::Result<()> {
@@ -177,13 +180,14 @@ impl Stage {
         let (writer, sound) = SoundRing::channel();
         let (writer, sound) = (SoundWriter::new(writer), SoundReader::new(sound));
         let is_live = setup.source.is_live();
-        let (producer, samples) = rtrb::RingBuffer::new(if is_live { 4 * AHEAD } else { AHEAD });
+        let (producer, samples) = rtrb::RingBuffer::new(ROOM);
         let pump = Pump {
             source: setup.source,
             reopen: setup.reopen,
             out: producer,
             shared: shared.clone(),
             is_live,
+            overruns: 0,
         };
         spawn("k1-source", Box::new(move || pump.run()))?;
 
@@ -299,15 +303,21 @@ struct Pump {
     out: rtrb::Producer<f32>,
     shared: Arc<Shared>,
     is_live: bool,
+    /// Overruns of the source that were counted.
+    overruns: u32,
 }
 
 impl Pump {
     fn run(mut self) {
         let mut block = [0.0; HOP];
         while !self.shared.stop.load(Relaxed) {
-            match self.source.read(&mut block) {
+            let read = self.source.read(&mut block);
+            let overruns = self.source.overruns();
+            self.shared.meters.count(Count::Overruns, overruns.wrapping_sub(self.overruns));
+            self.overruns = overruns;
+            match read {
                 Ok(0) => match self.reopen.as_mut().map(|again| again()) {
-                    Some(Ok(source)) => self.source = source,
+                    Some(Ok(source)) => (self.source, self.overruns) = (source, 0),
                     Some(Err(e)) => return self.end(Some(e.to_string())),
                     None => return self.end(None),
                 },
@@ -322,10 +332,17 @@ impl Pump {
         self.shared.source_ended.store(true, Release);
     }
 
+    /// Samples that the ear may be given now.
+    fn room(&self) -> usize {
+        let free = self.out.slots();
+        // What the reader sets the pace of is late by what it is ahead.
+        if self.is_live { free } else { self.source.ahead().saturating_sub(ROOM - free) }
+    }
+
     fn push(&mut self, samples: &[f32]) {
         let mut left = samples;
         loop {
-            let n = self.out.slots().min(left.len());
+            let n = self.room().min(left.len());
             if let Ok(mut chunk) = self.out.write_chunk(n) {
                 let (a, b) = chunk.as_mut_slices();
                 a.copy_from_slice(&left[..a.len()]);

@@ -10,7 +10,7 @@ use k1_device::api::{Home, Identity};
 use k1_device::error::Refusal;
 use k1_device::exchange::{Change, Settings};
 use k1_device::firmware::{Firmware, GoingBack};
-use k1_device::health::checks;
+use k1_device::health::{checks, sound_arrives};
 use k1_device::microphone::Hearing;
 use k1_device::requests::SetupPatch;
 use k1_device::self_test::Reading;
@@ -37,7 +37,8 @@ impl Home for App {
     }
 
     fn identity(&self) -> Identity<'_> {
-        Identity { ip: &self.ip, mac: None, board: "program", leds: self.leds, source: &self.title }
+        let source = self.title().into();
+        Identity { ip: &self.ip, mac: None, board: "program", leds: self.leds, source }
     }
 
     fn id(&self) -> Option<&str> {
@@ -100,8 +101,10 @@ impl Home for App {
             Hearing::Present
         };
         let lights = self.lights();
+        let live_sound = self.shared.presence.as_ref().map(crate::source::Presence::answer);
         let mut checks = checks(&self.shared.vitals(), microphone, 0).to_vec();
         checks.extend(lights.as_deref().and_then(every_light_shines));
+        checks.extend(live_sound.as_ref().map(sound_arrives));
         Device {
             board: "program".into(),
             slot: None,
@@ -119,6 +122,7 @@ impl Home for App {
             rssi_dbm: None,
             microphone: microphone.name().into(),
             microphone_failures: None,
+            live_sound,
             strip_underruns: None,
             wire_us: None,
             settings_writes: None,

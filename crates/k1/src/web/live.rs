@@ -132,6 +132,7 @@ async fn serve_live(app: &Arc<App>, place: &Place, socket: WebSocket) {
                     sockets: app.pages.len(),
                     receiving: None,
                     lights: lights.as_deref(),
+                    live_sound: app.shared.presence.as_ref().map(crate::source::Presence::answer),
                 });
                 next = Some(text(&status));
             }
@@ -165,7 +166,7 @@ fn hello(app: &App) -> Message {
     text(&Say::Hello(Hello {
         version: VERSION,
         leds: app.leds,
-        source: &app.title,
+        source: &app.title(),
         fps: app.fps,
         server_us: app.shared.clock.now_us(),
         thumbnails: true,

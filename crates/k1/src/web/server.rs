@@ -58,8 +58,8 @@ pub struct App {
     pub hub: Hub,
     /// What it is called.
     pub who: Arc<Who>,
-    /// What is heard, for people.
-    pub title: String,
+    /// What was heard at the start, for people.
+    title: String,
     /// Address of the server, without its port.
     pub ip: String,
     /// Number of LEDs.
@@ -108,6 +108,11 @@ impl App {
             guesses: Mutex::new(Guesses::default()),
             lines: AtomicU32::new(0),
         }
+    }
+
+    /// What is heard now, for people.
+    pub fn title(&self) -> String {
+        self.shared.presence.as_ref().map_or_else(|| self.title.clone(), crate::source::Presence::title)
     }
 
     fn now_ms(&self) -> u64 {

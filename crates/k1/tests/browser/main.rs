@@ -14,6 +14,7 @@ mod need;
 #[cfg(target_os = "linux")]
 mod phone;
 mod proxy;
+mod waiting;
 
 use std::io::{BufRead, BufReader};
 use std::path::PathBuf;

@@ -226,6 +226,7 @@ async fn page(
                         sockets: lamp.doors.sockets(),
                         receiving: lamp.look(|s| s.firmware.receiving),
                         lights: None,
+                        live_sound: None,
                     };
                     send(writer, Kind::Text, &Say::Status(figures).json()).await?;
                 }
@@ -250,7 +251,7 @@ fn hello(lamp: &'static Lamp) -> Vec<u8> {
     Say::Hello(Hello {
         version: VERSION,
         leds: identity.leds,
-        source: identity.source,
+        source: &identity.source,
         fps: lamp.due_millihertz.load(Relaxed).div_ceil(1000),
         server_us: now_us(),
         thumbnails: false,

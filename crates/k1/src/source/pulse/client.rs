@@ -1,0 +1,339 @@
+//! A small client of the PulseAudio protocol: it blocks, never without an end, and a signal in the middle of a call is
+//! not the end of anything.
+//!
+//! Only the codec is the library's. Its own client takes an interrupted poll (a stop and continue, a tracer, a suspend) for
+//! the end of the connection.
+
+use std::io::ErrorKind;
+use std::time::{Duration, Instant};
+
+use pulseaudio::protocol::{
+    AuthParams, AuthReply, Command, CommandReply, DESCRIPTOR_SIZE, Prop, Props, ProtocolError, PulseError,
+    SetClientNameReply, TagStructReader, read_descriptor, write_command_message,
+};
+
+use super::socket::{self, Absent, Socket};
+use crate::source::Error;
+
+/// An answer takes no longer than this, in a server that is well.
+pub const PATIENCE: Duration = Duration::from_secs(2);
+/// Version of the protocol that is spoken: from 34 on, servers describe ports in words that grow with their versions and
+/// that the codec would stumble over.
+const VERSION: u16 = 33;
+/// Bytes of the cookie. A client without one sends zeros.
+const COOKIE: usize = 256;
+/// No message is longer than this, in bytes.
+const LONGEST: usize = 16 << 20;
+/// Bytes that are read at once: a second of sound.
+const BLOCK: usize = 64 << 10;
+/// Channel of messages that are commands.
+const CONTROL: u32 = u32::MAX;
+
+/// Why a server is of no use.
+#[derive(Debug)]
+pub enum Trouble {
+    /// It has closed the connection, or the connection broke.
+    Closed,
+    /// It takes the connection and says nothing.
+    Silent,
+    /// It said no.
+    Refused(PulseError),
+    /// It speaks something else.
+    Nonsense(ProtocolError),
+    /// There is nobody, in words.
+    Nobody(String),
+}
+
+impl From<Trouble> for Error {
+    fn from(trouble: Trouble) -> Self {
+        Self::NoServer(match trouble {
+            Trouble::Silent => return Self::Hangs,
+            Trouble::Closed => "it has closed the connection".into(),
+            Trouble::Refused(PulseError::AccessDenied | PulseError::AuthKey) => "it denies access".into(),
+            Trouble::Refused(e) => e.to_string(),
+            Trouble::Nonsense(e) => e.to_string(),
+            Trouble::Nobody(why) => why,
+        })
+    }
+}
+
+/// Something that the server has sent.
+#[derive(Debug)]
+pub enum Message {
+    /// Sound of a stream.
+    Sound {
+        /// The stream's channel.
+        channel: u32,
+        /// Samples as bytes.
+        bytes: Vec<u8>,
+    },
+    /// An answer to the request of that number, not yet taken apart.
+    Answer {
+        /// Number of the request.
+        to: u32,
+        /// Its body, or what was wrong.
+        body: Result<Vec<u8>, PulseError>,
+    },
+    /// An event.
+    Event(Box<Command>),
+    /// Something that this client does not know and does not need.
+    Unknown,
+}
+
+/// A connection with its handshake done.
+#[derive(Debug)]
+pub struct Client {
+    socket: Socket,
+    version: u16,
+    last: u32,
+    /// Room for one read.
+    block: Vec<u8>,
+    inbox: Vec<u8>,
+    /// Bytes of the inbox that were taken apart.
+    taken: usize,
+}
+
+impl Client {
+    /// Finds a server, says who is there, and waits for its welcome.
+    pub fn connect() -> Result<Self, Trouble> {
+        let socket = socket::connect(PATIENCE).map_err(|absent| match absent {
+            Absent::Nobody(why) => Trouble::Nobody(why),
+            Absent::Busy => Trouble::Silent,
+        })?;
+        Self::greet(socket)
+    }
+
+    fn greet(socket: Socket) -> Result<Self, Trouble> {
+        socket.set_write_timeout(PATIENCE).map_err(|_| Trouble::Closed)?;
+        let (block, inbox) = (vec![0; BLOCK], Vec::new());
+        let mut client = Self { socket, version: VERSION, last: 0, block, inbox, taken: 0 };
+        let cookie = pulseaudio::cookie_path_from_env().and_then(|path| std::fs::read(path).ok());
+        let mut cookie = cookie.unwrap_or_default();
+        cookie.resize(COOKIE, 0);
+        let hello = AuthParams { version: VERSION, supports_shm: false, supports_memfd: false, cookie };
+        let welcome: AuthReply = client.ask(&Command::Auth(hello))?;
+        if welcome.version < pulseaudio::protocol::MIN_VERSION {
+            return Err(Trouble::Nonsense(ProtocolError::UnsupportedVersion(welcome.version)));
+        }
+        client.version = VERSION.min(welcome.version);
+        let mut name = Props::new();
+        name.set(Prop::ApplicationName, c"k1");
+        let _: SetClientNameReply = client.ask(&Command::SetClientName(name))?;
+        Ok(client)
+    }
+
+    /// Sends a request and returns its number.
+    pub fn send(&mut self, command: &Command) -> Result<u32, Trouble> {
+        self.last = self.last.wrapping_add(1);
+        let mut message = Vec::new();
+        write_command_message(&mut message, self.last, command, self.version).map_err(Trouble::Nonsense)?;
+        self.socket.write_all(&message).map_err(|e| match e.kind() {
+            ErrorKind::WouldBlock | ErrorKind::TimedOut => Trouble::Silent,
+            _ => Trouble::Closed,
+        })?;
+        Ok(self.last)
+    }
+
+    /// Sends a request and waits for its answer. What else comes meanwhile is not needed: nothing is heard yet.
+    pub fn ask<T: CommandReply>(&mut self, command: &Command) -> Result<T, Trouble> {
+        let body = self.answer_to(command)?;
+        self.read(&body)
+    }
+
+    /// Sends a request whose answer is empty, and waits for it.
+    pub fn tell(&mut self, command: &Command) -> Result<(), Trouble> {
+        self.answer_to(command).map(drop)
+    }
+
+    fn answer_to(&mut self, command: &Command) -> Result<Vec<u8>, Trouble> {
+        let number = self.send(command)?;
+        let until = Instant::now() + PATIENCE;
+        loop {
+            match self.next(until)? {
+                None => return Err(Trouble::Silent),
+                Some(Message::Answer { to, body }) if to == number => return body.map_err(Trouble::Refused),
+                Some(_) => {}
+            }
+        }
+    }
+
+    /// Takes an answer apart.
+    pub fn read<T: CommandReply>(&self, body: &[u8]) -> Result<T, Trouble> {
+        let mut body = body;
+        TagStructReader::new(&mut body, self.version).read().map_err(Trouble::Nonsense)
+    }
+
+    /// The next message, waited for until `until` at the latest.
+    pub fn next(&mut self, until: Instant) -> Result<Option<Message>, Trouble> {
+        loop {
+            if let Some(message) = self.ready()? {
+                return Ok(Some(message));
+            }
+            if !self.fill(until)? {
+                return Ok(None);
+            }
+        }
+    }
+
+    /// The next message that has come already.
+    pub fn ready(&mut self) -> Result<Option<Message>, Trouble> {
+        let have = &self.inbox[self.taken..];
+        if have.len() < DESCRIPTOR_SIZE {
+            return Ok(None);
+        }
+        let head = read_descriptor(&mut &have[..DESCRIPTOR_SIZE]).map_err(Trouble::Nonsense)?;
+        let length = head.length as usize;
+        if length > LONGEST {
+            let what = format!("a message of {length} bytes");
+            return Err(Trouble::Nonsense(ProtocolError::Invalid(what)));
+        }
+        let Some(body) = have[DESCRIPTOR_SIZE..].get(..length) else { return Ok(None) };
+        let message = if head.channel == CONTROL {
+            command(body, self.version)
+        } else {
+            Message::Sound { channel: head.channel, bytes: body.to_vec() }
+        };
+        self.taken += DESCRIPTOR_SIZE + length;
+        Ok(Some(message))
+    }
+
+    /// Reads once; `false` if nothing came in time.
+    fn fill(&mut self, until: Instant) -> Result<bool, Trouble> {
+        self.inbox.drain(..self.taken);
+        self.taken = 0;
+        match self.socket.read_until(&mut self.block, until) {
+            Ok(0) => Err(Trouble::Closed),
+            Ok(n) => {
+                self.inbox.extend_from_slice(&self.block[..n]);
+                Ok(true)
+            }
+            Err(e) if matches!(e.kind(), ErrorKind::WouldBlock | ErrorKind::TimedOut) => Ok(false),
+            Err(_) => Err(Trouble::Closed),
+        }
+    }
+}
+
+fn command(body: &[u8], version: u16) -> Message {
+    let mut rest = body;
+    match Command::read_tag_prefixed(&mut rest, version) {
+        Ok((to, Command::Reply)) => Message::Answer { to, body: Ok(rest.to_vec()) },
+        Ok((to, Command::Error(e))) => Message::Answer { to, body: Err(e) },
+        Ok((_, event)) => Message::Event(event.into()),
+        // Servers say more with each version. Of what is not known only a refusal can be what is waited for.
+        Err(_) => match body {
+            [b'L', 0, 0, 0, 0, b'L', a, b, c, d, ..] => {
+                let to = u32::from_be_bytes([*a, *b, *c, *d]);
+                Message::Answer { to, body: Err(PulseError::Unknown) }
+            }
+            _ => Message::Unknown,
+        },
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use pulseaudio::protocol::{ServerInfo, SourceInfoList, read_command_message, write_reply_message};
+    use std::io::{BufReader, Write};
+    use std::os::unix::net::UnixStream;
+
+    /// A client that was welcomed, and the server's end of its connection.
+    fn welcomed() -> (Client, UnixStream) {
+        let (ours, theirs) = UnixStream::pair().unwrap();
+        let server = std::thread::spawn(move || {
+            let mut reader = BufReader::new(theirs.try_clone().unwrap());
+            let (seq, hello) = read_command_message(&mut reader, VERSION).unwrap();
+            assert!(matches!(hello, Command::Auth(a) if a.cookie.len() == COOKIE && !a.supports_shm));
+            let welcome = AuthReply { version: 35, use_memfd: false, use_shm: false };
+            write_reply_message(&mut &theirs, seq, &welcome, VERSION).unwrap();
+            let (seq, _) = read_command_message(&mut reader, VERSION).unwrap();
+            write_reply_message(&mut &theirs, seq, &SetClientNameReply { client_id: 1 }, VERSION).unwrap();
+            theirs
+        });
+        let client = Client::greet(Socket::Unix(ours)).unwrap();
+        (client, server.join().unwrap())
+    }
+
+    fn soon() -> Instant {
+        Instant::now() + Duration::from_millis(20)
+    }
+
+    #[test]
+    fn messages_come_whole_however_they_are_cut() {
+        let (mut client, mut server) = welcomed();
+        let number = client.send(&Command::GetServerInfo).unwrap();
+        let mut bytes = Vec::new();
+        pulseaudio::protocol::write_memblock(&mut bytes, 7, &[1, 2, 3, 4], 0).unwrap();
+        // A message of a kind that this client does not know.
+        bytes.extend([0, 0, 0, 10, 255, 255, 255, 255, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0]);
+        bytes.extend([b'L', 0, 0, 0, 200, b'L', 255, 255, 255, 255]);
+        let info = ServerInfo { default_sink_name: Some(c"one".into()), ..Default::default() };
+        write_reply_message(&mut bytes, number, &info, VERSION).unwrap();
+        // A refusal with a code that nobody knows.
+        bytes.extend([0, 0, 0, 15, 255, 255, 255, 255, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0]);
+        bytes.extend([b'L', 0, 0, 0, 0, b'L', 0, 0, 0, 9, b'L', 0, 0, 1, 0]);
+        let mut heard = Vec::new();
+        for piece in bytes.chunks(3) {
+            server.write_all(piece).unwrap();
+            heard.extend(client.next(Instant::now()).unwrap());
+        }
+        while let Some(message) = client.next(soon()).unwrap() {
+            heard.push(message);
+        }
+        let [Message::Sound { channel: 7, bytes }, Message::Unknown, Message::Answer { to, body }, refused] =
+            &heard[..]
+        else {
+            panic!("{heard:?}")
+        };
+        assert!(bytes == &[1, 2, 3, 4] && *to == number);
+        let read: ServerInfo = client.read(body.as_ref().unwrap()).unwrap();
+        assert_eq!(read.default_sink_name.as_deref(), Some(c"one"));
+        assert!(matches!(refused, Message::Answer { to: 9, body: Err(PulseError::Unknown) }), "{refused:?}");
+        drop(server);
+        assert!(matches!(client.next(soon()), Err(Trouble::Closed)));
+    }
+
+    #[test]
+    fn whatever_a_server_sends_is_an_answer_or_a_trouble_and_takes_no_longer() {
+        let mut seed = 1_u64;
+        let mut byte = || {
+            seed = seed.wrapping_mul(6_364_136_223_846_793_005).wrapping_add(1_442_695_040_888_963_407);
+            (seed >> 56) as u8
+        };
+        for round in 0..300 {
+            let (mut client, mut server) = welcomed();
+            let mut body: Vec<u8> = (0..round).map(|_| byte()).collect();
+            // A head that is true, so that the body is looked at; every third is garbage, too.
+            if round % 3 > 0 {
+                let tags = b"LtaxmvPfBN10";
+                body.iter_mut().step_by(5).for_each(|b| *b = tags[usize::from(*b) % tags.len()]);
+                let mut whole = (body.len() as u32).to_be_bytes().to_vec();
+                whole.extend([255, 255, 255, 255, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0]);
+                whole.extend(&body);
+                body = whole;
+            }
+            server.write_all(&body).unwrap();
+            drop(server);
+            let began = Instant::now();
+            for _ in 0..400 {
+                match client.next(soon()) {
+                    Ok(Some(Message::Answer { body: Ok(body), .. })) => {
+                        let _ = client.read::<ServerInfo>(&body);
+                        let _ = client.read::<SourceInfoList>(&body);
+                    }
+                    Ok(_) => {}
+                    Err(_) => break,
+                }
+            }
+            assert!(began.elapsed() < Duration::from_secs(10), "round {round}");
+        }
+    }
+
+    #[test]
+    fn a_server_that_is_silent_is_not_waited_for_without_an_end() {
+        let (ours, _theirs) = UnixStream::pair().unwrap();
+        let began = Instant::now();
+        assert!(matches!(Client::greet(Socket::Unix(ours)), Err(Trouble::Silent)));
+        assert!((PATIENCE..5 * PATIENCE).contains(&began.elapsed()));
+    }
+}

@@ -1,0 +1,264 @@
+//! Live sound through the PulseAudio protocol, in pure Rust; PipeWire speaks it too.
+
+mod client;
+mod socket;
+
+use std::ffi::CString;
+use std::time::{Duration, Instant};
+
+use pulseaudio::protocol::stream::{BufferAttr, StreamFlags};
+use pulseaudio::protocol::{
+    ChannelMap, ChannelVolume, Command, CreateRecordStreamReply, Prop, Props, PulseError, RecordStreamParams,
+    SampleFormat, SampleSpec, ServerInfo, SourceInfoList, SubscriptionMask,
+};
+
+use self::client::{Client, Message, PATIENCE, Trouble};
+use super::live::{Flow, Line, LiveSource};
+use super::{Device, Error, Kind, choose};
+
+/// Sound that the server collects before it sends: 4 ms of mono f32 at 16 kHz.
+const FRAGMENT_BYTES: u32 = 4 * k1_engine::SAMPLE_RATE * 4 / 1000;
+/// Sound that the server keeps for a reader that is late: 128 ms. Older sound is of no use.
+const KEPT_BYTES: u32 = FRAGMENT_BYTES * 32;
+/// How long one look for sound takes at most.
+const LOOK: Duration = Duration::from_millis(100);
+/// A server that says nothing for this long is asked whether it is there: a suspended device sends nothing either.
+const QUIET: Duration = Duration::from_secs(1);
+/// A connection without an answer for this long is given up for a new one.
+const GIVEN_UP: Duration = Duration::from_secs(10);
+/// Events come in swarms: after the last of them, this much later, it is looked at what has become of them.
+const SETTLED: Duration = Duration::from_millis(100);
+
+/// Lists microphones and monitors.
+pub fn devices() -> Result<Vec<Device>, Error> {
+    let mut client = Client::connect()?;
+    Ok(list(&mut client)?)
+}
+
+/// Starts to listen to the device that `name` means, and stays on it.
+pub fn open(kind: Kind, name: Option<&str>) -> Result<LiveSource, Error> {
+    let wanted = name.map(str::to_owned);
+    let connect =
+        move || PulseLine::open(kind, wanted.as_deref()).map(|line| Box::new(line) as Box<dyn Line>);
+    LiveSource::start(kind, name, Box::new(connect))
+}
+
+fn list(client: &mut Client) -> Result<Vec<Device>, Trouble> {
+    let info: ServerInfo = client.ask(&Command::GetServerInfo)?;
+    let sources: SourceInfoList = client.ask(&Command::GetSourceInfoList)?;
+    Ok(devices_of(&info, &sources))
+}
+
+fn devices_of(info: &ServerInfo, sources: &SourceInfoList) -> Vec<Device> {
+    let text = |s: &CString| s.to_string_lossy().into_owned();
+    let default_source = info.default_source_name.as_ref().map(text);
+    let default_monitor = info.default_sink_name.as_ref().map(|s| format!("{}.monitor", s.to_string_lossy()));
+    sources
+        .iter()
+        .map(|s| {
+            let name = text(&s.name);
+            let kind = if s.monitor_of_sink_index.is_some() || name.ends_with(".monitor") {
+                Kind::Monitor
+            } else {
+                Kind::Mic
+            };
+            let default = match kind {
+                Kind::Mic => default_source.as_deref() == Some(&name),
+                Kind::Monitor => default_monitor.as_deref() == Some(&name),
+            };
+            Device {
+                kind,
+                description: s.description.as_ref().map_or_else(|| name.clone(), text),
+                name,
+                default,
+            }
+        })
+        .collect()
+}
+
+/// A recording of a microphone or monitor, delivered by the server as mono f32 at the engine's rate.
+struct PulseLine {
+    client: Client,
+    kind: Kind,
+    wanted: Option<String>,
+    channel: u32,
+    /// What is recorded from.
+    device: String,
+    title: String,
+    /// Where the recording was before somebody else moved it, until it is known why.
+    moved_from: Option<String>,
+    /// Somebody has moved the recording on purpose: it stays there until another device than this one is meant.
+    moved_off: Option<String>,
+    heard_of: Instant,
+    asked: Option<Asked>,
+    look_again: Option<Instant>,
+}
+
+/// A question that is on its way.
+struct Asked {
+    number: u32,
+    at: Instant,
+    /// The answer to the first question, once it is there and the second is on its way.
+    info: Option<ServerInfo>,
+}
+
+impl PulseLine {
+    fn open(kind: Kind, name: Option<&str>) -> Result<Self, Error> {
+        let mut client = Client::connect()?;
+        // What changes while this starts is told, too.
+        client.tell(&Command::Subscribe(
+            SubscriptionMask::SERVER | SubscriptionMask::SOURCE | SubscriptionMask::SINK,
+        ))?;
+        let devices = list(&mut client)?;
+        let device = choose(&devices, kind, name)?.clone();
+        let mut props = Props::new();
+        props.set(Prop::MediaName, c"light");
+        let recording = RecordStreamParams {
+            source_name: CString::new(device.name.clone()).ok(),
+            sample_spec: SampleSpec {
+                format: SampleFormat::Float32Le,
+                channels: 1,
+                sample_rate: k1_engine::SAMPLE_RATE,
+            },
+            channel_map: ChannelMap::mono(),
+            cvolume: Some(ChannelVolume::norm(1)),
+            buffer_attr: BufferAttr {
+                fragment_size: FRAGMENT_BYTES,
+                max_length: KEPT_BYTES,
+                ..Default::default()
+            },
+            flags: StreamFlags { adjust_latency: true, ..Default::default() },
+            props,
+            ..Default::default()
+        };
+        let made: CreateRecordStreamReply = client.ask(&Command::CreateRecordStream(recording))?;
+        Ok(Self {
+            client,
+            kind,
+            wanted: name.map(str::to_owned),
+            channel: made.channel,
+            title: device.title(&devices),
+            device: device.name,
+            moved_from: None,
+            moved_off: None,
+            heard_of: Instant::now(),
+            asked: None,
+            look_again: None,
+        })
+    }
+
+    /// Takes one message; true if something else is to be heard by now.
+    fn take(&mut self, message: Message, sound: &mut Vec<f32>) -> Result<bool, Error> {
+        match message {
+            Message::Sound { channel, bytes } if channel == self.channel => {
+                let samples = bytes.chunks_exact(4).map(|b| f32::from_le_bytes([b[0], b[1], b[2], b[3]]));
+                sound.extend(samples);
+            }
+            Message::Event(event) => match *event {
+                Command::RecordStreamKilled(channel) if channel == self.channel => return Err(self.gone()),
+                Command::RecordStreamMoved(to) if to.stream_index == self.channel => {
+                    let to = to.device_name.to_string_lossy().into_owned();
+                    let from = std::mem::replace(&mut self.device, to);
+                    self.moved_from.get_or_insert(from);
+                    self.look_again = Some(Instant::now());
+                }
+                Command::SubscribeEvent(_) => self.look_again = Some(Instant::now() + SETTLED),
+                _ => {}
+            },
+            Message::Answer { to, body } => return self.answer(to, body),
+            _ => {}
+        }
+        Ok(false)
+    }
+
+    fn answer(&mut self, to: u32, body: Result<Vec<u8>, PulseError>) -> Result<bool, Error> {
+        let Some(asked) = self.asked.take_if(|a| a.number == to) else { return Ok(false) };
+        let body = body.map_err(Trouble::Refused)?;
+        match asked.info {
+            None => {
+                let info = self.client.read(&body)?;
+                let number = self.client.send(&Command::GetSourceInfoList)?;
+                self.asked = Some(Asked { number, at: Instant::now(), info: Some(info) });
+                Ok(false)
+            }
+            Some(info) => self.compare(&devices_of(&info, &self.client.read(&body)?)),
+        }
+    }
+
+    /// Compares what is heard with what there is; true if something else is to be heard.
+    fn compare(&mut self, devices: &[Device]) -> Result<bool, Error> {
+        let exists = |name: &str| devices.iter().any(|d| d.name == name);
+        let wanted = choose(devices, self.kind, self.wanted.as_deref()).map_err(|_| self.gone())?;
+        if let Some(from) = self.moved_from.take() {
+            // A server moves what is recorded from a device that is unplugged; a person moves it from one that is there.
+            self.moved_off = exists(&from).then(|| wanted.name.clone());
+        }
+        if !exists(&self.device) {
+            return Err(self.gone());
+        }
+        if self.moved_off.as_ref() != Some(&wanted.name) && wanted.name != self.device {
+            return Ok(true);
+        }
+        if let Some(device) = devices.iter().find(|d| d.name == self.device) {
+            self.title = device.title(devices);
+        }
+        Ok(false)
+    }
+
+    fn gone(&self) -> Error {
+        Error::Gone(self.title.clone())
+    }
+
+    fn ask(&mut self) -> Result<(), Error> {
+        let number = self.client.send(&Command::GetServerInfo)?;
+        self.asked = Some(Asked { number, at: Instant::now(), info: None });
+        self.look_again = None;
+        Ok(())
+    }
+
+    fn look(&mut self, sound: &mut Vec<f32>) -> Result<Flow, Error> {
+        let mut message = self.client.next(Instant::now() + LOOK)?;
+        let has_come = message.is_some();
+        // Everything that has come is one piece: whether it is older than it must be is seen by its length.
+        while let Some(one) = message {
+            if self.take(one, sound)? {
+                return Ok(Flow::Elsewhere);
+            }
+            message = self.client.ready()?;
+        }
+        let now = Instant::now();
+        if has_come {
+            self.heard_of = now;
+        }
+        match &self.asked {
+            None if self.look_again.is_some_and(|at| now >= at) || now - self.heard_of > QUIET => {
+                self.ask()?
+            }
+            // Only silence of the whole server counts: this program itself may have been stopped meanwhile.
+            Some(asked) if !has_come && now - self.heard_of > PATIENCE => {
+                if now - asked.at > GIVEN_UP {
+                    return Err(Error::Hangs);
+                }
+                if now - asked.at > QUIET {
+                    return Ok(Flow::Hangs);
+                }
+            }
+            _ => {}
+        }
+        Ok(Flow::Fine)
+    }
+}
+
+impl Line for PulseLine {
+    fn title(&self) -> String {
+        self.title.clone()
+    }
+
+    fn hear(&mut self, sound: &mut Vec<f32>) -> Result<Flow, Error> {
+        // A connection that breaks in the middle is a server that has gone, not one that is not there.
+        self.look(sound).map_err(|e| match e {
+            Error::NoServer(_) => Error::Gone("the sound server".into()),
+            e => e,
+        })
+    }
+}

@@ -1,0 +1,37 @@
+//! The page says that sound is waited for, and why.
+
+use std::io::{BufRead, BufReader};
+use std::process::{Command, Stdio};
+
+use crate::host::judged;
+use crate::{Browser, K1, chromium};
+
+#[test]
+fn the_page_says_that_there_is_no_sound() {
+    judged(waiting);
+}
+
+fn waiting() {
+    let Some(program) = chromium::find() else {
+        println!("skipped: there is no Chromium here");
+        return;
+    };
+    let mut child = Command::new(env!("CARGO_BIN_EXE_k1"))
+        .args(["run", "mic", "--listen", "127.0.0.1:0"])
+        .env("PULSE_SERVER", "unix:/no/such/place")
+        .stdout(Stdio::piped())
+        .stderr(Stdio::null())
+        .spawn()
+        .unwrap();
+    let mut lines = BufReader::new(child.stdout.take().unwrap()).lines();
+    let _k1 = K1(child);
+    let url = lines.find_map(|l| Some(l.ok()?.trim().strip_prefix("Light is on: ")?.to_owned())).unwrap();
+    std::thread::spawn(move || lines.for_each(drop));
+    let mut page = Browser::start(&program);
+    page.open(&url);
+    page.wait(
+        "the reason in the place of the source's name",
+        "document.getElementById('source').textContent.startsWith('waiting for sound: no sound server answers')",
+    );
+    page.wait("a mark", "document.getElementById('source').classList.contains('waiting')");
+}

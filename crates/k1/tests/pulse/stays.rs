@@ -1,0 +1,380 @@
+//! Live sound stays on, whatever becomes of its server and its devices.
+
+use std::os::unix::net::UnixListener;
+use std::process::{Command, Stdio};
+use std::time::{Duration, Instant};
+
+use rustix::process::Signal;
+
+use crate::server::{Server, Watched, signal};
+use crate::support::{eventually, folder, k1, start};
+
+/// Two outputs, each with a tone in it, and a source that is no monitor.
+pub const STUDIO: [&str; 5] = [
+    "module-null-sink sink_name=one sink_properties=device.description=One",
+    "module-null-sink sink_name=two sink_properties=device.description=Two",
+    "module-sine sink=one frequency=440",
+    "module-sine sink=two frequency=880",
+    "module-sine-source source_name=room rate=44100 frequency=330",
+];
+
+/// What K1 says of itself while its sound is away.
+fn tells_of_waiting(k1: &Watched, reason: &str) {
+    let device = k1.json("api/v1/device");
+    let live = &device["live_sound"];
+    assert!(live["connected"] == false && live["reason"].as_str().unwrap().contains(reason), "{live}");
+    assert!(live["for_s"].as_f64().unwrap() < 60.0, "{live}");
+    let check = device["checks"].as_array().unwrap().iter().find(|c| c["name"] == "sound arrives").unwrap();
+    assert!(check["ok"] == false && check["advice"].as_str().unwrap().contains(reason), "{check}");
+    assert_eq!(device["healthy"], false, "{device}");
+    assert!(k1.text("metrics").contains("\nk1_sound_connected 0\n"));
+}
+
+fn tells_of_hearing(k1: &Watched) {
+    let device = k1.json("api/v1/device");
+    assert!(
+        device["live_sound"]["connected"] == true && device["live_sound"]["reason"].is_null(),
+        "{device}"
+    );
+    assert!(k1.text("metrics").contains("\nk1_sound_connected 1\n"));
+}
+
+/// While the sound was away frames and hops came as always.
+fn light_went_on(k1: &Watched) {
+    eventually("figures of some seconds", || k1.seconds().len() >= 3);
+    let seconds = k1.seconds();
+    let mean = |name: &str| {
+        seconds.iter().map(|s| s["vitals"][name].as_f64().unwrap()).sum::<f64>() / seconds.len() as f64
+    };
+    // Bounds that a machine keeps which is away half of the time.
+    assert!(mean("fps") > 50.0 && (60.0..135.0).contains(&mean("hop_rate")), "{seconds:?}");
+}
+
+#[test]
+fn a_server_that_dies_and_comes_back_is_heard_again() {
+    let Some(mut server) = Server::with(&STUDIO) else { return };
+    for input in ["monitor", "monitor:one", "mic:room"] {
+        let mut k1 = Watched::start(&server, input, &[]);
+        k1.hears_within(20);
+        tells_of_hearing(&k1);
+        server.kill();
+        k1.waits_within(10);
+        k1.running.says("the sound server has gone away; K1 listens again as soon as it is back");
+        tells_of_waiting(&k1, "");
+        std::thread::sleep(Duration::from_millis(2_500));
+        light_went_on(&k1);
+        server.begin();
+        k1.hears_within(20);
+        k1.running.says("listening again: ");
+        tells_of_hearing(&k1);
+        assert_eq!((k1.times_said("has gone away"), k1.times_said("listening again")), (1, 1));
+        k1.running.interrupt();
+        assert_eq!(k1.running.end().code(), Some(0));
+    }
+}
+
+#[test]
+fn a_server_or_a_device_that_comes_late_is_waited_for() {
+    let Some(mut server) = Server::prepare(&STUDIO) else { return };
+    // Nothing is there at all.
+    let mut k1 = Watched::start(&server, "monitor:two", &[]);
+    k1.running.says("no sound server answers");
+    k1.running.says("K1 listens as soon as one answers");
+    tells_of_waiting(&k1, "no sound server answers");
+    assert!(!k1.running.said().contains("[AUDIO SYNC]"), "no sound is claimed");
+    server.begin();
+    k1.hears_within(20);
+    k1.running.says("listening again: Monitor of Two");
+    // A server without the device: it says what there is.
+    for (input, module, words) in [
+        ("mic:desk", "module-sine-source source_name=desk", "there is no microphone called “desk”"),
+        ("monitor:tv", "module-null-sink sink_name=tv", "there is no monitor of an output called “tv”"),
+    ] {
+        let mut k1 = Watched::start(&server, input, &[]);
+        k1.running.says(words);
+        assert!(k1.running.said().contains("one.monitor"), "{}", k1.running.said());
+        k1.running.says("K1 listens as soon as it is there");
+        tells_of_waiting(&k1, words);
+        let words: Vec<_> = module.split(' ').collect();
+        server.pactl(&[&["load-module"], &words[..]].concat());
+        if input.starts_with("monitor") {
+            server.pactl(&["load-module", "module-sine", "sink=tv"]);
+        }
+        k1.hears_within(20);
+        assert_eq!(k1.times_said("listening again"), 1, "{}", k1.running.said());
+    }
+}
+
+#[test]
+fn a_server_that_stands_still_is_noticed_and_heard_without_delay_afterwards() {
+    let Some(server) = Server::with(&STUDIO) else { return };
+    for input in ["monitor:one", "mic"] {
+        let mut k1 = Watched::start(&server, input, &[]);
+        k1.hears_within(20);
+        server.stand_still();
+        let noticed = k1.waits_within(12);
+        k1.running.says("the sound server does not answer; K1 listens again as soon as it does");
+        tells_of_waiting(&k1, "does not answer");
+        std::thread::sleep(Duration::from_millis(1_500));
+        light_went_on(&k1);
+        server.go_on();
+        let back = k1.hears_within(15);
+        println!("{input}: noticed after {noticed:?}, back after {back:?}");
+        tells_of_hearing(&k1);
+        assert_eq!(k1.times_said("does not answer"), 1, "{}", k1.running.said());
+    }
+}
+
+/// One that stands still for longer than a connection is worth; and one that did before K1 came.
+#[test]
+fn a_server_that_stands_still_for_long_gets_a_new_connection() {
+    let Some(server) = Server::with(&STUDIO) else { return };
+    let mut first = Watched::start(&server, "monitor:two", &[]);
+    first.hears_within(20);
+    server.stand_still();
+    first.waits_within(12);
+    let mut second = Watched::start(&server, "mic:room", &[]);
+    second.running.says("the sound server does not answer; K1 listens as soon as it does");
+    std::thread::sleep(Duration::from_secs(14));
+    server.go_on();
+    first.hears_within(20);
+    second.hears_within(20);
+    for k1 in [&first, &second] {
+        assert!(k1.times_said("does not answer") == 1, "{}", k1.running.said());
+        light_went_on(k1);
+    }
+}
+
+/// Something listens at the place and never answers: a server that hangs from its start.
+#[test]
+fn a_server_that_says_nothing_is_no_server() {
+    let dir = folder();
+    let path = dir.path().join("native");
+    let listens = UnixListener::bind(&path).unwrap();
+    let began = Instant::now();
+    let ask = |server: &str, words: &[&str]| {
+        let said = start(k1(["sources"]).env("PULSE_SERVER", server)).end();
+        assert!(words.iter().all(|w| said.out.contains(w)), "{words:?}: {said:?}");
+        let said =
+            start(k1(["run", "mic", "--headless", "--duration", "4"]).env("PULSE_SERVER", server)).end();
+        assert_eq!(said.code(), Some(0), "{said:?}");
+        assert!(words.iter().all(|w| said.err.contains(w)), "{words:?}: {said:?}");
+        assert_eq!(said.err.matches("K1 listens as soon as").count(), 1, "{said:?}");
+    };
+    let named = path.display().to_string();
+    ask(&named, &["the sound server does not answer"]);
+    assert!(began.elapsed() < Duration::from_secs(20), "after {:?}", began.elapsed());
+    // The program starts all the same.
+    let mut waits = Watched::of(start(
+        k1(["run", "mic", "--json", "--listen", "127.0.0.1:0"]).env("PULSE_SERVER", &path),
+    ));
+    waits.running.says("does not answer; K1 listens as soon as it does");
+    waits.running.interrupt();
+    assert_eq!(waits.running.end().code(), Some(0));
+    // The same for a socket that a dead server has left, and for names that are none.
+    drop(listens);
+    ask(&named, &["refused"]);
+    ask("serial:/dev/x", &["serial:/dev/x", "tcp:HOST:PORT"]);
+    // And for one that speaks something else.
+    for says in [&b"HTTP/1.1 400 Bad Request\r\n\r\n"[..], &[0xff; 64], &[0; 7], b""] {
+        let path = dir.path().join(format!("other-{}", says.len()));
+        let listens = UnixListener::bind(&path).unwrap();
+        std::thread::spawn(move || {
+            while let Ok((mut one, _)) = listens.accept() {
+                let _ = std::io::Write::write_all(&mut one, says);
+            }
+        });
+        ask(&path.display().to_string(), &["no sound server answers"]);
+    }
+}
+
+#[test]
+fn a_default_that_changes_is_followed_and_a_name_is_kept() {
+    let Some(server) = Server::with(&STUDIO) else { return };
+    server.pactl(&["load-module", "module-sine-source", "source_name=desk", "frequency=500"]);
+    server.pactl(&["set-default-sink", "one"]);
+    server.pactl(&["set-default-source", "room"]);
+    let mut monitor = Watched::start(&server, "monitor", &[]);
+    let mut named = Watched::start(&server, "monitor:one", &[]);
+    let mut mic = Watched::start(&server, "mic", &[]);
+    monitor.names_within(20, "Monitor of One");
+    named.names_within(20, "Monitor of One");
+    mic.hears_within(20);
+    let room = mic.json("api/v1/status")["source"].clone();
+    server.pactl(&["set-default-sink", "two"]);
+    server.pactl(&["set-default-source", "desk"]);
+    let took = monitor.names_within(10, "Monitor of Two");
+    println!("followed after {took:?}");
+    monitor.running.says("listening now: Monitor of Two");
+    eventually("the other microphone", || mic.json("api/v1/status")["source"] != room && mic.hears());
+    server.pactl(&["set-default-sink", "one"]);
+    monitor.names_within(10, "Monitor of One");
+    // Every move is a matter of a moment, in which nobody was without a connection.
+    assert_eq!(monitor.times_said("gone away"), 0, "{}", monitor.running.said());
+    named.names_within(1, "Monitor of One");
+    assert_eq!(named.times_said("listening now"), 0, "{}", named.running.said());
+}
+
+#[test]
+fn a_device_that_is_unplugged_and_comes_back_is_heard_again() {
+    let Some(server) = Server::with(&STUDIO[1..2]) else { return };
+    // Without and with the module that moves what has lost its device.
+    for rescues in [false, true] {
+        if rescues {
+            server.pactl(&["load-module", "module-rescue-streams"]);
+        }
+        for (input, name) in
+            [("monitor:one", "Monitor of One"), ("monitor", "Monitor of One"), ("mic:room", "Sine")]
+        {
+            let plug = || {
+                let properties = "sink_properties=device.description=One";
+                let device = match input {
+                    "mic:room" => vec!["load-module", "module-sine-source", "source_name=room"],
+                    _ => vec!["load-module", "module-null-sink", "sink_name=one", properties],
+                };
+                let modules = [server.pactl(&device)];
+                if input != "mic:room" {
+                    server.pactl(&["load-module", "module-sine", "sink=one"]);
+                    server.pactl(&["set-default-sink", "one"]);
+                }
+                modules
+            };
+            let modules = plug();
+            let mut k1 = Watched::start(&server, input, &[]);
+            k1.names_within(20, name);
+            for module in modules {
+                server.pactl(&["unload-module", &module]);
+            }
+            if input == "monitor" {
+                // Another output is the default now.
+                eventually("the other output", || {
+                    let status = k1.json("api/v1/status");
+                    status["source"] == "Monitor of Two" && status["live_sound"]["connected"] == true
+                });
+            } else {
+                k1.waits_within(10);
+                k1.running.says(" has gone away; K1 listens again as soon as it is back");
+            }
+            let modules = plug();
+            k1.names_within(20, name);
+            tells_of_hearing(&k1);
+            for module in modules {
+                server.pactl(&["unload-module", &module]);
+            }
+        }
+    }
+}
+
+/// A person may move the recording to another device; there it stays until another default is chosen.
+#[test]
+fn a_recording_that_somebody_moves_stays_where_it_was_moved() {
+    let Some(server) = Server::with(&STUDIO) else { return };
+    server.pactl(&["set-default-sink", "one"]);
+    for input in ["monitor", "monitor:one"] {
+        let mut k1 = Watched::start(&server, input, &[]);
+        k1.names_within(20, "Monitor of One");
+        server.pactl(&["move-source-output", &server.recording(), "two.monitor"]);
+        k1.names_within(10, "Monitor of Two");
+        // Events of other things change nothing.
+        let other = server.pactl(&["load-module", "module-null-sink", "sink_name=other"]);
+        server.pactl(&["unload-module", &other]);
+        std::thread::sleep(Duration::from_millis(700));
+        k1.names_within(2, "Monitor of Two");
+        assert_eq!(k1.times_said("gone away"), 0);
+        k1.running.interrupt();
+        k1.running.end();
+    }
+}
+
+#[test]
+fn whatever_format_a_device_takes_it_is_heard_and_a_suspended_one_is_silent() {
+    let Some(server) = Server::with(&STUDIO[..1]) else { return };
+    let formats = [
+        "rate=8000 channels=1 format=s16le",
+        "rate=192000 channels=8 format=float32le",
+        "rate=44100 channels=2 format=s24le",
+    ];
+    server.pactl(&["unload-module", "module-null-sink"]);
+    let plug = |format: &str| {
+        let words: Vec<_> = format.split(' ').collect();
+        let sink =
+            server.pactl(&[&["load-module", "module-null-sink", "sink_name=odd"], &words[..]].concat());
+        server.pactl(&["load-module", "module-sine", "sink=odd"]);
+        sink
+    };
+    let mut sink = plug(formats[0]);
+    let mut k1 = Watched::start(&server, "monitor:odd", &[]);
+    for format in &formats[1..] {
+        k1.hears_within(20);
+        server.pactl(&["unload-module", &sink]);
+        k1.waits_within(10);
+        sink = plug(format);
+    }
+    k1.hears_within(20);
+    // A monitor is suspended with its sink.
+    server.pactl(&["suspend-sink", "odd", "1"]);
+    eventually("silence", || k1.json("api/v1/status")["heard"]["rms_db"].as_f64().unwrap() < -80.0);
+    std::thread::sleep(Duration::from_millis(3_500));
+    tells_of_hearing(&k1);
+    light_went_on(&k1);
+    server.pactl(&["suspend-sink", "odd", "0"]);
+    k1.hears_within(10);
+}
+
+#[test]
+fn a_stop_and_continue_costs_the_stop_and_nothing_else() {
+    let Some(server) = Server::with(&STUDIO) else { return };
+    let mut k1 = Watched::start(&server, "monitor:one", &[]);
+    k1.hears_within(20);
+    for stop in [100, 1_100, 4_000] {
+        signal(k1.running.id(), Signal::STOP);
+        std::thread::sleep(Duration::from_millis(stop));
+        signal(k1.running.id(), Signal::CONT);
+        let back = k1.hears_within(10);
+        println!("stopped for {stop} ms: heard after {back:?}");
+    }
+    assert_eq!(
+        (k1.times_said("gone away"), k1.times_said("does not answer")),
+        (0, 0),
+        "{}",
+        k1.running.said()
+    );
+    // A tracer, which interrupts every call.
+    let began = k1.seconds().len();
+    let mut tracer = Command::new("strace");
+    tracer.args(["-f", "-o", "/dev/null", "-p", &k1.running.id().to_string()]).stderr(Stdio::null());
+    match tracer.spawn() {
+        Ok(mut tracer) => {
+            std::thread::sleep(Duration::from_secs(1));
+            let _ = tracer.kill();
+            let _ = tracer.wait();
+        }
+        Err(e) => println!("skipped: strace does not start ({e})"),
+    }
+    eventually("seconds as before", || {
+        let seconds = k1.seconds();
+        seconds.len() > began + 3 && seconds.last().unwrap()["vitals"]["hop_rate"].as_f64().unwrap() > 100.0
+    });
+    k1.hears_within(10);
+    assert_eq!(k1.times_said("listening again"), 0, "{}", k1.running.said());
+}
+
+#[test]
+fn a_server_on_another_machine_is_heard_and_its_loss_survived() {
+    let Some(mut server) = Server::with(&STUDIO) else { return };
+    let port = std::net::TcpListener::bind("127.0.0.1:0").unwrap().local_addr().unwrap().port().to_string();
+    let door = ["listen=127.0.0.1".to_owned(), format!("port={port}"), "auth-anonymous=1".into()];
+    let open = |server: &Server| {
+        let door: Vec<_> = door.iter().map(String::as_str).collect();
+        server.pactl(&[&["load-module", "module-native-protocol-tcp"], &door[..]].concat())
+    };
+    open(&server);
+    let mut command = k1(["run", "monitor:two", "--json", "--listen", "127.0.0.1:0"]);
+    let mut k1 = Watched::of(start(command.env("PULSE_SERVER", format!("tcp:127.0.0.1:{port}"))));
+    k1.hears_within(20);
+    server.kill();
+    k1.waits_within(10);
+    server.begin();
+    open(&server);
+    k1.hears_within(20);
+}
