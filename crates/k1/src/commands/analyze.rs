@@ -97,9 +97,7 @@ pub fn analyze(args: &AnalyzeArgs) -> Result<(), Failure> {
     if let Some(written) = written {
         crate::say(written);
     }
-    if source.skipped() > 0 {
-        crate::say(format_args!("k1: {} damaged pieces of the sound were skipped", source.skipped()));
-    }
+    source::Teller::default().end(source.as_ref());
     Ok(())
 }
 

@@ -277,10 +277,19 @@ struct Pump {
 impl Pump {
     fn run(mut self) {
         let mut block = [0.0; HOP];
+        let mut teller = source::Teller::default();
         while !self.shared.stop.load(Relaxed) {
-            match self.source.read(&mut block) {
+            let read = self.source.read(&mut block);
+            match read {
+                Ok(0) => teller.end(self.source.as_ref()),
+                _ => teller.tell(self.source.as_ref()),
+            }
+            match read {
                 Ok(0) => match self.reopen.as_mut().map(|again| again()) {
-                    Some(Ok(source)) => self.source = source,
+                    Some(Ok(source)) => {
+                        self.source = source;
+                        teller = source::Teller::default();
+                    }
                     Some(Err(e)) => return self.end(Some(e.to_string())),
                     None => return self.end(None),
                 },
