@@ -45,7 +45,7 @@ impl fmt::Display for Damage {
                 write!(f, "damaged at {at:.1} s: {long} could not be decoded ({why})")
             }
             Harm::EndsEarly => write!(f, "ends early at {at:.1} s: the rest of the file is missing"),
-            Harm::Foreign(what) => write!(f, "not heard from {at:.1} s on: {what} cannot be decoded"),
+            Harm::Foreign(what) => write!(f, "not heard from {at:.1} s on: {what}"),
         }
     }
 }

@@ -77,7 +77,7 @@ impl Resampler {
     pub fn finish(&mut self, output: &mut Vec<f32>) {
         let Self::Convert { inner, count: (came, went), .. } = self else { return };
         // As long as what came in, to the sample.
-        let expected = (*came as f64 * inner.resample_ratio()).round() as u64;
+        let expected = (*came as f64 * inner.resample_ratio() - 1e-6).ceil() as u64;
         let missing = usize::try_from(expected.saturating_sub(*went)).unwrap_or(0);
         // Silence behind the end pushes the filter's memory out.
         let tail = inner.output_delay() * 2 + inner.input_frames_max();

@@ -13,7 +13,7 @@ use symphonia::core::units::Timestamp;
 
 use super::bytes::Bytes;
 use super::decode::Decoder;
-use super::flow::{Demux, Edit, Event, Packet, Stream};
+use super::flow::{Demux, Edit, Event, Packet, Refusal, Stream};
 use super::sniff::Known;
 use super::{matroska, mp4, opus};
 
@@ -46,9 +46,6 @@ pub struct Boxed {
     over: bool,
 }
 
-/// Why nothing of a container can be heard.
-pub type Refusal = String;
-
 impl Boxed {
     /// Opens the container that stands here. `wanted` says which of its tracks of sound: the default one is the first.
     /// Returns how many there are, too.
@@ -57,8 +54,8 @@ impl Boxed {
             Known::Mp4 => {
                 let scan = mp4::Scan::new(bytes)?;
                 if !scan.index {
-                    let why = "MP4 without its index (moov): the recording was cut off before it was written";
-                    return Ok(Err(why.to_owned()));
+                    let why = "its index (moov) is missing or cut: the recording was not ended, or not all of it is here";
+                    return Ok(Err(Refusal::broken(why)));
                 }
                 let end = scan.end;
                 (Scan::Mp4(scan), end)
@@ -81,7 +78,7 @@ impl Boxed {
         let format = match probe.probe(&hint, stream, options, MetadataOptions::default()) {
             Ok(format) => format,
             Err(Fault::IoError(e)) if e.raw_os_error().is_some() => return Err(e),
-            Err(e) => return Ok(Err(format!("{} that cannot be read ({e})", name(known)))),
+            Err(e) => return Ok(Err(Refusal::broken(format!("it is {} that cannot be read: {e}", name(known))))),
         };
         let mut tracks: Vec<&Track> = format
             .tracks()
@@ -90,8 +87,11 @@ impl Boxed {
             .collect();
         if tracks.is_empty() {
             let unknown = format.tracks().iter().any(|t| t.codec_params.is_none());
-            let what = if unknown { "with sound of a codec that K1 does not know" } else { "that has no sound in it" };
-            return Ok(Err(format!("{} {what}", name(known))));
+            return Ok(Err(if unknown {
+                Refusal::codec(format!("{} with sound of a rare codec", name(known)))
+            } else {
+                Refusal::broken("it has no sound in it")
+            }));
         }
         // The default track first, and what can be decoded before what cannot.
         let can = |t: &Track| stream_of(t).is_ok_and(|s| Decoder::new(&s).is_ok());
@@ -257,12 +257,12 @@ fn name(known: Known) -> &'static str {
 }
 
 /// The stream of a track; an error names what cannot be decoded.
-fn stream_of(track: &Track) -> std::result::Result<Stream, String> {
-    let codec = track.codec_params.as_ref().and_then(|c| c.audio()).ok_or("sound of a codec that has no name")?;
+fn stream_of(track: &Track) -> std::result::Result<Stream, Refusal> {
+    let codec = track.codec_params.as_ref().and_then(|c| c.audio()).ok_or_else(|| Refusal::codec("sound of a rare codec"))?;
     if codec.codec == CODEC_ID_OPUS {
         // The header is the same in every container; a track without one is plain stereo.
         let head = codec.extra_data.as_deref().unwrap_or(b"OpusHead\x01\x02\0\0\x80\xbb\0\0\0\0\0");
-        return opus::stream(head, true).ok_or_else(|| "Opus of an unknown kind".to_owned());
+        return opus::stream(head, true).ok_or_else(|| Refusal::codec("Opus with a rare channel mapping"));
     }
     let mut codec = codec.clone();
     let mut name = super::names::of(codec.codec);

@@ -5,15 +5,13 @@ use std::io::Result;
 
 use super::bytes::Bytes;
 use super::elementary::Frames;
-use super::flow::{Demux, Event, Packet, Stream};
-use super::format::{self, Coding, Format};
+use super::flow::{Demux, Event, Packet, Refusal, Stream};
+use super::format::{self, Coding, Format, PIECE};
 use super::sniff::{self, Known};
 use super::tags;
 
 /// Sizes from here on are what is written where the size is not known.
 const UNKNOWN: u64 = 0x7fff_0000;
-/// Bytes of samples in one packet, about.
-const PIECE: usize = 16 * 1024;
 /// Chunks that are looked at behind the samples to see whether they are chunks.
 const CHUNKS: usize = 64;
 
@@ -195,7 +193,7 @@ impl Chunks {
         let size = self.believed(bytes, size)?;
         let Some(format) = &self.format else {
             self.place = Place::Over;
-            return Ok(Event::Foreign("WAV or AIFF without a description of its samples".to_owned()));
+            return Ok(Event::Foreign(Refusal::broken("it is WAV or AIFF without a description of its samples")));
         };
         match &format.coding {
             Coding::Blocks { block, frames, .. } => {
@@ -228,7 +226,7 @@ impl Chunks {
     /// Gives up.
     fn nothing(&mut self) -> Event {
         self.place = Place::Over;
-        Event::Foreign("WAV or AIFF without samples".to_owned())
+        Event::Foreign(Refusal::broken("it is WAV or AIFF without samples"))
     }
 
     /// Reads the head of an AU file, which has no chunks.

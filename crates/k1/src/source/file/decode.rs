@@ -6,7 +6,7 @@ use symphonia::core::codecs::audio::{AudioCodecParameters, AudioDecoder, AudioDe
 use symphonia::core::packet::PacketBuilder;
 use symphonia::core::units::{Duration, Timestamp};
 
-use super::flow::{Packet, Stream};
+use super::flow::{Packet, Refusal, Stream};
 use super::opus::{self, Opus};
 use crate::source::guard::guarded;
 
@@ -37,7 +37,8 @@ pub struct Sound<'a> {
 
 fn make(codec: &AudioCodecParameters) -> Result<Inner, String> {
     if codec.codec == CODEC_ID_OPUS {
-        return Opus::new(codec.extra_data.as_deref()).map(|o| Inner::Opus(Box::new(o))).ok_or("its header is damaged".into());
+        let head = codec.extra_data.as_deref().unwrap_or_default();
+        return Opus::new(head).map(|o| Inner::Opus(Box::new(o))).ok_or("its header is damaged".into());
     }
     let options = AudioDecoderOptions::default();
     symphonia::default::get_codecs()
@@ -48,12 +49,13 @@ fn make(codec: &AudioCodecParameters) -> Result<Inner, String> {
 
 impl Decoder {
     /// A decoder for a stream; an error says what it is that cannot be decoded.
-    pub fn new(stream: &Stream) -> Result<Self, String> {
+    pub fn new(stream: &Stream) -> Result<Self, Refusal> {
         let name = &stream.name;
         let made = guarded(|| make(&stream.codec)).unwrap_or_else(|| Err("its header is damaged".to_owned()));
         let inner = made.map_err(|why| match stream.codec.channels.as_ref().map_or(0, Channels::count) {
-            n @ 3.. if stream.codec.codec == CODEC_ID_AAC => format!("{name} of {n} channels"),
-            _ => format!("{name} of a kind that is rare ({why})"),
+            n @ 3.. if stream.codec.codec == CODEC_ID_AAC => Refusal::codec(format!("{name} of {n} channels")),
+            _ if why.contains("unsupported audio codec") => Refusal::codec(name),
+            _ => Refusal::codec(format!("{name} of a rare kind ({why})")),
         })?;
         Ok(Self { stream: stream.clone(), inner, interleaved: Vec::new(), channels: Channels::None, rate: 0 })
     }

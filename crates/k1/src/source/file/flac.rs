@@ -370,5 +370,5 @@ pub fn stream(rate: u32, channels: u8, info: &[u8]) -> Stream {
         .with_sample_rate(rate)
         .with_channels(layout(channels))
         .with_extra_data(info.to_vec().into_boxed_slice());
-    Stream::new(codec, "FLAC")
+    Stream { exact: true, ..Stream::new(codec, "FLAC") }
 }

@@ -32,13 +32,15 @@ pub struct Stream {
     pub length: Option<u64>,
     /// Whether [`Event::Until`] tells the time, page by page.
     pub paged: bool,
+    /// Whether what is decoded is exactly what was coded, without padding to be left out at a page's time.
+    pub exact: bool,
 }
 
 impl Stream {
     /// A stream of which everything is heard.
     pub fn new(codec: AudioCodecParameters, name: &str) -> Self {
         let all = Edit { pause: 0, from: 0, to: u64::MAX };
-        Self { codec, name: name.to_owned(), edits: vec![all], tail: 0, length: None, paged: false }
+        Self { codec, name: name.to_owned(), edits: vec![all], tail: 0, length: None, paged: false, exact: false }
     }
 
     /// Leaves out `delay` frames at the front and `tail` frames at the end.
@@ -60,6 +62,27 @@ pub struct Packet {
     pub at: Option<u64>,
     /// Frames to be left out at its end.
     pub cut: u64,
+}
+
+/// Why something cannot be heard.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum Refusal {
+    /// It is sound of a kind that is not decoded here: its name.
+    Codec(String),
+    /// It is no sound, or broken: the reason, as a sentence.
+    Broken(String),
+}
+
+impl Refusal {
+    /// Sound of a kind that is not decoded here.
+    pub fn codec(name: impl Into<String>) -> Self {
+        Self::Codec(name.into())
+    }
+
+    /// No sound, or broken.
+    pub fn broken(why: impl Into<String>) -> Self {
+        Self::Broken(why.into())
+    }
 }
 
 /// What comes next in a file.
@@ -91,8 +114,8 @@ pub enum Event {
     },
     /// The file stops before it should.
     Short,
-    /// There is sound here that cannot be decoded; says what it is.
-    Foreign(String),
+    /// What is here cannot be heard.
+    Foreign(Refusal),
     /// Nothing more of this container. Other sound may follow in the file.
     End,
 }

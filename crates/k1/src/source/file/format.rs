@@ -4,6 +4,11 @@ use symphonia::core::audio::{Channels, Position};
 use symphonia::core::codecs::audio::{AudioCodecId, AudioCodecParameters};
 use symphonia::core::codecs::audio::well_known::*;
 
+use super::flow::Refusal;
+
+/// Bytes of samples in one packet, about.
+pub const PIECE: usize = 16 * 1024;
+
 /// How samples are coded.
 #[derive(Debug)]
 pub enum Coding {
@@ -52,7 +57,7 @@ impl Format {
             .with_channels(channels)
             .with_bits_per_sample(bits)
             .with_bits_per_coded_sample(bits)
-            .with_max_frames_per_packet(frames.max(16 * 1024))
+            .with_max_frames_per_packet(frames * (PIECE / block + 1) as u64)
             .with_frames_per_block(frames);
         Self { codec, name: name.to_owned(), coding: Coding::Blocks { block, frames } }
     }
@@ -110,7 +115,7 @@ fn floats(width: usize, big: bool) -> Option<(AudioCodecId, u32)> {
 }
 
 /// Reads a WAV's description; an error says what it is that cannot be decoded.
-pub fn wav(b: &[u8], big: bool) -> Result<Format, String> {
+pub fn wav(b: &[u8], big: bool) -> Result<Format, Refusal> {
     let two = |at: usize| b.get(at..at + 2).map(|x| {
         let pair = [x[0], x[1]];
         if big { u16::from_be_bytes(pair) } else { u16::from_le_bytes(pair) }
@@ -121,13 +126,13 @@ pub fn wav(b: &[u8], big: bool) -> Result<Format, String> {
     let (Some(tag), Some(count), Some(rate), Some(align), Some(bits)) =
         (two(0), two(2), four(4), two(12), two(14))
     else {
-        return Err("WAV whose description of the samples is cut off".to_owned());
+        return Err(Refusal::broken("it is WAV whose description of the samples is cut off"));
     };
     let extended = tag == 0xfffe;
     let tag = if extended { two(24).unwrap_or(1) } else { tag };
     let mask = if extended { four(20) } else { None };
     if count == 0 {
-        return Err("WAV whose header says that it has 0 channels".to_owned());
+        return Err(Refusal::broken("it is WAV whose header says that it has 0 channels"));
     }
     let channels = layout(count, mask);
     let align = usize::from(align);
@@ -138,7 +143,7 @@ pub fn wav(b: &[u8], big: bool) -> Result<Format, String> {
     } else {
         usize::from(bits).div_ceil(8)
     };
-    let unknown = || format!("WAV of a kind (format {tag:#x} of {bits} bits)");
+    let unknown = || Refusal::codec(format!("WAV of a rare kind (format {tag:#x}, {bits} bits)"));
     let plain = |found: Option<(AudioCodecId, u32)>| {
         let (id, bits) = found.ok_or_else(unknown)?;
         Ok(Format::plain(id, bits, rate, channels.clone(), width, "PCM"))
@@ -156,7 +161,7 @@ pub fn wav(b: &[u8], big: bool) -> Result<Format, String> {
                 (CODEC_ID_ADPCM_IMA_WAV, 4 * n, 1, "IMA ADPCM")
             };
             if align <= head || n > 2 {
-                return Err(format!("WAV with {name} of {n} channels in blocks of {align} bytes"));
+                return Err(Refusal::codec(format!("WAV with {name} of {n} channels in blocks of {align} bytes")));
             }
             let frames = (8 * (align - head) / (4 * n)) as u64 + extra;
             Ok(Format::blocks(id, 16, rate, channels, align, frames, name))
@@ -186,23 +191,23 @@ pub fn wav(b: &[u8], big: bool) -> Result<Format, String> {
                 (0xf1ac, "FLAC in WAV"),
             ];
             let name = names.iter().find(|(t, _)| *t == tag).map(|(_, name)| *name);
-            Err(name.map_or_else(unknown, |name| format!("WAV with {name}")))
+            Err(name.map_or_else(unknown, |name| Refusal::codec(format!("WAV with {name}"))))
         }
     }
 }
 
 /// Reads an AIFF's description.
-pub fn aiff(b: &[u8]) -> Result<Format, String> {
+pub fn aiff(b: &[u8]) -> Result<Format, Refusal> {
     let two = |at: usize| b.get(at..at + 2).map(|x| u16::from_be_bytes([x[0], x[1]]));
     let (Some(count), Some(bits), Some(power), Some(number)) = (two(0), two(6), two(8), b.get(10..18)) else {
-        return Err("AIFF whose description of the samples is cut off".to_owned());
+        return Err(Refusal::broken("it is AIFF whose description of the samples is cut off"));
     };
     let number = number.iter().fold(0_u64, |n, x| n << 8 | u64::from(*x));
     // A float of 80 bits.
     let rate = number as f64 * 2_f64.powi(i32::from(power & 0x7fff) - 16_383 - 63);
     let rate = if rate < f64::from(u32::MAX) { rate.round() as u32 } else { u32::MAX };
     if count == 0 {
-        return Err("AIFF whose header says that it has 0 channels".to_owned());
+        return Err(Refusal::broken("it is AIFF whose header says that it has 0 channels"));
     }
     let channels = layout(count, None);
     let n = usize::from(count);
@@ -227,7 +232,8 @@ pub fn aiff(b: &[u8]) -> Result<Format, String> {
         _ => None,
     };
     let Some((id, bits)) = found else {
-        return Err(format!("AIFF of a kind ({} of {bits} bits)", String::from_utf8_lossy(&kind).trim()));
+        let kind = String::from_utf8_lossy(&kind);
+        return Err(Refusal::codec(format!("AIFF of a rare kind ({}, {bits} bits)", kind.trim())));
     };
     let width = match &kind {
         b"ulaw" | b"ULAW" | b"alaw" | b"ALAW" | b"raw " => 1,
@@ -237,12 +243,12 @@ pub fn aiff(b: &[u8]) -> Result<Format, String> {
 }
 
 /// Reads an AU's header: its description, where its samples begin, and how many bytes they take if it says so.
-pub fn au(b: &[u8]) -> Result<(Format, u64, Option<u64>), String> {
+pub fn au(b: &[u8]) -> Result<(Format, u64, Option<u64>), Refusal> {
     let four = |at: usize| b.get(at..at + 4).and_then(|x| x.try_into().ok()).map(u32::from_be_bytes);
     let (Some(start), Some(size), Some(kind), Some(rate), Some(count)) =
         (four(4), four(8), four(12), four(16), four(20))
     else {
-        return Err("AU whose header is cut off".to_owned());
+        return Err(Refusal::broken("it is AU whose header is cut off"));
     };
     let found = match kind {
         1 => Some((CODEC_ID_PCM_MULAW, 16, 1)),
@@ -253,7 +259,7 @@ pub fn au(b: &[u8]) -> Result<(Format, u64, Option<u64>), String> {
         _ => None,
     };
     let (Some((id, bits, width)), Some(n)) = (found, u16::try_from(count).ok().filter(|n| *n > 0)) else {
-        return Err(format!("AU of a kind (encoding {kind}, {count} channels)"));
+        return Err(Refusal::codec(format!("AU of a rare kind (encoding {kind}, {count} channels)")));
     };
     let format = Format::plain(id, bits, rate, layout(n, None), width, "PCM");
     Ok((format, u64::from(start).max(24), (size != u32::MAX && size > 0).then(|| size.into())))

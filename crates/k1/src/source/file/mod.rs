@@ -44,7 +44,7 @@ use super::resample::Resampler;
 use super::{Error, Source};
 use bytes::Bytes;
 use decode::Decoder;
-use flow::{Demux, Edit, Event, Packet, Stream};
+use flow::{Demux, Edit, Event, Packet, Refusal, Stream};
 use mix::Mix;
 use sniff::Found;
 use timeline::{Piece, Timeline};
@@ -74,7 +74,7 @@ pub struct FileSource {
     /// A loss whose length a later page will tell.
     open_loss: bool,
     /// What was found and cannot be decoded.
-    foreign: Option<String>,
+    foreign: Option<Refusal>,
 }
 
 /// The stream that is heard.
@@ -120,7 +120,8 @@ impl FileSource {
         source.fill()?;
         if source.ready.is_empty() {
             return Err(match source.foreign.take() {
-                Some(what) => Error::Foreign(path.to_owned(), what),
+                Some(Refusal::Codec(what)) => Error::Foreign(path.to_owned(), what),
+                Some(Refusal::Broken(why)) => not_audio(&why),
                 None if source.voice.is_some() || source.damage.count() > 0 => {
                     not_audio("not one sample could be decoded")
                 }
@@ -232,10 +233,14 @@ impl FileSource {
                 }
             },
             Found::Foreign(what) if from == 0 || self.voice.is_none() => {
-                self.refuse(what.to_owned());
+                self.refuse(Refusal::codec(what));
                 self.ended = true;
             }
-            Found::Foreign(_) | Found::Nothing => self.ended = true,
+            Found::Other(what) if self.voice.is_none() => {
+                self.refuse(Refusal::broken(format!("it is {what}")));
+                self.ended = true;
+            }
+            Found::Foreign(_) | Found::Other(_) | Found::Nothing => self.ended = true,
         }
         Ok(())
     }
@@ -276,9 +281,10 @@ impl FileSource {
     }
 
     /// Remembers what cannot be decoded.
-    fn refuse(&mut self, what: String) {
+    fn refuse(&mut self, what: Refusal) {
         if self.clock > 0.0 || self.voice.is_some() {
-            self.damage.add(self.now(), None, Harm::Foreign(what.clone()));
+            let (Refusal::Codec(text) | Refusal::Broken(text)) = &what;
+            self.damage.add(self.now(), None, Harm::Foreign(text.clone()));
         }
         self.finish_voice();
         self.foreign = Some(what);

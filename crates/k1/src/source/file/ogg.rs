@@ -5,7 +5,7 @@ use std::collections::VecDeque;
 use std::io::Result;
 
 use super::bytes::Bytes;
-use super::flow::{Demux, Event, Packet, Stream};
+use super::flow::{Demux, Event, Packet, Refusal, Stream};
 use super::{flac, opus, sniff, tags, vorbis};
 
 /// The longest page, in bytes.
@@ -92,7 +92,7 @@ impl Mapping {
             return Ok(Self::Vorbis(packet.to_vec()));
         }
         if packet.starts_with(b"OpusHead") {
-            return opus::stream(packet, true).map(Self::Opus).ok_or(Some("Opus of an unknown kind"));
+            return opus::stream(packet, true).map(Self::Opus).ok_or(Some("Opus with a rare channel mapping"));
         }
         if packet.starts_with(b"\x7fFLAC") && packet.len() >= 51 {
             let info = &packet[17..51];
@@ -189,7 +189,7 @@ impl Ogg {
                 (Some(Logical { mapping: Mapping::Opus(stream) | Mapping::Flac(stream), .. }), _) => {
                     self.ready.push_back(stream_event(stream.clone()));
                 }
-                (None, Some(name)) => self.ready.push_back(Event::Foreign(name.to_owned())),
+                (None, Some(name)) => self.ready.push_back(Event::Foreign(Refusal::codec(name))),
                 _ => {}
             }
         }
@@ -274,7 +274,7 @@ impl Logical {
                     }
                     return Some(match stream {
                         Some(stream) => stream_event(stream),
-                        None => Event::Foreign("Ogg Vorbis whose headers are damaged".to_owned()),
+                        None => Event::Foreign(Refusal::broken("it is Ogg Vorbis whose headers are damaged")),
                     });
                 }
                 Mapping::Opus(_) => {
@@ -316,7 +316,7 @@ impl Demux for Ogg {
             if window.is_empty() {
                 let cut = self.now.take_if(|now| !now.ended).is_some();
                 if std::mem::take(&mut self.headless) {
-                    return Ok(Event::Foreign("Ogg whose beginning is missing".to_owned()));
+                    return Ok(Event::Foreign(Refusal::broken("it is Ogg whose beginning is missing, and with it what a decoder needs")));
                 }
                 return Ok(if cut { Event::Short } else { Event::End });
             }

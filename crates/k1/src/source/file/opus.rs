@@ -1,6 +1,7 @@
 //! Opus: its header, and a decoder that looks like the others.
 
-use opus_decoder::{OpusDecoder, OpusMultistreamDecoder};
+use rusty_opus::OpusDecoder;
+use rusty_opus::multistream::OpusMSDecoder;
 use symphonia::core::audio::{Channels, Position};
 use symphonia::core::codecs::audio::AudioCodecParameters;
 use symphonia::core::codecs::audio::well_known::CODEC_ID_OPUS;
@@ -18,10 +19,6 @@ struct Head {
     pre_skip: u16,
     /// In 1/256 dB.
     gain: i16,
-    streams: u8,
-    coupled: u8,
-    mapping: Vec<u8>,
-    positioned: bool,
 }
 
 impl Head {
@@ -38,17 +35,15 @@ impl Head {
             (0, _) | (_, 0) => return None,
             (_, n) => (*b.get(19)?, *b.get(20)?, b.get(21..21 + usize::from(n))?.to_vec()),
         };
-        if streams == 0 || coupled > streams || u16::from(streams) + u16::from(coupled) > 255 {
+        // Any other way to put streams together is not decoded.
+        let usual = USUAL.get(usize::from(channels) - 1)?;
+        if family > 1 || (streams, coupled, mapping.as_slice()) != *usual {
             return None;
         }
         Some(Self {
             channels,
             pre_skip: u16::from_le_bytes(two(10)?),
             gain: i16::from_le_bytes(two(16)?),
-            streams,
-            coupled,
-            mapping,
-            positioned: family <= 1,
         })
     }
 
@@ -61,7 +56,6 @@ impl Head {
         Channels::Positioned(match self.channels {
             1 => centre,
             2 => front,
-            n if !self.positioned || n > 8 => return Channels::Discrete(u16::from(n)),
             3 => front | centre,
             4 => front | rear,
             5 => front | centre | rear,
@@ -73,12 +67,12 @@ impl Head {
 
     /// For each channel in the order of positions, where it stands in a packet's order.
     fn order(&self) -> Vec<usize> {
-        let vorbis: &[usize] = match (self.positioned, self.channels) {
-            (true, 3) => &[0, 2, 1],
-            (true, 5) => &[0, 2, 1, 3, 4],
-            (true, 6) => &[0, 2, 1, 5, 3, 4],
-            (true, 7) => &[0, 2, 1, 6, 5, 3, 4],
-            (true, 8) => &[0, 2, 1, 7, 5, 6, 3, 4],
+        let vorbis: &[usize] = match self.channels {
+            3 => &[0, 2, 1],
+            5 => &[0, 2, 1, 3, 4],
+            6 => &[0, 2, 1, 5, 3, 4],
+            7 => &[0, 2, 1, 6, 5, 3, 4],
+            8 => &[0, 2, 1, 7, 5, 6, 3, 4],
             _ => return (0..usize::from(self.channels)).collect(),
         };
         vorbis.to_vec()
@@ -98,14 +92,27 @@ pub fn stream(head: &[u8], trims: bool) -> Option<Stream> {
     Some(Stream::new(codec, "Opus").trimmed(delay, 0))
 }
 
+/// Streams, coupled streams and places of the channels, as everybody writes one to eight channels.
+const USUAL: [(u8, u8, &[u8]); 8] = [
+    (1, 0, &[0]),
+    (1, 1, &[0, 1]),
+    (2, 1, &[0, 2, 1]),
+    (2, 2, &[0, 1, 2, 3]),
+    (3, 2, &[0, 4, 1, 2, 3]),
+    (4, 2, &[0, 4, 1, 2, 3, 5]),
+    (4, 3, &[0, 4, 1, 2, 3, 5, 6]),
+    (5, 3, &[0, 6, 1, 2, 3, 4, 5, 7]),
+];
+
 /// A decoder of one stream or of several that belong together.
 enum Inner {
     One(Box<OpusDecoder>),
-    Many(Box<OpusMultistreamDecoder>),
+    Many(Box<OpusMSDecoder>),
 }
 
 /// A decoder of Opus.
 pub struct Opus {
+    head: Head,
     inner: Inner,
     layout: Channels,
     order: Vec<usize>,
@@ -114,30 +121,16 @@ pub struct Opus {
 }
 
 impl Opus {
-    /// A decoder for a stream with this header. A stream without one is stereo.
-    pub fn new(head: Option<&[u8]>) -> Option<Self> {
-        const PLAIN: &[u8] = b"OpusHead\x01\x02\0\0\x80\xbb\0\0\0\0\0";
-        let head = Head::read(head.unwrap_or(PLAIN))?;
-        let inner = if head.streams == 1 && head.mapping == [0, 1][..usize::from(head.channels.min(2))] {
-            Inner::One(Box::new(OpusDecoder::new(RATE, usize::from(head.channels)).ok()?))
-        } else {
-            Inner::Many(Box::new(
-                OpusMultistreamDecoder::new(
-                    RATE,
-                    usize::from(head.channels),
-                    usize::from(head.streams),
-                    usize::from(head.coupled),
-                    &head.mapping,
-                )
-                .ok()?,
-            ))
-        };
+    /// A decoder for a stream with this header.
+    pub fn new(head: &[u8]) -> Option<Self> {
+        let head = Head::read(head)?;
         Some(Self {
-            inner,
+            inner: head.decoder()?,
             layout: head.layout(),
             order: head.order(),
             gain: 10_f32.powf(f32::from(head.gain) / 256.0 / 20.0),
             raw: vec![0.0; LONGEST * usize::from(head.channels)],
+            head,
         })
     }
 
@@ -148,23 +141,36 @@ impl Opus {
 
     /// Forgets what came before.
     pub fn reset(&mut self) {
-        match &mut self.inner {
-            Inner::One(one) => one.reset(),
-            Inner::Many(many) => many.reset(),
+        if let Some(inner) = self.head.decoder() {
+            self.inner = inner;
         }
     }
 
     /// Decodes a packet into interleaved samples.
     pub fn decode(&mut self, packet: &[u8], out: &mut Vec<f32>) -> Result<(), String> {
         out.clear();
+        if packet.is_empty() {
+            return Err("an empty packet".to_owned());
+        }
         let frames = match &mut self.inner {
-            Inner::One(one) => one.decode_float(packet, &mut self.raw, false),
-            Inner::Many(many) => many.decode_float(packet, &mut self.raw, false),
+            Inner::One(one) => one.decode(packet, LONGEST, &mut self.raw),
+            Inner::Many(many) => many.decode(packet, LONGEST, &mut self.raw),
         };
         let frames = frames.map_err(|e| e.to_string())?;
         for frame in self.raw.chunks_exact(self.order.len()).take(frames) {
             out.extend(self.order.iter().map(|from| frame[*from] * self.gain));
         }
         Ok(())
+    }
+}
+
+impl Head {
+    fn decoder(&self) -> Option<Inner> {
+        let channels = usize::from(self.channels);
+        Some(if channels <= 2 {
+            Inner::One(Box::new(OpusDecoder::new(RATE as i32, channels).ok()?))
+        } else {
+            Inner::Many(Box::new(OpusMSDecoder::new(RATE as i32, channels, 1).ok()?))
+        })
     }
 }

@@ -8,7 +8,7 @@ use super::chunks::Chunks;
 use super::decode::Decoder;
 use super::elementary::Frames;
 use super::flac::Flac;
-use super::flow::{Demux, Event};
+use super::flow::{Demux, Event, Refusal};
 use super::ogg::Ogg;
 use super::sniff::Known;
 use crate::source::guard::guarded;
@@ -23,7 +23,7 @@ const EVENTS: usize = 20_000;
 const TRACKS: usize = 16;
 
 /// Opens the container that stands here; `Err` says what cannot be decoded.
-pub fn open(bytes: &mut Bytes, known: Known) -> Result<std::result::Result<Box<dyn Demux>, String>> {
+pub fn open(bytes: &mut Bytes, known: Known) -> Result<std::result::Result<Box<dyn Demux>, Refusal>> {
     Ok(Ok(match known {
         Known::Frames => Box::new(Frames::default()),
         Known::Flac => Box::new(Flac::default()),
@@ -41,7 +41,7 @@ pub fn open(bytes: &mut Bytes, known: Known) -> Result<std::result::Result<Box<d
                 Some(Ok(Ok(opened))) => opened,
                 Some(Ok(Err(what))) => return Ok(Err(what)),
                 Some(Err(e)) => return Err(e),
-                None => return Ok(Err("a container that is damaged beyond what can be followed".to_owned())),
+                None => return Ok(Err(Refusal::broken("it is damaged beyond what can be followed"))),
             };
             let wanted = choose(bytes, n, |bytes, wanted| {
                 let boxed = guarded(|| Boxed::open(bytes, known, wanted)).transpose()?;

@@ -35,8 +35,10 @@ pub enum Known {
 pub enum Found {
     /// Sound that is known.
     Known(Known),
-    /// Something that has a name and is not decoded here.
+    /// Sound that has a name and is not decoded here.
     Foreign(&'static str),
+    /// Something that has a name and is no sound.
+    Other(&'static str),
     /// Nothing that sounds.
     Nothing,
 }
@@ -110,7 +112,7 @@ fn foreign(head: &[u8]) -> Option<&'static str> {
         (0, b"NUTT", "NUT"),
         (0, b"nut/multimedia", "NUT"),
         (0, b"Creative Voice File", "a Creative voice file (VOC)"),
-        (0, b"MThd", "MIDI, which holds notes and no sound"),
+        (0, b"MThd", "MIDI: notes, not sound"),
         (0, b"Extended Module", "a tracker module"),
         (0, b"IMPM", "a tracker module"),
         (0, b"2BIT", "AVR"),
@@ -130,10 +132,14 @@ fn foreign(head: &[u8]) -> Option<&'static str> {
     named
         .or_else(|| (every(0, 188) || every(4, 192)).then_some("an MPEG transport stream"))
         .or_else(|| (has(0, b"RIFF") && has(8, b"AVI ")).then_some("AVI video"))
-        .or_else(|| (has(0, b"RIFF") && has(8, b"RMID")).then_some("MIDI, which holds notes and no sound"))
+        .or_else(|| (has(0, b"RIFF") && has(8, b"RMID")).then_some("MIDI: notes, not sound"))
         .or_else(|| (has(0, b"FORM") && has(8, b"8SVX")).then_some("8SVX"))
         .or_else(|| list.then_some("text"))
 }
+
+/// Beginnings of the names of what is no sound.
+const OTHERS: [&str; 9] =
+    ["MIDI", "a picture", "a document", "a ZIP", "a gzip", "a RAR", "a program", "text", "a tracker"];
 
 /// Bytes of junk in front of which sound is still found.
 const JUNK: u64 = 64 << 20;
@@ -154,7 +160,8 @@ pub fn find(bytes: &mut Bytes) -> Result<Found> {
         if bytes.pos() == start
             && let Some(name) = foreign(bytes.peek(4096)?)
         {
-            return Ok(Found::Foreign(name));
+            let other = OTHERS.iter().any(|o| name.starts_with(o));
+            return Ok(if other { Found::Other(name) } else { Found::Foreign(name) });
         }
         if elementary::chained(bytes, 3)?.is_some() {
             return Ok(Found::Known(Known::Frames));

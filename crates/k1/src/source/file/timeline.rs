@@ -29,6 +29,7 @@ pub struct Timeline {
     /// Sound whose page is still open.
     block: Vec<f32>,
     paged: bool,
+    exact: bool,
     first: bool,
     /// What is to be added to `pos` to have the container's count.
     base: i64,
@@ -48,6 +49,7 @@ impl Timeline {
             pos: 0,
             block: Vec::new(),
             paged: stream.paged,
+            exact: stream.exact,
             first: true,
             base: 0,
             tail: usize::try_from(stream.tail).unwrap_or(0).min(1 << 20),
@@ -98,10 +100,10 @@ impl Timeline {
         if std::mem::take(&mut self.first) {
             // A first page that ends too early begins with sound to be left out, unless it is the last one, too. One
             // that ends too late was cut out of a longer recording.
-            if frame < end && !last {
+            if frame < end && !last && !self.exact {
                 self.block.drain(..(end - frame) as usize);
             }
-            if !last || frame > end {
+            if !last || frame > end || self.exact {
                 self.base = frame as i64 - (self.pos + self.block.len() as u64) as i64;
             }
         }
@@ -113,7 +115,7 @@ impl Timeline {
                 (missing, self.base) = (0, frame as i64 - (self.pos + self.block.len() as u64) as i64);
             }
             self.silence(missing);
-        } else if last {
+        } else if last && !self.exact {
             let cut = (end - frame).min(self.block.len() as u64) as usize;
             self.block.truncate(self.block.len() - cut);
         } else {
