@@ -191,11 +191,8 @@ impl Flac {
             return None;
         }
         let mut info = self.info.clone();
-        // Blocks of any length, frames of any size, as many samples as come.
-        info[..10].copy_from_slice(&[0, 16, 0xff, 0xff, 0, 0, 0, 0, 0, 0]);
         let word = u64::from(rate) << 44 | u64::from(head.channels - 1) << 41 | (bits - 1) << 36;
         info[10..18].copy_from_slice(&word.to_be_bytes());
-        info[18..].fill(0);
         let mut stream = stream(rate, head.channels, &info);
         stream.length = Some(self.total).filter(|n| *n > 0);
         Some(stream)
@@ -364,11 +361,16 @@ fn layout(n: u8) -> Channels {
 
 /// A stream as a STREAMINFO block describes it.
 pub fn stream(rate: u32, channels: u8, info: &[u8]) -> Stream {
+    let mut info = info.to_vec();
+    // Blocks of any length, frames of any size, as many samples as come, no sum of all of them.
+    info[..10].copy_from_slice(&[0, 16, 0xff, 0xff, 0, 0, 0, 0, 0, 0]);
+    info[13] &= 0xf0;
+    info[14..].fill(0);
     let mut codec = AudioCodecParameters::new();
     codec
         .for_codec(CODEC_ID_FLAC)
         .with_sample_rate(rate)
         .with_channels(layout(channels))
-        .with_extra_data(info.to_vec().into_boxed_slice());
+        .with_extra_data(info.into_boxed_slice());
     Stream { exact: true, ..Stream::new(codec, "FLAC") }
 }

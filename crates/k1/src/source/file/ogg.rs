@@ -228,7 +228,7 @@ impl Ogg {
             // A comment holds pictures of any size; only its mark is kept.
             let comment = now.headers > 1 && matches!(now.mapping, Mapping::Vorbis(_))
                 || now.headers == 1 && matches!(now.mapping, Mapping::Opus(_))
-                || now.headers == u32::MAX && now.part.len() + piece.len() > 64;
+                || now.headers == u32::MAX && now.part.first().or(piece.first()) != Some(&0xff);
             if comment && now.part.len() >= 64 || now.part.len() + piece.len() > PACKET {
                 now.dropped = true;
             } else if !torn {
