@@ -32,14 +32,14 @@ impl Heard {
     }
 
     /// The place where the piece begins nearest to a time, in seconds, and how alike it is there.
-    fn piece_at(&self, seconds: f64) -> (f64, f32) {
+    fn piece_at(&self, seconds: f64, reach: i64) -> (f64, f32) {
         let all = piece();
         // The first half second is silent in places: the second half tells.
-        let (from, length) = (SECOND / 2, SECOND / 2);
+        let (from, length) = (SECOND / 2, SECOND / 4);
         let wanted = &all[from..from + length];
         let centre = (seconds * SECOND as f64) as i64 + from as i64;
         let power = |x: &[f32]| x.iter().map(|x| x * x).sum::<f32>();
-        let (lag, alike) = (-800..=800_i64)
+        let (lag, alike) = (-reach..=reach)
             .filter_map(|lag| {
                 let at = usize::try_from(centre + lag).ok()?;
                 let other = self.samples.get(at..at + length)?;
@@ -54,8 +54,13 @@ impl Heard {
     /// The piece begins at these times, to within 3 ms.
     fn has_pieces(&self, what: &str, at: &[f64]) {
         for at in at {
-            let (late, alike) = self.piece_at(*at);
-            assert!(alike > 0.9, "{what}: at {at} s: correlation {alike}; {:.3} s, {:?}", self.seconds(), self.damage);
+            let (late, alike) = self.piece_at(*at, 80);
+            assert!(
+                alike > 0.9,
+                "{what}: at {at} s: correlation {alike}; {:.3} s, {:?}",
+                self.seconds(),
+                self.damage
+            );
             assert!(late.abs() <= 0.003, "{what}: {:.1} ms late at {at} s", 1e3 * late);
         }
     }
@@ -91,7 +96,12 @@ impl Bench {
     /// Whole, undamaged, of this length in seconds, with the piece at these times.
     fn whole(&self, name: &str, parts: &[&[u8]], seconds: f64, at: &[f64]) -> Heard {
         let heard = self.hear(name, parts);
-        assert!((heard.seconds() - seconds).abs() < 0.06, "{name}: {:.3} s, {:?}", heard.seconds(), heard.damage);
+        assert!(
+            (heard.seconds() - seconds).abs() < 0.06,
+            "{name}: {:.3} s, {:?}",
+            heard.seconds(),
+            heard.damage
+        );
         assert_eq!(heard.damage, [], "{name}");
         heard.has_pieces(name, at);
         heard
@@ -209,6 +219,12 @@ fn joined_and_chained_files_are_heard_to_their_end_each_at_its_own_speed() {
     let bench = Bench::new();
     for ending in ["mp3", "aac", "flac", "ogg", "m4a"] {
         let sound = form(ending);
+        if ending == "aac" {
+            // How much of its last block is padding ADTS does not say: up to 46 ms for each.
+            let heard = bench.hear("thrice.aac", &[&sound, &sound, &sound]);
+            assert!((heard.seconds() - 6.0).abs() < 0.13 && heard.damage.is_empty(), "{} s", heard.seconds());
+            continue;
+        }
         bench.whole(&format!("twice.{ending}"), &[&sound, &sound], 4.0, &[0.0, 2.0]);
         bench.whole(&format!("thrice.{ending}"), &[&sound, &sound, &sound], 6.0, &[0.0, 2.0, 4.0]);
     }
@@ -275,7 +291,12 @@ fn a_wavs_sizes_are_only_hints() {
         let ds64 = chunk(b"ds64", 28, &long);
         let sound = chunk(b"data", u32::MAX, &data);
         bench.whole("long.wav", &[&riff(id, u32::MAX), &ds64, &fmt, &sound, &list], 2.0, &[0.0]);
-        bench.whole("unset.wav", &[&riff(id, u32::MAX), &chunk(b"ds64", 28, &[0; 28]), &fmt, &sound], 2.0, &[0.0]);
+        bench.whole(
+            "unset.wav",
+            &[&riff(id, u32::MAX), &chunk(b"ds64", 28, &[0; 28]), &fmt, &sound],
+            2.0,
+            &[0.0],
+        );
     }
     // Two pieces of samples, one after the other.
     let (half, rest) = data.split_at(30_000);
@@ -295,13 +316,22 @@ fn an_aiffs_and_an_aus_sizes_are_only_hints() {
     // 16,000 as a float of 80 bits.
     let rate = [0x40, 0x0c, 0xfa, 0, 0, 0, 0, 0, 0, 0];
     let comm = [&b"COMM\0\0\0\x12\0\x01"[..], &(n / 2).to_be_bytes(), &[0, 16], &rate].concat();
-    for (name, form_size, size) in
-        [("right", n + 46, n + 8), ("zero", 0, 0), ("minus", u32::MAX, u32::MAX), ("old", 46, 8), ("less", n, 999)]
-    {
+    for (name, form_size, size) in [
+        ("right", n + 46, n + 8),
+        ("zero", 0, 0),
+        ("minus", u32::MAX, u32::MAX),
+        ("old", 46, 8),
+        ("less", n, 999),
+    ] {
         let head = [&b"FORM"[..], &form_size.to_be_bytes(), b"AIFF"].concat();
         let ssnd = [&b"SSND"[..], &size.to_be_bytes(), &[0; 8], &data].concat();
         bench.whole(&format!("{name}.aiff"), &[&head, &comm, &ssnd], 2.0, &[0.0]);
-        bench.whole(&format!("{name}-late.aiff"), &[&head, &comm, b"NAME\0\0\0\x03abc\0", &ssnd], 2.0, &[0.0]);
+        bench.whole(
+            &format!("{name}-late.aiff"),
+            &[&head, &comm, b"NAME\0\0\0\x03abc\0", &ssnd],
+            2.0,
+            &[0.0],
+        );
     }
     for size in [n, 0, 17, u32::MAX] {
         let words = [28, size, 3, 16_000, 1].map(u32::to_be_bytes).concat();
@@ -363,8 +393,13 @@ fn what_is_damaged_in_the_middle_is_silent_for_as_long_as_it_was_and_is_said_wit
             }
             let heard = bench.hear(&format!("{name}.{ending}"), &[&first, &sound]);
             let what = format!("{name}.{ending}");
-            assert!((heard.seconds() - 4.0).abs() < 0.08, "{what}: {} s, {:?}", heard.seconds(), heard.damage);
-            let (late, alike) = heard.piece_at(2.0);
+            assert!(
+                (heard.seconds() - 4.0).abs() < 0.08,
+                "{what}: {} s, {:?}",
+                heard.seconds(),
+                heard.damage
+            );
+            let (late, alike) = heard.piece_at(2.0, 960);
             assert!(alike > 0.9 && late.abs() < 0.06, "{what}: {late} s late, {alike}; {:?}", heard.damage);
             // A bit that is wrong inside a frame of AAC or MP3 may be heard as a click and not be noticed.
             if name == "zeros" || ["flac", "ogg"].contains(&ending) {
@@ -375,7 +410,8 @@ fn what_is_damaged_in_the_middle_is_silent_for_as_long_as_it_was_and_is_said_wit
     }
     // Whole pages that are missing.
     let ogg = form("ogg");
-    let pages: Vec<usize> = ogg.windows(5).enumerate().filter(|(_, w)| *w == b"OggS\0").map(|(i, _)| i).collect();
+    let pages: Vec<usize> =
+        ogg.windows(5).enumerate().filter(|(_, w)| *w == b"OggS\0").map(|(i, _)| i).collect();
     let (a, b) = (pages[pages.len() - 3], pages[pages.len() - 2]);
     let heard = bench.hear("missing.ogg", &[&ogg[..a], &ogg[b..]]);
     assert!((heard.seconds() - 2.0).abs() < 0.05, "{} s, {:?}", heard.seconds(), heard.damage);
@@ -436,7 +472,11 @@ fn what_cannot_be_decoded_says_what_it_is_and_what_to_do() {
     }
     bench.refuses("x.png", &[&filled(b"\x89PNG\r\n\x1a\n")], &["a picture"]);
     bench.refuses("x.mid", &[&filled(b"MThd\0\0\0\x06")], &["MIDI"]);
-    bench.refuses("none.wav", &[&[header(1, 0, 16_000, 16, 4_000), vec![0; 4_000]].concat()], &["0 channels"]);
+    bench.refuses(
+        "none.wav",
+        &[&[header(1, 0, 16_000, 16, 4_000), vec![0; 4_000]].concat()],
+        &["0 channels"],
+    );
     bench.refuses("rate.wav", &[&[header(1, 1, 0, 16, 4_000), vec![0; 4_000]].concat()], &["rate of 0 Hz"]);
     let m4a = form("m4a");
     bench.refuses("cut.m4a", &[&m4a[..m4a.len() / 2]], &["moov"]);
@@ -457,9 +497,16 @@ fn a_name_that_is_no_text_is_heard_by_every_command() {
         let out = bench.0.path().join("x.npy");
         let said = run(["analyze".as_ref(), path.as_os_str()]);
         assert_eq!(said.code(), Some(0), "{said:?}");
-        let said = run(["render".as_ref(), path.as_os_str(), "-o".as_ref(), out.as_os_str(), "--json".as_ref()]);
+        let said =
+            run(["render".as_ref(), path.as_os_str(), "-o".as_ref(), out.as_os_str(), "--json".as_ref()]);
         assert_eq!(said.code(), Some(0), "{said:?}");
-        let said = run(["run".as_ref(), path.as_os_str(), "--headless".as_ref(), "--duration".as_ref(), "1".as_ref()]);
+        let said = run([
+            "run".as_ref(),
+            path.as_os_str(),
+            "--headless".as_ref(),
+            "--duration".as_ref(),
+            "1".as_ref(),
+        ]);
         assert_eq!(said.code(), Some(0), "{said:?}");
         let missing = bench.0.path().join(OsString::from_vec([name, b"x"].concat()));
         run(["analyze".as_ref(), missing.as_os_str()]).failed_saying(&["there is no file"]);

@@ -35,6 +35,12 @@ pub fn head(bytes: &[u8]) -> Option<Head> {
     })
 }
 
+/// Whether a frame holds the name of an encoder, which stands at the start of a recording.
+pub fn names_encoder(frame: &[u8]) -> bool {
+    let front = &frame[..frame.len().min(48)];
+    front.windows(4).any(|w| w == b"Lavc" || w == b"faac" || w == b"FAAC")
+}
+
 /// The codec, and its name.
 pub fn codec() -> (AudioCodecId, &'static str) {
     (CODEC_ID_AAC, "AAC")
@@ -43,7 +49,8 @@ pub fn codec() -> (AudioCodecId, &'static str) {
 /// Rate and channels of the core of a stream whose description (AudioSpecificConfig) says that high frequencies are
 /// coded apart, as HE-AAC does; `None` for any other.
 pub fn core(config: &[u8]) -> Option<(u32, Channels)> {
-    let bits = config.iter().take(8).fold(0_u64, |v, b| v << 8 | u64::from(*b)) << (8 * (8 - config.len().min(8)));
+    let bits =
+        config.iter().take(8).fold(0_u64, |v, b| v << 8 | u64::from(*b)) << (8 * (8 - config.len().min(8)));
     let take = |from: u32, n: u32| (bits << from >> (64 - n)) as usize;
     // 5 is SBR, 29 is parametric stereo on top of it; then an index of the rate, and the channels.
     if !matches!(take(0, 5), 5 | 29) || config.len() < 2 {

@@ -3,7 +3,7 @@
 use std::collections::VecDeque;
 use std::io::{ErrorKind, Result};
 
-use symphonia::core::codecs::audio::well_known::{CODEC_ID_AAC, CODEC_ID_OPUS};
+use symphonia::core::codecs::audio::well_known::{CODEC_ID_AAC, CODEC_ID_MP2, CODEC_ID_MP3, CODEC_ID_OPUS};
 use symphonia::core::errors::Error as Fault;
 use symphonia::core::formats::probe::Hint;
 use symphonia::core::formats::{FormatOptions, FormatReader, Track, TrackFlags, TrackType};
@@ -49,7 +49,11 @@ pub struct Boxed {
 impl Boxed {
     /// Opens the container that stands here. `wanted` says which of its tracks of sound: the default one is the first.
     /// Returns how many there are, too.
-    pub fn open(bytes: &mut Bytes, known: Known, wanted: usize) -> Result<std::result::Result<(Self, usize), Refusal>> {
+    pub fn open(
+        bytes: &mut Bytes,
+        known: Known,
+        wanted: usize,
+    ) -> Result<std::result::Result<(Self, usize), Refusal>> {
         let (scan, end) = match known {
             Known::Mp4 => {
                 let scan = mp4::Scan::new(bytes)?;
@@ -78,13 +82,12 @@ impl Boxed {
         let format = match probe.probe(&hint, stream, options, MetadataOptions::default()) {
             Ok(format) => format,
             Err(Fault::IoError(e)) if e.raw_os_error().is_some() => return Err(e),
-            Err(e) => return Ok(Err(Refusal::broken(format!("it is {} that cannot be read: {e}", name(known))))),
+            Err(e) => {
+                return Ok(Err(Refusal::broken(format!("it is {} that cannot be read: {e}", name(known)))));
+            }
         };
-        let mut tracks: Vec<&Track> = format
-            .tracks()
-            .iter()
-            .filter(|t| t.track_type() == Some(TrackType::Audio))
-            .collect();
+        let mut tracks: Vec<&Track> =
+            format.tracks().iter().filter(|t| t.track_type() == Some(TrackType::Audio)).collect();
         if tracks.is_empty() {
             let unknown = format.tracks().iter().any(|t| t.codec_params.is_none());
             return Ok(Err(if unknown {
@@ -142,7 +145,13 @@ impl Boxed {
             Scan::Matroska(scan) => {
                 // The codec's own header says it in frames, the container in nanoseconds.
                 let own = stream.edits.first().filter(|_| is_opus).map(|e| e.from);
-                let delay = own.or_else(|| scan.delay(self.track, self.rate)).unwrap_or(0);
+                let usual = match stream.codec.codec {
+                    CODEC_ID_AAC => super::adts::PRIMING,
+                    CODEC_ID_MP3 => super::mpeg::DELAY,
+                    CODEC_ID_MP2 => super::mpeg::POLYPHASE,
+                    _ => 0,
+                };
+                let delay = own.or_else(|| scan.delay(self.track, self.rate)).unwrap_or(usual);
                 stream.edits = vec![Edit { from: delay, ..all }];
                 stream.tail = scan.tail(self.track, self.rate);
             }
@@ -160,7 +169,8 @@ impl Boxed {
         Event::Packet(Packet {
             data: packet.data.into_vec(),
             frames: frames.round() as u64,
-            at: (at >= 0.0 && self.tick > 0.0 && !matches!(self.scan, Scan::Other)).then_some(at.round() as u64),
+            at: (at >= 0.0 && self.tick > 0.0 && !matches!(self.scan, Scan::Other))
+                .then_some(at.round() as u64),
             cut: packet.trim_end.get(),
         })
     }
@@ -218,7 +228,8 @@ impl Demux for Boxed {
                 }
                 Ok(None) => return self.finish(bytes, false),
                 Err(Fault::ResetRequired) => {
-                    let found = self.format.tracks().iter().find(|t| t.track_type() == Some(TrackType::Audio));
+                    let found =
+                        self.format.tracks().iter().find(|t| t.track_type() == Some(TrackType::Audio));
                     let Some((id, stream, length)) = found.map(|t| (t.id, stream_of(t), t.num_frames)) else {
                         return self.finish(bytes, false);
                     };
@@ -233,7 +244,9 @@ impl Demux for Boxed {
                 }
                 Err(Fault::IoError(e)) if e.raw_os_error().is_some() => return Err(e),
                 // Parsers make errors of this kind for what they cannot read.
-                Err(Fault::IoError(e)) if e.kind() == ErrorKind::UnexpectedEof => return self.finish(bytes, true),
+                Err(Fault::IoError(e)) if e.kind() == ErrorKind::UnexpectedEof => {
+                    return self.finish(bytes, true);
+                }
                 Err(Fault::IoError(_) | Fault::DecodeError(_)) => {
                     self.faults += 1;
                     if self.faults > HOPELESS {
@@ -258,7 +271,11 @@ fn name(known: Known) -> &'static str {
 
 /// The stream of a track; an error names what cannot be decoded.
 fn stream_of(track: &Track) -> std::result::Result<Stream, Refusal> {
-    let codec = track.codec_params.as_ref().and_then(|c| c.audio()).ok_or_else(|| Refusal::codec("sound of a rare codec"))?;
+    let codec = track
+        .codec_params
+        .as_ref()
+        .and_then(|c| c.audio())
+        .ok_or_else(|| Refusal::codec("sound of a rare codec"))?;
     if codec.codec == CODEC_ID_OPUS {
         // The header is the same in every container; a track without one is plain stereo.
         let head = codec.extra_data.as_deref().unwrap_or(b"OpusHead\x01\x02\0\0\x80\xbb\0\0\0\0\0");

@@ -12,6 +12,11 @@ use super::tags;
 
 /// Sizes from here on are what is written where the size is not known.
 const UNKNOWN: u64 = 0x7fff_0000;
+/// Names of chunks that often follow another.
+const KNOWN: [&[u8; 4]; 13] = [
+    b"fmt ", b"data", b"LIST", b"fact", b"bext", b"JUNK", b"ds64", b"id3 ", b"ID3 ", b"iXML", b"COMM",
+    b"SSND", b"NAME",
+];
 /// Chunks that are looked at behind the samples to see whether they are chunks.
 const CHUNKS: usize = 64;
 
@@ -103,13 +108,26 @@ impl Chunks {
             Known::Aiff => Style::Form,
             _ => Style::Riff,
         };
-        Self { style, place: Place::Front, format: None, announced: false, long: None, fact: None, short: false, au: known == Known::Au }
+        Self {
+            style,
+            place: Place::Front,
+            format: None,
+            announced: false,
+            long: None,
+            fact: None,
+            short: false,
+            au: known == Known::Au,
+        }
     }
 
     /// Steps over what fills up a chunk of odd length, if it is there: some writers forget it.
     fn fill(&self, bytes: &mut Bytes, size: u64) -> Result<()> {
         let n = self.style.fill(size);
-        if n > 0 && (self.style == Style::Wave64 || self.style.read(bytes.peek(24)?).is_none()) {
+        let head = bytes.peek(25)?;
+        let named = |at: usize| head.get(at..at + 4).is_some_and(|id| KNOWN.iter().any(|k| *k == id));
+        // A name that is known decides; else what can be a name is one.
+        let bare = self.style != Style::Wave64 && !named(1) && self.style.read(head).is_some() || named(0);
+        if n > 0 && !bare {
             bytes.skip(n)?;
         }
         Ok(())
@@ -163,7 +181,8 @@ impl Chunks {
                 None
             }
             b"fact" => {
-                self.fact = content.get(..4).and_then(|b| Some(u32::from_le_bytes(b.try_into().ok()?).into()));
+                self.fact =
+                    content.get(..4).and_then(|b| Some(u32::from_le_bytes(b.try_into().ok()?).into()));
                 None
             }
             _ => None,
@@ -193,7 +212,9 @@ impl Chunks {
         let size = self.believed(bytes, size)?;
         let Some(format) = &self.format else {
             self.place = Place::Over;
-            return Ok(Event::Foreign(Refusal::broken("it is WAV or AIFF without a description of its samples")));
+            return Ok(Event::Foreign(Refusal::broken(
+                "it is WAV or AIFF without a description of its samples",
+            )));
         };
         match &format.coding {
             Coding::Blocks { block, frames, .. } => {
@@ -244,7 +265,12 @@ impl Chunks {
         self.short = size.is_some_and(|size| left < size && size < UNKNOWN && left > 0);
         // A size of less than there is was not brought up to date, unless another file follows.
         let size = match size {
-            Some(size) if size < left && bytes.look(bytes.pos() + size, 64)?.is_some_and(|b| sniff::mark(&b).is_some()) => size,
+            Some(size)
+                if size < left
+                    && bytes.look(bytes.pos() + size, 64)?.is_some_and(|b| sniff::mark(&b).is_some()) =>
+            {
+                size
+            }
             _ => left,
         };
         self.format = Some(format);
@@ -288,7 +314,9 @@ impl Demux for Chunks {
                 }
                 Place::Between => {
                     let head = bytes.peek(64)?;
-                    if head.len() < 8 || self.announced && (sniff::marked(head) || tags::length(head).is_some()) {
+                    if head.len() < 8
+                        || self.announced && (sniff::marked(head) || tags::length(head).is_some())
+                    {
                         self.place = Place::Over;
                         continue;
                     }
@@ -321,7 +349,8 @@ impl Demux for Chunks {
                     }
                 }
                 Place::Samples(left) => {
-                    let Some(Format { coding: Coding::Blocks { block, frames, .. }, .. }) = &self.format else {
+                    let Some(Format { coding: Coding::Blocks { block, frames, .. }, .. }) = &self.format
+                    else {
                         self.place = Place::Over;
                         continue;
                     };

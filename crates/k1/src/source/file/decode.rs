@@ -53,7 +53,9 @@ impl Decoder {
         let name = &stream.name;
         let made = guarded(|| make(&stream.codec)).unwrap_or_else(|| Err("its header is damaged".to_owned()));
         let inner = made.map_err(|why| match stream.codec.channels.as_ref().map_or(0, Channels::count) {
-            n @ 3.. if stream.codec.codec == CODEC_ID_AAC => Refusal::codec(format!("{name} of {n} channels")),
+            n @ 3.. if stream.codec.codec == CODEC_ID_AAC => {
+                Refusal::codec(format!("{name} of {n} channels"))
+            }
             _ if why.contains("unsupported audio codec") => Refusal::codec(name),
             _ => Refusal::codec(format!("{name} of a rare kind ({why})")),
         })?;
@@ -85,7 +87,7 @@ impl Decoder {
                     self.channels = opus.layout().clone();
                 }
                 self.rate = opus::RATE;
-                opus.decode(&packet.data, &mut self.interleaved).is_ok()
+                opus.decode(&packet.data, &mut self.interleaved).is_some()
             }
             Inner::Symphonia(decoder) => {
                 let whole = PacketBuilder::new()

@@ -139,7 +139,10 @@ impl Frames {
         if data.len() < head.bytes {
             return Ok(Event::Short);
         }
-        let begins = self.now.is_none_or(|now| !now.fits(&head));
+        // An encoder's name stands in the first frame only: another recording was joined on.
+        let named = head.kind == Kind::Adts && adts::names_encoder(&data);
+        self.fresh |= named;
+        let begins = named || self.now.is_none_or(|now| !now.fits(&head));
         // A header frame that counts others begins a stream of its own, also in the middle of a file.
         if let Kind::Mpeg(3) = head.kind
             && let Some(info) = mpeg::info(&data, &head)
@@ -148,8 +151,7 @@ impl Frames {
             let (delay, tail) = info.trim.unwrap_or((mpeg::DELAY, 0));
             let next = chained(bytes, 1)?.filter(|next| next.fits(&head)).unwrap_or(head);
             let mut stream = stream(&next).trimmed(delay, tail);
-            stream.length =
-                info.frames.map(|n| (u64::from(n) * head.frames).saturating_sub(delay + tail));
+            stream.length = info.frames.map(|n| (u64::from(n) * head.frames).saturating_sub(delay + tail));
             self.begin(next);
             return Ok(Event::Stream(Box::new(stream)));
         }
@@ -170,9 +172,8 @@ impl Frames {
             };
             let delay = if self.fresh { delay } else { 0 };
             let mut stream = stream(&head).trimmed(delay, 0);
-            stream.length = bytes.left().map(|left| {
-                (left + head.bytes as u64) / head.bytes as u64 * head.frames
-            });
+            stream.length =
+                bytes.left().map(|left| (left + head.bytes as u64) / head.bytes as u64 * head.frames);
             self.begin(head);
             self.waiting = Some(packet(&data));
             self.count(&head);
@@ -252,7 +253,13 @@ impl Demux for Frames {
             // Less than a second of anything behind the last frame is what writers leave there.
             let frames = self.worth(lost);
             let rate = self.now.map_or(1, |now| u64::from(now.rate));
-            return Ok(if cut { Event::Short } else if frames < rate { Event::End } else { LOST(frames) });
+            return Ok(if cut {
+                Event::Short
+            } else if frames < rate {
+                Event::End
+            } else {
+                LOST(frames)
+            });
         }
         Ok(LOST(self.worth(lost)))
     }
@@ -267,9 +274,8 @@ impl Frames {
         let promised = self.promised_end.take();
         let ends = bytes.left() == Some(0);
         // A count beyond all reason is a wrong count and not a cut file.
-        let short = ends && promised.is_some_and(|end| {
-            end > bytes.pos() + 16 && end < bytes.pos().saturating_mul(1000)
-        });
+        let short = ends
+            && promised.is_some_and(|end| end > bytes.pos() + 16 && end < bytes.pos().saturating_mul(1000));
         Ok(if short { Event::Short } else { Event::End })
     }
 }

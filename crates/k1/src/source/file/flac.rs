@@ -101,9 +101,9 @@ impl Head {
 }
 
 fn crc8(bytes: &[u8]) -> u8 {
-    bytes.iter().fold(0, |crc, b| {
-        (0..8).fold(crc ^ b, |c: u8, _| if c & 0x80 != 0 { c << 1 ^ 0x07 } else { c << 1 })
-    })
+    bytes
+        .iter()
+        .fold(0, |crc, b| (0..8).fold(crc ^ b, |c: u8, _| if c & 0x80 != 0 { c << 1 ^ 0x07 } else { c << 1 }))
 }
 
 /// The remainders of every byte for the checksum of a frame.
@@ -175,7 +175,8 @@ impl Flac {
                 break;
             }
         }
-        let be = |from: usize, to: usize| self.info[from..to].iter().fold(0_u64, |v, b| v << 8 | u64::from(*b));
+        let be =
+            |from: usize, to: usize| self.info[from..to].iter().fold(0_u64, |v, b| v << 8 | u64::from(*b));
         self.fixed = if be(0, 2) == be(2, 4) { be(0, 2) } else { 0 };
         self.max_frame = be(7, 10) as usize;
         self.total = be(13, 18) & 0xf_ffff_ffff;
@@ -184,7 +185,8 @@ impl Flac {
 
     /// The stream that begins with a frame. What the frame says of itself goes before what the head says of all.
     fn stream(&self, head: &Head) -> Option<Stream> {
-        let be = |from: usize, to: usize| self.info[from..to].iter().fold(0_u64, |v, b| v << 8 | u64::from(*b));
+        let be =
+            |from: usize, to: usize| self.info[from..to].iter().fold(0_u64, |v, b| v << 8 | u64::from(*b));
         let rate = head.rate.unwrap_or((be(10, 13) >> 4) as u32);
         let bits = head.bits.map_or((be(12, 14) >> 4 & 31) + 1, u64::from);
         if rate == 0 || rate >= 1 << 20 || bits < 4 {
@@ -200,7 +202,8 @@ impl Flac {
 
     /// Finds the end of the frame that begins here.
     fn end(&self, bytes: &mut Bytes, head: &Head) -> Result<End> {
-        let most = (head.block as usize * usize::from(head.channels) * 5 + 512).max(self.max_frame + 64).min(FAR);
+        let most =
+            (head.block as usize * usize::from(head.channels) * 5 + 512).max(self.max_frame + 64).min(FAR);
         let (mut crc, mut at, mut reach) = (0_u16, 0, 16 * 1024);
         loop {
             let window = bytes.peek(reach)?;

@@ -40,7 +40,15 @@ impl Stream {
     /// A stream of which everything is heard.
     pub fn new(codec: AudioCodecParameters, name: &str) -> Self {
         let all = Edit { pause: 0, from: 0, to: u64::MAX };
-        Self { codec, name: name.to_owned(), edits: vec![all], tail: 0, length: None, paged: false, exact: false }
+        Self {
+            codec,
+            name: name.to_owned(),
+            edits: vec![all],
+            tail: 0,
+            length: None,
+            paged: false,
+            exact: false,
+        }
     }
 
     /// Leaves out `delay` frames at the front and `tail` frames at the end.

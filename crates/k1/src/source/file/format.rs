@@ -1,8 +1,8 @@
 //! Descriptions of samples as WAV, AIFF and AU write them.
 
 use symphonia::core::audio::{Channels, Position};
-use symphonia::core::codecs::audio::{AudioCodecId, AudioCodecParameters};
 use symphonia::core::codecs::audio::well_known::*;
+use symphonia::core::codecs::audio::{AudioCodecId, AudioCodecParameters};
 
 use super::flow::Refusal;
 
@@ -116,13 +116,17 @@ fn floats(width: usize, big: bool) -> Option<(AudioCodecId, u32)> {
 
 /// Reads a WAV's description; an error says what it is that cannot be decoded.
 pub fn wav(b: &[u8], big: bool) -> Result<Format, Refusal> {
-    let two = |at: usize| b.get(at..at + 2).map(|x| {
-        let pair = [x[0], x[1]];
-        if big { u16::from_be_bytes(pair) } else { u16::from_le_bytes(pair) }
-    });
-    let four = |at: usize| b.get(at..at + 4).and_then(|x| x.try_into().ok()).map(|x| {
-        if big { u32::from_be_bytes(x) } else { u32::from_le_bytes(x) }
-    });
+    let two = |at: usize| {
+        b.get(at..at + 2).map(|x| {
+            let pair = [x[0], x[1]];
+            if big { u16::from_be_bytes(pair) } else { u16::from_le_bytes(pair) }
+        })
+    };
+    let four = |at: usize| {
+        b.get(at..at + 4)
+            .and_then(|x| x.try_into().ok())
+            .map(|x| if big { u32::from_be_bytes(x) } else { u32::from_le_bytes(x) })
+    };
     let (Some(tag), Some(count), Some(rate), Some(align), Some(bits)) =
         (two(0), two(2), four(4), two(12), two(14))
     else {
@@ -161,7 +165,9 @@ pub fn wav(b: &[u8], big: bool) -> Result<Format, Refusal> {
                 (CODEC_ID_ADPCM_IMA_WAV, 4 * n, 1, "IMA ADPCM")
             };
             if align <= head || n > 2 {
-                return Err(Refusal::codec(format!("WAV with {name} of {n} channels in blocks of {align} bytes")));
+                return Err(Refusal::codec(format!(
+                    "WAV with {name} of {n} channels in blocks of {align} bytes"
+                )));
             }
             let frames = (8 * (align - head) / (4 * n)) as u64 + extra;
             Ok(Format::blocks(id, 16, rate, channels, align, frames, name))

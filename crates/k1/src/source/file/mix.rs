@@ -67,9 +67,10 @@ impl Mix {
                 for piece in interleaved.chunks(n * self.step) {
                     pairs.clear();
                     pairs.extend(piece.chunks_exact(n).map(|frame| {
-                        frame.iter().zip(&self.shares).fold((0.0, 0.0), |(l, r), (x, (to_l, to_r))| {
-                            (l + x * to_l, r + x * to_r)
-                        })
+                        frame
+                            .iter()
+                            .zip(&self.shares)
+                            .fold((0.0, 0.0), |(l, r), (x, (to_l, to_r))| (l + x * to_l, r + x * to_r))
                     }));
                     self.piece(pairs.iter().copied(), mono);
                 }
@@ -121,7 +122,9 @@ fn shares(channels: &Channels) -> Vec<(f32, f32)> {
             .iter()
             .map(|p| match p {
                 Position::FRONT_LEFT | Position::FRONT_LEFT_CENTER | Position::FRONT_LEFT_WIDE => (1.0, 0.0),
-                Position::FRONT_RIGHT | Position::FRONT_RIGHT_CENTER | Position::FRONT_RIGHT_WIDE => (0.0, 1.0),
+                Position::FRONT_RIGHT | Position::FRONT_RIGHT_CENTER | Position::FRONT_RIGHT_WIDE => {
+                    (0.0, 1.0)
+                }
                 Position::REAR_LEFT
                 | Position::SIDE_LEFT
                 | Position::TOP_FRONT_LEFT
@@ -228,11 +231,14 @@ mod tests {
 
     #[test]
     fn what_is_no_number_does_not_spoil_what_comes_after_it() {
-        let out = mixed(&STEREO, (0..9600).map(|i| match i {
-            100 => vec![f32::NAN, 1.0],
-            200 => vec![f32::INFINITY, f32::MAX],
-            _ => vec![tone(i, 440.0), -tone(i, 440.0)],
-        }));
+        let out = mixed(
+            &STEREO,
+            (0..9600).map(|i| match i {
+                100 => vec![f32::NAN, 1.0],
+                200 => vec![f32::INFINITY, f32::MAX],
+                _ => vec![tone(i, 440.0), -tone(i, 440.0)],
+            }),
+        );
         assert!(out[480..].iter().enumerate().all(|(i, x)| (x - tone(i + 480, 440.0)).abs() < 1e-5));
     }
 }

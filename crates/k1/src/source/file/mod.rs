@@ -71,6 +71,8 @@ pub struct FileSource {
     clock: f64,
     seconds: Option<f64>,
     damage: Damages,
+    /// Where the part in which we are begins.
+    begun: Option<u64>,
     /// A loss whose length a later page will tell.
     open_loss: bool,
     /// What was found and cannot be decoded.
@@ -109,6 +111,7 @@ impl FileSource {
             clock: 0.0,
             seconds: None,
             damage: Damages::default(),
+            begun: None,
             open_loss: false,
             foreign: None,
         };
@@ -223,15 +226,22 @@ impl FileSource {
     /// Looks for the next sound in the file, from where the last one ended.
     fn find(&mut self) -> std::io::Result<()> {
         self.short = false;
+        // What gave nothing and took nothing is not looked at again.
+        if self.begun == Some(self.bytes.pos()) {
+            self.bytes.skip(1)?;
+        }
         let from = self.bytes.pos();
         match sniff::find(&mut self.bytes)? {
-            Found::Known(known) => match pick::open(&mut self.bytes, known)? {
-                Ok(demux) => self.demux = Some(demux),
-                Err(what) => {
-                    self.refuse(what);
-                    self.ended = true;
+            Found::Known(known) => {
+                self.begun = Some(self.bytes.pos());
+                match pick::open(&mut self.bytes, known)? {
+                    Ok(demux) => self.demux = Some(demux),
+                    Err(what) => {
+                        self.refuse(what);
+                        self.ended = true;
+                    }
                 }
-            },
+            }
             Found::Foreign(what) if from == 0 || self.voice.is_none() => {
                 self.refuse(Refusal::codec(what));
                 self.ended = true;

@@ -175,7 +175,11 @@ impl Scan {
                     Some(media) => {
                         let from = convert(media, track.scale);
                         // A length of nothing means all there is, and so does one of a movie that is still growing.
-                        let to = if length == 0 || self.fragmented { u64::MAX } else { from.saturating_add(length) };
+                        let to = if length == 0 || self.fragmented {
+                            u64::MAX
+                        } else {
+                            from.saturating_add(length)
+                        };
                         // Time that runs backwards is played as if it did not.
                         if edits.last().is_some_and(|last| from < last.to) {
                             continue;
@@ -197,8 +201,15 @@ impl Scan {
             }
         }
         if edits.is_empty() {
-            let apple = ["iTunes", "QuickTime", "qaac", "CoreAudio", "Apple"].iter().any(|a| self.tool.contains(a));
-            let from = if !aac { 0 } else if apple { 2112 } else { super::adts::PRIMING };
+            let apple =
+                ["iTunes", "QuickTime", "qaac", "CoreAudio", "Apple"].iter().any(|a| self.tool.contains(a));
+            let from = if !aac {
+                0
+            } else if apple {
+                2112
+            } else {
+                super::adts::PRIMING
+            };
             return vec![Edit { from, ..all }];
         }
         edits

@@ -37,7 +37,8 @@ pub fn head(bytes: &[u8]) -> Option<Head> {
     let padding = usize::from(c & 2 != 0);
     let mono = d >> 6 == 3;
     // Layer II allows some rates for one channel only, and some for two only.
-    if layer == 2 && version == 1 && matches!((bits / 1000, mono), (32 | 48 | 56 | 80, false) | (224.., true)) {
+    if layer == 2 && version == 1 && matches!((bits / 1000, mono), (32 | 48 | 56 | 80, false) | (224.., true))
+    {
         return None;
     }
     let (length, frames) = match (layer, version) {
@@ -77,7 +78,9 @@ pub fn is_free(bytes: &[u8]) -> bool {
     };
     let [0xff, b, c, _, ..] = *bytes else { return false };
     matches!(fields(b, c), Some((_, _, 0, _)))
-        && (100..3000).any(|n| same(n) && (same(2 * n) || same(2 * n + 1)) && (same(3 * n) || same(3 * n + 1) || same(3 * n + 2)))
+        && (100..3000).any(|n| {
+            same(n) && (same(2 * n) || same(2 * n + 1)) && (same(3 * n) || same(3 * n + 1) || same(3 * n + 2))
+        })
 }
 
 /// Codec of a layer, and its name.
@@ -131,9 +134,10 @@ pub fn info(frame: &[u8], head: &Head) -> Option<Info> {
         return Some(info);
     }
     // Some writers put it where it would stand without a checksum.
-    let at = [start(frame), 4].map(|s| s + side(head)).into_iter().find(|at| {
-        matches!(frame.get(*at..*at + 4), Some(b"Xing" | b"Info"))
-    })?;
+    let at = [start(frame), 4]
+        .map(|s| s + side(head))
+        .into_iter()
+        .find(|at| matches!(frame.get(*at..*at + 4), Some(b"Xing" | b"Info")))?;
     let flags = word(at + 4)?;
     let mut next = at + 8;
     for (bit, length) in [(1, 4), (2, 4), (4, 100), (8, 4)] {

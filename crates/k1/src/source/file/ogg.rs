@@ -92,7 +92,9 @@ impl Mapping {
             return Ok(Self::Vorbis(packet.to_vec()));
         }
         if packet.starts_with(b"OpusHead") {
-            return opus::stream(packet, true).map(Self::Opus).ok_or(Some("Opus with a rare channel mapping"));
+            return opus::stream(packet, true)
+                .map(Self::Opus)
+                .ok_or(Some("Opus with a rare channel mapping"));
         }
         if packet.starts_with(b"\x7fFLAC") && packet.len() >= 51 {
             let info = &packet[17..51];
@@ -316,7 +318,9 @@ impl Demux for Ogg {
             if window.is_empty() {
                 let cut = self.now.take_if(|now| !now.ended).is_some();
                 if std::mem::take(&mut self.headless) {
-                    return Ok(Event::Foreign(Refusal::broken("it is Ogg whose beginning is missing, and with it what a decoder needs")));
+                    return Ok(Event::Foreign(Refusal::broken(
+                        "it is Ogg whose beginning is missing, and with it what a decoder needs",
+                    )));
                 }
                 return Ok(if cut { Event::Short } else { Event::End });
             }

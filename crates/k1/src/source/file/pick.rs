@@ -30,9 +30,8 @@ pub fn open(bytes: &mut Bytes, known: Known) -> Result<std::result::Result<Box<d
         Known::Riff | Known::Wave64 | Known::Aiff | Known::Au => Box::new(Chunks::new(known)),
         Known::Ogg => {
             let n = if bytes.left().is_some() { streams(&mut bytes.fork(None)?)? } else { 1 };
-            let wanted = choose(bytes, n, |bytes, wanted| {
-                Ok(Some((Box::new(Ogg::new(wanted)), bytes.fork(None)?)))
-            })?;
+            let wanted =
+                choose(bytes, n, |bytes, wanted| Ok(Some((Box::new(Ogg::new(wanted)), bytes.fork(None)?))))?;
             Box::new(Ogg::new(wanted))
         }
         Known::Mp4 | Known::Matroska | Known::Caf => {

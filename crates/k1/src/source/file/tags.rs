@@ -3,6 +3,7 @@
 use std::io::Result;
 
 use super::bytes::Bytes;
+use super::sniff;
 
 /// Bytes of one tag that a header at the start of `head` announces, the header included.
 pub fn length(head: &[u8]) -> Option<u64> {
@@ -15,9 +16,7 @@ pub fn length(head: &[u8]) -> Option<u64> {
             Some(10 + size + if flags & 0x10 != 0 { 10 } else { 0 })
         }
         [b'A', b'P', b'E', b'T', b'A', b'G', b'E', b'X', rest @ ..] if rest.len() >= 16 => {
-            let word = |at: usize| {
-                u32::from_le_bytes([rest[at], rest[at + 1], rest[at + 2], rest[at + 3]])
-            };
+            let word = |at: usize| u32::from_le_bytes([rest[at], rest[at + 1], rest[at + 2], rest[at + 3]]);
             // The size counts the items and a footer. A footer that stands alone has its items before it.
             let header = word(12) & (1 << 29) != 0;
             Some(if header { 32 + u64::from(word(4)) } else { 32 })
@@ -30,21 +29,24 @@ pub fn length(head: &[u8]) -> Option<u64> {
     }
 }
 
-/// Steps over every tag that stands here, one after the other; returns the bytes of all of them.
-///
-/// `sound` says whether sound begins at the front of some bytes: a tag's size may be a lie, and sound that begins
-/// inside the tag would be skipped with it; a size that reaches beyond the file is not believed at all.
+/// Steps over every tag that stands here, one after the other; returns the bytes of all of them. A size that reaches
+/// beyond the file is not believed.
 pub fn skip(bytes: &mut Bytes) -> Result<u64> {
     let from = bytes.pos();
     while let Some(n) = length(bytes.peek(32)?) {
         let believed = bytes.left().is_none_or(|left| n <= left);
         // What is too large is a lie: its header goes, and the search for sound begins behind it.
         bytes.skip(if believed { n } else { 10 })?;
-        // Some writers fill up behind the tag without counting it.
-        while let head = bytes.peek(64)?
-            && let zeros @ 1.. = head.iter().take_while(|b| **b == 0).count()
-        {
-            bytes.skip(zeros as u64)?;
+        // Some writers fill up behind the tag without counting it. A box of MP4 begins with zeros, too.
+        loop {
+            let head = bytes.peek(64)?;
+            let zeros = head.iter().take_while(|b| **b == 0).count();
+            let sound = (0..=zeros.min(3)).find(|n| sniff::mark(&head[zeros - n..]).is_some());
+            let step = if zeros == head.len() { zeros.saturating_sub(3) } else { zeros - sound.unwrap_or(0) };
+            bytes.skip(step as u64)?;
+            if step == 0 || zeros < 64 {
+                break;
+            }
         }
     }
     Ok(bytes.pos() - from)

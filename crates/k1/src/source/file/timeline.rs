@@ -136,10 +136,14 @@ impl Timeline {
 
     /// Frames that were given so far, those that wait included.
     pub fn waiting(&self) -> u64 {
-        let ready: u64 = self.ready.iter().map(|p| match p {
-            Piece::Sound(s) => s.len() as u64,
-            Piece::Silence(n) => *n,
-        }).sum();
+        let ready: u64 = self
+            .ready
+            .iter()
+            .map(|p| match p {
+                Piece::Sound(s) => s.len() as u64,
+                Piece::Silence(n) => *n,
+            })
+            .sum();
         ready + (self.block.len() + self.held.len()) as u64
     }
 
