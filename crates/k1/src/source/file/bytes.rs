@@ -41,7 +41,7 @@ impl Bytes {
             file: Some(file),
             path: path.to_owned(),
             seekable,
-            len: seekable.then(|| meta.len()),
+            len: seekable.then_some(meta.len()),
             limit: u64::MAX,
             base: 0,
             patches: Vec::new(),

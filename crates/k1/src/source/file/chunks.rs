@@ -139,7 +139,7 @@ impl Chunks {
         let (mut at, mut seen) = (at, 0);
         while at + 8 <= end {
             let Some(head) = bytes.look(at, 64)? else { return Ok(true) };
-            if seen > 0 && seen > CHUNKS || sniff::marked(&head) || tags::length(&head).is_some() {
+            if seen > CHUNKS || sniff::marked(&head) || tags::length(&head).is_some() {
                 return Ok(true);
             }
             let zeros = head.iter().all(|b| *b == 0);

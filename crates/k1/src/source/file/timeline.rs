@@ -73,7 +73,7 @@ impl Timeline {
                 self.base = at as i64 - self.pos as i64;
             }
         }
-        self.first &= !(at.is_some() && !self.paged);
+        self.first &= at.is_none() || self.paged;
         if self.paged && (self.block.len() + mono.len()) as u64 <= self.rate * WAIT {
             self.block.extend_from_slice(mono);
         } else {
@@ -229,5 +229,93 @@ impl Timeline {
         if !sound.is_empty() {
             self.ready.push_back(Piece::Sound(sound));
         }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use symphonia::core::codecs::audio::AudioCodecParameters;
+
+    fn stream(edits: &[Edit], tail: u64, paged: bool) -> Stream {
+        let stream = Stream::new(AudioCodecParameters::new(), "test");
+        let edits = if edits.is_empty() { stream.edits.clone() } else { edits.to_vec() };
+        Stream { edits, tail, paged, ..stream }
+    }
+
+    fn counting(from: u32, to: u32) -> Vec<f32> {
+        (from..to).map(|i| i as f32).collect()
+    }
+
+    /// All that is ready; silence is -1.
+    fn heard(time: &mut Timeline) -> Vec<f32> {
+        let piece = |p| match p {
+            Piece::Sound(sound) => sound,
+            Piece::Silence(n) => vec![-1.0; n as usize],
+        };
+        time.ready.drain(..).flat_map(piece).collect()
+    }
+
+    #[test]
+    fn edits_pause_and_leave_out_however_the_sound_is_cut() {
+        let edits = [Edit { pause: 3, from: 10, to: 15 }, Edit { pause: 1, from: 20, to: 22 }];
+        for step in [1, 4, 100] {
+            let mut time = Timeline::new(&stream(&edits, 0, false), 1000);
+            for piece in counting(0, 40).chunks(step) {
+                time.sound(piece, None);
+            }
+            time.end(true);
+            assert_eq!(heard(&mut time), [-1., -1., -1., 10., 11., 12., 13., 14., -1., 20., 21.]);
+        }
+    }
+
+    #[test]
+    fn padding_goes_only_where_the_end_was_reached() {
+        for (whole, last) in [(true, 6.0), (false, 9.0)] {
+            let mut time = Timeline::new(&stream(&[], 3, false), 1000);
+            for piece in counting(0, 10).chunks(2) {
+                time.sound(piece, None);
+            }
+            time.end(whole);
+            assert_eq!(heard(&mut time).last(), Some(&last));
+        }
+    }
+
+    #[test]
+    fn a_page_that_ends_later_than_its_sound_has_lost_some_before_it() {
+        let mut time = Timeline::new(&stream(&[], 0, true), 1000);
+        time.sound(&counting(0, 10), None);
+        assert_eq!(time.until(8, false), 0, "what is too much in the first page is at its front");
+        time.sound(&counting(10, 20), None);
+        assert_eq!(time.until(23, false), 5);
+        time.sound(&counting(20, 30), None);
+        assert_eq!(time.until(29, true), 0, "what is too much in the last page is at its end");
+        time.end(true);
+        let all = heard(&mut time);
+        assert_eq!(all.len(), 29);
+        assert_eq!((all[0], all[8], all[13], all[28]), (2.0, -1.0, 10.0, 25.0));
+    }
+
+    #[test]
+    fn times_that_cannot_be_are_not_believed() {
+        let mut time = Timeline::new(&stream(&[], 0, true), 1000);
+        time.sound(&counting(0, 10), None);
+        time.until(u64::MAX / 2, false);
+        time.sound(&counting(10, 20), None);
+        assert_eq!(time.until(u64::MAX, false), 0);
+        assert_eq!(time.pause(u64::MAX), 0);
+        time.end(true);
+        assert_eq!(heard(&mut time), counting(0, 20));
+    }
+
+    #[test]
+    fn a_jump_in_the_times_of_packets_is_a_pause_and_rounding_is_none() {
+        let mut time = Timeline::new(&stream(&[], 0, false), 1000);
+        time.sound(&counting(0, 50), Some(0));
+        assert_eq!(time.sound(&counting(50, 100), Some(60)), 0);
+        assert_eq!(time.sound(&counting(100, 150), Some(300)), 200);
+        assert_eq!(time.sound(&counting(150, 200), Some(350)), 0);
+        time.end(true);
+        assert_eq!(heard(&mut time).len(), 400);
     }
 }
