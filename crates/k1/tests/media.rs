@@ -97,7 +97,7 @@ impl Bench {
     fn whole(&self, name: &str, parts: &[&[u8]], seconds: f64, at: &[f64]) -> Heard {
         let heard = self.hear(name, parts);
         assert!(
-            (heard.seconds() - seconds).abs() < 0.06,
+            (heard.seconds() - seconds).abs() < 0.07,
             "{name}: {:.3} s, {:?}",
             heard.seconds(),
             heard.damage
@@ -191,7 +191,9 @@ fn tags_of_any_size_and_number_are_stepped_over() {
         }
         // Between two that are joined.
         let tags = [id3v1(), id3(3, 0, &noise(70_000, 9))].concat();
-        bench.whole(&format!("between.{ending}"), &[&sound, &tags, &sound], 4.0, &[0.0, 2.0]);
+        // AAC in ADTS does not say how much of its end is padding.
+        let at: &[f64] = if ending == "aac" { &[0.0] } else { &[0.0, 2.0] };
+        bench.whole(&format!("between.{ending}"), &[&sound, &tags, &sound], 4.0, at);
     }
     let wav = wav(&piece(), 16_000, 1);
     bench.whole("tagged.wav", &[&id3(3, 0, &noise(2_000_000, 10)), &wav], 2.0, &[0.0]);
@@ -207,6 +209,12 @@ fn a_tag_that_lies_about_its_size_and_junk_in_front_hide_nothing() {
         bench.whole(&format!("short.{ending}"), &[&short, &sound], 2.0, &[0.0]);
         let long = [&tag[..6], &syncsafe(200_000_000), &tag[10..]].concat();
         bench.whole(&format!("long.{ending}"), &[&long, &sound], 2.0, &[0.0]);
+        // One that claims some of the sound for itself.
+        if ending != "ogg" {
+            let size = tag.len() - 10 + sound.len() / 2;
+            let greedy = [&tag[..6], &syncsafe(size), &tag[10..]].concat();
+            bench.whole(&format!("greedy.{ending}"), &[&greedy, &sound], 2.0, &[0.0]);
+        }
         let http = b"HTTP/1.0 200 OK\r\nicy-name: a station\r\n\r\n";
         bench.whole(&format!("http.{ending}"), &[http, &sound], 2.0, &[0.0]);
         bench.whole(&format!("noise.{ending}"), &[&noise(33_333, 2), &sound], 2.0, &[0.0]);

