@@ -123,6 +123,11 @@ impl Bytes {
         Ok(Some(found))
     }
 
+    /// Reads nothing at or beyond an offset.
+    pub fn end_at(&mut self, end: u64) {
+        self.limit = self.limit.min(end);
+    }
+
     /// Moves forward by up to `n` bytes; returns how far it was.
     pub fn skip(&mut self, n: u64) -> Result<u64> {
         let n = n.min(self.limit.saturating_sub(self.pos));

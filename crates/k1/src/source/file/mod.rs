@@ -119,6 +119,7 @@ impl FileSource {
         if empty {
             return Err(not_audio("it is empty"));
         }
+        tags::cut(&mut source.bytes).map_err(|e| Error::ReadFile(path.to_owned(), e))?;
         // A damaged file should say so now and not after the light has started.
         source.fill()?;
         if source.ready.is_empty() {

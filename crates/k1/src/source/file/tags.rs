@@ -56,6 +56,35 @@ pub fn skip(bytes: &mut Bytes) -> Result<u64> {
     Ok(bytes.pos() - from)
 }
 
+/// Leaves out the tags at the very end of a file, whose heads may stand behind their content.
+pub fn cut(bytes: &mut Bytes) -> Result<()> {
+    let Some(length) = bytes.left().map(|left| bytes.pos() + left) else { return Ok(()) };
+    let mut end = length;
+    for _ in 0..8 {
+        let Some(b) = bytes.look(end.saturating_sub(128), 128)?.filter(|b| b.len() == 128) else { break };
+        let word = |at: usize| u64::from(u32::from_le_bytes([b[at], b[at + 1], b[at + 2], b[at + 3]]));
+        let size = if b.starts_with(b"TAG") {
+            128
+        } else if b[96..].starts_with(b"APETAGEX") && word(116) & (1 << 29) == 0 {
+            word(108) + if word(116) & (1 << 31) != 0 { 32 } else { 0 }
+        } else if b[118..].starts_with(b"3DI") {
+            20 + b[124..].iter().fold(0, |n, x| n << 7 | u64::from(x & 0x7f))
+        } else if b.ends_with(b"LYRICS200") {
+            let digits = std::str::from_utf8(&b[113..119]).unwrap_or_default();
+            15 + digits.parse::<u64>().unwrap_or(u64::MAX / 2)
+        } else {
+            break;
+        };
+        // What reaches over the front, or takes nothing, is no tag.
+        if size < 20 || size >= end {
+            break;
+        }
+        end -= size;
+    }
+    bytes.end_at(end);
+    Ok(())
+}
+
 /// Where an ID3v2 tag's frames end, if sound begins right there although the tag claims to be longer.
 fn content_ends(bytes: &mut Bytes, n: u64) -> Result<Option<u64>> {
     let head = bytes.peek(10)?;
