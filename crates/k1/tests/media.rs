@@ -97,7 +97,7 @@ impl Bench {
     fn whole(&self, name: &str, parts: &[&[u8]], seconds: f64, at: &[f64]) -> Heard {
         let heard = self.hear(name, parts);
         assert!(
-            (heard.seconds() - seconds).abs() < 0.07,
+            (heard.seconds() - seconds).abs() < 0.1,
             "{name}: {:.3} s, {:?}",
             heard.seconds(),
             heard.damage
@@ -228,9 +228,9 @@ fn joined_and_chained_files_are_heard_to_their_end_each_at_its_own_speed() {
     for ending in ["mp3", "aac", "flac", "ogg", "m4a"] {
         let sound = form(ending);
         if ending == "aac" {
-            // How much of its last block is padding ADTS does not say: up to 46 ms for each.
+            // How much of its last block is padding ADTS does not say: up to 46 ms for each, and 23 ms of priming where one is joined on.
             let heard = bench.hear("thrice.aac", &[&sound, &sound, &sound]);
-            assert!((heard.seconds() - 6.0).abs() < 0.13 && heard.damage.is_empty(), "{} s", heard.seconds());
+            assert!((heard.seconds() - 6.0).abs() < 0.2 && heard.damage.is_empty(), "{} s", heard.seconds());
             continue;
         }
         bench.whole(&format!("twice.{ending}"), &[&sound, &sound], 4.0, &[0.0, 2.0]);

@@ -35,12 +35,6 @@ pub fn head(bytes: &[u8]) -> Option<Head> {
     })
 }
 
-/// Whether a frame holds the name of an encoder, which stands at the start of a recording.
-pub fn names_encoder(frame: &[u8]) -> bool {
-    let front = &frame[..frame.len().min(48)];
-    front.windows(4).any(|w| w == b"Lavc" || w == b"faac" || w == b"FAAC")
-}
-
 /// The codec, and its name.
 pub fn codec() -> (AudioCodecId, &'static str) {
     (CODEC_ID_AAC, "AAC")

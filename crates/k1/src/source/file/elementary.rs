@@ -139,10 +139,7 @@ impl Frames {
         if data.len() < head.bytes {
             return Ok(Event::Short);
         }
-        // An encoder's name stands in the first frame only: another recording was joined on.
-        let named = head.kind == Kind::Adts && adts::names_encoder(&data);
-        self.fresh |= named;
-        let begins = named || self.now.is_none_or(|now| !now.fits(&head));
+        let begins = self.now.is_none_or(|now| !now.fits(&head));
         // A header frame that counts others begins a stream of its own, also in the middle of a file.
         if let Kind::Mpeg(3) = head.kind
             && let Some(info) = mpeg::info(&data, &head)
