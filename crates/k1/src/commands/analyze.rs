@@ -8,7 +8,7 @@ use super::{Failure, progress};
 use crate::cli::AnalyzeArgs;
 use crate::console::{self, Lines};
 use crate::report::{self, Beat, Form, Onset, Place, Record, Summary};
-use crate::source::{self, Input, SONG_SECONDS, Source};
+use crate::source::{self, Damage, Input, SONG_SECONDS, Source, Teller};
 
 /// A tempo is reported again when it has moved by this much.
 const TEMPO_STEP_BPM: f32 = 0.5;
@@ -112,11 +112,14 @@ pub fn analyze(args: &AnalyzeArgs) -> Result<(), Failure> {
 
 /// What of a sound was damaged, a sentence each.
 fn damage(source: &dyn Source) -> Vec<String> {
-    match source.skipped() {
-        0 => Vec::new(),
-        1 => vec!["1 damaged piece was skipped".into()],
-        n => vec![format!("{n} damaged pieces were skipped")],
+    let all = source.damage();
+    let mut told: Vec<String> = all.iter().take(Teller::LINES).map(Damage::to_string).collect();
+    match all.len().saturating_sub(Teller::LINES) {
+        0 => {}
+        1 => told.push("1 more piece is damaged".into()),
+        more => told.push(format!("{more} more pieces are damaged")),
     }
+    told
 }
 
 /// Writes the report; the answer says what was written.

@@ -67,9 +67,10 @@ pub fn render(args: &RenderArgs) -> Result<(), Failure> {
     bar.finish_and_clear();
     let heard = offline.ear.samples() as f64 / f64::from(SAMPLE_RATE);
     let took = began.elapsed().as_secs_f64();
+    source::Teller::default().end(source.as_ref());
     if args.json {
         return print_json(&serde_json::json!({
-            "output": args.output.display().to_string(), "frames": written, "leds": leds, "fps": args.fps,
+            "output": args.output.to_string_lossy(), "frames": written, "leds": leds, "fps": args.fps,
             "heard_s": heard, "took_s": took, "times_real_time": heard / took,
             "skipped_pieces": source.skipped(),
         }));

@@ -1,5 +1,6 @@
 //! Where sound comes from: everything ends as mono samples at the engine's rate.
 
+mod damage;
 mod demo;
 mod file;
 mod guard;
@@ -16,9 +17,11 @@ mod pulse;
 mod resample;
 mod stdin;
 
+use std::ffi::OsString;
 use std::fmt;
 use std::path::PathBuf;
 
+pub use damage::{Damage, Harm, Teller};
 pub use demo::{Demo, SONG_SECONDS};
 pub use presence::Presence;
 
@@ -56,6 +59,16 @@ impl std::str::FromStr for Input {
     }
 }
 
+/// What stands on a command line: the name of a file need not be text.
+impl From<OsString> for Input {
+    fn from(s: OsString) -> Self {
+        match s.to_str().map(str::parse) {
+            Some(Ok(input)) => input,
+            _ => Self::File(s.into()),
+        }
+    }
+}
+
 impl fmt::Display for Input {
     fn fmt(&self, f: &mut fmt::Formatter) -> fmt::Result {
         match self {
@@ -78,6 +91,8 @@ pub enum Error {
     Open(PathBuf, std::io::Error),
     /// The file is no audio that the decoders know, or is damaged before its first sample.
     NotAudio(PathBuf, String),
+    /// The file is sound of a kind that cannot be decoded; says which.
+    Foreign(PathBuf, String),
     /// A sample rate that cannot be.
     Rate(u32),
     /// Reading standard input failed in the middle.
@@ -116,7 +131,13 @@ impl fmt::Display for Error {
             Self::Open(path, e) => write!(f, "{} cannot be opened: {e}", path.display()),
             Self::NotAudio(path, why) => write!(
                 f,
-                "{} is not audio that K1 can read ({why}); WAV, FLAC, MP3, OGG Vorbis and AAC work",
+                "{} is not audio that K1 can read ({why}); \
+                 WAV, FLAC, MP3, AAC, Ogg Vorbis, Opus and ALAC work (docs/formats.md)",
+                path.display()
+            ),
+            Self::Foreign(path, what) => write!(
+                f,
+                "{} is {what}, which K1 cannot decode; convert it: ffmpeg -i FILE FILE.flac",
                 path.display()
             ),
             Self::Rate(rate) => write!(f, "a sample rate of {rate} Hz is outside 4,000 … 768,000 Hz"),
@@ -182,6 +203,11 @@ pub trait Source: Send {
     /// Whether sound arrives, where that can change.
     fn presence(&self) -> Option<Presence> {
         None
+    }
+
+    /// What could not be heard so far, in order; the first thousand pieces if there are more.
+    fn damage(&self) -> &[Damage] {
+        &[]
     }
 }
 
@@ -324,6 +350,17 @@ mod tests {
             assert_eq!(input.to_string(), text);
         }
         assert_eq!("mic:".parse::<Input>().unwrap(), Input::Mic(None));
+    }
+
+    #[test]
+    #[cfg(unix)]
+    fn a_name_that_is_no_text_is_a_file() {
+        use std::os::unix::ffi::OsStringExt;
+        for bytes in [&b"caf\xe9.wav"[..], b"mic:\xff", b"\xf0\x28\x8c\x28", b"-\x80"] {
+            let name = OsString::from_vec(bytes.to_vec());
+            assert_eq!(Input::from(name.clone()), Input::File(name.into()));
+        }
+        assert_eq!(Input::from(OsString::from("mic:USB")), Input::Mic(Some("USB".into())));
     }
 
     #[test]

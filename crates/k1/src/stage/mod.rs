@@ -310,14 +310,22 @@ struct Pump {
 impl Pump {
     fn run(mut self) {
         let mut block = [0.0; HOP];
+        let mut teller = source::Teller::default();
         while !self.shared.stop.load(Relaxed) {
             let read = self.source.read(&mut block);
             let overruns = self.source.overruns();
             self.shared.meters.count(Count::Overruns, overruns.wrapping_sub(self.overruns));
             self.overruns = overruns;
             match read {
+                Ok(0) => teller.end(self.source.as_ref()),
+                _ => teller.tell(self.source.as_ref()),
+            }
+            match read {
                 Ok(0) => match self.reopen.as_mut().map(|again| again()) {
-                    Some(Ok(source)) => (self.source, self.overruns) = (source, 0),
+                    Some(Ok(source)) => {
+                        (self.source, self.overruns) = (source, 0);
+                        teller = source::Teller::default();
+                    }
                     Some(Err(e)) => return self.end(Some(e.to_string())),
                     None => return self.end(None),
                 },

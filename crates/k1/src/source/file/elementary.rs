@@ -1,0 +1,297 @@
+//! Frames that follow each other without a container: MPEG audio and AAC in ADTS. A frame is believed if others of its
+//! kind follow it; tags between them are stepped over; what is neither is searched for the next frames.
+
+use std::io::Result;
+
+use symphonia::core::audio::Channels;
+use symphonia::core::audio::layouts::{CHANNEL_LAYOUT_MONO, CHANNEL_LAYOUT_STEREO};
+use symphonia::core::codecs::audio::AudioCodecParameters;
+
+use super::bytes::Bytes;
+use super::flow::{Demux, Event, Packet, Stream};
+use super::{adts, mpeg, sniff, tags};
+
+/// A frame's header, as far as all kinds have it.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Head {
+    /// Which kind of frame.
+    pub kind: Kind,
+    /// Samples per second.
+    pub rate: u32,
+    /// Number of channels.
+    pub channels: u32,
+    /// Length of the frame with its header, in bytes.
+    pub bytes: usize,
+    /// Length of the header, in bytes.
+    pub header: usize,
+    /// Frames of sound in it.
+    pub frames: u64,
+}
+
+/// Kinds of frames.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Kind {
+    /// MPEG-1, 2 or 2.5 audio of this layer.
+    Mpeg(u8),
+    /// AAC in ADTS.
+    Adts,
+}
+
+impl Head {
+    /// The header at the front of `bytes`, if there is one.
+    pub fn read(bytes: &[u8]) -> Option<Self> {
+        mpeg::head(bytes).or_else(|| adts::head(bytes))
+    }
+
+    /// Whether both belong to one stream.
+    fn fits(&self, other: &Self) -> bool {
+        (self.kind, self.rate, self.channels) == (other.kind, other.rate, other.channels)
+    }
+}
+
+/// Frames of one kind that must follow each other before the first is believed.
+const CHAIN: usize = 3;
+/// Bytes after which a search looks elsewhere for other kinds of sound.
+const STRIDE: usize = 32 * 1024;
+
+/// The frame at the front of `bytes`, if enough of its kind follow it or the file ends before they could.
+pub fn chained(bytes: &mut Bytes, chain: usize) -> Result<Option<Head>> {
+    let window = bytes.peek((chain + 1) * 8192)?;
+    Ok(chained_in(window, chain))
+}
+
+/// The same within some bytes that are all there is.
+pub fn chained_in(window: &[u8], chain: usize) -> Option<Head> {
+    let first = Head::read(window)?;
+    let mut at = first.bytes;
+    for n in 1..chain {
+        let rest = window.get(at..).unwrap_or_default();
+        if rest.len() < 9 {
+            // The end of the file: two frames are a sound, one frame and a bit of another are not.
+            return (n >= 2 || rest.is_empty() && at == window.len()).then_some(first);
+        }
+        match Head::read(rest) {
+            Some(next) if next.fits(&first) => at += next.bytes,
+            // A tag may end the frames.
+            _ => return (n >= 2 && tags::length(rest).is_some()).then_some(first),
+        }
+    }
+    Some(first)
+}
+
+/// Moves to the next believable frame, or to where other sound, the end of the file or `most` bytes are. Returns the
+/// bytes passed.
+pub fn search(bytes: &mut Bytes, most: u64) -> Result<u64> {
+    let from = bytes.pos();
+    loop {
+        if bytes.pos() - from >= most {
+            return Ok(bytes.pos() - from);
+        }
+        let window = bytes.peek(STRIDE + (CHAIN + 1) * 8192)?;
+        let reach = window.len().min(STRIDE);
+        let ended = window.len() <= STRIDE;
+        let found = (0..reach).find(|&at| {
+            let here = &window[at..];
+            match here[0] {
+                0xff => chained_in(here, CHAIN).is_some(),
+                b'I' => here.starts_with(b"ID3") && tags::length(here).is_some(),
+                _ => sniff::marked(here),
+            }
+        });
+        match found {
+            Some(at) => {
+                bytes.skip(at as u64)?;
+                return Ok(bytes.pos() - from);
+            }
+            None => {
+                bytes.skip(reach as u64)?;
+                if ended {
+                    return Ok(bytes.pos() - from);
+                }
+            }
+        }
+    }
+}
+
+/// Takes frames apart.
+#[derive(Default)]
+pub struct Frames {
+    /// The stream that is going on.
+    now: Option<Head>,
+    /// Bytes and frames of it so far: what a byte is worth where some are lost.
+    bytes: u64,
+    frames: u64,
+    /// Frames that the file's own count still promises, and where its sound should end.
+    promised_end: Option<u64>,
+    /// A packet that waits, because a stream was announced before it.
+    waiting: Option<Packet>,
+    /// Sound begins here, not in the middle of something.
+    fresh: bool,
+    started: bool,
+}
+
+impl Frames {
+    /// Takes the frame that stands here.
+    fn take(&mut self, bytes: &mut Bytes, head: Head) -> Result<Event> {
+        let data = bytes.peek(head.bytes)?.to_vec();
+        let at = bytes.pos();
+        bytes.skip(data.len() as u64)?;
+        if data.len() < head.bytes {
+            return Ok(Event::Short);
+        }
+        let begins = self.now.is_none_or(|now| !now.fits(&head));
+        // A header frame that counts others begins a stream of its own, also in the middle of a file.
+        if let Kind::Mpeg(3) = head.kind
+            && let Some(info) = mpeg::info(&data, &head)
+        {
+            self.promised_end = info.bytes.map(|n| at + u64::from(n));
+            let (delay, tail) = info.trim.unwrap_or((mpeg::DELAY, 0));
+            let next = chained(bytes, 1)?.filter(|next| next.fits(&head)).unwrap_or(head);
+            let mut stream = stream(&next).trimmed(delay, tail);
+            stream.length = info.frames.map(|n| (u64::from(n) * head.frames).saturating_sub(delay + tail));
+            self.begin(next);
+            return Ok(Event::Stream(Box::new(stream)));
+        }
+        let packet = |data: &[u8]| Packet {
+            data: match head.kind {
+                Kind::Mpeg(_) => data.to_vec(),
+                Kind::Adts => data[head.header..].to_vec(),
+            },
+            frames: head.frames,
+            ..Packet::default()
+        };
+        if begins {
+            let delay = match head.kind {
+                Kind::Mpeg(3) if mpeg::reservoir(&data, &head) == 0 => mpeg::DELAY,
+                Kind::Mpeg(3) => 0,
+                Kind::Mpeg(_) => mpeg::POLYPHASE,
+                Kind::Adts => adts::PRIMING,
+            };
+            let delay = if self.fresh { delay } else { 0 };
+            let mut stream = stream(&head).trimmed(delay, 0);
+            stream.length =
+                bytes.left().map(|left| (left + head.bytes as u64) / head.bytes as u64 * head.frames);
+            self.begin(head);
+            self.waiting = Some(packet(&data));
+            self.count(&head);
+            return Ok(Event::Stream(Box::new(stream)));
+        }
+        self.count(&head);
+        Ok(Event::Packet(packet(&data)))
+    }
+
+    fn begin(&mut self, head: Head) {
+        self.now = Some(head);
+        (self.bytes, self.frames) = (0, 0);
+    }
+
+    fn count(&mut self, head: &Head) {
+        self.bytes += head.bytes as u64;
+        self.frames += head.frames;
+    }
+
+    /// The time that lost bytes took, in frames: whole frames of the average length.
+    fn worth(&self, lost: u64) -> u64 {
+        let Some(now) = self.now.filter(|_| self.frames > 0) else { return 0 };
+        let average = self.bytes as f64 * now.frames as f64 / self.frames as f64;
+        (lost as f64 / average).round() as u64 * now.frames
+    }
+}
+
+impl Demux for Frames {
+    fn next(&mut self, bytes: &mut Bytes) -> Result<Event> {
+        if let Some(packet) = self.waiting.take() {
+            return Ok(Event::Packet(packet));
+        }
+        if !self.started {
+            self.started = true;
+            self.fresh = true;
+        }
+        // The next frame of the same stream needs no proof but itself; its length reaches the next one or the end.
+        let expected = self.now.and_then(|now| {
+            let head = Head::read(bytes.peek(16).ok()?)?;
+            head.fits(&now).then_some(head)
+        });
+        if let Some(head) = expected {
+            let window = bytes.peek(head.bytes + 2 * 8192)?;
+            let after = window.get(head.bytes..).unwrap_or_default();
+            let sound = after.len() < 9
+                || Head::read(after).is_some()
+                || tags::length(after).is_some()
+                || sniff::marked(after);
+            // Where frames begin inside it, it was cut or its length is wrong; otherwise it is the last one before junk.
+            let whole = after.len() < 16 || !(1..head.bytes).any(|at| chained_in(&window[at..], 2).is_some());
+            if sound || whole {
+                return self.take(bytes, head);
+            }
+        }
+        if tags::skip(bytes)? > 0 {
+            self.fresh = true;
+            if bytes.peek(1)?.is_empty() {
+                return self.end(bytes);
+            }
+            if chained(bytes, CHAIN)?.is_none() {
+                return Ok(Event::End);
+            }
+        }
+        if let Some(head) = chained(bytes, CHAIN)? {
+            return self.take(bytes, head);
+        }
+        if bytes.peek(1)?.is_empty() || sniff::marked(bytes.peek(64)?) {
+            return self.end(bytes);
+        }
+        // The last frame of all may be followed by anything.
+        let before = bytes.pos();
+        let lost = search(bytes, u64::MAX)?;
+        self.fresh = false;
+        let ended = bytes.peek(1)?.is_empty();
+        if ended {
+            let cut = self.promised_end.is_some_and(|end| before < end);
+            // Less than a second of anything behind the last frame is what writers leave there.
+            let frames = self.worth(lost);
+            let rate = self.now.map_or(1, |now| u64::from(now.rate));
+            return Ok(if cut {
+                Event::Short
+            } else if frames < rate {
+                Event::End
+            } else {
+                LOST(frames)
+            });
+        }
+        Ok(LOST(self.worth(lost)))
+    }
+}
+
+/// Sound that could not be found.
+const LOST: fn(u64) -> Event = |frames| Event::Lost { frames, why: "bytes that are not sound" };
+
+impl Frames {
+    /// The end of the frames: too early if the file promised more.
+    fn end(&mut self, bytes: &Bytes) -> Result<Event> {
+        let promised = self.promised_end.take();
+        let ends = bytes.left() == Some(0);
+        // A count beyond all reason is a wrong count and not a cut file.
+        let short = ends
+            && promised.is_some_and(|end| end > bytes.pos() + 16 && end < bytes.pos().saturating_mul(1000));
+        Ok(if short { Event::Short } else { Event::End })
+    }
+}
+
+fn stream(head: &Head) -> Stream {
+    let mut codec = AudioCodecParameters::new();
+    let (id, name) = match head.kind {
+        Kind::Mpeg(layer) => mpeg::codec(layer),
+        Kind::Adts => adts::codec(),
+    };
+    codec.for_codec(id).with_sample_rate(head.rate).with_channels(channels(head.channels));
+    Stream::new(codec, name)
+}
+
+/// The usual layout of some channels.
+fn channels(n: u32) -> Channels {
+    match n {
+        1 => CHANNEL_LAYOUT_MONO,
+        2 => CHANNEL_LAYOUT_STEREO,
+        n => Channels::Discrete(n as u16),
+    }
+}

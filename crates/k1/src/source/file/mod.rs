@@ -1,0 +1,414 @@
+//! Sound from a file: whatever stands in it is found, taken apart, decoded, mixed to one channel and resampled as it is
+//! read. What follows when a stream ends is looked at anew, so that joined files are heard to their end; what is damaged
+//! leaves silence of its own length and is told with its time.
+//!
+//! | Room | What it does |
+//! |---|---|
+//! | `bytes` | reads the file without holding it |
+//! | `sniff`, `tags` | what stands here; where tags end |
+//! | `elementary`, `mpeg`, `adts` | frames without a container |
+//! | `flac`, `ogg`, `vorbis`, `opus` | these containers and codecs |
+//! | `chunks`, `format` | WAV, AIFF, AU |
+//! | `boxed`, `mp4`, `matroska`, `names` | containers with an index |
+//! | `flow` | what all of them give |
+//! | `decode`, `mix`, `timeline` | packets to samples, channels to one, time |
+//! | `pick` | which of several tracks is heard |
+
+mod adts;
+mod boxed;
+mod bytes;
+mod chunks;
+mod decode;
+mod elementary;
+mod flac;
+mod flow;
+mod format;
+mod matroska;
+mod mix;
+mod mp4;
+mod mpeg;
+mod names;
+mod ogg;
+mod opus;
+mod pick;
+mod sniff;
+mod tags;
+mod timeline;
+mod vorbis;
+
+use std::path::{Path, PathBuf};
+
+use super::damage::{Damage, Damages, Harm};
+use super::guard::guarded;
+use super::resample::Resampler;
+use super::{Error, Source};
+use bytes::Bytes;
+use decode::Decoder;
+use flow::{Demux, Edit, Event, Packet, Refusal, Stream};
+use mix::Mix;
+use sniff::Found;
+use timeline::{Piece, Timeline};
+
+/// Frames of silence that are made at a time.
+const STILL: u64 = 4096;
+
+/// An audio file.
+pub struct FileSource {
+    path: PathBuf,
+    bytes: Bytes,
+    /// What takes the part apart in which we are.
+    demux: Option<Box<dyn Demux>>,
+    voice: Option<Voice>,
+    /// For the rate of the sound as it is decoded: containers may name another, and streams may change it.
+    resampler: Option<(u32, Resampler)>,
+    mono: Vec<f32>,
+    ready: Vec<f32>,
+    taken: usize,
+    ended: bool,
+    /// The part in which we are stopped before it should.
+    short: bool,
+    /// Seconds that were given to the resampler.
+    clock: f64,
+    seconds: Option<f64>,
+    damage: Damages,
+    /// Where the part in which we are begins.
+    begun: Option<u64>,
+    /// A loss whose length a later page will tell.
+    open_loss: bool,
+    /// What was found and cannot be decoded.
+    foreign: Option<Refusal>,
+}
+
+/// The stream that is heard.
+struct Voice {
+    stream: Stream,
+    decoder: Decoder,
+    mix: Option<Mix>,
+    time: Option<(u32, Timeline)>,
+    /// Pauses before the first sound, in frames as the stream counts.
+    before: u64,
+}
+
+impl FileSource {
+    /// Opens a file and decodes its first sound.
+    pub fn open(path: &Path) -> Result<Self, Error> {
+        let not_audio = |why: &str| Error::NotAudio(path.to_owned(), why.to_owned());
+        if std::fs::metadata(path).is_ok_and(|m| m.is_dir()) {
+            return Err(not_audio("it is a folder"));
+        }
+        let bytes = Bytes::open(path).map_err(|e| Error::Open(path.to_owned(), e))?;
+        let mut source = Self {
+            path: path.to_owned(),
+            bytes,
+            demux: None,
+            voice: None,
+            resampler: None,
+            mono: Vec::new(),
+            ready: Vec::new(),
+            taken: 0,
+            ended: false,
+            short: false,
+            clock: 0.0,
+            seconds: None,
+            damage: Damages::default(),
+            begun: None,
+            open_loss: false,
+            foreign: None,
+        };
+        let empty = source.bytes.peek(1).map_err(|e| Error::ReadFile(path.to_owned(), e))?.is_empty();
+        if empty {
+            return Err(not_audio("it is empty"));
+        }
+        tags::cut(&mut source.bytes).map_err(|e| Error::ReadFile(path.to_owned(), e))?;
+        // A damaged file should say so now and not after the light has started.
+        source.fill()?;
+        if source.ready.is_empty() {
+            return Err(match source.foreign.take() {
+                Some(Refusal::Codec(what)) => Error::Foreign(path.to_owned(), what),
+                Some(Refusal::Broken(why)) => not_audio(&why),
+                None if source.voice.is_some() || source.damage.count() > 0 => {
+                    not_audio("not one sample could be decoded")
+                }
+                None => not_audio("no sound was found in it"),
+            });
+        }
+        Ok(source)
+    }
+
+    /// Decodes until some samples are ready or the file ends.
+    fn fill(&mut self) -> Result<(), Error> {
+        self.ready.clear();
+        self.taken = 0;
+        while self.ready.is_empty() && !self.ended {
+            let piece = self.voice.as_mut().and_then(|v| v.time.as_mut()).and_then(|(rate, time)| {
+                let piece = time.ready.pop_front()?;
+                if let Piece::Silence(n @ STILL..) = piece {
+                    time.ready.push_front(Piece::Silence(n - STILL));
+                    return Some((*rate, Piece::Silence(STILL)));
+                }
+                Some((*rate, piece))
+            });
+            match piece {
+                Some((rate, Piece::Sound(sound))) => self.hear(rate, &sound)?,
+                Some((rate, Piece::Silence(n))) => self.hear(rate, &vec![0.0; n as usize])?,
+                None => self.step().map_err(|e| Error::ReadFile(self.path.clone(), e))?,
+            }
+        }
+        if self.ended
+            && let Some((_, mut last)) = self.resampler.take()
+        {
+            last.finish(&mut self.ready);
+        }
+        Ok(())
+    }
+
+    /// Gives sound to the resampler.
+    fn hear(&mut self, rate: u32, sound: &[f32]) -> Result<(), Error> {
+        if self.resampler.as_ref().is_none_or(|(now, _)| *now != rate) {
+            let new = Resampler::new(rate).map_err(|e| Error::NotAudio(self.path.clone(), e.to_string()))?;
+            if let Some((_, mut old)) = self.resampler.replace((rate, new)) {
+                old.finish(&mut self.ready);
+            }
+        }
+        if let Some((_, resampler)) = &mut self.resampler {
+            resampler.push(sound, &mut self.ready);
+        }
+        self.clock += sound.len() as f64 / f64::from(rate);
+        Ok(())
+    }
+
+    /// Seconds from the beginning to what is decoded next.
+    fn now(&self) -> f64 {
+        let waiting = self.voice.as_ref().and_then(|v| v.time.as_ref());
+        self.clock + waiting.map_or(0.0, |(rate, time)| time.waiting() as f64 / f64::from(*rate))
+    }
+
+    /// Takes the next thing from the file.
+    fn step(&mut self) -> std::io::Result<()> {
+        let Some(demux) = &mut self.demux else { return self.find() };
+        let bytes = &mut self.bytes;
+        let event = guarded(|| demux.next(bytes)).unwrap_or_else(|| {
+            // What takes it apart is in no known state: what comes behind it is looked at anew.
+            self.damage.add(self.clock, None, Harm::Lost("the file is damaged beyond what can be followed"));
+            Ok(Event::End)
+        })?;
+        match event {
+            Event::Stream(stream) => self.begin(*stream),
+            Event::Packet(packet) => self.packet(&packet),
+            Event::Until { frame, last } => {
+                if let Some((rate, time)) = self.voice.as_mut().and_then(|v| v.time.as_mut()) {
+                    let missing = time.until(frame, last);
+                    if std::mem::take(&mut self.open_loss) && missing > 0 {
+                        self.damage.took(missing as f64 / f64::from(*rate));
+                    }
+                }
+            }
+            Event::Lost { frames, why } => self.lost(frames, why),
+            Event::Later { frames } => {
+                if let Some(voice) = &mut self.voice {
+                    voice.before += frames;
+                }
+            }
+            Event::Short if !self.short => {
+                self.short = true;
+                self.damage.add(self.now(), None, Harm::EndsEarly);
+            }
+            Event::Foreign(what) => self.refuse(what),
+            Event::Short | Event::End => {
+                if let Some((_, time)) = self.voice.as_mut().and_then(|v| v.time.as_mut()) {
+                    time.end(!self.short);
+                }
+                self.demux = None;
+            }
+        }
+        Ok(())
+    }
+
+    /// Looks for the next sound in the file, from where the last one ended.
+    fn find(&mut self) -> std::io::Result<()> {
+        self.short = false;
+        // What gave nothing and took nothing is not looked at again.
+        if self.begun == Some(self.bytes.pos()) {
+            self.bytes.skip(1)?;
+        }
+        let from = self.bytes.pos();
+        match sniff::find(&mut self.bytes)? {
+            Found::Known(known) => {
+                self.begun = Some(self.bytes.pos());
+                match pick::open(&mut self.bytes, known)? {
+                    Ok(demux) => self.demux = Some(demux),
+                    Err(what) => {
+                        self.refuse(what);
+                        self.ended = true;
+                    }
+                }
+            }
+            Found::Foreign(what) if from == 0 || self.voice.is_none() => {
+                self.refuse(Refusal::codec(what));
+                self.ended = true;
+            }
+            Found::Other(what) if self.voice.is_none() => {
+                self.refuse(Refusal::broken(format!("it is {what}")));
+                self.ended = true;
+            }
+            Found::Foreign(_) | Found::Other(_) | Found::Nothing => self.ended = true,
+        }
+        Ok(())
+    }
+
+    /// Begins a stream.
+    fn begin(&mut self, stream: Stream) {
+        if let Some((_, time)) = self.voice.as_mut().and_then(|v| v.time.as_mut()) {
+            time.end(true);
+        }
+        self.finish_voice();
+        if self.seconds.is_none()
+            && let (Some(length), Some(rate @ 1..)) = (stream.length, stream.codec.sample_rate)
+        {
+            self.seconds = Some(length as f64 / f64::from(rate));
+        }
+        match Decoder::new(&stream) {
+            Ok(decoder) => {
+                self.voice = Some(Voice { stream, decoder, mix: None, time: None, before: 0 });
+            }
+            Err(what) => self.refuse(what),
+        }
+    }
+
+    /// Gives what is still inside the stream that ends, so that another can begin.
+    fn finish_voice(&mut self) {
+        let Some((rate, time)) = self.voice.take().and_then(|v| v.time) else { return };
+        for piece in time.ready {
+            // A pause is never so long that it matters here: it is pushed piece by piece.
+            let done = match piece {
+                Piece::Sound(sound) => self.hear(rate, &sound),
+                Piece::Silence(n) => (0..n.div_ceil(STILL))
+                    .try_for_each(|i| self.hear(rate, &vec![0.0; STILL.min(n - i * STILL) as usize])),
+            };
+            if done.is_err() {
+                break;
+            }
+        }
+    }
+
+    /// Remembers what cannot be decoded.
+    fn refuse(&mut self, what: Refusal) {
+        if self.clock > 0.0 || self.voice.is_some() {
+            let (Refusal::Codec(text) | Refusal::Broken(text)) = &what;
+            self.damage.add(self.now(), None, Harm::Foreign(text.clone()));
+        }
+        self.finish_voice();
+        self.foreign = Some(what);
+    }
+
+    /// Something is missing here.
+    fn lost(&mut self, frames: u64, why: &'static str) {
+        let at = self.now();
+        let Some(voice) = &mut self.voice else { return };
+        voice.decoder.reset();
+        let Some((rate, time)) = &mut voice.time else {
+            // Before the first sound nothing is known to be missing.
+            return;
+        };
+        self.open_loss = voice.stream.paged;
+        let missing = time.pause(frames);
+        let seconds = (missing > 0).then(|| missing as f64 / f64::from(*rate));
+        self.damage.add(at, seconds, Harm::Lost(why));
+    }
+
+    /// Decodes a packet.
+    fn packet(&mut self, packet: &Packet) {
+        let at = self.now();
+        let Some(voice) = &mut self.voice else { return };
+        let Some(sound) = voice.decoder.decode(packet) else {
+            let why = "it could not be decoded";
+            if let Some((rate, time)) = &mut voice.time {
+                self.open_loss = voice.stream.paged;
+                let missing = if voice.stream.paged { 0 } else { time.pause(packet.frames) };
+                let seconds = (missing > 0).then(|| missing as f64 / f64::from(*rate));
+                self.damage.add(at, seconds, Harm::Lost(why));
+            } else {
+                voice.before += packet.frames;
+                self.damage.add(at, None, Harm::Lost(why));
+            }
+            return;
+        };
+        let rate = sound.rate;
+        if voice.mix.as_ref().is_none_or(|m| !m.fits(sound.channels)) {
+            voice.mix = Some(Mix::new(sound.channels, rate));
+        }
+        self.mono.clear();
+        if let Some(mix) = &mut voice.mix {
+            mix.add(sound.interleaved, &mut self.mono);
+        }
+        self.mono.truncate(self.mono.len().saturating_sub(packet.cut as usize));
+        let time = match &mut voice.time {
+            Some((now, time)) if *now == rate => time,
+            _ => {
+                let stream = for_rate(&voice.stream, rate, std::mem::take(&mut voice.before));
+                &mut voice.time.insert((rate, Timeline::new(&stream, rate))).1
+            }
+        };
+        let missing = time.sound(&self.mono, packet.at);
+        if missing > 0 {
+            let seconds = Some(missing as f64 / f64::from(rate.max(1)));
+            self.damage.add(at, seconds, Harm::Lost("a part of the file is missing"));
+        }
+    }
+}
+
+/// A stream whose frames are counted at the rate at which it is decoded, whatever the container said; `before` frames
+/// are silent before it.
+fn for_rate(stream: &Stream, rate: u32, before: u64) -> Stream {
+    let said = stream.codec.sample_rate.filter(|r| *r > 0).unwrap_or(rate);
+    let convert = |n: u64| match n {
+        u64::MAX => n,
+        n if said == rate => n,
+        n => (n as f64 * f64::from(rate) / f64::from(said)).round() as u64,
+    };
+    let mut stream = stream.clone();
+    for Edit { pause, from, to } in &mut stream.edits {
+        (*pause, *from, *to) = (convert(*pause), convert(*from), convert(*to));
+    }
+    if let Some(first) = stream.edits.first_mut() {
+        // What could not be decoded at the front counts as heard in silence; it may be what is left out anyway.
+        let hidden = if stream.paged { 0 } else { first.from.min(convert(before)) };
+        first.from -= hidden;
+        first.pause += convert(before) - hidden;
+    }
+    stream.tail = convert(stream.tail);
+    stream
+}
+
+impl Source for FileSource {
+    fn read(&mut self, out: &mut [f32]) -> Result<usize, Error> {
+        while self.taken == self.ready.len() {
+            if self.ended && self.resampler.is_none() {
+                return Ok(0);
+            }
+            self.fill()?;
+        }
+        let n = out.len().min(self.ready.len() - self.taken);
+        out[..n].copy_from_slice(&self.ready[self.taken..self.taken + n]);
+        self.taken += n;
+        Ok(n)
+    }
+
+    fn title(&self) -> String {
+        self.path
+            .file_name()
+            .map_or_else(|| self.path.display().to_string(), |n| n.to_string_lossy().into_owned())
+    }
+
+    fn seconds(&self) -> Option<f64> {
+        self.seconds
+    }
+
+    fn skipped(&self) -> u64 {
+        self.damage.count()
+    }
+
+    fn damage(&self) -> &[Damage] {
+        self.damage.list()
+    }
+}

@@ -1,0 +1,221 @@
+//! What the reader of MP4 does not tell: edit lists, the encoder's own word on its delay, and where the file ends.
+
+use std::io::Result;
+
+use super::bytes::Bytes;
+use super::flow::Edit;
+
+/// Boxes that are looked at in one file at most.
+const BOXES: usize = 100_000;
+
+/// One entry of an edit list.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+struct Entry {
+    /// Length in the movie's time.
+    duration: u64,
+    /// Where it begins in the media's time; `None` is a pause.
+    media: Option<u64>,
+}
+
+/// A track.
+#[derive(Clone, Debug, Default)]
+pub struct Track {
+    /// Its number.
+    pub id: u32,
+    /// Ticks of its own time per second.
+    scale: u64,
+    entries: Vec<Entry>,
+}
+
+/// What was found.
+#[derive(Debug, Default)]
+pub struct Scan {
+    /// Where the file ends, or another one is joined on.
+    pub end: u64,
+    /// Whether there is an index.
+    pub index: bool,
+    /// Whether sound is promised beyond the end of the file.
+    pub cut: bool,
+    /// Ticks of the movie's time per second.
+    scale: u64,
+    /// Tracks with their edits.
+    tracks: Vec<Track>,
+    /// Delay, padding and length in frames, as Apple's encoder says them.
+    smpb: Option<(u64, u64, u64)>,
+    /// The name of the program that wrote the file.
+    tool: String,
+    fragmented: bool,
+    /// Boxes that hold tags and pictures of any size: places of their names.
+    pub tags: Vec<u64>,
+}
+
+impl Scan {
+    /// Reads the boxes from here on, without moving.
+    pub fn new(bytes: &mut Bytes) -> Result<Self> {
+        let mut scan = Self::default();
+        let from = bytes.pos();
+        let Some(left) = bytes.left() else {
+            (scan.end, scan.index) = (u64::MAX, true);
+            return Ok(scan);
+        };
+        scan.end = from + left;
+        let mut seen = 0;
+        scan.boxes(bytes, from, from + left, true, &mut seen)?;
+        Ok(scan)
+    }
+
+    /// Walks the boxes between two offsets.
+    fn boxes(&mut self, bytes: &mut Bytes, from: u64, to: u64, top: bool, seen: &mut usize) -> Result<()> {
+        let mut at = from;
+        while at + 8 <= to && *seen < BOXES {
+            *seen += 1;
+            let Some(head) = bytes.look(at, 16)? else { return Ok(()) };
+            if head.len() < 8 {
+                return Ok(());
+            }
+            let (mut size, kind) = (u64::from(be32(&head, 0)), [head[4], head[5], head[6], head[7]]);
+            let mut start = at + 8;
+            if size == 1 && head.len() == 16 {
+                size = u64::from(be32(&head, 8)) << 32 | u64::from(be32(&head, 12));
+                start = at + 16;
+            } else if size == 0 {
+                size = to - at;
+            }
+            if size < start - at {
+                return Ok(());
+            }
+            let promised = at.saturating_add(size);
+            let end = promised.min(to);
+            if top && kind == *b"ftyp" && at > from {
+                self.end = at;
+                return Ok(());
+            }
+            if matches!(&kind, b"udta" | b"meta") && self.tags.len() < 100 {
+                self.tags.push(at + 4);
+            }
+            match &kind {
+                b"moov" => {
+                    self.index = promised <= to;
+                    self.boxes(bytes, start, end, false, seen)?;
+                }
+                b"mdat" | b"moof" if top => self.cut |= promised > to,
+                b"mvex" => self.fragmented = true,
+                b"trak" => {
+                    self.tracks.push(Track::default());
+                    self.boxes(bytes, start, end, false, seen)?;
+                }
+                b"edts" | b"mdia" | b"udta" | b"ilst" | b"----" | b"\xa9too" => {
+                    self.boxes(bytes, start, end, false, seen)?;
+                }
+                // A full box in MP4, a plain one in QuickTime.
+                b"meta" => {
+                    let plain = bytes.look(start, 8)?.is_some_and(|b| b.get(4..8) == Some(b"hdlr"));
+                    self.boxes(bytes, if plain { start } else { start + 4 }, end, false, seen)?;
+                }
+                b"mvhd" | b"mdhd" | b"tkhd" | b"elst" | b"data" => {
+                    let most = (end - start).min(if kind == *b"elst" { 1 << 16 } else { 256 });
+                    if let Some(content) = bytes.look(start, most as usize)? {
+                        self.content(&kind, &content);
+                    }
+                }
+                _ => {}
+            }
+            at = end;
+        }
+        Ok(())
+    }
+
+    fn content(&mut self, kind: &[u8; 4], b: &[u8]) {
+        let long = b.first() == Some(&1);
+        match (kind, self.tracks.last_mut()) {
+            (b"mvhd", _) => self.scale = u64::from(be32(b, if long { 20 } else { 12 })),
+            (b"mdhd", Some(track)) => track.scale = u64::from(be32(b, if long { 20 } else { 12 })),
+            (b"tkhd", Some(track)) => track.id = be32(b, if long { 20 } else { 12 }),
+            (b"elst", Some(track)) => {
+                let size = if long { 20 } else { 12 };
+                for e in b.get(8..).unwrap_or_default().chunks_exact(size).take(be32(b, 4) as usize) {
+                    let (duration, media) = if long {
+                        let eight = |at| u64::from(be32(e, at)) << 32 | u64::from(be32(e, at + 4));
+                        (eight(0), eight(8) as i64)
+                    } else {
+                        (u64::from(be32(e, 0)), i64::from(be32(e, 4) as i32))
+                    };
+                    track.entries.push(Entry { duration, media: u64::try_from(media).ok() });
+                }
+            }
+            (b"data", _) => {
+                let text = String::from_utf8_lossy(b.get(8..).unwrap_or_default());
+                let numbers: Vec<u64> =
+                    text.split_whitespace().map_while(|t| u64::from_str_radix(t, 16).ok()).collect();
+                if let [0, delay, padding, length, _, _, ..] = numbers[..] {
+                    self.smpb = Some((delay, padding, length));
+                } else if !text.is_empty() && text.len() < 100 {
+                    self.tool += &text;
+                }
+            }
+            _ => {}
+        }
+    }
+
+    /// What is heard of a track whose sound has `rate` frames per second, and whose frames come in packets that are
+    /// AAC's if `aac`.
+    pub fn edits(&self, id: u32, rate: u32, aac: bool) -> Vec<Edit> {
+        let all = Edit { pause: 0, from: 0, to: u64::MAX };
+        let track = self.tracks.iter().find(|t| t.id == id);
+        let convert = |ticks: u64, scale: u64| {
+            u64::try_from(u128::from(ticks) * u128::from(rate) / u128::from(scale.max(1))).unwrap_or(u64::MAX)
+        };
+        let mut edits: Vec<Edit> = Vec::new();
+        if let Some(track) = track {
+            let mut pause = 0;
+            for entry in &track.entries {
+                let length = convert(entry.duration, self.scale);
+                match entry.media {
+                    None => pause += length,
+                    Some(media) => {
+                        let from = convert(media, track.scale);
+                        // A length of nothing means all there is, and so does one of a movie that is still growing.
+                        let to = if length == 0 || self.fragmented {
+                            u64::MAX
+                        } else {
+                            from.saturating_add(length)
+                        };
+                        // Time that runs backwards is played as if it did not.
+                        if edits.last().is_some_and(|last| from < last.to) {
+                            continue;
+                        }
+                        edits.push(Edit { pause: std::mem::take(&mut pause), from, to });
+                    }
+                }
+            }
+            if edits.is_empty() && pause > 0 {
+                edits.push(Edit { pause, ..all });
+            }
+        }
+        // Apple's own numbers are exact where an edit list begins at nothing or is not there.
+        if let Some((delay, _, length)) = self.smpb.filter(|_| edits.len() <= 1 && aac) {
+            let first = edits.first().copied().unwrap_or(all);
+            if first.from == 0 {
+                let to = if length > 0 { delay.saturating_add(length) } else { u64::MAX };
+                return vec![Edit { pause: first.pause, from: delay, to }];
+            }
+        }
+        if edits.is_empty() {
+            let apple =
+                ["iTunes", "QuickTime", "qaac", "CoreAudio", "Apple"].iter().any(|a| self.tool.contains(a));
+            let from = if !aac {
+                0
+            } else if apple {
+                2112
+            } else {
+                super::adts::PRIMING
+            };
+            return vec![Edit { from, ..all }];
+        }
+        edits
+    }
+}
+
+fn be32(b: &[u8], at: usize) -> u32 {
+    b.get(at..at + 4).map_or(0, |b| u32::from_be_bytes([b[0], b[1], b[2], b[3]]))
+}

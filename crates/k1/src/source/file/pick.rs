@@ -1,0 +1,118 @@
+//! Opens what was found, and picks the track that is heard: the default one, unless it is silent and another is not.
+
+use std::io::Result;
+
+use super::boxed::Boxed;
+use super::bytes::Bytes;
+use super::chunks::Chunks;
+use super::decode::Decoder;
+use super::elementary::Frames;
+use super::flac::Flac;
+use super::flow::{Demux, Event, Refusal};
+use super::ogg::Ogg;
+use super::sniff::Known;
+use crate::source::guard::guarded;
+
+/// How far a track is listened to, in seconds.
+const LISTEN: f64 = 20.0;
+/// What is softer is silence: -66 dB of full scale.
+const SILENT: f32 = 0.000_5;
+/// Things that are looked at in a track at most.
+const EVENTS: usize = 20_000;
+/// Tracks that are listened to at most.
+const TRACKS: usize = 16;
+
+/// Opens the container that stands here; `Err` says what cannot be decoded.
+pub fn open(bytes: &mut Bytes, known: Known) -> Result<std::result::Result<Box<dyn Demux>, Refusal>> {
+    Ok(Ok(match known {
+        Known::Frames => Box::new(Frames::default()),
+        Known::Flac => Box::new(Flac::default()),
+        Known::Riff | Known::Wave64 | Known::Aiff | Known::Au => Box::new(Chunks::new(known)),
+        Known::Ogg => {
+            let n = if bytes.left().is_some() { streams(&mut bytes.fork(None)?)? } else { 1 };
+            let wanted =
+                choose(bytes, n, |bytes, wanted| Ok(Some((Box::new(Ogg::new(wanted)), bytes.fork(None)?))))?;
+            Box::new(Ogg::new(wanted))
+        }
+        Known::Mp4 | Known::Matroska | Known::Caf => {
+            let opened = guarded(|| Boxed::open(bytes, known, 0));
+            let (first, n) = match opened {
+                Some(Ok(Ok(opened))) => opened,
+                Some(Ok(Err(what))) => return Ok(Err(what)),
+                Some(Err(e)) => return Err(e),
+                None => return Ok(Err(Refusal::broken("it is damaged beyond what can be followed"))),
+            };
+            let wanted = choose(bytes, n, |bytes, wanted| {
+                let boxed = guarded(|| Boxed::open(bytes, known, wanted)).transpose()?;
+                Ok(match boxed {
+                    Some(Ok((boxed, _))) => Some((Box::new(boxed), bytes.fork(None)?)),
+                    _ => None,
+                })
+            })?;
+            if wanted == 0 {
+                return Ok(Ok(Box::new(first)));
+            }
+            match Boxed::open(bytes, known, wanted)? {
+                Ok((boxed, _)) => Box::new(boxed),
+                Err(what) => return Ok(Err(what)),
+            }
+        }
+    }))
+}
+
+/// How many streams of sound an Ogg file has beside each other.
+fn streams(bytes: &mut Bytes) -> Result<usize> {
+    let mut ogg = Ogg::default();
+    for _ in 0..EVENTS {
+        if let Event::Stream(_) | Event::End | Event::Foreign(_) = ogg.next(bytes)? {
+            break;
+        }
+    }
+    Ok(ogg.seen)
+}
+
+type Opened = Option<(Box<dyn Demux>, Bytes)>;
+
+/// The first of some tracks that sounds; the first of all if none does.
+fn choose(
+    bytes: &mut Bytes,
+    tracks: usize,
+    mut make: impl FnMut(&mut Bytes, usize) -> Result<Opened>,
+) -> Result<usize> {
+    if tracks < 2 || bytes.left().is_none() {
+        return Ok(0);
+    }
+    for wanted in 0..tracks.min(TRACKS) {
+        if let Some((mut demux, mut bytes)) = make(bytes, wanted)?
+            && guarded(|| sounds(&mut *demux, &mut bytes)).transpose()?.unwrap_or(false)
+        {
+            return Ok(wanted);
+        }
+    }
+    Ok(0)
+}
+
+/// Whether anything is heard soon.
+fn sounds(demux: &mut dyn Demux, bytes: &mut Bytes) -> Result<bool> {
+    let (mut decoder, mut heard) = (None, 0.0);
+    for _ in 0..EVENTS {
+        match demux.next(bytes)? {
+            Event::Stream(stream) => decoder = Decoder::new(&stream).ok(),
+            Event::Packet(packet) => {
+                if let Some(sound) = decoder.as_mut().and_then(|d: &mut Decoder| d.decode(&packet)) {
+                    if sound.interleaved.iter().any(|x| x.abs() > SILENT) {
+                        return Ok(true);
+                    }
+                    let frames = sound.interleaved.len() / sound.channels.count().max(1);
+                    heard += frames as f64 / f64::from(sound.rate.max(1));
+                }
+                if heard > LISTEN {
+                    return Ok(false);
+                }
+            }
+            Event::End => return Ok(false),
+            _ => {}
+        }
+    }
+    Ok(false)
+}

@@ -1,0 +1,153 @@
+//! Where tags end: ID3v2 and APE in front and between, ID3v1 and Lyrics3 behind. They are stepped over, never loaded.
+
+use std::io::Result;
+
+use super::bytes::Bytes;
+use super::{elementary, sniff};
+
+/// Frames of a tag that are looked at.
+const FRAMES: usize = 1000;
+
+/// Bytes of one tag that a header at the start of `head` announces, the header included.
+pub fn length(head: &[u8]) -> Option<u64> {
+    match head {
+        // Version, revision, flags, and a size of four times seven bits, which leaves out header and footer.
+        [b'I', b'D', b'3', version, revision, flags, a, b, c, d, ..]
+            if *version < 0xff && *revision < 0xff && (a | b | c | d) & 0x80 == 0 =>
+        {
+            let size = [a, b, c, d].into_iter().fold(0_u64, |n, x| n << 7 | u64::from(*x));
+            Some(10 + size + if flags & 0x10 != 0 { 10 } else { 0 })
+        }
+        [b'A', b'P', b'E', b'T', b'A', b'G', b'E', b'X', rest @ ..] if rest.len() >= 16 => {
+            let word = |at: usize| u32::from_le_bytes([rest[at], rest[at + 1], rest[at + 2], rest[at + 3]]);
+            // The size counts the items and a footer. A footer that stands alone has its items before it.
+            let header = word(12) & (1 << 29) != 0;
+            Some(if header { 32 + u64::from(word(4)) } else { 32 })
+        }
+        [b'T', b'A', b'G', b'+', ..] => Some(227),
+        [b'T', b'A', b'G', ..] => Some(128),
+        [b'L', b'Y', b'R', b'I', b'C', b'S', b'B', b'E', b'G', b'I', b'N', ..] => Some(11),
+        [b'3', b'D', b'I', b'3', ..] => Some(10),
+        _ => None,
+    }
+}
+
+/// Steps over every tag that stands here, one after the other; returns the bytes of all of them. A size that reaches
+/// beyond the file is not believed.
+pub fn skip(bytes: &mut Bytes) -> Result<u64> {
+    let from = bytes.pos();
+    while let Some(n) = length(bytes.peek(32)?) {
+        let believed = bytes.left().is_none_or(|left| n <= left);
+        // What is too large is a lie: its header goes, and the search for sound begins behind it.
+        let n = if believed { content_ends(bytes, n)?.unwrap_or(n) } else { 10 };
+        bytes.skip(n)?;
+        // Some writers fill up behind the tag without counting it. A box of MP4 begins with zeros, too.
+        loop {
+            let head = bytes.peek(64)?;
+            let zeros = head.iter().take_while(|b| **b == 0).count();
+            let sound = (0..=zeros.min(3)).find(|n| sniff::mark(&head[zeros - n..]).is_some());
+            let step = if zeros == head.len() { zeros.saturating_sub(3) } else { zeros - sound.unwrap_or(0) };
+            bytes.skip(step as u64)?;
+            if step == 0 || zeros < 64 {
+                break;
+            }
+        }
+    }
+    Ok(bytes.pos() - from)
+}
+
+/// Leaves out the tags at the very end of a file, whose heads may stand behind their content.
+pub fn cut(bytes: &mut Bytes) -> Result<()> {
+    let Some(length) = bytes.left().map(|left| bytes.pos() + left) else { return Ok(()) };
+    let mut end = length;
+    for _ in 0..8 {
+        let Some(b) = bytes.look(end.saturating_sub(128), 128)?.filter(|b| b.len() == 128) else { break };
+        let word = |at: usize| u64::from(u32::from_le_bytes([b[at], b[at + 1], b[at + 2], b[at + 3]]));
+        let size = if b.starts_with(b"TAG") {
+            128
+        } else if b[96..].starts_with(b"APETAGEX") && word(116) & (1 << 29) == 0 {
+            word(108) + if word(116) & (1 << 31) != 0 { 32 } else { 0 }
+        } else if b[118..].starts_with(b"3DI") {
+            20 + b[124..].iter().fold(0, |n, x| n << 7 | u64::from(x & 0x7f))
+        } else if b.ends_with(b"LYRICS200") {
+            let digits = std::str::from_utf8(&b[113..119]).unwrap_or_default();
+            15 + digits.parse::<u64>().unwrap_or(u64::MAX / 2)
+        } else {
+            break;
+        };
+        // What reaches over the front, or takes nothing, is no tag.
+        if size < 20 || size >= end {
+            break;
+        }
+        end -= size;
+    }
+    bytes.end_at(end);
+    Ok(())
+}
+
+/// Where an ID3v2 tag's frames end, if sound begins right there although the tag claims to be longer.
+fn content_ends(bytes: &mut Bytes, n: u64) -> Result<Option<u64>> {
+    let head = bytes.peek(10)?;
+    // An unsynchronised tag or one with a further head is counted another way.
+    let (b"ID3", version @ 3..=4, 0) =
+        (&head[..3.min(head.len())], head.get(3).map_or(0, |v| *v), head.get(5).map_or(1, |f| *f))
+    else {
+        return Ok(None);
+    };
+    let (start, mut at) = (bytes.pos(), 10);
+    for _ in 0..FRAMES {
+        let Some(frame) = bytes.look(start + at, 10)?.filter(|f| f.len() == 10 && at + 10 <= n) else {
+            return Ok(None);
+        };
+        if !frame[..4].iter().all(|c| c.is_ascii_uppercase() || c.is_ascii_digit()) {
+            break;
+        }
+        let seven = version == 4 && frame[4..8].iter().all(|b| b & 0x80 == 0);
+        let size = frame[4..8].iter().fold(0_u64, |v, b| v << (if seven { 7 } else { 8 }) | u64::from(*b));
+        at += 10 + size;
+    }
+    let Some(behind) = bytes.look(start + at, 32 * 1024)?.filter(|_| at > 10 && at < n) else {
+        return Ok(None);
+    };
+    let sound =
+        sniff::marked(&behind) || behind.starts_with(b"ID3") || elementary::chained_in(&behind, 3).is_some();
+    Ok(sound.then_some(at))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::super::bytes::tests::of;
+    use super::*;
+
+    fn id3(size: u32, flags: u8) -> Vec<u8> {
+        let part = |shift: u32| (size >> shift) as u8 & 0x7f;
+        let head = [b'I', b'D', b'3', 4, 0, flags, part(21), part(14), part(7), part(0)];
+        [&head[..], &vec![0x55; size as usize]].concat()
+    }
+
+    #[test]
+    fn tags_in_a_row_are_stepped_over_with_their_footers_and_what_fills_them_up() {
+        let mut ape = b"APETAGEX".to_vec();
+        for word in [2000_u32, 40, 0, 1 << 29 | 1 << 31, 0, 0] {
+            ape.extend(word.to_le_bytes());
+        }
+        ape.extend([7; 40]);
+        let footer = [b"3DI".to_vec(), vec![4, 0, 0x10, 0, 0, 7, 104]].concat();
+        let all = [id3(5, 0), id3(1000, 0x10), footer, ape, id3(3_000_000, 0), vec![0; 77], b"fLaC".to_vec()];
+        let all = all.concat();
+        let (_dir, mut bytes) = of(&all);
+        assert_eq!(skip(&mut bytes).unwrap(), all.len() as u64 - 4);
+        assert_eq!(bytes.peek(9).unwrap(), b"fLaC");
+    }
+
+    #[test]
+    fn a_size_that_reaches_beyond_the_file_is_not_believed() {
+        let mut all = id3(2_000_000, 0);
+        all.truncate(50);
+        let (_dir, mut bytes) = of(&all);
+        assert_eq!(skip(&mut bytes).unwrap(), 10);
+        assert!(length(b"ID3\xff\0\0\0\0\0\0").is_none(), "a version that cannot be");
+        assert!(length(b"ID3\x03\0\0\0\0\0\x80").is_none(), "a size that cannot be");
+        assert!(length(b"").is_none());
+    }
+}
