@@ -1,7 +1,8 @@
 //! Whether a K1 is well, from what it measures itself.
 
 use alloc::borrow::Cow;
-use alloc::format;
+use alloc::vec::Vec;
+use alloc::{format, vec};
 
 use crate::answers::{Check, LiveSound, Vitals};
 use crate::microphone::Hearing;
@@ -11,9 +12,10 @@ const ON_TIME: f32 = 0.9;
 /// Sound older than this when it is shown is not live, in ms (99th percentile).
 const FRESH_MS: f32 = 20.0;
 
-/// Every condition, from the figures of the last second.
-pub fn checks(v: &Vitals, microphone: Hearing, storage_errors: u32) -> [Check; 5] {
-    [
+/// Every condition that a home can measure, from the figures of the last second; without a microphone of its own, or a
+/// storage, there is none about it.
+pub fn checks(v: &Vitals, microphone: Option<Hearing>, storage_errors: Option<u32>) -> Vec<Check> {
+    let mut all = vec![
         Check {
             name: Cow::Borrowed("frames are on time"),
             ok: v.fps_target > 0.0 && v.fps >= ON_TIME * v.fps_target,
@@ -31,17 +33,18 @@ pub fn checks(v: &Vitals, microphone: Hearing, storage_errors: u32) -> [Check; 5
             ok: v.torn == 0,
             advice: Cow::Borrowed("report this: it must never happen"),
         },
-        Check {
-            name: Cow::Borrowed("the microphone hears"),
-            ok: microphone == Hearing::Present,
-            advice: Cow::Borrowed(microphone.advice()),
-        },
-        Check {
-            name: Cow::Borrowed("settings can be stored"),
-            ok: storage_errors == 0,
-            advice: Cow::Borrowed("the flash refused an operation; settings may be lost at the next start"),
-        },
-    ]
+    ];
+    all.extend(microphone.map(|microphone| Check {
+        name: Cow::Borrowed("the microphone hears"),
+        ok: microphone == Hearing::Present,
+        advice: Cow::Borrowed(microphone.advice()),
+    }));
+    all.extend(storage_errors.map(|errors| Check {
+        name: Cow::Borrowed("settings can be stored"),
+        ok: errors == 0,
+        advice: Cow::Borrowed("the flash refused an operation; settings may be lost at the next start"),
+    }));
+    all
 }
 
 /// The condition of whoever hears sound that may come and go.
@@ -61,8 +64,9 @@ mod tests {
     fn each_condition_has_its_own_fault() {
         let well =
             Vitals { fps: 119.0, fps_target: 120.0, hop_rate: 125.0, age_p99_ms: 9.0, ..Default::default() };
-        let failing =
-            |v: &Vitals, microphone, errors| checks(v, microphone, errors).iter().position(|c| !c.ok);
+        let failing = |v: &Vitals, microphone, errors| {
+            checks(v, Some(microphone), Some(errors)).iter().position(|c| !c.ok)
+        };
         assert_eq!(failing(&well, Hearing::Present, 0), None);
         assert_eq!(failing(&Vitals { fps: 60.0, ..well }, Hearing::Present, 0), Some(0));
         assert_eq!(failing(&Vitals { age_p99_ms: 25.0, ..well }, Hearing::Present, 0), Some(1));
@@ -70,8 +74,10 @@ mod tests {
         assert_eq!(failing(&Vitals { torn: 1, ..well }, Hearing::Present, 0), Some(2));
         assert_eq!(failing(&well, Hearing::Absent, 0), Some(3));
         assert_eq!(failing(&well, Hearing::Present, 1), Some(4));
-        assert!(!checks(&Vitals::default(), Hearing::Present, 0)[0].ok, "nothing was measured yet");
+        assert!(!checks(&Vitals::default(), None, None)[0].ok, "nothing was measured yet");
+        assert_eq!(checks(&well, None, None).len(), 3, "what is not there is not judged");
     }
+
     #[test]
     fn a_source_that_is_waited_for_says_why() {
         let mut live = LiveSound { connected: true, name: "mic".into(), reason: None, for_s: 1.0 };

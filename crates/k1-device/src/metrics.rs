@@ -231,7 +231,7 @@ pub static METRICS: &[Metric] = &[
         each_light(s, out, |l| l.errors as f64);
     }),
     gauge("k1_microphone_present", "", "1 if the microphone is there and speaks", |s, out| {
-        out(&[], (s.device.microphone == Hearing::Present.name()).into());
+        one(out, s.device.microphone.as_deref().map(|m| f64::from(u8::from(m == Hearing::Present.name()))));
     }),
     gauge(
         "k1_sound_connected",

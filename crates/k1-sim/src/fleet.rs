@@ -361,7 +361,7 @@ impl Home for Shared {
 
     fn device(&self) -> Device<'_> {
         let s = self.state();
-        let checks = checks(&self.vitals(), Hearing::Present, 0);
+        let checks = checks(&self.vitals(), Some(Hearing::Present), Some(0));
         let stack = |size| Some(Stack { size, headroom: size / 2 });
         Device {
             board: BOARD.into(),
@@ -374,10 +374,10 @@ impl Home for Shared {
             render_stack: stack(16_384),
             audio_stack: stack(12_288),
             heap: Some(Heap { size: 131_072, free: 119_540, least_free: 116_236 }),
-            microphone: Hearing::Present.name().into(),
+            microphone: Some(Hearing::Present.name().into()),
             wire_us: Some(5_700),
             healthy: checks.iter().all(|c| c.ok),
-            checks: checks.into(),
+            checks,
             ..Device::default()
         }
     }

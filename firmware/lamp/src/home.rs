@@ -154,7 +154,7 @@ impl Home for LampHome {
         let lamp = self.lamp;
         lamp.look(|s| {
             let vitals = s.history.back().copied().unwrap_or_default();
-            let checks = checks(&vitals, microphone, s.settings_errors);
+            let checks = checks(&vitals, Some(microphone), Some(s.settings_errors));
             Device {
                 board: self.board.into(),
                 slot: Some(s.facts.slot.into()),
@@ -170,7 +170,7 @@ impl Home for LampHome {
                 core_busy: s.core_busy,
                 temperature_c: s.temperature_c,
                 rssi_dbm: s.rssi_dbm,
-                microphone: microphone.name().into(),
+                microphone: Some(microphone.name().into()),
                 microphone_failures: Some(lamp.microphone_failures.load(Relaxed)),
                 live_sound: None,
                 strip_underruns: Some(lamp.strip_underruns.load(Relaxed)),
@@ -182,7 +182,7 @@ impl Home for LampHome {
                 image_bytes: s.facts.image_bytes,
                 static_ram_bytes: s.facts.static_ram_bytes,
                 healthy: checks.iter().all(|c| c.ok),
-                checks: checks.into(),
+                checks,
                 lights: None,
             }
         })

@@ -288,8 +288,9 @@ pub struct Device<'a> {
     pub temperature_c: Option<f32>,
     /// Strength of the Wi-Fi signal in dBm.
     pub rssi_dbm: Option<i8>,
-    /// "present", "absent", "dead" (it answers and nothing moves) or "wrong slot" (it speaks in the one that is not heard).
-    pub microphone: Cow<'a, str>,
+    /// "present", "absent", "dead" (it answers and nothing moves) or "wrong slot" (it speaks in the one that is not heard);
+    /// null where no microphone is heard.
+    pub microphone: Option<Cow<'a, str>>,
     /// Reads of the microphone that failed, since the start.
     pub microphone_failures: Option<u32>,
     /// Whether live sound arrives; absent where the sound is not live, and in a lamp, whose microphone is above.
@@ -332,7 +333,7 @@ impl Device<'_> {
             slot: self.slot.map(own),
             reset_reason: self.reset_reason.map(own),
             last_panic: self.last_panic.map(own),
-            microphone: own(self.microphone),
+            microphone: self.microphone.map(own),
             live_sound: self.live_sound.map(|l| LiveSound {
                 name: own(l.name),
                 reason: l.reason.map(own),

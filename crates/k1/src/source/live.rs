@@ -60,7 +60,7 @@ impl LiveSource {
     pub fn start(kind: Kind, name: Option<&str>, connect: Connect) -> Result<Self, Error> {
         let wanted = super::wanted(kind, name);
         let inlet = Arc::new(Inlet::default());
-        let presence = Presence::waiting_for(&wanted, "it has not answered yet");
+        let presence = Presence::waiting_for(Some(kind), &wanted, "it has not answered yet");
         let ends = Arc::new(AtomicBool::new(false));
         let (said, answered) = std::sync::mpsc::sync_channel(1);
         let keeper = Keeper {

@@ -91,7 +91,7 @@ impl PipeSource {
             .name("k1-pipe".into())
             .spawn(move || fill(pipe, decoder, &filled))
             .map_err(Error::Read)?;
-        let presence = Presence::waiting_for("standard input", NOTHING_YET);
+        let presence = Presence::waiting_for(None, "standard input", NOTHING_YET);
         Ok(Self { pipe: shared, presence, began, has_complained: false })
     }
 }

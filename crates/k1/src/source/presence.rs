@@ -6,9 +6,14 @@ use std::time::{Duration, Instant};
 use k1_device::answers::LiveSound;
 use k1_device::harmless::harmless;
 
+use super::Kind;
+
 /// The state of one live source; copies are the same state.
 #[derive(Clone, Debug)]
-pub struct Presence(Arc<Mutex<State>>);
+pub struct Presence {
+    kind: Option<Kind>,
+    state: Arc<Mutex<State>>,
+}
 
 #[derive(Debug)]
 struct State {
@@ -19,13 +24,18 @@ struct State {
 
 impl Presence {
     /// A source that has not been heard yet: what it is, and why nothing comes.
-    pub fn waiting_for(title: &str, reason: &str) -> Self {
+    pub fn waiting_for(kind: Option<Kind>, title: &str, reason: &str) -> Self {
         let state = State {
             title: harmless(title).into(),
             reason: Some(harmless(reason).into()),
             since: Instant::now(),
         };
-        Self(Arc::new(Mutex::new(state)))
+        Self { kind, state: Arc::new(Mutex::new(state)) }
+    }
+
+    /// True if it is a microphone, and not what the computer plays.
+    pub fn is_microphone(&self) -> bool {
+        self.kind == Some(Kind::Mic)
     }
 
     /// Sound arrives, from `title`.
@@ -72,7 +82,7 @@ impl Presence {
     }
 
     fn lock(&self) -> MutexGuard<'_, State> {
-        self.0.lock().unwrap_or_else(PoisonError::into_inner)
+        self.state.lock().unwrap_or_else(PoisonError::into_inner)
     }
 }
 
@@ -82,7 +92,7 @@ mod tests {
 
     #[test]
     fn a_state_lasts_from_its_change_on_and_a_new_reason_does_not_begin_it_anew() {
-        let presence = Presence::waiting_for("microphone", "no server");
+        let presence = Presence::waiting_for(Some(Kind::Mic), "microphone", "no server");
         std::thread::sleep(Duration::from_millis(30));
         presence.waits("no microphone".into());
         assert!(presence.lasts() >= Duration::from_millis(30));

@@ -95,14 +95,17 @@ impl Home for App {
 
     fn device(&self) -> Device<'_> {
         let core = |seat: &crate::stage::Seat| seat.core().flatten().and_then(|c| u32::try_from(c).ok());
-        let microphone = if self.sound.clone().latest().input == InputState::Dead {
-            Hearing::Dead
-        } else {
-            Hearing::Present
-        };
+        let presence = self.shared.presence.as_ref();
+        // A computer that plays nothing is silent, and well; a room never is, to a microphone.
+        let microphone =
+            presence.filter(|p| p.is_microphone()).map(|p| match self.sound.clone().latest().input {
+                _ if p.reason().is_some() => Hearing::Absent,
+                InputState::Dead => Hearing::Dead,
+                _ => Hearing::Present,
+            });
         let lights = self.lights();
-        let live_sound = self.shared.presence.as_ref().map(crate::source::Presence::answer);
-        let mut checks = checks(&self.shared.vitals(), microphone, 0).to_vec();
+        let live_sound = presence.map(crate::source::Presence::answer);
+        let mut checks = checks(&self.shared.vitals(), microphone, None);
         checks.extend(lights.as_deref().and_then(every_light_shines));
         checks.extend(live_sound.as_ref().map(sound_arrives));
         Device {
@@ -120,7 +123,7 @@ impl Home for App {
             core_busy: None,
             temperature_c: None,
             rssi_dbm: None,
-            microphone: microphone.name().into(),
+            microphone: microphone.map(|m| m.name().into()),
             microphone_failures: None,
             live_sound,
             strip_underruns: None,
