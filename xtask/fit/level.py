@@ -18,7 +18,7 @@ from pathlib import Path
 
 import lightgbm
 import numpy as np
-from places import BEATLESS, HOP_S, SCALE, is_annotated, known, piece_of, tree
+from places import BEATLESS, HOP_S, SCALE, is_annotated, known, piece_of, write_sum
 
 STEP_S = 2 * HOP_S
 MEMORY_S, MEAN_S = 6.0, 1.5
@@ -102,28 +102,14 @@ def fit(looks, right, weight):
     return lightgbm.train(SETTINGS, lightgbm.Dataset(looks, right, weight=weight * len(weight)), ROUNDS)
 
 
-def write(model, excerpts):
-    trees = [tree(t["tree_structure"], LEAVES) for t in model.dump_model()["tree_info"]]
-    lines = [
-        "//! What tells a beat's tempo from its relatives, as xtask/fit/level.py fitted it. Not written by hand.\n",
-        "use super::tree::Split;\n",
-        f"/// Splits and leaves, in 1/8192, fitted on {excerpts} excerpts.",
-        "#[rustfmt::skip]",
-        f"pub(super) static LEVEL_TREES: [([Split; {LEAVES - 1}], [i16; {LEAVES}]); {len(trees)}] = [",
-    ]
-    lines += ["    ([" + ", ".join(str(s) for s in splits) + "], " + str(leaves) + ")," for splits, leaves in trees]
-    place = Path(__file__).parents[2] / "crates/k1-engine/src/audio/level_trees.rs"
-    place.write_text("\n".join(lines) + "\n];\n")
-    print(f"{place.name}: {len(trees)} trees")
-
-
 def main():
     folders = [Path(a) for a in sys.argv[1:] if not a.startswith("--")]
     asked = [questions(corpus, events) for corpus, events in zip(folders[::2], folders[1::2])]
     if "--write" in sys.argv:
         weight = np.concatenate([weights(a[2]) * (OTHERS if n else 1) for n, a in enumerate(asked)])
         model = fit(np.vstack([a[0] for a in asked]), np.concatenate([a[1] for a in asked]), weight)
-        return write(model, sum(len(np.unique(a[2])) for a in asked))
+        excerpts = sum(len(np.unique(a[2])) for a in asked)
+        return write_sum(model, "level_trees", "What tells a beat's tempo from its relatives", "level.py", LEAVES, excerpts)
     looks, right, excerpt, piece, moment = asked[0]
     odds = np.zeros(len(right))
     for part in range(PARTS):

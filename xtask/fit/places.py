@@ -138,6 +138,22 @@ def tree(structure, leaves_most=LEAVES):
     return splits, leaves
 
 
+def write_sum(model, table, about, script, leaves, excerpts):
+    """Writes the trees of a model with one class as `crates/k1-engine/src/audio/TABLE.rs`."""
+    trees = [tree(t["tree_structure"], leaves) for t in model.dump_model()["tree_info"]]
+    lines = [
+        f"//! {about}, as xtask/fit/{script} fitted it. Not written by hand.\n",
+        "use super::tree::Split;\n",
+        f"/// Splits and leaves, in 1/{SCALE}, fitted on {excerpts} excerpts.",
+        "#[rustfmt::skip]",
+        f"pub(super) static {table.upper()}: [([Split; {leaves - 1}], [i16; {leaves}]); {len(trees)}] = [",
+    ]
+    lines += ["    ([" + ", ".join(str(s) for s in splits) + "], " + str(ends) + ")," for splits, ends in trees]
+    place = Path(__file__).parents[2] / f"crates/k1-engine/src/audio/{table}.rs"
+    place.write_text("\n".join(lines) + "\n];\n")
+    print(f"{place.name}: {len(trees)} trees")
+
+
 def write(model, excerpts):
     trees = [tree(t["tree_structure"]) for t in model.dump_model()["tree_info"]]
     lines = [

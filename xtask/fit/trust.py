@@ -16,7 +16,7 @@ from pathlib import Path
 
 import lightgbm
 import numpy as np
-from places import is_annotated, piece_of, tree
+from places import is_annotated, piece_of, write_sum
 
 NEAR_S, FIRST_S = 0.07, 3.0
 # What is looked at, its scale, and which look is the beat's length, in sixteenths of a hop's number.
@@ -69,27 +69,12 @@ def table(name, announced, right, bpm):
         print(f"  {low:3} to {high:3} BPM" + "".join(f"{cell:>24}" for cell in cells))
 
 
-def write(model, excerpts):
-    trees = [tree(t["tree_structure"], LEAVES) for t in model.dump_model()["tree_info"]]
-    lines = [
-        "//! How far an announced beat can be trusted, as xtask/fit/trust.py fitted it. Not written by hand.\n",
-        "use super::tree::Split;\n",
-        f"/// Splits and leaves, in 1/8192, fitted on {excerpts} excerpts.",
-        "#[rustfmt::skip]",
-        f"pub(super) static TRUST_TREES: [([Split; {LEAVES - 1}], [i16; {LEAVES}]); {len(trees)}] = [",
-    ]
-    lines += ["    ([" + ", ".join(str(s) for s in splits) + "], " + str(leaves) + ")," for splits, leaves in trees]
-    place = Path(__file__).parents[2] / "crates/k1-engine/src/audio/trust_trees.rs"
-    place.write_text("\n".join(lines) + "\n];\n")
-    print(f"{place.name}: {len(trees)} trees")
-
-
 def main():
     folders = [Path(a) for a in sys.argv[1:] if not a.startswith("--")]
     corpora = [list(excerpts(c, e)) for c, e in zip(folders[::2], folders[1::2])]
     data = [x for corpus in corpora for x in corpus]
     if "--write" in sys.argv:
-        return write(fit(data), len(data))
+        return write_sum(fit(data), "trust_trees", "How far an announced beat can be trusted", "trust.py", LEAVES, len(data))
     part = {piece: n % PARTS for n, piece in enumerate(sorted({x[0] for x in data}))}
     told = {}
     for n in range(PARTS):

@@ -45,7 +45,7 @@ fn every_figure_has_a_name_and_counters_only_grow() {
         }
         assert_eq!(first["k1_handoff_torn_total"], 0.0);
         assert_eq!(first.keys().filter(|s| s.starts_with("k1_info{")).count(), 1);
-        assert!(first.keys().filter(|s| s.starts_with("k1_check_ok{check=\"")).count() >= 5);
+        assert!(first.keys().filter(|s| s.starts_with("k1_check_ok{check=\"")).count() >= 3);
         std::thread::sleep(Duration::from_millis(2_100));
         let second = scrape(&k1);
         for metric in METRICS.iter().filter(|m| m.kind == Kind::Counter) {

@@ -4,7 +4,7 @@ use std::io::{BufRead, BufReader};
 use std::process::{Command, Stdio};
 
 use crate::host::judged;
-use crate::{Browser, K1, chromium};
+use crate::{Browser, K1, browser, turn};
 
 #[test]
 fn the_page_says_that_there_is_no_sound() {
@@ -12,10 +12,8 @@ fn the_page_says_that_there_is_no_sound() {
 }
 
 fn waiting() {
-    let Some(program) = chromium::find() else {
-        println!("skipped: there is no Chromium here");
-        return;
-    };
+    let Some(program) = browser() else { return };
+    let _turn = turn();
     let mut child = Command::new(env!("CARGO_BIN_EXE_k1"))
         .args(["run", "mic", "--listen", "127.0.0.1:0"])
         .env("PULSE_SERVER", "unix:/no/such/place")

@@ -38,17 +38,12 @@ impl Server {
         Some(server)
     }
 
-    /// A place for one that does not run yet.
-    ///
-    /// `K1_REQUIRE=pulse` (a list with commas) makes its absence a failure, for machines that are meant to have it.
+    /// A place for one that does not run yet; `None`, with the reason on the terminal, where PulseAudio is not installed.
     pub fn prepare(modules: &[&str]) -> Option<Self> {
         let installed =
             |tool: &str| Command::new(tool).arg("--version").output().is_ok_and(|o| o.status.success());
         if let Some(missing) = ["pulseaudio", "pacat", "pactl"].into_iter().find(|tool| !installed(tool)) {
-            let required =
-                std::env::var("K1_REQUIRE").unwrap_or_default().split(',').any(|r| r.trim() == "pulse");
-            assert!(!required, "K1_REQUIRE wants pulse, and {missing} is not installed");
-            println!("skipped: {missing} is not installed, so that there is no sound server to hear");
+            crate::support::need::missing("pulse", missing);
             return None;
         }
         let modules = modules.iter().map(|m| (*m).to_owned()).collect();

@@ -11,8 +11,7 @@ const INSIDE: &str = "K1_TEST_IN_NAMESPACE";
 
 /// True in a namespace of the test's own. Outside, it runs the test of this name there, and answers false.
 ///
-/// Where namespaces are not allowed, or `ip` (Debian: iproute2) is missing, it says so and answers false;
-/// `K1_REQUIRE=netns` (a list with commas) makes that a failure.
+/// Where namespaces are not allowed, or `ip` is missing, it says so and answers false.
 pub fn inside(test: &str) -> bool {
     if std::env::var_os(INSIDE).is_some() {
         ip("link set lo up");
@@ -26,13 +25,7 @@ pub fn inside(test: &str) -> bool {
         command.status().is_ok_and(|s| s.success())
     };
     if !works("unshare", &[flags, "ip", "link", "set", "lo", "up"]) {
-        let required =
-            std::env::var("K1_REQUIRE").unwrap_or_default().split(',').any(|r| r.trim() == "netns");
-        assert!(
-            !required,
-            "K1_REQUIRE wants netns, and network namespaces are not allowed here or ip is missing"
-        );
-        println!("skipped: network namespaces are not allowed here, or ip (Debian: iproute2) is missing");
+        crate::support::need::missing("netns", "a network namespace, or ip");
         return false;
     }
     let again = std::env::current_exe().unwrap();
