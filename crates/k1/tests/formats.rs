@@ -206,7 +206,9 @@ fn the_table_of_formats_is_what_they_are() {
             wrong.push(format!("{container} {codec}: {grade}: {figures}"));
         }
     }
-    println!("{heard_kinds} kinds are heard within 3 ms of the same sound as WAV, {refused} are refused by name");
+    println!(
+        "{heard_kinds} kinds are heard within 3 ms of the same sound as WAV, {refused} are refused by name"
+    );
     assert!(wrong.is_empty(), "{}", wrong.join("\n"));
     let page = support::here("../../docs/formats.md");
     let text = std::fs::read_to_string(&page).unwrap();

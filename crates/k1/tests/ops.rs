@@ -108,7 +108,11 @@ fn prometheus_understands_the_rules_and_what_the_program_answers() {
 }
 
 /// Figures that only a lamp has, and why the program has none.
-const ONLY_A_LAMP: [(&str, &str); 7] = [
+const ONLY_A_LAMP: [(&str, &str); 8] = [
+    (
+        "k1_strip_underruns_total",
+        "the program drives no strip by itself; its lights have figures of their own",
+    ),
     ("k1_wire_seconds", "the program drives no strip by itself; a lamp's wire takes its time for each LED"),
     ("k1_heap_free_bytes", "the computer's memory is no heap of fixed size"),
     ("k1_heap_least_free_bytes", "the same"),
