@@ -191,7 +191,7 @@ fn hostile_arguments_are_quoted() {
             &["run", "--listen", "X"],
             &["run", "--token", "X", "--duration", "0.1"],
             &["run", "--duration", "X"],
-            &["run", "mic:X", "--headless"],
+            &["run", "mic:X", "--headless", "--duration", "0.3"],
             &["devices", "X"],
             &["validate", "--for", "X"],
             &["mqtt", "127.0.0.1:9", "--broker", "X:1", "--duration", "0.1"],
@@ -303,7 +303,7 @@ fn a_hostile_environment_is_quoted() {
                 &["doctor"],
                 &["sources"],
                 &["sources", "--json"],
-                &["run", "mic", "--headless"],
+                &["run", "mic", "--headless", "--duration", "0.3"],
                 &["run", "demo", "--listen", "127.0.0.1:0", "--duration", "0.3"],
             ];
             for args in commands {
