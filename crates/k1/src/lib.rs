@@ -27,6 +27,7 @@ pub mod output;
 pub mod picture;
 pub mod private;
 pub mod report;
+pub mod signals;
 pub mod sink;
 pub mod source;
 pub mod stage;

@@ -449,6 +449,63 @@ fn ten_dead_lights_take_nothing_from_a_good_one() {
     assert!(dropped.abs_diff(summary["vitals"]["dropped_frames"].as_u64().unwrap()) <= 11, "{summary}");
 }
 
+/// Linux limits how often it tells that nobody has an address, over all sockets together: silence is no proof.
+#[test]
+fn many_dead_lights_on_one_network_never_seem_to_shine() {
+    if !inside("many_dead_lights_on_one_network_never_seem_to_shine") {
+        return;
+    }
+    let far = cable();
+    let receiver = far.receiver("10.9.0.2:4048");
+    let dead: Vec<String> = (0..12).map(|n| format!("ddp://10.9.0.{}", 100 + n)).collect();
+    let all: Vec<&str> = dead.iter().map(String::as_str).chain(["ddp://10.9.0.2"]).collect();
+    let program = Program::start(&all);
+    let states = || {
+        let device = program.device();
+        let lights = device["lights"].as_array().unwrap().clone();
+        lights.iter().map(|l| l["state"].as_str().unwrap().to_owned()).collect::<Vec<_>>()
+    };
+    let began = Instant::now();
+    eventually("all are known to be dead", || {
+        let states = states();
+        assert!(states[..12].iter().all(|s| s != "shining"), "after {:?}: {states:?}", began.elapsed());
+        states[..12].iter().all(|s| s == "unreachable")
+    });
+    println!("all unreachable after {:.1} s", began.elapsed().as_secs_f64());
+    let began = Instant::now();
+    while began.elapsed() < Duration::from_secs(12) {
+        let states = states();
+        assert!(states[..12].iter().all(|s| s == "unreachable"), "after {:?}: {states:?}", began.elapsed());
+        assert_eq!(states[12], "shining");
+    }
+    let why = program.light(3)["reason"].clone();
+    assert!(why.as_str().unwrap().contains("nobody answers at 10.9.0.103"), "{why}");
+    assert_eq!(program.said().len(), 12, "{:?}", program.said());
+    assert!(frames(&receiver, Duration::from_secs(1)) > 10);
+    // One of them is switched on.
+    far.ip("addr add 10.9.0.105/24 dev v1");
+    let late = far.receiver("10.9.0.105:4048");
+    program.waits_for(5, "shining");
+    assert!(frames(&late, Duration::from_secs(1)) > 10);
+}
+
+#[test]
+fn a_route_that_throws_everything_away_is_said_in_words() {
+    if !inside("a_route_that_throws_everything_away_is_said_in_words") {
+        return;
+    }
+    let far = cable();
+    let receiver = far.receiver("10.9.0.2:4048");
+    ip("route add blackhole 10.9.0.2/32");
+    let program = Program::start(&["ddp://10.9.0.2"]);
+    program.waits_for(0, "unreachable");
+    let why = program.light(0)["reason"].clone();
+    assert!(why.as_str().unwrap().contains("look at its routes for a blackhole"), "{why}");
+    ip("route del blackhole 10.9.0.2/32");
+    program.waits_for(0, "shining");
+    assert!(frames(&receiver, Duration::from_secs(1)) > 10);
+}
+
 #[test]
 fn the_page_misses_frames_and_no_light_is_blamed() {
     let program = Program::start(&[]);

@@ -11,10 +11,13 @@ mod wav;
 
 use std::collections::BTreeMap;
 use std::ffi::{OsStr, OsString};
+use std::io::Write;
+use std::net::UdpSocket;
 use std::os::unix::ffi::OsStrExt;
 use std::os::unix::fs::symlink;
 use std::path::{Path, PathBuf};
 use std::process::{Command, Stdio};
+use std::time::Duration;
 
 use support::{Said, brightness, eventually, folder, frames, k1, start};
 
@@ -292,7 +295,7 @@ fn a_signal_leaves_everything_as_it_was() {
     use rustix::process::{Pid, Signal, kill_process};
     let bench = Bench::new();
     let out = bench.at("out");
-    for signal in [Signal::INT, Signal::TERM, Signal::HUP] {
+    for signal in [Signal::INT, Signal::TERM, Signal::HUP, Signal::QUIT] {
         for was_there in [true, false] {
             for (ending, args) in [
                 ("npy", words(&["render", "demo", "--duration", "100000", "-o"])),
@@ -330,7 +333,7 @@ fn a_recording_that_is_stopped_takes_the_place_of_the_one_before() {
         let mut running =
             start(&mut bench.command(&words(&["run", "demo", "--headless", "--json", "--to", &to])));
         running.says("[AUDIO TASK]");
-        std::thread::sleep(std::time::Duration::from_millis(500));
+        std::thread::sleep(Duration::from_millis(500));
         assert_eq!(std::fs::read(&path).unwrap(), b"what was there");
         running.interrupt();
         running.end()
@@ -338,6 +341,83 @@ fn a_recording_that_is_stopped_takes_the_place_of_the_one_before() {
     assert_eq!(running.code(), Some(0), "{running:?}");
     let frames = frames(&path, 180);
     assert!(frames.len() > 10 && frames.last().unwrap().iter().all(|b| *b == 0));
+    assert_eq!(content(&bench.at("out")).len(), 1);
+}
+
+/// GNU `timeout` signals the program and then its group, and who presses Ctrl-C twice means it once.
+#[test]
+fn signals_in_quick_succession_are_one_orderly_end() {
+    use rustix::process::{Pid, Signal, kill_process};
+    let bench = Bench::new();
+    let path = bench.at("out/light");
+    for signal in [Signal::INT, Signal::TERM, Signal::QUIT] {
+        for gap in [0, 1, 5] {
+            std::fs::write(&path, "what was there").unwrap();
+            let receiver = UdpSocket::bind("127.0.0.1:0").unwrap();
+            receiver.set_nonblocking(true).unwrap();
+            let lamp = format!("ddp://{}", receiver.local_addr().unwrap());
+            let to = format!("file:{}", path.display());
+            let mut running = start(&mut bench.command(&words(&[
+                "run",
+                "demo",
+                "--headless",
+                "--json",
+                "--to",
+                &lamp,
+                "--to",
+                &to,
+            ])));
+            running.says("[AUDIO TASK]");
+            std::thread::sleep(Duration::from_millis(300));
+            let pid = Pid::from_raw(running.id() as i32).unwrap();
+            kill_process(pid, signal).unwrap();
+            std::thread::sleep(Duration::from_millis(gap));
+            // It is this test's child: if it has ended meanwhile, nobody else has its number.
+            kill_process(pid, signal).unwrap();
+            let said = running.end();
+            assert_eq!(said.code(), Some(0), "{signal:?} twice, {gap} ms apart: {said:?}");
+            let frames = frames(&path, 180);
+            assert!(frames.len() > 5 && frames.last().unwrap().iter().all(|b| *b == 0), "{signal:?} {gap}");
+            let mut packet = [0; 2_000];
+            let last = std::iter::from_fn(|| receiver.recv(&mut packet).ok().map(|n| packet[10..n].to_vec()));
+            assert!(last.last().unwrap().iter().all(|b| *b == 0), "the lamp is dark: {signal:?} {gap}");
+            assert_eq!(content(&bench.at("out")).len(), 1);
+        }
+    }
+}
+
+/// What hangs is a reader that takes nothing of what the program prints.
+#[test]
+fn a_late_second_signal_ends_what_hangs_and_leaves_lights_dark() {
+    use rustix::fs::{OFlags, fcntl_setfl};
+    use rustix::process::{Pid, Signal, kill_process};
+    let bench = Bench::new();
+    let path = bench.at("out/light");
+    let (_reader, mut writer) = std::io::pipe().unwrap();
+    fcntl_setfl(&writer, OFlags::NONBLOCK).unwrap();
+    for size in [4_096, 1] {
+        let block = vec![b' '; size];
+        while writer.write(&block).is_ok() {}
+    }
+    fcntl_setfl(&writer, OFlags::empty()).unwrap();
+    let to = format!("file:{}", path.display());
+    let mut command = bench.command(&words(&["run", "demo", "--headless", "--to", &to]));
+    let mut child = command.stdout(writer).stderr(Stdio::null()).spawn().unwrap();
+    eventually("frames", || std::fs::metadata(&path).is_ok_and(|m| m.len() > 20_000));
+    let pid = Pid::from_raw(child.id() as i32).unwrap();
+    for pause in [0, 100, 1_500] {
+        std::thread::sleep(Duration::from_millis(pause));
+        assert!(child.try_wait().unwrap().is_none(), "it hangs");
+        kill_process(pid, Signal::TERM).unwrap();
+    }
+    let mut status = None;
+    eventually("the end", || {
+        status = child.try_wait().unwrap();
+        status.is_some()
+    });
+    assert_eq!(status.unwrap().code(), Some(130));
+    let frames = frames(&path, 180);
+    assert!(frames.last().unwrap().iter().all(|b| *b == 0), "the recording is whole, with its end");
     assert_eq!(content(&bench.at("out")).len(), 1);
 }
 

@@ -199,19 +199,19 @@ fn the_strip_follows_the_width_of_the_window() {
 
 #[test]
 fn signals_leave_the_terminal_as_it_was() {
-    for signal in [Signal::INT, Signal::TERM, Signal::HUP] {
+    for signal in [Signal::INT, Signal::TERM, Signal::HUP, Signal::QUIT] {
         let args = ["run", "demo", "--headless", "--to", "terminal"];
         let terminal = Terminal::start(80, &args, true);
         terminal.waits_for("a strip", |rows| rows.iter().any(|r| r.contains('▌')));
         terminal.signal(signal);
-        terminal.ends_as_it_was();
+        assert!(terminal.ends_as_it_was().0.success(), "{signal:?}");
     }
-    // Also one that does not wait.
+    // Also two at once.
     let terminal = Terminal::start(80, &["run", "demo", "--headless", "--to", "terminal"], true);
     terminal.waits_for("a strip", |rows| rows.iter().any(|r| r.contains('▌')));
     terminal.signal(Signal::INT);
     terminal.signal(Signal::INT);
-    terminal.ends_as_it_was();
+    assert!(terminal.ends_as_it_was().0.success());
 }
 
 #[test]

@@ -1,7 +1,7 @@
 //! `k1 run`: both halves live.
 
-use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
+use std::sync::{Arc, OnceLock};
 use std::time::{Duration, Instant};
 
 use k1_device::answers::Vitals;
@@ -13,9 +13,10 @@ use crate::cli::RunArgs;
 use crate::console;
 use crate::identity;
 use crate::output::{self, Spared};
+use crate::signals::{self, Wish, Wishes};
 use crate::sink::{Light, Target};
 use crate::source::{self, Input};
-use crate::stage::{Reopen, Setup, Stage};
+use crate::stage::{Reopen, Setup, Shared, Stage};
 use crate::web;
 use k1_device::exchange::Settings;
 use k1_device::harmless::harmless;
@@ -26,6 +27,8 @@ const WARM_UP: Duration = Duration::from_millis(1000);
 const GLANCE: Duration = Duration::from_millis(400);
 /// The light lingers so long after the sound has ended.
 const AFTERGLOW: Duration = Duration::from_millis(1200);
+/// An end at once waits this long for dark lights and for recordings.
+const LAST_FRAMES: Duration = Duration::from_secs(2);
 /// How often this machine is asked for new addresses.
 const LOOK: Duration = Duration::from_secs(5);
 
@@ -35,16 +38,8 @@ pub const VERSION: &str = env!("CARGO_PKG_VERSION");
 /// Runs until the end of the sound, the duration, or a signal.
 pub fn run(args: &RunArgs) -> Result<(), Failure> {
     let stopped = Arc::new(AtomicBool::new(false));
-    let signal = stopped.clone();
-    ctrlc::set_handler(move || {
-        // A second signal does not wait for tidiness.
-        if signal.swap(true, Ordering::SeqCst) {
-            crate::strip_line::end();
-            let _ = output::abandon_all();
-            std::process::exit(130);
-        }
-    })
-    .map_err(|e| Failure(format!("signals cannot be handled: {e}")))?;
+    let running = Arc::new(OnceLock::new());
+    signals::on_end(ending(stopped.clone(), running.clone())).map_err(Failure)?;
 
     let source = source::open_in_time(&args.input, args.rate)?;
     let title = harmless(&source.title()).into_owned();
@@ -79,6 +74,7 @@ pub fn run(args: &RunArgs) -> Result<(), Failure> {
         sinks,
         with_page: door.is_some(),
     })?;
+    let _ = running.set(stage.shared.clone());
     let mut console =
         Console { json: args.json, quiet: args.targets.contains(&Target::Terminal), synced: false };
     if let Some(door) = &door {
@@ -117,6 +113,27 @@ pub fn run(args: &RunArgs) -> Result<(), Failure> {
         return Ok(());
     }
     Err(Failure(format!("{} was not written; the reason is told above", faulty.join(" and "))))
+}
+
+/// What a request to end does.
+fn ending(
+    stopped: Arc<AtomicBool>,
+    running: Arc<OnceLock<Arc<Shared>>>,
+) -> impl Fn() + Clone + Send + 'static {
+    let wishes = Arc::new(Wishes::default());
+    move || match wishes.take(Instant::now()) {
+        Wish::End => stopped.store(true, Ordering::SeqCst),
+        Wish::Same => {}
+        Wish::EndNow => {
+            // Whatever holds the end up, lights become dark and recordings whole, if they can.
+            if let Some(shared) = running.get() {
+                shared.darken(LAST_FRAMES);
+            }
+            let _ = output::abandon_all();
+            crate::strip_line::end();
+            std::process::exit(130);
+        }
+    }
 }
 
 fn reopen(args: &RunArgs) -> Option<Reopen> {

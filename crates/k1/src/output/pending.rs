@@ -78,7 +78,7 @@ pub fn tidy_on_signals() {
     static ONCE: Once = Once::new();
     ONCE.call_once(|| {
         // A command that handles signals itself calls `abandon_all` there.
-        let _ = ctrlc::set_handler(|| {
+        let _ = crate::signals::on_end(|| {
             let names: Vec<_> = abandon_all().iter().map(|n| n.display().to_string()).collect();
             match names.as_slice() {
                 [] => crate::say("k1: interrupted"),

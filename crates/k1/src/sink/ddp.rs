@@ -1,5 +1,7 @@
 //! Light over the network to lights that people already own: looked for, tried again, and followed when they move.
 
+mod neighbour;
+
 use std::collections::VecDeque;
 use std::io::{self, ErrorKind};
 use std::net::{IpAddr, SocketAddr, UdpSocket};
@@ -9,9 +11,12 @@ use std::time::{Duration, Instant};
 use k1_device::answers::LightState;
 use k1_wire::ddp::{MAX_PACKET, Sender};
 
+use neighbour::Neighbour;
+
 use super::Sink;
 use super::light::{Light, Standing};
 use super::lookup::{Found, Host, Resolve};
+use super::multicast::is_link_local;
 
 /// Seconds between two tries, from one failure to the next.
 const BACK_OFF_S: [u64; 6] = [1, 2, 4, 8, 16, 30];
@@ -25,6 +30,12 @@ const PROOF_AT_START: Duration = Duration::from_millis(250);
 const PROOF_OF_PORT: Duration = Duration::from_secs(1);
 /// After anything else: a system takes three questions, a second each, to learn that nobody has an address.
 const PROOF: Duration = Duration::from_secs(4);
+/// What this machine has learned of an address is looked at this often.
+const NEIGHBOUR_LOOK: Duration = Duration::from_secs(1);
+/// An address that nobody has answered for after this long is nobody's: a system asks three times, a second apart.
+const SILENCE: Duration = Duration::from_millis(3_500);
+/// The same for an address that somebody had: as many looks in a row.
+const SILENT_LOOKS: u32 = 2;
 /// A frame that the network takes for so long is late: the next one counts.
 const PATIENCE: Duration = Duration::from_millis(100);
 
@@ -46,6 +57,7 @@ pub struct DdpSink {
     is_due: bool,
     refresh_at: Instant,
     last_reopened: Option<Instant>,
+    last_tended: Instant,
 }
 
 enum Link {
@@ -58,6 +70,15 @@ struct Up {
     to: SocketAddr,
     since: Instant,
     is_proven: bool,
+    /// When the neighbour is looked at next, and how often in a row it was found to be silent.
+    look_at: Instant,
+    silent_looks: u32,
+}
+
+impl Up {
+    fn new(socket: UdpSocket, to: SocketAddr, now: Instant, is_proven: bool) -> Self {
+        Self { socket, to, since: now, is_proven, look_at: now, silent_looks: 0 }
+    }
 }
 
 impl DdpSink {
@@ -77,6 +98,7 @@ impl DdpSink {
             is_due: false,
             refresh_at: now + REFRESH,
             last_reopened: None,
+            last_tended: now,
         }
     }
 
@@ -86,13 +108,7 @@ impl DdpSink {
             self.answered(found, now);
         }
         match &mut self.link {
-            Link::Up(up) => {
-                if !up.is_proven && now.saturating_duration_since(up.since) >= self.proof {
-                    up.is_proven = true;
-                    self.failures = 0;
-                    let address = Some(up.to.to_string());
-                    self.light.stands(Standing { state: LightState::Shining, reason: None, address });
-                }
+            Link::Up(_) => {
                 if now >= self.refresh_at {
                     self.refresh_at = now + REFRESH;
                     if self.host.literal().is_none() {
@@ -121,12 +137,38 @@ impl DdpSink {
                     {
                         // The network has come back: that is a new beginning.
                         self.failures = 0;
-                        self.link = Link::Up(Up { socket, to, since: now, is_proven: false });
+                        self.link = Link::Up(Up::new(socket, to, now, false));
                     }
                 }
             }
         }
         self.light.tick();
+    }
+
+    /// Judges the address that takes frames: by what was heard of it, and by what this machine has learned of it.
+    fn judge(&mut self, now: Instant) {
+        self.last_tended = now;
+        let Link::Up(up) = &mut self.link else { return };
+        let age = now.saturating_duration_since(up.since);
+        if now < up.look_at || !up.is_proven && age < self.proof {
+            return;
+        }
+        up.look_at = now + NEIGHBOUR_LOOK;
+        if neighbour::look(up.to.ip()) == Neighbour::Silent {
+            up.silent_looks += 1;
+            let is_nobody = if up.is_proven { up.silent_looks >= SILENT_LOOKS } else { age >= SILENCE };
+            if is_nobody {
+                self.failed(&ErrorKind::HostUnreachable.into(), now);
+            }
+            return;
+        }
+        up.silent_looks = 0;
+        if !up.is_proven {
+            up.is_proven = true;
+            self.failures = 0;
+            let address = Some(up.to.to_string());
+            self.light.stands(Standing { state: LightState::Shining, reason: None, address });
+        }
     }
 
     fn answered(&mut self, found: Found, now: Instant) {
@@ -180,7 +222,7 @@ impl DdpSink {
         while let Some(to) = self.round.pop_front() {
             match connect(to) {
                 Ok(socket) => {
-                    self.link = Link::Up(Up { socket, to, since: now, is_proven: false });
+                    self.link = Link::Up(Up::new(socket, to, now, false));
                     return;
                 }
                 Err(e) => {
@@ -211,7 +253,7 @@ impl DdpSink {
                 && let Ok(socket) = connect(to)
             {
                 self.last_reopened = Some(now);
-                self.link = Link::Up(Up { socket, to, since: now, is_proven: true });
+                self.link = Link::Up(Up::new(socket, to, now, true));
                 return;
             }
             self.round = self.known.iter().copied().filter(|a| *a != to).collect();
@@ -277,7 +319,13 @@ fn is_theirs(e: &io::Error) -> bool {
 
 /// True if this system knows no way: asking it again costs nothing.
 fn is_ours(e: &io::Error) -> bool {
-    matches!(e.kind(), ErrorKind::NetworkUnreachable | ErrorKind::NetworkDown | ErrorKind::AddrNotAvailable)
+    matches!(
+        e.kind(),
+        ErrorKind::NetworkUnreachable
+            | ErrorKind::NetworkDown
+            | ErrorKind::AddrNotAvailable
+            | ErrorKind::InvalidInput
+    )
 }
 
 /// Why an address takes no frames.
@@ -287,6 +335,11 @@ fn reason(e: &io::Error, to: SocketAddr) -> String {
         ErrorKind::NetworkUnreachable | ErrorKind::NetworkDown | ErrorKind::AddrNotAvailable => {
             format!("there is no route to {ip} now")
         }
+        // What Linux says of a blackhole route.
+        ErrorKind::InvalidInput if ip.is_ipv4() || !is_link_local(ip) => {
+            format!("this system throws away what is sent to {ip}; look at its routes for a blackhole")
+        }
+        ErrorKind::InvalidInput => format!("{ip} is not on any network that this system has named"),
         ErrorKind::HostUnreachable => format!("nobody answers at {ip}"),
         ErrorKind::ConnectionRefused | ErrorKind::ConnectionReset => {
             format!("{ip} is there, and nothing takes light on its port {}", to.port())
@@ -302,6 +355,10 @@ impl Sink for DdpSink {
     fn show(&mut self, wire: &[[u8; 3]], _: &[[u8; 3]]) -> io::Result<()> {
         let now = Instant::now();
         self.turn(now);
+        // Where frames leave no room between them, one of them waits for it.
+        if now.saturating_duration_since(self.last_tended) >= NEIGHBOUR_LOOK {
+            self.judge(now);
+        }
         let sent = self.send(wire);
         match &sent {
             Err(e) if !is_passing(e) && e.kind() != ErrorKind::NotConnected => {
@@ -318,7 +375,9 @@ impl Sink for DdpSink {
     }
 
     fn tend(&mut self) {
-        self.turn(Instant::now());
+        let now = Instant::now();
+        self.turn(now);
+        self.judge(now);
     }
 
     fn dark(&mut self, leds: usize) -> io::Result<()> {

@@ -60,6 +60,31 @@ enum Answer {
     Multicast(Vec<SocketAddr>),
 }
 
+impl Answer {
+    /// Without the addresses that no single host can have, and one of those.
+    fn sifted(self) -> (Self, Option<IpAddr>) {
+        let mut refused = None;
+        let mut sift = |all: Vec<SocketAddr>| {
+            let (hosts, others): (Vec<_>, _) = all.into_iter().partition(|a| is_one_host(a.ip()));
+            refused = others.first().map(SocketAddr::ip);
+            hosts
+        };
+        let answer = match self {
+            Self::System(found) => Self::System(found.map(&mut sift)),
+            Self::Multicast(found) => Self::Multicast(sift(found)),
+        };
+        (answer, refused)
+    }
+}
+
+/// True for an address that one host can have: neither everybody's, nor a group's, nor nobody's.
+pub fn is_one_host(ip: IpAddr) -> bool {
+    match ip.to_canonical() {
+        IpAddr::V4(v4) => !(v4.is_multicast() || v4.is_broadcast() || v4.octets()[0] == 0),
+        IpAddr::V6(v6) => !(v6.is_multicast() || v6.is_unspecified()),
+    }
+}
+
 /// What became of a question.
 #[derive(Debug, PartialEq, Eq)]
 pub enum Found {
@@ -122,18 +147,29 @@ impl Host {
 
     /// The answer, once it is there.
     pub fn poll(&mut self) -> Option<Found> {
+        // What the user has typed is no answer: an address with its interface.
+        let is_typed = self.name.contains('%');
         let question = self.question.as_mut()?;
         loop {
             match question.answers.try_recv() {
                 Ok(answer) => {
                     question.open = question.open.saturating_sub(1);
+                    let (answer, refused) = if is_typed { (answer, None) } else { answer.sifted() };
+                    if let Some(ip) = refused {
+                        question.why =
+                            Some(format!("its name leads to {ip}, which is not the address of one host"));
+                    }
                     match answer {
                         Answer::System(Ok(found)) if !found.is_empty() => {
                             self.question = None;
                             return Some(Found::Addresses(found));
                         }
-                        Answer::System(Ok(_)) => question.why = Some("the name has no address".into()),
-                        Answer::System(Err(why)) => question.why = Some(why),
+                        Answer::System(Ok(_)) => {
+                            question.why.get_or_insert_with(|| short("the name has no address"));
+                        }
+                        Answer::System(Err(why)) => {
+                            question.why.get_or_insert_with(|| short(&why));
+                        }
                         Answer::Multicast(found) => question.nearby = Some(found).filter(|f| !f.is_empty()),
                     }
                 }
@@ -153,7 +189,7 @@ impl Host {
             return None;
         }
         let why = match question.why.take() {
-            Some(why) => short(&why),
+            Some(why) => why,
             None => "nobody answers for its name".to_owned(),
         };
         self.question = None;
@@ -258,6 +294,40 @@ mod tests {
         let began = Instant::now();
         assert!(matches!(answer(&mut host), Found::Nothing(_)));
         assert!(began.elapsed() < PATIENCE, "nobody was asked, so nobody is waited for");
+    }
+
+    #[test]
+    fn an_answer_is_the_address_of_one_host_or_none() {
+        for wrong in ["224.0.0.251", "239.1.2.3", "255.255.255.255", "0.0.0.0", "0.1.2.3", "::", "ff02::1"]
+            .into_iter()
+            .chain(["::ffff:224.0.0.1", "::ffff:0.0.0.0", "::ffff:255.255.255.255"])
+        {
+            let wrong = SocketAddr::new(wrong.parse().unwrap(), 4048);
+            for (system, nearby) in [
+                (Ok(vec![wrong]), vec![]),
+                (Err("not known".to_owned()), vec![wrong]),
+                (Ok(vec![wrong, wrong]), vec![wrong]),
+            ] {
+                let liar = told(Duration::ZERO, system, &nearby);
+                let Found::Nothing(why) = answer(&mut Host::new("wled.local", 4048, liar)) else {
+                    panic!("{wrong} was taken for a light")
+                };
+                assert!(why.contains(&wrong.ip().to_string()), "{why}");
+                assert!(why.contains("not the address of one host"), "{why}");
+            }
+            // What is right is taken.
+            let both = told(Duration::ZERO, Ok(vec![wrong, address(1)]), &[]);
+            assert_eq!(answer(&mut Host::new("wled", 4048, both)), Found::Addresses(vec![address(1)]));
+            let near = told(Duration::ZERO, Ok(vec![wrong]), &[wrong, address(2)]);
+            assert_eq!(answer(&mut Host::new("wled.local", 4048, near)), Found::Addresses(vec![address(2)]));
+        }
+        for right in ["127.0.0.1", "10.0.0.255", "169.254.1.1", "fe80::7", "::1", "fd01::2"] {
+            assert!(is_one_host(right.parse().unwrap()), "{right}");
+        }
+        // What the user has typed is the user's business, with or without an interface.
+        let typed: SocketAddr = "[ff02::1%1]:4048".parse().unwrap();
+        let all = told(Duration::ZERO, Ok(vec![typed]), &[]);
+        assert_eq!(answer(&mut Host::new("ff02::1%lo", 4048, all)), Found::Addresses(vec![typed]));
     }
 
     #[test]

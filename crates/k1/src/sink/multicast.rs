@@ -12,6 +12,8 @@ use k1_wire::mdns::ask::{MAX_QUESTION, addresses, question};
 use k1_wire::mdns::{GROUP, GROUP_V6, PORT};
 use socket2::{Domain, Protocol, SockAddr, Socket, Type};
 
+use super::lookup::is_one_host;
+
 /// When the question is asked; it may be lost once, and twice.
 const ASKED_AT: [Duration; 3] = [Duration::ZERO, Duration::from_millis(300), Duration::from_millis(1_000)];
 /// How long answers are waited for.
@@ -41,7 +43,9 @@ pub fn ask(name: &str, port: u16) -> Vec<SocketAddr> {
     let mut until = began + PATIENCE;
     let mut answer = [0; 9_000];
     while Instant::now() < until {
-        if ASKED_AT.get(asked).is_some_and(|at| began.elapsed() >= *at) && found.is_empty() {
+        if ASKED_AT.get(asked).is_some_and(|at| began.elapsed() >= *at)
+            && !found.iter().any(|a| is_one_host(a.ip()))
+        {
             asked += 1;
             for door in &doors {
                 // An interface that takes nothing is no reason not to ask on the others.
@@ -55,7 +59,8 @@ pub fn ask(name: &str, port: u16) -> Vec<SocketAddr> {
             for ip in addresses(&answer[..n], name) {
                 let address = with_scope(ip, port, from, door.scope);
                 if !found.contains(&address) {
-                    if found.is_empty() {
+                    // An answer that cannot be right does not close the ear to one that is.
+                    if is_one_host(ip) && !found.iter().any(|a| is_one_host(a.ip())) {
                         until = until.min(Instant::now() + LINGER);
                     }
                     found.push(address);

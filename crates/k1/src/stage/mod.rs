@@ -12,7 +12,7 @@ mod shine;
 
 use std::collections::VecDeque;
 use std::sync::atomic::Ordering::{Acquire, Relaxed, Release};
-use std::sync::atomic::{AtomicBool, AtomicU64};
+use std::sync::atomic::{AtomicBool, AtomicU64, AtomicUsize};
 use std::sync::{Arc, Mutex};
 use std::thread::JoinHandle;
 use std::time::Duration;
@@ -86,6 +86,8 @@ pub struct Shared {
     pub history: Mutex<VecDeque<Vitals>>,
     /// Where light goes besides the page.
     pub lights: Vec<Arc<Light>>,
+    /// Lights that have not had their last frame.
+    lit: AtomicUsize,
     /// Why the sound stopped, if it was an error.
     pub source_error: Mutex<Option<String>>,
     /// Whether sound arrives, where that can change.
@@ -96,6 +98,15 @@ impl Shared {
     /// The newest figures; zeros before the first second is over.
     pub fn vitals(&self) -> Vitals {
         self.lock_history().back().copied().unwrap_or_default()
+    }
+
+    /// Stops everything, and waits until each light has had its last frame, but no longer than `patience`.
+    pub fn darken(&self, patience: Duration) {
+        self.stop.store(true, Release);
+        let until = std::time::Instant::now() + patience;
+        while self.lit.load(Acquire) > 0 && std::time::Instant::now() < until {
+            std::thread::sleep(Duration::from_millis(2));
+        }
     }
 
     /// The history, oldest first.
@@ -164,6 +175,7 @@ impl Stage {
             show_seat: Seat::default(),
             history: Mutex::new(VecDeque::with_capacity(HISTORY + 1)),
             lights: setup.sinks.iter().map(|s| s.light.clone()).collect(),
+            lit: AtomicUsize::new(setup.sinks.len()),
             source_error: Mutex::new(None),
             presence: setup.source.presence(),
         });
@@ -397,4 +409,5 @@ fn feed(
     if let Err(e) = to.sink.dark(leds) {
         crate::say(format_args!("k1: the light {} could not be switched off: {e}", to.light.name));
     }
+    shared.lit.fetch_sub(1, Release);
 }

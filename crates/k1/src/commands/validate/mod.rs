@@ -26,6 +26,7 @@ use crate::lamps::figures::Reading;
 use crate::lamps::voice::Voice;
 use crate::lamps::{self, Address, Client, Trouble};
 use crate::output::{self, Output, Spared};
+use crate::signals::{self, Wish, Wishes};
 use clock::Clock;
 use host::HostSecond;
 use raw::Raw;
@@ -292,14 +293,17 @@ pub fn validate(args: &ValidateArgs, usual: f64) -> Result<(), Failure> {
     let kept = kept.map_err(unwritten)?;
     let stopped = Arc::new(AtomicBool::new(false));
     let signal = stopped.clone();
-    ctrlc::set_handler(move || {
-        // A second signal does not wait for a verdict.
-        if signal.swap(true, Relaxed) {
+    let wishes = Arc::new(Wishes::default());
+    signals::on_end(move || match wishes.take(Instant::now()) {
+        Wish::End => signal.store(true, Relaxed),
+        Wish::Same => {}
+        // It does not wait for a verdict.
+        Wish::EndNow => {
             let _ = output::abandon_all();
             std::process::exit(130);
         }
     })
-    .map_err(|e| Failure(format!("signals cannot be handled: {e}")))?;
+    .map_err(Failure)?;
     let client = Client::new(lamps::find(&args.lamp, args.token.as_deref())?);
     let info = client.info().map_err(text)?;
     let name = client.name().map_err(text)?;

@@ -67,6 +67,7 @@ impl Bench {
         while !is_so(&self.light.standing()) {
             assert!(began.elapsed() < Duration::from_secs(60), "{what}: {:?}", self.light.standing());
             sent += usize::from(self.sink.show(&[[1, 2, 3]; 4], &[]).is_ok());
+            self.sink.tend();
             all += 1;
             std::thread::sleep(Duration::from_millis(2));
         }
@@ -97,6 +98,7 @@ fn a_closed_port_is_unreachable_and_comes_back() {
     let began = Instant::now();
     while began.elapsed() < Duration::from_millis(2_500) {
         let _ = bench.sink.show(&[[1; 3]; 4], &[]);
+        bench.sink.tend();
         assert_eq!(bench.light.standing().state, LightState::Unreachable);
         std::thread::sleep(Duration::from_millis(2));
     }
@@ -155,8 +157,8 @@ fn a_light_stays_where_it_is_if_its_new_place_cannot_be_reached() {
     let mut bench = Bench::new("lamp.example", 4048);
     bench.book.says(&[receiver.address()]);
     bench.until("light", |s| s.state == LightState::Shining);
-    // An address that no packet may be sent to.
-    bench.book.says(&["255.255.255.255:4048".parse().unwrap()]);
+    // An address that no packet may be sent to: its link is not named.
+    bench.book.says(&["[fe80::1]:4048".parse().unwrap()]);
     bench.sink.refresh_at = Instant::now();
     let began = Instant::now();
     while began.elapsed() < Duration::from_millis(800) {
@@ -191,4 +193,34 @@ fn the_last_three_frames_are_dark() {
     receiver.frames();
     bench.sink.dark(4).unwrap();
     assert_eq!(receiver.frames(), 3);
+}
+
+#[test]
+fn every_refusal_of_the_system_is_a_sentence() {
+    let at = "10.9.0.7:4048".parse().unwrap();
+    for (kind, words) in [
+        (ErrorKind::InvalidInput, "look at its routes for a blackhole"),
+        (ErrorKind::PermissionDenied, "look at its firewall"),
+        (ErrorKind::HostUnreachable, "nobody answers at 10.9.0.7"),
+        (ErrorKind::NetworkUnreachable, "no route"),
+    ] {
+        let why = reason(&kind.into(), at);
+        assert!(why.contains(words) && !why.contains("os error"), "{why}");
+    }
+    let why = reason(&ErrorKind::InvalidInput.into(), "[fe80::1]:4048".parse().unwrap());
+    assert!(why.contains("not on any network"), "{why}");
+}
+
+#[test]
+fn an_answer_that_names_nobody_is_not_taken_for_a_light() {
+    let mut bench = Bench::new("lamp.example", 4048);
+    bench.book.says(&["224.0.0.1:4048".parse().unwrap()]);
+    bench.until("a refusal", |s| s.reason.is_some());
+    let standing = bench.light.standing();
+    assert_eq!(standing.state, LightState::Looking);
+    assert!(standing.reason.unwrap().contains("224.0.0.1, which is not the address of one host"));
+    let receiver = Receiver::new();
+    bench.book.says(&["0.0.0.0:4048".parse().unwrap(), receiver.address()]);
+    bench.until("light", |s| s.state == LightState::Shining);
+    assert_eq!(bench.light.standing().address, Some(receiver.address().to_string()));
 }
