@@ -165,8 +165,9 @@ mod tests {
     #[test]
     fn a_tempo_is_told_once_it_is_believed() {
         let told = |bpm, confidence| Snapshot { bpm, confidence, ..Snapshot::EMPTY }.tempo();
-        assert_eq!((told(120.0, 0.75), told(120.0, 0.88)), (Some(120.0), Some(120.0)));
-        assert_eq!((told(120.0, 0.7), told(0.0, 0.88), Snapshot::EMPTY.tempo()), (None, None, None));
+        let (least, less) = (crate::audio::BELIEVED, crate::audio::BELIEVED - 0.01);
+        assert_eq!((told(120.0, least), told(120.0, 0.88)), (Some(120.0), Some(120.0)));
+        assert_eq!((told(120.0, less), told(0.0, 0.88), Snapshot::EMPTY.tempo()), (None, None, None));
     }
 
     #[test]
