@@ -505,8 +505,8 @@ const OTHER_DOORS: [(&str, usize, &str); 5] = [
     ("src/identity.rs", 2, "a lock, which is held and has no content, and its folder"),
     (
         "src/web/token.rs",
-        4,
-        "the first of two programs that start at once keeps its token: a link takes nobody's place",
+        5,
+        "the first of two programs that start at once keeps its token: a link takes nobody's place; without links it is renamed",
     ),
     ("src/private.rs", 1, "makes the user's own folder"),
     (
