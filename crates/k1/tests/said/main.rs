@@ -205,7 +205,9 @@ fn hostile_arguments_are_quoted() {
         for args in commands {
             let args: Vec<_> = args.iter().map(|a| a.replace('X', words)).collect();
             let said = ends_harmless(&mut k1(&args), &format!("{args:?}"));
-            assert!(matches!(said.code(), Some(1 | 2)) && !said.err.is_empty(), "{args:?}: {said:?}");
+            // A microphone of any name may still be plugged in; everything else ends with a refusal.
+            let ends = if args[1].starts_with("mic:") { &[0][..] } else { &[1, 2] };
+            assert!(ends.contains(&said.code().unwrap_or(-1)) && !said.err.is_empty(), "{args:?}: {said:?}");
         }
         // A name of the program itself, and one without end.
         let mut command = k1(["dance"]);
