@@ -196,8 +196,9 @@ fn a_server_that_says_nothing_is_no_server() {
 fn a_server_that_only_talks_is_waited_for_and_said_once() {
     let Some(mut server) = Server::prepare(&STUDIO) else { return };
     let place = server.path("native");
-    let kinds =
-        [vec![0; 4096], [0, 0, 0, 0, 255, 255, 255, 255, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0].repeat(99)];
+    // In large pieces, so that there is always more to read.
+    let unknown = [0, 0, 0, 0, 255, 255, 255, 255, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0];
+    let kinds = [vec![0; 1 << 20], unknown.repeat(50_000)];
     for says in kinds {
         let listens = UnixListener::bind(&place).unwrap();
         let calls = Arc::new(AtomicU32::new(0));
@@ -376,7 +377,9 @@ fn a_recording_that_somebody_moves_stays_where_it_was_moved() {
         let other = server.pactl(&["load-module", "module-null-sink", "sink_name=other"]);
         server.pactl(&["unload-module", &other]);
         std::thread::sleep(Duration::from_millis(700));
-        k1.names_within(2, "Monitor of Two");
+        // A sink that plays to nobody works in pieces of two seconds until it is asked for shorter ones.
+        let took = k1.names_within(10, "Monitor of Two");
+        println!("{input}: heard after {took:?}");
         assert_eq!(k1.times_said("gone away"), 0);
         if input == "monitor" {
             // A choice of another default counts from then on, also one that leads back.
