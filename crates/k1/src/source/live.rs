@@ -133,10 +133,14 @@ impl Keeper {
     fn run(mut self, mut connect: Connect) {
         let mut pause = FIRST_PAUSE;
         while !self.ends() {
-            let began = Instant::now();
-            let ended = connect().and_then(|mut line| self.listen(line.as_mut()));
+            let mut connected = None;
+            let ended = connect().and_then(|mut line| {
+                connected = Some(Instant::now());
+                self.listen(line.as_mut())
+            });
             self.inlet.lost();
-            if began.elapsed() > GOOD {
+            // An attempt that takes long before it fails was no connection.
+            if connected.is_some_and(|at| at.elapsed() > GOOD) {
                 pause = FIRST_PAUSE;
             }
             match ended {
@@ -263,6 +267,8 @@ mod tests {
     #[derive(Clone, Copy)]
     enum Does {
         Refuses,
+        /// After more time than a good connection lasts.
+        RefusesLate,
         Speaks(u32),
         Hangs(u32),
         Moves,
@@ -301,6 +307,10 @@ mod tests {
         Box::new(move || {
             let number = attempts.fetch_add(1, Relaxed) as usize;
             match script.lock().unwrap().next().unwrap_or(Does::Speaks(u32::MAX)) {
+                Does::RefusesLate => {
+                    std::thread::sleep(GOOD + Duration::from_millis(50));
+                    Err(Error::Hangs)
+                }
                 Does::Refuses => Err(Error::NoServer("it is a test".into())),
                 does => {
                     let left = match does {
@@ -366,6 +376,15 @@ mod tests {
         // Silence that a busy machine has missed is not made up for, but for a tenth of a second.
         assert!(silence as f64 <= due + 2_000.0 && silence as f64 > 0.5 * due, "{silence} of {due}");
         assert!((2..=6).contains(&attempts.load(Relaxed)), "{} attempts in 4 s", attempts.load(Relaxed));
+    }
+
+    #[test]
+    fn attempts_become_rare_also_if_each_takes_long() {
+        let attempts = Arc::new(AtomicU32::new(0));
+        let connect = connect(vec![Does::RefusesLate; 99], attempts.clone());
+        let _source = LiveSource::start(Kind::Monitor, None, connect).unwrap();
+        std::thread::sleep(Duration::from_millis(9_500));
+        assert!((2..=4).contains(&attempts.load(Relaxed)), "{} attempts in 9.5 s", attempts.load(Relaxed));
     }
 
     #[test]

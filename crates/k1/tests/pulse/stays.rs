@@ -1,7 +1,10 @@
 //! Live sound stays on, whatever becomes of its server and its devices.
 
+use std::io::Write;
 use std::os::unix::net::UnixListener;
 use std::process::{Command, Stdio};
+use std::sync::Arc;
+use std::sync::atomic::{AtomicU32, Ordering::Relaxed};
 use std::time::{Duration, Instant};
 
 use rustix::process::Signal;
@@ -181,10 +184,63 @@ fn a_server_that_says_nothing_is_no_server() {
         let listens = UnixListener::bind(&path).unwrap();
         std::thread::spawn(move || {
             while let Ok((mut one, _)) = listens.accept() {
-                let _ = std::io::Write::write_all(&mut one, says);
+                let _ = one.write_all(says);
             }
         });
         ask(&path.display().to_string(), &["no sound server answers"]);
+    }
+}
+
+/// In the place of a server stands something that talks without an end.
+#[test]
+fn a_server_that_only_talks_is_waited_for_and_said_once() {
+    let Some(mut server) = Server::prepare(&STUDIO) else { return };
+    let place = server.path("native");
+    // In large pieces, so that there is always more to read.
+    let unknown = [0, 0, 0, 0, 255, 255, 255, 255, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0];
+    let kinds = [vec![0; 1 << 20], unknown.repeat(50_000)];
+    for says in kinds {
+        let listens = UnixListener::bind(&place).unwrap();
+        let calls = Arc::new(AtomicU32::new(0));
+        let counted = calls.clone();
+        std::thread::spawn(move || {
+            while let Ok((mut one, _)) = listens.accept() {
+                counted.fetch_add(1, Relaxed);
+                let says = says.clone();
+                std::thread::spawn(move || while one.write_all(&says).is_ok() {});
+            }
+        });
+        let began = Instant::now();
+        let said = start(server.on(&mut k1(["sources"]))).end();
+        assert!(said.out.contains("No live sound"), "{said:?}");
+        assert!(began.elapsed() < Duration::from_secs(15), "{:?}", began.elapsed());
+        let mut k1 = Watched::start(&server, "monitor:one", &[]);
+        k1.running.says("K1 listens as soon as");
+        tells_of_waiting(&k1, "sound server");
+        let before = calls.load(Relaxed);
+        std::thread::sleep(Duration::from_secs(6));
+        let attempts = calls.load(Relaxed) - before;
+        assert!((1..=8).contains(&attempts), "{attempts} attempts in 6 s");
+        assert_eq!(k1.times_said("K1 listens as soon as"), 1, "{}", k1.running.said());
+        light_went_on(&k1);
+        std::fs::remove_file(&place).unwrap();
+        server.begin();
+        k1.hears_within(20);
+        server.kill();
+        let _ = std::fs::remove_file(&place);
+    }
+}
+
+/// A cookie that is a pipe, a device or a folder is none; the server of the same user lets K1 in all the same.
+#[test]
+fn a_cookie_that_is_no_file_keeps_nobody_waiting() {
+    let Some(server) = Server::with(&STUDIO) else { return };
+    let pipe = server.path("pipe");
+    rustix::fs::mknodat(rustix::fs::CWD, &pipe, rustix::fs::FileType::Fifo, 0o600.into(), 0).unwrap();
+    for cookie in [pipe, "/dev/zero".into(), server.path(".")] {
+        let mut command = k1(["run", "monitor:one", "--json", "--listen", "127.0.0.1:0"]);
+        let mut k1 = Watched::of(start(server.on(command.env("PULSE_COOKIE", &cookie))));
+        k1.hears_within(20);
     }
 }
 
@@ -265,12 +321,54 @@ fn a_device_that_is_unplugged_and_comes_back_is_heard_again() {
     }
 }
 
+/// Gone and back under its name before K1 has looked: the server has moved the recording, and no person has.
+#[test]
+fn a_device_that_is_replaced_under_its_name_is_heard_again_and_the_default_followed() {
+    let Some(server) = Server::with(&STUDIO) else { return };
+    server.pactl(&["unload-module", "module-null-sink"]);
+    let load = |name: &str, description: &str| {
+        let (name, description) =
+            (format!("sink_name={name}"), format!("sink_properties=device.description={description}"));
+        server.pactl(&["load-module", "module-null-sink", &name, &description])
+    };
+    let mut one = load("one", "One");
+    load("two", "Two");
+    server.pactl(&["set-default-sink", "one"]);
+    let mut named = Watched::start(&server, "monitor:one", &[]);
+    let mut unnamed = Watched::start(&server, "monitor", &[]);
+    let hears_of = |k1: &mut Watched, name: &str| {
+        eventually(name, || {
+            let status = k1.json("api/v1/status");
+            status["source"].as_str().is_some_and(|s| s.contains(name))
+                && status["live_sound"]["connected"] == true
+        });
+    };
+    for _ in 0..3 {
+        hears_of(&mut named, "Monitor of One");
+        hears_of(&mut unnamed, "Monitor of One");
+        server.pactl(&["unload-module", &one]);
+        one = load("one", "One");
+        let player = server.pactl(&["load-module", "module-sine", "sink=one"]);
+        named.names_within(20, "Monitor of One");
+        unnamed.names_within(20, "Monitor of One");
+        // It is the new device, and it stays.
+        std::thread::sleep(Duration::from_millis(500));
+        named.names_within(5, "Monitor of One");
+        server.pactl(&["unload-module", &player]);
+    }
+    for (sink, name) in [("two", "Monitor of Two"), ("one", "Monitor of One"), ("two", "Monitor of Two")] {
+        server.pactl(&["set-default-sink", sink]);
+        hears_of(&mut unnamed, name);
+    }
+    hears_of(&mut named, "Monitor of One");
+}
+
 /// A person may move the recording to another device; there it stays until another default is chosen.
 #[test]
 fn a_recording_that_somebody_moves_stays_where_it_was_moved() {
     let Some(server) = Server::with(&STUDIO) else { return };
     server.pactl(&["set-default-sink", "one"]);
-    for input in ["monitor", "monitor:one"] {
+    for input in ["monitor:one", "monitor"] {
         let mut k1 = Watched::start(&server, input, &[]);
         k1.names_within(20, "Monitor of One");
         server.pactl(&["move-source-output", &server.recording(), "two.monitor"]);
@@ -279,8 +377,18 @@ fn a_recording_that_somebody_moves_stays_where_it_was_moved() {
         let other = server.pactl(&["load-module", "module-null-sink", "sink_name=other"]);
         server.pactl(&["unload-module", &other]);
         std::thread::sleep(Duration::from_millis(700));
-        k1.names_within(2, "Monitor of Two");
+        // A sink that plays to nobody works in pieces of two seconds until it is asked for shorter ones.
+        k1.names_within(10, "Monitor of Two");
         assert_eq!(k1.times_said("gone away"), 0);
+        if input == "monitor" {
+            // A choice of another default counts from then on, also one that leads back. The tones follow the default,
+            // too, and this comes last therefore.
+            for (sink, name) in [("two", "Monitor of Two"), ("one", "Monitor of One")] {
+                server.pactl(&["set-default-sink", sink]);
+                std::thread::sleep(Duration::from_millis(700));
+                k1.names_within(10, name);
+            }
+        }
         k1.running.interrupt();
         k1.running.end();
     }

@@ -4,7 +4,8 @@
 //! Only the codec is the library's. Its own client takes an interrupted poll (a stop and continue, a tracer, a suspend) for
 //! the end of the connection.
 
-use std::io::ErrorKind;
+use std::io::{ErrorKind, Read};
+use std::path::Path;
 use std::time::{Duration, Instant};
 
 use pulseaudio::protocol::{
@@ -17,6 +18,10 @@ use crate::source::Error;
 
 /// An answer takes no longer than this, in a server that is well.
 pub const PATIENCE: Duration = Duration::from_secs(2);
+/// Everything from the first look for a server to a recording takes no longer than this, however much is said meanwhile.
+const HANDSHAKE: Duration = Duration::from_secs(5);
+/// Messages that answer nothing, until a recording is made: a server sends a few events.
+const STRAYS: u32 = 10_000;
 /// Version of the protocol that is spoken: from 34 on, servers describe ports in words that grow with their versions and
 /// that the codec would stumble over.
 const VERSION: u16 = 33;
@@ -86,6 +91,10 @@ pub struct Client {
     socket: Socket,
     version: u16,
     last: u32,
+    /// When the handshake must be over.
+    deadline: Instant,
+    /// Messages that answered nothing in it.
+    strays: u32,
     /// Room for one read.
     block: Vec<u8>,
     inbox: Vec<u8>,
@@ -94,20 +103,23 @@ pub struct Client {
 }
 
 impl Client {
-    /// Finds a server, says who is there, and waits for its welcome.
-    pub fn connect() -> Result<Self, Trouble> {
-        let socket = socket::connect(PATIENCE).map_err(|absent| match absent {
+    /// Finds a server, says who is there, and waits for its welcome. The name of another machine is looked up for at
+    /// most `naming`.
+    pub fn connect(naming: Duration) -> Result<Self, Trouble> {
+        let deadline = Instant::now() + HANDSHAKE;
+        let socket = socket::connect(PATIENCE, naming, deadline).map_err(|absent| match absent {
             Absent::Nobody(why) => Trouble::Nobody(why),
             Absent::Busy => Trouble::Silent,
         })?;
-        Self::greet(socket)
+        Self::greet(socket, deadline)
     }
 
-    fn greet(socket: Socket) -> Result<Self, Trouble> {
+    fn greet(socket: Socket, deadline: Instant) -> Result<Self, Trouble> {
         socket.set_write_timeout(PATIENCE).map_err(|_| Trouble::Closed)?;
         let (block, inbox) = (vec![0; BLOCK], Vec::new());
-        let mut client = Self { socket, version: VERSION, last: 0, block, inbox, taken: 0 };
-        let cookie = pulseaudio::cookie_path_from_env().and_then(|path| std::fs::read(path).ok());
+        let mut client =
+            Self { socket, version: VERSION, last: 0, deadline, strays: 0, block, inbox, taken: 0 };
+        let cookie = pulseaudio::cookie_path_from_env().and_then(|path| cookie(&path));
         let mut cookie = cookie.unwrap_or_default();
         cookie.resize(COOKIE, 0);
         let hello = AuthParams { version: VERSION, supports_shm: false, supports_memfd: false, cookie };
@@ -134,7 +146,8 @@ impl Client {
         Ok(self.last)
     }
 
-    /// Sends a request and waits for its answer. What else comes meanwhile is not needed: nothing is heard yet.
+    /// Sends a request of the handshake and waits for its answer. What else comes meanwhile is not needed: nothing is
+    /// heard yet.
     pub fn ask<T: CommandReply>(&mut self, command: &Command) -> Result<T, Trouble> {
         let body = self.answer_to(command)?;
         self.read(&body)
@@ -147,12 +160,20 @@ impl Client {
 
     fn answer_to(&mut self, command: &Command) -> Result<Vec<u8>, Trouble> {
         let number = self.send(command)?;
-        let until = Instant::now() + PATIENCE;
+        let until = self.deadline.min(Instant::now() + PATIENCE);
         loop {
             match self.next(until)? {
                 None => return Err(Trouble::Silent),
                 Some(Message::Answer { to, body }) if to == number => return body.map_err(Trouble::Refused),
-                Some(_) => {}
+                Some(_) => self.strays += 1,
+            }
+            if self.strays > STRAYS {
+                let what = "it talks without end and answers nothing".to_owned();
+                return Err(Trouble::Nonsense(ProtocolError::Invalid(what)));
+            }
+            // Whoever talks all the time is not waited for any longer than whoever is silent.
+            if Instant::now() > until {
+                return Err(Trouble::Silent);
             }
         }
     }
@@ -169,10 +190,17 @@ impl Client {
             if let Some(message) = self.ready()? {
                 return Ok(Some(message));
             }
-            if !self.fill(until)? {
+            // A message may come in pieces for ever.
+            if !self.fill(until)? || (Instant::now() > until && !self.is_ready()) {
                 return Ok(None);
             }
         }
+    }
+
+    fn is_ready(&self) -> bool {
+        let have = &self.inbox[self.taken..];
+        let length = have.first_chunk().map(|b| u32::from_be_bytes(*b) as usize);
+        length.is_some_and(|l| l > LONGEST || have.len() >= DESCRIPTOR_SIZE + l)
     }
 
     /// The next message that has come already.
@@ -213,6 +241,19 @@ impl Client {
     }
 }
 
+/// What a file of a cookie holds, if it is one: a pipe would be waited for, and a device has no end.
+fn cookie(path: &Path) -> Option<Vec<u8>> {
+    use std::os::unix::fs::OpenOptionsExt;
+    let not_waiting = rustix::fs::OFlags::NONBLOCK.bits() as i32;
+    let file = std::fs::File::options().read(true).custom_flags(not_waiting).open(path).ok()?;
+    if !file.metadata().ok()?.is_file() {
+        return None;
+    }
+    let mut bytes = Vec::new();
+    file.take(COOKIE as u64).read_to_end(&mut bytes).ok()?;
+    Some(bytes)
+}
+
 fn command(body: &[u8], version: u16) -> Message {
     let mut rest = body;
     match Command::read_tag_prefixed(&mut rest, version) {
@@ -231,14 +272,14 @@ fn command(body: &[u8], version: u16) -> Message {
 }
 
 #[cfg(test)]
-mod tests {
+pub mod tests {
     use super::*;
     use pulseaudio::protocol::{ServerInfo, SourceInfoList, read_command_message, write_reply_message};
     use std::io::{BufReader, Write};
     use std::os::unix::net::UnixStream;
 
     /// A client that was welcomed, and the server's end of its connection.
-    fn welcomed() -> (Client, UnixStream) {
+    pub fn welcomed() -> (Client, UnixStream) {
         let (ours, theirs) = UnixStream::pair().unwrap();
         let server = std::thread::spawn(move || {
             let mut reader = BufReader::new(theirs.try_clone().unwrap());
@@ -250,7 +291,7 @@ mod tests {
             write_reply_message(&mut &theirs, seq, &SetClientNameReply { client_id: 1 }, VERSION).unwrap();
             theirs
         });
-        let client = Client::greet(Socket::Unix(ours)).unwrap();
+        let client = Client::greet(Socket::Unix(ours), Instant::now() + HANDSHAKE).unwrap();
         (client, server.join().unwrap())
     }
 
@@ -333,7 +374,63 @@ mod tests {
     fn a_server_that_is_silent_is_not_waited_for_without_an_end() {
         let (ours, _theirs) = UnixStream::pair().unwrap();
         let began = Instant::now();
-        assert!(matches!(Client::greet(Socket::Unix(ours)), Err(Trouble::Silent)));
+        assert!(matches!(Client::greet(Socket::Unix(ours), began + HANDSHAKE), Err(Trouble::Silent)));
         assert!((PATIENCE..5 * PATIENCE).contains(&began.elapsed()));
+    }
+
+    /// Packets of a kind that nobody knows, without a body: channel of commands, or of sound.
+    fn packets(channel: u32, body: &[u8]) -> Vec<u8> {
+        let mut one = (body.len() as u32).to_be_bytes().to_vec();
+        one.extend(channel.to_be_bytes());
+        one.extend([0; 12]);
+        one.extend(body);
+        one.repeat(50)
+    }
+
+    #[test]
+    fn a_server_that_talks_without_an_end_is_not_listened_to_without_an_end() {
+        let mut endless = (LONGEST as u32).to_be_bytes().to_vec();
+        endless.extend([255, 255, 255, 255]);
+        let kinds = [
+            (vec![0; 4096], vec![0; 4096]),
+            (Vec::new(), packets(CONTROL, &[])),
+            (Vec::new(), packets(CONTROL, &[b'L', 0, 0, 0, 200, b'L', 255, 255, 255, 255])),
+            (Vec::new(), packets(5, &[7; 16])),
+            // One message that never is complete.
+            (endless, vec![0; 7]),
+        ];
+        for (n, (first, then)) in kinds.into_iter().enumerate() {
+            for pause in [Duration::ZERO, Duration::from_millis(20)] {
+                let (ours, mut theirs) = UnixStream::pair().unwrap();
+                let (first, then) = (first.clone(), then.clone());
+                let talks = std::thread::spawn(move || {
+                    let mut sent = theirs.write_all(&first);
+                    while sent.is_ok() {
+                        std::thread::sleep(pause);
+                        sent = theirs.write_all(&then);
+                    }
+                });
+                let began = Instant::now();
+                let greeted = Client::greet(Socket::Unix(ours), began + Duration::from_millis(700));
+                assert!(matches!(greeted, Err(Trouble::Silent | Trouble::Nonsense(_))), "{n}: {greeted:?}");
+                assert!(began.elapsed() < Duration::from_secs(5), "{n}: {:?}", began.elapsed());
+                talks.join().unwrap();
+            }
+        }
+    }
+
+    #[test]
+    fn a_cookie_is_read_from_a_file_and_from_nothing_else() {
+        let dir = tempfile::tempdir().unwrap();
+        let place = dir.path().join("cookie");
+        for (length, read) in [(0, 0), (3, 3), (256, 256), (100_000, 256)] {
+            std::fs::write(&place, vec![7; length]).unwrap();
+            assert_eq!(cookie(&place), Some(vec![7; read]));
+        }
+        let pipe = dir.path().join("pipe");
+        rustix::fs::mknodat(rustix::fs::CWD, &pipe, rustix::fs::FileType::Fifo, 0o600.into(), 0).unwrap();
+        for other in [pipe.as_path(), dir.path(), Path::new("/dev/zero"), &dir.path().join("none")] {
+            assert_eq!(cookie(other), None, "{}", other.display());
+        }
     }
 }

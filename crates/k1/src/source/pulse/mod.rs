@@ -29,10 +29,15 @@ const GIVEN_UP: Duration = Duration::from_secs(10);
 /// Events come in swarms: after the last of them, this much later, it is looked at what has become of them.
 const SETTLED: Duration = Duration::from_millis(100);
 
+/// The name of another machine is looked up for this long by a list, which is asked for once.
+const NAMING: Duration = Duration::from_secs(5);
+/// The same at an attempt to listen: it is soon said that there is no server, and the next attempt goes on with it.
+const NAMING_ON: Duration = Duration::from_secs(2);
+
 /// Lists microphones and monitors.
 pub fn devices() -> Result<Vec<Device>, Error> {
-    let mut client = Client::connect()?;
-    Ok(list(&mut client)?)
+    let mut client = Client::connect(NAMING)?;
+    Ok(list(&mut client)?.0)
 }
 
 /// Starts to listen to the device that `name` means, and stays on it.
@@ -43,10 +48,10 @@ pub fn open(kind: Kind, name: Option<&str>) -> Result<LiveSource, Error> {
     LiveSource::start(kind, name, Box::new(connect))
 }
 
-fn list(client: &mut Client) -> Result<Vec<Device>, Trouble> {
+fn list(client: &mut Client) -> Result<(Vec<Device>, SourceInfoList), Trouble> {
     let info: ServerInfo = client.ask(&Command::GetServerInfo)?;
     let sources: SourceInfoList = client.ask(&Command::GetSourceInfoList)?;
-    Ok(devices_of(&info, &sources))
+    Ok((devices_of(&info, &sources), sources))
 }
 
 fn devices_of(info: &ServerInfo, sources: &SourceInfoList) -> Vec<Device> {
@@ -83,15 +88,29 @@ struct PulseLine {
     wanted: Option<String>,
     channel: u32,
     /// What is recorded from.
-    device: String,
+    device: Place,
     title: String,
     /// Where the recording was before somebody else moved it, until it is known why.
-    moved_from: Option<String>,
+    moved_from: Option<Place>,
     /// Somebody has moved the recording on purpose: it stays there until another device than this one is meant.
-    moved_off: Option<String>,
+    moved_off: Option<Place>,
+    /// When there was sound or an answer: whatever else a server says, it may hang.
     heard_of: Instant,
     asked: Option<Asked>,
     look_again: Option<Instant>,
+}
+
+/// A device as the server counts it: one that is unplugged and comes back has its old name and a new index.
+#[derive(Clone, Debug, PartialEq, Eq)]
+struct Place {
+    name: String,
+    index: u32,
+}
+
+/// Where the device of that name is, if the server has one.
+fn place(sources: &SourceInfoList, name: &str) -> Option<Place> {
+    let source = sources.iter().find(|s| s.name.to_bytes() == name.as_bytes())?;
+    Some(Place { name: name.to_owned(), index: source.index })
 }
 
 /// A question that is on its way.
@@ -104,12 +123,12 @@ struct Asked {
 
 impl PulseLine {
     fn open(kind: Kind, name: Option<&str>) -> Result<Self, Error> {
-        let mut client = Client::connect()?;
+        let mut client = Client::connect(NAMING_ON)?;
         // What changes while this starts is told, too.
         client.tell(&Command::Subscribe(
             SubscriptionMask::SERVER | SubscriptionMask::SOURCE | SubscriptionMask::SINK,
         ))?;
-        let devices = list(&mut client)?;
+        let (devices, sources) = list(&mut client)?;
         let device = choose(&devices, kind, name)?.clone();
         let mut props = Props::new();
         props.set(Prop::MediaName, c"light");
@@ -138,7 +157,7 @@ impl PulseLine {
             wanted: name.map(str::to_owned),
             channel: made.channel,
             title: device.title(&devices),
-            device: device.name,
+            device: place(&sources, &device.name).ok_or(Error::Gone(device.description))?,
             moved_from: None,
             moved_off: None,
             heard_of: Instant::now(),
@@ -153,11 +172,15 @@ impl PulseLine {
             Message::Sound { channel, bytes } if channel == self.channel => {
                 let samples = bytes.chunks_exact(4).map(|b| f32::from_le_bytes([b[0], b[1], b[2], b[3]]));
                 sound.extend(samples);
+                if !bytes.is_empty() {
+                    self.heard_of = Instant::now();
+                }
             }
             Message::Event(event) => match *event {
                 Command::RecordStreamKilled(channel) if channel == self.channel => return Err(self.gone()),
                 Command::RecordStreamMoved(to) if to.stream_index == self.channel => {
-                    let to = to.device_name.to_string_lossy().into_owned();
+                    let name = to.device_name.to_string_lossy().into_owned();
+                    let to = Place { name, index: to.device_index };
                     let from = std::mem::replace(&mut self.device, to);
                     self.moved_from.get_or_insert(from);
                     self.look_again = Some(Instant::now());
@@ -173,6 +196,7 @@ impl PulseLine {
 
     fn answer(&mut self, to: u32, body: Result<Vec<u8>, PulseError>) -> Result<bool, Error> {
         let Some(asked) = self.asked.take_if(|a| a.number == to) else { return Ok(false) };
+        self.heard_of = Instant::now();
         let body = body.map_err(Trouble::Refused)?;
         match asked.info {
             None => {
@@ -181,25 +205,30 @@ impl PulseLine {
                 self.asked = Some(Asked { number, at: Instant::now(), info: Some(info) });
                 Ok(false)
             }
-            Some(info) => self.compare(&devices_of(&info, &self.client.read(&body)?)),
+            Some(info) => {
+                let sources = self.client.read(&body)?;
+                self.compare(&devices_of(&info, &sources), &sources)
+            }
         }
     }
 
     /// Compares what is heard with what there is; true if something else is to be heard.
-    fn compare(&mut self, devices: &[Device]) -> Result<bool, Error> {
-        let exists = |name: &str| devices.iter().any(|d| d.name == name);
+    fn compare(&mut self, devices: &[Device], sources: &SourceInfoList) -> Result<bool, Error> {
         let wanted = choose(devices, self.kind, self.wanted.as_deref()).map_err(|_| self.gone())?;
+        let wanted = place(sources, &wanted.name).ok_or_else(|| self.gone())?;
         if let Some(from) = self.moved_from.take() {
-            // A server moves what is recorded from a device that is unplugged; a person moves it from one that is there.
-            self.moved_off = exists(&from).then(|| wanted.name.clone());
+            // A server moves what is recorded from a device that is unplugged, also if another one has its name by now;
+            // a person moves it from one that is there.
+            let is_there = place(sources, &from.name).as_ref() == Some(&from);
+            self.moved_off = is_there.then(|| wanted.clone());
         }
-        if !exists(&self.device) {
-            return Err(self.gone());
-        }
-        if self.moved_off.as_ref() != Some(&wanted.name) && wanted.name != self.device {
+        // Whoever chooses another default, or plugs the device in again, wants to be followed from then on.
+        self.moved_off.take_if(|meant| *meant != wanted);
+        self.device = place(sources, &self.device.name).ok_or_else(|| self.gone())?;
+        if self.moved_off.is_none() && wanted != self.device {
             return Ok(true);
         }
-        if let Some(device) = devices.iter().find(|d| d.name == self.device) {
+        if let Some(device) = devices.iter().find(|d| d.name == self.device.name) {
             self.title = device.title(devices);
         }
         Ok(false)
@@ -217,6 +246,7 @@ impl PulseLine {
     }
 
     fn look(&mut self, sound: &mut Vec<f32>) -> Result<Flow, Error> {
+        let heard_of = self.heard_of;
         let mut message = self.client.next(Instant::now() + LOOK)?;
         let has_come = message.is_some();
         // Everything that has come is one piece: whether it is older than it must be is seen by its length.
@@ -227,17 +257,19 @@ impl PulseLine {
             message = self.client.ready()?;
         }
         let now = Instant::now();
-        if has_come {
-            self.heard_of = now;
-        }
+        let is_heard = self.heard_of != heard_of;
         match &self.asked {
             None if self.look_again.is_some_and(|at| now >= at) || now - self.heard_of > QUIET => {
                 self.ask()?
             }
             // Only silence of the whole server counts: this program itself may have been stopped meanwhile.
-            Some(asked) if !has_come && now - self.heard_of > PATIENCE => {
+            Some(asked) if !is_heard && now - self.heard_of > PATIENCE => {
                 if now - asked.at > GIVEN_UP {
                     return Err(Error::Hangs);
+                }
+                if has_come {
+                    // Talk that never comes to the point costs no more than this.
+                    std::thread::sleep(LOOK / 10);
                 }
                 if now - asked.at > QUIET {
                     return Ok(Flow::Hangs);
@@ -260,5 +292,62 @@ impl Line for PulseLine {
             Error::NoServer(_) => Error::Gone("the sound server".into()),
             e => e,
         })
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::client::tests::welcomed;
+    use super::*;
+    use std::io::Write;
+
+    fn line(client: Client) -> PulseLine {
+        PulseLine {
+            client,
+            kind: Kind::Monitor,
+            wanted: None,
+            channel: 0,
+            device: Place { name: "one.monitor".into(), index: 1 },
+            title: "One".into(),
+            moved_from: None,
+            moved_off: None,
+            heard_of: Instant::now(),
+            asked: None,
+            look_again: None,
+        }
+    }
+
+    #[test]
+    fn a_server_that_only_talks_hangs_and_is_given_up() {
+        // Empty sound of the right channel, sound of another one, and a packet of commands that is none.
+        let other = [0, 0, 0, 4, 0, 0, 0, 9, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 1, 2, 3, 4];
+        let none = [0, 0, 0, 0, 255, 255, 255, 255, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0];
+        let talks = [vec![0; 20], other.to_vec(), none.to_vec()];
+        let lines: Vec<_> = talks
+            .into_iter()
+            .map(|says| {
+                std::thread::spawn(move || {
+                    let (client, mut server) = welcomed();
+                    std::thread::spawn(move || while server.write_all(&says.repeat(100)).is_ok() {});
+                    let (mut line, mut sound) = (line(client), Vec::new());
+                    let began = Instant::now();
+                    let mut noticed = None;
+                    while began.elapsed() < Duration::from_secs(60) {
+                        match line.look(&mut sound) {
+                            Ok(Flow::Fine) => assert!(noticed.is_none(), "it hangs all the time"),
+                            Ok(Flow::Hangs) => noticed = noticed.or(Some(began.elapsed())),
+                            Err(Error::Hangs) => break,
+                            other => panic!("{other:?}"),
+                        }
+                    }
+                    (noticed, began.elapsed(), sound.len())
+                })
+            })
+            .collect();
+        for one in lines {
+            let (noticed, given_up, sound) = one.join().unwrap();
+            assert!(noticed.is_some_and(|n| n < Duration::from_secs(10)), "{noticed:?}");
+            assert!(given_up < Duration::from_secs(30) && sound == 0, "{given_up:?}");
+        }
     }
 }

@@ -1,13 +1,16 @@
 //! Where the sound server listens: looked for in the places, and by the names, that libpulse uses. And the socket to it,
 //! on which every call has an end and no signal interrupts any.
 
+use std::cell::RefCell;
 use std::ffi::OsString;
 use std::io::{self, ErrorKind, Read, Write};
-use std::net::{TcpStream, ToSocketAddrs};
+use std::net::{SocketAddr, TcpStream};
 use std::os::unix::net::UnixStream;
 use std::path::{Path, PathBuf};
+use std::sync::Arc;
 use std::time::{Duration, Instant};
 
+use crate::sink::lookup::{Found, Host, Real};
 use rustix::net::{AddressFamily, SocketAddrUnix, SocketType};
 
 /// TCP port of a server that names none.
@@ -76,14 +79,22 @@ pub enum Absent {
     Busy,
 }
 
-/// Connects to the first server that takes a connection, or says why there is none.
-pub fn connect(patience: Duration) -> Result<Socket, Absent> {
+thread_local! {
+    /// Names that were looked up on this thread: a question that hangs is gone on with at the next attempt.
+    static HOSTS: RefCell<Vec<(Address, Host)>> = const { RefCell::new(Vec::new()) };
+}
+
+/// Connects to the first server that takes a connection, or says why there is none. A connection is waited for `patience`
+/// at most, the addresses of a name `naming`, and nothing beyond `deadline`.
+pub fn connect(patience: Duration, naming: Duration, deadline: Instant) -> Result<Socket, Absent> {
     let mut refusal = None;
     for address in candidates(|name| std::env::var_os(name)).map_err(Absent::Nobody)? {
-        let (name, connected) = match address {
-            Address::Path(path) => (path.display().to_string(), unix(&path)),
+        let (name, connected) = match &address {
+            Address::Path(path) => (path.display().to_string(), unix(path)),
             Address::Host(host, port) => {
-                (format!("{host} port {port}"), tcp(&host, port, patience).map(Socket::Tcp))
+                let found = look_up(&address, host, *port, deadline.min(Instant::now() + naming));
+                let stream = found.and_then(|all| tcp(&all, patience, deadline));
+                (format!("{host} port {port}"), stream.map(Socket::Tcp))
             }
         };
         match connected {
@@ -113,10 +124,41 @@ fn unix(path: &Path) -> io::Result<Socket> {
     Ok(Socket::Unix(stream))
 }
 
-fn tcp(host: &str, port: u16, patience: Duration) -> io::Result<TcpStream> {
+/// The addresses of that name, looked up until `until` at the latest.
+fn look_up(address: &Address, name: &str, port: u16, until: Instant) -> io::Result<Vec<SocketAddr>> {
+    HOSTS.with_borrow_mut(|hosts| {
+        let known = hosts.iter().position(|(a, _)| a == address);
+        let n = known.unwrap_or_else(|| {
+            hosts.push((address.clone(), Host::new(name, port, Arc::new(Real))));
+            hosts.len() - 1
+        });
+        found(&mut hosts[n].1, until)
+    })
+}
+
+fn found(host: &mut Host, until: Instant) -> io::Result<Vec<SocketAddr>> {
+    if let Some(literal) = host.literal() {
+        return Ok(vec![literal]);
+    }
+    host.ask();
+    loop {
+        match host.poll() {
+            Some(Found::Addresses(all)) => return Ok(all),
+            Some(Found::Nothing(why)) => return Err(io::Error::other(why)),
+            None if Instant::now() > until => {
+                let why = "nobody has answered for its name yet; check the network, or name its address";
+                return Err(io::Error::other(why));
+            }
+            None => std::thread::sleep(Duration::from_millis(5)),
+        }
+    }
+}
+
+fn tcp(addresses: &[SocketAddr], patience: Duration, deadline: Instant) -> io::Result<TcpStream> {
     let mut last = io::Error::other("this name has no address");
-    for address in (host, port).to_socket_addrs().map_err(io::Error::other)? {
-        match TcpStream::connect_timeout(&address, patience) {
+    for address in addresses {
+        let left = deadline.saturating_duration_since(Instant::now()).min(patience);
+        match TcpStream::connect_timeout(address, left.max(LEAST)) {
             Ok(stream) => {
                 // Requests are small, and each waits for its answer.
                 let _ = stream.set_nodelay(true);
@@ -232,6 +274,37 @@ mod tests {
             look(&[("PULSE_SERVER", ""), ("PULSE_RUNTIME_PATH", "/p"), ("XDG_RUNTIME_DIR", "/x")]).unwrap();
         assert_eq!(paths, ["/p/native", "/x/pulse/native", "/run/pulse/native"].map(path));
         assert_eq!(look(&[]).unwrap(), [path("/run/pulse/native")]);
+    }
+
+    /// A resolver that needs this long.
+    struct Late(Duration);
+
+    impl crate::sink::lookup::Resolve for Late {
+        fn system(&self, _: &str, port: u16) -> Result<Vec<SocketAddr>, String> {
+            std::thread::sleep(self.0);
+            Ok(vec![([10, 0, 0, 9], port).into()])
+        }
+
+        fn multicast(&self, _: &str, _: u16) -> Vec<SocketAddr> {
+            Vec::new()
+        }
+    }
+
+    #[test]
+    fn a_name_is_not_waited_for_without_an_end_and_an_answer_that_is_late_counts() {
+        let soon = || Instant::now() + Duration::from_millis(50);
+        let began = Instant::now();
+        let mut never = Host::new("studio.lan", 4713, Arc::new(Late(Duration::from_secs(3_600))));
+        for _ in 0..5 {
+            let why = found(&mut never, soon()).unwrap_err().to_string();
+            assert!(why.contains("nobody has answered for its name"), "{why}");
+        }
+        assert!(began.elapsed() < Duration::from_secs(5), "{:?}", began.elapsed());
+        let mut late = Host::new("studio.lan", 4713, Arc::new(Late(Duration::from_millis(700))));
+        assert!(found(&mut late, soon()).is_err());
+        std::thread::sleep(Duration::from_secs(1));
+        let all = found(&mut late, Instant::now() + Duration::from_secs(5)).unwrap();
+        assert_eq!(all, [([10, 0, 0, 9], 4713).into()]);
     }
 
     #[test]
