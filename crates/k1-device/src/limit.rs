@@ -63,7 +63,8 @@ const FORGIVEN_MS: u64 = 600_000;
 /// A pause of as long, in ms, ends a burst.
 const BURST_PAUSE_MS: u64 = 10_000;
 
-/// Wrong tokens and their senders; the sender whose last is the longest ago is forgotten first.
+/// Wrong tokens and their senders. Where every place is taken, all further senders share one more place, and wait
+/// together: otherwise a crowd that takes turns would be forgotten faster than it is slowed down.
 ///
 /// The right token is asked for **before** this: whoever shows it is let in at once, even from an address that guesses.
 /// Behind a router or a proxy all share one address, and a guest who guesses must not shut the owner out. That a guess is
@@ -72,11 +73,13 @@ const BURST_PAUSE_MS: u64 = 10_000;
 #[derive(Clone, Debug)]
 pub struct Guesses<K, const N: usize> {
     senders: [Option<Sender<K>>; N],
+    crowd: Option<Sender<K>>,
 }
 
 #[derive(Clone, Copy, Debug)]
 struct Sender<K> {
-    key: K,
+    /// Nothing for the crowd.
+    key: Option<K>,
     last: u64,
     guesses: u32,
     burst: u32,
@@ -97,8 +100,8 @@ pub struct Wrong {
 /// Wrong tokens of one sender without a pause between them.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Burst<K> {
-    /// The sender.
-    pub key: K,
+    /// The sender; nothing for all those together that found no place of their own.
+    pub key: Option<K>,
     /// Number of wrong tokens.
     pub count: u32,
     /// From the first to the last, in ms.
@@ -107,7 +110,7 @@ pub struct Burst<K> {
 
 impl<K: Copy + PartialEq, const N: usize> Default for Guesses<K, N> {
     fn default() -> Self {
-        Self { senders: [None; N] }
+        Self { senders: [None; N], crowd: None }
     }
 }
 
@@ -116,9 +119,7 @@ impl<K: Copy + PartialEq, const N: usize> Guesses<K, N> {
     /// tries what it remembers.
     pub fn wrong(&mut self, key: K, token: &str, now_ms: u64) -> Wrong {
         let hash = crate::page::fnv(token.as_bytes());
-        let Some(place) = self.place(key) else {
-            return Wrong { refusal: Refusal::Unauthorized, begins: true };
-        };
+        let (key, place) = self.place(key, now_ms);
         let fresh = Sender {
             key,
             last: !hash,
@@ -158,21 +159,26 @@ impl<K: Copy + PartialEq, const N: usize> Guesses<K, N> {
 
     /// A burst of more than one wrong token that has ended; each is told once.
     pub fn ended(&mut self, now_ms: u64) -> Option<Burst<K>> {
-        self.senders.iter_mut().flatten().find_map(|s| {
+        self.senders.iter_mut().chain([&mut self.crowd]).flatten().find_map(|s| {
             let is_over = s.burst > 0 && now_ms.saturating_sub(s.at_ms) >= BURST_PAUSE_MS;
             let count = if is_over { core::mem::take(&mut s.burst) } else { 0 };
             (count > 1).then_some(Burst { key: s.key, count, lasted_ms: s.at_ms - s.burst_began_ms })
         })
     }
 
-    /// Where `key` is noted or can be: at its own place, a free one, or that of the sender silent for longest.
-    fn place(&mut self, key: K) -> Option<&mut Option<Sender<K>>> {
+    /// Where `key` is noted or can be, and under which key: at its own place, a free one, that of a sender who is
+    /// forgiven, or with the crowd.
+    fn place(&mut self, key: K, now_ms: u64) -> (Option<K>, &mut Option<Sender<K>>) {
         let rank = |s: &Option<Sender<K>>| match s {
-            Some(s) if s.key == key => (0, 0),
-            None => (1, 0),
-            Some(s) => (2, s.at_ms),
+            Some(s) if s.key == Some(key) => Some((0, 0)),
+            None => Some((1, 0)),
+            Some(s) => (now_ms.saturating_sub(s.at_ms) >= FORGIVEN_MS).then_some((2, s.at_ms)),
         };
-        self.senders.iter_mut().min_by_key(|s| rank(s))
+        let best = self.senders.iter_mut().filter_map(|s| Some((rank(s)?, s))).min_by_key(|(rank, _)| *rank);
+        match best {
+            Some((_, place)) => (Some(key), place),
+            None => (None, &mut self.crowd),
+        }
     }
 }
 
@@ -239,25 +245,30 @@ mod tests {
             assert_eq!(g.ended(1000 + i), None);
         }
         assert!(g.wrong(2, "once", 6000).begins);
-        assert_eq!(g.ended(16_000), Some(Burst { key: 1, count: 5000, lasted_ms: 4999 }));
+        assert_eq!(g.ended(16_000), Some(Burst { key: Some(1), count: 5000, lasted_ms: 4999 }));
         assert_eq!((g.ended(16_000), g.ended(17_000)), (None, None), "one wrong token was told when it came");
         assert!(g.wrong(1, "again", 20_000).begins);
     }
 
     #[test]
-    fn a_crowd_of_guessers_forgets_the_quietest() {
+    fn a_crowd_of_guessers_waits_together_and_shuts_nobody_out_for_ever() {
         let mut g = Guesses::<u64, 4>::default();
-        for i in 0..20 {
-            g.wrong(1, &format!("{i}"), 5_000);
+        let mut looked_at = 0;
+        // One guess in a millisecond, for ten minutes, each from the next of 450 senders.
+        for i in 0..600_000_u64 {
+            let wrong = g.wrong(i % 450, &format!("{i}"), i);
+            looked_at += u32::from(wrong.refusal == Refusal::Unauthorized);
+            // Five places, and each is said once.
+            assert_eq!(wrong.begins, i < 5, "{i}");
         }
-        for sender in 2..5 {
-            g.wrong(sender, "x", 5_001);
-        }
-        assert!(matches!(g.wrong(1, "y", 5_002).refusal, Refusal::TooManyGuesses { .. }), "still noted");
-        for sender in 5..9 {
-            g.wrong(sender, "x", 5_003);
-        }
-        assert_eq!(g.wrong(1, "z", 5_004).refusal, Refusal::Unauthorized, "forgotten, and no room was added");
+        assert!(looked_at <= 5 * FREE_GUESSES, "{looked_at}");
+        let counts: Vec<_> = core::iter::from_fn(|| g.ended(700_000)).map(|b| (b.key, b.count)).collect();
+        assert_eq!(counts.len(), 5);
+        assert_eq!(counts.iter().map(|c| c.1).sum::<u32>(), 600_000, "every guess is counted once");
+        assert_eq!(counts[4].0, None, "the crowd has no address");
+        // Whoever is silent for long enough gives the place back.
+        assert_eq!(g.wrong(1000, "x", 1_200_000).refusal, Refusal::Unauthorized);
+        assert_eq!(g.ended(1_300_000), None, "one wrong token was told when it came");
         assert_eq!(Guesses::<u64, 0>::default().wrong(1, "x", 0).refusal, Refusal::Unauthorized);
     }
 }

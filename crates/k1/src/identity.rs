@@ -102,7 +102,7 @@ fn kept(folder: &Path, role: Role) -> Result<(String, File), String> {
 
 /// What a file holds: an id, and the port that had it last.
 fn read(path: &Path) -> Option<(String, u16)> {
-    let text = std::fs::read_to_string(path).ok()?;
+    let text = private::read(path).ok()?;
     let mut words = text.split_whitespace();
     let id = words.next().filter(|id| is_id(id))?;
     Some((id.to_owned(), words.next().and_then(|port| port.parse().ok()).unwrap_or(0)))

@@ -77,6 +77,21 @@ impl Topics {
         self.of("bridge", "availability")
     }
 
+    /// Where all K1s and bridges say so.
+    pub fn availabilities(&self) -> String {
+        format!("{}/+/availability", self.prefix)
+    }
+
+    /// Of whom such a topic speaks: the id of a K1, or a bridge.
+    pub fn speaks_of<'a>(&self, topic: &'a str) -> Option<&'a str> {
+        self.name_before(topic, "/availability")
+    }
+
+    /// True if that is another bridge than this one.
+    pub fn is_other_bridge(&self, name: &str) -> bool {
+        name.strip_prefix("bridge-").is_some_and(|id| id != segment(&self.bridge))
+    }
+
     /// The topics of wishes.
     pub fn wishes(&self) -> String {
         format!("{}/+/set", self.prefix)
@@ -412,6 +427,11 @@ mod tests {
         // What the broker keeps tells the bridge whom it has announced.
         assert_eq!(topics().announced(light.to_string().as_bytes()).as_deref(), Some("525400123456"));
         let other = Topics { bridge: "b2".into(), ..topics() };
+        assert_eq!(topics().speaks_of("k1/525400123456/availability"), Some("525400123456"));
+        let bridge = topics().bridge();
+        let bridge = topics().speaks_of(&bridge).unwrap();
+        assert!(other.is_other_bridge(bridge) && !topics().is_other_bridge(bridge));
+        assert!(!topics().is_other_bridge("525400123456"));
         assert_eq!(other.announced(light.to_string().as_bytes()), None);
         assert_eq!((topics().announced(b""), topics().announced(b"{}")), (None, None));
         // What was said under its name is taken back, and nothing that is said now.

@@ -102,7 +102,7 @@ pub fn read(folder: &Path, name: &str) -> Result<Key, String> {
             path.display()
         ));
     }
-    let pem = std::fs::read_to_string(&path).map_err(|e| match e.kind() {
+    let pem = private::read(&path).map_err(|e| match e.kind() {
         std::io::ErrorKind::NotFound => {
             format!("there is no key “{name}”; make one with `k1 keys new {name}`, or see `k1 keys list`")
         }

@@ -16,6 +16,7 @@ use std::time::{Duration, Instant};
 use axum::Router;
 use axum::body::Body;
 use axum::extract::Request;
+use axum::http::{HeaderValue, header};
 use hyper::body::Incoming;
 use hyper::server::conn::http1;
 use hyper_util::rt::{TokioIo, TokioTimer};
@@ -257,7 +258,17 @@ async fn serve(stream: TcpStream, visit: Arc<Visit>, leave: Arc<Notify>, router:
     let io = TokioIo::new(Paced { stream, since: None, _visit: visit.clone() });
     let service = hyper::service::service_fn(move |mut request: Request<Incoming>| {
         request.extensions_mut().insert(visit.clone());
-        router.clone().call(request.map(Body::new))
+        let is_chunked = request.headers().contains_key(header::TRANSFER_ENCODING);
+        let answer = router.clone().call(request.map(Body::new));
+        async move {
+            let mut answer = answer.await?;
+            // A proxy that went by a Content-Length beside it, which hyper takes away before we see it, would have
+            // another request in what follows (RFC 9112, 6.1).
+            if is_chunked {
+                answer.headers_mut().insert(header::CONNECTION, HeaderValue::from_static("close"));
+            }
+            Ok::<_, std::convert::Infallible>(answer)
+        }
     });
     let connection = http1::Builder::new()
         .timer(TokioTimer::new())

@@ -173,7 +173,17 @@ fn sentence(address: SocketAddr, e: &std::io::Error) -> String {
             format!("{address} needs more rights than this user has; choose a port above 1023 with --listen")
         }
         ErrorKind::AddrNotAvailable => {
-            format!("{} is no address of this machine; use 127.0.0.1, 0.0.0.0 or [::]", address.ip())
+            // What has just failed is no advice, nor is its whole family if even that has no address.
+            let ip = address.ip();
+            let works = |a: &&str| match *a {
+                "127.0.0.1" => !ip.is_loopback(),
+                "[::]" => !(ip.is_ipv6() && (ip.is_loopback() || ip.is_unspecified())),
+                _ => ip != IpAddr::V4(Ipv4Addr::UNSPECIFIED),
+            };
+            let others: Vec<_> = ["127.0.0.1", "0.0.0.0", "[::]"].into_iter().filter(works).collect();
+            let is_down =
+                if ip.is_loopback() { " now (is the loopback interface switched off?)" } else { "" };
+            format!("{ip} is no address of this machine{is_down}; use {}", others.join(" or "))
         }
         _ => format!("{address} cannot be opened: {e}"),
     }
@@ -219,6 +229,25 @@ mod tests {
             "http://x",
         ] {
             assert!(wrong.parse::<Listen>().is_err(), "{wrong}");
+        }
+    }
+
+    #[test]
+    fn what_has_just_failed_is_not_advised() {
+        let said = |ip: &str| {
+            let address = SocketAddr::new(ip.parse().unwrap(), 3330);
+            sentence(address, &ErrorKind::AddrNotAvailable.into())
+        };
+        for (ip, advice) in [
+            ("127.0.0.1", "use 0.0.0.0 or [::]"),
+            ("127.0.0.2", "use 0.0.0.0 or [::]"),
+            ("::1", "use 0.0.0.0"),
+            ("::", "use 127.0.0.1 or 0.0.0.0"),
+            ("0.0.0.0", "use 127.0.0.1 or [::]"),
+            ("192.0.2.99", "use 127.0.0.1 or 0.0.0.0 or [::]"),
+        ] {
+            assert!(said(ip).ends_with(advice), "{}", said(ip));
+            assert_eq!(said(ip).contains("loopback"), ip.starts_with("127") || ip == "::1", "{}", said(ip));
         }
     }
 

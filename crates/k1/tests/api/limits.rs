@@ -244,6 +244,24 @@ fn a_request_without_a_body_is_answered() {
 }
 
 #[test]
+fn no_second_request_hides_in_a_chunked_one() {
+    judged(|| {
+        let Some(k1) = K1::start_here(&["--listen", "127.0.0.1:0"]) else { return };
+        let hidden = format!("GET /api/v1/status HTTP/1.1\r\nHost: {}\r\n\r\n", k1.host);
+        let length = format!("Content-Length: {}", 5 + hidden.len());
+        let host = format!("Host: {}", k1.host);
+        let chunked = "Transfer-Encoding: chunked";
+        for lengths in [[&*length, chunked], [chunked, &*length]] {
+            let mut stream = k1.connect();
+            let head = ["GET /api/v1/status HTTP/1.1", &host, lengths[0], lengths[1]];
+            let raw = exchange(&mut stream, &head, format!("0\r\n\r\n{hidden}").as_bytes());
+            assert_eq!(raw.header("connection"), Some("close"));
+            assert!(read(&mut stream).is_none(), "one answer and no second");
+        }
+    });
+}
+
+#[test]
 fn a_method_that_does_not_fit_is_named() {
     judged(|| {
         let k1 = K1::get_one();

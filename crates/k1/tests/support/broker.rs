@@ -104,7 +104,7 @@ impl Listener {
     pub fn new(port: u16) -> Self {
         let mut options =
             MqttOptions::new(format!("listener-{}", LISTENERS.fetch_add(1, SeqCst)), "127.0.0.1", port);
-        options.set_max_packet_size(64 * 1024, 64 * 1024);
+        options.set_max_packet_size(4 << 20, 4 << 20);
         let (client, mut connection) = Client::new(options, 32);
         let heard = Arc::new(Mutex::new(HashMap::new()));
         let (into, ears) = (heard.clone(), client.clone());

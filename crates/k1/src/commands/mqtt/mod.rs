@@ -27,6 +27,7 @@ use crate::lamps::Address;
 use crate::lamps::figures::Reading;
 use crate::lamps::fleet::{self, OFFLINE, Topics};
 use crate::lamps::watch::Look;
+use crate::private;
 use crate::update::package::Update;
 use broker::Steps;
 
@@ -36,8 +37,10 @@ const KEEP_ALIVE: Duration = Duration::from_secs(15);
 const WAITING: usize = 64;
 /// Pause between two looks of a program at itself.
 const EVERY: Duration = Duration::from_secs(10);
-/// Largest message that is taken.
+/// Largest message that is said, and largest wish that is looked at.
 const MOST_BYTES: usize = 64 * 1024;
+/// Largest message that is taken in: a longer one ends the connection, again and again if the broker keeps it.
+const MOST_TAKEN: usize = 1024 * 1024;
 
 /// Firmware that every lamp may have.
 struct Offer {
@@ -55,6 +58,8 @@ enum Ask {
     Shown(Look),
     /// It may have gone: somebody should look.
     Look,
+    /// Somebody else has said that it has gone, or speaks for it no more.
+    Contradict,
 }
 
 /// What became of a lamp that was asked to take firmware: its place in the list, and why not.
@@ -147,12 +152,12 @@ fn options(broker: &str, args: &BrokerArgs, topics: &Topics) -> Result<MqttOptio
     // Two clients of one name would put each other out.
     let host = host.trim_start_matches('[').trim_end_matches(']');
     let mut options = MqttOptions::new(format!("k1-{}", topics.bridge), host, port);
-    options.set_keep_alive(KEEP_ALIVE).set_max_packet_size(MOST_BYTES, MOST_BYTES);
+    options.set_keep_alive(KEEP_ALIVE).set_max_packet_size(MOST_TAKEN, MOST_BYTES);
     let will = LastWill::new(topics.bridge(), OFFLINE, QoS::AtLeastOnce, true);
     options.set_last_will(will);
     if let Some(user) = &args.user {
         let password = match &args.password_file {
-            Some(path) => std::fs::read_to_string(path).map_err(|e| {
+            Some(path) => private::read(path).map_err(|e| {
                 Failure(format!("the broker's password cannot be read from {}: {e}", path.display()))
             })?,
             None => String::new(),

@@ -300,6 +300,14 @@ pub(super) fn tend(
             }
             Ask::Shown(look) => voice.shown(&look),
             Ask::Look => next = Instant::now(),
+            Ask::Contradict => {
+                // Only what is there is worth a word, and the next look says whether it is. Who has gone is not argued
+                // about, so that two who both lose it agree.
+                if voice.said_online == Some(true) {
+                    (voice.is_announced, voice.said_online) = (false, None);
+                    next = next.min(Instant::now() + IN_FORCE);
+                }
+            }
         }
     }
     voice.online(false);
