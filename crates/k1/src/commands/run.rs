@@ -1,7 +1,7 @@
 //! `k1 run`: both halves live.
 
 use std::sync::Arc;
-use std::sync::atomic::{AtomicBool, Ordering};
+use std::sync::atomic::{AtomicU8, Ordering};
 use std::time::{Duration, Instant};
 
 use k1_device::answers::Vitals;
@@ -29,20 +29,31 @@ const AFTERGLOW: Duration = Duration::from_millis(1200);
 /// How often this machine is asked for new addresses.
 const LOOK: Duration = Duration::from_secs(5);
 
+/// Sound, lights and page are being opened.
+const STARTING: u8 = 0;
+/// The light is on.
+const RUNNING: u8 = 1;
+/// A signal asked for the end.
+const STOPPED: u8 = 2;
+
 /// Version with the commit it was built from, where that is known.
 pub const VERSION: &str = env!("CARGO_PKG_VERSION");
 
 /// Runs until the end of the sound, the duration, or a signal.
 pub fn run(args: &RunArgs) -> Result<(), Failure> {
-    let stopped = Arc::new(AtomicBool::new(false));
-    let signal = stopped.clone();
+    let phase = Arc::new(AtomicU8::new(STARTING));
+    let signal = phase.clone();
     ctrlc::set_handler(move || {
-        // A second signal does not wait for tidiness.
-        if signal.swap(true, Ordering::SeqCst) {
-            crate::strip_line::end();
-            let _ = output::abandon_all();
-            std::process::exit(130);
-        }
+        let status = match signal.swap(STOPPED, Ordering::SeqCst) {
+            // What is opened may wait for ever, as a pipe without a writer does; no light is on yet.
+            STARTING => 0,
+            RUNNING => return,
+            // A second signal does not wait for tidiness.
+            _ => 130,
+        };
+        crate::strip_line::end();
+        let _ = output::abandon_all();
+        std::process::exit(status);
     })
     .map_err(|e| Failure(format!("signals cannot be handled: {e}")))?;
 
@@ -69,6 +80,9 @@ pub fn run(args: &RunArgs) -> Result<(), Failure> {
         )?),
     };
 
+    if phase.compare_exchange(STARTING, RUNNING, Ordering::SeqCst, Ordering::SeqCst).is_err() {
+        return Ok(());
+    }
     let mut stage = Stage::start(Setup {
         source,
         reopen,
@@ -104,7 +118,7 @@ pub fn run(args: &RunArgs) -> Result<(), Failure> {
         }
         _ => None,
     };
-    let result = watch(args, &mut stage, &mut console, page.as_mut(), &stopped);
+    let result = watch(args, &mut stage, &mut console, page.as_mut(), &phase);
     // Its last words are of a page that is still there.
     drop(bridge);
     drop(page);
@@ -132,7 +146,7 @@ fn watch(
     stage: &mut Stage,
     console: &mut Console,
     mut page: Option<&mut web::Page>,
-    stopped: &AtomicBool,
+    phase: &AtomicU8,
 ) -> Result<(), Failure> {
     let began = Instant::now();
     let duration = args.duration.map(Duration::from_secs_f64);
@@ -148,7 +162,7 @@ fn watch(
         if stage.has_ended() {
             ended.get_or_insert(now);
         }
-        let done = stopped.load(Ordering::SeqCst)
+        let done = phase.load(Ordering::SeqCst) == STOPPED
             || duration.is_some_and(|d| now - began >= d)
             || ended.is_some_and(|e| now - e >= AFTERGLOW);
         if done {
