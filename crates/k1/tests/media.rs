@@ -767,6 +767,10 @@ fn a_front_that_was_overwritten_with_zeros_keeps_its_time_and_is_told() {
         let said = zeroed.damage.first().unwrap_or_else(|| panic!("{name} is told"));
         assert!(said.at == 0.0 && said.seconds.is_some_and(|s| s > 0.05), "{name}: {said}");
     }
+    // FLAC frames in Ogg pages are not a FLAC file.
+    let flac = form("flac");
+    let page = [&b"OggS\0"[..], &[7; 40]].concat();
+    bench.refuses("front.oga", &[&[0; 4_096], &flac[9_000..30_000], &page, &flac[30_000..]], &["not audio"]);
 }
 
 #[test]

@@ -164,9 +164,10 @@ impl Flac {
     pub fn headless(bytes: &mut Bytes, zeros: u64) -> Result<Option<Self>> {
         let from = zeros as usize;
         let window = bytes.peek((from + REACH).min(FAR))?;
-        // Zeros in front of what is whole.
+        // Zeros in front of what is whole, or pages whose frames alone are not the sound.
         if (0..=3).any(|n| sniff::mark(&window[from - n..]).is_some())
             || tags::length(&window[from..]).is_some()
+            || window.windows(5).any(|w| w == b"OggS\0")
         {
             return Ok(None);
         }
