@@ -69,6 +69,8 @@ const KINDS: &[(&str, &str, &str, &str)] = &[
     ("MP4", "Opus", "ffmpeg -i in.wav -c:a libopus -strict -2 out", "opus.mp4"),
     ("MP4", "AAC, 6 channels", "ffmpeg -i in.wav -ac 6 -c:a aac out", "six.m4a"),
     ("QuickTime", "PCM, 16 bits", "ffmpeg -i in.wav -c:a pcm_s16le out", "x.mov"),
+    ("QuickTime", "ALAC", "ffmpeg -i in.wav -c:a alac out", "alac.mov"),
+    ("QuickTime", "IMA ADPCM", "ffmpeg -i in.wav -c:a adpcm_ima_qt out", "ima.mov"),
     ("Ogg", "Vorbis", "oggenc -Q -q4 in.wav -o out", "x.ogg"),
     ("Ogg", "Vorbis, by ffmpeg", "ffmpeg -i in.wav -c:a libvorbis out", "ff.ogg"),
     ("Ogg", "Opus", "opusenc --quiet in.wav out", "x.opus"),

@@ -3,6 +3,8 @@
 
 #[path = "support/music.rs"]
 mod music;
+#[path = "media/repaired.rs"]
+mod repaired;
 mod support;
 #[path = "support/wav.rs"]
 mod wav;

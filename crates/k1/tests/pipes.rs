@@ -357,3 +357,92 @@ fn no_input_at_all_is_an_end_and_a_terminal_is_refused() {
         start(k1(command).stdin(end)).end().failed_saying(&["standard input is a terminal", "| k1 run -"]);
     }
 }
+
+/// A pipe with a name that nobody writes into holds up the opening of it, and no signal.
+#[test]
+fn a_signal_ends_the_wait_for_a_writer() {
+    let dir = folder();
+    let path = dir.path().join("fifo");
+    assert!(Command::new("mkfifo").arg(&path).status().unwrap().success());
+    for number in [Signal::INT, Signal::TERM] {
+        for speaks in [false, true] {
+            // One whose writer says nothing does the same.
+            let writer = speaks.then(|| std::fs::File::options().read(true).write(true).open(&path).unwrap());
+            let running =
+                start(k1(["run", path.to_str().unwrap(), "--headless", "--json"]).stdin(Stdio::null()));
+            std::thread::sleep(Duration::from_millis(500));
+            let began = Instant::now();
+            signal(&running, number);
+            let said = running.end();
+            assert!(began.elapsed() < Duration::from_secs(2), "{:?}", began.elapsed());
+            assert_eq!(said.code(), Some(0), "{said:?}");
+            drop(writer);
+        }
+    }
+}
+
+/// A file is no samples, and what cannot be read is no end of them.
+#[test]
+fn a_file_for_raw_samples_and_an_input_that_cannot_be_read_are_told() {
+    let dir = folder();
+    let image = dir.path().join("x.npy");
+    let commands = [
+        vec!["analyze".to_owned(), "-".to_owned()],
+        vec!["run".to_owned(), "-".to_owned(), "--headless".to_owned()],
+        vec!["render".to_owned(), "-".to_owned(), "-o".to_owned(), image.display().to_string()],
+    ];
+    let wav = [&b"RIFF\x24\x7d\0\0WAVEfmt "[..], &[0; 32_000]].concat();
+    let fixture = |ending| std::fs::read(support::fixture(&format!("demo.{ending}"))).unwrap();
+    let tagged = [&b"ID3\x03\0\0\0\0\0\0"[..], &fixture("mp3")].concat();
+    let kinds = [
+        ("WAV", wav),
+        ("FLAC", fixture("flac")),
+        ("Ogg", fixture("ogg")),
+        ("MP4", fixture("m4a")),
+        ("MP3", tagged),
+    ];
+    for command in &commands {
+        for (kind, bytes) in &kinds {
+            let (reads, mut writes) = pipe(None);
+            let running = start(k1(command).stdin(reads));
+            let _ = writes.write_all(bytes);
+            drop(writes);
+            running.end().failed_saying(&["standard input is a", kind, "raw f32 samples", "by its name"]);
+        }
+        if command[0] != "run" {
+            let closed = format!("exec {} {} <&-", env!("CARGO_BIN_EXE_k1"), command.join(" "));
+            start(Command::new("sh").args(["-c", &closed]))
+                .end()
+                .failed_saying(&["standard input is closed"]);
+        }
+        let folder = std::fs::File::open(dir.path()).unwrap();
+        start(k1(command).stdin(folder)).end().failed_saying(&["standard input", "directory"]);
+        let unreadable = std::fs::File::create(dir.path().join("for writing")).unwrap();
+        start(k1(command).stdin(unreadable)).end().failed_saying(&["standard input", "Bad file descriptor"]);
+    }
+}
+
+/// An index behind the sound cannot be reached in a pipe.
+#[test]
+fn an_index_at_the_end_of_a_pipe_is_told() {
+    let dir = folder();
+    let path = dir.path().join("fifo");
+    assert!(Command::new("mkfifo").arg(&path).status().unwrap().success());
+    // Sound first, whatever stood first in the fixture.
+    let bytes = std::fs::read(support::fixture("demo.m4a")).unwrap();
+    let (mut at, mut boxes) = (0, Vec::new());
+    while at + 8 <= bytes.len() {
+        let size = u32::from_be_bytes(bytes[at..at + 4].try_into().unwrap()) as usize;
+        boxes.push(&bytes[at..at + size]);
+        at += size;
+    }
+    boxes.sort_by_key(|b| (&b[4..8] != b"ftyp", &b[4..8] == b"moov"));
+    let running = start(k1(["analyze", path.to_str().unwrap()]).stdin(Stdio::null()));
+    let bytes = boxes.concat();
+    let to = path.clone();
+    let writer = std::thread::spawn(move || {
+        let _ = std::fs::write(&to, &bytes);
+    });
+    running.end().failed_saying(&["needs a file that can be wound back"]);
+    writer.join().unwrap();
+}

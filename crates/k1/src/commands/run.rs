@@ -1,6 +1,6 @@
 //! `k1 run`: both halves live.
 
-use std::sync::atomic::{AtomicBool, Ordering};
+use std::sync::atomic::{AtomicU8, Ordering};
 use std::sync::{Arc, OnceLock};
 use std::time::{Duration, Instant};
 
@@ -32,14 +32,21 @@ const LAST_FRAMES: Duration = Duration::from_secs(2);
 /// How often this machine is asked for new addresses.
 const LOOK: Duration = Duration::from_secs(5);
 
+/// Sound, lights and page are being opened.
+const STARTING: u8 = 0;
+/// The light is on.
+const RUNNING: u8 = 1;
+/// A signal asked for the end.
+const STOPPED: u8 = 2;
+
 /// Version with the commit it was built from, where that is known.
 pub const VERSION: &str = env!("CARGO_PKG_VERSION");
 
 /// Runs until the end of the sound, the duration, or a signal.
 pub fn run(args: &RunArgs) -> Result<(), Failure> {
-    let stopped = Arc::new(AtomicBool::new(false));
+    let phase = Arc::new(AtomicU8::new(STARTING));
     let running = Arc::new(OnceLock::new());
-    signals::on_end(ending(stopped.clone(), running.clone())).map_err(Failure)?;
+    signals::on_end(ending(phase.clone(), running.clone())).map_err(Failure)?;
 
     let source = source::open_in_time(&args.input, args.rate)?;
     let title = harmless(&source.title()).into_owned();
@@ -64,6 +71,9 @@ pub fn run(args: &RunArgs) -> Result<(), Failure> {
         )?),
     };
 
+    if phase.compare_exchange(STARTING, RUNNING, Ordering::SeqCst, Ordering::SeqCst).is_err() {
+        return Ok(());
+    }
     let mut stage = Stage::start(Setup {
         source,
         reopen,
@@ -100,7 +110,7 @@ pub fn run(args: &RunArgs) -> Result<(), Failure> {
         }
         _ => None,
     };
-    let result = watch(args, &mut stage, &mut console, page.as_mut(), &stopped);
+    let result = watch(args, &mut stage, &mut console, page.as_mut(), &phase);
     // Its last words are of a page that is still there.
     drop(bridge);
     drop(page);
@@ -116,13 +126,17 @@ pub fn run(args: &RunArgs) -> Result<(), Failure> {
 }
 
 /// What a request to end does.
-fn ending(
-    stopped: Arc<AtomicBool>,
-    running: Arc<OnceLock<Arc<Shared>>>,
-) -> impl Fn() + Clone + Send + 'static {
+fn ending(phase: Arc<AtomicU8>, running: Arc<OnceLock<Arc<Shared>>>) -> impl Fn() + Clone + Send + 'static {
     let wishes = Arc::new(Wishes::default());
     move || match wishes.take(Instant::now()) {
-        Wish::End => stopped.store(true, Ordering::SeqCst),
+        Wish::End => {
+            // What is opened may wait for ever, as a pipe without a writer does; no light is on yet.
+            if phase.swap(STOPPED, Ordering::SeqCst) == STARTING {
+                let _ = output::abandon_all();
+                crate::strip_line::end();
+                std::process::exit(0);
+            }
+        }
         Wish::Same => {}
         Wish::EndNow => {
             // Whatever holds the end up, lights become dark and recordings whole, if they can.
@@ -149,7 +163,7 @@ fn watch(
     stage: &mut Stage,
     console: &mut Console,
     mut page: Option<&mut web::Page>,
-    stopped: &AtomicBool,
+    phase: &AtomicU8,
 ) -> Result<(), Failure> {
     let began = Instant::now();
     let duration = args.duration.map(Duration::from_secs_f64);
@@ -165,7 +179,7 @@ fn watch(
         if stage.has_ended() {
             ended.get_or_insert(now);
         }
-        let done = stopped.load(Ordering::SeqCst)
+        let done = phase.load(Ordering::SeqCst) == STOPPED
             || duration.is_some_and(|d| now - began >= d)
             || ended.is_some_and(|e| now - e >= AFTERGLOW);
         if done {

@@ -141,6 +141,8 @@ impl fmt::Display for Error {
                 path.display()
             ),
             Self::Rate(rate) => write!(f, "a sample rate of {rate} Hz is outside 4,000 … 768,000 Hz"),
+            // Our own sentence.
+            Self::Read(e) if e.kind() == std::io::ErrorKind::InvalidData => write!(f, "{e}"),
             Self::Read(e) => write!(f, "reading standard input failed: {e}"),
             Self::ReadFile(path, e) => write!(f, "reading {} failed: {e}", path.display()),
             Self::NoServer(why) => write!(
@@ -220,6 +222,10 @@ pub fn open(input: &Input, rate: u32) -> Result<Box<dyn Source>, Error> {
     Ok(match input {
         Input::Demo => Box::new(Demo::default()),
         Input::File(path) => Box::new(file::FileSource::open(path)?),
+        Input::Stdin if stdin_was_closed() => {
+            let why = "standard input is closed; pipe raw f32 samples into it, or name a file";
+            return Err(Error::Read(std::io::Error::new(std::io::ErrorKind::InvalidData, why)));
+        }
         Input::Stdin => Box::new(stdin::StdinSource::new(not_a_terminal()?, rate)?),
         Input::Mic(name) => open_live(Kind::Mic, name.as_deref())?,
         Input::Monitor(name) => open_live(Kind::Monitor, name.as_deref())?,
@@ -237,7 +243,18 @@ pub fn open_in_time(input: &Input, rate: u32) -> Result<Box<dyn Source>, Error> 
 fn not_a_terminal() -> Result<std::io::Stdin, Error> {
     use std::io::IsTerminal;
     let stdin = std::io::stdin();
-    if stdin.is_terminal() { Err(Error::Terminal) } else { Ok(stdin) }
+    if stdin.is_terminal() {
+        return Err(Error::Terminal);
+    }
+    // The library takes what cannot be read for an end; a read of nothing tells it from one.
+    #[cfg(unix)]
+    {
+        use std::io::Read;
+        use std::os::fd::AsFd;
+        let own = stdin.as_fd().try_clone_to_owned().map(std::fs::File::from);
+        own.and_then(|mut file| file.read(&mut [])).map_err(Error::Read)?;
+    }
+    Ok(stdin)
 }
 
 /// True for a file on a disk, which has everything at any time.
@@ -247,6 +264,25 @@ fn stdin_is_file() -> bool {
         use std::os::fd::AsFd;
         let own = std::io::stdin().as_fd().try_clone_to_owned();
         own.map(std::fs::File::from).and_then(|f| f.metadata()).is_ok_and(|m| m.is_file())
+    }
+    #[cfg(not(unix))]
+    false
+}
+
+/// True where there was no standard input at all: then the runtime has opened the null device in its place, for reading
+/// and writing, while who gives an empty input gives it for reading.
+fn stdin_was_closed() -> bool {
+    #[cfg(unix)]
+    {
+        use std::io::Write;
+        use std::os::fd::AsFd;
+        use std::os::unix::fs::MetadataExt;
+        let own = std::io::stdin().as_fd().try_clone_to_owned().map(std::fs::File::from);
+        let null = std::fs::metadata("/dev/null").map(|m| m.rdev());
+        own.is_ok_and(|mut file| {
+            let device = file.metadata().map(|m| m.rdev());
+            matches!((device, null), (Ok(a), Ok(b)) if a == b && a != 0) && file.write(&[]).is_ok()
+        })
     }
     #[cfg(not(unix))]
     false

@@ -14,13 +14,26 @@ pub struct Decoder {
     kept: usize,
     resampler: Resampler,
     samples: Vec<f32>,
+    begun: bool,
+}
+
+/// The kind of file whose mark these bytes begin with: no samples look like that.
+fn file_kind(head: &[u8]) -> Option<&'static str> {
+    match head {
+        [b'R', b'I', b'F', b'F', ..] => Some("a WAV file"),
+        [b'f', b'L', b'a', b'C', ..] => Some("a FLAC file"),
+        [b'O', b'g', b'g', b'S', ..] => Some("an Ogg file"),
+        [b'I', b'D', b'3', 2..=4, ..] => Some("an MP3 file"),
+        [_, _, _, _, b'f', b't', b'y', b'p', ..] => Some("an MP4 file"),
+        _ => None,
+    }
 }
 
 impl Decoder {
     /// For samples at `rate`.
     pub fn new(rate: u32) -> Result<Self, Error> {
         let resampler = Resampler::new(rate)?;
-        Ok(Self { bytes: vec![0; BLOCK], kept: 0, resampler, samples: Vec::new() })
+        Ok(Self { bytes: vec![0; BLOCK], kept: 0, resampler, samples: Vec::new(), begun: false })
     }
 
     /// Reads once from `pipe`, waiting for it if it must, and appends what that makes to `ready`, which may be nothing.
@@ -35,6 +48,17 @@ impl Decoder {
         if n == 0 {
             self.resampler.finish(ready);
             return Ok(0);
+        }
+        if !std::mem::replace(&mut self.begun, true)
+            && let Some(kind) = file_kind(&self.bytes[..n])
+        {
+            return Err(io::Error::new(
+                ErrorKind::InvalidData,
+                format!(
+                    "standard input is {kind}, and `-` takes raw f32 samples; give the file by its name, or decode it: \
+                     ffmpeg -i FILE -f f32le -ac 1 -ar 16000 - | k1 run -"
+                ),
+            ));
         }
         // A read may end inside a sample: its bytes wait for the next one.
         let have = self.kept + n;

@@ -3,7 +3,10 @@
 use std::collections::VecDeque;
 use std::io::{ErrorKind, Result};
 
-use symphonia::core::codecs::audio::well_known::{CODEC_ID_AAC, CODEC_ID_MP2, CODEC_ID_MP3, CODEC_ID_OPUS};
+use symphonia::core::codecs::audio::CODEC_ID_NULL_AUDIO;
+use symphonia::core::codecs::audio::well_known::{
+    CODEC_ID_AAC, CODEC_ID_ALAC, CODEC_ID_MP2, CODEC_ID_MP3, CODEC_ID_OPUS,
+};
 use symphonia::core::errors::Error as Fault;
 use symphonia::core::formats::probe::Hint;
 use symphonia::core::formats::{FormatOptions, FormatReader, Track, TrackFlags, TrackType};
@@ -56,6 +59,10 @@ impl Boxed {
     ) -> Result<std::result::Result<(Self, usize), Refusal>> {
         let (scan, end) = match known {
             Known::Mp4 => {
+                if bytes.left().is_none() && mp4::index_is_behind(bytes)? {
+                    let why = "its index (moov) stands behind its sound, which needs a file that can be wound back, and this is a pipe";
+                    return Ok(Err(Refusal::broken(why)));
+                }
                 let scan = mp4::Scan::new(bytes)?;
                 if !scan.index {
                     let why = "its index (moov) is missing or cut: the recording was not ended, or not all of it is here";
@@ -91,17 +98,22 @@ impl Boxed {
         if tracks.is_empty() {
             let unknown = format.tracks().iter().any(|t| t.codec_params.is_none());
             return Ok(Err(if unknown {
-                Refusal::codec(format!("{} with sound of a rare codec", name(known)))
+                let codec = match &scan {
+                    Scan::Mp4(scan) => scan.rare(),
+                    _ => None,
+                };
+                let codec = codec.unwrap_or_else(|| "sound of a rare codec".to_owned());
+                Refusal::codec(format!("{} with {codec}", name(known)))
             } else {
                 Refusal::broken("it has no sound in it")
             }));
         }
         // The default track first, and what can be decoded before what cannot.
-        let can = |t: &Track| stream_of(t).is_ok_and(|s| Decoder::new(&s).is_ok());
+        let can = |t: &Track| stream_of(t, &scan).is_ok_and(|s| Decoder::new(&s).is_ok());
         tracks.sort_by_key(|t| (!can(t), !t.flags.contains(TrackFlags::DEFAULT)));
         let able = tracks.iter().filter(|t| can(t)).count();
         let track = tracks[wanted.min(tracks.len() - 1)];
-        let stream = match stream_of(track) {
+        let stream = match stream_of(track, &scan) {
             Ok(stream) => stream,
             Err(why) => return Ok(Err(why)),
         };
@@ -230,7 +242,9 @@ impl Demux for Boxed {
                 Err(Fault::ResetRequired) => {
                     let found =
                         self.format.tracks().iter().find(|t| t.track_type() == Some(TrackType::Audio));
-                    let Some((id, stream, length)) = found.map(|t| (t.id, stream_of(t), t.num_frames)) else {
+                    let Some((id, stream, length)) =
+                        found.map(|t| (t.id, stream_of(t, &self.scan), t.num_frames))
+                    else {
                         return self.finish(bytes, false);
                     };
                     self.track = id;
@@ -270,7 +284,7 @@ fn name(known: Known) -> &'static str {
 }
 
 /// The stream of a track; an error names what cannot be decoded.
-fn stream_of(track: &Track) -> std::result::Result<Stream, Refusal> {
+fn stream_of(track: &Track, scan: &Scan) -> std::result::Result<Stream, Refusal> {
     let codec = track
         .codec_params
         .as_ref()
@@ -282,6 +296,17 @@ fn stream_of(track: &Track) -> std::result::Result<Stream, Refusal> {
         return opus::stream(head, true).ok_or_else(|| Refusal::codec("Opus with a rare channel mapping"));
     }
     let mut codec = codec.clone();
+    if let Scan::Mp4(mp4) = scan
+        && codec.codec == CODEC_ID_NULL_AUDIO
+    {
+        let Some(cookie) = &mp4.alac else {
+            let rare = mp4.rare().unwrap_or_else(|| "sound of a rare codec".to_owned());
+            return Err(Refusal::codec(format!("MP4 with {rare}")));
+        };
+        let rate = u32::from_be_bytes([cookie[20], cookie[21], cookie[22], cookie[23]]);
+        codec.for_codec(CODEC_ID_ALAC).with_sample_rate(rate);
+        codec.with_extra_data(cookie.clone().into_boxed_slice());
+    }
     let mut name = super::names::of(codec.codec);
     if codec.codec == CODEC_ID_AAC
         && let Some(core) = codec.extra_data.as_deref().and_then(super::adts::core)

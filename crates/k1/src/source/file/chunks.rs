@@ -85,12 +85,28 @@ enum Place {
     Over,
 }
 
+/// Whether there are only zeros from one offset to another.
+fn zeros(bytes: &mut Bytes, mut from: u64, to: u64) -> Result<bool> {
+    while from < to {
+        let Some(piece) = bytes.look(from, 64 * 1024)?.filter(|piece| !piece.is_empty()) else {
+            return Ok(false);
+        };
+        if piece.iter().any(|b| *b != 0) {
+            return Ok(false);
+        }
+        from += piece.len() as u64;
+    }
+    Ok(true)
+}
+
 /// Takes WAV and AIFF files apart.
 pub struct Chunks {
     style: Style,
     place: Place,
     format: Option<Format>,
     announced: bool,
+    /// Where the whole container ends, as its own head says.
+    whole: Option<u64>,
     /// Length of the samples as RF64 says it in a chunk of its own.
     long: Option<u64>,
     /// Frames as a chunk of its own counts them.
@@ -113,6 +129,7 @@ impl Chunks {
             place: Place::Front,
             format: None,
             announced: false,
+            whole: None,
             long: None,
             fact: None,
             short: false,
@@ -166,7 +183,10 @@ impl Chunks {
         let fill = self.style.fill(size);
         let ends = size == left
             || self.sound_ends_at(bytes, from + size + fill)?
-            || fill > 0 && self.sound_ends_at(bytes, from + size)?;
+            || fill > 0 && self.sound_ends_at(bytes, from + size)?
+            // Two heads that agree, and nothing behind: a recorder took its room before it knew how much it needs.
+            || self.whole.is_some_and(|end| end == from + size || end == from + size + fill)
+                && zeros(bytes, from + size, from + left)?;
         Ok(if ends { size } else { left })
     }
 
@@ -308,6 +328,9 @@ impl Demux for Chunks {
                 Place::Front => {
                     if bytes.peek(4)? == b"RIFX" {
                         self.style = Style::Rifx;
+                    }
+                    if let Some(head) = self.style.read(bytes.peek(24)?) {
+                        self.whole = Some(bytes.pos() + head.head + head.size);
                     }
                     bytes.skip(if self.style == Style::Wave64 { 40 } else { 12 })?;
                     self.place = Place::Between;

@@ -125,12 +125,20 @@ pub struct Frames {
     promised_end: Option<u64>,
     /// A packet that waits, because a stream was announced before it.
     waiting: Option<Packet>,
+    /// Bytes of sound in front of the first frame that were overwritten, and the frames that they were worth.
+    lost: u64,
+    front: Option<u64>,
     /// Sound begins here, not in the middle of something.
     fresh: bool,
     started: bool,
 }
 
 impl Frames {
+    /// Of a file whose first `lost` bytes were overwritten.
+    pub fn behind(lost: u64) -> Self {
+        Self { lost, ..Self::default() }
+    }
+
     /// Takes the frame that stands here.
     fn take(&mut self, bytes: &mut Bytes, head: Head) -> Result<Event> {
         let data = bytes.peek(head.bytes)?.to_vec();
@@ -162,7 +170,7 @@ impl Frames {
         };
         if begins {
             let delay = match head.kind {
-                Kind::Mpeg(3) if mpeg::reservoir(&data, &head) == 0 => mpeg::DELAY,
+                Kind::Mpeg(3) if self.lost > 0 || mpeg::reservoir(&data, &head) == 0 => mpeg::DELAY,
                 Kind::Mpeg(3) => 0,
                 Kind::Mpeg(_) => mpeg::POLYPHASE,
                 Kind::Adts => adts::PRIMING,
@@ -174,6 +182,10 @@ impl Frames {
             self.begin(head);
             self.waiting = Some(packet(&data));
             self.count(&head);
+            let lost = std::mem::take(&mut self.lost);
+            if lost > 0 {
+                self.front = Some((lost as f64 / average(bytes, &head)?).round() as u64 * head.frames);
+            }
             return Ok(Event::Stream(Box::new(stream)));
         }
         self.count(&head);
@@ -200,6 +212,9 @@ impl Frames {
 
 impl Demux for Frames {
     fn next(&mut self, bytes: &mut Bytes) -> Result<Event> {
+        if let Some(frames) = self.front.take() {
+            return Ok(Event::Front { frames });
+        }
         if let Some(packet) = self.waiting.take() {
             return Ok(Event::Packet(packet));
         }
@@ -245,6 +260,12 @@ impl Demux for Frames {
         let lost = search(bytes, u64::MAX)?;
         self.fresh = false;
         let ended = bytes.peek(1)?.is_empty();
+        // Where the file's own count ends, nothing is missing.
+        let most = self.now.map_or(0, |now| 2 * now.bytes as u64);
+        if self.promised_end.is_some_and(|end| end.abs_diff(before) <= most) {
+            self.promised_end = None;
+            return Ok(Event::End);
+        }
         if ended {
             let cut = self.promised_end.is_some_and(|end| before < end);
             // Less than a second of anything behind the last frame is what writers leave there.
@@ -260,6 +281,16 @@ impl Demux for Frames {
         }
         Ok(LOST(self.worth(lost)))
     }
+}
+
+/// Mean length of the frames from `first` on, in bytes; the others stand here.
+fn average(bytes: &mut Bytes, first: &Head) -> Result<f64> {
+    let window = bytes.peek(2 * STRIDE)?;
+    let (mut at, mut n) = (0, 1);
+    while let Some(head) = window.get(at..).and_then(Head::read).filter(|head| head.fits(first)) {
+        (at, n) = (at + head.bytes, n + 1);
+    }
+    Ok((first.bytes + at) as f64 / f64::from(n))
 }
 
 /// Sound that could not be found.

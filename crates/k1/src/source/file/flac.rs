@@ -8,11 +8,16 @@ use symphonia::core::codecs::audio::AudioCodecParameters;
 use symphonia::core::codecs::audio::well_known::CODEC_ID_FLAC;
 
 use super::bytes::{Bytes, FAR};
+use super::decode::Decoder;
 use super::flow::{Demux, Event, Packet, Stream};
 use super::{elementary, sniff, tags};
 
 /// Bytes that show what begins somewhere.
 const AHEAD: usize = 26 * 1024;
+/// Places where a frame may end by its checksum that are kept.
+const ENDS: usize = 64;
+/// Bytes behind an overwritten head in which two frames must stand.
+const REACH: usize = 256 * 1024;
 /// Length of the STREAMINFO block, in bytes.
 const INFO: usize = 34;
 
@@ -139,6 +144,8 @@ pub struct Flac {
     total: u64,
     /// A frame of the stream that is going on.
     now: Option<Head>,
+    /// The file's head is lost, and what stood before the first frame with it.
+    headless: bool,
 }
 
 /// How a frame ends.
@@ -152,6 +159,32 @@ enum End {
 }
 
 impl Flac {
+    /// Looks for frames behind `zeros` that have overwritten the head of a file, and moves to the first of them. Its
+    /// frames must say of themselves what the head would have said.
+    pub fn headless(bytes: &mut Bytes, zeros: u64) -> Result<Option<Self>> {
+        let from = zeros as usize;
+        let window = bytes.peek((from + REACH).min(FAR))?;
+        // Zeros in front of what is whole, or pages whose frames alone are not the sound.
+        if (0..=3).any(|n| sniff::mark(&window[from - n..]).is_some())
+            || tags::length(&window[from..]).is_some()
+            || window.windows(5).any(|w| w == b"OggS\0")
+        {
+            return Ok(None);
+        }
+        let heads = |from: usize| {
+            let starts = move |at: &usize| window[*at] == 0xff;
+            (from..window.len()).filter(starts).filter_map(|at| Some((at, Head::read(&window[at..])?)))
+        };
+        let found = heads(from).find(|(at, head)| {
+            let next = head.number + if head.by_sample { head.block } else { 1 };
+            let speaks = head.rate.is_some() && head.bits.is_some();
+            speaks && heads(at + head.bytes).any(|(_, other)| other.fits(head) && other.number == next)
+        });
+        let Some((at, _)) = found else { return Ok(None) };
+        bytes.skip(at as u64)?;
+        Ok(Some(Self { started: true, info: vec![0; INFO], headless: true, ..Self::default() }))
+    }
+
     /// Reads the head of the file: only STREAMINFO matters, the rest is stepped over, whatever its size.
     fn head(&mut self, bytes: &mut Bytes) -> Result<()> {
         bytes.skip(4)?;
@@ -207,6 +240,8 @@ impl Flac {
         let most =
             (head.block as usize * usize::from(head.channels) * 5 + 512).max(self.max_frame + 64).min(FAR);
         let (mut crc, mut at, mut reach) = (0_u16, 0, 64 * 1024);
+        // A frame before junk is whole, too; but a checksum alone may be right by accident.
+        let mut ends = Vec::new();
         loop {
             let window = bytes.peek(reach)?;
             let ended = window.len() < reach;
@@ -227,6 +262,9 @@ impl Flac {
                 {
                     return Ok(End::Whole(at));
                 }
+                if crc == 0 && ends.len() < ENDS {
+                    ends.push(at);
+                }
                 if rest.len() > 1
                     && rest[0] == 0xff
                     && rest[1] & 0xfe == 0xf8
@@ -235,14 +273,31 @@ impl Flac {
                     && next.number > head.number
                     && next.number - head.number < 1 << 22
                 {
-                    return Ok(End::Damaged(at));
+                    let whole = self.proven(head, window, &ends);
+                    return Ok(whole.map_or(End::Damaged(at), End::Whole));
                 }
             }
             if ended || reach >= most {
-                return Ok(if ended && crc == 0 && at > head.bytes { End::Whole(at) } else { End::Lost });
+                if ended && crc == 0 && at > head.bytes {
+                    return Ok(End::Whole(at));
+                }
+                return Ok(self.proven(head, window, &ends).map_or(End::Lost, End::Whole));
             }
             reach = (reach * 4).min(most.max(reach + 1024)).min(FAR);
         }
+    }
+
+    /// The first of some places up to which the frame at the front of `window` can be decoded.
+    fn proven(&self, head: &Head, window: &[u8], ends: &[usize]) -> Option<usize> {
+        if ends.is_empty() {
+            return None;
+        }
+        let stream = self.stream(head)?;
+        ends.iter().copied().find(|end| {
+            let packet = Packet { data: window[..*end].to_vec(), frames: head.block, ..Packet::default() };
+            let decoded = Decoder::new(&stream).ok();
+            decoded.is_some_and(|mut decoder| decoder.decode(&packet).is_some())
+        })
     }
 
     /// The first sample of a frame.
@@ -255,8 +310,15 @@ impl Flac {
     }
 
     fn short(&self) -> bool {
+        // What was lost on the way is no end that is missing.
+        let reached = self.got.max(self.next.unwrap_or(0));
         // A count beyond all reason is a wrong count and not a cut file.
-        self.total > self.got && self.total < self.got.saturating_mul(1000)
+        self.total > reached && self.total < self.got.saturating_mul(1000)
+    }
+
+    /// Whether we stand exactly where the file's head says that its sound ends.
+    fn is_whole(&self) -> bool {
+        self.total > 0 && self.next == Some(self.total)
     }
 }
 
@@ -290,7 +352,15 @@ impl Demux for Flac {
             return self.search(bytes);
         }
         let first = self.first(&head);
+        if std::mem::take(&mut self.headless) && first > 0 {
+            return Ok(Event::Front { frames: first });
+        }
         if let Some(next) = self.next.filter(|next| first > *next) {
+            // In junk, accidents look like headers.
+            if matches!(self.end(bytes, &head)?, End::Lost) {
+                bytes.skip(1)?;
+                return self.search(bytes);
+            }
             self.next = Some(first);
             return Ok(Event::Lost { frames: first - next, why: "frames are missing" });
         }
@@ -313,7 +383,7 @@ impl Demux for Flac {
                 bytes.skip(1)?;
                 let lost = self.search(bytes)?;
                 // Half a frame at the end of the file is where the file was cut.
-                Ok(if ended && bytes.peek(1)?.is_empty() { Event::Short } else { lost })
+                Ok(if ended && bytes.peek(1)?.is_empty() && !self.is_whole() { Event::Short } else { lost })
             }
         }
     }
@@ -334,6 +404,10 @@ impl Flac {
                 }
             });
             bytes.skip(found.unwrap_or(reach) as u64)?;
+            if found.is_some() && self.is_whole() {
+                // Junk behind the end that looks like a header by accident.
+                return Ok(Event::Later { frames: 0 });
+            }
             if found.is_some() {
                 // How much is missing is said by the next frame's number.
                 return Ok(Event::Lost { frames: 0, why: "bytes that are not sound" });

@@ -115,6 +115,11 @@ pub enum Event {
         /// What happened, as a sentence goes on after "damaged at 3.0 s:".
         why: &'static str,
     },
+    /// The front of the stream was overwritten; it is silent for as long as it was.
+    Front {
+        /// Frames that are missing, encoder's delay included.
+        frames: u64,
+    },
     /// The stream begins later than the other streams beside it.
     Later {
         /// By how much, in frames.

@@ -44,9 +44,10 @@ use super::resample::Resampler;
 use super::{Error, Source};
 use bytes::Bytes;
 use decode::Decoder;
+use elementary::Frames;
 use flow::{Demux, Edit, Event, Packet, Refusal, Stream};
 use mix::Mix;
-use sniff::Found;
+use sniff::{Found, Known};
 use timeline::{Piece, Timeline};
 
 /// Frames of silence that are made at a time.
@@ -204,6 +205,15 @@ impl FileSource {
                 }
             }
             Event::Lost { frames, why } => self.lost(frames, why),
+            Event::Front { frames } => {
+                let at = self.now();
+                if let Some(voice) = &mut self.voice {
+                    voice.before += frames;
+                    let rate = f64::from(voice.stream.codec.sample_rate.unwrap_or(1).max(1));
+                    let why = "the front of the file was overwritten with zeros";
+                    self.damage.add(at, Some(frames as f64 / rate), Harm::Lost(why));
+                }
+            }
             Event::Later { frames } => {
                 if let Some(voice) = &mut self.voice {
                     voice.before += frames;
@@ -232,9 +242,21 @@ impl FileSource {
             self.bytes.skip(1)?;
         }
         let from = self.bytes.pos();
+        let zeros = if from == 0 { sniff::zeros(&mut self.bytes)? } else { 0 };
+        if zeros > 0
+            && let Some(flac) = flac::Flac::headless(&mut self.bytes, zeros)?
+        {
+            self.demux = Some(Box::new(flac));
+            return Ok(());
+        }
         match sniff::find(&mut self.bytes)? {
             Found::Known(known) => {
                 self.begun = Some(self.bytes.pos());
+                if zeros > 0 && known == Known::Frames {
+                    let lost = sniff::overwritten(&mut self.bytes, zeros)?;
+                    self.demux = Some(Box::new(Frames::behind(lost)));
+                    return Ok(());
+                }
                 match pick::open(&mut self.bytes, known)? {
                     Ok(demux) => self.demux = Some(demux),
                     Err(what) => {

@@ -4,6 +4,7 @@ use std::io::Result;
 
 use super::bytes::Bytes;
 use super::flow::Edit;
+use super::{elementary, sniff, tags};
 
 /// Boxes that are looked at in one file at most.
 const BOXES: usize = 100_000;
@@ -45,6 +46,10 @@ pub struct Scan {
     /// The name of the program that wrote the file.
     tool: String,
     fragmented: bool,
+    /// The codecs' four letters.
+    codecs: Vec<[u8; 4]>,
+    /// What an ALAC decoder needs, wherever it stands in the description of a sound.
+    pub alac: Option<Vec<u8>>,
     /// Boxes that hold tags and pictures of any size: places of their names.
     pub tags: Vec<u64>,
 }
@@ -81,6 +86,10 @@ impl Scan {
             } else if size == 0 {
                 size = to - at;
             }
+            if top && at > from && kind != *b"ftyp" && another(bytes, at, &kind)? {
+                self.end = at;
+                return Ok(());
+            }
             if size < start - at {
                 return Ok(());
             }
@@ -104,7 +113,7 @@ impl Scan {
                     self.tracks.push(Track::default());
                     self.boxes(bytes, start, end, false, seen)?;
                 }
-                b"edts" | b"mdia" | b"udta" | b"ilst" | b"----" | b"\xa9too" => {
+                b"edts" | b"mdia" | b"minf" | b"stbl" | b"udta" | b"ilst" | b"----" | b"\xa9too" => {
                     self.boxes(bytes, start, end, false, seen)?;
                 }
                 // A full box in MP4, a plain one in QuickTime.
@@ -112,8 +121,12 @@ impl Scan {
                     let plain = bytes.look(start, 8)?.is_some_and(|b| b.get(4..8) == Some(b"hdlr"));
                     self.boxes(bytes, if plain { start } else { start + 4 }, end, false, seen)?;
                 }
-                b"mvhd" | b"mdhd" | b"tkhd" | b"elst" | b"data" => {
-                    let most = (end - start).min(if kind == *b"elst" { 1 << 16 } else { 256 });
+                b"mvhd" | b"mdhd" | b"tkhd" | b"elst" | b"stsd" | b"data" => {
+                    let most = (end - start).min(match &kind {
+                        b"elst" => 1 << 16,
+                        b"stsd" => 1024,
+                        _ => 256,
+                    });
                     if let Some(content) = bytes.look(start, most as usize)? {
                         self.content(&kind, &content);
                     }
@@ -143,6 +156,13 @@ impl Scan {
                     track.entries.push(Entry { duration, media: u64::try_from(media).ok() });
                 }
             }
+            (b"stsd", _) => {
+                self.codecs.extend(b.get(12..16).and_then(|id| <[u8; 4]>::try_from(id).ok()));
+                // QuickTime keeps it a level deeper than MP4.
+                let at = b.windows(8).position(|w| w == b"\0\0\0\x24alac");
+                let cookie = at.and_then(|at| b.get(at + 12..at + 36)).map(<[u8]>::to_vec);
+                self.alac = self.alac.take().or(cookie);
+            }
             (b"data", _) => {
                 let text = String::from_utf8_lossy(b.get(8..).unwrap_or_default());
                 let numbers: Vec<u64> =
@@ -155,6 +175,33 @@ impl Scan {
             }
             _ => {}
         }
+    }
+
+    /// The name of a codec in the file that is not decoded here, or its four letters.
+    pub fn rare(&self) -> Option<String> {
+        let name = |id: &[u8; 4]| {
+            Some(match id {
+                b"ima4" | b"ms\0\x11" => "IMA ADPCM",
+                b"ms\0\x02" => "Microsoft ADPCM",
+                b"alac" => "ALAC without its description",
+                b"ac-3" => "Dolby Digital (AC-3)",
+                b"ec-3" => "Dolby Digital Plus (E-AC-3)",
+                b"ac-4" => "Dolby AC-4",
+                b"dtsc" | b"dtsh" | b"dtsl" | b"dtse" => "DTS",
+                b"mha1" | b"mhm1" => "MPEG-H",
+                b"samr" | b"sawb" => "AMR",
+                b"QDM2" | b"QDMC" => "QDesign Music",
+                b"MAC3" | b"MAC6" => "MACE",
+                b"agsm" => "GSM 6.10",
+                _ => return None,
+            })
+        };
+        let known = self.codecs.iter().find_map(|id| name(id).map(str::to_owned));
+        let letters = |id: &[u8; 4]| id.iter().all(|c| (0x20..0x7f).contains(c));
+        known.or_else(|| {
+            let id = self.codecs.iter().find(|id| letters(id))?;
+            Some(format!("sound of a rare codec ({})", String::from_utf8_lossy(id).trim()))
+        })
     }
 
     /// What is heard of a track whose sound has `rate` frames per second, and whose frames come in packets that are
@@ -214,6 +261,35 @@ impl Scan {
         }
         edits
     }
+}
+
+/// Whether the sound stands before the index, as far as that is seen without moving.
+pub fn index_is_behind(bytes: &mut Bytes) -> Result<bool> {
+    let head = bytes.peek(64 * 1024)?;
+    let mut at = 0;
+    while let Some(kind) = head.get(at + 4..at + 8) {
+        match kind {
+            b"mdat" => return Ok(true),
+            b"moov" | b"moof" => return Ok(false),
+            _ => at += (be32(head, at) as usize).max(8),
+        }
+    }
+    Ok(false)
+}
+
+/// Whether what stands behind a box is no box but sound of another kind, or a tag in front of it.
+fn another(bytes: &mut Bytes, at: u64, kind: &[u8; 4]) -> Result<bool> {
+    const BOXES: [&[u8; 4]; 16] = [
+        b"moov", b"mdat", b"moof", b"free", b"skip", b"wide", b"udta", b"meta", b"uuid", b"sidx", b"styp",
+        b"mfra", b"emsg", b"prft", b"pnot", b"pdin",
+    ];
+    if BOXES.contains(&kind) {
+        return Ok(false);
+    }
+    let Some(head) = bytes.look(at, 32 * 1024)? else { return Ok(false) };
+    Ok(sniff::mark(&head).is_some()
+        || tags::length(&head).is_some()
+        || elementary::chained_in(&head, 3).is_some())
 }
 
 fn be32(b: &[u8], at: usize) -> u32 {

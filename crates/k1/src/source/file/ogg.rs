@@ -10,6 +10,10 @@ use super::{flac, opus, sniff, tags, vorbis};
 
 /// The longest page, in bytes.
 const PAGE: usize = 27 + 255 + 255 * 255;
+/// Pages that wait at most for one that should stand before them.
+const WINDOW: usize = 8;
+/// A number that is at most so many pages behind is one of a page that was heard already.
+const BEHIND: u32 = 64;
 /// The longest packet that is kept, in bytes.
 const PACKET: usize = 4 << 20;
 
@@ -118,7 +122,13 @@ struct Logical {
     /// Headers that are still to come before the sound.
     headers: u32,
     /// The number of the page that comes next.
-    number: Option<u32>,
+    number: u32,
+    /// Pages that stand too early in the file, by their numbers.
+    early: Vec<Page>,
+    /// The latest time of a page so far.
+    latest: i64,
+    /// Pages in a row whose time was behind it.
+    behind: usize,
     /// The beginning of a packet whose end is on a later page.
     part: Vec<u8>,
     /// The beginning was longer than what is kept.
@@ -151,6 +161,7 @@ impl Ogg {
     /// Takes a page that begins a stream.
     fn begin(&mut self, page: &Page) {
         if !self.group {
+            self.release(0);
             self.group = true;
             if let Some(now) = self.now.take()
                 && !now.ended
@@ -173,7 +184,10 @@ impl Ogg {
                         serial: page.serial,
                         mapping,
                         headers,
-                        number: Some(page.number.wrapping_add(1)),
+                        number: page.number.wrapping_add(1),
+                        early: Vec::new(),
+                        latest: -1,
+                        behind: 0,
                         part: Vec::new(),
                         dropped: false,
                         ended: false,
@@ -184,8 +198,8 @@ impl Ogg {
         }
     }
 
-    /// Takes any other page.
-    fn take(&mut self, page: &Page) {
+    /// Takes any other page, in the order of their numbers.
+    fn sort(&mut self, page: Page) {
         if std::mem::take(&mut self.group) {
             match (&self.now, self.foreign) {
                 (Some(Logical { mapping: Mapping::Opus(stream) | Mapping::Flac(stream), .. }), _) => {
@@ -201,8 +215,41 @@ impl Ogg {
             }
             return;
         };
-        let missing = now.number.is_some_and(|n| n != page.number);
-        now.number = Some(page.number.wrapping_add(1));
+        let behind = now.number.wrapping_sub(page.number);
+        let heard = (1..=BEHIND).contains(&behind) && page.granule <= now.latest;
+        if heard || now.early.iter().any(|other| other.number == page.number) {
+            return;
+        }
+        if page.number == now.number {
+            self.take(&page);
+        } else if page.number.wrapping_sub(now.number) > BEHIND {
+            // A number that is no neighbour: nothing will fill the gap.
+            self.release(0);
+            self.take(&page);
+        } else {
+            now.early.push(page);
+        }
+        self.release(WINDOW);
+    }
+
+    /// Takes the pages that came too early and are next now, and more of them until at most `most` are left.
+    fn release(&mut self, most: usize) {
+        while let Some(now) = &mut self.now {
+            let number = now.number;
+            let next = (0..now.early.len()).min_by_key(|i| now.early[*i].number.wrapping_sub(number));
+            let Some(next) = next.filter(|i| now.early.len() > most || now.early[*i].number == number) else {
+                return;
+            };
+            let page = now.early.swap_remove(next);
+            self.take(&page);
+        }
+    }
+
+    /// Takes a page of the stream that is heard.
+    fn take(&mut self, page: &Page) {
+        let Some(now) = &mut self.now else { return };
+        let missing = now.number != page.number;
+        now.number = page.number.wrapping_add(1);
         if missing {
             now.part.clear();
             now.dropped = false;
@@ -254,6 +301,12 @@ impl Ogg {
         }
         now.ended |= page.last;
         if now.headers == 0 && (completed || page.last) && page.granule >= 0 {
+            // A time that runs backwards is not believed until several pages agree on it.
+            if page.granule < now.latest && !page.last && now.behind < WINDOW {
+                now.behind += 1;
+                return;
+            }
+            (now.latest, now.behind) = (page.granule, 0);
             let frame = page.granule as u64;
             self.ready.push_back(Event::Until { frame, last: page.last });
         }
@@ -316,6 +369,10 @@ impl Demux for Ogg {
             }
             let window = bytes.peek(PAGE)?;
             if window.is_empty() {
+                self.release(0);
+                if !self.ready.is_empty() {
+                    continue;
+                }
                 let cut = self.now.take_if(|now| !now.ended).is_some();
                 if std::mem::take(&mut self.headless) {
                     return Ok(Event::Foreign(Refusal::broken(
@@ -329,7 +386,7 @@ impl Demux for Ogg {
                 if page.first {
                     self.begin(&page);
                 } else {
-                    self.take(&page);
+                    self.sort(page);
                 }
                 continue;
             }

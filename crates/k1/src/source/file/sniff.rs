@@ -2,7 +2,7 @@
 
 use std::io::Result;
 
-use super::bytes::Bytes;
+use super::bytes::{Bytes, FAR};
 use super::{elementary, mpeg, tags};
 
 /// Containers that are known.
@@ -140,6 +140,29 @@ fn foreign(head: &[u8]) -> Option<&'static str> {
 /// Beginnings of the names of what is no sound.
 const OTHERS: [&str; 9] =
     ["MIDI", "a picture", "a document", "a ZIP", "a gzip", "a RAR", "a program", "text", "a tracker"];
+
+/// Zeros at the front of a file that are no accident, in bytes.
+const OVERWRITTEN: usize = 64;
+/// The longest rest of a frame whose beginning was overwritten, in bytes.
+const REST: u64 = 8192;
+
+/// How many zeros stand at the front of a file, if there are enough of them to mean something; 0 otherwise.
+pub fn zeros(bytes: &mut Bytes) -> Result<u64> {
+    if bytes.peek(OVERWRITTEN)?.iter().any(|b| *b != 0) {
+        return Ok(0);
+    }
+    let head = bytes.peek(FAR)?;
+    let n = head.iter().take_while(|b| **b == 0).count();
+    Ok(if (OVERWRITTEN..head.len()).contains(&n) { n as u64 } else { 0 })
+}
+
+/// Bytes of a file's sound that were overwritten by the `zeros` at its front, where the first frame that is whole stands
+/// here: 0 if sound simply begins behind the zeros, for then there is no rest of a frame between them.
+pub fn overwritten(bytes: &mut Bytes, zeros: u64) -> Result<u64> {
+    let rest = bytes.pos().saturating_sub(zeros);
+    let tagged = bytes.look(zeros, 32)?.is_none_or(|b| tags::length(&b).is_some());
+    Ok(if (1..REST).contains(&rest) && !tagged { bytes.pos() } else { 0 })
+}
 
 /// Bytes of junk in front of which sound is still found.
 const JUNK: u64 = 64 << 20;

@@ -66,7 +66,7 @@ pub fn cut(bytes: &mut Bytes) -> Result<()> {
         let size = if b.starts_with(b"TAG") {
             128
         } else if b[96..].starts_with(b"APETAGEX") && word(116) & (1 << 29) == 0 {
-            word(108) + if word(116) & (1 << 31) != 0 { 32 } else { 0 }
+            ape_behind(bytes, end, word(108))?
         } else if b[118..].starts_with(b"3DI") {
             20 + b[124..].iter().fold(0, |n, x| n << 7 | u64::from(x & 0x7f))
         } else if b.ends_with(b"LYRICS200") {
@@ -83,6 +83,27 @@ pub fn cut(bytes: &mut Bytes) -> Result<()> {
     }
     bytes.end_at(end);
     Ok(())
+}
+
+/// Bytes of the APE tag whose footer ends at `end` and claims that items and footer take `size` bytes. Where neither
+/// its header nor an item begins, the size is a lie, and only the footer goes.
+fn ape_behind(bytes: &mut Bytes, end: u64, size: u64) -> Result<u64> {
+    const FOOTER: u64 = 32;
+    let Some(start) = end.checked_sub(size).filter(|_| size > FOOTER) else { return Ok(FOOTER) };
+    let from = start.saturating_sub(FOOTER);
+    let head = bytes.look(from, FOOTER as usize)?.unwrap_or_default();
+    if start >= FOOTER && head.starts_with(b"APETAGEX") && head.get(23).is_some_and(|b| b & 0x20 != 0) {
+        return Ok(size + FOOTER);
+    }
+    let item = bytes.look(start, 8 + 256)?.unwrap_or_default();
+    let word = |at: usize| item.get(at..at + 4).map(|b| u32::from_le_bytes([b[0], b[1], b[2], b[3]]));
+    let key = item.get(8..).unwrap_or_default();
+    let key = key.iter().position(|c| *c == 0).map_or(&[][..], |n| &key[..n]);
+    let fits = key.len() >= 2
+        && key.iter().all(|c| (0x20..0x7f).contains(c))
+        && word(0).is_some_and(|n| u64::from(n) + 9 + key.len() as u64 <= size - FOOTER)
+        && word(4).is_some_and(|flags| flags & 0x1fff_fff8 == 0);
+    Ok(if fits { size } else { FOOTER })
 }
 
 /// Where an ID3v2 tag's frames end, if sound begins right there although the tag claims to be longer.
