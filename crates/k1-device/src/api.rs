@@ -9,8 +9,8 @@ use serde::{Deserialize, Serialize};
 
 use crate::answers::{
     AudioConfig, Backup, BackupOrigin, BootLog, Device, DeviceInfo, Heard, Light, LinkOptions,
-    LinkOptionsSet, Palettes, ParamTable, ParamValues, Patterns, Performance, Restored, Selected, SelfTest,
-    Setup, Status, TestConnection, Vitals,
+    LinkOptionsSet, LiveSound, Palettes, ParamTable, ParamValues, Patterns, Performance, Restored, Selected,
+    SelfTest, Setup, Status, TestConnection, Vitals,
 };
 use crate::error::Refusal;
 use crate::exchange::{Change, Settings};
@@ -61,6 +61,11 @@ pub trait Home {
     fn heard(&self) -> Heard;
     /// Where light goes besides the page; `None` where the strip is all there is.
     fn lights(&self) -> Option<Vec<Light>> {
+        None
+    }
+
+    /// Whether live sound arrives; `None` where the sound is not live.
+    fn live_sound(&self) -> Option<LiveSound<'static>> {
         None
     }
     /// The Wi-Fi work-arounds in force.
@@ -219,7 +224,7 @@ pub fn answer(home: &dyn Home, action: Action, body: &[u8]) -> Result<Vec<u8>, R
             vitals: home.vitals(),
             heard: home.heard(),
             lights: home.lights(),
-            live_sound: home.device().live_sound,
+            live_sound: home.live_sound(),
         }),
         Action::Device => json(&home.device()),
         Action::Setup => json(&home.setup()),

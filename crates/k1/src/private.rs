@@ -45,10 +45,14 @@ pub fn read(path: &Path) -> std::io::Result<String> {
     read_within(path, PATIENCE)
 }
 
-fn read_within(path: &Path, patience: Duration) -> std::io::Result<String> {
+/// Opens a file for reading without waiting for it: a pipe without a writer would hold up whoever opens it.
+///
+/// # Errors
+///
+/// Those of the file system.
+pub fn open(path: &Path) -> std::io::Result<File> {
     let mut options = OpenOptions::new();
     options.read(true);
-    // A pipe without a writer would hold up whoever opens it.
     #[cfg(unix)]
     {
         use rustix::fs::OFlags;
@@ -56,7 +60,11 @@ fn read_within(path: &Path, patience: Duration) -> std::io::Result<String> {
         let flags = OFlags::NONBLOCK | OFlags::NOCTTY;
         options.custom_flags(flags.bits().cast_signed());
     }
-    let file = options.open(path)?;
+    options.open(path)
+}
+
+fn read_within(path: &Path, patience: Duration) -> std::io::Result<String> {
+    let file = open(path)?;
     let kind = file.metadata()?.file_type();
     #[cfg(unix)]
     let is_pipe = std::os::unix::fs::FileTypeExt::is_fifo(&kind);

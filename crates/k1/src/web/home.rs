@@ -3,8 +3,8 @@
 use std::sync::PoisonError;
 
 use k1_device::answers::{
-    BootLog, Check, Device, Heard, Light, LightState, LinkOptions, Performance, SelfTest, Setup, TestState,
-    Vitals,
+    BootLog, Check, Device, Heard, Light, LightState, LinkOptions, LiveSound, Performance, SelfTest, Setup,
+    TestState, Vitals,
 };
 use k1_device::api::{Home, Identity};
 use k1_device::error::Refusal;
@@ -76,6 +76,10 @@ impl Home for App {
         Heard::from(self.sound.clone().latest())
     }
 
+    fn live_sound(&self) -> Option<LiveSound<'static>> {
+        self.shared.presence.as_ref().map(crate::source::Presence::answer)
+    }
+
     fn lights(&self) -> Option<Vec<Light>> {
         Some(self.shared.lights.iter().map(|l| l.report()).collect())
     }
@@ -104,7 +108,7 @@ impl Home for App {
                 _ => Hearing::Present,
             });
         let lights = self.lights();
-        let live_sound = presence.map(crate::source::Presence::answer);
+        let live_sound = self.live_sound();
         let mut checks = checks(&self.shared.vitals(), microphone, None);
         checks.extend(lights.as_deref().and_then(every_light_shines));
         checks.extend(live_sound.as_ref().map(sound_arrives));

@@ -132,7 +132,7 @@ async fn serve_live(app: &Arc<App>, place: &Place, socket: WebSocket) {
                     sockets: app.pages.len(),
                     receiving: None,
                     lights: lights.as_deref(),
-                    live_sound: app.shared.presence.as_ref().map(crate::source::Presence::answer),
+                    live_sound: app.live_sound(),
                 });
                 next = Some(text(&status));
             }

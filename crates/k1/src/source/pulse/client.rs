@@ -243,9 +243,7 @@ impl Client {
 
 /// What a file of a cookie holds, if it is one: a pipe would be waited for, and a device has no end.
 fn cookie(path: &Path) -> Option<Vec<u8>> {
-    use std::os::unix::fs::OpenOptionsExt;
-    let not_waiting = rustix::fs::OFlags::NONBLOCK.bits() as i32;
-    let file = std::fs::File::options().read(true).custom_flags(not_waiting).open(path).ok()?;
+    let file = crate::private::open(path).ok()?;
     if !file.metadata().ok()?.is_file() {
         return None;
     }
