@@ -62,8 +62,10 @@ impl Broker {
     }
 
     fn spawn_with(port: u16, more: &str) -> Option<Child> {
-        // A listener to everything must not lose what it is too slow for.
-        let words = format!("listener {port} 127.0.0.1\nmax_queued_messages 0\n{more}");
+        // A listener to everything must not lose what it is too slow for. A broker that root starts becomes
+        // another user before it reads its passwords, and that user may not enter root's build folder; with
+        // `user root` it stays root, and for everybody else the line means nothing.
+        let words = format!("user root\nlistener {port} 127.0.0.1\nmax_queued_messages 0\n{more}");
         let file = Path::new(env!("CARGO_TARGET_TMPDIR")).join(format!("mosquitto-{port}.conf"));
         std::fs::write(&file, words).unwrap();
         let mut command = Command::new("mosquitto");
