@@ -1,15 +1,15 @@
 #!/usr/bin/env python3
 """Fits the trees that tell a beat's tempo from its relatives (half, double, two thirds ...) by how the music repeats.
 
-Needs what places.py needs, and the looks that the same command writes:
+Needs what observation.py needs, and the features that the same command writes:
 
-  cargo xtask ear --corpus CORPUS --events EVENTS     writes EVENTS/ID.looks
-  level.py CORPUS EVENTS                              prints how often the right tempo is told from its relatives in what was held out
-  level.py CORPUS EVENTS [MORE EVENTS]... --write     writes crates/k1-engine/src/audio/level_trees.rs
+  cargo xtask ear --corpus CORPUS --events EVENTS     writes EVENTS/ID.features
+  metrical_level.py CORPUS EVENTS                              prints how often the right tempo is told from its relatives in what was held out
+  metrical_level.py CORPUS EVENTS [MORE EVENTS]... --write     writes crates/k1-engine/src/audio/metrical_level_trees.rs
 
 Of further corpora, as eighths.py makes them, each weighs half as much as the first.
 
-What a tempo is judged by is computed as crates/k1-engine/src/audio/level.rs does. Of each second of each excerpt the beat's
+What a tempo is judged by is computed as crates/k1-engine/src/audio/metrical_level.rs does. Of each second of each excerpt the beat's
 tempo and its relatives are asked; every excerpt weighs as much as every other. The tempo itself is not looked at: what a
 listener expects is the pulse's.
 """
@@ -18,7 +18,7 @@ from pathlib import Path
 
 import lightgbm
 import numpy as np
-from places import BEATLESS, HOP_S, SCALE, is_annotated, known, piece_of, write_sum
+from observation import BEATLESS, HOP_S, SCALE, is_annotated, known, piece_of, write_sum
 
 STEP_S = 2 * HOP_S
 MEMORY_S, MEAN_S = 6.0, 1.5
@@ -59,8 +59,8 @@ def likenesses(rows):
     return out
 
 
-def looks(sums, period):
-    """What a tempo is judged by: level.rs's looks for a beat of so many hops."""
+def features(sums, period):
+    """What a tempo is judged by: metrical_level.rs's features for a beat of so many hops."""
     out = []
     for halves in HALF_BEATS:
         quarters = halves * period
@@ -88,7 +88,7 @@ def questions(corpus, events):
             for ratio in RELATIVES:
                 period = ratio * length / HOP_S
                 if SHORTEST <= period <= LONGEST:
-                    asked.append((looks(sums, period), ratio == 1, number, piece, moment))
+                    asked.append((features(sums, period), ratio == 1, number, piece, moment))
     return [np.array(column) for column in zip(*asked)]
 
 
@@ -98,8 +98,8 @@ def weights(excerpt):
     return 1 / count[which] / len(count)
 
 
-def fit(looks, right, weight):
-    return lightgbm.train(SETTINGS, lightgbm.Dataset(looks, right, weight=weight * len(weight)), ROUNDS)
+def fit(features, right, weight):
+    return lightgbm.train(SETTINGS, lightgbm.Dataset(features, right, weight=weight * len(weight)), ROUNDS)
 
 
 def main():
@@ -109,12 +109,12 @@ def main():
         weight = np.concatenate([weights(a[2]) * (OTHERS if n else 1) for n, a in enumerate(asked)])
         model = fit(np.vstack([a[0] for a in asked]), np.concatenate([a[1] for a in asked]), weight)
         excerpts = sum(len(np.unique(a[2])) for a in asked)
-        return write_sum(model, "level_trees", "What tells a beat's tempo from its relatives", "level.py", LEAVES, excerpts)
-    looks, right, excerpt, piece, moment = asked[0]
+        return write_sum(model, "metrical_level_trees", "Trees that judge whether a tempo is the tempo of the beat", "metrical_level.py", LEAVES, excerpts)
+    features, right, excerpt, piece, moment = asked[0]
     odds = np.zeros(len(right))
     for part in range(PARTS):
         out = piece % PARTS == part
-        odds[out] = fit(looks[~out], right[~out], weights(excerpt[~out])).predict(looks[out], raw_score=True)
+        odds[out] = fit(features[~out], right[~out], weights(excerpt[~out])).predict(features[out], raw_score=True)
     told, by_chance = {}, {}
     for m in np.unique(moment):
         asked = np.flatnonzero(moment == m)

@@ -6,6 +6,7 @@
 use embedded_storage_async::nor_flash::{
     ErrorType, NorFlash, NorFlashError, NorFlashErrorKind, ReadNorFlash,
 };
+use k1_engine::random::SplitMix64;
 
 /// Bytes of a sector.
 pub const SECTOR: usize = 4_096;
@@ -61,33 +62,32 @@ pub struct Flash {
     pub steps: u64,
     cut: Option<(u64, Tear)>,
     has_power: bool,
-    chance: u64,
+    chance: SplitMix64,
 }
 
 impl Flash {
     /// An erased flash of so many sectors.
     pub fn new(sectors: usize) -> Self {
-        Self { bytes: vec![0xff; sectors * SECTOR], steps: 0, cut: None, has_power: true, chance: 0x4b31 }
+        Self {
+            bytes: vec![0xff; sectors * SECTOR],
+            steps: 0,
+            cut: None,
+            has_power: true,
+            chance: SplitMix64::new(0x4b31),
+        }
     }
 
     /// The power goes in the step with this number (counted as [`steps`](Self::steps) does), in this shape.
     pub fn cut_at(&mut self, step: u64, tear: Tear) {
         self.cut = Some((step, tear));
         // Another step, another chance; the same step, the same.
-        self.chance = step.wrapping_mul(0x9e37_79b9_7f4a_7c15) ^ 0x4b31;
+        self.chance = SplitMix64::new(step.wrapping_mul(0x9e37_79b9_7f4a_7c15) ^ 0x4b31);
     }
 
     /// The power returns, and stays.
     pub fn power_on(&mut self) {
         self.cut = None;
         self.has_power = true;
-    }
-
-    fn chance(&mut self) -> u8 {
-        // SplitMix64 (Vigna 2015).
-        self.chance = self.chance.wrapping_add(0x9e37_79b9_7f4a_7c15);
-        let z = (self.chance ^ (self.chance >> 30)).wrapping_mul(0xbf58_476d_1ce4_e5b9);
-        (z ^ (z >> 27)).wrapping_mul(0x94d0_49bb_1331_11eb) as u8
     }
 
     /// One step: `new` to `at`, or as much of it as the cut leaves.
@@ -102,7 +102,7 @@ impl Flash {
         let word = new.len() / WORD / 2 * WORD;
         for (i, new) in new.iter().enumerate() {
             let old = self.bytes[at + i];
-            let any = if tear == Some(Tear::AnyBits) { self.chance() } else { 0 };
+            let any = if tear == Some(Tear::AnyBits) { self.chance.next_u64() as u8 } else { 0 };
             self.bytes[at + i] = match tear {
                 None => *new,
                 Some(Tear::NotBegun) => old,

@@ -8,15 +8,15 @@
 //! | [`fleet`] | many lamps, as far as a network can see them |
 //! | [`flash`] | NOR flash that tears when the power is cut |
 //! | [`music`] | pieces whose beats are known exactly, and sound without a beat |
-//! | [`tape`] | choices read from bytes, so that a fuzzer steers what is otherwise chance |
+//! | [`choices`] | choices read from bytes, so that a fuzzer steers what is otherwise chance |
 //!
 //! Nothing in here but the fleet reads a clock, and nothing a random source: what a test meets is decided by its bytes or its seed alone, so
 //! that whatever fails once fails always. A body panics when K1 breaks a promise; that a body returns is the result.
 //!
 //! Fuzzers grow the corpora under `fuzz/corpus`; `tests/corpus.rs` replays them with plain `cargo test`.
 
+pub mod choices;
 pub mod flash;
 pub mod fleet;
 pub mod hostile;
 pub mod music;
-pub mod tape;

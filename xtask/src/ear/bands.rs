@@ -4,7 +4,7 @@
 //! taken as reported here: the hop in which the strength rises past [`LIT`].
 
 use k1_engine::{HOP, SAMPLE_RATE};
-use k1_sim::music::{Drum, Note, Voice};
+use k1_sim::music::{Drum, Instrument, Note};
 
 use super::listen::Heard;
 use super::matching::pairs;
@@ -22,7 +22,7 @@ const NEAR_S: f64 = 0.05;
 /// Fewer notes than these that a band must report say nothing.
 const LEAST: usize = 4;
 
-/// What a voice is to a band.
+/// What a instrument is to a band.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 enum Part {
     /// It sounds there above all.
@@ -33,16 +33,16 @@ enum Part {
     No,
 }
 
-/// What a voice is to the low, middle and high band, as `k1-sim` makes its sound.
-fn parts(voice: Voice) -> [Part; 3] {
+/// What a instrument is to the low, middle and high band, as `k1-sim` makes its sound.
+fn parts(instrument: Instrument) -> [Part; 3] {
     use Part::{May, Must, No};
-    match voice {
+    match instrument {
         // The beater is noise of every pitch for 6 ms, and the skin begins above 200 Hz.
-        Voice::Drum(Drum::Kick) => [Must, May, May],
-        Voice::Drum(Drum::Snare) => [May, Must, Must],
-        Voice::Drum(Drum::Hat | Drum::OpenHat | Drum::Ride) => [No, May, Must],
-        Voice::Bass => [May, May, No],
-        Voice::Chord | Voice::Pluck => [No, May, No],
+        Instrument::Drum(Drum::Kick) => [Must, May, May],
+        Instrument::Drum(Drum::Snare) => [May, Must, Must],
+        Instrument::Drum(Drum::Hat | Drum::OpenHat | Drum::Ride) => [No, May, Must],
+        Instrument::Bass => [May, May, No],
+        Instrument::Chord | Instrument::Pluck => [No, May, No],
     }
 }
 
@@ -76,7 +76,7 @@ impl Onsets {
 
 fn score_band(notes: &[Note], strengths: &[[f32; 3]], band: usize) -> Option<BandScore> {
     let that = |is: &dyn Fn(Part) -> bool| {
-        let chosen = notes.iter().filter(|n| n.at >= SKIP_S && is(parts(n.voice)[band]));
+        let chosen = notes.iter().filter(|n| n.at >= SKIP_S && is(parts(n.instrument)[band]));
         together(chosen.map(|n| n.at))
     };
     let (must, sounds) = (that(&|part| part == Part::Must), that(&|part| part != Part::No));
@@ -152,7 +152,7 @@ mod tests {
     }
 
     fn note(at: f64, drum: Drum) -> Note {
-        Note { at, voice: Voice::Drum(drum) }
+        Note { at, instrument: Instrument::Drum(drum) }
     }
 
     #[test]

@@ -4,11 +4,11 @@ use std::collections::BTreeMap;
 use std::fmt::Write;
 use std::path::Path;
 
-use super::abreast::abreast;
 use super::calibration::Calibration;
 use super::excerpt::{Class, Entry, Excerpt, Judged, Outcome, ids};
 use super::listen::{Heard, listen};
 use super::onsets::{self, OnsetScore};
+use super::parallel::parallel_map;
 use super::score::{SKIP_S, Score};
 use super::table::{COLUMNS, Summary, mean, number};
 
@@ -20,15 +20,15 @@ type File<'a> = (&'a str, Entry, Judged);
 
 /// Scores every file of a corpus and prints the tables. With `events`, what was scored is written to that folder, for
 /// whoever wants to score it otherwise: `ID.jsonl` in the form of `k1 analyze --json`; `ID.chroma`, on each line the
-/// seconds heard and twelve pitch classes from C on; `ID.looks`, what each hop was judged by and whether it was silent, 16
-/// bits each, little endian; `ID.trust`, what the confidence of each announced beat was judged by, in the same form; and the
+/// seconds heard and twelve pitch classes from C on; `ID.features`, what each hop was judged by and whether it was silent, 16
+/// bits each, little endian; `ID.confidence`, what the confidence of each announced beat was judged by, in the same form; and the
 /// figures of each file as `scores.json`.
 pub fn run(corpus: &Path, events: Option<&Path>) -> Result<(), String> {
     let ids = ids(corpus)?;
     if let Some(folder) = events {
         std::fs::create_dir_all(folder).map_err(|e| format!("{}: {e}", folder.display()))?;
     }
-    let results = abreast(&ids, |id| one(corpus, id, events));
+    let results = parallel_map(&ids, |id| one(corpus, id, events));
     let mut files = Vec::with_capacity(ids.len());
     let mut calibration = Calibration::default();
     for (id, result) in ids.iter().zip(results) {
@@ -53,9 +53,10 @@ fn one(corpus: &Path, id: &str, events: Option<&Path>) -> Result<(Entry, Judged,
     if let Some(folder) = events {
         write(folder, &format!("{id}.jsonl"), lines(&heard))?;
         write(folder, &format!("{id}.chroma"), chroma_lines(&heard))?;
-        write(folder, &format!("{id}.looks"), look_bytes(&heard))?;
-        let trust: Vec<u8> = heard.trust.iter().flatten().flat_map(|look| look.to_le_bytes()).collect();
-        write(folder, &format!("{id}.trust"), trust)?;
+        write(folder, &format!("{id}.features"), feature_bytes(&heard))?;
+        let confidence: Vec<u8> =
+            heard.confidence_features.iter().flatten().flat_map(|feature| feature.to_le_bytes()).collect();
+        write(folder, &format!("{id}.confidence"), confidence)?;
     }
     let judged = excerpt.judge(&heard);
     let mut calibration = Calibration::default();
@@ -102,9 +103,9 @@ fn chroma_lines(heard: &Heard) -> String {
     out
 }
 
-fn look_bytes(heard: &Heard) -> Vec<u8> {
-    let rows = heard.looks.iter();
-    rows.flat_map(|(looks, is_silent)| looks.iter().copied().chain([i16::from(*is_silent)]))
+fn feature_bytes(heard: &Heard) -> Vec<u8> {
+    let rows = heard.features.iter();
+    rows.flat_map(|(features, is_silent)| features.iter().copied().chain([i16::from(*is_silent)]))
         .flat_map(i16::to_le_bytes)
         .collect()
 }

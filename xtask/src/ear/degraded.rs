@@ -4,10 +4,10 @@ use std::path::Path;
 
 use k1_sim::music::FAULTS;
 
-use super::abreast::abreast;
 use super::excerpt::{Class, Excerpt, Judged, Outcome, ids};
 use super::likeness::{Likeness, likeness};
 use super::listen::listen;
+use super::parallel::parallel_map;
 use super::running::median;
 use super::table::{SHORT_COLUMNS, Summary, mean, number};
 
@@ -25,7 +25,8 @@ struct Hearing {
 /// Hears every file of a corpus through each fault of `k1-sim` and prints a row for each.
 pub fn run(corpus: &Path) -> Result<(), String> {
     let ids = ids(corpus)?;
-    let files = abreast(&ids, |id| through_all(corpus, id)).into_iter().collect::<Result<Vec<_>, _>>()?;
+    let files =
+        parallel_map(&ids, |id| through_all(corpus, id)).into_iter().collect::<Result<Vec<_>, _>>()?;
     println!("{:<22}{SHORT_COLUMNS}  false/min  onset F  late ms   lost  level off  spectrum  chroma", "");
     let names = [AS_IT_IS].into_iter().chain(FAULTS.map(|(name, _)| name));
     for (k, name) in names.enumerate() {

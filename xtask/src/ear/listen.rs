@@ -1,6 +1,6 @@
 //! What the ear announces, when it does.
 
-use k1_engine::audio::{BINS, CHROMA, Ear, LOOKS, TRUST_LOOKS};
+use k1_engine::audio::{BINS, CHROMA, CONFIDENCE_FEATURES, Ear, FEATURES};
 use k1_engine::{HOP, SAMPLE_RATE};
 
 /// A tempo is announced again when it has moved by this much, as `k1 analyze` does, in beats per minute.
@@ -66,9 +66,9 @@ pub struct Heard {
     /// Every [`MOMENT_HOPS`] hops one.
     pub moments: Vec<Moment>,
     /// Of each announced beat what its confidence was judged by.
-    pub trust: Vec<[i16; TRUST_LOOKS]>,
+    pub confidence_features: Vec<[i16; CONFIDENCE_FEATURES]>,
     /// Of each hop what it was judged by, and whether it was silent.
-    pub looks: Vec<([i16; LOOKS], bool)>,
+    pub features: Vec<([i16; FEATURES], bool)>,
 }
 
 /// Plays `samples` (16 kHz) to a fresh ear. It gets one hop at a time and never one that has not been counted: what is
@@ -105,8 +105,8 @@ pub fn listen(samples: &[f32]) -> Heard {
         });
         // A hop is handed over whole, so that it is the last that was judged.
         if let Some(is_silent) = is_silent {
-            heard.looks.push((ear.looks(), is_silent));
-            heard.trust.resize(heard.beats.len(), ear.trust_looks());
+            heard.features.push((ear.features(), is_silent));
+            heard.confidence_features.resize(heard.beats.len(), ear.confidence_features());
         }
     }
     heard

@@ -7,9 +7,9 @@ use std::path::Path;
 
 use serde::Deserialize;
 
-use super::abreast::abreast;
 use super::excerpt::{Class, Entry, Excerpt, Outcome, ids};
 use super::listen::{Beat, Heard, Tempo};
+use super::parallel::parallel_map;
 use super::running::median;
 use super::score::Score;
 use super::table::{COLUMNS, Summary, mean, number};
@@ -64,7 +64,7 @@ struct Row {
 pub fn run(corpus: &Path, folder: &Path) -> Result<(), String> {
     let ids = ids(corpus)?;
     let tools = tools(folder)?;
-    let results = abreast(&ids, |id| {
+    let results = parallel_map(&ids, |id| {
         let excerpt = Excerpt::read(corpus, id)?;
         let judge = |tool: &String| {
             let told = told(&folder.join(tool).join(format!("{id}.jsonl")))?;

@@ -1,14 +1,14 @@
-//! Tempo, beat phase and the time of the next beat.
+//! The beat tracker: tempo, beat phase and the time of the next beat.
 //!
-//! The likelihoods of [`accent`](super::accent) move the hidden pulse of [`pulse`](super::pulse); here its likeliest
-//! tempo and phase become beats that are announced in time, once each, with a confidence.
+//! The [`observation`](super::observation) model drives the [`state_space`](super::state_space). This module turns
+//! the most probable tempo and phase into beats that are announced in time, once each, with a confidence.
 
-use super::accent::{JUDGED_AFTER_S, PLACES};
-use super::level::{CURVES, Level};
-use super::pulse::{Likeliest, Pulse};
-use super::tables::{TEMPI, TRUST_LOOKS, period_of, tempo_near};
-use super::tree::ask;
-use super::trust_trees::TRUST_TREES;
+use super::confidence_trees::CONFIDENCE_TREES;
+use super::metrical_level::{CURVES, MetricalLevel};
+use super::observation::{JUDGED_AFTER_S, POSITIONS};
+use super::state_space::{Estimate, StateSpace};
+use super::tables::{CONFIDENCE_FEATURES, TEMPI, period_of, tempo_near};
+use super::tree::evaluate;
 use crate::HOP_RATE;
 use crate::math::{Follower, exp, lerp};
 
@@ -20,69 +20,69 @@ pub fn tempo_bpm(tempo: usize) -> f32 {
     60.0 * HOP_RATE / period_of(tempo) as f32
 }
 
-/// How fast the announced phase follows the pulse, share per hop; a larger error than a fifth of a beat is a jump.
+/// Share of the phase error that is corrected per hop. An error above a fifth of a beat is corrected at once.
 const PULL: f32 = 0.35;
-/// What is heard first counts so many times as much as later, fading within so many seconds of sound: there is nothing yet
-/// that a mistake could spoil, and a listener nods along from the third beat on.
+/// Weight of the first observations, falling to 1 within [`FIRST_S`] of sound. At first there is little that a
+/// mistake could spoil, and a listener nods along from the third beat on.
 const FIRST_EAGERNESS: f32 = 2.0;
 const FIRST_S: f32 = 1.5;
-/// Where the pulse expects what it hears so much worse than it was used to, and hardly better than chance, the music has
-/// changed, and what is heard counts twice. Both in natural logarithms per second. A breakbeat alone is no change: it is
-/// still expected well.
+/// Observations count twice where the music has changed: where the model predicts them worse than before by this
+/// much, and hardly better than chance. Both in natural logarithms per second. A breakbeat is no change, because it
+/// is still predicted well.
 const CHANGED: f32 = 3.0;
 const LOST: f32 = 0.5;
-/// Memories of how well the pulse expected what it heard: what it was used to, and what it has now, in seconds.
+/// Time constants in seconds of the usual and of the recent quality of prediction.
 const USED_TO_S: f32 = 5.0;
 const LATELY_S: f32 = 1.5;
-/// How the music repeats counts so much, where all belief is remembered for [`pulse`](super::pulse)'s time: log-odds times
-/// this, at most this much either way …
-const LEVEL: f32 = 2.5;
-const LEVEL_MOST: f32 = 3.0;
-/// … from so many seconds after silence, and wholly from so many.
-const LEVEL_FROM_S: f32 = 1.0;
-const LEVEL_FULL_S: f32 = 5.0;
+/// Factor on the log-odds of the metrical level in the prior, and the limit of these log-odds. It fits the memory of
+/// the [`state_space`](super::state_space).
+const METRICAL_LEVEL: f32 = 2.5;
+const METRICAL_LEVEL_MOST: f32 = 3.0;
+/// Seconds after silence from which the metrical level counts, and from which it counts fully.
+const METRICAL_LEVEL_FROM_S: f32 = 1.0;
+const METRICAL_LEVEL_FULL_S: f32 = 5.0;
 const DT: f32 = 1.0 / HOP_RATE;
 
-/// What the tracker believes after a hop.
+/// The state of the tracker after a hop.
 #[derive(Clone, Copy, Debug, Default, PartialEq)]
 pub struct BeatReading {
-    /// Beats per minute, 0 when there is no beat.
+    /// Tempo in beats per minute; 0 without a beat.
     pub bpm: f32,
-    /// 0 on the beat, approaching 1 before the next.
+    /// Phase in the beat: 0 on the beat, approaching 1 before the next.
     pub phase: f32,
-    /// Probability that the announced beats are right.
+    /// Probability that the announced beats are right, 0 … 1.
     pub confidence: f32,
     /// True in the hop in which a beat is announced.
     pub beat: bool,
-    /// Seconds from the end of this hop to the announced beat; negative when it has passed.
+    /// Seconds from the end of this hop to the announced beat; negative if it has passed.
     pub beat_in: f32,
-    /// Seconds from the end of this hop to the next beat that has not been announced yet.
+    /// Seconds from the end of this hop to the next beat that has not been announced.
     pub next_in: f32,
 }
 
-/// The tracker. About 33 KiB, almost all of it the state space.
+/// The beat tracker. About 33 KiB, almost all of it the state space.
 #[derive(Clone, Debug)]
 pub struct BeatTracker {
-    pulse: Pulse,
-    level: Level,
-    /// How much better than chance the pulse expects what is heard, per second.
+    state_space: StateSpace,
+    metrical_level: MetricalLevel,
+    /// How much better than chance the model predicts the observations, in natural logarithms per second.
     evidence: Follower,
-    /// The same with a longer and a shorter memory.
+    /// The same with a longer and with a shorter memory.
     used_to: Follower,
     lately: Follower,
-    /// How sharply the pulse has decided.
+    /// How concentrated the belief is, 0 … 1.
     decision: Follower,
     /// Seconds of sound since the last silence.
     awake: f32,
-    /// What was last said of each tempo by how the music repeats, as log-odds that it is the beat's.
+    /// The last log-odds of the metrical level for each tempo.
     odds: [f32; TEMPI],
-    /// How far the announced beats are trusted, while there are any.
-    trust: Follower,
-    /// What the last confidence was judged by, in 1/[`TRUST_SCALE`].
-    looks: [i16; TRUST_LOOKS],
-    /// Continuous beat position that is announced: follows the pulse without jumping.
+    /// Confidence in the announced beats; 0 without beats.
+    confidence: Follower,
+    /// Features of the last confidence, in 1/[`FEATURE_SCALE`].
+    features: [i16; CONFIDENCE_FEATURES],
+    /// The announced phase, which follows the state space smoothly.
     phase: f32,
-    /// Hops per beat.
+    /// Length of the beat in hops.
     period: f32,
     since_beat: f32,
 }
@@ -98,64 +98,69 @@ impl BeatTracker {
     #[inline(never)]
     pub fn new() -> Self {
         Self {
-            pulse: Pulse::new(),
-            level: Level::new(),
-            evidence: Follower::new(0.0, 2.0, 2.0),
-            used_to: Follower::new(0.0, USED_TO_S, USED_TO_S),
-            lately: Follower::new(0.0, LATELY_S, LATELY_S),
-            decision: Follower::new(0.0, 1.0, 1.0),
+            state_space: StateSpace::new(),
+            metrical_level: MetricalLevel::new(),
+            evidence: Follower::at(0.0).both_s(2.0),
+            used_to: Follower::at(0.0).both_s(USED_TO_S),
+            lately: Follower::at(0.0).both_s(LATELY_S),
+            decision: Follower::at(0.0).both_s(1.0),
             awake: 0.0,
             odds: [0.0; TEMPI],
-            trust: Follower::new(0.0, TRUST_S, TRUST_S),
-            looks: [0; TRUST_LOOKS],
+            confidence: Follower::at(0.0).both_s(CONFIDENCE_S),
+            features: [0; CONFIDENCE_FEATURES],
             phase: 0.0,
             period: 60.0,
             since_beat: 10.0,
         }
     }
 
-    /// Share of the tracker's belief in each tempo (see [`tempo_bpm`]); together 1. What is announced is the heaviest
-    /// neighbourhood. For whoever wants to look: the lamp does not ask.
+    /// Share of the belief in each tempo (see [`tempo_bpm`]); the sum is 1. The announced tempo is the heaviest
+    /// neighbourhood. For displays; a lamp never calls this.
     pub fn belief(&self) -> [f32; TEMPI] {
-        self.pulse.shares()
+        self.state_space.shares()
     }
 
-    /// Advances by one hop. `places` are the log-likelihood ratios of the hop; in silence the tracker rests and forgets.
+    /// Advances by one hop. `positions` are the hop's log-likelihood ratios. In silence the tracker forgets
+    /// everything.
     pub(super) fn process(
         &mut self,
-        places: &[f32; PLACES],
+        positions: &[f32; POSITIONS],
         repeating: &[f32; CURVES],
         silent: bool,
     ) -> BeatReading {
         self.since_beat += DT;
         if silent {
             if self.awake > 0.0 {
-                self.pulse.forget();
-                self.level.forget();
+                self.state_space.forget();
+                self.metrical_level.forget();
                 for memory in [&mut self.evidence, &mut self.used_to, &mut self.lately] {
                     memory.value = 0.0;
                 }
                 self.decision.value = 0.0;
-                self.trust.value = 0.0;
+                self.confidence.value = 0.0;
                 self.awake = 0.0;
                 self.odds = [0.0; TEMPI];
             }
             return BeatReading::default();
         }
         self.awake += DT;
-        self.level.hear(repeating);
-        let known = ((self.awake - LEVEL_FROM_S) / (LEVEL_FULL_S - LEVEL_FROM_S)).clamp(0.0, 1.0);
-        let tempo = self.pulse.next();
-        self.odds[tempo] = known * self.level.odds(tempo).clamp(-LEVEL_MOST, LEVEL_MOST);
-        let level = LEVEL * self.odds[tempo];
-        let gain = HOP_RATE * self.pulse.advance(places, self.eagerness(), level);
+        self.metrical_level.hear(repeating);
+        let known = ((self.awake - METRICAL_LEVEL_FROM_S) / (METRICAL_LEVEL_FULL_S - METRICAL_LEVEL_FROM_S))
+            .clamp(0.0, 1.0);
+        let eagerness = self.eagerness();
+        let (odds, metrical_level) = (&mut self.odds, &self.metrical_level);
+        let log_prior = |tempo: usize| {
+            odds[tempo] = known * metrical_level.odds(tempo).clamp(-METRICAL_LEVEL_MOST, METRICAL_LEVEL_MOST);
+            METRICAL_LEVEL * odds[tempo]
+        };
+        let gain = HOP_RATE * self.state_space.advance(positions, eagerness, log_prior);
         for memory in [&mut self.evidence, &mut self.used_to, &mut self.lately] {
             memory.step(gain, DT);
         }
         self.announce()
     }
 
-    /// How much this hop counts: more at the beginning, and where what was expected does not come.
+    /// Weight of this hop: larger at the beginning, and after predictions have failed.
     fn eagerness(&self) -> f32 {
         let first = lerp(FIRST_EAGERNESS, 1.0, (self.awake / FIRST_S).min(1.0));
         let worse = (self.used_to.value - self.lately.value) / CHANGED;
@@ -163,17 +168,19 @@ impl BeatTracker {
         first * (1.0 + worse.clamp(0.0, 1.0) * lost.clamp(0.0, 1.0))
     }
 
-    /// What the last confidence was judged by, in 1/1024: for whoever fits the judgement anew. The lamp does not ask.
-    pub(super) fn trust_looks(&self) -> [i16; TRUST_LOOKS] {
-        self.looks
+    /// Features of the last confidence, in 1/1024. Only for fitting the confidence; a lamp never calls this.
+    pub(super) fn confidence_features(&self) -> [i16; CONFIDENCE_FEATURES] {
+        self.features
     }
 
-    /// Where in the beat, in tempo and in how the music repeats, an announced beat may be another's: see `xtask/fit/trust.py`.
-    fn judged_by(&self, found: &Likeliest, decision: f32) -> [i16; TRUST_LOOKS] {
-        let odds =
-            |ratio: f32| tempo_near(ratio * found.period).map_or(-LEVEL_MOST, |tempo| self.odds[tempo]);
+    /// The features of the confidence: evidence for other phases, tempi and metrical levels; see
+    /// `xtask/fit/confidence.py`.
+    fn confidence_features_of(&self, found: &Estimate, decision: f32) -> [i16; CONFIDENCE_FEATURES] {
+        let odds = |ratio: f32| {
+            tempo_near(ratio * found.period).map_or(-METRICAL_LEVEL_MOST, |tempo| self.odds[tempo])
+        };
         let share = |ratio: f32| {
-            tempo_near(ratio * found.period).map_or(0.0, |tempo| self.pulse.share_near(found, tempo))
+            tempo_near(ratio * found.period).map_or(0.0, |tempo| self.state_space.share_near(found, tempo))
         };
         let own = odds(1.0);
         [
@@ -190,36 +197,37 @@ impl BeatTracker {
             share(1.5) + share(2.0 / 3.0),
             found.share,
             found.focus,
-            self.pulse.half_beat_share(found),
+            self.state_space.half_beat_share(found),
             (self.awake * 0.25).min(8.0),
             0.25 * self.lately.value,
         ]
-        .map(|x| (x.clamp(-31.0, 31.0) * TRUST_SCALE) as i16)
+        .map(|x| (x.clamp(-31.0, 31.0) * FEATURE_SCALE) as i16)
     }
 
-    /// How far what is announced can be trusted; 0 = there is no beat.
+    /// Confidence in the announced beats; 0 = no beat.
     ///
-    /// Clarity is how sharply the pulse has decided (0 … 1) plus how much better than chance it expects what is heard
-    /// (a tenth of natural logarithms per second: 0 in noise, about 0.5 in music). What is clear may still be another level
-    /// of the metre, or its off-beat: [`trust_in`] says how likely.
+    /// Clarity is the concentration of the belief (0 … 1) plus a tenth of how much better than chance the model
+    /// predicts the observations (natural logarithms per second; this term is 0 in noise and about 0.5 in music). A
+    /// clear beat may still be the off-beat or another metrical level; [`evaluate_confidence`] gives the probability
+    /// that it is right.
     fn confidence(&mut self, decision: f32) -> f32 {
         let clarity = decision + 0.1 * self.evidence.value;
         if clarity >= NO_BEAT {
-            let now = trust_in(&self.looks);
-            if self.trust.value == 0.0 {
-                self.trust.value = now;
+            let now = evaluate_confidence(&self.features);
+            if self.confidence.value == 0.0 {
+                self.confidence.value = now;
             }
-            return self.trust.step(now, DT);
+            return self.confidence.step(now, DT);
         }
-        self.trust.value = 0.0;
+        self.confidence.value = 0.0;
         if self.awake < EAGER_S { lerp(EAGER.0, EAGER.1, (clarity / NO_BEAT).max(0.0)) } else { 0.0 }
     }
 
     fn announce(&mut self) -> BeatReading {
-        let found = self.pulse.likeliest();
+        let found = self.state_space.estimate();
         let heard = (found.position * DT + JUDGED_AFTER_S) / (found.period * DT);
 
-        // The announced phase runs at the tempo and is pulled to the pulse, by the shorter way round.
+        // The announced phase advances at the tempo and is pulled towards the state space, the shorter way round.
         self.phase += 1.0 / self.period;
         self.period = found.period;
         let mut error = heard - self.phase;
@@ -228,11 +236,11 @@ impl BeatTracker {
         self.phase += error * if jump { 1.0 } else { PULL };
 
         let decision = self.decision.step(found.share * found.focus, DT);
-        self.looks = self.judged_by(&found, decision);
+        self.features = self.confidence_features_of(&found, decision);
         let confidence = self.confidence(decision);
         let period_s = self.period * DT;
         let mut reading = BeatReading { confidence, ..BeatReading::default() };
-        // A beat within half a hop of now is announced now; a jump back must not announce it twice.
+        // A beat within half a hop of now is announced now. A jump back must not announce it twice.
         let to_next = (1.0 - self.phase) * period_s;
         let due = to_next <= 0.5 * DT;
         if due {
@@ -255,30 +263,32 @@ impl BeatTracker {
     }
 }
 
-/// What a confidence is judged by is counted in so many to one, and the leaves of its trees in so many.
-const TRUST_SCALE: f32 = 1024.0;
+/// Fixed-point scales of the confidence's features and of its trees' leaves.
+const FEATURE_SCALE: f32 = 1024.0;
 const LEAF_SCALE: f32 = 8192.0;
 
-/// In the first seconds of sound the pulse is announced before it is sure, and says so: a listener nods along early, too.
+/// In the first seconds of sound, beats are announced before the tracker is certain, with a low confidence: a
+/// listener nods along early, too.
 const EAGER_S: f32 = 4.0;
-/// Confidence from which on a tempo is believed and may be told to people as such: it is right more often than not. What is
-/// announced with less is a guess to nod along to.
+/// Confidence from which a tempo is shown to people: it is right more often than not. With less, the announced beat
+/// is a guess to nod along to.
 pub const BELIEVED: f32 = 0.5;
-/// Clarity below which there is no beat: noise, drones and speech lie below, music above.
+/// Clarity below which there is no beat. Noise, drones and speech lie below, music above.
 const NO_BEAT: f32 = 0.71;
-/// Confidence of an eager pulse, from none to what is nearly clear: it is not believed yet.
+/// Confidence in the first seconds, from no clarity to almost [`NO_BEAT`]. It stays below [`BELIEVED`].
 const EAGER: (f32, f32) = (0.15, 0.45);
-/// Confidence of a pulse that is clear, at the least and at the most.
+/// Least and greatest confidence in a clear beat.
 const CLEAR: (f32, f32) = (0.05, 0.97);
-/// The trees' judgement is the mean of the last seconds, so that a tempo near belief is not told and untold.
-const TRUST_S: f32 = 1.0;
+/// Time constant in seconds of the mean over the trees' results, so that a tempo near [`BELIEVED`] does not come and
+/// go.
+const CONFIDENCE_S: f32 = 1.0;
 
 /// Probability that an announced beat is right: within 70 ms of a true one, and at its tempo.
 ///
-/// Trees that `xtask/fit/trust.py` fitted on announced beats weigh the tempi and places beside the announced one, so that
-/// straight eighths at 70 BPM, heard at 140, are announced as doubtful.
-fn trust_in(looks: &[i16; TRUST_LOOKS]) -> f32 {
-    let sum: i32 = TRUST_TREES.iter().map(|tree| i32::from(ask(tree, looks))).sum();
+/// The trees were fitted on announced beats by `xtask/fit/confidence.py`. They compare the announced tempo and phase
+/// with the alternatives, so that straight eighths at 70 BPM that are heard at 140 get a low confidence.
+fn evaluate_confidence(features: &[i16; CONFIDENCE_FEATURES]) -> f32 {
+    let sum: i32 = CONFIDENCE_TREES.iter().map(|tree| i32::from(evaluate(tree, features))).sum();
     let odds = exp(-(sum as f32) * (1.0 / LEAF_SCALE));
     (1.0 / (1.0 + odds)).clamp(CLEAR.0, CLEAR.1)
 }
@@ -290,8 +300,8 @@ mod tests {
 
     #[test]
     fn every_tree_ends_in_each_of_its_leaves_and_nowhere_else() {
-        for (splits, leaves) in &TRUST_TREES {
-            assert_whole(splits, leaves, TRUST_LOOKS);
+        for (splits, leaves) in &CONFIDENCE_TREES {
+            assert_whole(splits, leaves, CONFIDENCE_FEATURES);
         }
     }
 

@@ -7,29 +7,26 @@
 use k1_engine::audio::{Ear, Snapshot};
 use k1_engine::light::{OutputSettings, Rgb};
 use k1_engine::params::Params;
+use k1_engine::random::SplitMix64;
 use k1_engine::show::Show;
 use k1_engine::{HOP_US, SAMPLE_RATE};
 
 /// Samples per second as a floating-point number.
 pub const RATE: f64 = SAMPLE_RATE as f64;
 
-/// A small generator of random numbers (SplitMix64 after G. Steele et al., OOPSLA 2014).
+/// Reproducible random numbers.
 #[derive(Clone, Debug)]
-pub struct Random(u64);
+pub struct Random(SplitMix64);
 
 impl Random {
     /// A generator that always gives the same numbers for the same seed.
     pub fn new(seed: u64) -> Self {
-        Self(seed)
+        Self(SplitMix64::new(seed))
     }
 
     /// 64 random bits.
     pub fn bits(&mut self) -> u64 {
-        self.0 = self.0.wrapping_add(0x9e37_79b9_7f4a_7c15);
-        let mut z = self.0;
-        z = (z ^ (z >> 30)).wrapping_mul(0xbf58_476d_1ce4_e5b9);
-        z = (z ^ (z >> 27)).wrapping_mul(0x94d0_49bb_1331_11eb);
-        z ^ (z >> 31)
+        self.0.next_u64()
     }
 
     /// Evenly distributed in 0 ≤ x < 1.

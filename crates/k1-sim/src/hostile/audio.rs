@@ -7,7 +7,7 @@ use k1_engine::patterns::PATTERNS;
 use k1_engine::show::Show;
 use k1_engine::{HOP, HOP_US};
 
-use crate::tape::Tape;
+use crate::choices::Choices;
 
 /// LEDs of the strip.
 const LEDS: usize = 64;
@@ -21,20 +21,20 @@ const TWICE: usize = 4_000;
 /// The front of the bytes as settings, the rest as samples of any kind – NaN, infinite, denormal, wild – played one or
 /// more times over, cut into calls at random.
 pub fn raw_audio(bytes: &[u8]) {
-    let mut tape = Tape::new(bytes);
+    let mut choices = Choices::new(bytes);
     let mut ear = Box::new(Ear::new());
     ear.set_gain(
-        GAIN_RANGE.start() + f32::from(tape.byte()) / 255.0 * (GAIN_RANGE.end() - GAIN_RANGE.start()),
+        GAIN_RANGE.start() + f32::from(choices.byte()) / 255.0 * (GAIN_RANGE.end() - GAIN_RANGE.start()),
     );
     let mut show =
-        Box::new(Show::<LEDS>::new(tape.below(LEDS + 1), OutputSettings { limit_ma: Some(LIMIT_MA) }));
-    show.set_params(params(&mut tape));
-    show.cut_to(tape.below(PATTERNS.len()));
-    let repeats = 1 + tape.below(32);
+        Box::new(Show::<LEDS>::new(choices.below(LEDS + 1), OutputSettings { limit_ma: Some(LIMIT_MA) }));
+    show.set_params(params(&mut choices));
+    show.cut_to(choices.below(PATTERNS.len()));
+    let repeats = 1 + choices.below(32);
     // A clock that starts anywhere, also just before its end.
-    let origin = tape.word();
-    let mut cuts = tape;
-    let samples = samples(tape.rest(), repeats);
+    let origin = choices.word();
+    let mut cuts = choices;
+    let samples = samples(choices.rest(), repeats);
 
     ear.set_clock(origin);
     let whole = (samples.len() <= TWICE).then(|| ear.clone());
@@ -82,11 +82,11 @@ fn next_words(ear: &mut Ear) -> Vec<u32> {
     words
 }
 
-fn params(tape: &mut Tape) -> Params {
+fn params(choices: &mut Choices) -> Params {
     let mut params = Params::default();
     for param in Param::ALL {
         let spec = param.spec();
-        params.set(*param, spec.min + f32::from(tape.byte()) / 255.0 * (spec.max - spec.min));
+        params.set(*param, spec.min + f32::from(choices.byte()) / 255.0 * (spec.max - spec.min));
     }
     params
 }

@@ -2,7 +2,7 @@
 
 use k1_wire::ddp::{MAX_DATA, MAX_PACKET, Packet, Receiver, Sender};
 
-use crate::tape::Tape;
+use crate::choices::Choices;
 
 /// LEDs of the light that receives; small, so that most offsets lie outside of it.
 const LEDS: usize = 64;
@@ -66,13 +66,13 @@ fn accept(light: &mut Receiver<LEDS>, packet: &Packet) {
 /// The bytes as datagrams of one or two length bytes each, as a socket would deliver them.
 fn a_row_of_datagrams(bytes: &[u8]) {
     let mut light = Receiver::default();
-    let mut tape = Tape::new(bytes);
-    while !tape.is_empty() {
-        let length = match tape.byte() {
-            255 => usize::from(tape.byte()) * 8,
+    let mut choices = Choices::new(bytes);
+    while !choices.is_empty() {
+        let length = match choices.byte() {
+            255 => usize::from(choices.byte()) * 8,
             n => usize::from(n),
         };
-        if let Ok(packet) = Packet::check(tape.take(length)) {
+        if let Ok(packet) = Packet::check(choices.take(length)) {
             accept(&mut light, &packet);
         }
     }
@@ -80,13 +80,13 @@ fn a_row_of_datagrams(bytes: &[u8]) {
 
 /// The bytes as frames of a length that they choose, through a sender and a receiver.
 fn there_and_back(bytes: &[u8]) {
-    let mut tape = Tape::new(bytes);
+    let mut choices = Choices::new(bytes);
     let mut sender = Sender::default();
     let mut light = Box::new(Receiver::<FRAME>::default());
     let mut buffer = [0; MAX_PACKET];
     for _ in 0..3 {
-        let leds = (usize::from(tape.byte()) << 3 | usize::from(tape.byte()) & 7) % (FRAME + 1);
-        let seed = tape.take(48);
+        let leds = (usize::from(choices.byte()) << 3 | usize::from(choices.byte()) & 7) % (FRAME + 1);
+        let seed = choices.take(48);
         let frame: Vec<[u8; 3]> = (0..leds)
             .map(|i| std::array::from_fn(|c| seed.get((i * 3 + c) % 48).copied().unwrap_or(i as u8)))
             .collect();

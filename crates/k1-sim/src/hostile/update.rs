@@ -6,14 +6,14 @@ use k1_update::sheet::{SHEET, Sheet};
 use k1_update::trust::{KeyStatement, Trust};
 use k1_wire::espota::{self, Request};
 
-use crate::tape::Tape;
+use crate::choices::Choices;
 
 /// Any bytes as a packet of espota, as a sheet (of an image, of keys) and as a pair of records.
 pub fn update(bytes: &[u8]) {
     packet(bytes);
-    let mut tape = Tape::new(bytes);
-    sheet(&mut tape);
-    records(&mut tape);
+    let mut choices = Choices::new(bytes);
+    sheet(&mut choices);
+    records(&mut choices);
 }
 
 fn packet(bytes: &[u8]) {
@@ -26,16 +26,16 @@ fn packet(bytes: &[u8]) {
     }
 }
 
-/// Fills a place from the tape; what is missing is zero.
-fn filled<const N: usize>(tape: &mut Tape<'_>) -> [u8; N] {
+/// Fills a place from the choices; what is missing is zero.
+fn filled<const N: usize>(choices: &mut Choices<'_>) -> [u8; N] {
     let mut place = [0; N];
-    let bytes = tape.take(N);
+    let bytes = choices.take(N);
     place[..bytes.len()].copy_from_slice(bytes);
     place
 }
 
-fn sheet(tape: &mut Tape<'_>) {
-    let sheet = Sheet(filled::<SHEET>(tape));
+fn sheet(choices: &mut Choices<'_>) {
+    let sheet = Sheet(filled::<SHEET>(choices));
     match Manifest::read(&sheet) {
         Ok(manifest) => {
             // What was understood is all there is: whoever writes it down again gets the same statement.
@@ -61,8 +61,8 @@ fn sheet(tape: &mut Tape<'_>) {
     }
 }
 
-fn records(tape: &mut Tape<'_>) {
-    let raw = [filled::<ENTRY>(tape), filled::<ENTRY>(tape)];
+fn records(choices: &mut Choices<'_>) {
+    let raw = [filled::<ENTRY>(choices), filled::<ENTRY>(choices)];
     let records = Records([Entry::read(&raw[0]), Entry::read(&raw[1])]);
     for entry in records.0.iter().flatten() {
         assert_eq!(Entry::read(&entry.bytes()), Some(*entry), "what is written is what is read");

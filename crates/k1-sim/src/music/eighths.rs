@@ -1,10 +1,10 @@
 //! Straight eighths at any tempo: slow music whose eighths pass for the beats of a tempo twice as fast.
 
 use super::Piece;
-use super::desk::Desk;
 use super::grid::Grid;
+use super::instruments::Drum::{Hat, Kick, OpenHat, Snare};
+use super::mixer::Mixer;
 use super::pieces::{ROCK, Stroke, bass_line, comp, drums, steady};
-use super::voices::Drum::{Hat, Kick, OpenHat, Snare};
 
 /// Who plays the eighths.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -45,29 +45,29 @@ const OFF_BEAT: &[Stroke] = &[(0.0, Kick, 1.0), (0.5, OpenHat, 0.35)];
 
 /// Twenty-four seconds of straight eighths at `bpm` beats per minute.
 pub fn eighths(players: Eighths, bpm: f64) -> Piece {
-    let (mut desk, grid) = (Desk::new(24.0, 40 + bpm as u64), Grid::steady(0.3, 23.6, bpm));
+    let (mut mixer, grid) = (Mixer::new(24.0, 40 + bpm as u64), Grid::steady(0.3, 23.6, bpm));
     let all: Vec<(f64, i32)> = (0..8).map(|n| (0.5 * f64::from(n), 0)).collect();
     match players {
         Eighths::KickAndHat => {
-            drums(&mut desk, &grid, 1, &[KICK_AND_HAT]);
-            comp(&mut desk, &grid, 4, &[0.0], 3.8, 0.05);
+            drums(&mut mixer, &grid, 1, &[KICK_AND_HAT]);
+            comp(&mut mixer, &grid, 4, &[0.0], 3.8, 0.05);
         }
         Eighths::Rock => {
-            drums(&mut desk, &grid, 4, &[ROCK]);
-            bass_line(&mut desk, &grid, 4, &all, 0.4);
+            drums(&mut mixer, &grid, 4, &[ROCK]);
+            bass_line(&mut mixer, &grid, 4, &all, 0.4);
         }
         Eighths::HalfTime => {
-            drums(&mut desk, &grid, 4, &[HALF_TIME]);
-            bass_line(&mut desk, &grid, 4, &[(0.0, 0), (1.5, 0), (2.0, 7), (3.5, 0)], 0.9);
+            drums(&mut mixer, &grid, 4, &[HALF_TIME]);
+            bass_line(&mut mixer, &grid, 4, &[(0.0, 0), (1.5, 0), (2.0, 7), (3.5, 0)], 0.9);
         }
         Eighths::OffBeatBass => {
-            drums(&mut desk, &grid, 1, &[OFF_BEAT]);
-            bass_line(&mut desk, &grid, 4, &[(0.5, 0), (1.5, 0), (2.5, 12), (3.5, 0)], 0.4);
+            drums(&mut mixer, &grid, 1, &[OFF_BEAT]);
+            bass_line(&mut mixer, &grid, 4, &[(0.5, 0), (1.5, 0), (2.5, 12), (3.5, 0)], 0.4);
         }
         Eighths::Chords => {
             let at: Vec<f64> = all.iter().map(|(position, _)| *position).collect();
-            comp(&mut desk, &grid, 4, &at, 0.4, 0.12);
+            comp(&mut mixer, &grid, 4, &at, 0.4, 0.12);
         }
     }
-    steady(desk, &grid)
+    steady(mixer, &grid)
 }

@@ -1,6 +1,6 @@
 //! Microphones that are bad in one way each, so that it is seen which way hurts.
 //!
-//! [`room`](super::room) is all of them at once, as one piece; here any sound is spoiled, and by one thing only. Levels
+//! [`room`](super::cheap_microphone) is all of them at once, as one piece; here any sound is spoiled, and by one thing only. Levels
 //! are relative to the sound itself, over its whole length: what is silent gets neither noise nor hum.
 
 use std::f32::consts::TAU;
@@ -8,7 +8,7 @@ use std::f32::consts::TAU;
 use libm::{exp10f, sinf};
 
 use super::chance::Chance;
-use super::desk::RATE;
+use super::mixer::RATE;
 
 /// A fault by its name; the function hands on the sound (16 kHz, −1 … 1) as such a microphone would, always the same and
 /// in steps of 16 bit.

@@ -1,16 +1,16 @@
-//! Where voices come together.
+//! Where instruments come together.
 
 use k1_engine::SAMPLE_RATE;
 
 use super::chance::Chance;
-use super::{Note, Voice};
+use super::{Instrument, Note};
 
 /// Samples per second.
 pub(super) const RATE: f64 = SAMPLE_RATE as f64;
 
 /// A recording in the making.
 #[derive(Clone, Debug)]
-pub(super) struct Desk {
+pub(super) struct Mixer {
     samples: Vec<f32>,
     /// What has begun so far, in the order of playing.
     notes: Vec<Note>,
@@ -18,26 +18,26 @@ pub(super) struct Desk {
     pub(super) chance: Chance,
 }
 
-impl Desk {
+impl Mixer {
     /// Silence of `seconds`; the seed decides everything that is chance in it.
     pub(super) fn new(seconds: f64, seed: u64) -> Self {
         let samples = vec![0.0; (seconds * RATE) as usize];
         Self { samples, notes: Vec::new(), chance: Chance::new(seed) }
     }
 
-    /// Adds a voice from `at` s for `length` s; it is asked for each sample in turn, with the seconds since its start.
+    /// Adds a instrument from `at` s for `length` s; it is asked for each sample in turn, with the seconds since its start.
     /// What falls outside is not heard.
-    pub(super) fn add(&mut self, at: f64, length: f64, mut voice: impl FnMut(f32, &mut Chance) -> f32) {
+    pub(super) fn add(&mut self, at: f64, length: f64, mut instrument: impl FnMut(f32, &mut Chance) -> f32) {
         let start = (at.max(0.0) * RATE + 0.5) as usize;
         let end = (start + (length * RATE) as usize).min(self.samples.len());
         for i in start..end {
-            self.samples[i] += voice((i - start) as f32 / RATE as f32, &mut self.chance);
+            self.samples[i] += instrument((i - start) as f32 / RATE as f32, &mut self.chance);
         }
     }
 
-    /// Notes down that a voice begins at `at` s, for whoever asks later what there was to hear.
-    pub(super) fn begins(&mut self, voice: Voice, at: f64) {
-        self.notes.push(Note { at, voice });
+    /// Notes down that a instrument begins at `at` s, for whoever asks later what there was to hear.
+    pub(super) fn begins(&mut self, instrument: Instrument, at: f64) {
+        self.notes.push(Note { at, instrument });
     }
 
     /// What begins in the recording, rising in time.

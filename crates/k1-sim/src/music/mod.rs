@@ -1,25 +1,25 @@
 //! Music whose beats are known exactly, and sound that has none.
 //!
-//! Small pieces of half a minute, played by a few plain voices (oscillators and noise from seeded generators, functions
+//! Small pieces of half a minute, played by a few plain instruments (oscillators and noise from seeded generators, functions
 //! from `libm`), so that every machine hears the same samples. The truth of a piece is the grid its notes were placed on,
 //! never something found in its sound. Hands are human: notes fall up to a few milliseconds beside the grid, and no two
 //! are equally loud.
 
 mod beatless;
 mod chance;
-mod desk;
+mod cheap_microphone;
 mod eighths;
 mod faults;
 mod grid;
+mod instruments;
+mod mixer;
 mod pieces;
-mod room;
-mod voices;
 
 pub use beatless::BEATLESS;
 pub use eighths::{Eighths, eighths};
 pub use faults::{FAULTS, Fault};
+pub use instruments::{Drum, Instrument};
 pub use pieces::PIECES;
-pub use voices::{Drum, Voice};
 
 /// A piece of sound and the truth about it.
 #[derive(Clone, Debug, Default, PartialEq)]
@@ -42,7 +42,7 @@ pub struct Note {
     /// Seconds from the first sample.
     pub at: f64,
     /// Who plays it.
-    pub voice: Voice,
+    pub instrument: Instrument,
 }
 
 /// A piece by its name; the function plays it, always the same.
@@ -89,7 +89,7 @@ mod tests {
         // A kick that nothing else is near: nothing before it, its beater in the first sample.
         let piece = four_on_the_floor();
         let lone = piece.notes.iter().enumerate().skip(1).find(|(k, n)| {
-            n.voice == Voice::Drum(Drum::Kick)
+            n.instrument == Instrument::Drum(Drum::Kick)
                 && piece.notes.get(k + 1).is_some_and(|next| next.at - n.at > 0.05)
                 && n.at - piece.notes[k - 1].at > 0.1
         });

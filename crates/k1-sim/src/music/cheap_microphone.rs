@@ -5,7 +5,7 @@ use std::f32::consts::TAU;
 use libm::sinf;
 
 use super::chance::Chance;
-use super::desk::RATE;
+use super::mixer::RATE;
 
 /// The sound as a microphone would hand it on: without its bass, with an echo of the room, mains hum and noise, clipped
 /// at its loudest, and low in level.

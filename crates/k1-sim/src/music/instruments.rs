@@ -4,7 +4,7 @@ use std::f32::consts::TAU;
 
 use libm::{exp2f, expf, sinf};
 
-use super::desk::Desk;
+use super::mixer::Mixer;
 
 /// A drum.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -23,7 +23,7 @@ pub enum Drum {
 
 /// Who plays a note that has a beginning; pads have none.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum Voice {
+pub enum Instrument {
     /// The drum kit.
     Drum(Drum),
     /// Notes of 40 to 200 Hz and their first overtones.
@@ -35,29 +35,29 @@ pub enum Voice {
 }
 
 /// Hits a drum at `at` s.
-pub(super) fn hit(desk: &mut Desk, drum: Drum, at: f64, gain: f32) {
-    desk.begins(Voice::Drum(drum), at);
+pub(super) fn hit(mixer: &mut Mixer, drum: Drum, at: f64, gain: f32) {
+    mixer.begins(Instrument::Drum(drum), at);
     let mut last = 0.0;
     match drum {
         // A drum skin whose tone falls from about 230 to 50 Hz, and the beater on it.
-        Drum::Kick => desk.add(at, 0.4, |t, chance| {
+        Drum::Kick => mixer.add(at, 0.4, |t, chance| {
             let turns = 50.0 * t + 4.5 * (1.0 - expf(-40.0 * t));
             gain * (sinf(TAU * turns) * expf(-t / 0.11) + 0.5 * chance.noise() * expf(-t / 0.006))
         }),
-        Drum::Snare => desk.add(at, 0.3, |t, chance| {
+        Drum::Snare => mixer.add(at, 0.3, |t, chance| {
             gain * (0.7 * chance.noise() * expf(-t / 0.06) + 0.4 * sinf(TAU * 190.0 * t) * expf(-t / 0.05))
         }),
         // The difference of noise is bright.
         Drum::Hat | Drum::OpenHat => {
             let (length, tau) = if drum == Drum::Hat { (0.15, 0.02) } else { (0.4, 0.09) };
-            desk.add(at, length, |t, chance| {
+            mixer.add(at, length, |t, chance| {
                 let now = chance.noise();
                 let bright = now - last;
                 last = now;
                 0.3 * gain * bright * expf(-t / tau)
             });
         }
-        Drum::Ride => desk.add(at, 0.6, |t, chance| {
+        Drum::Ride => mixer.add(at, 0.6, |t, chance| {
             let now = chance.noise();
             let bright = now - last;
             last = now;
@@ -78,21 +78,21 @@ fn swell(t: f32, attack: f32, length: f32, release: f32) -> f32 {
 }
 
 /// A plucked bass note.
-pub(super) fn bass(desk: &mut Desk, at: f64, length: f64, semitones: i32, gain: f32) {
-    desk.begins(Voice::Bass, at);
+pub(super) fn bass(mixer: &mut Mixer, at: f64, length: f64, semitones: i32, gain: f32) {
+    mixer.begins(Instrument::Bass, at);
     let hz = hz(semitones);
-    desk.add(at, length, |t, _| {
+    mixer.add(at, length, |t, _| {
         let body: f32 = (1..=4_u8).map(|k| sinf(TAU * hz * f32::from(k) * t) / f32::from(k)).sum();
         gain * body * expf(-t / 0.35) * swell(t, 0.006, length as f32, 0.03)
     });
 }
 
 /// A chord as a keyboard plays it: struck, then dying away.
-pub(super) fn chord(desk: &mut Desk, at: f64, length: f64, notes: &[i32], gain: f32) {
-    desk.begins(Voice::Chord, at);
+pub(super) fn chord(mixer: &mut Mixer, at: f64, length: f64, notes: &[i32], gain: f32) {
+    mixer.begins(Instrument::Chord, at);
     for note in notes {
         let hz = hz(*note);
-        desk.add(at, length, |t, _| {
+        mixer.add(at, length, |t, _| {
             let tone = sinf(TAU * hz * t + 0.8 * expf(-t / 0.15) * sinf(TAU * 2.0 * hz * t));
             gain * tone * expf(-t / 0.8) * swell(t, 0.008, length as f32, 0.05)
         });
@@ -100,10 +100,10 @@ pub(super) fn chord(desk: &mut Desk, at: f64, length: f64, notes: &[i32], gain: 
 }
 
 /// A chord that comes and goes without a beginning that could be named.
-pub(super) fn pad(desk: &mut Desk, at: f64, length: f64, notes: &[i32], gain: f32) {
+pub(super) fn pad(mixer: &mut Mixer, at: f64, length: f64, notes: &[i32], gain: f32) {
     for note in notes {
         let hz = hz(*note);
-        desk.add(at, length, |t, _| {
+        mixer.add(at, length, |t, _| {
             let tone =
                 sinf(TAU * hz * t) + 0.5 * sinf(TAU * 2.004 * hz * t) + 0.3 * sinf(TAU * 2.996 * hz * t);
             gain * tone * swell(t, 0.6, length as f32, 0.8)
@@ -112,10 +112,10 @@ pub(super) fn pad(desk: &mut Desk, at: f64, length: f64, notes: &[i32], gain: f3
 }
 
 /// A soft note of an arpeggio.
-pub(super) fn pluck(desk: &mut Desk, at: f64, semitones: i32, gain: f32) {
-    desk.begins(Voice::Pluck, at);
+pub(super) fn pluck(mixer: &mut Mixer, at: f64, semitones: i32, gain: f32) {
+    mixer.begins(Instrument::Pluck, at);
     let hz = hz(semitones);
-    desk.add(at, 0.9, |t, _| {
+    mixer.add(at, 0.9, |t, _| {
         gain * (sinf(TAU * hz * t) + 0.2 * sinf(TAU * 2.0 * hz * t))
             * expf(-t / 0.2)
             * swell(t, 0.015, 0.9, 0.1)
