@@ -1,11 +1,11 @@
 //! Choices read from bytes.
 
-/// Reads choices from the front of some bytes; an exhausted choices answers zeros, so that every input is a whole one.
+/// Reads choices from the front of some bytes. After the end it returns zeros, so that every input is complete.
 #[derive(Clone, Copy, Debug)]
 pub struct Choices<'a>(&'a [u8]);
 
 impl<'a> Choices<'a> {
-    /// A choices of `bytes`.
+    /// Choices from `bytes`.
     pub fn new(bytes: &'a [u8]) -> Self {
         Self(bytes)
     }
@@ -31,19 +31,19 @@ impl<'a> Choices<'a> {
         usize::from(self.byte()) % n.max(1)
     }
 
-    /// At most `n` of the next bytes as they are.
+    /// The next bytes, at most `n`.
     pub fn take(&mut self, n: usize) -> &'a [u8] {
         let (head, rest) = self.0.split_at(n.min(self.0.len()));
         self.0 = rest;
         head
     }
 
-    /// All that is left.
+    /// All remaining bytes.
     pub fn rest(self) -> &'a [u8] {
         self.0
     }
 
-    /// True when nothing is left.
+    /// Whether no bytes remain.
     pub fn is_empty(&self) -> bool {
         self.0.is_empty()
     }

@@ -12,17 +12,17 @@ use super::parallel::parallel_map;
 use super::score::{SKIP_S, Score};
 use super::table::{COLUMNS, Summary, mean, number};
 
-/// So many of the worst are named.
+/// Number of worst files that are named.
 const WORST: usize = 10;
 
-/// A file of the corpus: its name, what is said about it, what came of it.
+/// A file of the corpus: its name, its entry and its scores.
 type File<'a> = (&'a str, Entry, Judged);
 
-/// Scores every file of a corpus and prints the tables. With `events`, what was scored is written to that folder, for
-/// whoever wants to score it otherwise: `ID.jsonl` in the form of `k1 analyze --json`; `ID.chroma`, on each line the
-/// seconds heard and twelve pitch classes from C on; `ID.features`, what each hop was judged by and whether it was silent, 16
-/// bits each, little endian; `ID.confidence`, what the confidence of each announced beat was judged by, in the same form; and the
-/// figures of each file as `scores.json`.
+/// Scores every file of a corpus and prints the tables. With `events`, the raw results are written to that folder:
+/// `ID.jsonl` in the form of `k1 analyze --json`; `ID.chroma`, per line the seconds heard and twelve pitch classes
+/// from C on; `ID.features`, the features of each hop and whether it was silent, as little-endian 16-bit words;
+/// `ID.confidence`, the features of each announced beat's confidence, in the same form; and the figures of each file
+/// as `scores.json`.
 pub fn run(corpus: &Path, events: Option<&Path>) -> Result<(), String> {
     let ids = ids(corpus)?;
     if let Some(folder) = events {
@@ -69,7 +69,7 @@ fn write(folder: &Path, name: &str, text: impl AsRef<[u8]>) -> Result<(), String
     std::fs::write(&path, text).map_err(|e| format!("{}: {e}", path.display()))
 }
 
-/// As `k1 analyze --json` prints it.
+/// The form of `k1 analyze --json`.
 fn lines(heard: &Heard) -> String {
     let mut out = String::new();
     for b in &heard.beats {
@@ -110,7 +110,7 @@ fn feature_bytes(heard: &Heard) -> Vec<u8> {
         .collect()
 }
 
-/// Beats: all files of exact ones, each kind, and the worst.
+/// Beats: all files with exact beats, each kind of music, and the worst files.
 fn beat_tables(files: &[File]) -> String {
     let mut out = String::new();
     let mut kinds: BTreeMap<&str, Vec<&Score>> = BTreeMap::new();
@@ -160,7 +160,7 @@ fn beat_tables(files: &[File]) -> String {
     out
 }
 
-/// Onsets: all files of which they are known, each kind, and the worst.
+/// Onsets: all files with known onsets, each kind of music, and the worst files.
 fn onset_table(files: &[File]) -> String {
     let mut named: Vec<(&str, &str, &OnsetScore)> = files
         .iter()

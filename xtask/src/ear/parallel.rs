@@ -1,9 +1,9 @@
-//! Independent work, as much of it at once as there are cores.
+//! Parallel work over a list.
 
 use std::sync::Mutex;
 use std::sync::atomic::{AtomicUsize, Ordering};
 
-/// What `work` makes of each item, in their order.
+/// The result of `work` for each item, in order. Uses all cores.
 pub fn parallel_map<T: Sync, R: Send>(items: &[T], work: impl Fn(&T) -> R + Sync) -> Vec<R> {
     let next = AtomicUsize::new(0);
     let done = Mutex::new(Vec::with_capacity(items.len()));

@@ -1,4 +1,4 @@
-//! The doors for firmware: sheets, records in flash, and what espota's clients say.
+//! The interfaces for firmware: sheets, records in flash, and packets of espota clients.
 
 use k1_update::manifest::Manifest;
 use k1_update::otadata::{ENTRY, Entry, Records};
@@ -8,7 +8,7 @@ use k1_wire::espota::{self, Request};
 
 use crate::choices::Choices;
 
-/// Any bytes as a packet of espota, as a sheet (of an image, of keys) and as a pair of records.
+/// Any bytes as an espota packet, as a sheet (of an image or of keys) and as a pair of records.
 pub fn update(bytes: &[u8]) {
     packet(bytes);
     let mut choices = Choices::new(bytes);
@@ -26,7 +26,7 @@ fn packet(bytes: &[u8]) {
     }
 }
 
-/// Fills a place from the choices; what is missing is zero.
+/// Fills an array from the choices, padded with zeros.
 fn filled<const N: usize>(choices: &mut Choices<'_>) -> [u8; N] {
     let mut place = [0; N];
     let bytes = choices.take(N);
@@ -38,7 +38,7 @@ fn sheet(choices: &mut Choices<'_>) {
     let sheet = Sheet(filled::<SHEET>(choices));
     match Manifest::read(&sheet) {
         Ok(manifest) => {
-            // What was understood is all there is: whoever writes it down again gets the same statement.
+            // Parsing loses nothing: written again, it is the same statement.
             let again = manifest.sheet();
             assert_eq!((&again.0[..108], &again.0[116..128]), (&sheet.0[..108], &sheet.0[116..128]));
             assert!(manifest.size > 0 && !manifest.board.as_str().is_empty());

@@ -1,4 +1,4 @@
-//! Sound without a beat: whoever announces one here is wrong.
+//! Sound without a beat: every beat announced here is wrong.
 
 use std::f32::consts::TAU;
 
@@ -11,14 +11,14 @@ use super::{Entry, Piece};
 pub const BEATLESS: [Entry; 4] =
     [("noise", noise), ("drone", drone), ("babble", babble), ("silence", silence)];
 
-/// Length of each in seconds: the first 5 are not scored.
+/// Duration of each in seconds; the first 5 s are not scored.
 const SECONDS: f64 = 25.0;
 
 fn of(samples: Vec<f32>) -> Piece {
     Piece { samples, ..Piece::default() }
 }
 
-/// Wind in a tree: noise whose loudness wanders.
+/// Wind in a tree: noise of varying loudness.
 fn noise() -> Piece {
     let mut mixer = Mixer::new(SECONDS, 41);
     let (mut dark, mut loud, mut towards, mut left) = (0.0, 0.5, 0.5, 0_u32);
@@ -36,7 +36,7 @@ fn noise() -> Piece {
     of(mixer.mixed(0.3))
 }
 
-/// A machine that hums, its tones beating slowly against each other.
+/// A humming machine, whose tones beat slowly against each other.
 fn drone() -> Piece {
     let mut mixer = Mixer::new(SECONDS, 42);
     for (k, hz) in [55.0_f64, 110.3, 165.2, 221.0, 331.5].into_iter().enumerate() {
@@ -49,7 +49,7 @@ fn drone() -> Piece {
     of(mixer.mixed(0.3))
 }
 
-/// Something like three people who talk: syllables of any length, voiced or hissed, with pauses to breathe.
+/// A babble like three people talking: syllables of any length, voiced or hissed, with pauses for breath.
 fn babble() -> Piece {
     let mut mixer = Mixer::new(SECONDS, 43);
     for _ in 0..3 {
@@ -70,19 +70,19 @@ fn babble() -> Piece {
     of(mixer.mixed(0.3))
 }
 
-/// A buzz (`instrument`: its pitch in Hz and how far it glides) or a hiss, through two resonances of the mouth.
+/// A buzz (`voiced`: its pitch in Hz and the share by which it glides) or a hiss, through two resonances of the mouth.
 fn syllable(
     mixer: &mut Mixer,
     at: f64,
     length: f64,
     gain: f32,
-    instrument: Option<(f32, f32)>,
+    voiced: Option<(f32, f32)>,
     formants: [f64; 2],
 ) {
     let mut turns = 0.0_f32;
     let mut state = [[0.0_f32; 2]; 2];
     mixer.add(at, length, |t, chance| {
-        let source = match instrument {
+        let source = match voiced {
             Some((pitch, glide)) => {
                 turns = (turns + pitch * (1.0 + glide * t / length as f32) / 16_000.0).fract();
                 if turns < 0.1 { 1.0 } else { -0.1 }
@@ -91,7 +91,7 @@ fn syllable(
         };
         let mut out = 0.1 * source;
         for (s, hz) in state.iter_mut().zip(formants) {
-            // A resonator of two poles, about 120 Hz wide.
+            // A two-pole resonator, about 120 Hz wide.
             let radius = 0.976_f32;
             let y = 0.05 * source + 2.0 * radius * cosf(TAU * hz as f32 / 16_000.0) * s[0]
                 - radius * radius * s[1];

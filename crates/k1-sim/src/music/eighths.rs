@@ -1,4 +1,4 @@
-//! Straight eighths at any tempo: slow music whose eighths pass for the beats of a tempo twice as fast.
+//! Straight eighths at any tempo: slow music whose eighths can pass for the beats of twice the tempo.
 
 use super::Piece;
 use super::grid::Grid;
@@ -6,23 +6,23 @@ use super::instruments::Drum::{Hat, Kick, OpenHat, Snare};
 use super::mixer::Mixer;
 use super::pieces::{ROCK, Stroke, bass_line, comp, drums, steady};
 
-/// Who plays the eighths.
+/// The instruments that play the eighths.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Eighths {
-    /// A kick on each beat and a hat between two.
+    /// A kick on each beat and a hat in between.
     KickAndHat,
     /// A backbeat with hats on all eighths and a bass that follows them.
     Rock,
     /// The same at half the pace: kick on the first beat, snare on the third.
     HalfTime,
-    /// A kick on each beat, an open hat and the bass between two.
+    /// A kick on each beat, an open hat and the bass in between.
     OffBeatBass,
-    /// Chords on all eighths, no drums.
+    /// Chords on all eighths, without drums.
     Chords,
 }
 
 impl Eighths {
-    /// Every way to play them.
+    /// All of them.
     pub const ALL: [Self; 5] =
         [Self::KickAndHat, Self::Rock, Self::HalfTime, Self::OffBeatBass, Self::Chords];
 }
@@ -43,7 +43,7 @@ const HALF_TIME: &[Stroke] = &[
 ];
 const OFF_BEAT: &[Stroke] = &[(0.0, Kick, 1.0), (0.5, OpenHat, 0.35)];
 
-/// Twenty-four seconds of straight eighths at `bpm` beats per minute.
+/// 24 s of straight eighths at `bpm` beats per minute.
 pub fn eighths(players: Eighths, bpm: f64) -> Piece {
     let (mut mixer, grid) = (Mixer::new(24.0, 40 + bpm as u64), Grid::steady(0.3, 23.6, bpm));
     let all: Vec<(f64, i32)> = (0..8).map(|n| (0.5 * f64::from(n), 0)).collect();

@@ -1,4 +1,4 @@
-//! The players: a drum kit, a bass, chords and an arpeggio, each as little as does the job.
+//! The instruments: a drum kit, a bass, chords and an arpeggio, each as simple as possible.
 
 use std::f32::consts::TAU;
 
@@ -9,22 +9,22 @@ use super::mixer::Mixer;
 /// A drum.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Drum {
-    /// The bass drum: its skin rings below 160 Hz but for the first moment, and its beater hisses for 6 ms.
+    /// The bass drum: after the first moment its skin sounds below 160 Hz; its beater hisses for 6 ms.
     Kick,
-    /// Noise of every pitch over a skin of 190 Hz.
+    /// Broadband noise over a skin of 190 Hz.
     Snare,
-    /// The hi-hat, closed: a short hiss that is the louder the higher.
+    /// The closed hi-hat: a short hiss that rises with frequency.
     Hat,
-    /// The same, open: it rings on.
+    /// The open hi-hat: the same hiss, but longer.
     OpenHat,
-    /// The same hiss, and a bell of 3 and 4 kHz.
+    /// The same hiss with a bell of 3 and 4 kHz.
     Ride,
 }
 
-/// Who plays a note that has a beginning; pads have none.
+/// The instrument of a note with an onset. Pads have no onset.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Instrument {
-    /// The drum kit.
+    /// A drum.
     Drum(Drum),
     /// Notes of 40 to 200 Hz and their first overtones.
     Bass,
@@ -39,7 +39,7 @@ pub(super) fn hit(mixer: &mut Mixer, drum: Drum, at: f64, gain: f32) {
     mixer.begins(Instrument::Drum(drum), at);
     let mut last = 0.0;
     match drum {
-        // A drum skin whose tone falls from about 230 to 50 Hz, and the beater on it.
+        // A skin whose tone falls from about 230 Hz to 50 Hz, and the beater.
         Drum::Kick => mixer.add(at, 0.4, |t, chance| {
             let turns = 50.0 * t + 4.5 * (1.0 - expf(-40.0 * t));
             gain * (sinf(TAU * turns) * expf(-t / 0.11) + 0.5 * chance.noise() * expf(-t / 0.006))
@@ -72,7 +72,7 @@ pub(super) fn hz(semitones: i32) -> f32 {
     110.0 * exp2f(semitones as f32 / 12.0)
 }
 
-/// Rises within `attack` s, falls within `release` s before `length` s.
+/// An envelope that rises within `attack` s and falls within the last `release` s of `length` s.
 fn swell(t: f32, attack: f32, length: f32, release: f32) -> f32 {
     (t / attack).min(1.0) * ((length - t) / release).clamp(0.0, 1.0)
 }
@@ -87,7 +87,7 @@ pub(super) fn bass(mixer: &mut Mixer, at: f64, length: f64, semitones: i32, gain
     });
 }
 
-/// A chord as a keyboard plays it: struck, then dying away.
+/// A chord on a keyboard: struck, then decaying.
 pub(super) fn chord(mixer: &mut Mixer, at: f64, length: f64, notes: &[i32], gain: f32) {
     mixer.begins(Instrument::Chord, at);
     for note in notes {
@@ -99,7 +99,7 @@ pub(super) fn chord(mixer: &mut Mixer, at: f64, length: f64, notes: &[i32], gain
     }
 }
 
-/// A chord that comes and goes without a beginning that could be named.
+/// A chord that swells and fades without a definite onset.
 pub(super) fn pad(mixer: &mut Mixer, at: f64, length: f64, notes: &[i32], gain: f32) {
     for note in notes {
         let hz = hz(*note);

@@ -1,4 +1,4 @@
-//! The pieces: common grooves, what happens to a tempo, and what is hard.
+//! The pieces: common grooves, changes of tempo, and hard cases.
 
 use super::cheap_microphone::microphone;
 use super::grid::Grid;
@@ -24,19 +24,19 @@ pub const PIECES: [Entry; 13] = [
     ("microphone", of_a_microphone),
 ];
 
-/// A stroke: where in the bar in beats, on what, how loud.
+/// A stroke: position in the bar in beats, drum, gain.
 pub(super) type Stroke = (f64, Drum, f32);
 
-/// A minor, F, C, G: root of the bass and the chord above it, in semitones from A2.
+/// The harmony A minor, F, C, G: bass root and chord above it, in semitones from A2.
 const CHANGES: [(i32, [i32; 3]); 4] =
     [(-12, [12, 15, 19]), (-16, [8, 12, 15]), (-9, [15, 19, 22]), (-14, [10, 14, 17])];
 
-/// Most that a hand is beside the grid, in seconds.
+/// Largest deviation from the grid in seconds.
 const SLOPPY: f64 = 0.004;
 
 const THIRD: f64 = 1.0 / 3.0;
 
-/// Plays bars of so many beats over a grid. `strokes` are of one bar, or of several that follow each other.
+/// Plays bars of drums over a grid. `strokes` holds one bar, or several consecutive ones.
 pub(super) fn drums(mixer: &mut Mixer, grid: &Grid, beats_per_bar: usize, bars: &[&[Stroke]]) {
     for bar in 0..grid.len().div_ceil(beats_per_bar) {
         for &(position, drum, gain) in bars[bar % bars.len()] {
@@ -48,8 +48,8 @@ pub(super) fn drums(mixer: &mut Mixer, grid: &Grid, beats_per_bar: usize, bars: 
     }
 }
 
-/// Shows `each` the bars of a grid: the time of a position in the bar, the length of its first beat in seconds, and the
-/// harmony.
+/// Calls `each` with every bar of a grid: the time of a position in the bar, the length of its first beat in seconds,
+/// and the harmony.
 fn bars(
     grid: &Grid,
     beats_per_bar: usize,
@@ -142,7 +142,7 @@ fn four_on_the_floor() -> Piece {
     steady(mixer, &grid)
 }
 
-/// A backbeat, hats on the eighths.
+/// A backbeat with hats on the eighths.
 fn rock() -> Piece {
     let (mut mixer, grid) = (Mixer::new(32.0, 2), Grid::steady(0.37, 31.5, 96.0));
     drums(&mut mixer, &grid, 4, &[ROCK]);
@@ -151,7 +151,7 @@ fn rock() -> Piece {
     steady(mixer, &grid)
 }
 
-/// Ride and walking bass; the off-beat comes at two thirds, and the piano where it likes.
+/// Ride and walking bass; the off-beat falls on two thirds, and the piano plays freely.
 fn swing() -> Piece {
     const RIDE: &[Stroke] = &[
         (0.0, Ride, 0.6),
@@ -271,7 +271,7 @@ fn off_beat() -> Piece {
     steady(mixer, &grid)
 }
 
-/// A kick on each beat, and three against it.
+/// A kick on each beat, with a rhythm of three against it.
 fn tresillo() -> Piece {
     const DEMBOW: &[Stroke] = &[
         (0.0, Kick, 1.0),
@@ -332,7 +332,7 @@ fn tempo_step() -> Piece {
     Piece { changes: vec![change], steady: false, ..steady(mixer, &grid) }
 }
 
-/// From 96 to 132 beats a minute within 22 s.
+/// From 96 to 132 BPM within 22 s.
 fn ramp() -> Piece {
     let mut mixer = Mixer::new(38.0, 11);
     let grid = Grid::new(0.4, 37.5, |t| 96.0 + 36.0 * ((t - 8.0) / 22.0).clamp(0.0, 1.0));
@@ -341,7 +341,7 @@ fn ramp() -> Piece {
     Piece { steady: false, ..steady(mixer, &grid) }
 }
 
-/// Six seconds of nothing; what comes back is on another grid.
+/// A gap of 6 s, after which the music resumes on another grid.
 fn gap() -> Piece {
     let mut mixer = Mixer::new(38.0, 12);
     let (before, after) = (Grid::steady(0.3, 15.5, 116.0), Grid::steady(21.83, 37.5, 116.0));
@@ -358,7 +358,7 @@ fn gap() -> Piece {
     }
 }
 
-/// A band heard by a poor microphone across the room.
+/// A band through a poor microphone across the room.
 fn of_a_microphone() -> Piece {
     let (mut mixer, grid) = (Mixer::new(34.0, 13), Grid::steady(0.31, 33.5, 110.0));
     drums(&mut mixer, &grid, 4, &[ROCK]);
