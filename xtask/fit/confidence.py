@@ -1,14 +1,14 @@
 #!/usr/bin/env python3
-"""Fits the trees that say how far an announced beat can be trusted.
+"""Fits the trees that give the probability that an announced beat is right.
 
-Needs what observation.py needs, and what the same command writes of each corpus:
+Needs what observation.py needs, and the output of the same command for each corpus:
 
-  cargo xtask ear --corpus CORPUS --events EVENTS       writes EVENTS/ID.confidence and EVENTS/ID.jsonl
-  confidence.py CORPUS EVENTS [CORPUS EVENTS]...             prints of music that was held out how much was right for what was announced
-  confidence.py CORPUS EVENTS [CORPUS EVENTS]... --write     writes crates/k1-engine/src/audio/confidence_trees.rs
+  cargo xtask ear --corpus CORPUS --events EVENTS         writes EVENTS/ID.confidence and EVENTS/ID.jsonl
+  confidence.py CORPUS EVENTS [CORPUS EVENTS]...          prints, for music that was held out, the share of right beats by confidence
+  confidence.py CORPUS EVENTS [CORPUS EVENTS]... --write  writes crates/k1-engine/src/audio/confidence_trees.rs
 
-A beat is right if a true one is within 70 ms and its tempo is that of the true beats there: every second beat of a double tempo
-falls on a true one, and is not right. Every excerpt weighs as much as every other.
+A beat is right if a true beat is within 70 ms and its tempo equals that of the true beats there: every second beat at double
+tempo falls on a true beat, but is wrong. Each excerpt has the same weight.
 """
 import json
 import sys
@@ -19,7 +19,7 @@ import numpy as np
 from observation import is_annotated, piece_of, write_sum
 
 NEAR_S, FIRST_S = 0.07, 3.0
-# What is looked at, its scale, and which look is the beat's length, in sixteenths of a hop's number.
+# Number and scale of the features, and the index of the beat's length, which is in units of 16 hops.
 FEATURES, SCALE, LENGTH = 16, 1024, 2
 HOP_S, SAME = 0.008, 1.15
 PARTS, ROUNDS, LEAVES = 5, 40, 6
@@ -32,7 +32,7 @@ BANDS = ((0, 0.3), (0.3, 0.5), (0.5, 0.7), (0.7, 0.85), (0.85, 1.01))
 
 
 def excerpts(corpus, events):
-    """Piece, features, whether each announced beat is right, and the true tempo there, of each excerpt with known beats."""
+    """For each excerpt with known beats: piece, features, whether each announced beat is right, and the true tempo there."""
     for path in sorted((corpus / "gt").glob("*.json")):
         beats = np.array([float(line.split()[0]) for line in path.with_suffix(".beats").read_text().splitlines() if line.strip()])
         told = events / f"{path.stem}.confidence"

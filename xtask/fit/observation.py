@@ -1,14 +1,14 @@
 #!/usr/bin/env python3
-"""Fits the ear's trees: what tells the beat, its half, its quarters and its thirds from the moments between them.
+"""Fits the trees of the ear's observation model: how likely each metrical position of a beat is, given what is heard.
 
-Needs Python 3 with numpy and lightgbm (pip install lightgbm; nothing of K1 depends on it), and:
+Needs Python 3 with numpy and lightgbm (pip install lightgbm; K1 itself does not depend on it), and:
 
   cargo xtask ear --corpus CORPUS --events EVENTS     writes EVENTS/ID.features
-  observation.py CORPUS EVENTS                             prints how well kinds of music are told that were held out
-  observation.py CORPUS EVENTS --write                     writes crates/k1-engine/src/audio/observation_trees.rs
+  observation.py CORPUS EVENTS                        prints the likelihood on kinds of music that were held out
+  observation.py CORPUS EVENTS --write                writes crates/k1-engine/src/audio/observation_trees.rs
 
-Every excerpt weighs as much as every other, and so does every position: the difference of two sums is then the logarithm of
-a ratio of likelihoods. The moments are those near a position, and those that are near none.
+Each excerpt has the same weight, and so has each position. The difference of two sums is therefore the logarithm of a
+likelihood ratio. The moments are those near a position, and those near no position.
 """
 import json
 import sys
@@ -18,18 +18,18 @@ import lightgbm
 import numpy as np
 
 HOP_S = 0.008
-# A row of features is written at the end of its hop and judges the moment so long before.
+# A row of features is written at the end of its hop; it describes the moment this many seconds earlier.
 JUDGED_AFTER_S = 0.044
 NEAR_S = 0.013
 FAR_S = (0.04, 0.035, 0.03, 0.03)
-# The first seconds tell of nothing but the followers' beginning.
+# In the first seconds the followers are still settling.
 FIRST_S = 2.0
 SCALE = 8192
 ROUNDS, LEAVES = 60, 8
 CLASSES = 5
-# The column of the whole rise at the judged moment.
+# Column of the total rise at the described moment.
 RISE = 3
-# The kind of what has no beat. There are few of them: each weighs as much as so many excerpts.
+# The kind of music without a beat, and the weight of such an excerpt, because there are few of them.
 BEATLESS, BEATLESS_WEIGHT = "nobeat", 2
 SETTINGS = dict(
     objective="multiclass", num_class=CLASSES, num_leaves=LEAVES, learning_rate=0.1, min_data_in_leaf=400, lambda_l2=20,
@@ -38,7 +38,7 @@ SETTINGS = dict(
 
 
 def known(corpus, events):
-    """Name, what is known, beats in seconds and rows of features of each file of the corpus."""
+    """Name, entry, beats in seconds and rows of features of each file of the corpus."""
     for path in sorted((corpus / "gt").glob("*.json")):
         lines = path.with_suffix(".beats").read_text().splitlines()
         beats = np.array([float(line.split()[0]) for line in lines if line.strip()])
@@ -51,15 +51,15 @@ def is_annotated(about, beats):
 
 
 def piece_of(name):
-    """The same music in another kind, as through a microphone, is held out with it."""
+    """The piece of a file: other versions of it, such as through a microphone, are held out together."""
     return name.split("_", 1)[1]
 
 
 def excerpts(corpus, events):
-    """(name, kind, features, class) of each excerpt with known beats, and of what has none."""
+    """(name, kind, features, class) of each excerpt with known beats or without beats."""
     for name, about, beats, rows in known(corpus, events):
         if about["group"] == BEATLESS:
-            # In what has no beat, everything lies between the positions.
+            # Without a beat, every moment lies between the positions.
             features = rows[rows[:, -1] == 0, :-1]
             yield (name, BEATLESS, features, np.zeros(len(features), int))
         elif is_annotated(about, beats):
@@ -67,7 +67,7 @@ def excerpts(corpus, events):
 
 
 def classes(rows, beats):
-    """Looks and class of each moment that has one: 0 between the positions, then beat, half, quarters, thirds."""
+    """Features and class of each moment that has one: 0 between the positions, then beat, half, quarters, thirds."""
     t = (np.arange(len(rows)) + 1) * HOP_S - JUDGED_AFTER_S
     beat = np.searchsorted(beats, t) - 1
     use = (beat >= 0) & (beat < len(beats) - 1) & (rows[:, -1] == 0) & (t > FIRST_S)
@@ -108,7 +108,7 @@ def fit(data):
 
 
 def likelihood(model, data):
-    """Mean logarithm of what the right class was given; chance is -1.609."""
+    """Mean log-likelihood of the right class; chance is -1.609."""
     def of(features, which):
         score = model.predict(features, raw_score=True)
         score -= np.log(np.exp(score).sum(1, keepdims=True))
@@ -118,7 +118,7 @@ def likelihood(model, data):
 
 
 def tree(structure, leaves_most=LEAVES):
-    """(splits, leaves): a split is (look, most, below, above); a child that is negative is the leaf !child."""
+    """(splits, leaves): a split is (feature, limit, child at or below it, child above it); a negative child is the leaf !child."""
     splits, leaves = [], []
 
     def add(node):
@@ -139,7 +139,7 @@ def tree(structure, leaves_most=LEAVES):
 
 
 def write_sum(model, table, about, script, leaves, excerpts):
-    """Writes the trees of a model with one class as `crates/k1-engine/src/audio/TABLE.rs`."""
+    """Writes the trees of a model with one output as `crates/k1-engine/src/audio/TABLE.rs`."""
     trees = [tree(t["tree_structure"], leaves) for t in model.dump_model()["tree_info"]]
     lines = [
         f"//! {about}. Generated by xtask/fit/{script}; do not edit.\n",

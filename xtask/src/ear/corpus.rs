@@ -133,9 +133,9 @@ fn beat_tables(files: &[File]) -> String {
     for (kind, scores) in &kinds {
         let _ = writeln!(out, "{kind:<12}{}", Summary::of(scores).row());
     }
-    out.push_str("\"all\" are those with exact beats; of real recordings several trackers agree on them.\n");
+    out.push_str("\"all\" are those with exact beats; the beats of real recordings are those on which several trackers agree.\n");
     if unknown > 0 {
-        let _ = writeln!(out, "{unknown} files have beats that nobody knows; they were not scored.");
+        let _ = writeln!(out, "{unknown} files have unknown beats and were not scored.");
     }
     let a_minute: Vec<f64> = beatless.iter().map(|(_, n)| *n).collect();
     let _ = writeln!(out, "\nbeats a minute without a beat: {}", number(mean(&a_minute), 0, 1));
@@ -208,7 +208,7 @@ mod tests {
         let out = beat_tables(&files);
         assert!(row(&out, "all").contains(" 1  0.900") && row(&out, "real").contains(" 1  0.100"), "{out}");
         assert!(
-            out.contains("without a beat: 4.0") && out.contains("1 files have beats that nobody"),
+            out.contains("without a beat: 4.0") && out.contains("1 files have unknown beats"),
             "{out}"
         );
         let worst = out.split("the worst").nth(1).unwrap();

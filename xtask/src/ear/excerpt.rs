@@ -163,7 +163,7 @@ fn times(text: &str) -> Result<Vec<f64>, String> {
         let number = line.split_whitespace().next().and_then(|word| word.parse().ok());
         let t = number
             .filter(|t: &f64| t.is_finite())
-            .ok_or_else(|| format!("line {}: \"{line}\" is no time", k + 1))?;
+            .ok_or_else(|| format!("line {}: \"{line}\" is not a time", k + 1))?;
         if times.last().is_some_and(|last| t <= *last) {
             return Err(format!("line {}: {t} s is not after the line before", k + 1));
         }

@@ -92,7 +92,7 @@ pub fn worse(recorded: &Recorded, measured: &Measured) -> Vec<String> {
         };
         if is_more(now - then, recorded.rise_max) {
             worse.push(format!(
-                "\"{piece}\" has no beat, and {now:.1} a minute were announced; {then:.1} are recorded"
+                "\"{piece}\" has no beat, but {now:.1} beats a minute were announced; {then:.1} are recorded"
             ));
         }
     }
@@ -100,7 +100,7 @@ pub fn worse(recorded: &Recorded, measured: &Measured) -> Vec<String> {
         measured.pieces.iter().any(|(n, _)| *n == name) || measured.beatless.iter().any(|(n, _)| *n == name)
     };
     let gone = recorded.pieces.keys().chain(recorded.beatless.keys()).filter(|name| !played(name));
-    worse.extend(gone.map(|name| format!("\"{name}\" is recorded and was not played")));
+    worse.extend(gone.map(|name| format!("\"{name}\" is recorded but was not played")));
     worse
 }
 
@@ -175,7 +175,7 @@ mod tests {
         let worse = worse(&recorded(), &now);
         assert_eq!(worse.len(), 2, "{worse:?}");
         assert_eq!(worse[0], "\"rock\": CMLt fell from 0.700 to 0.689");
-        assert!(worse[1].contains("\"noise\"") && worse[1].contains("3.1 a minute"), "{worse:?}");
+        assert!(worse[1].contains("\"noise\"") && worse[1].contains("3.1 beats a minute"), "{worse:?}");
     }
 
     #[test]

@@ -1,4 +1,4 @@
-//! How well the ear hears: the synthetic pieces of `k1-sim` against what was recorded, and any annotated corpus.
+//! Scores the ear: on the synthetic pieces of `k1-sim`, against recorded figures, and on annotated corpora.
 
 mod bands;
 mod calibration;
@@ -30,8 +30,8 @@ use guard::{Figures, Measured};
 use score::{Truth, false_beats};
 use table::{COLUMNS, Summary, number};
 
-/// Scores the synthetic pieces. Fails if one has become worse than `budgets.toml` has it; with `record`, writes what was
-/// measured there instead.
+/// Scores the synthetic pieces. Fails if one has become worse than recorded in `budgets.toml`; with `record`, records the
+/// present figures there instead.
 pub fn pieces(record: bool) -> Result<(), String> {
     let heard_of = parallel::parallel_map(&PIECES, |(name, play)| {
         let piece = play();
@@ -71,7 +71,7 @@ pub fn pieces(record: bool) -> Result<(), String> {
         return Ok(());
     }
     Err(format!(
-        "the ear is worse than recorded:\n  {}\nIf that is meant, `cargo xtask ear --record` records it.",
+        "the ear is worse than recorded:\n  {}\nIf this is intended, `cargo xtask ear --record` records it.",
         worse.join("\n  ")
     ))
 }
@@ -81,12 +81,12 @@ pub fn corpus(folder: &str, events: Option<&str>) -> Result<(), String> {
     corpus::run(Path::new(folder), events.map(Path::new))
 }
 
-/// Scores what other trackers have heard of a corpus: see [`peers::run`].
+/// Scores other trackers over a corpus: see [`peers::run`].
 pub fn peers(folder: &str, told: &str) -> Result<(), String> {
     peers::run(Path::new(folder), Path::new(told))
 }
 
-/// Scores a corpus through bad microphones: see [`degraded::run`].
+/// Scores a corpus with microphone faults: see [`degraded::run`].
 pub fn degraded(folder: &str) -> Result<(), String> {
     degraded::run(Path::new(folder))
 }

@@ -95,7 +95,7 @@ fn tools(folder: &Path) -> Result<Vec<String>, String> {
     let names: BTreeSet<String> = folders.filter_map(|e| e.file_name().into_string().ok()).collect();
     if names.is_empty() {
         return Err(format!(
-            "{}: no tool has a folder there; xtask/peers/beats.py makes them",
+            "{}: it contains no folder of a tool; xtask/peers/beats.py makes them",
             folder.display()
         ));
     }

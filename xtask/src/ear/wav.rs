@@ -12,7 +12,7 @@ pub fn read(path: &Path) -> Result<Vec<f32>, String> {
 
 fn samples(bytes: &[u8]) -> Result<Vec<f32>, String> {
     if bytes.get(..4) != Some(b"RIFF") || bytes.get(8..12) != Some(b"WAVE") {
-        return Err("this is no WAV file".into());
+        return Err("this is not a WAV file".into());
     }
     let mut rest = &bytes[12..];
     let mut format = None;
@@ -35,7 +35,7 @@ fn samples(bytes: &[u8]) -> Result<Vec<f32>, String> {
         // A chunk of odd length is padded by one byte.
         rest = body.get(length + length % 2..).unwrap_or_default();
     }
-    Err("it has no sound in it".into())
+    Err("it contains no sound".into())
 }
 
 fn expect_plain(format: &[u8; 16]) -> Result<(), String> {

@@ -27,18 +27,18 @@ pub fn measure(names: &[&str]) -> Result<(), String> {
     let sources: BTreeMap<String, Source> = read_toml(COMMANDS)?;
     if let Some(unknown) = names.iter().find(|n| **n != "all" && !sources.contains_key(**n)) {
         let known: Vec<&str> = sources.keys().map(String::as_str).collect();
-        return Err(format!("nothing is measured as {unknown}; there are: all, {}", known.join(", ")));
+        return Err(format!("there is no measurement named {unknown}; there are: all, {}", known.join(", ")));
     }
     let template = read(TEMPLATE)?;
     if let Some(figure) = page::without_place(&template, &sources)?.first() {
-        return Err(format!("{figure} is measured for nobody: {TEMPLATE} has no place for it"));
+        return Err(format!("{figure} is measured but not shown: {TEMPLATE} has no placeholder for it"));
     }
     let wanted = sources.iter().filter(|(name, _)| names.iter().any(|n| *n == "all" || n == name));
     let wanted: Vec<_> = wanted.collect();
     if wanted.iter().any(|(_, source)| source.runs_k1()) {
         let built = crate::cargo().args(["build", "--release", "--package", "k1"]).status();
         if !built.map_err(|e| format!("cargo build: {e}"))?.success() {
-            return Err("k1 could not be built".into());
+            return Err("k1 could not be built; see the errors above".into());
         }
     }
     let mut failed = Vec::new();

@@ -35,7 +35,8 @@ pub fn filled(template: &str, sources: &BTreeMap<String, Source>, values: &Value
         match place.split_once('.') {
             None if place == "days" => page.push_str(&days(sources, values)),
             None => {
-                let source = sources.get(place).ok_or_else(|| format!("nothing is called {place}"))?;
+                let source =
+                    sources.get(place).ok_or_else(|| format!("there is no command named {place}"))?;
                 page.push_str(&source.shown());
             }
             Some((name, figure)) => {
@@ -107,7 +108,7 @@ mod tests {
         for (template, why) in [
             ("{{hop.mean}}", "never measured"),
             ("{{frame.worst}}", "never measured"),
-            ("{{frame}}", "nothing is called frame"),
+            ("{{frame}}", "there is no command named frame"),
             ("{{hop", "no end"),
         ] {
             assert!(page(template).unwrap_err().contains(why), "{template}");

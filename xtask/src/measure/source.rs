@@ -98,7 +98,7 @@ fn read(expressions: &[Regex], output: &str) -> Result<BTreeMap<String, String>,
     for expression in expressions {
         let found = expression.captures(output).ok_or_else(|| format!("it does not print {expression}"))?;
         for name in expression.capture_names().flatten() {
-            let figure = found.name(name).ok_or_else(|| format!("it prints no {name}"))?;
+            let figure = found.name(name).ok_or_else(|| format!("it does not print {name}"))?;
             figures.insert(name.to_owned(), grouped(figure.as_str()));
         }
     }
