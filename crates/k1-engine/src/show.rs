@@ -25,7 +25,7 @@ impl Layer {
     }
 }
 
-/// Renders frames for up to `N` LEDs. About `48·N` bytes plus 12 KiB.
+/// Renders frames for up to `N` LEDs. About `48·N` bytes plus 7 KiB.
 pub struct Show<const N: usize> {
     leds: usize,
     params: Params,

@@ -207,10 +207,7 @@ mod tests {
         ];
         let out = beat_tables(&files);
         assert!(row(&out, "all").contains(" 1  0.900") && row(&out, "real").contains(" 1  0.100"), "{out}");
-        assert!(
-            out.contains("without a beat: 4.0") && out.contains("1 files have unknown beats"),
-            "{out}"
-        );
+        assert!(out.contains("without a beat: 4.0") && out.contains("1 files have unknown beats"), "{out}");
         let worst = out.split("the worst").nth(1).unwrap();
         assert!(worst.find("  b ") < worst.find("  a "), "{out}");
     }

@@ -60,7 +60,7 @@ pub struct BeatReading {
     pub next_in: f32,
 }
 
-/// The beat tracker. About 33 KiB, almost all of it the state space.
+/// The beat tracker. About 35 KiB, almost all of it the state space and the metrical level.
 #[derive(Clone, Debug)]
 pub struct BeatTracker {
     state_space: StateSpace,

@@ -15,8 +15,9 @@ const OCTAVES: usize = 6;
 /// Evaluations of each kernel per hop, by octave. Successive windows overlap by at least half, so that every sample
 /// counts in every bin.
 const EVALUATIONS: [usize; OCTAVES] = [4, 2, 1, 1, 1, 1];
-/// Half-band low-pass for decimation by two, 15 taps: ±0.003 dB up to 0.13 of the input rate, −69 dB from 0.37.
-/// Equiripple fit by iterated weighted least squares; only odd offsets and the centre (½) are not zero.
+/// Half-band low-pass for decimation by two, 15 taps, an equiripple fit by iterated weighted least squares. Only the taps
+/// at odd offsets and at the centre (½) are not zero. From 0 to 0.13 of the input rate its gain is within 0.003 dB, from
+/// 0.37 on below −69 dB.
 const HALF_BAND: [f32; 4] = [0.305_857_9, -0.073_393_53, 0.021_476_2, -0.004_110_93];
 
 /// Index of each octave's samples: a window, and the samples of one hop, which halve from octave to octave.
@@ -137,6 +138,20 @@ mod tests {
     use super::super::tables::Q;
     use super::*;
     use std::vec::Vec;
+
+    #[test]
+    fn the_half_band_filter_keeps_its_stated_ripple_and_attenuation() {
+        let gain_db = |f: f64| {
+            let taps = HALF_BAND.iter().enumerate();
+            let sum: f64 = taps
+                .map(|(i, tap)| f64::from(*tap) * (core::f64::consts::TAU * f * (2 * i + 1) as f64).cos())
+                .sum();
+            20.0 * (0.5 + 2.0 * sum).abs().log10()
+        };
+        let ripple = (0..=1_300).map(|i| gain_db(f64::from(i) * 1e-4).abs()).fold(0.0, f64::max);
+        let stop = (3_700..=5_000).map(|i| gain_db(f64::from(i) * 1e-4)).fold(f64::MIN, f64::max);
+        assert!(ripple < 0.003 && stop < -69.0, "{ripple} dB, {stop} dB");
+    }
 
     fn settle(mut f: impl FnMut(usize) -> f32) -> [f32; BINS] {
         let mut q = ConstantQ::new();
