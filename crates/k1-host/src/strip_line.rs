@@ -68,7 +68,7 @@ impl<W: Write> Strip<W> {
 
 /// Draws `screen` into `width` columns: every column shows the mean of two neighbouring pixels of the strip, left
 /// half and right half of a block.
-pub(crate) fn cells(screen: &[[u8; 3]], width: usize, out: &mut Vec<u8>) {
+pub fn cells(screen: &[[u8; 3]], width: usize, out: &mut Vec<u8>) {
     let half_columns = width.max(1) * 2;
     let pixel = |column: usize| {
         let from = column * screen.len() / half_columns;
@@ -124,7 +124,7 @@ pub fn above<R>(write: impl FnOnce() -> R) -> R {
 }
 
 /// Takes the terminal for a strip. A panic is told above it.
-pub(crate) fn begin() -> io::Result<()> {
+pub fn begin() -> io::Result<()> {
     *strip() = Some(Strip::begin(io::stdout())?);
     let before = std::panic::take_hook();
     std::panic::set_hook(Box::new(move |panic| above(|| before(panic))));
@@ -132,7 +132,7 @@ pub(crate) fn begin() -> io::Result<()> {
 }
 
 /// Draws the strip on a terminal of `width` columns; nothing once it has ended.
-pub(crate) fn draw(screen: &[[u8; 3]], width: usize) -> io::Result<()> {
+pub fn draw(screen: &[[u8; 3]], width: usize) -> io::Result<()> {
     match &mut *strip() {
         Some(strip) => strip.draw(screen, width),
         None => Ok(()),
@@ -140,7 +140,7 @@ pub(crate) fn draw(screen: &[[u8; 3]], width: usize) -> io::Result<()> {
 }
 
 /// Gives the terminal back, its cursor and colours as they were. Doing so twice does no harm.
-pub(crate) fn end() {
+pub fn end() {
     // A terminal that takes nothing (Ctrl-S) keeps its writer, and the end does not wait for it.
     let until = Instant::now() + PATIENCE;
     let mut strip = loop {
@@ -160,7 +160,7 @@ pub(crate) fn end() {
 }
 
 /// Gives the terminal back when it is dropped, also by a panic.
-pub(crate) struct Tidy;
+pub struct Tidy;
 
 impl Drop for Tidy {
     fn drop(&mut self) {

@@ -1,7 +1,7 @@
-//! A sheet: 128 bytes that an operator states, and the signature under them.
+//! An envelope: 128 bytes that an operator states, and the signature under them.
 //!
 //! The signature is Ed25519 (RFC 8032) over the 128 bytes as they are, so that a standard tool can check it. Which key
-//! has signed stands at a fixed place of every sheet, whatever it states.
+//! has signed stands at a fixed place of every envelope, whatever it states.
 
 use ed25519_dalek::{Signature, VerifyingKey};
 use serde::{Deserialize, Serialize};
@@ -9,8 +9,8 @@ use sha2::{Digest, Sha256};
 
 /// Bytes that are signed.
 pub const BODY: usize = 128;
-/// Bytes of a sheet: what is stated, and 64 bytes of signature.
-pub const SHEET: usize = BODY + 64;
+/// Bytes of an envelope: what is stated, and 64 bytes of signature.
+pub const ENVELOPE: usize = BODY + 64;
 /// Where the signer's [`KeyId`] stands.
 const SIGNER: usize = 108;
 
@@ -22,7 +22,7 @@ pub type KeyId = [u8; 8];
 pub struct PublicKey(pub [u8; 32]);
 
 impl PublicKey {
-    /// How sheets name it.
+    /// How envelopes name it.
     pub fn id(&self) -> KeyId {
         let hash: [u8; 32] = Sha256::digest(self.0).into();
         let mut id = KeyId::default();
@@ -36,11 +36,11 @@ impl PublicKey {
     }
 }
 
-/// A sheet as it came: nothing in it is believed yet.
+/// An envelope as it came: nothing in it is believed yet.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub struct Sheet(pub [u8; SHEET]);
+pub struct Envelope(pub [u8; ENVELOPE]);
 
-impl Sheet {
+impl Envelope {
     /// What is stated.
     pub fn body(&self) -> &[u8] {
         &self.0[..BODY]
@@ -73,7 +73,7 @@ impl Sheet {
     }
 }
 
-/// A number in a sheet, little endian.
-pub(crate) fn number<const N: usize>(sheet: &Sheet, at: usize) -> u32 {
-    sheet.0[at..at + N].iter().rev().fold(0, |n, byte| n << 8 | u32::from(*byte))
+/// A number in an envelope, little endian.
+pub(crate) fn number<const N: usize>(envelope: &Envelope, at: usize) -> u32 {
+    envelope.0[at..at + N].iter().rev().fold(0, |n, byte| n << 8 | u32::from(*byte))
 }

@@ -5,7 +5,7 @@
 //!
 //! | Room | What lives there |
 //! |---|---|
-//! | [`sheet`] | 128 bytes with a signature: what an operator states |
+//! | [`envelope`] | 128 bytes with a signature: what an operator states |
 //! | [`manifest`] | what an image is: board, chip, version, size, hash, counter |
 //! | [`trust`] | whose signature counts, and how that changes |
 //! | [`layout`] | where slots and records lie |
@@ -20,12 +20,12 @@
 //! itself, gives a [`Whole`](session::Whole); only a `Whole` can be activated.
 
 pub mod boot;
+pub mod envelope;
 pub mod layout;
 pub mod manifest;
 pub mod otadata;
 pub mod record;
 pub mod refusal;
 pub mod session;
-pub mod sheet;
 pub mod trial;
 pub mod trust;

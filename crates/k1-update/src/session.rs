@@ -3,11 +3,11 @@
 use embedded_storage_async::nor_flash::NorFlash;
 use sha2::{Digest, Sha256};
 
+use crate::envelope::{ENVELOPE, Envelope};
 use crate::layout::{Layout, SECTOR, Slot};
 use crate::manifest::Manifest;
 use crate::record;
 use crate::refusal::Refusal;
-use crate::sheet::{SHEET, Sheet};
 use crate::trust::Trust;
 
 /// Bytes that are programmed at once.
@@ -30,9 +30,9 @@ impl Gate<'_> {
     /// # Errors
     ///
     /// Every [`Refusal`] that does not need the image.
-    pub fn admit(&self, sheet: &Sheet, layout: &Layout) -> Result<Manifest, Refusal> {
-        let manifest = Manifest::read(sheet)?;
-        self.trust.check(sheet)?;
+    pub fn admit(&self, envelope: &Envelope, layout: &Layout) -> Result<Manifest, Refusal> {
+        let manifest = Manifest::read(envelope)?;
+        self.trust.check(envelope)?;
         if manifest.board.as_str() != self.board {
             return Err(Refusal::WrongBoard);
         }
@@ -78,9 +78,9 @@ pub async fn labelled<F: NorFlash>(
     layout: &Layout,
     slot: Slot,
 ) -> Result<Option<Manifest>, Refusal> {
-    let mut sheet = [0; SHEET];
-    flash.read(layout.manifest(slot), &mut sheet).await.map_err(|_| Refusal::Flash)?;
-    Ok(Manifest::read(&Sheet(sheet)).ok().filter(|m| m.size <= layout.most()))
+    let mut envelope = [0; ENVELOPE];
+    flash.read(layout.manifest(slot), &mut envelope).await.map_err(|_| Refusal::Flash)?;
+    Ok(Manifest::read(&Envelope(envelope)).ok().filter(|m| m.size <= layout.most()))
 }
 
 /// Reads a slot from end to end; `None` if it does not hold what its manifest says. The signature was checked at the
@@ -108,7 +108,7 @@ async fn hash<F: NorFlash>(flash: &mut F, from: u32, size: u32) -> Result<[u8; 3
 
 /// An image on its way into a slot.
 struct Intake {
-    sheet: Sheet,
+    envelope: Envelope,
     manifest: Manifest,
     hash: Sha256,
     page: [u8; PAGE],
@@ -120,7 +120,7 @@ struct Intake {
     reason = "there is one, and for nearly all of its life it is the largest"
 )]
 enum Phase {
-    Manifest { sheet: [u8; SHEET], got: usize },
+    Manifest { envelope: [u8; ENVELOPE], got: usize },
     Image(Intake),
     Refused(Refusal),
 }
@@ -135,7 +135,7 @@ pub struct Session {
 impl Session {
     /// A session of the image in `running`; what comes goes into the other slot.
     pub fn new(layout: Layout, running: Slot) -> Self {
-        Self { layout, running, phase: Phase::Manifest { sheet: [0; SHEET], got: 0 } }
+        Self { layout, running, phase: Phase::Manifest { envelope: [0; ENVELOPE], got: 0 } }
     }
 
     /// What comes, as soon as its manifest was let in.
@@ -172,19 +172,19 @@ impl Session {
             return Err(why);
         }
         let result = async {
-            if let Phase::Manifest { sheet, got } = &mut self.phase {
-                let n = bytes.len().min(SHEET - *got);
-                sheet[*got..*got + n].copy_from_slice(&bytes[..n]);
+            if let Phase::Manifest { envelope, got } = &mut self.phase {
+                let n = bytes.len().min(ENVELOPE - *got);
+                envelope[*got..*got + n].copy_from_slice(&bytes[..n]);
                 *got += n;
                 bytes = &bytes[n..];
-                if *got < SHEET {
+                if *got < ENVELOPE {
                     return Ok(());
                 }
-                let sheet = Sheet(*sheet);
-                let manifest = gate.admit(&sheet, &self.layout)?;
+                let envelope = Envelope(*envelope);
+                let manifest = gate.admit(&envelope, &self.layout)?;
                 self.prepare(flash).await?;
                 let (hash, page) = (Sha256::new(), [0xff; PAGE]);
-                self.phase = Phase::Image(Intake { sheet, manifest, hash, page, received: 0 });
+                self.phase = Phase::Image(Intake { envelope, manifest, hash, page, received: 0 });
             }
             let start = self.layout.slot(self.running.other());
             match &mut self.phase {
@@ -232,7 +232,7 @@ impl Session {
         if hash(flash, start, size).await? != expected {
             return Err(Refusal::ReadBack);
         }
-        flash.write(self.layout.manifest(slot), &intake.sheet.0).await.map_err(|_| Refusal::Flash)?;
+        flash.write(self.layout.manifest(slot), &intake.envelope.0).await.map_err(|_| Refusal::Flash)?;
         find(flash, &self.layout, slot).await?.ok_or(Refusal::ReadBack)
     }
 }

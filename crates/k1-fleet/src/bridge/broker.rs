@@ -12,10 +12,10 @@ use rumqttc::{
 };
 use serde_json::Value;
 
-use super::super::Failure;
 use super::{Ask, MOST_BYTES, MOST_TAKEN, Seen, Shared, Verdict, together};
-use crate::lamps::fleet::{ALL, INSTALL, OFFLINE, ONLINE, ROLLOUT};
-use crate::lamps::rollout::{Order, Rollout};
+use crate::bridge::messages::{ALL, INSTALL, OFFLINE, ONLINE, ROLLOUT};
+use crate::rollout::{Order, Rollout};
+use k1_host::Failure;
 
 /// Pause before another try to reach the broker, and the longest one.
 const AGAIN: Duration = Duration::from_secs(1);
@@ -76,7 +76,7 @@ impl<'a> Steps<'a> {
         self.shared.say(self.shared.topics.of(asked, "error"), &*why, false);
         // A broker that keeps it hands it out again with every connection.
         if !std::mem::replace(&mut self.said_long, true) {
-            crate::say(format_args!("k1: at {topic}, {why}"));
+            k1_host::say(format_args!("k1: at {topic}, {why}"));
         }
     }
 
@@ -223,7 +223,7 @@ impl<'a> Line<'a> {
     fn say_there(&mut self) {
         if !std::mem::replace(&mut self.said_there, true) {
             let (broker, n) = (self.broker, self.lamps);
-            crate::say(format_args!("k1: connected to {broker}; {n} K1{}", if n == 1 { "" } else { "s" }));
+            k1_host::say(format_args!("k1: connected to {broker}; {n} K1{}", if n == 1 { "" } else { "s" }));
         }
     }
 
@@ -244,7 +244,7 @@ impl<'a> Line<'a> {
         if !self.told.contains(&trouble) {
             self.told.push(trouble);
             self.said_there = false;
-            crate::say(format_args!("k1: {sentence}"));
+            k1_host::say(format_args!("k1: {sentence}"));
         }
         self.again = Instant::now() + self.pause;
         self.pause = (2 * self.pause).min(AGAIN_AT_MOST);

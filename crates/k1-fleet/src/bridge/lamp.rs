@@ -10,11 +10,11 @@ use k1_device::harmless::harmless;
 use serde_json::{Map, Value, json};
 
 use super::{Ask, Shared, Verdict};
-use crate::lamps::delivery::{self, Plan};
+use crate::bridge::messages::{self, Card, OFFLINE, ONLINE, Wish};
 use crate::lamps::figures::Reading;
-use crate::lamps::fleet::{self, Card, OFFLINE, ONLINE, Wish};
 use crate::lamps::watch::{Look, Watch};
 use crate::lamps::{Address, Client, Trouble};
+use crate::rollout::delivery::{self, Plan};
 
 /// What was wished is in force after this at the latest: one frame, and a polite pause before the next request.
 const IN_FORCE: Duration = Duration::from_millis(300);
@@ -99,12 +99,12 @@ impl Voice<'_> {
 
     /// Tells Home Assistant of it, if there is anything new.
     fn announce(&mut self, reading: &Reading) -> Result<(), Trouble> {
-        let sensors = fleet::measured(reading);
+        let sensors = messages::measured(reading);
         if !self.is_announced {
             // It may be another one by now. Until it has said so, it is the one that it was.
             let card = self.meet()?;
             let ids = &mut self.shared.ids.lock().unwrap_or_else(PoisonError::into_inner);
-            ids[self.place] = fleet::segment(&card.id);
+            ids[self.place] = messages::segment(&card.id);
             self.card = Some(card);
         }
         let Some(card) = self.card.as_ref().filter(|_| !self.is_announced || self.said_sensors != sensors)
@@ -130,7 +130,7 @@ impl Voice<'_> {
         self.announce(&reading)?;
         let params: Map<String, Value> = self.client.get("/api/params")?;
         self.online(true);
-        self.say("telemetry", fleet::telemetry(&reading).to_string(), false);
+        self.say("telemetry", messages::telemetry(&reading).to_string(), false);
         self.shared.note(&self.label, Some(reading));
         self.shown(&Look { params, pattern: status.pattern.into_owned() });
         if self.card.as_ref().is_some_and(|c| c.takes_firmware) {
@@ -147,7 +147,7 @@ impl Voice<'_> {
         if let Some(b) = look.params.get("brightness").and_then(Value::as_f64).filter(|b| *b > 0.0) {
             self.lit = b;
         }
-        let state = fleet::state(&look.params, &look.pattern);
+        let state = messages::state(&look.params, &look.pattern);
         if self.said_state.as_ref() != Some(&state) {
             self.say("state", state.to_string(), true);
             self.said_state = Some(state);

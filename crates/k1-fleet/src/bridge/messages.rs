@@ -1,7 +1,7 @@
 //! A fleet through a broker: topics, messages and wishes, without a network.
 //!
 //! Every topic of a K1 carries its id, which no other K1 has, whatever it is called: the hardware address of a lamp, the
-//! kept [id](crate::identity) of a program.
+//! kept [id](k1_host::identity) of a program.
 //!
 //! | Topic | Who writes | What |
 //! |---|---|---|
@@ -14,7 +14,7 @@
 //! | `PREFIX/ID/update` | bridge | what runs, what is offered, whether it is being tried; retained |
 //! | `PREFIX/ID/update/set` | anybody | `install`: the firmware that is offered |
 //! | `PREFIX/rollout/state` | bridge | how the rollout stands; retained |
-//! | `PREFIX/rollout/set` | anybody | [an order](super::rollout::Order) |
+//! | `PREFIX/rollout/set` | anybody | [an order](crate::rollout::Order) |
 //! | `PREFIX/rollout/error` | bridge | why an order was not obeyed |
 //! | `PREFIX/ID/set`, `PREFIX/all/set` | anybody | a wish: JSON as Home Assistant's lights send it, and `params` |
 //!
@@ -24,7 +24,7 @@ use k1_device::api::VERSION;
 use serde::Deserialize;
 use serde_json::{Map, Value, json};
 
-use super::figures::{FIGURES, Figure, Reading};
+use crate::lamps::figures::{FIGURES, Figure, Reading};
 
 /// Said of who is there.
 pub const ONLINE: &str = "online";

@@ -2,13 +2,14 @@
 //!
 //! | Room | What it does |
 //! |---|---|
-//! | [`voice`] | looks at a K1, says what is new of it, does what is wished of it; a thread each |
+//! | [`lamp`] | looks at a K1, says what is new of it, does what is wished of it; a thread each |
 //! | [`broker`] | keeps up the connection, and hands wishes on |
 //!
 //! The last will tells everybody when the bridge has gone without a word.
 
 mod broker;
-mod voice;
+mod lamp;
+pub mod messages;
 
 use std::collections::BTreeMap;
 use std::sync::atomic::{AtomicBool, AtomicU32, Ordering::SeqCst};
@@ -20,16 +21,16 @@ use std::time::{Duration, Instant};
 use rumqttc::{Client as Broker, Connection, LastWill, MqttOptions, QoS};
 use serde_json::{Value, json};
 
-use super::Failure;
+use crate::bridge::messages::{OFFLINE, Topics};
 use crate::cli::{BrokerArgs, MqttArgs};
-use crate::identity::{self, Role, Who};
 use crate::lamps::Address;
 use crate::lamps::figures::Reading;
-use crate::lamps::fleet::{self, OFFLINE, Topics};
 use crate::lamps::watch::Look;
-use crate::private;
-use crate::update::package::Update;
+use crate::signing::package::Update;
 use broker::Steps;
+use k1_host::Failure;
+use k1_host::identity::{self, Role, Who};
+use k1_host::private;
 
 /// A broker that has not answered for this time has gone.
 const KEEP_ALIVE: Duration = Duration::from_secs(15);
@@ -186,19 +187,19 @@ pub fn mqtt(args: &MqttArgs) -> Result<(), Failure> {
 }
 
 /// The bridge of one program, on a thread of its own.
-pub(super) struct Beside {
+pub struct Beside {
     end: Arc<AtomicBool>,
     thread: Option<JoinHandle<()>>,
 }
 
 impl Beside {
     /// Connects the K1 at an address with a broker; what goes wrong later is said.
-    pub(super) fn start(broker: &str, with: &BrokerArgs, own: Address) -> Result<Self, Failure> {
+    pub fn start(broker: &str, with: &BrokerArgs, own: Address) -> Result<Self, Failure> {
         let bridge = Bridge::new(broker, with, vec![own], None, EVERY)?;
         let end = bridge.end.clone();
         let run = move || {
             if let Err(failure) = bridge.run(None) {
-                crate::say(format_args!("k1: {failure}"));
+                k1_host::say(format_args!("k1: {failure}"));
             }
         };
         let thread = std::thread::Builder::new().name("k1-mqtt".into()).spawn(run)?;
@@ -235,7 +236,7 @@ impl Bridge {
     ) -> Result<Self, Failure> {
         let (who, trouble) = identity::claim(Role { kind: "mqtt", name: identity::NAME, port: 0 })?;
         if let Some(trouble) = trouble {
-            crate::say(format_args!("k1: {trouble}"));
+            k1_host::say(format_args!("k1: {trouble}"));
         }
         let (prefix, discovery) = (with.prefix.clone(), with.discovery_prefix.clone());
         let topics = Topics { prefix, discovery, bridge: who.id.clone() };
@@ -250,7 +251,7 @@ impl Bridge {
             end: end.clone(),
             fleet: Mutex::new(BTreeMap::new()),
             labels: lamps.iter().map(|l| l.label.clone()).collect(),
-            ids: Mutex::new(lamps.iter().map(|l| fleet::segment(&l.label)).collect()),
+            ids: Mutex::new(lamps.iter().map(|l| messages::segment(&l.label)).collect()),
         });
         Ok(Self { shared, connection, lamps, broker: name.to_owned(), end, _who: who })
     }
@@ -265,9 +266,9 @@ impl Bridge {
             ears.push(sender.clone());
             let (listening, from) = (self.shared.clone(), address.clone());
             // Not waited for at the end: it may be listening.
-            std::thread::spawn(move || voice::listen(&listening, &from, &sender));
+            std::thread::spawn(move || lamp::listen(&listening, &from, &sender));
             let (shared, judge) = (self.shared.clone(), judge.clone());
-            tenders.push(std::thread::spawn(move || voice::tend(&shared, place, address, &wishes, &judge)));
+            tenders.push(std::thread::spawn(move || lamp::tend(&shared, place, address, &wishes, &judge)));
         }
         let steps = Steps::new(&self.shared, &ears, verdicts);
         let result = broker::converse(&self.shared, self.connection, steps, until, &self.broker, tenders);

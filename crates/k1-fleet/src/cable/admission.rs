@@ -16,7 +16,7 @@ use k1_update::trust::Trust;
 
 use super::flash::{CableFlash, Copy};
 use super::{Loader, now};
-use crate::update::package::Update;
+use crate::signing::package::Update;
 
 /// Where the settings are: the table's `nvs`.
 pub const SETTINGS: std::ops::Range<u32> = 0x9000..0xe000;
@@ -109,7 +109,7 @@ fn trust(settings: Vec<u8>) -> Trust {
 pub fn admit(inside: &Inside, update: &Update) -> Result<Slot, String> {
     let running = inside.running.ok_or("there is no K1 on this chip yet: `k1 install` puts it there")?;
     let gate = Gate { trust: &inside.trust, board: inside.board(), chip: &inside.chip };
-    gate.admit(&update.sheet, &Layout::K1).map_err(|e| match e {
+    gate.admit(&update.envelope, &Layout::K1).map_err(|e| match e {
         Refusal::WrongBoard => {
             format!("the image is for {}, and this is {}", update.manifest.board.as_str(), inside.board())
         }

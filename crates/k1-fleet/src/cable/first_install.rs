@@ -9,12 +9,12 @@ use espflash::target::Chip;
 use k1_update::layout::{Layout, SECTOR, Slot};
 use sha2::{Digest, Sha256};
 
-use super::door::SETTINGS;
+use super::admission::SETTINGS;
 use super::{Loader, flash::CableFlash};
-use crate::update::package::Update;
+use crate::signing::package::Update;
 
 /// The one source of the table: the firmware's.
-const TABLE: &str = include_str!("../../../../../firmware/boards/esp/partitions.csv");
+const TABLE: &str = include_str!("../../../../firmware/boards/esp/partitions.csv");
 /// Where the chips' bootloaders look for it, and must end before.
 const TABLE_AT: u32 = 0x8000;
 
@@ -111,7 +111,7 @@ pub fn install<L: Loader>(
         // Whatever was there is no image any more.
         (map.manifest(Slot::App1), blank(sector)),
         (map.slot(Slot::App0), update.image.clone()),
-        (map.manifest(Slot::App0), update.sheet.0.to_vec()),
+        (map.manifest(Slot::App0), update.envelope.0.to_vec()),
         (TABLE_AT, table()?),
         (bootloader.at, bootloader.bytes.clone()),
     ]);
@@ -139,11 +139,11 @@ pub fn bytes(bootloader: &Bootloader, update: &Update) -> usize {
 ///
 /// A sentence if the chip holds a lamp that trusts others, or one that is told.
 pub fn respects<L: Loader>(flash: &mut CableFlash<L>, chip: &str, update: &Update) -> Result<(), String> {
-    let inside = super::door::look(flash, chip)?;
+    let inside = super::admission::look(flash, chip)?;
     if inside.trust.is_empty() {
         return Ok(());
     }
-    inside.trust.check(&update.sheet).map_err(|e| {
+    inside.trust.check(&update.envelope).map_err(|e| {
         format!("this chip is a lamp with keys of its own: {e}. --erase-settings forgets them and everything else that it remembers")
     })
 }

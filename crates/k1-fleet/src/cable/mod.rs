@@ -3,17 +3,17 @@
 //! | Room | What it does |
 //! |---|---|
 //! | [`flash`] | the lamp's flash as the lamp's own code wants it |
-//! | [`door`] | what the lamp would decide, decided with its own code and its own settings |
-//! | [`first`] | what a blank chip needs besides an image |
-//! | [`wire`] | the port, and the loader's commands |
+//! | [`admission`] | what the lamp would decide, decided with its own code and its own settings |
+//! | [`first_install`] | what a blank chip needs besides an image |
+//! | [`rom_loader`] | the port, and the loader's commands |
 //!
 //! The loader is the one in ROM, not a faster one that is put into the chip's memory first: only it programs without
 //! erasing, and that is what writes a record as a lamp does, its number last.
 
-pub mod door;
-pub mod first;
+pub mod admission;
+pub mod first_install;
 pub mod flash;
-pub mod wire;
+pub mod rom_loader;
 
 /// Bytes of flash that a K1 needs, and uses.
 pub const FLASH: u32 = 4 << 20;

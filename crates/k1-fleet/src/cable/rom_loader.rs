@@ -179,7 +179,7 @@ impl Console {
             if let Some(end) = end.or_else(|| self.begun.len().checked_sub(1).filter(|n| *n >= LONGEST_LINE))
             {
                 let line: Vec<u8> = self.begun.drain(..=end).collect();
-                return Some(crate::foreign::line_of(&line));
+                return Some(k1_host::foreign::line_of(&line));
             }
             if Instant::now() >= until {
                 return None;

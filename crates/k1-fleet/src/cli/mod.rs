@@ -5,8 +5,11 @@ use std::time::Duration;
 
 use clap::{Args, Subcommand, ValueEnum};
 
-use super::values::{length, seconds, topic};
 use crate::lamps::{Address, Place, find_all};
+
+mod values;
+
+pub use values::{length, seconds, topic};
 
 /// Name of a key if none is given.
 const KEY: &str = "k1";

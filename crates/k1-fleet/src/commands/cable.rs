@@ -8,15 +8,16 @@ use k1_device::firmware::Short;
 use serde_json::json;
 
 use super::deploy::Report;
-use super::{Failure, sending};
+use crate::cable::admission::{self, Inside};
+use crate::cable::flash::CableFlash;
+use crate::cable::rom_loader::{Console, Wire};
+use crate::cable::{FLASH, first_install};
 use crate::cli::{CableArgs, DeployArgs, InstallArgs};
-use crate::console;
-use crate::update::cable::door::{self, Inside};
-use crate::update::cable::flash::CableFlash;
-use crate::update::cable::wire::{Console, Wire};
-use crate::update::cable::{FLASH, first};
-use crate::update::keys;
-use crate::update::package::Update;
+use crate::signing::keys;
+use crate::signing::package::Update;
+use k1_host::Failure;
+use k1_host::console;
+use k1_host::progress::sending;
 
 /// A lamp that has a console says its first word within this.
 const FIRST_WORD: Duration = Duration::from_secs(15);
@@ -119,9 +120,9 @@ fn update_lamp(
     ))
     .map_err(|e| e.to_string())?;
     let stays = |why: String| format!("{why}; the lamp starts with the firmware that it had");
-    let inside = door::look(flash, &chip.to_string()).map_err(stays)?;
+    let inside = admission::look(flash, &chip.to_string()).map_err(stays)?;
     report.note(port, "before", &told(&inside)).map_err(|e| e.to_string())?;
-    door::admit(&inside, update).map_err(stays)?;
+    admission::admit(&inside, update).map_err(stays)?;
     if inside.manifest.is_some_and(|m| m.hash == update.manifest.hash) {
         return Ok(Done::Already);
     }
@@ -136,11 +137,11 @@ fn update_lamp(
     }
     let began = Instant::now();
     let bar = sending(port, update.bytes().len());
-    let sent = door::send(flash, &inside, update, |n| bar.set_position(n as u64));
+    let sent = admission::send(flash, &inside, update, |n| bar.set_position(n as u64));
     bar.finish_and_clear();
     let whole = sent.map_err(stays)?;
     // The last word may have gone in before the chip fell silent.
-    door::activate(flash, &inside, &whole).map_err(|why| {
+    admission::activate(flash, &inside, &whole).map_err(|why| {
         format!("{why}; the image is there and whole, and `k1 devices` shows whether the lamp tries it at its next start")
     })?;
     let slot = whole.slot().name();
@@ -221,7 +222,7 @@ pub fn install(args: &InstallArgs) -> Result<(), Failure> {
     let signer = own_signer(&update)?;
     let chip = chip(&update)?;
     if let (Some(file), Some(sha256)) = (&args.bootloader, &args.bootloader_sha256) {
-        first::check(file, sha256, chip)?;
+        first_install::check(file, sha256, chip)?;
     }
     let port = &args.port;
     let wire = open(port, &args.cable, chip)?;
@@ -235,7 +236,7 @@ pub fn install(args: &InstallArgs) -> Result<(), Failure> {
     done.map_err(|why| Failure(format!("{port}: {why}.{press}")))?;
     console::line(format_args!("{port}: installed in {:.1} s.{press}", began.elapsed().as_secs_f64()))?;
     if args.bootloader.is_none() {
-        crate::say(format_args!(
+        k1_host::say(format_args!(
             "k1: its bootloader is espflash's, which knows of no trials: this lamp cannot go back by itself (rollback: \
              not armed). docs/hardware.md says how to build one that does"
         ));
@@ -273,8 +274,8 @@ fn own_signer(update: &Update) -> Result<String, Failure> {
     let folder = keys::folder()?;
     for name in keys::names(&folder)? {
         let key = keys::read(&folder, &name)?;
-        if key.id().0 == update.sheet.signer() {
-            return match update.sheet.is_signed_by(&key.public()) {
+        if key.id().0 == update.envelope.signer() {
+            return match update.envelope.is_signed_by(&key.public()) {
                 true => Ok(name),
                 false => Err(Failure(k1_update::refusal::Refusal::BadSignature.to_string())),
             };
@@ -295,22 +296,26 @@ fn put(mut wire: Wire, args: &InstallArgs, update: &Update, chip: Chip) -> (Wire
             }
             _ => {}
         }
-        first::bootloader(chip, wire.revision()?, args.bootloader.as_deref())
+        first_install::bootloader(chip, wire.revision()?, args.bootloader.as_deref())
     })();
     let bootloader = match prepared {
         Ok(bootloader) => bootloader,
         Err(why) => return (wire, Err(format!("{why}; nothing was written"))),
     };
     let mut flash = CableFlash::new(wire);
-    let may =
-        if args.erase_settings { Ok(()) } else { first::respects(&mut flash, &chip.to_string(), update) };
+    let may = if args.erase_settings {
+        Ok(())
+    } else {
+        first_install::respects(&mut flash, &chip.to_string(), update)
+    };
     let mut wire = flash.into_loader();
     if let Err(why) = may {
         return (wire, Err(format!("{why}; nothing was written")));
     }
-    let bar = sending(&args.port, first::bytes(&bootloader, update));
-    let done =
-        first::install(&mut wire, &bootloader, update, args.erase_settings, |n| bar.set_position(n as u64));
+    let bar = sending(&args.port, first_install::bytes(&bootloader, update));
+    let done = first_install::install(&mut wire, &bootloader, update, args.erase_settings, |n| {
+        bar.set_position(n as u64)
+    });
     bar.finish_and_clear();
     (wire, done.map_err(|why| format!("{why}. It is half done: the same command begins anew")))
 }

@@ -4,21 +4,22 @@ use std::net::ToSocketAddrs;
 use std::time::{Duration, Instant, SystemTime, UNIX_EPOCH};
 
 use k1_device::firmware::{Short, Standing};
-use k1_update::sheet::PublicKey;
+use k1_update::envelope::PublicKey;
 use serde_json::{Value, json};
 
-use super::{Failure, sending};
 use crate::cli::{DeployArgs, RollbackArgs, Via};
-use crate::console;
-use crate::lamps::delivery::{self, Plan, RESTART, plan, wait};
+use crate::espota::{self, Proof};
 use crate::lamps::{self, Address, Client};
-use crate::output::{Log, Spared};
-use crate::update::espota::{self, Proof};
-use crate::update::keys;
-use crate::update::package::Update;
+use crate::rollout::delivery::{self, Plan, RESTART, plan, wait};
+use crate::signing::keys;
+use crate::signing::package::Update;
+use k1_host::Failure;
+use k1_host::console;
+use k1_host::output::{Log, Spared};
+use k1_host::progress::sending;
 
 /// Raw records, one line of JSON each, of everything that was seen.
-pub(super) struct Report(Option<Log>);
+pub struct Report(Option<Log>);
 
 impl Report {
     fn open(args: &DeployArgs) -> Result<Self, Failure> {
@@ -45,7 +46,7 @@ pub fn deploy(args: &DeployArgs) -> Result<(), Failure> {
     let update = Update::read(&args.image)?;
     #[cfg(feature = "usb")]
     if args.via == Via::Usb {
-        return super::usb::deploy(args, &update, &mut Report::open(args)?);
+        return super::cable::deploy(args, &update, &mut Report::open(args)?);
     }
     if args.lamps.is_empty() && !args.all {
         return Err(Failure("name the lamps with --to LAMP, or all that can be found with --all".into()));
@@ -232,8 +233,8 @@ pub fn trust(args: &crate::cli::TrustArgs) -> Result<(), Failure> {
             "it trusts other keys than yours; only who has one of those can change that, or a cable".into(),
         ));
     }
-    let sheet = keys::statement(&public?, signer.as_ref(), state.key_generation + 1)?;
-    let now = client.set_keys(&BASE64_STANDARD.encode(sheet.0)).map_err(text)?;
+    let envelope = keys::statement(&public?, signer.as_ref(), state.key_generation + 1)?;
+    let now = client.set_keys(&BASE64_STANDARD.encode(envelope.0)).map_err(text)?;
     let ids: Vec<_> = now.keys.iter().map(Short::to_string).collect();
     console::line(format_args!(
         "{}: trusts {}, generation {}",

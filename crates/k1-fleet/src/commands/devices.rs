@@ -8,10 +8,10 @@ use k1_device::harmless::harmless;
 use serde::Serialize;
 use unicode_width::UnicodeWidthStr;
 
-use super::{Failure, print_json};
 use crate::cli::DevicesArgs;
-use crate::console::{self, Text};
 use crate::lamps::{Address, Client, Trouble};
+use k1_host::Failure;
+use k1_host::console::{self, Text};
 
 /// Pause between two looks.
 const REFRESH: Duration = Duration::from_secs(2);
@@ -138,7 +138,7 @@ pub fn devices(args: &DevicesArgs) -> Result<(), Failure> {
         let addresses = args.reach.find(&args.lamps)?;
         let entries = ask_all(&addresses);
         if args.json {
-            return print_json(&entries);
+            return Ok(console::json(&entries)?);
         }
         let mut text = table(&entries);
         if entries.is_empty() {

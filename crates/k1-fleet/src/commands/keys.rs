@@ -2,12 +2,12 @@
 
 use serde_json::json;
 
-use super::{Failure, print, print_json};
 use crate::cli::{KeysCommand, SignArgs};
-use crate::console;
-use crate::output::{self, Spared};
-use crate::update::keys;
-use crate::update::package::{Statement, Update, manifest};
+use crate::signing::keys;
+use crate::signing::package::{Statement, Update, manifest};
+use k1_host::Failure;
+use k1_host::console;
+use k1_host::output::{self, Spared};
 
 /// Keeps this user's keys.
 pub fn keys(command: &KeysCommand) -> Result<(), Failure> {
@@ -16,7 +16,7 @@ pub fn keys(command: &KeysCommand) -> Result<(), Failure> {
         KeysCommand::New { name } => {
             let key = keys::make(&folder, name)?;
             console::line(format_args!("{}  {}", key.id(), key.name))?;
-            crate::say(format_args!(
+            k1_host::say(format_args!(
                 "k1: made; it is in {}, for you alone. Keep a copy in a safe place: without it, lamps that trust it can \
                  be updated by cable only.",
                 folder.display()
@@ -30,24 +30,24 @@ pub fn keys(command: &KeysCommand) -> Result<(), Failure> {
             if *json {
                 let rows: Vec<_> =
                     all.iter().map(|k| json!({"name": k.name, "id": k.id().to_string()})).collect();
-                return print_json(&rows);
+                return Ok(console::json(&rows)?);
             }
             for key in &all {
                 console::line(format_args!("{}  {}", key.id(), key.name))?;
             }
             if all.is_empty() {
-                crate::say(format_args!("k1: there is no key yet; make one with `k1 keys new`"));
+                k1_host::say(format_args!("k1: there is no key yet; make one with `k1 keys new`"));
             }
             Ok(())
         }
-        KeysCommand::Show { name } => print(keys::read(&folder, name)?.public_pem()?.as_bytes()),
+        KeysCommand::Show { name } => Ok(console::text(&keys::read(&folder, name)?.public_pem()?)?),
         KeysCommand::Trust(args) => super::deploy::trust(args),
         KeysCommand::Statement { keys: names, signed_by, generation, output } => {
             let public: Result<Vec<_>, String> =
                 names.iter().map(|name| Ok(keys::read(&folder, name)?.public())).collect();
             let signer = signed_by.as_ref().map(|name| keys::read(&folder, name)).transpose()?;
-            let sheet = keys::statement(&public?, signer.as_ref(), *generation)?;
-            output::write(output, &sheet.0, &spared(&folder)?).map_err(|e| Failure(e.to_string()))
+            let envelope = keys::statement(&public?, signer.as_ref(), *generation)?;
+            output::write(output, &envelope.0, &spared(&folder)?).map_err(|e| Failure(e.to_string()))
         }
     }
 }
@@ -72,16 +72,16 @@ pub fn sign(args: &SignArgs) -> Result<(), Failure> {
         patience_s: args.patience,
     };
     let manifest = manifest(&image, &statement)?;
-    let update = Update { sheet: manifest.sheet().sign(key.secret()), manifest, image };
+    let update = Update { envelope: manifest.envelope().sign(key.secret()), manifest, image };
     let output = args.output.clone().unwrap_or_else(|| args.image.with_extension("k1"));
     let spared = spared(&keys::folder()?)?.and(&args.image, "the image");
     output::write(&output, &update.bytes(), &spared).map_err(|e| Failure(e.to_string()))?;
     let hash: String = update.manifest.hash.iter().map(|b| format!("{b:02x}")).collect();
     if args.json {
-        return print_json(&json!({
+        return Ok(console::json(&json!({
             "file": output.display().to_string(), "board": args.board, "version": args.image_version, "counter": args.counter,
             "size": update.manifest.size, "sha256": hash, "key": key.id().to_string(),
-        }));
+        }))?);
     }
     console::line(format_args!(
         "{}: {} for {}, {} bytes, SHA-256 {hash}, signed with {} ({})",

@@ -12,7 +12,7 @@ use ureq::Body;
 use ureq::http::Response;
 
 use super::{Address, tokens};
-use crate::foreign;
+use k1_host::foreign;
 
 /// A lamp that takes longer to connect is not there.
 const CONNECT: Duration = Duration::from_secs(4);

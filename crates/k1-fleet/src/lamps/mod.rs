@@ -2,35 +2,29 @@
 //!
 //! | Room | What it does |
 //! |---|---|
-//! | [`place`] | how a user says which lamp is meant |
+//! | [`selector`] | how a user says which lamp is meant |
 //! | [`nearby`] | who answers to multicast DNS |
-//! | [`berth`] | the virtual lamps that run on this machine |
+//! | [`virtual_lamp`] | the virtual lamps that run on this machine |
 //! | [`tokens`] | the tokens that this user's lamps want |
 //! | [`client`] | requests and answers, as the types of `k1-device` |
-//! | [`delivery`] | firmware for one lamp, and its verdict |
 //! | [`watch`] | the live frames of a lamp |
-//! | [`voice`] | sound for a lamp |
-//! | [`fleet`] | lamps through a broker: topics, messages, wishes |
-//! | [`rollout`] | firmware for many, in steps |
+//! | [`playback`] | sound for a lamp |
 //! | [`figures`] | the figures of a lamp with their limits, each once |
 
-pub mod berth;
 pub mod client;
-pub mod delivery;
 pub mod figures;
-pub mod fleet;
 pub mod nearby;
-pub mod place;
-pub mod rollout;
-pub mod tape;
+pub mod playback;
+pub mod selector;
+pub mod test_signal;
 pub mod tokens;
-pub mod voice;
+pub mod virtual_lamp;
 pub mod watch;
 
 use std::time::Duration;
 
 pub use client::{Client, Trouble};
-pub use place::Place;
+pub use selector::Place;
 
 /// A lamp that can be asked: what it is called here, its address, and what opens it.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -59,15 +53,15 @@ const CALL: Duration = Duration::from_secs(3);
 pub fn find(place: &Place, token: Option<&str>) -> Result<Address, String> {
     let mut address = match place {
         Place::Virtual => {
-            let berth = berth::running().pop().ok_or(
+            let berth = virtual_lamp::running().pop().ok_or(
                 "no virtual lamp runs on this machine; start one with `k1 virt`, or name a lamp or an address",
             )?;
             berth.address()
         }
         Place::At { host, port, token } => {
-            let authority = place::authority(host, *port);
+            let authority = selector::authority(host, *port);
             // A virtual lamp of this machine may be meant by its address too.
-            let berth = berth::at(&authority);
+            let berth = virtual_lamp::at(&authority);
             let sound = berth.as_ref().map(|b| b.sound);
             let ota = berth.as_ref().map(|b| b.ota);
             let known = token.clone().or_else(|| berth.map(|b| b.token));
@@ -110,7 +104,7 @@ pub fn find_all(places: &[Place], token: Option<&str>, patience: Duration) -> Re
     if !places.is_empty() {
         return places.iter().map(|p| find(p, token)).collect();
     }
-    let mut all: Vec<_> = berth::running().iter().map(berth::Berth::address).collect();
+    let mut all: Vec<_> = virtual_lamp::running().iter().map(virtual_lamp::Berth::address).collect();
     for lamp in nearby::listen(patience)? {
         let authority = lamp.address.to_string();
         let known = token.map(str::to_owned).or_else(|| tokens::recall(&[&lamp.name, &authority]));

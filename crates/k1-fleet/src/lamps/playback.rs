@@ -58,7 +58,7 @@ impl Rtp {
 }
 
 impl Voice {
-    /// The way to a lamp that calls its source of sound so; `None` if what it hears is on a tape ([`super::tape`]).
+    /// The way to a lamp that calls its source of sound so; `None` if what it hears is on a tape ([`super::test_signal`]).
     ///
     /// # Errors
     ///

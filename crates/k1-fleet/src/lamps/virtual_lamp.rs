@@ -61,7 +61,7 @@ impl Berth {
         std::os::unix::fs::DirBuilderExt::mode(&mut builder, 0o700);
         builder.create(&folder)?;
         let path = folder.join(format!("virt-{}.json", self.http));
-        crate::private::write(&path, &serde_json::to_vec(self)?)?;
+        k1_host::private::write(&path, &serde_json::to_vec(self)?)?;
         Ok(Note(path))
     }
 

@@ -102,7 +102,7 @@ impl Watch {
                 Ok(Message::Text(text)) => {
                     let news = serde_json::from_str::<News>(&text).ok();
                     if let Some(mut look) = news.and_then(|n| n.settings) {
-                        crate::foreign::clean_text(&mut look.pattern);
+                        k1_host::foreign::clean_text(&mut look.pattern);
                         return Ok(look);
                     }
                 }

@@ -5,8 +5,8 @@ use std::time::{Duration, Instant};
 use k1_device::firmware::{Firmware, Outcome, Rollback, Short, Standing};
 use serde_json::Value;
 
-use super::Client;
-use crate::update::package::Update;
+use crate::lamps::Client;
+use crate::signing::package::Update;
 
 /// A lamp that has taken firmware is back after this, trial and network aside.
 pub const RESTART: Duration = Duration::from_secs(60);
@@ -43,7 +43,7 @@ pub fn plan(client: &Client, update: &Update, unarmed: bool) -> Result<(Plan, Va
         Some(format!("the image is for {}, and this is {}", m.board.as_str(), state.board))
     } else if state.keys.is_empty() {
         Some("it trusts no key yet: `k1 keys trust LAMP`".into())
-    } else if !state.keys.contains(&Short(update.sheet.signer())) {
+    } else if !state.keys.contains(&Short(update.envelope.signer())) {
         Some("it does not trust the key that has signed this image".into())
     } else if m.counter < state.counter_floor {
         Some(format!(

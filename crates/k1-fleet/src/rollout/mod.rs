@@ -3,6 +3,8 @@
 //! Lamps get the firmware in steps. A step begins when every lamp of those before it has confirmed the firmware and has
 //! been well for a while. When more than a share of the lamps that were tried have failed, nobody else is tried.
 
+pub mod delivery;
+
 use std::time::{Duration, Instant};
 
 use serde::Deserialize;

@@ -6,10 +6,10 @@ use ed25519_dalek::SigningKey;
 use ed25519_dalek::pkcs8::spki::der::pem::LineEnding;
 use ed25519_dalek::pkcs8::{DecodePrivateKey, EncodePrivateKey, EncodePublicKey};
 use k1_device::firmware::Short;
-use k1_update::sheet::{PublicKey, Sheet};
+use k1_update::envelope::{Envelope, PublicKey};
 use k1_update::trust::KeyStatement;
 
-use crate::private;
+use k1_host::private;
 
 /// A key of this user.
 pub struct Key {
@@ -24,7 +24,7 @@ impl Key {
         PublicKey(self.secret.verifying_key().to_bytes())
     }
 
-    /// How sheets and lamps name it.
+    /// How envelopes and lamps name it.
     pub fn id(&self) -> Short {
         Short(self.public().id())
     }
@@ -118,16 +118,16 @@ pub fn read(folder: &Path, name: &str) -> Result<Key, String> {
 /// # Errors
 ///
 /// A sentence for any other number of keys.
-pub fn statement(public: &[PublicKey], signer: Option<&Key>, generation: u32) -> Result<Sheet, String> {
+pub fn statement(public: &[PublicKey], signer: Option<&Key>, generation: u32) -> Result<Envelope, String> {
     let keys = match *public {
         [one] => [Some(one), None],
         [one, two] => [Some(one), Some(two)],
         _ => return Err("a lamp trusts one key or two: name them with --key".into()),
     };
-    let sheet = KeyStatement { keys, generation }.sheet();
+    let envelope = KeyStatement { keys, generation }.envelope();
     Ok(match signer {
-        Some(key) => sheet.sign(&key.secret),
-        None => sheet,
+        Some(key) => envelope.sign(&key.secret),
+        None => envelope,
     })
 }
 

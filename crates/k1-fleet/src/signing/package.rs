@@ -4,9 +4,9 @@ use std::fmt;
 use std::path::Path;
 
 use k1_device::firmware::{BOARDS, Short};
+use k1_update::envelope::{ENVELOPE, Envelope};
 use k1_update::layout::Layout;
 use k1_update::manifest::{Manifest, Name};
-use k1_update::sheet::{SHEET, Sheet};
 use sha2::{Digest, Sha256};
 
 /// What is to be stated of an image.
@@ -48,7 +48,7 @@ pub fn manifest(image: &[u8], s: &Statement) -> Result<Manifest, String> {
 /// A file for an update: its manifest, and the image, which are what they say of each other.
 pub struct Update {
     /// Signed or not; nobody has looked.
-    pub sheet: Sheet,
+    pub envelope: Envelope,
     /// What it states.
     pub manifest: Manifest,
     /// The image.
@@ -62,11 +62,11 @@ impl Update {
     ///
     /// A sentence: no update, or damaged.
     pub fn parse(bytes: &[u8]) -> Result<Self, String> {
-        let Some((sheet, image)) = bytes.split_first_chunk::<SHEET>() else {
+        let Some((envelope, image)) = bytes.split_first_chunk::<ENVELOPE>() else {
             return Err(k1_update::refusal::Refusal::NotAnUpdate.to_string());
         };
-        let sheet = Sheet(*sheet);
-        let manifest = Manifest::read(&sheet).map_err(|e| e.to_string())?;
+        let envelope = Envelope(*envelope);
+        let manifest = Manifest::read(&envelope).map_err(|e| e.to_string())?;
         if image.len() as u64 != u64::from(manifest.size) {
             let size = manifest.size;
             return Err(format!(
@@ -77,7 +77,7 @@ impl Update {
         if <[u8; 32]>::from(Sha256::digest(image)) != manifest.hash {
             return Err(k1_update::refusal::Refusal::WrongHash.to_string());
         }
-        Ok(Self { sheet, manifest, image: image.to_vec() })
+        Ok(Self { envelope, manifest, image: image.to_vec() })
     }
 
     /// Reads a file for an update.
@@ -108,12 +108,12 @@ impl Update {
             ));
         }
         let manifest = manifest(&bytes, bare)?;
-        Ok(Self { sheet: manifest.sheet(), manifest, image: bytes })
+        Ok(Self { envelope: manifest.envelope(), manifest, image: bytes })
     }
 
     /// The file.
     pub fn bytes(&self) -> Vec<u8> {
-        [&self.sheet.0[..], &self.image].concat()
+        [&self.envelope.0[..], &self.image].concat()
     }
 
     /// The first bytes of the image's hash, as lamps show it.

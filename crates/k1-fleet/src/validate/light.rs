@@ -6,7 +6,7 @@ use serde::Serialize;
 use serde_json::json;
 
 use super::signal::Signal;
-use crate::lamps::tape::{MUSIC, SILENCE};
+use crate::lamps::test_signal::{MUSIC, SILENCE};
 use crate::lamps::watch::{Frame, Watch};
 use crate::lamps::{Client, Trouble};
 

@@ -1,8 +1,8 @@
 //! `k1 validate` and `k1 soak`: the acceptance procedure, every criterion measured on the lamp itself.
 
 mod clock;
-mod host;
 mod light;
+mod presence;
 mod raw;
 mod rows;
 mod signal;
@@ -18,17 +18,17 @@ use k1_device::answers::{SelfTest, TestState};
 use serde::Serialize;
 use serde_json::{Value, json};
 
-use super::Failure;
 use crate::cli::ValidateArgs;
-use crate::console::Text;
-use crate::lamps::berth;
 use crate::lamps::figures::Reading;
-use crate::lamps::voice::Voice;
+use crate::lamps::playback::Voice;
+use crate::lamps::virtual_lamp;
 use crate::lamps::{self, Address, Client, Trouble};
-use crate::output::{self, Output, Spared};
-use crate::signals::{self, Wish, Wishes};
 use clock::Clock;
-use host::HostSecond;
+use k1_host::Failure;
+use k1_host::console::Text;
+use k1_host::output::{self, Output, Spared};
+use k1_host::signals::{self, Wish, Wishes};
+use presence::HostSecond;
 use raw::Raw;
 use rows::{Budget, Evidence, Row, Second, Verdict, judge};
 use signal::Signal;
@@ -189,7 +189,7 @@ enum Emulator {
 
 impl Emulator {
     fn of(board: &str, address: &Address) -> Self {
-        let is_steady = || berth::at(&address.authority).is_some_and(|berth| berth.steady);
+        let is_steady = || virtual_lamp::at(&address.authority).is_some_and(|berth| berth.steady);
         match is_emulated_here(board, address) {
             false => Self::NotHere,
             true if is_steady() => Self::Steady,
@@ -245,7 +245,7 @@ fn measure(
         };
         let done = work();
         if done.is_ok() {
-            let bar = super::progress(Some(length), "watching");
+            let bar = k1_host::progress::progress(Some(length), "watching");
             let is_over = || log.clock.time() >= length || log.clock.has_stopped(BACK_PATIENCE);
             while !is_over() && !stopped.load(Relaxed) {
                 bar.set_position((log.clock.time() * 1e3) as u64);
@@ -308,7 +308,7 @@ pub fn validate(args: &ValidateArgs, usual: f64) -> Result<(), Failure> {
     let info = client.info().map_err(text)?;
     let name = client.name().map_err(text)?;
     let backup: Value = client.get("/api/config/backup").map_err(text)?;
-    crate::say(format_args!(
+    k1_host::say(format_args!(
         "k1: judging {name} at {} for {:.0} s; its patterns change meanwhile, and its look comes back",
         client.address().authority,
         length
@@ -320,7 +320,7 @@ pub fn validate(args: &ValidateArgs, usual: f64) -> Result<(), Failure> {
     let restored = client.post::<Value>("/api/config/restore", &backup);
     let evidence = evidence?;
     if let Err(trouble) = restored {
-        crate::say(format_args!("k1: the look that {name} had could not be put back: {trouble}"));
+        k1_host::say(format_args!("k1: the look that {name} had could not be put back: {trouble}"));
     }
     let rows = judge(&evidence, &budget);
     let passed = rows.iter().all(|r| r.verdict == Verdict::Passed);
@@ -354,7 +354,7 @@ pub fn validate(args: &ValidateArgs, usual: f64) -> Result<(), Failure> {
 /// Prints and keeps the record, and ends with what it says.
 fn tell(record: &Record, as_json: bool, kept: Option<Output>) -> Result<(), Failure> {
     match as_json {
-        true => super::print_json(record)?,
+        true => k1_host::console::json(record)?,
         false => table(record).print()?,
     }
     // After it was shown: a disk that is full takes nothing away.

@@ -6,7 +6,7 @@ use std::sync::{Mutex, PoisonError};
 
 use serde::Serialize;
 
-use crate::output::{Output, Spared, Unwritten};
+use k1_host::output::{Output, Spared, Unwritten};
 
 /// A file of lines of JSON, or none if none was asked for.
 pub struct Raw {
@@ -27,8 +27,8 @@ impl Raw {
         let Some(file) = &mut *place else { return };
         let line = serde_json::to_string(second).map_err(std::io::Error::from);
         if let Err(e) = line.and_then(|line| file.write_all(format!("{line}\n").as_bytes())) {
-            let why = crate::output::unwritten(file.path(), e).to_string();
-            crate::say(format_args!("k1: the raw figures are lost: {why}; measuring goes on"));
+            let why = k1_host::output::unwritten(file.path(), e).to_string();
+            k1_host::say(format_args!("k1: the raw figures are lost: {why}; measuring goes on"));
             *self.lost.lock().unwrap_or_else(PoisonError::into_inner) = Some(why);
             *place = None;
         }

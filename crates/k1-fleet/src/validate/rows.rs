@@ -7,8 +7,8 @@ use k1_device::console::BOOT_ORDER;
 use k1_device::firmware::Rollback;
 use serde::{Deserialize, Serialize};
 
-use super::host::{HostSecond, Presence};
 use super::light::Answer;
+use super::presence::{HostSecond, Presence};
 use crate::lamps::figures::{FRESH_MS, LEAST_FPS, Reading, STACK_HEADROOM};
 
 /// A lamp has booted within so many ms.
@@ -109,7 +109,7 @@ impl Budget {
         struct Budgets {
             lamp: Budget,
         }
-        let text = include_str!("../../../../../budgets.toml");
+        let text = include_str!("../../../../budgets.toml");
         toml::from_str::<Budgets>(text).map(|b| b.lamp).map_err(|e| format!("budgets.toml: {e}"))
     }
 }

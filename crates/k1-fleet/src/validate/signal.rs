@@ -7,8 +7,8 @@ use std::time::{Duration, Instant};
 
 use k1_engine::{HOP, HOP_US};
 
-use crate::lamps::tape::music;
-use crate::lamps::voice::Voice;
+use crate::lamps::playback::Voice;
+use crate::lamps::test_signal::music;
 
 const SILENCE: u8 = 0;
 const MUSIC: u8 = 1;

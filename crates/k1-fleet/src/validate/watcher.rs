@@ -5,7 +5,7 @@ use std::sync::atomic::{AtomicBool, Ordering};
 use std::thread::JoinHandle;
 use std::time::{Duration, Instant};
 
-use super::host::HostSecond;
+use super::presence::HostSecond;
 
 /// A sleep: short against a frame.
 const NAP: Duration = Duration::from_millis(2);

@@ -8,8 +8,8 @@ use std::path::Path;
 use k1_update::layout::{Layout, SECTOR, Slot};
 use k1_update::otadata::{Entry, Note, State};
 
-use super::package::Update;
-use crate::output::{self, Output, Spared};
+use crate::signing::package::Update;
+use k1_host::output::{self, Output, Spared};
 
 /// Bytes of the machine's flash; the emulator takes no other size.
 pub const SIZE: u64 = 32 << 20;
@@ -79,7 +79,7 @@ impl VirtualFlash {
         let blank = [0xff; SECTOR as usize];
         self.put(map.slot(Slot::App0), &vec![0xff; map.slot_size as usize])?;
         self.put(map.slot(Slot::App0), &update.image)?;
-        self.put(map.manifest(Slot::App0), &update.sheet.0)?;
+        self.put(map.manifest(Slot::App0), &update.envelope.0)?;
         self.put(map.manifest(Slot::App1), &blank)?;
         // On trial from the start: so the loader shows that it knows of trials.
         let entry = Entry { sequence: 1, state: State::New, note: Note::default() };

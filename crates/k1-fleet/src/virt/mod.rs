@@ -1,5 +1,7 @@
 //! `k1 virt`: the virtual lamp, the lamp's firmware on an emulated two-core machine.
 
+pub mod flash;
+
 use std::io::BufReader;
 use std::net::{Ipv4Addr, TcpListener, UdpSocket};
 use std::path::{Path, PathBuf};
@@ -10,13 +12,12 @@ use std::time::{Duration, Instant};
 
 use k1_engine::{HOP, HOP_US};
 
-use super::Failure;
 use crate::cli::VirtArgs;
-use crate::lamps::berth::Berth;
-use crate::lamps::voice::Rtp;
-use crate::source;
-use crate::update::package::{Statement, Update};
-use crate::update::virtual_flash::{self, VirtualFlash};
+use crate::lamps::playback::Rtp;
+use crate::lamps::virtual_lamp::Berth;
+use crate::signing::package::{Statement, Update};
+use flash::VirtualFlash;
+use k1_host::Failure;
 
 /// The emulator; `qemu-system-misc` in Debian.
 const EMULATOR: &str = "qemu-system-riscv32";
@@ -45,8 +46,16 @@ const WEB: u16 = 80;
 const SOUND: u16 = 5004;
 const OTA: u16 = k1_wire::espota::PORT;
 
-/// Starts the lamp and stays with it until it ends, the duration is over, or a signal comes.
-pub fn virt(args: &VirtArgs) -> Result<(), Failure> {
+/// Starts the lamp and stays with it until it ends, the duration is over, or a signal comes. `music` fills each hop that
+/// the lamp hears.
+///
+/// # Errors
+///
+/// A sentence that says what to do.
+pub fn virt(
+    args: &VirtArgs,
+    music: impl FnMut(&mut [f32; HOP]) -> Result<(), Failure>,
+) -> Result<(), Failure> {
     let stopped = Arc::new(AtomicBool::new(false));
     let signal = stopped.clone();
     ctrlc::set_handler(move || signal.store(true, Ordering::SeqCst))
@@ -55,7 +64,7 @@ pub fn virt(args: &VirtArgs) -> Result<(), Failure> {
     let emulator = version(&installed()?);
     if let (true, Some((major, minor))) = (args.steady, emulator.filter(|v| *v < EVEN)) {
         let (since, point) = EVEN;
-        crate::say(format_args!(
+        k1_host::say(format_args!(
             "k1: QEMU {major}.{minor} does not share a steady lamp's time evenly between its cores, and the age of sound \
              can be too high for it; QEMU {since}.{point} does"
         ));
@@ -72,14 +81,14 @@ pub fn virt(args: &VirtArgs) -> Result<(), Failure> {
     let mut more = Vec::new();
     let tape = Flash::Temporary(temporary("tape"));
     if args.steady {
-        std::fs::write(tape.path(), crate::lamps::tape::bytes())?;
+        std::fs::write(tape.path(), crate::lamps::test_signal::bytes())?;
         let into =
             format!("loader,addr={:#x},force-raw=on,file={}", k1_device::tape::PLACE, quoted(tape.path()));
         more.extend(STEADY.map(str::to_owned).into_iter().chain(["-device".to_owned(), into]));
     }
     more.extend_from_slice(&args.emulator);
     let mut child = start(loader.path(), kept.path(), [web, sound, ota], &more)?;
-    crate::say(format_args!(
+    k1_host::say(format_args!(
         "k1: the virtual lamp starts; its page will be on port {web}, its sound goes to UDP port {sound}{}",
         if args.flash.is_some() {
             ""
@@ -89,24 +98,24 @@ pub fn virt(args: &VirtArgs) -> Result<(), Failure> {
     ));
     let console = child.stdout.take();
     // What the emulator complains of.
-    let complaints = child.stderr.take().map(|err| crate::foreign::lines(BufReader::new(err)));
+    let complaints = child.stderr.take().map(|err| k1_host::foreign::lines(BufReader::new(err)));
     let complainer = std::thread::spawn(move || {
-        complaints.into_iter().flatten().map_while(Result::ok).for_each(crate::say);
+        complaints.into_iter().flatten().map_while(Result::ok).for_each(k1_host::say);
     });
     let steady = args.steady;
     let printer = std::thread::spawn(move || {
         let mut note = None;
-        let lines = console.map(|out| crate::foreign::lines(BufReader::new(out)));
+        let lines = console.map(|out| k1_host::foreign::lines(BufReader::new(out)));
         for line in lines.into_iter().flatten().map_while(Result::ok) {
             // Nobody reading is no reason to stop the lamp.
-            let _ = crate::console::line(&line);
+            let _ = k1_host::console::line(&line);
             if let Some((_, token)) = line.split_once("/#token=") {
-                crate::say(format_args!("k1: the lamp's page: http://127.0.0.1:{web}/#token={token}"));
+                k1_host::say(format_args!("k1: the lamp's page: http://127.0.0.1:{web}/#token={token}"));
                 let berth = Berth { http: web, sound, ota, token: token.to_owned(), steady };
                 // Its end takes the file away: so before there is the next one, which is a file of the same name.
                 drop(note.take());
                 note = berth.note().inspect_err(|e| {
-                    crate::say(format_args!("k1: other commands cannot know of this lamp by itself ({e}); give them its address"));
+                    k1_host::say(format_args!("k1: other commands cannot know of this lamp by itself ({e}); give them its address"));
                 }).ok();
             }
         }
@@ -116,7 +125,7 @@ pub fn virt(args: &VirtArgs) -> Result<(), Failure> {
     let result = if args.headless || args.steady {
         wait(&mut child, args.duration, &stopped, || Ok(()))
     } else {
-        let mut player = Player::new(sound)?;
+        let mut player = Player::new(sound, music)?;
         wait(&mut child, args.duration, &stopped, || player.play())
     };
     drop(alive);
@@ -170,7 +179,7 @@ fn prepare(args: &VirtArgs, loader: &Path, flash: &Path) -> Result<(), Failure> 
         None => built("loader.bin")?,
     };
     let code = std::fs::read(&place).map_err(|e| Failure(format!("{}: {e}", place.display())))?;
-    virtual_flash::write_loader(loader, &code)?;
+    flash::write_loader(loader, &code)?;
     let mut flash = VirtualFlash::open(flash)?;
     let image = match &args.image {
         Some(path) => path.clone(),
@@ -280,27 +289,24 @@ fn wait(
 }
 
 /// Plays the built-in music into the lamp, as RTP in real time.
-struct Player {
+struct Player<M> {
     voice: Rtp,
-    source: Box<dyn source::Source>,
+    music: M,
     began: Instant,
     played: u32,
 }
 
-impl Player {
-    fn new(port: u16) -> Result<Self, Failure> {
+impl<M: FnMut(&mut [f32; HOP]) -> Result<(), Failure>> Player<M> {
+    fn new(port: u16, music: M) -> Result<Self, Failure> {
         let voice = Rtp::new((Ipv4Addr::LOCALHOST, port))?;
-        let source = source::open(&source::Input::Demo, k1_engine::SAMPLE_RATE)?;
-        Ok(Self { voice, source, began: Instant::now(), played: 0 })
+        Ok(Self { voice, music, began: Instant::now(), played: 0 })
     }
 
     fn play(&mut self) -> Result<(), Failure> {
         let due = (self.began.elapsed().as_micros() / u128::from(HOP_US)) as u32;
         while self.played < due {
             let mut hop = [0.0; HOP];
-            if self.source.read(&mut hop)? == 0 {
-                self.source = source::open(&source::Input::Demo, k1_engine::SAMPLE_RATE)?;
-            }
+            (self.music)(&mut hop)?;
             self.voice.say(&hop);
             self.played += 1;
         }

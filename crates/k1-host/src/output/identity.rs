@@ -5,8 +5,6 @@ use std::fs::{self, File};
 use std::io;
 use std::path::{Path, PathBuf};
 
-use crate::source::Input;
-
 /// A file, or a name in a folder where there is none yet.
 #[derive(Clone, Debug)]
 pub(super) struct Identity {
@@ -117,19 +115,18 @@ pub(super) fn resolve(path: &Path) -> io::Result<PathBuf> {
 pub struct Spared(Vec<(Identity, &'static str)>);
 
 impl Spared {
-    /// Spares the sound that is heard, standard input included.
-    pub fn sound(input: &Input) -> Self {
-        const WHAT: &str = "the sound";
-        match input {
-            Input::File(path) => Self::default().and(path, WHAT),
-            #[cfg(unix)]
-            Input::Stdin => {
-                use std::os::fd::AsFd;
-                let open = io::stdin().as_fd().try_clone_to_owned().map(File::from);
-                Self(open.ok().and_then(|f| Identity::of_open(&f)).map(|i| (i, WHAT)).into_iter().collect())
-            }
-            _ => Self::default(),
+    /// Spares what standard input reads; `what` it is ends the sentence “… is WHAT itself”.
+    #[must_use]
+    pub fn and_stdin(mut self, what: &'static str) -> Self {
+        #[cfg(unix)]
+        {
+            use std::os::fd::AsFd;
+            let open = io::stdin().as_fd().try_clone_to_owned().map(File::from);
+            self.0.extend(open.ok().and_then(|f| Identity::of_open(&f)).map(|identity| (identity, what)));
         }
+        #[cfg(not(unix))]
+        let _ = (&mut self, what);
+        self
     }
 
     /// Spares a file, too; `what` it is ends as “… is WHAT itself”.

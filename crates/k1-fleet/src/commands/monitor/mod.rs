@@ -11,10 +11,10 @@ use k1_device::harmless::harmless;
 use ratatui::crossterm::event::{self, Event, KeyCode, KeyModifiers};
 use serde_json::json;
 
-use super::Failure;
 use crate::cli::MonitorArgs;
 use crate::lamps::figures::Reading;
 use crate::lamps::{Address, Client, Trouble};
+use k1_host::Failure;
 use screen::Board;
 
 /// Pause between two looks at a lamp: it measures once a second.
@@ -49,7 +49,7 @@ fn ask(lamp: usize, address: &Address, news: &Sender<News>) {
 /// Reads the lines of a lamp's console, until it ends or nobody listens.
 fn read(lamp: usize, console: impl BufRead, news: &Sender<News>) {
     let mut reading = Reading::default();
-    for line in crate::foreign::lines(console) {
+    for line in k1_host::foreign::lines(console) {
         let line = match line {
             Ok(line) => line,
             // A quiet line is no end of it.
@@ -135,7 +135,7 @@ fn lines(labels: &[String], news: &Receiver<News>, until: Option<Instant>) -> Re
                 line
             }
         };
-        crate::console::json_line(&line)?;
+        k1_host::console::json_line(&line)?;
     }
     match last {
         Some(trouble) if good == 0 => Err(Failure(trouble)),
