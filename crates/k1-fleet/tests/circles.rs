@@ -251,10 +251,10 @@ const ROOMS: [&str; 9] =
 
 #[test]
 fn no_module_depends_on_itself_through_others() {
-    let mut found = Vec::new();
+    let (mut found, mut seen) = (Vec::new(), 0);
     for room in ROOMS {
         let uses = Crate::read(&crates().join(room).join("src")).uses();
-        assert!(uses.values().map(BTreeSet::len).sum::<usize>() > uses.len() / 2, "{room}: {uses:?}");
+        seen += uses.values().map(BTreeSet::len).sum::<usize>();
         for circle in circles(&uses) {
             let names: Vec<_> = circle.iter().map(|module| module.join("::")).collect();
             let edges = circle.iter().flat_map(|from| {
@@ -266,6 +266,7 @@ fn no_module_depends_on_itself_through_others() {
             found.push(format!("{room}: {}{}", names.join(", "), edges.collect::<String>()));
         }
     }
+    assert!(seen > 200, "only {seen} uses were seen");
     assert!(found.is_empty(), "modules in circles:\n{}", found.join("\n"));
 }
 

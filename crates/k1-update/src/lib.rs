@@ -12,12 +12,13 @@
 //! | [`otadata`] | the two records that say which slot runs, in ESP-IDF's form |
 //! | [`boot`] | what a bootloader does with them |
 //! | [`session`] | an update on its way in: checked, written, read back |
+//! | [`slot`] | what a slot holds, read from end to end |
 //! | [`record`] | activation, confirmation, and the way back |
 //! | [`trial`] | whether a new image is good, judged by its own evidence |
 //! | [`refusal`] | why not |
 //!
 //! The order of an update is a chain of types: only a finished [`Session`](session::Session), or a look at the slot
-//! itself, gives a [`Whole`](session::Whole); only a `Whole` can be activated.
+//! itself, gives a [`Whole`](slot::Whole); only a `Whole` can be activated.
 
 pub mod boot;
 pub mod envelope;
@@ -27,5 +28,6 @@ pub mod otadata;
 pub mod record;
 pub mod refusal;
 pub mod session;
+pub mod slot;
 pub mod trial;
 pub mod trust;

@@ -8,6 +8,7 @@ use crate::layout::{Layout, SECTOR, Slot};
 use crate::manifest::Manifest;
 use crate::record;
 use crate::refusal::Refusal;
+use crate::slot::{Whole, seal};
 use crate::trust::Trust;
 
 /// Bytes that are programmed at once.
@@ -47,63 +48,6 @@ impl Gate<'_> {
         }
         Ok(manifest)
     }
-}
-
-/// A slot that was read from end to end and holds what its manifest says.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub struct Whole {
-    slot: Slot,
-    manifest: Manifest,
-}
-
-impl Whole {
-    /// Where it is.
-    pub fn slot(&self) -> Slot {
-        self.slot
-    }
-
-    /// What it is.
-    pub fn manifest(&self) -> &Manifest {
-        &self.manifest
-    }
-}
-
-/// What a slot's manifest says; `None` if there is none. The image is not looked at.
-///
-/// # Errors
-///
-/// [`Refusal::Flash`].
-pub async fn labelled<F: NorFlash>(
-    flash: &mut F,
-    layout: &Layout,
-    slot: Slot,
-) -> Result<Option<Manifest>, Refusal> {
-    let mut envelope = [0; ENVELOPE];
-    flash.read(layout.manifest(slot), &mut envelope).await.map_err(|_| Refusal::Flash)?;
-    Ok(Manifest::read(&Envelope(envelope)).ok().filter(|m| m.size <= layout.most()))
-}
-
-/// Reads a slot from end to end; `None` if it does not hold what its manifest says. The signature was checked at the
-/// door, before the manifest was written.
-///
-/// # Errors
-///
-/// [`Refusal::Flash`].
-pub async fn find<F: NorFlash>(flash: &mut F, layout: &Layout, slot: Slot) -> Result<Option<Whole>, Refusal> {
-    let Some(manifest) = labelled(flash, layout, slot).await? else { return Ok(None) };
-    let hash = hash(flash, layout.slot(slot), manifest.size).await?;
-    Ok((hash == manifest.hash).then_some(Whole { slot, manifest }))
-}
-
-async fn hash<F: NorFlash>(flash: &mut F, from: u32, size: u32) -> Result<[u8; 32], Refusal> {
-    let mut hash = Sha256::new();
-    let mut bytes = [0; 2 * PAGE];
-    for at in (0..size).step_by(bytes.len()) {
-        let part = &mut bytes[..(size - at).min(2 * PAGE as u32) as usize];
-        flash.read(from + at, part).await.map_err(|_| Refusal::Flash)?;
-        hash.update(&*part);
-    }
-    Ok(hash.finalize().into())
 }
 
 /// An image on its way into a slot.
@@ -229,11 +173,7 @@ impl Session {
         if <[u8; 32]>::from(intake.hash.finalize()) != expected {
             return Err(Refusal::WrongHash);
         }
-        if hash(flash, start, size).await? != expected {
-            return Err(Refusal::ReadBack);
-        }
-        flash.write(self.layout.manifest(slot), &intake.envelope.0).await.map_err(|_| Refusal::Flash)?;
-        find(flash, &self.layout, slot).await?.ok_or(Refusal::ReadBack)
+        seal(flash, &self.layout, slot, &intake.envelope, intake.manifest).await
     }
 }
 

@@ -4,13 +4,15 @@ mod common;
 
 use common::*;
 use embassy_futures::block_on;
+use embedded_storage_async::nor_flash::{ErrorType, NorFlash, ReadNorFlash};
 use k1_sim::flash::Flash;
 use k1_update::envelope::{ENVELOPE, Envelope};
 use k1_update::layout::Slot;
 use k1_update::manifest::{Manifest, Name};
 use k1_update::record;
 use k1_update::refusal::Refusal;
-use k1_update::session::{Session, Whole};
+use k1_update::session::Session;
+use k1_update::slot::Whole;
 use k1_update::trust::{KeyStatement, Trust};
 use proptest::prelude::*;
 
@@ -40,6 +42,46 @@ fn what_is_signed_is_let_in_however_it_is_cut() {
         let at = layout(SECTORS).slot(Slot::App1) as usize;
         assert_eq!(flash.bytes[at..at + image.len()], image, "pieces of {piece}");
     }
+}
+
+/// A flash that counts what is read.
+struct Counted(Flash, usize);
+
+impl ErrorType for Counted {
+    type Error = <Flash as ErrorType>::Error;
+}
+
+impl ReadNorFlash for Counted {
+    const READ_SIZE: usize = Flash::READ_SIZE;
+    async fn read(&mut self, at: u32, bytes: &mut [u8]) -> Result<(), Self::Error> {
+        self.1 += bytes.len();
+        self.0.read(at, bytes).await
+    }
+    fn capacity(&self) -> usize {
+        self.0.capacity()
+    }
+}
+
+impl NorFlash for Counted {
+    const WRITE_SIZE: usize = Flash::WRITE_SIZE;
+    const ERASE_SIZE: usize = Flash::ERASE_SIZE;
+    async fn erase(&mut self, from: u32, to: u32) -> Result<(), Self::Error> {
+        self.0.erase(from, to).await
+    }
+    async fn write(&mut self, at: u32, bytes: &[u8]) -> Result<(), Self::Error> {
+        self.0.write(at, bytes).await
+    }
+}
+
+#[test]
+fn an_image_is_read_back_once() {
+    let (image, trust) = (image(1, 50_000), trust());
+    let mut flash = Counted(flash(), 0);
+    let mut session = Session::new(layout(SECTORS), Slot::App0);
+    block_on(session.take(&mut flash, &gate(&trust), &update(&image))).unwrap();
+    flash.1 = 0;
+    block_on(session.finish(&mut flash)).unwrap();
+    assert_eq!(flash.1, image.len() + ENVELOPE, "the image and its manifest, once each");
 }
 
 #[test]

@@ -11,7 +11,8 @@ use k1_update::manifest::Manifest;
 use k1_update::otadata::{Entry, Pace, Records, State};
 use k1_update::record::{self, Standing};
 use k1_update::refusal::Refusal;
-use k1_update::session::{self, Gate, Session, Whole};
+use k1_update::session::{Gate, Session};
+use k1_update::slot::{self, Whole};
 use k1_update::trust::Trust;
 
 use super::flash::{CableFlash, Copy};
@@ -88,7 +89,7 @@ pub fn look<L: Loader>(flash: &mut CableFlash<L>, chip: &str) -> Result<Inside, 
         Ok(first == [IMAGE])
     })?;
     let manifest = match running {
-        Some(slot) => now(session::labelled(flash, &layout, slot)).map_err(|e| words(flash, e))?,
+        Some(slot) => now(slot::labelled(flash, &layout, slot)).map_err(|e| words(flash, e))?,
         None => None,
     };
     let standing = running.map_or(Standing::Unrecorded, |slot| record::standing(&records, slot));
