@@ -9,7 +9,7 @@
 //! | [`identity`] | the name and the id of this program |
 //! | [`source`] | where sound comes from |
 //! | [`sink`] | where light goes |
-//! | [`stage`] | the two halves on their two threads, and what they measure |
+//! | [`runtime`] | the two halves on their two threads, and what they measure |
 //! | [`output`] | files that commands write: whole or not at all, and never over their input |
 //! | [`picture`] | frames as pictures and arrays |
 //! | [`strip_line`] | the terminal while the strip is drawn on it |
@@ -27,10 +27,10 @@ pub mod output;
 pub mod picture;
 pub mod private;
 pub mod report;
+pub mod runtime;
 pub mod signals;
 pub mod sink;
 pub mod source;
-pub mod stage;
 pub mod strip_line;
 pub mod update;
 pub mod web;

@@ -28,8 +28,8 @@ use super::hub::Hub;
 use super::live;
 use super::pages::Pages;
 use crate::identity::Who;
-use crate::stage::{Controls, SoundReader};
-use crate::stage::{Shared, Stage};
+use crate::runtime::{Controls, SoundReader};
+use crate::runtime::{Runtime, Shared};
 
 /// Clients and routes that the limiter remembers.
 const REMEMBERED: usize = 512;
@@ -82,7 +82,7 @@ pub struct App {
 impl App {
     /// Everything that requests need of a running stage.
     pub fn new(
-        stage: &Stage,
+        stage: &Runtime,
         hub: Hub,
         title: &str,
         ip: String,

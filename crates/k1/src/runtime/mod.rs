@@ -8,7 +8,7 @@
 mod clock;
 mod hear;
 pub(crate) mod realtime;
-mod shine;
+mod show;
 
 use std::collections::VecDeque;
 use std::sync::atomic::Ordering::{Acquire, Relaxed, Release};
@@ -27,7 +27,7 @@ use k1_handoff::Mailbox;
 
 pub use clock::Clock;
 pub use realtime::Seat;
-pub use shine::{Finished, Frames};
+pub use show::{Finished, Frames};
 
 use crate::identity::Who;
 use crate::sink::{Light, Open};
@@ -139,7 +139,7 @@ pub struct Setup {
 }
 
 /// The running program.
-pub struct Stage {
+pub struct Runtime {
     /// What all threads see.
     pub shared: Arc<Shared>,
     /// Settings.
@@ -161,7 +161,7 @@ pub struct Stage {
     threads: Vec<JoinHandle<()>>,
 }
 
-impl Stage {
+impl Runtime {
     /// Starts all threads.
     pub fn start(setup: Setup) -> std::io::Result<Self> {
         let shared = Arc::new(Shared {
@@ -216,20 +216,20 @@ impl Stage {
 
         let mut outlets = Vec::new();
         for sink in setup.sinks {
-            let (outlet, frames, wakes) = shine::outlet(setup.leds, Some(sink.light.clone()));
+            let (outlet, frames, wakes) = show::outlet(setup.leds, Some(sink.light.clone()));
             outlets.push(outlet);
             let (shared, leds) = (shared.clone(), setup.leds);
             let name = if sink.is_kept { KEPT } else { LIGHT };
             spawn(name, Box::new(move || feed(sink, frames, &wakes, &shared, leds)))?;
         }
-        let (page_outlet, page_frames, page_wakes) = shine::outlet(setup.leds, None);
+        let (page_outlet, page_frames, page_wakes) = show::outlet(setup.leds, None);
         if setup.with_page {
             outlets.push(page_outlet);
         }
         let mut show = crate::new_show(setup.leds, setup.output);
         show.set_params(setup.settings.params);
         show.cut_to(setup.settings.pattern);
-        let showing = shine::Showing {
+        let showing = show::Showing {
             shared: shared.clone(),
             show,
             sound: sound.clone(),
@@ -237,7 +237,7 @@ impl Stage {
             outlets,
             fps: setup.fps,
         };
-        spawn("k1-show", Box::new(move || shine::run(showing)))?;
+        spawn("k1-show", Box::new(move || show::run(showing)))?;
 
         Ok(Self {
             controls,
