@@ -44,9 +44,16 @@ where
         self.clock.began_us()
     }
 
-    /// Says how the next hop came; a gap before it is counted. To be called before [`hop`](Self::hop).
-    pub fn arrives<const B: usize>(&mut self, how: Arrival, meters: &Meters<B>) {
-        let is_gap = self.clock.arrives(how);
+    /// Says how the next hop came, and whether it is sound or silence in its place: to be called before
+    /// [`hop`](Self::hop). A gap is counted.
+    pub fn arrives<const B: usize>(&mut self, how: Arrival, is_sound: bool, meters: &Meters<B>) {
+        let is_gap = self.clock.arrives(how, is_sound);
+        meters.count(Count::Underruns, is_gap.into());
+    }
+
+    /// Says that nothing could be read until `now_us`, so that the next hop is silence. A gap is counted.
+    pub fn unread<const B: usize>(&mut self, now_us: u64, meters: &Meters<B>) {
+        let is_gap = self.clock.unread(now_us);
         meters.count(Count::Underruns, is_gap.into());
     }
 
@@ -143,24 +150,26 @@ mod tests {
     fn each_counter_counts_its_own() {
         use Arrival::*;
         let mut room = Room::new();
-        for (n, (how, want)) in [
-            (Live(900_000), [0, 0, 0, 0]),
-            (Live(908_000), [1, 41, 0, 0]),
-            (Live(1_500_000), [2, 82, 1, 0]),
-            (Silence(1_508_000), [3, 123, 2, 0]),
-            (Unread(1_516_000), [4, 164, 2, 0]),
-            (Live(1_524_000), [5, 205, 2, 0]),
-            (InTime, [6, 246, 2, 0]),
-            (Awaited(1_900_000), [7, 287, 3, 0]),
-        ]
-        .into_iter()
-        .enumerate()
-        {
-            room.hearing.arrives(how, &room.meters);
+        let hops = [
+            (Some((Live(900_000), true)), [0, 0, 0, 0]),
+            (Some((Live(908_000), true)), [1, 41, 0, 0]),
+            (Some((Live(1_500_000), true)), [2, 82, 1, 0]),
+            (Some((Live(1_508_000), false)), [3, 123, 2, 0]),
+            (None, [4, 164, 2, 0]),
+            (Some((Live(1_524_000), true)), [5, 205, 2, 0]),
+            (Some((InTime, true)), [6, 246, 2, 0]),
+            (Some((Awaited(1_900_000), true)), [7, 287, 3, 0]),
+            (None, [8, 328, 4, 0]),
+        ];
+        for (n, (how, want)) in hops.into_iter().enumerate() {
+            match how {
+                Some((how, is_sound)) => room.hearing.arrives(how, is_sound, &room.meters),
+                None => room.hearing.unread(0, &room.meters),
+            }
             assert_eq!(room.counts(), want, "{n}: {how:?}");
             room.hop(&music(n), None);
         }
-        assert_eq!(room.counts(), [8, 328, 3, 0]);
+        assert_eq!(room.counts(), [9, 369, 4, 0]);
     }
 
     #[test]

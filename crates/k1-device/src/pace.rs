@@ -10,15 +10,11 @@ pub const GAP_US: u64 = 60_000;
 /// How a hop came.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Arrival {
-    /// Live sound, whose last sample was captured at this time.
+    /// At the pace of live sound; its last sample was captured at this time.
     Live(u64),
-    /// Silence at the pace of live sound that is away, made by its source; whole at this time.
-    Silence(u64),
-    /// Silence that the home hears because nothing could be read until this time.
-    Unread(u64),
-    /// Sound that K1 paces was there when it was due.
+    /// At K1's own pace, and it was there when it was due.
     InTime,
-    /// Sound that K1 paces was not there when it was looked for, and was awaited until this time.
+    /// At K1's own pace, and it was awaited until this time, because it was not there when it was looked for.
     Awaited(u64),
 }
 
@@ -63,32 +59,36 @@ impl SoundClock {
         self.due_us.saturating_sub(HOP_US)
     }
 
-    /// Sets the clock by how the next hop came. True if a gap in the sound begins with it, which is what
-    /// [`Count::Underruns`](crate::meter::Count::Underruns) counts.
+    /// Sets the clock by how the next hop came, which is sound or silence in its place. True if a gap in the sound begins
+    /// with it, which is what [`Count::Underruns`](crate::meter::Count::Underruns) counts.
     #[must_use = "a gap is counted"]
-    pub fn arrives(&mut self, hop: Arrival) -> bool {
+    pub fn arrives(&mut self, how: Arrival, is_sound: bool) -> bool {
         let before = self.due_us;
-        self.due_us = match hop {
-            Arrival::Live(at) | Arrival::Silence(at) if before.abs_diff(at) > GAP_US => at,
-            Arrival::Live(at) | Arrival::Silence(at) => (before * 15 + at) / 16,
-            Arrival::Unread(now) => before.max(now.saturating_sub(HOP_US)),
+        self.due_us = match how {
+            Arrival::Live(at) if before.abs_diff(at) > GAP_US => at,
+            Arrival::Live(at) => (before * 15 + at) / 16,
             Arrival::InTime => before,
             Arrival::Awaited(now) => before.max(now),
         };
-        let is_missed = match hop {
+        let is_late = match how {
             Arrival::Live(at) => at > before + GAP_US,
-            Arrival::Awaited(now) => now > before,
             Arrival::InTime => false,
-            Arrival::Silence(_) | Arrival::Unread(_) => true,
+            Arrival::Awaited(now) => now > before,
         };
-        let is_sound = !matches!(hop, Arrival::Silence(_) | Arrival::Unread(_));
-        let is_gap = is_missed && self.flow == Flow::Sound;
+        let is_gap = self.flow == Flow::Sound && (is_late || !is_sound);
         self.flow = match (self.flow, is_sound) {
             (_, true) => Flow::Sound,
             (Flow::Before, false) => Flow::Before,
             (_, false) => Flow::Away,
         };
         is_gap
+    }
+
+    /// Nothing could be read until `now_us`, and a hop of silence takes its place: it began when it was due, or a hop ago if
+    /// the read took longer. True if a gap in the sound begins with it.
+    #[must_use = "a gap is counted"]
+    pub fn unread(&mut self, now_us: u64) -> bool {
+        self.arrives(Arrival::Awaited(now_us.saturating_sub(HOP_US)), false)
     }
 
     /// On to the next hop.
@@ -189,28 +189,40 @@ impl Spacing {
 
 #[cfg(test)]
 mod tests {
+    use super::Arrival::*;
     use super::*;
 
     /// What each hop is counted as, and where the clock ends.
-    fn heard(hops: impl IntoIterator<Item = Arrival>) -> (u32, u64) {
+    fn heard(hops: impl IntoIterator<Item = Hop>) -> (u32, u64) {
         let mut clock = SoundClock::starting_at(0);
         let mut gaps = 0;
         for hop in hops {
-            gaps += u32::from(clock.arrives(hop));
+            gaps += u32::from(match hop {
+                Hop::Sound(how) => clock.arrives(how, true),
+                Hop::Silence(how) => clock.arrives(how, false),
+                Hop::Unread(now) => clock.unread(now),
+            });
             clock.advance();
         }
         (gaps, clock.due_us())
     }
 
+    #[derive(Clone, Copy, Debug)]
+    enum Hop {
+        Sound(Arrival),
+        Silence(Arrival),
+        Unread(u64),
+    }
+
     /// Live hops 8 ms apart, those after the fiftieth `ms` later.
-    fn pause(ms: u64) -> impl Iterator<Item = Arrival> {
-        (1..=100).map(move |n| Arrival::Live((n * 8 + if n > 50 { ms } else { 0 }) * 1000))
+    fn pause(ms: u64) -> impl Iterator<Item = Hop> {
+        (1..=100).map(move |n| Hop::Sound(Live((n * 8 + if n > 50 { ms } else { 0 }) * 1000)))
     }
 
     #[test]
     fn jitter_is_no_gap_and_a_gap_is_counted_once() {
         assert_eq!(heard(pause(0)), (0, 808_000));
-        let jitter = (1..=100).map(|n| Arrival::Live((n * 8 + n % 5 * 10) * 1000));
+        let jitter = (1..=100).map(|n| Hop::Sound(Live((n * 8 + n % 5 * 10) * 1000)));
         assert_eq!(heard(jitter).0, 0, "40 ms of jitter");
         assert_eq!(heard(pause(60)).0, 0);
         assert_eq!(heard(pause(61)).0, 1);
@@ -220,7 +232,7 @@ mod tests {
     #[test]
     fn jitter_is_smoothed_by_a_sixteenth() {
         let mut clock = SoundClock::starting_at(0);
-        assert!(!clock.arrives(Arrival::Live(24_000)));
+        assert!(!clock.arrives(Live(24_000), true));
         assert_eq!((clock.began_us(), clock.due_us()), (1_000, 9_000));
     }
 
@@ -228,57 +240,62 @@ mod tests {
     fn a_burst_moves_the_clock_back_and_is_no_gap() {
         // What waited for half a second comes at once: captured when the source says, heard late.
         let mut clock = SoundClock::starting_at(1_000_000);
-        assert!(!clock.arrives(Arrival::Live(1_008_000)));
-        assert!(!clock.arrives(Arrival::Live(900_000)));
+        assert!(!clock.arrives(Live(1_008_000), true));
+        assert!(!clock.arrives(Live(900_000), true));
         assert_eq!(clock.due_us(), 900_000);
     }
 
     #[test]
     fn before_the_first_sound_nothing_is_missing() {
-        use Arrival::*;
-        for first in [Live(900_000), Awaited(900_000), Silence(900_000), Unread(900_000)] {
+        use Hop::*;
+        for first in [Sound(Live(900_000)), Sound(Awaited(900_000))] {
             assert_eq!(heard([first]).0, 0, "{first:?}");
-            let was_sound = first == Live(900_000) || first == Awaited(900_000);
-            let gaps = heard([first, Silence(2_000_000), Live(3_000_000)]).0;
-            assert_eq!(gaps, u32::from(was_sound), "{first:?}");
+            assert_eq!(heard([first, Silence(Live(908_000)), Sound(Live(3_000_000))]).0, 1, "{first:?}");
+        }
+        for first in [Silence(Live(900_000)), Silence(Awaited(900_000)), Unread(900_000)] {
+            assert_eq!(heard([first, first, Sound(Live(3_000_000))]).0, 0, "{first:?}");
         }
     }
 
     #[test]
     fn silence_in_place_of_sound_is_one_gap_however_long() {
-        use Arrival::*;
-        for silence in [Silence as fn(u64) -> Arrival, Unread] {
+        use Hop::*;
+        let silences: [fn(u64) -> Hop; 4] =
+            [|at| Silence(Live(at)), |at| Silence(Awaited(at)), |_| Silence(InTime), Unread];
+        for silence in silences {
             let hops = (1..=100).map(|n| match n {
                 21..=60 | 71 => silence(n * 8_000),
-                _ => Live(n * 8_000),
+                _ => Sound(Live(n * 8_000)),
             });
             assert_eq!(heard(hops), (2, 808_000));
         }
-        // The clock jumps with the first silence: the same gap. So it does when sound is back.
-        assert_eq!(heard([Live(8_000), Silence(400_000), Silence(408_000), Live(900_000)]).0, 1);
+        // The clock jumps with the first silence: the same gap. Sound that is back begins no other.
+        let jumps =
+            [Sound(Live(8_000)), Silence(Live(400_000)), Silence(Live(900_000)), Sound(Live(908_000))];
+        assert_eq!(heard(jumps).0, 1);
+        assert_eq!(heard([Sound(InTime), Silence(Awaited(400_000)), Silence(Awaited(900_000))]).0, 1);
     }
 
     #[test]
     fn a_read_that_took_too_long_moves_the_clock_to_its_end() {
         let mut clock = SoundClock::starting_at(0);
-        let _ = clock.arrives(Arrival::Unread(8_000));
+        assert!(!clock.unread(8_000));
         assert_eq!(clock.due_us(), 8_000, "silence keeps time by itself");
-        let _ = clock.arrives(Arrival::Unread(108_000));
+        assert!(!clock.unread(108_000));
         assert_eq!(clock.due_us(), 100_000, "the hop that the read has waited is heard at once");
     }
 
     #[test]
     fn sound_at_a_pace_of_its_own_counts_each_wait() {
-        use Arrival::*;
         let mut clock = SoundClock::starting_at(0);
-        assert!(!clock.arrives(InTime));
+        assert!(!clock.arrives(InTime, true));
         clock.advance();
-        assert!(!clock.arrives(Awaited(16_000)), "it came when it was due");
+        assert!(!clock.arrives(Awaited(16_000), true), "it came when it was due");
         clock.advance();
-        assert!(clock.arrives(Awaited(25_000)));
+        assert!(clock.arrives(Awaited(25_000), true));
         assert_eq!((clock.began_us(), clock.due_us()), (17_000, 25_000));
         clock.advance();
-        assert!(clock.arrives(Awaited(40_000)));
+        assert!(clock.arrives(Awaited(40_000), true));
     }
 
     #[test]
