@@ -1,16 +1,16 @@
-//! The half that shows: takes the newest snapshot, renders, hands frames to the sinks. It waits for nothing but its
-//! own clock.
+//! The thread that shows: has a frame rendered whenever one is due, and hands it to the lights. It waits for nothing but
+//! its own clock.
 
 use std::sync::Arc;
 use std::sync::atomic::Ordering::Relaxed;
 use std::thread::Thread;
 
-use k1_device::exchange::Outcome;
-use k1_device::meter::Count;
-use k1_engine::params::Param;
+use k1_device::frame::{Picture, Showing};
+use k1_device::pace::FrameClock;
 use k1_handoff::{FrameSwap, SwapReader, SwapWriter};
 
-use super::{Owner, SEAT_SHOWS, Shared, SoundReader};
+use super::clock::Time;
+use super::{Owner, Shared, SoundReader};
 use crate::Show;
 use crate::sink::Light;
 
@@ -46,8 +46,8 @@ pub fn outlet(leds: usize, light: Option<Arc<Light>>) -> (Outlet, Frames, Arc<st
     (Outlet { frames, wakes: wakes.clone(), light }, reader, wakes)
 }
 
-/// What the render thread owns.
-pub struct Showing {
+/// What the renderer's thread owns.
+pub struct ShowThread {
     pub shared: Arc<Shared>,
     pub show: Box<Show>,
     pub sound: SoundReader,
@@ -56,75 +56,132 @@ pub struct Showing {
     pub fps: u32,
 }
 
-/// Runs until the program stops.
-pub fn run(mut s: Showing) {
-    let shared = s.shared.clone();
-    shared.show_seat.take(SEAT_SHOWS, 80);
-    let clock = shared.clock;
-    let period_ns = 1_000_000_000 / u64::from(s.fps);
-    let first = clock.now_us();
-    let mut frame = 0_u64;
-    let mut before: Option<u64> = None;
-    let mut origin = first;
-    while !shared.stop.load(Relaxed) {
-        // Due times are counted from the origin, so that rounding never adds up.
-        let due = origin + frame * period_ns / 1000;
-        clock.sleep_until(due);
-        let now = clock.now_us();
-        let m = &shared.meters;
-        if let Some(before) = before {
-            m.frame_began(now - before, period_ns / 1000);
+impl ShowThread {
+    /// Runs until the program stops.
+    pub fn run(self, time: &impl Time) {
+        let Self { shared, show, sound, owner, mut outlets, fps } = self;
+        let mut pace = FrameClock::starting_at(time.now_us(), fps);
+        let mut showing = Showing::new(show, sound, owner, pace.period_us());
+        while !shared.stop.load(Relaxed) {
+            time.sleep_until(pace.due_us());
+            let now = time.now_us();
+            pace.begins(now);
+            shared.without_allocating(|| {
+                let has_ended = shared.hearing_ended.load(Relaxed);
+                showing.frame(
+                    now,
+                    has_ended,
+                    &shared.meters,
+                    || time.now_us(),
+                    |picture| outlets.iter_mut().map(|outlet| u32::from(outlet.offer(now, picture))).sum(),
+                );
+            });
         }
-        before = Some(now);
-        frame += 1;
-        if now > due + period_ns / 1000 {
-            // Too late to catch up: frames that were not shown are not shown in a burst either.
-            origin = now;
-            frame = 1;
-        }
-        let violations = assert_no_alloc::violation_count();
-        assert_no_alloc::assert_no_alloc(|| s.frame(now));
-        let new = assert_no_alloc::violation_count().wrapping_sub(violations);
-        m.count(Count::Allocations, new);
     }
 }
 
-impl Showing {
-    fn frame(&mut self, now: u64) {
-        let m = &self.shared.meters;
-        let began = std::time::Instant::now();
-        if self.owner.update() {
-            let settings = *self.owner.settings();
-            self.show.set_params(settings.params);
-            self.show.select(settings.pattern);
+impl Outlet {
+    /// Hands a frame over. True if a light has not taken the one before.
+    fn offer<const N: usize>(&mut self, at_us: u64, picture: &Picture<N>) -> bool {
+        let frame = self.frames.back();
+        frame.at_us = at_us;
+        picture.wire(&mut frame.wire);
+        picture.screen(&mut frame.screen);
+        let is_replaced = self.frames.publish();
+        if let Some(thread) = self.wakes.get() {
+            thread.unpark();
         }
-        match self.sound.read() {
-            Outcome::Read(retries) => m.count(Count::Retries, retries.into()),
-            Outcome::Contended => m.count(Count::Contended, 1),
-            Outcome::Torn => m.count(Count::Torn, 1),
-            Outcome::Empty => {}
-        }
-        let sound = self.sound.snapshot();
-        if sound.sequence > 0 && !self.shared.hearing_ended.load(Relaxed) {
-            m.age.add(now.saturating_sub(sound.captured_us));
-        }
-        self.show.render(now, sound);
-        let dithering = self.show.params().get(Param::Dithering) >= 0.5;
-        for outlet in &mut self.outlets {
-            let frame = outlet.frames.back();
-            frame.at_us = now;
-            self.show.output.wire(dithering, &mut frame.wire);
-            self.show.output.screen(&mut frame.screen);
-            let replaced = outlet.frames.publish();
-            if let Some(light) = &outlet.light {
-                light.offer(replaced);
-                m.count(Count::Dropped, replaced.into());
+        // The page is no light.
+        self.light.as_ref().is_some_and(|light| {
+            light.offer(is_replaced);
+            is_replaced
+        })
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use k1_device::exchange::{Settings, SettingsRing, SoundRing};
+    use k1_device::meter::Count;
+    use k1_handoff::Mailbox;
+
+    use super::super::clock::script::Script;
+    use super::*;
+
+    const LEDS: usize = 16;
+    const START: u64 = 1_000_000;
+
+    /// A renderer of 100 frames a second that stops after its tenth sleep, of which the fifth is `late` µs too long. The
+    /// light takes a frame after each sleep that `takes` names; the page takes none.
+    fn run(late: u64, takes: impl Fn(usize) -> bool, allocates: bool) -> (Arc<Shared>, Vec<u64>) {
+        let light = Arc::new(Light::new("x".into()));
+        let shared = Arc::new(Shared::new(vec![light.clone()], None));
+        let (_mailbox, owner) = Mailbox::channel();
+        let (published, _settings) = SettingsRing::channel();
+        let (_writer, sound) = SoundRing::channel();
+        let (lit, mut frames, _) = outlet(LEDS, Some(light));
+        let (page, _page_frames, _) = outlet(LEDS, None);
+        let thread = ShowThread {
+            shared: shared.clone(),
+            show: crate::new_show(LEDS, Default::default()),
+            sound: SoundReader::new(sound),
+            owner: Owner::new(owner, published, Settings::default()),
+            outlets: vec![lit, page],
+            fps: 100,
+        };
+        let mut sleeps = 0;
+        let time = Script::from(START, |wakes| {
+            sleeps += 1;
+            if takes(sleeps) {
+                let _ = frames.take();
             }
-            if let Some(thread) = outlet.wakes.get() {
-                thread.unpark();
-            }
-        }
-        m.count(Count::RenderTenths, (began.elapsed().as_nanos() / 100) as u32);
-        m.count(Count::Frames, 1);
+            shared.stop.store(sleeps == 10, Relaxed);
+            wakes + if sleeps == 5 { late } else { 0 }
+        });
+        time.look_us.set(2);
+        time.allocates.set(allocates);
+        thread.run(&time);
+        let sleeps = time.sleeps().iter().map(|us| us - START).collect();
+        drop(time);
+        (shared, sleeps)
+    }
+
+    fn counts(shared: &Shared) -> [u32; 4] {
+        [Count::Frames, Count::Late, Count::Dropped, Count::Allocations].map(|c| shared.meters.get(c))
+    }
+
+    #[test]
+    fn frames_begin_when_they_are_due() {
+        let (shared, sleeps) = run(0, |_| true, false);
+        assert_eq!(sleeps, [0, 10, 20, 30, 40, 50, 60, 70, 80, 90].map(|ms| ms * 1000));
+        assert_eq!(counts(&shared), [10, 0, 0, 0]);
+        assert_eq!(shared.meters.get(Count::RenderUs), 20, "from the first look to the second");
+    }
+
+    #[test]
+    fn a_late_frame_is_counted_and_those_that_were_missed_are_not_shown_in_a_burst() {
+        let (shared, sleeps) = run(35_000, |_| true, false);
+        assert_eq!(sleeps, [0, 10, 20, 30, 40, 85, 95, 105, 115, 125].map(|ms| ms * 1000));
+        assert_eq!(counts(&shared), [10, 1, 0, 0]);
+        // A frame that is a period late is made up for, and none is counted.
+        let (shared, sleeps) = run(9_000, |_| true, false);
+        assert_eq!(sleeps[5], 50_000);
+        assert_eq!(counts(&shared), [10, 0, 0, 0]);
+    }
+
+    #[test]
+    fn frames_that_a_light_does_not_take_are_dropped_and_those_of_the_page_are_not_counted() {
+        let (shared, _) = run(0, |_| false, false);
+        assert_eq!(counts(&shared), [10, 0, 9, 0]);
+        let report = shared.lights[0].report();
+        assert_eq!((report.frames, report.dropped), (10, 9));
+        let (shared, _) = run(0, |sleep| sleep % 2 == 0, false);
+        assert_eq!(counts(&shared), [10, 0, 4, 0]);
+    }
+
+    #[test]
+    fn allocations_of_a_frame_are_counted() {
+        let (shared, _) = run(0, |_| true, true);
+        assert_eq!(counts(&shared)[3], 20, "a look at the clock in each, taken and given back");
     }
 }
