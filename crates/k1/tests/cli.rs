@@ -26,7 +26,7 @@ fn wrong_usage_is_status_2_and_a_sentence_that_says_what_would_be_right() {
         (&["run", "--to", "ddp://x:99999"], &["99999", "not a port"]),
         (&["run", "--leds", "0"], &["1 … 4096 LEDs"]),
         (&["run", "--fps", "0"], &["1..=500"]),
-        (&["run", "--duration", "soon"], &["a number of seconds is expected"]),
+        (&["run", "--duration", "soon"], &["write a number of seconds"]),
         (&["render", "demo"], &["--output"]),
         (&["dance"], &["dance", "Usage: k1"]),
         (&["run", "demo", "--louder"], &["--louder"]),
