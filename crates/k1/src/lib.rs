@@ -3,18 +3,18 @@
 //! | Room | What it does |
 //! |---|---|
 //! | [`cli`] | the one declaration of the command line |
-//! | [`commands`] | what each command does |
-//! | [`console`] | the one door for text: what is said and printed, made harmless |
-//! | [`foreign`] | what comes from outside, cleaned where it comes in |
+//! | [`commands`] | the commands |
+//! | [`console`] | all printed text, with terminal escapes made visible |
+//! | [`foreign`] | cleans text from outside on arrival |
 //! | [`identity`] | the name and the id of this program |
-//! | [`source`] | where sound comes from |
-//! | [`sink`] | where light goes |
-//! | [`stage`] | the two halves on their two threads, and what they measure |
+//! | [`source`] | inputs for sound |
+//! | [`sink`] | outputs for light |
+//! | [`stage`] | the two halves on their two threads, and their figures |
 //! | [`output`] | files that commands write: whole or not at all, and never over their input |
 //! | [`picture`] | frames as pictures and arrays |
 //! | [`strip_line`] | the terminal while the strip is drawn on it |
-//! | [`report`] | what an ear did with a sound, as a picture or a page |
-//! | [`lamps`] | lamps on the network: found, asked, watched |
+//! | [`report`] | what K1 heard in a sound, as a picture or a page |
+//! | [`lamps`] | finds, queries and watches lamps on the network |
 //! | [`web`] | the live page and the API |
 
 pub mod cli;
@@ -37,7 +37,7 @@ pub mod web;
 
 pub(crate) use console::say;
 
-/// Most LEDs that one strip may have.
+/// Largest number of LEDs of a strip.
 pub const MAX_LEDS: usize = 4_096;
 
 /// The renderer in the size this program uses.

@@ -58,7 +58,7 @@ fn work_that_fails_is_status_1_and_one_sentence() {
         let said = run(["run", "--headless", "--to", wrong]);
         assert!(said.code() == Some(2) && said.err.contains("ddp://"), "{said:?}");
     }
-    run(["run", "--headless", "--to", "terminal"]).failed_saying(&["on a terminal only"]);
+    run(["run", "--headless", "--to", "terminal"]).failed_saying(&["--to terminal needs a terminal"]);
     for rate in ["0", "3999", "4000000000"] {
         run(["analyze", "-", "--rate", rate]).failed_saying(&[rate, "4,000 … 768,000 Hz"]);
     }
