@@ -18,7 +18,7 @@ use k1_device::requests::SetupPatch;
 use k1_device::settings::{MOST_LEDS, Memory};
 use k1_engine::audio::InputState;
 use k1_update::refusal::Refusal as Why;
-use k1_update::sheet::Sheet;
+use k1_update::envelope::Envelope;
 
 use crate::board::wire_us;
 use crate::update::Wish;
@@ -255,7 +255,7 @@ impl Home for LampHome {
         Ok(GoingBack { to })
     }
 
-    fn set_keys(&self, statement: &Sheet) -> Result<(), Refusal> {
+    fn set_keys(&self, statement: &Envelope) -> Result<(), Refusal> {
         self.lamp.note(|s| s.memory.trust.replace(statement)).map_err(Refusal::Update)?;
         self.lamp.changed.signal(());
         Ok(())

@@ -12,11 +12,11 @@ use serde_json::json;
 
 use super::{Failure, print_json, progress};
 use crate::cli::DoctorArgs;
-use crate::console::Text;
 use crate::sink::{Light, Open, Sink};
 use crate::source::{self, Source};
 use crate::stage::{Clock, Setup, Stage};
 use k1_device::exchange::Settings;
+use k1_host::console::Text;
 
 /// One thing that was looked at.
 struct Finding {

@@ -10,16 +10,16 @@ use serde_json::json;
 
 use super::Failure;
 use crate::cli::RunArgs;
-use crate::console;
-use crate::identity;
-use crate::output::{self, Spared};
-use crate::signals::{self, Wish, Wishes};
 use crate::sink::{Light, Target};
 use crate::source::{self, Input};
 use crate::stage::{Reopen, Setup, Shared, Stage};
 use crate::web;
 use k1_device::exchange::Settings;
 use k1_device::harmless::harmless;
+use k1_host::console;
+use k1_host::identity;
+use k1_host::output;
+use k1_host::signals::{self, Wish, Wishes};
 
 /// Start-up that the summary leaves out.
 const WARM_UP: Duration = Duration::from_millis(1000);
@@ -54,8 +54,8 @@ pub fn run(args: &RunArgs) -> Result<(), Failure> {
     if args.targets.iter().filter(|t| **t == Target::Terminal).count() > 1 {
         return Err(Failure("the terminal is named twice with --to, and it shows one strip".into()));
     }
-    let spared = Spared::sound(&args.input);
-    let _tidy = crate::strip_line::Tidy;
+    let spared = args.input.spared();
+    let _tidy = k1_host::strip_line::Tidy;
     let mut sinks = Vec::new();
     for target in &args.targets {
         sinks.push(crate::sink::open(target, &spared)?);
@@ -91,7 +91,7 @@ pub fn run(args: &RunArgs) -> Result<(), Failure> {
         let port = door.port();
         let (who, trouble) = identity::claim(identity::Role { kind: "run", name: &args.name, port })?;
         if let Some(trouble) = trouble {
-            crate::say(format_args!("k1: {trouble}"));
+            k1_host::say(format_args!("k1: {trouble}"));
         }
         stage.who = Arc::new(who);
     }
@@ -106,7 +106,7 @@ pub fn run(args: &RunArgs) -> Result<(), Failure> {
     };
     let bridge = match (&args.mqtt, &page) {
         (Some(broker), Some(page)) => {
-            Some(super::mqtt::Beside::start(broker, &args.with, page.own_address())?)
+            Some(k1_fleet::bridge::Beside::start(broker, &args.with, page.own_address())?)
         }
         _ => None,
     };
@@ -133,7 +133,7 @@ fn ending(phase: Arc<AtomicU8>, running: Arc<OnceLock<Arc<Shared>>>) -> impl Fn(
             // What is opened may wait for ever, as a pipe without a writer does; no light is on yet.
             if phase.swap(STOPPED, Ordering::SeqCst) == STARTING {
                 let _ = output::abandon_all();
-                crate::strip_line::end();
+                k1_host::strip_line::end();
                 std::process::exit(0);
             }
         }
@@ -144,7 +144,7 @@ fn ending(phase: Arc<AtomicU8>, running: Arc<OnceLock<Arc<Shared>>>) -> impl Fn(
                 shared.darken(LAST_FRAMES);
             }
             let _ = output::abandon_all();
-            crate::strip_line::end();
+            k1_host::strip_line::end();
             std::process::exit(130);
         }
     }
@@ -233,7 +233,7 @@ struct Console {
 impl Console {
     fn line(&self, text: &str) -> Result<(), Failure> {
         if self.json || self.quiet {
-            crate::say(text);
+            k1_host::say(text);
             return Ok(());
         }
         Ok(console::line(text)?)
@@ -343,7 +343,7 @@ impl Console {
 
 /// Says what has changed about lights.
 fn tell(lights: &[Arc<Light>]) {
-    lights.iter().flat_map(|l| l.take_lines()).for_each(crate::say);
+    lights.iter().flat_map(|l| l.take_lines()).for_each(k1_host::say);
 }
 
 /// Every light with its figures.

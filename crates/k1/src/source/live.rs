@@ -183,7 +183,7 @@ impl Keeper {
         };
         self.presence.listens(title);
         if let Some(again) = again {
-            crate::say(format_args!("k1: {again}: {title}"));
+            k1_host::say(format_args!("k1: {again}: {title}"));
         }
         self.state = State::Listens(title.to_owned());
         self.answered();
@@ -214,7 +214,7 @@ impl Keeper {
                 ""
             }
         };
-        crate::say(format_args!("k1: {}", Wait { why, again }));
+        k1_host::say(format_args!("k1: {}", Wait { why, again }));
         self.state = State::Waits { kind, newer: None };
         self.answered();
     }

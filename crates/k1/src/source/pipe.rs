@@ -196,7 +196,7 @@ impl Source for PipeSource {
                 }
                 if skipped >= NOTABLE {
                     let seconds = skipped as f64 / f64::from(SAMPLE_RATE);
-                    crate::say(format_args!(
+                    k1_host::say(format_args!(
                         "k1: {seconds:.1} s of sound had waited in the pipe and were skipped, so that the light is on time"
                     ));
                 }
@@ -204,7 +204,7 @@ impl Source for PipeSource {
             }
             if !store.has_spoken && !self.has_complained && now - self.began > PATIENCE {
                 self.has_complained = true;
-                crate::say(format_args!("k1: {NOTHING_YET}; K1 listens as soon as something does"));
+                k1_host::say(format_args!("k1: {NOTHING_YET}; K1 listens as soon as something does"));
             }
             let due = if store.has_spoken { store.silence_due } else { self.began + PATIENCE };
             let pause = due.saturating_duration_since(now).clamp(Duration::from_millis(1), QUIET);

@@ -29,9 +29,9 @@ pub use clock::Clock;
 pub use realtime::Seat;
 pub use shine::{Finished, Frames};
 
-use crate::identity::Who;
 use crate::sink::{Light, Open};
 use crate::source::{self, Presence, Source};
+use k1_host::identity::Who;
 
 /// Bins of a histogram: up to 102 ms.
 const BINS: usize = 2_048;
@@ -407,7 +407,7 @@ fn feed(
         }
     }
     if let Err(e) = to.sink.dark(leds) {
-        crate::say(format_args!("k1: the light {} could not be switched off: {e}", to.light.name));
+        k1_host::say(format_args!("k1: the light {} could not be switched off: {e}", to.light.name));
     }
     shared.lit.fetch_sub(1, Release);
 }

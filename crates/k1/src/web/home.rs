@@ -15,7 +15,7 @@ use k1_device::microphone::Hearing;
 use k1_device::requests::SetupPatch;
 use k1_device::self_test::Reading;
 use k1_engine::audio::InputState;
-use k1_update::sheet::Sheet;
+use k1_update::envelope::Envelope;
 
 use super::server::App;
 
@@ -176,7 +176,7 @@ impl Home for App {
         Err(NO_LAMP)
     }
 
-    fn set_keys(&self, _: &Sheet) -> Result<(), Refusal> {
+    fn set_keys(&self, _: &Envelope) -> Result<(), Refusal> {
         Err(NO_LAMP)
     }
 
