@@ -49,7 +49,14 @@ impl Reader {
         self.module(name, parent, file, folder, tokens)
     }
 
-    fn module(&mut self, name: String, parent: Option<usize>, file: &Path, folder: &Path, tokens: TokenStream) -> usize {
+    fn module(
+        &mut self,
+        name: String,
+        parent: Option<usize>,
+        file: &Path,
+        folder: &Path,
+        tokens: TokenStream,
+    ) -> usize {
         let at = self.modules.len();
         self.modules.push(Module {
             name,
@@ -88,7 +95,8 @@ impl Reader {
                     let next = tokens.get(i + 1);
                     match (word.as_str(), next) {
                         ("use", Some(tree)) if !is(tree, '<') => {
-                            let end = (i..tokens.len()).find(|&j| is(&tokens[j], ';')).unwrap_or(tokens.len());
+                            let end =
+                                (i..tokens.len()).find(|&j| is(&tokens[j], ';')).unwrap_or(tokens.len());
                             let mut trees = tokens[i + 1..end].iter().cloned().collect::<TokenStream>();
                             if is(tree, ':') {
                                 trees = TokenStream::new();
@@ -101,8 +109,13 @@ impl Reader {
                             match tokens.get(i + 2) {
                                 Some(TokenTree::Group(inside)) => {
                                     let file = self.modules[at].file.clone();
-                                    let made =
-                                        self.module(child.clone(), Some(at), &file, &folder.join(&child), inside.stream());
+                                    let made = self.module(
+                                        child.clone(),
+                                        Some(at),
+                                        &file,
+                                        &folder.join(&child),
+                                        inside.stream(),
+                                    );
                                     self.modules[at].children.push(made);
                                     i += 2;
                                 }
@@ -124,9 +137,10 @@ impl Reader {
                             }
                             continue;
                         }
-                        ("fn" | "struct" | "enum" | "union" | "trait" | "type" | "const", Some(TokenTree::Ident(name)))
-                            if top =>
-                        {
+                        (
+                            "fn" | "struct" | "enum" | "union" | "trait" | "type" | "const",
+                            Some(TokenTree::Ident(name)),
+                        ) if top => {
                             let name = plain(&name.to_string());
                             if !matches!(name.as_str(), "fn" | "unsafe" | "extern" | "async") {
                                 self.modules[at].items.insert(name);
@@ -273,7 +287,9 @@ fn attribute(tokens: &[TokenTree], at: usize) -> Option<(TokenStream, usize)> {
     }
     let group = if is(tokens.get(at + 1)?, '!') { at + 2 } else { at + 1 };
     match tokens.get(group)? {
-        TokenTree::Group(inside) if inside.delimiter() == Delimiter::Bracket => Some((inside.stream(), group + 1)),
+        TokenTree::Group(inside) if inside.delimiter() == Delimiter::Bracket => {
+            Some((inside.stream(), group + 1))
+        }
         _ => None,
     }
 }
@@ -328,11 +344,17 @@ fn after_item(tokens: &[TokenTree], mut at: usize) -> usize {
         match tree {
             TokenTree::Ident(word) => match word.to_string().as_str() {
                 "use" | "const" | "static" | "type" | "let" => (is_item, until_semicolon) = (true, true),
-                "fn" | "mod" | "struct" | "enum" | "impl" | "trait" | "macro_rules" => (is_item, until_semicolon) = (true, false),
+                "fn" | "mod" | "struct" | "enum" | "impl" | "trait" | "macro_rules" => {
+                    (is_item, until_semicolon) = (true, false)
+                }
                 _ => {}
             },
-            TokenTree::Punct(sign) if sign.as_char() == ';' || (sign.as_char() == ',' && !is_item) => return i + 1,
-            TokenTree::Group(group) if group.delimiter() == Delimiter::Brace && !until_semicolon => return i + 1,
+            TokenTree::Punct(sign) if sign.as_char() == ';' || (sign.as_char() == ',' && !is_item) => {
+                return i + 1;
+            }
+            TokenTree::Group(group) if group.delimiter() == Delimiter::Brace && !until_semicolon => {
+                return i + 1;
+            }
             _ => {}
         }
     }

@@ -16,14 +16,20 @@ enum Found {
 }
 
 /// The files of a crate and what each takes from the others. A definition that is only passed on (`pub use`) is taken
-/// from where it is written, and by whoever names it, not by whoever passes it on. Without `upwards`, what a module takes
-/// from the modules that it is a part of is left out.
-pub fn graph(modules: &[Module], upwards: bool) -> Graph {
+/// from where it is written, and by whoever names it, not by whoever passes it on.
+///
+/// What a module takes from the modules that it is a part of is left out: a trait and the list of those that implement
+/// it may stand above them.
+pub fn graph(modules: &[Module]) -> Graph {
     let mut graph = Graph::new();
     for (at, module) in modules.iter().enumerate() {
         let mut take = |from: usize, name: &str| {
-            if modules[from].file != module.file && (upwards || !is_part(modules, at, from)) {
-                let names = graph.entry(module.file.clone()).or_default().entry(modules[from].file.clone()).or_default();
+            if modules[from].file != module.file && !is_part(modules, at, from) {
+                let names = graph
+                    .entry(module.file.clone())
+                    .or_default()
+                    .entry(modules[from].file.clone())
+                    .or_default();
                 names.insert(name.to_owned());
             }
         };
@@ -106,11 +112,12 @@ fn lookup(modules: &[Module], at: usize, name: &str, depth: usize) -> Option<Fou
     let found = named.filter_map(|import| resolve(modules, at, &import.path, depth + 1)).next();
     found.or_else(|| {
         let globs = module.imports.iter().filter(|import| import.bound == "*");
-        globs.filter_map(|glob| match resolve(modules, at, &glob.path, depth + 1)? {
-            Found::Module(all) if all != at => lookup(modules, all, name, depth + 1),
-            _ => None,
-        })
-        .next()
+        globs
+            .filter_map(|glob| match resolve(modules, at, &glob.path, depth + 1)? {
+                Found::Module(all) if all != at => lookup(modules, all, name, depth + 1),
+                _ => None,
+            })
+            .next()
     })
 }
 
@@ -121,7 +128,8 @@ fn is_foreign(modules: &[Module], at: usize, name: &str) -> bool {
 
 /// The groups of files in which each can be reached from each.
 pub fn circles(graph: &Graph) -> Vec<BTreeSet<PathBuf>> {
-    let reach: BTreeMap<&PathBuf, BTreeSet<&PathBuf>> = graph.keys().map(|file| (file, reached(graph, file))).collect();
+    let reach: BTreeMap<&PathBuf, BTreeSet<&PathBuf>> =
+        graph.keys().map(|file| (file, reached(graph, file))).collect();
     let mut circles = BTreeSet::new();
     for (file, seen) in &reach {
         if seen.contains(file) {
