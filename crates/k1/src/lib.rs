@@ -6,7 +6,7 @@
 //! | [`commands`] | what each command does |
 //! | [`source`] | where sound comes from |
 //! | [`sink`] | where light goes |
-//! | [`stage`] | the two halves on their two threads, and what they measure |
+//! | [`runtime`] | the two halves on their two threads, and what they measure |
 //! | [`picture`] | frames as pictures and arrays |
 //! | [`report`] | what an ear did with a sound, as a picture or a page |
 //! | [`web`] | the live page and the API |
@@ -17,9 +17,9 @@ pub mod cli;
 pub mod commands;
 pub mod picture;
 pub mod report;
+pub mod runtime;
 pub mod sink;
 pub mod source;
-pub mod stage;
 pub mod web;
 
 /// Most LEDs that one strip may have.

@@ -1,35 +1,36 @@
 #!/usr/bin/env python3
-"""Fits the trees that tell a beat's tempo from its relatives (half, double, two thirds ...) by how the music repeats.
+"""Fits the trees that distinguish the tempo of the beat from related tempi (half, double, two thirds ...) by how the music repeats.
 
-Needs what places.py needs, and the looks that the same command writes:
+Needs what observation.py needs, and the features that the same command writes:
 
-  cargo xtask ear --corpus CORPUS --events EVENTS     writes EVENTS/ID.looks
-  level.py CORPUS EVENTS                              prints how often the right tempo is told from its relatives in what was held out
-  level.py CORPUS EVENTS [MORE EVENTS]... --write     writes crates/k1-engine/src/audio/level_trees.rs
+  cargo xtask ear --corpus CORPUS --events EVENTS     writes EVENTS/ID.features
+  metrical_level.py CORPUS EVENTS                     prints how often the right tempo wins in excerpts that were held out
+  metrical_level.py CORPUS EVENTS [MORE EVENTS]... --write
+                                                      writes crates/k1-engine/src/audio/metrical_level_trees.rs
 
-Of further corpora, as eighths.py makes them, each weighs half as much as the first.
+Each further corpus, as made by eighths.py, has half the weight of the first.
 
-What a tempo is judged by is computed as crates/k1-engine/src/audio/level.rs does. Of each second of each excerpt the beat's
-tempo and its relatives are asked; every excerpt weighs as much as every other. The tempo itself is not looked at: what a
-listener expects is the pulse's.
+The features are computed as in crates/k1-engine/src/audio/metrical_level.rs, once a second for the tempo of the beat and
+its relatives. Each excerpt has the same weight. The tempo itself is not a feature: the listener's expectation is in the
+prior of the state space.
 """
 import sys
 from pathlib import Path
 
 import lightgbm
 import numpy as np
-from places import BEATLESS, HOP_S, SCALE, is_annotated, known, piece_of, write_sum
+from observation import BEATLESS, HOP_S, SCALE, is_annotated, known, piece_of, write_sum
 
 STEP_S = 2 * HOP_S
 MEMORY_S, MEAN_S = 6.0, 1.5
 HALF_BEATS = (1, 2, 4, 6, 8)
 LAGS = 312
-# The columns of the rise of everything, two hops ago, and of new notes.
+# Columns of the total rise two hops ago, and of new notes.
 CURVES = (2, 21)
 RELATIVES = (1 / 3, 1 / 2, 2 / 3, 3 / 4, 1, 4 / 3, 3 / 2, 2, 3)
-# Lengths of a beat, in hops, that the pulse follows.
+# Shortest and longest beat of the state space, in hops.
 SHORTEST, LONGEST = 34, 155
-# What is asked first, and how far from the one before a beat's length may be for its tempo to be plain.
+# First second that is used, and the largest relative change of the beat's length for an unambiguous tempo.
 FIRST_S, STEADY = 3.0, 0.06
 PARTS = 5
 OTHERS = 0.5
@@ -41,7 +42,7 @@ SETTINGS = dict(
 
 
 def likenesses(rows):
-    """The autocorrelations of the curves once a second, by second, curve and lag."""
+    """The autocorrelations of the curves, once a second: (second, array of lag and curve)."""
     curves = rows[:, CURVES].astype(float) / SCALE
     curves[rows[:, -1] != 0] = 0
     steps = curves[: len(curves) // 2 * 2].reshape(-1, 2, len(CURVES)).mean(1)
@@ -59,8 +60,8 @@ def likenesses(rows):
     return out
 
 
-def looks(sums, period):
-    """What a tempo is judged by: level.rs's looks for a beat of so many hops."""
+def features(sums, period):
+    """The features of metrical_level.rs for a beat of `period` hops."""
     out = []
     for halves in HALF_BEATS:
         quarters = halves * period
@@ -71,7 +72,7 @@ def looks(sums, period):
 
 
 def questions(corpus, events):
-    """Looks, whether the tempo is the beat's, and the numbers of the excerpt, of its piece and of the moment, for each tempo asked."""
+    """For each tempo: features, whether it is that of the beat, and the numbers of the excerpt, its piece and the moment."""
     asked, pieces, moment = [], {}, 0
     for number, (name, about, beats, rows) in enumerate(known(corpus, events)):
         if about["group"] == BEATLESS or not is_annotated(about, beats):
@@ -88,18 +89,18 @@ def questions(corpus, events):
             for ratio in RELATIVES:
                 period = ratio * length / HOP_S
                 if SHORTEST <= period <= LONGEST:
-                    asked.append((looks(sums, period), ratio == 1, number, piece, moment))
+                    asked.append((features(sums, period), ratio == 1, number, piece, moment))
     return [np.array(column) for column in zip(*asked)]
 
 
 def weights(excerpt):
-    """Every excerpt weighs as much as every other; together they weigh 1."""
+    """Equal weights for all excerpts; they add up to 1."""
     _, which, count = np.unique(excerpt, return_inverse=True, return_counts=True)
     return 1 / count[which] / len(count)
 
 
-def fit(looks, right, weight):
-    return lightgbm.train(SETTINGS, lightgbm.Dataset(looks, right, weight=weight * len(weight)), ROUNDS)
+def fit(features, right, weight):
+    return lightgbm.train(SETTINGS, lightgbm.Dataset(features, right, weight=weight * len(weight)), ROUNDS)
 
 
 def main():
@@ -109,12 +110,12 @@ def main():
         weight = np.concatenate([weights(a[2]) * (OTHERS if n else 1) for n, a in enumerate(asked)])
         model = fit(np.vstack([a[0] for a in asked]), np.concatenate([a[1] for a in asked]), weight)
         excerpts = sum(len(np.unique(a[2])) for a in asked)
-        return write_sum(model, "level_trees", "What tells a beat's tempo from its relatives", "level.py", LEAVES, excerpts)
-    looks, right, excerpt, piece, moment = asked[0]
+        return write_sum(model, "metrical_level_trees", "Trees that judge whether a tempo is the tempo of the beat", "metrical_level.py", LEAVES, excerpts)
+    features, right, excerpt, piece, moment = asked[0]
     odds = np.zeros(len(right))
     for part in range(PARTS):
         out = piece % PARTS == part
-        odds[out] = fit(looks[~out], right[~out], weights(excerpt[~out])).predict(looks[out], raw_score=True)
+        odds[out] = fit(features[~out], right[~out], weights(excerpt[~out])).predict(features[out], raw_score=True)
     told, by_chance = {}, {}
     for m in np.unique(moment):
         asked = np.flatnonzero(moment == m)

@@ -1,28 +1,29 @@
-//! The hidden pulse: how likely each tempo and each place in the beat is, after every hop.
+//! The beat-pointer state space: the probability of each tempo and each beat phase after every hop.
 //!
-//! A beat-pointer state space filtered forward, after Krebs, Böck & Widmer, "An efficient state-space model for
-//! joint tempo and meter tracking" (ISMIR 2015): a hidden pointer moves through the beat by one step per hop; tempi
-//! are spaced about evenly in ratio; the tempo may change only on a beat. The answer for a hop is final.
+//! The model follows Krebs, Böck & Widmer, "An efficient state-space model for joint tempo and meter tracking" (ISMIR
+//! 2015), filtered forward: a hidden pointer moves through the beat by one step per hop, tempi are spaced about
+//! evenly in ratio, and the tempo may change only on a beat. The result of a hop is final.
 //!
-//! Two things are added. What was learned about the *tempo* fades in favour of the prior (the power-steady model of
-//! J. Q. Smith, "A generalization of the Bayesian steady forecasting model", J. Royal Statistical Society B 41, 1979):
-//! without it the filter is sure of an octave after ten seconds and never asks again; what [`level`](super::level)
-//! says of a tempo is part of its prior. And each tempo keeps its own belief whether its beat is divided in two and
-//! four or, as in swing and 12/8, in three: with one pattern for both, triplets are heard at 3/2 of their tempo.
+//! Two things are added. Belief in a *tempo* fades towards its prior (the power-steady model of J. Q. Smith, "A
+//! generalization of the Bayesian steady forecasting model", J. Royal Statistical Society B 41, 1979); without this
+//! the filter is certain of an octave after ten seconds and never reconsiders it. The metrical level
+//! ([`metrical_level`](super::metrical_level)) is part of that prior. And each tempo keeps its own belief about
+//! whether its beat is divided into two and four or, as in swing and 12/8, into three; with one pattern for both,
+//! triplets are heard at 3/2 of their tempo.
 //!
-//! Moving the pointer costs next to nothing: a tempo's states are a window that slides down through a little more room
-//! than it needs, and so always lie in the order of their positions.
+//! Moving the pointers costs next to nothing: the states of a tempo are a window that slides down through slightly
+//! more memory than it needs, and therefore always lie in the order of their positions.
 
-use super::accent::PLACES;
 use super::looked_up::{PRIOR, TRANSITIONS};
+use super::observation::POSITIONS;
 use super::tables::{LONGEST, REACH, TEMPI, period_of, tempo_near};
 use crate::HOP_RATE;
 use crate::lanes::{LANES, Lanes, Sums, at_least, groups, groups_mut};
 use crate::math::{dot, exp, fract, ln};
 
-/// Room that a window has to slide before it is put back.
+/// Entries by which a window slides before it is moved back.
 const SLIDE: usize = 8;
-/// Where the room of each tempo begins.
+/// Index at which the memory of each tempo begins.
 const ROOMS: [usize; TEMPI + 1] = {
     let mut rooms = [0; TEMPI + 1];
     let mut tempo = 0;
@@ -33,69 +34,69 @@ const ROOMS: [usize; TEMPI + 1] = {
     rooms
 };
 const ROOM: usize = ROOMS[TEMPI];
-/// A place is so wide to either side, in twelfths of a hop (so that halves, quarters and thirds are whole numbers),
-/// and fades linearly: 48 ms.
+/// Half width of a metrical position in twelfths of a hop (48 ms); its weight falls linearly. In this unit halves,
+/// quarters and thirds are whole numbers.
 const WIDTH: usize = 72;
-/// Successive hops hear much the same: so much of a hop's log-likelihood counts, for each place …
-const TEMPER: [f32; PLACES] = [0.14, 0.065, 0.057, 0.065];
-/// … after this was added to it.
-const BIAS: [f32; PLACES] = [0.35, 0.0, 0.0, 0.0];
-/// Nothing that is heard in one hop counts more than this, before tempering.
+/// Factor on a hop's log-likelihood per position, because successive hops hear much the same.
+const TEMPER: [f32; POSITIONS] = [0.14, 0.065, 0.057, 0.065];
+/// Added to a hop's log-likelihood per position, before [`TEMPER`] applies.
+const BIAS: [f32; POSITIONS] = [0.35, 0.0, 0.0, 0.0];
+/// Limit of a hop's log-likelihood, before [`TEMPER`] applies.
 const MOST: f32 = 4.0;
-/// Nothing that is heard in one hop leaves less of a state than this.
+/// Least factor by which one hop scales a state.
 const LEAST: f32 = 0.02;
 /// Memory for the tempo in seconds.
 const MEMORY_S: f32 = 8.0;
-/// Share of a tempo's belief that spreads evenly over all phases each time its turn comes (every 0.64 s).
+/// Share of a tempo's belief that spreads evenly over all phases when its turn comes (every 0.64 s).
 const LEAK: f32 = 0.0015;
-/// Log-odds that a beat is divided in three before anything was heard, their limit, and their memory in seconds.
+/// Log-odds of a ternary beat before anything was heard, their limit, and their memory in seconds.
 const TERNARY_PRIOR: f32 = -2.5;
 const TERNARY_MOST: f32 = 4.0;
 const TERNARY_MEMORY_S: f32 = 12.0;
 const DT: f32 = 1.0 / HOP_RATE;
 
-/// The most likely tempo and phase.
+/// The most probable tempo and phase.
 #[derive(Clone, Copy, Debug, Default)]
-pub(super) struct Likeliest {
-    /// Hops per beat.
+pub(super) struct Estimate {
+    /// Length of the beat in hops.
     pub period: f32,
     /// Position of the pointer in hops, 0 … period.
     pub position: f32,
-    /// Share of all belief that lies near this tempo.
+    /// Share of the total belief that lies near this tempo.
     pub share: f32,
     /// Share of this tempo's belief that lies near this position.
     pub focus: f32,
-    /// All belief, in the unit of the states.
+    /// Total belief, in the unit of the states.
     pub total: f32,
 }
 
 /// The state space. About 30 KiB.
 #[derive(Clone, Debug)]
-pub(super) struct Pulse {
+pub(super) struct StateSpace {
     states: [f32; ROOM],
-    /// How far from the beginning of its room each tempo's window is: there the pointer stands at 0.
+    /// Offset of each tempo's window in its memory; the pointer stands at 0 there.
     ahead: [u8; TEMPI],
     /// Belief in each tempo.
     mass: [f32; TEMPI],
-    /// Log-odds that the beat is divided in three, above the prior's.
+    /// Log-odds of a ternary beat, relative to the prior's.
     ternary: [f32; TEMPI],
     turn: usize,
 }
 
-impl Pulse {
-    /// Every phase is equally likely, tempi follow the prior.
+impl StateSpace {
+    /// Every phase equally likely, tempi as in the prior.
     #[inline(never)]
     pub(super) fn new() -> Self {
-        let mut pulse = Self {
+        let mut space = Self {
             states: [0.0; ROOM],
-            // So that not all are put back in the same hop.
+            // Different offsets, so that the windows are moved back in different hops.
             ahead: core::array::from_fn(|tempo| (tempo % SLIDE) as u8),
             mass: [0.0; TEMPI],
             ternary: [0.0; TEMPI],
             turn: 0,
         };
-        pulse.forget();
-        pulse
+        space.forget();
+        space
     }
 
     /// Forgets tempo and phase, as after silence or a new song.
@@ -108,27 +109,31 @@ impl Pulse {
         self.ternary = [0.0; TEMPI];
     }
 
-    /// The tempo whose turn it is in the next hop to give back a share of what was learned.
-    pub(super) fn next(&self) -> usize {
-        (self.turn + 1) % TEMPI
-    }
-
-    /// Moves by a hop and weighs what was heard, `eagerness` times as much as in settled music; the answer is by how
-    /// much, as a natural logarithm, the model expected it better than chance. `level` is the natural logarithm of what the
-    /// prior of the [`next`](Self::next) tempo is worth beside those of others.
-    pub(super) fn advance(&mut self, scores: &[f32; PLACES], eagerness: f32, level: f32) -> f32 {
-        let gain: [f32; PLACES] = core::array::from_fn(|k| {
+    /// Advances by one hop and weighs the observation `eagerness` times as much as in settled music. Returns the natural
+    /// logarithm of how much better than chance the model predicted the observation.
+    ///
+    /// Each hop, one tempo fades towards its prior. `log_prior` is called once, with that tempo, and returns the natural
+    /// logarithm of a factor on its prior.
+    pub(super) fn advance(
+        &mut self,
+        scores: &[f32; POSITIONS],
+        eagerness: f32,
+        log_prior: impl FnOnce(usize) -> f32,
+    ) -> f32 {
+        let turn = (self.turn + 1) % TEMPI;
+        let prior_factor = exp(log_prior(turn));
+        let gain: [f32; POSITIONS] = core::array::from_fn(|k| {
             exp((scores[k] + BIAS[k]).clamp(-MOST, MOST) * TEMPER[k] * eagerness) - 1.0
         });
         let before: f32 = self.mass.iter().sum();
-        // What comes to the end of its beat; beyond both ends of the tempi nothing does.
+        // Belief that reaches the end of its beat; it is padded with zeros beyond the fastest and the slowest tempo.
         let mut wrapped = [0.0; TEMPI + 2 * REACH];
         for tempo in 0..TEMPI {
             wrapped[REACH + tempo] = self.slide(tempo);
         }
         let keep = 1.0 - DT / TERNARY_MEMORY_S;
         let mut scales = Scales::new(gain);
-        // All at once, for a processor that computes four at once.
+        // In one pass, so that SIMD can compute four at once.
         let three = self.ternary.map(|odds| 1.0 / (1.0 + exp(-(odds + TERNARY_PRIOR))));
         let mut after = 0.0;
         for tempo in 0..TEMPI {
@@ -141,12 +146,13 @@ impl Pulse {
             self.mass[tempo] = (mass + binary + three * (ternary - binary)).max(1e-20);
             after += self.mass[tempo];
             let odds = (mass + ternary).max(0.05 * mass) / (mass + binary).max(0.05 * mass);
-            // A single hop hardly moves the odds: the first terms of the logarithm are enough.
+            // One hop hardly moves the odds, so the first two terms of the logarithm suffice.
             let news = odds - 1.0;
             let news = if news.abs() < 0.1 { news - 0.5 * news * news } else { ln(odds) };
             self.ternary[tempo] = ((self.ternary[tempo] + news) * keep).clamp(-TERNARY_MOST, TERNARY_MOST);
         }
-        self.fade(after, exp(level));
+        self.turn = turn;
+        self.fade(after, prior_factor);
         ln(after / before)
     }
 
@@ -156,13 +162,13 @@ impl Pulse {
         &mut self.states[from..from + period_of(tempo)]
     }
 
-    /// Moves the pointers of a tempo by a hop; the answer is the belief that came to the end of the beat, and the state
-    /// where it may arrive is still to be written.
+    /// Moves the pointers of a tempo by one hop. Returns the belief that reached the end of the beat. The caller must
+    /// write the state at position 0.
     fn slide(&mut self, tempo: usize) -> f32 {
         let (from, period) = (ROOMS[tempo] + usize::from(self.ahead[tempo]), period_of(tempo));
         let wrapped = self.states[from + period - 1];
         if self.ahead[tempo] == 0 {
-            // The last has wrapped, and stays behind.
+            // The last state has wrapped, so it is left behind.
             self.states.copy_within(from..from + period - 1, from + SLIDE);
             self.ahead[tempo] = SLIDE as u8;
         }
@@ -170,21 +176,20 @@ impl Pulse {
         wrapped
     }
 
-    /// One tempo a hop gives back a share of what was learned, and its running sum is made exact.
-    fn fade(&mut self, total: f32, level: f32) {
-        // Scaling every state each hop would cost more than all the rest: do it when the numbers get large or
-        // small, which takes at least a second.
+    /// Fades the tempo whose turn it is towards its prior, and recomputes its running sum exactly.
+    fn fade(&mut self, total: f32, prior_factor: f32) {
+        // Scaling every state in every hop would cost more than everything else together. It is due only when the
+        // numbers become large or small, which takes at least a second.
         if !(1e-6..=1e6).contains(&total) {
             let scale = 1.0 / total.max(1e-30);
             self.states.iter_mut().for_each(|s| *s = (*s * scale).max(1e-15));
             self.mass.iter_mut().for_each(|m| *m *= scale);
         }
         let total = if (1e-6..=1e6).contains(&total) { total } else { 1.0 };
-        let turn = self.next();
-        self.turn = turn;
+        let turn = self.turn;
         let window = self.window(turn);
         let sum: f32 = window.iter().sum::<f32>().max(1e-25);
-        let share = (PRIOR[turn] * level * total / sum).max(1e-12);
+        let share = (PRIOR[turn] * prior_factor * total / sum).max(1e-12);
         let factor = exp(ln(share) * (TEMPI as f32 * DT / MEMORY_S));
         let (stay, spread) = ((1.0 - LEAK) * factor, LEAK * factor * sum / window.len() as f32);
         window.iter_mut().for_each(|s| *s = *s * stay + spread);
@@ -197,14 +202,14 @@ impl Pulse {
         self.mass.map(|mass| mass / total.max(1e-30))
     }
 
-    /// Share of all belief that lies within two tempi of this one, where what was found lies.
-    pub(super) fn share_near(&self, found: &Likeliest, tempo: usize) -> f32 {
+    /// Share of the total belief that lies within two tempi of `tempo`. `found` is the current estimate.
+    pub(super) fn share_near(&self, found: &Estimate, tempo: usize) -> f32 {
         let near = &self.mass[tempo.saturating_sub(2)..(tempo + 3).min(TEMPI)];
         near.iter().sum::<f32>() / found.total
     }
 
-    /// Share of the belief near the likeliest tempo that lies half a beat from its place.
-    pub(super) fn half_beat_share(&self, found: &Likeliest) -> f32 {
+    /// Share of the belief near the most probable tempo that lies half a beat away from its position.
+    pub(super) fn half_beat_share(&self, found: &Estimate) -> f32 {
         let Some(tempo) = tempo_near(found.period) else { return 0.0 };
         let length = period_of(tempo);
         let at = (found.position + 0.5 * found.period) as usize;
@@ -216,8 +221,8 @@ impl Pulse {
         self.states[ROOMS[tempo] + usize::from(self.ahead[tempo]) + position]
     }
 
-    /// The heaviest neighbourhood of tempi, its centre of gravity, and the heaviest place there.
-    pub(super) fn likeliest(&self) -> Likeliest {
+    /// The heaviest neighbourhood of tempi, its centre of gravity, and its most probable position.
+    pub(super) fn estimate(&self) -> Estimate {
         let total: f32 = self.mass.iter().sum();
         let (mut best, mut heaviest) = (2, -1.0);
         for tempo in 2..TEMPI - 2 {
@@ -246,7 +251,7 @@ impl Pulse {
         }
         let period = moment / heaviest.max(1e-30);
         let position = at as f32 + lean / around.max(1e-30);
-        Likeliest {
+        Estimate {
             period,
             position: fract(position / period) * period,
             share: heaviest / total.max(1e-30),
@@ -256,15 +261,14 @@ impl Pulse {
     }
 }
 
-/// Where in the beat something is expected besides the beat itself: its half, its quarters, its thirds; each with its
-/// number among [`PLACES`], and where it is in twelfths of a beat. The first begins before all others, the last ends after
-/// them.
+/// Metrical positions within the beat: its half, its quarters and its thirds, as (index among the [`POSITIONS`],
+/// twelfths of a beat). The first begins before all others, the last ends after them.
 const WITHIN: [(usize, usize); 5] = [(2, 3), (3, 4), (1, 6), (3, 8), (2, 9)];
-/// Positions that an expectation covers, and those before its centre.
+/// Number of states that a position covers, and number of those before its centre.
 const COVERED: usize = 12;
 const BEFORE: usize = WIDTH / 12 - 1;
 
-/// Where each covers a tempo: its first position, and which of [`WEIGHTS`] it has.
+/// For each position and tempo: the first covered state, and the row of [`WEIGHTS`].
 static COVERS: [[(u8, u8); WITHIN.len()]; TEMPI] = {
     let mut all = [[(0, 0); WITHIN.len()]; TEMPI];
     let mut tempo = 0;
@@ -284,15 +288,14 @@ const fn weight(twelfths: usize) -> f32 {
     if twelfths < WIDTH { (WIDTH - twelfths) as f32 / WIDTH as f32 } else { 0.0 }
 }
 
-/// Where lanes are computed side by side, what was written to a group of four should be read from the same group: a processor
-/// is slow to read across two that it has just written. A cover then begins with its group, up to so many positions before
-/// what it covers …
+/// With SIMD, a group of four should be read as it was written: loads that span two recent stores are slow. A cover
+/// therefore begins on a group boundary, up to this many states early.
 const AHEAD: usize = LANES - 1;
-/// … and is so much longer.
+/// Length of a cover with the states added for alignment.
 const SPREAD: usize = COVERED + AHEAD.next_multiple_of(4);
 
-/// How much the covered positions weigh if the centre is so many twelfths of a hop behind the last before it; before and
-/// behind them nothing does.
+/// Weight of the covered states, by twelfths of a hop from the last state before the centre to the centre. The
+/// padding on both sides weighs 0.
 static WEIGHTS: [[f32; AHEAD + SPREAD]; 12] = {
     let mut all = [[0.0; AHEAD + SPREAD]; 12];
     let mut twelfths = 0;
@@ -307,9 +310,9 @@ static WEIGHTS: [[f32; AHEAD + SPREAD]; 12] = {
     all
 };
 
-/// Positions at the beginning of a beat, and at its end, that the beat covers.
+/// Number of states that the beat itself covers at the beginning and at the end of a beat.
 const NEAR: usize = 8;
-/// How much they weigh.
+/// Weights of these states.
 static NEAR_WEIGHTS: [[f32; NEAR]; 2] = {
     let mut all = [[0.0; NEAR]; 2];
     let mut i = 0;
@@ -321,23 +324,24 @@ static NEAR_WEIGHTS: [[f32; NEAR]; 2] = {
     all
 };
 
-/// What the states of all tempi are weighed with in a hop, and room for the work.
+/// The factors of one hop for the states of all tempi, with work space.
 struct Scales {
-    gain: [f32; PLACES],
+    gain: [f32; POSITIONS],
     near: [[f32; NEAR]; 2],
     factors: [f32; LONGEST + SPREAD],
 }
 
 impl Scales {
-    fn new(gain: [f32; PLACES]) -> Self {
+    fn new(gain: [f32; POSITIONS]) -> Self {
         let near = NEAR_WEIGHTS.map(|weights| weights.map(|w| (1.0 + gain[0] * w).max(LEAST)));
         Self { gain, near, factors: [1.0; LONGEST + SPREAD] }
     }
 
-    /// Multiplies every state of a tempo by one plus what its place has gained; where two places within the beat overlap
-    /// their gains add. The answer is how much the belief gains if the beat is divided in two, and if in three; the
-    /// states take the mixture with a share of `three`. `states` begin with the tempo's own; a few of what follows them may
-    /// be weighed, too, with one.
+    /// Multiplies each state of a tempo by 1 plus the gain of its position; the gains of overlapping positions add
+    /// up. Returns the gain in belief for a binary and for a ternary beat. The states take the mixture, with the
+    /// share `three` of ternary.
+    ///
+    /// `states` begins with the tempo's own states; a few states behind them may be multiplied by 1.
     fn weigh(&mut self, tempo: usize, states: &mut [f32], three: f32) -> (f32, f32) {
         let gain = &self.gain;
         let mut beat = Sums::ZERO;
@@ -350,14 +354,14 @@ impl Scales {
 
         let covers = &COVERS[tempo];
         let first = usize::from(covers[0].0);
-        // Whole groups of four: what none covers is weighed with one.
+        // Whole groups of four; states that no position covers are multiplied by 1.
         let last = usize::from(covers[WITHIN.len() - 1].0) - first;
         let length = ((last & !AHEAD) + SPREAD).next_multiple_of(4);
         let window = &mut states[first..first + length];
         let factors = &mut self.factors[..length];
         factors.as_chunks_mut().0.fill([1.0; 4]);
         let share = [0.0, (1.0 - three) * gain[1], (1.0 - three) * gain[2], three * gain[3]];
-        let mut belief = [0.0; PLACES];
+        let mut belief = [0.0; POSITIONS];
         for ((from, kind), (place, _)) in covers.iter().zip(WITHIN) {
             let from = usize::from(*from) - first;
             let (group, weights) = (from & !AHEAD, &WEIGHTS[usize::from(*kind)]);
@@ -376,17 +380,17 @@ impl Scales {
     }
 }
 
-/// So many of a row.
+/// `LENGTH` entries of a row.
 fn covered<const LENGTH: usize>(row: &[f32], from: usize) -> &[f32; LENGTH] {
     &row[from..].as_chunks().0[0]
 }
 
-/// So many of a row, to be changed.
+/// `LENGTH` entries of a row, mutable.
 fn covered_mut<const LENGTH: usize>(row: &mut [f32], from: usize) -> &mut [f32; LENGTH] {
     &mut row[from..].as_chunks_mut().0[0]
 }
 
-/// Weighs the states near the beat with their factors; adds to the sums what they weighed before.
+/// Multiplies the states near the beat by their factors; adds their weight before that to the sums.
 fn weigh_near(states: &mut [f32; NEAR], weights: &[f32; NEAR], factors: &[f32; NEAR], beat: &mut Sums) {
     let (states, weights, factors) =
         (states.as_chunks_mut::<4>().0, weights.as_chunks::<4>().0, factors.as_chunks::<4>().0);
@@ -398,7 +402,7 @@ fn weigh_near(states: &mut [f32; NEAR], weights: &[f32; NEAR], factors: &[f32; N
     }
 }
 
-/// Adds to the factors a share of the weights; the answer is what the states weigh.
+/// Adds a share of the weights to the factors. Returns the weighted sum of the states.
 fn expect(states: &[f32; SPREAD], factors: &mut [f32; SPREAD], weights: &[f32; SPREAD], share: f32) -> f32 {
     let (states, factors, weights) =
         (states.as_chunks::<4>().0, factors.as_chunks_mut::<4>().0, weights.as_chunks::<4>().0);
@@ -416,24 +420,25 @@ fn expect(states: &[f32; SPREAD], factors: &mut [f32; SPREAD], weights: &[f32; S
 mod tests {
     use super::*;
 
-    /// Feeds a rhythm, given as log-likelihood ratios at twelfths of a beat of `period` hops, and returns the likeliest.
-    fn hear(period: f32, beats: usize, at: impl Fn(usize) -> Option<[f32; PLACES]>) -> (Likeliest, f32) {
-        let mut pulse = Pulse::new();
+    /// Feeds a rhythm, given as log-likelihood ratios at twelfths of a beat of `period` hops. Returns the estimate
+    /// and the true phase.
+    fn hear(period: f32, beats: usize, at: impl Fn(usize) -> Option<[f32; POSITIONS]>) -> (Estimate, f32) {
+        let mut space = StateSpace::new();
         let mut last = 0.0;
         for hop in 0..(period * beats as f32) as usize {
             let twelfths = (hop as f32 / period).fract() * 12.0;
             let nearest = libm::roundf(twelfths);
             let on = (twelfths - nearest).abs() * period / 12.0 < 1.0;
             let scores = if on { at(nearest as usize % 12) } else { None };
-            pulse.advance(&scores.unwrap_or([-0.8, -0.4, -0.3, -0.3]), 1.0, 0.0);
+            space.advance(&scores.unwrap_or([-0.8, -0.4, -0.3, -0.3]), 1.0, |_| 0.0);
             last = (hop as f32 / period).fract();
         }
-        (pulse.likeliest(), last)
+        (space.estimate(), last)
     }
 
-    // Of a half, the trees say 1.6 on average.
-    const STRONG: [f32; PLACES] = [4.0, 2.5, 1.5, 1.5];
-    const WEAK: [f32; PLACES] = [0.5, 1.6, 1.5, 2.0];
+    // The trees give a half 1.6 on average.
+    const STRONG: [f32; POSITIONS] = [4.0, 2.5, 1.5, 1.5];
+    const WEAK: [f32; POSITIONS] = [0.5, 1.6, 1.5, 2.0];
 
     #[test]
     fn weak_eighths_do_not_double_the_tempo() {
@@ -463,14 +468,14 @@ mod tests {
 
     #[test]
     fn without_news_belief_returns_to_the_prior_and_keeps_its_sum() {
-        let mut pulse = Pulse::new();
+        let mut space = StateSpace::new();
         for _ in 0..10_000 {
-            pulse.advance(&[-BIAS[0], 0.0, 0.0, 0.0], 1.0, 0.0);
+            space.advance(&[-BIAS[0], 0.0, 0.0, 0.0], 1.0, |_| 0.0);
         }
-        let sum: f32 = pulse.mass.iter().sum();
-        let exact: f32 = (0..TEMPI).map(|tempo| pulse.window(tempo).iter().sum::<f32>()).sum();
+        let sum: f32 = space.mass.iter().sum();
+        let exact: f32 = (0..TEMPI).map(|tempo| space.window(tempo).iter().sum::<f32>()).sum();
         assert!((sum / exact - 1.0).abs() < 0.01, "{sum} {exact}");
-        for (mass, prior) in pulse.mass.iter().zip(&PRIOR) {
+        for (mass, prior) in space.mass.iter().zip(&PRIOR) {
             assert!((mass / sum - prior).abs() < 0.02, "{mass} {prior}");
         }
     }

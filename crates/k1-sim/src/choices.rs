@@ -1,11 +1,11 @@
 //! Choices read from bytes.
 
-/// Reads choices from the front of some bytes; an exhausted tape answers zeros, so that every input is a whole one.
+/// Reads choices from the front of some bytes. After the end it returns zeros, so that every input is complete.
 #[derive(Clone, Copy, Debug)]
-pub struct Tape<'a>(&'a [u8]);
+pub struct Choices<'a>(&'a [u8]);
 
-impl<'a> Tape<'a> {
-    /// A tape of `bytes`.
+impl<'a> Choices<'a> {
+    /// Choices from `bytes`.
     pub fn new(bytes: &'a [u8]) -> Self {
         Self(bytes)
     }
@@ -31,19 +31,19 @@ impl<'a> Tape<'a> {
         usize::from(self.byte()) % n.max(1)
     }
 
-    /// At most `n` of the next bytes as they are.
+    /// The next bytes, at most `n`.
     pub fn take(&mut self, n: usize) -> &'a [u8] {
         let (head, rest) = self.0.split_at(n.min(self.0.len()));
         self.0 = rest;
         head
     }
 
-    /// All that is left.
+    /// All remaining bytes.
     pub fn rest(self) -> &'a [u8] {
         self.0
     }
 
-    /// True when nothing is left.
+    /// Whether no bytes remain.
     pub fn is_empty(&self) -> bool {
         self.0.is_empty()
     }
@@ -55,11 +55,11 @@ mod tests {
 
     #[test]
     fn a_tape_gives_its_bytes_in_order_and_then_zeros() {
-        let mut tape = Tape::new(&[7, 1, 2, 3, 4]);
-        assert_eq!(tape.below(5), 2);
-        assert_eq!(tape.take(2), [1, 2]);
-        assert_eq!(tape.word(), 0x0304_0000_0000_0000);
-        assert!(tape.is_empty());
-        assert_eq!((tape.byte(), tape.below(0), tape.take(9)), (0, 0, &[][..]));
+        let mut choices = Choices::new(&[7, 1, 2, 3, 4]);
+        assert_eq!(choices.below(5), 2);
+        assert_eq!(choices.take(2), [1, 2]);
+        assert_eq!(choices.word(), 0x0304_0000_0000_0000);
+        assert!(choices.is_empty());
+        assert_eq!((choices.byte(), choices.below(0), choices.take(9)), (0, 0, &[][..]));
     }
 }

@@ -1,59 +1,59 @@
-//! Which of the tempi that fit is the beat's, and which its half or its double: told by how the music repeats.
+//! Distinguishes the tempo of the beat from its half, its double and other relatives by how the music repeats.
 //!
-//! What sounds after half a beat, one, two, three and four of a tempo's beats is like what sounds now to degrees that differ
-//! between the beat and its relatives: a bar comes again after four beats, and not after two. The autocorrelations of two
-//! curves, with an exponential memory, are looked at where a tempo's beats are, after the idea of Percival & Tzanetakis,
-//! "Streamlined tempo estimation based on autocorrelation and cross-correlation with pulses" (IEEE/ACM TASLP 22(12), 2014), who
-//! let a classifier correct the octave. Here small trees, as those of [`accent`](super::accent), say how likely a tempo is the
-//! beat's; `xtask/fit/level.py` fits them.
+//! The music resembles itself after half a beat, one, two, three and four beats, to degrees that differ between the
+//! tempo of the beat and related tempi: a bar repeats after four beats rather than two. The autocorrelations of two
+//! curves, with an exponential memory, are read at these lags of a tempo, after the idea of Percival & Tzanetakis,
+//! "Streamlined tempo estimation based on autocorrelation and cross-correlation with pulses" (IEEE/ACM TASLP 22(12),
+//! 2014), who let a classifier correct the octave. Small trees such as those of [`observation`](super::observation)
+//! turn them into the odds that a tempo is that of the beat; `xtask/fit/metrical_level.py` fits them.
 
-use super::level_trees::LEVEL_TREES;
+use super::metrical_level_trees::METRICAL_LEVEL_TREES;
 use super::tables::{LONGEST, period_of};
-use super::tree::ask;
+use super::tree::evaluate;
 use crate::HOP_RATE;
 use crate::math::{Follower, decay};
 
-/// Curves: the rise of everything, and new notes.
+/// Number of curves: total rise and new notes.
 pub(super) const CURVES: usize = 2;
-/// Two hops are one step.
+/// A step of the autocorrelation is two hops.
 const STEP_S: f32 = 2.0 / HOP_RATE;
-/// How long the likeness of what was heard is remembered, in seconds.
+/// Memory of the autocorrelation in seconds.
 const MEMORY_S: f32 = 6.0;
-/// A curve counts from its mean of so many seconds.
+/// Time constant in seconds of the mean that is subtracted from a curve.
 const MEAN_S: f32 = 1.5;
-/// After how many half beats a curve is looked at.
+/// Lags at which a curve is read, in half beats.
 const HALF_BEATS: [usize; 5] = [1, 2, 4, 6, 8];
-/// How many values a tempo is judged by.
-const LOOKS: usize = CURVES * HALF_BEATS.len();
-/// Steps of four of the longest beats, with what lies around them.
+/// Number of features of a tempo.
+const FEATURES: usize = CURVES * HALF_BEATS.len();
+/// Lags in steps: four of the longest beats, and their neighbourhood.
 const LAGS: usize = 2 * LONGEST + 6;
-/// Room in which what was heard slides.
+/// Steps by which the history slides before it is moved back.
 const SLIDE: usize = 8;
-/// What the trees look at is counted in so many to one, as their leaves are.
+/// Fixed-point scale of the features and of the leaves.
 const SCALE: f32 = 8192.0;
 
-/// How a curve repeats.
+/// The autocorrelation of one curve.
 #[derive(Clone, Debug)]
 struct Curve {
     mean: Follower,
-    /// What was heard in the first hop of a step.
+    /// The value of the first hop of a step.
     first: f32,
-    /// What was heard last, the newest last.
+    /// The history; the newest value last.
     past: [f32; LAGS + SLIDE],
-    /// How many of the places after the newest are free.
+    /// Number of unused entries behind the newest value.
     free: usize,
-    /// What was heard now times what was heard as many steps ago as there are places behind, in the order of `past`.
-    likeness: [f32; LAGS],
+    /// Autocorrelation at each lag, the longest lag first, as in `past`.
+    autocorrelation: [f32; LAGS],
 }
 
 impl Curve {
     const fn new() -> Self {
         Self {
-            mean: Follower::new(0.0, MEAN_S, MEAN_S),
+            mean: Follower::at(0.0).both_s(MEAN_S),
             first: 0.0,
             past: [0.0; LAGS + SLIDE],
             free: SLIDE,
-            likeness: [0.0; LAGS],
+            autocorrelation: [0.0; LAGS],
         }
     }
 
@@ -67,46 +67,46 @@ impl Curve {
         let newest = LAGS + SLIDE - 1 - self.free;
         self.past[newest] = x;
         let keep = decay(STEP_S, MEMORY_S);
-        for (sum, before) in self.likeness.iter_mut().zip(&self.past[newest + 1 - LAGS..=newest]) {
+        for (sum, before) in self.autocorrelation.iter_mut().zip(&self.past[newest + 1 - LAGS..=newest]) {
             *sum = *sum * keep + x * before;
         }
     }
 
-    /// The greatest likeness near a lag of so many quarters of a step, as a share of that with itself.
+    /// The largest autocorrelation near a lag in quarter steps, relative to that at lag 0.
     fn near(&self, quarters: usize) -> f32 {
         let lag = quarters / 4;
-        // A beat's length is known to about a hundredth, and no better than to a step.
+        // The length of a beat is known to about 1 %, and to one step at best.
         let around = (3 * quarters / 1000).max(1);
         let (least, most) = (lag.saturating_sub(around).max(1), (lag + around + 1).min(LAGS - 1));
-        let heard = &self.likeness[LAGS - 1 - most..LAGS - least];
+        let heard = &self.autocorrelation[LAGS - 1 - most..LAGS - least];
         let greatest = heard.iter().copied().fold(f32::NEG_INFINITY, f32::max);
-        greatest / self.likeness[LAGS - 1].max(1e-6)
+        greatest / self.autocorrelation[LAGS - 1].max(1e-6)
     }
 }
 
-/// Judges tempi by how the music repeats. About 5 KiB.
+/// Evaluates tempi by how the music repeats. About 5 KiB.
 #[derive(Clone, Debug)]
-pub(super) struct Level {
+pub(super) struct MetricalLevel {
     curves: [Curve; CURVES],
     /// The curves take turns, so that every hop costs the same.
     turn: usize,
 }
 
-impl Level {
-    /// Has heard nothing.
+impl MetricalLevel {
+    /// A state that has heard nothing.
     pub(super) const fn new() -> Self {
         Self { curves: [const { Curve::new() }; CURVES], turn: 0 }
     }
 
-    /// Forgets what was heard, as after silence.
+    /// Forgets everything heard, as after silence.
     pub(super) fn forget(&mut self) {
         for curve in &mut self.curves {
-            curve.likeness.fill(0.0);
+            curve.autocorrelation.fill(0.0);
             curve.past.fill(0.0);
         }
     }
 
-    /// Hears a hop: the curves, each 0 … 1.
+    /// Takes the curves of one hop, each within 0 … 1.
     pub(super) fn hear(&mut self, heard: &[f32; CURVES]) {
         for (i, (curve, x)) in self.curves.iter_mut().zip(heard).enumerate() {
             if i == self.turn {
@@ -118,17 +118,18 @@ impl Level {
         self.turn = (self.turn + 1) % CURVES;
     }
 
-    /// How likely a tempo is the beat's, as the natural logarithm of the odds.
+    /// The natural logarithm of the odds that a tempo is that of the beat.
     pub(super) fn odds(&self, tempo: usize) -> f32 {
-        let looks = self.looks(tempo);
-        LEVEL_TREES.iter().map(|tree| i32::from(ask(tree, &looks))).sum::<i32>() as f32 * (1.0 / SCALE)
+        let features = self.features(tempo);
+        METRICAL_LEVEL_TREES.iter().map(|tree| i32::from(evaluate(tree, &features))).sum::<i32>() as f32
+            * (1.0 / SCALE)
     }
 
-    fn looks(&self, tempo: usize) -> [i16; LOOKS] {
+    fn features(&self, tempo: usize) -> [i16; FEATURES] {
         core::array::from_fn(|i| {
-            // A step is two hops: a half of a beat of `period` hops is `period` quarters of a step.
-            let likeness = self.curves[i % CURVES].near(HALF_BEATS[i / CURVES] * period_of(tempo));
-            (likeness.clamp(-2.0, 2.0) * SCALE) as i16
+            // A step is two hops, so half a beat of `period` hops is `period` quarter steps.
+            let autocorrelation = self.curves[i % CURVES].near(HALF_BEATS[i / CURVES] * period_of(tempo));
+            (autocorrelation.clamp(-2.0, 2.0) * SCALE) as i16
         })
     }
 }
@@ -139,9 +140,9 @@ mod tests {
     use super::super::tree::assert_whole;
     use super::*;
 
-    /// Hears beats of `period` hops, of which each fourth is louder, with a weaker one on each half.
-    fn bars(period: usize, hops: usize) -> Level {
-        let mut level = Level::new();
+    /// Hears beats of `period` hops; each fourth one is louder, and each half beat has a weaker one.
+    fn bars(period: usize, hops: usize) -> MetricalLevel {
+        let mut level = MetricalLevel::new();
         for hop in 0..hops {
             let strength = match hop % (4 * period) {
                 0..3 => 1.0,
@@ -160,7 +161,7 @@ mod tests {
 
     #[test]
     fn likeness_is_that_of_the_definition() {
-        let mut level = Level::new();
+        let mut level = MetricalLevel::new();
         let mut seed = 5_u32;
         let mut means = [0.0_f64; CURVES];
         let mut all = [const { Vec::new() }; CURVES];
@@ -186,7 +187,10 @@ mod tests {
                         (-age).exp() * heard[t] * heard[t - lag]
                     })
                     .sum();
-                assert!((f64::from(curve.likeness[LAGS - 1 - lag]) - exact).abs() < 1e-3, "{lag}: {exact}");
+                assert!(
+                    (f64::from(curve.autocorrelation[LAGS - 1 - lag]) - exact).abs() < 1e-3,
+                    "{lag}: {exact}"
+                );
             }
         }
     }
@@ -195,7 +199,7 @@ mod tests {
     fn a_bar_of_four_tells_the_beat_from_half_its_tempo() {
         for period in [56, 60, 66, 70] {
             let level = bars(period, 1_500);
-            // Of the longer beats there are only those of an odd number of hops.
+            // Long beats come in odd numbers of hops only.
             let (beat, half) = (level.odds(tempo_of(period)), level.odds(tempo_of(2 * period - 1)));
             assert!(beat > half, "{period}: {beat} {half}");
             assert!(level.odds(tempo_of(period)) > level.odds(tempo_of(period * 3 / 4)), "{period}");
@@ -212,8 +216,8 @@ mod tests {
 
     #[test]
     fn every_tree_ends_in_each_of_its_leaves_and_nowhere_else() {
-        for (splits, leaves) in &LEVEL_TREES {
-            assert_whole(splits, leaves, LOOKS);
+        for (splits, leaves) in &METRICAL_LEVEL_TREES {
+            assert_whole(splits, leaves, FEATURES);
         }
     }
 }

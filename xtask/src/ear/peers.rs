@@ -1,4 +1,4 @@
-//! Other trackers, judged as the ear is: what `xtask/peers/beats.py` has written of a corpus.
+//! Other trackers, scored like the ear, from what `xtask/peers/beats.py` recorded over a corpus.
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::fmt::Write;
@@ -7,26 +7,26 @@ use std::path::Path;
 
 use serde::Deserialize;
 
-use super::abreast::abreast;
 use super::excerpt::{Class, Entry, Excerpt, Outcome, ids};
 use super::listen::{Beat, Heard, Tempo};
+use super::parallel::parallel_map;
 use super::running::median;
 use super::score::Score;
 use super::table::{COLUMNS, Summary, mean, number};
 
-/// A tool that tells no tempo has that of so many beats: the last ones that it has announced, or, if it hears the whole
-/// file, half of them before and half after.
+/// A tool without tempi gets the tempo of this many beats: the last announced ones or, if it hears the whole file
+/// first, half of them before and half after.
 const TEMPO_BEATS: usize = 6;
-/// Fewer have none.
+/// With fewer beats than this there is no tempo.
 const TEMPO_BEATS_LEAST: usize = 3;
 
 /// A line of `ID.jsonl`.
 #[derive(Clone, Debug, Deserialize, PartialEq)]
 #[serde(tag = "kind", rename_all = "lowercase")]
 enum Line {
-    /// At `t` seconds, announced when `at` seconds had been heard.
+    /// A beat at `t` s, announced when `at` s had been heard.
     Beat { t: f64, at: Option<f64> },
-    /// From `t` on; 0 where there is none.
+    /// A tempo from `t` on; 0 = none.
     Tempo { t: f64, bpm: f64 },
     #[serde(other)]
     Another,
@@ -39,15 +39,15 @@ struct Cost {
     sound_s: f64,
 }
 
-/// What a tool said of an excerpt.
+/// The results of a tool for one excerpt.
 #[derive(Clone, Debug, Default, PartialEq)]
 struct Told {
     heard: Heard,
-    /// Each beat says when it was announced.
+    /// Whether each beat states when it was announced.
     is_causal: bool,
 }
 
-/// What came of all excerpts for one tool.
+/// The scores of one tool over all excerpts.
 #[derive(Default)]
 struct Row {
     gold: Vec<Score>,
@@ -56,15 +56,15 @@ struct Row {
     is_causal: bool,
 }
 
-/// Scores every tool that has a folder in `folder`, and prints a row for each and the F-measure of each kind of music.
+/// Scores every tool that has a folder in `folder`. Prints a row for each, and the F-measures by kind of music.
 ///
 /// # Errors
 ///
-/// A sentence, if a tool has not heard all of the corpus: what is missing would count as not found.
+/// Fails if a tool has not heard the whole corpus, because missing results would count as not found.
 pub fn run(corpus: &Path, folder: &Path) -> Result<(), String> {
     let ids = ids(corpus)?;
     let tools = tools(folder)?;
-    let results = abreast(&ids, |id| {
+    let results = parallel_map(&ids, |id| {
         let excerpt = Excerpt::read(corpus, id)?;
         let judge = |tool: &String| {
             let told = told(&folder.join(tool).join(format!("{id}.jsonl")))?;
@@ -88,14 +88,14 @@ pub fn run(corpus: &Path, folder: &Path) -> Result<(), String> {
     Ok(())
 }
 
-/// Names of the folders in `folder`, in order.
+/// Names of the folders in `folder`, sorted.
 fn tools(folder: &Path) -> Result<Vec<String>, String> {
     let entries = std::fs::read_dir(folder).map_err(|e| format!("{}: {e}", folder.display()))?;
     let folders = entries.filter_map(Result::ok).filter(|e| e.path().is_dir());
     let names: BTreeSet<String> = folders.filter_map(|e| e.file_name().into_string().ok()).collect();
     if names.is_empty() {
         return Err(format!(
-            "{}: no tool has a folder there; xtask/peers/beats.py makes them",
+            "{}: it contains no folder of a tool; xtask/peers/beats.py makes them",
             folder.display()
         ));
     }
@@ -131,7 +131,7 @@ fn understood(text: &str) -> Result<Told, String> {
     Ok(told)
 }
 
-/// From each beat on, the tempo of the beats around it, or of those before it.
+/// For each beat, the tempo of the beats around it or, if causal, of those before it.
 fn tempi_of(beats: &[Beat], is_causal: bool) -> Vec<Tempo> {
     let mut beats = beats.to_vec();
     beats.sort_by(|a, b| a.t.total_cmp(&b.t));
@@ -184,7 +184,7 @@ impl Row {
     }
 }
 
-/// Of each kind of music the mean F-measure of each tool.
+/// Mean F-measure of each tool for each kind of music.
 fn kinds_table(tools: &[String], rows: &[Row]) -> String {
     let kinds: BTreeSet<&String> = rows.iter().flat_map(|row| row.kinds.keys()).collect();
     let mut out = format!("{:<15}", "F");
@@ -218,7 +218,7 @@ mod tests {
             told.is_causal && told.heard.beats[1] == Beat { t: 6.5, at: 6.52, confidence: None },
             "{told:?}"
         );
-        // From the third beat on, by those that came before.
+        // From the third beat on, from the beats before.
         let tempi = &told.heard.tempi;
         assert_eq!((tempi.len(), tempi[0]), (3, Tempo { at: 7.02, bpm: 120.0 }));
         let told = understood(&lines(|t| format!("{{\"t\":{t},\"kind\":\"beat\"}}\n"))).unwrap();

@@ -1,14 +1,14 @@
 #!/usr/bin/env python3
-"""Fits the ear's trees: what tells the beat, its half, its quarters and its thirds from the moments between them.
+"""Fits the trees of the ear's observation model: how likely each metrical position of a beat is, given what is heard.
 
-Needs Python 3 with numpy and lightgbm (pip install lightgbm; nothing of K1 depends on it), and:
+Needs Python 3 with numpy and lightgbm (pip install lightgbm; K1 itself does not depend on it), and:
 
-  cargo xtask ear --corpus CORPUS --events EVENTS     writes EVENTS/ID.looks
-  places.py CORPUS EVENTS                             prints how well kinds of music are told that were held out
-  places.py CORPUS EVENTS --write                     writes crates/k1-engine/src/audio/places.rs
+  cargo xtask ear --corpus CORPUS --events EVENTS     writes EVENTS/ID.features
+  observation.py CORPUS EVENTS                        prints the likelihood on kinds of music that were held out
+  observation.py CORPUS EVENTS --write                writes crates/k1-engine/src/audio/observation_trees.rs
 
-Every excerpt weighs as much as every other, and so does every place: the difference of two sums is then the logarithm of
-a ratio of likelihoods. The moments are those near a place, and those that are near none.
+Each excerpt has the same weight, and so has each position. The difference of two sums is therefore the logarithm of a
+likelihood ratio. The moments are those near a position, and those near no position.
 """
 import json
 import sys
@@ -18,18 +18,18 @@ import lightgbm
 import numpy as np
 
 HOP_S = 0.008
-# A row of looks is written at the end of its hop and judges the moment so long before.
+# A row of features is written at the end of its hop; it describes the moment this many seconds earlier.
 JUDGED_AFTER_S = 0.044
 NEAR_S = 0.013
 FAR_S = (0.04, 0.035, 0.03, 0.03)
-# The first seconds tell of nothing but the followers' beginning.
+# In the first seconds the followers are still settling.
 FIRST_S = 2.0
 SCALE = 8192
 ROUNDS, LEAVES = 60, 8
 CLASSES = 5
-# The column of the whole rise at the judged moment.
+# Column of the total rise at the described moment.
 RISE = 3
-# The kind of what has no beat. There are few of them: each weighs as much as so many excerpts.
+# The kind of music without a beat, and the weight of such an excerpt, because there are few of them.
 BEATLESS, BEATLESS_WEIGHT = "nobeat", 2
 SETTINGS = dict(
     objective="multiclass", num_class=CLASSES, num_leaves=LEAVES, learning_rate=0.1, min_data_in_leaf=400, lambda_l2=20,
@@ -38,11 +38,11 @@ SETTINGS = dict(
 
 
 def known(corpus, events):
-    """Name, what is known, beats in seconds and rows of looks of each file of the corpus."""
+    """Name, entry, beats in seconds and rows of features of each file of the corpus."""
     for path in sorted((corpus / "gt").glob("*.json")):
         lines = path.with_suffix(".beats").read_text().splitlines()
         beats = np.array([float(line.split()[0]) for line in lines if line.strip()])
-        rows = np.fromfile(events / f"{path.stem}.looks", dtype="<i2").reshape(-1, 35)
+        rows = np.fromfile(events / f"{path.stem}.features", dtype="<i2").reshape(-1, 35)
         yield path.stem, json.loads(path.read_text()), beats, rows
 
 
@@ -51,66 +51,66 @@ def is_annotated(about, beats):
 
 
 def piece_of(name):
-    """The same music in another kind, as through a microphone, is held out with it."""
+    """The piece of a file: other versions of it, such as through a microphone, are held out together."""
     return name.split("_", 1)[1]
 
 
 def excerpts(corpus, events):
-    """(name, kind, looks, class) of each excerpt with known beats, and of what has none."""
+    """(name, kind, features, class) of each excerpt with known beats or without beats."""
     for name, about, beats, rows in known(corpus, events):
         if about["group"] == BEATLESS:
-            # In what has no beat, everything lies between the places.
-            looks = rows[rows[:, -1] == 0, :-1]
-            yield (name, BEATLESS, looks, np.zeros(len(looks), int))
+            # Without a beat, every moment lies between the positions.
+            features = rows[rows[:, -1] == 0, :-1]
+            yield (name, BEATLESS, features, np.zeros(len(features), int))
         elif is_annotated(about, beats):
             yield (name, about["group"], *classes(rows, beats))
 
 
 def classes(rows, beats):
-    """Looks and class of each moment that has one: 0 between the places, then beat, half, quarters, thirds."""
+    """Features and class of each moment that has one: 0 between the positions, then beat, half, quarters, thirds."""
     t = (np.arange(len(rows)) + 1) * HOP_S - JUDGED_AFTER_S
     beat = np.searchsorted(beats, t) - 1
     use = (beat >= 0) & (beat < len(beats) - 1) & (rows[:, -1] == 0) & (t > FIRST_S)
-    t, beat, looks = t[use], beat[use], rows[use, :-1]
+    t, beat, features = t[use], beat[use], rows[use, :-1]
     length = beats[beat + 1] - beats[beat]
     phase = (t - beats[beat]) / length
 
-    def away(place):
-        return np.abs((phase - place + 0.5) % 1 - 0.5) * length
+    def away(position):
+        return np.abs((phase - position + 0.5) % 1 - 0.5) * length
 
     first, second = away(1 / 3), away(2 / 3)
-    places = [away(0), away(0.5), np.minimum(away(0.25), away(0.75)), np.minimum(first, second)]
-    rise = looks[:, RISE].astype(float)
+    positions = [away(0), away(0.5), np.minimum(away(0.25), away(0.75)), np.minimum(first, second)]
+    rise = features[:, RISE].astype(float)
 
     def accent(distance):
         near = distance < 0.02
         return rise[near].mean() / max(rise.mean(), 1e-9) if near.any() else 0.0
 
     quarters, thirds = max(accent(away(0.25)), accent(away(0.75))), max(accent(first), accent(second))
-    is_ternary = thirds > max(1.2 * quarters, 0.6) and accent(second) > accent(places[1])
+    is_ternary = thirds > max(1.2 * quarters, 0.6) and accent(second) > accent(positions[1])
     for absent in (1, 2) if is_ternary else (3,):
-        places[absent] = places[absent] + 9
+        positions[absent] = positions[absent] + 9
     which = np.full(len(t), -1)
-    which[np.all([d > far for d, far in zip(places, FAR_S)], axis=0)] = 0
-    for place in (3, 2, 1, 0):
-        which[places[place] < NEAR_S] = place + 1
+    which[np.all([d > far for d, far in zip(positions, FAR_S)], axis=0)] = 0
+    for position in (3, 2, 1, 0):
+        which[positions[position] < NEAR_S] = position + 1
     usual = (length > 0.25) & (length < 1.3) & (which >= 0)
-    return looks[usual], which[usual]
+    return features[usual], which[usual]
 
 
 def fit(data):
-    looks, which = np.concatenate([x for *_, x, _ in data]), np.concatenate([y for *_, y in data])
+    features, which = np.concatenate([x for *_, x, _ in data]), np.concatenate([y for *_, y in data])
     weight = np.concatenate([
         np.full(len(y), (BEATLESS_WEIGHT if kind == BEATLESS else 1) / max(len(y), 1)) for _, kind, _, y in data
     ])
     weight *= len(which) / CLASSES / np.bincount(which, weight, CLASSES)[which]
-    return lightgbm.train(SETTINGS, lightgbm.Dataset(looks, which, weight=weight), ROUNDS)
+    return lightgbm.train(SETTINGS, lightgbm.Dataset(features, which, weight=weight), ROUNDS)
 
 
 def likelihood(model, data):
-    """Mean logarithm of what the right class was given; chance is -1.609."""
-    def of(looks, which):
-        score = model.predict(looks, raw_score=True)
+    """Mean log-likelihood of the right class; chance is -1.609."""
+    def of(features, which):
+        score = model.predict(features, raw_score=True)
         score -= np.log(np.exp(score).sum(1, keepdims=True))
         return np.mean([score[which == c, c].mean() for c in range(CLASSES) if (which == c).any()])
 
@@ -118,20 +118,20 @@ def likelihood(model, data):
 
 
 def tree(structure, leaves_most=LEAVES):
-    """(splits, leaves): a split is (look, most, below, above); a child that is negative is the leaf !child."""
+    """(splits, leaves): a split is (feature, limit, child at or below it, child above it); a negative child is the leaf !child."""
     splits, leaves = [], []
 
-    def place(node):
+    def add(node):
         if "leaf_value" in node:
             leaves.append(round(node["leaf_value"] * SCALE))
             return -len(leaves)
         at = len(splits)
         splits.append(None)
-        below, above = place(node["left_child"]), place(node["right_child"])
+        below, above = add(node["left_child"]), add(node["right_child"])
         splits[at] = (node["split_feature"], int(np.floor(node["threshold"])), below, above)
         return at
 
-    if place(structure) < 0:
+    if add(structure) < 0:
         splits.append((0, 0, -1, -1))
     splits += [(0, 0, -1, -1)] * (leaves_most - 1 - len(splits))
     leaves += [0] * (leaves_most - len(leaves))
@@ -139,28 +139,29 @@ def tree(structure, leaves_most=LEAVES):
 
 
 def write_sum(model, table, about, script, leaves, excerpts):
-    """Writes the trees of a model with one class as `crates/k1-engine/src/audio/TABLE.rs`."""
+    """Writes the trees of a model with one output as `crates/k1-engine/src/audio/TABLE.rs`."""
     trees = [tree(t["tree_structure"], leaves) for t in model.dump_model()["tree_info"]]
     lines = [
-        f"//! {about}, as xtask/fit/{script} fitted it. Not written by hand.\n",
+        f"//! {about}. Generated by xtask/fit/{script}; do not edit.\n",
         "use super::tree::Split;\n",
-        f"/// Splits and leaves, in 1/{SCALE}, fitted on {excerpts} excerpts.",
+        f"/// The splits and leaves (in 1/{SCALE}) of each tree, fitted on {excerpts} excerpts.",
         "#[rustfmt::skip]",
         f"pub(super) static {table.upper()}: [([Split; {leaves - 1}], [i16; {leaves}]); {len(trees)}] = [",
     ]
     lines += ["    ([" + ", ".join(str(s) for s in splits) + "], " + str(ends) + ")," for splits, ends in trees]
-    place = Path(__file__).parents[2] / f"crates/k1-engine/src/audio/{table}.rs"
-    place.write_text("\n".join(lines) + "\n];\n")
-    print(f"{place.name}: {len(trees)} trees")
+    path = Path(__file__).parents[2] / f"crates/k1-engine/src/audio/{table}.rs"
+    path.write_text("\n".join(lines) + "\n];\n")
+    print(f"{path.name}: {len(trees)} trees")
 
 
 def write(model, excerpts):
     trees = [tree(t["tree_structure"]) for t in model.dump_model()["tree_info"]]
     lines = [
-        "//! What tells the places in a beat apart, as xtask/fit/places.py fitted it. Not written by hand.\n",
-        "/// Splits (look, most, then if not more, then if more; a negative one is the leaf `!n`) and leaves, in 1/8192.",
+        "//! The trees of the observation model. Generated by xtask/fit/observation.py; do not edit.\n",
+        "/// Splits (feature, limit, child at or below the limit, child above it; a negative child `n` is the leaf `!n`), and",
+        "/// leaves in 1/8192.",
         f"pub(super) type Tree = ([(u8, i16, i8, i8); {LEAVES - 1}], [i16; {LEAVES}]);\n",
-        f"/// Rounds of a tree for each class, fitted on {excerpts} excerpts: none of the places, beat, half, quarters, thirds.",
+        f"/// Rounds of one tree per class, fitted on {excerpts} excerpts. Classes: between the paths, beat, half, quarters, thirds.",
         "#[rustfmt::skip]",
         f"pub(super) static TREES: [[Tree; {CLASSES}]; {ROUNDS}] = [",
     ]
@@ -169,9 +170,9 @@ def write(model, excerpts):
         for splits, leaves in trees[i:i + CLASSES]:
             lines.append("        ([" + ", ".join(str(s) for s in splits) + "], " + str(leaves) + "),")
         lines.append("    ],")
-    place = Path(__file__).parents[2] / "crates/k1-engine/src/audio/places.rs"
-    place.write_text("\n".join(lines) + "\n];\n")
-    print(f"{place.name}: {len(trees)} trees")
+    path = Path(__file__).parents[2] / "crates/k1-engine/src/audio/observation_trees.rs"
+    path.write_text("\n".join(lines) + "\n];\n")
+    print(f"{path.name}: {len(trees)} trees")
 
 
 def main():

@@ -1,10 +1,10 @@
-//! Independent work, as much of it at once as there are cores.
+//! Parallel work over a list.
 
 use std::sync::Mutex;
 use std::sync::atomic::{AtomicUsize, Ordering};
 
-/// What `work` makes of each item, in their order.
-pub fn abreast<T: Sync, R: Send>(items: &[T], work: impl Fn(&T) -> R + Sync) -> Vec<R> {
+/// The result of `work` for each item, in order. Uses all cores.
+pub fn parallel_map<T: Sync, R: Send>(items: &[T], work: impl Fn(&T) -> R + Sync) -> Vec<R> {
     let next = AtomicUsize::new(0);
     let done = Mutex::new(Vec::with_capacity(items.len()));
     let cores = std::thread::available_parallelism().map_or(1, usize::from);
@@ -32,7 +32,7 @@ mod tests {
     #[test]
     fn answers_stand_in_the_order_of_the_questions() {
         let items: Vec<u32> = (0..100).collect();
-        assert_eq!(abreast(&items, |n| n * n), items.iter().map(|n| n * n).collect::<Vec<_>>());
-        assert!(abreast(&[], |n: &u32| *n).is_empty());
+        assert_eq!(parallel_map(&items, |n| n * n), items.iter().map(|n| n * n).collect::<Vec<_>>());
+        assert!(parallel_map(&[], |n: &u32| *n).is_empty());
     }
 }

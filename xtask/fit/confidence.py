@@ -1,14 +1,14 @@
 #!/usr/bin/env python3
-"""Fits the trees that say how far an announced beat can be trusted.
+"""Fits the trees that give the probability that an announced beat is right.
 
-Needs what places.py needs, and what the same command writes of each corpus:
+Needs what observation.py needs, and the output of the same command for each corpus:
 
-  cargo xtask ear --corpus CORPUS --events EVENTS       writes EVENTS/ID.trust and EVENTS/ID.jsonl
-  trust.py CORPUS EVENTS [CORPUS EVENTS]...             prints of music that was held out how much was right for what was announced
-  trust.py CORPUS EVENTS [CORPUS EVENTS]... --write     writes crates/k1-engine/src/audio/trust_trees.rs
+  cargo xtask ear --corpus CORPUS --events EVENTS         writes EVENTS/ID.confidence and EVENTS/ID.jsonl
+  confidence.py CORPUS EVENTS [CORPUS EVENTS]...          prints, for music that was held out, the share of right beats by confidence
+  confidence.py CORPUS EVENTS [CORPUS EVENTS]... --write  writes crates/k1-engine/src/audio/confidence_trees.rs
 
-A beat is right if a true one is within 70 ms and its tempo is that of the true beats there: every second beat of a double tempo
-falls on a true one, and is not right. Every excerpt weighs as much as every other.
+A beat is right if a true beat is within 70 ms and its tempo equals that of the true beats there: every second beat at double
+tempo falls on a true beat, but is wrong. Each excerpt has the same weight.
 """
 import json
 import sys
@@ -16,11 +16,11 @@ from pathlib import Path
 
 import lightgbm
 import numpy as np
-from places import is_annotated, piece_of, write_sum
+from observation import is_annotated, piece_of, write_sum
 
 NEAR_S, FIRST_S = 0.07, 3.0
-# What is looked at, its scale, and which look is the beat's length, in sixteenths of a hop's number.
-LOOKS, SCALE, LENGTH = 16, 1024, 2
+# Number and scale of the features, and the index of the beat's length, which is in units of 16 hops.
+FEATURES, SCALE, LENGTH = 16, 1024, 2
 HOP_S, SAME = 0.008, 1.15
 PARTS, ROUNDS, LEAVES = 5, 40, 6
 SETTINGS = dict(
@@ -32,31 +32,31 @@ BANDS = ((0, 0.3), (0.3, 0.5), (0.5, 0.7), (0.7, 0.85), (0.85, 1.01))
 
 
 def excerpts(corpus, events):
-    """Piece, looks, whether each announced beat is right, and the true tempo there, of each excerpt with known beats."""
+    """For each excerpt with known beats: piece, features, whether each announced beat is right, and the true tempo there."""
     for path in sorted((corpus / "gt").glob("*.json")):
         beats = np.array([float(line.split()[0]) for line in path.with_suffix(".beats").read_text().splitlines() if line.strip()])
-        told = events / f"{path.stem}.trust"
+        told = events / f"{path.stem}.confidence"
         if not is_annotated(json.loads(path.read_text()), beats) or not told.exists():
             continue
         lines = [json.loads(line) for line in (events / f"{path.stem}.jsonl").read_text().splitlines()]
         t = np.array([line["t"] for line in lines if line["kind"] == "beat"])
-        looks = np.fromfile(told, dtype="<i2").reshape(-1, LOOKS)
+        features = np.fromfile(told, dtype="<i2").reshape(-1, FEATURES)
         use = (t > max(FIRST_S, beats[0] - NEAR_S)) & (t < beats[-1] + NEAR_S)
-        t, looks = t[use], looks[use]
+        t, features = t[use], features[use]
         if len(t) == 0:
             continue
         nearest = np.abs(beats[:, None] - t).argmin(0)
         length = np.diff(beats)[np.clip(nearest - 1, 0, len(beats) - 2)]
-        ratio = looks[:, LENGTH] / SCALE * 16 * HOP_S / length
+        ratio = features[:, LENGTH] / SCALE * 16 * HOP_S / length
         right = (np.abs(beats[nearest] - t) <= NEAR_S) & (ratio < SAME) & (ratio > 1 / SAME)
-        yield piece_of(path.stem), looks, right, 60 / length
+        yield piece_of(path.stem), features, right, 60 / length
 
 
 def fit(data):
-    looks = np.vstack([x for _, x, _, _ in data])
+    features = np.vstack([x for _, x, _, _ in data])
     right = np.concatenate([y for _, _, y, _ in data])
     weight = np.concatenate([np.full(len(y), 1 / len(y)) for _, _, y, _ in data])
-    return lightgbm.train(SETTINGS, lightgbm.Dataset(looks, right.astype(int), weight=weight / weight.mean()), ROUNDS)
+    return lightgbm.train(SETTINGS, lightgbm.Dataset(features, right.astype(int), weight=weight / weight.mean()), ROUNDS)
 
 
 def table(name, announced, right, bpm):
@@ -74,7 +74,7 @@ def main():
     corpora = [list(excerpts(c, e)) for c, e in zip(folders[::2], folders[1::2])]
     data = [x for corpus in corpora for x in corpus]
     if "--write" in sys.argv:
-        return write_sum(fit(data), "trust_trees", "How far an announced beat can be trusted", "trust.py", LEAVES, len(data))
+        return write_sum(fit(data), "confidence_trees", "Trees that judge whether an announced beat is right", "confidence.py", LEAVES, len(data))
     part = {piece: n % PARTS for n, piece in enumerate(sorted({x[0] for x in data}))}
     told = {}
     for n in range(PARTS):

@@ -1,31 +1,32 @@
-//! The corpus through bad microphones: what each fault costs.
+//! The cost of microphone faults, over a corpus.
 
 use std::path::Path;
 
 use k1_sim::music::FAULTS;
 
-use super::abreast::abreast;
 use super::excerpt::{Class, Excerpt, Judged, Outcome, ids};
 use super::likeness::{Likeness, likeness};
 use super::listen::listen;
+use super::parallel::parallel_map;
 use super::running::median;
 use super::table::{SHORT_COLUMNS, Summary, mean, number};
 
-/// The row of the corpus itself.
+/// Name of the row without a fault.
 const AS_IT_IS: &str = "as it is";
 
-/// What was heard of one file with one fault, or with none.
+/// Result of one file with one fault, or without.
 struct Hearing {
     cls: Class,
     judged: Judged,
-    /// Compared with the file itself; `None` where that is silent.
+    /// Compared with the clean file; `None` if that is silent.
     likeness: Option<Likeness>,
 }
 
-/// Hears every file of a corpus through each fault of `k1-sim` and prints a row for each.
+/// Scores every file of a corpus with each fault of `k1-sim`, and prints one row per fault.
 pub fn run(corpus: &Path) -> Result<(), String> {
     let ids = ids(corpus)?;
-    let files = abreast(&ids, |id| through_all(corpus, id)).into_iter().collect::<Result<Vec<_>, _>>()?;
+    let files =
+        parallel_map(&ids, |id| through_all(corpus, id)).into_iter().collect::<Result<Vec<_>, _>>()?;
     println!("{:<22}{SHORT_COLUMNS}  false/min  onset F  late ms   lost  level off  spectrum  chroma", "");
     let names = [AS_IT_IS].into_iter().chain(FAULTS.map(|(name, _)| name));
     for (k, name) in names.enumerate() {
@@ -35,7 +36,7 @@ pub fn run(corpus: &Path) -> Result<(), String> {
     Ok(())
 }
 
-/// A file as it is, then through each fault.
+/// A file without a fault, then with each fault.
 fn through_all(corpus: &Path, id: &str) -> Result<Vec<Hearing>, String> {
     let excerpt = Excerpt::read(corpus, id)?;
     let clean = listen(&excerpt.samples);
