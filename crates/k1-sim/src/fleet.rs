@@ -26,9 +26,9 @@ use k1_device::http::head::{self, MOST_HEAD, Parsed};
 use k1_device::http::respond::{Answer, Door, Verdict, is_streamed, most_body};
 use k1_device::microphone::Hearing;
 use k1_device::requests::SetupPatch;
+use k1_update::envelope::{ENVELOPE, Envelope};
 use k1_update::manifest::Manifest;
 use k1_update::refusal::Refusal as Why;
-use k1_update::sheet::{SHEET, Sheet};
 use k1_update::trust::Trust;
 use sha2::{Digest, Sha256};
 
@@ -245,11 +245,11 @@ impl Shared {
     }
 
     fn take(&self, file: &[u8]) -> Result<Image, Why> {
-        let (sheet, image) = file.split_first_chunk::<SHEET>().ok_or(Why::NotAnUpdate)?;
-        let sheet = Sheet(*sheet);
-        let manifest = Manifest::read(&sheet)?;
+        let (envelope, image) = file.split_first_chunk::<ENVELOPE>().ok_or(Why::NotAnUpdate)?;
+        let envelope = Envelope(*envelope);
+        let manifest = Manifest::read(&envelope)?;
         let mut s = self.state();
-        s.trust.check(&sheet)?;
+        s.trust.check(&envelope)?;
         if manifest.board.as_str() != BOARD {
             return Err(Why::WrongBoard);
         }
@@ -431,7 +431,7 @@ impl Home for Shared {
         Err(NOT_SIMULATED)
     }
 
-    fn set_keys(&self, statement: &Sheet) -> Result<(), Refusal> {
+    fn set_keys(&self, statement: &Envelope) -> Result<(), Refusal> {
         self.state().trust.replace(statement).map_err(Refusal::Update)
     }
 

@@ -1,18 +1,18 @@
-//! The interfaces for firmware: sheets, records in flash, and packets of espota clients.
+//! The interfaces for firmware: envelopes, records in flash, and packets of espota clients.
 
+use k1_update::envelope::{ENVELOPE, Envelope};
 use k1_update::manifest::Manifest;
 use k1_update::otadata::{ENTRY, Entry, Records};
-use k1_update::sheet::{SHEET, Sheet};
 use k1_update::trust::{KeyStatement, Trust};
 use k1_wire::espota::{self, Request};
 
 use crate::choices::Choices;
 
-/// Any bytes as an espota packet, as a sheet (of an image or of keys) and as a pair of records.
+/// Any bytes as an espota packet, as an envelope (of an image or of keys) and as a pair of records.
 pub fn update(bytes: &[u8]) {
     packet(bytes);
     let mut choices = Choices::new(bytes);
-    sheet(&mut choices);
+    envelope(&mut choices);
     records(&mut choices);
 }
 
@@ -34,28 +34,28 @@ fn filled<const N: usize>(choices: &mut Choices<'_>) -> [u8; N] {
     place
 }
 
-fn sheet(choices: &mut Choices<'_>) {
-    let sheet = Sheet(filled::<SHEET>(choices));
-    match Manifest::read(&sheet) {
+fn envelope(choices: &mut Choices<'_>) {
+    let envelope = Envelope(filled::<ENVELOPE>(choices));
+    match Manifest::read(&envelope) {
         Ok(manifest) => {
             // Parsing loses nothing: written again, it is the same statement.
-            let again = manifest.sheet();
-            assert_eq!((&again.0[..108], &again.0[116..128]), (&sheet.0[..108], &sheet.0[116..128]));
+            let again = manifest.envelope();
+            assert_eq!((&again.0[..108], &again.0[116..128]), (&envelope.0[..108], &envelope.0[116..128]));
             assert!(manifest.size > 0 && !manifest.board.as_str().is_empty());
         }
         Err(e) => assert!(!e.to_string().is_empty()),
     }
-    match KeyStatement::read(&sheet) {
+    match KeyStatement::read(&envelope) {
         Ok(statement) => {
-            let again = statement.sheet();
-            assert_eq!((&again.0[..108], &again.0[116..128]), (&sheet.0[..108], &sheet.0[116..128]));
+            let again = statement.envelope();
+            assert_eq!((&again.0[..108], &again.0[116..128]), (&envelope.0[..108], &envelope.0[116..128]));
             let mut trust = Trust::NOBODY;
-            assert_eq!(trust.replace(&sheet), Ok(()), "the first set is taken");
+            assert_eq!(trust.replace(&envelope), Ok(()), "the first set is taken");
             assert!(!trust.is_empty());
         }
         Err(e) => {
             let mut nobody = Trust::NOBODY;
-            assert_eq!(nobody.replace(&sheet), Err(e));
+            assert_eq!(nobody.replace(&envelope), Err(e));
             assert!(nobody.is_empty());
         }
     }
