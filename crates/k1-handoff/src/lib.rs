@@ -78,3 +78,7 @@ mod sync;
 pub use mailbox::{Mailbox, MailboxOwner, SlotOutOfRange};
 pub use ring::{Read, RingReader, RingWriter, SnapshotRing};
 pub use swap::{FrameSwap, SwapReader, SwapWriter};
+
+#[cfg(doctest)]
+#[doc = include_str!("../README.md")]
+struct Readme;
