@@ -42,47 +42,73 @@ struct Sources {
 }
 
 /// A crate of the lock file.
+#[derive(Default)]
 struct Crate {
     name: String,
     version: String,
     licence: String,
     /// Empty for the project's own.
     source: String,
+    /// The crates that use it, in order.
+    users: Vec<String>,
 }
 
-/// The project's workspaces.
-const WORKSPACES: [&str; 1] = ["Cargo.toml"];
-
-/// `cargo xtask licences`.
+/// `cargo xtask licences [--record]`.
 ///
 /// # Errors
 /// Each crate that breaks a rule, a line each.
-pub fn licences() -> Result<(), String> {
-    let text = std::fs::read_to_string(root().join("deny.toml")).map_err(|e| format!("deny.toml: {e}"))?;
-    let rules: Rules = toml::from_str(&text).map_err(|e| format!("deny.toml: {e}"))?;
-    let mut wrong = Vec::new();
-    for workspace in WORKSPACES {
-        let crates = crates(workspace)?;
-        let duplicates = duplicates(&crates).len();
-        println!("{workspace}: {} crates, {duplicates} of them in more than one version", crates.len());
-        wrong.extend(judge(&crates, &rules).into_iter().map(|w| format!("{workspace}: {w}")));
+pub fn licences(record: bool) -> Result<(), String> {
+    let path = root().join("deny.toml");
+    let text = std::fs::read_to_string(&path).map_err(|e| format!("deny.toml: {e}"))?;
+    let crates = crates()?;
+    if record {
+        std::fs::write(&path, recorded(&text, &crates)?).map_err(|e| format!("deny.toml: {e}"))?;
+        return licences(false);
     }
+    let rules: Rules = toml::from_str(&text).map_err(|e| format!("deny.toml: {e}"))?;
+    println!("{} crates, {} of them in more than one version", crates.len(), duplicates(&crates).len());
+    let wrong = judge(&crates, &rules);
     if wrong.is_empty() { Ok(()) } else { Err(wrong.join("\n")) }
 }
 
-/// All crates of a workspace, for any platform.
-fn crates(manifest: &str) -> Result<Vec<Crate>, String> {
-    let arguments = ["metadata", "--format-version", "1", "--locked", "--manifest-path", manifest];
-    let metadata: Value =
-        serde_json::from_str(&said(cargo().args(arguments))?).map_err(|e| format!("cargo metadata: {e}"))?;
-    let word = |package: &Value, key: &str| package[key].as_str().unwrap_or_default().to_owned();
-    let of = |package: &Value| Crate {
-        name: word(package, "name"),
-        version: word(package, "version"),
-        licence: word(package, "license"),
-        source: word(package, "source"),
-    };
-    Ok(metadata["packages"].as_array().into_iter().flatten().map(of).collect())
+/// All crates of the workspace, for any platform.
+fn crates() -> Result<Vec<Crate>, String> {
+    let text = said(cargo().args(["metadata", "--format-version", "1", "--locked"]))?;
+    let metadata: Value = serde_json::from_str(&text).map_err(|e| format!("cargo metadata: {e}"))?;
+    let word = |value: &Value, key: &str| value[key].as_str().unwrap_or_default().to_owned();
+    let list = |value: &Value| value.as_array().cloned().unwrap_or_default();
+    let mut all: BTreeMap<String, Crate> = BTreeMap::new();
+    for package in list(&metadata["packages"]) {
+        let [name, version, licence, source] =
+            ["name", "version", "license", "source"].map(|key| word(&package, key));
+        all.insert(word(&package, "id"), Crate { name, version, licence, source, users: Vec::new() });
+    }
+    for node in list(&metadata["resolve"]["nodes"]) {
+        let user = all.get(&word(&node, "id")).map(|c| c.name.clone()).unwrap_or_default();
+        for used in list(&node["dependencies"]) {
+            if let Some(used) = used.as_str().and_then(|id| all.get_mut(id)) {
+                used.users.push(user.clone());
+            }
+        }
+    }
+    let mut all: Vec<_> = all.into_values().collect();
+    all.iter_mut().for_each(|c| c.users.sort());
+    all.sort_by(|a, b| (&a.name, &a.version).cmp(&(&b.name, &b.version)));
+    Ok(all)
+}
+
+/// `deny.toml` with a line for each crate that is there in more than one version: who uses which.
+fn recorded(text: &str, crates: &[Crate]) -> Result<String, String> {
+    let (head, rest) = text.split_once("skip = [\n").ok_or("deny.toml has no `skip = [`")?;
+    let (_, tail) = rest.split_once("]\n").ok_or("`skip` of deny.toml has no end")?;
+    let mut lines = String::new();
+    for name in duplicates(crates).into_keys() {
+        let of = crates.iter().filter(|c| c.name == name);
+        let uses: Vec<_> =
+            of.map(|c| format!("{} for {}", c.version, c.users.first().map_or("", |u| u))).collect();
+        lines += &format!("    {{ crate = \"{name}\", reason = \"{}\" }},\n", uses.join(", "));
+    }
+    Ok(format!("{head}skip = [\n{lines}]\n{tail}"))
 }
 
 /// Crates in more than one version.
@@ -98,7 +124,7 @@ fn duplicates(crates: &[Crate]) -> BTreeMap<&str, Vec<&str>> {
 /// A sentence for each rule that a crate breaks.
 fn judge(crates: &[Crate], rules: &Rules) -> Vec<String> {
     let mut wrong = Vec::new();
-    for Crate { name, version, licence, source } in crates {
+    for Crate { name, version, licence, source, .. } in crates {
         if !allows(licence, &rules.licenses.allow) {
             wrong.push(format!("{name} {version} is under “{licence}”, which deny.toml does not allow"));
         }
@@ -111,12 +137,15 @@ fn judge(crates: &[Crate], rules: &Rules) -> Vec<String> {
     let skips = |name: &str| rules.bans.skip.iter().any(|s| s.name == name);
     for (name, versions) in duplicates.iter().filter(|(name, _)| !skips(name)) {
         wrong.push(format!(
-            "{name} is there as {}; take one of them away, or say why in deny.toml: {{ crate = \"{name}\", reason = \"…\" }}",
+            "{name} is there as {}; take one of them away, or let it be: cargo xtask licences --record",
             versions.join(" and ")
         ));
     }
     for skip in rules.bans.skip.iter().filter(|s| !duplicates.contains_key(s.name.as_str())) {
-        wrong.push(format!("deny.toml lets {} be there twice, and it is not: delete that line", skip.name));
+        wrong.push(format!(
+            "deny.toml lets {} be there twice, and it is not: cargo xtask licences --record",
+            skip.name
+        ));
     }
     wrong
 }
@@ -175,7 +204,7 @@ mod tests {
 
     fn one(name: &str, version: &str, licence: &str, source: &str) -> Crate {
         let [name, version, licence, source] = [name, version, licence, source].map(str::to_owned);
-        Crate { name, version, licence, source }
+        Crate { name, version, licence, source, ..Crate::default() }
     }
 
     #[test]
@@ -203,5 +232,10 @@ mod tests {
         assert_eq!(count(&two, ""), 1);
         assert_eq!(count(&two, "{ crate = \"a\" }"), 0);
         assert_eq!(count(&two[..1], "{ crate = \"a\" }"), 1, "a rule that is not needed any more");
+        let text = recorded("[bans]\nskip = [\n    { crate = \"old\" },\n]\n[end]\n", &two).unwrap();
+        assert_eq!(
+            text,
+            "[bans]\nskip = [\n    { crate = \"a\", reason = \"1.0.0 for , 2.0.0 for \" },\n]\n[end]\n"
+        );
     }
 }

@@ -22,7 +22,7 @@ const USAGE: &str =
     "cargo xtask quick                             formatting, lints and every fast test: before each commit
 cargo xtask gate [--list | STAGE...]          everything that must be true, or one stage of it (.ci/run installs what it needs)
 cargo xtask links                             every link in the documentation leads somewhere
-cargo xtask licences                          licences, sources and versions of all crates, against deny.toml
+cargo xtask licences [--record]               licences, sources and versions of all crates, against deny.toml
 cargo xtask audit                             no credential in a source, no unsafe outside the hand-off
 cargo xtask fuzz [SECONDS]                    each fuzz target for some seconds
 cargo xtask packages                          pack the crates that could be published
@@ -45,7 +45,8 @@ fn main() -> ExitCode {
         ["gate", ..] => return gate::gate(&args[1..]),
         ["tests", ..] => gate::tests(&args[1..]),
         ["links"] => links::links(),
-        ["licences"] => licences::licences(),
+        ["licences"] => licences::licences(false),
+        ["licences", "--record"] => licences::licences(true),
         ["audit"] => audit::audit(),
         ["fuzz"] => fuzz::fuzz("10"),
         ["fuzz", seconds] => fuzz::fuzz(seconds),

@@ -73,6 +73,7 @@ fn run_in(place: &Path) -> Result<(), String> {
     let clone = place.join("k1");
     said(Command::new("git").args(["clone", "--quiet"]).arg(root()).arg(&clone))?;
     let notes = notes();
+    keep_times(&clone, &notes)?;
     let (log, unjudged) = (notes.join("bare.log"), notes.join(UNJUDGED));
     let _ = (std::fs::remove_file(&log), std::fs::remove_file(&unjudged));
     let mut command = Command::new(COMMAND[0]);
@@ -125,6 +126,25 @@ fn symlink(to: &Path, link: &Path) -> std::io::Result<()> {
 #[cfg(not(unix))]
 fn symlink(_to: &Path, _link: &Path) -> std::io::Result<()> {
     Err(std::io::Error::other("this needs links"))
+}
+
+/// Gives the clone's files the times of this checkout's, so that what was built of them is not built again; but only if this
+/// checkout was the last to use the folder of built things: cargo would take another's code for this one's.
+fn keep_times(clone: &Path, notes: &Path) -> Result<(), String> {
+    let last = notes.join("checkout");
+    let this = root().display().to_string();
+    let is_same = std::fs::read_to_string(&last).is_ok_and(|path| path == this);
+    std::fs::write(&last, &this).map_err(|e| format!("{}: {e}", last.display()))?;
+    let files = said(Command::new("git").arg("ls-files").current_dir(clone))?;
+    for file in files.lines().filter(|_| is_same) {
+        let (ours, theirs) = (root().join(file), clone.join(file));
+        let is_alike = std::fs::read(&ours).is_ok_and(|ours| std::fs::read(&theirs).is_ok_and(|t| t == ours));
+        if let (true, Ok(time)) = (is_alike, ours.metadata().and_then(|m| m.modified())) {
+            let opened = std::fs::File::options().append(true).open(&theirs);
+            opened.and_then(|f| f.set_modified(time)).map_err(|e| format!("{file}: {e}"))?;
+        }
+    }
+    Ok(())
 }
 
 /// What is changed and not committed is not in the clone; to cargo, which compares times, it would look built.

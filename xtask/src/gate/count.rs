@@ -9,14 +9,17 @@ use std::path::PathBuf;
 /// # Errors
 /// A sentence, if a line of results cannot be read.
 pub fn of(logs: impl Iterator<Item = PathBuf>) -> Result<String, String> {
-    let (mut passed, mut failed, mut skipped) = (0, 0, 0);
+    let (mut passed, mut failed, mut skipped, mut again) = (0, 0, 0, 0);
     for log in logs {
         let bytes = std::fs::read(log).unwrap_or_default();
-        let [p, f, s] = in_text(&String::from_utf8_lossy(&bytes))?;
+        let text = String::from_utf8_lossy(&bytes);
+        let [p, f, s] = in_text(&text)?;
         passed += p;
         failed += f;
         skipped += s;
+        again += run_again(&text);
     }
+    skipped -= again.min(skipped);
     Ok(format!("{passed} passed, {failed} failed, {skipped} skipped"))
 }
 
@@ -32,6 +35,14 @@ fn in_text(text: &str) -> Result<[usize; 3], String> {
     }
     let by_itself = skipped(text).len().min(sums[0]);
     Ok([sums[0] - by_itself, sums[1], sums[2] + by_itself])
+}
+
+/// How many tests of a text were skipped in another, and have run now.
+fn run_again(text: &str) -> usize {
+    let number = |line: &str| -> Option<usize> {
+        line.split_once(" counted as skipped before")?.0.rsplit(' ').next()?.parse().ok()
+    };
+    text.lines().filter(|l| l.contains("test result: ")).filter_map(number).sum()
 }
 
 /// The tests that said that they were skipped, each once: the heading under which it said so, and its name.
@@ -60,6 +71,13 @@ mod tests {
                     skipped: x needs R; r is missing\ntest result: ok. 5 passed; 0 failed; 2 ignored; 0 measured\n\
                     test result: FAILED. 7 passed; 1 failed; 0 ignored; 0 measured; 3 filtered out\n";
         assert_eq!(in_text(text), Ok([11, 1, 3]));
+        let again = "test result: ok. 1 passed; 0 failed; 0 ignored; 1 counted as skipped before\n";
+        let folder = crate::gate::scratch("count");
+        let logs = [("bare", text), ("required", again)].map(|(name, text)| {
+            std::fs::write(folder.join(name), text).unwrap();
+            folder.join(name)
+        });
+        assert_eq!(of(logs.into_iter()).unwrap(), "12 passed, 1 failed, 2 skipped");
         let all = skipped(text);
         assert_eq!(all.len(), 1);
         assert!(all.iter().all(|(heading, test)| heading.starts_with("tests/a.rs") && test == "x"));

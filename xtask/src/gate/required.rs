@@ -17,19 +17,21 @@ const NEEDS: &str = "browser,pulse,virt,promtool,mosquitto,netns,nginx,openssl,e
 pub fn run() -> Result<(), String> {
     let (table, all) = (Table::read()?, targets::all()?);
     let cases = targets::build(&all, Duration::from_secs(table.required_seconds))?;
-    let chosen = choose(cases, &table)?;
+    let (chosen, again) = choose(cases, &table)?;
     let env = [("K1_REQUIRE", NEEDS.to_owned())];
     let mut reports = runner::all(&chosen, &env, |case| table.is_alone(case));
     judge(&mut reports)?;
-    runner::tell(&reports, 0)
+    runner::tell(&reports, 0, again)
 }
 
-/// What was skipped on the bare machine and what could not be judged there; without its notes, what is not quick.
-fn choose(cases: Vec<Case>, table: &Table) -> Result<Vec<Case>, String> {
+/// What was skipped on the bare machine (and how many that are) and what could not be judged there; without its notes, what
+/// is not quick.
+fn choose(cases: Vec<Case>, table: &Table) -> Result<(Vec<Case>, usize), String> {
     let notes = notes();
     let Ok(skipped) = std::fs::read_to_string(notes.join(bare::SKIPPED)) else {
         println!("no run on a bare machine has said what it skipped: all tests that are not quick");
-        return Ok(cases.into_iter().filter(|c| !table.is_quick(&c.target) || table.is_slow(c)).collect());
+        let is_wanted = |c: &Case| !table.is_quick(&c.target) || table.is_slow(c);
+        return Ok((cases.into_iter().filter(is_wanted).collect(), 0));
     };
     let unjudged = excused::candidates(&notes.join(bare::UNJUDGED));
     let mut wanted: BTreeSet<String> =
@@ -38,7 +40,7 @@ fn choose(cases: Vec<Case>, table: &Table) -> Result<Vec<Case>, String> {
     let chosen: Vec<_> = cases.into_iter().filter(|c| wanted.contains(&c.name)).collect();
     match wanted.iter().find(|name| !chosen.iter().any(|c| c.name == **name)) {
         Some(lost) => Err(format!("the test {lost} was skipped on a bare machine, and is nowhere")),
-        None => Ok(chosen),
+        None => Ok((chosen, skipped.lines().count())),
     }
 }
 

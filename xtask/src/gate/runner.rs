@@ -111,11 +111,12 @@ pub fn all(cases: &[Case], env: &[(&str, String)], alone: impl Fn(&Case) -> bool
     reports.into_inner().unwrap_or_else(std::sync::PoisonError::into_inner)
 }
 
-/// Prints what failed and the result in the form of Rust's own test programs.
+/// Prints what failed and the result in the form of Rust's own test programs. `again` of the tests have been counted as
+/// skipped before.
 ///
 /// # Errors
 /// A sentence that names what failed.
-pub fn tell(reports: &[Report], ignored: usize) -> Result<(), String> {
+pub fn tell(reports: &[Report], ignored: usize, again: usize) -> Result<(), String> {
     let failed: Vec<_> = reports.iter().filter(|r| r.wrong.is_some()).collect();
     failed.iter().for_each(|r| println!("\n---- {}", r.wrong.as_deref().unwrap_or_default()));
     let mut slowest: Vec<_> = reports.iter().map(|r| (r.took.as_millis(), &r.name)).collect();
@@ -123,7 +124,7 @@ pub fn tell(reports: &[Report], ignored: usize) -> Result<(), String> {
     let slowest: Vec<_> = slowest.iter().take(5).map(|(ms, name)| format!("{name} {ms} ms")).collect();
     println!("the slowest: {}", slowest.join(", "));
     println!(
-        "test result: {}. {} passed; {} failed; {ignored} ignored",
+        "test result: {}. {} passed; {} failed; {ignored} ignored; {again} counted as skipped before",
         if failed.is_empty() { "ok" } else { "FAILED" },
         reports.len() - failed.len(),
         failed.len(),
@@ -165,7 +166,7 @@ mod tests {
         assert!(wrong("hangs").is_some_and(|w| w.contains("p t hangs hangs") && w.contains("so far")));
         assert_eq!(wrong("passes"), None);
         assert!(wrong("fails").is_some());
-        let told = tell(&reports, 0).unwrap_err();
+        let told = tell(&reports, 0, 0).unwrap_err();
         assert!(told.starts_with("2 tests failed") && told.contains("p t hangs"), "{told}");
     }
 
