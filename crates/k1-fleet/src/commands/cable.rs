@@ -7,7 +7,7 @@ use k1_device::console::{self as lines, Said};
 use k1_device::firmware::Short;
 use serde_json::json;
 
-use super::deploy::Report;
+use super::report::Report;
 use crate::cable::admission::{self, Inside};
 use crate::cable::flash::CableFlash;
 use crate::cable::rom_loader::{Console, Wire};
@@ -33,7 +33,12 @@ enum Done {
 }
 
 /// Sends an update to the lamp on a cable.
-pub fn deploy(args: &DeployArgs, update: &Update, report: &mut Report) -> Result<(), Failure> {
+///
+/// # Errors
+///
+/// A sentence that says what to do.
+pub fn deploy(args: &DeployArgs, update: &Update) -> Result<(), Failure> {
+    let report = &mut Report::open(args.report.as_deref(), &args.image)?;
     let Some(port) = &args.port else { return Err(Failure("name the port of the cable with --port".into())) };
     if !args.lamps.is_empty() || args.all || args.canary > 0 {
         return Err(Failure(
