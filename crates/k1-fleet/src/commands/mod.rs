@@ -8,3 +8,4 @@ pub mod keys;
 pub mod monitor;
 pub mod mqtt;
 mod report;
+pub mod validate;

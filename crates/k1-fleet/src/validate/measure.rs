@@ -1,43 +1,24 @@
-//! `k1 validate` and `k1 soak`: the acceptance procedure, every criterion measured on the lamp itself.
+//! Measures a lamp: its figures each second, its self-tests, its light under music and in silence.
 
-mod clock;
-mod light;
-mod presence;
-mod raw;
-mod rows;
-mod signal;
-mod watcher;
-
-use std::io::Write as _;
 use std::net::IpAddr;
 use std::sync::atomic::{AtomicBool, Ordering::Relaxed};
-use std::sync::{Arc, Mutex, PoisonError};
-use std::time::{Duration, Instant, SystemTime, UNIX_EPOCH};
+use std::sync::{Mutex, PoisonError};
+use std::time::{Duration, Instant};
 
 use k1_device::answers::{SelfTest, TestState};
-use serde::Serialize;
+use k1_host::Failure;
+use k1_host::progress::progress;
 use serde_json::{Value, json};
 
-use crate::cli::ValidateArgs;
+use super::clock::Clock;
+use super::evidence::{Evidence, Second};
+use super::light;
+use super::raw::Raw;
+use super::signal::Signal;
+use super::watcher::Watcher;
 use crate::lamps::figures::Reading;
 use crate::lamps::playback::Voice;
-use crate::lamps::virtual_lamp;
-use crate::lamps::{self, Address, Client, Trouble};
-use clock::Clock;
-use k1_host::Failure;
-use k1_host::console::Text;
-use k1_host::output::{self, Output, Spared};
-use k1_host::signals::{self, Wish, Wishes};
-use presence::HostSecond;
-use raw::Raw;
-use rows::{Budget, Evidence, Row, Second, Verdict, judge};
-use signal::Signal;
-use watcher::Watcher;
-
-/// How long `validate` takes if nothing else is said, in seconds.
-pub const TEN_MINUTES: f64 = 600.0;
-/// How long `soak` takes if nothing else is said, in seconds.
-pub const A_DAY: f64 = 86_400.0;
+use crate::lamps::{Address, Client, Trouble, virtual_lamp};
 
 /// The board of emulated lamps.
 const VIRTUAL: &str = "virt";
@@ -51,32 +32,6 @@ const READS: [u32; 2] = [500, 1_000_000];
 const READS_PATIENCE: Duration = Duration::from_secs(300);
 /// A lamp that went away in the middle and does not come back within this has gone.
 const BACK_PATIENCE: Duration = Duration::from_secs(60);
-
-/// What was measured and what became of it, for the archive.
-#[derive(Debug, Serialize)]
-struct Record {
-    lamp: String,
-    address: String,
-    board: String,
-    version: String,
-    hash: Option<String>,
-    slot: Option<String>,
-    /// Seconds since 1970.
-    began: u64,
-    /// Seconds, of the lamp's own clock if that is steady.
-    length_s: f64,
-    /// True of a virtual lamp whose clock counts instructions and does not follow that of this machine.
-    steady: bool,
-    passed: bool,
-    rows: Vec<Row>,
-    /// What the machine did that emulates the lamp, each second; nothing of a lamp that is no emulated one of this machine.
-    #[serde(skip_serializing_if = "Option::is_none")]
-    host: Option<Vec<HostSecond>>,
-    light: Option<Vec<light::Answer>>,
-    reads: Vec<SelfTest>,
-    /// What became of the way back, if it was asked for.
-    rolled_back: Option<String>,
-}
 
 /// Looks at the lamp once a second, until it is told to end.
 struct Log<'a> {
@@ -178,7 +133,7 @@ fn is_emulated_here(board: &str, address: &Address) -> bool {
 
 /// What emulates a lamp.
 #[derive(Clone, Copy, PartialEq)]
-enum Emulator {
+pub enum Emulator {
     /// Nothing, or another machine.
     NotHere,
     /// This machine, whose clock is the lamp's: when it stops, so does the lamp.
@@ -188,7 +143,8 @@ enum Emulator {
 }
 
 impl Emulator {
-    fn of(board: &str, address: &Address) -> Self {
+    /// What emulates the lamp of this board and address.
+    pub fn of(board: &str, address: &Address) -> Self {
         let is_steady = || virtual_lamp::at(&address.authority).is_some_and(|berth| berth.steady);
         match is_emulated_here(board, address) {
             false => Self::NotHere,
@@ -198,8 +154,12 @@ impl Emulator {
     }
 }
 
-/// Measures everything until the time is over or it is stopped; the lamp's look is changed meanwhile.
-fn measure(
+/// Measures everything for `length` seconds, or until it is stopped; the lamp's look is changed meanwhile.
+///
+/// # Errors
+///
+/// A sentence if the lamp does not answer any more.
+pub fn measure(
     client: &Client,
     emulator: Emulator,
     length: f64,
@@ -245,7 +205,7 @@ fn measure(
         };
         let done = work();
         if done.is_ok() {
-            let bar = k1_host::progress::progress(Some(length), "watching");
+            let bar = progress(Some(length), "watching");
             let is_over = || log.clock.time() >= length || log.clock.has_stopped(BACK_PATIENCE);
             while !is_over() && !stopped.load(Relaxed) {
                 bar.set_position((log.clock.time() * 1e3) as u64);
@@ -280,128 +240,6 @@ fn measure(
 
 fn text(trouble: Trouble) -> Failure {
     Failure(trouble.to_string())
-}
-
-/// Judges a lamp; a failed criterion is a failure.
-pub fn validate(args: &ValidateArgs, usual: f64) -> Result<(), Failure> {
-    let budget = Budget::read()?;
-    let length = args.length.unwrap_or(usual);
-    // What cannot be kept is said before a day is measured; a record that is there stays until there is a new one.
-    let raw = Raw::open(args.raw.as_deref())
-        .map_err(|e| Failure(format!("the raw figures cannot be written: {e}")))?;
-    let kept = args.record.as_deref().map(|path| Output::create(path, &Spared::default())).transpose();
-    let kept = kept.map_err(unwritten)?;
-    let stopped = Arc::new(AtomicBool::new(false));
-    let signal = stopped.clone();
-    let wishes = Arc::new(Wishes::default());
-    signals::on_end(move || match wishes.take(Instant::now()) {
-        Wish::End => signal.store(true, Relaxed),
-        Wish::Same => {}
-        // It does not wait for a verdict.
-        Wish::EndNow => {
-            let _ = output::abandon_all();
-            std::process::exit(130);
-        }
-    })
-    .map_err(Failure)?;
-    let client = Client::new(lamps::find(&args.lamp, args.token.as_deref())?);
-    let info = client.info().map_err(text)?;
-    let name = client.name().map_err(text)?;
-    let backup: Value = client.get("/api/config/backup").map_err(text)?;
-    k1_host::say(format_args!(
-        "k1: judging {name} at {} for {:.0} s; its patterns change meanwhile, and its look comes back",
-        client.address().authority,
-        length
-    ));
-    let began = SystemTime::now().duration_since(UNIX_EPOCH).map_or(0, |d| d.as_secs());
-    let emulator = Emulator::of(&info.board, client.address());
-    let evidence = measure(&client, emulator, length, &raw, &stopped);
-    let raw = raw.keep();
-    let restored = client.post::<Value>("/api/config/restore", &backup);
-    let evidence = evidence?;
-    if let Err(trouble) = restored {
-        k1_host::say(format_args!("k1: the look that {name} had could not be put back: {trouble}"));
-    }
-    let rows = judge(&evidence, &budget);
-    let passed = rows.iter().all(|r| r.verdict == Verdict::Passed);
-    let rolled_back = (!passed && args.rollback_on_fail).then(|| {
-        match client.post::<Value>("/api/v1/rollback", &json!({})) {
-            Ok(_) => "it goes back to the firmware before".to_owned(),
-            Err(trouble) => format!("it could not be sent back: {trouble}"),
-        }
-    });
-    let record = Record {
-        lamp: name,
-        address: client.address().authority.clone(),
-        board: info.board.into_owned(),
-        version: info.firmware.into_owned(),
-        hash: evidence.device.firmware_hash.map(|h| h.to_string()),
-        slot: evidence.device.slot.as_deref().map(str::to_owned),
-        began,
-        length_s: evidence.length_s,
-        steady: emulator == Emulator::Steady,
-        passed,
-        rows,
-        host: evidence.host,
-        light: evidence.light.ok(),
-        reads: evidence.reads,
-        rolled_back,
-    };
-    tell(&record, args.json, kept)?;
-    raw.map_err(|why| Failure(format!("it holds, but the raw figures are lost: {why}")))
-}
-
-/// Prints and keeps the record, and ends with what it says.
-fn tell(record: &Record, as_json: bool, kept: Option<Output>) -> Result<(), Failure> {
-    match as_json {
-        true => k1_host::console::json(record)?,
-        false => table(record).print()?,
-    }
-    // After it was shown: a disk that is full takes nothing away.
-    if let Some(mut kept) = kept {
-        let text = serde_json::to_vec_pretty(record).map_err(|e| Failure(e.to_string()))?;
-        let written = kept.write_all(&text).map_err(|e| output::unwritten(kept.path(), e));
-        written.and_then(|()| kept.commit()).map_err(unwritten)?;
-    }
-    let failed: Vec<_> = record.rows.iter().filter(|r| r.verdict != Verdict::Passed).map(|r| r.id).collect();
-    if failed.is_empty() {
-        return Ok(());
-    }
-    let back = record.rolled_back.as_ref().map(|b| format!("; {b}")).unwrap_or_default();
-    Err(Failure(format!(
-        "{} of {} criteria do not hold for {}: {}{back}",
-        failed.len(),
-        record.rows.len(),
-        record.lamp,
-        failed.join(", ")
-    )))
-}
-
-fn unwritten(why: output::Unwritten) -> Failure {
-    Failure(format!("the record cannot be written: {why}"))
-}
-
-fn table(record: &Record) -> Text {
-    let mut text = Text::default();
-    let Record { lamp, board, version, length_s, .. } = record;
-    text.line(format_args!("{lamp} ({board}, {version}, {length_s:.0} s)"));
-    text.line("");
-    if record.steady {
-        text.line("Its clock counts its instructions and does not follow this machine's.");
-        text.line("");
-    }
-    for r in &record.rows {
-        let mark = match r.verdict {
-            Verdict::Passed => "ok     ",
-            Verdict::Failed => "FAILED ",
-            Verdict::NotMeasured => "UNKNOWN",
-        };
-        text.line(format_args!("{mark}  {}", r.criterion));
-        text.line(format_args!("         {}", r.measured));
-    }
-    text.line("");
-    text.line(if record.passed { "It holds." } else { "It does not hold." });
-    text
 }
 
 #[cfg(test)]

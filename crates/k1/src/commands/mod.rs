@@ -16,8 +16,7 @@ use k1_device::harmless::harmless;
 
 use crate::cli::{Cli, Command};
 use crate::source;
-use k1_fleet::commands::{deploy, devices, keys, monitor, mqtt};
-use k1_fleet::validate;
+use k1_fleet::commands::{deploy, devices, keys, monitor, mqtt, validate};
 use k1_host::progress::progress;
 use k1_host::{Failure, console};
 
