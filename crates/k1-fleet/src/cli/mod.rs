@@ -5,7 +5,7 @@ use std::time::Duration;
 
 use clap::{Args, Subcommand, ValueEnum};
 
-use crate::lamps::{Address, Place, find_all};
+use crate::lamps::{Address, Selector, find_all};
 
 mod values;
 
@@ -31,7 +31,7 @@ impl ReachArgs {
     /// # Errors
     ///
     /// A sentence if a named one cannot be found.
-    pub fn find(&self, named: &[Place]) -> Result<Vec<Address>, String> {
+    pub fn find(&self, named: &[Selector]) -> Result<Vec<Address>, String> {
         find_all(named, self.token.as_deref(), Duration::from_secs_f64(self.search_s))
     }
 
@@ -40,7 +40,7 @@ impl ReachArgs {
     /// # Errors
     ///
     /// A sentence if a named one cannot be found, or none answers.
-    pub fn find_some(&self, named: &[Place]) -> Result<Vec<Address>, String> {
+    pub fn find_some(&self, named: &[Selector]) -> Result<Vec<Address>, String> {
         let lamps = self.find(named)?;
         if lamps.is_empty() {
             return Err(
@@ -57,7 +57,7 @@ pub struct DevicesArgs {
     /// Lamps to ask: a name, an address, the address of the lamp's page with its token, or `virt`. Without one, every
     /// lamp that answers.
     #[arg(value_name = "LAMP")]
-    pub lamps: Vec<Place>,
+    pub lamps: Vec<Selector>,
     /// How they are reached.
     #[command(flatten)]
     pub reach: ReachArgs,
@@ -75,7 +75,7 @@ pub struct MonitorArgs {
     /// Lamps to watch: a name, an address, the address of the lamp's page with its token, or `virt`. Without one, every
     /// lamp that answers.
     #[arg(value_name = "LAMP", conflicts_with = "serial")]
-    pub lamps: Vec<Place>,
+    pub lamps: Vec<Selector>,
     /// Read the console of a lamp on a cable instead: a serial port, or - for standard input.
     #[arg(long, value_name = "PORT")]
     pub serial: Option<String>,
@@ -98,7 +98,7 @@ pub struct MonitorArgs {
 pub struct ValidateArgs {
     /// The lamp: a name, an address, the address of its page with its token, or `virt`.
     #[arg(default_value = "virt", value_name = "LAMP")]
-    pub lamp: Place,
+    pub lamp: Selector,
     /// How long: 10m, 1h, 24h, or any number of seconds, minutes (m) or hours (h). Ten minutes for `validate`, a day
     /// for `soak`, unless it is given.
     #[arg(long = "for", value_parser = length, value_name = "TIME")]
@@ -144,7 +144,7 @@ pub struct MqttArgs {
     /// Lamps to connect: a name, an address, the address of the lamp's page with its token, or `virt`. Without one,
     /// every lamp that answers.
     #[arg(value_name = "LAMP")]
-    pub lamps: Vec<Place>,
+    pub lamps: Vec<Selector>,
     /// The broker.
     #[arg(long, default_value = "localhost", value_name = "HOST[:PORT]")]
     pub broker: String,
@@ -194,7 +194,7 @@ pub struct VirtArgs {
     #[arg(long, default_value_t = 3232, value_name = "PORT")]
     pub ota: u16,
     /// The lamp's clock counts its instructions and does not follow this machine's, however slow or busy that is: a
-    /// minute of its own takes more or less than one of ours. It hears a tape at its own pace, music and silence in turn,
+    /// minute of its own takes more or less than one of ours. It hears a recording at its own pace, music and silence in turn,
     /// and nothing from the network. It wants QEMU 8.1 or later.
     #[arg(long)]
     pub steady: bool,
@@ -249,7 +249,7 @@ pub enum KeysCommand {
 pub struct TrustArgs {
     /// The lamp: a name, an address, the address of its page with its token, or `virt`.
     #[arg(value_name = "LAMP")]
-    pub lamp: Place,
+    pub lamp: Selector,
     /// A key to trust; one or two. To change keys: first the old one and the new one, later the new one alone.
     #[arg(long = "key", value_name = "NAME", default_value = KEY)]
     pub keys: Vec<String>,
@@ -300,7 +300,7 @@ pub struct DeployArgs {
     pub image: PathBuf,
     /// A lamp: a name, an address, the address of its page with its token, or `virt`. May be given more than once.
     #[arg(long = "to", value_name = "LAMP", conflicts_with = "all")]
-    pub lamps: Vec<Place>,
+    pub lamps: Vec<Selector>,
     /// Every lamp that answers.
     #[arg(long)]
     pub all: bool,
@@ -363,7 +363,7 @@ pub struct InstallArgs {
 pub struct RollbackArgs {
     /// The lamps: a name, an address, the address of a page with its token, or `virt`.
     #[arg(value_name = "LAMP", conflicts_with = "all")]
-    pub lamps: Vec<Place>,
+    pub lamps: Vec<Selector>,
     /// Every lamp that answers.
     #[arg(long)]
     pub all: bool,

@@ -17,7 +17,7 @@ use super::raw::Raw;
 use super::signal::Signal;
 use super::watcher::Watcher;
 use crate::lamps::figures::Reading;
-use crate::lamps::playback::Voice;
+use crate::lamps::playback::Playback;
 use crate::lamps::{Address, Client, Trouble, virtual_lamp};
 
 /// The board of emulated lamps.
@@ -145,7 +145,7 @@ pub enum Emulator {
 impl Emulator {
     /// What emulates the lamp of this board and address.
     pub fn of(board: &str, address: &Address) -> Self {
-        let is_steady = || virtual_lamp::at(&address.authority).is_some_and(|berth| berth.steady);
+        let is_steady = || virtual_lamp::at(&address.authority).is_some_and(|lamp| lamp.steady);
         match is_emulated_here(board, address) {
             false => Self::NotHere,
             true if is_steady() => Self::Steady,
@@ -168,8 +168,8 @@ pub fn measure(
 ) -> Result<Evidence, Failure> {
     let began = Instant::now();
     let status = client.status().map_err(text)?;
-    let signal = match Voice::to(client.address(), &status.source) {
-        Ok(voice) => Ok(Signal::start(voice)?),
+    let signal = match Playback::to(client.address(), &status.source) {
+        Ok(playback) => Ok(Signal::start(playback)?),
         Err(why) => Err(why),
     };
     let watcher = (emulator == Emulator::Here).then(|| Watcher::start(began)).transpose()?;
