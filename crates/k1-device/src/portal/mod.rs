@@ -9,7 +9,7 @@ pub mod leases;
 use alloc::string::String;
 use core::fmt::Write;
 
-use crate::http::head::Head;
+use k1_http::head::Head;
 
 /// Networks that are remembered of a scan.
 pub const MOST_SEEN: usize = 12;
@@ -222,7 +222,7 @@ fn decode<const N: usize>(value: &[u8]) -> Option<heapless::String<N>> {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::http::head::{self, Parsed};
+    use k1_http::head::{self, Parsed};
     use proptest::prelude::*;
     use std::string::ToString;
 
