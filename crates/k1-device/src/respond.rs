@@ -7,7 +7,7 @@ use alloc::vec::Vec;
 use core::fmt::{self, Write};
 
 use k1_http::answer::{AnswerHead, Content, JSON};
-use k1_http::gate::{Entry, Passage};
+use k1_http::admission::{Entry, Judged};
 use k1_http::rejection::Rejection;
 
 use crate::api;
@@ -35,11 +35,11 @@ enum Body {
 /// Answers a request as it was judged; `body` is its whole body, or why there is none.
 pub fn respond<'a>(
     backend: &dyn Backend,
-    passage: &Passage<'a, Action>,
+    judged: &Judged<'a, Action>,
     body: Result<&[u8], Refusal>,
 ) -> Answer<'a> {
-    let done = enter(backend, &passage.result, body);
-    done.unwrap_or_else(|refusal| Answer::refusal(refusal, backend.now_us() / 1000)).to(passage)
+    let done = enter(backend, &judged.result, body);
+    done.unwrap_or_else(|refusal| Answer::refusal(refusal, backend.now_us() / 1000)).to(judged)
 }
 
 fn enter<'a>(
@@ -91,8 +91,8 @@ impl<'a> Answer<'a> {
     }
 
     /// The same as the answer to a request that was judged: the page that asked may read it.
-    pub fn to(mut self, passage: &Passage<'a, Action>) -> Self {
-        self.head.origin = passage.origin;
+    pub fn to(mut self, judged: &Judged<'a, Action>) -> Self {
+        self.head.origin = judged.origin;
         self
     }
 

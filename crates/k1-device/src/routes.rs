@@ -1,6 +1,6 @@
 //! Every path, once. Servers, limits and the machine-readable description are made from this table.
 
-use k1_http::gate::Site;
+use k1_http::admission::Site;
 pub use k1_http::limits::SMALL_BODY;
 use k1_http::rejection::Rejection;
 pub use k1_http::route::Method;
@@ -197,6 +197,11 @@ pub const LIVE: &str = "/api/v1/live";
 /// The API and the files of the page, for the door.
 pub const fn site(files: &'static [File]) -> Site<Action> {
     Site { routes: &ROUTES, websockets: &[LEGACY, LIVE], files, guarded: "/api/" }
+}
+
+/// True for a request whose body is taken as it comes, once it was let in.
+pub fn is_streamed(method: Option<Method>, path: &str) -> bool {
+    ROUTES.iter().any(|r| r.action == Action::Install && Some(r.method) == method && r.path == path)
 }
 
 /// The route for a request, and its place in the table.

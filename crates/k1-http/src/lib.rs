@@ -8,7 +8,7 @@
 //! |---|---|
 //! | [`head`] | the head of a request, parsed and checked |
 //! | [`body`] | a body on its way in, whole or in chunks |
-//! | [`gate`] | whether a request is let in, and to what |
+//! | [`admission`] | whether a request is let in, and to what |
 //! | [`rejection`] | every refusal of the door: status, code and sentence |
 //! | [`names`] | the `Host` and `Origin` under which a K1 may be asked |
 //! | [`token`], [`strength`] | the token of a request; how hard a token is to guess |
@@ -31,7 +31,7 @@ pub mod body;
 pub mod client;
 pub mod connections;
 pub mod etag;
-pub mod gate;
+pub mod admission;
 pub mod guesses;
 pub mod head;
 pub mod interval;

@@ -26,7 +26,7 @@ use k1_device::requests::SetupPatch;
 use k1_device::respond::{Answer, respond};
 use k1_device::routes::{self, Action};
 use k1_http::body::{Framing, Intake};
-use k1_http::gate::{Entry, Gate, streamed_length};
+use k1_http::admission::{Entry, Admission, streamed_length};
 use k1_http::head::{self, Parsed};
 use k1_http::limits::LAMP;
 use k1_http::names::Names;
@@ -42,7 +42,7 @@ const BOARD: &str = "virt";
 /// Every client of this machine is one.
 const CLIENT: IpAddr = IpAddr::V4(Ipv4Addr::LOCALHOST);
 
-type Door = Gate<Action, 64, 8>;
+type Door = Admission<Action, 64, 8>;
 
 /// How a lamp takes an update.
 #[derive(Clone, Copy, Debug)]
@@ -209,8 +209,8 @@ impl Shared {
             if self.is_away() || self.ends.load(SeqCst) {
                 return None;
             }
-            let passage = lock(door).judge(CLIENT, &head, self.now_us() / 1000);
-            if let Ok(Entry::Route(route)) = &passage.result
+            let judged = lock(door).judge(CLIENT, &head, self.now_us() / 1000);
+            if let Ok(Entry::Route(route)) = &judged.result
                 && route.action == Action::Install
             {
                 let answer = match streamed_length(head.framing, route.max_body) {
@@ -219,10 +219,10 @@ impl Shared {
                 };
                 return say(&mut stream, &answer, false);
             }
-            if matches!(passage.result, Ok(Entry::WebSocket(..))) {
+            if matches!(judged.result, Ok(Entry::WebSocket(..))) {
                 return None;
             }
-            let most = passage.max_body();
+            let most = judged.max_body();
             let mut intake = Intake::new(head.framing, most);
             let mut body = vec![0; if head.framing == Framing::Length(0) { 0 } else { most }];
             let mut rest = taken;
@@ -234,7 +234,7 @@ impl Shared {
                 rest.extend_from_slice(&piece[used..n]);
             }
             let whole = intake.verdict().map(|()| &body[..intake.kept()]);
-            let answer = respond(self, &passage, whole.map_err(Refusal::Http));
+            let answer = respond(self, &judged, whole.map_err(Refusal::Http));
             say(&mut stream, &answer, head.keep_alive)?;
             if !head.keep_alive {
                 return Some(());

@@ -43,7 +43,7 @@ pub enum Entry<'a, A: 'static> {
 
 /// How a request was judged.
 #[derive(Debug)]
-pub struct Passage<'a, A: 'static> {
+pub struct Judged<'a, A: 'static> {
     /// What it was let in to, or why not.
     pub result: Result<Entry<'a, A>, Rejection>,
     /// The page that may read the answer.
@@ -54,7 +54,7 @@ pub struct Passage<'a, A: 'static> {
     pub begins_burst: bool,
 }
 
-impl<A> Passage<'_, A> {
+impl<A> Judged<'_, A> {
     /// Most bytes of the body that make sense.
     pub fn max_body(&self) -> usize {
         match &self.result {
@@ -85,7 +85,7 @@ pub fn streamed_length(framing: Framing, max: usize) -> Result<u32, Rejection> {
 
 /// Lets requests in; remembers `R` pairs of client and route, and `G` senders of wrong tokens.
 #[derive(Debug)]
-pub struct Gate<A: 'static, const R: usize, const G: usize> {
+pub struct Admission<A: 'static, const R: usize, const G: usize> {
     site: Site<A>,
     names: Names,
     token: Option<String>,
@@ -93,42 +93,42 @@ pub struct Gate<A: 'static, const R: usize, const G: usize> {
     guesses: Guesses<Client, G>,
 }
 
-impl<A, const R: usize, const G: usize> Gate<A, R, G> {
-    /// A gate that opens for a token, or for anybody.
+impl<A, const R: usize, const G: usize> Admission<A, R, G> {
+    /// One that opens for a token, or for anybody.
     pub fn new(site: Site<A>, names: Names, token: Option<String>) -> Self {
         Self { site, names, token, intervals: Intervals::default(), guesses: Guesses::default() }
     }
 
     /// Judges a request from `address` at `now_ms`.
-    pub fn judge<'a>(&mut self, address: IpAddr, head: &Head<'a>, now_ms: u64) -> Passage<'a, A> {
-        let mut passage =
-            Passage { result: Err(Rejection::Forbidden), origin: None, is_trusted: false, begins_burst: false };
+    pub fn judge<'a>(&mut self, address: IpAddr, head: &Head<'a>, now_ms: u64) -> Judged<'a, A> {
+        let mut judged =
+            Judged { result: Err(Rejection::Forbidden), origin: None, is_trusted: false, begins_burst: false };
         if !self.names.host(head.host) {
-            return passage;
+            return judged;
         }
         let file = self.site.files.iter().find(|f| f.path == head.path);
         if !self.names.origin(head.origin, head.host) {
             // The page's own scripts, which are no secret and without which it could not say what is wrong. No other
             // page may read them: it is not told that it may.
             if let Some(file) = file.filter(|f| f.path != "/" && matches!(head.method, "GET" | "HEAD")) {
-                passage.result = Ok(Entry::File(file, file.tag.is_known(head.known_tag)));
+                judged.result = Ok(Entry::File(file, file.tag.is_known(head.known_tag)));
             }
-            return passage;
+            return judged;
         }
-        passage.origin = head.origin;
+        judged.origin = head.origin;
         if head.method == "OPTIONS" {
-            passage.result = Ok(Entry::Preflight);
-            return passage;
+            judged.result = Ok(Entry::Preflight);
+            return judged;
         }
         if self.is_guarded(head.path) {
             if let Err((rejection, begins)) = self.admit(address, head, now_ms) {
-                (passage.result, passage.begins_burst) = (Err(rejection), begins);
-                return passage;
+                (judged.result, judged.begins_burst) = (Err(rejection), begins);
+                return judged;
             }
-            passage.is_trusted = true;
+            judged.is_trusted = true;
         }
-        passage.result = self.find(address, head, file, now_ms);
-        passage
+        judged.result = self.find(address, head, file, now_ms);
+        judged
     }
 
     /// A burst of wrong tokens that has ended; each is told once.
