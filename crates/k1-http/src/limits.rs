@@ -44,6 +44,25 @@ pub const PROGRAM: Limits = Limits {
     websockets: 32,
 };
 
+/// Connections at once, where the system allows that many.
+const MOST_CONNECTIONS: u64 = 512;
+/// The same however few files the system allows.
+const FEWEST_CONNECTIONS: u64 = 8;
+/// Files for everything else.
+const SPARE_FILES: u64 = 64;
+
+/// Connections at once of a program that may open `files` files.
+pub const fn connections_for(files: u64) -> usize {
+    let fit = files.saturating_sub(SPARE_FILES) / 2;
+    (if fit < FEWEST_CONNECTIONS {
+        FEWEST_CONNECTIONS
+    } else if fit > MOST_CONNECTIONS {
+        MOST_CONNECTIONS
+    } else {
+        fit
+    }) as usize
+}
+
 /// Bytes of a body that is too large are taken in and forgotten up to this number; then the connection ends.
 pub const MOST_DISCARDED: u64 = 1 << 20;
 /// Largest body in bytes that any path takes without a limit of its own.
@@ -160,6 +179,13 @@ mod tests {
             }
         }
         assert_eq!(LAMP.for_head(true, false, 500, 400), Patience::Wait(3_000), "a clock that steps back");
+    }
+
+    #[test]
+    fn as_many_connections_as_there_are_files_for() {
+        for (files, most) in [(0, 8), (80, 8), (82, 9), (1_024, 480), (1_088, 512), (u64::MAX, 512)] {
+            assert_eq!(connections_for(files), most, "{files}");
+        }
     }
 
     #[test]

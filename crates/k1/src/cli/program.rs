@@ -3,7 +3,7 @@
 use std::path::PathBuf;
 
 use clap::{Args, ValueEnum};
-use k1_device::access::AllowedName;
+use k1_http::names::AllowedName;
 use k1_engine::params::Param;
 use k1_engine::patterns::PATTERNS;
 

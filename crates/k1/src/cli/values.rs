@@ -44,8 +44,8 @@ pub fn assignment(s: &str) -> Result<(Param, f32), String> {
 }
 
 /// A name that requests may use.
-pub(super) fn allowed_host(s: &str) -> Result<k1_device::access::AllowedName, String> {
-    k1_device::access::AllowedName::parse(s).map_err(str::to_owned)
+pub(super) fn allowed_host(s: &str) -> Result<k1_http::names::AllowedName, String> {
+    k1_http::names::AllowedName::parse(s).map_err(str::to_owned)
 }
 
 /// How many LEDs a strip has.

@@ -20,7 +20,7 @@
 //!
 //! Discovery follows Home Assistant (<https://www.home-assistant.io/integrations/mqtt/>, light with JSON schema).
 
-use k1_device::api::VERSION;
+use k1_device::backend::VERSION;
 use serde::Deserialize;
 use serde_json::{Map, Value, json};
 

@@ -1,21 +1,16 @@
 //! The page, embedded in the program.
 
-/// One file of the page.
-pub struct Asset {
-    /// Path in a request.
-    pub path: &'static str,
-    /// Media type.
-    pub kind: &'static str,
-    /// Content.
-    pub bytes: &'static [u8],
-}
+use std::sync::LazyLock;
+
+use k1_http::etag::Tag;
+use k1_http::route::File;
 
 macro_rules! assets {
-    ($($path:literal, $file:literal, $kind:literal;)*) => {
-        /// Every file of the page.
-        pub static ASSETS: &[Asset] = &[
-            $(Asset { path: $path, kind: $kind, bytes: include_bytes!(concat!("../../../../web/", $file)) }),*
-        ];
+    ($($path:literal, $file:literal, $media_type:literal;)*) => {
+        static FILES: LazyLock<Vec<File>> = LazyLock::new(|| vec![$({
+            let content = include_bytes!(concat!("../../../../web/", $file));
+            File { path: $path, media_type: $media_type, tag: Tag::of(content), content, packed: false }
+        }),*]);
     };
 }
 
@@ -35,15 +30,20 @@ assets! {
     "/icon.svg", "icon.svg", "image/svg+xml";
 }
 
+/// Every file of the page.
+pub fn files() -> &'static [File] {
+    &FILES
+}
+
 #[cfg(test)]
 mod tests {
     use k1_device::page::{FILES, MODULE, MODULES};
 
-    use super::ASSETS;
+    use super::files;
 
     #[test]
     fn every_file_of_the_page_is_served_and_nothing_else() {
-        let mut served: Vec<_> = ASSETS.iter().map(|a| (a.path.to_owned(), a.kind)).collect();
+        let mut served: Vec<_> = files().iter().map(|f| (f.path.to_owned(), f.media_type)).collect();
         let mut page: Vec<_> = FILES.iter().map(|f| (f.path.to_owned(), f.kind)).collect();
         page.extend(MODULES.map(|name| (format!("/{name}"), MODULE)));
         served.sort();
