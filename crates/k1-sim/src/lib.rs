@@ -8,6 +8,7 @@
 //! | [`fleet`] | many lamps, as far as a network can see them |
 //! | [`flash`] | NOR flash that tears when the power is cut |
 //! | [`music`] | pieces whose beats are known exactly, and sound without a beat |
+//! | [`refused`] | requests that every K1 refuses, and how |
 //! | [`tape`] | choices read from bytes, so that a fuzzer steers what is otherwise chance |
 //!
 //! Nothing in here but the fleet reads a clock, and nothing a random source: what a test meets is decided by its bytes or its seed alone, so
@@ -19,4 +20,5 @@ pub mod flash;
 pub mod fleet;
 pub mod hostile;
 pub mod music;
+pub mod refused;
 pub mod tape;

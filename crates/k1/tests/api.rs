@@ -26,6 +26,8 @@ mod operator;
 mod paths;
 #[path = "api/raw.rs"]
 mod raw;
+#[path = "api/refused.rs"]
+mod refused;
 
 /// Runs a test. An emulated lamp is excused where this machine is away; what the program answers is right or wrong on any.
 fn judged(test: impl FnOnce()) {
