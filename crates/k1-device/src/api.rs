@@ -7,8 +7,8 @@ use k1_engine::patterns::PATTERNS;
 use serde::{Deserialize, Serialize};
 
 use crate::answers::{
-    AudioConfig, Backup, BackupOrigin, DeviceInfo, LinkOptionsSet, Palettes, ParamTable, ParamValues, Patterns,
-    Restored, Selected, Status, TestConnection,
+    AudioConfig, Backup, BackupOrigin, DeviceInfo, LinkOptionsSet, Palettes, ParamTable, ParamValues,
+    Patterns, Restored, Selected, Status, TestConnection,
 };
 use crate::backend::{Backend, DEVICE, Identity, VERSION};
 use crate::error::Refusal;
@@ -72,7 +72,8 @@ pub fn answer(backend: &dyn Backend, action: Action, body: &[u8]) -> Result<Vec<
         Action::LinkOptions => json(&backend.link_options()),
         Action::SetLinkOptions => {
             let (bg_only, ht20) = parse::<requests::LinkOptions>(body)?.changes()?;
-            let crate::answers::LinkOptions { force_bg_only, force_ht20 } = backend.set_link_options(bg_only, ht20)?;
+            let crate::answers::LinkOptions { force_bg_only, force_ht20 } =
+                backend.set_link_options(bg_only, ht20)?;
             json(&LinkOptionsSet { success: true, force_bg_only, force_ht20 })
         }
         Action::Backup => {

@@ -6,8 +6,8 @@ use alloc::string::String;
 use alloc::vec::Vec;
 use core::fmt::{self, Write};
 
-use k1_http::answer::{AnswerHead, Content, JSON};
 use k1_http::admission::{Entry, Judged};
+use k1_http::answer::{AnswerHead, Content, JSON};
 use k1_http::rejection::Rejection;
 
 use crate::api;
@@ -60,7 +60,8 @@ fn enter<'a>(
             let content = match route.action {
                 Action::Metrics => {
                     let sample = Box::new(metrics::Sample::of(backend));
-                    let head = AnswerHead { status: 200, content: Content::Of(metrics::MEDIA_TYPE), origin: None };
+                    let head =
+                        AnswerHead { status: 200, content: Content::Of(metrics::MEDIA_TYPE), origin: None };
                     return Ok(Answer { head, body: Body::Metrics(sample) });
                 }
                 Action::Backup => Content::Attachment("k1-config-backup.json"),

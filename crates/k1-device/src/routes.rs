@@ -239,6 +239,9 @@ mod tests {
             assert_eq!(find(method, path).unwrap().1.interval_ms, ms, "{path}");
         }
         assert_eq!(find(Method::Get, "/api/nothing").unwrap_err(), Rejection::NotFound);
-        assert_eq!(find(Method::Post, "/api/patterns").unwrap_err(), Rejection::MethodNotAllowed { allow: "GET, OPTIONS" });
+        assert_eq!(
+            find(Method::Post, "/api/patterns").unwrap_err(),
+            Rejection::MethodNotAllowed { allow: "GET, OPTIONS" }
+        );
     }
 }

@@ -91,8 +91,14 @@ fn whoever_is_let_in_is_let_in_both_ways() {
         ("GET /api/v1/status HTTP/1.1\r\nHost: {host}\r\n\r\n", None),
         ("GET /?x HTTP/1.1\r\nHost: {host}\r\n\r\n", Some("a-token-of-tests-1")),
         ("OPTIONS /api/nothing HTTP/1.1\r\nHost: {host}\r\n\r\n", Some("a-token-of-tests-1")),
-        ("GET /metrics HTTP/1.1\r\nHost: {host}\r\nAuthorization: bearer a-token-of-tests-1\r\n\r\n", Some("a-token-of-tests-1")),
-        ("GET /metrics?token=a-token-of-tests-1 HTTP/1.1\r\nHost: {host}\r\n\r\n", Some("a-token-of-tests-1")),
+        (
+            "GET /metrics HTTP/1.1\r\nHost: {host}\r\nAuthorization: bearer a-token-of-tests-1\r\n\r\n",
+            Some("a-token-of-tests-1"),
+        ),
+        (
+            "GET /metrics?token=a-token-of-tests-1 HTTP/1.1\r\nHost: {host}\r\n\r\n",
+            Some("a-token-of-tests-1"),
+        ),
         // The page's scripts come to whoever asks; they are no secret.
         ("GET /app.js HTTP/1.1\r\nHost: {host}\r\nOrigin: https://evil.example\r\n\r\n", None),
     ] {
@@ -119,7 +125,8 @@ fn what_is_too_long_late_or_without_length_is_refused() {
 fn wrong_tokens_are_slowed_down_and_the_right_one_is_not() {
     let mut admission = admission(Some("a-token-of-tests-1"));
     let mut ask = |token: &str, now_ms| {
-        let text = format!("GET /metrics HTTP/1.1\r\nHost: k1.local\r\nAuthorization: Bearer {token}\r\n\r\n");
+        let text =
+            format!("GET /metrics HTTP/1.1\r\nHost: k1.local\r\nAuthorization: Bearer {token}\r\n\r\n");
         let Parsed::Head(head, _) = parse(text.as_bytes(), LAMP.head_bytes) else { panic!("{text}") };
         let judged = admission.judge(CLIENT, &head, now_ms);
         (judged.result.map(drop), judged.is_trusted, judged.begins_burst)
@@ -130,6 +137,9 @@ fn wrong_tokens_are_slowed_down_and_the_right_one_is_not() {
     let slowed = (Err(Rejection::TooManyGuesses { wait_ms: 1_000 }), false, false);
     assert_eq!(ask("guess-8", 1_000), slowed);
     assert_eq!(ask("a-token-of-tests-1", 1_000), (Ok(()), true, false), "from the same address");
-    assert_eq!(ask("a-token-of-tests-1", 1_010).0, Err(Rejection::RateLimited { window_ms: 250, wait_ms: 240 }));
+    assert_eq!(
+        ask("a-token-of-tests-1", 1_010).0,
+        Err(Rejection::RateLimited { window_ms: 250, wait_ms: 240 })
+    );
     assert_eq!(admission.ended_burst(12_000).map(|b| b.count), Some(9));
 }

@@ -101,8 +101,12 @@ impl<A, const R: usize, const G: usize> Admission<A, R, G> {
 
     /// Judges a request from `address` at `now_ms`.
     pub fn judge<'a>(&mut self, address: IpAddr, head: &Head<'a>, now_ms: u64) -> Judged<'a, A> {
-        let mut judged =
-            Judged { result: Err(Rejection::Forbidden), origin: None, is_trusted: false, begins_burst: false };
+        let mut judged = Judged {
+            result: Err(Rejection::Forbidden),
+            origin: None,
+            is_trusted: false,
+            begins_burst: false,
+        };
         if !self.names.host(head.host) {
             return judged;
         }

@@ -184,7 +184,8 @@ mod tests {
 
     #[test]
     fn a_refusal_tells_when_to_come_again() {
-        let lines = |rejection: Rejection| written(Content::Rejected(rejection), rejection.status(), None, true);
+        let lines =
+            |rejection: Rejection| written(Content::Rejected(rejection), rejection.status(), None, true);
         let soon = lines(Rejection::RateLimited { window_ms: 300, wait_ms: 120 });
         assert!(soon.contains("x-ratelimit-window: 300\r\nx-ratelimit-nextallowedms: 120\r\n"), "{soon}");
         let guessed = lines(Rejection::TooManyGuesses { wait_ms: 1_001 });

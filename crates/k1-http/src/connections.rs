@@ -72,7 +72,8 @@ impl Connections {
         // Of clients with equally many, the one that was here first.
         let crowd =
             self.untrusted.values().max_by_key(|ids| (ids.len(), ids.first().map(|id| u64::MAX - id)));
-        let id = self.guessing.first().or(crowd.and_then(BTreeSet::first)).or(self.trusted.first()).copied()?;
+        let id =
+            self.guessing.first().or(crowd.and_then(BTreeSet::first)).or(self.trusted.first()).copied()?;
         self.remove(id);
         Some(id)
     }

@@ -209,7 +209,11 @@ mod tests {
         }
         assert_eq!(head("GET / HTTP/1.1\r\nAuthorization: bearer abc\r\n\r\n").bearer, Some("abc"));
         for none in ["abc", "Basic abc", "Bearer", "Bearerabc"] {
-            assert_eq!(head(&format!("GET / HTTP/1.1\r\nAuthorization: {none}\r\n\r\n")).bearer, None, "{none}");
+            assert_eq!(
+                head(&format!("GET / HTTP/1.1\r\nAuthorization: {none}\r\n\r\n")).bearer,
+                None,
+                "{none}"
+            );
         }
         let two = "GET / HTTP/1.1\r\nHost: a\r\nOrigin: http://a\r\nOrigin: http://b\r\n\r\n";
         assert_eq!(head(two).origin, Some("null"));

@@ -26,12 +26,12 @@
 
 extern crate alloc;
 
+pub mod admission;
 pub mod answer;
 pub mod body;
 pub mod client;
 pub mod connections;
 pub mod etag;
-pub mod admission;
 pub mod guesses;
 pub mod head;
 pub mod interval;

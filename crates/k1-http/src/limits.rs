@@ -163,8 +163,7 @@ mod tests {
 
     #[test]
     fn a_head_has_its_time_to_the_millisecond() {
-        for (limits, head, idle, in_need) in
-            [(LAMP, 3_000, 30_000, 1_200), (PROGRAM, 10_000, 10_000, 10_000)]
+        for (limits, head, idle, in_need) in [(LAMP, 3_000, 30_000, 1_200), (PROGRAM, 10_000, 10_000, 10_000)]
         {
             for (has_begun, others_wait, limit, end) in [
                 (true, false, head, Patience::Reject(Rejection::HeadLate)),
@@ -202,7 +201,10 @@ mod tests {
         assert_eq!((heart.beat(1_000), heart.beat(1_000)), (Beat::Ping, Beat::Wait(4_000)));
         assert_eq!((heart.beat(4_999), heart.beat(5_000)), (Beat::Wait(1), Beat::Ping));
         heart.heard(5_100);
-        assert_eq!((heart.beat(9_000), heart.beat(13_000), heart.beat(17_099)), (Beat::Ping, Beat::Ping, Beat::Ping));
+        assert_eq!(
+            (heart.beat(9_000), heart.beat(13_000), heart.beat(17_099)),
+            (Beat::Ping, Beat::Ping, Beat::Ping)
+        );
         assert_eq!(heart.beat(17_100), Beat::Gone);
     }
 }

@@ -88,7 +88,12 @@ impl Sockets {
             now_ms.saturating_sub(o.heard_ms) >= if o.has_spoken { SLEEPS_MS } else { NEVER_WOKE_MS }
         };
         let longest = |among: &dyn Fn(&Open) -> bool| {
-            self.open.iter().enumerate().filter(|(_, o)| among(o)).min_by_key(|(_, o)| o.heard_ms).map(|(i, _)| i)
+            self.open
+                .iter()
+                .enumerate()
+                .filter(|(_, o)| among(o))
+                .min_by_key(|(_, o)| o.heard_ms)
+                .map(|(i, _)| i)
         };
         longest(&sleeps).or_else(|| {
             let crowd = self.open.iter().map(|o| o.client).max_by_key(|c| held(*c))?;

@@ -224,7 +224,7 @@ impl Inbox {
     }
 
     /// The next message of what has come; `None` if it is not yet whole.
-    pub fn next(&mut self) -> Option<Incoming<'_>> {
+    pub fn message(&mut self) -> Option<Incoming<'_>> {
         let (event, used) = loop {
             let (event, used) = self.reader.feed(&self.bytes);
             // A fragment was taken and its message goes on.
@@ -338,7 +338,7 @@ mod tests {
         let mut got = Vec::new();
         for byte in bytes {
             inbox.take(&[byte]);
-            while let Some(message) = inbox.next() {
+            while let Some(message) = inbox.message() {
                 got.push(format!("{message:?}"));
             }
         }
@@ -351,7 +351,7 @@ mod tests {
         ] {
             let mut inbox = Inbox::default();
             inbox.take(&bytes);
-            assert_eq!(inbox.next(), Some(Incoming::Close(Close { code, reason: "" })));
+            assert_eq!(inbox.message(), Some(Incoming::Close(Close { code, reason: "" })));
         }
         assert_eq!(Close { code: 1000, reason: "" }.frame(), [0x88, 2, 3, 232]);
         let too_many = Close::TOO_MANY.frame();

@@ -25,8 +25,8 @@ use k1_device::microphone::Hearing;
 use k1_device::requests::SetupPatch;
 use k1_device::respond::{Answer, respond};
 use k1_device::routes::{self, Action};
+use k1_http::admission::{Admission, Entry, streamed_length};
 use k1_http::body::{Framing, Intake};
-use k1_http::admission::{Entry, Admission, streamed_length};
 use k1_http::head::{self, Parsed};
 use k1_http::limits::LAMP;
 use k1_http::names::Names;
@@ -481,16 +481,21 @@ mod tests {
     fn a_lamps_door_slows_guesses_down_and_lets_its_owner_in() {
         let temper = Temper { restart: Duration::ZERO, trial: Duration::ZERO, finds_bad: false };
         let lamp = SimLamp::start(1, Trust::default(), temper).unwrap();
-        let mut door = Door::<64>::new(Some(text("a-token-of-lamps")), &[]);
-        let mut ask = |client: u64, token: &str| {
+        let token = Some("a-token-of-lamps".to_owned());
+        let mut door = Door::new(routes::site(&[]), Names::LOCAL, token);
+        let mut ask = |client: u8, token: &str| {
             let request = format!(
                 "GET /api/v1/status HTTP/1.1\r\nHost: k1.local\r\nAuthorization: Bearer {token}\r\n\r\n"
             );
-            let Parsed::Head(head, _) = head::parse(request.as_bytes()) else { panic!("{request}") };
-            let Verdict::Answer(answer) = door.open(&*lamp.shared, client, &head, Ok(&[])) else { panic!() };
+            let Parsed::Head(head, _) = head::parse(request.as_bytes(), LAMP.head_bytes) else {
+                panic!("{request}")
+            };
+            let client = IpAddr::V4(Ipv4Addr::new(10, 0, 0, client));
+            let judged = door.judge(client, &head, lamp.shared.now_us() / 1000);
+            let answer = respond(&*lamp.shared, &judged, Ok(&[]));
             let mut said = String::new();
             answer.write_head(&mut said, true).unwrap();
-            (answer.status(), said.contains("retry-after: 1\r\n"))
+            (answer.head().status, said.contains("retry-after: 1\r\n"))
         };
         for guess in 0..8 {
             assert_eq!(ask(7, &format!("guess-{guess}")), (401, false));

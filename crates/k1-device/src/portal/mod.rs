@@ -229,7 +229,9 @@ mod tests {
     const VIEW: View<'static> = View { name: "k1-ab12", networks: &[], failed: "" };
 
     fn ask(request: &str, body: &[u8]) -> (String, Option<Choice>) {
-        let Parsed::Head(head, _) = head::parse(request.as_bytes(), k1_http::limits::LAMP.head_bytes) else { panic!("{request}") };
+        let Parsed::Head(head, _) = head::parse(request.as_bytes(), k1_http::limits::LAMP.head_bytes) else {
+            panic!("{request}")
+        };
         answer(&head, Some(body), &VIEW)
     }
 

@@ -62,7 +62,7 @@ impl Peer {
         writer: &mut TcpWriter<'_>,
         obey: &mut dyn FnMut(&str) -> Option<Vec<u8>>,
     ) -> Result<(), Stop> {
-        while let Some(message) = self.inbox.next() {
+        while let Some(message) = self.inbox.message() {
             match message {
                 Incoming::Text(text) => {
                     if let Some(answer) = obey(text) {

@@ -30,7 +30,7 @@ pub fn request(bytes: &[u8]) {
     }
     let mut inbox = Inbox::default();
     inbox.take(bytes);
-    while let Some(message) = inbox.next() {
+    while let Some(message) = inbox.message() {
         match message {
             Incoming::Text(text) => assert!(text.len() <= MOST_MESSAGE),
             Incoming::Pong(payload) => assert!(payload.len() <= 125),

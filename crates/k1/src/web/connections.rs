@@ -227,7 +227,9 @@ impl Paced {
             self.since = None;
             return written;
         }
-        let patience = self.since.get_or_insert_with(|| Box::pin(tokio::time::sleep(Duration::from_millis(PROGRAM.write_ms))));
+        let patience = self
+            .since
+            .get_or_insert_with(|| Box::pin(tokio::time::sleep(Duration::from_millis(PROGRAM.write_ms))));
         match patience.as_mut().poll(cx) {
             Poll::Ready(()) => Poll::Ready(Err(io::ErrorKind::TimedOut.into())),
             Poll::Pending => Poll::Pending,

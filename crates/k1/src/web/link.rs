@@ -48,7 +48,7 @@ impl Link {
     /// [`End`] if the other side closes, has gone, or loses its place.
     pub async fn event(&mut self, app: &App, place: &Place) -> Result<Event, End> {
         loop {
-            match self.inbox.next() {
+            match self.inbox.message() {
                 Some(Incoming::Text(text)) => return Ok(Event::Text(text.to_owned())),
                 Some(Incoming::Pong(payload)) => return Ok(Event::Send(frame(Kind::Pong, payload))),
                 Some(Incoming::Close(close)) => return Err(End(Some(close))),
