@@ -134,7 +134,7 @@ pub fn answer(backend: &dyn Backend, action: Action, body: &[u8]) -> Result<Vec<
         Action::RollBack => json(&backend.roll_back()?),
         Action::Drill => json(&backend.drill()?),
         Action::SetKeys => {
-            backend.set_keys(&parse::<SetKeys>(body)?.sheet()?)?;
+            backend.set_keys(&parse::<SetKeys>(body)?.envelope()?)?;
             json(&backend.firmware()?)
         }
         Action::BootLog => json(&backend.boot_log()),

@@ -101,7 +101,7 @@ pub trait Backend {
     /// # Errors
     ///
     /// [`Refusal::Update`] if the statement may not replace what is in force.
-    fn set_keys(&self, statement: &k1_update::sheet::Sheet) -> Result<(), Refusal>;
+    fn set_keys(&self, statement: &k1_update::envelope::Envelope) -> Result<(), Refusal>;
     /// The first lines of the console.
     fn boot_log(&self) -> BootLog;
     /// How the self-test stands.

@@ -30,8 +30,8 @@ impl fmt::Display for Tag {
     }
 }
 
-/// FNV-1a with 64 bits (Fowler, Noll and Vo; draft-eastlake-fnv).
-pub(crate) fn fnv(bytes: &[u8]) -> u64 {
+/// The 64-bit FNV-1a hash of some bytes (Fowler, Noll and Vo; draft-eastlake-fnv).
+pub fn fnv(bytes: &[u8]) -> u64 {
     bytes.iter().fold(0xcbf2_9ce4_8422_2325, |h, b| (h ^ u64::from(*b)).wrapping_mul(0x100_0000_01b3))
 }
 

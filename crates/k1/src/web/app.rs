@@ -5,14 +5,14 @@ use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
 use k1_device::answers::SelfTest;
 use k1_device::routes::{self, Action};
+use k1_host::identity::Who;
 use k1_http::admission;
 use k1_http::names::{AllowedName, Names};
 
 use super::assets;
 use super::hub::Hub;
 use super::sockets::WebSockets;
-use crate::identity::Who;
-use crate::stage::{Controls, Shared, SoundReader, Stage};
+use crate::runtime::{Controls, Runtime, Shared, SoundReader};
 
 /// Pairs of client and route that are remembered.
 const REMEMBERED: usize = 512;
@@ -57,7 +57,7 @@ pub struct App {
 impl App {
     /// Everything that requests need of a running stage.
     pub fn new(
-        stage: &Stage,
+        stage: &Runtime,
         hub: Hub,
         title: &str,
         ip: String,
@@ -101,7 +101,7 @@ impl App {
     /// A line about wrong tokens; who sends many of them does not fill the console.
     pub fn say_of_guesses(&self, line: impl std::fmt::Display) {
         if self.lines.fetch_add(1, Relaxed) < MOST_LINES {
-            crate::say(line);
+            k1_host::say(line);
         }
     }
 

@@ -42,7 +42,7 @@ async fn tell_of_bursts(app: Arc<App>) {
         tokio::time::sleep(LOOK).await;
         let unsaid = app.unsaid_lines();
         if unsaid > 0 {
-            crate::say(format_args!("k1: {unsaid} more lines about wrong tokens were left out"));
+            k1_host::say(format_args!("k1: {unsaid} more lines about wrong tokens were left out"));
         }
         loop {
             let burst = app.admission().ended_burst(app.now_ms());

@@ -93,7 +93,7 @@ fn a_closed_port_is_unreachable_and_comes_back() {
     let mut bench = Bench::new("127.0.0.1", at.port());
     bench.until("a refusal", |s| s.state == LightState::Unreachable);
     let why = bench.light.standing().reason.unwrap();
-    assert!(why.contains("127.0.0.1 is there, and nothing takes light on its port"), "{why}");
+    assert!(why.contains("127.0.0.1 is there, and nothing receives light on its port"), "{why}");
     // Tries do not make it shine.
     let began = Instant::now();
     while began.elapsed() < Duration::from_millis(2_500) {
@@ -140,7 +140,7 @@ fn a_light_that_moves_is_followed_while_its_old_place_is_silent() {
     // A minute is over.
     bench.sink.refresh_at = Instant::now();
     bench.until("the new place", |s| s.address == Some(new.address().to_string()));
-    // A name that is not answered for is no reason to leave.
+    // A name that cannot be looked up is not a reason to leave.
     bench.book.says(&[]);
     bench.sink.refresh_at = Instant::now();
     let began = Instant::now();
@@ -199,8 +199,8 @@ fn the_last_three_frames_are_dark() {
 fn every_refusal_of_the_system_is_a_sentence() {
     let at = "10.9.0.7:4048".parse().unwrap();
     for (kind, words) in [
-        (ErrorKind::InvalidInput, "look at its routes for a blackhole"),
-        (ErrorKind::PermissionDenied, "look at its firewall"),
+        (ErrorKind::InvalidInput, "check its routes for a blackhole"),
+        (ErrorKind::PermissionDenied, "check its firewall"),
         (ErrorKind::HostUnreachable, "nobody answers at 10.9.0.7"),
         (ErrorKind::NetworkUnreachable, "no route"),
     ] {
