@@ -162,7 +162,7 @@ fn watch(
     args: &RunArgs,
     runtime: &mut Runtime,
     console: &mut Console,
-    mut page: Option<&mut web::Page>,
+    mut page: Option<&mut web::Server>,
     phase: &AtomicU8,
 ) -> Result<(), Failure> {
     let began = Instant::now();
