@@ -1,4 +1,4 @@
-//! A file as bytes: looked ahead at, skipped over, never held whole. Pipes work too; they only go forward.
+//! Reads a file as bytes, with look-ahead and skipping, without loading it whole. Pipes work too, but only forward.
 
 use std::fs::File;
 use std::io::{ErrorKind, Read, Result, Seek, SeekFrom};
@@ -6,9 +6,9 @@ use std::path::{Path, PathBuf};
 
 use symphonia::core::io::MediaSource;
 
-/// Bytes that are read at a time.
+/// Size of a read in bytes.
 const CHUNK: usize = 64 * 1024;
-/// The most that one look ahead may ask for, in bytes.
+/// Longest look-ahead in bytes.
 pub const FAR: usize = 4 << 20;
 
 /// A file that is read from front to back.

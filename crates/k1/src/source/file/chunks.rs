@@ -1,5 +1,5 @@
-//! Files made of chunks with the samples in one of them: WAV in all its sizes, AIFF. Sizes are hints: a recorder that
-//! crashed left them at 0, one that wrote to a pipe left them at their largest, and some never counted right.
+//! Files of chunks, one of which holds the samples: WAV and its 64-bit variants, AIFF. Sizes are hints: a recorder that
+//! crashed left them at 0, one that wrote to a pipe left the largest value, and some recorders always count wrong.
 
 use std::io::Result;
 
@@ -78,7 +78,7 @@ enum Place {
     Front,
     /// Among the chunks.
     Between,
-    /// In the samples, of which so many bytes are left.
+    /// In the samples, with the number of bytes left.
     Samples(u64),
     /// In frames of another codec inside the samples' chunk.
     Inside(Box<(Bytes, Frames)>),
@@ -233,7 +233,7 @@ impl Chunks {
         let Some(format) = &self.format else {
             self.place = Place::Over;
             return Ok(Event::Foreign(Refusal::broken(
-                "it is WAV or AIFF without a description of its samples",
+                "it is a WAV or AIFF file without a description of its samples",
             )));
         };
         match &format.coding {
@@ -267,7 +267,7 @@ impl Chunks {
     /// Gives up.
     fn nothing(&mut self) -> Event {
         self.place = Place::Over;
-        Event::Foreign(Refusal::broken("it is WAV or AIFF without samples"))
+        Event::Foreign(Refusal::broken("it is a WAV or AIFF file without samples"))
     }
 
     /// Reads the head of an AU file, which has no chunks.

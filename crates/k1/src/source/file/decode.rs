@@ -10,13 +10,13 @@ use super::flow::{Packet, Refusal, Stream};
 use super::opus::{self, Opus};
 use crate::source::guard::guarded;
 
-/// Somebody's decoder.
+/// A decoder of a library.
 enum Inner {
     Symphonia(Box<dyn AudioDecoder>),
     Opus(Box<Opus>),
 }
 
-/// A decoder for one stream. What panics inside is begun anew, for it is in no known state.
+/// A decoder for one stream. After a panic it is made anew, because its state is unknown.
 pub struct Decoder {
     stream: Stream,
     inner: Inner,

@@ -1,5 +1,5 @@
-//! Frames that follow each other without a container: MPEG audio and AAC in ADTS. A frame is believed if others of its
-//! kind follow it; tags between them are stepped over; what is neither is searched for the next frames.
+//! Frames without a container: MPEG audio and AAC in ADTS. A frame counts if others of its kind follow it. Tags between
+//! frames are skipped; other bytes are searched for the next frames.
 
 use std::io::Result;
 
@@ -301,7 +301,7 @@ impl Frames {
     fn end(&mut self, bytes: &Bytes) -> Result<Event> {
         let promised = self.promised_end.take();
         let ends = bytes.left() == Some(0);
-        // A count beyond all reason is a wrong count and not a cut file.
+        // An absurd count is wrong; it does not mean that the file was truncated.
         let short = ends
             && promised.is_some_and(|end| end > bytes.pos() + 16 && end < bytes.pos().saturating_mul(1000));
         Ok(if short { Event::Short } else { Event::End })

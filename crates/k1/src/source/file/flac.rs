@@ -1,5 +1,5 @@
-//! FLAC: frames are found by their headers and proven by their checksums; each says where in the sound it belongs, so
-//! that a frame that is lost leaves a pause of its own length. What the file's head counts is only a hint.
+//! FLAC. Frames are found by their headers and verified by their checksums. Each frame states its position in the sound, so
+//! that a lost frame leaves a pause of the same length. Counts in the file's header are only hints.
 
 use std::io::Result;
 
@@ -154,7 +154,7 @@ enum End {
     Whole(usize),
     /// After this many bytes, where the next frame begins, with a wrong checksum.
     Damaged(usize),
-    /// Nowhere.
+    /// The end was not found.
     Lost,
 }
 
@@ -310,9 +310,9 @@ impl Flac {
     }
 
     fn short(&self) -> bool {
-        // What was lost on the way is no end that is missing.
+        // Frames lost on the way do not mean that the end is missing.
         let reached = self.got.max(self.next.unwrap_or(0));
-        // A count beyond all reason is a wrong count and not a cut file.
+        // An absurd count is wrong; it does not mean that the file was truncated.
         self.total > reached && self.total < self.got.saturating_mul(1000)
     }
 

@@ -1,4 +1,4 @@
-//! What a container gives: streams, packets, and what it knows of time.
+//! Events from a container: streams, packets, and timing.
 
 use std::io::Result;
 
@@ -75,14 +75,14 @@ pub struct Packet {
 /// Why something cannot be heard.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum Refusal {
-    /// It is sound of a kind that is not decoded here: its name.
+    /// It is sound in a format that K1 cannot decode. Holds its name.
     Codec(String),
-    /// It is no sound, or broken: the reason, as a sentence.
+    /// It is not sound, or broken. Holds the reason as a sentence.
     Broken(String),
 }
 
 impl Refusal {
-    /// Sound of a kind that is not decoded here.
+    /// Sound in a format that K1 cannot decode.
     pub fn codec(name: impl Into<String>) -> Self {
         Self::Codec(name.into())
     }

@@ -1,4 +1,4 @@
-//! Many channels become one, so that nothing that sounds is lost.
+//! Mixes all channels to one without losing any sound.
 //!
 //! Channels first become a left and a right one by their places: what stands in the middle goes to both, what is
 //! behind or low is a little softer. What is heard is then the middle of the two, `(left + right) / 2`, exactly, as
@@ -88,7 +88,7 @@ impl Mix {
             n += 1;
         }
         let before = self.side;
-        // What is no number says nothing about its channels.
+        // NaN says nothing about the channels.
         if power > 0.0 && f32::is_finite(power) && f32::is_finite(product) {
             self.product = KEEP * self.product + product;
             self.power = KEEP * self.power + power / 2.0;

@@ -1,18 +1,18 @@
-//! Sound from a file: whatever stands in it is found, taken apart, decoded, mixed to one channel and resampled as it is
-//! read. What follows when a stream ends is looked at anew, so that joined files are heard to their end; what is damaged
-//! leaves silence of its own length and is told with its time.
+//! Sound from a file. K1 recognises the content, splits it into packets, decodes, mixes to mono and resamples it as it reads.
+//! After the end of a stream it examines what follows, so that joined files are heard to their end. Damage becomes silence of
+//! the same length and is reported with its time.
 //!
 //! | Room | What it does |
 //! |---|---|
-//! | `bytes` | reads the file without holding it |
-//! | `sniff`, `tags` | what stands here; where tags end |
+//! | `bytes` | reads the file piece by piece |
+//! | `sniff`, `tags` | recognises content; skips tags |
 //! | `elementary`, `mpeg`, `adts` | frames without a container |
 //! | `flac`, `ogg`, `vorbis`, `opus` | these containers and codecs |
 //! | `chunks`, `format` | WAV, AIFF, AU |
 //! | `boxed`, `mp4`, `matroska`, `names` | containers with an index |
-//! | `flow` | what all of them give |
-//! | `decode`, `mix`, `timeline` | packets to samples, channels to one, time |
-//! | `pick` | which of several tracks is heard |
+//! | `flow` | the events that all of them produce |
+//! | `decode`, `mix`, `timeline` | decoding, mixing to mono, timing |
+//! | `pick` | choice of one of several tracks |
 
 mod adts;
 mod boxed;
@@ -50,37 +50,37 @@ use mix::Mix;
 use sniff::{Found, Known};
 use timeline::{Piece, Timeline};
 
-/// Frames of silence that are made at a time.
+/// Length of a piece of silence in frames.
 const STILL: u64 = 4096;
 
 /// An audio file.
 pub struct FileSource {
     path: PathBuf,
     bytes: Bytes,
-    /// What takes the part apart in which we are.
+    /// The parser of the current part.
     demux: Option<Box<dyn Demux>>,
     voice: Option<Voice>,
-    /// For the rate of the sound as it is decoded: containers may name another, and streams may change it.
+    /// Resampler for the rate of the decoded sound: containers may state another rate, and streams may change it.
     resampler: Option<(u32, Resampler)>,
     mono: Vec<f32>,
     ready: Vec<f32>,
     taken: usize,
     ended: bool,
-    /// The part in which we are stopped before it should.
+    /// True if the current part ended too early.
     short: bool,
-    /// Seconds that were given to the resampler.
+    /// Time of the sound that the resampler has received, in seconds.
     clock: f64,
     seconds: Option<f64>,
     damage: Damages,
-    /// Where the part in which we are begins.
+    /// Beginning of the current part.
     begun: Option<u64>,
-    /// A loss whose length a later page will tell.
+    /// A loss whose length a later page will reveal.
     open_loss: bool,
-    /// What was found and cannot be decoded.
+    /// Content that was found but cannot be decoded.
     foreign: Option<Refusal>,
 }
 
-/// The stream that is heard.
+/// The current stream.
 struct Voice {
     stream: Stream,
     decoder: Decoder,
@@ -301,7 +301,7 @@ impl FileSource {
     fn finish_voice(&mut self) {
         let Some((rate, time)) = self.voice.take().and_then(|v| v.time) else { return };
         for piece in time.ready {
-            // A pause is never so long that it matters here: it is pushed piece by piece.
+            // Long pauses are pushed piece by piece, so this stays small.
             let done = match piece {
                 Piece::Sound(sound) => self.hear(rate, &sound),
                 Piece::Silence(n) => (0..n.div_ceil(STILL))

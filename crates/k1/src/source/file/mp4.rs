@@ -200,7 +200,7 @@ impl Scan {
         let letters = |id: &[u8; 4]| id.iter().all(|c| (0x20..0x7f).contains(c));
         known.or_else(|| {
             let id = self.codecs.iter().find(|id| letters(id))?;
-            Some(format!("sound of a rare codec ({})", String::from_utf8_lossy(id).trim()))
+            Some(format!("sound in a rare codec ({})", String::from_utf8_lossy(id).trim()))
         })
     }
 
@@ -277,7 +277,7 @@ pub fn index_is_behind(bytes: &mut Bytes) -> Result<bool> {
     Ok(false)
 }
 
-/// Whether what stands behind a box is no box but sound of another kind, or a tag in front of it.
+/// True if the bytes after a box are not a box but sound of another kind, or a tag before it.
 fn another(bytes: &mut Bytes, at: u64, kind: &[u8; 4]) -> Result<bool> {
     const BOXES: [&[u8; 4]; 16] = [
         b"moov", b"mdat", b"moof", b"free", b"skip", b"wide", b"udta", b"meta", b"uuid", b"sidx", b"styp",

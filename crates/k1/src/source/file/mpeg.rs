@@ -5,11 +5,11 @@ use symphonia::core::codecs::audio::well_known::{CODEC_ID_MP1, CODEC_ID_MP2, COD
 
 use super::elementary::{Head, Kind};
 
-/// Frames that an MP3 begins late, if it says nothing: 576 of the encoder that nearly everybody uses, 529 of every decoder.
+/// Delay of an MP3 that does not state it, in frames: 576 of the most common encoder and 529 of every decoder.
 pub const DELAY: u64 = 576 + DECODER;
-/// Frames that every decoder of layer III begins late.
+/// Delay of every layer III decoder, in frames.
 const DECODER: u64 = 528 + 1;
-/// Frames that the filter banks of layers I and II begin late, encoder and decoder together.
+/// Delay of the filter banks of layers I and II in encoder and decoder together, in frames.
 pub const POLYPHASE: u64 = 512 - 32 + 1;
 
 /// Bit rates in kbit/s: MPEG-1 layers I to III, MPEG-2 layer I, MPEG-2 layers II and III.
@@ -114,7 +114,7 @@ pub fn reservoir(frame: &[u8], head: &Head) -> u32 {
     if head.frames == 1152 { pair >> 7 } else { pair >> 8 }
 }
 
-/// What an MP3's header frame says.
+/// Content of an MP3's header frame.
 #[derive(Debug, Default, PartialEq, Eq)]
 pub struct Info {
     /// How many frames follow; a hint.

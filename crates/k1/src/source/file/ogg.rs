@@ -1,5 +1,5 @@
-//! Ogg: pages with checksums, numbers and times. A page that is damaged or missing leaves a pause of its own length; a
-//! new group of streams in the middle is a new beginning.
+//! Ogg: pages with checksums, numbers and times. A damaged or missing page leaves a pause of the same length. A new group of
+//! streams starts over.
 
 use std::collections::VecDeque;
 use std::io::Result;
@@ -12,7 +12,7 @@ use super::{flac, opus, sniff, tags, vorbis};
 const PAGE: usize = 27 + 255 + 255 * 255;
 /// Pages that wait at most for one that should stand before them.
 const WINDOW: usize = 8;
-/// A number that is at most so many pages behind is one of a page that was heard already.
+/// A page whose number is at most this far behind was already heard.
 const BEHIND: u32 = 64;
 /// The longest packet that is kept, in bytes.
 const PACKET: usize = 4 << 20;
@@ -83,9 +83,9 @@ impl Page {
 enum Mapping {
     /// Vorbis; holds its first header.
     Vorbis(Vec<u8>),
-    /// Opus.
+    /// Opus packets.
     Opus(Stream),
-    /// FLAC.
+    /// FLAC packets.
     Flac(Stream),
 }
 
@@ -223,7 +223,7 @@ impl Ogg {
         if page.number == now.number {
             self.take(&page);
         } else if page.number.wrapping_sub(now.number) > BEHIND {
-            // A number that is no neighbour: nothing will fill the gap.
+            // The number is too far away; nothing will fill the gap.
             self.release(0);
             self.take(&page);
         } else {
@@ -329,7 +329,9 @@ impl Logical {
                     }
                     return Some(match stream {
                         Some(stream) => stream_event(stream),
-                        None => Event::Foreign(Refusal::broken("it is Ogg Vorbis whose headers are damaged")),
+                        None => {
+                            Event::Foreign(Refusal::broken("it is an Ogg Vorbis file with damaged headers"))
+                        }
                     });
                 }
                 Mapping::Opus(_) => {
@@ -376,7 +378,7 @@ impl Demux for Ogg {
                 let cut = self.now.take_if(|now| !now.ended).is_some();
                 if std::mem::take(&mut self.headless) {
                     return Ok(Event::Foreign(Refusal::broken(
-                        "it is Ogg whose beginning is missing, and with it what a decoder needs",
+                        "it is an Ogg file without its beginning, which a decoder needs",
                     )));
                 }
                 return Ok(if cut { Event::Short } else { Event::End });

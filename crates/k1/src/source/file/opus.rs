@@ -1,4 +1,4 @@
-//! Opus: its header, and a decoder that looks like the others.
+//! Opus: its header, and a decoder with the same interface as the others.
 
 use std::borrow::Cow;
 
@@ -14,7 +14,7 @@ pub const RATE: u32 = 48_000;
 /// The longest packet, in frames at that rate.
 const LONGEST: usize = 5760;
 
-/// What an `OpusHead` says.
+/// Content of an `OpusHead` packet.
 struct Head {
     channels: u8,
     pre_skip: u16,

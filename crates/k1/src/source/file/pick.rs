@@ -1,4 +1,4 @@
-//! Opens what was found, and picks the track that is heard: the default one, unless it is silent and another is not.
+//! Opens a container and chooses its track: the default one, unless it is silent and another is not.
 
 use std::io::Result;
 
@@ -40,7 +40,7 @@ pub fn open(bytes: &mut Bytes, known: Known) -> Result<std::result::Result<Box<d
                 Some(Ok(Ok(opened))) => opened,
                 Some(Ok(Err(what))) => return Ok(Err(what)),
                 Some(Err(e)) => return Err(e),
-                None => return Ok(Err(Refusal::broken("it is damaged beyond what can be followed"))),
+                None => return Ok(Err(Refusal::broken("it is too damaged to be read"))),
             };
             let wanted = choose(bytes, n, |bytes, wanted| {
                 let boxed = guarded(|| Boxed::open(bytes, known, wanted)).transpose()?;

@@ -1,4 +1,4 @@
-//! Where tags end: ID3v2 and APE in front and between, ID3v1 and Lyrics3 behind. They are stepped over, never loaded.
+//! Skips tags without loading them: ID3v2 and APE before and between sound, ID3v1 and Lyrics3 after it.
 
 use std::io::Result;
 
@@ -75,7 +75,7 @@ pub fn cut(bytes: &mut Bytes) -> Result<()> {
         } else {
             break;
         };
-        // What reaches over the front, or takes nothing, is no tag.
+        // A size beyond the start of the file, or of 0, does not belong to a tag.
         if size < 20 || size >= end {
             break;
         }

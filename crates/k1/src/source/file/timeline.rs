@@ -1,4 +1,4 @@
-//! Time within one stream: what is left out at its ends, and pauses where something was lost.
+//! Time within a stream: trims its ends and inserts pauses for lost sound.
 
 use std::collections::VecDeque;
 
@@ -14,7 +14,7 @@ const WAIT: u64 = 20;
 /// A piece of what is heard.
 #[derive(Debug, PartialEq)]
 pub enum Piece {
-    /// Samples.
+    /// Decoded samples.
     Sound(Vec<f32>),
     /// Silence, in frames.
     Silence(u64),
@@ -219,7 +219,7 @@ impl Timeline {
         }
     }
 
-    /// Gives what was kept back: silence follows, so it is no padding.
+    /// Releases the held frames: silence follows, so they are not padding.
     fn release(&mut self) {
         let held = std::mem::take(&mut self.held);
         self.push(held);
