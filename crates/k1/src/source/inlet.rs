@@ -278,7 +278,7 @@ mod tests {
     }
 
     #[test]
-    fn nothing_is_kept_for_whoever_has_not_begun_to_read() {
+    fn nothing_is_kept_before_the_reader_has_begun() {
         let inlet = Inlet::default();
         inlet.push(&sound(0, 100));
         let mut out = [9.0; 4 * HOP];

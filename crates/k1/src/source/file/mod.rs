@@ -190,7 +190,7 @@ impl FileSource {
         let bytes = &mut self.bytes;
         let event = guarded(|| demux.next(bytes)).unwrap_or_else(|| {
             // What takes it apart is in no known state: what comes behind it is looked at anew.
-            self.damage.add(self.clock, None, Harm::Lost("the file is damaged beyond what can be followed"));
+            self.damage.add(self.clock, None, Harm::Lost("the file is too damaged to be read further"));
             Ok(Event::End)
         })?;
         match event {
