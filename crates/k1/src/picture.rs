@@ -4,8 +4,8 @@ mod gif;
 
 use std::io::{self, BufWriter, Seek, SeekFrom, Write};
 
-use crate::output::{Output, Unwritten, unwritten};
 pub use gif::Gif;
+use k1_host::output::{Output, Unwritten, unwritten};
 
 /// A file of rendered frames.
 pub trait Picture {
@@ -203,7 +203,7 @@ pub fn encode_png(
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::output::Spared;
+    use k1_host::output::Spared;
     use std::fs::File;
 
     #[test]

@@ -67,7 +67,7 @@ pub(super) fn gain(s: &str) -> Result<f32, String> {
 
 /// Name of a K1.
 pub(super) fn name(s: &str) -> Result<String, String> {
-    let most = crate::identity::LONGEST_NAME;
+    let most = k1_host::identity::LONGEST_NAME;
     let fits = (1..=most).contains(&s.trim().len()) && k1_device::harmless::harmless(s) == s;
     match fits {
         true => Ok(s.trim().to_owned()),
@@ -75,34 +75,4 @@ pub(super) fn name(s: &str) -> Result<String, String> {
             Err(format!("write a name of 1 to {most} bytes, without newlines or other control characters"))
         }
     }
-}
-
-/// First part of a broker's topics.
-pub(super) fn topic(s: &str) -> Result<String, String> {
-    let fits =
-        !s.is_empty() && s.len() <= 100 && !s.contains(['+', '#']) && k1_device::harmless::harmless(s) == s;
-    match fits && !s.starts_with(['/', '$']) && !s.ends_with('/') {
-        true => Ok(s.to_owned()),
-        false => Err("write a word, or words with / between them, without + and #".into()),
-    }
-}
-
-/// A number of seconds.
-pub(super) fn seconds(s: &str) -> Result<f64, String> {
-    s.parse()
-        .ok()
-        .filter(|t: &f64| (0.0..=1e7).contains(t))
-        .ok_or_else(|| "write a number of seconds, for example 90 or 0.5".into())
-}
-
-/// A time such as 90, 10m, 1h or 24h, in seconds.
-pub(super) fn length(s: &str) -> Result<f64, String> {
-    let (number, unit) = match s.strip_suffix(['s', 'm', 'h']) {
-        Some(number) if s.ends_with('h') => (number, 3600.0),
-        Some(number) if s.ends_with('m') => (number, 60.0),
-        Some(number) => (number, 1.0),
-        None => (s, 1.0),
-    };
-    let time = number.parse().ok().map(|n: f64| n * unit).filter(|t| (1.0..=1e7).contains(t));
-    time.ok_or_else(|| "write a time, for example 10m, 1h, 24h or 90 (seconds)".into())
 }

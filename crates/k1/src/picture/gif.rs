@@ -5,7 +5,7 @@ use std::io::{self, BufWriter};
 use k1_engine::light::srgb_byte;
 
 use super::{Picture, commit};
-use crate::output::{Output, Unwritten, unwritten};
+use k1_host::output::{Output, Unwritten, unwritten};
 
 /// An animation of the strip, at most 50 frames a second, which is what viewers play.
 pub struct Gif {

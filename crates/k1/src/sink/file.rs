@@ -7,7 +7,7 @@ use k1_device::answers::LightState;
 
 use super::Sink;
 use super::light::{Light, Standing};
-use crate::output::{Output, unwritten};
+use k1_host::output::{Output, unwritten};
 
 /// A recording of frames. If it can no longer be written, it is removed: the old file stays as it was, and the space is free
 /// again.

@@ -239,7 +239,7 @@ impl Client {
 
 /// The content of a cookie file. Only regular files are read, because a pipe may block and a device has no end.
 fn cookie(path: &Path) -> Option<Vec<u8>> {
-    let file = crate::private::open(path).ok()?;
+    let file = k1_host::private::open(path).ok()?;
     if !file.metadata().ok()?.is_file() {
         return None;
     }
