@@ -38,9 +38,9 @@ pub struct Boxed {
     scan: Scan,
     track: u32,
     rate: u32,
-    /// Seconds of a tick of the track's time.
+    /// Length of a tick of the track in seconds.
     tick: f64,
-    /// When the first packet of any track comes, and the first of ours, in seconds and ticks.
+    /// Time of the first packet of any track in seconds, and of the first packet of this track in ticks.
     earliest: Option<f64>,
     first: Option<i64>,
     faults: u32,
@@ -50,8 +50,8 @@ pub struct Boxed {
 }
 
 impl Boxed {
-    /// Opens the container that stands here. `wanted` says which of its tracks of sound: the default one is the first.
-    /// Returns how many there are, too.
+    /// Opens the container at this place. `wanted` is the index of its sound track, where 0 is the default track. Also returns
+    /// the number of sound tracks.
     pub fn open(
         bytes: &mut Bytes,
         known: Known,
@@ -139,7 +139,7 @@ impl Boxed {
         Ok(Ok((this, able.max(1))))
     }
 
-    /// The stream with what is known of its ends.
+    /// The stream, with known trimming of its ends.
     fn trimmed(&self, mut stream: Stream, length: Option<u64>) -> Stream {
         let aac = stream.codec.codec == CODEC_ID_AAC;
         let is_opus = stream.codec.codec == CODEC_ID_OPUS;
@@ -155,7 +155,7 @@ impl Boxed {
                 }
             }
             Scan::Matroska(scan) => {
-                // The codec's own header says it in frames, the container in nanoseconds.
+                // The codec's own header gives it in frames, the container in nanoseconds.
                 let own = stream.edits.first().filter(|_| is_opus).map(|e| e.from);
                 let usual = match stream.codec.codec {
                     CODEC_ID_AAC => super::adts::PRIMING,
@@ -283,7 +283,7 @@ fn name(known: Known) -> &'static str {
     }
 }
 
-/// The stream of a track; an error names what cannot be decoded.
+/// The stream of a track; an error names a format that K1 cannot decode.
 fn stream_of(track: &Track, scan: &Scan) -> std::result::Result<Stream, Refusal> {
     let codec = track
         .codec_params
@@ -311,7 +311,7 @@ fn stream_of(track: &Track, scan: &Scan) -> std::result::Result<Stream, Refusal>
     if codec.codec == CODEC_ID_AAC
         && let Some(core) = codec.extra_data.as_deref().and_then(super::adts::core)
     {
-        // What lies above the core cannot be decoded; the core is the same sound, only duller.
+        // K1 decodes only the core, which is the same sound without high frequencies.
         codec.sample_rate = Some(core.0);
         codec.channels = Some(core.1);
         codec.extra_data = None;

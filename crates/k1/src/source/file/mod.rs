@@ -121,7 +121,7 @@ impl FileSource {
             return Err(not_audio("it is empty"));
         }
         tags::cut(&mut source.bytes).map_err(|e| Error::ReadFile(path.to_owned(), e))?;
-        // A damaged file should say so now and not after the light has started.
+        // Report a damaged file now rather than after the light has started.
         source.fill()?;
         if source.ready.is_empty() {
             return Err(match source.foreign.take() {
@@ -163,7 +163,7 @@ impl FileSource {
         Ok(())
     }
 
-    /// Gives sound to the resampler.
+    /// Passes sound to the resampler.
     fn hear(&mut self, rate: u32, sound: &[f32]) -> Result<(), Error> {
         if self.resampler.as_ref().is_none_or(|(now, _)| *now != rate) {
             let new = Resampler::new(rate).map_err(|e| Error::NotAudio(self.path.clone(), e.to_string()))?;
@@ -178,18 +178,18 @@ impl FileSource {
         Ok(())
     }
 
-    /// Seconds from the beginning to what is decoded next.
+    /// Time of the next decoded sound, in seconds from the beginning.
     fn now(&self) -> f64 {
         let waiting = self.voice.as_ref().and_then(|v| v.time.as_ref());
         self.clock + waiting.map_or(0.0, |(rate, time)| time.waiting() as f64 / f64::from(*rate))
     }
 
-    /// Takes the next thing from the file.
+    /// Handles the next event of the file.
     fn step(&mut self) -> std::io::Result<()> {
         let Some(demux) = &mut self.demux else { return self.find() };
         let bytes = &mut self.bytes;
         let event = guarded(|| demux.next(bytes)).unwrap_or_else(|| {
-            // What takes it apart is in no known state: what comes behind it is looked at anew.
+            // After a panic the parser's state is unknown, so examine the following bytes anew.
             self.damage.add(self.clock, None, Harm::Lost("the file is too damaged to be read further"));
             Ok(Event::End)
         })?;
@@ -234,10 +234,10 @@ impl FileSource {
         Ok(())
     }
 
-    /// Looks for the next sound in the file, from where the last one ended.
+    /// Searches for the next sound in the file, from the end of the last one.
     fn find(&mut self) -> std::io::Result<()> {
         self.short = false;
-        // What gave nothing and took nothing is not looked at again.
+        // Do not examine a place again that yielded and consumed nothing.
         if self.begun == Some(self.bytes.pos()) {
             self.bytes.skip(1)?;
         }
@@ -297,7 +297,7 @@ impl FileSource {
         }
     }
 
-    /// Gives what is still inside the stream that ends, so that another can begin.
+    /// Flushes the ending stream, so that another can begin.
     fn finish_voice(&mut self) {
         let Some((rate, time)) = self.voice.take().and_then(|v| v.time) else { return };
         for piece in time.ready {
@@ -323,13 +323,13 @@ impl FileSource {
         self.foreign = Some(what);
     }
 
-    /// Something is missing here.
+    /// Records a loss at this place.
     fn lost(&mut self, frames: u64, why: &'static str) {
         let at = self.now();
         let Some(voice) = &mut self.voice else { return };
         voice.decoder.reset();
         let Some((rate, time)) = &mut voice.time else {
-            // Before the first sound nothing is known to be missing.
+            // Before the first sound, nothing counts as missing.
             return;
         };
         self.open_loss = voice.stream.paged;
@@ -379,8 +379,7 @@ impl FileSource {
     }
 }
 
-/// A stream whose frames are counted at the rate at which it is decoded, whatever the container said; `before` frames
-/// are silent before it.
+/// A stream whose frames are counted at the decoded rate, whatever the container states, after `before` frames of silence.
 fn for_rate(stream: &Stream, rate: u32, before: u64) -> Stream {
     let said = stream.codec.sample_rate.filter(|r| *r > 0).unwrap_or(rate);
     let convert = |n: u64| match n {
@@ -393,7 +392,7 @@ fn for_rate(stream: &Stream, rate: u32, before: u64) -> Stream {
         (*pause, *from, *to) = (convert(*pause), convert(*from), convert(*to));
     }
     if let Some(first) = stream.edits.first_mut() {
-        // What could not be decoded at the front counts as heard in silence; it may be what is left out anyway.
+        // Undecodable frames at the start count as silence; they may belong to the trimmed part anyway.
         let hidden = if stream.paged { 0 } else { first.from.min(convert(before)) };
         first.from -= hidden;
         first.pause += convert(before) - hidden;
