@@ -245,15 +245,19 @@ fn crates() -> PathBuf {
     Path::new(env!("CARGO_MANIFEST_DIR")).parent().unwrap().to_owned()
 }
 
-/// Crates whose modules are looked at.
-const ROOMS: [&str; 9] =
-    ["k1", "k1-device", "k1-engine", "k1-fleet", "k1-handoff", "k1-host", "k1-sim", "k1-update", "k1-wire"];
+/// Circles that are still there, by the modules in them; each is to go.
+const KNOWN: [&str; 3] = [
+    "k1: web::live, web::server",
+    "k1-device: answers::tables, requests::params",
+    "k1-device: api, metrics, routes",
+];
 
 #[test]
 fn no_module_depends_on_itself_through_others() {
     let (mut found, mut seen) = (Vec::new(), 0);
-    for room in ROOMS {
-        let uses = Crate::read(&crates().join(room).join("src")).uses();
+    for room in std::fs::read_dir(crates()).unwrap().map(|room| room.unwrap().path()) {
+        let uses = Crate::read(&room.join("src")).uses();
+        let room = room.file_name().unwrap().to_str().unwrap();
         seen += uses.values().map(BTreeSet::len).sum::<usize>();
         for circle in circles(&uses) {
             let names: Vec<_> = circle.iter().map(|module| module.join("::")).collect();
@@ -263,7 +267,10 @@ fn no_module_depends_on_itself_through_others() {
                     .filter(|to| circle.contains(to))
                     .map(|to| format!("\n  {} uses {}", from.join("::"), to.join("::")))
             });
-            found.push(format!("{room}: {}{}", names.join(", "), edges.collect::<String>()));
+            let circle = format!("{room}: {}", names.join(", "));
+            if !KNOWN.contains(&circle.as_str()) {
+                found.push(circle + &edges.collect::<String>());
+            }
         }
     }
     assert!(seen > 200, "only {seen} uses were seen");

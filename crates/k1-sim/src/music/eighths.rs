@@ -4,7 +4,7 @@ use super::Piece;
 use super::desk::Desk;
 use super::grid::Grid;
 use super::pieces::{ROCK, Stroke, bass_line, comp, drums, steady};
-use super::voices::Drum::{Hat, Kick, OpenHat, Snare};
+use super::players::Drum::{Hat, Kick, OpenHat, Snare};
 
 /// Who plays the eighths.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]

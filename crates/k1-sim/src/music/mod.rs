@@ -12,6 +12,7 @@ mod eighths;
 mod faults;
 mod grid;
 mod pieces;
+mod players;
 mod room;
 mod voices;
 
@@ -19,7 +20,7 @@ pub use beatless::BEATLESS;
 pub use eighths::{Eighths, eighths};
 pub use faults::{FAULTS, Fault};
 pub use pieces::PIECES;
-pub use voices::{Drum, Voice};
+pub use players::{Drum, Voice};
 
 /// A piece of sound and the truth about it.
 #[derive(Clone, Debug, Default, PartialEq)]

@@ -2,8 +2,8 @@
 
 use super::desk::Desk;
 use super::grid::Grid;
+use super::players::Drum::{self, Hat, Kick, OpenHat, Ride, Snare};
 use super::room::microphone;
-use super::voices::Drum::{self, Hat, Kick, OpenHat, Ride, Snare};
 use super::voices::{bass, chord, hit, pad, pluck};
 use super::{Entry, Piece};
 
