@@ -1,29 +1,29 @@
-//! Palettes: colours along a line, interpolated the way the eye sees them.
+//! Palettes: gradients, interpolated perceptually.
 
 use super::colour::{Oklab, Oklch};
 
-/// One colour of a palette and where it stands.
+/// One colour of a palette with its position.
 #[derive(Clone, Copy, Debug, PartialEq)]
 pub struct Stop {
-    /// Position 0 … 1, not falling from stop to stop; two stops at one position make a hard edge.
+    /// Position 0 … 1, never below that of the stop before. Two stops at one position make a hard edge.
     pub at: f32,
     /// The colour.
     pub colour: Oklch,
 }
 
-/// A named line of colours.
+/// A named gradient.
 #[derive(Clone, Copy, Debug, PartialEq)]
 pub struct Palette {
     /// Identifier, lower case with underscores.
     pub name: &'static str,
-    /// What it is for, in a few words.
+    /// A description in a few words.
     pub about: &'static str,
-    /// At least one stop.
+    /// The stops; at least one.
     pub stops: &'static [Stop],
 }
 
 impl Palette {
-    /// The colour at `x`; clamped to the ends, so that the far end of a gradient shows its last colour.
+    /// The colour at `x`, clamped to 0 … 1.
     pub fn at(&self, x: f32) -> Oklab {
         let stops = self.stops;
         let x = if x.is_nan() { 0.0 } else { x.clamp(0.0, 1.0) };

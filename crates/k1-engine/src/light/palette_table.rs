@@ -1,4 +1,4 @@
-//! A palette as the user has turned it, ready for a look-up per LED.
+//! A palette with the user's hue, range and saturation, as a table for one look-up per LED.
 
 use super::colour::Rgb;
 use super::palettes::PALETTES;
@@ -7,7 +7,7 @@ use crate::params::{Param, Params};
 
 const ENTRIES: usize = 128;
 
-/// A palette as the user has turned it: hue, range and saturation applied, ready for a look-up per LED.
+/// A palette with the user's hue, range and saturation applied, for one look-up per LED.
 #[derive(Clone, Debug)]
 pub struct PaletteTable {
     entries: [Rgb; ENTRIES + 1],
@@ -21,7 +21,7 @@ impl Default for PaletteTable {
 }
 
 impl PaletteTable {
-    /// Recomputes the table if `id` or one of the colour parameters has changed since the last call.
+    /// Recomputes the table if `id` or a colour parameter has changed since the last call.
     pub fn update(&mut self, id: usize, params: &Params) {
         let (hue, range, saturation) =
             (params.get(Param::Color), params.get(Param::ColorRange), params.get(Param::Saturation));
@@ -48,7 +48,7 @@ impl PaletteTable {
         self.entries[i].mix(self.entries[i + 1], p - i as f32)
     }
 
-    /// The colour at `x` on a closed circle: there and back again, so that it has no seam.
+    /// The colour at `x` on a closed circle: the gradient forwards and backwards, so that it has no seam.
     #[inline]
     pub fn around(&self, x: f32) -> Rgb {
         let f = math::fract(x);

@@ -100,6 +100,10 @@ impl Source for LiveSource {
     fn overruns(&self) -> u32 {
         self.inlet.skips()
     }
+
+    fn is_away(&self) -> bool {
+        self.inlet.is_silent()
+    }
 }
 
 impl Drop for LiveSource {

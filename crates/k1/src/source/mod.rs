@@ -211,6 +211,11 @@ pub trait Source: Send {
         0
     }
 
+    /// True if what was read last is silence in place of live sound that is away.
+    fn is_away(&self) -> bool {
+        false
+    }
+
     /// Samples that the ear should be given ahead of their time, where the reader sets the pace.
     fn ahead(&self) -> usize {
         AHEAD

@@ -98,7 +98,7 @@ impl Home for App {
     }
 
     fn device(&self) -> Device<'_> {
-        let core = |seat: &crate::stage::Seat| seat.core().flatten().and_then(|c| u32::try_from(c).ok());
+        let core = |seat: &crate::runtime::Seat| seat.core().flatten().and_then(|c| u32::try_from(c).ok());
         let presence = self.shared.presence.as_ref();
         // A computer that plays nothing is silent, and well; a room never is, to a microphone.
         let microphone =

@@ -38,7 +38,7 @@ pub use announce::Reader;
 pub use listen::Listen;
 use token::Token;
 
-use crate::stage::Stage;
+use crate::runtime::Runtime;
 
 /// What the page needs before anything starts: its ports, its token, the names that it may be asked by.
 pub struct Door {
@@ -156,7 +156,7 @@ fn host_name() -> Option<String> {
 /// # Errors
 ///
 /// Why not, as a sentence.
-pub fn serve(door: Door, stage: &mut Stage, title: &str) -> Result<Page, String> {
+pub fn serve(door: Door, stage: &mut Runtime, title: &str) -> Result<Page, String> {
     let wrong = |e: std::io::Error| format!("the page cannot start: {e}");
     let Some((tapped, frames)) = stage.page.take() else {
         return Err("the page was started twice".into());

@@ -27,8 +27,7 @@ use super::door::{self, Client, Doorkeeper, Visit};
 use super::hub::Hub;
 use super::live;
 use super::pages::Pages;
-use crate::stage::{Controls, SoundReader};
-use crate::stage::{Shared, Stage};
+use crate::runtime::{Controls, Runtime, Shared, SoundReader};
 use k1_host::identity::Who;
 
 /// Clients and routes that the limiter remembers.
@@ -82,7 +81,7 @@ pub struct App {
 impl App {
     /// Everything that requests need of a running stage.
     pub fn new(
-        stage: &Stage,
+        stage: &Runtime,
         hub: Hub,
         title: &str,
         ip: String,
