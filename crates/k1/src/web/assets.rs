@@ -1,53 +1,38 @@
 //! The page, embedded in the program.
 
-/// One file of the page.
-pub struct Asset {
-    /// Path in a request.
-    pub path: &'static str,
-    /// Media type.
-    pub kind: &'static str,
-    /// Content.
-    pub bytes: &'static [u8],
-}
+use std::sync::LazyLock;
 
-macro_rules! assets {
-    ($($path:literal, $file:literal, $kind:literal;)*) => {
-        /// Every file of the page.
-        pub static ASSETS: &[Asset] = &[
-            $(Asset { path: $path, kind: $kind, bytes: include_bytes!(concat!("../../../../web/", $file)) }),*
-        ];
-    };
-}
+use k1_device::page::{FILES as PAGES, MODULE, MODULES};
+use k1_http::etag::Tag;
+use k1_http::route::File;
 
-assets! {
-    "/", "index.html", "text/html; charset=utf-8";
-    "/style.css", "style.css", "text/css; charset=utf-8";
-    "/app.js", "app.js", "text/javascript; charset=utf-8";
-    "/token.js", "token.js", "text/javascript; charset=utf-8";
-    "/link.js", "link.js", "text/javascript; charset=utf-8";
-    "/draw.js", "draw.js", "text/javascript; charset=utf-8";
-    "/sound.js", "sound.js", "text/javascript; charset=utf-8";
-    "/taps.js", "taps.js", "text/javascript; charset=utf-8";
-    "/beats.js", "beats.js", "text/javascript; charset=utf-8";
-    "/controls.js", "controls.js", "text/javascript; charset=utf-8";
-    "/firmware.js", "firmware.js", "text/javascript; charset=utf-8";
-    "/lights.js", "lights.js", "text/javascript; charset=utf-8";
-    "/icon.svg", "icon.svg", "image/svg+xml";
+static FILES: LazyLock<Vec<File>> = LazyLock::new(|| {
+    let files = PAGES.iter().map(|file| (file.path, file.name, file.kind));
+    // The table lives as long as the program.
+    let modules = MODULES.iter().map(|name| (&*format!("/{name}").leak(), *name, MODULE));
+    let all = files.chain(modules);
+    all.filter_map(|(path, name, media_type)| {
+        let content = k1_page::file(name)?;
+        Some(File { path, media_type, tag: Tag::of(content), content, packed: false })
+    })
+    .collect()
+});
+
+/// Every file of the page.
+pub fn files() -> &'static [File] {
+    &FILES
 }
 
 #[cfg(test)]
 mod tests {
-    use k1_device::page::{FILES, MODULE, MODULES};
-
-    use super::ASSETS;
+    use super::files;
 
     #[test]
     fn every_file_of_the_page_is_served_and_nothing_else() {
-        let mut served: Vec<_> = ASSETS.iter().map(|a| (a.path.to_owned(), a.kind)).collect();
-        let mut page: Vec<_> = FILES.iter().map(|f| (f.path.to_owned(), f.kind)).collect();
-        page.extend(MODULES.map(|name| (format!("/{name}"), MODULE)));
+        let mut served: Vec<_> = files().iter().map(|file| file.content).collect();
+        let mut page: Vec<_> = k1_page::FILES.iter().map(|(_, bytes)| *bytes).collect();
         served.sort();
         page.sort();
-        assert_eq!(served, page);
+        assert!(served == page, "{} of {} files are served", served.len(), page.len());
     }
 }
