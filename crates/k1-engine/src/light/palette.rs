@@ -1,6 +1,6 @@
 //! Palettes: gradients, interpolated perceptually.
 
-use super::{Oklab, Oklch};
+use super::colour::{Oklab, Oklch};
 
 /// One colour of a palette with its position.
 #[derive(Clone, Copy, Debug, PartialEq)]

@@ -1,6 +1,7 @@
-//! A palette as a look-up table, with the colours that the user has chosen.
+//! A palette with the user's hue, range and saturation, as a table for one look-up per LED.
 
-use super::{PALETTES, Rgb};
+use super::colour::Rgb;
+use super::palettes::PALETTES;
 use crate::math;
 use crate::params::{Param, Params};
 

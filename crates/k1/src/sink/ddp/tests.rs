@@ -92,7 +92,7 @@ fn a_closed_port_is_unreachable_and_comes_back() {
     let at = closed_port();
     let mut bench = Bench::new("127.0.0.1", at.port());
     bench.until("a refusal", |s| s.state == LightState::Unreachable);
-    let why = bench.light.standing().reason.unwrap();
+    let why = bench.light.status().reason.unwrap();
     assert!(why.contains("127.0.0.1 is there, but nothing receives light on its port"), "{why}");
     // Tries do not make it shine.
     let began = Instant::now();
