@@ -91,7 +91,8 @@ pub fn one(case: &Case, env: &[(&str, String)]) -> Report {
 /// Runs all: several at a time, and then one by one those of which `alone` is true.
 pub fn all(cases: &[Case], env: &[(&str, String)], alone: impl Fn(&Case) -> bool) -> Vec<Report> {
     let (single, many): (Vec<_>, Vec<_>) = cases.iter().partition(|case| alone(case));
-    let workers = std::thread::available_parallelism().map_or(2, std::num::NonZero::get);
+    // Many tests only wait.
+    let workers = 2 * std::thread::available_parallelism().map_or(2, std::num::NonZero::get);
     let (next, reports) = (AtomicUsize::new(0), Mutex::new(Vec::new()));
     let done = |report: Report| {
         let verdict = if report.wrong.is_some() { "FAILED" } else { "ok" };
