@@ -31,8 +31,8 @@ cargo xtask budgets [--without-instructions]   page weight and instructions agai
 cargo xtask pictures                          render docs/patterns and the golden frames anew
 cargo xtask ear [--record]                    how well the ear hears synthetic music, against budgets.toml
 cargo xtask ear --corpus DIR [--events DIR]   the same of annotated music; what was heard goes to the second folder
-cargo xtask ear --corpus DIR --beside DIR     what other trackers have heard of it (xtask/peers/beats.py), a row for each
-cargo xtask ear --corpus DIR --spoiled        the same through bad microphones, a row for each fault (minutes)
+cargo xtask ear --corpus DIR --peers DIR      what other trackers have heard of it (xtask/peers/beats.py), a row for each
+cargo xtask ear --corpus DIR --faults         the same through bad microphones, a row for each fault (minutes)
 cargo xtask firmware [BOARD...]               build the lamp's firmware and its images, hold them against budgets.toml
 cargo xtask measure [NAME...|all]             run what prints the figures of docs/measurements.md, and write it
 cargo xtask broken                            build the virtual lamp with a broken hand-off, for a test to find out";
@@ -57,8 +57,8 @@ fn main() -> ExitCode {
         ["ear"] => ear::pieces(false),
         ["ear", "--record"] => ear::pieces(true),
         ["ear", "--corpus", folder] => ear::corpus(folder, None),
-        ["ear", "--corpus", folder, "--beside", told] => ear::beside(folder, told),
-        ["ear", "--corpus", folder, "--spoiled"] => ear::spoiled(folder),
+        ["ear", "--corpus", folder, "--peers", told] => ear::peers(folder, told),
+        ["ear", "--corpus", folder, "--faults"] => ear::degraded(folder),
         ["ear", "--corpus", folder, "--events", events] => ear::corpus(folder, Some(events)),
         ["firmware", ..] => firmware::build(&args[1..]),
         ["broken"] => firmware::broken(),
@@ -142,7 +142,15 @@ fn budgets(with_instructions: bool) -> Result<(), String> {
 
     let mut bytes = 0;
     for file in std::fs::read_dir(root().join("web")).map_err(|e| format!("web: {e}"))? {
-        bytes += file.and_then(|f| f.metadata()).map_err(|e| format!("web: {e}"))?.len();
+        let file = file.map_err(|e| format!("web: {e}"))?;
+        // The rest makes a crate of it.
+        if file
+            .path()
+            .extension()
+            .is_some_and(|ending| ["html", "css", "svg", "js"].iter().any(|x| ending == *x))
+        {
+            bytes += file.metadata().map_err(|e| format!("web: {e}"))?.len();
+        }
     }
     println!("page                     {bytes:>9} B of {}", budgets.page.max_bytes);
     if bytes > budgets.page.max_bytes {

@@ -284,7 +284,7 @@ fn a_message_that_is_too_long_keeps_nobody_from_the_light() {
     listener.wish(&of("set"), r#"{"state":"OFF"}"#);
     eventually("wishes are heard", || state() == "OFF");
     let said = program.said();
-    assert_eq!(said.matches("is no command").count(), 1, "once: {said}");
+    assert_eq!(said.matches("is not a command").count(), 1, "once: {said}");
     assert_eq!(said.matches("connected to").count(), 1, "and the connection stays: {said}");
     listener.keep(&of("set"), "");
 

@@ -8,9 +8,9 @@ use k1_engine::{HOP, SAMPLE_RATE};
 
 use super::{Failure, print_json, progress};
 use crate::cli::{Form, RenderArgs};
-use crate::output::{self, Output, Spared};
 use crate::picture::{Gif, Npy, Picture, Png};
 use crate::source::{self, Input, SONG_SECONDS, Source};
+use k1_host::output::{self, Output};
 
 /// Renders a sound to a file.
 pub fn render(args: &RenderArgs) -> Result<(), Failure> {
@@ -22,7 +22,7 @@ pub fn render(args: &RenderArgs) -> Result<(), Failure> {
     let form = form_of(&args.output)?;
     output::tidy_on_signals();
     // Before the sound is opened: what is refused costs no time.
-    let output = Output::create(&args.output, &Spared::sound(&args.input)).map_err(text)?;
+    let output = Output::create(&args.output, &args.input.spared()).map_err(text)?;
     let mut source = source::open(&args.input, args.rate)?;
     let whole = if args.input == Input::Demo { Some(f64::from(SONG_SECONDS)) } else { source.seconds() };
     // The demo never ends by itself.
@@ -31,6 +31,12 @@ pub fn render(args: &RenderArgs) -> Result<(), Failure> {
         (Some(w), Some(l)) => Some((w - args.start).min(l).max(0.0)),
         (w, l) => l.or(w.map(|w| (w - args.start).max(0.0))),
     };
+    if !args.then.is_empty() && expected.is_none() {
+        return Err(Failure(
+            "this sound does not say how long it is; with --then, add --duration N, so that K1 knows when to change patterns"
+                .into(),
+        ));
+    }
     let leds = args.look.leds;
     let unwritten = |e: std::io::Error| text(output::unwritten(&args.output, e));
     let frames = expected.map(|s| (s * f64::from(args.fps)) as u64);
@@ -45,6 +51,12 @@ pub fn render(args: &RenderArgs) -> Result<(), Failure> {
     let mut written = 0_u64;
     let last = limit.map_or(u64::MAX, |s| (s * f64::from(args.fps)).round() as u64);
     let first = (args.start * f64::from(args.fps)).round() as u64;
+    let patterns: Vec<usize> = std::iter::once(args.look.pattern).chain(args.then.iter().copied()).collect();
+    // The next frame is rendered with the pattern whose turn it is then.
+    let pattern_of = |frame: u64| {
+        let turn = frame.saturating_sub(first) * patterns.len() as u64 / frames.unwrap_or(1).max(1);
+        patterns[(turn as usize).min(patterns.len() - 1)]
+    };
     let mut wire = vec![[0; 3]; leds];
     let mut screen = vec![[0; 3]; leds];
     let dithering = dithering(args);
@@ -58,6 +70,7 @@ pub fn render(args: &RenderArgs) -> Result<(), Failure> {
             picture.frame(&wire, &screen).map_err(unwritten)?;
             written += 1;
         }
+        show.select(pattern_of(frame + 1));
         if frame % 60 == 0 {
             bar.set_position(frame * 1000 / u64::from(args.fps));
         }
@@ -75,7 +88,7 @@ pub fn render(args: &RenderArgs) -> Result<(), Failure> {
             "skipped_pieces": source.skipped(),
         }));
     }
-    crate::say(format_args!(
+    k1_host::say(format_args!(
         "{}: {written} frames of {leds} LEDs from {heard:.1} s of sound in {took:.2} s ({:.0} times real time)",
         args.output.display(),
         heard / took

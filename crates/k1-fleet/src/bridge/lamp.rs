@@ -1,0 +1,228 @@
+//! What is published of one K1, and which requests carry out the commands to it; without a network.
+
+use k1_device::firmware::{Firmware, Standing};
+use k1_device::harmless::harmless;
+use serde_json::{Value, json};
+
+use super::command::LightCommand;
+use super::discovery::{self, Card};
+use super::publish::Publish;
+use super::topics::{OFFLINE, ONLINE, Topics};
+use crate::lamps::figures::Reading;
+use crate::lamps::watch::Look;
+
+/// A K1, as far as the broker was told of it. Until it has said who it is, nothing is published.
+#[derive(Debug)]
+pub struct Lamp {
+    topics: Topics,
+    card: Option<Card>,
+    is_announced: bool,
+    /// Sensors that Home Assistant was told of.
+    sensors: Vec<&'static str>,
+    online: Option<bool>,
+    state: Option<Value>,
+    update: Option<Value>,
+    /// Brightness to which it comes back when it is switched on, 0 … 1.
+    lit: f64,
+}
+
+impl Lamp {
+    /// A K1 of which nothing was published.
+    pub fn new(topics: Topics) -> Self {
+        Self {
+            topics,
+            card: None,
+            is_announced: false,
+            sensors: Vec::new(),
+            online: None,
+            state: None,
+            update: None,
+            lit: 1.0,
+        }
+    }
+
+    /// The broker has forgotten everything.
+    pub fn forget(&mut self) {
+        (self.is_announced, self.online) = (false, None);
+        (self.state, self.update) = (None, None);
+    }
+
+    /// True if it must say who it is before it is announced: it may be another one by now.
+    pub fn is_unknown(&self) -> bool {
+        !self.is_announced
+    }
+
+    /// It has said who it is.
+    pub fn met(&mut self, card: Card) {
+        self.card = Some(card);
+    }
+
+    /// Whether it takes firmware; not before it has said who it is.
+    pub fn takes_firmware(&self) -> bool {
+        self.card.as_ref().is_some_and(|card| card.takes_firmware)
+    }
+
+    fn say(&self, what: &str) -> Option<String> {
+        self.card.as_ref().map(|card| self.topics.of(&card.id, what))
+    }
+
+    /// It has answered: announces it if anything about that is new, and publishes its figures.
+    pub fn answered(&mut self, reading: &Reading) -> Vec<Publish> {
+        let mut all = self.announce(reading);
+        all.extend(self.online(true));
+        let telemetry = discovery::telemetry(reading).to_string();
+        all.extend(self.say("telemetry").map(|topic| Publish::once(topic, telemetry)));
+        all
+    }
+
+    fn announce(&mut self, reading: &Reading) -> Vec<Publish> {
+        let sensors = discovery::measured(reading);
+        let Some(card) = self.card.as_ref().filter(|_| !self.is_announced || self.sensors != sensors) else {
+            return Vec::new();
+        };
+        let ghosts = card.ghosts(&self.topics, reading).into_iter().map(|topic| Publish::kept(topic, ""));
+        let found = card.discovery(&self.topics, reading).into_iter();
+        let all =
+            ghosts.chain(found.map(|(topic, config)| Publish::kept(topic, config.to_string()))).collect();
+        (self.sensors, self.is_announced) = (sensors, true);
+        all
+    }
+
+    /// It has not answered, or the bridge ends.
+    pub fn gone(&mut self) -> Option<Publish> {
+        self.online(false)
+    }
+
+    fn online(&mut self, is: bool) -> Option<Publish> {
+        let topic = self.say("availability").filter(|_| self.online != Some(is))?;
+        self.online = Some(is);
+        Some(Publish::kept(topic, if is { ONLINE } else { OFFLINE }))
+    }
+
+    /// It shows this.
+    pub fn shown(&mut self, look: &Look) -> Option<Publish> {
+        let topic = self.say("state")?;
+        if let Some(b) = look.params.get("brightness").and_then(Value::as_f64).filter(|b| *b > 0.0) {
+            self.lit = b;
+        }
+        let state = discovery::state(&look.params, &look.pattern);
+        let is_new = self.state.as_ref() != Some(&state);
+        is_new.then(|| Publish::kept(topic, self.state.insert(state).to_string()))
+    }
+
+    /// Its firmware, and the version that is offered for its board; `is_sending` if that is on its way.
+    pub fn firmware(&mut self, now: &Firmware, offered: Option<&str>, is_sending: bool) -> Option<Publish> {
+        let topic = self.say("update")?;
+        let installed = now.running.as_ref().map_or_else(|| "unknown".to_owned(), |i| i.version.to_string());
+        let update = json!({
+            "title": "K1", "installed_version": installed, "latest_version": offered.unwrap_or(&installed),
+            "in_progress": is_sending || now.state == Standing::OnTrial,
+            "release_summary": now.last.as_ref().map(|last| match last.reason.as_str() {
+                "" => format!("{} was found good", last.version),
+                why => format!("{} was taken back: {why}", last.version),
+            }),
+        });
+        let is_new = self.update.as_ref() != Some(&update);
+        is_new.then(|| Publish::kept(topic, self.update.insert(update).to_string()))
+    }
+
+    /// Somebody else has said that it has gone. True if it must be looked at now, and published anew: only what was
+    /// there is argued about, so that two bridges that both lose it agree.
+    pub fn contradicted(&mut self) -> bool {
+        let was_there = self.online == Some(true);
+        if was_there {
+            (self.is_announced, self.online) = (false, None);
+        }
+        was_there
+    }
+
+    /// The requests that carry out commands, and why some are refused; of several, what is left of them.
+    pub fn requests(&mut self, messages: &[Vec<u8>]) -> (Vec<(&'static str, Value)>, Vec<Publish>) {
+        let (mut command, mut refused): (Option<LightCommand>, _) = (None, Vec::new());
+        for message in messages {
+            match LightCommand::read(message) {
+                Ok(next) => {
+                    command = Some(match command {
+                        Some(first) => first.and(next),
+                        None => next,
+                    });
+                }
+                Err(why) => refused.extend(self.error(&why)),
+            }
+        }
+        (command.map(|command| command.requests(&mut self.lit)).unwrap_or_default(), refused)
+    }
+
+    /// Why something was not done.
+    pub fn error(&self, why: &str) -> Option<Publish> {
+        self.say("error").map(|topic| Publish::once(topic, harmless(why).into_owned()))
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::super::discovery::tests::{card, reading, topics};
+    use super::*;
+
+    fn look(brightness: f64) -> Look {
+        let params = [("brightness".to_owned(), brightness.into())].into_iter().collect();
+        Look { params, pattern: "lava".into() }
+    }
+
+    fn topics_of(all: &[Publish]) -> Vec<&str> {
+        all.iter().map(|p| p.topic.as_str()).collect()
+    }
+
+    #[test]
+    fn nothing_is_published_of_one_that_was_never_met() {
+        let mut lamp = Lamp::new(topics());
+        assert!(lamp.is_unknown() && !lamp.takes_firmware());
+        assert_eq!((lamp.gone(), lamp.shown(&look(1.0)), lamp.error("x")), (None, None, None));
+        assert!(lamp.answered(&reading(&[])).is_empty() && !lamp.contradicted());
+    }
+
+    #[test]
+    fn what_is_new_is_published_once_and_anew_after_the_broker_has_forgotten() {
+        let mut lamp = Lamp::new(topics());
+        lamp.met(card("shelf", "525400123456", Some("52:54:00:12:34:56")));
+        let first = lamp.answered(&reading(&[]));
+        let told = topics_of(&first);
+        assert!(told.contains(&"homeassistant/light/k1_525400123456/config"), "{told:?}");
+        assert_eq!(&told[told.len() - 2..], ["k1/525400123456/availability", "k1/525400123456/telemetry"]);
+        assert_eq!(topics_of(&lamp.answered(&reading(&[]))), ["k1/525400123456/telemetry"]);
+        // A figure that it measures from now on is a sensor more.
+        let more = lamp.answered(&reading(&[("rssi_dbm", -60.0)]));
+        assert!(topics_of(&more).contains(&"homeassistant/sensor/k1_525400123456_rssi_dbm/config"));
+        assert!(lamp.shown(&look(0.5)).is_some_and(|p| p.retain) && lamp.shown(&look(0.5)).is_none());
+        let gone = lamp.gone().unwrap();
+        assert_eq!((gone.payload.as_slice(), gone.retain), (OFFLINE.as_bytes(), true));
+        assert_eq!(lamp.gone(), None);
+        lamp.forget();
+        assert!(lamp.is_unknown() && lamp.shown(&look(0.5)).is_some());
+        let anew = lamp.answered(&reading(&[]));
+        assert!(anew.len() > 3 && anew.iter().any(|p| p.payload == ONLINE.as_bytes()));
+    }
+
+    #[test]
+    fn one_that_is_there_contradicts_and_one_that_has_gone_does_not() {
+        let mut lamp = Lamp::new(topics());
+        lamp.met(card("shelf", "p000000000001", None));
+        lamp.answered(&reading(&[]));
+        assert!(lamp.contradicted() && lamp.is_unknown());
+        assert!(lamp.answered(&reading(&[])).iter().any(|p| p.payload == ONLINE.as_bytes()));
+        lamp.gone();
+        assert!(!lamp.contradicted());
+    }
+
+    #[test]
+    fn of_many_commands_the_last_counts_and_nonsense_is_answered() {
+        let mut lamp = Lamp::new(topics());
+        lamp.met(card("shelf", "p000000000001", None));
+        lamp.shown(&look(0.4));
+        let messages = [&br#"{"state":"OFF"}"#[..], b"\x1b[2J", br#"{"state":"ON"}"#].map(<[u8]>::to_vec);
+        let (requests, refused) = lamp.requests(&messages);
+        assert_eq!(requests, [("/api/params", json!({"brightness": 0.4}))], "as bright as it was");
+        assert_eq!(topics_of(&refused), ["k1/p000000000001/error"]);
+        assert_eq!(lamp.requests(&[]), (vec![], vec![]));
+    }
+}

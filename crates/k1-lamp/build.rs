@@ -1,0 +1,80 @@
+//! Packs the page and the description of the API, so that a lamp serves them from its flash.
+
+use std::fmt::Write;
+use std::path::PathBuf;
+
+use k1_device::page::{FILES, File, MODULE, MODULES, tag};
+
+/// All modules as one: what one takes from another is there already. A lamp serves few connections at once, and a
+/// browser asks for all modules together.
+fn one_module() -> Result<Vec<u8>, String> {
+    let mut all = String::new();
+    for (i, name) in MODULES.iter().enumerate() {
+        let text = str::from_utf8(page(name)?).map_err(|e| format!("{name}: {e}"))?;
+        for line in text.lines() {
+            if let Some(import) = line.strip_prefix("import ") {
+                let from = import.rsplit_once(" from './").and_then(|(_, f)| f.strip_suffix("';"));
+                let is_there = from.is_some_and(|f| MODULES[..i].contains(&f));
+                if !is_there {
+                    return Err(format!("{name}: “{line}” takes from no module before it"));
+                }
+                continue;
+            }
+            // What only explains is not for a lamp's flash: a third of the packed page.
+            let bare = line.trim();
+            if bare.contains("/*") && !bare.contains("*/") {
+                return Err(format!(
+                    "{name}: “{line}” begins a comment of several lines, which is not packed"
+                ));
+            }
+            if bare.starts_with("//") || bare.starts_with("/**") && bare.ends_with("*/") {
+                continue;
+            }
+            all += line.strip_prefix("export ").unwrap_or(line);
+            all.push('\n');
+        }
+    }
+    Ok(all.into_bytes())
+}
+
+/// A file of the page.
+fn page(name: &str) -> Result<&'static [u8], String> {
+    k1_page::file(name).ok_or_else(|| format!("{name} is not in the page's crate"))
+}
+
+/// gzip (RFC 1952): header, deflated bytes, CRC-32, length.
+fn gzip(bytes: &[u8]) -> Vec<u8> {
+    let mut out = vec![0x1f, 0x8b, 8, 0, 0, 0, 0, 0, 2, 255];
+    out.extend(miniz_oxide::deflate::compress_to_vec(bytes, 10));
+    let crc = !bytes.iter().fold(!0_u32, |crc, byte| {
+        (0..8).fold(crc ^ u32::from(*byte), |c, _| if c & 1 == 1 { c >> 1 ^ 0xedb8_8320 } else { c >> 1 })
+    });
+    out.extend(crc.to_le_bytes());
+    out.extend((bytes.len() as u32).to_le_bytes());
+    out
+}
+
+fn main() -> Result<(), Box<dyn std::error::Error>> {
+    let out = PathBuf::from(std::env::var("OUT_DIR")?);
+    println!("cargo:rerun-if-changed=build.rs");
+    let mut code = String::from("/// Every file of the page.\npub static PAGES: &[Asset] = &[\n");
+    let app = File { path: "/app.js", name: "app.js", kind: MODULE };
+    for file in FILES.into_iter().chain([app]) {
+        let File { path, name, kind } = file;
+        let bytes = if file == app { one_module()? } else { page(name)?.to_vec() };
+        let packed = format!("{name}.gz");
+        std::fs::write(out.join(&packed), gzip(&bytes))?;
+        writeln!(
+            code,
+            "Asset {{ path: {path:?}, kind: {kind:?}, tag: {:?}, packed: include_bytes!(concat!(env!(\"OUT_DIR\"), \"/{packed}\")) }},",
+            tag(&bytes)
+        )?;
+    }
+    code += "];\n";
+    let description = serde_json::to_vec(&k1_device::description::description())?;
+    std::fs::write(out.join("openapi.json"), description)?;
+    code += "/// The description of the API.\n\
+             pub static DESCRIPTION: &[u8] = include_bytes!(concat!(env!(\"OUT_DIR\"), \"/openapi.json\"));\n";
+    std::fs::write(out.join("pages.rs"), code)?;
+    Ok(())
+}

@@ -1,0 +1,109 @@
+//! Core 0: snapshots → light → strip. It waits for nothing but the wire.
+
+use core::sync::atomic::Ordering::Relaxed;
+
+use embassy_time::{Duration, Instant, Timer};
+use k1_device::exchange::Settings;
+use k1_device::frame::{Picture, Showing};
+use k1_device::pace::{Spacing, WireClock, wire_us};
+use k1_device::settings::{Hardware, MOST_LEDS};
+use k1_handoff::RingWriter;
+
+use crate::board::Strip;
+use crate::{FRAME_WORDS, FrameRing, Lamp, Show, now_us};
+
+/// Pages get at most so many frames a second; a strip may get more.
+const SCREEN_INTERVAL_US: u64 = 8_000;
+
+/// Shows for ever. `core` is what the hardware says.
+pub async fn show(
+    lamp: &'static Lamp,
+    core: u32,
+    show: &'static mut Show,
+    mut strip: impl Strip,
+    hardware: Hardware,
+    look: Settings,
+) -> ! {
+    let (Some(owner), Some(mut screen), Some(mut wire_out)) =
+        (lamp.crossing.take_owner(look), lamp.screen.take_writer(), lamp.wire.take_writer())
+    else {
+        panic!("the renderer was started twice");
+    };
+    let leds = usize::from(hardware.leds);
+    let period = wire_us(leds, hardware.reset_us);
+    lamp.leds.store(leds as u32, Relaxed);
+    lamp.due_millihertz.store((1_000_000_000 / period) as u32, Relaxed);
+    lamp.shows_on.store(core + 1, Relaxed);
+    let mut showing = Showing::new(show, lamp.crossing.sound(), owner, period);
+    let mut for_screens = Spacing::new(SCREEN_INTERVAL_US);
+    let mut pixels = [[0; 3]; MOST_LEDS];
+    let mut bytes = [0; MOST_LEDS * 3];
+    loop {
+        let began = now_us();
+        let has_changed =
+            showing.frame(began, false, &lamp.meters, now_us, |picture: &Picture<MOST_LEDS>| {
+                let pixels = &mut pixels[..leds];
+                picture.wire(pixels);
+                publish(&mut wire_out, began, pixels);
+                for (place, pixel) in bytes.chunks_exact_mut(3).zip(&*pixels) {
+                    place.copy_from_slice(&hardware.order.place(*pixel));
+                }
+                if for_screens.is_due(began) {
+                    picture.screen(pixels);
+                    publish(&mut screen, began, pixels);
+                }
+                // The strip takes every frame.
+                0
+            });
+        if has_changed {
+            lamp.changed.signal(());
+        }
+        // The frame goes onto the wire as soon as the one before has left it; the next is rendered meanwhile.
+        if strip.send(&bytes[..leds * 3]).await.is_err() {
+            lamp.strip_underruns.fetch_add(1, Relaxed);
+            // A strip that refuses at once must not take the core for itself.
+            Timer::after(Duration::from_micros(period)).await;
+        }
+    }
+}
+
+/// Publishes a frame: time in two words, number of LEDs, pixels.
+fn publish(ring: &mut RingWriter<&'static FrameRing>, at_us: u64, pixels: &[[u8; 3]]) {
+    let mut words = [0; FRAME_WORDS];
+    words[0] = at_us as u32;
+    words[1] = (at_us >> 32) as u32;
+    words[2] = pixels.len() as u32;
+    for (word, bytes) in words[3..].iter_mut().zip(pixels.as_flattened().chunks(4)) {
+        let mut four = [0; 4];
+        four[..bytes.len()].copy_from_slice(bytes);
+        *word = u32::from_le_bytes(four);
+    }
+    ring.publish(&words);
+}
+
+/// A frame from its words: time, and pixels into `pixels`; the number of LEDs.
+pub fn unpack(words: &[u32; FRAME_WORDS], pixels: &mut [[u8; 3]; MOST_LEDS]) -> (u64, usize) {
+    let flat = pixels.as_flattened_mut();
+    for (bytes, word) in flat.chunks_mut(4).zip(&words[3..]) {
+        bytes.copy_from_slice(&word.to_le_bytes()[..bytes.len()]);
+    }
+    (u64::from(words[0]) | u64::from(words[1]) << 32, (words[2] as usize).min(MOST_LEDS))
+}
+
+/// The wire of a strip as time: for boards whose light leaves by network only, and for any driver that must keep the
+/// pause between frames.
+#[derive(Clone, Copy, Debug)]
+pub struct Wire(WireClock);
+
+impl Wire {
+    /// A wire for a number of LEDs.
+    pub const fn new(leds: usize, reset_us: u16) -> Self {
+        Self(WireClock::new(leds, reset_us))
+    }
+
+    /// Waits until the wire is free and takes it for one frame.
+    pub async fn take(&mut self) {
+        Timer::at(Instant::from_micros(self.0.free_at_us())).await;
+        self.0.take(now_us());
+    }
+}
