@@ -14,7 +14,7 @@ use k1_wire::ddp::{MAX_PACKET, Sender};
 use neighbour::Neighbour;
 
 use super::Sink;
-use super::light::{Light, Standing};
+use super::light::{Light, LightStatus};
 use super::lookup::{Found, Host, Resolve};
 use super::multicast::is_link_local;
 
@@ -167,7 +167,7 @@ impl DdpSink {
             up.is_proven = true;
             self.failures = 0;
             let address = Some(up.to.to_string());
-            self.light.stands(Standing { state: LightState::Shining, reason: None, address });
+            self.light.stands(LightStatus { state: LightState::Shining, reason: None, address });
         }
     }
 
@@ -198,7 +198,11 @@ impl DdpSink {
             (Found::Nothing(why), Link::Down { .. }) if self.known.is_empty() => {
                 self.proof = PROOF;
                 self.link = Link::Down { retry_at: now + self.back_off(), look_at: None };
-                self.light.stands(Standing { state: LightState::Looking, reason: Some(why), address: None });
+                self.light.stands(LightStatus {
+                    state: LightState::Looking,
+                    reason: Some(why),
+                    address: None,
+                });
             }
             (Found::Nothing(_), Link::Down { .. }) => {}
         }
@@ -233,7 +237,7 @@ impl DdpSink {
         }
         let look_at = is_ours.then(|| now + ROUTE_LOOK);
         self.link = Link::Down { retry_at: now + self.back_off(), look_at };
-        self.light.stands(Standing { state: LightState::Unreachable, reason: Some(why), address: None });
+        self.light.stands(LightStatus { state: LightState::Unreachable, reason: Some(why), address: None });
         // The address may have changed.
         if self.host.literal().is_none() {
             self.host.ask();

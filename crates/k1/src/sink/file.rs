@@ -6,7 +6,7 @@ use std::sync::Arc;
 use k1_device::answers::LightState;
 
 use super::Sink;
-use super::light::{Light, Standing};
+use super::light::{Light, LightStatus};
 use k1_host::output::{Output, unwritten};
 
 /// A recording of frames. If it can no longer be written, it is removed: the old file stays as it was, and the space is free
@@ -19,7 +19,7 @@ pub struct FileSink {
 impl FileSink {
     /// Records frames in `output`.
     pub fn new(output: Output, light: Arc<Light>) -> Self {
-        light.stands(Standing { state: LightState::Shining, reason: None, address: None });
+        light.stands(LightStatus { state: LightState::Shining, reason: None, address: None });
         Self { file: Some(BufWriter::new(output)), light }
     }
 

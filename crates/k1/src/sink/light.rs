@@ -9,7 +9,7 @@ pub use k1_device::answers::LightState;
 
 /// State of a light.
 #[derive(Clone, Debug, PartialEq, Eq)]
-pub struct Standing {
+pub struct LightStatus {
     /// The state.
     pub state: LightState,
     /// Why it does not shine, for people.
@@ -34,7 +34,7 @@ pub struct Light {
 
 #[derive(Debug)]
 struct Told {
-    standing: Standing,
+    status: LightStatus,
     since: Instant,
     teller: Teller,
     /// Lines for the console. The light's own thread does not print them, because a blocked console would stop it.
@@ -44,9 +44,9 @@ struct Told {
 impl Light {
     /// A light in an unknown state.
     pub fn new(name: String) -> Self {
-        let standing = Standing { state: LightState::Looking, reason: None, address: None };
+        let status = LightStatus { state: LightState::Looking, reason: None, address: None };
         let now = Instant::now();
-        let told = Told { standing, since: now, teller: Teller::default(), lines: Vec::new() };
+        let told = Told { status, since: now, teller: Teller::default(), lines: Vec::new() };
         let zero = || AtomicU64::new(0);
         Self {
             name,
@@ -73,20 +73,20 @@ impl Light {
     }
 
     /// Sets the state. Each change adds a line for the console, up to a limit per minute.
-    pub fn stands(&self, standing: Standing) {
+    pub fn stands(&self, status: LightStatus) {
         let mut told = self.told.lock().unwrap_or_else(PoisonError::into_inner);
         let now = Instant::now();
-        if told.standing.state != standing.state {
+        if told.status.state != status.state {
             told.since = now;
         }
-        told.standing = standing;
+        told.status = status;
         self.tell(&mut told, now);
     }
 
     /// Sets the state to failed; `is_fault` if the command has failed with it.
     pub fn fails(&self, reason: String, is_fault: bool) {
         self.fault.store(is_fault, Relaxed);
-        self.stands(Standing { state: LightState::Failed, reason: Some(reason), address: None });
+        self.stands(LightStatus { state: LightState::Failed, reason: Some(reason), address: None });
     }
 
     /// True if its failure makes the command fail.
@@ -101,7 +101,7 @@ impl Light {
     }
 
     fn tell(&self, told: &mut Told, now: Instant) {
-        if let Some(line) = told.teller.line(&self.name, &told.standing, now) {
+        if let Some(line) = told.teller.line(&self.name, &told.status, now) {
             told.lines.push(line);
         }
     }
@@ -112,8 +112,8 @@ impl Light {
     }
 
     /// The current state.
-    pub fn standing(&self) -> Standing {
-        self.told.lock().unwrap_or_else(PoisonError::into_inner).standing.clone()
+    pub fn status(&self) -> LightStatus {
+        self.told.lock().unwrap_or_else(PoisonError::into_inner).status.clone()
     }
 
     /// Frames that were replaced before the light's thread took them.
@@ -124,7 +124,7 @@ impl Light {
     /// The light's entry in the API.
     pub fn report(&self) -> answers::Light {
         let told = self.told.lock().unwrap_or_else(PoisonError::into_inner);
-        let Standing { state, reason, address } = told.standing.clone();
+        let LightStatus { state, reason, address } = told.status.clone();
         answers::Light {
             name: self.name.clone(),
             state,
@@ -153,7 +153,7 @@ struct Teller {
     held: u32,
 }
 
-/// The parts of a standing whose change is worth a line: state and address, but not the reason.
+/// The parts of a status whose change is worth a line: state and address, but not the reason.
 #[derive(Clone, Debug, PartialEq, Eq)]
 struct News {
     state: LightState,
@@ -164,14 +164,14 @@ impl Teller {
     const MOST: usize = 4;
     const WINDOW: Duration = Duration::from_secs(60);
 
-    fn line(&mut self, name: &str, standing: &Standing, now: Instant) -> Option<String> {
-        let state = standing.state;
+    fn line(&mut self, name: &str, status: &LightStatus, now: Instant) -> Option<String> {
+        let state = status.state;
         let shines = state == LightState::Shining;
         // The first lookup is on its way.
-        if state == LightState::Looking && standing.reason.is_none() {
+        if state == LightState::Looking && status.reason.is_none() {
             return None;
         }
-        let news = News { state, address: standing.address.clone().filter(|_| shines) };
+        let news = News { state, address: status.address.clone().filter(|_| shines) };
         let is_change = self.seen.replace(news.clone()).as_ref() != Some(&news);
         if self.last.is_none() && shines {
             // A light that shines from the start needs no line.
@@ -190,8 +190,8 @@ impl Teller {
         let held = std::mem::take(&mut self.held);
         let before = self.last.replace(news);
         let has_moved = shines && held == 0 && before.is_some_and(|b| b.state == state);
-        let reason = standing.reason.as_deref().unwrap_or("unknown reason");
-        let address = standing.address.as_deref().map(|a| format!(" at {a}")).unwrap_or_default();
+        let reason = status.reason.as_deref().unwrap_or("unknown reason");
+        let address = status.address.as_deref().map(|a| format!(" at {a}")).unwrap_or_default();
         let what = match state {
             LightState::Shining if has_moved => format!("has moved and shines{address}"),
             LightState::Shining => format!("shines{address}"),
@@ -212,9 +212,9 @@ impl Teller {
 mod tests {
     use super::*;
 
-    fn at(state: LightState) -> Standing {
+    fn at(state: LightState) -> LightStatus {
         let reason = (state != LightState::Shining).then(|| "why".to_owned());
-        Standing {
+        LightStatus {
             state,
             reason,
             address: (state == LightState::Shining).then(|| "10.0.0.7:4048".to_owned()),
@@ -224,14 +224,14 @@ mod tests {
     #[test]
     fn each_change_is_said_once() {
         let (mut teller, now) = (Teller::default(), Instant::now());
-        let mut say = |s: &Standing| teller.line("ddp://x", s, now);
+        let mut say = |s: &LightStatus| teller.line("ddp://x", s, now);
         assert_eq!(say(&at(LightState::Shining)), None, "it shines from the start");
         let line = say(&at(LightState::Unreachable)).unwrap();
         assert!(line.contains("ddp://x cannot be reached (why)"), "{line}");
         assert_eq!(say(&at(LightState::Unreachable)), None);
         assert!(say(&at(LightState::Shining)).unwrap().contains("shines at 10.0.0.7:4048"));
         assert_eq!(say(&at(LightState::Shining)), None);
-        let moved = Standing { address: Some("10.0.0.8:4048".into()), ..at(LightState::Shining) };
+        let moved = LightStatus { address: Some("10.0.0.8:4048".into()), ..at(LightState::Shining) };
         assert!(say(&moved).unwrap().contains("has moved and shines at 10.0.0.8"));
         assert_eq!(say(&moved), None);
     }
@@ -239,7 +239,7 @@ mod tests {
     #[test]
     fn a_light_that_is_late_is_said_to_be_looked_for_and_to_shine() {
         let (mut teller, now) = (Teller::default(), Instant::now());
-        let first = Standing { state: LightState::Looking, reason: None, address: None };
+        let first = LightStatus { state: LightState::Looking, reason: None, address: None };
         assert_eq!(teller.line("x", &first, now), None, "the first question is on its way");
         assert!(teller.line("x", &at(LightState::Looking), now).unwrap().contains("looked for (why)"));
         assert!(teller.line("x", &at(LightState::Shining), now).unwrap().contains("shines"));

@@ -6,7 +6,7 @@ use std::time::{Duration, Instant};
 use k1_device::answers::LightState;
 
 use super::Sink;
-use super::light::{Light, Standing};
+use super::light::{Light, LightStatus};
 use k1_host::strip_line;
 
 /// Shortest time between two drawings; terminals redraw slowly.
@@ -28,7 +28,7 @@ impl TerminalSink {
             return Err("--to terminal needs a terminal, but standard output is not one".into());
         }
         strip_line::begin().map_err(|e| format!("the strip cannot be drawn on this terminal: {e}"))?;
-        light.stands(Standing { state: LightState::Shining, reason: None, address: None });
+        light.stands(LightStatus { state: LightState::Shining, reason: None, address: None });
         Ok(Self { last: None })
     }
 }

@@ -2,33 +2,20 @@
 
 use std::sync::LazyLock;
 
+use k1_device::page::{self, MODULE, MODULES};
 use k1_http::etag::Tag;
 use k1_http::route::File;
 
-macro_rules! assets {
-    ($($path:literal, $file:literal, $media_type:literal;)*) => {
-        static FILES: LazyLock<Vec<File>> = LazyLock::new(|| vec![$({
-            let content = include_bytes!(concat!("../../../../web/", $file));
-            File { path: $path, media_type: $media_type, tag: Tag::of(content), content, packed: false }
-        }),*]);
+static FILES: LazyLock<Vec<File>> = LazyLock::new(|| {
+    let files = page::FILES.iter().map(|file| (file.path, file.name, file.kind));
+    // Once in the life of the program.
+    let modules = MODULES.iter().map(|name| (&*format!("/{name}").leak(), *name, MODULE));
+    let file = |(path, name, media_type)| {
+        let content = k1_page::file(name)?;
+        Some(File { path, media_type, tag: Tag::of(content), content, packed: false })
     };
-}
-
-assets! {
-    "/", "index.html", "text/html; charset=utf-8";
-    "/style.css", "style.css", "text/css; charset=utf-8";
-    "/app.js", "app.js", "text/javascript; charset=utf-8";
-    "/token.js", "token.js", "text/javascript; charset=utf-8";
-    "/link.js", "link.js", "text/javascript; charset=utf-8";
-    "/draw.js", "draw.js", "text/javascript; charset=utf-8";
-    "/sound.js", "sound.js", "text/javascript; charset=utf-8";
-    "/taps.js", "taps.js", "text/javascript; charset=utf-8";
-    "/beats.js", "beats.js", "text/javascript; charset=utf-8";
-    "/controls.js", "controls.js", "text/javascript; charset=utf-8";
-    "/firmware.js", "firmware.js", "text/javascript; charset=utf-8";
-    "/lights.js", "lights.js", "text/javascript; charset=utf-8";
-    "/icon.svg", "icon.svg", "image/svg+xml";
-}
+    files.chain(modules).filter_map(file).collect()
+});
 
 /// Every file of the page.
 pub fn files() -> &'static [File] {
@@ -37,17 +24,14 @@ pub fn files() -> &'static [File] {
 
 #[cfg(test)]
 mod tests {
-    use k1_device::page::{FILES, MODULE, MODULES};
-
     use super::files;
 
     #[test]
     fn every_file_of_the_page_is_served_and_nothing_else() {
-        let mut served: Vec<_> = files().iter().map(|f| (f.path.to_owned(), f.media_type)).collect();
-        let mut page: Vec<_> = FILES.iter().map(|f| (f.path.to_owned(), f.kind)).collect();
-        page.extend(MODULES.map(|name| (format!("/{name}"), MODULE)));
+        let mut served: Vec<_> = files().iter().map(|file| file.content).collect();
+        let mut page: Vec<_> = k1_page::FILES.iter().map(|(_, bytes)| *bytes).collect();
         served.sort();
         page.sort();
-        assert_eq!(served, page);
+        assert!(served == page, "{} of {} files are served", served.len(), page.len());
     }
 }
