@@ -100,6 +100,8 @@ impl<A, const R: usize, const G: usize> Admission<A, R, G> {
     }
 
     /// Judges a request from `address` at `now_ms`.
+    // Once in a lamp's flash, and not once for each caller.
+    #[inline(never)]
     pub fn judge<'a>(&mut self, address: IpAddr, head: &Head<'a>, now_ms: u64) -> Judged<'a, A> {
         let mut judged = Judged {
             result: Err(Rejection::Forbidden),
