@@ -1,4 +1,4 @@
-//! The one door for text: what the program says and prints goes through here and nowhere else.
+//! Printing: everything that the program prints passes here.
 //!
 //! Much of it quotes others: a lamp's name, a file's, an argument, what an emulator writes. The door cleans every line
 //! ([`harmless`](k1_device::harmless)), so that no place that prints can forget it. Of newlines only K1's own pass: what is printed as one line is one
@@ -35,7 +35,7 @@ fn write(to: To, bytes: &[u8]) -> io::Result<()> {
     })
 }
 
-/// A reader that has closed the pipe has heard enough; that is no error.
+/// A reader that has closed the pipe has read enough; that is not an error.
 fn unless_closed(result: io::Result<()>) -> io::Result<()> {
     match result {
         Err(e) if e.kind() == io::ErrorKind::BrokenPipe => Ok(()),
@@ -73,7 +73,7 @@ fn with_end(text: Cow<'_, str>) -> String {
     text
 }
 
-/// Writes a line to standard output; a reader that has closed the pipe is no error.
+/// Writes a line to standard output; a reader that has closed the pipe is not an error.
 ///
 /// # Errors
 ///

@@ -13,12 +13,13 @@ mod faults;
 mod grid;
 mod instruments;
 mod mixer;
+mod notes;
 mod pieces;
 
 pub use beatless::BEATLESS;
 pub use eighths::{Eighths, eighths};
 pub use faults::{FAULTS, Fault};
-pub use instruments::{Drum, Instrument};
+pub use notes::{Drum, Instrument};
 pub use pieces::PIECES;
 
 /// A piece of sound with the truth about it.
