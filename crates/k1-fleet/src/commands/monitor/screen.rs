@@ -19,7 +19,7 @@ const STEPS: [char; 8] = ['▁', '▂', '▃', '▄', '▅', '▆', '▇', '█'
 const RANGE: u16 = 22;
 /// Columns of a window from which on there is room for them.
 const WIDE: u16 = 100;
-/// A lamp that has said nothing for so many seconds is not live.
+/// Seconds of silence after which a lamp is not live.
 const STALE: f64 = 5.0;
 
 /// What is known of a lamp.
@@ -151,7 +151,7 @@ impl Board {
         ]))
     }
 
-    /// The last ten minutes in so many columns, oldest first.
+    /// The last ten minutes in `columns` columns, oldest first.
     fn buckets(&self, lamp: &Lamp, figure: &Figure, columns: usize) -> Vec<Option<Bucket>> {
         let mut sums = vec![(0.0, 0_u32, false); columns];
         for (t, reading) in &lamp.past {
