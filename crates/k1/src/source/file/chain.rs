@@ -1,4 +1,4 @@
-//! Frames that stand one behind the other: a frame is believed if others of its kind follow it.
+//! Consecutive frames: a frame counts if others of its kind follow it.
 
 use std::io::Result;
 
