@@ -3,7 +3,7 @@
 use super::Piece;
 use super::grid::Grid;
 use super::mixer::Mixer;
-use super::notes::Drum::{Hat, Kick, OpenHat, Snare};
+use super::note::Drum::{Hat, Kick, OpenHat, Snare};
 use super::pieces::{ROCK, Stroke, bass_line, comp, drums, steady};
 
 /// The instruments that play the eighths.

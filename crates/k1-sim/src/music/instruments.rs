@@ -5,7 +5,7 @@ use std::f32::consts::TAU;
 use libm::{exp2f, expf, sinf};
 
 use super::mixer::Mixer;
-use super::notes::{Drum, Instrument};
+use super::note::{Drum, Instrument};
 
 /// Hits a drum at `at` s.
 pub(super) fn hit(mixer: &mut Mixer, drum: Drum, at: f64, gain: f32) {

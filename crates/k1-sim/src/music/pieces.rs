@@ -4,7 +4,7 @@ use super::cheap_microphone::microphone;
 use super::grid::Grid;
 use super::instruments::{bass, chord, hit, pad, pluck};
 use super::mixer::Mixer;
-use super::notes::Drum::{self, Hat, Kick, OpenHat, Ride, Snare};
+use super::note::Drum::{self, Hat, Kick, OpenHat, Ride, Snare};
 use super::{Entry, Piece};
 
 /// Every piece with a beat.

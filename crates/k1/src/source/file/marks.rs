@@ -1,13 +1,13 @@
-//! What the first bytes of something say: the marks of containers, and the lengths of tags.
+//! Recognises the first bytes of containers and tags.
 
-/// Containers that are known.
+/// Known containers.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Known {
     /// MPEG audio or AAC frames without a container.
     Frames,
-    /// FLAC.
+    /// FLAC without another container.
     Flac,
-    /// Ogg.
+    /// Ogg with Vorbis, Opus or FLAC.
     Ogg,
     /// WAV in RIFF, RIFX, RF64, BW64.
     Riff,

@@ -1,4 +1,13 @@
-//! Which instrument plays a note.
+//! A note: when it begins, and on which instrument.
+
+/// The onset of a note.
+#[derive(Clone, Copy, Debug, PartialEq)]
+pub struct Note {
+    /// Seconds from the first sample.
+    pub at: f64,
+    /// The instrument that plays it.
+    pub instrument: Instrument,
+}
 
 /// A drum.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
