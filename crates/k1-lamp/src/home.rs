@@ -18,8 +18,8 @@ use k1_device::pace::wire_us;
 use k1_device::requests::SetupPatch;
 use k1_device::settings::{MOST_LEDS, Memory};
 use k1_engine::audio::InputState;
-use k1_update::refusal::Refusal as Why;
 use k1_update::envelope::Envelope;
+use k1_update::refusal::Refusal as Why;
 
 use crate::update::Wish;
 use crate::web::DESCRIPTION;

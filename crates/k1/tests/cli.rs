@@ -26,7 +26,7 @@ fn wrong_usage_is_status_2_and_a_sentence_that_says_what_would_be_right() {
         (&["run", "--to", "ddp://x:99999"], &["99999", "not a port"]),
         (&["run", "--leds", "0"], &["1 … 4096 LEDs"]),
         (&["run", "--fps", "0"], &["1..=500"]),
-        (&["run", "--duration", "soon"], &["a number of seconds is expected"]),
+        (&["run", "--duration", "soon"], &["write a number of seconds"]),
         (&["render", "demo"], &["--output"]),
         (&["dance"], &["dance", "Usage: k1"]),
         (&["run", "demo", "--louder"], &["--louder"]),
@@ -58,7 +58,7 @@ fn work_that_fails_is_status_1_and_one_sentence() {
         let said = run(["run", "--headless", "--to", wrong]);
         assert!(said.code() == Some(2) && said.err.contains("ddp://"), "{said:?}");
     }
-    run(["run", "--headless", "--to", "terminal"]).failed_saying(&["on a terminal only"]);
+    run(["run", "--headless", "--to", "terminal"]).failed_saying(&["--to terminal needs a terminal"]);
     for rate in ["0", "3999", "4000000000"] {
         run(["analyze", "-", "--rate", rate]).failed_saying(&[rate, "4,000 … 768,000 Hz"]);
     }
@@ -204,10 +204,10 @@ fn three_seconds_of_built_in_music_tear_nothing_and_allocate_nothing() {
         assert_eq!(vitals[none], 0, "{none}: {summary}");
     }
     assert!(vitals["frames"].as_u64().unwrap() > 10, "{summary}");
-    host.asserts(vitals["frames"].as_u64().unwrap() > 100, || summary.to_string());
+    host.asserts("run-frames", vitals["frames"].as_u64().unwrap() > 100, || summary.to_string());
     let hop_rate = vitals["hop_rate"].as_f64().unwrap();
     assert!(hop_rate < 150.0, "{summary}");
-    host.asserts(hop_rate > 100.0, || summary.to_string());
+    host.asserts("run-hop-rate", hop_rate > 100.0, || summary.to_string());
     assert!((2.9..10.0).contains(&summary["seconds"].as_f64().unwrap()), "{summary}");
     // The boot log, in its order; each marker once.
     let markers = [

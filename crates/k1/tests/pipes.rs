@@ -155,7 +155,9 @@ fn is_in_time(host: &Host, what: &str, late: Vec<f64>) {
     let flashes = late.len();
     let median = median(late);
     println!("{what}: {median:.0} ms late, {flashes} flashes");
-    host.asserts(flashes >= 2 && median < 150.0, || format!("{what}: {median} ms late, {flashes} flashes"));
+    host.asserts("pipe-lateness", flashes >= 2 && median < 150.0, || {
+        format!("{what}: {median} ms late, {flashes} flashes")
+    });
 }
 
 #[test]

@@ -11,7 +11,8 @@ use serde_json::{Value, json};
 use ureq::Body;
 use ureq::http::Response;
 
-use super::{Address, tokens};
+use super::address::Address;
+use super::tokens;
 use k1_host::foreign;
 
 /// A lamp that takes longer to connect is not there.

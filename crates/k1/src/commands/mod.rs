@@ -16,8 +16,7 @@ use k1_device::harmless::harmless;
 
 use crate::cli::{Cli, Command};
 use crate::source;
-use k1_fleet::commands::{deploy, devices, keys, monitor};
-use k1_fleet::{bridge, validate};
+use k1_fleet::commands::{deploy, devices, keys, monitor, mqtt, validate};
 use k1_host::progress::progress;
 use k1_host::{Failure, console};
 
@@ -54,7 +53,7 @@ pub fn main() -> ExitCode {
         Command::Monitor(args) => monitor::monitor(&args),
         Command::Validate(args) => validate::validate(&args, validate::TEN_MINUTES),
         Command::Soak(args) => validate::validate(&args, validate::A_DAY),
-        Command::Mqtt(args) => bridge::mqtt(&args),
+        Command::Mqtt(args) => mqtt::mqtt(&args),
         Command::Virt(args) => virt::virt(&args),
         Command::Doctor(args) => doctor::doctor(&args),
         Command::Keys { command } => keys::keys(&command),

@@ -106,7 +106,7 @@ pub fn run(args: &RunArgs) -> Result<(), Failure> {
     };
     let bridge = match (&args.mqtt, &page) {
         (Some(broker), Some(page)) => {
-            Some(k1_fleet::bridge::Beside::start(broker, &args.with, page.own_address())?)
+            Some(k1_fleet::commands::mqtt::Beside::start(broker, &args.with, page.own_address())?)
         }
         _ => None,
     };

@@ -83,7 +83,7 @@ impl Page {
     pub fn own_address(&self) -> k1_fleet::lamps::Address {
         let here = self.listening.first().map(|l| reach::from_here(l.address));
         let (host, port) = here.map_or(("127.0.0.1".to_owned(), 0), |a| (a.ip().to_string(), a.port()));
-        let authority = k1_fleet::lamps::selector::authority(&host, port);
+        let authority = k1_fleet::lamps::address::authority(&host, port);
         let (label, token) = ("this K1".to_owned(), self.token.as_ref().map(|t| t.text().to_owned()));
         k1_fleet::lamps::Address { label, authority, token, sound: None, ota: None }
     }

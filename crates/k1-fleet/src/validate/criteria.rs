@@ -5,11 +5,13 @@ use std::collections::BTreeMap;
 use k1_device::answers::{BootLog, Device, SelfTest, TestState};
 use k1_device::console::BOOT_ORDER;
 use k1_device::firmware::Rollback;
-use serde::{Deserialize, Serialize};
+use serde::Deserialize;
 
+use super::evidence::{Evidence, Second};
 use super::light::Answer;
-use super::presence::{HostSecond, Presence};
-use crate::lamps::figures::{FRESH_MS, LEAST_FPS, Reading, STACK_HEADROOM};
+use super::presence::Presence;
+use super::verdict::{Row, Verdict};
+use crate::lamps::figures::{FRESH_MS, LEAST_FPS, STACK_HEADROOM};
 
 /// A lamp has booted within so many ms.
 const BOOT_MS: u32 = 30_000;
@@ -21,67 +23,6 @@ const STEADY: f64 = 0.99;
 const LEAK: f64 = 4_096.0;
 /// Where a clock of 32 bits and microseconds begins anew, in seconds.
 const CLOCK_TURNS_S: f64 = 4_294.967_296;
-
-/// What became of a criterion.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize)]
-#[serde(rename_all = "snake_case")]
-pub enum Verdict {
-    /// It holds.
-    Passed,
-    /// It does not.
-    Failed,
-    /// It could not be measured, which is no pass.
-    NotMeasured,
-}
-
-/// A criterion with what was measured.
-#[derive(Clone, Debug, PartialEq, Eq, Serialize)]
-pub struct Row {
-    /// Identifier for scripts.
-    pub id: &'static str,
-    /// What must be true.
-    pub criterion: String,
-    /// What was measured.
-    pub measured: String,
-    /// Verdict.
-    pub verdict: Verdict,
-}
-
-/// What the lamp said in one second.
-#[derive(Clone, Debug, Serialize)]
-pub struct Second {
-    /// Seconds since the beginning of the measurement.
-    pub t: f64,
-    /// Seconds that the lamp runs.
-    pub uptime_s: f64,
-    /// Frames since its start.
-    pub frames: u64,
-    /// Its figures.
-    pub reading: Reading,
-}
-
-/// Everything that was measured.
-#[derive(Clone, Debug)]
-pub struct Evidence {
-    /// Seconds that were measured.
-    pub length_s: f64,
-    /// The first lines of the console, and the errors.
-    pub boot_log: BootLog,
-    /// The hardware at the end.
-    pub device: Device<'static>,
-    /// The self-tests, shortest first.
-    pub reads: Vec<SelfTest>,
-    /// Light under music and in silence.
-    pub light: Result<Vec<Answer>, String>,
-    /// Seconds that the lamp had run when it was first asked.
-    pub first_uptime_s: f64,
-    /// What the machine did that emulates the lamp; none of a lamp that is no emulated one of this machine.
-    pub host: Option<Vec<HostSecond>>,
-    /// Every second that was answered.
-    pub seconds: Vec<Second>,
-    /// Looks that were not answered, and the last reason.
-    pub unanswered: (usize, Option<String>),
-}
 
 /// `[lamp]` of `budgets.toml`: what an image may take.
 #[derive(Clone, Debug, Deserialize)]
@@ -411,5 +352,5 @@ fn health(device: &Device) -> Row {
 }
 
 #[cfg(test)]
-#[path = "rows_tests.rs"]
+#[path = "criteria_tests.rs"]
 mod tests;

@@ -1,4 +1,6 @@
+use super::super::presence::HostSecond;
 use super::*;
+use crate::lamps::figures::Reading;
 use k1_device::answers::{BootLine, Check, Heap, Stack};
 
 fn second(t: f64, fps: f64) -> Second {
