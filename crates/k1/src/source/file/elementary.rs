@@ -8,76 +8,13 @@ use symphonia::core::audio::layouts::{CHANNEL_LAYOUT_MONO, CHANNEL_LAYOUT_STEREO
 use symphonia::core::codecs::audio::AudioCodecParameters;
 
 use super::bytes::Bytes;
+use super::chain::{CHAIN, chained, chained_in};
 use super::flow::{Demux, Event, Packet, Stream};
-use super::{adts, mpeg, sniff, tags};
+use super::frame::{Head, Kind};
+use super::{adts, mpeg, signature, tags};
 
-/// The fields of a frame's header that all kinds have.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub struct Head {
-    /// Kind of frame.
-    pub kind: Kind,
-    /// Samples per second.
-    pub rate: u32,
-    /// Number of channels.
-    pub channels: u32,
-    /// Length of the frame with its header, in bytes.
-    pub bytes: usize,
-    /// Length of the header, in bytes.
-    pub header: usize,
-    /// Number of frames of sound in it.
-    pub frames: u64,
-}
-
-/// Kinds of frames.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum Kind {
-    /// MPEG-1, 2 or 2.5 audio of this layer.
-    Mpeg(u8),
-    /// AAC in ADTS.
-    Adts,
-}
-
-impl Head {
-    /// The header at the front of `bytes`, if there is one.
-    pub fn read(bytes: &[u8]) -> Option<Self> {
-        mpeg::head(bytes).or_else(|| adts::head(bytes))
-    }
-
-    /// True if both belong to the same stream.
-    fn fits(&self, other: &Self) -> bool {
-        (self.kind, self.rate, self.channels) == (other.kind, other.rate, other.channels)
-    }
-}
-
-/// Number of consecutive frames of one kind before the first one counts.
-const CHAIN: usize = 3;
 /// Number of bytes after which a search looks for other kinds of sound.
 const STRIDE: usize = 32 * 1024;
-
-/// The frame at the front of `bytes`, if enough of its kind follow it or the file ends before they could.
-pub fn chained(bytes: &mut Bytes, chain: usize) -> Result<Option<Head>> {
-    let window = bytes.peek((chain + 1) * 8192)?;
-    Ok(chained_in(window, chain))
-}
-
-/// The same within `bytes`, which are all that is left.
-pub fn chained_in(window: &[u8], chain: usize) -> Option<Head> {
-    let first = Head::read(window)?;
-    let mut at = first.bytes;
-    for n in 1..chain {
-        let rest = window.get(at..).unwrap_or_default();
-        if rest.len() < 9 {
-            // At the end of the file, two whole frames count as sound, but one frame and a part of another do not.
-            return (n >= 2 || rest.is_empty() && at == window.len()).then_some(first);
-        }
-        match Head::read(rest) {
-            Some(next) if next.fits(&first) => at += next.bytes,
-            // A tag may end the frames.
-            _ => return (n >= 2 && tags::length(rest).is_some()).then_some(first),
-        }
-    }
-    Some(first)
-}
 
 /// Moves to the next credible frame, to other sound, to the end of the file, or by `most` bytes. Returns the number of bytes
 /// passed.
@@ -94,8 +31,8 @@ pub fn search(bytes: &mut Bytes, most: u64) -> Result<u64> {
             let here = &window[at..];
             match here[0] {
                 0xff => chained_in(here, CHAIN).is_some(),
-                b'I' => here.starts_with(b"ID3") && tags::length(here).is_some(),
-                _ => sniff::marked(here),
+                b'I' => here.starts_with(b"ID3") && signature::tag_length(here).is_some(),
+                _ => signature::marked(here),
             }
         });
         match found {
@@ -232,8 +169,8 @@ impl Demux for Frames {
             let after = window.get(head.bytes..).unwrap_or_default();
             let sound = after.len() < 9
                 || Head::read(after).is_some()
-                || tags::length(after).is_some()
-                || sniff::marked(after);
+                || signature::tag_length(after).is_some()
+                || signature::marked(after);
             // If frames begin inside it, it was cut off or its length is wrong; otherwise it is the last one before junk.
             let whole = after.len() < 16 || !(1..head.bytes).any(|at| chained_in(&window[at..], 2).is_some());
             if sound || whole {
@@ -252,7 +189,7 @@ impl Demux for Frames {
         if let Some(head) = chained(bytes, CHAIN)? {
             return self.take(bytes, head);
         }
-        if bytes.peek(1)?.is_empty() || sniff::marked(bytes.peek(64)?) {
+        if bytes.peek(1)?.is_empty() || signature::marked(bytes.peek(64)?) {
             return self.end(bytes);
         }
         // Anything may follow the very last frame.

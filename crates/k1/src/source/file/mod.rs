@@ -17,12 +17,14 @@
 mod adts;
 mod boxed;
 mod bytes;
+mod chain;
 mod chunks;
 mod decode;
 mod elementary;
 mod flac;
 mod flow;
 mod format;
+mod frame;
 mod matroska;
 mod mix;
 mod mp4;
@@ -31,6 +33,7 @@ mod names;
 mod ogg;
 mod opus;
 mod pick;
+mod signature;
 mod sniff;
 mod tags;
 mod timeline;
@@ -47,7 +50,8 @@ use decode::Decoder;
 use elementary::Frames;
 use flow::{Demux, Edit, Event, Packet, Refusal, Stream};
 use mix::Mix;
-use sniff::{Found, Known};
+use signature::Known;
+use sniff::Found;
 use timeline::{Piece, Timeline};
 
 /// Length of a piece of silence in frames.

@@ -10,7 +10,7 @@ use super::elementary::Frames;
 use super::flac::Flac;
 use super::flow::{Demux, Event, Refusal};
 use super::ogg::Ogg;
-use super::sniff::Known;
+use super::signature::Known;
 use crate::source::guard::guarded;
 
 /// Time for which a track is checked, in seconds.
