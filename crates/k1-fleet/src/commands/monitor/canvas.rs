@@ -85,6 +85,7 @@ impl Canvas {
     }
 
     /// The characters of a line.
+    #[cfg(test)]
     pub fn line(&self, y: usize) -> String {
         self.row(y).iter().filter_map(|(c, _)| *c).collect()
     }
