@@ -88,9 +88,15 @@ fn applied() -> Vec<(String, String)> {
 #[test]
 fn the_examples_of_the_guide_fit_the_sources() {
     let files = applied();
-    for part in
-        ["patterns/ripple.rs", "patterns/mod.rs", "palettes.rs", "error.rs", "params.rs", "sink/raw.rs", "sink/target.rs"]
-    {
+    for part in [
+        "patterns/ripple.rs",
+        "patterns/mod.rs",
+        "palettes.rs",
+        "error.rs",
+        "params.rs",
+        "sink/raw.rs",
+        "sink/target.rs",
+    ] {
         assert!(files.iter().any(|(file, _)| file.ends_with(part)), "{part} is not in the guide");
     }
 }

@@ -7,7 +7,8 @@ use std::sync::atomic::{AtomicBool, Ordering::Relaxed};
 use std::sync::mpsc::{Receiver, Sender, TryRecvError, channel};
 use std::time::{Duration, Instant};
 
-use super::multicast::{self, is_one_host};
+use super::hosts::is_one_host;
+use super::multicast;
 
 /// Time after which a lookup without an answer counts as failed.
 const PATIENCE: Duration = Duration::from_secs(6);

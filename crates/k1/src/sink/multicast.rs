@@ -12,6 +12,8 @@ use k1_wire::mdns::ask::{MAX_QUESTION, addresses, question};
 use k1_wire::mdns::{GROUP, GROUP_V6, PORT};
 use socket2::{Domain, Protocol, SockAddr, Socket, Type};
 
+use super::hosts::is_one_host;
+
 /// Times at which the question is sent, because one or two packets may be lost.
 const ASKED_AT: [Duration; 3] = [Duration::ZERO, Duration::from_millis(300), Duration::from_millis(1_000)];
 /// Time to wait for answers.
@@ -159,14 +161,6 @@ fn shared(domain: Domain) -> io::Result<Socket> {
     socket.set_reuse_port(true)?;
     socket.set_nonblocking(true)?;
     Ok(socket)
-}
-
-/// True for an address that can belong to one host: not broadcast, multicast or unspecified.
-pub fn is_one_host(ip: IpAddr) -> bool {
-    match ip.to_canonical() {
-        IpAddr::V4(v4) => !(v4.is_multicast() || v4.is_broadcast() || v4.octets()[0] == 0),
-        IpAddr::V6(v6) => !(v6.is_multicast() || v6.is_unspecified()),
-    }
 }
 
 #[cfg(test)]

@@ -1,19 +1,14 @@
-//! Frames in a row. Their headers are so short that a single one may be an accident.
+//! Frames that stand one behind the other: a frame is believed if others of its kind follow it.
 
 use std::io::Result;
 
 use super::bytes::Bytes;
 use super::frame::Head;
-use super::{adts, mpeg, signature};
+use super::{adts, marks, mpeg};
 
-/// Number of consecutive frames of one kind before the first one counts.
-pub const CHAIN: usize = 3;
-
-impl Head {
-    /// The header at the front of `bytes`, if there is one.
-    pub fn read(bytes: &[u8]) -> Option<Self> {
-        mpeg::head(bytes).or_else(|| adts::head(bytes))
-    }
+/// The header at the front of `bytes`, if there is one.
+pub fn head(bytes: &[u8]) -> Option<Head> {
+    mpeg::head(bytes).or_else(|| adts::head(bytes))
 }
 
 /// The frame at the front of `bytes`, if enough of its kind follow it or the file ends before they could.
@@ -22,20 +17,20 @@ pub fn chained(bytes: &mut Bytes, chain: usize) -> Result<Option<Head>> {
     Ok(chained_in(window, chain))
 }
 
-/// The same within `bytes`, which are all that is left.
+/// The same within some bytes that are all there is.
 pub fn chained_in(window: &[u8], chain: usize) -> Option<Head> {
-    let first = Head::read(window)?;
+    let first = head(window)?;
     let mut at = first.bytes;
     for n in 1..chain {
         let rest = window.get(at..).unwrap_or_default();
         if rest.len() < 9 {
-            // At the end of the file, two whole frames count as sound, but one frame and a part of another do not.
+            // The end of the file: two frames are a sound, one frame and a bit of another are not.
             return (n >= 2 || rest.is_empty() && at == window.len()).then_some(first);
         }
-        match Head::read(rest) {
+        match head(rest) {
             Some(next) if next.fits(&first) => at += next.bytes,
             // A tag may end the frames.
-            _ => return (n >= 2 && signature::tag_length(rest).is_some()).then_some(first),
+            _ => return (n >= 2 && marks::tag_length(rest).is_some()).then_some(first),
         }
     }
     Some(first)

@@ -8,11 +8,13 @@ use symphonia::core::audio::layouts::{CHANNEL_LAYOUT_MONO, CHANNEL_LAYOUT_STEREO
 use symphonia::core::codecs::audio::AudioCodecParameters;
 
 use super::bytes::Bytes;
-use super::chain::{CHAIN, chained, chained_in};
+use super::chain::{chained, chained_in};
 use super::flow::{Demux, Event, Packet, Stream};
 use super::frame::{Head, Kind};
-use super::{adts, mpeg, signature, tags};
+use super::{adts, chain, marks, mpeg, tags};
 
+/// Number of consecutive frames of one kind before the first one counts.
+const CHAIN: usize = 3;
 /// Number of bytes after which a search looks for other kinds of sound.
 const STRIDE: usize = 32 * 1024;
 
@@ -31,8 +33,8 @@ pub fn search(bytes: &mut Bytes, most: u64) -> Result<u64> {
             let here = &window[at..];
             match here[0] {
                 0xff => chained_in(here, CHAIN).is_some(),
-                b'I' => here.starts_with(b"ID3") && signature::tag_length(here).is_some(),
-                _ => signature::marked(here),
+                b'I' => here.starts_with(b"ID3") && marks::tag_length(here).is_some(),
+                _ => marks::marked(here),
             }
         });
         match found {
@@ -161,16 +163,16 @@ impl Demux for Frames {
         }
         // The next frame of the same stream needs no other proof; its length leads to the next frame or the end.
         let expected = self.now.and_then(|now| {
-            let head = Head::read(bytes.peek(16).ok()?)?;
+            let head = chain::head(bytes.peek(16).ok()?)?;
             head.fits(&now).then_some(head)
         });
         if let Some(head) = expected {
             let window = bytes.peek(head.bytes + 2 * 8192)?;
             let after = window.get(head.bytes..).unwrap_or_default();
             let sound = after.len() < 9
-                || Head::read(after).is_some()
-                || signature::tag_length(after).is_some()
-                || signature::marked(after);
+                || chain::head(after).is_some()
+                || marks::tag_length(after).is_some()
+                || marks::marked(after);
             // If frames begin inside it, it was cut off or its length is wrong; otherwise it is the last one before junk.
             let whole = after.len() < 16 || !(1..head.bytes).any(|at| chained_in(&window[at..], 2).is_some());
             if sound || whole {
@@ -189,7 +191,7 @@ impl Demux for Frames {
         if let Some(head) = chained(bytes, CHAIN)? {
             return self.take(bytes, head);
         }
-        if bytes.peek(1)?.is_empty() || signature::marked(bytes.peek(64)?) {
+        if bytes.peek(1)?.is_empty() || marks::marked(bytes.peek(64)?) {
             return self.end(bytes);
         }
         // Anything may follow the very last frame.
@@ -224,7 +226,7 @@ impl Demux for Frames {
 fn average(bytes: &mut Bytes, first: &Head) -> Result<f64> {
     let window = bytes.peek(2 * STRIDE)?;
     let (mut at, mut n) = (0, 1);
-    while let Some(head) = window.get(at..).and_then(Head::read).filter(|head| head.fits(first)) {
+    while let Some(head) = window.get(at..).and_then(chain::head).filter(|head| head.fits(first)) {
         (at, n) = (at + head.bytes, n + 1);
     }
     Ok((first.bytes + at) as f64 / f64::from(n))

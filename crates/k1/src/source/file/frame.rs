@@ -1,9 +1,9 @@
-//! What frames of MPEG audio and of AAC in ADTS say of themselves.
+//! A frame of MPEG audio or AAC, as its header describes it.
 
-/// The fields of a frame's header that all kinds have.
+/// A frame's header, as far as all kinds have it.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Head {
-    /// Kind of frame.
+    /// Which kind of frame.
     pub kind: Kind,
     /// Samples per second.
     pub rate: u32,
@@ -13,7 +13,7 @@ pub struct Head {
     pub bytes: usize,
     /// Length of the header, in bytes.
     pub header: usize,
-    /// Number of frames of sound in it.
+    /// Frames of sound in it.
     pub frames: u64,
 }
 
@@ -27,7 +27,7 @@ pub enum Kind {
 }
 
 impl Head {
-    /// True if both belong to the same stream.
+    /// Whether both belong to one stream.
     pub fn fits(&self, other: &Self) -> bool {
         (self.kind, self.rate, self.channels) == (other.kind, other.rate, other.channels)
     }

@@ -5,8 +5,9 @@
 //! | Room | What it does |
 //! |---|---|
 //! | `bytes` | reads the file piece by piece |
-//! | `sniff`, `tags` | recognises content; skips tags |
-//! | `elementary`, `mpeg`, `adts` | frames without a container |
+//! | `marks`, `sniff`, `tags` | signatures; recognises content; skips tags |
+//! | `frame`, `mpeg`, `adts` | headers of frames |
+//! | `chain`, `elementary` | frames without a container |
 //! | `flac`, `ogg`, `vorbis`, `opus` | these containers and codecs |
 //! | `chunks`, `format` | WAV, AIFF, AU |
 //! | `boxed`, `mp4`, `matroska`, `names` | containers with an index |
@@ -25,6 +26,7 @@ mod flac;
 mod flow;
 mod format;
 mod frame;
+mod marks;
 mod matroska;
 mod mix;
 mod mp4;
@@ -33,7 +35,6 @@ mod names;
 mod ogg;
 mod opus;
 mod pick;
-mod signature;
 mod sniff;
 mod tags;
 mod timeline;
@@ -49,8 +50,8 @@ use bytes::Bytes;
 use decode::Decoder;
 use elementary::Frames;
 use flow::{Demux, Edit, Event, Packet, Refusal, Stream};
+use marks::Known;
 use mix::Mix;
-use signature::Known;
 use sniff::Found;
 use timeline::{Piece, Timeline};
 

@@ -4,7 +4,7 @@ use std::io::Result;
 
 use super::bytes::Bytes;
 use super::flow::Edit;
-use super::{chain, signature};
+use super::{chain, marks};
 
 /// Largest number of boxes that are read in a file.
 const BOXES: usize = 100_000;
@@ -286,8 +286,8 @@ fn another(bytes: &mut Bytes, at: u64, kind: &[u8; 4]) -> Result<bool> {
         return Ok(false);
     }
     let Some(head) = bytes.look(at, 32 * 1024)? else { return Ok(false) };
-    Ok(signature::mark(&head).is_some()
-        || signature::tag_length(&head).is_some()
+    Ok(marks::mark(&head).is_some()
+        || marks::tag_length(&head).is_some()
         || chain::chained_in(&head, 3).is_some())
 }
 

@@ -3,8 +3,8 @@
 use std::io::Result;
 
 use super::bytes::{Bytes, FAR};
-use super::signature::Known;
-use super::{chain, elementary, mpeg, signature, tags};
+use super::marks::{Known, mark, tag_length};
+use super::{chain, elementary, mpeg, tags};
 
 /// Recognised content.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -99,7 +99,7 @@ pub fn zeros(bytes: &mut Bytes) -> Result<u64> {
 /// rest of a frame in between, sound simply begins after the zeros, and the number is 0.
 pub fn overwritten(bytes: &mut Bytes, zeros: u64) -> Result<u64> {
     let rest = bytes.pos().saturating_sub(zeros);
-    let tagged = bytes.look(zeros, 32)?.is_none_or(|b| signature::tag_length(&b).is_some());
+    let tagged = bytes.look(zeros, 32)?.is_none_or(|b| tag_length(&b).is_some());
     Ok(if (1..REST).contains(&rest) && !tagged { bytes.pos() } else { 0 })
 }
 
@@ -115,7 +115,7 @@ pub fn find(bytes: &mut Bytes) -> Result<Found> {
         if head.is_empty() {
             return Ok(Found::Nothing);
         }
-        if let Some(known) = signature::mark(head) {
+        if let Some(known) = mark(head) {
             return Ok(Found::Known(known));
         }
         // Accept short signatures only at a place where content is expected; elsewhere they are accidents.

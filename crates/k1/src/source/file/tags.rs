@@ -3,7 +3,8 @@
 use std::io::Result;
 
 use super::bytes::Bytes;
-use super::{chain, signature};
+use super::chain;
+use super::marks::{self, tag_length};
 
 /// Largest number of frames of a tag that are read.
 const FRAMES: usize = 1000;
@@ -11,7 +12,7 @@ const FRAMES: usize = 1000;
 /// Skips all consecutive tags at this place, and returns their total length. Ignores a size that reaches beyond the file.
 pub fn skip(bytes: &mut Bytes) -> Result<u64> {
     let from = bytes.pos();
-    while let Some(n) = signature::tag_length(bytes.peek(32)?) {
+    while let Some(n) = tag_length(bytes.peek(32)?) {
         let believed = bytes.left().is_none_or(|left| n <= left);
         // The size is too large, so it is wrong: skip the header, and search for sound after it.
         let n = if believed { content_ends(bytes, n)?.unwrap_or(n) } else { 10 };
@@ -20,7 +21,7 @@ pub fn skip(bytes: &mut Bytes) -> Result<u64> {
         loop {
             let head = bytes.peek(64)?;
             let zeros = head.iter().take_while(|b| **b == 0).count();
-            let sound = (0..=zeros.min(3)).find(|n| signature::mark(&head[zeros - n..]).is_some());
+            let sound = (0..=zeros.min(3)).find(|n| marks::mark(&head[zeros - n..]).is_some());
             let step = if zeros == head.len() { zeros.saturating_sub(3) } else { zeros - sound.unwrap_or(0) };
             bytes.skip(step as u64)?;
             if step == 0 || zeros < 64 {
@@ -106,7 +107,7 @@ fn content_ends(bytes: &mut Bytes, n: u64) -> Result<Option<u64>> {
         return Ok(None);
     };
     let sound =
-        signature::marked(&behind) || behind.starts_with(b"ID3") || chain::chained_in(&behind, 3).is_some();
+        marks::marked(&behind) || behind.starts_with(b"ID3") || chain::chained_in(&behind, 3).is_some();
     Ok(sound.then_some(at))
 }
 
@@ -142,8 +143,8 @@ mod tests {
         all.truncate(50);
         let (_dir, mut bytes) = of(&all);
         assert_eq!(skip(&mut bytes).unwrap(), 10);
-        assert!(signature::tag_length(b"ID3\xff\0\0\0\0\0\0").is_none(), "a version that cannot be");
-        assert!(signature::tag_length(b"ID3\x03\0\0\0\0\0\x80").is_none(), "a size that cannot be");
-        assert!(signature::tag_length(b"").is_none());
+        assert!(tag_length(b"ID3\xff\0\0\0\0\0\0").is_none(), "a version that cannot be");
+        assert!(tag_length(b"ID3\x03\0\0\0\0\0\x80").is_none(), "a size that cannot be");
+        assert!(tag_length(b"").is_none());
     }
 }
