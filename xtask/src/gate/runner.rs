@@ -1,7 +1,6 @@
 //! Runs tests, each in a process of its own with a limit of its own: one that hangs is killed and named, and costs nobody
 //! else anything.
 
-use std::path::PathBuf;
 use std::process::Command;
 use std::sync::Mutex;
 use std::sync::atomic::{AtomicUsize, Ordering::Relaxed};
