@@ -65,10 +65,19 @@ pub fn one(case: &Case, env: &[(&str, String)]) -> Report {
     once(case, env)
 }
 
-/// Runs all: several at a time, and then one by one those of which `alone` is true.
-pub fn all(cases: &[Case], env: &[(&str, String)], alone: impl Fn(&Case) -> bool) -> Vec<Report> {
+/// How many cores this machine has.
+pub fn cores() -> usize {
+    std::thread::available_parallelism().map_or(2, std::num::NonZero::get)
+}
+
+/// Runs all: `workers` at a time, and then one by one those of which `alone` is true.
+pub fn all(
+    cases: &[Case],
+    env: &[(&str, String)],
+    workers: usize,
+    alone: impl Fn(&Case) -> bool,
+) -> Vec<Report> {
     let (single, many): (Vec<_>, Vec<_>) = cases.iter().partition(|case| alone(case));
-    let workers = std::thread::available_parallelism().map_or(2, std::num::NonZero::get);
     let (next, reports) = (AtomicUsize::new(0), Mutex::new(Vec::new()));
     let done = |report: Report| {
         let verdict = if report.wrong.is_some() { "FAILED" } else { "ok" };
@@ -139,7 +148,7 @@ mod tests {
             case("passes", OK, MINUTE),
             case("fails", "exit 101", MINUTE),
         ];
-        let reports = all(&cases, &[], |case| case.name == "passes");
+        let reports = all(&cases, &[], 2, |case| case.name == "passes");
         let wrong = |name: &str| reports.iter().find(|r| r.name.ends_with(name)).unwrap().wrong.clone();
         assert!(wrong("hangs").is_some_and(|w| w.contains("p t hangs hangs") && w.contains("so far")));
         assert_eq!(wrong("passes"), None);

@@ -37,7 +37,7 @@ pub struct Canvas {
 }
 
 impl Canvas {
-    /// Blank, of so many columns and lines.
+    /// A blank canvas of this size.
     pub fn new(columns: usize, lines: usize) -> Self {
         Self { size: (columns, lines), cells: vec![(Some(' '), Ink::Plain); columns * lines] }
     }
@@ -131,7 +131,7 @@ impl Screen {
     ///
     /// # Errors
     ///
-    /// If there is none.
+    /// If standard output is not a terminal.
     pub fn new() -> io::Result<Self> {
         terminal::enable_raw_mode()?;
         let screen = Self { shown: None };

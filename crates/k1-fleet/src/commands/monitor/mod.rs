@@ -53,7 +53,7 @@ fn read(lamp: usize, console: impl BufRead, news: &Sender<News>) {
     for line in k1_host::foreign::lines(console) {
         let line = match line {
             Ok(line) => line,
-            // A quiet line is no end of it.
+            // A quiet cable has not ended.
             Err(e) if e.kind() == std::io::ErrorKind::TimedOut => continue,
             Err(e) => {
                 let _ = news.send(News { lamp, what: Err(format!("the cable's end: {e}")) });
@@ -148,8 +148,9 @@ fn lines(labels: &[String], news: &Receiver<News>, until: Option<Instant>) -> Re
 fn dashboard(labels: &[String], news: &Receiver<News>, until: Option<Instant>) -> Result<(), Failure> {
     let began = Instant::now();
     let mut board = Board::new(labels);
-    let mut screen = canvas::Screen::new()
-        .map_err(|e| Failure(format!("this is no terminal to draw on ({e}); --json writes lines instead")))?;
+    let mut screen = canvas::Screen::new().map_err(|e| {
+        Failure(format!("standard output is not a terminal ({e}); use --json for lines of text"))
+    })?;
     loop {
         for piece in news.try_iter() {
             board.take(piece.lamp, began.elapsed().as_secs_f64(), piece.what);

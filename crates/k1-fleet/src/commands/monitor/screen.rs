@@ -15,7 +15,7 @@ const STEPS: [char; 8] = ['▁', '▂', '▃', '▄', '▅', '▆', '▇', '█'
 const RANGE: usize = 22;
 /// Columns of a window from which on there is room for them.
 const WIDE: usize = 100;
-/// A lamp that has said nothing for so many seconds is not live.
+/// Seconds of silence after which a lamp is not live.
 const STALE: f64 = 5.0;
 
 /// What is known of a lamp.
@@ -158,7 +158,7 @@ impl Board {
         Some([plain(figure.name.to_string()), now, plain(limit), plain(range), graph(&buckets)])
     }
 
-    /// The last ten minutes in so many columns, oldest first.
+    /// The last ten minutes in `columns` columns, oldest first.
     fn buckets(&self, lamp: &Lamp, figure: &Figure, columns: usize) -> Vec<Option<Bucket>> {
         let mut sums = vec![(0.0, 0_u32, false); columns];
         for (t, reading) in &lamp.past {

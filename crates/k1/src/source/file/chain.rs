@@ -1,4 +1,4 @@
-//! Frames that stand one behind the other: a frame is believed if others of its kind follow it.
+//! Consecutive frames: a frame counts if others of its kind follow it.
 
 use std::io::Result;
 
@@ -17,14 +17,14 @@ pub fn chained(bytes: &mut Bytes, chain: usize) -> Result<Option<Head>> {
     Ok(chained_in(window, chain))
 }
 
-/// The same within some bytes that are all there is.
+/// The same within `bytes`, which are all that is left.
 pub fn chained_in(window: &[u8], chain: usize) -> Option<Head> {
     let first = head(window)?;
     let mut at = first.bytes;
     for n in 1..chain {
         let rest = window.get(at..).unwrap_or_default();
         if rest.len() < 9 {
-            // The end of the file: two frames are a sound, one frame and a bit of another are not.
+            // At the end of the file, two whole frames count as sound, but one frame and a part of another do not.
             return (n >= 2 || rest.is_empty() && at == window.len()).then_some(first);
         }
         match head(rest) {

@@ -1,6 +1,6 @@
 //! A frame of MPEG audio or AAC, as its header describes it.
 
-/// A frame's header, as far as all kinds have it.
+/// The fields of a frame's header that all kinds have.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Head {
     /// Which kind of frame.
@@ -27,7 +27,7 @@ pub enum Kind {
 }
 
 impl Head {
-    /// Whether both belong to one stream.
+    /// True if both belong to the same stream.
     pub fn fits(&self, other: &Self) -> bool {
         (self.kind, self.rate, self.channels) == (other.kind, other.rate, other.channels)
     }

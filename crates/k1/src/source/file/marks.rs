@@ -28,7 +28,7 @@ pub enum Known {
 /// The first bytes of a Wave64 file: an identifier of 16 bytes.
 pub const W64: &[u8; 16] = b"riff\x2e\x91\xcf\x11\xa5\xd6\x28\xdb\x04\xc1\x00\x00";
 
-/// The container whose mark stands at the front of `head`. Frames have none.
+/// The container whose signature is at the start of `head`. Frames have no signature.
 pub fn mark(head: &[u8]) -> Option<Known> {
     let has = |at: usize, text: &[u8]| head.get(at..at + text.len()) == Some(text);
     let riff = has(8, b"WAVE") && [b"RIFF", b"RIFX", b"RF64", b"BW64"].iter().any(|id| has(0, *id));
@@ -52,7 +52,7 @@ pub fn mark(head: &[u8]) -> Option<Known> {
     }
 }
 
-/// Whether such a mark stands there, of those that are long enough to be no accident in the middle of other bytes.
+/// True if `head` begins with a signature that is too long to appear by accident among other bytes.
 pub fn marked(head: &[u8]) -> bool {
     matches!(head.first(), Some(b'O' | b'f' | b'F' | b'R' | b'B' | b'r' | 0x1a))
         && matches!(
@@ -62,10 +62,10 @@ pub fn marked(head: &[u8]) -> bool {
         || head.get(4..8) == Some(b"ftyp") && mark(head).is_some()
 }
 
-/// Bytes of one tag that a header at the start of `head` announces, the header included.
+/// Length in bytes of a tag that begins at the start of `head`, including its header.
 pub fn tag_length(head: &[u8]) -> Option<u64> {
     match head {
-        // Version, revision, flags, and a size of four times seven bits, which leaves out header and footer.
+        // Version, revision, flags, and a size of four times seven bits, without header and footer.
         [b'I', b'D', b'3', version, revision, flags, a, b, c, d, ..]
             if *version < 0xff && *revision < 0xff && (a | b | c | d) & 0x80 == 0 =>
         {
@@ -74,7 +74,7 @@ pub fn tag_length(head: &[u8]) -> Option<u64> {
         }
         [b'A', b'P', b'E', b'T', b'A', b'G', b'E', b'X', rest @ ..] if rest.len() >= 16 => {
             let word = |at: usize| u32::from_le_bytes([rest[at], rest[at + 1], rest[at + 2], rest[at + 3]]);
-            // The size counts the items and a footer. A footer that stands alone has its items before it.
+            // The size covers the items and the footer. A footer without a header has its items before it.
             let header = word(12) & (1 << 29) != 0;
             Some(if header { 32 + u64::from(word(4)) } else { 32 })
         }
