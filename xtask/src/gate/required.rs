@@ -3,8 +3,8 @@
 use std::collections::BTreeSet;
 use std::time::Duration;
 
-use super::runner::{self, Case, Report};
-use super::targets::{self, Table};
+use super::runner::{self, Report};
+use super::targets::{self, Case, Table};
 use super::{bare, excused, notes};
 
 /// Every need of `crates/k1/tests/support/need.rs`.

@@ -1,37 +1,14 @@
 //! Runs tests, each in a process of its own with a limit of its own: one that hangs is killed and named, and costs nobody
 //! else anything.
 
-use std::path::PathBuf;
 use std::process::Command;
 use std::sync::Mutex;
 use std::sync::atomic::{AtomicUsize, Ordering::Relaxed};
 use std::time::{Duration, Instant};
 
 use super::excused::{self, Candidate};
-use super::targets::Target;
+use super::targets::Case;
 use super::timed::{self, End};
-
-/// A test.
-#[derive(Debug, Clone)]
-pub struct Case {
-    /// Where it stands.
-    pub target: Target,
-    /// What was built of that.
-    pub binary: PathBuf,
-    /// The folder in which it runs.
-    pub dir: PathBuf,
-    /// Its name within.
-    pub name: String,
-    /// It may take so long.
-    pub limit: Duration,
-}
-
-impl Case {
-    /// Package, target and test.
-    pub fn full_name(&self) -> String {
-        format!("{} {} {}", self.target.package, self.target.name, self.name)
-    }
-}
 
 /// What became of a test.
 #[derive(Debug)]
@@ -150,6 +127,7 @@ mod tests {
     use std::os::unix::fs::PermissionsExt;
 
     use super::*;
+    use crate::gate::targets::Target;
 
     /// A test program that a script plays.
     fn case(name: &str, script: &str, limit: Duration) -> Case {

@@ -8,8 +8,29 @@ use std::time::Duration;
 use serde::Deserialize;
 use serde_json::Value;
 
-use super::runner::Case;
 use crate::{cargo, said};
+
+/// A test.
+#[derive(Debug, Clone)]
+pub struct Case {
+    /// Where it stands.
+    pub target: Target,
+    /// What was built of that.
+    pub binary: PathBuf,
+    /// The folder in which it runs.
+    pub dir: PathBuf,
+    /// Its name within.
+    pub name: String,
+    /// It may take so long.
+    pub limit: Duration,
+}
+
+impl Case {
+    /// Package, target and test.
+    pub fn full_name(&self) -> String {
+        format!("{} {} {}", self.target.package, self.target.name, self.name)
+    }
+}
 
 /// `.ci/tests.toml`.
 #[derive(Debug, Deserialize)]
