@@ -51,7 +51,9 @@ const IDLE_IN_NEED: Duration = Duration::from_millis(1_200);
 const LOOK: Duration = Duration::from_millis(300);
 /// A head or body that has begun and does not end for so long does not end.
 const PATIENCE: Duration = Duration::from_secs(3);
-/// A peer that takes nothing for so long is gone.
+/// A sender that stops for so long is told so; before its connection counts as lost, or it would not hear it.
+const STALLED: Duration = Duration::from_secs(6);
+/// A peer that is silent for so long is gone.
 const GONE: Duration = Duration::from_secs(8);
 
 /// Pairs of client and route that are remembered.
@@ -291,7 +293,7 @@ impl<F: NorFlash + 'static> Connection<'_, F> {
 /// Takes in what was announced and nobody wants: a sender who is cut off does not read the answer.
 async fn forget(socket: &mut TcpSocket<'_>, mut left: u64, scratch: &mut [u8; SCRATCH]) {
     while left > 0 {
-        match with_timeout(GONE, socket.read(scratch)).await {
+        match with_timeout(STALLED, socket.read(scratch)).await {
             Ok(Ok(n @ 1..)) => left = left.saturating_sub(n as u64),
             _ => return,
         }
@@ -327,7 +329,7 @@ async fn install<F: NorFlash + 'static>(
         if left == 0 {
             break;
         }
-        n = match with_timeout(GONE, socket.read(scratch)).await {
+        n = match with_timeout(STALLED, socket.read(scratch)).await {
             Ok(Ok(n @ 1..)) => n.min(left),
             _ => return Answer::refusal(Refusal::Update(Why::Stalled), now_us() / 1000),
         };

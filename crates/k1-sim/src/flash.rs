@@ -3,9 +3,14 @@
 //! A step is the erase of one sector or the programming of at most one page of 256 bytes. Programming can only clear
 //! bits; whoever tries to set one is told. After a cut every operation fails until the power returns.
 
+use std::cell::RefCell;
+use std::rc::Rc;
+
 use embedded_storage_async::nor_flash::{
     ErrorType, NorFlash, NorFlashError, NorFlashErrorKind, ReadNorFlash,
 };
+
+use crate::dice::Dice;
 
 /// Bytes of a sector.
 pub const SECTOR: usize = 4_096;
@@ -61,20 +66,20 @@ pub struct Flash {
     pub steps: u64,
     cut: Option<(u64, Tear)>,
     has_power: bool,
-    chance: u64,
+    chance: Dice,
 }
 
 impl Flash {
     /// An erased flash of so many sectors.
     pub fn new(sectors: usize) -> Self {
-        Self { bytes: vec![0xff; sectors * SECTOR], steps: 0, cut: None, has_power: true, chance: 0x4b31 }
+        Self { bytes: vec![0xff; sectors * SECTOR], steps: 0, cut: None, has_power: true, chance: Dice::new(0x4b31) }
     }
 
     /// The power goes in the step with this number (counted as [`steps`](Self::steps) does), in this shape.
     pub fn cut_at(&mut self, step: u64, tear: Tear) {
         self.cut = Some((step, tear));
         // Another step, another chance; the same step, the same.
-        self.chance = step.wrapping_mul(0x9e37_79b9_7f4a_7c15) ^ 0x4b31;
+        self.chance = Dice::new(step.wrapping_mul(0x9e37_79b9_7f4a_7c15) ^ 0x4b31);
     }
 
     /// The power returns, and stays.
@@ -83,11 +88,9 @@ impl Flash {
         self.has_power = true;
     }
 
-    fn chance(&mut self) -> u8 {
-        // SplitMix64 (Vigna 2015).
-        self.chance = self.chance.wrapping_add(0x9e37_79b9_7f4a_7c15);
-        let z = (self.chance ^ (self.chance >> 30)).wrapping_mul(0xbf58_476d_1ce4_e5b9);
-        (z ^ (z >> 27)).wrapping_mul(0x94d0_49bb_1331_11eb) as u8
+    /// True until a cut has come, and after the power has returned.
+    pub fn has_power(&self) -> bool {
+        self.has_power
     }
 
     /// One step: `new` to `at`, or as much of it as the cut leaves.
@@ -102,7 +105,7 @@ impl Flash {
         let word = new.len() / WORD / 2 * WORD;
         for (i, new) in new.iter().enumerate() {
             let old = self.bytes[at + i];
-            let any = if tear == Some(Tear::AnyBits) { self.chance() } else { 0 };
+            let any = if tear == Some(Tear::AnyBits) { self.chance.next() as u8 } else { 0 };
             self.bytes[at + i] = match tear {
                 None => *new,
                 Some(Tear::NotBegun) => old,
@@ -142,6 +145,31 @@ impl Flash {
     }
 }
 
+impl Flash {
+    fn read_now(&self, at: u32, bytes: &mut [u8]) -> Result<(), Fault> {
+        self.check(at, bytes.len(), 1)?;
+        if !self.has_power {
+            return Err(Fault::NoPower);
+        }
+        bytes.copy_from_slice(&self.bytes[at as usize..at as usize + bytes.len()]);
+        Ok(())
+    }
+
+    fn erase_now(&mut self, from: u32, to: u32) -> Result<(), Fault> {
+        self.check(from, (to as usize).checked_sub(from as usize).ok_or(Fault::Bounds)?, SECTOR)?;
+        (from as usize..to as usize).step_by(SECTOR).try_for_each(|at| self.step(at, &[0xff; SECTOR]))
+    }
+
+    fn write_now(&mut self, at: u32, bytes: &[u8]) -> Result<(), Fault> {
+        self.check(at, bytes.len(), WORD)?;
+        let old = &self.bytes[at as usize..at as usize + bytes.len()];
+        if old.iter().zip(bytes).any(|(old, new)| old & new != *new) {
+            return Err(Fault::NotErased);
+        }
+        bytes.chunks(PAGE).enumerate().try_for_each(|(i, page)| self.step(at as usize + i * PAGE, page))
+    }
+}
+
 impl ErrorType for Flash {
     type Error = Fault;
 }
@@ -150,12 +178,7 @@ impl ReadNorFlash for Flash {
     const READ_SIZE: usize = 1;
 
     async fn read(&mut self, at: u32, bytes: &mut [u8]) -> Result<(), Fault> {
-        self.check(at, bytes.len(), 1)?;
-        if !self.has_power {
-            return Err(Fault::NoPower);
-        }
-        bytes.copy_from_slice(&self.bytes[at as usize..at as usize + bytes.len()]);
-        Ok(())
+        self.read_now(at, bytes)
     }
 
     fn capacity(&self) -> usize {
@@ -168,17 +191,56 @@ impl NorFlash for Flash {
     const ERASE_SIZE: usize = SECTOR;
 
     async fn erase(&mut self, from: u32, to: u32) -> Result<(), Fault> {
-        self.check(from, (to as usize).checked_sub(from as usize).ok_or(Fault::Bounds)?, SECTOR)?;
-        (from as usize..to as usize).step_by(SECTOR).try_for_each(|at| self.step(at, &[0xff; SECTOR]))
+        self.erase_now(from, to)
     }
 
     async fn write(&mut self, at: u32, bytes: &[u8]) -> Result<(), Fault> {
-        self.check(at, bytes.len(), WORD)?;
-        let old = &self.bytes[at as usize..at as usize + bytes.len()];
-        if old.iter().zip(bytes).any(|(old, new)| old & new != *new) {
-            return Err(Fault::NotErased);
-        }
-        bytes.chunks(PAGE).enumerate().try_for_each(|(i, page)| self.step(at as usize + i * PAGE, page))
+        self.write_now(at, bytes)
+    }
+}
+
+/// A flash that outlives those who use it, as a chip's does its firmware.
+#[derive(Clone, Debug)]
+pub struct Shared(Rc<RefCell<Flash>>);
+
+impl Shared {
+    /// Shares a flash.
+    pub fn new(flash: Flash) -> Self {
+        Self(Rc::new(RefCell::new(flash)))
+    }
+
+    /// Looks at the chip itself, or changes it.
+    pub fn with<T>(&self, change: impl FnOnce(&mut Flash) -> T) -> T {
+        change(&mut self.0.borrow_mut())
+    }
+}
+
+impl ErrorType for Shared {
+    type Error = Fault;
+}
+
+impl ReadNorFlash for Shared {
+    const READ_SIZE: usize = 1;
+
+    async fn read(&mut self, at: u32, bytes: &mut [u8]) -> Result<(), Fault> {
+        self.0.borrow().read_now(at, bytes)
+    }
+
+    fn capacity(&self) -> usize {
+        self.0.borrow().bytes.len()
+    }
+}
+
+impl NorFlash for Shared {
+    const WRITE_SIZE: usize = WORD;
+    const ERASE_SIZE: usize = SECTOR;
+
+    async fn erase(&mut self, from: u32, to: u32) -> Result<(), Fault> {
+        self.0.borrow_mut().erase_now(from, to)
+    }
+
+    async fn write(&mut self, at: u32, bytes: &[u8]) -> Result<(), Fault> {
+        self.0.borrow_mut().write_now(at, bytes)
     }
 }
 
