@@ -192,6 +192,8 @@ impl<F: NorFlash + 'static> Connection<'_, F> {
                     Parsed::Head(_, length) => break length,
                     Parsed::Wrong(refusal) => return turn_away(lamp, socket, refusal).await,
                 }
+                // A connection at rest is not lost: its own patience ends it, with a word.
+                socket.set_timeout(if filled == 0 { None } else { Some(GONE) });
                 match fill(lamp, socket, &mut bytes[filled..], filled == 0).await {
                     Some(n) => filled += n,
                     // A peer that waits is told by the end of the connection, and not by its loss.
@@ -199,6 +201,7 @@ impl<F: NorFlash + 'static> Connection<'_, F> {
                     None => return turn_away(lamp, socket, Refusal::BodyLate).await,
                 }
             };
+            socket.set_timeout(Some(GONE));
             let Parsed::Head(head, _) = head::parse(&bytes[..filled]) else { return End::Silent };
             if respond::is_streamed(&head) {
                 let home = LampHome::new(lamp);

@@ -114,29 +114,33 @@ async fn hangs_on(c: Client, bytes: &[u8]) -> (u64, String) {
 #[test]
 fn who_begins_and_does_not_end_is_told_so_after_three_seconds() {
     let mut lamp = Machine::started(Halves::Counting);
-    for begun in ["GET /api/params HT", "POST /api/params HTTP/1.1\r\nHost: 127.0.0.1\r\nContent-Length: 20\r\n\r\n{"] {
+    let token = lamp.asks(1.0, async |c: Client| c.token()).unwrap();
+    let body = "Content-Length: 20\r\n\r\n{";
+    let post = format!("POST /api/params HTTP/1.1\r\nHost: 127.0.0.1\r\nAuthorization: Bearer {token}\r\n{body}");
+    for begun in ["GET /api/params HT", &post] {
         let (ms, said) = lamp.asks(30.0, async |c: Client| hangs_on(c, begun.as_bytes()).await).unwrap();
         assert!(said.starts_with("HTTP/1.1 408"), "{begun}: {said}");
         assert!((2_900..4_000).contains(&ms), "{begun}: {ms} ms");
     }
-    for (begun, status) in [("\u{16}\u{3}\r\n\r\n", "400"), ("GET / HTTP/1.1\r\n\r\n", "400")] {
-        let (ms, said) = lamp.asks(30.0, async |c: Client| hangs_on(c, begun.as_bytes()).await).unwrap();
-        assert!(said.starts_with(&format!("HTTP/1.1 {status}")) && ms < 1_000, "{begun:?}: {ms} {said}");
-    }
-    assert!(lamp.get("/api/v1/device")["malformed"].as_u64() >= Some(3));
+    // One at rest is no fault: it is let go after half a minute, without a word.
+    let (ms, said) = lamp.asks(60.0, async |c: Client| hangs_on(c, b"").await).unwrap();
+    assert!(said.is_empty() && (29_000..32_000).contains(&ms), "{ms} ms {said}");
+    let (ms, said) = lamp.asks(30.0, async |c: Client| hangs_on(c, b"\x16\x03\r\n\r\n").await).unwrap();
+    assert!(said.starts_with("HTTP/1.1 400") && ms < 1_000, "{ms} ms {said}");
+    assert!(lamp.get("/api/v1/device")["malformed"].as_u64() >= Some(2));
 }
 
 #[test]
 fn who_hangs_on_without_a_word_gives_way_to_others_and_nobody_is_refused() {
     let mut lamp = Machine::started(Halves::Counting);
     lamp.link.take_sent();
-    let answers = lamp.asks(30.0, async |c: Client| {
+    let answers = lamp.asks(90.0, async |c: Client| {
         // Six connections that say nothing, as a browser opens them, and four requests that come then.
         let silent = join_array([(); 6].map(|()| async {
             let (mut rx, mut tx) = ([0; 256], [0; 256]);
             let mut socket = TcpSocket::new(c.stack, &mut rx, &mut tx);
             socket.connect(c.at(80).unwrap()).await.is_ok()
-                && matches!(with_timeout(Duration::from_secs(12), socket.read(&mut [0; 8])).await, Ok(Ok(0)))
+                && matches!(with_timeout(Duration::from_secs(40), socket.read(&mut [0; 8])).await, Ok(Ok(0)))
         }));
         let asked = async {
             Timer::after_millis(100).await;
@@ -181,7 +185,7 @@ fn a_thousand_requests_leave_every_place_free() {
         counts
     });
     let counts = counts.unwrap();
-    assert!(counts.get(&0).is_none() && counts[&200] > 900, "{counts:?}");
+    assert!(counts.get(&0).is_none() && counts[&200] + counts[&429] == 1_000 && counts[&200] > 500, "{counts:?}");
     lamp.lives(2.0);
     assert_eq!(lamp.get("/api/v1/status")["vitals"]["torn"], 0);
     assert_eq!(lamp.starts, 1);
@@ -200,7 +204,7 @@ fn the_self_test_reads_beside_the_writer() {
 #[test]
 fn restarting_is_asked_for_and_a_drill_ends_where_it_began() {
     let mut lamp = Machine::ready(Halves::Counting);
-    let answer = lamp.asks(5.0, async |c: Client| c.asks("POST", "/api/v1/rollback/drill", b"{}").await).flatten();
+    let answer = lamp.asks(5.0, async |c: Client| c.asks("POST", "/api/v1/drill", b"{}").await).flatten();
     let answer = answer.unwrap();
     if answer.status == 200 {
         let state: Value = lamp.becomes(60, |s| s["rollback"] == "armed");

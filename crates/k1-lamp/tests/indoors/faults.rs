@@ -36,7 +36,7 @@ fn a_good_lamp_shows_every_frame_and_hears_every_hop() {
     let age = lamp.vital("age_ms");
     assert!(age <= 8.0 + 1e3 / due, "{age}");
     let said = lamp.console();
-    let order = ["[BOOT] K1 ", "[AUDIO SYNC] ", "[GPU TASK] ", "[AUDIO TASK] ", "[FPS] ", "[LATENCY] ", "[MEMORY] "];
+    let order = ["[BOOT] K1 ", "[AUDIO SYNC] ", "[GPU TASK] ", "[AUDIO TASK] ", "[FPS] ", "[LATENCY] ", "[MEMORY]"];
     let places: Vec<_> = order.iter().map(|line| said.find(line).unwrap_or_else(|| panic!("{line}"))).collect();
     assert!(places.is_sorted(), "{said}");
     assert!(!said.contains("[ERROR]"), "{said}");

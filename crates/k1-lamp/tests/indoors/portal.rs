@@ -8,6 +8,7 @@ use embassy_net::{Config, DhcpConfig, IpEndpoint, Stack, StackResources};
 use embassy_time::{Duration, Timer, with_timeout};
 use embedded_io_async::Write as _;
 use k1_device::portal::{ADDRESS, Seen};
+use k1_lamp::doorstep::Doorstep;
 use k1_lamp::{Lamp, portal};
 use k1_sim::clock;
 use k1_sim::link::Link;
@@ -27,7 +28,7 @@ impl Place {
         let lamp: &'static Lamp = Box::leak(Box::new(Lamp::new()));
         let [card, peer] = Link::new(5).ends([[2, 0, 0, 0, 0, 9], [2, 0, 0, 0, 0, 8]]);
         let resources: &'static mut StackResources<8> = Box::leak(Box::new(StackResources::new()));
-        let (stack, mut runner) = embassy_net::new(card, portal::config(), resources, 1);
+        let (stack, mut runner) = embassy_net::new(Doorstep(card), portal::config(), resources, 1);
         let resources: &'static mut StackResources<8> = Box::leak(Box::new(StackResources::new()));
         let dhcp = Config::dhcpv4(DhcpConfig::default());
         let (phone, mut phone_runner) = embassy_net::new(peer, dhcp, resources, 2);
@@ -57,6 +58,8 @@ async fn ask(phone: Stack<'static>, request: &str) -> String {
     while let Ok(n @ 1..) = socket.read(&mut piece).await {
         all.extend_from_slice(&piece[..n]);
     }
+    socket.close();
+    let _ = with_timeout(Duration::from_secs(1), socket.flush()).await;
     String::from_utf8_lossy(&all).into_owned()
 }
 
@@ -93,7 +96,7 @@ fn a_phone_gets_an_address_is_led_to_the_page_and_names_a_network() {
     assert!(led.starts_with("HTTP/1.1 302") && led.contains("http://192.168.4.1/"), "{led}");
     let form = |host: &str, body: &str| {
         format!(
-            "POST / HTTP/1.1\r\nHost: {host}\r\nContent-Type: application/x-www-form-urlencoded\r\n\
+            "POST /join HTTP/1.1\r\nHost: {host}\r\nContent-Type: application/x-www-form-urlencoded\r\n\
              Content-Length: {}\r\n\r\n{body}",
             body.len()
         )
@@ -101,6 +104,7 @@ fn a_phone_gets_an_address_is_led_to_the_page_and_names_a_network() {
     for bad in [form("192.168.4.1", "ssid=&password=x"), form("192.168.4.1", "nonsense"), "\u{16}\r\n\r\n".into()] {
         let said = place.run(10, ask(phone, &bad)).unwrap();
         assert!(!said.starts_with("HTTP/1.1 200"), "{said}");
+        assert!(!place.served.get());
     }
     // One that does not end costs nobody else anything.
     place.run(12, ask(phone, "GET / HT")).expect("it is let go");

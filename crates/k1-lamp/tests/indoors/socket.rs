@@ -117,7 +117,7 @@ fn the_page_is_greeted_and_gets_frames_sound_and_figures() {
         let (mut socket, head) = Socket::open(c, "/api/v1/live").await;
         // The key's answer is RFC 6455's own example.
         assert!(head.starts_with("HTTP/1.1 101") && head.contains("s3pPLMBiTxaQ9kYGzzhZRbK+xOo="), "{head}");
-        let Message::Text(hello) = socket.next().await else { panic!("no greeting") };
+        let hello = socket.text_with("hello").await["hello"].clone();
         socket.send(1, b"{\"audio\": true}").await;
         let (until, mut kinds) = (Instant::now() + Duration::from_secs(3), std::collections::BTreeMap::new());
         while Instant::now() < until {
@@ -150,7 +150,7 @@ fn what_one_page_sets_another_sees() {
     let seen = lamp.asks(30.0, async |c: Client| {
         let (mut first, _) = Socket::open(c, "/api/v1/live").await;
         let (mut second, _) = Socket::open(c, "/api/v1/live").await;
-        first.send(1, b"{\"set\": {\"warmth\": 0.25}}").await;
+        first.send(1, b"{\"params\": {\"warmth\": 0.25}}").await;
         let both = async {
             loop {
                 let settings = second.text_with("settings").await;
@@ -160,7 +160,7 @@ fn what_one_page_sets_another_sees() {
             }
         };
         let seen = with_timeout(Duration::from_secs(5), both).await.unwrap_or(false);
-        first.send(1, b"{\"set\": {\"warmth\": \"much\"}}").await;
+        first.send(1, b"{\"params\": {\"warmth\": \"much\"}}").await;
         (seen, first.text_with("error").await)
     });
     let (seen, error) = seen.unwrap();
