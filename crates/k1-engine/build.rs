@@ -1,12 +1,12 @@
-//! Writes the ear's tables, so that they are part of the program and of a lamp's flash.
+//! Generates the ear's tables as `static`s, so that they are part of the program and of a lamp's flash.
 
 #![allow(dead_code, reason = "the engine uses the rest")]
 
 #[path = "src/audio/tables.rs"]
 mod tables;
 
-#[path = "src/audio/places.rs"]
-mod places;
+#[path = "src/audio/observation_trees.rs"]
+mod observation_trees;
 
 #[path = "src/rate.rs"]
 mod rate;
@@ -14,36 +14,36 @@ mod rate;
 use std::fmt::{Debug, Write};
 use std::path::PathBuf;
 
-/// A `static`; `{:?}` writes as many digits of a number as make it the same again.
+/// Appends a `static`. `{:?}` prints enough digits of a float to restore it exactly.
 fn put(code: &mut String, name: &str, kind: &str, help: &str, value: &impl Debug) {
     // Writing to a string does not fail.
     let _ = writeln!(code, "/// {help}\npub static {name}: {kind} = {value:?};");
 }
 
-/// All splits of the trees, by the look that they ask for and within it from the lowest limit up: the limit, the tree, and
-/// the leaves that are left when the look exceeds it; with them where those of each look begin, and where the last end.
+/// Splits of all trees, sorted by feature and limit, and the index of each feature's first split (and of the end).
 ///
-/// The leaf that a tree comes to is then the lowest that no exceeded split has struck out, and of each look only those need
-/// be asked that it exceeds, and one more (Lucchese et al., "QuickScorer: a fast algorithm to rank documents with additive
-/// ensembles of regression trees", SIGIR 2015).
-fn splits(trees: &[places::Tree]) -> (Vec<(i16, u16, u8)>, Vec<u16>) {
+/// A split is its limit, its tree, and a mask of the leaves that remain when the feature exceeds the limit. The leaf
+/// of a tree is the lowest that no exceeded split has masked out, so only the exceeded splits of a feature are
+/// visited, and one more (Lucchese et al., "QuickScorer: a fast algorithm to rank documents with additive ensembles
+/// of regression trees", SIGIR 2015).
+fn splits(trees: &[observation_trees::Tree]) -> (Vec<(i16, u16, u8)>, Vec<u16>) {
     let mut all = Vec::new();
     for (number, (splits, _)) in trees.iter().enumerate() {
         let mut open = vec![0];
         while let Some(at) = open.pop() {
-            let (look, most, below, above) = splits[at as usize];
-            all.push((look, most, number as u16, !leaves(splits, below)));
+            let (feature, most, below, above) = splits[at as usize];
+            all.push((feature, most, number as u16, !leaves(splits, below)));
             open.extend([below, above].into_iter().filter(|child| *child >= 0));
         }
     }
     all.sort_unstable();
-    let from = (0..=tables::LOOKS)
-        .map(|look| all.partition_point(|(l, ..)| usize::from(*l) < look) as u16)
+    let from = (0..=tables::FEATURES)
+        .map(|feature| all.partition_point(|(l, ..)| usize::from(*l) < feature) as u16)
         .collect();
     (all.into_iter().map(|(_, most, tree, left)| (most, tree, left)).collect(), from)
 }
 
-/// The leaves that a child leads to, a bit each.
+/// Mask of the leaves below a child.
 fn leaves(splits: &[(u8, i16, i8, i8)], child: i8) -> u8 {
     if child < 0 {
         return 1 << !child;
@@ -54,7 +54,7 @@ fn leaves(splits: &[(u8, i16, i8, i8)], child: i8) -> u8 {
 
 fn main() -> std::io::Result<()> {
     println!("cargo:rerun-if-changed=src/audio/tables.rs");
-    println!("cargo:rerun-if-changed=src/audio/places.rs");
+    println!("cargo:rerun-if-changed=src/audio/observation_trees.rs");
     println!("cargo:rerun-if-changed=src/rate.rs");
     let bank = tables::bank();
     let mut code = String::new();
@@ -69,28 +69,40 @@ fn main() -> std::io::Result<()> {
     put(&mut code, "LENGTHS", "[usize; PER_OCTAVE]", "Their lengths in samples.", &bank.lengths);
     let help = "Factor from tone amplitude to the noise-flat scale, per bin.";
     put(&mut code, "FLATTEN", "[f32; BINS]", help, &bank.flatten);
-    put(&mut code, "WINDOW", "[f32; FFT]", "The transform's window.", &tables::window());
-    put(&mut code, "TWOS", "[f32; FFT / 2]", "Twists of the transform's step by two.", &tables::twos());
-    put(&mut code, "FOURS", "[f32; FOURS_COUNT]", "Twists of its steps by four.", &tables::fours());
-    let help = "Twists that take the spectra of even and odd samples apart.";
-    put(&mut code, "APART", "[[[f32; 4]; 2]; FFT / 16]", help, &tables::apart());
-    let help = "For each bin of the transform the share of the upper of its two bands.";
-    put(&mut code, "UPPER", "[f32; FFT / 2]", help, &tables::upper());
-    let help = "The first bin of each band but the highest, and where the last of them ends.";
-    put(&mut code, "BAND_FROM", "[u16; BANDS]", help, &tables::band_from());
-    put(&mut code, "PRIOR", "[f32; TEMPI]", "How likely each tempo is at first.", &tables::prior());
-    let help = "From which tempi a tempo is reached, and how often.";
+    put(&mut code, "WINDOW", "[f32; FFT]", "The window of the FFT.", &tables::window());
+    put(
+        &mut code,
+        "RADIX2_TWIDDLES",
+        "[f32; FFT / 2]",
+        "Twiddle factors of the radix-2 step.",
+        &tables::radix2_twiddles(),
+    );
+    put(
+        &mut code,
+        "RADIX4_TWIDDLES",
+        "[f32; RADIX4_TWIDDLE_COUNT]",
+        "Twiddle factors of the radix-4 steps.",
+        &tables::radix4_twiddles(),
+    );
+    let help = "Twiddle factors that separate the spectra of even and odd samples.";
+    put(&mut code, "REAL_TWIDDLES", "[[[f32; 4]; 2]; FFT / 16]", help, &tables::real_twiddles());
+    let help = "For each FFT bin, the share that counts for the upper of its two bands.";
+    put(&mut code, "UPPER_SHARE", "[f32; FFT / 2]", help, &tables::upper_share());
+    let help = "The first bin of each band but the highest, and the end of the last.";
+    put(&mut code, "BAND_START", "[u16; BANDS]", help, &tables::band_start());
+    put(&mut code, "PRIOR", "[f32; TEMPI]", "Prior probability of each tempo.", &tables::prior());
+    let help = "For each tempo, the probabilities of the transitions that lead to it.";
     put(&mut code, "TRANSITIONS", "[[f32; 2 * REACH + 1]; TEMPI]", help, &tables::transitions());
-    let trees = places::TREES.as_flattened();
+    let trees = observation_trees::TREES.as_flattened();
     let (splits, from) = splits(trees);
     let kind = format!("[(i16, u16, u8); {}]", splits.len());
-    let help = "Splits of the trees by the look that they ask for, and of each look by the most that goes below: that most, \
-                the tree, and the leaves that are left when the look is more.";
+    let help = "Splits of all trees, sorted by feature and limit: the limit, the tree, and the mask of the leaves that remain \
+                when the feature exceeds the limit.";
     put(&mut code, "SPLITS", &kind, help, &splits);
-    let help = "Where the splits of each look begin, and where the last end.";
+    let help = "Index of the first split of each feature, and the end of the last.";
     put(&mut code, "SPLITS_FROM", &format!("[u16; {}]", from.len()), help, &from);
     let leaves: Vec<_> = trees.iter().map(|(_, leaves)| *leaves).collect();
     let kind = format!("[[i16; 8]; {}]", leaves.len());
-    put(&mut code, "LEAVES", &kind, "Leaves of each tree, from below to above.", &leaves);
+    put(&mut code, "LEAVES", &kind, "Leaves of each tree, in order.", &leaves);
     std::fs::write(PathBuf::from(std::env::var_os("OUT_DIR").unwrap_or_default()).join("tables.rs"), code)
 }

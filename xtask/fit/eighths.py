@@ -1,13 +1,13 @@
 #!/usr/bin/env python3
-"""Makes annotated music in straight eighths from nothing, in the form of a corpus: what tells a slow beat from its double.
+"""Synthesises annotated music in straight eighths as a corpus, to distinguish a slow beat from its double.
 
 Needs Python 3 with numpy and scipy.
 
   eighths.py OUT COUNT SEED [--slow]     writes OUT/audio16/ID.wav and OUT/gt/ID.{beats,json}; --slow: 58 to 86 BPM only
 
-Drums, basses, chords and arpeggios of its own synthesis, patterns drawn by chance within styles that people play: kick on
-each beat with a hat between, rock with eighths on the hat, off-beat bass, ballads in piano eighths, shaker and clap, half-time.
-Half of the pieces are slow. The other half has the same patterns at 90 to 180 BPM, so that nothing learns that slower is right.
+Drums, basses, chords and arpeggios play random patterns of common styles: kick on each beat with a hat between, rock with
+eighths on the hat, off-beat bass, ballads in piano eighths, shaker and clap, half-time. Half of the pieces are slow. The
+other half has the same patterns at 90 to 180 BPM, so that a model cannot learn to prefer slow tempi.
 """
 import json
 import sys
@@ -27,7 +27,7 @@ def band(x, low, high):
 
 
 class Kit:
-    """Drums whose sound is drawn once for a piece."""
+    """Drums whose sound is drawn once per piece."""
 
     def __init__(self, r):
         t = A(int(0.5 * RATE)) / RATE
@@ -54,7 +54,7 @@ def tone(r, kind, hz, seconds):
         return np.minimum(t / 0.01, 1) * off * sum(np.sin(2 * np.pi * hz * k * t) for k in (1, 2, 4)) * 0.5
     if kind == "saw":
         return np.minimum(t / 0.005, 1) * off * sum(np.sin(2 * np.pi * hz * k * t) / k for k in range(1, 9)) * np.exp(-t / 0.8)
-    # Piano and guitar: partials that die the sooner the higher they are.
+    # Piano and guitar: higher partials decay sooner.
     return np.minimum(t / 0.004, 1) * off * sum(np.sin(2 * np.pi * hz * k * t) / k * np.exp(-t * k / 0.7) for k in range(1, 7))
 
 
@@ -71,7 +71,7 @@ CHORDS = [(0, 4, 7), (9, 12, 16), (5, 9, 12), (7, 11, 14), (2, 5, 9), (4, 7, 11)
 
 
 def drums(r, style, step):
-    """Hits of one bar of eight eighths: (drum, eighth, gain)."""
+    """Strokes of one bar of eight eighths: (drum, eighth, gain)."""
     hits = []
     if style == "kick_hat":
         hits += [("kick", 2 * b, 1) for b in range(4)] + [("hat", 2 * b + 1, r.uniform(0.25, 0.7)) for b in range(4)]

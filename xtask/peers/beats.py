@@ -1,22 +1,21 @@
 #!/usr/bin/env python3
-"""What other beat trackers hear of a corpus, for `cargo xtask ear --corpus CORPUS --beside OUT` to score beside K1.
+"""Runs other beat trackers over a corpus, for `cargo xtask ear --corpus CORPUS --peers OUT` to score them beside K1.
 
-Nothing of K1 depends on them. Each tool has its own needs, so each may be run by a Python of its own:
+K1 does not depend on them. Each tool has its own requirements, so each may run under its own Python:
 
   beats.py CORPUS OUT TOOL...
 
-  aubio       its library 0.4 (Debian: python3-aubio), buffer 1024, hop 512: what `aubiotrack` does; causal
+  aubio       its library 0.4 (Debian: python3-aubio), buffer 1024, hop 512: as in `aubiotrack`; causal
   ledfx       as LedFx 2.2 calls it (pip install aubio-ledfx samplerate-ledfx numpy): buffer 4096, hop 500, 30 kHz; causal
   essentia    RhythmExtractor2013, method "multifeature" (pip install essentia); hears the whole file
   librosa     beat.beat_track at 22.05 kHz (pip install librosa); hears the whole file
-  madmom      RNNBeatProcessor, DBNBeatTrackingProcessor (pip install madmom, which wants Python 3.8); hears the whole file
+  madmom      RNNBeatProcessor, DBNBeatTrackingProcessor (pip install madmom, which needs Python 3.8); hears the whole file
   madmom_online   the same, forward only; causal
-  NAME=COMMAND    a program that prints what `k1 analyze --json` prints; {file} in it is the sound, {file16} the same at
-              16 kHz: "k1=target/release/k1 analyze {file16} --json"
+  NAME=COMMAND    a program with the output of `k1 analyze --json`; {file} is the sound, {file16} the same at 16 kHz: "k1=target/release/k1 analyze {file16} --json"
 
-They hear CORPUS/audio44/ID.wav. OUT/TOOL/ID.jsonl gets a line for each beat (with "at", the seconds of sound that had been
-heard when it was announced, if the tool is causal) and each change of tempo; OUT/TOOL/cost.json the seconds of processor
-time that all files took, without what the tool takes to start, and the seconds of sound.
+They hear CORPUS/audio44/ID.wav. OUT/TOOL/ID.jsonl gets one line per beat (for a causal tool with "at", the seconds of sound
+heard when the beat was announced) and per change of tempo. OUT/TOOL/cost.json gets the CPU seconds of all files, without the
+tool's start-up, and the seconds of sound.
 """
 import json
 import resource
@@ -35,7 +34,7 @@ def beat(t, at=None):
 
 
 class Tempo:
-    """Lines of a tempo when it has changed."""
+    """Lines for each change of tempo."""
 
     def __init__(self):
         self.last = 0.0
@@ -126,7 +125,7 @@ def madmom(online=False):
 
     def hear(path):
         found = DBNBeatTrackingProcessor(fps=100, online=online)(network(str(path)))
-        # A frame of the causal one ends where it is said to be.
+        # A frame of the causal tracker ends at its stated time.
         return [beat(t, t if online else None) for t in found]
 
     return hear
@@ -169,7 +168,7 @@ def main():
         if not command and name not in TOOLS:
             sys.exit(f"{name} is none of {', '.join(TOOLS)}, and no NAME=COMMAND")
         hear = program(command) if command else TOOLS[name]()
-        # What is loaded on first use is not of the music.
+        # Exclude what is loaded on first use.
         hear(sounds[0])
         folder = out / name
         folder.mkdir(parents=True, exist_ok=True)

@@ -1,5 +1,5 @@
 #!/usr/bin/env python3
-"""K1's twelve pitch classes beside librosa's, moment by moment.
+"""Compares K1's twelve pitch classes with librosa's, moment by moment.
 
 Needs Python 3 with numpy and librosa (pip install librosa; nothing of K1 depends on it), and:
 
@@ -27,7 +27,7 @@ DELAYS = np.arange(0.0, 0.42, 0.02)
 
 
 def at(chroma, times):
-    """Values at any time, between frames in proportion; frame k is centred on k hops."""
+    """Values at any time, interpolated between frames; frame k is centred on k hops."""
     frames = np.arange(chroma.shape[1]) * HOP / RATE
     return np.stack([np.interp(times, frames, row) for row in chroma], axis=1)
 
@@ -53,7 +53,7 @@ def same_class(a, b, times):
 
 
 def hear(corpus, events, name):
-    """When K1 told its chroma of a file, that chroma, and three of librosa's."""
+    """Times and values of K1's chroma of a file, and three of librosa's."""
     sound, _ = librosa.load(corpus / "audio16" / f"{name}.wav", sr=RATE)
     table = np.loadtxt(events / f"{name}.chroma", ndmin=2)
     times, k1 = table[:, 0], table[:, 1:]

@@ -1,5 +1,5 @@
 #!/usr/bin/env python3
-"""What K1's beats cost beside aubio's: whole programs, from start to end, on the same files, one after the other.
+"""Compares the cost of K1's and aubio's beats: whole programs from start to end, on the same files, one after the other.
 
 Needs aubiotrack (Debian: aubio-tools) and valgrind; nothing of K1 depends on them:
 

@@ -1,5 +1,5 @@
 #!/usr/bin/env python3
-"""What librosa's onset detector reaches where `cargo xtask ear --corpus CORPUS` scores K1's.
+"""Scores librosa's onset detector as `cargo xtask ear --corpus CORPUS` scores K1's.
 
 Needs Python 3 with numpy and librosa (pip install librosa; nothing of K1 depends on it):
 
@@ -18,7 +18,7 @@ RATE, HOP, NEAR_S, SKIP_S = 16_000, 128, 0.05, 5.0
 
 
 def hits(truth, found):
-    """Differences of pairs within NEAR_S: of two rising lists the first that is near is taken."""
+    """Differences of pairs of two rising lists within NEAR_S; the first near entry is taken."""
     t = f = 0
     apart = []
     while t < len(truth) and f < len(found):

@@ -1,4 +1,4 @@
-//! Images as a chip's bootloader takes them, made with espflash's library.
+//! Images for a chip's bootloader, made with espflash's library.
 
 use std::path::Path;
 
@@ -8,12 +8,12 @@ use espflash::target::Chip;
 
 use crate::root;
 
-/// The first revision of the ESP32-P4 whose memory and bootloader are those of the product, as major · 100 + minor:
-/// revisions before it are another chip.
+/// The first revision (major · 100 + minor) of the ESP32-P4 with the memory and bootloader of the product. Earlier
+/// revisions are different chips.
 const P4_REVISION: u16 = 300;
 
-/// Makes the image of `program` for a slot of the lamp's partition table, beside it with the ending `bin`; bytes of the image.
-/// Fails when it does not fit the slot.
+/// Writes the image of `program` for a slot of the lamp's partition table next to it, as `.bin`, and returns its size
+/// in bytes. Fails if it does not fit the slot.
 pub fn save(chip: &str, program: &Path) -> Result<u64, String> {
     let failed = |e: &dyn std::fmt::Display| format!("no image for {chip}: {e}");
     let target: Chip = chip.parse().map_err(|e| failed(&e))?;

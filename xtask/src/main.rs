@@ -16,8 +16,8 @@ const USAGE: &str =
 cargo xtask pictures                          render docs/patterns and the golden frames anew
 cargo xtask ear [--record]                    how well the ear hears synthetic music, against budgets.toml
 cargo xtask ear --corpus DIR [--events DIR]   the same of annotated music; what was heard goes to the second folder
-cargo xtask ear --corpus DIR --beside DIR     what other trackers have heard of it (xtask/peers/beats.py), a row for each
-cargo xtask ear --corpus DIR --spoiled        the same through bad microphones, a row for each fault (minutes)
+cargo xtask ear --corpus DIR --peers DIR      what other trackers have heard of it (xtask/peers/beats.py), a row for each
+cargo xtask ear --corpus DIR --faults         the same through bad microphones, a row for each fault (minutes)
 cargo xtask firmware [BOARD...]               build the lamp's firmware and its images, hold them against budgets.toml
 cargo xtask measure [NAME...|all]             run what prints the figures of docs/measurements.md, and write it
 cargo xtask broken                            build the virtual lamp with a broken hand-off, for a test to find out";
@@ -32,8 +32,8 @@ fn main() -> ExitCode {
         ["ear"] => ear::pieces(false),
         ["ear", "--record"] => ear::pieces(true),
         ["ear", "--corpus", folder] => ear::corpus(folder, None),
-        ["ear", "--corpus", folder, "--beside", told] => ear::beside(folder, told),
-        ["ear", "--corpus", folder, "--spoiled"] => ear::spoiled(folder),
+        ["ear", "--corpus", folder, "--peers", told] => ear::peers(folder, told),
+        ["ear", "--corpus", folder, "--faults"] => ear::degraded(folder),
         ["ear", "--corpus", folder, "--events", events] => ear::corpus(folder, Some(events)),
         ["firmware", ..] => firmware::build(&args[1..]),
         ["broken"] => firmware::broken(),

@@ -109,7 +109,7 @@ pub trait Home {
     /// # Errors
     ///
     /// [`Refusal::Update`] if the statement may not replace what is in force.
-    fn set_keys(&self, statement: &k1_update::sheet::Sheet) -> Result<(), Refusal>;
+    fn set_keys(&self, statement: &k1_update::envelope::Envelope) -> Result<(), Refusal>;
     /// The first lines of the console.
     fn boot_log(&self) -> BootLog;
     /// How the self-test stands.
@@ -240,7 +240,7 @@ pub fn answer(home: &dyn Home, action: Action, body: &[u8]) -> Result<Vec<u8>, R
         Action::RollBack => json(&home.roll_back()?),
         Action::Drill => json(&home.drill()?),
         Action::SetKeys => {
-            home.set_keys(&parse::<SetKeys>(body)?.sheet()?)?;
+            home.set_keys(&parse::<SetKeys>(body)?.envelope()?)?;
             json(&home.firmware()?)
         }
         Action::BootLog => json(&home.boot_log()),

@@ -22,8 +22,10 @@ const GAIN_SLOT: usize = PATTERN_SLOT + 1;
 /// The place of the settings in force.
 pub type SettingsRing = SnapshotRing<SLOTS>;
 
-/// A sum that a copy with words of two snapshots does not have: a word is added as FNV-1a adds a byte, and the sum is
-/// turned, because a product alone never carries a word's high bits down to the low ones.
+/// A checksum that finds copies which mix words of two snapshots.
+///
+/// Not FNV-1a: it takes words instead of bytes, with the constants of FNV-1a, and rotates the sum after each word, because
+/// a product alone never carries a word's high bits down to the low ones.
 fn checksum(words: &[u32]) -> u32 {
     words.iter().fold(0x811c_9dc5, |h, w| (h ^ w).wrapping_mul(0x0100_0193).rotate_left(5))
 }

@@ -13,7 +13,9 @@
 //! | [`limit`] | how often a client may ask |
 //! | [`access`] | who may ask: token, Host and Origin |
 //! | [`exchange`] | what crosses between the two halves |
-//! | [`pace`] | when sound was captured, from when it arrives |
+//! | [`hop`] | what happens in a hop: samples → ear → snapshot |
+//! | [`frame`] | what happens in a frame: snapshot → renderer → light |
+//! | [`pace`] | when hops and frames are due, and what is late |
 //! | [`meter`] | what the two halves count, and figures made of it |
 //! | [`metrics`] | every figure's name for Prometheus, once |
 //! | [`console`] | the lines of a lamp's console, written and read |
@@ -43,9 +45,11 @@ pub mod description;
 pub mod error;
 pub mod exchange;
 pub mod firmware;
+pub mod frame;
 pub mod guard;
 pub mod harmless;
 pub mod health;
+pub mod hop;
 pub mod http;
 pub mod limit;
 pub mod live;

@@ -56,32 +56,36 @@ fn quantile(counts: &[u16], q: f64) -> f32 {
     counts.len() as f32 * BIN_US as f32
 }
 
-/// What is counted.
+/// What is counted since the start; each has this one meaning in every home.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Count {
-    /// Frames finished.
+    /// Frames that were rendered and handed to the lights.
     Frames,
-    /// Time spent rendering, in tenths of a µs.
-    RenderTenths,
-    /// Frames that began more than two periods after the one before.
+    /// Time from a frame's beginning until it was handed over, summed up, in µs.
+    RenderUs,
+    /// Frames that began more than two periods after the one before had begun. A period is 1 / `--fps` in the program and
+    /// what the wire takes in a lamp.
     Late,
-    /// Frames that were replaced before their sink took them.
+    /// Frames that a light did not take before a newer one replaced them, all lights together. A frame that a light took
+    /// and could not show is an error of that light, and a frame that a page missed is not counted. A lamp's strip takes
+    /// every frame.
     Dropped,
-    /// Reads of the hand-off with a second try.
+    /// Reads of the snapshot hand-off by the renderer that took a second try.
     Retries,
-    /// Reads that kept the previous copy.
+    /// Reads by the renderer that kept the snapshot before, because the ear wrote during both tries.
     Contended,
-    /// Copies with a wrong checksum.
+    /// Reads by the renderer that found a wrong checksum.
     Torn,
-    /// Hops analysed.
+    /// Hops analysed; silence in place of sound is analysed, too.
     Hops,
-    /// Time spent analysing, in tenths of a µs.
-    HearTenths,
-    /// Pieces of sound that were dropped because the ear was late.
+    /// Time from a hop's beginning until its snapshot was published, summed up, in µs.
+    HearUs,
+    /// Pieces of sound that were dropped because they came faster than the ear could take them, or too late to be shown.
     Overruns,
-    /// Gaps in the sound: times that its clock jumped forward, because sound was not there in time ([`crate::pace`]).
+    /// Gaps in the sound after its first hop: the next hop was not there when it was due, or silence took the place of live
+    /// sound. However long it lasts, a gap counts once. Live sound has [`GAP_US`](crate::pace::GAP_US) of grace.
     Underruns,
-    /// Allocations in the two loops.
+    /// Allocations in the two loops, where the home can count them.
     Allocations,
 }
 
@@ -118,7 +122,7 @@ impl<const B: usize> Meters<B> {
         }
     }
 
-    /// A frame began `interval_us` after the one before, where `period_us` were due; it is late after two periods.
+    /// A frame began `interval_us` after the one before, where `period_us` were due.
     pub fn frame_began(&self, interval_us: u64, period_us: u64) {
         self.interval.add(interval_us);
         self.jitter.add(interval_us.abs_diff(period_us));
@@ -186,10 +190,10 @@ impl<const B: usize> Ledger<B> {
         self.at_us = now_us;
         let since = |what: Count| self.totals[what as usize] - self.before[what as usize];
         let (frames, hops) = (since(Count::Frames), since(Count::Hops));
-        let (render, hear) = (since(Count::RenderTenths), since(Count::HearTenths));
+        let (render, hear) = (since(Count::RenderUs), since(Count::HearUs));
         self.before = self.totals;
         let total = |what: Count| self.totals[what as usize];
-        let per = |tenths: u64, n: u64| if n == 0 { 0.0 } else { tenths as f32 * 0.1 / n as f32 };
+        let per = |us: u64, n: u64| if n == 0 { 0.0 } else { us as f32 / n as f32 };
         meters.interval.take(&mut self.interval, &mut self.scratch);
         let slow = quantile(&self.scratch, 0.99);
         meters.jitter.take(&mut self.jitter, &mut self.scratch);
@@ -269,11 +273,11 @@ mod tests {
         let m = Meters::<16>::new();
         let mut ledger = Ledger::new();
         for _ in 0..3 {
-            m.count(Count::RenderTenths, u32::MAX);
+            m.count(Count::RenderUs, u32::MAX);
             ledger.observe(&m);
         }
         m.count(Count::Frames, 3);
         let v = ledger.vitals(&m, 1, 0.0);
-        assert_eq!(v.render_us, u32::MAX as f32 * 0.1);
+        assert_eq!(v.render_us, u32::MAX as f32);
     }
 }

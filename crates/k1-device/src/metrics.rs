@@ -158,14 +158,14 @@ pub static METRICS: &[Metric] = &[
     count("k1_frames_total", "Frames finished", |s, out| out(&[], s.vitals.frames as f64)),
     count(
         "k1_frames_late_total",
-        "Frames that began more than two periods after the one before",
+        "Frames that began more than two periods after the one before had begun",
         |s, out| {
             out(&[], s.vitals.late_frames as f64);
         },
     ),
     count(
         "k1_frames_dropped_total",
-        "Frames that a light did not take before the next one came",
+        "Frames that a light did not take before a newer one replaced them",
         |s, out| {
             out(&[], s.vitals.dropped_frames as f64);
         },
@@ -181,14 +181,14 @@ pub static METRICS: &[Metric] = &[
     }),
     count(
         "k1_sound_overruns_total",
-        "Pieces of sound that were dropped because the ear was late",
+        "Pieces of sound that came faster than the ear could take them, or too late to be shown",
         |s, out| {
             out(&[], s.vitals.overruns as f64);
         },
     ),
     count(
         "k1_sound_underruns_total",
-        "Gaps in the sound: times that it was not there when it was due",
+        "Gaps in the sound: it was not there when it was due, or silence took its place",
         |s, out| {
             out(&[], s.vitals.underruns as f64);
         },
@@ -222,7 +222,7 @@ pub static METRICS: &[Metric] = &[
     }),
     count(
         "k1_light_dropped_total",
-        "Frames that this light did not take before the next one came",
+        "Frames that this light did not take before a newer one replaced them",
         |s, out| {
             each_light(s, out, |l| l.dropped as f64);
         },

@@ -1,22 +1,52 @@
-//! When sound was captured, told from when it arrives: the clock of the half that hears, the same in every home.
+//! When the next hop and the next frame are due, and what becomes of those that are late: the rules of every home,
+//! without a clock. Times are µs of the home's clock.
 
 use k1_engine::HOP_US;
 
-/// A hop that comes this much later or earlier than expected, in µs, is a gap or a burst; less is jitter and is smoothed.
+/// A live hop that comes this much later or earlier than expected, in µs, is a gap or a burst; less is jitter and is
+/// smoothed.
 pub const GAP_US: u64 = 60_000;
 
-/// The time at which the last sample of the next hop is captured, in µs of the home's clock.
-///
-/// Every jump forward is a gap in the sound: that is what [`Count::Underruns`](crate::meter::Count::Underruns) counts.
+/// How a hop came.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Arrival {
+    /// At the pace of live sound; its last sample was captured at this time.
+    Live(u64),
+    /// At K1's own pace, and it was there when it was due.
+    InTime,
+    /// At K1's own pace, and it was awaited until this time, because it was not there when it was looked for.
+    Awaited(u64),
+}
+
+/// The time at which the last sample of the next hop is captured, told from when hops arrive.
 #[derive(Clone, Copy, Debug)]
 pub struct SoundClock {
     due_us: u64,
+    flow: Flow,
+}
+
+/// Whether sound flows.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum Flow {
+    /// There was none yet.
+    Before,
+    /// The hop before was sound.
+    Sound,
+    /// The hop before was silence in place of sound.
+    Away,
+}
+
+/// When live sound was captured whose hop is taken at `now_us`, with so many samples waiting behind it.
+pub fn captured_us(now_us: u64, behind: usize) -> u64 {
+    let waited = behind as u64 * 1_000_000 / u64::from(k1_engine::SAMPLE_RATE);
+    // Right after the start sound may be older than the clock.
+    now_us.saturating_sub(waited).max(HOP_US)
 }
 
 impl SoundClock {
     /// Sound begins now: the first hop is whole a hop from now.
     pub fn starting_at(now_us: u64) -> Self {
-        Self { due_us: now_us + HOP_US }
+        Self { due_us: now_us + HOP_US, flow: Flow::Before }
     }
 
     /// When the last sample of the next hop is captured.
@@ -29,22 +59,36 @@ impl SoundClock {
         self.due_us.saturating_sub(HOP_US)
     }
 
-    /// Live sound: the next hop was whole at `at_us`. True if that is so late that sound is missing before it.
+    /// Sets the clock by how the next hop came, which is sound or silence in its place. True if a gap in the sound begins
+    /// with it, which is what [`Count::Underruns`](crate::meter::Count::Underruns) counts.
     #[must_use = "a gap is counted"]
-    pub fn arrived(&mut self, at_us: u64) -> bool {
+    pub fn arrives(&mut self, how: Arrival, is_sound: bool) -> bool {
         let before = self.due_us;
-        let jumps = before.abs_diff(at_us) > GAP_US;
-        self.due_us = if jumps { at_us } else { (before * 15 + at_us) / 16 };
-        jumps && at_us > before
+        self.due_us = match how {
+            Arrival::Live(at) if before.abs_diff(at) > GAP_US => at,
+            Arrival::Live(at) => (before * 15 + at) / 16,
+            Arrival::InTime => before,
+            Arrival::Awaited(now) => before.max(now),
+        };
+        let is_late = match how {
+            Arrival::Live(at) => at > before + GAP_US,
+            Arrival::InTime => false,
+            Arrival::Awaited(now) => now > before,
+        };
+        let is_gap = self.flow == Flow::Sound && (is_late || !is_sound);
+        self.flow = match (self.flow, is_sound) {
+            (_, true) => Flow::Sound,
+            (Flow::Before, false) => Flow::Before,
+            (_, false) => Flow::Away,
+        };
+        is_gap
     }
 
-    /// Sound that K1 itself paces was there only now, or silence that stands for it took until now. True if that is later
-    /// than it was due.
+    /// Nothing could be read until `now_us`, and a hop of silence takes its place: it began when it was due, or a hop ago if
+    /// the read took longer. True if a gap in the sound begins with it.
     #[must_use = "a gap is counted"]
-    pub fn resumed(&mut self, now_us: u64) -> bool {
-        let late = now_us > self.due_us;
-        self.due_us = self.due_us.max(now_us);
-        late
+    pub fn unread(&mut self, now_us: u64) -> bool {
+        self.arrives(Arrival::Awaited(now_us.saturating_sub(HOP_US)), false)
     }
 
     /// On to the next hop.
@@ -53,45 +97,259 @@ impl SoundClock {
     }
 }
 
+/// Frames at a rate of their own: due times are counted from an origin, so that rounding never adds up.
+#[derive(Clone, Copy, Debug)]
+pub struct FrameClock {
+    origin_us: u64,
+    period_ns: u64,
+    frame: u64,
+}
+
+impl FrameClock {
+    /// `fps` frames per second (at least 1), the first of them now.
+    pub fn starting_at(now_us: u64, fps: u32) -> Self {
+        Self { origin_us: now_us, period_ns: 1_000_000_000 / u64::from(fps.max(1)), frame: 0 }
+    }
+
+    /// Time between two frames in µs, rounded down.
+    pub fn period_us(&self) -> u64 {
+        self.period_ns / 1000
+    }
+
+    /// When the next frame is due.
+    pub fn due_us(&self) -> u64 {
+        self.origin_us + self.frame * self.period_ns / 1000
+    }
+
+    /// The frame that was due begins. If that is more than a period late, it is the new origin: frames that were not
+    /// shown are not shown in a burst either.
+    pub fn begins(&mut self, now_us: u64) {
+        let due = self.due_us();
+        self.frame += 1;
+        if now_us > due + self.period_us() {
+            (self.origin_us, self.frame) = (now_us, 1);
+        }
+    }
+}
+
+/// Shortest time between two frames on a WS2812 wire: 24 bits of 1.25 µs for each LED, and the pause, in µs.
+pub const fn wire_us(leds: usize, reset_us: u16) -> u64 {
+    leds as u64 * 30 + reset_us as u64
+}
+
+/// Frames at the rate of a WS2812 wire: each takes the wire as soon as the one before has left it.
+#[derive(Clone, Copy, Debug)]
+pub struct WireClock {
+    free_at_us: u64,
+    period_us: u64,
+}
+
+impl WireClock {
+    /// A free wire to so many LEDs, with this pause between frames.
+    pub const fn new(leds: usize, reset_us: u16) -> Self {
+        Self { free_at_us: 0, period_us: wire_us(leds, reset_us) }
+    }
+
+    /// When the wire is free for the next frame.
+    pub const fn free_at_us(&self) -> u64 {
+        self.free_at_us
+    }
+
+    /// Takes the wire for one frame, at a moment at which it is free. Frames that follow each other do so on the wire's
+    /// own clock; after a pause of a period it starts anew.
+    pub fn take(&mut self, now_us: u64) {
+        let follows = now_us.saturating_sub(self.free_at_us) < self.period_us;
+        let start = if follows { self.free_at_us } else { now_us };
+        self.free_at_us = start + self.period_us;
+    }
+}
+
+/// Lets something through at most once in an interval.
+#[derive(Clone, Copy, Debug)]
+pub struct Spacing {
+    interval_us: u64,
+    next_us: u64,
+}
+
+impl Spacing {
+    /// At most once in `interval_us`, and the first time at once.
+    pub const fn new(interval_us: u64) -> Self {
+        Self { interval_us, next_us: 0 }
+    }
+
+    /// True if it is time; then the next time is an interval from now.
+    pub fn is_due(&mut self, now_us: u64) -> bool {
+        let is_due = now_us >= self.next_us;
+        if is_due {
+            self.next_us = now_us + self.interval_us;
+        }
+        is_due
+    }
+}
+
 #[cfg(test)]
 mod tests {
+    use super::Arrival::*;
     use super::*;
 
-    /// Hops that arrive at these times after the start, in ms; how often sound was missing, and where the clock ends.
-    fn heard(arrivals: impl IntoIterator<Item = u64>) -> (u32, u64) {
+    /// What each hop is counted as, and where the clock ends.
+    fn heard(hops: impl IntoIterator<Item = Hop>) -> (u32, u64) {
         let mut clock = SoundClock::starting_at(0);
         let mut gaps = 0;
-        for ms in arrivals {
-            gaps += u32::from(clock.arrived(ms * 1000));
+        for hop in hops {
+            gaps += u32::from(match hop {
+                Hop::Sound(how) => clock.arrives(how, true),
+                Hop::Silence(how) => clock.arrives(how, false),
+                Hop::Unread(now) => clock.unread(now),
+            });
             clock.advance();
         }
         (gaps, clock.due_us())
     }
 
+    #[derive(Clone, Copy, Debug)]
+    enum Hop {
+        Sound(Arrival),
+        Silence(Arrival),
+        Unread(u64),
+    }
+
+    /// Live hops 8 ms apart, those after the fiftieth `ms` later.
+    fn pause(ms: u64) -> impl Iterator<Item = Hop> {
+        (1..=100).map(move |n| Hop::Sound(Live((n * 8 + if n > 50 { ms } else { 0 }) * 1000)))
+    }
+
     #[test]
     fn jitter_is_no_gap_and_a_gap_is_counted_once() {
-        assert_eq!(heard((1..=100).map(|n| n * 8)).0, 0);
-        assert_eq!(heard((1..=100).map(|n| n * 8 + n % 5 * 10)).0, 0, "40 ms of jitter");
-        let pause = |ms: u64| (1..=100).map(move |n| n * 8 + if n > 50 { ms } else { 0 });
-        assert_eq!(heard(pause(59)).0, 0);
+        assert_eq!(heard(pause(0)), (0, 808_000));
+        let jitter = (1..=100).map(|n| Hop::Sound(Live((n * 8 + n % 5 * 10) * 1000)));
+        assert_eq!(heard(jitter).0, 0, "40 ms of jitter");
+        assert_eq!(heard(pause(60)).0, 0);
         assert_eq!(heard(pause(61)).0, 1);
         assert_eq!(heard(pause(5_000)), (1, 5_808_000));
+    }
+
+    #[test]
+    fn jitter_is_smoothed_by_a_sixteenth() {
+        let mut clock = SoundClock::starting_at(0);
+        assert!(!clock.arrives(Live(24_000), true));
+        assert_eq!((clock.began_us(), clock.due_us()), (1_000, 9_000));
     }
 
     #[test]
     fn a_burst_moves_the_clock_back_and_is_no_gap() {
         // What waited for half a second comes at once: captured when the source says, heard late.
         let mut clock = SoundClock::starting_at(1_000_000);
-        assert!(!clock.arrived(900_000));
+        assert!(!clock.arrives(Live(1_008_000), true));
+        assert!(!clock.arrives(Live(900_000), true));
         assert_eq!(clock.due_us(), 900_000);
+    }
+
+    #[test]
+    fn before_the_first_sound_nothing_is_missing() {
+        use Hop::*;
+        for first in [Sound(Live(900_000)), Sound(Awaited(900_000))] {
+            assert_eq!(heard([first]).0, 0, "{first:?}");
+            assert_eq!(heard([first, Silence(Live(908_000)), Sound(Live(3_000_000))]).0, 1, "{first:?}");
+        }
+        for first in [Silence(Live(900_000)), Silence(Awaited(900_000)), Unread(900_000)] {
+            assert_eq!(heard([first, first, Sound(Live(3_000_000))]).0, 0, "{first:?}");
+        }
+    }
+
+    #[test]
+    fn silence_in_place_of_sound_is_one_gap_however_long() {
+        use Hop::*;
+        let silences: [fn(u64) -> Hop; 4] =
+            [|at| Silence(Live(at)), |at| Silence(Awaited(at)), |_| Silence(InTime), Unread];
+        for silence in silences {
+            let hops = (1..=100).map(|n| match n {
+                21..=60 | 71 => silence(n * 8_000),
+                _ => Sound(Live(n * 8_000)),
+            });
+            assert_eq!(heard(hops), (2, 808_000));
+        }
+        // The clock jumps with the first silence: the same gap. Sound that is back begins no other.
+        let jumps =
+            [Sound(Live(8_000)), Silence(Live(400_000)), Silence(Live(900_000)), Sound(Live(908_000))];
+        assert_eq!(heard(jumps).0, 1);
+        assert_eq!(heard([Sound(InTime), Silence(Awaited(400_000)), Silence(Awaited(900_000))]).0, 1);
+    }
+
+    #[test]
+    fn a_read_that_took_too_long_moves_the_clock_to_its_end() {
+        let mut clock = SoundClock::starting_at(0);
+        assert!(!clock.unread(8_000));
+        assert_eq!(clock.due_us(), 8_000, "silence keeps time by itself");
+        assert!(!clock.unread(108_000));
+        assert_eq!(clock.due_us(), 100_000, "the hop that the read has waited is heard at once");
     }
 
     #[test]
     fn sound_at_a_pace_of_its_own_counts_each_wait() {
         let mut clock = SoundClock::starting_at(0);
-        assert!(!clock.resumed(5_000), "it was there before it was due");
+        assert!(!clock.arrives(InTime, true));
         clock.advance();
-        assert!(clock.resumed(17_000));
-        assert_eq!((clock.began_us(), clock.due_us()), (9_000, 17_000));
+        assert!(!clock.arrives(Awaited(16_000), true), "it came when it was due");
+        clock.advance();
+        assert!(clock.arrives(Awaited(25_000), true));
+        assert_eq!((clock.began_us(), clock.due_us()), (17_000, 25_000));
+        clock.advance();
+        assert!(clock.arrives(Awaited(40_000), true));
+    }
+
+    #[test]
+    fn sound_was_captured_before_what_waits_behind_it() {
+        assert_eq!(captured_us(1_000_000, 0), 1_000_000);
+        assert_eq!(captured_us(1_000_000, 1_600), 900_000);
+        assert_eq!(captured_us(10_000, 1_600), HOP_US, "not before the clock began");
+    }
+
+    #[test]
+    fn due_times_are_counted_from_an_origin() {
+        let mut clock = FrameClock::starting_at(500, 120);
+        for n in 0..120_000 {
+            let due = clock.due_us();
+            assert_eq!(due, 500 + n * 8_333_333 / 1000);
+            // Less than a period late, by turns.
+            clock.begins(due + n % 8_000);
+        }
+        assert_eq!(clock.due_us(), 500 + 999_999_960, "no rounding has added up in 1,000 seconds");
+    }
+
+    #[test]
+    fn frames_that_were_missed_are_not_shown_in_a_burst() {
+        let mut clock = FrameClock::starting_at(0, 100);
+        clock.begins(0);
+        clock.begins(20_000);
+        assert_eq!(clock.due_us(), 20_000, "a period late: the next one makes up for it");
+        clock.begins(30_001);
+        assert_eq!(clock.due_us(), 40_001, "later than that: due times begin anew");
+        clock.begins(5_000_000);
+        assert_eq!(clock.due_us(), 5_010_000);
+    }
+
+    #[test]
+    fn frames_follow_each_other_on_the_wires_own_clock_and_start_anew_after_a_pause() {
+        assert_eq!(wire_us(180, 300), 5_700);
+        let mut wire = WireClock::new(180, 300);
+        assert_eq!(wire.free_at_us(), 0);
+        wire.take(1_000_000);
+        assert_eq!(wire.free_at_us(), 1_005_700);
+        wire.take(1_005_990);
+        assert_eq!(wire.free_at_us(), 1_011_400, "a driver that wakes late costs no time");
+        wire.take(1_017_099);
+        assert_eq!(wire.free_at_us(), 1_017_100);
+        wire.take(1_022_800);
+        assert_eq!(wire.free_at_us(), 1_028_500, "a whole period late");
+    }
+
+    #[test]
+    fn something_is_let_through_once_in_an_interval() {
+        let mut spacing = Spacing::new(8_000);
+        let due: Vec<u64> = (0..40_000).step_by(1_900).filter(|t| spacing.is_due(*t)).collect();
+        assert_eq!(due, [0, 9_500, 19_000, 28_500, 38_000]);
+        let mut spacing = Spacing::new(8_000);
+        assert!(spacing.is_due(3) && !spacing.is_due(8_002) && spacing.is_due(8_003));
     }
 }

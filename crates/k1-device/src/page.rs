@@ -37,13 +37,13 @@ pub const MODULES: [&str; 10] = [
 /// Media type of a module.
 pub const MODULE: &str = "text/javascript; charset=utf-8";
 
-/// An entity tag that changes with the content: FNV-1a with 64 bits (Fowler, Noll and Vo; draft-eastlake-fnv).
+/// An entity tag that changes with the content: its [`fnv`] hash.
 pub fn tag(bytes: &[u8]) -> String {
     alloc::format!("\"{:016x}\"", fnv(bytes))
 }
 
-/// FNV-1a with 64 bits.
-pub(crate) fn fnv(bytes: &[u8]) -> u64 {
+/// The 64-bit FNV-1a hash of some bytes (Fowler, Noll and Vo; draft-eastlake-fnv).
+pub fn fnv(bytes: &[u8]) -> u64 {
     bytes.iter().fold(0xcbf2_9ce4_8422_2325, |h, b| (h ^ u64::from(*b)).wrapping_mul(0x100_0000_01b3))
 }
 

@@ -117,7 +117,7 @@ const fn post(
     Route { method: Method::Post, path, action, interval_ms, max_body, summary }
 }
 
-/// Largest update: a slot and the sheet before it.
+/// Largest update: a slot and the envelope before it.
 pub const MOST_FIRMWARE: usize = 0x1e_0000;
 /// Largest body of a small request.
 pub const SMALL_BODY: usize = 2_048;

@@ -1,8 +1,8 @@
-//! What a hop and a frame cost, in time and in instructions.
+//! The cost of a hop and of a frame, in time and in instructions.
 //!
 //! `cargo bench -p k1-engine` measures time with Criterion and then, where valgrind is installed, instructions with
-//! callgrind: the program runs itself for a few and for many rounds, and the difference is the cost of a round, free of
-//! start-up and of whatever else the machine does. `--instructions` does only that and prints a line of JSON each.
+//! callgrind. The program runs itself for few and for many rounds; the difference is the cost of a round without
+//! start-up. `--instructions` counts instructions only and prints one line of JSON per case.
 
 use std::hint::black_box;
 use std::process::Command;
@@ -19,7 +19,7 @@ const LEDS: usize = 180;
 const MANY_LEDS: usize = 4_096;
 const FRAME_US: u64 = 8_333;
 
-/// Two seconds of something like music: a beat at 120 BPM over a chord.
+/// Two seconds of simple music: a beat at 120 BPM over a chord.
 fn music() -> Vec<f32> {
     (0..32_000_u32)
         .map(|i| {
@@ -78,7 +78,7 @@ fn frame<const N: usize>(index: usize, heard: Snapshot) -> Box<dyn FnMut()> {
         now += FRAME_US;
         sound.captured_us = now;
         sound.sequence += 1;
-        // A beat every half second, so that patterns that answer to it have something to do.
+        // A beat every half second, so that patterns that respond to beats have work to do.
         sound.beat_phase = (now % 500_000) as f32 / 500_000.0;
         sound.beats = (now / 500_000) as u32;
         show.render(now, &sound);
@@ -118,7 +118,7 @@ fn main() {
         }
         c.final_summary();
     }
-    // `cargo test --benches` and a run with a filter do not want to wait for valgrind.
+    // `cargo test --benches` and filtered runs should not wait for valgrind.
     if only_instructions || std::env::args().any(|a| a == "--bench") {
         instructions(only_instructions);
     }
@@ -140,7 +140,7 @@ fn instructions(json: bool) {
     }
 }
 
-/// Instructions of the whole process for so many rounds.
+/// Instructions of the whole process for `rounds` rounds.
 fn count(case: &str, rounds: u64) -> Option<u64> {
     let output = Command::new("valgrind")
         .args(["--tool=callgrind", "--callgrind-out-file=/dev/null"])

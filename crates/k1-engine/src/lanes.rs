@@ -1,7 +1,7 @@
-//! Numbers side by side: four where the processor computes four at once, and one where it does not.
+//! SIMD lanes: four where the processor has them, one where it does not.
 //!
-//! A lamp's processor has no such instructions, and four of each number are more than its registers hold. Both come to the
-//! same numbers, to the last bit: what is added up has four sums on either.
+//! The processor of a lamp has none, and four of each number would not fit its registers. Both variants give the same
+//! result to the last bit, because both keep four partial sums.
 
 cfg_select! {
     any(
@@ -14,18 +14,18 @@ cfg_select! {
 
 #[allow(dead_code, reason = "this or the next")]
 mod four {
-    /// How many there are.
+    /// Number of lanes.
     pub const LANES: usize = 4;
-    /// So many numbers.
+    /// A vector of [`LANES`] numbers.
     pub type Lanes = wide::f32x4;
 
-    /// The larger of each and the limit.
+    /// Per lane the larger of the value and `limit`.
     #[inline]
     pub fn at_least(lanes: Lanes, limit: f32) -> Lanes {
         lanes.fast_max(Lanes::splat(limit))
     }
 
-    /// Rows and columns change places.
+    /// The transposed matrix.
     #[inline]
     pub fn transpose(rows: [Lanes; 4]) -> [Lanes; 4] {
         Lanes::transpose(rows)
@@ -36,30 +36,30 @@ mod four {
 mod one {
     use core::ops::{Add, AddAssign, Mul, Sub};
 
-    /// How many there are.
+    /// Number of lanes.
     pub const LANES: usize = 1;
 
-    /// So many numbers.
+    /// A vector of [`LANES`] numbers.
     #[derive(Clone, Copy)]
     pub struct Lanes(f32);
 
     impl Lanes {
-        /// None.
+        /// Zero in every lane.
         pub const ZERO: Self = Self(0.0);
 
-        /// Those of a group.
+        /// A vector from an array.
         #[inline]
         pub const fn new([x]: [f32; LANES]) -> Self {
             Self(x)
         }
 
-        /// The same number in each.
+        /// The same number in every lane.
         #[inline]
         pub const fn splat(x: f32) -> Self {
             Self(x)
         }
 
-        /// As a group.
+        /// The lanes as an array.
         #[inline]
         pub const fn to_array(self) -> [f32; LANES] {
             [self.0]
@@ -97,25 +97,25 @@ mod one {
         }
     }
 
-    /// The larger of each and the limit.
+    /// Per lane the larger of the value and `limit`.
     #[inline]
     pub fn at_least(lanes: Lanes, limit: f32) -> Lanes {
         Lanes(lanes.0.max(limit))
     }
 
-    /// A row of one is a column of one.
+    /// A row of one is a column of one, so nothing moves.
     #[inline]
     pub fn transpose(rows: [Lanes; 4]) -> [Lanes; 4] {
         rows
     }
 }
 
-/// Four sums, whatever the processor does at once.
+/// Four partial sums, whatever the number of lanes.
 #[derive(Clone, Copy)]
 pub struct Sums([Lanes; 4 / LANES]);
 
 impl Sums {
-    /// Of nothing.
+    /// All sums 0.
     pub const ZERO: Self = Self([Lanes::ZERO; 4 / LANES]);
 
     /// Adds the products of two rows of four, each to its own sum.
@@ -126,7 +126,7 @@ impl Sums {
         }
     }
 
-    /// Their sum, in the order in which a processor adds up four that lie side by side.
+    /// The sum of all four, added in the order in which SIMD units reduce four lanes.
     #[inline]
     pub fn total(self) -> f32 {
         let mut sums = [0.0; 4];
@@ -137,13 +137,13 @@ impl Sums {
     }
 }
 
-/// The whole groups of a row.
+/// The row in whole vectors; a remainder is left out.
 #[inline]
 pub fn groups(row: &[f32]) -> impl Iterator<Item = Lanes> {
     row.as_chunks::<LANES>().0.iter().map(|group| Lanes::new(*group))
 }
 
-/// The whole groups of a row, to be changed.
+/// The row in whole groups of lanes, mutable; a remainder is left out.
 #[inline]
 pub fn groups_mut(row: &mut [f32]) -> impl Iterator<Item = &mut [f32; LANES]> {
     row.as_chunks_mut::<LANES>().0.iter_mut()

@@ -5,15 +5,16 @@
 //!
 //! | Room | What it does |
 //! |---|---|
-//! | [`audio`] | conditions samples and analyses them into a [`Snapshot`](audio::Snapshot), one every hop |
+//! | [`audio`] | conditions samples and analyses them into one [`Snapshot`](audio::Snapshot) per hop |
 //! | [`light`] | colour, palettes, geometry, the frame and the one output stage |
-//! | [`patterns`] | what the light does: one file each, and the registry |
-//! | [`params`] | the one table of everything a user can turn |
-//! | [`show`] | the renderer: pattern, cross-fade and output stage in their order |
-//! | [`math`] | the few functions that `core` lacks, fast enough for a micro-controller |
+//! | [`patterns`] | the patterns, one file each, and their registry |
+//! | [`params`] | the table of everything a user can set |
+//! | [`show`] | the renderer: pattern, cross-fade and output stage, in this order |
+//! | [`math`] | the functions that `core` lacks, fast enough for a microcontroller |
+//! | [`random`] | reproducible random numbers for tests and simulations |
 //!
-//! The principle: **time, randomness and sound are arguments.** Nothing in here reads a clock, allocates,
-//! locks or knows a thread, so the same calls give the same bits on a laptop, a lamp and in a test.
+//! **Time, randomness and sound are arguments.** The engine reads no clock, allocates nothing, takes no lock and
+//! starts no thread, so the same calls give the same bits on a laptop, on a lamp and in a test.
 
 pub mod audio;
 mod lanes;
@@ -22,6 +23,7 @@ pub mod light;
 pub mod math;
 pub mod params;
 pub mod patterns;
+pub mod random;
 mod rate;
 pub mod show;
 

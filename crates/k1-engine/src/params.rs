@@ -1,19 +1,19 @@
-//! The one table of everything a user can turn.
+//! The table of everything a user can set.
 //!
-//! Identifiers, ranges and defaults are those of the lamps in the field, so that scripts and presets go on
+//! Identifiers, ranges and defaults are those of the lamps in the field, so that existing scripts and presets keep
 //! working. Interfaces, documentation and checks are generated from [`PARAMS`].
 
 /// Highest palette number that `palette_id` takes.
 pub const LAST_PALETTE: usize = 32;
 
-/// What one parameter is.
+/// The description of one parameter.
 #[derive(Clone, Copy, Debug, PartialEq)]
 pub struct ParamSpec {
     /// Identifier in interfaces and presets.
     pub id: &'static str,
     /// Name for people.
     pub name: &'static str,
-    /// Unit of the value, empty for a plain share.
+    /// Unit of the value; empty for a share.
     pub unit: &'static str,
     /// Least value.
     pub min: f32,
@@ -23,14 +23,14 @@ pub struct ParamSpec {
     pub default: f32,
     /// Smallest useful change.
     pub step: f32,
-    /// What it does, in a sentence.
+    /// Its effect, in one sentence.
     pub help: &'static str,
 }
 
-/// Declares the parameters once: the enumeration and the table.
+/// Declares the parameters once, as enumeration and as table.
 macro_rules! params {
     ($($(#[$doc:meta])* $variant:ident = $id:literal, $name:literal, $unit:literal, $min:literal .. $max:expr, $default:literal, $step:literal, $help:literal;)*) => {
-        /// A parameter; its number is its place in [`PARAMS`] and in every stored or sent set.
+        /// A parameter. Its number is its index in [`PARAMS`] and in every stored or sent set.
         #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
         #[repr(u8)]
         pub enum Param { $(#[doc = $help] $variant),* }
@@ -64,7 +64,7 @@ params! {
 }
 
 impl Param {
-    /// Its row in [`PARAMS`].
+    /// Its entry in [`PARAMS`].
     pub fn spec(self) -> &'static ParamSpec {
         &PARAMS[self as usize]
     }
@@ -74,8 +74,7 @@ impl Param {
         Self::ALL.iter().copied().find(|p| p.spec().id == id)
     }
 
-    /// The nearest value that the parameter takes: out of range is clamped, NaN becomes the default, and a
-    /// palette number is whole.
+    /// The nearest valid value: clamped to the range, the default for NaN, and a whole number for the palette.
     pub fn nearest(self, value: f32) -> f32 {
         let spec = self.spec();
         if value.is_nan() {
@@ -86,7 +85,7 @@ impl Param {
     }
 }
 
-/// A whole, valid set of parameters: every value is within its range.
+/// A complete set of parameters; every value is within its range.
 #[derive(Clone, Copy, Debug, PartialEq)]
 pub struct Params([f32; Param::ALL.len()]);
 
@@ -108,7 +107,7 @@ impl Params {
         Self(values)
     }
 
-    /// A set from raw values in table order; each is brought to its [nearest](Param::nearest) valid value.
+    /// A set from values in table order. Each becomes the [nearest](Param::nearest) valid value.
     pub fn from_values(values: [f32; Param::ALL.len()]) -> Self {
         Self(core::array::from_fn(|i| Param::ALL[i].nearest(values[i])))
     }
@@ -135,7 +134,7 @@ impl Params {
         self.get(Param::PaletteId) as usize
     }
 
-    /// Rate of motion as a factor: ¼ at 0, 1 at ½, 4 at 1.
+    /// Speed of motion as a factor: ¼ at 0, 1 at ½, 4 at 1.
     pub fn speed_factor(&self) -> f32 {
         crate::math::exp2(4.0 * self.get(Param::Speed) - 2.0)
     }

@@ -1,6 +1,6 @@
-//! The rates that everything in the engine derives from. The build script reads them too.
+//! The rates from which everything in the engine derives. The build script reads them too.
 
-/// Samples per second that the engine hears. Every rate in the engine derives from this one.
+/// Samples per second of the input. Every rate in the engine derives from it.
 pub const SAMPLE_RATE: u32 = 16_000;
 
 /// Samples per analysis step: 8 ms at [`SAMPLE_RATE`].

@@ -1,4 +1,4 @@
-//! The renderer: everything between a snapshot and finished light, in one place and one order.
+//! The renderer: everything between a snapshot and finished light, in order.
 
 use crate::audio::Snapshot;
 use crate::light::{Frame, OutputSettings, OutputStage, PaletteTable, Rgb, Rhythm};
@@ -8,31 +8,31 @@ use crate::patterns::{AnyPattern, FIRST_PATTERN, PATTERNS, RenderContext};
 
 /// Duration of a cross-fade between patterns in seconds.
 pub const CROSS_FADE_S: f32 = 0.7;
-/// Sound older than this is stale: the light goes to its calm.
+/// Sound older than this many seconds is stale: the light becomes calm.
 const STALE_S: f32 = 0.25;
-/// A frame longer than this is a pause, not a step: motion goes on from where it was.
+/// A longer frame, in seconds, is a pause rather than a step: motion continues where it stopped.
 const LONGEST_DT_S: f32 = 0.1;
 
-struct Voice {
+struct Layer {
     index: usize,
     pattern: AnyPattern,
     palette: PaletteTable,
 }
 
-impl Voice {
+impl Layer {
     fn new(index: usize) -> Self {
         Self { index, pattern: AnyPattern::new(index), palette: PaletteTable::default() }
     }
 }
 
-/// Renders frames for up to `N` LEDs. About `48·N` bytes plus 12 KiB.
+/// Renders frames for up to `N` LEDs. About `48·N` bytes plus 7 KiB.
 pub struct Show<const N: usize> {
     leds: usize,
     params: Params,
-    now: Voice,
-    /// The pattern that goes while it goes on moving; `None` in a fade means that `fading` is a still picture.
-    before: Option<Voice>,
-    /// How far the fade is, 0 … 1; 1 = there is none.
+    now: Layer,
+    /// The outgoing pattern, which keeps moving. `None` during a fade means that `fading` is a still picture.
+    before: Option<Layer>,
+    /// Progress of the fade, 0 … 1; 1 without a fade.
     fade: f32,
     pixels: [Rgb; N],
     fading: [Rgb; N],
@@ -40,24 +40,24 @@ pub struct Show<const N: usize> {
     presence: Follower,
     ambient: f32,
     last_us: Option<u64>,
-    /// The output stage, from which finished light is taken.
+    /// The output stage, which holds the finished light.
     pub output: OutputStage<N>,
 }
 
 impl<const N: usize> Show<N> {
-    /// A dark strip of `leds` LEDs (at most `N`) that starts with the first audio-reactive pattern.
+    /// A dark strip of `leds` LEDs (at most `N`) with the first audio-reactive pattern.
     #[inline(never)]
     pub fn new(leds: usize, settings: OutputSettings) -> Self {
         Self {
             leds: leds.min(N),
             params: Params::default(),
-            now: Voice::new(FIRST_PATTERN),
+            now: Layer::new(FIRST_PATTERN),
             before: None,
             fade: 1.0,
             pixels: [Rgb::BLACK; N],
             fading: [Rgb::BLACK; N],
             rhythm: Rhythm::default(),
-            presence: Follower::new(0.0, 0.06, 0.9),
+            presence: Follower::at(0.0).rise_s(0.06).fall_s(0.9),
             ambient: 0.0,
             last_us: None,
             output: OutputStage::new(settings),
@@ -74,32 +74,33 @@ impl<const N: usize> Show<N> {
         &self.params
     }
 
-    /// Replaces the settings, from the next frame on.
+    /// Replaces the settings from the next frame on.
     pub fn set_params(&mut self, params: Params) {
         self.params = params;
     }
 
-    /// Index of the pattern that is shown or faded to.
+    /// Index of the pattern that is shown or faded in.
     pub fn pattern(&self) -> usize {
         self.now.index
     }
 
-    /// The beat as the last frame saw it.
+    /// The beat at the last frame.
     pub fn rhythm(&self) -> &Rhythm {
         &self.rhythm
     }
 
-    /// Selects a pattern by index and fades to it; an index beyond the last is refused with `false`.
+    /// Fades to the pattern with this index. Returns `false` if there is no such pattern.
     ///
-    /// A change during a fade starts a new fade from the picture on the strip, which stands still while it goes.
+    /// A change during a fade starts a new fade from the present picture, which stands still while it fades out.
     pub fn select(&mut self, index: usize) -> bool {
         if index >= PATTERNS.len() {
             return false;
         }
         if index != self.now.index {
-            let going = core::mem::replace(&mut self.now, Voice::new(index));
+            let going = core::mem::replace(&mut self.now, Layer::new(index));
             if self.fade < 1.0 {
-                // Two patterns make this picture and a third would not fit: to fade from either alone would jump.
+                // The picture consists of two patterns, and there is no room for a third. A fade from either alone
+                // would jump.
                 self.fading = self.pixels;
                 self.before = None;
             } else {
@@ -110,23 +111,23 @@ impl<const N: usize> Show<N> {
         true
     }
 
-    /// Selects a pattern at once, without a fade, with fresh state; for still pictures and tests.
+    /// Switches to a pattern at once, without a fade and with fresh state. For still pictures and tests.
     pub fn cut_to(&mut self, index: usize) -> bool {
         let known = index < PATTERNS.len();
         if known {
-            self.now = Voice::new(index);
+            self.now = Layer::new(index);
             self.before = None;
             self.fade = 1.0;
         }
         known
     }
 
-    /// Renders the frame for the time `now_us` from the newest snapshot; take the light from [`Self::output`].
+    /// Renders the frame for `now_us` (µs) from the newest snapshot into [`Self::output`].
     ///
-    /// Time that stands still or runs backwards gives a frame without motion.
-    /// A snapshot that no ear can have made counts as nothing heard.
+    /// If time stands still or runs backwards, the frame has no motion. A snapshot that no ear can have made counts
+    /// as silence.
     pub fn render(&mut self, now_us: u64, sound: &Snapshot) {
-        // A single NaN would stay in the memory of a pattern for ever.
+        // A single NaN would stay in a pattern's memory for ever.
         let sound = if sound.is_plausible() { sound } else { &Snapshot::EMPTY };
         let dt = match self.last_us {
             Some(last) => now_us.saturating_sub(last) as f32 * 1e-6,
@@ -143,7 +144,7 @@ impl<const N: usize> Show<N> {
         self.ambient = target + (self.ambient - target) * decay(dt, 0.2);
 
         let n = self.leds;
-        let stage = Stage {
+        let inputs = FrameInputs {
             dt,
             params: &self.params,
             sound,
@@ -152,7 +153,7 @@ impl<const N: usize> Show<N> {
             presence,
             ambient: self.ambient,
         };
-        stage.draw(&mut self.now, &mut self.pixels[..n]);
+        inputs.draw(&mut self.now, &mut self.pixels[..n]);
         if self.fade < 1.0 {
             self.fade += dt / CROSS_FADE_S;
             if self.fade >= 1.0 {
@@ -160,7 +161,7 @@ impl<const N: usize> Show<N> {
                 self.before = None;
             } else {
                 if let Some(before) = &mut self.before {
-                    stage.draw(before, &mut self.fading[..n]);
+                    inputs.draw(before, &mut self.fading[..n]);
                 }
                 let t = smoothstep(0.0, 1.0, self.fade);
                 for (p, old) in self.pixels.iter_mut().zip(&self.fading).take(n) {
@@ -172,8 +173,8 @@ impl<const N: usize> Show<N> {
     }
 }
 
-/// What both patterns of a cross-fade share in a frame.
-struct Stage<'a> {
+/// The inputs of one frame, shared by both patterns of a cross-fade.
+struct FrameInputs<'a> {
     dt: f32,
     params: &'a Params,
     sound: &'a Snapshot,
@@ -183,25 +184,25 @@ struct Stage<'a> {
     ambient: f32,
 }
 
-impl Stage<'_> {
-    /// Draws the pattern and, in its palette, the ambient light; so both fade together.
-    fn draw(&self, voice: &mut Voice, pixels: &mut [Rgb]) {
-        let id = PATTERNS[voice.index].own_palette.unwrap_or(self.params.palette_id());
-        voice.palette.update(id, self.params);
+impl FrameInputs<'_> {
+    /// Draws a pattern and, in its palette, the ambient light, so that both fade together.
+    fn draw(&self, layer: &mut Layer, pixels: &mut [Rgb]) {
+        let id = PATTERNS[layer.index].own_palette.unwrap_or(self.params.palette_id());
+        layer.palette.update(id, self.params);
         let ctx = RenderContext {
             dt: self.dt,
             params: self.params,
-            palette: &voice.palette,
+            palette: &layer.palette,
             sound: self.sound,
             age: self.age,
             rhythm: self.rhythm,
             presence: self.presence,
         };
-        voice.pattern.render(&ctx, &mut Frame::new(pixels));
-        self.add_background(&voice.palette, pixels);
+        layer.pattern.render(&ctx, &mut Frame::new(pixels));
+        self.add_background(&layer.palette, pixels);
     }
 
-    /// The ambient light: a faint glow of the palette from the centre, so that a dark room is never quite dark.
+    /// The ambient light: a faint glow from the centre, so that a dark room is never completely dark.
     fn add_background(&self, palette: &PaletteTable, pixels: &mut [Rgb]) {
         if self.ambient < 1e-3 {
             return;

@@ -1,4 +1,4 @@
-//! Long runs, odd clocks and odd input: what the engine hears and shows must depend on the sound alone.
+//! Long runs, odd clocks and odd input: what the engine hears and shows depends on the sound alone.
 
 mod common;
 
@@ -11,7 +11,8 @@ use k1_engine::{HOP, HOP_US};
 
 /// A 32-bit counter of microseconds wraps here, after 71.6 minutes.
 const WRAP_32: u64 = 1 << 32;
-/// Starts of the caller's clock: zero, just before a 32-bit wrap, where doubles lose the microsecond, and far beyond.
+/// Starts of the caller's clock in µs: zero, just before a 32-bit wrap, where doubles lose the microsecond, and far
+/// beyond.
 const CLOCKS: [u64; 4] = [0, WRAP_32 - 3_000_000, (1 << 53) - 2_000_000, u64::MAX / 2 + 12_345];
 
 /// The snapshot without its times.
@@ -39,7 +40,7 @@ fn the_clock_moves_the_times_and_nothing_else() {
         });
         assert_eq!(k, plain.len());
     }
-    // In the middle, to just before the wrap; and back to zero two seconds later.
+    // In the middle until just before the wrap, and back to zero two seconds later.
     let mut ear = Ear::new();
     let mut heard = Vec::new();
     let (jump, back) = (4 * 125, 6 * 125);
@@ -80,13 +81,13 @@ fn the_predicted_beat_agrees_with_phase_tempo_and_the_beats_that_come() {
         let period_us = 60e6 / f64::from(s.bpm);
         let ahead_us = s.next_beat_us as f64 - s.captured_us as f64;
         assert!((0.0..period_us * 1.02 + HOP_US as f64).contains(&ahead_us), "{ahead_us} µs of {period_us}");
-        // The phase wraps at the beat, the prediction once the beat has been announced, half a hop before.
+        // The phase wraps at the beat. The prediction wraps once the beat has been announced, half a hop earlier.
         let by_phase = (1.0 - f64::from(s.beat_phase)) * period_us;
         let apart = (by_phase - ahead_us).rem_euclid(period_us);
         assert!(apart.min(period_us - apart) < 0.5 * HOP_US as f64 + 10.0, "{by_phase} and {ahead_us} µs");
         if let Some((seconds, _)) = heard.beat_in {
             let beat_us = s.captured_us as f64 + f64::from(seconds) * 1e6;
-            // What was predicted a tenth of a second before the beat.
+            // The prediction a tenth of a second before the beat.
             let then = s.captured_us - 100_000;
             if let Some((_, predicted)) = predictions.iter().rev().find(|(at, _)| *at <= then) {
                 late.push((beat_us - *predicted as f64).abs());
@@ -110,7 +111,7 @@ fn the_light_is_the_same_at_any_time_of_the_clock() {
             let sound: Vec<Snapshot> = plain.iter().map(|s| shifted(s, clock)).collect();
             let mut show = show_of(index, 24, &Params::default());
             let mut frames = Vec::new();
-            // The 32-bit wrap comes in the middle; the sound ends a second before the frames do.
+            // The 32-bit wrap comes in the middle; the sound ends one second before the frames.
             play(&mut show, &sound, clock + 2_000_000, 5.0, 60, |_, show| {
                 let mut wire = vec![[0; 3]; 24];
                 show.output.wire(true, &mut wire);
@@ -196,7 +197,7 @@ fn after_seventy_two_minutes_the_show_is_what_it_was() {
     }
 }
 
-/// The clocks inside the patterns wrap, so that they keep their steps; the wrap must not show.
+/// The clocks inside the patterns wrap to keep their precision; the wrap must not show.
 #[test]
 fn after_ten_hours_every_pattern_still_moves_smoothly() {
     const HOURS: u64 = 10;
@@ -214,7 +215,7 @@ fn after_ten_hours_every_pattern_still_moves_smoothly() {
         params.set(Param::Softness, 0.0);
         let mut show = show_of(index, LEDS, &params);
         let mut before = [0.0; 3 * LEDS];
-        // The largest step of an LED in the first half hour, and ever.
+        // The largest step of an LED in the first half hour, and overall.
         let (mut early, mut ever, mut at) = (0.0_f32, 0.0_f32, 0);
         for k in 1..=HOURS * 36_000 {
             let now = k * 100_000;
@@ -233,7 +234,7 @@ fn after_ten_hours_every_pattern_still_moves_smoothly() {
             before = after;
         }
 
-        // At the least speed and many frames, the clocks make their smallest steps.
+        // At the lowest speed and a high frame rate, the clocks take their smallest steps.
         params.set(Param::Speed, 0.0);
         let motion = |show: &mut Show<512>, from: u64| {
             show.set_params(params);
@@ -256,10 +257,10 @@ fn after_ten_hours_every_pattern_still_moves_smoothly() {
             ever < 1.3 * early + 0.002,
             "{id}: a jump of {ever} at {at} s, {early} in the first half hour"
         );
-        // Twenty seconds of slow breath are not the same twenty seconds; standing still or racing would show.
+        // Two stretches of twenty seconds of slow breath differ; a clock that stands still or races would show.
         assert!((0.4..2.5).contains(&(old / new)), "{id}: moved {old} after ten hours, {new} when new");
     };
-    // Two halves of the registry at once.
+    // Both halves of the registry in parallel.
     std::thread::scope(|scope| {
         for half in 0..2 {
             scope.spawn(move || (half..PATTERNS.len()).step_by(2).for_each(run));
@@ -271,7 +272,7 @@ fn after_ten_hours_every_pattern_still_moves_smoothly() {
 fn how_the_sound_is_cut_changes_nothing() {
     let mut sound = music(4.0, 132.0, 0.8, 9);
     sound.extend(noise(1.0, -60.0, 2));
-    // Not a whole number of hops: the rest waits.
+    // A fraction of a hop remains pending.
     sound.truncate(sound.len() / HOP * HOP + 77);
     let whole = hear(&sound);
     assert_eq!(whole.len(), sound.len() / HOP);
@@ -281,7 +282,7 @@ fn how_the_sound_is_cut_changes_nothing() {
         sound.chunks(chunk).for_each(|c| ear.feed(c, |s, _| heard.push(*s)));
         assert_eq!(heard, whole, "chunks of {chunk}");
         assert_eq!(ear.samples(), sound.len() as u64);
-        // `push` shows the newest of each call.
+        // `push` returns the newest snapshot of each call.
         let mut ear = Ear::new();
         let newest: Vec<Snapshot> = sound.chunks(chunk).filter_map(|c| ear.push(c).copied()).collect();
         assert!(newest.iter().all(|s| *s == whole[s.sequence as usize - 1]), "chunks of {chunk}");
@@ -313,7 +314,7 @@ fn no_input_breaks_the_ear() {
     ];
     for (name, input) in &inputs {
         let mut ear = Ear::new();
-        // What follows the odd input must be heard as ever; gains at both ends.
+        // The sound after the odd input must be heard as before, with the least and the greatest gain.
         for gain in [0.5, 2.0] {
             assert!(ear.set_gain(gain));
             ear.feed(input, |s, heard| {

@@ -1,5 +1,5 @@
-//! What every pattern promises, checked through the whole renderer: symmetry, bounds, independence of the frame rate,
-//! an answer to the music, rest in silence, and parameters that do what they say.
+//! The promises of every pattern, checked through the whole renderer: symmetry, bounds, independence of the frame
+//! rate, a response to the music, calm in silence, and parameters with the effect they describe.
 
 mod common;
 
@@ -12,17 +12,17 @@ use k1_engine::params::{LAST_PALETTE, PARAMS, Param, Params};
 use k1_engine::patterns::{PATTERNS, pattern_by_id};
 use k1_engine::show::{CROSS_FADE_S, Show};
 
-/// Where films begin, in seconds of sound: the ear has long found the beat, and neither this moment nor one or two and
-/// a half seconds later falls on an attack of music at 120 BPM.
+/// Start of the films in seconds of sound: the ear has found the beat long before, and no attack of music at 120 BPM
+/// falls on this moment or one or two and a half seconds later.
 const START_S: f64 = 8.2;
 
-/// Tempo of the second song in BPM; the ear follows its eighths, at 194 BPM.
+/// Tempo of the second song in BPM. The ear follows its eighths, at 194 BPM.
 const SECOND_BPM: f64 = 97.0;
 
-/// Sound as the ear heard it.
+/// Snapshots of one sound.
 struct Heard {
     music: Vec<Snapshot>,
-    /// Another song.
+    /// A second song.
     second: Vec<Snapshot>,
     /// The first song, 20 dB quieter from 7 s on.
     soft: Vec<Snapshot>,
@@ -64,7 +64,7 @@ fn in_range(light: &[Rgb]) -> bool {
     light.iter().flat_map(|c| [c.r, c.g, c.b]).all(|x| x.is_finite() && (0.0..=1.0).contains(&x))
 }
 
-/// Every frame of a pattern, as the eye grades it.
+/// Every frame of a pattern, with perceptual values.
 fn film(
     pattern: usize,
     leds: usize,
@@ -115,12 +115,12 @@ fn light_and_wire_are_mirrored_finite_and_bounded_at_any_length() {
     }
 }
 
-/// A frame rate decides how often the sound is looked at, never how fast the light moves.
+/// The frame rate decides how often the sound is sampled, never how fast the light moves.
 ///
 /// What remains is sampling: a frame of 60 per second sees every second snapshot, so the peak of an attack may fall
-/// between two frames, and a light that crosses several LEDs between two frames leaves gaps. Hence instants just
-/// around an attack are left out, the picture is compared as a whole (mean) and, LED by LED, after a blur of ±4 LEDs,
-/// about what a diffuser does. From one second on, every fifteenth of a second is such a common instant.
+/// between two frames, and a light that crosses several LEDs between two frames leaves gaps. Therefore instants
+/// around an attack are left out, and the picture is compared as a whole (mean) and, LED by LED, after a blur of ±4
+/// LEDs, about that of a diffuser. From one second on, every fifteenth of a second is a common instant.
 #[test]
 fn the_same_second_gives_the_same_picture_at_any_frame_rate() {
     const LEDS: usize = 180;
@@ -176,7 +176,7 @@ fn the_same_second_gives_the_same_picture_at_any_frame_rate() {
             );
             let (mean_bound, instant_bound, led_bound) = match (name, pattern.id) {
                 ("silence", _) => (0.001, 0.002, 0.02),
-                // A thin needle, and pendulums that cross up to fourteen LEDs in a frame of 60 per second.
+                // A thin needle, and pendulums that cross up to fourteen LEDs in one frame at 60 FPS.
                 (_, "analog") => (0.02, 0.04, 0.22),
                 (_, "metronome") => (0.025, 0.06, 0.40),
                 _ => (0.01, 0.03, 0.14),
@@ -210,7 +210,8 @@ fn music_shows_loudness_shows_and_silence_is_calm() {
         );
         assert!(calm < 0.002, "{}: moves {calm} in silence", pattern.id);
         if pattern.is_audio_reactive {
-            // Gain control evens loudness out on purpose; what is left a few seconds after a change must still show.
+            // Gain control evens out loudness on purpose; the remaining difference must still show a few seconds
+            // after a change.
             assert!(level > 0.005, "{}: loud and soft look alike, {level}", pattern.id);
         }
     }
@@ -235,13 +236,13 @@ fn without_music_the_background_decides_what_glows() {
     }
 }
 
-/// Steady noise of a quiet room moves nothing: what moves is the pattern's own calm, slowly, and it is the same as in
-/// digital silence.
+/// The steady noise of a quiet room moves nothing. All motion is the pattern's own slow calm, the same as in digital
+/// silence.
 #[test]
 fn silence_does_not_dance() {
     for (index, pattern) in PATTERNS.iter().enumerate() {
         for background in [0.0, 0.25, 1.0] {
-            // The moods of void trail are patterns of their own.
+            // Each mood of void trail counts as a pattern.
             for custom in [0.0, 0.5, 1.0] {
                 let params = with(&[(Param::Background, background), (Param::Custom1, custom)]);
                 let room = film(index, 60, &params, &heard().room, 10.0, 120).split_off(300);
@@ -258,7 +259,7 @@ fn silence_does_not_dance() {
     }
 }
 
-/// The least change of the light, averaged over a film, that counts as one.
+/// The least mean change of light over a film that counts as a change.
 const SEEN: f32 = 0.01;
 
 #[test]
@@ -271,7 +272,7 @@ fn every_shared_parameter_does_what_it_says() {
     };
     let everywhere = [
         (Param::Brightness, 0.0, 1.0),
-        // A whole turn of the hue is none: half of it.
+        // A full turn of the hue changes nothing, so use half a turn.
         (Param::Color, 0.33, 0.83),
         (Param::ColorRange, 0.0, 1.0),
         (Param::Saturation, 0.0, 1.0),
@@ -287,7 +288,7 @@ fn every_shared_parameter_does_what_it_says() {
     println!("softness {softness:.3?}");
     assert!(softness.iter().all(|c| *c > 0.003) && softness.iter().filter(|c| **c > SEEN).count() > 10);
 
-    // The patterns that show beats keep their time at any speed.
+    // Patterns that show beats keep time at any speed.
     let speed = reach(Param::Speed, 0.0, 1.0, music);
     println!("speed {speed:.3?}");
     assert!(speed.iter().filter(|c| **c > SEEN).count() >= 8, "{speed:?}");
@@ -301,7 +302,7 @@ fn every_shared_parameter_does_what_it_says() {
         }
     }
 
-    // Dithering is on the wire and not in the light: it tells neighbours of one grey apart.
+    // Dithering affects the wire only: it separates equal greys of neighbours.
     let mut show = show_of(pattern_by_id("departure").unwrap(), 60, &Params::default());
     play(&mut show, music, start_us(), 1.0, 60, |_, _| {});
     let (mut rounded, mut dithered) = ([[0; 3]; 60], [[0; 3]; 60]);
@@ -321,7 +322,7 @@ fn every_knob_of_every_pattern_does_something() {
             let (low, high) = (of(0.0), of(1.0));
             let most = low.iter().zip(&high).map(|(a, b)| difference(a, b).0).fold(0.0, f32::max);
             let mean = apart(&low, &high);
-            // Some speak only on a beat or an attack.
+            // Some patterns respond to beats and attacks only.
             let enough = mean > SEEN || (mean > 0.001 && most > SEEN);
             assert!(enough, "{}: \"{knob}\" changes {mean} on average, {most} at most", pattern.id);
         }
@@ -414,7 +415,7 @@ fn a_hundred_thousand_random_frames_neither_panic_nor_leave_the_range() {
     }
 }
 
-/// No snapshot, however broken, may blind a pattern for longer than it lasts.
+/// A broken snapshot must not disturb a pattern for longer than it lasts.
 #[test]
 fn a_pattern_recovers_from_a_broken_snapshot() {
     let mut random = Random::new(77);
@@ -436,7 +437,7 @@ fn a_pattern_recovers_from_a_broken_snapshot() {
     }
 }
 
-/// Music that stands still: everything sounds, nothing happens. What jumps then, the fade has made jump.
+/// Music that stands still: everything sounds and nothing happens, so every jump comes from the fade.
 fn steady_sound(now_us: u64, sequence: u64) -> Snapshot {
     Snapshot {
         sequence,
@@ -458,7 +459,7 @@ fn a_change_of_pattern_is_a_fade_and_never_a_jump() {
         (0..240).for_each(|k| show.render(k * 8_333, &steady_sound(k * 8_333, k + 1)));
         show
     };
-    // The largest change of an LED from frame to frame over a second and a half, with a selection at each given frame.
+    // The largest change of an LED from frame to frame over 1.5 s, with a selection at each given frame.
     let largest_step = |show: &mut Show<512>, selections: &[(u64, usize)]| {
         let mut before = seen(show);
         let mut largest = 0.0_f32;
@@ -476,12 +477,12 @@ fn a_change_of_pattern_is_a_fade_and_never_a_jump() {
         }
         largest
     };
-    // What a pattern does by itself in its first moments, such as a front that travels, is no jump of the fade.
+    // A pattern's own motion in its first moments, such as a travelling front, does not count as a jump.
     let alone: Vec<f32> = (0..PATTERNS.len())
         .map(|index| {
             let mut show = start((index + 1) % PATTERNS.len(), 1.0);
             assert!(show.cut_to(index));
-            // A quarter of a second until the softness of the output has settled after the cut.
+            // A quarter of a second, until the softness of the output has settled after the cut.
             (210..240).for_each(|k| show.render(k * 8_333, &steady_sound(k * 8_333, k + 1)));
             largest_step(&mut show, &[])
         })
@@ -491,7 +492,7 @@ fn a_change_of_pattern_is_a_fade_and_never_a_jump() {
         for to in 0..PATTERNS.len() {
             let third = (to + 5) % PATTERNS.len();
             let once = largest_step(&mut start(from, 1.0), &[(1, to)]);
-            // Again in the middle of the fade, and again shortly after that.
+            // Again in the middle of the fade, and once more shortly after.
             let thrice = largest_step(&mut start(from, 1.0), &[(1, to), (40, third), (55, from)]);
             let two = alone[from].max(alone[to]);
             excess = [excess[0].max(once - two), excess[1].max(thrice - two.max(alone[third]))];

@@ -1,15 +1,15 @@
-//! Tempo and beats against sound whose truth is known.
+//! Tempo and beats of sound whose truth is known.
 
 mod common;
 
 use common::*;
 use k1_engine::audio::Ear;
 
-/// When the ear must have found the tempo, in seconds.
+/// Time in seconds by which the ear must have found the tempo.
 const FOUND_S: f64 = 6.0;
 
-/// Tempo errors are not forgiven by an octave here, up to 180 BPM: single clicks have but one. Faster ones may be heard
-/// at half, as most listeners tap them.
+/// Octave errors count as errors up to 180 BPM, because single clicks have one reading only. Faster clicks may be
+/// heard at half the tempo, as most listeners tap them.
 #[test]
 fn clicks_have_their_tempo_and_beats_fall_on_them() {
     let (mut worst_tempo, mut worst_median, mut worst_beat) = (0.0_f64, 0.0_f64, 0.0_f64);
@@ -49,7 +49,7 @@ fn clicks_have_their_tempo_and_beats_fall_on_them() {
     );
 }
 
-/// A band that plays eighths may be heard at its double: half the listeners would tap that, too.
+/// A band that plays eighths may be heard at double tempo; half the listeners would tap that, too.
 #[test]
 fn a_band_has_its_tempo_or_its_double() {
     for bpm in [72.0, 84.0, 97.0, 108.0, 120.0, 132.0, 145.0, 160.0] {

@@ -1,21 +1,21 @@
-//! Very low light: a slow fade to black must step and band no more than light of 16 bits does.
+//! Very low light: a slow fade to black must step and band no more than light of 16 bits.
 //!
-//! Three wires carry the same fade: rounded to 8 bits, dithered to 8 bits as ours, and rounded to 16 bits, which stands
-//! for the ideal. They are compared as an eye sees them: averaged over about 50 ms and over the neighbours that a
-//! diffuser and the distance blend, and graded in CIE 1976 lightness L* (0 … 100, 1 is about what can just be told apart
-//! side by side), relative to the full white of the strip.
+//! Three wires carry the same fade: rounded to 8 bits, dithered to 8 bits as in K1, and rounded to 16 bits as the
+//! ideal. They are compared as an eye sees them: averaged over about 50 ms and over the neighbours that a diffuser
+//! and the distance blend, in CIE 1976 lightness L* (0 … 100; a difference of 1 is just visible side by side),
+//! relative to the full white of the strip.
 
 use k1_engine::light::{OutputSettings, OutputStage, Rgb, WHITE_BALANCE};
 use k1_engine::params::Params;
 
 const LEDS: usize = 60;
-/// The fade: from this much linear light …
+/// Start of the fade, in linear light.
 const START: f32 = 0.02;
-/// … to nothing in so many seconds.
+/// Duration of the fade in seconds.
 const FADE_S: f64 = 20.0;
 /// Time constant of the eye in seconds.
 const EYE_S: f64 = 0.05;
-/// Weights of an LED and its neighbours: about four of them blend.
+/// Weights of an LED and its neighbours; about four of them blend.
 const BLUR: [f64; 5] = [1.0 / 16.0, 4.0 / 16.0, 6.0 / 16.0, 4.0 / 16.0, 1.0 / 16.0];
 
 /// CIE 1976 lightness of a luminance relative to white.
@@ -23,13 +23,13 @@ fn lightness(y: f64) -> f64 {
     if y > 0.008_856 { 116.0 * libm::cbrt(y) - 16.0 } else { 903.3 * y }
 }
 
-/// Relative luminance of what a pixel emits; equal weights of full white sum to 1.
+/// Relative luminance of a pixel; full white is 1.
 fn luminance(channels: [f64; 3]) -> f64 {
     let weights = [0.212_6, 0.715_2, 0.072_2];
     channels.iter().zip(weights).map(|(x, w)| x * w).sum()
 }
 
-/// What the eye sees of one wire.
+/// One wire as an eye sees it.
 #[derive(Clone)]
 struct Eye {
     retained: [f64; LEDS],
@@ -87,8 +87,8 @@ impl Eye {
     }
 }
 
-/// Fades to black at a frame rate (a multiple of 20): largest step, largest and RMS deviation in L* of the wires
-/// rounded to 8 bits, dithered to 8 bits and rounded to 16 bits.
+/// Fades to black at a frame rate (a multiple of 20). Returns the largest step, the largest and the RMS deviation in
+/// L*, for the wires rounded to 8 bits, dithered to 8 bits and rounded to 16 bits.
 fn fade(fps: u64) -> [[f64; 3]; 3] {
     let dt = 1.0 / fps as f64;
     let params = Params::default();
@@ -121,11 +121,11 @@ fn fade(fps: u64) -> [[f64; 3]; 3] {
     eyes.map(|eye| eye.figures())
 }
 
-/// A wire of 8 bits cannot quite be one of 16: a single green step of one LED for one frame of 1/120 s already moves
-/// this eye by 0.15 L*. What dithering can do is to keep every step well below what can just be seen.
+/// An 8-bit wire cannot quite match a 16-bit one: one green step of one LED in one frame of 1/120 s moves this eye by
+/// 0.15 L*. Dithering can keep every step well below the visible.
 #[test]
 fn a_slow_fade_to_black_is_far_smoother_than_eight_bits() {
-    // Frame rate, then bounds for the dithered wire: step beyond the ideal's, largest and RMS deviation, in L*.
+    // Frame rate, then the limits of the dithered wire: step beyond the ideal's, largest and RMS deviation, in L*.
     for (fps, bounds) in [(60, [0.60, 0.50, 0.10]), (120, [0.35, 0.25, 0.06]), (180, [0.28, 0.20, 0.045])] {
         let [rounded, dithered, ideal] = fade(fps);
         for (name, [step, deviation, rms]) in [("8 bit", rounded), ("dithered", dithered), ("16 bit", ideal)]
@@ -134,7 +134,7 @@ fn a_slow_fade_to_black_is_far_smoother_than_eight_bits() {
         }
         assert!(dithered[0] - ideal[0] < bounds[0], "{fps} FPS: steps of {} L*", dithered[0]);
         assert!(dithered[1] < bounds[1] && dithered[2] < bounds[2], "{fps} FPS: {dithered:?} L* off");
-        // Plain rounding must be seen to be bad, or the eye of this test is blind.
+        // Plain rounding must look bad, or the eye of this test is blind.
         assert!(rounded[0] > 1.0 && rounded[1] > 1.0, "{rounded:?}");
         let factors = if fps < 100 { [2.4, 3.0, 7.0] } else { [4.0, 6.0, 12.0] };
         for (k, factor) in factors.into_iter().enumerate() {

@@ -1,11 +1,11 @@
-//! What a hand-off of 320 words costs, beside a mutex and another triple buffer, in one run.
+//! The cost of handing over 320 words, compared with a mutex and with another triple buffer in the same run.
 //!
 //! `cargo bench -p k1-handoff --features std`
 //!
-//! Every read ends with the payload in the caller's array and every write begins with it there, also for the two
-//! triple buffers, which could do without the copy; how they are meant to be used (in place) stands beside it.
-//! *alone*: nobody else is there. *accompanied*: another thread does the opposite at the real period of 8 ms.
-//! *pair*: one write and one read of it, on one thread.
+//! Every read ends with the payload in the caller's array, and every write begins with it there, also for the two
+//! triple buffers, which could do without the copy; their intended use, in place, is measured beside it. *alone*: no
+//! other thread. *accompanied*: another thread does the opposite at the real period of 8 ms. *pair*: one write and
+//! one read of it, on one thread.
 
 use criterion::Criterion;
 use k1_handoff::{FrameSwap, Read, SnapshotRing};
@@ -20,7 +20,7 @@ const W: usize = 320;
 const PERIOD: Duration = Duration::from_millis(8);
 type Words = [u32; W];
 
-/// Criterion, and the nanoseconds per operation of every sample it took, for the table at the end.
+/// Criterion, with the nanoseconds per operation of every sample, for the table at the end.
 struct Bench {
     criterion: Criterion,
     samples: RefCell<BTreeMap<String, Vec<f64>>>,
@@ -57,7 +57,7 @@ impl Bench {
         });
     }
 
-    /// All measurements of one way to hand over.
+    /// All measurements of one method.
     fn hand_off(
         &mut self,
         name: &str,

@@ -1,13 +1,13 @@
-//! Reads a self-checking payload from a second thread, a thousand million times, and counts what went wrong.
+//! Reads a self-checking payload from a second thread, 10⁹ times, and counts what went wrong.
 //!
 //! `cargo run --release -p k1-handoff --features std --example soak -- --reads 1000000000`
 //!
 //! `--reads N` for the 8-word runs (default 10⁹; the others do N / 50), `--readers N` for the ring (default 1),
-//! `--period-us N` between two publishes of the timed run (default 8000). "Worst run" is the longest row of failed
-//! tries, across reads. Exit status 1 when a value was torn or went backwards, 2 on wrong usage.
+//! `--period-us N` between two publishes of the timed run (default 8000). "Worst run" is the longest run of failed
+//! tries, across reads. The exit status is 1 if a value was torn or went backwards, and 2 on wrong usage.
 //!
-//! A processor shows only what it happens to do: on x86 most missing fences go unnoticed (loom finds those). This
-//! is for the chip, and for measuring how often a reader is overtaken.
+//! A processor shows only its own behaviour: on x86 most missing fences go unnoticed (loom finds those). This example
+//! is for chips, and for measuring how often a reader is overtaken.
 
 #[path = "../tests/common/mod.rs"]
 mod common;
@@ -56,7 +56,7 @@ fn main() -> ExitCode {
     if clean.contains(&false) { ExitCode::FAILURE } else { ExitCode::SUCCESS }
 }
 
-/// Prints one line; returns whether it is clean.
+/// Prints one line. Returns whether the report is clean.
 fn print(name: &str, report: &Report) -> bool {
     let Report { reads, new, torn, backwards, contended, worst_run, publishes, dropped, seconds } = report;
     println!(

@@ -1,4 +1,4 @@
-//! How a value crosses from one core to another without anybody waiting.
+//! Hand-off: how a value crosses from one core to another without waiting.
 //!
 //! | Module | For | Writers → readers | Writer | Reader | Needs of the processor |
 //! |---|---|---|---|---|---|
@@ -6,17 +6,16 @@
 //! | [`mailbox`] | [parameters](Mailbox): single values, newest per slot wins | any number → 1 | wait-free | wait-free | 32-bit swap and fetch-or |
 //! | [`swap`] | LED [frames](FrameSwap): moved in place, newest wins | 1 → 1 | wait-free | wait-free | 32-bit swap |
 //!
-//! One principle: **who may write is a matter of ownership, not of discipline.** The single writer of a ring, the
-//! single owner of a mailbox and the two ends of a frame swap are values that cannot be cloned, so a second one
-//! does not compile. (On cores without a fetch-or instruction, such as Xtensa, the compiler makes it from a
-//! compare-and-swap loop: lock-free there, and wait-free only where the instruction exists.)
+//! **Ownership decides who may write.** The single writer of a ring, the single owner of a mailbox and the two ends
+//! of a frame swap are values that cannot be cloned, so a second one does not compile. (Without a fetch-or
+//! instruction, as on Xtensa, the compiler emits a compare-and-swap loop, which is lock-free but not wait-free.)
 //!
 //! # Getting the two ends
 //!
-//! Each primitive has the same three doors, and its ends are the same types behind each of them:
+//! Each primitive offers its ends in the same three ways, with the same types:
 //!
 //! - `split(&mut self)`: ends that borrow; for tests and scoped threads;
-//! - `take_…(&self)`: for a `static`; gives the single end once and `None` ever after;
+//! - `take_…(&self)`: for a `static`; returns the single end once, then always `None`;
 //! - `channel(…)`, with feature `std`: ends that share an `Arc`; for threads.
 //!
 //! ```
@@ -37,7 +36,7 @@
 //!
 //! # What it costs
 //!
-//! 320 words, x86-64 virtual machine with two busy cores, `benches/handoff.rs` (nanoseconds, medians):
+//! Measured with 320 words on a virtual x86-64 machine with two busy cores by `benches/handoff.rs` (medians in ns):
 //!
 //! | | read into an array | write from an array | write and read in place |
 //! |---|---|---|---|
@@ -45,25 +44,24 @@
 //! | ring | 159 to 181 | 99 to 122 | - |
 //! | frame swap | 17 to 19 | 30 to 37 | 24 to 44 |
 //!
-//! The ring is three to five times a mutex that nobody contends, because words that are atomics are copied one by
-//! one and not by vector instructions. That is a fifth of a microsecond in 8 ms, and it buys a reader and a writer
-//! that never wait.
+//! The ring takes three to five times as long as an uncontended mutex, because its words are atomics, which are
+//! copied one by one rather than by vector instructions. That is a fifth of a microsecond in 8 ms, for a reader and a
+//! writer that never wait.
 //!
-//! # What stands behind it
+//! # What it rests on
 //!
-//! No heap without `std`, no dependency, no 64-bit atomic (32-bit targets have none), no operating system. `unsafe`
-//! is in [`swap`] alone. Every ordering and fence is a row of one table (`order.rs`), and the test suite removes
-//! each in turn and demands that loom notices:
+//! No heap without `std`, no dependency, no 64-bit atomics (32-bit targets have none), no operating system. [`swap`]
+//! alone contains `unsafe`. Every ordering and fence is a row of one table (`order.rs`); the test suite weakens each
+//! in turn and requires that loom notices:
 //!
 //! - `RUSTFLAGS="--cfg loom" cargo test -p k1-handoff --release --test loom` explores every interleaving and every
-//!   stale value that the memory model permits in small models, and kills every mutant. Its blind spots: loom has
-//!   no load buffering (no load sees a store that comes later in time); it treats `SeqCst` as `AcqRel` (nothing here
-//!   uses it); and it may reorder two threads' plain stores to one cell afterwards (tokio-rs/loom#282), which gives
-//!   false alarms and concerns the values of the mailbox only.
+//!   stale value that the memory model permits in small models, and must catch every mutant. Its limits: loom has no
+//!   load buffering (a load never sees a store that comes later in time); it treats `SeqCst` as `AcqRel` (not used
+//!   here); and it may reorder two threads' plain stores to one cell afterwards (tokio-rs/loom#282), which causes
+//!   false alarms for the values of the mailbox only.
 //! - `cargo run -p k1-handoff --release --features std --example soak` reads a self-checking payload 10⁹ times from
-//!   a second thread. On x86 it says little about fences (the processor hides their absence); it is meant for the
-//!   chip.
-//! - `cargo bench -p k1-handoff --features std` compares with a mutex and with another triple buffer.
+//!   a second thread. On x86 it says little about fences, whose absence that processor hides; it is meant for chips.
+//! - `cargo bench -p k1-handoff --features std` compares it with a mutex and with another triple buffer.
 #![cfg_attr(not(any(test, loom, feature = "std")), no_std)]
 #![deny(missing_docs, clippy::undocumented_unsafe_blocks, unsafe_op_in_unsafe_fn)]
 

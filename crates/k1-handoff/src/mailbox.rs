@@ -1,21 +1,21 @@
 //! The parameter mailbox: any number of writers, one owner, the newest value of each slot wins.
 //!
-//! A slot is a value of 32 bits and one bit that says "changed". There is no queue: it cannot be full, and a
-//! slider moved a hundred times between two frames costs the owner one visit.
+//! A slot is a 32-bit value and a bit that marks it as changed. There is no queue, so it cannot be full: a slider
+//! that moves a hundred times between two frames costs the owner one visit.
 //!
-//! # What holds, exactly
+//! # Guarantees
 //!
-//! - **Nothing is lost.** After a [`post`](Mailbox::post) returns, some drain that begins later (or one already
-//!   under way) visits each of its slots with its value, or with one stored later in that slot.
-//! - **A batch comes together.** All slots of one `post` are visited by the same drain, each with the batch's value
-//!   or a newer one.
-//! - **Newer values can come early.** A slot visited for the sake of one post may already hold the value of another
-//!   that is still under way; the value is visited *again* when that post completes. So a slot may be visited twice
-//!   with the same value (harmless: values are absolute, not steps), and two posts that overlap on the same slots
-//!   can be seen mixed for one drain, until the next one. Values that must never be seen mixed belong into one
-//!   slot, or have to be checked as a whole by the owner.
-//! - **Two writers racing on one slot** leave one of their two values, never a third; a drain after both have
-//!   returned sees the one that stays.
+//! - **Nothing is lost.** After a [`post`](Mailbox::post) returns, a drain that begins later (or one already under
+//!   way) visits each of its slots with its value, or with a later value of that slot.
+//! - **A batch arrives together.** The same drain visits all slots of one `post`, each with the batch's value or a
+//!   newer one.
+//! - **Newer values may arrive early.** A slot visited because of one post may already hold the value of another post
+//!   that is still under way; that value is visited *again* when the other post completes. A slot may therefore be
+//!   visited twice with the same value (harmless, because values are absolute rather than steps), and two posts that
+//!   overlap on the same slots can appear mixed for one drain. Values that must never appear mixed belong into one
+//!   slot, or the owner has to check them as a whole.
+//! - **Two writers racing on one slot** leave one of their two values, never a third. A drain after both have returned
+//!   sees the one that remains.
 
 use crate::order::{MAILBOX_DRAIN, MAILBOX_POST};
 use crate::sync::{AtomicBool, AtomicU32, array_of, const_unless_loom};
@@ -23,11 +23,11 @@ use core::fmt;
 use core::ops::Deref;
 use core::sync::atomic::Ordering::Relaxed;
 
-/// `N` slots of 32 bits, 1 ≤ `N` ≤ 32 (one mask word; anything else does not compile), all zero and clean at
-/// first.
+/// `N` slots of 32 bits, 1 ≤ `N` ≤ 32 (one mask word; other sizes do not compile). At first all are zero and
+/// unchanged.
 ///
-/// Memory: `4·N + 8` bytes. Writers share it by reference (or by `Arc`); what a slot's bits mean is settled between
-/// them and the owner, `f32::to_bits` for most.
+/// Memory: `4·N + 8` bytes. Writers share it by reference or by `Arc`. Writers and owner agree on the meaning of a
+/// slot's bits, for most `f32::to_bits`.
 ///
 /// ```
 /// static PARAMS: k1_handoff::Mailbox<8> = k1_handoff::Mailbox::new();
@@ -49,17 +49,17 @@ use core::sync::atomic::Ordering::Relaxed;
 /// ```
 pub struct Mailbox<const N: usize> {
     values: [AtomicU32; N],
-    /// Bit `i`: slot `i` holds a value that the owner has not visited.
+    /// Bit `i` is set while slot `i` holds a value that the owner has not visited.
     dirty: AtomicU32,
     owner_taken: AtomicBool,
 }
 
-/// A batch named a slot that the mailbox does not have; nothing of it was posted.
+/// A batch named a slot that does not exist; nothing was posted.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct SlotOutOfRange {
     /// The first such slot.
     pub slot: usize,
-    /// How many slots there are.
+    /// Number of slots.
     pub slots: usize,
 }
 
@@ -73,7 +73,7 @@ impl core::error::Error for SlotOutOfRange {}
 
 impl<const N: usize> Mailbox<N> {
     const_unless_loom! {
-        /// A mailbox with every slot zero and clean; `const`, so that it can be a `static`.
+        /// A mailbox whose slots are all zero and unchanged; `const`, so that it can be a `static`.
         #[must_use]
         pub fn new() -> Self {
             const { assert!(N >= 1 && N <= 32) };
@@ -85,16 +85,16 @@ impl<const N: usize> Mailbox<N> {
         }
     }
 
-    /// Posts a batch of `(slot, value)`: all of it, or nothing if a slot is out of range.
+    /// Posts a batch of `(slot, value)` pairs: all of them, or none if a slot is out of range.
     ///
-    /// Never waits and is never refused for lack of room. One store per change and one fetch-or. When a batch names
-    /// a slot twice, the last value counts; an empty batch does nothing.
+    /// Never waits and is never refused for lack of space. It takes one store per pair and one fetch-or. If a batch
+    /// names a slot twice, the last value counts; an empty batch does nothing.
     ///
     /// # Errors
     ///
-    /// [`SlotOutOfRange`] when a slot is not below `N`.
+    /// [`SlotOutOfRange`] if a slot is not below `N`.
     pub fn post(&self, changes: &[(usize, u32)]) -> Result<(), SlotOutOfRange> {
-        // The whole batch is looked at first, because a value once stored can be seen at any time.
+        // Check the whole batch first, because a stored value can be seen at any time.
         let mut mask = 0;
         for &(slot, _) in changes {
             if slot >= N {
@@ -105,20 +105,20 @@ impl<const N: usize> Mailbox<N> {
         for &(slot, value) in changes {
             self.values[slot].store(value, Relaxed);
         }
-        // One operation for all bits: this is what keeps the batch together.
+        // One operation for all bits keeps the batch together.
         self.dirty.fetch_or(mask, MAILBOX_POST.get());
         Ok(())
     }
 
-    /// The owner, once; `None` for everybody after, also when [`split`](Self::split) was called before.
+    /// The owner, once; then `None`, also after [`split`](Self::split).
     #[must_use = "the owner cannot be taken a second time"]
     pub fn take_owner(&self) -> Option<MailboxOwner<&Self>> {
-        // Relaxed: the flag guards no data, it only has to be won once.
+        // Relaxed: the flag guards no data; it only has to be won once.
         if self.owner_taken.swap(true, Relaxed) { None } else { Some(MailboxOwner { mailbox: self }) }
     }
 
-    /// The writers' end, to be copied at will, and the owner. May be called again when they are gone; what was not
-    /// drained waits for the next owner.
+    /// The writers' end, which can be copied, and the owner. May be called again once both are gone; the next owner
+    /// receives what was not drained.
     #[must_use]
     pub fn split(&mut self) -> (&Self, MailboxOwner<&Self>) {
         // Without this, a writer could take a second owner through its reference.
@@ -126,7 +126,7 @@ impl<const N: usize> Mailbox<N> {
         (self, MailboxOwner { mailbox: self })
     }
 
-    /// The writers' end, to be cloned at will, and the owner.
+    /// The writers' end, which can be cloned, and the owner.
     #[cfg(any(loom, feature = "std"))]
     #[must_use]
     pub fn channel() -> (std::sync::Arc<Self>, MailboxOwner<std::sync::Arc<Self>>) {
@@ -135,7 +135,7 @@ impl<const N: usize> Mailbox<N> {
         (mailbox.clone(), MailboxOwner { mailbox })
     }
 
-    /// What stands in a slot, visited or not, for models.
+    /// Value of a slot, visited or not. For models.
     #[cfg(loom)]
     #[doc(hidden)]
     pub fn value(&self, slot: usize) -> u32 {
@@ -149,7 +149,7 @@ impl<const N: usize> Default for Mailbox<N> {
     }
 }
 
-/// The one end that receives. `S` is a reference to the mailbox, or an `Arc` of it.
+/// The receiving end. `S` is a reference to the mailbox or an `Arc` of it.
 pub struct MailboxOwner<S> {
     mailbox: S,
 }
@@ -158,11 +158,10 @@ impl<S, const N: usize> MailboxOwner<S>
 where
     S: Deref<Target = Mailbox<N>>,
 {
-    /// Visits every slot posted since the last drain, in ascending order, and returns how many there were.
+    /// Visits every slot posted since the last drain, in ascending order. Returns their number.
     ///
-    /// Never waits: one swap, then one load per slot visited; nothing posted costs the swap alone. Posts that
-    /// arrive while it runs are left for the next drain, so it always ends. If `visit` panics, the slots not yet
-    /// visited count as visited.
+    /// Never waits: one swap, then one load per visited slot; without posts the swap alone. Posts during a drain are
+    /// left for the next one, so it always ends. If `visit` panics, the remaining slots count as visited.
     pub fn drain(&mut self, mut visit: impl FnMut(usize, u32)) -> u32 {
         let mut dirty = self.mailbox.dirty.swap(0, MAILBOX_DRAIN.get());
         let slots = dirty.count_ones();

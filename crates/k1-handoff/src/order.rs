@@ -1,9 +1,8 @@
 //! Every memory ordering of this crate stronger than `Relaxed`, in one table.
 //!
-//! The other files name a row of this table where a reader would expect an ordering. That serves two ends: the
-//! reason for each ordering stands in one place, and the loom build can weaken any one row at run time
-//! (`weaken`), so that a single test binary proves for each that loom fails without it. A test below scans
-//! the sources for orderings that bypass the table; what is not in it is `Relaxed`.
+//! The other files name a row of this table in place of an ordering. So the reason for each ordering is in one place,
+//! and the loom build can weaken a single row at run time (`weaken`): one test binary proves for each row that loom
+//! fails without it. A test below scans the sources for orderings outside the table; everything else is `Relaxed`.
 //!
 //! | Row | Operation | Without it |
 //! |---|---|---|
@@ -20,14 +19,14 @@
 
 use core::sync::atomic::Ordering;
 
-/// One place in the code with an ordering that correctness rests on.
+/// A place in the code whose ordering matters for correctness.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Site {
-    /// Which file and operation, for the report of the mutation test.
+    /// File and operation, for the report of the mutation test.
     pub name: &'static str,
     /// The ordering used in production.
     pub ordering: Ordering,
-    /// Whether the place is a fence; without its ordering a fence is no operation at all.
+    /// Whether it is a fence. A fence with a weakened ordering does nothing.
     pub is_fence: bool,
 }
 
@@ -95,17 +94,17 @@ mod mutation {
         SWAP_TAKE,
     ];
 
-    /// One row of the table with one half of its ordering taken away.
+    /// A row of the table with half of its ordering removed.
     #[derive(Clone, Copy, Debug, PartialEq, Eq)]
     pub struct Mutant {
-        /// The row.
+        /// The weakened row.
         pub site: Site,
-        /// What is left of its ordering; `Relaxed` for a fence means that the fence is gone.
+        /// The remaining ordering; `Relaxed` for a fence means that the fence is gone.
         pub ordering: Ordering,
     }
 
     impl Mutant {
-        /// Every mutant of the table: one for each release and each acquire in it.
+        /// Every mutant: one for each release and each acquire of the table.
         pub fn all() -> Vec<Self> {
             let halves = |ordering| match ordering {
                 Ordering::AcqRel => vec![Ordering::Acquire, Ordering::Release],
@@ -120,11 +119,11 @@ mod mutation {
         }
     }
 
-    // Loom runs all threads of a model on the operating system's thread that called it, so this reaches the
-    // whole model, and no other test of the same binary.
+    // Loom runs all threads of a model on the calling thread of the operating system, so this reaches the whole model
+    // and no other test of the same binary.
     thread_local!(static MUTANT: Cell<Option<Mutant>> = const { Cell::new(None) });
 
-    /// Runs the models of this thread with `mutant` in force, or with the code as it is.
+    /// Runs the models of this thread with `mutant` in force, or unchanged.
     pub fn weaken(mutant: Option<Mutant>) {
         MUTANT.set(mutant);
     }
@@ -135,7 +134,7 @@ mod mutation {
             MUTANT.get().filter(|mutant| mutant.site == self).map_or(self.ordering, |mutant| mutant.ordering)
         }
 
-        /// Executes the fence, unless the mutant in force takes it away.
+        /// Executes the fence, unless the mutant in force removes it.
         pub(crate) fn fence(self) {
             if self.get() == self.ordering {
                 loom::sync::atomic::fence(self.ordering);
@@ -146,7 +145,7 @@ mod mutation {
 
 #[cfg(all(test, not(loom)))]
 mod tests {
-    /// The mutation test proves the table; this proves that nothing goes past the table.
+    /// The mutation test proves the table; this test proves that nothing bypasses it.
     #[test]
     fn no_ordering_bypasses_the_table() {
         let sources = [

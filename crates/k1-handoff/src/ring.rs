@@ -1,13 +1,13 @@
 //! The snapshot ring: one writer, any number of readers, the newest value wins.
 //!
-//! A plain sequence lock has one copy of the value; a writer that is preempted halfway leaves every reader
-//! spinning. Here the writer walks around `K` copies, so that the newest whole one is left alone for `K − 1`
-//! further publishes, and a reader that is overtaken nevertheless gives up after two tries and keeps what it had.
+//! A plain sequence lock has one copy of the value; if its writer is preempted halfway, every reader spins. Here the
+//! writer cycles through `K` copies, so that the newest complete one stays untouched for `K − 1` further publishes. A
+//! reader that is overtaken nevertheless gives up after two tries and keeps its previous copy.
 //!
 //! # The protocol
 //!
-//! Each slot has a *mark*, the sequence number of the snapshot whose words it holds or is about to hold; the ring
-//! has one *published* sequence number `n`, whose slot is `n mod K`.
+//! Each slot has a *mark*: the sequence number of the snapshot whose words it holds or is about to hold. The ring has
+//! one *published* sequence number `n`, whose slot is `n mod K`.
 //!
 //! | Step | Writer, publishing `n` | Reader |
 //! |---|---|---|
@@ -16,32 +16,32 @@
 //! | 3 | words ← payload | **fence**, acquire |
 //! | 4 | published ← `n`, release | recheck: the slot's mark is still `n`, or the copy is thrown away |
 //!
-//! Step 4 to step 1 makes every word of snapshot `n` visible, so a word can only be too *new*; and whoever read
-//! too new a word has, by the pair of fences, also to see the mark that claimed the slot for it. All words are
+//! From step 4 to the reader's step 1, every word of snapshot `n` is visible, so a word can only be too *new*. A
+//! reader of such a word must, by the pair of fences, also see the mark that claimed the slot for it. All words are
 //! atomics, so that the race is defined behaviour (Boehm, *Can seqlocks get along with programming language memory
-//! models?*, 2012). Boehm's writer marks a slot twice, odd before and even after. The second mark is
-//! missing here on purpose: the published number already says that the slot is whole, loom could not tell an
-//! ordering on a second mark from none, and the reader saves a load.
+//! models?*, 2012). Boehm's writer marks a slot twice, odd before and even after. The second mark is left out on
+//! purpose: the published number already says that the slot is complete, loom could not tell an ordering on a second
+//! mark from its absence, and the reader saves a load.
 
 use crate::order::{RING_CLAIM, RING_LOOK, RING_PUBLISH, RING_RECHECK};
 use crate::sync::{AtomicBool, AtomicU32, array_of, const_unless_loom};
 use core::ops::Deref;
 use core::sync::atomic::Ordering::Relaxed;
 
-/// How often a reader tries before it keeps its previous copy.
+/// Number of tries before a reader keeps its previous copy.
 ///
-/// The second try begins at the newest slot again. To spoil that one too the writer has to finish `K − 1` publishes
-/// and begin another during one copy: at `K` = 4 and a hop of 8 ms the reader has to be stopped for 24 ms, twice in
-/// a row.
+/// The second try starts at the newest slot again. To spoil it too, the writer has to finish `K − 1` publishes and
+/// begin another during one copy: at `K` = 4 and a hop of 8 ms the reader has to be stopped for 24 ms, twice in a
+/// row.
 const TRIES: u8 = 2;
 
-/// Mark of a slot 0 that was never written. Slot 0 holds multiples of `K` only, and `K` is even.
+/// Mark of a slot 0 that was never written. Slot 0 holds only multiples of `K`, and `K` is even.
 const NEVER: u32 = u32::MAX;
 
 /// A ring of `K` copies of a payload of `W` words, for one [`RingWriter`] and any number of [`RingReader`]s.
 ///
-/// `K` is a power of two of at least 2 (so that the slots stay in step when the sequence number wraps), `W` is at
-/// least 1; anything else does not compile. Memory: `4·K·(W + 1) + 8` bytes. Put it into internal RAM, not PSRAM.
+/// `K` is a power of two and at least 2, so that the slots stay in step when the sequence number wraps; `W` is at
+/// least 1. Other values do not compile. Memory: `4·K·(W + 1) + 8` bytes. Put it into internal RAM rather than PSRAM.
 ///
 /// A second writer does not compile:
 ///
@@ -58,20 +58,20 @@ const NEVER: u32 = u32::MAX;
 /// writer.publish(&[0; 8]);
 /// ```
 ///
-/// Nor does a ring whose slots would fall out of step:
+/// A ring whose slots would fall out of step does not compile either:
 ///
 /// ```compile_fail
 /// static RING: k1_handoff::SnapshotRing<8, 3> = k1_handoff::SnapshotRing::new();
 /// ```
 pub struct SnapshotRing<const W: usize, const K: usize = 4> {
-    /// Sequence number of the newest whole snapshot.
+    /// Sequence number of the newest complete snapshot.
     published: AtomicU32,
     slots: [Slot<W>; K],
     writer_taken: AtomicBool,
 }
 
 struct Slot<const W: usize> {
-    /// Sequence number of the snapshot that these words belong to, or will when they are complete.
+    /// Sequence number of the snapshot to which these words belong, or will belong when they are complete.
     mark: AtomicU32,
     words: [AtomicU32; W],
 }
@@ -88,7 +88,7 @@ impl<const W: usize, const K: usize> SnapshotRing<W, K> {
     const_unless_loom! {
         /// An empty ring; `const`, so that it can be a `static`.
         ///
-        /// Where the type is not written anywhere else, write `<SnapshotRing<W>>::new()`.
+        /// If the type is not written elsewhere, write `<SnapshotRing<W>>::new()`.
         #[must_use]
         pub fn new() -> Self {
             const { assert!(W >= 1 && K >= 2 && K.is_power_of_two()) };
@@ -100,25 +100,25 @@ impl<const W: usize, const K: usize> SnapshotRing<W, K> {
         }
     }
 
-    /// The writer, once; `None` for everybody after, also when [`split`](Self::split) was called before.
+    /// The writer, once; then `None`, also after [`split`](Self::split).
     ///
-    /// Costs one 32-bit swap. Two cores may ask at the same time: exactly one gets it.
+    /// It costs one 32-bit swap. If two cores ask at the same time, exactly one gets it.
     #[must_use = "the writer cannot be taken a second time"]
     pub fn take_writer(&self) -> Option<RingWriter<&Self>> {
-        // Relaxed: the flag guards no data, it only has to be won once.
+        // Relaxed: the flag guards no data; it only has to be won once.
         if self.writer_taken.swap(true, Relaxed) { None } else { Some(self.writer()) }
     }
 
-    /// A reader; as many as you like, before or after the writer is taken.
+    /// A reader. There may be any number of them, before and after the writer is taken.
     #[must_use]
     pub fn reader(&self) -> RingReader<&Self> {
         RingReader { ring: self }
     }
 
-    /// Both ends, borrowed. May be called again when they are gone: the sequence goes on where it stood.
+    /// Both ends, borrowed. May be called again once they are gone; the sequence continues.
     #[must_use]
     pub fn split(&mut self) -> (RingWriter<&Self>, RingReader<&Self>) {
-        // Relaxed: `&mut` says that nobody else holds an end.
+        // Relaxed: `&mut` proves that no end is in use.
         self.writer_taken.store(true, Relaxed);
         (self.writer(), RingReader { ring: self })
     }
@@ -131,7 +131,7 @@ impl<const W: usize, const K: usize> SnapshotRing<W, K> {
         (RingWriter { ring: ring.clone(), sequence: 0 }, RingReader { ring })
     }
 
-    /// A ring as if `words` had just been published under `sequence`, for tests and models of the wrap.
+    /// A ring as if `words` had just been published as number `sequence`, for tests and models of the wrap.
     #[cfg(any(test, loom))]
     #[doc(hidden)]
     pub fn starting_at(sequence: u32, words: &[u32; W]) -> Self {
@@ -140,7 +140,7 @@ impl<const W: usize, const K: usize> SnapshotRing<W, K> {
         ring
     }
 
-    /// The one writer; its caller has made sure that there is no other, so the relaxed load sees the last publish.
+    /// The single writer. The caller ensures that there is no other, so the relaxed load sees the last publish.
     fn writer(&self) -> RingWriter<&Self> {
         RingWriter { ring: self, sequence: self.published.load(Relaxed) }
     }
@@ -157,10 +157,10 @@ impl<const W: usize, const K: usize> Default for SnapshotRing<W, K> {
     }
 }
 
-/// The one end that publishes. `S` is a reference to the ring, or an `Arc` of it.
+/// The publishing end. `S` is a reference to the ring or an `Arc` of it.
 pub struct RingWriter<S> {
     ring: S,
-    /// Sequence number of the last publish; private, so that the writer never reads what it shares.
+    /// Sequence number of the last publish; a private copy, so that the writer never reads what it shares.
     sequence: u32,
 }
 
@@ -170,13 +170,13 @@ where
 {
     /// Makes `words` the newest snapshot and returns its sequence number: 1 for the first, 0 after 4,294,967,295.
     ///
-    /// Wait-free: `W + 2` stores and one fence, whatever the readers do. Preempted halfway it holds up nobody:
-    /// readers go on with the snapshot before.
+    /// Wait-free: `W + 2` stores and one fence, whatever the readers do. A writer that is preempted halfway delays
+    /// nobody: readers continue with the snapshot before.
     pub fn publish(&mut self, words: &[u32; W]) -> u32 {
         let sequence = self.sequence.wrapping_add(1);
         let slot = self.ring.slot(sequence);
         slot.mark.store(sequence, Relaxed);
-        // A mutant, for the lamp on which `k1 validate` must find it: told of before it is there.
+        // A mutant for the lamp in which `k1 validate` must find it: the number is published before the words.
         if cfg!(k1_broken_ring) {
             self.ring.published.store(sequence, Relaxed);
         }
@@ -190,27 +190,27 @@ where
     }
 }
 
-/// An end that reads; clone it for every core or task that wants to see the snapshots.
+/// A reading end. Clone it for every core or task that reads the snapshots.
 #[derive(Clone, Copy)]
 pub struct RingReader<S> {
     ring: S,
 }
 
-/// What became of one [`RingReader::read`].
+/// Result of [`RingReader::read`].
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 #[must_use]
 pub enum Read {
-    /// `out` holds the snapshot that was the newest when the (last) try began.
+    /// `out` holds the snapshot that was the newest when the last try began.
     Fresh {
-        /// Its number. The same as last time: nothing was published in between. Numbers wrap at 2³², so compare
-        /// with `wrapping_sub`.
+        /// Its number. If it equals the previous one, nothing was published in between. Numbers wrap at 2³², so
+        /// compare with `wrapping_sub`.
         sequence: u32,
-        /// Tries that were thrown away before this one, 0 or 1.
+        /// Number of discarded tries before this one, 0 or 1.
         retries: u8,
     },
-    /// Nothing was published yet; `out` is as it was.
+    /// Nothing has been published; `out` is unchanged.
     Empty,
-    /// The writer came round the whole ring during both tries; `out` is as it was. Count it and go on.
+    /// The writer overtook both tries; `out` is unchanged. Count it and go on.
     Contended,
 }
 
@@ -218,19 +218,19 @@ impl<S, const W: usize, const K: usize> RingReader<S>
 where
     S: Deref<Target = SnapshotRing<W, K>>,
 {
-    /// Copies the newest snapshot into `out`, whole or not at all.
+    /// Copies the newest snapshot into `out`, completely or not at all.
     ///
-    /// Never waits: at most two tries of `W + 2` loads and one fence each. A try fails only if meanwhile the writer
-    /// finished `K − 1` further publishes and began another. The copy is made on the stack and committed when it is
-    /// known to be whole, so this needs `4·W` bytes of stack beside `out`.
+    /// Never waits: at most two tries of `W + 2` loads and one fence each. A try fails only if the writer meanwhile
+    /// finishes `K − 1` further publishes and begins another. The copy is made on the stack and committed once it is
+    /// known to be complete, which takes `4·W` bytes of stack besides `out`.
     ///
-    /// A reader never sees sequence numbers go backwards, and never sees one older than a publish that its core
-    /// has been told of by other means.
+    /// Sequence numbers never go backwards for a reader, and are never older than a publish of which its core has
+    /// learned by other means.
     ///
-    /// The edge: a reader stopped in mid-copy for exactly a multiple of 2³² publishes (397 days at 8 ms) could
-    /// take a torn copy for whole.
+    /// One limit: a reader that is stopped in the middle of a copy for exactly a multiple of 2³² publishes (397 days
+    /// at 8 ms) could take a torn copy for a complete one.
     pub fn read(&self, out: &mut [u32; W]) -> Read {
-        // One array for both tries, filled in place: built by `array::from_fn` it went over the stack three times.
+        // One array for both tries, filled in place: `array::from_fn` copied it across the stack three times.
         let mut copy = [0; W];
         for retries in 0..TRIES {
             let sequence = self.ring.published.load(RING_LOOK.get());
@@ -290,8 +290,8 @@ mod tests {
         check::<8>();
     }
 
-    /// What a reader meets when the writer has claimed the newest slot again: stopped here for good, it changes
-    /// nothing and ends.
+    /// A reader finds the newest slot claimed again by a writer that has stopped for good: it changes nothing and
+    /// ends.
     #[test]
     fn a_reader_lapped_twice_keeps_its_copy() {
         for sequence in [0, 1, u32::MAX] {

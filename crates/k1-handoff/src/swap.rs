@@ -1,7 +1,7 @@
-//! The frame swap: one writer, one reader, frames change hands in place, the newest wins.
+//! The frame swap: one writer, one reader; frames change hands in place, and the newest wins.
 //!
-//! Three frames exist. The writer owns one and paints it, the reader owns one and shows it, the third waits
-//! between them. Who owns which is settled by swapping indices; no frame is ever copied.
+//! There are three frames. The writer owns and paints one, the reader owns and shows one, and the third waits between
+//! them. Ownership moves by swapping indices; frames are never copied.
 //!
 //! | Operation | The writer's frame | The waiting frame | The reader's frame |
 //! |---|---|---|---|
@@ -10,29 +10,28 @@
 //! | `take` | b | c, old | a |
 //! | `publish`, `publish` | b | c, **fresh** (and what was in b is dropped) | a |
 //!
-//! The word between the two holds the index of the waiting frame and the fresh bit. Each swap of it gives a frame
-//! away (release: the other side sees everything done to it) and takes one over (acquire: the other side is done
-//! with it).
+//! The exchange word holds the index of the waiting frame and the fresh bit. Each swap of it gives one frame away
+//! (release: the other side sees everything done to it) and takes one over (acquire: the other side is done with it).
 
 use crate::order::{SWAP_PUBLISH, SWAP_TAKE};
 use crate::sync::{AtomicBool, AtomicU32, UnsafeCell, const_unless_loom};
 use core::ops::Deref;
 use core::sync::atomic::Ordering::Relaxed;
 
-/// Set in the exchange word when the waiting frame was published and not yet taken.
+/// Set in the exchange word while the waiting frame is published and not yet taken.
 const FRESH: u32 = 1 << 2;
-/// The index of the waiting frame, 0 to 2.
+/// Index of the waiting frame, 0 to 2.
 const INDEX: u32 = FRESH - 1;
 
-/// Which frame each party starts with.
+/// Initial frame of each party.
 const WRITER_FIRST: usize = 0;
 const WAITING_FIRST: u32 = 1;
 const READER_FIRST: usize = 2;
 
 /// Three frames of `T` between one [`SwapWriter`] and one [`SwapReader`].
 ///
-/// Memory: three `T` and 8 bytes. To go between threads `T` has to be `Send + Sync`; frames are plain arrays, and
-/// a reader that several tasks of one core look at may then be shared by reference.
+/// Memory: three `T` and 8 bytes. To cross threads, `T` has to be `Send + Sync`; frames are plain arrays, and several
+/// tasks of one core may share a reader by reference.
 ///
 /// ```
 /// let mut swap = k1_handoff::FrameSwap::new([0_u8; 3], [0; 3], [0; 3]);
@@ -46,7 +45,7 @@ const READER_FIRST: usize = 2;
 /// assert_eq!(reader.latest(), &[1, 2, 3]);
 /// ```
 ///
-/// A second writer does not compile, and nobody keeps a frame that was given away:
+/// A second writer does not compile, and a frame that was given away cannot be kept:
 ///
 /// ```compile_fail
 /// let mut swap = k1_handoff::FrameSwap::new(0, 0, 0);
@@ -70,7 +69,7 @@ const READER_FIRST: usize = 2;
 /// assert_eq!(*frame, 0);
 /// ```
 ///
-/// Frames that several threads must not look at do not cross:
+/// Frames that threads must not share do not cross:
 ///
 /// ```compile_fail
 /// fn crosses<T: Sync>(_: &T) {}
@@ -82,18 +81,18 @@ pub struct FrameSwap<T> {
     taken: AtomicBool,
 }
 
-// SAFETY: a shared `FrameSwap` gives nothing but, once, its two ends. They never hold the same index (each changes
-// its own only for the one it swapped out of the exchange word, and the three start different), so a `&mut T` and a
-// `&T` never meet; the orderings of the two swaps keep uses of one frame by the two sides apart in time. Frames are
-// used from both threads in turn, which takes `T: Send`; a shared `SwapReader` hands `&T` to several threads, which
-// takes `T: Sync`.
+// SAFETY: a shared `FrameSwap` only gives out its two ends, once. They never hold the same index (each changes its
+// own only for the one it swapped out of the exchange word, and the three start different), so a `&mut T` and a `&T`
+// never meet; the orderings of the two swaps keep the two sides' uses of one frame apart in time. Both threads use
+// frames in turn, which requires `T: Send`; a shared `SwapReader` hands `&T` to several threads, which requires `T:
+// Sync`.
 unsafe impl<T: Send + Sync> Sync for FrameSwap<T> {}
 
 impl<T> FrameSwap<T> {
     const_unless_loom! {
-        /// A swap of three frames, none of them published; `const`, so that it can be a `static`.
+        /// A swap of three unpublished frames; `const`, so that it can be a `static`.
         ///
-        /// `a` is the one that the writer paints first, `c` the one that the reader sees until it takes another.
+        /// The writer paints `a` first; the reader sees `c` until it takes another frame.
         #[must_use]
         pub fn new(a: T, b: T, c: T) -> Self {
             Self {
@@ -104,18 +103,18 @@ impl<T> FrameSwap<T> {
         }
     }
 
-    /// Both ends, once; `None` ever after, also when [`split`](Self::split) was called before.
+    /// Both ends, once; then `None`, also after [`split`](Self::split).
     #[must_use = "the ends cannot be taken a second time"]
     pub fn take_ends(&self) -> Option<(SwapWriter<&Self>, SwapReader<&Self>)> {
-        // Relaxed: the flag guards no data, it only has to be won once.
+        // Relaxed: the flag guards no data; it only has to be won once.
         if self.taken.swap(true, Relaxed) { None } else { Some(ends(self, self)) }
     }
 
-    /// Both ends, borrowed. May be called again when they are gone: nothing counts as published then, and the
-    /// frames have the places they had in [`new`](Self::new), with whatever was painted last in each.
+    /// Both ends, borrowed. May be called again once they are gone: then no frame counts as published, and the frames
+    /// are where [`new`](Self::new) put them, with their last contents.
     #[must_use]
     pub fn split(&mut self) -> (SwapWriter<&Self>, SwapReader<&Self>) {
-        // Relaxed, both: `&mut` says that nobody else holds an end.
+        // Both relaxed: `&mut` proves that no end is in use.
         self.taken.store(true, Relaxed);
         self.exchange.store(WAITING_FIRST, Relaxed);
         ends(self, self)
@@ -130,13 +129,13 @@ impl<T> FrameSwap<T> {
     }
 }
 
-/// The pair of ends of one swap whose exchange word is as at first. Whoever calls this does it once per swap and
+/// The ends of a swap whose exchange word has its initial value. The caller must call this once per swap and
 /// exclusive borrow: the soundness of everything below rests on it.
 fn ends<S>(writer: S, reader: S) -> (SwapWriter<S>, SwapReader<S>) {
     (SwapWriter { swap: writer, index: WRITER_FIRST }, SwapReader { swap: reader, index: READER_FIRST })
 }
 
-/// The end that paints frames. `S` is a reference to the swap, or an `Arc` of it.
+/// The painting end. `S` is a reference to the swap or an `Arc` of it.
 pub struct SwapWriter<S> {
     swap: S,
     index: usize,
@@ -146,19 +145,18 @@ impl<S, T> SwapWriter<S>
 where
     S: Deref<Target = FrameSwap<T>>,
 {
-    /// The frame to paint. It holds *some* earlier frame, not the last one: paint all of it.
+    /// The frame to paint. It holds *some* earlier frame, which may not be the last one, so paint all of it.
     #[inline]
     pub fn back(&mut self) -> &mut T {
-        // SAFETY: frame `index` is this writer's: the index is neither the waiting one nor the reader's, and the
-        // acquire half of the swap that brought it here put the reader's last use of it before this. `&mut self`
-        // keeps the reference from outliving the next publish, or meeting another one.
+        // SAFETY: frame `index` belongs to this writer: the index is neither the waiting one nor the reader's, and
+        // the acquire half of the swap that brought it here put the reader's last use of it before this. `&mut self`
+        // keeps the reference from outliving the next publish and from meeting another one.
         self.swap.frames[self.index].with_mut(|frame| unsafe { &mut *frame })
     }
 
-    /// Gives the painted frame to the reader, as the newest.
+    /// Makes the painted frame the newest for the reader.
     ///
-    /// Returns whether that replaced a frame which the reader had never taken, a *dropped* frame. Wait-free: one
-    /// swap.
+    /// Returns whether it replaced a frame that the reader had not taken (a *dropped* frame). Wait-free: one swap.
     pub fn publish(&mut self) -> bool {
         let replaced = self.swap.exchange.swap(self.index as u32 | FRESH, SWAP_PUBLISH.get());
         self.index = (replaced & INDEX) as usize;
@@ -166,7 +164,7 @@ where
     }
 }
 
-/// The end that shows frames. `S` is a reference to the swap, or an `Arc` of it.
+/// The showing end. `S` is a reference to the swap or an `Arc` of it.
 pub struct SwapReader<S> {
     swap: S,
     index: usize,
@@ -176,9 +174,9 @@ impl<S, T> SwapReader<S>
 where
     S: Deref<Target = FrameSwap<T>>,
 {
-    /// The newest frame, if one was published since the last call; gives the previous one back.
+    /// The newest frame if one was published since the last call; gives the previous one back.
     ///
-    /// Wait-free: one load when there is nothing new, otherwise one swap more.
+    /// Wait-free: one load if there is no new frame, otherwise one swap more.
     pub fn take(&mut self) -> Option<&T> {
         // Relaxed: only this reader clears the bit, so the swap below finds it set too, and synchronises.
         if self.swap.exchange.load(Relaxed) & FRESH == 0 {
@@ -189,12 +187,12 @@ where
         Some(self.latest())
     }
 
-    /// The frame taken last, or the third one given to the swap before the first.
+    /// The frame taken last; before the first, the third frame of [`FrameSwap::new`].
     #[inline]
     #[must_use]
     pub fn latest(&self) -> &T {
-        // SAFETY: frame `index` is this reader's: the index is neither the waiting one nor the writer's, and the
-        // acquire half of the swap that brought it here put the writer's last use of it before this. The
+        // SAFETY: frame `index` belongs to this reader: the index is neither the waiting one nor the writer's, and
+        // the acquire half of the swap that brought it here put the writer's last use of it before this. The
         // reference borrows `self`, and only `take(&mut self)` gives the frame back.
         self.swap.frames[self.index].with(|frame| unsafe { &*frame })
     }

@@ -1,8 +1,7 @@
-//! The processor's atomics, or loom's: the only file that knows which.
+//! The processor's atomics or loom's; only this file knows which.
 //!
-//! Everything above is written once against these names, so the code that loom explores is the code that runs
-//! on the lamp. Loom's atomics register with a running model and therefore cannot be built at compile time; the
-//! two macros hide that difference.
+//! All other files use these names, so the code that loom explores is the code that runs on the lamp. Loom's atomics
+//! register with a running model and cannot be built at compile time; the two macros hide this difference.
 
 #[cfg(not(loom))]
 pub(crate) use core::sync::atomic::{AtomicBool, AtomicU32};
@@ -34,11 +33,11 @@ macro_rules! array_of {
 }
 pub(crate) use array_of;
 
-/// A cell whose owner is settled by a protocol, in the closure shape with which loom checks each access.
+/// A cell whose owner is decided by a protocol, accessed through closures, so that loom can check each access.
 #[cfg(loom)]
 pub(crate) use loom::cell::UnsafeCell;
 
-/// A cell whose owner is settled by a protocol, in the closure shape with which loom checks each access.
+/// A cell whose owner is decided by a protocol, accessed through closures, so that loom can check each access.
 #[cfg(not(loom))]
 pub(crate) struct UnsafeCell<T>(core::cell::UnsafeCell<T>);
 
@@ -48,13 +47,13 @@ impl<T> UnsafeCell<T> {
         Self(core::cell::UnsafeCell::new(value))
     }
 
-    /// Read access; whoever dereferences the pointer answers for nobody writing meanwhile.
+    /// Read access. Code that dereferences the pointer must ensure that nothing writes meanwhile.
     #[inline(always)]
     pub(crate) fn with<R>(&self, read: impl FnOnce(*const T) -> R) -> R {
         read(self.0.get())
     }
 
-    /// Write access; whoever dereferences the pointer answers for nobody else using the cell meanwhile.
+    /// Write access. Code that dereferences the pointer must ensure that nothing else uses the cell meanwhile.
     #[inline(always)]
     pub(crate) fn with_mut<R>(&self, write: impl FnOnce(*mut T) -> R) -> R {
         write(self.0.get())

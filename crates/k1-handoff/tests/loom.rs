@@ -1,10 +1,9 @@
-//! Every interleaving and every stale value, in models small enough to be explored completely.
+//! Every interleaving and every stale value, in models small enough for complete exploration.
 //!
 //! `RUSTFLAGS="--cfg loom" cargo test -p k1-handoff --release --test loom -- --nocapture`
 //!
-//! A model that silently explores less than it used to proves less than it used to, so each states how many
-//! executions it had when it was written, and fails below that. Blind spots: loom has no load buffering, and
-//! treats `SeqCst` as `AcqRel` (which nothing here uses).
+//! A model that silently explores less proves less, so each states its number of executions when it was written, and
+//! fails below that. Limits: loom has no load buffering, and treats `SeqCst` as `AcqRel` (not used here).
 #![cfg(loom)]
 
 use k1_handoff::order::{Mutant, weaken};
@@ -17,13 +16,13 @@ use std::sync::Arc;
 use std::sync::atomic::{AtomicUsize, Ordering::Relaxed};
 use std::time::Instant;
 
-/// What a model is and how far it reaches.
+/// A model and its reach.
 struct Model {
     name: &'static str,
     body: fn(),
-    /// Preemptions explored; `None` is all of them.
+    /// Limit of preemptions; `None` = all interleavings.
     bound: Option<usize>,
-    /// Executions when the model was written (loom 0.7.2).
+    /// Number of executions when the model was written (loom 0.7.2).
     recorded: usize,
 }
 
@@ -32,7 +31,7 @@ const MODELS: [Model; 11] = [
     Model { name: "ring_k2_w2r2", body: ring_k2_w2r2, bound: None, recorded: 80_683 },
     Model { name: "ring_k4_w2r2", body: ring_k4_w2r2, bound: None, recorded: 44 },
     Model { name: "ring_k4_w1_2readers", body: ring_k4_w1_2readers, bound: None, recorded: 84 },
-    // Complete, this one did not end within nine minutes.
+    // Without a bound it did not end within nine minutes.
     Model { name: "ring_k2_w2_2readers", body: ring_k2_w2_2readers, bound: Some(3), recorded: 45_437 },
     Model { name: "ring_k2_wrap", body: ring_k2_wrap, bound: None, recorded: 12_722 },
     Model { name: "mailbox_batches_w2o2", body: mailbox_batches, bound: None, recorded: 330 },
@@ -75,12 +74,12 @@ explore_each! {
 
 // ---- the ring ----
 
-/// The words that go with a sequence number: no two snapshots share one.
+/// Words of a sequence number; no two snapshots share one.
 fn payload(sequence: u32) -> [u32; 2] {
     [sequence.wrapping_mul(2).wrapping_add(101), sequence.wrapping_mul(2).wrapping_add(102)]
 }
 
-/// One read with everything it promises; gives back the sequence number last seen and the retries.
+/// Reads once and asserts every guarantee. Returns the last sequence number and the retries.
 fn read_whole<S, const K: usize>(reader: &RingReader<S>, copy: &mut [u32; 2], last: u32) -> (u32, u8)
 where
     S: Deref<Target = SnapshotRing<2, K>>,
@@ -116,12 +115,12 @@ fn ring_k2_w2r2() {
     two_reads::<2>();
 }
 
-/// With four slots, two publishes cannot come round to the slot being read: never a retry.
+/// With four slots, two publishes cannot reach the slot being read, so there is never a retry.
 fn ring_k4_w2r2() {
     assert_eq!(two_reads::<4>(), 0, "retried although not lapped");
 }
 
-/// Two publishes, two reads; returns how many tries were thrown away.
+/// Two publishes, two reads. Returns the number of discarded tries.
 fn two_reads<const K: usize>() -> u8 {
     let (mut writer, reader) = SnapshotRing::<2, K>::channel();
     let writes = thread::spawn(move || (1..=2).for_each(|n| assert_eq!(writer.publish(&payload(n)), n)));
@@ -152,7 +151,7 @@ fn two_readers<const K: usize>(publishes: u32) {
     writes.join().unwrap();
 }
 
-/// Across 2³², where 0 is an ordinary number and must not look like "empty".
+/// Across 2³², where 0 is an ordinary number and must not look "empty".
 fn ring_k2_wrap() {
     let start = u32::MAX;
     let ring = Arc::new(SnapshotRing::<2, 2>::starting_at(start, &payload(start)));
@@ -169,7 +168,7 @@ fn ring_k2_wrap() {
 
 // ---- the mailbox ----
 
-/// Two writers, two batches of two slots each; every drain sees a batch whole or not at all.
+/// Two writers, two batches of two slots each; every drain sees a batch completely or not at all.
 fn mailbox_batches() {
     let (mailbox, mut owner) = Mailbox::<4>::channel();
     let writer = mailbox.clone();
@@ -191,11 +190,11 @@ fn mailbox_batches() {
     assert_eq!(seen, [(0, 11), (1, 21), (2, 12), (3, 22)], "each change exactly once");
 }
 
-/// Two writers race on one slot: whatever stays in it, the last drain saw it.
+/// Two writers race on one slot: the last drain saw the value that remains.
 ///
-/// One post each, because loom does not keep the order of two threads' plain stores to one cell once a third comes
-/// (tokio-rs/loom#282): with a second post it reports a slot that falls back to its own writer's previous value,
-/// which coherence forbids.
+/// One post each, because loom does not keep the order of two threads' plain stores to one cell once a third follows
+/// (tokio-rs/loom#282): with a second post it reports a slot that returns to its own writer's previous value, which
+/// coherence forbids.
 fn mailbox_one_slot() {
     let (mailbox, mut owner) = Mailbox::<1>::channel();
     let (writer, probe) = (mailbox.clone(), mailbox.clone());
@@ -212,7 +211,7 @@ fn mailbox_one_slot() {
     assert_eq!(seen.last(), Some(&probe.value(0)), "the value that stays was not seen");
 }
 
-/// One writer, two batches on the same slots: never an old value after a new one, both slots at the end.
+/// One writer, two batches on the same slots: an old value never follows a new one, and both slots arrive.
 fn mailbox_overlap() {
     let (mailbox, mut owner) = Mailbox::<2>::channel();
     let writes = thread::spawn(move || (1..=2).for_each(|n| mailbox.post(&[(0, n), (1, n)]).unwrap()));
@@ -252,7 +251,7 @@ fn swap_w3r3() {
             assert!(frame > *last, "backwards, or taken twice");
             (*last, taken) = (frame, taken + 1);
         }
-        // A second look, as late as the frame is ours: loom checks this use of it too.
+        // A second look, as late as the frame is ours; loom checks this use too.
         assert_eq!(reader.latest(), last);
     };
     for _ in 0..3 {
@@ -266,7 +265,7 @@ fn swap_w3r3() {
 
 // ---- ownership of the single ends ----
 
-/// Two threads ask a shared primitive for its single end: exactly one gets it.
+/// Two threads ask a shared primitive for its single end; exactly one gets it.
 fn ends_taken_once() {
     let shared = Arc::new((SnapshotRing::<1, 2>::new(), Mailbox::<1>::new(), FrameSwap::new(0, 0, 0)));
     let takes = |shared: &(SnapshotRing<1, 2>, Mailbox<1>, FrameSwap<i32>)| {
@@ -295,7 +294,7 @@ fn mutants() {
     let mutants = Mutant::all();
     let mut killed = 0;
     for &mutant in &mutants {
-        // A site is called "ring: …", and so are its models.
+        // A site is named "ring: …", and so are its models.
         let room = mutant.site.name.split(':').next().unwrap();
         EXPECTING_FAILURE.set(true);
         weaken(Some(mutant));

@@ -1,4 +1,4 @@
-//! One thread, random operations: each primitive does what a simple model of it does.
+//! One thread, random operations: each primitive agrees with a simple model.
 #![cfg(not(loom))]
 
 use k1_handoff::{FrameSwap, Mailbox, Read, SlotOutOfRange, SnapshotRing};
@@ -47,7 +47,7 @@ enum MailStep {
 }
 
 fn mail_step() -> impl Strategy<Value = MailStep> {
-    // One slot more than there is, so that refusals come up.
+    // One slot more than exists, so that refusals occur.
     let batch = prop::collection::vec((0_usize..=SLOTS, any::<u32>()), 0..6);
     prop_oneof![batch.prop_map(MailStep::Post), Just(MailStep::Drain)]
 }

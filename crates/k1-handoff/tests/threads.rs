@@ -1,4 +1,4 @@
-//! The soak in short: real threads, nothing torn, nothing backwards. No time is asserted.
+//! A short soak on real threads: nothing torn, nothing backwards. It asserts no time.
 #![cfg(not(loom))]
 
 mod common;
@@ -6,7 +6,7 @@ mod common;
 use common::{Report, soak_ring, soak_swap};
 use std::time::Duration;
 
-/// A second or so in all, also when both threads share one core.
+/// About a second in total, even if both threads share one core.
 const READS: u64 = 400_000;
 
 fn assert_clean(report: &Report) {

@@ -88,8 +88,3 @@ impl Facts {
         static_ram_bytes: None,
     };
 }
-
-/// Shortest time between two frames on a WS2812 wire: 24 bits of 1.25 µs for each LED, and the pause, in µs.
-pub const fn wire_us(leds: usize, reset_us: u16) -> u64 {
-    leds as u64 * 30 + reset_us as u64
-}

@@ -3,10 +3,11 @@
 use core::sync::atomic::Ordering::Relaxed;
 
 use embassy_time::{Duration, Instant, Timer};
+use k1_device::hop::Hearing;
 use k1_device::live::HeardHop;
 use k1_device::meter::Count;
 use k1_device::microphone::{Next, Presence};
-use k1_device::pace::SoundClock;
+use k1_device::pace::Arrival;
 use k1_engine::audio::Ear;
 use k1_engine::{HOP, HOP_US};
 
@@ -32,14 +33,12 @@ pub async fn hear(
     mut microphone: impl Microphone,
     mut tap: heapless::spsc::Producer<'static, HeardHop>,
 ) -> ! {
-    let Some(mut writer) = lamp.crossing.take_sound() else {
+    let Some(writer) = lamp.crossing.take_sound() else {
         panic!("the ear was started twice");
     };
-    let mut controls = lamp.crossing.controls();
+    let mut hearing = Hearing::new(ear, writer, lamp.crossing.controls(), now_us());
     let mut presence = Presence::default();
     let mut hop = [0.0; HOP];
-    let (mut gain, mut floor) = (1.0, f32::NAN.to_bits());
-    let mut clock = SoundClock::starting_at(now_us());
     lamp.hears_on.store(core + 1, Relaxed);
     loop {
         let reading = match presence.next(now_us()) {
@@ -55,42 +54,24 @@ pub async fn hear(
             },
             Next::Silence => None,
         };
-        let gap = match reading {
-            Some(at) => clock.arrived(at),
+        match reading {
+            Some(at) => hearing.arrives(Arrival::Live(at), true, &lamp.meters),
             None => {
                 hop.fill(0.0);
-                // Silence keeps time by itself; what a failed read has waited too long is counted, not made up for.
-                let gap = clock.resumed(now_us().saturating_sub(HOP_US));
-                Timer::at(Instant::from_micros(clock.due_us())).await;
-                gap
+                hearing.unread(now_us(), &lamp.meters);
+                // Silence keeps time by itself.
+                Timer::at(Instant::from_micros(hearing.due_us())).await;
             }
-        };
-        lamp.meters.count(Count::Underruns, gap.into());
-        let m = &lamp.meters;
+        }
         lamp.microphone.store(presence.is_present(), Relaxed);
         lamp.speaks_elsewhere.store(microphone.speaks_elsewhere(), Relaxed);
         lamp.microphone_failures.store(presence.failures, Relaxed);
-        m.count(Count::Overruns, microphone.take_overruns());
-
-        let began = now_us();
-        let wanted = controls.settings().gain;
-        if wanted != gain && ear.set_gain(wanted) {
-            gain = wanted;
-        }
-        let wanted = lamp.floor_db.load(Relaxed);
-        if wanted != floor {
-            floor = wanted;
-            let db = f32::from_bits(wanted);
-            ear.set_noise_floor((!db.is_nan()).then_some(db));
-        }
-        ear.set_clock(clock.began_us());
-        if let Some(snapshot) = ear.push(&hop) {
-            writer.publish(snapshot);
-        }
-        // A page that is slow, or none at all, is no error: the hop is not kept.
-        let _ = tap.enqueue(HeardHop::new(clock.began_us(), &hop));
-        m.count(Count::Hops, 1);
-        m.count(Count::HearTenths, ((now_us() - began) * 10) as u32);
-        clock.advance();
+        lamp.meters.count(Count::Overruns, microphone.take_overruns());
+        let floor = f32::from_bits(lamp.floor_db.load(Relaxed));
+        let floor = (!floor.is_nan()).then_some(floor);
+        hearing.hop(&hop, floor, &lamp.meters, now_us, |at_us, hop| {
+            // A page that is slow, or none at all, is no error: the hop is not kept.
+            let _ = tap.enqueue(HeardHop::new(at_us, hop));
+        });
     }
 }

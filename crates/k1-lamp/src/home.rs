@@ -14,13 +14,13 @@ use k1_device::exchange::{Change, Settings};
 use k1_device::firmware::{Firmware, GoingBack, LastTrial, Short, Standing};
 use k1_device::health::checks;
 use k1_device::microphone::Hearing;
+use k1_device::pace::wire_us;
 use k1_device::requests::SetupPatch;
 use k1_device::settings::{MOST_LEDS, Memory};
 use k1_engine::audio::InputState;
+use k1_update::envelope::Envelope;
 use k1_update::refusal::Refusal as Why;
-use k1_update::sheet::Sheet;
 
-use crate::board::wire_us;
 use crate::update::Wish;
 use crate::web::DESCRIPTION;
 use crate::{Lamp, now_us};
@@ -255,7 +255,7 @@ impl Home for LampHome {
         Ok(GoingBack { to })
     }
 
-    fn set_keys(&self, statement: &Sheet) -> Result<(), Refusal> {
+    fn set_keys(&self, statement: &Envelope) -> Result<(), Refusal> {
         self.lamp.note(|s| s.memory.trust.replace(statement)).map_err(Refusal::Update)?;
         self.lamp.changed.signal(());
         Ok(())

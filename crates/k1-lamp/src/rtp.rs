@@ -58,7 +58,7 @@ impl Microphone for RtpMicrophone {
         }
         let waiting = (self.samples.len() - HOP) as u64 * 1_000_000 / u64::from(SAMPLE_RATE);
         for sample in hop.iter_mut() {
-            *sample = rtp::level(self.samples.dequeue().unwrap_or_default());
+            *sample = rtp::to_float(self.samples.dequeue().unwrap_or_default());
         }
         Ok(now_us().saturating_sub(waiting))
     }

@@ -22,7 +22,8 @@ use k1_update::manifest::{Manifest, PATIENCE_S};
 use k1_update::otadata::Pace;
 use k1_update::record::{self, Standing};
 use k1_update::refusal::Refusal;
-use k1_update::session::{self, Gate, Session, Whole};
+use k1_update::session::{Gate, Session};
+use k1_update::slot::{self, Whole};
 use k1_update::trial::{Evidence, Failing, Trial, Verdict};
 use k1_update::trust::Trust;
 
@@ -130,7 +131,7 @@ impl<F: NorFlash + 'static> Updater<F> {
     /// Looks at what runs and tells the lamp; before anything else.
     pub async fn look(&self, lamp: &'static Lamp) {
         let mut flash = self.flash.lock().await;
-        let manifest = session::labelled(&mut *flash, &self.layout, self.running).await;
+        let manifest = slot::labelled(&mut *flash, &self.layout, self.running).await;
         let records = record::read(&mut *flash, &self.layout).await;
         lamp.note(|s| {
             s.firmware.chip = firmware::chip(s.facts.board);
@@ -152,7 +153,7 @@ impl<F: NorFlash + 'static> Updater<F> {
         let records = record::read(flash, &self.layout).await?;
         match records.of(slot) {
             Some((_, entry)) if !entry.may_boot() => Ok(None),
-            _ => session::find(flash, &self.layout, slot).await,
+            _ => slot::find(flash, &self.layout, slot).await,
         }
     }
 
@@ -261,7 +262,7 @@ pub async fn judge<F: NorFlash + 'static>(
         let mut flash = updater.flash.lock().await;
         let other = updater.other(&mut *flash).await;
         let records = record::read(&mut *flash, &updater.layout).await;
-        let own = session::labelled(&mut *flash, &updater.layout, updater.running).await;
+        let own = slot::labelled(&mut *flash, &updater.layout, updater.running).await;
         (other, records, own)
     };
     let own = own.ok().flatten();

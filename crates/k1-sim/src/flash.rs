@@ -1,7 +1,7 @@
-//! NOR flash that tears: every erase and every program step can be cut, in five shapes.
+//! NOR flash that tears: a power cut can hit every erase and every program step, in five shapes.
 //!
 //! A step is the erase of one sector or the programming of at most one page of 256 bytes. Programming can only clear
-//! bits; whoever tries to set one is told. After a cut every operation fails until the power returns.
+//! bits; an attempt to set one is an error. After a cut every operation fails until the power returns.
 
 use std::cell::RefCell;
 use std::rc::Rc;
@@ -9,26 +9,25 @@ use std::rc::Rc;
 use embedded_storage_async::nor_flash::{
     ErrorType, NorFlash, NorFlashError, NorFlashErrorKind, ReadNorFlash,
 };
+use k1_engine::random::SplitMix64;
 
-use crate::dice::Dice;
-
-/// Bytes of a sector.
+/// Size of a sector in bytes.
 pub const SECTOR: usize = 4_096;
 const PAGE: usize = 256;
 const WORD: usize = 4;
 
-/// What a cut leaves of the step in which it comes.
+/// What a power cut leaves of the step that it hits.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Tear {
-    /// Nothing of it.
+    /// Nothing was done.
     NotBegun,
-    /// Its lower half.
+    /// The lower half was done.
     LowHalf,
-    /// Its upper half.
+    /// The upper half was done.
     HighHalf,
-    /// Any of its bits, by chance.
+    /// Random bits were done.
     AnyBits,
-    /// Its first words, and of the next one half the bits.
+    /// The first words were done, and half the bits of the next word.
     HalfWord,
 }
 
@@ -42,9 +41,9 @@ impl Tear {
 pub enum Fault {
     /// Outside the flash, or not aligned.
     Bounds,
-    /// A bit was to be set that only an erase sets.
+    /// A write would set a bit, which only an erase can.
     NotErased,
-    /// There is no power.
+    /// The power is off.
     NoPower,
 }
 
@@ -57,32 +56,38 @@ impl NorFlashError for Fault {
     }
 }
 
-/// A flash in memory.
+/// A flash chip in memory.
 #[derive(Clone, Debug)]
 pub struct Flash {
     /// Its content.
     pub bytes: Vec<u8>,
-    /// Steps since it was made.
+    /// Number of steps since it was made.
     pub steps: u64,
     cut: Option<(u64, Tear)>,
     has_power: bool,
-    chance: Dice,
+    chance: SplitMix64,
 }
 
 impl Flash {
-    /// An erased flash of so many sectors.
+    /// An erased flash of `sectors` sectors.
     pub fn new(sectors: usize) -> Self {
-        Self { bytes: vec![0xff; sectors * SECTOR], steps: 0, cut: None, has_power: true, chance: Dice::new(0x4b31) }
+        Self {
+            bytes: vec![0xff; sectors * SECTOR],
+            steps: 0,
+            cut: None,
+            has_power: true,
+            chance: SplitMix64::new(0x4b31),
+        }
     }
 
-    /// The power goes in the step with this number (counted as [`steps`](Self::steps) does), in this shape.
+    /// Cuts the power in step number `step` (counted as in [`steps`](Self::steps)), with this shape.
     pub fn cut_at(&mut self, step: u64, tear: Tear) {
         self.cut = Some((step, tear));
-        // Another step, another chance; the same step, the same.
-        self.chance = Dice::new(step.wrapping_mul(0x9e37_79b9_7f4a_7c15) ^ 0x4b31);
+        // The random bits depend on the step, and are the same each time.
+        self.chance = SplitMix64::new(step.wrapping_mul(0x9e37_79b9_7f4a_7c15) ^ 0x4b31);
     }
 
-    /// The power returns, and stays.
+    /// Turns the power on for good.
     pub fn power_on(&mut self) {
         self.cut = None;
         self.has_power = true;
@@ -93,7 +98,7 @@ impl Flash {
         self.has_power
     }
 
-    /// One step: `new` to `at`, or as much of it as the cut leaves.
+    /// Does one step: writes `new` at `at`, or what the cut leaves of it.
     fn step(&mut self, at: usize, new: &[u8]) -> Result<(), Fault> {
         if !self.has_power {
             return Err(Fault::NoPower);
@@ -105,7 +110,7 @@ impl Flash {
         let word = new.len() / WORD / 2 * WORD;
         for (i, new) in new.iter().enumerate() {
             let old = self.bytes[at + i];
-            let any = if tear == Some(Tear::AnyBits) { self.chance.next() as u8 } else { 0 };
+            let any = if tear == Some(Tear::AnyBits) { self.chance.next_u64() as u8 } else { 0 };
             self.bytes[at + i] = match tear {
                 None => *new,
                 Some(Tear::NotBegun) => old,

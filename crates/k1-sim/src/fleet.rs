@@ -1,8 +1,8 @@
-//! Lamps as far as a network can see them: the lamp's own answers behind the lamp's own HTTP door, and behind those no
-//! sound, no light and no flash, but a state that changes as a lamp's does.
+//! Simulated lamps, as a network sees them: the lamp's own answers behind its own HTTP server, without sound, light
+//! or flash, but with a state that changes like that of a lamp.
 //!
-//! They are for what many lamps cost those who look after them. Their figures are made up, and nothing that K1 claims of
-//! a lamp is measured on them.
+//! They measure what many lamps cost the programs that look after them. Their figures are made up; no claim about a
+//! lamp rests on them.
 
 use std::collections::BTreeMap;
 use std::io::{self, Read, Write};
@@ -26,24 +26,24 @@ use k1_device::http::head::{self, MOST_HEAD, Parsed};
 use k1_device::http::respond::{Answer, Door, Verdict, is_streamed, most_body};
 use k1_device::microphone::Hearing;
 use k1_device::requests::SetupPatch;
+use k1_update::envelope::{ENVELOPE, Envelope};
 use k1_update::manifest::Manifest;
 use k1_update::refusal::Refusal as Why;
-use k1_update::sheet::{SHEET, Sheet};
 use k1_update::trust::Trust;
 use sha2::{Digest, Sha256};
 
-/// Who is as patient as this with a client that says nothing has too many of them.
+/// Time for which a lamp waits for a silent client.
 const PATIENCE: Duration = Duration::from_secs(30);
 const BOARD: &str = "virt";
 
-/// How a lamp takes an update.
+/// How a lamp reacts to an update.
 #[derive(Clone, Copy, Debug)]
 pub struct Temper {
-    /// It does not answer for so long after it has taken one.
+    /// How long it stays unreachable after taking an update.
     pub restart: Duration,
-    /// It judges for so long.
+    /// Duration of the trial.
     pub trial: Duration,
-    /// It finds every update bad.
+    /// Whether it rejects every update at the end of the trial.
     pub finds_bad: bool,
 }
 
@@ -67,7 +67,7 @@ struct Shared {
     ends: AtomicBool,
 }
 
-/// A simulated lamp; it is gone when this is dropped.
+/// A simulated lamp. Dropping it ends it.
 pub struct SimLamp {
     /// TCP port of its API on this machine.
     pub port: u16,
@@ -77,17 +77,17 @@ pub struct SimLamp {
 impl Drop for SimLamp {
     fn drop(&mut self) {
         self.shared.ends.store(true, SeqCst);
-        // Whoever waits for a client gets one more.
+        // Wakes the thread that waits for a client.
         let _ = TcpStream::connect((Ipv4Addr::LOCALHOST, self.port));
     }
 }
 
 impl SimLamp {
-    /// Lamp number `number`, which trusts `trust`.
+    /// Starts lamp number `number`, which trusts `trust`.
     ///
     /// # Errors
     ///
-    /// That of the network.
+    /// Errors of the network.
     pub fn start(number: u16, trust: Trust, temper: Temper) -> io::Result<Self> {
         let listener = TcpListener::bind((Ipv4Addr::LOCALHOST, 0))?;
         let port = listener.local_addr()?.port();
@@ -125,13 +125,13 @@ impl SimLamp {
         self.shared.mac.replace(':', "")
     }
 
-    /// Version that runs.
+    /// The version it runs.
     pub fn version(&self) -> String {
         self.shared.state().running.version.to_string()
     }
 }
 
-/// A text of which all fits.
+/// Formats into a string of limited capacity that is known to suffice.
 fn text<const N: usize>(words: &str) -> heapless::String<N> {
     heapless::String::try_from(words).unwrap_or_default()
 }
@@ -178,7 +178,7 @@ impl Shared {
         }
     }
 
-    /// Answers a client until it goes, or the lamp does.
+    /// Answers a client until the client or the lamp goes.
     fn serve(&self, mut stream: TcpStream, door: &Mutex<Door<64>>) -> Option<()> {
         stream.set_read_timeout(Some(PATIENCE)).ok()?;
         stream.set_nodelay(true).ok()?;
@@ -231,7 +231,7 @@ impl Shared {
         }
     }
 
-    /// Takes an update as a lamp does, but for the flash.
+    /// Takes an update like a lamp, but without flash.
     fn install(&self, stream: &mut TcpStream, mut file: Vec<u8>, size: usize) -> Option<Answer<'static>> {
         let come = file.len();
         file.resize(size, 0);
@@ -245,11 +245,11 @@ impl Shared {
     }
 
     fn take(&self, file: &[u8]) -> Result<Image, Why> {
-        let (sheet, image) = file.split_first_chunk::<SHEET>().ok_or(Why::NotAnUpdate)?;
-        let sheet = Sheet(*sheet);
-        let manifest = Manifest::read(&sheet)?;
+        let (envelope, image) = file.split_first_chunk::<ENVELOPE>().ok_or(Why::NotAnUpdate)?;
+        let envelope = Envelope(*envelope);
+        let manifest = Manifest::read(&envelope)?;
         let mut s = self.state();
-        s.trust.check(&sheet)?;
+        s.trust.check(&envelope)?;
         if manifest.board.as_str() != BOARD {
             return Err(Why::WrongBoard);
         }
@@ -288,7 +288,7 @@ fn say(stream: &mut TcpStream, answer: &Answer<'_>, keep_alive: bool) -> Option<
     stream.write_all(&bytes).ok()
 }
 
-/// What no simulated lamp does.
+/// Answer to requests that simulated lamps do not support.
 const NOT_SIMULATED: Refusal = Refusal::NotHere("this lamp is simulated, and this part of it is not");
 
 impl Home for Shared {
@@ -431,7 +431,7 @@ impl Home for Shared {
         Err(NOT_SIMULATED)
     }
 
-    fn set_keys(&self, statement: &Sheet) -> Result<(), Refusal> {
+    fn set_keys(&self, statement: &Envelope) -> Result<(), Refusal> {
         self.state().trust.replace(statement).map_err(Refusal::Update)
     }
 
@@ -452,7 +452,7 @@ impl Home for Shared {
     }
 }
 
-/// How many lamps run each version.
+/// Number of lamps per version.
 pub fn versions(fleet: &[SimLamp]) -> BTreeMap<String, usize> {
     let mut all = BTreeMap::new();
     for lamp in fleet {

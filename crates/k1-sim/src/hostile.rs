@@ -1,5 +1,5 @@
-//! Bytes that come from outside, one body per door. Each takes any bytes, drives them through the door as the program
-//! and the lamp do, and panics if a promise is broken.
+//! Bytes from outside, one body per interface. A body takes any bytes, feeds them to the interface as the program and
+//! the lamp do, and panics if a promise is broken.
 
 mod api;
 mod audio;
@@ -13,10 +13,10 @@ pub use ddp::ddp;
 pub use host::host_header;
 pub use update::update;
 
-/// A target: its name, and what is done with the bytes.
+/// A fuzz target: its name and its body.
 pub type Target = (&'static str, fn(&[u8]));
 
-/// Every body under the name of its fuzz target and its corpus.
+/// Every body, under the name of its fuzz target and corpus.
 pub const TARGETS: [Target; 5] = [
     ("ddp", ddp),
     ("api_body", api_body),

@@ -1,33 +1,31 @@
 #![forbid(unsafe_code)]
 
-//! The adverse world, for tests: everything outside K1 at its worst.
+//! The adverse world for tests: everything outside K1 at its worst.
 //!
 //! | Room | What lives there |
 //! |---|---|
-//! | [`hostile`] | bytes from an enemy, or from a broken friend: one body per door, for fuzzers and for plain tests |
-//! | [`fleet`] | many lamps, as far as a network can see them |
+//! | [`hostile`] | hostile or broken bytes: one body per interface, for fuzzers and for plain tests |
+//! | [`fleet`] | many simulated lamps, as a network sees them |
 //! | [`flash`] | NOR flash that tears when the power is cut |
-//! | [`clock`] | time that stands until it is moved; with the feature `tasks` |
-//! | [`tasks`] | an executor that does the same at the same time in every run; with the feature `tasks` |
-//! | [`link`] | a cable between two network stacks, with loss, delay and disorder; with the feature `tasks` |
-//! | [`dice`] | chance from a seed |
-//! | [`music`] | pieces whose beats are known exactly, and sound without a beat |
-//! | [`tape`] | choices read from bytes, so that a fuzzer steers what is otherwise chance |
+//! | [`clock`] | time that only moves when it is told to; with the feature `tasks` |
+//! | [`tasks`] | an executor that does the same in every run; with the feature `tasks` |
+//! | [`link`] | a cable between two network stacks, with loss, delay and reordering; with the feature `tasks` |
+//! | [`music`] | pieces with exactly known beats, and sound without a beat |
+//! | [`choices`] | choices read from bytes, so that a fuzzer steers what is random elsewhere |
 //!
-//! Nothing in here but the fleet reads a clock, and nothing a random source: what a test meets is decided by its bytes or its seed alone, so
-//! that whatever fails once fails always. A body panics when K1 breaks a promise; that a body returns is the result.
+//! Only the fleet reads a clock, and nothing uses a random source. The bytes or the seed of a test decide everything
+//! it meets, so a failure can be repeated. A fuzz body panics if K1 breaks a promise; returning is success.
 //!
 //! Fuzzers grow the corpora under `fuzz/corpus`; `tests/corpus.rs` replays them with plain `cargo test`.
 
+pub mod choices;
 #[cfg(feature = "tasks")]
 pub mod clock;
-pub mod dice;
 pub mod flash;
 pub mod fleet;
 pub mod hostile;
 #[cfg(feature = "tasks")]
 pub mod link;
 pub mod music;
-pub mod tape;
 #[cfg(feature = "tasks")]
 pub mod tasks;

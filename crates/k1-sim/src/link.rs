@@ -7,7 +7,7 @@ use std::task::{Context, Waker};
 use embassy_net_driver::{Capabilities, Driver, HardwareAddress, LinkState, RxToken, TxToken};
 
 use crate::clock;
-use crate::dice::Dice;
+use k1_engine::random::SplitMix64;
 
 /// Frames that wait at one end at most; more are lost, as in a card without room.
 const ROOM: usize = 64;
@@ -43,7 +43,7 @@ struct Side {
 
 struct Inner {
     weather: Weather,
-    dice: Dice,
+    random: SplitMix64,
     sides: [Side; 2],
     seen: Vec<Vec<u8>>,
 }
@@ -58,7 +58,7 @@ impl Link {
         let sides = Default::default();
         Self(Rc::new(RefCell::new(Inner {
             weather: Weather::FINE,
-            dice: Dice::new(seed),
+            random: SplitMix64::new(seed),
             sides,
             seen: Vec::new(),
         })))
@@ -95,9 +95,9 @@ impl Link {
                 inner.seen.push(bytes.clone());
             }
             let weather = inner.weather;
-            let is_lost = inner.dice.below(1_000) < weather.lost;
-            let is_late = inner.dice.below(1_000) < weather.late;
-            let extra = if is_late { inner.dice.below(5_000) } else { 0 };
+            let is_lost = inner.random.next_u64() % 1_000 < weather.lost;
+            let is_late = inner.random.next_u64() % 1_000 < weather.late;
+            let extra = if is_late { inner.random.next_u64() % 5_000 } else { 0 };
             let side = &mut inner.sides[1 - from];
             if is_lost || !weather.is_up || side.frames.len() >= ROOM {
                 return;

@@ -1,4 +1,4 @@
-//! What fuzzers have found worth keeping, again: every file of `fuzz/corpus` through the body of its target.
+//! Replays the fuzzers' corpora: every file of `fuzz/corpus` through the body of its target.
 
 use std::path::Path;
 
@@ -24,7 +24,7 @@ fn every_kept_input_is_survived() {
     }
 }
 
-/// Targets that exist here and not there, or the other way round, would never be fuzzed or never be replayed.
+/// A target in only one of the two places would never be fuzzed or never be replayed.
 #[test]
 fn every_target_has_its_fuzzer() {
     let fuzzers = Path::new("../../fuzz/fuzz_targets");

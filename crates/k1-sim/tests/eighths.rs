@@ -1,10 +1,10 @@
-//! Slow music in straight eighths: it may be heard at twice its tempo, and then not with confidence.
+//! Slow music in straight eighths may be heard at twice its tempo, but then without confidence.
 
 use k1_engine::audio::Ear;
 use k1_engine::{HOP, SAMPLE_RATE};
 use k1_sim::music::{Eighths, eighths};
 
-/// What was announced from a time on: seconds, tempo in BPM, confidence.
+/// The beats announced from a time on: seconds, tempo in BPM, confidence.
 fn announced(samples: &[f32], from_s: f64) -> Vec<(f64, f64, f64)> {
     let mut ear = Box::new(Ear::new());
     let mut beats = Vec::new();
@@ -20,7 +20,7 @@ fn announced(samples: &[f32], from_s: f64) -> Vec<(f64, f64, f64)> {
     beats
 }
 
-/// Beats that were announced at this confidence or more must be right nine times in ten.
+/// Nine of ten beats announced with at least this confidence must be right.
 const SURE: f64 = 0.85;
 
 #[test]

@@ -10,7 +10,7 @@ use crate::layout::{Layout, Slot};
 use crate::otadata::State;
 use crate::record;
 use crate::refusal::Refusal;
-use crate::session::{self, Whole};
+use crate::slot::{self, Whole};
 
 /// What is started.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -52,7 +52,7 @@ pub async fn start<F: NorFlash>(flash: &mut F, layout: &Layout) -> Result<Option
         }
     }
     for slot in [first, first.other()] {
-        if let Some(whole) = session::find(flash, layout, slot).await? {
+        if let Some(whole) = slot::find(flash, layout, slot).await? {
             return Ok(Some(Start { whole, on_trial: on_trial && slot == first }));
         }
     }

@@ -17,8 +17,8 @@
 //!
 //! Numbers are little endian. A file for an update is the manifest and, right behind it, the image.
 
+use crate::envelope::{BODY, ENVELOPE, Envelope, number};
 use crate::refusal::Refusal;
-use crate::sheet::{BODY, SHEET, Sheet, number};
 
 const MAGIC: &[u8; 8] = b"K1UPDATE";
 const FORM: u32 = 1;
@@ -38,8 +38,8 @@ impl<const N: usize> Name<N> {
         fits.then_some(Self(name))
     }
 
-    fn read(sheet: &Sheet, at: usize) -> Option<Self> {
-        let bytes = &sheet.0[at..at + N];
+    fn read(envelope: &Envelope, at: usize) -> Option<Self> {
+        let bytes = &envelope.0[at..at + N];
         let length = bytes.iter().position(|b| *b == 0).unwrap_or(N);
         let (text, rest) = bytes.split_at(length);
         if rest.iter().any(|b| *b != 0) {
@@ -76,40 +76,40 @@ pub struct Manifest {
 }
 
 impl Manifest {
-    /// Reads what a sheet states about an image. The signature is not looked at.
+    /// Reads what an envelope states about an image. The signature is not looked at.
     ///
     /// # Errors
     ///
     /// [`Refusal::NotAnUpdate`], [`Refusal::UnknownForm`], [`Refusal::Empty`].
-    pub fn read(sheet: &Sheet) -> Result<Self, Refusal> {
-        if !sheet.0.starts_with(MAGIC) {
+    pub fn read(envelope: &Envelope) -> Result<Self, Refusal> {
+        if !envelope.0.starts_with(MAGIC) {
             return Err(Refusal::NotAnUpdate);
         }
-        if number::<2>(sheet, 8) != FORM {
+        if number::<2>(envelope, 8) != FORM {
             return Err(Refusal::UnknownForm);
         }
         let mut hash = [0; 32];
-        hash.copy_from_slice(&sheet.0[16..48]);
-        let names = (Name::read(sheet, 48), Name::read(sheet, 64), Name::read(sheet, 80));
+        hash.copy_from_slice(&envelope.0[16..48]);
+        let names = (Name::read(envelope, 48), Name::read(envelope, 64), Name::read(envelope, 80));
         let (Some(board), Some(chip), Some(version)) = names else { return Err(Refusal::NotAnUpdate) };
-        if sheet.0[116..BODY].iter().any(|b| *b != 0) {
+        if envelope.0[116..BODY].iter().any(|b| *b != 0) {
             return Err(Refusal::NotAnUpdate);
         }
         let manifest = Self {
-            patience_s: number::<2>(sheet, 10) as u16,
-            size: number::<4>(sheet, 12),
+            patience_s: number::<2>(envelope, 10) as u16,
+            size: number::<4>(envelope, 12),
             hash,
             board,
             chip,
             version,
-            counter: number::<4>(sheet, 104),
+            counter: number::<4>(envelope, 104),
         };
         if manifest.size == 0 { Err(Refusal::Empty) } else { Ok(manifest) }
     }
 
-    /// The sheet that states this, not signed: as an image has it that came by cable.
-    pub fn sheet(&self) -> Sheet {
-        let mut s = [0; SHEET];
+    /// The envelope that states this, not signed: as an image has it that came by cable.
+    pub fn envelope(&self) -> Envelope {
+        let mut s = [0; ENVELOPE];
         s[..8].copy_from_slice(MAGIC);
         s[8] = FORM as u8;
         s[10..12].copy_from_slice(&self.patience_s.to_le_bytes());
@@ -119,7 +119,7 @@ impl Manifest {
         s[64..80].copy_from_slice(&self.chip.0);
         s[80..104].copy_from_slice(&self.version.0);
         s[104..108].copy_from_slice(&self.counter.to_le_bytes());
-        Sheet(s)
+        Envelope(s)
     }
 
     /// First 8 bytes of the hash: how an image is told from another at a glance.

@@ -8,7 +8,7 @@ use embedded_storage_async::nor_flash::NorFlash;
 use crate::layout::{Layout, SECTOR, Slot};
 use crate::otadata::{ENTRY, Entry, Note, Pace, Records, State};
 use crate::refusal::Refusal;
-use crate::session::Whole;
+use crate::slot::Whole;
 
 /// Reads both records.
 ///

@@ -3,11 +3,12 @@
 use embedded_storage_async::nor_flash::NorFlash;
 use sha2::{Digest, Sha256};
 
+use crate::envelope::{ENVELOPE, Envelope};
 use crate::layout::{Layout, SECTOR, Slot};
 use crate::manifest::Manifest;
 use crate::record;
 use crate::refusal::Refusal;
-use crate::sheet::{SHEET, Sheet};
+use crate::slot::{Whole, seal};
 use crate::trust::Trust;
 
 /// Bytes that are programmed at once.
@@ -30,9 +31,9 @@ impl Gate<'_> {
     /// # Errors
     ///
     /// Every [`Refusal`] that does not need the image.
-    pub fn admit(&self, sheet: &Sheet, layout: &Layout) -> Result<Manifest, Refusal> {
-        let manifest = Manifest::read(sheet)?;
-        self.trust.check(sheet)?;
+    pub fn admit(&self, envelope: &Envelope, layout: &Layout) -> Result<Manifest, Refusal> {
+        let manifest = Manifest::read(envelope)?;
+        self.trust.check(envelope)?;
         if manifest.board.as_str() != self.board {
             return Err(Refusal::WrongBoard);
         }
@@ -49,66 +50,9 @@ impl Gate<'_> {
     }
 }
 
-/// A slot that was read from end to end and holds what its manifest says.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub struct Whole {
-    slot: Slot,
-    manifest: Manifest,
-}
-
-impl Whole {
-    /// Where it is.
-    pub fn slot(&self) -> Slot {
-        self.slot
-    }
-
-    /// What it is.
-    pub fn manifest(&self) -> &Manifest {
-        &self.manifest
-    }
-}
-
-/// What a slot's manifest says; `None` if there is none. The image is not looked at.
-///
-/// # Errors
-///
-/// [`Refusal::Flash`].
-pub async fn labelled<F: NorFlash>(
-    flash: &mut F,
-    layout: &Layout,
-    slot: Slot,
-) -> Result<Option<Manifest>, Refusal> {
-    let mut sheet = [0; SHEET];
-    flash.read(layout.manifest(slot), &mut sheet).await.map_err(|_| Refusal::Flash)?;
-    Ok(Manifest::read(&Sheet(sheet)).ok().filter(|m| m.size <= layout.most()))
-}
-
-/// Reads a slot from end to end; `None` if it does not hold what its manifest says. The signature was checked at the
-/// door, before the manifest was written.
-///
-/// # Errors
-///
-/// [`Refusal::Flash`].
-pub async fn find<F: NorFlash>(flash: &mut F, layout: &Layout, slot: Slot) -> Result<Option<Whole>, Refusal> {
-    let Some(manifest) = labelled(flash, layout, slot).await? else { return Ok(None) };
-    let hash = hash(flash, layout.slot(slot), manifest.size).await?;
-    Ok((hash == manifest.hash).then_some(Whole { slot, manifest }))
-}
-
-async fn hash<F: NorFlash>(flash: &mut F, from: u32, size: u32) -> Result<[u8; 32], Refusal> {
-    let mut hash = Sha256::new();
-    let mut bytes = [0; 2 * PAGE];
-    for at in (0..size).step_by(bytes.len()) {
-        let part = &mut bytes[..(size - at).min(2 * PAGE as u32) as usize];
-        flash.read(from + at, part).await.map_err(|_| Refusal::Flash)?;
-        hash.update(&*part);
-    }
-    Ok(hash.finalize().into())
-}
-
 /// An image on its way into a slot.
 struct Intake {
-    sheet: Sheet,
+    envelope: Envelope,
     manifest: Manifest,
     hash: Sha256,
     page: [u8; PAGE],
@@ -120,7 +64,7 @@ struct Intake {
     reason = "there is one, and for nearly all of its life it is the largest"
 )]
 enum Phase {
-    Manifest { sheet: [u8; SHEET], got: usize },
+    Manifest { envelope: [u8; ENVELOPE], got: usize },
     Image(Intake),
     Refused(Refusal),
 }
@@ -135,7 +79,7 @@ pub struct Session {
 impl Session {
     /// A session of the image in `running`; what comes goes into the other slot.
     pub fn new(layout: Layout, running: Slot) -> Self {
-        Self { layout, running, phase: Phase::Manifest { sheet: [0; SHEET], got: 0 } }
+        Self { layout, running, phase: Phase::Manifest { envelope: [0; ENVELOPE], got: 0 } }
     }
 
     /// What comes, as soon as its manifest was let in.
@@ -172,19 +116,19 @@ impl Session {
             return Err(why);
         }
         let result = async {
-            if let Phase::Manifest { sheet, got } = &mut self.phase {
-                let n = bytes.len().min(SHEET - *got);
-                sheet[*got..*got + n].copy_from_slice(&bytes[..n]);
+            if let Phase::Manifest { envelope, got } = &mut self.phase {
+                let n = bytes.len().min(ENVELOPE - *got);
+                envelope[*got..*got + n].copy_from_slice(&bytes[..n]);
                 *got += n;
                 bytes = &bytes[n..];
-                if *got < SHEET {
+                if *got < ENVELOPE {
                     return Ok(());
                 }
-                let sheet = Sheet(*sheet);
-                let manifest = gate.admit(&sheet, &self.layout)?;
+                let envelope = Envelope(*envelope);
+                let manifest = gate.admit(&envelope, &self.layout)?;
                 self.prepare(flash).await?;
                 let (hash, page) = (Sha256::new(), [0xff; PAGE]);
-                self.phase = Phase::Image(Intake { sheet, manifest, hash, page, received: 0 });
+                self.phase = Phase::Image(Intake { envelope, manifest, hash, page, received: 0 });
             }
             let start = self.layout.slot(self.running.other());
             match &mut self.phase {
@@ -229,11 +173,7 @@ impl Session {
         if <[u8; 32]>::from(intake.hash.finalize()) != expected {
             return Err(Refusal::WrongHash);
         }
-        if hash(flash, start, size).await? != expected {
-            return Err(Refusal::ReadBack);
-        }
-        flash.write(self.layout.manifest(slot), &intake.sheet.0).await.map_err(|_| Refusal::Flash)?;
-        find(flash, &self.layout, slot).await?.ok_or(Refusal::ReadBack)
+        seal(flash, &self.layout, slot, &intake.envelope, intake.manifest).await
     }
 }
 

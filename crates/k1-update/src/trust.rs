@@ -1,7 +1,7 @@
 //! Whose signature counts.
 //!
 //! A lamp starts with no key and takes the first set that its owner gives it, who shows the lamp's token; from then on
-//! a set is replaced only by a statement that a key of the set has signed. A statement is a sheet:
+//! a set is replaced only by a statement that a key of the set has signed. A statement is an envelope:
 //!
 //! | at | bytes | what |
 //! |---|---|---|
@@ -17,8 +17,8 @@
 
 use serde::{Deserialize, Serialize};
 
+use crate::envelope::{BODY, ENVELOPE, Envelope, KeyId, PublicKey, number};
 use crate::refusal::Refusal;
-use crate::sheet::{BODY, KeyId, PublicKey, SHEET, Sheet, number};
 
 const MAGIC: &[u8; 8] = b"K1KEYSET";
 const FORM: u32 = 1;
@@ -48,32 +48,32 @@ impl KeyStatement {
     /// # Errors
     ///
     /// [`Refusal::NotAKeySet`], [`Refusal::UnknownForm`].
-    pub fn read(sheet: &Sheet) -> Result<Self, Refusal> {
-        if !sheet.0.starts_with(MAGIC) {
+    pub fn read(envelope: &Envelope) -> Result<Self, Refusal> {
+        if !envelope.0.starts_with(MAGIC) {
             return Err(Refusal::NotAKeySet);
         }
-        if number::<2>(sheet, 8) != FORM {
+        if number::<2>(envelope, 8) != FORM {
             return Err(Refusal::UnknownForm);
         }
-        let gaps = sheet.0[10..12].iter().chain(&sheet.0[80..108]).chain(&sheet.0[116..BODY]);
+        let gaps = envelope.0[10..12].iter().chain(&envelope.0[80..108]).chain(&envelope.0[116..BODY]);
         if gaps.copied().any(|b| b != 0) {
             return Err(Refusal::NotAKeySet);
         }
         let key = |at: usize| {
             let mut key = [0; 32];
-            key.copy_from_slice(&sheet.0[at..at + 32]);
+            key.copy_from_slice(&envelope.0[at..at + 32]);
             (key != [0; 32]).then_some(PublicKey(key))
         };
         let keys = [key(16), key(48)];
         match keys[0].is_some() && keys.iter().flatten().all(PublicKey::is_sound) {
-            true => Ok(Self { keys, generation: number::<4>(sheet, 12) }),
+            true => Ok(Self { keys, generation: number::<4>(envelope, 12) }),
             false => Err(Refusal::NotAKeySet),
         }
     }
 
-    /// The sheet that states this, not signed.
-    pub fn sheet(&self) -> Sheet {
-        let mut s = [0; SHEET];
+    /// The envelope that states this, not signed.
+    pub fn envelope(&self) -> Envelope {
+        let mut s = [0; ENVELOPE];
         s[..8].copy_from_slice(MAGIC);
         s[8] = FORM as u8;
         s[12..16].copy_from_slice(&self.generation.to_le_bytes());
@@ -82,7 +82,7 @@ impl KeyStatement {
                 s[at..at + 32].copy_from_slice(&key.0);
             }
         }
-        Sheet(s)
+        Envelope(s)
     }
 }
 
@@ -100,18 +100,18 @@ impl Trust {
         self.keys.iter().flatten().map(PublicKey::id)
     }
 
-    /// Checks that somebody who counts has signed a sheet.
+    /// Checks that somebody who counts has signed an envelope.
     ///
     /// # Errors
     ///
     /// [`Refusal::NoKeys`], [`Refusal::UnknownKey`], [`Refusal::BadSignature`].
-    pub fn check(&self, sheet: &Sheet) -> Result<(), Refusal> {
+    pub fn check(&self, envelope: &Envelope) -> Result<(), Refusal> {
         if self.is_empty() {
             return Err(Refusal::NoKeys);
         }
-        let signer = sheet.signer();
+        let signer = envelope.signer();
         let key = self.keys.iter().flatten().find(|key| key.id() == signer).ok_or(Refusal::UnknownKey)?;
-        if sheet.is_signed_by(key) { Ok(()) } else { Err(Refusal::BadSignature) }
+        if envelope.is_signed_by(key) { Ok(()) } else { Err(Refusal::BadSignature) }
     }
 
     /// Replaces the keys. The first set needs no signature; whoever may ask for it decides the door.
@@ -119,10 +119,10 @@ impl Trust {
     /// # Errors
     ///
     /// Those of [`KeyStatement::read`] and [`check`](Self::check); [`Refusal::OldKeys`] if the generation is not higher.
-    pub fn replace(&mut self, sheet: &Sheet) -> Result<(), Refusal> {
-        let statement = KeyStatement::read(sheet)?;
+    pub fn replace(&mut self, envelope: &Envelope) -> Result<(), Refusal> {
+        let statement = KeyStatement::read(envelope)?;
         if !self.is_empty() {
-            self.check(sheet)?;
+            self.check(envelope)?;
             if statement.generation <= self.generation {
                 return Err(Refusal::OldKeys { generation: self.generation });
             }

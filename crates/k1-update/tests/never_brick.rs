@@ -45,7 +45,7 @@ impl World {
         let slot = RECORDS[records].1;
         let mut put = |at: u32, bytes: &[u8]| f.bytes[at as usize..][..bytes.len()].copy_from_slice(bytes);
         put(self.layout.slot(slot), &self.old);
-        put(self.layout.manifest(slot), &manifest(&self.old).sheet().0);
+        put(self.layout.manifest(slot), &manifest(&self.old).envelope().0);
         let entry = |sequence, state| Entry { sequence, state, note: Note::default() }.bytes();
         match records {
             0 => {}

@@ -4,13 +4,15 @@ mod common;
 
 use common::*;
 use embassy_futures::block_on;
+use embedded_storage_async::nor_flash::{ErrorType, NorFlash, ReadNorFlash};
 use k1_sim::flash::Flash;
+use k1_update::envelope::{ENVELOPE, Envelope};
 use k1_update::layout::Slot;
 use k1_update::manifest::{Manifest, Name};
 use k1_update::record;
 use k1_update::refusal::Refusal;
-use k1_update::session::{Session, Whole};
-use k1_update::sheet::{SHEET, Sheet};
+use k1_update::session::Session;
+use k1_update::slot::Whole;
 use k1_update::trust::{KeyStatement, Trust};
 use proptest::prelude::*;
 
@@ -42,11 +44,51 @@ fn what_is_signed_is_let_in_however_it_is_cut() {
     }
 }
 
+/// A flash that counts what is read.
+struct Counted(Flash, usize);
+
+impl ErrorType for Counted {
+    type Error = <Flash as ErrorType>::Error;
+}
+
+impl ReadNorFlash for Counted {
+    const READ_SIZE: usize = Flash::READ_SIZE;
+    async fn read(&mut self, at: u32, bytes: &mut [u8]) -> Result<(), Self::Error> {
+        self.1 += bytes.len();
+        self.0.read(at, bytes).await
+    }
+    fn capacity(&self) -> usize {
+        self.0.capacity()
+    }
+}
+
+impl NorFlash for Counted {
+    const WRITE_SIZE: usize = Flash::WRITE_SIZE;
+    const ERASE_SIZE: usize = Flash::ERASE_SIZE;
+    async fn erase(&mut self, from: u32, to: u32) -> Result<(), Self::Error> {
+        self.0.erase(from, to).await
+    }
+    async fn write(&mut self, at: u32, bytes: &[u8]) -> Result<(), Self::Error> {
+        self.0.write(at, bytes).await
+    }
+}
+
+#[test]
+fn an_image_is_read_back_once() {
+    let (image, trust) = (image(1, 50_000), trust());
+    let mut flash = Counted(flash(), 0);
+    let mut session = Session::new(layout(SECTORS), Slot::App0);
+    block_on(session.take(&mut flash, &gate(&trust), &update(&image))).unwrap();
+    flash.1 = 0;
+    block_on(session.finish(&mut flash)).unwrap();
+    assert_eq!(flash.1, image.len() + ENVELOPE, "the image and its manifest, once each");
+}
+
 #[test]
 fn every_flipped_bit_of_manifest_and_signature_is_refused_and_touches_nothing() {
     let (good, trust) = (update(&image(1, 5_000)), trust());
     let mut refused = 0;
-    for bit in 0..8 * SHEET {
+    for bit in 0..8 * ENVELOPE {
         let mut bad = good.clone();
         bad[bit / 8] ^= 1 << (bit % 8);
         let mut flash = flash();
@@ -54,17 +96,17 @@ fn every_flipped_bit_of_manifest_and_signature_is_refused_and_touches_nothing() 
         assert_eq!(flash.steps, 0, "bit {bit} was let into the flash");
         refused += 1;
     }
-    println!("{refused} of {} flipped bits of manifest and signature refused", 8 * SHEET);
+    println!("{refused} of {} flipped bits of manifest and signature refused", 8 * ENVELOPE);
 }
 
 #[test]
 fn flipped_bits_of_the_image_are_refused() {
     let flips: u32 = std::env::var("K1_FLIPS").ok().and_then(|n| n.parse().ok()).unwrap_or(2_000);
     let (good, trust) = (update(&image(1, 16_000)), trust());
-    let bits = (good.len() - SHEET) * 8;
+    let bits = (good.len() - ENVELOPE) * 8;
     let mut flash = flash();
     for n in 0..flips {
-        let bit = SHEET * 8 + (n as usize).wrapping_mul(2_654_435_761) % bits;
+        let bit = ENVELOPE * 8 + (n as usize).wrapping_mul(2_654_435_761) % bits;
         let mut bad = good.clone();
         bad[bit / 8] ^= 1 << (bit % 8);
         assert_eq!(try_to(&mut flash, &trust, &bad, 4_096), Err(Refusal::WrongHash), "bit {bit}");
@@ -92,7 +134,7 @@ fn what_is_not_for_this_lamp_is_refused_by_name() {
     let good = manifest(&image);
     let mut trust = trust();
     trust.floor = 5;
-    let signed = |m: &Manifest, seed: u8| [&m.sheet().sign(&key(seed)).0[..], &image].concat();
+    let signed = |m: &Manifest, seed: u8| [&m.envelope().sign(&key(seed)).0[..], &image].concat();
     let most = layout(SECTORS).most();
     for (file, why) in [
         (signed(&good, 2), Refusal::UnknownKey),
@@ -101,7 +143,7 @@ fn what_is_not_for_this_lamp_is_refused_by_name() {
         (signed(&Manifest { counter: 4, ..good }, 1), Refusal::TooOld { counter: 4, floor: 5 }),
         (signed(&Manifest { size: most + 1, ..good }, 1), Refusal::TooLarge { most }),
         (signed(&Manifest { size: 0, ..good }, 1), Refusal::Empty),
-        (good.sheet().0.to_vec(), Refusal::UnknownKey),
+        (good.envelope().0.to_vec(), Refusal::UnknownKey),
         (image.clone(), Refusal::NotAnUpdate),
         (Vec::new(), Refusal::NotAnUpdate),
     ] {
@@ -120,23 +162,23 @@ fn keys_follow_each_other_and_none_comes_back() {
         generation,
     };
     let mut t = Trust::NOBODY;
-    t.replace(&state([Some(1), None], 1).sheet()).unwrap();
-    let next = state([Some(2), Some(1)], 2).sheet();
+    t.replace(&state([Some(1), None], 1).envelope()).unwrap();
+    let next = state([Some(2), Some(1)], 2).envelope();
     assert_eq!(t.replace(&next), Err(Refusal::UnknownKey), "not signed");
     assert_eq!(t.replace(&next.sign(&key(3))), Err(Refusal::UnknownKey));
     t.replace(&next.sign(&key(1))).unwrap();
-    t.replace(&state([Some(2), None], 3).sheet().sign(&key(2))).unwrap();
+    t.replace(&state([Some(2), None], 3).envelope().sign(&key(2))).unwrap();
     assert_eq!(t.replace(&next.sign(&key(1))), Err(Refusal::UnknownKey), "the first key is gone");
-    let again = state([Some(1), None], 3).sheet().sign(&key(2));
+    let again = state([Some(1), None], 3).envelope().sign(&key(2));
     assert_eq!(t.replace(&again), Err(Refusal::OldKeys { generation: 3 }));
-    assert_eq!(t.replace(&state([None, None], 9).sheet().sign(&key(2))), Err(Refusal::NotAKeySet));
+    assert_eq!(t.replace(&state([None, None], 9).envelope().sign(&key(2))), Err(Refusal::NotAKeySet));
     // Everything verifies under a key of small order: the curve's neutral point.
     let mut weak = [0; 32];
     weak[0] = 1;
-    let weak = KeyStatement { keys: [Some(k1_update::sheet::PublicKey(weak)), None], generation: 9 };
-    assert_eq!(t.replace(&weak.sheet().sign(&key(2))), Err(Refusal::NotAKeySet));
-    let mut flipped = state([Some(4), None], 4).sheet().sign(&key(2));
-    for bit in 0..8 * SHEET {
+    let weak = KeyStatement { keys: [Some(k1_update::envelope::PublicKey(weak)), None], generation: 9 };
+    assert_eq!(t.replace(&weak.envelope().sign(&key(2))), Err(Refusal::NotAKeySet));
+    let mut flipped = state([Some(4), None], 4).envelope().sign(&key(2));
+    for bit in 0..8 * ENVELOPE {
         flipped.0[bit / 8] ^= 1 << (bit % 8);
         assert!(t.clone().replace(&flipped).is_err(), "bit {bit}");
         flipped.0[bit / 8] ^= 1 << (bit % 8);
@@ -155,8 +197,8 @@ proptest! {
             bytes[8..10].copy_from_slice(&[1, 0]);
         }
         prop_assert!(try_to(&mut flash(), &trust(), &bytes, 64).is_err());
-        if let Some(sheet) = bytes.first_chunk() {
-            let _ = KeyStatement::read(&Sheet(*sheet));
+        if let Some(envelope) = bytes.first_chunk() {
+            let _ = KeyStatement::read(&Envelope(*envelope));
         }
     }
 }

@@ -1,13 +1,13 @@
 //! DDP, the Distributed Display Protocol (3waylabs, version 1): pixels over UDP port 4048.
 //!
-//! A frame travels as packets of at most 480 RGB pixels; the last one carries PUSH, also when the frame is an exact
-//! multiple of 480 – a sender that forgets it there leaves receivers such as WLED showing nothing.
+//! A frame is sent as packets of at most 480 RGB pixels. The last one carries PUSH, even if the frame is an exact
+//! multiple of 480; without it, receivers such as WLED show nothing.
 
 /// UDP port of receivers and senders.
 pub const PORT: u16 = 4048;
-/// Most pixel bytes in one packet: 480 RGB pixels, under every usual MTU.
+/// Most pixel bytes per packet: 480 RGB pixels, below every usual MTU.
 pub const MAX_DATA: usize = 1_440;
-/// Largest packet that this module writes.
+/// Size of the largest packet that this module writes.
 pub const MAX_PACKET: usize = HEADER + MAX_DATA;
 /// Identifier of the default output device.
 pub const DISPLAY: u8 = 1;
@@ -33,12 +33,12 @@ mod flag {
     pub const PUSH: u8 = 0x01;
 }
 
-/// RGB, 8 bits a channel.
+/// RGB with 8 bits per channel.
 const KIND_RGB: u8 = 0x0b;
 /// Data type field: three of its bits say RGB (1) or RGBW (3).
 const KIND_RGBW: u8 = 3;
 
-/// Why some bytes are no DDP packet.
+/// Why bytes are not a DDP packet.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 #[non_exhaustive]
 pub enum Error {
@@ -51,7 +51,7 @@ pub enum Error {
     },
     /// The version bits are not 1.
     Version(u8),
-    /// The length field promises more data than the packet has.
+    /// The length field promises more data than the packet contains.
     DataMissing {
         /// Bytes promised.
         promised: usize,
@@ -76,12 +76,12 @@ impl core::fmt::Display for Error {
 
 impl core::error::Error for Error {}
 
-/// A view of a checked packet.
+/// A checked view of a packet.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Packet<'a>(&'a [u8]);
 
 impl<'a> Packet<'a> {
-    /// Checks that `bytes` are a DDP packet; after this no accessor panics. Trailing bytes are ignored.
+    /// Checks that `bytes` are a DDP packet, after which accessors cannot panic. Trailing bytes are ignored.
     pub fn check(bytes: &'a [u8]) -> Result<Self, Error> {
         if bytes.len() < HEADER {
             return Err(Error::Truncated { have: bytes.len(), need: HEADER });
@@ -96,7 +96,7 @@ impl<'a> Packet<'a> {
             return Err(Error::Truncated { have: bytes.len(), need: header });
         }
         let promised = packet.promised();
-        // A query's length says how much may be answered, not how much follows.
+        // The length of a query states the size of the answer, not of the packet.
         if !packet.is_query() && bytes.len() - header < promised {
             return Err(Error::DataMissing { promised, present: bytes.len() - header });
         }
@@ -111,22 +111,22 @@ impl<'a> Packet<'a> {
         usize::from(u16::from_be_bytes([self.0[field::LENGTH.start], self.0[field::LENGTH.start + 1]]))
     }
 
-    /// True if the frame is complete with this packet and is to be shown.
+    /// Whether this packet completes the frame, so that it can be shown.
     pub fn is_push(&self) -> bool {
         self.0[field::FLAGS] & flag::PUSH != 0
     }
 
-    /// True if the sender asks for something.
+    /// Whether the packet is a query.
     pub fn is_query(&self) -> bool {
         self.0[field::FLAGS] & flag::QUERY != 0
     }
 
-    /// True for an answer to a query.
+    /// Whether the packet answers a query.
     pub fn is_reply(&self) -> bool {
         self.0[field::FLAGS] & flag::REPLY != 0
     }
 
-    /// Sequence number 1 … 15, `None` if the sender does not count.
+    /// Sequence number 1 … 15; `None` if the sender does not count.
     pub fn sequence(&self) -> Option<u8> {
         match self.0[field::SEQUENCE] & 0x0f {
             0 => None,
@@ -134,23 +134,23 @@ impl<'a> Packet<'a> {
         }
     }
 
-    /// Bytes per pixel: 4 if the type says RGBW, otherwise 3 – senders in the field write several codes for RGB.
+    /// Bytes per pixel: 4 if the type says RGBW, otherwise 3, because senders in the field use several codes for RGB.
     pub fn bytes_per_pixel(&self) -> usize {
         if self.0[field::KIND] >> 3 & 7 == KIND_RGBW { 4 } else { 3 }
     }
 
-    /// The device that is addressed; 1 is the default output, 255 all.
+    /// The addressed device: 1 is the default output, 255 all devices.
     pub fn id(&self) -> u8 {
         self.0[field::ID]
     }
 
-    /// Place of the data in the frame, in bytes.
+    /// Offset of the data in the frame, in bytes.
     pub fn offset(&self) -> u32 {
         let o = field::OFFSET.start;
         u32::from_be_bytes([self.0[o], self.0[o + 1], self.0[o + 2], self.0[o + 3]])
     }
 
-    /// Time code, if there is one.
+    /// Time code, if the packet has one.
     pub fn timecode(&self) -> Option<u32> {
         (self.header_len() > HEADER)
             .then(|| u32::from_be_bytes([self.0[10], self.0[11], self.0[12], self.0[13]]))
@@ -164,17 +164,17 @@ impl<'a> Packet<'a> {
     }
 }
 
-/// Cuts frames into packets and counts them.
+/// Splits frames into numbered packets.
 #[derive(Clone, Debug, Default)]
 pub struct Sender {
     sequence: u8,
 }
 
 impl Sender {
-    /// Writes `frame` as packets into `buffer`, one after the other, and hands each to `send`.
+    /// Writes the packets of `frame` into `buffer`, one after the other, and passes each to `send`.
     ///
-    /// The sequence number runs 1 … 15 and is the same for no two packets in a row; PUSH is on the last packet only.
-    /// An empty frame is one empty packet with PUSH. The first error of `send` ends the frame.
+    /// The sequence number cycles through 1 … 15. Only the last packet carries PUSH; an empty frame is one empty
+    /// packet with PUSH. The first error of `send` ends the frame.
     pub fn frame<E>(
         &mut self,
         frame: &[[u8; 3]],
@@ -203,12 +203,12 @@ impl Sender {
     }
 }
 
-/// Puts packets together to frames, as a light does.
+/// Assembles frames from packets, as a light does.
 #[derive(Clone, Debug)]
 pub struct Receiver<const N: usize> {
     pixels: [[u8; 3]; N],
     last_sequence: Option<u8>,
-    /// Packets that came late and were dropped.
+    /// Number of late packets, which were dropped.
     pub late: u32,
 }
 
@@ -219,13 +219,13 @@ impl<const N: usize> Default for Receiver<N> {
 }
 
 impl<const N: usize> Receiver<N> {
-    /// Takes a packet; answers the frame when it is complete. Pixels beyond `N` and white channels are dropped.
+    /// Takes a packet. Returns the frame if it is complete. Pixels beyond `N` and white channels are dropped.
     pub fn accept(&mut self, packet: &Packet) -> Option<&[[u8; 3]; N]> {
         if packet.is_query() || packet.is_reply() {
             return None;
         }
         if let (Some(now), Some(last)) = (packet.sequence(), self.last_sequence) {
-            // Up to seven behind is late; more is a sender that restarted.
+            // Up to seven numbers behind is a late packet; more is a sender that restarted.
             if (1..=7).contains(&((15 + last - now) % 15)) {
                 self.late += 1;
                 return None;
@@ -234,7 +234,7 @@ impl<const N: usize> Receiver<N> {
         self.last_sequence = packet.sequence().or(self.last_sequence);
         let size = packet.bytes_per_pixel();
         for (i, byte) in packet.data().iter().enumerate() {
-            // An offset may be anything: on a 32-bit processor a sum that wrapped would land on the first pixels.
+            // The offset may be anything: on a 32-bit processor a wrapped sum would land on the first pixels.
             let Some(place) = (packet.offset() as usize).checked_add(i) else { break };
             let (pixel, channel) = (place / size, place % size);
             if pixel < N && channel < 3 {
@@ -298,7 +298,8 @@ mod tests {
 
     #[test]
     fn what_other_senders_write_is_understood() {
-        // A time code makes the header 14 bytes; type 0x0d and 0x01 are RGB in the field; sequence 0 is "not used".
+        // A time code makes the header 14 bytes; types 0x0d and 0x01 mean RGB in the field; sequence 0 means "not
+        // used".
         let timed = [0x51, 0, 0x0d, 1, 0, 0, 0, 3, 0, 3, 0, 0, 0, 7, 10, 20, 30];
         let p = Packet::check(&timed).unwrap();
         assert_eq!((p.timecode(), p.sequence(), p.bytes_per_pixel()), (Some(7), None, 3));

@@ -1,11 +1,11 @@
-//! A name server that knows one address (RFC 1035): every name leads to the lamp whose access point was joined, so that
-//! a phone finds the page on which its owner chooses a network.
+//! A captive-portal name server (RFC 1035): it answers every name with one address, that of the lamp whose access
+//! point was joined, so that a phone finds the page for choosing a network.
 
-/// UDP port.
+/// UDP port of name servers.
 pub const PORT: u16 = 53;
-/// Largest message that UDP carries without extensions (RFC 1035, 4.2.1).
+/// Largest message over UDP without extensions, in bytes (RFC 1035, 4.2.1).
 pub const MOST: usize = 512;
-/// An answer is true for as long as the access point is open: it must not be remembered beyond that. In seconds.
+/// Lifetime of an answer in seconds: it must not outlive the access point.
 const TTL: u32 = 5;
 
 const HEADER: usize = 12;
@@ -13,14 +13,15 @@ const A: [u8; 2] = [0, 1];
 const ANY: [u8; 2] = [0, 255];
 const INTERNET: [u8; 2] = [0, 1];
 
-/// Answers a query with `address`; the length of the answer in `out`. `None` for what is no query with one question.
+/// Writes the answer to a query, `address` for every name, into `out` and returns its length. `None` if the bytes are
+/// not a query with one question.
 ///
-/// A question for anything but an IPv4 address gets an answer that says so: no record of that kind, which a phone
-/// does not wait for.
+/// A question for anything other than an IPv4 address is answered with "no such record", so that a phone does not
+/// wait.
 pub fn answer(query: &[u8], address: [u8; 4], out: &mut [u8; MOST]) -> Option<usize> {
     let head: &[u8; HEADER] = query.first_chunk()?;
     let [id0, id1, flags, _, questions @ ..] = head;
-    // A response is not answered, nor anything but a standard query (opcode 0), nor one that was cut.
+    // Ignore responses, other operations than a standard query (opcode 0), and truncated messages.
     if flags & 0b1111_1010 != 0 || questions[..2] != [0, 1] {
         return None;
     }
@@ -30,7 +31,8 @@ pub fn answer(query: &[u8], address: [u8; 4], out: &mut [u8; MOST]) -> Option<us
     let (kind, class) = question[name..].split_at(2);
     let found = class == INTERNET && (kind == A || kind == ANY);
     let recursion = flags & 1;
-    // Response, authoritative; recursion as it was wished, and "available", or some clients ask elsewhere.
+    // An authoritative response. Recursion is as requested and marked available, because some clients ask elsewhere
+    // otherwise.
     let records = [0, u8::from(found), 0, 0, 0, 0];
     let mut length = 0;
     let mut put = |bytes: &[u8]| -> Option<()> {
@@ -42,7 +44,7 @@ pub fn answer(query: &[u8], address: [u8; 4], out: &mut [u8; MOST]) -> Option<us
     put(&records)?;
     put(question)?;
     if found {
-        // The name is the question's, at the end of the header.
+        // The name is that of the question, right behind the header.
         put(&[0xc0, HEADER as u8])?;
         put(&A)?;
         put(&INTERNET)?;
@@ -53,7 +55,7 @@ pub fn answer(query: &[u8], address: [u8; 4], out: &mut [u8; MOST]) -> Option<us
     Some(length)
 }
 
-/// Bytes of a name, its end included. A question's name stands there whole: no pointer leads before it.
+/// Length of a name in bytes, including its end. The name of a question is complete, without pointers.
 fn name_length(bytes: &[u8]) -> Option<usize> {
     let mut at = 0;
     loop {

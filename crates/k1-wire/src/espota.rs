@@ -1,9 +1,9 @@
-//! espota: how the Arduino world sends firmware over the air, as its clients speak it.
+//! espota: the protocol by which the Arduino world sends firmware over the air.
 //!
-//! The client invites by UDP, the lamp asks for a proof that the client knows its password, and then dials back by TCP
-//! to fetch the file. Clients of ESP32 cores up to 3.3.0 prove it with MD5, later ones with PBKDF2; the length of the
-//! answer tells which. As a transport this gives no trust: what comes must pass the same signature check as any other.
-//! Source: `tools/espota.py` of arduino-esp32, read as a description of the protocol.
+//! A client invites a lamp by UDP. The lamp demands proof that the client knows its password, then connects back by
+//! TCP and fetches the file. Clients of ESP32 cores up to 3.3.0 prove it with MD5, later ones with PBKDF2; the length
+//! of the answer tells which. This transport establishes no trust: what it delivers must pass the same signature
+//! check as any other update. Source: `tools/espota.py` of arduino-esp32, read as a description of the protocol.
 
 use core::fmt::Write;
 
@@ -12,37 +12,37 @@ use hmac::{Hmac, KeyInit, Mac};
 use md5::Md5;
 use sha2::{Digest, Sha256};
 
-/// UDP port on which a lamp is invited.
+/// UDP port on which a lamp accepts invitations.
 pub const PORT: u16 = 3232;
 /// Iterations of PBKDF2.
 const ROUNDS: u32 = 10_000;
 
-/// What a client says by UDP.
+/// A client's packet.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Request<'a> {
-    /// "Fetch a file from me."
+    /// An invitation to fetch a file from the client.
     Invite(Invitation),
-    /// "This is my proof."
+    /// Proof that the client knows the password.
     Proof {
-        /// The client's half of the challenge, hexadecimal.
+        /// The client's nonce, hexadecimal.
         cnonce: &'a str,
         /// The proof, hexadecimal.
         response: &'a str,
     },
 }
 
-/// An invitation.
+/// An invitation to fetch a file.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Invitation {
-    /// True for firmware, false for a file system, which a lamp has not.
+    /// Whether the file is firmware; otherwise it is a file system, which a lamp does not have.
     pub is_firmware: bool,
-    /// TCP port on which the client waits.
+    /// TCP port on which the client listens.
     pub port: u16,
-    /// Bytes of the file.
+    /// Size of the file in bytes.
     pub size: u32,
 }
 
-/// Reads a packet; `None` if it makes no sense.
+/// Parses a packet; `None` if it is malformed.
 pub fn parse(packet: &[u8]) -> Option<Request<'_>> {
     let text = core::str::from_utf8(packet).ok()?;
     let mut words = text.strip_suffix('\n').unwrap_or(text).split(' ');
@@ -54,7 +54,7 @@ pub fn parse(packet: &[u8]) -> Option<Request<'_>> {
                 port: words.next()?.parse().ok().filter(|port| *port != 0)?,
                 size: words.next()?.parse().ok()?,
             };
-            // A sum against accidents, which the signed hash replaces.
+            // An MD5 sum against accidents, which the signed hash replaces.
             is_hex(words.next()?, &[32]).then_some(Request::Invite(invitation))?
         }
         "200" => {
@@ -79,12 +79,12 @@ fn hex<const N: usize>(bytes: &[u8]) -> String<N> {
     text
 }
 
-/// A challenge: 64 letters, of which a client of the old form reads and uses the first 32.
+/// A challenge of 64 hexadecimal digits. Older clients read and use only the first 32.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Challenge(String<64>);
 
 impl Challenge {
-    /// A challenge of 32 bytes of chance.
+    /// A challenge from 32 random bytes.
     pub fn new(chance: [u8; 32]) -> Self {
         Self(hex(&chance))
     }
@@ -92,16 +92,16 @@ impl Challenge {
     /// The packet that asks for a proof.
     pub fn packet(&self) -> String<69> {
         let mut text = String::new();
-        // It fits: five letters and sixty-four.
+        // It fits: five letters and 64 digits.
         let _ = write!(text, "AUTH {}", self.0);
         text
     }
 
-    /// Begins to check a proof; see [`Check::step`].
+    /// Begins to verify a proof; see [`Check::step`].
     pub fn check(&self, password: &str, cnonce: &str, response: &str) -> Check {
         if response.len() == 32 {
             let nonce = &self.0[..32];
-            // The old client puts a byte order mark before its password, and its device does not.
+            // The old client puts a byte order mark before its password; its device does not.
             let right = [&b"\xef\xbb\xbf"[..], b""].into_iter().any(|mark| {
                 let password: String<32> =
                     hex(&Md5::new().chain_update(mark).chain_update(password).finalize());
@@ -120,7 +120,7 @@ impl Challenge {
         let last: [u8; 32] = first.finalize().into_bytes().into();
         let mut salt = Salt::default();
         let mut proof = Proof::default();
-        // Both have 64 letters at most, which `parse` has seen to.
+        // `parse` has limited both to 64 letters.
         let _ = write!(salt, "{}:{cnonce}", self.0);
         let _ = proof.push_str(response);
         Check::Derive(Derivation { key, last, sum: last, left: ROUNDS - 1, salt, proof })
@@ -145,21 +145,21 @@ fn old_form(password: &str, nonce: &str, cnonce: &str) -> [u8; 16] {
     hash.finalize().into()
 }
 
-/// Compares without telling by its time where two texts differ.
+/// Compares in constant time.
 fn same(a: &str, b: &str) -> bool {
     a.len() == b.len() && a.bytes().zip(b.bytes()).fold(0, |d, (a, b)| d | (a ^ b)) == 0
 }
 
-/// A proof that is being checked: ten thousand rounds of PBKDF2 are more than others want to wait for in one go.
+/// A proof that is being verified. Ten thousand rounds of PBKDF2 in one go would block other tasks for too long.
 #[allow(clippy::large_enum_variant, reason = "there is one at a time, and it is short-lived")]
 pub enum Check {
-    /// It is known.
+    /// The result is known.
     Done(bool),
-    /// Some rounds are left.
+    /// Some rounds remain.
     Derive(Derivation),
 }
 
-/// PBKDF2 with HMAC-SHA-256 (RFC 8018, 5.2), one block, on its way.
+/// PBKDF2 with HMAC-SHA-256 (RFC 8018, 5.2) for one block, in progress.
 pub struct Derivation {
     key: Hmac<Sha256>,
     last: [u8; 32],
@@ -170,7 +170,7 @@ pub struct Derivation {
 }
 
 impl Check {
-    /// Does some of the rounds.
+    /// Computes up to `rounds` further rounds.
     pub fn step(self, rounds: u32) -> Self {
         let Self::Derive(mut d) = self else { return self };
         let now = rounds.min(d.left);
@@ -213,7 +213,7 @@ mod tests {
         assert_eq!(parse(format!("200 {sum} {sum}{sum}\n").as_bytes()), None);
     }
 
-    /// Proofs as Python's hashlib makes them, for the password "abcdefgh23456789".
+    /// Proofs by Python's hashlib for the password "abcdefgh23456789".
     #[test]
     fn proofs_of_every_kind_of_client_are_known() {
         let challenge = Challenge::new(core::array::from_fn(|i| i as u8));

@@ -1,13 +1,13 @@
-//! As much of Ethernet, IPv4 (RFC 791) and TCP (RFC 9293) as a lamp has to look at under its network stack.
+//! The parts of Ethernet, IPv4 (RFC 791) and TCP (RFC 9293) that a lamp inspects below its network stack.
 
-/// A type of frame that nobody listens to (IEEE 802, local experimental 1).
+/// An EtherType without listeners (IEEE 802, local experimental 1).
 const NOBODY: [u8; 2] = [0x88, 0xb5];
 const IPV4: [u8; 2] = [0x08, 0x00];
 const TCP: u8 = 6;
 const RST: u8 = 4;
 
-/// True for a frame that refuses a TCP connection to `port`: a reset from it that answers the very first packet, which
-/// has the sequence number 0 (RFC 9293, 3.10.7.1).
+/// Whether a frame is a TCP reset from `port` that refuses a new connection: it answers the first packet and has
+/// sequence number 0 (RFC 9293, 3.10.7.1).
 pub fn refuses_connection(frame: &[u8], port: u16) -> bool {
     let refuses = || {
         let (kind, ip) = frame.get(12..)?.split_first_chunk()?;
@@ -20,7 +20,7 @@ pub fn refuses_connection(frame: &[u8], port: u16) -> bool {
     refuses().unwrap_or(false)
 }
 
-/// Makes a frame one that nobody listens to.
+/// Changes the type of a frame so that every receiver ignores it.
 pub fn address_to_nobody(frame: &mut [u8]) {
     if let Some(kind) = frame.get_mut(12..14) {
         kind.copy_from_slice(&NOBODY);
@@ -32,7 +32,7 @@ mod tests {
     use super::*;
     use proptest::prelude::*;
 
-    /// Ethernet, IPv4 with `options` words of options, TCP.
+    /// Ethernet, IPv4 with `options` words of options, and TCP.
     fn frame(options: usize, from: u16, sequence: u32, flags: u8) -> Vec<u8> {
         let mut f = vec![2; 12];
         f.extend(IPV4);

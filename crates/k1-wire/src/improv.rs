@@ -1,15 +1,15 @@
-//! Improv over serial, version 1: how a browser or an app next to a lamp tells it a Wi-Fi network.
+//! Improv over serial, version 1: how a browser or an app next to a lamp provisions its Wi-Fi.
 //!
-//! A packet is `IMPROV`, version, kind, length, data, sum of all that, and a line feed, in the midst of whatever else a
-//! console says. [`Ear`] finds packets in a stream of bytes, one byte at a time; [`Packet`] writes them.
+//! A packet is `IMPROV`, version, kind, length, data, a checksum and a line feed, mixed into the other output of a
+//! console. [`Decoder`] finds packets in a stream, byte by byte; [`Packet`] encodes them.
 
-/// Longest data of a packet.
+/// Largest data of a packet in bytes.
 const MOST_DATA: usize = 255;
 const HEAD: &[u8; 7] = b"IMPROV\x01";
-/// Head, kind, length, data, sum, line feed.
+/// Header, kind, length, data, checksum and line feed.
 const MOST: usize = HEAD.len() + 2 + MOST_DATA + 2;
 
-/// Kinds of packets.
+/// Packet kinds.
 mod kind {
     pub const STATE: u8 = 1;
     pub const ERROR: u8 = 2;
@@ -17,52 +17,52 @@ mod kind {
     pub const RESULT: u8 = 4;
 }
 
-/// Where a lamp stands.
+/// State of the provisioning.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum State {
-    /// Ready for a network's name.
+    /// Ready to receive credentials.
     Ready = 2,
-    /// Trying it.
+    /// Connecting.
     Provisioning = 3,
-    /// On it.
+    /// Connected.
     Provisioned = 4,
 }
 
-/// What went wrong.
+/// Error of the last command.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Error {
-    /// Nothing.
+    /// No error.
     None = 0,
-    /// A packet or command that is not well formed.
+    /// Malformed packet or command.
     Malformed = 1,
-    /// A command that the lamp does not know.
+    /// Unknown command.
     UnknownCommand = 2,
     /// The network could not be joined.
     CannotConnect = 3,
 }
 
-/// What a lamp is asked for.
+/// A command to the lamp.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Command<'a> {
     /// Join this network.
     Join {
-        /// Its name.
+        /// Name of the network.
         ssid: &'a str,
-        /// Its password; empty for an open one.
+        /// Password; empty for an open network.
         password: &'a str,
     },
-    /// Say where you stand.
+    /// Report the state.
     State,
-    /// Say who you are.
+    /// Report the device information.
     Info,
-    /// Say which networks you see.
+    /// Report the visible networks.
     Scan,
-    /// Another one.
+    /// An unknown command.
     Unknown(u8),
 }
 
 impl Command<'_> {
-    /// The number that its result carries.
+    /// The number of the command, which its result repeats.
     pub const fn number(&self) -> u8 {
         match self {
             Self::Join { .. } => 1,
@@ -74,7 +74,7 @@ impl Command<'_> {
     }
 }
 
-/// Takes a string with its length before it.
+/// Takes a length-prefixed string.
 fn string<'a>(bytes: &mut &'a [u8]) -> Result<&'a str, Error> {
     let (length, rest) = bytes.split_first().ok_or(Error::Malformed)?;
     let (text, rest) = rest.split_at_checked(usize::from(*length)).ok_or(Error::Malformed)?;
@@ -85,7 +85,7 @@ fn string<'a>(bytes: &mut &'a [u8]) -> Result<&'a str, Error> {
 impl<'a> Command<'a> {
     fn parse(data: &'a [u8]) -> Result<Self, Error> {
         let (number, rest) = data.split_first().ok_or(Error::Malformed)?;
-        // The length may be left out where there is nothing.
+        // The length may be missing if there is no data.
         let (length, mut rest) = rest.split_first().unwrap_or((&0, &[]));
         if usize::from(*length) != rest.len() {
             return Err(Error::Malformed);
@@ -108,35 +108,35 @@ impl<'a> Command<'a> {
 
 /// Finds commands in a stream of bytes.
 #[derive(Clone, Debug)]
-pub struct Ear {
+pub struct Decoder {
     bytes: [u8; MOST],
     filled: usize,
 }
 
-impl Default for Ear {
+impl Default for Decoder {
     fn default() -> Self {
         Self::new()
     }
 }
 
-impl Ear {
-    /// Nothing was heard.
+impl Decoder {
+    /// A decoder at the beginning of a stream.
     pub const fn new() -> Self {
         Self { bytes: [0; MOST], filled: 0 }
     }
 
-    /// Hears a byte; a command if it was the last of one, an error if that one cannot be understood.
+    /// Takes one byte. Returns the command that it completes, if any.
     ///
     /// # Errors
     ///
-    /// [`Error::Malformed`], to be sent back.
+    /// [`Error::Malformed`], to be sent back, if the completed packet is malformed.
     pub fn hear(&mut self, byte: u8) -> Result<Option<Command<'_>>, Error> {
         const LENGTH: usize = HEAD.len() + 1;
         const DATA: usize = LENGTH + 1;
         if let Some(expected) = HEAD.get(self.filled)
             && byte != *expected
         {
-            // No letter of the head comes twice: only its first can begin another.
+            // No letter of the header occurs twice, so only its first can start another packet.
             self.filled = 0;
             if byte != HEAD[0] {
                 return Ok(None);
@@ -154,7 +154,7 @@ impl Ear {
         }
         match self.bytes[HEAD.len()] {
             kind::COMMAND => Command::parse(&self.bytes[DATA..end]).map(Some),
-            // What lamps say to others.
+            // Packets that lamps send.
             _ => Ok(None),
         }
     }
@@ -164,7 +164,7 @@ fn sum(bytes: &[u8]) -> u8 {
     bytes.iter().fold(0, |sum, byte| sum.wrapping_add(*byte))
 }
 
-/// A packet that a lamp sends.
+/// A packet from the lamp.
 #[derive(Clone, Debug)]
 pub struct Packet {
     bytes: [u8; MOST],
@@ -187,17 +187,17 @@ impl Packet {
         packet
     }
 
-    /// Where the lamp stands.
+    /// Reports the state.
     pub fn state(state: State) -> Self {
         Self::new(kind::STATE, core::iter::once(state as u8))
     }
 
-    /// What went wrong.
+    /// Reports an error.
     pub fn error(error: Error) -> Self {
         Self::new(kind::ERROR, core::iter::once(error as u8))
     }
 
-    /// The result of a command: strings, as many as fit whole.
+    /// The result of a command: the strings, as long as they fit completely.
     pub fn result(command: u8, strings: &[&str]) -> Self {
         let mut length = 0;
         let fits = strings.iter().take_while(|text| {
@@ -210,9 +210,9 @@ impl Packet {
         Self::new(kind::RESULT, [command, length].into_iter().chain(texts))
     }
 
-    /// A network that was seen: its name, its strength in dBm, whether it wants a password. One packet each.
+    /// A visible network: its name, signal strength in dBm, and whether it needs a password. One packet per network.
     pub fn network(ssid: &str, rssi_dbm: i8, locked: bool) -> Self {
-        // A sign and three digits at most.
+        // A sign and at most three digits.
         let mut strength = [0; 4];
         let mut at = strength.len();
         let mut rest = rssi_dbm.unsigned_abs();
@@ -232,12 +232,12 @@ impl Packet {
         Self::result(Command::Scan.number(), &[ssid, strength, if locked { "YES" } else { "NO" }])
     }
 
-    /// No network follows.
+    /// The end of the list of networks.
     pub fn no_more_networks() -> Self {
         Self::result(Command::Scan.number(), &[])
     }
 
-    /// Its bytes.
+    /// The encoded packet.
     pub fn bytes(&self) -> &[u8] {
         &self.bytes[..self.length]
     }
@@ -251,11 +251,11 @@ mod tests {
     use std::string::{String, ToString};
     use std::vec::Vec;
 
-    /// What is heard, in words.
-    fn heard(ear: &mut Ear, bytes: &[u8]) -> Vec<String> {
+    /// What the decoder found, as text.
+    fn heard(decoder: &mut Decoder, bytes: &[u8]) -> Vec<String> {
         let mut all = Vec::new();
         for byte in bytes {
-            match ear.hear(*byte) {
+            match decoder.hear(*byte) {
                 Ok(None) => {}
                 Ok(Some(Command::Join { ssid, password })) => {
                     all.push(std::format!("join {ssid} with {password}"))
@@ -281,14 +281,17 @@ mod tests {
 
     #[test]
     fn a_command_is_found_in_the_midst_of_a_console() {
-        let mut ear = Ear::new();
+        let mut decoder = Decoder::new();
         let mut stream = b"[FPS] 181.8\r\nIMPIMPROV".to_vec();
         stream.extend(command(b"\x01\x08\x04home\x02pw"));
         stream.extend(command(b"\x02\x00"));
         stream.extend(command(b"\x03"));
         stream.extend(command(b"\x04\x00"));
         stream.extend(command(b"\x09\x00"));
-        assert_eq!(heard(&mut ear, &stream), ["join home with pw", "State", "Info", "Scan", "Unknown(9)"]);
+        assert_eq!(
+            heard(&mut decoder, &stream),
+            ["join home with pw", "State", "Info", "Scan", "Unknown(9)"]
+        );
     }
 
     #[test]
@@ -302,11 +305,11 @@ mod tests {
 
     #[test]
     fn what_is_malformed_is_told_and_forgotten() {
-        let mut ear = Ear::new();
+        let mut decoder = Decoder::new();
         let mut wrong_sum = command(b"\x02\x00");
         let at = wrong_sum.len() - 2;
         wrong_sum[at] ^= 1;
-        assert_eq!(heard(&mut ear, &wrong_sum), ["Malformed"]);
+        assert_eq!(heard(&mut decoder, &wrong_sum), ["Malformed"]);
         for data in [
             &b""[..],
             b"\x01\x00",
@@ -315,10 +318,10 @@ mod tests {
             b"\x01\x04\x02\xff\xfe\x00",
             b"\x02\x01",
         ] {
-            assert_eq!(heard(&mut ear, &command(data)), ["Malformed"], "{data:?}");
+            assert_eq!(heard(&mut decoder, &command(data)), ["Malformed"], "{data:?}");
         }
-        assert!(heard(&mut ear, Packet::state(State::Ready).bytes()).is_empty(), "what others say");
-        assert_eq!(heard(&mut ear, &command(b"\x02")), ["State"]);
+        assert!(heard(&mut decoder, Packet::state(State::Ready).bytes()).is_empty(), "what others say");
+        assert_eq!(heard(&mut decoder, &command(b"\x02")), ["State"]);
     }
 
     #[test]
@@ -332,7 +335,7 @@ mod tests {
     proptest! {
         #[test]
         fn any_bytes_are_heard(bytes in prop::collection::vec(any::<u8>(), 0..600)) {
-            heard(&mut Ear::new(), &bytes);
+            heard(&mut Decoder::new(), &bytes);
         }
 
         #[test]
@@ -347,7 +350,7 @@ mod tests {
             data.extend(password.bytes());
             let mut stream = noise;
             stream.extend(command(&data));
-            prop_assert_eq!(heard(&mut Ear::new(), &stream), [std::format!("join {ssid} with {password}").to_string()]);
+            prop_assert_eq!(heard(&mut Decoder::new(), &stream), [std::format!("join {ssid} with {password}").to_string()]);
         }
     }
 }

@@ -1,11 +1,11 @@
 #![cfg_attr(not(test), no_std)]
 #![forbid(unsafe_code)]
 
-//! What lights say to each other, as bytes: codecs without I/O, without a heap and without a clock.
+//! Codecs of the protocols that lights and lamps speak: no I/O, no heap and no clock.
 //!
-//! Every protocol has two types: a *view* of raw bytes, whose accessors cannot panic once it was checked, and a
-//! *value* with meaning. A view comes from [`check`](ddp::Packet::check)ed bytes only; a value is written to bytes
-//! that always check.
+//! Each protocol has two types: a *view* of raw bytes, whose accessors cannot panic once it was checked, and a
+//! *value* with meaning. A view comes only from [`check`](ddp::Packet::check)ed bytes; a value encodes to bytes that
+//! always pass the check.
 
 pub mod ddp;
 pub mod dns;

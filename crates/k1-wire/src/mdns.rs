@@ -1,19 +1,19 @@
-//! Multicast DNS (RFC 6762) and service discovery (RFC 6763), the part of who is looked for: a query comes in, the
-//! answer goes out. No heap, no clock, no memory of others. [`ask`] is the side of whoever looks for a name.
+//! Multicast DNS (RFC 6762) and service discovery (RFC 6763), the responder: takes a query and writes the answer. No
+//! heap, no clock, no cache. [`ask`] is the querying side.
 
 pub mod ask;
 
 /// UDP port of both groups.
 pub const PORT: u16 = 5353;
-/// The group's address.
+/// IPv4 address of the group.
 pub const GROUP: [u8; 4] = [224, 0, 0, 251];
-/// The group's address in IPv6, ff02::fb.
+/// IPv6 address of the group, ff02::fb.
 pub const GROUP_V6: [u8; 16] = [0xff, 2, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0xfb];
-/// Largest answer that this module writes.
+/// Size of the largest answer that this module writes.
 pub const MAX_ANSWER: usize = 700;
-/// Longest name that is understood; longer ones are not ours.
+/// Longest name that is parsed; longer names are not ours.
 const MAX_NAME: usize = 96;
-/// Seconds that an answer may be remembered (RFC 6762, 10): names of hosts, and all else.
+/// Lifetimes of records in seconds (RFC 6762, 10): host names, and all others.
 const HOST_TTL: u32 = 120;
 const OTHER_TTL: u32 = 4_500;
 
@@ -26,33 +26,33 @@ mod kind {
     pub const ANY: u16 = 255;
 }
 
-/// Internet, with the bit that says "forget what you knew of this".
+/// Class Internet with the cache-flush bit.
 const CLASS_FLUSH: u16 = 0x8001;
 const CLASS: u16 = 1;
 
-/// Who is looked for.
+/// The host that answers.
 #[derive(Clone, Copy, Debug)]
 pub struct Host<'a> {
-    /// Name without `.local`: one label of letters, digits and hyphens.
+    /// Its name without `.local`: one label of letters, digits and hyphens.
     pub name: &'a str,
-    /// Address.
+    /// Its IPv4 address.
     pub address: [u8; 4],
-    /// Services: type (`_k1._tcp`), port, and texts `key=value`.
+    /// Its services.
     pub services: &'a [Service<'a>],
 }
 
-/// A service of a host; its instance is named as the host.
+/// A service of a host. Its instance has the name of the host.
 #[derive(Clone, Copy, Debug)]
 pub struct Service<'a> {
-    /// Two labels, `_k1._tcp`.
+    /// Its type of two labels, such as `_k1._tcp`.
     pub kind: &'a str,
     /// TCP port.
     pub port: u16,
-    /// Texts `key=value`, each at most 255 bytes.
+    /// Its texts `key=value`, each at most 255 bytes.
     pub texts: &'a [&'a str],
 }
 
-/// A name, its labels with dots between.
+/// A name: labels separated by dots.
 #[derive(Clone, Debug)]
 struct Name {
     bytes: [u8; MAX_NAME],
@@ -73,11 +73,11 @@ impl Name {
     }
 }
 
-/// Reads a name at a place: the name, or `None` in it if it is too long to be ours, and the place behind it.
+/// Reads the name at `at`. Returns the name (`None` if it is too long to be ours) and the index behind it.
 fn read_name(packet: &[u8], mut at: usize) -> Option<(Option<Name>, usize)> {
     let mut name = Name { bytes: [0; MAX_NAME], length: 0 };
     let (mut fits, mut behind) = (true, None);
-    // Each pointer leads further to the front, so that no chain of them has no end.
+    // Each pointer must lead further to the front, so that a chain of them ends.
     let mut earliest = at;
     loop {
         let length = usize::from(*packet.get(at)?);
@@ -133,7 +133,7 @@ impl Writer<'_> {
         self.bytes(&[0])
     }
 
-    /// A record; all of it, or nothing if it does not fit.
+    /// Writes a complete record, or nothing if it does not fit.
     fn record(
         &mut self,
         name: &[&str],
@@ -188,16 +188,16 @@ impl Writer<'_> {
     }
 }
 
-/// Starts an answer: a header whose number of records is filled in at the end.
+/// Begins an answer. The numbers of records in its header are filled in at the end.
 fn begin(out: &mut [u8; MAX_ANSWER]) -> Writer<'_> {
     out[..12].copy_from_slice(&[0, 0, 0x84, 0, 0, 0, 0, 0, 0, 0, 0, 0]);
     Writer { out, length: 12, records: 0 }
 }
 
-/// The answer to a packet, if it asks for this host; the bytes of `out` that it takes.
+/// Writes the answer to a packet, if it asks for this host, and returns its length.
 pub fn answer(packet: &[u8], host: &Host, out: &mut [u8; MAX_ANSWER]) -> Option<usize> {
     let header = packet.first_chunk::<12>()?;
-    // A query, and of the usual kind.
+    // Accept standard queries only.
     if header[2] & 0xf8 != 0 {
         return None;
     }
@@ -233,7 +233,7 @@ pub fn answer(packet: &[u8], host: &Host, out: &mut [u8; MAX_ANSWER]) -> Option<
     finish(w)
 }
 
-/// What a host says unasked when it comes.
+/// The unsolicited announcement of a host.
 pub fn announcement(host: &Host, out: &mut [u8; MAX_ANSWER]) -> Option<usize> {
     let mut w = begin(out);
     for service in host.services {
@@ -307,7 +307,7 @@ mod tests {
         let mut response = query("k1-a3f0.local", 1);
         response[2] = 0x84;
         assert_eq!(ask(&response), None, "an answer is no question");
-        // A name by a pointer is read, and one that points to itself or ahead is not.
+        // A name with a pointer is read; one that points to itself or ahead is not.
         let mut two = query("_k1._tcp.local", 12);
         two[5] = 2;
         two.extend([0xc0, 12, 0, 12, 0, 1]);

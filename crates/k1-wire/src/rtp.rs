@@ -1,34 +1,34 @@
-//! RTP with linear PCM (RFC 3550, RFC 3551 L16): the sound that a virtual lamp hears.
+//! RTP with linear PCM (RFC 3550, RFC 3551 L16): the sound input of a virtual lamp.
 //!
-//! A packet is read in two steps, as everywhere here: [`Packet::parse`] checks bytes, [`Order`] decides what a packet
-//! means after those before it.
+//! A packet is read in two steps: [`Packet::parse`] checks its bytes, and [`Order`] decides its meaning after the
+//! packets before it.
 
 /// Bytes of the fixed header.
 pub const HEADER: usize = 12;
-/// Dynamic payload type that K1 sends; any from 96 to 127 is taken, and so are 10 and 11 (RFC 3551).
+/// Payload type that K1 sends. K1 accepts all dynamic types, 96 to 127, and 10 and 11 (RFC 3551).
 pub const PAYLOAD_TYPE: u8 = 96;
 
-/// A packet that was understood.
+/// A parsed packet.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Packet<'a> {
-    /// Number of the packet; wraps.
+    /// Sequence number; wraps.
     pub sequence: u16,
-    /// Number of its first sample; wraps.
+    /// Number of the first sample; wraps.
     pub timestamp: u32,
-    /// Who sends.
+    /// Identifier of the sender (SSRC).
     pub source: u32,
-    /// 16-bit samples, big-endian; a whole number of them.
+    /// 16-bit samples, big-endian, a whole number of them.
     pub payload: &'a [u8],
 }
 
-/// Why bytes are no packet.
+/// Why bytes are not a packet.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Error {
     /// Shorter than its header says.
     Short,
-    /// Another version than 2.
+    /// The version is not 2.
     Version,
-    /// A payload that is no linear PCM.
+    /// The payload is not linear PCM.
     Payload,
 }
 
@@ -45,11 +45,11 @@ impl core::fmt::Display for Error {
 impl core::error::Error for Error {}
 
 impl<'a> Packet<'a> {
-    /// Reads a packet.
+    /// Parses a packet.
     ///
     /// # Errors
     ///
-    /// What is wrong with it.
+    /// The first fault found.
     pub fn parse(bytes: &'a [u8]) -> Result<Self, Error> {
         let Some((head, mut rest)) = bytes.split_first_chunk::<HEADER>() else { return Err(Error::Short) };
         if head[0] >> 6 != 2 {
@@ -78,7 +78,7 @@ impl<'a> Packet<'a> {
         })
     }
 
-    /// The samples as they were sent; [`level`] of each is −1 … 1.
+    /// The samples as sent; [`to_float`] converts them.
     pub fn samples(&self) -> impl Iterator<Item = i16> + 'a {
         self.payload.as_chunks().0.iter().map(|b| i16::from_be_bytes(*b))
     }
@@ -89,12 +89,12 @@ impl<'a> Packet<'a> {
     }
 }
 
-/// A sample as a level, −1 … 1.
-pub fn level(sample: i16) -> f32 {
+/// Converts a sample to −1 … 1.
+pub fn to_float(sample: i16) -> f32 {
     f32::from(sample) / 32_768.0
 }
 
-/// Writes the header of a packet; its samples go behind it, big-endian.
+/// Writes the header of a packet. The samples follow it, big-endian.
 pub fn write_header(sequence: u16, timestamp: u32, source: u32) -> [u8; HEADER] {
     let mut head = [0; HEADER];
     head[0] = 0x80;
@@ -105,29 +105,29 @@ pub fn write_header(sequence: u16, timestamp: u32, source: u32) -> [u8; HEADER] 
     head
 }
 
-/// What a packet means.
+/// The meaning of a packet.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Meaning {
-    /// Take it; so many samples before it were lost and are best replaced by silence.
+    /// Use it. The `lost` samples before it should be replaced by silence.
     Take {
-        /// Lost samples.
+        /// Number of lost samples.
         lost: u32,
     },
-    /// It came twice, or too late.
+    /// A duplicate, or too late.
     Drop,
 }
 
-/// Longest gap that is filled with silence, in samples: a second. After a longer one the stream starts anew.
+/// Longest gap that is filled with silence, in samples (1 s). After a longer gap the stream starts anew.
 const LONGEST_GAP: u32 = 16_000;
 
-/// Puts packets into their order, by their timestamps.
+/// Orders packets by their timestamps.
 #[derive(Clone, Copy, Debug, Default)]
 pub struct Order {
     next: Option<(u32, u32)>,
 }
 
 impl Order {
-    /// Decides about a packet.
+    /// Decides what a packet means.
     pub fn judge(&mut self, packet: &Packet) -> Meaning {
         let expected = match self.next {
             Some((source, next)) if source == packet.source => next,
@@ -136,7 +136,7 @@ impl Order {
         let ahead = packet.timestamp.wrapping_sub(expected);
         let lost = match ahead {
             0..=LONGEST_GAP => ahead,
-            // A little in the past: late. Far away on either side: the sender has started anew.
+            // Slightly in the past: late. Far away in either direction: the sender has restarted.
             _ if ahead > u32::MAX - LONGEST_GAP => return Meaning::Drop,
             _ => 0,
         };
@@ -163,13 +163,13 @@ mod tests {
         let bytes = packet(65_535, 9, &[0, 16_384, -32_768]);
         let p = Packet::parse(&bytes).unwrap();
         assert_eq!((p.sequence, p.timestamp, p.source, p.count()), (65_535, 9, 7, 3));
-        assert_eq!(p.samples().map(level).collect::<Vec<_>>(), [0.0, 0.5, -1.0]);
+        assert_eq!(p.samples().map(to_float).collect::<Vec<_>>(), [0.0, 0.5, -1.0]);
         // Two contributors, an extension of one word, four bytes of padding.
         let mut full = std::vec![0xb2, 96, 0, 1, 0, 0, 0, 2, 0, 0, 0, 3];
         full.extend([0; 8]);
         full.extend([0xbe, 0xde, 0, 1, 1, 2, 3, 4]);
         full.extend([0x40, 0, 0, 0, 0, 4]);
-        assert_eq!(Packet::parse(&full).unwrap().samples().map(level).collect::<Vec<_>>(), [0.5]);
+        assert_eq!(Packet::parse(&full).unwrap().samples().map(to_float).collect::<Vec<_>>(), [0.5]);
     }
 
     #[test]

@@ -4,38 +4,23 @@
 //! |---|---|
 //! | [`cli`] | the one declaration of the command line |
 //! | [`commands`] | what each command does |
-//! | [`console`] | the one door for text: what is said and printed, made harmless |
-//! | [`foreign`] | what comes from outside, cleaned where it comes in |
-//! | [`identity`] | the name and the id of this program |
 //! | [`source`] | where sound comes from |
 //! | [`sink`] | where light goes |
-//! | [`stage`] | the two halves on their two threads, and what they measure |
-//! | [`output`] | files that commands write: whole or not at all, and never over their input |
+//! | [`runtime`] | the two halves on their two threads, and what they measure |
 //! | [`picture`] | frames as pictures and arrays |
-//! | [`strip_line`] | the terminal while the strip is drawn on it |
 //! | [`report`] | what an ear did with a sound, as a picture or a page |
-//! | [`lamps`] | lamps on the network: found, asked, watched |
 //! | [`web`] | the live page and the API |
+//!
+//! Beside it stand [`k1_fleet`], which looks after many lamps, and below both [`k1_host`]: terminal, files, signals.
 
 pub mod cli;
 pub mod commands;
-pub mod console;
-pub mod foreign;
-pub mod identity;
-pub mod lamps;
-pub mod output;
 pub mod picture;
-pub mod private;
 pub mod report;
-pub mod signals;
+pub mod runtime;
 pub mod sink;
 pub mod source;
-pub mod stage;
-pub mod strip_line;
-pub mod update;
 pub mod web;
-
-pub(crate) use console::say;
 
 /// Most LEDs that one strip may have.
 pub const MAX_LEDS: usize = 4_096;

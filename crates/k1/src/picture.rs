@@ -2,7 +2,7 @@
 
 use std::io::{self, BufWriter, Seek, SeekFrom, Write};
 
-use crate::output::{Output, Unwritten, unwritten};
+use k1_host::output::{Output, Unwritten, unwritten};
 
 /// Where rendered frames go, one after the other.
 pub trait Picture {
@@ -257,7 +257,7 @@ impl Picture for Gif {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::output::Spared;
+    use k1_host::output::Spared;
     use std::fs::File;
 
     #[test]

@@ -15,10 +15,10 @@ use base64::Engine as _;
 use base64::prelude::BASE64_STANDARD;
 use broker::{Broker, Listener};
 use ed25519_dalek::SigningKey;
-use k1::update::package::{Statement, Update, manifest};
+use k1_fleet::signing::package::{Statement, Update, manifest};
 use k1_sim::fleet::{SimLamp, Temper, versions};
-use k1_update::sheet::PublicKey;
-use k1_update::sheet::Sheet;
+use k1_update::envelope::Envelope;
+use k1_update::envelope::PublicKey;
 use k1_update::trust::{KeyStatement, Trust};
 use serde_json::{Value, json};
 use support::{Running, eventually, eventually_within, firmware, k1, start};
@@ -34,12 +34,12 @@ fn update(version: &str, key: &SigningKey, is_run: bool) -> Vec<u8> {
     }
     let statement = Statement { board: "virt", version, counter: 0, patience_s: 10 };
     let manifest = manifest(&image, &statement).unwrap();
-    Update { sheet: manifest.sheet().sign(key), manifest, image }.bytes()
+    Update { envelope: manifest.envelope().sign(key), manifest, image }.bytes()
 }
 
-fn statement(key: &SigningKey) -> Sheet {
+fn statement(key: &SigningKey) -> Envelope {
     let keys = [Some(PublicKey(key.verifying_key().to_bytes())), None];
-    KeyStatement { keys, generation: 1 }.sheet()
+    KeyStatement { keys, generation: 1 }.envelope()
 }
 
 fn trust(key: &SigningKey) -> Trust {

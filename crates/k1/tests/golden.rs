@@ -8,6 +8,7 @@ use std::collections::BTreeMap;
 use std::path::{Path, PathBuf};
 use std::process::Command;
 
+use k1_device::page::fnv;
 use k1_engine::patterns::PATTERNS;
 
 const START: &str = "8";
@@ -24,10 +25,6 @@ fn render(id: &str, out: &Path) {
         .output()
         .unwrap();
     assert!(done.status.success(), "{}", String::from_utf8_lossy(&done.stderr));
-}
-
-fn hash(bytes: &[u8]) -> u64 {
-    bytes.iter().fold(0xcbf2_9ce4_8422_2325, |h, b| (h ^ u64::from(*b)).wrapping_mul(0x100_0000_01b3))
 }
 
 fn pixels(path: &Path) -> (u32, u32, Vec<u8>) {
@@ -53,7 +50,7 @@ fn every_pattern_looks_as_it_did() {
     for pattern in &PATTERNS {
         let frames = dir.path().join("frames.npy");
         render(pattern.id, &frames);
-        let h = format!("{:016x}", hash(&std::fs::read(&frames).unwrap()));
+        let h = format!("{:016x}", fnv(&std::fs::read(&frames).unwrap()));
         now.push_str(&format!("{} {h}\n", pattern.id));
         let picture = here("../../docs/patterns").join(format!("{}.png", pattern.id));
         if bless {

@@ -502,19 +502,23 @@ fn pipes_and_devices_are_written_as_they_are() {
 
 /// What writes files without going through `output`, and why that is right.
 const OTHER_DOORS: [(&str, usize, &str); 5] = [
-    ("src/identity.rs", 2, "a lock, which is held and has no content, and its folder"),
+    ("k1-host/src/identity.rs", 2, "a lock, which is held and has no content, and its folder"),
     (
-        "src/web/token.rs",
+        "k1/src/web/token.rs",
         5,
         "the first of two programs that start at once keeps its token: a link takes nobody's place; without links it is renamed",
     ),
-    ("src/private.rs", 3, "makes the user's own folder, and opens secrets for reading"),
+    ("k1-host/src/private.rs", 3, "makes the user's own folder, and opens secrets for reading"),
     (
-        "src/update/virtual_flash.rs",
+        "k1-fleet/src/virt/flash.rs",
         3,
         "a flash is changed in place, as the chip does; another kind of file is refused",
     ),
-    ("src/commands/virt.rs", 1, "a file of the emulator's in the folder for temporary files, gone with it"),
+    (
+        "k1-fleet/src/virt/mod.rs",
+        1,
+        "a file of the emulator's in the folder for temporary files, gone with it",
+    ),
 ];
 
 #[test]
@@ -534,20 +538,16 @@ fn files_are_written_through_one_door() {
         "persist(",
     ];
     let mut found = BTreeMap::new();
-    let mut folders = vec![support::here("src")];
+    let crates = support::here("..");
+    let mut folders: Vec<_> = ["k1", "k1-fleet", "k1-host"].map(|name| crates.join(name).join("src")).into();
     while let Some(folder) = folders.pop() {
         for entry in std::fs::read_dir(folder).unwrap().map(|e| e.unwrap().path()) {
             if entry.is_dir() {
                 folders.push(entry);
                 continue;
             }
-            let name = entry
-                .strip_prefix(support::here("src").parent().unwrap())
-                .unwrap()
-                .to_str()
-                .unwrap()
-                .to_owned();
-            if name.starts_with("src/output/") || name.ends_with("tests.rs") {
+            let name = entry.strip_prefix(&crates).unwrap().to_str().unwrap().to_owned();
+            if name.starts_with("k1-host/src/output/") || name.ends_with("tests.rs") {
                 continue;
             }
             let text = std::fs::read_to_string(&entry).unwrap();
@@ -571,7 +571,7 @@ fn files_are_written_through_one_door() {
         let allowed = OTHER_DOORS.iter().find(|(n, ..)| n == name).map_or(0, |(_, n, _)| *n);
         assert!(
             *uses <= allowed,
-            "{name} opens {uses} files for writing by itself, and {allowed} are known: use `crate::output`"
+            "{name} opens {uses} files for writing by itself, and {allowed} are known: use `k1_host::output`"
         );
     }
     println!("{} other doors: {found:?}", found.len());

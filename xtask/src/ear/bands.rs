@@ -1,10 +1,10 @@
-//! Whether low, middle and high sound is told apart, on the pieces of which it is known who plays what.
+//! How well low, middle and high sound are told apart, on pieces whose instruments are known.
 //!
-//! The ear reports no onsets of a band: it gives each band a strength, and patterns answer to that. What they answer to is
-//! taken as reported here: the hop in which the strength rises past [`LIT`].
+//! The ear reports no onsets per band: it gives each band a strength, to which patterns respond. A band counts as
+//! reporting in the hop in which its strength rises past [`LIT`].
 
 use k1_engine::{HOP, SAMPLE_RATE};
-use k1_sim::music::{Drum, Note, Voice};
+use k1_sim::music::{Drum, Instrument, Note};
 
 use super::listen::Heard;
 use super::matching::pairs;
@@ -13,40 +13,40 @@ use super::running::median;
 use super::score::SKIP_S;
 use super::table::{mean, number};
 
-/// Names of the bands: below 160 Hz, to 2 kHz, above.
+/// Names of the bands: below 190 Hz, to 2.2 kHz, above.
 const NAMES: [&str; 3] = ["low", "middle", "high"];
 /// A band reports when its strength rises past this, and again after it has fallen below half of it.
 const LIT: f32 = 0.3;
-/// As near as onsets of the whole must be, in seconds.
+/// Tolerance in seconds, as for onsets of the whole sound.
 const NEAR_S: f64 = 0.05;
-/// Fewer notes than these that a band must report say nothing.
+/// With fewer notes than this, a band is not scored.
 const LEAST: usize = 4;
 
-/// What a voice is to a band.
+/// The part of an instrument in a band.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 enum Part {
-    /// It sounds there above all.
+    /// It sounds mainly there.
     Must,
-    /// It sounds there, too.
+    /// It also sounds there.
     May,
-    /// It does not.
+    /// It does not sound there.
     No,
 }
 
-/// What a voice is to the low, middle and high band, as `k1-sim` makes its sound.
-fn parts(voice: Voice) -> [Part; 3] {
+/// The part of an instrument in the low, middle and high band, as `k1-sim` synthesises it.
+fn parts(instrument: Instrument) -> [Part; 3] {
     use Part::{May, Must, No};
-    match voice {
-        // The beater is noise of every pitch for 6 ms, and the skin begins above 200 Hz.
-        Voice::Drum(Drum::Kick) => [Must, May, May],
-        Voice::Drum(Drum::Snare) => [May, Must, Must],
-        Voice::Drum(Drum::Hat | Drum::OpenHat | Drum::Ride) => [No, May, Must],
-        Voice::Bass => [May, May, No],
-        Voice::Chord | Voice::Pluck => [No, May, No],
+    match instrument {
+        // The beater is broadband noise for 6 ms, and the skin starts above 200 Hz.
+        Instrument::Drum(Drum::Kick) => [Must, May, May],
+        Instrument::Drum(Drum::Snare) => [May, Must, Must],
+        Instrument::Drum(Drum::Hat | Drum::OpenHat | Drum::Ride) => [No, May, Must],
+        Instrument::Bass => [May, May, No],
+        Instrument::Chord | Instrument::Pluck => [No, May, No],
     }
 }
 
-/// How well the onsets of one piece were heard.
+/// Scores of the onsets of one piece.
 #[derive(Clone, Debug)]
 pub struct Onsets {
     /// All notes together.
@@ -58,16 +58,16 @@ pub struct Onsets {
 /// Figures of a band; shares are 0 … 1.
 #[derive(Clone, Debug, Default, PartialEq)]
 struct BandScore {
-    /// Share of what was reported at which something sounds in this band.
+    /// Share of the reports at which something sounds in this band.
     precision: f64,
-    /// Share of the notes of this band that were reported.
+    /// Share of this band's notes that were reported.
     recall: f64,
-    /// How long after the note, in milliseconds: the median.
+    /// Median delay of the reports in ms.
     late_ms: Option<f64>,
 }
 
 impl Onsets {
-    /// Of a piece with these notes (rising).
+    /// Scores a piece with these notes, rising in time.
     pub fn of(notes: &[Note], heard: &Heard) -> Self {
         let whole = score_onsets(&together(notes.iter().map(|n| n.at)), &heard.onsets);
         Self { whole, bands: std::array::from_fn(|band| score_band(notes, &heard.bands, band)) }
@@ -76,7 +76,7 @@ impl Onsets {
 
 fn score_band(notes: &[Note], strengths: &[[f32; 3]], band: usize) -> Option<BandScore> {
     let that = |is: &dyn Fn(Part) -> bool| {
-        let chosen = notes.iter().filter(|n| n.at >= SKIP_S && is(parts(n.voice)[band]));
+        let chosen = notes.iter().filter(|n| n.at >= SKIP_S && is(parts(n.instrument)[band]));
         together(chosen.map(|n| n.at))
     };
     let (must, sounds) = (that(&|part| part == Part::Must), that(&|part| part != Part::No));
@@ -94,7 +94,7 @@ fn score_band(notes: &[Note], strengths: &[[f32; 3]], band: usize) -> Option<Ban
     })
 }
 
-/// The ends of the hops in which a strength rises past [`LIT`], in seconds.
+/// Ends of the hops in which a strength rises past [`LIT`], in seconds.
 fn reports(strengths: impl Iterator<Item = f32>) -> Vec<f64> {
     let mut armed = true;
     let mut times = Vec::new();
@@ -141,7 +141,7 @@ fn f(score: &BandScore) -> f64 {
 mod tests {
     use super::*;
 
-    /// Strengths of 10 s that are 1 for six hops from each of these times on, each in its band.
+    /// Strengths over 10 s: 1 for six hops from each of these times on, each in its band.
     fn strengths(pulses: &[(usize, f64)]) -> Vec<[f32; 3]> {
         let mut strengths = vec![[0.0; 3]; 1_250];
         for (band, at) in pulses {
@@ -152,7 +152,7 @@ mod tests {
     }
 
     fn note(at: f64, drum: Drum) -> Note {
-        Note { at, voice: Voice::Drum(drum) }
+        Note { at, instrument: Instrument::Drum(drum) }
     }
 
     #[test]
@@ -170,7 +170,7 @@ mod tests {
                 [note(t, Drum::Kick), note(t + 0.5, Drum::Hat)]
             })
             .collect();
-        // Three of four kicks in the low band, one hat there by mistake; all hats and one kick in the high band.
+        // Low band: three of four kicks, and one hat by mistake. High band: all hats and one kick.
         let played = strengths(&[
             (0, 6.0),
             (0, 7.0),
@@ -186,7 +186,7 @@ mod tests {
         let [low, middle, high] = onsets.bands.clone();
         let low = low.unwrap();
         assert_eq!((low.precision, low.recall), (0.75, 0.75));
-        // Each in the first hop that could have heard it.
+        // Each in the first hop that could contain it.
         assert!(low.late_ms.is_some_and(|ms| (ms - 8.0).abs() < 1e-6), "{low:?}");
         assert!((f(&low) - 0.75).abs() < 1e-12);
         assert_eq!(middle, None);

@@ -1,14 +1,14 @@
-//! Whether a confidence keeps its word: of the beats that were announced with it, as many should be right.
+//! Calibration: whether the share of right beats equals the confidence with which they were announced.
 
 use super::listen::Beat;
 use super::matching::{BEAT_NEAR_S, pairs};
 
-/// Bands of the true tempo, in beats per minute: the first is below the first edge, the last from the last on.
+/// Edges between the ranges of true tempo, in beats per minute.
 const TEMPO_EDGES: [f64; 5] = [70.0, 90.0, 110.0, 130.0, 160.0];
-/// Bands of confidence: below the first edge, between two, from the last on.
+/// Edges between the ranges of confidence.
 const CONFIDENCE_EDGES: [f64; 3] = [0.7, 0.8, 0.85];
 
-/// How many beats were announced, how many of them were right, and the sum of their confidences.
+/// Number of announced beats, number of right ones, and sum of confidences.
 #[derive(Clone, Copy, Debug, Default, PartialEq)]
 struct Cell {
     beats: u32,
@@ -23,7 +23,7 @@ impl Cell {
         self.confidence += other.confidence;
     }
 
-    /// The share that was right, what was announced, and the number: `0.91 for 0.88 (1234)`.
+    /// Share of right beats, mean confidence and number of beats: `0.91 for 0.88 (1234)`.
     fn text(&self) -> String {
         if self.beats == 0 {
             return "-".into();
@@ -42,8 +42,8 @@ fn band(edges: &[f64], x: f64) -> usize {
 }
 
 impl Calibration {
-    /// Counts what was announced of a piece from `from` seconds on. Both lists rise in time. A beat is right within
-    /// 70 ms of a true one; the true tempo is that of the beats around it.
+    /// Counts the beats announced from `from` s on. Both lists rise in time. A beat is right within 70 ms of a true
+    /// one; the true tempo is that of the neighbouring beats.
     pub fn count(&mut self, truth: &[f64], announced: &[Beat], from: f64) {
         let (Some(first), Some(last)) = (truth.first(), truth.last()) else { return };
         let judged: Vec<&Beat> = announced
@@ -62,13 +62,13 @@ impl Calibration {
         }
     }
 
-    /// Adds what was counted elsewhere.
+    /// Adds the counts of another calibration.
     pub fn merge(&mut self, other: &Self) {
         self.0.iter_mut().flatten().zip(other.0.iter().flatten()).for_each(|(cell, more)| cell.add(*more));
     }
 
-    /// The share of right ones and the mean confidence of beats announced with at least `least`, for each band of tempo that
-    /// has any.
+    /// Share of right beats and mean confidence of those announced with at least `least`, for each range of tempo
+    /// that has any.
     #[cfg(test)]
     fn right_from(&self, least: f64) -> Vec<(usize, f64, f64)> {
         let rows = self.0.iter().enumerate().map(|(tempo, row)| {
@@ -83,7 +83,8 @@ impl Calibration {
             .collect()
     }
 
-    /// Rows of tempo, columns of confidence; each says the share that was right, the mean confidence, and of how many.
+    /// A table with ranges of tempo as rows and of confidence as columns: share of right beats, mean confidence,
+    /// number.
     pub fn table(&self) -> String {
         let name = |edges: &[f64], i: usize, digits: usize| match i {
             0 => format!("below {:.digits$}", edges[0]),

@@ -1,14 +1,15 @@
-//! Whether beats go on being right: CMLt and AMLt, and the other metrical readings of a beat.
+//! Continuity measures of beats, CMLt and AMLt, and other metrical levels.
 
-/// Share of a beat by which time and tempo of a beat may be wrong.
+/// Tolerance of a beat's time and tempo, as a share of the beat.
 pub const TOLERANCE: f64 = 0.175;
 
-/// (CMLt, AMLt), each 0 … 1: share of beats whose time and whose distance from the beat before are right, at the
-/// annotated level, and at the best of: that level, the off-beat, twice the tempo, and either half of it.
+/// (CMLt, AMLt), each 0 … 1: the share of beats whose time and whose distance from the previous beat are right. CMLt
+/// uses the annotated metrical level; AMLt the best of that level, the off-beat, twice the tempo, and both halves of
+/// it.
 ///
-/// S. Hainsworth, "Techniques for the automated analysis of musical audio" (PhD thesis, Cambridge 2004), in the form of
-/// M. Davies, N. Degara & M. Plumbley, "Evaluation methods for musical audio beat tracking algorithms" (report
-/// C4DM-TR-09-06, Queen Mary University of London 2009). Both lists rise. Fewer than three found beats are none.
+/// S. Hainsworth, "Techniques for the automated analysis of musical audio" (PhD thesis, Cambridge 2004), in the form
+/// of M. Davies, N. Degara & M. Plumbley, "Evaluation methods for musical audio beat tracking algorithms" (report
+/// C4DM-TR-09-06, Queen Mary University of London 2009). Both lists rise. Fewer than three found beats score 0.
 pub fn cmlt_amlt(truth: &[f64], found: &[f64]) -> (f64, f64) {
     if truth.len() < 2 || found.len() < 3 {
         return (0.0, 0.0);
@@ -18,7 +19,7 @@ pub fn cmlt_amlt(truth: &[f64], found: &[f64]) -> (f64, f64) {
     (same, others.iter().map(|reading| share_right(reading, found)).fold(same, f64::max))
 }
 
-/// The beats halfway between two beats.
+/// The points halfway between beats.
 pub fn off_beats(beats: &[f64]) -> Vec<f64> {
     beats.windows(2).map(|w| 0.5 * (w[0] + w[1])).collect()
 }
@@ -30,18 +31,18 @@ pub fn doubled(beats: &[f64]) -> Vec<f64> {
     all
 }
 
-/// Each `n`-th beat, from number `first` on.
+/// Every `n`-th beat, starting with number `first`.
 pub fn every(beats: &[f64], n: usize, first: usize) -> Vec<f64> {
     beats.iter().skip(first).step_by(n).copied().collect()
 }
 
-/// Hits by the length of the longer list.
+/// Number of hits divided by the length of the longer list.
 fn share_right(truth: &[f64], found: &[f64]) -> f64 {
     let mut taken = vec![false; truth.len()];
     let mut right = 0;
     for (k, t) in found.iter().enumerate() {
         let Some(n) = nearest(truth, *t) else { break };
-        // The first has none before it: there the distance to the next counts.
+        // The first beat has no predecessor, so the distance to its successor counts.
         let ahead = k == 0 || n == 0;
         let (Some(true_s), Some(found_s)) = (distance(truth, n, ahead), distance(found, k, ahead)) else {
             continue;
@@ -56,7 +57,7 @@ fn share_right(truth: &[f64], found: &[f64]) -> f64 {
     f64::from(right) / truth.len().max(found.len()) as f64
 }
 
-/// Index of the entry of a rising list that is nearest to a time, the earlier of two.
+/// Index of the entry of a rising list that is nearest to a time; the earlier of two.
 pub fn nearest(times: &[f64], t: f64) -> Option<usize> {
     let after = times.partition_point(|x| *x < t);
     let before = after.checked_sub(1);
@@ -67,7 +68,7 @@ pub fn nearest(times: &[f64], t: f64) -> Option<usize> {
     }
 }
 
-/// Seconds from the entry before, or with `ahead` to the entry after where there is one; `None` of a single entry.
+/// Seconds from the previous entry or, with `ahead`, to the next one if there is one; `None` for a single entry.
 fn distance(times: &[f64], k: usize, ahead: bool) -> Option<f64> {
     let to = if k == 0 || (ahead && k + 1 < times.len()) { k + 1 } else { k };
     Some(times.get(to)? - times[to - 1])
@@ -96,7 +97,7 @@ mod tests {
         is(cmlt_amlt(&truth, &beats(10.5, 1.0, 10)), 0.0, 1.0);
         // Twice the tempo.
         is(cmlt_amlt(&truth, &beats(10.0, 0.25, 39)), 0.0, 1.0);
-        // A third of the tempo is no allowed reading.
+        // A third of the tempo is not an allowed level.
         is(cmlt_amlt(&truth, &beats(10.0, 1.5, 7)), 0.0, 0.0);
     }
 
@@ -105,14 +106,14 @@ mod tests {
         let truth = beats(0.0, 0.5, 20);
         let mut found = truth.clone();
         found.remove(10);
-        // 19 were found; the eleventh of them comes a whole beat too late after the one before.
+        // 19 were found; the eleventh comes one whole beat too late.
         is(cmlt_amlt(&truth, &found), 18.0 / 20.0, 18.0 / 20.0);
     }
 
     #[test]
     fn a_late_beat_is_right_within_a_sixth_of_a_beat_or_so() {
         let truth = beats(0.0, 1.0, 10);
-        // All late by 0.17 s; by 0.18 s none is right.
+        // All are 0.17 s late; with 0.18 s, none would be right.
         is(cmlt_amlt(&truth, &beats(0.17, 1.0, 10)), 1.0, 1.0);
         assert_eq!(cmlt_amlt(&truth, &beats(0.18, 1.0, 10)).0, 0.0);
         // One of them 0.1 s late: its distance is 10 % too long, the next one's 10 % too short.
@@ -120,7 +121,7 @@ mod tests {
         found[5] += 0.1;
         is(cmlt_amlt(&truth, &found), 1.0, 1.0);
         found[5] = truth[5] + 0.18;
-        // Out of time itself; the next comes 18 % too early after it.
+        // It is off in time; the next one comes 18 % too early after it.
         is(cmlt_amlt(&truth, &found), 0.8, 0.8);
     }
 

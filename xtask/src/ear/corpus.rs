@@ -4,31 +4,31 @@ use std::collections::BTreeMap;
 use std::fmt::Write;
 use std::path::Path;
 
-use super::abreast::abreast;
 use super::calibration::Calibration;
 use super::excerpt::{Class, Entry, Excerpt, Judged, Outcome, ids};
 use super::listen::{Heard, listen};
 use super::onsets::{self, OnsetScore};
+use super::parallel::parallel_map;
 use super::score::{SKIP_S, Score};
 use super::table::{COLUMNS, Summary, mean, number};
 
-/// So many of the worst are named.
+/// Number of worst files that are named.
 const WORST: usize = 10;
 
-/// A file of the corpus: its name, what is said about it, what came of it.
+/// A file of the corpus: its name, its entry and its scores.
 type File<'a> = (&'a str, Entry, Judged);
 
-/// Scores every file of a corpus and prints the tables. With `events`, what was scored is written to that folder, for
-/// whoever wants to score it otherwise: `ID.jsonl` in the form of `k1 analyze --json`; `ID.chroma`, on each line the
-/// seconds heard and twelve pitch classes from C on; `ID.looks`, what each hop was judged by and whether it was silent, 16
-/// bits each, little endian; `ID.trust`, what the confidence of each announced beat was judged by, in the same form; and the
-/// figures of each file as `scores.json`.
+/// Scores every file of a corpus and prints the tables. With `events`, the raw results are written to that folder:
+/// `ID.jsonl` in the form of `k1 analyze --json`; `ID.chroma`, per line the seconds heard and twelve pitch classes
+/// from C on; `ID.features`, the features of each hop and whether it was silent, as little-endian 16-bit words;
+/// `ID.confidence`, the features of each announced beat's confidence, in the same form; and the figures of each file
+/// as `scores.json`.
 pub fn run(corpus: &Path, events: Option<&Path>) -> Result<(), String> {
     let ids = ids(corpus)?;
     if let Some(folder) = events {
         std::fs::create_dir_all(folder).map_err(|e| format!("{}: {e}", folder.display()))?;
     }
-    let results = abreast(&ids, |id| one(corpus, id, events));
+    let results = parallel_map(&ids, |id| one(corpus, id, events));
     let mut files = Vec::with_capacity(ids.len());
     let mut calibration = Calibration::default();
     for (id, result) in ids.iter().zip(results) {
@@ -53,9 +53,10 @@ fn one(corpus: &Path, id: &str, events: Option<&Path>) -> Result<(Entry, Judged,
     if let Some(folder) = events {
         write(folder, &format!("{id}.jsonl"), lines(&heard))?;
         write(folder, &format!("{id}.chroma"), chroma_lines(&heard))?;
-        write(folder, &format!("{id}.looks"), look_bytes(&heard))?;
-        let trust: Vec<u8> = heard.trust.iter().flatten().flat_map(|look| look.to_le_bytes()).collect();
-        write(folder, &format!("{id}.trust"), trust)?;
+        write(folder, &format!("{id}.features"), feature_bytes(&heard))?;
+        let confidence: Vec<u8> =
+            heard.confidence_features.iter().flatten().flat_map(|feature| feature.to_le_bytes()).collect();
+        write(folder, &format!("{id}.confidence"), confidence)?;
     }
     let judged = excerpt.judge(&heard);
     let mut calibration = Calibration::default();
@@ -68,7 +69,7 @@ fn write(folder: &Path, name: &str, text: impl AsRef<[u8]>) -> Result<(), String
     std::fs::write(&path, text).map_err(|e| format!("{}: {e}", path.display()))
 }
 
-/// As `k1 analyze --json` prints it.
+/// The form of `k1 analyze --json`.
 fn lines(heard: &Heard) -> String {
     let mut out = String::new();
     for b in &heard.beats {
@@ -102,14 +103,14 @@ fn chroma_lines(heard: &Heard) -> String {
     out
 }
 
-fn look_bytes(heard: &Heard) -> Vec<u8> {
-    let rows = heard.looks.iter();
-    rows.flat_map(|(looks, is_silent)| looks.iter().copied().chain([i16::from(*is_silent)]))
+fn feature_bytes(heard: &Heard) -> Vec<u8> {
+    let rows = heard.features.iter();
+    rows.flat_map(|(features, is_silent)| features.iter().copied().chain([i16::from(*is_silent)]))
         .flat_map(i16::to_le_bytes)
         .collect()
 }
 
-/// Beats: all files of exact ones, each kind, and the worst.
+/// Beats: all files with exact beats, each kind of music, and the worst files.
 fn beat_tables(files: &[File]) -> String {
     let mut out = String::new();
     let mut kinds: BTreeMap<&str, Vec<&Score>> = BTreeMap::new();
@@ -132,9 +133,9 @@ fn beat_tables(files: &[File]) -> String {
     for (kind, scores) in &kinds {
         let _ = writeln!(out, "{kind:<12}{}", Summary::of(scores).row());
     }
-    out.push_str("\"all\" are those with exact beats; of real recordings several trackers agree on them.\n");
+    out.push_str("\"all\" are those with exact beats; the beats of real recordings are those on which several trackers agree.\n");
     if unknown > 0 {
-        let _ = writeln!(out, "{unknown} files have beats that nobody knows; they were not scored.");
+        let _ = writeln!(out, "{unknown} files have unknown beats and were not scored.");
     }
     let a_minute: Vec<f64> = beatless.iter().map(|(_, n)| *n).collect();
     let _ = writeln!(out, "\nbeats a minute without a beat: {}", number(mean(&a_minute), 0, 1));
@@ -159,7 +160,7 @@ fn beat_tables(files: &[File]) -> String {
     out
 }
 
-/// Onsets: all files of which they are known, each kind, and the worst.
+/// Onsets: all files with known onsets, each kind of music, and the worst files.
 fn onset_table(files: &[File]) -> String {
     let mut named: Vec<(&str, &str, &OnsetScore)> = files
         .iter()
@@ -206,10 +207,7 @@ mod tests {
         ];
         let out = beat_tables(&files);
         assert!(row(&out, "all").contains(" 1  0.900") && row(&out, "real").contains(" 1  0.100"), "{out}");
-        assert!(
-            out.contains("without a beat: 4.0") && out.contains("1 files have beats that nobody"),
-            "{out}"
-        );
+        assert!(out.contains("without a beat: 4.0") && out.contains("1 files have unknown beats"), "{out}");
         let worst = out.split("the worst").nth(1).unwrap();
         assert!(worst.find("  b ") < worst.find("  a "), "{out}");
     }

@@ -1,5 +1,5 @@
-//! One piece of an annotated corpus: `audio16/ID.wav` (mono, 16 kHz), `gt/ID.beats` (a beat per line, seconds first),
-//! `gt/ID.json` (what kind of music it is), and where the beginnings of notes are known `gt/ID.onsets` (one per line).
+//! An excerpt of an annotated corpus: `audio16/ID.wav` (mono, 16 kHz), `gt/ID.beats` (one beat per line, seconds
+//! first), `gt/ID.json` (the kind of music) and, where onsets are known, `gt/ID.onsets` (one per line).
 
 use std::collections::BTreeSet;
 use std::io::ErrorKind;
@@ -14,70 +14,70 @@ use super::onsets::{OnsetScore, score_onsets};
 use super::score::{SKIP_S, Score, Truth, false_beats, score};
 use super::wav;
 
-/// Fewer beats than these are no annotation.
+/// With fewer beats than this, an excerpt counts as not annotated.
 const BEATS_LEAST: usize = 8;
 
 /// `gt/ID.json`.
 #[derive(Clone, Debug, Deserialize)]
 pub struct Entry {
-    /// The kind of music.
+    /// Kind of music.
     pub group: String,
-    /// How the beats are known.
+    /// Origin of the beats.
     pub cls: Class,
-    /// Seconds.
+    /// Duration in seconds.
     pub dur: f64,
-    /// When the tempo changes, and how.
+    /// Times of tempo changes in seconds, with a description.
     #[serde(default)]
     pub tempo_changes: Vec<(f64, String)>,
 }
 
-/// How the beats of an excerpt are known.
+/// Origin of an excerpt's beats.
 #[derive(Clone, Copy, Debug, Deserialize, PartialEq, Eq)]
 #[serde(rename_all = "lowercase")]
 pub enum Class {
-    /// From the score the sound was made of.
+    /// From the score from which the sound was made.
     Gold,
     /// Several trackers agree.
     Silver,
-    /// There are none, or nobody knows them.
+    /// No beats, or unknown beats.
     None,
 }
 
 /// An excerpt and the truth about it.
 #[derive(Clone, Debug)]
 pub struct Excerpt {
-    /// What is said about it.
+    /// Its entry in the corpus.
     pub entry: Entry,
-    /// Seconds, rising; empty where there are none or nobody knows them.
+    /// Beats in seconds, rising; empty if there are none or they are unknown.
     beats: Vec<f64>,
-    /// Seconds, rising.
+    /// Onsets in seconds, rising, if they are known.
     onsets: Option<Vec<f64>>,
-    /// 16 kHz, −1 … 1.
+    /// Samples at 16 kHz, −1 … 1.
     pub samples: Vec<f32>,
 }
 
-/// What came of an excerpt.
+/// Scores of an excerpt.
 #[derive(Clone, Debug)]
 pub struct Judged {
-    /// Of its beats.
+    /// Scores of the beats.
     pub beats: Outcome,
-    /// Of its onsets, where they are known.
+    /// Scores of the onsets, if they are known.
     pub onsets: Option<OnsetScore>,
 }
 
-/// What came of the beats of an excerpt.
+/// Result for the beats of an excerpt.
 #[derive(Clone, Debug)]
 pub enum Outcome {
-    /// They are known.
+    /// The scores, where the beats are known.
     Scored(Score),
-    /// There is no beat; so many were announced in a minute.
+    /// Beats announced per minute, where there are none.
     Beatless(f64),
-    /// Nobody knows where its beats are.
+    /// The beats are unknown.
     Unknown,
 }
 
 impl Outcome {
-    /// The figures of known beats.
+    /// The scores, where the beats are known.
     pub fn score(&self) -> Option<&Score> {
         match self {
             Self::Scored(score) => Some(score),
@@ -87,7 +87,7 @@ impl Outcome {
 }
 
 impl Excerpt {
-    /// Reads the excerpt of this name. An error names the file, and the line of it.
+    /// Reads an excerpt. Errors name the file and, if possible, the line.
     pub fn read(corpus: &Path, id: &str) -> Result<Self, String> {
         let path = |ending: &str| corpus.join("gt").join(format!("{id}.{ending}"));
         let read = |ending: &str| {
@@ -104,7 +104,7 @@ impl Excerpt {
         Ok(Self { entry, beats, onsets, samples })
     }
 
-    /// Counts the beats that were announced of it towards a calibration.
+    /// Counts the announced beats towards a calibration.
     pub fn calibrate(&self, heard: &Heard, into: &mut Calibration) {
         if self.beats.len() >= BEATS_LEAST {
             let mut beats = heard.beats.clone();
@@ -113,7 +113,7 @@ impl Excerpt {
         }
     }
 
-    /// Judges what was heard of it, or of a spoiled copy of it.
+    /// Scores what the ear heard of this excerpt or of a degraded copy.
     pub fn judge(&self, heard: &Heard) -> Judged {
         let beats = if self.beats.len() >= BEATS_LEAST {
             let mut changes: Vec<f64> = self.entry.tempo_changes.iter().map(|(t, _)| *t).collect();
@@ -132,7 +132,7 @@ impl Excerpt {
     }
 }
 
-/// Names of the excerpts of a corpus: its WAV files without their ending.
+/// Names of a corpus's excerpts: its WAV files without their extension, sorted.
 pub fn ids(corpus: &Path) -> Result<Vec<String>, String> {
     let folder = corpus.join("audio16");
     let entries = std::fs::read_dir(&folder).map_err(|e| {
@@ -156,14 +156,14 @@ pub fn ids(corpus: &Path) -> Result<Vec<String>, String> {
     }
 }
 
-/// The first number of each line; they must rise.
+/// The first number of each line; the numbers must rise.
 fn times(text: &str) -> Result<Vec<f64>, String> {
     let mut times: Vec<f64> = Vec::new();
     for (k, line) in text.lines().enumerate().filter(|(_, line)| !line.trim().is_empty()) {
         let number = line.split_whitespace().next().and_then(|word| word.parse().ok());
         let t = number
             .filter(|t: &f64| t.is_finite())
-            .ok_or_else(|| format!("line {}: \"{line}\" is no time", k + 1))?;
+            .ok_or_else(|| format!("line {}: \"{line}\" is not a time", k + 1))?;
         if times.last().is_some_and(|last| t <= *last) {
             return Err(format!("line {}: {t} s is not after the line before", k + 1));
         }

@@ -1,4 +1,4 @@
-//! What was recorded of the synthetic pieces, and whether the ear has become worse.
+//! Guards the ear: compares the synthetic pieces with the recorded figures.
 
 use std::collections::BTreeMap;
 use std::fmt::Write;
@@ -7,21 +7,21 @@ use serde::Deserialize;
 
 use super::score::Score;
 
-/// Section `[ear]` of `budgets.toml`.
+/// The section `[ear]` of `budgets.toml`.
 #[derive(Debug, Deserialize)]
 pub struct Recorded {
-    /// By how much a share may fall.
+    /// Largest allowed fall of a share.
     fall_max: f64,
-    /// By how much the beats per minute may rise where there are none.
+    /// Largest allowed rise of false beats per minute.
     rise_max: f64,
     pieces: BTreeMap<String, Figures>,
     beatless: BTreeMap<String, f64>,
 }
 
-/// The figures of a piece that are guarded, each 0 … 1 in three digits.
+/// The guarded figures of a piece, each 0 … 1 with three digits.
 #[derive(Clone, Copy, Debug, Deserialize, PartialEq)]
 pub struct Figures {
-    /// See [`Score`] for each.
+    /// The fields of [`Score`] with the same names.
     f: f64,
     announced: f64,
     cmlt: f64,
@@ -57,17 +57,16 @@ impl Figures {
     }
 }
 
-/// What was measured now.
+/// The present figures.
 #[derive(Debug, Default)]
 pub struct Measured {
     /// Pieces by name.
     pub pieces: Vec<(&'static str, Figures)>,
-    /// Sounds by name, with the beats per minute that were announced in them.
+    /// Sounds without a beat by name, with the beats per minute that were announced.
     pub beatless: Vec<(&'static str, f64)>,
 }
 
-/// Whether a loss is more than may be lost; what is not a number is. Figures of three digits are compared, whatever
-/// binary fractions make of them.
+/// Whether a loss exceeds its limit; NaN does. The figures have three digits, so binary fractions must not matter.
 fn is_more(lost: f64, may_be_lost: f64) -> bool {
     lost.is_nan() || lost > may_be_lost + 1e-6
 }
@@ -93,7 +92,7 @@ pub fn worse(recorded: &Recorded, measured: &Measured) -> Vec<String> {
         };
         if is_more(now - then, recorded.rise_max) {
             worse.push(format!(
-                "\"{piece}\" has no beat, and {now:.1} a minute were announced; {then:.1} are recorded"
+                "\"{piece}\" has no beat, but {now:.1} beats a minute were announced; {then:.1} are recorded"
             ));
         }
     }
@@ -101,11 +100,11 @@ pub fn worse(recorded: &Recorded, measured: &Measured) -> Vec<String> {
         measured.pieces.iter().any(|(n, _)| *n == name) || measured.beatless.iter().any(|(n, _)| *n == name)
     };
     let gone = recorded.pieces.keys().chain(recorded.beatless.keys()).filter(|name| !played(name));
-    worse.extend(gone.map(|name| format!("\"{name}\" is recorded and was not played")));
+    worse.extend(gone.map(|name| format!("\"{name}\" is recorded but was not played")));
     worse
 }
 
-/// `budgets.toml` with what was measured in place of what was recorded; all else stays as it is.
+/// `budgets.toml` with the present figures as the recorded ones; everything else is unchanged.
 pub fn recorded_anew(text: &str, measured: &Measured) -> Result<String, String> {
     let pieces = measured.pieces.iter().fold(String::new(), |mut lines, (piece, x)| {
         let _ = writeln!(
@@ -123,7 +122,7 @@ pub fn recorded_anew(text: &str, measured: &Measured) -> Result<String, String> 
     with_section(&text, "[ear.beatless]", &beatless)
 }
 
-/// `text` with other lines under a heading, up to the next heading or the end.
+/// `text` with the lines under a heading replaced, up to the next heading or the end.
 fn with_section(text: &str, heading: &str, lines: &str) -> Result<String, String> {
     let (before, after) = text
         .split_once(&format!("{heading}\n"))
@@ -176,7 +175,7 @@ mod tests {
         let worse = worse(&recorded(), &now);
         assert_eq!(worse.len(), 2, "{worse:?}");
         assert_eq!(worse[0], "\"rock\": CMLt fell from 0.700 to 0.689");
-        assert!(worse[1].contains("\"noise\"") && worse[1].contains("3.1 a minute"), "{worse:?}");
+        assert!(worse[1].contains("\"noise\"") && worse[1].contains("3.1 beats a minute"), "{worse:?}");
     }
 
     #[test]

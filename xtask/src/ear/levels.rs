@@ -1,16 +1,16 @@
-//! As what a piece was heard, moment by moment: what went wrong where beats are missed.
+//! The metrical level at which a piece was heard, over time: it explains missed beats.
 
 use std::collections::BTreeMap;
 
 use super::matching::{BEAT_NEAR_S, f_measure};
 
-/// Moments are so long and so far apart, in seconds: long enough for a few slow beats.
+/// Length and distance of the windows in seconds; long enough for a few slow beats.
 const WINDOW_S: f64 = 6.0;
 const STEP_S: f64 = 1.0;
-/// From this F-measure on, what was announced in a window is those beats.
+/// From this F-measure on, the beats in a window count as those of a level.
 const FITS: f64 = 0.8;
 
-/// Beats that may be heard instead: their distance in true beats, and where they may begin.
+/// The levels: their distance in true beats, and the beats on which they may start.
 const LEVELS: [(&str, f64, &[f64]); 8] = [
     ("right", 1.0, &[0.0]),
     ("twice as fast", 0.5, &[0.0]),
@@ -21,12 +21,12 @@ const LEVELS: [(&str, f64, &[f64]); 8] = [
     ("three for two", 2.0 / 3.0, &[0.0, 1.0 / 3.0]),
     ("two for three", 1.5, &[0.0, 0.5, 1.0]),
 ];
-/// Fewer beats than two in a window say nothing.
+/// Label of a window with fewer than two beats.
 const NOTHING: &str = "nothing announced";
-/// Beats that fit none of the levels.
+/// Label of beats that fit no level.
 const ELSEWHERE: &str = "elsewhere";
 
-/// The beats of a level, between the first and the last true one.
+/// The beats of a level between the first and the last true beat.
 fn beats_at(truth: &[f64], distance: f64, begin: f64) -> Vec<f64> {
     let places = (0..).map(|i| begin + f64::from(i) * distance);
     places
@@ -44,8 +44,7 @@ fn between(times: &[f64], from: f64, to: f64) -> &[f64] {
     &times[place(from)..place(to)]
 }
 
-/// The share of the windows from `from` on at which the beats were heard as each level, the largest first. Both lists
-/// rise; seconds.
+/// Share of the windows from `from` on at each level, the largest first. Both lists are in seconds and rise.
 pub fn levels(truth: &[f64], found: &[f64], from: f64) -> Vec<(&'static str, f64)> {
     let Some(end) = truth.last() else { return Vec::new() };
     let all: Vec<(&str, Vec<Vec<f64>>)> = LEVELS
@@ -62,7 +61,7 @@ pub fn levels(truth: &[f64], found: &[f64], from: f64) -> Vec<(&'static str, f64
         let found = between(found, t, t + WINDOW_S);
         let fit = |beats: &Vec<f64>| f_measure(between(beats, t, t + WINDOW_S), found, BEAT_NEAR_S);
         let fits = all.iter().map(|(name, phases)| (*name, phases.iter().map(fit).fold(0.0, f64::max)));
-        // Of two that fit as well the first: it is the more usual one.
+        // If two fit equally well, take the first, which is the more usual one.
         let best = fits.reduce(|best, other| if other.1 > best.1 { other } else { best });
         let name = match best {
             _ if found.len() < 2 => NOTHING,

@@ -1,24 +1,24 @@
-//! How much of what the light sees of a sound it sees of a spoiled copy, too.
+//! How similar the snapshots of a degraded sound are to those of the clean sound.
 
 use super::listen::Moment;
 use super::score::SKIP_S;
 
-/// The likeness of two hearings, over the moments in which the first heard something.
+/// Similarity of two hearings, over the moments in which the clean sound is not silent.
 #[derive(Clone, Copy, Debug, PartialEq)]
 pub struct Likeness {
-    /// Share of the moments in which the second takes for silence what the first heard, 0 … 1.
+    /// Share of these moments that the second takes for silence, 0 … 1.
     pub lost: f64,
-    /// How far the level is off: mean of the difference, 0 … 1.
+    /// Mean difference of the level, 0 … 1.
     pub level_off: f64,
-    /// Mean cosine of the angle between the spectra: 1 where they differ in loudness only, 0 where the second is silent.
+    /// Mean cosine of the angle between the spectra: 1 if they differ in loudness only, 0 where the second is silent.
     pub spectrum: f64,
-    /// The same of the pitch classes.
+    /// The same for the pitch classes.
     pub chroma: f64,
 }
 
-/// Compares moment by moment; both heard sound of one length. `None` if the first heard nothing.
-pub fn likeness(clean: &[Moment], spoiled: &[Moment]) -> Option<Likeness> {
-    let moments: Vec<_> = clean.iter().zip(spoiled).filter(|(c, _)| c.at >= SKIP_S && !c.silent).collect();
+/// Compares moment by moment; both sounds have the same length. `None` if the first is silent throughout.
+pub fn likeness(clean: &[Moment], degraded: &[Moment]) -> Option<Likeness> {
+    let moments: Vec<_> = clean.iter().zip(degraded).filter(|(c, _)| c.at >= SKIP_S && !c.silent).collect();
     if moments.is_empty() {
         return None;
     }
@@ -33,7 +33,7 @@ pub fn likeness(clean: &[Moment], spoiled: &[Moment]) -> Option<Likeness> {
     })
 }
 
-/// Cosine of the angle between two vectors; 0 where one has no length.
+/// Cosine of the angle between two vectors; 0 if one of them is zero.
 fn cosine(a: &[f32], b: &[f32]) -> f64 {
     let dot = |a: &[f32], b: &[f32]| a.iter().zip(b).map(|(a, b)| f64::from(a * b)).sum::<f64>();
     let lengths = (dot(a, a) * dot(b, b)).sqrt();
@@ -59,10 +59,10 @@ mod tests {
     fn angles_and_differences_are_averaged_over_what_was_heard() {
         let clean =
             [moment(1.0, 1.0, &[(0, 1.0)]), moment(6.0, 0.5, &[(3, 0.5)]), moment(7.0, 0.5, &[(3, 0.6)])];
-        // Half as loud; then as much of another note: 45°, cosine 1/√2. What is before 5 s does not count.
-        let spoiled =
+        // Half as loud; then as much of another note: 45°, cosine 1/√2. The first 5 s do not count.
+        let degraded =
             [moment(1.0, 0.0, &[]), moment(6.0, 0.3, &[(3, 0.25)]), moment(7.0, 0.5, &[(3, 0.3), (4, 0.3)])];
-        let l = likeness(&clean, &spoiled).unwrap();
+        let l = likeness(&clean, &degraded).unwrap();
         assert!((l.level_off - 0.1).abs() < 1e-6 && l.lost == 0.0, "{l:?}");
         let want = 0.5 * (1.0 + 0.5_f64.sqrt());
         assert!((l.spectrum - want).abs() < 1e-6 && (l.chroma - want).abs() < 1e-6, "{l:?}");

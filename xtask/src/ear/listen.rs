@@ -1,78 +1,78 @@
-//! What the ear announces, when it does.
+//! What the ear announces, and when.
 
-use k1_engine::audio::{BINS, CHROMA, Ear, LOOKS, TRUST_LOOKS};
+use k1_engine::audio::{BINS, CHROMA, CONFIDENCE_FEATURES, Ear, FEATURES};
 use k1_engine::{HOP, SAMPLE_RATE};
 
-/// A tempo is announced again when it has moved by this much, as `k1 analyze` does, in beats per minute.
+/// A tempo is reported again when it has moved by this much, in beats per minute, as in `k1 analyze`.
 const TEMPO_STEP_BPM: f32 = 0.5;
-/// Every so many hops a moment is kept: 96 ms, about as long as its smoothing.
+/// Distance of the kept moments in hops: 96 ms, about the time constant of the smoothing.
 const MOMENT_HOPS: usize = 12;
 
 /// A beat.
 #[derive(Clone, Copy, Debug, PartialEq)]
 pub struct Beat {
-    /// When it is, in seconds of sound.
+    /// Time of the beat in seconds of sound.
     pub t: f64,
-    /// How many seconds of sound had been handed to the ear when it was announced.
+    /// Seconds of sound that the ear had received when it announced the beat.
     pub at: f64,
-    /// Confidence with which it was announced, 0 … 1; `None` of an ear that tells none.
+    /// Confidence in the beat, 0 … 1; `None` for trackers without one.
     pub confidence: Option<f64>,
 }
 
 /// A tempo that holds from now on.
 #[derive(Clone, Copy, Debug, PartialEq)]
 pub struct Tempo {
-    /// How many seconds of sound had been handed to the ear.
+    /// Seconds of sound that the ear had received.
     pub at: f64,
     /// Beats per minute, more than 0.
     pub bpm: f64,
 }
 
-/// The beginning of a note.
+/// An onset.
 #[derive(Clone, Copy, Debug, PartialEq)]
 pub struct Onset {
-    /// When it was, in seconds of sound.
+    /// Time of the onset in seconds of sound.
     pub t: f64,
-    /// How many seconds of sound had been handed to the ear when it was reported.
+    /// Seconds of sound that the ear had received when it reported the onset.
     pub at: f64,
 }
 
-/// What the light sees of the sound at one moment.
+/// What a snapshot says of the sound at one moment.
 #[derive(Clone, Debug, PartialEq)]
 pub struct Moment {
-    /// How many seconds of sound had been handed to the ear.
+    /// Seconds of sound that the ear had received.
     pub at: f64,
-    /// Nothing rises above the noise floor.
+    /// Whether nothing exceeds the noise floor.
     pub silent: bool,
-    /// Loudness, 0 … 1.
+    /// Loudness after automatic gain, 0 … 1.
     pub level: f32,
-    /// The smoothed spectrum, 0 … 1 in each bin.
+    /// The smoothed spectrum, each bin 0 … 1.
     pub spectrum: [f32; BINS],
     /// The pitch classes from C on, 0 … 1.
     pub chroma: [f32; CHROMA],
 }
 
-/// All that was announced.
+/// Everything announced.
 #[derive(Clone, Debug, Default, PartialEq)]
 pub struct Heard {
-    /// In the order of their announcement.
+    /// Beats in the order of their announcement.
     pub beats: Vec<Beat>,
-    /// Rising in time.
+    /// Tempi, rising in time.
     pub tempi: Vec<Tempo>,
-    /// In the order of their report.
+    /// Onsets in the order of their report.
     pub onsets: Vec<Onset>,
-    /// Of each hop the onset strength of low, middle and high sound, 0 … 1.
+    /// Onset strength of low, middle and high sound in each hop, 0 … 1.
     pub bands: Vec<[f32; 3]>,
-    /// Every [`MOMENT_HOPS`] hops one.
+    /// One moment per [`MOMENT_HOPS`] hops.
     pub moments: Vec<Moment>,
-    /// Of each announced beat what its confidence was judged by.
-    pub trust: Vec<[i16; TRUST_LOOKS]>,
-    /// Of each hop what it was judged by, and whether it was silent.
-    pub looks: Vec<([i16; LOOKS], bool)>,
+    /// Features of the confidence of each announced beat.
+    pub confidence_features: Vec<[i16; CONFIDENCE_FEATURES]>,
+    /// Features of each hop, and whether it was silent.
+    pub features: Vec<([i16; FEATURES], bool)>,
 }
 
-/// Plays `samples` (16 kHz) to a fresh ear. It gets one hop at a time and never one that has not been counted: what is
-/// announced is announced at the number of samples that it was given, whatever its own clock may say.
+/// Plays `samples` (16 kHz) to a new ear, one hop at a time. Announcements are dated by the number of samples that
+/// the ear has received, whatever its own clock says.
 pub fn listen(samples: &[f32]) -> Heard {
     let mut ear = Box::new(Ear::new());
     let mut heard = Heard::default();
@@ -103,10 +103,10 @@ pub fn listen(samples: &[f32]) -> Heard {
             }
             is_silent = Some(s.silent);
         });
-        // A hop is handed over whole, so that it is the last that was judged.
+        // A whole hop is passed at once, so it is the last one evaluated.
         if let Some(is_silent) = is_silent {
-            heard.looks.push((ear.looks(), is_silent));
-            heard.trust.resize(heard.beats.len(), ear.trust_looks());
+            heard.features.push((ear.features(), is_silent));
+            heard.confidence_features.resize(heard.beats.len(), ear.confidence_features());
         }
     }
     heard

@@ -1,11 +1,11 @@
-//! How soon the beats are right, and stay so.
+//! The time until the beats are right and stay right.
 
 use super::continuity::{TOLERANCE, doubled, every, nearest, off_beats};
 
-/// The first time from `from` s on, from which the beats are right for `hold` s or to the end at `to` s, all at one
-/// metrical level: the beat, the off-beat, two or three to the beat, every second or third one. `None` if never.
+/// The first time from `from` s on from which the beats are right for `hold` s, or to the end at `to` s, all at one
+/// metrical level: the beat, the off-beat, two or three per beat, or every second or third beat. `None` if never.
 ///
-/// A beat is right when something was found near it, at about the distance of the beats before it (both within
+/// A beat is right if a found beat is near it, at about the distance of the beats before it (both within
 /// [`TOLERANCE`] of a beat). Both lists rise.
 pub fn lock(truth: &[f64], found: &[f64], from: f64, to: f64, hold: f64) -> Option<f64> {
     if truth.len() < 4 {
@@ -48,7 +48,7 @@ fn is_right(beats: &[f64], found: &[f64], k: usize) -> bool {
         && (distance(found, near) / beat_s - 1.0).abs() <= TOLERANCE
 }
 
-/// Three to each beat.
+/// Three beats for each beat.
 fn tripled(beats: &[f64]) -> Vec<f64> {
     let thirds = beats.windows(2).flat_map(|w| (0..3).map(|k| w[0] + (w[1] - w[0]) * f64::from(k) / 3.0));
     thirds.chain(beats.last().copied()).collect()
@@ -75,7 +75,7 @@ mod tests {
     #[test]
     fn what_does_not_hold_is_no_lock_and_any_level_is() {
         let truth = beats(0.0, 0.5, 60);
-        // Right for 3 s, then wildly wrong until 10 s, then right.
+        // Right for 3 s, then completely wrong until 10 s, then right.
         let mut found = beats(0.0, 0.5, 7);
         found.extend(beats(3.3, 0.37, 17));
         found.extend(truth.iter().copied().filter(|t| *t >= 10.0));

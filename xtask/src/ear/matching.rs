@@ -1,12 +1,12 @@
-//! How many of what there was to find were found.
+//! Matches found times with true times.
 
-/// A beat is hit within this, in seconds (S. Dixon, "Evaluation of the audio beat tracking system BeatRoot",
-/// J. New Music Research 36, 2007).
+/// Tolerance of a beat in seconds (S. Dixon, "Evaluation of the audio beat tracking system BeatRoot", J. New Music
+/// Research 36, 2007).
 pub const BEAT_NEAR_S: f64 = 0.07;
 
-/// Pairs of indices of two rising lists whose times lie within `near_s`, each used once and as many as there can be.
+/// The largest set of pairs of indices of two rising lists whose times are within `near_s`; each index is used once.
 ///
-/// Both windows are equally wide: whoever is first takes the first that is near, and nobody loses by it.
+/// All windows are equally wide, so taking the first match each time is optimal.
 pub fn pairs(truth: &[f64], found: &[f64], near_s: f64) -> Vec<(usize, usize)> {
     let (mut t, mut f) = (0, 0);
     let mut pairs = Vec::new();
@@ -25,8 +25,8 @@ pub fn pairs(truth: &[f64], found: &[f64], near_s: f64) -> Vec<(usize, usize)> {
     pairs
 }
 
-/// F-measure of two rising lists of times, 0 … 1: the harmonic mean of the share of the truth that was found and of the
-/// share of what was found that is true. 0 if either is empty.
+/// F-measure of two rising lists of times, 0 … 1: the harmonic mean of recall and precision. 0 if either list is
+/// empty.
 pub fn f_measure(truth: &[f64], found: &[f64], near_s: f64) -> f64 {
     let hits = pairs(truth, found, near_s).len();
     if hits == 0 { 0.0 } else { 2.0 * hits as f64 / (truth.len() + found.len()) as f64 }

@@ -1,11 +1,10 @@
-//! How well the ear hears: the synthetic pieces of `k1-sim` against what was recorded, and any annotated corpus.
+//! Scores the ear: on the synthetic pieces of `k1-sim`, against recorded figures, and on annotated corpora.
 
-mod abreast;
 mod bands;
-mod beside;
 mod calibration;
 mod continuity;
 mod corpus;
+mod degraded;
 mod excerpt;
 mod guard;
 mod levels;
@@ -14,9 +13,10 @@ mod listen;
 mod lock;
 mod matching;
 mod onsets;
+mod parallel;
+mod peers;
 mod running;
 mod score;
-mod spoiled;
 mod table;
 mod wav;
 
@@ -30,10 +30,10 @@ use guard::{Figures, Measured};
 use score::{Truth, false_beats};
 use table::{COLUMNS, Summary, number};
 
-/// Scores the synthetic pieces. Fails if one has become worse than `budgets.toml` has it; with `record`, writes what was
-/// measured there instead.
+/// Scores the synthetic pieces. Fails if one has become worse than recorded in `budgets.toml`; with `record`, records the
+/// present figures there instead.
 pub fn pieces(record: bool) -> Result<(), String> {
-    let heard_of = abreast::abreast(&PIECES, |(name, play)| {
+    let heard_of = parallel::parallel_map(&PIECES, |(name, play)| {
         let piece = play();
         let seconds = piece.samples.len() as f64 / f64::from(SAMPLE_RATE);
         let heard = listen::listen(&piece.samples);
@@ -42,7 +42,7 @@ pub fn pieces(record: bool) -> Result<(), String> {
         ((*name, score::score(&truth, &heard)), onsets)
     });
     let (scored, onsets): (Vec<_>, Vec<_>) = heard_of.into_iter().unzip();
-    let beatless = abreast::abreast(&BEATLESS, |(name, play)| {
+    let beatless = parallel::parallel_map(&BEATLESS, |(name, play)| {
         let samples = play().samples;
         let a_minute = false_beats(&listen::listen(&samples), samples.len() as f64 / f64::from(SAMPLE_RATE));
         (*name, (10.0 * a_minute).round() / 10.0)
@@ -71,7 +71,7 @@ pub fn pieces(record: bool) -> Result<(), String> {
         return Ok(());
     }
     Err(format!(
-        "the ear is worse than recorded:\n  {}\nIf that is meant, `cargo xtask ear --record` records it.",
+        "the ear is worse than recorded:\n  {}\nIf this is intended, `cargo xtask ear --record` records it.",
         worse.join("\n  ")
     ))
 }
@@ -81,12 +81,12 @@ pub fn corpus(folder: &str, events: Option<&str>) -> Result<(), String> {
     corpus::run(Path::new(folder), events.map(Path::new))
 }
 
-/// Scores what other trackers have heard of a corpus: see [`beside::run`].
-pub fn beside(folder: &str, told: &str) -> Result<(), String> {
-    beside::run(Path::new(folder), Path::new(told))
+/// Scores other trackers over a corpus: see [`peers::run`].
+pub fn peers(folder: &str, told: &str) -> Result<(), String> {
+    peers::run(Path::new(folder), Path::new(told))
 }
 
-/// Scores a corpus through bad microphones: see [`spoiled::run`].
-pub fn spoiled(folder: &str) -> Result<(), String> {
-    spoiled::run(Path::new(folder))
+/// Scores a corpus with microphone faults: see [`degraded::run`].
+pub fn degraded(folder: &str) -> Result<(), String> {
+    degraded::run(Path::new(folder))
 }

@@ -1,4 +1,4 @@
-//! How well the beginnings of notes are found, and how soon.
+//! Scores of onsets: how well and how soon they are found.
 
 use super::listen::Onset;
 use super::matching::{f_measure, pairs};
@@ -6,42 +6,40 @@ use super::running::{median, middle_and_spread};
 use super::score::SKIP_S;
 use super::table::{mean, number};
 
-/// An onset is found within this, in seconds: the rule of MIREX's task Audio Onset Detection. Who is found twice counts
-/// once, and the second time as wrong.
+/// Tolerance of an onset in seconds, as in MIREX Audio Onset Detection. A second report of the same onset is wrong.
 const NEAR_S: f64 = 0.05;
-/// The stricter rule of S. Böck, F. Krebs & M. Schedl, "Evaluating the online capabilities of onset detection methods"
-/// (ISMIR 2012).
+/// Stricter tolerance of S. Böck, F. Krebs & M. Schedl, "Evaluating the online capabilities of onset detection
+/// methods" (ISMIR 2012), in seconds.
 const STRICT_S: f64 = 0.025;
-/// Notes that begin within this of the first of them are one onset, in seconds (the same paper).
+/// Notes within this time of the first of them are one onset, in seconds (same paper).
 const TOGETHER_S: f64 = 0.03;
-/// Fewer onsets than these are no annotation.
+/// With fewer onsets than this, a piece is not scored.
 const LEAST: usize = 4;
-/// A delay is the median of more hits than these.
+/// A delay is stated if there are more hits than this.
 const HITS_LEAST: usize = 3;
 
 /// Names of the columns that [`row`] fills.
 pub const COLUMNS: &str = "  n      F  ±25 ms  precis.  recall  announced ms     ±   placed ms     ±";
 
-/// The figures of the onsets of a piece; shares are 0 … 1.
+/// The figures of a piece's onsets; shares are 0 … 1.
 #[derive(Clone, Debug, Default, PartialEq)]
 pub struct OnsetScore {
-    /// F-measure of where onsets were said to be, within 50 ms.
+    /// F-measure of the reported positions, within 50 ms.
     pub f: f64,
     /// The same within 25 ms.
     pub strict: f64,
-    /// Share of what was reported that is an onset.
+    /// Share of the reports that are onsets.
     pub precision: f64,
     /// Share of the onsets that were reported.
     pub recall: f64,
-    /// How long after the onset it was reported, in milliseconds: the median, and 1.4826 times the median absolute
-    /// deviation from it.
+    /// Delay of the reports in ms: median, and 1.4826 times the median absolute deviation.
     pub announced_ms: (Option<f64>, Option<f64>),
-    /// How far after the onset it was said to have been, in milliseconds: the same two.
+    /// Error of the reported positions in ms: the same two figures.
     pub placed_ms: (Option<f64>, Option<f64>),
 }
 
-/// Scores what was reported of a piece whose onsets are known (rising); `None` of too few. The beginning does not count,
-/// as it does not for beats.
+/// Scores the reports of a piece whose onsets are known and rise; `None` if there are too few. The beginning is not
+/// scored, as for beats.
 pub fn score_onsets(truth: &[f64], heard: &[Onset]) -> Option<OnsetScore> {
     let truth: Vec<f64> = truth.iter().copied().filter(|t| *t >= SKIP_S).collect();
     if truth.len() < LEAST {
@@ -66,7 +64,7 @@ pub fn score_onsets(truth: &[f64], heard: &[Onset]) -> Option<OnsetScore> {
     })
 }
 
-/// The figures of some pieces as a line under [`COLUMNS`]: means, and medians of what is a time.
+/// The figures of some pieces as a row under [`COLUMNS`]: means of shares, medians of times.
 pub fn row(scores: &[&OnsetScore]) -> String {
     let share = |figure: fn(&OnsetScore) -> f64| mean(&scores.iter().map(|s| figure(s)).collect::<Vec<_>>());
     let time = |figure: fn(&OnsetScore) -> Option<f64>| {
@@ -86,7 +84,7 @@ pub fn row(scores: &[&OnsetScore]) -> String {
     )
 }
 
-/// Rising times with those that nobody hears apart as one, at the first of them.
+/// Rising times, with those that nobody can hear apart merged into the first of them.
 pub fn together(times: impl IntoIterator<Item = f64>) -> Vec<f64> {
     let mut apart: Vec<f64> = Vec::new();
     for t in times {
@@ -114,11 +112,11 @@ mod tests {
         let truth = [6.0, 7.0, 8.0, 9.0, 10.0, 11.0];
         let heard = heard(&[
             (6.01, 6.03),
-            // Twice: the first is the hit.
+            // Two reports: the first is the hit.
             (7.0, 7.02),
             (7.04, 7.06),
             (8.03, 8.05),
-            // Nothing is there.
+            // No onset here.
             (8.5, 8.52),
             (8.99, 9.01),
             (10.02, 10.06),
@@ -156,7 +154,7 @@ mod tests {
             score_onsets(&truth, &[]),
             Some(OnsetScore { announced_ms: (None, None), placed_ms: (None, None), ..OnsetScore::default() })
         );
-        // Three hits have no delay worth a name.
+        // Three hits are too few for a delay.
         let s = score_onsets(&truth, &heard(&[(6.0, 6.0), (7.0, 7.0), (8.0, 8.0)])).unwrap();
         assert_eq!((s.recall, s.announced_ms), (0.75, (None, None)));
     }

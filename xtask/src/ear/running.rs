@@ -1,29 +1,29 @@
-//! Whether the running tempo is right.
+//! Scores of the running tempo.
 
 use super::listen::Tempo;
 
-/// Share of a tempo by which it may be wrong (F. Gouyon et al., "An experimental comparison of audio tempo induction
+/// Tolerance of a tempo as a share (F. Gouyon et al., "An experimental comparison of audio tempo induction
 /// algorithms", IEEE Trans. Audio, Speech and Language Processing 14, 2006).
 const NEAR: f64 = 0.04;
-/// The tempo is asked for this often, in seconds.
+/// Interval in seconds at which the tempo is checked.
 const EVERY_S: f64 = 0.5;
-/// A stretch between two beats that is slower than this has no tempo: the music pauses.
+/// Below this tempo, in beats per minute, the distance of two beats is a pause without a tempo.
 const PAUSE_BPM: f64 = 20.0;
-/// The tempo itself, then what passes for it at another metrical level.
+/// Accepted ratios: the tempo itself, then other metrical levels.
 const LEVELS: [f64; 5] = [1.0, 2.0, 3.0, 1.0 / 2.0, 1.0 / 3.0];
 
-/// How right the tempo was.
+/// Scores of the tempo.
 #[derive(Clone, Copy, Debug, Default, PartialEq)]
 pub struct Running {
-    /// Share of the time with the tempo right, 0 … 1.
+    /// Share of the time with the right tempo, 0 … 1.
     pub right: f64,
-    /// The same where twice, thrice, half and a third of it pass, too.
+    /// The same, accepting twice, three times, half and a third of it.
     pub right_any: f64,
-    /// Whether the median of all that was announced is right, at the level, and at any.
+    /// Whether the median of all announced tempi is right at the annotated level, and at any level.
     pub median: (bool, bool),
 }
 
-/// Judges tempi against `beats` (rising, at least 3) from `from_s` to `to_s`. A tempo holds until the next is announced.
+/// Scores tempi against `beats` (rising, at least 3) from `from_s` to `to_s`. A tempo holds until the next one.
 pub fn running(beats: &[f64], tempi: &[Tempo], from_s: f64, to_s: f64) -> Running {
     let distances: Vec<f64> = beats.windows(2).map(|w| w[1] - w[0]).collect();
     let (Some(first), Some(last)) = (beats.first(), beats.last()) else { return Running::default() };
@@ -39,7 +39,7 @@ pub fn running(beats: &[f64], tempi: &[Tempo], from_s: f64, to_s: f64) -> Runnin
             break;
         }
         let beat = beats.partition_point(|b| *b <= t).clamp(1, distances.len()) - 1;
-        // The distance of a single pair of beats is what a player's hand makes of it.
+        // The distance of a single pair of beats varies with the player's hand.
         let near = &distances[beat.saturating_sub(1)..(beat + 2).min(distances.len())];
         let truth = 60.0 / median(near.to_vec()).unwrap_or(f64::INFINITY);
         let now = tempi.iter().take_while(|tempo| tempo.at <= t + 1e-9).last().map(|tempo| tempo.bpm);
@@ -62,15 +62,15 @@ fn is_near(bpm: f64, truth: f64, levels: usize) -> bool {
     LEVELS[..levels].iter().any(|level| (bpm / (truth * level) - 1.0).abs() <= NEAR)
 }
 
-/// The middle one, or the mean of the two in the middle; `None` of nothing.
+/// The median; `None` for an empty list.
 pub fn median(mut values: Vec<f64>) -> Option<f64> {
     values.sort_by(f64::total_cmp);
     let n = values.len();
     Some(0.5 * (values.get(n.checked_sub(1)? / 2)? + values[n / 2]))
 }
 
-/// The median, and how far values are from it: 1.4826 times the median absolute deviation, which is the standard
-/// deviation where they are normally distributed, and does not mind a few that are far off.
+/// The median, and 1.4826 times the median absolute deviation: for a normal distribution that is the standard
+/// deviation, and outliers hardly affect it.
 pub fn middle_and_spread(values: Vec<f64>) -> (Option<f64>, Option<f64>) {
     let middle = median(values.clone());
     let off = middle.and_then(|m| median(values.iter().map(|v| (v - m).abs()).collect()));

@@ -1,4 +1,4 @@
-//! The figures of one piece.
+//! The scores of one piece.
 
 use serde::Serialize;
 
@@ -9,53 +9,53 @@ use super::lock::lock;
 use super::matching::{BEAT_NEAR_S, f_measure, pairs};
 use super::running::{middle_and_spread, running};
 
-/// The beginning is not scored but for the lock: a listener does not know it either. In seconds.
+/// The first seconds are not scored, except for the lock: a listener does not know the beat either.
 pub const SKIP_S: f64 = 5.0;
-/// Beats must stay right for this long to count as locked, from the start and after a change, in seconds.
+/// Seconds for which beats must stay right to count as locked, from the start and after a change.
 const HOLD_S: f64 = 5.0;
 const HOLD_AFTER_CHANGE_S: f64 = 4.0;
-/// The same beat announced twice is one.
+/// A beat announced again within this time counts once.
 const TWICE_S: f64 = 1e-4;
 
 /// The truth about a piece.
 #[derive(Clone, Debug, Default)]
 pub struct Truth {
-    /// Every beat in seconds, rising.
+    /// All beats in seconds, rising.
     pub beats: Vec<f64>,
-    /// Changes of the tempo and returns after a pause, in seconds, rising.
+    /// Tempo changes and returns after a pause, in seconds, rising.
     pub changes: Vec<f64>,
-    /// One tempo throughout.
+    /// Whether the tempo is constant.
     pub steady: bool,
-    /// Length in seconds.
+    /// Duration in seconds.
     pub seconds: f64,
 }
 
-/// The figures of a piece with a beat; shares are 0 … 1.
+/// The scores of a piece with a beat; shares are 0 … 1.
 #[derive(Clone, Debug, Default, Serialize)]
 pub struct Score {
-    /// F-measure of the beats' own times.
+    /// F-measure of the times of the beats.
     pub f: f64,
-    /// The same of the times at which they were announced: what a viewer sees.
+    /// F-measure of the times at which they were announced, which is what a viewer sees.
     pub announced: f64,
-    /// Share of beats in time and in tempo, at the annotated level.
+    /// Share of beats right in time and tempo, at the annotated level.
     pub cmlt: f64,
-    /// The same at the best of the allowed levels.
+    /// The same at the best allowed level.
     pub amlt: f64,
-    /// Share of time with the tempo right.
+    /// Share of time with the right tempo.
     pub tempo: f64,
-    /// The same where twice, thrice, half and a third of it pass, too.
+    /// The same, accepting twice, three times, half and a third of it.
     pub tempo_any: f64,
-    /// Whether the median tempo is right, and right at any level; only of pieces in one tempo.
+    /// Whether the median tempo is right, and right at any level; only for pieces with a constant tempo.
     pub acc: Option<(bool, bool)>,
-    /// Seconds until the beats are right and stay so.
+    /// Seconds until the beats are right and stay right.
     pub lock_s: Option<f64>,
     /// The same from each change on.
     pub relock_s: Vec<Option<f64>>,
-    /// How long after the truth a beat is announced: the median.
+    /// Median delay in ms from a true beat to its announcement.
     pub latency_ms: Option<f64>,
     /// Its spread: see [`middle_and_spread`].
     pub jitter_ms: Option<f64>,
-    /// As what the beats were heard, and for which share of the time.
+    /// Metrical levels at which the beats were heard, with their share of the time.
     pub heard_as: Vec<(&'static str, f64)>,
 }
 
@@ -101,7 +101,7 @@ fn relock(truth: &Truth, found: &[f64], change: usize) -> Option<f64> {
     lock(&beats, &found, from, to, HOLD_AFTER_CHANGE_S).map(|t| t - from)
 }
 
-/// Median and spread of the delay of the hit beats in milliseconds, if there are more than three.
+/// Median and spread of the delay of hit beats in ms, if there are more than three.
 fn latency(truth: &[f64], heard: &Heard) -> (Option<f64>, Option<f64>) {
     let mut beats: Vec<_> = heard.beats.iter().filter(|b| b.t >= SKIP_S).collect();
     beats.sort_by(|a, b| a.t.total_cmp(&b.t));
@@ -114,7 +114,7 @@ fn latency(truth: &[f64], heard: &Heard) -> (Option<f64>, Option<f64>) {
     middle_and_spread(late)
 }
 
-/// Beats per minute announced where there is no beat in `seconds` of sound.
+/// Beats announced per minute, in `seconds` of sound without a beat.
 pub fn false_beats(heard: &Heard, seconds: f64) -> f64 {
     let n = heard.beats.iter().filter(|b| (SKIP_S..seconds).contains(&b.at)).count();
     60.0 * n as f64 / (seconds - SKIP_S).max(1e-9)
@@ -159,7 +159,7 @@ mod tests {
         heard.beats.push(again);
         let s = score(&truth(), &heard);
         assert_eq!((s.f, s.cmlt), (1.0, 1.0));
-        // The beat at 5.25 s was found, long after the one before.
+        // The beat at 5.25 s was found, long after the previous one.
         assert_eq!(s.lock_s, Some(5.75));
     }
 

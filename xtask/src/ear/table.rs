@@ -1,4 +1,4 @@
-//! The figures of many pieces as one, and as a row.
+//! The scores of many pieces, as one row of a table.
 
 use super::running::median;
 use super::score::Score;
@@ -10,7 +10,7 @@ pub const COLUMNS: &str = "  n      F  as ann.   CMLt   AMLt   acc1   acc2    tt
 /// Names of the columns that [`Summary::short_row`] fills.
 pub const SHORT_COLUMNS: &str = "  n      F   CMLt   AMLt   acc1   acc2    tt1    tt2";
 
-/// The figures of some pieces: means, and medians of what is a time. `None` where no piece has it.
+/// The scores of some pieces: means of shares, medians of times. `None` where no piece has the figure.
 #[derive(Clone, Debug, Default)]
 pub struct Summary {
     n: usize,
@@ -28,7 +28,7 @@ pub struct Summary {
 }
 
 impl Summary {
-    /// Of these pieces.
+    /// Summarises these pieces.
     pub fn of(scores: &[&Score]) -> Self {
         let each = |figure: &dyn Fn(&Score) -> Option<f64>| -> Vec<f64> {
             scores.iter().filter_map(|s| figure(s)).collect()
@@ -53,7 +53,7 @@ impl Summary {
         }
     }
 
-    /// The same of a tool that hears the whole first: nothing of when it announces, or finds its way.
+    /// The same without the figures on announcements and locking, for a tool that hears the whole file first.
     pub fn never_announced(self) -> Self {
         Self {
             announced: None,
@@ -66,7 +66,7 @@ impl Summary {
         }
     }
 
-    /// As a line under [`COLUMNS`].
+    /// The row under [`COLUMNS`].
     pub fn row(&self) -> String {
         let three = |v: Option<f64>| number(v, 6, 3);
         format!(
@@ -88,23 +88,23 @@ impl Summary {
         )
     }
 
-    /// The figures that count, as a line under [`SHORT_COLUMNS`].
+    /// The most important figures, as a row under [`SHORT_COLUMNS`].
     pub fn short_row(&self) -> String {
         let figures = [self.f, self.cmlt, self.amlt, self.acc[0], self.acc[1], self.tempo[0], self.tempo[1]];
         figures.iter().fold(format!("{:>3}", self.n), |row, figure| row + " " + &number(*figure, 6, 3))
     }
 }
 
-/// The mean; `None` of nothing.
+/// The mean; `None` for an empty list.
 pub fn mean(values: &[f64]) -> Option<f64> {
     (!values.is_empty()).then(|| values.iter().sum::<f64>() / values.len() as f64)
 }
 
-/// A figure in so many columns; a dash where there is none.
+/// A figure right-aligned to `width`; a dash for `None`.
 pub fn number(value: Option<f64>, width: usize, digits: usize) -> String {
     let Some(value) = value else { return format!("{:>width$}", "-") };
     let shown = format!("{value:>width$.digits$}");
-    // Nothing is less than nothing.
+    // Never print "-0.0".
     if shown.contains(|c| ('1'..='9').contains(&c)) { shown } else { shown.replacen('-', " ", 1) }
 }
 

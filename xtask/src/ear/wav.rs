@@ -1,10 +1,10 @@
-//! Reading what the lamp would hear from a file.
+//! Reads WAV files in the lamp's format.
 
 use std::path::Path;
 
 use k1_engine::SAMPLE_RATE;
 
-/// The samples of a WAV file, −1 … 1. An error says what the file is instead of 16 bit, mono, 16 kHz.
+/// The samples of a WAV file, −1 … 1. If it is not 16 bit, mono, 16 kHz, the error says what it is.
 pub fn read(path: &Path) -> Result<Vec<f32>, String> {
     let bytes = std::fs::read(path).map_err(|e| format!("{}: {e}", path.display()))?;
     samples(&bytes).map_err(|e| format!("{}: {e}", path.display()))
@@ -12,7 +12,7 @@ pub fn read(path: &Path) -> Result<Vec<f32>, String> {
 
 fn samples(bytes: &[u8]) -> Result<Vec<f32>, String> {
     if bytes.get(..4) != Some(b"RIFF") || bytes.get(8..12) != Some(b"WAVE") {
-        return Err("this is no WAV file".into());
+        return Err("this is not a WAV file".into());
     }
     let mut rest = &bytes[12..];
     let mut format = None;
@@ -32,10 +32,10 @@ fn samples(bytes: &[u8]) -> Result<Vec<f32>, String> {
             }
             _ => {}
         }
-        // A chunk of odd length has a byte of padding.
+        // A chunk of odd length is padded by one byte.
         rest = body.get(length + length % 2..).unwrap_or_default();
     }
-    Err("it has no sound in it".into())
+    Err("it contains no sound".into())
 }
 
 fn expect_plain(format: &[u8; 16]) -> Result<(), String> {
@@ -58,7 +58,7 @@ mod tests {
 
     fn file(rate: u32, channels: u16) -> Vec<u8> {
         let mut bytes = b"RIFF\0\0\0\0WAVE".to_vec();
-        // A chunk that nobody asked for, of odd length.
+        // An unknown chunk of odd length.
         bytes.extend(*b"LIST\x03\0\0\0abc\0fmt \x10\0\0\0\x01\0");
         bytes.extend(channels.to_le_bytes());
         bytes.extend(rate.to_le_bytes());

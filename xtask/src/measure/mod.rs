@@ -1,8 +1,9 @@
-//! `cargo xtask measure`: runs what prints K1's figures and writes them into `docs/measurements.md`, so that no figure
-//! there was typed by hand.
+//! `cargo xtask measure`: runs the commands that print K1's figures and writes `docs/measurements.md`, so that no
+//! figure there is typed by hand.
 //!
-//! `measurements/commands.toml` says what to run and where in its output each figure stands, `measurements/values.toml`
-//! what was printed last and when, `measurements/page.md` is the page with a place for each figure.
+//! `measurements/commands.toml` lists the commands and where their output contains each figure.
+//! `measurements/values.toml` holds the figures printed last, with the day. `measurements/page.md` is the page with
+//! placeholders.
 
 mod page;
 mod source;
@@ -20,24 +21,24 @@ const VALUES: &str = "measurements/values.toml";
 const TEMPLATE: &str = "measurements/page.md";
 const PAGE: &str = "docs/measurements.md";
 
-/// Measures what is named anew, or everything (`all`), and writes the page. Of a command that fails, or that does not
-/// print a figure, nothing is written, and the others are run all the same.
+/// Runs the named commands, or all of them (`all`), and writes the page. A command that fails or does not print a
+/// figure leaves its old figures; the others still run.
 pub fn measure(names: &[&str]) -> Result<(), String> {
     let sources: BTreeMap<String, Source> = read_toml(COMMANDS)?;
     if let Some(unknown) = names.iter().find(|n| **n != "all" && !sources.contains_key(**n)) {
         let known: Vec<&str> = sources.keys().map(String::as_str).collect();
-        return Err(format!("nothing is measured as {unknown}; there are: all, {}", known.join(", ")));
+        return Err(format!("there is no measurement named {unknown}; there are: all, {}", known.join(", ")));
     }
     let template = read(TEMPLATE)?;
     if let Some(figure) = page::without_place(&template, &sources)?.first() {
-        return Err(format!("{figure} is measured for nobody: {TEMPLATE} has no place for it"));
+        return Err(format!("{figure} is measured but not shown: {TEMPLATE} has no placeholder for it"));
     }
     let wanted = sources.iter().filter(|(name, _)| names.iter().any(|n| *n == "all" || n == name));
     let wanted: Vec<_> = wanted.collect();
     if wanted.iter().any(|(_, source)| source.runs_k1()) {
         let built = crate::cargo().args(["build", "--release", "--package", "k1"]).status();
         if !built.map_err(|e| format!("cargo build: {e}"))?.success() {
-            return Err("k1 could not be built".into());
+            return Err("k1 could not be built; see the errors above".into());
         }
     }
     let mut failed = Vec::new();
@@ -45,7 +46,7 @@ pub fn measure(names: &[&str]) -> Result<(), String> {
         println!("== {name}: {}", source.shown());
         match source.measure() {
             Ok(measured) => {
-                // Another one may have written meanwhile: some take hours.
+                // Read again, because another run may have written meanwhile: some take hours.
                 let mut values: Values = read_toml(VALUES)?;
                 values.insert(name.clone(), measured);
                 let text = toml::to_string(&values).map_err(|e| format!("{VALUES}: {e}"))?;

@@ -1,4 +1,4 @@
-//! The page with a place for each figure.
+//! Fills the page with the figures.
 
 use std::collections::BTreeMap;
 use std::fmt::Write;
@@ -7,24 +7,25 @@ use serde::{Deserialize, Serialize};
 
 use super::source::Source;
 
-/// What the commands printed last, by the command's name.
+/// The figures printed last, by command.
 pub type Values = BTreeMap<String, Measured>;
 
-/// What one command printed last.
+/// The figures that one command printed last.
 #[derive(Serialize, Deserialize)]
 pub struct Measured {
-    /// The day, in UTC: 2026-11-28.
+    /// The day in UTC, such as 2026-11-28.
     pub when: String,
-    /// Each figure, as it stands on the page.
+    /// Each figure as printed on the page.
     #[serde(flatten)]
     pub figures: BTreeMap<String, String>,
 }
 
-/// The page: in `template`, `{{name}}` is the command of that name, `{{name.figure}}` what it printed, and `{{days}}` a
-/// table of all commands and the days when they ran.
+/// Fills `template`: `{{name}}` becomes the command of that name, `{{name.figure}}` its figure, and `{{days}}` a
+/// table of all commands with the days of their last run.
 ///
 /// # Errors
-/// A place for something that was never measured, or that nothing measures.
+///
+/// Fails if a placeholder has no command or no recorded figure.
 pub fn filled(template: &str, sources: &BTreeMap<String, Source>, values: &Values) -> Result<String, String> {
     let mut page = String::new();
     let mut rest = template;
@@ -34,7 +35,8 @@ pub fn filled(template: &str, sources: &BTreeMap<String, Source>, values: &Value
         match place.split_once('.') {
             None if place == "days" => page.push_str(&days(sources, values)),
             None => {
-                let source = sources.get(place).ok_or_else(|| format!("nothing is called {place}"))?;
+                let source =
+                    sources.get(place).ok_or_else(|| format!("there is no command named {place}"))?;
                 page.push_str(&source.shown());
             }
             Some((name, figure)) => {
@@ -50,10 +52,11 @@ pub fn filled(template: &str, sources: &BTreeMap<String, Source>, values: &Value
     Ok(page)
 }
 
-/// The figures that the template has no place for.
+/// The figures for which the template has no placeholder.
 ///
 /// # Errors
-/// A source whose expressions are none.
+///
+/// Fails if an expression of a command is invalid.
 pub fn without_place(template: &str, sources: &BTreeMap<String, Source>) -> Result<Vec<String>, String> {
     let mut missing = Vec::new();
     for (name, source) in sources {
@@ -105,7 +108,7 @@ mod tests {
         for (template, why) in [
             ("{{hop.mean}}", "never measured"),
             ("{{frame.worst}}", "never measured"),
-            ("{{frame}}", "nothing is called frame"),
+            ("{{frame}}", "there is no command named frame"),
             ("{{hop", "no end"),
         ] {
             assert!(page(template).unwrap_err().contains(why), "{template}");

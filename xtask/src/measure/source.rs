@@ -1,4 +1,4 @@
-//! One command and the figures that it prints.
+//! A command and the figures it prints.
 
 use std::collections::BTreeMap;
 use std::io::{BufRead, BufReader, Read};
@@ -11,61 +11,63 @@ use serde::Deserialize;
 use super::page::Measured;
 use crate::{root, said};
 
-/// A command, and where in its output its figures stand.
+/// A command, and the expressions that find its figures.
 #[derive(Deserialize)]
 #[serde(deny_unknown_fields)]
 pub struct Source {
-    /// As someone types it, in the repository's root.
+    /// The command line, run in the repository's root.
     run: String,
-    /// What must run meanwhile.
-    beside: Option<Beside>,
-    /// Its figures are what it printed even if its verdict is no: it exits with 1.
+    /// A program that must run meanwhile.
+    companion: Option<Companion>,
+    /// Whether the figures count even if the command exits with 1, because its verdict is negative.
     #[serde(default)]
     judges: bool,
     /// Regular expressions; each named group is a figure of that name. The first match in the whole output counts.
     prints: Vec<String>,
 }
 
-/// A program that another one measures.
+/// A program that runs while another one measures it.
 #[derive(Deserialize)]
 #[serde(deny_unknown_fields)]
-struct Beside {
+struct Companion {
     run: String,
-    /// What it prints when it is ready: part of a line.
+    /// Part of the line that it prints when it is ready.
     ready: String,
 }
 
 impl Source {
-    /// The command, for a reader.
+    /// The command for readers.
     pub fn shown(&self) -> String {
-        match &self.beside {
-            Some(beside) => format!("`{}`, then `{}`", beside.run, self.run),
+        match &self.companion {
+            Some(companion) => format!("`{}`, then `{}`", companion.run, self.run),
             None => format!("`{}`", self.run),
         }
     }
 
-    /// Whether it takes the built program.
+    /// Whether it runs the built program.
     pub fn runs_k1(&self) -> bool {
-        self.run.starts_with("k1 ") || self.beside.as_ref().is_some_and(|b| b.run.starts_with("k1 "))
+        self.run.starts_with("k1 ") || self.companion.as_ref().is_some_and(|b| b.run.starts_with("k1 "))
     }
 
-    /// The names of its figures.
+    /// Names of its figures.
     ///
     /// # Errors
-    /// An expression that is none.
+    ///
+    /// Fails if an expression is invalid.
     pub fn figures(&self) -> Result<Vec<String>, String> {
         let expressions = self.expressions()?;
         let names = expressions.iter().flat_map(|e| e.capture_names().flatten().map(str::to_owned));
         Ok(names.collect())
     }
 
-    /// Runs it, and reads its figures.
+    /// Runs it and reads its figures.
     ///
     /// # Errors
-    /// It failed, or did not print a figure.
+    ///
+    /// Fails if the command fails or does not print a figure.
     pub fn measure(&self) -> Result<Measured, String> {
         let expressions = self.expressions()?;
-        let _beside = self.beside.as_ref().map(Running::start).transpose()?;
+        let _companion = self.companion.as_ref().map(Running::start).transpose()?;
         let mut child = spawn(&self.run)?;
         let mut output = String::new();
         let lines = BufReader::new(child.stdout.take().ok_or("its output is nowhere")?);
@@ -96,14 +98,14 @@ fn read(expressions: &[Regex], output: &str) -> Result<BTreeMap<String, String>,
     for expression in expressions {
         let found = expression.captures(output).ok_or_else(|| format!("it does not print {expression}"))?;
         for name in expression.capture_names().flatten() {
-            let figure = found.name(name).ok_or_else(|| format!("it prints no {name}"))?;
+            let figure = found.name(name).ok_or_else(|| format!("it does not print {name}"))?;
             figures.insert(name.to_owned(), grouped(figure.as_str()));
         }
     }
     Ok(figures)
 }
 
-/// Whole numbers in a line with their thousands apart; a table as it is, for its columns would move.
+/// Groups the thousands of whole numbers in a line. A table stays unchanged, because its columns would shift.
 fn grouped(figure: &str) -> String {
     if figure.contains('\n') {
         return figure.to_owned();
@@ -125,35 +127,35 @@ fn thousands(word: &str) -> String {
     apart
 }
 
-/// A program that runs until this is dropped.
+/// A running program; dropping it ends it.
 struct Running(Child);
 
 impl Running {
-    fn start(beside: &Beside) -> Result<Self, String> {
-        let mut running = Self(spawn(&beside.run)?);
+    fn start(companion: &Companion) -> Result<Self, String> {
+        let mut running = Self(spawn(&companion.run)?);
         let mut output = BufReader::new(running.0.stdout.take().ok_or("its output is nowhere")?);
         let mut line = String::new();
         while output.read_line(&mut line).map_err(|e| e.to_string())? > 0 {
-            if line.contains(&beside.ready) {
-                // It must not wait for somebody who reads.
+            if line.contains(&companion.ready) {
+                // Drain its output, so that it never blocks on a full pipe.
                 std::thread::spawn(move || output.read_to_end(&mut Vec::new()));
                 return Ok(running);
             }
             line.clear();
         }
-        Err(format!("`{}` ended before it was ready", beside.run))
+        Err(format!("`{}` ended before it was ready", companion.run))
     }
 }
 
 impl Drop for Running {
     fn drop(&mut self) {
-        // It and all that it has started: see `spawn`.
+        // The whole process group: see `spawn`.
         let _ = Command::new("kill").args(["--", &format!("-{}", self.0.id())]).status();
         let _ = self.0.wait();
     }
 }
 
-/// Starts a command line in the root, as a group of its own, what it says of errors beside what it prints.
+/// Starts a command line in the repository's root, as a process group of its own, with its errors in its output.
 fn spawn(line: &str) -> Result<Child, String> {
     let built = std::env::var_os("CARGO_TARGET_DIR").map_or_else(|| root().join("target"), Into::into);
     let mut path = built.join("release").into_os_string();
@@ -204,13 +206,13 @@ mod tests {
     }
 
     #[test]
-    fn what_must_run_beside_it_runs_until_the_end() {
+    fn a_companion_runs_until_the_end() {
         let source = source(
-            "run = 'true'\nprints = []\n[beside]\nrun = 'echo warm; echo ready now; sleep 600'\nready = 'ready'",
+            "run = 'true'\nprints = []\n[companion]\nrun = 'echo warm; echo ready now; sleep 600'\nready = 'ready'",
         );
         assert!(source.shown().contains("`, then `true`"));
         source.measure().unwrap();
-        let gone = self::source("run = 'true'\nprints = []\n[beside]\nrun = 'true'\nready = 'ready'");
+        let gone = self::source("run = 'true'\nprints = []\n[companion]\nrun = 'true'\nready = 'ready'");
         assert!(gone.measure().err().unwrap().contains("ended before"));
     }
 

@@ -57,10 +57,10 @@ pub struct Vitals {
     pub hop_us: f32,
     /// Frames since the start.
     pub frames: u64,
-    /// Frames that a light did not take before the next one came, since the start, all lights together. The page is no
+    /// Frames that a light did not take before a newer one replaced them, since the start, all lights together. The page is no
     /// light. 0 on a lamp: its strip takes every frame (`strip_underruns` counts those that it got late or not at all).
     pub dropped_frames: u64,
-    /// Frames that began more than two periods after the one before, since the start.
+    /// Frames that began more than two periods after the one before had begun, since the start.
     pub late_frames: u64,
     /// Reads of the hand-off that took a second try, since the start.
     pub handoff_retries: u64,
@@ -68,9 +68,11 @@ pub struct Vitals {
     pub handoff_contended: u64,
     /// Copies whose checksum was wrong, since the start.
     pub torn: u64,
-    /// Times that sound had to be dropped because the ear was late, since the start.
+    /// Pieces of sound that were dropped, since the start: they came faster than the ear could take them, or too late to be
+    /// shown.
     pub overruns: u64,
-    /// Gaps in the sound, since the start: times that it was not there when it was due; live sound has 60 ms of grace.
+    /// Gaps in the sound, since the start: it was not there when it was due, or silence took its place. However long it
+    /// lasts, a gap counts once; live sound has 60 ms of grace.
     pub underruns: u64,
     /// Allocations in the two real-time loops, since the start.
     pub allocations: u64,

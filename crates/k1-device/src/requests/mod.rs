@@ -7,7 +7,7 @@ mod setup;
 use k1_engine::audio::GAIN_RANGE;
 use k1_engine::params::Params;
 use k1_engine::patterns::{PATTERNS, pattern_by_id};
-use k1_update::sheet::{SHEET, Sheet};
+use k1_update::envelope::{ENVELOPE, Envelope};
 use serde::Deserialize;
 
 use self::loose::{Loose, flag};
@@ -256,12 +256,12 @@ impl SetKeys<'_> {
     /// # Errors
     ///
     /// [`Refusal::MissingField`], [`Refusal::InvalidValue`].
-    pub fn sheet(&self) -> Result<Sheet, Refusal> {
+    pub fn envelope(&self) -> Result<Envelope, Refusal> {
         use base64::prelude::{BASE64_STANDARD, Engine};
         let text = self.statement.ok_or(Refusal::MissingField("statement"))?;
-        let mut sheet = [0; SHEET];
-        match BASE64_STANDARD.decode_slice(text, &mut sheet) {
-            Ok(SHEET) => Ok(Sheet(sheet)),
+        let mut envelope = [0; ENVELOPE];
+        match BASE64_STANDARD.decode_slice(text, &mut envelope) {
+            Ok(ENVELOPE) => Ok(Envelope(envelope)),
             _ => Err(Refusal::InvalidValue { field: "statement", expected: "192 bytes in base64" }),
         }
     }

@@ -1,11 +1,11 @@
-//! Which notes sound, whatever their octave.
+//! Pitch classes: which notes sound, in any octave.
 
 use super::ConstantQ;
 use super::tables::BINS;
 
 /// Number of pitch classes.
 pub const CHROMA: usize = 12;
-/// Names of the pitch classes, in the order of every chroma array: index 0 is C.
+/// Names of the pitch classes in the order of every chroma array; index 0 is C.
 pub const NOTE_NAMES: [&str; CHROMA] = ["C", "C♯", "D", "D♯", "E", "F", "F♯", "G", "G♯", "A", "A♯", "B"];
 
 /// Bin 0 of the spectrum is an A, nine semitones above C.
@@ -14,22 +14,22 @@ const FIRST_CLASS: usize = 9;
 /// Folds a spectrum into twelve pitch classes.
 #[derive(Clone, Debug)]
 pub struct Chroma {
-    /// Undoes the noise-flat scale, so that a note weighs the same in every octave, and averages the octaves.
+    /// Undoes the noise-flat scale, so that a note weighs the same in every octave, and averages over the octaves.
     weight: [f32; BINS],
 }
 
 impl Chroma {
-    /// Hears nothing: what stands where the weights will.
+    /// A placeholder with all weights 0, until [`new`](Self::new) has replaced it.
     pub(super) const SILENT: Self = Self { weight: [0.0; BINS] };
 
-    /// Prepares the weights for the bank that makes the spectra.
+    /// Computes the weights that match the spectra of `bank`.
     pub fn new(bank: &ConstantQ) -> Self {
         let octaves = |bin: usize| (0..BINS).filter(|b| b % CHROMA == bin % CHROMA).count() as f32;
         Self { weight: core::array::from_fn(|bin| 1.0 / (bank.tone_gain(bin) * octaves(bin))) }
     }
 
-    /// Mean amplitude per pitch class, divided by the largest of them or by `reference` where that is larger;
-    /// each value lies in 0 … 1 and index 0 is C.
+    /// Mean amplitude per pitch class, divided by the largest of them or by `reference`, whichever is larger. Each
+    /// value is within 0 … 1; index 0 is C.
     pub fn fold(&self, spectrum: &[f32; BINS], reference: f32) -> [f32; CHROMA] {
         let mut chroma = [0.0; CHROMA];
         for (bin, (m, w)) in spectrum.iter().zip(&self.weight).enumerate() {
@@ -50,7 +50,7 @@ mod tests {
     fn index_zero_is_c_in_every_octave() {
         let mut bank = ConstantQ::new();
         let fold = Chroma::new(&bank);
-        // C3, C4 (261.63 Hz), A4 and the like: bin + 9 names the class.
+        // Bin + 9 is the pitch class of C3, C4 (261.63 Hz), A4 and so on.
         for bin in 0..BINS {
             let hz = bin_hz(bin) as f64;
             let mut m = [0.0; BINS];

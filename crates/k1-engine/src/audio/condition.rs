@@ -1,35 +1,35 @@
-//! The first stage: makes raw samples safe to analyse and says when the input is broken.
+//! The first step: makes raw samples safe to analyse and reports a broken input.
 
 use crate::{HOP, HOP_RATE, SAMPLE_RATE};
 
-/// Microphone gain that users may set, as a factor: −6 dB to +6 dB.
+/// Microphone gain that users may set, as a factor (−6 dB to +6 dB).
 pub const GAIN_RANGE: core::ops::RangeInclusive<f32> = 0.5..=2.0;
 
-/// Corner of the DC blocker in hertz: far below the lowest note, high enough to settle in a tenth of a second.
+/// Corner of the DC blocker in hertz: far below the lowest note, yet high enough to settle within 0.1 s.
 const DC_CORNER_HZ: f32 = 10.0;
-/// A sample at or beyond this counts as full scale.
+/// A sample of this magnitude or more counts as full scale.
 const FULL_SCALE: f32 = 0.999;
-/// So many full-scale samples in a row are a flattened wave and not a lucky peak.
+/// This many full-scale samples in a row are clipping; fewer may be a peak.
 const CLIP_RUN: u32 = 3;
-/// How long a constant input lasts before it is called dead, in hops (1 s).
+/// An input that is constant for this many hops (1 s) is dead.
 const DEAD_HOPS: u32 = HOP_RATE as u32;
-/// How long the clipping mark stays on after the last clipped hop, in hops (0.5 s).
+/// Hops for which clipping is reported after the last clipped hop (0.5 s).
 const CLIP_HOLD_HOPS: u32 = HOP_RATE as u32 / 2;
 
-/// What the input looks like, electrically.
+/// Electrical state of the input.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub enum InputState {
-    /// Samples move and stay within full scale.
+    /// Samples change and stay within full scale.
     #[default]
     Fine,
-    /// Samples were flattened at full scale within the last half second: turn the source down.
+    /// Samples reached full scale and were flattened within the last 0.5 s. Turn the source down.
     Clipping,
-    /// The same value for a second or longer: no signal, a dead microphone or the wrong slot.
+    /// The same value for 1 s or longer: no signal, a dead microphone or the wrong slot of its bus.
     Dead,
 }
 
 impl InputState {
-    /// The state as a small number, for a wire or a snapshot word.
+    /// The state as a number, for a wire or a word of a snapshot.
     pub const fn code(self) -> u32 {
         match self {
             Self::Fine => 0,
@@ -38,7 +38,7 @@ impl InputState {
         }
     }
 
-    /// The inverse of [`code`](Self::code); unknown numbers read as [`Fine`](Self::Fine).
+    /// The inverse of [`code`](Self::code); unknown numbers become [`Fine`](Self::Fine).
     pub const fn from_code(code: u32) -> Self {
         match code {
             1 => Self::Clipping,
@@ -47,7 +47,7 @@ impl InputState {
         }
     }
 
-    /// One lower-case word for an interface.
+    /// The state as one lower-case word, for interfaces.
     pub const fn name(self) -> &'static str {
         match self {
             Self::Fine => "fine",
@@ -57,9 +57,9 @@ impl InputState {
     }
 }
 
-/// Removes DC, applies the gain, replaces what is not a number, and watches for clipping and dead inputs.
+/// Removes DC, applies the gain, replaces samples that are not finite, and watches for clipping and dead inputs.
 ///
-/// The gain comes before every analysis, so it really is a sensitivity control.
+/// The gain comes before every analysis, so it sets the sensitivity.
 #[derive(Clone, Debug)]
 pub struct Conditioner {
     gain: f32,
@@ -69,9 +69,9 @@ pub struct Conditioner {
     constant_hops: u32,
     clip_run: u32,
     clip_hold: u32,
-    /// Samples that were NaN or infinite and were replaced by silence, since the start.
+    /// Samples since the start that were NaN or infinite and were replaced by 0.
     pub replaced: u64,
-    /// Hops with flattened peaks, since the start.
+    /// Clipped hops since the start.
     pub clipped_hops: u64,
 }
 
@@ -92,7 +92,7 @@ impl Default for Conditioner {
 }
 
 impl Conditioner {
-    /// Sets the gain factor; values outside [`GAIN_RANGE`] or not finite are refused and change nothing.
+    /// Sets the gain as a factor. Returns `false` and changes nothing if it is outside [`GAIN_RANGE`] or not finite.
     pub fn set_gain(&mut self, gain: f32) -> bool {
         let ok = GAIN_RANGE.contains(&gain);
         if ok {
@@ -101,7 +101,7 @@ impl Conditioner {
         ok
     }
 
-    /// Processes one hop from `input` (nominally −1 … 1) into `output`.
+    /// Processes one hop from `input` (nominally within −1 … 1) into `output`.
     pub fn process(&mut self, input: &[f32; HOP], output: &mut [f32; HOP]) -> InputState {
         // One-pole DC blocker, y = x − x₁ + r·y₁ (J. O. Smith, Introduction to Digital Filters, "DC Blocker").
         const R: f32 = 1.0 - core::f32::consts::TAU * DC_CORNER_HZ / SAMPLE_RATE as f32;
@@ -109,7 +109,7 @@ impl Conditioner {
         let mut clipped = false;
         for (x, y) in input.iter().zip(output.iter_mut()) {
             let raw = if x.is_finite() {
-                // A wild but finite value must not overflow the energies downstream.
+                // A huge but finite value must not overflow the energies downstream.
                 x.clamp(-8.0, 8.0)
             } else {
                 self.replaced += 1;
@@ -120,7 +120,7 @@ impl Conditioner {
             self.clip_run = if raw.abs() >= FULL_SCALE { self.clip_run + 1 } else { 0 };
             clipped |= self.clip_run >= CLIP_RUN;
             let mut out = raw - self.previous_in + R * self.previous_out;
-            // Denormals cost a hundred times a normal number on many processors.
+            // Arithmetic on denormals costs about a hundred times as much on many processors.
             if out.abs() < 1e-15 {
                 out = 0.0;
             }

@@ -1,18 +1,18 @@
-//! The stages in their order.
+//! The whole ear: all analysis steps in their order.
 
-use super::accent::Accents;
+use super::observation::ObservationModel;
 use super::{
-    BINS, BeatTracker, CHROMA, Chroma, Conditioner, ConstantQ, LOOKS, Loudness, OnsetDetector, Snapshot,
-    TEMPI, TRUST_LOOKS, Tempogram,
+    BINS, BeatTracker, CHROMA, CONFIDENCE_FEATURES, Chroma, Conditioner, ConstantQ, FEATURES, Loudness,
+    OnsetDetector, Snapshot, TEMPI, Tempogram,
 };
 use crate::math::{Follower, decay};
 use crate::{HOP, HOP_RATE, SAMPLE_RATE};
 
 const DT: f32 = 1.0 / HOP_RATE;
 
-/// Samples in, [`Snapshot`]s out: causal, without allocation, every hop about as costly as the mean.
+/// Samples in, [`Snapshot`]s out. Causal and without allocation; the worst hop costs about as much as the mean.
 ///
-/// About 55 KiB; put it into a `static` or on the heap of the caller.
+/// About 55 KiB: put it into a `static` or onto the caller's heap.
 #[derive(Clone, Debug)]
 pub struct Ear {
     pending: [f32; HOP],
@@ -24,10 +24,10 @@ pub struct Ear {
     bank: ConstantQ,
     fold: Chroma,
     onset: OnsetDetector,
-    accents: Accents,
+    observation: ObservationModel,
     tempo: BeatTracker,
     tempogram: Tempogram,
-    /// Loudest bin of the last seconds.
+    /// Magnitude of the loudest bin of the last seconds.
     spectrum_reference: Follower,
     chroma_smooth: [f32; CHROMA],
     last_beat: Option<(f32, f32)>,
@@ -42,10 +42,10 @@ impl Default for Ear {
 }
 
 impl Ear {
-    /// An ear that has heard nothing; its clock starts at 0 µs.
+    /// An ear that has heard nothing. Its clock starts at 0 µs.
     #[inline(never)]
     pub fn new() -> Self {
-        // Nothing is borrowed here, so that it is made where it stays: on a chip two of them fit no stack.
+        // No borrow in this expression, so that it is built in place: a chip's stack cannot hold two ears.
         Self {
             pending: [0.0; HOP],
             filled: 0,
@@ -56,10 +56,10 @@ impl Ear {
             bank: ConstantQ::new(),
             fold: Chroma::SILENT,
             onset: OnsetDetector::new(),
-            accents: Accents::default(),
+            observation: ObservationModel::default(),
             tempo: BeatTracker::new(),
             tempogram: Tempogram::default(),
-            spectrum_reference: Follower::new(1e-3, 0.05, 6.0),
+            spectrum_reference: Follower::at(1e-3).rise_s(0.05).fall_s(6.0),
             chroma_smooth: [0.0; CHROMA],
             last_beat: None,
             last_onset: 0.0,
@@ -67,42 +67,43 @@ impl Ear {
         }
     }
 
-    /// Sets the microphone gain; `false` and no change when it is outside [`super::GAIN_RANGE`].
+    /// Sets the microphone gain as a factor. Returns `false` and changes nothing if it is outside
+    /// [`super::GAIN_RANGE`].
     pub fn set_gain(&mut self, gain: f32) -> bool {
         self.conditioner.set_gain(gain)
     }
 
-    /// Fixes the noise floor above which sound is music, in dBFS; `None` = learned from the room.
+    /// Sets the noise floor in dBFS above which sound counts as music; `None` = learn it from the room.
     pub fn set_noise_floor(&mut self, floor_db: Option<f32>) {
         self.loudness.set_floor(floor_db);
     }
 
-    /// Ties the sample counter to the caller's clock: the next sample to be pushed is captured at `us`.
+    /// Ties the sample counter to the caller's clock: the next pushed sample was captured at `us`.
     ///
-    /// A file needs this once. Live sound needs it every hop, because a sound card's clock is not the caller's;
-    /// it moves the reported times only, never the analysis.
+    /// Call it once for a file. Call it every hop for live sound, because a sound card has a clock of its own. It
+    /// changes the reported times only, never the analysis.
     pub fn set_clock(&mut self, us: u64) {
         self.origin_us = us.wrapping_sub(self.elapsed_us(self.samples));
     }
 
-    /// Samples heard so far.
+    /// Number of samples heard since the start.
     pub fn samples(&self) -> u64 {
         self.samples
     }
 
-    /// Samples that were not finite and were taken as silence, and hops that clipped.
+    /// Since the start: the number of samples that were not finite and counted as 0, and the number of clipped hops.
     pub fn faults(&self) -> (u64, u64) {
         (self.conditioner.replaced, self.conditioner.clipped_hops)
     }
 
-    /// What the beat tracker believes of each tempo after the last hop: [`BeatTracker::belief`].
+    /// The tracker's belief in each tempo after the last hop; see [`BeatTracker::belief`].
     pub fn belief(&self) -> [f32; TEMPI] {
         self.tempo.belief()
     }
 
-    /// Hears some samples; the answer is the newest snapshot if at least one hop was completed.
+    /// Hears samples. Returns the newest snapshot if they completed at least one hop.
     ///
-    /// How a signal is cut into calls changes nothing. A caller that must see every snapshot uses
+    /// The result does not depend on how a signal is cut into calls. A caller that needs every snapshot uses
     /// [`feed`](Self::feed).
     pub fn push(&mut self, samples: &[f32]) -> Option<&Snapshot> {
         let before = self.snapshot.sequence;
@@ -110,7 +111,7 @@ impl Ear {
         (self.snapshot.sequence != before).then_some(&self.snapshot)
     }
 
-    /// Hears some samples and shows every snapshot to `each`, with the [`Heard`] events of its hop.
+    /// Hears samples, and calls `each` with every snapshot and the [`Heard`] events of its hop.
     pub fn feed(&mut self, mut samples: &[f32], mut each: impl FnMut(&Snapshot, Heard)) {
         while !samples.is_empty() {
             let take = (HOP - self.filled).min(samples.len());
@@ -134,19 +135,21 @@ impl Ear {
     }
 
     fn elapsed_us(&self, samples: u64) -> u64 {
-        // Exact: 16 kHz is 62.5 µs a sample. Whole seconds apart, so that no product overflows in 10⁵ years.
+        // Exact, because 16 kHz is 62.5 µs per sample. Whole seconds are split off so that no product overflows
+        // within 10⁵ years.
         let rate = u64::from(SAMPLE_RATE);
         samples / rate * 1_000_000 + samples % rate * 1_000_000 / rate
     }
 
-    /// What the last hop was judged by, in 1/8192: for whoever fits the judgement anew. The lamp does not ask.
-    pub fn looks(&self) -> [i16; LOOKS] {
-        self.accents.looks()
+    /// The observation model's features of the last hop, in 1/8192. Only for fitting the model; a lamp never calls
+    /// this.
+    pub fn features(&self) -> [i16; FEATURES] {
+        self.observation.features()
     }
 
-    /// What the last confidence was judged by, in 1/1024: for whoever fits the judgement anew. The lamp does not ask.
-    pub fn trust_looks(&self) -> [i16; TRUST_LOOKS] {
-        self.tempo.trust_looks()
+    /// The features of the last confidence, in 1/1024. Only for fitting the confidence; a lamp never calls this.
+    pub fn confidence_features(&self) -> [i16; CONFIDENCE_FEATURES] {
+        self.tempo.confidence_features()
     }
 
     fn analyse(&mut self) {
@@ -176,8 +179,8 @@ impl Ear {
             *out = *smooth * loud.gate;
         }
 
-        let places = self.accents.process(&self.onset, &magnitudes, loud.silent);
-        let beat = self.tempo.process(&places, &self.accents.repeating(), loud.silent);
+        let positions = self.observation.process(&self.onset, &magnitudes, loud.silent);
+        let beat = self.tempo.process(&positions, &self.observation.repeating(), loud.silent);
         self.tempogram.process(onset.flux, &mut s.tempi, &mut s.tempo_phases);
         s.sequence += 1;
         s.rms_db = loud.rms_db;
@@ -201,12 +204,13 @@ impl Ear {
     }
 }
 
-/// The events of one hop, with the times a snapshot does not carry.
+/// The events of one hop, with times that a snapshot does not carry.
 #[derive(Clone, Copy, Debug, Default, PartialEq)]
 pub struct Heard {
-    /// A beat was announced: seconds from the end of this hop to it (negative = just past), and its confidence.
+    /// The announced beat, if any: seconds from the end of this hop to the beat (negative = past), and its
+    /// confidence.
     pub beat_in: Option<(f32, f32)>,
-    /// An onset was reported: how many seconds before the end of this hop it was.
+    /// The reported onset, if any: seconds from the onset to the end of this hop.
     pub onset_ago: Option<f32>,
 }
 
@@ -218,7 +222,7 @@ mod tests {
     #[test]
     fn belief_is_shared_out_and_lies_where_the_announced_tempo_is() {
         let mut ear = Ear::new();
-        // The prior, before anything was heard.
+        // Before anything was heard the belief is the prior.
         assert!((ear.belief().iter().sum::<f32>() - 1.0).abs() < 1e-3);
         let beat = SAMPLE_RATE as usize * 60 / 100;
         let clicks: Vec<f32> =

@@ -1,24 +1,24 @@
-//! Magnitudes of the transform of 1,024 real samples.
+//! Magnitude spectrum of 1,024 real samples.
 //!
-//! Pairs of samples are one complex number, of which there are 512: a step by two and four by four, decimated in frequency
-//! and in place, so that the results come out with their digits reversed; then the spectra of the even and the odd samples
-//! are taken apart (Cooley & Tukey, "An algorithm for the machine calculation of complex Fourier series", Mathematics of
-//! Computation 19, 1965; Brigham, "The Fast Fourier Transform", 1974, ch. 10). Real and imaginary parts lie apart, so that
-//! a processor may compute four at once. For this length that takes about half of the instructions of a general one (microfft
-//! 0.6).
+//! Each pair of samples forms one of 512 complex numbers. One radix-2 step and four radix-4 steps, decimated in
+//! frequency and in place, leave the results in digit-reversed order; then the spectra of even and odd samples are
+//! separated (Cooley & Tukey, "An algorithm for the machine calculation of complex Fourier series", Mathematics of
+//! Computation 19, 1965; Brigham, "The Fast Fourier Transform", 1974, ch. 10). Real and imaginary parts are stored
+//! apart, so that SIMD can process four numbers at once. At this length it takes about half the instructions of a
+//! general transform (microfft 0.6).
 
-use super::looked_up::{APART, FOURS, TWOS};
-use super::tables::{FFT, QUARTERED};
+use super::looked_up::{RADIX2_TWIDDLES, RADIX4_TWIDDLES, REAL_TWIDDLES};
+use super::tables::{FFT, RADIX4_LENGTHS};
 use crate::lanes::{LANES, Lanes, groups, groups_mut, transpose};
 use crate::math::sqrt;
 
-/// Complex numbers.
+/// Number of complex values.
 const N: usize = FFT / 2;
-/// Lengths of the quarters of each step by four but the last.
-const QUARTERS: [usize; 3] = [QUARTERED[0] / 4, QUARTERED[1] / 4, QUARTERED[2] / 4];
+/// Quarter lengths of each radix-4 step but the last.
+const QUARTERS: [usize; 3] = [RADIX4_LENGTHS[0] / 4, RADIX4_LENGTHS[1] / 4, RADIX4_LENGTHS[2] / 4];
 
-/// Where each complex number is when all steps are done: its digits (one of two, four of four) in reverse; the last two
-/// change places where the last step is done on four blocks at once, and leaves its results across them.
+/// Index of each output after all steps: its digits (one of base two, four of base four) reversed. With SIMD, the
+/// last step works on four blocks at once and stores its results transposed, which swaps the last two digits.
 static REVERSED: [u16; N] = {
     let mut all = [0; N];
     let mut k = 0;
@@ -31,10 +31,10 @@ static REVERSED: [u16; N] = {
     all
 };
 
-/// Numbers that lie side by side are so far apart, where there are lanes.
+/// With SIMD, values that are adjacent in memory are this far apart in frequency.
 const GROUPED: usize = 32;
 
-/// Room for the transform: 6 KiB, which would be half of the ear's stack on a lamp.
+/// The transform with its work space: 6 KiB, which would take half of the ear's stack on a lamp.
 #[derive(Clone, Debug)]
 pub(super) struct Fourier {
     re: [f32; N],
@@ -43,55 +43,55 @@ pub(super) struct Fourier {
 }
 
 impl Fourier {
-    /// Has transformed nothing.
+    /// Empty work space.
     pub(super) const fn new() -> Self {
         Self { re: [0.0; N], im: [0.0; N], magnitudes: [0.0; N] }
     }
 
-    /// Magnitudes of bins 1 to 511 of `samples`, each times its share of `window`; that of bin 0 is said to be 0.
+    /// Magnitudes of bins 1 to 511 of `samples` times `window`. Bin 0 is always 0.
     pub(super) fn magnitudes(&mut self, samples: &[f32; FFT], window: &[f32; FFT]) -> &[f32; N] {
         let pairs = samples.as_chunks::<2>().0.iter().zip(window.as_chunks::<2>().0);
         for ((re, im), (x, w)) in self.re.iter_mut().zip(&mut self.im).zip(pairs) {
             *re = x[0] * w[0];
             *im = x[1] * w[1];
         }
-        self.halve();
-        let (twist, rest) = FOURS.split_at(6 * QUARTERS[0]);
-        quarter_each::<{ QUARTERS[0] }>(&mut self.re, &mut self.im, twist);
-        let (twist, rest) = rest.split_at(6 * QUARTERS[1]);
-        quarter_each::<{ QUARTERS[1] }>(&mut self.re, &mut self.im, twist);
-        quarter_each::<{ QUARTERS[2] }>(&mut self.re, &mut self.im, rest);
+        self.radix2();
+        let (twiddles, rest) = RADIX4_TWIDDLES.split_at(6 * QUARTERS[0]);
+        radix4::<{ QUARTERS[0] }>(&mut self.re, &mut self.im, twiddles);
+        let (twiddles, rest) = rest.split_at(6 * QUARTERS[1]);
+        radix4::<{ QUARTERS[1] }>(&mut self.re, &mut self.im, twiddles);
+        radix4::<{ QUARTERS[2] }>(&mut self.re, &mut self.im, rest);
         let blocks = self.re.as_chunks_mut::<{ 4 * LANES }>().0.iter_mut();
         for (re, im) in blocks.zip(self.im.as_chunks_mut::<{ 4 * LANES }>().0) {
-            four_of_four(re, im);
+            last_radix4(re, im);
         }
-        self.take_apart();
+        self.split_even_odd();
         for m in &mut self.magnitudes {
             *m = sqrt(*m);
         }
         &self.magnitudes
     }
 
-    fn halve(&mut self) {
+    fn radix2(&mut self) {
         let ((re, re_far), (im, im_far)) = (self.re.split_at_mut(N / 2), self.im.split_at_mut(N / 2));
-        let (cos, sin) = TWOS.split_at(N / 2);
+        let (cos, sin) = RADIX2_TWIDDLES.split_at(N / 2);
         let near = groups_mut(re).zip(groups_mut(im));
         let far = groups_mut(re_far).zip(groups_mut(im_far));
         for (((a, b), (c, d)), (cos, sin)) in near.zip(far).zip(groups(cos).zip(groups(sin))) {
             let (x, y, u, v) = (Lanes::new(*a), Lanes::new(*b), Lanes::new(*c), Lanes::new(*d));
             (*a, *b) = ((x + u).to_array(), (y + v).to_array());
-            let (p, q) = times((x - u, y - v), (cos, sin));
+            let (p, q) = product((x - u, y - v), (cos, sin));
             (*c, *d) = (p.to_array(), q.to_array());
         }
     }
 
-    /// Squares of the magnitudes, in their order.
+    /// Computes the squared magnitudes in their natural order.
     ///
-    /// Of z and its mirror image: half their sum is the spectrum of the even samples, half their difference i times that of
-    /// the odd.
-    fn take_apart(&mut self) {
+    /// For a value z and its mirror image, half their sum is the spectrum of the even samples, and half their
+    /// difference is i times that of the odd samples.
+    fn split_even_odd(&mut self) {
         self.magnitudes[0] = 0.0;
-        // At a quarter turn z is its own mirror image.
+        // At a quarter turn, z is its own mirror image.
         let quarter = usize::from(REVERSED[N / 2]);
         self.magnitudes[N / 2] = self.re[quarter] * self.re[quarter] + self.im[quarter] * self.im[quarter];
         if LANES == 1 {
@@ -104,20 +104,21 @@ impl Fourier {
         }
     }
 
-    /// One number below a quarter turn, and its mirror image.
+    /// One value below a quarter turn, and its mirror image.
     fn pair(&mut self, k: usize) {
         let Self { re: even, im: odd, magnitudes: out } = self;
         let (near, far) = (usize::from(REVERSED[k]) % N, usize::from(REVERSED[N - k]) % N);
         let (a, b) = (0.5 * (even[near] + even[far]), 0.5 * (odd[near] - odd[far]));
         let (c, d) = (0.5 * (odd[near] + odd[far]), 0.5 * (even[far] - even[near]));
-        let [cos, sin] = APART[2 * (k % GROUPED) + k / (4 * GROUPED)].map(|part| part[k / GROUPED % 4]);
+        let [cos, sin] =
+            REAL_TWIDDLES[2 * (k % GROUPED) + k / (4 * GROUPED)].map(|part| part[k / GROUPED % 4]);
         let (u, v) = (c * cos - d * sin, c * sin + d * cos);
         out[k] = (a + u) * (a + u) + (b + v) * (b + v);
         out[N - k] = (a - u) * (a - u) + (b - v) * (b - v);
     }
 
-    /// As many at once as there are lanes. Every 32nd number from `first` on lie side by side, and so do their mirror images, in
-    /// reverse.
+    /// [`LANES`] values at once. Every 32nd value from `first` on is adjacent in memory, and so are the mirror
+    /// images, in reverse order.
     fn pairs(&mut self, first: usize) {
         let last = first + (LANES - 1) * GROUPED;
         let (near, far) = (usize::from(REVERSED[first]), usize::from(REVERSED[N - last]));
@@ -131,8 +132,8 @@ impl Fourier {
         let half = Lanes::splat(0.5);
         let (a, b) = (half * (even + even_far), half * (odd - odd_far));
         let (c, d) = (half * (odd + odd_far), half * (even_far - even));
-        let [cos, sin] = &APART[2 * (first % GROUPED) + first / (4 * GROUPED)];
-        let (u, v) = times((c, d), (Lanes::new(cos.as_chunks().0[0]), Lanes::new(sin.as_chunks().0[0])));
+        let [cos, sin] = &REAL_TWIDDLES[2 * (first % GROUPED) + first / (4 * GROUPED)];
+        let (u, v) = product((c, d), (Lanes::new(cos.as_chunks().0[0]), Lanes::new(sin.as_chunks().0[0])));
         let (p, q, r, s) = (a + u, b + v, a - u, b - v);
         let (sum, difference) = ((p * p + q * q).to_array(), (r * r + s * s).to_array());
         for i in 0..LANES {
@@ -142,21 +143,21 @@ impl Fourier {
     }
 }
 
-/// Product of complex numbers.
-fn times((x, y): (Lanes, Lanes), (cos, sin): (Lanes, Lanes)) -> (Lanes, Lanes) {
+/// The product of complex numbers.
+fn product((x, y): (Lanes, Lanes), (cos, sin): (Lanes, Lanes)) -> (Lanes, Lanes) {
     (x * cos - y * sin, x * sin + y * cos)
 }
 
-/// The sums that a block's quarters become, before they are twisted.
-fn sums(re: [Lanes; 4], im: [Lanes; 4]) -> [(Lanes, Lanes); 4] {
+/// The radix-4 butterfly of a block's quarters, without twiddle factors.
+fn butterfly(re: [Lanes; 4], im: [Lanes; 4]) -> [(Lanes, Lanes); 4] {
     let (a, b) = ((re[0] + re[2], im[0] + im[2]), (re[0] - re[2], im[0] - im[2]));
     let (c, d) = ((re[1] + re[3], im[1] + im[3]), (im[1] - im[3], re[3] - re[1]));
     [(a.0 + c.0, a.1 + c.1), (b.0 + d.0, b.1 + d.1), (a.0 - c.0, a.1 - c.1), (b.0 - d.0, b.1 - d.1)]
 }
 
-/// Quarters, of `Q` numbers, of each block.
-fn quarter_each<const Q: usize>(re: &mut [f32; N], im: &mut [f32; N], twist: &[f32]) {
-    let [cos1, sin1, cos2, sin2, cos3, sin3] = twist.as_chunks::<Q>().0 else { return };
+/// A radix-4 step over blocks of four quarters of `Q` values each.
+fn radix4<const Q: usize>(re: &mut [f32; N], im: &mut [f32; N], twiddles: &[f32]) {
+    let [cos1, sin1, cos2, sin2, cos3, sin3] = twiddles.as_chunks::<Q>().0 else { return };
     for (re, im) in re.chunks_exact_mut(4 * Q).zip(im.chunks_exact_mut(4 * Q)) {
         let [re0, re1, re2, re3] = re.as_chunks_mut::<Q>().0 else { return };
         let [im0, im1, im2, im3] = im.as_chunks_mut::<Q>().0 else { return };
@@ -169,21 +170,21 @@ fn quarter_each<const Q: usize>(re: &mut [f32; N], im: &mut [f32; N], twist: &[f
             re.zip(im).zip(one).zip(two.zip(three))
         {
             let [y0, y1, y2, y3] =
-                sums([*re0, *re1, *re2, *re3].map(Lanes::new), [*im0, *im1, *im2, *im3].map(Lanes::new));
-            let (y1, y2, y3) = (times(y1, one), times(y2, two), times(y3, three));
+                butterfly([*re0, *re1, *re2, *re3].map(Lanes::new), [*im0, *im1, *im2, *im3].map(Lanes::new));
+            let (y1, y2, y3) = (product(y1, one), product(y2, two), product(y3, three));
             (*re0, *re1, *re2, *re3) = (y0.0.to_array(), y1.0.to_array(), y2.0.to_array(), y3.0.to_array());
             (*im0, *im1, *im2, *im3) = (y0.1.to_array(), y1.1.to_array(), y2.1.to_array(), y3.1.to_array());
         }
     }
 }
 
-/// The last step, on as many blocks of four at once as there are lanes.
-fn four_of_four(re: &mut [f32; 4 * LANES], im: &mut [f32; 4 * LANES]) {
+/// The last radix-4 step, on [`LANES`] blocks of four at once.
+fn last_radix4(re: &mut [f32; 4 * LANES], im: &mut [f32; 4 * LANES]) {
     let across = |x: &[f32; 4 * LANES]| {
         let x = x.as_chunks::<LANES>().0;
         transpose([x[0], x[1], x[2], x[3]].map(Lanes::new))
     };
-    let y = sums(across(re), across(im));
+    let y = butterfly(across(re), across(im));
     for ((re, im), (y_re, y_im)) in groups_mut(re).zip(groups_mut(im)).zip(y) {
         (*re, *im) = (y_re.to_array(), y_im.to_array());
     }

@@ -1,50 +1,50 @@
-//! How loud it is, whether that is music or the room, and a level that uses the whole range.
+//! Loudness: RMS, peak, noise floor, gate, and a level that uses its whole range.
 
 use crate::math::{Follower, db, from_db, sqrt};
 use crate::{HOP, HOP_RATE};
 
-/// The level that stands for digital silence, in dBFS.
+/// The reading of digital silence in dBFS.
 pub const SILENT_DB: f32 = -120.0;
 
 const DT: f32 = 1.0 / HOP_RATE;
-/// Nothing below this opens the gate, whatever the noise floor.
+/// The gate stays closed below this, whatever the noise floor.
 const GATE_MINIMUM_DB: f32 = -72.0;
-/// The learned floor never rises above this: steady music must not be mistaken for a loud room.
+/// The learned floor stays below this, so that steady music does not pass for a loud room.
 const FLOOR_MAXIMUM_DB: f32 = -50.0;
-/// The gate opens so far above the floor …
+/// The gate opens this far above the floor.
 const OPEN_ABOVE_FLOOR_DB: f32 = 8.0;
-/// … and closes below this, after the hold.
+/// After the hold, the gate closes below this distance from the floor.
 const CLOSE_ABOVE_FLOOR_DB: f32 = 5.0;
-/// A pause as long as this is still music.
+/// A pause up to this length still counts as music.
 const HOLD_HOPS: u32 = (1.5 * HOP_RATE) as u32;
-/// Minimum statistics: the floor is the least of so many …
+/// The floor is the least of this many minima, each over one second.
 const FLOOR_SLOTS: usize = 8;
-/// … minima over one second each (after R. Martin, "Noise power spectral density estimation based on optimal
-/// smoothing and minimum statistics", IEEE Trans. Speech and Audio Processing 9(5), 2001).
+/// Length of a minimum in hops (after R. Martin, "Noise power spectral density estimation based on optimal smoothing
+/// and minimum statistics", IEEE Trans. Speech and Audio Processing 9(5), 2001).
 const FLOOR_SLOT_HOPS: u32 = HOP_RATE as u32;
-/// Quietest music that the automatic gain lifts to full range.
+/// The quietest music that the automatic gain lifts to full range, in dBFS.
 const REFERENCE_MINIMUM_DB: f32 = -54.0;
 
-/// One reading of the [`Loudness`] stage.
+/// What [`Loudness`] measured in one hop.
 #[derive(Clone, Copy, Debug, Default, PartialEq)]
 pub struct LoudnessReading {
-    /// Root mean square of this hop in dBFS: 0 is a full-scale square wave, a full-scale sine reads −3.01.
+    /// Root mean square of this hop in dBFS: 0 for a full-scale square wave, −3.01 for a full-scale sine.
     pub rms_db: f32,
     /// Largest magnitude of this hop in dBFS.
     pub peak_db: f32,
-    /// Loudness between nothing (0) and the loudest of the last seconds (1).
+    /// The level: loudness after automatic gain, from 0 (silence) to 1 (the loudest of the last seconds).
     pub level: f32,
-    /// Learned noise floor in dBFS.
+    /// The noise floor in dBFS, learned or set.
     pub floor_db: f32,
     /// True while nothing rises above the noise floor.
     pub silent: bool,
-    /// How far the gate is open: 0 in silence, 1 in music, a short ramp between.
+    /// Opening of the gate: 0 in silence, 1 in music, with a short ramp between.
     pub gate: f32,
 }
 
 /// RMS, peak, noise floor, gate and automatic gain.
 ///
-/// The gate comes first and the gain second: in silence the gain is frozen, so hiss is never lifted to light.
+/// The gate comes before the gain: in silence the gain is frozen, so that hiss is never amplified to light.
 #[derive(Clone, Debug)]
 pub struct Loudness {
     smooth: Follower,
@@ -55,28 +55,28 @@ pub struct Loudness {
     gate: Follower,
     reference: Follower,
     level: Follower,
-    /// A floor that a user has set; it is not learned then.
+    /// A floor that the user has set, in dBFS; `None` = learned.
     fixed_floor: Option<f32>,
 }
 
 impl Default for Loudness {
     fn default() -> Self {
         Self {
-            smooth: Follower::new(0.0, 0.02, 0.05),
+            smooth: Follower::at(0.0).rise_s(0.02).fall_s(0.05),
             minima: [f32::INFINITY; FLOOR_SLOTS],
             slot: 0,
             slot_hops: 0,
             hold: 0,
-            gate: Follower::new(0.0, 0.004, 0.25),
-            reference: Follower::new(from_db(REFERENCE_MINIMUM_DB), 0.08, 10.0),
-            level: Follower::new(0.0, 0.0, 0.07),
+            gate: Follower::at(0.0).rise_s(0.004).fall_s(0.25),
+            reference: Follower::at(from_db(REFERENCE_MINIMUM_DB)).rise_s(0.08).fall_s(10.0),
+            level: Follower::at(0.0).fall_s(0.07),
             fixed_floor: None,
         }
     }
 }
 
 impl Loudness {
-    /// Fixes the noise floor, in dBFS; `None` = learned from the room.
+    /// Sets the noise floor in dBFS; `None` = learn it from the room.
     pub fn set_floor(&mut self, floor_db: Option<f32>) {
         self.fixed_floor = floor_db.filter(|db| db.is_finite());
     }
@@ -90,7 +90,7 @@ impl Loudness {
         }
         let rms = sqrt(sum / HOP as f32);
         if self.minima[self.slot].is_infinite() {
-            // The first hop: start at what is heard, or the way up from zero would pass for a quiet room.
+            // Start at the first hop's value; a rise from zero would pass for a quiet room.
             self.smooth.value = rms;
         }
         let smooth = self.smooth.step(rms, DT);
@@ -101,7 +101,7 @@ impl Loudness {
         let open = (floor_db + OPEN_ABOVE_FLOOR_DB).max(GATE_MINIMUM_DB);
         let close = (floor_db + CLOSE_ABOVE_FLOOR_DB).max(GATE_MINIMUM_DB - 3.0);
         let rms_db = db(rms, SILENT_DB);
-        // A single click is a single hop: it must open the gate although the smoothed level hardly moves.
+        // A click lasts one hop: it must open the gate although the smoothed value hardly moves.
         if rms_db > open || (self.hold > 0 && smooth_db > close) {
             self.hold = HOLD_HOPS;
         } else {
@@ -161,7 +161,7 @@ mod tests {
         for level_db in [-90.0, -70.0, -60.0, -50.0, -46.0] {
             let mut l = Loudness::default();
             let mut seed = 7;
-            // Uniform noise has an RMS of 1/√3 of its peak.
+            // The RMS of uniform noise is 1/√3 of its peak.
             let amplitude = from_db(level_db) * 1.732;
             let early = feed(&mut l, 3.0, |_| amplitude * noise(&mut seed));
             let late = feed(&mut l, 20.0, |_| amplitude * noise(&mut seed));
@@ -199,7 +199,7 @@ mod tests {
     fn the_level_uses_its_range_over_forty_decibels() {
         for amplitude in [0.5, 0.05, 0.008] {
             let mut l = Loudness::default();
-            // Half a second of tone, half a second of nearly nothing.
+            // Half a second of tone, then half a second of near silence.
             let tone = |i: usize| {
                 if (i / 8000).is_multiple_of(2) { amplitude * (i as f32 * 0.3).sin() } else { 0.0 }
             };

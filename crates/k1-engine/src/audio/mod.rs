@@ -6,29 +6,30 @@
 //!             faults         gate        └▶ OnsetDetector ─▶ BeatTracker ─▶ Snapshot
 //! ```
 //!
-//! [`Ear`] runs the stages in this order; each is usable and tested alone.
+//! [`Ear`] runs these steps in order; each can be used and tested alone.
 
-mod accent;
+mod beat_tracker;
 mod chroma;
 mod condition;
+mod confidence_trees;
 mod ear;
 mod fourier;
-mod level;
-mod level_trees;
 mod loudness;
-mod onset;
+mod metrical_level;
+mod metrical_level_trees;
+mod observation;
 #[cfg(test)]
-mod places;
-mod pulse;
+mod observation_trees;
+mod onset;
 mod snapshot;
 mod spectrum;
+mod state_space;
 #[allow(dead_code, reason = "what computes the tables is the build script's")]
 mod tables;
-mod tempo;
 mod tempogram;
 mod tree;
-mod trust_trees;
 
+pub use beat_tracker::{BELIEVED, BPM_RANGE, BeatReading, BeatTracker, tempo_bpm};
 pub use chroma::{CHROMA, Chroma, NOTE_NAMES};
 pub use condition::{Conditioner, GAIN_RANGE, InputState};
 pub use ear::{Ear, Heard};
@@ -36,13 +37,12 @@ pub use loudness::{Loudness, LoudnessReading, SILENT_DB};
 pub use onset::{OnsetDetector, OnsetReading};
 pub use snapshot::{SNAPSHOT_WORDS, Snapshot};
 pub use spectrum::ConstantQ;
-pub use tables::{BINS, GROUP_EDGES_HZ, LOOKS, LOWEST_HZ, Q, TEMPI, TRUST_LOOKS, bin_hz};
-pub use tempo::{BELIEVED, BPM_RANGE, BeatReading, BeatTracker, tempo_bpm};
+pub use tables::{BINS, CONFIDENCE_FEATURES, FEATURES, GROUP_EDGES_HZ, LOWEST_HZ, Q, TEMPI, bin_hz};
 pub use tempogram::{CANDIDATES, Tempogram, candidate_bpm};
 
-/// The tables, as the build script wrote them.
+/// The tables that the build script generates.
 #[allow(clippy::approx_constant, reason = "a number in a table may look like any other")]
 mod looked_up {
-    use super::tables::{BANDS, BINS, FFT, FOURS_COUNT, HISTORY, PER_OCTAVE, REACH, TEMPI};
+    use super::tables::{BANDS, BINS, FFT, HISTORY, PER_OCTAVE, RADIX4_TWIDDLE_COUNT, REACH, TEMPI};
     include!(concat!(env!("OUT_DIR"), "/tables.rs"));
 }

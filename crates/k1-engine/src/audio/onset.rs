@@ -1,46 +1,45 @@
-//! Where notes and drums begin: log-compressed spectral flux with a maximum filter along frequency.
+//! Onset detection: log-compressed spectral flux with a maximum filter along frequency.
 //!
-//! After Böck & Widmer, "Maximum filter vibrato suppression for onset detection" (DAFx 2013), with a
-//! logarithmic filter bank and a reference level that follows the music, so that the strength is the same for
-//! loud and quiet sources.
+//! After Böck & Widmer, "Maximum filter vibrato suppression for onset detection" (DAFx 2013), with a logarithmic
+//! filter bank and a reference that follows the music, so that loud and quiet sources give the same strength.
 
 use super::fourier::Fourier;
-use super::looked_up::{BAND_FROM, UPPER, WINDOW};
+use super::looked_up::{BAND_START, UPPER_SHARE, WINDOW};
 use super::tables::{BANDS, FFT, GROUPS};
 use crate::math::{Follower, log2, sqrt};
 use crate::{HOP, HOP_RATE};
 
-/// The difference is taken over so many hops: a Hann window of 64 ms needs two to show a full rise.
+/// Lag of the difference in hops: a Hann window of 64 ms needs two hops to show a full rise.
 const LAG: usize = 2;
-/// Loudness of the reference against which bands are compressed.
+/// Factor of the log compression, relative to the reference.
 const COMPRESSION: f32 = 24.0;
-/// An onset must exceed the mean of the last ~0.4 s by this factor …
+/// An onset exceeds the mean of the last 0.4 s or so by this factor, plus [`PEAK_FLOOR`].
 const PEAK_FACTOR: f32 = 1.7;
-/// … and by this much of the running maximum.
+/// Share of the running maximum by which an onset exceeds the scaled mean.
 const PEAK_FLOOR: f32 = 0.10;
-/// Two onsets are at least this many hops apart (56 ms).
+/// Least distance between two onsets in hops (56 ms).
 const REFRACTORY_HOPS: u32 = 7;
-/// Group delay of the analysis in seconds: where in the past the reported rise really was.
+/// Group delay of the analysis in seconds: the reported rise happened this long ago.
 const DELAY_S: f32 = 0.020;
 const DT: f32 = 1.0 / HOP_RATE;
 
-/// What the detector heard in one hop.
+/// What the detector found in one hop.
 #[derive(Clone, Copy, Debug, Default, PartialEq)]
 pub struct OnsetReading {
     /// Strength relative to the strongest onsets of the last seconds, 0 … 1.
     pub strength: f32,
-    /// The same for low, middle and high sound: below, between and above the first and the last of
+    /// The strength of low, middle and high sound, 0 … 1: below, between and above the first and the last of
     /// [`GROUP_EDGES_HZ`](super::GROUP_EDGES_HZ).
     pub bands: [f32; 3],
     /// True in the hop in which an onset is reported.
     pub onset: bool,
-    /// How long ago that onset was, in seconds, counted from the end of this hop.
+    /// Seconds from that onset to the end of this hop.
     pub ago: f32,
-    /// Unnormalised flux: mean rise of a band in octaves of compressed amplitude.
+    /// Unnormalised flux: the mean rise of a band, in octaves of compressed amplitude.
     pub flux: f32,
 }
 
-/// The detector. About 11 KiB.
+/// The onset detector. About 11 KiB.
 #[derive(Clone, Debug)]
 pub struct OnsetDetector {
     history: [f32; FFT],
@@ -66,12 +65,12 @@ impl Default for OnsetDetector {
 }
 
 impl OnsetDetector {
-    /// Has heard nothing.
+    /// A detector that has heard nothing.
     #[inline(never)]
     pub fn new() -> Self {
         let mut band_gain = [0.0_f32; BANDS];
-        for (band, bins) in BAND_FROM.windows(2).enumerate() {
-            for share in &UPPER[usize::from(bins[0])..usize::from(bins[1])] {
+        for (band, bins) in BAND_START.windows(2).enumerate() {
+            for share in &UPPER_SHARE[usize::from(bins[0])..usize::from(bins[1])] {
                 band_gain[band] += 1.0 - share;
                 band_gain[band + 1] += share;
             }
@@ -79,14 +78,14 @@ impl OnsetDetector {
         Self {
             history: [0.0; FFT],
             fourier: Fourier::new(),
-            // A band with a single FFT bin must not vanish beside one with a hundred: √n, as noise adds up.
+            // A band of one bin must not vanish beside a band of a hundred. Noise adds up with √n, so divide by that.
             band_gain: band_gain.map(|n| 1.0 / sqrt(n.max(0.3))),
             past: [[0.0; BANDS]; LAG],
             past_at: 0,
-            reference: Follower::new(0.0, 0.15, 4.0),
-            mean: Follower::new(0.0, 0.4, 0.4),
-            ceiling: Follower::new(0.5, 0.02, 4.0),
-            band_ceiling: [Follower::new(0.5, 0.02, 4.0); 3],
+            reference: Follower::at(0.0).rise_s(0.15).fall_s(4.0),
+            mean: Follower::at(0.0).both_s(0.4),
+            ceiling: Follower::at(0.5).rise_s(0.02).fall_s(4.0),
+            band_ceiling: [Follower::at(0.5).rise_s(0.02).fall_s(4.0); 3],
             previous: 0.0,
             since: 0,
             rises: [0.0; BANDS],
@@ -94,17 +93,17 @@ impl OnsetDetector {
         }
     }
 
-    /// Analyses one conditioned hop. In silence the reference is frozen and nothing is reported.
+    /// Analyses one conditioned hop. In silence the reference is frozen and no onset is reported.
     pub fn process(&mut self, samples: &[f32; HOP], silent: bool) -> OnsetReading {
         self.history.copy_within(HOP.., 0);
         self.history[FFT - HOP..].copy_from_slice(samples);
         let magnitudes = self.fourier.magnitudes(&self.history, &WINDOW);
 
         let mut bands = [0.0_f32; BANDS];
-        for (band, bins) in BAND_FROM.windows(2).enumerate() {
+        for (band, bins) in BAND_START.windows(2).enumerate() {
             let bins = usize::from(bins[0])..usize::from(bins[1]);
             let (mut all, mut upper) = (0.0, 0.0);
-            for (m, share) in magnitudes[bins.clone()].iter().zip(&UPPER[bins]) {
+            for (m, share) in magnitudes[bins.clone()].iter().zip(&UPPER_SHARE[bins]) {
                 all += m;
                 upper += m * share;
             }
@@ -140,8 +139,8 @@ impl OnsetDetector {
     }
 
     fn report(&mut self, flux: f32, thirds: [f32; 3], silent: bool) -> OnsetReading {
-        // The ceilings fall slowly, so that the strength keeps its meaning through a bar of quiet; they never
-        // reach zero, so that the noise between two songs is not blown up.
+        // The ceilings fall slowly, so that the strength keeps its meaning through a quiet bar. They have a minimum,
+        // so that the noise between two songs is not amplified.
         let ceiling = self.ceiling.step(flux.max(0.08), DT);
         let mut bands = [0.0; 3];
         for (i, b) in bands.iter_mut().enumerate() {
@@ -174,7 +173,7 @@ mod tests {
     use crate::SAMPLE_RATE;
     use std::vec::Vec;
 
-    /// Times in seconds at which onsets are reported to have happened.
+    /// Reported times of the onsets in seconds.
     fn onsets(signal: impl Fn(usize) -> f32, seconds: f32) -> Vec<f32> {
         let mut d = OnsetDetector::new();
         let mut found = Vec::new();
@@ -205,7 +204,7 @@ mod tests {
         for (edge, first) in GROUP_EDGES_HZ.iter().zip(&GROUPS[1..]) {
             assert!((f64::from(*edge) / band_hz(*first) - 1.0).abs() < 1e-3, "{edge}: {}", band_hz(*first));
         }
-        // A tone that swells is heard on its own side of an edge.
+        // A swelling tone is heard on its own side of an edge.
         for (part, edge) in [(0, GROUP_EDGES_HZ[0]), (1, GROUP_EDGES_HZ[2])] {
             for (side, hz) in [(part, edge / 1.5), (part + 1, edge * 1.25)] {
                 let mut d = OnsetDetector::new();

@@ -1,59 +1,61 @@
-//! What one hop of sound told us.
+//! The result of analysing one hop.
 
 use super::{BINS, CANDIDATES, CHROMA, InputState};
 
-/// Everything the light knows about the sound, complete and consistent, once every hop.
+/// Everything the light knows about the sound, complete and consistent; one per hop.
 ///
-/// A reader that skips snapshots misses no event: [`beats`](Self::beats) and [`onsets`](Self::onsets) count.
+/// A reader may skip snapshots without losing events, because [`beats`](Self::beats) and [`onsets`](Self::onsets) are
+/// counters.
 #[derive(Clone, Copy, Debug, PartialEq)]
 pub struct Snapshot {
-    /// Number of this snapshot; the first hop is 1, and 0 means "nothing heard yet".
+    /// Number of this snapshot; 1 for the first hop, 0 before anything was heard.
     pub sequence: u64,
-    /// When the last sample of this hop was captured, in µs of the caller's clock.
+    /// Capture time of the last sample of this hop, in µs of the caller's clock.
     pub captured_us: u64,
-    /// 64 semitones from A2 (110 Hz) to C8: amplitude relative to the loudest bin of the last seconds, 0 … 1,
-    /// linear, white noise flat. Rests at 0 in silence.
+    /// 64 semitones from A2 (110 Hz) to C8. Amplitude relative to the loudest bin of the last seconds, 0 … 1, linear;
+    /// white noise reads flat. 0 in silence.
     pub spectrum: [f32; BINS],
     /// [`spectrum`](Self::spectrum) with a rise of 10 ms and a fall of 140 ms.
     pub smooth: [f32; BINS],
-    /// Twelve pitch classes, index 0 is C; the strongest is near 1 in music. Rests at 0 in silence.
+    /// Twelve pitch classes, index 0 is C. The strongest is near 1 in music; 0 in silence.
     pub chroma: [f32; CHROMA],
     /// RMS of the hop in dBFS (0 = full-scale square wave, −120 = digital silence).
     pub rms_db: f32,
     /// Peak of the hop in dBFS.
     pub peak_db: f32,
-    /// Loudness after gain control, 0 … 1.
+    /// Loudness after automatic gain, 0 … 1.
     pub level: f32,
-    /// Learned noise floor in dBFS.
+    /// Noise floor in dBFS, learned or set.
     pub floor_db: f32,
     /// Onset strength of this hop relative to the strongest of the last seconds, 0 … 1.
     pub onset: f32,
     /// Onset strength of low, middle and high sound, 0 … 1.
     pub onset_bands: [f32; 3],
-    /// How periodic the music is at each tempo candidate (see [`super::candidate_bpm`]), 0 … 1.
+    /// How periodic the music is at each candidate tempo (see [`super::candidate_bpm`]), 0 … 1.
     pub tempi: [f32; CANDIDATES],
-    /// Where each candidate stands in its own beat at [`captured_us`](Self::captured_us), in turns: 0 on the beat.
+    /// Phase of each candidate tempo at [`captured_us`](Self::captured_us) in turns; 0 on the beat.
     pub tempo_phases: [f32; CANDIDATES],
-    /// Tempo of the announced beats in beats per minute; 0 when there are none. For people, see [`tempo`](Self::tempo).
+    /// Tempo of the announced beats in beats per minute; 0 without beats. To show it to people, use
+    /// [`tempo`](Self::tempo).
     pub bpm: f32,
-    /// Position within the beat at [`captured_us`](Self::captured_us): 0 on the beat, just under 1 before the next.
+    /// Phase in the beat at [`captured_us`](Self::captured_us): 0 on the beat, approaching 1 before the next.
     pub beat_phase: f32,
-    /// Predicted time of the next beat, in µs of the caller's clock; 0 when there is no tempo.
+    /// Predicted time of the next beat in µs of the caller's clock; 0 without a tempo.
     pub next_beat_us: u64,
-    /// Probability that announced beats are right, 0 … 1.
+    /// Probability that the announced beats are right, 0 … 1.
     pub confidence: f32,
     /// Beats announced since the start.
     pub beats: u32,
     /// Onsets reported since the start.
     pub onsets: u32,
-    /// True while nothing rises above the noise floor; the light rests.
+    /// True while nothing exceeds the noise floor; the light is calm then.
     pub silent: bool,
     /// Electrical state of the input.
     pub input: InputState,
 }
 
 impl Snapshot {
-    /// The state before anything was heard.
+    /// The snapshot before anything was heard.
     pub const EMPTY: Self = Self {
         sequence: 0,
         captured_us: 0,
@@ -78,17 +80,17 @@ impl Snapshot {
         input: InputState::Fine,
     };
 
-    /// The tempo in beats per minute, once it is believed ([`super::BELIEVED`]). Light may follow a first guess; what
-    /// is told as a tempo, on any screen or by any door, is this.
+    /// The tempo in beats per minute, if the confidence is at least [`super::BELIEVED`]. Light may follow a first
+    /// guess; every tempo that is shown to people comes from here.
     pub fn tempo(&self) -> Option<f32> {
         (self.bpm > 0.0 && self.confidence >= super::BELIEVED).then_some(self.bpm)
     }
 
-    /// True if an ear can have made this: every share lies in 0 … 1 and nothing is infinite or NaN.
+    /// Whether an ear can have made this snapshot: every share is within 0 … 1, and all values are finite.
     ///
-    /// What comes from elsewhere, such as a network, may be anything.
+    /// A snapshot from elsewhere, such as a network, may hold anything.
     pub fn is_plausible(&self) -> bool {
-        // Rounding may pass the edge by a hair.
+        // Rounding may exceed the limits slightly.
         let share = |x: &f32| (-1e-3..=1.001).contains(x);
         let scalars = [self.level, self.onset, self.beat_phase, self.confidence];
         let arrays: [&[f32]; 6] =
@@ -100,7 +102,7 @@ impl Snapshot {
     }
 }
 
-/// Size of a snapshot as machine words, for a hand-off that copies word by word.
+/// Size of a snapshot in 32-bit words, for a hand-off that copies word by word.
 pub const SNAPSHOT_WORDS: usize = 2 * BINS + CHROMA + 2 * CANDIDATES + 3 + 8 + 6 + 4;
 
 /// Declares both directions of the word image from one list, so that they cannot disagree.
@@ -121,7 +123,7 @@ macro_rules! word_image {
                 words
             }
 
-            /// Restores a snapshot from its words.
+            /// The snapshot from its words.
             pub fn from_words(words: &[u32; SNAPSHOT_WORDS]) -> Self {
                 let mut from = words.iter();
                 let mut get = || *from.next().expect("SNAPSHOT_WORDS counts every field");

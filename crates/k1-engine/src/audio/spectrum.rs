@@ -1,9 +1,9 @@
 //! A constant-Q spectrum of 64 semitones.
 //!
-//! Octave-wise decimation after Schörkhuber & Klapuri, "Constant-Q transform toolbox for music processing"
-//! (SMC 2010): twelve kernels for the top octave serve every octave, each of which is heard at half the sample
-//! rate of the one above it. A kernel is a Hann window times a complex exponential at the exact frequency of
-//! its note, so no bin is off tune (the old firmware's were, by up to 86 cents).
+//! Octave-wise decimation after Schörkhuber & Klapuri, "Constant-Q transform toolbox for music processing" (SMC
+//! 2010): the twelve kernels of the top octave serve every octave, each of which is heard at half the sample rate of
+//! the one above. A kernel is a Hann window times a complex exponential at the exact frequency of its note, so every
+//! bin is in tune (in the old firmware some were off by up to 86 cents).
 
 use super::looked_up::{FLATTEN, KERNELS, LENGTHS};
 use super::tables::{BINS, HISTORY, PER_OCTAVE, TOP_FIRST_BIN, locate};
@@ -11,32 +11,33 @@ use crate::lanes::Sums;
 use crate::math::sqrt;
 use crate::{HOP, SAMPLE_RATE};
 
-const STAGES: usize = 6;
-/// Kernels evaluated per hop and stage. Short kernels are evaluated often enough to overlap by half, so that
-/// every sample weighs in every bin.
-const EVALUATIONS: [usize; STAGES] = [4, 2, 1, 1, 1, 1];
-/// Half-band low-pass for decimation by two, 15 taps: ±0.003 dB up to 0.13 of the input rate, −69 dB from 0.37.
-/// Equiripple fit by iterated weighted least squares; only odd offsets and the centre (½) are not zero.
+const OCTAVES: usize = 6;
+/// Evaluations of each kernel per hop, by octave. Successive windows overlap by at least half, so that every sample
+/// counts in every bin.
+const EVALUATIONS: [usize; OCTAVES] = [4, 2, 1, 1, 1, 1];
+/// Half-band low-pass for decimation by two, 15 taps, an equiripple fit by iterated weighted least squares. Only the taps
+/// at odd offsets and at the centre (½) are not zero. From 0 to 0.13 of the input rate its gain is within 0.003 dB, from
+/// 0.37 on below −69 dB.
 const HALF_BAND: [f32; 4] = [0.305_857_9, -0.073_393_53, 0.021_476_2, -0.004_110_93];
 
-/// Where the samples of each stage begin: its window, and what a hop brings, which is half as much for each stage.
-const FROM: [usize; STAGES + 1] = {
-    let mut from = [0; STAGES + 1];
-    let mut stage = 0;
-    while stage < STAGES {
-        from[stage + 1] = from[stage] + HISTORY + (HOP >> stage);
-        stage += 1;
+/// Index of each octave's samples: a window, and the samples of one hop, which halve from octave to octave.
+const FROM: [usize; OCTAVES + 1] = {
+    let mut from = [0; OCTAVES + 1];
+    let mut octave = 0;
+    while octave < OCTAVES {
+        from[octave + 1] = from[octave] + HISTORY + (HOP >> octave);
+        octave += 1;
     }
     from
 };
 
-/// The filter bank. About 4 KiB; its kernels are a table.
+/// The filter bank. About 4 KiB; its kernels are tables in flash.
 #[derive(Clone, Debug)]
 pub struct ConstantQ {
-    /// The samples of every stage, the newest last in each.
-    history: [f32; FROM[STAGES]],
-    /// The last 14 inputs of the half-band filters that feed the next stage.
-    tails: [[f32; 14]; STAGES],
+    /// Samples of every octave, the newest last in each.
+    history: [f32; FROM[OCTAVES]],
+    /// The last 14 inputs of the half-band filters that feed the next octave.
+    tails: [[f32; 14]; OCTAVES],
 }
 
 impl Default for ConstantQ {
@@ -46,34 +47,34 @@ impl Default for ConstantQ {
 }
 
 impl ConstantQ {
-    /// Has heard nothing.
+    /// A bank that has heard nothing.
     pub const fn new() -> Self {
-        Self { history: [0.0; FROM[STAGES]], tails: [[0.0; 14]; STAGES] }
+        Self { history: [0.0; FROM[OCTAVES]], tails: [[0.0; 14]; OCTAVES] }
     }
 
-    /// Length of the analysis window of a bin in seconds: `Q / f`, 153 ms at bin 0 and 4 ms at bin 63.
+    /// Length of a bin's analysis window in seconds, `Q / f`: 153 ms at bin 0, 4 ms at bin 63.
     pub fn window_seconds(&self, bin: usize) -> f32 {
-        let (stage, k) = locate(bin);
-        (LENGTHS[k] << stage) as f32 / SAMPLE_RATE as f32
+        let (octave, k) = locate(bin);
+        (LENGTHS[k] << octave) as f32 / SAMPLE_RATE as f32
     }
 
-    /// Analyses one hop; `magnitudes` are linear in amplitude.
+    /// Analyses one hop. `magnitudes` are linear in amplitude.
     ///
-    /// White noise reads the same in every bin; a sine at the centre of bin `b` reads its amplitude times
+    /// White noise reads the same in every bin. A sine at the centre of bin `b` reads its amplitude times
     /// [`tone_gain`](Self::tone_gain)`(b)`, which is 1 at 440 Hz and falls by 3 dB per octave upwards.
     pub fn process(&mut self, samples: &[f32; HOP], magnitudes: &mut [f32; BINS]) {
         let mut input = *samples;
         let mut fresh = HOP;
-        for (stage, (tail, evaluations)) in self.tails.iter_mut().zip(EVALUATIONS).enumerate() {
-            let history = &mut self.history[FROM[stage]..FROM[stage + 1]];
+        for (octave, (tail, evaluations)) in self.tails.iter_mut().zip(EVALUATIONS).enumerate() {
+            let history = &mut self.history[FROM[octave]..FROM[octave + 1]];
             history.copy_within(fresh.., 0);
             history[HISTORY..].copy_from_slice(&input[..fresh]);
-            let first_k = if stage == STAGES - 1 { PER_OCTAVE - 4 } else { 0 };
+            let first_k = if octave == OCTAVES - 1 { PER_OCTAVE - 4 } else { 0 };
             let step = fresh / evaluations;
             for k in first_k..PER_OCTAVE {
                 let mut power = 0.0;
                 for e in 1..=evaluations {
-                    // Whole groups of eight; what is before the kernel meets zeros.
+                    // Whole groups of eight: samples before the kernel meet its zero padding.
                     let n = LENGTHS[k].next_multiple_of(8);
                     let end = HISTORY + step * e;
                     let heard = pairs_of_four(&history[end - n..end]);
@@ -89,9 +90,9 @@ impl ConstantQ {
                     let (re, im) = (re.total(), im.total());
                     power += re * re + im * im;
                 }
-                magnitudes[TOP_FIRST_BIN + k - PER_OCTAVE * stage] = power / evaluations as f32;
+                magnitudes[TOP_FIRST_BIN + k - PER_OCTAVE * octave] = power / evaluations as f32;
             }
-            if stage + 1 < STAGES {
+            if octave + 1 < OCTAVES {
                 fresh = decimate(tail, &mut input, fresh);
             }
         }
@@ -100,24 +101,24 @@ impl ConstantQ {
         }
     }
 
-    /// What a sine of amplitude 1 at the centre of `bin` reads.
+    /// Reading of a sine of amplitude 1 at the centre of `bin`.
     pub fn tone_gain(&self, bin: usize) -> f32 {
         FLATTEN[bin]
     }
 }
 
-/// The whole groups of eight.
+/// A row in whole groups of eight.
 fn pairs_of_four(row: &[f32]) -> &[[[f32; 4]; 2]] {
     row.as_chunks().0.as_chunks().0
 }
 
-/// Low-passes and keeps every second of the first `n` samples of `block`, in place; returns how many are left.
+/// Low-passes the first `n` samples of `block` in place and keeps every second one. Returns their number.
 fn decimate(tail: &mut [f32; 14], block: &mut [f32; HOP], n: usize) -> usize {
     let mut line = [0.0; HOP + 14];
     line[..14].copy_from_slice(tail);
     line[14..14 + n].copy_from_slice(&block[..n]);
     for (i, out) in block.iter_mut().take(n / 2).enumerate() {
-        // Centre of the filter for this output: seven samples behind the newest one.
+        // Centre of the filter for this output, seven samples behind the newest one.
         let c = 2 * i + 8;
         *out = 0.5 * line[c]
             + HALF_BAND[0] * (line[c - 1] + line[c + 1])
@@ -137,6 +138,20 @@ mod tests {
     use super::super::tables::Q;
     use super::*;
     use std::vec::Vec;
+
+    #[test]
+    fn the_half_band_filter_keeps_its_stated_ripple_and_attenuation() {
+        let gain_db = |f: f64| {
+            let taps = HALF_BAND.iter().enumerate();
+            let sum: f64 = taps
+                .map(|(i, tap)| f64::from(*tap) * (core::f64::consts::TAU * f * (2 * i + 1) as f64).cos())
+                .sum();
+            20.0 * (0.5 + 2.0 * sum).abs().log10()
+        };
+        let ripple = (0..=1_300).map(|i| gain_db(f64::from(i) * 1e-4).abs()).fold(0.0, f64::max);
+        let stop = (3_700..=5_000).map(|i| gain_db(f64::from(i) * 1e-4)).fold(f64::MIN, f64::max);
+        assert!(ripple < 0.003 && stop < -69.0, "{ripple} dB, {stop} dB");
+    }
 
     fn settle(mut f: impl FnMut(usize) -> f32) -> [f32; BINS] {
         let mut q = ConstantQ::new();
@@ -222,7 +237,7 @@ mod tests {
 
     #[test]
     fn no_sample_is_skipped() {
-        // A click at every position of a hop must leave its mark on every octave.
+        // A click at any position in a hop must show in every octave.
         for position in 0..HOP {
             let mut q = ConstantQ::new();
             let mut m = [0.0; BINS];
@@ -239,8 +254,8 @@ mod tests {
 
     #[test]
     fn matches_a_direct_transform_of_the_whole_signal() {
-        // The slow reference: no octaves, no decimation, the window laid over the full-rate signal where the
-        // decimation filters put it (each stage delays by 7 samples of its own input).
+        // The slow reference: no octaves and no decimation. The window lies over the full-rate signal where the
+        // decimation filters put it (each octave delays by 7 samples of its own input).
         let signal: Vec<f32> = (0..16_000)
             .map(|i| {
                 let t = i as f64 / 16_000.0;
@@ -255,13 +270,13 @@ mod tests {
             q.process(block.try_into().unwrap(), &mut m);
         }
         for (bin, read) in m.iter().enumerate() {
-            let (stage, k) = locate(bin);
-            let n = LENGTHS[k] << stage;
-            let delay: usize = (0..stage).map(|s| 7 << s).sum();
+            let (octave, k) = locate(bin);
+            let n = LENGTHS[k] << octave;
+            let delay: usize = (0..octave).map(|s| 7 << s).sum();
             let hz = exact_hz(bin);
             let mut power = 0.0;
-            for e in 1..=EVALUATIONS[stage] {
-                let end = signal.len() - HOP + HOP * e / EVALUATIONS[stage] - delay - ((1 << stage) - 1);
+            for e in 1..=EVALUATIONS[octave] {
+                let end = signal.len() - HOP + HOP * e / EVALUATIONS[octave] - delay - ((1 << octave) - 1);
                 let (mut re, mut im, mut sum) = (0.0, 0.0, 0.0);
                 for i in 0..n {
                     let w = 0.5 - 0.5 * (core::f64::consts::TAU * (i as f64 + 0.5) / n as f64).cos();
@@ -272,7 +287,7 @@ mod tests {
                 }
                 power += (re * re + im * im) * 4.0 / (sum * sum);
             }
-            let want = (power / EVALUATIONS[stage] as f64).sqrt() * q.tone_gain(bin) as f64;
+            let want = (power / EVALUATIONS[octave] as f64).sqrt() * q.tone_gain(bin) as f64;
             assert!((*read as f64 - want).abs() < 0.006, "bin {bin}: {read} not {want}");
         }
     }

@@ -1,21 +1,21 @@
-//! What the ear looks up instead of computing. The build script runs this and writes the results as `static`s, so that
-//! on a lamp they lie in flash and not in RAM, of which they would take 25 KiB.
+//! Tables of the ear. The build script computes them and writes them as `static`s, so that a lamp keeps them in flash
+//! rather than RAM, of which they would take 25 KiB.
 
 use crate::rate::{HOP_RATE, SAMPLE_RATE};
 
-/// Number of bins, a semitone each.
+/// Number of bins; each is a semitone.
 pub const BINS: usize = 64;
 /// Centre of bin 0 in hertz: A2. Bin 63 is C8, 4,186 Hz.
 pub const LOWEST_HZ: f32 = 110.0;
 /// Quality factor of a bin: its centre frequency over the spacing to the next, 1/(2^(1/12) − 1).
 pub const Q: f32 = 16.817_154;
-/// Bins, and kernels, of an octave.
+/// Bins per octave; also the number of kernels.
 pub const PER_OCTAVE: usize = 12;
-/// Bins 52 … 63 are the top octave; below them four full octaves and the four lowest bins.
+/// First bin of the top octave (52 … 63). Below it are four full octaves and the four lowest bins.
 pub const TOP_FIRST_BIN: usize = BINS - PER_OCTAVE;
-/// The longest kernel (bin 52: 121 samples) fits.
+/// Samples per octave; the longest kernel (bin 52, 121 samples) fits.
 pub const HISTORY: usize = 128;
-/// The bin at which tones read their own amplitude (440 Hz); see `ConstantQ::process`.
+/// The bin (440 Hz) at which a tone reads its own amplitude; see `ConstantQ::process`.
 const REFERENCE_BIN: usize = 24;
 
 /// Centre frequency of a bin in hertz, `110 · 2^(bin/12)`.
@@ -23,7 +23,7 @@ pub fn bin_hz(bin: usize) -> f32 {
     LOWEST_HZ * libm::exp2f(bin as f32 / PER_OCTAVE as f32)
 }
 
-/// Stage and kernel of a bin.
+/// Octave and kernel of a bin; octave 0 is the top one.
 pub const fn locate(bin: usize) -> (usize, usize) {
     let down = BINS - 1 - bin;
     (down / PER_OCTAVE, PER_OCTAVE - 1 - down % PER_OCTAVE)
@@ -51,7 +51,7 @@ pub fn bank() -> Bank {
         let sum: f64 = (0..n).map(window).sum();
         for i in 0..n {
             let (s, c) = libm::sincos(core::f64::consts::TAU * turns * i as f64);
-            // 2/Σw: a sine of amplitude 1 reads 1.
+            // Scaled by 2/Σw, so that a sine of amplitude 1 reads 1.
             let w = 2.0 * window(i) / sum;
             kernels[k][0][HISTORY - n + i] = (w * c) as f32;
             kernels[k][1][HISTORY - n + i] = (w * s) as f32;
@@ -60,64 +60,64 @@ pub fn bank() -> Bank {
         lengths[k] = n;
     }
     let bin_noise = |bin: usize| {
-        let (stage, k) = locate(bin);
-        // Decimation by two keeps the density and halves the power of white noise.
-        libm::sqrt(noise_gain[k] / (1 << stage) as f64)
+        let (octave, k) = locate(bin);
+        // Decimation by two keeps the density of white noise and halves its power.
+        libm::sqrt(noise_gain[k] / (1 << octave) as f64)
     };
     let reference = bin_noise(REFERENCE_BIN);
     let flatten = core::array::from_fn(|bin| (reference / bin_noise(bin)) as f32);
     Bank { kernels, lengths, flatten }
 }
 
-/// Samples of the onset detector's transform.
+/// Samples of the onset detector's FFT.
 pub const FFT: usize = 1024;
-/// Bands of the onset detector.
+/// Number of bands of the onset detector.
 pub const BANDS: usize = 28;
-/// First band of each of four groups, and the end of the last: low, lower middle, upper middle and high sound.
+/// First band of each of the four groups (low, lower middle, upper middle and high sound), and the end of the last.
 pub const GROUPS: [usize; 5] = [0, 9, 15, 21, BANDS];
-/// Centre in hertz of the first band of the groups above the lowest. Sound between the centres of two bands counts for
-/// both in shares, so that a group's edge is a slope from the centre before to this one.
+/// Centre in hertz of the first band of each group but the lowest. Sound between the centres of two bands counts for
+/// both in proportion, so a group begins as a slope from the previous centre to this one.
 pub const GROUP_EDGES_HZ: [f32; 3] = [189.8, 649.4, 2_221.6];
-/// Centres of its lowest and highest band.
+/// Centres of the lowest and the highest band in hertz.
 const LOWEST_BAND_HZ: f64 = 30.0;
 const HIGHEST_BAND_HZ: f64 = 7_600.0;
 
-/// The transform's window (Hann).
+/// The Hann window of the FFT.
 pub fn window() -> [f32; FFT] {
     core::array::from_fn(|i| {
         (0.5 - 0.5 * libm::cos(core::f64::consts::TAU * (i as f64 + 0.5) / FFT as f64)) as f32
     })
 }
 
-/// Turns `n / of` as a cosine and the sine of a transform, which turns backwards.
-fn twist(n: usize, of: usize) -> [f32; 2] {
+/// The twiddle factor of `n / of` turns, as cosine and sine. A forward transform turns backwards.
+fn twiddle(n: usize, of: usize) -> [f32; 2] {
     let (s, c) = libm::sincos(-core::f64::consts::TAU * (n % of) as f64 / of as f64);
     [c as f32, s as f32]
 }
 
-/// Complex numbers of the transform.
+/// Number of complex values of the FFT.
 const PAIRS: usize = FFT / 2;
 
-/// Twists of the step by two: the cosines, then the sines.
-pub fn twos() -> [f32; PAIRS] {
-    core::array::from_fn(|i| twist(i % (PAIRS / 2), PAIRS)[i / (PAIRS / 2)])
+/// Twiddle factors of the radix-2 step: the cosines, then the sines.
+pub fn radix2_twiddles() -> [f32; PAIRS] {
+    core::array::from_fn(|i| twiddle(i % (PAIRS / 2), PAIRS)[i / (PAIRS / 2)])
 }
 
-/// Lengths of the blocks that the steps by four part.
-pub const QUARTERED: [usize; 3] = [256, 64, 16];
-/// How many numbers twist them: sine and cosine of three quarters of each block.
-pub const FOURS_COUNT: usize = 6 * (QUARTERED[0] + QUARTERED[1] + QUARTERED[2]) / 4;
+/// Block lengths of the radix-4 steps that have twiddle factors.
+pub const RADIX4_LENGTHS: [usize; 3] = [256, 64, 16];
+/// Number of their twiddle factors: cosine and sine for three quarters of each block.
+pub const RADIX4_TWIDDLE_COUNT: usize = 6 * (RADIX4_LENGTHS[0] + RADIX4_LENGTHS[1] + RADIX4_LENGTHS[2]) / 4;
 
-/// Twists of the steps by four, of one block of each length: all cosines of the second quarter, its sines, then those of
-/// the third and of the fourth.
-pub fn fours() -> [f32; FOURS_COUNT] {
-    let mut all = [0.0; FOURS_COUNT];
+/// Twiddle factors of the radix-4 steps, for one block of each length: the cosines of the second quarter, its sines,
+/// then those of the third and the fourth quarter.
+pub fn radix4_twiddles() -> [f32; RADIX4_TWIDDLE_COUNT] {
+    let mut all = [0.0; RADIX4_TWIDDLE_COUNT];
     let mut at = 0;
-    for length in QUARTERED {
+    for length in RADIX4_LENGTHS {
         for quarter in 1..4 {
             for part in 0..2 {
                 for place in 0..length / 4 {
-                    all[at] = twist(quarter * place, length)[part];
+                    all[at] = twiddle(quarter * place, length)[part];
                     at += 1;
                 }
             }
@@ -126,12 +126,12 @@ pub fn fours() -> [f32; FOURS_COUNT] {
     all
 }
 
-/// Twists that take the spectra of even and odd samples apart: for each number and half of what is below a quarter turn, the
-/// cosines of every 32nd from there, and the sines; see `fourier`.
-pub fn apart() -> [[[f32; 4]; 2]; FFT / 16] {
+/// Twiddle factors that separate the spectra of even and odd samples: for each start and each half below a quarter
+/// turn, the cosines of every 32nd value, and their sines; see `fourier`.
+pub fn real_twiddles() -> [[[f32; 4]; 2]; FFT / 16] {
     core::array::from_fn(|i| {
         core::array::from_fn(|part| {
-            core::array::from_fn(|d| twist(i / 2 + 128 * (i % 2) + 32 * d, FFT)[part])
+            core::array::from_fn(|d| twiddle(i / 2 + 128 * (i % 2) + 32 * d, FFT)[part])
         })
     })
 }
@@ -148,49 +148,48 @@ fn band_position(hz: f64) -> f64 {
     libm::log2(hz / LOWEST_BAND_HZ) / top * (BANDS - 1) as f64
 }
 
-/// Where a bin of the transform is among the bands: the number of the one below it, and how far it is on the way to the
-/// next.
+/// Position of an FFT bin among the bands: the band below it, and its share of the way to the next.
 fn band_of(bin: usize) -> (usize, f32) {
     let hz = bin as f64 * SAMPLE_RATE as f64 / FFT as f64;
     let p = band_position(hz).clamp(0.0, (BANDS - 1) as f64 - 1e-9);
     (p as usize, (p - libm::floor(p)) as f32)
 }
 
-/// For each bin of the transform the share of the upper of its two bands; the constant part is in none.
-pub fn upper() -> [f32; FFT / 2] {
+/// For each FFT bin, the share that counts for the upper of its two bands. The DC bin counts for none.
+pub fn upper_share() -> [f32; FFT / 2] {
     core::array::from_fn(|bin| band_of(bin.max(1)).1)
 }
 
-/// The first bin whose lower band is this one, for each band but the highest, and where the last of them ends.
-pub fn band_from() -> [u16; BANDS] {
+/// For each band but the highest, the first bin between it and the next; then the end of the last.
+pub fn band_start() -> [u16; BANDS] {
     core::array::from_fn(|band| (1..FFT / 2).find(|bin| band_of(*bin).0 >= band).unwrap_or(FFT / 2) as u16)
 }
 
-/// Shortest beat in hops, the longest with a neighbour one hop away, and the number of tempi.
+/// Lengths of a beat in hops: the shortest, and the longest whose neighbour is one hop away.
 const SHORTEST: usize = 35;
 const FINE: usize = 75;
 /// Number of tempi.
 pub const TEMPI: usize = 80;
-/// Length of a tempo's beat in hops: every hop to 75, then every second.
+/// Length of a tempo's beat in hops: every hop up to 75, then every second.
 pub const fn period_of(tempo: usize) -> usize {
     if tempo <= FINE - SHORTEST { SHORTEST + tempo } else { FINE + 2 * (tempo + SHORTEST - FINE) }
 }
-/// Hops of the longest beat.
+/// Length of the longest beat in hops.
 pub const LONGEST: usize = period_of(TEMPI - 1);
-/// Tempo that a listener expects, in beats per minute, and how far from it in octaves (standard deviation). After
-/// Moelants, "Preferred tempo reconsidered" (ICMPC 2002), narrower, for it is what decides between octaves.
+/// The tempo that listeners expect, in beats per minute, and the standard deviation in octaves. After Moelants,
+/// "Preferred tempo reconsidered" (ICMPC 2002), but narrower, because it decides between octaves.
 const EXPECTED_BPM: f32 = 122.0;
 const EXPECTED_OCTAVES: f32 = 0.36;
-/// Width of the tempo transition, in tempi to either side, and its steepness: P ∝ e^(−λ·|ratio − 1|).
+/// Reach of a tempo transition in tempi to either side, and its steepness λ in P ∝ e^(−λ·|ratio − 1|).
 pub const REACH: usize = 6;
 const TRANSITION_LAMBDA: f32 = 90.0;
 
-/// How likely each tempo is before anything was heard.
+/// Prior probability of each tempo.
 pub fn prior() -> [f32; TEMPI] {
     let mut prior: [f32; TEMPI] = core::array::from_fn(|tempo| {
         let octaves =
             libm::log2f(60.0 * HOP_RATE / period_of(tempo) as f32 / EXPECTED_BPM) / EXPECTED_OCTAVES;
-        // The width of a tempo's own interval belongs to it.
+        // The prior of a tempo includes its whole interval.
         let width = if tempo <= FINE - SHORTEST { 1.0 } else { 2.0 };
         libm::expf(-0.5 * octaves * octaves) * width / period_of(tempo) as f32
     });
@@ -199,7 +198,7 @@ pub fn prior() -> [f32; TEMPI] {
     prior
 }
 
-/// From which tempi a tempo is reached, and how often. Each hands out exactly what it holds.
+/// For each tempo, the probabilities of the transitions that lead to it. The transitions from each tempo add up to 1.
 pub fn transitions() -> [[f32; 2 * REACH + 1]; TEMPI] {
     let mut rows = [[0.0; 2 * REACH + 1]; TEMPI];
     for from in 0..TEMPI {
@@ -216,7 +215,7 @@ pub fn transitions() -> [[f32; 2 * REACH + 1]; TEMPI] {
     rows
 }
 
-/// The tempo whose beat has about this many hops; `None` where the pulse follows none.
+/// The tempo whose beat is closest to this many hops; `None` beyond the fastest and the slowest.
 pub fn tempo_near(hops: f32) -> Option<usize> {
     let hops = (hops + 0.5) as usize;
     let tempo =
@@ -224,8 +223,8 @@ pub fn tempo_near(hops: f32) -> Option<usize> {
     (tempo < TEMPI).then_some(tempo)
 }
 
-/// How many values a confidence is judged by.
-pub const TRUST_LOOKS: usize = 16;
+/// Number of features of the confidence.
+pub const CONFIDENCE_FEATURES: usize = 16;
 
-/// How many values a hop is judged by: what sounds like a beat, and what like the moments between.
-pub const LOOKS: usize = 34;
+/// Number of features of the observation model.
+pub const FEATURES: usize = 34;

@@ -1,13 +1,13 @@
-//! A view of every tempo at once, for light that shows candidates rather than one answer.
+//! A tempogram: the strength and phase of every candidate tempo, for patterns that show more than one tempo.
 //!
-//! A bank of leaky resonators on the onset curve, one per candidate: the magnitude says how periodic the music is
-//! at that tempo, the angle where in its beat it stands (the idea of predominant local pulse, Grosche & Müller,
-//! "Extracting predominant local pulse information from music recordings", IEEE TASLP 19(6), 2011, made causal).
+//! A bank of leaky resonators on the onset curve, one per candidate. The magnitude gives the periodicity at that
+//! tempo, the angle the phase in its beat (the idea of predominant local pulse, Grosche & Müller, "Extracting
+//! predominant local pulse information from music recordings", IEEE TASLP 19(6), 2011, made causal).
 
 use crate::HOP_RATE;
 use crate::math::{Follower, sqrt, turns_of};
 
-/// Number of tempo candidates.
+/// Number of candidate tempi.
 pub const CANDIDATES: usize = 32;
 const SLOWEST_BPM: f32 = 50.0;
 const OCTAVES: f32 = 2.0;
@@ -15,7 +15,7 @@ const OCTAVES: f32 = 2.0;
 const MEMORY_S: f32 = 4.0;
 const DT: f32 = 1.0 / HOP_RATE;
 
-/// Tempo of a candidate in beats per minute: two octaves from 50 to 200, evenly in ratio.
+/// Tempo of a candidate in beats per minute: two octaves from 50 to 200, evenly spaced in ratio.
 pub fn candidate_bpm(candidate: usize) -> f32 {
     SLOWEST_BPM * libm::exp2f(OCTAVES * candidate as f32 / (CANDIDATES - 1) as f32)
 }
@@ -39,19 +39,20 @@ impl Default for Tempogram {
                 ((keep * c) as f32, (keep * s) as f32)
             }),
             state: [(0.0, 0.0); CANDIDATES],
-            mean: Follower::new(0.0, 1.5, 1.5),
-            reference: Follower::new(0.0, 0.5, 6.0),
+            mean: Follower::at(0.0).both_s(1.5),
+            reference: Follower::at(0.0).rise_s(0.5).fall_s(6.0),
         }
     }
 }
 
 impl Tempogram {
-    /// Hears one hop of onset flux; fills magnitudes (0 … 1, the strongest near 1) and phases (turns, 0 on the beat).
+    /// Takes one hop of onset flux. Writes magnitudes (0 … 1, the strongest near 1) and phases (turns, 0 on the
+    /// beat).
     pub fn process(&mut self, flux: f32, magnitude: &mut [f32; CANDIDATES], phase: &mut [f32; CANDIDATES]) {
         let x = flux - self.mean.step(flux, DT);
         for (z, t) in self.state.iter_mut().zip(&self.turn) {
             let next = (z.0 * t.0 - z.1 * t.1 + x, z.0 * t.1 + z.1 * t.0);
-            // Long silence must end in zeros and not in denormals.
+            // Long silence must end in zeros rather than denormals.
             *z = if next.0.abs() + next.1.abs() < 1e-12 { (0.0, 0.0) } else { next };
         }
         for ((z, magnitude), phase) in self.state.iter().zip(&mut *magnitude).zip(phase) {

@@ -4,14 +4,15 @@ use core::ops::{Add, AddAssign, Mul};
 
 use crate::math;
 
-/// A colour in linear light, sRGB primaries; 1 is full light of a channel, more is allowed before the output stage.
+/// A colour in linear light with sRGB primaries. 1 is the full light of a channel; more is allowed before the output
+/// stage.
 #[derive(Clone, Copy, Debug, Default, PartialEq)]
 pub struct Rgb {
-    /// Red.
+    /// Red, linear.
     pub r: f32,
-    /// Green.
+    /// Green, linear.
     pub g: f32,
-    /// Blue.
+    /// Blue, linear.
     pub b: f32,
 }
 
@@ -26,13 +27,13 @@ impl Rgb {
         Self { r, g, b }
     }
 
-    /// Each channel on its own.
+    /// Applies `f` to each channel.
     #[inline]
     pub fn map(self, f: impl Fn(f32) -> f32) -> Self {
         Self::new(f(self.r), f(self.g), f(self.b))
     }
 
-    /// The larger of each channel: lights that overlap without growing.
+    /// The maximum per channel: overlapping lights do not add up.
     #[inline]
     pub fn max(self, other: Self) -> Self {
         Self::new(self.r.max(other.r), self.g.max(other.g), self.b.max(other.b))
@@ -44,7 +45,7 @@ impl Rgb {
         self.r.max(self.g).max(self.b)
     }
 
-    /// From this colour (`t` = 0) to the other (`t` = 1), in linear light.
+    /// Mixes in linear light, from this colour (`t` = 0) to the other (`t` = 1).
     #[inline]
     pub fn mix(self, other: Self, t: f32) -> Self {
         self * (1.0 - t) + other * t
@@ -91,7 +92,7 @@ impl Mul for Rgb {
 /// image processing", 2020).
 #[derive(Clone, Copy, Debug, Default, PartialEq)]
 pub struct Oklab {
-    /// Perceived lightness.
+    /// Perceived lightness, 0 … 1.
     pub l: f32,
     /// Green (−) to red (+).
     pub a: f32,
@@ -99,12 +100,12 @@ pub struct Oklab {
     pub b: f32,
 }
 
-/// OKLab in polar form: the way a person picks a colour.
+/// OKLab in polar form, as people pick colours.
 #[derive(Clone, Copy, Debug, PartialEq)]
 pub struct Oklch {
     /// Perceived lightness 0 … 1.
     pub l: f32,
-    /// Chroma, 0 for grey, about 0.3 at the edge of what red, green and blue light can do.
+    /// Chroma: 0 for grey, about 0.3 at the edge of the sRGB gamut.
     pub c: f32,
     /// Hue in degrees: 20 red, 55 orange, 110 yellow, 145 green, 195 cyan, 265 blue, 325 magenta.
     pub h: f32,
@@ -118,20 +119,20 @@ impl From<Oklch> for Oklab {
 }
 
 impl Oklab {
-    /// Linear interpolation, which in this space looks like even steps.
+    /// Linear interpolation, which looks evenly spaced in OKLab.
     #[inline]
     pub fn mix(self, o: Self, t: f32) -> Self {
         Self { l: math::lerp(self.l, o.l, t), a: math::lerp(self.a, o.a, t), b: math::lerp(self.b, o.b, t) }
     }
 
-    /// Turns the hue and scales the chroma.
+    /// Rotates the hue by `turns` (1 = a full circle) and multiplies the chroma.
     #[inline]
     pub fn turned(self, turns: f32, chroma: f32) -> Self {
         let (s, c) = (math::sin_turns(turns) * chroma, math::cos_turns(turns) * chroma);
         Self { l: self.l, a: self.a * c - self.b * s, b: self.a * s + self.b * c }
     }
 
-    /// To linear light; what red, green and blue cannot do is cut at zero.
+    /// Converts to linear light; channels outside the gamut are cut at 0.
     pub fn to_rgb(self) -> Rgb {
         let cube = |x: f32| x * x * x;
         let l = cube(self.l + 0.396_337_78 * self.a + 0.215_803_76 * self.b);
@@ -145,7 +146,7 @@ impl Oklab {
         .map(|x| x.max(0.0))
     }
 
-    /// From linear light.
+    /// Converts from linear light.
     pub fn from_rgb(c: Rgb) -> Self {
         let l = libm::cbrtf(0.412_221_47 * c.r + 0.536_332_54 * c.g + 0.051_445_995 * c.b);
         let m = libm::cbrtf(0.211_903_5 * c.r + 0.680_699_5 * c.g + 0.107_396_96 * c.b);
@@ -162,8 +163,8 @@ impl Oklab {
 pub fn srgb_byte(linear: f32) -> u8 {
     // A NaN casts to 0.
     let x = linear.clamp(0.0, 1.0);
-    // A guess from the table of every code's lower edge is at most one step of the search away from the answer in
-    // the light, a few in the dark: cheaper than a power per channel.
+    // The guess comes from a table of the codes' lower edges. It is at most one step away from the answer in bright
+    // light and a few steps in dark light, which is cheaper than a power per channel.
     let mut code = SRGB_GUESS[(x * GUESSES as f32) as usize];
     while code < 255 && x >= SRGB_EDGES[code as usize + 1] {
         code += 1;
@@ -173,12 +174,12 @@ pub fn srgb_byte(linear: f32) -> u8 {
 
 const GUESSES: usize = 256;
 
-/// Linear light from which on a code is the nearest: its edge to the code below.
+/// For each code, the linear light from which it is the nearest code.
 static SRGB_EDGES: [f32; 256] = srgb_edges();
 /// The code at the start of each of 256 equal parts of linear light.
 static SRGB_GUESS: [u8; GUESSES + 1] = srgb_guess();
 
-/// `x^2.4` for 0 … 1 at compile time: `x² · x^0.4`, the fifth root by Newton's method.
+/// `x^2.4` for 0 … 1 at compile time, as `x² · x^0.4`; the fifth root by Newton's method.
 const fn pow_2_4(x: f64) -> f64 {
     if x <= 0.0 {
         return 0.0;
@@ -244,7 +245,7 @@ mod tests {
         {
             assert!((i32::from(srgb_byte(linear)) - code).abs() <= 1, "{linear}");
         }
-        // Every code is reached, so the transfer has no holes in the dark.
+        // Every code is reached, so no dark shade is missing.
         let codes: std::collections::BTreeSet<u8> =
             (0..=100_000).map(|i| srgb_byte(i as f32 / 1e5)).collect();
         assert_eq!(codes.len(), 256);

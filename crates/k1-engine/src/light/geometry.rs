@@ -1,10 +1,10 @@
-//! Where the LEDs are: one strip, mirrored at its true centre.
+//! The shape of the light: one strip, mirrored at its centre.
 
 use super::Rgb;
 
-/// Distance of LED `i` from the centre of a strip of `n`: 0 in the middle, 1 at both ends.
+/// Distance of LED `i` from the centre of a strip of `n` LEDs: 0 at the centre, 1 at both ends.
 ///
-/// The centre of 180 LEDs lies between 89 and 90; both have the same distance. A strip of one is all centre.
+/// The centre of 180 LEDs lies between 89 and 90, which have the same distance. A single LED is at the centre.
 #[inline]
 pub fn distance(i: usize, n: usize) -> f32 {
     if n < 2 {
@@ -20,7 +20,7 @@ pub fn distance(i: usize, n: usize) -> f32 {
 pub struct Frame<'a>(&'a mut [Rgb]);
 
 impl<'a> Frame<'a> {
-    /// A frame over a buffer.
+    /// Wraps a buffer.
     pub fn new(pixels: &'a mut [Rgb]) -> Self {
         Self(pixels)
     }
@@ -30,12 +30,12 @@ impl<'a> Frame<'a> {
         self.0.len()
     }
 
-    /// True for a strip without LEDs.
+    /// Whether the strip has no LEDs.
     pub fn is_empty(&self) -> bool {
         self.0.is_empty()
     }
 
-    /// Sets every LED to the colour for its distance from the centre; each pair is computed once.
+    /// Sets every LED to `colour` of its distance from the centre; `colour` is called once per pair.
     #[inline]
     pub fn mirror(&mut self, mut colour: impl FnMut(f32) -> Rgb) {
         let n = self.0.len();
@@ -46,7 +46,7 @@ impl<'a> Frame<'a> {
         }
     }
 
-    /// Spacing of two neighbours in units of [`distance`]: patterns use it to draw nothing thinner than an LED.
+    /// Distance between two neighbours. Patterns draw nothing thinner, so that nothing falls between two LEDs.
     pub fn spacing(&self) -> f32 {
         2.0 / (self.0.len().max(2) - 1) as f32
     }

@@ -1,7 +1,7 @@
 //! Light: colour, palettes, geometry, rhythm for the eye, and the one output stage.
 //!
-//! The working space is linear light: 0.5 is half the photons of 1. A WS2812's PWM is linear too, so no gamma
-//! goes onto that wire; sinks that expect sRGB get its transfer function.
+//! Colours are linear in light: 0.5 is half the photons of 1. A WS2812's PWM is linear too, so its wire needs no
+//! gamma; sinks that expect sRGB get its transfer function.
 
 mod colour;
 mod geometry;

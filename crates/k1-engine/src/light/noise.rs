@@ -1,4 +1,4 @@
-//! Seedless noise: the same place always has the same value.
+//! Noise without a seed: the same coordinates always give the same value.
 
 /// A well-mixed 32-bit hash (the finaliser of C. Wellons' "hash prospector" family, constants from its
 /// published low-bias search).
@@ -11,16 +11,16 @@ pub fn hash(mut x: u32) -> u32 {
     x ^ (x >> 16)
 }
 
-/// Both coordinates of [`gradient_noise`] repeat after so much, so that a clock that wraps does not jump.
+/// Period of both coordinates of [`gradient_noise`]; a clock that wraps after a multiple of it does not jump.
 pub const NOISE_PERIOD: u32 = 126;
 
-/// Two-dimensional gradient noise, about −1 … 1, smooth (K. Perlin, "Improving noise", SIGGRAPH 2002: quintic fade).
+/// Smooth two-dimensional gradient noise, about −1 … 1 (K. Perlin, "Improving noise", SIGGRAPH 2002: quintic fade).
 ///
-/// It repeats after [`NOISE_PERIOD`] in either direction.
+/// It repeats after [`NOISE_PERIOD`] in both directions.
 pub fn gradient_noise(x: f32, y: f32) -> f32 {
     let (xf, yf) = (libm::floorf(x), libm::floorf(y));
     let (fx, fy) = (x - xf, y - yf);
-    // The cells on either side, the right one past the seam being the first again.
+    // The cells on both sides; beyond the seam, the right cell is the first again.
     let cells = |whole: f32| {
         let left = (whole as i32).rem_euclid(NOISE_PERIOD as i32) as u32;
         [left, if left + 1 < NOISE_PERIOD { left + 1 } else { 0 }]
@@ -46,7 +46,7 @@ pub fn gradient_noise(x: f32, y: f32) -> f32 {
     let (u, v) = (fade(fx), fade(fy));
     let top = corner(0, 0) + (corner(1, 0) - corner(0, 0)) * u;
     let bottom = corner(0, 1) + (corner(1, 1) - corner(0, 1)) * u;
-    // The largest magnitude of this noise is 1/√2 · √2 = 1 only in theory; ×1.5 uses the range.
+    // The magnitude reaches 1 in theory only; ×1.5 makes use of the range.
     ((top + (bottom - top) * v) * 1.5).clamp(-1.0, 1.0)
 }
 

@@ -1,25 +1,25 @@
-//! The one output stage. Patterns never touch brightness, gamma or the wire; this does, once and in order:
-//! softness, soft clip, warmth, brightness, current limit – then per sink white balance and dither, or sRGB.
+//! The output stage, the one place for brightness, gamma and the wire. Its order: softness, soft clip, warmth,
+//! brightness, current limit; then per sink white balance and dither, or sRGB.
 
 use super::{Rgb, srgb_byte};
 use crate::math;
 use crate::params::{Param, Params};
 
-/// What white needs from a WS2812 to look white: its green and blue are stronger than its red.
+/// Factors that make white on a WS2812 look white: its green and blue are brighter than its red.
 pub const WHITE_BALANCE: Rgb = Rgb::new(1.0, 0.9375, 0.84);
-/// Light of a bulb: full warmth multiplies by this.
+/// Colour of an incandescent bulb; full warmth multiplies by it.
 const INCANDESCENT: Rgb = Rgb::new(1.0, 0.445, 0.156);
 /// Current of one fully lit channel of one LED in mA (WS2812B data sheet: 20 mA, rounded up by vendors).
 const CHANNEL_MA: f32 = 20.0;
-/// Current of a dark LED's own controller in mA.
+/// Current of a dark LED's controller in mA.
 const IDLE_MA: f32 = 0.7;
-/// Time constant with which brightness follows its slider, in seconds.
+/// Time constant in seconds with which the brightness follows its setting.
 const BRIGHTNESS_GLIDE_S: f32 = 0.06;
 
-/// What the hardware is, as far as the output stage must know.
+/// The hardware, as far as the output stage needs to know it.
 #[derive(Clone, Copy, Debug, PartialEq)]
 pub struct OutputSettings {
-    /// Most current the supply may give, in mA, over the whole strip; `None` for sinks without a supply of ours.
+    /// Greatest current of the whole strip in mA; `None` for a sink with a supply of its own.
     pub limit_ma: Option<f32>,
 }
 
@@ -36,15 +36,15 @@ pub struct OutputStage<const N: usize> {
     soft: [Rgb; N],
     light: [Rgb; N],
     brightness: f32,
-    /// Share of the wanted light that the current limit lets through in this frame, 0 … 1.
+    /// Share of the wanted light that the current limit allows in this frame, 0 … 1.
     pub limited_to: f32,
-    /// Current of the strip as it is driven, in mA (estimated from the data sheet's figures).
+    /// Current of the strip in mA, estimated from the data sheet.
     pub milliamps: f32,
     tick: u32,
 }
 
 impl<const N: usize> OutputStage<N> {
-    /// A dark stage; brightness glides up from 0, so that a lamp does not flash when it starts.
+    /// A dark output stage. Brightness glides up from 0, so that a lamp does not flash when it starts.
     pub fn new(settings: OutputSettings) -> Self {
         Self {
             settings,
@@ -57,11 +57,11 @@ impl<const N: usize> OutputStage<N> {
         }
     }
 
-    /// Takes a finished frame of linear light, `dt` seconds after the one before.
+    /// Processes a frame of linear light, `dt` seconds after the previous one.
     pub fn process(&mut self, pixels: &[Rgb], params: &Params, dt: f32) {
         let n = pixels.len().min(N);
-        // Cutoff after the reference: 15 Hz when crisp, ½ Hz when soft; light rises four times as fast as it
-        // falls, because a late flash is seen and a late fade is not.
+        // The cutoff runs from 15 Hz (crisp) to ½ Hz (soft). Light rises four times as fast as it falls, because the
+        // eye notices a late flash but not a late fade.
         let softness = params.get(Param::Softness);
         let cutoff = 0.5 + (1.0 - math::sqrt(softness)) * 14.5;
         let tau = if softness <= 0.0 { 0.0 } else { 1.0 / (core::f32::consts::TAU * cutoff) };
@@ -73,7 +73,7 @@ impl<const N: usize> OutputStage<N> {
         let mut draw = 0.0;
         for ((p, soft), light) in pixels.iter().zip(&mut self.soft).zip(&mut self.light).take(n) {
             let follow = |now: f32, past: f32| now + (past - now) * if now > past { rise } else { fall };
-            // A pattern's mistake must not poison the filter for ever.
+            // An invalid value of a pattern must not stay in the filter.
             let p = p.map(|x| if x.is_finite() { x.clamp(0.0, 16.0) } else { 0.0 });
             *soft = Rgb::new(follow(p.r, soft.r), follow(p.g, soft.g), follow(p.b, soft.b));
             *light = soft_clip(*soft) * master;
@@ -93,14 +93,15 @@ impl<const N: usize> OutputStage<N> {
         self.tick = self.tick.wrapping_add(1);
     }
 
-    /// The finished light of the last frame, linear, before white balance: what an eye should see.
+    /// The linear light of the last frame before white balance: what an eye should see.
     pub fn light(&self, leds: usize) -> &[Rgb] {
         &self.light[..leds.min(N)]
     }
 
-    /// Bytes for a wire that is linear in light (WS2812, DDP): white balance and dither to 8 bits, R, G, B.
+    /// Bytes for a wire that is linear in light (WS2812, DDP): white-balanced and dithered to 8 bits, in the order R,
+    /// G, B.
     ///
-    /// With dithering off, values are rounded to the nearest step.
+    /// Without dithering, values are rounded to the nearest step.
     pub fn wire(&self, dithering: bool, out: &mut [[u8; 3]]) {
         let n = out.len().min(N);
         for (i, (light, out)) in self.light.iter().zip(out.iter_mut()).enumerate().take(n) {
@@ -116,7 +117,7 @@ impl<const N: usize> OutputStage<N> {
         }
     }
 
-    /// Bytes for a screen: the sRGB transfer function, R, G, B.
+    /// Bytes for a screen in sRGB, in the order R, G, B.
     pub fn screen(&self, out: &mut [[u8; 3]]) {
         for (light, out) in self.light.iter().zip(out) {
             *out = [light.r, light.g, light.b].map(srgb_byte);
@@ -124,7 +125,7 @@ impl<const N: usize> OutputStage<N> {
     }
 }
 
-/// Light of a brightness slider: relative luminance of CIE 1976 lightness L* = 100·slider.
+/// Light of a brightness setting: relative luminance of the CIE 1976 lightness L* = 100 × setting.
 fn perceptual(slider: f32) -> f32 {
     let l = slider.clamp(0.0, 1.0) * 100.0;
     if l > 8.0 {
@@ -135,21 +136,21 @@ fn perceptual(slider: f32) -> f32 {
     }
 }
 
-/// Linear up to ¾, then bends towards 1 and never exceeds it; scales the whole colour, so hues stay.
+/// Linear up to ¾, then bends towards 1 and never exceeds it. It scales the whole colour, so hues stay.
 fn soft_clip(c: Rgb) -> Rgb {
     let peak = c.peak();
     if peak <= 0.75 { c } else { c * ((0.75 + 0.25 * math::tanh(4.0 * (peak - 0.75))) / peak) }
 }
 
-/// Dither threshold in (0, 1): over 256 frames each LED meets 256 evenly spaced thresholds, and 16 neighbours meet all
-/// of them in any 16 frames, so that time and neighbourhood together resolve 16 bits of light.
+/// Dither threshold in (0, 1). Over 256 frames each LED meets 256 evenly spaced thresholds, and in any 16 frames 16
+/// neighbours meet all of them, so that time and neighbourhood together resolve 16 bits of light.
 ///
-/// In 1/256: a frame steps by 157, close to the golden ratio, so that few frames already spread evenly; an LED by 176,
-/// which sets neighbours far apart and 16 of them evenly; a channel by 127, half the range. Found by search for the
-/// least flicker that an eye sees of a slow fade near black (tests/slow_fade.rs).
+/// In 1/256: a frame steps by 157, close to the golden ratio, so that few frames are evenly spread already; an LED by
+/// 176, which sets neighbours far apart and 16 of them evenly; a channel by 127, half the range. A search found these
+/// steps to flicker least in a slow fade near black, as an eye sees it (tests/slow_fade.rs).
 fn threshold(rank: u32, tick: u32, channel: u32) -> f32 {
-    let place = tick.wrapping_mul(157).wrapping_add(rank.wrapping_mul(176)).wrapping_add(channel * 127);
-    ((place & 255) as f32 + 0.5) * (1.0 / 256.0)
+    let index = tick.wrapping_mul(157).wrapping_add(rank.wrapping_mul(176)).wrapping_add(channel * 127);
+    ((index & 255) as f32 + 0.5) * (1.0 / 256.0)
 }
 
 #[cfg(test)]
@@ -192,7 +193,7 @@ mod tests {
         let params = Params::default();
         for limit in [500.0, 2_000.0, 5_000.0] {
             let mut stage = steady(Rgb::WHITE, 180, &params, Some(limit));
-            // What the wire carries on average, dither and all.
+            // Mean output of the wire, dither included.
             let mut drawn = 180.0 * IDLE_MA;
             for _ in 0..16 {
                 stage.process(&[Rgb::WHITE; 180], &params, 1.0 / 120.0);
@@ -231,7 +232,7 @@ mod tests {
         for level in [0.000_05_f32, 0.000_7, 0.004_1, 0.1234, 0.7] {
             let pixels = [Rgb::new(level, level, level); 32];
             (0..240).for_each(|_| stage.process(&pixels, &params, 1.0 / 120.0));
-            // The thresholds of a pixel change every 16 frames: measure a whole such block.
+            // A pixel's thresholds repeat their spread every 16 frames, so measure whole blocks.
             while stage.tick % 16 != 15 {
                 stage.process(&pixels, &params, 1.0 / 120.0);
             }

@@ -1,31 +1,31 @@
-//! Palettes: colours along a line, interpolated the way the eye sees them.
+//! Palettes: gradients, interpolated perceptually.
 
 use super::{Oklab, Oklch, Rgb};
 use crate::math;
 use crate::params::{Param, Params};
 
-/// One colour of a palette and where it stands.
+/// One colour of a palette with its position.
 #[derive(Clone, Copy, Debug, PartialEq)]
 pub struct Stop {
-    /// Position 0 … 1, not falling from stop to stop; two stops at one position make a hard edge.
+    /// Position 0 … 1, never below that of the stop before. Two stops at one position make a hard edge.
     pub at: f32,
     /// The colour.
     pub colour: Oklch,
 }
 
-/// A named line of colours.
+/// A named gradient.
 #[derive(Clone, Copy, Debug, PartialEq)]
 pub struct Palette {
     /// Identifier, lower case with underscores.
     pub name: &'static str,
-    /// What it is for, in a few words.
+    /// A description in a few words.
     pub about: &'static str,
-    /// At least one stop.
+    /// The stops; at least one.
     pub stops: &'static [Stop],
 }
 
 impl Palette {
-    /// The colour at `x`; clamped to the ends, so that the far end of a gradient shows its last colour.
+    /// The colour at `x`, clamped to 0 … 1.
     pub fn at(&self, x: f32) -> Oklab {
         let stops = self.stops;
         let x = if x.is_nan() { 0.0 } else { x.clamp(0.0, 1.0) };
@@ -43,7 +43,7 @@ impl Palette {
 
 const ENTRIES: usize = 128;
 
-/// A palette as the user has turned it: hue, range and saturation applied, ready for a look-up per LED.
+/// A palette with the user's hue, range and saturation applied, for one look-up per LED.
 #[derive(Clone, Debug)]
 pub struct PaletteTable {
     entries: [Rgb; ENTRIES + 1],
@@ -57,7 +57,7 @@ impl Default for PaletteTable {
 }
 
 impl PaletteTable {
-    /// Recomputes the table if `id` or one of the colour parameters has changed since the last call.
+    /// Recomputes the table if `id` or a colour parameter has changed since the last call.
     pub fn update(&mut self, id: usize, params: &Params) {
         let (hue, range, saturation) =
             (params.get(Param::Color), params.get(Param::ColorRange), params.get(Param::Saturation));
@@ -84,7 +84,7 @@ impl PaletteTable {
         self.entries[i].mix(self.entries[i + 1], p - i as f32)
     }
 
-    /// The colour at `x` on a closed circle: there and back again, so that it has no seam.
+    /// The colour at `x` on a closed circle: the gradient forwards and backwards, so that it has no seam.
     #[inline]
     pub fn around(&self, x: f32) -> Rgb {
         let f = math::fract(x);

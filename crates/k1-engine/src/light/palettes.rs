@@ -1,12 +1,11 @@
-//! Our palettes. Painted for this product, in OKLCH: lightness, chroma, hue in degrees.
+//! The palettes, designed for this product, in OKLCH: lightness, chroma, hue in degrees.
 //!
-//! The numbers are those that presets in the field use; 11, 23 and 32 are the palettes of the patterns departure,
-//! lava and twilight.
+//! Presets in the field rely on the numbers. The patterns departure, lava and twilight use 11, 23 and 32.
 
 use super::{Oklch, Palette, Stop};
 use crate::params::LAST_PALETTE;
 
-/// `name: "what for" => at (lightness chroma hue), …`
+/// `name: "description" => position (lightness chroma hue), …`
 macro_rules! palettes {
     ($($name:ident: $about:literal => $($at:literal ($l:literal $c:literal $h:literal)),+;)*) => {
         /// Every palette, in the order of `palette_id`.
@@ -89,7 +88,7 @@ palettes! {
         0.0 (0.83 0.16 75.0), 0.17 (0.74 0.16 62.0), 0.34 (0.62 0.18 40.0), 0.50 (0.52 0.17 355.0), 0.67 (0.42 0.18 305.0), 0.84 (0.30 0.16 278.0), 1.0 (0.20 0.11 268.0);
 }
 
-/// The number of the palette with this name.
+/// Number of the palette with this name.
 pub fn palette_by_name(name: &str) -> Option<usize> {
     PALETTES.iter().position(|p| p.name == name)
 }
@@ -117,7 +116,7 @@ mod tests {
             let brightest = p.stops.iter().map(|s| s.colour.l).fold(0.0, f32::max);
             assert!(brightest > 0.5, "{} cannot be seen", p.name);
             for s in p.stops {
-                // Asking for a colour that light cannot make would shift its hue: allow rounding only.
+                // A colour outside the gamut would shift its hue, so allow rounding only.
                 let asked = Oklab::from(s.colour);
                 let rgb = asked.to_rgb();
                 assert!(rgb.peak() < 1.08, "{}: stop {} asks for {rgb:?}", p.name, s.at);

@@ -1,27 +1,28 @@
-//! The beat as the light needs it: at the moment of the frame, between snapshots and ahead of them.
+//! The beat at the time of a frame: between snapshots and ahead of them.
 
 use crate::audio::Snapshot;
 use crate::math::{fract, smoothstep};
 
-/// Trust in the beat below which onsets lead the light instead.
+/// Trust below which onsets drive the light instead of beats.
 const TRUSTED: f32 = 0.35;
 
-/// Beat and onset events of one frame, and where in the beat it stands.
+/// The beat and onset events of one frame, and its phase in the beat.
 ///
-/// Beats come from the *predicted* time, so that the light lands on the beat and not after it.
+/// Beats come from their *predicted* time, so that the light is not late.
 #[derive(Clone, Debug)]
 pub struct Rhythm {
-    /// 0 on the beat, just under 1 before the next; runs on at 30 BPM without a tempo, for slow fallbacks.
+    /// Phase in the beat: 0 on the beat, approaching 1 before the next. Without a tempo it advances at
+    /// [`REST_BPM`](Self::REST_BPM), for slow motion.
     pub phase: f32,
     /// Tempo of [`phase`](Self::phase) in beats per minute; never 0.
     pub bpm: f32,
-    /// Trust in the beat, 0 … 1, smooth.
+    /// Trust in the beat, 0 … 1: the confidence, smoothed and stretched to the range that matters for light.
     pub trust: f32,
-    /// A musical beat fell into this frame: seconds since it fell.
+    /// A beat fell into this frame, this many seconds ago.
     pub beat: Option<f32>,
-    /// Something began in this frame: a trusted beat, or an onset where no beat is trusted. The strength, 0 … 1.
+    /// Strength (0 … 1) of an event in this frame: a trusted beat, or an onset while the beat is not trusted.
     pub hit: Option<f32>,
-    /// Beats so far, for colours that change from beat to beat.
+    /// Number of beats so far, for colours that change with each beat.
     pub count: u32,
     since_beat: f32,
     seen_onsets: u32,
@@ -45,7 +46,7 @@ impl Default for Rhythm {
 }
 
 impl Rhythm {
-    /// Rate of the phase when there is no tempo.
+    /// Tempo of the phase without a beat, in beats per minute.
     pub const REST_BPM: f32 = 30.0;
 
     /// Advances by `dt` seconds to the frame at `now_us`.
@@ -56,11 +57,11 @@ impl Rhythm {
         let before = self.phase;
         let mut phase = self.phase + rate * dt;
         if heard {
-            // Where the ear says the beat is now; a snapshot much older than a beat says nothing.
+            // The phase according to the ear. A snapshot much older than a beat has lost its meaning.
             let age = now_us.saturating_sub(sound.captured_us).min(2_000_000) as f32 * 1e-6;
             let mut error = fract(sound.beat_phase + rate * age) - phase;
             error -= libm::roundf(error);
-            // Small errors are closed within a few frames; a large one means a new tempo or song: jump.
+            // Small errors are corrected within a few frames. A large one means a new tempo or song: jump.
             phase += if error.abs() > 0.15 { error } else { error * (1.0 - crate::math::decay(dt, 0.03)) };
         }
         self.since_beat += dt;
@@ -75,7 +76,8 @@ impl Rhythm {
                 }
             }
         } else if phase < 0.0 && before >= 0.0 {
-            // Pulled back over the beat that was already shown: the refractory time keeps it from showing twice.
+            // The phase was pulled back over a beat that was already shown. The refractory time keeps it from showing
+            // twice.
             phase += 1.0;
         }
         self.phase = fract(phase);
@@ -93,8 +95,8 @@ impl Rhythm {
         };
     }
 
-    /// A pulse that is 1 on the beat and falls off within it: `(1 − phase)^sharpness`, weighted by trust.
-    pub fn pulse(&self, sharpness: f32) -> f32 {
+    /// An envelope that is 1 on the beat and falls until the next: `(1 − phase)^sharpness`, weighted by trust.
+    pub fn beat_envelope(&self, sharpness: f32) -> f32 {
         crate::math::pow(1.0 - self.phase, sharpness) * self.trust
     }
 }
@@ -103,7 +105,7 @@ impl Rhythm {
 mod tests {
     use super::*;
 
-    /// Runs the rhythm at `fps` against an exact 120 BPM ear; returns the times beats were shown to have fallen.
+    /// Runs the rhythm at `fps` against an exact ear at 120 BPM. Returns the times of the beats shown.
     fn beats_at(fps: f32) -> Vec<f32> {
         let mut r = Rhythm::default();
         let mut out = Vec::new();

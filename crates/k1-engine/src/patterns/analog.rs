@@ -13,7 +13,7 @@ pub const INFO: PatternInfo = PatternInfo {
     knobs: ["Trail from the centre", "Inertia of the needle", "Peak mark"],
 };
 
-/// A needle with weight.
+/// A needle with inertia.
 #[derive(Clone, Debug)]
 pub struct Analog {
     needle: f32,
@@ -34,10 +34,10 @@ impl Pattern for Analog {
         let clock = tick(&mut self.clock, ctx.motion());
         let rest = 0.06 + 0.10 * breath(clock, 9.0);
         let target = lerp(rest, 0.05 + 0.95 * crate::math::pow(ctx.sound.level, 1.6), ctx.presence);
-        // Quick up, slower down, as a real meter with a damped coil.
+        // Quick up and slower down, like the damped coil of a real meter.
         let inertia =
             lerp(0.015, 0.30, ctx.param(Param::Custom2)) / crate::math::sqrt(ctx.params.speed_factor());
-        let mut coil = Follower::new(self.needle, inertia * 0.12, inertia);
+        let mut coil = Follower::at(self.needle).rise_s(inertia * 0.12).fall_s(inertia);
         self.before = self.needle;
         self.needle = coil.step(target, ctx.dt);
         if self.needle >= self.peak {
@@ -55,7 +55,7 @@ impl Pattern for Analog {
         let strength = lerp(ctx.param(Param::Background) * 0.9, 1.0, ctx.presence);
         let colour = ctx.palette.at(self.needle);
         frame.mirror(|d| {
-            // Motion blur: a line from where the needle was to where it is.
+            // Motion blur: a line from the needle's last position to the present one.
             let off = if d < low {
                 low - d
             } else if d > high {

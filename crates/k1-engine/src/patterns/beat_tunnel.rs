@@ -8,7 +8,7 @@ use crate::params::Param;
 pub const INFO: PatternInfo = PatternInfo {
     id: "beat_tunnel",
     name: "Beat Tunnel",
-    description: "A flight through beats: each tempo throws sparks in its time, and their trails sway and stream towards the ends",
+    description: "A flight through beats: each tempo throws sparks at its own rate, and their trails sway and stream towards the ends",
     listens: "32 tempo candidates and their phases, the beat",
     is_audio_reactive: true,
     own_palette: None,
@@ -39,15 +39,15 @@ impl Pattern for BeatTunnel {
             let drift = (0.34 + sway * sin_turns(self.angle)) * speed;
             self.field.advect(drift * Field::STEP, keep);
         }
-        // Sparks are raised to, not added: how often a frame comes does not matter.
+        // Sparks raise the light to their own instead of adding to it, so that the frame rate does not matter.
         for k in 0..CANDIDATES {
             let strength = ctx.sound.tempi[k];
             let strength = strength * strength * strength * ctx.presence;
             if strength < 0.02 {
                 continue;
             }
-            let phase = fract(ctx.sound.tempo_phases[k] + candidate_phase(k) * ctx.age);
-            // Lit for the first tenth of its beat.
+            let phase = fract(ctx.sound.tempo_phases[k] + candidate_rate(k) * ctx.age);
+            // Lit for the first tenth of a beat.
             let near = 1.0 - phase * 10.0;
             if near > 0.0 {
                 let at = (k as f32 + 0.5) / CANDIDATES as f32;
@@ -55,7 +55,7 @@ impl Pattern for BeatTunnel {
                 self.field.splat(at, (0.014_f32).max(spacing * 0.7), colour);
             }
         }
-        let flash = ctx.rhythm.pulse(7.0) * ctx.presence * ctx.param(Param::Custom3) * 1.6;
+        let flash = ctx.rhythm.beat_envelope(7.0) * ctx.presence * ctx.param(Param::Custom3) * 1.6;
         if flash > 0.01 {
             self.field.splat(0.0, 0.05, ctx.palette.around(self.hue) * flash);
         }
@@ -72,9 +72,8 @@ impl Pattern for BeatTunnel {
     }
 }
 
-fn candidate_phase(k: usize) -> f32 {
-    // Beats per second; the exponential is too dear for 32 candidates a frame, and age is a hop or two: an octave
-    // is near enough to linear between its sixteenths.
+/// Tempo of candidate `k` in beats per second.
+fn candidate_rate(k: usize) -> f32 {
     const BASE: f32 = 50.0 / 60.0;
     debug_assert!((candidate_bpm(0) / 60.0 - BASE).abs() < 1e-6);
     BASE * crate::math::exp2(2.0 * k as f32 / (CANDIDATES - 1) as f32)

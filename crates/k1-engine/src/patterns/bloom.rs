@@ -14,14 +14,14 @@ pub const INFO: PatternInfo = PatternInfo {
     knobs: ["How far it carries", "Colour by note (right) or by distance (left)", "Sharpness of the swells"],
 };
 
-/// History lines from the centre to the end.
+/// Entries of the history, from the centre to the end.
 const LINES: usize = 192;
 
-/// A river of loudness. Its history is kept by distance travelled and not by frame, so it never blurs and looks
-/// the same at every frame rate.
+/// A river of loudness. The history is indexed by distance travelled rather than by frame, so it never blurs and
+/// looks the same at every frame rate.
 #[derive(Clone, Debug)]
 pub struct Bloom {
-    /// Light and hue at the moment of leaving the centre; newest at `head`.
+    /// Light and hue on leaving the centre; the newest at `head`.
     lines: [(f32, f32); LINES],
     head: usize,
     /// Distance travelled since the newest line, in lines.
@@ -54,7 +54,7 @@ impl Pattern for Bloom {
         let mut passed = 1.0;
         while self.travelled >= 1.0 {
             self.travelled -= 1.0;
-            // Between two frames the source moved evenly.
+            // Between two frames the light at the centre changed evenly.
             let t = if advance > 0.0 { ((passed - start) / advance).clamp(0.0, 1.0) } else { 1.0 };
             passed += 1.0;
             self.head = (self.head + LINES - 1) % LINES;

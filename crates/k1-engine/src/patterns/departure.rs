@@ -22,7 +22,7 @@ pub struct Departure {
 
 impl Default for Departure {
     fn default() -> Self {
-        Self { clock: 0.0, lift: Follower::new(0.0, 0.15, 1.2) }
+        Self { clock: 0.0, lift: Follower::at(0.0).rise_s(0.15).fall_s(1.2) }
     }
 }
 
@@ -32,14 +32,15 @@ impl Pattern for Departure {
         let lift = self.lift.step(ctx.sound.level * ctx.presence, ctx.dt);
         let swell = breath(clock, 14.0);
         let depth = ctx.param(Param::Custom2);
-        // The dawn is a front that travels along the palette: at rest it stands before the white, loud music
-        // carries the whole strip through it.
-        let reach = 0.75 + 0.5 * ctx.param(Param::Custom1) - 0.24 * depth * swell
-            + 0.6 * ctx.param(Param::Custom3) * lift * -0.5;
+        // The dawn is a front that moves along the palette. At rest it stops before the white; loud music carries the
+        // whole strip through it.
+        let reach = 0.75 + 0.5 * ctx.param(Param::Custom1)
+            - 0.24 * depth * swell
+            - 0.3 * ctx.param(Param::Custom3) * lift;
         let glow = 0.62 + 0.2 * depth * swell + 0.5 * ctx.param(Param::Custom3) * lift;
         frame.mirror(|d| {
             let ripple = 0.02 * depth * crate::math::sin_turns(d * 1.5 - clock / 7.0);
-            // The very edge dims, so that the strip ends in the dark and not in a cut.
+            // The rim dims, so that the strip fades out instead of ending abruptly.
             let rim = 1.0 - 0.35 * smoothstep(0.85, 1.0, d);
             ctx.palette.at(d * reach + ripple) * (glow * rim)
         });

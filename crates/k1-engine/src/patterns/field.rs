@@ -1,16 +1,16 @@
-//! A half strip of fixed resolution: the memory of patterns that leave trails.
+//! A half strip of fixed resolution, the memory of patterns that leave trails.
 //!
-//! Trails are simulated on this grid at a fixed rate, so that neither the number of LEDs nor the frame rate
-//! changes what they look like.
+//! Trails are simulated on this grid at a fixed rate, so that they look the same for any number of LEDs and any frame
+//! rate.
 
 use crate::light::Rgb;
 
-/// Cells from the centre to the end; the K1's half strip has 90 LEDs.
+/// Number of cells from the centre to the end.
 pub const CELLS: usize = 128;
-/// Steps of simulation per second.
+/// Simulation steps per second.
 const STEPS_PER_SECOND: f32 = 200.0;
 
-/// Light along the half strip; cell `i` stands at distance `i / (CELLS − 1)`.
+/// Light along the half strip. Cell `i` is at distance `i / (CELLS − 1)`.
 #[derive(Clone, Debug)]
 pub struct Field {
     cells: [Rgb; CELLS],
@@ -27,9 +27,9 @@ impl Field {
     /// Duration of one simulation step in seconds.
     pub const STEP: f32 = 1.0 / STEPS_PER_SECOND;
 
-    /// Steps that are due after `dt` seconds; the remainder is carried.
+    /// Number of steps that are due after `dt` seconds. The remainder is carried over.
     pub fn steps(&mut self, dt: f32) -> usize {
-        // The nudge keeps a whole number of steps whole although 1/60 is not exact in binary.
+        // The small addend keeps whole numbers of steps whole, although 1/60 is not exact in binary.
         self.owed += dt;
         let n = (self.owed * STEPS_PER_SECOND + 1e-3) as usize;
         self.owed -= n as f32 * Self::STEP;
@@ -55,7 +55,7 @@ impl Field {
         }
     }
 
-    /// Light at a distance.
+    /// The light at a distance, 0 … 1.
     pub fn at(&self, d: f32) -> Rgb {
         sample(&self.cells, d * (CELLS - 1) as f32)
     }

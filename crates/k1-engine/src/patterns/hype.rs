@@ -14,7 +14,7 @@ pub const INFO: PatternInfo = PatternInfo {
     knobs: ["Size of the dots", "Length of their tails", "Blaze at the centre"],
 };
 
-/// Two racers per half: even and odd tempi.
+/// Two dots per half: even and odd candidate tempi.
 #[derive(Clone, Debug)]
 pub struct Hype {
     racers: [Follower; 2],
@@ -25,7 +25,7 @@ pub struct Hype {
 impl Default for Hype {
     fn default() -> Self {
         Self {
-            racers: [Follower::new(0.0, 0.04, 0.25); 2],
+            racers: [Follower::at(0.0).rise_s(0.04).fall_s(0.25); 2],
             rate: core::array::from_fn(|k| candidate_bpm(k) / 60.0),
             clock: 0.0,
         }
@@ -49,14 +49,14 @@ impl Pattern for Hype {
             let onset = ctx.sound.onset_bands[if i == 0 { 0 } else { 2 }];
             let drive = (beat[i] / sum * 1.5).min(1.0) * (0.35 + 0.65 * ctx.rhythm.trust) + 0.35 * onset;
             let drive = (drive * ctx.sound.level).clamp(0.0, 1.0) * ctx.presence;
-            // The fourth root lets a modest beat already move them well in.
+            // The fourth root moves them well inwards even for a modest beat.
             at[i] = 1.0 - sqrt(sqrt(racer.step(drive, ctx.dt)));
         }
         let opacity = 0.12 + 0.88 * sqrt(ctx.rhythm.trust * ctx.sound.level);
         let width = (frame.spacing() * 1.5).max(lerp(0.012, 0.05, ctx.param(Param::Custom1)));
         let tail = lerp(0.02, 0.5, ctx.param(Param::Custom2));
         let meet = (1.0 - at[0]) * (1.0 - at[1]);
-        let blaze = meet * meet * meet * ctx.rhythm.pulse(3.0) * ctx.param(Param::Custom3) * 2.0;
+        let blaze = meet * meet * meet * ctx.rhythm.beat_envelope(3.0) * ctx.param(Param::Custom3) * 2.0;
         let colours = [ctx.palette.at(0.15), ctx.palette.at(0.72)];
         let calm = ctx.calm() * 0.7;
         let rest = 1.0 - 0.25 * breath(clock, 8.0);

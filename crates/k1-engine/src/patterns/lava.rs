@@ -23,7 +23,7 @@ pub struct Lava {
 
 impl Default for Lava {
     fn default() -> Self {
-        Self { clock: 0.0, flow: 0.0, surge: Follower::new(0.0, 0.02, 0.45) }
+        Self { clock: 0.0, flow: 0.0, surge: Follower::at(0.0).rise_s(0.02).fall_s(0.45) }
     }
 }
 

@@ -7,7 +7,7 @@ use crate::params::Param;
 pub const INFO: PatternInfo = PatternInfo {
     id: "metronome",
     name: "Metronome",
-    description: "Pendulums, one per tempo: each swings out from the centre and is back exactly on its beat, as wide as the music has it",
+    description: "Pendulums, one per tempo: each swings out from the centre and returns exactly on its beat, as wide as the tempo is strong in the music",
     listens: "32 tempo candidates and their phases, the predicted beat",
     is_audio_reactive: true,
     own_palette: None,
@@ -43,13 +43,13 @@ impl Pattern for Metronome {
             }
             let phase = fract(ctx.sound.tempo_phases[k] + self.rate[k] * ctx.age);
             let reach = sqrt(w).min(0.95);
-            // A swing takes a beat: out and home again, through the centre on the beat.
+            // A swing takes one beat: out and back to the centre.
             let at = reach * sin_turns(0.5 * phase);
             let colour = ctx.palette.at(k as f32 / (CANDIDATES - 1) as f32);
             bobs[shown] = (at, (2.2 * w).min(0.8) * ctx.presence, colour);
             shown += 1;
         }
-        // The beat that the ear trusts leads, wide and bright.
+        // The pendulum of the tracked beat leads, wide and bright.
         let lead = ctx.rhythm.trust * ctx.presence * ctx.param(Param::Custom3) * 2.0;
         if lead > 0.02 {
             let at = 0.92 * sin_turns(0.5 * ctx.rhythm.phase);
@@ -57,7 +57,7 @@ impl Pattern for Metronome {
             shown += 1;
         }
         let width = (frame.spacing() * 1.5).max(lerp(0.010, 0.035, ctx.param(Param::Custom2)));
-        let tick_light = ctx.rhythm.pulse(8.0) * ctx.presence;
+        let tick_light = ctx.rhythm.beat_envelope(8.0) * ctx.presence;
         let calm = ctx.calm() * 0.8;
         let slow = 0.5 * breath(clock, 6.0);
         frame.mirror(|d| {

@@ -1,7 +1,7 @@
-//! What the light does with the music: one file per pattern, and the registry.
+//! The patterns, one file each, and their registry.
 //!
-//! A pattern owns its state, moves by elapsed time, writes through the mirrored writer and knows nothing of
-//! brightness, gamma or the wire. Without music it rests in a calm of its own, scaled by `background`.
+//! A pattern owns its state, moves by elapsed time, writes through [`Frame::mirror`], and knows nothing about
+//! brightness, gamma or the wire. Without music it becomes calm, scaled by `background`.
 
 use crate::audio::Snapshot;
 use crate::light::{Frame, PaletteTable, Rhythm};
@@ -23,22 +23,22 @@ mod tempiscope;
 mod twilight;
 mod void_trail;
 
-/// All that a pattern may look at for one frame: time, sound and settings, each in one consistent copy.
+/// Everything that a pattern may use for one frame: time, sound and settings, each as one consistent copy.
 #[derive(Clone, Copy, Debug)]
 pub struct RenderContext<'a> {
     /// Seconds since the last frame, 0 … 0.1.
     pub dt: f32,
     /// The user's settings.
     pub params: &'a Params,
-    /// The palette as the user has turned it, or the pattern's own.
+    /// The palette with the user's colours, or the pattern's own.
     pub palette: &'a PaletteTable,
     /// The newest snapshot of the sound.
     pub sound: &'a Snapshot,
     /// Seconds from the capture of that snapshot to this frame.
     pub age: f32,
-    /// The beat at this frame.
+    /// The beat at the time of this frame.
     pub rhythm: &'a Rhythm,
-    /// 1 while there is music, 0 in silence or when the sound is stale; moves smoothly.
+    /// Presence of music: 1 with music, 0 in silence or when the sound is stale; smooth.
     pub presence: f32,
 }
 
@@ -48,39 +48,39 @@ impl RenderContext<'_> {
         self.params.get(p)
     }
 
-    /// Seconds of motion in this frame: `dt` at the user's speed.
+    /// Seconds of motion in this frame: `dt` times the user's speed.
     pub fn motion(&self) -> f32 {
         self.dt * self.params.speed_factor()
     }
 
-    /// Strength of the calm: the background setting while there is no music, 0 in music.
+    /// Strength of the calm: the `background` setting without music, 0 with music.
     pub fn calm(&self) -> f32 {
         self.param(Param::Background) * (1.0 - self.presence)
     }
 }
 
-/// A pattern: its state and how it draws one frame.
+/// A pattern: its state and its rendering.
 pub trait Pattern: Default {
-    /// Draws the next frame; every LED is written.
+    /// Draws the next frame. Every LED must be written.
     fn render(&mut self, ctx: &RenderContext, frame: &mut Frame);
 }
 
-/// What an interface says about a pattern.
+/// The description of a pattern, for interfaces.
 #[derive(Clone, Copy, Debug, PartialEq)]
 pub struct PatternInfo {
-    /// Identifier, the same as in the lamps in the field.
+    /// Identifier, as in the lamps in the field.
     pub id: &'static str,
     /// Name for people.
     pub name: &'static str,
-    /// What it shows.
+    /// What it shows, in one sentence.
     pub description: &'static str,
-    /// What it listens to.
+    /// The features of the sound that it uses.
     pub listens: &'static str,
-    /// True if music moves it; false if it lives by itself and music only colours it.
+    /// Whether music moves it; otherwise it moves by itself and music only colours it.
     pub is_audio_reactive: bool,
-    /// The palette that it brings; `None` = the user's choice.
+    /// Number of its own palette; `None` = the user's palette.
     pub own_palette: Option<usize>,
-    /// What the three custom parameters do here.
+    /// Effects of the three custom parameters.
     pub knobs: [&'static str; 3],
 }
 
@@ -96,7 +96,7 @@ macro_rules! registry {
         pub enum AnyPattern { $(#[doc = stringify!($kind)] $kind($module::$kind)),* }
 
         impl AnyPattern {
-            /// A fresh pattern by index; an index beyond the last gives the first pattern.
+            /// A new pattern by index; an index beyond the last gives the first pattern.
             pub fn new(index: usize) -> Self {
                 const MAKE: [fn() -> AnyPattern; PATTERNS.len()] =
                     [$(|| AnyPattern::$kind($module::$kind::default())),*];
@@ -128,7 +128,7 @@ registry! {
     hype::Hype = hype::INFO;
 }
 
-/// The pattern a lamp starts with: the first that follows the music.
+/// Index of the pattern that a lamp starts with: the first that follows the music.
 pub const FIRST_PATTERN: usize = 3;
 
 /// Index of the pattern with this identifier.
@@ -136,16 +136,16 @@ pub fn pattern_by_id(id: &str) -> Option<usize> {
     PATTERNS.iter().position(|p| p.id == id)
 }
 
-/// A slow swell between 0 and 1; `clock` in seconds of motion, one breath in `period`.
+/// A slow swell within 0 … 1. `clock` and `period` are in seconds of motion.
 fn breath(clock: f32, period: f32) -> f32 {
     0.5 - 0.5 * crate::math::cos_turns(clock / period)
 }
 
-/// Adds `amount` of motion to a clock that stays small for ever, so that f32 keeps its steps after weeks.
+/// Adds `amount` to a clock, in seconds of motion, and wraps it, so that an f32 keeps its precision after weeks.
 ///
-/// The period is a multiple of every breath and loop that the patterns take from the clock; where they look up noise,
-/// the period times their rate is a multiple of [`NOISE_PERIOD`](crate::light::NOISE_PERIOD), which rates of whole
-/// twentieths are. So nothing jumps when it wraps.
+/// The period is a multiple of every breath and loop that patterns derive from the clock. For noise, the period times
+/// the rate must be a multiple of [`NOISE_PERIOD`](crate::light::NOISE_PERIOD), which holds for rates of whole
+/// twentieths. So nothing jumps when the clock wraps.
 fn tick(clock: &mut f32, amount: f32) -> f32 {
     const PERIOD: f32 = 2_520.0;
     *clock += amount;
@@ -155,7 +155,7 @@ fn tick(clock: &mut f32, amount: f32) -> f32 {
     *clock
 }
 
-/// Brightness of a loudness-like value in linear light: the square looks proportionate to the eye.
+/// Linear light of a loudness-like value: the square looks proportional to the eye.
 fn lit(x: f32) -> f32 {
     x * x
 }

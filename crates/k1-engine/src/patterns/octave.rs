@@ -24,8 +24,8 @@ impl Pattern for Octave {
     fn render(&mut self, ctx: &RenderContext, frame: &mut Frame) {
         let clock = tick(&mut self.clock, ctx.motion());
         let sigma = lerp(0.22, 0.62, ctx.param(Param::Custom1));
-        let breath = 1.0 + 1.2 * ctx.param(Param::Custom3) * ctx.rhythm.pulse(2.0);
-        // What separates notes is how far they rise above the mean of all twelve.
+        let breath = 1.0 + 1.2 * ctx.param(Param::Custom3) * ctx.rhythm.beat_envelope(2.0);
+        // Notes are separated by their height above the mean of all twelve.
         let mean = ctx.sound.chroma.iter().sum::<f32>() / CHROMA as f32;
         let contrast = ctx.param(Param::Custom2) * 1.4;
         let notes = ctx.sound.chroma.map(|c| {
@@ -34,7 +34,7 @@ impl Pattern for Octave {
         });
         let calm = ctx.calm();
         frame.mirror(|d| {
-            // A note sits at the middle of its twelfth.
+            // A note is centred in its twelfth of the half strip.
             let p = d * CHROMA as f32 - 0.5;
             let first = (p as isize - 1).max(0) as usize;
             let mut m = 0.0;

@@ -25,7 +25,7 @@ impl Pattern for Perlin {
     fn render(&mut self, ctx: &RenderContext, frame: &mut Frame) {
         let clock = tick(&mut self.clock, ctx.motion());
         let level = ctx.sound.level * ctx.presence;
-        // Loudness pushes, momentum carries.
+        // Loudness pushes, and momentum carries on.
         let push = level * level * level * 2.4 * ctx.param(Param::Custom3);
         let keep = decay(ctx.dt, 0.9);
         self.wind = push + (self.wind - push) * keep;

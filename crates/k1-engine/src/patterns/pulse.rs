@@ -15,7 +15,8 @@ pub const INFO: PatternInfo = PatternInfo {
 };
 
 const RINGS: usize = 8;
-/// A predicted beat comes before its sound has been heard; so long a ring still takes the loudness of its attack.
+/// A predicted beat comes before its sound is heard, so a ring still takes the loudness of its attack for this time,
+/// in seconds.
 const ATTACK_S: f32 = 0.08;
 
 #[derive(Clone, Copy, Debug, Default)]
@@ -23,9 +24,9 @@ struct Ring {
     position: f32,
     age: f32,
     hue: f32,
-    /// Trust in the beat or strength of the onset that made it.
+    /// Strength of the beat or onset that made it, 0 … 1.
     hit: f32,
-    /// Light, from `hit` and the loudest moment of the attack.
+    /// Brightness: `hit` times the loudest moment of the attack.
     strength: f32,
 }
 
@@ -41,7 +42,7 @@ pub struct Pulse {
 impl Pattern for Pulse {
     fn render(&mut self, ctx: &RenderContext, frame: &mut Frame) {
         let clock = tick(&mut self.clock, ctx.motion());
-        // Half strips per second: 0.95 at normal speed, so a ring lives for about two beats of pop music.
+        // Half strips per second: 0.95 at normal speed, so that a ring lives for about two beats of pop music.
         let speed = 0.95 * crate::math::sqrt(ctx.params.speed_factor());
         for ring in &mut self.rings {
             ring.position += speed * ctx.dt;
@@ -49,7 +50,7 @@ impl Pattern for Pulse {
         }
         self.flash *= decay(ctx.dt, 0.16);
         if let Some(strength) = ctx.rhythm.hit {
-            // A beat that fell between two frames has been on its way since.
+            // A beat between two frames has already travelled.
             let late = ctx.rhythm.beat.unwrap_or(0.0);
             self.rings[self.next] = Ring {
                 position: speed * late,
@@ -75,7 +76,7 @@ impl Pattern for Pulse {
             for r in &self.rings {
                 if r.strength > 0.0 && r.position < 1.5 {
                     let sigma = width * (1.0 + 0.9 * r.age);
-                    // Steeper in front than behind: a ring that moves.
+                    // Steeper in front than behind, so that a ring looks as if it moves.
                     let x = d - r.position;
                     let shape = bell(x, if x > 0.0 { sigma * 0.55 } else { sigma * 1.5 });
                     light += ctx.palette.at(r.hue) * (shape * r.strength * decay(r.age, life));

@@ -14,7 +14,7 @@ pub const INFO: PatternInfo = PatternInfo {
     knobs: ["Balance from bass to treble", "Contrast", "Flash on attacks"],
 };
 
-/// Every LED shines as loud as its note.
+/// Every LED is as bright as its note is loud.
 #[derive(Clone, Debug, Default)]
 pub struct Spectrum {
     clock: f32,
@@ -23,8 +23,8 @@ pub struct Spectrum {
 impl Pattern for Spectrum {
     fn render(&mut self, ctx: &RenderContext, frame: &mut Frame) {
         let clock = tick(&mut self.clock, ctx.motion());
-        // Music falls off towards the treble and the spectrum is noise-flat: lift it, 3.6 dB per octave at the middle
-        // of the knob.
+        // Music falls off towards the treble, and the spectrum reads white noise as flat: lift it, by 3.6 dB per
+        // octave at the middle of the knob.
         let tilt = lerp(0.4, 2.0, ctx.param(Param::Custom1)) / 24.0;
         let contrast = lerp(0.8, 2.2, ctx.param(Param::Custom2));
         let attack = ctx.param(Param::Custom3) * 1.4;

@@ -7,18 +7,18 @@ use crate::params::Param;
 pub const INFO: PatternInfo = PatternInfo {
     id: "tempiscope",
     name: "Tempiscope",
-    description: "Every tempo from 50 BPM at the centre to 200 at the ends, each blinking in its own time as strongly as the music has it",
+    description: "Every tempo from 50 BPM at the centre to 200 at the ends, each blinking at its own rate, as bright as it is strong in the music",
     listens: "32 tempo candidates and their phases",
     is_audio_reactive: true,
     own_palette: None,
     knobs: ["How much weak tempi show", "Sharpness of the blink", "Beat at the centre"],
 };
 
-/// A scope of tempi.
+/// A scope of candidate tempi.
 #[derive(Clone, Debug)]
 pub struct Tempiscope {
     clock: f32,
-    /// Candidates per second, computed once.
+    /// Rate of each candidate in beats per second.
     rate: [f32; CANDIDATES],
 }
 
@@ -35,10 +35,10 @@ impl Pattern for Tempiscope {
         let choose = lerp(3.2, 0.8, ctx.param(Param::Custom1));
         let lamps: [f32; CANDIDATES] = core::array::from_fn(|k| {
             let phase = fract(ctx.sound.tempo_phases[k] + self.rate[k] * ctx.age);
-            // On the beat at once, then falling: a blink, not a sine.
+            // A blink rather than a sine: full on the beat, then falling.
             1.3 * pow(ctx.sound.tempi[k], choose) * pow(1.0 - phase, sharp)
         });
-        let heart = ctx.param(Param::Custom3) * ctx.rhythm.pulse(4.0);
+        let heart = ctx.param(Param::Custom3) * ctx.rhythm.beat_envelope(4.0);
         let calm = ctx.calm() * 0.25;
         frame.mirror(|d| {
             let p = d * (CANDIDATES - 1) as f32;

@@ -27,12 +27,18 @@ pub struct Twilight {
 
 impl Default for Twilight {
     fn default() -> Self {
-        Self { clock: 0.0, sparkle: [0.0; STARS], next: 0, armed: true, glow: Follower::new(0.0, 0.2, 1.5) }
+        Self {
+            clock: 0.0,
+            sparkle: [0.0; STARS],
+            next: 0,
+            armed: true,
+            glow: Follower::at(0.0).rise_s(0.2).fall_s(1.5),
+        }
     }
 }
 
-/// Place of a star: towards the dark rim, always the same.
-fn place(star: usize) -> f32 {
+/// Distance of a star from the centre: towards the dark rim, and always the same.
+fn star_distance(star: usize) -> f32 {
     lerp(0.38, 0.99, hash(star as u32 + 11) as f32 / u32::MAX as f32)
 }
 
@@ -40,7 +46,7 @@ impl Pattern for Twilight {
     fn render(&mut self, ctx: &RenderContext, frame: &mut Frame) {
         let clock = tick(&mut self.clock, ctx.motion());
         let high = ctx.sound.onset_bands[2] * ctx.presence;
-        // One star per stroke: wait until the band has come down again.
+        // One star per stroke: wait until the band has fallen again.
         if self.armed && high > 0.35 {
             self.armed = false;
             self.next = self.next.wrapping_add(1);
@@ -61,7 +67,7 @@ impl Pattern for Twilight {
             let x = d * late + drift * air * smoothstep(0.0, 0.4, d);
             let mut light = ctx.palette.at(x) * (0.62 + 0.35 * glow);
             for (star, s) in self.sparkle.iter().enumerate() {
-                let near = 1.0 - ((d - place(star)) / spacing).abs();
+                let near = 1.0 - ((d - star_distance(star)) / spacing).abs();
                 if near > 0.0 {
                     light += Rgb::new(0.8, 0.85, 1.0) * (near * s * s * stars);
                 }

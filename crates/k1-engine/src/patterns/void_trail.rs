@@ -15,23 +15,24 @@ pub const INFO: PatternInfo = PatternInfo {
 };
 
 const RIPPLES: usize = 8;
-/// A predicted beat comes before its sound has been heard; so long a ripple still takes the loudness of its attack.
+/// A predicted beat comes before its sound is heard, so a ripple still takes the loudness of its attack for this
+/// time, in seconds.
 const ATTACK_S: f32 = 0.08;
-/// A drop in silence wells up for so long, in seconds: nothing flashes where nothing sounds.
+/// Rise time in seconds of a drop in silence: nothing flashes without sound.
 const WELL_UP_S: f32 = 0.6;
 
 #[derive(Clone, Copy, Debug, Default)]
 struct Ripple {
     position: f32,
     age: f32,
-    /// What began here; 0 for a drop that fell in silence.
+    /// Strength of the event that made it, 0 … 1; 0 for a drop in silence.
     hit: f32,
-    /// Light, from `hit` and the loudest moment of the attack.
+    /// Brightness: `hit` times the loudest moment of the attack.
     strength: f32,
     hue: f32,
 }
 
-/// Three moods that share trails.
+/// Three moods that share their trails.
 #[derive(Clone, Debug, Default)]
 pub struct VoidTrail {
     field: Field,
@@ -56,7 +57,8 @@ impl Pattern for VoidTrail {
 }
 
 impl VoidTrail {
-    /// Loud sound lights the strip from the centre as far as it is loud; the dark takes it back, faster when quiet.
+    /// Lights the strip from the centre, as far as the sound is loud; the dark takes it back, faster when it is
+    /// quiet.
     fn void(&mut self, ctx: &RenderContext, frame: &mut Frame) {
         let level = ctx.sound.level * ctx.presence;
         let linger = lerp(0.15, 1.6, ctx.param(Param::Custom2)) * (0.4 + level);
@@ -77,7 +79,7 @@ impl VoidTrail {
         frame.mirror(|d| self.field.at(d));
     }
 
-    /// A ring from the centre for everything that begins; the louder, the brighter.
+    /// A ring from the centre for every event; the louder, the brighter.
     fn rippling(&mut self, ctx: &RenderContext, frame: &mut Frame) {
         let speed = 0.55 * crate::math::sqrt(ctx.params.speed_factor());
         for r in &mut self.ripples {
@@ -115,10 +117,10 @@ impl VoidTrail {
         });
     }
 
-    /// Waves of light that stream outwards, faster and brighter with the loudness.
+    /// Waves of light that stream outwards, faster and brighter with loudness.
     fn streaming(&mut self, ctx: &RenderContext, frame: &mut Frame) {
         let level = lerp(ctx.param(Param::Background) * 0.6, ctx.sound.level, ctx.presence);
-        // The phase is integrated: a change of rate never jumps.
+        // The phase is integrated, so that a change of rate never jumps.
         self.stream = fract(self.stream + ctx.motion() * (0.12 + 0.8 * level));
         let sharp = lerp(0.8, 3.2, 1.0 - ctx.param(Param::Custom2));
         let gain = lerp(0.4, 1.4, ctx.param(Param::Custom3)) * lit(0.25 + 0.75 * level);

@@ -1,4 +1,4 @@
-//! Synthetic sound whose truth is known, and the way from sound to frames, for the tests of the whole engine.
+//! Synthetic sound with known truth, and the way from sound to frames, for tests of the whole engine.
 //!
 //! Everything is seeded: the same call gives the same samples on every machine.
 
@@ -7,32 +7,29 @@
 use k1_engine::audio::{Ear, Snapshot};
 use k1_engine::light::{OutputSettings, Rgb};
 use k1_engine::params::Params;
+use k1_engine::random::SplitMix64;
 use k1_engine::show::Show;
 use k1_engine::{HOP_US, SAMPLE_RATE};
 
 /// Samples per second as a floating-point number.
 pub const RATE: f64 = SAMPLE_RATE as f64;
 
-/// A small generator of random numbers (SplitMix64 after G. Steele et al., OOPSLA 2014).
+/// Reproducible random numbers.
 #[derive(Clone, Debug)]
-pub struct Random(u64);
+pub struct Random(SplitMix64);
 
 impl Random {
-    /// A generator that always gives the same numbers for the same seed.
+    /// A generator; equal seeds give equal numbers.
     pub fn new(seed: u64) -> Self {
-        Self(seed)
+        Self(SplitMix64::new(seed))
     }
 
     /// 64 random bits.
     pub fn bits(&mut self) -> u64 {
-        self.0 = self.0.wrapping_add(0x9e37_79b9_7f4a_7c15);
-        let mut z = self.0;
-        z = (z ^ (z >> 30)).wrapping_mul(0xbf58_476d_1ce4_e5b9);
-        z = (z ^ (z >> 27)).wrapping_mul(0x94d0_49bb_1331_11eb);
-        z ^ (z >> 31)
+        self.0.next_u64()
     }
 
-    /// Evenly distributed in 0 ≤ x < 1.
+    /// Uniform in 0 ≤ x < 1.
     pub fn unit(&mut self) -> f32 {
         (self.bits() >> 40) as f32 / 16_777_216.0
     }
@@ -42,7 +39,7 @@ impl Random {
         (self.bits() % n as u64) as usize
     }
 
-    /// Evenly distributed in −1 ≤ x < 1; its RMS is 1/√3.
+    /// Uniform in −1 ≤ x < 1; its RMS is 1/√3.
     pub fn noise(&mut self) -> f32 {
         2.0 * self.unit() - 1.0
     }
@@ -58,14 +55,14 @@ pub fn silence(seconds: f64) -> Vec<f32> {
     vec![0.0; samples_in(seconds)]
 }
 
-/// White noise of a level in dBFS (RMS).
+/// White noise of an RMS in dBFS.
 pub fn noise(seconds: f64, rms_db: f64, seed: u64) -> Vec<f32> {
     let mut random = Random::new(seed);
     let amplitude = (libm::pow(10.0, rms_db / 20.0) * libm::sqrt(3.0)) as f32;
     (0..samples_in(seconds)).map(|_| amplitude * random.noise()).collect()
 }
 
-/// Clicks (5 ms of decaying noise) in a strict tempo; the first falls at 0 s.
+/// Clicks (5 ms of decaying noise) at a strict tempo; the first falls at 0 s.
 pub fn clicks(seconds: f64, bpm: f64, amplitude: f32) -> Vec<f32> {
     let mut out = silence(seconds);
     let mut beat = 0;
@@ -113,7 +110,7 @@ pub fn music(seconds: f64, bpm: f64, loudness: f32, seed: u64) -> Vec<f32> {
         for half in 0..2 {
             let mut last = 0.0;
             add(at + 0.5 * f64::from(half) * beat_s, 0.05, &mut |t| {
-                // A difference of noise is bright.
+                // The difference of noise is bright.
                 let now = f64::from(random.noise());
                 let bright = now - last;
                 last = now;
@@ -135,14 +132,14 @@ pub fn music(seconds: f64, bpm: f64, loudness: f32, seed: u64) -> Vec<f32> {
     out
 }
 
-/// Every snapshot that an ear makes of some sound.
+/// Every snapshot that an ear makes of the sound.
 pub fn hear(sound: &[f32]) -> Vec<Snapshot> {
     let mut snapshots = Vec::with_capacity(sound.len() / k1_engine::HOP);
     Ear::new().feed(sound, |s, _| snapshots.push(*s));
     snapshots
 }
 
-/// The snapshot that a frame at `now_us` sees: the newest that was captured by then.
+/// The snapshot that a frame at `now_us` sees: the newest one captured by then.
 pub fn seen_at(snapshots: &[Snapshot], now_us: u64) -> &Snapshot {
     static NOTHING: Snapshot = Snapshot::EMPTY;
     match snapshots.partition_point(|s| s.captured_us <= now_us) {
@@ -156,7 +153,7 @@ pub fn frame_us(from_us: u64, k: u64, fps: u64) -> u64 {
     from_us + (k * 1_000_000 + fps / 2) / fps
 }
 
-/// A show of one pattern without a supply to spare, cut in without a fade.
+/// A show of one pattern without a current limit, started without a fade.
 pub fn show_of(pattern: usize, leds: usize, params: &Params) -> Box<Show<512>> {
     let mut show = Box::new(Show::new(leds, OutputSettings { limit_ma: None }));
     show.set_params(*params);
@@ -164,7 +161,7 @@ pub fn show_of(pattern: usize, leds: usize, params: &Params) -> Box<Show<512>> {
     show
 }
 
-/// Renders `seconds` from `from_us` at `fps` and shows every frame to `each`, with its number.
+/// Renders `seconds` from `from_us` at `fps` and calls `each` with every frame and its number.
 pub fn play(
     show: &mut Show<512>,
     snapshots: &[Snapshot],
@@ -180,7 +177,7 @@ pub fn play(
     }
 }
 
-/// Light as the eye grades it, roughly: the square root of each channel, three values per LED.
+/// Light on a roughly perceptual scale: the square root of each channel, three values per LED.
 pub fn seen(show: &Show<512>) -> Vec<f32> {
     seen_light(show.output.light(show.leds()))
 }
@@ -198,7 +195,7 @@ pub fn difference(a: &[f32], b: &[f32]) -> (f32, f32) {
     (sum / a.len().max(1) as f32, max)
 }
 
-/// Mean of a picture.
+/// Mean value of a picture.
 pub fn mean(picture: &[f32]) -> f32 {
     picture.iter().sum::<f32>() / picture.len().max(1) as f32
 }

@@ -1,4 +1,4 @@
-//! Two threads, a self-checking payload, and a count of what the reader met.
+//! Two threads, a self-checking payload, and counts of what the reader saw.
 //!
 //! Shared by the short test (`tests/threads.rs`) and the long soak (`examples/soak.rs`).
 
@@ -8,26 +8,26 @@ use std::sync::atomic::{AtomicBool, Ordering::Relaxed};
 use std::thread;
 use std::time::{Duration, Instant};
 
-/// What the readers met, added up over all of them.
+/// What all readers saw.
 #[derive(Clone, Copy, Debug, Default)]
 pub struct Report {
-    /// Calls of `read` or `take`.
+    /// Number of calls of `read` or `take`.
     pub reads: u64,
-    /// Calls that gave a value which this reader had not had before; the others gave the same again.
+    /// Calls that returned a value new to this reader.
     pub new: u64,
-    /// Values that mix two publishes. The figure that has to be 0.
+    /// Values that mix two publishes; must be 0.
     pub torn: u64,
-    /// Values older than one seen before by the same reader. Has to be 0 too.
+    /// Values older than an earlier one of the same reader; must be 0.
     pub backwards: u64,
-    /// Calls that gave up, keeping the previous copy.
+    /// Calls that gave up and kept the previous copy.
     pub contended: u64,
-    /// Longest run of failed tries in a row, over calls.
+    /// Longest run of failed tries, across calls.
     pub worst_run: u64,
-    /// Publishes during the run, and those of the swap that replaced a frame never taken.
+    /// Number of publishes during the run.
     pub publishes: u64,
     /// Frames that were replaced before they were taken (swap only).
     pub dropped: u64,
-    /// Wall clock.
+    /// Wall-clock time in seconds.
     pub seconds: f64,
 }
 
@@ -42,7 +42,7 @@ impl Report {
     }
 }
 
-/// Writes the payload that goes with a number: every word differs from the same word of every other number.
+/// Writes the payload of a number: every word differs from the same word of every other number.
 #[inline]
 fn paint<const W: usize>(words: &mut [u32; W], number: u32) {
     for (index, word) in words.iter_mut().enumerate() {
@@ -53,7 +53,7 @@ fn paint<const W: usize>(words: &mut [u32; W], number: u32) {
 /// Whether all words belong to `number`.
 #[inline]
 fn is_whole<const W: usize>(words: &[u32; W], number: u32) -> bool {
-    // No early exit: the compiler makes vector code of it, and 10⁹ reads finish sooner.
+    // No early exit: this compiles to vector code, so that 10⁹ reads finish sooner.
     let mut difference = 0;
     for (index, word) in words.iter().enumerate() {
         difference |= word ^ expected(number, index as u32);
@@ -61,13 +61,13 @@ fn is_whole<const W: usize>(words: &[u32; W], number: u32) -> bool {
     difference == 0
 }
 
-/// Word 0 is the number itself, so that a payload says whose it is; the multiplier is odd, hence a bijection.
+/// Word 0 is the number itself, so that a payload names its publish. The multiplier is odd, hence a bijection.
 #[inline]
 fn expected(number: u32, index: u32) -> u32 {
     number.wrapping_mul(index.wrapping_mul(0x9E37_79B2).wrapping_add(1)).wrapping_add(index)
 }
 
-/// Publishes until the readers are done: at once again, or after a rest of `period`.
+/// Publishes until the readers are done, with a rest of `period` in between.
 fn publish_until(done: &AtomicBool, period: Duration, mut publish: impl FnMut(u32)) -> u64 {
     let mut number = 0_u32;
     let mut publishes = 0;
@@ -82,7 +82,7 @@ fn publish_until(done: &AtomicBool, period: Duration, mut publish: impl FnMut(u3
     publishes
 }
 
-/// `readers` threads share `reads` reads of a ring that one more thread writes.
+/// `readers` threads share `reads` reads of a ring that another thread writes.
 pub fn soak_ring<const W: usize, const K: usize>(reads: u64, readers: u64, period: Duration) -> Report {
     let mut ring = Box::new(SnapshotRing::<W, K>::new());
     let (mut writer, reader) = ring.split();
@@ -113,7 +113,7 @@ pub fn soak_ring<const W: usize, const K: usize>(reads: u64, readers: u64, perio
                             }
                             Read::Empty => {}
                             Read::Contended => {
-                                // What is kept has to be whole as well.
+                                // A kept copy has to be complete as well.
                                 seen.torn += u64::from(last != 0 && !is_whole(&words, last));
                                 seen.contended += 1;
                                 run += 2;
@@ -159,13 +159,13 @@ pub fn soak_swap<const W: usize>(reads: u64, period: Duration) -> Report {
                 report.backwards += u64::from(number.wrapping_sub(last).wrapping_sub(1) > u32::MAX / 2);
                 last = number;
             }
-            // New or not: a frame once taken must stay as it is until the next.
+            // New or not: a taken frame must not change until the next is taken.
             report.torn += u64::from(last != 0 && !is_whole(black_box(reader.latest()), last));
         }
         done.store(true, Relaxed);
         (report.publishes, report.dropped) = writing.join().expect("the writer does not panic");
     });
-    // Every frame is taken, dropped, or still waiting at the end.
+    // Every frame is taken, dropped or still waiting at the end.
     let accounted = report.new + report.dropped;
     assert!(accounted == report.publishes || accounted + 1 == report.publishes, "{report:?}");
     report.seconds = start.elapsed().as_secs_f64();

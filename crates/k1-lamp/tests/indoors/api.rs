@@ -12,15 +12,22 @@ use crate::machine::{Halves, Machine};
 #[test]
 fn who_shows_no_token_sees_the_page_and_nothing_else() {
     let mut lamp = Machine::started(Halves::Counting);
-    for (path, status) in
-        [("/", 200), ("/app.js", 200), ("/style.css", 200), ("/api/params", 401), ("/metrics", 401), ("/no", 404)]
-    {
+    for (path, status) in [
+        ("/", 200),
+        ("/app.js", 200),
+        ("/style.css", 200),
+        ("/api/params", 401),
+        ("/metrics", 401),
+        ("/no", 404),
+    ] {
         let answer = lamp.asks(10.0, async |c: Client| c.once("GET", path, "", b"").await).flatten().unwrap();
         assert_eq!(answer.status, status, "{path}: {}", answer.head);
     }
-    let wrong = lamp.asks(10.0, async |c: Client| c.once("GET", "/api/params", "abcdefgh", b"").await).flatten();
+    let wrong =
+        lamp.asks(10.0, async |c: Client| c.once("GET", "/api/params", "abcdefgh", b"").await).flatten();
     assert_eq!(wrong.unwrap().status, 401);
-    let put = lamp.asks(10.0, async |c: Client| c.once("PUT", "/api/v1/firmware", "", &[0; 3_000]).await).flatten();
+    let put =
+        lamp.asks(10.0, async |c: Client| c.once("PUT", "/api/v1/firmware", "", &[0; 3_000]).await).flatten();
     assert_eq!(put.unwrap().status, 401, "and is heard out, so that it hears that");
 }
 
@@ -32,7 +39,9 @@ fn the_page_is_packed_and_is_not_sent_twice() {
     assert!(page.body.starts_with(&[0x1f, 0x8b]) && page.body.len() > 5_000, "{}", page.body.len());
     let tag = page.says("etag").unwrap().to_owned();
     let again = lamp.asks(10.0, async |c: Client| {
-        let request = format!("GET /app.js HTTP/1.1\r\nHost: 127.0.0.1\r\nIf-None-Match: {tag}\r\nConnection: close\r\n\r\n");
+        let request = format!(
+            "GET /app.js HTTP/1.1\r\nHost: 127.0.0.1\r\nIf-None-Match: {tag}\r\nConnection: close\r\n\r\n"
+        );
         c.says(request.as_bytes()).await
     });
     let again = parse(&again.flatten().unwrap()).unwrap();
@@ -116,7 +125,8 @@ fn who_begins_and_does_not_end_is_told_so_after_three_seconds() {
     let mut lamp = Machine::started(Halves::Counting);
     let token = lamp.asks(1.0, async |c: Client| c.token()).unwrap();
     let body = "Content-Length: 20\r\n\r\n{";
-    let post = format!("POST /api/params HTTP/1.1\r\nHost: 127.0.0.1\r\nAuthorization: Bearer {token}\r\n{body}");
+    let post =
+        format!("POST /api/params HTTP/1.1\r\nHost: 127.0.0.1\r\nAuthorization: Bearer {token}\r\n{body}");
     for begun in ["GET /api/params HT", &post] {
         let (ms, said) = lamp.asks(30.0, async |c: Client| hangs_on(c, begun.as_bytes()).await).unwrap();
         assert!(said.starts_with("HTTP/1.1 408"), "{begun}: {said}");
@@ -185,7 +195,10 @@ fn a_thousand_requests_leave_every_place_free() {
         counts
     });
     let counts = counts.unwrap();
-    assert!(counts.get(&0).is_none() && counts[&200] + counts[&429] == 1_000 && counts[&200] > 500, "{counts:?}");
+    assert!(
+        counts.get(&0).is_none() && counts[&200] + counts[&429] == 1_000 && counts[&200] > 500,
+        "{counts:?}"
+    );
     lamp.lives(2.0);
     assert_eq!(lamp.get("/api/v1/status")["vitals"]["torn"], 0);
     assert_eq!(lamp.starts, 1);
@@ -198,7 +211,11 @@ fn the_self_test_reads_beside_the_writer() {
     lamp.post("/api/v1/self-test", json!({"reads": 500}));
     lamp.lives(3.0);
     let test = lamp.get("/api/v1/self-test");
-    assert_eq!((&test["state"], &test["reads"], &test["torn"]), (&json!("done"), &json!(500), &json!(0)), "{test}");
+    assert_eq!(
+        (&test["state"], &test["reads"], &test["torn"]),
+        (&json!("done"), &json!(500), &json!(0)),
+        "{test}"
+    );
 }
 
 #[test]

@@ -45,7 +45,9 @@ async fn send(client: Client, password: Option<&str>, file: &[u8], proof: Proof)
     let udp = client.udp(0);
     let lamp = client.at(3232).unwrap();
     let mut packet = [0; 200];
-    udp.send_to(format!("0 4000 {} {}\n", file.len(), hex(&Md5::digest(file))).as_bytes(), lamp).await.unwrap();
+    udp.send_to(format!("0 4000 {} {}\n", file.len(), hex(&Md5::digest(file))).as_bytes(), lamp)
+        .await
+        .unwrap();
     let (n, _) = udp.recv_from(&mut packet).await.unwrap();
     let said = String::from_utf8_lossy(&packet[..n]).into_owned();
     let Some(nonce) = said.strip_prefix("AUTH ") else { return said };

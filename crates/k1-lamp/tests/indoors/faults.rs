@@ -36,8 +36,10 @@ fn a_good_lamp_shows_every_frame_and_hears_every_hop() {
     let age = lamp.vital("age_ms");
     assert!(age <= 8.0 + 1e3 / due, "{age}");
     let said = lamp.console();
-    let order = ["[BOOT] K1 ", "[AUDIO SYNC] ", "[GPU TASK] ", "[AUDIO TASK] ", "[FPS] ", "[LATENCY] ", "[MEMORY]"];
-    let places: Vec<_> = order.iter().map(|line| said.find(line).unwrap_or_else(|| panic!("{line}"))).collect();
+    let order =
+        ["[BOOT] K1 ", "[AUDIO SYNC] ", "[GPU TASK] ", "[AUDIO TASK] ", "[FPS] ", "[LATENCY] ", "[MEMORY]"];
+    let places: Vec<_> =
+        order.iter().map(|line| said.find(line).unwrap_or_else(|| panic!("{line}"))).collect();
     assert!(places.is_sorted(), "{said}");
     assert!(!said.contains("[ERROR]"), "{said}");
 }
@@ -116,7 +118,8 @@ fn frames_that_do_not_arrive_are_counted_and_told_and_cost_nobody_else_anything(
         assert!(lamp.vital("hop_rate") > 122.0);
         lamp.glow.set(Glow::Whole);
         lamp.lives(3.0);
-        let (after, fps) = (lamp.get("/api/v1/device")["strip_underruns"].as_u64().unwrap(), lamp.vital("fps"));
+        let (after, fps) =
+            (lamp.get("/api/v1/device")["strip_underruns"].as_u64().unwrap(), lamp.vital("fps"));
         assert!(after - failed < 5 && fps > 170.0, "{fault:?}: {after}, {fps}");
     }
 }
@@ -190,7 +193,11 @@ fn a_minute_without_a_network_and_a_clock_past_32_bits_of_microseconds() {
     let (fps, hops) = (lamp.vital("fps"), lamp.vital("hop_rate"));
     assert!(fps > 170.0 && (hops - 125.0).abs() < 1.5, "{fps} {hops}");
     assert_eq!((lamp.vital("torn"), lamp.starts), (0.0, 1));
-    assert!(lamp.console().lines().filter_map(|l| l.strip_prefix("[FPS] ")).skip(2).all(|l| {
-        l.split(' ').next().unwrap().parse::<f64>().unwrap() > 160.0
-    }));
+    assert!(
+        lamp.console()
+            .lines()
+            .filter_map(|l| l.strip_prefix("[FPS] "))
+            .skip(2)
+            .all(|l| { l.split(' ').next().unwrap().parse::<f64>().unwrap() > 160.0 })
+    );
 }

@@ -19,22 +19,24 @@ use k1_device::portal::leases::{self, Leases};
 use k1_device::settings::Store;
 use k1_engine::audio::Ear;
 use k1_engine::light::OutputSettings;
+use k1_engine::random::SplitMix64;
 use k1_engine::{HOP, HOP_US};
 use k1_lamp::board::{Facts, Microphone, MicrophoneFault, Strip, StripFault};
 use k1_lamp::rtp::{self, Line, RtpMicrophone};
 use k1_lamp::show::Wire;
 use k1_lamp::update::{FlashPart, GAVE_WAY, MOST_CRASHES, SETTINGS, SharedFlash, Updater};
 use k1_lamp::web::{self, Buffers, WORKERS};
-use k1_lamp::{BINS, Lamp, Show, console, espota, guard, hear, mdns, memory, mirror, portal, self_test, show};
+use k1_lamp::{
+    BINS, Lamp, Show, console, espota, guard, hear, mdns, memory, mirror, portal, self_test, show,
+};
 use k1_sim::clock;
-use k1_sim::dice::Dice;
 use k1_sim::flash::{Flash, Shared};
 use k1_sim::link::{Link, Weather};
 use k1_sim::tasks::{End, Tasks};
 use k1_update::boot;
+use k1_update::envelope::ENVELOPE;
 use k1_update::layout::{Layout, SECTOR, Slot};
 use k1_update::manifest::{Manifest, Name};
-use k1_update::sheet::SHEET;
 use sha2::{Digest, Sha256};
 
 use crate::client::Client;
@@ -226,8 +228,8 @@ pub fn key(seed: u8) -> SigningKey {
 
 /// An image that does what its four letters say, or is good; other letters make other bytes.
 pub fn image(fault: &str) -> Vec<u8> {
-    let mut dice = Dice::new(fault.bytes().fold(0, |n, b| n << 8 | u64::from(b)));
-    let mut image: Vec<u8> = (0..IMAGE).map(|_| dice.next() as u8).collect();
+    let mut random = SplitMix64::new(fault.bytes().fold(0, |n, b| n << 8 | u64::from(b)));
+    let mut image: Vec<u8> = (0..IMAGE).map(|_| random.next_u64() as u8).collect();
     image[..4].copy_from_slice(fault.as_bytes());
     image
 }
@@ -249,8 +251,8 @@ pub fn manifest(image: &[u8], board: &str, version: &str, patience_s: u16) -> Ma
 /// A signed update.
 pub fn package(fault: &str, version: &str, patience_s: u16, signer: &SigningKey) -> Vec<u8> {
     let image = image(fault);
-    let sheet = manifest(&image, "virt", version, patience_s).sheet().sign(signer);
-    [&sheet.0[..], &image].concat()
+    let envelope = manifest(&image, "virt", version, patience_s).envelope().sign(signer);
+    [&envelope.0[..], &image].concat()
 }
 
 impl Machine {
@@ -262,8 +264,8 @@ impl Machine {
         let image = image("none");
         let at = Layout::K1.slot(Slot::App0) as usize;
         flash.bytes[at..at + image.len()].copy_from_slice(&image);
-        let sheet = manifest(&image, "virt", "1.0.0", 15).sheet();
-        flash.bytes[Layout::K1.manifest(Slot::App0) as usize..][..SHEET].copy_from_slice(&sheet.0);
+        let envelope = manifest(&image, "virt", "1.0.0", 15).envelope();
+        flash.bytes[Layout::K1.manifest(Slot::App0) as usize..][..ENVELOPE].copy_from_slice(&envelope.0);
         Self {
             flash: Shared::new(flash),
             link: Link::new(1),
@@ -432,8 +434,8 @@ impl Machine {
         }
         block_on(updater.look(lamp));
         let mut store = Store::new(FlashPart::new(flash, 0, Layout::K1.otadata), SETTINGS).expect("sectors");
-        let mut dice = Dice::new(u64::from(self.starts) + 1);
-        let remembered = block_on(memory::load(lamp, &mut store, || dice.next() as u32));
+        let mut random = SplitMix64::new(u64::from(self.starts) + 1);
+        let remembered = block_on(memory::load(lamp, &mut store, || random.next_u64() as u32));
         if !self.flash.with(|f| f.has_power()) {
             return self.power_off();
         }
@@ -481,11 +483,18 @@ impl Machine {
             let look = remembered.look;
             tasks.spawn(show::show(lamp, 0, renderer, strip, remembered.hardware.clone(), look));
             tasks.spawn(self_test::read(lamp));
-            self.network(&mut tasks, lamp, updater, &remembered.hardware.token, fault == "deaf", |tasks, stack| {
-                tasks.spawn(rtp::receive(lamp, stack, line, samples_in));
-                tasks.spawn(mirror::mirror(lamp, stack));
-                tasks.spawn(mdns::answer(lamp, stack));
-            });
+            self.network(
+                &mut tasks,
+                lamp,
+                updater,
+                &remembered.hardware.token,
+                fault == "deaf",
+                |tasks, stack| {
+                    tasks.spawn(rtp::receive(lamp, stack, line, samples_in));
+                    tasks.spawn(mirror::mirror(lamp, stack));
+                    tasks.spawn(mdns::answer(lamp, stack));
+                },
+            );
         }
         if self.halves == Halves::Counting {
             self.network(&mut tasks, lamp, updater, &remembered.hardware.token, fault == "deaf", |_, _| ());
@@ -534,9 +543,9 @@ impl Machine {
         for _ in 0..WORKERS {
             tasks.spawn(web::work(lamp, stack, door, updater, Box::leak(Box::new(Buffers::new()))));
         }
-        let mut dice = Dice::new(3);
+        let mut random = SplitMix64::new(3);
         let buffers = Box::leak(Box::new(espota::Buffers::new()));
-        tasks.spawn(espota::listen(lamp, stack, updater, move || dice.next() as u32, buffers));
+        tasks.spawn(espota::listen(lamp, stack, updater, move || random.next_u64() as u32, buffers));
         tasks.spawn(k1_lamp::update::judge(lamp, updater, door, print, restart));
         tasks.spawn(console::address(lamp, print, stack));
         more(tasks, stack);

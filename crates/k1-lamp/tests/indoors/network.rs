@@ -4,7 +4,7 @@ use embassy_net::IpEndpoint;
 use embassy_time::{Duration, Instant, Ticker, with_timeout};
 use k1_device::portal::ADDRESS;
 use k1_engine::HOP;
-use k1_sim::dice::Dice;
+use k1_engine::random::SplitMix64;
 use k1_sim::link::Weather;
 use k1_wire::{ddp, mdns, rtp};
 use serde_json::json;
@@ -44,7 +44,8 @@ async fn frames(client: Client, seconds: u64) -> Vec<(f64, u32)> {
     let mut packet = [0; 2_000];
     let until = Instant::now() + Duration::from_secs(seconds);
     while Instant::now() < until {
-        let Ok(Ok((n, _))) = with_timeout(Duration::from_millis(500), udp.recv_from(&mut packet)).await else {
+        let Ok(Ok((n, _))) = with_timeout(Duration::from_millis(500), udp.recv_from(&mut packet)).await
+        else {
             continue;
         };
         if let Some(pixels) = receiver.accept(&ddp::Packet::check(&packet[..n]).expect("DDP")) {
@@ -62,9 +63,8 @@ fn sound_from_the_network_becomes_light_on_the_network() {
     lamp.post("/api/v1/setup", json!({"mirror": format!("{a}.{b}.{c}.{d}:{}", ddp::PORT)}));
     lamp.post("/api/select", json!({"id": "analog"}));
     lamp.post("/api/params", json!({"softness": 0, "background": 0, "dithering": 0}));
-    let seen = lamp.asks(30.0, async |c: Client| {
-        embassy_futures::join::join(bursts(c, 12), frames(c, 12)).await
-    });
+    let seen =
+        lamp.asks(30.0, async |c: Client| embassy_futures::join::join(bursts(c, 12), frames(c, 12)).await);
     let (bursts, frames) = seen.unwrap();
     assert!(frames.len() > 1_500, "{} frames came", frames.len());
     // From the packet with the first loud sample to the first frame that is brighter than all of the 100 ms before.
@@ -117,7 +117,9 @@ fn it_is_found_by_its_name() {
         let udp = c.udp(0);
         let mut question = vec![0, 9, 0, 0, 0, 1, 0, 0, 0, 0, 0, 0];
         question.extend(b"\x07shelf-3\x05local\x00\x00\x01\x00\x01");
-        udp.send_to(&question, IpEndpoint::new(std::net::Ipv4Addr::from(mdns::GROUP).into(), mdns::PORT)).await.unwrap();
+        udp.send_to(&question, IpEndpoint::new(std::net::Ipv4Addr::from(mdns::GROUP).into(), mdns::PORT))
+            .await
+            .unwrap();
         let mut answer = [0; 1_500];
         let n = with_timeout(Duration::from_secs(5), udp.recv_from(&mut answer)).await.ok()?.ok()?.0;
         Some((answer[..n].to_vec(), c.at(80)?))
@@ -131,26 +133,30 @@ fn it_is_found_by_its_name() {
 fn malformed_input_costs_no_light_and_is_counted() {
     let mut lamp = Machine::started(Halves::Network);
     lamp.lives(3.0);
-    let mut dice = Dice::new(99);
+    let mut random = SplitMix64::new(99);
     for _ in 0..30 {
-        let noise: Vec<u8> = (0..1 + dice.below(900)).map(|_| dice.next() as u8).collect();
-        let header = rtp::write_header(dice.next() as u16, dice.next() as u32 >> 12, 3);
+        let noise: Vec<u8> = (0..1 + random.next_u64() % 900).map(|_| random.next_u64() as u8).collect();
+        let header = rtp::write_header(random.next_u64() as u16, random.next_u64() as u32 >> 12, 3);
         let sound = [&header[..], &noise].concat();
         let mut bent = sound.clone();
-        let at = dice.below(bent.len() as u64) as usize;
-        bent[at] ^= 1 << dice.below(8);
+        let at = random.next_u64() as usize % bent.len();
+        bent[at] ^= 1 << (random.next_u64() % 8);
         let head = [
             "GET / HTTP/1.1\r\n",
             "POST /api/params HTTP/1.1\r\nHost: k1\r\nContent-Length: 9\r\n\r\n",
             "",
             "\u{16}\u{3}",
-        ][dice.below(4) as usize];
+        ][random.next_u64() as usize % 4];
         let request = [head.as_bytes(), &noise].concat();
         lamp.asks(4.0, async |c: Client| {
             let udp = c.udp(0);
-            for (port, bytes) in
-                [(rtp_port(), &noise), (rtp_port(), &sound), (rtp_port(), &bent), (3232, &noise), (5353, &noise)]
-            {
+            for (port, bytes) in [
+                (rtp_port(), &noise),
+                (rtp_port(), &sound),
+                (rtp_port(), &bent),
+                (3232, &noise),
+                (5353, &noise),
+            ] {
                 let _ = udp.send_to(bytes, c.at(port).unwrap()).await;
             }
             // A head that is not ended is answered after the patience; nobody waits for it here.
@@ -160,7 +166,8 @@ fn malformed_input_costs_no_light_and_is_counted() {
                  Sec-WebSocket-Version: 13\r\nSec-WebSocket-Key: dGhlIHNhbXBsZSBub25jZQ==\r\n\r\n",
                 c.token()
             );
-            let _ = with_timeout(Duration::from_millis(300), c.says(&[socket.as_bytes(), &noise].concat())).await;
+            let _ =
+                with_timeout(Duration::from_millis(300), c.says(&[socket.as_bytes(), &noise].concat())).await;
         });
     }
     lamp.lives(10.0);

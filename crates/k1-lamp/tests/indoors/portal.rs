@@ -101,7 +101,9 @@ fn a_phone_gets_an_address_is_led_to_the_page_and_names_a_network() {
             body.len()
         )
     };
-    for bad in [form("192.168.4.1", "ssid=&password=x"), form("192.168.4.1", "nonsense"), "\u{16}\r\n\r\n".into()] {
+    for bad in
+        [form("192.168.4.1", "ssid=&password=x"), form("192.168.4.1", "nonsense"), "\u{16}\r\n\r\n".into()]
+    {
         let said = place.run(10, ask(phone, &bad)).unwrap();
         assert!(!said.starts_with("HTTP/1.1 200"), "{said}");
         assert!(!place.served.get());

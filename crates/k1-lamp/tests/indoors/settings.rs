@@ -1,7 +1,7 @@
 //! What a lamp remembers: through restarts, power cuts and garbage.
 
+use k1_engine::random::SplitMix64;
 use k1_lamp::update::SETTINGS;
-use k1_sim::dice::Dice;
 use k1_sim::flash::Tear;
 use serde_json::{Value, json};
 
@@ -72,14 +72,14 @@ fn one_change_is_one_record_after_a_pause_and_many_changes_are_not_many() {
 
 #[test]
 fn garbage_where_settings_were_takes_the_defaults_and_is_written_over() {
-    let mut dice = Dice::new(7);
+    let mut random = SplitMix64::new(7);
     for noise in [true, false] {
         let mut lamp = Machine::started(Halves::Counting);
         lamp.lives(2.0);
         lamp.power_off();
         lamp.flash.with(|f| {
             let area = SETTINGS.start as usize..SETTINGS.end as usize;
-            f.bytes[area].fill_with(|| if noise { dice.next() as u8 } else { 0 });
+            f.bytes[area].fill_with(|| if noise { random.next_u64() as u8 } else { 0 });
         });
         lamp.comes_online();
         let said = lamp.console();

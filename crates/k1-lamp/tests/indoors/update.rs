@@ -4,7 +4,7 @@ use base64::prelude::{BASE64_STANDARD, Engine};
 use ed25519_dalek::SigningKey;
 use embassy_time::Timer;
 use k1_sim::flash::Tear;
-use k1_update::sheet::PublicKey;
+use k1_update::envelope::PublicKey;
 use k1_update::trust::KeyStatement;
 use serde_json::{Value, json};
 
@@ -20,7 +20,7 @@ impl Client {
     /// Makes the lamp trust a key; its status.
     pub async fn trust(&self, signer: &SigningKey) -> u16 {
         let keys = [Some(PublicKey(signer.verifying_key().to_bytes())), None];
-        let statement = KeyStatement { keys, generation: 1 }.sheet();
+        let statement = KeyStatement { keys, generation: 1 }.envelope();
         let body = json!({"statement": BASE64_STANDARD.encode(statement.0)}).to_string();
         self.asks("POST", "/api/v1/keys", body.as_bytes()).await.map_or(0, |a| a.status)
     }
@@ -102,7 +102,7 @@ fn nothing_is_let_in_before_a_key_is_trusted_and_then_only_what_it_has_signed() 
     let mut bent = good.clone();
     bent[150] ^= 1;
     let image = crate::machine::image("none");
-    let elsewhere = crate::machine::manifest(&image, "esp32c6", "1.0.1", 15).sheet().sign(&key(1));
+    let elsewhere = crate::machine::manifest(&image, "esp32c6", "1.0.1", 15).envelope().sign(&key(1));
     let elsewhere = [&elsewhere.0[..], &image].concat();
     for (file, status, word) in [
         (package("none", "6.6.6", 15, &key(2)), 403, "does not trust"),
@@ -130,16 +130,26 @@ fn good_firmware_is_tried_and_stays() {
     assert_eq!(answer["image"]["version"], "1.0.1", "{answer}");
     lamp.lives(3.0);
     let state = lamp.firmware();
-    assert_eq!((&state["state"], &state["last"]["outcome"]), (&json!("on_trial"), &json!("on_trial")), "{state}");
+    assert_eq!(
+        (&state["state"], &state["last"]["outcome"]),
+        (&json!("on_trial"), &json!("on_trial")),
+        "{state}"
+    );
     let state = lamp.becomes(30, runs("1.0.1"));
     assert_eq!((&state["slot"], &state["rollback"], lamp.starts), (&json!("app1"), &json!("armed"), 2));
-    assert_eq!((&state["last"]["outcome"], &state["other"]["version"]), (&json!("confirmed"), &json!("1.0.0")));
+    assert_eq!(
+        (&state["last"]["outcome"], &state["other"]["version"]),
+        (&json!("confirmed"), &json!("1.0.0"))
+    );
     assert!(lamp.console().contains("[UPDATE] confirmed after"), "{}", lamp.console());
     // It stays when the power goes, and so does what is trusted.
     lamp.lives(2.0);
     lamp.power_off();
     let state = lamp.becomes(20, runs("1.0.1"));
-    assert_eq!((state["keys"].as_array().unwrap().len(), &state["last"]["outcome"]), (1, &json!("confirmed")));
+    assert_eq!(
+        (state["keys"].as_array().unwrap().len(), &state["last"]["outcome"]),
+        (1, &json!("confirmed"))
+    );
 }
 
 #[test]
@@ -184,7 +194,10 @@ fn the_way_back_by_hand_and_by_the_second_net() {
     let state = lamp.becomes(120, runs("1.0.1"));
     // One that tries it, four after its crashes, and one of the image before.
     assert_eq!(lamp.starts - starts, 6, "{}", lamp.console());
-    assert_eq!((&state["last"]["version"], &state["last"]["outcome"]), (&json!("1.0.8"), &json!("rolled_back")));
+    assert_eq!(
+        (&state["last"]["version"], &state["last"]["outcome"]),
+        (&json!("1.0.8"), &json!("rolled_back"))
+    );
     assert!(state["last"]["reason"].as_str().unwrap().contains("again and again"), "{state}");
 }
 
@@ -205,7 +218,7 @@ fn a_start_that_lasts_a_minute_forgets_earlier_crashes() {
 }
 
 #[test]
-fn a_trial_waits_for_a_router_as_long_as_the_sheet_says() {
+fn a_trial_waits_for_a_router_as_long_as_its_manifest_says() {
     let mut lamp = Machine::ready(Halves::Counting);
     let (status, answer) = lamp.put(&package("good", "1.2.0", 120, &key(1)));
     assert_eq!(status, 200, "{answer}");

@@ -1,4 +1,4 @@
-//! The door for requests: bodies of HTTP requests and messages on the WebSocket.
+//! The interface for requests: bodies of HTTP requests and messages on the WebSocket.
 
 use k1_device::answers::{Backup, BackupOrigin, ParamValues};
 use k1_device::error::{ErrorBody, Refusal};
@@ -9,7 +9,7 @@ use k1_engine::params::{Param, Params};
 use k1_engine::patterns::PATTERNS;
 use serde::Deserialize;
 
-/// Any bytes as the body of every request, and as a path. What is accepted is valid; what is refused has an answer.
+/// Any bytes as the body of every request and as a path. Accepted input is valid; refused input gets an answer.
 pub fn api_body(bytes: &[u8]) {
     if let Some(patch) = parse::<ParamsPatch>(bytes) {
         check_patch(&patch);
@@ -69,7 +69,7 @@ fn parse<'a, T: Deserialize<'a>>(bytes: &'a [u8]) -> Option<T> {
     serde_json::from_slice(bytes).ok()
 }
 
-/// What was accepted, if it was; a refusal must be an answer that a program and a person can read.
+/// The accepted value, if any. A refusal must be an answer that programs and people can read.
 fn accepted<T>(result: Result<T, Refusal>) -> Option<T> {
     let refusal = match result {
         Ok(value) => return Some(value),
@@ -104,7 +104,7 @@ fn check_params(params: &Params) {
     assert_eq!(params.get(Param::PaletteId).fract(), 0.0);
 }
 
-/// A backup that K1 writes is one that it reads, value for value.
+/// K1 restores its own backup exactly.
 fn there_and_back(params: &Params, pattern: usize, gain: f32) {
     let backup = Backup {
         version: "1.0",

@@ -1,4 +1,4 @@
-//! The door for sound: raw samples from a pipe, a driver or a decoder.
+//! The interface for sound: raw samples from a pipe, a driver or a decoder.
 
 use k1_engine::audio::{BPM_RANGE, Ear, GAIN_RANGE, Snapshot};
 use k1_engine::light::OutputSettings;
@@ -7,34 +7,34 @@ use k1_engine::patterns::PATTERNS;
 use k1_engine::show::Show;
 use k1_engine::{HOP, HOP_US};
 
-use crate::tape::Tape;
+use crate::choices::Choices;
 
 /// LEDs of the strip.
 const LEDS: usize = 64;
-/// Current limit of the strip in mA: low enough to be met.
+/// Current limit of the strip in mA, low enough to take effect.
 const LIMIT_MA: f32 = 1_500.0;
-/// Most samples of one run: two seconds, long enough for a beat to be found.
+/// Most samples of one run: two seconds, enough to find a beat.
 const MOST: usize = 32_000;
-/// Runs up to this length are heard a second time in one piece; longer ones would only be slower.
+/// Runs up to this length are repeated in one piece; longer ones would only take longer.
 const TWICE: usize = 4_000;
 
-/// The front of the bytes as settings, the rest as samples of any kind – NaN, infinite, denormal, wild – played one or
-/// more times over, cut into calls at random.
+/// The first bytes are settings, the rest samples of any kind (NaN, infinite, denormal, huge), played one or more
+/// times, in calls of random length.
 pub fn raw_audio(bytes: &[u8]) {
-    let mut tape = Tape::new(bytes);
+    let mut choices = Choices::new(bytes);
     let mut ear = Box::new(Ear::new());
     ear.set_gain(
-        GAIN_RANGE.start() + f32::from(tape.byte()) / 255.0 * (GAIN_RANGE.end() - GAIN_RANGE.start()),
+        GAIN_RANGE.start() + f32::from(choices.byte()) / 255.0 * (GAIN_RANGE.end() - GAIN_RANGE.start()),
     );
     let mut show =
-        Box::new(Show::<LEDS>::new(tape.below(LEDS + 1), OutputSettings { limit_ma: Some(LIMIT_MA) }));
-    show.set_params(params(&mut tape));
-    show.cut_to(tape.below(PATTERNS.len()));
-    let repeats = 1 + tape.below(32);
-    // A clock that starts anywhere, also just before its end.
-    let origin = tape.word();
-    let mut cuts = tape;
-    let samples = samples(tape.rest(), repeats);
+        Box::new(Show::<LEDS>::new(choices.below(LEDS + 1), OutputSettings { limit_ma: Some(LIMIT_MA) }));
+    show.set_params(params(&mut choices));
+    show.cut_to(choices.below(PATTERNS.len()));
+    let repeats = 1 + choices.below(32);
+    // A clock that starts anywhere, also just before it wraps.
+    let origin = choices.word();
+    let mut cuts = choices;
+    let samples = samples(choices.rest(), repeats);
 
     ear.set_clock(origin);
     let whole = (samples.len() <= TWICE).then(|| ear.clone());
@@ -56,7 +56,7 @@ pub fn raw_audio(bytes: &[u8]) {
         if cuts.byte() & 7 == 0 {
             show.select(usize::from(cuts.byte()) % PATTERNS.len());
         }
-        // A frame soon after the hop; sometimes by a clock that jumps or runs backwards.
+        // A frame soon after the hop, sometimes with a clock that jumps or runs backwards.
         let jump = match cuts.byte() {
             0 if cuts.is_empty() => HOP_US,
             0 => cuts.word(),
@@ -75,18 +75,18 @@ pub fn raw_audio(bytes: &[u8]) {
     }
 }
 
-/// The words of the snapshot after one more hop, which everything that an ear remembers has a part in.
+/// The words of the snapshot after one more hop, to which the whole state of the ear contributes.
 fn next_words(ear: &mut Ear) -> Vec<u32> {
     let mut words = Vec::new();
     ear.feed(&[0.0; HOP], |snapshot, _| words = snapshot.to_words().to_vec());
     words
 }
 
-fn params(tape: &mut Tape) -> Params {
+fn params(choices: &mut Choices) -> Params {
     let mut params = Params::default();
     for param in Param::ALL {
         let spec = param.spec();
-        params.set(*param, spec.min + f32::from(tape.byte()) / 255.0 * (spec.max - spec.min));
+        params.set(*param, spec.min + f32::from(choices.byte()) / 255.0 * (spec.max - spec.min));
     }
     params
 }

@@ -1,15 +1,15 @@
-//! The door for pixels over UDP.
+//! The interface for pixels over UDP.
 
 use k1_wire::ddp::{MAX_DATA, MAX_PACKET, Packet, Receiver, Sender};
 
-use crate::tape::Tape;
+use crate::choices::Choices;
 
-/// LEDs of the light that receives; small, so that most offsets lie outside of it.
+/// LEDs of the receiving light; few, so that most offsets are out of range.
 const LEDS: usize = 64;
-/// LEDs of the longest frame that is sent: over the two packets at which PUSH could go wrong.
+/// LEDs of the longest frame: more than two packets, between which PUSH could go wrong.
 const FRAME: usize = 1_500;
 
-/// Any bytes as one packet and as a row of datagrams into one light, and as a frame there and back.
+/// Any bytes as one packet, as a sequence of datagrams into one light, and as frames that are sent and received.
 pub fn ddp(bytes: &[u8]) {
     one_packet(bytes);
     a_row_of_datagrams(bytes);
@@ -22,12 +22,12 @@ fn one_packet(bytes: &[u8]) {
             accessors(&packet, bytes);
             accept(&mut Receiver::default(), &packet);
         }
-        // A refusal is a sentence.
+        // A refusal has a message.
         Err(e) => assert!(!e.to_string().is_empty()),
     }
 }
 
-/// What a checked packet promises.
+/// The guarantees of a checked packet.
 fn accessors(packet: &Packet, bytes: &[u8]) {
     assert!(packet.data().len() <= bytes.len());
     assert!(packet.sequence().is_none_or(|n| (1..=15).contains(&n)));
@@ -41,7 +41,7 @@ fn accessors(packet: &Packet, bytes: &[u8]) {
     let _ = (packet.id(), packet.offset(), packet.is_reply());
 }
 
-/// Gives a packet to a light and compares what it shows with what the packet says.
+/// Feeds a packet to a light and compares the shown frame with the packet.
 fn accept(light: &mut Receiver<LEDS>, packet: &Packet) {
     let late = light.late;
     match light.accept(packet) {
@@ -63,30 +63,30 @@ fn accept(light: &mut Receiver<LEDS>, packet: &Packet) {
     }
 }
 
-/// The bytes as datagrams of one or two length bytes each, as a socket would deliver them.
+/// The bytes as datagrams, each preceded by its length in one or two bytes.
 fn a_row_of_datagrams(bytes: &[u8]) {
     let mut light = Receiver::default();
-    let mut tape = Tape::new(bytes);
-    while !tape.is_empty() {
-        let length = match tape.byte() {
-            255 => usize::from(tape.byte()) * 8,
+    let mut choices = Choices::new(bytes);
+    while !choices.is_empty() {
+        let length = match choices.byte() {
+            255 => usize::from(choices.byte()) * 8,
             n => usize::from(n),
         };
-        if let Ok(packet) = Packet::check(tape.take(length)) {
+        if let Ok(packet) = Packet::check(choices.take(length)) {
             accept(&mut light, &packet);
         }
     }
 }
 
-/// The bytes as frames of a length that they choose, through a sender and a receiver.
+/// The bytes as frames of a length they choose, through a sender and a receiver.
 fn there_and_back(bytes: &[u8]) {
-    let mut tape = Tape::new(bytes);
+    let mut choices = Choices::new(bytes);
     let mut sender = Sender::default();
     let mut light = Box::new(Receiver::<FRAME>::default());
     let mut buffer = [0; MAX_PACKET];
     for _ in 0..3 {
-        let leds = (usize::from(tape.byte()) << 3 | usize::from(tape.byte()) & 7) % (FRAME + 1);
-        let seed = tape.take(48);
+        let leds = (usize::from(choices.byte()) << 3 | usize::from(choices.byte()) & 7) % (FRAME + 1);
+        let seed = choices.take(48);
         let frame: Vec<[u8; 3]> = (0..leds)
             .map(|i| std::array::from_fn(|c| seed.get((i * 3 + c) % 48).copied().unwrap_or(i as u8)))
             .collect();

@@ -1,16 +1,16 @@
-//! The door that decides who may ask: `Host` and `Origin` headers and the token.
+//! The access check: `Host` and `Origin` headers and the token.
 
 use std::net::IpAddr;
 
 use k1_device::access::{host_is_ours, origin_is_ours, same_secret};
 
-/// Any bytes, cut at the first line feed, as `Host` and `Origin`. What is admitted is compared with a second, slower
-/// statement of the rule.
+/// Any bytes, split at the first line feed, as `Host` and `Origin`. Admitted headers are compared with a second,
+/// slower statement of the rule.
 pub fn host_header(bytes: &[u8]) {
     let mut lines = bytes.splitn(2, |b| *b == b'\n');
     let (first, second) = (lines.next().unwrap_or_default(), lines.next());
     assert_eq!(same_secret(first, second.unwrap_or_default()), first == second.unwrap_or_default());
-    // A header that is no text does not reach the check.
+    // A header that is not text does not reach the check.
     let Ok(host) = str::from_utf8(first) else { return };
     if host_is_ours(Some(host)) {
         assert!(cannot_be_forged(host), "{host:?} was admitted");
@@ -25,7 +25,7 @@ pub fn host_header(bytes: &[u8]) {
     }
 }
 
-/// True if no name server outside the house can make `authority` lead here.
+/// Whether no name server outside the local network can make `authority` resolve to this machine.
 fn cannot_be_forged(authority: &str) -> bool {
     let (host, port) = match authority.rfind([':', ']']) {
         Some(i) if authority.as_bytes()[i] == b':' => (&authority[..i], &authority[i + 1..]),

@@ -1,28 +1,28 @@
-//! Straight eighths at any tempo: slow music whose eighths pass for the beats of a tempo twice as fast.
+//! Straight eighths at any tempo: slow music whose eighths can pass for the beats of twice the tempo.
 
 use super::Piece;
-use super::desk::Desk;
 use super::grid::Grid;
+use super::instruments::Drum::{Hat, Kick, OpenHat, Snare};
+use super::mixer::Mixer;
 use super::pieces::{ROCK, Stroke, bass_line, comp, drums, steady};
-use super::voices::Drum::{Hat, Kick, OpenHat, Snare};
 
-/// Who plays the eighths.
+/// The instruments that play the eighths.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Eighths {
-    /// A kick on each beat and a hat between two.
+    /// A kick on each beat and a hat in between.
     KickAndHat,
     /// A backbeat with hats on all eighths and a bass that follows them.
     Rock,
     /// The same at half the pace: kick on the first beat, snare on the third.
     HalfTime,
-    /// A kick on each beat, an open hat and the bass between two.
+    /// A kick on each beat, an open hat and the bass in between.
     OffBeatBass,
-    /// Chords on all eighths, no drums.
+    /// Chords on all eighths, without drums.
     Chords,
 }
 
 impl Eighths {
-    /// Every way to play them.
+    /// All of them.
     pub const ALL: [Self; 5] =
         [Self::KickAndHat, Self::Rock, Self::HalfTime, Self::OffBeatBass, Self::Chords];
 }
@@ -43,31 +43,31 @@ const HALF_TIME: &[Stroke] = &[
 ];
 const OFF_BEAT: &[Stroke] = &[(0.0, Kick, 1.0), (0.5, OpenHat, 0.35)];
 
-/// Twenty-four seconds of straight eighths at `bpm` beats per minute.
+/// 24 s of straight eighths at `bpm` beats per minute.
 pub fn eighths(players: Eighths, bpm: f64) -> Piece {
-    let (mut desk, grid) = (Desk::new(24.0, 40 + bpm as u64), Grid::steady(0.3, 23.6, bpm));
+    let (mut mixer, grid) = (Mixer::new(24.0, 40 + bpm as u64), Grid::steady(0.3, 23.6, bpm));
     let all: Vec<(f64, i32)> = (0..8).map(|n| (0.5 * f64::from(n), 0)).collect();
     match players {
         Eighths::KickAndHat => {
-            drums(&mut desk, &grid, 1, &[KICK_AND_HAT]);
-            comp(&mut desk, &grid, 4, &[0.0], 3.8, 0.05);
+            drums(&mut mixer, &grid, 1, &[KICK_AND_HAT]);
+            comp(&mut mixer, &grid, 4, &[0.0], 3.8, 0.05);
         }
         Eighths::Rock => {
-            drums(&mut desk, &grid, 4, &[ROCK]);
-            bass_line(&mut desk, &grid, 4, &all, 0.4);
+            drums(&mut mixer, &grid, 4, &[ROCK]);
+            bass_line(&mut mixer, &grid, 4, &all, 0.4);
         }
         Eighths::HalfTime => {
-            drums(&mut desk, &grid, 4, &[HALF_TIME]);
-            bass_line(&mut desk, &grid, 4, &[(0.0, 0), (1.5, 0), (2.0, 7), (3.5, 0)], 0.9);
+            drums(&mut mixer, &grid, 4, &[HALF_TIME]);
+            bass_line(&mut mixer, &grid, 4, &[(0.0, 0), (1.5, 0), (2.0, 7), (3.5, 0)], 0.9);
         }
         Eighths::OffBeatBass => {
-            drums(&mut desk, &grid, 1, &[OFF_BEAT]);
-            bass_line(&mut desk, &grid, 4, &[(0.5, 0), (1.5, 0), (2.5, 12), (3.5, 0)], 0.4);
+            drums(&mut mixer, &grid, 1, &[OFF_BEAT]);
+            bass_line(&mut mixer, &grid, 4, &[(0.5, 0), (1.5, 0), (2.5, 12), (3.5, 0)], 0.4);
         }
         Eighths::Chords => {
             let at: Vec<f64> = all.iter().map(|(position, _)| *position).collect();
-            comp(&mut desk, &grid, 4, &at, 0.4, 0.12);
+            comp(&mut mixer, &grid, 4, &at, 0.4, 0.12);
         }
     }
-    steady(desk, &grid)
+    steady(mixer, &grid)
 }

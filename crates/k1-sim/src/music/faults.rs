@@ -1,17 +1,17 @@
-//! Microphones that are bad in one way each, so that it is seen which way hurts.
+//! Microphone faults one at a time, to show the cost of each.
 //!
-//! [`room`](super::room) is all of them at once, as one piece; here any sound is spoiled, and by one thing only. Levels
-//! are relative to the sound itself, over its whole length: what is silent gets neither noise nor hum.
+//! [`cheap_microphone`](super::cheap_microphone) combines them in one piece; here each fault alone is applied to any
+//! sound. Levels are relative to the whole sound, so that silence gets neither noise nor hum.
 
 use std::f32::consts::TAU;
 
 use libm::{exp10f, sinf};
 
 use super::chance::Chance;
-use super::desk::RATE;
+use super::mixer::RATE;
 
-/// A fault by its name; the function hands on the sound (16 kHz, −1 … 1) as such a microphone would, always the same and
-/// in steps of 16 bit.
+/// A fault by its name. The function returns the sound (16 kHz, −1 … 1) as such a microphone would deliver it,
+/// reproducibly and rounded to 16 bits.
 pub type Fault = (&'static str, fn(&[f32]) -> Vec<f32>);
 
 /// Every fault.
@@ -25,17 +25,17 @@ pub const FAULTS: [Fault; 7] = [
     ("level -40 dB", |sound| quieter(sound, -40.0)),
 ];
 
-/// White noise of a level relative to the sound, in dB.
+/// Adds white noise, `below_db` dB below the sound.
 fn noise(sound: &[f32], below_db: f32) -> Vec<f32> {
     let mut chance = Chance::new(15);
-    // Even noise has an RMS of 1/√3 of its peak.
+    // The RMS of uniform noise is 1/√3 of its peak.
     let peak = 3.0_f32.sqrt() * rms(sound) * factor(below_db);
     sixteen_bit(sound.iter().map(|x| x + peak * chance.noise()))
 }
 
-/// Mains hum of a level relative to the sound, in dB: 50 Hz, and what a rectifier adds.
+/// Adds mains hum, `below_db` dB below the sound: 50 Hz and the harmonics of a rectifier.
 fn hum(sound: &[f32], below_db: f32) -> Vec<f32> {
-    // Hertz and amplitude.
+    // Frequency in Hz and amplitude.
     const PARTIALS: [(f64, f32); 5] = [(50.0, 1.0), (100.0, 0.5), (150.0, 0.4), (250.0, 0.2), (350.0, 0.1)];
     let power: f32 = PARTIALS.iter().map(|(_, a)| 0.5 * a * a).sum();
     let gain = rms(sound) * factor(below_db) / power.sqrt();
@@ -46,12 +46,12 @@ fn hum(sound: &[f32], below_db: f32) -> Vec<f32> {
     }))
 }
 
-/// So much gain that a share of the samples is at full scale.
+/// Amplifies until this share of the samples is at full scale.
 fn clipped(sound: &[f32], share: f64) -> Vec<f32> {
     let mut sizes: Vec<f32> = sound.iter().map(|x| x.abs()).collect();
     sizes.sort_by(f32::total_cmp);
     let limit = sizes.get((sizes.len() as f64 * (1.0 - share)) as usize).copied().unwrap_or(0.0);
-    // What is silent, or nearly always, has nothing to clip.
+    // Near silence there is nothing to clip.
     let gain = if limit > 0.0 { 1.0 / limit } else { 1.0 };
     sixteen_bit(sound.iter().map(|x| gain * x))
 }
@@ -70,7 +70,7 @@ fn rms(sound: &[f32]) -> f32 {
     (sum / sound.len().max(1) as f64).sqrt() as f32
 }
 
-/// The steps and the limits of a converter.
+/// Rounds and clips like a 16-bit converter.
 fn sixteen_bit(sound: impl Iterator<Item = f32>) -> Vec<f32> {
     const STEPS: f32 = 32_768.0;
     sound.map(|x| (x * STEPS).round().clamp(-STEPS, STEPS - 1.0) / STEPS).collect()

@@ -1,13 +1,13 @@
-//! When the beats are.
+//! The times of beats.
 
-/// Beats of a stretch of music, in seconds.
+/// Beats of a section of music, in seconds.
 #[derive(Clone, Debug)]
 pub(super) struct Grid {
     beats: Vec<f64>,
 }
 
 impl Grid {
-    /// Beats from `from` s on and before `to` s; `bpm` is asked at each beat for the tempo until the next.
+    /// Beats from `from` s up to `to` s. `bpm` gives the tempo from each beat to the next.
     pub(super) fn new(from: f64, to: f64, bpm: impl Fn(f64) -> f64) -> Self {
         let mut beats = Vec::new();
         let mut t = from;
@@ -18,7 +18,7 @@ impl Grid {
         Self { beats }
     }
 
-    /// One tempo from `from` s to `to` s.
+    /// A constant tempo from `from` s to `to` s.
     pub(super) fn steady(from: f64, to: f64, bpm: f64) -> Self {
         Self::new(from, to, |_| bpm)
     }
@@ -33,7 +33,8 @@ impl Grid {
         &self.beats
     }
 
-    /// When a position in beats from the first comes; between two beats time runs evenly. `None` after the last.
+    /// Time of a position, counted in beats from the first; `None` after the last beat. Between two beats time
+    /// advances evenly.
     pub(super) fn at(&self, position: f64) -> Option<f64> {
         let k = position as usize;
         let from = *self.beats.get(k)?;
@@ -51,7 +52,7 @@ mod tests {
 
     #[test]
     fn a_step_comes_on_a_beat_and_off_beats_lie_between() {
-        // 60 BPM, and 120 from the third beat on.
+        // 60 BPM, then 120 from the third beat on.
         let grid = Grid::new(0.5, 4.1, |t| if t < 2.5 { 60.0 } else { 120.0 });
         assert_eq!(grid.beats(), [0.5, 1.5, 2.5, 3.0, 3.5, 4.0]);
         assert_eq!(grid.at(0.5), Some(1.0));

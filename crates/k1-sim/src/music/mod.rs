@@ -1,51 +1,51 @@
-//! Music whose beats are known exactly, and sound that has none.
+//! Music with exactly known beats, and sound without beats.
 //!
-//! Small pieces of half a minute, played by a few plain voices (oscillators and noise from seeded generators, functions
-//! from `libm`), so that every machine hears the same samples. The truth of a piece is the grid its notes were placed on,
-//! never something found in its sound. Hands are human: notes fall up to a few milliseconds beside the grid, and no two
-//! are equally loud.
+//! Pieces of half a minute, played by a few simple instruments (oscillators and noise from seeded generators, with
+//! functions from `libm`), so that every machine hears the same samples. The truth about a piece is the grid on which
+//! its notes were placed, never an analysis of its sound. Timing is human: notes are up to a few milliseconds off the
+//! grid, and their loudness varies.
 
 mod beatless;
 mod chance;
-mod desk;
+mod cheap_microphone;
 mod eighths;
 mod faults;
 mod grid;
+mod instruments;
+mod mixer;
 mod pieces;
-mod room;
-mod voices;
 
 pub use beatless::BEATLESS;
 pub use eighths::{Eighths, eighths};
 pub use faults::{FAULTS, Fault};
+pub use instruments::{Drum, Instrument};
 pub use pieces::PIECES;
-pub use voices::{Drum, Voice};
 
-/// A piece of sound and the truth about it.
+/// A piece of sound with the truth about it.
 #[derive(Clone, Debug, Default, PartialEq)]
 pub struct Piece {
     /// Mono, at the engine's 16 kHz, within −1 … 1.
     pub samples: Vec<f32>,
-    /// Every beat in seconds from the first sample, rising; empty when there is none.
+    /// Times of all beats in seconds from the first sample, rising; empty without beats.
     pub beats: Vec<f64>,
-    /// When the tempo changes or the music comes back, in seconds.
+    /// Times in seconds at which the tempo changes or the music resumes.
     pub changes: Vec<f64>,
-    /// One tempo throughout.
+    /// Whether the tempo is constant.
     pub steady: bool,
-    /// Every note that has a beginning, rising in time; some are hardly audible under others.
+    /// Every note with an onset, rising in time; other notes may mask some of them.
     pub notes: Vec<Note>,
 }
 
-/// The beginning of a note.
+/// The onset of a note.
 #[derive(Clone, Copy, Debug, PartialEq)]
 pub struct Note {
     /// Seconds from the first sample.
     pub at: f64,
-    /// Who plays it.
-    pub voice: Voice,
+    /// The instrument that plays it.
+    pub instrument: Instrument,
 }
 
-/// A piece by its name; the function plays it, always the same.
+/// The name of a piece, and the function that plays it, reproducibly.
 pub type Entry = (&'static str, fn() -> Piece);
 
 #[cfg(test)]
@@ -86,10 +86,10 @@ mod tests {
             assert!(piece.notes.windows(2).all(|w| w[0].at <= w[1].at), "{name}");
             assert!(piece.notes.iter().all(|n| (0.0..seconds).contains(&n.at)), "{name}");
         }
-        // A kick that nothing else is near: nothing before it, its beater in the first sample.
+        // An isolated kick: silence before it, its beater in the first sample.
         let piece = four_on_the_floor();
         let lone = piece.notes.iter().enumerate().skip(1).find(|(k, n)| {
-            n.voice == Voice::Drum(Drum::Kick)
+            n.instrument == Instrument::Drum(Drum::Kick)
                 && piece.notes.get(k + 1).is_some_and(|next| next.at - n.at > 0.05)
                 && n.at - piece.notes[k - 1].at > 0.1
         });

@@ -2,10 +2,10 @@
 #![allow(dead_code, reason = "each test uses what it needs")]
 
 use ed25519_dalek::SigningKey;
+use k1_update::envelope::PublicKey;
 use k1_update::layout::{Layout, SECTOR};
 use k1_update::manifest::{Manifest, Name};
 use k1_update::session::Gate;
-use k1_update::sheet::PublicKey;
 use k1_update::trust::{KeyStatement, Trust};
 use sha2::{Digest, Sha256};
 
@@ -24,7 +24,7 @@ pub fn public(key: &SigningKey) -> PublicKey {
 pub fn trust() -> Trust {
     let mut trust = Trust::NOBODY;
     let statement = KeyStatement { keys: [Some(public(&key(1))), None], generation: 1 };
-    trust.replace(&statement.sheet()).unwrap();
+    trust.replace(&statement.envelope()).unwrap();
     trust
 }
 
@@ -56,7 +56,7 @@ pub fn manifest(image: &[u8]) -> Manifest {
 
 /// A whole file: the manifest, signed with the key of seed 1, and the image.
 pub fn update(image: &[u8]) -> Vec<u8> {
-    [&manifest(image).sheet().sign(&key(1)).0[..], image].concat()
+    [&manifest(image).envelope().sign(&key(1)).0[..], image].concat()
 }
 
 /// Two records and two slots of so many sectors.

@@ -1,16 +1,16 @@
-//! The other side: a question for the addresses of a name, and the addresses in an answer.
+//! The querying side: a question for the addresses of a name, and the addresses in an answer.
 
 use core::net::{IpAddr, Ipv4Addr, Ipv6Addr};
 
 use super::{Name, kind, read_name};
 
-/// Longest question that this module writes.
+/// Size of the largest question that this module writes.
 pub const MAX_QUESTION: usize = 320;
-/// Internet, with the bit that asks for an answer to the sender alone (RFC 6762, 5.4).
+/// Class Internet with the bit that requests a unicast response (RFC 6762, 5.4).
 const CLASS_UNICAST: u16 = 0x8001;
 
-/// Writes a question for the IPv4 and IPv6 addresses of a name, `wled.local`; the bytes of `out` that it takes. `None`
-/// for what is no name: an empty label, one of more than 63 bytes, or more than 253 bytes in all.
+/// Writes a question for the IPv4 and IPv6 addresses of a name such as `wled.local`, and returns its length. `None`
+/// if the name is invalid: an empty label, a label over 63 bytes, or more than 253 bytes in total.
 pub fn question(name: &str, out: &mut [u8; MAX_QUESTION]) -> Option<usize> {
     let name = name.strip_suffix('.').unwrap_or(name);
     if name.len() > 253 {
@@ -30,20 +30,20 @@ pub fn question(name: &str, out: &mut [u8; MAX_QUESTION]) -> Option<usize> {
     put(&[0])?;
     put(&kind::A.to_be_bytes())?;
     put(&CLASS_UNICAST.to_be_bytes())?;
-    // The same name, at the end of the header.
+    // The same name, right behind the header.
     put(&[0xc0, 12])?;
     put(&kind::AAAA.to_be_bytes())?;
     put(&CLASS_UNICAST.to_be_bytes())?;
     Some(length)
 }
 
-/// The addresses that an answer gives a name; none of what is no answer, or is cut.
+/// The addresses of `name` in an answer. Empty if the packet is not an answer or is truncated.
 pub fn addresses<'a>(packet: &'a [u8], name: &'a str) -> Addresses<'a> {
     let name = name.strip_suffix('.').unwrap_or(name);
     let records = |packet: &[u8]| -> Option<(usize, usize)> {
         let header = packet.first_chunk::<12>()?;
         let count = |at: usize| usize::from(u16::from_be_bytes([header[at], header[at + 1]]));
-        // A response without an error, and of the usual kind.
+        // Accept standard responses without an error only.
         if header[2] & 0xf8 != 0x80 || header[3] & 0x0f != 0 {
             return None;
         }
@@ -57,7 +57,7 @@ pub fn addresses<'a>(packet: &'a [u8], name: &'a str) -> Addresses<'a> {
     Addresses { packet, name, at, left }
 }
 
-/// Addresses in an answer, as they stand in it.
+/// Iterates over the addresses of an answer, in its order.
 #[derive(Clone, Debug)]
 pub struct Addresses<'a> {
     packet: &'a [u8],
@@ -67,7 +67,7 @@ pub struct Addresses<'a> {
 }
 
 impl Addresses<'_> {
-    /// The next record: whose it is, its kind, its class and its data.
+    /// The next record: its name, type, class and data.
     fn record(&mut self) -> Option<(Option<Name>, u16, u16, &[u8])> {
         self.left = self.left.checked_sub(1)?;
         let (name, behind) = read_name(self.packet, self.at)?;
@@ -86,7 +86,7 @@ impl Iterator for Addresses<'_> {
         let wanted = self.name;
         loop {
             let (name, kind, class, data) = self.record()?;
-            // The highest bit of the class only says that older answers are void.
+            // The highest bit of the class is the cache-flush bit.
             if class & 0x7fff != 1 || !name.is_some_and(|name| name.is(&[wanted])) {
                 continue;
             }
@@ -144,7 +144,7 @@ mod tests {
 
     #[test]
     fn addresses_stand_among_other_records_and_behind_the_question() {
-        // The question again (as a legacy answer has it), TXT of the name, A by a pointer, AAAA, and A of another.
+        // The question again (as in a legacy answer), TXT of the name, A by a pointer, AAAA, and A of another name.
         let mut p = b"\0\0\x84\0\0\x01\0\x03\0\0\0\x01\x01x\x05local\0\0\x01\0\x01".to_vec();
         p.extend(b"\xc0\x0c\0\x10\x80\x01\0\0\0\x78\0\x04\x03a=b");
         p.extend(b"\xc0\x0c\0\x01\x80\x01\0\0\0\x78\0\x04\x0a\0\0\x07");

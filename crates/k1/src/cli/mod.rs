@@ -5,13 +5,12 @@
     reason = "the comments are the help texts, where brackets mean optional"
 )]
 
-mod lamps;
 mod program;
 mod values;
 
 use clap::{Parser, Subcommand};
 
-pub use lamps::*;
+pub use k1_fleet::cli::*;
 pub use program::*;
 pub use values::assignment;
 
@@ -85,9 +84,9 @@ pub enum Command {
 
 #[cfg(test)]
 mod tests {
-    use super::values::length;
     use super::*;
     use clap::CommandFactory;
+    use k1_fleet::cli::length;
 
     #[test]
     fn the_declaration_is_sound() {

@@ -7,10 +7,11 @@ use k1_device::access::AllowedName;
 use k1_engine::params::Param;
 use k1_engine::patterns::PATTERNS;
 
-use super::values::{allowed_host, assignment, gain, leds, name, palette, pattern, seconds, target};
+use super::values::{allowed_host, assignment, gain, leds, name, palette, pattern, target};
 use crate::sink::Target;
 use crate::source::Input;
 use crate::web::Listen;
+use k1_fleet::cli::seconds;
 
 /// `k1 run`.
 #[derive(Args, Clone, Debug)]
@@ -43,7 +44,7 @@ pub struct RunArgs {
     #[arg(long = "allow-host", value_parser = allowed_host, value_name = "NAME")]
     pub allowed_hosts: Vec<AllowedName>,
     /// What this K1 is called: on its page, in lists, in Home Assistant. Each name has an id of its own that lasts.
-    #[arg(long, default_value = crate::identity::NAME, value_parser = name, value_name = "NAME")]
+    #[arg(long, default_value = k1_host::identity::NAME, value_parser = name, value_name = "NAME")]
     pub name: String,
     /// Connect this K1 with an MQTT broker and Home Assistant, as `k1 mqtt` does from outside.
     #[arg(long, value_name = "HOST[:PORT]", conflicts_with = "headless")]

@@ -67,40 +67,10 @@ pub(super) fn gain(s: &str) -> Result<f32, String> {
 
 /// What a K1 is called.
 pub(super) fn name(s: &str) -> Result<String, String> {
-    let most = crate::identity::LONGEST_NAME;
+    let most = k1_host::identity::LONGEST_NAME;
     let fits = (1..=most).contains(&s.trim().len()) && k1_device::harmless::harmless(s) == s;
     match fits {
         true => Ok(s.trim().to_owned()),
         false => Err(format!("a name is text of 1 to {most} bytes, without newlines and other controls")),
     }
-}
-
-/// The beginning of topics at a broker.
-pub(super) fn topic(s: &str) -> Result<String, String> {
-    let fits =
-        !s.is_empty() && s.len() <= 100 && !s.contains(['+', '#']) && k1_device::harmless::harmless(s) == s;
-    match fits && !s.starts_with(['/', '$']) && !s.ends_with('/') {
-        true => Ok(s.to_owned()),
-        false => Err("topics begin with a word, or words with / between, without + and #".into()),
-    }
-}
-
-/// A number of seconds.
-pub(super) fn seconds(s: &str) -> Result<f64, String> {
-    s.parse()
-        .ok()
-        .filter(|t: &f64| (0.0..=1e7).contains(t))
-        .ok_or_else(|| "a number of seconds is expected".into())
-}
-
-/// A time as people write it: 90, 10m, 1h, 24h. In seconds.
-pub(super) fn length(s: &str) -> Result<f64, String> {
-    let (number, unit) = match s.strip_suffix(['s', 'm', 'h']) {
-        Some(number) if s.ends_with('h') => (number, 3600.0),
-        Some(number) if s.ends_with('m') => (number, 60.0),
-        Some(number) => (number, 1.0),
-        None => (s, 1.0),
-    };
-    let time = number.parse().ok().map(|n: f64| n * unit).filter(|t| (1.0..=1e7).contains(t));
-    time.ok_or_else(|| "a time is expected, for example 10m, 1h, 24h or 90 (seconds)".into())
 }

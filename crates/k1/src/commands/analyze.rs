@@ -6,9 +6,9 @@ use k1_engine::{HOP, SAMPLE_RATE};
 
 use super::{Failure, progress};
 use crate::cli::AnalyzeArgs;
-use crate::console::{self, Lines};
 use crate::report::{self, Beat, Form, Onset, Place, Record, Summary};
 use crate::source::{self, Damage, Input, SONG_SECONDS, Source, Teller};
+use k1_host::console::{self, Lines};
 
 /// A tempo is reported again when it has moved by this much.
 const TEMPO_STEP_BPM: f32 = 0.5;
@@ -97,7 +97,7 @@ pub fn analyze(args: &AnalyzeArgs) -> Result<(), Failure> {
     };
     let damage = damage(source.as_ref());
     if args.json {
-        damage.iter().for_each(|d| crate::say(format_args!("k1: {d}")));
+        damage.iter().for_each(|d| k1_host::say(format_args!("k1: {d}")));
         console::json_line(&summary.json(&title, &damage))?;
     } else if args.events {
         console::say_text(summary.text(&title, &damage).as_str());
@@ -105,7 +105,7 @@ pub fn analyze(args: &AnalyzeArgs) -> Result<(), Failure> {
         summary.text(&title, &damage).print()?;
     }
     if let Some(written) = written {
-        crate::say(written);
+        k1_host::say(written);
     }
     Ok(())
 }

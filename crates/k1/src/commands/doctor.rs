@@ -12,11 +12,11 @@ use serde_json::json;
 
 use super::{Failure, print_json, progress};
 use crate::cli::DoctorArgs;
-use crate::console::Text;
+use crate::runtime::{Clock, Runtime, Setup};
 use crate::sink::{Light, Open, Sink};
 use crate::source::{self, Source};
-use crate::stage::{Clock, Setup, Stage};
 use k1_device::exchange::Settings;
+use k1_host::console::Text;
 
 /// One thing that was looked at.
 struct Finding {
@@ -169,7 +169,7 @@ fn latency(seconds: f64) -> Result<(Finding, serde_json::Value), Failure> {
     params.set(Param::Background, 0.0);
     let began = Instant::now();
     let eye = Eye { clock: began, before: 0, quiet: 0, seen: seen.clone() };
-    let stage = Stage::start(Setup {
+    let runtime = Runtime::start(Setup {
         source: Box::new(source),
         reopen: None,
         settings: Settings { params, pattern: pattern_by_id("spectrum").unwrap_or_default(), gain: 1.0 },
@@ -179,17 +179,17 @@ fn latency(seconds: f64) -> Result<(Finding, serde_json::Value), Failure> {
         sinks: vec![Open { light: Arc::new(Light::new("eye".into())), sink: Box::new(eye), is_kept: false }],
         with_page: false,
     })?;
-    let offset = offset_us(&stage.shared.clock, began);
+    let offset = offset_us(&runtime.shared.clock, began);
     let bar = progress(Some(seconds), "listening to clicks");
-    while !stage.has_ended() {
+    while !runtime.has_ended() {
         std::thread::sleep(Duration::from_millis(100));
         bar.set_position(began.elapsed().as_millis() as u64);
     }
     std::thread::sleep(Duration::from_millis(200));
     bar.finish_and_clear();
-    let first_us = stage.shared.first_sample_us.load(std::sync::atomic::Ordering::Acquire);
-    let underruns = stage.shared.meters.get(k1_device::meter::Count::Underruns);
-    stage.stop();
+    let first_us = runtime.shared.first_sample_us.load(std::sync::atomic::Ordering::Acquire);
+    let underruns = runtime.shared.meters.get(k1_device::meter::Count::Underruns);
+    runtime.stop();
     let clicked = clicked.lock().unwrap_or_else(PoisonError::into_inner);
     let seen = seen.lock().unwrap_or_else(PoisonError::into_inner);
     let mut delays: Vec<f64> = clicked
@@ -220,7 +220,7 @@ fn latency(seconds: f64) -> Result<(Finding, serde_json::Value), Failure> {
     ))
 }
 
-/// Microseconds of `began`'s clock at the start of the stage's.
+/// Microseconds of `began`'s clock at the start of the runtime's.
 fn offset_us(clock: &Clock, began: Instant) -> u64 {
     (began.elapsed().as_micros() as u64).saturating_sub(clock.now_us())
 }

@@ -7,8 +7,8 @@ use k1_engine::patterns::PATTERNS;
 use serde_json::json;
 
 use super::{Failure, print_json};
-use crate::console::{self, Text};
 use crate::source::{self, Kind};
+use k1_host::console::{self, Text};
 
 /// Lists the patterns.
 pub fn patterns(as_json: bool) -> Result<(), Failure> {
@@ -55,7 +55,7 @@ pub fn palettes(as_json: bool) -> Result<(), Failure> {
                     [c.r, c.g, c.b].map(k1_engine::light::srgb_byte)
                 })
                 .collect();
-            crate::strip_line::cells(&screen, 24, &mut line);
+            k1_host::strip_line::cells(&screen, 24, &mut line);
             colours.push_str(String::from_utf8_lossy(&line).trim_start_matches('\r'));
             colours.push(' ');
         }

@@ -1,55 +1,28 @@
 //! What each command does. Errors end as one sentence on standard error.
 
 mod analyze;
-mod deploy;
-mod devices;
 mod doctor;
-mod keys;
 mod list;
-mod monitor;
-mod mqtt;
 mod render;
 mod run;
 mod token;
-#[cfg(feature = "usb")]
-mod usb;
-mod validate;
 mod virt;
 
 use std::borrow::Cow;
-use std::fmt;
 use std::process::ExitCode;
 
 use clap::{CommandFactory, Parser};
 use k1_device::harmless::harmless;
 
 use crate::cli::{Cli, Command};
-use crate::{console, source};
-
-/// Why a command failed, as a sentence; exit status 1.
-#[derive(Debug)]
-pub struct Failure(String);
-
-impl fmt::Display for Failure {
-    fn fmt(&self, f: &mut fmt::Formatter) -> fmt::Result {
-        f.write_str(&self.0)
-    }
-}
+use crate::source;
+use k1_fleet::commands::{deploy, devices, keys, monitor};
+use k1_fleet::{bridge, validate};
+use k1_host::progress::progress;
+use k1_host::{Failure, console};
 
 impl From<source::Error> for Failure {
     fn from(e: source::Error) -> Self {
-        Self(e.to_string())
-    }
-}
-
-impl From<String> for Failure {
-    fn from(e: String) -> Self {
-        Self(e)
-    }
-}
-
-impl From<std::io::Error> for Failure {
-    fn from(e: std::io::Error) -> Self {
         Self(e.to_string())
     }
 }
@@ -81,13 +54,13 @@ pub fn main() -> ExitCode {
         Command::Monitor(args) => monitor::monitor(&args),
         Command::Validate(args) => validate::validate(&args, validate::TEN_MINUTES),
         Command::Soak(args) => validate::validate(&args, validate::A_DAY),
-        Command::Mqtt(args) => mqtt::mqtt(&args),
+        Command::Mqtt(args) => bridge::mqtt(&args),
         Command::Virt(args) => virt::virt(&args),
         Command::Doctor(args) => doctor::doctor(&args),
         Command::Keys { command } => keys::keys(&command),
         Command::Deploy(args) => deploy::deploy(&args),
         #[cfg(feature = "usb")]
-        Command::Install(args) => usb::install(&args),
+        Command::Install(args) => k1_fleet::commands::cable::install(&args),
         Command::Rollback(args) => deploy::rollback(&args),
         Command::Sign(args) => keys::sign(&args),
         Command::Completions { shell } => {
@@ -106,7 +79,7 @@ pub fn main() -> ExitCode {
     match result {
         Ok(()) => ExitCode::SUCCESS,
         Err(failure) => {
-            crate::say(format_args!("k1: {failure}"));
+            k1_host::say(format_args!("k1: {failure}"));
             ExitCode::FAILURE
         }
     }
@@ -147,28 +120,4 @@ fn print(text: &[u8]) -> Result<(), Failure> {
 /// Prints a value as JSON.
 fn print_json(value: &impl serde::Serialize) -> Result<(), Failure> {
     Ok(console::json(value)?)
-}
-
-/// A progress bar on standard error; invisible where that is no terminal.
-fn progress(seconds: Option<f64>, what: &str) -> indicatif::ProgressBar {
-    let bar = match seconds {
-        Some(s) => indicatif::ProgressBar::new((s * 1000.0) as u64),
-        None => indicatif::ProgressBar::new_spinner(),
-    };
-    if let Ok(style) = indicatif::ProgressStyle::with_template("{msg} {wide_bar} {percent}% {eta}") {
-        bar.set_style(style);
-    }
-    bar.set_message(what.to_owned());
-    bar
-}
-
-/// A progress bar for bytes that go to a lamp, on standard error; invisible where that is no terminal.
-fn sending(label: &str, bytes: usize) -> indicatif::ProgressBar {
-    let bar = indicatif::ProgressBar::new(bytes as u64);
-    let template = "{prefix} {bar:30} {bytes} of {total_bytes}, {eta} left";
-    if let Ok(style) = indicatif::ProgressStyle::with_template(template) {
-        bar.set_style(style);
-    }
-    bar.set_prefix(harmless(label).into_owned());
-    bar
 }

@@ -8,9 +8,9 @@ use k1_engine::{HOP, SAMPLE_RATE};
 
 use super::{Failure, print_json, progress};
 use crate::cli::{Form, RenderArgs};
-use crate::output::{self, Output, Spared};
 use crate::picture::{Gif, Npy, Picture, Png};
 use crate::source::{self, Input, SONG_SECONDS, Source};
+use k1_host::output::{self, Output};
 
 /// Renders a sound to a file.
 pub fn render(args: &RenderArgs) -> Result<(), Failure> {
@@ -22,7 +22,7 @@ pub fn render(args: &RenderArgs) -> Result<(), Failure> {
     let form = form_of(&args.output)?;
     output::tidy_on_signals();
     // Before the sound is opened: what is refused costs no time.
-    let output = Output::create(&args.output, &Spared::sound(&args.input)).map_err(text)?;
+    let output = Output::create(&args.output, &args.input.spared()).map_err(text)?;
     let mut source = source::open(&args.input, args.rate)?;
     let whole = if args.input == Input::Demo { Some(f64::from(SONG_SECONDS)) } else { source.seconds() };
     // The demo never ends by itself.
@@ -75,7 +75,7 @@ pub fn render(args: &RenderArgs) -> Result<(), Failure> {
             "skipped_pieces": source.skipped(),
         }));
     }
-    crate::say(format_args!(
+    k1_host::say(format_args!(
         "{}: {written} frames of {leds} LEDs from {heard:.1} s of sound in {took:.2} s ({:.0} times real time)",
         args.output.display(),
         heard / took

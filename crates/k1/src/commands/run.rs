@@ -10,16 +10,16 @@ use serde_json::json;
 
 use super::Failure;
 use crate::cli::RunArgs;
-use crate::console;
-use crate::identity;
-use crate::output::{self, Spared};
-use crate::signals::{self, Wish, Wishes};
+use crate::runtime::{Reopen, Runtime, Setup, Shared};
 use crate::sink::{Light, Target};
 use crate::source::{self, Input};
-use crate::stage::{Reopen, Setup, Shared, Stage};
 use crate::web;
 use k1_device::exchange::Settings;
 use k1_device::harmless::harmless;
+use k1_host::console;
+use k1_host::identity;
+use k1_host::output;
+use k1_host::signals::{self, Wish, Wishes};
 
 /// Start-up that the summary leaves out.
 const WARM_UP: Duration = Duration::from_millis(1000);
@@ -54,8 +54,8 @@ pub fn run(args: &RunArgs) -> Result<(), Failure> {
     if args.targets.iter().filter(|t| **t == Target::Terminal).count() > 1 {
         return Err(Failure("the terminal is named twice with --to, and it shows one strip".into()));
     }
-    let spared = Spared::sound(&args.input);
-    let _tidy = crate::strip_line::Tidy;
+    let spared = args.input.spared();
+    let _tidy = k1_host::strip_line::Tidy;
     let mut sinks = Vec::new();
     for target in &args.targets {
         sinks.push(crate::sink::open(target, &spared)?);
@@ -74,7 +74,7 @@ pub fn run(args: &RunArgs) -> Result<(), Failure> {
     if phase.compare_exchange(STARTING, RUNNING, Ordering::SeqCst, Ordering::SeqCst).is_err() {
         return Ok(());
     }
-    let mut stage = Stage::start(Setup {
+    let mut runtime = Runtime::start(Setup {
         source,
         reopen,
         settings: Settings { params: args.look.params(), pattern: args.look.pattern, gain: args.look.gain },
@@ -84,21 +84,21 @@ pub fn run(args: &RunArgs) -> Result<(), Failure> {
         sinks,
         with_page: door.is_some(),
     })?;
-    let _ = running.set(stage.shared.clone());
+    let _ = running.set(runtime.shared.clone());
     let mut console =
         Console { json: args.json, quiet: args.targets.contains(&Target::Terminal), synced: false };
     if let Some(door) = &door {
         let port = door.port();
         let (who, trouble) = identity::claim(identity::Role { kind: "run", name: &args.name, port })?;
         if let Some(trouble) = trouble {
-            crate::say(format_args!("k1: {trouble}"));
+            k1_host::say(format_args!("k1: {trouble}"));
         }
-        stage.who = Arc::new(who);
+        runtime.who = Arc::new(who);
     }
-    console.boot(&stage, &title)?;
+    console.boot(&runtime, &title)?;
     let mut page = match door {
         Some(door) => {
-            let mut page = web::serve(door, &mut stage, &title)?;
+            let mut page = web::serve(door, &mut runtime, &title)?;
             console.lines(&page.opened(console.reader()))?;
             Some(page)
         }
@@ -106,16 +106,16 @@ pub fn run(args: &RunArgs) -> Result<(), Failure> {
     };
     let bridge = match (&args.mqtt, &page) {
         (Some(broker), Some(page)) => {
-            Some(super::mqtt::Beside::start(broker, &args.with, page.own_address())?)
+            Some(k1_fleet::bridge::Beside::start(broker, &args.with, page.own_address())?)
         }
         _ => None,
     };
-    let result = watch(args, &mut stage, &mut console, page.as_mut(), &phase);
+    let result = watch(args, &mut runtime, &mut console, page.as_mut(), &phase);
     // Its last words are of a page that is still there.
     drop(bridge);
     drop(page);
-    let lights = stage.shared.lights.clone();
-    stage.stop();
+    let lights = runtime.shared.lights.clone();
+    runtime.stop();
     tell(&lights);
     result?;
     let faulty: Vec<_> = lights.iter().filter(|l| l.is_faulty()).map(|l| l.name.as_str()).collect();
@@ -133,7 +133,7 @@ fn ending(phase: Arc<AtomicU8>, running: Arc<OnceLock<Arc<Shared>>>) -> impl Fn(
             // What is opened may wait for ever, as a pipe without a writer does; no light is on yet.
             if phase.swap(STOPPED, Ordering::SeqCst) == STARTING {
                 let _ = output::abandon_all();
-                crate::strip_line::end();
+                k1_host::strip_line::end();
                 std::process::exit(0);
             }
         }
@@ -144,7 +144,7 @@ fn ending(phase: Arc<AtomicU8>, running: Arc<OnceLock<Arc<Shared>>>) -> impl Fn(
                 shared.darken(LAST_FRAMES);
             }
             let _ = output::abandon_all();
-            crate::strip_line::end();
+            k1_host::strip_line::end();
             std::process::exit(130);
         }
     }
@@ -160,7 +160,7 @@ fn reopen(args: &RunArgs) -> Option<Reopen> {
 /// Reports once a second until it is time to stop.
 fn watch(
     args: &RunArgs,
-    stage: &mut Stage,
+    runtime: &mut Runtime,
     console: &mut Console,
     mut page: Option<&mut web::Page>,
     phase: &AtomicU8,
@@ -173,10 +173,10 @@ fn watch(
     let mut ended: Option<Instant> = None;
     loop {
         std::thread::sleep(Duration::from_millis(20));
-        tell(&stage.shared.lights);
+        tell(&runtime.shared.lights);
         let now = Instant::now();
-        console.sync(stage)?;
-        if stage.has_ended() {
+        console.sync(runtime)?;
+        if runtime.has_ended() {
             ended.get_or_insert(now);
         }
         let done = phase.load(Ordering::SeqCst) == STOPPED
@@ -193,19 +193,19 @@ fn watch(
             next += Duration::from_secs(1);
             if !warm {
                 warm = true;
-                stage.begin_summary();
+                runtime.begin_summary();
                 continue;
             }
-            let vitals = stage.measure();
-            console.second(stage, &vitals, began.elapsed())?;
+            let vitals = runtime.measure();
+            console.second(runtime, &vitals, began.elapsed())?;
         }
     }
     if !warm {
         // Shorter than the warm-up: the summary is of what there was.
-        stage.measure();
+        runtime.measure();
     }
-    let error = stage.shared.source_error.lock().unwrap_or_else(std::sync::PoisonError::into_inner).clone();
-    console.summary(stage, began.elapsed())?;
+    let error = runtime.shared.source_error.lock().unwrap_or_else(std::sync::PoisonError::into_inner).clone();
+    console.summary(runtime, began.elapsed())?;
     match error {
         Some(e) => Err(Failure(format!("the sound stopped: {e}"))),
         None => Ok(()),
@@ -213,13 +213,13 @@ fn watch(
 }
 
 /// True while sound is waited for that may come at any time.
-fn waits(stage: &Stage) -> bool {
-    stage.shared.presence.as_ref().is_some_and(|p| p.reason().is_some())
+fn waits(runtime: &Runtime) -> bool {
+    runtime.shared.presence.as_ref().is_some_and(|p| p.reason().is_some())
 }
 
 /// True when sound has been heard, and not the silence in its place.
-fn hears(stage: &Stage) -> bool {
-    stage.shared.meters.get(Count::Hops) > 0 && !waits(stage)
+fn hears(runtime: &Runtime) -> bool {
+    runtime.shared.meters.get(Count::Hops) > 0 && !waits(runtime)
 }
 
 /// What is said, and how.
@@ -233,14 +233,14 @@ struct Console {
 impl Console {
     fn line(&self, text: &str) -> Result<(), Failure> {
         if self.json || self.quiet {
-            crate::say(text);
+            k1_host::say(text);
             return Ok(());
         }
         Ok(console::line(text)?)
     }
 
     /// The boot log: each line no sooner than it is true.
-    fn boot(&mut self, stage: &Stage, title: &str) -> Result<(), Failure> {
+    fn boot(&mut self, runtime: &Runtime, title: &str) -> Result<(), Failure> {
         self.line(&format!("[BOOT] K1 {VERSION} on {}, hearing {title}", std::env::consts::ARCH))?;
         let patience = Instant::now() + Duration::from_secs(5);
         let wait = |ready: &dyn Fn() -> bool| {
@@ -248,11 +248,11 @@ impl Console {
                 std::thread::sleep(Duration::from_millis(1));
             }
         };
-        let shared = &stage.shared;
+        let shared = &runtime.shared;
         // Sound that may take any time is not waited for here: that it has come is said when it has.
         let began = Instant::now();
-        wait(&|| hears(stage) || stage.has_ended() || waits(stage) && began.elapsed() > GLANCE);
-        self.sync(stage)?;
+        wait(&|| hears(runtime) || runtime.has_ended() || waits(runtime) && began.elapsed() > GLANCE);
+        self.sync(runtime)?;
         wait(&|| shared.show_seat.core().is_some());
         wait(&|| shared.hear_seat.core().is_some());
         for (name, seat) in [("GPU TASK", &shared.show_seat), ("AUDIO TASK", &shared.hear_seat)] {
@@ -269,8 +269,8 @@ impl Console {
     }
 
     /// Says that sound has come, once, and no sooner.
-    fn sync(&mut self, stage: &Stage) -> Result<(), Failure> {
-        if self.synced || !hears(stage) {
+    fn sync(&mut self, runtime: &Runtime) -> Result<(), Failure> {
+        if self.synced || !hears(runtime) {
             return Ok(());
         }
         self.synced = true;
@@ -294,11 +294,11 @@ impl Console {
         web::Reader::of(self.json || self.quiet)
     }
 
-    fn second(&self, stage: &mut Stage, v: &Vitals, elapsed: Duration) -> Result<(), Failure> {
-        let heard = *stage.sound.latest();
+    fn second(&self, runtime: &mut Runtime, v: &Vitals, elapsed: Duration) -> Result<(), Failure> {
+        let heard = *runtime.sound.latest();
         if self.json {
             let line = json!({"kind": "second", "at_s": round(elapsed.as_secs_f64()), "vitals": v,
-                              "heard": k1_device::answers::Heard::from(&heard), "lights": reports(stage)});
+                              "heard": k1_device::answers::Heard::from(&heard), "lights": reports(runtime)});
             return Ok(console::json_line(&line)?);
         }
         if self.quiet {
@@ -310,7 +310,7 @@ impl Console {
             v.fps_p1,
             v.jitter_ms,
             v.dropped_frames,
-            who_drops(stage),
+            who_drops(runtime),
             v.late_frames
         ))?;
         let tempo = match heard.tempo() {
@@ -323,13 +323,13 @@ impl Console {
         ))
     }
 
-    fn summary(&self, stage: &mut Stage, elapsed: Duration) -> Result<(), Failure> {
-        let v = stage.summary();
-        let shared = &stage.shared;
+    fn summary(&self, runtime: &mut Runtime, elapsed: Duration) -> Result<(), Failure> {
+        let v = runtime.summary();
+        let shared = &runtime.shared;
         if self.json {
-            let core = |seat: &crate::stage::Seat| seat.core().flatten();
+            let core = |seat: &crate::runtime::Seat| seat.core().flatten();
             let line = json!({"kind": "summary", "seconds": round(elapsed.as_secs_f64()), "vitals": v,
-                              "lights": reports(stage),
+                              "lights": reports(runtime),
                               "cores": {"show": core(&shared.show_seat), "hear": core(&shared.hear_seat)},
                               "realtime": {"show": shared.show_seat.is_realtime(), "hear": shared.hear_seat.is_realtime()}});
             return Ok(console::json_line(&line)?);
@@ -343,17 +343,17 @@ impl Console {
 
 /// Says what has changed about lights.
 fn tell(lights: &[Arc<Light>]) {
-    lights.iter().flat_map(|l| l.take_lines()).for_each(crate::say);
+    lights.iter().flat_map(|l| l.take_lines()).for_each(k1_host::say);
 }
 
 /// Every light with its figures.
-fn reports(stage: &Stage) -> Vec<k1_device::answers::Light> {
-    stage.shared.lights.iter().map(|l| l.report()).collect()
+fn reports(runtime: &Runtime) -> Vec<k1_device::answers::Light> {
+    runtime.shared.lights.iter().map(|l| l.report()).collect()
 }
 
 /// The lights that drop frames, in parentheses; nothing if none does.
-fn who_drops(stage: &Stage) -> String {
-    let dropping = stage.shared.lights.iter().filter(|l| l.dropped() > 0);
+fn who_drops(runtime: &Runtime) -> String {
+    let dropping = runtime.shared.lights.iter().filter(|l| l.dropped() > 0);
     let all: Vec<_> = dropping.map(|l| format!("{} {}", l.name, l.dropped())).collect();
     if all.is_empty() { String::new() } else { format!(" ({})", all.join(", ")) }
 }

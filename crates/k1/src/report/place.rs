@@ -4,8 +4,8 @@ use std::cell::RefCell;
 use std::io::Write;
 use std::path::{Path, PathBuf};
 
-use crate::output::{self, Output, Spared};
 use crate::source::Input;
+use k1_host::output::{self, Output};
 
 /// What a report is, by the ending of its name.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -38,7 +38,7 @@ impl Place {
             _ => return Err(format!("{}: the report must end in .png or .html", path.display())),
         };
         output::tidy_on_signals();
-        let output = Output::create(path, &Spared::sound(input)).map_err(|e| e.to_string())?;
+        let output = Output::create(path, &input.spared()).map_err(|e| e.to_string())?;
         Ok(Self { path: path.to_owned(), form, output: RefCell::new(Some(output)) })
     }
 

@@ -4,7 +4,7 @@ use k1_engine::audio::{BPM_RANGE, Snapshot};
 use k1_engine::{SAMPLE_RATE, audio};
 use serde_json::{Value, json};
 
-use crate::console::Text;
+use k1_host::console::Text;
 
 /// Tempi are counted in steps of so many beats per minute.
 const STEP_BPM: f32 = 0.5;

@@ -7,7 +7,7 @@ use k1_device::answers::LightState;
 
 use super::Sink;
 use super::light::{Light, Standing};
-use crate::output::{Output, unwritten};
+use k1_host::output::{Output, unwritten};
 
 /// A recording of frames. One that cannot be written any more is given up whole: its place is as it was before, and the
 /// room that it took is free again.

@@ -210,7 +210,7 @@ fn spawn(to: &Sender<Answer>, ask: impl FnOnce() -> Answer + Send + 'static) -> 
         .name("k1-lookup".into())
         .spawn(move || {
             // The light's own thread may be ahead of others; a question has time.
-            crate::stage::realtime::do_not_hurry();
+            crate::runtime::realtime::do_not_hurry();
             // The light may be gone meanwhile.
             let _ = to.send(ask());
         })

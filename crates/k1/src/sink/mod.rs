@@ -15,7 +15,7 @@ use std::sync::Arc;
 pub use light::Light;
 pub use target::Target;
 
-use crate::output::{Output, Spared};
+use k1_host::output::{Output, Spared};
 
 /// Something that shows finished frames, on a thread of its own.
 pub trait Sink: Send {

@@ -7,7 +7,7 @@ use k1_device::answers::LightState;
 
 use super::Sink;
 use super::light::{Light, Standing};
-use crate::strip_line;
+use k1_host::strip_line;
 
 /// Terminals redraw slowly; more than this is wasted.
 const REDRAW: Duration = Duration::from_millis(33);
@@ -24,7 +24,7 @@ impl TerminalSink {
     ///
     /// A sentence if it is none.
     pub fn new(light: &Light) -> Result<Self, String> {
-        if !crate::console::is_terminal() {
+        if !k1_host::console::is_terminal() {
             return Err("the strip can be drawn on a terminal only, and standard output is not one".into());
         }
         strip_line::begin().map_err(|e| format!("the strip cannot be drawn on this terminal: {e}"))?;

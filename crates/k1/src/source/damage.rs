@@ -73,7 +73,7 @@ impl Teller {
         if list.len() > Self::LINES {
             let more = list.len() - Self::LINES;
             let rest = if list.len() < KEPT { "" } else { " or more" };
-            crate::say(format_args!("k1: {}: {more}{rest} more pieces are damaged", source.title()));
+            k1_host::say(format_args!("k1: {}: {more}{rest} more pieces are damaged", source.title()));
         }
         self.told = usize::MAX;
     }
@@ -81,7 +81,7 @@ impl Teller {
     fn lines(&mut self, source: &dyn Source, to: usize) {
         let new = source.damage().get(self.told..to.min(Self::LINES)).unwrap_or_default();
         for piece in new {
-            crate::say(format_args!("k1: {}: {piece}", source.title()));
+            k1_host::say(format_args!("k1: {}: {piece}", source.title()));
         }
         self.told = self.told.max(to);
     }

@@ -38,6 +38,8 @@ struct Flow {
     /// How much later silence is due, if nothing comes.
     patience: Duration,
     skips: u32,
+    /// What was taken last is silence in place of sound.
+    is_silent: bool,
     /// Somebody has begun to read. Before that nothing is kept: what starts beside it may take its time.
     is_read: bool,
 }
@@ -57,6 +59,7 @@ impl Inlet {
             covered: now,
             patience: HOP_TIME,
             skips: 0,
+            is_silent: false,
             is_read: false,
         };
         Self { flow: Mutex::new(flow), changed: Condvar::new() }
@@ -98,6 +101,11 @@ impl Inlet {
         }
     }
 
+    /// True if what was read last is silence in place of sound.
+    pub fn is_silent(&self) -> bool {
+        self.lock().is_silent
+    }
+
     /// How often sound was skipped because it was too old, since the start.
     pub fn skips(&self) -> u32 {
         self.lock().skips
@@ -128,6 +136,7 @@ impl Flow {
         if !self.waiting.is_empty() {
             let n = out.len().min(self.waiting.len());
             out.iter_mut().zip(self.waiting.drain(..n)).for_each(|(to, x)| *to = x);
+            self.is_silent = false;
             return n;
         }
         if now < self.silence_due() {
@@ -135,6 +144,7 @@ impl Flow {
         }
         let n = out.len().min(HOP);
         out[..n].fill(0.0);
+        self.is_silent = true;
         self.count(now);
         self.allowance = (self.allowance - n as f64).clamp(0.0, SLACK_AFTER_SILENCE);
         let step = HOP_TIME.mul_f64(n as f64 / HOP as f64);
@@ -283,7 +293,9 @@ mod tests {
         inlet.push(&sound(0, 100));
         let mut out = [9.0; 4 * HOP];
         assert_eq!((inlet.read(&mut out), out[0]), (HOP, 0.0), "silence, once it is due");
+        assert!(inlet.is_silent());
         inlet.push(&sound(1, 2));
         assert_eq!((inlet.read(&mut out), out[0], inlet.skips()), (MS as usize, 1.0, 0));
+        assert!(!inlet.is_silent());
     }
 }

@@ -100,6 +100,10 @@ impl Source for LiveSource {
     fn overruns(&self) -> u32 {
         self.inlet.skips()
     }
+
+    fn is_away(&self) -> bool {
+        self.inlet.is_silent()
+    }
 }
 
 impl Drop for LiveSource {
@@ -183,7 +187,7 @@ impl Keeper {
         };
         self.presence.listens(title);
         if let Some(again) = again {
-            crate::say(format_args!("k1: {again}: {title}"));
+            k1_host::say(format_args!("k1: {again}: {title}"));
         }
         self.state = State::Listens(title.to_owned());
         self.answered();
@@ -214,7 +218,7 @@ impl Keeper {
                 ""
             }
         };
-        crate::say(format_args!("k1: {}", Wait { why, again }));
+        k1_host::say(format_args!("k1: {}", Wait { why, again }));
         self.state = State::Waits { kind, newer: None };
         self.answered();
     }

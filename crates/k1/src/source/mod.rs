@@ -21,6 +21,8 @@ use std::ffi::OsString;
 use std::fmt;
 use std::path::PathBuf;
 
+use k1_host::output::Spared;
+
 pub use damage::{Damage, Harm, Teller};
 pub use demo::{Demo, SONG_SECONDS};
 pub use presence::Presence;
@@ -38,6 +40,18 @@ pub enum Input {
     Monitor(Option<String>),
     /// Raw f32 little-endian mono samples on standard input.
     Stdin,
+}
+
+impl Input {
+    /// The files that hold this sound, which nothing may be written over.
+    pub fn spared(&self) -> Spared {
+        const WHAT: &str = "the sound";
+        match self {
+            Self::File(path) => Spared::default().and(path, WHAT),
+            Self::Stdin => Spared::default().and_stdin(WHAT),
+            Self::Demo | Self::Mic(_) | Self::Monitor(_) => Spared::default(),
+        }
+    }
 }
 
 impl std::str::FromStr for Input {
@@ -195,6 +209,11 @@ pub trait Source: Send {
     /// Times that sound was skipped so far because it was too old to be shown.
     fn overruns(&self) -> u32 {
         0
+    }
+
+    /// True if what was read last is silence in place of live sound that is away.
+    fn is_away(&self) -> bool {
+        false
     }
 
     /// Samples that the ear should be given ahead of their time, where the reader sets the pace.

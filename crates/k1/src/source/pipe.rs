@@ -60,6 +60,8 @@ struct Store {
     pace: Pace,
     end: Option<Result<(), io::Error>>,
     has_spoken: bool,
+    /// What was taken last is silence in place of sound.
+    is_silent: bool,
     silence_due: Instant,
     /// Until when it counts as live sound.
     live_until: Instant,
@@ -79,6 +81,7 @@ impl PipeSource {
             pace: Pace::default(),
             end: None,
             has_spoken: false,
+            is_silent: false,
             silence_due: began + QUIET,
             live_until: began,
             skips: 0,
@@ -157,6 +160,7 @@ impl Store {
         if !self.samples.is_empty() {
             let n = out.len().min(self.samples.len());
             out.iter_mut().zip(self.samples.drain(..n)).for_each(|(to, x)| *to = x);
+            self.is_silent = false;
             return Some(Ok(n));
         }
         match self.end.take() {
@@ -176,6 +180,7 @@ impl Store {
         }
         let n = out.len().min(HOP);
         out[..n].fill(0.0);
+        self.is_silent = true;
         let step = HOP_TIME.mul_f64(n as f64 / HOP as f64);
         self.silence_due = if now - self.silence_due > LATE { now } else { self.silence_due } + step;
         Some(Ok(n))
@@ -196,7 +201,7 @@ impl Source for PipeSource {
                 }
                 if skipped >= NOTABLE {
                     let seconds = skipped as f64 / f64::from(SAMPLE_RATE);
-                    crate::say(format_args!(
+                    k1_host::say(format_args!(
                         "k1: {seconds:.1} s of sound had waited in the pipe and were skipped, so that the light is on time"
                     ));
                 }
@@ -204,7 +209,7 @@ impl Source for PipeSource {
             }
             if !store.has_spoken && !self.has_complained && now - self.began > PATIENCE {
                 self.has_complained = true;
-                crate::say(format_args!("k1: {NOTHING_YET}; K1 listens as soon as something does"));
+                k1_host::say(format_args!("k1: {NOTHING_YET}; K1 listens as soon as something does"));
             }
             let due = if store.has_spoken { store.silence_due } else { self.began + PATIENCE };
             let pause = due.saturating_duration_since(now).clamp(Duration::from_millis(1), QUIET);
@@ -218,6 +223,10 @@ impl Source for PipeSource {
 
     fn overruns(&self) -> u32 {
         self.pipe.lock().skips
+    }
+
+    fn is_away(&self) -> bool {
+        self.pipe.lock().is_silent
     }
 
     fn ahead(&self) -> usize {
@@ -302,6 +311,7 @@ mod tests {
                 pace: Pace::default(),
                 end: None,
                 has_spoken: false,
+                is_silent: false,
                 silence_due: now + QUIET,
                 live_until: now,
                 skips: 0,

@@ -3,7 +3,7 @@
 use std::net::SocketAddr;
 
 use super::token::Token;
-use crate::console;
+use k1_host::console;
 
 /// Who reads what is printed.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]

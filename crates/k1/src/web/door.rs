@@ -235,7 +235,7 @@ pub async fn keep(listener: TcpListener, keeper: Arc<Doorkeeper>, router: Router
                 keeper.seats().make_room();
                 if said.is_none_or(|at| at.elapsed() >= SAY_AGAIN) {
                     said = Some(Instant::now());
-                    crate::say(format_args!("k1: the page takes no connection in at the moment: {e}"));
+                    k1_host::say(format_args!("k1: the page takes no connection in at the moment: {e}"));
                 }
                 tokio::time::sleep(PAUSE).await;
                 continue;

@@ -15,7 +15,7 @@ use k1_device::microphone::Hearing;
 use k1_device::requests::SetupPatch;
 use k1_device::self_test::Reading;
 use k1_engine::audio::InputState;
-use k1_update::sheet::Sheet;
+use k1_update::envelope::Envelope;
 
 use super::server::App;
 
@@ -98,7 +98,7 @@ impl Home for App {
     }
 
     fn device(&self) -> Device<'_> {
-        let core = |seat: &crate::stage::Seat| seat.core().flatten().and_then(|c| u32::try_from(c).ok());
+        let core = |seat: &crate::runtime::Seat| seat.core().flatten().and_then(|c| u32::try_from(c).ok());
         let presence = self.shared.presence.as_ref();
         // A computer that plays nothing is silent, and well; a room never is, to a microphone.
         let microphone =
@@ -176,7 +176,7 @@ impl Home for App {
         Err(NO_LAMP)
     }
 
-    fn set_keys(&self, _: &Sheet) -> Result<(), Refusal> {
+    fn set_keys(&self, _: &Envelope) -> Result<(), Refusal> {
         Err(NO_LAMP)
     }
 

@@ -13,8 +13,8 @@ use k1_engine::show::Show;
 use tokio::sync::{broadcast, watch};
 
 use super::system::{Sampler, System};
-use crate::stage::{Controls, SoundReader};
-use crate::stage::{Frames, Shared, Stage};
+use crate::runtime::{Controls, SoundReader};
+use crate::runtime::{Frames, Runtime, Shared};
 
 /// Hops of sound in one message: 32 ms.
 const HOPS_PER_MESSAGE: usize = 4;
@@ -38,7 +38,7 @@ pub struct Hub {
 }
 
 /// Starts the collecting thread.
-pub fn start(stage: &Stage, tapped: rtrb::Consumer<HeardHop>, frames: Frames) -> std::io::Result<Hub> {
+pub fn start(stage: &Runtime, tapped: rtrb::Consumer<HeardHop>, frames: Frames) -> std::io::Result<Hub> {
     let (frame_out, frame_in) = watch::channel(Bytes::new());
     let (sound_out, _) = broadcast::channel(64);
     let (thumbnail_out, thumbnails) = watch::channel(Bytes::new());

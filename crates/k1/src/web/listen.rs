@@ -77,7 +77,7 @@ impl Listen {
             Host::Name(name) => (name, addresses(name)?),
         };
         if addresses.iter().all(IpAddr::is_loopback) && !is_loopback_name(name) {
-            crate::say(format_args!(
+            k1_host::say(format_args!(
                 "k1: {name} is {} here, which other machines cannot reach; --listen 0.0.0.0 lets them in",
                 addresses[0]
             ));

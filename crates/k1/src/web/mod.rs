@@ -38,7 +38,7 @@ pub use announce::Reader;
 pub use listen::Listen;
 use token::Token;
 
-use crate::stage::Stage;
+use crate::runtime::Runtime;
 
 /// What the page needs before anything starts: its ports, its token, the names that it may be asked by.
 pub struct Door {
@@ -80,12 +80,12 @@ impl Page {
     }
 
     /// How this machine reaches the page.
-    pub fn own_address(&self) -> crate::lamps::Address {
+    pub fn own_address(&self) -> k1_fleet::lamps::Address {
         let here = self.listening.first().map(|l| reach::from_here(l.address));
         let (host, port) = here.map_or(("127.0.0.1".to_owned(), 0), |a| (a.ip().to_string(), a.port()));
-        let authority = crate::lamps::place::authority(&host, port);
+        let authority = k1_fleet::lamps::selector::authority(&host, port);
         let (label, token) = ("this K1".to_owned(), self.token.as_ref().map(|t| t.text().to_owned()));
-        crate::lamps::Address { label, authority, token, sound: None, ota: None }
+        k1_fleet::lamps::Address { label, authority, token, sound: None, ota: None }
     }
 
     /// Lines for addresses that this machine has got since the last call.
@@ -156,7 +156,7 @@ fn host_name() -> Option<String> {
 /// # Errors
 ///
 /// Why not, as a sentence.
-pub fn serve(door: Door, stage: &mut Stage, title: &str) -> Result<Page, String> {
+pub fn serve(door: Door, stage: &mut Runtime, title: &str) -> Result<Page, String> {
     let wrong = |e: std::io::Error| format!("the page cannot start: {e}");
     let Some((tapped, frames)) = stage.page.take() else {
         return Err("the page was started twice".into());

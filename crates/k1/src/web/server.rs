@@ -27,9 +27,8 @@ use super::door::{self, Client, Doorkeeper, Visit};
 use super::hub::Hub;
 use super::live;
 use super::pages::Pages;
-use crate::identity::Who;
-use crate::stage::{Controls, SoundReader};
-use crate::stage::{Shared, Stage};
+use crate::runtime::{Controls, Runtime, Shared, SoundReader};
+use k1_host::identity::Who;
 
 /// Clients and routes that the limiter remembers.
 const REMEMBERED: usize = 512;
@@ -82,7 +81,7 @@ pub struct App {
 impl App {
     /// Everything that requests need of a running stage.
     pub fn new(
-        stage: &Stage,
+        stage: &Runtime,
         hub: Hub,
         title: &str,
         ip: String,
@@ -127,7 +126,7 @@ impl App {
     /// A line about wrong tokens; who sends many of them does not fill the console.
     fn say(&self, line: impl std::fmt::Display) {
         if self.lines.fetch_add(1, Relaxed) < MOST_LINES {
-            crate::say(line);
+            k1_host::say(line);
         }
     }
 
@@ -173,7 +172,7 @@ async fn tell_of_bursts(app: Arc<App>) {
         tokio::time::sleep(LOOK).await;
         let unsaid = app.lines.swap(0, Relaxed).saturating_sub(MOST_LINES);
         if unsaid > 0 {
-            crate::say(format_args!("k1: {unsaid} more lines about wrong tokens were left out"));
+            k1_host::say(format_args!("k1: {unsaid} more lines about wrong tokens were left out"));
         }
         loop {
             let now_ms = app.now_ms();

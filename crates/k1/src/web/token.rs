@@ -7,7 +7,7 @@ use std::sync::atomic::{AtomicU32, Ordering::Relaxed};
 
 use k1_device::access::{LEAST_TOKEN_BITS, token_bits};
 
-use crate::private;
+use k1_host::private;
 
 /// Its file in the folder of settings.
 const FILE: &str = "token";
@@ -94,7 +94,7 @@ fn first_of(
         let text = private::read(path)
             .map_err(|e| format!("the token's file {} cannot be read: {e}", path.display()))?;
         if file.is_some() && private::is_open_to_others(path) {
-            crate::say(format_args!(
+            k1_host::say(format_args!(
                 "k1: other users can read the token in {0}; chmod 600 {0} keeps it from them",
                 path.display()
             ));
@@ -196,7 +196,7 @@ fn close_to_others(path: &Path) {
         Ok(()) => "now they cannot".to_owned(),
         Err(e) => format!("and this could not be changed ({e})"),
     };
-    crate::say(format_args!(
+    k1_host::say(format_args!(
         "k1: other users could read the token in {}; {now}. `k1 token --new` makes another",
         path.display()
     ));

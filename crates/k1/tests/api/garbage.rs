@@ -5,6 +5,7 @@ use std::net::Shutdown;
 use std::thread::sleep;
 use std::time::{Duration, Instant};
 
+use k1_engine::random::SplitMix64;
 use serde_json::Value;
 
 use crate::access::UPGRADE;
@@ -12,16 +13,12 @@ use crate::host::Host;
 use crate::judged;
 use crate::k1::K1;
 
-/// SplitMix64, so that each run sends the same.
-struct Dice(u64);
+/// Seeded, so that every run sends the same bytes.
+struct Dice(SplitMix64);
 
 impl Dice {
     fn roll(&mut self, sides: usize) -> usize {
-        self.0 = self.0.wrapping_add(0x9e37_79b9_7f4a_7c15);
-        let mut z = self.0;
-        z = (z ^ (z >> 30)).wrapping_mul(0xbf58_476d_1ce4_e5b9);
-        z = (z ^ (z >> 27)).wrapping_mul(0x94d0_49bb_1331_11eb);
-        ((z ^ (z >> 31)) % sides as u64) as usize
+        (self.0.next_u64() % sides as u64) as usize
     }
 
     fn bytes(&mut self, most: usize) -> Vec<u8> {
@@ -174,7 +171,7 @@ fn the_light_goes_on_whatever_is_sent() {
         let mut viewer = k1.socket("/api/v1/live");
         let (before, began) = status(&k1);
         let host = Host::watch();
-        let mut dice = Dice(0x4b31);
+        let mut dice = Dice(SplitMix64::new(0x4b31));
         let mut kept = Vec::new();
         for i in 0..200 {
             let bytes = garbage(&k1, &mut dice, i % KINDS);

@@ -5,9 +5,9 @@ use std::net::{TcpListener, TcpStream};
 use std::time::Duration;
 
 use ed25519_dalek::SigningKey;
-use k1::update::package::{Statement, Update, manifest};
+use k1_fleet::signing::package::{Statement, Update, manifest};
 use k1_sim::fleet::{SimLamp, Temper};
-use k1_update::sheet::PublicKey;
+use k1_update::envelope::PublicKey;
 use k1_update::trust::{KeyStatement, Trust};
 use serde_json::Value;
 
@@ -158,13 +158,13 @@ fn update(version: &str, key: &SigningKey) -> Vec<u8> {
     let statement = Statement { board: "virt", version, counter: 0, patience_s: 10 };
     let image = vec![0x42; 20_000];
     let manifest = manifest(&image, &statement).unwrap();
-    Update { sheet: manifest.sheet().sign(key), manifest, image }.bytes()
+    Update { envelope: manifest.envelope().sign(key), manifest, image }.bytes()
 }
 
 fn trust(key: &SigningKey) -> Trust {
     let keys = [Some(PublicKey(key.verifying_key().to_bytes())), None];
     let mut trust = Trust::NOBODY;
-    trust.replace(&KeyStatement { keys, generation: 1 }.sheet()).unwrap();
+    trust.replace(&KeyStatement { keys, generation: 1 }.envelope()).unwrap();
     trust
 }
 

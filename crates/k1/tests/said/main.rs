@@ -3,7 +3,7 @@
 //!
 //! `K1_REQUIRE=mosquitto` makes a missing broker a failure; otherwise the test that needs one says that it was skipped.
 //!
-//! Everything that is printed goes through one door (`k1::console`), which cleans it. [`PLACES`] lists where foreign text
+//! Everything that is printed goes through one door (`k1_host::console`), which cleans it. [`PLACES`] lists where foreign text
 //! comes in; the first test fails for a place that prints without the door.
 #![cfg(unix)]
 
@@ -29,40 +29,68 @@ use support::{Said, folder, k1, start};
 /// Where foreign text comes in, what it is, and the test that sends a hostile one that way.
 const PLACES: [(&str, &str, &str); 19] = [
     (
-        "lamps/client.rs",
+        "k1-fleet/src/lamps/client.rs",
         "answers of a lamp, their errors and bodies",
         "a_hostile_lamp_is_quoted_and_not_obeyed",
     ),
-    ("lamps/watch.rs", "the live connection of a lamp", "a_hostile_lamp_is_quoted_and_not_obeyed"),
-    ("lamps/nearby.rs", "names and texts by multicast DNS", "lamps::nearby::tests"),
-    ("lamps/place.rs", "a lamp's name or address on the command line", "hostile_arguments_are_quoted"),
-    ("commands/mqtt/broker.rs", "topics and messages of a broker", "a_hostile_lamp_is_quoted_at_a_broker"),
     (
-        "commands/mqtt/voice.rs",
+        "k1-fleet/src/lamps/watch.rs",
+        "the live connection of a lamp",
+        "a_hostile_lamp_is_quoted_and_not_obeyed",
+    ),
+    ("k1-fleet/src/lamps/nearby.rs", "names and texts by multicast DNS", "lamps::nearby::tests"),
+    (
+        "k1-fleet/src/lamps/selector.rs",
+        "a lamp's name or address on the command line",
+        "hostile_arguments_are_quoted",
+    ),
+    (
+        "k1-fleet/src/bridge/broker.rs",
+        "topics and messages of a broker",
+        "a_hostile_lamp_is_quoted_at_a_broker",
+    ),
+    (
+        "k1-fleet/src/bridge/lamp.rs",
         "what a lamp says of itself, on its way to a broker",
         "a_hostile_lamp_is_quoted_at_a_broker",
     ),
-    ("commands/monitor/mod.rs", "the console of a lamp on a cable or a pipe", "a_hostile_console_is_quoted"),
-    ("commands/monitor/screen.rs", "the dashboard", "commands::monitor::screen::tests"),
-    ("commands/usb.rs", "the console of a lamp on a cable", "foreign::tests"),
-    ("commands/virt.rs", "what an emulator prints and complains of", "a_hostile_emulator_is_quoted"),
-    ("commands/devices.rs", "the table of lamps, its columns", "commands::devices::tests"),
     (
-        "commands/deploy.rs",
+        "k1-fleet/src/commands/monitor/mod.rs",
+        "the console of a lamp on a cable or a pipe",
+        "a_hostile_console_is_quoted",
+    ),
+    ("k1-fleet/src/commands/monitor/screen.rs", "the dashboard", "commands::monitor::screen::tests"),
+    ("k1-fleet/src/commands/cable.rs", "the console of a lamp on a cable", "foreign::tests"),
+    ("k1-fleet/src/virt/mod.rs", "what an emulator prints and complains of", "a_hostile_emulator_is_quoted"),
+    ("k1-fleet/src/commands/devices.rs", "the table of lamps, its columns", "commands::devices::tests"),
+    (
+        "k1-fleet/src/commands/deploy.rs",
         "versions and boards of an update, verdicts of a lamp",
         "a_hostile_lamp_is_quoted_and_not_obeyed",
     ),
-    ("commands/validate/mod.rs", "a lamp's record", "a_hostile_lamp_is_quoted_and_not_obeyed"),
-    ("commands/analyze.rs", "a file's name as a title, on a report too", "hostile_file_names_are_quoted"),
-    ("commands/render.rs", "file names", "hostile_file_names_are_quoted"),
+    ("k1-fleet/src/validate/mod.rs", "a lamp's record", "a_hostile_lamp_is_quoted_and_not_obeyed"),
     (
-        "commands/run.rs",
+        "k1/src/commands/analyze.rs",
+        "a file's name as a title, on a report too",
+        "hostile_file_names_are_quoted",
+    ),
+    ("k1/src/commands/render.rs", "file names", "hostile_file_names_are_quoted"),
+    (
+        "k1/src/commands/run.rs",
         "a source's title, on the page and in the API too",
         "a_hostile_title_is_harmless_on_the_page",
     ),
-    ("commands/mod.rs", "arguments, as the parser quotes them", "hostile_arguments_are_quoted"),
-    ("commands/list.rs, commands/doctor.rs", "names of a sound server", "a_hostile_sound_server_is_quoted"),
-    ("private.rs, update/keys.rs", "folders from the environment", "a_hostile_environment_is_quoted"),
+    ("k1/src/commands/mod.rs", "arguments, as the parser quotes them", "hostile_arguments_are_quoted"),
+    (
+        "k1/src/commands/list.rs, k1/src/commands/doctor.rs",
+        "names of a sound server",
+        "a_hostile_sound_server_is_quoted",
+    ),
+    (
+        "k1-host/src/private.rs, k1-fleet/src/signing/keys.rs",
+        "folders from the environment",
+        "a_hostile_environment_is_quoted",
+    ),
 ];
 
 /// What a terminal would obey, and a line that looks like K1's.

@@ -13,15 +13,15 @@ use std::task::{Context, Poll, Waker};
 
 use chip::{Chip, ESP32C6, ESP32S3};
 use ed25519_dalek::SigningKey;
-use k1::update::cable::flash::CableFlash;
-use k1::update::cable::{Loader, door};
-use k1::update::package::{Statement, Update, manifest};
 use k1_device::settings::{Group, Memory, Store};
+use k1_fleet::cable::flash::CableFlash;
+use k1_fleet::cable::{Loader, admission};
+use k1_fleet::signing::package::{Statement, Update, manifest};
 use k1_sim::flash::{Flash, Tear};
 use k1_update::boot::{self, Start};
+use k1_update::envelope::PublicKey;
 use k1_update::layout::{Layout, Slot};
 use k1_update::otadata::{Entry, Note, State};
-use k1_update::sheet::PublicKey;
 use k1_update::trust::KeyStatement;
 use support::{Said, folder, k1};
 
@@ -52,7 +52,7 @@ fn update(board: &str, counter: u32, bytes: usize, signer: &SigningKey) -> Updat
     image[0] = 0xe9;
     let statement = Statement { board, version: "1.2.0", counter, patience_s: 300 };
     let manifest = manifest(&image, &statement).unwrap();
-    Update { sheet: manifest.sheet().sign(signer), manifest, image }
+    Update { envelope: manifest.envelope().sign(signer), manifest, image }
 }
 
 /// What a lamp has in its flash that runs `image` from a slot, confirmed, and trusts `trusted`.
@@ -61,17 +61,17 @@ fn lamp(image: &Update, slot: Slot, trusted: Option<&SigningKey>, state: State) 
     memory.hardware.token.push_str("a-token-of-this-lamp").unwrap();
     if let Some(key) = trusted {
         let keys = [Some(PublicKey(key.verifying_key().to_bytes())), None];
-        memory.trust.replace(&KeyStatement { keys, generation: 1 }.sheet()).unwrap();
+        memory.trust.replace(&KeyStatement { keys, generation: 1 }.envelope()).unwrap();
     }
     memory.trust.floor = 5;
-    let mut store = Store::new(Flash::new(SECTORS), door::SETTINGS).unwrap();
+    let mut store = Store::new(Flash::new(SECTORS), admission::SETTINGS).unwrap();
     for group in Group::ALL {
         assert!(now(store.save(&memory, group)));
     }
     let mut bytes = store.into_flash().bytes;
     let mut put = |at: u32, what: &[u8]| bytes[at as usize..at as usize + what.len()].copy_from_slice(what);
     put(MAP.slot(slot), &image.image);
-    put(MAP.manifest(slot), &image.sheet.0);
+    put(MAP.manifest(slot), &image.envelope.0);
     let note = Note { was_asked: true, is_armed: true, ..Note::default() };
     let sequence = slot as u32 + 1;
     put(MAP.record(0), &Entry { sequence, state, note }.bytes());
@@ -117,9 +117,9 @@ impl Loader for Bare<'_> {
 
 fn deploy(flash: &mut Flash, update: &Update, knows_sectors_only: bool) -> Result<Slot, String> {
     let mut flash = CableFlash::new(Bare { flash, knows_sectors_only });
-    let inside = door::look(&mut flash, "esp32c6")?;
-    let whole = door::send(&mut flash, &inside, update, |_| {})?;
-    door::activate(&mut flash, &inside, &whole)?;
+    let inside = admission::look(&mut flash, "esp32c6")?;
+    let whole = admission::send(&mut flash, &inside, update, |_| {})?;
+    admission::activate(&mut flash, &inside, &whole)?;
     Ok(whole.slot())
 }
 
@@ -194,7 +194,7 @@ fn the_door_decides_as_the_lamp_does() {
     assert!(said(lamp(&old, Slot::App0, Some(&signer), State::Pending), &new).contains("was on trial"));
     assert!(said(vec![0xff; SECTORS * 4_096], &new).contains("k1 install"));
     let mut forged = update("esp32c6", 7, 9_001, &signer);
-    forged.sheet.0[104] ^= 8;
+    forged.envelope.0[104] ^= 8;
     assert!(said(ordinary(), &forged).contains("the signature does not fit"));
 }
 

@@ -5,10 +5,10 @@ use std::time::{Duration, Instant};
 
 use base64::prelude::{BASE64_STANDARD, Engine};
 use ed25519_dalek::SigningKey;
-use k1::update::espota::{self, Proof};
-use k1::update::package::{Statement, Update, manifest};
 use k1_device::console;
-use k1_update::sheet::PublicKey;
+use k1_fleet::espota::{self, Proof};
+use k1_fleet::signing::package::{Statement, Update, manifest};
+use k1_update::envelope::PublicKey;
 use k1_update::trust::KeyStatement;
 use serde_json::{Value, json};
 
@@ -35,13 +35,13 @@ fn package(ready: &Ready, fault: &str, version: &str, patience_s: u16, signer: &
     let image = image(ready, fault);
     let statement = Statement { board: "virt", version, counter: 0, patience_s };
     let manifest = manifest(&image, &statement).unwrap();
-    Update { sheet: manifest.sheet().sign(signer), manifest, image }.bytes()
+    Update { envelope: manifest.envelope().sign(signer), manifest, image }.bytes()
 }
 
 impl Lamp {
     fn trust(&self, signer: &SigningKey) {
         let keys = [Some(PublicKey(signer.verifying_key().to_bytes())), None];
-        let statement = KeyStatement { keys, generation: 1 }.sheet();
+        let statement = KeyStatement { keys, generation: 1 }.envelope();
         let answer = self.post("/api/v1/keys", json!({"statement": BASE64_STANDARD.encode(statement.0)}));
         assert_eq!(answer["keys"].as_array().unwrap().len(), 1);
     }
@@ -264,7 +264,7 @@ fn the_way_back_is_there_later_too() {
 }
 
 #[test]
-fn a_router_that_is_away_is_waited_for_as_long_as_the_sheet_says() {
+fn a_router_that_is_away_is_waited_for_as_long_as_the_envelope_says() {
     judged(|| {
         let place = support::folder();
         let door = place.path().join("monitor");

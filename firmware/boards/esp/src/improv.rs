@@ -6,7 +6,7 @@ use esp_hal::peripherals::USB_DEVICE;
 use esp_hal::usb::usb_serial_jtag::UsbSerialJtag;
 use k1_device::api::VERSION;
 use k1_lamp::{Lamp, home};
-use k1_wire::improv::{Command, Ear, Error, Packet, State};
+use k1_wire::improv::{Command, Decoder, Error, Packet, State};
 
 use crate::{chip, serial};
 
@@ -20,7 +20,7 @@ const LEAVING: Duration = Duration::from_secs(3);
 /// Listens for ever.
 pub async fn listen(lamp: &'static Lamp, usb: USB_DEVICE<'static>) -> ! {
     let (mut receiver, _sender) = UsbSerialJtag::new(usb).into_async().split();
-    let mut ear = Ear::new();
+    let mut ear = Decoder::new();
     let mut bytes = [0; 64];
     loop {
         let n = receiver.read(&mut bytes).await.unwrap_or_default();

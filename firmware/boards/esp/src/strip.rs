@@ -10,8 +10,9 @@ use esp_hal::spi::Mode;
 use esp_hal::spi::master::{Config, ConfigError, Spi, SpiDma, SpiDmaTransfer};
 use esp_hal::time::Rate;
 use esp_hal::{Async, dma_tx_buffer};
+use k1_device::pace::wire_us;
 use k1_device::settings::{Hardware, MOST_LEDS};
-use k1_lamp::board::{Strip, StripFault, wire_us};
+use k1_lamp::board::{Strip, StripFault};
 use k1_lamp::show::Wire;
 
 use crate::chip::StripDma;

@@ -41,6 +41,7 @@ use k1_device::settings::{Hardware, Memory, Store};
 use k1_engine::HOP;
 use k1_engine::audio::Ear;
 use k1_engine::light::OutputSettings;
+use k1_engine::random::SplitMix64;
 use k1_lamp::board::{Facts, Microphone, MicrophoneFault, Strip, StripFault};
 use k1_lamp::doorstep::Doorstep;
 use k1_lamp::rtp::{self, Line, RtpMicrophone};
@@ -357,14 +358,12 @@ fn probe(s: &mut State) {
     LAMP.meters.count(Count::Allocations, forbidden);
 }
 
-/// SplitMix64 (Vigna 2015) over the host's clock: chance enough for a lamp that only this machine reaches.
-struct Chance(u64);
+/// Random numbers seeded with the host's clock: enough for a lamp that only this machine reaches.
+struct Chance(SplitMix64);
 
 impl Chance {
     fn next(&mut self) -> u32 {
-        self.0 = self.0.wrapping_add(0x9e37_79b9_7f4a_7c15);
-        let z = (self.0 ^ (self.0 >> 30)).wrapping_mul(0xbf58_476d_1ce4_e5b9);
-        ((z ^ (z >> 27)).wrapping_mul(0x94d0_49bb_1331_11eb) >> 32) as u32
+        (self.0.next_u64() >> 32) as u32
     }
 }
 
@@ -435,7 +434,7 @@ extern "C" fn hart0(slot: u32) -> ! {
     let Some(mut store) = Store::new(part, SETTINGS) else {
         panic!("the settings' area is no whole number of sectors")
     };
-    let mut chance = Chance(machine::host_ns());
+    let mut chance = Chance(SplitMix64::new(machine::host_ns()));
     let remembered = block_on(memory::load(&LAMP, &mut store, || chance.next()));
     console::boot(&LAMP, print);
     match faults::wished() {

@@ -52,7 +52,7 @@ impl Tape {
         self.due += PACE;
         for sample in hop {
             self.next %= self.samples.len();
-            *sample = rtp::level(self.samples[self.next]);
+            *sample = rtp::to_float(self.samples[self.next]);
             self.next += 1;
         }
         at_us

@@ -1,17 +1,17 @@
-//! The filter bank against the transform that it stands for: every kernel laid over the samples at their full rate, in
-//! f64, at every hop. What is left between the two is what decimation (its ripple, and what it folds back) and f32 cost.
+//! The filter bank against the exact transform: every kernel over the samples at full rate, in f64, at every hop. The
+//! difference is the cost of decimation (its ripple and its aliasing) and of f32.
 
 use core::f64::consts::TAU;
 use std::vec::Vec;
 
 use super::*;
 
-/// Bins this far below the loudest of their hop are compared as ratios; further down it is what leaks that counts.
+/// Bins down to this far below the loudest bin of their hop are compared as ratios; below, only leakage counts.
 const HEARD_DB: f64 = -40.0;
 const RATE: f64 = SAMPLE_RATE as f64;
 
-/// A bin at full rate: its window times a turning phase, and how far its last sample lies before the end of a hop, for each
-/// of the evaluations in the hop.
+/// A bin at full rate: its kernel, and for each evaluation in a hop the distance from its last sample to the end of
+/// the hop.
 struct Exact {
     kernel: Vec<(f64, f64)>,
     behind: Vec<usize>,
@@ -19,23 +19,23 @@ struct Exact {
 
 impl Exact {
     fn new(bin: usize) -> Self {
-        let (stage, k) = locate(bin);
-        let (step, turns) = (1 << stage, 110.0 * 2_f64.powf(bin as f64 / 12.0) / RATE);
+        let (octave, k) = locate(bin);
+        let (step, turns) = (1 << octave, 110.0 * 2_f64.powf(bin as f64 / 12.0) / RATE);
         let n = LENGTHS[k] * step;
-        // A kernel of each stage has its samples in the middle of equal parts of the window; those of the full rate lie
-        // there, too, or from the second stage on at its edges.
-        let (part, last) = if stage == 0 { (0.5, 0) } else { (0.0, step / 2 - 1) };
+        // Kernels of each octave sample the window at the centres of equal parts. At full rate the samples lie there
+        // too, or from the second octave on at the edges.
+        let (part, last) = if octave == 0 { (0.5, 0) } else { (0.0, step / 2 - 1) };
         let window = |i: usize| 0.5 - 0.5 * (TAU * (i as f64 + part) / n as f64).cos();
         let sum: f64 = (0..n).map(window).sum();
         let kernel = (0..n).map(|i| {
             let (s, c) = (TAU * turns * i as f64).sin_cos();
             (2.0 * window(i) * c / sum, 2.0 * window(i) * s / sum)
         });
-        // A half-band filter is seven of its input's samples late.
+        // A half-band filter delays by seven samples of its input.
         let delay = 7 * (step - 1);
-        let fresh = HOP >> stage;
-        let behind = (1..=EVALUATIONS[stage])
-            .map(|e| delay + step * (fresh - fresh * e / EVALUATIONS[stage]) - last)
+        let fresh = HOP >> octave;
+        let behind = (1..=EVALUATIONS[octave])
+            .map(|e| delay + step * (fresh - fresh * e / EVALUATIONS[octave]) - last)
             .collect();
         Self { kernel: kernel.collect(), behind }
     }
@@ -57,8 +57,8 @@ impl Exact {
     }
 }
 
-/// Three seconds like music: a bass and chords with their overtones, sung with a vibrato; kicks whose pitch falls, hats
-/// that hiss, all over a quiet noise.
+/// Three seconds of music-like sound: a bass and chords with overtones and vibrato, kicks with falling pitch, and
+/// hissing hats, over quiet noise.
 fn music() -> Vec<f32> {
     let mut seed = 5_u32;
     let mut noise = move || {
@@ -95,7 +95,8 @@ fn every_bin_is_that_of_the_exact_transform_at_every_hop() {
     let sound = music();
     let exact: Vec<Exact> = (0..BINS).map(Exact::new).collect();
     let mut bank = ConstantQ::new();
-    // Of each bin: the largest error of its own size in dB, of how many hops, and the largest against the loudest bin.
+    // Per bin: largest error relative to its own size in dB, number of such hops, and largest error relative to the
+    // loudest bin.
     let mut worst = [(0.0_f64, 0, 0.0_f64); BINS];
     for (hop, block) in sound.as_chunks::<HOP>().0.iter().enumerate() {
         let mut read = [0.0; BINS];

@@ -243,7 +243,7 @@ impl Client {
 
 /// What a file of a cookie holds, if it is one: a pipe would be waited for, and a device has no end.
 fn cookie(path: &Path) -> Option<Vec<u8>> {
-    let file = crate::private::open(path).ok()?;
+    let file = k1_host::private::open(path).ok()?;
     if !file.metadata().ok()?.is_file() {
         return None;
     }

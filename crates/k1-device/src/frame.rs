@@ -1,0 +1,263 @@
+//! What happens in a frame, once for every home: settings and the newest snapshot become light, and that is counted. A
+//! home says when a frame begins and hands it to its lights; there is no clock, no thread and no allocation here.
+
+use core::ops::{Deref, DerefMut};
+
+use k1_engine::light::OutputStage;
+use k1_engine::params::Param;
+use k1_engine::show::Show;
+use k1_handoff::Mailbox;
+
+use crate::exchange::{Outcome, Owner, SLOTS, SettingsRing, SoundReader, SoundRing};
+use crate::meter::{Count, Meters};
+
+/// The half that shows: `D` leads to its renderer, `S`, `M` and `R` to the places that it shares with the other half.
+pub struct Showing<D, S, M, R> {
+    show: D,
+    sound: SoundReader<S>,
+    owner: Owner<M, R>,
+    period_us: u64,
+    before_us: Option<u64>,
+}
+
+/// A finished frame, of which a home takes what its lights and pages need.
+pub struct Picture<'a, const N: usize> {
+    output: &'a OutputStage<N>,
+    is_dithered: bool,
+}
+
+impl<const N: usize> Picture<'_, N> {
+    /// Bytes for a wire that is linear in light, R, G, B, dithered if the settings say so.
+    pub fn wire(&self, out: &mut [[u8; 3]]) {
+        self.output.wire(self.is_dithered, out);
+    }
+
+    /// Bytes for a screen, R, G, B.
+    pub fn screen(&self, out: &mut [[u8; 3]]) {
+        self.output.screen(out);
+    }
+}
+
+impl<const N: usize, D, S, M, R> Showing<D, S, M, R>
+where
+    D: DerefMut<Target = Show<N>>,
+    S: Deref<Target = SoundRing>,
+    M: Deref<Target = Mailbox<SLOTS>>,
+    R: Deref<Target = SettingsRing>,
+{
+    /// Begins with the owner's settings, without a fade; a frame is due every `period_us`.
+    pub fn new(mut show: D, sound: SoundReader<S>, owner: Owner<M, R>, period_us: u64) -> Self {
+        let settings = owner.settings();
+        show.set_params(settings.params);
+        show.cut_to(settings.pattern);
+        Self { show, sound, owner, period_us, before_us: None }
+    }
+
+    /// Shows the frame that begins at `began_us`. True if the settings have changed with it.
+    ///
+    /// `has_ended` says that no more sound will come, so that its age means nothing any more; `now_us` reads the home's
+    /// clock; `deliver` hands the frame to the lights and answers how many of them had not taken the frame before.
+    pub fn frame<const B: usize>(
+        &mut self,
+        began_us: u64,
+        has_ended: bool,
+        meters: &Meters<B>,
+        now_us: impl Fn() -> u64,
+        deliver: impl FnOnce(&Picture<N>) -> u32,
+    ) -> bool {
+        if let Some(before) = self.before_us.replace(began_us) {
+            meters.frame_began(began_us.saturating_sub(before), self.period_us);
+        }
+        let has_changed = self.owner.update();
+        if has_changed {
+            let settings = self.owner.settings();
+            self.show.set_params(settings.params);
+            self.show.select(settings.pattern);
+        }
+        count_read(self.sound.read(), meters);
+        let sound = self.sound.snapshot();
+        if sound.sequence > 0 && !has_ended {
+            meters.age.add(began_us.saturating_sub(sound.captured_us));
+        }
+        self.show.render(began_us, sound);
+        let is_dithered = self.show.params().get(Param::Dithering) >= 0.5;
+        let dropped = deliver(&Picture { output: &self.show.output, is_dithered });
+        meters.count(Count::Dropped, dropped);
+        meters.count(Count::RenderUs, now_us().saturating_sub(began_us) as u32);
+        meters.count(Count::Frames, 1);
+        has_changed
+    }
+}
+
+fn count_read<const B: usize>(outcome: Outcome, meters: &Meters<B>) {
+    match outcome {
+        Outcome::Read(retries) => meters.count(Count::Retries, retries.into()),
+        Outcome::Contended => meters.count(Count::Contended, 1),
+        Outcome::Torn => meters.count(Count::Torn, 1),
+        Outcome::Empty => {}
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use core::cell::Cell;
+
+    use k1_engine::audio::Snapshot;
+    use k1_engine::light::OutputSettings;
+    use k1_engine::patterns::pattern_by_id;
+
+    use super::*;
+    use crate::exchange::{Change, Controls, Crossing, Settings, SoundWriter};
+    use crate::meter::Ledger;
+
+    const BINS: usize = 64;
+    const LEDS: usize = 12;
+    type Lamp = Showing<Box<Show<LEDS>>, &'static SoundRing, &'static Mailbox<SLOTS>, &'static SettingsRing>;
+
+    /// A half that shows, and the ends of the other one.
+    struct Room {
+        showing: Lamp,
+        meters: Meters<BINS>,
+        ears: SoundWriter<&'static SoundRing>,
+        controls: Controls<&'static Mailbox<SLOTS>, &'static SettingsRing>,
+        ticks: Cell<u64>,
+    }
+
+    impl Room {
+        fn new() -> Self {
+            let crossing: &'static Crossing = Box::leak(Box::default());
+            let show = Box::new(Show::new(LEDS, OutputSettings { limit_ma: None }));
+            let owner = crossing.take_owner(Settings::default()).unwrap();
+            Self {
+                showing: Showing::new(show, crossing.sound(), owner, 1_000),
+                meters: Meters::new(),
+                ears: crossing.take_sound().unwrap(),
+                controls: crossing.controls(),
+                ticks: Cell::new(0),
+            }
+        }
+
+        /// A frame that takes 37 µs and finds so many lights that had not taken the one before.
+        fn frame(&mut self, at: u64, dropped: u32) -> bool {
+            let now = || self.ticks.replace(self.ticks.get() + 1) + at + 37;
+            self.ticks.set(0);
+            let changed = self.showing.frame(at, false, &self.meters, now, |_| dropped);
+            assert_eq!(self.ticks.get(), 1, "the clock is read once");
+            changed
+        }
+
+        fn counts(&self) -> [u32; 7] {
+            use Count::*;
+            [Frames, RenderUs, Late, Dropped, Torn, Hops, Underruns].map(|c| self.meters.get(c))
+        }
+    }
+
+    #[test]
+    fn each_counter_counts_its_own() {
+        let mut room = Room::new();
+        room.frame(10_000, 0);
+        assert_eq!(room.counts(), [1, 37, 0, 0, 0, 0, 0], "the first is never late");
+        room.frame(11_000, 0);
+        room.frame(13_000, 0);
+        assert_eq!(room.counts(), [3, 111, 0, 0, 0, 0, 0], "two periods are not late");
+        room.frame(15_001, 0);
+        assert_eq!(room.counts(), [4, 148, 1, 0, 0, 0, 0]);
+        room.frame(16_001, 2);
+        room.frame(17_001, 1);
+        assert_eq!(room.counts(), [6, 222, 1, 3, 0, 0, 0], "each light that was passed over");
+        let longest = Ledger::new().vitals(&room.meters, 20_000, 1.0).longest_gap_ms;
+        assert_eq!(longest, 2.001);
+    }
+
+    #[test]
+    fn each_outcome_of_a_read_has_its_counter() {
+        for (outcome, want) in [
+            (Outcome::Empty, [0, 0, 0]),
+            (Outcome::Read(0), [0, 0, 0]),
+            (Outcome::Read(1), [1, 0, 0]),
+            (Outcome::Contended, [0, 1, 0]),
+            (Outcome::Torn, [0, 0, 1]),
+        ] {
+            let meters = Meters::<BINS>::new();
+            count_read(outcome, &meters);
+            let got = [Count::Retries, Count::Contended, Count::Torn].map(|c| meters.get(c));
+            assert_eq!(got, want, "{outcome:?}");
+        }
+    }
+
+    #[test]
+    fn a_torn_snapshot_is_counted_by_the_frame_that_found_it() {
+        let sound: &'static SoundRing = Box::leak(Box::default());
+        let crossing: &'static Crossing = Box::leak(Box::default());
+        let mut ring = sound.take_writer().unwrap();
+        let show = Box::new(Show::<LEDS>::new(LEDS, OutputSettings { limit_ma: None }));
+        let owner = crossing.take_owner(Settings::default()).unwrap();
+        let mut showing = Showing::new(show, SoundReader::new(sound.reader()), owner, 1_000);
+        let meters = Meters::<BINS>::new();
+        for _ in 0..3 {
+            ring.publish(&[7; crate::exchange::SOUND_WORDS]);
+            showing.frame(0, false, &meters, || 0, |_| 0);
+        }
+        assert_eq!(meters.get(Count::Torn), 3);
+    }
+
+    #[test]
+    fn the_age_of_sound_is_counted_while_there_is_sound() {
+        let age = |room: &Room| Ledger::new().vitals(&room.meters, 1_000_000, 1.0).age_ms;
+        let mut room = Room::new();
+        room.frame(900, 0);
+        assert_eq!(age(&room), 0.0, "nothing was heard yet");
+        room.ears.publish(&Snapshot { sequence: 1, captured_us: 98_000, ..Snapshot::EMPTY });
+        room.showing.frame(100_000, true, &room.meters, || 100_000, |_| 0);
+        assert_eq!(age(&room), 0.0, "the sound has ended");
+        room.frame(100_000, 0);
+        assert!((age(&room) - 2.05).abs() < 0.01, "{}", age(&room));
+    }
+
+    #[test]
+    fn settings_are_in_force_from_the_next_frame_on() {
+        let mut room = Room::new();
+        assert!(!room.frame(0, 0));
+        room.controls
+            .post([Change::Param(Param::Warmth, 0.75), Change::Pattern(pattern_by_id("lava").unwrap())]);
+        assert!(room.frame(1_000, 0), "the home is told");
+        assert!(!room.frame(2_000, 0), "once");
+        let show = &room.showing.show;
+        assert_eq!(
+            (show.params().get(Param::Warmth), show.pattern()),
+            (0.75, pattern_by_id("lava").unwrap())
+        );
+    }
+
+    #[test]
+    fn lights_get_what_the_settings_say() {
+        let mut room = Room::new();
+        for (from, dithering) in [(0, 0.0), (600, 1.0)] {
+            room.controls
+                .post([Change::Param(Param::Dithering, dithering), Change::Param(Param::Background, 1.0)]);
+            let mut differs = false;
+            for n in 0..600 {
+                let at_us = (from + n) * 8_000;
+                room.showing.frame(
+                    at_us,
+                    false,
+                    &room.meters,
+                    || at_us,
+                    |picture| {
+                        let [mut wire, mut screen, mut rounded, mut dithered, mut shown] =
+                            [[[9; 3]; LEDS]; 5];
+                        picture.wire(&mut wire);
+                        picture.screen(&mut screen);
+                        picture.output.wire(false, &mut rounded);
+                        picture.output.wire(true, &mut dithered);
+                        picture.output.screen(&mut shown);
+                        assert_eq!((wire, screen), (if dithering > 0.5 { dithered } else { rounded }, shown));
+                        differs |= rounded != dithered;
+                        0
+                    },
+                );
+            }
+            assert!(differs, "the light glows");
+        }
+    }
+}

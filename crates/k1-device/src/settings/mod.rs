@@ -1,0 +1,225 @@
+//! What a lamp remembers: groups of settings, how they are kept in flash, and when they are written.
+
+mod debounce;
+mod store;
+
+use core::net::{Ipv4Addr, SocketAddrV4};
+
+use heapless::String;
+use k1_update::trust::Trust;
+use serde::{Deserialize, Serialize};
+
+pub use self::debounce::Debounce;
+pub use self::store::{Loaded, Store};
+use crate::exchange::Settings;
+use crate::firmware::Journal;
+
+/// Most LEDs of a lamp.
+pub const MOST_LEDS: usize = 300;
+/// Shortest and longest pause between two frames on the wire, in µs: some WS2812B want 280, none more than 1,000.
+pub const RESET_US: core::ops::RangeInclusive<u16> = 50..=1_000;
+/// Largest current limit, in mA.
+pub const MOST_MA: u16 = 20_000;
+
+/// Order of the colours on the wire.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+pub enum ColorOrder {
+    /// Red, green, blue.
+    RGB,
+    /// Red, blue, green.
+    RBG,
+    /// Green, red, blue: WS2812.
+    #[default]
+    GRB,
+    /// Green, blue, red.
+    GBR,
+    /// Blue, red, green.
+    BRG,
+    /// Blue, green, red.
+    BGR,
+}
+
+#[cfg(feature = "schema")]
+impl schemars::JsonSchema for ColorOrder {
+    fn schema_name() -> std::borrow::Cow<'static, str> {
+        "ColorOrder".into()
+    }
+    fn json_schema(_: &mut schemars::SchemaGenerator) -> schemars::Schema {
+        let names: Vec<_> = Self::ALL.iter().map(|(name, _)| *name).collect();
+        schemars::json_schema!({ "type": "string", "enum": names, "description": "Order of the colours on the wire." })
+    }
+}
+
+impl ColorOrder {
+    /// Every order with its name.
+    pub const ALL: [(&'static str, Self); 6] = [
+        ("RGB", Self::RGB),
+        ("RBG", Self::RBG),
+        ("GRB", Self::GRB),
+        ("GBR", Self::GBR),
+        ("BRG", Self::BRG),
+        ("BGR", Self::BGR),
+    ];
+
+    /// The bytes of a colour as they go onto the wire.
+    pub const fn place(self, [r, g, b]: [u8; 3]) -> [u8; 3] {
+        match self {
+            Self::RGB => [r, g, b],
+            Self::RBG => [r, b, g],
+            Self::GRB => [g, r, b],
+            Self::GBR => [g, b, r],
+            Self::BRG => [b, r, g],
+            Self::BGR => [b, g, r],
+        }
+    }
+}
+
+/// How the hardware is set up.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+pub struct Hardware {
+    /// Number of LEDs, 1 … [`MOST_LEDS`].
+    pub leds: u16,
+    /// Order of the colours.
+    pub order: ColorOrder,
+    /// Pause between two frames, in µs.
+    pub reset_us: u16,
+    /// Current limit in mA; 0 = none.
+    pub limit_ma: u16,
+    /// Fixed noise floor in dBFS; `None` = learned.
+    pub floor_db: Option<f32>,
+    /// Name of the lamp; empty = made of its hardware address.
+    pub name: String<32>,
+    /// Network light that shows the same frames, by DDP.
+    pub mirror: Option<(Ipv4Addr, u16)>,
+    /// Token that requests must show; empty = a new one is made.
+    pub token: String<32>,
+}
+
+impl Default for Hardware {
+    fn default() -> Self {
+        Self::new()
+    }
+}
+
+impl Hardware {
+    /// A K1 as it leaves the factory: 180 WS2812B and 5 A.
+    pub const fn new() -> Self {
+        Self {
+            leds: 180,
+            order: ColorOrder::GRB,
+            reset_us: 300,
+            limit_ma: 5_000,
+            floor_db: None,
+            name: String::new(),
+            mirror: None,
+            token: String::new(),
+        }
+    }
+
+    /// Where frames are mirrored to.
+    pub fn mirror(&self) -> Option<SocketAddrV4> {
+        self.mirror.map(|(ip, port)| SocketAddrV4::new(ip, port))
+    }
+
+    /// Brought into range, whatever stood in flash.
+    fn mended(mut self) -> Self {
+        self.leds = self.leds.clamp(1, MOST_LEDS as u16);
+        self.reset_us = self.reset_us.clamp(*RESET_US.start(), *RESET_US.end());
+        self.limit_ma = self.limit_ma.min(MOST_MA);
+        self.floor_db = self.floor_db.filter(|db| (-100.0..=-20.0).contains(db));
+        self
+    }
+}
+
+/// Access to a network.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+pub struct Wifi {
+    /// Name of the network; empty = none is known.
+    pub ssid: String<32>,
+    /// Its password; never shown.
+    pub password: String<64>,
+    /// 802.11b/g only.
+    pub bg_only: bool,
+    /// 20 MHz channels only.
+    pub ht20: bool,
+}
+
+impl Default for Wifi {
+    fn default() -> Self {
+        Self::new()
+    }
+}
+
+impl Wifi {
+    /// No network; the work-arounds start switched on, as in the lamps in the field.
+    pub const fn new() -> Self {
+        Self { ssid: String::new(), password: String::new(), bg_only: true, ht20: true }
+    }
+}
+
+/// Everything that a lamp remembers.
+#[derive(Clone, Debug, PartialEq)]
+pub struct Memory {
+    /// Parameters, pattern and gain.
+    pub look: Settings,
+    /// Hardware.
+    pub hardware: Hardware,
+    /// Network.
+    pub wifi: Wifi,
+    /// Whose firmware is let in.
+    pub trust: Trust,
+    /// The last trial of new firmware.
+    pub journal: Option<Journal>,
+}
+
+impl Default for Memory {
+    fn default() -> Self {
+        Self::new()
+    }
+}
+
+impl Memory {
+    /// A lamp on its first day.
+    pub const fn new() -> Self {
+        Self {
+            look: Settings::new(),
+            hardware: Hardware::new(),
+            wifi: Wifi::new(),
+            trust: Trust::NOBODY,
+            journal: None,
+        }
+    }
+}
+
+/// What is written at once.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Group {
+    /// Parameters, pattern and gain.
+    Look,
+    /// Hardware.
+    Hardware,
+    /// Network.
+    Wifi,
+    /// Whose firmware is let in.
+    Trust,
+    /// The last trial of new firmware.
+    Journal,
+}
+
+impl Group {
+    /// Every group.
+    pub const ALL: [Self; 5] = [Self::Look, Self::Hardware, Self::Wifi, Self::Trust, Self::Journal];
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn colours_go_where_the_wire_wants_them() {
+        for (name, order) in ColorOrder::ALL {
+            let placed = order.place(*b"RGB");
+            assert_eq!(core::str::from_utf8(&placed), Ok(name));
+        }
+    }
+}

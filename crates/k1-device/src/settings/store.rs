@@ -1,0 +1,176 @@
+//! Settings in flash: each group is a checksummed record of a power-fail-safe map.
+//!
+//! A group that is missing, damaged or of a later form takes its defaults; the others stay. Loading never fails: a lamp
+//! whose storage is broken still shines, and says what is wrong.
+
+use core::ops::Range;
+
+use embedded_storage_async::nor_flash::NorFlash;
+use heapless::String;
+use k1_engine::params::{Param, Params};
+use k1_engine::patterns::{FIRST_PATTERN, PATTERNS, pattern_by_id};
+use sequential_storage::Error;
+use sequential_storage::cache::{Cache, Uncached};
+use sequential_storage::map::{MapConfig, MapStorage};
+use serde::{Deserialize, Serialize};
+
+use super::{Group, Hardware, Memory};
+use crate::exchange::Settings;
+
+/// Parameters, pattern and gain as they stand in flash: the pattern by its id, so that a new one does not move it.
+#[derive(Serialize, Deserialize)]
+struct Look {
+    values: [f32; Param::ALL.len()],
+    pattern: String<16>,
+    gain: f32,
+}
+
+impl From<&Settings> for Look {
+    fn from(s: &Settings) -> Self {
+        let pattern = String::try_from(PATTERNS[s.pattern].id).unwrap_or_default();
+        Self { values: *s.params.values(), pattern, gain: s.gain }
+    }
+}
+
+impl From<Look> for Settings {
+    fn from(l: Look) -> Self {
+        let gain = if k1_engine::audio::GAIN_RANGE.contains(&l.gain) { l.gain } else { 1.0 };
+        let pattern = pattern_by_id(&l.pattern).unwrap_or(FIRST_PATTERN);
+        Self { params: Params::from_values(l.values), pattern, gain }
+    }
+}
+
+/// Keys of the map: one per group and form. A form that changes gets a new key, and the old one is read once more.
+mod key {
+    pub const LOOK: u8 = 1;
+    pub const HARDWARE: u8 = 2;
+    pub const WIFI: u8 = 3;
+    pub const TRUST: u8 = 4;
+    pub const JOURNAL: u8 = 5;
+}
+
+/// What became of loading.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub struct Loaded {
+    /// Groups that were there and right.
+    pub groups: u8,
+    /// Groups that were there and could not be understood.
+    pub damaged: u8,
+    /// True if nothing could be read at all and the area was erased.
+    pub erased: bool,
+}
+
+/// Longest record.
+const RECORD: usize = 256;
+
+/// Settings in flash. One owner.
+pub struct Store<F: NorFlash> {
+    map: MapStorage<u8, F, Cache<Uncached, Uncached, Uncached, u8>>,
+    buffer: [u8; RECORD],
+    /// Records written since the start.
+    pub writes: u32,
+    /// Operations that failed since the start.
+    pub errors: u32,
+}
+
+impl<F: NorFlash> Store<F> {
+    /// Settings in this range of a flash: whole sectors, at least two. `None` if it is not that.
+    pub fn new(flash: F, range: Range<u32>) -> Option<Self> {
+        let map = MapStorage::new(flash, MapConfig::try_new(range).ok()?, Cache::new_uncached());
+        Some(Self { map, buffer: [0; RECORD], writes: 0, errors: 0 })
+    }
+
+    /// Gives the flash back.
+    pub fn into_flash(self) -> F {
+        self.map.destroy().0
+    }
+
+    /// Everything that can be read; what cannot is as on the first day.
+    pub async fn load(&mut self) -> (Memory, Loaded) {
+        let (mut memory, mut loaded) = (Memory::default(), Loaded::default());
+        let result = self.load_into(&mut memory, &mut loaded).await;
+        if result.is_err() {
+            self.errors += 1;
+            // The map repairs what a power cut can do. What it cannot repair is foreign to it.
+            loaded.erased = self.map.erase_all().await.is_ok();
+        }
+        (memory, loaded)
+    }
+
+    async fn load_into(&mut self, memory: &mut Memory, loaded: &mut Loaded) -> Result<(), Error<F::Error>> {
+        if let Some(look) = self.fetch::<Look>(key::LOOK, loaded).await? {
+            memory.look = look.into();
+        }
+        if let Some(hardware) = self.fetch::<Hardware>(key::HARDWARE, loaded).await? {
+            memory.hardware = hardware.mended();
+        }
+        if let Some(wifi) = self.fetch(key::WIFI, loaded).await? {
+            memory.wifi = wifi;
+        }
+        if let Some(trust) = self.fetch(key::TRUST, loaded).await? {
+            memory.trust = trust;
+        }
+        memory.journal = self.fetch(key::JOURNAL, loaded).await?;
+        Ok(())
+    }
+
+    async fn fetch<T: for<'a> Deserialize<'a>>(
+        &mut self,
+        key: u8,
+        loaded: &mut Loaded,
+    ) -> Result<Option<T>, Error<F::Error>> {
+        let Some(bytes) = self.map.fetch_item::<&[u8]>(&mut self.buffer, &key).await? else {
+            return Ok(None);
+        };
+        match postcard::from_bytes(bytes) {
+            Ok(value) => {
+                loaded.groups += 1;
+                Ok(Some(value))
+            }
+            Err(_) => {
+                loaded.damaged += 1;
+                Ok(None)
+            }
+        }
+    }
+
+    /// Remembers one group of `memory`; false if the flash refused.
+    ///
+    /// If the area is broken in a way that loading did not notice (bits that are not erased where nothing was
+    /// written), it is erased and all groups are written anew.
+    pub async fn save(&mut self, memory: &Memory, group: Group) -> bool {
+        if self.put(memory, group).await {
+            return true;
+        }
+        if self.map.erase_all().await.is_err() {
+            return false;
+        }
+        let mut done = true;
+        for group in Group::ALL {
+            done &= self.put(memory, group).await;
+        }
+        done
+    }
+
+    async fn put(&mut self, memory: &Memory, group: Group) -> bool {
+        let mut record = [0; RECORD - 8];
+        let (key, bytes) = match group {
+            Group::Look => (key::LOOK, postcard::to_slice(&Look::from(&memory.look), &mut record)),
+            Group::Hardware => (key::HARDWARE, postcard::to_slice(&memory.hardware, &mut record)),
+            Group::Wifi => (key::WIFI, postcard::to_slice(&memory.wifi, &mut record)),
+            Group::Trust => (key::TRUST, postcard::to_slice(&memory.trust, &mut record)),
+            Group::Journal => match &memory.journal {
+                Some(journal) => (key::JOURNAL, postcard::to_slice(journal, &mut record)),
+                // What never was needs no record.
+                None => return true,
+            },
+        };
+        // Every group fits a record: its texts are bounded.
+        let Ok(bytes) = bytes else { return false };
+        let bytes: &[u8] = bytes;
+        let done = self.map.store_item(&mut self.buffer, &key, &bytes).await.is_ok();
+        self.writes += u32::from(done);
+        self.errors += u32::from(!done);
+        done
+    }
+}

@@ -1,0 +1,180 @@
+//! What a blank chip needs besides an image: a bootloader, and the table of its partitions.
+
+use std::path::Path;
+
+use esp_idf_part::PartitionTable;
+use espflash::flasher::{FlashData, FlashSettings, FlashSize};
+use espflash::image_format::idf::IdfBootloaderFormat;
+use espflash::target::Chip;
+use k1_update::layout::{Layout, SECTOR, Slot};
+use sha2::{Digest, Sha256};
+
+use super::admission::SETTINGS;
+use super::{Loader, flash::CableFlash};
+use crate::signing::package::Update;
+
+/// The one source of the table: the firmware's.
+const TABLE: &str = include_str!("../../../../firmware/boards/esp/partitions.csv");
+/// Where the chips' bootloaders look for it, and must end before.
+const TABLE_AT: u32 = 0x8000;
+
+/// A bootloader, and where it goes.
+pub struct Bootloader {
+    at: u32,
+    bytes: Vec<u8>,
+}
+
+/// The table of partitions in the form that chips read.
+///
+/// # Errors
+///
+/// A sentence; a test sees to it that there is none.
+pub fn table() -> Result<Vec<u8>, String> {
+    let table = PartitionTable::try_from_str(TABLE);
+    table.and_then(|table| table.to_bin()).map_err(|e| format!("the table of partitions is wrong: {e}"))
+}
+
+/// Reads a bootloader from a file and makes sure that it is the one that was meant, and for this chip.
+///
+/// # Errors
+///
+/// A sentence that says what is not so.
+pub fn check(path: &Path, sha256: &str, chip: Chip) -> Result<(), String> {
+    let bytes = std::fs::read(path).map_err(|e| format!("{}: {e}", path.display()))?;
+    let hash: String = Sha256::digest(&bytes).iter().map(|b| format!("{b:02x}")).collect();
+    if !hash.eq_ignore_ascii_case(sha256.trim()) {
+        return Err(format!("{} has the SHA-256 {hash}, not the one that was given", path.display()));
+    }
+    // Mark of an image, number of parts, and the chip's number at byte 12 (ESP-IDF, `esp_image_header_t`).
+    let number = bytes.get(12..14).map(|b| u16::from_le_bytes([b[0], b[1]]));
+    if bytes.first() != Some(&0xe9) || bytes.len() > TABLE_AT as usize || number != Some(chip.id()) {
+        return Err(format!("{} is no bootloader for {chip}", path.display()));
+    }
+    Ok(())
+}
+
+/// The bootloader for a chip of `revision` (major · 100 + minor), set up for 4 MB: from a file that was checked, or the
+/// one that espflash brings.
+///
+/// # Errors
+///
+/// A sentence if there is none.
+pub fn bootloader(chip: Chip, revision: u16, file: Option<&Path>) -> Result<Bootloader, String> {
+    let settings = FlashSettings::new(None, Some(FlashSize::_4Mb), None);
+    let data = FlashData::new(settings, revision, None, chip, chip.default_xtal_frequency());
+    // The library hands a bootloader out together with a program only; one of nothing will do.
+    let nothing = empty_program();
+    let format = IdfBootloaderFormat::new(&nothing, &data, None, file, Some(TABLE_AT), None)
+        .map_err(|e| format!("no bootloader for {chip}: {e}"))?;
+    let first = format.flash_segments().next().ok_or_else(|| format!("no bootloader for {chip}"))?;
+    let (at, bytes) = (first.addr, first.data().to_vec());
+    if at as usize + bytes.len() > TABLE_AT as usize {
+        return Err(format!("the bootloader for {chip} reaches into the table of partitions"));
+    }
+    Ok(Bootloader { at, bytes })
+}
+
+/// The head of a 32-bit, little-endian ELF file without any part.
+fn empty_program() -> Vec<u8> {
+    let mut head = vec![0; 52];
+    head[..7].copy_from_slice(b"\x7fELF\x01\x01\x01");
+    head[16] = 2;
+    head[18] = 243;
+    head[20] = 1;
+    head[40] = 52;
+    head[42] = 32;
+    head[46] = 40;
+    head
+}
+
+/// Puts everything onto a chip: it starts only when the last part, the bootloader, is whole. `progress` is told the
+/// bytes that have gone, of [`bytes()`].
+///
+/// # Errors
+///
+/// A sentence; then the chip does not start, and the same command begins anew.
+pub fn install<L: Loader>(
+    loader: &mut L,
+    bootloader: &Bootloader,
+    update: &Update,
+    erase_settings: bool,
+    mut progress: impl FnMut(usize),
+) -> Result<(), String> {
+    let map = Layout::K1;
+    let sector = SECTOR as usize;
+    let blank = |n: usize| vec![0xff; n];
+    let mut parts = vec![(map.otadata, blank(2 * sector))];
+    if erase_settings {
+        parts.push((SETTINGS.start, blank(SETTINGS.len())));
+    }
+    parts.extend([
+        // Whatever was there is no image any more.
+        (map.manifest(Slot::App1), blank(sector)),
+        (map.slot(Slot::App0), update.image.clone()),
+        (map.manifest(Slot::App0), update.envelope.0.to_vec()),
+        (TABLE_AT, table()?),
+        (bootloader.at, bootloader.bytes.clone()),
+    ]);
+    let mut gone = 0;
+    for (at, mut bytes) in parts {
+        bytes.resize(bytes.len().next_multiple_of(sector), 0xff);
+        for (i, piece) in bytes.chunks(16 * sector).enumerate() {
+            let at = at + (i * 16 * sector) as u32;
+            loader.put(at, piece)?;
+            gone += piece.len();
+            progress(gone);
+        }
+    }
+    Ok(())
+}
+
+/// About how many bytes [`install`] writes.
+pub fn bytes(bootloader: &Bootloader, update: &Update) -> usize {
+    bootloader.bytes.len() + update.image.len() + 6 * SECTOR as usize
+}
+
+/// Makes sure that whoever a lamp trusts already has signed what shall be installed on it.
+///
+/// # Errors
+///
+/// A sentence if the chip holds a lamp that trusts others, or one that is told.
+pub fn respects<L: Loader>(flash: &mut CableFlash<L>, chip: &str, update: &Update) -> Result<(), String> {
+    let inside = super::admission::look(flash, chip)?;
+    if inside.trust.is_empty() {
+        return Ok(());
+    }
+    inside.trust.check(&update.envelope).map_err(|e| {
+        format!("this chip is a lamp with keys of its own: {e}. --erase-settings forgets them and everything else that it remembers")
+    })
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn the_table_is_the_map_that_updates_go_by() {
+        let table = PartitionTable::try_from_str(TABLE).unwrap();
+        let place = |name: &str| table.find(name).map(|p| (p.offset(), p.size())).unwrap();
+        let map = Layout::K1;
+        assert_eq!(place("nvs"), (SETTINGS.start, SETTINGS.len() as u32));
+        assert_eq!(place("otadata"), (map.otadata, 2 * SECTOR));
+        for slot in Slot::ALL {
+            assert_eq!(place(slot.name()), (map.slot(slot), map.slot_size));
+        }
+        assert!(super::table().unwrap().len() <= SECTOR as usize);
+    }
+
+    #[test]
+    fn there_is_a_bootloader_for_every_chip_of_a_lamp() {
+        for (_, chip) in k1_device::firmware::BOARDS.iter().filter(|(board, _)| *board != "virt") {
+            let chip: Chip = chip.parse().unwrap();
+            let loader = bootloader(chip, 301, None).unwrap();
+            assert_eq!((loader.at, loader.bytes[0]), (chip.boot_address(), 0xe9), "{chip}");
+            // Set up for 4 MB, and its own hash is right again: the last 32 bytes, over all before.
+            assert_eq!(loader.bytes[3] >> 4, 2, "{chip}");
+            let (body, hash) = loader.bytes.split_at(loader.bytes.len() - 32);
+            assert_eq!(Sha256::digest(body)[..], *hash, "{chip}");
+        }
+    }
+}

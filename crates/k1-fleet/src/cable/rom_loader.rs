@@ -1,0 +1,338 @@
+//! The port, and the commands of the loader in the chip's ROM, by espflash's library.
+
+use std::io::Read;
+use std::path::Path;
+use std::time::{Duration, Instant};
+
+use espflash::Error;
+use espflash::command::{Command, CommandType};
+use espflash::connection::{Connection, Port, ResetAfterOperation, ResetBeforeOperation};
+use espflash::flasher::Flasher;
+use espflash::target::Chip;
+use md5::{Digest, Md5};
+use serialport::{SerialPortType, UsbPortInfo};
+
+use super::Loader;
+
+/// The console's speed, and the loader's at first, in baud.
+pub const CONSOLE_BAUD: u32 = 115_200;
+/// Bytes that the loader reads at once.
+const READ: usize = 64;
+/// Bytes that the loader programs at once.
+const BLOCK: usize = 1_024;
+/// Bytes of a line of the console; a longer one is cut.
+const LONGEST_LINE: usize = 4_096;
+/// Pause between two tries to find a port again.
+const AGAIN: Duration = Duration::from_millis(200);
+
+/// A chip whose loader answers.
+pub struct Wire {
+    flasher: Flasher,
+    port: String,
+}
+
+impl Wire {
+    /// Opens a port and wakes the loader of the chip on it; `in_loader` if it waits there already.
+    ///
+    /// # Errors
+    ///
+    /// A sentence that says what to do.
+    pub fn open(port: &str, baud: u32, in_loader: bool) -> Result<Self, String> {
+        let serial = open(port)?;
+        let before =
+            if in_loader { ResetBeforeOperation::NoReset } else { ResetBeforeOperation::DefaultReset };
+        let after = ResetAfterOperation::HardReset;
+        let connection = Connection::new(serial, usb(port), after, before, CONSOLE_BAUD);
+        let baud = (baud > CONSOLE_BAUD).then_some(baud);
+        let flasher = Flasher::connect(connection, false, false, false, None, baud)
+            .map_err(|e| no_answer(port, in_loader, &e))?;
+        let mut wire = Self { flasher, port: port.to_owned() };
+        if wire.flasher.secure_download_mode() {
+            return Err("this chip's loader is locked (secure download): its flash cannot be read, and so \
+                        nobody can tell whom it trusts"
+                .into());
+        }
+        let info = wire.flasher.connection().security_info(false);
+        if info.is_ok_and(|i| !i.flash_crypt_cnt.count_ones().is_multiple_of(2)) {
+            return Err(
+                "this chip encrypts its flash, and a cable cannot read what it would have to check".into()
+            );
+        }
+        // On a chip's own USB its watchdog would bite in the middle.
+        wire.flasher.disable_watchdog().map_err(|e| failed("to make its flash ready", &e))?;
+        Ok(wire)
+    }
+
+    /// The chip.
+    pub fn chip(&self) -> Chip {
+        self.flasher.chip()
+    }
+
+    /// Its revision, as major · 100 + minor.
+    ///
+    /// # Errors
+    ///
+    /// A sentence if it cannot be read.
+    pub fn revision(&mut self) -> Result<u16, String> {
+        let chip = self.chip();
+        let (major, minor) =
+            chip.revision(self.flasher.connection()).map_err(|e| failed("to say its revision", &e))?;
+        Ok((major * 100 + minor) as u16)
+    }
+
+    /// Bytes of its flash; `None` if it does not say.
+    ///
+    /// # Errors
+    ///
+    /// A sentence if the chip does not answer.
+    pub fn flash_size(&mut self) -> Result<Option<u32>, String> {
+        let size = self.flasher.flash_detect().map_err(|e| failed("to say the size of its flash", &e))?;
+        Ok(size.map(|size| size.size()))
+    }
+
+    /// Lets the chip start what is in its flash. The console that follows, and true if the chip could be restarted
+    /// from here; else somebody must press RESET.
+    pub fn run(self) -> (Console, bool) {
+        let mut connection = self.flasher.into_connection();
+        let calm = connection.set_baud(CONSOLE_BAUD).is_ok();
+        let was_reset = connection.reset().is_ok() && calm;
+        let console = Console { serial: Some(connection.into_serial()), port: self.port, begun: Vec::new() };
+        (console, was_reset)
+    }
+
+    fn command(&mut self, patience: Duration, command: Command) -> Result<(), Error> {
+        self.flasher.connection().with_timeout(patience, |c| c.command(command).map(|_| ()))
+    }
+
+    /// Programs from `at` on; the loader erases `erase` bytes there first.
+    fn program_blocks(&mut self, at: u32, erase: u32, bytes: &[u8]) -> Result<(), Error> {
+        let blocks = bytes.len().div_ceil(BLOCK) as u32;
+        let supports_encryption = self.chip() != Chip::Esp32;
+        let begin = Command::FlashBegin {
+            size: erase,
+            blocks,
+            block_size: BLOCK as u32,
+            offset: at,
+            supports_encryption,
+        };
+        self.command(CommandType::FlashBegin.timeout_for_size(erase), begin)?;
+        for (sequence, data) in (0..).zip(bytes.chunks(BLOCK)) {
+            let block = Command::FlashData { data, pad_to: BLOCK, pad_byte: 0xff, sequence };
+            self.command(CommandType::FlashData.timeout_for_size(BLOCK as u32), block)?;
+        }
+        Ok(())
+    }
+}
+
+impl Loader for Wire {
+    fn read(&mut self, at: u32, bytes: &mut [u8]) -> Result<(), String> {
+        for (i, part) in bytes.chunks_mut(READ).enumerate() {
+            let read = Command::ReadFlashSlow {
+                offset: at + (i * READ) as u32,
+                size: part.len() as u32,
+                block_size: READ as u32,
+                max_in_flight: READ as u32,
+            };
+            let patience = CommandType::ReadFlashSlow.timeout();
+            let answer = self.flasher.connection().with_timeout(patience, |c| c.command(read));
+            let answer: Vec<u8> =
+                answer.and_then(TryInto::try_into).map_err(|e| failed("to read its flash", &e))?;
+            let there = answer.get(..part.len()).ok_or("the chip's loader answered with too few bytes")?;
+            part.copy_from_slice(there);
+        }
+        Ok(())
+    }
+
+    fn write(&mut self, at: u32, bytes: &[u8]) -> Result<(), String> {
+        self.program_blocks(at, bytes.len() as u32, bytes).map_err(|e| failed("to write its flash", &e))
+    }
+
+    fn program(&mut self, at: u32, bytes: &[u8]) -> Result<bool, String> {
+        match self.program_blocks(at, 0, bytes) {
+            Ok(()) => Ok(true),
+            Err(Error::RomError(_)) => Ok(false),
+            Err(e) => Err(failed("to write its flash", &e)),
+        }
+    }
+
+    fn holds(&mut self, at: u32, bytes: &[u8]) -> Result<bool, String> {
+        let there = self.flasher.checksum_md5(at, bytes.len() as u32);
+        let there = there.map_err(|e| failed("to check its flash", &e))?;
+        Ok(Md5::digest(bytes)[..] == there.to_be_bytes())
+    }
+}
+
+/// What a lamp says on its cable.
+pub struct Console {
+    serial: Option<Port>,
+    port: String,
+    begun: Vec<u8>,
+}
+
+impl Console {
+    /// The next line, without its end; `None` if there is none until then. A port that goes away with the restart is
+    /// waited for.
+    pub fn line(&mut self, until: Instant) -> Option<String> {
+        loop {
+            let end = self.begun.iter().position(|b| *b == b'\n');
+            // A line without end is cut.
+            if let Some(end) = end.or_else(|| self.begun.len().checked_sub(1).filter(|n| *n >= LONGEST_LINE))
+            {
+                let line: Vec<u8> = self.begun.drain(..=end).collect();
+                return Some(k1_host::foreign::line_of(&line));
+            }
+            if Instant::now() >= until {
+                return None;
+            }
+            let Some(serial) = &mut self.serial else {
+                std::thread::sleep(AGAIN);
+                self.serial = builder(&self.port).open_native().ok();
+                continue;
+            };
+            let mut some = [0; 256];
+            match serial.read(&mut some) {
+                Ok(n @ 1..) => self.begun.extend_from_slice(&some[..n]),
+                Err(e) if e.kind() == std::io::ErrorKind::TimedOut => {}
+                // A port that has gone has no more to say; the lamp's next words are on a new one.
+                Ok(_) | Err(_) => self.serial = None,
+            }
+        }
+    }
+}
+
+fn builder(port: &str) -> serialport::SerialPortBuilder {
+    serialport::new(port, CONSOLE_BAUD).timeout(AGAIN)
+}
+
+fn open(port: &str) -> Result<Port, String> {
+    use serialport::ErrorKind;
+    use std::io::ErrorKind as Io;
+    builder(port).open_native().map_err(|e| match e.kind() {
+        ErrorKind::NoDevice => {
+            format!("{port} is in use: end the other program, perhaps `k1 monitor --serial`, and start again")
+        }
+        ErrorKind::Io(Io::PermissionDenied) => may_not(port),
+        ErrorKind::Io(Io::NotFound) => {
+            format!("there is no port {port}: is the lamp's cable in, and does it carry data?{}", ports())
+        }
+        _ => format!("{port} cannot be opened: {e}; is it a serial port?"),
+    })
+}
+
+/// What can be done by whoever may not use a port.
+fn may_not(port: &str) -> String {
+    #[cfg(unix)]
+    {
+        use std::os::unix::fs::MetadataExt;
+        let group = std::fs::metadata(port).map(|m| m.gid()).ok().and_then(|id| {
+            let groups = std::fs::read_to_string("/etc/group").ok()?;
+            group_name(&groups, id).map(str::to_owned)
+        });
+        if let Some(group) = group.filter(|g| g != "root") {
+            return format!(
+                "you may not use {port}: it is for the group “{group}”. `sudo usermod -aG {group} $USER`, and log in \
+                 anew"
+            );
+        }
+    }
+    format!("you may not use {port}: ask whoever looks after this machine for the right to")
+}
+
+/// The name of a group in the text of `/etc/group`.
+#[cfg(unix)]
+fn group_name(groups: &str, id: u32) -> Option<&str> {
+    groups.lines().find_map(|line| {
+        let mut parts = line.split(':');
+        let name = parts.next()?;
+        (parts.nth(1)?.parse() == Ok(id)).then_some(name)
+    })
+}
+
+/// Every port of this machine with something on USB behind it.
+fn usb_ports() -> Vec<(String, UsbPortInfo)> {
+    // The library takes it for granted that Linux shows its ports.
+    if cfg!(target_os = "linux") && !Path::new("/sys/class/tty").is_dir() {
+        return Vec::new();
+    }
+    let all = serialport::available_ports().unwrap_or_default();
+    all.into_iter()
+        .filter_map(|p| match p.port_type {
+            SerialPortType::UsbPort(info) => Some((p.port_name, info)),
+            _ => None,
+        })
+        .collect()
+}
+
+/// The ports that could have been meant, as the end of a sentence.
+fn ports() -> String {
+    let names: Vec<_> = usb_ports().into_iter().map(|(name, _)| name).collect();
+    if names.is_empty() { String::new() } else { format!(" There are {}", names.join(", ")) }
+}
+
+/// What is known of the device behind a port; how a chip is woken depends on it.
+fn usb(port: &str) -> UsbPortInfo {
+    // A name that stays the same (/dev/serial/by-id/…) leads to the one that the system lists.
+    let real =
+        std::fs::canonicalize(port).map_or_else(|_| port.to_owned(), |p| p.to_string_lossy().into_owned());
+    let found = usb_ports().into_iter().find(|(name, _)| *name == real || name == port);
+    found.map_or_else(
+        || UsbPortInfo { vid: 0, pid: 0, serial_number: None, manufacturer: None, product: None },
+        |(_, info)| info,
+    )
+}
+
+/// The innermost reason of an error.
+fn cause(e: &Error) -> String {
+    let mut last: &dyn std::error::Error = e;
+    while let Some(source) = last.source() {
+        last = source;
+    }
+    last.to_string()
+}
+
+fn no_answer(port: &str, in_loader: bool, e: &Error) -> String {
+    match e {
+        Error::FlashConnect => "the chip answers, and its flash does not".into(),
+        Error::ChipDetectError(what) => format!("what answers on {port} is no chip that K1 knows: {what}"),
+        _ if in_loader => format!(
+            "no chip answers on {port} ({}): hold BOOT, press and release RESET, release BOOT, and start again",
+            cause(e)
+        ),
+        _ => format!(
+            "no chip answers on {port} ({}): hold BOOT, press and release RESET, release BOOT, and start again with \
+             --in-loader",
+            cause(e)
+        ),
+    }
+}
+
+fn failed(what: &str, e: &Error) -> String {
+    match e {
+        Error::RomError(_) => format!("the chip's loader refused {what}: {}", cause(e)),
+        _ => format!(
+            "the chip fell silent when it was asked {what} ({}), as when the cable is pulled",
+            cause(e)
+        ),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    #[cfg(unix)]
+    fn a_group_is_found_by_its_number() {
+        let groups = "root:x:0:\ndialout:x:20:ada,grace\nplugdev:x:46:\n";
+        assert_eq!(group_name(groups, 20), Some("dialout"));
+        assert_eq!(group_name(groups, 2), None);
+    }
+
+    #[test]
+    fn a_port_that_is_none_is_answered_with_what_to_do() {
+        assert!(open("/dev/no-such-port").err().unwrap().contains("is the lamp's cable in"));
+        let file = tempfile::NamedTempFile::new().unwrap();
+        let said = open(&file.path().to_string_lossy()).err().unwrap();
+        assert!(said.contains("is it a serial port?"), "{said}");
+    }
+}

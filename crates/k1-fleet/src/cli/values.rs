@@ -1,0 +1,31 @@
+//! How values are written, and what is said when they are not.
+
+/// The beginning of topics at a broker.
+pub fn topic(s: &str) -> Result<String, String> {
+    let fits =
+        !s.is_empty() && s.len() <= 100 && !s.contains(['+', '#']) && k1_device::harmless::harmless(s) == s;
+    match fits && !s.starts_with(['/', '$']) && !s.ends_with('/') {
+        true => Ok(s.to_owned()),
+        false => Err("topics begin with a word, or words with / between, without + and #".into()),
+    }
+}
+
+/// A number of seconds.
+pub fn seconds(s: &str) -> Result<f64, String> {
+    s.parse()
+        .ok()
+        .filter(|t: &f64| (0.0..=1e7).contains(t))
+        .ok_or_else(|| "a number of seconds is expected".into())
+}
+
+/// A time as people write it: 90, 10m, 1h, 24h. In seconds.
+pub fn length(s: &str) -> Result<f64, String> {
+    let (number, unit) = match s.strip_suffix(['s', 'm', 'h']) {
+        Some(number) if s.ends_with('h') => (number, 3600.0),
+        Some(number) if s.ends_with('m') => (number, 60.0),
+        Some(number) => (number, 1.0),
+        None => (s, 1.0),
+    };
+    let time = number.parse().ok().map(|n: f64| n * unit).filter(|t| (1.0..=1e7).contains(t));
+    time.ok_or_else(|| "a time is expected, for example 10m, 1h, 24h or 90 (seconds)".into())
+}

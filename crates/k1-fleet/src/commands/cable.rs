@@ -1,0 +1,352 @@
+//! `k1 deploy --via usb` and `k1 install`: firmware through a cable.
+
+use std::time::{Duration, Instant};
+
+use espflash::target::Chip;
+use k1_device::console::{self as lines, Said};
+use k1_device::firmware::Short;
+use serde_json::json;
+
+use super::deploy::Report;
+use crate::cable::admission::{self, Inside};
+use crate::cable::flash::CableFlash;
+use crate::cable::rom_loader::{Console, Wire};
+use crate::cable::{FLASH, first_install};
+use crate::cli::{CableArgs, DeployArgs, InstallArgs};
+use crate::signing::keys;
+use crate::signing::package::Update;
+use k1_host::Failure;
+use k1_host::console;
+use k1_host::progress::sending;
+
+/// A lamp that has a console says its first word within this.
+const FIRST_WORD: Duration = Duration::from_secs(15);
+
+/// What became of a lamp that was found and not refused.
+enum Done {
+    /// It runs this image already.
+    Already,
+    /// It would take it, and could take a bad one back or not.
+    WouldTake { armed: bool },
+    /// It has it, to be tried.
+    Sent { slot: &'static str, seconds: f64 },
+}
+
+/// Sends an update to the lamp on a cable.
+pub fn deploy(args: &DeployArgs, update: &Update, report: &mut Report) -> Result<(), Failure> {
+    let Some(port) = &args.port else { return Err(Failure("name the port of the cable with --port".into())) };
+    if !args.lamps.is_empty() || args.all || args.canary > 0 {
+        return Err(Failure(
+            "by cable there is one lamp, the one on --port: leave --to, --all and --canary away".into(),
+        ));
+    }
+    let chip = chip(update)?;
+    let wire = open(port, &args.cable, chip)?;
+    let mut flash = CableFlash::new(wire);
+    let done = update_lamp(&mut flash, chip, args, update, report, port);
+    let (mut cable, press) = start(flash.into_loader());
+    let done = done.map_err(|why| Failure(format!("{port}: {why}.{press}")))?;
+    match done {
+        Done::Already => console::line(format_args!("{port}: runs this image already.{press}"))?,
+        Done::WouldTake { armed: true } => console::line(format_args!("{port}: would take it.{press}"))?,
+        Done::WouldTake { armed: false } => {
+            console::line(format_args!(
+                "{port}: would take it, and could not go back by itself: its rollback is not armed.{press}"
+            ))?;
+        }
+        Done::Sent { slot, seconds } => {
+            console::line(format_args!(
+                "{port}: sent in {seconds:.1} s to {slot}, to be tried at the next start.{press}"
+            ))?;
+            let hash = update.hash();
+            let verdict = verdict(&mut cable, Duration::from_secs_f64(args.cable.console), &hash)?;
+            report.note(port, "verdict", &json!(format!("{verdict:?}")))?;
+            match verdict {
+                Verdict::Confirmed => {
+                    console::line(format_args!("{port}: confirmed by itself; runs {hash} from {slot}"))?
+                }
+                Verdict::TakenBack(why) => {
+                    return Err(Failure(format!("{port}: it took itself back: {why}")));
+                }
+                Verdict::Unheard => console::line(format_args!(
+                    "{port}: the cable told no verdict. The lamp judges the image by itself; `k1 devices` shows which \
+                     one runs, and whether it stays"
+                ))?,
+            }
+        }
+    }
+    Ok(())
+}
+
+/// The chip that an update is for.
+fn chip(update: &Update) -> Result<Chip, Failure> {
+    update.manifest.chip.as_str().parse().map_err(|_| {
+        Failure(format!("the image is for the board {}, which has no cable", update.manifest.board.as_str()))
+    })
+}
+
+/// Opens the port, on which must be such a chip.
+fn open(port: &str, cable: &CableArgs, wanted: Chip) -> Result<Wire, Failure> {
+    let wire = Wire::open(port, cable.baud, cable.in_loader)?;
+    let chip = wire.chip();
+    if chip != wanted {
+        let _ = wire.run();
+        return Err(Failure(format!(
+            "the image is for an {wanted}, and on {port} is an {chip}; nothing was written"
+        )));
+    }
+    Ok(wire)
+}
+
+/// Starts what is in the flash: the console that follows, and what is left to the lamp's owner.
+fn start(wire: Wire) -> (Console, &'static str) {
+    let (console, was_reset) = wire.run();
+    let press = if was_reset { "" } else { " Press RESET on the lamp, or pull its plug and put it back." };
+    (console, press)
+}
+
+fn update_lamp(
+    flash: &mut CableFlash<Wire>,
+    chip: Chip,
+    args: &DeployArgs,
+    update: &Update,
+    report: &mut Report,
+    port: &str,
+) -> Result<Done, String> {
+    console::line(format_args!(
+        "{} {update}, hash {}, to the {chip} on {port}",
+        args.image.display(),
+        update.hash()
+    ))
+    .map_err(|e| e.to_string())?;
+    let stays = |why: String| format!("{why}; the lamp starts with the firmware that it had");
+    let inside = admission::look(flash, &chip.to_string()).map_err(stays)?;
+    report.note(port, "before", &told(&inside)).map_err(|e| e.to_string())?;
+    admission::admit(&inside, update).map_err(stays)?;
+    if inside.manifest.is_some_and(|m| m.hash == update.manifest.hash) {
+        return Ok(Done::Already);
+    }
+    let armed = inside.is_armed();
+    if !armed && !args.unarmed {
+        return Err(
+            "its rollback is not armed, so a bad image would stay; --unarmed sends it all the same".into()
+        );
+    }
+    if args.dry_run {
+        return Ok(Done::WouldTake { armed });
+    }
+    let began = Instant::now();
+    let bar = sending(port, update.bytes().len());
+    let sent = admission::send(flash, &inside, update, |n| bar.set_position(n as u64));
+    bar.finish_and_clear();
+    let whole = sent.map_err(stays)?;
+    // The last word may have gone in before the chip fell silent.
+    admission::activate(flash, &inside, &whole).map_err(|why| {
+        format!("{why}; the image is there and whole, and `k1 devices` shows whether the lamp tries it at its next start")
+    })?;
+    let slot = whole.slot().name();
+    report.note(port, "sent", &json!({"via": "usb", "slot": slot})).map_err(|e| e.to_string())?;
+    Ok(Done::Sent { slot, seconds: began.elapsed().as_secs_f64() })
+}
+
+/// What was found in a lamp, for the report.
+fn told(inside: &Inside) -> serde_json::Value {
+    let keys: Vec<_> = inside.trust.ids().map(|id| Short(id).to_string()).collect();
+    json!({
+        "board": inside.board(), "chip": inside.chip, "slot": inside.running.map(|s| s.name()),
+        "version": inside.manifest.as_ref().map(|m| m.version.as_str()),
+        "hash": inside.manifest.as_ref().map(|m| Short(m.short_hash()).to_string()),
+        "standing": format!("{:?}", inside.standing), "armed": inside.is_armed(),
+        "keys": keys, "counter_floor": inside.trust.floor,
+    })
+}
+
+/// What a lamp's console said of the image that it tries.
+#[derive(Debug, PartialEq, Eq)]
+enum Verdict {
+    Confirmed,
+    TakenBack(String),
+    Unheard,
+}
+
+/// Listens to a lamp that has started, shows what it says besides figures, and waits for its verdict.
+fn verdict(cable: &mut Console, patience: Duration, hash: &Short) -> Result<Verdict, Failure> {
+    let began = Instant::now();
+    let mut until = began + patience.min(FIRST_WORD);
+    let mut judge = Judge { hash: hash.to_string(), has_started: false };
+    while let Some(line) = cable.line(until) {
+        if !line.starts_with('[') {
+            continue;
+        }
+        until = began + patience;
+        if !matches!(lines::read(&line), Some(Said::Figures(_))) {
+            console::line(format_args!("  {line}"))?;
+        }
+        if let Some(verdict) = judge.hear(&line) {
+            return Ok(verdict);
+        }
+    }
+    Ok(Verdict::Unheard)
+}
+
+/// Makes a verdict of a console's lines.
+struct Judge {
+    hash: String,
+    /// The new image has said that it runs.
+    has_started: bool,
+}
+
+impl Judge {
+    fn hear(&mut self, line: &str) -> Option<Verdict> {
+        if let Some(said) = line.strip_prefix("[UPDATE] ") {
+            if said.starts_with("confirmed") && self.has_started {
+                return Some(Verdict::Confirmed);
+            }
+            return Some(Verdict::TakenBack(said.split_once("taken back: ")?.1.to_owned()));
+        }
+        let start = line.strip_prefix(lines::BOOT_ORDER[0])?;
+        let is_new = start.contains(&format!("hash {}", self.hash));
+        if self.has_started && !is_new {
+            return Some(Verdict::TakenBack(
+                "it restarted in its trial, and the firmware before runs again".into(),
+            ));
+        }
+        self.has_started |= is_new;
+        None
+    }
+}
+
+/// Puts K1 onto a blank chip.
+pub fn install(args: &InstallArgs) -> Result<(), Failure> {
+    let update = Update::read(&args.image)?;
+    let signer = own_signer(&update)?;
+    let chip = chip(&update)?;
+    if let (Some(file), Some(sha256)) = (&args.bootloader, &args.bootloader_sha256) {
+        first_install::check(file, sha256, chip)?;
+    }
+    let port = &args.port;
+    let wire = open(port, &args.cable, chip)?;
+    console::line(format_args!(
+        "{} {update}, signed with {signer}, to the {chip} on {port}",
+        args.image.display()
+    ))?;
+    let began = Instant::now();
+    let (loader, done) = put(wire, args, &update, chip);
+    let (mut cable, press) = start(loader);
+    done.map_err(|why| Failure(format!("{port}: {why}.{press}")))?;
+    console::line(format_args!("{port}: installed in {:.1} s.{press}", began.elapsed().as_secs_f64()))?;
+    if args.bootloader.is_none() {
+        k1_host::say(format_args!(
+            "k1: its bootloader is espflash's, which knows of no trials: this lamp cannot go back by itself (rollback: \
+             not armed). docs/hardware.md says how to build one that does"
+        ));
+    }
+    let hash = update.hash().to_string();
+    let began = Instant::now();
+    let patience = Duration::from_secs_f64(args.cable.console);
+    let mut until = began + patience.min(FIRST_WORD);
+    let mut has_started = false;
+    // It is no trial: a lamp that shines and hears has said so with its first figures.
+    while let Some(line) = cable.line(until) {
+        match lines::read(&line) {
+            Some(Said::Figures(_)) if has_started => break,
+            Some(Said::Figures(_)) => {}
+            _ if line.starts_with('[') => console::line(format_args!("  {line}"))?,
+            _ => continue,
+        }
+        until = began + patience.min(2 * FIRST_WORD);
+        has_started |= line.starts_with(lines::BOOT_ORDER[0]) && line.contains(&hash);
+    }
+    if !has_started {
+        console::line(format_args!(
+            "{port}: the cable told no start. `k1 monitor --serial {port}` shows the console, `k1 devices` the lamps on \
+             the network"
+        ))?;
+    }
+    console::line(format_args!(
+        "{port}: now give it your key, so that it takes updates: `k1 keys trust LAMP`"
+    ))?;
+    Ok(())
+}
+
+/// Name of the key of this user that has signed an update: a blank chip trusts nobody, so its owner must.
+fn own_signer(update: &Update) -> Result<String, Failure> {
+    let folder = keys::folder()?;
+    for name in keys::names(&folder)? {
+        let key = keys::read(&folder, &name)?;
+        if key.id().0 == update.envelope.signer() {
+            return match update.envelope.is_signed_by(&key.public()) {
+                true => Ok(name),
+                false => Err(Failure(k1_update::refusal::Refusal::BadSignature.to_string())),
+            };
+        }
+    }
+    Err(Failure(
+        "no key of yours has signed this update (`k1 keys list`): sign the image yourself with `k1 sign`"
+            .into(),
+    ))
+}
+
+/// Everything that goes onto the chip, and the loader back.
+fn put(mut wire: Wire, args: &InstallArgs, update: &Update, chip: Chip) -> (Wire, Result<(), String>) {
+    let prepared = (|| {
+        match wire.flash_size()? {
+            Some(size) if size < FLASH => {
+                return Err(format!("its flash has {} MB, and a K1 needs 4", size >> 20));
+            }
+            _ => {}
+        }
+        first_install::bootloader(chip, wire.revision()?, args.bootloader.as_deref())
+    })();
+    let bootloader = match prepared {
+        Ok(bootloader) => bootloader,
+        Err(why) => return (wire, Err(format!("{why}; nothing was written"))),
+    };
+    let mut flash = CableFlash::new(wire);
+    let may = if args.erase_settings {
+        Ok(())
+    } else {
+        first_install::respects(&mut flash, &chip.to_string(), update)
+    };
+    let mut wire = flash.into_loader();
+    if let Err(why) = may {
+        return (wire, Err(format!("{why}; nothing was written")));
+    }
+    let bar = sending(&args.port, first_install::bytes(&bootloader, update));
+    let done = first_install::install(&mut wire, &bootloader, update, args.erase_settings, |n| {
+        bar.set_position(n as u64)
+    });
+    bar.finish_and_clear();
+    (wire, done.map_err(|why| format!("{why}. It is half done: the same command begins anew")))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_verdict_is_what_the_image_itself_says() {
+        let hash = "00112233aabbccdd";
+        let hear = |lines: &[&str]| {
+            let mut judge = Judge { hash: hash.into(), has_started: false };
+            lines.iter().find_map(|line| judge.hear(line))
+        };
+        let boot =
+            |hash: &str| format!("[BOOT] K1 1.2.0 on esp32s3, hash {hash}, slot app1, reset: software");
+        let (new, old) = (boot(hash), boot("ffffffffffffffff"));
+        assert_eq!(hear(&[&new, "[UPDATE] on trial"]), None);
+        assert_eq!(
+            hear(&[&new, "[UPDATE] on trial", "[UPDATE] confirmed after 11 s"]),
+            Some(Verdict::Confirmed)
+        );
+        assert_eq!(hear(&["[UPDATE] confirmed after 11 s"]), None, "of whom?");
+        let back = |why: &str| Some(Verdict::TakenBack(why.into()));
+        assert_eq!(
+            hear(&[&new, "[UPDATE] taken back: trial: frames were late"]),
+            back("trial: frames were late")
+        );
+        assert_eq!(hear(&[&old, "[UPDATE] 1.2.0 was taken back: it fell silent"]), back("it fell silent"));
+        assert!(matches!(hear(&[&new, &old]), Some(Verdict::TakenBack(_))));
+        assert_eq!(hear(&[&new, &new]), None, "somebody pressed RESET");
+    }
+}

@@ -1,0 +1,103 @@
+//! `k1 keys` and `k1 sign`: who may update lamps, and with what.
+
+use serde_json::json;
+
+use crate::cli::{KeysCommand, SignArgs};
+use crate::signing::keys;
+use crate::signing::package::{Statement, Update, manifest};
+use k1_host::Failure;
+use k1_host::console;
+use k1_host::output::{self, Spared};
+
+/// Keeps this user's keys.
+pub fn keys(command: &KeysCommand) -> Result<(), Failure> {
+    let folder = keys::folder()?;
+    match command {
+        KeysCommand::New { name } => {
+            let key = keys::make(&folder, name)?;
+            console::line(format_args!("{}  {}", key.id(), key.name))?;
+            k1_host::say(format_args!(
+                "k1: made; it is in {}, for you alone. Keep a copy in a safe place: without it, lamps that trust it can \
+                 be updated by cable only.",
+                folder.display()
+            ));
+            Ok(())
+        }
+        KeysCommand::List { json } => {
+            let all: Result<Vec<_>, _> =
+                keys::names(&folder)?.iter().map(|name| keys::read(&folder, name)).collect();
+            let all = all?;
+            if *json {
+                let rows: Vec<_> =
+                    all.iter().map(|k| json!({"name": k.name, "id": k.id().to_string()})).collect();
+                return Ok(console::json(&rows)?);
+            }
+            for key in &all {
+                console::line(format_args!("{}  {}", key.id(), key.name))?;
+            }
+            if all.is_empty() {
+                k1_host::say(format_args!("k1: there is no key yet; make one with `k1 keys new`"));
+            }
+            Ok(())
+        }
+        KeysCommand::Show { name } => Ok(console::text(&keys::read(&folder, name)?.public_pem()?)?),
+        KeysCommand::Trust(args) => super::deploy::trust(args),
+        KeysCommand::Statement { keys: names, signed_by, generation, output } => {
+            let public: Result<Vec<_>, String> =
+                names.iter().map(|name| Ok(keys::read(&folder, name)?.public())).collect();
+            let signer = signed_by.as_ref().map(|name| keys::read(&folder, name)).transpose()?;
+            let envelope = keys::statement(&public?, signer.as_ref(), *generation)?;
+            output::write(output, &envelope.0, &spared(&folder)?).map_err(|e| Failure(e.to_string()))
+        }
+    }
+}
+
+/// Signs an image.
+pub fn sign(args: &SignArgs) -> Result<(), Failure> {
+    let key = keys::read(&keys::folder()?, &args.key)?;
+    let image = std::fs::read(&args.image).map_err(|e| Failure(format!("{}: {e}", args.image.display())))?;
+    if image.starts_with(b"K1UPDATE") {
+        return Err(Failure(format!("{} is a signed update already", args.image.display())));
+    }
+    if image.starts_with(b"\x7fELF") {
+        return Err(Failure(format!(
+            "{} is a program with its symbols, no image: sign the .bin beside it",
+            args.image.display()
+        )));
+    }
+    let statement = Statement {
+        board: &args.board,
+        version: &args.image_version,
+        counter: args.counter,
+        patience_s: args.patience,
+    };
+    let manifest = manifest(&image, &statement)?;
+    let update = Update { envelope: manifest.envelope().sign(key.secret()), manifest, image };
+    let output = args.output.clone().unwrap_or_else(|| args.image.with_extension("k1"));
+    let spared = spared(&keys::folder()?)?.and(&args.image, "the image");
+    output::write(&output, &update.bytes(), &spared).map_err(|e| Failure(e.to_string()))?;
+    let hash: String = update.manifest.hash.iter().map(|b| format!("{b:02x}")).collect();
+    if args.json {
+        return Ok(console::json(&json!({
+            "file": output.display().to_string(), "board": args.board, "version": args.image_version, "counter": args.counter,
+            "size": update.manifest.size, "sha256": hash, "key": key.id().to_string(),
+        }))?);
+    }
+    console::line(format_args!(
+        "{}: {} for {}, {} bytes, SHA-256 {hash}, signed with {} ({})",
+        output.display(),
+        args.image_version,
+        args.board,
+        update.manifest.size,
+        key.name,
+        key.id()
+    ))?;
+    Ok(())
+}
+
+/// The user's keys, which no result may replace.
+fn spared(folder: &std::path::Path) -> Result<Spared, Failure> {
+    let all = keys::names(folder)?;
+    let paths = all.iter().filter_map(|name| keys::path(folder, name).ok());
+    Ok(paths.fold(Spared::default(), |spared, path| spared.and(&path, "one of your keys")))
+}

@@ -1,0 +1,8 @@
+//! What the fleet's commands do.
+
+#[cfg(feature = "usb")]
+pub mod cable;
+pub mod deploy;
+pub mod devices;
+pub mod keys;
+pub mod monitor;

@@ -1,0 +1,134 @@
+//! Sound for a lamp: RTP to one that hears the network, the computer's loudspeaker for one that has a microphone.
+
+use std::io::Write;
+use std::net::{Ipv4Addr, ToSocketAddrs, UdpSocket};
+use std::process::{Child, ChildStdin, Command, Stdio};
+
+use k1_engine::{HOP, SAMPLE_RATE};
+use k1_wire::rtp;
+
+use super::Address;
+
+/// UDP port on which lamps without a microphone hear.
+const EAR: u16 = 5004;
+/// Plays raw samples; part of PulseAudio and of PipeWire's.
+const PLAYER: &str = "pacat";
+
+/// A way to a lamp's ear.
+pub enum Voice {
+    /// By network.
+    Rtp(Rtp),
+    /// Through the air.
+    Loudspeaker(Loudspeaker),
+}
+
+/// Packets to one lamp.
+pub struct Rtp {
+    socket: UdpSocket,
+    sent: u32,
+}
+
+/// A player that is fed samples.
+pub struct Loudspeaker {
+    player: Child,
+    samples: Option<ChildStdin>,
+}
+
+impl Rtp {
+    /// To an address.
+    ///
+    /// # Errors
+    ///
+    /// That of the network.
+    pub fn new(to: impl ToSocketAddrs) -> std::io::Result<Self> {
+        let socket = UdpSocket::bind((Ipv4Addr::UNSPECIFIED, 0))?;
+        socket.connect(to)?;
+        Ok(Self { socket, sent: 0 })
+    }
+
+    /// Sends a hop.
+    pub fn say(&mut self, hop: &[f32; HOP]) {
+        let timestamp = self.sent.wrapping_mul(HOP as u32);
+        let mut packet = rtp::write_header(self.sent as u16, timestamp, 0x4b31).to_vec();
+        packet.extend(hop.iter().flat_map(|s| ((s.clamp(-1.0, 1.0) * 32_767.0) as i16).to_be_bytes()));
+        // A lamp that does not listen yet is no error.
+        let _ = self.socket.send(&packet);
+        self.sent += 1;
+    }
+}
+
+impl Voice {
+    /// The way to a lamp that calls its source of sound so; `None` if what it hears is on a tape ([`super::test_signal`]).
+    ///
+    /// # Errors
+    ///
+    /// A sentence that says what is missing.
+    pub fn to(address: &Address, source: &str) -> Result<Option<Self>, String> {
+        let host = address.authority.rsplit_once(':').map_or(&*address.authority, |(host, _)| host);
+        let rtp = match address.sound {
+            _ if source.contains("tape") => return Ok(None),
+            Some(port) => Some(Rtp::new((Ipv4Addr::LOCALHOST, port))),
+            None if source.contains("RTP") => Some(Rtp::new((host.trim_matches(['[', ']']), EAR))),
+            None => None,
+        };
+        let voice = match rtp {
+            Some(rtp) => {
+                rtp.map(Self::Rtp).map_err(|e| format!("{} cannot be sent sound: {e}", address.label))
+            }
+            None => Loudspeaker::new().map(Self::Loudspeaker),
+        };
+        voice.map(Some)
+    }
+
+    /// Says a hop.
+    ///
+    /// # Errors
+    ///
+    /// A sentence if the loudspeaker has gone.
+    pub fn say(&mut self, hop: &[f32; HOP]) -> Result<(), String> {
+        match self {
+            Self::Rtp(rtp) => {
+                rtp.say(hop);
+                Ok(())
+            }
+            Self::Loudspeaker(speaker) => speaker.say(hop),
+        }
+    }
+}
+
+impl Loudspeaker {
+    fn new() -> Result<Self, String> {
+        let mut player = Command::new(PLAYER)
+            .args(["--playback", "--raw", "--format=s16le", "--channels=1", "--latency-msec=50"])
+            .arg(format!("--rate={SAMPLE_RATE}"))
+            .stdin(Stdio::piped())
+            .stdout(Stdio::null())
+            .stderr(Stdio::null())
+            .spawn()
+            .map_err(|e| {
+                format!(
+                    "the lamp has a microphone, and this computer cannot play to it: {PLAYER} does not start ({e}); \
+                     on Debian: apt install pulseaudio-utils"
+                )
+            })?;
+        let samples = player.stdin.take();
+        Ok(Self { player, samples })
+    }
+
+    fn say(&mut self, hop: &[f32; HOP]) -> Result<(), String> {
+        let bytes: Vec<u8> =
+            hop.iter().flat_map(|s| ((s.clamp(-1.0, 1.0) * 32_767.0) as i16).to_le_bytes()).collect();
+        let samples = self.samples.as_mut().ok_or("the loudspeaker has no input")?;
+        samples.write_all(&bytes).map_err(|e| {
+            format!("the loudspeaker has stopped ({e}); is there a sound server, and an output? `pactl info` says so")
+        })
+    }
+}
+
+impl Drop for Loudspeaker {
+    fn drop(&mut self) {
+        self.samples = None;
+        let _ = self.player.kill();
+        let _ = self.player.wait();
+    }
+}

@@ -1,0 +1,126 @@
+//! The virtual lamps that run on this machine. Multicast does not leave the emulator, so `k1 virt` leaves a note instead:
+//! a file of this user's alone, for as long as the lamp runs.
+
+use std::net::{Ipv4Addr, SocketAddr, TcpStream};
+use std::path::PathBuf;
+use std::time::Duration;
+
+use serde::{Deserialize, Serialize};
+
+use super::Address;
+
+/// Where a virtual lamp lies.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Berth {
+    /// TCP port of its page on this machine.
+    pub http: u16,
+    /// UDP port of its ear on this machine.
+    pub sound: u16,
+    /// UDP port of its door for espota's clients on this machine.
+    pub ota: u16,
+    /// Its token.
+    pub token: String,
+    /// True if its clock counts instructions, so that this machine has no part in its figures.
+    #[serde(default)]
+    pub steady: bool,
+}
+
+/// A note that is gone when this is dropped.
+#[derive(Debug)]
+pub struct Note(PathBuf);
+
+impl Drop for Note {
+    fn drop(&mut self) {
+        let _ = std::fs::remove_file(&self.0);
+    }
+}
+
+/// The folder of notes: of this user and this run of the machine where the system has such a place.
+fn folder() -> PathBuf {
+    let of = |name: &str| std::env::var_os(name).filter(|v| !v.is_empty()).map(PathBuf::from);
+    match of("XDG_RUNTIME_DIR") {
+        Some(runtime) => runtime.join("k1"),
+        None => {
+            let user = of("USER").or_else(|| of("USERNAME")).unwrap_or_default();
+            std::env::temp_dir().join(format!("k1-{}", user.display()))
+        }
+    }
+}
+
+impl Berth {
+    /// Leaves a note of a lamp that is up.
+    ///
+    /// # Errors
+    ///
+    /// That of the file system.
+    pub fn note(&self) -> std::io::Result<Note> {
+        let folder = folder();
+        let mut builder = std::fs::DirBuilder::new();
+        builder.recursive(true);
+        #[cfg(unix)]
+        std::os::unix::fs::DirBuilderExt::mode(&mut builder, 0o700);
+        builder.create(&folder)?;
+        let path = folder.join(format!("virt-{}.json", self.http));
+        k1_host::private::write(&path, &serde_json::to_vec(self)?)?;
+        Ok(Note(path))
+    }
+
+    /// `HOST:PORT` of its page.
+    pub fn authority(&self) -> String {
+        format!("127.0.0.1:{}", self.http)
+    }
+
+    /// Its address.
+    pub fn address(&self) -> Address {
+        Address {
+            label: "virt".into(),
+            authority: self.authority(),
+            token: Some(self.token.clone()),
+            sound: Some(self.sound),
+            ota: Some(self.ota),
+        }
+    }
+
+    /// True unless nobody listens on its port. An emulator that is busy takes its time to answer, and is there.
+    fn is_there(&self) -> bool {
+        let page = SocketAddr::from((Ipv4Addr::LOCALHOST, self.http));
+        let tried = TcpStream::connect_timeout(&page, Duration::from_secs(3));
+        !tried.is_err_and(|e| e.kind() == std::io::ErrorKind::ConnectionRefused)
+    }
+}
+
+/// The notes, the newest at the end.
+fn notes() -> Vec<(PathBuf, Berth)> {
+    let mut files: Vec<_> = std::fs::read_dir(folder())
+        .into_iter()
+        .flatten()
+        .flatten()
+        .map(|entry| entry.path())
+        .filter(|p| p.extension().is_some_and(|e| e == "json"))
+        .filter_map(|p| Some((std::fs::metadata(&p).and_then(|m| m.modified()).ok()?, p)))
+        .collect();
+    files.sort();
+    let read = |path: PathBuf| {
+        let berth = serde_json::from_slice(&std::fs::read(&path).ok()?).ok()?;
+        Some((path, berth))
+    };
+    files.into_iter().filter_map(|(_, path)| read(path)).collect()
+}
+
+/// The virtual lamps that run, the one that was started last at the end. The note of one that was killed is removed.
+pub fn running() -> Vec<Berth> {
+    let mut all = Vec::new();
+    for (path, berth) in notes() {
+        if berth.is_there() {
+            all.push(berth);
+        } else {
+            let _ = std::fs::remove_file(&path);
+        }
+    }
+    all
+}
+
+/// The virtual lamp that runs at `HOST:PORT`. The others are not asked: each has few places for those who come.
+pub fn at(authority: &str) -> Option<Berth> {
+    notes().into_iter().map(|(_, berth)| berth).find(|b| b.authority() == authority && b.is_there())
+}

@@ -1,0 +1,156 @@
+//! The live frames of a lamp, as its page gets them.
+
+use std::net::{TcpStream, ToSocketAddrs};
+use std::time::{Duration, Instant};
+
+use k1_device::harmless::harmless;
+use k1_device::live::{FRAME_HEAD, kind};
+use serde_json::{Map, Value, json};
+use tungstenite::{Message, WebSocket};
+
+use super::{Address, Trouble};
+
+/// A lamp that says nothing for so long is gone.
+const GONE: Duration = Duration::from_secs(5);
+
+/// A frame that has come.
+#[derive(Clone, Debug, PartialEq)]
+pub struct Frame {
+    /// When it came.
+    pub came: Instant,
+    /// When the lamp shows it, in µs of its own clock.
+    pub at_us: u64,
+    /// Loudness of what the lamp heard, RMS in dBFS.
+    pub rms_db: f32,
+    /// True if the lamp took it for silence.
+    pub silent: bool,
+    /// R, G, B of each LED, sRGB.
+    pub pixels: Vec<u8>,
+}
+
+impl Frame {
+    /// A frame of a binary message of the live WebSocket; `None` for messages of other kinds and broken ones.
+    fn read(m: &[u8]) -> Option<Self> {
+        let head = m.first_chunk::<FRAME_HEAD>().filter(|h| h[0] == kind::FRAME)?;
+        let leds = usize::from(u16::from_le_bytes([head[2], head[3]]));
+        let pixels = m.get(FRAME_HEAD..FRAME_HEAD + leds * 3)?.to_vec();
+        let at_us = f64::from_le_bytes(*m[4..].first_chunk()?) as u64;
+        let rms_db = f32::from_le_bytes([head[16], head[17], head[18], head[19]]);
+        Some(Self { came: Instant::now(), at_us, rms_db, silent: head[1] == 1, pixels })
+    }
+}
+
+/// What a lamp shows.
+#[derive(Clone, Debug, PartialEq, serde::Deserialize)]
+pub struct Look {
+    /// Every parameter.
+    pub params: Map<String, Value>,
+    /// Its pattern.
+    pub pattern: String,
+}
+
+/// An open window to a lamp's light.
+pub struct Watch {
+    socket: WebSocket<TcpStream>,
+    label: String,
+}
+
+impl Watch {
+    /// Opens it, for so many frames a second at most.
+    ///
+    /// # Errors
+    ///
+    /// [`Trouble`].
+    pub fn open(address: &Address, fps: u32) -> Result<Self, Trouble> {
+        let away = |why: String| {
+            let why = harmless(&why).into_owned();
+            Trouble::Away { label: address.label.clone(), why }
+        };
+        let to = address.authority.to_socket_addrs().map_err(|e| away(e.to_string()))?.next();
+        let to = to.ok_or_else(|| away("the name has no address".into()))?;
+        let stream = TcpStream::connect_timeout(&to, GONE).map_err(|e| away(e.to_string()))?;
+        stream
+            .set_read_timeout(Some(GONE))
+            .and_then(|()| stream.set_nodelay(true))
+            .map_err(|e| away(e.to_string()))?;
+        let token = address.token.as_ref().map(|t| format!("?token={t}")).unwrap_or_default();
+        let url = format!("ws://{}/api/v1/live{token}", address.authority);
+        let mut socket = match tungstenite::client(url, stream) {
+            Ok((socket, _)) => socket,
+            Err(tungstenite::HandshakeError::Failure(tungstenite::Error::Http(r))) if r.status() == 401 => {
+                return Err(Trouble::Locked { label: address.label.clone() });
+            }
+            Err(e) => return Err(away(e.to_string())),
+        };
+        let wish = Message::text(json!({"fps": fps}).to_string());
+        socket.send(wish).map_err(|e| away(e.to_string()))?;
+        Ok(Self { socket, label: address.label.clone() })
+    }
+
+    /// What it shows from now on, as soon as that changes; the first answer is what it shows now.
+    ///
+    /// # Errors
+    ///
+    /// [`Trouble`] if it has gone.
+    pub fn look(&mut self) -> Result<Look, Trouble> {
+        #[derive(serde::Deserialize)]
+        struct News {
+            settings: Option<Look>,
+        }
+        loop {
+            match self.socket.read() {
+                Ok(Message::Text(text)) => {
+                    let news = serde_json::from_str::<News>(&text).ok();
+                    if let Some(mut look) = news.and_then(|n| n.settings) {
+                        k1_host::foreign::clean_text(&mut look.pattern);
+                        return Ok(look);
+                    }
+                }
+                Ok(Message::Close(_)) => return Err(self.away("it ended the connection")),
+                Ok(_) => {}
+                Err(e) => return Err(self.away(e)),
+            }
+        }
+    }
+
+    fn away(&self, why: impl std::fmt::Display) -> Trouble {
+        let why = harmless(&why.to_string()).into_owned();
+        Trouble::Away { label: self.label.clone(), why }
+    }
+
+    /// The next frame; waits for it.
+    ///
+    /// # Errors
+    ///
+    /// [`Trouble`] if the lamp has gone.
+    pub fn frame(&mut self) -> Result<Frame, Trouble> {
+        loop {
+            match self.socket.read() {
+                Ok(Message::Binary(bytes)) => {
+                    if let Some(frame) = Frame::read(&bytes) {
+                        return Ok(frame);
+                    }
+                }
+                Ok(_) => {}
+                Err(e) => return Err(self.away(e)),
+            }
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use k1_engine::audio::Snapshot;
+
+    #[test]
+    fn a_frame_is_read_as_it_was_written() {
+        let snapshot = Snapshot { rms_db: -31.5, silent: true, ..Snapshot::EMPTY };
+        let message = k1_device::live::frame(5, &[[1, 2, 3], [4, 5, 6]], &snapshot);
+        let frame = Frame::read(&message).unwrap();
+        assert_eq!(frame.at_us, 5);
+        assert_eq!((frame.rms_db, frame.silent, &frame.pixels[..]), (-31.5, true, &[1, 2, 3, 4, 5, 6][..]));
+        assert_eq!(Frame::read(&message[..message.len() - 1]), None);
+        assert_eq!(Frame::read(&[2; 200]), None);
+    }
+}

@@ -1,0 +1,120 @@
+//! Firmware for one lamp: whether it would take it, and what became of it.
+
+use std::time::{Duration, Instant};
+
+use k1_device::firmware::{Firmware, Outcome, Rollback, Short, Standing};
+use serde_json::Value;
+
+use crate::lamps::Client;
+use crate::signing::package::Update;
+
+/// A lamp that has taken firmware is back after this, trial and network aside.
+pub const RESTART: Duration = Duration::from_secs(60);
+/// Longest trial of what is not the network.
+const TRIAL: Duration = Duration::from_secs(75);
+/// Pause between two looks.
+const LOOK: Duration = Duration::from_millis(500);
+
+/// What was found out about a lamp before anything was sent.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Plan {
+    /// It runs this image already.
+    Done,
+    /// It would take it.
+    Send {
+        /// It could not take a bad image back.
+        unarmed: bool,
+    },
+}
+
+/// Whether a lamp would take an update, and its whole answer; asked before a byte is sent. `unarmed` lets it go to one
+/// that could not take it back.
+///
+/// # Errors
+///
+/// A sentence that says why not.
+pub fn plan(client: &Client, update: &Update, unarmed: bool) -> Result<(Plan, Value), String> {
+    let (state, raw) = client.firmware().map_err(|e| e.to_string())?;
+    let m = &update.manifest;
+    if state.running.as_ref().is_some_and(|i| i.hash == update.hash()) && state.state != Standing::OnTrial {
+        return Ok((Plan::Done, raw));
+    }
+    let why = if state.board != m.board.as_str() {
+        Some(format!("the image is for {}, and this is {}", m.board.as_str(), state.board))
+    } else if state.keys.is_empty() {
+        Some("it trusts no key yet: `k1 keys trust LAMP`".into())
+    } else if !state.keys.contains(&Short(update.envelope.signer())) {
+        Some("it does not trust the key that has signed this image".into())
+    } else if m.counter < state.counter_floor {
+        Some(format!(
+            "the image's counter is {}, and the lamp has confirmed {}",
+            m.counter, state.counter_floor
+        ))
+    } else if state.state == Standing::OnTrial {
+        Some("its firmware is on trial: wait for the verdict".into())
+    } else if let Some(r) = state.receiving {
+        Some(format!("it is taking another update ({} of {} bytes)", r.received, r.size))
+    } else if state.rollback == Rollback::NotArmed && !unarmed {
+        Some("its rollback is not armed, so a bad image would stay; --unarmed sends it all the same".into())
+    } else {
+        None
+    };
+    match why {
+        Some(why) => Err(why),
+        None => Ok((Plan::Send { unarmed: state.rollback == Rollback::NotArmed }, raw)),
+    }
+}
+
+/// Waits until a lamp that has taken an update has judged it: its whole answer, and what it says if it is content.
+///
+/// # Errors
+///
+/// A sentence if it is not, or if there is no verdict in time.
+pub fn verdict(client: &Client, update: &Update) -> (Value, Result<Firmware, String>) {
+    let hash = update.hash();
+    let patience = RESTART + TRIAL + Duration::from_secs(update.manifest.patience_s.into());
+    let went_back =
+        |s: &Firmware| s.last.clone().filter(|l| l.hash == hash && l.outcome == Outcome::RolledBack);
+    let judged = wait(client, patience, |s| {
+        let runs = s.running.as_ref().is_some_and(|i| i.hash == hash);
+        (runs && s.state == Standing::Confirmed) || (!runs && went_back(s).is_some())
+    });
+    match judged {
+        Err(why) => (Value::Null, Err(why)),
+        Ok((state, raw)) => match went_back(&state) {
+            Some(last) => {
+                let runs = state.running.map_or_else(|| "the image before".into(), |i| i.version.to_string());
+                let why =
+                    format!("it tried {} and took itself back to {runs}: {}", last.version, last.reason);
+                (raw, Err(why))
+            }
+            None => (raw, Ok(state)),
+        },
+    }
+}
+
+/// Asks again and again until the firmware says what is wanted. A lamp that restarts does not answer meanwhile.
+///
+/// # Errors
+///
+/// A sentence if it never does.
+pub fn wait(
+    client: &Client,
+    patience: Duration,
+    is: impl Fn(&Firmware) -> bool,
+) -> Result<(Firmware, Value), String> {
+    let began = Instant::now();
+    let mut last = "it does not answer".to_owned();
+    while began.elapsed() < patience {
+        match client.firmware() {
+            Ok((state, raw)) if is(&state) => return Ok((state, raw)),
+            Ok((state, _)) => {
+                let version = state.running.map_or_else(|| "something".into(), |i| i.version.to_string());
+                last = format!("it runs {version}, {:?}", state.state);
+            }
+            Err(trouble) => last = trouble.to_string(),
+        }
+        std::thread::sleep(LOOK);
+    }
+    Err(format!("no verdict after {} s: {last}", patience.as_secs()))
+}

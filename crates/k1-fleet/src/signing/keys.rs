@@ -1,0 +1,181 @@
+//! The keys of this user: PKCS #8 files in the user's own folder, one per name. Nothing here ever prints a secret.
+
+use std::path::{Path, PathBuf};
+
+use ed25519_dalek::SigningKey;
+use ed25519_dalek::pkcs8::spki::der::pem::LineEnding;
+use ed25519_dalek::pkcs8::{DecodePrivateKey, EncodePrivateKey, EncodePublicKey};
+use k1_device::firmware::Short;
+use k1_update::envelope::{Envelope, PublicKey};
+use k1_update::trust::KeyStatement;
+
+use k1_host::private;
+
+/// A key of this user.
+pub struct Key {
+    /// Its name here.
+    pub name: String,
+    secret: SigningKey,
+}
+
+impl Key {
+    /// The half that everybody may know.
+    pub fn public(&self) -> PublicKey {
+        PublicKey(self.secret.verifying_key().to_bytes())
+    }
+
+    /// How envelopes and lamps name it.
+    pub fn id(&self) -> Short {
+        Short(self.public().id())
+    }
+
+    /// The public half as a standard tool wants it (SPKI, PEM).
+    ///
+    /// # Errors
+    ///
+    /// A sentence.
+    pub fn public_pem(&self) -> Result<String, String> {
+        self.secret.verifying_key().to_public_key_pem(LineEnding::LF).map_err(|e| e.to_string())
+    }
+
+    /// The half that signs.
+    pub fn secret(&self) -> &SigningKey {
+        &self.secret
+    }
+}
+
+/// The folder of this user's keys.
+///
+/// # Errors
+///
+/// A sentence where there is no home.
+pub fn folder() -> Result<PathBuf, String> {
+    Ok(private::folder().ok_or("there is no home folder in which keys could be kept: set HOME")?.join("keys"))
+}
+
+/// Where a key of this name is.
+///
+/// # Errors
+///
+/// A sentence if it is no name for a key.
+pub fn path(folder: &Path, name: &str) -> Result<PathBuf, String> {
+    let fits = (1..=32).contains(&name.len())
+        && name.bytes().all(|b| b.is_ascii_alphanumeric() || b == b'-' || b == b'_');
+    if fits {
+        Ok(folder.join(format!("{name}.pem")))
+    } else {
+        Err(format!("“{name}” is no name for a key: 1 to 32 letters, digits, - and _"))
+    }
+}
+
+/// Makes a key. One that is there is never overwritten: lamps may trust it.
+///
+/// # Errors
+///
+/// A sentence that says what to do.
+pub fn make(folder: &Path, name: &str) -> Result<Key, String> {
+    let path = path(folder, name)?;
+    if path.exists() {
+        return Err(format!(
+            "there is a key “{name}” already; choose another name, or move {}",
+            path.display()
+        ));
+    }
+    let mut seed = [0; 32];
+    getrandom::fill(&mut seed).map_err(|e| format!("this machine gives no chance to make a key of: {e}"))?;
+    let secret = SigningKey::from_bytes(&seed);
+    let pem = secret.to_pkcs8_pem(LineEnding::LF).map_err(|e| e.to_string())?;
+    private::write(&path, pem.as_bytes()).map_err(|e| format!("{}: {e}", path.display()))?;
+    Ok(Key { name: name.to_owned(), secret })
+}
+
+/// Reads a key.
+///
+/// # Errors
+///
+/// A sentence that says what to do.
+pub fn read(folder: &Path, name: &str) -> Result<Key, String> {
+    let path = path(folder, name)?;
+    if private::is_open_to_others(&path) {
+        return Err(format!(
+            "others can read {}: chmod 600 it, and think of making a new key",
+            path.display()
+        ));
+    }
+    let pem = private::read(&path).map_err(|e| match e.kind() {
+        std::io::ErrorKind::NotFound => {
+            format!("there is no key “{name}”; make one with `k1 keys new {name}`, or see `k1 keys list`")
+        }
+        _ => format!("{}: {e}", path.display()),
+    })?;
+    let secret = SigningKey::from_pkcs8_pem(&pem)
+        .map_err(|e| format!("{} is no Ed25519 key in PKCS #8: {e}", path.display()))?;
+    Ok(Key { name: name.to_owned(), secret })
+}
+
+/// A set of one key or two as a lamp takes it; the first set of a lamp needs no signature.
+///
+/// # Errors
+///
+/// A sentence for any other number of keys.
+pub fn statement(public: &[PublicKey], signer: Option<&Key>, generation: u32) -> Result<Envelope, String> {
+    let keys = match *public {
+        [one] => [Some(one), None],
+        [one, two] => [Some(one), Some(two)],
+        _ => return Err("a lamp trusts one key or two: name them with --key".into()),
+    };
+    let envelope = KeyStatement { keys, generation }.envelope();
+    Ok(match signer {
+        Some(key) => envelope.sign(&key.secret),
+        None => envelope,
+    })
+}
+
+/// Names of this user's keys, in order.
+///
+/// # Errors
+///
+/// A sentence if the folder cannot be read; none of it is no error.
+pub fn names(folder: &Path) -> Result<Vec<String>, String> {
+    let entries = match std::fs::read_dir(folder) {
+        Ok(entries) => entries,
+        Err(e) if e.kind() == std::io::ErrorKind::NotFound => return Ok(Vec::new()),
+        Err(e) => return Err(format!("{}: {e}", folder.display())),
+    };
+    let mut names: Vec<String> = entries
+        .filter_map(|e| Some(e.ok()?.file_name().to_str()?.strip_suffix(".pem")?.to_owned()))
+        .collect();
+    names.sort();
+    Ok(names)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_key_is_kept_for_its_user_alone_and_never_overwritten() {
+        let place = tempfile::tempdir().unwrap();
+        let folder = place.path().join("keys");
+        assert_eq!(names(&folder), Ok(vec![]));
+        let made = make(&folder, "shop").unwrap();
+        assert_eq!(read(&folder, "shop").unwrap().public(), made.public());
+        assert!(make(&folder, "shop").err().unwrap().contains("already"));
+        assert!(make(&folder, "../shop").err().unwrap().contains("no name"));
+        assert!(read(&folder, "other").err().unwrap().contains("k1 keys new other"));
+        make(&folder, "next").unwrap();
+        assert_eq!(names(&folder).unwrap(), ["next", "shop"]);
+        let file = folder.join("shop.pem");
+        #[cfg(unix)]
+        {
+            use std::os::unix::fs::PermissionsExt;
+            assert_eq!(std::fs::metadata(&file).unwrap().permissions().mode() & 0o777, 0o600);
+            std::fs::set_permissions(&file, std::fs::Permissions::from_mode(0o644)).unwrap();
+            assert!(read(&folder, "shop").err().unwrap().contains("chmod 600"));
+            std::fs::set_permissions(&file, std::fs::Permissions::from_mode(0o600)).unwrap();
+        }
+        std::fs::write(&file, "nonsense").unwrap();
+        assert!(read(&folder, "shop").err().unwrap().contains("no Ed25519 key"));
+        assert!(made.public_pem().unwrap().starts_with("-----BEGIN PUBLIC KEY-----"));
+    }
+}

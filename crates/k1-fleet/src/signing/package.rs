@@ -1,0 +1,131 @@
+//! Images and signed updates as files.
+
+use std::fmt;
+use std::path::Path;
+
+use k1_device::firmware::{BOARDS, Short};
+use k1_update::envelope::{ENVELOPE, Envelope};
+use k1_update::layout::Layout;
+use k1_update::manifest::{Manifest, Name};
+use sha2::{Digest, Sha256};
+
+/// What is to be stated of an image.
+pub struct Statement<'a> {
+    /// Board, of [`BOARDS`].
+    pub board: &'a str,
+    /// Version, for people.
+    pub version: &'a str,
+    /// Anti-downgrade counter.
+    pub counter: u32,
+    /// Seconds that a trial waits for a network which was there before.
+    pub patience_s: u16,
+}
+
+/// The manifest of an image.
+///
+/// # Errors
+///
+/// A sentence if the image does not fit a slot, or a text its place.
+pub fn manifest(image: &[u8], s: &Statement) -> Result<Manifest, String> {
+    let chip = BOARDS.iter().find(|(board, _)| *board == s.board).map(|(_, chip)| *chip);
+    let boards = || BOARDS.map(|(board, _)| board).join(", ");
+    let chip = chip.ok_or_else(|| format!("there is no board “{}”; there are {}", s.board, boards()))?;
+    let most = Layout::K1.most() as usize;
+    if image.is_empty() || image.len() > most {
+        return Err(format!("an image has 1 to {most} bytes, and this one has {}", image.len()));
+    }
+    let version = Name::new(s.version).ok_or_else(|| {
+        format!("“{}” is no version: 1 to 24 printable characters without spaces", s.version)
+    })?;
+    let (Some(board), Some(chip)) = (Name::new(s.board), Name::new(chip)) else {
+        return Err(format!("“{}” is no name for a board", s.board));
+    };
+    let Statement { counter, patience_s, .. } = *s;
+    let hash = Sha256::digest(image).into();
+    Ok(Manifest { patience_s, size: image.len() as u32, hash, board, chip, version, counter })
+}
+
+/// A file for an update: its manifest, and the image, which are what they say of each other.
+pub struct Update {
+    /// Signed or not; nobody has looked.
+    pub envelope: Envelope,
+    /// What it states.
+    pub manifest: Manifest,
+    /// The image.
+    pub image: Vec<u8>,
+}
+
+impl Update {
+    /// Reads the bytes of a file for an update.
+    ///
+    /// # Errors
+    ///
+    /// A sentence: no update, or damaged.
+    pub fn parse(bytes: &[u8]) -> Result<Self, String> {
+        let Some((envelope, image)) = bytes.split_first_chunk::<ENVELOPE>() else {
+            return Err(k1_update::refusal::Refusal::NotAnUpdate.to_string());
+        };
+        let envelope = Envelope(*envelope);
+        let manifest = Manifest::read(&envelope).map_err(|e| e.to_string())?;
+        if image.len() as u64 != u64::from(manifest.size) {
+            let size = manifest.size;
+            return Err(format!(
+                "the file is cut off or goes on: its image has {} of {size} bytes",
+                image.len()
+            ));
+        }
+        if <[u8; 32]>::from(Sha256::digest(image)) != manifest.hash {
+            return Err(k1_update::refusal::Refusal::WrongHash.to_string());
+        }
+        Ok(Self { envelope, manifest, image: image.to_vec() })
+    }
+
+    /// Reads a file for an update.
+    ///
+    /// # Errors
+    ///
+    /// A sentence that names the file: it cannot be read, is no update, or is damaged.
+    pub fn read(path: &Path) -> Result<Self, String> {
+        let wrong = |e: &dyn fmt::Display| format!("{}: {e}", path.display());
+        Self::parse(&std::fs::read(path).map_err(|e| wrong(&e))?).map_err(|e| wrong(&e))
+    }
+
+    /// Reads a file for an update, or a bare image that becomes one without a signature.
+    ///
+    /// # Errors
+    ///
+    /// A sentence that says what to do.
+    pub fn read_or_wrap(path: &Path, bare: &Statement) -> Result<Self, String> {
+        let wrong = |e: &dyn fmt::Display| format!("{}: {e}", path.display());
+        let bytes = std::fs::read(path).map_err(|e| wrong(&e))?;
+        if bytes.starts_with(b"K1UPDATE") {
+            return Self::parse(&bytes).map_err(|e| wrong(&e));
+        }
+        if bytes.starts_with(b"\x7fELF") {
+            return Err(format!(
+                "{} is a program with its symbols, no image: name the .bin beside it",
+                path.display()
+            ));
+        }
+        let manifest = manifest(&bytes, bare)?;
+        Ok(Self { envelope: manifest.envelope(), manifest, image: bytes })
+    }
+
+    /// The file.
+    pub fn bytes(&self) -> Vec<u8> {
+        [&self.envelope.0[..], &self.image].concat()
+    }
+
+    /// The first bytes of the image's hash, as lamps show it.
+    pub fn hash(&self) -> Short {
+        Short(self.manifest.short_hash())
+    }
+}
+
+/// Which version it is, for which board, and how large.
+impl fmt::Display for Update {
+    fn fmt(&self, f: &mut fmt::Formatter) -> fmt::Result {
+        let Manifest { version, board, size, .. } = &self.manifest;
+        write!(f, "{} for {}, {size} bytes", version.as_str(), board.as_str())
+    }
+}

@@ -1,0 +1,35 @@
+//! Between the renderer and one light.
+
+use std::sync::OnceLock;
+use std::sync::atomic::Ordering::{Relaxed, Release};
+use std::thread::Thread;
+use std::time::Duration;
+
+use super::{Frames, Shared, realtime};
+use crate::sink::Open;
+
+/// Below the two halves, which have 70 and 80.
+const PRIORITY: u8 = 50;
+
+/// Shows frames on one light until the program stops, and leaves it dark.
+pub fn feed(mut to: Open, mut frames: Frames, wakes: &OnceLock<Thread>, shared: &Shared, leds: usize) {
+    if to.sink.is_urgent() {
+        // Behind the two halves, and before what is not on time anyway. Where it is refused, it goes on without.
+        realtime::hurry(PRIORITY);
+    }
+    let _ = wakes.set(std::thread::current());
+    while !shared.stop.load(Relaxed) {
+        match frames.take() {
+            // The light may be off for a moment: the next frame is tried again.
+            Some(frame) => to.light.took(to.sink.show(&frame.wire, &frame.screen).is_ok()),
+            None => {
+                to.sink.tend();
+                std::thread::park_timeout(Duration::from_millis(20));
+            }
+        }
+    }
+    if let Err(e) = to.sink.dark(leds) {
+        k1_host::say(format_args!("k1: the light {} could not be switched off: {e}", to.light.name));
+    }
+    shared.lit.fetch_sub(1, Release);
+}

@@ -1,0 +1,246 @@
+//! The two halves on their two threads, what feeds them, and what they measure.
+//!
+//! ```text
+//! source thread ─▶ samples ─▶ hear (core 1) ─▶ snapshot ring ─▶ show (core 0) ─▶ frame swap ─▶ sink threads
+//!                                                    └────────────▶ page, API      └──────────▶ page
+//! ```
+
+mod clock;
+mod feed;
+mod hear;
+mod pump;
+pub(crate) mod realtime;
+mod shared;
+mod show;
+
+use std::sync::Arc;
+use std::sync::atomic::Ordering::{Acquire, Release};
+use std::thread::JoinHandle;
+use std::time::{Duration, Instant};
+
+use k1_device::answers::Vitals;
+use k1_device::exchange::{SLOTS, Settings, SettingsRing, SoundRing};
+use k1_device::live::HeardHop;
+use k1_engine::HOP;
+use k1_engine::light::OutputSettings;
+use k1_handoff::Mailbox;
+
+pub use clock::Clock;
+pub use realtime::Seat;
+pub use shared::Shared;
+pub use show::{Finished, Frames};
+
+use k1_host::identity::Who;
+use crate::sink::Open;
+use crate::source::{self, Source};
+
+/// Bins of a histogram: up to 102 ms.
+const BINS: usize = 2_048;
+/// What the halves count here.
+pub type Meters = k1_device::meter::Meters<BINS>;
+/// What was counted up to a moment.
+pub type Ledger = k1_device::meter::Ledger<BINS>;
+/// The ear's end of the snapshot hand-off.
+pub type SoundWriter = k1_device::exchange::SoundWriter<Arc<SoundRing>>;
+/// An end of the snapshot hand-off for any thread.
+pub type SoundReader = k1_device::exchange::SoundReader<Arc<SoundRing>>;
+/// Posts changes and reads whole sets.
+pub type Controls = k1_device::exchange::Controls<Arc<Mailbox<SLOTS>>, Arc<SettingsRing>>;
+/// The owner of the settings: the renderer.
+pub type Owner = k1_device::exchange::Owner<Arc<Mailbox<SLOTS>>, Arc<SettingsRing>>;
+
+/// The audio half prefers the second core, the render half the first: as in the lamp.
+const SEAT_HEARS: usize = 1;
+const SEAT_SHOWS: usize = 0;
+/// Samples that fit between a source and the ear: half a second.
+const ROOM: usize = 64 * HOP;
+/// Names of the threads of lights, and of those that leave a file behind.
+const LIGHT: &str = "k1-sink";
+const KEPT: &str = "k1-sink-file";
+/// How long the end waits for lights to become dark.
+const LAST_FRAMES: Duration = Duration::from_secs(1);
+/// Seconds of history that are kept.
+const HISTORY: usize = 120;
+
+/// Opens a source again.
+pub type Reopen = Box<dyn FnMut() -> Result<Box<dyn Source>, source::Error> + Send>;
+
+/// What to run.
+pub struct Setup {
+    /// Sound.
+    pub source: Box<dyn Source>,
+    /// Opens the source again when it ends.
+    pub reopen: Option<Reopen>,
+    /// Pattern, parameters, gain at the start.
+    pub settings: Settings,
+    /// Number of LEDs.
+    pub leds: usize,
+    /// Current limit.
+    pub output: OutputSettings,
+    /// Frames per second.
+    pub fps: u32,
+    /// Lights.
+    pub sinks: Vec<Open>,
+    /// True if a page may want the sound.
+    pub with_page: bool,
+}
+
+/// The running program.
+pub struct Runtime {
+    /// What all threads see.
+    pub shared: Arc<Shared>,
+    /// Settings.
+    pub controls: Controls,
+    /// Snapshots.
+    pub sound: SoundReader,
+    /// Number of LEDs.
+    pub leds: usize,
+    /// Frames per second asked for.
+    pub fps: u32,
+    /// Sound and frames for the page.
+    pub page: Option<(rtrb::Consumer<HeardHop>, Frames)>,
+    /// Wakes the page's thread when a frame is ready.
+    pub page_wakes: Arc<std::sync::OnceLock<std::thread::Thread>>,
+    /// What it is called.
+    pub who: Arc<Who>,
+    seconds: Box<Ledger>,
+    summary: Box<Ledger>,
+    threads: Vec<JoinHandle<()>>,
+}
+
+impl Runtime {
+    /// Starts all threads.
+    pub fn start(setup: Setup) -> std::io::Result<Self> {
+        let lights = setup.sinks.iter().map(|s| s.light.clone()).collect();
+        let shared = Arc::new(Shared::new(lights, setup.source.presence()));
+        let mut threads = Vec::new();
+        let mut spawn = |name: &str, body: Box<dyn FnOnce() + Send>| -> std::io::Result<()> {
+            threads.push(std::thread::Builder::new().name(name.into()).spawn(body)?);
+            Ok(())
+        };
+
+        let (mailbox, mailbox_owner) = Mailbox::channel();
+        let (settings_writer, settings) = SettingsRing::channel();
+        let owner = Owner::new(mailbox_owner, settings_writer, setup.settings);
+        let controls = Controls::new(mailbox, settings, setup.settings);
+        let (writer, sound) = SoundRing::channel();
+        let (writer, sound) = (SoundWriter::new(writer), SoundReader::new(sound));
+        let is_live = setup.source.is_live();
+        let (producer, samples) = rtrb::RingBuffer::new(ROOM);
+        let pump = pump::Pump::new(setup.source, setup.reopen, producer, shared.clone());
+        spawn("k1-source", Box::new(move || pump.run()))?;
+
+        let (tap, tapped) = rtrb::RingBuffer::new(128);
+        let ear = hear::EarThread {
+            shared: shared.clone(),
+            samples,
+            is_live,
+            writer,
+            controls: controls.clone(),
+            tap: setup.with_page.then_some(tap),
+        };
+        let time = shared.clock;
+        spawn(
+            "k1-hear",
+            Box::new(move || {
+                ear.shared.hear_seat.take(SEAT_HEARS, 70);
+                ear.run(&time);
+            }),
+        )?;
+
+        let mut outlets = Vec::new();
+        for sink in setup.sinks {
+            let (outlet, frames, wakes) = show::outlet(setup.leds, Some(sink.light.clone()));
+            outlets.push(outlet);
+            let (shared, leds) = (shared.clone(), setup.leds);
+            let name = if sink.is_kept { KEPT } else { LIGHT };
+            spawn(name, Box::new(move || feed::feed(sink, frames, &wakes, &shared, leds)))?;
+        }
+        let (page_outlet, page_frames, page_wakes) = show::outlet(setup.leds, None);
+        if setup.with_page {
+            outlets.push(page_outlet);
+        }
+        let renderer = show::ShowThread {
+            shared: shared.clone(),
+            show: crate::new_show(setup.leds, setup.output),
+            sound: sound.clone(),
+            owner,
+            outlets,
+            fps: setup.fps,
+        };
+        spawn(
+            "k1-show",
+            Box::new(move || {
+                renderer.shared.show_seat.take(SEAT_SHOWS, 80);
+                renderer.run(&time);
+            }),
+        )?;
+
+        Ok(Self {
+            controls,
+            sound,
+            leds: setup.leds,
+            fps: setup.fps,
+            page: setup.with_page.then_some((tapped, page_frames)),
+            who: Arc::default(),
+            page_wakes,
+            seconds: Box::default(),
+            summary: Box::default(),
+            threads,
+            shared,
+        })
+    }
+
+    /// Takes the figures since the last call (call it once a second) and remembers them.
+    pub fn measure(&mut self) -> Vitals {
+        let shared = &self.shared;
+        let vitals = self.seconds.vitals(&shared.meters, shared.clock.now_us(), self.fps as f32);
+        self.summary.observe(&shared.meters);
+        let mut history = self.shared.lock_history();
+        history.push_back(vitals);
+        if history.len() > HISTORY {
+            history.pop_front();
+        }
+        vitals
+    }
+
+    /// Begins the summary here: what came before (start-up) does not count.
+    pub fn begin_summary(&mut self) {
+        self.measure();
+        self.summary();
+    }
+
+    /// The figures since [`begin_summary`](Self::begin_summary).
+    pub fn summary(&mut self) -> Vitals {
+        let shared = &self.shared;
+        self.summary.vitals(&shared.meters, shared.clock.now_us(), self.fps as f32)
+    }
+
+    /// True when the sound has ended and the last of it was heard.
+    pub fn has_ended(&self) -> bool {
+        self.shared.hearing_ended.load(Acquire)
+    }
+
+    /// Stops everything; every sink leaves its lights dark. A light that does not take its last frames in time (a pipe
+    /// that nobody reads) is not waited for.
+    pub fn stop(self) {
+        self.shared.stop.store(true, Release);
+        let until = Instant::now() + LAST_FRAMES;
+        for thread in self.threads {
+            match thread.thread().name() {
+                // The source may wait for a pipe that never speaks: it is not worth waiting for.
+                Some("k1-source") if !thread.is_finished() => continue,
+                Some(LIGHT) => {
+                    while !thread.is_finished() && Instant::now() < until {
+                        std::thread::sleep(Duration::from_millis(2));
+                    }
+                    if !thread.is_finished() {
+                        continue;
+                    }
+                }
+                _ => {}
+            }
+            let _ = thread.join();
+        }
+    }
+}

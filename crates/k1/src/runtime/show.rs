@@ -1,0 +1,187 @@
+//! The thread that shows: has a frame rendered whenever one is due, and hands it to the lights. It waits for nothing but
+//! its own clock.
+
+use std::sync::Arc;
+use std::sync::atomic::Ordering::Relaxed;
+use std::thread::Thread;
+
+use k1_device::frame::{Picture, Showing};
+use k1_device::pace::FrameClock;
+use k1_handoff::{FrameSwap, SwapReader, SwapWriter};
+
+use super::clock::Time;
+use super::{Owner, Shared, SoundReader};
+use crate::Show;
+use crate::sink::Light;
+
+/// A finished frame on its way to a sink.
+#[derive(Clone, Debug)]
+pub struct Finished {
+    /// The moment that the frame shows, in µs.
+    pub at_us: u64,
+    /// What the wire carries.
+    pub wire: Vec<[u8; 3]>,
+    /// What a screen should show.
+    pub screen: Vec<[u8; 3]>,
+}
+
+/// A sink's end of its own frame hand-off.
+pub type Frames = SwapReader<Arc<FrameSwap<Finished>>>;
+
+/// The renderer's end.
+pub struct Outlet {
+    /// Frames, latest wins.
+    pub frames: SwapWriter<Arc<FrameSwap<Finished>>>,
+    /// The thread to be woken; empty until it runs.
+    pub wakes: Arc<std::sync::OnceLock<Thread>>,
+    /// Counts what it is offered; `None` for the page, which is no light and may miss frames.
+    pub light: Option<Arc<Light>>,
+}
+
+/// Makes the hand-off of one sink, or of the page.
+pub fn outlet(leds: usize, light: Option<Arc<Light>>) -> (Outlet, Frames, Arc<std::sync::OnceLock<Thread>>) {
+    let empty = || Finished { at_us: 0, wire: vec![[0; 3]; leds], screen: vec![[0; 3]; leds] };
+    let (frames, reader) = FrameSwap::channel(empty(), empty(), empty());
+    let wakes = Arc::new(std::sync::OnceLock::new());
+    (Outlet { frames, wakes: wakes.clone(), light }, reader, wakes)
+}
+
+/// What the renderer's thread owns.
+pub struct ShowThread {
+    pub shared: Arc<Shared>,
+    pub show: Box<Show>,
+    pub sound: SoundReader,
+    pub owner: Owner,
+    pub outlets: Vec<Outlet>,
+    pub fps: u32,
+}
+
+impl ShowThread {
+    /// Runs until the program stops.
+    pub fn run(self, time: &impl Time) {
+        let Self { shared, show, sound, owner, mut outlets, fps } = self;
+        let mut pace = FrameClock::starting_at(time.now_us(), fps);
+        let mut showing = Showing::new(show, sound, owner, pace.period_us());
+        while !shared.stop.load(Relaxed) {
+            time.sleep_until(pace.due_us());
+            let now = time.now_us();
+            pace.begins(now);
+            shared.without_allocating(|| {
+                let has_ended = shared.hearing_ended.load(Relaxed);
+                showing.frame(
+                    now,
+                    has_ended,
+                    &shared.meters,
+                    || time.now_us(),
+                    |picture| outlets.iter_mut().map(|outlet| u32::from(outlet.offer(now, picture))).sum(),
+                );
+            });
+        }
+    }
+}
+
+impl Outlet {
+    /// Hands a frame over. True if a light has not taken the one before.
+    fn offer<const N: usize>(&mut self, at_us: u64, picture: &Picture<N>) -> bool {
+        let frame = self.frames.back();
+        frame.at_us = at_us;
+        picture.wire(&mut frame.wire);
+        picture.screen(&mut frame.screen);
+        let is_replaced = self.frames.publish();
+        if let Some(thread) = self.wakes.get() {
+            thread.unpark();
+        }
+        // The page is no light.
+        self.light.as_ref().is_some_and(|light| {
+            light.offer(is_replaced);
+            is_replaced
+        })
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use k1_device::exchange::{Settings, SettingsRing, SoundRing};
+    use k1_device::meter::Count;
+    use k1_handoff::Mailbox;
+
+    use super::super::clock::script::Script;
+    use super::*;
+
+    const LEDS: usize = 16;
+    const START: u64 = 1_000_000;
+
+    /// A renderer of 100 frames a second that stops after its tenth sleep, of which the fifth is `late` µs too long. The
+    /// light takes a frame after each sleep that `takes` names; the page takes none.
+    fn run(late: u64, takes: impl Fn(usize) -> bool, allocates: bool) -> (Arc<Shared>, Vec<u64>) {
+        let light = Arc::new(Light::new("x".into()));
+        let shared = Arc::new(Shared::new(vec![light.clone()], None));
+        let (_mailbox, owner) = Mailbox::channel();
+        let (published, _settings) = SettingsRing::channel();
+        let (_writer, sound) = SoundRing::channel();
+        let (lit, mut frames, _) = outlet(LEDS, Some(light));
+        let (page, _page_frames, _) = outlet(LEDS, None);
+        let thread = ShowThread {
+            shared: shared.clone(),
+            show: crate::new_show(LEDS, Default::default()),
+            sound: SoundReader::new(sound),
+            owner: Owner::new(owner, published, Settings::default()),
+            outlets: vec![lit, page],
+            fps: 100,
+        };
+        let mut sleeps = 0;
+        let time = Script::from(START, |wakes| {
+            sleeps += 1;
+            if takes(sleeps) {
+                let _ = frames.take();
+            }
+            shared.stop.store(sleeps == 10, Relaxed);
+            wakes + if sleeps == 5 { late } else { 0 }
+        });
+        time.look_us.set(2);
+        time.allocates.set(allocates);
+        thread.run(&time);
+        let sleeps = time.sleeps().iter().map(|us| us - START).collect();
+        drop(time);
+        (shared, sleeps)
+    }
+
+    fn counts(shared: &Shared) -> [u32; 4] {
+        [Count::Frames, Count::Late, Count::Dropped, Count::Allocations].map(|c| shared.meters.get(c))
+    }
+
+    #[test]
+    fn frames_begin_when_they_are_due() {
+        let (shared, sleeps) = run(0, |_| true, false);
+        assert_eq!(sleeps, [0, 10, 20, 30, 40, 50, 60, 70, 80, 90].map(|ms| ms * 1000));
+        assert_eq!(counts(&shared), [10, 0, 0, 0]);
+        assert_eq!(shared.meters.get(Count::RenderUs), 20, "from the first look to the second");
+    }
+
+    #[test]
+    fn a_late_frame_is_counted_and_those_that_were_missed_are_not_shown_in_a_burst() {
+        let (shared, sleeps) = run(35_000, |_| true, false);
+        assert_eq!(sleeps, [0, 10, 20, 30, 40, 85, 95, 105, 115, 125].map(|ms| ms * 1000));
+        assert_eq!(counts(&shared), [10, 1, 0, 0]);
+        // A frame that is a period late is made up for, and none is counted.
+        let (shared, sleeps) = run(9_000, |_| true, false);
+        assert_eq!(sleeps[5], 50_000);
+        assert_eq!(counts(&shared), [10, 0, 0, 0]);
+    }
+
+    #[test]
+    fn frames_that_a_light_does_not_take_are_dropped_and_those_of_the_page_are_not_counted() {
+        let (shared, _) = run(0, |_| false, false);
+        assert_eq!(counts(&shared), [10, 0, 9, 0]);
+        let report = shared.lights[0].report();
+        assert_eq!((report.frames, report.dropped), (10, 9));
+        let (shared, _) = run(0, |sleep| sleep % 2 == 0, false);
+        assert_eq!(counts(&shared), [10, 0, 4, 0]);
+    }
+
+    #[test]
+    fn allocations_of_a_frame_are_counted() {
+        let (shared, _) = run(0, |_| true, true);
+        assert_eq!(counts(&shared)[3], 20, "a look at the clock in each, taken and given back");
+    }
+}
