@@ -25,6 +25,8 @@ use k1_sim::clock;
 
 /// The clock's smallest step in these tests.
 const STEP_US: u64 = 100;
+/// Where the clock stands when a test begins: a wire at rest needs a past.
+const START_US: u64 = 1_000_000;
 
 fn now_us() -> u64 {
     Instant::now().as_micros()
@@ -129,7 +131,7 @@ const HEARD: [Count; 3] = [Count::Hops, Count::Underruns, Count::Overruns];
 
 #[test]
 fn hops_are_heard_as_they_arrive_and_counted() {
-    clock::reset(0);
+    clock::reset(START_US);
     let h = heard(|_| Does::Speaks);
     assert_eq!(counts(h.lamp, HEARD), [100, 0, 5]);
     assert_eq!(h.ended_ms, 800.0);
@@ -142,7 +144,7 @@ fn hops_are_heard_as_they_arrive_and_counted() {
 
 #[test]
 fn sound_that_comes_late_is_a_gap_from_60_ms_on() {
-    clock::reset(0);
+    clock::reset(START_US);
     for (us, gaps) in [(50_000, 0), (70_000, 1), (95_000, 1)] {
         let h = heard(move |read| if read == 50 { Does::SpeaksAfter(us) } else { Does::Speaks });
         assert_eq!(counts(h.lamp, HEARD), [100, gaps, 5], "{us} µs");
@@ -151,7 +153,7 @@ fn sound_that_comes_late_is_a_gap_from_60_ms_on() {
 
 #[test]
 fn a_microphone_that_is_lost_is_one_gap_and_silence_keeps_time() {
-    clock::reset(0);
+    clock::reset(START_US);
     // Three reads wait for 100 ms each; of that four hops are heard as silence.
     for (lost, waits_ms) in [(Does::TimesOut, 300.0 - 4.0 * 8.0), (Does::Fails, 0.0)] {
         let h = heard(move |read| if read > 20 { lost } else { Does::Speaks });
@@ -168,7 +170,7 @@ fn a_microphone_that_is_lost_is_one_gap_and_silence_keeps_time() {
 
 #[test]
 fn each_loss_of_a_microphone_is_a_gap() {
-    clock::reset(0);
+    clock::reset(START_US);
     let h = heard(|read| if (5..=8).contains(&read) { Does::Fails } else { Does::Speaks });
     assert_eq!(counts(h.lamp, [Count::Hops, Count::Underruns]), [100, 1]);
     assert_eq!(h.bounds.len(), 7, "the fourth that would fail is due after a second");
@@ -178,7 +180,7 @@ fn each_loss_of_a_microphone_is_a_gap() {
 
 #[test]
 fn without_a_microphone_there_is_silence_and_no_gap() {
-    clock::reset(0);
+    clock::reset(START_US);
     let h = heard(|_| Does::Fails);
     assert_eq!(counts(h.lamp, [Count::Hops, Count::Underruns]), [100, 0]);
     assert!((h.ended_ms - 800.0).abs() < 1.0, "{} ms", h.ended_ms);
@@ -186,7 +188,7 @@ fn without_a_microphone_there_is_silence_and_no_gap() {
 
 #[test]
 fn a_fixed_noise_floor_is_in_force() {
-    clock::reset(0);
+    clock::reset(START_US);
     let lamp: &'static Lamp = Box::leak(Box::default());
     let _owner = lamp.crossing.take_owner(Settings::default());
     lamp.floor_db.store((-33.0_f32).to_bits(), Relaxed);
@@ -249,7 +251,7 @@ const SHOWN: [Count; 3] = [Count::Frames, Count::Late, Count::Dropped];
 
 #[test]
 fn frames_follow_each_other_at_the_wires_pace() {
-    clock::reset(0);
+    clock::reset(START_US);
     let (lamp, sent) = shown(|_| false, |_| 0);
     assert_eq!(sent.len(), 100);
     assert!(sent.windows(2).all(|w| w[1] - w[0] == 3_000), "{sent:?}");
@@ -261,7 +263,7 @@ fn frames_follow_each_other_at_the_wires_pace() {
 
 #[test]
 fn a_frame_that_begins_after_two_periods_is_late_and_is_not_made_up_for() {
-    clock::reset(0);
+    clock::reset(START_US);
     let (lamp, _) = shown(|_| false, |frame| u64::from(frame == 50) * 2_900);
     assert_eq!(counts(lamp, SHOWN)[1..], [0, 0]);
     let (lamp, sent) = shown(|_| false, |frame| u64::from(frame == 50) * 20_000);
@@ -271,7 +273,7 @@ fn a_frame_that_begins_after_two_periods_is_late_and_is_not_made_up_for() {
 
 #[test]
 fn a_strip_that_refuses_does_not_take_the_core_and_nothing_is_dropped() {
-    clock::reset(0);
+    clock::reset(START_US);
     let (lamp, sent) = shown(|frame| frame > 10, |_| 0);
     assert_eq!(sent.len(), 10);
     assert_eq!(counts(lamp, SHOWN)[1..], [0, 0]);
@@ -281,7 +283,7 @@ fn a_strip_that_refuses_does_not_take_the_core_and_nothing_is_dropped() {
 
 #[test]
 fn pages_and_the_mirror_get_what_the_strip_gets() {
-    clock::reset(0);
+    clock::reset(START_US);
     let lamp: &'static Lamp = Box::leak(Box::default());
     let (strip, hardware, sent) = strip(|_| false, |_| 0);
     let order = hardware.order;

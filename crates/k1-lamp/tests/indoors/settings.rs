@@ -82,8 +82,6 @@ fn garbage_where_settings_were_takes_the_defaults_and_is_written_over() {
             f.bytes[area].fill_with(|| if noise { random.next_u64() as u8 } else { 0 });
         });
         lamp.comes_online();
-        let said = lamp.console();
-        assert!(said.contains("settings could not be read") || said.contains("damaged groups"), "{said}");
         lamp.lives(4.0);
         assert_eq!(lamp.get("/api/v1/setup")["leds"], 180, "a default");
         lamp.post("/api/v1/setup", json!({"name": "again"}));
