@@ -9,7 +9,6 @@ use alloc::boxed::Box;
 use alloc::string::String;
 use alloc::vec::Vec;
 use core::cell::RefCell;
-use core::sync::atomic::AtomicU32;
 use core::sync::atomic::Ordering::Relaxed;
 
 use embassy_net::tcp::TcpSocket;
@@ -22,23 +21,19 @@ use k1_device::error::Refusal;
 use k1_device::firmware::Installed;
 use k1_device::http::body::{Framing, Intake};
 use k1_device::http::head::{self, MOST_HEAD, Parsed};
-use k1_device::http::respond::{self, Answer, Asset, Verdict, most_body};
+use k1_device::http::respond::{self, Answer, Verdict, most_body};
 
 use k1_device::routes::MOST_FIRMWARE;
 use k1_update::refusal::Refusal as Why;
 
 use crate::home::LampHome;
-use crate::update::Updater;
+use crate::pages::PAGES;
+use crate::receive::Updater;
+pub use crate::state::WORKERS;
 use crate::{Lamp, now_us};
 
-include!(concat!(env!("OUT_DIR"), "/pages.rs"));
-
-/// Connections at once.
-pub const WORKERS: usize = 4;
 /// WebSockets at once; the other workers stay for requests.
 const MOST_SOCKETS: u32 = WORKERS as u32 - 2;
-/// Fewer workers than this that wait for a connection are too few: others do not wait for a second request then.
-const ALWAYS_LISTENING: u32 = 1;
 /// Largest body that any route takes.
 const MOST_BODY: usize = 4_096;
 /// So much of a body is read at once.
@@ -64,41 +59,6 @@ pub type Door = respond::Door<REMEMBERED>;
 /// A new door.
 pub fn door(token: Option<heapless::String<32>>) -> Door {
     Door::new(token, PAGES)
-}
-
-/// Who waits at the doors.
-pub struct Doors {
-    listening: AtomicU32,
-    sockets: AtomicU32,
-    clients: AtomicU32,
-}
-
-impl Default for Doors {
-    fn default() -> Self {
-        Self::new()
-    }
-}
-
-impl Doors {
-    /// Nobody waits.
-    pub const fn new() -> Self {
-        Self { listening: AtomicU32::new(0), sockets: AtomicU32::new(0), clients: AtomicU32::new(1) }
-    }
-
-    /// True if somebody waits for a connection, or is in one.
-    pub fn is_open(&self) -> bool {
-        self.listening.load(Relaxed) > 0 || self.sockets.load(Relaxed) > 0
-    }
-
-    /// Open WebSockets.
-    pub fn sockets(&self) -> usize {
-        self.sockets.load(Relaxed) as usize
-    }
-
-    /// True if too few wait for a connection.
-    fn are_too_few(&self) -> bool {
-        self.listening.load(Relaxed) < ALWAYS_LISTENING
-    }
 }
 
 /// Buffers of one worker.

@@ -22,9 +22,11 @@ use k1_engine::light::OutputSettings;
 use k1_engine::random::SplitMix64;
 use k1_engine::{HOP, HOP_US};
 use k1_lamp::board::{Facts, Microphone, MicrophoneFault, Strip, StripFault};
+use k1_lamp::journal::GAVE_WAY;
+use k1_lamp::receive::{FlashPart, SETTINGS, SharedFlash, Updater};
 use k1_lamp::rtp::{self, Line, RtpMicrophone};
 use k1_lamp::show::Wire;
-use k1_lamp::update::{FlashPart, GAVE_WAY, MOST_CRASHES, SETTINGS, SharedFlash, Updater};
+use k1_lamp::trial::MOST_CRASHES;
 use k1_lamp::web::{self, Buffers, WORKERS};
 use k1_lamp::{
     BINS, Lamp, Show, console, espota, guard, hear, mdns, memory, mirror, portal, self_test, show,
@@ -510,7 +512,7 @@ impl Machine {
                 Timer::after_secs(if crashes == 0 { 25 } else { 6 }).await;
                 panic!("told to fall over late");
             }
-            k1_lamp::update::come_to_rest(|| CRASHES.set(0)).await;
+            k1_lamp::trial::come_to_rest(|| CRASHES.set(0)).await;
         });
         if let Some(run) = &mut self.run {
             run.tasks = tasks;
@@ -529,7 +531,7 @@ impl Machine {
     ) {
         let [card, peer] = self.link.ends(CARDS);
         let resources: &'static mut StackResources<16> = Box::leak(Box::new(StackResources::new()));
-        let card = k1_lamp::doorstep::Doorstep(card);
+        let card = k1_lamp::reset_filter::ResetFilter(card);
         let (stack, mut runner) = embassy_net::new(card, Config::dhcpv4(DhcpConfig::default()), resources, 7);
         let resources: &'static mut StackResources<24> = Box::leak(Box::new(StackResources::new()));
         let (client, mut client_runner) = embassy_net::new(peer, portal::config(), resources, 9);
@@ -546,7 +548,7 @@ impl Machine {
         let mut random = SplitMix64::new(3);
         let buffers = Box::leak(Box::new(espota::Buffers::new()));
         tasks.spawn(espota::listen(lamp, stack, updater, move || random.next_u64() as u32, buffers));
-        tasks.spawn(k1_lamp::update::judge(lamp, updater, door, print, restart));
+        tasks.spawn(k1_lamp::trial::judge(lamp, updater, door, print, restart));
         tasks.spawn(console::address(lamp, print, stack));
         more(tasks, stack);
         self.run = Some(Run { tasks: Tasks::default(), lamp, stack: client });

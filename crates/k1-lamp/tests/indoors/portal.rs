@@ -8,7 +8,7 @@ use embassy_net::{Config, DhcpConfig, IpEndpoint, Stack, StackResources};
 use embassy_time::{Duration, Timer, with_timeout};
 use embedded_io_async::Write as _;
 use k1_device::portal::{ADDRESS, Seen};
-use k1_lamp::doorstep::Doorstep;
+use k1_lamp::reset_filter::ResetFilter;
 use k1_lamp::{Lamp, portal};
 use k1_sim::clock;
 use k1_sim::link::Link;
@@ -28,7 +28,7 @@ impl Place {
         let lamp: &'static Lamp = Box::leak(Box::new(Lamp::new()));
         let [card, peer] = Link::new(5).ends([[2, 0, 0, 0, 0, 9], [2, 0, 0, 0, 0, 8]]);
         let resources: &'static mut StackResources<8> = Box::leak(Box::new(StackResources::new()));
-        let (stack, mut runner) = embassy_net::new(Doorstep(card), portal::config(), resources, 1);
+        let (stack, mut runner) = embassy_net::new(ResetFilter(card), portal::config(), resources, 1);
         let resources: &'static mut StackResources<8> = Box::leak(Box::new(StackResources::new()));
         let dhcp = Config::dhcpv4(DhcpConfig::default());
         let (phone, mut phone_runner) = embassy_net::new(peer, dhcp, resources, 2);

@@ -1,7 +1,7 @@
 //! What a lamp remembers: through restarts, power cuts and garbage.
 
 use k1_engine::random::SplitMix64;
-use k1_lamp::update::SETTINGS;
+use k1_lamp::receive::SETTINGS;
 use k1_sim::flash::Tear;
 use serde_json::{Value, json};
 
