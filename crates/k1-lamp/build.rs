@@ -2,7 +2,7 @@
 
 use std::fmt::Write;
 use std::io::Write as _;
-use std::path::{Path, PathBuf};
+use std::path::PathBuf;
 
 use flate2::Compression;
 use flate2::write::GzEncoder;
@@ -10,10 +10,10 @@ use k1_device::page::{FILES, File, MODULE, MODULES, tag};
 
 /// All modules as one: what one takes from another is there already. A lamp serves few connections at once, and a
 /// browser asks for all modules together.
-fn one_module(web: &Path) -> Result<Vec<u8>, String> {
+fn one_module() -> Result<Vec<u8>, String> {
     let mut all = String::new();
     for (i, name) in MODULES.iter().enumerate() {
-        let text = std::fs::read_to_string(web.join(name)).map_err(|e| format!("{name}: {e}"))?;
+        let text = str::from_utf8(page(name)?).map_err(|e| format!("{name}: {e}"))?;
         for line in text.lines() {
             if let Some(import) = line.strip_prefix("import ") {
                 let from = import.rsplit_once(" from './").and_then(|(_, f)| f.strip_suffix("';"));
@@ -40,6 +40,11 @@ fn one_module(web: &Path) -> Result<Vec<u8>, String> {
     Ok(all.into_bytes())
 }
 
+/// A file of the page.
+fn page(name: &str) -> Result<&'static [u8], String> {
+    k1_page::file(name).ok_or_else(|| format!("{name} is not in the page's crate"))
+}
+
 fn gzip(bytes: &[u8]) -> Result<Vec<u8>, std::io::Error> {
     let mut encoder = GzEncoder::new(Vec::new(), Compression::best());
     encoder.write_all(bytes)?;
@@ -47,18 +52,13 @@ fn gzip(bytes: &[u8]) -> Result<Vec<u8>, std::io::Error> {
 }
 
 fn main() -> Result<(), Box<dyn std::error::Error>> {
-    let web = Path::new("../../web");
     let out = PathBuf::from(std::env::var("OUT_DIR")?);
-    println!("cargo:rerun-if-changed={}", web.display());
+    println!("cargo:rerun-if-changed=build.rs");
     let mut code = String::from("/// Every file of the page.\npub static PAGES: &[Asset] = &[\n");
     let app = File { path: "/app.js", name: "app.js", kind: MODULE };
     for file in FILES.into_iter().chain([app]) {
         let File { path, name, kind } = file;
-        let bytes = if file == app {
-            one_module(web)?
-        } else {
-            std::fs::read(web.join(name)).map_err(|e| format!("{name}: {e}"))?
-        };
+        let bytes = if file == app { one_module()? } else { page(name)?.to_vec() };
         let packed = format!("{name}.gz");
         std::fs::write(out.join(&packed), gzip(&bytes)?)?;
         writeln!(

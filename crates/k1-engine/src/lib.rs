@@ -28,3 +28,7 @@ mod rate;
 pub mod show;
 
 pub use rate::{HOP, HOP_RATE, HOP_US, SAMPLE_RATE};
+
+#[cfg(doctest)]
+#[doc = include_str!("../README.md")]
+struct Readme;

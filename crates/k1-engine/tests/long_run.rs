@@ -150,7 +150,7 @@ fn sound_that_stops_coming_is_stale_on_any_clock() {
 
 /// Seventy-two minutes of frames; the sound is eight seconds of real analysis, sixteen beats that fit end to end.
 #[test]
-fn after_seventy_two_minutes_the_show_is_what_it_was() {
+fn the_show_is_unchanged_after_seventy_two_minutes() {
     const LOOP_HOPS: usize = 1_000;
     let heard = hear(&music(24.0, 120.0, 1.0, 4));
     let round = &heard[heard.len() - LOOP_HOPS..];

@@ -1,7 +1,7 @@
-//! Who this program is: the name that its owner gives it, and an id of its own that lasts.
+//! Name and lasting id of this program.
 //!
-//! The id is made once and kept in the user's folder, one for each name. Programs of the same name that run at the same
-//! time have different ones: each holds a lock on its own for as long as it runs.
+//! K1 makes an id once for each name and keeps it in the user's folder. Programs of the same name that run at the same time
+//! have different ids: each one holds a lock on its id while it runs.
 
 use std::fs::{File, TryLockError};
 use std::path::Path;
@@ -10,49 +10,49 @@ use sha2::{Digest, Sha256};
 
 use crate::private;
 
-/// Name of a program to which its owner gave none.
+/// Default name of a program.
 pub const NAME: &str = "k1";
-/// Longest name in bytes: that of a service on the network (RFC 6763).
+/// Longest name in bytes, as for services on the network (RFC 6763).
 pub const LONGEST_NAME: usize = 63;
-/// Programs of one name that run at the same time, for one user.
+/// Most programs of one name that one user can run at the same time.
 const MOST: usize = 64;
-/// What an id begins with; those of lamps are hardware addresses, which have no such letter.
+/// First letter of an id. A lamp's id is a hardware address, which never contains this letter.
 const MARK: char = 'p';
 
 /// A name and an id.
 #[derive(Debug)]
 pub struct Who {
-    /// What its owner calls it.
+    /// The name, as chosen by the owner.
     pub name: String,
-    /// What no other is called: 13 letters and digits.
+    /// The unique id: 13 letters and digits.
     pub id: String,
-    /// Held for as long as it runs.
+    /// Lock on the id, held while the program runs.
     _lock: Option<File>,
 }
 
 impl Default for Who {
-    /// Nobody in particular, for a program that no other one meets.
+    /// An identity for a program that never meets another one.
     fn default() -> Self {
         Self { name: NAME.into(), id: String::new(), _lock: None }
     }
 }
 
-/// What an id is for.
+/// Purpose of an id.
 #[derive(Clone, Copy, Debug)]
 pub struct Role<'a> {
-    /// Programs that do different things under one name have different ids.
+    /// Kind of program; different kinds with the same name have different ids.
     pub kind: &'a str,
     /// The name.
     pub name: &'a str,
-    /// Port of the page, 0 where there is none: of several programs of one name, each gets back the id that it had.
+    /// Port of the page, or 0 without a page. It gives each of several programs of one name its previous id.
     pub port: u16,
 }
 
-/// The identity of a program. Where it cannot be kept, one for this run, and a sentence that says why.
+/// The identity of a program. If it cannot be saved, returns one for this run and a sentence with the reason.
 ///
 /// # Errors
 ///
-/// A sentence if the system gives no random numbers.
+/// A sentence if the system provides no random numbers.
 pub fn claim(role: Role) -> Result<(Who, Option<String>), String> {
     let folder = private::folder().ok_or_else(|| "there is no home folder".to_owned());
     claim_in(folder.map(|f| f.join("ids")).as_deref(), role)
@@ -64,19 +64,17 @@ fn claim_in(folder: Result<&Path, &String>, role: Role) -> Result<(Who, Option<S
     match kept {
         Ok((id, lock)) => Ok((who(id, Some(lock)), None)),
         Err(why) => {
-            let said =
-                format!("its own id could not be kept ({why}); after a restart it will be another one");
+            let said = format!("K1 could not save its id ({why}); it will have another one after a restart");
             Ok((who(new_id()?, None), Some(said)))
         }
     }
 }
 
-/// A kept id that no other program holds: the one that this port had last, or the first that is free. It is made if there
-/// is none yet.
+/// A saved id that no other program holds: the last id of this port, or the first free one. Makes an id if needed.
 fn kept(folder: &Path, role: Role) -> Result<(String, File), String> {
     let wrong = |path: &Path, e: std::io::Error| format!("{}: {e}", path.display());
     std::fs::create_dir_all(folder).map_err(|e| wrong(folder, e))?;
-    // A name may be anything, a file's may not.
+    // A name may contain characters that a file name may not.
     let hash: String = Sha256::digest(role.name).iter().take(8).map(|b| format!("{b:02x}")).collect();
     let places: Vec<_> = (0..MOST).map(|n| folder.join(format!("{}-{hash}-{n}.id", role.kind))).collect();
     let (own, others): (Vec<_>, Vec<_>) =
@@ -97,10 +95,10 @@ fn kept(folder: &Path, role: Role) -> Result<(String, File), String> {
         }
         return Ok((id, lock));
     }
-    Err(format!("{MOST} programs of this name run already"))
+    Err(format!("{MOST} programs of this name are already running"))
 }
 
-/// What a file holds: an id, and the port that had it last.
+/// Content of a file: an id, and the port that used it last.
 fn read(path: &Path) -> Option<(String, u16)> {
     let text = private::read(path).ok()?;
     let mut words = text.split_whitespace();
@@ -116,7 +114,8 @@ fn is_id(text: &str) -> bool {
 
 fn new_id() -> Result<String, String> {
     let mut bytes = [0; 6];
-    getrandom::fill(&mut bytes).map_err(|e| format!("this system gives no random numbers for an id: {e}"))?;
+    getrandom::fill(&mut bytes)
+        .map_err(|e| format!("this system provides no random numbers for an id: {e}"))?;
     Ok(std::iter::once(MARK.to_string()).chain(bytes.iter().map(|b| format!("{b:02x}"))).collect())
 }
 

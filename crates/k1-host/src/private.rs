@@ -5,14 +5,14 @@ use std::io::{Error, ErrorKind, Read};
 use std::path::{Path, PathBuf};
 use std::time::{Duration, Instant};
 
-/// Most bytes of a secret: a token, a password or a key.
+/// Longest secret (token, password or key) in bytes.
 const MOST: usize = 4096;
-/// Longest wait for the writer of a pipe.
+/// Time to wait for the writer of a pipe.
 const PATIENCE: Duration = Duration::from_secs(10);
-/// Pause between two looks into a pipe.
+/// Interval between two reads of a pipe.
 const LOOK: Duration = Duration::from_millis(20);
 
-/// The user's folder of settings for K1; `None` where there is no home.
+/// The user's settings folder for K1; `None` without a home folder.
 pub fn folder() -> Option<PathBuf> {
     let of = |name: &str| std::env::var_os(name).filter(|v| !v.is_empty()).map(PathBuf::from);
     let base = if cfg!(windows) {
@@ -23,11 +23,11 @@ pub fn folder() -> Option<PathBuf> {
     Some(base?.join("k1"))
 }
 
-/// Writes a file that only this user can read, whole or not at all, and makes its folder if there is none.
+/// Writes a file that only this user can read, whole or not at all. Creates its folder if necessary.
 ///
 /// # Errors
 ///
-/// Those of the file system; then nothing is left behind.
+/// Those of the file system; nothing is left behind then.
 pub fn write(path: &Path, bytes: &[u8]) -> std::io::Result<()> {
     if let Some(folder) = path.parent() {
         std::fs::create_dir_all(folder)?;
@@ -35,17 +35,17 @@ pub fn write(path: &Path, bytes: &[u8]) -> std::io::Result<()> {
     crate::output::write_private(path, bytes).map_err(Error::other)
 }
 
-/// Reads a secret that a file holds or a pipe hands over (`/dev/stdin`, `<(…)` of a shell).
+/// Reads a secret from a file or a pipe (`/dev/stdin`, `<(…)` of a shell).
 ///
 /// # Errors
 ///
-/// Those of the file system, and for what cannot hold a secret a sentence: a device, a folder, a pipe without a writer, more
-/// than 4096 bytes, bytes that are no text.
+/// Those of the file system, and a sentence for a device, a folder, a pipe without a writer, more than 4096 bytes, or
+/// bytes that are not text.
 pub fn read(path: &Path) -> std::io::Result<String> {
     read_within(path, PATIENCE)
 }
 
-/// Opens a file for reading without waiting for it: a pipe without a writer would hold up whoever opens it.
+/// Opens a file for reading without waiting. (Opening a pipe without a writer would block.)
 ///
 /// # Errors
 ///
@@ -72,12 +72,12 @@ fn read_within(path: &Path, patience: Duration) -> std::io::Result<String> {
     let is_pipe = false;
     if !kind.is_file() && !is_pipe {
         let what = if kind.is_dir() { "a folder" } else { "a device" };
-        let sentence = format!("it is {what}; a file or a pipe with one line is needed");
+        let sentence = format!("it is {what}; use a file or a pipe with one line");
         return Err(Error::new(ErrorKind::InvalidInput, sentence));
     }
     let bytes = whole(file, Instant::now() + patience)?;
     if bytes.len() > MOST {
-        let sentence = format!("it holds more than {MOST} bytes; a file with one line is needed");
+        let sentence = format!("it holds more than {MOST} bytes; use a file with one line");
         return Err(Error::new(ErrorKind::InvalidData, sentence));
     }
     if is_pipe && bytes.is_empty() {

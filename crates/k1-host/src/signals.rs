@@ -1,19 +1,19 @@
-//! Requests to end, from wherever they come: Ctrl-C, `Ctrl-\`, SIGTERM, and a terminal that is closed.
+//! Requests to end: Ctrl-C, `Ctrl-\`, SIGTERM, and a closed terminal.
 
 use std::sync::{Mutex, PoisonError};
 use std::time::{Duration, Instant};
 
-/// Signals this close to the first mean the same: GNU `timeout` sends its own to the program and then to the group.
+/// Time in which further signals repeat the first: GNU `timeout` signals the program and then its group.
 const SAME: Duration = Duration::from_secs(1);
 
-/// What a request to end asks for.
+/// Effect of a request to end.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Wish {
     /// An orderly end.
     End,
-    /// Nothing that was not asked for a moment ago.
+    /// A repetition of the last request.
     Same,
-    /// The end at once: the orderly one takes too long.
+    /// An immediate end, because the orderly one takes too long.
     EndNow,
 }
 
@@ -22,7 +22,7 @@ pub enum Wish {
 pub struct Wishes(Mutex<Option<Instant>>);
 
 impl Wishes {
-    /// Takes a request that came at `now`.
+    /// Handles a request that came at `now`.
     pub fn take(&self, now: Instant) -> Wish {
         let mut first = self.0.lock().unwrap_or_else(PoisonError::into_inner);
         match *first {
@@ -36,14 +36,14 @@ impl Wishes {
     }
 }
 
-/// Calls `handle` with each request to end, on a thread of its own.
+/// Calls `handle` for each request to end, on a separate thread.
 ///
 /// # Errors
 ///
-/// A sentence: the system does not let signals be handled.
+/// A sentence if the system does not allow handling signals.
 pub fn on_end(handle: impl Fn() + Clone + Send + 'static) -> Result<(), String> {
     ctrlc::set_handler(handle.clone()).map_err(|e| format!("signals cannot be handled: {e}"))?;
-    // `Ctrl-\` is the one that `ctrlc` does not take.
+    // `ctrlc` does not handle `Ctrl-\`.
     #[cfg(unix)]
     if let Ok(mut quits) = signal_hook::iterator::Signals::new([signal_hook::consts::SIGQUIT]) {
         let hear = move || quits.forever().for_each(|_| handle());

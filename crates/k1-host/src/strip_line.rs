@@ -1,30 +1,28 @@
-//! The terminal while the strip is drawn on it: one owner, so that lines that are said appear above the strip and nothing
-//! is torn.
+//! Owns the terminal while the strip is drawn on it, so that printed lines appear above the strip and nothing is torn.
 //!
-//! The strip is the lowest line, and the cursor waits, hidden, at its beginning: so whatever a change of the window's width
-//! does to the line, clearing from there downwards removes all of it. Whoever writes to the terminal does so through
-//! [`above`].
+//! The strip is the bottom line, and the hidden cursor waits at its beginning. However a change of the window's width wraps
+//! the line, clearing from there downwards removes all of it. All writes to the terminal go through [`above`].
 
 use std::cell::Cell;
 use std::io::{self, Write};
 use std::sync::{Mutex, MutexGuard, PoisonError, TryLockError};
 use std::time::{Duration, Instant};
 
-/// Clears the line and all below.
+/// Clears the line and everything below.
 const CLEAR: &[u8] = b"\r\x1b[0m\x1b[J";
 const HIDE_CURSOR: &[u8] = b"\x1b[?25l";
 const SHOW_CURSOR: &[u8] = b"\x1b[?25h";
-/// What is too wide is cut and does not go on in the next line.
+/// Cuts lines that are too wide instead of wrapping them.
 const NO_WRAP: &[u8] = b"\x1b[?7l";
 const WRAP: &[u8] = b"\x1b[?7h";
 
-/// How long the end waits for whoever is writing.
+/// Time that the end waits for a thread that is writing.
 const PATIENCE: Duration = Duration::from_millis(300);
 
 /// A strip on a terminal.
 struct Strip<W> {
     out: W,
-    /// What is drawn, to be drawn again under a new line.
+    /// The drawn strip, to be drawn again below a new line.
     line: Vec<u8>,
     /// Columns of the terminal when it was drawn.
     width: usize,
@@ -52,7 +50,7 @@ impl<W: Write> Strip<W> {
     }
 
     fn above<R>(&mut self, write: impl FnOnce() -> R) -> R {
-        // A terminal that takes nothing is told by the strip's own next frame.
+        // If the terminal fails, the strip's next frame will report it.
         let _ = self.out.write_all(CLEAR).and_then(|()| self.out.flush());
         let result = write();
         let _ = self.out.write_all(&self.line).and_then(|()| self.out.flush());
@@ -93,7 +91,7 @@ pub fn cells(screen: &[[u8; 3]], width: usize, out: &mut Vec<u8>) {
 static STRIP: Mutex<Option<Strip<io::Stdout>>> = Mutex::new(None);
 
 thread_local! {
-    /// This thread is writing above the strip: what it says meanwhile is above it already.
+    /// True while this thread is writing above the strip.
     static INSIDE: Cell<bool> = const { Cell::new(false) };
 }
 
@@ -107,7 +105,7 @@ pub fn above<R>(write: impl FnOnce() -> R) -> R {
     if INSIDE.get() {
         return write();
     }
-    /// Goes back also when `write` panics.
+    /// Draws the strip again even if `write` panics.
     struct Outside;
     impl Drop for Outside {
         fn drop(&mut self) {
@@ -123,7 +121,7 @@ pub fn above<R>(write: impl FnOnce() -> R) -> R {
     }
 }
 
-/// Takes the terminal for a strip. A panic is told above it.
+/// Takes the terminal for a strip. Panics are printed above it.
 pub fn begin() -> io::Result<()> {
     *strip() = Some(Strip::begin(io::stdout())?);
     let before = std::panic::take_hook();
@@ -139,9 +137,9 @@ pub fn draw(screen: &[[u8; 3]], width: usize) -> io::Result<()> {
     }
 }
 
-/// Gives the terminal back, its cursor and colours as they were. Doing so twice does no harm.
+/// Restores the terminal's cursor and colours. May be called twice.
 pub fn end() {
-    // A terminal that takes nothing (Ctrl-S) keeps its writer, and the end does not wait for it.
+    // A stopped terminal (Ctrl-S) blocks its writer; do not wait for it.
     let until = Instant::now() + PATIENCE;
     let mut strip = loop {
         match STRIP.try_lock() {
@@ -154,12 +152,12 @@ pub fn end() {
         }
     };
     if let Some(mut strip) = strip.take() {
-        // Where nobody looks any more, nothing is to be put right.
+        // If the terminal is gone, there is nothing to restore.
         let _ = strip.end();
     }
 }
 
-/// Gives the terminal back when it is dropped, also by a panic.
+/// Restores the terminal when dropped, even by a panic.
 pub struct Tidy;
 
 impl Drop for Tidy {

@@ -11,7 +11,7 @@ use embassy_sync::blocking_mutex::raw::CriticalSectionRawMutex;
 use embassy_sync::pubsub::PubSubChannel;
 use embassy_sync::signal::Signal;
 use embassy_sync::watch::Watch;
-use k1_device::answers::{BootLog, Heap, SelfTest, Stack, TestState, Vitals};
+use k1_device::answers::{BootLog, Heap, SelfTest, Stack, Vitals};
 use k1_device::exchange::Crossing;
 use k1_device::firmware::{Image, Receiving, Rollback, Standing};
 use k1_device::settings::{Loaded, MOST_LEDS, Memory};
@@ -307,17 +307,7 @@ impl State {
             settings_errors: 0,
             firmware: FirmwareState::UNKNOWN,
             log: BootLog::new(),
-            self_test: SelfTest {
-                state: TestState::Never,
-                wanted: 0,
-                reads: 0,
-                new: 0,
-                retries: 0,
-                kept_previous: 0,
-                torn: 0,
-                backwards: 0,
-                took_ms: 0,
-            },
+            self_test: SelfTest::NEVER,
         }
     }
 }

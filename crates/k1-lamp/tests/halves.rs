@@ -198,9 +198,12 @@ fn a_fixed_noise_floor_is_in_force() {
     assert_eq!(lamp.crossing.sound().latest().floor_db, -33.0);
 }
 
+/// Frames that were sent, and when.
+type Sent = Rc<RefCell<Vec<(u64, Vec<u8>)>>>;
+
 struct Light {
     wire: Wire,
-    sent: Rc<RefCell<Vec<(u64, Vec<u8>)>>>,
+    sent: Sent,
     frames: usize,
     /// Whether a frame is refused, by its number.
     refuses: fn(usize) -> bool,
@@ -222,10 +225,7 @@ impl Strip for Light {
 }
 
 /// Ninety LEDs, for which the wire takes 3 ms, and what was sent to them when.
-fn strip(
-    refuses: fn(usize) -> bool,
-    oversleeps: fn(usize) -> u64,
-) -> (Light, Hardware, Rc<RefCell<Vec<(u64, Vec<u8>)>>>) {
+fn strip(refuses: fn(usize) -> bool, oversleeps: fn(usize) -> u64) -> (Light, Hardware, Sent) {
     let hardware = Hardware { leds: 90, reset_us: 300, ..Hardware::new() };
     let sent = Rc::default();
     (

@@ -297,7 +297,7 @@ mod tests {
     }
 
     #[test]
-    fn what_other_senders_write_is_understood() {
+    fn packets_of_other_senders_are_read() {
         // A time code makes the header 14 bytes; types 0x0d and 0x01 mean RGB in the field; sequence 0 means "not
         // used".
         let timed = [0x51, 0, 0x0d, 1, 0, 0, 0, 3, 0, 3, 0, 0, 0, 7, 10, 20, 30];

@@ -101,14 +101,14 @@ mod tests {
     }
 
     #[test]
-    fn what_has_no_address_of_that_kind_is_told_so() {
+    fn a_question_for_another_record_is_answered_with_none() {
         let (q, mut out) = (query("example.org", [0, 28]), [0; MOST]);
         let n = answer(&q, LAMP, &mut out).unwrap();
         assert_eq!((n, &out[6..8]), (q.len(), &[0, 0][..]));
     }
 
     #[test]
-    fn what_is_no_query_is_not_answered() {
+    fn only_queries_are_answered() {
         let mut out = [0; MOST];
         let good = query("k1.local", A);
         let bent = |at: usize, to: u8| {

@@ -73,7 +73,7 @@ mod tests {
         }
 
         #[test]
-        fn no_cut_off_frame_refuses(n in 0_usize..48) {
+        fn a_truncated_frame_is_not_a_refusal(n in 0_usize..48) {
             prop_assert!(!refuses_connection(&frame(0, 80, 0, 0x14)[..n], 80));
         }
     }

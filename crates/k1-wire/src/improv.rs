@@ -272,7 +272,7 @@ mod tests {
     }
 
     #[test]
-    fn the_golden_packet_is_written_so() {
+    fn a_packet_equals_the_golden_bytes() {
         let packet = Packet::new(kind::COMMAND, core::iter::once(1));
         assert_eq!(packet.bytes(), b"IMPROV\x01\x03\x01\x01\xe3\n");
         assert_eq!(Packet::state(State::Ready).bytes(), b"IMPROV\x01\x01\x01\x02\xe2\n");
@@ -304,7 +304,7 @@ mod tests {
     }
 
     #[test]
-    fn what_is_malformed_is_told_and_forgotten() {
+    fn malformed_packets_are_reported_and_forgotten() {
         let mut decoder = Decoder::new();
         let mut wrong_sum = command(b"\x02\x00");
         let at = wrong_sum.len() - 2;

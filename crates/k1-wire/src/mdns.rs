@@ -283,7 +283,7 @@ mod tests {
     }
 
     #[test]
-    fn who_is_looked_for_is_found() {
+    fn a_host_answers_questions_about_itself() {
         let a = ask(&query("K1-A3F0.local", 1)).unwrap();
         assert_eq!(a[..12], [0, 0, 0x84, 0, 0, 0, 0, 1, 0, 0, 0, 0]);
         assert_eq!(a[12..], *b"\x07k1-a3f0\x05local\0\0\x01\x80\x01\0\0\0\x78\0\x04\x0a\0\x02\x0f");

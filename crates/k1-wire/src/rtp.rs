@@ -159,7 +159,7 @@ mod tests {
     }
 
     #[test]
-    fn what_was_written_is_read() {
+    fn written_packets_are_read_back() {
         let bytes = packet(65_535, 9, &[0, 16_384, -32_768]);
         let p = Packet::parse(&bytes).unwrap();
         assert_eq!((p.sequence, p.timestamp, p.source, p.count()), (65_535, 9, 7, 3));
@@ -173,7 +173,7 @@ mod tests {
     }
 
     #[test]
-    fn what_is_none_is_told() {
+    fn packets_of_other_kinds_are_refused() {
         let good = packet(1, 1, &[1, 2]);
         let with = |at: usize, byte: u8| {
             let mut b = good.clone();
@@ -201,7 +201,7 @@ mod tests {
     }
 
     #[test]
-    fn gaps_are_filled_and_what_is_late_is_dropped() {
+    fn gaps_are_filled_and_late_packets_are_dropped() {
         let mut order = Order::default();
         let mut judge =
             |timestamp: u32| order.judge(&Packet::parse(&packet(0, timestamp, &[0; 128])).unwrap());

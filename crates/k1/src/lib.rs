@@ -3,12 +3,12 @@
 //! | Room | What it does |
 //! |---|---|
 //! | [`cli`] | the one declaration of the command line |
-//! | [`commands`] | what each command does |
-//! | [`source`] | where sound comes from |
-//! | [`sink`] | where light goes |
-//! | [`runtime`] | the two halves on their two threads, and what they measure |
+//! | [`commands`] | the commands |
+//! | [`source`] | inputs for sound |
+//! | [`sink`] | outputs for light |
+//! | [`runtime`] | the two halves on their two threads, and their figures |
 //! | [`picture`] | frames as pictures and arrays |
-//! | [`report`] | what an ear did with a sound, as a picture or a page |
+//! | [`report`] | what K1 heard in a sound, as a picture or a page |
 //! | [`web`] | the live page and the API |
 //!
 //! Beside it stand [`k1_fleet`], which looks after many lamps, and below both [`k1_host`]: terminal, files, signals.
@@ -22,7 +22,7 @@ pub mod sink;
 pub mod source;
 pub mod web;
 
-/// Most LEDs that one strip may have.
+/// Largest number of LEDs of a strip.
 pub const MAX_LEDS: usize = 4_096;
 
 /// The renderer in the size this program uses.

@@ -2,7 +2,7 @@
 
 use std::process::ExitCode;
 
-/// Counts allocations in the real-time loops; everywhere else it is the system's allocator.
+/// The system's allocator, which also counts allocations in the real-time loops.
 #[global_allocator]
 static ALLOCATOR: assert_no_alloc::AllocDisabler = assert_no_alloc::AllocDisabler;
 
@@ -12,7 +12,7 @@ fn main() -> ExitCode {
 
 #[cfg(test)]
 mod tests {
-    /// The figure `allocations` means something only if one allocation is counted.
+    /// Shows that the figure `allocations` counts an allocation.
     #[test]
     fn an_allocation_in_a_guarded_section_is_counted() {
         let before = assert_no_alloc::violation_count();

@@ -1,7 +1,10 @@
 //! Frames as pictures and arrays.
 
+mod gif;
+
 use std::io::{self, BufWriter, Seek, SeekFrom, Write};
 
+pub use gif::Gif;
 use k1_host::output::{Output, Unwritten, unwritten};
 
 /// Where rendered frames go, one after the other.
@@ -195,63 +198,6 @@ pub fn encode_png(
     let mut writer = encoder.write_header().map_err(plain)?;
     writer.write_image_data(pixels).map_err(plain)?;
     writer.finish().map_err(plain)
-}
-
-fn of_gif(e: gif::EncodingError) -> io::Error {
-    match e {
-        gif::EncodingError::Io(e) => e,
-        other => io::Error::other(other),
-    }
-}
-
-/// A moving picture of the strip, 50 frames a second (the most that viewers play).
-pub struct Gif {
-    encoder: gif::Encoder<BufWriter<Output>>,
-    leds: usize,
-    per_led: usize,
-    fps: u32,
-    frames: u64,
-}
-
-const GIF_FPS: u32 = 50;
-const GIF_HEIGHT: usize = 24;
-
-impl Gif {
-    /// Begins the file.
-    ///
-    /// # Errors
-    ///
-    /// That of the file.
-    pub fn new(output: Output, leds: usize, fps: u32) -> io::Result<Self> {
-        let per_led = (720 / leds.max(1)).clamp(1, 8);
-        let file = BufWriter::new(output);
-        let mut encoder =
-            gif::Encoder::new(file, (leds * per_led) as u16, GIF_HEIGHT as u16, &[]).map_err(of_gif)?;
-        encoder.set_repeat(gif::Repeat::Infinite).map_err(of_gif)?;
-        Ok(Self { encoder, leds, per_led, fps, frames: 0 })
-    }
-}
-
-impl Picture for Gif {
-    fn frame(&mut self, _: &[[u8; 3]], screen: &[[u8; 3]]) -> io::Result<()> {
-        let shown = |frame: u64| frame * u64::from(GIF_FPS) / u64::from(self.fps);
-        let due = self.frames == 0 || shown(self.frames) != shown(self.frames - 1);
-        self.frames += 1;
-        if !due {
-            return Ok(());
-        }
-        let width = self.leds * self.per_led;
-        let row: Vec<u8> = screen.iter().flat_map(|c| c.repeat(self.per_led)).collect();
-        let pixels = row.repeat(GIF_HEIGHT);
-        let mut frame = gif::Frame::from_rgb_speed(width as u16, GIF_HEIGHT as u16, &pixels, 10);
-        frame.delay = (100 / GIF_FPS.min(self.fps)) as u16;
-        self.encoder.write_frame(&frame).map_err(of_gif)
-    }
-
-    fn finish(self: Box<Self>) -> Result<(), Unwritten> {
-        let path = self.encoder.get_ref().get_ref().path().to_owned();
-        commit(self.encoder.into_inner().map_err(|e| unwritten(&path, of_gif(e)))?)
-    }
 }
 
 #[cfg(test)]

@@ -26,7 +26,7 @@ fn wrong_usage_is_status_2_and_a_sentence_that_says_what_would_be_right() {
         (&["run", "--to", "ddp://x:99999"], &["99999", "not a port"]),
         (&["run", "--leds", "0"], &["1 … 4096 LEDs"]),
         (&["run", "--fps", "0"], &["1..=500"]),
-        (&["run", "--duration", "soon"], &["a number of seconds is expected"]),
+        (&["run", "--duration", "soon"], &["write a number of seconds"]),
         (&["render", "demo"], &["--output"]),
         (&["dance"], &["dance", "Usage: k1"]),
         (&["run", "demo", "--louder"], &["--louder"]),
@@ -58,7 +58,7 @@ fn work_that_fails_is_status_1_and_one_sentence() {
         let said = run(["run", "--headless", "--to", wrong]);
         assert!(said.code() == Some(2) && said.err.contains("ddp://"), "{said:?}");
     }
-    run(["run", "--headless", "--to", "terminal"]).failed_saying(&["on a terminal only"]);
+    run(["run", "--headless", "--to", "terminal"]).failed_saying(&["--to terminal needs a terminal"]);
     for rate in ["0", "3999", "4000000000"] {
         run(["analyze", "-", "--rate", rate]).failed_saying(&[rate, "4,000 … 768,000 Hz"]);
     }

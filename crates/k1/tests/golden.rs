@@ -1,8 +1,8 @@
 //! Golden frames: every pattern from the same music, to the last bit.
 //!
 //! The frames of the wire are compared by hash with `tests/golden/frames.txt`, the pictures with `docs/patterns/`, pixel
-//! by pixel. The engine's arithmetic is the same everywhere, so nothing is tolerated. When a change of the look is
-//! meant: `cargo xtask pictures`, and look at them.
+//! by pixel. The engine's arithmetic is the same everywhere, so nothing is tolerated. After an intended change of the
+//! look, run `cargo xtask pictures` and look at the results. It also renders README's animation anew.
 
 use std::collections::BTreeMap;
 use std::path::{Path, PathBuf};
@@ -33,6 +33,61 @@ fn pixels(path: &Path) -> (u32, u32, Vec<u8>) {
     let mut bytes = vec![0; reader.output_buffer_size().unwrap()];
     let info = reader.next_frame(&mut bytes).unwrap();
     (info.width, info.height, bytes)
+}
+
+/// README's command for its animation, without `k1` and the file to write.
+fn animation_command() -> Vec<String> {
+    let readme = std::fs::read_to_string(here("../../README.md")).unwrap();
+    let line = readme.lines().find(|l| l.starts_with("k1 render") && l.ends_with("-o docs/k1.gif"));
+    let line = line.expect("README shows the command that renders docs/k1.gif");
+    let words = line.strip_suffix("-o docs/k1.gif").unwrap().split_whitespace().skip(1);
+    words.map(str::to_owned).collect()
+}
+
+/// Width, height, number of frames and duration in seconds.
+fn animation(path: &Path) -> (u16, u16, usize, f64) {
+    let mut reader = gif::DecodeOptions::new().read_info(std::fs::File::open(path).unwrap()).unwrap();
+    let (mut frames, mut hundredths) = (0, 0);
+    while let Some(frame) = reader.next_frame_info().unwrap() {
+        frames += 1;
+        hundredths += u32::from(frame.delay);
+    }
+    (reader.width(), reader.height(), frames, f64::from(hundredths) / 100.0)
+}
+
+#[test]
+fn readme_s_animation_is_small_and_its_command_works() {
+    let mut args = animation_command();
+    let shown = here("../../docs/k1.gif");
+    if std::env::var_os("K1_BLESS").is_some() {
+        let done = Command::new(env!("CARGO_BIN_EXE_k1")).args(&args).arg("-o").arg(&shown).status().unwrap();
+        assert!(done.success());
+        return;
+    }
+    let value = |args: &[String], option: &str| args.iter().position(|a| a == option).map(|i| i + 1).unwrap();
+    let duration: f64 = args[value(&args, "--duration")].parse().unwrap();
+    let (width, height, frames, seconds) = animation(&shown);
+    assert!((seconds - duration).abs() < 0.1 && frames > 50, "{frames} frames in {seconds} s");
+    assert!(std::fs::metadata(&shown).unwrap().len() < 1_500_000, "README loads slowly");
+    // Its first patterns change within a second, so that the test need not hear the whole song.
+    let (start, length) = (value(&args, "--start"), value(&args, "--duration"));
+    args[start] = "2".into();
+    args[length] = "1".into();
+    let dir = tempfile::tempdir().unwrap();
+    let fresh = dir.path().join("k1.gif");
+    let done = Command::new(env!("CARGO_BIN_EXE_k1")).args(&args).arg("-o").arg(&fresh).output().unwrap();
+    assert!(done.status.success(), "{}", String::from_utf8_lossy(&done.stderr));
+    let (w, h, n, s) = animation(&fresh);
+    assert_eq!((w, h, n), (width, height, (frames as f64 / seconds).round() as usize));
+    assert!((s - 1.0).abs() < 0.05, "{s} s");
+    // Without `--then` the end looks different, and the beginning does not.
+    let plain: Vec<_> = args.iter().take_while(|a| *a != "--then").collect();
+    let first = dir.path().join("first.gif");
+    let done = Command::new(env!("CARGO_BIN_EXE_k1")).args(plain).arg("-o").arg(&first).output().unwrap();
+    assert!(done.status.success(), "{}", String::from_utf8_lossy(&done.stderr));
+    let (a, b) = (std::fs::read(fresh).unwrap(), std::fs::read(first).unwrap());
+    let same = a.iter().zip(&b).take_while(|(a, b)| a == b).count();
+    assert!((a.len() / 10..a.len() / 2).contains(&same), "{same} of {} bytes are the same", a.len());
 }
 
 #[test]

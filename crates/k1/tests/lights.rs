@@ -123,7 +123,7 @@ fn a_light_is_waited_for_when_there_is_no_network_yet() {
     assert!((0..=2).contains(&(n("frames") - n("shown") - n("errors") - n("dropped"))), "{light}");
     let said = program.said();
     assert_eq!(said.len(), 2, "each change once: {said:?}");
-    assert!(said[0].contains("is not reached") && said[1].contains("shines"), "{said:?}");
+    assert!(said[0].contains("cannot be reached") && said[1].contains("shines"), "{said:?}");
 }
 
 #[test]
@@ -180,7 +180,7 @@ fn a_receiver_that_vanishes_and_one_that_never_was() {
     drop(receiver);
     program.waits_for(0, "unreachable");
     let why = program.light(0)["reason"].clone();
-    assert!(why.as_str().unwrap().contains("nothing takes light on its port 4048"), "{why}");
+    assert!(why.as_str().unwrap().contains("nothing receives light on its port 4048"), "{why}");
     let receiver = far.receiver("10.9.0.2:4048");
     program.waits_for(0, "shining");
     assert!(frames(&receiver, Duration::from_secs(1)) > 10);
@@ -500,7 +500,7 @@ fn a_route_that_throws_everything_away_is_said_in_words() {
     let program = Program::start(&["ddp://10.9.0.2"]);
     program.waits_for(0, "unreachable");
     let why = program.light(0)["reason"].clone();
-    assert!(why.as_str().unwrap().contains("look at its routes for a blackhole"), "{why}");
+    assert!(why.as_str().unwrap().contains("check its routes for a blackhole"), "{why}");
     ip("route del blackhole 10.9.0.2/32");
     program.waits_for(0, "shining");
     assert!(frames(&receiver, Duration::from_secs(1)) > 10);

@@ -207,7 +207,7 @@ fn keys_images_and_other_results_survive_too() {
         let to = |name: &str| OsString::from(format!("file:{}", bench.at(name).display()));
         let run = [words(&["run", "demo", "--headless", "--to"]), vec![to(a)], words(&["--to"]), vec![to(b)]]
             .concat();
-        failed(&start(&mut bench.command(&run)).end(), &["are one file"]);
+        failed(&start(&mut bench.command(&run)).end(), &["are the same file"]);
         assert!(!bench.at("a").exists(), "nothing is left");
     }
     let run = words(&["run", "demo", "--to", "terminal", "--to", "terminal"]);

@@ -152,7 +152,7 @@ fn lines_stand_above_the_strip_and_none_is_torn() {
     let args = ["run", "demo", "--headless", "--to", "terminal", "--to", &dead, "--duration", "4"];
     let terminal = Terminal::start(100, &args, true);
     terminal.waits_for("a strip", |rows| rows.iter().any(|r| r.contains('▌')));
-    terminal.waits_for("the light to be told of", |rows| rows.join("").contains("is not reached"));
+    terminal.waits_for("the light to be told of", |rows| rows.join("").contains("cannot be reached"));
     for _ in 0..100 {
         terminal.is_tidy();
         std::thread::sleep(Duration::from_millis(10));

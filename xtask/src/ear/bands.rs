@@ -196,7 +196,7 @@ mod tests {
     }
 
     #[test]
-    fn nothing_reported_is_nothing_found() {
+    fn without_reports_everything_is_missed() {
         let notes: Vec<Note> = (0..4).map(|k| note(6.0 + f64::from(k), Drum::Kick)).collect();
         let score = score_band(&notes, &strengths(&[]), 0).unwrap();
         assert_eq!((score.precision, score.recall, f(&score)), (0.0, 0.0, 0.0));

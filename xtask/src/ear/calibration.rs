@@ -139,7 +139,7 @@ mod tests {
     }
 
     #[test]
-    fn who_tells_no_confidence_is_not_judged() {
+    fn beats_without_a_confidence_are_not_calibrated() {
         let mut calibration = Calibration::default();
         let truth: Vec<f64> = (0..40).map(f64::from).collect();
         let silent = truth.iter().map(|t| Beat { t: *t, at: *t, confidence: None }).collect::<Vec<_>>();

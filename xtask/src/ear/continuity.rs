@@ -111,7 +111,7 @@ mod tests {
     }
 
     #[test]
-    fn a_late_beat_is_right_within_a_sixth_of_a_beat_or_so() {
+    fn a_beat_may_be_late_by_about_a_sixth_of_a_beat() {
         let truth = beats(0.0, 1.0, 10);
         // All are 0.17 s late; with 0.18 s, none would be right.
         is(cmlt_amlt(&truth, &beats(0.17, 1.0, 10)), 1.0, 1.0);
@@ -126,7 +126,7 @@ mod tests {
     }
 
     #[test]
-    fn too_few_beats_are_none() {
+    fn too_few_beats_score_zero() {
         assert_eq!(cmlt_amlt(&beats(0.0, 1.0, 10), &[0.0, 1.0]), (0.0, 0.0));
         assert_eq!(cmlt_amlt(&[1.0], &beats(0.0, 1.0, 10)), (0.0, 0.0));
         assert_eq!(nearest(&[], 1.0), None);

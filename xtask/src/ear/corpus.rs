@@ -228,7 +228,7 @@ mod tests {
     }
 
     #[test]
-    fn what_was_heard_is_written_as_others_read_it() {
+    fn results_are_written_in_the_documented_forms() {
         let mut chroma = [0.0; 12];
         chroma[9] = 0.75;
         let (level, spectrum, silent) = (0.5, [0.0; k1_engine::audio::BINS], false);

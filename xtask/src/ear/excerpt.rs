@@ -178,7 +178,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn times_are_the_first_column_and_what_is_wrong_is_named_by_line() {
+    fn times_are_the_first_column_and_errors_name_the_line() {
         assert_eq!(times("0.5\t1\n\n1.0 2\n"), Ok(vec![0.5, 1.0]));
         assert!(times("0.5\nhalf\n").unwrap_err().contains("line 2"));
         assert!(times("0.5\n0.5\n").unwrap_err().contains("not after"));
@@ -186,7 +186,7 @@ mod tests {
     }
 
     #[test]
-    fn a_folder_that_is_no_corpus_is_told_apart() {
+    fn a_folder_without_a_corpus_is_refused() {
         let nowhere = Path::new("src/nowhere");
         assert!(ids(nowhere).unwrap_err().contains("audio16"));
     }

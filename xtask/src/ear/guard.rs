@@ -154,7 +154,7 @@ mod tests {
     }
 
     #[test]
-    fn what_was_recorded_is_read_again_and_the_rest_is_kept() {
+    fn recorded_figures_are_replaced_and_the_rest_is_kept() {
         let text = recorded_anew(TEXT, &measured()).unwrap();
         assert!(text.starts_with("# Kept.\n[page]\nmax_bytes = 1\n\n[ear]\n# Why.\n"), "{text}");
         assert!(text.ends_with("\"noise\" = 2.0\n\n[last]\nx = 1\n") && !text.contains("old"), "{text}");

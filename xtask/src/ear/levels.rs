@@ -28,10 +28,10 @@ const ELSEWHERE: &str = "elsewhere";
 
 /// The beats of a level between the first and the last true beat.
 fn beats_at(truth: &[f64], distance: f64, begin: f64) -> Vec<f64> {
-    let places = (0..).map(|i| begin + f64::from(i) * distance);
-    places
-        .map_while(|place| {
-            let (i, part) = (place as usize, place.fract());
+    let times_of_level = (0..).map(|i| begin + f64::from(i) * distance);
+    times_of_level
+        .map_while(|position| {
+            let (i, part) = (position as usize, position.fract());
             let before = *truth.get(i)?;
             let after = truth.get(i + 1).copied();
             after.map(|after| before + part * (after - before)).or((part < 1e-9).then_some(before))
@@ -40,8 +40,8 @@ fn beats_at(truth: &[f64], distance: f64, begin: f64) -> Vec<f64> {
 }
 
 fn between(times: &[f64], from: f64, to: f64) -> &[f64] {
-    let place = |t: f64| times.partition_point(|x| *x < t);
-    &times[place(from)..place(to)]
+    let index = |t: f64| times.partition_point(|x| *x < t);
+    &times[index(from)..index(to)]
 }
 
 /// Share of the windows from `from` on at each level, the largest first. Both lists are in seconds and rise.

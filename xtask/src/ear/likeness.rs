@@ -69,7 +69,7 @@ mod tests {
     }
 
     #[test]
-    fn who_hears_nothing_any_more_has_lost_it() {
+    fn a_silent_hearing_counts_as_lost() {
         let (clean, silent) = ([moment(6.0, 0.5, &[(3, 0.5)])], [moment(6.0, 0.0, &[])]);
         let l = likeness(&clean, &silent).unwrap();
         assert_eq!((l.lost, l.spectrum, l.chroma, l.level_off), (1.0, 0.0, 0.0, 0.5));

@@ -117,7 +117,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn what_was_announced_does_not_depend_on_what_comes_after() {
+    fn announcements_do_not_depend_on_later_sound() {
         let beat = SAMPLE_RATE as usize / 2;
         let mut clicks: Vec<f32> =
             (0..16 * beat).map(|i| if i % beat < 80 { 0.5 * (i as f32 * 0.9).sin() } else { 0.0 }).collect();

@@ -73,7 +73,7 @@ mod tests {
     }
 
     #[test]
-    fn what_does_not_hold_is_no_lock_and_any_level_is() {
+    fn a_lock_must_hold_and_may_be_at_any_level() {
         let truth = beats(0.0, 0.5, 60);
         // Right for 3 s, then completely wrong until 10 s, then right.
         let mut found = beats(0.0, 0.5, 7);

@@ -108,7 +108,7 @@ mod tests {
     }
 
     #[test]
-    fn five_of_six_found_one_of_them_twice_and_one_where_nothing_is() {
+    fn duplicates_and_false_onsets_lower_the_precision() {
         let truth = [6.0, 7.0, 8.0, 9.0, 10.0, 11.0];
         let heard = heard(&[
             (6.01, 6.03),
@@ -148,7 +148,7 @@ mod tests {
     }
 
     #[test]
-    fn nothing_reported_is_nothing_found() {
+    fn without_reports_everything_is_missed() {
         let truth = [6.0, 7.0, 8.0, 9.0];
         assert_eq!(
             score_onsets(&truth, &[]),

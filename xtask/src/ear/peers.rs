@@ -211,7 +211,7 @@ mod tests {
     }
 
     #[test]
-    fn who_says_when_is_causal_and_who_does_not_is_given_no_latency() {
+    fn tools_without_announcement_times_are_not_causal_and_have_no_latency() {
         let told = understood(&lines(|t| format!("{{\"t\":{t},\"at\":{},\"kind\":\"beat\"}}\n", t + 0.02)));
         let told = told.unwrap();
         assert!(
@@ -230,7 +230,7 @@ mod tests {
     }
 
     #[test]
-    fn its_own_tempo_counts_and_no_tempo_is_none() {
+    fn a_tools_own_tempo_counts_and_0_means_none() {
         let text = "{\"t\":9,\"kind\":\"tempo\",\"bpm\":90}\n\n{\"t\":3,\"kind\":\"tempo\",\"bpm\":0}\n\
                     {\"t\":3.5,\"at\":3.6,\"kind\":\"onset\"}\n{\"t\":2,\"kind\":\"tempo\",\"bpm\":120}\n";
         let told = understood(text).unwrap();
@@ -239,7 +239,7 @@ mod tests {
     }
 
     #[test]
-    fn what_is_no_line_is_named_and_what_was_not_heard_is_no_zero() {
+    fn bad_lines_are_named_and_missing_results_are_errors() {
         assert!(understood("{\"t\":1,\"kind\":\"beat\"}\n1.5\n").unwrap_err().starts_with("line 2"));
         let without_folders = Path::new("src/ear");
         assert!(tools(without_folders).unwrap_err().contains("beats.py"));

@@ -176,7 +176,7 @@ mod tests {
     }
 
     #[test]
-    fn beats_where_there_are_none_are_counted_by_the_minute() {
+    fn false_beats_are_counted_per_minute() {
         let beats = [4.0, 6.0, 12.0, 20.0, 35.0].map(|t| Beat { t, at: t, confidence: None });
         let heard = Heard { beats: beats.to_vec(), ..Heard::default() };
         assert_eq!(false_beats(&heard, 35.0), 6.0);

@@ -73,7 +73,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn the_page_says_what_was_measured_and_nothing_is_measured_for_nobody() {
+    fn the_page_shows_every_figure_and_each_figure_is_used() {
         let sources: BTreeMap<String, Source> = read_toml(COMMANDS).unwrap();
         let values: Values = read_toml(VALUES).unwrap();
         let template = read(TEMPLATE).unwrap();

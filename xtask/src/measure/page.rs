@@ -94,7 +94,7 @@ mod tests {
     }
 
     #[test]
-    fn a_figure_for_which_there_is_no_place_is_named() {
+    fn a_figure_without_a_placeholder_is_named() {
         let sources =
             toml::from_str("[hop]\nrun = 'true'\nprints = ['(?<mean>\\d+) (?<worst>\\d+)']").unwrap();
         assert_eq!(without_place("{{hop.worst}}", &sources).unwrap(), ["hop.mean"]);
@@ -104,7 +104,7 @@ mod tests {
     }
 
     #[test]
-    fn nothing_is_invented() {
+    fn a_placeholder_without_a_figure_is_an_error() {
         for (template, why) in [
             ("{{hop.mean}}", "never measured"),
             ("{{frame.worst}}", "never measured"),

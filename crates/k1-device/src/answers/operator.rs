@@ -45,7 +45,7 @@ pub enum TestState {
 }
 
 /// `/api/v1/self-test`: snapshots read on one core while the other hears and writes.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize)]
 #[cfg_attr(feature = "read", derive(serde::Deserialize))]
 #[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
 pub struct SelfTest {
@@ -67,4 +67,25 @@ pub struct SelfTest {
     pub backwards: u32,
     /// Milliseconds since it was started, or that it took.
     pub took_ms: u32,
+}
+
+impl SelfTest {
+    /// One that was never asked for.
+    pub const NEVER: Self = Self {
+        state: TestState::Never,
+        wanted: 0,
+        reads: 0,
+        new: 0,
+        retries: 0,
+        kept_previous: 0,
+        torn: 0,
+        backwards: 0,
+        took_ms: 0,
+    };
+}
+
+impl Default for SelfTest {
+    fn default() -> Self {
+        Self::NEVER
+    }
 }

@@ -27,7 +27,7 @@ const PULL: f32 = 0.35;
 const FIRST_EAGERNESS: f32 = 2.0;
 const FIRST_S: f32 = 1.5;
 /// Observations count twice where the music has changed: where the model predicts them worse than before by this
-/// much, and hardly better than chance. Both in natural logarithms per second. A breakbeat is no change, because it
+/// much, and hardly better than chance. Both in natural logarithms per second. A breakbeat does not count, because it
 /// is still predicted well.
 const CHANGED: f32 = 3.0;
 const LOST: f32 = 0.5;

@@ -176,7 +176,7 @@ mod tests {
     }
 
     #[test]
-    fn numbers_that_are_none_become_silence_and_are_counted() {
+    fn non_finite_samples_become_silence_and_are_counted() {
         let mut c = Conditioner::default();
         let mut out = [0.0; HOP];
         c.process(&hop(|i| [f32::NAN, f32::INFINITY, f32::NEG_INFINITY, 1e30][i % 4]), &mut out);

@@ -207,7 +207,7 @@ mod tests {
     }
 
     #[test]
-    fn nothing_heard_says_the_same_of_every_tempo() {
+    fn all_tempi_are_equal_before_anything_is_heard() {
         let mut level = bars(60, 1_000);
         level.forget();
         let all: Vec<f32> = (0..TEMPI).map(|tempo| level.odds(tempo)).collect();

@@ -177,7 +177,7 @@ mod tests {
 
     proptest::proptest! {
         #[test]
-        fn what_is_struck_out_leaves_the_leaf_that_each_tree_comes_to(
+        fn masking_leaves_the_leaf_of_each_tree(
             wide in proptest::array::uniform32(-6_200_i16..8_200), more in proptest::array::uniform2(-6_200_i16..8_200),
             exactly in 0..SPLITS.len(),
         ) {

@@ -245,7 +245,7 @@ mod tests {
     }
 
     #[test]
-    fn a_steady_tone_and_vibrato_are_no_onsets() {
+    fn steady_tones_and_vibrato_give_no_onsets() {
         let steady = |i: usize| (i as f32 * 0.17).sin() * 0.3;
         assert!(onsets(steady, 5.0).iter().all(|t| *t < 0.2));
         let vibrato = |i: usize| {

@@ -362,12 +362,12 @@ impl Scales {
         factors.as_chunks_mut().0.fill([1.0; 4]);
         let share = [0.0, (1.0 - three) * gain[1], (1.0 - three) * gain[2], three * gain[3]];
         let mut belief = [0.0; POSITIONS];
-        for ((from, kind), (place, _)) in covers.iter().zip(WITHIN) {
+        for ((from, kind), (position, _)) in covers.iter().zip(WITHIN) {
             let from = usize::from(*from) - first;
             let (group, weights) = (from & !AHEAD, &WEIGHTS[usize::from(*kind)]);
             let weights = covered(weights, AHEAD - from % LANES);
-            belief[place] +=
-                expect(covered(window, group), covered_mut(factors, group), weights, share[place]);
+            belief[position] +=
+                expect(covered(window, group), covered_mut(factors, group), weights, share[position]);
         }
         for (s, f) in window.as_chunks_mut::<4>().0.iter_mut().zip(factors.as_chunks::<4>().0) {
             for (s, f) in groups_mut(s).zip(groups(f)) {

@@ -116,8 +116,8 @@ pub fn radix4_twiddles() -> [f32; RADIX4_TWIDDLE_COUNT] {
     for length in RADIX4_LENGTHS {
         for quarter in 1..4 {
             for part in 0..2 {
-                for place in 0..length / 4 {
-                    all[at] = twiddle(quarter * place, length)[part];
+                for i in 0..length / 4 {
+                    all[at] = twiddle(quarter * i, length)[part];
                     at += 1;
                 }
             }

@@ -143,7 +143,7 @@ mod tests {
     }
 
     #[test]
-    fn silence_has_no_beats_and_onsets_lead_where_no_beat_is_trusted() {
+    fn silence_has_no_beats_and_onsets_lead_without_trust() {
         let mut r = Rhythm::default();
         let mut sound = Snapshot { sequence: 1, ..Snapshot::EMPTY };
         for i in 0..1000 {

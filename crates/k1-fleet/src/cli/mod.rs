@@ -1,4 +1,4 @@
-//! What is done with lamps: emulate, find, watch, judge, update.
+//! Options of the commands for lamps: emulate, find, watch, judge, update.
 
 use std::path::PathBuf;
 use std::time::Duration;
@@ -14,37 +14,38 @@ pub use values::{length, seconds, topic};
 /// Name of a key if none is given.
 const KEY: &str = "k1";
 
-/// How lamps are reached, for commands that work on several.
+/// Token and search time, for commands that work on several lamps.
 #[derive(Args, Clone, Debug)]
 pub struct ReachArgs {
-    /// Token of the lamps; without it, the one that is remembered for each.
+    /// Token of the lamps. Without this option, K1 uses the remembered token of each lamp.
     #[arg(long, value_name = "TOKEN")]
     token: Option<String>,
-    /// How long to search the network for lamps.
-    #[arg(long = "search", value_parser = seconds, allow_negative_numbers = true, default_value = "2", value_name = "SECONDS")]
+    /// Search the network for N seconds.
+    #[arg(long = "search", value_parser = seconds, allow_negative_numbers = true, default_value = "2", value_name = "N")]
     search_s: f64,
 }
 
 impl ReachArgs {
-    /// Every lamp that is named, or, if none is, every one that answers: see [`find_all`].
+    /// Finds the named lamps, or every lamp that answers if `named` is empty: see [`find_all`].
     ///
     /// # Errors
     ///
-    /// A sentence if a named one cannot be found.
+    /// A sentence if a named lamp cannot be found.
     pub fn find(&self, named: &[Place]) -> Result<Vec<Address>, String> {
         find_all(named, self.token.as_deref(), Duration::from_secs_f64(self.search_s))
     }
 
-    /// The same, and at least one.
+    /// Like [`Self::find`], but an empty result is an error.
     ///
     /// # Errors
     ///
-    /// A sentence if a named one cannot be found, or none answers.
+    /// A sentence if a named lamp cannot be found, or if no lamp answers.
     pub fn find_some(&self, named: &[Place]) -> Result<Vec<Address>, String> {
         let lamps = self.find(named)?;
         if lamps.is_empty() {
             return Err(
-                "no lamp answers; name one by its address, or `k1 virt` starts one on this machine".into()
+                "no lamp answers; give the address of one, or start one on this machine with `k1 virt`"
+                    .into(),
             );
         }
         Ok(lamps)
@@ -54,17 +55,17 @@ impl ReachArgs {
 /// `k1 devices`.
 #[derive(Args, Clone, Debug)]
 pub struct DevicesArgs {
-    /// Lamps to ask: a name, an address, the address of the lamp's page with its token, or `virt`. Without one, every
-    /// lamp that answers.
+    /// Lamps to list: a name, an address, the address of the lamp's page with its token, or `virt`. Default: every lamp
+    /// that answers.
     #[arg(value_name = "LAMP")]
     pub lamps: Vec<Place>,
-    /// How they are reached.
+    /// Token and search time.
     #[command(flatten)]
     pub reach: ReachArgs,
-    /// Once, and not again and again.
+    /// Print the list once and exit.
     #[arg(long)]
     pub once: bool,
-    /// Print JSON, once.
+    /// Print the list once as JSON and exit.
     #[arg(long)]
     pub json: bool,
 }
@@ -72,23 +73,23 @@ pub struct DevicesArgs {
 /// `k1 monitor`.
 #[derive(Args, Clone, Debug)]
 pub struct MonitorArgs {
-    /// Lamps to watch: a name, an address, the address of the lamp's page with its token, or `virt`. Without one, every
-    /// lamp that answers.
+    /// Lamps to watch: a name, an address, the address of the lamp's page with its token, or `virt`. Default: every lamp
+    /// that answers.
     #[arg(value_name = "LAMP", conflicts_with = "serial")]
     pub lamps: Vec<Place>,
-    /// Read the console of a lamp on a cable instead: a serial port, or - for standard input.
+    /// Read a lamp's console from a serial port instead; - reads standard input.
     #[arg(long, value_name = "PORT")]
     pub serial: Option<String>,
     /// Speed of the cable in baud.
     #[arg(long, default_value_t = 115_200, value_name = "BAUD")]
     pub baud: u32,
-    /// How they are reached.
+    /// Token and search time.
     #[command(flatten)]
     pub reach: ReachArgs,
-    /// Stop after so many seconds.
-    #[arg(long, value_parser = seconds, allow_negative_numbers = true, value_name = "SECONDS")]
+    /// Stop after N seconds.
+    #[arg(long, value_parser = seconds, allow_negative_numbers = true, value_name = "N")]
     pub duration: Option<f64>,
-    /// A line of JSON for each lamp and second.
+    /// Print one line of JSON per lamp and second.
     #[arg(long)]
     pub json: bool,
 }
@@ -99,20 +100,20 @@ pub struct ValidateArgs {
     /// The lamp: a name, an address, the address of its page with its token, or `virt`.
     #[arg(default_value = "virt", value_name = "LAMP")]
     pub lamp: Place,
-    /// How long: 10m, 1h, 24h, or any number of seconds, minutes (m) or hours (h). Ten minutes for `validate`, a day
-    /// for `soak`, unless it is given.
+    /// Duration: a number of seconds, minutes (m) or hours (h), for example 90, 10m or 24h. Default: 10 minutes for
+    /// `validate`, 24 hours for `soak`.
     #[arg(long = "for", value_parser = length, value_name = "TIME")]
     pub length: Option<f64>,
-    /// Token of the lamp; without it, the one that is remembered.
+    /// Token of the lamp. Without this option, K1 uses the remembered token.
     #[arg(long, value_name = "TOKEN")]
     pub token: Option<String>,
-    /// If a criterion fails, have the lamp go back to the firmware before.
+    /// If a criterion fails, return the lamp to its previous firmware.
     #[arg(long)]
     pub rollback_on_fail: bool,
-    /// Write the record to a file, as JSON.
+    /// Write the record to a file as JSON.
     #[arg(long, value_name = "FILE")]
     pub record: Option<PathBuf>,
-    /// Write what the lamp said to a file as it comes, a line of JSON each second.
+    /// Write the lamp's answers to a file as they arrive, one line of JSON per second.
     #[arg(long, value_name = "FILE")]
     pub raw: Option<PathBuf>,
     /// Print the record as JSON instead of the table.
@@ -120,20 +121,20 @@ pub struct ValidateArgs {
     pub json: bool,
 }
 
-/// How a broker is spoken with.
+/// Access to a broker, and its topics.
 #[derive(Args, Clone, Debug)]
 #[group(skip)]
 pub struct BrokerArgs {
-    /// User of the MQTT broker.
+    /// User name for the MQTT broker.
     #[arg(long, value_name = "USER")]
     pub user: Option<String>,
-    /// File with the password of that user; a command line can be read by others.
+    /// File with that user's password. (Other users of this machine can read a command line.)
     #[arg(long, value_name = "FILE", requires = "user")]
     pub password_file: Option<PathBuf>,
-    /// What every topic begins with.
+    /// First part of every topic.
     #[arg(long, default_value = "k1", value_parser = topic, value_name = "TEXT")]
     pub prefix: String,
-    /// What Home Assistant's topics begin with.
+    /// First part of Home Assistant's discovery topics.
     #[arg(long, default_value = "homeassistant", value_parser = topic, value_name = "TEXT")]
     pub discovery_prefix: String,
 }
@@ -141,64 +142,65 @@ pub struct BrokerArgs {
 /// `k1 mqtt`.
 #[derive(Args, Clone, Debug)]
 pub struct MqttArgs {
-    /// Lamps to connect: a name, an address, the address of the lamp's page with its token, or `virt`. Without one,
-    /// every lamp that answers.
+    /// Lamps to connect: a name, an address, the address of the lamp's page with its token, or `virt`. Default: every
+    /// lamp that answers.
     #[arg(value_name = "LAMP")]
     pub lamps: Vec<Place>,
-    /// The broker.
+    /// Address of the broker.
     #[arg(long, default_value = "localhost", value_name = "HOST[:PORT]")]
     pub broker: String,
-    /// How it is spoken with.
+    /// Access to the broker, and its topics.
     #[command(flatten)]
     pub with: BrokerArgs,
-    /// A signed update, as `k1 sign` makes it: it is offered to every lamp, and rolled out in steps when somebody says so.
+    /// Signed update from `k1 sign`. K1 offers it to every lamp and rolls it out in steps on request.
     #[arg(long, value_name = "FILE")]
     pub update: Option<PathBuf>,
-    /// Pause between two looks at a lamp.
-    #[arg(long, value_parser = seconds, allow_negative_numbers = true, default_value = "10", value_name = "SECONDS")]
+    /// Ask each lamp for its figures every N seconds.
+    #[arg(long, value_parser = seconds, allow_negative_numbers = true, default_value = "10", value_name = "N")]
     pub every: f64,
-    /// How they are reached.
+    /// Token and search time.
     #[command(flatten)]
     pub reach: ReachArgs,
-    /// Stop after so many seconds.
-    #[arg(long, value_parser = seconds, allow_negative_numbers = true, value_name = "SECONDS")]
+    /// Stop after N seconds.
+    #[arg(long, value_parser = seconds, allow_negative_numbers = true, value_name = "N")]
     pub duration: Option<f64>,
 }
 
 /// `k1 virt`.
 #[derive(Args, Clone, Debug)]
 pub struct VirtArgs {
-    /// No music: the lamp hears what is sent to it (RTP, 16-bit, 16 kHz, mono).
+    /// Play no music to the lamp; send it sound yourself (RTP, 16-bit, 16 kHz, mono).
     #[arg(long)]
     pub headless: bool,
-    /// Stop after so many seconds.
-    #[arg(long, value_parser = seconds, allow_negative_numbers = true, value_name = "SECONDS")]
+    /// Stop after N seconds.
+    #[arg(long, value_parser = seconds, allow_negative_numbers = true, value_name = "N")]
     pub duration: Option<f64>,
-    /// Firmware to put into the lamp as a cable would: an image (lamp.bin), or a signed update. Without it, a new lamp
-    /// gets the one that `cargo xtask firmware virt` has built, and one that has firmware keeps it.
+    /// Firmware to write into the lamp, as by cable: an image (lamp.bin) or a signed update. Without this option, a new
+    /// lamp gets the image from `cargo xtask firmware virt`, and an existing lamp keeps its firmware.
     #[arg(long, value_name = "FILE")]
     pub image: Option<PathBuf>,
-    /// The loader that chooses the slot; without it, the one that was built here.
+    /// Loader that chooses the slot. Default: the loader that was built here.
     #[arg(long, value_name = "FILE")]
     pub loader: Option<PathBuf>,
-    /// File that stands for the lamp's flash; made if there is none. Without it, settings are forgotten at the end.
+    /// File that holds the lamp's flash; K1 creates it if it is missing. Without this option, the lamp forgets its
+    /// settings at the end.
     #[arg(long, value_name = "FILE")]
     pub flash: Option<PathBuf>,
-    /// Port of the lamp's page on this machine; 0 takes any free one.
+    /// Port of the lamp's page on this machine; 0 takes any free port.
     #[arg(long, default_value_t = 8080, value_name = "PORT")]
     pub http: u16,
-    /// UDP port of the lamp's sound on this machine; 0 takes any free one.
+    /// UDP port of the lamp's sound on this machine; 0 takes any free port.
     #[arg(long, default_value_t = 5004, value_name = "PORT")]
     pub sound: u16,
-    /// UDP port on this machine where the lamp takes firmware from espota's clients; 0 takes any free one.
+    /// UDP port on this machine for firmware from espota clients; 0 takes any free port.
     #[arg(long, default_value_t = 3232, value_name = "PORT")]
     pub ota: u16,
-    /// The lamp's clock counts its instructions and does not follow this machine's, however slow or busy that is: a
-    /// minute of its own takes more or less than one of ours. It hears a tape at its own pace, music and silence in turn,
-    /// and nothing from the network. It wants QEMU 8.1 or later.
+    /// Derive the lamp's clock from the number of instructions it executes, so that a slow or busy machine does not slow
+    /// the lamp down. The lamp's minutes are then longer or shorter than real ones. It hears a built-in tape of music and
+    /// silence, and no sound from the network. Needs QEMU 8.1 or later.
     #[arg(long)]
     pub steady: bool,
-    /// Further arguments of the emulator, as -gdb or -qmp.
+    /// Further arguments for the emulator, such as -gdb or -qmp.
     #[arg(last = true, value_name = "ARGUMENT")]
     pub emulator: Vec<String>,
 }
@@ -206,9 +208,9 @@ pub struct VirtArgs {
 /// `k1 keys`.
 #[derive(Clone, Debug, Subcommand)]
 pub enum KeysCommand {
-    /// Make a key. It stays in a file that only you can read, and is never shown.
+    /// Make a key. K1 keeps it in a file that only you can read, and never shows it.
     New {
-        /// Its name.
+        /// Name of the key.
         #[arg(default_value = KEY)]
         name: String,
     },
@@ -218,24 +220,24 @@ pub enum KeysCommand {
         #[arg(long)]
         json: bool,
     },
-    /// Print the public half of a key (PEM), with which anybody can check its signatures.
+    /// Print the public half of a key (PEM). Anybody can check the key's signatures with it.
     Show {
-        /// Its name.
+        /// Name of the key.
         #[arg(default_value = KEY)]
         name: String,
     },
-    /// Tell a lamp which keys to trust. The first time its token is enough; later, one of the keys that it trusts must be
-    /// yours.
+    /// Tell a lamp which keys to trust. The first time, the lamp's token is enough; later you need one of the keys that it
+    /// trusts.
     Trust(TrustArgs),
-    /// Write down which keys a lamp shall trust from now on, as a file for the lamp's API.
+    /// Write a file that tells a lamp which keys to trust, for the lamp's API.
     Statement {
-        /// A key to trust; one or two.
+        /// Key to trust. May be given twice.
         #[arg(long = "key", value_name = "NAME", default_value = KEY)]
         keys: Vec<String>,
-        /// The key that the lamp trusts now; the first set of a lamp needs none.
+        /// Key that the lamp trusts now. A lamp's first set of keys needs no signature.
         #[arg(long, value_name = "NAME")]
         signed_by: Option<String>,
-        /// Higher than that of the set in force.
+        /// Number of this set of keys; must be higher than that of the set in force.
         #[arg(long, default_value_t = 1, value_name = "N")]
         generation: u32,
         /// File to write.
@@ -250,86 +252,86 @@ pub struct TrustArgs {
     /// The lamp: a name, an address, the address of its page with its token, or `virt`.
     #[arg(value_name = "LAMP")]
     pub lamp: Place,
-    /// A key to trust; one or two. To change keys: first the old one and the new one, later the new one alone.
+    /// Key to trust. May be given twice: to change keys, trust the old and the new key first, later only the new one.
     #[arg(long = "key", value_name = "NAME", default_value = KEY)]
     pub keys: Vec<String>,
-    /// The key that signs this; without it, any of yours that the lamp trusts.
+    /// Key to sign with. Default: any of your keys that the lamp trusts.
     #[arg(long, value_name = "NAME")]
     pub signed_by: Option<String>,
-    /// Token of the lamp; without it, the one that is remembered.
+    /// Token of the lamp. Without this option, K1 uses the remembered token.
     #[arg(long, value_name = "TOKEN")]
     pub token: Option<String>,
 }
 
-/// How firmware gets to a lamp.
+/// Way to send firmware to a lamp.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum)]
 pub enum Via {
     /// The lamp's own API.
     Http,
-    /// As the Arduino world does it (UDP 3232).
+    /// The protocol of Arduino's espota (UDP 3232).
     Espota,
-    /// By cable, to the one lamp on --port; also to one that does not start any more. Everything is checked as the lamp
-    /// itself does, by the keys that it trusts.
+    /// A cable to the lamp on --port, even if the lamp no longer starts. K1 checks the update against the keys that the
+    /// lamp trusts, as the lamp itself would.
     #[cfg(feature = "usb")]
     Usb,
 }
 
-/// What belongs to the cable, in the help of `deploy`.
+/// Heading of the cable's options in the help of `deploy`.
 #[cfg(feature = "usb")]
 const CABLE: &str = "Cable (--via usb)";
 
-/// How a chip on a cable is spoken with.
+/// Connection to a chip by cable.
 #[cfg(feature = "usb")]
 #[derive(Args, Clone, Debug)]
 pub struct CableArgs {
-    /// Speed of the cable in baud, for boards with a chip between USB and the lamp's; a lamp's own USB has no use for it.
+    /// Speed of the cable in baud, for boards with a USB-to-serial chip. A lamp with its own USB ignores it.
     #[arg(long, default_value_t = 115_200, value_parser = clap::value_parser!(u32).range(115_200..=2_000_000), value_name = "BAUD")]
     pub baud: u32,
-    /// The chip waits in its loader already: BOOT was held while RESET was pressed.
+    /// The chip already waits in its loader, because you pressed RESET while holding BOOT.
     #[arg(long)]
     pub in_loader: bool,
-    /// How long the lamp's console is listened to for the verdict; 0 = not at all.
-    #[arg(long, value_parser = seconds, allow_negative_numbers = true, default_value = "150", value_name = "SECONDS")]
+    /// Wait N seconds for the verdict on the lamp's console; 0 = do not wait.
+    #[arg(long, value_parser = seconds, allow_negative_numbers = true, default_value = "150", value_name = "N")]
     pub console: f64,
 }
 
 /// `k1 deploy`.
 #[derive(Args, Clone, Debug)]
 pub struct DeployArgs {
-    /// A signed update, as `k1 sign` makes it.
+    /// Signed update from `k1 sign`.
     pub image: PathBuf,
-    /// A lamp: a name, an address, the address of its page with its token, or `virt`. May be given more than once.
+    /// Lamp to update: a name, an address, the address of its page with its token, or `virt`. May be given more than once.
     #[arg(long = "to", value_name = "LAMP", conflicts_with = "all")]
     pub lamps: Vec<Place>,
-    /// Every lamp that answers.
+    /// Update every lamp that answers.
     #[arg(long)]
     pub all: bool,
-    /// So many lamps first; they are watched before the others follow.
+    /// Update N lamps first, and watch them before updating the others.
     #[arg(long, default_value_t = 0, value_name = "N")]
     pub canary: usize,
-    /// How long canaries are watched.
-    #[arg(long, value_parser = seconds, allow_negative_numbers = true, default_value = "60", value_name = "SECONDS")]
+    /// Watch the first lamps (--canary) for N seconds.
+    #[arg(long, value_parser = seconds, allow_negative_numbers = true, default_value = "60", value_name = "N")]
     pub watch: f64,
-    /// How it gets there.
+    /// Way to send the update.
     #[arg(long, default_value = "http")]
     pub via: Via,
-    /// With --via usb: the port of the lamp's cable, for example /dev/ttyACM0.
+    /// Serial port of the lamp, for example /dev/ttyACM0. Required by --via usb.
     #[cfg(feature = "usb")]
     #[arg(long, value_name = "PORT", required_if_eq("via", "usb"), help_heading = CABLE)]
     pub port: Option<String>,
-    /// Also to lamps that could not take a bad image back.
+    /// Also update lamps that could not roll a bad image back.
     #[arg(long)]
     pub unarmed: bool,
-    /// Say what would happen, and do nothing.
+    /// Say what would happen, but change nothing.
     #[arg(long)]
     pub dry_run: bool,
-    /// Append every answer of the lamps to a file, a line of JSON each.
+    /// Append every answer of the lamps to a file, one line of JSON each.
     #[arg(long, value_name = "FILE")]
     pub report: Option<PathBuf>,
-    /// How they are reached.
+    /// Token and search time.
     #[command(flatten)]
     pub reach: ReachArgs,
-    /// With --via usb: the cable.
+    /// The cable, for --via usb.
     #[cfg(feature = "usb")]
     #[command(flatten, next_help_heading = CABLE)]
     pub cable: CableArgs,
@@ -339,18 +341,18 @@ pub struct DeployArgs {
 #[cfg(feature = "usb")]
 #[derive(Args, Clone, Debug)]
 pub struct InstallArgs {
-    /// A signed update, as `k1 sign` makes it; signed with a key of yours, for a blank chip trusts nobody.
+    /// Signed update from `k1 sign`. You need its key on this machine, because a blank chip trusts no key yet.
     pub image: PathBuf,
-    /// The port of the chip's cable, for example /dev/ttyACM0.
+    /// Serial port of the chip, for example /dev/ttyACM0.
     #[arg(long, value_name = "PORT")]
     pub port: String,
-    /// Bootloader that knows of trials; without it, espflash's own, with which a lamp cannot go back by itself.
+    /// Bootloader that supports rollback. Default: espflash's own, with which a lamp cannot roll back by itself.
     #[arg(long, value_name = "FILE", requires = "bootloader_sha256")]
     pub bootloader: Option<PathBuf>,
-    /// SHA-256 of that file, so that it is the one that is meant.
+    /// SHA-256 of the bootloader; K1 refuses a file with another hash.
     #[arg(long, value_name = "HEX", requires = "bootloader")]
     pub bootloader_sha256: Option<String>,
-    /// Forget what the chip remembers: Wi-Fi, token, keys.
+    /// Erase the chip's settings: Wi-Fi, token, keys.
     #[arg(long)]
     pub erase_settings: bool,
     /// The cable.
@@ -361,13 +363,13 @@ pub struct InstallArgs {
 /// `k1 rollback`.
 #[derive(Args, Clone, Debug)]
 pub struct RollbackArgs {
-    /// The lamps: a name, an address, the address of a page with its token, or `virt`.
+    /// Lamps to roll back: a name, an address, the address of the lamp's page with its token, or `virt`.
     #[arg(value_name = "LAMP", conflicts_with = "all")]
     pub lamps: Vec<Place>,
-    /// Every lamp that answers.
+    /// Roll back every lamp that answers.
     #[arg(long)]
     pub all: bool,
-    /// How they are reached.
+    /// Token and search time.
     #[command(flatten)]
     pub reach: ReachArgs,
 }
@@ -375,24 +377,24 @@ pub struct RollbackArgs {
 /// `k1 sign`.
 #[derive(Args, Clone, Debug)]
 pub struct SignArgs {
-    /// Image: lamp.bin of the virtual lamp, or what espflash's save-image has made.
+    /// Image: lamp.bin of the virtual lamp, or the output of espflash save-image.
     pub image: PathBuf,
-    /// Board that it is for.
+    /// Board that the image is for.
     #[arg(long, value_parser = clap::builder::PossibleValuesParser::new(k1_device::firmware::BOARDS.map(|(board, _)| board)))]
     pub board: String,
-    /// Version, for people.
+    /// Version to show to people.
     #[arg(long = "image-version", default_value = env!("CARGO_PKG_VERSION"), value_name = "VERSION")]
     pub image_version: String,
-    /// Lamps refuse an image with a lower counter than the highest that they have confirmed.
+    /// Anti-downgrade counter. A lamp refuses images with a lower counter than the highest it has confirmed.
     #[arg(long, default_value_t = 0, value_name = "N")]
     pub counter: u32,
-    /// Seconds that a trial waits for a network that was there before the update.
-    #[arg(long, default_value_t = k1_update::manifest::PATIENCE_S, value_name = "SECONDS")]
+    /// During the trial, wait N seconds for the network, if the lamp had one before the update.
+    #[arg(long, default_value_t = k1_update::manifest::PATIENCE_S, value_name = "N")]
     pub patience: u16,
     /// Key to sign with; `k1 keys list` lists them.
     #[arg(long, default_value = KEY, value_name = "NAME")]
     pub key: String,
-    /// File to write; IMAGE with the ending .k1 if none is named.
+    /// File to write. Default: IMAGE with the extension .k1.
     #[arg(short, long, value_name = "FILE")]
     pub output: Option<PathBuf>,
     /// Print JSON.

@@ -1,23 +1,23 @@
-//! Which file a name leads to, so that two names of one file are known to be that.
+//! Finds the file that a name leads to, to recognise two names of the same file.
 
 use std::ffi::OsString;
 use std::fs::{self, File};
 use std::io;
 use std::path::{Path, PathBuf};
 
-/// A file, or a name in a folder where there is none yet.
+/// An existing file, or a name in a folder for a new one.
 #[derive(Clone, Debug)]
 pub(super) struct Identity {
-    /// Number of the disk and of the file on it, of a file that is there.
+    /// Device number and inode of an existing file.
     number: Option<(u64, u64)>,
-    /// Its name without links, or the folder's with the name that is to be in it.
+    /// Its path without links, or the folder's path and the name of the new file.
     name: Option<(PathBuf, OsString)>,
-    /// A device takes what it is given and holds nothing that could be destroyed.
+    /// True for a device, which holds nothing that could be destroyed.
     is_device: bool,
 }
 
 impl Identity {
-    /// That of what a path leads to.
+    /// The file that a path leads to.
     pub(super) fn of_path(path: &Path) -> io::Result<Self> {
         let folder = match path.parent() {
             Some(parent) if parent != Path::new("") => parent,
@@ -38,13 +38,13 @@ impl Identity {
         })
     }
 
-    /// That of an open file; `None` if the system does not tell.
+    /// The file of an open handle; `None` if the system does not report it.
     pub(super) fn of_open(file: &File) -> Option<Self> {
         let meta = file.metadata().ok()?;
         Some(Self { number: number(&meta), name: None, is_device: is_device(&meta) })
     }
 
-    /// True if both are one file that can be destroyed.
+    /// True if both are the same file and it could be destroyed.
     pub(super) fn is(&self, other: &Self) -> bool {
         if self.is_device || other.is_device {
             return false;
@@ -61,7 +61,7 @@ fn alike(a: &OsString, b: &OsString) -> bool {
     a.to_string_lossy().to_lowercase() == b.to_string_lossy().to_lowercase()
 }
 
-/// True if a folder takes `a` and `A` for one name. Asked of something that is in it, because nothing else tells.
+/// True if a folder is case-insensitive. Tested with an existing entry, because there is no other way to find out.
 fn folds_case(folder: &Path) -> bool {
     let swapped = |name: &str| -> String {
         let other =
@@ -98,7 +98,7 @@ fn is_device(_: &fs::Metadata) -> bool {
     false
 }
 
-/// Follows links to where a file is or is to be, also where the last one leads to nothing yet.
+/// Follows links to the place of a file, even if the last link points to nothing yet.
 pub(super) fn resolve(path: &Path) -> io::Result<PathBuf> {
     let mut at = path.to_owned();
     for _ in 0..40 {
@@ -107,15 +107,15 @@ pub(super) fn resolve(path: &Path) -> io::Result<PathBuf> {
             Err(_) => return Ok(at),
         }
     }
-    Err(io::Error::other("its links lead in a circle"))
+    Err(io::Error::other("its symbolic links form a loop"))
 }
 
-/// What a command reads and must not write.
+/// The inputs of a command, which it must not overwrite.
 #[derive(Clone, Debug, Default)]
 pub struct Spared(Vec<(Identity, &'static str)>);
 
 impl Spared {
-    /// Spares what standard input reads; `what` it is ends the sentence “… is WHAT itself”.
+    /// Also protects what standard input reads; `what` describes it in the error “… is WHAT itself”.
     #[must_use]
     pub fn and_stdin(mut self, what: &'static str) -> Self {
         #[cfg(unix)]
@@ -129,14 +129,14 @@ impl Spared {
         self
     }
 
-    /// Spares a file, too; `what` it is ends as “… is WHAT itself”.
+    /// Also protects a file; `what` describes it in the error “… is WHAT itself”.
     #[must_use]
     pub fn and(mut self, path: &Path, what: &'static str) -> Self {
         self.0.extend(Identity::of_path(path).ok().map(|identity| (identity, what)));
         self
     }
 
-    /// What a file is, if it is spared.
+    /// The description of a protected file; `None` for other files.
     pub(super) fn holds(&self, file: &Identity) -> Option<&'static str> {
         self.0.iter().find(|(identity, _)| identity.is(file)).map(|(_, what)| *what)
     }

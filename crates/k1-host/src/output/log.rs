@@ -1,4 +1,4 @@
-//! Files that grow by whole lines.
+//! Files to which K1 appends whole lines.
 
 use std::fs::{File, OpenOptions};
 use std::io::{self, Write};
@@ -6,16 +6,16 @@ use std::path::Path;
 
 use super::{Identity, Spared, Unwritten, Why};
 
-/// A file to which whole lines are added; what is in it stays.
+/// A file to which K1 appends whole lines.
 #[derive(Debug)]
 pub struct Log(File);
 
 impl Log {
-    /// Opens a file, or makes one, to write behind what is in it.
+    /// Opens or creates a file for appending.
     ///
     /// # Errors
     ///
-    /// It is an input, or cannot be written.
+    /// The file is an input or cannot be written.
     pub fn append(path: &Path, spared: &Spared) -> Result<Self, Unwritten> {
         let refuse = |why| Unwritten { path: path.to_owned(), why };
         let identity = Identity::of_path(path).map_err(|e| refuse(Why::System(e)))?;
@@ -29,11 +29,11 @@ impl Log {
         file.map(Self).map_err(|e| refuse(Why::System(e)))
     }
 
-    /// Adds a line, or nothing of it.
+    /// Appends a whole line, or nothing.
     ///
     /// # Errors
     ///
-    /// What the file system says.
+    /// Those of the file system.
     pub fn line(&mut self, line: &str) -> io::Result<()> {
         let before = self.0.metadata().map(|m| m.is_file().then_some(m.len())).unwrap_or_default();
         let written = self.0.write_all(format!("{line}\n").as_bytes());

@@ -1,18 +1,18 @@
-//! Files that commands write: the one door to them, so that nothing is ever destroyed.
+//! Writes the files of all commands, so that no error destroys a file.
 //!
-//! A result is written beside its place under a hidden name and takes its place whole, by renaming. Until then, what was
-//! there stays as it was; after a failure, a signal or a full disk nothing of ours is left. An output that is an input of
-//! the same command, or another output of it, is refused under every name that leads to it.
+//! K1 writes a result under a hidden name in the same folder and renames it when it is complete. Until then the old file is
+//! unchanged; after a failure, a signal or a full disk K1 leaves nothing behind. An output that is an input or another
+//! output of the same command is refused under any of its names.
 //!
-//! | What is named | What happens |
+//! | Target | What happens |
 //! |---|---|
-//! | nothing yet, or a regular file | written beside, renamed; the mode of the old file is kept |
-//! | a symbolic link | the same for the file that it leads to; the link stays |
-//! | a pipe, a character device, `/dev/stdout`, `/dev/fd/N` | written as it is, from where it stands |
+//! | nothing yet, or a regular file | written under another name and renamed; keeps the mode of the old file |
+//! | a symbolic link | the same for the file that it points to; the link stays |
+//! | a pipe, a character device, `/dev/stdout`, `/dev/fd/N` | written directly, from the current position |
 //! | a folder, a disk, a socket | refused |
 //!
-//! A [live recording](Output::record) is the exception for those who want to watch it grow: where there is no file yet, or
-//! an empty one, its frames go straight to their place, and are taken away again if the recording fails.
+//! A [live recording](Output::record) can be watched while it grows: if there is no file yet, or an empty one, frames go
+//! straight into it. If the recording fails, K1 deletes it.
 
 mod identity;
 mod log;
@@ -28,7 +28,7 @@ pub use pending::{abandon_all, tidy_on_signals};
 
 use identity::Identity;
 
-/// Why a file is not written; a sentence.
+/// A sentence that says why a file was not written.
 #[derive(Debug)]
 pub struct Unwritten {
     path: PathBuf,
@@ -37,13 +37,13 @@ pub struct Unwritten {
 
 #[derive(Debug)]
 enum Why {
-    /// It is an input, with what that is.
+    /// It is an input, with a description.
     Input(&'static str),
-    /// Another output of this command has it.
+    /// Another output of this command is the same file.
     Taken(PathBuf),
-    /// It is something that has no content to be replaced.
+    /// It has no content that could be replaced, such as a folder.
     Kind(&'static str),
-    /// What the system says.
+    /// An error of the system.
     System(io::Error),
 }
 
@@ -53,7 +53,7 @@ impl std::fmt::Display for Unwritten {
         match &self.why {
             Why::Input(what) => write!(f, "{path} is {what} itself; choose another name for the result"),
             Why::Taken(other) => {
-                write!(f, "{path} and {} are one file; give each result a name of its own", other.display())
+                write!(f, "{path} and {} are the same file; give each result its own name", other.display())
             }
             Why::Kind(what) => write!(f, "{path} cannot be written: it is {what}"),
             Why::System(e) => write!(f, "{path} cannot be written: {e}{}", advice(e)),
@@ -63,47 +63,47 @@ impl std::fmt::Display for Unwritten {
 
 impl std::error::Error for Unwritten {}
 
-/// What to do about an error of the file system; empty where its own words say it.
+/// Advice for an error of the file system; empty if the error speaks for itself.
 fn advice(e: &io::Error) -> &'static str {
     use io::ErrorKind::{
         FileTooLarge, NotFound, PermissionDenied, QuotaExceeded, ReadOnlyFilesystem, StorageFull,
     };
     match e.kind() {
-        StorageFull | QuotaExceeded => "; make room, or name a place on another disk",
-        FileTooLarge => "; files of this size are not allowed there, so name another place",
-        PermissionDenied | ReadOnlyFilesystem => "; name a place in a folder that you may write to",
-        NotFound => "; its folder must exist",
+        StorageFull | QuotaExceeded => "; free some space, or choose another disk",
+        FileTooLarge => "; files of this size are not allowed there, so choose another place",
+        PermissionDenied | ReadOnlyFilesystem => "; choose a folder that you may write to",
+        NotFound => "; create its folder first",
         _ => "",
     }
 }
 
-/// The sentence for an error while a file was being written.
+/// The error for a file that could not be written to its end.
 pub fn unwritten(path: &Path, e: io::Error) -> Unwritten {
     Unwritten { path: path.to_owned(), why: Why::System(e) }
 }
 
-/// A file on its way to its place. Dropped without [`commit`](Self::commit), it leaves everything as it was.
+/// A file that is being written. Without [`commit`](Self::commit), dropping it leaves everything as it was.
 #[derive(Debug)]
 pub struct Output {
     named: PathBuf,
     place: Place,
-    /// Gives its file up when it is dropped.
+    /// Releases the file when dropped.
     _claim: Option<pending::Claim>,
 }
 
 #[derive(Debug)]
 enum Place {
-    /// Beside its place.
+    /// Under a hidden name in the same folder.
     Beside { file: File, temporary: PathBuf, real: PathBuf },
-    /// In its place, where nothing was before.
+    /// In its final place, because there was no file.
     Fresh { file: File, real: PathBuf, was_there: bool },
-    /// A pipe or a device that is open.
+    /// An open pipe or device.
     Open(File),
-    /// A pipe that is opened with the first byte: that waits for its reader.
+    /// A pipe that is opened with the first byte, because opening waits for a reader.
     Pipe(PathBuf),
 }
 
-/// Whether a file is for everybody's eyes.
+/// Access to a file.
 #[derive(Clone, Copy, PartialEq, Eq)]
 enum Eyes {
     All,
@@ -111,16 +111,16 @@ enum Eyes {
 }
 
 impl Output {
-    /// Opens a place for a result. `spared` is what must not be written: the command's inputs.
+    /// Opens a file for a result. `spared` holds the command's inputs, which must not be overwritten.
     ///
     /// # Errors
     ///
-    /// The place is an input, another output, no file, or cannot be written. Nothing was changed then.
+    /// The file is an input or another output, is not a file, or cannot be written. Nothing has changed then.
     pub fn create(path: &Path, spared: &Spared) -> Result<Self, Unwritten> {
         Self::open(path, spared, Eyes::All, false)
     }
 
-    /// Opens a place for a recording that others may watch while it grows.
+    /// Opens a file for a recording that can be watched while it grows.
     ///
     /// # Errors
     ///
@@ -129,7 +129,7 @@ impl Output {
         Self::open(path, spared, Eyes::All, true)
     }
 
-    /// Opens a place for a file that only this user can read.
+    /// Opens a file that only this user can read.
     ///
     /// # Errors
     ///
@@ -141,7 +141,7 @@ impl Output {
     fn open(path: &Path, spared: &Spared, eyes: Eyes, is_live: bool) -> Result<Self, Unwritten> {
         let refuse = |why| Unwritten { path: path.to_owned(), why };
         let system = |e| refuse(Why::System(e));
-        // The system's own names of open files mean those, wherever they stand; to replace them would miss them.
+        // A system name such as /dev/stdout means an open file; renaming a file over it would miss that file.
         if let Some(file) = inherited(path).map_err(system)? {
             let identity = Identity::of_open(&file);
             if let Some(what) = identity.as_ref().and_then(|i| spared.holds(i)) {
@@ -166,10 +166,10 @@ impl Output {
             return Ok(Self { named: path.to_owned(), place, _claim: None });
         }
         if real.file_name().is_none() {
-            return Err(refuse(Why::Kind("no name of a file")));
+            return Err(refuse(Why::Kind("not a file name")));
         }
         let claim = pending::claim(path, identity).map_err(|other| refuse(Why::Taken(other)))?;
-        // One that this user may not write to is not replaced either.
+        // Do not replace a file that this user may not write to.
         if there.is_some() {
             OpenOptions::new().write(true).open(&real).map_err(system)?;
         }
@@ -182,7 +182,7 @@ impl Output {
             let (file, temporary) = beside(&real, eyes).map_err(system)?;
             claim.has_begun(&temporary);
             if let (Eyes::All, Some(meta)) = (eyes, &there) {
-                // Where modes cannot be kept (a FAT disk), the content is what counts.
+                // Some disks (FAT) cannot keep modes; the content is what counts.
                 let _ = file.set_permissions(meta.permissions());
             }
             Place::Beside { file, temporary, real }
@@ -190,22 +190,21 @@ impl Output {
         Ok(Self { named: path.to_owned(), place, _claim: Some(claim) })
     }
 
-    /// Its path, as it was named.
+    /// Its path, as given by the user.
     pub fn path(&self) -> &Path {
         &self.named
     }
 
-    /// True if it is a file, which can be gone back in.
+    /// True if it is a file, in which one can seek.
     pub fn is_file(&self) -> bool {
         matches!(self.place, Place::Beside { .. } | Place::Fresh { .. })
     }
 
-    /// Puts it into its place.
+    /// Moves the complete file to its final place.
     ///
     /// # Errors
     ///
-    /// What the file system says, also of what was written before: a full disk may show itself only now. What was there
-    /// before is there still.
+    /// Those of the file system, also for earlier writes: a full disk may be noticed only now. The old file is unchanged.
     pub fn commit(mut self) -> Result<(), Unwritten> {
         let done = match &mut self.place {
             Place::Beside { file, temporary, real } => file.sync_all().and_then(|()| {
@@ -217,7 +216,7 @@ impl Output {
             Place::Pipe(_) => Ok(()),
         };
         done.map_err(|e| unwritten(&self.named, e))?;
-        // It is where it belongs: nothing is to be taken away.
+        // The file is in its final place; do not delete it.
         self.place = Place::Pipe(PathBuf::new());
         Ok(())
     }
@@ -286,7 +285,7 @@ fn put(mut output: Output, bytes: &[u8]) -> Result<(), Unwritten> {
     output.commit()
 }
 
-/// A new file beside a place, hidden, in the same folder and so on the same disk.
+/// A new hidden file in the same folder, and so on the same disk.
 fn beside(real: &Path, eyes: Eyes) -> io::Result<(File, PathBuf)> {
     let mut options = OpenOptions::new();
     options.write(true).create_new(true);
@@ -303,10 +302,10 @@ fn beside(real: &Path, eyes: Eyes) -> io::Result<(File, PathBuf)> {
             other => return other.map(|file| (file, temporary)),
         }
     }
-    Err(io::Error::other("a thousand unfinished files are in its folder"))
+    Err(io::Error::other("its folder holds a thousand unfinished files"))
 }
 
-/// What is there and no regular file.
+/// Opens an existing target that is not a regular file.
 #[cfg(unix)]
 fn special(real: &Path, meta: &fs::Metadata) -> Result<Place, Why> {
     use std::os::unix::fs::FileTypeExt;
@@ -326,14 +325,14 @@ fn special(real: &Path, meta: &fs::Metadata) -> Result<Place, Why> {
 
 #[cfg(not(unix))]
 fn special(_: &Path, meta: &fs::Metadata) -> Result<Place, Why> {
-    Err(Why::Kind(if meta.is_dir() { "a folder" } else { "no file" }))
+    Err(Why::Kind(if meta.is_dir() { "a folder" } else { "not a file" }))
 }
 
 /// An open file of this process that a path names: `/dev/stdout`, `/dev/fd/5`, `/proc/self/fd/5`.
 #[cfg(unix)]
 fn inherited(path: &Path) -> io::Result<Option<File>> {
     use std::os::fd::AsFd;
-    // Links may lead there: each step is looked at, but the last, which would leave it.
+    // Links may lead there: follow each step but the last, which would leave it.
     let mut at = path.to_owned();
     for _ in 0..40 {
         let number = match at.to_str() {
@@ -345,7 +344,7 @@ fn inherited(path: &Path) -> io::Result<Option<File>> {
             None => None,
         };
         match number {
-            // The descriptor itself, so that what is there already is neither overwritten nor replaced.
+            // Use the descriptor itself, so that the file's content is neither overwritten nor replaced.
             Some("1") => return io::stdout().as_fd().try_clone_to_owned().map(|fd| Some(fd.into())),
             Some("2") => return io::stderr().as_fd().try_clone_to_owned().map(|fd| Some(fd.into())),
             Some(_) => {

@@ -1,4 +1,4 @@
-//! The outputs that are open: none is opened twice, and a signal leaves none half written.
+//! The list of open outputs, so that no file is opened twice and a signal leaves no half-written file.
 
 use std::path::{Path, PathBuf};
 use std::sync::atomic::{AtomicU64, Ordering::Relaxed};
@@ -10,20 +10,20 @@ struct Pending {
     number: u64,
     named: PathBuf,
     identity: Identity,
-    /// What is to be taken away if the command ends before its time.
+    /// The file to delete if the command ends early.
     temporary: Option<PathBuf>,
 }
 
 static PENDING: Mutex<Vec<Pending>> = Mutex::new(Vec::new());
 static NEXT: AtomicU64 = AtomicU64::new(0);
-/// Held while a file moves to its place, so that a signal finds it on one side or the other.
+/// Held while a file is renamed, so that a signal finds it either unfinished or complete.
 static MOVING: Mutex<()> = Mutex::new(());
 
 fn all() -> MutexGuard<'static, Vec<Pending>> {
     PENDING.lock().unwrap_or_else(PoisonError::into_inner)
 }
 
-/// Nothing is tidied away while this is held.
+/// Keeps signals from deleting unfinished files while it is held.
 pub(super) fn hold() -> MutexGuard<'static, ()> {
     MOVING.lock().unwrap_or_else(PoisonError::into_inner)
 }
@@ -32,7 +32,7 @@ pub(super) fn hold() -> MutexGuard<'static, ()> {
 #[derive(Debug)]
 pub(super) struct Claim(u64);
 
-/// Claims a file; the error is the name by which another output has it.
+/// Claims a file; the error is the name of another output with the same file.
 pub(super) fn claim(named: &Path, identity: Identity) -> Result<Claim, PathBuf> {
     let mut all = all();
     if let Some(other) = all.iter().find(|p| p.identity.is(&identity)) {
@@ -44,7 +44,7 @@ pub(super) fn claim(named: &Path, identity: Identity) -> Result<Claim, PathBuf> 
 }
 
 impl Claim {
-    /// Notes the file beside.
+    /// Records the unfinished file.
     pub(super) fn has_begun(&self, temporary: &Path) {
         if let Some(pending) = all().iter_mut().find(|p| p.number == self.0) {
             pending.temporary = Some(temporary.to_owned());
@@ -58,8 +58,8 @@ impl Drop for Claim {
     }
 }
 
-/// Takes away what is unfinished, before the process ends without tidying up; the names of what was to be written.
-/// No output moves to its place after this.
+/// Deletes unfinished files before the process ends abruptly, and returns the names of the outputs. No output can be
+/// completed afterwards.
 pub fn abandon_all() -> Vec<PathBuf> {
     // Never released: the process is about to end.
     std::mem::forget(hold());
@@ -73,7 +73,7 @@ pub fn abandon_all() -> Vec<PathBuf> {
     names
 }
 
-/// Makes Ctrl-C and a request to end take away what is unfinished; for commands that do not handle signals themselves.
+/// Deletes unfinished files on Ctrl-C and other signals, for commands that do not handle signals themselves.
 pub fn tidy_on_signals() {
     static ONCE: Once = Once::new();
     ONCE.call_once(|| {
@@ -83,7 +83,7 @@ pub fn tidy_on_signals() {
             match names.as_slice() {
                 [] => crate::say("k1: interrupted"),
                 names => crate::say(format_args!(
-                    "k1: interrupted; {} was not written, and what was there before is as it was",
+                    "k1: interrupted; {} was not written, and an older file is unchanged",
                     names.join(" and ")
                 )),
             }

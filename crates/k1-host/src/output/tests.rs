@@ -85,7 +85,7 @@ fn two_outputs_never_share_a_file() {
     let first = Output::create(&at("x"), &Spared::default()).unwrap();
     for name in ["x", "link", "folder/../x"] {
         let refused = Output::create(&at(name), &Spared::default()).unwrap_err().to_string();
-        assert!(refused.contains("are one file"), "{name}: {refused}");
+        assert!(refused.contains("are the same file"), "{name}: {refused}");
     }
     // Where the folder takes both for one name, so does K1; elsewhere they are two.
     fs::write(at("case"), "").unwrap();
@@ -154,7 +154,7 @@ fn what_is_no_regular_file_is_written_as_it_is_or_refused() {
     let refused = Output::create(dir.path(), &Spared::default()).unwrap_err().to_string();
     assert!(refused.contains("it is a folder"), "{refused}");
     let refused = Output::create(&dir.path().join("no/x"), &Spared::default()).unwrap_err().to_string();
-    assert!(refused.contains("its folder must exist"), "{refused}");
+    assert!(refused.contains("create its folder first"), "{refused}");
 }
 
 #[cfg(target_os = "linux")]
@@ -162,7 +162,7 @@ fn what_is_no_regular_file_is_written_as_it_is_or_refused() {
 fn a_full_disk_is_said_with_what_to_do() {
     let full = write(Path::new("/dev/full"), b"x", &Spared::default()).unwrap_err().to_string();
     assert!(
-        full.contains("/dev/full cannot be written: No space left") && full.contains("make room"),
+        full.contains("/dev/full cannot be written: No space left") && full.contains("free some space"),
         "{full}"
     );
 }

@@ -109,7 +109,7 @@ mod tests {
     }
 
     #[test]
-    fn what_is_added_has_the_level_it_is_named_after() {
+    fn added_noise_has_its_stated_level() {
         let tone = tone();
         for (name, db) in
             [("noise 20 dB below", -20.0), ("noise 10 dB below", -10.0), ("hum 10 dB below", -10.0)]

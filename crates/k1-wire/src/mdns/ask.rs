@@ -115,7 +115,7 @@ mod tests {
     }
 
     #[test]
-    fn a_question_is_what_other_programs_ask() {
+    fn questions_equal_those_of_other_programs() {
         assert_eq!(
             asked("wled.local"),
             b"\0\0\0\0\0\x02\0\0\0\0\0\0\x04wled\x05local\0\0\x01\x80\x01\xc0\x0c\0\x1c\x80\x01"

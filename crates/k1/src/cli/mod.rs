@@ -20,7 +20,7 @@ pub use values::assignment;
 #[derive(Debug, Parser)]
 #[command(name = "k1", version, about, long_about, max_term_width = 100, disable_help_subcommand = true)]
 pub struct Cli {
-    /// What to do; without it: `run demo`.
+    /// Command; `run demo` if it is missing.
     #[command(subcommand)]
     pub command: Option<Command>,
 }
@@ -28,50 +28,50 @@ pub struct Cli {
 /// The commands.
 #[derive(Debug, Subcommand)]
 pub enum Command {
-    /// Hear and shine, live: page, terminal, real lights.
+    /// Turn sound into light, live: on the page, in the terminal, on real lights.
     Run(RunArgs),
-    /// Print the token that opens the page from other machines; it is made if there is none.
+    /// Print the token that opens the page from other machines. K1 makes one if there is none yet.
     Token(TokenArgs),
-    /// Render light from sound to a picture or array, faster than real time and always the same.
+    /// Render sound as an animation, a picture or an array. The same sound always gives the same frames.
     Render(RenderArgs),
-    /// Say what K1 hears in a sound: length, tempo, beats; on request every event, or a picture.
+    /// Show what K1 hears in a sound: length, tempo, beats, and on request every event or a picture.
     Analyze(AnalyzeArgs),
-    /// List the patterns and what each is for.
+    /// List the patterns: what each one shows and what its knobs do.
     Patterns(ListArgs),
     /// List the palettes.
     Palettes(ListArgs),
-    /// List the parameters with range and default.
+    /// List the parameters with their ranges and defaults.
     Params(ListArgs),
-    /// List what can be heard on this machine.
+    /// List the sound sources of this machine.
     Sources(ListArgs),
-    /// List the lamps that can be found, with what each says of itself.
+    /// Find lamps and list what each one reports about itself.
     Devices(DevicesArgs),
-    /// Watch lamps: live figures with their limits and their last ten minutes.
+    /// Watch lamps: live figures, their limits and the last ten minutes.
     Monitor(MonitorArgs),
-    /// Judge a lamp by the success criteria, each measured on the lamp itself.
+    /// Check a lamp against the success criteria, each measured on the lamp itself.
     Validate(ValidateArgs),
-    /// The same for a day: drift, leaks and resets, and the clock that passes 2³² µs after 71.6 minutes.
+    /// Run `validate` for a day, to find drift, leaks, resets and clock overflow (2³² µs, after 71.6 minutes).
     Soak(ValidateArgs),
-    /// Connect lamps with an MQTT broker and Home Assistant.
+    /// Connect lamps to an MQTT broker and Home Assistant.
     Mqtt(MqttArgs),
     /// Start the virtual lamp: the lamp's firmware on an emulated machine (needs QEMU).
     Virt(VirtArgs),
-    /// Keep the keys that sign firmware.
+    /// Manage the keys that sign firmware.
     Keys {
-        /// What to do.
+        /// Command.
         #[command(subcommand)]
         command: KeysCommand,
     },
-    /// Sign an image, so that lamps that trust the key take it.
+    /// Sign a firmware image. Lamps that trust the key accept it.
     Sign(SignArgs),
-    /// Send signed firmware to lamps, one after the other, and wait for the verdict of each.
+    /// Send signed firmware to lamps one by one, and wait for the verdict of each.
     Deploy(DeployArgs),
-    /// Put K1 onto a blank chip by cable: bootloader, partitions and a signed update.
+    /// Write K1 to a blank chip by cable: bootloader, partitions and a signed update.
     #[cfg(feature = "usb")]
     Install(InstallArgs),
-    /// Send lamps back to the firmware before, within one restart.
+    /// Return lamps to their previous firmware, within one restart.
     Rollback(RollbackArgs),
-    /// Say what is wrong here, and measure how late the light is.
+    /// Find problems on this machine, and measure the delay from sound to light.
     Doctor(DoctorArgs),
     /// Write a completion script for a shell to standard output.
     Completions {

@@ -1,4 +1,4 @@
-//! What the program itself does: play, render, analyse, list, examine this machine.
+//! Options of the program's own commands: play, render, analyse, list, examine this machine.
 
 use std::path::PathBuf;
 
@@ -19,52 +19,53 @@ pub struct RunArgs {
     /// What to hear: demo | FILE | mic[:NAME] | monitor[:NAME] | - (raw f32 mono samples on standard input).
     #[arg(default_value = "demo")]
     pub input: Input,
-    /// How it looks.
+    /// Pattern, palette, parameters and strip.
     #[command(flatten)]
     pub look: Look,
     /// Frames per second.
     #[arg(long, default_value_t = 120, value_parser = clap::value_parser!(u32).range(1..=500), value_name = "N")]
     pub fps: u32,
-    /// Where light goes besides the page: ddp://HOST[:PORT] | file:PATH | terminal. May be given more than once.
+    /// Also send light to URL: ddp://HOST[:PORT] | file:PATH | terminal. May be given more than once.
     #[arg(long = "to", value_name = "URL", value_parser = target())]
     pub targets: Vec<Target>,
-    /// Where the live page is: HOST or HOST:PORT, where HOST is an address (0.0.0.0 = every one of this machine), a name
-    /// or a network interface. Port 0 takes any free one.
+    /// Address of the live page. HOST is an address (0.0.0.0 = all addresses of this machine), a name or a network
+    /// interface. PORT 0 takes any free port.
     #[arg(long, default_value = "127.0.0.1:3330", value_name = "HOST[:PORT]")]
     pub listen: Listen,
-    /// Token that the page and scripts must show; without one, K1 makes and keeps it where other machines reach the
-    /// page (`k1 token` prints it). Every user of this machine sees options: --token-file or K1_TOKEN are better.
+    /// Token that the page and scripts must present. Without this option, K1 makes a token and keeps it if other machines
+    /// can reach the page (`k1 token` prints it). All users of this machine can see options, so prefer --token-file or
+    /// K1_TOKEN.
     #[arg(long, value_name = "TOKEN", conflicts_with = "token_file")]
     pub token: Option<String>,
-    /// File with the token. Without it, the variable K1_TOKEN counts, then systemd's credential k1-token.
+    /// File with the token. Without this option, K1 uses the variable K1_TOKEN, then systemd's credential k1-token.
     #[arg(long, value_name = "FILE")]
     pub token_file: Option<PathBuf>,
-    /// Another name that leads to the page, for example through a reverse proxy: home.example.org, or *.example.org. May
-    /// be given more than once. Addresses and local names (pi, pi.local, pi.lan) need none where a token is asked for.
+    /// Another name for the page, for example behind a reverse proxy: home.example.org or *.example.org. May be given
+    /// more than once. Addresses and local names (pi, pi.local, pi.lan) always work if the page asks for a token.
     #[arg(long = "allow-host", value_parser = allowed_host, value_name = "NAME")]
     pub allowed_hosts: Vec<AllowedName>,
-    /// What this K1 is called: on its page, in lists, in Home Assistant. Each name has an id of its own that lasts.
+    /// Name of this K1 on its page, in lists and in Home Assistant. K1 keeps a separate, lasting id for each name.
     #[arg(long, default_value = k1_host::identity::NAME, value_parser = name, value_name = "NAME")]
     pub name: String,
-    /// Connect this K1 with an MQTT broker and Home Assistant, as `k1 mqtt` does from outside.
+    /// Connect this K1 to an MQTT broker and Home Assistant, as `k1 mqtt` does from another process.
     #[arg(long, value_name = "HOST[:PORT]", conflicts_with = "headless")]
     pub mqtt: Option<String>,
-    /// How the broker is spoken with.
+    /// Access to the broker, and its topics.
     #[command(flatten, next_help_heading = "Broker (--mqtt)")]
     pub with: super::BrokerArgs,
-    /// No page and no terminal: hear, shine on --to, and report.
+    /// Run without the page and the terminal: hear, send light to --to, and report.
     #[arg(long)]
     pub headless: bool,
-    /// Stop after so many seconds.
-    #[arg(long, value_parser = seconds, allow_negative_numbers = true, value_name = "SECONDS")]
+    /// Stop after N seconds.
+    #[arg(long, value_parser = seconds, allow_negative_numbers = true, value_name = "N")]
     pub duration: Option<f64>,
-    /// Start a file again when it ends.
+    /// Start the file again when it ends.
     #[arg(long = "loop")]
     pub repeat: bool,
     /// Sample rate of standard input in Hz.
     #[arg(long, default_value_t = k1_engine::SAMPLE_RATE, value_name = "HZ")]
     pub rate: u32,
-    /// Report as JSON, a line a second and a summary at the end.
+    /// Report as JSON: one line per second and a summary at the end.
     #[arg(long)]
     pub json: bool,
 }
@@ -72,12 +73,12 @@ pub struct RunArgs {
 /// `k1 token`.
 #[derive(Args, Clone, Copy, Debug)]
 pub struct TokenArgs {
-    /// Make a new one. The one before opens nothing any more as soon as K1 is started again.
+    /// Make a new token. The old one stops working as soon as K1 restarts.
     #[arg(long)]
     pub new: bool,
 }
 
-/// How it looks; shared by `run` and `render`.
+/// Pattern, palette, parameters and strip; shared by `run` and `render`.
 #[derive(Args, Clone, Debug)]
 pub struct Look {
     /// Pattern to show; `k1 patterns` lists them.
@@ -92,7 +93,7 @@ pub struct Look {
     /// Number of LEDs.
     #[arg(long, default_value_t = 180, value_parser = leds, value_name = "N")]
     pub leds: usize,
-    /// Most current the strip may draw, in mA; 0 = no limit.
+    /// Limit of the current that the strip draws, in mA; 0 = unlimited.
     #[arg(long, default_value_t = 5_000, value_name = "MA")]
     pub max_ma: u32,
     /// Microphone gain, 0.5 … 2.
@@ -124,20 +125,24 @@ impl Look {
 pub struct RenderArgs {
     /// What to hear: demo | FILE | - (raw f32 mono samples on standard input).
     pub input: Input,
-    /// How it looks.
+    /// Pattern, palette, parameters and strip.
     #[command(flatten)]
     pub look: Look,
+    /// Pattern to change to after the first; all patterns get the same time. May be given more than once.
+    #[arg(long, value_parser = pattern, value_name = "ID")]
+    pub then: Vec<usize>,
     /// Frames per second.
     #[arg(long, default_value_t = 120, value_parser = clap::value_parser!(u32).range(1..=500), value_name = "N")]
     pub fps: u32,
-    /// Result: OUT.png (time down, strip across, as the eye sees it), OUT.npy (frames × LEDs × 3, u8, wire values) or OUT.gif.
+    /// File to write: OUT.gif (the strip in motion), OUT.png (one picture: time runs down, the strip across) or OUT.npy
+    /// (frames × LEDs × 3, u8, the values on the wire).
     #[arg(short, long, value_name = "OUT")]
     pub output: PathBuf,
-    /// Render only so many seconds.
-    #[arg(long, value_parser = seconds, allow_negative_numbers = true, value_name = "SECONDS")]
+    /// Render N seconds.
+    #[arg(long, value_parser = seconds, allow_negative_numbers = true, value_name = "N")]
     pub duration: Option<f64>,
-    /// Begin so many seconds into the sound (what comes before is heard but not drawn).
-    #[arg(long, value_parser = seconds, allow_negative_numbers = true, default_value = "0", value_name = "SECONDS")]
+    /// Begin N seconds into the sound. K1 still hears what comes before, but does not draw it.
+    #[arg(long, value_parser = seconds, allow_negative_numbers = true, default_value = "0", value_name = "N")]
     pub start: f64,
     /// Sample rate of standard input in Hz.
     #[arg(long, default_value_t = k1_engine::SAMPLE_RATE, value_name = "HZ")]
@@ -152,23 +157,23 @@ pub struct RenderArgs {
 pub struct AnalyzeArgs {
     /// What to hear: demo | FILE | - (raw f32 mono samples on standard input).
     pub input: Input,
-    /// Draw, too: OUT.png (a picture) or OUT.html (a page with the same and with tables of all events).
+    /// Also draw the analysis: OUT.png (a picture) or OUT.html (a page with the same picture and tables of all events).
     ///
-    /// Rows over time: waveform, onset strength, belief in each tempo with the announced one, confidence; lines are
-    /// announced beats. Up to 9.6 minutes a column is 16 ms of sound; a longer sound has longer columns and not more of them.
+    /// Rows over time: waveform, onset strength, belief in each tempo and the announced tempo, confidence. Vertical lines
+    /// are announced beats. Each column is 16 ms of sound; columns are longer for sounds of more than 9.6 minutes.
     #[arg(short, long, value_name = "OUT", conflicts_with = "json")]
     pub output: Option<PathBuf>,
-    /// Print every beat, onset and tempo as it would have been reported live; the summary goes to standard error.
+    /// Print every beat, onset and tempo as K1 would have reported it live. The summary goes to standard error.
     #[arg(long, conflicts_with_all = ["output", "json"])]
     pub events: bool,
-    /// One JSON object per line: for each event t and at in seconds, kind, bpm, confidence; at the end the summary.
+    /// Print one JSON object per line: each event with t and at (seconds), kind, bpm and confidence, then the summary.
     #[arg(long)]
     pub json: bool,
     /// Sample rate of standard input in Hz.
     #[arg(long, default_value_t = k1_engine::SAMPLE_RATE, value_name = "HZ")]
     pub rate: u32,
     /// Hear only the first N seconds.
-    #[arg(long, value_parser = seconds, allow_negative_numbers = true, value_name = "SECONDS")]
+    #[arg(long, value_parser = seconds, allow_negative_numbers = true, value_name = "N")]
     pub duration: Option<f64>,
     /// Microphone gain, 0.5 … 2.
     #[arg(long, default_value_t = 1.0, value_parser = gain, value_name = "FACTOR")]
@@ -183,22 +188,22 @@ pub struct ListArgs {
     pub json: bool,
 }
 
-/// Form of the result of `k1 render`, by its ending.
+/// Format of the result of `k1 render`, chosen by the file's extension.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum)]
 pub enum Form {
-    /// Picture: time down, strip across.
+    /// One picture: time runs down, the strip across.
     Png,
-    /// NumPy array of wire values.
+    /// NumPy array of the values on the wire.
     Npy,
-    /// Moving picture of the strip.
+    /// Animation of the strip.
     Gif,
 }
 
 /// `k1 doctor`.
 #[derive(Args, Clone, Copy, Debug)]
 pub struct DoctorArgs {
-    /// Measure sound to light with clicks through the whole program, for so many seconds.
-    #[arg(long, value_parser = seconds, allow_negative_numbers = true, value_name = "SECONDS", num_args = 0..=1, default_missing_value = "20")]
+    /// Send clicks through the whole program for N seconds and measure the time from sound to light.
+    #[arg(long, value_parser = seconds, allow_negative_numbers = true, value_name = "N", num_args = 0..=1, default_missing_value = "20")]
     pub latency: Option<f64>,
     /// Print JSON.
     #[arg(long)]

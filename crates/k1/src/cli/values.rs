@@ -1,4 +1,4 @@
-//! How values are written, and what is said when they are not.
+//! Parsers of option values, with errors that say what to write instead.
 
 use clap::builder::{OsStringValueParser, TypedValueParser};
 use k1_engine::params::Param;
@@ -6,7 +6,7 @@ use k1_engine::patterns::{PATTERNS, pattern_by_id};
 
 use crate::sink::Target;
 
-/// A place for light; its path may be any name that the file system allows.
+/// A target for light; its path may be any name that the file system allows.
 pub(super) fn target() -> impl TypedValueParser<Value = Target> {
     OsStringValueParser::new().try_map(|text| Target::from_os(&text))
 }
@@ -15,7 +15,7 @@ pub(super) fn target() -> impl TypedValueParser<Value = Target> {
 pub(super) fn pattern(s: &str) -> Result<usize, String> {
     pattern_by_id(s).ok_or_else(|| {
         let ids: Vec<_> = PATTERNS.iter().map(|p| p.id).collect();
-        format!("there is no pattern “{s}”; there are {}", ids.join(", "))
+        format!("there is no pattern “{s}”; use one of {}", ids.join(", "))
     })
 }
 
@@ -24,7 +24,7 @@ pub(super) fn palette(s: &str) -> Result<usize, String> {
     use k1_engine::light::{PALETTES, palette_by_name};
     palette_by_name(s).or_else(|| s.parse().ok().filter(|i| *i < PALETTES.len())).ok_or_else(|| {
         let names: Vec<_> = PALETTES.iter().map(|p| p.name).collect();
-        format!("there is no palette “{s}”; there are 0 … {} or {}", PALETTES.len() - 1, names.join(", "))
+        format!("there is no palette “{s}”; use 0 … {} or one of {}", PALETTES.len() - 1, names.join(", "))
     })
 }
 
@@ -33,7 +33,7 @@ pub fn assignment(s: &str) -> Result<(Param, f32), String> {
     let (id, value) = s.split_once('=').ok_or("write PARAM=VALUE, for example brightness=0.5")?;
     let param = Param::from_id(id).ok_or_else(|| {
         let ids: Vec<_> = Param::ALL.iter().map(|p| p.spec().id).collect();
-        format!("there is no parameter “{id}”; there are {}", ids.join(", "))
+        format!("there is no parameter “{id}”; use one of {}", ids.join(", "))
     })?;
     let spec = param.spec();
     let number: f32 = value.parse().map_err(|_| format!("“{value}” is not a number"))?;
@@ -43,12 +43,12 @@ pub fn assignment(s: &str) -> Result<(Param, f32), String> {
     Ok((param, number))
 }
 
-/// A name that requests may use.
+/// A name that requests may carry in `Host`.
 pub(super) fn allowed_host(s: &str) -> Result<k1_device::access::AllowedName, String> {
     k1_device::access::AllowedName::parse(s).map_err(str::to_owned)
 }
 
-/// How many LEDs a strip has.
+/// Number of LEDs of a strip, 1 to [`crate::MAX_LEDS`].
 pub(super) fn leds(s: &str) -> Result<usize, String> {
     s.parse()
         .ok()
@@ -56,7 +56,7 @@ pub(super) fn leds(s: &str) -> Result<usize, String> {
         .ok_or_else(|| format!("a strip has 1 … {} LEDs", crate::MAX_LEDS))
 }
 
-/// How much louder a microphone is made.
+/// Gain of the microphone, as a factor.
 pub(super) fn gain(s: &str) -> Result<f32, String> {
     let range = k1_engine::audio::GAIN_RANGE;
     s.parse()
@@ -65,12 +65,14 @@ pub(super) fn gain(s: &str) -> Result<f32, String> {
         .ok_or_else(|| format!("gain is {} … {}", range.start(), range.end()))
 }
 
-/// What a K1 is called.
+/// Name of a K1.
 pub(super) fn name(s: &str) -> Result<String, String> {
     let most = k1_host::identity::LONGEST_NAME;
     let fits = (1..=most).contains(&s.trim().len()) && k1_device::harmless::harmless(s) == s;
     match fits {
         true => Ok(s.trim().to_owned()),
-        false => Err(format!("a name is text of 1 to {most} bytes, without newlines and other controls")),
+        false => {
+            Err(format!("write a name of 1 to {most} bytes, without newlines or other control characters"))
+        }
     }
 }

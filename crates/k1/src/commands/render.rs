@@ -31,6 +31,12 @@ pub fn render(args: &RenderArgs) -> Result<(), Failure> {
         (Some(w), Some(l)) => Some((w - args.start).min(l).max(0.0)),
         (w, l) => l.or(w.map(|w| (w - args.start).max(0.0))),
     };
+    if !args.then.is_empty() && expected.is_none() {
+        return Err(Failure(
+            "this sound does not say how long it is; with --then, add --duration N, so that K1 knows when to change patterns"
+                .into(),
+        ));
+    }
     let leds = args.look.leds;
     let unwritten = |e: std::io::Error| text(output::unwritten(&args.output, e));
     let frames = expected.map(|s| (s * f64::from(args.fps)) as u64);
@@ -45,6 +51,12 @@ pub fn render(args: &RenderArgs) -> Result<(), Failure> {
     let mut written = 0_u64;
     let last = limit.map_or(u64::MAX, |s| (s * f64::from(args.fps)).round() as u64);
     let first = (args.start * f64::from(args.fps)).round() as u64;
+    let patterns: Vec<usize> = std::iter::once(args.look.pattern).chain(args.then.iter().copied()).collect();
+    // The next frame is rendered with the pattern whose turn it is then.
+    let pattern_of = |frame: u64| {
+        let turn = frame.saturating_sub(first) * patterns.len() as u64 / frames.unwrap_or(1).max(1);
+        patterns[(turn as usize).min(patterns.len() - 1)]
+    };
     let mut wire = vec![[0; 3]; leds];
     let mut screen = vec![[0; 3]; leds];
     let dithering = dithering(args);
@@ -58,6 +70,7 @@ pub fn render(args: &RenderArgs) -> Result<(), Failure> {
             picture.frame(&wire, &screen).map_err(unwritten)?;
             written += 1;
         }
+        show.select(pattern_of(frame + 1));
         if frame % 60 == 0 {
             bar.set_position(frame * 1000 / u64::from(args.fps));
         }

@@ -30,9 +30,9 @@ pub use realtime::Seat;
 pub use shared::Shared;
 pub use show::{Finished, Frames};
 
-use k1_host::identity::Who;
 use crate::sink::Open;
 use crate::source::{self, Source};
+use k1_host::identity::Who;
 
 /// Bins of a histogram: up to 102 ms.
 const BINS: usize = 2_048;

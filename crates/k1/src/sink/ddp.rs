@@ -1,4 +1,4 @@
-//! Light over the network to lights that people already own: looked for, tried again, and followed when they move.
+//! DDP lights on the network. K1 looks them up, retries them, and follows them when their address changes.
 
 mod neighbour;
 
@@ -14,29 +14,29 @@ use k1_wire::ddp::{MAX_PACKET, Sender};
 use neighbour::Neighbour;
 
 use super::Sink;
-use super::light::{Light, Standing};
+use super::light::{Light, LightStatus};
 use super::lookup::{Found, Host, Resolve};
 use super::multicast::is_link_local;
 
-/// Seconds between two tries, from one failure to the next.
+/// Seconds before each retry; the last value repeats.
 const BACK_OFF_S: [u64; 6] = [1, 2, 4, 8, 16, 30];
-/// A name is looked up anew so often while its light shines.
+/// Interval between lookups of a name while its light shines.
 const REFRESH: Duration = Duration::from_secs(60);
-/// Whether there is a route is looked at this often: that sends nothing, so that no back-off is needed.
+/// Interval between checks for a route. They send nothing, so they need no back-off.
 const ROUTE_LOOK: Duration = Duration::from_millis(200);
-/// An address takes its frames if nothing is heard against it for this long. At the start: time for a closed port to say so.
+/// Time without an error after which an address counts as receiving frames. At the start: time for a closed port to report.
 const PROOF_AT_START: Duration = Duration::from_millis(250);
-/// After a closed port: it would say so again at once.
+/// The same after a closed port, which would report again at once.
 const PROOF_OF_PORT: Duration = Duration::from_secs(1);
-/// After anything else: a system takes three questions, a second each, to learn that nobody has an address.
+/// The same after any other error: a system asks three times, a second apart, before it knows that nobody has an address.
 const PROOF: Duration = Duration::from_secs(4);
-/// What this machine has learned of an address is looked at this often.
+/// Interval between readings of this machine's neighbour table.
 const NEIGHBOUR_LOOK: Duration = Duration::from_secs(1);
-/// An address that nobody has answered for after this long is nobody's: a system asks three times, a second apart.
+/// Time after which an unanswered address counts as unused: a system asks three times, a second apart.
 const SILENCE: Duration = Duration::from_millis(3_500);
-/// The same for an address that somebody had: as many looks in a row.
+/// Consecutive silent readings after which an address that answered before counts as unused.
 const SILENT_LOOKS: u32 = 2;
-/// A frame that the network takes for so long is late: the next one counts.
+/// Time after which a frame that the network has not taken is late and gives way to the next.
 const PATIENCE: Duration = Duration::from_millis(100);
 
 /// A DDP receiver somewhere, or nowhere yet.
@@ -46,14 +46,14 @@ pub struct DdpSink {
     sender: Sender,
     buffer: Box<[u8; MAX_PACKET]>,
     link: Link,
-    /// Every address that is known, and those still to be tried in this round.
+    /// All known addresses, and those still to be tried in this round.
     known: Vec<SocketAddr>,
     round: VecDeque<SocketAddr>,
     /// Failures in a row.
     failures: usize,
-    /// How long an address must take frames until it counts.
+    /// Time without an error after which the address counts as receiving frames.
     proof: Duration,
-    /// A round begins with the next answer, whatever it is.
+    /// True if the next answer begins a round, whatever it is.
     is_due: bool,
     refresh_at: Instant,
     last_reopened: Option<Instant>,
@@ -70,7 +70,7 @@ struct Up {
     to: SocketAddr,
     since: Instant,
     is_proven: bool,
-    /// When the neighbour is looked at next, and how often in a row it was found to be silent.
+    /// Time of the next reading of the neighbour table, and the number of silent readings in a row.
     look_at: Instant,
     silent_looks: u32,
 }
@@ -82,7 +82,7 @@ impl Up {
 }
 
 impl DdpSink {
-    /// A light by the name or address of its host. Nothing is asked yet.
+    /// A light by the name or address of its host. Does not look it up yet.
     pub fn new(host: &str, port: u16, light: Arc<Light>, resolve: Arc<dyn Resolve>) -> Self {
         let now = Instant::now();
         Self {
@@ -102,7 +102,7 @@ impl DdpSink {
         }
     }
 
-    /// Takes answers, tries what is due. Never waits.
+    /// Takes answers and starts due retries. Never waits.
     fn turn(&mut self, now: Instant) {
         if let Some(found) = self.host.poll() {
             self.answered(found, now);
@@ -135,7 +135,7 @@ impl DdpSink {
                     if let Some((socket, to)) =
                         self.known.iter().find_map(|a| connect(*a).ok().map(|s| (s, *a)))
                     {
-                        // The network has come back: that is a new beginning.
+                        // The network is back: start over.
                         self.failures = 0;
                         self.link = Link::Up(Up::new(socket, to, now, false));
                     }
@@ -145,7 +145,7 @@ impl DdpSink {
         self.light.tick();
     }
 
-    /// Judges the address that takes frames: by what was heard of it, and by what this machine has learned of it.
+    /// Judges the current address by reported errors and by the neighbour table.
     fn judge(&mut self, now: Instant) {
         self.last_tended = now;
         let Link::Up(up) = &mut self.link else { return };
@@ -167,7 +167,7 @@ impl DdpSink {
             up.is_proven = true;
             self.failures = 0;
             let address = Some(up.to.to_string());
-            self.light.stands(Standing { state: LightState::Shining, reason: None, address });
+            self.light.stands(LightStatus { state: LightState::Shining, reason: None, address });
         }
     }
 
@@ -178,7 +178,7 @@ impl DdpSink {
                 let old = up.to;
                 self.known = all;
                 if !self.known.contains(&old) {
-                    // Where it was is better than nothing, should there be no way to where it is said to be.
+                    // The old address is better than nothing if there is no route to the new one.
                     self.round = self.known.iter().copied().chain([old]).collect();
                     self.next(now, String::new(), false);
                 }
@@ -190,7 +190,7 @@ impl DdpSink {
                     self.begin_round(now);
                 }
             }
-            // A light that shines does so without its name; one that is down may be where it was.
+            // A shining light does not need its name, and one that is down may still be at its old address.
             (Found::Nothing(_), Link::Up(_)) => {}
             (Found::Nothing(_), Link::Down { .. }) if is_due && !self.known.is_empty() => {
                 self.begin_round(now)
@@ -198,7 +198,11 @@ impl DdpSink {
             (Found::Nothing(why), Link::Down { .. }) if self.known.is_empty() => {
                 self.proof = PROOF;
                 self.link = Link::Down { retry_at: now + self.back_off(), look_at: None };
-                self.light.stands(Standing { state: LightState::Looking, reason: Some(why), address: None });
+                self.light.stands(LightStatus {
+                    state: LightState::Looking,
+                    reason: Some(why),
+                    address: None,
+                });
             }
             (Found::Nothing(_), Link::Down { .. }) => {}
         }
@@ -216,8 +220,8 @@ impl DdpSink {
         self.next(now, "it has no address".to_owned(), false);
     }
 
-    /// The next address of the round; after the last one, a pause. `is_ours` if the failure before was this system's own
-    /// word, without a packet sent.
+    /// Tries the next address of the round, or pauses after the last one. `is_ours` if the failure was reported by this
+    /// system itself, without a packet sent.
     fn next(&mut self, now: Instant, mut why: String, mut is_ours: bool) {
         while let Some(to) = self.round.pop_front() {
             match connect(to) {
@@ -233,8 +237,8 @@ impl DdpSink {
         }
         let look_at = is_ours.then(|| now + ROUTE_LOOK);
         self.link = Link::Down { retry_at: now + self.back_off(), look_at };
-        self.light.stands(Standing { state: LightState::Unreachable, reason: Some(why), address: None });
-        // It may have moved.
+        self.light.stands(LightStatus { state: LightState::Unreachable, reason: Some(why), address: None });
+        // The address may have changed.
         if self.host.literal().is_none() {
             self.host.ask();
         }
@@ -246,7 +250,7 @@ impl DdpSink {
         let to = up.to;
         let is_ours = is_ours(e);
         if up.is_proven {
-            // An address of this machine may have changed under the socket: a new one tells.
+            // An address of this machine may have changed under the socket; a new socket will tell.
             let again = self.last_reopened.is_none_or(|t| now.saturating_duration_since(t) > PROOF);
             if again
                 && !is_theirs(e)
@@ -259,7 +263,7 @@ impl DdpSink {
             self.round = self.known.iter().copied().filter(|a| *a != to).collect();
         }
         let is_refused = matches!(e.kind(), ErrorKind::ConnectionRefused | ErrorKind::ConnectionReset);
-        // Another address of the name may be one that nobody has.
+        // The next address of the name may be unused.
         self.proof = if is_refused && self.known.len() == 1 { PROOF_OF_PORT } else { PROOF };
         self.next(now, reason(e, to), is_ours);
     }
@@ -274,7 +278,7 @@ impl DdpSink {
     }
 }
 
-/// A socket whose frames go to an address. Nothing is sent; the system says whether it knows a way.
+/// Connects a socket to an address. Sends nothing; the system reports whether it has a route.
 fn connect(to: SocketAddr) -> io::Result<UdpSocket> {
     let local: SocketAddr = match to {
         SocketAddr::V4(_) => ([0; 4], 0).into(),
@@ -287,12 +291,12 @@ fn connect(to: SocketAddr) -> io::Result<UdpSocket> {
     Ok(socket)
 }
 
-/// Asks the system to tell also what it holds for passing: that nobody answers at an address, or that a router knows no
-/// way. Without this, Linux tells only of closed ports.
+/// Asks the system to report transient errors as well: that nobody answers at an address, or that a router has no route.
+/// Without this, Linux reports only closed ports.
 #[cfg(target_os = "linux")]
 fn hear_of_failures(socket: &UdpSocket, to: SocketAddr) {
     use nix::sys::socket::{setsockopt, sockopt};
-    // Where it cannot be asked, closed ports and missing routes are still told.
+    // If this fails, the system still reports closed ports and missing routes.
     let _ = match to {
         SocketAddr::V4(_) => setsockopt(socket, sockopt::Ipv4RecvErr, &true),
         SocketAddr::V6(_) => setsockopt(socket, sockopt::Ipv6RecvErr, &true),
@@ -302,7 +306,7 @@ fn hear_of_failures(socket: &UdpSocket, to: SocketAddr) {
 #[cfg(not(target_os = "linux"))]
 fn hear_of_failures(_: &UdpSocket, _: SocketAddr) {}
 
-/// True if the next frame may go as well as any: the network is busy for a moment.
+/// True if the network is only busy for a moment, so that the next frame may go through.
 fn is_passing(e: &io::Error) -> bool {
     // ENOBUFS: the queue of the interface is full.
     const NO_BUFFERS: i32 = if cfg!(target_os = "linux") { 105 } else { 55 };
@@ -312,12 +316,12 @@ fn is_passing(e: &io::Error) -> bool {
     ) || cfg!(unix) && e.raw_os_error() == Some(NO_BUFFERS)
 }
 
-/// True if the other side said it, or its network.
+/// True if the other side or its network reported the error.
 fn is_theirs(e: &io::Error) -> bool {
     matches!(e.kind(), ErrorKind::ConnectionRefused | ErrorKind::ConnectionReset | ErrorKind::HostUnreachable)
 }
 
-/// True if this system knows no way: asking it again costs nothing.
+/// True if this system itself has no route, which costs nothing to check again.
 fn is_ours(e: &io::Error) -> bool {
     matches!(
         e.kind(),
@@ -328,24 +332,24 @@ fn is_ours(e: &io::Error) -> bool {
     )
 }
 
-/// Why an address takes no frames.
+/// A sentence that says why an address does not receive frames.
 fn reason(e: &io::Error, to: SocketAddr) -> String {
     let ip: IpAddr = to.ip();
     match e.kind() {
         ErrorKind::NetworkUnreachable | ErrorKind::NetworkDown | ErrorKind::AddrNotAvailable => {
-            format!("there is no route to {ip} now")
+            format!("there is no route to {ip} at the moment")
         }
-        // What Linux says of a blackhole route.
+        // Linux reports this for a blackhole route.
         ErrorKind::InvalidInput if ip.is_ipv4() || !is_link_local(ip) => {
-            format!("this system throws away what is sent to {ip}; look at its routes for a blackhole")
+            format!("this system discards packets to {ip}; check its routes for a blackhole")
         }
-        ErrorKind::InvalidInput => format!("{ip} is not on any network that this system has named"),
+        ErrorKind::InvalidInput => format!("{ip} is not on any network of this system"),
         ErrorKind::HostUnreachable => format!("nobody answers at {ip}"),
         ErrorKind::ConnectionRefused | ErrorKind::ConnectionReset => {
-            format!("{ip} is there, and nothing takes light on its port {}", to.port())
+            format!("{ip} is there, but nothing receives light on its port {}", to.port())
         }
         ErrorKind::PermissionDenied => {
-            format!("this system forbids it to send to {ip}; look at its firewall")
+            format!("this system does not allow packets to {ip}; check its firewall")
         }
         _ => format!("{ip}: {e}"),
     }
@@ -355,7 +359,7 @@ impl Sink for DdpSink {
     fn show(&mut self, wire: &[[u8; 3]], _: &[[u8; 3]]) -> io::Result<()> {
         let now = Instant::now();
         self.turn(now);
-        // Where frames leave no room between them, one of them waits for it.
+        // If frames follow each other without a pause, one of them has to wait for this.
         if now.saturating_duration_since(self.last_tended) >= NEIGHBOUR_LOOK {
             self.judge(now);
         }
@@ -363,7 +367,7 @@ impl Sink for DdpSink {
         match &sent {
             Err(e) if !is_passing(e) && e.kind() != ErrorKind::NotConnected => {
                 self.failed(e, now);
-                // Where there is another way at once, the frame is not lost.
+                // If another address is available at once, the frame is not lost.
                 if matches!(self.link, Link::Up(_)) { self.send(wire) } else { sent }
             }
             _ => sent,
@@ -381,9 +385,9 @@ impl Sink for DdpSink {
     }
 
     fn dark(&mut self, leds: usize) -> io::Result<()> {
-        // One that is not there is dark to us, and nothing is waited for.
+        // Do not wait for an unreachable light.
         let Link::Up(Up { is_proven, .. }) = self.link else { return Ok(()) };
-        // UDP may lose one; three dark frames are not all lost.
+        // UDP may lose a frame, but hardly three of them.
         let black = vec![[0; 3]; leds];
         for _ in 0..3 {
             match self.send(&black) {

@@ -1,4 +1,4 @@
-//! Frames to a file: LEDs × 3 bytes each, one after the other.
+//! Writes frames to a file, LEDs × 3 bytes each.
 
 use std::io::{self, BufWriter, Write};
 use std::sync::Arc;
@@ -6,31 +6,31 @@ use std::sync::Arc;
 use k1_device::answers::LightState;
 
 use super::Sink;
-use super::light::{Light, Standing};
+use super::light::{Light, LightStatus};
 use k1_host::output::{Output, unwritten};
 
-/// A recording of frames. One that cannot be written any more is given up whole: its place is as it was before, and the
-/// room that it took is free again.
+/// A recording of frames. If it can no longer be written, it is removed: the old file stays as it was, and the space is free
+/// again.
 pub struct FileSink {
     file: Option<BufWriter<Output>>,
     light: Arc<Light>,
 }
 
 impl FileSink {
-    /// Frames go into `output`.
+    /// Records frames in `output`.
     pub fn new(output: Output, light: Arc<Light>) -> Self {
-        light.stands(Standing { state: LightState::Shining, reason: None, address: None });
+        light.stands(LightStatus { state: LightState::Shining, reason: None, address: None });
         Self { file: Some(BufWriter::new(output)), light }
     }
 
     fn give_up(&mut self, e: io::Error) -> io::Error {
         let Some(file) = self.file.take() else { return e };
-        // What is buffered would be tried once more.
+        // Dropping the buffer would try to write it once more.
         let (output, _) = file.into_parts();
         let kind = e.kind();
         // A reader that has closed the pipe has seen enough.
         let reason = match kind {
-            io::ErrorKind::BrokenPipe => format!("nobody reads {} any more", output.path().display()),
+            io::ErrorKind::BrokenPipe => format!("nobody reads {} any longer", output.path().display()),
             _ => unwritten(output.path(), e).to_string(),
         };
         drop(output);
@@ -48,7 +48,7 @@ impl Sink for FileSink {
 
     fn dark(&mut self, leds: usize) -> io::Result<()> {
         let Some(file) = &mut self.file else { return Ok(()) };
-        // What went wrong is told by the light.
+        // The light reports the error.
         if let Err(e) = file.write_all(&vec![0; leds * 3]).and_then(|()| file.flush()) {
             self.give_up(e);
             return Ok(());

@@ -1,4 +1,4 @@
-//! How a light is and what it has been given: counted by the renderer and by the light's own thread, read by anybody.
+//! State and figures of a light. The renderer and the light's own thread update them; anybody may read them.
 
 use std::sync::atomic::{AtomicBool, AtomicU64, Ordering::Relaxed};
 use std::sync::{Mutex, PoisonError};
@@ -7,18 +7,18 @@ use std::time::{Duration, Instant};
 use k1_device::answers;
 pub use k1_device::answers::LightState;
 
-/// How a light is.
+/// State of a light.
 #[derive(Clone, Debug, PartialEq, Eq)]
-pub struct Standing {
-    /// Whether it shines.
+pub struct LightStatus {
+    /// The state.
     pub state: LightState,
-    /// Why it does not, for people.
+    /// Why it does not shine, for people.
     pub reason: Option<String>,
-    /// Where its frames go, if that is an address.
+    /// Address that receives its frames, for a light on the network.
     pub address: Option<String>,
 }
 
-/// A place for light and its figures. Its counters are words that nobody waits for.
+/// A light with its figures. The counters are atomic words.
 #[derive(Debug)]
 pub struct Light {
     /// Its name, as the user gave it.
@@ -34,19 +34,19 @@ pub struct Light {
 
 #[derive(Debug)]
 struct Told {
-    standing: Standing,
+    status: LightStatus,
     since: Instant,
     teller: Teller,
-    /// Lines that wait to be said. A light's own thread does not say them: a console that takes nothing would stop it.
+    /// Lines for the console. The light's own thread does not print them, because a blocked console would stop it.
     lines: Vec<String>,
 }
 
 impl Light {
-    /// A light that nothing is known of.
+    /// A light in an unknown state.
     pub fn new(name: String) -> Self {
-        let standing = Standing { state: LightState::Looking, reason: None, address: None };
+        let status = LightStatus { state: LightState::Looking, reason: None, address: None };
         let now = Instant::now();
-        let told = Told { standing, since: now, teller: Teller::default(), lines: Vec::new() };
+        let told = Told { status, since: now, teller: Teller::default(), lines: Vec::new() };
         let zero = || AtomicU64::new(0);
         Self {
             name,
@@ -60,71 +60,71 @@ impl Light {
         }
     }
 
-    /// Counts a frame that was offered; `replaced` if one before it was never taken.
+    /// Counts an offered frame; `replaced` if it replaces a frame that was never taken.
     pub fn offer(&self, replaced: bool) {
         self.offered.fetch_add(1, Relaxed);
         self.dropped.fetch_add(u64::from(replaced), Relaxed);
     }
 
-    /// Counts a frame that was taken.
+    /// Counts a frame that the light's thread has taken.
     pub fn took(&self, is_shown: bool) {
         let counter = if is_shown { &self.shown } else { &self.errors };
         counter.fetch_add(1, Relaxed);
     }
 
-    /// Notes how it is. Each change becomes a line for the console, a flood of them does not.
-    pub fn stands(&self, standing: Standing) {
+    /// Sets the state. Each change adds a line for the console, up to a limit per minute.
+    pub fn stands(&self, status: LightStatus) {
         let mut told = self.told.lock().unwrap_or_else(PoisonError::into_inner);
         let now = Instant::now();
-        if told.standing.state != standing.state {
+        if told.status.state != status.state {
             told.since = now;
         }
-        told.standing = standing;
+        told.status = status;
         self.tell(&mut told, now);
     }
 
-    /// Notes that it takes nothing any more; `is_fault` if the command has failed with that.
+    /// Sets the state to failed; `is_fault` if the command has failed with it.
     pub fn fails(&self, reason: String, is_fault: bool) {
         self.fault.store(is_fault, Relaxed);
-        self.stands(Standing { state: LightState::Failed, reason: Some(reason), address: None });
+        self.stands(LightStatus { state: LightState::Failed, reason: Some(reason), address: None });
     }
 
-    /// True if it has failed so that the command has, too.
+    /// True if its failure makes the command fail.
     pub fn is_faulty(&self) -> bool {
         self.fault.load(Relaxed)
     }
 
-    /// Brings up what was held back, once it is time; to be called now and then.
+    /// Adds lines that were held back, once they are due. Call it regularly.
     pub fn tick(&self) {
         let mut told = self.told.lock().unwrap_or_else(PoisonError::into_inner);
         self.tell(&mut told, Instant::now());
     }
 
     fn tell(&self, told: &mut Told, now: Instant) {
-        if let Some(line) = told.teller.line(&self.name, &told.standing, now) {
+        if let Some(line) = told.teller.line(&self.name, &told.status, now) {
             told.lines.push(line);
         }
     }
 
-    /// The lines that are to be said on the console, each once.
+    /// Takes the lines for the console.
     pub fn take_lines(&self) -> Vec<String> {
         std::mem::take(&mut self.told.lock().unwrap_or_else(PoisonError::into_inner).lines)
     }
 
-    /// How it is.
-    pub fn standing(&self) -> Standing {
-        self.told.lock().unwrap_or_else(PoisonError::into_inner).standing.clone()
+    /// The current state.
+    pub fn status(&self) -> LightStatus {
+        self.told.lock().unwrap_or_else(PoisonError::into_inner).status.clone()
     }
 
-    /// Frames that were replaced before it took them.
+    /// Frames that were replaced before the light's thread took them.
     pub fn dropped(&self) -> u64 {
         self.dropped.load(Relaxed)
     }
 
-    /// What the API says of it.
+    /// The light's entry in the API.
     pub fn report(&self) -> answers::Light {
         let told = self.told.lock().unwrap_or_else(PoisonError::into_inner);
-        let Standing { state, reason, address } = told.standing.clone();
+        let LightStatus { state, reason, address } = told.status.clone();
         answers::Light {
             name: self.name.clone(),
             state,
@@ -139,21 +139,21 @@ impl Light {
     }
 }
 
-/// Decides what is said: each change once, but no more than [`MOST`](Self::MOST) lines in a minute. What comes faster is
-/// summed up when there is room again.
+/// Chooses the lines to print: each change once, but at most [`MOST`](Self::MOST) lines a minute. Further changes are
+/// summed up later.
 #[derive(Debug, Default)]
 struct Teller {
-    /// When the newest lines were said.
+    /// Times of the latest lines.
     said: Vec<Instant>,
-    /// What was said last, or needed no words.
+    /// State at the last line, or at the start.
     last: Option<News>,
-    /// What was so at the last look.
+    /// State at the last call.
     seen: Option<News>,
-    /// Changes that were not said.
+    /// Changes without a line.
     held: u32,
 }
 
-/// What makes two standings differ for people: where it shines, but not why it does not.
+/// The parts of a status whose change is worth a line: state and address, but not the reason.
 #[derive(Clone, Debug, PartialEq, Eq)]
 struct News {
     state: LightState,
@@ -164,17 +164,17 @@ impl Teller {
     const MOST: usize = 4;
     const WINDOW: Duration = Duration::from_secs(60);
 
-    fn line(&mut self, name: &str, standing: &Standing, now: Instant) -> Option<String> {
-        let state = standing.state;
+    fn line(&mut self, name: &str, status: &LightStatus, now: Instant) -> Option<String> {
+        let state = status.state;
         let shines = state == LightState::Shining;
-        // The first question is on its way.
-        if state == LightState::Looking && standing.reason.is_none() {
+        // The first lookup is on its way.
+        if state == LightState::Looking && status.reason.is_none() {
             return None;
         }
-        let news = News { state, address: standing.address.clone().filter(|_| shines) };
+        let news = News { state, address: status.address.clone().filter(|_| shines) };
         let is_change = self.seen.replace(news.clone()).as_ref() != Some(&news);
         if self.last.is_none() && shines {
-            // A light that shines from the start needs no words.
+            // A light that shines from the start needs no line.
             self.last = Some(news);
             return None;
         }
@@ -190,18 +190,18 @@ impl Teller {
         let held = std::mem::take(&mut self.held);
         let before = self.last.replace(news);
         let has_moved = shines && held == 0 && before.is_some_and(|b| b.state == state);
-        let reason = standing.reason.as_deref().unwrap_or("for no known reason");
-        let address = standing.address.as_deref().map(|a| format!(" at {a}")).unwrap_or_default();
+        let reason = status.reason.as_deref().unwrap_or("unknown reason");
+        let address = status.address.as_deref().map(|a| format!(" at {a}")).unwrap_or_default();
         let what = match state {
-            LightState::Shining if has_moved => format!("has moved, and shines{address}"),
+            LightState::Shining if has_moved => format!("has moved and shines{address}"),
             LightState::Shining => format!("shines{address}"),
             LightState::Looking => {
-                format!("is being looked for ({reason}); K1 shines elsewhere and tries again")
+                format!("is being looked for ({reason}); K1 keeps trying")
             }
             LightState::Unreachable => {
-                format!("is not reached ({reason}); K1 shines elsewhere and tries again")
+                format!("cannot be reached ({reason}); K1 keeps trying")
             }
-            LightState::Failed => format!("has failed: {reason}; K1 shines elsewhere"),
+            LightState::Failed => format!("has failed: {reason}; K1 continues without it"),
         };
         let often = if held > 0 { format!(" (it changed {held} more times)") } else { String::new() };
         Some(format!("k1: the light {name} {what}{often}"))
@@ -212,9 +212,9 @@ impl Teller {
 mod tests {
     use super::*;
 
-    fn at(state: LightState) -> Standing {
+    fn at(state: LightState) -> LightStatus {
         let reason = (state != LightState::Shining).then(|| "why".to_owned());
-        Standing {
+        LightStatus {
             state,
             reason,
             address: (state == LightState::Shining).then(|| "10.0.0.7:4048".to_owned()),
@@ -224,22 +224,22 @@ mod tests {
     #[test]
     fn each_change_is_said_once() {
         let (mut teller, now) = (Teller::default(), Instant::now());
-        let mut say = |s: &Standing| teller.line("ddp://x", s, now);
+        let mut say = |s: &LightStatus| teller.line("ddp://x", s, now);
         assert_eq!(say(&at(LightState::Shining)), None, "it shines from the start");
         let line = say(&at(LightState::Unreachable)).unwrap();
-        assert!(line.contains("ddp://x is not reached (why)"), "{line}");
+        assert!(line.contains("ddp://x cannot be reached (why)"), "{line}");
         assert_eq!(say(&at(LightState::Unreachable)), None);
         assert!(say(&at(LightState::Shining)).unwrap().contains("shines at 10.0.0.7:4048"));
         assert_eq!(say(&at(LightState::Shining)), None);
-        let moved = Standing { address: Some("10.0.0.8:4048".into()), ..at(LightState::Shining) };
-        assert!(say(&moved).unwrap().contains("has moved, and shines at 10.0.0.8"));
+        let moved = LightStatus { address: Some("10.0.0.8:4048".into()), ..at(LightState::Shining) };
+        assert!(say(&moved).unwrap().contains("has moved and shines at 10.0.0.8"));
         assert_eq!(say(&moved), None);
     }
 
     #[test]
     fn a_light_that_is_late_is_said_to_be_looked_for_and_to_shine() {
         let (mut teller, now) = (Teller::default(), Instant::now());
-        let first = Standing { state: LightState::Looking, reason: None, address: None };
+        let first = LightStatus { state: LightState::Looking, reason: None, address: None };
         assert_eq!(teller.line("x", &first, now), None, "the first question is on its way");
         assert!(teller.line("x", &at(LightState::Looking), now).unwrap().contains("looked for (why)"));
         assert!(teller.line("x", &at(LightState::Shining), now).unwrap().contains("shines"));

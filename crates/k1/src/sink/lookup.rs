@@ -1,5 +1,5 @@
-//! From a name to addresses, on threads of their own: a question that hangs hangs nobody, and the end of the program does
-//! not wait for it.
+//! Looks up addresses of names, on separate threads, so that a lookup that hangs delays neither the light nor the end of
+//! the program.
 
 use std::net::{IpAddr, SocketAddr, ToSocketAddrs};
 use std::sync::Arc;
@@ -9,16 +9,16 @@ use std::time::{Duration, Instant};
 
 use super::multicast;
 
-/// How long an answer is waited for before the question counts as failed.
+/// Time after which a lookup without an answer counts as failed.
 const PATIENCE: Duration = Duration::from_secs(6);
-/// How long the system's resolver goes before multicast where both may know a name.
+/// Time during which the system's resolver has precedence over multicast, if both may know a name.
 const PRECEDENCE: Duration = Duration::from_millis(800);
 
 /// Asks for the addresses of a host; replaced in tests.
 pub trait Resolve: Send + Sync {
-    /// What the system says; may take for ever.
+    /// Asks the system's resolver. May block for ever.
     fn system(&self, host: &str, port: u16) -> Result<Vec<SocketAddr>, String>;
-    /// What the local network says.
+    /// Asks the local network.
     fn multicast(&self, name: &str, port: u16) -> Vec<SocketAddr>;
 }
 
@@ -35,12 +35,12 @@ impl Resolve for Real {
     }
 }
 
-/// A host that is looked up, again and again.
+/// A host that is looked up repeatedly.
 pub struct Host {
     name: String,
     port: u16,
     resolve: Arc<dyn Resolve>,
-    /// The system's resolver has not come back yet: it is not asked a second time.
+    /// True while the system's resolver has not returned; it is not asked a second time.
     is_hanging: Arc<AtomicBool>,
     question: Option<Question>,
 }
@@ -48,7 +48,7 @@ pub struct Host {
 struct Question {
     asked: Instant,
     answers: Receiver<Answer>,
-    /// Who has still to answer.
+    /// Number of resolvers that have not answered yet.
     open: usize,
     /// Addresses from multicast, held back while the system may still answer.
     nearby: Option<Vec<SocketAddr>>,
@@ -61,7 +61,7 @@ enum Answer {
 }
 
 impl Answer {
-    /// Without the addresses that no single host can have, and one of those.
+    /// Removes addresses that cannot belong to one host; also returns one of those.
     fn sifted(self) -> (Self, Option<IpAddr>) {
         let mut refused = None;
         let mut sift = |all: Vec<SocketAddr>| {
@@ -77,7 +77,7 @@ impl Answer {
     }
 }
 
-/// True for an address that one host can have: neither everybody's, nor a group's, nor nobody's.
+/// True for an address that can belong to one host: not broadcast, multicast or unspecified.
 pub fn is_one_host(ip: IpAddr) -> bool {
     match ip.to_canonical() {
         IpAddr::V4(v4) => !(v4.is_multicast() || v4.is_broadcast() || v4.octets()[0] == 0),
@@ -85,12 +85,12 @@ pub fn is_one_host(ip: IpAddr) -> bool {
     }
 }
 
-/// What became of a question.
+/// Result of a lookup.
 #[derive(Debug, PartialEq, Eq)]
 pub enum Found {
     /// Addresses, at least one.
     Addresses(Vec<SocketAddr>),
-    /// None, and why.
+    /// No address, with the reason.
     Nothing(String),
 }
 
@@ -100,17 +100,17 @@ impl Host {
         Self { name: name.to_owned(), port, resolve, is_hanging: Arc::default(), question: None }
     }
 
-    /// The address, if the host was named by one: there is nothing to look up.
+    /// The address, if the host was given as one and needs no lookup.
     pub fn literal(&self) -> Option<SocketAddr> {
         self.name.parse().ok().map(|ip: IpAddr| SocketAddr::new(ip, self.port))
     }
 
-    /// True while an answer is awaited.
+    /// True while a lookup is running.
     pub fn is_asking(&self) -> bool {
         self.question.is_some()
     }
 
-    /// The name that multicast DNS may know: `x.local`, and `x` as `x.local`.
+    /// The name to ask multicast DNS for: `x.local` for itself and for `x`.
     fn nearby_name(&self) -> Option<String> {
         let name = self.name.strip_suffix('.').unwrap_or(&self.name);
         let is_local = name.to_ascii_lowercase().ends_with(".local");
@@ -118,7 +118,7 @@ impl Host {
         is_local.then(|| name.to_owned()).or_else(|| is_bare.then(|| format!("{name}.local")))
     }
 
-    /// Asks; the answer comes with [`poll`](Self::poll).
+    /// Starts a lookup; [`poll`](Self::poll) returns the result.
     pub fn ask(&mut self) {
         if self.question.is_some() {
             return;
@@ -145,9 +145,9 @@ impl Host {
         self.question = Some(Question { asked: Instant::now(), answers, open, nearby: None, why: None });
     }
 
-    /// The answer, once it is there.
+    /// The result, once it is known.
     pub fn poll(&mut self) -> Option<Found> {
-        // What the user has typed is no answer: an address with its interface.
+        // The user typed an address with its interface; it needs no sifting.
         let is_typed = self.name.contains('%');
         let question = self.question.as_mut()?;
         loop {
@@ -197,21 +197,21 @@ impl Host {
     }
 }
 
-/// What resolvers say begins with words about themselves.
+/// Shortens a resolver's error, which begins with words about the resolver itself.
 fn short(why: &str) -> String {
     let why = why.strip_prefix("failed to lookup address information: ").unwrap_or(why);
     format!("its name is not known: {why}")
 }
 
-/// Asks on a thread that nobody joins; false if there is none to be had.
+/// Asks on a detached thread; false if the system cannot start one.
 fn spawn(to: &Sender<Answer>, ask: impl FnOnce() -> Answer + Send + 'static) -> bool {
     let to = to.clone();
     std::thread::Builder::new()
         .name("k1-lookup".into())
         .spawn(move || {
-            // The light's own thread may be ahead of others; a question has time.
+            // The light's own thread may have a high priority; a lookup does not need it.
             crate::runtime::realtime::do_not_hurry();
-            // The light may be gone meanwhile.
+            // The light may be gone by now.
             let _ = to.send(ask());
         })
         .is_ok()
@@ -275,7 +275,10 @@ mod tests {
         }
         let Found::Nothing(why) = answer(&mut Host::new("wled.lan", 4048, near.clone())) else { panic!() };
         assert_eq!(why, "its name is not known: Name or service not known");
-        assert!(near.asked.lock().unwrap().is_empty(), "a name with a dot is no name of the local network");
+        assert!(
+            near.asked.lock().unwrap().is_empty(),
+            "a name with a dot does not belong to the local network"
+        );
         let nobody = told(now, failed(), &[]);
         assert!(matches!(answer(&mut Host::new("wled.local", 4048, nobody)), Found::Nothing(_)));
     }

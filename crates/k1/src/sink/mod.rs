@@ -1,5 +1,5 @@
-//! Where light goes. A slow light drops frames and counts them, and one that is not there is tried again; neither delays
-//! another or the renderer.
+//! Outputs for light. A slow light drops frames and counts them, and K1 retries a missing one; neither delays other lights
+//! or the renderer.
 
 pub mod ddp;
 pub mod file;
@@ -17,40 +17,39 @@ pub use target::Target;
 
 use k1_host::output::{Output, Spared};
 
-/// Something that shows finished frames, on a thread of its own.
+/// Something that shows finished frames, on its own thread.
 pub trait Sink: Send {
-    /// Shows a frame: what the wire carries and what a screen should show. An error is counted; the next frame is tried
-    /// again.
+    /// Shows a frame, given as values for a wire and as values for a screen. An error is counted, and the next frame is
+    /// tried all the same.
     fn show(&mut self, wire: &[[u8; 3]], screen: &[[u8; 3]]) -> std::io::Result<()>;
 
-    /// True if a frame that comes late is lost, and a frame takes no time: its thread goes before ordinary ones.
+    /// True if a late frame is lost and showing one is quick; its thread then gets a higher priority.
     fn is_urgent(&self) -> bool {
         false
     }
 
-    /// Does what is due between frames; called now and then.
+    /// Does due work between frames. Called regularly.
     fn tend(&mut self) {}
 
-    /// Leaves the lights dark and the place tidy.
+    /// Turns the lights off and cleans up.
     fn dark(&mut self, leds: usize) -> std::io::Result<()>;
 }
 
-/// A place for light that is open.
+/// An open light.
 pub struct Open {
-    /// How it is.
+    /// Its state and figures.
     pub light: Arc<Light>,
-    /// What shows frames there.
+    /// Shows its frames.
     pub sink: Box<dyn Sink>,
-    /// True if the end of the program waits until it is done, however long that takes: a file.
+    /// True if the program waits at its end until this light is done, however long that takes (a file).
     pub is_kept: bool,
 }
 
-/// Opens a place for light. A light on the network is looked for later, by its own thread: whether it is there is no
-/// reason not to start.
+/// Opens a light. A light on the network is looked up later, by its own thread, so that K1 starts even if it is missing.
 ///
 /// # Errors
 ///
-/// A sentence: a file cannot be written, or is the sound, or there is no terminal.
+/// A sentence if a file cannot be written or is the sound itself, or if there is no terminal.
 pub fn open(target: &Target, spared: &Spared) -> Result<Open, String> {
     let light = Arc::new(Light::new(target.to_string()));
     let (sink, is_kept): (Box<dyn Sink>, _) = match target {

@@ -1,8 +1,8 @@
-//! A name of the local network, asked for by multicast DNS (RFC 6762) on every interface: for systems whose own resolver
-//! does not know `.local`.
+//! Lookup of local names by multicast DNS (RFC 6762) on every interface, for systems whose own resolver does not know
+//! `.local`.
 //!
-//! The question goes out from a port of its own, so that answers come back to it alone whoever else holds port 5353; where
-//! that port can be shared, answers to everybody are heard, too.
+//! The question is sent from a separate port, so that the answer arrives there even if another program owns port 5353. If
+//! that port can be shared, answers to the group are heard as well.
 
 use std::io;
 use std::net::{IpAddr, Ipv4Addr, Ipv6Addr, SocketAddr, SocketAddrV6, UdpSocket};
@@ -14,25 +14,25 @@ use socket2::{Domain, Protocol, SockAddr, Socket, Type};
 
 use super::lookup::is_one_host;
 
-/// When the question is asked; it may be lost once, and twice.
+/// Times at which the question is sent, because one or two packets may be lost.
 const ASKED_AT: [Duration; 3] = [Duration::ZERO, Duration::from_millis(300), Duration::from_millis(1_000)];
-/// How long answers are waited for.
+/// Time to wait for answers.
 const PATIENCE: Duration = Duration::from_millis(2_500);
-/// After the first answer, the address of the other family may still come.
+/// Time to wait after the first answer for an address of the other family.
 const LINGER: Duration = Duration::from_millis(120);
 /// One turn over all sockets.
 const TURN: Duration = Duration::from_millis(5);
 
-/// Where a question goes out and answers come in.
+/// A socket for questions and answers.
 struct Door {
     socket: UdpSocket,
-    /// The group to ask; `None` where only answers to everybody are heard.
+    /// The group to ask; `None` for a socket that only hears answers to the group.
     group: Option<SocketAddr>,
-    /// The interface, which link-local addresses in its answers belong to; 0 = not known.
+    /// Index of the interface, for link-local addresses in its answers; 0 = unknown.
     scope: u32,
 }
 
-/// The addresses of a name, IPv4 first; none if nobody answers.
+/// The addresses of a name, IPv4 first; empty if nobody answers.
 pub fn ask(name: &str, port: u16) -> Vec<SocketAddr> {
     let mut packet = [0; MAX_QUESTION];
     let Some(length) = question(name, &mut packet) else { return Vec::new() };
@@ -48,7 +48,7 @@ pub fn ask(name: &str, port: u16) -> Vec<SocketAddr> {
         {
             asked += 1;
             for door in &doors {
-                // An interface that takes nothing is no reason not to ask on the others.
+                // If one interface fails, ask on the others all the same.
                 let _ = door.group.map(|group| door.socket.send_to(&packet[..length], group));
             }
         }
@@ -59,7 +59,7 @@ pub fn ask(name: &str, port: u16) -> Vec<SocketAddr> {
             for ip in addresses(&answer[..n], name) {
                 let address = with_scope(ip, port, from, door.scope);
                 if !found.contains(&address) {
-                    // An answer that cannot be right does not close the ear to one that is.
+                    // Ignore an impossible answer and wait for a correct one.
                     if is_one_host(ip) && !found.iter().any(|a| is_one_host(a.ip())) {
                         until = until.min(Instant::now() + LINGER);
                     }
@@ -75,7 +75,7 @@ pub fn ask(name: &str, port: u16) -> Vec<SocketAddr> {
     found
 }
 
-/// An address with the link on which it holds.
+/// An address, with the interface if it is link-local.
 fn with_scope(ip: IpAddr, port: u16, from: SocketAddr, scope: u32) -> SocketAddr {
     match (ip, from) {
         (IpAddr::V6(v6), SocketAddr::V6(from)) if is_link_local(ip) => {
@@ -87,12 +87,12 @@ fn with_scope(ip: IpAddr, port: u16, from: SocketAddr, scope: u32) -> SocketAddr
     }
 }
 
-/// True for an address that means another host on each link.
+/// True for a link-local address, which may belong to a different host on each interface.
 pub fn is_link_local(ip: IpAddr) -> bool {
     matches!(ip, IpAddr::V6(v6) if v6.segments()[0] & 0xffc0 == 0xfe80)
 }
 
-/// A socket for each address of an interface that is up, and those that hear what everybody is told.
+/// A socket for each interface that is up, and sockets that hear answers to the group.
 fn doors() -> Vec<Door> {
     let mut doors = Vec::new();
     let mut indices = Vec::new();
@@ -103,7 +103,7 @@ fn doors() -> Vec<Door> {
                 doors.extend(v4(ip, index));
                 doors.extend(shared_v4(ip, index));
             }
-            // One question for each link, however many addresses it has.
+            // One question for each interface, however many addresses it has.
             IpAddr::V6(_) if index > 0 && !indices.contains(&index) => {
                 indices.push(index);
                 doors.extend(v6(index));
@@ -126,7 +126,7 @@ fn v4(ip: Ipv4Addr, scope: u32) -> io::Result<Door> {
 
 fn shared_v4(ip: Ipv4Addr, scope: u32) -> io::Result<Door> {
     let socket = shared(Domain::IPV4)?;
-    // Only the group's: what is sent to this host alone at this port is for whoever held it first.
+    // Only packets to the group: unicast packets at this port belong to the program that opened it first.
     #[cfg(unix)]
     socket.bind(&SockAddr::from(SocketAddr::from((GROUP, PORT))))?;
     #[cfg(not(unix))]

@@ -1,4 +1,4 @@
-//! A place for light, as the user names it.
+//! Targets for light, as given on the command line.
 
 use std::ffi::OsStr;
 use std::fmt;
@@ -8,15 +8,15 @@ use std::str::FromStr;
 
 use super::multicast::is_link_local;
 
-/// How places for light are written.
+/// The forms of a target, for errors.
 const FORMS: &str = "ddp://HOST[:PORT], file:PATH or terminal";
 
-/// A place for light, as the user names it.
+/// A target for light, as given on the command line.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum Target {
     /// A DDP receiver: WLED, ESPixelStick, Falcon, xLights and others.
     Ddp {
-        /// Host name or address; an IPv6 address of one link with its interface, `fe80::1%eth0`.
+        /// Host name or address; a link-local IPv6 address includes its interface, `fe80::1%eth0`.
         host: String,
         /// UDP port.
         port: u16,
@@ -32,7 +32,7 @@ impl Target {
     ///
     /// # Errors
     ///
-    /// A sentence with the forms that there are.
+    /// A sentence with the valid forms.
     pub fn from_os(text: &OsStr) -> Result<Self, String> {
         match (text.to_str(), path_of(text)) {
             (Some(text), _) => text.parse(),
@@ -42,7 +42,7 @@ impl Target {
     }
 }
 
-/// The path of `file:PATH`, if it is that.
+/// The path of `file:PATH`; `None` for other forms.
 #[cfg(unix)]
 fn path_of(text: &OsStr) -> Option<PathBuf> {
     use std::os::unix::ffi::OsStrExt;
@@ -60,22 +60,22 @@ fn path_of(text: &OsStr) -> Option<PathBuf> {
 }
 
 fn unknown(text: &str) -> String {
-    // The commonest slips get their own answer.
+    // Suggest a correction for common mistakes.
     let hint = match text.split_once("://") {
         Some((_, rest)) if !rest.is_empty() => format!(" (did you mean ddp://{rest}?)"),
         None if !text.is_empty() && is_name(text) => format!(" (did you mean ddp://{text}?)"),
         _ => String::new(),
     };
-    format!("“{text}” is no place for light that K1 knows{hint}; use {FORMS}")
+    format!("K1 does not know the target “{text}”{hint}; use {FORMS}")
 }
 
-/// True for what may be the name of a host.
+/// True if `text` may be a host name.
 fn is_name(text: &str) -> bool {
     let text = text.strip_suffix('.').unwrap_or(text);
     let fits = |c: char| c.is_alphanumeric() || c == '-' || c == '_';
     text.len() <= 253
         && text.split('.').all(|label| (1..64).contains(&label.len()) && label.chars().all(fits))
-        // The last label of a name is no number; that would be an address, and a wrong one.
+        // A name whose last label is a number is a malformed address.
         && text.rsplit('.').next().is_some_and(|last| !last.chars().all(|c| c.is_ascii_digit()))
 }
 
@@ -88,18 +88,18 @@ fn host(text: &str) -> Result<String, String> {
         return Err(format!("ddp:// needs a host; use {FORMS}"));
     }
     if inner.contains(':') || inner.len() < text.len() {
-        // In an address of the web, the percent sign of the interface is written %25 (RFC 6874).
+        // In a URL, the percent sign before the interface is written %25 (RFC 6874).
         let (ip, interface) = match inner.split_once('%') {
             Some((ip, i)) => (ip, Some(i.strip_prefix("25").filter(|rest| !rest.is_empty()).unwrap_or(i))),
             None => (inner, None),
         };
         let Ok(ip) = ip.parse::<Ipv6Addr>() else { return wrong("is not an IPv6 address") };
         return match interface {
-            Some("") => wrong("names no interface after the percent sign"),
+            Some("") => wrong("needs an interface after the percent sign"),
             Some(interface) => Ok(format!("{ip}%{interface}")),
-            None if is_link_local(IpAddr::V6(ip)) => Err(format!(
-                "“{ip}” means another host on each network: name the interface, too, as in ddp://[{ip}%eth0]"
-            )),
+            None if is_link_local(IpAddr::V6(ip)) => {
+                Err(format!("“{ip}” is a link-local address; add the interface, as in ddp://[{ip}%eth0]"))
+            }
             None => Ok(ip.to_string()),
         };
     }
@@ -118,7 +118,7 @@ impl FromStr for Target {
         }
         if let Some(path) = s.strip_prefix("file:") {
             return if path.is_empty() {
-                Err(format!("file: needs a path; {FORMS}"))
+                Err(format!("file: needs a path; use {FORMS}"))
             } else {
                 Ok(Self::File(path.into()))
             };
@@ -126,7 +126,7 @@ impl FromStr for Target {
         let scheme = s.get(..6).filter(|scheme| scheme.eq_ignore_ascii_case("ddp://"));
         let Some(rest) = scheme.map(|scheme| &s[scheme.len()..]) else { return Err(unknown(s)) };
         let rest = rest.strip_suffix('/').unwrap_or(rest);
-        // An IPv6 address stands in brackets: [::1] or [::1]:4048.
+        // IPv6 addresses have brackets: [::1] or [::1]:4048.
         let (name, port) = match rest.rsplit_once(':') {
             Some((name, port)) if !rest.ends_with(']') && (rest.starts_with('[') || !name.contains(':')) => {
                 let number = port.parse().ok().filter(|port| *port > 0);

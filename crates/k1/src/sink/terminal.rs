@@ -6,10 +6,10 @@ use std::time::{Duration, Instant};
 use k1_device::answers::LightState;
 
 use super::Sink;
-use super::light::{Light, Standing};
+use super::light::{Light, LightStatus};
 use k1_host::strip_line;
 
-/// Terminals redraw slowly; more than this is wasted.
+/// Shortest time between two drawings; terminals redraw slowly.
 const REDRAW: Duration = Duration::from_millis(33);
 
 /// One line of coloured half blocks, redrawn in place.
@@ -22,13 +22,13 @@ impl TerminalSink {
     ///
     /// # Errors
     ///
-    /// A sentence if it is none.
+    /// A sentence if it is not a terminal.
     pub fn new(light: &Light) -> Result<Self, String> {
         if !k1_host::console::is_terminal() {
-            return Err("the strip can be drawn on a terminal only, and standard output is not one".into());
+            return Err("--to terminal needs a terminal, but standard output is not one".into());
         }
         strip_line::begin().map_err(|e| format!("the strip cannot be drawn on this terminal: {e}"))?;
-        light.stands(Standing { state: LightState::Shining, reason: None, address: None });
+        light.stands(LightStatus { state: LightState::Shining, reason: None, address: None });
         Ok(Self { last: None })
     }
 }

@@ -1,53 +1,37 @@
 //! The page, embedded in the program.
 
+use std::sync::LazyLock;
+
+use k1_device::page::{FILES, MODULE, MODULES};
+
 /// One file of the page.
 pub struct Asset {
     /// Path in a request.
-    pub path: &'static str,
+    pub path: String,
     /// Media type.
     pub kind: &'static str,
     /// Content.
     pub bytes: &'static [u8],
 }
 
-macro_rules! assets {
-    ($($path:literal, $file:literal, $kind:literal;)*) => {
-        /// Every file of the page.
-        pub static ASSETS: &[Asset] = &[
-            $(Asset { path: $path, kind: $kind, bytes: include_bytes!(concat!("../../../../web/", $file)) }),*
-        ];
-    };
-}
-
-assets! {
-    "/", "index.html", "text/html; charset=utf-8";
-    "/style.css", "style.css", "text/css; charset=utf-8";
-    "/app.js", "app.js", "text/javascript; charset=utf-8";
-    "/token.js", "token.js", "text/javascript; charset=utf-8";
-    "/link.js", "link.js", "text/javascript; charset=utf-8";
-    "/draw.js", "draw.js", "text/javascript; charset=utf-8";
-    "/sound.js", "sound.js", "text/javascript; charset=utf-8";
-    "/taps.js", "taps.js", "text/javascript; charset=utf-8";
-    "/beats.js", "beats.js", "text/javascript; charset=utf-8";
-    "/controls.js", "controls.js", "text/javascript; charset=utf-8";
-    "/firmware.js", "firmware.js", "text/javascript; charset=utf-8";
-    "/lights.js", "lights.js", "text/javascript; charset=utf-8";
-    "/icon.svg", "icon.svg", "image/svg+xml";
-}
+/// Every file of the page.
+pub static ASSETS: LazyLock<Vec<Asset>> = LazyLock::new(|| {
+    let files = FILES.iter().map(|file| (file.path.to_owned(), file.name, file.kind));
+    let modules = MODULES.iter().map(|name| (format!("/{name}"), *name, MODULE));
+    let all = files.chain(modules);
+    all.filter_map(|(path, name, kind)| Some(Asset { path, kind, bytes: k1_page::file(name)? })).collect()
+});
 
 #[cfg(test)]
 mod tests {
-    use k1_device::page::{FILES, MODULE, MODULES};
-
     use super::ASSETS;
 
     #[test]
     fn every_file_of_the_page_is_served_and_nothing_else() {
-        let mut served: Vec<_> = ASSETS.iter().map(|a| (a.path.to_owned(), a.kind)).collect();
-        let mut page: Vec<_> = FILES.iter().map(|f| (f.path.to_owned(), f.kind)).collect();
-        page.extend(MODULES.map(|name| (format!("/{name}"), MODULE)));
+        let mut served: Vec<_> = ASSETS.iter().map(|asset| asset.bytes).collect();
+        let mut page: Vec<_> = k1_page::FILES.iter().map(|(_, bytes)| *bytes).collect();
         served.sort();
         page.sort();
-        assert_eq!(served, page);
+        assert!(served == page, "{} of {} files are served", served.len(), page.len());
     }
 }

@@ -38,16 +38,16 @@ pub struct Hub {
 }
 
 /// Starts the collecting thread.
-pub fn start(stage: &Runtime, tapped: rtrb::Consumer<HeardHop>, frames: Frames) -> std::io::Result<Hub> {
+pub fn start(runtime: &Runtime, tapped: rtrb::Consumer<HeardHop>, frames: Frames) -> std::io::Result<Hub> {
     let (frame_out, frame_in) = watch::channel(Bytes::new());
     let (sound_out, _) = broadcast::channel(64);
     let (thumbnail_out, thumbnails) = watch::channel(Bytes::new());
     let (system_out, system) = watch::channel(System::default());
     let viewers = Arc::new(AtomicUsize::new(0));
     let collector = Collector {
-        shared: stage.shared.clone(),
-        controls: stage.controls.clone(),
-        sound: stage.sound.clone(),
+        shared: runtime.shared.clone(),
+        controls: runtime.controls.clone(),
+        sound: runtime.sound.clone(),
         frames,
         tapped,
         frame_out,
@@ -56,7 +56,7 @@ pub fn start(stage: &Runtime, tapped: rtrb::Consumer<HeardHop>, frames: Frames) 
         system_out,
         viewers: viewers.clone(),
     };
-    let wakes = stage.page_wakes.clone();
+    let wakes = runtime.page_wakes.clone();
     std::thread::Builder::new().name("k1-page".into()).spawn(move || {
         let _ = wakes.set(std::thread::current());
         collector.run();

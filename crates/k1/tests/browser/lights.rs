@@ -27,7 +27,7 @@ pub fn lights_are_listed(program: &str) {
     page.wait("four lights", "document.querySelectorAll('#lights li').length === 4");
     page.wait("the good one", &format!("{}.dataset.state === 'shining'", row(0)));
     page.wait("the dead one", &format!("{}.dataset.state === 'unreachable'", row(1)));
-    page.wait("its reason", &format!("{}.innerText.includes('nothing takes light on its port')", row(1)));
+    page.wait("its reason", &format!("{}.innerText.includes('nothing receives light on its port')", row(1)));
     page.wait("the unknown one", &format!("{}.dataset.state === 'looking'", row(2)));
     page.wait("the file", &format!("{}.innerText.includes('<b>light/frames')", row(3)));
     page.wait(

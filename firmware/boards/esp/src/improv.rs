@@ -20,12 +20,12 @@ const LEAVING: Duration = Duration::from_secs(3);
 /// Listens for ever.
 pub async fn listen(lamp: &'static Lamp, usb: USB_DEVICE<'static>) -> ! {
     let (mut receiver, _sender) = UsbSerialJtag::new(usb).into_async().split();
-    let mut ear = Decoder::new();
+    let mut decoder = Decoder::new();
     let mut bytes = [0; 64];
     loop {
         let n = receiver.read(&mut bytes).await.unwrap_or_default();
         for byte in &bytes[..n] {
-            match ear.hear(*byte) {
+            match decoder.hear(*byte) {
                 Ok(None) => {}
                 Ok(Some(command)) => answer(lamp, command).await,
                 Err(error) => say(&Packet::error(error)),

@@ -1,22 +1,22 @@
-//! What this machine has learned of the addresses on its own network.
+//! This machine's neighbour table: which addresses on its own network answer.
 //!
-//! Linux tells a socket that nobody has an address, but limits how many such errors it tells all sockets together: with
-//! many lights that are not there, silence means nothing. Its table of neighbours is not limited.
+//! Linux reports unused addresses to sockets, but limits the rate over all sockets together, so with many missing lights
+//! silence means nothing. The neighbour table has no such limit.
 
 use std::net::{IpAddr, Ipv4Addr};
 
-/// What is known of an address.
+/// State of an address.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Neighbour {
     /// Somebody has answered for it.
     Answers,
-    /// It is asked for, and nobody has answered.
+    /// The system asks for it, and nobody has answered.
     Silent,
-    /// Nothing: it is behind a router, on a network without such questions, or no address of IPv4.
+    /// Unknown: the address is behind a router, on a network without address resolution, or not IPv4.
     Unknown,
 }
 
-/// Looks an address up. Reads a file of the system's, so that it has no place between two frames.
+/// Looks an address up. Reads a system file, so do not call it on the way of a frame.
 pub fn look(ip: IpAddr) -> Neighbour {
     let IpAddr::V4(ip) = ip else { return Neighbour::Unknown };
     if !cfg!(target_os = "linux") {

@@ -61,11 +61,11 @@ impl Bench {
     }
 
     /// Shows frames until something is so; how many were sent, and how many there were.
-    fn until(&mut self, what: &str, mut is_so: impl FnMut(&Standing) -> bool) -> (usize, usize) {
+    fn until(&mut self, what: &str, mut is_so: impl FnMut(&LightStatus) -> bool) -> (usize, usize) {
         let began = Instant::now();
         let (mut sent, mut all) = (0, 0);
-        while !is_so(&self.light.standing()) {
-            assert!(began.elapsed() < Duration::from_secs(60), "{what}: {:?}", self.light.standing());
+        while !is_so(&self.light.status()) {
+            assert!(began.elapsed() < Duration::from_secs(60), "{what}: {:?}", self.light.status());
             sent += usize::from(self.sink.show(&[[1, 2, 3]; 4], &[]).is_ok());
             self.sink.tend();
             all += 1;
@@ -84,7 +84,7 @@ fn a_name_that_is_not_known_yet_is_looked_for_until_it_is() {
     bench.book.says(&[receiver.address()]);
     bench.until("light", |s| s.state == LightState::Shining);
     assert!(receiver.frames() > 0);
-    assert_eq!(bench.light.standing().address, Some(receiver.address().to_string()));
+    assert_eq!(bench.light.status().address, Some(receiver.address().to_string()));
 }
 
 #[test]
@@ -92,14 +92,14 @@ fn a_closed_port_is_unreachable_and_comes_back() {
     let at = closed_port();
     let mut bench = Bench::new("127.0.0.1", at.port());
     bench.until("a refusal", |s| s.state == LightState::Unreachable);
-    let why = bench.light.standing().reason.unwrap();
-    assert!(why.contains("127.0.0.1 is there, and nothing takes light on its port"), "{why}");
+    let why = bench.light.status().reason.unwrap();
+    assert!(why.contains("127.0.0.1 is there, and nothing receives light on its port"), "{why}");
     // Tries do not make it shine.
     let began = Instant::now();
     while began.elapsed() < Duration::from_millis(2_500) {
         let _ = bench.sink.show(&[[1; 3]; 4], &[]);
         bench.sink.tend();
-        assert_eq!(bench.light.standing().state, LightState::Unreachable);
+        assert_eq!(bench.light.status().state, LightState::Unreachable);
         std::thread::sleep(Duration::from_millis(2));
     }
     let receiver = UdpSocket::bind(at).unwrap();
@@ -114,7 +114,7 @@ fn every_address_of_a_name_is_tried() {
     let mut bench = Bench::new("lamp.example", 4048);
     bench.book.says(&[closed_port(), closed_port(), receiver.address()]);
     bench.until("light", |s| s.state == LightState::Shining);
-    assert_eq!(bench.light.standing().address, Some(receiver.address().to_string()));
+    assert_eq!(bench.light.status().address, Some(receiver.address().to_string()));
     assert!(receiver.frames() > 0);
 }
 
@@ -140,7 +140,7 @@ fn a_light_that_moves_is_followed_while_its_old_place_is_silent() {
     // A minute is over.
     bench.sink.refresh_at = Instant::now();
     bench.until("the new place", |s| s.address == Some(new.address().to_string()));
-    // A name that is not answered for is no reason to leave.
+    // A name that cannot be looked up is not a reason to leave.
     bench.book.says(&[]);
     bench.sink.refresh_at = Instant::now();
     let began = Instant::now();
@@ -148,7 +148,7 @@ fn a_light_that_moves_is_followed_while_its_old_place_is_silent() {
         bench.sink.show(&[[1; 3]; 4], &[]).unwrap();
         std::thread::sleep(Duration::from_millis(2));
     }
-    assert_eq!(bench.light.standing().state, LightState::Shining);
+    assert_eq!(bench.light.status().state, LightState::Shining);
 }
 
 #[test]
@@ -166,7 +166,7 @@ fn a_light_stays_where_it_is_if_its_new_place_cannot_be_reached() {
         std::thread::sleep(Duration::from_millis(2));
     }
     assert!(receiver.frames() > 10);
-    assert_eq!(bench.light.standing().state, LightState::Shining);
+    assert_eq!(bench.light.status().state, LightState::Shining);
 }
 
 #[test]
@@ -199,8 +199,8 @@ fn the_last_three_frames_are_dark() {
 fn every_refusal_of_the_system_is_a_sentence() {
     let at = "10.9.0.7:4048".parse().unwrap();
     for (kind, words) in [
-        (ErrorKind::InvalidInput, "look at its routes for a blackhole"),
-        (ErrorKind::PermissionDenied, "look at its firewall"),
+        (ErrorKind::InvalidInput, "check its routes for a blackhole"),
+        (ErrorKind::PermissionDenied, "check its firewall"),
         (ErrorKind::HostUnreachable, "nobody answers at 10.9.0.7"),
         (ErrorKind::NetworkUnreachable, "no route"),
     ] {
@@ -216,11 +216,11 @@ fn an_answer_that_names_nobody_is_not_taken_for_a_light() {
     let mut bench = Bench::new("lamp.example", 4048);
     bench.book.says(&["224.0.0.1:4048".parse().unwrap()]);
     bench.until("a refusal", |s| s.reason.is_some());
-    let standing = bench.light.standing();
-    assert_eq!(standing.state, LightState::Looking);
-    assert!(standing.reason.unwrap().contains("224.0.0.1, which is not the address of one host"));
+    let status = bench.light.status();
+    assert_eq!(status.state, LightState::Looking);
+    assert!(status.reason.unwrap().contains("224.0.0.1, which is not the address of one host"));
     let receiver = Receiver::new();
     bench.book.says(&["0.0.0.0:4048".parse().unwrap(), receiver.address()]);
     bench.until("light", |s| s.state == LightState::Shining);
-    assert_eq!(bench.light.standing().address, Some(receiver.address().to_string()));
+    assert_eq!(bench.light.status().address, Some(receiver.address().to_string()));
 }

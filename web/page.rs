@@ -1,0 +1,22 @@
+//! The page as bytes. Which path of a request each file answers is said in `k1-device`.
+
+#![no_std]
+#![forbid(unsafe_code)]
+
+/// Names the files once, and embeds them.
+macro_rules! files {
+    ($($name:literal)*) => {
+        /// Every file of the page: its name in this folder, and its content.
+        pub static FILES: &[(&str, &[u8])] = &[$(($name, include_bytes!($name))),*];
+    };
+}
+
+files! {
+    "index.html" "style.css" "icon.svg"
+    "app.js" "beats.js" "controls.js" "draw.js" "firmware.js" "lights.js" "link.js" "sound.js" "taps.js" "token.js"
+}
+
+/// The content of a file; `None` if the page has no such file.
+pub fn file(name: &str) -> Option<&'static [u8]> {
+    FILES.iter().find(|(known, _)| *known == name).map(|(_, bytes)| *bytes)
+}
