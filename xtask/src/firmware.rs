@@ -125,7 +125,7 @@ fn built(name: &str) -> PathBuf {
 }
 
 /// The nightly toolchain, free of what this cargo has set for its own.
-fn nightly() -> Command {
+pub fn nightly() -> Command {
     let mut command = Command::new("rustup");
     command.args(["run", "nightly"]);
     for name in

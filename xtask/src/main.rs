@@ -1,9 +1,16 @@
 //! `cargo xtask`: the project's own tools.
 
+mod audit;
 mod ear;
+mod files;
 mod firmware;
+mod fuzz;
+mod gate;
 mod image;
+mod licences;
+mod links;
 mod measure;
+mod packages;
 
 use std::collections::BTreeMap;
 use std::path::PathBuf;
@@ -12,7 +19,15 @@ use std::process::{Command, ExitCode};
 use serde::Deserialize;
 
 const USAGE: &str =
-    "cargo xtask budgets [--without-instructions]   page weight and instructions against budgets.toml
+    "cargo xtask quick                             formatting, lints and every fast test: before each commit
+cargo xtask gate [--list | STAGE...]          everything that must be true, or one stage of it (.ci/run installs what it needs)
+cargo xtask links                             every link in the documentation leads somewhere
+cargo xtask licences [--record]               licences, sources and versions of all crates, against deny.toml
+cargo xtask audit                             no credential in a source, no unsafe outside the hand-off
+cargo xtask fuzz [SECONDS]                    each fuzz target for some seconds
+cargo xtask packages                          pack the crates that could be published
+cargo xtask tests bare|required|lamp          the tests as a stage of the gate runs them
+cargo xtask budgets [--without-instructions]   page weight and instructions against budgets.toml
 cargo xtask pictures                          render docs/patterns and the golden frames anew
 cargo xtask ear [--record]                    how well the ear hears synthetic music, against budgets.toml
 cargo xtask ear --corpus DIR [--events DIR]   the same of annotated music; what was heard goes to the second folder
@@ -26,6 +41,16 @@ fn main() -> ExitCode {
     let args: Vec<String> = std::env::args().skip(1).collect();
     let args: Vec<&str> = args.iter().map(String::as_str).collect();
     let result = match args[..] {
+        ["quick"] => gate::quick::quick(),
+        ["gate", ..] => return gate::gate(&args[1..]),
+        ["tests", ..] => gate::tests(&args[1..]),
+        ["links"] => links::links(),
+        ["licences"] => licences::licences(false),
+        ["licences", "--record"] => licences::licences(true),
+        ["audit"] => audit::audit(),
+        ["fuzz"] => fuzz::fuzz("10"),
+        ["fuzz", seconds] => fuzz::fuzz(seconds),
+        ["packages"] => packages::packages(),
         ["budgets"] => budgets(true),
         ["budgets", "--without-instructions"] => budgets(false),
         ["pictures"] => pictures(),

@@ -11,6 +11,7 @@
 //! | [`tasks`] | an executor that does the same in every run; with the feature `tasks` |
 //! | [`link`] | a cable between two network stacks, with loss, delay and reordering; with the feature `tasks` |
 //! | [`music`] | pieces with exactly known beats, and sound without a beat |
+//! | [`refused`] | requests that every K1 refuses, and how |
 //! | [`choices`] | choices read from bytes, so that a fuzzer steers what is random elsewhere |
 //!
 //! Only the fleet reads a clock, and nothing uses a random source. The bytes or the seed of a test decide everything
@@ -27,5 +28,6 @@ pub mod hostile;
 #[cfg(feature = "tasks")]
 pub mod link;
 pub mod music;
+pub mod refused;
 #[cfg(feature = "tasks")]
 pub mod tasks;

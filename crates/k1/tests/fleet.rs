@@ -135,7 +135,10 @@ fn many_lamps_are_seen_and_watched() {
     let mut all = vec!["devices".to_owned(), "--json".into()];
     all.extend(places.clone());
     let seen = start(&mut k1(&all)).end().json();
-    println!("k1 devices: {everybody} lamps in {:.2} s", began.elapsed().as_secs_f64());
+    let took = began.elapsed();
+    println!("k1 devices: {everybody} lamps in {:.2} s", took.as_secs_f64());
+    // They are asked side by side; one after the other, 200 would take minutes.
+    assert!(took < Duration::from_secs(20), "{took:?}");
     let seen = seen.as_array().unwrap().clone();
     assert_eq!(seen.len(), everybody);
     let simulated = &seen[..fleet.len()];
@@ -152,6 +155,8 @@ fn many_lamps_are_seen_and_watched() {
     assert_eq!(lamps.len(), everybody, "everybody is watched");
     if let Some((cpu, resident)) = cost {
         println!("k1 monitor: {cpu:.2} CPU seconds in 9 s, {resident:.0} MiB, {} lines", lines.len());
+        // 200 lamps take 3 s and 90 MiB.
+        assert!(cpu < 9.0 && resident < 250.0, "{cpu:.2} CPU seconds in 9 s, {resident:.0} MiB");
     }
 }
 

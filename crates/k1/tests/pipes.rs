@@ -155,7 +155,9 @@ fn is_in_time(host: &Host, what: &str, late: Vec<f64>) {
     let flashes = late.len();
     let median = median(late);
     println!("{what}: {median:.0} ms late, {flashes} flashes");
-    host.asserts(flashes >= 2 && median < 150.0, || format!("{what}: {median} ms late, {flashes} flashes"));
+    host.asserts("pipe-lateness", flashes >= 2 && median < 150.0, || {
+        format!("{what}: {median} ms late, {flashes} flashes")
+    });
 }
 
 #[test]
@@ -443,6 +445,6 @@ fn an_index_at_the_end_of_a_pipe_is_told() {
     let writer = std::thread::spawn(move || {
         let _ = std::fs::write(&to, &bytes);
     });
-    running.end().failed_saying(&["needs a file that can be wound back"]);
+    running.end().failed_saying(&["cannot be read from a pipe; give the file itself"]);
     writer.join().unwrap();
 }

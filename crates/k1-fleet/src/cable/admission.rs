@@ -16,7 +16,7 @@ use k1_update::slot::{self, Whole};
 use k1_update::trust::Trust;
 
 use super::flash::{CableFlash, Copy};
-use super::{Loader, now};
+use super::{Loader, block_on};
 use crate::signing::package::Update;
 
 /// Where the settings are: the table's `nvs`.
@@ -28,7 +28,7 @@ const CHUNK: usize = 4_096;
 
 /// What a lamp on a cable is.
 #[derive(Clone, Debug)]
-pub struct Inside {
+pub struct CableLamp {
     /// Whose firmware is let in.
     pub trust: Trust,
     /// The slot that ran; `None` if no slot holds an image.
@@ -41,7 +41,7 @@ pub struct Inside {
     pub chip: String,
 }
 
-impl Inside {
+impl CableLamp {
     /// True if a bad image goes back by itself.
     pub fn is_armed(&self) -> bool {
         matches!(self.standing, Standing::Sure(note) if note.was_asked && note.is_armed)
@@ -77,29 +77,29 @@ fn running(
 /// # Errors
 ///
 /// A sentence if its flash cannot be read.
-pub fn look<L: Loader>(flash: &mut CableFlash<L>, chip: &str) -> Result<Inside, String> {
+pub fn look<L: Loader>(flash: &mut CableFlash<L>, chip: &str) -> Result<CableLamp, String> {
     let layout = Layout::K1;
     let mut settings = vec![0; SETTINGS.len()];
     read(flash, SETTINGS.start, &mut settings)?;
     let trust = trust(settings);
-    let records = now(record::read(flash, &layout)).map_err(|e| words(flash, e))?;
+    let records = block_on(record::read(flash, &layout)).map_err(|e| words(flash, e))?;
     let running = running(&records, |slot| {
         let mut first = [0];
         read(flash, layout.slot(slot), &mut first)?;
         Ok(first == [IMAGE])
     })?;
     let manifest = match running {
-        Some(slot) => now(slot::labelled(flash, &layout, slot)).map_err(|e| words(flash, e))?,
+        Some(slot) => block_on(slot::labelled(flash, &layout, slot)).map_err(|e| words(flash, e))?,
         None => None,
     };
     let standing = running.map_or(Standing::Unrecorded, |slot| record::standing(&records, slot));
-    Ok(Inside { trust, running, manifest, standing, chip: chip.to_owned() })
+    Ok(CableLamp { trust, running, manifest, standing, chip: chip.to_owned() })
 }
 
 /// Whom a lamp with these settings trusts. Where the lamp would mend them, only the copy is mended.
 fn trust(settings: Vec<u8>) -> Trust {
     let copy = Copy::new(SETTINGS.start, settings);
-    Store::new(copy, SETTINGS).map_or(Trust::NOBODY, |mut store| now(store.load()).0.trust)
+    Store::new(copy, SETTINGS).map_or(Trust::NOBODY, |mut store| block_on(store.load()).0.trust)
 }
 
 /// Lets an update in by the lamp's own decision, or says why not. Nothing is written.
@@ -107,7 +107,7 @@ fn trust(settings: Vec<u8>) -> Trust {
 /// # Errors
 ///
 /// A sentence that says what to do.
-pub fn admit(inside: &Inside, update: &Update) -> Result<Slot, String> {
+pub fn admit(inside: &CableLamp, update: &Update) -> Result<Slot, String> {
     let running = inside.running.ok_or("there is no K1 on this chip yet: `k1 install` puts it there")?;
     let gate = Gate { trust: &inside.trust, board: inside.board(), chip: &inside.chip };
     gate.admit(&update.envelope, &Layout::K1).map_err(|e| match e {
@@ -136,7 +136,7 @@ pub fn admit(inside: &Inside, update: &Update) -> Result<Slot, String> {
 /// A sentence; then the image that ran before is the one that starts.
 pub fn send<L: Loader>(
     flash: &mut CableFlash<L>,
-    inside: &Inside,
+    inside: &CableLamp,
     update: &Update,
     mut progress: impl FnMut(usize),
 ) -> Result<Whole, String> {
@@ -146,11 +146,11 @@ pub fn send<L: Loader>(
     let mut session = Session::new(layout, running);
     let mut gone = 0;
     for bytes in update.bytes().chunks(CHUNK) {
-        now(session.take(flash, &gate, bytes)).map_err(|e| words(flash, e))?;
+        block_on(session.take(flash, &gate, bytes)).map_err(|e| words(flash, e))?;
         gone += bytes.len();
         progress(gone);
     }
-    now(session.finish(flash)).map_err(|e| words(flash, e))
+    block_on(session.finish(flash)).map_err(|e| words(flash, e))
 }
 
 /// Lets what was sent be tried at the next start.
@@ -158,15 +158,19 @@ pub fn send<L: Loader>(
 /// # Errors
 ///
 /// A sentence; then the image that ran before starts, unless the last word has reached the chip all the same.
-pub fn activate<L: Loader>(flash: &mut CableFlash<L>, inside: &Inside, whole: &Whole) -> Result<(), String> {
+pub fn activate<L: Loader>(
+    flash: &mut CableFlash<L>,
+    inside: &CableLamp,
+    whole: &Whole,
+) -> Result<(), String> {
     let running = inside.running.unwrap_or(whole.slot().other());
     // Nobody can tell from here whether it had a network or how well it did.
-    let done = now(record::activate(flash, &Layout::K1, running, whole, false, Pace::default()));
+    let done = block_on(record::activate(flash, &Layout::K1, running, whole, false, Pace::default()));
     done.map_err(|e| words(flash, e))
 }
 
 fn read<L: Loader>(flash: &mut CableFlash<L>, at: u32, bytes: &mut [u8]) -> Result<(), String> {
-    now(flash.read(at, bytes)).map_err(|_| words(flash, Refusal::Flash))
+    block_on(flash.read(at, bytes)).map_err(|_| words(flash, Refusal::Flash))
 }
 
 /// Why, with what the cable knows of it.

@@ -64,7 +64,7 @@ pub trait Loader {
 }
 
 /// The result of a future that never waits, as those over a flash that is a call away.
-fn now<T>(future: impl Future<Output = T>) -> T {
+fn block_on<T>(future: impl Future<Output = T>) -> T {
     let mut future = std::pin::pin!(future);
     let mut context = std::task::Context::from_waker(std::task::Waker::noop());
     loop {

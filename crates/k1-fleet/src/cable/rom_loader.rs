@@ -26,12 +26,12 @@ const LONGEST_LINE: usize = 4_096;
 const AGAIN: Duration = Duration::from_millis(200);
 
 /// A chip whose loader answers.
-pub struct Wire {
+pub struct RomLoader {
     flasher: Flasher,
     port: String,
 }
 
-impl Wire {
+impl RomLoader {
     /// Opens a port and wakes the loader of the chip on it; `in_loader` if it waits there already.
     ///
     /// # Errors
@@ -124,7 +124,7 @@ impl Wire {
     }
 }
 
-impl Loader for Wire {
+impl Loader for RomLoader {
     fn read(&mut self, at: u32, bytes: &mut [u8]) -> Result<(), String> {
         for (i, part) in bytes.chunks_mut(READ).enumerate() {
             let read = Command::ReadFlashSlow {

@@ -5,7 +5,7 @@ use std::time::Duration;
 
 use clap::{Args, Subcommand, ValueEnum};
 
-use crate::lamps::{Address, Place, find_all};
+use crate::lamps::{Address, Selector, find_all};
 
 mod values;
 
@@ -31,7 +31,7 @@ impl ReachArgs {
     /// # Errors
     ///
     /// A sentence if a named lamp cannot be found.
-    pub fn find(&self, named: &[Place]) -> Result<Vec<Address>, String> {
+    pub fn find(&self, named: &[Selector]) -> Result<Vec<Address>, String> {
         find_all(named, self.token.as_deref(), Duration::from_secs_f64(self.search_s))
     }
 
@@ -40,7 +40,7 @@ impl ReachArgs {
     /// # Errors
     ///
     /// A sentence if a named lamp cannot be found, or if no lamp answers.
-    pub fn find_some(&self, named: &[Place]) -> Result<Vec<Address>, String> {
+    pub fn find_some(&self, named: &[Selector]) -> Result<Vec<Address>, String> {
         let lamps = self.find(named)?;
         if lamps.is_empty() {
             return Err(
@@ -58,7 +58,7 @@ pub struct DevicesArgs {
     /// Lamps to list: a name, an address, the address of the lamp's page with its token, or `virt`. Default: every lamp
     /// that answers.
     #[arg(value_name = "LAMP")]
-    pub lamps: Vec<Place>,
+    pub lamps: Vec<Selector>,
     /// Token and search time.
     #[command(flatten)]
     pub reach: ReachArgs,
@@ -76,7 +76,7 @@ pub struct MonitorArgs {
     /// Lamps to watch: a name, an address, the address of the lamp's page with its token, or `virt`. Default: every lamp
     /// that answers.
     #[arg(value_name = "LAMP", conflicts_with = "serial")]
-    pub lamps: Vec<Place>,
+    pub lamps: Vec<Selector>,
     /// Read a lamp's console from a serial port instead; - reads standard input.
     #[arg(long, value_name = "PORT")]
     pub serial: Option<String>,
@@ -99,7 +99,7 @@ pub struct MonitorArgs {
 pub struct ValidateArgs {
     /// The lamp: a name, an address, the address of its page with its token, or `virt`.
     #[arg(default_value = "virt", value_name = "LAMP")]
-    pub lamp: Place,
+    pub lamp: Selector,
     /// Duration: a number of seconds, minutes (m) or hours (h), for example 90, 10m or 24h. Default: 10 minutes for
     /// `validate`, 24 hours for `soak`.
     #[arg(long = "for", value_parser = length, value_name = "TIME")]
@@ -145,7 +145,7 @@ pub struct MqttArgs {
     /// Lamps to connect: a name, an address, the address of the lamp's page with its token, or `virt`. Default: every
     /// lamp that answers.
     #[arg(value_name = "LAMP")]
-    pub lamps: Vec<Place>,
+    pub lamps: Vec<Selector>,
     /// Address of the broker.
     #[arg(long, default_value = "localhost", value_name = "HOST[:PORT]")]
     pub broker: String,
@@ -196,7 +196,7 @@ pub struct VirtArgs {
     #[arg(long, default_value_t = 3232, value_name = "PORT")]
     pub ota: u16,
     /// Derive the lamp's clock from the number of instructions it executes, so that a slow or busy machine does not slow
-    /// the lamp down. The lamp's minutes are then longer or shorter than real ones. It hears a built-in tape of music and
+    /// the lamp down. The lamp's minutes are then longer or shorter than real ones. It hears a built-in recording of music and
     /// silence, and no sound from the network. Needs QEMU 8.1 or later.
     #[arg(long)]
     pub steady: bool,
@@ -251,7 +251,7 @@ pub enum KeysCommand {
 pub struct TrustArgs {
     /// The lamp: a name, an address, the address of its page with its token, or `virt`.
     #[arg(value_name = "LAMP")]
-    pub lamp: Place,
+    pub lamp: Selector,
     /// Key to trust. May be given twice: to change keys, trust the old and the new key first, later only the new one.
     #[arg(long = "key", value_name = "NAME", default_value = KEY)]
     pub keys: Vec<String>,
@@ -302,7 +302,7 @@ pub struct DeployArgs {
     pub image: PathBuf,
     /// Lamp to update: a name, an address, the address of its page with its token, or `virt`. May be given more than once.
     #[arg(long = "to", value_name = "LAMP", conflicts_with = "all")]
-    pub lamps: Vec<Place>,
+    pub lamps: Vec<Selector>,
     /// Update every lamp that answers.
     #[arg(long)]
     pub all: bool,
@@ -365,7 +365,7 @@ pub struct InstallArgs {
 pub struct RollbackArgs {
     /// Lamps to roll back: a name, an address, the address of the lamp's page with its token, or `virt`.
     #[arg(value_name = "LAMP", conflicts_with = "all")]
-    pub lamps: Vec<Place>,
+    pub lamps: Vec<Selector>,
     /// Roll back every lamp that answers.
     #[arg(long)]
     pub all: bool,

@@ -7,10 +7,10 @@ use k1_device::console::{self as lines, Said};
 use k1_device::firmware::Short;
 use serde_json::json;
 
-use super::deploy::Report;
-use crate::cable::admission::{self, Inside};
+use super::report::Report;
+use crate::cable::admission::{self, CableLamp};
 use crate::cable::flash::CableFlash;
-use crate::cable::rom_loader::{Console, Wire};
+use crate::cable::rom_loader::{Console, RomLoader};
 use crate::cable::{FLASH, first_install};
 use crate::cli::{CableArgs, DeployArgs, InstallArgs};
 use crate::signing::keys;
@@ -33,7 +33,12 @@ enum Done {
 }
 
 /// Sends an update to the lamp on a cable.
-pub fn deploy(args: &DeployArgs, update: &Update, report: &mut Report) -> Result<(), Failure> {
+///
+/// # Errors
+///
+/// A sentence that says what to do.
+pub fn deploy(args: &DeployArgs, update: &Update) -> Result<(), Failure> {
+    let report = &mut Report::open(args.report.as_deref(), &args.image)?;
     let Some(port) = &args.port else { return Err(Failure("name the port of the cable with --port".into())) };
     if !args.lamps.is_empty() || args.all || args.canary > 0 {
         return Err(Failure(
@@ -62,13 +67,13 @@ pub fn deploy(args: &DeployArgs, update: &Update, report: &mut Report) -> Result
             let verdict = verdict(&mut cable, Duration::from_secs_f64(args.cable.console), &hash)?;
             report.note(port, "verdict", &json!(format!("{verdict:?}")))?;
             match verdict {
-                Verdict::Confirmed => {
+                TrialResult::Confirmed => {
                     console::line(format_args!("{port}: confirmed by itself; runs {hash} from {slot}"))?
                 }
-                Verdict::TakenBack(why) => {
+                TrialResult::TakenBack(why) => {
                     return Err(Failure(format!("{port}: it took itself back: {why}")));
                 }
-                Verdict::Unheard => console::line(format_args!(
+                TrialResult::Unheard => console::line(format_args!(
                     "{port}: the cable told no verdict. The lamp judges the image by itself; `k1 devices` shows which \
                      one runs, and whether it stays"
                 ))?,
@@ -86,8 +91,8 @@ fn chip(update: &Update) -> Result<Chip, Failure> {
 }
 
 /// Opens the port, on which must be such a chip.
-fn open(port: &str, cable: &CableArgs, wanted: Chip) -> Result<Wire, Failure> {
-    let wire = Wire::open(port, cable.baud, cable.in_loader)?;
+fn open(port: &str, cable: &CableArgs, wanted: Chip) -> Result<RomLoader, Failure> {
+    let wire = RomLoader::open(port, cable.baud, cable.in_loader)?;
     let chip = wire.chip();
     if chip != wanted {
         let _ = wire.run();
@@ -99,14 +104,14 @@ fn open(port: &str, cable: &CableArgs, wanted: Chip) -> Result<Wire, Failure> {
 }
 
 /// Starts what is in the flash: the console that follows, and what is left to the lamp's owner.
-fn start(wire: Wire) -> (Console, &'static str) {
+fn start(wire: RomLoader) -> (Console, &'static str) {
     let (console, was_reset) = wire.run();
     let press = if was_reset { "" } else { " Press RESET on the lamp, or pull its plug and put it back." };
     (console, press)
 }
 
 fn update_lamp(
-    flash: &mut CableFlash<Wire>,
+    flash: &mut CableFlash<RomLoader>,
     chip: Chip,
     args: &DeployArgs,
     update: &Update,
@@ -150,7 +155,7 @@ fn update_lamp(
 }
 
 /// What was found in a lamp, for the report.
-fn told(inside: &Inside) -> serde_json::Value {
+fn told(inside: &CableLamp) -> serde_json::Value {
     let keys: Vec<_> = inside.trust.ids().map(|id| Short(id).to_string()).collect();
     json!({
         "board": inside.board(), "chip": inside.chip, "slot": inside.running.map(|s| s.name()),
@@ -163,17 +168,17 @@ fn told(inside: &Inside) -> serde_json::Value {
 
 /// What a lamp's console said of the image that it tries.
 #[derive(Debug, PartialEq, Eq)]
-enum Verdict {
+enum TrialResult {
     Confirmed,
     TakenBack(String),
     Unheard,
 }
 
 /// Listens to a lamp that has started, shows what it says besides figures, and waits for its verdict.
-fn verdict(cable: &mut Console, patience: Duration, hash: &Short) -> Result<Verdict, Failure> {
+fn verdict(cable: &mut Console, patience: Duration, hash: &Short) -> Result<TrialResult, Failure> {
     let began = Instant::now();
     let mut until = began + patience.min(FIRST_WORD);
-    let mut judge = Judge { hash: hash.to_string(), has_started: false };
+    let mut listener = Listener { hash: hash.to_string(), has_started: false };
     while let Some(line) = cable.line(until) {
         if !line.starts_with('[') {
             continue;
@@ -182,32 +187,32 @@ fn verdict(cable: &mut Console, patience: Duration, hash: &Short) -> Result<Verd
         if !matches!(lines::read(&line), Some(Said::Figures(_))) {
             console::line(format_args!("  {line}"))?;
         }
-        if let Some(verdict) = judge.hear(&line) {
+        if let Some(verdict) = listener.hear(&line) {
             return Ok(verdict);
         }
     }
-    Ok(Verdict::Unheard)
+    Ok(TrialResult::Unheard)
 }
 
 /// Makes a verdict of a console's lines.
-struct Judge {
+struct Listener {
     hash: String,
     /// The new image has said that it runs.
     has_started: bool,
 }
 
-impl Judge {
-    fn hear(&mut self, line: &str) -> Option<Verdict> {
+impl Listener {
+    fn hear(&mut self, line: &str) -> Option<TrialResult> {
         if let Some(said) = line.strip_prefix("[UPDATE] ") {
             if said.starts_with("confirmed") && self.has_started {
-                return Some(Verdict::Confirmed);
+                return Some(TrialResult::Confirmed);
             }
-            return Some(Verdict::TakenBack(said.split_once("taken back: ")?.1.to_owned()));
+            return Some(TrialResult::TakenBack(said.split_once("taken back: ")?.1.to_owned()));
         }
         let start = line.strip_prefix(lines::BOOT_ORDER[0])?;
         let is_new = start.contains(&format!("hash {}", self.hash));
         if self.has_started && !is_new {
-            return Some(Verdict::TakenBack(
+            return Some(TrialResult::TakenBack(
                 "it restarted in its trial, and the firmware before runs again".into(),
             ));
         }
@@ -288,7 +293,12 @@ fn own_signer(update: &Update) -> Result<String, Failure> {
 }
 
 /// Everything that goes onto the chip, and the loader back.
-fn put(mut wire: Wire, args: &InstallArgs, update: &Update, chip: Chip) -> (Wire, Result<(), String>) {
+fn put(
+    mut wire: RomLoader,
+    args: &InstallArgs,
+    update: &Update,
+    chip: Chip,
+) -> (RomLoader, Result<(), String>) {
     let prepared = (|| {
         match wire.flash_size()? {
             Some(size) if size < FLASH => {
@@ -328,8 +338,8 @@ mod tests {
     fn a_verdict_is_what_the_image_itself_says() {
         let hash = "00112233aabbccdd";
         let hear = |lines: &[&str]| {
-            let mut judge = Judge { hash: hash.into(), has_started: false };
-            lines.iter().find_map(|line| judge.hear(line))
+            let mut listener = Listener { hash: hash.into(), has_started: false };
+            lines.iter().find_map(|line| listener.hear(line))
         };
         let boot =
             |hash: &str| format!("[BOOT] K1 1.2.0 on esp32s3, hash {hash}, slot app1, reset: software");
@@ -337,16 +347,16 @@ mod tests {
         assert_eq!(hear(&[&new, "[UPDATE] on trial"]), None);
         assert_eq!(
             hear(&[&new, "[UPDATE] on trial", "[UPDATE] confirmed after 11 s"]),
-            Some(Verdict::Confirmed)
+            Some(TrialResult::Confirmed)
         );
         assert_eq!(hear(&["[UPDATE] confirmed after 11 s"]), None, "of whom?");
-        let back = |why: &str| Some(Verdict::TakenBack(why.into()));
+        let back = |why: &str| Some(TrialResult::TakenBack(why.into()));
         assert_eq!(
             hear(&[&new, "[UPDATE] taken back: trial: frames were late"]),
             back("trial: frames were late")
         );
         assert_eq!(hear(&[&old, "[UPDATE] 1.2.0 was taken back: it fell silent"]), back("it fell silent"));
-        assert!(matches!(hear(&[&new, &old]), Some(Verdict::TakenBack(_))));
+        assert!(matches!(hear(&[&new, &old]), Some(TrialResult::TakenBack(_))));
         assert_eq!(hear(&[&new, &new]), None, "somebody pressed RESET");
     }
 }

@@ -1,52 +1,35 @@
 //! `k1 deploy` and `k1 rollback`: new firmware for lamps, one after the other, and the way back.
 
 use std::net::ToSocketAddrs;
-use std::time::{Duration, Instant, SystemTime, UNIX_EPOCH};
+use std::time::{Duration, Instant};
 
-use k1_device::firmware::{Short, Standing};
-use k1_update::envelope::PublicKey;
-use serde_json::{Value, json};
+use k1_device::firmware::Standing;
+use k1_host::progress::sending;
+use k1_host::{Failure, console};
+use serde_json::json;
 
+use super::report::Report;
 use crate::cli::{DeployArgs, RollbackArgs, Via};
 use crate::espota::{self, Proof};
-use crate::lamps::{self, Address, Client};
-use crate::rollout::delivery::{self, Plan, RESTART, plan, wait};
-use crate::signing::keys;
+use crate::lamps::figures::Reading;
+use crate::lamps::{Address, Client, Trouble};
+use crate::rollout::delivery::{self, RESTART, Readiness, readiness, wait};
+use crate::rollout::{Plan, Rollout, Status, health};
 use crate::signing::package::Update;
-use k1_host::Failure;
-use k1_host::console;
-use k1_host::output::{Log, Spared};
-use k1_host::progress::sending;
 
-/// Raw records, one line of JSON each, of everything that was seen.
-pub struct Report(Option<Log>);
-
-impl Report {
-    fn open(args: &DeployArgs) -> Result<Self, Failure> {
-        let Some(path) = &args.report else { return Ok(Self(None)) };
-        let log = Log::append(path, &Spared::default().and(&args.image, "the image"));
-        Ok(Self(Some(log.map_err(|e| Failure(e.to_string()))?)))
-    }
-
-    /// A record that cannot be kept stops the deployment: its evidence is half of its purpose.
-    pub(super) fn note(&mut self, lamp: &str, step: &str, raw: &Value) -> Result<(), Failure> {
-        let Some(file) = &mut self.0 else { return Ok(()) };
-        let at = SystemTime::now().duration_since(UNIX_EPOCH).map_or(0.0, |d| d.as_secs_f64());
-        let line = json!({"at": at, "lamp": lamp, "step": step, "raw": raw});
-        file.line(&line.to_string()).map_err(|e| {
-            Failure(format!(
-                "the report cannot be written ({e}); nothing more is sent. Make room and start again."
-            ))
-        })
-    }
-}
+/// Pause between two looks at lamps that are watched.
+const LOOK: Duration = Duration::from_secs(1);
 
 /// Sends firmware to lamps, one after the other, and waits for the verdict of each.
+///
+/// # Errors
+///
+/// A sentence: there is no lamp, or the first lamp that failed, and what to do.
 pub fn deploy(args: &DeployArgs) -> Result<(), Failure> {
     let update = Update::read(&args.image)?;
     #[cfg(feature = "usb")]
     if args.via == Via::Usb {
-        return super::cable::deploy(args, &update, &mut Report::open(args)?);
+        return super::cable::deploy(args, &update);
     }
     if args.lamps.is_empty() && !args.all {
         return Err(Failure("name the lamps with --to LAMP, or all that can be found with --all".into()));
@@ -55,8 +38,7 @@ pub fn deploy(args: &DeployArgs) -> Result<(), Failure> {
     if all.is_empty() {
         return Err(Failure("no lamp was found; name one with --to ADDRESS".into()));
     }
-    let mut report = Report::open(args)?;
-    let bytes = update.bytes();
+    let mut report = Report::open(args.report.as_deref(), &args.image)?;
     let hash = update.hash();
     console::line(format_args!(
         "{} {update}, hash {hash}, to {} lamp{}",
@@ -64,52 +46,104 @@ pub fn deploy(args: &DeployArgs) -> Result<(), Failure> {
         all.len(),
         if all.len() == 1 { "" } else { "s" }
     ))?;
-    let mut done = 0;
-    for (number, address) in all.iter().enumerate() {
-        let label = &address.label;
-        let client = Client::new(address.clone());
-        let plan = plan(&client, &update, args.unarmed).map_err(Failure).and_then(|(plan, state)| {
-            report.note(label, "before", &state)?;
-            Ok(plan)
-        });
-        match plan {
-            Err(failure) if args.dry_run => {
-                console::line(format_args!("{label}: would be refused: {failure}"))?
-            }
-            Err(failure) => return Err(stop(label, &failure.0, done, all.len())),
-            Ok(Plan::Done) => {
-                console::line(format_args!("{label}: runs this image already"))?;
-                done += 1;
-            }
-            Ok(Plan::Send { unarmed }) if args.dry_run => console::line(format_args!(
-                "{label}: would take it{}",
-                if unarmed { ", and could not go back by itself: its rollback is not armed" } else { "" }
-            ))?,
-            Ok(Plan::Send { .. }) => {
-                if let Err(failure) = one(&client, address, &update, &bytes, args, &mut report) {
-                    return Err(stop(label, &failure.0, done, all.len()));
-                }
-                done += 1;
-            }
-        }
-        // Canaries first: they are watched for a while before anybody follows.
-        if !args.dry_run && args.canary > 0 && number + 1 == args.canary && all.len() > args.canary {
-            watch(&all[..=number], args, &mut report)?;
-        }
+    if args.dry_run {
+        return all.iter().try_for_each(|address| rehearse(address, &update, args, &mut report));
     }
-    if !args.dry_run {
-        console::line(format_args!("{done} of {} lamps run {hash}, confirmed by themselves", all.len()))?;
+    let status = roll_out(&all, &update, args, &mut report)?;
+    match status.failed.first_key_value() {
+        Some((label, why)) => Err(Failure(stopped(label, why, &status))),
+        None => Ok(console::line(format_args!(
+            "{} of {} lamps run {hash}, confirmed by themselves",
+            status.good, status.lamps
+        ))?),
     }
-    Ok(())
 }
 
-fn stop(label: &str, why: &str, done: usize, all: usize) -> Failure {
-    Failure(format!("{label}: {why}; stopped after {done} of {all}. The same command goes on from here."))
+/// The end of a rollout that a failure has stopped: what failed, how far it came, which lamps have the firmware.
+fn stopped(label: &str, why: &str, status: &Status) -> String {
+    let mut text = format!(
+        "{label}: {why}; stopped after {} of {}, and the others are left alone. The same command goes on from here",
+        status.good, status.lamps
+    );
+    if !status.updated.is_empty() {
+        text += &format!("; `k1 rollback {}` takes back what has the new firmware", status.updated.join(" "));
+    }
+    text + "."
 }
 
-/// One lamp, from the first byte to its verdict.
+/// Says whether a lamp would take an update, and sends nothing.
+fn rehearse(
+    address: &Address,
+    update: &Update,
+    args: &DeployArgs,
+    report: &mut Report,
+) -> Result<(), Failure> {
+    let label = &address.label;
+    let found = readiness(&Client::new(address.clone()), update, args.unarmed);
+    let found = match found {
+        Ok((readiness, before)) => {
+            report.note(label, "before", &before)?;
+            Ok(readiness)
+        }
+        Err(why) => Err(why),
+    };
+    Ok(match found {
+        Err(why) => console::line(format_args!("{label}: would be refused: {why}")),
+        Ok(Readiness::Done) => console::line(format_args!("{label}: runs this image already")),
+        Ok(Readiness::Send { unarmed: false }) => console::line(format_args!("{label}: would take it")),
+        Ok(Readiness::Send { unarmed: true }) => console::line(format_args!(
+            "{label}: would take it, and could not go back by itself: its rollback is not armed"
+        )),
+    }?)
+}
+
+/// Has the rollout say which lamp is next, updates it, and looks at those that are watched; how it ended.
+fn roll_out(
+    all: &[Address],
+    update: &Update,
+    args: &DeployArgs,
+    report: &mut Report,
+) -> Result<Status, Failure> {
+    let labels = all.iter().map(|address| address.label.clone()).collect();
+    let plan = Plan::one_by_one(all.len(), args.canary, args.watch);
+    let rollout = Rollout::new(update.manifest.version.as_str(), labels, plan);
+    let mut rollout = rollout.map_err(|e| Failure(e.to_string()))?;
+    let bytes = update.bytes();
+    let mut is_told = false;
+    while rollout.is_going() {
+        while let Some(lamp) = rollout.next(Instant::now()) {
+            let done = one(&all[lamp], update, &bytes, args, report);
+            rollout.verdict(lamp, done.map_err(|failure| failure.0));
+        }
+        let Some(until) = rollout.watched_until() else { continue };
+        if !std::mem::replace(&mut is_told, true) {
+            let (n, watch) = (rollout.updated().count(), args.watch);
+            console::line(format_args!("{n} first: watched for {watch} s before the others follow"))?;
+        }
+        let left = until.saturating_duration_since(Instant::now());
+        // One that is unwell at the end of the time is watched on.
+        std::thread::sleep(if left.is_zero() { LOOK } else { LOOK.min(left) });
+        for lamp in rollout.updated().collect::<Vec<_>>() {
+            let found = look(&all[lamp]);
+            if let Err(why) = &found {
+                report.note(&all[lamp].label, "watched", &json!({"unwell": why}))?;
+            }
+            rollout.look(lamp, found);
+        }
+    }
+    Ok(rollout.status())
+}
+
+/// Whether a lamp is well.
+fn look(address: &Address) -> Result<(), String> {
+    let client = Client::new(address.clone());
+    let answers = || -> Result<_, Trouble> { Ok((client.status()?, client.device()?)) };
+    let (status, device) = answers().map_err(|trouble| trouble.to_string())?;
+    health::judge(&Reading::of(&status, &device), &device)
+}
+
+/// Updates one lamp, from the first question to its verdict.
 fn one(
-    client: &Client,
     address: &Address,
     update: &Update,
     bytes: &[u8],
@@ -117,6 +151,13 @@ fn one(
     report: &mut Report,
 ) -> Result<(), Failure> {
     let label = &address.label;
+    let client = Client::new(address.clone());
+    let (readiness, before) = readiness(&client, update, args.unarmed).map_err(Failure)?;
+    report.note(label, "before", &before)?;
+    if readiness == Readiness::Done {
+        console::line(format_args!("{label}: runs this image already"))?;
+        return Ok(());
+    }
     let began = Instant::now();
     let bar = sending(label, bytes.len());
     match args.via {
@@ -139,7 +180,7 @@ fn one(
     }
     bar.finish_and_clear();
     let sent = began.elapsed();
-    let (raw, judged) = delivery::verdict(client, update);
+    let (raw, judged) = delivery::verdict(&client, update);
     report.note(label, "verdict", &raw)?;
     let state = judged.map_err(Failure)?;
     console::line(format_args!(
@@ -152,32 +193,6 @@ fn one(
     Ok(())
 }
 
-/// Watches canaries: each must stay well for the whole time.
-fn watch(canaries: &[Address], args: &DeployArgs, report: &mut Report) -> Result<(), Failure> {
-    console::line(format_args!(
-        "{} first: watched for {} s before the others follow",
-        canaries.len(),
-        args.watch
-    ))?;
-    let until = Instant::now() + Duration::from_secs_f64(args.watch);
-    while Instant::now() < until {
-        std::thread::sleep(Duration::from_secs(1).min(until.saturating_duration_since(Instant::now())));
-        for address in canaries {
-            let device = Client::new(address.clone()).device().map_err(|e| Failure(e.to_string()))?;
-            // No microphone, or none that hears, is no fault of firmware.
-            let failed = device.checks.iter().find(|c| !c.ok && c.name != "the microphone hears");
-            if let Some(check) = failed {
-                report.note(&address.label, "watched", &json!({"not true": check.name}))?;
-                return Err(Failure(format!(
-                    "{}: not true any more: {}; the others are left alone. `k1 rollback {}` goes back.",
-                    address.label, check.name, address.label
-                )));
-            }
-        }
-    }
-    Ok(())
-}
-
 /// Sends lamps back to the firmware before.
 pub fn rollback(args: &RollbackArgs) -> Result<(), Failure> {
     if args.lamps.is_empty() && !args.all {
@@ -187,7 +202,7 @@ pub fn rollback(args: &RollbackArgs) -> Result<(), Failure> {
     for address in &all {
         let label = &address.label;
         let client = Client::new(address.clone());
-        let text = |e: lamps::Trouble| Failure(format!("{label}: {e}"));
+        let text = |e: Trouble| Failure(format!("{label}: {e}"));
         let (before, _) = client.firmware().map_err(text)?;
         let began = Instant::now();
         let going = client.roll_back().map_err(text)?;
@@ -208,39 +223,4 @@ pub fn rollback(args: &RollbackArgs) -> Result<(), Failure> {
         ))?;
     }
     if all.is_empty() { Err(Failure("no lamp was found; name one by its address".into())) } else { Ok(()) }
-}
-
-/// Tells a lamp which keys to trust.
-pub fn trust(args: &crate::cli::TrustArgs) -> Result<(), Failure> {
-    use base64::prelude::{BASE64_STANDARD, Engine};
-    let folder = keys::folder()?;
-    let address = lamps::find(&args.lamp, args.token.as_deref())?;
-    let client = Client::new(address);
-    let text = |e: lamps::Trouble| Failure(e.to_string());
-    let (state, _) = client.firmware().map_err(text)?;
-    let public: Result<Vec<PublicKey>, String> =
-        args.keys.iter().map(|name| Ok(keys::read(&folder, name)?.public())).collect();
-    // Whoever it trusts now must have signed: any of this user's keys that it trusts will do.
-    let signer = match &args.signed_by {
-        Some(name) => Some(keys::read(&folder, name)?),
-        None => keys::names(&folder)?
-            .iter()
-            .filter_map(|name| keys::read(&folder, name).ok())
-            .find(|key| state.keys.contains(&key.id())),
-    };
-    if !state.keys.is_empty() && signer.is_none() {
-        return Err(Failure(
-            "it trusts other keys than yours; only who has one of those can change that, or a cable".into(),
-        ));
-    }
-    let envelope = keys::statement(&public?, signer.as_ref(), state.key_generation + 1)?;
-    let now = client.set_keys(&BASE64_STANDARD.encode(envelope.0)).map_err(text)?;
-    let ids: Vec<_> = now.keys.iter().map(Short::to_string).collect();
-    console::line(format_args!(
-        "{}: trusts {}, generation {}",
-        client.address().label,
-        ids.join(" and "),
-        now.key_generation
-    ))?;
-    Ok(())
 }

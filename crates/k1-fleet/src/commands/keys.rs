@@ -1,8 +1,12 @@
 //! `k1 keys` and `k1 sign`: who may update lamps, and with what.
 
+use base64::prelude::{BASE64_STANDARD, Engine};
+use k1_device::firmware::Short;
+use k1_update::envelope::PublicKey;
 use serde_json::json;
 
-use crate::cli::{KeysCommand, SignArgs};
+use crate::cli::{KeysCommand, SignArgs, TrustArgs};
+use crate::lamps::{Client, Trouble, find};
 use crate::signing::keys;
 use crate::signing::package::{Statement, Update, manifest};
 use k1_host::Failure;
@@ -41,7 +45,7 @@ pub fn keys(command: &KeysCommand) -> Result<(), Failure> {
             Ok(())
         }
         KeysCommand::Show { name } => Ok(console::text(&keys::read(&folder, name)?.public_pem()?)?),
-        KeysCommand::Trust(args) => super::deploy::trust(args),
+        KeysCommand::Trust(args) => trust(args),
         KeysCommand::Statement { keys: names, signed_by, generation, output } => {
             let public: Result<Vec<_>, String> =
                 names.iter().map(|name| Ok(keys::read(&folder, name)?.public())).collect();
@@ -100,4 +104,38 @@ fn spared(folder: &std::path::Path) -> Result<Spared, Failure> {
     let all = keys::names(folder)?;
     let paths = all.iter().filter_map(|name| keys::path(folder, name).ok());
     Ok(paths.fold(Spared::default(), |spared, path| spared.and(&path, "one of your keys")))
+}
+
+/// Tells a lamp which keys to trust.
+pub fn trust(args: &TrustArgs) -> Result<(), Failure> {
+    let folder = keys::folder()?;
+    let address = find(&args.lamp, args.token.as_deref())?;
+    let client = Client::new(address);
+    let text = |e: Trouble| Failure(e.to_string());
+    let (state, _) = client.firmware().map_err(text)?;
+    let public: Result<Vec<PublicKey>, String> =
+        args.keys.iter().map(|name| Ok(keys::read(&folder, name)?.public())).collect();
+    // Whoever it trusts now must have signed: any of this user's keys that it trusts will do.
+    let signer = match &args.signed_by {
+        Some(name) => Some(keys::read(&folder, name)?),
+        None => keys::names(&folder)?
+            .iter()
+            .filter_map(|name| keys::read(&folder, name).ok())
+            .find(|key| state.keys.contains(&key.id())),
+    };
+    if !state.keys.is_empty() && signer.is_none() {
+        return Err(Failure(
+            "it trusts other keys than yours; only who has one of those can change that, or a cable".into(),
+        ));
+    }
+    let envelope = keys::statement(&public?, signer.as_ref(), state.key_generation + 1)?;
+    let now = client.set_keys(&BASE64_STANDARD.encode(envelope.0)).map_err(text)?;
+    let ids: Vec<_> = now.keys.iter().map(Short::to_string).collect();
+    console::line(format_args!(
+        "{}: trusts {}, generation {}",
+        client.address().label,
+        ids.join(" and "),
+        now.key_generation
+    ))?;
+    Ok(())
 }

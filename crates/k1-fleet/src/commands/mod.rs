@@ -6,3 +6,6 @@ pub mod deploy;
 pub mod devices;
 pub mod keys;
 pub mod monitor;
+pub mod mqtt;
+mod report;
+pub mod validate;

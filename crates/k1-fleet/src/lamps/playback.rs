@@ -7,15 +7,15 @@ use std::process::{Child, ChildStdin, Command, Stdio};
 use k1_engine::{HOP, SAMPLE_RATE};
 use k1_wire::rtp;
 
-use super::Address;
+use super::address::Address;
 
 /// UDP port on which lamps without a microphone hear.
-const EAR: u16 = 5004;
+const PORT: u16 = 5004;
 /// Plays raw samples; part of PulseAudio and of PipeWire's.
 const PLAYER: &str = "pacat";
 
-/// A way to a lamp's ear.
-pub enum Voice {
+/// A way to play sound to a lamp.
+pub enum Playback {
     /// By network.
     Rtp(Rtp),
     /// Through the air.
@@ -47,7 +47,7 @@ impl Rtp {
     }
 
     /// Sends a hop.
-    pub fn say(&mut self, hop: &[f32; HOP]) {
+    pub fn play(&mut self, hop: &[f32; HOP]) {
         let timestamp = self.sent.wrapping_mul(HOP as u32);
         let mut packet = rtp::write_header(self.sent as u16, timestamp, 0x4b31).to_vec();
         packet.extend(hop.iter().flat_map(|s| ((s.clamp(-1.0, 1.0) * 32_767.0) as i16).to_be_bytes()));
@@ -57,8 +57,9 @@ impl Rtp {
     }
 }
 
-impl Voice {
-    /// The way to a lamp that calls its source of sound so; `None` if what it hears is on a tape ([`super::test_signal`]).
+impl Playback {
+    /// The way to a lamp whose source of sound has this name; `None` if the lamp plays a recording to itself
+    /// ([`super::test_signal`]).
     ///
     /// # Errors
     ///
@@ -68,30 +69,30 @@ impl Voice {
         let rtp = match address.sound {
             _ if source.contains("tape") => return Ok(None),
             Some(port) => Some(Rtp::new((Ipv4Addr::LOCALHOST, port))),
-            None if source.contains("RTP") => Some(Rtp::new((host.trim_matches(['[', ']']), EAR))),
+            None if source.contains("RTP") => Some(Rtp::new((host.trim_matches(['[', ']']), PORT))),
             None => None,
         };
-        let voice = match rtp {
+        let playback = match rtp {
             Some(rtp) => {
                 rtp.map(Self::Rtp).map_err(|e| format!("{} cannot be sent sound: {e}", address.label))
             }
             None => Loudspeaker::new().map(Self::Loudspeaker),
         };
-        voice.map(Some)
+        playback.map(Some)
     }
 
-    /// Says a hop.
+    /// Plays a hop.
     ///
     /// # Errors
     ///
     /// A sentence if the loudspeaker has gone.
-    pub fn say(&mut self, hop: &[f32; HOP]) -> Result<(), String> {
+    pub fn play(&mut self, hop: &[f32; HOP]) -> Result<(), String> {
         match self {
             Self::Rtp(rtp) => {
-                rtp.say(hop);
+                rtp.play(hop);
                 Ok(())
             }
-            Self::Loudspeaker(speaker) => speaker.say(hop),
+            Self::Loudspeaker(speaker) => speaker.play(hop),
         }
     }
 }
@@ -115,7 +116,7 @@ impl Loudspeaker {
         Ok(Self { player, samples })
     }
 
-    fn say(&mut self, hop: &[f32; HOP]) -> Result<(), String> {
+    fn play(&mut self, hop: &[f32; HOP]) -> Result<(), String> {
         let bytes: Vec<u8> =
             hop.iter().flat_map(|s| ((s.clamp(-1.0, 1.0) * 32_767.0) as i16).to_le_bytes()).collect();
         let samples = self.samples.as_mut().ok_or("the loudspeaker has no input")?;

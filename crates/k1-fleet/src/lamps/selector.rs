@@ -8,7 +8,7 @@ const WEB: u16 = 80;
 
 /// Which lamp is meant.
 #[derive(Clone, Debug, PartialEq, Eq)]
-pub enum Place {
+pub enum Selector {
     /// The virtual lamp that runs on this machine.
     Virtual,
     /// A lamp by its name, as it says it by multicast DNS.
@@ -24,22 +24,14 @@ pub enum Place {
     },
 }
 
-/// `HOST:PORT`, with the brackets that IPv6 wants.
-pub fn authority(host: &str, port: u16) -> String {
-    match host.parse::<Ipv6Addr>() {
-        Ok(_) => format!("[{host}]:{port}"),
-        Err(_) => format!("{host}:{port}"),
-    }
-}
-
 const EXPECTED: &str = "a lamp is a name (k1-a3f0), an address (192.168.1.40, host:port), the address of its page \
                         (http://192.168.1.40/#token=…), or `virt`";
 
-impl FromStr for Place {
+impl FromStr for Selector {
     type Err = String;
 
     fn from_str(text: &str) -> Result<Self, String> {
-        let wrong = || format!("“{text}” is no lamp: {EXPECTED}");
+        let wrong = || format!("“{text}” is not a lamp: {EXPECTED}");
         if text == "virt" {
             return Ok(Self::Virtual);
         }
@@ -57,7 +49,7 @@ impl FromStr for Place {
         if !path.is_empty() {
             return Err(wrong());
         }
-        // A bare IPv6 address is full of colons that are no ports'.
+        // The colons of a bare IPv6 address do not begin a port.
         let (host, port) = if let Ok(address) = host_and_port.parse::<IpAddr>() {
             (address.to_string(), None)
         } else if let Some(bracketed) = host_and_port.strip_prefix('[') {
@@ -99,14 +91,14 @@ mod tests {
 
     #[test]
     fn each_way_of_naming_a_lamp_is_understood() {
-        let at = |host: &str, port, token: Option<&str>| Place::At {
+        let at = |host: &str, port, token: Option<&str>| Selector::At {
             host: host.into(),
             port,
             token: token.map(Into::into),
         };
-        for (text, place) in [
-            ("virt", Place::Virtual),
-            ("k1-a3f0", Place::Named("k1-a3f0".into())),
+        for (text, selector) in [
+            ("virt", Selector::Virtual),
+            ("k1-a3f0", Selector::Named("k1-a3f0".into())),
             ("k1-a3f0.local", at("k1-a3f0.local", 80, None)),
             ("192.168.1.40", at("192.168.1.40", 80, None)),
             ("192.168.1.40:8080", at("192.168.1.40", 8080, None)),
@@ -116,21 +108,20 @@ mod tests {
             ("fe80::1", at("fe80::1", 80, None)),
             ("[fe80::1]:81", at("fe80::1", 81, None)),
         ] {
-            assert_eq!(text.parse(), Ok(place), "{text}");
+            assert_eq!(text.parse(), Ok(selector), "{text}");
         }
         for wrong in
             ["", "https://x", "http://x/page", "x:0", "x:99999", "[x]:1", "a b", "x/#token=", "[::1]9"]
         {
-            let said = wrong.parse::<Place>().unwrap_err();
+            let said = wrong.parse::<Selector>().unwrap_err();
             assert!(said.contains("k1-a3f0"), "{said}");
         }
-        assert_eq!((authority("::1", 80), authority("lamp", 81)), ("[::1]:80".into(), "lamp:81".into()));
     }
 
     proptest! {
         #[test]
-        fn any_text_is_a_place_or_none(text in ".{0,40}") {
-            let _ = text.parse::<Place>();
+        fn any_text_selects_a_lamp_or_is_refused(text in ".{0,40}") {
+            let _ = text.parse::<Selector>();
         }
     }
 }

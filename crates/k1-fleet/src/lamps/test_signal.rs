@@ -1,4 +1,4 @@
-//! The known signal by which a lamp is judged, and the tape that a virtual lamp with a clock of its own hears it from.
+//! The known signal by which a lamp is judged, and the recording from which a virtual lamp with a clock of its own hears it.
 
 use std::f32::consts::TAU;
 use std::time::Duration;
@@ -6,12 +6,12 @@ use std::time::Duration;
 use k1_device::tape::MARK;
 use k1_engine::SAMPLE_RATE;
 
-/// Music on the tape: a bar.
+/// Music in the recording: a bar.
 pub const MUSIC: Duration = Duration::from_millis(2_000);
-/// Silence behind it; then it goes round.
+/// Silence behind it; then it begins again.
 pub const SILENCE: Duration = Duration::from_millis(1_500);
 
-/// Samples of so much time.
+/// Number of samples in a time.
 fn samples(time: Duration) -> u32 {
     (time.as_millis() * u128::from(SAMPLE_RATE) / 1_000) as u32
 }
@@ -27,16 +27,16 @@ pub fn music(i: u64) -> f32 {
     kick + 0.07 * (wave(root) + wave(root * 1.25) + wave(root * 1.5) + wave(root * 4.0))
 }
 
-/// The tape as the virtual lamp reads it.
+/// The recording as the virtual lamp reads it ([`k1_device::tape`]).
 pub fn bytes() -> Vec<u8> {
     let (music_long, silence_long) = (samples(MUSIC), samples(SILENCE));
-    let mut tape = MARK.to_vec();
-    tape.extend((music_long + silence_long).to_le_bytes());
+    let mut bytes = MARK.to_vec();
+    bytes.extend((music_long + silence_long).to_le_bytes());
     let loud = (0..music_long).map(|i| (music(u64::from(i)).clamp(-1.0, 1.0) * 32_767.0) as i16);
     // The least that moves: a microphone which says the same all the time is a dead one.
     let quiet = (0..silence_long).map(|i| (i / 3 % 2) as i16);
-    tape.extend(loud.chain(quiet).flat_map(i16::to_le_bytes));
-    tape
+    bytes.extend(loud.chain(quiet).flat_map(i16::to_le_bytes));
+    bytes
 }
 
 #[cfg(test)]
@@ -46,10 +46,10 @@ mod tests {
     use super::*;
 
     #[test]
-    fn a_tape_is_music_and_silence_and_has_room_in_the_lamp() {
-        let tape = bytes();
-        let all = tape[HEAD..].chunks_exact(2).map(|s| i16::from_le_bytes([s[0], s[1]]));
-        assert_eq!(u32::from_le_bytes(*tape[4..].first_chunk().unwrap()) as usize, all.len());
+    fn the_recording_is_music_and_silence_and_has_room_in_the_lamp() {
+        let recording = bytes();
+        let all = recording[HEAD..].chunks_exact(2).map(|s| i16::from_le_bytes([s[0], s[1]]));
+        assert_eq!(u32::from_le_bytes(*recording[4..].first_chunk().unwrap()) as usize, all.len());
         assert_eq!(all.len(), 56_000, "3.5 s");
         let rms = |part: std::ops::Range<usize>| {
             let part_of = all.clone().skip(part.start).take(part.len());
@@ -57,6 +57,6 @@ mod tests {
         };
         assert!((0.1..0.5).contains(&rms(0..32_000)), "{}", rms(0..32_000));
         assert!((1e-6..1e-4).contains(&rms(32_000..56_000)), "{}", rms(32_000..56_000));
-        assert!(tape.len() <= (END - PLACE) as usize, "{}", tape.len());
+        assert!(recording.len() <= (END - PLACE) as usize, "{}", recording.len());
     }
 }

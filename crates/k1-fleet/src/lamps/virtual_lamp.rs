@@ -1,5 +1,5 @@
-//! The virtual lamps that run on this machine. Multicast does not leave the emulator, so `k1 virt` leaves a note instead:
-//! a file of this user's alone, for as long as the lamp runs.
+//! The virtual lamps that run on this machine. Multicast does not leave the emulator, so `k1 virt` registers its lamp
+//! instead: a file that only this user can read, for as long as the lamp runs.
 
 use std::net::{Ipv4Addr, SocketAddr, TcpStream};
 use std::path::PathBuf;
@@ -7,16 +7,16 @@ use std::time::Duration;
 
 use serde::{Deserialize, Serialize};
 
-use super::Address;
+use super::address::Address;
 
-/// Where a virtual lamp lies.
+/// A virtual lamp that runs.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
-pub struct Berth {
+pub struct VirtualLamp {
     /// TCP port of its page on this machine.
     pub http: u16,
-    /// UDP port of its ear on this machine.
+    /// UDP port on this machine where it hears.
     pub sound: u16,
-    /// UDP port of its door for espota's clients on this machine.
+    /// UDP port on this machine where it takes updates by espota.
     pub ota: u16,
     /// Its token.
     pub token: String,
@@ -25,17 +25,17 @@ pub struct Berth {
     pub steady: bool,
 }
 
-/// A note that is gone when this is dropped.
+/// The file of a running lamp; it goes when this is dropped.
 #[derive(Debug)]
-pub struct Note(PathBuf);
+pub struct Registration(PathBuf);
 
-impl Drop for Note {
+impl Drop for Registration {
     fn drop(&mut self) {
         let _ = std::fs::remove_file(&self.0);
     }
 }
 
-/// The folder of notes: of this user and this run of the machine where the system has such a place.
+/// The folder of these files: of this user and this run of the machine where the system has such a place.
 fn folder() -> PathBuf {
     let of = |name: &str| std::env::var_os(name).filter(|v| !v.is_empty()).map(PathBuf::from);
     match of("XDG_RUNTIME_DIR") {
@@ -47,13 +47,13 @@ fn folder() -> PathBuf {
     }
 }
 
-impl Berth {
-    /// Leaves a note of a lamp that is up.
+impl VirtualLamp {
+    /// Registers a lamp that is up.
     ///
     /// # Errors
     ///
     /// That of the file system.
-    pub fn note(&self) -> std::io::Result<Note> {
+    pub fn register(&self) -> std::io::Result<Registration> {
         let folder = folder();
         let mut builder = std::fs::DirBuilder::new();
         builder.recursive(true);
@@ -62,7 +62,7 @@ impl Berth {
         builder.create(&folder)?;
         let path = folder.join(format!("virt-{}.json", self.http));
         k1_host::private::write(&path, &serde_json::to_vec(self)?)?;
-        Ok(Note(path))
+        Ok(Registration(path))
     }
 
     /// `HOST:PORT` of its page.
@@ -89,8 +89,8 @@ impl Berth {
     }
 }
 
-/// The notes, the newest at the end.
-fn notes() -> Vec<(PathBuf, Berth)> {
+/// The files, the newest at the end.
+fn registered() -> Vec<(PathBuf, VirtualLamp)> {
     let mut files: Vec<_> = std::fs::read_dir(folder())
         .into_iter()
         .flatten()
@@ -101,18 +101,18 @@ fn notes() -> Vec<(PathBuf, Berth)> {
         .collect();
     files.sort();
     let read = |path: PathBuf| {
-        let berth = serde_json::from_slice(&std::fs::read(&path).ok()?).ok()?;
-        Some((path, berth))
+        let lamp = serde_json::from_slice(&std::fs::read(&path).ok()?).ok()?;
+        Some((path, lamp))
     };
     files.into_iter().filter_map(|(_, path)| read(path)).collect()
 }
 
-/// The virtual lamps that run, the one that was started last at the end. The note of one that was killed is removed.
-pub fn running() -> Vec<Berth> {
+/// The virtual lamps that run, the one that was started last at the end. The file of one that was killed is removed.
+pub fn running() -> Vec<VirtualLamp> {
     let mut all = Vec::new();
-    for (path, berth) in notes() {
-        if berth.is_there() {
-            all.push(berth);
+    for (path, lamp) in registered() {
+        if lamp.is_there() {
+            all.push(lamp);
         } else {
             let _ = std::fs::remove_file(&path);
         }
@@ -121,6 +121,6 @@ pub fn running() -> Vec<Berth> {
 }
 
 /// The virtual lamp that runs at `HOST:PORT`. The others are not asked: each has few places for those who come.
-pub fn at(authority: &str) -> Option<Berth> {
-    notes().into_iter().map(|(_, berth)| berth).find(|b| b.authority() == authority && b.is_there())
+pub fn at(authority: &str) -> Option<VirtualLamp> {
+    registered().into_iter().map(|(_, lamp)| lamp).find(|b| b.authority() == authority && b.is_there())
 }

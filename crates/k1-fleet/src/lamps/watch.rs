@@ -8,7 +8,8 @@ use k1_device::live::{FRAME_HEAD, kind};
 use serde_json::{Map, Value, json};
 use tungstenite::{Message, WebSocket};
 
-use super::{Address, Trouble};
+use super::address::Address;
+use super::client::Trouble;
 
 /// A lamp that says nothing for so long is gone.
 const GONE: Duration = Duration::from_secs(5);

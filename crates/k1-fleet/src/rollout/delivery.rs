@@ -17,7 +17,7 @@ const LOOK: Duration = Duration::from_millis(500);
 
 /// What was found out about a lamp before anything was sent.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum Plan {
+pub enum Readiness {
     /// It runs this image already.
     Done,
     /// It would take it.
@@ -33,11 +33,11 @@ pub enum Plan {
 /// # Errors
 ///
 /// A sentence that says why not.
-pub fn plan(client: &Client, update: &Update, unarmed: bool) -> Result<(Plan, Value), String> {
+pub fn readiness(client: &Client, update: &Update, unarmed: bool) -> Result<(Readiness, Value), String> {
     let (state, raw) = client.firmware().map_err(|e| e.to_string())?;
     let m = &update.manifest;
     if state.running.as_ref().is_some_and(|i| i.hash == update.hash()) && state.state != Standing::OnTrial {
-        return Ok((Plan::Done, raw));
+        return Ok((Readiness::Done, raw));
     }
     let why = if state.board != m.board.as_str() {
         Some(format!("the image is for {}, and this is {}", m.board.as_str(), state.board))
@@ -61,7 +61,7 @@ pub fn plan(client: &Client, update: &Update, unarmed: bool) -> Result<(Plan, Va
     };
     match why {
         Some(why) => Err(why),
-        None => Ok((Plan::Send { unarmed: state.rollback == Rollback::NotArmed }, raw)),
+        None => Ok((Readiness::Send { unarmed: state.rollback == Rollback::NotArmed }, raw)),
     }
 }
 

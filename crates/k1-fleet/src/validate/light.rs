@@ -120,7 +120,7 @@ pub fn ask(client: &Client, signal: &Signal) -> Result<Vec<Answer>, Trouble> {
     let mut answers = Vec::new();
     for pattern in all.patterns.iter().filter(|p| p.is_audio_reactive) {
         let _: serde_json::Value = client.post("/api/select", &json!({"id": pattern.id}))?;
-        let [music, silence] = if signal.is_on_tape() {
+        let [music, silence] = if signal.is_recorded() {
             let [music, silence] = told_apart(&gather(&mut watch, MUSIC + SILENCE)?);
             // A lamp that hears no music has it taken for silence, which is told as such.
             [if music.is_empty() { silence.clone() } else { music }, silence]

@@ -6,7 +6,7 @@
 
 use serde::Serialize;
 
-use super::rows::{Row, Verdict};
+use super::verdict::{Row, Verdict};
 
 /// A thread that wanted to sleep 2 ms and slept so much longer, in ms: nothing on this machine kept its time. Two frames
 /// of a lamp take that long.

@@ -7,7 +7,7 @@ use std::time::{Duration, Instant};
 
 use k1_engine::{HOP, HOP_US};
 
-use crate::lamps::playback::Voice;
+use crate::lamps::playback::Playback;
 use crate::lamps::test_signal::music;
 
 const SILENCE: u8 = 0;
@@ -17,15 +17,15 @@ const END: u8 = 2;
 /// A signal that plays.
 pub struct Signal {
     state: Arc<AtomicU8>,
-    /// None for a lamp that has it on a tape.
+    /// Nothing for a lamp that plays a recording to itself.
     player: Option<JoinHandle<Result<(), String>>>,
 }
 
 impl Signal {
-    /// Begins with silence. Without a voice nothing is played: the lamp has it on a tape.
-    pub fn start(voice: Option<Voice>) -> std::io::Result<Self> {
+    /// Begins with silence. Without a playback nothing is played: the lamp plays a recording to itself.
+    pub fn start(playback: Option<Playback>) -> std::io::Result<Self> {
         let state = Arc::new(AtomicU8::new(SILENCE));
-        let Some(mut voice) = voice else { return Ok(Self { state, player: None }) };
+        let Some(mut playback) = playback else { return Ok(Self { state, player: None }) };
         let wanted = state.clone();
         let play = move || {
             let began = Instant::now();
@@ -38,7 +38,7 @@ impl Signal {
                 while u128::from(played) * u128::from(HOP_US) < began.elapsed().as_micros() {
                     let first = played * HOP as u64;
                     let hop = std::array::from_fn(|i| if loud { music(first + i as u64) } else { 0.0 });
-                    voice.say(&hop)?;
+                    playback.play(&hop)?;
                     played += 1;
                 }
                 std::thread::sleep(Duration::from_millis(2));
@@ -48,8 +48,8 @@ impl Signal {
         Ok(Self { state, player: Some(player) })
     }
 
-    /// True if the lamp has both on a tape, one after the other, and is told neither.
-    pub fn is_on_tape(&self) -> bool {
+    /// True if the lamp plays both from a recording, one after the other, and is told neither.
+    pub fn is_recorded(&self) -> bool {
         self.player.is_none()
     }
 

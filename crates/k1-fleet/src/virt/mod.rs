@@ -14,7 +14,7 @@ use k1_engine::{HOP, HOP_US};
 
 use crate::cli::VirtArgs;
 use crate::lamps::playback::Rtp;
-use crate::lamps::virtual_lamp::Berth;
+use crate::lamps::virtual_lamp::VirtualLamp;
 use crate::signing::package::{Statement, Update};
 use flash::VirtualFlash;
 use k1_host::Failure;
@@ -79,11 +79,14 @@ pub fn virt(
     let sound = free_udp(args.sound, "--sound")?;
     let ota = free_udp(args.ota, "--ota")?;
     let mut more = Vec::new();
-    let tape = Flash::Temporary(temporary("tape"));
+    let recording = Flash::Temporary(temporary("recording"));
     if args.steady {
-        std::fs::write(tape.path(), crate::lamps::test_signal::bytes())?;
-        let into =
-            format!("loader,addr={:#x},force-raw=on,file={}", k1_device::tape::PLACE, quoted(tape.path()));
+        std::fs::write(recording.path(), crate::lamps::test_signal::bytes())?;
+        let into = format!(
+            "loader,addr={:#x},force-raw=on,file={}",
+            k1_device::tape::PLACE,
+            quoted(recording.path())
+        );
         more.extend(STEADY.map(str::to_owned).into_iter().chain(["-device".to_owned(), into]));
     }
     more.extend_from_slice(&args.emulator);
@@ -104,22 +107,22 @@ pub fn virt(
     });
     let steady = args.steady;
     let printer = std::thread::spawn(move || {
-        let mut note = None;
+        let mut file = None;
         let lines = console.map(|out| k1_host::foreign::lines(BufReader::new(out)));
         for line in lines.into_iter().flatten().map_while(Result::ok) {
             // Nobody reading is no reason to stop the lamp.
             let _ = k1_host::console::line(&line);
             if let Some((_, token)) = line.split_once("/#token=") {
                 k1_host::say(format_args!("k1: the lamp's page: http://127.0.0.1:{web}/#token={token}"));
-                let berth = Berth { http: web, sound, ota, token: token.to_owned(), steady };
+                let lamp = VirtualLamp { http: web, sound, ota, token: token.to_owned(), steady };
                 // Its end takes the file away: so before there is the next one, which is a file of the same name.
-                drop(note.take());
-                note = berth.note().inspect_err(|e| {
+                drop(file.take());
+                file = lamp.register().inspect_err(|e| {
                     k1_host::say(format_args!("k1: other commands cannot know of this lamp by itself ({e}); give them its address"));
                 }).ok();
             }
         }
-        drop(note);
+        drop(file);
     });
     let alive = child.stdin.take();
     let result = if args.headless || args.steady {
@@ -290,7 +293,7 @@ fn wait(
 
 /// Plays the built-in music into the lamp, as RTP in real time.
 struct Player<M> {
-    voice: Rtp,
+    sound: Rtp,
     music: M,
     began: Instant,
     played: u32,
@@ -298,8 +301,8 @@ struct Player<M> {
 
 impl<M: FnMut(&mut [f32; HOP]) -> Result<(), Failure>> Player<M> {
     fn new(port: u16, music: M) -> Result<Self, Failure> {
-        let voice = Rtp::new((Ipv4Addr::LOCALHOST, port))?;
-        Ok(Self { voice, music, began: Instant::now(), played: 0 })
+        let sound = Rtp::new((Ipv4Addr::LOCALHOST, port))?;
+        Ok(Self { sound, music, began: Instant::now(), played: 0 })
     }
 
     fn play(&mut self) -> Result<(), Failure> {
@@ -307,7 +310,7 @@ impl<M: FnMut(&mut [f32; HOP]) -> Result<(), Failure>> Player<M> {
         while self.played < due {
             let mut hop = [0.0; HOP];
             (self.music)(&mut hop)?;
-            self.voice.say(&hop);
+            self.sound.play(&hop);
             self.played += 1;
         }
         Ok(())

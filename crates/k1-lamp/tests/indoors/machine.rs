@@ -541,14 +541,14 @@ impl Machine {
             tasks.spawn(async move { runner.run().await });
         }
         let token = Some(token.clone()).filter(|t| !t.is_empty());
-        let door = Box::leak(Box::new(RefCell::new(web::door(token))));
+        let admission = Box::leak(Box::new(RefCell::new(web::admission(token))));
         for _ in 0..WORKERS {
-            tasks.spawn(web::work(lamp, stack, door, updater, Box::leak(Box::new(Buffers::new()))));
+            tasks.spawn(web::work(lamp, stack, admission, updater, Box::leak(Box::new(Buffers::new()))));
         }
         let mut random = SplitMix64::new(3);
         let buffers = Box::leak(Box::new(espota::Buffers::new()));
         tasks.spawn(espota::listen(lamp, stack, updater, move || random.next_u64() as u32, buffers));
-        tasks.spawn(k1_lamp::trial::judge(lamp, updater, door, print, restart));
+        tasks.spawn(k1_lamp::trial::judge(lamp, updater, admission, print, restart));
         tasks.spawn(console::address(lamp, print, stack));
         more(tasks, stack);
         self.run = Some(Run { tasks: Tasks::default(), lamp, stack: client });

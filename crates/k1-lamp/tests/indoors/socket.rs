@@ -72,6 +72,10 @@ impl Socket {
                 if head != usize::MAX && self.came.len() >= head + length {
                     let kind = self.came[0];
                     let payload: Vec<u8> = self.came.drain(..head + length).skip(head).collect();
+                    if kind == 0x89 {
+                        self.send(10, &payload).await;
+                        continue;
+                    }
                     return match kind {
                         0x81 => Message::Text(serde_json::from_slice(&payload).expect("JSON")),
                         0x82 => Message::Binary(payload),

@@ -75,7 +75,7 @@ impl Machine {
     /// The same after an update to `version`.
     #[track_caller]
     fn ready_with(version: &str) -> Self {
-        let mut machine = Self::ready(Halves::Real);
+        let mut machine = Self::ready(Halves::Counting);
         let (status, answer) = machine.put(&package("none", version, 15, &key(1)));
         assert_eq!(status, 200, "{answer}");
         machine.becomes(60, runs(version));

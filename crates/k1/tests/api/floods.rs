@@ -12,7 +12,6 @@ use std::thread::{JoinHandle, sleep};
 use std::time::{Duration, Instant};
 
 use crate::access::SECRET;
-use crate::judged;
 use crate::k1::K1;
 use crate::raw::{exchange, read};
 
@@ -117,34 +116,32 @@ fn unfinished(to: SocketAddr, n: usize, source: impl Fn(usize) -> Ipv4Addr) -> V
 
 #[test]
 fn unfinished_connections_shut_nobody_out_and_are_ended() {
-    judged(|| {
-        let Some(mut k1) = guarded() else { return };
-        let mut kept = k1.connect();
-        let host = format!("Host: {}", k1.host);
-        let bearer = format!("Authorization: Bearer {SECRET}");
-        let mut owner =
-            || exchange(&mut kept, &["GET /api/test-connection HTTP/1.1", &host, &bearer], b"").status;
-        assert_eq!(owner(), 200);
-        // From the owner's own address, and from as many others as this system has on its loopback.
-        let crowd = unfinished(k1.address(), 600, |i| match i % 3 {
-            0 => Ipv4Addr::UNSPECIFIED,
-            _ if cfg!(target_os = "linux") => Ipv4Addr::new(127, 0, 1, (i % 200) as u8 + 1),
-            _ => Ipv4Addr::UNSPECIFIED,
-        });
-        assert!(crowd.len() > 500, "{} were taken in", crowd.len());
-        Visits::during(&k1, Duration::from_secs(2), || false).are_answered();
-        sleep(Duration::from_millis(200));
-        assert_eq!(owner(), 200, "the owner's connection was kept");
-        // All are ended, the last by their time.
-        let began = Instant::now();
-        for mut stream in crowd {
-            stream.set_read_timeout(Some(Duration::from_secs(30))).unwrap();
-            let mut rest = [0; 4096];
-            while matches!(stream.read(&mut rest), Ok(1..)) {}
-        }
-        assert!(began.elapsed() < Duration::from_secs(25), "{:?}", began.elapsed());
-        k1.lives();
+    let Some(mut k1) = guarded() else { return };
+    let mut kept = k1.connect();
+    let host = format!("Host: {}", k1.host);
+    let bearer = format!("Authorization: Bearer {SECRET}");
+    let mut owner =
+        || exchange(&mut kept, &["GET /api/test-connection HTTP/1.1", &host, &bearer], b"").status;
+    assert_eq!(owner(), 200);
+    // From the owner's own address, and from as many others as this system has on its loopback.
+    let crowd = unfinished(k1.address(), 600, |i| match i % 3 {
+        0 => Ipv4Addr::UNSPECIFIED,
+        _ if cfg!(target_os = "linux") => Ipv4Addr::new(127, 0, 1, (i % 200) as u8 + 1),
+        _ => Ipv4Addr::UNSPECIFIED,
     });
+    assert!(crowd.len() > 500, "{} were taken in", crowd.len());
+    Visits::during(&k1, Duration::from_secs(2), || false).are_answered();
+    sleep(Duration::from_millis(200));
+    assert_eq!(owner(), 200, "the owner's connection was kept");
+    // All are ended, the last by their time.
+    let began = Instant::now();
+    for mut stream in crowd {
+        stream.set_read_timeout(Some(Duration::from_secs(30))).unwrap();
+        let mut rest = [0; 4096];
+        while matches!(stream.read(&mut rest), Ok(1..)) {}
+    }
+    assert!(began.elapsed() < Duration::from_secs(25), "{:?}", began.elapsed());
+    k1.lives();
 }
 
 /// Processor time of the program so far, in s.
@@ -159,50 +156,46 @@ fn busy(k1: &K1) -> f64 {
 #[cfg(target_os = "linux")]
 #[test]
 fn a_door_without_files_neither_closes_nor_spins() {
-    judged(|| {
-        // So few that they are at their end before the door counts its places as taken.
-        let options = ["--listen", "127.0.0.1:0", "--token", SECRET];
-        let start = |files| K1::start_with_files(files, &options);
-        let Some(k1) = start(64) else { return };
-        let used = std::fs::read_dir(format!("/proc/{}/fd", k1.process())).unwrap().count() as u32;
-        drop(k1);
-        let Some(mut k1) = start(used + 4) else { return };
-        let before = (Instant::now(), busy(&k1));
-        sleep(Duration::from_secs(1));
-        let usual = (busy(&k1) - before.1) / before.0.elapsed().as_secs_f64();
-        let crowd = unfinished(k1.address(), 60, |_| Ipv4Addr::UNSPECIFIED);
-        let before = (Instant::now(), busy(&k1));
-        sleep(Duration::from_secs(2));
-        let flooded = (busy(&k1) - before.1) / before.0.elapsed().as_secs_f64();
-        assert!(flooded < usual + 0.5, "{flooded:.2} s a second, and {usual:.2} before");
-        drop(crowd);
-        Visits::during(&k1, Duration::from_secs(1), || false).are_answered();
-        assert_eq!(k1.said().matches("no connection in").count(), 1, "it is said once: {}", k1.said());
-        k1.lives();
-    });
+    // So few that they are at their end before the door counts its places as taken.
+    let options = ["--listen", "127.0.0.1:0", "--token", SECRET];
+    let start = |files| K1::start_with_files(files, &options);
+    let Some(k1) = start(64) else { return };
+    let used = std::fs::read_dir(format!("/proc/{}/fd", k1.process())).unwrap().count() as u32;
+    drop(k1);
+    let Some(mut k1) = start(used + 4) else { return };
+    let before = (Instant::now(), busy(&k1));
+    sleep(Duration::from_secs(1));
+    let usual = (busy(&k1) - before.1) / before.0.elapsed().as_secs_f64();
+    let crowd = unfinished(k1.address(), 60, |_| Ipv4Addr::UNSPECIFIED);
+    let before = (Instant::now(), busy(&k1));
+    sleep(Duration::from_secs(2));
+    let flooded = (busy(&k1) - before.1) / before.0.elapsed().as_secs_f64();
+    assert!(flooded < usual + 0.5, "{flooded:.2} s a second, and {usual:.2} before");
+    drop(crowd);
+    Visits::during(&k1, Duration::from_secs(1), || false).are_answered();
+    assert_eq!(k1.said().matches("no connection in").count(), 1, "it is said once: {}", k1.said());
+    k1.lives();
 }
 
 #[test]
 fn who_takes_nothing_is_not_served_for_ever() {
-    judged(|| {
-        let Some(k1) = guarded() else { return };
-        let mut stream = k1.connect();
-        let request = format!("GET /app.js HTTP/1.1\r\nHost: {}\r\n\r\n", k1.host).repeat(400);
-        // As much as both ends hold back, and more.
-        let began = Instant::now();
-        stream.set_write_timeout(Some(Duration::from_secs(1))).unwrap();
-        while stream.write_all(request.as_bytes()).is_ok() && began.elapsed() < Duration::from_secs(8) {}
-        stream.set_write_timeout(Some(Duration::from_secs(30))).unwrap();
-        let ended = loop {
-            match stream.write(b"x") {
-                Ok(_) if began.elapsed() < Duration::from_secs(40) => sleep(Duration::from_millis(50)),
-                Ok(_) => break false,
-                Err(e) => break e.kind() != std::io::ErrorKind::WouldBlock,
-            }
-        };
-        assert!(ended, "it is still served after {:?}", began.elapsed());
-        visit(&k1);
-    });
+    let Some(k1) = guarded() else { return };
+    let mut stream = k1.connect();
+    let request = format!("GET /app.js HTTP/1.1\r\nHost: {}\r\n\r\n", k1.host).repeat(400);
+    // As much as both ends hold back, and more.
+    let began = Instant::now();
+    stream.set_write_timeout(Some(Duration::from_secs(1))).unwrap();
+    while stream.write_all(request.as_bytes()).is_ok() && began.elapsed() < Duration::from_secs(8) {}
+    stream.set_write_timeout(Some(Duration::from_secs(30))).unwrap();
+    let ended = loop {
+        match stream.write(b"x") {
+            Ok(_) if began.elapsed() < Duration::from_secs(40) => sleep(Duration::from_millis(50)),
+            Ok(_) => break false,
+            Err(e) => break e.kind() != std::io::ErrorKind::WouldBlock,
+        }
+    };
+    assert!(ended, "it is still served after {:?}", began.elapsed());
+    visit(&k1);
 }
 
 /// Pages that are opened, greet, and never say or take anything again.
@@ -244,30 +237,24 @@ fn page_goes_live(k1: &K1) -> f64 {
 
 #[test]
 fn sleeping_pages_give_way_and_are_found_out() {
-    judged(|| {
-        let Some(k1) = guarded() else { return };
-        let mut awake = k1.socket("/api/v1/live");
-        awake.wait_for("a greeting", |m| m["hello"].is_object());
-        let asleep = sleepers(&k1, 31);
-        awake.say(serde_json::json!({"ping": 1}));
-        assert!(page_goes_live(&k1) < 6000.0);
-        awake.wait_for("an answer: the page that is awake keeps its place", |m| m["pong"].is_number());
-        // The others are found out, although the network has not told anything.
-        let began = Instant::now();
-        loop {
-            sleep(Duration::from_millis(150));
-            let status = awake.wait_for("its second", |m| m["status"].is_object());
-            if status["status"]["sockets"].as_u64().unwrap() <= 2 {
-                break;
-            }
-            assert!(
-                began.elapsed() < Duration::from_secs(40),
-                "they sleep on: {}",
-                status["status"]["sockets"]
-            );
+    let Some(k1) = guarded() else { return };
+    let mut awake = k1.socket("/api/v1/live");
+    awake.wait_for("a greeting", |m| m["hello"].is_object());
+    let asleep = sleepers(&k1, 31);
+    awake.say(serde_json::json!({"ping": 1}));
+    assert!(page_goes_live(&k1) < 6000.0);
+    awake.wait_for("an answer: the page that is awake keeps its place", |m| m["pong"].is_number());
+    // The others are found out, although the network has not told anything.
+    let began = Instant::now();
+    loop {
+        sleep(Duration::from_millis(150));
+        let status = awake.wait_for("its second", |m| m["status"].is_object());
+        if status["status"]["sockets"].as_u64().unwrap() <= 2 {
+            break;
         }
-        drop(asleep);
-    });
+        assert!(began.elapsed() < Duration::from_secs(40), "they sleep on: {}", status["status"]["sockets"]);
+    }
+    drop(asleep);
 }
 
 /// Guesses until it is stopped; counts them.
@@ -322,19 +309,17 @@ impl Guessers {
 
 #[test]
 fn guesses_cost_the_owner_nothing() {
-    judged(|| {
-        let Some(mut k1) = guarded() else { return };
-        for anew in [false, true] {
-            let guessers = Guessers::start(&k1, 4, anew);
-            let visits = Visits::during(&k1, Duration::from_secs(2), || false);
-            let guesses = guessers.end();
-            visits.are_answered();
-            assert!(guesses > 20, "{guesses}");
-        }
-        // Lines about it are few, however many guesses there were.
-        assert!(k1.said().lines().count() < 12, "{}", k1.said());
-        k1.lives();
-    });
+    let Some(mut k1) = guarded() else { return };
+    for anew in [false, true] {
+        let guessers = Guessers::start(&k1, 4, anew);
+        let visits = Visits::during(&k1, Duration::from_secs(2), || false);
+        let guesses = guessers.end();
+        visits.are_answered();
+        assert!(guesses > 20, "{guesses}");
+    }
+    // Lines about it are few, however many guesses there were.
+    assert!(k1.said().lines().count() < 12, "{}", k1.said());
+    k1.lives();
 }
 
 /// As many files for this test as the system lets it have. The program has what most systems give.

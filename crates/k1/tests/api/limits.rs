@@ -8,7 +8,6 @@ use std::time::{Duration, Instant};
 use k1_device::routes::{Action, Method, ROUTES, Route};
 
 use crate::host::Host;
-use crate::judged;
 use crate::k1::K1;
 use crate::raw::{Raw, exchange, read, say};
 
@@ -54,44 +53,42 @@ fn is_harmless(route: &&Route) -> bool {
 
 #[test]
 fn the_same_again_is_too_soon_and_says_when() {
-    judged(|| {
-        let k1 = K1::get_one();
-        let mut line = Line::to(&k1);
-        for route in ROUTES.iter().filter(is_harmless) {
-            let request = match route.method {
-                Method::Get => format!("GET {}", route.path),
-                Method::Post => format!("POST {}", route.path),
-                Method::Put => format!("PUT {}", route.path),
-            };
-            let began = Instant::now();
-            let first = line.ask(&request, &["Content-Length: 2"], b"{}");
-            assert!(
-                (first.status < 429 || first.status == 501) && first.header("x-ratelimit-window").is_none(),
-                "{request}: {}",
-                first.status
-            );
-            let second = line.ask(&request, &["Content-Length: 2"], b"{}");
-            if began.elapsed() >= Duration::from_millis(route.interval_ms.into()) {
-                continue;
-            }
-            second.answer().refused(429, "rate_limited");
-            let number = |name: &str| second.header(name).and_then(|v| v.parse::<u32>().ok()).expect(name);
-            assert_eq!(number("x-ratelimit-window"), route.interval_ms);
-            assert!((1..=route.interval_ms).contains(&number("x-ratelimit-nextallowedms")));
+    let k1 = K1::get_one();
+    let mut line = Line::to(&k1);
+    for route in ROUTES.iter().filter(is_harmless) {
+        let request = match route.method {
+            Method::Get => format!("GET {}", route.path),
+            Method::Post => format!("POST {}", route.path),
+            Method::Put => format!("PUT {}", route.path),
+        };
+        let began = Instant::now();
+        let first = line.ask(&request, &["Content-Length: 2"], b"{}");
+        assert!(
+            (first.status < 429 || first.status == 501) && first.header("x-ratelimit-window").is_none(),
+            "{request}: {}",
+            first.status
+        );
+        let second = line.ask(&request, &["Content-Length: 2"], b"{}");
+        if began.elapsed() >= Duration::from_millis(route.interval_ms.into()) {
+            continue;
         }
-        // After the wait it is answered again, and refusals have not made it longer.
-        sleep(Duration::from_millis(210));
-        let answer = line.ask("GET /api/test-connection", &[], b"").answer();
-        let (host, since) = (Host::watch(), Instant::now());
-        answer.ok();
-        while since.elapsed() < Duration::from_millis(210) {
-            line.ask("GET /api/test-connection", &[], b"");
-            sleep(Duration::from_millis(20));
-        }
-        let status = line.ask("GET /api/test-connection", &[], b"").status;
-        let is_answered = status == 200 || since.elapsed() < Duration::from_millis(450);
-        host.asserts(is_answered, || "starved by its own refusals".into());
-    });
+        second.answer().refused(429, "rate_limited");
+        let number = |name: &str| second.header(name).and_then(|v| v.parse::<u32>().ok()).expect(name);
+        assert_eq!(number("x-ratelimit-window"), route.interval_ms);
+        assert!((1..=route.interval_ms).contains(&number("x-ratelimit-nextallowedms")));
+    }
+    // After the wait it is answered again, and refusals have not made it longer.
+    sleep(Duration::from_millis(210));
+    let answer = line.ask("GET /api/test-connection", &[], b"").answer();
+    let (host, since) = (Host::watch(), Instant::now());
+    answer.ok();
+    while since.elapsed() < Duration::from_millis(210) {
+        line.ask("GET /api/test-connection", &[], b"");
+        sleep(Duration::from_millis(20));
+    }
+    let status = line.ask("GET /api/test-connection", &[], b"").status;
+    let is_answered = status == 200 || since.elapsed() < Duration::from_millis(450);
+    host.asserts("api-answer-after-refusals", is_answered, || "starved by its own refusals".into());
 }
 
 /// A connection from another address of this machine, where there is one.
@@ -109,193 +106,180 @@ fn try_other_address(k1: &K1) -> std::io::Result<TcpStream> {
 
 #[test]
 fn one_client_does_not_starve_another() {
-    judged(|| {
-        let k1 = K1::get_one();
-        // A virtual lamp sees every client of this machine at one address.
-        let is_virtual = !k1.is_program() && k1.address().ip().is_loopback();
-        let Some(stream) = (if is_virtual { None } else { try_other_address(&k1).ok() }) else {
-            println!("there is one address only from which this K1 can be asked");
-            return;
-        };
-        let mut one = Line::to(&k1);
-        let mut other =
-            Line { k1: &k1, open: |k1| try_other_address(k1).expect("as before"), stream: Some(stream) };
-        for path in ["GET /api/palettes", "GET /api/config/backup", "GET /api/patterns"] {
-            assert_eq!(one.ask(path, &[], b"").status, 200, "{path}");
-            assert_eq!(one.ask(path, &[], b"").status, 429, "{path}");
-            assert_eq!(other.ask(path, &[], b"").status, 200, "{path}");
-            assert_eq!(other.ask(path, &[], b"").status, 429, "{path}");
-        }
-    });
+    let k1 = K1::get_one();
+    // A virtual lamp sees every client of this machine at one address.
+    let is_virtual = !k1.is_program() && k1.address().ip().is_loopback();
+    let Some(stream) = (if is_virtual { None } else { try_other_address(&k1).ok() }) else {
+        println!("there is one address only from which this K1 can be asked");
+        return;
+    };
+    let mut one = Line::to(&k1);
+    let mut other =
+        Line { k1: &k1, open: |k1| try_other_address(k1).expect("as before"), stream: Some(stream) };
+    for path in ["GET /api/palettes", "GET /api/config/backup", "GET /api/patterns"] {
+        assert_eq!(one.ask(path, &[], b"").status, 200, "{path}");
+        assert_eq!(one.ask(path, &[], b"").status, 429, "{path}");
+        assert_eq!(other.ask(path, &[], b"").status, 200, "{path}");
+        assert_eq!(other.ask(path, &[], b"").status, 429, "{path}");
+    }
 }
 
 #[test]
 fn a_refusal_waits_until_the_client_has_spoken() {
-    judged(|| {
-        let k1 = K1::get_one();
-        let mut stream = k1.connect();
-        // The first is done and those after it are refused, each before its body has come. The connection stays in step.
-        let host = format!("Host: {}", k1.host);
-        let requests = [
-            (&host, "POST /api/params"),
-            (&host, "POST /api/params"),
-            (&host, "POST /api/patterns"),
-            (&host, "POST /api/nothing"),
-            (&"Host: evil.example".to_owned(), "POST /api/select"),
-        ];
-        let mut speak = |host: &str, request: &str| {
-            let mut lines = head(&k1, request);
-            lines[1] = host.to_owned();
-            lines.push("Content-Length: 12".into());
-            stream.write_all(format!("{}\r\n\r\n", lines.join("\r\n")).as_bytes()).unwrap();
-            sleep(Duration::from_millis(30));
-            stream.write_all(b"{\"speed\": 1}").unwrap();
-            read(&mut stream).expect("an answer").status
-        };
-        let limit = ROUTES.iter().find(|r| r.path == "/api/params" && r.method == Method::Post).unwrap();
-        let limit = Duration::from_millis(limit.interval_ms.into());
-        let mut began = Instant::now();
-        for ((host, request), status) in requests.into_iter().zip([200, 429, 405, 404, 403]) {
-            let mut got = speak(host, request);
-            // Whom this machine has kept until the limit was over is let in again, and the next one comes too early.
-            while status == 429 && got == 200 && began.elapsed() > limit {
-                began = Instant::now();
-                got = speak(host, request);
-            }
-            assert_eq!(got, status, "{request}");
+    let k1 = K1::get_one();
+    let mut stream = k1.connect();
+    // The first is done and those after it are refused, each before its body has come. The connection stays in step.
+    let host = format!("Host: {}", k1.host);
+    let requests = [
+        (&host, "POST /api/params"),
+        (&host, "POST /api/params"),
+        (&host, "POST /api/patterns"),
+        (&host, "POST /api/nothing"),
+        (&"Host: evil.example".to_owned(), "POST /api/select"),
+    ];
+    let mut speak = |host: &str, request: &str| {
+        let mut lines = head(&k1, request);
+        lines[1] = host.to_owned();
+        lines.push("Content-Length: 12".into());
+        stream.write_all(format!("{}\r\n\r\n", lines.join("\r\n")).as_bytes()).unwrap();
+        sleep(Duration::from_millis(30));
+        stream.write_all(b"{\"speed\": 1}").unwrap();
+        read(&mut stream).expect("an answer").status
+    };
+    let limit = ROUTES.iter().find(|r| r.path == "/api/params" && r.method == Method::Post).unwrap();
+    let limit = Duration::from_millis(limit.interval_ms.into());
+    let mut began = Instant::now();
+    for ((host, request), status) in requests.into_iter().zip([200, 429, 405, 404, 403]) {
+        let mut got = speak(host, request);
+        // Whom this machine has kept until the limit was over is let in again, and the next one comes too early.
+        while status == 429 && got == 200 && began.elapsed() > limit {
+            began = Instant::now();
+            got = speak(host, request);
         }
-    });
+        assert_eq!(got, status, "{request}");
+    }
 }
 
 #[test]
 fn a_body_that_is_too_large_gets_one_answer() {
-    judged(|| {
-        let k1 = K1::get_one();
-        for size in [2_049, 4_097, 70_000, 300_000] {
-            sleep(Duration::from_millis(310));
-            let mut stream = k1.connect();
-            let body = vec![b' '; size];
-            let mut lines = head(&k1, "POST /api/params");
-            lines.push(format!("Content-Length: {size}"));
-            let lines: Vec<_> = lines.iter().map(String::as_str).collect();
-            let raw = exchange(&mut stream, &lines, &body);
-            raw.answer().refused(413, "payload_too_large");
-            assert_eq!(raw.answer().body["max_size"], 2_048);
-            // Then the connection is as good as before, or at its end; there is no second answer to the same.
-            sleep(Duration::from_millis(210));
-            let head = head(&k1, "GET /api/test-connection");
-            let lines: Vec<_> = head.iter().map(String::as_str).collect();
-            if say(&mut stream, &lines, b"").is_ok() {
-                let next = read(&mut stream);
-                assert!(next.is_none_or(|raw| raw.status == 200 && raw.answer().body["status"] == "ok"));
-            }
-            k1.get("/api/test-connection").ok();
-        }
-        // The same in pieces whose sum nobody has announced, and when it is announced and does not come.
+    let k1 = K1::get_one();
+    for size in [2_049, 4_097, 70_000, 300_000] {
         sleep(Duration::from_millis(310));
-        let mut chunks = Vec::new();
-        for _ in 0..40 {
-            chunks.extend(format!("64\r\n{}\r\n", " ".repeat(100)).bytes());
+        let mut stream = k1.connect();
+        let body = vec![b' '; size];
+        let mut lines = head(&k1, "POST /api/params");
+        lines.push(format!("Content-Length: {size}"));
+        let lines: Vec<_> = lines.iter().map(String::as_str).collect();
+        let raw = exchange(&mut stream, &lines, &body);
+        raw.answer().refused(413, "payload_too_large");
+        assert_eq!(raw.answer().body["max_size"], 2_048);
+        // Then the connection is as good as before, or at its end; there is no second answer to the same.
+        sleep(Duration::from_millis(210));
+        let head = head(&k1, "GET /api/test-connection");
+        let lines: Vec<_> = head.iter().map(String::as_str).collect();
+        if say(&mut stream, &lines, b"").is_ok() {
+            let next = read(&mut stream);
+            assert!(next.is_none_or(|raw| raw.status == 200 && raw.answer().body["status"] == "ok"));
         }
-        chunks.extend(b"0\r\n\r\n");
-        let raw = Line::to(&k1).ask("POST /api/params", &["Transfer-Encoding: chunked"], &chunks);
-        raw.answer().refused(413, "payload_too_large");
-        let raw = Line::to(&k1).ask("POST /api/select", &["Content-Length: 9999999999"], b"");
-        raw.answer().refused(413, "payload_too_large");
-        // To the byte.
-        let fits = format!("{{{}}}", " ".repeat(2_046));
-        k1.post_text("/api/params", &fits).ok();
-        k1.post_text("/api/params", &format!("{fits} ")).refused(413, "payload_too_large");
-    });
+        k1.get("/api/test-connection").ok();
+    }
+    // The same in pieces whose sum nobody has announced, and when it is announced and does not come.
+    sleep(Duration::from_millis(310));
+    let mut chunks = Vec::new();
+    for _ in 0..40 {
+        chunks.extend(format!("64\r\n{}\r\n", " ".repeat(100)).bytes());
+    }
+    chunks.extend(b"0\r\n\r\n");
+    let raw = Line::to(&k1).ask("POST /api/params", &["Transfer-Encoding: chunked"], &chunks);
+    raw.answer().refused(413, "payload_too_large");
+    let raw = Line::to(&k1).ask("POST /api/select", &["Content-Length: 9999999999"], b"");
+    raw.answer().refused(413, "payload_too_large");
+    // To the byte.
+    let fits = format!("{{{}}}", " ".repeat(2_046));
+    k1.post_text("/api/params", &fits).ok();
+    k1.post_text("/api/params", &format!("{fits} ")).refused(413, "payload_too_large");
 }
 
 #[test]
 fn a_request_without_a_body_is_answered() {
-    judged(|| {
-        let k1 = K1::get_one();
-        let mut line = Line::to(&k1);
-        for route in ROUTES.iter().filter(is_harmless).filter(|r| r.method == Method::Post) {
-            for more in [&[][..], &["Content-Length: 0"]] {
-                let (host, began) = (Host::watch(), Instant::now());
-                let raw = line.ask(&format!("POST {}", route.path), more, b"");
-                match raw.status {
-                    // At once, as far as an emulated lamp knows what that is.
-                    429 => {
-                        let is_soon = !k1.is_program() || began.elapsed() < Duration::from_millis(500);
-                        host.asserts(is_soon, || format!("{} is refused late", route.path));
-                    }
-                    200 => assert_eq!(route.path, "/api/reset"),
-                    501 => raw.answer().refused(501, "not_available"),
-                    _ => raw.answer().refused(400, "invalid_json"),
+    let k1 = K1::get_one();
+    let mut line = Line::to(&k1);
+    for route in ROUTES.iter().filter(is_harmless).filter(|r| r.method == Method::Post) {
+        for more in [&[][..], &["Content-Length: 0"]] {
+            let (host, began) = (Host::watch(), Instant::now());
+            let raw = line.ask(&format!("POST {}", route.path), more, b"");
+            match raw.status {
+                // At once, as far as an emulated lamp knows what that is.
+                429 => {
+                    let is_soon = !k1.is_program() || began.elapsed() < Duration::from_millis(500);
+                    host.asserts("api-refusal-is-soon", is_soon, || {
+                        format!("{} is refused late", route.path)
+                    });
                 }
+                200 => assert_eq!(route.path, "/api/reset"),
+                501 => raw.answer().refused(501, "not_available"),
+                _ => raw.answer().refused(400, "invalid_json"),
             }
         }
-        // One that is announced and does not come, too.
-        sleep(Duration::from_millis(310));
-        drop(line);
-        let mut line = Line::to(&k1);
-        let raw = line.ask("POST /api/params", &["Content-Length: 20"], b"{\"warmth\":");
-        raw.answer().refused(408, "request_timeout");
-        // One whose pieces are no pieces.
-        sleep(Duration::from_millis(310));
-        let raw = Line::to(&k1).ask("POST /api/params", &["Transfer-Encoding: chunked"], b"zz\r\n{}\r\n");
-        assert_eq!(raw.status, 400);
-    });
+    }
+    // One that is announced and does not come, too.
+    sleep(Duration::from_millis(310));
+    drop(line);
+    let mut line = Line::to(&k1);
+    let raw = line.ask("POST /api/params", &["Content-Length: 20"], b"{\"warmth\":");
+    raw.answer().refused(408, "request_timeout");
+    // One whose pieces are no pieces.
+    sleep(Duration::from_millis(310));
+    let raw = Line::to(&k1).ask("POST /api/params", &["Transfer-Encoding: chunked"], b"zz\r\n{}\r\n");
+    assert_eq!(raw.status, 400);
 }
 
 #[test]
 fn no_second_request_hides_in_a_chunked_one() {
-    judged(|| {
-        let Some(k1) = K1::start_here(&["--listen", "127.0.0.1:0"]) else { return };
-        let hidden = format!("GET /api/v1/status HTTP/1.1\r\nHost: {}\r\n\r\n", k1.host);
-        let length = format!("Content-Length: {}", 5 + hidden.len());
-        let host = format!("Host: {}", k1.host);
-        let chunked = "Transfer-Encoding: chunked";
-        for lengths in [[&*length, chunked], [chunked, &*length]] {
-            let mut stream = k1.connect();
-            let head = ["GET /api/v1/status HTTP/1.1", &host, lengths[0], lengths[1]];
-            let raw = exchange(&mut stream, &head, format!("0\r\n\r\n{hidden}").as_bytes());
-            assert_eq!(raw.header("connection"), Some("close"));
-            assert!(read(&mut stream).is_none(), "one answer and no second");
-        }
-    });
+    let Some(k1) = K1::start_here(&["--listen", "127.0.0.1:0"]) else { return };
+    let hidden = format!("GET /api/v1/status HTTP/1.1\r\nHost: {}\r\n\r\n", k1.host);
+    let length = format!("Content-Length: {}", 5 + hidden.len());
+    let host = format!("Host: {}", k1.host);
+    let chunked = "Transfer-Encoding: chunked";
+    for lengths in [[&*length, chunked], [chunked, &*length]] {
+        let mut stream = k1.connect();
+        let head = ["GET /api/v1/status HTTP/1.1", &host, lengths[0], lengths[1]];
+        let raw = exchange(&mut stream, &head, format!("0\r\n\r\n{hidden}").as_bytes());
+        assert_eq!(raw.header("connection"), Some("close"));
+        assert!(read(&mut stream).is_none(), "one answer and no second");
+    }
 }
 
 #[test]
 fn a_method_that_does_not_fit_is_named() {
-    judged(|| {
-        let k1 = K1::get_one();
-        let mut line = Line::to(&k1);
-        let cases = [
-            ("POST /api/patterns", "GET, OPTIONS"),
-            ("GET /api/select", "POST, OPTIONS"),
-            ("PUT /api/params", "GET, POST, OPTIONS"),
-            ("DELETE /api/config/backup", "GET, OPTIONS"),
-            ("PATCH /api/reset", "POST, OPTIONS"),
-            ("BREW /api/v1/status", "GET, OPTIONS"),
-            ("POST /", "GET, HEAD, OPTIONS"),
-        ];
-        for (request, allowed) in cases {
-            let raw = line.ask(request, &["Content-Length: 2"], b"{}");
-            raw.answer().refused(405, "method_not_allowed");
-            assert_eq!(raw.header("allow"), Some(allowed), "{request}");
-        }
-        assert_eq!(line.ask("PUT /api/nothing", &["Content-Length: 0"], b"").status, 404);
-        // Answers come in the order of requests that are sent without waiting.
-        let mut both = String::new();
-        for path in ["/api/v1/params", "/api/nothing", "/api/test-connection"] {
-            both += &head(&k1, &format!("GET {path}")).join("\r\n");
-            both += "\r\n\r\n";
-        }
-        let stream = line.stream();
-        stream.write_all(both.as_bytes()).unwrap();
-        let statuses = [(); 3].map(|()| read(stream).unwrap().status);
-        assert_eq!(statuses, [200, 404, 200]);
-        let backup = line.ask("GET /api/config/backup", &[], b"");
-        assert_eq!(
-            backup.header("content-disposition"),
-            Some("attachment; filename=\"k1-config-backup.json\"")
-        );
-        assert_eq!(backup.header("content-type"), Some("application/json"));
-    });
+    let k1 = K1::get_one();
+    let mut line = Line::to(&k1);
+    let cases = [
+        ("POST /api/patterns", "GET, OPTIONS"),
+        ("GET /api/select", "POST, OPTIONS"),
+        ("PUT /api/params", "GET, POST, OPTIONS"),
+        ("DELETE /api/config/backup", "GET, OPTIONS"),
+        ("PATCH /api/reset", "POST, OPTIONS"),
+        ("BREW /api/v1/status", "GET, OPTIONS"),
+        ("POST /", "GET, HEAD, OPTIONS"),
+    ];
+    for (request, allowed) in cases {
+        let raw = line.ask(request, &["Content-Length: 2"], b"{}");
+        raw.answer().refused(405, "method_not_allowed");
+        assert_eq!(raw.header("allow"), Some(allowed), "{request}");
+    }
+    assert_eq!(line.ask("PUT /api/nothing", &["Content-Length: 0"], b"").status, 404);
+    // Answers come in the order of requests that are sent without waiting.
+    let mut both = String::new();
+    for path in ["/api/v1/params", "/api/nothing", "/api/test-connection"] {
+        both += &head(&k1, &format!("GET {path}")).join("\r\n");
+        both += "\r\n\r\n";
+    }
+    let stream = line.stream();
+    stream.write_all(both.as_bytes()).unwrap();
+    let statuses = [(); 3].map(|()| read(stream).unwrap().status);
+    assert_eq!(statuses, [200, 404, 200]);
+    let backup = line.ask("GET /api/config/backup", &[], b"");
+    assert_eq!(backup.header("content-disposition"), Some("attachment; filename=\"k1-config-backup.json\""));
+    assert_eq!(backup.header("content-type"), Some("application/json"));
 }

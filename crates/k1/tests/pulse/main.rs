@@ -58,11 +58,15 @@ fn what_the_computer_plays_becomes_light() {
     assert!(loud.last().unwrap()["heard"]["onsets"].as_u64() > Some(5), "{loud:?}");
     let vitals = &said.summary()["vitals"];
     let hop_rate = vitals["hop_rate"].as_f64().unwrap();
-    host.asserts((120.0..130.0).contains(&hop_rate), || format!("125 hops a second: {vitals}"));
+    host.asserts("pulse-hop-rate", (120.0..130.0).contains(&hop_rate), || {
+        format!("125 hops a second: {vitals}")
+    });
     for none in ["torn", "allocations"] {
         assert_eq!(vitals[none], 0, "{none}: {vitals}");
     }
-    host.asserts(vitals["overruns"] == 0, || format!("nothing that was played is lost: {vitals}"));
+    host.asserts("pulse-overruns", vitals["overruns"] == 0, || {
+        format!("nothing that was played is lost: {vitals}")
+    });
 }
 
 #[test]

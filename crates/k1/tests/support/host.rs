@@ -2,7 +2,6 @@
 //! share, a whole core can be away for a third of a second, and what then fails is not K1.
 
 use std::io::Write;
-use std::panic::{AssertUnwindSafe, catch_unwind, resume_unwind};
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, AtomicU64, Ordering::Relaxed};
 use std::time::{Duration, Instant};
@@ -13,6 +12,8 @@ const NAP: Duration = Duration::from_millis(2);
 const AWAY: Duration = Duration::from_millis(12);
 /// A machine that was away for a larger share of the time, in percent, kept no time.
 const MOST_PERCENT: f64 = 2.0;
+/// The statements about time that a machine may leave unjudged.
+const NAMED: &str = include_str!("../../../../.ci/timing.toml");
 
 /// Watches every core from its making on.
 pub struct Host {
@@ -51,28 +52,24 @@ impl Host {
         100.0 * longest as f64 / self.began.elapsed().as_micros().max(1) as f64
     }
 
-    /// Asserts what holds in real time, where there was one; elsewhere it says that it was not judged.
+    /// Asserts what holds in real time, where there was one. Where this machine was away instead, the statement is left
+    /// unjudged and its name is told: the gate makes the test again, and excuses only what `.ci/timing.toml` names.
+    ///
+    /// # Panics
+    ///
+    /// If it does not hold although the machine kept time, or if its name is not in that file.
     #[track_caller]
-    pub fn asserts(&self, holds: bool, what: impl FnOnce() -> String) {
+    pub fn asserts(&self, name: &str, holds: bool, what: impl FnOnce() -> String) {
+        let is_named =
+            NAMED.lines().any(|l| l.strip_prefix(name).is_some_and(|rest| rest.starts_with(" = ")));
+        assert!(is_named, "the statement {name} is not in .ci/timing.toml");
         if holds {
             return;
         }
         let (away, what) = (self.away_percent(), what());
         assert!(away > MOST_PERCENT, "{what}; this machine was away for {away:.1} % of the time");
-        not_judged(away, &what);
+        leave_unjudged(name, &format!("{what}; this machine was away for {away:.0} % of the time"));
     }
-}
-
-/// Runs a test whose every wait is for something that lives in real time, as an emulated lamp does. Where it fails and
-/// this machine kept no time meanwhile, nothing is known: that is said, and counts neither way.
-pub fn judged(test: impl FnOnce()) {
-    let host = Host::watch();
-    let Err(failure) = catch_unwind(AssertUnwindSafe(test)) else { return };
-    let away = host.away_percent();
-    if away <= MOST_PERCENT {
-        resume_unwind(failure);
-    }
-    not_judged(away, std::thread::current().name().unwrap_or("a test"));
 }
 
 /// A test that would wait for what cannot come ends here.
@@ -106,13 +103,14 @@ pub fn assert_here() {
     assert!(worst < MOST, "a core of this machine is away for {:.0} % of the time", 100.0 * worst);
 }
 
-/// Says it, and writes it to the file that `K1_NOT_JUDGED` names, for whoever counts.
-fn not_judged(away: f64, what: &str) {
-    let line = format!("not judged, this machine was away for {away:.0} % of the time: {what}\n");
-    print!("{line}");
-    if let Some(path) = std::env::var_os("K1_NOT_JUDGED") {
+/// Says it, and writes it to the file that `K1_EXCUSED` names, for the gate: name, test and figures, a tab between them.
+fn leave_unjudged(name: &str, what: &str) {
+    println!("not judged: {name}: {what}");
+    if let Some(path) = std::env::var_os("K1_EXCUSED") {
+        let test = std::thread::current().name().unwrap_or_default().to_owned();
+        let line = format!("{name}\t{test}\t{}\n", what.replace(['\t', '\n'], " "));
         let file = std::fs::File::options().create(true).append(true).open(path);
-        file.and_then(|mut file| file.write_all(line.as_bytes())).expect("K1_NOT_JUDGED names a file");
+        file.and_then(|mut file| file.write_all(line.as_bytes())).expect("K1_EXCUSED names a file");
     }
 }
 

@@ -22,7 +22,7 @@ use k1_wire::{ddp, rtp};
 use lamp::{Lamp, firmware, ready};
 use serde_json::{Value, json};
 use support::Dice;
-use support::host::{Host, judged};
+use support::host::Host;
 
 #[test]
 fn it_boots_and_says_so_in_order() {
@@ -88,58 +88,56 @@ fn stacks_and_heap_have_room_under_the_heaviest_pattern() {
 
 #[test]
 fn settings_outlive_the_lamp_and_garbage_does_not_stop_it() {
-    judged(|| {
-        if ready().is_none() {
-            return;
+    if ready().is_none() {
+        return;
+    }
+    let folder = support::folder();
+    let flash = folder.path().join("flash");
+    let token;
+    {
+        let Some(lamp) = Lamp::start(Some(&flash)) else { return };
+        lamp.post("/api/params", json!({"warmth": 0.75, "palette_id": 9}));
+        lamp.post("/api/select", json!({"id": "bloom"}));
+        let setup = json!({"leds": 60, "name": "shelf", "color_order": "RGB", "noise_floor_db": -55});
+        lamp.post("/api/v1/setup", setup);
+        lamp.post("/api/v1/setup", json!({"wifi_ssid": "home", "wifi_password": "never shown"}));
+        support::eventually("the settings are written", || {
+            lamp.get("/api/v1/device")["settings_writes"].as_u64() >= Some(4)
+        });
+        token = lamp.token.clone();
+    }
+    {
+        let Some(mut lamp) = Lamp::start(Some(&flash)) else { return };
+        // The journal is written too, and trust is not: nobody was trusted.
+        lamp.says("settings: 4 of 5 groups were stored");
+        assert_eq!(lamp.token, token, "it keeps its token");
+        assert_eq!(lamp.get("/api/params")["warmth"], 0.75);
+        assert_eq!(lamp.get("/api/patterns")["current_pattern"], 5);
+        let setup = lamp.get("/api/v1/setup");
+        assert_eq!(
+            (&setup["leds"], &setup["name"], &setup["wifi_ssid"]),
+            (&json!(60), &json!("shelf"), &json!("home"))
+        );
+        assert!(!setup.to_string().contains("never shown"));
+        assert_eq!(lamp.get("/api/device/info")["leds"], 60);
+    }
+    // The area is overwritten with noise, then with zeros: the lamp shines with its defaults and can store again.
+    let mut dice = Dice::new(7);
+    for noise in [true, false] {
+        let mut bytes = std::fs::read(&flash).unwrap();
+        for byte in &mut bytes[0x9000..0xe000] {
+            *byte = if noise { dice.below(256) as u8 } else { 0 };
         }
-        let folder = support::folder();
-        let flash = folder.path().join("flash");
-        let token;
-        {
-            let Some(lamp) = Lamp::start(Some(&flash)) else { return };
-            lamp.post("/api/params", json!({"warmth": 0.75, "palette_id": 9}));
-            lamp.post("/api/select", json!({"id": "bloom"}));
-            let setup = json!({"leds": 60, "name": "shelf", "color_order": "RGB", "noise_floor_db": -55});
-            lamp.post("/api/v1/setup", setup);
-            lamp.post("/api/v1/setup", json!({"wifi_ssid": "home", "wifi_password": "never shown"}));
-            support::eventually("the settings are written", || {
-                lamp.get("/api/v1/device")["settings_writes"].as_u64() >= Some(4)
-            });
-            token = lamp.token.clone();
-        }
-        {
-            let Some(mut lamp) = Lamp::start(Some(&flash)) else { return };
-            // The journal is written too, and trust is not: nobody was trusted.
-            lamp.says("settings: 4 of 5 groups were stored");
-            assert_eq!(lamp.token, token, "it keeps its token");
-            assert_eq!(lamp.get("/api/params")["warmth"], 0.75);
-            assert_eq!(lamp.get("/api/patterns")["current_pattern"], 5);
-            let setup = lamp.get("/api/v1/setup");
-            assert_eq!(
-                (&setup["leds"], &setup["name"], &setup["wifi_ssid"]),
-                (&json!(60), &json!("shelf"), &json!("home"))
-            );
-            assert!(!setup.to_string().contains("never shown"));
-            assert_eq!(lamp.get("/api/device/info")["leds"], 60);
-        }
-        // The area is overwritten with noise, then with zeros: the lamp shines with its defaults and can store again.
-        let mut dice = Dice::new(7);
-        for noise in [true, false] {
-            let mut bytes = std::fs::read(&flash).unwrap();
-            for byte in &mut bytes[0x9000..0xe000] {
-                *byte = if noise { dice.below(256) as u8 } else { 0 };
-            }
-            std::fs::write(&flash, bytes).unwrap();
-            let Some(mut lamp) = Lamp::start(Some(&flash)) else { return };
-            lamp.says("[FPS]");
-            assert_eq!(lamp.get("/api/params")["warmth"], 0.0);
-            lamp.post("/api/params", json!({"warmth": 0.25}));
-            support::eventually("it stores again", || {
-                lamp.get("/api/v1/device")["settings_writes"].as_u64() >= Some(1)
-            });
-            println!("noise {noise}: {}", lamp.console().lines().nth(1).unwrap_or_default());
-        }
-    });
+        std::fs::write(&flash, bytes).unwrap();
+        let Some(mut lamp) = Lamp::start(Some(&flash)) else { return };
+        lamp.says("[FPS]");
+        assert_eq!(lamp.get("/api/params")["warmth"], 0.0);
+        lamp.post("/api/params", json!({"warmth": 0.25}));
+        support::eventually("it stores again", || {
+            lamp.get("/api/v1/device")["settings_writes"].as_u64() >= Some(1)
+        });
+        println!("noise {noise}: {}", lamp.console().lines().nth(1).unwrap_or_default());
+    }
 }
 
 /// Music into a lamp, in real time.
@@ -193,137 +191,134 @@ impl Music {
 
 #[test]
 fn a_microphone_in_the_wrong_slot_is_told_from_a_dead_one() {
-    judged(|| {
-        let Some(ready) = ready() else { return };
-        let folder = support::folder();
-        let file = folder.path().join("side");
-        std::fs::write(&file, update::image(&ready, "side")).unwrap();
-        let Some(lamp) = Lamp::start_in(None, Some(&file), &[]) else { return };
-        let device = || lamp.get("/api/v1/device");
-        let mut music = Music::new(&lamp);
-        music.play(Duration::from_secs(4));
-        assert_eq!(device()["microphone"], "wrong slot");
-        let hears = |device: &Value| {
-            let all = device["checks"].as_array().unwrap().clone();
-            all.into_iter().find(|c| c["name"] == "the microphone hears").unwrap()
-        };
-        let check = hears(&device());
-        assert!(check["ok"] == false && check["advice"].as_str().unwrap().contains("SEL"), "{check}");
-        assert!(lamp.get("/api/v1/status")["heard"]["silent"] == true, "nothing is heard of it");
-        music.silence(Duration::from_secs(4));
-        assert_eq!(device()["microphone"], "dead", "now neither slot moves");
-    });
+    let Some(ready) = ready() else { return };
+    let folder = support::folder();
+    let file = folder.path().join("side");
+    std::fs::write(&file, update::image(&ready, "side")).unwrap();
+    let Some(lamp) = Lamp::start_in(None, Some(&file), &[]) else { return };
+    let device = || lamp.get("/api/v1/device");
+    let mut music = Music::new(&lamp);
+    music.play(Duration::from_secs(4));
+    assert_eq!(device()["microphone"], "wrong slot");
+    let hears = |device: &Value| {
+        let all = device["checks"].as_array().unwrap().clone();
+        all.into_iter().find(|c| c["name"] == "the microphone hears").unwrap()
+    };
+    let check = hears(&device());
+    assert!(check["ok"] == false && check["advice"].as_str().unwrap().contains("SEL"), "{check}");
+    assert!(lamp.get("/api/v1/status")["heard"]["silent"] == true, "nothing is heard of it");
+    music.silence(Duration::from_secs(4));
+    assert_eq!(device()["microphone"], "dead", "now neither slot moves");
 }
 
 #[test]
 fn a_microphone_that_vanishes_returns() {
-    judged(|| {
-        let Some(lamp) = Lamp::start(None) else { return };
-        let state = || lamp.get("/api/v1/device")["microphone"].as_str().unwrap().to_owned();
-        support::eventually("nobody plays", || state() == "absent");
-        let silent = lamp.get("/api/v1/status");
-        let host = Host::watch();
-        let mut music = Music::new(&lamp);
-        // An absent microphone is asked once a second.
-        music.play(Duration::from_secs(3));
-        assert_eq!(state(), "present");
-        let heard = lamp.get("/api/v1/status")["heard"].clone();
-        assert!(heard["rms_db"].as_f64().unwrap() > -40.0 && heard["silent"] == false, "{heard}");
-        support::eventually("it has vanished", || state() == "absent");
-        std::thread::sleep(Duration::from_millis(2_500));
-        let after = lamp.get("/api/v1/status");
-        let rate = |s: &Value| s["vitals"]["hop_rate"].as_f64().unwrap();
-        println!("hops a second in silence: {:.1} before, {:.1} after", rate(&silent), rate(&after));
-        host.asserts(rate(&after) > 90.0, || {
-            format!("silence keeps its cadence, as far as the emulator keeps time: {after}")
-        });
-        assert_eq!(after["heard"]["silent"], true);
-        music.play(Duration::from_secs(3));
-        assert_eq!(state(), "present", "it has returned");
-        assert!(lamp.get("/api/v1/device")["microphone_failures"].as_u64() >= Some(3));
+    let Some(lamp) = Lamp::start(None) else { return };
+    let state = || lamp.get("/api/v1/device")["microphone"].as_str().unwrap().to_owned();
+    support::eventually("nobody plays", || state() == "absent");
+    let silent = lamp.get("/api/v1/status");
+    let host = Host::watch();
+    let mut music = Music::new(&lamp);
+    // An absent microphone is asked once a second.
+    music.play(Duration::from_secs(3));
+    assert_eq!(state(), "present");
+    let heard = lamp.get("/api/v1/status")["heard"].clone();
+    assert!(heard["rms_db"].as_f64().unwrap() > -40.0 && heard["silent"] == false, "{heard}");
+    support::eventually("it has vanished", || state() == "absent");
+    std::thread::sleep(Duration::from_millis(2_500));
+    let after = lamp.get("/api/v1/status");
+    let rate = |s: &Value| s["vitals"]["hop_rate"].as_f64().unwrap();
+    println!("hops a second in silence: {:.1} before, {:.1} after", rate(&silent), rate(&after));
+    host.asserts("lamp-silent-hops", rate(&after) > 90.0, || {
+        format!("silence keeps its cadence, as far as the emulator keeps time: {after}")
     });
+    assert_eq!(after["heard"]["silent"], true);
+    music.play(Duration::from_secs(3));
+    assert_eq!(state(), "present", "it has returned");
+    assert!(lamp.get("/api/v1/device")["microphone_failures"].as_u64() >= Some(3));
 }
 
 #[test]
 fn sound_becomes_light_across_the_whole_lamp() {
-    judged(|| {
-        // A burst each second after the first four; K1_BURSTS asks for as many as a 99th percentile needs.
-        let wanted: u64 = std::env::var("K1_BURSTS").map_or(18, |n| n.parse().unwrap());
-        let length = Duration::from_secs(wanted + 4);
-        let Some(lamp) = Lamp::start(None) else { return };
-        let light = UdpSocket::bind("127.0.0.1:0").unwrap();
-        light.set_read_timeout(Some(Duration::from_millis(500))).unwrap();
-        // The emulator's network shows this machine to the lamp under this address.
-        let to = format!("10.0.2.2:{}", light.local_addr().unwrap().port());
-        lamp.post("/api/v1/setup", json!({"mirror": to}));
-        lamp.post("/api/select", json!({"id": "analog"}));
-        lamp.post("/api/params", json!({"softness": 0, "background": 0, "dithering": 0}));
-        let host = Host::watch();
-        // Frames are taken as they come, each with its moment and how bright it is.
-        let began = Instant::now();
-        let seen = std::thread::spawn(move || {
-            let (mut receiver, mut frames) = (ddp::Receiver::<180>::default(), Vec::new());
-            let mut packet = [0; 2_000];
-            while began.elapsed() < length + Duration::from_secs(1) {
-                let Ok(n) = light.recv(&mut packet) else { continue };
-                if let Some(pixels) = receiver.accept(&ddp::Packet::check(&packet[..n]).expect("DDP")) {
-                    let sum: u32 = pixels.as_flattened().iter().map(|b| u32::from(*b)).sum();
-                    frames.push((began.elapsed().as_secs_f64() * 1000.0, sum));
-                }
+    // A burst each second after the first four; K1_BURSTS asks for as many as a 99th percentile needs.
+    let wanted: u64 = std::env::var("K1_BURSTS").map_or(18, |n| n.parse().unwrap());
+    let length = Duration::from_secs(wanted + 4);
+    let Some(lamp) = Lamp::start(None) else { return };
+    let light = UdpSocket::bind("127.0.0.1:0").unwrap();
+    light.set_read_timeout(Some(Duration::from_millis(500))).unwrap();
+    // The emulator's network shows this machine to the lamp under this address.
+    let to = format!("10.0.2.2:{}", light.local_addr().unwrap().port());
+    lamp.post("/api/v1/setup", json!({"mirror": to}));
+    lamp.post("/api/select", json!({"id": "analog"}));
+    lamp.post("/api/params", json!({"softness": 0, "background": 0, "dithering": 0}));
+    let host = Host::watch();
+    // Frames are taken as they come, each with its moment and how bright it is.
+    let began = Instant::now();
+    let seen = std::thread::spawn(move || {
+        let (mut receiver, mut frames) = (ddp::Receiver::<180>::default(), Vec::new());
+        let mut packet = [0; 2_000];
+        while began.elapsed() < length + Duration::from_secs(1) {
+            let Ok(n) = light.recv(&mut packet) else { continue };
+            if let Some(pixels) = receiver.accept(&ddp::Packet::check(&packet[..n]).expect("DDP")) {
+                let sum: u32 = pixels.as_flattened().iter().map(|b| u32::from(*b)).sum();
+                frames.push((began.elapsed().as_secs_f64() * 1000.0, sum));
             }
-            frames
-        });
-        // Silence, and every second a tone of a fifth of a second.
-        let mut music = Music::new(&lamp);
-        let (mut hops, mut bursts) = (0_u64, Vec::new());
-        while began.elapsed() < length {
-            while hops < began.elapsed().as_micros() as u64 / 8_000 {
-                let loud = hops > 500 && hops % 125 < 25;
-                if loud && hops.is_multiple_of(125) {
-                    bursts.push(began.elapsed().as_secs_f64() * 1000.0);
-                }
-                music.hop(|i| if loud { 0.7 * (i as f32 * 0.2).sin() } else { 0.0 });
-                hops += 1;
-            }
-            std::thread::sleep(Duration::from_millis(1));
         }
-        let frames = seen.join().unwrap();
-        host.asserts(frames.len() > 500, || format!("{} frames came", frames.len()));
-        // From the packet with the first loud sample to the first frame that is brighter than all of the 100 ms before.
-        let mut delays: Vec<f64> = bursts
-            .iter()
-            .filter_map(|burst| {
-                let before = frames.iter().filter(|(t, _)| (burst - 100.0..*burst).contains(t));
-                let dark = before.map(|(_, sum)| *sum).max()?;
-                let (lit, _) = frames.iter().find(|(t, sum)| *t > *burst && *sum > dark + 300)?;
-                Some(lit - burst).filter(|ms| *ms < 400.0)
-            })
-            .collect();
-        delays.sort_by(f64::total_cmp);
-        let vitals = lamp.get("/api/v1/status")["vitals"].clone();
-        let at = |share: f64| delays.get((delays.len() as f64 * share) as usize).copied().unwrap_or(f64::NAN);
-        println!(
-            "sound (RTP) to light (DDP): {} of {} bursts, median {:.1} ms, p99 {:.1} ms, the worst {:.1} ms; {} frames",
-            delays.len(),
-            bursts.len(),
-            at(0.5),
-            at(0.99),
-            delays.last().copied().unwrap_or(f64::NAN),
-            frames.len(),
-        );
-        let figure = |name: &str| vitals[name].as_f64().unwrap();
-        let wire_ms = lamp.get("/api/v1/device")["wire_us"].as_f64().unwrap() / 1000.0;
-        println!(
-            "of that: a hop's samples 8.0 ms at most; hearing, hand-off and the wait for a frame {:.1} ms median, {:.1} p99 \
-         (hearing a hop {:.2} ms mean); rendering {:.2} ms mean; the wire {wire_ms:.1} ms, which the mirror does not wait \
-         for",
-            figure("age_ms"),
-            figure("age_p99_ms"),
-            figure("hop_us") / 1000.0,
-            figure("render_us") / 1000.0,
-        );
-        host.asserts(2 * delays.len() > bursts.len(), || format!("{delays:?}"));
+        frames
     });
+    // Silence, and every second a tone of a fifth of a second.
+    let mut music = Music::new(&lamp);
+    let (mut hops, mut bursts) = (0_u64, Vec::new());
+    while began.elapsed() < length {
+        while hops < began.elapsed().as_micros() as u64 / 8_000 {
+            let loud = hops > 500 && hops % 125 < 25;
+            if loud && hops.is_multiple_of(125) {
+                bursts.push(began.elapsed().as_secs_f64() * 1000.0);
+            }
+            music.hop(|i| if loud { 0.7 * (i as f32 * 0.2).sin() } else { 0.0 });
+            hops += 1;
+        }
+        std::thread::sleep(Duration::from_millis(1));
+    }
+    let frames = seen.join().unwrap();
+    host.asserts("lamp-mirrored-frames", frames.len() > 500, || format!("{} frames came", frames.len()));
+    // From the packet with the first loud sample to the first frame that is brighter than all of the 100 ms before.
+    let mut delays: Vec<f64> = bursts
+        .iter()
+        .filter_map(|burst| {
+            let before = frames.iter().filter(|(t, _)| (burst - 100.0..*burst).contains(t));
+            let dark = before.map(|(_, sum)| *sum).max()?;
+            let (lit, _) = frames.iter().find(|(t, sum)| *t > *burst && *sum > dark + 300)?;
+            Some(lit - burst).filter(|ms| *ms < 400.0)
+        })
+        .collect();
+    delays.sort_by(f64::total_cmp);
+    let vitals = lamp.get("/api/v1/status")["vitals"].clone();
+    let at = |share: f64| delays.get((delays.len() as f64 * share) as usize).copied().unwrap_or(f64::NAN);
+    println!(
+        "sound (RTP) to light (DDP): {} of {} bursts, median {:.1} ms, p99 {:.1} ms, the worst {:.1} ms; {} frames",
+        delays.len(),
+        bursts.len(),
+        at(0.5),
+        at(0.99),
+        delays.last().copied().unwrap_or(f64::NAN),
+        frames.len(),
+    );
+    let figure = |name: &str| vitals[name].as_f64().unwrap();
+    let wire_ms = lamp.get("/api/v1/device")["wire_us"].as_f64().unwrap() / 1000.0;
+    println!(
+        "of that: a hop's samples 8.0 ms at most; hearing, hand-off and the wait for a frame {:.1} ms median, {:.1} p99 \
+     (hearing a hop {:.2} ms mean); rendering {:.2} ms mean; the wire {wire_ms:.1} ms, which the mirror does not wait \
+     for",
+        figure("age_ms"),
+        figure("age_p99_ms"),
+        figure("hop_us") / 1000.0,
+        figure("render_us") / 1000.0,
+    );
+    host.asserts("lamp-bursts-seen", 2 * delays.len() > bursts.len(), || format!("{delays:?}"));
+    // Usually 8 and 13 ms.
+    let is_soon = at(0.5) < 25.0 && at(0.9) < 50.0;
+    host.asserts("lamp-burst-latency", is_soon, || format!("{delays:?}"));
 }
 
 #[test]
@@ -338,79 +333,80 @@ fn a_flood_of_requests_costs_no_memory() {
         let _ = lamp.try_get(path);
     }
     let took = began.elapsed().as_secs_f64();
-    std::thread::sleep(Duration::from_millis(1_500));
+    // Two of its own seconds, of which the figures of one are whole.
+    lamp.runs_for(2.0);
     let after = lamp.get("/api/v1/status")["vitals"].clone();
     println!("1000 requests in {took:.1} s; before {calm}, after {after}");
     let left = lamp.get("/api/v1/device")["heap"]["free"].as_i64().unwrap();
     assert!((heap - left).abs() < 8_192, "{heap} bytes were free, and now {left}");
     assert_eq!(after["torn"], 0);
+    // Its clock counts instructions, so the machine's time is no excuse.
+    let (rate, target) = (after["fps"].as_f64().unwrap(), after["fps_target"].as_f64().unwrap());
+    assert!(rate > 0.97 * target, "{rate} frames a second of {target}");
 }
 
 #[test]
 fn malformed_input_costs_neither_light_nor_memory() {
-    judged(|| {
-        let Some(lamp) = Lamp::start(None) else { return };
-        lamp.says_eventually("[FPS]");
-        let seconds = std::env::var("K1_HOSTILE_SECONDS").ok().and_then(|s| s.parse().ok()).unwrap_or(8);
-        let heap = lamp.get("/api/v1/device")["heap"]["free"].as_i64().unwrap();
-        let frames = |lamp: &Lamp| lamp.get("/api/v1/status")["vitals"]["frames"].as_u64().unwrap();
-        let (before, began) = (frames(&lamp), Instant::now());
-        let host = Host::watch();
-        let mut dice = Dice::new(99);
-        let sound = UdpSocket::bind("127.0.0.1:0").unwrap();
-        let mut sent = 0_u64;
-        while began.elapsed() < Duration::from_secs(seconds) {
-            let noise: Vec<u8> = (0..1 + dice.below(900)).map(|_| dice.below(256) as u8).collect();
-            let rtp =
-                [&rtp::write_header(dice.below(65_536) as u16, dice.below(1 << 20) as u32, 3)[..], &noise]
-                    .concat();
-            let mut bent = rtp.clone();
-            let at = dice.below(bent.len());
-            bent[at] ^= 1 << dice.below(8);
-            for bytes in [&noise, &rtp, &bent] {
-                let _ = sound.send_to(bytes, ("127.0.0.1", lamp.sound));
-            }
-            let head = [
-                "GET / HTTP/1.1\r\n",
-                "POST /api/params HTTP/1.1\r\nHost: k1\r\nContent-Length: 9\r\n\r\n",
-                "",
-                "\u{16}\u{3}",
-            ];
-            if let Ok(mut stream) = TcpStream::connect(("127.0.0.1", lamp.http)) {
-                let _ = stream.set_read_timeout(Some(Duration::from_millis(20)));
-                let _ = stream.write_all(head[dice.below(4)].as_bytes());
-                let _ = stream.write_all(&noise);
-                let _ = stream.read(&mut [0; 256]);
-            }
-            let mut socket = format!(
-            "GET /api/v1/live?token={} HTTP/1.1\r\nHost: 127.0.0.1\r\nUpgrade: websocket\r\nSec-WebSocket-Version: 13\r\n\
-             Sec-WebSocket-Key: dGhlIHNhbXBsZSBub25jZQ==\r\n\r\n",
-            lamp.token
-        )
-        .into_bytes();
-            socket.extend(&noise);
-            if let Ok(mut stream) = TcpStream::connect(("127.0.0.1", lamp.http)) {
-                let _ = stream.set_read_timeout(Some(Duration::from_millis(20)));
-                let _ = stream.write_all(&socket);
-                let _ = stream.read(&mut [0; 2_048]);
-            }
-            sent += 5;
+    let Some(lamp) = Lamp::start(None) else { return };
+    lamp.says_eventually("[FPS]");
+    let seconds = std::env::var("K1_HOSTILE_SECONDS").ok().and_then(|s| s.parse().ok()).unwrap_or(8);
+    let heap = lamp.get("/api/v1/device")["heap"]["free"].as_i64().unwrap();
+    let frames = |lamp: &Lamp| lamp.get("/api/v1/status")["vitals"]["frames"].as_u64().unwrap();
+    let (before, began) = (frames(&lamp), Instant::now());
+    let host = Host::watch();
+    let mut dice = Dice::new(99);
+    let sound = UdpSocket::bind("127.0.0.1:0").unwrap();
+    let mut sent = 0_u64;
+    while began.elapsed() < Duration::from_secs(seconds) {
+        let noise: Vec<u8> = (0..1 + dice.below(900)).map(|_| dice.below(256) as u8).collect();
+        let rtp = [&rtp::write_header(dice.below(65_536) as u16, dice.below(1 << 20) as u32, 3)[..], &noise]
+            .concat();
+        let mut bent = rtp.clone();
+        let at = dice.below(bent.len());
+        bent[at] ^= 1 << dice.below(8);
+        for bytes in [&noise, &rtp, &bent] {
+            let _ = sound.send_to(bytes, ("127.0.0.1", lamp.sound));
         }
-        support::eventually("what hung on is let go", || {
-            let left = lamp.get("/api/v1/device")["heap"]["free"].as_i64().unwrap();
-            (heap - left).abs() < 12_000
-        });
-        let rate = (frames(&lamp) - before) as f64 / began.elapsed().as_secs_f64();
-        let vitals = lamp.get("/api/v1/status")["vitals"].clone();
-        let device = lamp.get("/api/v1/device");
-        println!(
-            "{sent} malformed packets and connections in {seconds} s: {rate:.1} frames a second, {} counted",
-            device["malformed"]
-        );
-        host.asserts(rate > 0.4 * vitals["fps_target"].as_f64().unwrap(), || {
-            format!("{rate} frames a second")
-        });
-        assert_eq!((&vitals["torn"], &vitals["allocations"]), (&json!(0), &json!(0)));
-        assert!(device["malformed"].as_u64() > Some(10));
+        let head = [
+            "GET / HTTP/1.1\r\n",
+            "POST /api/params HTTP/1.1\r\nHost: k1\r\nContent-Length: 9\r\n\r\n",
+            "",
+            "\u{16}\u{3}",
+        ];
+        if let Ok(mut stream) = TcpStream::connect(("127.0.0.1", lamp.http)) {
+            let _ = stream.set_read_timeout(Some(Duration::from_millis(20)));
+            let _ = stream.write_all(head[dice.below(4)].as_bytes());
+            let _ = stream.write_all(&noise);
+            let _ = stream.read(&mut [0; 256]);
+        }
+        let mut socket = format!(
+        "GET /api/v1/live?token={} HTTP/1.1\r\nHost: 127.0.0.1\r\nUpgrade: websocket\r\nSec-WebSocket-Version: 13\r\n\
+         Sec-WebSocket-Key: dGhlIHNhbXBsZSBub25jZQ==\r\n\r\n",
+        lamp.token
+    )
+    .into_bytes();
+        socket.extend(&noise);
+        if let Ok(mut stream) = TcpStream::connect(("127.0.0.1", lamp.http)) {
+            let _ = stream.set_read_timeout(Some(Duration::from_millis(20)));
+            let _ = stream.write_all(&socket);
+            let _ = stream.read(&mut [0; 2_048]);
+        }
+        sent += 5;
+    }
+    support::eventually("what hung on is let go", || {
+        let left = lamp.get("/api/v1/device")["heap"]["free"].as_i64().unwrap();
+        (heap - left).abs() < 12_000
     });
+    let rate = (frames(&lamp) - before) as f64 / began.elapsed().as_secs_f64();
+    let vitals = lamp.get("/api/v1/status")["vitals"].clone();
+    let device = lamp.get("/api/v1/device");
+    println!(
+        "{sent} malformed packets and connections in {seconds} s: {rate:.1} frames a second, {} counted",
+        device["malformed"]
+    );
+    host.asserts("lamp-frames-in-garbage", rate > 0.4 * vitals["fps_target"].as_f64().unwrap(), || {
+        format!("{rate} frames a second")
+    });
+    assert_eq!((&vitals["torn"], &vitals["allocations"]), (&json!(0), &json!(0)));
+    assert!(device["malformed"].as_u64() > Some(10));
 }

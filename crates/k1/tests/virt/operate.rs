@@ -9,7 +9,6 @@ use serde_json::Value;
 
 use crate::doors::{Monitor, socket};
 use crate::lamp::{Lamp, firmware, ready};
-use crate::support::host::judged;
 use crate::support::{self, Said, run};
 use crate::update::{confirmed, image};
 
@@ -120,59 +119,55 @@ fn operate_validate() {
 /// A lamp that follows this machine's clock is judged with an eye on this machine.
 #[test]
 fn operate_validate_watches_the_host() {
-    judged(|| {
-        let Some(_lamp) = Lamp::start(None) else { return };
-        let record = validate(&["virt", "--for", "5", "--json"]).json();
-        // It was watched all the time.
-        let host = record["host"].as_array().unwrap();
-        let ends: Vec<_> = host.iter().map(|s| s["t"].as_f64().unwrap()).collect();
-        assert!(host.len() >= 20 && ends.is_sorted() && ends.last() > Some(&25.0), "{host:?}");
-        assert!(host.iter().all(|s| s["overslept_ms"].is_number()), "{host:?}");
-        let rows = rows(&record);
-        for (id, verdict) in &rows {
-            assert!(*verdict == "passed" || NOT_OURS.contains(id), "{id} is {verdict}");
-        }
-        if rows.contains(&("host", "not_measured")) {
-            let timed = ["frames", "steady", "age"];
-            assert!(
-                timed.iter().all(|id| !rows.contains(&(id, "passed"))),
-                "a host that was away proves nothing: {rows:?}"
-            );
-        }
-    });
+    let Some(_lamp) = Lamp::start(None) else { return };
+    let record = validate(&["virt", "--for", "5", "--json"]).json();
+    // It was watched all the time.
+    let host = record["host"].as_array().unwrap();
+    let ends: Vec<_> = host.iter().map(|s| s["t"].as_f64().unwrap()).collect();
+    assert!(host.len() >= 20 && ends.is_sorted() && ends.last() > Some(&25.0), "{host:?}");
+    assert!(host.iter().all(|s| s["overslept_ms"].is_number()), "{host:?}");
+    let rows = rows(&record);
+    for (id, verdict) in &rows {
+        assert!(*verdict == "passed" || NOT_OURS.contains(id), "{id} is {verdict}");
+    }
+    if rows.contains(&("host", "not_measured")) {
+        let timed = ["frames", "steady", "age"];
+        assert!(
+            timed.iter().all(|id| !rows.contains(&(id, "passed"))),
+            "a host that was away proves nothing: {rows:?}"
+        );
+    }
 }
 
 #[test]
 fn operate_validate_goes_on_when_the_lamp_starts_again_and_ends_early_when_told_to() {
-    judged(|| {
-        let folder = support::folder();
-        let door = folder.path().join("monitor");
-        let emulator = ["-qmp".into(), socket(&door)];
-        let Some(mut lamp) = Lamp::start_in(None, Some(&firmware("lamp.bin")), &emulator) else { return };
-        lamp.says("[FPS]");
-        let judge = support::start(&mut support::k1(["validate", "virt", "--for", "1h", "--json"]));
-        support::eventually("patterns are looked at", || lamp.get("/api/patterns")["current_pattern"] == 6);
-        Monitor::open(&door).reset();
-        support::eventually_within(Duration::from_secs(120), "the reads are done", || {
-            let test = lamp.get("/api/v1/self-test");
-            test["wanted"] == 1_000_000 && test["state"] == "done"
-        });
-        // Enough was seen.
-        std::thread::sleep(Duration::from_secs(2));
-        judge.interrupt();
-        let said = judge.end();
-        assert_eq!(said.code(), Some(1));
-        let record = said.json();
-        assert!(
-            record["length_s"].as_f64() < Some(300.0),
-            "what was measured, and not what was asked for: {record}"
-        );
-        let rows = rows(&record);
-        assert!(rows.contains(&("run", "failed")) && rows.contains(&("light", "not_measured")), "{rows:?}");
-        assert!(rows.contains(&("reads_500", "passed")) && rows.contains(&("boot", "passed")), "{rows:?}");
-        let run = record["rows"].as_array().unwrap().iter().find(|r| r["id"] == "run").unwrap();
-        assert!(run["measured"].as_str().unwrap().starts_with("1 restarts"), "{run}");
+    let folder = support::folder();
+    let door = folder.path().join("monitor");
+    let emulator = ["-qmp".into(), socket(&door)];
+    let Some(mut lamp) = Lamp::start_in(None, Some(&firmware("lamp.bin")), &emulator) else { return };
+    lamp.says("[FPS]");
+    let judge = support::start(&mut support::k1(["validate", "virt", "--for", "1h", "--json"]));
+    support::eventually("patterns are looked at", || lamp.get("/api/patterns")["current_pattern"] == 6);
+    Monitor::open(&door).reset();
+    support::eventually_within(Duration::from_secs(120), "the reads are done", || {
+        let test = lamp.get("/api/v1/self-test");
+        test["wanted"] == 1_000_000 && test["state"] == "done"
     });
+    // Enough was seen.
+    std::thread::sleep(Duration::from_secs(2));
+    judge.interrupt();
+    let said = judge.end();
+    assert_eq!(said.code(), Some(1));
+    let record = said.json();
+    assert!(
+        record["length_s"].as_f64() < Some(300.0),
+        "what was measured, and not what was asked for: {record}"
+    );
+    let rows = rows(&record);
+    assert!(rows.contains(&("run", "failed")) && rows.contains(&("light", "not_measured")), "{rows:?}");
+    assert!(rows.contains(&("reads_500", "passed")) && rows.contains(&("boot", "passed")), "{rows:?}");
+    let run = record["rows"].as_array().unwrap().iter().find(|r| r["id"] == "run").unwrap();
+    assert!(run["measured"].as_str().unwrap().starts_with("1 restarts"), "{run}");
 }
 
 /// Lamps that are broken on purpose: what is wrong, the criterion that must fail for it, and those that may. The one whose
@@ -274,54 +269,52 @@ impl Operator<'_> {
 
 #[test]
 fn operate_deploy_and_roll_back() {
-    judged(|| {
-        let home = support::folder();
-        let flash = home.path().join("flash");
-        let Some(lamp) = Lamp::start(Some(&flash)) else { return };
-        let operator = Operator(home.path());
-        // Four letters that name no fault make another image that is good.
-        for fault in ["good", "next", "pani"] {
-            std::fs::write(home.path().join(format!("{fault}.bin")), image(&lamp.ready, fault)).unwrap();
-        }
-        operator.cannot("k1 sign good.bin --board virt", "k1 keys new");
-        operator.does("k1 keys new");
-        operator.does("k1 sign good.bin --board virt --image-version 1.2.0 --patience 15 -o good.k1");
-        operator.does("k1 sign pani.bin --board virt --image-version 1.2.1 --patience 15 -o bad.k1");
-        signature_holds(&operator);
+    let home = support::folder();
+    let flash = home.path().join("flash");
+    let Some(lamp) = Lamp::start(Some(&flash)) else { return };
+    let operator = Operator(home.path());
+    // Four letters that name no fault make another image that is good.
+    for fault in ["good", "next", "pani"] {
+        std::fs::write(home.path().join(format!("{fault}.bin")), image(&lamp.ready, fault)).unwrap();
+    }
+    operator.cannot("k1 sign good.bin --board virt", "k1 keys new");
+    operator.does("k1 keys new");
+    operator.does("k1 sign good.bin --board virt --image-version 1.2.0 --patience 15 -o good.k1");
+    operator.does("k1 sign pani.bin --board virt --image-version 1.2.1 --patience 15 -o bad.k1");
+    signature_holds(&operator);
 
-        operator.cannot("k1 deploy good.k1 --to virt", "k1 keys trust");
-        operator.does("k1 keys trust virt");
-        lamp.becomes(90, confirmed);
-        let said = operator.does("k1 deploy good.k1 --to virt --dry-run");
-        assert!(said.contains("would take it"), "{said}");
-        let said = operator.does("k1 deploy good.k1 --to virt --report deploy.jsonl");
-        assert!(said.contains("confirmed by itself after"), "{said}");
-        let report = std::fs::read_to_string(home.path().join("deploy.jsonl")).unwrap();
-        let steps: Vec<Value> = report.lines().map(|l| serde_json::from_str(l).unwrap()).collect();
-        assert_eq!(
-            steps.iter().map(|s| s["step"].as_str().unwrap()).collect::<Vec<_>>(),
-            ["before", "sent", "verdict"]
-        );
-        assert_eq!(steps[2]["raw"]["running"]["version"], "1.2.0");
-        assert!(operator.does("k1 deploy good.k1 --to virt").contains("runs this image already"));
+    operator.cannot("k1 deploy good.k1 --to virt", "k1 keys trust");
+    operator.does("k1 keys trust virt");
+    lamp.becomes(90, confirmed);
+    let said = operator.does("k1 deploy good.k1 --to virt --dry-run");
+    assert!(said.contains("would take it"), "{said}");
+    let said = operator.does("k1 deploy good.k1 --to virt --report deploy.jsonl");
+    assert!(said.contains("confirmed by itself after"), "{said}");
+    let report = std::fs::read_to_string(home.path().join("deploy.jsonl")).unwrap();
+    let steps: Vec<Value> = report.lines().map(|l| serde_json::from_str(l).unwrap()).collect();
+    assert_eq!(
+        steps.iter().map(|s| s["step"].as_str().unwrap()).collect::<Vec<_>>(),
+        ["before", "sent", "verdict"]
+    );
+    assert_eq!(steps[2]["raw"]["running"]["version"], "1.2.0");
+    assert!(operator.does("k1 deploy good.k1 --to virt").contains("runs this image already"));
 
-        operator.cannot("k1 deploy bad.k1 --to virt", "took itself back to 1.2.0: told to fall over");
-        let all = operator.says("k1 devices virt --json").json();
-        assert_eq!((&all[0]["slot"], &all[0]["rollback_armed"]), (&"app1".into(), &true.into()), "{all}");
+    operator.cannot("k1 deploy bad.k1 --to virt", "took itself back to 1.2.0: told to fall over");
+    let all = operator.says("k1 devices virt --json").json();
+    assert_eq!((&all[0]["slot"], &all[0]["rollback_armed"]), (&"app1".into(), &true.into()), "{all}");
 
-        // The bad image has taken the place of the one before, and is nothing to go back to.
-        operator.cannot("k1 rollback virt", "nothing good to go back to");
-        operator.does("k1 sign next.bin --board virt --image-version 1.2.2 --patience 15 -o next.k1");
-        operator.does("k1 deploy next.k1 --to virt --via espota");
-        assert!(operator.does("k1 rollback virt").contains("1.2.2 → 1.2.0"));
-        lamp.becomes(90, confirmed);
+    // The bad image has taken the place of the one before, and is nothing to go back to.
+    operator.cannot("k1 rollback virt", "nothing good to go back to");
+    operator.does("k1 sign next.bin --board virt --image-version 1.2.2 --patience 15 -o next.k1");
+    operator.does("k1 deploy next.k1 --to virt --via espota");
+    assert!(operator.does("k1 rollback virt").contains("1.2.2 → 1.2.0"));
+    lamp.becomes(90, confirmed);
 
-        // The next key takes over from the first, which then counts no more.
-        operator.does("k1 keys new next");
-        operator.does("k1 keys trust virt --key k1 --key next");
-        operator.does("k1 keys trust virt --key next");
-        operator.cannot("k1 deploy next.k1 --to virt", "does not trust the key");
-    });
+    // The next key takes over from the first, which then counts no more.
+    operator.does("k1 keys new next");
+    operator.does("k1 keys trust virt --key k1 --key next");
+    operator.does("k1 keys trust virt --key next");
+    operator.cannot("k1 deploy next.k1 --to virt", "does not trust the key");
 }
 
 /// What the runbook says about checking a signature without K1.

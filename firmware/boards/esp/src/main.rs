@@ -77,7 +77,7 @@ use k1_lamp::rtp;
 use k1_lamp::journal::GAVE_WAY;
 use k1_lamp::receive::{FlashPart, SETTINGS, SharedFlash, Updater};
 use k1_lamp::trial::{self, MOST_CRASHES};
-use k1_lamp::web::{self, Buffers, Door, WORKERS};
+use k1_lamp::web::{self, Admission, Buffers, WORKERS};
 use k1_lamp::{BINS, Lamp, Show, State, console, espota, guard, hear, mdns, memory, mirror, self_test, show};
 use k1_update::layout::{Layout, Slot};
 use portable_atomic::{AtomicU32, Ordering::Relaxed};
@@ -194,11 +194,11 @@ async fn improv_task(usb: USB_DEVICE<'static>) {
 #[embassy_executor::task(pool_size = WORKERS)]
 async fn web_task(
     stack: Stack<'static>,
-    door: &'static RefCell<Door>,
+    admission: &'static RefCell<Admission>,
     updater: &'static Updater<Flash>,
     buffers: &'static mut Buffers,
 ) {
-    web::work(&LAMP, stack, door, updater, buffers).await
+    web::work(&LAMP, stack, admission, updater, buffers).await
 }
 
 #[embassy_executor::task]
@@ -212,8 +212,8 @@ async fn espota_task(
 }
 
 #[embassy_executor::task]
-async fn judge_task(updater: &'static Updater<Flash>, door: &'static RefCell<Door>) {
-    trial::judge(&LAMP, updater, door, serial::print, last_words::restart).await
+async fn judge_task(updater: &'static Updater<Flash>, admission: &'static RefCell<Admission>) {
+    trial::judge(&LAMP, updater, admission, serial::print, last_words::restart).await
 }
 
 #[embassy_executor::task]
@@ -480,19 +480,19 @@ fn main() -> ! {
         let resources = RESOURCES.init_with(StackResources::new);
         let (stack, runner) =
             embassy_net::new(ResetFilter(card), Config::dhcpv4(DhcpConfig::default()), resources, seed());
-        static DOOR: StaticCell<RefCell<Door>> = StaticCell::new();
-        let door = DOOR.init_with(|| RefCell::new(web::door(token)));
+        static ADMISSION: StaticCell<RefCell<Admission>> = StaticCell::new();
+        let admission = ADMISSION.init_with(|| RefCell::new(web::admission(token)));
         static BUFFERS: ConstStaticCell<[Buffers; WORKERS]> =
             ConstStaticCell::new([const { Buffers::new() }; WORKERS]);
         start!(spawner, network_task(runner));
         for buffers in BUFFERS.take().iter_mut() {
-            start!(spawner, web_task(stack, door, updater, buffers));
+            start!(spawner, web_task(stack, admission, updater, buffers));
         }
         static OTA_BUFFERS: ConstStaticCell<espota::Buffers> = ConstStaticCell::new(espota::Buffers::new());
         start!(spawner, espota_task(stack, updater, OTA_BUFFERS.take()));
         // Where nobody knows which slot runs, nothing is judged either.
         if slot.is_some() {
-            start!(spawner, judge_task(updater, door));
+            start!(spawner, judge_task(updater, admission));
             start!(spawner, rest_task());
         }
         #[cfg(not(i2s_driver_supported))]

@@ -49,7 +49,7 @@ use k1_lamp::show::Wire;
 use k1_lamp::journal::GAVE_WAY;
 use k1_lamp::receive::{FlashPart, SETTINGS, SharedFlash, Updater};
 use k1_lamp::trial::{self, MOST_CRASHES};
-use k1_lamp::web::{self, Buffers, Door, WORKERS};
+use k1_lamp::web::{self, Admission, Buffers, WORKERS};
 use k1_lamp::{BINS, Lamp, Show, State, console, espota, guard, hear, mdns, memory, mirror, self_test, show};
 use k1_update::layout::{Layout, Slot};
 use last_words::End;
@@ -258,11 +258,11 @@ async fn network_task(mut runner: embassy_net::Runner<'static, ResetFilter<net::
 #[embassy_executor::task(pool_size = WORKERS)]
 async fn web_task(
     stack: Stack<'static>,
-    door: &'static RefCell<Door>,
+    admission: &'static RefCell<Admission>,
     updater: &'static Updater<Flash>,
     buffers: &'static mut Buffers,
 ) {
-    web::work(&LAMP, stack, door, updater, buffers).await
+    web::work(&LAMP, stack, admission, updater, buffers).await
 }
 
 #[embassy_executor::task]
@@ -277,8 +277,8 @@ async fn espota_task(
 }
 
 #[embassy_executor::task]
-async fn judge_task(updater: &'static Updater<Flash>, door: &'static RefCell<Door>) {
-    trial::judge(&LAMP, updater, door, print, restart).await
+async fn judge_task(updater: &'static Updater<Flash>, admission: &'static RefCell<Admission>) {
+    trial::judge(&LAMP, updater, admission, print, restart).await
 }
 
 #[embassy_executor::task]
@@ -476,9 +476,9 @@ extern "C" fn hart0(slot: u32) -> ! {
     let resources = RESOURCES.init_with(StackResources::new);
     let (stack, runner) =
         embassy_net::new(ResetFilter(card), Config::dhcpv4(DhcpConfig::default()), resources, seed);
-    static DOOR: StaticCell<RefCell<Door>> = StaticCell::new();
+    static ADMISSION: StaticCell<RefCell<Admission>> = StaticCell::new();
     let token = Some(remembered.hardware.token.clone()).filter(|t| !t.is_empty());
-    let door = DOOR.init_with(|| RefCell::new(web::door(token)));
+    let admission = ADMISSION.init_with(|| RefCell::new(web::admission(token)));
     static LEDGER: StaticCell<Ledger<BINS>> = StaticCell::new();
     static BUFFERS: StaticCell<[Buffers; WORKERS]> = StaticCell::new();
     static EXECUTOR: StaticCell<Executor> = StaticCell::new();
@@ -486,7 +486,7 @@ extern "C" fn hart0(slot: u32) -> ! {
     let spawner = executor.spawner();
     start!(spawner, network_task(runner));
     for buffers in BUFFERS.init_with(|| [const { Buffers::new() }; WORKERS]).iter_mut() {
-        start!(spawner, web_task(stack, door, updater, buffers));
+        start!(spawner, web_task(stack, admission, updater, buffers));
     }
     if let Some(samples) = samples_in {
         start!(spawner, rtp_task(stack, samples));
@@ -496,7 +496,7 @@ extern "C" fn hart0(slot: u32) -> ! {
     start!(spawner, mdns_task(stack));
     static OTA_BUFFERS: StaticCell<espota::Buffers> = StaticCell::new();
     start!(spawner, espota_task(stack, updater, chance, OTA_BUFFERS.init_with(espota::Buffers::new)));
-    start!(spawner, judge_task(updater, door));
+    start!(spawner, judge_task(updater, admission));
     start!(spawner, rest_task(found.crashes));
     start!(spawner, memory_task(store, remembered));
     start!(spawner, report_task(LEDGER.init_with(Ledger::new)));

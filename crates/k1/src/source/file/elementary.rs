@@ -1,5 +1,5 @@
-//! Frames that follow each other without a container: MPEG audio and AAC in ADTS. A frame is believed if others of its
-//! kind follow it; tags between them are stepped over; what is neither is searched for the next frames.
+//! Frames without a container: MPEG audio and AAC in ADTS. A frame counts if others of its kind follow it. Tags between
+//! frames are skipped; other bytes are searched for the next frames.
 
 use std::io::Result;
 
@@ -11,10 +11,10 @@ use super::bytes::Bytes;
 use super::flow::{Demux, Event, Packet, Stream};
 use super::{adts, mpeg, sniff, tags};
 
-/// A frame's header, as far as all kinds have it.
+/// The fields of a frame's header that all kinds have.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Head {
-    /// Which kind of frame.
+    /// Kind of frame.
     pub kind: Kind,
     /// Samples per second.
     pub rate: u32,
@@ -24,7 +24,7 @@ pub struct Head {
     pub bytes: usize,
     /// Length of the header, in bytes.
     pub header: usize,
-    /// Frames of sound in it.
+    /// Number of frames of sound in it.
     pub frames: u64,
 }
 
@@ -43,15 +43,15 @@ impl Head {
         mpeg::head(bytes).or_else(|| adts::head(bytes))
     }
 
-    /// Whether both belong to one stream.
+    /// True if both belong to the same stream.
     fn fits(&self, other: &Self) -> bool {
         (self.kind, self.rate, self.channels) == (other.kind, other.rate, other.channels)
     }
 }
 
-/// Frames of one kind that must follow each other before the first is believed.
+/// Number of consecutive frames of one kind before the first one counts.
 const CHAIN: usize = 3;
-/// Bytes after which a search looks elsewhere for other kinds of sound.
+/// Number of bytes after which a search looks for other kinds of sound.
 const STRIDE: usize = 32 * 1024;
 
 /// The frame at the front of `bytes`, if enough of its kind follow it or the file ends before they could.
@@ -60,14 +60,14 @@ pub fn chained(bytes: &mut Bytes, chain: usize) -> Result<Option<Head>> {
     Ok(chained_in(window, chain))
 }
 
-/// The same within some bytes that are all there is.
+/// The same within `bytes`, which are all that is left.
 pub fn chained_in(window: &[u8], chain: usize) -> Option<Head> {
     let first = Head::read(window)?;
     let mut at = first.bytes;
     for n in 1..chain {
         let rest = window.get(at..).unwrap_or_default();
         if rest.len() < 9 {
-            // The end of the file: two frames are a sound, one frame and a bit of another are not.
+            // At the end of the file, two whole frames count as sound, but one frame and a part of another do not.
             return (n >= 2 || rest.is_empty() && at == window.len()).then_some(first);
         }
         match Head::read(rest) {
@@ -79,8 +79,8 @@ pub fn chained_in(window: &[u8], chain: usize) -> Option<Head> {
     Some(first)
 }
 
-/// Moves to the next believable frame, or to where other sound, the end of the file or `most` bytes are. Returns the
-/// bytes passed.
+/// Moves to the next credible frame, to other sound, to the end of the file, or by `most` bytes. Returns the number of bytes
+/// passed.
 pub fn search(bytes: &mut Bytes, most: u64) -> Result<u64> {
     let from = bytes.pos();
     loop {
@@ -113,33 +113,33 @@ pub fn search(bytes: &mut Bytes, most: u64) -> Result<u64> {
     }
 }
 
-/// Takes frames apart.
+/// Parser of such frames.
 #[derive(Default)]
 pub struct Frames {
-    /// The stream that is going on.
+    /// The current stream.
     now: Option<Head>,
-    /// Bytes and frames of it so far: what a byte is worth where some are lost.
+    /// Bytes and frames of the stream so far, to estimate the length of lost bytes.
     bytes: u64,
     frames: u64,
-    /// Frames that the file's own count still promises, and where its sound should end.
+    /// Number of further frames by the file's own count, and the expected end of its sound.
     promised_end: Option<u64>,
-    /// A packet that waits, because a stream was announced before it.
+    /// A packet that waits until the beginning of its stream has been reported.
     waiting: Option<Packet>,
-    /// Bytes of sound in front of the first frame that were overwritten, and the frames that they were worth.
+    /// Number of overwritten bytes of sound before the first frame, and their length in frames.
     lost: u64,
     front: Option<u64>,
-    /// Sound begins here, not in the middle of something.
+    /// True if sound begins here, rather than in the middle of a recording.
     fresh: bool,
     started: bool,
 }
 
 impl Frames {
-    /// Of a file whose first `lost` bytes were overwritten.
+    /// A parser for a file whose first `lost` bytes were overwritten.
     pub fn behind(lost: u64) -> Self {
         Self { lost, ..Self::default() }
     }
 
-    /// Takes the frame that stands here.
+    /// Takes the frame at this place.
     fn take(&mut self, bytes: &mut Bytes, head: Head) -> Result<Event> {
         let data = bytes.peek(head.bytes)?.to_vec();
         let at = bytes.pos();
@@ -148,7 +148,7 @@ impl Frames {
             return Ok(Event::Short);
         }
         let begins = self.now.is_none_or(|now| !now.fits(&head));
-        // A header frame that counts others begins a stream of its own, also in the middle of a file.
+        // A header frame that counts others begins a new stream, even in the middle of a file.
         if let Kind::Mpeg(3) = head.kind
             && let Some(info) = mpeg::info(&data, &head)
         {
@@ -202,7 +202,7 @@ impl Frames {
         self.frames += head.frames;
     }
 
-    /// The time that lost bytes took, in frames: whole frames of the average length.
+    /// Estimated time of lost bytes, in frames: whole frames of the average length.
     fn worth(&self, lost: u64) -> u64 {
         let Some(now) = self.now.filter(|_| self.frames > 0) else { return 0 };
         let average = self.bytes as f64 * now.frames as f64 / self.frames as f64;
@@ -222,7 +222,7 @@ impl Demux for Frames {
             self.started = true;
             self.fresh = true;
         }
-        // The next frame of the same stream needs no proof but itself; its length reaches the next one or the end.
+        // The next frame of the same stream needs no other proof; its length leads to the next frame or the end.
         let expected = self.now.and_then(|now| {
             let head = Head::read(bytes.peek(16).ok()?)?;
             head.fits(&now).then_some(head)
@@ -234,7 +234,7 @@ impl Demux for Frames {
                 || Head::read(after).is_some()
                 || tags::length(after).is_some()
                 || sniff::marked(after);
-            // Where frames begin inside it, it was cut or its length is wrong; otherwise it is the last one before junk.
+            // If frames begin inside it, it was cut off or its length is wrong; otherwise it is the last one before junk.
             let whole = after.len() < 16 || !(1..head.bytes).any(|at| chained_in(&window[at..], 2).is_some());
             if sound || whole {
                 return self.take(bytes, head);
@@ -255,12 +255,12 @@ impl Demux for Frames {
         if bytes.peek(1)?.is_empty() || sniff::marked(bytes.peek(64)?) {
             return self.end(bytes);
         }
-        // The last frame of all may be followed by anything.
+        // Anything may follow the very last frame.
         let before = bytes.pos();
         let lost = search(bytes, u64::MAX)?;
         self.fresh = false;
         let ended = bytes.peek(1)?.is_empty();
-        // Where the file's own count ends, nothing is missing.
+        // At the end by the file's own count, nothing is missing.
         let most = self.now.map_or(0, |now| 2 * now.bytes as u64);
         if self.promised_end.is_some_and(|end| end.abs_diff(before) <= most) {
             self.promised_end = None;
@@ -268,7 +268,7 @@ impl Demux for Frames {
         }
         if ended {
             let cut = self.promised_end.is_some_and(|end| before < end);
-            // Less than a second of anything behind the last frame is what writers leave there.
+            // Some writers leave less than a second of other bytes after the last frame.
             let frames = self.worth(lost);
             let rate = self.now.map_or(1, |now| u64::from(now.rate));
             return Ok(if cut {
@@ -283,7 +283,7 @@ impl Demux for Frames {
     }
 }
 
-/// Mean length of the frames from `first` on, in bytes; the others stand here.
+/// Mean length of frames in bytes: `first` and those that follow at this place.
 fn average(bytes: &mut Bytes, first: &Head) -> Result<f64> {
     let window = bytes.peek(2 * STRIDE)?;
     let (mut at, mut n) = (0, 1);
@@ -297,11 +297,11 @@ fn average(bytes: &mut Bytes, first: &Head) -> Result<f64> {
 const LOST: fn(u64) -> Event = |frames| Event::Lost { frames, why: "bytes that are not sound" };
 
 impl Frames {
-    /// The end of the frames: too early if the file promised more.
+    /// Ends the frames; the end is too early if the file states more of them.
     fn end(&mut self, bytes: &Bytes) -> Result<Event> {
         let promised = self.promised_end.take();
         let ends = bytes.left() == Some(0);
-        // A count beyond all reason is a wrong count and not a cut file.
+        // An absurd count is wrong; it does not mean that the file was truncated.
         let short = ends
             && promised.is_some_and(|end| end > bytes.pos() + 16 && end < bytes.pos().saturating_mul(1000));
         Ok(if short { Event::Short } else { Event::End })
@@ -318,7 +318,7 @@ fn stream(head: &Head) -> Stream {
     Stream::new(codec, name)
 }
 
-/// The usual layout of some channels.
+/// The usual positions of some channels.
 fn channels(n: u32) -> Channels {
     match n {
         1 => CHANNEL_LAYOUT_MONO,

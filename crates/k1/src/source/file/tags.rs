@@ -1,17 +1,17 @@
-//! Where tags end: ID3v2 and APE in front and between, ID3v1 and Lyrics3 behind. They are stepped over, never loaded.
+//! Skips tags without loading them: ID3v2 and APE before and between sound, ID3v1 and Lyrics3 after it.
 
 use std::io::Result;
 
 use super::bytes::Bytes;
 use super::{elementary, sniff};
 
-/// Frames of a tag that are looked at.
+/// Largest number of frames of a tag that are read.
 const FRAMES: usize = 1000;
 
-/// Bytes of one tag that a header at the start of `head` announces, the header included.
+/// Length in bytes of a tag that begins at the start of `head`, including its header.
 pub fn length(head: &[u8]) -> Option<u64> {
     match head {
-        // Version, revision, flags, and a size of four times seven bits, which leaves out header and footer.
+        // Version, revision, flags, and a size of four times seven bits, without header and footer.
         [b'I', b'D', b'3', version, revision, flags, a, b, c, d, ..]
             if *version < 0xff && *revision < 0xff && (a | b | c | d) & 0x80 == 0 =>
         {
@@ -20,7 +20,7 @@ pub fn length(head: &[u8]) -> Option<u64> {
         }
         [b'A', b'P', b'E', b'T', b'A', b'G', b'E', b'X', rest @ ..] if rest.len() >= 16 => {
             let word = |at: usize| u32::from_le_bytes([rest[at], rest[at + 1], rest[at + 2], rest[at + 3]]);
-            // The size counts the items and a footer. A footer that stands alone has its items before it.
+            // The size covers the items and the footer. A footer without a header has its items before it.
             let header = word(12) & (1 << 29) != 0;
             Some(if header { 32 + u64::from(word(4)) } else { 32 })
         }
@@ -32,16 +32,15 @@ pub fn length(head: &[u8]) -> Option<u64> {
     }
 }
 
-/// Steps over every tag that stands here, one after the other; returns the bytes of all of them. A size that reaches
-/// beyond the file is not believed.
+/// Skips all consecutive tags at this place, and returns their total length. Ignores a size that reaches beyond the file.
 pub fn skip(bytes: &mut Bytes) -> Result<u64> {
     let from = bytes.pos();
     while let Some(n) = length(bytes.peek(32)?) {
         let believed = bytes.left().is_none_or(|left| n <= left);
-        // What is too large is a lie: its header goes, and the search for sound begins behind it.
+        // The size is too large, so it is wrong: skip the header, and search for sound after it.
         let n = if believed { content_ends(bytes, n)?.unwrap_or(n) } else { 10 };
         bytes.skip(n)?;
-        // Some writers fill up behind the tag without counting it. A box of MP4 begins with zeros, too.
+        // Some writers add uncounted padding after the tag. (A box of MP4 also begins with zeros.)
         loop {
             let head = bytes.peek(64)?;
             let zeros = head.iter().take_while(|b| **b == 0).count();
@@ -56,7 +55,7 @@ pub fn skip(bytes: &mut Bytes) -> Result<u64> {
     Ok(bytes.pos() - from)
 }
 
-/// Leaves out the tags at the very end of a file, whose heads may stand behind their content.
+/// Leaves out the tags at the very end of a file, whose headers may follow their content.
 pub fn cut(bytes: &mut Bytes) -> Result<()> {
     let Some(length) = bytes.left().map(|left| bytes.pos() + left) else { return Ok(()) };
     let mut end = length;
@@ -75,7 +74,7 @@ pub fn cut(bytes: &mut Bytes) -> Result<()> {
         } else {
             break;
         };
-        // What reaches over the front, or takes nothing, is no tag.
+        // A size beyond the start of the file, or of 0, does not belong to a tag.
         if size < 20 || size >= end {
             break;
         }
@@ -85,8 +84,8 @@ pub fn cut(bytes: &mut Bytes) -> Result<()> {
     Ok(())
 }
 
-/// Bytes of the APE tag whose footer ends at `end` and claims that items and footer take `size` bytes. Where neither
-/// its header nor an item begins, the size is a lie, and only the footer goes.
+/// Length in bytes of the APE tag whose footer ends at `end` and states that items and footer have `size` bytes. If neither
+/// its header nor an item begins there, the size is wrong, and only the footer counts.
 fn ape_behind(bytes: &mut Bytes, end: u64, size: u64) -> Result<u64> {
     const FOOTER: u64 = 32;
     let Some(start) = end.checked_sub(size).filter(|_| size > FOOTER) else { return Ok(FOOTER) };
@@ -106,10 +105,10 @@ fn ape_behind(bytes: &mut Bytes, end: u64, size: u64) -> Result<u64> {
     Ok(if fits { size } else { FOOTER })
 }
 
-/// Where an ID3v2 tag's frames end, if sound begins right there although the tag claims to be longer.
+/// End of an ID3v2 tag's frames, if sound begins right there although the tag states a greater length.
 fn content_ends(bytes: &mut Bytes, n: u64) -> Result<Option<u64>> {
     let head = bytes.peek(10)?;
-    // An unsynchronised tag or one with a further head is counted another way.
+    // Unsynchronised tags and those with an extended header are counted differently.
     let (b"ID3", version @ 3..=4, 0) =
         (&head[..3.min(head.len())], head.get(3).map_or(0, |v| *v), head.get(5).map_or(1, |f| *f))
     else {

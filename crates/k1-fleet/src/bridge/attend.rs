@@ -1,0 +1,236 @@
+//! Talks with one K1 for the bridge: looks at it, listens to it, and does what it is asked for.
+
+use std::borrow::Cow;
+use std::sync::atomic::Ordering::SeqCst;
+use std::sync::mpsc::{Receiver, RecvTimeoutError, Sender};
+use std::time::{Duration, Instant};
+
+use serde_json::{Map, Value};
+
+use super::discovery::Card;
+use super::hub::Task;
+use super::lamp::Lamp;
+use super::shared::Shared;
+use crate::lamps::figures::Reading;
+use crate::lamps::watch::{Look, Watch};
+use crate::lamps::{Address, Client, Trouble};
+use crate::rollout::delivery::{self, Readiness};
+use crate::rollout::health;
+
+/// What was asked for is in force after this at the latest: one frame, and a polite pause before the next request.
+const IN_FORCE: Duration = Duration::from_millis(300);
+/// Longest wait for a task, so that the end and a new connection are noticed.
+const GLANCE: Duration = Duration::from_millis(200);
+/// Pause before another try to listen to a K1, and the longest one.
+const LISTEN_AGAIN: Duration = Duration::from_secs(1);
+const LISTEN_AGAIN_AT_MOST: Duration = Duration::from_secs(30);
+/// The bridge has no use for frames: as few as can be had.
+const FEWEST_FPS: u32 = 1;
+
+/// Listens to what a K1 shows, and hands each change on at once. One that lets nobody listen is still looked at.
+pub(super) fn listen(shared: &Shared, address: &Address, tasks: &Sender<Task>) {
+    let mut pause = LISTEN_AGAIN;
+    while !shared.is_over() {
+        if let Ok(mut watch) = Watch::open(address, FEWEST_FPS) {
+            while let Ok(look) = watch.look() {
+                pause = LISTEN_AGAIN;
+                if shared.is_over() || tasks.send(Task::Shown(look)).is_err() {
+                    return;
+                }
+            }
+            if tasks.send(Task::Look).is_err() {
+                return;
+            }
+        }
+        std::thread::sleep(pause);
+        pause = (2 * pause).min(LISTEN_AGAIN_AT_MOST);
+    }
+}
+
+/// Looks after the K1 of number `lamp` until the bridge ends.
+pub(super) fn attend(shared: &Shared, lamp: usize, address: Address, tasks: &Receiver<Task>) {
+    let mut attendant = Attendant {
+        shared,
+        number: lamp,
+        client: Client::new(address),
+        lamp: Lamp::new(shared.topics.clone()),
+    };
+    // Before there is a connection nobody would hear what is published.
+    let mut anew = 0;
+    let mut next = Instant::now();
+    // What was taken out of the queue and is something else than what was being done.
+    let mut waiting: Option<Task> = None;
+    while !shared.is_over() {
+        let now = shared.anew.load(SeqCst);
+        if now != anew {
+            (anew, next) = (now, Instant::now());
+            attendant.lamp.forget();
+        }
+        if anew > 0 && Instant::now() >= next {
+            next = Instant::now() + shared.every;
+            attendant.look();
+        }
+        let patience = next.saturating_duration_since(Instant::now()).min(GLANCE);
+        let task = match waiting.take().map_or_else(|| tasks.recv_timeout(patience), Ok) {
+            Ok(task) => task,
+            Err(RecvTimeoutError::Timeout) => continue,
+            Err(RecvTimeoutError::Disconnected) => break,
+        };
+        match task {
+            Task::Command(first) => {
+                let mut all = vec![first];
+                while let Ok(task) = tasks.try_recv() {
+                    match task {
+                        Task::Command(more) => all.push(more),
+                        other => {
+                            waiting = Some(other);
+                            break;
+                        }
+                    }
+                }
+                attendant.carry_out(&all);
+                // What became of it is published when the K1 tells the listener; this look is for one that lets nobody
+                // listen.
+                next = next.min(Instant::now() + IN_FORCE);
+            }
+            Task::Install => {
+                attendant.install();
+                next = Instant::now();
+            }
+            Task::Shown(look) => {
+                let shown = attendant.lamp.shown(&look);
+                attendant.publish(shown);
+            }
+            Task::Look => next = Instant::now(),
+            Task::Contradict => {
+                if attendant.lamp.contradicted() {
+                    next = next.min(Instant::now() + IN_FORCE);
+                }
+            }
+        }
+    }
+    let gone = attendant.lamp.gone();
+    attendant.publish(gone);
+}
+
+/// Whoever talks with one K1.
+struct Attendant<'a> {
+    shared: &'a Shared,
+    number: usize,
+    client: Client,
+    lamp: Lamp,
+}
+
+impl Attendant<'_> {
+    fn publish(&self, messages: impl IntoIterator<Item = super::publish::Publish>) {
+        messages.into_iter().for_each(|message| self.shared.publish(message));
+    }
+
+    /// Looks at it, and publishes what is new.
+    fn look(&mut self) {
+        if self.try_look().is_err() {
+            let gone = self.lamp.gone();
+            self.publish(gone);
+            let nothing = Err("it does not answer any more".to_owned());
+            self.shared.decide(|hub| {
+                hub.looked(self.number, None, nothing);
+                Vec::new()
+            });
+        }
+    }
+
+    fn try_look(&mut self) -> Result<(), Trouble> {
+        let (status, device) = (self.client.status()?, self.client.device()?);
+        let reading = Reading::of(&status, &device);
+        if self.lamp.is_unknown() {
+            let card = self.card()?;
+            self.shared.decide(|hub| {
+                hub.met(self.number, &card.id);
+                Vec::new()
+            });
+            self.lamp.met(card);
+        }
+        let params: Map<String, Value> = self.client.get("/api/params")?;
+        let answered = self.lamp.answered(&reading);
+        self.publish(answered);
+        let found = health::judge(&reading, &device);
+        self.shared.decide(|hub| {
+            hub.looked(self.number, Some(reading), found);
+            Vec::new()
+        });
+        let shown = self.lamp.shown(&Look { params, pattern: status.pattern.into_owned() });
+        self.publish(shown);
+        if self.lamp.takes_firmware() { self.publish_firmware(false) } else { Ok(()) }
+    }
+
+    /// Who it is.
+    fn card(&self) -> Result<Card, Trouble> {
+        #[derive(serde::Deserialize)]
+        struct Pattern {
+            id: String,
+        }
+        #[derive(serde::Deserialize)]
+        struct Patterns {
+            patterns: Vec<Pattern>,
+        }
+        let (info, name) = (self.client.info()?, self.client.name()?);
+        let patterns: Patterns = self.client.get("/api/patterns")?;
+        let mac = info.mac.map(Cow::into_owned);
+        let from_mac = mac.as_ref().map(|mac| mac.replace(':', ""));
+        Ok(Card {
+            // One that is older than ids has its hardware address or its name.
+            id: info.id.map(Cow::into_owned).or(from_mac).unwrap_or_else(|| name.clone()),
+            name,
+            mac,
+            page: format!("http://{}/", self.client.address().authority),
+            board: info.board.into_owned(),
+            version: info.firmware.into_owned(),
+            patterns: patterns.patterns.into_iter().map(|p| p.id).collect(),
+            takes_firmware: self.client.firmware().is_ok(),
+        })
+    }
+
+    fn publish_firmware(&mut self, is_sending: bool) -> Result<(), Trouble> {
+        let (now, _) = self.client.firmware()?;
+        let offered = self.shared.offer.as_ref().map(|offer| &offer.update.manifest);
+        let offered = offered.filter(|m| m.board.as_str() == now.board).map(|m| m.version.as_str());
+        let message = self.lamp.firmware(&now, offered, is_sending);
+        self.publish(message);
+        Ok(())
+    }
+
+    /// Has it take what is offered, and waits for its own verdict.
+    fn install(&mut self) {
+        let done = self.try_install();
+        if let Err(why) = &done {
+            self.publish(self.lamp.error(why));
+        }
+        self.shared.decide(|hub| {
+            hub.verdict(self.number, done);
+            Vec::new()
+        });
+    }
+
+    fn try_install(&mut self) -> Result<(), String> {
+        let shared = self.shared;
+        let offer =
+            shared.offer.as_ref().ok_or("no firmware is offered: start `k1 mqtt` with --update FILE")?;
+        if delivery::readiness(&self.client, &offer.update, false)?.0 == Readiness::Done {
+            return Ok(());
+        }
+        // What is not published now is published after it.
+        let _ = self.publish_firmware(true);
+        self.client.install(&offer.bytes, |_| ()).map_err(|e| e.to_string())?;
+        delivery::verdict(&self.client, &offer.update).1.map(drop)
+    }
+
+    /// Carries out commands; of several, what is left of them.
+    fn carry_out(&mut self, messages: &[Vec<u8>]) {
+        let (requests, refused) = self.lamp.requests(messages);
+        self.publish(refused);
+        let ask = |(path, body): &(&str, Value)| self.client.post::<Value>(path, body).map(drop);
+        if let Err(trouble) = requests.iter().try_for_each(ask) {
+            self.publish(self.lamp.error(&trouble.to_string()));
+        }
+    }
+}

@@ -1,0 +1,147 @@
+//! Commands to a K1's light, as Home Assistant sends them.
+
+use serde::Deserialize;
+use serde_json::{Map, Value, json};
+
+/// Steps of Home Assistant's brightness.
+pub(super) const STEPS: f64 = 255.0;
+
+/// A command to a light. What it does not name stays as it is.
+#[derive(Clone, Debug, Default, PartialEq, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct LightCommand {
+    state: Option<Switch>,
+    brightness: Option<f64>,
+    effect: Option<String>,
+    params: Option<Map<String, Value>>,
+    /// Home Assistant may ask for a slow change; light changes at its own softness.
+    #[serde(default, rename = "transition")]
+    _transition: Option<f64>,
+}
+
+#[derive(Clone, Copy, Debug, PartialEq, Deserialize)]
+#[serde(rename_all = "UPPERCASE")]
+enum Switch {
+    On,
+    Off,
+}
+
+impl LightCommand {
+    /// This and a later command as one: what the later one says counts.
+    pub fn and(self, later: Self) -> Self {
+        // Switching on or off overrules a brightness of before.
+        let brightness = match later.state {
+            Some(_) => later.brightness,
+            None => later.brightness.or(self.brightness),
+        };
+        let params = match (self.params, later.params) {
+            (Some(mut first), Some(second)) => {
+                first.extend(second);
+                Some(first)
+            }
+            (first, second) => second.or(first),
+        };
+        // A brightness alone switches on.
+        let state = if later.brightness.is_some() { later.state } else { later.state.or(self.state) };
+        Self { state, brightness, effect: later.effect.or(self.effect), params, _transition: None }
+    }
+
+    /// Reads a message.
+    ///
+    /// # Errors
+    ///
+    /// A sentence that says what would be right.
+    pub fn read(message: &[u8]) -> Result<Self, String> {
+        let command: Self = serde_json::from_slice(message).map_err(|e| {
+            format!(
+                "this command is not understood ({e}); it is JSON with any of state (ON, OFF), brightness (0 to 255), \
+                 effect (a pattern) and params (an object)"
+            )
+        })?;
+        match command.brightness {
+            Some(b) if !(0.0..=STEPS).contains(&b) => Err(format!("brightness is 0 to {STEPS}, not {b}")),
+            _ => Ok(command),
+        }
+    }
+
+    /// The requests to a lamp that carry it out: path and body. `lit` is the brightness to which the lamp comes back, 0 … 1; it is kept
+    /// up to date.
+    pub fn requests(&self, lit: &mut f64) -> Vec<(&'static str, Value)> {
+        let mut all = Vec::new();
+        if let Some(id) = &self.effect {
+            all.push(("/api/select", json!({"id": id})));
+        }
+        let mut params = self.params.clone().unwrap_or_default();
+        let brightness = match (self.state, self.brightness) {
+            (Some(Switch::Off), _) => Some(0.0),
+            (_, Some(b)) => Some(b / STEPS),
+            (Some(Switch::On), None) => Some(*lit),
+            (None, None) => None,
+        };
+        if let Some(b) = brightness {
+            params.insert("brightness".into(), b.into());
+            if b > 0.0 {
+                *lit = b;
+            }
+        }
+        if !params.is_empty() {
+            all.push(("/api/params", Value::Object(params)));
+        }
+        all
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use proptest::prelude::*;
+
+    #[test]
+    fn a_command_becomes_requests() {
+        let mut lit = 0.8;
+        let mut ask = |message: &str| LightCommand::read(message.as_bytes()).unwrap().requests(&mut lit);
+        assert_eq!(ask(r#"{"state":"OFF"}"#), [("/api/params", json!({"brightness": 0.0}))]);
+        assert_eq!(
+            ask(r#"{"state":"ON"}"#),
+            [("/api/params", json!({"brightness": 0.8}))],
+            "as bright as before"
+        );
+        assert_eq!(
+            ask(r#"{"state":"ON","brightness":51,"effect":"pulse","transition":2}"#),
+            [("/api/select", json!({"id": "pulse"})), ("/api/params", json!({"brightness": 0.2}))]
+        );
+        assert_eq!(ask(r#"{"state":"ON"}"#), [("/api/params", json!({"brightness": 0.2}))]);
+        assert_eq!(ask(r#"{"params":{"warmth":0.5}}"#), [("/api/params", json!({"warmth": 0.5}))]);
+        assert_eq!(ask("{}"), []);
+        for wrong in ["", "ON", "[]", r#"{"state":"on"}"#, r#"{"brightness":256}"#, r#"{"colour":1}"#] {
+            assert!(LightCommand::read(wrong.as_bytes()).is_err(), "{wrong}");
+        }
+    }
+
+    #[test]
+    fn the_last_of_many_commands_counts() {
+        let command = |text: &str| LightCommand::read(text.as_bytes()).unwrap();
+        let mut lit = 0.5;
+        let mut ask = |all: &[&str]| {
+            all.iter().map(|text| command(text)).reduce(LightCommand::and).unwrap().requests(&mut lit)
+        };
+        let slider = [r#"{"state":"ON","brightness":10}"#, r#"{"state":"ON","brightness":51}"#];
+        assert_eq!(ask(&slider), [("/api/params", json!({"brightness": 0.2}))]);
+        assert_eq!(
+            ask(&[r#"{"state":"OFF"}"#, r#"{"brightness":51}"#]),
+            [("/api/params", json!({"brightness": 0.2}))]
+        );
+        assert_eq!(ask(&[slider[0], r#"{"state":"OFF"}"#]), [("/api/params", json!({"brightness": 0.0}))]);
+        assert_eq!(
+            ask(&[r#"{"effect":"lava","params":{"warmth":1,"color":0}}"#, r#"{"params":{"warmth":0}}"#]),
+            [("/api/select", json!({"id": "lava"})), ("/api/params", json!({"warmth": 0, "color": 0}))]
+        );
+    }
+
+    proptest! {
+        #[test]
+        fn any_message_is_a_command_or_is_refused(message in prop::collection::vec(any::<u8>(), 0..60)) {
+            let _ = LightCommand::read(&message);
+        }
+    }
+}

@@ -1,0 +1,235 @@
+//! How Home Assistant finds a K1 and what it measures
+//! (<https://www.home-assistant.io/integrations/mqtt/>, light with JSON schema), and what is published of it.
+
+use k1_device::backend::VERSION;
+use serde_json::{Map, Value, json};
+
+use super::command::STEPS;
+use super::topics::{INSTALL, Topics, segment};
+use crate::lamps::figures::{FIGURES, Figure, Reading};
+
+/// Figures that Home Assistant shows as sensors of their own.
+const SENSORS: [&str; 5] = ["fps", "age_p99_ms", "bpm", "temperature_c", "rssi_dbm"];
+
+/// What is announced of a K1.
+#[derive(Clone, Debug)]
+pub struct Card {
+    /// Name.
+    pub name: String,
+    /// What no other K1 is called, ever.
+    pub id: String,
+    /// Hardware address, where it has one of its own.
+    pub mac: Option<String>,
+    /// Address of its page, without what opens it.
+    pub page: String,
+    /// Board.
+    pub board: String,
+    /// Version of its firmware.
+    pub version: String,
+    /// Identifiers of its patterns.
+    pub patterns: Vec<String>,
+    /// It is a lamp, and not the program.
+    pub takes_firmware: bool,
+}
+
+/// The sensors of a K1 that measures this.
+fn sensors(reading: &Reading) -> impl Iterator<Item = (&'static Figure, bool)> {
+    FIGURES.iter().filter(|f| SENSORS.contains(&f.id)).map(|f| (f, reading.get(f.id).is_some()))
+}
+
+/// What a K1 can measure: the sensors that it has at Home Assistant.
+pub fn measured(reading: &Reading) -> Vec<&'static str> {
+    sensors(reading).filter(|(_, is)| *is).map(|(f, _)| f.id).collect()
+}
+
+impl Card {
+    fn unique(&self) -> String {
+        format!("k1_{}", segment(&self.id))
+    }
+
+    /// Topics and messages by which Home Assistant finds the K1 and the figures that it measures.
+    pub fn discovery(&self, topics: &Topics, reading: &Reading) -> Vec<(String, Value)> {
+        let id = self.unique();
+        let mut device = json!({"identifiers": [id], "name": self.name, "manufacturer": "K1", "model": self.board,
+                                "sw_version": self.version, "serial_number": self.id, "configuration_url": self.page});
+        if let Some(mac) = &self.mac {
+            device["connections"] = json!([["mac", mac]]);
+        }
+        let availability =
+            json!([{"topic": topics.bridge()}, {"topic": topics.of(&self.id, "availability")}]);
+        let origin = json!({"name": "k1", "sw_version": VERSION});
+        let light = json!({
+            "schema": "json", "name": null, "unique_id": id, "device": device, "origin": origin,
+            "availability": availability, "availability_mode": "all",
+            "state_topic": topics.of(&self.id, "state"), "command_topic": topics.of(&self.id, "set"),
+            "brightness": true, "brightness_scale": STEPS, "supported_color_modes": ["brightness"],
+            "effect": true, "effect_list": self.patterns,
+        });
+        let mut all = vec![(format!("{}/light/{id}/config", topics.discovery), light)];
+        for (figure, _) in sensors(reading).filter(|(_, is_measured)| *is_measured) {
+            let sensor = json!({
+                "name": figure.name, "unique_id": format!("{id}_{}", figure.id), "device": device, "origin": origin,
+                "availability": availability, "availability_mode": "all",
+                "state_topic": topics.of(&self.id, "telemetry"),
+                // What is not known at the moment is unknown, and not an error in a log.
+                "value_template": format!("{{{{ value_json.get('{}') }}}}", figure.id),
+                "unit_of_measurement": figure.unit, "state_class": "measurement",
+                "entity_category": "diagnostic", "suggested_display_precision": figure.decimals,
+            });
+            all.push((format!("{}/sensor/{id}_{}/config", topics.discovery, figure.id), sensor));
+        }
+        if self.takes_firmware {
+            let update = json!({
+                "name": "Firmware", "unique_id": format!("{id}_firmware"), "device": device, "origin": origin,
+                "availability": availability, "availability_mode": "all", "device_class": "firmware",
+                "entity_category": "config", "state_topic": topics.of(&self.id, "update"),
+                "command_topic": topics.of(&self.id, "update/set"), "payload_install": INSTALL,
+            });
+            all.push((format!("{}/update/{id}_firmware/config", topics.discovery), update));
+        }
+        all
+    }
+
+    /// Topics at which the broker may keep what nobody stands behind any more: those of K1 0.1 and before, which carried
+    /// names, and sensors of what this one does not measure. They are emptied.
+    pub fn ghosts(&self, topics: &Topics, reading: &Reading) -> Vec<String> {
+        let id = self.unique();
+        let config = |kind: &str, id: &str| format!("{}/{kind}/{id}/config", topics.discovery);
+        let mut all: Vec<_> = sensors(reading)
+            .filter(|(_, is_measured)| !is_measured)
+            .map(|(f, _)| config("sensor", &format!("{id}_{}", f.id)))
+            .collect();
+        // A name that could be another one's id is left alone.
+        if !is_like_an_id(&self.name) {
+            all.extend(["availability", "state", "update"].map(|what| topics.of(&self.name, what)));
+        }
+        let former = format!("k1_{}", segment(self.mac.as_ref().unwrap_or(&self.name)).replace('-', ""));
+        if former != id {
+            all.push(config("light", &former));
+            all.push(config("update", &format!("{former}_firmware")));
+            all.extend(SENSORS.iter().map(|figure| config("sensor", &format!("{former}_{figure}"))));
+        }
+        all
+    }
+}
+
+fn is_like_an_id(name: &str) -> bool {
+    let digits = name.strip_prefix('p').unwrap_or(name);
+    digits.len() == 12 && digits.bytes().all(|b| b.is_ascii_hexdigit())
+}
+
+/// What a K1 measures, for the broker: a tempo that it does not know is null, and not 0.
+pub fn telemetry(reading: &Reading) -> Value {
+    let mut figures = json!(reading);
+    if reading.get("bpm") == Some(0.0) {
+        figures["bpm"] = Value::Null;
+    }
+    figures
+}
+
+/// What a lamp shows, as Home Assistant's lights say it, with every parameter beside.
+pub fn state(params: &Map<String, Value>, pattern: &str) -> Value {
+    let brightness = params.get("brightness").and_then(Value::as_f64).unwrap_or_default();
+    json!({
+        "state": if brightness > 0.0 { "ON" } else { "OFF" }, "color_mode": "brightness",
+        "brightness": (brightness * STEPS).round(), "effect": pattern, "params": params,
+    })
+}
+
+#[cfg(test)]
+pub(super) mod tests {
+    use super::*;
+
+    pub(in super::super) fn topics() -> Topics {
+        Topics { prefix: "k1".into(), discovery: "homeassistant".into(), bridge: "b1".into() }
+    }
+
+    pub(in super::super) fn card(name: &str, id: &str, mac: Option<&str>) -> Card {
+        Card {
+            name: name.into(),
+            id: id.into(),
+            mac: mac.map(Into::into),
+            page: "http://10.0.0.7/".into(),
+            board: "virt".into(),
+            version: "0.1.0".into(),
+            patterns: vec!["pulse".into()],
+            takes_firmware: mac.is_some(),
+        }
+    }
+
+    pub(in super::super) fn reading(more: &[(&'static str, f64)]) -> Reading {
+        let mut reading = Reading::default();
+        reading.take([("fps", 120.0), ("age_p99_ms", 9.0), ("bpm", 0.0)]);
+        reading.take(more.iter().copied());
+        reading
+    }
+
+    #[test]
+    fn a_lamp_is_announced_where_it_speaks() {
+        let card = card("living/room #1", "525400123456", Some("52:54:00:12:34:56"));
+        let all = card.discovery(&topics(), &reading(&[("temperature_c", 41.0), ("rssi_dbm", -60.0)]));
+        assert_eq!(all.len(), 1 + SENSORS.len() + 1);
+        let (_, update) = &all[all.len() - 1];
+        let told = update["command_topic"].as_str().unwrap();
+        assert_eq!(topics().told_to_install(told), Some("525400123456"));
+        assert_eq!(topics().commanded(told), None);
+        let (topic, light) = &all[0];
+        assert_eq!(topic, "homeassistant/light/k1_525400123456/config");
+        assert_eq!(light["command_topic"], "k1/525400123456/set");
+        assert_eq!(light["availability"][0]["topic"], "k1/bridge-b1/availability");
+        assert_eq!(topics().commanded(light["command_topic"].as_str().unwrap()), Some("525400123456"));
+        let ids: std::collections::BTreeSet<_> =
+            all.iter().map(|(_, m)| m["unique_id"].to_string()).collect();
+        assert_eq!(ids.len(), all.len());
+        let mut params = Map::new();
+        params.insert("brightness".into(), 0.5.into());
+        let shown = state(&params, "pulse");
+        assert_eq!((&shown["state"], &shown["brightness"]), (&"ON".into(), &128.0.into()));
+        // What the broker keeps tells the bridge whom it has announced.
+        assert_eq!(topics().announced(light.to_string().as_bytes()).as_deref(), Some("525400123456"));
+        let other = Topics { bridge: "b2".into(), ..topics() };
+        assert_eq!(topics().speaks_of("k1/525400123456/availability"), Some("525400123456"));
+        let bridge = topics().bridge();
+        let bridge = topics().speaks_of(&bridge).unwrap();
+        assert!(other.is_other_bridge(bridge) && !topics().is_other_bridge(bridge));
+        assert!(!topics().is_other_bridge("525400123456"));
+        assert_eq!(other.announced(light.to_string().as_bytes()), None);
+        assert_eq!((topics().announced(b""), topics().announced(b"{}")), (None, None));
+        // What was said under its name is taken back, and nothing that is said now.
+        let ghosts = card.ghosts(&topics(), &reading(&[("temperature_c", 41.0), ("rssi_dbm", -60.0)]));
+        assert_eq!(
+            ghosts,
+            ["k1/living-room--1/availability", "k1/living-room--1/state", "k1/living-room--1/update"]
+        );
+    }
+
+    #[test]
+    fn two_of_one_name_never_meet_and_announce_what_they_measure() {
+        let (one, two) = (card("k1", "p000000000001", None), card("k1", "p000000000002", None));
+        let said = |card: &Card| card.discovery(&topics(), &reading(&[]));
+        let words = |card: &Card| -> Vec<String> {
+            let all = said(card).into_iter().flat_map(|(topic, m)| {
+                let own =
+                    ["unique_id", "state_topic", "command_topic"].map(|f| m[f].as_str().map(str::to_owned));
+                own.into_iter().flatten().chain([topic]).collect::<Vec<_>>()
+            });
+            all.collect()
+        };
+        let second = words(&two);
+        assert!(words(&one).iter().all(|w| !second.contains(w)));
+        assert_eq!(said(&one).len(), 1 + 3, "light, frames, age, tempo");
+        let ghosts = one.ghosts(&topics(), &reading(&[]));
+        for ghost in [
+            "homeassistant/sensor/k1_p000000000001_rssi_dbm/config",
+            "homeassistant/light/k1_k1/config",
+            "homeassistant/sensor/k1_k1_temperature_c/config",
+            "k1/k1/state",
+        ] {
+            assert!(ghosts.iter().any(|g| g == ghost), "{ghost} is not in {ghosts:?}");
+        }
+        let now: Vec<_> = said(&one).into_iter().chain(said(&two)).map(|(topic, _)| topic).collect();
+        assert!(ghosts.iter().all(|g| !now.contains(g)), "{ghosts:?}");
+        assert_eq!(telemetry(&reading(&[]))["bpm"], Value::Null);
+        assert_eq!(telemetry(&reading(&[("bpm", 120.0)]))["bpm"], 120.0);
+    }
+}

@@ -1,0 +1,243 @@
+//! The program as a back end of the API.
+
+use std::sync::PoisonError;
+
+use k1_device::answers::{
+    BootLog, Check, Device, Heard, Light, LightState, LinkOptions, LiveSound, Performance, SelfTest, Setup,
+    TestState, Vitals,
+};
+use k1_device::backend::{Backend, Identity};
+use k1_device::error::Refusal;
+use k1_device::exchange::{Change, Settings};
+use k1_device::firmware::{Firmware, GoingBack};
+use k1_device::health::{checks, sound_arrives};
+use k1_device::microphone::Hearing;
+use k1_device::requests::SetupPatch;
+use k1_device::self_test::Reading;
+use k1_engine::audio::InputState;
+use k1_update::envelope::Envelope;
+
+use super::app::App;
+
+const NO_LAMP: Refusal = Refusal::NotHere(
+    "this is the program k1, which is updated as it was installed; only a lamp takes firmware",
+);
+
+impl Backend for App {
+    fn now_us(&self) -> u64 {
+        self.shared.clock.now_us()
+    }
+
+    fn settings(&self) -> Settings {
+        self.controls.clone().settings()
+    }
+
+    fn post(&self, changes: &mut dyn Iterator<Item = Change>) {
+        self.controls.post(changes);
+    }
+
+    fn identity(&self) -> Identity<'_> {
+        let source = self.title().into();
+        Identity { ip: &self.ip, mac: None, board: "program", leds: self.leds, source }
+    }
+
+    fn id(&self) -> Option<&str> {
+        Some(self.who.id.as_str()).filter(|id| !id.is_empty())
+    }
+
+    fn performance(&self) -> Performance {
+        let system = *self.hub.system.borrow();
+        let history = self.shared.lock_history();
+        let mut fps_history = [0.0; 16];
+        for (slot, v) in fps_history.iter_mut().rev().zip(history.iter().rev()) {
+            *slot = v.fps;
+        }
+        let newest = history.back().copied().unwrap_or_default();
+        let memory_percent = match (system.free_kb, system.total_kb) {
+            (Some(free), Some(total)) if total > 0 => Some(100.0 * (1.0 - free as f32 / total as f32)),
+            _ => None,
+        };
+        Performance {
+            fps: newest.fps,
+            frame_time_us: newest.render_us,
+            cpu_percent: system.cpu_percent,
+            memory_percent,
+            memory_free_kb: system.free_kb,
+            memory_total_kb: system.total_kb,
+            fps_history,
+        }
+    }
+
+    fn vitals(&self) -> Vitals {
+        self.shared.vitals()
+    }
+
+    fn heard(&self) -> Heard {
+        Heard::from(self.sound.clone().latest())
+    }
+
+    fn live_sound(&self) -> Option<LiveSound<'static>> {
+        self.shared.presence.as_ref().map(crate::source::Presence::answer)
+    }
+
+    fn lights(&self) -> Option<Vec<Light>> {
+        Some(self.shared.lights.iter().map(|l| l.report()).collect())
+    }
+
+    fn link_options(&self) -> LinkOptions {
+        LinkOptions::default()
+    }
+
+    fn set_link_options(&self, bg_only: Option<bool>, ht20: Option<bool>) -> Result<LinkOptions, Refusal> {
+        if bg_only == Some(true) || ht20 == Some(true) {
+            return Err(Refusal::NotHere(
+                "this is the program k1, which uses the computer's network; only a lamp has Wi-Fi options",
+            ));
+        }
+        Ok(LinkOptions::default())
+    }
+
+    fn device(&self) -> Device<'_> {
+        let core = |seat: &crate::runtime::Seat| seat.core().flatten().and_then(|c| u32::try_from(c).ok());
+        let presence = self.shared.presence.as_ref();
+        // A computer that plays nothing is silent, and well; a room never is, to a microphone.
+        let microphone =
+            presence.filter(|p| p.is_microphone()).map(|p| match self.sound.clone().latest().input {
+                _ if p.reason().is_some() => Hearing::Absent,
+                InputState::Dead => Hearing::Dead,
+                _ => Hearing::Present,
+            });
+        let lights = self.lights();
+        let live_sound = self.live_sound();
+        let mut checks = checks(&self.shared.vitals(), microphone, None);
+        checks.extend(lights.as_deref().and_then(every_light_shines));
+        checks.extend(live_sound.as_ref().map(sound_arrives));
+        Device {
+            board: "program".into(),
+            slot: None,
+            firmware_hash: None,
+            rollback: None,
+            hears_on_core: core(&self.shared.hear_seat),
+            shows_on_core: core(&self.shared.show_seat),
+            reset_reason: None,
+            last_panic: None,
+            render_stack: None,
+            audio_stack: None,
+            heap: None,
+            core_busy: None,
+            temperature_c: None,
+            rssi_dbm: None,
+            microphone: microphone.map(|m| m.name().into()),
+            microphone_failures: None,
+            live_sound,
+            strip_underruns: None,
+            wire_us: None,
+            settings_writes: None,
+            settings_errors: None,
+            requests: None,
+            malformed: None,
+            image_bytes: None,
+            static_ram_bytes: None,
+            healthy: checks.iter().all(|c| c.ok),
+            checks,
+            lights,
+        }
+    }
+
+    fn setup(&self) -> Setup<'_> {
+        Setup {
+            leds: self.leds,
+            most_leds: crate::MAX_LEDS,
+            color_order: None,
+            reset_us: None,
+            current_limit_ma: None,
+            noise_floor_db: None,
+            name: &self.who.name,
+            mirror: None,
+            wifi_ssid: None,
+        }
+    }
+
+    fn set_setup(&self, _: &SetupPatch) -> Result<(), Refusal> {
+        Err(Refusal::NotHere(
+            "the program k1 is set up on its command line (`k1 run --help`); only a lamp is set up here",
+        ))
+    }
+
+    fn firmware(&self) -> Result<Firmware, Refusal> {
+        Err(NO_LAMP)
+    }
+
+    fn roll_back(&self) -> Result<GoingBack, Refusal> {
+        Err(NO_LAMP)
+    }
+
+    fn drill(&self) -> Result<GoingBack, Refusal> {
+        Err(NO_LAMP)
+    }
+
+    fn set_keys(&self, _: &Envelope) -> Result<(), Refusal> {
+        Err(NO_LAMP)
+    }
+
+    fn boot_log(&self) -> BootLog {
+        BootLog::default()
+    }
+
+    fn self_test(&self) -> SelfTest {
+        *self.self_test.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    fn start_self_test(&self, reads: u32) -> Result<(), Refusal> {
+        let clock = self.shared.clone();
+        let now_ms = move || clock.clock.now_us() / 1000;
+        let mut reading = Reading::new(reads, now_ms());
+        {
+            let mut place = self.self_test.lock().unwrap_or_else(PoisonError::into_inner);
+            if place.state == TestState::Running {
+                return Err(Refusal::Busy("a self-test runs; GET says how it stands"));
+            }
+            *place = SelfTest { state: TestState::Running, wanted: reads, ..SelfTest::default() };
+        }
+        let (place, mut reader) = (self.self_test.clone(), self.sound.clone());
+        let run = move || {
+            loop {
+                let so_far = reading.batch(&mut reader, now_ms());
+                *place.lock().unwrap_or_else(PoisonError::into_inner) = so_far;
+                if so_far.state == TestState::Done {
+                    break;
+                }
+                std::thread::yield_now();
+            }
+        };
+        match std::thread::Builder::new().name("k1-self-test".into()).spawn(run) {
+            Ok(_) => Ok(()),
+            Err(_) => {
+                *self.self_test.lock().unwrap_or_else(PoisonError::into_inner) = SelfTest::default();
+                Err(Refusal::NotHere("this machine gives no thread for a self-test"))
+            }
+        }
+    }
+
+    fn description(&self) -> Result<Vec<u8>, Refusal> {
+        k1_device::api::json(&k1_device::description::description())
+    }
+}
+
+/// Whether every light shines; nothing where there is none besides the page.
+fn every_light_shines(lights: &[Light]) -> Option<Check> {
+    let dark = lights.iter().filter(|l| l.state != LightState::Shining);
+    let dark: Vec<_> = dark.map(|l| format!("{} ({})", l.name, l.state.name())).collect();
+    let advice = match dark.as_slice() {
+        [] => "".into(),
+        dark => format!(
+            "look whether it is on and in the same network, and whether its name is right: {}",
+            dark.join(", ")
+        ),
+    };
+    (!lights.is_empty()).then(|| Check {
+        name: "every light is reached".into(),
+        ok: dark.is_empty(),
+        advice: advice.into(),
+    })
+}

@@ -1,0 +1,78 @@
+//! What must not stand in a source: a credential, and `unsafe` outside the hand-off.
+
+use std::path::Path;
+
+use regex::Regex;
+
+use crate::files;
+
+/// Where credentials are looked for.
+const SECRET_ENDINGS: [&str; 9] = [".rs", ".toml", ".js", ".html", ".css", ".md", ".yml", ".json", ".sh"];
+/// The one room whose library may be unsafe.
+const UNSAFE_ROOM: &str = "crates/k1-handoff";
+
+/// `cargo xtask audit`.
+///
+/// # Errors
+/// Each place, a line each.
+pub fn audit() -> Result<(), String> {
+    let (mut found, mut read) = (Vec::new(), 0);
+    for file in files::ending_in(&SECRET_ENDINGS)? {
+        let text = files::text(&file)?;
+        read += 1;
+        found.extend(
+            in_text(&file, &text)?.map(|(number, what)| format!("{}:{number}: {what}", file.display())),
+        );
+    }
+    println!("{read} files hold no credential, and none outside {UNSAFE_ROOM} is unsafe");
+    if found.is_empty() { Ok(()) } else { Err(found.join("\n")) }
+}
+
+/// Lines, by their numbers, that must not stand in a file.
+fn in_text<'a>(
+    file: &Path,
+    text: &'a str,
+) -> Result<impl Iterator<Item = (usize, &'static str)> + use<'a>, String> {
+    let pattern = |p: &str| Regex::new(p).map_err(|e| e.to_string());
+    let secret = pattern(r#"\b(ssid|password|secret|private_key)\s*[:=]\s*"[^"]{6,}""#)?;
+    let not_safe = pattern(r"\bunsafe\s*(\{|fn\b|impl\b|trait\b|extern\b|\()")?;
+    let is_searched = ["crates", "firmware", "web", "xtask"].iter().any(|room| file.starts_with(room));
+    let is_safe_room = file.extension().is_some_and(|e| e == "rs")
+        && (file.starts_with("crates") || file.starts_with("xtask"))
+        && !file.starts_with(UNSAFE_ROOM);
+    let lines = text.lines().enumerate().map(|(i, line)| (i + 1, line));
+    Ok(lines.filter_map(move |(number, line)| {
+        if is_searched && secret.is_match(line) {
+            return Some((number, "this looks like a credential"));
+        }
+        // In a comment, and inside a text of this file's own tests, it is a word.
+        let code = line.split("//").next().unwrap_or_default();
+        (is_safe_room && not_safe.is_match(code)).then_some((number, "unsafe stands outside k1-handoff"))
+    }))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn found(file: &str, line: &str) -> usize {
+        in_text(Path::new(file), line).unwrap().count()
+    }
+
+    #[test]
+    fn a_credential_and_unsafe_code_are_found() {
+        let credential = format!("let {} = \"correct horse\";", "password");
+        assert_eq!(found("crates/k1/src/a.rs", &credential), 1);
+        assert_eq!(found("firmware/lamp/Cargo.toml", &credential), 1);
+        let code = format!("{} {{ read() }}", "unsafe");
+        assert_eq!(found("crates/k1/src/a.rs", &code), 1);
+        assert_eq!(found("xtask/src/a.rs", &code), 1);
+        assert_eq!(found("crates/k1-handoff/src/swap.rs", &code), 0);
+        assert_eq!(found("crates/k1/src/a.rs", &format!("// {code}")), 0);
+    }
+
+    #[test]
+    fn the_checkout_is_clean() {
+        audit().unwrap();
+    }
+}

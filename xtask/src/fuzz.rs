@@ -1,0 +1,90 @@
+//! Runs each fuzz target for some seconds, as cargo-fuzz would, which need not be installed for it.
+
+use std::path::Path;
+use std::process::Command;
+
+use crate::{root, said};
+
+/// What cargo-fuzz passes to the compiler, without a sanitizer: the crates forbid what one would find.
+const FLAGS: &str = "-Cpasses=sancov-module -Cllvm-args=-sanitizer-coverage-level=4 \
+    -Cllvm-args=-sanitizer-coverage-inline-8bit-counters -Cllvm-args=-sanitizer-coverage-pc-table \
+    -Cllvm-args=-sanitizer-coverage-trace-compares -Cllvm-args=-simplifycfg-branch-fold-threshold=0 \
+    -Ccodegen-units=1 --cfg fuzzing";
+/// What a run must reach to have been one.
+const LEAST_RUNS: u64 = 1_000;
+
+/// `cargo xtask fuzz [SECONDS]`.
+///
+/// # Errors
+/// A sentence, if a target does not build, does not run, or finds something.
+pub fn fuzz(seconds: &str) -> Result<(), String> {
+    let seconds: u32 = seconds.parse().map_err(|_| format!("{seconds} is not a number of seconds"))?;
+    let place = root().join("fuzz");
+    let host = host()?;
+    let status = crate::firmware::nightly()
+        .args(["cargo", "build", "--release", "--target", &host])
+        .env("RUSTFLAGS", FLAGS)
+        .current_dir(&place)
+        .status()
+        .map_err(|e| format!("rustup: {e}"))?;
+    if !status.success() {
+        return Err("the fuzz targets do not build".into());
+    }
+    let mut names = Vec::new();
+    let folder = place.join("fuzz_targets");
+    for file in std::fs::read_dir(&folder).map_err(|e| format!("{}: {e}", folder.display()))? {
+        let path = file.map_err(|e| e.to_string())?.path();
+        names.extend(path.file_stem().map(|s| s.to_string_lossy().into_owned()));
+    }
+    names.sort();
+    for name in &names {
+        run(&place.join("target").join(&host).join("release").join(name), &place, name, seconds)?;
+    }
+    println!("{} fuzz targets ran for {seconds} s each and found nothing", names.len());
+    Ok(())
+}
+
+fn host() -> Result<String, String> {
+    let text = said(crate::firmware::nightly().args(["rustc", "-vV"]))?;
+    let host = text.lines().find_map(|l| l.strip_prefix("host: "));
+    host.map(str::to_owned).ok_or_else(|| "rustc does not say its host".into())
+}
+
+fn run(program: &Path, place: &Path, name: &str, seconds: u32) -> Result<(), String> {
+    // What is found new goes to a folder of its own, so that a run changes nothing in the checkout.
+    let scratch = std::env::temp_dir().join(format!("k1-fuzz-{name}-{}", std::process::id()));
+    std::fs::create_dir_all(&scratch).map_err(|e| format!("{}: {e}", scratch.display()))?;
+    let out = Command::new(program)
+        .args([&scratch, &place.join("corpus").join(name)])
+        .arg(format!("-max_total_time={seconds}"))
+        .arg(format!("-artifact_prefix={}/", scratch.display()))
+        .args(["-timeout=10", "-rss_limit_mb=1024"])
+        .output()
+        .map_err(|e| format!("{}: {e}", program.display()))?;
+    let said = String::from_utf8_lossy(&out.stderr).into_owned();
+    let runs = runs(&said);
+    if !out.status.success() {
+        return Err(format!("{name} found something; its input is in {}:\n{said}", scratch.display()));
+    }
+    let _ = std::fs::remove_dir_all(&scratch);
+    println!("{name}: {} runs", runs.unwrap_or(0));
+    match runs {
+        Some(n) if n >= LEAST_RUNS || seconds < 2 => Ok(()),
+        _ => Err(format!("{name} hardly ran:\n{said}")),
+    }
+}
+
+/// How often a fuzzer called its target.
+fn runs(said: &str) -> Option<u64> {
+    let line = said.lines().rev().find(|l| l.starts_with("Done "))?;
+    line.split(' ').nth(1)?.parse().ok()
+}
+
+#[cfg(test)]
+mod tests {
+    #[test]
+    fn what_a_fuzzer_says_is_read() {
+        assert_eq!(super::runs("#2 INITED\nDone 81234 runs in 9 second(s)\n"), Some(81_234));
+        assert_eq!(super::runs("#2 INITED\n"), None);
+    }
+}

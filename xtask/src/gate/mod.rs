@@ -1,0 +1,257 @@
+//! What must be true before a change lands. The stages are data (`.ci/stages.toml`); a stage that fails, that could not
+//! run or that exceeds its limit fails the gate.
+
+mod bare;
+mod count;
+mod excused;
+mod lamp;
+pub mod quick;
+mod required;
+mod runner;
+mod stage;
+mod targets;
+mod timed;
+
+use std::path::{Path, PathBuf};
+use std::process::{Command, ExitCode};
+use std::time::{Duration, Instant};
+
+use stage::{Stage, Table};
+use timed::End;
+
+/// Nothing begins later than this: a new machine has 60 minutes.
+const LAST_START: Duration = Duration::from_secs(55 * 60);
+
+/// What became of a stage.
+struct Outcome<'a> {
+    stage: &'a Stage,
+    took: Duration,
+    /// A sentence, if it has failed.
+    wrong: Option<String>,
+}
+
+/// `cargo xtask gate [--list | STAGE...]`.
+pub fn gate(args: &[&str]) -> ExitCode {
+    match run(args) {
+        Ok(true) => ExitCode::SUCCESS,
+        Ok(false) => ExitCode::FAILURE,
+        Err(e) => {
+            eprintln!("xtask: {e}");
+            ExitCode::FAILURE
+        }
+    }
+}
+
+/// The commands that stages call.
+///
+/// # Errors
+/// A sentence, if what they test is not so.
+pub fn tests(args: &[&str]) -> Result<(), String> {
+    match args {
+        ["bare"] => bare::run(),
+        ["required"] => required::run(),
+        ["lamp"] => lamp::run(),
+        _ => Err("there are: tests bare, tests required, tests lamp".into()),
+    }
+}
+
+/// The folder of built things, the same for every command of the gate.
+fn built() -> PathBuf {
+    let set = std::env::var_os("CARGO_TARGET_DIR").map(PathBuf::from);
+    std::path::absolute(set.unwrap_or_else(|| crate::root().join("target"))).unwrap_or_default()
+}
+
+/// The folder of the gate's own notes: what each stage printed, what was skipped, what was excused.
+fn notes() -> PathBuf {
+    let folder = built().join("gate");
+    let _ = std::fs::create_dir_all(&folder);
+    folder
+}
+
+/// A folder for a unit test.
+#[cfg(test)]
+fn scratch(name: &str) -> PathBuf {
+    let folder = std::env::temp_dir().join(format!("k1-xtask-{name}-{}", std::process::id()));
+    std::fs::create_dir_all(&folder).unwrap();
+    folder
+}
+
+fn run(args: &[&str]) -> Result<bool, String> {
+    let path = crate::root().join(".ci/stages.toml");
+    let text = std::fs::read_to_string(&path).map_err(|e| format!("{}: {e}", path.display()))?;
+    let table = Table::parse(&text)?;
+    if args == ["--list"] {
+        for stage in &table.stage {
+            let lane = if stage.beside { "beside" } else { "" };
+            println!("{:<12} {:>3} min {lane:<7} {}", stage.name, stage.minutes, stage.says);
+        }
+        return Ok(true);
+    }
+    let chosen = table.choose(args)?;
+    let notes = notes();
+    excused::forget(&notes);
+    if !chosen.iter().any(|s| s.name == bare::STAGE) {
+        let _ = std::fs::remove_file(notes.join(bare::SKIPPED));
+    }
+    let outcomes = run_all(&chosen, &notes, LAST_START);
+    let verdict = tell(&outcomes, &notes);
+    println!("{}", count::of(chosen.iter().map(|s| log_of(&notes, s)))?);
+    Ok(verdict)
+}
+
+fn log_of(notes: &Path, stage: &Stage) -> PathBuf {
+    notes.join(&stage.name).with_extension("log")
+}
+
+/// Runs the stages: those that run beside the others in a second lane.
+fn run_all<'a>(stages: &[&'a Stage], notes: &Path, last_start: Duration) -> Vec<Outcome<'a>> {
+    let began = Instant::now();
+    let lane = |beside: bool| -> Vec<Outcome<'a>> {
+        let of_this_lane = stages.iter().filter(|s| s.beside == beside);
+        of_this_lane
+            .map(|stage| {
+                let from = Instant::now();
+                if !beside {
+                    println!("\n== {}: {} (at {} s) ==", stage.name, stage.says, began.elapsed().as_secs());
+                }
+                let late = began.elapsed() >= last_start;
+                let done = if late { Err("no time was left for it".into()) } else { one(stage, notes) };
+                let outcome = Outcome { stage, took: from.elapsed(), wrong: done.err() };
+                if beside {
+                    let log = std::fs::read_to_string(log_of(notes, stage)).unwrap_or_default();
+                    println!("\n== {}: {} (ran beside) ==\n{log}", stage.name, stage.says);
+                }
+                outcome
+            })
+            .collect()
+    };
+    let mut outcomes = std::thread::scope(|scope| {
+        let second = scope.spawn(|| lane(true));
+        let mut first = lane(false);
+        first.extend(second.join().unwrap_or_default());
+        first
+    });
+    outcomes.sort_by_key(|o| stages.iter().position(|s| s.name == o.stage.name));
+    outcomes
+}
+
+/// Runs one stage.
+///
+/// # Errors
+/// A sentence, if a program is missing, a command fails, or time is over.
+fn one(stage: &Stage, notes: &Path) -> Result<(), String> {
+    let log = log_of(notes, stage);
+    std::fs::write(&log, "").map_err(|e| format!("{}: {e}", log.display()))?;
+    if let Some(missing) = stage.missing() {
+        return Err(missing);
+    }
+    let began = Instant::now();
+    let this = std::env::current_exe().map_err(|e| format!("this program: {e}"))?;
+    for line in &stage.run {
+        // Not by `cargo run`, which would wait for a build in the other lane.
+        let script = line.replace("cargo xtask ", "\"$K1_XTASK\" ");
+        let mut command = shell(&script, stage.beside);
+        command.current_dir(crate::root()).envs(&stage.env).env("K1_XTASK", &this);
+        command.env("CARGO_TARGET_DIR", built());
+        let left = stage.limit().saturating_sub(began.elapsed());
+        match timed::run(&mut command, left, &log, !stage.beside)? {
+            End::Success => {}
+            End::Failure(status) => return Err(format!("`{line}`: {status}")),
+            End::Killed => return Err(format!("`{line}` did not end within {} minutes", stage.minutes)),
+        }
+    }
+    Ok(())
+}
+
+/// A shell that runs a script; in the second lane, on time that nothing else wants.
+fn shell(script: &str, idle: bool) -> Command {
+    let plain = ["sh", "-eu", "-c", script];
+    let yielding = match (idle, timed::find("chrt")) {
+        (false, _) => &[][..],
+        (true, Some(_)) => &["chrt", "--idle", "0"],
+        (true, None) => &["nice", "-n", "19"],
+    };
+    let words: Vec<_> = yielding.iter().chain(&plain).collect();
+    let mut command = Command::new(words[0]);
+    command.args(&words[1..]);
+    command
+}
+
+/// Prints the table, what was excused and what failed; false if the gate has failed.
+fn tell(outcomes: &[Outcome], notes: &Path) -> bool {
+    println!("\n== result ==");
+    for outcome in outcomes {
+        let (minutes, seconds) = (outcome.took.as_secs() / 60, outcome.took.as_secs() % 60);
+        let verdict = if outcome.wrong.is_some() { "FAILED" } else { "passed" };
+        println!("{:<12} {minutes:>3} min {seconds:02} s  {verdict}", outcome.stage.name);
+    }
+    let excused = excused::read(notes);
+    println!("{} statements about time were excused, because this machine was away twice:", excused.len());
+    excused.iter().for_each(|e| println!("  {e}"));
+    let mut wrong: Vec<_> =
+        outcomes.iter().filter_map(|o| Some(format!("{}: {}", o.stage.name, o.wrong.as_ref()?))).collect();
+    wrong.extend(excused::too_many(&excused));
+    wrong.iter().for_each(|w| println!("FAILED {w}"));
+    wrong.is_empty()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    /// A stage that runs one line.
+    fn stage(name: &str, needs: &str, line: &str, beside: bool) -> Stage {
+        Stage {
+            name: name.into(),
+            says: String::new(),
+            needs: vec![needs.into()],
+            minutes: 1,
+            beside,
+            env: [("GREETING".to_owned(), "good day".to_owned())].into(),
+            run: vec![line.into()],
+        }
+    }
+
+    fn wrong(stages: &[&Stage], last_start: Duration) -> Vec<Option<String>> {
+        let notes = scratch("gate");
+        run_all(stages, &notes, last_start).into_iter().map(|o| o.wrong).collect()
+    }
+
+    #[test]
+    fn a_stage_passes_only_if_it_ran_and_every_command_succeeded() {
+        let passes = stage("passes", "sh", "test \"$GREETING\" = 'good day'", false);
+        let fails = stage("fails", "sh", "exit 7", false);
+        let beside = stage("beside", "sh", "false; true", true);
+        let missing = stage("missing", "k1-no-such-program", "true", false);
+        let all = wrong(&[&fails, &passes, &beside, &missing], LAST_START);
+        assert!(all[0].as_ref().unwrap().contains('7'));
+        assert_eq!(all[1], None);
+        assert!(all[2].is_some(), "a command in the middle of a line counts");
+        assert!(all[3].as_ref().unwrap().contains("k1-no-such-program"));
+    }
+
+    #[test]
+    fn a_stage_for_which_no_time_is_left_has_failed() {
+        let late = stage("late", "sh", "true", false);
+        assert!(wrong(&[&late], Duration::ZERO)[0].as_ref().unwrap().contains("no time"));
+    }
+
+    #[test]
+    fn the_gate_fails_with_one_stage_and_with_six_excuses() {
+        let notes = scratch("verdict");
+        let (good, bad) = (stage("good", "sh", "true", false), stage("bad", "sh", "false", false));
+        let outcome = |stage, wrong: Option<&str>| Outcome {
+            stage,
+            took: Duration::ZERO,
+            wrong: wrong.map(str::to_owned),
+        };
+        excused::forget(&notes);
+        assert!(tell(&[outcome(&good, None)], &notes));
+        assert!(!tell(&[outcome(&good, None), outcome(&bad, Some("wrong"))], &notes));
+        for n in 0..6 {
+            assert_eq!(tell(&[outcome(&good, None)], &notes), n < 6);
+            excused::note(&notes, &format!("excuse-{n} of a test")).unwrap();
+        }
+        assert!(!tell(&[outcome(&good, None)], &notes));
+    }
+}

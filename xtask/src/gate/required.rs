@@ -1,0 +1,68 @@
+//! The tests that a bare machine skips, where everything that they need is: there a missing program is a failure.
+
+use std::collections::BTreeSet;
+use std::time::Duration;
+
+use super::runner::{self, Case, Report};
+use super::targets::{self, Table};
+use super::{bare, excused, notes};
+
+/// Every need of `crates/k1/tests/support/need.rs`.
+const NEEDS: &str = "browser,pulse,virt,promtool,mosquitto,netns,nginx,openssl,encoders";
+
+/// Runs them.
+///
+/// # Errors
+/// A sentence, if one fails, is skipped, or cannot be found.
+pub fn run() -> Result<(), String> {
+    let (table, all) = (Table::read()?, targets::all()?);
+    let cases = targets::build(&all, Duration::from_secs(table.required_seconds))?;
+    let (chosen, again) = choose(cases, &table)?;
+    let env = [("K1_REQUIRE", NEEDS.to_owned())];
+    let mut reports = runner::all(&chosen, &env, |case| table.is_alone(case));
+    judge(&mut reports)?;
+    runner::tell(&reports, 0, again)
+}
+
+/// What was skipped on the bare machine (and how many that are) and what could not be judged there; without its notes, what
+/// is not quick.
+fn choose(cases: Vec<Case>, table: &Table) -> Result<(Vec<Case>, usize), String> {
+    let notes = notes();
+    let Ok(skipped) = std::fs::read_to_string(notes.join(bare::SKIPPED)) else {
+        println!("no run on a bare machine has said what it skipped: all tests that are not quick");
+        let is_wanted = |c: &Case| !table.is_quick(&c.target) || table.is_slow(c);
+        return Ok((cases.into_iter().filter(is_wanted).collect(), 0));
+    };
+    let unjudged = excused::candidates(&notes.join(bare::UNJUDGED));
+    let mut wanted: BTreeSet<String> =
+        skipped.lines().filter_map(|l| Some(l.split_once('\t')?.1.to_owned())).collect();
+    wanted.extend(unjudged.into_iter().map(|c| c.test));
+    let chosen: Vec<_> = cases.into_iter().filter(|c| wanted.contains(&c.name)).collect();
+    match wanted.iter().find(|name| !chosen.iter().any(|c| c.name == **name)) {
+        Some(lost) => Err(format!("the test {lost} was skipped on a bare machine, and is nowhere")),
+        None => Ok((chosen, skipped.lines().count())),
+    }
+}
+
+/// Notes what is excused, and fails what was skipped or says what it may not.
+///
+/// # Errors
+/// A sentence, if the notes cannot be written.
+pub fn judge(reports: &mut [Report]) -> Result<(), String> {
+    let (named, notes) = (excused::named()?, notes());
+    for report in reports {
+        if report.skipped && report.wrong.is_none() {
+            report.wrong = Some(format!("{} was skipped, although everything is there", report.name));
+        }
+        for statement in report.unjudged.drain(..) {
+            match named.get(&statement.name) {
+                Some(_) => excused::note(
+                    &notes,
+                    &format!("{} ({}): {}", statement.name, report.name, statement.what),
+                )?,
+                None => report.wrong = Some(format!("{} is not in .ci/timing.toml", statement.name)),
+            }
+        }
+    }
+    Ok(())
+}

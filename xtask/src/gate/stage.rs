@@ -1,0 +1,151 @@
+//! The table of stages, `.ci/stages.toml`.
+
+use std::collections::BTreeMap;
+use std::time::Duration;
+
+use serde::Deserialize;
+
+use super::timed;
+
+/// What must be true before a change lands, and the commands that show it.
+#[derive(Debug, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct Stage {
+    /// One word, by which it can be run alone.
+    pub name: String,
+    /// What is true when it passes.
+    pub says: String,
+    /// Programs without which it cannot run, and then fails.
+    pub needs: Vec<String>,
+    /// Minutes after which it is killed, and then has failed.
+    pub minutes: u64,
+    /// True if it runs on what the other stages leave idle. It must not use their build folder.
+    #[serde(default)]
+    pub beside: bool,
+    /// Variables of its commands.
+    #[serde(default)]
+    pub env: BTreeMap<String, String>,
+    /// Lines for a shell, each of which must succeed.
+    pub run: Vec<String>,
+}
+
+/// The file.
+#[derive(Debug, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct Table {
+    /// In the order in which they run.
+    pub stage: Vec<Stage>,
+}
+
+impl Stage {
+    /// Its time limit.
+    pub fn limit(&self) -> Duration {
+        Duration::from_secs(60 * self.minutes)
+    }
+
+    /// A sentence, if a program is missing.
+    pub fn missing(&self) -> Option<String> {
+        let missing: Vec<_> =
+            self.needs.iter().filter(|name| timed::find(name).is_none()).map(String::as_str).collect();
+        (!missing.is_empty()).then(|| format!("it cannot run without {}", missing.join(", ")))
+    }
+}
+
+impl Table {
+    /// The table of a text.
+    ///
+    /// # Errors
+    /// A sentence, if it cannot be read, or if a stage is not what a stage must be.
+    pub fn parse(text: &str) -> Result<Self, String> {
+        let table: Self = toml::from_str(text).map_err(|e| format!(".ci/stages.toml: {e}"))?;
+        for (i, stage) in table.stage.iter().enumerate() {
+            let wrong = |what: &str| Err(format!(".ci/stages.toml: {} {what}", stage.name));
+            if table.stage[..i].iter().any(|other| other.name == stage.name) {
+                return wrong("stands there twice");
+            }
+            if stage.name.is_empty() || !stage.name.bytes().all(|b| b.is_ascii_lowercase() || b == b'-') {
+                return wrong("is not a name of small letters and hyphens");
+            }
+            if stage.run.is_empty() {
+                return wrong("has no command");
+            }
+            if !(1..=45).contains(&stage.minutes) {
+                return wrong("has no limit from 1 to 45 minutes");
+            }
+        }
+        Ok(table)
+    }
+
+    /// The named stages in the order of the table, or all.
+    ///
+    /// # Errors
+    /// A sentence that lists the names, if one is unknown.
+    pub fn choose(&self, names: &[&str]) -> Result<Vec<&Stage>, String> {
+        if let Some(unknown) = names.iter().find(|name| !self.stage.iter().any(|s| s.name == **name)) {
+            let all: Vec<_> = self.stage.iter().map(|s| s.name.as_str()).collect();
+            return Err(format!("there is no stage {unknown}; there are: {}", all.join(", ")));
+        }
+        let chosen = |s: &&Stage| names.is_empty() || names.contains(&s.name.as_str());
+        Ok(self.stage.iter().filter(chosen).collect())
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    /// The table as it stands.
+    fn ours() -> Table {
+        Table::parse(&std::fs::read_to_string(crate::root().join(".ci/stages.toml")).unwrap()).unwrap()
+    }
+
+    fn text(stages: &[(&str, &str, u64)]) -> String {
+        let one = |(name, needs, minutes): &(&str, &str, u64)| {
+            format!(
+                "[[stage]]\nname = {name:?}\nsays = \"\"\nneeds = [{needs:?}]\nminutes = {minutes}\nrun = [\"true\"]\n"
+            )
+        };
+        stages.iter().map(one).collect()
+    }
+
+    #[test]
+    fn every_stage_has_a_name_of_its_own_a_limit_and_programs() {
+        let table = ours();
+        assert!(table.stage.len() > 15, "{}", table.stage.len());
+        for stage in &table.stage {
+            assert!(!stage.needs.is_empty() && stage.says.len() > 12, "{stage:?}");
+            // They share a build folder otherwise, and one would wait for the other.
+            let elsewhere = ["--target-dir", "CARGO_TARGET_DIR", "xtask", "firmware"];
+            let builds = |line: &&String| line.contains("cargo") && !line.contains("fmt");
+            for line in stage.run.iter().filter(builds).filter(|_| stage.beside) {
+                assert!(elsewhere.iter().any(|word| line.contains(word)), "{}: {line}", stage.name);
+            }
+        }
+    }
+
+    #[test]
+    fn what_is_not_a_table_of_stages_is_refused() {
+        let refused = |stages: &[(&str, &str, u64)]| Table::parse(&text(stages)).unwrap_err();
+        assert!(refused(&[("a", "sh", 1), ("a", "sh", 1)]).contains("twice"));
+        assert!(refused(&[("a", "sh", 0)]).contains("limit"));
+        assert!(refused(&[("a", "sh", 60)]).contains("limit"));
+        assert!(refused(&[("A b", "sh", 1)]).contains("small letters"));
+        assert!(Table::parse("[[stage]]\nname = \"a\"").is_err());
+    }
+
+    #[test]
+    fn one_is_run_by_its_name_and_an_unknown_name_tells_the_known_ones() {
+        let table = Table::parse(&text(&[("a", "sh", 1), ("b", "sh", 1), ("c", "sh", 1)])).unwrap();
+        let names = |chosen: Vec<&Stage>| chosen.iter().map(|s| s.name.clone()).collect::<String>();
+        assert_eq!(names(table.choose(&[]).unwrap()), "abc");
+        assert_eq!(names(table.choose(&["c", "a"]).unwrap()), "ac");
+        assert!(table.choose(&["d"]).unwrap_err().contains("a, b, c"));
+    }
+
+    #[test]
+    fn a_stage_whose_program_is_missing_says_so() {
+        let table = Table::parse(&text(&[("a", "k1-no-such-program", 1), ("b", "sh", 1)])).unwrap();
+        assert!(table.stage[0].missing().unwrap().contains("k1-no-such-program"));
+        assert_eq!(table.stage[1].missing(), None);
+    }
+}
