@@ -221,6 +221,7 @@ pub struct Machine {
     words: Option<String>,
     run: Option<Run>,
     began_at_us: u64,
+    lived_us: u64,
 }
 
 /// A key.
@@ -260,6 +261,7 @@ pub fn package(fault: &str, version: &str, patience_s: u16, signer: &SigningKey)
 impl Machine {
     /// A lamp with these halves and good firmware, switched off.
     pub fn new(halves: Halves) -> Self {
+        clock::reset(0);
         CONSOLE.take();
         CRASHES.set(0);
         let mut flash = Flash::new((4 << 20) / SECTOR as usize);
@@ -280,6 +282,7 @@ impl Machine {
             words: None,
             run: None,
             began_at_us: 0,
+            lived_us: 0,
         }
     }
 
@@ -298,6 +301,11 @@ impl Machine {
     /// Everything that its console has said.
     pub fn console(&self) -> String {
         CONSOLE.with_borrow(Clone::clone)
+    }
+
+    /// Seconds that it has lived, through all of its starts.
+    pub fn lived_s(&self) -> f64 {
+        (self.lived_us + clock::now_us() - self.began_at_us) as f64 / 1e6
     }
 
     /// What its tasks share, of the run that goes on.
@@ -393,6 +401,7 @@ impl Machine {
     }
 
     fn starts_once(&mut self) {
+        self.lived_us += clock::now_us().saturating_sub(self.began_at_us);
         clock::reset(self.began_at_us);
         let start = block_on(boot::start(&mut self.flash, &Layout::K1));
         if !self.flash.with(|f| f.has_power()) {

@@ -162,7 +162,7 @@ fn bad_firmware_goes_back_and_says_why() {
         ("slow", "1.0.5", 150, "frames were late"),
         ("mute", "1.0.6", 150, "frames were late"),
     ] {
-        let starts = lamp.starts;
+        let (starts, began) = (lamp.starts, lamp.lived_s());
         let (status, answer) = lamp.put(&package(fault, version, 15, &key(1)));
         assert_eq!(status, 200, "{answer}");
         let is_over = |s: &Value| s["last"]["outcome"] == "rolled_back" && s["last"]["version"] == version;
@@ -170,6 +170,13 @@ fn bad_firmware_goes_back_and_says_why() {
         assert!(runs("1.0.1")(&state), "{state}");
         assert!(state["last"]["reason"].as_str().unwrap().contains(why), "{fault}: {state}");
         assert_eq!(state["other"], Value::Null, "nobody goes back to what has failed: {state}");
+        println!(
+            "{fault}: {} runs again after {} resets and {:.0} s: {}",
+            state["running"]["version"],
+            lamp.starts - starts,
+            lamp.lived_s() - began,
+            state["last"]["reason"]
+        );
         assert_eq!(lamp.starts - starts, 2, "{fault}");
     }
 }
@@ -180,18 +187,25 @@ fn the_way_back_by_hand_and_by_the_second_net() {
     let (status, answer) = lamp.put(&package("next", "1.0.7", 15, &key(1)));
     assert_eq!(status, 200, "{answer}");
     lamp.becomes(60, runs("1.0.7"));
-    let starts = lamp.starts;
+    let (starts, began) = (lamp.starts, lamp.lived_s());
     let going = lamp.asks(5.0, async |c: Client| c.asks("POST", "/api/v1/rollback", b"{}").await);
     assert_eq!(going.flatten().unwrap().json()["to"]["version"], "1.0.1");
+    lamp.becomes(60, |s| s["running"]["version"] == "1.0.1");
+    println!("rollback by hand: {} restart, {:.1} s", lamp.starts - starts, lamp.lived_s() - began);
     lamp.becomes(60, runs("1.0.1"));
     assert_eq!(lamp.starts - starts, 1);
 
     // One that falls over again and again after it was found good gives way.
     let (status, answer) = lamp.put(&package("late", "1.0.8", 15, &key(1)));
     assert_eq!(status, 200, "{answer}");
-    let starts = lamp.starts;
+    let (starts, began) = (lamp.starts, lamp.lived_s());
     lamp.becomes(60, runs("1.0.8"));
     let state = lamp.becomes(120, runs("1.0.1"));
+    println!(
+        "late: 1.0.1 runs again after {} starts and {:.0} s",
+        lamp.starts - starts,
+        lamp.lived_s() - began
+    );
     // One that tries it, four after its crashes, and one of the image before.
     assert_eq!(lamp.starts - starts, 6, "{}", lamp.console());
     assert_eq!(
@@ -222,19 +236,30 @@ fn a_trial_waits_for_a_router_as_long_as_its_manifest_says() {
     let mut lamp = Machine::ready(Halves::Counting);
     let (status, answer) = lamp.put(&package("good", "1.2.0", 120, &key(1)));
     assert_eq!(status, 200, "{answer}");
+    let began = lamp.lived_s();
     lamp.set_link(false);
     lamp.lives(40.0);
     assert_eq!(lamp.starts, 2, "it waits");
     lamp.set_link(true);
     lamp.becomes(60, runs("1.2.0"));
+    println!(
+        "router away for 40 s of a patience of 120: kept, confirmed after {:.0} s",
+        lamp.lived_s() - began
+    );
     assert_eq!(lamp.starts, 2);
 
     let (status, answer) = lamp.put(&package("next", "1.2.1", 20, &key(1)));
     assert_eq!(status, 200, "{answer}");
+    let (starts, began) = (lamp.starts, lamp.lived_s());
     lamp.set_link(false);
     lamp.lives(15.0);
     assert_eq!(lamp.starts, 3, "it waits");
-    lamp.lives(20.0);
+    (0..20).for_each(|_| lamp.lives(if lamp.starts < 4 { 1.0 } else { 0.0 }));
+    println!(
+        "router away for longer than 20 s: back after {} resets and {:.0} s",
+        lamp.starts - starts,
+        lamp.lived_s() - began
+    );
     assert_eq!(lamp.starts, 4, "it has given up");
     lamp.set_link(true);
     let state = lamp.becomes(60, runs("1.2.0"));
