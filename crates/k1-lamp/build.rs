@@ -1,8 +1,11 @@
 //! Packs the page and the description of the API, so that a lamp serves them from its flash.
 
 use std::fmt::Write;
+use std::io::Write as _;
 use std::path::PathBuf;
 
+use flate2::Compression;
+use flate2::write::GzEncoder;
 use k1_device::page::{FILES, File, MODULE, MODULES};
 use k1_http::etag::Tag;
 
@@ -43,16 +46,10 @@ fn page(name: &str) -> Result<&'static [u8], String> {
     k1_page::file(name).ok_or_else(|| format!("{name} is not in the page's crate"))
 }
 
-/// gzip (RFC 1952): header, deflated bytes, CRC-32, length.
-fn gzip(bytes: &[u8]) -> Vec<u8> {
-    let mut out = vec![0x1f, 0x8b, 8, 0, 0, 0, 0, 0, 2, 255];
-    out.extend(miniz_oxide::deflate::compress_to_vec(bytes, 10));
-    let crc = !bytes.iter().fold(!0_u32, |crc, byte| {
-        (0..8).fold(crc ^ u32::from(*byte), |c, _| if c & 1 == 1 { c >> 1 ^ 0xedb8_8320 } else { c >> 1 })
-    });
-    out.extend(crc.to_le_bytes());
-    out.extend((bytes.len() as u32).to_le_bytes());
-    out
+fn gzip(bytes: &[u8]) -> Result<Vec<u8>, std::io::Error> {
+    let mut encoder = GzEncoder::new(Vec::new(), Compression::best());
+    encoder.write_all(bytes)?;
+    encoder.finish()
 }
 
 fn main() -> Result<(), Box<dyn std::error::Error>> {
@@ -64,7 +61,7 @@ fn main() -> Result<(), Box<dyn std::error::Error>> {
         let File { path, name, kind } = file;
         let bytes = if file == app { one_module()? } else { page(name)?.to_vec() };
         let packed = format!("{name}.gz");
-        std::fs::write(out.join(&packed), gzip(&bytes))?;
+        std::fs::write(out.join(&packed), gzip(&bytes)?)?;
         writeln!(
             code,
             "File {{ path: {path:?}, media_type: {kind:?}, tag: Tag({:#x}), packed: true, \

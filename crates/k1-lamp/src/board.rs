@@ -1,5 +1,6 @@
 //! What a board must bring.
 
+use core::fmt::Arguments;
 use core::future::Future;
 
 use embassy_time::Duration;
@@ -88,3 +89,8 @@ impl Facts {
         static_ram_bytes: None,
     };
 }
+
+/// Prints a line on the board's console; must not wait.
+pub type Print = fn(Arguments);
+/// Starts the lamp again; the words are told by the next start, and none are for a start that was asked for.
+pub type Restart = fn(words: Option<&str>) -> !;

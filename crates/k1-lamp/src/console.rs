@@ -13,11 +13,11 @@ use k1_device::live::{self, HeardHop};
 use k1_device::meter::{Count, Ledger};
 use k1_device::settings::Group;
 
+use crate::board::Print;
 use crate::home::LampHome;
-use crate::{BINS, HISTORY, Lamp, State, now_us};
+use crate::state::HISTORY;
+use crate::{BINS, Lamp, State, now_us};
 
-/// Prints a line on the board's console; must not wait.
-pub type Print = fn(Arguments);
 /// Measures what only the board can: stacks, heap, temperature, signal.
 pub type Probe = fn(&mut State);
 

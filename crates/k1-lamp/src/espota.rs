@@ -13,7 +13,7 @@ use k1_update::refusal::Refusal;
 use k1_wire::espota::{self, Challenge, Check, Invitation, PORT, Request};
 
 use crate::Lamp;
-use crate::update::Updater;
+use crate::receive::Updater;
 
 /// An invitation without a proof is forgotten after this.
 const PROOF_PATIENCE: Duration = Duration::from_secs(10);

@@ -21,8 +21,8 @@ use k1_engine::audio::InputState;
 use k1_update::envelope::Envelope;
 use k1_update::refusal::Refusal as Why;
 
-use crate::update::Wish;
-use crate::web::DESCRIPTION;
+use crate::pages::DESCRIPTION;
+use crate::state::FirmwareCommand;
 use crate::{Lamp, now_us};
 
 /// The lamp for one request.
@@ -239,7 +239,7 @@ impl Backend for LampHome {
             (None, other, _) => Ok(other.clone()),
         });
         let to = to.map_err(Refusal::Update)?;
-        self.lamp.wish.signal(Wish::RollBack);
+        self.lamp.command.signal(FirmwareCommand::RollBack);
         Ok(GoingBack { to })
     }
 
@@ -250,7 +250,7 @@ impl Backend for LampHome {
             _ => Ok(s.firmware.running.clone()),
         });
         let to = to.map_err(Refusal::Update)?;
-        self.lamp.wish.signal(Wish::Drill);
+        self.lamp.command.signal(FirmwareCommand::Drill);
         Ok(GoingBack { to })
     }
 

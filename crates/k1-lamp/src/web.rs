@@ -10,7 +10,6 @@ use alloc::string::String;
 use alloc::vec::Vec;
 use core::cell::RefCell;
 use core::net::{IpAddr, Ipv4Addr};
-use core::sync::atomic::AtomicU32;
 use core::sync::atomic::Ordering::Relaxed;
 
 use embassy_net::tcp::TcpSocket;
@@ -25,24 +24,18 @@ use k1_device::respond::{Answer, respond};
 use k1_device::routes::{self, Action, MOST_FIRMWARE, Method};
 use k1_http::admission::{self, Entry, streamed_length};
 use k1_http::body::{Framing, Intake};
-use k1_http::etag::Tag;
 use k1_http::head::{self, Parsed};
 use k1_http::limits::{LAMP, Patience};
 use k1_http::names::Names;
 use k1_http::rejection::Rejection;
-use k1_http::route::File;
 use k1_update::refusal::Refusal as Why;
 
 use crate::home::LampHome;
-use crate::update::Updater;
+use crate::pages::PAGES;
+use crate::receive::Updater;
+pub use crate::state::WORKERS;
 use crate::{Lamp, now_us};
 
-include!(concat!(env!("OUT_DIR"), "/pages.rs"));
-
-/// Connections at once.
-pub const WORKERS: usize = 4;
-/// Fewer workers than this that wait for a connection are too few: others do not wait for a second request then.
-const ALWAYS_LISTENING: u32 = 1;
 /// Largest body that any route takes.
 const MOST_BODY: usize = 4_096;
 /// Bytes of a body that are read at once.
@@ -51,6 +44,8 @@ const SCRATCH: usize = 256;
 const LOOK: Duration = Duration::from_millis(300);
 /// A peer that takes or sends nothing for this time is gone.
 const GONE: Duration = Duration::from_millis(LAMP.write_ms);
+/// A sender that stops is told so before its connection counts as lost, or it would not hear it.
+const STALLED: Duration = Duration::from_millis(LAMP.write_ms * 3 / 4);
 
 /// Pairs of client and route that are remembered.
 const REMEMBERED: usize = 64;
@@ -62,41 +57,6 @@ pub type Admission = admission::Admission<Action, REMEMBERED, GUESSERS>;
 /// One that opens for a token, or for anybody.
 pub fn admission(token: Option<heapless::String<32>>) -> Admission {
     Admission::new(routes::site(PAGES), Names::LOCAL, token.map(|t| t.as_str().into()))
-}
-
-/// Who waits at the doors.
-pub struct Doors {
-    listening: AtomicU32,
-    sockets: AtomicU32,
-    clients: AtomicU32,
-}
-
-impl Default for Doors {
-    fn default() -> Self {
-        Self::new()
-    }
-}
-
-impl Doors {
-    /// Nobody waits.
-    pub const fn new() -> Self {
-        Self { listening: AtomicU32::new(0), sockets: AtomicU32::new(0), clients: AtomicU32::new(1) }
-    }
-
-    /// True if somebody waits for a connection, or is in one.
-    pub fn is_open(&self) -> bool {
-        self.listening.load(Relaxed) > 0 || self.sockets.load(Relaxed) > 0
-    }
-
-    /// Open WebSockets.
-    pub fn sockets(&self) -> usize {
-        self.sockets.load(Relaxed) as usize
-    }
-
-    /// True if too few wait for a connection.
-    fn are_too_few(&self) -> bool {
-        self.listening.load(Relaxed) < ALWAYS_LISTENING
-    }
 }
 
 /// Buffers of one worker.
@@ -192,6 +152,8 @@ impl<F: NorFlash + 'static> Connection<'_, F> {
                     Parsed::Wrong(rejection) => return turn_away(lamp, socket, rejection).await,
                 }
                 let has_begun = filled > 0;
+                // A connection at rest is not lost: its own patience ends it, with a word.
+                socket.set_timeout(has_begun.then_some(GONE));
                 match fill(lamp, socket, &mut bytes[filled..], has_begun, since_ms).await {
                     Ok(n) => filled += n,
                     Err(Some(rejection)) => return turn_away(lamp, socket, rejection).await,
@@ -202,6 +164,7 @@ impl<F: NorFlash + 'static> Connection<'_, F> {
                     since_ms = now_ms();
                 }
             };
+            socket.set_timeout(Some(GONE));
             let Parsed::Head(head, _) = head::parse(&bytes[..filled], LAMP.head_bytes) else {
                 return End::Silent;
             };
@@ -292,7 +255,7 @@ impl<F: NorFlash + 'static> Connection<'_, F> {
 /// Takes in what was announced and nobody wants: a sender who is cut off does not read the answer.
 async fn forget(socket: &mut TcpSocket<'_>, mut left: u64, scratch: &mut [u8; SCRATCH]) {
     while left > 0 {
-        match with_timeout(GONE, socket.read(scratch)).await {
+        match with_timeout(STALLED, socket.read(scratch)).await {
             Ok(Ok(n @ 1..)) => left = left.saturating_sub(n as u64),
             _ => return,
         }
@@ -328,7 +291,7 @@ async fn install<F: NorFlash + 'static>(
         if left == 0 {
             break;
         }
-        n = match with_timeout(GONE, socket.read(scratch)).await {
+        n = match with_timeout(STALLED, socket.read(scratch)).await {
             Ok(Ok(n @ 1..)) => n.min(left),
             _ => return Answer::refusal(Refusal::Update(Why::Stalled), now_ms()),
         };

@@ -5,10 +5,9 @@ use std::future::Future;
 use std::pin::pin;
 use std::rc::Rc;
 use std::sync::atomic::Ordering::Relaxed;
-use std::sync::{Mutex, MutexGuard, PoisonError};
 use std::task::{Context, Waker};
 
-use embassy_time::{Duration, Instant, MockDriver, Timer};
+use embassy_time::{Duration, Instant, Timer};
 use k1_device::exchange::{Change, Settings};
 use k1_device::live::HeardHop;
 use k1_device::meter::Count;
@@ -22,15 +21,12 @@ use k1_lamp::board::{Microphone, MicrophoneFault, Strip, StripFault};
 use k1_lamp::hear::{TAP, hear};
 use k1_lamp::show::{Wire, show, unpack};
 use k1_lamp::{FRAME_WORDS, Lamp, Show};
+use k1_sim::clock;
 
 /// The clock's smallest step in these tests.
 const STEP_US: u64 = 100;
-
-/// The clock, which the tests of this file share.
-fn clock() -> MutexGuard<'static, ()> {
-    static ONE_AT_A_TIME: Mutex<()> = Mutex::new(());
-    ONE_AT_A_TIME.lock().unwrap_or_else(PoisonError::into_inner)
-}
+/// Where the clock stands when a test begins: a wire at rest needs a past.
+const START_US: u64 = 1_000_000;
 
 fn now_us() -> u64 {
     Instant::now().as_micros()
@@ -42,7 +38,7 @@ fn run(half: impl Future, us: u64) {
     let until = now_us() + us;
     while now_us() < until {
         assert!(half.as_mut().poll(&mut Context::from_waker(Waker::noop())).is_pending());
-        MockDriver::get().advance(Duration::from_micros(STEP_US));
+        clock::move_to(now_us() + STEP_US);
     }
 }
 
@@ -163,7 +159,7 @@ const HEARD: [Count; 3] = [Count::Hops, Count::Underruns, Count::Overruns];
 
 #[test]
 fn hops_are_heard_as_they_arrive_and_counted() {
-    let _clock = clock();
+    clock::reset(START_US);
     let h = heard(|_| Does::Speaks);
     assert_eq!(counts(h.lamp, HEARD), [100, 0, 5]);
     assert_eq!(h.ended_ms, 800.0);
@@ -176,7 +172,7 @@ fn hops_are_heard_as_they_arrive_and_counted() {
 
 #[test]
 fn sound_that_comes_late_is_a_gap_from_60_ms_on() {
-    let _clock = clock();
+    clock::reset(START_US);
     for (us, gaps) in [(50_000, 0), (70_000, 1), (95_000, 1)] {
         let h = heard(move |read| if read == 50 { Does::SpeaksAfter(us) } else { Does::Speaks });
         assert_eq!(counts(h.lamp, HEARD), [100, gaps, 5], "{us} µs");
@@ -185,7 +181,7 @@ fn sound_that_comes_late_is_a_gap_from_60_ms_on() {
 
 #[test]
 fn a_microphone_that_is_lost_is_one_gap_and_silence_keeps_time() {
-    let _clock = clock();
+    clock::reset(START_US);
     // Three reads wait for 100 ms each; of that four hops are heard as silence.
     for (lost, waits_ms) in [(Does::TimesOut, 300.0 - 4.0 * 8.0), (Does::Fails, 0.0)] {
         let h = heard(move |read| if read > 20 { lost } else { Does::Speaks });
@@ -202,7 +198,7 @@ fn a_microphone_that_is_lost_is_one_gap_and_silence_keeps_time() {
 
 #[test]
 fn asking_for_a_microphone_that_is_lost_costs_no_time() {
-    let _clock = clock();
+    clock::reset(START_US);
     let h = heard_for(400, |read| if read > 20 { Does::TimesOut } else { Does::Speaks });
     assert_eq!(counts(h.lamp, [Count::Hops, Count::Underruns]), [400, 1]);
     assert_eq!(h.bounds.len(), 25, "once a second");
@@ -212,7 +208,7 @@ fn asking_for_a_microphone_that_is_lost_costs_no_time() {
 
 #[test]
 fn each_loss_of_a_microphone_is_a_gap() {
-    let _clock = clock();
+    clock::reset(START_US);
     let h = heard(|read| if (5..=8).contains(&read) { Does::Fails } else { Does::Speaks });
     assert_eq!(counts(h.lamp, [Count::Hops, Count::Underruns]), [100, 1]);
     assert_eq!(h.bounds.len(), 7, "the fourth that would fail is due after a second");
@@ -222,7 +218,7 @@ fn each_loss_of_a_microphone_is_a_gap() {
 
 #[test]
 fn without_a_microphone_there_is_silence_and_no_gap() {
-    let _clock = clock();
+    clock::reset(START_US);
     let h = heard(|_| Does::Fails);
     assert_eq!(counts(h.lamp, [Count::Hops, Count::Underruns]), [100, 0]);
     assert!((h.ended_ms - 800.0).abs() < 1.0, "{} ms", h.ended_ms);
@@ -230,7 +226,7 @@ fn without_a_microphone_there_is_silence_and_no_gap() {
 
 #[test]
 fn a_fixed_noise_floor_is_in_force() {
-    let _clock = clock();
+    clock::reset(START_US);
     let lamp: &'static Lamp = Box::leak(Box::default());
     let _owner = lamp.crossing.take_owner(Settings::default());
     lamp.floor_db.store((-33.0_f32).to_bits(), Relaxed);
@@ -302,7 +298,7 @@ const SHOWN: [Count; 3] = [Count::Frames, Count::Late, Count::Dropped];
 
 #[test]
 fn frames_follow_each_other_at_the_wires_pace() {
-    let _clock = clock();
+    clock::reset(START_US);
     let (lamp, sent) = shown(|_| false, |_| 0);
     assert_eq!(sent.len(), 100);
     assert!(sent.windows(2).all(|w| w[1] - w[0] == 3_000), "{sent:?}");
@@ -314,7 +310,7 @@ fn frames_follow_each_other_at_the_wires_pace() {
 
 #[test]
 fn a_frame_that_begins_after_two_periods_is_late_and_is_not_made_up_for() {
-    let _clock = clock();
+    clock::reset(START_US);
     let (lamp, _) = shown(|_| false, |frame| u64::from(frame == 50) * 2_900);
     assert_eq!(counts(lamp, SHOWN)[1..], [0, 0]);
     let (lamp, sent) = shown(|_| false, |frame| u64::from(frame == 50) * 20_000);
@@ -324,7 +320,7 @@ fn a_frame_that_begins_after_two_periods_is_late_and_is_not_made_up_for() {
 
 #[test]
 fn a_strip_that_refuses_does_not_take_the_core_and_nothing_is_dropped() {
-    let _clock = clock();
+    clock::reset(START_US);
     let (lamp, sent) = shown(|frame| frame > 10, |_| 0);
     assert_eq!(sent.len(), 10);
     assert_eq!(counts(lamp, SHOWN)[1..], [0, 0]);
@@ -334,7 +330,7 @@ fn a_strip_that_refuses_does_not_take_the_core_and_nothing_is_dropped() {
 
 #[test]
 fn pages_and_the_mirror_get_what_the_strip_gets() {
-    let _clock = clock();
+    clock::reset(START_US);
     let lamp: &'static Lamp = Box::leak(Box::default());
     let (strip, hardware, sent) = strip(|_| false, |_| 0);
     let order = hardware.order;

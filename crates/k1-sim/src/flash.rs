@@ -3,6 +3,9 @@
 //! A step is the erase of one sector or the programming of at most one page of 256 bytes. Programming can only clear
 //! bits; an attempt to set one is an error. After a cut every operation fails until the power returns.
 
+use std::cell::RefCell;
+use std::rc::Rc;
+
 use embedded_storage_async::nor_flash::{
     ErrorType, NorFlash, NorFlashError, NorFlashErrorKind, ReadNorFlash,
 };
@@ -90,6 +93,11 @@ impl Flash {
         self.has_power = true;
     }
 
+    /// True until a cut has come, and after the power has returned.
+    pub fn has_power(&self) -> bool {
+        self.has_power
+    }
+
     /// Does one step: writes `new` at `at`, or what the cut leaves of it.
     fn step(&mut self, at: usize, new: &[u8]) -> Result<(), Fault> {
         if !self.has_power {
@@ -142,6 +150,31 @@ impl Flash {
     }
 }
 
+impl Flash {
+    fn read_now(&self, at: u32, bytes: &mut [u8]) -> Result<(), Fault> {
+        self.check(at, bytes.len(), 1)?;
+        if !self.has_power {
+            return Err(Fault::NoPower);
+        }
+        bytes.copy_from_slice(&self.bytes[at as usize..at as usize + bytes.len()]);
+        Ok(())
+    }
+
+    fn erase_now(&mut self, from: u32, to: u32) -> Result<(), Fault> {
+        self.check(from, (to as usize).checked_sub(from as usize).ok_or(Fault::Bounds)?, SECTOR)?;
+        (from as usize..to as usize).step_by(SECTOR).try_for_each(|at| self.step(at, &[0xff; SECTOR]))
+    }
+
+    fn write_now(&mut self, at: u32, bytes: &[u8]) -> Result<(), Fault> {
+        self.check(at, bytes.len(), WORD)?;
+        let old = &self.bytes[at as usize..at as usize + bytes.len()];
+        if old.iter().zip(bytes).any(|(old, new)| old & new != *new) {
+            return Err(Fault::NotErased);
+        }
+        bytes.chunks(PAGE).enumerate().try_for_each(|(i, page)| self.step(at as usize + i * PAGE, page))
+    }
+}
+
 impl ErrorType for Flash {
     type Error = Fault;
 }
@@ -150,12 +183,7 @@ impl ReadNorFlash for Flash {
     const READ_SIZE: usize = 1;
 
     async fn read(&mut self, at: u32, bytes: &mut [u8]) -> Result<(), Fault> {
-        self.check(at, bytes.len(), 1)?;
-        if !self.has_power {
-            return Err(Fault::NoPower);
-        }
-        bytes.copy_from_slice(&self.bytes[at as usize..at as usize + bytes.len()]);
-        Ok(())
+        self.read_now(at, bytes)
     }
 
     fn capacity(&self) -> usize {
@@ -168,17 +196,56 @@ impl NorFlash for Flash {
     const ERASE_SIZE: usize = SECTOR;
 
     async fn erase(&mut self, from: u32, to: u32) -> Result<(), Fault> {
-        self.check(from, (to as usize).checked_sub(from as usize).ok_or(Fault::Bounds)?, SECTOR)?;
-        (from as usize..to as usize).step_by(SECTOR).try_for_each(|at| self.step(at, &[0xff; SECTOR]))
+        self.erase_now(from, to)
     }
 
     async fn write(&mut self, at: u32, bytes: &[u8]) -> Result<(), Fault> {
-        self.check(at, bytes.len(), WORD)?;
-        let old = &self.bytes[at as usize..at as usize + bytes.len()];
-        if old.iter().zip(bytes).any(|(old, new)| old & new != *new) {
-            return Err(Fault::NotErased);
-        }
-        bytes.chunks(PAGE).enumerate().try_for_each(|(i, page)| self.step(at as usize + i * PAGE, page))
+        self.write_now(at, bytes)
+    }
+}
+
+/// A flash that outlives those who use it, as a chip's does its firmware.
+#[derive(Clone, Debug)]
+pub struct Shared(Rc<RefCell<Flash>>);
+
+impl Shared {
+    /// Shares a flash.
+    pub fn new(flash: Flash) -> Self {
+        Self(Rc::new(RefCell::new(flash)))
+    }
+
+    /// Looks at the chip itself, or changes it.
+    pub fn with<T>(&self, change: impl FnOnce(&mut Flash) -> T) -> T {
+        change(&mut self.0.borrow_mut())
+    }
+}
+
+impl ErrorType for Shared {
+    type Error = Fault;
+}
+
+impl ReadNorFlash for Shared {
+    const READ_SIZE: usize = 1;
+
+    async fn read(&mut self, at: u32, bytes: &mut [u8]) -> Result<(), Fault> {
+        self.0.borrow().read_now(at, bytes)
+    }
+
+    fn capacity(&self) -> usize {
+        self.0.borrow().bytes.len()
+    }
+}
+
+impl NorFlash for Shared {
+    const WRITE_SIZE: usize = WORD;
+    const ERASE_SIZE: usize = SECTOR;
+
+    async fn erase(&mut self, from: u32, to: u32) -> Result<(), Fault> {
+        self.0.borrow_mut().erase_now(from, to)
+    }
+
+    async fn write(&mut self, at: u32, bytes: &[u8]) -> Result<(), Fault> {
+        self.0.borrow_mut().write_now(at, bytes)
     }
 }
 

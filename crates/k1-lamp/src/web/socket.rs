@@ -107,7 +107,7 @@ impl Drop for Place {
 /// Gets the sound, and is counted for as long as it does.
 struct Listener {
     lamp: &'static Lamp,
-    sound: Subscriber<'static, CriticalSectionRawMutex, Arc<[u8]>, 8, { super::WORKERS }, 1>,
+    sound: Subscriber<'static, CriticalSectionRawMutex, Arc<[u8]>, 8, { crate::state::WORKERS }, 1>,
 }
 
 impl Listener {

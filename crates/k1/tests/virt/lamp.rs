@@ -2,7 +2,7 @@
 
 use std::net::{TcpListener, UdpSocket};
 use std::path::Path;
-use std::sync::{Mutex, MutexGuard, PoisonError};
+use std::sync::{Condvar, Mutex, PoisonError};
 use std::time::Duration;
 
 use serde_json::Value;
@@ -30,10 +30,37 @@ pub fn ready() -> Option<Ready> {
     None
 }
 
-/// Emulators take turns: two at once would measure each other.
-pub fn turn() -> MutexGuard<'static, ()> {
-    static TURN: Mutex<()> = Mutex::new(());
-    TURN.lock().unwrap_or_else(PoisonError::into_inner)
+/// Emulators that run at once: more would only make each other slow.
+const PLACES: usize = 2;
+static FREE: (Mutex<usize>, Condvar) = (Mutex::new(PLACES), Condvar::new());
+
+/// Places among the emulators; they are free again when this is dropped.
+pub struct Turn(usize);
+
+impl Turn {
+    /// Waits for one place: for an emulator that does not follow this machine's clock, and does not mind another beside it.
+    pub fn beside() -> Self {
+        Self::take(1)
+    }
+
+    /// Waits for all places: for an emulator that follows this machine's clock. Beside it, another would be measured.
+    pub fn alone() -> Self {
+        Self::take(PLACES)
+    }
+
+    fn take(places: usize) -> Self {
+        let free = FREE.0.lock().unwrap_or_else(PoisonError::into_inner);
+        let mut free = FREE.1.wait_while(free, |n| *n < places).unwrap_or_else(PoisonError::into_inner);
+        *free -= places;
+        Self(places)
+    }
+}
+
+impl Drop for Turn {
+    fn drop(&mut self) {
+        *FREE.0.lock().unwrap_or_else(PoisonError::into_inner) += self.0;
+        FREE.1.notify_all();
+    }
 }
 
 /// A virtual lamp; it ends when this is dropped.
@@ -50,7 +77,7 @@ pub struct Lamp {
     agent: ureq::Agent,
     /// What it was started with.
     pub ready: Ready,
-    turn: Option<MutexGuard<'static, ()>>,
+    turn: Option<Turn>,
 }
 
 impl Lamp {
@@ -76,7 +103,7 @@ impl Lamp {
 
     fn launch(flash: Option<&Path>, image: Option<&Path>, emulator: &[String], steady: bool) -> Option<Self> {
         let ready = ready()?;
-        let turn = turn();
+        let turn = if steady { Turn::beside() } else { Turn::alone() };
         if !steady {
             support::host::assert_here();
         }
@@ -116,7 +143,7 @@ impl Lamp {
 
     /// Measures again.
     pub fn take_turn(&mut self) {
-        self.turn = Some(turn());
+        self.turn = Some(Turn::alone());
     }
 
     /// Waits until its console has said something.

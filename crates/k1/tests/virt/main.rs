@@ -19,8 +19,8 @@ use std::time::{Duration, Instant};
 
 use k1_engine::HOP;
 use k1_wire::{ddp, rtp};
-use lamp::{Lamp, firmware, ready};
-use serde_json::{Value, json};
+use lamp::{Lamp, firmware};
+use serde_json::json;
 use support::Dice;
 use support::host::Host;
 
@@ -86,61 +86,7 @@ fn stacks_and_heap_have_room_under_the_heaviest_pattern() {
     assert_eq!((&vitals["allocations"], &vitals["torn"]), (&json!(0), &json!(0)), "{vitals}");
 }
 
-#[test]
-fn settings_outlive_the_lamp_and_garbage_does_not_stop_it() {
-    if ready().is_none() {
-        return;
-    }
-    let folder = support::folder();
-    let flash = folder.path().join("flash");
-    let token;
-    {
-        let Some(lamp) = Lamp::start(Some(&flash)) else { return };
-        lamp.post("/api/params", json!({"warmth": 0.75, "palette_id": 9}));
-        lamp.post("/api/select", json!({"id": "bloom"}));
-        let setup = json!({"leds": 60, "name": "shelf", "color_order": "RGB", "noise_floor_db": -55});
-        lamp.post("/api/v1/setup", setup);
-        lamp.post("/api/v1/setup", json!({"wifi_ssid": "home", "wifi_password": "never shown"}));
-        support::eventually("the settings are written", || {
-            lamp.get("/api/v1/device")["settings_writes"].as_u64() >= Some(4)
-        });
-        token = lamp.token.clone();
-    }
-    {
-        let Some(mut lamp) = Lamp::start(Some(&flash)) else { return };
-        // The journal is written too, and trust is not: nobody was trusted.
-        lamp.says("settings: 4 of 5 groups were stored");
-        assert_eq!(lamp.token, token, "it keeps its token");
-        assert_eq!(lamp.get("/api/params")["warmth"], 0.75);
-        assert_eq!(lamp.get("/api/patterns")["current_pattern"], 5);
-        let setup = lamp.get("/api/v1/setup");
-        assert_eq!(
-            (&setup["leds"], &setup["name"], &setup["wifi_ssid"]),
-            (&json!(60), &json!("shelf"), &json!("home"))
-        );
-        assert!(!setup.to_string().contains("never shown"));
-        assert_eq!(lamp.get("/api/device/info")["leds"], 60);
-    }
-    // The area is overwritten with noise, then with zeros: the lamp shines with its defaults and can store again.
-    let mut dice = Dice::new(7);
-    for noise in [true, false] {
-        let mut bytes = std::fs::read(&flash).unwrap();
-        for byte in &mut bytes[0x9000..0xe000] {
-            *byte = if noise { dice.below(256) as u8 } else { 0 };
-        }
-        std::fs::write(&flash, bytes).unwrap();
-        let Some(mut lamp) = Lamp::start(Some(&flash)) else { return };
-        lamp.says("[FPS]");
-        assert_eq!(lamp.get("/api/params")["warmth"], 0.0);
-        lamp.post("/api/params", json!({"warmth": 0.25}));
-        support::eventually("it stores again", || {
-            lamp.get("/api/v1/device")["settings_writes"].as_u64() >= Some(1)
-        });
-        println!("noise {noise}: {}", lamp.console().lines().nth(1).unwrap_or_default());
-    }
-}
-
-/// Music into a lamp, in real time.
+/// Sound into a lamp.
 struct Music {
     socket: UdpSocket,
     number: u32,
@@ -162,80 +108,6 @@ impl Music {
         let _ = self.socket.send(&packet);
         self.number += 1;
     }
-
-    /// A chord with a beat at 120 BPM.
-    fn play(&mut self, time: Duration) {
-        self.send(time, |i| {
-            let t = i as f32 / 16_000.0;
-            let beat = (t * 2.0).fract() / 2.0;
-            0.6 * (t * 345.0).sin() * (-beat * 20.0).exp() + 0.15 * (t * 2_073.0).sin()
-        });
-    }
-
-    /// Sound without any.
-    fn silence(&mut self, time: Duration) {
-        self.send(time, |_| 0.0);
-    }
-
-    fn send(&mut self, time: Duration, sample: impl Fn(usize) -> f32) {
-        let began = Instant::now();
-        let first = self.number;
-        while began.elapsed() < time {
-            while u128::from(self.number - first) * 8_000 < began.elapsed().as_micros() {
-                self.hop(&sample);
-            }
-            std::thread::sleep(Duration::from_millis(2));
-        }
-    }
-}
-
-#[test]
-fn a_microphone_in_the_wrong_slot_is_told_from_a_dead_one() {
-    let Some(ready) = ready() else { return };
-    let folder = support::folder();
-    let file = folder.path().join("side");
-    std::fs::write(&file, update::image(&ready, "side")).unwrap();
-    let Some(lamp) = Lamp::start_in(None, Some(&file), &[]) else { return };
-    let device = || lamp.get("/api/v1/device");
-    let mut music = Music::new(&lamp);
-    music.play(Duration::from_secs(4));
-    assert_eq!(device()["microphone"], "wrong slot");
-    let hears = |device: &Value| {
-        let all = device["checks"].as_array().unwrap().clone();
-        all.into_iter().find(|c| c["name"] == "the microphone hears").unwrap()
-    };
-    let check = hears(&device());
-    assert!(check["ok"] == false && check["advice"].as_str().unwrap().contains("SEL"), "{check}");
-    assert!(lamp.get("/api/v1/status")["heard"]["silent"] == true, "nothing is heard of it");
-    music.silence(Duration::from_secs(4));
-    assert_eq!(device()["microphone"], "dead", "now neither slot moves");
-}
-
-#[test]
-fn a_microphone_that_vanishes_returns() {
-    let Some(lamp) = Lamp::start(None) else { return };
-    let state = || lamp.get("/api/v1/device")["microphone"].as_str().unwrap().to_owned();
-    support::eventually("nobody plays", || state() == "absent");
-    let silent = lamp.get("/api/v1/status");
-    let host = Host::watch();
-    let mut music = Music::new(&lamp);
-    // An absent microphone is asked once a second.
-    music.play(Duration::from_secs(3));
-    assert_eq!(state(), "present");
-    let heard = lamp.get("/api/v1/status")["heard"].clone();
-    assert!(heard["rms_db"].as_f64().unwrap() > -40.0 && heard["silent"] == false, "{heard}");
-    support::eventually("it has vanished", || state() == "absent");
-    std::thread::sleep(Duration::from_millis(2_500));
-    let after = lamp.get("/api/v1/status");
-    let rate = |s: &Value| s["vitals"]["hop_rate"].as_f64().unwrap();
-    println!("hops a second in silence: {:.1} before, {:.1} after", rate(&silent), rate(&after));
-    host.asserts("lamp-silent-hops", rate(&after) > 90.0, || {
-        format!("silence keeps its cadence, as far as the emulator keeps time: {after}")
-    });
-    assert_eq!(after["heard"]["silent"], true);
-    music.play(Duration::from_secs(3));
-    assert_eq!(state(), "present", "it has returned");
-    assert!(lamp.get("/api/v1/device")["microphone_failures"].as_u64() >= Some(3));
 }
 
 #[test]

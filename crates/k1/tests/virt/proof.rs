@@ -5,7 +5,7 @@ use std::process::Command;
 
 use serde_json::Value;
 
-use crate::lamp::{firmware, ready, turn};
+use crate::lamp::{Turn, firmware, ready};
 use crate::support;
 
 const FRAMES_AT: usize = 0x0300_0000;
@@ -51,7 +51,7 @@ fn sixty_seconds_of_music_give_the_same_frames_as_render() {
     if ready().is_none() {
         return;
     }
-    let _turn = turn();
+    let _turn = Turn::beside();
     let folder = support::folder();
     let music = demo(60);
     let memory = folder.path().join("memory");
@@ -81,7 +81,7 @@ fn a_million_reads_are_whole() {
     if ready().is_none() {
         return;
     }
-    let _turn = turn();
+    let _turn = Turn::beside();
     let answers = ask(support::folder().path(), [2, 0, 0, 0, 0], &[], &["-smp", "2"]);
     for (answer, reads) in answers.iter().zip([500, 1_000_000]) {
         println!("{answer}");

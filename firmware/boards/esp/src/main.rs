@@ -69,13 +69,15 @@ use k1_device::settings::{Hardware, Memory, Store};
 use k1_engine::audio::Ear;
 use k1_engine::light::OutputSettings;
 use k1_lamp::board::Facts;
-use k1_lamp::doorstep::Doorstep;
+use k1_lamp::reset_filter::ResetFilter;
 #[cfg(wifi_driver_supported)]
 use k1_lamp::portal;
 #[cfg(not(i2s_driver_supported))]
 use k1_lamp::rtp;
-use k1_lamp::update::{self, FlashPart, MOST_CRASHES, SETTINGS, SharedFlash, Updater};
-use k1_lamp::web::{self, Buffers, Admission, WORKERS};
+use k1_lamp::journal::GAVE_WAY;
+use k1_lamp::receive::{FlashPart, SETTINGS, SharedFlash, Updater};
+use k1_lamp::trial::{self, MOST_CRASHES};
+use k1_lamp::web::{self, Admission, Buffers, WORKERS};
 use k1_lamp::{BINS, Lamp, Show, State, console, espota, guard, hear, mdns, memory, mirror, self_test, show};
 use k1_update::layout::{Layout, Slot};
 use portable_atomic::{AtomicU32, Ordering::Relaxed};
@@ -167,7 +169,7 @@ async fn show_task(renderer: &'static mut Show, parts: strip::Parts, hardware: H
 }
 
 #[embassy_executor::task]
-async fn network_task(mut runner: embassy_net::Runner<'static, Doorstep<network::Card>>) {
+async fn network_task(mut runner: embassy_net::Runner<'static, ResetFilter<network::Card>>) {
     runner.run().await
 }
 
@@ -179,7 +181,7 @@ async fn wifi_task(radio: WIFI<'static>, portal: Stack<'static>) {
 
 #[cfg(wifi_driver_supported)]
 #[embassy_executor::task]
-async fn access_point_task(mut runner: embassy_net::Runner<'static, Doorstep<network::Card>>) {
+async fn access_point_task(mut runner: embassy_net::Runner<'static, ResetFilter<network::Card>>) {
     runner.run().await
 }
 
@@ -211,12 +213,12 @@ async fn espota_task(
 
 #[embassy_executor::task]
 async fn judge_task(updater: &'static Updater<Flash>, admission: &'static RefCell<Admission>) {
-    update::judge(&LAMP, updater, admission, serial::print, last_words::restart).await
+    trial::judge(&LAMP, updater, admission, serial::print, last_words::restart).await
 }
 
 #[embassy_executor::task]
 async fn rest_task() {
-    update::come_to_rest(last_words::forget_starts).await
+    trial::come_to_rest(last_words::forget_starts).await
 }
 
 #[cfg(not(i2s_driver_supported))]
@@ -368,7 +370,7 @@ fn main() -> ! {
     let shared: &'static SharedFlash<Flash> = SHARED_FLASH.init(SharedFlash::new(flash));
     let updater: &'static Updater<Flash> = UPDATER.init(Updater::new(shared, Layout::K1, slot));
     if starts >= MOST_CRASHES && embassy_futures::block_on(updater.give_way()) {
-        last_words::restart(Some(update::GAVE_WAY));
+        last_words::restart(Some(GAVE_WAY));
     }
     embassy_futures::block_on(updater.look(&LAMP));
     let part = FlashPart::new(shared, 0, Layout::K1.otadata);
@@ -459,7 +461,7 @@ fn main() -> ! {
             static RESOURCES: StaticCell<StackResources<{ portal::SOCKETS }>> = StaticCell::new();
             let resources = RESOURCES.init_with(StackResources::new);
             let card = network::access_point_card();
-            let (stack, runner) = embassy_net::new(Doorstep(card), portal::config(), resources, seed());
+            let (stack, runner) = embassy_net::new(ResetFilter(card), portal::config(), resources, seed());
             start!(spawner, access_point_task(runner));
             start!(spawner, wifi_task(parts.network, stack));
             #[cfg(improv)]
@@ -477,7 +479,7 @@ fn main() -> ! {
         static RESOURCES: StaticCell<StackResources<{ WORKERS + 5 + espota::SOCKETS }>> = StaticCell::new();
         let resources = RESOURCES.init_with(StackResources::new);
         let (stack, runner) =
-            embassy_net::new(Doorstep(card), Config::dhcpv4(DhcpConfig::default()), resources, seed());
+            embassy_net::new(ResetFilter(card), Config::dhcpv4(DhcpConfig::default()), resources, seed());
         static ADMISSION: StaticCell<RefCell<Admission>> = StaticCell::new();
         let admission = ADMISSION.init_with(|| RefCell::new(web::admission(token)));
         static BUFFERS: ConstStaticCell<[Buffers; WORKERS]> =

@@ -43,11 +43,13 @@ use k1_engine::audio::Ear;
 use k1_engine::light::OutputSettings;
 use k1_engine::random::SplitMix64;
 use k1_lamp::board::{Facts, Microphone, MicrophoneFault, Strip, StripFault};
-use k1_lamp::doorstep::Doorstep;
+use k1_lamp::reset_filter::ResetFilter;
 use k1_lamp::rtp::{self, Line, RtpMicrophone};
 use k1_lamp::show::Wire;
-use k1_lamp::update::{self, FlashPart, MOST_CRASHES, SETTINGS, SharedFlash, Updater};
-use k1_lamp::web::{self, Buffers, Admission, WORKERS};
+use k1_lamp::journal::GAVE_WAY;
+use k1_lamp::receive::{FlashPart, SETTINGS, SharedFlash, Updater};
+use k1_lamp::trial::{self, MOST_CRASHES};
+use k1_lamp::web::{self, Admission, Buffers, WORKERS};
 use k1_lamp::{BINS, Lamp, Show, State, console, espota, guard, hear, mdns, memory, mirror, self_test, show};
 use k1_update::layout::{Layout, Slot};
 use last_words::End;
@@ -246,7 +248,7 @@ async fn show_task(renderer: &'static mut Show, hardware: Hardware, look: Settin
 }
 
 #[embassy_executor::task]
-async fn network_task(mut runner: embassy_net::Runner<'static, Doorstep<net::Card>>) {
+async fn network_task(mut runner: embassy_net::Runner<'static, ResetFilter<net::Card>>) {
     if faults::wished() == Fault::Deaf {
         core::future::pending::<()>().await;
     }
@@ -276,7 +278,7 @@ async fn espota_task(
 
 #[embassy_executor::task]
 async fn judge_task(updater: &'static Updater<Flash>, admission: &'static RefCell<Admission>) {
-    update::judge(&LAMP, updater, admission, print, restart).await
+    trial::judge(&LAMP, updater, admission, print, restart).await
 }
 
 #[embassy_executor::task]
@@ -292,7 +294,7 @@ async fn rest_task(crashes: u32) {
             core::mem::forget(alloc::vec::Vec::<u8>::with_capacity(512));
         }
     }
-    update::come_to_rest(last_words::forget_crashes).await
+    trial::come_to_rest(last_words::forget_crashes).await
 }
 
 #[embassy_executor::task]
@@ -426,7 +428,7 @@ extern "C" fn hart0(slot: u32) -> ! {
     let flash: &'static SharedFlash<Flash> = FLASH.init(SharedFlash::new(unsafe { Flash::take() }));
     let updater: &'static Updater<Flash> = UPDATER.init(Updater::new(flash, Layout::K1, Some(running)));
     if found.crashes >= MOST_CRASHES && block_on(updater.give_way()) {
-        restart(Some(update::GAVE_WAY));
+        restart(Some(GAVE_WAY));
     }
     block_on(updater.look(&LAMP));
 
@@ -473,7 +475,7 @@ extern "C" fn hart0(slot: u32) -> ! {
     let seed = machine::now_us() ^ 0x9e37_79b9_7f4a_7c15;
     let resources = RESOURCES.init_with(StackResources::new);
     let (stack, runner) =
-        embassy_net::new(Doorstep(card), Config::dhcpv4(DhcpConfig::default()), resources, seed);
+        embassy_net::new(ResetFilter(card), Config::dhcpv4(DhcpConfig::default()), resources, seed);
     static ADMISSION: StaticCell<RefCell<Admission>> = StaticCell::new();
     let token = Some(remembered.hardware.token.clone()).filter(|t| !t.is_empty());
     let admission = ADMISSION.init_with(|| RefCell::new(web::admission(token)));

@@ -1,5 +1,5 @@
-//! Who comes while every place at the page's door is taken is not sent away, but not heard: a moment later their own
-//! TCP comes again (RFC 6298), and finds one.
+//! A connection that finds no free worker is not refused: its first packet is lost, its own TCP sends it again a moment
+//! later (RFC 6298), and finds one.
 //!
 //! Browsers open six connections at once, and a lamp has not so many places. Its network stack would refuse what comes
 //! too early, and a browser that is refused leaves a part of the page away.
@@ -12,8 +12,8 @@ use k1_wire::ethernet;
 /// Port of the page.
 const PAGE: u16 = 80;
 
-/// A network card whose refusals nobody hears.
-pub struct Doorstep<D>(pub D);
+/// A network card that sends no refusals (TCP resets) from the page's port.
+pub struct ResetFilter<D>(pub D);
 
 /// A frame that is to leave.
 pub struct Leaving<T>(T);
@@ -30,7 +30,7 @@ impl<T: TxToken> TxToken for Leaving<T> {
     }
 }
 
-impl<D: Driver> Driver for Doorstep<D> {
+impl<D: Driver> Driver for ResetFilter<D> {
     type RxToken<'a>
         = D::RxToken<'a>
     where

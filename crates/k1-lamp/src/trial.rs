@@ -1,0 +1,217 @@
+//! A new image on trial: judged by what the lamp sees of itself, confirmed or taken back; and what is asked of the
+//! firmware afterwards.
+
+use alloc::vec::Vec;
+use core::cell::RefCell;
+use core::fmt::Write;
+use core::net::{IpAddr, Ipv4Addr};
+
+use embassy_time::{Duration, Timer, with_timeout};
+use embedded_storage_async::nor_flash::NorFlash;
+use k1_device::firmware::Outcome;
+use k1_device::respond::respond;
+use k1_http::head::{self, Parsed};
+use k1_http::limits::LAMP;
+use k1_update::manifest::PATIENCE_S;
+use k1_update::otadata::Pace;
+use k1_update::record::{self, Standing};
+use k1_update::refusal::Refusal;
+use k1_update::slot;
+use k1_update::trial::{Evidence, Failing, Trial, Verdict};
+
+use crate::board::{Print, Restart};
+use crate::home::LampHome;
+use crate::journal::{self, image};
+use crate::receive::{Updater, standing};
+use crate::state::{FirmwareCommand, LATELY};
+use crate::web;
+use crate::{Lamp, now_us};
+
+/// With as many starts in a row that did not come to rest, an image gives way.
+pub const MOST_CRASHES: u32 = 4;
+/// A start that has lasted for this time has come to rest.
+const AT_REST: Duration = Duration::from_secs(60);
+/// An answer has gone out after this.
+const FAREWELL: Duration = Duration::from_millis(400);
+
+/// Judges a new image, remembers what became of the last one, and does what is asked; for ever.
+pub async fn judge<F: NorFlash + 'static>(
+    lamp: &'static Lamp,
+    updater: &'static Updater<F>,
+    admission: &'static RefCell<web::Admission>,
+    print: Print,
+    restart: Restart,
+) -> ! {
+    let began = now_us();
+    let (other, records, own) = {
+        let mut flash = updater.flash.lock().await;
+        let other = updater.other(&mut *flash).await;
+        let records = record::read(&mut *flash, &updater.layout).await;
+        let own = slot::labelled(&mut *flash, &updater.layout, updater.running).await;
+        (other, records, own)
+    };
+    let own = own.ok().flatten();
+    lamp.note(|s| s.firmware.other = other.ok().flatten().map(|w| image(w.manifest())));
+    let on_trial = match records.map(|r| record::standing(&r, updater.running)) {
+        Ok(Standing::Trial { note, .. }) => Some(note),
+        _ => None,
+    };
+    match (on_trial, own) {
+        (Some(note), own) => {
+            let patience = own.map_or(PATIENCE_S, |m| m.patience_s);
+            // Who came because another gave way was not sent by anybody: what is told is what became of the other.
+            let was_sent = !journal::tell_who_gave_way(lamp);
+            if was_sent {
+                // Another text than the image before has written, so that there is something to write: a test of the
+                // flash.
+                journal::write(lamp, own.as_ref(), Outcome::OnTrial, "it has begun");
+            }
+            print(format_args!("[UPDATE] on trial"));
+            let trial = Trial::new(began, note.had_network.then_some(patience));
+            match hear_the_case(lamp, admission, trial, note.before).await {
+                None => {
+                    let mut flash = updater.flash.lock().await;
+                    let done = record::confirm(&mut *flash, &updater.layout, updater.running).await;
+                    let records = record::read(&mut *flash, &updater.layout).await;
+                    drop(flash);
+                    lamp.note(|s| {
+                        if let Ok(records) = records {
+                            (s.firmware.standing, s.firmware.rollback) = standing(&records, updater.running);
+                        }
+                        if let (Ok(()), Some(m)) = (done, &own) {
+                            s.memory.trust.floor = s.memory.trust.floor.max(m.counter);
+                        }
+                    });
+                    if was_sent {
+                        journal::write(lamp, own.as_ref(), Outcome::Confirmed, "");
+                    }
+                    let seconds = (now_us() - began) / 1_000_000;
+                    print(format_args!("[UPDATE] confirmed after {seconds} s"));
+                }
+                Some(failing) => {
+                    let mut words = heapless::String::<96>::new();
+                    // A reason has fewer characters.
+                    let _ = write!(words, "{failing}");
+                    let mut flash = updater.flash.lock().await;
+                    // If the flash refuses this as well, an armed bootloader still does it.
+                    let _ = record::give_up(&mut *flash, &updater.layout, updater.running).await;
+                    drop(flash);
+                    print(format_args!("[UPDATE] taken back: {words}"));
+                    save(lamp).await;
+                    restart(Some(&words))
+                }
+            }
+        }
+        (None, own) => journal::tell_of_the_last(lamp, own.as_ref(), print),
+    }
+    loop {
+        let command = lamp.command.wait().await;
+        let mut flash = updater.flash.lock().await;
+        let done = match command {
+            FirmwareCommand::Restart => Ok(()),
+            FirmwareCommand::Drill => record::drill(&mut *flash, &updater.layout, updater.running).await,
+            FirmwareCommand::RollBack => go_back(lamp, &mut *flash, updater).await,
+        };
+        drop(flash);
+        match done {
+            Ok(()) => {
+                print(format_args!("[UPDATE] restarts: {command:?}"));
+                Timer::after(FAREWELL).await;
+                save(lamp).await;
+                restart(None)
+            }
+            Err(why) => {
+                print(format_args!("[UPDATE] {command:?} refused: {why}"));
+                lamp.note(|s| s.firmware.refused = Some(why));
+            }
+        }
+    }
+}
+
+async fn go_back<F: NorFlash + 'static>(
+    lamp: &'static Lamp,
+    flash: &mut F,
+    updater: &Updater<F>,
+) -> Result<(), Refusal> {
+    let Updater { layout, running, .. } = updater;
+    let other = updater.other(flash).await?.ok_or(Refusal::NothingThere)?;
+    journal::write(lamp, Some(other.manifest()), Outcome::OnTrial, "");
+    record::activate(flash, layout, *running, &other, false, Pace::default()).await
+}
+
+/// Waits until everything that has changed is in flash.
+async fn save(lamp: &'static Lamp) {
+    lamp.saved.reset();
+    lamp.save.signal(());
+    // A flash that refuses is no reason to stay.
+    let _ = with_timeout(Duration::from_secs(3), lamp.saved.wait()).await;
+}
+
+/// Looks at the evidence once a second; `None` if it is good. Commands wait meanwhile, but for the one to go back.
+async fn hear_the_case(
+    lamp: &'static Lamp,
+    admission: &'static RefCell<web::Admission>,
+    mut trial: Trial,
+    before: Pace,
+) -> Option<Failing> {
+    loop {
+        Timer::after_secs(1).await;
+        let evidence = evidence(lamp, admission, before);
+        match trial.look(now_us(), &evidence) {
+            Verdict::Undecided => {}
+            Verdict::Good => return None,
+            Verdict::Bad(failing) => return Some(failing),
+        }
+        if lamp.command.signaled() && lamp.command.wait().await == FirmwareCommand::RollBack {
+            return Some(Failing::Wished);
+        }
+    }
+}
+
+/// What an image has to reach: nearly all of what is due, or nearly what the image before has reached; half, if nobody
+/// has measured.
+const fn bar(before: u8) -> u8 {
+    match before {
+        0 => 8,
+        n => (n * 4).div_ceil(5),
+    }
+}
+
+fn evidence(lamp: &'static Lamp, admission: &'static RefCell<web::Admission>, before: Pace) -> Evidence {
+    let (errors, writes, has_manifest, network, whole) = lamp.look(|s| {
+        let has_manifest = s.firmware.running.is_some();
+        let whole = s.history.back().is_none_or(|v| v.torn == 0);
+        (s.settings_errors, s.settings_writes, has_manifest, !s.ip.is_empty(), whole)
+    });
+    let now = lamp.look(|s| s.pace(LATELY));
+    Evidence {
+        frames: now.frames >= bar(before.frames),
+        sound: now.hops >= bar(before.hops),
+        whole,
+        // The trial itself has written its beginning, if there is a manifest to tell of.
+        storage: errors == 0 && (writes > 0 || !has_manifest),
+        api: api_answers(lamp, admission),
+        network,
+    }
+}
+
+/// Asks the own door as anybody would, but for the wire.
+fn api_answers(lamp: &'static Lamp, admission: &'static RefCell<web::Admission>) -> bool {
+    /// No client has this address.
+    const MYSELF: IpAddr = IpAddr::V4(Ipv4Addr::UNSPECIFIED);
+    let token = lamp.look(|s| s.memory.hardware.token.clone());
+    let mut request = Vec::new();
+    request.extend_from_slice(b"GET /api/v1/status HTTP/1.1\r\nHost: 127.0.0.1\r\nAuthorization: Bearer ");
+    request.extend_from_slice(token.as_bytes());
+    request.extend_from_slice(b"\r\n\r\n");
+    let Parsed::Head(head, _) = head::parse(&request, LAMP.head_bytes) else { return false };
+    let judged = admission.borrow_mut().judge(MYSELF, &head, now_us() / 1000);
+    let answer = respond(&LampHome::new(lamp), &judged, Ok(&[]));
+    lamp.doors.is_open() && answer.head().status == 200
+}
+
+/// Calls a start good after a while; until then it counts as one that may not come to rest.
+pub async fn come_to_rest(forget_crashes: fn()) {
+    Timer::after(AT_REST).await;
+    forget_crashes();
+}
