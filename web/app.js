@@ -1,4 +1,4 @@
-// The page: puts what K1 sends where it belongs.
+// The page: shows the messages of K1.
 
 import { Beats } from './beats.js';
 import { Gallery, Palettes, Params } from './controls.js';
@@ -24,7 +24,7 @@ const spectrum = new Bars($('spectrum'));
 const notes = new Notes($('chroma'));
 let gallery, palettes, params, settings;
 
-// Each figure: where it is in the vitals, its name, digits, unit, and the value that would be ideal.
+// Each figure: field of the vitals, name, digits, unit, target value.
 const FIGURES = [
   ['fps', 'Frames per second', 1, '', (v) => v.fps_target],
   ['fps_p1', '99 % of frames reach', 1, 'FPS', (v) => v.fps_target],
@@ -75,7 +75,7 @@ function show(s) {
   params.name(pattern);
   const own = pattern.own_palette !== null;
   $('own-palette').hidden = !own;
-  if (own) $('own-palette').textContent = `${pattern.name} brings its own palette; this choice is for the others.`;
+  if (own) $('own-palette').textContent = `${pattern.name} has its own palette; your choice applies to other patterns.`;
 }
 
 const lamps = new Lights($('lights'));
@@ -94,7 +94,7 @@ const link = new Link({
   },
   closed(seconds, why) {
     gone(`${why ? why.message : 'lost'}; trying again in ${Math.ceil(seconds)} s`);
-    // Who has waited for too many wrong tokens need not wait for the right one.
+    // After too many wrong tokens, the right one still works at once.
     if (why?.status === 429) asker.ask();
   },
   refused(why) {
@@ -105,7 +105,7 @@ const link = new Link({
     if (m.hello) {
       $('source').textContent = m.hello.source;
       $('version').textContent = `K1 ${m.hello.version}`;
-      // A lamp has no room for fourteen more renderers: names only, and no dark pictures.
+      // A lamp cannot run fourteen more renderers, so show names without pictures.
       $('gallery').classList.toggle('names', m.hello.thumbnails === false);
       if (m.hello.takes_firmware) firmware.look();
       past.length = 0;
@@ -134,7 +134,7 @@ const link = new Link({
   },
 });
 
-/** Nothing is shown that is not known. */
+/** Clears all values that are unknown while there is no connection. */
 function gone(text) {
   $('link').textContent = text;
   $('link').dataset.state = 'closed';
@@ -142,7 +142,7 @@ function gone(text) {
   clear();
 }
 
-/** What is heard, or why nothing is; sound that is no live one never changes. */
+/** Shows the source, or why no sound arrives. Files and built-in music have no such state. */
 function source(live) {
   if (!live) return;
   const line = $('source');
@@ -155,13 +155,13 @@ const compared = new Beats($('beats'), link, speaker);
 link.want({ fps: calm.matches ? 10 : 60 });
 calm.addEventListener('change', () => link.want({ fps: calm.matches ? 10 : 60 }));
 
-/** Asks K1 what it is; once. */
+/** Asks K1 once for its patterns, palettes and parameters. */
 let described = false;
 async function describe() {
   if (described) return;
   described = true;
   try {
-    // One after the other: a lamp serves few connections at once, and this needs but one.
+    // One request at a time, because a lamp serves only a few connections at once.
     const p = await get('api/patterns');
     const c = await get('api/palettes');
     const t = await get('api/v1/params');
@@ -174,12 +174,12 @@ async function describe() {
   } catch (e) {
     described = false;
     if (e.status === 401) asker.ask();
-    // Another page of this browser asked a moment ago: come again.
+    // Another page of this browser has just asked; try again later.
     else if (e.status === 429) setTimeout(describe, 1200);
   }
 }
 
-// Frames wait here until their time: at once, or with the sound when the speaker is on.
+// Frames wait here until they are due: at once, or in time with the sound when the speaker is on.
 const queue = [];
 let skew = null;
 let beats = null;
@@ -244,7 +244,7 @@ function tick(now) {
   };
   let frame = null;
   while (queue.length && due(queue[0])) frame = queue.shift();
-  // A page in the background gets no ticks: it must not collect frames for ever.
+  // A page in the background gets no ticks, so limit the frames that it collects.
   if (queue.length > 240) queue.splice(0, queue.length - 60);
   if (frame) paint(frame, now);
 }
@@ -254,7 +254,7 @@ async function toggleSpeaker() {
   try {
     await speaker.toggle();
   } catch (e) {
-    toast(`This browser does not play sound here: ${e.message}`);
+    toast(`This browser cannot play sound here: ${e.message}`);
   }
   $('speaker').setAttribute('aria-pressed', speaker.on);
   skew = null;
@@ -269,5 +269,5 @@ document.addEventListener('keydown', (event) => {
   if (act) { event.preventDefault(); act(event); }
 });
 
-// For tests and curious people: what the page has really shown.
+// For tests: what the page has shown.
 window.k1 = { link, speaker, compared, get skew() { return skew; }, get shown() { return { settings, beats, figures: past.length }; } };

@@ -1,19 +1,19 @@
-// The beats that K1 announces against the sound that it hears, and a listener's taps against both.
+// Compares the beats that K1 announces with the sound, and with the listener's taps.
 
 import { Surface, calm } from './draw.js';
 import { ENOUGH, ON_BEAT, Taps, verdict } from './taps.js';
 
-/** What the picture shows before and after now, in ms. */
+/** Time that the picture shows before and after now, in ms. */
 const BEHIND = 6000;
 const AHEAD = 700;
-/** Samples of a column, 8 ms; and a louder one than this fills no less than the picture, so that noise stays small. */
+/** Samples per column (8 ms), and the smallest full scale, so that noise stays small. */
 const COLUMN = 128;
 const QUIET = 0.02;
 
 const signed = (x) => `${['−', '', '+'][Math.sign(Math.round(x)) + 1]}${Math.abs(Math.round(x))}`;
 
 export class Beats {
-  /** `root` is a details element: while it is closed nothing is asked for, kept or painted. */
+  /** `root` is a details element. While it is closed, nothing is requested, kept or painted. */
   constructor(root, link, speaker) {
     Object.assign(this, { root, link, speaker });
     this.part = (name) => root.querySelector(`[data-part="${name}"]`);
@@ -27,7 +27,7 @@ export class Beats {
       if (root.open) this.tick();
     };
     const pad = this.part('tap');
-    // At the press and not at the release: a click comes late, and alone only from assistive technology.
+    // On press: a click comes on release, too late. Only assistive technology sends a click alone.
     pad.onpointerdown = (e) => { if (!e.button) this.tap(e.timeStamp); };
     pad.onclick = (e) => { if (!e.detail) this.tap(e.timeStamp); };
     pad.onkeydown = (e) => {
@@ -39,7 +39,7 @@ export class Beats {
     this.part('clear').onclick = () => this.forget();
   }
 
-  /** Forgets what was heard, when the connection is lost. */
+  /** Clears the sound and the beats when the connection is lost. */
   clear() {
     this.last = this.count = null;
     this.beats = [];
@@ -48,21 +48,21 @@ export class Beats {
     this.forget();
   }
 
-  /** Forgets the taps. */
+  /** Clears the taps. */
   forget() {
     this.taps = new Taps();
     this.painted = -Infinity;
     this.tell();
   }
 
-  /** A frame: tells where in the beat K1 is, and by its count that one was announced. */
+  /** Handles a frame. Its phase gives the position in the beat; a higher beat count means that a beat was announced. */
   frame(view) {
     if (!this.root.open) return;
     const f = (i) => view.getFloat32(12 + 4 * i, true);
     const at = view.getFloat64(4, true) / 1000;
     const [bpm, phase, sure, next, believed] = [f(4), f(5), f(6), f(8) * 1000, f(9)];
     const count = view.getUint32(52, true);
-    // Announced up to half a hop early: it is the beat that is nearest to the frame.
+    // A beat is announced up to half a hop early, so take the beat nearest to the frame.
     if (this.count !== null && count !== this.count && bpm > 0) {
       this.beats.push({ at: phase < 0.5 ? at - phase * 60000 / bpm : at + next, sure });
       this.settle();
@@ -83,14 +83,14 @@ export class Beats {
     this.age(from);
   }
 
-  /** Forgets what has left the picture; a page that nobody looks at paints nothing, and must not collect for ever. */
+  /** Drops everything that has left the picture, so that a hidden page, which does not paint, does not grow. */
   age(now) {
     const old = (list, ms) => list.splice(0, list.findLastIndex((x) => x.at < now - ms) + 1);
     old(this.beats, BEHIND + 2000);
     old(this.columns, BEHIND + 1000);
   }
 
-  /** A tap at a local time (ms of performance.now). */
+  /** Handles a tap at a local time (ms of performance.now). */
   tap(local) {
     const at = this.speaker.heard(local);
     if (!this.root.open || at === null || !this.last) return;
@@ -110,8 +110,8 @@ export class Beats {
     const r = this.result = this.taps.compare();
     const told = r ? verdict(r)
       : n >= ENOUGH ? 'Waiting for the beat after your tap …'
-        : n ? `${ENOUGH - n} more to compare.` : 'Tap along with the music; four taps compare.';
-    // Said again to who listens to the page only when it is something else.
+        : n ? `${ENOUGH - n} more taps needed.` : 'Tap along with the music, at least four times.';
+    // Set only on change, so that screen readers do not repeat it.
     if (this.part('verdict').textContent !== told) this.part('verdict').textContent = told;
     this.part('taps').textContent = n || '';
     this.part('clear').disabled = !n;
@@ -124,9 +124,9 @@ export class Beats {
     this.part('tempo').textContent = bpm(r.tempo);
     this.part('k1').textContent = bpm(r.k1);
     this.part('share').textContent = r.share === null ? '–' : `${Math.round(r.share * 100)} %`;
-    this.part('holds').textContent = 'In an offset is all between the music and your tap as the browser times it: your hand, the '
-      + 'key or the glass, the way of the sound to your ear, or of the light through this screen. '
-      + `${this.speaker.on ? 'The delay of Sound is taken out. ' : ''}The network is not in it: the clocks are the same within ±${(this.link.bestTrip / 2).toFixed(1)} ms.`;
+    this.part('holds').textContent = 'The offset includes everything between the music and your tap as the browser times it: your hand, the '
+      + 'key or screen, the path of the sound to your ear, and the delay of this display. '
+      + `${this.speaker.on ? 'It excludes the delay of Sound. ' : ''}It excludes the network: the clocks agree within ±${(this.link.bestTrip / 2).toFixed(1)} ms.`;
   }
 
   tick() {
@@ -134,7 +134,7 @@ export class Beats {
     this.next = requestAnimationFrame(() => this.tick());
     const local = performance.now();
     const now = this.speaker.heard(local);
-    // Who wants little motion gets a still picture each second.
+    // With reduced motion, paint a still picture once a second.
     if (now === null || (calm.matches && local - this.painted < 1000)) return;
     this.painted = local;
     if (this.taps.all.at(-1)?.beat === undefined) this.settle();
@@ -166,7 +166,7 @@ export class Beats {
     ctx.fillStyle = 'rgb(150 138 205)';
     ctx.beginPath();
     this.columns.forEach((c, i) => {
-      // Steps that touch, as one shape: pieces of their own would show their seams.
+      // Draw adjacent steps as one shape; separate pieces would show seams.
       const end = this.columns[i + 1]?.at - c.at < 12 ? this.columns[i + 1].at : c.at + 8;
       ctx.rect(x(c.at), mid - c.high * tall - px / 2, x(end) - x(c.at), (c.high - c.low) * tall + px);
     });
@@ -188,7 +188,7 @@ export class Beats {
     } else if (this.last) {
       ctx.fillStyle = '#ece9f3';
       ctx.textAlign = 'left';
-      ctx.fillText('K1 announces no beat now.', 8 * px, 16 * px);
+      ctx.fillText('K1 is not announcing a beat at the moment.', 8 * px, 16 * px);
     }
     ctx.fillStyle = '#8a8599';
     line(now, 0, foot);

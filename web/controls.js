@@ -1,8 +1,8 @@
-// Patterns, palettes and parameters: built from what K1 says of itself, never from a list in here.
+// Patterns, palettes and parameters, built from K1's own lists.
 
 import { Thumbnail, wear } from './draw.js';
 
-/** Arrow keys move within a group of radio buttons, as in a native one. */
+/** Lets arrow keys move within a group of radio buttons, as in a native one. */
 function arrows(group, choose) {
   group.addEventListener('keydown', (event) => {
     const all = [...group.children];
@@ -49,7 +49,7 @@ export class Gallery {
     }));
     check(root, null);
     arrows(root, (item) => this.choose(item));
-    // Thumbnails cost K1 something: ask for them only while they can be seen.
+    // Thumbnails cost K1 time, so request them only while they are visible.
     const seen = new IntersectionObserver((e) => link.want({ thumbnails: e.some((x) => x.isIntersecting) }));
     seen.observe(root);
     document.addEventListener('visibilitychange', () => link.want({ thumbnails: !document.hidden }));
@@ -158,13 +158,13 @@ export class Params {
       const row = this.rows.get(p.id);
       if (!row || values[p.id] === undefined) continue;
       row.input.disabled = false;
-      // A slider in a hand is not moved by an echo of where it was.
+      // Do not move a slider that the user is dragging to an older value.
       if (document.activeElement === row.input && row.input.matches(':active')) continue;
       row.input.value = values[p.id];
       this.paint(p, values[p.id]);
     }
   }
-  /** The custom knobs take the names that the pattern gives them. */
+  /** Shows the pattern's own names for the custom knobs. */
   name(pattern) {
     pattern.knobs.forEach((knob, i) => {
       const row = this.rows.get(`custom_param_${i + 1}`);

@@ -1,4 +1,4 @@
-// Everything that is painted. Nothing here invents a value: no data, no paint.
+// All painting. Without data, nothing is painted.
 
 export const calm = matchMedia('(prefers-reduced-motion: reduce)');
 
@@ -42,7 +42,7 @@ class Row {
   }
 }
 
-/** The strip: every LED a lamp with its halo. */
+/** The strip: every LED with its halo. */
 export class Strip extends Surface {
   constructor(canvas) { super(canvas); this.row = new Row(); }
   paint(rgb, leds) {
@@ -61,7 +61,7 @@ export class Strip extends Surface {
       ctx.drawImage(image, -w * 0.01, mid - tall / 2, w * 1.02, tall);
     }
     ctx.globalAlpha = 1;
-    // The lamps themselves, with a gap where there is room for one.
+    // The LEDs themselves, with gaps if there is room.
     const pitch = w / leds;
     const tall = Math.max(6, Math.min(h * 0.14, pitch * 1.6));
     ctx.imageSmoothingEnabled = pitch < 3;
@@ -78,7 +78,7 @@ export class Strip extends Surface {
 /** The last seconds of light, newest on top. */
 export class Waterfall extends Surface {
   constructor(canvas) { super(canvas); this.row = new Row(); this.last = null; }
-  /** A canvas that is resized forgets its picture: keep it. */
+  /** Keeps the picture, which a canvas loses when it is resized. */
   fit() {
     const { width, height } = this.canvas;
     const kept = document.createElement('canvas');
@@ -100,7 +100,7 @@ export class Waterfall extends Surface {
   }
 }
 
-/** Bars and notes wear the palette that is chosen: five colours from K1, mixed in between, lifted to be readable. */
+/** Colours for bars and notes: five colours of the current palette, interpolated, lightened to be readable. */
 let ink = null;
 export function wear(colors) { ink = colors; }
 function hue(x) {
@@ -119,7 +119,7 @@ export class Bars extends Surface {
     const n = values.length;
     const pitch = w / n;
     for (let i = 0; i < n; i++) {
-      // The eye reads small values on a root scale.
+      // A root scale keeps small values visible.
       const tall = Math.max(1, Math.sqrt(values[i] / 255) * h);
       ctx.fillStyle = hue(i / (n - 1));
       ctx.fillRect(i * pitch + pitch * 0.14, h - tall, pitch * 0.72, tall);

@@ -1,8 +1,8 @@
-// The lights besides the page: whether each is reached, and what it misses.
+// The lights besides the page: state, and missed frames.
 
 const WORDS = { shining: 'shining', looking: 'looking for it', unreachable: 'not reached', failed: 'failed' };
 
-/** A time span as people say it: 45 s, 12 min, 3.5 h. */
+/** A time span for people: 45 s, 12 min, 3.5 h. */
 function span(seconds) {
   if (seconds < 90) return `${Math.max(0, Math.round(seconds))} s`;
   return seconds < 5400 ? `${Math.round(seconds / 60)} min` : `${(seconds / 3600).toFixed(1)} h`;
@@ -17,7 +17,7 @@ export class Lights {
     this.rows = new Map();
   }
 
-  /** Shows what K1 says of its lights; hidden where there are none. */
+  /** Shows K1's list of lights; hidden if it is empty. */
   show(lights, uptime) {
     this.root.hidden = !lights?.length;
     const names = new Set((lights ?? []).map((l, i) => `${i} ${l.name}`));

@@ -1,8 +1,8 @@
-// The connection to K1: one WebSocket that comes back by itself, and one clock for both sides.
+// The connection to K1: a WebSocket that reconnects, and a common clock.
 
 import { refusal, showing, token } from './token.js';
 
-/** Tries again when nobody answers: a lamp ends connections that wait, to make room for others. */
+/** Retries a request without an answer, because a lamp closes idle connections to make room for others. */
 async function knock(request, times) {
   for (;;) {
     try {
@@ -15,7 +15,7 @@ async function knock(request, times) {
   }
 }
 
-/** A request of the API, answered in JSON; throws an Error with K1's own sentence. */
+/** Sends a request to the API and returns its JSON; throws an Error with K1's message. */
 export async function ask(method, path, body) {
   const headers = showing(token());
   if (typeof body === 'string') headers['Content-Type'] = 'application/json';
@@ -39,7 +39,7 @@ export class Link {
     this.offset = null;
     this.bestTrip = Infinity;
     this.connect();
-    // A phone that wakes up reconnects at once and not after the back-off.
+    // When a phone wakes up, reconnect at once instead of after the back-off.
     addEventListener('online', () => this.now());
     document.addEventListener('visibilitychange', () => { if (!document.hidden) this.now(); });
   }
@@ -48,7 +48,7 @@ export class Link {
     if (!this.socket && (this.timer || this.rests)) this.anew();
   }
 
-  /** Connects at once, with the token as it is now. */
+  /** Connects at once, with the current token. */
   anew() {
     clearTimeout(this.timer);
     this.tries = 0;
@@ -63,7 +63,7 @@ export class Link {
     this.timer = null;
     const { turn } = this;
     const t = token();
-    // Below the page, wherever a proxy has put it.
+    // Relative to the page, so that it works under any path of a proxy.
     const url = new URL('api/v1/live', document.baseURI);
     url.protocol = url.protocol === 'https:' ? 'wss:' : 'ws:';
     if (t) url.searchParams.set('token', t);
@@ -92,10 +92,10 @@ export class Link {
       if (turn !== this.turn) return;
       clearInterval(this.pinger);
       this.socket = null;
-      // A browser does not tell why a WebSocket was refused: the same is asked for in a way that is answered.
+      // A browser does not report why a WebSocket was refused, so send a plain request and read its answer.
       const why = opened ? null : await refusal(t).catch(() => null);
       if (turn !== this.turn) return;
-      // Only another token or name helps, and neither comes by waiting.
+      // Retrying does not help: another token or name is needed.
       this.rests = why?.status === 401 || why?.status === 403;
       if (this.rests) return this.on.refused(why);
       const wait = Math.max(why?.wait ?? 0, Math.min(10, 0.4 * 2 ** this.tries++) * (0.8 + 0.4 * Math.random()));
@@ -110,19 +110,19 @@ export class Link {
     }
   }
 
-  /** Wishes that hold for the connection and are said again after each reconnect. */
+  /** Sends requests that last for the connection, and again after each reconnect. */
   want(wishes) {
     Object.assign(this.wanted, wishes);
     this.post(wishes);
   }
 
-  /** The sound, for as long as anybody here wants it. */
+  /** Requests the sound as long as any part of the page needs it. */
   hear(who, on) {
     this.hearing[on ? 'add' : 'delete'](who);
     this.want({ audio: this.hearing.size > 0 });
   }
 
-  /** Parameters, latest wins: at most one message per animation frame however fast a slider moves. */
+  /** Sends parameters; the latest wins. At most one message per animation frame, however fast a slider moves. */
   set(params) {
     const idle = Object.keys(this.waiting).length === 0;
     Object.assign(this.waiting, params);

@@ -1,7 +1,7 @@
 // The speaker: plays the sound that K1 hears, in time with the light.
 //
-// Sound arrives a little before it is played. The light waits for the same time, so both meet: a sample captured at
-// server time T is heard, and a frame for T is shown, at local(T) + DELAY.
+// Sound is played a little after it arrives, and the light waits for the same time: a sample captured at server time T is
+// heard, and a frame for T is shown, at local(T) + DELAY.
 
 export const DELAY = 180;
 const RATE = 16000;
@@ -33,13 +33,13 @@ export class Speaker {
     this.context = null;
   }
 
-  /** K1's time, in ms, of what is heard and shown at a local time; null until the clocks were compared. */
+  /** K1's time, in ms, of the sound and light at a local time; null until the clocks have been compared. */
   heard(local) {
     const { offset } = this.link;
     return offset === null ? null : local + offset - (this.on ? DELAY : 0);
   }
 
-  /** Where the context's clock stands at a local time, output latency included. */
+  /** The context's clock at a local time, including output latency. */
   contextTime(local) {
     const stamp = this.context.getOutputTimestamp?.();
     if (stamp && stamp.performanceTime > 0) return stamp.contextTime + (local - stamp.performanceTime) / 1000;
@@ -54,7 +54,7 @@ export class Speaker {
     const local = this.link.local(server);
     if (local === null) return;
     const ideal = this.contextTime(local + DELAY);
-    // Pieces follow each other to the sample; only a real gap or drift makes a new start.
+    // Pieces follow each other without a gap; only a real gap or drift restarts the timing.
     if (Math.abs(ideal - this.next) > 0.025) this.next = ideal;
     const start = Math.round(this.next * RATE) / RATE;
     this.next = start + count / RATE;

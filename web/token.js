@@ -1,10 +1,10 @@
-// The token: kept for every tab of this browser, and asked for where it is missing or wrong.
+// The token: kept for all tabs of this browser, and requested if it is missing or wrong.
 
-// Behind a proxy, several K1 may share one host: each is its folder.
+// Behind a proxy, several K1s may share one host, each in its own folder.
 const PLACE = new URL('.', document.baseURI).pathname;
 const KEY = `k1-token ${PLACE}`;
 
-/** What this browser keeps; in memory where it keeps nothing. */
+/** This browser's storage; in memory if it has none. */
 let kept = null;
 try { kept = localStorage.getItem(KEY); } catch { /* It stays in memory. */ }
 
@@ -13,7 +13,7 @@ function keep(value) {
   try { localStorage.setItem(KEY, value); } catch { /* It stays in memory. */ }
 }
 
-/** Takes the token out of the address: it stands behind the hash, where no server logs it. */
+/** Takes the token out of the address. It follows the hash, which no server logs. */
 function takeFromAddress() {
   const given = new URLSearchParams(location.hash.slice(1)).get('token');
   if (!given) return false;
@@ -23,35 +23,35 @@ function takeFromAddress() {
 }
 takeFromAddress();
 
-/** The token to show, or null. */
+/** The token to send, or null. */
 export const token = () => kept;
 
-/** The headers of a request that shows a token. */
+/** The headers of a request with a token. */
 export const showing = (t) => (t ? { Authorization: `Bearer ${t}` } : {});
 
-/** Why K1 lets nobody in: { status, message, wait } with the seconds to wait; null if it lets us in; throws if nobody answers. */
+/** The reason why K1 refuses us: { status, message, wait } with the seconds to wait. Null if it accepts us; throws if nobody answers. */
 export async function refusal(t) {
   const asked = (method) => fetch('api/test-connection', { method, headers: showing(t), cache: 'no-store' });
-  // A browser says whose page asks with everything but a GET, and K1 may not take this page for its own.
+  // Browsers send the page's origin with all requests but GET, and K1 may refuse it.
   let answer = await asked('OPTIONS');
   if (answer.ok) answer = await asked('GET');
   if (answer.ok) return null;
   const said = await answer.json().catch(() => ({}));
-  // It was asked a moment ago: so it lets us in.
+  // Too many requests: K1 has accepted us.
   if (said.error === 'rate_limited') return null;
   const wait = Number(answer.headers.get('Retry-After')) || 0;
   return { status: answer.status, message: said.message ?? `K1 answers with ${answer.status}.`, wait };
 }
 
-const WHERE = 'It stands where K1 was started (`k1 token` prints it), or on the console of a lamp.';
+const WHERE = 'Find it where K1 was started (`k1 token` prints it), or on the console of a lamp.';
 const SAYS = {
-  missing: `This K1 wants its token. ${WHERE}`,
+  missing: `This K1 needs its token. ${WHERE}`,
   changed: `The token of this K1 has changed. ${WHERE}`,
   wrong: `That is not the token of this K1. ${WHERE}`,
 };
 
 export class Asker {
-  /** `form` is shown while K1 wants another token; `go` is called when there is one. */
+  /** `form` is shown while K1 needs another token; `go` is called once there is one. */
   constructor(form, go) {
     this.form = form;
     this.go = go;
@@ -59,7 +59,7 @@ export class Asker {
     this.input = form.querySelector('input');
     this.button = form.querySelector('button');
     form.onsubmit = (event) => { event.preventDefault(); this.offer(this.input.value.trim()); };
-    // Another tab has been given the token, or this one an address with it.
+    // The token was entered in another tab, or this tab got an address with it.
     addEventListener('storage', (event) => {
       if (event.key !== KEY || !event.newValue || event.newValue === kept) return;
       kept = event.newValue;
@@ -70,7 +70,7 @@ export class Asker {
 
   get asks() { return !this.form.hidden; }
 
-  /** Asks, and says why. */
+  /** Shows the form with the reason. */
   ask() {
     if (!this.asks) this.label.textContent = kept ? SAYS.changed : SAYS.missing;
     this.form.hidden = false;
@@ -81,9 +81,9 @@ export class Asker {
     this.input.value = '';
   }
 
-  /** Tries what somebody typed. Only the right one is kept, so that a slip costs no other tab anything. */
+  /** Tries the typed token. Only the right one is saved, so that a typo does not affect other tabs. */
   async offer(value) {
-    // A whole address is what one has copied.
+    // Users may paste the whole address.
     const typed = new URLSearchParams(value.split('#')[1] ?? '').get('token') ?? value;
     if (!typed) return;
     this.button.disabled = true;

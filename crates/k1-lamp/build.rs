@@ -3,7 +3,8 @@
 use std::fmt::Write;
 use std::path::PathBuf;
 
-use k1_device::page::{FILES, File, MODULE, MODULES, tag};
+use k1_device::page::{FILES, File, MODULE, MODULES};
+use k1_http::etag::Tag;
 
 /// All modules as one: what one takes from another is there already. A lamp serves few connections at once, and a
 /// browser asks for all modules together.
@@ -57,7 +58,7 @@ fn gzip(bytes: &[u8]) -> Vec<u8> {
 fn main() -> Result<(), Box<dyn std::error::Error>> {
     let out = PathBuf::from(std::env::var("OUT_DIR")?);
     println!("cargo:rerun-if-changed=build.rs");
-    let mut code = String::from("/// Every file of the page.\npub static PAGES: &[Asset] = &[\n");
+    let mut code = String::from("/// Every file of the page.\npub static PAGES: &[File] = &[\n");
     let app = File { path: "/app.js", name: "app.js", kind: MODULE };
     for file in FILES.into_iter().chain([app]) {
         let File { path, name, kind } = file;
@@ -66,8 +67,9 @@ fn main() -> Result<(), Box<dyn std::error::Error>> {
         std::fs::write(out.join(&packed), gzip(&bytes))?;
         writeln!(
             code,
-            "Asset {{ path: {path:?}, kind: {kind:?}, tag: {:?}, packed: include_bytes!(concat!(env!(\"OUT_DIR\"), \"/{packed}\")) }},",
-            tag(&bytes)
+            "File {{ path: {path:?}, media_type: {kind:?}, tag: Tag({:#x}), packed: true, \
+             content: include_bytes!(concat!(env!(\"OUT_DIR\"), \"/{packed}\")) }},",
+            Tag::of(&bytes).0
         )?;
     }
     code += "];\n";

@@ -1,9 +1,10 @@
-//! Every refusal: code, status and a sentence that says what would be right.
+//! Every refusal: code, status and a sentence that says what would be right. Those of the door are in [`k1_http`].
 
 use core::fmt;
 
 use k1_engine::params::{LAST_PALETTE, Param};
 use k1_engine::patterns::PATTERNS;
+use k1_http::rejection::Rejection;
 use k1_update::refusal::Refusal as Why;
 use serde::Serialize;
 use serde::ser::SerializeStruct;
@@ -29,47 +30,20 @@ pub enum Refusal {
     PatternNotFound,
     /// A backup lacks its version or parameters.
     InvalidBackup,
-    /// The same client asked the same a moment ago.
-    RateLimited {
-        /// Milliseconds between two such requests.
-        window_ms: u32,
-        /// Milliseconds until the next is allowed.
-        wait_ms: u32,
-    },
-    /// The body is larger than any sensible request.
-    TooLarge {
-        /// Most bytes that are taken.
-        max: usize,
-    },
-    /// The body was announced and did not come.
-    BodyLate,
-    /// The bytes are no HTTP request.
-    NotHttp,
-    /// The head of a request is too long.
-    HeadTooLarge,
-    /// No such path.
-    NotFound,
-    /// The path exists, the method does not.
-    MethodNotAllowed,
-    /// A token is needed and was not shown, or is wrong.
-    Unauthorized,
-    /// Too many wrong tokens came from this address.
-    TooManyGuesses {
-        /// Milliseconds until the next guess is worth its while.
-        wait_ms: u32,
-    },
-    /// The request comes from a page of another site, or names another host.
-    Forbidden,
-    /// The same, of the program, whose owner can let a name in.
-    UnknownName,
+    /// The door refused it.
+    Http(Rejection),
     /// The same work is already being done.
     Busy(&'static str),
     /// This home of K1 has no such hardware.
     NotHere(&'static str),
     /// An update, a key or a way back was refused.
     Update(Why),
-    /// A body that is taken as it comes needs its length first.
-    LengthRequired,
+}
+
+impl From<Rejection> for Refusal {
+    fn from(rejection: Rejection) -> Self {
+        Self::Http(rejection)
+    }
 }
 
 impl Refusal {
@@ -81,20 +55,10 @@ impl Refusal {
             Self::NotANumber(_) | Self::InvalidValue { .. } => "invalid_value",
             Self::PatternNotFound => "pattern_not_found",
             Self::InvalidBackup => "invalid_backup_format",
-            Self::RateLimited { .. } => "rate_limited",
-            Self::TooLarge { .. } => "payload_too_large",
-            Self::BodyLate => "request_timeout",
-            Self::NotHttp => "bad_request",
-            Self::HeadTooLarge => "head_too_large",
-            Self::NotFound => "not_found",
-            Self::MethodNotAllowed => "method_not_allowed",
-            Self::Unauthorized => "unauthorized",
-            Self::TooManyGuesses { .. } => "too_many_guesses",
-            Self::Forbidden | Self::UnknownName => "forbidden",
+            Self::Http(rejection) => rejection.code(),
             Self::Busy(_) => "busy",
             Self::NotHere(_) => "not_available",
             Self::Update(_) => "update_refused",
-            Self::LengthRequired => "length_required",
         }
     }
 
@@ -105,19 +69,11 @@ impl Refusal {
             | Self::MissingField(_)
             | Self::NotANumber(_)
             | Self::InvalidValue { .. }
-            | Self::InvalidBackup
-            | Self::NotHttp => 400,
-            Self::Unauthorized => 401,
-            Self::Forbidden | Self::UnknownName => 403,
-            Self::PatternNotFound | Self::NotFound => 404,
-            Self::MethodNotAllowed => 405,
-            Self::BodyLate => 408,
+            | Self::InvalidBackup => 400,
+            Self::PatternNotFound => 404,
+            Self::Http(rejection) => rejection.status(),
             Self::Busy(_) => 409,
-            Self::TooLarge { .. } => 413,
-            Self::RateLimited { .. } | Self::TooManyGuesses { .. } => 429,
-            Self::HeadTooLarge => 431,
             Self::NotHere(_) => 501,
-            Self::LengthRequired => 411,
             Self::Update(why) => match why {
                 Why::NoKeys | Why::UnknownKey | Why::BadSignature => 403,
                 Why::OnTrial | Why::Busy | Why::NothingThere | Why::TooOld { .. } | Why::OldKeys { .. } => {
@@ -151,34 +107,9 @@ impl fmt::Display for Refusal {
                 PATTERNS.iter().try_for_each(|p| write!(f, " {}", p.id))
             }
             Self::InvalidBackup => f.write_str("a backup has `version` and `parameters`; this has not"),
-            Self::RateLimited { window_ms, wait_ms } => {
-                write!(
-                    f,
-                    "once every {window_ms} ms is enough; ask again in {wait_ms} ms, or use the WebSocket"
-                )
-            }
-            Self::TooLarge { max } => write!(f, "a body has at most {max} bytes"),
-            Self::BodyLate => f.write_str("the body was announced and did not come"),
-            Self::NotHttp => f.write_str("that is no HTTP request"),
-            Self::HeadTooLarge => f.write_str("the head of the request is too long"),
-            Self::NotFound => f.write_str("there is no such path; /api/v1/openapi.json lists them"),
-            Self::MethodNotAllowed => f.write_str("this path does not take that method"),
-            Self::Unauthorized => f.write_str(
-                "this K1 wants its token: `Authorization: Bearer TOKEN`, or ?token=TOKEN on a WebSocket",
-            ),
-            Self::TooManyGuesses { wait_ms } => write!(
-                f,
-                "too many wrong tokens came from this address: try again in {} s",
-                wait_ms.div_ceil(1000)
-            ),
-            Self::Forbidden => f.write_str("the request comes from another site or names another host"),
-            Self::UnknownName => f.write_str(
-                "this K1 is not known by that name, or the page is another site's; if the name is yours, start K1 with \
-                 --allow-host NAME",
-            ),
+            Self::Http(rejection) => rejection.fmt(f),
             Self::Busy(what) | Self::NotHere(what) => f.write_str(what),
             Self::Update(why) => write!(f, "{why}"),
-            Self::LengthRequired => f.write_str("say how long it is: Content-Length"),
         }
     }
 }
@@ -235,7 +166,7 @@ impl Serialize for Sentence {
 impl Serialize for ErrorBody {
     fn serialize<S: serde::Serializer>(&self, s: S) -> Result<S::Ok, S::Error> {
         let max = match self.refusal {
-            Refusal::TooLarge { max } => Some(max),
+            Refusal::Http(Rejection::TooLarge { max }) => Some(max),
             _ => None,
         };
         let mut body = s.serialize_struct("ErrorBody", if max.is_some() { 5 } else { 4 })?;

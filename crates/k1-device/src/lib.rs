@@ -8,10 +8,10 @@
 //! | [`routes`] | every path, method and limit, once |
 //! | [`requests`] | what may be asked, as types |
 //! | [`answers`] | what is answered, as types |
-//! | [`api`] | what each path does, for any [`Home`](api::Home) |
+//! | [`backend`] | what the API needs of the K1 that it serves |
+//! | [`api`] | what each path does, for any back end |
+//! | [`respond`] | the answer to a request that the door ([`k1_http`]) has judged |
 //! | [`error`] | every refusal, with its status and its sentence |
-//! | [`limit`] | how often a client may ask |
-//! | [`access`] | who may ask: token, Host and Origin |
 //! | [`exchange`] | what crosses between the two halves |
 //! | [`hop`] | what happens in a hop: samples → ear → snapshot |
 //! | [`frame`] | what happens in a frame: snapshot → renderer → light |
@@ -26,19 +26,17 @@
 //! | [`health`] | whether it is well, from what it measures |
 //! | [`settings`] | what a lamp remembers, in flash |
 //! | [`live`] | messages of the WebSockets |
-//! | [`http`] | requests and answers as bytes, for a lamp |
 //! | [`page`] | the files of the page, once |
 //! | [`portal`] | the lamp's own access point, on which its owner names a network |
-//! | [`websocket`] | frames of a WebSocket, for a lamp |
 //!
 //! The same types serve the program and the lamp; only answers need a heap. The paths, fields and status codes of the
 //! lamps in the field stay valid; what is new lies under `/api/v1/`.
 
 extern crate alloc;
 
-pub mod access;
 pub mod answers;
 pub mod api;
+pub mod backend;
 pub mod console;
 #[cfg(feature = "schema")]
 pub mod description;
@@ -50,8 +48,6 @@ pub mod guard;
 pub mod harmless;
 pub mod health;
 pub mod hop;
-pub mod http;
-pub mod limit;
 pub mod live;
 pub mod meter;
 pub mod metrics;
@@ -60,8 +56,8 @@ pub mod pace;
 pub mod page;
 pub mod portal;
 pub mod requests;
+pub mod respond;
 pub mod routes;
 pub mod self_test;
 pub mod settings;
 pub mod tape;
-pub mod websocket;

@@ -10,7 +10,8 @@ use k1_engine::patterns::PATTERNS;
 use serde::Serialize;
 
 use crate::answers::{Light, LiveSound, ParamValues, Realtime, Vitals};
-use crate::api::{self, Home};
+use crate::api;
+use crate::backend::Backend;
 use crate::error::{Refusal, Sentence};
 use crate::exchange::{Change, Settings};
 use crate::firmware::Receiving;
@@ -215,13 +216,13 @@ pub struct Wishes {
 /// # Errors
 ///
 /// What is wrong in it.
-pub fn obey(home: &dyn Home, message: &[u8]) -> Result<Wishes, Refusal> {
+pub fn obey(backend: &dyn Backend, message: &[u8]) -> Result<Wishes, Refusal> {
     let command: Command = api::parse(message)?;
     let (audio, thumbnails, fps) = (command.audio()?, command.thumbnails()?, command.fps()?);
     let (pattern, gain) = (command.pattern()?, command.gain()?);
     let params = command.params.as_ref().map(|p| p.changes()).transpose()?;
     let rest = pattern.map(Change::Pattern).into_iter().chain(gain.map(Change::Gain));
-    home.post(&mut params.into_iter().flatten().map(|(p, v)| Change::Param(p, v)).chain(rest));
+    backend.post(&mut params.into_iter().flatten().map(|(p, v)| Change::Param(p, v)).chain(rest));
     Ok(Wishes {
         audio,
         thumbnails,
@@ -232,12 +233,12 @@ pub fn obey(home: &dyn Home, message: &[u8]) -> Result<Wishes, Refusal> {
 }
 
 /// What `/ws` says ten times a second.
-pub fn realtime(home: &dyn Home) -> Vec<u8> {
-    let s = home.settings();
+pub fn realtime(backend: &dyn Backend) -> Vec<u8> {
+    let s = backend.settings();
     let message = Realtime {
         kind: "realtime",
-        timestamp: home.now_us() / 1000,
-        performance: home.performance(),
+        timestamp: backend.now_us() / 1000,
+        performance: backend.performance(),
         parameters: ParamValues { params: s.params, patch: None },
         current_pattern: s.pattern,
     };

@@ -7,7 +7,7 @@ use alloc::string::String;
 use core::fmt::{self, Write};
 
 use crate::answers::{Device, Heard, Light, LightState, Vitals};
-use crate::api::{Home, VERSION};
+use crate::backend::{Backend, VERSION};
 use crate::harmless::harmless;
 use crate::microphone::Hearing;
 
@@ -306,15 +306,15 @@ impl fmt::Display for Escaped<'_> {
 }
 
 impl Sample {
-    /// What a home measures now.
-    pub fn of(home: &dyn Home) -> Self {
+    /// What a K1 measures now.
+    pub fn of(backend: &dyn Backend) -> Self {
         Self {
-            name: home.setup().name.into(),
-            uptime_s: home.now_us() as f64 * 1e-6,
-            vitals: home.vitals(),
-            heard: home.heard(),
-            device: home.device().into_owned(),
-            error_lines: home.boot_log().error_lines,
+            name: backend.setup().name.into(),
+            uptime_s: backend.now_us() as f64 * 1e-6,
+            vitals: backend.vitals(),
+            heard: backend.heard(),
+            device: backend.device().into_owned(),
+            error_lines: backend.boot_log().error_lines,
         }
     }
 

@@ -1,15 +1,11 @@
 //! Every path, once. Servers, limits and the machine-readable description are made from this table.
 
-/// HTTP methods in use.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum Method {
-    /// Read.
-    Get,
-    /// Change.
-    Post,
-    /// Replace.
-    Put,
-}
+use k1_http::admission::Site;
+pub use k1_http::limits::SMALL_BODY;
+use k1_http::rejection::Rejection;
+pub use k1_http::route::Method;
+use k1_http::route::{self, File};
+use k1_update::layout::Layout;
 
 /// What a path does.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -86,22 +82,8 @@ impl Action {
     }
 }
 
-/// One path.
-#[derive(Clone, Copy, Debug)]
-pub struct Route {
-    /// Method.
-    pub method: Method,
-    /// Path.
-    pub path: &'static str,
-    /// What it does.
-    pub action: Action,
-    /// Least interval between two requests of one client, in ms.
-    pub interval_ms: u32,
-    /// Largest body in bytes.
-    pub max_body: usize,
-    /// What it does, for people.
-    pub summary: &'static str,
-}
+/// One path and method.
+pub type Route = route::Route<Action>;
 
 const fn get(path: &'static str, action: Action, interval_ms: u32, summary: &'static str) -> Route {
     Route { method: Method::Get, path, action, interval_ms, max_body: 0, summary }
@@ -117,10 +99,8 @@ const fn post(
     Route { method: Method::Post, path, action, interval_ms, max_body, summary }
 }
 
-/// Largest update: a slot and the envelope before it.
-pub const MOST_FIRMWARE: usize = 0x1e_0000;
-/// Largest body of a small request.
-pub const SMALL_BODY: usize = 2_048;
+/// Largest update: the statement that is signed and an image fill at most a slot.
+pub const MOST_FIRMWARE: usize = Layout::K1.slot_size as usize;
 
 /// Every route. The first fifteen are those of the lamps in the field.
 pub static ROUTES: [Route; 30] = [
@@ -209,42 +189,33 @@ pub static ROUTES: [Route; 30] = [
     ),
 ];
 
-/// True for a path that wants the token: everything but the page, which asks its user for it.
-pub fn is_guarded(path: &str) -> bool {
-    path.starts_with("/api/") || path == "/ws" || ROUTES.iter().any(|r| r.path == path)
+/// The WebSocket that clients of the lamps in the field know.
+pub const LEGACY: &str = "/ws";
+/// The WebSocket that the page uses.
+pub const LIVE: &str = "/api/v1/live";
+
+/// The API and the files of the page, for the door.
+pub const fn site(files: &'static [File]) -> Site<Action> {
+    Site { routes: &ROUTES, websockets: &[LEGACY, LIVE], files, guarded: "/api/" }
 }
 
-/// The route for a request, or why there is none.
-pub fn find(method: Method, path: &str) -> Result<(usize, &'static Route), crate::error::Refusal> {
-    let mut known = false;
-    for (i, route) in ROUTES.iter().enumerate() {
-        if route.path == path {
-            known = true;
-            if route.method == method {
-                return Ok((i, route));
-            }
-        }
-    }
-    Err(if known { crate::error::Refusal::MethodNotAllowed } else { crate::error::Refusal::NotFound })
+/// True for a request whose body is taken as it comes, once it was let in.
+pub fn is_streamed(method: Option<Method>, path: &str) -> bool {
+    ROUTES.iter().any(|r| r.action == Action::Install && Some(r.method) == method && r.path == path)
 }
 
-/// The methods that a path takes, as `Allow` names them.
-pub fn methods(path: &str) -> &'static str {
-    let takes = |method| find(method, path).is_ok();
-    match (takes(Method::Get), takes(Method::Post), takes(Method::Put)) {
-        (false, false, false) => "OPTIONS",
-        (true, false, false) => "GET, OPTIONS",
-        (false, true, false) => "POST, OPTIONS",
-        (true, true, _) => "GET, POST, OPTIONS",
-        (true, false, true) => "GET, PUT, OPTIONS",
-        (false, _, true) => "PUT, OPTIONS",
-    }
+/// The route for a request, and its place in the table.
+///
+/// # Errors
+///
+/// [`Rejection::NotFound`] or [`Rejection::MethodNotAllowed`].
+pub fn find(method: Method, path: &str) -> Result<(usize, &'static Route), Rejection> {
+    route::find(&ROUTES, Some(method), path)
 }
 
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::error::Refusal;
 
     #[test]
     fn the_paths_in_the_field_are_there_with_their_intervals() {
@@ -267,7 +238,10 @@ mod tests {
         ] {
             assert_eq!(find(method, path).unwrap().1.interval_ms, ms, "{path}");
         }
-        assert_eq!(find(Method::Get, "/api/nothing").unwrap_err(), Refusal::NotFound);
-        assert_eq!(find(Method::Post, "/api/patterns").unwrap_err(), Refusal::MethodNotAllowed);
+        assert_eq!(find(Method::Get, "/api/nothing").unwrap_err(), Rejection::NotFound);
+        assert_eq!(
+            find(Method::Post, "/api/patterns").unwrap_err(),
+            Rejection::MethodNotAllowed { allow: "GET, OPTIONS" }
+        );
     }
 }

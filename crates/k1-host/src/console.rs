@@ -1,8 +1,8 @@
-//! The one door for text: what the program says and prints goes through here and nowhere else.
+//! Prints all text of the program.
 //!
-//! Much of it quotes others: a lamp's name, a file's, an argument, what an emulator writes. The door cleans every line
-//! ([`harmless`](k1_device::harmless)), so that no place that prints can forget it. Of newlines only K1's own pass: what is printed as one line is one
-//! line. Text of several lines is put together with [`Text`], line by line.
+//! Much of the text quotes others: names of lamps and files, arguments, an emulator's output. This module makes terminal
+//! escapes in every line visible ([`harmless`](k1_device::harmless)), so that no caller can forget it. It also escapes
+//! newlines within a line. Text of several lines is built with [`Text`], line by line.
 
 use std::backtrace::{Backtrace, BacktraceStatus};
 use std::borrow::Cow;
@@ -11,19 +11,19 @@ use std::io::{self, IsTerminal, Write};
 
 use k1_device::harmless::{harmless_json, harmless_line, harmless_lines};
 
-/// Characters of a line; a longer one is cut. Whole paths fit, and JSON is not a line.
+/// Longest line in characters; longer ones are cut. Whole paths fit, and JSON is not limited.
 const LONGEST_LINE: usize = 8_000;
-/// Bytes of many lines that are collected before they are written.
+/// Size of the buffer of [`Lines`], in bytes.
 const COLLECTED: usize = 8_192;
 
-/// Where text goes.
+/// Destination of text.
 #[derive(Clone, Copy)]
 enum To {
     Out,
     Err,
 }
 
-/// Everything leaves here: whoever draws on the same terminal can make room for it at this one place.
+/// Writes all text. The strip in the terminal makes room here.
 fn write(to: To, bytes: &[u8]) -> io::Result<()> {
     crate::strip_line::above(|| match to {
         To::Out => {
@@ -35,7 +35,7 @@ fn write(to: To, bytes: &[u8]) -> io::Result<()> {
     })
 }
 
-/// A reader that has closed the pipe has heard enough; that is no error.
+/// Ignores a pipe that its reader has closed.
 fn unless_closed(result: io::Result<()>) -> io::Result<()> {
     match result {
         Err(e) if e.kind() == io::ErrorKind::BrokenPipe => Ok(()),
@@ -54,13 +54,12 @@ fn line_of(line: impl Display) -> String {
     clean
 }
 
-/// Writes a line to standard error. Where nobody reads it any more (`k1 … 2>&1 | head`), it is not said; that is no
-/// reason to end, let alone to panic.
+/// Writes a line to standard error. Ignores errors, because a closed pipe (`k1 … 2>&1 | head`) should not end the program.
 pub fn say(line: impl Display) {
     let _ = write(To::Err, line_of(line).as_bytes());
 }
 
-/// The same for several lines.
+/// Writes several lines to standard error.
 pub fn say_text(text: &str) {
     let _ = write(To::Err, with_end(harmless_lines(text)).as_bytes());
 }
@@ -73,7 +72,7 @@ fn with_end(text: Cow<'_, str>) -> String {
     text
 }
 
-/// Writes a line to standard output; a reader that has closed the pipe is no error.
+/// Writes a line to standard output. A closed pipe is not an error.
 ///
 /// # Errors
 ///
@@ -82,39 +81,39 @@ pub fn line(line: impl Display) -> io::Result<()> {
     unless_closed(write(To::Out, line_of(line).as_bytes()))
 }
 
-/// Writes several lines to standard output. What comes from outside must have been cleaned when it came in: its
-/// newlines would pass. [`Text`] sees to that by itself.
+/// Writes several lines to standard output. The caller must have cleaned quoted text, because its newlines would pass;
+/// [`Text`] does so by itself.
 ///
 /// # Errors
 ///
-/// Those of the system; a reader that has closed the pipe is none.
+/// Those of the system; a closed pipe is not an error.
 pub fn text(text: &str) -> io::Result<()> {
     unless_closed(write(To::Out, with_end(harmless_lines(text)).as_bytes()))
 }
 
-/// Writes what is K1's own and nobody else's as it stands: completions, manual, colours.
+/// Writes K1's own bytes unchanged: completions, manual, colours.
 ///
 /// # Errors
 ///
-/// Those of the system; a reader that has closed the pipe is none.
+/// Those of the system; a closed pipe is not an error.
 pub fn verbatim(own: &[u8]) -> io::Result<()> {
     unless_closed(write(To::Out, own))
 }
 
-/// Writes a value as JSON, over several lines; what is not harmless in its strings is escaped.
+/// Writes a value as JSON on several lines, and escapes terminal controls in its strings.
 ///
 /// # Errors
 ///
-/// Those of the system; a reader that has closed the pipe is none.
+/// Those of the system; a closed pipe is not an error.
 pub fn json(value: &impl serde::Serialize) -> io::Result<()> {
     text(&json_text(&serde_json::to_string_pretty(value)?))
 }
 
-/// The same on one line.
+/// Writes a value as JSON on one line, as [`json`] does.
 ///
 /// # Errors
 ///
-/// Those of the system; a reader that has closed the pipe is none.
+/// Those of the system; a closed pipe is not an error.
 pub fn json_line(value: &impl serde::Serialize) -> io::Result<()> {
     text(&json_text(&serde_json::to_string(value)?))
 }
@@ -123,7 +122,7 @@ fn json_text(text: &str) -> Cow<'_, str> {
     harmless_json(text)
 }
 
-/// Empties the terminal, for a list that is shown again and again.
+/// Clears the terminal, for a list that is updated.
 ///
 /// # Errors
 ///
@@ -152,7 +151,7 @@ impl Text {
         self.0.push_str(&line_of(line));
     }
 
-    /// Adds a line with a coloured piece of K1's own in it.
+    /// Adds a line with coloured text of K1's own in the middle.
     pub fn line_with_colours(&mut self, before: impl Display, own: &str, behind: impl Display) {
         let before = line_of(before);
         self.0.push_str(before.trim_end_matches('\n'));
@@ -169,32 +168,32 @@ impl Text {
     ///
     /// # Errors
     ///
-    /// Those of the system; a reader that has closed the pipe is none.
+    /// Those of the system; a closed pipe is not an error.
     pub fn print(&self) -> io::Result<()> {
         verbatim(self.0.as_bytes())
     }
 }
 
-/// Lines for standard output that come one after the other, collected on their way.
+/// A buffer for lines on their way to standard output.
 #[derive(Debug, Default)]
 pub struct Lines(String);
 
 impl Lines {
-    /// Writes a line, now or with the next.
+    /// Adds a line and writes the buffer if it is full.
     ///
     /// # Errors
     ///
-    /// Those of the system; a reader that has closed the pipe is one.
+    /// Those of the system, including a closed pipe.
     pub fn line(&mut self, line: impl Display) -> io::Result<()> {
         self.0.push_str(&line_of(line));
         if self.0.len() < COLLECTED { Ok(()) } else { self.flush() }
     }
 
-    /// Writes what was collected.
+    /// Writes the buffer.
     ///
     /// # Errors
     ///
-    /// Those of the system; a reader that has closed the pipe is one.
+    /// Those of the system, including a closed pipe.
     pub fn flush(&mut self) -> io::Result<()> {
         if self.0.is_empty() {
             return Ok(());
@@ -204,17 +203,17 @@ impl Lines {
     }
 }
 
-/// Has panics said through the door, too: what they quote may come from anywhere.
+/// Prints panics through this module, too, because they may quote foreign text.
 pub fn catch_panics() {
     std::panic::set_hook(Box::new(|info| {
         let thread = std::thread::current();
         let place = info.location().map_or_else(|| "an unknown place".to_owned(), ToString::to_string);
         say(format_args!(
-            "k1: a fault in the program, please report it: thread {} panicked at {place}: {}",
+            "k1: this is a bug, please report it: thread {} panicked at {place}: {}",
             thread.name().unwrap_or("without a name"),
-            info.payload_as_str().unwrap_or("it did not say why")
+            info.payload_as_str().unwrap_or("without a message")
         ));
-        // For whoever asks for it in the way of the language.
+        // Only with RUST_BACKTRACE.
         let trace = Backtrace::capture();
         if trace.status() == BacktraceStatus::Captured {
             say_text(&trace.to_string());

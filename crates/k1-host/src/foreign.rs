@@ -1,33 +1,33 @@
-//! What comes from outside, cleaned where it comes in: lines of a console, answers of lamps.
+//! Cleans text from outside on arrival: lines of a console, answers of lamps.
 
 use std::io::{self, BufRead, Read};
 
 use k1_device::harmless::{harmless, harmless_line};
 use serde_json::Value;
 
-/// Bytes of a line that somebody writes; a longer one is cut into several.
+/// Longest line in bytes; longer ones are split.
 const LONGEST: u64 = 4_096;
 
-/// The lines of a console, of an emulator or of a cable, without their ends. What is not UTF-8 is shown as such.
+/// The lines of a console (an emulator's or a cable's) without line ends. Invalid UTF-8 becomes U+FFFD.
 pub fn lines(mut reader: impl BufRead) -> impl Iterator<Item = io::Result<String>> {
     std::iter::from_fn(move || {
         let mut line = Vec::new();
         match reader.by_ref().take(LONGEST).read_until(b'\n', &mut line) {
             Ok(0) => None,
             Ok(_) => Some(Ok(line_of(&line))),
-            // What has come of a line before the reader's patience ended is not lost: it is a line of its own.
+            // Keep the part of a line that arrived before the timeout, as a line of its own.
             Err(e) if line.is_empty() => Some(Err(e)),
             Err(_) => Some(Ok(line_of(&line))),
         }
     })
 }
 
-/// One such line.
+/// Cleans one line.
 pub fn line_of(bytes: &[u8]) -> String {
     harmless_line(String::from_utf8_lossy(bytes).trim_end()).into_owned()
 }
 
-/// Cleans every text of a JSON value, the names of its fields too.
+/// Cleans all strings of a JSON value, including field names.
 pub fn clean(value: &mut Value) {
     match value {
         Value::String(text) => clean_text(text),
@@ -45,7 +45,7 @@ pub fn clean(value: &mut Value) {
     }
 }
 
-/// Cleans one text.
+/// Cleans one string.
 pub fn clean_text(text: &mut String) {
     if let std::borrow::Cow::Owned(clean) = harmless(text) {
         *text = clean;

@@ -1,10 +1,10 @@
-//! What the commands of `k1` share on the machine they run on.
+//! Everything that the commands of `k1` share on the machine they run on.
 //!
 //! | Room | What it does |
 //! |---|---|
-//! | [`console`] | prints: everything the program says passes here and is made harmless |
+//! | [`console`] | prints all text, with terminal escapes made visible |
 //! | [`strip_line`] | the terminal while the strip is drawn on it |
-//! | [`foreign`] | cleans text from outside where it comes in |
+//! | [`foreign`] | cleans text from outside on arrival |
 //! | [`output`] | files that commands write: whole or not at all, and never over their input |
 //! | [`progress`] | progress bars |
 //! | [`private`] | the user's own folder, and files that only the user can read |

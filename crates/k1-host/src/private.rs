@@ -94,7 +94,7 @@ fn whole(file: File, until: Instant) -> std::io::Result<Vec<u8>> {
         match file.read_to_end(&mut bytes) {
             Err(e) if e.kind() == ErrorKind::WouldBlock && Instant::now() < until => std::thread::sleep(LOOK),
             Err(e) if e.kind() == ErrorKind::WouldBlock => {
-                return Err(Error::new(ErrorKind::TimedOut, "whoever writes into this pipe does not end"));
+                return Err(Error::new(ErrorKind::TimedOut, "the writer of this pipe does not end"));
             }
             Err(e) => return Err(e),
             Ok(_) => return Ok(bytes),

@@ -1,8 +1,8 @@
-//! Progress bars on standard error; invisible where that is no terminal.
+//! Progress bars on standard error; invisible without a terminal.
 
 use k1_device::harmless::harmless;
 
-/// A progress bar on standard error; invisible where that is no terminal.
+/// A progress bar for `seconds` of sound; a spinner if the length is unknown.
 pub fn progress(seconds: Option<f64>, what: &str) -> indicatif::ProgressBar {
     let bar = match seconds {
         Some(s) => indicatif::ProgressBar::new((s * 1000.0) as u64),
@@ -15,7 +15,7 @@ pub fn progress(seconds: Option<f64>, what: &str) -> indicatif::ProgressBar {
     bar
 }
 
-/// A progress bar for bytes that go to a lamp, on standard error; invisible where that is no terminal.
+/// A progress bar for `bytes` sent to a lamp.
 pub fn sending(label: &str, bytes: usize) -> indicatif::ProgressBar {
     let bar = indicatif::ProgressBar::new(bytes as u64);
     let template = "{prefix} {bar:30} {bytes} of {total_bytes}, {eta} left";

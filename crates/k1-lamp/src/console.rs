@@ -7,7 +7,7 @@ use core::sync::atomic::Ordering::Relaxed;
 
 use embassy_net::Stack;
 use embassy_time::{Duration, Ticker, Timer};
-use k1_device::api::{Home, VERSION};
+use k1_device::backend::{Backend, VERSION};
 use k1_device::console::{BOOT_ORDER, ERROR, FpsLine, LatencyLine, MemoryLine};
 use k1_device::live::{self, HeardHop};
 use k1_device::meter::{Count, Ledger};

@@ -1,4 +1,4 @@
-//! The lamp as a home of the API.
+//! The lamp as a back end of the API.
 
 use alloc::string::{String, ToString};
 use alloc::vec::Vec;
@@ -8,7 +8,7 @@ use core::sync::atomic::Ordering::Relaxed;
 use k1_device::answers::{
     BootLog, Device, Heard, LinkOptions, Performance, Place, SelfTest, Setup, TestState, Vitals,
 };
-use k1_device::api::{Home, Identity};
+use k1_device::backend::{Backend, Identity};
 use k1_device::error::Refusal;
 use k1_device::exchange::{Change, Settings};
 use k1_device::firmware::{Firmware, GoingBack, LastTrial, Short, Standing};
@@ -83,7 +83,7 @@ impl LampHome {
     }
 }
 
-impl Home for LampHome {
+impl Backend for LampHome {
     fn now_us(&self) -> u64 {
         now_us()
     }
@@ -208,8 +208,7 @@ impl Home for LampHome {
     fn set_setup(&self, patch: &SetupPatch) -> Result<(), Refusal> {
         self.lamp.note(|s| {
             patch.apply(&mut s.memory.hardware)?;
-            patch.apply_wifi(&mut s.memory.wifi)?;
-            Ok(())
+            patch.apply_wifi(&mut s.memory.wifi)
         })?;
         self.lamp.changed.signal(());
         Ok(())

@@ -8,7 +8,7 @@ use embassy_futures::select::{Either, select};
 use embassy_net::udp::{PacketMetadata, UdpSocket};
 use embassy_net::{IpAddress, IpEndpoint, Stack};
 use embassy_time::Timer;
-use k1_device::api::VERSION;
+use k1_device::backend::VERSION;
 use k1_wire::mdns::{self, GROUP, Host, MAX_ANSWER, PORT, Service};
 
 use crate::Lamp;

@@ -11,10 +11,11 @@ use embassy_net::udp::{PacketMetadata, UdpSocket};
 use embassy_net::{IpAddress, IpEndpoint, Ipv4Cidr, Stack, StaticConfigV4};
 use embassy_time::{Duration, Instant, Timer, with_timeout};
 use embedded_io_async::Write as _;
-use k1_device::http::body::Intake;
-use k1_device::http::head::{self, MOST_HEAD, Parsed};
 use k1_device::portal::leases::{self, Leases};
 use k1_device::portal::{self, ADDRESS, Choice, MOST_FORM, View};
+use k1_http::body::Intake;
+use k1_http::head::{self, Parsed};
+use k1_http::limits::LAMP;
 use k1_wire::dns;
 
 use crate::Lamp;
@@ -138,10 +139,10 @@ async fn visit(lamp: &'static Lamp, stack: Stack<'static>) -> Choice {
 
 /// Takes a request in and decides its answer; `None` for what is no request.
 async fn ask(lamp: &'static Lamp, socket: &mut TcpSocket<'_>) -> Option<(String, Option<Choice>)> {
-    let mut bytes = vec![0; MOST_HEAD];
+    let mut bytes = vec![0; LAMP.head_bytes];
     let mut filled = 0;
     let length = loop {
-        match head::parse(&bytes[..filled]) {
+        match head::parse(&bytes[..filled], LAMP.head_bytes) {
             Parsed::More => {}
             Parsed::Head(_, length) => break length,
             Parsed::Wrong(_) => return None,
@@ -151,7 +152,7 @@ async fn ask(lamp: &'static Lamp, socket: &mut TcpSocket<'_>) -> Option<(String,
             _ => return None,
         }
     };
-    let Parsed::Head(head, _) = head::parse(&bytes[..filled]) else { return None };
+    let Parsed::Head(head, _) = head::parse(&bytes[..filled], LAMP.head_bytes) else { return None };
     let mut intake = Intake::new(head.framing, MOST_FORM);
     let mut body = vec![0; MOST_FORM];
     let mut is_whole = intake.feed(&bytes[length..filled], &mut body).is_ok();

@@ -5,6 +5,7 @@
 use alloc::vec::Vec;
 use core::cell::RefCell;
 use core::fmt::Write;
+use core::net::{IpAddr, Ipv4Addr};
 use core::sync::atomic::AtomicBool;
 use core::sync::atomic::Ordering::Relaxed;
 
@@ -14,9 +15,10 @@ use embassy_sync::mutex::Mutex;
 use embassy_time::{Duration, Timer, with_timeout};
 use embedded_storage_async::nor_flash::NorFlash;
 use k1_device::firmware::{self, Image, Journal, Outcome, Receiving, Rollback, Short};
-use k1_device::http::head::{self, Parsed};
-use k1_device::http::respond::Verdict as Door;
+use k1_device::respond::respond;
 use k1_engine::{HOP, SAMPLE_RATE};
+use k1_http::head::{self, Parsed};
+use k1_http::limits::LAMP;
 use k1_update::layout::{Layout, Slot};
 use k1_update::manifest::{Manifest, PATIENCE_S};
 use k1_update::otadata::Pace;
@@ -253,7 +255,7 @@ impl<F: NorFlash + 'static> Upload<F> {
 pub async fn judge<F: NorFlash + 'static>(
     lamp: &'static Lamp,
     updater: &'static Updater<F>,
-    door: &'static RefCell<web::Door>,
+    admission: &'static RefCell<web::Admission>,
     print: Print,
     restart: Restart,
 ) -> ! {
@@ -283,7 +285,7 @@ pub async fn judge<F: NorFlash + 'static>(
             }
             print(format_args!("[UPDATE] on trial"));
             let trial = Trial::new(began, note.had_network.then_some(patience));
-            match hear_the_case(lamp, door, trial, note.before).await {
+            match hear_the_case(lamp, admission, trial, note.before).await {
                 None => {
                     let mut flash = updater.flash.lock().await;
                     let done = record::confirm(&mut *flash, &updater.layout, updater.running).await;
@@ -365,13 +367,13 @@ async fn save(lamp: &'static Lamp) {
 /// Looks at the evidence once a second; `None` if it is good. Wishes wait meanwhile, but for the one to go back.
 async fn hear_the_case(
     lamp: &'static Lamp,
-    door: &'static RefCell<web::Door>,
+    admission: &'static RefCell<web::Admission>,
     mut trial: Trial,
     before: Pace,
 ) -> Option<Failing> {
     loop {
         Timer::after_secs(1).await;
-        let evidence = evidence(lamp, door, before);
+        let evidence = evidence(lamp, admission, before);
         match trial.look(now_us(), &evidence) {
             Verdict::Undecided => {}
             Verdict::Good => return None,
@@ -409,7 +411,7 @@ const fn bar(before: u8) -> u8 {
     }
 }
 
-fn evidence(lamp: &'static Lamp, door: &'static RefCell<web::Door>, before: Pace) -> Evidence {
+fn evidence(lamp: &'static Lamp, admission: &'static RefCell<web::Admission>, before: Pace) -> Evidence {
     let (errors, writes, has_manifest, network, whole) = lamp.look(|s| {
         let has_manifest = s.firmware.running.is_some();
         let whole = s.history.back().is_none_or(|v| v.torn == 0);
@@ -422,24 +424,24 @@ fn evidence(lamp: &'static Lamp, door: &'static RefCell<web::Door>, before: Pace
         whole,
         // The trial itself has written its beginning, if there is a manifest to tell of.
         storage: errors == 0 && (writes > 0 || !has_manifest),
-        api: api_answers(lamp, door),
+        api: api_answers(lamp, admission),
         network,
     }
 }
 
 /// Asks the own door as anybody would, but for the wire.
-fn api_answers(lamp: &'static Lamp, door: &'static RefCell<web::Door>) -> bool {
-    /// No client has this number: addresses have 32 bits.
-    const MYSELF: u64 = u64::MAX;
+fn api_answers(lamp: &'static Lamp, admission: &'static RefCell<web::Admission>) -> bool {
+    /// No client has this address.
+    const MYSELF: IpAddr = IpAddr::V4(Ipv4Addr::UNSPECIFIED);
     let token = lamp.look(|s| s.memory.hardware.token.clone());
     let mut request = Vec::new();
     request.extend_from_slice(b"GET /api/v1/status HTTP/1.1\r\nHost: 127.0.0.1\r\nAuthorization: Bearer ");
     request.extend_from_slice(token.as_bytes());
     request.extend_from_slice(b"\r\n\r\n");
-    let Parsed::Head(head, _) = head::parse(&request) else { return false };
-    let home = LampHome::new(lamp);
-    let verdict = door.borrow_mut().open(&home, MYSELF, &head, Ok(&[]));
-    lamp.doors.is_open() && matches!(verdict, Door::Answer(answer) if answer.status() == 200)
+    let Parsed::Head(head, _) = head::parse(&request, LAMP.head_bytes) else { return false };
+    let judged = admission.borrow_mut().judge(MYSELF, &head, now_us() / 1000);
+    let answer = respond(&LampHome::new(lamp), &judged, Ok(&[]));
+    lamp.doors.is_open() && answer.head().status == 200
 }
 
 /// Remembers a step of a trial.

@@ -9,22 +9,28 @@ use alloc::boxed::Box;
 use alloc::string::String;
 use alloc::vec::Vec;
 use core::cell::RefCell;
+use core::net::{IpAddr, Ipv4Addr};
 use core::sync::atomic::AtomicU32;
 use core::sync::atomic::Ordering::Relaxed;
 
 use embassy_net::tcp::TcpSocket;
 use embassy_net::{IpAddress, Stack};
-use embassy_time::{Duration, Instant, Timer, with_timeout};
+use embassy_time::{Duration, Timer, with_timeout};
 use embedded_io_async::Write as _;
 use embedded_storage_async::nor_flash::NorFlash;
 use k1_device::api;
 use k1_device::error::Refusal;
 use k1_device::firmware::Installed;
-use k1_device::http::body::{Framing, Intake};
-use k1_device::http::head::{self, MOST_HEAD, Parsed};
-use k1_device::http::respond::{self, Answer, Asset, Verdict, most_body};
-
-use k1_device::routes::MOST_FIRMWARE;
+use k1_device::respond::{Answer, respond};
+use k1_device::routes::{self, Action, MOST_FIRMWARE, Method};
+use k1_http::admission::{self, Entry, streamed_length};
+use k1_http::body::{Framing, Intake};
+use k1_http::etag::Tag;
+use k1_http::head::{self, Parsed};
+use k1_http::limits::{LAMP, Patience};
+use k1_http::names::Names;
+use k1_http::rejection::Rejection;
+use k1_http::route::File;
 use k1_update::refusal::Refusal as Why;
 
 use crate::home::LampHome;
@@ -35,33 +41,27 @@ include!(concat!(env!("OUT_DIR"), "/pages.rs"));
 
 /// Connections at once.
 pub const WORKERS: usize = 4;
-/// WebSockets at once; the other workers stay for requests.
-const MOST_SOCKETS: u32 = WORKERS as u32 - 2;
 /// Fewer workers than this that wait for a connection are too few: others do not wait for a second request then.
 const ALWAYS_LISTENING: u32 = 1;
 /// Largest body that any route takes.
 const MOST_BODY: usize = 4_096;
-/// So much of a body is read at once.
+/// Bytes of a body that are read at once.
 const SCRATCH: usize = 256;
-/// A request that does not begin for so long is not waited for.
-const IDLE: Duration = Duration::from_secs(30);
-/// The same while too few wait for a connection: longer than a browser pauses while it loads a page.
-const IDLE_IN_NEED: Duration = Duration::from_millis(1_200);
-/// So often a worker that waits looks whether there is need.
+/// Between two looks of a worker that waits whether its place is needed.
 const LOOK: Duration = Duration::from_millis(300);
-/// A head or body that has begun and does not end for so long does not end.
-const PATIENCE: Duration = Duration::from_secs(3);
-/// A peer that takes nothing for so long is gone.
-const GONE: Duration = Duration::from_secs(8);
+/// A peer that takes or sends nothing for this time is gone.
+const GONE: Duration = Duration::from_millis(LAMP.write_ms);
 
 /// Pairs of client and route that are remembered.
 const REMEMBERED: usize = 64;
-/// The door of this lamp.
-pub type Door = respond::Door<REMEMBERED>;
+/// Senders of wrong tokens that are remembered.
+const GUESSERS: usize = 8;
+/// Lets requests in.
+pub type Admission = admission::Admission<Action, REMEMBERED, GUESSERS>;
 
-/// A new door.
-pub fn door(token: Option<heapless::String<32>>) -> Door {
-    Door::new(token, PAGES)
+/// One that opens for a token, or for anybody.
+pub fn admission(token: Option<heapless::String<32>>) -> Admission {
+    Admission::new(routes::site(PAGES), Names::LOCAL, token.map(|t| t.as_str().into()))
 }
 
 /// Who waits at the doors.
@@ -104,7 +104,7 @@ pub struct Buffers {
     receive: [u8; 1_024],
     /// Two segments: a receiver acknowledges every second one at once, and a single one late (RFC 9293, 3.8.6.3).
     send: [u8; 2_920],
-    head: [u8; MOST_HEAD],
+    head: [u8; LAMP.head_bytes],
     scratch: [u8; SCRATCH],
 }
 
@@ -117,7 +117,7 @@ impl Default for Buffers {
 impl Buffers {
     /// Empty.
     pub const fn new() -> Self {
-        Self { receive: [0; 1_024], send: [0; 2_920], head: [0; MOST_HEAD], scratch: [0; SCRATCH] }
+        Self { receive: [0; 1_024], send: [0; 2_920], head: [0; LAMP.head_bytes], scratch: [0; SCRATCH] }
     }
 }
 
@@ -133,7 +133,7 @@ enum End {
 pub async fn work<F: NorFlash + 'static>(
     lamp: &'static Lamp,
     stack: Stack<'static>,
-    door: &'static RefCell<Door>,
+    admission: &'static RefCell<Admission>,
     updater: &'static Updater<F>,
     buffers: &'static mut Buffers,
 ) -> ! {
@@ -149,7 +149,7 @@ pub async fn work<F: NorFlash + 'static>(
             Timer::after_millis(10).await;
             continue;
         }
-        let connection = Connection { lamp, door, updater, head, scratch };
+        let connection = Connection { lamp, admission, updater, head, scratch };
         if let End::Said = connection.serve(&mut socket).await {
             socket.close();
             let _ = with_timeout(Duration::from_millis(500), drain(&mut socket)).await;
@@ -168,62 +168,72 @@ async fn drain(socket: &mut TcpSocket<'_>) {
 
 struct Connection<'a, F: 'static> {
     lamp: &'static Lamp,
-    door: &'static RefCell<Door>,
+    admission: &'static RefCell<Admission>,
     updater: &'static Updater<F>,
-    head: &'a mut [u8; MOST_HEAD],
+    head: &'a mut [u8; LAMP.head_bytes],
     scratch: &'a mut [u8; SCRATCH],
 }
 
 impl<F: NorFlash + 'static> Connection<'_, F> {
     async fn serve(self, socket: &mut TcpSocket<'_>) -> End {
         let client = match socket.remote_endpoint().map(|e| e.addr) {
-            Some(IpAddress::Ipv4(address)) => u64::from(u32::from(address)),
-            None => 0,
+            Some(IpAddress::Ipv4(address)) => address,
+            None => Ipv4Addr::UNSPECIFIED,
         };
-        let Self { lamp, door, updater, head: bytes, scratch } = self;
+        let Self { lamp, admission, updater, head: bytes, scratch } = self;
         let mut filled = 0;
         loop {
             // A head.
+            let mut since_ms = now_ms();
             let length = loop {
-                match head::parse(&bytes[..filled]) {
+                match head::parse(&bytes[..filled], LAMP.head_bytes) {
                     Parsed::More => {}
                     Parsed::Head(_, length) => break length,
-                    Parsed::Wrong(refusal) => return turn_away(lamp, socket, refusal).await,
+                    Parsed::Wrong(rejection) => return turn_away(lamp, socket, rejection).await,
                 }
-                match fill(lamp, socket, &mut bytes[filled..], filled == 0).await {
-                    Some(n) => filled += n,
+                let has_begun = filled > 0;
+                match fill(lamp, socket, &mut bytes[filled..], has_begun, since_ms).await {
+                    Ok(n) => filled += n,
+                    Err(Some(rejection)) => return turn_away(lamp, socket, rejection).await,
                     // A peer that waits is told by the end of the connection, and not by its loss.
-                    None if filled == 0 => return End::Said,
-                    None => return turn_away(lamp, socket, Refusal::BodyLate).await,
+                    Err(None) => return End::Said,
+                }
+                if !has_begun {
+                    since_ms = now_ms();
                 }
             };
-            let Parsed::Head(head, _) = head::parse(&bytes[..filled]) else { return End::Silent };
-            if respond::is_streamed(&head) {
-                let home = LampHome::new(lamp);
-                let verdict = door.borrow_mut().open(&home, client, &head, Ok(&[]));
-                lamp.requests.fetch_add(1, Relaxed);
-                let answer = match verdict {
-                    Verdict::Install(size) => {
+            let Parsed::Head(head, _) = head::parse(&bytes[..filled], LAMP.head_bytes) else {
+                return End::Silent;
+            };
+            let judged = admission.borrow_mut().judge(IpAddr::V4(client), &head, now_ms());
+            lamp.requests.fetch_add(1, Relaxed);
+            if routes::is_streamed(Method::named(head.method), head.path) {
+                let size = match &judged.result {
+                    Ok(Entry::Route(route)) => streamed_length(head.framing, route.max_body),
+                    Ok(_) => Err(Rejection::NotFound),
+                    Err(rejection) => Err(*rejection),
+                };
+                let answer = match size {
+                    Ok(size) => {
                         let came = &bytes[length..filled];
                         // On the heap, and only for as long as it lasts.
                         Box::pin(install(lamp, updater, socket, size, head.waits, came, scratch)).await
                     }
-                    Verdict::Answer(answer) => {
+                    Err(rejection) => {
                         if let (Framing::Length(n), false) = (head.framing, head.waits) {
                             let rest = n.saturating_sub((filled - length) as u64);
                             forget(socket, rest.min(MOST_FIRMWARE as u64), scratch).await;
                         }
-                        answer
+                        Answer::refusal(rejection.into(), now_ms())
                     }
-                    Verdict::Upgrade(..) => return End::Silent,
                 };
-                return match say(socket, &answer, true, false).await {
+                return match say(socket, &answer.to(&judged), true, false).await {
                     Some(()) => End::Said,
                     None => End::Silent,
                 };
             }
             // Its body.
-            let most = most_body(&head).min(MOST_BODY);
+            let most = judged.max_body().min(MOST_BODY);
             let mut intake = Intake::new(head.framing, most);
             // On the heap, and only for as long as it is needed: most requests have none.
             let mut body = Vec::new();
@@ -232,43 +242,34 @@ impl<F: NorFlash + 'static> Connection<'_, F> {
             }
             let mut rest = match intake.feed(&bytes[length..filled], &mut body) {
                 Ok(used) => Rest::InHead(length + used),
-                Err(refusal) => return turn_away(lamp, socket, refusal).await,
+                Err(rejection) => return turn_away(lamp, socket, rejection).await,
             };
-            let taken = with_timeout(PATIENCE, async {
-                while !intake.is_done() {
-                    let n = match socket.read(scratch).await {
-                        Ok(n @ 1..) => n,
-                        _ => return Err(Refusal::BodyLate),
-                    };
-                    rest = Rest::InScratch(intake.feed(&scratch[..n], &mut body)?, n);
-                }
-                Ok(())
-            })
-            .await
-            .unwrap_or(Err(Refusal::BodyLate));
-            if let Err(refusal @ Refusal::NotHttp) = taken {
-                return turn_away(lamp, socket, refusal).await;
+            let body_since_ms = now_ms();
+            let mut taken = Ok(());
+            while !intake.is_done() && taken.is_ok() {
+                let left = match LAMP.for_body(body_since_ms, now_ms()) {
+                    Patience::Wait(left) => Duration::from_millis(left),
+                    _ => Duration::from_millis(0),
+                };
+                taken = match with_timeout(left, socket.read(scratch)).await {
+                    Ok(Ok(n @ 1..)) => {
+                        intake.feed(&scratch[..n], &mut body).map(|used| rest = Rest::InScratch(used, n))
+                    }
+                    _ => Err(Rejection::BodyLate),
+                };
+            }
+            if let Err(rejection @ Rejection::NotHttp) = taken {
+                return turn_away(lamp, socket, rejection).await;
             }
             let whole = intake.verdict().and(taken).map(|()| &body[..intake.kept()]);
             let keep_alive = head.keep_alive && intake.in_step() && !lamp.doors.are_too_few();
             // Its answer.
-            let verdict = {
-                let home = LampHome::new(lamp);
-                door.borrow_mut().open(&home, client, &head, whole)
-            };
-            lamp.requests.fetch_add(1, Relaxed);
-            match verdict {
-                Verdict::Upgrade(kind, key) => {
-                    return socket::serve(lamp, socket, kind, key, rest.bytes(&bytes[..filled], scratch))
-                        .await;
-                }
-                // What is streamed was taken above.
-                Verdict::Install(_) => return End::Silent,
-                Verdict::Answer(answer) => {
-                    if say(socket, &answer, head.method != "HEAD", keep_alive).await.is_none() {
-                        return End::Silent;
-                    }
-                }
+            let answer = respond(&LampHome::new(lamp), &judged, whole.map_err(Refusal::Http));
+            if say(socket, &answer, head.method != "HEAD", keep_alive).await.is_none() {
+                return End::Silent;
+            }
+            if let Ok(Entry::WebSocket(path, _)) = judged.result {
+                return socket::serve(lamp, socket, path, rest.bytes(&bytes[..filled], scratch)).await;
             }
             if !keep_alive {
                 return End::Said;
@@ -329,7 +330,7 @@ async fn install<F: NorFlash + 'static>(
         }
         n = match with_timeout(GONE, socket.read(scratch)).await {
             Ok(Ok(n @ 1..)) => n.min(left),
-            _ => return Answer::refusal(Refusal::Update(Why::Stalled), now_us() / 1000),
+            _ => return Answer::refusal(Refusal::Update(Why::Stalled), now_ms()),
         };
         piece = &scratch[..n];
     }
@@ -344,9 +345,13 @@ async fn install<F: NorFlash + 'static>(
             if let Refusal::Update(why) = refusal {
                 lamp.note(|s| s.firmware.refused = Some(why));
             }
-            Answer::refusal(refusal, now_us() / 1000)
+            Answer::refusal(refusal, now_ms())
         }
     }
+}
+
+fn now_ms() -> u64 {
+    now_us() / 1000
 }
 
 /// Where the bytes behind a request are.
@@ -365,35 +370,33 @@ impl Rest {
     }
 }
 
-/// Reads more; `None` at the end, after the patience, or when others need this place more.
+/// Reads more of a head that is waited for since `since_ms`; at the end of the patience, why not, if there is anything to
+/// say.
 async fn fill(
     lamp: &'static Lamp,
     socket: &mut TcpSocket<'_>,
     place: &mut [u8],
-    nothing_yet: bool,
-) -> Option<usize> {
-    let began = Instant::now();
+    has_begun: bool,
+    since_ms: u64,
+) -> Result<usize, Option<Rejection>> {
     loop {
-        match with_timeout(LOOK, socket.read(place)).await {
-            Ok(Ok(n @ 1..)) => return Some(n),
-            Ok(_) => return None,
-            Err(_) => {}
-        }
-        let patience = match nothing_yet {
-            false => PATIENCE,
-            true if lamp.doors.are_too_few() => IDLE_IN_NEED,
-            true => IDLE,
+        let left = match LAMP.for_head(has_begun, lamp.doors.are_too_few(), since_ms, now_ms()) {
+            Patience::Wait(left) => Duration::from_millis(left),
+            Patience::End => return Err(None),
+            Patience::Reject(rejection) => return Err(Some(rejection)),
         };
-        if began.elapsed() >= patience {
-            return None;
+        match with_timeout(left.min(LOOK), socket.read(place)).await {
+            Ok(Ok(n @ 1..)) => return Ok(n),
+            Ok(_) => return Err(None),
+            Err(_) => {}
         }
     }
 }
 
 /// Says why not, and ends.
-async fn turn_away(lamp: &Lamp, socket: &mut TcpSocket<'_>, refusal: Refusal) -> End {
+async fn turn_away(lamp: &Lamp, socket: &mut TcpSocket<'_>, rejection: Rejection) -> End {
     lamp.malformed.fetch_add(1, Relaxed);
-    let answer = Answer::refusal(refusal, now_us() / 1000);
+    let answer = Answer::refusal(rejection.into(), now_ms());
     match say(socket, &answer, true, false).await {
         Some(()) => End::Said,
         None => End::Silent,

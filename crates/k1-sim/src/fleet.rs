@@ -6,7 +6,7 @@
 
 use std::collections::BTreeMap;
 use std::io::{self, Read, Write};
-use std::net::{Ipv4Addr, TcpListener, TcpStream};
+use std::net::{IpAddr, Ipv4Addr, TcpListener, TcpStream};
 use std::sync::atomic::{AtomicBool, Ordering::SeqCst};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::{Duration, Instant};
@@ -14,18 +14,22 @@ use std::time::{Duration, Instant};
 use k1_device::answers::{
     BootLog, Device, Heap, Heard, LinkOptions, Performance, SelfTest, Setup, Stack, Vitals,
 };
-use k1_device::api::{Home, Identity};
+use k1_device::backend::{Backend, Identity};
 use k1_device::error::Refusal;
 use k1_device::exchange::{Change, Settings};
 use k1_device::firmware::{
     Firmware, GoingBack, Image, Installed, LastTrial, Outcome, Rollback, Short, Standing, chip,
 };
 use k1_device::health::checks;
-use k1_device::http::body::{Framing, Intake};
-use k1_device::http::head::{self, MOST_HEAD, Parsed};
-use k1_device::http::respond::{Answer, Door, Verdict, is_streamed, most_body};
 use k1_device::microphone::Hearing;
 use k1_device::requests::SetupPatch;
+use k1_device::respond::{Answer, respond};
+use k1_device::routes::{self, Action};
+use k1_http::admission::{Admission, Entry, streamed_length};
+use k1_http::body::{Framing, Intake};
+use k1_http::head::{self, Parsed};
+use k1_http::limits::LAMP;
+use k1_http::names::Names;
 use k1_update::envelope::{ENVELOPE, Envelope};
 use k1_update::manifest::Manifest;
 use k1_update::refusal::Refusal as Why;
@@ -35,6 +39,10 @@ use sha2::{Digest, Sha256};
 /// Time for which a lamp waits for a silent client.
 const PATIENCE: Duration = Duration::from_secs(30);
 const BOARD: &str = "virt";
+/// Every client of this machine is one.
+const CLIENT: IpAddr = IpAddr::V4(Ipv4Addr::LOCALHOST);
+
+type Door = Admission<Action, 64, 8>;
 
 /// How a lamp reacts to an update.
 #[derive(Clone, Copy, Debug)]
@@ -164,7 +172,7 @@ impl Shared {
     }
 
     fn listen(self: Arc<Self>, listener: &TcpListener) {
-        let door = Arc::new(Mutex::new(Door::<64>::new(None, &[])));
+        let door = Arc::new(Mutex::new(Door::new(routes::site(&[]), Names::LOCAL, None)));
         for stream in listener.incoming() {
             if self.ends.load(SeqCst) {
                 return;
@@ -179,16 +187,16 @@ impl Shared {
     }
 
     /// Answers a client until the client or the lamp goes.
-    fn serve(&self, mut stream: TcpStream, door: &Mutex<Door<64>>) -> Option<()> {
+    fn serve(&self, mut stream: TcpStream, door: &Mutex<Door>) -> Option<()> {
         stream.set_read_timeout(Some(PATIENCE)).ok()?;
         stream.set_nodelay(true).ok()?;
         let mut bytes = Vec::new();
         let mut piece = [0; 4_096];
         loop {
             let length = loop {
-                match head::parse(&bytes) {
+                match head::parse(&bytes, LAMP.head_bytes) {
                     Parsed::Head(_, length) => break length,
-                    Parsed::More if bytes.len() < MOST_HEAD => {}
+                    Parsed::More if bytes.len() < LAMP.head_bytes => {}
                     _ => return None,
                 }
                 match stream.read(&mut piece) {
@@ -197,20 +205,24 @@ impl Shared {
                 }
             };
             let taken = bytes.split_off(length);
-            let Parsed::Head(head, _) = head::parse(&bytes) else { return None };
+            let Parsed::Head(head, _) = head::parse(&bytes, LAMP.head_bytes) else { return None };
             if self.is_away() || self.ends.load(SeqCst) {
                 return None;
             }
-            if is_streamed(&head) {
-                let verdict = lock(door).open(self, 0, &head, Ok(&[]));
-                let answer = match verdict {
-                    Verdict::Install(size) => self.install(&mut stream, taken, size as usize)?,
-                    Verdict::Answer(answer) => answer,
-                    Verdict::Upgrade(..) => return None,
+            let judged = lock(door).judge(CLIENT, &head, self.now_us() / 1000);
+            if let Ok(Entry::Route(route)) = &judged.result
+                && route.action == Action::Install
+            {
+                let answer = match streamed_length(head.framing, route.max_body) {
+                    Ok(size) => self.install(&mut stream, taken, size as usize)?,
+                    Err(rejection) => Answer::refusal(rejection.into(), self.now_us() / 1000),
                 };
                 return say(&mut stream, &answer, false);
             }
-            let most = most_body(&head);
+            if matches!(judged.result, Ok(Entry::WebSocket(..))) {
+                return None;
+            }
+            let most = judged.max_body();
             let mut intake = Intake::new(head.framing, most);
             let mut body = vec![0; if head.framing == Framing::Length(0) { 0 } else { most }];
             let mut rest = taken;
@@ -222,7 +234,7 @@ impl Shared {
                 rest.extend_from_slice(&piece[used..n]);
             }
             let whole = intake.verdict().map(|()| &body[..intake.kept()]);
-            let Verdict::Answer(answer) = lock(door).open(self, 0, &head, whole) else { return None };
+            let answer = respond(self, &judged, whole.map_err(Refusal::Http));
             say(&mut stream, &answer, head.keep_alive)?;
             if !head.keep_alive {
                 return Some(());
@@ -270,7 +282,7 @@ impl Shared {
     }
 }
 
-fn lock(door: &Mutex<Door<64>>) -> MutexGuard<'_, Door<64>> {
+fn lock(door: &Mutex<Door>) -> MutexGuard<'_, Door> {
     door.lock().unwrap_or_else(PoisonError::into_inner)
 }
 
@@ -291,7 +303,7 @@ fn say(stream: &mut TcpStream, answer: &Answer<'_>, keep_alive: bool) -> Option<
 /// Answer to requests that simulated lamps do not support.
 const NOT_SIMULATED: Refusal = Refusal::NotHere("this lamp is simulated, and this part of it is not");
 
-impl Home for Shared {
+impl Backend for Shared {
     fn now_us(&self) -> u64 {
         self.began.elapsed().as_micros() as u64
     }
@@ -469,16 +481,21 @@ mod tests {
     fn a_lamps_door_slows_guesses_down_and_lets_its_owner_in() {
         let temper = Temper { restart: Duration::ZERO, trial: Duration::ZERO, finds_bad: false };
         let lamp = SimLamp::start(1, Trust::default(), temper).unwrap();
-        let mut door = Door::<64>::new(Some(text("a-token-of-lamps")), &[]);
-        let mut ask = |client: u64, token: &str| {
+        let token = Some("a-token-of-lamps".to_owned());
+        let mut door = Door::new(routes::site(&[]), Names::LOCAL, token);
+        let mut ask = |client: u8, token: &str| {
             let request = format!(
                 "GET /api/v1/status HTTP/1.1\r\nHost: k1.local\r\nAuthorization: Bearer {token}\r\n\r\n"
             );
-            let Parsed::Head(head, _) = head::parse(request.as_bytes()) else { panic!("{request}") };
-            let Verdict::Answer(answer) = door.open(&*lamp.shared, client, &head, Ok(&[])) else { panic!() };
+            let Parsed::Head(head, _) = head::parse(request.as_bytes(), LAMP.head_bytes) else {
+                panic!("{request}")
+            };
+            let client = IpAddr::V4(Ipv4Addr::new(10, 0, 0, client));
+            let judged = door.judge(client, &head, lamp.shared.now_us() / 1000);
+            let answer = respond(&*lamp.shared, &judged, Ok(&[]));
             let mut said = String::new();
             answer.write_head(&mut said, true).unwrap();
-            (answer.status(), said.contains("retry-after: 1\r\n"))
+            (answer.head().status, said.contains("retry-after: 1\r\n"))
         };
         for guess in 0..8 {
             assert_eq!(ask(7, &format!("guess-{guess}")), (401, false));

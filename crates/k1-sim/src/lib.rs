@@ -8,6 +8,7 @@
 //! | [`fleet`] | many simulated lamps, as a network sees them |
 //! | [`flash`] | NOR flash that tears when the power is cut |
 //! | [`music`] | pieces with exactly known beats, and sound without a beat |
+//! | [`refused`] | requests that every K1 refuses, and how |
 //! | [`choices`] | choices read from bytes, so that a fuzzer steers what is random elsewhere |
 //!
 //! Only the fleet reads a clock, and nothing uses a random source. The bytes or the seed of a test decide everything
@@ -20,3 +21,4 @@ pub mod flash;
 pub mod fleet;
 pub mod hostile;
 pub mod music;
+pub mod refused;

@@ -7,21 +7,21 @@ use std::io::{self, BufWriter, Seek, SeekFrom, Write};
 pub use gif::Gif;
 use k1_host::output::{Output, Unwritten, unwritten};
 
-/// Where rendered frames go, one after the other.
+/// A file of rendered frames.
 pub trait Picture {
-    /// Adds a frame: what the wire would carry and what a screen should show.
+    /// Adds a frame, given as values for a wire and as values for a screen.
     fn frame(&mut self, wire: &[[u8; 3]], screen: &[[u8; 3]]) -> io::Result<()>;
 
-    /// True if it shows what a screen should show, false if it keeps what the wire carries.
+    /// True if it needs the values for a screen, false for those for a wire.
     fn is_for_eyes(&self) -> bool {
         true
     }
 
-    /// Completes the file and puts it into its place.
+    /// Completes the file and moves it to its final place.
     fn finish(self: Box<Self>) -> Result<(), Unwritten>;
 }
 
-/// Empties the buffer and puts the file into its place.
+/// Flushes the buffer and moves the file to its final place.
 fn commit(file: BufWriter<Output>) -> Result<(), Unwritten> {
     let (output, rest) = file.into_parts();
     let mut output = output;
@@ -30,10 +30,10 @@ fn commit(file: BufWriter<Output>) -> Result<(), Unwritten> {
     output.commit()
 }
 
-/// A NumPy array, frames × LEDs × 3, u8, as the wire carries them.
+/// A NumPy array of the values on the wire: frames × LEDs × 3, u8.
 pub struct Npy {
     file: BufWriter<Output>,
-    /// What cannot be gone back in keeps its frames here: their number comes first and is known last.
+    /// All frames of an output that cannot seek: their number comes first in the file but is known last.
     kept: Option<Vec<u8>>,
     leds: usize,
     frames: usize,
@@ -46,7 +46,7 @@ impl Npy {
     ///
     /// # Errors
     ///
-    /// That of the file.
+    /// Those of the file.
     pub fn new(output: Output, leds: usize) -> io::Result<Self> {
         let kept = (!output.is_file()).then(Vec::new);
         let mut npy = Self { file: BufWriter::new(output), kept, leds, frames: 0 };
@@ -85,7 +85,7 @@ impl Picture for Npy {
     }
 
     fn finish(mut self: Box<Self>) -> Result<(), Unwritten> {
-        // The number of frames is known only now.
+        // Only now the number of frames is known.
         let written = match self.kept.take() {
             Some(kept) => self.header().and_then(|()| self.file.write_all(&kept)),
             None => self.file.seek(SeekFrom::Start(0)).and_then(|_| self.header()),
@@ -95,7 +95,7 @@ impl Picture for Npy {
     }
 }
 
-/// A picture with time running down and the strip across, each row the mean of its frames as the eye sees them.
+/// A picture in which time runs down and the strip across. Each row is the mean of its frames.
 pub struct Png {
     file: BufWriter<Output>,
     rows: Vec<u8>,
@@ -107,11 +107,11 @@ pub struct Png {
     frames: u64,
 }
 
-/// Rows beyond this make a picture that viewers refuse.
+/// Most rows of a picture; viewers refuse taller ones.
 const MAX_ROWS: usize = 8_000;
 
 impl Png {
-    /// A picture of `frames` expected frames; long sounds get more frames per row.
+    /// Begins a picture of about `frames` frames. Longer sounds have more frames per row.
     pub fn new(output: Output, leds: usize, frames: Option<u64>) -> Self {
         // A strip of 180 becomes 720 pixels wide; a row is 1/60 s unless that would be too tall.
         let per_led = (720 / leds.max(1)).clamp(1, 16);
@@ -173,7 +173,7 @@ impl Picture for Png {
     }
 }
 
-/// Writes pixels, eight bits a channel and row by row from above, as a PNG in sRGB. Neither side may be 0.
+/// Writes pixels (eight bits per channel, row by row from the top) as a PNG in sRGB. Neither side may be 0.
 ///
 /// # Errors
 ///
@@ -190,7 +190,7 @@ pub fn encode_png(
     encoder.set_depth(png::BitDepth::Eight);
     encoder.set_compression(png::Compression::Balanced);
     encoder.set_source_srgb(png::SrgbRenderingIntent::Perceptual);
-    // What the disk says is passed on as it is: there is advice for it.
+    // Keep errors of the disk as they are, because `output` adds advice to them.
     let plain = |e| match e {
         png::EncodingError::IoError(e) => e,
         other => io::Error::other(other),

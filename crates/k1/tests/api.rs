@@ -26,3 +26,5 @@ mod operator;
 mod paths;
 #[path = "api/raw.rs"]
 mod raw;
+#[path = "api/refused.rs"]
+mod refused;

@@ -8,8 +8,8 @@ use std::collections::BTreeMap;
 use std::path::{Path, PathBuf};
 use std::process::Command;
 
-use k1_device::page::fnv;
 use k1_engine::patterns::PATTERNS;
+use k1_http::etag::fnv;
 
 const START: &str = "8";
 const SECONDS: &str = "6";

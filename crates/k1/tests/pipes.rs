@@ -445,6 +445,6 @@ fn an_index_at_the_end_of_a_pipe_is_told() {
     let writer = std::thread::spawn(move || {
         let _ = std::fs::write(&to, &bytes);
     });
-    running.end().failed_saying(&["needs a file that can be wound back"]);
+    running.end().failed_saying(&["cannot be read from a pipe; give the file itself"]);
     writer.join().unwrap();
 }

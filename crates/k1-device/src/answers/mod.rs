@@ -15,8 +15,6 @@ pub use self::operator::{BootLine, BootLog, SelfTest, TestState};
 pub use self::state::{
     Check, Device, Heap, Heard, Light, LightState, LiveSound, Performance, Stack, Status, Vitals,
 };
-#[cfg(feature = "schema")]
-pub(crate) use self::tables::param_properties;
 pub use self::tables::{
     PaletteEntry, Palettes, ParamEntry, ParamTable, ParamValues, PatternEntry, Patterns, Rows, Swatch,
 };

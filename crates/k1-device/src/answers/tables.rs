@@ -123,7 +123,7 @@ impl schemars::JsonSchema for ParamValues<'_> {
         "Parameters".into()
     }
     fn json_schema(_: &mut schemars::SchemaGenerator) -> schemars::Schema {
-        let mut properties = param_properties();
+        let mut properties = crate::requests::param_properties();
         let required: Vec<_> = PARAMS.iter().map(|p| p.id).collect();
         let clamped = schemars::json_schema!({
             "type": "array", "items": { "type": "string" },
@@ -136,19 +136,6 @@ impl schemars::JsonSchema for ParamValues<'_> {
         properties.insert("unknown_fields".into(), unknown.to_value());
         schemars::json_schema!({ "type": "object", "properties": properties, "required": required })
     }
-}
-
-/// Every parameter as a property of a schema.
-#[cfg(feature = "schema")]
-pub(crate) fn param_properties() -> serde_json::Map<String, serde_json::Value> {
-    let property = |p: &k1_engine::params::ParamSpec| {
-        let kind = if p.id == Param::PaletteId.spec().id { "integer" } else { "number" };
-        let schema = schemars::json_schema!({
-            "type": kind, "minimum": p.min, "maximum": p.max, "default": p.default, "description": p.help
-        });
-        (p.id.to_owned(), schema.to_value())
-    };
-    PARAMS.iter().map(property).collect()
 }
 
 /// One row of the parameter table.

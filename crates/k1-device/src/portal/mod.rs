@@ -9,7 +9,7 @@ pub mod leases;
 use alloc::string::String;
 use core::fmt::Write;
 
-use crate::http::head::Head;
+use k1_http::head::Head;
 
 /// Networks that are remembered of a scan.
 pub const MOST_SEEN: usize = 12;
@@ -222,14 +222,16 @@ fn decode<const N: usize>(value: &[u8]) -> Option<heapless::String<N>> {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::http::head::{self, Parsed};
+    use k1_http::head::{self, Parsed};
     use proptest::prelude::*;
     use std::string::ToString;
 
     const VIEW: View<'static> = View { name: "k1-ab12", networks: &[], failed: "" };
 
     fn ask(request: &str, body: &[u8]) -> (String, Option<Choice>) {
-        let Parsed::Head(head, _) = head::parse(request.as_bytes()) else { panic!("{request}") };
+        let Parsed::Head(head, _) = head::parse(request.as_bytes(), k1_http::limits::LAMP.head_bytes) else {
+            panic!("{request}")
+        };
         answer(&head, Some(body), &VIEW)
     }
 

@@ -14,6 +14,8 @@ use self::loose::{Loose, flag};
 use crate::error::Refusal;
 
 pub use self::params::ParamsPatch;
+#[cfg(feature = "schema")]
+pub(crate) use self::params::param_properties;
 pub use self::setup::SetupPatch;
 
 /// The pattern that a text names.

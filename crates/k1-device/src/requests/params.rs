@@ -43,13 +43,26 @@ impl ParamsPatch {
     }
 }
 
+/// Every parameter as a property of a schema.
+#[cfg(feature = "schema")]
+pub(crate) fn param_properties() -> serde_json::Map<String, serde_json::Value> {
+    let property = |p: &k1_engine::params::ParamSpec| {
+        let kind = if p.id == Param::PaletteId.spec().id { "integer" } else { "number" };
+        let schema = schemars::json_schema!({
+            "type": kind, "minimum": p.min, "maximum": p.max, "default": p.default, "description": p.help
+        });
+        (p.id.to_owned(), schema.to_value())
+    };
+    k1_engine::params::PARAMS.iter().map(property).collect()
+}
+
 #[cfg(feature = "schema")]
 impl schemars::JsonSchema for ParamsPatch {
     fn schema_name() -> std::borrow::Cow<'static, str> {
         "ParametersToChange".into()
     }
     fn json_schema(_: &mut schemars::SchemaGenerator) -> schemars::Schema {
-        schemars::json_schema!({ "type": "object", "properties": crate::answers::param_properties() })
+        schemars::json_schema!({ "type": "object", "properties": param_properties() })
     }
 }
 

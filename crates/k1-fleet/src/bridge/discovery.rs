@@ -1,7 +1,7 @@
 //! How Home Assistant finds a K1 and what it measures
 //! (<https://www.home-assistant.io/integrations/mqtt/>, light with JSON schema), and what is published of it.
 
-use k1_device::api::VERSION;
+use k1_device::backend::VERSION;
 use serde_json::{Map, Value, json};
 
 use super::command::STEPS;

@@ -1,12 +1,12 @@
-//! How values are written, and what is said when they are not.
+//! Parsers of option values, with errors that say what to write instead.
 
-/// The beginning of topics at a broker.
+/// First part of a broker's topics.
 pub fn topic(s: &str) -> Result<String, String> {
     let fits =
         !s.is_empty() && s.len() <= 100 && !s.contains(['+', '#']) && k1_device::harmless::harmless(s) == s;
     match fits && !s.starts_with(['/', '$']) && !s.ends_with('/') {
         true => Ok(s.to_owned()),
-        false => Err("topics begin with a word, or words with / between, without + and #".into()),
+        false => Err("write a word, or words with / between them, without + and #".into()),
     }
 }
 
@@ -15,10 +15,10 @@ pub fn seconds(s: &str) -> Result<f64, String> {
     s.parse()
         .ok()
         .filter(|t: &f64| (0.0..=1e7).contains(t))
-        .ok_or_else(|| "a number of seconds is expected".into())
+        .ok_or_else(|| "write a number of seconds, for example 90 or 0.5".into())
 }
 
-/// A time as people write it: 90, 10m, 1h, 24h. In seconds.
+/// A time such as 90, 10m, 1h or 24h, in seconds.
 pub fn length(s: &str) -> Result<f64, String> {
     let (number, unit) = match s.strip_suffix(['s', 'm', 'h']) {
         Some(number) if s.ends_with('h') => (number, 3600.0),
@@ -27,5 +27,5 @@ pub fn length(s: &str) -> Result<f64, String> {
         None => (s, 1.0),
     };
     let time = number.parse().ok().map(|n: f64| n * unit).filter(|t| (1.0..=1e7).contains(t));
-    time.ok_or_else(|| "a time is expected, for example 10m, 1h, 24h or 90 (seconds)".into())
+    time.ok_or_else(|| "write a time, for example 10m, 1h, 24h or 90 (seconds)".into())
 }

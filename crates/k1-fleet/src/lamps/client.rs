@@ -238,7 +238,7 @@ impl Client {
     /// [`Trouble`].
     pub fn info(&self) -> Result<DeviceInfo<'static>, Trouble> {
         let info: DeviceInfo = self.get("/api/device/info")?;
-        if info.device != k1_device::api::DEVICE {
+        if info.device != k1_device::backend::DEVICE {
             return Err(self.strange(format_args!("it calls itself {}", info.device)));
         }
         // A virtual lamp's note has its token, which is another at each start.

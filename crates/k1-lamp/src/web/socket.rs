@@ -3,6 +3,7 @@
 use alloc::boxed::Box;
 use alloc::sync::Arc;
 use alloc::vec::Vec;
+use core::convert::Infallible;
 use core::sync::atomic::Ordering::Relaxed;
 
 use embassy_futures::select::{Either, Either3, select, select3};
@@ -11,15 +12,16 @@ use embassy_sync::blocking_mutex::raw::CriticalSectionRawMutex;
 use embassy_sync::pubsub::{Subscriber, WaitResult};
 use embassy_time::{Duration, Ticker};
 use embedded_io_async::Write as _;
-use k1_device::api::{Home, VERSION};
+use k1_device::backend::{Backend, VERSION};
 use k1_device::exchange::Settings;
-use k1_device::http::respond::Socket;
 use k1_device::live::{self, Figures, Hello, InForce, Legacy, Refused, Say};
+use k1_device::routes;
 use k1_device::settings::MOST_LEDS;
-use k1_device::websocket::{self, Event, Kind, Reader, code, frame_head};
 use k1_handoff::Read;
+use k1_http::limits::{Beat, Heartbeat, LAMP};
+use k1_http::websocket::{Close, Inbox, Incoming, Kind, frame};
 
-use super::{End, MOST_SOCKETS};
+use super::End;
 use crate::home::LampHome;
 use crate::show::unpack;
 use crate::{FRAME_WORDS, Lamp, now_us};
@@ -31,48 +33,57 @@ const GLANCES_PER_TICK: u32 = 6;
 /// Glances in a second.
 const GLANCES_PER_SECOND: u32 = 125;
 
-/// What has come, and what of it was used up.
-struct Inbox {
-    bytes: Vec<u8>,
-    reader: Reader,
+/// Why a WebSocket ends.
+enum Stop {
+    /// The other side has gone.
+    Gone,
+    /// With a word.
+    Close(Close),
 }
 
-/// A message from the peer.
-enum Word<'a> {
-    Text(&'a [u8]),
-    Pass,
-    Ping(&'a [u8]),
-    End(u16),
+/// The other side: what has come from it, and whether it gives signs of life.
+struct Peer {
+    inbox: Inbox,
+    heart: Heartbeat,
 }
 
-impl Inbox {
-    /// The next message of what has come.
-    fn next(&mut self) -> Option<Word<'_>> {
-        let (event, used) = loop {
-            let (event, used) = self.reader.feed(&self.bytes);
-            // A fragment was taken and its message goes on.
-            if event == Event::More && used > 0 {
-                self.bytes.drain(..used);
-                continue;
-            }
-            break (event, used);
-        };
-        self.bytes.drain(..used);
-        Some(match event {
-            Event::More => return None,
-            Event::Broken(code) => Word::End(code),
-            Event::Message(kind, n) => {
-                let message = self.reader.message(kind, n);
-                match kind {
-                    Kind::Text if core::str::from_utf8(message).is_ok() => Word::Text(message),
-                    // RFC 6455, 8.1.
-                    Kind::Text => Word::End(1007),
-                    Kind::Binary | Kind::Pong => Word::Pass,
-                    Kind::Ping => Word::Ping(message),
-                    Kind::Close => Word::End(1000),
+impl Peer {
+    /// Takes in what was read; nothing read is the end.
+    fn take(&mut self, bytes: &[u8], read: Result<usize, embassy_net::tcp::Error>) -> Result<(), Stop> {
+        let Ok(n @ 1..) = read else { return Err(Stop::Gone) };
+        self.heart.heard(now_us() / 1000);
+        self.inbox.take(&bytes[..n]);
+        Ok(())
+    }
+
+    /// Answers every message that is whole; texts as `obey` says.
+    async fn answer(
+        &mut self,
+        writer: &mut TcpWriter<'_>,
+        obey: &mut dyn FnMut(&str) -> Option<Vec<u8>>,
+    ) -> Result<(), Stop> {
+        while let Some(message) = self.inbox.message() {
+            match message {
+                Incoming::Text(text) => {
+                    if let Some(answer) = obey(text) {
+                        send(writer, Kind::Text, &answer).await?;
+                    }
                 }
+                Incoming::Pong(payload) => send(writer, Kind::Pong, payload).await?,
+                Incoming::Nothing => {}
+                Incoming::Close(close) => return Err(Stop::Close(close)),
             }
-        })
+        }
+        Ok(())
+    }
+
+    /// Asks for a sign of life when one is due.
+    async fn beat(&mut self, writer: &mut TcpWriter<'_>) -> Result<(), Stop> {
+        match self.heart.beat(now_us() / 1000) {
+            Beat::Wait(_) => Ok(()),
+            Beat::Ping => send(writer, Kind::Ping, &[]).await,
+            Beat::Gone => Err(Stop::Gone),
+        }
     }
 }
 
@@ -83,7 +94,7 @@ impl Place {
     fn take(lamp: &'static Lamp) -> Option<Self> {
         let before = lamp.doors.sockets.fetch_add(1, Relaxed);
         let place = Self(lamp);
-        (before < MOST_SOCKETS).then_some(place)
+        (before < LAMP.websockets as u32).then_some(place)
     }
 }
 
@@ -113,53 +124,39 @@ impl Drop for Listener {
     }
 }
 
-/// Goes on as a WebSocket until either side has had enough.
-pub async fn serve(
-    lamp: &'static Lamp,
-    socket: &mut TcpSocket<'_>,
-    kind: Socket,
-    key: &str,
-    came: &[u8],
-) -> End {
-    if socket.write_all(websocket::handshake(key).as_bytes()).await.is_err() {
-        return End::Silent;
-    }
+/// Goes on as the WebSocket of a path, whose handshake was answered, until either side has had enough.
+pub async fn serve(lamp: &'static Lamp, socket: &mut TcpSocket<'_>, path: &str, came: &[u8]) -> End {
     // On the heap: a worker that serves requests does not need it.
-    let mut inbox = Box::new(Inbox { bytes: came.to_vec(), reader: Reader::default() });
+    let mut peer = Box::new(Peer { inbox: Inbox::default(), heart: Heartbeat::new(now_us() / 1000) });
+    peer.inbox.take(came);
     let (mut reader, mut writer) = socket.split();
-    let Some(_place) = Place::take(lamp) else {
-        let mut message = code::AGAIN.to_be_bytes().to_vec();
-        message.extend(b"too many connections; close another page");
-        let _ = send(&mut writer, Kind::Close, &message).await;
-        return End::Said;
+    let stop = match Place::take(lamp) {
+        None => Stop::Close(Close::TOO_MANY),
+        Some(_place) => {
+            let ended = match path {
+                routes::LIVE => page(lamp, &mut reader, &mut writer, &mut peer).await,
+                _ => legacy(lamp, &mut reader, &mut writer, &mut peer).await,
+            };
+            let Err(stop) = ended;
+            stop
+        }
     };
-    let ended = match kind {
-        Socket::Live => page(lamp, &mut reader, &mut writer, &mut inbox).await,
-        Socket::Legacy => legacy(lamp, &mut reader, &mut writer, &mut inbox).await,
-    };
-    if let Some(code) = ended {
-        let _ = send(&mut writer, Kind::Close, &code.to_be_bytes()).await;
-        return End::Said;
-    }
-    End::Silent
+    let Stop::Close(close) = stop else { return End::Silent };
+    let _ = writer.write_all(&close.frame()).await;
+    End::Said
 }
 
-async fn send(writer: &mut TcpWriter<'_>, kind: Kind, payload: &[u8]) -> Option<()> {
-    let (head, n) = frame_head(kind, payload.len());
-    // In one piece, or the head would travel in a segment of its own.
-    let mut frame = Vec::with_capacity(n + payload.len());
-    frame.extend_from_slice(&head[..n]);
-    frame.extend_from_slice(payload);
-    writer.write_all(&frame).await.ok()
+async fn send(writer: &mut TcpWriter<'_>, kind: Kind, payload: &[u8]) -> Result<(), Stop> {
+    writer.write_all(&frame(kind, payload)).await.map_err(|_| Stop::Gone)
 }
 
-/// The page's socket; `Some` code if the protocol asks for a close.
+/// The page's socket, until it ends.
 async fn page(
     lamp: &'static Lamp,
     reader: &mut TcpReader<'_>,
     writer: &mut TcpWriter<'_>,
-    inbox: &mut Inbox,
-) -> Option<u16> {
+    peer: &mut Peer,
+) -> Result<Infallible, Stop> {
     send(writer, Kind::Text, &hello(lamp)).await?;
     let mut sound = Box::new(lamp.crossing.sound());
     let mut controls = lamp.crossing.controls();
@@ -173,30 +170,19 @@ async fn page(
     let mut glances = 0_u32;
     let mut bytes = [0; 256];
     loop {
-        while let Some(word) = inbox.next() {
-            match word {
-                Word::Text(message) => {
-                    let answer = match live::obey(&LampHome::new(lamp), message) {
-                        Ok(wishes) => {
-                            match wishes.audio {
-                                Some(true) if listener.is_none() => listener = Listener::new(lamp),
-                                Some(false) => listener = None,
-                                _ => {}
-                            }
-                            interval_us = wishes.frame_interval_us.unwrap_or(interval_us);
-                            wishes.ping.map(|pong| Say::Pong { pong, server_us: now_us() }.json())
-                        }
-                        Err(refusal) => Some(Say::Error(Refused(refusal)).json()),
-                    };
-                    if let Some(answer) = answer {
-                        send(writer, Kind::Text, &answer).await?;
-                    }
+        let mut obey = |text: &str| match live::obey(&LampHome::new(lamp), text.as_bytes()) {
+            Ok(wishes) => {
+                match wishes.audio {
+                    Some(true) if listener.is_none() => listener = Listener::new(lamp),
+                    Some(false) => listener = None,
+                    _ => {}
                 }
-                Word::Ping(payload) => send(writer, Kind::Pong, payload).await?,
-                Word::Pass => {}
-                Word::End(code) => return Some(code),
+                interval_us = wishes.frame_interval_us.unwrap_or(interval_us);
+                wishes.ping.map(|pong| Say::Pong { pong, server_us: now_us() }.json())
             }
-        }
+            Err(refusal) => Some(Say::Error(Refused(refusal)).json()),
+        };
+        peer.answer(writer, &mut obey).await?;
         let heard = async {
             match &mut listener {
                 Some(listener) => listener.sound.next_message().await,
@@ -204,12 +190,12 @@ async fn page(
             }
         };
         match select3(reader.read(&mut bytes), ticker.next(), heard).await {
-            Either3::First(Ok(n @ 1..)) => inbox.bytes.extend_from_slice(&bytes[..n]),
-            Either3::First(_) => return None,
+            Either3::First(read) => peer.take(&bytes, read)?,
             Either3::Third(WaitResult::Message(packet)) => send(writer, Kind::Binary, &packet).await?,
             // One that was too slow goes on with the newest.
             Either3::Third(WaitResult::Lagged(_)) => {}
             Either3::Second(()) => {
+                peer.beat(writer).await?;
                 glances = glances.wrapping_add(1);
                 if glances.is_multiple_of(GLANCES_PER_TICK) {
                     let now = controls.settings();
@@ -266,30 +252,20 @@ async fn legacy(
     lamp: &'static Lamp,
     reader: &mut TcpReader<'_>,
     writer: &mut TcpWriter<'_>,
-    inbox: &mut Inbox,
-) -> Option<u16> {
+    peer: &mut Peer,
+) -> Result<Infallible, Stop> {
     let client_id = lamp.doors.clients.fetch_add(1, Relaxed) as usize;
     let welcome = Legacy::Welcome { client_id, timestamp: now_us() / 1000 };
     send(writer, Kind::Text, &welcome.json()).await?;
     let mut ticker = Ticker::every(Duration::from_millis(100));
     let mut bytes = [0; 256];
+    let mut echo = |message: &str| Some(Legacy::Echo { message, timestamp: now_us() / 1000 }.json());
     loop {
-        while let Some(word) = inbox.next() {
-            match word {
-                Word::Text(message) => {
-                    let message = core::str::from_utf8(message).unwrap_or_default();
-                    let echo = Legacy::Echo { message, timestamp: now_us() / 1000 };
-                    send(writer, Kind::Text, &echo.json()).await?;
-                }
-                Word::Ping(payload) => send(writer, Kind::Pong, payload).await?,
-                Word::Pass => {}
-                Word::End(code) => return Some(code),
-            }
-        }
+        peer.answer(writer, &mut echo).await?;
         match select(reader.read(&mut bytes), ticker.next()).await {
-            Either::First(Ok(n @ 1..)) => inbox.bytes.extend_from_slice(&bytes[..n]),
-            Either::First(_) => return None,
+            Either::First(read) => peer.take(&bytes, read)?,
             Either::Second(()) => {
+                peer.beat(writer).await?;
                 send(writer, Kind::Text, &live::realtime(&LampHome::new(lamp))).await?;
             }
         }

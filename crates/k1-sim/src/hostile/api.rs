@@ -58,7 +58,7 @@ pub fn api_body(bytes: &[u8]) {
     }
     if let Ok(path) = str::from_utf8(bytes) {
         for method in [Method::Get, Method::Post] {
-            if let Some((_, route)) = accepted(find(method, path)) {
+            if let Some((_, route)) = accepted(find(method, path).map_err(Refusal::Http)) {
                 assert_eq!((route.path, route.method), (path, method));
             }
         }

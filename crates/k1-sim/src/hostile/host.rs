@@ -2,7 +2,8 @@
 
 use std::net::IpAddr;
 
-use k1_device::access::{host_is_ours, origin_is_ours, same_secret};
+use k1_http::names::Names;
+use k1_http::token::same_secret;
 
 /// Any bytes, split at the first line feed, as `Host` and `Origin`. Admitted headers are compared with a second,
 /// slower statement of the rule.
@@ -12,14 +13,14 @@ pub fn host_header(bytes: &[u8]) {
     assert_eq!(same_secret(first, second.unwrap_or_default()), first == second.unwrap_or_default());
     // A header that is not text does not reach the check.
     let Ok(host) = str::from_utf8(first) else { return };
-    if host_is_ours(Some(host)) {
+    if Names::LOCAL.host(Some(host)) {
         assert!(cannot_be_forged(host), "{host:?} was admitted");
     }
-    assert!(!host_is_ours(None));
-    assert!(origin_is_ours(None, Some(host)));
+    assert!(!Names::LOCAL.host(None));
+    assert!(Names::LOCAL.origin(None, Some(host)));
     let Some(Ok(origin)) = second.map(str::from_utf8) else { return };
-    assert!(!origin_is_ours(Some(origin), None));
-    if origin_is_ours(Some(origin), Some(host)) {
+    assert!(!Names::LOCAL.origin(Some(origin), None));
+    if Names::LOCAL.origin(Some(origin), Some(host)) {
         let same = |scheme: &str| origin.eq_ignore_ascii_case(&format!("{scheme}{host}"));
         assert!(same("http://") || same("https://"), "{origin:?} was taken for the page of {host:?}");
     }

@@ -58,7 +58,7 @@ pub enum Command {
     Virt(VirtArgs),
     /// Manage the keys that sign firmware.
     Keys {
-        /// Command.
+        /// What to do with the keys.
         #[command(subcommand)]
         command: KeysCommand,
     },

@@ -3,9 +3,9 @@
 use std::path::PathBuf;
 
 use clap::{Args, ValueEnum};
-use k1_device::access::AllowedName;
 use k1_engine::params::Param;
 use k1_engine::patterns::PATTERNS;
+use k1_http::names::AllowedName;
 
 use super::values::{allowed_host, assignment, gain, leds, name, palette, pattern, target};
 use crate::sink::Target;

@@ -43,9 +43,9 @@ pub fn assignment(s: &str) -> Result<(Param, f32), String> {
     Ok((param, number))
 }
 
-/// A name that requests may carry in `Host`.
-pub(super) fn allowed_host(s: &str) -> Result<k1_device::access::AllowedName, String> {
-    k1_device::access::AllowedName::parse(s).map_err(str::to_owned)
+/// A name that requests may use.
+pub(super) fn allowed_host(s: &str) -> Result<k1_http::names::AllowedName, String> {
+    k1_http::names::AllowedName::parse(s).map_err(str::to_owned)
 }
 
 /// Number of LEDs of a strip, 1 to [`crate::MAX_LEDS`].

@@ -1,4 +1,4 @@
-//! `k1 analyze`: what is heard in a sound, as a summary, event by event, or drawn.
+//! `k1 analyze`: shows what K1 hears in a sound, as a summary, event by event, or as a drawing.
 
 use k1_device::harmless::harmless;
 use k1_engine::audio::Ear;
@@ -10,14 +10,14 @@ use crate::report::{self, Beat, Form, Onset, Place, Record, Summary};
 use crate::source::{self, Damage, Input, SONG_SECONDS, Source, Teller};
 use k1_host::console::{self, Lines};
 
-/// A tempo is reported again when it has moved by this much.
+/// Change of the tempo that is reported, in BPM.
 const TEMPO_STEP_BPM: f32 = 0.5;
 
-/// Says what is heard in a sound.
+/// Shows what K1 hears in a sound.
 pub fn analyze(args: &AnalyzeArgs) -> Result<(), Failure> {
     if matches!(args.input, Input::Mic(_) | Input::Monitor(_)) {
         return Err(Failure(
-            "k1 analyze needs a sound with an end: a file, demo or -; live sound is for k1 run".into(),
+            "k1 analyze needs a sound with an end: a file, demo or -; use k1 run for live sound".into(),
         ));
     }
     let place = args.output.as_deref().map(|path| Place::new(path, &args.input)).transpose()?;
@@ -61,7 +61,7 @@ pub fn analyze(args: &AnalyzeArgs) -> Result<(), Failure> {
                     failed.get_or_insert(e);
                 }
             };
-            // A tempo is one once it is believed.
+            // Report a tempo once it is believed.
             let now = s.tempo().unwrap_or(0.0);
             if (now - bpm).abs() > TEMPO_STEP_BPM {
                 bpm = now;
@@ -74,12 +74,12 @@ pub fn analyze(args: &AnalyzeArgs) -> Result<(), Failure> {
                 tell(Event::Beat { bpm: s.bpm, confidence }, at + f64::from(inn));
             }
         });
-        // A block completes one hop at most, so that no belief is missed.
+        // A block completes at most one hop, so no belief is missed.
         if let Some(record) = &mut record {
             record.belief(&ear.belief());
         }
         match failed.take() {
-            // `k1 analyze … | head` has seen enough.
+            // The reader has closed the pipe, as in `k1 analyze … | head`.
             Some(e) if e.kind() == std::io::ErrorKind::BrokenPipe => return Ok(()),
             Some(e) => return Err(e.into()),
             None => {}
@@ -110,7 +110,7 @@ pub fn analyze(args: &AnalyzeArgs) -> Result<(), Failure> {
     Ok(())
 }
 
-/// What of a sound was damaged, a sentence each.
+/// A sentence for each damaged piece of a sound.
 fn damage(source: &dyn Source) -> Vec<String> {
     let all = source.damage();
     let mut told: Vec<String> = all.iter().take(Teller::LINES).map(Damage::to_string).collect();
@@ -122,7 +122,7 @@ fn damage(source: &dyn Source) -> Vec<String> {
     told
 }
 
-/// Writes the report; the answer says what was written.
+/// Writes the report and returns a sentence about it.
 fn draw(place: &Place, record: &Record, title: &str) -> Result<String, Failure> {
     let (what, bytes) = match place.form() {
         Form::Png => ("a picture", report::png(record, title)?),
@@ -149,7 +149,7 @@ impl Event {
         }
     }
 
-    /// Adds it to a record; the tempo is in its columns.
+    /// Adds it to a record. (A record's columns already contain the tempo.)
     fn keep(&self, record: &mut Record, t: f64) {
         match *self {
             Self::Beat { bpm, confidence } => record.beat(Beat { t, bpm, confidence }),

@@ -1,4 +1,4 @@
-//! `k1 doctor`: what is wrong here, and how late the light is.
+//! `k1 doctor`: finds problems on this machine, and measures the delay from sound to light.
 
 use std::io;
 use std::sync::{Arc, Mutex, PoisonError};
@@ -18,14 +18,14 @@ use crate::source::{self, Source};
 use k1_device::exchange::Settings;
 use k1_host::console::Text;
 
-/// One thing that was looked at.
+/// Result of one check.
 struct Finding {
     what: &'static str,
     fine: bool,
     says: String,
 }
 
-/// Looks around, and measures if asked to.
+/// Runs all checks, and measures the delay if requested.
 pub fn doctor(args: &DoctorArgs) -> Result<(), Failure> {
     let mut findings = vec![cores(), sound(), page_port()];
     let latency = match args.latency {
@@ -46,7 +46,7 @@ pub fn doctor(args: &DoctorArgs) -> Result<(), Failure> {
         text.line(format_args!("{} {:<22} {}", if f.fine { "ok " } else { "!! " }, f.what, f.says));
     }
     if args.latency.is_none() {
-        text.line("   sound to light         not measured; `k1 doctor --latency` does, in 20 s");
+        text.line("   sound to light         not measured; run `k1 doctor --latency` (takes 20 s)");
     }
     Ok(text.print()?)
 }
@@ -54,8 +54,8 @@ pub fn doctor(args: &DoctorArgs) -> Result<(), Failure> {
 fn cores() -> Finding {
     let n = std::thread::available_parallelism().map_or(1, usize::from);
     let says = match n {
-        1 => "one core only: hearing and showing share it, frames may be late under load".into(),
-        n => format!("{n} cores: hearing and showing have one each"),
+        1 => "one core only: hearing and showing share it, so frames may be late under load".into(),
+        n => format!("{n} cores: hearing and showing have a core each"),
     };
     Finding { what: "processor", fine: n > 1, says }
 }
@@ -125,7 +125,7 @@ impl Source for Clicks {
     }
 }
 
-/// Notes when a frame that is clearly brighter than before has arrived.
+/// Records the time of each frame that is clearly brighter than the one before.
 struct Eye {
     clock: Instant,
     before: u32,
@@ -136,7 +136,7 @@ struct Eye {
 impl Sink for Eye {
     fn show(&mut self, wire: &[[u8; 3]], _: &[[u8; 3]]) -> io::Result<()> {
         let light: u32 = wire.iter().flatten().map(|b| u32::from(*b)).sum();
-        // Dark for a while, then light: a flash. An after-glow that flickers is none.
+        // A flash is light after some darkness. A flickering after-glow does not count.
         if light > self.before + 60 && self.quiet > 5 {
             let now = self.clock.elapsed().as_micros() as u64;
             self.seen.lock().unwrap_or_else(PoisonError::into_inner).push(now);
@@ -153,8 +153,8 @@ impl Sink for Eye {
     }
 }
 
-/// Sends clicks through the whole program – source thread, ear, hand-off, renderer, sink thread – and takes the time
-/// from the capture of a click's first sample to the arrival of the first frame that shows it.
+/// Sends clicks through the whole program (source thread, ear, hand-off, renderer, sink thread) and measures the time from
+/// the capture of a click's first sample to the arrival of the first frame that shows it.
 fn latency(seconds: f64) -> Result<(Finding, serde_json::Value), Failure> {
     let clicked = Arc::new(Mutex::new(Vec::new()));
     let seen = Arc::new(Mutex::new(Vec::new()));

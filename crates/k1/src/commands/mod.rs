@@ -1,4 +1,4 @@
-//! What each command does. Errors end as one sentence on standard error.
+//! The commands. An error ends as one sentence on standard error.
 
 mod analyze;
 mod doctor;
@@ -84,8 +84,8 @@ pub fn main() -> ExitCode {
     }
 }
 
-/// Says why a command line was not understood, or the help that was asked for. Arguments may come from anywhere: they are
-/// quoted as they can be shown.
+/// Prints the help, or why the command line is wrong. Escapes terminal controls in quoted arguments, because they may be
+/// foreign text.
 fn refuse(refusal: &clap::Error) -> ExitCode {
     let shown = std::env::args_os().map(|a| match a.to_str().map(harmless) {
         Some(Cow::Borrowed(_)) => a,
@@ -94,7 +94,7 @@ fn refuse(refusal: &clap::Error) -> ExitCode {
     });
     let clean = match Cli::try_parse_from(shown) {
         Err(e) if e.kind() == refusal.kind() => e.render(),
-        // What is wrong is one of the characters that cannot be shown.
+        // The error is about one of the escaped characters.
         _ => {
             console::say(refusal.render());
             return ExitCode::from(2);
@@ -111,7 +111,7 @@ fn refuse(refusal: &clap::Error) -> ExitCode {
     if printed.is_ok() { ExitCode::SUCCESS } else { ExitCode::FAILURE }
 }
 
-/// Prints lines; what comes from outside was cleaned when it came in, and the door cleans all but newlines.
+/// Prints lines. Text from outside was cleaned on arrival, and the console cleans everything but newlines.
 fn print(text: &[u8]) -> Result<(), Failure> {
     Ok(console::text(&String::from_utf8_lossy(text))?)
 }

@@ -1,4 +1,4 @@
-//! `k1 render`: the two halves one after the other, deterministically.
+//! `k1 render`: runs the two halves in turns, deterministically.
 
 use std::path::Path;
 use std::time::Instant;
@@ -16,12 +16,12 @@ use k1_host::output::{self, Output};
 pub fn render(args: &RenderArgs) -> Result<(), Failure> {
     if matches!(args.input, Input::Mic(_) | Input::Monitor(_)) {
         return Err(Failure(
-            "k1 render needs a sound with an end: a file, demo or -; live sound is for k1 run".into(),
+            "k1 render needs a sound with an end: a file, demo or -; use k1 run for live sound".into(),
         ));
     }
     let form = form_of(&args.output)?;
     output::tidy_on_signals();
-    // Before the sound is opened: what is refused costs no time.
+    // Before the sound is opened, so that a refusal takes no time.
     let output = Output::create(&args.output, &args.input.spared()).map_err(text)?;
     let mut source = source::open(&args.input, args.rate)?;
     let whole = if args.input == Input::Demo { Some(f64::from(SONG_SECONDS)) } else { source.seconds() };
@@ -110,11 +110,11 @@ fn form_of(path: &Path) -> Result<Form, Failure> {
         Some("png") => Ok(Form::Png),
         Some("npy") => Ok(Form::Npy),
         Some("gif") => Ok(Form::Gif),
-        _ => Err(Failure(format!("{}: the result must end in .png, .npy or .gif", path.display()))),
+        _ => Err(Failure(format!("{}: the file must end in .png, .npy or .gif", path.display()))),
     }
 }
 
-/// Ear and show in step: a frame sees exactly the hops that ended before it.
+/// Ear and renderer in step: a frame sees exactly the hops that ended before it.
 struct Offline {
     ear: Box<Ear>,
     show: Box<crate::Show>,
@@ -131,7 +131,7 @@ impl Offline {
         Self { ear, show, fps: args.fps }
     }
 
-    /// Plays the whole source; `each` gets every frame with its number and says whether to go on.
+    /// Plays the whole source. `each` gets the number of every frame and returns true to continue.
     fn play(
         &mut self,
         source: &mut dyn Source,

@@ -1,4 +1,4 @@
-//! `k1 run`: both halves live.
+//! `k1 run`: runs both halves live.
 
 use std::sync::atomic::{AtomicU8, Ordering};
 use std::sync::{Arc, OnceLock};
@@ -21,15 +21,15 @@ use k1_host::identity;
 use k1_host::output;
 use k1_host::signals::{self, Wish, Wishes};
 
-/// Start-up that the summary leaves out.
+/// Time after the start that the summary leaves out.
 const WARM_UP: Duration = Duration::from_millis(1000);
-/// A start waits this long for sound that may take any time.
+/// Time that the start waits for sound that may come at any time.
 const GLANCE: Duration = Duration::from_millis(400);
-/// The light lingers so long after the sound has ended.
+/// Time that the light continues after the end of the sound.
 const AFTERGLOW: Duration = Duration::from_millis(1200);
-/// An end at once waits this long for dark lights and for recordings.
+/// Time that an immediate end waits for dark lights and recordings.
 const LAST_FRAMES: Duration = Duration::from_secs(2);
-/// How often this machine is asked for new addresses.
+/// Interval between searches for new addresses of this machine.
 const LOOK: Duration = Duration::from_secs(5);
 
 /// Sound, lights and page are being opened.
@@ -39,7 +39,7 @@ const RUNNING: u8 = 1;
 /// A signal asked for the end.
 const STOPPED: u8 = 2;
 
-/// Version with the commit it was built from, where that is known.
+/// The program's version.
 pub const VERSION: &str = env!("CARGO_PKG_VERSION");
 
 /// Runs until the end of the sound, the duration, or a signal.
@@ -52,7 +52,9 @@ pub fn run(args: &RunArgs) -> Result<(), Failure> {
     let title = harmless(&source.title()).into_owned();
     let reopen = reopen(args);
     if args.targets.iter().filter(|t| **t == Target::Terminal).count() > 1 {
-        return Err(Failure("the terminal is named twice with --to, and it shows one strip".into()));
+        return Err(Failure(
+            "--to terminal was given twice, but a terminal shows only one strip; give it once".into(),
+        ));
     }
     let spared = args.input.spared();
     let _tidy = k1_host::strip_line::Tidy;
@@ -60,7 +62,7 @@ pub fn run(args: &RunArgs) -> Result<(), Failure> {
     for target in &args.targets {
         sinks.push(crate::sink::open(target, &spared)?);
     }
-    // The port is taken before anything starts, so that a port in use is the only thing that is said.
+    // Open the port before anything starts, so that a port in use is the only message.
     let door = match args.headless {
         true => None,
         false => Some(web::open(
@@ -111,7 +113,7 @@ pub fn run(args: &RunArgs) -> Result<(), Failure> {
         _ => None,
     };
     let result = watch(args, &mut runtime, &mut console, page.as_mut(), &phase);
-    // Its last words are of a page that is still there.
+    // The bridge publishes its last messages while the page is still there.
     drop(bridge);
     drop(page);
     let lights = runtime.shared.lights.clone();
@@ -122,15 +124,15 @@ pub fn run(args: &RunArgs) -> Result<(), Failure> {
     if faulty.is_empty() {
         return Ok(());
     }
-    Err(Failure(format!("{} was not written; the reason is told above", faulty.join(" and "))))
+    Err(Failure(format!("{} was not written; see the reason above", faulty.join(" and "))))
 }
 
-/// What a request to end does.
+/// The handler of requests to end.
 fn ending(phase: Arc<AtomicU8>, running: Arc<OnceLock<Arc<Shared>>>) -> impl Fn() + Clone + Send + 'static {
     let wishes = Arc::new(Wishes::default());
     move || match wishes.take(Instant::now()) {
         Wish::End => {
-            // What is opened may wait for ever, as a pipe without a writer does; no light is on yet.
+            // Opening may block for ever, as with a pipe without a writer; no light is on yet.
             if phase.swap(STOPPED, Ordering::SeqCst) == STARTING {
                 let _ = output::abandon_all();
                 k1_host::strip_line::end();
@@ -139,7 +141,7 @@ fn ending(phase: Arc<AtomicU8>, running: Arc<OnceLock<Arc<Shared>>>) -> impl Fn(
         }
         Wish::Same => {}
         Wish::EndNow => {
-            // Whatever holds the end up, lights become dark and recordings whole, if they can.
+            // Whatever delays the end, turn the lights off and complete recordings if possible.
             if let Some(shared) = running.get() {
                 shared.darken(LAST_FRAMES);
             }
@@ -162,7 +164,7 @@ fn watch(
     args: &RunArgs,
     runtime: &mut Runtime,
     console: &mut Console,
-    mut page: Option<&mut web::Page>,
+    mut page: Option<&mut web::Server>,
     phase: &AtomicU8,
 ) -> Result<(), Failure> {
     let began = Instant::now();
@@ -201,7 +203,7 @@ fn watch(
         }
     }
     if !warm {
-        // Shorter than the warm-up: the summary is of what there was.
+        // The run was shorter than the warm-up; sum up what there is.
         runtime.measure();
     }
     let error = runtime.shared.source_error.lock().unwrap_or_else(std::sync::PoisonError::into_inner).clone();
@@ -212,21 +214,21 @@ fn watch(
     }
 }
 
-/// True while sound is waited for that may come at any time.
+/// True while K1 waits for live sound.
 fn waits(runtime: &Runtime) -> bool {
     runtime.shared.presence.as_ref().is_some_and(|p| p.reason().is_some())
 }
 
-/// True when sound has been heard, and not the silence in its place.
+/// True once K1 has heard sound, as opposed to silence in its place.
 fn hears(runtime: &Runtime) -> bool {
     runtime.shared.meters.get(Count::Hops) > 0 && !waits(runtime)
 }
 
-/// What is said, and how.
+/// Prints messages as text or JSON.
 struct Console {
     json: bool,
     quiet: bool,
-    /// It was said that there is sound.
+    /// True once it has printed that sound arrives.
     synced: bool,
 }
 
@@ -239,7 +241,7 @@ impl Console {
         Ok(console::line(text)?)
     }
 
-    /// The boot log: each line no sooner than it is true.
+    /// Prints the boot log. Each line appears once it is true.
     fn boot(&mut self, runtime: &Runtime, title: &str) -> Result<(), Failure> {
         self.line(&format!("[BOOT] K1 {VERSION} on {}, hearing {title}", std::env::consts::ARCH))?;
         let patience = Instant::now() + Duration::from_secs(5);
@@ -249,7 +251,7 @@ impl Console {
             }
         };
         let shared = &runtime.shared;
-        // Sound that may take any time is not waited for here: that it has come is said when it has.
+        // Do not wait for live sound here; a later line says that it has arrived.
         let began = Instant::now();
         wait(&|| hears(runtime) || runtime.has_ended() || waits(runtime) && began.elapsed() > GLANCE);
         self.sync(runtime)?;
@@ -268,7 +270,7 @@ impl Console {
         Ok(())
     }
 
-    /// Says that sound has come, once, and no sooner.
+    /// Prints once that sound has arrived.
     fn sync(&mut self, runtime: &Runtime) -> Result<(), Failure> {
         if self.synced || !hears(runtime) {
             return Ok(());
@@ -277,7 +279,7 @@ impl Console {
         self.line("[AUDIO SYNC] Initialized successfully")
     }
 
-    /// Several lines of K1's own; one may itself be several, as a code for phones is.
+    /// Prints several lines of K1's own. A line may itself have several lines, such as a QR code.
     fn lines(&self, lines: &[String]) -> Result<(), Failure> {
         for line in lines.iter().map(|line| format!("{line}\n")) {
             if self.json || self.quiet {
@@ -289,7 +291,7 @@ impl Console {
         Ok(())
     }
 
-    /// Who reads its lines.
+    /// The kind of reader of its lines.
     fn reader(&self) -> web::Reader {
         web::Reader::of(self.json || self.quiet)
     }
@@ -341,7 +343,7 @@ impl Console {
     }
 }
 
-/// Says what has changed about lights.
+/// Prints changes of lights.
 fn tell(lights: &[Arc<Light>]) {
     lights.iter().flat_map(|l| l.take_lines()).for_each(k1_host::say);
 }
@@ -351,7 +353,7 @@ fn reports(runtime: &Runtime) -> Vec<k1_device::answers::Light> {
     runtime.shared.lights.iter().map(|l| l.report()).collect()
 }
 
-/// The lights that drop frames, in parentheses; nothing if none does.
+/// The lights that drop frames, in parentheses; empty if there are none.
 fn who_drops(runtime: &Runtime) -> String {
     let dropping = runtime.shared.lights.iter().filter(|l| l.dropped() > 0);
     let all: Vec<_> = dropping.map(|l| format!("{} {}", l.name, l.dropped())).collect();

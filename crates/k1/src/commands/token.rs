@@ -1,4 +1,4 @@
-//! `k1 token`: what opens the page from other machines.
+//! `k1 token`: prints the token that opens the page from other machines.
 
 use super::{Failure, print};
 use crate::cli::TokenArgs;

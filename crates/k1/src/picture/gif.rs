@@ -23,7 +23,7 @@ impl Gif {
     ///
     /// # Errors
     ///
-    /// That of the file.
+    /// Those of the file.
     pub fn new(output: Output, leds: usize, fps: u32) -> io::Result<Self> {
         let glow = Glow::new(leds);
         let file = BufWriter::new(output);

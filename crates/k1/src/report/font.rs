@@ -1,6 +1,6 @@
-//! Letters of five by seven points, for pictures that have no fonts of their own.
+//! Letters of five by seven points, for pictures without fonts.
 
-/// Points from a letter to the next.
+/// Distance between letters, in points.
 pub const ADVANCE: usize = 6;
 
 /// A letter's rows from above, the leftmost point in bit 4. Small letters are drawn as capitals; what is unknown is

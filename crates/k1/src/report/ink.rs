@@ -1,17 +1,17 @@
-//! The colours, once for both grounds.
+//! The colours, for dark and light backgrounds.
 
-/// What something is drawn with.
+/// Role of a colour.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Ink {
-    /// Behind everything.
+    /// Background of the whole drawing.
     Ground,
-    /// Behind a row.
+    /// Background of a row.
     Panel,
-    /// Lines that help to read.
+    /// Grid lines.
     Grid,
     /// Names and numbers.
     Dim,
-    /// Titles.
+    /// Text of titles.
     Text,
     /// The waveform.
     Sound,
@@ -19,7 +19,7 @@ pub enum Ink {
     Onset,
     /// Announced beats and their tempo.
     Beat,
-    /// Confidence.
+    /// The row of the confidence.
     Confidence,
 }
 
@@ -83,10 +83,10 @@ impl Ink {
     }
 }
 
-/// Colour and opacity (0 … 255) of the belief in a tempo, as a column of a record holds it (0 … 255). It is laid over
-/// either ground.
+/// Colour and opacity (0 … 255) for the belief in a tempo, given as in a record's column (0 … 255). It suits both
+/// backgrounds.
 pub fn heat(belief: f32) -> [u8; 4] {
-    // Belief is shared with the neighbours: a tempo that is certain has about a quarter of it.
+    // Belief spreads to neighbouring tempi, so that a certain tempo has about a quarter of it.
     let s = (belief / 255.0 / 0.65).clamp(0.0, 1.0);
     let mix = |from: f32, to: f32| (from + (to - from) * s) as u8;
     [mix(76.0, 232.0), mix(70.0, 66.0), mix(210.0, 176.0), (255.0 * s) as u8]

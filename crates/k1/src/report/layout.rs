@@ -1,4 +1,4 @@
-//! Where everything stands in a strip: rows over a shared axis of time.
+//! Layout of a strip: rows over a shared time axis.
 
 use k1_engine::audio::{TEMPI, tempo_bpm};
 
@@ -12,46 +12,46 @@ pub struct Area {
     pub x: f32,
     /// Upper edge.
     pub y: f32,
-    /// Width.
+    /// Width of the rectangle.
     pub w: f32,
-    /// Height.
+    /// Height of the rectangle.
     pub h: f32,
 }
 
-/// Which point of a text is meant by its x.
+/// Horizontal alignment of a text at its x.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Align {
-    /// Its beginning.
+    /// The text begins at x.
     Left,
-    /// Its middle.
+    /// The text is centred at x.
     Middle,
-    /// Its end.
+    /// The text ends at x.
     Right,
 }
 
-/// What can be drawn on. A unit is a pixel of the PNG; a column is one unit wide.
+/// A surface to draw on. A unit is a pixel of the PNG; a column is one unit wide.
 pub trait Surface {
     /// A filled rectangle.
     fn rect(&mut self, area: Area, ink: Ink, opacity: f32);
-    /// What lies between the upper and the lower edge of each column, from `x` on.
+    /// Fills the area between the upper and lower edge of each column, from `x` on.
     fn spans(&mut self, x: f32, spans: &[(f32, f32)], ink: Ink, opacity: f32);
-    /// A line through the heights of the columns, from `x` on; it is interrupted where there is none.
+    /// A line through the heights of the columns, from `x` on, with gaps at `None`.
     fn line(&mut self, x: f32, heights: &[Option<f32>], ink: Ink);
-    /// Belief in each tempo (see [`super::ink::heat`]), from (x, y) on; the fastest is above.
+    /// Belief in each tempo (see [`super::ink::heat`]), from (x, y) on, with the fastest tempo at the top.
     fn heat(&mut self, x: f32, y: f32, columns: &[[f32; HEAT_ROWS]]);
     /// A short text, [`LETTER`] units high, with its upper edge at `y`.
     fn text(&mut self, x: f32, y: f32, align: Align, ink: Ink, text: &str);
 }
 
-/// Height of a text.
+/// Height of text.
 pub const LETTER: f32 = 14.0;
-/// Left of the columns: names and numbers of the rows.
+/// Width of the left margin, for names and numbers of the rows.
 pub const LEFT: f32 = 116.0;
-/// Right of them.
+/// Width of the right margin.
 pub const RIGHT: f32 = 24.0;
-/// Height of a strip with its axis and the room below it.
+/// Height of a strip, including the axis and the space below it.
 pub const HEIGHT: f32 = 328.0;
-/// Height of the map of tempi, a row a unit.
+/// Height of the tempo map, one unit per row.
 pub const HEAT_ROWS: usize = 120;
 
 const SOUND: (f32, f32) = (0.0, 64.0);
@@ -61,18 +61,18 @@ const CONFIDENCE: (f32, f32) = (252.0, 32.0);
 /// Lower edge of the rows, where the axis begins.
 pub const BOTTOM: f32 = CONFIDENCE.0 + CONFIDENCE.1;
 
-/// Tempi at the edges of the row: a little more than the tracker can announce.
+/// Tempi at the edges of the row: slightly beyond those that the tracker can announce.
 const SLOWEST_BPM: f32 = 47.0;
 const FASTEST_BPM: f32 = 218.0;
-/// A change of tempo that is further than this is a new tempo and no movement of the old one.
+/// A change of tempo beyond this ratio interrupts the line.
 const JUMP: f32 = 8.0;
 
-/// Strips of a record with so many columns each; at least one.
+/// Number of strips of a record with `columns` columns each; at least 1.
 pub fn strips(record: &Record, columns: usize) -> usize {
     record.columns().len().div_ceil(columns).max(1)
 }
 
-/// Width of a strip with so many columns.
+/// Width of a strip with `columns` columns.
 pub fn width(columns: usize) -> f32 {
     LEFT + columns as f32 + RIGHT
 }
@@ -129,7 +129,7 @@ impl View<'_> {
     }
 
     fn sound(&self, surface: &mut impl Surface) {
-        // The loudest sample of the whole fills the row, so that a quiet recording can be seen too.
+        // Scale to the loudest sample of the whole sound, so that quiet recordings are visible.
         let scale = 0.5 * SOUND.1 / self.record.peak().max(1e-4);
         let middle = SOUND.0 + 0.5 * SOUND.1;
         let spans: Vec<_> = self
@@ -144,7 +144,7 @@ impl View<'_> {
 
     fn onset_strength(&self, surface: &mut impl Surface) {
         let floor = ONSET.0 + ONSET.1;
-        // Room above for the marks of the onsets.
+        // Leave room above for the marks of the onsets.
         let spans: Vec<_> = self.shown.iter().map(|c| (floor - c.onset * (ONSET.1 - 10.0), floor)).collect();
         surface.spans(LEFT, &spans, Ink::Onset, 0.75);
     }
@@ -198,10 +198,10 @@ impl View<'_> {
 
     fn events(&self, surface: &mut impl Surface) {
         let end = self.begin + self.shown.len() as f64 * self.record.column_s();
-        // An event at the very border belongs to the strip in which it begins.
+        // An event at the border belongs to the strip in which it begins.
         let here = |t: f64| (self.begin..end).contains(&t) || (t >= end && self.is_last());
         let edge = LEFT + (self.width() - 1.0).max(0.0);
-        // In a long sound many events must not become a wall: they get thinner, and beats fainter.
+        // In a long sound, draw events thinner and beats fainter, so that they do not cover everything.
         let room = |events: usize| self.width() / events.max(1) as f32;
         let onsets: Vec<_> = self.record.onsets().iter().filter(|o| here(o.t.max(0.0))).collect();
         let aside = if room(onsets.len()) < 8.0 { 0.0 } else { 1.0 };
@@ -226,14 +226,14 @@ impl View<'_> {
     }
 }
 
-/// Height of a tempo: even in ratio.
+/// Vertical position of a tempo, on a logarithmic scale.
 fn tempo_y(bpm: f32) -> f32 {
     let share = (bpm / SLOWEST_BPM).log2() / (FASTEST_BPM / SLOWEST_BPM).log2();
     TEMPO.0 + TEMPO.1 * (1.0 - share.clamp(0.0, 1.0))
 }
 
-/// For each row of the map, from above, the faster of its two neighbouring tempi and the share of the slower one; none
-/// beyond what the tracker knows.
+/// For each row of the map, from the top: the faster of its two neighbouring tempi and the weight of the slower one; `None`
+/// outside the tracker's range.
 fn heat_rows() -> [Option<(usize, f32)>; HEAT_ROWS] {
     std::array::from_fn(|row| {
         let y = TEMPO.0 + row as f32 + 0.5;
@@ -243,14 +243,14 @@ fn heat_rows() -> [Option<(usize, f32)>; HEAT_ROWS] {
     })
 }
 
-/// Seconds between two numbers of the axis, so that they do not touch.
+/// Seconds between two labels of the axis, so that they do not touch.
 fn tick_s(column_s: f64) -> f64 {
     let steps = [1.0, 2.0, 5.0, 10.0, 20.0, 30.0, 60.0, 120.0, 300.0, 600.0, 1_800.0, 3_600.0];
     let enough = 100.0 * column_s;
     steps.into_iter().find(|s| *s >= enough).unwrap_or_else(|| 3_600.0 * (enough / 3_600.0).ceil())
 }
 
-/// A time as m:ss, or h:mm:ss from an hour on.
+/// A time as m:ss, or as h:mm:ss for an hour or more.
 pub fn clock(seconds: f64) -> String {
     let s = seconds.max(0.0).round() as u64;
     let (h, m, s) = (s / 3600, s / 60 % 60, s % 60);

@@ -1,4 +1,4 @@
-//! What an ear did with a sound, for people who would rather look: a picture, or a page with its tables.
+//! Draws what K1 heard in a sound: a picture, or a page with tables.
 //!
 //! ```text
 //! samples, snapshots, events ─▶ Record ─▶ layout ─▶ Surface ─┬▶ Raster ─▶ OUT.png
@@ -6,7 +6,7 @@
 //!                               of time   a strip
 //! ```
 //!
-//! Nothing is analysed here: a [`Record`] only keeps what the ear has announced.
+//! This module does not analyse sound. A [`Record`] only keeps what the ear has announced.
 
 mod font;
 mod ink;
@@ -32,7 +32,7 @@ pub fn png(record: &Record, title: &str) -> std::io::Result<Vec<u8>> {
     raster::picture(record, title)
 }
 
-/// The same as a page that is complete in itself: strips, figures, tables.
+/// The report as a self-contained page: strips, figures, tables.
 ///
 /// # Errors
 ///

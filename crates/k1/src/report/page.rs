@@ -1,4 +1,4 @@
-//! The page: complete in itself, without network; dark or light as the reader's device is.
+//! The report as a self-contained page that needs no network, dark or light as the reader's device prefers.
 
 use std::fmt::Write;
 use std::io;
@@ -116,7 +116,7 @@ fn table(
     )
 }
 
-/// What the script shows under the pointer.
+/// Data that the script shows under the pointer.
 fn series(record: &Record) -> String {
     let numbers = |of: fn(&Column) -> f32| {
         record.columns().iter().map(|c| of(c).round().to_string()).collect::<Vec<_>>().join(",")
@@ -131,7 +131,7 @@ fn series(record: &Record) -> String {
     )
 }
 
-/// Text as HTML.
+/// Escapes text for HTML.
 fn escaped(text: &str) -> String {
     text.replace('&', "&amp;").replace('<', "&lt;").replace('>', "&gt;").replace('"', "&quot;")
 }

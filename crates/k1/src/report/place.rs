@@ -1,4 +1,4 @@
-//! Where a report goes: whole or not at all, and never over the sound.
+//! The file of a report. It is written whole or not at all, and never over the sound.
 
 use std::cell::RefCell;
 use std::io::Write;
@@ -7,7 +7,7 @@ use std::path::{Path, PathBuf};
 use crate::source::Input;
 use k1_host::output::{self, Output};
 
-/// What a report is, by the ending of its name.
+/// Format of a report, chosen by the file's extension.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Form {
     /// A picture.
@@ -16,7 +16,7 @@ pub enum Form {
     Html,
 }
 
-/// A file that can be written, once.
+/// A file that can be written once.
 #[derive(Debug)]
 pub struct Place {
     path: PathBuf,
@@ -25,11 +25,11 @@ pub struct Place {
 }
 
 impl Place {
-    /// Opens the place at once: whoever has waited for an hour of sound must not learn then that it cannot be written.
+    /// Opens the file early, so that an error does not come only after an hour of sound.
     ///
     /// # Errors
     ///
-    /// A sentence: the ending is neither .png nor .html, it is the sound itself, or nothing can be written there.
+    /// A sentence if the extension is neither .png nor .html, or if the file is the sound itself or cannot be written.
     pub fn new(path: &Path, input: &Input) -> Result<Self, String> {
         let ending = path.extension().and_then(|e| e.to_str()).map(str::to_ascii_lowercase);
         let form = match ending.as_deref() {
@@ -42,24 +42,24 @@ impl Place {
         Ok(Self { path: path.to_owned(), form, output: RefCell::new(Some(output)) })
     }
 
-    /// What the report is to be.
+    /// Format of the report.
     pub fn form(&self) -> Form {
         self.form
     }
 
-    /// Its path, as it was named.
+    /// Its path, as given by the user.
     pub fn path(&self) -> &Path {
         &self.path
     }
 
-    /// Writes the report and puts it into its place.
+    /// Writes the report and moves it to its final place.
     ///
     /// # Errors
     ///
-    /// A sentence with what the file system says; what was there before is there still.
+    /// A sentence with the file system's error; an older file is unchanged.
     pub fn write(&self, bytes: &[u8]) -> Result<(), String> {
         let Some(mut output) = self.output.take() else {
-            return Err(format!("{} is written already", self.path.display()));
+            return Err(format!("{} was already written", self.path.display()));
         };
         output.write_all(bytes).map_err(|e| output::unwritten(&self.path, e).to_string())?;
         output.commit().map_err(|e| e.to_string())

@@ -1,4 +1,4 @@
-//! Strips as pixels.
+//! Draws strips as pixels.
 
 use std::io;
 
@@ -8,16 +8,16 @@ use super::layout::{self, Align, Area, HEAT_ROWS, HEIGHT, RIGHT, Surface};
 use super::record::{MOST_COLUMNS, Record};
 use crate::picture::encode_png;
 
-/// Columns of a strip: 24 s while a column is 16 ms.
+/// Columns of a strip: 24 s of sound at 16 ms per column.
 const COLUMNS: usize = 1_500;
 /// Pixels above the first strip.
 const HEADER: usize = 96;
-/// Letters of a title that leave room for the legend.
+/// Longest title in letters, to leave room for the legend.
 const TITLE: usize = 48;
 /// Thickness of a line.
 const LINE: f32 = 2.5;
 
-// Viewers refuse pictures that are much higher.
+// Viewers refuse much taller pictures.
 const _: () = assert!(HEADER + MOST_COLUMNS / COLUMNS * HEIGHT as usize <= 8_000);
 
 /// The picture of a record, as a PNG.
@@ -40,7 +40,7 @@ struct Raster {
     width: usize,
     height: usize,
     pixels: Vec<u8>,
-    /// Row of pixels that is 0 to the drawing.
+    /// Row of pixels at y = 0 of the drawing.
     top: usize,
 }
 
@@ -111,7 +111,7 @@ impl Raster {
         }
     }
 
-    /// One column from `top` to `bottom`; pixels that are covered in part are coloured in part.
+    /// One column from `top` to `bottom`, with anti-aliased ends.
     fn span(&mut self, x: usize, top: f32, bottom: f32, colour: [u8; 3], opacity: f32) {
         let (top, bottom) = (top.max(0.0), bottom.max(0.0));
         for y in top as usize..bottom.ceil() as usize {

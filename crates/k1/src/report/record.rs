@@ -1,17 +1,16 @@
-//! What was announced, in columns of time whose number has a limit.
+//! Records what the ear announced, in a bounded number of columns.
 
 use k1_engine::audio::{BELIEVED, Snapshot, TEMPI};
 use k1_engine::{HOP, HOP_RATE, SAMPLE_RATE};
 
-/// Hops of a column as long as the sound is short enough: 16 ms.
+/// Hops per column (16 ms) of a short sound.
 pub const FINEST_HOPS: usize = 2;
 
-/// Most columns of a record (4 MB). When there are more, two become one: up to 9.6 minutes a column stands for 16 ms,
-/// up to 19.2 minutes for 32 ms, and so on. An hour has 128 ms.
+/// Largest number of columns of a record (4 MB). When it is reached, pairs of columns are merged: a column is 16 ms up to
+/// 9.6 minutes, 32 ms up to 19.2 minutes, and so on; 128 ms for an hour.
 pub const MOST_COLUMNS: usize = 36_000;
 
-/// A piece of time. Where it stands for several hops, what rises and falls quickly is shown by its extremes, what
-/// moves slowly by its last value.
+/// A column of time. If it covers several hops, it keeps the extremes of fast values and the last of slow ones.
 #[derive(Clone, Copy, Debug, PartialEq)]
 pub struct Column {
     /// Lowest sample, as it came in (±1 is full scale).
@@ -20,14 +19,14 @@ pub struct Column {
     pub high: f32,
     /// Greatest onset strength, 0 … 1.
     pub onset: f32,
-    /// The tracker's belief in each tempo (see [`k1_engine::audio::tempo_bpm`]): 255 times the cube root of its share,
-    /// because what is a hundred times less likely is worth seeing, too.
+    /// The tracker's belief in each tempo (see [`k1_engine::audio::tempo_bpm`]): 255 times the cube root of its share, so
+    /// that tempi of a hundredth of the probability remain visible.
     pub belief: [u8; TEMPI],
-    /// Announced tempo in beats per minute, 0 for none.
+    /// Announced tempo in beats per minute; 0 if there is none.
     pub bpm: f32,
     /// Probability that announced beats are right, 0 … 1.
     pub confidence: f32,
-    /// True if a hop ended here, so that there is more to show than samples.
+    /// True if a hop ended in this column, so that it has more than samples.
     pub heard: bool,
 }
 
@@ -35,7 +34,7 @@ impl Column {
     const EMPTY: Self =
         Self { low: 0.0, high: 0.0, onset: 0.0, belief: [0; TEMPI], bpm: 0.0, confidence: 0.0, heard: false };
 
-    /// This and the column after it as one.
+    /// Merges this column with the next.
     fn and(&self, next: &Self) -> Self {
         let slow = if next.heard { next } else { self };
         Self {
@@ -51,24 +50,24 @@ impl Column {
 /// An announced beat.
 #[derive(Clone, Copy, Debug, PartialEq)]
 pub struct Beat {
-    /// When it is, in seconds of the sound.
+    /// Time of the beat, in seconds from the start.
     pub t: f64,
     /// Tempo in beats per minute.
     pub bpm: f32,
-    /// Probability that it is right, 0 … 1.
+    /// Probability that the beat is right, 0 … 1.
     pub confidence: f32,
 }
 
 /// A reported onset.
 #[derive(Clone, Copy, Debug, PartialEq)]
 pub struct Onset {
-    /// When it was, in seconds of the sound.
+    /// Time of the onset, in seconds from the start.
     pub t: f64,
     /// Strength, 0 … 1.
     pub strength: f32,
 }
 
-/// A sound as it was heard. Columns have a limit, events need 16 bytes each: an hour is about 5 MB.
+/// A sound as K1 heard it. Columns are bounded and events need 16 bytes each; an hour takes about 5 MB.
 #[derive(Clone, Debug)]
 pub struct Record {
     columns: Vec<Column>,
@@ -105,7 +104,7 @@ impl Record {
                 self.halve();
                 at = self.column_of(self.samples);
             }
-            // What is no number is silence to the ear, too.
+            // The ear treats NaN as silence, too.
             let sample = if sample.is_finite() { sample } else { 0.0 };
             match self.columns.get_mut(at) {
                 Some(column) => {
@@ -118,7 +117,7 @@ impl Record {
         }
     }
 
-    /// Adds what the ear believes after a hop; its samples are there already.
+    /// Adds the snapshot after a hop, whose samples were added before.
     pub fn hop(&mut self, s: &Snapshot) {
         self.hops += 1;
         let tempo = s.tempo();
@@ -135,7 +134,7 @@ impl Record {
         }
     }
 
-    /// Adds what the tracker believes of each tempo after the last hop.
+    /// Adds the tracker's belief in each tempo after the last hop.
     pub fn belief(&mut self, shares: &[f32; TEMPI]) {
         let Some(last) = self.hops.checked_sub(1) else { return };
         if let Some(column) = self.columns.get_mut((last / self.hops_per_column as u64) as usize) {
@@ -158,17 +157,17 @@ impl Record {
         &self.columns
     }
 
-    /// Seconds that a column stands for.
+    /// Length of a column in seconds.
     pub fn column_s(&self) -> f64 {
         self.hops_per_column as f64 / f64::from(HOP_RATE)
     }
 
-    /// The beats, as they were announced.
+    /// The announced beats, in order.
     pub fn beats(&self) -> &[Beat] {
         &self.beats
     }
 
-    /// The onsets, as they were reported.
+    /// The reported onsets, in order.
     pub fn onsets(&self) -> &[Onset] {
         &self.onsets
     }
@@ -178,12 +177,12 @@ impl Record {
         self.samples as f64 / f64::from(SAMPLE_RATE)
     }
 
-    /// Greatest distance of a sample from zero.
+    /// Largest absolute value of a sample.
     pub fn peak(&self) -> f32 {
         self.columns.iter().fold(0.0, |peak, c| peak.max(-c.low).max(c.high))
     }
 
-    /// The whole in a few numbers.
+    /// Sums up the record.
     pub fn figures(&self) -> Figures {
         let believed = self.beats.iter().filter(|b| b.confidence >= BELIEVED);
         let mut tempi: Vec<f32> = believed.map(|b| b.bpm).collect();
@@ -210,12 +209,12 @@ impl Record {
     }
 }
 
-/// A record in a few numbers.
+/// Figures of a record.
 #[derive(Clone, Copy, Debug, PartialEq)]
 pub struct Figures {
     /// Length of the sound in seconds.
     pub seconds: f64,
-    /// Median tempo of the beats that were believed, in beats per minute; none without one.
+    /// Median tempo of the believed beats, in beats per minute; `None` without beats.
     pub bpm: Option<f32>,
     /// Share of the time in which a tempo was believed, 0 … 1.
     pub with_beat: f64,

@@ -1,4 +1,4 @@
-//! A sound in a few numbers: what `k1 analyze` says first.
+//! The summary of a sound that `k1 analyze` prints.
 
 use k1_engine::audio::{BPM_RANGE, Snapshot};
 use k1_engine::{SAMPLE_RATE, audio};
@@ -6,18 +6,18 @@ use serde_json::{Value, json};
 
 use k1_host::console::Text;
 
-/// Tempi are counted in steps of so many beats per minute.
+/// Width of a tempo bin, in beats per minute.
 const STEP_BPM: f32 = 0.5;
-/// Steps of the range of tempi, and one for its end.
+/// Number of tempo bins, including one for the upper end.
 const STEPS: usize = ((*BPM_RANGE.end() - *BPM_RANGE.start()) / STEP_BPM) as usize + 2;
-/// Steps to either side that still count as the same tempo.
+/// Bins to either side that count as the same tempo.
 const SAME: usize = 2;
-/// Share of the time with a tempo that is left out of its range at either end: a moment is no part of it.
+/// Share of the time with a tempo that the range leaves out at either end, so that brief moments do not widen it.
 const STRAY: f64 = 0.025;
 /// Share of a sound that must have a tempo for the sound to have one.
 const STEADY: f64 = 0.1;
 
-/// What is counted while a sound is heard.
+/// Counts and sums over a sound.
 #[derive(Clone, Debug)]
 pub struct Summary {
     samples: u64,
@@ -25,7 +25,7 @@ pub struct Summary {
     peak: f32,
     hops: u64,
     confidence: f64,
-    /// Hops at each tempo that was believed.
+    /// Number of hops in each tempo bin, while the tempo was believed.
     tempi: [u64; STEPS],
     beats: u64,
     onsets: u64,
@@ -34,11 +34,11 @@ pub struct Summary {
 /// The tempo of a sound, in beats per minute.
 #[derive(Clone, Copy, Debug, PartialEq)]
 pub struct Tempo {
-    /// Slowest.
+    /// Slowest tempo.
     pub low: f32,
-    /// Fastest.
+    /// Fastest tempo.
     pub high: f32,
-    /// The one that was heard longest.
+    /// The most common tempo.
     pub most: f32,
 }
 
@@ -58,7 +58,7 @@ impl Default for Summary {
 }
 
 impl Summary {
-    /// Adds samples, as they came in (±1 is full scale). What is no number is silence.
+    /// Adds samples as they came in (±1 is full scale). NaN counts as silence.
     pub fn samples(&mut self, samples: &[f32]) {
         self.samples += samples.len() as u64;
         for x in samples.iter().filter(|x| x.is_finite()) {
@@ -67,7 +67,7 @@ impl Summary {
         }
     }
 
-    /// Adds what was heard in a hop.
+    /// Adds the snapshot of a hop.
     pub fn hop(&mut self, s: &Snapshot) {
         self.hops += 1;
         if let Some(bpm) = s.tempo() {
@@ -105,13 +105,13 @@ impl Summary {
         share(self.confidence, self.with_tempo())
     }
 
-    /// The tempo; `None` if there was none for a tenth of the sound.
+    /// The tempo; `None` if less than a tenth of the sound had one.
     pub fn tempo(&self) -> Option<Tempo> {
         let all = self.with_tempo();
         if self.tempo_share() < STEADY {
             return None;
         }
-        // The step up to which a share of the time is counted.
+        // The bin up to which a share of the time has passed.
         let at = |share: f64| {
             let (mut sum, wanted) = (0, (share * all as f64) as u64);
             self.tempi.iter().position(|n| {
@@ -120,7 +120,7 @@ impl Summary {
             })
         };
         let around = |i: usize| i.saturating_sub(SAME)..(i + SAME + 1).min(STEPS);
-        // Of equals the one in the middle of its neighbourhood.
+        // Of equal bins, take the one in the middle.
         let heaviest = (0..STEPS)
             .max_by_key(|i| (self.tempi[around(*i)].iter().sum::<u64>(), self.tempi[*i]))
             .unwrap_or_default();
@@ -136,12 +136,12 @@ impl Summary {
         decibels(share(self.energy, self.samples).sqrt())
     }
 
-    /// Its peak in dBFS.
+    /// Peak of the whole sound in dBFS.
     pub fn peak_db(&self) -> f64 {
         decibels(self.peak.into())
     }
 
-    /// For people. `damage` says what of the sound was damaged, a sentence each.
+    /// The summary for people. `damage` has a sentence for each damaged piece.
     pub fn text(&self, title: &str, damage: &[String]) -> Text {
         let mut text = Text::default();
         let mut row = |name: &str, what: &str| text.line(format_args!("{name:<12}{what}"));
@@ -179,7 +179,7 @@ impl Summary {
         format!("{range}; heard in {share:.0} % of the sound")
     }
 
-    /// For programs: the last line of `k1 analyze --json`.
+    /// The summary for programs: the last line of `k1 analyze --json`.
     pub fn json(&self, title: &str, damage: &[String]) -> Value {
         let tenth = |x: f32| (f64::from(x) * 10.0).round() / 10.0;
         let thousandth = |x: f64| (x * 1000.0).round() / 1000.0;

@@ -1,4 +1,4 @@
-//! Strips as SVG, to stand inside a page: colours are the page's variables, so that it may be dark or light.
+//! Draws strips as SVG inside a page. Colours are variables of the page, which may be dark or light.
 
 use std::fmt::Write;
 use std::io;
@@ -10,7 +10,7 @@ use super::layout::{self, Align, Area, HEAT_ROWS, LETTER, Surface};
 use super::record::Record;
 use crate::picture::encode_png;
 
-/// Columns that share a column of the heat map: belief in a tempo changes slowly.
+/// Columns per column of the heat map, because the belief in a tempo changes slowly.
 const HEAT_COLUMNS: usize = 5;
 
 /// One strip of a record, `columns` to each, as an `svg` element.
@@ -62,7 +62,7 @@ impl Surface for Vector {
 
     fn spans(&mut self, x: f32, spans: &[(f32, f32)], ink: Ink, opacity: f32) {
         let Some((last, rest)) = spans.split_last() else { return };
-        // Along the upper edge and back along the lower one; equal neighbours need no points of their own.
+        // Along the upper edge and back along the lower one, without points between equal neighbours.
         let mut path = format!("M{} {}", short(x), short(spans[0].0));
         let mut before = spans[0].0;
         for (i, (top, _)) in spans.iter().enumerate().skip(1) {
@@ -98,7 +98,7 @@ impl Surface for Vector {
                 (Some(_), None) => {
                     let _ = write!(path, "H{}", short(at));
                 }
-                // What has not moved is compared with where it last was, so that slow drift is not lost.
+                // Compare with the last drawn value, so that slow drift is not lost.
                 (Some(_), Some(_)) => continue,
                 (None, None) => {}
             }
@@ -127,7 +127,7 @@ impl Surface for Vector {
             Ok(()) => {
                 let [x, y] = [x, y].map(short);
                 let (width, shown) = (groups.len() * HEAT_COLUMNS, columns.len());
-                // The last group may be a part of one: the inner picture cuts off what is too much.
+                // The last group may be incomplete; the inner picture cuts off the rest.
                 let data = base64::engine::general_purpose::STANDARD.encode(file);
                 self.add(format_args!(
                     "<svg x=\"{x}\" y=\"{y}\" width=\"{shown}\" height=\"{HEAT_ROWS}\"><image width=\"{width}\" \

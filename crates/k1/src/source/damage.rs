@@ -1,33 +1,33 @@
-//! What of a sound could not be heard, and when.
+//! Pieces of a sound that could not be heard.
 
 use std::borrow::Cow;
 use std::fmt;
 
 use super::Source;
 
-/// Pieces that are told one by one; what comes after them is only counted.
+/// Number of pieces that are kept; further ones are only counted.
 const KEPT: usize = 1000;
-/// Damage so soon after other damage of its kind belongs to it, in seconds.
+/// Damage of the same kind within this time belongs to the piece before it, in seconds.
 const NEAR: f64 = 0.3;
 
 /// What happened to a piece of a sound.
 #[derive(Clone, Debug, PartialEq, Eq)]
 #[non_exhaustive]
 pub enum Harm {
-    /// It is damaged or missing: silence took its place. Says why.
+    /// It is damaged or missing, and silence takes its place. Holds the reason.
     Lost(&'static str),
     /// The sound stops before it should.
     EndsEarly,
-    /// It is sound that cannot be decoded. Says what it is.
+    /// It is sound that K1 cannot decode. Holds its format.
     Foreign(String),
 }
 
 /// A piece of a sound that could not be heard.
 #[derive(Clone, Debug, PartialEq)]
 pub struct Damage {
-    /// When it is, in seconds from the beginning.
+    /// Its time, in seconds from the beginning.
     pub at: f64,
-    /// How long it is in seconds, where that is known.
+    /// Its length in seconds, if known.
     pub seconds: Option<f64>,
     /// What happened.
     pub harm: Harm,
@@ -50,23 +50,23 @@ impl fmt::Display for Damage {
     }
 }
 
-/// Says damage on the console, each piece once, and after some only how many more there are.
+/// Prints damage on the console: the first pieces one by one, then the number of further ones.
 #[derive(Debug, Default)]
 pub struct Teller {
     told: usize,
 }
 
 impl Teller {
-    /// Lines that are written for one sound.
+    /// Largest number of lines for one sound.
     pub const LINES: usize = 10;
 
-    /// Says what is new and will not grow any more.
+    /// Prints new pieces that are complete.
     pub fn tell(&mut self, source: &dyn Source) {
         let list = source.damage();
         self.lines(source, list.len().saturating_sub(1));
     }
 
-    /// Says the rest: the sound is over.
+    /// Prints the rest at the end of the sound.
     pub fn end(&mut self, source: &dyn Source) {
         let list = source.damage();
         self.lines(source, list.len());
@@ -95,7 +95,7 @@ pub struct Damages {
 }
 
 impl Damages {
-    /// Adds a piece, or lets the last one grow if it is of the same kind and near.
+    /// Adds a piece, or extends the last one if it is of the same kind and near.
     pub fn add(&mut self, at: f64, seconds: Option<f64>, harm: Harm) {
         self.count += 1;
         if let Some(last) = self.list.last_mut()
@@ -111,19 +111,19 @@ impl Damages {
         }
     }
 
-    /// Says how long the last piece was, in seconds, when that is known only later.
+    /// Adds to the length of the last piece, in seconds, if it becomes known only later.
     pub fn took(&mut self, seconds: f64) {
         if let Some(last) = self.list.last_mut() {
             last.seconds = Some(last.seconds.unwrap_or(0.0) + seconds);
         }
     }
 
-    /// The pieces, the first ones if there are very many.
+    /// The kept pieces.
     pub fn list(&self) -> &[Damage] {
         &self.list
     }
 
-    /// How many there were in all.
+    /// Number of all pieces.
     pub fn count(&self) -> u64 {
         self.count
     }

@@ -1,7 +1,7 @@
-//! Music made by the program itself: always the same, with sections, a break and a change of tempo.
+//! The built-in music: always the same, with sections, a break and a change of tempo.
 //!
-//! A small drum machine and a few plain voices, so that a stranger hears and sees something real before they own a
-//! file or a microphone. All functions come from `libm`, so every machine plays the same samples.
+//! A small drum machine and a few plain voices, so that new users hear and see music without a file or a microphone. All
+//! functions come from `libm`, so that every machine plays the same samples.
 
 use std::f32::consts::TAU;
 
@@ -15,7 +15,7 @@ const RATE: f32 = SAMPLE_RATE as f32;
 struct Section {
     bars: u32,
     bpm: f32,
-    /// Which voices play.
+    /// The drum voices.
     drums: Drums,
     bass: bool,
     arpeggio: bool,
@@ -46,7 +46,7 @@ const STEPS: u32 = 16;
 /// Silence at the end of the song, in seconds.
 const REST_S: f32 = 2.0;
 
-/// Length of the song in seconds; then it starts again.
+/// Length of the song in seconds, after which it repeats.
 pub const SONG_SECONDS: f32 = {
     let mut s = REST_S;
     let mut i = 0;
@@ -215,7 +215,7 @@ fn edge(t: f32, attack: f32, length: f32, release: f32) -> f32 {
     up * down
 }
 
-/// The player.
+/// A player of the song.
 pub struct Demo {
     voices: Vec<Voice>,
     section: usize,
@@ -355,7 +355,7 @@ impl Demo {
             true
         });
         let echo = self.echo[self.echo_at];
-        // What has rung out is exactly silent.
+        // A note that has died away is exactly silent.
         let fed = send + echo * 0.38;
         self.echo[self.echo_at] = if fed.abs() < 1e-6 { 0.0 } else { fed };
         self.echo_at = (self.echo_at + 1) % self.echo.len();

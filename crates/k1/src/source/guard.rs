@@ -1,5 +1,5 @@
-//! Decoders are other people's code that reads other people's files: a panic in one means a damaged file. It must not
-//! take the thread that feeds the light with it, nor print a trace to someone who only has a bad file.
+//! Contains panics of decoders. They are foreign code that reads foreign files, so a panic means a damaged file. It must
+//! neither end the thread that feeds the light nor print a trace.
 
 use std::cell::Cell;
 use std::panic::{AssertUnwindSafe, catch_unwind, set_hook, take_hook};
@@ -9,7 +9,7 @@ thread_local! {
     static GUARDED: Cell<bool> = const { Cell::new(false) };
 }
 
-/// Runs `work`; `None` if it panicked. What it held is then in no known state and must not be used again.
+/// Runs `work`; `None` if it panicked. Then the state of everything it used is unknown, so do not use it again.
 pub fn guarded<T>(work: impl FnOnce() -> T) -> Option<T> {
     static QUIET: Once = Once::new();
     QUIET.call_once(|| {

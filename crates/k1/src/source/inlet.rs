@@ -1,5 +1,5 @@
-//! Between whoever listens and whoever reads live sound: nothing that is read is older than it must be, and while nothing
-//! comes there is silence at the pace of real time, so that the ear and the light go on.
+//! Passes live sound from the thread that receives it to its reader. It skips sound that is too old, and delivers silence at
+//! the pace of real time while no sound arrives, so that the ear and the light continue.
 
 use std::collections::VecDeque;
 use std::sync::{Condvar, Mutex, MutexGuard, PoisonError};
@@ -7,20 +7,20 @@ use std::time::{Duration, Instant};
 
 use k1_engine::{HOP, HOP_US, SAMPLE_RATE};
 
-/// Sound that may come at once, in samples (200 ms): a server that collects, or a machine that was away for a moment.
-/// What exceeds it has waited somewhere, and its oldest part is skipped.
+/// Largest burst of sound in samples (200 ms), for a server that collects or a machine that was suspended briefly. If there
+/// is more, it has waited somewhere, and its oldest part is skipped.
 const SLACK: f64 = 0.2 * SAMPLE_RATE as f64;
-/// The same after silence was put in, in samples (40 ms).
+/// The same after inserted silence, in samples (40 ms).
 const SLACK_AFTER_SILENCE: f64 = 0.04 * SAMPLE_RATE as f64;
-/// Allowance that grows in a second, in samples: more than real time, so that no clock of a device is too fast for it.
+/// Growth of the allowance, in samples per second: more than real time, so that a device's fast clock does not exceed it.
 const GROWTH: f64 = 1.1 * SAMPLE_RATE as f64;
-/// A connection that brings nothing for this long brings silence.
+/// Time without sound after which silence begins.
 const QUIET: Duration = Duration::from_millis(300);
 const HOP_TIME: Duration = Duration::from_micros(HOP_US);
-/// A reader that is later than this does not make up for the silence it has missed.
+/// A reader that is later than this skips the missed silence.
 const LATE: Duration = Duration::from_millis(100);
 
-/// The place where live sound passes.
+/// A queue for live sound.
 #[derive(Debug)]
 pub struct Inlet {
     flow: Mutex<Flow>,
@@ -30,17 +30,17 @@ pub struct Inlet {
 #[derive(Debug)]
 struct Flow {
     waiting: VecDeque<f32>,
-    /// Samples that may still pass.
+    /// Number of samples that may still pass.
     allowance: f64,
     counted: Instant,
-    /// Until when there was sound, or silence in its place.
+    /// Time up to which there was sound, or silence in its place.
     covered: Instant,
-    /// How much later silence is due, if nothing comes.
+    /// Additional time until silence is due, if no sound arrives.
     patience: Duration,
     skips: u32,
-    /// What was taken last is silence in place of sound.
+    /// True if the last samples taken were silence in place of sound.
     is_silent: bool,
-    /// Somebody has begun to read. Before that nothing is kept: what starts beside it may take its time.
+    /// True once the reader has begun. Earlier sound is dropped, because the rest of the program may still be starting.
     is_read: bool,
 }
 
@@ -69,13 +69,13 @@ impl Inlet {
         self.flow.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
-    /// Says that nothing more is to be expected for now: silence begins at once.
+    /// Begins silence at once, because no sound is expected for now.
     pub fn lost(&self) {
         self.lock().patience = HOP_TIME;
         self.changed.notify_one();
     }
 
-    /// Passes on what has just come.
+    /// Adds sound that has just arrived.
     pub fn push(&self, samples: &[f32]) {
         self.lock().push(samples, Instant::now());
         self.changed.notify_one();
@@ -101,12 +101,12 @@ impl Inlet {
         }
     }
 
-    /// True if what was read last is silence in place of sound.
+    /// True if the last samples read were silence in place of sound.
     pub fn is_silent(&self) -> bool {
         self.lock().is_silent
     }
 
-    /// How often sound was skipped because it was too old, since the start.
+    /// Number of times that sound was skipped because it was too old.
     pub fn skips(&self) -> u32 {
         self.lock().skips
     }
@@ -131,7 +131,7 @@ impl Flow {
         self.covered + self.patience
     }
 
-    /// Takes what waits, or silence that is due.
+    /// Takes waiting sound, or silence that is due.
     fn take(&mut self, out: &mut [f32], now: Instant) -> usize {
         if !self.waiting.is_empty() {
             let n = out.len().min(self.waiting.len());
@@ -148,7 +148,7 @@ impl Flow {
         self.count(now);
         self.allowance = (self.allowance - n as f64).clamp(0.0, SLACK_AFTER_SILENCE);
         let step = HOP_TIME.mul_f64(n as f64 / HOP as f64);
-        // The silence in which there was still hope is made up for, so that the ear's time is the light's.
+        // Also deliver the silence during which sound was still expected, so that the ear stays in time with the light.
         let oldest = now.checked_sub(QUIET + LATE).unwrap_or(now);
         self.covered = self.covered.max(oldest) + step;
         self.patience = HOP_TIME;
@@ -288,7 +288,7 @@ mod tests {
     }
 
     #[test]
-    fn nothing_is_kept_for_whoever_has_not_begun_to_read() {
+    fn nothing_is_kept_before_the_reader_has_begun() {
         let inlet = Inlet::default();
         inlet.push(&sound(0, 100));
         let mut out = [9.0; 4 * HOP];

@@ -1,5 +1,5 @@
-//! Live sound stays on: a thread of its own owns a connection that may be absent, and makes a new one whenever it is. The
-//! reader gets sound while there is some and silence while there is none, and never an error.
+//! Keeps live sound running. A separate thread owns the connection and makes a new one whenever it is lost. The reader gets
+//! sound or silence, but never an error.
 
 use std::fmt;
 use std::sync::Arc;
@@ -10,45 +10,45 @@ use super::inlet::Inlet;
 use super::presence::Presence;
 use super::{Error, Kind, Source};
 
-/// Pause before the first new attempt; each further one is twice as long.
+/// Pause before the first retry; each further pause is twice as long.
 const FIRST_PAUSE: Duration = Duration::from_millis(250);
-/// Longest pause: hearing is back soon after the server is.
+/// Longest pause, so that sound returns soon after the server.
 const LONGEST_PAUSE: Duration = Duration::from_secs(2);
-/// A connection that lasted this long was a good one: the next pause is short again.
+/// Duration of a good connection, after which the pause is short again.
 const GOOD: Duration = Duration::from_secs(2);
-/// A start waits this long for the first answer, so that what is said first is true.
+/// Time that the start waits for the first answer, so that the first message is true.
 const FIRST_ANSWER: Duration = Duration::from_millis(2_500);
-/// A reason that replaces another is said when it has lasted for this long: a server that starts has no devices at first.
+/// Time after which a changed reason is reported: a server that has just started has no devices yet.
 const LASTING: Duration = Duration::from_secs(4);
 
 /// An open connection to live sound.
 pub trait Line {
-    /// What is heard, for people.
+    /// Name of the sound, for people.
     fn title(&self) -> String;
 
     /// Waits at most a tenth of a second for sound and appends it to `sound` as mono samples at the engine's rate.
     fn hear(&mut self, sound: &mut Vec<f32>) -> Result<Flow, Error>;
 }
 
-/// How a connection is.
+/// State of a connection.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Flow {
-    /// As it should be, even if nothing was to be heard.
+    /// Working, even if there was no sound.
     Fine,
-    /// Nobody answers at its other end, for now.
+    /// The other end does not answer at the moment.
     #[cfg_attr(
         feature = "native-audio",
-        allow(dead_code, reason = "a system's own interface has no other end")
+        allow(dead_code, reason = "a system's own interface always answers")
     )]
     Hangs,
-    /// Something else is to be heard by now: connect anew, at once.
+    /// Another device is to be heard; reconnect at once.
     Elsewhere,
 }
 
-/// Makes a connection. It is called again for each new one, always on the same thread.
+/// Makes a connection. Called for each new one, always on the same thread.
 pub type Connect = Box<dyn FnMut() -> Result<Box<dyn Line>, Error> + Send>;
 
-/// Live sound that stays on.
+/// Live sound that reconnects by itself.
 pub struct LiveSource {
     inlet: Arc<Inlet>,
     presence: Presence,
@@ -56,7 +56,7 @@ pub struct LiveSource {
 }
 
 impl LiveSource {
-    /// Starts to listen; waits for a moment, so that it is known how it began.
+    /// Starts to listen, and waits a moment for the first result.
     pub fn start(kind: Kind, name: Option<&str>, connect: Connect) -> Result<Self, Error> {
         let wanted = super::wanted(kind, name);
         let inlet = Arc::new(Inlet::default());
@@ -73,8 +73,8 @@ impl LiveSource {
         std::thread::Builder::new()
             .name("k1-live".into())
             .spawn(move || keeper.run(connect))
-            .map_err(|e| Error::NoServer(format!("this machine gives no thread for it: {e}")))?;
-        // An answer that takes longer is said when it comes.
+            .map_err(|e| Error::NoServer(format!("the system cannot start a thread: {e}")))?;
+        // A later answer is reported when it arrives.
         let _ = answered.recv_timeout(FIRST_ANSWER);
         Ok(Self { inlet, presence, ends })
     }
@@ -108,15 +108,15 @@ impl Source for LiveSource {
 
 impl Drop for LiveSource {
     fn drop(&mut self) {
-        // The thread may be waiting for a server; it is not worth waiting for.
+        // The thread may be waiting for a server; do not wait for it.
         self.ends.store(true, Relaxed);
     }
 }
 
-/// What was said last on the console.
+/// The last message on the console.
 #[derive(Debug)]
 enum State {
-    /// Nothing yet.
+    /// No message yet.
     New,
     /// That K1 listens to this.
     Listens(String),
@@ -143,12 +143,12 @@ impl Keeper {
                 self.listen(line.as_mut())
             });
             self.inlet.lost();
-            // An attempt that takes long before it fails was no connection.
+            // An attempt that fails late was not a connection.
             if connected.is_some_and(|at| at.elapsed() > GOOD) {
                 pause = FIRST_PAUSE;
             }
             match ended {
-                // Not at once for ever: a server whose answers contradict each other must not be flooded.
+                // Not immediately each time, so that a server with contradictory answers is not flooded.
                 Ok(()) => self.sleep(Duration::from_millis(50)),
                 Err(why) => {
                     self.waits(&why);
@@ -159,7 +159,7 @@ impl Keeper {
         }
     }
 
-    /// Listens until something else is to be heard.
+    /// Listens until another device is to be heard.
     fn listen(&mut self, line: &mut dyn Line) -> Result<(), Error> {
         let mut sound = Vec::new();
         self.listens(&line.title());
@@ -180,7 +180,7 @@ impl Keeper {
     fn listens(&mut self, title: &str) {
         let again = match &self.state {
             State::Listens(said) if said == title => return,
-            // A start that succeeds is said by the line that names the source.
+            // At the start, the line with the source's name reports success.
             State::New => None,
             State::Listens(_) => Some("listening now"),
             State::Waits { .. } => Some("listening again"),
@@ -225,7 +225,7 @@ impl Keeper {
 
     fn answered(&mut self) {
         if let Some(said) = self.said.take() {
-            // Nobody may wait for it any more.
+            // The reader may be gone.
             let _ = said.send(());
         }
     }

@@ -1,4 +1,4 @@
-//! Where sound comes from: everything ends as mono samples at the engine's rate.
+//! Inputs for sound. All of them deliver mono samples at the engine's rate.
 
 mod damage;
 mod demo;
@@ -27,10 +27,10 @@ pub use damage::{Damage, Harm, Teller};
 pub use demo::{Demo, SONG_SECONDS};
 pub use presence::Presence;
 
-/// An input as the user names it.
+/// An input, as given on the command line.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum Input {
-    /// Music made by the program itself.
+    /// The built-in music.
     Demo,
     /// An audio file.
     File(PathBuf),
@@ -73,7 +73,7 @@ impl std::str::FromStr for Input {
     }
 }
 
-/// What stands on a command line: the name of a file need not be text.
+/// From a command-line argument, because a file name need not be UTF-8.
 impl From<OsString> for Input {
     fn from(s: OsString) -> Self {
         match s.to_str().map(str::parse) {
@@ -97,17 +97,17 @@ impl fmt::Display for Input {
     }
 }
 
-/// Why there is no sound. Each reads as a sentence that says what to do.
+/// Why there is no sound. Each error is displayed as a sentence that says what to do.
 #[derive(Debug)]
 #[non_exhaustive]
 pub enum Error {
     /// The file cannot be opened.
     Open(PathBuf, std::io::Error),
-    /// The file is no audio that the decoders know, or is damaged before its first sample.
+    /// The file is not audio that the decoders know, or is damaged before its first sample.
     NotAudio(PathBuf, String),
-    /// The file is sound of a kind that cannot be decoded; says which.
+    /// The file is sound in a format that K1 cannot decode, with its name.
     Foreign(PathBuf, String),
-    /// A sample rate that cannot be.
+    /// The sample rate is out of range.
     Rate(u32),
     /// Reading standard input failed in the middle.
     Read(std::io::Error),
@@ -115,20 +115,20 @@ pub enum Error {
     ReadFile(PathBuf, std::io::Error),
     /// No sound server answers.
     NoServer(String),
-    /// What was heard live has gone away.
+    /// A live source has gone away.
     Gone(String),
-    /// The sound server is there and says nothing.
+    /// The sound server is there but does not answer.
     Hangs,
-    /// Raw samples were asked for from a terminal.
+    /// Standard input is a terminal instead of raw samples.
     Terminal,
     /// There is no source of that name.
     NoDevice {
-        /// What was asked for.
+        /// The requested source.
         wanted: String,
-        /// What there is.
+        /// The available sources.
         available: Vec<String>,
     },
-    /// This build cannot do that.
+    /// This build does not support the input.
     Unsupported(&'static str),
 }
 
@@ -154,8 +154,8 @@ impl fmt::Display for Error {
                 "{} is {what}, which K1 cannot decode; convert it: ffmpeg -i FILE FILE.flac",
                 path.display()
             ),
-            Self::Rate(rate) => write!(f, "a sample rate of {rate} Hz is outside 4,000 … 768,000 Hz"),
-            // Our own sentence.
+            Self::Rate(rate) => write!(f, "the sample rate must be 4,000 … 768,000 Hz, not {rate} Hz"),
+            // K1's own sentence.
             Self::Read(e) if e.kind() == std::io::ErrorKind::InvalidData => write!(f, "{e}"),
             Self::Read(e) => write!(f, "reading standard input failed: {e}"),
             Self::ReadFile(path, e) => write!(f, "reading {} failed: {e}", path.display()),
@@ -174,7 +174,7 @@ impl fmt::Display for Error {
                 write!(f, "there is no {wanted}, and the sound server has no other source")
             }
             Self::NoDevice { wanted, available } => {
-                write!(f, "there is no {wanted}; `k1 sources` lists what there is: {}", available.join(", "))
+                write!(f, "there is no {wanted}; `k1 sources` lists the others: {}", available.join(", "))
             }
             Self::Unsupported(why) => write!(f, "{why}"),
         }
@@ -188,10 +188,10 @@ pub trait Source: Send {
     /// Fills `out` from its start and returns how many samples were written; 0 is the end. May wait for live sound.
     fn read(&mut self, out: &mut [f32]) -> Result<usize, Error>;
 
-    /// What is heard, for people.
+    /// Name of the sound, for people.
     fn title(&self) -> String;
 
-    /// Length in seconds, where it is known.
+    /// Length in seconds, if it is known.
     fn seconds(&self) -> Option<f64> {
         None
     }
@@ -201,42 +201,41 @@ pub trait Source: Send {
         false
     }
 
-    /// Damaged pieces that were skipped so far.
+    /// Number of damaged pieces that were skipped so far.
     fn skipped(&self) -> u64 {
         0
     }
 
-    /// Times that sound was skipped so far because it was too old to be shown.
+    /// Number of times that sound was skipped because it was too old.
     fn overruns(&self) -> u32 {
         0
     }
 
-    /// True if what was read last is silence in place of live sound that is away.
+    /// True if the last samples read were silence in place of missing live sound.
     fn is_away(&self) -> bool {
         false
     }
 
-    /// Samples that the ear should be given ahead of their time, where the reader sets the pace.
+    /// Number of samples that the ear should get ahead of their time, if the reader sets the pace.
     fn ahead(&self) -> usize {
         AHEAD
     }
 
-    /// Whether sound arrives, where that can change.
+    /// Whether sound arrives; `None` for sources that do not wait.
     fn presence(&self) -> Option<Presence> {
         None
     }
 
-    /// What could not be heard so far, in order; the first thousand pieces if there are more.
+    /// Pieces that could not be heard so far, in order; at most the first thousand.
     fn damage(&self) -> &[Damage] {
         &[]
     }
 }
 
-/// Samples that are ahead of their time unless a source says otherwise: 128 ms.
+/// Default of [`Source::ahead`]: 128 ms.
 pub const AHEAD: usize = 16 * k1_engine::HOP;
 
-/// Opens an input from which every sample counts, in whatever time it is read. `rate` is the sample rate of standard
-/// input.
+/// Opens an input so that every sample is heard, however fast it is read. `rate` is the sample rate of standard input.
 pub fn open(input: &Input, rate: u32) -> Result<Box<dyn Source>, Error> {
     Ok(match input {
         Input::Demo => Box::new(Demo::default()),
@@ -251,7 +250,7 @@ pub fn open(input: &Input, rate: u32) -> Result<Box<dyn Source>, Error> {
     })
 }
 
-/// Opens an input that is read in real time: of a pipe into which somebody writes live sound, what is too old is skipped.
+/// Opens an input to be read in real time: of live sound in a pipe, old samples are skipped.
 pub fn open_in_time(input: &Input, rate: u32) -> Result<Box<dyn Source>, Error> {
     match input {
         Input::Stdin if !stdin_is_file() => Ok(Box::new(pipe::PipeSource::new(not_a_terminal()?, rate)?)),
@@ -265,7 +264,7 @@ fn not_a_terminal() -> Result<std::io::Stdin, Error> {
     if stdin.is_terminal() {
         return Err(Error::Terminal);
     }
-    // The library takes what cannot be read for an end; a read of nothing tells it from one.
+    // The library takes an unreadable standard input for its end. Reading zero bytes tells the two apart.
     #[cfg(unix)]
     {
         use std::io::Read;
@@ -276,7 +275,7 @@ fn not_a_terminal() -> Result<std::io::Stdin, Error> {
     Ok(stdin)
 }
 
-/// True for a file on a disk, which has everything at any time.
+/// True for a regular file, which is available completely at any time.
 fn stdin_is_file() -> bool {
     #[cfg(unix)]
     {
@@ -288,8 +287,8 @@ fn stdin_is_file() -> bool {
     false
 }
 
-/// True where there was no standard input at all: then the runtime has opened the null device in its place, for reading
-/// and writing, while who gives an empty input gives it for reading.
+/// True if the program was started without standard input. The runtime then opens the null device for reading and writing,
+/// whereas `</dev/null` opens it for reading only.
 fn stdin_was_closed() -> bool {
     #[cfg(unix)]
     {
@@ -310,27 +309,27 @@ fn stdin_was_closed() -> bool {
 /// The two kinds of live sound.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Kind {
-    /// From the room.
+    /// A microphone.
     Mic,
-    /// What the computer plays.
+    /// The sound that the computer plays.
     Monitor,
 }
 
-/// Something that can be heard.
+/// A live source.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Device {
-    /// Where the sound comes from.
+    /// Kind of source.
     pub kind: Kind,
     /// Name for `mic:NAME` or `monitor:NAME`.
     pub name: String,
     /// Name for people.
     pub description: String,
-    /// True for the one that is used without a name.
+    /// True for the source that K1 uses if no name is given.
     pub default: bool,
 }
 
 impl Device {
-    /// Name for people, with the other one where several devices have the same.
+    /// Name for people, followed by the technical name if several devices share it.
     #[cfg(any(unix, feature = "native-audio"))]
     fn title(&self, all: &[Self]) -> String {
         match all.iter().filter(|d| d.description == self.description).count() {
@@ -364,9 +363,9 @@ fn open_live(kind: Kind, name: Option<&str>) -> Result<Box<dyn Source>, Error> {
 
 #[cfg(not(any(unix, feature = "native-audio")))]
 const NO_LIVE: Error =
-    Error::Unsupported("this build hears files only; build with `--features native-audio` for live sound");
+    Error::Unsupported("this build hears only files; build with `--features native-audio` for live sound");
 
-/// Picks the device that a name means: exact first, then any that contains it, then – without a name – the default.
+/// Finds a device by name: an exact match, or else one that contains the name. Without a name, the default device.
 fn choose<'a>(devices: &'a [Device], kind: Kind, name: Option<&str>) -> Result<&'a Device, Error> {
     let of_kind = || devices.iter().filter(move |d| d.kind == kind);
     let found = match name {
@@ -385,7 +384,7 @@ fn choose<'a>(devices: &'a [Device], kind: Kind, name: Option<&str>) -> Result<&
     })
 }
 
-/// What is asked for, in words.
+/// The requested source in words.
 fn wanted(kind: Kind, name: Option<&str>) -> String {
     let what = match kind {
         Kind::Mic => "microphone",

@@ -10,11 +10,11 @@ use super::live::{Flow, Line, LiveSource};
 use super::resample::Resampler;
 use super::{Device, Error, Kind, choose};
 
-/// Pieces of sound that may wait between the system and the reader.
+/// Largest number of pieces of sound that wait between the system and the reader.
 const QUEUE: usize = 256;
-/// How long one look for sound takes at most.
+/// Longest wait for sound in one call.
 const LOOK: Duration = Duration::from_millis(100);
-/// How often it is looked whether the default device is still the same, and a silent one still there.
+/// Interval between checks whether the default device has changed or a silent device has gone.
 const LOOK_AROUND: Duration = Duration::from_secs(1);
 
 fn failed(e: impl std::fmt::Display) -> Error {
@@ -36,7 +36,7 @@ fn found() -> Result<Vec<(Device, cpal::Device)>, Error> {
         let default = default_in.as_deref() == Some(&n);
         all.push((Device { kind: Kind::Mic, name: n.clone(), description: n, default }, device));
     }
-    // Windows alone records from an output as if it were an input.
+    // Only Windows can record from an output as from an input.
     if cfg!(windows) {
         for device in host.output_devices().map_err(failed)? {
             let n = name(&device);
@@ -61,7 +61,7 @@ fn default_of(kind: Kind) -> Option<String> {
     device.map(|d| name(&d))
 }
 
-/// Starts to listen to the device that `name` means, and stays on it.
+/// Listens to the device that matches `name`.
 pub fn open(kind: Kind, name: Option<&str>) -> Result<LiveSource, Error> {
     let wanted = name.map(str::to_owned);
     let connect =
@@ -69,10 +69,10 @@ pub fn open(kind: Kind, name: Option<&str>) -> Result<LiveSource, Error> {
     LiveSource::start(kind, name, Box::new(connect))
 }
 
-/// What the system's own threads say.
+/// Messages from the system's threads.
 enum Said {
     Sound(Vec<f32>),
-    /// The stream is of no use any more.
+    /// The stream can no longer be used.
     Ended,
 }
 
@@ -121,18 +121,18 @@ impl NativeLine {
         })
     }
 
-    /// True if something else is to be heard by now.
+    /// True if another device is to be heard.
     fn look_around(&mut self) -> Result<bool, Error> {
         let now = Instant::now();
         if now - self.looked < LOOK_AROUND {
             return Ok(false);
         }
         self.looked = now;
-        // Without any default the device that is heard is as good as another.
+        // Without a default device, stay with the current one.
         if !self.is_named && default_of(self.kind).is_some_and(|name| name != self.name) {
             return Ok(true);
         }
-        // Not every system says that a device has gone; a silent one is looked for.
+        // Not every system reports a removed device, so check for silent ones.
         if now - self.heard_of > 3 * LOOK_AROUND && !devices()?.iter().any(|d| d.name == self.name) {
             return Err(Error::Gone(self.title.clone()));
         }
@@ -177,7 +177,7 @@ fn build(
         SampleFormat::I16 => stream::<i16>(device, config, say),
         SampleFormat::U16 => stream::<u16>(device, config, say),
         SampleFormat::I32 => stream::<i32>(device, config, say),
-        other => Err(failed(format!("its sample format {other} is not known"))),
+        other => Err(failed(format!("K1 does not support its sample format {other}"))),
     }
 }
 
@@ -195,19 +195,19 @@ where
         let share = 1.0 / channels as f32;
         let mono =
             data.chunks_exact(channels).map(|f| f.iter().map(|x| f32::from_sample(*x)).sum::<f32>() * share);
-        // The system's thread must never wait; what has no room is lost.
+        // The system's thread must never wait; drop sound if the queue is full.
         let _ = say.try_send(Said::Sound(mono.collect()));
     };
     let fails = move |e: cpal::Error| {
         if !is_passing(&e) {
-            // A full queue is emptied, and then the stream that has ended is silent, which is noticed, too.
+            // If the queue is full, the ended stream will be silent, which is noticed as well.
             let _ = ends.try_send(Said::Ended);
         }
     };
     device.build_input_stream(config.config(), heard, fails, None).map_err(failed)
 }
 
-/// True for what costs a piece of sound and not the stream.
+/// True for an error that loses a piece of sound but not the stream.
 fn is_passing(e: &cpal::Error) -> bool {
     matches!(
         e.kind(),

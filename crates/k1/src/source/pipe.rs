@@ -1,12 +1,11 @@
-//! A pipe that is heard while it is written. Somebody may write live sound into it, and then what has waited in it is too
-//! old to be shown; or a file, of which no sample may be missing. Which of the two it is nobody says: it is seen from how
-//! the samples come.
+//! A pipe that is heard while it is written. If it carries live sound, samples that have waited in it are too old to be
+//! shown; if it carries a file, no sample may be lost. Nothing but the timing of the samples tells the two apart.
 //!
-//! A thread takes what is in the pipe as soon as it is there, up to a minute of sound ahead. A file fills that minute at
-//! once, or comes at whatever speed its writer has. Live sound comes at the pace of real time, in even pieces, once what has
-//! waited is through. When it has come so for a while, and more than a little was in store all that while, the store is
-//! older than it must be: it is skipped, down to the newest. Nothing is decided for ever, so that a program that was stopped
-//! and continued finds its place again.
+//! A thread reads the pipe as soon as samples arrive, up to a minute ahead. A file fills that minute at once, or at its
+//! writer's speed. Live sound arrives in even pieces at the pace of real time, once the backlog is through. If samples have
+//! arrived in this way for a while, and the store was never nearly empty in that time, the store is too old and is skipped,
+//! except for the newest samples. The check goes on all the time, so that a program that was stopped and continued
+//! recovers.
 
 use std::collections::VecDeque;
 use std::io::{self, Read};
@@ -19,23 +18,23 @@ use super::presence::Presence;
 use super::stdin::Decoder;
 use super::{AHEAD, Error, Source};
 
-/// Samples that are taken ahead of their time: a minute. More waits in the pipe.
+/// Largest store in samples: a minute. Further samples wait in the pipe.
 const MOST: usize = 60 * SAMPLE_RATE as usize;
-/// Samples that the ear is ahead of live sound: 16 ms, because that is how late it is.
+/// Lead of the ear in samples for live sound: 16 ms, which is also its delay.
 const AHEAD_LIVE: usize = 2 * HOP;
-/// What has been live sound counts as such for this long.
+/// Time for which a pipe counts as live after it looked live.
 const LIVE: Duration = Duration::from_secs(5);
-/// Samples in store that are not worth a skip (20 ms), and those that a skip leaves (10 ms).
+/// Largest store that is not skipped (20 ms), and the rest that a skip leaves (10 ms), in samples.
 const WORTH: usize = 20 * SAMPLE_RATE as usize / 1000;
 const LEFT: usize = 10 * SAMPLE_RATE as usize / 1000;
-/// A pipe that brings nothing for this long brings silence.
+/// Time without samples after which silence begins.
 const QUIET: Duration = Duration::from_millis(300);
-/// A pipe that has brought nothing yet is spoken of after this time.
+/// Time after which K1 reports a pipe that has not delivered anything yet.
 const PATIENCE: Duration = Duration::from_secs(2);
 const HOP_TIME: Duration = Duration::from_micros(HOP_US);
-/// A reader that is later than this does not make up for the silence it has missed.
+/// A reader that is later than this skips the missed silence.
 const LATE: Duration = Duration::from_millis(100);
-/// A skip is worth a word from this many samples on: a quarter of a second.
+/// Smallest skip that K1 reports, in samples: a quarter of a second.
 const NOTABLE: usize = SAMPLE_RATE as usize / 4;
 
 const NOTHING_YET: &str = "nothing has come through standard input yet";
@@ -63,10 +62,10 @@ struct Store {
     /// What was taken last is silence in place of sound.
     is_silent: bool,
     silence_due: Instant,
-    /// Until when it counts as live sound.
+    /// Time until which it counts as live sound.
     live_until: Instant,
     skips: u32,
-    /// Samples that were skipped and not spoken of yet.
+    /// Skipped samples that were not reported yet.
     skipped: usize,
     is_dropped: bool,
 }
@@ -99,7 +98,7 @@ impl PipeSource {
     }
 }
 
-/// Takes samples as soon as they are there.
+/// Reads samples as soon as they arrive.
 fn fill(mut from: impl Read, mut decoder: Decoder, pipe: &Pipe) {
     let mut samples = Vec::new();
     loop {
@@ -114,7 +113,7 @@ fn fill(mut from: impl Read, mut decoder: Decoder, pipe: &Pipe) {
         let ends = end.is_some();
         store.end = end;
         while store.samples.len() >= MOST && !store.is_dropped && !ends {
-            // From here on the writer is held up by this program: how it writes says nothing.
+            // From here on the writer has to wait for this program, so its timing says nothing.
             store.pace = Pace::default();
             store = pipe.changed.wait(store).unwrap_or_else(PoisonError::into_inner);
             store.pace = Pace::default();
@@ -155,7 +154,7 @@ impl Store {
         }
     }
 
-    /// Takes what is in store, or silence that is due; `None` if there is neither yet.
+    /// Takes samples from the store, or silence that is due; `None` if there is neither yet.
     fn take(&mut self, out: &mut [f32], now: Instant) -> Option<Result<usize, io::Error>> {
         if !self.samples.is_empty() {
             let n = out.len().min(self.samples.len());
@@ -174,7 +173,7 @@ impl Store {
             }
             None => {}
         }
-        // A pipe that has never spoken is not claimed to be heard.
+        // Do not report sound from a pipe that has not delivered any.
         if !self.has_spoken || now < self.silence_due {
             return None;
         }
@@ -245,7 +244,7 @@ impl Drop for PipeSource {
     }
 }
 
-/// How samples have come lately.
+/// Timing of the latest samples.
 #[derive(Debug, Default)]
 struct Pace(VecDeque<Arrival>);
 
@@ -253,7 +252,7 @@ struct Pace(VecDeque<Arrival>);
 struct Arrival {
     at: Instant,
     samples: usize,
-    /// What was in store just before.
+    /// Size of the store just before.
     store: usize,
 }
 
@@ -261,18 +260,18 @@ impl Pace {
     /// Samples must have come like live sound for at least this long, and in at least this many pieces.
     const LEAST: Duration = Duration::from_millis(800);
     const PIECES: usize = 6;
-    /// What came earlier is forgotten: writers with pieces of half a second are judged after three.
+    /// Length of the history. Writers with pieces of half a second are judged after three pieces.
     const LONGEST: Duration = Duration::from_millis(3_200);
-    /// Shares of real time that are real time: a writer's clock, and pieces that jitter.
+    /// Range of speeds that count as real time, to allow for clock differences and jitter.
     const REAL: std::ops::Range<f64> = 0.88..1.14;
 
-    /// Notes a piece. If samples have come at the pace of real time for a while, returns the least that was in store.
+    /// Records a piece. If samples have arrived at the pace of real time for a while, returns the smallest size of the store.
     fn arrive(&mut self, samples: usize, store: usize, at: Instant) -> Option<usize> {
         self.0.push_back(Arrival { at, samples, store });
         while self.0.front().is_some_and(|a| at - a.at > Self::LONGEST) {
             self.0.pop_front();
         }
-        // The shortest end of the past that is long enough.
+        // The shortest recent period that is long enough.
         let first = (0..self.0.len().saturating_sub(Self::PIECES))
             .rev()
             .find(|i| at - self.0[*i].at >= Self::LEAST)?;
@@ -283,7 +282,7 @@ impl Pace {
         let gaps = self.0.range(first..).zip(window()).map(|(a, b)| b.at - a.at);
         let longest = gaps.max()?.as_secs_f64();
         let is_real = Self::REAL.contains(&(total as f64 / f64::from(SAMPLE_RATE) / span));
-        // A pause and a burst behind it may look like real time together.
+        // A pause followed by a burst may look like real time.
         let is_even = 3 * largest <= total && 3.0 * longest <= span;
         (is_real && is_even).then(|| window().map(|a| a.store).min()).flatten()
     }
@@ -321,14 +320,14 @@ mod tests {
             Self { store, now, heard: Vec::new(), written: 0 }
         }
 
-        /// Somebody writes that many ms of sound at once. Every sample is its own number, and none is 0.
+        /// Writes `ms` of sound at once. All samples are different, and not 0.
         fn write(&mut self, ms: usize) {
             let samples: Vec<f32> = (0..ms * MS).map(|i| (self.written + i + 1) as f32).collect();
             self.written += samples.len();
             self.store.arrive(&samples, self.now);
         }
 
-        /// The ear hears for that many ms.
+        /// The ear hears for `ms`.
         fn hear(&mut self, ms: usize) {
             for _ in 0..ms {
                 let mut out = [0.0; MS];
@@ -398,7 +397,7 @@ mod tests {
 
     #[test]
     fn a_file_keeps_every_sample_whatever_its_writer_does() {
-        // (pieces of so many ms, a pause of so many ms after each) for a while, one after the other.
+        // (length of a piece in ms, pause after it in ms, number of pieces), one after the other.
         let writers: [&[(usize, usize, usize)]; 6] = [
             &[(1_000, 0, 50)],                            // cat
             &[(64, 6, 400)],                              // ten times real time

@@ -1,4 +1,4 @@
-//! Whether live sound arrives: written by whoever listens, read by the console, the API, the page and the metrics.
+//! Whether live sound arrives. The listening thread writes it; console, API, page and metrics read it.
 
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::{Duration, Instant};
@@ -8,7 +8,7 @@ use k1_device::harmless::harmless;
 
 use super::Kind;
 
-/// The state of one live source; copies are the same state.
+/// The state of one live source. Clones share the state.
 #[derive(Clone, Debug)]
 pub struct Presence {
     kind: Option<Kind>,
@@ -23,7 +23,7 @@ struct State {
 }
 
 impl Presence {
-    /// A source that has not been heard yet: what it is, and why nothing comes.
+    /// A source that has not delivered sound yet, with its name and the reason.
     pub fn waiting_for(kind: Option<Kind>, title: &str, reason: &str) -> Self {
         let state = State {
             title: harmless(title).into(),
@@ -33,12 +33,12 @@ impl Presence {
         Self { kind, state: Arc::new(Mutex::new(state)) }
     }
 
-    /// True if it is a microphone, and not what the computer plays.
+    /// True for a microphone, false for the sound that the computer plays.
     pub fn is_microphone(&self) -> bool {
         self.kind == Some(Kind::Mic)
     }
 
-    /// Sound arrives, from `title`.
+    /// Records that sound arrives from `title`.
     pub fn listens(&self, title: &str) {
         let mut state = self.lock();
         if state.reason.take().is_some() {
@@ -47,7 +47,7 @@ impl Presence {
         state.title = harmless(title).into();
     }
 
-    /// No sound arrives, and this is why.
+    /// Records that no sound arrives, with the reason.
     pub fn waits(&self, reason: String) {
         let mut state = self.lock();
         if state.reason.replace(harmless(&reason).into()).is_none() {
@@ -55,7 +55,7 @@ impl Presence {
         }
     }
 
-    /// What is heard, or would be, for people.
+    /// Name of the source, for people.
     pub fn title(&self) -> String {
         self.lock().title.clone()
     }
@@ -70,7 +70,7 @@ impl Presence {
         self.lock().since.elapsed()
     }
 
-    /// The same as the API says it.
+    /// The state as the API returns it.
     pub fn answer(&self) -> LiveSound<'static> {
         let state = self.lock();
         LiveSound {

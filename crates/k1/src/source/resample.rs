@@ -1,4 +1,4 @@
-//! From any sample rate to the engine's, at the edge.
+//! Converts any sample rate to the engine's.
 
 use audioadapter_buffers::direct::InterleavedSlice;
 use rubato::audioadapter_buffers;
@@ -6,14 +6,14 @@ use rubato::{Fft, FixedSync, Resampler as _};
 
 use super::Error;
 
-/// Sample rates that are believed.
+/// Accepted sample rates in Hz.
 pub const RATES: std::ops::RangeInclusive<u32> = 4_000..=768_000;
-/// Output samples that are wanted per step: small, so that live sound waits little.
+/// Output samples per step; small, so that live sound is not delayed.
 const STEP: usize = 128;
 
 /// A resampler to [`k1_engine::SAMPLE_RATE`] that takes pieces of any length; the same rate passes untouched.
 pub enum Resampler {
-    /// Nothing to do.
+    /// Passes samples unchanged.
     Same,
     /// Band-limited conversion.
     Convert {
@@ -73,13 +73,13 @@ impl Resampler {
         }
     }
 
-    /// Appends what is still inside, after the last input.
+    /// Appends the rest from inside the resampler, after the last input.
     pub fn finish(&mut self, output: &mut Vec<f32>) {
         let Self::Convert { inner, count: (came, went), .. } = self else { return };
-        // As long as what came in, to the sample.
+        // The output is exactly as long as the input.
         let expected = (*came as f64 * inner.resample_ratio() - 1e-6).ceil() as u64;
         let missing = usize::try_from(expected.saturating_sub(*went)).unwrap_or(0);
-        // Silence behind the end pushes the filter's memory out.
+        // Silence after the end flushes the filter's memory.
         let tail = inner.output_delay() * 2 + inner.input_frames_max();
         let before = output.len();
         let silence = vec![0.0; tail];
@@ -94,8 +94,8 @@ impl Resampler {
     }
 }
 
-/// A sample that a Fourier transform can bear: what is no number is silence, what is wild is held at eight times full
-/// scale, as the engine does. One NaN, or a finite value whose sums are not, would ruin a whole step and more.
+/// Makes a sample safe for a Fourier transform: NaN becomes silence, and values are clamped to eight times full scale, as
+/// in the engine. A single NaN, or a huge value, would spoil at least a whole step.
 fn tamed(x: f32) -> f32 {
     if x.is_finite() { x.clamp(-8.0, 8.0) } else { 0.0 }
 }

@@ -5,10 +5,10 @@ use std::io::{self, ErrorKind, Read};
 use super::resample::Resampler;
 use super::{Error, Source};
 
-/// Bytes that are read at once.
+/// Size of a read in bytes.
 const BLOCK: usize = 64 << 10;
 
-/// From bytes at any rate to samples at the engine's.
+/// Converts bytes at any rate to samples at the engine's rate.
 pub struct Decoder {
     bytes: Vec<u8>,
     kept: usize,
@@ -17,7 +17,7 @@ pub struct Decoder {
     begun: bool,
 }
 
-/// The kind of file whose mark these bytes begin with: no samples look like that.
+/// The kind of file that begins with these bytes, which cannot be samples.
 fn file_kind(head: &[u8]) -> Option<&'static str> {
     match head {
         [b'R', b'I', b'F', b'F', ..] => Some("a WAV file"),
@@ -36,8 +36,8 @@ impl Decoder {
         Ok(Self { bytes: vec![0; BLOCK], kept: 0, resampler, samples: Vec::new(), begun: false })
     }
 
-    /// Reads once from `pipe`, waiting for it if it must, and appends what that makes to `ready`, which may be nothing.
-    /// Returns the number of bytes; at the end, which is 0, what was still inside comes out.
+    /// Reads once from `pipe`, waiting if necessary, and appends the resulting samples, if any, to `ready`. Returns the number
+    /// of bytes. At the end (0), also appends the rest from inside the resampler.
     pub fn read(&mut self, pipe: &mut impl Read, ready: &mut Vec<f32>) -> io::Result<usize> {
         let n = loop {
             match pipe.read(&mut self.bytes[self.kept..]) {
@@ -60,7 +60,7 @@ impl Decoder {
                 ),
             ));
         }
-        // A read may end inside a sample: its bytes wait for the next one.
+        // A read may end inside a sample, whose bytes wait for the next read.
         let have = self.kept + n;
         let whole = have / 4 * 4;
         self.samples.clear();
@@ -74,7 +74,7 @@ impl Decoder {
     }
 }
 
-/// A pipe of which every sample counts.
+/// A pipe whose samples are all heard.
 pub struct StdinSource<R> {
     pipe: R,
     decoder: Decoder,

@@ -2,33 +2,33 @@
 
 use std::sync::LazyLock;
 
-use k1_device::page::{FILES, MODULE, MODULES};
+use k1_device::page::{self, MODULE, MODULES};
+use k1_http::etag::Tag;
+use k1_http::route::File;
 
-/// One file of the page.
-pub struct Asset {
-    /// Path in a request.
-    pub path: String,
-    /// Media type.
-    pub kind: &'static str,
-    /// Content.
-    pub bytes: &'static [u8],
-}
+static FILES: LazyLock<Vec<File>> = LazyLock::new(|| {
+    let files = page::FILES.iter().map(|file| (file.path, file.name, file.kind));
+    // Once in the life of the program.
+    let modules = MODULES.iter().map(|name| (&*format!("/{name}").leak(), *name, MODULE));
+    let file = |(path, name, media_type)| {
+        let content = k1_page::file(name)?;
+        Some(File { path, media_type, tag: Tag::of(content), content, packed: false })
+    };
+    files.chain(modules).filter_map(file).collect()
+});
 
 /// Every file of the page.
-pub static ASSETS: LazyLock<Vec<Asset>> = LazyLock::new(|| {
-    let files = FILES.iter().map(|file| (file.path.to_owned(), file.name, file.kind));
-    let modules = MODULES.iter().map(|name| (format!("/{name}"), *name, MODULE));
-    let all = files.chain(modules);
-    all.filter_map(|(path, name, kind)| Some(Asset { path, kind, bytes: k1_page::file(name)? })).collect()
-});
+pub fn files() -> &'static [File] {
+    &FILES
+}
 
 #[cfg(test)]
 mod tests {
-    use super::ASSETS;
+    use super::files;
 
     #[test]
     fn every_file_of_the_page_is_served_and_nothing_else() {
-        let mut served: Vec<_> = ASSETS.iter().map(|asset| asset.bytes).collect();
+        let mut served: Vec<_> = files().iter().map(|file| file.content).collect();
         let mut page: Vec<_> = k1_page::FILES.iter().map(|(_, bytes)| *bytes).collect();
         served.sort();
         page.sort();

@@ -1,61 +1,44 @@
 //! WebSockets: the live page's, and the one that clients in the field know.
 
+use std::convert::Infallible;
 use std::sync::Arc;
 use std::sync::atomic::Ordering::Relaxed;
-use std::time::{Duration, Instant};
+use std::time::Duration;
 
-use axum::extract::ws::{CloseFrame, Message, WebSocket, WebSocketUpgrade, close_code};
-use axum::extract::{Extension, FromRequest, Request, State};
-use axum::response::Response;
 use bytes::Bytes;
-use futures_util::{SinkExt, StreamExt};
-use k1_device::api::{Home, VERSION};
-use k1_device::error::Refusal;
+use hyper::upgrade::OnUpgrade;
+use k1_device::backend::{Backend, VERSION};
 use k1_device::exchange::Settings;
 use k1_device::live::{self, Figures, Hello, InForce, Legacy, Refused, Say};
+use k1_device::routes;
+use k1_http::websocket::{Close, Kind, frame};
 use tokio::sync::broadcast;
 use tokio::time::{MissedTickBehavior, interval};
 
-use super::door::Visit;
-use super::pages::{GONE, PING, Place};
-use super::server::{App, refuse};
+use super::app::App;
+use super::connections::Connection;
+use super::link::{End, Event, Link};
+use super::sockets::Place;
 
-/// Largest message from a client.
-const MOST_BYTES: usize = 4_096;
-/// A client that has not taken a message for so long is gone.
-const PATIENCE: Duration = Duration::from_secs(5);
-/// The same for a last word.
-const SHORT_PATIENCE: Duration = Duration::from_millis(200);
-
-async fn upgrade(request: Request) -> Result<WebSocketUpgrade, Refusal> {
-    // A plain GET of a WebSocket's path is a mistake to be told, not a connection to be kept.
-    WebSocketUpgrade::from_request(request, &())
-        .await
-        .map(|u| u.max_message_size(MOST_BYTES).max_frame_size(MOST_BYTES))
-        .map_err(|_| Refusal::NotHere("this path speaks WebSocket only; connect with ws://"))
-}
-
-/// `/api/v1/live`: frames, sound, thumbnails and figures for a page; its commands back.
-pub async fn page(State(app): State<Arc<App>>, visit: Extension<Arc<Visit>>, request: Request) -> Response {
-    match upgrade(request).await {
-        Ok(up) => up.on_upgrade(move |socket| async move {
-            visit.upgraded();
-            match app.pages.take(visit.client, Instant::now()) {
-                Some(place) => serve_live(&app, &place, socket).await,
-                None => turn_away(socket).await,
-            }
-        }),
-        Err(refusal) => refuse(&app, refusal),
+/// Goes on as the WebSocket of a path, once its handshake was answered.
+pub async fn serve(app: Arc<App>, connection: Arc<Connection>, path: &'static str, upgrade: OnUpgrade) {
+    // The client has gone before it read the answer.
+    let Ok(upgraded) = upgrade.await else { return };
+    connection.upgraded();
+    let mut link = Link::new(upgraded, app.now_ms());
+    let end = match app.sockets.take(connection.client, app.now_ms()) {
+        None => End(Some(Close::TOO_MANY)),
+        Some(place) => {
+            let Err(end) = match path {
+                routes::LIVE => serve_live(&app, &place, &mut link).await,
+                _ => serve_legacy(&app, &place, &mut link).await,
+            };
+            end
+        }
+    };
+    if let End(Some(close)) = end {
+        link.close(close).await;
     }
-}
-
-async fn turn_away(mut socket: WebSocket) {
-    let _ = tokio::time::timeout(SHORT_PATIENCE, socket.send(give_way())).await;
-}
-
-fn give_way() -> Message {
-    let reason = "too many connections; close another page".into();
-    Message::Close(Some(CloseFrame { code: close_code::AGAIN, reason }))
 }
 
 /// What a page wants.
@@ -81,8 +64,7 @@ impl Drop for Viewer {
     }
 }
 
-async fn serve_live(app: &Arc<App>, place: &Place, socket: WebSocket) {
-    let (mut out, mut incoming) = socket.split();
+async fn serve_live(app: &Arc<App>, place: &Place, link: &mut Link) -> Result<Infallible, End> {
     let mut frames = app.hub.frames.clone();
     let mut thumbnails = app.hub.thumbnails.clone();
     let mut wishes = Wishes { audio: None, thumbnails: None, frame_interval: Duration::from_micros(16_000) };
@@ -91,45 +73,25 @@ async fn serve_live(app: &Arc<App>, place: &Place, socket: WebSocket) {
     second.set_missed_tick_behavior(MissedTickBehavior::Delay);
     let mut glance = interval(Duration::from_millis(50));
     glance.set_missed_tick_behavior(MissedTickBehavior::Delay);
-    let mut ping = interval(PING);
-    ping.set_missed_tick_behavior(MissedTickBehavior::Delay);
-    let mut heard = Instant::now();
     let mut known: Option<Settings> = None;
-    let mut next: Option<Message> = Some(hello(app));
+    let mut next: Option<Vec<u8>> = Some(hello(app));
     loop {
-        if let Some(message) = next.take()
-            && !tokio::time::timeout(PATIENCE, out.send(message)).await.is_ok_and(|r| r.is_ok())
-        {
-            return;
+        if let Some(message) = next.take() {
+            link.send(&message).await?;
         }
         tokio::select! {
             biased;
-            () = place.lost() => {
-                let _ = tokio::time::timeout(SHORT_PATIENCE, out.send(give_way())).await;
-                return;
-            }
-            message = incoming.next() => {
-                heard = Instant::now();
-                place.heard();
-                match message {
-                    Some(Ok(Message::Text(t))) => next = obey(app, &t, &mut wishes),
-                    Some(Ok(Message::Close(_))) | Some(Err(_)) | None => return,
-                    Some(Ok(_)) => {}
-                }
-            }
-            _ = ping.tick() => {
-                if heard.elapsed() >= GONE {
-                    return;
-                }
-                next = Some(Message::Ping(Bytes::new()));
-            }
-            sound = listen(&mut wishes.audio) => next = sound.map(Message::Binary),
+            event = link.event(app, place) => match event? {
+                Event::Text(text) => next = obey(app, &text, &mut wishes),
+                Event::Send(frame) => next = Some(frame),
+            },
+            sound = listen(&mut wishes.audio) => next = sound.map(|bytes| binary(&bytes)),
             _ = second.tick() => {
                 let lights = app.lights();
                 let status = Say::Status(Figures {
                     vitals: app.shared.vitals(),
                     uptime_s: app.shared.clock.now_us() / 1_000_000,
-                    sockets: app.pages.len(),
+                    sockets: app.sockets.len(),
                     receiving: None,
                     lights: lights.as_deref(),
                     live_sound: app.live_sound(),
@@ -137,31 +99,30 @@ async fn serve_live(app: &Arc<App>, place: &Place, socket: WebSocket) {
                 next = Some(text(&status));
             }
             _ = glance.tick() => {
-                let now = app.settings();
+                let now = Backend::settings(&**app);
                 if known != Some(now) {
                     known = Some(now);
                     next = Some(text(&Say::Settings(InForce::new(&now))));
                 }
             }
             changed = thumbnails.changed(), if wishes.thumbnails.is_some() => {
-                if changed.is_err() { return }
-                let message = thumbnails.borrow_and_update().clone();
-                next = Some(Message::Binary(message));
+                if changed.is_err() { return Err(End(None)) }
+                next = Some(binary(&thumbnails.borrow_and_update()));
             }
             changed = frames.changed() => {
-                if changed.is_err() { return }
+                if changed.is_err() { return Err(End(None)) }
                 let now = tokio::time::Instant::now();
                 let message = frames.borrow_and_update().clone();
                 if now - last_frame >= wishes.frame_interval && !message.is_empty() {
                     last_frame = now;
-                    next = Some(Message::Binary(message));
+                    next = Some(binary(&message));
                 }
             }
         }
     }
 }
 
-fn hello(app: &App) -> Message {
+fn hello(app: &App) -> Vec<u8> {
     let mut history = app.shared.lock_history();
     text(&Say::Hello(Hello {
         version: VERSION,
@@ -175,13 +136,12 @@ fn hello(app: &App) -> Message {
     }))
 }
 
-fn text(say: &Say) -> Message {
-    utf8(say.json())
+fn text(say: &Say) -> Vec<u8> {
+    frame(Kind::Text, &say.json())
 }
 
-/// JSON is text; what is none is not said.
-fn utf8(json: Vec<u8>) -> Message {
-    Message::Text(String::from_utf8(json).unwrap_or_default().into())
+fn binary(bytes: &[u8]) -> Vec<u8> {
+    frame(Kind::Binary, bytes)
 }
 
 /// The next piece of sound; waits for ever if none is wanted. A listener that was too slow goes on with the newest.
@@ -202,7 +162,7 @@ async fn listen(audio: &mut Option<broadcast::Receiver<Bytes>>) -> Option<Bytes>
 }
 
 /// Does what a page says; the answer is an error, a pong or nothing.
-fn obey(app: &Arc<App>, message: &str, wishes: &mut Wishes) -> Option<Message> {
+fn obey(app: &Arc<App>, message: &str, wishes: &mut Wishes) -> Option<Vec<u8>> {
     let wished = match live::obey(&**app, message.as_bytes()) {
         Ok(wished) => wished,
         Err(refusal) => return Some(text(&Say::Error(Refused(refusal)))),
@@ -224,55 +184,24 @@ fn obey(app: &Arc<App>, message: &str, wishes: &mut Wishes) -> Option<Message> {
 }
 
 /// `/ws`: welcome, echo and figures ten times a second, as the lamps in the field speak.
-pub async fn legacy(State(app): State<Arc<App>>, visit: Extension<Arc<Visit>>, request: Request) -> Response {
-    match upgrade(request).await {
-        Ok(up) => up.on_upgrade(move |socket| async move {
-            visit.upgraded();
-            match app.pages.take(visit.client, Instant::now()) {
-                Some(place) => serve_legacy(&app, &place, socket).await,
-                None => turn_away(socket).await,
-            }
-        }),
-        Err(refusal) => refuse(&app, refusal),
-    }
-}
-
-async fn serve_legacy(app: &Arc<App>, place: &Place, mut socket: WebSocket) {
-    let now_ms = || app.shared.clock.now_us() / 1000;
-    let client = app.clients.fetch_add(1, Relaxed);
-    let mut next = Some(utf8(Legacy::Welcome { client_id: client, timestamp: now_ms() }.json()));
+async fn serve_legacy(app: &Arc<App>, place: &Place, link: &mut Link) -> Result<Infallible, End> {
+    let client_id = app.clients.fetch_add(1, Relaxed);
+    let say = |message: Legacy| frame(Kind::Text, &message.json());
+    let mut next = Some(say(Legacy::Welcome { client_id, timestamp: app.now_ms() }));
     let mut tick = interval(Duration::from_millis(100));
     tick.set_missed_tick_behavior(MissedTickBehavior::Delay);
-    let mut ping = interval(PING);
-    ping.set_missed_tick_behavior(MissedTickBehavior::Delay);
-    let mut heard = Instant::now();
     loop {
         if let Some(message) = next.take() {
-            let sent = tokio::time::timeout(PATIENCE, socket.send(message)).await;
-            if !sent.is_ok_and(|r| r.is_ok()) {
-                return;
-            }
+            link.send(&message).await?;
         }
         tokio::select! {
-            () = place.lost() => return turn_away(socket).await,
-            message = socket.recv() => {
-                heard = Instant::now();
-                place.heard();
-                match message {
-                    Some(Ok(Message::Text(t))) => {
-                        next = Some(utf8(Legacy::Echo { message: t.as_str(), timestamp: now_ms() }.json()));
-                    }
-                    Some(Ok(Message::Close(_))) | Some(Err(_)) | None => return,
-                    Some(Ok(_)) => {}
+            event = link.event(app, place) => match event? {
+                Event::Text(message) => {
+                    next = Some(say(Legacy::Echo { message: &message, timestamp: app.now_ms() }));
                 }
-            }
-            _ = ping.tick() => {
-                if heard.elapsed() >= GONE {
-                    return;
-                }
-                next = Some(Message::Ping(Bytes::new()));
-            }
-            _ = tick.tick() => next = Some(utf8(live::realtime(&**app))),
+                Event::Send(frame) => next = Some(frame),
+            },
+            _ = tick.tick() => next = Some(frame(Kind::Text, &live::realtime(&**app))),
         }
     }
 }

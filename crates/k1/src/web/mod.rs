@@ -8,23 +8,26 @@
 //! | `reach` | under which addresses others reach this machine |
 //! | `announce` | what is printed about it, and for whom |
 //! | [`token`] | where the token comes from, and where it is kept |
-//! | `door` | takes connections in, and limits them in time and number |
-//! | `server` | who may ask, the page's files, the API |
-//! | `live`, `pages` | WebSockets, and the places for them |
+//! | `connections` | takes connections in, and limits them in time and number |
+//! | `server` | takes requests to the door ([`k1_http`]) and its answers back |
+//! | `app` | what every request and every WebSocket may use |
+//! | `live`, `link`, `sockets` | what WebSockets say, how, and the places for them |
 //! | `hub` | collects what pages show |
-//! | `home` | the program as a home of the API |
+//! | `backend` | the program as a back end of the API |
 //! | `assets`, `system` | the page's files; what the machine says about K1's use of it |
 
 mod announce;
+mod app;
 mod assets;
-mod door;
-mod home;
+mod backend;
+mod connections;
 mod hub;
+mod link;
 mod listen;
 mod live;
-mod pages;
 mod reach;
 mod server;
+mod sockets;
 mod system;
 pub mod token;
 
@@ -32,7 +35,7 @@ use std::net::{SocketAddr, TcpListener};
 use std::path::Path;
 use std::sync::Arc;
 
-use k1_device::access::AllowedName;
+use k1_http::names::AllowedName;
 
 pub use announce::Reader;
 pub use listen::Listen;
@@ -40,14 +43,14 @@ use token::Token;
 
 use crate::runtime::Runtime;
 
-/// What the page needs before anything starts: its ports, its token, the names that it may be asked by.
-pub struct Door {
+/// What the server needs before anything starts: its ports, its token, the names that it may be asked by.
+pub struct Bound {
     listeners: Vec<TcpListener>,
     token: Option<Token>,
     allowed: Vec<AllowedName>,
 }
 
-impl Door {
+impl Bound {
     /// The first port that it listens at.
     pub fn port(&self) -> u16 {
         self.listeners.first().and_then(|l| l.local_addr().ok()).map_or(0, |a| a.port())
@@ -55,7 +58,7 @@ impl Door {
 }
 
 /// The running server; ends when dropped.
-pub struct Page {
+pub struct Server {
     listening: Vec<Listening>,
     token: Option<Token>,
     told: Vec<SocketAddr>,
@@ -68,7 +71,7 @@ struct Listening {
     takes_both: bool,
 }
 
-impl Page {
+impl Server {
     /// The lines that say where it is.
     pub fn opened(&mut self, reader: Reader) -> Vec<String> {
         self.told = self.places();
@@ -106,7 +109,7 @@ impl Page {
     }
 }
 
-impl Drop for Page {
+impl Drop for Server {
     fn drop(&mut self) {
         if let Some(runtime) = self.runtime.take() {
             runtime.shutdown_background();
@@ -125,7 +128,7 @@ pub fn open(
     token: Option<&str>,
     token_file: Option<&Path>,
     allowed: &[AllowedName],
-) -> Result<Door, String> {
+) -> Result<Bound, String> {
     let given = token::given(token, token_file)?;
     let listeners = listen.bind()?;
     let is_open = listeners.iter().any(|l| l.local_addr().is_ok_and(|a| !a.ip().is_loopback()));
@@ -138,7 +141,7 @@ pub fn open(
     if token.is_some() {
         allowed.extend(host_name().and_then(|n| AllowedName::parse(&n).ok()));
     }
-    Ok(Door { listeners, token, allowed })
+    Ok(Bound { listeners, token, allowed })
 }
 
 #[cfg(unix)]
@@ -156,34 +159,34 @@ fn host_name() -> Option<String> {
 /// # Errors
 ///
 /// Why not, as a sentence.
-pub fn serve(door: Door, stage: &mut Runtime, title: &str) -> Result<Page, String> {
+pub fn serve(bound: Bound, runtime: &mut Runtime, title: &str) -> Result<Server, String> {
     let wrong = |e: std::io::Error| format!("the page cannot start: {e}");
-    let Some((tapped, frames)) = stage.page.take() else {
+    let Some((tapped, frames)) = runtime.page.take() else {
         return Err("the page was started twice".into());
     };
-    let hub = hub::start(stage, tapped, frames).map_err(wrong)?;
-    let runtime = tokio::runtime::Builder::new_multi_thread()
+    let hub = hub::start(runtime, tapped, frames).map_err(wrong)?;
+    let threads = tokio::runtime::Builder::new_multi_thread()
         .worker_threads(1)
         .thread_name("k1-web")
         .enable_all()
         .build()
         .map_err(wrong)?;
     let mut listening = Vec::new();
-    for listener in &door.listeners {
+    for listener in &bound.listeners {
         let address = listener.local_addr().map_err(wrong)?;
         let takes_both = address.is_ipv6() && !socket2::SockRef::from(listener).only_v6().unwrap_or(true);
         listening.push(Listening { address, takes_both });
     }
-    let mut page = Page { listening, token: door.token, told: Vec::new(), runtime: None };
-    let first = page.places().first().copied().or(page.listening.first().map(|l| l.address));
+    let mut running = Server { listening, token: bound.token, told: Vec::new(), runtime: None };
+    let first = running.places().first().copied().or(running.listening.first().map(|l| l.address));
     let ip = first.map_or_else(String::new, |a| a.ip().to_string());
-    let token = page.token.as_ref().map(|t| t.text().to_owned());
-    let app = Arc::new(server::App::new(stage, hub, title, ip, token, door.allowed));
-    let inside = runtime.enter();
+    let token = running.token.as_ref().map(|t| t.text().to_owned());
+    let app = Arc::new(app::App::new(runtime, hub, title, ip, token, bound.allowed));
+    let inside = threads.enter();
     let listeners: Result<Vec<_>, _> =
-        door.listeners.into_iter().map(tokio::net::TcpListener::from_std).collect();
-    server::run(listeners.map_err(wrong)?, app);
+        bound.listeners.into_iter().map(tokio::net::TcpListener::from_std).collect();
+    server::run(listeners.map_err(wrong)?, &app);
     drop(inside);
-    page.runtime = Some(runtime);
-    Ok(page)
+    running.runtime = Some(threads);
+    Ok(running)
 }

@@ -5,7 +5,7 @@ use std::io::{ErrorKind, Write};
 use std::path::{Path, PathBuf};
 use std::sync::atomic::{AtomicU32, Ordering::Relaxed};
 
-use k1_device::access::{LEAST_TOKEN_BITS, token_bits};
+use k1_http::strength::{LEAST_TOKEN_BITS, token_bits};
 
 use k1_host::private;
 

@@ -33,7 +33,7 @@ pub fn taps_are_compared(page: &mut Browser) {
     assert_eq!((&double["offset"], &double["tempo"]), (&json!(0), &json!(240)), "{double}");
     assert_eq!(double["verdict"], "You tap twice as fast as K1.");
     assert_eq!(told("[2000, 3500, 5000, 6500]", 120)["verdict"], "K1 beats three times as fast as you tap.");
-    assert_eq!(told("[2000, 2400, 2800, 3200]", 120)["verdict"], "You tap at another tempo than K1.");
+    assert_eq!(told("[2000, 2400, 2800, 3200]", 120)["verdict"], "You tap at a different tempo than K1.");
     let between = told("[2240, 2740, 3240, 3740]", 120);
     assert_eq!(between["share"], 0);
     assert_eq!(between["verdict"], "The same tempo, but you tap between the beats of K1.");

@@ -36,14 +36,14 @@ fn every_tab_asks_for_the_right_token_and_goes_on_when_one_has_it() {
     let mut page = Browser::start(&program);
     page.open(&url);
     let one = page.tab();
-    says(&mut page, "wants its token");
+    says(&mut page, "needs its token");
     let two = page.new_tab();
     page.open(&url);
-    says(&mut page, "wants its token");
+    says(&mut page, "needs its token");
     enter(&mut page, "not-the-token");
     says(&mut page, "not the token");
     page.switch(&one);
-    assert!(page.eval(WHY).as_str().unwrap().contains("wants its token"), "a slip is nobody else's");
+    assert!(page.eval(WHY).as_str().unwrap().contains("needs its token"), "a slip is nobody else's");
     // A whole address is as good, as people copy it.
     enter(&mut page, &format!("{url}#token={FIRST}"));
     for tab in [&one, &two] {
@@ -80,7 +80,7 @@ fn every_tab_asks_for_the_right_token_and_goes_on_when_one_has_it() {
     page.eval("localStorage.clear()");
     let four = page.new_tab();
     page.open(&url);
-    says(&mut page, "wants its token");
+    says(&mut page, "needs its token");
     for i in 0..9 {
         enter(&mut page, &format!("guess-{i}"));
         std::thread::sleep(Duration::from_millis(300));
@@ -94,7 +94,7 @@ fn every_tab_asks_for_the_right_token_and_goes_on_when_one_has_it() {
     page.eval("localStorage.clear()");
     page.new_tab();
     page.open(&url);
-    says(&mut page, "wants its token");
+    says(&mut page, "needs its token");
     page.eval(&format!("location.hash = '#token={SECOND}'"));
     page.wait("the link", LIVE);
     assert_eq!(page.eval("location.hash"), json!(""), "it is not left in the address");

@@ -4,7 +4,7 @@ use embassy_time::{Duration, Timer, with_timeout};
 use embedded_io_async::Read;
 use esp_hal::peripherals::USB_DEVICE;
 use esp_hal::usb::usb_serial_jtag::UsbSerialJtag;
-use k1_device::api::VERSION;
+use k1_device::backend::VERSION;
 use k1_lamp::{Lamp, home};
 use k1_wire::improv::{Command, Decoder, Error, Packet, State};
 

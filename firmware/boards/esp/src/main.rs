@@ -75,7 +75,7 @@ use k1_lamp::portal;
 #[cfg(not(i2s_driver_supported))]
 use k1_lamp::rtp;
 use k1_lamp::update::{self, FlashPart, MOST_CRASHES, SETTINGS, SharedFlash, Updater};
-use k1_lamp::web::{self, Buffers, Door, WORKERS};
+use k1_lamp::web::{self, Buffers, Admission, WORKERS};
 use k1_lamp::{BINS, Lamp, Show, State, console, espota, guard, hear, mdns, memory, mirror, self_test, show};
 use k1_update::layout::{Layout, Slot};
 use portable_atomic::{AtomicU32, Ordering::Relaxed};
@@ -192,11 +192,11 @@ async fn improv_task(usb: USB_DEVICE<'static>) {
 #[embassy_executor::task(pool_size = WORKERS)]
 async fn web_task(
     stack: Stack<'static>,
-    door: &'static RefCell<Door>,
+    admission: &'static RefCell<Admission>,
     updater: &'static Updater<Flash>,
     buffers: &'static mut Buffers,
 ) {
-    web::work(&LAMP, stack, door, updater, buffers).await
+    web::work(&LAMP, stack, admission, updater, buffers).await
 }
 
 #[embassy_executor::task]
@@ -210,8 +210,8 @@ async fn espota_task(
 }
 
 #[embassy_executor::task]
-async fn judge_task(updater: &'static Updater<Flash>, door: &'static RefCell<Door>) {
-    update::judge(&LAMP, updater, door, serial::print, last_words::restart).await
+async fn judge_task(updater: &'static Updater<Flash>, admission: &'static RefCell<Admission>) {
+    update::judge(&LAMP, updater, admission, serial::print, last_words::restart).await
 }
 
 #[embassy_executor::task]
@@ -478,19 +478,19 @@ fn main() -> ! {
         let resources = RESOURCES.init_with(StackResources::new);
         let (stack, runner) =
             embassy_net::new(Doorstep(card), Config::dhcpv4(DhcpConfig::default()), resources, seed());
-        static DOOR: StaticCell<RefCell<Door>> = StaticCell::new();
-        let door = DOOR.init_with(|| RefCell::new(web::door(token)));
+        static ADMISSION: StaticCell<RefCell<Admission>> = StaticCell::new();
+        let admission = ADMISSION.init_with(|| RefCell::new(web::admission(token)));
         static BUFFERS: ConstStaticCell<[Buffers; WORKERS]> =
             ConstStaticCell::new([const { Buffers::new() }; WORKERS]);
         start!(spawner, network_task(runner));
         for buffers in BUFFERS.take().iter_mut() {
-            start!(spawner, web_task(stack, door, updater, buffers));
+            start!(spawner, web_task(stack, admission, updater, buffers));
         }
         static OTA_BUFFERS: ConstStaticCell<espota::Buffers> = ConstStaticCell::new(espota::Buffers::new());
         start!(spawner, espota_task(stack, updater, OTA_BUFFERS.take()));
         // Where nobody knows which slot runs, nothing is judged either.
         if slot.is_some() {
-            start!(spawner, judge_task(updater, door));
+            start!(spawner, judge_task(updater, admission));
             start!(spawner, rest_task());
         }
         #[cfg(not(i2s_driver_supported))]

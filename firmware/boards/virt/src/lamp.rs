@@ -47,7 +47,7 @@ use k1_lamp::doorstep::Doorstep;
 use k1_lamp::rtp::{self, Line, RtpMicrophone};
 use k1_lamp::show::Wire;
 use k1_lamp::update::{self, FlashPart, MOST_CRASHES, SETTINGS, SharedFlash, Updater};
-use k1_lamp::web::{self, Buffers, Door, WORKERS};
+use k1_lamp::web::{self, Buffers, Admission, WORKERS};
 use k1_lamp::{BINS, Lamp, Show, State, console, espota, guard, hear, mdns, memory, mirror, self_test, show};
 use k1_update::layout::{Layout, Slot};
 use last_words::End;
@@ -256,11 +256,11 @@ async fn network_task(mut runner: embassy_net::Runner<'static, Doorstep<net::Car
 #[embassy_executor::task(pool_size = WORKERS)]
 async fn web_task(
     stack: Stack<'static>,
-    door: &'static RefCell<Door>,
+    admission: &'static RefCell<Admission>,
     updater: &'static Updater<Flash>,
     buffers: &'static mut Buffers,
 ) {
-    web::work(&LAMP, stack, door, updater, buffers).await
+    web::work(&LAMP, stack, admission, updater, buffers).await
 }
 
 #[embassy_executor::task]
@@ -275,8 +275,8 @@ async fn espota_task(
 }
 
 #[embassy_executor::task]
-async fn judge_task(updater: &'static Updater<Flash>, door: &'static RefCell<Door>) {
-    update::judge(&LAMP, updater, door, print, restart).await
+async fn judge_task(updater: &'static Updater<Flash>, admission: &'static RefCell<Admission>) {
+    update::judge(&LAMP, updater, admission, print, restart).await
 }
 
 #[embassy_executor::task]
@@ -474,9 +474,9 @@ extern "C" fn hart0(slot: u32) -> ! {
     let resources = RESOURCES.init_with(StackResources::new);
     let (stack, runner) =
         embassy_net::new(Doorstep(card), Config::dhcpv4(DhcpConfig::default()), resources, seed);
-    static DOOR: StaticCell<RefCell<Door>> = StaticCell::new();
+    static ADMISSION: StaticCell<RefCell<Admission>> = StaticCell::new();
     let token = Some(remembered.hardware.token.clone()).filter(|t| !t.is_empty());
-    let door = DOOR.init_with(|| RefCell::new(web::door(token)));
+    let admission = ADMISSION.init_with(|| RefCell::new(web::admission(token)));
     static LEDGER: StaticCell<Ledger<BINS>> = StaticCell::new();
     static BUFFERS: StaticCell<[Buffers; WORKERS]> = StaticCell::new();
     static EXECUTOR: StaticCell<Executor> = StaticCell::new();
@@ -484,7 +484,7 @@ extern "C" fn hart0(slot: u32) -> ! {
     let spawner = executor.spawner();
     start!(spawner, network_task(runner));
     for buffers in BUFFERS.init_with(|| [const { Buffers::new() }; WORKERS]).iter_mut() {
-        start!(spawner, web_task(stack, door, updater, buffers));
+        start!(spawner, web_task(stack, admission, updater, buffers));
     }
     if let Some(samples) = samples_in {
         start!(spawner, rtp_task(stack, samples));
@@ -494,7 +494,7 @@ extern "C" fn hart0(slot: u32) -> ! {
     start!(spawner, mdns_task(stack));
     static OTA_BUFFERS: StaticCell<espota::Buffers> = StaticCell::new();
     start!(spawner, espota_task(stack, updater, chance, OTA_BUFFERS.init_with(espota::Buffers::new)));
-    start!(spawner, judge_task(updater, door));
+    start!(spawner, judge_task(updater, admission));
     start!(spawner, rest_task(found.crashes));
     start!(spawner, memory_task(store, remembered));
     start!(spawner, report_task(LEDGER.init_with(Ledger::new)));

@@ -93,7 +93,7 @@ fn a_closed_port_is_unreachable_and_comes_back() {
     let mut bench = Bench::new("127.0.0.1", at.port());
     bench.until("a refusal", |s| s.state == LightState::Unreachable);
     let why = bench.light.status().reason.unwrap();
-    assert!(why.contains("127.0.0.1 is there, and nothing receives light on its port"), "{why}");
+    assert!(why.contains("127.0.0.1 is there, but nothing receives light on its port"), "{why}");
     // Tries do not make it shine.
     let began = Instant::now();
     while began.elapsed() < Duration::from_millis(2_500) {

@@ -5,9 +5,9 @@ use symphonia::core::audio::layouts::{CHANNEL_LAYOUT_MONO, CHANNEL_LAYOUT_STEREO
 use symphonia::core::codecs::audio::AudioCodecId;
 use symphonia::core::codecs::audio::well_known::CODEC_ID_AAC;
 
-use super::elementary::{Head, Kind};
+use super::frame::{Head, Kind};
 
-/// Frames that an AAC stream begins late, if nothing says otherwise: one block, as most encoders prime it.
+/// Delay of an AAC stream that does not state it, in frames: one block, as in most encoders.
 pub const PRIMING: u64 = 1024;
 
 /// Sample rates by index, in Hz.

@@ -1,4 +1,4 @@
-//! Containers with an index, which Symphonia reads: MP4, Matroska, CAF.
+//! Containers with an index, read by Symphonia: MP4, Matroska, CAF.
 
 use std::collections::VecDeque;
 use std::io::{ErrorKind, Result};
@@ -17,30 +17,30 @@ use symphonia::core::units::Timestamp;
 use super::bytes::Bytes;
 use super::decode::Decoder;
 use super::flow::{Demux, Edit, Event, Packet, Refusal, Stream};
-use super::sniff::Known;
+use super::marks::Known;
 use super::{matroska, mp4, opus};
 
-/// Faults in a row after which a container is given up.
+/// Number of consecutive errors after which K1 gives a container up.
 const HOPELESS: u32 = 1000;
-/// The longest wait for sound that is believed to begin later than other tracks, in seconds.
+/// Longest credible delay of the sound after other tracks, in seconds.
 const LATE: f64 = 600.0;
 
-/// What was found out before.
+/// Facts found before opening.
 enum Scan {
     Mp4(mp4::Scan),
     Matroska(matroska::Scan),
     Other,
 }
 
-/// Takes such a container apart.
+/// Parser of such a container.
 pub struct Boxed {
     format: Box<dyn FormatReader>,
     scan: Scan,
     track: u32,
     rate: u32,
-    /// Seconds of a tick of the track's time.
+    /// Length of a tick of the track in seconds.
     tick: f64,
-    /// When the first packet of any track comes, and the first of ours, in seconds and ticks.
+    /// Time of the first packet of any track in seconds, and of the first packet of this track in ticks.
     earliest: Option<f64>,
     first: Option<i64>,
     faults: u32,
@@ -50,8 +50,8 @@ pub struct Boxed {
 }
 
 impl Boxed {
-    /// Opens the container that stands here. `wanted` says which of its tracks of sound: the default one is the first.
-    /// Returns how many there are, too.
+    /// Opens the container at this place. `wanted` is the index of its sound track, where 0 is the default track. Also returns
+    /// the number of sound tracks.
     pub fn open(
         bytes: &mut Bytes,
         known: Known,
@@ -60,12 +60,12 @@ impl Boxed {
         let (scan, end) = match known {
             Known::Mp4 => {
                 if bytes.left().is_none() && mp4::index_is_behind(bytes)? {
-                    let why = "its index (moov) stands behind its sound, which needs a file that can be wound back, and this is a pipe";
+                    let why = "its index (moov) comes after its sound, so it cannot be read from a pipe; give the file itself";
                     return Ok(Err(Refusal::broken(why)));
                 }
                 let scan = mp4::Scan::new(bytes)?;
                 if !scan.index {
-                    let why = "its index (moov) is missing or cut: the recording was not ended, or not all of it is here";
+                    let why = "its index (moov) is missing or cut off: the recording was not finished, or the file is incomplete";
                     return Ok(Err(Refusal::broken(why)));
                 }
                 let end = scan.end;
@@ -80,7 +80,7 @@ impl Boxed {
         };
         let mut source = bytes.fork(Some(end))?;
         if let Scan::Mp4(scan) = &scan {
-            // Nobody needs the pictures: their boxes are seen as free space, which is stepped over.
+            // Pictures are not needed: show their boxes to the parser as free space, which it skips.
             source.patches = scan.tags.iter().map(|at| (*at, *b"free")).collect();
         }
         let stream = MediaSourceStream::new(Box::new(source), Default::default());
@@ -102,13 +102,13 @@ impl Boxed {
                     Scan::Mp4(scan) => scan.rare(),
                     _ => None,
                 };
-                let codec = codec.unwrap_or_else(|| "sound of a rare codec".to_owned());
+                let codec = codec.unwrap_or_else(|| "sound in a rare codec".to_owned());
                 Refusal::codec(format!("{} with {codec}", name(known)))
             } else {
-                Refusal::broken("it has no sound in it")
+                Refusal::broken("it contains no sound")
             }));
         }
-        // The default track first, and what can be decoded before what cannot.
+        // The default track first, and decodable tracks before others.
         let can = |t: &Track| stream_of(t, &scan).is_ok_and(|s| Decoder::new(&s).is_ok());
         tracks.sort_by_key(|t| (!can(t), !t.flags.contains(TrackFlags::DEFAULT)));
         let able = tracks.iter().filter(|t| can(t)).count();
@@ -139,7 +139,7 @@ impl Boxed {
         Ok(Ok((this, able.max(1))))
     }
 
-    /// The stream with what is known of its ends.
+    /// The stream, with known trimming of its ends.
     fn trimmed(&self, mut stream: Stream, length: Option<u64>) -> Stream {
         let aac = stream.codec.codec == CODEC_ID_AAC;
         let is_opus = stream.codec.codec == CODEC_ID_OPUS;
@@ -155,7 +155,7 @@ impl Boxed {
                 }
             }
             Scan::Matroska(scan) => {
-                // The codec's own header says it in frames, the container in nanoseconds.
+                // The codec's own header gives it in frames, the container in nanoseconds.
                 let own = stream.edits.first().filter(|_| is_opus).map(|e| e.from);
                 let usual = match stream.codec.codec {
                     CODEC_ID_AAC => super::adts::PRIMING,
@@ -257,7 +257,7 @@ impl Demux for Boxed {
                     });
                 }
                 Err(Fault::IoError(e)) if e.raw_os_error().is_some() => return Err(e),
-                // Parsers make errors of this kind for what they cannot read.
+                // Parsers return errors of this kind for content that they cannot read.
                 Err(Fault::IoError(e)) if e.kind() == ErrorKind::UnexpectedEof => {
                     return self.finish(bytes, true);
                 }
@@ -283,13 +283,13 @@ fn name(known: Known) -> &'static str {
     }
 }
 
-/// The stream of a track; an error names what cannot be decoded.
+/// The stream of a track; an error names a format that K1 cannot decode.
 fn stream_of(track: &Track, scan: &Scan) -> std::result::Result<Stream, Refusal> {
     let codec = track
         .codec_params
         .as_ref()
         .and_then(|c| c.audio())
-        .ok_or_else(|| Refusal::codec("sound of a rare codec"))?;
+        .ok_or_else(|| Refusal::codec("sound in a rare codec"))?;
     if codec.codec == CODEC_ID_OPUS {
         // The header is the same in every container; a track without one is plain stereo.
         let head = codec.extra_data.as_deref().unwrap_or(b"OpusHead\x01\x02\0\0\x80\xbb\0\0\0\0\0");
@@ -300,7 +300,7 @@ fn stream_of(track: &Track, scan: &Scan) -> std::result::Result<Stream, Refusal>
         && codec.codec == CODEC_ID_NULL_AUDIO
     {
         let Some(cookie) = &mp4.alac else {
-            let rare = mp4.rare().unwrap_or_else(|| "sound of a rare codec".to_owned());
+            let rare = mp4.rare().unwrap_or_else(|| "sound in a rare codec".to_owned());
             return Err(Refusal::codec(format!("MP4 with {rare}")));
         };
         let rate = u32::from_be_bytes([cookie[20], cookie[21], cookie[22], cookie[23]]);
@@ -311,7 +311,7 @@ fn stream_of(track: &Track, scan: &Scan) -> std::result::Result<Stream, Refusal>
     if codec.codec == CODEC_ID_AAC
         && let Some(core) = codec.extra_data.as_deref().and_then(super::adts::core)
     {
-        // What lies above the core cannot be decoded; the core is the same sound, only duller.
+        // K1 decodes only the core, which is the same sound without high frequencies.
         codec.sample_rate = Some(core.0);
         codec.channels = Some(core.1);
         codec.extra_data = None;

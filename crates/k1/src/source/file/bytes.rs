@@ -1,4 +1,4 @@
-//! A file as bytes: looked ahead at, skipped over, never held whole. Pipes work too; they only go forward.
+//! Reads a file as bytes, with look-ahead and skipping, without loading it whole. Pipes work too, but only forward.
 
 use std::fs::File;
 use std::io::{ErrorKind, Read, Result, Seek, SeekFrom};
@@ -6,9 +6,9 @@ use std::path::{Path, PathBuf};
 
 use symphonia::core::io::MediaSource;
 
-/// Bytes that are read at a time.
+/// Size of a read in bytes.
 const CHUNK: usize = 64 * 1024;
-/// The most that one look ahead may ask for, in bytes.
+/// Longest look-ahead in bytes.
 pub const FAR: usize = 4 << 20;
 
 /// A file that is read from front to back.
@@ -16,18 +16,18 @@ pub struct Bytes {
     file: Option<File>,
     path: PathBuf,
     seekable: bool,
-    /// Length of the file, where it is known, in bytes.
+    /// Length of the file in bytes, if it is known.
     len: Option<u64>,
-    /// Nothing is read at or beyond this offset.
+    /// Offset at which reading ends.
     limit: u64,
-    /// What those who seek take for the beginning.
+    /// Offset that seeking parsers see as the beginning.
     base: u64,
-    /// Bytes that those who read see instead of what is there: an offset and what stands there.
+    /// Bytes that replace those of the file for readers, with their offsets.
     pub patches: Vec<(u64, [u8; 4])>,
     buffer: Vec<u8>,
-    /// The next byte's place in `buffer`.
+    /// Index of the next byte in `buffer`.
     next: usize,
-    /// The next byte's offset in the file.
+    /// Offset of the next byte in the file.
     pos: u64,
 }
 
@@ -51,7 +51,8 @@ impl Bytes {
         })
     }
 
-    /// Another reader of the same file from here to `end`. A pipe has one reader only: it moves, and this one is at its end.
+    /// Another reader of the same file, from here to `end`. A pipe has only one reader: it moves to the new one, and this one is
+    /// at its end.
     pub fn fork(&mut self, end: Option<u64>) -> Result<Self> {
         if !self.seekable {
             let empty = Self {
@@ -80,12 +81,12 @@ impl Bytes {
         self.pos
     }
 
-    /// Bytes from here to the end, where the end is known.
+    /// Number of bytes from here to the end, if the end is known.
     pub fn left(&self) -> Option<u64> {
         self.len.map(|len| len.min(self.limit).saturating_sub(self.pos))
     }
 
-    /// Up to `n` bytes from here on, without moving; fewer only before the end.
+    /// Up to `n` bytes from here on, without moving; fewer only at the end.
     pub fn peek(&mut self, n: usize) -> Result<&[u8]> {
         let n = usize::try_from(self.limit.saturating_sub(self.pos)).unwrap_or(usize::MAX).min(n).min(FAR);
         while self.buffer.len() - self.next < n {
@@ -111,7 +112,7 @@ impl Bytes {
         Ok(&self.buffer[self.next..self.next + have])
     }
 
-    /// `n` bytes from elsewhere in the file, without moving; `None` where that is not possible.
+    /// `n` bytes from elsewhere in the file, without moving; `None` if that is not possible.
     pub fn look(&mut self, at: u64, n: usize) -> Result<Option<Vec<u8>>> {
         if !self.seekable || at > self.limit {
             return Ok(None);
@@ -123,12 +124,12 @@ impl Bytes {
         Ok(Some(found))
     }
 
-    /// Reads nothing at or beyond an offset.
+    /// Ends reading at an offset.
     pub fn end_at(&mut self, end: u64) {
         self.limit = self.limit.min(end);
     }
 
-    /// Moves forward by up to `n` bytes; returns how far it was.
+    /// Moves forward by up to `n` bytes; returns the number of bytes.
     pub fn skip(&mut self, n: u64) -> Result<u64> {
         let n = n.min(self.limit.saturating_sub(self.pos));
         let mut left = n;
@@ -152,7 +153,7 @@ impl Bytes {
         }
     }
 
-    /// Moves to an offset of a file that can be sought in.
+    /// Moves to an offset of a seekable file.
     fn go(&mut self, at: u64) -> Result<()> {
         let first = self.pos - self.next as u64;
         if (first..=first + self.buffer.len() as u64).contains(&at) {

@@ -1,5 +1,5 @@
-//! Files made of chunks with the samples in one of them: WAV in all its sizes, AIFF. Sizes are hints: a recorder that
-//! crashed left them at 0, one that wrote to a pipe left them at their largest, and some never counted right.
+//! Files of chunks, one of which holds the samples: WAV and its 64-bit variants, AIFF. Sizes are hints: a recorder that
+//! crashed left them at 0, one that wrote to a pipe left the largest value, and some recorders always count wrong.
 
 use std::io::Result;
 
@@ -7,29 +7,28 @@ use super::bytes::Bytes;
 use super::elementary::Frames;
 use super::flow::{Demux, Event, Packet, Refusal, Stream};
 use super::format::{self, Coding, Format, PIECE};
-use super::sniff::{self, Known};
-use super::tags;
+use super::marks::{self, Known};
 
-/// Sizes from here on are what is written where the size is not known.
+/// Sizes from here on mean that the size is unknown.
 const UNKNOWN: u64 = 0x7fff_0000;
 /// Names of chunks that often follow another.
 const KNOWN: [&[u8; 4]; 13] = [
     b"fmt ", b"data", b"LIST", b"fact", b"bext", b"JUNK", b"ds64", b"id3 ", b"ID3 ", b"iXML", b"COMM",
     b"SSND", b"NAME",
 ];
-/// Chunks that are looked at behind the samples to see whether they are chunks.
+/// Number of chunks after the samples that are checked.
 const CHUNKS: usize = 64;
 
-/// How chunks are written.
+/// Format of the chunks.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 enum Style {
     /// RIFF and RF64: little endian.
     Riff,
-    /// RIFX: the same, big endian.
+    /// RIFX: as RIFF, but big endian.
     Rifx,
     /// FORM: big endian.
     Form,
-    /// Wave64: long names, long sizes that count their own head, filled up to eights.
+    /// Wave64: long names, and long sizes that include the head, padded to multiples of 8.
     Wave64,
 }
 
@@ -37,7 +36,7 @@ enum Style {
 #[derive(Clone, Copy, Debug)]
 struct Chunk {
     id: [u8; 4],
-    /// Length of the content in bytes, as the head says.
+    /// Length of the content in bytes, as stated by the head.
     size: u64,
     /// Length of the head in bytes.
     head: u64,
@@ -60,7 +59,7 @@ impl Style {
         })
     }
 
-    /// Bytes that fill up a content of some length.
+    /// Number of padding bytes after a content of some length.
     fn fill(self, size: u64) -> u64 {
         match self {
             Self::Wave64 => size.wrapping_neg() % 8,
@@ -73,19 +72,19 @@ impl Style {
     }
 }
 
-/// Where in the file we are.
+/// Position in the file.
 enum Place {
     Front,
-    /// Among the chunks.
+    /// Between chunks.
     Between,
-    /// In the samples, of which so many bytes are left.
+    /// In the samples, with the number of bytes left.
     Samples(u64),
     /// In frames of another codec inside the samples' chunk.
     Inside(Box<(Bytes, Frames)>),
     Over,
 }
 
-/// Whether there are only zeros from one offset to another.
+/// True if there are only zeros from one offset to another.
 fn zeros(bytes: &mut Bytes, mut from: u64, to: u64) -> Result<bool> {
     while from < to {
         let Some(piece) = bytes.look(from, 64 * 1024)?.filter(|piece| !piece.is_empty()) else {
@@ -99,25 +98,25 @@ fn zeros(bytes: &mut Bytes, mut from: u64, to: u64) -> Result<bool> {
     Ok(true)
 }
 
-/// Takes WAV and AIFF files apart.
+/// Parser of WAV and AIFF files.
 pub struct Chunks {
     style: Style,
     place: Place,
     format: Option<Format>,
     announced: bool,
-    /// Where the whole container ends, as its own head says.
+    /// End of the whole container, as stated by its head.
     whole: Option<u64>,
-    /// Length of the samples as RF64 says it in a chunk of its own.
+    /// Length of the samples, from RF64's separate chunk.
     long: Option<u64>,
-    /// Frames as a chunk of its own counts them.
+    /// Number of frames, from a separate chunk.
     fact: Option<u64>,
-    /// The sound stops before its size does.
+    /// True if the sound is shorter than its stated size.
     short: bool,
     au: bool,
 }
 
 impl Chunks {
-    /// For the container that was found.
+    /// A parser for a recognised container.
     pub fn new(known: Known) -> Self {
         let style = match known {
             Known::Wave64 => Style::Wave64,
@@ -137,12 +136,12 @@ impl Chunks {
         }
     }
 
-    /// Steps over what fills up a chunk of odd length, if it is there: some writers forget it.
+    /// Skips the padding after a chunk of odd length, if it is there; some writers forget it.
     fn fill(&self, bytes: &mut Bytes, size: u64) -> Result<()> {
         let n = self.style.fill(size);
         let head = bytes.peek(25)?;
         let named = |at: usize| head.get(at..at + 4).is_some_and(|id| KNOWN.iter().any(|k| *k == id));
-        // A name that is known decides; else what can be a name is one.
+        // A known name decides; otherwise accept anything that may be a name.
         let bare = self.style != Style::Wave64 && !named(1) && self.style.read(head).is_some() || named(0);
         if n > 0 && !bare {
             bytes.skip(n)?;
@@ -150,19 +149,19 @@ impl Chunks {
         Ok(())
     }
 
-    /// Whether chunks, tags or another file follow at an offset, up to the end of the file.
+    /// True if chunks, tags or another file follow at an offset, up to the end of the file.
     fn sound_ends_at(&self, bytes: &mut Bytes, at: u64) -> Result<bool> {
         let Some(end) = bytes.left().map(|left| bytes.pos() + left) else { return Ok(true) };
         let (mut at, mut seen) = (at, 0);
         while at + 8 <= end {
             let Some(head) = bytes.look(at, 64)? else { return Ok(true) };
-            if seen > CHUNKS || sniff::marked(&head) || tags::length(&head).is_some() {
+            if seen > CHUNKS || marks::marked(&head) || marks::tag_length(&head).is_some() {
                 return Ok(true);
             }
             let zeros = head.iter().all(|b| *b == 0);
             match self.style.read(&head) {
                 Some(chunk) => at += chunk.head + chunk.size + self.style.fill(chunk.size),
-                // What fills up a file to a round length.
+                // Padding of the file to a round length.
                 None if zeros && seen > 0 => return Ok(true),
                 None => return Ok(false),
             }
@@ -171,7 +170,7 @@ impl Chunks {
         Ok(at <= end + 8)
     }
 
-    /// How many bytes of samples there are at this place, of which a head said `size`.
+    /// Number of bytes of samples at this place, if the head states `size`.
     fn believed(&mut self, bytes: &mut Bytes, size: u64) -> Result<u64> {
         let size = if size >= UNKNOWN { self.long.filter(|n| *n > 0).unwrap_or(u64::MAX) } else { size };
         let Some(left) = bytes.left() else { return Ok(if size == 0 { u64::MAX } else { size }) };
@@ -184,7 +183,7 @@ impl Chunks {
         let ends = size == left
             || self.sound_ends_at(bytes, from + size + fill)?
             || fill > 0 && self.sound_ends_at(bytes, from + size)?
-            // Two heads that agree, and nothing behind: a recorder took its room before it knew how much it needs.
+            // Both heads agree and nothing follows: a recorder reserved space before it knew the length.
             || self.whole.is_some_and(|end| end == from + size || end == from + size + fill)
                 && zeros(bytes, from + size, from + left)?;
         Ok(if ends { size } else { left })
@@ -216,7 +215,7 @@ impl Chunks {
         Ok(None)
     }
 
-    /// Comes to the chunk with the samples.
+    /// Moves to the chunk with the samples.
     fn samples(&mut self, bytes: &mut Bytes, chunk: &Chunk) -> Result<Event> {
         bytes.skip(chunk.head)?;
         let mut size = chunk.size;
@@ -233,7 +232,7 @@ impl Chunks {
         let Some(format) = &self.format else {
             self.place = Place::Over;
             return Ok(Event::Foreign(Refusal::broken(
-                "it is WAV or AIFF without a description of its samples",
+                "it is a WAV or AIFF file without a description of its samples",
             )));
         };
         match &format.coding {
@@ -246,7 +245,7 @@ impl Chunks {
                 let all = bytes.left().map(|left| size.min(left) / *block as u64 * frames);
                 let mut stream = Stream::new(format.codec.clone(), &format.name);
                 stream.length = all;
-                // The last block of a codec with blocks is filled up.
+                // The last block of a block codec is padded.
                 if let (Some(all), Some(fact)) = (all, self.fact)
                     && fact < all
                     && all - fact < *frames
@@ -264,10 +263,10 @@ impl Chunks {
         }
     }
 
-    /// Gives up.
+    /// Ends parsing with an error.
     fn nothing(&mut self) -> Event {
         self.place = Place::Over;
-        Event::Foreign(Refusal::broken("it is WAV or AIFF without samples"))
+        Event::Foreign(Refusal::broken("it is a WAV or AIFF file without samples"))
     }
 
     /// Reads the head of an AU file, which has no chunks.
@@ -283,11 +282,11 @@ impl Chunks {
         bytes.skip(start)?;
         let left = bytes.left().unwrap_or(u64::MAX);
         self.short = size.is_some_and(|size| left < size && size < UNKNOWN && left > 0);
-        // A size of less than there is was not brought up to date, unless another file follows.
+        // If the stated size is too small, it was not updated, unless another file follows.
         let size = match size {
             Some(size)
                 if size < left
-                    && bytes.look(bytes.pos() + size, 64)?.is_some_and(|b| sniff::mark(&b).is_some()) =>
+                    && bytes.look(bytes.pos() + size, 64)?.is_some_and(|b| marks::mark(&b).is_some()) =>
             {
                 size
             }
@@ -299,7 +298,7 @@ impl Chunks {
         Ok(Event::Stream(Box::new(stream)))
     }
 
-    /// Looks behind the samples for their description: it may stand there.
+    /// Searches for the description of the samples after them.
     fn look_for_format(&mut self, bytes: &mut Bytes, size: u64) -> Result<()> {
         let mut at = bytes.pos().saturating_add(size).saturating_add(self.style.fill(size));
         for _ in 0..CHUNKS {
@@ -338,7 +337,7 @@ impl Demux for Chunks {
                 Place::Between => {
                     let head = bytes.peek(64)?;
                     if head.len() < 8
-                        || self.announced && (sniff::marked(head) || tags::length(head).is_some())
+                        || self.announced && (marks::marked(head) || marks::tag_length(head).is_some())
                     {
                         self.place = Place::Over;
                         continue;
@@ -355,7 +354,7 @@ impl Demux for Chunks {
                         return self.samples(bytes, &chunk);
                     }
                     if bytes.left().is_some_and(|left| chunk.head + chunk.size > left) && !self.announced {
-                        // A size that cannot be, before the samples: they are looked for.
+                        // An impossible size before the samples: search for them.
                         bytes.skip(4)?;
                         if !find_chunk(bytes)? {
                             return Ok(self.nothing());
@@ -410,7 +409,7 @@ impl Demux for Chunks {
     }
 }
 
-/// Looks for the head of a chunk that matters, a megabyte far.
+/// Searches up to a megabyte for the head of an important chunk.
 fn find_chunk(bytes: &mut Bytes) -> Result<bool> {
     let window = bytes.peek(1 << 20)?;
     let found = window.windows(4).position(|w| matches!(w, b"fmt " | b"data" | b"COMM" | b"SSND"));

@@ -10,13 +10,13 @@ use super::flow::{Packet, Refusal, Stream};
 use super::opus::{self, Opus};
 use crate::source::guard::guarded;
 
-/// Somebody's decoder.
+/// A decoder of a library.
 enum Inner {
     Symphonia(Box<dyn AudioDecoder>),
     Opus(Box<Opus>),
 }
 
-/// A decoder for one stream. What panics inside is begun anew, for it is in no known state.
+/// A decoder for one stream. After a panic it is made anew, because its state is unknown.
 pub struct Decoder {
     stream: Stream,
     inner: Inner,
@@ -27,9 +27,9 @@ pub struct Decoder {
 
 /// Decoded sound.
 pub struct Sound<'a> {
-    /// Samples, channel after channel for each frame.
+    /// Interleaved samples.
     pub interleaved: &'a [f32],
-    /// Where the channels belong.
+    /// Positions of the channels.
     pub channels: &'a Channels,
     /// Frames per second.
     pub rate: u32,
@@ -48,7 +48,7 @@ fn make(codec: &AudioCodecParameters) -> Result<Inner, String> {
 }
 
 impl Decoder {
-    /// A decoder for a stream; an error says what it is that cannot be decoded.
+    /// A decoder for a stream; an error names a format that K1 cannot decode.
     pub fn new(stream: &Stream) -> Result<Self, Refusal> {
         let name = &stream.name;
         let made = guarded(|| make(&stream.codec)).unwrap_or_else(|| Err("its header is damaged".to_owned()));
@@ -62,7 +62,7 @@ impl Decoder {
         Ok(Self { stream: stream.clone(), inner, interleaved: Vec::new(), channels: Channels::None, rate: 0 })
     }
 
-    /// Forgets what came before: the next packet does not follow the last one.
+    /// Resets the decoder, because the next packet does not follow the last one.
     pub fn reset(&mut self) {
         let done = guarded(|| match &mut self.inner {
             Inner::Symphonia(decoder) => decoder.reset(),

@@ -1,5 +1,5 @@
-//! Frames that follow each other without a container: MPEG audio and AAC in ADTS. A frame is believed if others of its
-//! kind follow it; tags between them are stepped over; what is neither is searched for the next frames.
+//! Frames without a container: MPEG audio and AAC in ADTS. A frame counts if others of its kind follow it. Tags between
+//! frames are skipped; other bytes are searched for the next frames.
 
 use std::io::Result;
 
@@ -8,79 +8,18 @@ use symphonia::core::audio::layouts::{CHANNEL_LAYOUT_MONO, CHANNEL_LAYOUT_STEREO
 use symphonia::core::codecs::audio::AudioCodecParameters;
 
 use super::bytes::Bytes;
+use super::chain::{chained, chained_in};
 use super::flow::{Demux, Event, Packet, Stream};
-use super::{adts, mpeg, sniff, tags};
+use super::frame::{Head, Kind};
+use super::{adts, chain, marks, mpeg, tags};
 
-/// A frame's header, as far as all kinds have it.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub struct Head {
-    /// Which kind of frame.
-    pub kind: Kind,
-    /// Samples per second.
-    pub rate: u32,
-    /// Number of channels.
-    pub channels: u32,
-    /// Length of the frame with its header, in bytes.
-    pub bytes: usize,
-    /// Length of the header, in bytes.
-    pub header: usize,
-    /// Frames of sound in it.
-    pub frames: u64,
-}
-
-/// Kinds of frames.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum Kind {
-    /// MPEG-1, 2 or 2.5 audio of this layer.
-    Mpeg(u8),
-    /// AAC in ADTS.
-    Adts,
-}
-
-impl Head {
-    /// The header at the front of `bytes`, if there is one.
-    pub fn read(bytes: &[u8]) -> Option<Self> {
-        mpeg::head(bytes).or_else(|| adts::head(bytes))
-    }
-
-    /// Whether both belong to one stream.
-    fn fits(&self, other: &Self) -> bool {
-        (self.kind, self.rate, self.channels) == (other.kind, other.rate, other.channels)
-    }
-}
-
-/// Frames of one kind that must follow each other before the first is believed.
+/// Number of consecutive frames of one kind before the first one counts.
 const CHAIN: usize = 3;
-/// Bytes after which a search looks elsewhere for other kinds of sound.
+/// Number of bytes after which a search looks for other kinds of sound.
 const STRIDE: usize = 32 * 1024;
 
-/// The frame at the front of `bytes`, if enough of its kind follow it or the file ends before they could.
-pub fn chained(bytes: &mut Bytes, chain: usize) -> Result<Option<Head>> {
-    let window = bytes.peek((chain + 1) * 8192)?;
-    Ok(chained_in(window, chain))
-}
-
-/// The same within some bytes that are all there is.
-pub fn chained_in(window: &[u8], chain: usize) -> Option<Head> {
-    let first = Head::read(window)?;
-    let mut at = first.bytes;
-    for n in 1..chain {
-        let rest = window.get(at..).unwrap_or_default();
-        if rest.len() < 9 {
-            // The end of the file: two frames are a sound, one frame and a bit of another are not.
-            return (n >= 2 || rest.is_empty() && at == window.len()).then_some(first);
-        }
-        match Head::read(rest) {
-            Some(next) if next.fits(&first) => at += next.bytes,
-            // A tag may end the frames.
-            _ => return (n >= 2 && tags::length(rest).is_some()).then_some(first),
-        }
-    }
-    Some(first)
-}
-
-/// Moves to the next believable frame, or to where other sound, the end of the file or `most` bytes are. Returns the
-/// bytes passed.
+/// Moves to the next credible frame, to other sound, to the end of the file, or by `most` bytes. Returns the number of bytes
+/// passed.
 pub fn search(bytes: &mut Bytes, most: u64) -> Result<u64> {
     let from = bytes.pos();
     loop {
@@ -94,8 +33,8 @@ pub fn search(bytes: &mut Bytes, most: u64) -> Result<u64> {
             let here = &window[at..];
             match here[0] {
                 0xff => chained_in(here, CHAIN).is_some(),
-                b'I' => here.starts_with(b"ID3") && tags::length(here).is_some(),
-                _ => sniff::marked(here),
+                b'I' => here.starts_with(b"ID3") && marks::tag_length(here).is_some(),
+                _ => marks::marked(here),
             }
         });
         match found {
@@ -113,33 +52,33 @@ pub fn search(bytes: &mut Bytes, most: u64) -> Result<u64> {
     }
 }
 
-/// Takes frames apart.
+/// Parser of such frames.
 #[derive(Default)]
 pub struct Frames {
-    /// The stream that is going on.
+    /// The current stream.
     now: Option<Head>,
-    /// Bytes and frames of it so far: what a byte is worth where some are lost.
+    /// Bytes and frames of the stream so far, to estimate the length of lost bytes.
     bytes: u64,
     frames: u64,
-    /// Frames that the file's own count still promises, and where its sound should end.
+    /// Number of further frames by the file's own count, and the expected end of its sound.
     promised_end: Option<u64>,
-    /// A packet that waits, because a stream was announced before it.
+    /// A packet that waits until the beginning of its stream has been reported.
     waiting: Option<Packet>,
-    /// Bytes of sound in front of the first frame that were overwritten, and the frames that they were worth.
+    /// Number of overwritten bytes of sound before the first frame, and their length in frames.
     lost: u64,
     front: Option<u64>,
-    /// Sound begins here, not in the middle of something.
+    /// True if sound begins here, rather than in the middle of a recording.
     fresh: bool,
     started: bool,
 }
 
 impl Frames {
-    /// Of a file whose first `lost` bytes were overwritten.
+    /// A parser for a file whose first `lost` bytes were overwritten.
     pub fn behind(lost: u64) -> Self {
         Self { lost, ..Self::default() }
     }
 
-    /// Takes the frame that stands here.
+    /// Takes the frame at this place.
     fn take(&mut self, bytes: &mut Bytes, head: Head) -> Result<Event> {
         let data = bytes.peek(head.bytes)?.to_vec();
         let at = bytes.pos();
@@ -148,7 +87,7 @@ impl Frames {
             return Ok(Event::Short);
         }
         let begins = self.now.is_none_or(|now| !now.fits(&head));
-        // A header frame that counts others begins a stream of its own, also in the middle of a file.
+        // A header frame that counts others begins a new stream, even in the middle of a file.
         if let Kind::Mpeg(3) = head.kind
             && let Some(info) = mpeg::info(&data, &head)
         {
@@ -202,7 +141,7 @@ impl Frames {
         self.frames += head.frames;
     }
 
-    /// The time that lost bytes took, in frames: whole frames of the average length.
+    /// Estimated time of lost bytes, in frames: whole frames of the average length.
     fn worth(&self, lost: u64) -> u64 {
         let Some(now) = self.now.filter(|_| self.frames > 0) else { return 0 };
         let average = self.bytes as f64 * now.frames as f64 / self.frames as f64;
@@ -222,19 +161,19 @@ impl Demux for Frames {
             self.started = true;
             self.fresh = true;
         }
-        // The next frame of the same stream needs no proof but itself; its length reaches the next one or the end.
+        // The next frame of the same stream needs no other proof; its length leads to the next frame or the end.
         let expected = self.now.and_then(|now| {
-            let head = Head::read(bytes.peek(16).ok()?)?;
+            let head = chain::head(bytes.peek(16).ok()?)?;
             head.fits(&now).then_some(head)
         });
         if let Some(head) = expected {
             let window = bytes.peek(head.bytes + 2 * 8192)?;
             let after = window.get(head.bytes..).unwrap_or_default();
             let sound = after.len() < 9
-                || Head::read(after).is_some()
-                || tags::length(after).is_some()
-                || sniff::marked(after);
-            // Where frames begin inside it, it was cut or its length is wrong; otherwise it is the last one before junk.
+                || chain::head(after).is_some()
+                || marks::tag_length(after).is_some()
+                || marks::marked(after);
+            // If frames begin inside it, it was cut off or its length is wrong; otherwise it is the last one before junk.
             let whole = after.len() < 16 || !(1..head.bytes).any(|at| chained_in(&window[at..], 2).is_some());
             if sound || whole {
                 return self.take(bytes, head);
@@ -252,15 +191,15 @@ impl Demux for Frames {
         if let Some(head) = chained(bytes, CHAIN)? {
             return self.take(bytes, head);
         }
-        if bytes.peek(1)?.is_empty() || sniff::marked(bytes.peek(64)?) {
+        if bytes.peek(1)?.is_empty() || marks::marked(bytes.peek(64)?) {
             return self.end(bytes);
         }
-        // The last frame of all may be followed by anything.
+        // Anything may follow the very last frame.
         let before = bytes.pos();
         let lost = search(bytes, u64::MAX)?;
         self.fresh = false;
         let ended = bytes.peek(1)?.is_empty();
-        // Where the file's own count ends, nothing is missing.
+        // At the end by the file's own count, nothing is missing.
         let most = self.now.map_or(0, |now| 2 * now.bytes as u64);
         if self.promised_end.is_some_and(|end| end.abs_diff(before) <= most) {
             self.promised_end = None;
@@ -268,7 +207,7 @@ impl Demux for Frames {
         }
         if ended {
             let cut = self.promised_end.is_some_and(|end| before < end);
-            // Less than a second of anything behind the last frame is what writers leave there.
+            // Some writers leave less than a second of other bytes after the last frame.
             let frames = self.worth(lost);
             let rate = self.now.map_or(1, |now| u64::from(now.rate));
             return Ok(if cut {
@@ -283,11 +222,11 @@ impl Demux for Frames {
     }
 }
 
-/// Mean length of the frames from `first` on, in bytes; the others stand here.
+/// Mean length of frames in bytes: `first` and those that follow at this place.
 fn average(bytes: &mut Bytes, first: &Head) -> Result<f64> {
     let window = bytes.peek(2 * STRIDE)?;
     let (mut at, mut n) = (0, 1);
-    while let Some(head) = window.get(at..).and_then(Head::read).filter(|head| head.fits(first)) {
+    while let Some(head) = window.get(at..).and_then(chain::head).filter(|head| head.fits(first)) {
         (at, n) = (at + head.bytes, n + 1);
     }
     Ok((first.bytes + at) as f64 / f64::from(n))
@@ -297,11 +236,11 @@ fn average(bytes: &mut Bytes, first: &Head) -> Result<f64> {
 const LOST: fn(u64) -> Event = |frames| Event::Lost { frames, why: "bytes that are not sound" };
 
 impl Frames {
-    /// The end of the frames: too early if the file promised more.
+    /// Ends the frames; the end is too early if the file states more of them.
     fn end(&mut self, bytes: &Bytes) -> Result<Event> {
         let promised = self.promised_end.take();
         let ends = bytes.left() == Some(0);
-        // A count beyond all reason is a wrong count and not a cut file.
+        // An absurd count is wrong; it does not mean that the file was truncated.
         let short = ends
             && promised.is_some_and(|end| end > bytes.pos() + 16 && end < bytes.pos().saturating_mul(1000));
         Ok(if short { Event::Short } else { Event::End })
@@ -318,7 +257,7 @@ fn stream(head: &Head) -> Stream {
     Stream::new(codec, name)
 }
 
-/// The usual layout of some channels.
+/// The usual positions of some channels.
 fn channels(n: u32) -> Channels {
     match n {
         1 => CHANNEL_LAYOUT_MONO,

@@ -1,5 +1,5 @@
-//! FLAC: frames are found by their headers and proven by their checksums; each says where in the sound it belongs, so
-//! that a frame that is lost leaves a pause of its own length. What the file's head counts is only a hint.
+//! FLAC. Frames are found by their headers and verified by their checksums. Each frame states its position in the sound, so
+//! that a lost frame leaves a pause of the same length. Counts in the file's header are only hints.
 
 use std::io::Result;
 
@@ -10,13 +10,13 @@ use symphonia::core::codecs::audio::well_known::CODEC_ID_FLAC;
 use super::bytes::{Bytes, FAR};
 use super::decode::Decoder;
 use super::flow::{Demux, Event, Packet, Stream};
-use super::{elementary, sniff, tags};
+use super::{chain, marks, tags};
 
-/// Bytes that show what begins somewhere.
+/// Number of bytes needed to recognise the content at a place.
 const AHEAD: usize = 26 * 1024;
-/// Places where a frame may end by its checksum that are kept.
+/// Largest number of places where a frame may end by its checksum.
 const ENDS: usize = 64;
-/// Bytes behind an overwritten head in which two frames must stand.
+/// Number of bytes after an overwritten head that must contain two frames.
 const REACH: usize = 256 * 1024;
 /// Length of the STREAMINFO block, in bytes.
 const INFO: usize = 34;
@@ -24,7 +24,7 @@ const INFO: usize = 34;
 /// The header of a frame.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 struct Head {
-    /// Whether `number` counts samples and not frames.
+    /// True if `number` counts samples rather than frames.
     by_sample: bool,
     block: u64,
     rate: Option<u32>,
@@ -100,7 +100,7 @@ impl Head {
         })
     }
 
-    /// Whether the other may follow in the same stream.
+    /// True if the other may follow in the same stream.
     fn fits(&self, other: &Self) -> bool {
         (self.by_sample, self.rate, self.channels, self.bits)
             == (other.by_sample, other.rate, other.channels, other.bits)
@@ -129,44 +129,44 @@ const CRC16: [u16; 256] = {
     table
 };
 
-/// Takes a FLAC file apart.
+/// Parser of a FLAC file.
 #[derive(Default)]
 pub struct Flac {
     started: bool,
     /// The STREAMINFO block.
     info: Vec<u8>,
     max_frame: usize,
-    /// Samples of a frame where frames are counted and not samples; 0 if it is not known.
+    /// Samples per frame, if headers count frames rather than samples; 0 if it is unknown.
     fixed: u64,
-    /// The sample that comes next.
+    /// Number of the next sample.
     next: Option<u64>,
     got: u64,
     total: u64,
-    /// A frame of the stream that is going on.
+    /// A frame of the current stream.
     now: Option<Head>,
-    /// The file's head is lost, and what stood before the first frame with it.
+    /// True if the file's head is lost, including everything before the first frame.
     headless: bool,
 }
 
-/// How a frame ends.
+/// End of a frame.
 enum End {
     /// After this many bytes, with a right checksum.
     Whole(usize),
     /// After this many bytes, where the next frame begins, with a wrong checksum.
     Damaged(usize),
-    /// Nowhere.
+    /// The end was not found.
     Lost,
 }
 
 impl Flac {
-    /// Looks for frames behind `zeros` that have overwritten the head of a file, and moves to the first of them. Its
-    /// frames must say of themselves what the head would have said.
+    /// Searches for frames after `zeros` that have overwritten the head of a file, and moves to the first one. The frames
+    /// must state everything that the head would have stated.
     pub fn headless(bytes: &mut Bytes, zeros: u64) -> Result<Option<Self>> {
         let from = zeros as usize;
         let window = bytes.peek((from + REACH).min(FAR))?;
-        // Zeros in front of what is whole, or pages whose frames alone are not the sound.
-        if (0..=3).any(|n| sniff::mark(&window[from - n..]).is_some())
-            || tags::length(&window[from..]).is_some()
+        // Zeros before an intact file, or pages whose frames alone are not the sound.
+        if (0..=3).any(|n| marks::mark(&window[from - n..]).is_some())
+            || marks::tag_length(&window[from..]).is_some()
             || window.windows(5).any(|w| w == b"OggS\0")
         {
             return Ok(None);
@@ -185,7 +185,7 @@ impl Flac {
         Ok(Some(Self { started: true, info: vec![0; INFO], headless: true, ..Self::default() }))
     }
 
-    /// Reads the head of the file: only STREAMINFO matters, the rest is stepped over, whatever its size.
+    /// Reads the head of the file. Only STREAMINFO matters; the rest is skipped, whatever its size.
     fn head(&mut self, bytes: &mut Bytes) -> Result<()> {
         bytes.skip(4)?;
         self.info = vec![0; INFO];
@@ -201,7 +201,7 @@ impl Flac {
             }
             let last = kind & 0x80 != 0;
             if bytes.left().is_some_and(|left| 4 + length > left) {
-                // A length beyond the file: the search for frames begins here.
+                // The length reaches beyond the file: search for frames from here on.
                 bytes.skip(4)?;
                 break;
             }
@@ -218,7 +218,7 @@ impl Flac {
         Ok(())
     }
 
-    /// The stream that begins with a frame. What the frame says of itself goes before what the head says of all.
+    /// The stream that begins with a frame. The frame's own header has precedence over the file's head.
     fn stream(&self, head: &Head) -> Option<Stream> {
         let be =
             |from: usize, to: usize| self.info[from..to].iter().fold(0_u64, |v, b| v << 8 | u64::from(*b));
@@ -240,12 +240,12 @@ impl Flac {
         let most =
             (head.block as usize * usize::from(head.channels) * 5 + 512).max(self.max_frame + 64).min(FAR);
         let (mut crc, mut at, mut reach) = (0_u16, 0, 64 * 1024);
-        // A frame before junk is whole, too; but a checksum alone may be right by accident.
+        // A frame before junk is whole, too, but a checksum alone may match by accident.
         let mut ends = Vec::new();
         loop {
             let window = bytes.peek(reach)?;
             let ended = window.len() < reach;
-            // Enough to judge what begins there must lie behind each place.
+            // Each place must be followed by enough bytes to recognise what begins there.
             let to = if ended { window.len() } else { window.len() - AHEAD };
             while at < to {
                 crc = crc << 8 ^ CRC16[usize::from((crc >> 8) as u8 ^ window[at])];
@@ -258,7 +258,7 @@ impl Flac {
                     && (rest.is_empty()
                         || Head::read(rest).is_some()
                         || other(rest)
-                        || tags::length(rest).is_some())
+                        || marks::tag_length(rest).is_some())
                 {
                     return Ok(End::Whole(at));
                 }
@@ -287,7 +287,7 @@ impl Flac {
         }
     }
 
-    /// The first of some places up to which the frame at the front of `window` can be decoded.
+    /// The first of `places` up to which the frame at the start of `window` can be decoded.
     fn proven(&self, head: &Head, window: &[u8], ends: &[usize]) -> Option<usize> {
         if ends.is_empty() {
             return None;
@@ -300,7 +300,7 @@ impl Flac {
         })
     }
 
-    /// The first sample of a frame.
+    /// Number of the first sample of a frame.
     fn first(&self, head: &Head) -> u64 {
         if head.by_sample {
             return head.number;
@@ -310,13 +310,13 @@ impl Flac {
     }
 
     fn short(&self) -> bool {
-        // What was lost on the way is no end that is missing.
+        // Frames lost on the way do not mean that the end is missing.
         let reached = self.got.max(self.next.unwrap_or(0));
-        // A count beyond all reason is a wrong count and not a cut file.
+        // An absurd count is wrong; it does not mean that the file was truncated.
         self.total > reached && self.total < self.got.saturating_mul(1000)
     }
 
-    /// Whether we stand exactly where the file's head says that its sound ends.
+    /// True if this is exactly the end of the sound by the file's head.
     fn is_whole(&self) -> bool {
         self.total > 0 && self.next == Some(self.total)
     }
@@ -382,7 +382,7 @@ impl Demux for Flac {
                 let ended = bytes.left().is_some_and(|left| left < FAR as u64) && self.next.is_some();
                 bytes.skip(1)?;
                 let lost = self.search(bytes)?;
-                // Half a frame at the end of the file is where the file was cut.
+                // Half a frame at the end of the file means that the file was truncated.
                 Ok(if ended && bytes.peek(1)?.is_empty() && !self.is_whole() { Event::Short } else { lost })
             }
         }
@@ -400,16 +400,16 @@ impl Flac {
                 let rest = &window[at..];
                 match rest[0] {
                     0xff => Head::read(rest).is_some() || other(rest),
-                    _ => sniff::marked(rest) || rest.starts_with(b"ID3") && tags::length(rest).is_some(),
+                    _ => marks::marked(rest) || rest.starts_with(b"ID3") && marks::tag_length(rest).is_some(),
                 }
             });
             bytes.skip(found.unwrap_or(reach) as u64)?;
             if found.is_some() && self.is_whole() {
-                // Junk behind the end that looks like a header by accident.
+                // Junk after the end that looks like a header by accident.
                 return Ok(Event::Later { frames: 0 });
             }
             if found.is_some() {
-                // How much is missing is said by the next frame's number.
+                // The next frame's number will show how much is missing.
                 return Ok(Event::Lost { frames: 0, why: "bytes that are not sound" });
             }
             if ended {
@@ -419,9 +419,9 @@ impl Flac {
     }
 }
 
-/// Whether sound of another kind begins here.
+/// True if sound of another kind begins here.
 fn other(bytes: &[u8]) -> bool {
-    sniff::marked(bytes) || bytes.first() == Some(&0xff) && elementary::chained_in(bytes, 3).is_some()
+    marks::marked(bytes) || bytes.first() == Some(&0xff) && chain::chained_in(bytes, 3).is_some()
 }
 
 /// The usual layouts of one to eight channels.
@@ -443,10 +443,10 @@ fn layout(n: u8) -> Channels {
     })
 }
 
-/// A stream as a STREAMINFO block describes it.
+/// The stream that a STREAMINFO block describes.
 pub fn stream(rate: u32, channels: u8, info: &[u8]) -> Stream {
     let mut info = info.to_vec();
-    // Blocks of any length, frames of any size, as many samples as come, no sum of all of them.
+    // Any block length, any frame size, unknown number of samples, no checksum of the whole.
     info[..10].copy_from_slice(&[0, 16, 0xff, 0xff, 0, 0, 0, 0, 0, 0]);
     info[13] &= 0xf0;
     info[14..].fill(0);

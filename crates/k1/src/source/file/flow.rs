@@ -1,4 +1,4 @@
-//! What a container gives: streams, packets, and what it knows of time.
+//! Events from a container: streams, packets, and timing.
 
 use std::io::Result;
 
@@ -6,38 +6,38 @@ use symphonia::core::codecs::audio::AudioCodecParameters;
 
 use super::bytes::Bytes;
 
-/// A stretch of a stream that is to be heard, after a pause; positions are frames as the decoder counts them.
+/// A range of a stream to be heard, after a pause. Positions are frames as the decoder counts them.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Edit {
     /// Silence before it, in frames.
     pub pause: u64,
     /// The first frame that is heard.
     pub from: u64,
-    /// The first frame that is not heard any more.
+    /// The first frame after the range.
     pub to: u64,
 }
 
 /// A stream of sound of one kind: one codec, one rate, one set of channels.
 #[derive(Clone, Debug)]
 pub struct Stream {
-    /// What the decoder needs to know.
+    /// Parameters for the decoder.
     pub codec: AudioCodecParameters,
     /// Name of the codec, for people.
     pub name: String,
-    /// What is heard of it, in order. Everything: one edit from 0 to `u64::MAX`.
+    /// The ranges to be heard, in order. The whole stream is one range from 0 to `u64::MAX`.
     pub edits: Vec<Edit>,
-    /// Frames at the very end that are only padding, if the end is reached.
+    /// Number of padding frames at the very end, if the end is reached.
     pub tail: u64,
-    /// Length in frames after trimming, as the file says it; a hint.
+    /// Length in frames after trimming, as stated by the file; a hint.
     pub length: Option<u64>,
-    /// Whether [`Event::Until`] tells the time, page by page.
+    /// True if [`Event::Until`] gives the time of each page.
     pub paged: bool,
-    /// Whether what is decoded is exactly what was coded, without padding to be left out at a page's time.
+    /// True if decoding gives exactly the coded frames, without padding to be left out at a page's time.
     pub exact: bool,
 }
 
 impl Stream {
-    /// A stream of which everything is heard.
+    /// A stream that is heard completely.
     pub fn new(codec: AudioCodecParameters, name: &str) -> Self {
         let all = Edit { pause: 0, from: 0, to: u64::MAX };
         Self {
@@ -51,7 +51,7 @@ impl Stream {
         }
     }
 
-    /// Leaves out `delay` frames at the front and `tail` frames at the end.
+    /// Leaves out `delay` frames at the start and `tail` frames at the end.
     pub fn trimmed(mut self, delay: u64, tail: u64) -> Self {
         self.edits = vec![Edit { pause: 0, from: delay, to: u64::MAX }];
         self.tail = tail;
@@ -64,77 +64,77 @@ impl Stream {
 pub struct Packet {
     /// The coded bytes.
     pub data: Vec<u8>,
-    /// Frames that it decodes to, if the container knows; silence takes their place if it cannot be decoded.
+    /// Number of frames that it decodes to, if the container states it; they become silence if decoding fails.
     pub frames: u64,
-    /// The frame at which it begins, counted as the decoder counts, if the container keeps such times.
+    /// Position of its first frame, as the decoder counts, if the container states it.
     pub at: Option<u64>,
-    /// Frames to be left out at its end.
+    /// Number of frames to leave out at its end.
     pub cut: u64,
 }
 
-/// Why something cannot be heard.
+/// Why K1 cannot hear a content.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum Refusal {
-    /// It is sound of a kind that is not decoded here: its name.
+    /// It is sound in a format that K1 cannot decode. Holds its name.
     Codec(String),
-    /// It is no sound, or broken: the reason, as a sentence.
+    /// It is not sound, or broken. Holds the reason as a sentence.
     Broken(String),
 }
 
 impl Refusal {
-    /// Sound of a kind that is not decoded here.
+    /// Sound in a format that K1 cannot decode.
     pub fn codec(name: impl Into<String>) -> Self {
         Self::Codec(name.into())
     }
 
-    /// No sound, or broken.
+    /// Content that is not sound, or broken.
     pub fn broken(why: impl Into<String>) -> Self {
         Self::Broken(why.into())
     }
 }
 
-/// What comes next in a file.
+/// The next event in a file.
 #[derive(Debug)]
 pub enum Event {
-    /// A stream begins; what came before it has ended.
+    /// A stream begins, and the one before has ended.
     Stream(Box<Stream>),
     /// A coded piece of the stream.
     Packet(Packet),
-    /// All that was decoded since the last of these ends at this frame of the stream: what is missing was lost before
-    /// it, what is too much at the last one is padding.
+    /// The frames decoded since the last event of this kind end at this frame of the stream. Missing frames were lost
+    /// before it; excess frames at the last one are padding.
     Until {
         /// Frames of the stream so far, counted as the decoder counts.
         frame: u64,
-        /// Whether the stream ends here.
+        /// True if the stream ends here.
         last: bool,
     },
-    /// Something was lost; the time that it took, in frames, is silence.
+    /// Sound was lost; silence takes its place.
     Lost {
-        /// Frames that are missing; 0 if the container does not tell.
+        /// Number of missing frames; 0 if the container does not state it.
         frames: u64,
-        /// What happened, as a sentence goes on after "damaged at 3.0 s:".
+        /// The reason, worded to follow "damaged at 3.0 s:".
         why: &'static str,
     },
-    /// The front of the stream was overwritten; it is silent for as long as it was.
+    /// The beginning of the stream was overwritten; silence of the same length takes its place.
     Front {
-        /// Frames that are missing, encoder's delay included.
+        /// Number of missing frames, including the encoder's delay.
         frames: u64,
     },
-    /// The stream begins later than the other streams beside it.
+    /// The stream begins later than other streams of the file.
     Later {
-        /// By how much, in frames.
+        /// The delay in frames.
         frames: u64,
     },
-    /// The file stops before it should.
+    /// The file ends too early.
     Short,
-    /// What is here cannot be heard.
+    /// The content at this place cannot be heard.
     Foreign(Refusal),
-    /// Nothing more of this container. Other sound may follow in the file.
+    /// The container ends. Other sound may follow in the file.
     End,
 }
 
-/// Takes a container apart.
+/// A parser of a container.
 pub trait Demux: Send {
-    /// The next thing. An error is one of the disk.
+    /// The next event. Errors are those of the disk.
     fn next(&mut self, bytes: &mut Bytes) -> Result<Event>;
 }

@@ -1,4 +1,4 @@
-//! Descriptions of samples as WAV, AIFF and AU write them.
+//! Sample formats of WAV, AIFF and AU.
 
 use symphonia::core::audio::{Channels, Position};
 use symphonia::core::codecs::audio::well_known::*;
@@ -6,10 +6,10 @@ use symphonia::core::codecs::audio::{AudioCodecId, AudioCodecParameters};
 
 use super::flow::Refusal;
 
-/// Bytes of samples in one packet, about.
+/// Approximate size of a packet in bytes.
 pub const PIECE: usize = 16 * 1024;
 
-/// How samples are coded.
+/// Arrangement of coded samples.
 #[derive(Debug)]
 pub enum Coding {
     /// Blocks of one length.
@@ -19,18 +19,18 @@ pub enum Coding {
         /// Frames in a block.
         frames: u64,
     },
-    /// Frames of MPEG audio or AAC, as they stand in a file without a container.
+    /// Frames of MPEG audio or AAC, as in a file without a container.
     Frames,
 }
 
-/// A description of samples.
+/// A sample format.
 #[derive(Debug)]
 pub struct Format {
-    /// For the decoder.
+    /// Parameters for the decoder.
     pub codec: AudioCodecParameters,
     /// Name of the codec, for people.
     pub name: String,
-    /// How the samples lie in the file.
+    /// Arrangement of the samples in the file.
     pub coding: Coding,
 }
 
@@ -63,7 +63,7 @@ impl Format {
     }
 }
 
-/// The layout of some channels: by a mask of positions if there is one that fits, else as most files have them.
+/// The positions of some channels: by a matching mask, or else as in most files.
 fn layout(count: u16, mask: Option<u32>) -> Channels {
     let n = u32::from(count);
     mask.and_then(Position::from_wave_channel_mask)
@@ -114,7 +114,7 @@ fn floats(width: usize, big: bool) -> Option<(AudioCodecId, u32)> {
     })
 }
 
-/// Reads a WAV's description; an error says what it is that cannot be decoded.
+/// Reads a WAV's format; an error names a format that K1 cannot decode.
 pub fn wav(b: &[u8], big: bool) -> Result<Format, Refusal> {
     let two = |at: usize| {
         b.get(at..at + 2).map(|x| {
@@ -141,7 +141,7 @@ pub fn wav(b: &[u8], big: bool) -> Result<Format, Refusal> {
     let channels = layout(count, mask);
     let align = usize::from(align);
     let n = usize::from(count);
-    // The width of a sample in the file; headers disagree with themselves about it.
+    // The width of a sample in the file, on which the fields of a header may disagree.
     let width = if align > 0 && align.is_multiple_of(n) && align / n * 8 >= usize::from(bits) {
         align / n
     } else {
@@ -202,7 +202,7 @@ pub fn wav(b: &[u8], big: bool) -> Result<Format, Refusal> {
     }
 }
 
-/// Reads an AIFF's description.
+/// Reads an AIFF's format.
 pub fn aiff(b: &[u8]) -> Result<Format, Refusal> {
     let two = |at: usize| b.get(at..at + 2).map(|x| u16::from_be_bytes([x[0], x[1]]));
     let (Some(count), Some(bits), Some(power), Some(number)) = (two(0), two(6), two(8), b.get(10..18)) else {
@@ -248,7 +248,7 @@ pub fn aiff(b: &[u8]) -> Result<Format, Refusal> {
     Ok(Format::plain(id, bits, rate, channels, width, "PCM"))
 }
 
-/// Reads an AU's header: its description, where its samples begin, and how many bytes they take if it says so.
+/// Reads an AU's header: the format, the offset of the samples, and their length in bytes if it is stated.
 pub fn au(b: &[u8]) -> Result<(Format, u64, Option<u64>), Refusal> {
     let four = |at: usize| b.get(at..at + 4).and_then(|x| x.try_into().ok()).map(u32::from_be_bytes);
     let (Some(start), Some(size), Some(kind), Some(rate), Some(count)) =

@@ -1,18 +1,18 @@
-//! What the reader of Matroska does not tell: the codec's delay, padding at the end, and where the file ends.
+//! Facts that Symphonia's Matroska reader does not report: codec delay, padding at the end, and the end of the file.
 
 use std::io::Result;
 
 use super::bytes::Bytes;
 
-/// Elements that are looked at in one file at most.
+/// Largest number of elements that are read in a file.
 const ELEMENTS: usize = 200_000;
 
-/// What was found.
+/// The facts.
 #[derive(Debug, Default)]
 pub struct Scan {
-    /// Where the file ends, or another one is joined on.
+    /// End of the file, or the beginning of a joined one.
     pub end: u64,
-    /// Whether sound is promised beyond the end of the file.
+    /// True if the stated sound reaches beyond the end of the file.
     pub cut: bool,
     /// Delay of each track in nanoseconds, by its number.
     delays: Vec<(u64, u64)>,
@@ -20,7 +20,7 @@ pub struct Scan {
     padding: Vec<(u64, u64)>,
 }
 
-/// An element: its name, where its content begins, and how long that is if it says so.
+/// An element: its name, the offset of its content, and the content's length if it is stated.
 struct Element {
     id: u32,
     start: u64,
@@ -38,7 +38,7 @@ fn element(bytes: &mut Bytes, at: u64) -> Result<Option<Element>> {
     Ok(Some(Element {
         id: id.iter().fold(0, |v, x| v << 8 | u32::from(*x)),
         start: at + (n + m) as u64,
-        // All ones: not known.
+        // All ones means unknown.
         size: (value != (1 << (7 * m)) - 1).then_some(value),
     }))
 }
@@ -83,7 +83,7 @@ impl Scan {
                 CLUSTER => last = Some((e.start, e.size.map_or(end, |n| (e.start + n).min(end)))),
                 _ => {}
             }
-            // Inside a cluster without a size, its parts come next.
+            // The parts of a cluster without a size come next.
             at = match e.size {
                 Some(size) => e.start.saturating_add(size),
                 None => e.start,
@@ -133,12 +133,12 @@ impl Scan {
         Ok(())
     }
 
-    /// Frames that a track begins late, if the file says so.
+    /// Delay of a track in frames, if the file states it.
     pub fn delay(&self, track: u32, rate: u32) -> Option<u64> {
         find(&self.delays, track, rate)
     }
 
-    /// Frames of padding at the end of a track.
+    /// Padding at the end of a track in frames.
     pub fn tail(&self, track: u32, rate: u32) -> u64 {
         find(&self.padding, track, rate).unwrap_or(0)
     }
@@ -150,7 +150,7 @@ fn find(list: &[(u64, u64)], track: u32, rate: u32) -> Option<u64> {
     u64::try_from(frames / 1_000_000_000).ok()
 }
 
-/// The first child of a name.
+/// The first child with a name.
 fn child(bytes: &mut Bytes, parent: &Element, id: u32) -> Result<Option<Element>> {
     let end = parent.start.saturating_add(parent.size.unwrap_or(0));
     let mut at = parent.start;

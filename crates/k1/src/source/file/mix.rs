@@ -1,37 +1,37 @@
-//! Many channels become one, so that nothing that sounds is lost.
+//! Mixes all channels to one without losing any sound.
 //!
-//! Channels first become a left and a right one by their places: what stands in the middle goes to both, what is
-//! behind or low is a little softer. What is heard is then the middle of the two, `(left + right) / 2`, exactly, as
-//! long as they do not work against each other. Where they do, the middle is thin or silent, and the more they do, the
-//! more of their difference is added, up to the whole left channel.
+//! All channels are first mixed to left and right by their positions: centre channels go to both, and rear and low-frequency
+//! channels are softer. K1 then hears exactly the mean of the two, `(left + right) / 2`, unless they cancel each other. In that
+//! case the mean is thin or silent, so K1 adds their difference, the more the stronger they cancel, up to the whole left
+//! channel.
 
 use symphonia::core::audio::{Channels, Position};
 
-/// Correlation of left and right from which on the difference begins to be heard, and at which it is heard in full.
+/// Correlation of left and right below which the difference is added, and at which it is added in full.
 const AGAINST: (f32, f32) = (-0.2, -0.7);
-/// Frames over which the correlation is taken anew, per second.
+/// Updates of the correlation per second.
 const STEPS: u32 = 200;
-/// How much of the measure is kept from step to step: about 50 ms.
+/// Share of the correlation that is kept per step, for an average over about 50 ms.
 const KEEP: f32 = 0.9;
 
 /// Mixes to one channel.
 pub struct Mix {
     channels: Channels,
-    /// What each channel gives to the left and to the right.
+    /// Weight of each channel in left and right.
     shares: Vec<(f32, f32)>,
     /// Frames in a step.
     step: usize,
     /// Products of left and right, and half the sum of their squares.
     product: f32,
     power: f32,
-    /// How much of the difference is heard.
+    /// Share of the difference that is added.
     side: f32,
     heard: bool,
     pairs: Vec<(f32, f32)>,
 }
 
 impl Mix {
-    /// For channels in these places at a rate in Hz.
+    /// A mixer for channels at these positions, at a rate in Hz.
     pub fn new(channels: &Channels, rate: u32) -> Self {
         Self {
             channels: channels.clone(),
@@ -45,7 +45,7 @@ impl Mix {
         }
     }
 
-    /// Whether this is for channels in these places.
+    /// True if the mixer suits channels at these positions.
     pub fn fits(&self, channels: &Channels) -> bool {
         self.channels == *channels
     }
@@ -88,14 +88,14 @@ impl Mix {
             n += 1;
         }
         let before = self.side;
-        // What is no number says nothing about its channels.
+        // NaN says nothing about the channels.
         if power > 0.0 && f32::is_finite(power) && f32::is_finite(product) {
             self.product = KEEP * self.product + product;
             self.power = KEEP * self.power + power / 2.0;
             let (from, to) = AGAINST;
             self.side = ((self.product / self.power - from) / (to - from)).clamp(0.0, 1.0);
         }
-        // Sound that begins is heard from its first sample on.
+        // Begin with the full share, so that the first sample is heard.
         let before = if self.heard { before } else { self.side };
         self.heard |= power > 0.0;
         if before == 0.0 && self.side == 0.0 {
@@ -110,7 +110,7 @@ impl Mix {
     }
 }
 
-/// What each channel gives to the left and to the right, so that all together never exceed full scale.
+/// Weights of each channel in left and right, scaled so that the sum never exceeds full scale.
 fn shares(channels: &Channels) -> Vec<(f32, f32)> {
     const SOFT: f32 = std::f32::consts::FRAC_1_SQRT_2;
     let n = channels.count();
@@ -137,11 +137,11 @@ fn shares(channels: &Channels) -> Vec<(f32, f32)> {
                 | Position::TOP_REAR_RIGHT
                 | Position::TOP_SIDE_RIGHT
                 | Position::BOTTOM_FRONT_RIGHT => (0.0, SOFT),
-                // Centre, low frequencies, and what is straight behind or above.
+                // Centre, low frequencies, and channels straight behind or above.
                 _ => (SOFT, SOFT),
             })
             .collect(),
-        // Whatever they are, each counts the same; every second one may be the other side of a pair.
+        // Unknown positions: each channel has the same weight, and every second one may be the other side of a pair.
         _ => (0..n).map(|i| if i % 2 == 0 { (1.0, 0.0) } else { (0.0, 1.0) }).collect(),
     };
     let (left, right) = raw.iter().fold((0.0_f32, 0.0_f32), |(l, r), (a, b)| (l + a, r + b));

@@ -1,28 +1,32 @@
-//! Sound from a file: whatever stands in it is found, taken apart, decoded, mixed to one channel and resampled as it is
-//! read. What follows when a stream ends is looked at anew, so that joined files are heard to their end; what is damaged
-//! leaves silence of its own length and is told with its time.
+//! Sound from a file. K1 recognises the content, splits it into packets, decodes, mixes to mono and resamples it as it reads.
+//! After the end of a stream it examines what follows, so that joined files are heard to their end. Damage becomes silence of
+//! the same length and is reported with its time.
 //!
 //! | Room | What it does |
 //! |---|---|
-//! | `bytes` | reads the file without holding it |
-//! | `sniff`, `tags` | what stands here; where tags end |
-//! | `elementary`, `mpeg`, `adts` | frames without a container |
+//! | `bytes` | reads the file piece by piece |
+//! | `marks`, `sniff`, `tags` | signatures; recognises content; skips tags |
+//! | `frame`, `mpeg`, `adts` | headers of frames |
+//! | `chain`, `elementary` | frames without a container |
 //! | `flac`, `ogg`, `vorbis`, `opus` | these containers and codecs |
 //! | `chunks`, `format` | WAV, AIFF, AU |
 //! | `boxed`, `mp4`, `matroska`, `names` | containers with an index |
-//! | `flow` | what all of them give |
-//! | `decode`, `mix`, `timeline` | packets to samples, channels to one, time |
-//! | `pick` | which of several tracks is heard |
+//! | `flow` | the events that all of them produce |
+//! | `decode`, `mix`, `timeline` | decoding, mixing to mono, timing |
+//! | `pick` | choice of one of several tracks |
 
 mod adts;
 mod boxed;
 mod bytes;
+mod chain;
 mod chunks;
 mod decode;
 mod elementary;
 mod flac;
 mod flow;
 mod format;
+mod frame;
+mod marks;
 mod matroska;
 mod mix;
 mod mp4;
@@ -46,41 +50,42 @@ use bytes::Bytes;
 use decode::Decoder;
 use elementary::Frames;
 use flow::{Demux, Edit, Event, Packet, Refusal, Stream};
+use marks::Known;
 use mix::Mix;
-use sniff::{Found, Known};
+use sniff::Found;
 use timeline::{Piece, Timeline};
 
-/// Frames of silence that are made at a time.
+/// Length of a piece of silence in frames.
 const STILL: u64 = 4096;
 
 /// An audio file.
 pub struct FileSource {
     path: PathBuf,
     bytes: Bytes,
-    /// What takes the part apart in which we are.
+    /// The parser of the current part.
     demux: Option<Box<dyn Demux>>,
     voice: Option<Voice>,
-    /// For the rate of the sound as it is decoded: containers may name another, and streams may change it.
+    /// Resampler for the rate of the decoded sound: containers may state another rate, and streams may change it.
     resampler: Option<(u32, Resampler)>,
     mono: Vec<f32>,
     ready: Vec<f32>,
     taken: usize,
     ended: bool,
-    /// The part in which we are stopped before it should.
+    /// True if the current part ended too early.
     short: bool,
-    /// Seconds that were given to the resampler.
+    /// Time of the sound that the resampler has received, in seconds.
     clock: f64,
     seconds: Option<f64>,
     damage: Damages,
-    /// Where the part in which we are begins.
+    /// Beginning of the current part.
     begun: Option<u64>,
-    /// A loss whose length a later page will tell.
+    /// A loss whose length a later page will reveal.
     open_loss: bool,
-    /// What was found and cannot be decoded.
+    /// Content that was found but cannot be decoded.
     foreign: Option<Refusal>,
 }
 
-/// The stream that is heard.
+/// The current stream.
 struct Voice {
     stream: Stream,
     decoder: Decoder,
@@ -121,7 +126,7 @@ impl FileSource {
             return Err(not_audio("it is empty"));
         }
         tags::cut(&mut source.bytes).map_err(|e| Error::ReadFile(path.to_owned(), e))?;
-        // A damaged file should say so now and not after the light has started.
+        // Report a damaged file now rather than after the light has started.
         source.fill()?;
         if source.ready.is_empty() {
             return Err(match source.foreign.take() {
@@ -163,7 +168,7 @@ impl FileSource {
         Ok(())
     }
 
-    /// Gives sound to the resampler.
+    /// Passes sound to the resampler.
     fn hear(&mut self, rate: u32, sound: &[f32]) -> Result<(), Error> {
         if self.resampler.as_ref().is_none_or(|(now, _)| *now != rate) {
             let new = Resampler::new(rate).map_err(|e| Error::NotAudio(self.path.clone(), e.to_string()))?;
@@ -178,19 +183,19 @@ impl FileSource {
         Ok(())
     }
 
-    /// Seconds from the beginning to what is decoded next.
+    /// Time of the next decoded sound, in seconds from the beginning.
     fn now(&self) -> f64 {
         let waiting = self.voice.as_ref().and_then(|v| v.time.as_ref());
         self.clock + waiting.map_or(0.0, |(rate, time)| time.waiting() as f64 / f64::from(*rate))
     }
 
-    /// Takes the next thing from the file.
+    /// Handles the next event of the file.
     fn step(&mut self) -> std::io::Result<()> {
         let Some(demux) = &mut self.demux else { return self.find() };
         let bytes = &mut self.bytes;
         let event = guarded(|| demux.next(bytes)).unwrap_or_else(|| {
-            // What takes it apart is in no known state: what comes behind it is looked at anew.
-            self.damage.add(self.clock, None, Harm::Lost("the file is damaged beyond what can be followed"));
+            // After a panic the parser's state is unknown, so examine the following bytes anew.
+            self.damage.add(self.clock, None, Harm::Lost("the file is too damaged to be read further"));
             Ok(Event::End)
         })?;
         match event {
@@ -234,10 +239,10 @@ impl FileSource {
         Ok(())
     }
 
-    /// Looks for the next sound in the file, from where the last one ended.
+    /// Searches for the next sound in the file, from the end of the last one.
     fn find(&mut self) -> std::io::Result<()> {
         self.short = false;
-        // What gave nothing and took nothing is not looked at again.
+        // Do not examine a place again that yielded and consumed nothing.
         if self.begun == Some(self.bytes.pos()) {
             self.bytes.skip(1)?;
         }
@@ -297,11 +302,11 @@ impl FileSource {
         }
     }
 
-    /// Gives what is still inside the stream that ends, so that another can begin.
+    /// Flushes the ending stream, so that another can begin.
     fn finish_voice(&mut self) {
         let Some((rate, time)) = self.voice.take().and_then(|v| v.time) else { return };
         for piece in time.ready {
-            // A pause is never so long that it matters here: it is pushed piece by piece.
+            // Long pauses are pushed piece by piece, so this stays small.
             let done = match piece {
                 Piece::Sound(sound) => self.hear(rate, &sound),
                 Piece::Silence(n) => (0..n.div_ceil(STILL))
@@ -323,13 +328,13 @@ impl FileSource {
         self.foreign = Some(what);
     }
 
-    /// Something is missing here.
+    /// Records a loss at this place.
     fn lost(&mut self, frames: u64, why: &'static str) {
         let at = self.now();
         let Some(voice) = &mut self.voice else { return };
         voice.decoder.reset();
         let Some((rate, time)) = &mut voice.time else {
-            // Before the first sound nothing is known to be missing.
+            // Before the first sound, nothing counts as missing.
             return;
         };
         self.open_loss = voice.stream.paged;
@@ -379,8 +384,7 @@ impl FileSource {
     }
 }
 
-/// A stream whose frames are counted at the rate at which it is decoded, whatever the container said; `before` frames
-/// are silent before it.
+/// A stream whose frames are counted at the decoded rate, whatever the container states, after `before` frames of silence.
 fn for_rate(stream: &Stream, rate: u32, before: u64) -> Stream {
     let said = stream.codec.sample_rate.filter(|r| *r > 0).unwrap_or(rate);
     let convert = |n: u64| match n {
@@ -393,7 +397,7 @@ fn for_rate(stream: &Stream, rate: u32, before: u64) -> Stream {
         (*pause, *from, *to) = (convert(*pause), convert(*from), convert(*to));
     }
     if let Some(first) = stream.edits.first_mut() {
-        // What could not be decoded at the front counts as heard in silence; it may be what is left out anyway.
+        // Undecodable frames at the start count as silence; they may belong to the trimmed part anyway.
         let hidden = if stream.paged { 0 } else { first.from.min(convert(before)) };
         first.from -= hidden;
         first.pause += convert(before) - hidden;

@@ -1,56 +1,56 @@
-//! What the reader of MP4 does not tell: edit lists, the encoder's own word on its delay, and where the file ends.
+//! Facts that Symphonia's MP4 reader does not report: edit lists, the encoder's stated delay, and the end of the file.
 
 use std::io::Result;
 
 use super::bytes::Bytes;
 use super::flow::Edit;
-use super::{elementary, sniff, tags};
+use super::{chain, marks};
 
-/// Boxes that are looked at in one file at most.
+/// Largest number of boxes that are read in a file.
 const BOXES: usize = 100_000;
 
 /// One entry of an edit list.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 struct Entry {
-    /// Length in the movie's time.
+    /// Length in ticks of the movie.
     duration: u64,
-    /// Where it begins in the media's time; `None` is a pause.
+    /// Beginning in ticks of the media; `None` is a pause.
     media: Option<u64>,
 }
 
 /// A track.
 #[derive(Clone, Debug, Default)]
 pub struct Track {
-    /// Its number.
+    /// Track number.
     pub id: u32,
-    /// Ticks of its own time per second.
+    /// Ticks of the track per second.
     scale: u64,
     entries: Vec<Entry>,
 }
 
-/// What was found.
+/// The facts.
 #[derive(Debug, Default)]
 pub struct Scan {
-    /// Where the file ends, or another one is joined on.
+    /// End of the file, or the beginning of a joined one.
     pub end: u64,
-    /// Whether there is an index.
+    /// True if there is an index.
     pub index: bool,
-    /// Whether sound is promised beyond the end of the file.
+    /// True if the stated sound reaches beyond the end of the file.
     pub cut: bool,
-    /// Ticks of the movie's time per second.
+    /// Ticks of the movie per second.
     scale: u64,
     /// Tracks with their edits.
     tracks: Vec<Track>,
-    /// Delay, padding and length in frames, as Apple's encoder says them.
+    /// Delay, padding and length in frames, as stated by Apple's encoder.
     smpb: Option<(u64, u64, u64)>,
     /// The name of the program that wrote the file.
     tool: String,
     fragmented: bool,
-    /// The codecs' four letters.
+    /// The codecs' four-letter codes.
     codecs: Vec<[u8; 4]>,
-    /// What an ALAC decoder needs, wherever it stands in the description of a sound.
+    /// Parameters for an ALAC decoder, wherever they are in a sound's description.
     pub alac: Option<Vec<u8>>,
-    /// Boxes that hold tags and pictures of any size: places of their names.
+    /// Offsets of the names of boxes that hold tags and pictures.
     pub tags: Vec<u64>,
 }
 
@@ -177,7 +177,7 @@ impl Scan {
         }
     }
 
-    /// The name of a codec in the file that is not decoded here, or its four letters.
+    /// The name of a codec in the file that K1 cannot decode, or its four-letter code.
     pub fn rare(&self) -> Option<String> {
         let name = |id: &[u8; 4]| {
             Some(match id {
@@ -200,12 +200,11 @@ impl Scan {
         let letters = |id: &[u8; 4]| id.iter().all(|c| (0x20..0x7f).contains(c));
         known.or_else(|| {
             let id = self.codecs.iter().find(|id| letters(id))?;
-            Some(format!("sound of a rare codec ({})", String::from_utf8_lossy(id).trim()))
+            Some(format!("sound in a rare codec ({})", String::from_utf8_lossy(id).trim()))
         })
     }
 
-    /// What is heard of a track whose sound has `rate` frames per second, and whose frames come in packets that are
-    /// AAC's if `aac`.
+    /// The ranges of a track to be heard, for sound with `rate` frames per second. `aac` if its packets are AAC.
     pub fn edits(&self, id: u32, rate: u32, aac: bool) -> Vec<Edit> {
         let all = Edit { pause: 0, from: 0, to: u64::MAX };
         let track = self.tracks.iter().find(|t| t.id == id);
@@ -221,13 +220,13 @@ impl Scan {
                     None => pause += length,
                     Some(media) => {
                         let from = convert(media, track.scale);
-                        // A length of nothing means all there is, and so does one of a movie that is still growing.
+                        // A length of 0 means everything, as does the length of a movie that is still being written.
                         let to = if length == 0 || self.fragmented {
                             u64::MAX
                         } else {
                             from.saturating_add(length)
                         };
-                        // Time that runs backwards is played as if it did not.
+                        // Ignore jumps backwards in time.
                         if edits.last().is_some_and(|last| from < last.to) {
                             continue;
                         }
@@ -239,7 +238,7 @@ impl Scan {
                 edits.push(Edit { pause, ..all });
             }
         }
-        // Apple's own numbers are exact where an edit list begins at nothing or is not there.
+        // Apple's own numbers are exact if there is no edit list or if it begins at 0.
         if let Some((delay, _, length)) = self.smpb.filter(|_| edits.len() <= 1 && aac) {
             let first = edits.first().copied().unwrap_or(all);
             if first.from == 0 {
@@ -263,7 +262,7 @@ impl Scan {
     }
 }
 
-/// Whether the sound stands before the index, as far as that is seen without moving.
+/// True if the sound comes before the index, as far as the look-ahead reaches.
 pub fn index_is_behind(bytes: &mut Bytes) -> Result<bool> {
     let head = bytes.peek(64 * 1024)?;
     let mut at = 0;
@@ -277,7 +276,7 @@ pub fn index_is_behind(bytes: &mut Bytes) -> Result<bool> {
     Ok(false)
 }
 
-/// Whether what stands behind a box is no box but sound of another kind, or a tag in front of it.
+/// True if the bytes after a box are not a box but sound of another kind, or a tag before it.
 fn another(bytes: &mut Bytes, at: u64, kind: &[u8; 4]) -> Result<bool> {
     const BOXES: [&[u8; 4]; 16] = [
         b"moov", b"mdat", b"moof", b"free", b"skip", b"wide", b"udta", b"meta", b"uuid", b"sidx", b"styp",
@@ -287,9 +286,9 @@ fn another(bytes: &mut Bytes, at: u64, kind: &[u8; 4]) -> Result<bool> {
         return Ok(false);
     }
     let Some(head) = bytes.look(at, 32 * 1024)? else { return Ok(false) };
-    Ok(sniff::mark(&head).is_some()
-        || tags::length(&head).is_some()
-        || elementary::chained_in(&head, 3).is_some())
+    Ok(marks::mark(&head).is_some()
+        || marks::tag_length(&head).is_some()
+        || chain::chained_in(&head, 3).is_some())
 }
 
 fn be32(b: &[u8], at: usize) -> u32 {

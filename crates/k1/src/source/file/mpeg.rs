@@ -3,13 +3,13 @@
 use symphonia::core::codecs::audio::AudioCodecId;
 use symphonia::core::codecs::audio::well_known::{CODEC_ID_MP1, CODEC_ID_MP2, CODEC_ID_MP3};
 
-use super::elementary::{Head, Kind};
+use super::frame::{Head, Kind};
 
-/// Frames that an MP3 begins late, if it says nothing: 576 of the encoder that nearly everybody uses, 529 of every decoder.
+/// Delay of an MP3 that does not state it, in frames: 576 of the most common encoder and 529 of every decoder.
 pub const DELAY: u64 = 576 + DECODER;
-/// Frames that every decoder of layer III begins late.
+/// Delay of every layer III decoder, in frames.
 const DECODER: u64 = 528 + 1;
-/// Frames that the filter banks of layers I and II begin late, encoder and decoder together.
+/// Delay of the filter banks of layers I and II in encoder and decoder together, in frames.
 pub const POLYPHASE: u64 = 512 - 32 + 1;
 
 /// Bit rates in kbit/s: MPEG-1 layers I to III, MPEG-2 layer I, MPEG-2 layers II and III.
@@ -70,7 +70,7 @@ fn fields(b: u8, c: u8) -> Option<(u8, u8, u8, u32)> {
     Some((version, layer, bitrate, rate))
 }
 
-/// Whether frames of a free bit rate follow each other at the front of `bytes`: their length is written nowhere.
+/// True if `bytes` begins with frames of a free bit rate, whose length is not stated.
 pub fn is_free(bytes: &[u8]) -> bool {
     let same = |at: usize| {
         matches!((bytes.get(at..at + 4), bytes), (Some([a, b, c, _]), [w, x, y, ..])
@@ -102,26 +102,26 @@ fn side(head: &Head) -> usize {
     }
 }
 
-/// Where the side information begins: behind the header, and behind the checksum if there is one.
+/// Offset of the side information: after the header, and after the checksum if there is one.
 fn start(frame: &[u8]) -> usize {
     if frame[1] & 1 == 0 { 6 } else { 4 }
 }
 
-/// Bytes of the frames before that an MP3 frame needs: 0 at the start of a recording.
+/// Number of bytes of earlier frames that an MP3 frame needs; 0 at the start of a recording.
 pub fn reservoir(frame: &[u8], head: &Head) -> u32 {
     let at = start(frame);
     let pair = frame.get(at..at + 2).map_or(0, |b| u32::from(b[0]) << 8 | u32::from(b[1]));
     if head.frames == 1152 { pair >> 7 } else { pair >> 8 }
 }
 
-/// What an MP3's header frame says.
+/// Content of an MP3's header frame.
 #[derive(Debug, Default, PartialEq, Eq)]
 pub struct Info {
-    /// How many frames follow; a hint.
+    /// Number of the following frames; a hint.
     pub frames: Option<u32>,
-    /// How many bytes follow, the header frame included; a hint.
+    /// Number of the following bytes, including the header frame; a hint.
     pub bytes: Option<u32>,
-    /// Frames of sound to leave out at the front and at the end, if it says so.
+    /// Frames of sound to leave out at the start and at the end, if they are stated.
     pub trim: Option<(u64, u64)>,
 }
 
@@ -133,7 +133,7 @@ pub fn info(frame: &[u8], head: &Head) -> Option<Info> {
         (info.bytes, info.frames) = (word(46), word(50));
         return Some(info);
     }
-    // Some writers put it where it would stand without a checksum.
+    // Some writers put it where it would be without a checksum.
     let at = [start(frame), 4]
         .map(|s| s + side(head))
         .into_iter()
@@ -150,13 +150,13 @@ pub fn info(frame: &[u8], head: &Head) -> Option<Info> {
             next += length;
         }
     }
-    // The encoder's name takes nine bytes; delay and padding stand 21 bytes behind its start.
+    // The encoder's name has nine bytes; delay and padding are 21 bytes after its start.
     if let (Some(name), Some(b)) = (frame.get(next..next + 4), frame.get(next + 21..next + 24))
         && name.iter().all(u8::is_ascii_alphanumeric)
     {
         let (delay, padding) =
             (u64::from(b[0]) << 4 | u64::from(b[1] >> 4), u64::from(b[1] & 15) << 8 | u64::from(b[2]));
-        // Zeros are what a writer leaves that does not know; an encoder always delays.
+        // Zeros mean unknown, because an encoder always has a delay.
         if delay > 0 {
             info.trim = Some((delay + DECODER, padding.saturating_sub(DECODER)));
         }

@@ -1,18 +1,18 @@
-//! Ogg: pages with checksums, numbers and times. A page that is damaged or missing leaves a pause of its own length; a
-//! new group of streams in the middle is a new beginning.
+//! Ogg: pages with checksums, numbers and times. A damaged or missing page leaves a pause of the same length. A new group of
+//! streams starts over.
 
 use std::collections::VecDeque;
 use std::io::Result;
 
 use super::bytes::Bytes;
 use super::flow::{Demux, Event, Packet, Refusal, Stream};
-use super::{flac, opus, sniff, tags, vorbis};
+use super::{flac, marks, opus, tags, vorbis};
 
 /// The longest page, in bytes.
 const PAGE: usize = 27 + 255 + 255 * 255;
-/// Pages that wait at most for one that should stand before them.
+/// Largest number of pages that wait for an earlier one.
 const WINDOW: usize = 8;
-/// A number that is at most so many pages behind is one of a page that was heard already.
+/// A page whose number is at most this far behind was already heard.
 const BEHIND: u32 = 64;
 /// The longest packet that is kept, in bytes.
 const PACKET: usize = 4 << 20;
@@ -79,18 +79,18 @@ impl Page {
     }
 }
 
-/// What the packets of a logical stream are.
+/// Content of a logical stream.
 enum Mapping {
     /// Vorbis; holds its first header.
     Vorbis(Vec<u8>),
-    /// Opus.
+    /// Opus packets.
     Opus(Stream),
-    /// FLAC.
+    /// FLAC packets.
     Flac(Stream),
 }
 
 impl Mapping {
-    /// Recognises a stream by its first packet: what it is, or the name of what cannot be decoded.
+    /// Recognises a stream by its first packet; an error names a format that K1 cannot decode.
     fn recognise(packet: &[u8]) -> std::result::Result<Self, Option<&'static str>> {
         if packet.starts_with(b"\x01vorbis") {
             return Ok(Self::Vorbis(packet.to_vec()));
@@ -115,50 +115,50 @@ impl Mapping {
     }
 }
 
-/// The logical stream that is heard.
+/// The current logical stream.
 struct Logical {
     serial: u32,
     mapping: Mapping,
-    /// Headers that are still to come before the sound.
+    /// Number of headers still to come before the sound.
     headers: u32,
-    /// The number of the page that comes next.
+    /// Number of the next page.
     number: u32,
-    /// Pages that stand too early in the file, by their numbers.
+    /// Pages that came too early in the file, by number.
     early: Vec<Page>,
     /// The latest time of a page so far.
     latest: i64,
-    /// Pages in a row whose time was behind it.
+    /// Number of consecutive pages with an earlier time.
     behind: usize,
     /// The beginning of a packet whose end is on a later page.
     part: Vec<u8>,
-    /// The beginning was longer than what is kept.
+    /// True if the beginning was too long to be kept.
     dropped: bool,
-    /// Whether the stream ended as it should.
+    /// True if the stream ended properly.
     ended: bool,
 }
 
-/// Takes an Ogg file apart.
+/// Parser of an Ogg file.
 #[derive(Default)]
 pub struct Ogg {
     now: Option<Logical>,
-    /// Pages that begin streams stand together; behind the last of them the sound begins.
+    /// True while pages that begin streams may follow. They come together, before the sound.
     group: bool,
     foreign: Option<&'static str>,
-    /// Which of the streams of sound is wanted: the first, the second ...
+    /// Index of the stream to be heard.
     wanted: usize,
-    /// Streams of sound seen in this group.
+    /// Number of sound streams in this group so far.
     pub seen: usize,
     headless: bool,
     ready: VecDeque<Event>,
 }
 
 impl Ogg {
-    /// Hears one of the streams of sound that stand beside each other: the first is 0.
+    /// A parser for one of several parallel sound streams, by index from 0.
     pub fn new(wanted: usize) -> Self {
         Self { wanted, ..Self::default() }
     }
 
-    /// Takes a page that begins a stream.
+    /// Handles a page that begins a stream.
     fn begin(&mut self, page: &Page) {
         if !self.group {
             self.release(0);
@@ -198,7 +198,7 @@ impl Ogg {
         }
     }
 
-    /// Takes any other page, in the order of their numbers.
+    /// Handles any other page, in order of number.
     fn sort(&mut self, page: Page) {
         if std::mem::take(&mut self.group) {
             match (&self.now, self.foreign) {
@@ -223,7 +223,7 @@ impl Ogg {
         if page.number == now.number {
             self.take(&page);
         } else if page.number.wrapping_sub(now.number) > BEHIND {
-            // A number that is no neighbour: nothing will fill the gap.
+            // The number is too far away; nothing will fill the gap.
             self.release(0);
             self.take(&page);
         } else {
@@ -232,7 +232,7 @@ impl Ogg {
         self.release(WINDOW);
     }
 
-    /// Takes the pages that came too early and are next now, and more of them until at most `most` are left.
+    /// Handles early pages that are next now, and further ones until at most `most` are left.
     fn release(&mut self, most: usize) {
         while let Some(now) = &mut self.now {
             let number = now.number;
@@ -245,7 +245,7 @@ impl Ogg {
         }
     }
 
-    /// Takes a page of the stream that is heard.
+    /// Handles a page of the current stream.
     fn take(&mut self, page: &Page) {
         let Some(now) = &mut self.now else { return };
         let missing = now.number != page.number;
@@ -274,7 +274,7 @@ impl Ogg {
             let piece = &page.body[at..at + packet];
             at += packet;
             packet = 0;
-            // A comment holds pictures of any size; only its mark is kept.
+            // A comment may hold pictures of any size; keep only its signature.
             let comment = now.headers > 1 && matches!(now.mapping, Mapping::Vorbis(_))
                 || now.headers == 1 && matches!(now.mapping, Mapping::Opus(_))
                 || now.headers == u32::MAX && now.part.first().or(piece.first()) != Some(&0xff);
@@ -301,7 +301,7 @@ impl Ogg {
         }
         now.ended |= page.last;
         if now.headers == 0 && (completed || page.last) && page.granule >= 0 {
-            // A time that runs backwards is not believed until several pages agree on it.
+            // Accept a time that runs backwards only if several pages agree.
             if page.granule < now.latest && !page.last && now.behind < WINDOW {
                 now.behind += 1;
                 return;
@@ -314,7 +314,7 @@ impl Ogg {
 }
 
 impl Logical {
-    /// What a whole packet is.
+    /// Handles a whole packet.
     fn packet(&mut self, data: Vec<u8>) -> Option<Event> {
         if self.headers > 0 {
             match &self.mapping {
@@ -329,12 +329,14 @@ impl Logical {
                     }
                     return Some(match stream {
                         Some(stream) => stream_event(stream),
-                        None => Event::Foreign(Refusal::broken("it is Ogg Vorbis whose headers are damaged")),
+                        None => {
+                            Event::Foreign(Refusal::broken("it is an Ogg Vorbis file with damaged headers"))
+                        }
                     });
                 }
                 Mapping::Opus(_) => {
                     self.headers -= 1;
-                    // A stream without its comment is one all the same.
+                    // The comment may be missing.
                     if data.starts_with(b"OpusTags") {
                         return None;
                     }
@@ -356,7 +358,7 @@ impl Logical {
     }
 }
 
-/// A stream whose time is told page by page.
+/// A stream whose pages give its time.
 fn stream_event(stream: Stream) -> Event {
     Event::Stream(Box::new(Stream { paged: true, ..stream }))
 }
@@ -376,7 +378,7 @@ impl Demux for Ogg {
                 let cut = self.now.take_if(|now| !now.ended).is_some();
                 if std::mem::take(&mut self.headless) {
                     return Ok(Event::Foreign(Refusal::broken(
-                        "it is Ogg whose beginning is missing, and with it what a decoder needs",
+                        "it is an Ogg file without its beginning, which a decoder needs",
                     )));
                 }
                 return Ok(if cut { Event::Short } else { Event::End });
@@ -394,17 +396,17 @@ impl Demux for Ogg {
                 if tags::skip(bytes)? > 0 {
                     continue;
                 }
-                // Another kind of sound may be joined on when the stream has ended.
+                // Sound of another kind may follow after the end of the stream.
                 let over = self.now.as_ref().is_none_or(|now| now.ended);
-                if over && sniff::marked(bytes.peek(64)?) {
+                if over && marks::marked(bytes.peek(64)?) {
                     return Ok(Event::End);
                 }
                 if over && self.now.is_some() {
                     return Ok(Event::End);
                 }
             }
-            // Half a page, a page with a wrong checksum, or something else: the next page is looked for. What is
-            // missing is told by its number.
+            // Half a page, a page with a wrong checksum, or other bytes: search for the next page. Its number will show
+            // what is missing.
             bytes.skip(1)?;
             loop {
                 let window = bytes.peek(PAGE)?;

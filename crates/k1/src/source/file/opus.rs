@@ -1,4 +1,4 @@
-//! Opus: its header, and a decoder that looks like the others.
+//! Opus: its header, and a decoder with the same interface as the others.
 
 use std::borrow::Cow;
 
@@ -14,15 +14,15 @@ pub const RATE: u32 = 48_000;
 /// The longest packet, in frames at that rate.
 const LONGEST: usize = 5760;
 
-/// What an `OpusHead` says.
+/// Content of an `OpusHead` packet.
 struct Head {
     channels: u8,
     pre_skip: u16,
-    /// In 1/256 dB.
+    /// Gain in 1/256 dB.
     gain: i16,
     streams: u8,
     coupled: u8,
-    /// For each channel where it is among the decoded ones.
+    /// Index of each channel among the decoded ones.
     mapping: Vec<u8>,
     positioned: bool,
 }
@@ -55,7 +55,7 @@ impl Head {
         })
     }
 
-    /// The channels in the order of their positions.
+    /// The channels in order of position.
     fn layout(&self) -> Channels {
         let front = Position::FRONT_LEFT | Position::FRONT_RIGHT;
         let rear = Position::REAR_LEFT | Position::REAR_RIGHT;
@@ -74,7 +74,7 @@ impl Head {
         })
     }
 
-    /// For each channel in the order of positions, where it stands in a packet's order.
+    /// For each channel in order of position, its index in a packet.
     fn order(&self) -> Vec<usize> {
         let vorbis: &[usize] = match if self.positioned { self.channels } else { 0 } {
             3 => &[0, 2, 1],
@@ -88,7 +88,7 @@ impl Head {
     }
 }
 
-/// The stream that an `OpusHead` describes. `trims` if what the header says of the beginning is to be left out.
+/// The stream that an `OpusHead` describes. `trims` if the header's pre-skip is to be left out.
 pub fn stream(head: &[u8], trims: bool) -> Option<Stream> {
     let read = Head::read(head)?;
     let mut codec = AudioCodecParameters::new();
@@ -101,11 +101,11 @@ pub fn stream(head: &[u8], trims: bool) -> Option<Stream> {
     Some(Stream::new(codec, "Opus").trimmed(delay, 0))
 }
 
-/// A decoder of Opus: one for each stream of those that belong together.
+/// A decoder for one or several coupled Opus streams.
 pub struct Opus {
     head: Head,
     decoders: Vec<OpusDecoder>,
-    /// What each stream decoded last.
+    /// Last decoded samples of each stream.
     decoded: Vec<Vec<f32>>,
     layout: Channels,
     order: Vec<usize>,
@@ -132,7 +132,7 @@ impl Opus {
         &self.layout
     }
 
-    /// Forgets what came before.
+    /// Resets the decoder.
     pub fn reset(&mut self) {
         if let Some(decoders) = self.head.decoders() {
             self.decoders = decoders;
@@ -162,7 +162,7 @@ impl Opus {
                 } else {
                     (place - coupled, frame)
                 };
-                // A place without a stream is silent.
+                // A channel without a stream is silent.
                 self.decoded.get(stream).map_or(0.0, |decoded| decoded[at] * self.gain)
             }));
         }
@@ -170,15 +170,15 @@ impl Opus {
     }
 }
 
-/// The first of several packets that stand together, each with its own length in it (RFC 6716, appendix B), as a packet
-/// that stands alone; and the bytes that it took.
+/// Splits off the first of several self-delimiting packets (RFC 6716, appendix B) as an ordinary packet; also returns its
+/// length in bytes.
 fn delimited(b: &[u8]) -> Option<(Cow<'_, [u8]>, usize)> {
     let length = |at: usize| match *b.get(at)? {
         n @ 0..252 => Some((usize::from(n), 1)),
         n => Some((usize::from(n) + 4 * usize::from(*b.get(at + 1)?), 2)),
     };
     let toc = b.first()? & 3;
-    // Bytes of the head that stay, of the length that goes, and of the content.
+    // Lengths of the head, which stays, of the length field, which goes, and of the content.
     let (head, gone, content) = match toc {
         0 | 1 => {
             let (n, size) = length(1)?;

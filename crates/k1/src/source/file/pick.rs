@@ -1,4 +1,4 @@
-//! Opens what was found, and picks the track that is heard: the default one, unless it is silent and another is not.
+//! Opens a container and chooses its track: the default one, unless it is silent and another is not.
 
 use std::io::Result;
 
@@ -9,20 +9,20 @@ use super::decode::Decoder;
 use super::elementary::Frames;
 use super::flac::Flac;
 use super::flow::{Demux, Event, Refusal};
+use super::marks::Known;
 use super::ogg::Ogg;
-use super::sniff::Known;
 use crate::source::guard::guarded;
 
-/// How far a track is listened to, in seconds.
+/// Time for which a track is checked, in seconds.
 const LISTEN: f64 = 20.0;
-/// What is softer is silence: -66 dB of full scale.
+/// Level below which sound counts as silence: -66 dB of full scale.
 const SILENT: f32 = 0.000_5;
-/// Things that are looked at in a track at most.
+/// Largest number of events that are checked in a track.
 const EVENTS: usize = 20_000;
-/// Tracks that are listened to at most.
+/// Largest number of tracks that are checked.
 const TRACKS: usize = 16;
 
-/// Opens the container that stands here; `Err` says what cannot be decoded.
+/// Opens the container at this place; `Err` says what K1 cannot decode.
 pub fn open(bytes: &mut Bytes, known: Known) -> Result<std::result::Result<Box<dyn Demux>, Refusal>> {
     Ok(Ok(match known {
         Known::Frames => Box::new(Frames::default()),
@@ -40,7 +40,7 @@ pub fn open(bytes: &mut Bytes, known: Known) -> Result<std::result::Result<Box<d
                 Some(Ok(Ok(opened))) => opened,
                 Some(Ok(Err(what))) => return Ok(Err(what)),
                 Some(Err(e)) => return Err(e),
-                None => return Ok(Err(Refusal::broken("it is damaged beyond what can be followed"))),
+                None => return Ok(Err(Refusal::broken("it is too damaged to be read"))),
             };
             let wanted = choose(bytes, n, |bytes, wanted| {
                 let boxed = guarded(|| Boxed::open(bytes, known, wanted)).transpose()?;
@@ -60,7 +60,7 @@ pub fn open(bytes: &mut Bytes, known: Known) -> Result<std::result::Result<Box<d
     }))
 }
 
-/// How many streams of sound an Ogg file has beside each other.
+/// Number of parallel sound streams of an Ogg file.
 fn streams(bytes: &mut Bytes) -> Result<usize> {
     let mut ogg = Ogg::default();
     for _ in 0..EVENTS {
@@ -73,7 +73,7 @@ fn streams(bytes: &mut Bytes) -> Result<usize> {
 
 type Opened = Option<(Box<dyn Demux>, Bytes)>;
 
-/// The first of some tracks that sounds; the first of all if none does.
+/// The first track that is not silent, or the first of all.
 fn choose(
     bytes: &mut Bytes,
     tracks: usize,
@@ -92,7 +92,7 @@ fn choose(
     Ok(0)
 }
 
-/// Whether anything is heard soon.
+/// True if sound begins soon.
 fn sounds(demux: &mut dyn Demux, bytes: &mut Bytes) -> Result<bool> {
     let (mut decoder, mut heard) = (None, 0.0);
     for _ in 0..EVENTS {

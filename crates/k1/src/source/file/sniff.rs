@@ -1,86 +1,25 @@
-//! What stands at a place in a file: sound that is known, something foreign that has a name, or nothing.
+//! Recognises the content at a place in a file: known sound, a foreign format with a name, or neither.
 
 use std::io::Result;
 
 use super::bytes::{Bytes, FAR};
-use super::{elementary, mpeg, tags};
+use super::marks::{Known, mark, tag_length};
+use super::{chain, elementary, mpeg, tags};
 
-/// Containers that are known.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum Known {
-    /// MPEG audio or AAC frames without a container.
-    Frames,
-    /// FLAC.
-    Flac,
-    /// Ogg.
-    Ogg,
-    /// WAV in RIFF, RIFX, RF64, BW64.
-    Riff,
-    /// WAV in Sony's Wave64.
-    Wave64,
-    /// AIFF and AIFF-C.
-    Aiff,
-    /// Sun's and NeXT's AU.
-    Au,
-    /// MP4, M4A, MOV and their relatives.
-    Mp4,
-    /// Matroska and WebM.
-    Matroska,
-    /// Apple's Core Audio Format.
-    Caf,
-}
-
-/// What was found.
+/// Recognised content.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Found {
-    /// Sound that is known.
+    /// Sound in a known container.
     Known(Known),
-    /// Sound that has a name and is not decoded here.
+    /// Sound in a format that K1 cannot decode, with its name.
     Foreign(&'static str),
-    /// Something that has a name and is no sound.
+    /// A format that is not sound, with its name.
     Other(&'static str),
-    /// Nothing that sounds.
+    /// Unknown content.
     Nothing,
 }
 
-/// The first bytes of a Wave64 file: an identifier of 16 bytes.
-pub const W64: &[u8; 16] = b"riff\x2e\x91\xcf\x11\xa5\xd6\x28\xdb\x04\xc1\x00\x00";
-
-/// The container whose mark stands at the front of `head`. Frames have none.
-pub fn mark(head: &[u8]) -> Option<Known> {
-    let has = |at: usize, text: &[u8]| head.get(at..at + text.len()) == Some(text);
-    let riff = has(8, b"WAVE") && [b"RIFF", b"RIFX", b"RF64", b"BW64"].iter().any(|id| has(0, *id));
-    match head {
-        _ if riff => Some(Known::Riff),
-        [b'O', b'g', b'g', b'S', 0, ..] => Some(Known::Ogg),
-        [b'f', b'L', b'a', b'C', kind, ..] if kind & 0x7f == 0 => Some(Known::Flac),
-        _ if has(0, b"FORM") && (has(8, b"AIFF") || has(8, b"AIFC")) => Some(Known::Aiff),
-        _ if has(0, W64) => Some(Known::Wave64),
-        [0x1a, 0x45, 0xdf, 0xa3, ..] => Some(Known::Matroska),
-        [b'c', b'a', b'f', b'f', 0, 1, ..] => Some(Known::Caf),
-        [b'.', b's', b'n', b'd', 0, 0, ..] => Some(Known::Au),
-        _ if [&b"ftyp"[..], b"moov", b"mdat", b"styp", b"moof", b"wide", b"skip"]
-            .iter()
-            .any(|id| has(4, id))
-            && head[0] < 2 =>
-        {
-            Some(Known::Mp4)
-        }
-        _ => None,
-    }
-}
-
-/// Whether such a mark stands there, of those that are long enough to be no accident in the middle of other bytes.
-pub fn marked(head: &[u8]) -> bool {
-    matches!(head.first(), Some(b'O' | b'f' | b'F' | b'R' | b'B' | b'r' | 0x1a))
-        && matches!(
-            mark(head),
-            Some(Known::Riff | Known::Ogg | Known::Flac | Known::Aiff | Known::Wave64 | Known::Matroska)
-        )
-        || head.get(4..8) == Some(b"ftyp") && mark(head).is_some()
-}
-
-/// The name of what is not decoded here.
+/// The name of a format that K1 cannot decode.
 fn foreign(head: &[u8]) -> Option<&'static str> {
     let has = |at: usize, text: &[u8]| head.get(at..at + text.len()) == Some(text);
     let all: [(usize, &[u8], &str); 40] = [
@@ -126,7 +65,7 @@ fn foreign(head: &[u8]) -> Option<&'static str> {
         (0, b"\x7fELF", "a program"),
     ];
     let named = all.iter().find(|(at, text, _)| has(*at, text)).map(|(_, _, name)| *name);
-    // A transport stream has its mark every 188 bytes, or every 192 with a time before it.
+    // A transport stream has a sync byte every 188 bytes, or every 192 bytes with a time before it.
     let every = |first: usize, step: usize| (0..4).all(|n| head.get(first + n * step) == Some(&0x47));
     let list = has(0, b"#EXTM3U") || has(0, b"[playlist]") || has(0, b"<?xml") || has(0, b"<!doctype");
     named
@@ -137,16 +76,16 @@ fn foreign(head: &[u8]) -> Option<&'static str> {
         .or_else(|| list.then_some("text"))
 }
 
-/// Beginnings of the names of what is no sound.
+/// First words of names of formats that are not sound.
 const OTHERS: [&str; 9] =
     ["MIDI", "a picture", "a document", "a ZIP", "a gzip", "a RAR", "a program", "text", "a tracker"];
 
-/// Zeros at the front of a file that are no accident, in bytes.
+/// Smallest number of zero bytes at the start of a file that means it was overwritten.
 const OVERWRITTEN: usize = 64;
-/// The longest rest of a frame whose beginning was overwritten, in bytes.
+/// Longest rest of a frame whose beginning was overwritten, in bytes.
 const REST: u64 = 8192;
 
-/// How many zeros stand at the front of a file, if there are enough of them to mean something; 0 otherwise.
+/// Number of zeros at the start of a file, if there are enough to mean that it was overwritten; otherwise 0.
 pub fn zeros(bytes: &mut Bytes) -> Result<u64> {
     if bytes.peek(OVERWRITTEN)?.iter().any(|b| *b != 0) {
         return Ok(0);
@@ -156,18 +95,18 @@ pub fn zeros(bytes: &mut Bytes) -> Result<u64> {
     Ok(if (OVERWRITTEN..head.len()).contains(&n) { n as u64 } else { 0 })
 }
 
-/// Bytes of a file's sound that were overwritten by the `zeros` at its front, where the first frame that is whole stands
-/// here: 0 if sound simply begins behind the zeros, for then there is no rest of a frame between them.
+/// Number of bytes of sound that the `zeros` at the start have overwritten, if the first whole frame begins here. Without the
+/// rest of a frame in between, sound simply begins after the zeros, and the number is 0.
 pub fn overwritten(bytes: &mut Bytes, zeros: u64) -> Result<u64> {
     let rest = bytes.pos().saturating_sub(zeros);
-    let tagged = bytes.look(zeros, 32)?.is_none_or(|b| tags::length(&b).is_some());
+    let tagged = bytes.look(zeros, 32)?.is_none_or(|b| tag_length(&b).is_some());
     Ok(if (1..REST).contains(&rest) && !tagged { bytes.pos() } else { 0 })
 }
 
-/// Bytes of junk in front of which sound is still found.
+/// Largest amount of junk before sound, in bytes.
 const JUNK: u64 = 64 << 20;
 
-/// Finds the next sound from here on, and moves there.
+/// Finds the next sound and moves there.
 pub fn find(bytes: &mut Bytes) -> Result<Found> {
     tags::skip(bytes)?;
     let start = bytes.pos();
@@ -179,20 +118,20 @@ pub fn find(bytes: &mut Bytes) -> Result<Found> {
         if let Some(known) = mark(head) {
             return Ok(Found::Known(known));
         }
-        // Only at a place that something led to: in the middle of anything such short marks are accidents.
+        // Accept short signatures only at a place where content is expected; elsewhere they are accidents.
         if bytes.pos() == start
             && let Some(name) = foreign(bytes.peek(4096)?)
         {
             let other = OTHERS.iter().any(|o| name.starts_with(o));
             return Ok(if other { Found::Other(name) } else { Found::Foreign(name) });
         }
-        if elementary::chained(bytes, 3)?.is_some() {
+        if chain::chained(bytes, 3)?.is_some() {
             return Ok(Found::Known(Known::Frames));
         }
         if bytes.pos() == start && mpeg::is_free(bytes.peek(16_384)?) {
             return Ok(Found::Foreign("MP3 of a free bit rate"));
         }
-        // One step first: what stands here is nothing.
+        // Skip one byte first, because there is nothing at this place.
         bytes.skip(1)?;
         elementary::search(bytes, JUNK)?;
         tags::skip(bytes)?;

@@ -1,51 +1,27 @@
-//! Where tags end: ID3v2 and APE in front and between, ID3v1 and Lyrics3 behind. They are stepped over, never loaded.
+//! Skips tags without loading them: ID3v2 and APE before and between sound, ID3v1 and Lyrics3 after it.
 
 use std::io::Result;
 
 use super::bytes::Bytes;
-use super::{elementary, sniff};
+use super::chain;
+use super::marks::{self, tag_length};
 
-/// Frames of a tag that are looked at.
+/// Largest number of frames of a tag that are read.
 const FRAMES: usize = 1000;
 
-/// Bytes of one tag that a header at the start of `head` announces, the header included.
-pub fn length(head: &[u8]) -> Option<u64> {
-    match head {
-        // Version, revision, flags, and a size of four times seven bits, which leaves out header and footer.
-        [b'I', b'D', b'3', version, revision, flags, a, b, c, d, ..]
-            if *version < 0xff && *revision < 0xff && (a | b | c | d) & 0x80 == 0 =>
-        {
-            let size = [a, b, c, d].into_iter().fold(0_u64, |n, x| n << 7 | u64::from(*x));
-            Some(10 + size + if flags & 0x10 != 0 { 10 } else { 0 })
-        }
-        [b'A', b'P', b'E', b'T', b'A', b'G', b'E', b'X', rest @ ..] if rest.len() >= 16 => {
-            let word = |at: usize| u32::from_le_bytes([rest[at], rest[at + 1], rest[at + 2], rest[at + 3]]);
-            // The size counts the items and a footer. A footer that stands alone has its items before it.
-            let header = word(12) & (1 << 29) != 0;
-            Some(if header { 32 + u64::from(word(4)) } else { 32 })
-        }
-        [b'T', b'A', b'G', b'+', ..] => Some(227),
-        [b'T', b'A', b'G', ..] => Some(128),
-        [b'L', b'Y', b'R', b'I', b'C', b'S', b'B', b'E', b'G', b'I', b'N', ..] => Some(11),
-        [b'3', b'D', b'I', b'3', ..] => Some(10),
-        _ => None,
-    }
-}
-
-/// Steps over every tag that stands here, one after the other; returns the bytes of all of them. A size that reaches
-/// beyond the file is not believed.
+/// Skips all consecutive tags at this place, and returns their total length. Ignores a size that reaches beyond the file.
 pub fn skip(bytes: &mut Bytes) -> Result<u64> {
     let from = bytes.pos();
-    while let Some(n) = length(bytes.peek(32)?) {
+    while let Some(n) = tag_length(bytes.peek(32)?) {
         let believed = bytes.left().is_none_or(|left| n <= left);
-        // What is too large is a lie: its header goes, and the search for sound begins behind it.
+        // The size is too large, so it is wrong: skip the header, and search for sound after it.
         let n = if believed { content_ends(bytes, n)?.unwrap_or(n) } else { 10 };
         bytes.skip(n)?;
-        // Some writers fill up behind the tag without counting it. A box of MP4 begins with zeros, too.
+        // Some writers add uncounted padding after the tag. (A box of MP4 also begins with zeros.)
         loop {
             let head = bytes.peek(64)?;
             let zeros = head.iter().take_while(|b| **b == 0).count();
-            let sound = (0..=zeros.min(3)).find(|n| sniff::mark(&head[zeros - n..]).is_some());
+            let sound = (0..=zeros.min(3)).find(|n| marks::mark(&head[zeros - n..]).is_some());
             let step = if zeros == head.len() { zeros.saturating_sub(3) } else { zeros - sound.unwrap_or(0) };
             bytes.skip(step as u64)?;
             if step == 0 || zeros < 64 {
@@ -56,7 +32,7 @@ pub fn skip(bytes: &mut Bytes) -> Result<u64> {
     Ok(bytes.pos() - from)
 }
 
-/// Leaves out the tags at the very end of a file, whose heads may stand behind their content.
+/// Leaves out the tags at the very end of a file, whose headers may follow their content.
 pub fn cut(bytes: &mut Bytes) -> Result<()> {
     let Some(length) = bytes.left().map(|left| bytes.pos() + left) else { return Ok(()) };
     let mut end = length;
@@ -75,7 +51,7 @@ pub fn cut(bytes: &mut Bytes) -> Result<()> {
         } else {
             break;
         };
-        // What reaches over the front, or takes nothing, is no tag.
+        // A size beyond the start of the file, or of 0, does not belong to a tag.
         if size < 20 || size >= end {
             break;
         }
@@ -85,8 +61,8 @@ pub fn cut(bytes: &mut Bytes) -> Result<()> {
     Ok(())
 }
 
-/// Bytes of the APE tag whose footer ends at `end` and claims that items and footer take `size` bytes. Where neither
-/// its header nor an item begins, the size is a lie, and only the footer goes.
+/// Length in bytes of the APE tag whose footer ends at `end` and states that items and footer have `size` bytes. If neither
+/// its header nor an item begins there, the size is wrong, and only the footer counts.
 fn ape_behind(bytes: &mut Bytes, end: u64, size: u64) -> Result<u64> {
     const FOOTER: u64 = 32;
     let Some(start) = end.checked_sub(size).filter(|_| size > FOOTER) else { return Ok(FOOTER) };
@@ -106,10 +82,10 @@ fn ape_behind(bytes: &mut Bytes, end: u64, size: u64) -> Result<u64> {
     Ok(if fits { size } else { FOOTER })
 }
 
-/// Where an ID3v2 tag's frames end, if sound begins right there although the tag claims to be longer.
+/// End of an ID3v2 tag's frames, if sound begins right there although the tag states a greater length.
 fn content_ends(bytes: &mut Bytes, n: u64) -> Result<Option<u64>> {
     let head = bytes.peek(10)?;
-    // An unsynchronised tag or one with a further head is counted another way.
+    // Unsynchronised tags and those with an extended header are counted differently.
     let (b"ID3", version @ 3..=4, 0) =
         (&head[..3.min(head.len())], head.get(3).map_or(0, |v| *v), head.get(5).map_or(1, |f| *f))
     else {
@@ -131,7 +107,7 @@ fn content_ends(bytes: &mut Bytes, n: u64) -> Result<Option<u64>> {
         return Ok(None);
     };
     let sound =
-        sniff::marked(&behind) || behind.starts_with(b"ID3") || elementary::chained_in(&behind, 3).is_some();
+        marks::marked(&behind) || behind.starts_with(b"ID3") || chain::chained_in(&behind, 3).is_some();
     Ok(sound.then_some(at))
 }
 
@@ -167,8 +143,8 @@ mod tests {
         all.truncate(50);
         let (_dir, mut bytes) = of(&all);
         assert_eq!(skip(&mut bytes).unwrap(), 10);
-        assert!(length(b"ID3\xff\0\0\0\0\0\0").is_none(), "a version that cannot be");
-        assert!(length(b"ID3\x03\0\0\0\0\0\x80").is_none(), "a size that cannot be");
-        assert!(length(b"").is_none());
+        assert!(tag_length(b"ID3\xff\0\0\0\0\0\0").is_none(), "a version that cannot be");
+        assert!(tag_length(b"ID3\x03\0\0\0\0\0\x80").is_none(), "a size that cannot be");
+        assert!(tag_length(b"").is_none());
     }
 }

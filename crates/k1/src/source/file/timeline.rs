@@ -1,47 +1,47 @@
-//! Time within one stream: what is left out at its ends, and pauses where something was lost.
+//! Time within a stream: trims its ends and inserts pauses for lost sound.
 
 use std::collections::VecDeque;
 
 use super::flow::{Edit, Stream};
 
-/// The longest pause that is believed, in seconds: times may be wrong, too.
+/// Longest credible pause in seconds, because times may be wrong.
 const LONGEST: u64 = 600;
-/// A jump in the times of packets from which on something is missing, in milliseconds: containers round.
+/// Smallest jump in packet times that means a loss, in milliseconds, because containers round times.
 const JUMP: u64 = 100;
-/// Sound that waits for a page's time at most, in seconds.
+/// Longest sound that waits for a page's time, in seconds.
 const WAIT: u64 = 20;
 
-/// A piece of what is heard.
+/// A piece of sound or silence.
 #[derive(Debug, PartialEq)]
 pub enum Piece {
-    /// Samples.
+    /// Decoded samples.
     Sound(Vec<f32>),
-    /// Silence, in frames.
+    /// Silence of this length in frames.
     Silence(u64),
 }
 
-/// The time of one stream; positions count frames as the decoder gives them.
+/// The time of one stream. Positions count decoded frames.
 pub struct Timeline {
     rate: u64,
     edits: VecDeque<Edit>,
-    /// Frames so far.
+    /// Number of frames so far.
     pos: u64,
     /// Sound whose page is still open.
     block: Vec<f32>,
     paged: bool,
     exact: bool,
     first: bool,
-    /// What is to be added to `pos` to have the container's count.
+    /// Difference between the container's count and `pos`.
     base: i64,
     /// The last frames, which may be padding.
     tail: usize,
     held: Vec<f32>,
-    /// What is ready to be heard.
+    /// Pieces that are ready.
     pub ready: VecDeque<Piece>,
 }
 
 impl Timeline {
-    /// For a stream at a rate in Hz.
+    /// A timeline for a stream at a rate in Hz.
     pub fn new(stream: &Stream, rate: u32) -> Self {
         Self {
             rate: u64::from(rate.max(1)),
@@ -58,8 +58,8 @@ impl Timeline {
         }
     }
 
-    /// Decoded sound, which begins at a frame of the container's count if that is known. Returns the frames that are
-    /// missing before it.
+    /// Adds decoded sound, with its first frame in the container's count if known. Returns the number of frames missing
+    /// before it.
     pub fn sound(&mut self, mono: &[f32], at: Option<u64>) -> u64 {
         let mut missing = 0;
         if let Some(at) = at {
@@ -83,7 +83,7 @@ impl Timeline {
         missing
     }
 
-    /// Frames that are missing here. Returns how many of them are believed.
+    /// Adds missing frames. Returns the credible number of them.
     pub fn pause(&mut self, frames: u64) -> u64 {
         if frames > self.rate * LONGEST {
             return 0;
@@ -93,13 +93,13 @@ impl Timeline {
         frames
     }
 
-    /// The sound since the last page ends at this frame. Returns the frames that were missing before it.
+    /// Ends a page at this frame. Returns the number of frames missing before it.
     pub fn until(&mut self, frame: u64, last: bool) -> u64 {
         let n = self.block.len() as u64;
         let end = (self.pos + n).saturating_add_signed(self.base);
         if std::mem::take(&mut self.first) {
-            // A first page that ends too early begins with sound to be left out, unless it is the last one, too. One
-            // that ends too late was cut out of a longer recording.
+            // If the first page ends too early, it begins with sound to be left out, unless it is also the last. If it
+            // ends too late, it was cut out of a longer recording.
             if frame < end && !last && !self.exact {
                 self.block.drain(..(end - frame) as usize);
             }
@@ -125,7 +125,7 @@ impl Timeline {
         missing
     }
 
-    /// Ends the stream. `whole` if it ended where it should, so that its padding is at the end.
+    /// Ends the stream. `whole` if it ended properly, so that its padding is at the end.
     pub fn end(&mut self, whole: bool) {
         self.flush();
         let held = std::mem::take(&mut self.held);
@@ -134,7 +134,7 @@ impl Timeline {
         }
     }
 
-    /// Frames that were given so far, those that wait included.
+    /// Number of frames so far, including waiting ones.
     pub fn waiting(&self) -> u64 {
         let ready: u64 = self
             .ready
@@ -152,7 +152,7 @@ impl Timeline {
         self.emit(&block);
     }
 
-    /// Silence that takes the place of sound.
+    /// Adds silence in place of sound.
     fn silence(&mut self, frames: u64) {
         let mut left = frames;
         while let (Some(edit), true) = (self.edits.front().copied(), left > 0) {
@@ -172,7 +172,7 @@ impl Timeline {
         self.pos += left;
     }
 
-    /// Gives what of some sound is inside the edits.
+    /// Adds the part of a sound that is inside the ranges to be heard.
     fn emit(&mut self, mono: &[f32]) {
         let mut rest = mono;
         while let (Some(edit), false) = (self.edits.front().copied(), rest.is_empty()) {
@@ -189,7 +189,7 @@ impl Timeline {
         self.pos += rest.len() as u64;
     }
 
-    /// The pause before an edit, once.
+    /// Adds the pause before a range, once.
     fn lead_in(&mut self, edit: Edit) {
         if edit.pause > 0
             && let Some(front) = self.edits.front_mut()
@@ -206,7 +206,7 @@ impl Timeline {
         }
     }
 
-    /// Keeps the last frames back, for they may be padding.
+    /// Holds the last frames, because they may be padding.
     fn hold(&mut self, mono: &[f32]) {
         if self.tail == 0 {
             self.push(mono.to_vec());
@@ -219,7 +219,7 @@ impl Timeline {
         }
     }
 
-    /// Gives what was kept back: silence follows, so it is no padding.
+    /// Releases the held frames: silence follows, so they are not padding.
     fn release(&mut self) {
         let held = std::mem::take(&mut self.held);
         self.push(held);

@@ -5,7 +5,7 @@ use symphonia::core::codecs::audio::well_known::CODEC_ID_VORBIS;
 
 use super::flow::Stream;
 
-/// The stream that two of the three headers describe, the identification and the set-up.
+/// The stream described by two of the three headers, identification and set-up.
 pub fn stream(first: &[u8], setup: &[u8]) -> Option<Stream> {
     let rate = u32::from_le_bytes(first.get(12..16)?.try_into().ok()?);
     if first.len() < 30 || !setup.starts_with(b"\x05vorbis") || rate == 0 {

@@ -1,8 +1,7 @@
-//! A small client of the PulseAudio protocol: it blocks, never without an end, and a signal in the middle of a call is
-//! not the end of anything.
+//! A small client of the PulseAudio protocol. Its calls block, but always with a time limit, and continue after a signal.
 //!
-//! Only the codec is the library's. Its own client takes an interrupted poll (a stop and continue, a tracer, a suspend) for
-//! the end of the connection.
+//! It uses only the codec of the library. The library's own client takes an interrupted poll (a stop and continue, a tracer, a
+//! suspend) for the end of the connection.
 
 use std::io::{ErrorKind, Read};
 use std::path::Path;
@@ -16,36 +15,35 @@ use pulseaudio::protocol::{
 use super::socket::{self, Absent, Socket};
 use crate::source::Error;
 
-/// An answer takes no longer than this, in a server that is well.
+/// Longest time for an answer of a working server.
 pub const PATIENCE: Duration = Duration::from_secs(2);
-/// Everything from the first look for a server to a recording takes no longer than this, however much is said meanwhile.
+/// Longest time from the search for a server to a running recording, however many messages arrive.
 const HANDSHAKE: Duration = Duration::from_secs(5);
-/// Messages that answer nothing, until a recording is made: a server sends a few events.
+/// Largest number of messages without an answer before the recording runs; a server sends a few events.
 const STRAYS: u32 = 10_000;
-/// Version of the protocol that is spoken: from 34 on, servers describe ports in words that grow with their versions and
-/// that the codec would stumble over.
+/// Protocol version of this client. From version 34 on, servers describe ports with fields that the codec does not know.
 const VERSION: u16 = 33;
-/// Bytes of the cookie. A client without one sends zeros.
+/// Length of the cookie in bytes. A client without a cookie sends zeros.
 const COOKIE: usize = 256;
-/// No message is longer than this, in bytes.
+/// Longest message in bytes.
 const LONGEST: usize = 16 << 20;
-/// Bytes that are read at once: a second of sound.
+/// Size of a read in bytes: a second of sound.
 const BLOCK: usize = 64 << 10;
-/// Channel of messages that are commands.
+/// Channel of commands.
 const CONTROL: u32 = u32::MAX;
 
-/// Why a server is of no use.
+/// Why a server cannot be used.
 #[derive(Debug)]
 pub enum Trouble {
-    /// It has closed the connection, or the connection broke.
+    /// The connection was closed or broke.
     Closed,
-    /// It takes the connection and says nothing.
+    /// It accepts the connection but does not answer.
     Silent,
-    /// It said no.
+    /// It refused a request.
     Refused(PulseError),
-    /// It speaks something else.
+    /// It does not speak the protocol.
     Nonsense(ProtocolError),
-    /// There is nobody, in words.
+    /// There is no server, with the reason.
     Nobody(String),
 }
 
@@ -62,7 +60,7 @@ impl From<Trouble> for Error {
     }
 }
 
-/// Something that the server has sent.
+/// A message from the server.
 #[derive(Debug)]
 pub enum Message {
     /// Sound of a stream.
@@ -72,39 +70,38 @@ pub enum Message {
         /// Samples as bytes.
         bytes: Vec<u8>,
     },
-    /// An answer to the request of that number, not yet taken apart.
+    /// An answer to a request, not yet decoded.
     Answer {
         /// Number of the request.
         to: u32,
-        /// Its body, or what was wrong.
+        /// Its body, or the server's error.
         body: Result<Vec<u8>, PulseError>,
     },
-    /// An event.
+    /// An event of the server.
     Event(Box<Command>),
-    /// Something that this client does not know and does not need.
+    /// Any other message, which this client does not need.
     Unknown,
 }
 
-/// A connection with its handshake done.
+/// A connection after its handshake.
 #[derive(Debug)]
 pub struct Client {
     socket: Socket,
     version: u16,
     last: u32,
-    /// When the handshake must be over.
+    /// Deadline of the handshake.
     deadline: Instant,
-    /// Messages that answered nothing in it.
+    /// Number of messages without an answer during the handshake.
     strays: u32,
-    /// Room for one read.
+    /// Buffer for one read.
     block: Vec<u8>,
     inbox: Vec<u8>,
-    /// Bytes of the inbox that were taken apart.
+    /// Number of decoded bytes of the inbox.
     taken: usize,
 }
 
 impl Client {
-    /// Finds a server, says who is there, and waits for its welcome. The name of another machine is looked up for at
-    /// most `naming`.
+    /// Finds a server and performs the handshake. Looks up the name of another machine for at most `naming`.
     pub fn connect(naming: Duration) -> Result<Self, Trouble> {
         let deadline = Instant::now() + HANDSHAKE;
         let socket = socket::connect(PATIENCE, naming, deadline).map_err(|absent| match absent {
@@ -146,8 +143,7 @@ impl Client {
         Ok(self.last)
     }
 
-    /// Sends a request of the handshake and waits for its answer. What else comes meanwhile is not needed: nothing is
-    /// heard yet.
+    /// Sends a request of the handshake and waits for its answer. Ignores other messages, because no recording runs yet.
     pub fn ask<T: CommandReply>(&mut self, command: &Command) -> Result<T, Trouble> {
         let body = self.answer_to(command)?;
         self.read(&body)
@@ -171,26 +167,26 @@ impl Client {
                 let what = "it talks without end and answers nothing".to_owned();
                 return Err(Trouble::Nonsense(ProtocolError::Invalid(what)));
             }
-            // Whoever talks all the time is not waited for any longer than whoever is silent.
+            // A server that sends other messages gets no more time than a silent one.
             if Instant::now() > until {
                 return Err(Trouble::Silent);
             }
         }
     }
 
-    /// Takes an answer apart.
+    /// Decodes an answer.
     pub fn read<T: CommandReply>(&self, body: &[u8]) -> Result<T, Trouble> {
         let mut body = body;
         TagStructReader::new(&mut body, self.version).read().map_err(Trouble::Nonsense)
     }
 
-    /// The next message, waited for until `until` at the latest.
+    /// The next message; waits for it until `until`.
     pub fn next(&mut self, until: Instant) -> Result<Option<Message>, Trouble> {
         loop {
             if let Some(message) = self.ready()? {
                 return Ok(Some(message));
             }
-            // A message may come in pieces for ever.
+            // A message may arrive in small pieces for ever.
             if !self.fill(until)? || (Instant::now() > until && !self.is_ready()) {
                 return Ok(None);
             }
@@ -203,7 +199,7 @@ impl Client {
         length.is_some_and(|l| l > LONGEST || have.len() >= DESCRIPTOR_SIZE + l)
     }
 
-    /// The next message that has come already.
+    /// The next message that has already arrived.
     pub fn ready(&mut self) -> Result<Option<Message>, Trouble> {
         let have = &self.inbox[self.taken..];
         if have.len() < DESCRIPTOR_SIZE {
@@ -225,7 +221,7 @@ impl Client {
         Ok(Some(message))
     }
 
-    /// Reads once; `false` if nothing came in time.
+    /// Reads once; `false` if nothing arrived in time.
     fn fill(&mut self, until: Instant) -> Result<bool, Trouble> {
         self.inbox.drain(..self.taken);
         self.taken = 0;
@@ -241,7 +237,7 @@ impl Client {
     }
 }
 
-/// What a file of a cookie holds, if it is one: a pipe would be waited for, and a device has no end.
+/// The content of a cookie file. Only regular files are read, because a pipe may block and a device has no end.
 fn cookie(path: &Path) -> Option<Vec<u8>> {
     let file = k1_host::private::open(path).ok()?;
     if !file.metadata().ok()?.is_file() {
@@ -258,7 +254,7 @@ fn command(body: &[u8], version: u16) -> Message {
         Ok((to, Command::Reply)) => Message::Answer { to, body: Ok(rest.to_vec()) },
         Ok((to, Command::Error(e))) => Message::Answer { to, body: Err(e) },
         Ok((_, event)) => Message::Event(event.into()),
-        // Servers say more with each version. Of what is not known only a refusal can be what is waited for.
+        // Newer servers send unknown messages. Of those, only a refusal can be the awaited answer.
         Err(_) => match body {
             [b'L', 0, 0, 0, 0, b'L', a, b, c, d, ..] => {
                 let to = u32::from_be_bytes([*a, *b, *c, *d]);

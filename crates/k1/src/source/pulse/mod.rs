@@ -16,22 +16,22 @@ use self::client::{Client, Message, PATIENCE, Trouble};
 use super::live::{Flow, Line, LiveSource};
 use super::{Device, Error, Kind, choose};
 
-/// Sound that the server collects before it sends: 4 ms of mono f32 at 16 kHz.
+/// Size of the pieces that the server sends: 4 ms of mono f32 at 16 kHz.
 const FRAGMENT_BYTES: u32 = 4 * k1_engine::SAMPLE_RATE * 4 / 1000;
-/// Sound that the server keeps for a reader that is late: 128 ms. Older sound is of no use.
+/// Size of the server's buffer for a late reader: 128 ms. Older sound is useless.
 const KEPT_BYTES: u32 = FRAGMENT_BYTES * 32;
-/// How long one look for sound takes at most.
+/// Longest wait for sound in one call.
 const LOOK: Duration = Duration::from_millis(100);
-/// A server that says nothing for this long is asked whether it is there: a suspended device sends nothing either.
+/// Silence of the server after which K1 sends it a request, because a suspended device is silent, too.
 const QUIET: Duration = Duration::from_secs(1);
-/// A connection without an answer for this long is given up for a new one.
+/// Time without an answer after which K1 reconnects.
 const GIVEN_UP: Duration = Duration::from_secs(10);
-/// Events come in swarms: after the last of them, this much later, it is looked at what has become of them.
+/// Delay after the last of several events before K1 looks at their result.
 const SETTLED: Duration = Duration::from_millis(100);
 
-/// The name of another machine is looked up for this long by a list, which is asked for once.
+/// Time to look up a machine's name for a list of devices.
 const NAMING: Duration = Duration::from_secs(5);
-/// The same at an attempt to listen: it is soon said that there is no server, and the next attempt goes on with it.
+/// The same for an attempt to listen, so that a missing server is reported soon. The next attempt continues the lookup.
 const NAMING_ON: Duration = Duration::from_secs(2);
 
 /// Lists microphones and monitors.
@@ -40,7 +40,7 @@ pub fn devices() -> Result<Vec<Device>, Error> {
     Ok(list(&mut client)?.0)
 }
 
-/// Starts to listen to the device that `name` means, and stays on it.
+/// Listens to the device that matches `name`.
 pub fn open(kind: Kind, name: Option<&str>) -> Result<LiveSource, Error> {
     let wanted = name.map(str::to_owned);
     let connect =
@@ -87,44 +87,45 @@ struct PulseLine {
     kind: Kind,
     wanted: Option<String>,
     channel: u32,
-    /// What is recorded from.
+    /// The recorded device.
     device: Place,
     title: String,
-    /// Where the recording was before somebody else moved it, until it is known why.
+    /// The device before a move, until K1 knows the reason for the move.
     moved_from: Option<Place>,
-    /// Somebody has moved the recording on purpose: it stays there until another device than this one is meant.
+    /// The device that was the target when a person moved the recording. K1 leaves it there until another device is the
+    /// target.
     moved_off: Option<Place>,
-    /// When there was sound or an answer: whatever else a server says, it may hang.
+    /// Time of the last sound or answer. Other messages do not prove that the server works.
     heard_of: Instant,
     asked: Option<Asked>,
     look_again: Option<Instant>,
 }
 
-/// A device as the server counts it: one that is unplugged and comes back has its old name and a new index.
+/// A device by its index: a device that is unplugged and returns has its old name but a new index.
 #[derive(Clone, Debug, PartialEq, Eq)]
 struct Place {
     name: String,
     index: u32,
 }
 
-/// Where the device of that name is, if the server has one.
+/// The device of that name, if the server has one.
 fn place(sources: &SourceInfoList, name: &str) -> Option<Place> {
     let source = sources.iter().find(|s| s.name.to_bytes() == name.as_bytes())?;
     Some(Place { name: name.to_owned(), index: source.index })
 }
 
-/// A question that is on its way.
+/// A pending request.
 struct Asked {
     number: u32,
     at: Instant,
-    /// The answer to the first question, once it is there and the second is on its way.
+    /// The answer to the first request, while the second is pending.
     info: Option<ServerInfo>,
 }
 
 impl PulseLine {
     fn open(kind: Kind, name: Option<&str>) -> Result<Self, Error> {
         let mut client = Client::connect(NAMING_ON)?;
-        // What changes while this starts is told, too.
+        // Subscribe first, so that changes during the start are reported, too.
         client.tell(&Command::Subscribe(
             SubscriptionMask::SERVER | SubscriptionMask::SOURCE | SubscriptionMask::SINK,
         ))?;
@@ -166,7 +167,7 @@ impl PulseLine {
         })
     }
 
-    /// Takes one message; true if something else is to be heard by now.
+    /// Handles one message; true if another device is to be heard.
     fn take(&mut self, message: Message, sound: &mut Vec<f32>) -> Result<bool, Error> {
         match message {
             Message::Sound { channel, bytes } if channel == self.channel => {
@@ -212,17 +213,17 @@ impl PulseLine {
         }
     }
 
-    /// Compares what is heard with what there is; true if something else is to be heard.
+    /// Compares the recording with the devices; true if another device is to be heard.
     fn compare(&mut self, devices: &[Device], sources: &SourceInfoList) -> Result<bool, Error> {
         let wanted = choose(devices, self.kind, self.wanted.as_deref()).map_err(|_| self.gone())?;
         let wanted = place(sources, &wanted.name).ok_or_else(|| self.gone())?;
         if let Some(from) = self.moved_from.take() {
-            // A server moves what is recorded from a device that is unplugged, also if another one has its name by now;
-            // a person moves it from one that is there.
+            // A server moves a recording away from an unplugged device, even if another one has its name by now. A person
+            // moves it away from a device that is still there.
             let is_there = place(sources, &from.name).as_ref() == Some(&from);
             self.moved_off = is_there.then(|| wanted.clone());
         }
-        // Whoever chooses another default, or plugs the device in again, wants to be followed from then on.
+        // When a person chooses another default or plugs the device in again, follow it from then on.
         self.moved_off.take_if(|meant| *meant != wanted);
         self.device = place(sources, &self.device.name).ok_or_else(|| self.gone())?;
         if self.moved_off.is_none() && wanted != self.device {
@@ -249,7 +250,7 @@ impl PulseLine {
         let heard_of = self.heard_of;
         let mut message = self.client.next(Instant::now() + LOOK)?;
         let has_come = message.is_some();
-        // Everything that has come is one piece: whether it is older than it must be is seen by its length.
+        // Treat everything that has arrived as one piece; its length shows whether it is too old.
         while let Some(one) = message {
             if self.take(one, sound)? {
                 return Ok(Flow::Elsewhere);
@@ -262,13 +263,13 @@ impl PulseLine {
             None if self.look_again.is_some_and(|at| now >= at) || now - self.heard_of > QUIET => {
                 self.ask()?
             }
-            // Only silence of the whole server counts: this program itself may have been stopped meanwhile.
+            // Only silence of the whole server counts, because this program itself may have been stopped.
             Some(asked) if !is_heard && now - self.heard_of > PATIENCE => {
                 if now - asked.at > GIVEN_UP {
                     return Err(Error::Hangs);
                 }
                 if has_come {
-                    // Talk that never comes to the point costs no more than this.
+                    // Limit the time for messages that deliver no sound.
                     std::thread::sleep(LOOK / 10);
                 }
                 if now - asked.at > QUIET {
@@ -287,7 +288,7 @@ impl Line for PulseLine {
     }
 
     fn hear(&mut self, sound: &mut Vec<f32>) -> Result<Flow, Error> {
-        // A connection that breaks in the middle is a server that has gone, not one that is not there.
+        // A connection that breaks means that the server has gone, not that it was missing.
         self.look(sound).map_err(|e| match e {
             Error::NoServer(_) => Error::Gone("the sound server".into()),
             e => e,
@@ -319,7 +320,7 @@ mod tests {
 
     #[test]
     fn a_server_that_only_talks_hangs_and_is_given_up() {
-        // Empty sound of the right channel, sound of another one, and a packet of commands that is none.
+        // Empty sound of the right channel, sound of another channel, and a malformed command.
         let other = [0, 0, 0, 4, 0, 0, 0, 9, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 1, 2, 3, 4];
         let none = [0, 0, 0, 0, 255, 255, 255, 255, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0];
         let talks = [vec![0; 20], other.to_vec(), none.to_vec()];

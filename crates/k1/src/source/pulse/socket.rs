@@ -1,5 +1,5 @@
-//! Where the sound server listens: looked for in the places, and by the names, that libpulse uses. And the socket to it,
-//! on which every call has an end and no signal interrupts any.
+//! Finds the sound server in the same places as libpulse, and connects a socket on which every call has a time limit and
+//! continues after a signal.
 
 use std::cell::RefCell;
 use std::ffi::OsString;
@@ -13,9 +13,9 @@ use std::time::{Duration, Instant};
 use crate::sink::lookup::{Found, Host, Real};
 use rustix::net::{AddressFamily, SocketAddrUnix, SocketType};
 
-/// TCP port of a server that names none.
+/// Default TCP port of a server.
 const PORT: u16 = 4713;
-/// Shortest timeout that a socket takes for one.
+/// Shortest timeout that a socket accepts.
 const LEAST: Duration = Duration::from_millis(1);
 
 /// A connected socket.
@@ -23,12 +23,12 @@ const LEAST: Duration = Duration::from_millis(1);
 pub enum Socket {
     /// To a server on this machine.
     Unix(UnixStream),
-    /// To one on any.
+    /// To a server on any machine.
     Tcp(TcpStream),
 }
 
 impl Socket {
-    /// A write that takes longer fails.
+    /// Sets the longest time for a write.
     pub fn set_write_timeout(&self, patience: Duration) -> io::Result<()> {
         match self {
             Self::Unix(s) => s.set_write_timeout(Some(patience)),
@@ -44,7 +44,7 @@ impl Socket {
         }
     }
 
-    /// Reads what there is, waiting for it until `until` at the latest; then it fails as a timeout.
+    /// Reads available bytes; waits for them until `until`, then fails with a timeout.
     pub fn read_until(&mut self, into: &mut [u8], until: Instant) -> io::Result<usize> {
         loop {
             let left = until.saturating_duration_since(Instant::now()).max(LEAST);
@@ -52,7 +52,7 @@ impl Socket {
                 Self::Unix(s) => s.set_read_timeout(Some(left)).and_then(|()| s.read(into)),
                 Self::Tcp(s) => s.set_read_timeout(Some(left)).and_then(|()| s.read(into)),
             };
-            // A stop and continue, a tracer, a suspend: none of them is the end of anything.
+            // A stop and continue, a tracer or a suspend interrupts the call but not the connection.
             match read {
                 Err(e) if e.kind() == ErrorKind::Interrupted => {}
                 done => return done,
@@ -73,19 +73,19 @@ enum Address {
 /// Why there is no connection.
 #[derive(Debug)]
 pub enum Absent {
-    /// Nobody is there, in words.
+    /// There is no server, with the reason.
     Nobody(String),
-    /// Somebody is, and takes no connection.
+    /// There is a server, but it does not accept connections.
     Busy,
 }
 
 thread_local! {
-    /// Names that were looked up on this thread: a question that hangs is gone on with at the next attempt.
+    /// Lookups of this thread, so that the next attempt continues one that hangs.
     static HOSTS: RefCell<Vec<(Address, Host)>> = const { RefCell::new(Vec::new()) };
 }
 
-/// Connects to the first server that takes a connection, or says why there is none. A connection is waited for `patience`
-/// at most, the addresses of a name `naming`, and nothing beyond `deadline`.
+/// Connects to the first server that accepts, or returns the reason. Waits at most `patience` for a connection and `naming`
+/// for a lookup, and never beyond `deadline`.
 pub fn connect(patience: Duration, naming: Duration, deadline: Instant) -> Result<Socket, Absent> {
     let mut refusal = None;
     for address in candidates(|name| std::env::var_os(name)).map_err(Absent::Nobody)? {
@@ -108,7 +108,7 @@ pub fn connect(patience: Duration, naming: Duration, deadline: Instant) -> Resul
     Err(refusal.unwrap_or_else(|| Absent::Nobody(none.into())))
 }
 
-/// Connects without waiting: at a server that stands still so many may wait already that there is no more room.
+/// Connects without waiting, because the queue of a server that hangs may be full.
 fn unix(path: &Path) -> io::Result<Socket> {
     let address = SocketAddrUnix::new(path)?;
     let socket = rustix::net::socket(AddressFamily::UNIX, SocketType::STREAM, None)?;
@@ -124,7 +124,7 @@ fn unix(path: &Path) -> io::Result<Socket> {
     Ok(Socket::Unix(stream))
 }
 
-/// The addresses of that name, looked up until `until` at the latest.
+/// The addresses of a name; waits for them until `until`.
 fn look_up(address: &Address, name: &str, port: u16, until: Instant) -> io::Result<Vec<SocketAddr>> {
     HOSTS.with_borrow_mut(|hosts| {
         let known = hosts.iter().position(|(a, _)| a == address);
@@ -173,12 +173,12 @@ fn tcp(addresses: &[SocketAddr], patience: Duration, deadline: Instant) -> io::R
 /// The addresses to try, best first.
 fn candidates(var: impl Fn(&str) -> Option<OsString>) -> Result<Vec<Address>, String> {
     let var = |name: &str| var(name).filter(|v| !v.is_empty());
-    // A server that is named is the only one.
+    // With PULSE_SERVER, try only that server.
     if let Some(named) = var("PULSE_SERVER") {
         let named = named.to_string_lossy();
         let addresses: Vec<_> = named.split_whitespace().filter_map(address_of).collect();
         return if addresses.is_empty() {
-            Err(format!("PULSE_SERVER is {named}, and K1 understands unix:/PATH and tcp:HOST:PORT"))
+            Err(format!("PULSE_SERVER is {named}, but K1 understands only unix:/PATH and tcp:HOST:PORT"))
         } else {
             Ok(addresses)
         };
@@ -186,7 +186,7 @@ fn candidates(var: impl Fn(&str) -> Option<OsString>) -> Result<Vec<Address>, St
     let mut paths = Vec::new();
     paths.extend(var("PULSE_RUNTIME_PATH").map(|p| PathBuf::from(p).join("native")));
     paths.extend(var("XDG_RUNTIME_DIR").map(|p| PathBuf::from(p).join("pulse/native")));
-    // Without a session there is a folder named after the machine, in the home of the user.
+    // Without a session, libpulse uses a folder named after the machine, in the user's home.
     if let Some(home) = var("HOME")
         && let Ok(entries) = std::fs::read_dir(PathBuf::from(home).join(".config/pulse"))
     {
@@ -314,7 +314,7 @@ mod tests {
         let place = dir.join("native");
         let _listens = std::os::unix::net::UnixListener::bind(&place).unwrap();
         let began = Instant::now();
-        // Nobody accepts: after some thousands there is no more room.
+        // Nobody accepts, so the queue is full after some thousands.
         let mut waiting = Vec::new();
         let refused = loop {
             match unix(&place) {
@@ -325,7 +325,7 @@ mod tests {
         };
         std::fs::remove_dir_all(&dir).unwrap();
         assert!(began.elapsed() < Duration::from_secs(10));
-        // Fewer handles than room is no room either.
+        // Running out of handles also ends the loop.
         assert!(refused.kind() == ErrorKind::TimedOut || waiting.len() > 500, "{refused}");
     }
 }

@@ -1,66 +1,16 @@
-//! How often a client may ask for the same: a least interval per route **and client**, so that two browsers do not
-//! starve each other. And how often it may guess at the token.
+//! How often a client may guess at the token.
 
-use crate::error::Refusal;
+use crate::rejection::Rejection;
 
-/// Remembers when the last `N` pairs of client and route were answered; the oldest is forgotten first.
-#[derive(Clone, Debug)]
-pub struct Limiter<const N: usize> {
-    entries: [Option<Entry>; N],
-}
-
-#[derive(Clone, Copy, Debug)]
-struct Entry {
-    client: u64,
-    route: usize,
-    at_ms: u64,
-}
-
-impl<const N: usize> Default for Limiter<N> {
-    fn default() -> Self {
-        Self { entries: [None; N] }
-    }
-}
-
-impl<const N: usize> Limiter<N> {
-    /// Admits a request of `client` to `route` at `now_ms`, or says when to come again. A refused request does not
-    /// move the time of the next one.
-    pub fn admit(&mut self, client: u64, route: usize, window_ms: u32, now_ms: u64) -> Result<(), Refusal> {
-        if window_ms == 0 || N == 0 {
-            return Ok(());
-        }
-        let mut oldest = 0;
-        let mut oldest_ms = u64::MAX;
-        for (i, entry) in self.entries.iter_mut().enumerate() {
-            match entry {
-                Some(e) if e.client == client && e.route == route => {
-                    let since = now_ms.saturating_sub(e.at_ms);
-                    if since < u64::from(window_ms) {
-                        return Err(Refusal::RateLimited { window_ms, wait_ms: window_ms - since as u32 });
-                    }
-                    e.at_ms = now_ms;
-                    return Ok(());
-                }
-                Some(e) if e.at_ms < oldest_ms => (oldest, oldest_ms) = (i, e.at_ms),
-                Some(_) => {}
-                None if oldest_ms > 0 => (oldest, oldest_ms) = (i, 0),
-                None => {}
-            }
-        }
-        self.entries[oldest] = Some(Entry { client, route, at_ms: now_ms });
-        Ok(())
-    }
-}
-
-/// Different wrong tokens in a row that cost their sender no waiting: a person's slips, and old bookmarks.
+/// Number of different wrong tokens in a row that are free: typing errors and old bookmarks.
 const FREE_GUESSES: u32 = 8;
 /// The first wait in ms; each further wrong token doubles it.
 const FIRST_WAIT_MS: u64 = 1_000;
 /// The longest wait in ms.
 const LONGEST_WAIT_MS: u64 = 30_000;
-/// A sender who has shown no wrong token for as long, in ms, begins anew.
+/// Time without a wrong token after which a sender is forgiven, in ms.
 const FORGIVEN_MS: u64 = 600_000;
-/// A pause of as long, in ms, ends a burst.
+/// Pause that ends a burst, in ms.
 const BURST_PAUSE_MS: u64 = 10_000;
 
 /// Wrong tokens and their senders. Where every place is taken, all further senders share one more place, and wait
@@ -69,7 +19,7 @@ const BURST_PAUSE_MS: u64 = 10_000;
 /// The right token is asked for **before** this: whoever shows it is let in at once, even from an address that guesses.
 /// Behind a router or a proxy all share one address, and a guest who guesses must not shut the owner out. That a guess is
 /// looked at during the wait is safe because no token is short enough to be found in years at full speed
-/// ([`LEAST_TOKEN_BITS`](crate::access::LEAST_TOKEN_BITS)); the wait keeps the cost of guessing low.
+/// ([`LEAST_TOKEN_BITS`](crate::strength::LEAST_TOKEN_BITS)); the wait keeps the cost of guessing low.
 #[derive(Clone, Debug)]
 pub struct Guesses<K, const N: usize> {
     senders: [Option<Sender<K>>; N],
@@ -78,7 +28,7 @@ pub struct Guesses<K, const N: usize> {
 
 #[derive(Clone, Copy, Debug)]
 struct Sender<K> {
-    /// Nothing for the crowd.
+    /// `None` for the crowd.
     key: Option<K>,
     last: u64,
     guesses: u32,
@@ -92,7 +42,7 @@ struct Sender<K> {
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Wrong {
     /// The answer to it.
-    pub refusal: Refusal,
+    pub rejection: Rejection,
     /// True if it begins a burst: worth a line of the log.
     pub begins: bool,
 }
@@ -100,7 +50,7 @@ pub struct Wrong {
 /// Wrong tokens of one sender without a pause between them.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Burst<K> {
-    /// The sender; nothing for all those together that found no place of their own.
+    /// The sender; `None` for all senders without a place of their own together.
     pub key: Option<K>,
     /// Number of wrong tokens.
     pub count: u32,
@@ -115,10 +65,10 @@ impl<K: Copy + PartialEq, const N: usize> Default for Guesses<K, N> {
 }
 
 impl<K: Copy + PartialEq, const N: usize> Guesses<K, N> {
-    /// Notes that `key` has shown a wrong `token`. The same token once more is no further guess: every tab of a browser
-    /// tries what it remembers.
+    /// Notes that `key` has shown a wrong `token`. The same token again does not count as a guess: every tab of a
+    /// browser sends the one it remembers.
     pub fn wrong(&mut self, key: K, token: &str, now_ms: u64) -> Wrong {
-        let hash = crate::page::fnv(token.as_bytes());
+        let hash = crate::etag::fnv(token.as_bytes());
         let (key, place) = self.place(key, now_ms);
         let fresh = Sender {
             key,
@@ -148,13 +98,13 @@ impl<K: Copy + PartialEq, const N: usize> Guesses<K, N> {
                 s.until_ms = now_ms + (FIRST_WAIT_MS << over.min(5)).min(LONGEST_WAIT_MS);
             }
         }
-        let refusal = match s.until_ms.saturating_sub(now_ms) {
-            0 => Refusal::Unauthorized,
-            wait_ms => Refusal::TooManyGuesses { wait_ms: wait_ms as u32 },
+        let rejection = match s.until_ms.saturating_sub(now_ms) {
+            0 => Rejection::Unauthorized,
+            wait_ms => Rejection::TooManyGuesses { wait_ms: wait_ms as u32 },
         };
         let begins = s.burst == 1;
         *place = Some(s);
-        Wrong { refusal, begins }
+        Wrong { rejection, begins }
     }
 
     /// A burst of more than one wrong token that has ended; each is told once.
@@ -187,53 +137,33 @@ mod tests {
     use super::*;
 
     #[test]
-    fn one_client_waits_and_another_does_not() {
-        let mut l = Limiter::<8>::default();
-        assert!(l.admit(1, 0, 300, 1000).is_ok());
-        assert_eq!(l.admit(1, 0, 300, 1100), Err(Refusal::RateLimited { window_ms: 300, wait_ms: 200 }));
-        assert!(l.admit(2, 0, 300, 1100).is_ok(), "another client");
-        assert!(l.admit(1, 1, 300, 1100).is_ok(), "another route");
-        assert!(l.admit(1, 0, 300, 1300).is_ok(), "a refusal does not prolong the wait");
-        assert!(l.admit(1, 2, 0, 0).is_ok() && l.admit(1, 2, 0, 0).is_ok(), "no window, no limit");
-    }
-
-    #[test]
-    fn a_crowd_forgets_the_oldest_and_nobody_is_refused_for_others() {
-        let mut l = Limiter::<4>::default();
-        for client in 0..1000 {
-            assert!(l.admit(client, 0, 300, client).is_ok());
-        }
-        assert!(l.admit(999, 0, 300, 1000).is_err(), "the newest is remembered");
-    }
-
-    #[test]
     fn wrong_tokens_slow_their_sender_down_and_nobody_else() {
         let mut g = Guesses::<u64, 4>::default();
         for i in 0..8 {
             let wrong = g.wrong(1, &format!("guess{i}"), 1000);
-            assert_eq!((wrong.refusal, wrong.begins), (Refusal::Unauthorized, i == 0));
+            assert_eq!((wrong.rejection, wrong.begins), (Rejection::Unauthorized, i == 0));
         }
-        let wait = |wait_ms| Refusal::TooManyGuesses { wait_ms };
-        assert_eq!(g.wrong(1, "guess8", 1000).refusal, wait(1000));
+        let wait = |wait_ms| Rejection::TooManyGuesses { wait_ms };
+        assert_eq!(g.wrong(1, "guess8", 1000).rejection, wait(1000));
         assert_eq!(
-            g.wrong(1, "guess9", 1400).refusal,
+            g.wrong(1, "guess9", 1400).rejection,
             wait(600),
             "a refused guess does not prolong the wait"
         );
-        assert_eq!(g.wrong(2, "guess8", 1400).refusal, Refusal::Unauthorized, "another sender");
+        assert_eq!(g.wrong(2, "guess8", 1400).rejection, Rejection::Unauthorized, "another sender");
         let mut now = 2000;
         for expected in [2000, 4000, 8000, 16_000, 30_000, 30_000] {
-            assert_eq!(g.wrong(1, &format!("at{now}"), now).refusal, wait(expected));
+            assert_eq!(g.wrong(1, &format!("at{now}"), now).rejection, wait(expected));
             now += u64::from(expected);
         }
-        assert_eq!(g.wrong(1, "much later", now + 600_000).refusal, Refusal::Unauthorized, "forgiven");
+        assert_eq!(g.wrong(1, "much later", now + 600_000).rejection, Rejection::Unauthorized, "forgiven");
     }
 
     #[test]
     fn an_old_bookmark_in_every_tab_is_one_guess() {
         let mut g = Guesses::<u64, 4>::default();
         for i in 0..1000 {
-            assert_eq!(g.wrong(1, "the token of last year", i).refusal, Refusal::Unauthorized);
+            assert_eq!(g.wrong(1, "the token of last year", i).rejection, Rejection::Unauthorized);
         }
     }
 
@@ -257,7 +187,7 @@ mod tests {
         // One guess in a millisecond, for ten minutes, each from the next of 450 senders.
         for i in 0..600_000_u64 {
             let wrong = g.wrong(i % 450, &format!("{i}"), i);
-            looked_at += u32::from(wrong.refusal == Refusal::Unauthorized);
+            looked_at += u32::from(wrong.rejection == Rejection::Unauthorized);
             // Five places, and each is said once.
             assert_eq!(wrong.begins, i < 5, "{i}");
         }
@@ -267,8 +197,8 @@ mod tests {
         assert_eq!(counts.iter().map(|c| c.1).sum::<u32>(), 600_000, "every guess is counted once");
         assert_eq!(counts[4].0, None, "the crowd has no address");
         // Whoever is silent for long enough gives the place back.
-        assert_eq!(g.wrong(1000, "x", 1_200_000).refusal, Refusal::Unauthorized);
+        assert_eq!(g.wrong(1000, "x", 1_200_000).rejection, Rejection::Unauthorized);
         assert_eq!(g.ended(1_300_000), None, "one wrong token was told when it came");
-        assert_eq!(Guesses::<u64, 0>::default().wrong(1, "x", 0).refusal, Refusal::Unauthorized);
+        assert_eq!(Guesses::<u64, 0>::default().wrong(1, "x", 0).rejection, Rejection::Unauthorized);
     }
 }

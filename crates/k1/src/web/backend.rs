@@ -1,4 +1,4 @@
-//! The program as a home of the API.
+//! The program as a back end of the API.
 
 use std::sync::PoisonError;
 
@@ -6,7 +6,7 @@ use k1_device::answers::{
     BootLog, Check, Device, Heard, Light, LightState, LinkOptions, LiveSound, Performance, SelfTest, Setup,
     TestState, Vitals,
 };
-use k1_device::api::{Home, Identity};
+use k1_device::backend::{Backend, Identity};
 use k1_device::error::Refusal;
 use k1_device::exchange::{Change, Settings};
 use k1_device::firmware::{Firmware, GoingBack};
@@ -17,13 +17,13 @@ use k1_device::self_test::Reading;
 use k1_engine::audio::InputState;
 use k1_update::envelope::Envelope;
 
-use super::server::App;
+use super::app::App;
 
 const NO_LAMP: Refusal = Refusal::NotHere(
     "this is the program k1, which is updated as it was installed; only a lamp takes firmware",
 );
 
-impl Home for App {
+impl Backend for App {
     fn now_us(&self) -> u64 {
         self.shared.clock.now_us()
     }

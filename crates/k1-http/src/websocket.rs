@@ -1,7 +1,7 @@
-//! WebSocket frames for a lamp (RFC 6455), without I/O.
+//! WebSockets (RFC 6455), without I/O.
 
 use alloc::string::String;
-use core::fmt::Write;
+use alloc::vec::Vec;
 
 use base64::Engine;
 use base64::engine::general_purpose::STANDARD;
@@ -16,18 +16,6 @@ pub fn accept(key: &str) -> String {
     hash.update(key.as_bytes());
     hash.update(b"258EAFA5-E914-47DA-95CA-C5AB0DC85B11");
     STANDARD.encode(hash.finalize())
-}
-
-/// The answer that turns a connection into a WebSocket.
-pub fn handshake(key: &str) -> String {
-    let mut head = String::with_capacity(160);
-    // Writing to a string does not fail.
-    let _ = write!(
-        head,
-        "HTTP/1.1 101 Switching Protocols\r\nupgrade: websocket\r\nconnection: Upgrade\r\nsec-websocket-accept: {}\r\n\r\n",
-        accept(key)
-    );
-    head
 }
 
 /// What a frame carries.
@@ -57,18 +45,52 @@ impl Kind {
     }
 }
 
-/// Codes of a close.
+/// Codes of a close (RFC 6455, 7.4.1).
 pub mod code {
+    /// The client has closed.
+    pub const NORMAL: u16 = 1000;
     /// The client broke the protocol.
     pub const PROTOCOL: u16 = 1002;
+    /// A text is not UTF-8.
+    pub const NOT_UTF8: u16 = 1007;
     /// The message is too large.
     pub const TOO_BIG: u16 = 1009;
     /// No place is free; try again.
     pub const AGAIN: u16 = 1013;
 }
 
+/// A close by the server: its code, and a reason for people.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Close {
+    /// One of [`code`].
+    pub code: u16,
+    /// At most 123 bytes; may be empty.
+    pub reason: &'static str,
+}
+
+impl Close {
+    /// Every place is taken.
+    pub const TOO_MANY: Self = Self { code: code::AGAIN, reason: "too many connections; close another page" };
+
+    /// The whole frame.
+    pub fn frame(&self) -> Vec<u8> {
+        let mut payload = self.code.to_be_bytes().to_vec();
+        payload.extend_from_slice(self.reason.as_bytes());
+        frame(Kind::Close, &payload)
+    }
+}
+
+/// A whole frame from a server, in one piece.
+pub fn frame(kind: Kind, payload: &[u8]) -> Vec<u8> {
+    let (head, n) = frame_head(kind, payload.len());
+    let mut frame = Vec::with_capacity(n + payload.len());
+    frame.extend_from_slice(&head[..n]);
+    frame.extend_from_slice(payload);
+    frame
+}
+
 /// Head of a frame from a server: at most 10 bytes, and its length.
-pub fn frame_head(kind: Kind, length: usize) -> ([u8; 10], usize) {
+fn frame_head(kind: Kind, length: usize) -> ([u8; 10], usize) {
     let mut head = [0; 10];
     head[0] = 0x80 | kind.opcode();
     match length {
@@ -92,9 +114,9 @@ pub fn frame_head(kind: Kind, length: usize) -> ([u8; 10], usize) {
 /// What bytes from a client are.
 #[derive(Debug, PartialEq, Eq)]
 pub enum Event {
-    /// Not yet a whole message; so many bytes were used up.
+    /// Not yet a whole message; some bytes may have been used up.
     More,
-    /// A message of so many bytes at the front of the reader's buffer.
+    /// A message of this number of bytes at the front of the reader's buffer.
     Message(Kind, usize),
     /// The protocol was broken: close with this code.
     Broken(u16),
@@ -122,7 +144,7 @@ impl Reader {
         &self.message[from..from + length]
     }
 
-    /// Looks at bytes that have come: what they are, and how many were used up.
+    /// Reads bytes from a client. Returns what they are and how many were used.
     pub fn feed(&mut self, bytes: &[u8]) -> (Event, usize) {
         let [first, second, rest @ ..] = bytes else { return (Event::More, 0) };
         let (is_last, reserved, opcode) = (first & 0x80 != 0, first & 0x70, first & 0x0f);
@@ -172,6 +194,61 @@ impl Reader {
         self.open = None;
         self.length = 0;
         (Event::Message(kind, whole), used)
+    }
+}
+
+/// The bytes received on a WebSocket that are not yet used, and the message they form.
+#[derive(Debug, Default)]
+pub struct Inbox {
+    bytes: Vec<u8>,
+    reader: Reader,
+}
+
+/// What a message asks of the server.
+#[derive(Debug, PartialEq, Eq)]
+pub enum Incoming<'a> {
+    /// Look at a text.
+    Text(&'a str),
+    /// Nothing; a sign of life.
+    Nothing,
+    /// Send this pong.
+    Pong(&'a [u8]),
+    /// Send a close, and end.
+    Close(Close),
+}
+
+impl Inbox {
+    /// Takes bytes in.
+    pub fn take(&mut self, bytes: &[u8]) {
+        self.bytes.extend_from_slice(bytes);
+    }
+
+    /// The next message of what has come; `None` if it is not yet whole.
+    pub fn message(&mut self) -> Option<Incoming<'_>> {
+        let (event, used) = loop {
+            let (event, used) = self.reader.feed(&self.bytes);
+            // A fragment was taken and its message goes on.
+            if event == Event::More && used > 0 {
+                self.bytes.drain(..used);
+                continue;
+            }
+            break (event, used);
+        };
+        self.bytes.drain(..used);
+        let close = |code| Incoming::Close(Close { code, reason: "" });
+        Some(match event {
+            Event::More => return None,
+            Event::Broken(code) => close(code),
+            Event::Message(kind, n) => {
+                let message = self.reader.message(kind, n);
+                match kind {
+                    Kind::Text => core::str::from_utf8(message).map_or(close(code::NOT_UTF8), Incoming::Text),
+                    Kind::Binary | Kind::Pong => Incoming::Nothing,
+                    Kind::Ping => Incoming::Pong(message),
+                    Kind::Close => close(code::NORMAL),
+                }
+            }
+        })
     }
 }
 
@@ -247,6 +324,38 @@ mod tests {
                 }
             }
         }
+    }
+
+    #[test]
+    fn what_comes_is_answered_as_the_standard_asks() {
+        let mut inbox = Inbox::default();
+        let mut bytes = client(0x81, b"one");
+        bytes.extend(client(0x01, b"two "));
+        bytes.extend(client(0x89, b"?"));
+        bytes.extend(client(0x80, b"halves"));
+        bytes.extend(client(0x82, b"bytes"));
+        bytes.extend(client(0x8a, b""));
+        let mut got = Vec::new();
+        for byte in bytes {
+            inbox.take(&[byte]);
+            while let Some(message) = inbox.message() {
+                got.push(format!("{message:?}"));
+            }
+        }
+        assert_eq!(got, ["Text(\"one\")", "Pong([63])", "Text(\"two halves\")", "Nothing", "Nothing"]);
+        for (bytes, code) in [
+            (client(0x88, &[3, 232]), code::NORMAL),
+            (client(0x81, &[0xff]), code::NOT_UTF8),
+            (client(0x83, b""), code::PROTOCOL),
+            (client(0x81, &[b'x'; MOST_MESSAGE + 1]), code::TOO_BIG),
+        ] {
+            let mut inbox = Inbox::default();
+            inbox.take(&bytes);
+            assert_eq!(inbox.message(), Some(Incoming::Close(Close { code, reason: "" })));
+        }
+        assert_eq!(Close { code: 1000, reason: "" }.frame(), [0x88, 2, 3, 232]);
+        let too_many = Close::TOO_MANY.frame();
+        assert_eq!((&too_many[..4], too_many.len()), (&[0x88, 42, 3, 245][..], 44));
     }
 
     #[test]

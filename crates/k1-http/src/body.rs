@@ -1,29 +1,64 @@
-//! Bodies, taken in whole before anything is answered: a sender who is cut off in the middle would not read the answer.
+//! Bodies of requests. They are read to the end before the answer: a sender that is cut off in the middle would not
+//! read it.
 
-use crate::error::Refusal;
+use crate::limits::MOST_DISCARDED;
+use crate::rejection::Rejection;
 
 /// How a body comes (RFC 9112, 6).
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Framing {
-    /// So many bytes.
+    /// This number of bytes.
     Length(u64),
     /// In chunks, each with its length.
     Chunked,
 }
 
-/// So many bytes of a body that is too large are taken in and forgotten; then the connection ends.
-pub const MOST_DISCARDED: u64 = 1 << 20;
+/// Counts the bytes of a body and limits how many of them are kept and read.
+#[derive(Clone, Copy, Debug)]
+pub struct Measure {
+    max: usize,
+    size: u64,
+}
+
+impl Measure {
+    /// For a body of which `max` bytes are taken.
+    pub const fn new(max: usize) -> Self {
+        Self { max, size: 0 }
+    }
+
+    /// Counts `n` more bytes and returns how many of them are to be kept.
+    pub fn take(&mut self, n: usize) -> usize {
+        let room = (self.max as u64).saturating_sub(self.size);
+        self.size += n as u64;
+        room.min(n as u64) as usize
+    }
+
+    /// True if the rest is not worth reading, even to be discarded.
+    pub const fn is_hopeless(&self) -> bool {
+        self.size > MOST_DISCARDED && self.size > self.max as u64
+    }
+
+    /// Whether the body fits, with `announced` bytes still to come.
+    ///
+    /// # Errors
+    ///
+    /// [`Rejection::TooLarge`].
+    pub const fn verdict(&self, announced: u64) -> Result<(), Rejection> {
+        let fits = self.size.saturating_add(announced) <= self.max as u64;
+        if fits { Ok(()) } else { Err(Rejection::TooLarge { max: self.max }) }
+    }
+}
 
 #[derive(Clone, Copy, Debug, PartialEq)]
 enum State {
-    /// In data of which so much is left.
+    /// In data; the number of bytes left.
     Data(u64),
-    /// In the hexadecimal length of a chunk, after so many digits.
+    /// In the hexadecimal length of a chunk, and its digits so far.
     Size {
         value: u64,
         digits: u8,
     },
-    /// In what may stand between the length and the end of its line.
+    /// Between the length of a chunk and the end of its line.
     Extension {
         value: u64,
     },
@@ -42,8 +77,7 @@ pub struct Intake {
     state: State,
     chunked: bool,
     kept: usize,
-    max: usize,
-    size: u64,
+    measure: Measure,
 }
 
 impl Intake {
@@ -54,12 +88,12 @@ impl Intake {
             Framing::Length(n) => (State::Data(n), false),
             Framing::Chunked => (State::Size { value: 0, digits: 0 }, true),
         };
-        Self { state, chunked, kept: 0, max, size: 0 }
+        Self { state, chunked, kept: 0, measure: Measure::new(max) }
     }
 
-    /// True when the whole body has come, or so much of it that the rest is not worth waiting for.
+    /// True when the body is complete, or too large to be read on.
     pub fn is_done(&self) -> bool {
-        self.state == State::Done || self.size > MOST_DISCARDED
+        self.state == State::Done || self.measure.is_hopeless()
     }
 
     /// True if the connection is still in step with its client.
@@ -72,21 +106,24 @@ impl Intake {
         self.kept
     }
 
-    /// The refusal of a body that was larger than what makes sense, or is announced so.
-    pub fn verdict(&self) -> Result<(), Refusal> {
-        let announced = match self.state {
-            State::Data(n) if !self.chunked => n.saturating_add(self.size),
-            _ => self.size,
-        };
-        if announced > self.max as u64 { Err(Refusal::TooLarge { max: self.max }) } else { Ok(()) }
+    /// Whether the body fits, as far as it has come and is announced.
+    ///
+    /// # Errors
+    ///
+    /// [`Rejection::TooLarge`].
+    pub fn verdict(&self) -> Result<(), Rejection> {
+        self.measure.verdict(match self.state {
+            State::Data(n) if !self.chunked => n,
+            _ => 0,
+        })
     }
 
     /// Takes bytes in, keeps up to `max` of them in `keep`, and says how many of `bytes` belong to the body.
     ///
     /// # Errors
     ///
-    /// [`Refusal::NotHttp`] if chunks are no chunks.
-    pub fn feed(&mut self, bytes: &[u8], keep: &mut [u8]) -> Result<usize, Refusal> {
+    /// [`Rejection::NotHttp`] for chunks that are malformed.
+    pub fn feed(&mut self, bytes: &[u8], keep: &mut [u8]) -> Result<usize, Rejection> {
         let mut used = 0;
         while used < bytes.len() && !self.is_done() {
             let byte = bytes[used];
@@ -109,7 +146,7 @@ impl Intake {
                         }
                         None if digits > 0 && byte == b'\n' => Self::begin(value),
                         None if digits > 0 => State::Extension { value },
-                        _ => return Err(Refusal::NotHttp),
+                        _ => return Err(Rejection::NotHttp),
                     }
                 }
                 State::Extension { value } => {
@@ -121,7 +158,7 @@ impl Intake {
                     match byte {
                         b'\r' => State::AfterChunk,
                         b'\n' => State::Size { value: 0, digits: 0 },
-                        _ => return Err(Refusal::NotHttp),
+                        _ => return Err(Rejection::NotHttp),
                     }
                 }
                 State::Trailer { empty } => {
@@ -144,9 +181,7 @@ impl Intake {
     }
 
     fn keep(&mut self, bytes: &[u8], keep: &mut [u8]) {
-        self.size += bytes.len() as u64;
-        let room = self.max.min(keep.len()).saturating_sub(self.kept);
-        let n = bytes.len().min(room);
+        let n = self.measure.take(bytes.len()).min(keep.len() - self.kept);
         keep[self.kept..self.kept + n].copy_from_slice(&bytes[..n]);
         self.kept += n;
     }
@@ -185,23 +220,37 @@ mod tests {
             for piece in bytes.chunks(pieces) {
                 match intake.feed(piece, &mut keep) {
                     Ok(used) => prop_assert!(used <= piece.len() && intake.kept() <= 64),
-                    Err(refusal) => { prop_assert_eq!(refusal, Refusal::NotHttp); break }
+                    Err(refusal) => { prop_assert_eq!(refusal, Rejection::NotHttp); break }
                 }
             }
         }
     }
 
     #[test]
+    fn a_body_is_read_as_long_as_it_may_fit_or_be_discarded() {
+        let after = |max: usize, n: usize| {
+            let mut measure = Measure::new(max);
+            (measure.take(n), measure.is_hopeless(), measure.verdict(0).is_ok(), measure.verdict(1).is_ok())
+        };
+        let most = MOST_DISCARDED as usize;
+        assert_eq!(after(10, 10), (10, false, true, false));
+        assert_eq!(after(10, most), (10, false, false, false));
+        assert_eq!(after(10, most + 1), (10, true, false, false));
+        assert_eq!(after(2 * most, 2 * most), (2 * most, false, true, false), "a large body that is welcome");
+        assert_eq!(after(2 * most, 2 * most + 1), (2 * most, true, false, false));
+    }
+
+    #[test]
     fn too_much_is_taken_in_and_refused() {
         let (intake, kept, used) = take(Framing::Length(100), &[b'x'; 120], 7);
         assert_eq!((kept.len(), used), (64, 100));
-        assert!(intake.in_step() && intake.verdict() == Err(Refusal::TooLarge { max: 64 }));
+        assert!(intake.in_step() && intake.verdict() == Err(Rejection::TooLarge { max: 64 }));
         let announced = Intake::new(Framing::Length(9_999_999_999), 64);
         assert!(!announced.is_done() && announced.verdict().is_err());
         assert!(Intake::new(Framing::Length(0), 64).is_done());
         for wrong in ["zz\r\n", "\r\n", "-1\r\n", "fffffffff\r\n", "2\r\n{}x"] {
             let result = Intake::new(Framing::Chunked, 64).feed(wrong.as_bytes(), &mut [0; 64]);
-            assert_eq!(result, Err(Refusal::NotHttp), "{wrong}");
+            assert_eq!(result, Err(Rejection::NotHttp), "{wrong}");
         }
     }
 }

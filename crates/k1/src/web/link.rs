@@ -1,0 +1,98 @@
+//! One WebSocket: what comes and goes on it, and signs of life.
+
+use std::time::Duration;
+
+use hyper::upgrade::Upgraded;
+use hyper_util::rt::TokioIo;
+use k1_http::limits::{Beat, Heartbeat};
+use k1_http::websocket::{Close, Inbox, Incoming, Kind, frame};
+use tokio::io::{AsyncReadExt, AsyncWriteExt, ReadHalf, WriteHalf};
+
+use super::app::App;
+use super::sockets::Place;
+
+/// How long a last word may take.
+const LAST_WORD: Duration = Duration::from_millis(200);
+
+/// A WebSocket ends, with a close or without.
+pub struct End(pub Option<Close>);
+
+/// What has come, or is due.
+pub enum Event {
+    /// A text from the other side.
+    Text(String),
+    /// A frame to be sent: a ping or a pong.
+    Send(Vec<u8>),
+}
+
+/// A WebSocket.
+pub struct Link {
+    reader: ReadHalf<TokioIo<Upgraded>>,
+    writer: WriteHalf<TokioIo<Upgraded>>,
+    inbox: Inbox,
+    heart: Heartbeat,
+    bytes: [u8; 1_024],
+}
+
+impl Link {
+    /// One whose handshake was answered at `now_ms`.
+    pub fn new(upgraded: Upgraded, now_ms: u64) -> Self {
+        let (reader, writer) = tokio::io::split(TokioIo::new(upgraded));
+        Self { reader, writer, inbox: Inbox::default(), heart: Heartbeat::new(now_ms), bytes: [0; 1_024] }
+    }
+
+    /// What comes next. Dropped before it has ended, it loses nothing.
+    ///
+    /// # Errors
+    ///
+    /// [`End`] if the other side closes, has gone, or loses its place.
+    pub async fn event(&mut self, app: &App, place: &Place) -> Result<Event, End> {
+        loop {
+            match self.inbox.message() {
+                Some(Incoming::Text(text)) => return Ok(Event::Text(text.to_owned())),
+                Some(Incoming::Pong(payload)) => return Ok(Event::Send(frame(Kind::Pong, payload))),
+                Some(Incoming::Close(close)) => return Err(End(Some(close))),
+                Some(Incoming::Nothing) => continue,
+                None => {}
+            }
+            let wait = match self.heart.beat(app.now_ms()) {
+                Beat::Wait(wait) => Duration::from_millis(wait),
+                Beat::Ping => return Ok(Event::Send(frame(Kind::Ping, &[]))),
+                Beat::Gone => return Err(End(None)),
+            };
+            tokio::select! {
+                biased;
+                () = place.lost() => return Err(End(Some(Close::TOO_MANY))),
+                read = self.reader.read(&mut self.bytes) => {
+                    let Ok(n @ 1..) = read else { return Err(End(None)) };
+                    self.heart.heard(app.now_ms());
+                    place.heard(app.now_ms());
+                    self.inbox.take(&self.bytes[..n]);
+                }
+                () = tokio::time::sleep(wait) => {}
+            }
+        }
+    }
+
+    /// Sends a frame.
+    ///
+    /// # Errors
+    ///
+    /// [`End`] if the other side has gone, or takes nothing.
+    pub async fn send(&mut self, frame: &[u8]) -> Result<(), End> {
+        let sent = async {
+            self.writer.write_all(frame).await?;
+            self.writer.flush().await
+        };
+        sent.await.map_err(|_| End(None))
+    }
+
+    /// Says the last word.
+    pub async fn close(mut self, close: Close) {
+        let said = async {
+            let _ = self.writer.write_all(&close.frame()).await;
+            let _ = self.writer.shutdown().await;
+        };
+        let _ = tokio::time::timeout(LAST_WORD, said).await;
+    }
+}

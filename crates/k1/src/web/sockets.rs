@@ -1,0 +1,75 @@
+//! The places for WebSockets. Which one gives way is decided in [`k1_http::sockets`].
+
+use std::collections::HashMap;
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+
+use k1_http::client::Client;
+use k1_http::limits::PROGRAM;
+use k1_http::sockets::{Id, Sockets};
+use tokio::sync::Notify;
+
+/// The open WebSockets.
+pub struct WebSockets {
+    open: Mutex<Open>,
+}
+
+struct Open {
+    sockets: Sockets,
+    leave: HashMap<Id, Arc<Notify>>,
+}
+
+impl Default for WebSockets {
+    fn default() -> Self {
+        Self { open: Mutex::new(Open { sockets: Sockets::new(PROGRAM.websockets), leave: HashMap::new() }) }
+    }
+}
+
+/// One place, for as long as its WebSocket is open.
+pub struct Place {
+    all: Arc<WebSockets>,
+    id: Id,
+    leave: Arc<Notify>,
+}
+
+impl WebSockets {
+    /// How many are open.
+    pub fn len(&self) -> usize {
+        self.lock().sockets.len()
+    }
+
+    fn lock(&self) -> MutexGuard<'_, Open> {
+        self.open.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    /// A place for a newcomer; `None` if all are taken by others that are awake.
+    pub fn take(self: &Arc<Self>, client: Client, now_ms: u64) -> Option<Place> {
+        let mut open = self.lock();
+        let taken = open.sockets.take(client, now_ms)?;
+        if let Some(leave) = taken.gives_way.and_then(|id| open.leave.remove(&id)) {
+            leave.notify_one();
+        }
+        let leave = Arc::new(Notify::new());
+        open.leave.insert(taken.id, leave.clone());
+        Some(Place { all: self.clone(), id: taken.id, leave })
+    }
+}
+
+impl Place {
+    /// The other side has said something.
+    pub fn heard(&self, now_ms: u64) {
+        self.all.lock().sockets.heard(self.id, now_ms);
+    }
+
+    /// Ends when this place is given to another.
+    pub async fn lost(&self) {
+        self.leave.notified().await;
+    }
+}
+
+impl Drop for Place {
+    fn drop(&mut self) {
+        let mut open = self.all.lock();
+        open.sockets.remove(self.id);
+        open.leave.remove(&self.id);
+    }
+}

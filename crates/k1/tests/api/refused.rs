@@ -1,0 +1,44 @@
+//! The table of refusals (`k1_sim::refused`), asked of a K1 that runs: the same status and sentence as from the door alone.
+
+use std::io::Write;
+
+use k1_sim::refused::{NOT_HTTP, REFUSED, Refused};
+use serde_json::Value;
+
+use crate::k1::K1;
+use crate::raw::read;
+
+/// Sends a request as it is; the status and the body of the answer.
+fn ask(k1: &K1, request: &str) -> (u16, Value) {
+    let mut stream = k1.connect();
+    stream.write_all(request.replace("{host}", &k1.host).as_bytes()).unwrap();
+    let raw = read(&mut stream).unwrap_or_else(|| panic!("no answer to {request}"));
+    (raw.status, raw.answer().body)
+}
+
+fn is_refused(k1: &K1, row: &Refused) {
+    let (status, body) = ask(k1, row.request);
+    assert_eq!((status, &body["error"]), (row.status, &row.rejection.code().into()), "{}", row.request);
+    assert_eq!(body["message"], row.rejection.to_string(), "{}", row.request);
+}
+
+#[test]
+fn a_k1_that_runs_refuses_what_the_door_refuses() {
+    let k1 = K1::get_one();
+    if k1.token.is_none() {
+        REFUSED.iter().filter(|r| !r.needs_token).for_each(|row| is_refused(&k1, row));
+    }
+    // A server says it in its own words, and takes some of it apart in its own way.
+    for row in NOT_HTTP.iter().filter(|r| !r.request.contains("Transfer-Encoding")) {
+        if k1.is_program() {
+            assert_eq!(ask(&k1, row.request).0, row.status, "{}", row.request);
+        } else {
+            is_refused(&k1, row);
+        }
+    }
+    drop(k1);
+    let token = ["--listen", "127.0.0.1:0", "--token", "a-token-of-tests-1"];
+    if let Some(k1) = K1::start_here(&token) {
+        REFUSED.iter().filter(|r| r.needs_token).for_each(|row| is_refused(&k1, row));
+    }
+}
