@@ -1,4 +1,4 @@
-//! Whether a request is let in, and to what: decided from its head alone.
+//! Decides from the head of a request alone whether it is admitted, and to what.
 
 use alloc::string::String;
 use core::net::IpAddr;
@@ -15,47 +15,47 @@ use crate::rejection::Rejection;
 use crate::route::{self, File, Method, Route};
 use crate::token::{shown_tokens, shows_token};
 
-/// What stands behind the door.
+/// Everything that requests can reach.
 #[derive(Debug)]
 pub struct Site<A: 'static> {
     /// The routes.
     pub routes: &'static [Route<A>],
     /// Paths of WebSockets.
     pub websockets: &'static [&'static str],
-    /// Files, for which no token is needed.
+    /// Files, which need no token.
     pub files: &'static [File],
-    /// Every path with this beginning needs the token, so that nobody is told which there are.
+    /// Every path with this prefix needs the token, so that the answers do not reveal which paths exist.
     pub guarded: &'static str,
 }
 
-/// What a request was let in to.
+/// What an admitted request may reach.
 #[derive(Debug)]
 pub enum Entry<'a, A: 'static> {
     /// The preflight request of a browser.
     Preflight,
-    /// A file; true if the client has it already.
+    /// A file, and true if the client already has it.
     File(&'static File, bool),
-    /// A WebSocket: its path, and the key of the handshake.
+    /// A WebSocket: its path, and the key from the handshake.
     WebSocket(&'static str, &'a str),
     /// A route.
     Route(&'static Route<A>),
 }
 
-/// How a request was judged.
+/// The decision about a request.
 #[derive(Debug)]
 pub struct Judged<'a, A: 'static> {
-    /// What it was let in to, or why not.
+    /// What the request may reach, or why it is refused.
     pub result: Result<Entry<'a, A>, Rejection>,
     /// The page that may read the answer.
     pub origin: Option<&'a str>,
-    /// True if it was let in to a guarded path.
+    /// True if the request was admitted to a path that needs the token.
     pub is_trusted: bool,
-    /// True if it showed the first wrong token of a burst.
+    /// True if the request showed the first wrong token of a burst.
     pub begins_burst: bool,
 }
 
 impl<A> Judged<'_, A> {
-    /// Most bytes of the body that make sense.
+    /// Largest body in bytes that this request may have.
     pub fn max_body(&self) -> usize {
         match &self.result {
             Ok(Entry::Route(route)) => route.max_body.max(SMALL_BODY),
@@ -63,17 +63,17 @@ impl<A> Judged<'_, A> {
         }
     }
 
-    /// The head of an answer to this request.
+    /// The head of the answer to this request.
     pub fn answer<'b>(&'b self, status: u16, content: Content<'b>) -> AnswerHead<'b> {
         AnswerHead { status, content, origin: self.origin }
     }
 }
 
-/// The length of a body that is taken as it comes.
+/// The length in bytes of a body that is processed while it arrives.
 ///
 /// # Errors
 ///
-/// [`Rejection::LengthRequired`], [`Rejection::TooLarge`].
+/// [`Rejection::LengthRequired`] without a length, [`Rejection::TooLarge`] above the limit of the path.
 pub fn streamed_length(framing: Framing, max: usize) -> Result<u32, Rejection> {
     match framing {
         Framing::Length(n @ 1..) => {
@@ -83,7 +83,7 @@ pub fn streamed_length(framing: Framing, max: usize) -> Result<u32, Rejection> {
     }
 }
 
-/// Lets requests in; remembers `R` pairs of client and route, and `G` senders of wrong tokens.
+/// Admits requests. Remembers `R` pairs of client and route, and `G` senders of wrong tokens.
 #[derive(Debug)]
 pub struct Admission<A: 'static, const R: usize, const G: usize> {
     site: Site<A>,
@@ -94,13 +94,13 @@ pub struct Admission<A: 'static, const R: usize, const G: usize> {
 }
 
 impl<A, const R: usize, const G: usize> Admission<A, R, G> {
-    /// One that opens for a token, or for anybody.
+    /// Admits requests that show the token, or all requests if there is none.
     pub fn new(site: Site<A>, names: Names, token: Option<String>) -> Self {
         Self { site, names, token, intervals: Intervals::default(), guesses: Guesses::default() }
     }
 
     /// Judges a request from `address` at `now_ms`.
-    // Once in a lamp's flash, and not once for each caller.
+    // Without inlining, a lamp's flash holds this code once and not once for each caller.
     #[inline(never)]
     pub fn judge<'a>(&mut self, address: IpAddr, head: &Head<'a>, now_ms: u64) -> Judged<'a, A> {
         let mut judged = Judged {
@@ -137,19 +137,19 @@ impl<A, const R: usize, const G: usize> Admission<A, R, G> {
         judged
     }
 
-    /// A burst of wrong tokens that has ended; each is told once.
+    /// A burst of wrong tokens that has ended. Each burst is returned once.
     pub fn ended_burst(&mut self, now_ms: u64) -> Option<Burst<Client>> {
         self.guesses.ended(now_ms)
     }
 
-    /// True for a path that needs the token.
+    /// True for a path that only the token opens.
     fn is_guarded(&self, path: &str) -> bool {
         path.starts_with(self.site.guarded)
             || self.site.websockets.contains(&path)
             || self.site.routes.iter().any(|r| r.path == path)
     }
 
-    /// Whoever shows the token is let in, at once and always; others are told why not.
+    /// Admits every request that shows the token, without a wait; refuses the others with the reason.
     fn admit(&mut self, address: IpAddr, head: &Head, now_ms: u64) -> Result<(), (Rejection, bool)> {
         let Some(token) = &self.token else { return Ok(()) };
         if shows_token(token, head.bearer, head.query) {
@@ -173,7 +173,7 @@ impl<A, const R: usize, const G: usize> Admission<A, R, G> {
         now_ms: u64,
     ) -> Result<Entry<'a, A>, Rejection> {
         if let Some(path) = self.site.websockets.iter().find(|p| **p == head.path) {
-            // A plain GET of a WebSocket's path is a mistake to be told.
+            // A plain GET of a WebSocket's path is a mistake, so the answer explains it.
             let key = head.upgrade.filter(|_| head.method == "GET");
             return key.map(|key| Entry::WebSocket(path, key)).ok_or(Rejection::NotWebSocket);
         }

@@ -1,4 +1,5 @@
-//! The head of an answer: its status and its header lines, in one order wherever they are written.
+//! The head of an answer: its status and its header lines. The program and the lamp write the same lines in the same
+//! order.
 
 use core::fmt::{self, Arguments, Write};
 
@@ -6,52 +7,52 @@ use crate::etag::Tag;
 use crate::rejection::Rejection;
 use crate::websocket;
 
-/// What the page may load: nothing from elsewhere, and it runs in nobody's frame.
+/// The page may load nothing from other sites, and other pages may not show it in a frame.
 const PAGE_POLICY: &str = "default-src 'self'; img-src 'self' data:; frame-ancestors 'none'";
-/// Media type of answers.
+/// Media type of JSON answers.
 pub const JSON: &str = "application/json";
 
-/// What an answer is about.
+/// What an answer contains.
 #[derive(Clone, Copy, Debug)]
 pub enum Content<'a> {
     /// Nothing: the answer to a preflight request.
     Nothing,
-    /// An answer of this media type.
+    /// A body of this media type.
     Of(&'static str),
-    /// JSON that is kept under this name.
+    /// JSON that a browser saves as a file of this name.
     Attachment(&'static str),
     /// A file of the page.
     File {
         /// Media type.
         media_type: &'static str,
-        /// Changes with the content.
+        /// Entity tag; it changes with the content.
         tag: Tag,
-        /// True if the content is packed with gzip.
+        /// True if the content is compressed with gzip.
         packed: bool,
     },
     /// A refusal.
     Rejected(Rejection),
-    /// The connection goes on as a WebSocket; the key of the handshake.
+    /// The connection becomes a WebSocket; the value is the key from the handshake.
     WebSocket(&'a str),
 }
 
 /// The head of an answer.
 #[derive(Clone, Copy, Debug)]
 pub struct AnswerHead<'a> {
-    /// Status.
+    /// HTTP status code.
     pub status: u16,
-    /// What it is about.
+    /// What the answer contains.
     pub content: Content<'a>,
-    /// The page that may read it.
+    /// Origin of the page that may read the answer.
     pub origin: Option<&'a str>,
 }
 
 impl AnswerHead<'_> {
-    /// Every header line but for those that say where the answer ends, name and value.
+    /// Passes the name and the value of every header line to `put`, except those that tell where the answer ends.
     ///
     /// # Errors
     ///
-    /// That of `put`.
+    /// The error of `put`.
     pub fn fields(&self, put: &mut dyn FnMut(&'static str, Arguments<'_>) -> fmt::Result) -> fmt::Result {
         match self.content {
             Content::Nothing => {}
@@ -102,7 +103,7 @@ impl AnswerHead<'_> {
     ///
     /// # Errors
     ///
-    /// That of the writer.
+    /// The error of the writer.
     pub fn write(&self, w: &mut dyn Write, length: usize, keep_alive: bool) -> fmt::Result {
         write!(w, "HTTP/1.1 {} {}\r\n", self.status, reason(self.status))?;
         self.fields(&mut |name, value| write!(w, "{name}: {value}\r\n"))?;

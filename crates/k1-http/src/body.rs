@@ -1,13 +1,13 @@
-//! Bodies of requests. They are read to the end before the answer: a sender that is cut off in the middle would not
-//! read it.
+//! Bodies of requests. K1 reads a body to its end before it answers, because a client that is cut off while it sends
+//! does not read the answer.
 
 use crate::limits::MOST_DISCARDED;
 use crate::rejection::Rejection;
 
-/// How a body comes (RFC 9112, 6).
+/// How a body is framed (RFC 9112, 6).
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Framing {
-    /// This number of bytes.
+    /// With this length in bytes.
     Length(u64),
     /// In chunks, each with its length.
     Chunked,
@@ -21,28 +21,28 @@ pub struct Measure {
 }
 
 impl Measure {
-    /// For a body of which `max` bytes are taken.
+    /// For a body of at most `max` bytes.
     pub const fn new(max: usize) -> Self {
         Self { max, size: 0 }
     }
 
-    /// Counts `n` more bytes and returns how many of them are to be kept.
+    /// Counts `n` more bytes and returns how many of them the caller must keep.
     pub fn take(&mut self, n: usize) -> usize {
         let room = (self.max as u64).saturating_sub(self.size);
         self.size += n as u64;
         room.min(n as u64) as usize
     }
 
-    /// True if the rest is not worth reading, even to be discarded.
+    /// True if the body is so large that the rest is not even read and discarded.
     pub const fn is_hopeless(&self) -> bool {
         self.size > MOST_DISCARDED && self.size > self.max as u64
     }
 
-    /// Whether the body fits, with `announced` bytes still to come.
+    /// Checks whether the body fits, with `announced` bytes still to come.
     ///
     /// # Errors
     ///
-    /// [`Rejection::TooLarge`].
+    /// [`Rejection::TooLarge`] if it does not fit.
     pub const fn verdict(&self, announced: u64) -> Result<(), Rejection> {
         let fits = self.size.saturating_add(announced) <= self.max as u64;
         if fits { Ok(()) } else { Err(Rejection::TooLarge { max: self.max }) }
@@ -64,14 +64,14 @@ enum State {
     },
     /// Before the line end behind a chunk.
     AfterChunk,
-    /// In the lines after the last chunk; true if the line has nothing yet.
+    /// In the lines after the last chunk; true if the line is empty so far.
     Trailer {
         empty: bool,
     },
     Done,
 }
 
-/// A body on its way in.
+/// A body that is arriving.
 #[derive(Clone, Copy, Debug)]
 pub struct Intake {
     state: State,
@@ -81,7 +81,7 @@ pub struct Intake {
 }
 
 impl Intake {
-    /// A body of which at most `max` bytes make sense.
+    /// A body of at most `max` bytes.
     pub const fn new(framing: Framing, max: usize) -> Self {
         let (state, chunked) = match framing {
             Framing::Length(0) => (State::Done, false),
@@ -91,26 +91,26 @@ impl Intake {
         Self { state, chunked, kept: 0, measure: Measure::new(max) }
     }
 
-    /// True when the body is complete, or too large to be read on.
+    /// True when the body is complete, or too large to read further.
     pub fn is_done(&self) -> bool {
         self.state == State::Done || self.measure.is_hopeless()
     }
 
-    /// True if the connection is still in step with its client.
+    /// True if the next byte on the connection begins a new request.
     pub fn in_step(&self) -> bool {
         self.state == State::Done
     }
 
-    /// Bytes that were kept; the whole body unless it was too large.
+    /// Number of bytes that were kept: the whole body unless it was too large.
     pub fn kept(&self) -> usize {
         self.kept
     }
 
-    /// Whether the body fits, as far as it has come and is announced.
+    /// Checks whether the body fits, from what has arrived and from its announced length.
     ///
     /// # Errors
     ///
-    /// [`Rejection::TooLarge`].
+    /// [`Rejection::TooLarge`] if it does not fit.
     pub fn verdict(&self) -> Result<(), Rejection> {
         self.measure.verdict(match self.state {
             State::Data(n) if !self.chunked => n,
@@ -118,7 +118,7 @@ impl Intake {
         })
     }
 
-    /// Takes bytes in, keeps up to `max` of them in `keep`, and says how many of `bytes` belong to the body.
+    /// Reads bytes, keeps up to `max` of them in `keep`, and returns how many of `bytes` belong to the body.
     ///
     /// # Errors
     ///

@@ -3,7 +3,8 @@
 use core::fmt;
 use core::net::{IpAddr, Ipv6Addr};
 
-/// A client, for limits: an IPv4 address, or an IPv6 network of 64 bits, the size that one home gets.
+/// A client as the limits count it: an IPv4 address, or the first 64 bits of an IPv6 address, because one home gets a
+/// network of that size.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub struct Client(IpAddr);
 

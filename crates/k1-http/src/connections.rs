@@ -1,18 +1,18 @@
-//! Which connection gives way, so that a stranger never shuts the owner out.
+//! Which connection gives way, so that a stranger cannot shut the owner out.
 //!
-//! A connection is *trusted* once a request on it was let in: with the token, or, where none is needed, under a name of
-//! this machine. Where every place is taken, a newcomer gets the place of one that has just guessed at the token, or of
-//! the oldest untrusted connection of the client that holds most of them, so that a crowd of unfinished ones only drives
-//! itself out.
+//! A connection is *trusted* once a request on it was admitted: with the token, or, where no token is needed, under a
+//! name of this machine. When every place is taken, a newcomer gets the place of a connection that has just guessed at
+//! the token, or of the oldest untrusted connection of the client that holds the most of them. A crowd of unfinished
+//! connections therefore displaces only itself.
 
 use alloc::collections::{BTreeMap, BTreeSet};
 
 use crate::client::Client;
 
-/// Guessers that wait for their answer at the same time; more are sent away unanswered.
+/// Most guessers that wait for their answer at the same time; further ones are disconnected without an answer.
 const MOST_WAITING: usize = 64;
 
-/// Number of a connection; none is used twice.
+/// Number of a connection; numbers are not reused.
 pub type Id = u64;
 
 /// The open connections.
@@ -26,26 +26,26 @@ pub struct Connections {
     all: BTreeMap<Id, Client>,
 }
 
-/// What becomes of a newcomer.
+/// The place that a newcomer gets.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Admitted {
-    /// Its number.
+    /// Number of the new connection.
     pub id: Id,
-    /// The connection that is to end for it.
+    /// The connection that must end to make room.
     pub gives_way: Option<Id>,
 }
 
-/// What becomes of a connection that has guessed too often.
+/// What happens to a connection that has guessed too often.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Guessed {
-    /// It waits for its answer, and its place is the first to be given away meanwhile.
+    /// It waits for its answer; until then its place is the first to be given away.
     Waits,
-    /// So many wait already that it ends without an answer, which costs least.
+    /// [`MOST_WAITING`] connections already wait, so it ends without an answer, which costs the least.
     Ends,
 }
 
 impl Connections {
-    /// None yet, of at most `most`.
+    /// An empty set of at most `most` connections.
     pub const fn new(most: usize) -> Self {
         Self {
             most,
@@ -57,7 +57,8 @@ impl Connections {
         }
     }
 
-    /// A place for a newcomer, which may cost another its own; `None` if every place is worth more.
+    /// A place for a newcomer, which may displace another connection; `None` if every place is taken and no connection
+    /// must give way.
     pub fn admit(&mut self, client: Client) -> Option<Admitted> {
         let gives_way = if self.all.len() >= self.most { Some(self.make_room()?) } else { None };
         let id = self.next;
@@ -67,9 +68,9 @@ impl Connections {
         Some(Admitted { id, gives_way })
     }
 
-    /// Takes the place from the connection that is missed least; `None` if every one is worth more than a newcomer.
+    /// Removes the connection that gives way first; `None` if no connection must give way to a newcomer.
     pub fn make_room(&mut self) -> Option<Id> {
-        // Of clients with equally many, the one that was here first.
+        // Among clients with equally many connections, the one that came first.
         let crowd =
             self.untrusted.values().max_by_key(|ids| (ids.len(), ids.first().map(|id| u64::MAX - id)));
         let id =
@@ -78,7 +79,7 @@ impl Connections {
         Some(id)
     }
 
-    /// It has ended.
+    /// Notes that the connection has ended.
     pub fn remove(&mut self, id: Id) {
         self.trusted.remove(&id);
         self.guessing.remove(&id);
@@ -87,7 +88,7 @@ impl Connections {
         }
     }
 
-    /// It has shown a wrong token too often. `None` if it has lost its place already.
+    /// Notes that the connection has shown too many wrong tokens. `None` if it has already lost its place.
     pub fn guessed(&mut self, id: Id) -> Option<Guessed> {
         if self.trusted.contains(&id) {
             return Some(Guessed::Waits);
@@ -99,12 +100,12 @@ impl Connections {
         (self.all.contains_key(&id) && self.guessing.insert(id)).then_some(Guessed::Waits)
     }
 
-    /// It has waited.
+    /// Notes that the connection has finished its wait.
     pub fn has_waited(&mut self, id: Id) {
         self.guessing.remove(&id);
     }
 
-    /// A request was let in: from now on the connection stays, whoever comes.
+    /// Notes that a request was admitted: from now on the connection does not give way to newcomers.
     pub fn trust(&mut self, id: Id) {
         if let Some(client) = self.all.get(&id).copied()
             && self.trusted.insert(id)
@@ -113,7 +114,7 @@ impl Connections {
         }
     }
 
-    /// It has become a WebSocket, whose number is limited elsewhere.
+    /// Notes that the connection has become a WebSocket; [`Sockets`](crate::sockets::Sockets) limits those.
     pub fn upgraded(&mut self, id: Id) {
         self.trusted.remove(&id);
         if let Some(client) = self.all.get(&id).copied() {
@@ -155,7 +156,7 @@ mod tests {
         assert!(is_open(&all, owner) && is_open(&all, page));
         assert_eq!(crowd.iter().filter(|id| is_open(&all, **id)).count(), 6);
         assert!(is_open(&all, crowd[999]) && !is_open(&all, crowd[993]), "the oldest has left");
-        // The owner's newcomers find room, and cost the crowd its places.
+        // The owner's new connections get places from the crowd.
         let more: Vec<_> = (0..3).map(|_| come(&mut all, "10.0.0.1")).collect();
         assert!(more.iter().chain([&owner, &page]).all(|id| is_open(&all, *id)));
         for id in crowd.into_iter().chain(more).chain([page]) {

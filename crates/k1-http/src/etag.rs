@@ -2,17 +2,18 @@
 
 use core::fmt;
 
-/// A tag that changes with the content.
+/// An entity tag, which changes with the content.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Tag(pub u64);
 
 impl Tag {
-    /// The tag of a content.
+    /// The tag of some content.
     pub fn of(content: &[u8]) -> Self {
         Self(fnv(content))
     }
 
-    /// True if an `If-None-Match` names it: alone, in a list, as a weak tag (a proxy that packs makes it one), or as `*`.
+    /// True if an `If-None-Match` header names this tag: alone, in a list, as a weak tag (a proxy that compresses makes
+    /// it weak), or as `*`.
     pub fn is_known(self, if_none_match: Option<&str>) -> bool {
         if_none_match.is_some_and(|list| {
             list.split(',').map(str::trim).any(|tag| {
@@ -41,7 +42,7 @@ mod tests {
 
     #[test]
     fn a_tag_is_the_published_hash() {
-        // Test vectors of the draft.
+        // Test vectors from the draft.
         assert_eq!(Tag::of(b"").to_string(), "\"cbf29ce484222325\"");
         assert_eq!(Tag::of(b"a").to_string(), "\"af63dc4c8601ec8c\"");
         assert_eq!(Tag::of(b"foobar").to_string(), "\"85944171f73967e8\"");

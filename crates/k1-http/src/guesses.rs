@@ -2,24 +2,24 @@
 
 use crate::rejection::Rejection;
 
-/// Number of different wrong tokens in a row that are free: typing errors and old bookmarks.
+/// Number of different wrong tokens in a row that cause no wait, because of typing errors and old bookmarks.
 const FREE_GUESSES: u32 = 8;
 /// The first wait in ms; each further wrong token doubles it.
 const FIRST_WAIT_MS: u64 = 1_000;
 /// The longest wait in ms.
 const LONGEST_WAIT_MS: u64 = 30_000;
-/// Time without a wrong token after which a sender is forgiven, in ms.
+/// Time in ms without a wrong token after which the count of a sender starts again at 0.
 const FORGIVEN_MS: u64 = 600_000;
-/// Pause that ends a burst, in ms.
+/// Pause in ms that ends a burst.
 const BURST_PAUSE_MS: u64 = 10_000;
 
-/// Wrong tokens and their senders. Where every place is taken, all further senders share one more place, and wait
-/// together: otherwise a crowd that takes turns would be forgotten faster than it is slowed down.
+/// Wrong tokens and their senders. When every place is taken, all further senders share one more place and wait
+/// together: otherwise senders that take turns would be forgotten faster than they are slowed down.
 ///
-/// The right token is asked for **before** this: whoever shows it is let in at once, even from an address that guesses.
-/// Behind a router or a proxy all share one address, and a guest who guesses must not shut the owner out. That a guess is
-/// looked at during the wait is safe because no token is short enough to be found in years at full speed
-/// ([`LEAST_TOKEN_BITS`](crate::strength::LEAST_TOKEN_BITS)); the wait keeps the cost of guessing low.
+/// The right token is checked **before** this: a client that shows it is admitted at once, even from an address that
+/// guesses. All clients behind a router or a proxy share one address, and a guest who guesses must not shut the owner
+/// out. It is safe to compare tokens during the wait, because finding a token takes years even at full speed
+/// ([`LEAST_TOKEN_BITS`](crate::strength::LEAST_TOKEN_BITS)); the wait keeps the cost of guesses to K1 low.
 #[derive(Clone, Debug)]
 pub struct Guesses<K, const N: usize> {
     senders: [Option<Sender<K>>; N],
@@ -28,7 +28,7 @@ pub struct Guesses<K, const N: usize> {
 
 #[derive(Clone, Copy, Debug)]
 struct Sender<K> {
-    /// `None` for the crowd.
+    /// `None` for all senders without a place of their own.
     key: Option<K>,
     last: u64,
     guesses: u32,
@@ -38,23 +38,23 @@ struct Sender<K> {
     until_ms: u64,
 }
 
-/// What a wrong token leads to.
+/// The consequences of a wrong token.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Wrong {
     /// The answer to it.
     pub rejection: Rejection,
-    /// True if it begins a burst: worth a line of the log.
+    /// True if the token begins a burst, which is worth a line in the log.
     pub begins: bool,
 }
 
 /// Wrong tokens of one sender without a pause between them.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Burst<K> {
-    /// The sender; `None` for all senders without a place of their own together.
+    /// The sender; `None` for all senders without a place of their own.
     pub key: Option<K>,
     /// Number of wrong tokens.
     pub count: u32,
-    /// From the first to the last, in ms.
+    /// Time from the first to the last, in ms.
     pub lasted_ms: u64,
 }
 
@@ -107,7 +107,7 @@ impl<K: Copy + PartialEq, const N: usize> Guesses<K, N> {
         Wrong { rejection, begins }
     }
 
-    /// A burst of more than one wrong token that has ended; each is told once.
+    /// A burst of more than one wrong token that has ended. Each burst is returned once.
     pub fn ended(&mut self, now_ms: u64) -> Option<Burst<K>> {
         self.senders.iter_mut().chain([&mut self.crowd]).flatten().find_map(|s| {
             let is_over = s.burst > 0 && now_ms.saturating_sub(s.at_ms) >= BURST_PAUSE_MS;
@@ -116,8 +116,8 @@ impl<K: Copy + PartialEq, const N: usize> Guesses<K, N> {
         })
     }
 
-    /// Where `key` is noted or can be, and under which key: at its own place, a free one, that of a sender who is
-    /// forgiven, or with the crowd.
+    /// The place where `key` is or can be noted, and the key to note: its own place, a free one, the place of a sender
+    /// whose count has expired, or the shared place.
     fn place(&mut self, key: K, now_ms: u64) -> (Option<K>, &mut Option<Sender<K>>) {
         let rank = |s: &Option<Sender<K>>| match s {
             Some(s) if s.key == Some(key) => Some((0, 0)),
@@ -176,7 +176,7 @@ mod tests {
         }
         assert!(g.wrong(2, "once", 6000).begins);
         assert_eq!(g.ended(16_000), Some(Burst { key: Some(1), count: 5000, lasted_ms: 4999 }));
-        assert_eq!((g.ended(16_000), g.ended(17_000)), (None, None), "one wrong token was told when it came");
+        assert_eq!((g.ended(16_000), g.ended(17_000)), (None, None), "one wrong token is reported when it comes");
         assert!(g.wrong(1, "again", 20_000).begins);
     }
 
@@ -188,7 +188,7 @@ mod tests {
         for i in 0..600_000_u64 {
             let wrong = g.wrong(i % 450, &format!("{i}"), i);
             looked_at += u32::from(wrong.rejection == Rejection::Unauthorized);
-            // Five places, and each is said once.
+            // There are five places, and each is reported once.
             assert_eq!(wrong.begins, i < 5, "{i}");
         }
         assert!(looked_at <= 5 * FREE_GUESSES, "{looked_at}");
@@ -196,9 +196,9 @@ mod tests {
         assert_eq!(counts.len(), 5);
         assert_eq!(counts.iter().map(|c| c.1).sum::<u32>(), 600_000, "every guess is counted once");
         assert_eq!(counts[4].0, None, "the crowd has no address");
-        // Whoever is silent for long enough gives the place back.
+        // A sender that is silent for long enough gives its place back.
         assert_eq!(g.wrong(1000, "x", 1_200_000).rejection, Rejection::Unauthorized);
-        assert_eq!(g.ended(1_300_000), None, "one wrong token was told when it came");
+        assert_eq!(g.ended(1_300_000), None, "one wrong token is reported when it comes");
         assert_eq!(Guesses::<u64, 0>::default().wrong(1, "x", 0).rejection, Rejection::Unauthorized);
     }
 }

@@ -6,7 +6,7 @@ use crate::rejection::Rejection;
 /// Most header lines of a head.
 const MOST_FIELDS: usize = 40;
 
-/// The head of a request: everything of it that K1 looks at.
+/// The head of a request, as far as K1 uses it.
 #[derive(Clone, Copy, Debug, PartialEq)]
 pub struct Head<'a> {
     /// Method as it was sent.
@@ -15,36 +15,36 @@ pub struct Head<'a> {
     pub path: &'a str,
     /// Query without its question mark.
     pub query: Option<&'a str>,
-    /// `Host`.
+    /// Value of `Host`.
     pub host: Option<&'a str>,
-    /// `Origin`; "null" if it is not UTF-8 or comes twice.
+    /// Value of `Origin`; "null" if it is not UTF-8 or occurs twice.
     pub origin: Option<&'a str>,
-    /// Token of `Authorization: Bearer`.
+    /// Token from `Authorization: Bearer`.
     pub bearer: Option<&'a str>,
-    /// `If-None-Match`.
+    /// Value of `If-None-Match`.
     pub known_tag: Option<&'a str>,
-    /// `Sec-WebSocket-Key` of a request that is an upgrade to version 13.
+    /// `Sec-WebSocket-Key` of a request for an upgrade to WebSocket version 13.
     pub upgrade: Option<&'a str>,
-    /// How the body comes.
+    /// How the body is framed.
     pub framing: Framing,
-    /// True if the body waits for a word of ours.
+    /// True if the client sends the body only after `100 Continue`.
     pub waits: bool,
     /// True if another request may follow on this connection.
     pub keep_alive: bool,
 }
 
-/// What the bytes so far are.
+/// Result of parsing the bytes that have arrived so far.
 #[derive(Debug, PartialEq)]
 pub enum Parsed<'a> {
-    /// Not yet a whole head.
+    /// The head is not complete yet.
     More,
-    /// A head, and its length in bytes.
+    /// A complete head, and its length in bytes.
     Head(Head<'a>, usize),
-    /// No head; after the refusal the connection ends.
+    /// The bytes are not a valid head; after the refusal the connection ends.
     Wrong(Rejection),
 }
 
-/// Reads a head of at most `most` bytes from the bytes that have come.
+/// Reads a head of at most `most` bytes from the bytes that have arrived.
 pub fn parse(bytes: &[u8], most: usize) -> Parsed<'_> {
     let mut fields = [httparse::EMPTY_HEADER; MOST_FIELDS];
     let mut request = httparse::Request::new(&mut fields);
@@ -65,7 +65,7 @@ fn read<'a>(request: &httparse::Request<'_, 'a>) -> Result<Head<'a>, Rejection> 
     let (Some(method), Some(target), Some(version)) = (request.method, request.path, request.version) else {
         return Err(Rejection::NotHttp);
     };
-    // A proxy's form names the host twice; the part behind it is the path.
+    // A request to a proxy repeats the host before the path.
     let target = match target.strip_prefix("http://").or_else(|| target.strip_prefix("https://")) {
         Some(rest) => rest.find('/').map_or("/", |at| &rest[at..]),
         None => target,
@@ -78,11 +78,11 @@ fn read<'a>(request: &httparse::Request<'_, 'a>) -> Result<Head<'a>, Rejection> 
 }
 
 impl<'a> Head<'a> {
-    /// Reads the header lines of a request whose first line was read already.
+    /// Reads the header lines of a request whose first line was already read.
     ///
     /// # Errors
     ///
-    /// [`Rejection::NotHttp`] for a request that two readers could read in two ways.
+    /// [`Rejection::NotHttp`] for a request that two parsers could read in two ways.
     pub fn of(
         method: &'a str,
         path: &'a str,
@@ -110,13 +110,13 @@ impl<'a> Head<'a> {
             let is = |other: &str| name.eq_ignore_ascii_case(other);
             let mut tokens = text.unwrap_or_default().split(',').map(str::trim);
             if is("host") {
-                // Two of them are how a proxy and K1 come to see different names (RFC 9112, 3.2).
+                // With two `Host` lines a proxy and K1 might see different names (RFC 9112, 3.2).
                 if head.host.is_some() {
                     return Err(Rejection::NotHttp);
                 }
                 head.host = Some(text.unwrap_or_default());
             } else if is("origin") {
-                // Not UTF-8 is not the same as absent: it is foreign. So are two.
+                // An origin that is not UTF-8 counts as foreign, not as absent. So do two origins.
                 head.origin = Some(if head.origin.is_none() { text.unwrap_or("null") } else { "null" });
             } else if is("authorization") {
                 head.bearer = text.ok().and_then(bearer);
@@ -137,7 +137,7 @@ impl<'a> Head<'a> {
                 key = text.ok().filter(|k| k.len() == 24);
             } else if is("content-length") {
                 let n = text.ok().filter(|t| !t.is_empty() && t.bytes().all(|b| b.is_ascii_digit()));
-                // A number too large for 64 bits is too large.
+                // A number that does not fit into 64 bits exceeds every limit.
                 let n = n.map(|t| t.parse().unwrap_or(u64::MAX)).ok_or(Rejection::NotHttp)?;
                 if length.is_some_and(|l| l != n) {
                     return Err(Rejection::NotHttp);
@@ -151,7 +151,7 @@ impl<'a> Head<'a> {
             }
         }
         head.framing = match (length, chunked) {
-            // Both at once is how requests are smuggled (RFC 9112, 6.1).
+            // Requests are smuggled with both at once (RFC 9112, 6.1).
             (Some(_), true) => return Err(Rejection::NotHttp),
             (None, true) => Framing::Chunked,
             (length, false) => Framing::Length(length.unwrap_or(0)),
@@ -163,7 +163,7 @@ impl<'a> Head<'a> {
     }
 }
 
-/// The token behind `Bearer`, whose case does not matter (RFC 9110, 11.1).
+/// The token after `Bearer`, whose case does not matter (RFC 9110, 11.1).
 fn bearer(credentials: &str) -> Option<&str> {
     let (scheme, token) = credentials.split_once(' ')?;
     scheme.eq_ignore_ascii_case("bearer").then_some(token)
@@ -260,7 +260,7 @@ mod tests {
             prop_assert_eq!(parse(&text.as_bytes()[..cut], MOST), Parsed::More);
             let with_more = format!("{text}{{}}GET / HTTP/1.1\r\n\r\n");
             let Parsed::Head(head, used) = parse(with_more.as_bytes(), MOST) else { panic!("{text}") };
-            prop_assert_eq!(used, text.len(), "what comes behind it is left alone");
+            prop_assert_eq!(used, text.len(), "the bytes after the head are left alone");
             prop_assert_eq!((head.path, head.query, head.host), (&*path, Some(&*query), Some(&*host)));
             prop_assert_eq!(head.framing, Framing::Length(length));
         }

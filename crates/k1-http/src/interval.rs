@@ -1,9 +1,9 @@
-//! How often a client may ask for the same: a least interval per route **and client**, so that two browsers do not
-//! starve each other.
+//! How often a client may repeat a request: a minimum interval for each pair of route **and client**, so that two
+//! browsers do not starve each other.
 
 use crate::rejection::Rejection;
 
-/// Remembers when the last `N` pairs of client and route were answered; the oldest is forgotten first.
+/// Remembers when the last `N` pairs of client and route were admitted; the oldest is forgotten first.
 #[derive(Clone, Debug)]
 pub struct Intervals<K, const N: usize> {
     entries: [Option<Entry<K>>; N],

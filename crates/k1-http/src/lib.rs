@@ -1,20 +1,20 @@
 #![cfg_attr(not(test), no_std)]
 #![forbid(unsafe_code)]
 
-//! The one door to a K1: it decides which requests over HTTP and WebSocket are let in, and how the others are refused.
-//! No I/O and no clock. Routes, files and the time are passed in.
+//! The one door to a K1: it decides which HTTP and WebSocket requests are admitted, and how the others are refused.
+//! It has no I/O and no clock: the caller passes routes, files and the time.
 //!
-//! | Room | What lives there |
+//! | Room | Purpose |
 //! |---|---|
 //! | [`head`] | the head of a request, parsed and checked |
 //! | [`body`] | a body on its way in, whole or in chunks |
-//! | [`admission`] | whether a request is let in, and to what |
+//! | [`admission`] | whether a request is admitted, and to what |
 //! | [`rejection`] | every refusal of the door: status, code and sentence |
-//! | [`names`] | the `Host` and `Origin` under which a K1 may be asked |
-//! | [`token`], [`strength`] | the token of a request; how hard a token is to guess |
-//! | [`interval`] | how often a client may ask for the same |
+//! | [`names`] | the `Host` and `Origin` values that a K1 accepts |
+//! | [`token`], [`strength`] | the token in a request; how hard a token is to guess |
+//! | [`interval`] | how often a client may repeat a request |
 //! | [`guesses`] | how often a client may guess at the token |
-//! | [`limits`] | sizes, numbers and times, of the lamp and of the program |
+//! | [`limits`] | sizes, numbers and times, for the lamp and for the program |
 //! | [`connections`], [`sockets`] | which connection and which WebSocket gives way to a newcomer |
 //! | [`route`] | a path, its method and its limits |
 //! | [`answer`] | the head of an answer |
@@ -22,7 +22,7 @@
 //! | [`websocket`] | handshake, frames and close codes |
 //! | [`client`] | which addresses count as one client |
 //!
-//! The program uses it behind a full server (hyper), the lamp on its own.
+//! The program uses it behind a full server (hyper); the lamp uses it without another server.
 
 extern crate alloc;
 

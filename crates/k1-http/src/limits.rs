@@ -1,39 +1,39 @@
-//! Sizes, numbers and times. Times are judged as functions of a time that is passed in.
+//! Sizes, numbers and times. The caller passes the current time.
 
 use crate::rejection::Rejection;
 
-/// The limits of a home.
+/// The limits of the lamp or of the program.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Limits {
     /// Largest head in bytes.
     pub head_bytes: usize,
-    /// Time for a head from its first byte on, in ms.
+    /// Time in ms for a head, from its first byte on.
     pub head_ms: u64,
-    /// Time for a request to begin, in ms.
+    /// Time in ms for a request to begin.
     pub idle_ms: u64,
-    /// The same where others wait for the place of the connection, in ms.
+    /// Time in ms for a request to begin while other clients wait for the place of this connection.
     pub idle_in_need_ms: u64,
-    /// Time for a body, in ms.
+    /// Time in ms for a body.
     pub body_ms: u64,
-    /// Time after which a client that takes nothing is gone, in ms.
+    /// Time in ms after which a client that does not read counts as gone.
     pub write_ms: u64,
-    /// WebSockets at once.
+    /// Most WebSockets that are open at once.
     pub websockets: usize,
 }
 
-/// Of the lamp, which has four connections in all and little memory.
+/// Limits of the lamp, which has four connections in total and little memory.
 pub const LAMP: Limits = Limits {
     head_bytes: 1_536,
     head_ms: 3_000,
     idle_ms: 30_000,
-    // Longer than a browser pauses while it loads a page.
+    // A browser pauses for less than this while it loads a page.
     idle_in_need_ms: 1_200,
     body_ms: 3_000,
     write_ms: 8_000,
     websockets: 2,
 };
 
-/// Of the program.
+/// Limits of the program.
 pub const PROGRAM: Limits = Limits {
     head_bytes: 16 << 10,
     head_ms: 10_000,
@@ -44,14 +44,14 @@ pub const PROGRAM: Limits = Limits {
     websockets: 32,
 };
 
-/// Connections at once, where the system allows that many.
+/// Most connections that are open at once, if the system allows that many files.
 const MOST_CONNECTIONS: u64 = 512;
-/// The same however few files the system allows.
+/// Connections that the program needs, even if the system allows few files.
 const FEWEST_CONNECTIONS: u64 = 8;
-/// Files for everything else.
+/// Files reserved for everything except connections.
 const SPARE_FILES: u64 = 64;
 
-/// Connections at once of a program that may open `files` files.
+/// Most connections that are open at once in a program that may open `files` files.
 pub const fn connections_for(files: u64) -> usize {
     let fit = files.saturating_sub(SPARE_FILES) / 2;
     (if fit < FEWEST_CONNECTIONS {
@@ -63,25 +63,25 @@ pub const fn connections_for(files: u64) -> usize {
     }) as usize
 }
 
-/// Most bytes of a body that is too large that are read and discarded; after that the connection ends.
+/// Most bytes that are read and discarded when a body is too large; after that the connection ends.
 pub const MOST_DISCARDED: u64 = 1 << 20;
-/// Largest body in bytes that any path takes without a limit of its own.
+/// Largest body in bytes on a path without a limit of its own.
 pub const SMALL_BODY: usize = 2_048;
 
-/// What becomes of a client that is waited for.
+/// What to do with a client that K1 waits for.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Patience {
-    /// Wait on, for at most this time in ms.
+    /// Continue to wait, for at most this time in ms.
     Wait(u64),
-    /// End the connection; nothing was asked that could be answered.
+    /// End the connection without an answer, because there was no request.
     End,
-    /// Refuse it.
+    /// Refuse the request.
     Reject(Rejection),
 }
 
 impl Limits {
-    /// For a head that has been waited for since `since_ms`. `has_begun` is true if a part of it has come; `in_need` is
-    /// true if others wait for the place.
+    /// For a head that K1 has waited for since `since_ms`. `has_begun` is true if a part of it has arrived; `in_need`
+    /// is true if other clients wait for the place.
     pub const fn for_head(&self, has_begun: bool, in_need: bool, since_ms: u64, now_ms: u64) -> Patience {
         let limit = match (has_begun, in_need) {
             (true, _) => self.head_ms,
@@ -95,7 +95,7 @@ impl Limits {
         }
     }
 
-    /// For a body whose head was whole at `since_ms`.
+    /// For a body whose head was complete at `since_ms`.
     pub const fn for_body(&self, since_ms: u64, now_ms: u64) -> Patience {
         match left(self.body_ms, since_ms, now_ms) {
             0 => Patience::Reject(Rejection::BodyLate),
@@ -108,9 +108,9 @@ const fn left(limit_ms: u64, since_ms: u64, now_ms: u64) -> u64 {
     limit_ms.saturating_sub(now_ms.saturating_sub(since_ms))
 }
 
-/// Time between two pings on a WebSocket, in ms.
+/// Time in ms between two pings on a WebSocket.
 const PING_MS: u64 = 4_000;
-/// Time after which a WebSocket without a sign of life is closed, in ms.
+/// Time in ms after which a WebSocket without a sign of life is closed.
 const GONE_MS: u64 = 12_000;
 
 /// What is due on a WebSocket.
@@ -118,9 +118,9 @@ const GONE_MS: u64 = 12_000;
 pub enum Beat {
     /// Nothing, for this time in ms.
     Wait(u64),
-    /// A ping. The next is due later.
+    /// Send a ping.
     Ping,
-    /// Its end: the other side gives no sign of life.
+    /// Close the WebSocket: the other side has given no sign of life.
     Gone,
 }
 
@@ -132,17 +132,17 @@ pub struct Heartbeat {
 }
 
 impl Heartbeat {
-    /// A WebSocket that was opened at `now_ms`; a ping is due at once.
+    /// For a WebSocket that was opened at `now_ms`; a ping is due at once.
     pub const fn new(now_ms: u64) -> Self {
         Self { heard_ms: now_ms, ping_ms: now_ms }
     }
 
-    /// Something has come from the other side.
+    /// Notes that something has arrived from the other side.
     pub const fn heard(&mut self, now_ms: u64) {
         self.heard_ms = now_ms;
     }
 
-    /// What is due.
+    /// What is due at `now_ms`.
     pub const fn beat(&mut self, now_ms: u64) -> Beat {
         if left(GONE_MS, self.heard_ms, now_ms) == 0 {
             return Beat::Gone;

@@ -1,15 +1,15 @@
-//! Under which names a K1 may be asked, and from which pages.
+//! The names under which a K1 may be reached, and the pages that may send it requests.
 //!
 //! A web page anywhere can make its visitor's browser send requests into the visitor's network. Three checks stop it:
-//! the token, the `Origin` (which page asks) and the `Host` (which name was resolved; DNS rebinding). What a proxy adds
-//! (`X-Forwarded-Host` and the like) is looked at nowhere: anybody can send it.
+//! the token, the `Origin` (which page sends the request) and the `Host` (which name was resolved; DNS rebinding). K1
+//! ignores what a proxy adds (`X-Forwarded-Host` and the like), because anybody can send it.
 
 use alloc::string::String;
 use alloc::vec::Vec;
 use core::net::{Ipv4Addr, Ipv6Addr};
 
-/// Endings of names that only a network's own name server gives: none of them is delegated (RFC 6762, RFC 8375, and
-/// what routers use), or it belongs to the router's maker.
+/// Endings of names that only a network's own name server resolves: either the ending is not delegated (RFC 6762,
+/// RFC 8375, and the endings that routers use), or it belongs to the router's maker.
 const LOCAL_ENDINGS: [&str; 11] = [
     "local",
     "lan",
@@ -24,18 +24,18 @@ const LOCAL_ENDINGS: [&str; 11] = [
     "localhost",
 ];
 
-/// What a `Host` names.
+/// What a `Host` header names.
 #[derive(Clone, Copy, Debug, PartialEq)]
 enum Named<'a> {
     V4(Ipv4Addr),
     V6(Ipv6Addr),
-    /// Without the dot at its end.
+    /// A name without the dot at its end.
     Name(&'a str),
 }
 
-/// Reads `HOST[:PORT]`; `None` if it is neither.
+/// Reads `HOST[:PORT]`; `None` if the text does not have this form.
 fn named(authority: &str) -> Option<Named<'_>> {
-    // In brackets stands an IPv6 address and nothing else, and behind them a port and nothing else.
+    // The brackets hold an IPv6 address, and only a port may follow them.
     if let Some(rest) = authority.strip_prefix('[') {
         let (host, port) = rest.split_once(']')?;
         return host.parse().ok().filter(|_| is_port(port)).map(Named::V6);
@@ -51,7 +51,7 @@ fn named(authority: &str) -> Option<Named<'_>> {
     name.split('.').all(is_label).then_some(Named::Name(name))
 }
 
-/// True for the `:PORT` behind a host, which may be missing.
+/// True for the `:PORT` after a host, and for an empty text, because the port may be missing.
 fn is_port(s: &str) -> bool {
     s.is_empty() || s.strip_prefix(':').is_some_and(|port| port.bytes().all(|b| b.is_ascii_digit()))
 }
@@ -60,7 +60,7 @@ fn is_label(s: &str) -> bool {
     !s.is_empty() && s.bytes().all(|b| b.is_ascii_alphanumeric() || b == b'-' || b == b'_')
 }
 
-/// `name` without `.ENDING`; `None` if it has another ending, or nothing before it.
+/// `name` without `.ENDING`; `None` if the name has another ending or nothing before it.
 fn before<'a>(name: &'a str, ending: &str) -> Option<&'a str> {
     let at = name.len().checked_sub(ending.len() + 1)?;
     let (front, back) = (name.get(..at)?, name.get(at..)?);
@@ -68,17 +68,17 @@ fn before<'a>(name: &'a str, ending: &str) -> Option<&'a str> {
     (fits && !front.is_empty()).then_some(front)
 }
 
-/// A name that requests may use although a foreign name server could give it: `home.example.org`, an address, or
+/// A name that requests may use although a foreign name server could resolve it: `home.example.org`, an address, or
 /// `*.example.org` for every name below `example.org`.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct AllowedName(String);
 
 impl AllowedName {
-    /// Reads a name.
+    /// Reads an allowed name.
     ///
     /// # Errors
     ///
-    /// What is wrong with it, as a sentence.
+    /// A sentence that tells what is wrong with the text.
     pub fn parse(text: &str) -> Result<Self, &'static str> {
         const WRONG: &str =
             "write a name without http://, port or path, such as home.example.org or *.example.org";
@@ -116,21 +116,21 @@ impl AllowedName {
     }
 }
 
-/// The names under which a K1 may be asked.
+/// The names under which a K1 may be reached.
 #[derive(Clone, Debug)]
 pub struct Names {
-    /// True where no token guards it: then only names count that mean this very machine to every browser, because a
-    /// neighbour can answer for a `.local` or single name as well as for its own.
+    /// True for a K1 without a token: then only names count that mean this machine to every browser, because a
+    /// neighbour can answer for any `.local` or single-label name.
     pub loopback_only: bool,
-    /// What counts besides.
+    /// Further names that count.
     pub allowed: Vec<AllowedName>,
 }
 
 impl Names {
-    /// Every name that only a network's own name server can give; for a K1 with a token.
+    /// Every name that only a network's own name server can resolve; for a K1 with a token.
     pub const LOCAL: Self = Self { loopback_only: false, allowed: Vec::new() };
 
-    /// True if a request that names `host` can be meant for this K1. No `Host` at all is refused.
+    /// True if a request that names `host` can be meant for this K1. False without a `Host`.
     pub fn host(&self, host: Option<&str>) -> bool {
         let Some(host) = host.and_then(named) else { return false };
         let is_ours = match (host, self.loopback_only) {
@@ -148,8 +148,8 @@ impl Names {
         is_ours || self.allowed.iter().any(|a| a.allows(host))
     }
 
-    /// True if a request with this `Origin` may act: none (not a browser's page), the page of this very host, or a page
-    /// of an allowed name: a proxy may send on a `Host` of its own.
+    /// True if a request with this `Origin` may act: no origin (not from a page in a browser), the page of this host,
+    /// or a page under an allowed name, because a proxy may replace the `Host` by its own.
     pub fn origin(&self, origin: Option<&str>, host: Option<&str>) -> bool {
         let (Some(origin), Some(host)) = (origin, host) else { return origin.is_none() };
         let authority = origin.strip_prefix("http://").or_else(|| origin.strip_prefix("https://"));
@@ -215,7 +215,7 @@ mod tests {
             "user:80@lamp",
             "pi.lan/evil",
         ] {
-            // A single label cannot be forged, whatever its letters are.
+            // A single label cannot be forged, whatever letters it has.
             let is_single = foreign == "evillan";
             assert_eq!(Names::LOCAL.host(Some(foreign)), is_single, "{foreign}");
         }
@@ -283,7 +283,7 @@ mod tests {
             ] {
                 assert!(!names.host(Some(foreign)), "{foreign}");
             }
-            // The proxy sends a host of its own, and the browser the name that its user sees.
+            // The proxy sends a host of its own; the browser sends the name that its user sees.
             let ours = ["http://home.example.org", "https://HOME.example.org:8443", "https://k1.example.net"];
             for origin in ours {
                 assert!(names.origin(Some(origin), Some("127.0.0.1:3330")), "{origin}");

@@ -1,48 +1,48 @@
-//! What the door refuses, and how.
+//! Every reason for which a request is refused, with its status, code and sentence.
 
 use core::fmt;
 
-/// Why the door refuses a request.
+/// Why a request is refused.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Rejection {
-    /// The bytes are not an HTTP request, or one that can be read in two ways.
+    /// The bytes are not an HTTP request, or the request can be read in two ways.
     NotHttp,
     /// The head of a request is too long.
     HeadTooLarge,
-    /// The head of a request was begun and not ended in time.
+    /// The head of the request began but did not end in time.
     HeadLate,
-    /// The body is larger than the path takes.
+    /// The body is larger than the path allows.
     TooLarge {
-        /// Most bytes that are taken.
+        /// Largest body in bytes.
         max: usize,
     },
-    /// The body was announced and did not come in time.
+    /// The body was announced but did not arrive in time.
     BodyLate,
-    /// A body that is taken as it comes needs its length first.
+    /// The path processes its body while it arrives and needs the length first.
     LengthRequired,
-    /// The request names another host, or comes from a page of another site.
+    /// The request names another host, or it comes from a page of another site.
     Forbidden,
-    /// A token is needed and was not shown, or is wrong.
+    /// The request needs a token, and the token is missing or wrong.
     Unauthorized,
     /// Too many wrong tokens came from this client.
     TooManyGuesses {
-        /// Milliseconds until the next guess is looked at.
+        /// Milliseconds until K1 looks at the next guess.
         wait_ms: u32,
     },
-    /// There is no such path.
+    /// The path does not exist.
     NotFound,
-    /// The path exists, the method does not.
+    /// The path exists but does not take this method.
     MethodNotAllowed {
         /// The methods of the path, for `Allow`.
         allow: &'static str,
     },
-    /// The path speaks WebSocket only, and this is not the handshake of one.
+    /// The path takes only WebSockets, and the request is not a WebSocket handshake.
     NotWebSocket,
-    /// The same client asked the same a moment ago.
+    /// The same client sent the same request a moment ago.
     RateLimited {
         /// Milliseconds between two such requests.
         window_ms: u32,
-        /// Milliseconds until the next is allowed.
+        /// Milliseconds until the next one is allowed.
         wait_ms: u32,
     },
 }

@@ -1,20 +1,20 @@
-//! A path, its method and its limits, as the table of a home says them.
+//! A path, its method and its limits: one row of a table of routes.
 
 use crate::rejection::Rejection;
 
 /// HTTP methods of routes.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Method {
-    /// Read.
+    /// Reads something.
     Get,
-    /// Change.
+    /// Changes something.
     Post,
-    /// Replace.
+    /// Replaces something.
     Put,
 }
 
 impl Method {
-    /// The method of this name; `None` for one that no route has.
+    /// The method of this name; `None` for a method that no route has.
     pub fn named(name: &str) -> Option<Self> {
         match name {
             "GET" => Some(Self::Get),
@@ -25,24 +25,24 @@ impl Method {
     }
 }
 
-/// One path and method; `A` is what it does.
+/// One path and method; `A` is the type of the action.
 #[derive(Clone, Copy, Debug)]
 pub struct Route<A> {
-    /// Method.
+    /// HTTP method of the route.
     pub method: Method,
-    /// Path.
+    /// Path of the route.
     pub path: &'static str,
-    /// What it does.
+    /// What the route does.
     pub action: A,
-    /// Least interval between two requests of one client, in ms.
+    /// Minimum interval in ms between two requests of one client.
     pub interval_ms: u32,
     /// Largest body in bytes.
     pub max_body: usize,
-    /// What it does, for people.
+    /// What the route does, as a sentence for people.
     pub summary: &'static str,
 }
 
-/// The route for a method and a path, and its place in the table.
+/// The route for a method and a path, and its index in the table.
 ///
 /// # Errors
 ///
@@ -88,10 +88,10 @@ pub struct File {
     pub path: &'static str,
     /// Media type.
     pub media_type: &'static str,
-    /// Changes with the content.
+    /// Entity tag; it changes with the content.
     pub tag: crate::etag::Tag,
     /// The content as it is sent.
     pub content: &'static [u8],
-    /// True if the content is packed with gzip.
+    /// True if the content is compressed with gzip.
     pub packed: bool,
 }

@@ -1,19 +1,20 @@
-//! Which WebSocket gives way: few places, because each costs frames, and none that sleeps.
+//! Which WebSocket gives way. There are few places, because each WebSocket costs frames.
 //!
-//! Where every place is taken, a newcomer gets the place of one that gives no sign of life
-//! ([`Heartbeat`](crate::limits::Heartbeat)), or of the longest silent one of a client that has at least two more than
-//! the newcomer's.
+//! When every place is taken, a newcomer gets the place of a WebSocket that gives no sign of life
+//! ([`Heartbeat`](crate::limits::Heartbeat)), or of the longest silent WebSocket of a client that has at least two more
+//! of them than the newcomer's client.
 
 use alloc::vec::Vec;
 
 use crate::client::Client;
 
-/// One that has been silent for this time gives way to a newcomer, in ms.
+/// Time in ms: a WebSocket that has been silent for this time gives way to a newcomer.
 const SLEEPS_MS: u64 = 6_000;
-/// The same for one that has never said anything, in ms: an answer takes a moment.
+/// Time in ms: the same for a WebSocket that has never sent anything. It is not 0, because the first answer takes a
+/// moment.
 const NEVER_WOKE_MS: u64 = 1_000;
 
-/// Number of a WebSocket; none is used twice.
+/// Number of a WebSocket; numbers are not reused.
 pub type Id = u64;
 
 /// The open WebSockets.
@@ -32,32 +33,32 @@ struct Open {
     has_spoken: bool,
 }
 
-/// What becomes of a newcomer.
+/// The place that a newcomer gets.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Taken {
-    /// Its number.
+    /// Number of the new WebSocket.
     pub id: Id,
-    /// The WebSocket that is to end for it.
+    /// The WebSocket that must end to make room.
     pub gives_way: Option<Id>,
 }
 
 impl Sockets {
-    /// None yet, of at most `most`.
+    /// An empty set of at most `most` WebSockets.
     pub const fn new(most: usize) -> Self {
         Self { most, next: 0, open: Vec::new() }
     }
 
-    /// How many are open.
+    /// Number of open WebSockets.
     pub fn len(&self) -> usize {
         self.open.len()
     }
 
-    /// True if none is open.
+    /// True if no WebSocket is open.
     pub fn is_empty(&self) -> bool {
         self.open.is_empty()
     }
 
-    /// A place for a newcomer; `None` if all are taken by others that are awake.
+    /// A place for a newcomer; `None` if all places are taken by WebSockets that are not silent.
     pub fn take(&mut self, client: Client, now_ms: u64) -> Option<Taken> {
         let mut gives_way = None;
         if self.open.len() >= self.most {
@@ -70,14 +71,14 @@ impl Sockets {
         Some(Taken { id, gives_way })
     }
 
-    /// It has said something.
+    /// Notes that something has arrived on the WebSocket.
     pub fn heard(&mut self, id: Id, now_ms: u64) {
         for open in self.open.iter_mut().filter(|o| o.id == id) {
             (open.heard_ms, open.has_spoken) = (now_ms, true);
         }
     }
 
-    /// It has ended.
+    /// Notes that the WebSocket has ended.
     pub fn remove(&mut self, id: Id) {
         self.open.retain(|o| o.id != id);
     }

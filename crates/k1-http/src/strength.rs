@@ -1,13 +1,13 @@
-//! How hard a token is to guess.
+//! Estimates how hard a token is to guess.
 
-/// Fewest bits of a token, as [`token_bits`] counts them. At 5,000 guesses a second, which is about as many as K1
-/// answers, half of 2⁴⁸ take 890 years.
+/// Fewest bits that a token must have, as [`token_bits`] counts them. K1 answers about 5,000 guesses per second; at
+/// that rate half of 2⁴⁸ guesses take 890 years.
 pub const LEAST_TOKEN_BITS: f32 = 48.0;
 
-/// How many bits a token has if each of its characters was drawn by chance from the kinds that occur in it (digits, small
-/// letters, capitals, marks). Repeated characters count once more at most: `aaaaaaaaaaaaaaaa` is as good as `aa`. What was
-/// not drawn by chance counts as two characters, however long it is: a common word, a run along the alphabet or a
-/// keyboard, and whatever stood in the token before.
+/// Number of bits of a token whose characters were drawn at random from the kinds that occur in it (digits, small
+/// letters, capitals, marks). A repeated character counts at most twice: `aaaaaaaaaaaaaaaa` is as good as `aa`. A part
+/// that was not drawn at random counts as two characters, however long it is: a common word, a run along the alphabet
+/// or a keyboard, and a part that occurs earlier in the token.
 pub fn token_bits(token: &str) -> f32 {
     let has = |kind: fn(&u8) -> bool| token.bytes().any(|b| kind(&b));
     let kinds = [
@@ -22,12 +22,12 @@ pub fn token_bits(token: &str) -> f32 {
     counted as f32 * libm::log2f(f32::from(letters.max(1)))
 }
 
-/// Fewest characters that are no accident.
+/// Fewest characters in a row that do not count as an accident.
 const PIECE: usize = 3;
-/// What such a piece counts: which one it is, and how long.
+/// The number of characters that such a piece counts for: one for which piece it is, one for its length.
 const PIECE_COUNTS: usize = 2;
 
-/// What people's passwords are made of, small and without the digits that stand for letters.
+/// Words that are common in passwords, in small letters and without digits in place of letters.
 const STEMS: [&[u8]; 30] = [
     b"password",
     b"passwort",
@@ -80,7 +80,7 @@ const KEYS: [&[u8]; 15] = [
     b"7ujm",
 ];
 
-/// Number of characters of a token that may have been drawn by chance.
+/// Number of characters of a token that may have been drawn at random.
 fn drawn(token: &[u8]) -> usize {
     let (mut at, mut count) = (0, 0);
     while let Some(rest) = token.get(at..).filter(|r| !r.is_empty()) {
@@ -92,7 +92,7 @@ fn drawn(token: &[u8]) -> usize {
     count
 }
 
-/// Length of the common word with which it begins; 0 if there is none.
+/// Length of the common word at the beginning of `rest`; 0 if there is none.
 fn stem(rest: &[u8]) -> usize {
     let letter = |b: &u8| match b.to_ascii_lowercase() {
         b'0' => b'o',
@@ -107,7 +107,7 @@ fn stem(rest: &[u8]) -> usize {
     STEMS.iter().filter(fits).map(|s| s.len()).max().unwrap_or(0)
 }
 
-/// Length of the run along the alphabet, the digits or a keyboard, forwards or backwards, with which it begins.
+/// Length of the run along the alphabet, the digits or a keyboard, forwards or backwards, at the beginning of `rest`.
 fn run(rest: &[u8]) -> usize {
     let length = |follows: &dyn Fn(u8, u8) -> bool| {
         let pairs =
@@ -166,7 +166,7 @@ mod tests {
         ] {
             assert!(token_bits(weak) < LEAST_TOKEN_BITS, "{weak}: {}", token_bits(weak));
         }
-        // Chance makes a short run or a repeat now and then, which costs little.
+        // A random token sometimes has a short run or a repeat, which costs little.
         for strong in ["k2j8abc0vxn4c7df", "9f86d081884c7d65", "correct-horse-battery", "Zq-passwd-7xKw2m_P"]
         {
             assert!(token_bits(strong) >= LEAST_TOKEN_BITS, "{strong}: {}", token_bits(strong));

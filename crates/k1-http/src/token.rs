@@ -1,11 +1,12 @@
 //! The token of a request.
 
-/// Compares two secrets without telling by its time how much of them is equal.
+/// Compares two secrets in a time that does not depend on where they differ.
 pub fn same_secret(a: &[u8], b: &[u8]) -> bool {
     a.len() == b.len() && core::hint::black_box(a.iter().zip(b).fold(0, |d, (x, y)| d | (x ^ y))) == 0
 }
 
-/// The tokens that a request shows: as a bearer, or in its query, because a browser cannot put a header on a WebSocket.
+/// The tokens that a request shows: in `Authorization`, or in its query, because a browser cannot send headers with a
+/// WebSocket.
 pub fn shown_tokens<'a>(bearer: Option<&'a str>, query: Option<&'a str>) -> [Option<&'a str>; 2] {
     [bearer, query.and_then(|q| q.split('&').find_map(|p| p.strip_prefix("token=")))]
 }

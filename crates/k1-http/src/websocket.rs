@@ -18,18 +18,18 @@ pub fn accept(key: &str) -> String {
     STANDARD.encode(hash.finalize())
 }
 
-/// What a frame carries.
+/// The kind of a frame (its opcode).
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Kind {
-    /// Text, UTF-8.
+    /// Text in UTF-8.
     Text,
-    /// Bytes.
+    /// Binary data.
     Binary,
-    /// The end, with a reason.
+    /// Close, with a reason.
     Close,
-    /// To be answered with a pong.
+    /// Ping, which must be answered with a pong.
     Ping,
-    /// Answer to a ping.
+    /// Pong, the answer to a ping.
     Pong,
 }
 
@@ -45,13 +45,13 @@ impl Kind {
     }
 }
 
-/// Codes of a close (RFC 6455, 7.4.1).
+/// Status codes of a close frame (RFC 6455, 7.4.1).
 pub mod code {
     /// The client has closed.
     pub const NORMAL: u16 = 1000;
     /// The client broke the protocol.
     pub const PROTOCOL: u16 = 1002;
-    /// A text is not UTF-8.
+    /// A text message is not UTF-8.
     pub const NOT_UTF8: u16 = 1007;
     /// The message is too large.
     pub const TOO_BIG: u16 = 1009;
@@ -64,7 +64,7 @@ pub mod code {
 pub struct Close {
     /// One of [`code`].
     pub code: u16,
-    /// At most 123 bytes; may be empty.
+    /// Reason of at most 123 bytes; may be empty.
     pub reason: &'static str,
 }
 
@@ -72,7 +72,7 @@ impl Close {
     /// Every place is taken.
     pub const TOO_MANY: Self = Self { code: code::AGAIN, reason: "too many connections; close another page" };
 
-    /// The whole frame.
+    /// The close as a whole frame.
     pub fn frame(&self) -> Vec<u8> {
         let mut payload = self.code.to_be_bytes().to_vec();
         payload.extend_from_slice(self.reason.as_bytes());
@@ -89,7 +89,7 @@ pub fn frame(kind: Kind, payload: &[u8]) -> Vec<u8> {
     frame
 }
 
-/// Head of a frame from a server: at most 10 bytes, and its length.
+/// Head of a frame from a server: a buffer of 10 bytes, and the number of bytes used.
 fn frame_head(kind: Kind, length: usize) -> ([u8; 10], usize) {
     let mut head = [0; 10];
     head[0] = 0x80 | kind.opcode();
@@ -111,23 +111,23 @@ fn frame_head(kind: Kind, length: usize) -> ([u8; 10], usize) {
     }
 }
 
-/// What bytes from a client are.
+/// Result of reading bytes from a client.
 #[derive(Debug, PartialEq, Eq)]
 pub enum Event {
-    /// Not yet a whole message; some bytes may have been used up.
+    /// The message is not complete yet; some bytes may have been used.
     More,
     /// A message of this number of bytes at the front of the reader's buffer.
     Message(Kind, usize),
-    /// The protocol was broken: close with this code.
+    /// The client broke the protocol: close with this code.
     Broken(u16),
 }
 
-/// Puts messages together from frames; control frames may come between the fragments of one.
+/// Assembles messages from frames. Control frames may come between the fragments of a message.
 #[derive(Debug)]
 pub struct Reader {
     message: [u8; MOST_MESSAGE],
     length: usize,
-    /// Kind of the message whose fragments are coming.
+    /// Kind of the message whose fragments are arriving.
     open: Option<Kind>,
 }
 
@@ -138,13 +138,13 @@ impl Default for Reader {
 }
 
 impl Reader {
-    /// A message that [`Event::Message`] told of; control messages stand behind the fragments so far.
+    /// The message that [`Event::Message`] reported. The buffer holds a control message after the fragments so far.
     pub fn message(&self, kind: Kind, length: usize) -> &[u8] {
         let from = if matches!(kind, Kind::Text | Kind::Binary) { 0 } else { self.length };
         &self.message[from..from + length]
     }
 
-    /// Reads bytes from a client. Returns what they are and how many were used.
+    /// Reads bytes from a client. Returns the result and how many bytes were used.
     pub fn feed(&mut self, bytes: &[u8]) -> (Event, usize) {
         let [first, second, rest @ ..] = bytes else { return (Event::More, 0) };
         let (is_last, reserved, opcode) = (first & 0x80 != 0, first & 0x70, first & 0x0f);
@@ -158,7 +158,7 @@ impl Reader {
             (n, rest) => (usize::from(n), rest, 0),
         };
         let is_control = opcode >= 8;
-        // Clients mask (5.1); control frames are short and whole (5.5); nothing reserved was agreed on.
+        // Clients mask (5.1); control frames are short and not fragmented (5.5); no extension uses the reserved bits.
         if reserved != 0 || second & 0x80 == 0 || (is_control && (length > 125 || !is_last)) {
             return (Event::Broken(code::PROTOCOL), bytes.len());
         }
@@ -204,30 +204,30 @@ pub struct Inbox {
     reader: Reader,
 }
 
-/// What a message asks of the server.
+/// What the server must do with a message.
 #[derive(Debug, PartialEq, Eq)]
 pub enum Incoming<'a> {
-    /// Look at a text.
+    /// Handle a text.
     Text(&'a str),
-    /// Nothing; a sign of life.
+    /// Nothing; the message is only a sign of life.
     Nothing,
     /// Send this pong.
     Pong(&'a [u8]),
-    /// Send a close, and end.
+    /// Send a close and end the connection.
     Close(Close),
 }
 
 impl Inbox {
-    /// Takes bytes in.
+    /// Adds received bytes.
     pub fn take(&mut self, bytes: &[u8]) {
         self.bytes.extend_from_slice(bytes);
     }
 
-    /// The next message of what has come; `None` if it is not yet whole.
+    /// The next message in the bytes received; `None` if it is not complete yet.
     pub fn message(&mut self) -> Option<Incoming<'_>> {
         let (event, used) = loop {
             let (event, used) = self.reader.feed(&self.bytes);
-            // A fragment was taken and its message goes on.
+            // A fragment was read and its message continues.
             if event == Event::More && used > 0 {
                 self.bytes.drain(..used);
                 continue;
@@ -267,7 +267,7 @@ mod tests {
         frame
     }
 
-    /// Feeds bytes in pieces, as a network does.
+    /// Passes bytes in pieces, as a network does.
     fn read(bytes: &[u8], pieces: usize) -> Vec<(Kind, Vec<u8>)> {
         let (mut reader, mut waiting, mut got) = (Reader::default(), Vec::new(), Vec::new());
         for piece in bytes.chunks(pieces) {
