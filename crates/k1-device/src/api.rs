@@ -1,4 +1,4 @@
-//! What each path of the API does, the same in the program and in the lamp.
+//! What each path of the API does. It is the same in the program and in the lamp.
 
 use alloc::vec::Vec;
 
@@ -17,11 +17,11 @@ use crate::metrics;
 use crate::requests::{self, ParamsPatch, Restore, Select, SetKeys, SetupPatch};
 use crate::routes::Action;
 
-/// Does what a request asks and answers as JSON.
+/// Does what a request asks and returns the answer: JSON, or text for metrics.
 ///
 /// # Errors
 ///
-/// The [`Refusal`] to be answered; nothing was changed then.
+/// The [`Refusal`] to answer with; in this case nothing was changed.
 pub fn answer(backend: &dyn Backend, action: Action, body: &[u8]) -> Result<Vec<u8>, Refusal> {
     let settings = backend.settings();
     let now_ms = backend.now_us() / 1000;
@@ -31,7 +31,7 @@ pub fn answer(backend: &dyn Backend, action: Action, body: &[u8]) -> Result<Vec<
         Action::SetParams => {
             let patch: ParamsPatch = parse(body)?;
             backend.post(&mut patch.changes()?.map(|(p, v)| Change::Param(p, v)));
-            // The renderer takes it with its next frame; the answer is the set that it will then have.
+            // The renderer applies the change with its next frame; the answer is the set that it will have then.
             let mut params = settings.params;
             patch.apply(&mut params);
             json(&ParamValues { params, patch: Some(&patch) })
@@ -129,7 +129,7 @@ pub fn answer(backend: &dyn Backend, action: Action, body: &[u8]) -> Result<Vec<
             json(&backend.setup())
         }
         Action::Firmware => json(&backend.firmware()?),
-        // The homes that can take it take it before it comes here, as it streams.
+        // A lamp handles an update before this point, because it processes the body while it arrives.
         Action::Install => Err(Refusal::NotHere("firmware is for lamps; this is the program k1")),
         Action::RollBack => json(&backend.roll_back()?),
         Action::Drill => json(&backend.drill()?),
@@ -154,14 +154,14 @@ fn all_of(params: &Params) -> impl Iterator<Item = Change> {
     Param::ALL.iter().map(move |p| Change::Param(*p, params.get(*p)))
 }
 
-/// What a JSON object asks.
+/// Parses a body that must be a JSON object.
 pub fn parse<'a, T: Deserialize<'a>>(body: &'a [u8]) -> Result<T, Refusal> {
     parse_or(body, Refusal::InvalidJson)
 }
 
-/// The same, with the refusal of an object in which something is of a wrong kind.
+/// The same as [`parse`]; `wrong_kind` is the refusal of an object that holds a value of a wrong kind.
 fn parse_or<'a, T: Deserialize<'a>>(body: &'a [u8], wrong_kind: Refusal) -> Result<T, Refusal> {
-    // A list would be read as the fields in their order.
+    // The parser would read a list as the fields in their order.
     if body.trim_ascii_start().first() != Some(&b'{') {
         return Err(Refusal::InvalidJson);
     }
@@ -172,8 +172,8 @@ fn parse_or<'a, T: Deserialize<'a>>(body: &'a [u8], wrong_kind: Refusal) -> Resu
 ///
 /// # Errors
 ///
-/// [`Refusal::NotHere`] if the value has no JSON form, which no answer of ours is without.
-// Straight to text: through a `Value` the f32 0.4 would be written as 0.4000000059604645.
+/// [`Refusal::NotHere`] if the value has no JSON form; every answer of the API has one.
+// Directly to text, because through a `Value` the f32 0.4 would be written as 0.4000000059604645.
 pub fn json(value: &impl Serialize) -> Result<Vec<u8>, Refusal> {
     serde_json::to_vec(value).map_err(|_| Refusal::NotHere("the answer could not be written"))
 }

@@ -11,27 +11,27 @@ use crate::exchange::{Change, Settings};
 use crate::firmware::{Firmware, GoingBack};
 use crate::requests::SetupPatch;
 
-/// Name by which scripts in the field know a K1.
+/// Device name that scripts in the field expect.
 pub const DEVICE: &str = "K1.reinvented";
 /// Version of K1.
 pub const VERSION: &str = env!("CARGO_PKG_VERSION");
 
-/// Who a K1 is.
+/// Identity of a K1.
 #[derive(Clone, Debug)]
 pub struct Identity<'a> {
-    /// Address.
+    /// IP address.
     pub ip: &'a str,
-    /// Hardware address; `None` where there is none of its own.
+    /// Hardware (MAC) address; `None` for the program, which does not have its own.
     pub mac: Option<&'a str>,
     /// The board, or "program".
     pub board: &'a str,
     /// Number of LEDs.
     pub leds: usize,
-    /// Name of the source of sound, as it is now.
+    /// Name of the current source of sound.
     pub source: Cow<'a, str>,
 }
 
-/// The back end of the API: what it needs of the K1 that it serves, the program or a lamp.
+/// The back end of the API: what it needs from the K1 that it serves, the program or a lamp.
 pub trait Backend {
     /// Microseconds since the start.
     fn now_us(&self) -> u64;
@@ -39,9 +39,9 @@ pub trait Backend {
     fn settings(&self) -> Settings;
     /// Posts changes as one batch.
     fn post(&self, changes: &mut dyn Iterator<Item = Change>);
-    /// Who this is.
+    /// Identity of this K1.
     fn identity(&self) -> Identity<'_>;
-    /// What no other K1 is called, where that is not its hardware address.
+    /// Identifier that no other K1 has, if it is not the hardware address.
     fn id(&self) -> Option<&str> {
         None
     }
@@ -49,14 +49,14 @@ pub trait Backend {
     fn performance(&self) -> Performance;
     /// Measured figures.
     fn vitals(&self) -> Vitals;
-    /// What is heard now.
+    /// The newest results of the analysis.
     fn heard(&self) -> Heard;
-    /// Where light goes besides the page; `None` where the strip is all there is.
+    /// The lights besides the page; `None` on a lamp, which has only its strip.
     fn lights(&self) -> Option<Vec<Light>> {
         None
     }
 
-    /// Whether live sound arrives; `None` where the sound is not live.
+    /// Whether live sound arrives; `None` if the sound is not live.
     fn live_sound(&self) -> Option<LiveSound<'static>> {
         None
     }
@@ -66,9 +66,9 @@ pub trait Backend {
     ///
     /// # Errors
     ///
-    /// [`Refusal::NotHere`] where there is no Wi-Fi of ours.
+    /// [`Refusal::NotHere`] if this K1 does not control Wi-Fi.
     fn set_link_options(&self, bg_only: Option<bool>, ht20: Option<bool>) -> Result<LinkOptions, Refusal>;
-    /// State of the hardware: memory, stacks, microphone, storage, why it started.
+    /// State of the hardware: memory, stacks, microphone, storage, reason of the last start.
     fn device(&self) -> Device<'_>;
     /// How the hardware is set up.
     fn setup(&self) -> Setup<'_>;
@@ -76,42 +76,42 @@ pub trait Backend {
     ///
     /// # Errors
     ///
-    /// [`Refusal::NotHere`] where it is not set up this way.
+    /// [`Refusal::NotHere`] if the hardware is not set up this way.
     fn set_setup(&self, patch: &SetupPatch) -> Result<(), Refusal>;
-    /// The firmware, its trial, and an update on its way in.
+    /// The firmware, its trial, and an update that is arriving.
     ///
     /// # Errors
     ///
-    /// [`Refusal::NotHere`] where firmware is not updated this way; so for the three below.
+    /// [`Refusal::NotHere`] if firmware is not updated this way. The next three methods have the same error.
     fn firmware(&self) -> Result<Firmware, Refusal>;
-    /// Goes back to the firmware before, with a restart.
+    /// Restarts with the previous firmware.
     ///
     /// # Errors
     ///
-    /// [`Refusal::Update`] if there is none.
+    /// [`Refusal::Update`] if there is no previous firmware.
     fn roll_back(&self) -> Result<GoingBack, Refusal>;
-    /// Asks the bootloader for a proof that it knows of trials, with a restart.
+    /// Restarts to prove that the bootloader supports trials.
     ///
     /// # Errors
     ///
     /// [`Refusal::Update`] during a trial or an update.
     fn drill(&self) -> Result<GoingBack, Refusal>;
-    /// Says whose signature counts.
+    /// Sets the keys whose signatures count.
     ///
     /// # Errors
     ///
-    /// [`Refusal::Update`] if the statement may not replace what is in force.
+    /// [`Refusal::Update`] if the statement may not replace the keys in force.
     fn set_keys(&self, statement: &k1_update::envelope::Envelope) -> Result<(), Refusal>;
     /// The first lines of the console.
     fn boot_log(&self) -> BootLog;
-    /// How the self-test stands.
+    /// State of the self-test.
     fn self_test(&self) -> SelfTest;
-    /// Starts the self-test with this number of reads; it goes on behind everything that is urgent.
+    /// Starts the self-test with this number of reads. It runs with the lowest priority.
     ///
     /// # Errors
     ///
-    /// [`Refusal::Busy`] while one runs.
+    /// [`Refusal::Busy`] while a self-test runs.
     fn start_self_test(&self, reads: u32) -> Result<(), Refusal>;
-    /// The machine-readable description, as JSON.
+    /// The machine-readable description of the API, as JSON.
     fn description(&self) -> Result<Vec<u8>, Refusal>;
 }

@@ -1,4 +1,4 @@
-//! The lines of a lamp's console: written by the lamp, and read by whoever has only a cable to it.
+//! The lines of a lamp's console: the lamp writes them, and a program that has only a cable to the lamp reads them.
 
 use alloc::string::{String, ToString};
 use alloc::vec::Vec;
@@ -6,7 +6,7 @@ use core::fmt;
 
 use crate::answers::{BootLine, BootLog, Device, Heard, Vitals};
 
-/// The lines of a start, in their order; each is printed no sooner than it is true.
+/// The beginnings of the lines that a start prints, in their order. A line is printed only when it has become true.
 pub const BOOT_ORDER: [&str; 6] = [
     "[BOOT] K1 ",
     "[AUDIO SYNC] Initialized successfully",
@@ -15,11 +15,11 @@ pub const BOOT_ORDER: [&str; 6] = [
     "[FPS] ",
     "[LATENCY] ",
 ];
-/// What a line that tells of an error begins with.
+/// Prefix of a line that reports an error.
 pub const ERROR: &str = "[ERROR] ";
-/// Lines that a boot log keeps.
+/// Number of lines that a boot log keeps.
 const MOST_LINES: usize = 20;
-/// Bytes of a line that a boot log keeps.
+/// Number of bytes of a line that a boot log keeps.
 const LONGEST_LINE: usize = 200;
 
 impl BootLog {
@@ -28,7 +28,7 @@ impl BootLog {
         Self { lines: Vec::new(), error_lines: Some(0), last_error: None }
     }
 
-    /// Keeps a line if it is one of the first, and counts it if it tells of an error.
+    /// Keeps a line if it is one of the first, and counts it if it reports an error.
     pub fn note(&mut self, at_ms: u32, line: &str) {
         let end = (0..=LONGEST_LINE.min(line.len())).rev().find(|i| line.is_char_boundary(*i)).unwrap_or(0);
         let text = &line[..end];
@@ -57,7 +57,7 @@ impl fmt::Display for FpsLine<'_> {
     }
 }
 
-/// `[LATENCY]`: the sound of the last second, and how it crossed.
+/// `[LATENCY]`: the sound of the last second, and its hand-off to the renderer.
 #[derive(Clone, Copy, Debug)]
 pub struct LatencyLine<'a>(pub &'a Vitals, pub &'a Heard);
 
@@ -81,7 +81,7 @@ impl fmt::Display for LatencyLine<'_> {
     }
 }
 
-/// `[MEMORY]`: heap and stacks, and what of the chip can be measured.
+/// `[MEMORY]`: heap, stacks, and the temperature and signal strength that the chip can measure.
 #[derive(Clone, Copy, Debug)]
 pub struct MemoryLine<'a>(pub &'a Device<'a>);
 
@@ -107,16 +107,16 @@ impl fmt::Display for MemoryLine<'_> {
     }
 }
 
-/// What a line of the console said.
+/// Content of a line of the console.
 #[derive(Clone, Debug, PartialEq)]
 pub enum Said {
-    /// Figures, by the names that the answers use.
+    /// Figures, under the names that the answers use.
     Figures(Vec<(&'static str, f64)>),
     /// An error.
     Error(String),
 }
 
-/// A figure of a line: what stands before it, and what stands behind it.
+/// A figure in a line: its name, the text before it and the text after it.
 type Mark = (&'static str, &'static str, &'static str);
 
 const FPS_MARKS: [Mark; 7] = [
@@ -161,7 +161,7 @@ pub fn read(line: &str) -> Option<Said> {
         _ => return None,
     };
     let number = |(name, before, behind): &Mark| {
-        // What stands behind a figure is its own; what stands before it may stand elsewhere too.
+        // The text after a figure is unique in its line; the text before it is not.
         let end = line.match_indices(behind).find_map(|(end, _)| {
             let (_, figure) = line[..end].rsplit_once(before)?;
             figure.parse::<f64>().ok()

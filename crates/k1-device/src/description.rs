@@ -1,4 +1,4 @@
-//! The machine-readable description, generated from the route table and the types.
+//! The machine-readable description of the API, generated from the route table and the types.
 
 use crate::answers::{
     AudioConfig, Backup, BootLog, Device, DeviceInfo, LinkOptions, LinkOptionsSet, Palettes, ParamTable,
@@ -14,12 +14,12 @@ use serde_json::{Map, Value, json};
 
 /// OpenAPI 3.1 description of every route.
 pub fn description() -> Value {
-    // As answers are written: what may be null is still there.
+    // Schemas of answers as they are written: fields that may be null are required.
     let mut generator = SchemaSettings::draft2020_12()
         .for_serialize()
         .with(|s| s.definitions_path = "/components/schemas".into())
         .into_generator();
-    // As requests are read; in place, because requests and answers share names.
+    // Schemas of requests as they are read; inlined, because requests and answers share names.
     let mut asked = SchemaSettings::draft2020_12().with(|s| s.inline_subschemas = true).into_generator();
     let error = generator.subschema_for::<ErrorBody>();
     let mut paths = Map::new();
@@ -56,7 +56,7 @@ pub fn description() -> Value {
         "openapi": "3.1.0",
         "info": {
             "title": "K1", "version": env!("CARGO_PKG_VERSION"),
-            "description": "Music into light. The same contract holds for the program and the lamp. Live frames, sound and settings come over the WebSocket /api/v1/live; /ws speaks as the lamps in the field do.",
+            "description": "Music into light. The program and the lamp have the same API. Live frames, sound and settings come over the WebSocket /api/v1/live; /ws is the WebSocket of the lamps in the field.",
         },
         "paths": paths,
         "components": {

@@ -1,4 +1,5 @@
-//! Every refusal: code, status and a sentence that says what would be right. Those of the door are in [`k1_http`].
+//! Every refusal of the API: code, status and a sentence that tells what would be valid. The refusals of the door are
+//! in [`k1_http`].
 
 use core::fmt;
 
@@ -15,28 +16,28 @@ use serde::ser::SerializeStruct;
 pub enum Refusal {
     /// The body is not JSON, or not a JSON object.
     InvalidJson,
-    /// A field that is needed is missing.
+    /// A required field is missing.
     MissingField(&'static str),
-    /// A parameter has a value that is no number.
+    /// A parameter has a value that is not a number.
     NotANumber(Param),
     /// A field has a value of the wrong kind or outside its range.
     InvalidValue {
         /// The field.
         field: &'static str,
-        /// What would be right.
+        /// What would be valid.
         expected: &'static str,
     },
-    /// There is no pattern of that id or index.
+    /// No pattern has this id or index.
     PatternNotFound,
     /// A backup lacks its version or parameters.
     InvalidBackup,
-    /// The door refused it.
+    /// The door refused the request.
     Http(Rejection),
-    /// The same work is already being done.
+    /// The same work is already in progress.
     Busy(&'static str),
-    /// This home of K1 has no such hardware.
+    /// The program or this lamp does not support the request; the sentence tells why.
     NotHere(&'static str),
-    /// An update, a key or a way back was refused.
+    /// An update, a set of keys or a rollback was refused.
     Update(Why),
 }
 
@@ -106,7 +107,7 @@ impl fmt::Display for Refusal {
                 )?;
                 PATTERNS.iter().try_for_each(|p| write!(f, " {}", p.id))
             }
-            Self::InvalidBackup => f.write_str("a backup has `version` and `parameters`; this has not"),
+            Self::InvalidBackup => f.write_str("a backup has `version` and `parameters`; this one does not"),
             Self::Http(rejection) => rejection.fmt(f),
             Self::Busy(what) | Self::NotHere(what) => f.write_str(what),
             Self::Update(why) => write!(f, "{why}"),
@@ -114,11 +115,11 @@ impl fmt::Display for Refusal {
     }
 }
 
-/// The sentence for a palette number that does not exist.
+/// What the number of a palette must be, for the refusal of another one.
 pub const PALETTE_EXPECTED: &str = "a whole number from 0 to 32";
 const _: () = assert!(LAST_PALETTE == 32, "PALETTE_EXPECTED names the last palette");
 
-/// The body of a refusal.
+/// The JSON body of a refusal.
 #[derive(Clone, Copy, Debug)]
 #[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
 #[cfg_attr(feature = "schema", schemars(transparent))]
@@ -136,13 +137,13 @@ pub struct ErrorBody {
 struct ErrorShape {
     /// Code for programs.
     error: String,
-    /// Sentence for people.
+    /// A sentence for people.
     message: String,
     /// Milliseconds since the start.
     timestamp: u64,
     /// HTTP status.
     status: u16,
-    /// Most bytes of a body; with `payload_too_large` only.
+    /// Largest body in bytes; with `payload_too_large` only.
     #[schemars(skip_serializing_if = "Option::is_none")]
     max_size: Option<usize>,
 }
@@ -154,7 +155,7 @@ impl ErrorBody {
     }
 }
 
-/// A refusal as its sentence.
+/// A refusal that is written as its sentence.
 pub(crate) struct Sentence(pub Refusal);
 
 impl Serialize for Sentence {

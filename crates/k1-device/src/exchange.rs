@@ -1,7 +1,7 @@
-//! What crosses between the half that hears and the half that shows, as words.
+//! The hand-offs between the half that hears and the half that shows, as 32-bit words.
 //!
-//! A lamp keeps a [`Crossing`] in a `static` and takes its ends once; threads share one behind an `Arc`. The ends are
-//! the same types in both: `S` is whatever leads to the shared place.
+//! A lamp keeps a [`Crossing`] in a `static` and takes its ends once; threads of the program share one behind an `Arc`.
+//! Both use the same types for the ends: `S` is a pointer to the shared place.
 
 use core::ops::Deref;
 
@@ -10,50 +10,50 @@ use k1_engine::params::{Param, Params};
 use k1_engine::patterns::FIRST_PATTERN;
 use k1_handoff::{Mailbox, MailboxOwner, Read, RingReader, RingWriter, SnapshotRing};
 
-/// A snapshot and its checksum.
+/// Number of words of a snapshot and its checksum.
 pub const SOUND_WORDS: usize = SNAPSHOT_WORDS + 1;
-/// The place of the newest snapshots.
+/// The ring of the newest snapshots.
 pub type SoundRing = SnapshotRing<SOUND_WORDS>;
 
-/// Parameters, pattern and gain, each in a slot of its own.
+/// Number of slots: each parameter, the pattern and the gain have their own.
 pub const SLOTS: usize = Param::ALL.len() + 2;
 const PATTERN_SLOT: usize = Param::ALL.len();
 const GAIN_SLOT: usize = PATTERN_SLOT + 1;
-/// The place of the settings in force.
+/// The ring of the settings in force.
 pub type SettingsRing = SnapshotRing<SLOTS>;
 
-/// A checksum that finds copies which mix words of two snapshots.
+/// A checksum that detects copies which mix words of two snapshots.
 ///
-/// Not FNV-1a: it takes words instead of bytes, with the constants of FNV-1a, and rotates the sum after each word, because
-/// a product alone never carries a word's high bits down to the low ones.
+/// It resembles FNV-1a and uses its constants, but reads words instead of bytes and rotates the sum after each word,
+/// because a product alone never carries a word's high bits down to the low ones.
 fn checksum(words: &[u32]) -> u32 {
     words.iter().fold(0x811c_9dc5, |h, w| (h ^ w).wrapping_mul(0x0100_0193).rotate_left(5))
 }
 
-/// The ear's end of the snapshot hand-off; there is one.
+/// The ear's end of the snapshot hand-off. There is only one.
 pub struct SoundWriter<S>(RingWriter<S>);
 
-/// An end of the snapshot hand-off for any thread that shows or reports sound.
+/// A reader's end of the snapshot hand-off, for any thread that shows or reports sound.
 #[derive(Clone)]
 pub struct SoundReader<S> {
     ring: RingReader<S>,
     last: Snapshot,
 }
 
-/// What became of a read.
+/// Result of a read.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Outcome {
-    /// A whole snapshot, after so many retries.
+    /// A whole snapshot, with the number of retries.
     Read(u8),
     /// Nothing was published yet.
     Empty,
-    /// The writer was faster twice; the previous copy stays.
+    /// The writer overtook both tries; the previous copy stays.
     Contended,
     /// The checksum is wrong: the hand-off is broken. The previous copy stays.
     Torn,
 }
 
-/// The shared places of one lamp; for a `static`.
+/// The shared hand-offs of one lamp, for a `static`.
 #[derive(Default)]
 pub struct Crossing {
     sound: SoundRing,
@@ -62,22 +62,22 @@ pub struct Crossing {
 }
 
 impl Crossing {
-    /// Empty places.
+    /// Hand-offs in which nothing was published yet.
     pub const fn new() -> Self {
         Self { sound: SoundRing::new(), wishes: Mailbox::new(), settings: SettingsRing::new() }
     }
 
-    /// The ear's end, once.
+    /// The ear's end; `None` after the first call.
     pub fn take_sound(&'static self) -> Option<SoundWriter<&'static SoundRing>> {
         self.sound.take_writer().map(SoundWriter)
     }
 
-    /// An end for whoever wants to know what is heard.
+    /// A reader's end of the snapshot hand-off.
     pub fn sound(&'static self) -> SoundReader<&'static SoundRing> {
         SoundReader::new(self.sound.reader())
     }
 
-    /// The settings' owner, once; `initial` is published.
+    /// The owner of the settings, which publishes `initial`; `None` after the first call.
     pub fn take_owner(
         &'static self,
         initial: Settings,
@@ -85,14 +85,14 @@ impl Crossing {
         Some(Owner::new(self.wishes.take_owner()?, self.settings.take_writer()?, initial))
     }
 
-    /// A side that posts changes and reads whole sets.
+    /// An end that posts changes and reads whole sets of settings.
     pub fn controls(&'static self) -> Controls<&'static Mailbox<SLOTS>, &'static SettingsRing> {
         Controls::new(&self.wishes, self.settings.reader(), Settings::default())
     }
 }
 
 impl<S: Deref<Target = SoundRing>> SoundWriter<S> {
-    /// The end of a ring that has one writer.
+    /// The writer's end of a ring.
     pub const fn new(ring: RingWriter<S>) -> Self {
         Self(ring)
     }
@@ -107,7 +107,7 @@ impl<S: Deref<Target = SoundRing>> SoundWriter<S> {
 }
 
 impl<S: Deref<Target = SoundRing>> SoundReader<S> {
-    /// An end that has read nothing yet.
+    /// A reader's end that has read nothing yet.
     pub const fn new(ring: RingReader<S>) -> Self {
         Self { ring, last: Snapshot::EMPTY }
     }
@@ -131,12 +131,12 @@ impl<S: Deref<Target = SoundRing>> SoundReader<S> {
         }
     }
 
-    /// The snapshot that the last successful read gave.
+    /// The snapshot from the last successful read.
     pub fn snapshot(&self) -> &Snapshot {
         &self.last
     }
 
-    /// Reads and answers in one; for callers that do not count.
+    /// Reads and returns the newest snapshot; for callers that do not count outcomes.
     pub fn latest(&mut self) -> &Snapshot {
         self.read();
         &self.last
@@ -146,11 +146,11 @@ impl<S: Deref<Target = SoundRing>> SoundReader<S> {
 /// Everything that a user can set, as one consistent set.
 #[derive(Clone, Copy, Debug, PartialEq)]
 pub struct Settings {
-    /// Parameters.
+    /// Values of the parameters.
     pub params: Params,
     /// Index of the pattern.
     pub pattern: usize,
-    /// Microphone gain.
+    /// Microphone gain, a factor from 0.5 to 2.
     pub gain: f32,
 }
 
@@ -161,16 +161,16 @@ impl Default for Settings {
 }
 
 impl Settings {
-    /// The settings of the first day.
+    /// The default settings.
     pub const fn new() -> Self {
         Self { params: Params::new(), pattern: FIRST_PATTERN, gain: 1.0 }
     }
 }
 
-/// One change; values are valid when they are posted.
+/// One change of the settings. Its value must be valid.
 #[derive(Clone, Copy, Debug, PartialEq)]
 pub enum Change {
-    /// A parameter.
+    /// A parameter and its new value.
     Param(Param, f32),
     /// A pattern by index.
     Pattern(usize),
@@ -188,7 +188,7 @@ impl Change {
     }
 }
 
-/// The side of the settings that any thread may hold: posts changes, reads whole sets.
+/// The end of the settings that any thread may hold. It posts changes and reads whole sets.
 #[derive(Clone)]
 pub struct Controls<M, R> {
     mailbox: M,
@@ -196,7 +196,7 @@ pub struct Controls<M, R> {
     last: Settings,
 }
 
-/// The owner of the settings: the renderer. Checks what was posted and publishes whole sets.
+/// The owner of the settings: the renderer. It checks posted changes and publishes whole sets.
 pub struct Owner<M, R> {
     mailbox: MailboxOwner<M>,
     published: RingWriter<R>,
@@ -204,7 +204,7 @@ pub struct Owner<M, R> {
 }
 
 impl<M: Deref<Target = Mailbox<SLOTS>>, R: Deref<Target = SettingsRing>> Controls<M, R> {
-    /// A side of settings whose owner starts with `initial`.
+    /// An end of settings whose owner starts with `initial`.
     pub const fn new(mailbox: M, published: RingReader<R>, initial: Settings) -> Self {
         Self { mailbox, published, last: initial }
     }
@@ -217,7 +217,7 @@ impl<M: Deref<Target = Mailbox<SLOTS>>, R: Deref<Target = SettingsRing>> Control
             slots[n] = change.slot();
             n += 1;
         }
-        // Every slot of `Change` exists.
+        // Every slot that `Change` names exists.
         let _ = self.mailbox.post(&slots[..n]);
     }
 
@@ -237,14 +237,14 @@ impl<M: Deref<Target = Mailbox<SLOTS>>, R: Deref<Target = SettingsRing>> Control
 }
 
 impl<M: Deref<Target = Mailbox<SLOTS>>, R: Deref<Target = SettingsRing>> Owner<M, R> {
-    /// The owner of settings that start with `initial`, which is published.
+    /// The owner of settings that start with `initial`; publishes them.
     pub fn new(mailbox: MailboxOwner<M>, published: RingWriter<R>, initial: Settings) -> Self {
         let mut owner = Self { mailbox, published, settings: initial };
         owner.publish();
         owner
     }
 
-    /// Takes what was posted; `true` if the set has changed.
+    /// Applies posted changes; `true` if the set has changed.
     pub fn update(&mut self) -> bool {
         let s = &mut self.settings;
         let mut changed = false;

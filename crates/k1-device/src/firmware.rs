@@ -1,4 +1,4 @@
-//! The firmware of a lamp as its owner sees it, and what became of the last update.
+//! The firmware of a lamp as its owner sees it, and the result of the last update.
 
 use alloc::borrow::Cow;
 use core::fmt;
@@ -6,7 +6,7 @@ use core::fmt;
 use heapless::String;
 use serde::{Deserialize, Serialize, Serializer};
 
-/// Every board with its chip, as manifests name them.
+/// Every board and its chip, as manifests name them.
 pub const BOARDS: [(&str, &str); 5] = [
     ("virt", "riscv32imafc"),
     ("esp32s3", "esp32s3"),
@@ -15,12 +15,12 @@ pub const BOARDS: [(&str, &str); 5] = [
     ("esp32c6", "esp32c6"),
 ];
 
-/// The chip of a board.
+/// The chip of a board; "unknown" for an unknown board.
 pub fn chip(board: &str) -> &'static str {
     BOARDS.iter().find(|(name, _)| *name == board).map_or("unknown", |(_, chip)| chip)
 }
 
-/// First 8 bytes of a hash or of a key's hash; hexadecimal in answers.
+/// First 8 bytes of the SHA-256 of an image or a key; hexadecimal in answers.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub struct Short(pub [u8; 8]);
 
@@ -58,33 +58,33 @@ impl schemars::JsonSchema for Short {
     }
 }
 
-/// What became of an update.
+/// Result of an update.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
 #[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
 #[serde(rename_all = "snake_case")]
 pub enum Outcome {
-    /// It runs and is being judged.
+    /// The image runs and its trial is not over.
     OnTrial,
-    /// It was found good.
+    /// The trial ended well and the image stays.
     Confirmed,
-    /// It was found bad, or fell over, and the image before came back.
+    /// The image failed its trial or crashed, and the previous image came back.
     RolledBack,
 }
 
-/// The last trial, as it is remembered in flash.
+/// The last trial, as flash stores it.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 pub struct Journal {
     /// Hash of the image that was tried.
     pub hash: [u8; 8],
-    /// Its version.
+    /// Version of the image.
     pub version: String<24>,
-    /// What became of it.
+    /// Result of the trial.
     pub outcome: Outcome,
-    /// Why, if it went back.
+    /// Reason, if the image was rolled back.
     pub reason: String<96>,
 }
 
-/// The last trial, as it is told.
+/// The last trial, as answers show it.
 #[derive(Clone, Debug, Serialize)]
 #[cfg_attr(feature = "read", derive(Deserialize))]
 #[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
@@ -92,11 +92,11 @@ pub struct LastTrial {
     /// Version of the image that was tried.
     #[cfg_attr(feature = "schema", schemars(with = "std::string::String"))]
     pub version: String<24>,
-    /// Its hash.
+    /// Hash of the image.
     pub hash: Short,
-    /// What became of it.
+    /// Result of the trial.
     pub outcome: Outcome,
-    /// Why, if it went back.
+    /// Reason, if the image was rolled back.
     #[cfg_attr(feature = "schema", schemars(with = "std::string::String"))]
     pub reason: String<96>,
 }
@@ -113,50 +113,50 @@ impl From<&Journal> for LastTrial {
 #[cfg_attr(feature = "read", derive(Deserialize))]
 #[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
 pub struct Image {
-    /// Version.
+    /// Version of the firmware.
     #[cfg_attr(feature = "schema", schemars(with = "std::string::String"))]
     pub version: String<24>,
-    /// Hash.
+    /// Hash of the image.
     pub hash: Short,
     /// Anti-downgrade counter.
     pub counter: u32,
 }
 
-/// How the running image stands.
+/// State of the running image.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize)]
 #[cfg_attr(feature = "read", derive(Deserialize))]
 #[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
 #[serde(rename_all = "snake_case")]
 pub enum Standing {
-    /// Being judged.
+    /// The trial is not over.
     OnTrial,
-    /// Found good.
+    /// The trial ended well.
     Confirmed,
-    /// It never was on trial: it came by cable.
+    /// The image was never on trial, because it came by cable.
     NotTried,
 }
 
-/// Whether a bad image goes back by itself.
+/// Whether a bad image is rolled back automatically.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize)]
 #[cfg_attr(feature = "read", derive(Deserialize))]
 #[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
 pub enum Rollback {
-    /// The bootloader in place was seen to put an image on trial.
+    /// The installed bootloader was seen to put an image on trial.
     #[serde(rename = "armed")]
     Armed,
-    /// It was not, or not yet.
+    /// The bootloader was not seen to do so yet.
     #[serde(rename = "not armed")]
     NotArmed,
 }
 
-/// An update on its way in.
+/// An update that is arriving.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize)]
 #[cfg_attr(feature = "read", derive(Deserialize))]
 #[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
 pub struct Receiving {
-    /// Bytes that have come.
+    /// Bytes received.
     pub received: u32,
-    /// Bytes in all.
+    /// Size of the update in bytes.
     pub size: u32,
 }
 
@@ -171,45 +171,45 @@ pub struct Firmware {
     pub chip: Cow<'static, str>,
     /// Slot that runs.
     pub slot: Cow<'static, str>,
-    /// What runs; null if it came by cable without a manifest.
+    /// The running image; null if it came by cable without a manifest.
     pub running: Option<Image>,
-    /// How it stands.
+    /// State of the running image.
     pub state: Standing,
-    /// Whether a bad image goes back by itself.
+    /// Whether a bad image is rolled back automatically.
     pub rollback: Rollback,
-    /// What the other slot holds, whole and not found bad: what the lamp can go back to; null if nothing.
+    /// The image in the other slot, to which the lamp can roll back; null if that slot has no whole image or a bad one.
     pub other: Option<Image>,
-    /// Names of the keys whose signatures count; empty = no update is taken.
+    /// Names of the keys whose signatures count; empty = updates are refused.
     #[cfg_attr(feature = "schema", schemars(with = "std::vec::Vec<Short>"))]
     pub keys: heapless::Vec<Short, 2>,
-    /// Generation of the set of keys; a new set needs a higher one.
+    /// Generation of the set of keys; a new set needs a higher number.
     pub key_generation: u32,
     /// Images with a lower counter are refused.
     pub counter_floor: u32,
-    /// An update on its way in.
+    /// The update that is arriving.
     pub receiving: Option<Receiving>,
-    /// Why the last update since the start was not let in.
+    /// Why the last update since the start was refused.
     pub refused: Option<alloc::string::String>,
     /// The last trial.
     pub last: Option<LastTrial>,
 }
 
-/// Answer to `PUT /api/v1/firmware`: it is whole, and is tried after the restart that follows.
+/// Answer to `PUT /api/v1/firmware`: the image is whole, and its trial begins after the restart that follows.
 #[derive(Clone, Debug, Serialize)]
 #[cfg_attr(feature = "read", derive(Deserialize))]
 #[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
 pub struct Installed {
-    /// Slot that it is in.
+    /// Slot that holds the new image.
     pub slot: Cow<'static, str>,
-    /// What it is.
+    /// The new image.
     pub image: Image,
 }
 
-/// Answer to `POST /api/v1/rollback`: the lamp restarts with this.
+/// Answer to `POST /api/v1/rollback`: the lamp restarts with this image.
 #[derive(Clone, Debug, Serialize)]
 #[cfg_attr(feature = "read", derive(Deserialize))]
 #[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
 pub struct GoingBack {
-    /// What the lamp goes back to; null if only this image is left, whose trial ends.
+    /// The image to which the lamp rolls back; null if only this image is left, whose trial ends.
     pub to: Option<Image>,
 }

@@ -1,5 +1,6 @@
-//! What happens in a frame, once for every home: settings and the newest snapshot become light, and that is counted. A
-//! home says when a frame begins and hands it to its lights; there is no clock, no thread and no allocation here.
+//! One frame, the same for the program and the lamp: renders the settings and the newest snapshot, and counts. The
+//! caller decides when a frame begins and passes it to its lights. This module has no clock, no thread and no
+//! allocation.
 
 use core::ops::{Deref, DerefMut};
 
@@ -11,7 +12,8 @@ use k1_handoff::Mailbox;
 use crate::exchange::{Outcome, Owner, SLOTS, SettingsRing, SoundReader, SoundRing};
 use crate::meter::{Count, Meters};
 
-/// The half that shows: `D` leads to its renderer, `S`, `M` and `R` to the places that it shares with the other half.
+/// The half that shows: `D` points to its renderer, `S`, `M` and `R` to the hand-offs that it shares with the other
+/// half.
 pub struct Showing<D, S, M, R> {
     show: D,
     sound: SoundReader<S>,
@@ -20,19 +22,19 @@ pub struct Showing<D, S, M, R> {
     before_us: Option<u64>,
 }
 
-/// A finished frame, of which a home takes what its lights and pages need.
+/// A finished frame, from which the caller takes what its lights and pages need.
 pub struct Picture<'a, const N: usize> {
     output: &'a OutputStage<N>,
     is_dithered: bool,
 }
 
 impl<const N: usize> Picture<'_, N> {
-    /// Bytes for a wire that is linear in light, R, G, B, dithered if the settings say so.
+    /// Bytes for LEDs, linear in light, R, G, B, dithered if the settings ask for it.
     pub fn wire(&self, out: &mut [[u8; 3]]) {
         self.output.wire(self.is_dithered, out);
     }
 
-    /// Bytes for a screen, R, G, B.
+    /// Bytes for a screen, sRGB, R, G, B.
     pub fn screen(&self, out: &mut [[u8; 3]]) {
         self.output.screen(out);
     }
@@ -45,7 +47,7 @@ where
     M: Deref<Target = Mailbox<SLOTS>>,
     R: Deref<Target = SettingsRing>,
 {
-    /// Begins with the owner's settings, without a fade; a frame is due every `period_us`.
+    /// Begins with the owner's settings, without a fade. A frame is due every `period_us`.
     pub fn new(mut show: D, sound: SoundReader<S>, owner: Owner<M, R>, period_us: u64) -> Self {
         let settings = owner.settings();
         show.set_params(settings.params);
@@ -53,10 +55,11 @@ where
         Self { show, sound, owner, period_us, before_us: None }
     }
 
-    /// Shows the frame that begins at `began_us`. True if the settings have changed with it.
+    /// Shows the frame that begins at `began_us`. True if the settings changed with this frame.
     ///
-    /// `has_ended` says that no more sound will come, so that its age means nothing any more; `now_us` reads the home's
-    /// clock; `deliver` hands the frame to the lights and answers how many of them had not taken the frame before.
+    /// `has_ended` is true if no more sound will come, so that its age is no longer counted; `now_us` reads the
+    /// caller's clock; `deliver` passes the frame to the lights and returns how many of them had not taken the previous
+    /// frame.
     pub fn frame<const B: usize>(
         &mut self,
         began_us: u64,
@@ -114,7 +117,7 @@ mod tests {
     const LEDS: usize = 12;
     type Lamp = Showing<Box<Show<LEDS>>, &'static SoundRing, &'static Mailbox<SLOTS>, &'static SettingsRing>;
 
-    /// A half that shows, and the ends of the other one.
+    /// A half that shows, and the ends of the other half.
     struct Room {
         showing: Lamp,
         meters: Meters<BINS>,
@@ -137,7 +140,7 @@ mod tests {
             }
         }
 
-        /// A frame that takes 37 µs and finds so many lights that had not taken the one before.
+        /// A frame that takes 37 µs, while `dropped` lights had not taken the previous frame.
         fn frame(&mut self, at: u64, dropped: u32) -> bool {
             let now = || self.ticks.replace(self.ticks.get() + 1) + at + 37;
             self.ticks.set(0);

@@ -1,41 +1,41 @@
-//! Who stands still: the last thing between a lamp that hangs and one that starts again.
+//! Detects a part of a lamp that has stopped, so that the lamp restarts instead of hanging.
 //!
-//! Renderer, ear and network each count what they do. A [`Watch`] looks at the counts; a part whose count has not moved
-//! for [`PATIENCE_MS`] is starved: the lamp writes its name where a reset leaves it alone, and starts again. A hardware
-//! watchdog, where there is one, is fed only while all have moved; it looks after whoever looks.
+//! Renderer, ear and network each count what they do. A [`Watch`] checks the counts. A part whose count has not moved
+//! for [`PATIENCE_MS`] is starved: the lamp writes the part's name to memory that survives a reset, and restarts. A
+//! hardware watchdog, if there is one, is fed only while all counts move; it guards the task that checks them.
 
 use core::sync::atomic::{AtomicBool, AtomicU32, Ordering::Relaxed};
 
-/// A part that must not stand still.
+/// A part that must not stop.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Part {
     /// The half that shows; it counts frames.
     Renderer,
     /// The half that hears; it counts hops.
     Ear,
-    /// Whoever serves the network; a task beside it counts.
+    /// The tasks that serve the network; a task beside them counts.
     Network,
 }
 
-/// How the parts are.
+/// State of the parts.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Progress {
-    /// Each has moved since the last look.
+    /// Every count has moved since the last check.
     All,
-    /// This one has not, and may still.
+    /// The count of this part has not moved, but its time is not over.
     Waiting(Part),
-    /// This one has not for too long.
+    /// The count of this part has not moved for too long.
     Starved(Part),
 }
 
-/// A part may stand still for so long: longer than any erase of the flash, which stops both halves.
+/// Longest time in ms that a count may stay the same. An erase of the flash, which stops both halves, is shorter.
 pub const PATIENCE_MS: u32 = 5_000;
 
 impl Part {
     /// Every part.
     pub const ALL: [Self; 3] = [Self::Renderer, Self::Ear, Self::Network];
 
-    /// What the record says that survives the reset.
+    /// Text of the record that survives the reset.
     pub const fn last_words(self) -> &'static str {
         match self {
             Self::Renderer => "starved: the renderer",
@@ -44,7 +44,7 @@ impl Part {
         }
     }
 
-    /// The reason of the reset, as the API says it.
+    /// Reason of the reset, as the API reports it.
     pub const fn reset_reason(self) -> &'static str {
         match self {
             Self::Renderer => "watchdog: the renderer stood still",
@@ -59,7 +59,8 @@ impl Part {
     }
 }
 
-/// Looks after the parts. Without a lock, so that an interrupt may look whatever it has interrupted; one looks at a time.
+/// Watches the parts. It has no lock, so that an interrupt may check the counts no matter what it has interrupted; only
+/// one caller may check at a time.
 #[derive(Debug, Default)]
 pub struct Watch {
     has_looked: AtomicBool,
@@ -68,7 +69,7 @@ pub struct Watch {
 }
 
 impl Watch {
-    /// Has not looked yet.
+    /// A watch that has not checked the counts yet.
     pub const fn new() -> Self {
         Self {
             has_looked: AtomicBool::new(false),
@@ -77,7 +78,8 @@ impl Watch {
         }
     }
 
-    /// Looks at the counts, in the order of [`Part::ALL`], at a time in ms that may wrap. The first look only begins.
+    /// Checks the counts, in the order of [`Part::ALL`], at a time in ms that may wrap. The first check only stores
+    /// them.
     pub fn look(&self, counts: [u32; Part::ALL.len()], now_ms: u32) -> Progress {
         let begins = !self.has_looked.swap(true, Relaxed);
         let (mut progress, mut longest) = (Progress::All, 0);
@@ -88,7 +90,7 @@ impl Watch {
                 continue;
             }
             let still = now_ms.wrapping_sub(self.moved_ms[i].load(Relaxed));
-            // Whoever has stood still longest may have stopped the others.
+            // The part that stopped first may have stopped the others.
             if progress == Progress::All || still > longest {
                 longest = still;
                 progress =
@@ -108,7 +110,7 @@ mod tests {
         for (i, part) in Part::ALL.into_iter().enumerate() {
             let watch = Watch::new();
             let mut counts = [0; 3];
-            // Close to the wrap of both.
+            // Shortly before both the time and the count wrap.
             let start = u32::MAX - 1_000;
             counts[i] = u32::MAX;
             for k in 0..=10 {

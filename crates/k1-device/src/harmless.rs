@@ -1,20 +1,21 @@
-//! Text from outside, made harmless before a terminal, a log or a page sees it.
+//! Makes foreign text harmless before a terminal, a log or a page shows it.
 //!
-//! A terminal obeys what it is shown: an escape sequence in a lamp's name can change the window's title, write to the
-//! clipboard or hide a line; a newline can forge one. Such characters are shown as `\u{1b}`, so that nothing is lost and
-//! nothing is obeyed. Ordinary text of any script stays as it is.
+//! A terminal obeys the text that it shows: an escape sequence in a lamp's name can change the window's title, write to
+//! the clipboard or hide a line; a newline can forge a line. Such characters are shown as `\u{1b}`, so that no
+//! character is lost and none is obeyed. Ordinary text in any script stays as it is.
 
 use alloc::borrow::Cow;
 use alloc::string::String;
 use core::fmt::Write as _;
 
-/// Characters of one foreign text that are shown; of a longer one, the number of those that are left out.
+/// Most characters of one foreign text that are shown; for a longer text, the number of omitted characters follows.
 pub const LONGEST: usize = 400;
-/// Marks that may stand on one letter; more of them would grow over the lines around.
+/// Most combining marks on one letter; more of them would cover the lines above and below.
 const MOST_MARKS: usize = 4;
 
-/// A text from outside as it can be shown within a line: controls, escapes, newlines, and what is invisible, changes the
-/// direction of the text or means nothing, are written as `\u{…}`; at most [`LONGEST`] characters of it.
+/// A foreign text in a form that can be shown within a line. Controls, escapes, newlines, and characters that are
+/// invisible, unassigned or change the direction of the text are written as `\u{…}`. The result shows at most
+/// [`LONGEST`] characters of the text.
 pub fn harmless(text: &str) -> Cow<'_, str> {
     let Some((end, _)) = text.char_indices().nth(LONGEST) else { return cleaned(text, |_| false) };
     let mut short = cleaned(&text[..end], |_| false).into_owned();
@@ -23,18 +24,18 @@ pub fn harmless(text: &str) -> Cow<'_, str> {
     short.into()
 }
 
-/// The same for a text of several lines, of whatever length: newlines stay.
+/// The same for a text of several lines and any length: newlines stay.
 pub fn harmless_lines(text: &str) -> Cow<'_, str> {
     cleaned(text, |c| c == '\n')
 }
 
-/// The same for one line of whatever length.
+/// The same for one line of any length.
 pub fn harmless_line(text: &str) -> Cow<'_, str> {
     cleaned(text, |_| false)
 }
 
-/// JSON whose strings say the same and hold nothing but harmless characters. `text` must be JSON: outside its strings
-/// stands nothing that would be changed, but for newlines, which stay.
+/// JSON with the same meaning whose strings contain only harmless characters. `text` must be JSON, so that only its
+/// strings can contain other characters; newlines between them stay.
 pub fn harmless_json(text: &str) -> Cow<'_, str> {
     rewritten(
         text,
@@ -54,7 +55,7 @@ fn cleaned(text: &str, stays: impl Fn(char) -> bool) -> Cow<'_, str> {
     })
 }
 
-/// The text with `escape` in place of what is not harmless.
+/// The text, in which `escape` writes the characters that are not harmless.
 fn rewritten<'a>(
     text: &'a str,
     stays: impl Fn(char) -> bool,
@@ -79,7 +80,7 @@ fn rewritten<'a>(
     Cow::Owned(out)
 }
 
-/// Judges a character by what came before it.
+/// Judges a character by the characters before it.
 #[derive(Default)]
 struct Judge {
     before: Option<char>,
@@ -102,9 +103,9 @@ impl Judge {
         let before = self.before.replace(c);
         match c {
             ' '..='~' => true,
-            // Joins pictures into one, and only there.
+            // Joins emoji into one; valid only between two of them.
             '\u{200d}' => before.is_some_and(is_picture) && rest.chars().nth(1).is_some_and(is_picture),
-            // Picks the coloured form of a sign; a text of them alone hides bytes.
+            // Selects the form of the sign before it; a text of these alone hides bytes.
             '\u{fe0e}' | '\u{fe0f}' => before.is_some_and(takes_variation),
             _ if is_invisible(c) => false,
             // Spaces of other widths.
@@ -114,32 +115,33 @@ impl Judge {
     }
 }
 
-/// True unless the standard library's own tables call it a control, a formatter, private, unassigned or a separator.
+/// True unless the tables of the standard library call the character a control, a formatter, private, unassigned or a
+/// separator.
 fn is_printable(c: char) -> bool {
     let mut utf8 = [0; 5];
-    // Behind a letter, marks are shown; alone they would be escaped.
+    // `escape_debug` keeps a mark after a letter and escapes it alone.
     utf8[0] = b'x';
     let end = 1 + c.encode_utf8(&mut utf8[1..]).len();
     core::str::from_utf8(&utf8[..end]).is_ok_and(|s| s.escape_debug().count() == 2)
 }
 
-/// True if it stands on the letter before it.
+/// True for a mark that combines with the letter before it.
 fn is_mark(c: char) -> bool {
     is_printable(c) && c.escape_debug().count() > 1 && !matches!(c, '\'' | '"' | '\\')
 }
 
-/// True of a sign that may have another form.
+/// True for a sign that may have another form.
 fn takes_variation(c: char) -> bool {
     !matches!(c, '\u{fe0e}' | '\u{fe0f}') && is_printable(c)
 }
 
-/// Part of a picture: what an emoji may be made of.
+/// True for a character that may be part of an emoji.
 fn is_picture(c: char) -> bool {
     matches!(c, '\u{2190}'..='\u{21ff}' | '\u{2300}'..='\u{23ff}' | '\u{2600}'..='\u{27bf}' | '\u{2b00}'..='\u{2bff}' | '\u{fe0f}' | '\u{1f000}'..='\u{1faff}')
 }
 
-/// Letters and marks that show nothing, behind which bytes and look-alikes are hidden (Unicode's Default_Ignorable_Code_Point
-/// as far as the standard library calls them printable).
+/// True for letters and marks that show nothing, with which bytes and look-alikes are hidden (Unicode's
+/// Default_Ignorable_Code_Point, as far as the standard library calls them printable).
 fn is_invisible(c: char) -> bool {
     matches!(c, '\u{34f}' | '\u{115f}' | '\u{1160}' | '\u{17b4}' | '\u{17b5}' | '\u{180b}'..='\u{180f}'
         | '\u{3164}' | '\u{fe00}'..='\u{fe0d}' | '\u{ffa0}' | '\u{e0000}'..='\u{e0fff}')
@@ -150,7 +152,7 @@ mod tests {
     use super::*;
     use proptest::prelude::*;
 
-    /// Nothing a terminal obeys, hides or turns round.
+    /// True if the text has nothing that a terminal obeys, hides or reverses.
     fn is_safe(text: &str) -> bool {
         text.chars().all(|c| {
             !c.is_control()

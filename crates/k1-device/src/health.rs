@@ -1,4 +1,4 @@
-//! Whether a K1 is well, from what it measures itself.
+//! Decides from a K1's own measurements whether it is healthy.
 
 use alloc::borrow::Cow;
 use alloc::vec::Vec;
@@ -7,13 +7,13 @@ use alloc::{format, vec};
 use crate::answers::{Check, LiveSound, Vitals};
 use crate::microphone::Hearing;
 
-/// Share of the frames that are due below which light is not on time.
+/// Share of the due frames below which the light is not on time.
 const ON_TIME: f32 = 0.9;
-/// Sound older than this when it is shown is not live, in ms (99th percentile).
+/// Age in ms above which shown sound is not live (99th percentile).
 const FRESH_MS: f32 = 20.0;
 
-/// Every condition that a home can measure, from the figures of the last second; without a microphone of its own, or a
-/// storage, there is none about it.
+/// Every check that this K1 can make, from the figures of the last second. Without its own microphone or storage the
+/// check of that part is missing.
 pub fn checks(v: &Vitals, microphone: Option<Hearing>, storage_errors: Option<u32>) -> Vec<Check> {
     let mut all = vec![
         Check {
@@ -47,7 +47,7 @@ pub fn checks(v: &Vitals, microphone: Option<Hearing>, storage_errors: Option<u3
     all
 }
 
-/// The condition of whoever hears sound that may come and go.
+/// The check of a K1 whose live sound may come and go.
 pub fn sound_arrives(live: &LiveSound) -> Check {
     let advice = match &live.reason {
         None => "".into(),

@@ -1,5 +1,5 @@
-//! What happens in a hop, once for every home: 8 ms of samples become a snapshot, and that is counted. A home waits for
-//! the samples and says how they came; there is no clock, no thread and no allocation here.
+//! One hop, the same for the program and the lamp: turns 8 ms of samples into a snapshot, and counts. The caller waits
+//! for the samples and tells how they arrived. This module has no clock, no thread and no allocation.
 
 use core::ops::{Deref, DerefMut};
 
@@ -11,7 +11,7 @@ use crate::exchange::{Controls, SLOTS, SettingsRing, SoundRing, SoundWriter};
 use crate::meter::{Count, Meters};
 use crate::pace::{Arrival, SoundClock};
 
-/// The half that hears: `E` leads to its ear, `W`, `M` and `R` to the places that it shares with the other half.
+/// The half that hears: `E` points to its ear, `W`, `M` and `R` to the hand-offs that it shares with the other half.
 pub struct Hearing<E, W, M, R> {
     ear: E,
     snapshots: SoundWriter<W>,
@@ -28,38 +28,38 @@ where
     M: Deref<Target = Mailbox<SLOTS>>,
     R: Deref<Target = SettingsRing>,
 {
-    /// A new ear, whose sound begins now.
+    /// A half whose sound begins now.
     pub fn new(ear: E, snapshots: SoundWriter<W>, controls: Controls<M, R>, now_us: u64) -> Self {
         let clock = SoundClock::starting_at(now_us);
         Self { ear, snapshots, controls, clock, gain: 1.0, floor_db: None }
     }
 
-    /// When the last sample of the next hop is captured, in µs.
+    /// Time at which the last sample of the next hop is captured, in µs.
     pub fn due_us(&self) -> u64 {
         self.clock.due_us()
     }
 
-    /// When its first sample is captured, in µs.
+    /// Time at which the first sample of the next hop is captured, in µs.
     pub fn began_us(&self) -> u64 {
         self.clock.began_us()
     }
 
-    /// Says how the next hop came, and whether it is sound or silence in its place: to be called before
+    /// Notes how the next hop arrived, and whether it is sound or silence in its place. Call this before
     /// [`hop`](Self::hop). A gap is counted.
     pub fn arrives<const B: usize>(&mut self, how: Arrival, is_sound: bool, meters: &Meters<B>) {
         let is_gap = self.clock.arrives(how, is_sound);
         meters.count(Count::Underruns, is_gap.into());
     }
 
-    /// Says that nothing could be read until `now_us`, so that the next hop is silence. A gap is counted.
+    /// Notes that nothing could be read until `now_us`, so that the next hop is silence. A gap is counted.
     pub fn unread<const B: usize>(&mut self, now_us: u64, meters: &Meters<B>) {
         let is_gap = self.clock.unread(now_us);
         meters.count(Count::Underruns, is_gap.into());
     }
 
-    /// Hears a hop of samples −1 … 1, with a fixed noise floor in dBFS or one that is learned (`None`).
+    /// Analyses a hop of samples −1 … 1, with a fixed noise floor in dBFS or a learned one (`None`).
     ///
-    /// `tap` gets the hop and the time of its first sample when it was heard; `now_us` reads the home's clock.
+    /// `tap` gets the hop and the time of its first sample after the analysis; `now_us` reads the caller's clock.
     pub fn hop<const B: usize>(
         &mut self,
         samples: &[f32; HOP],
@@ -101,7 +101,7 @@ mod tests {
 
     type Half = Hearing<Box<Ear>, &'static SoundRing, &'static Mailbox<SLOTS>, &'static SettingsRing>;
 
-    /// A half that hears, and the ends of the other one.
+    /// A half that hears, and the ends of the other half.
     struct Room {
         hearing: Half,
         meters: Meters<16>,
@@ -114,7 +114,7 @@ mod tests {
     impl Room {
         fn new() -> Self {
             let crossing: &'static Crossing = Box::leak(Box::default());
-            // The owner publishes the settings before anybody hears with them.
+            // The owner publishes the settings before the first hop uses them.
             let owner = crossing.take_owner(Settings::default()).unwrap();
             let writer = crossing.take_sound().unwrap();
             Self {

@@ -1,36 +1,36 @@
 #![cfg_attr(not(any(test, feature = "schema")), no_std)]
 #![forbid(unsafe_code)]
 
-//! What a K1 is to the outside, independent of board and transport.
+//! The outside of a K1, independent of board and transport.
 //!
-//! | Room | What lives there |
+//! | Room | Purpose |
 //! |---|---|
-//! | [`routes`] | every path, method and limit, once |
-//! | [`requests`] | what may be asked, as types |
-//! | [`answers`] | what is answered, as types |
-//! | [`backend`] | what the API needs of the K1 that it serves |
+//! | [`routes`] | the table of every path, method and limit |
+//! | [`requests`] | types of the requests |
+//! | [`answers`] | types of the answers |
+//! | [`backend`] | what the API needs from the K1 that it serves |
 //! | [`api`] | what each path does, for any back end |
 //! | [`respond`] | the answer to a request that the door ([`k1_http`]) has judged |
 //! | [`error`] | every refusal, with its status and its sentence |
-//! | [`exchange`] | what crosses between the two halves |
-//! | [`hop`] | what happens in a hop: samples → ear → snapshot |
-//! | [`frame`] | what happens in a frame: snapshot → renderer → light |
-//! | [`pace`] | when hops and frames are due, and what is late |
-//! | [`meter`] | what the two halves count, and figures made of it |
-//! | [`metrics`] | every figure's name for Prometheus, once |
+//! | [`exchange`] | the hand-offs between the two halves |
+//! | [`hop`] | one hop: samples → ear → snapshot |
+//! | [`frame`] | one frame: snapshot → renderer → light |
+//! | [`pace`] | when hops and frames are due, and which are late |
+//! | [`meter`] | counts of the two halves, and the figures computed from them |
+//! | [`metrics`] | the table of every figure for Prometheus |
 //! | [`console`] | the lines of a lamp's console, written and read |
-//! | [`harmless`] | text from outside, before anybody sees it |
+//! | [`harmless`] | foreign text, made safe to show |
 //! | [`self_test`] | reading the hand-off on one core while the other writes |
-//! | [`microphone`] | whether there is one |
-//! | [`guard`] | who stands still, and must not |
-//! | [`health`] | whether it is well, from what it measures |
+//! | [`microphone`] | whether a microphone is present |
+//! | [`guard`] | which part of the lamp has stopped |
+//! | [`health`] | whether a K1 is healthy, from its own measurements |
 //! | [`settings`] | what a lamp remembers, in flash |
 //! | [`live`] | messages of the WebSockets |
-//! | [`page`] | the files of the page, once |
+//! | [`page`] | the table of the page's files |
 //! | [`portal`] | the lamp's own access point, on which its owner names a network |
 //!
 //! The same types serve the program and the lamp; only answers need a heap. The paths, fields and status codes of the
-//! lamps in the field stay valid; what is new lies under `/api/v1/`.
+//! lamps in the field stay valid; new paths are below `/api/v1/`.
 
 extern crate alloc;
 

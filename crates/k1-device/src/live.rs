@@ -1,6 +1,6 @@
-//! Messages of the live WebSocket, the same from the program and from the lamp.
+//! Messages of the live WebSocket. The program and the lamp send the same ones.
 //!
-//! Text is JSON; binary messages begin with their kind. All numbers are little-endian.
+//! Text messages are JSON; binary messages begin with their kind. All numbers are little-endian.
 
 use alloc::vec::Vec;
 
@@ -19,9 +19,9 @@ use crate::requests::Command;
 
 /// Kinds of binary messages.
 pub mod kind {
-    /// A frame and what was heard when it was shown.
+    /// A frame and the sound analysis at its time.
     pub const FRAME: u8 = 1;
-    /// Sound.
+    /// Samples of the sound.
     pub const SOUND: u8 = 2;
     /// Small moving pictures of every pattern.
     pub const THUMBNAILS: u8 = 3;
@@ -30,7 +30,7 @@ pub mod kind {
 /// Bytes of a frame message before its pixels.
 pub const FRAME_HEAD: usize = 140;
 
-/// A frame that shows at `at_us` and what was heard:
+/// A frame that shows at `at_us`, and the sound analysis at that time:
 ///
 /// | bytes | content |
 /// |---|---|
@@ -50,7 +50,7 @@ pub fn frame(at_us: u64, screen: &[[u8; 3]], s: &Snapshot) -> Vec<u8> {
     m.extend([kind::FRAME, u8::from(s.silent)]);
     m.extend((screen.len() as u16).to_le_bytes());
     m.extend((at_us as f64).to_le_bytes());
-    // Negative when more was heard while the frame was on its way: its phase is that of its own time.
+    // Negative if the snapshot is newer than the frame: the phase must be the one at the frame's time.
     let age = at_us.wrapping_sub(s.captured_us).cast_signed() as f32 * 1e-6;
     let rate = s.bpm / 60.0;
     let phase = k1_engine::math::fract(s.beat_phase + age * rate);
@@ -70,17 +70,17 @@ pub fn frame(at_us: u64, screen: &[[u8; 3]], s: &Snapshot) -> Vec<u8> {
     m
 }
 
-/// One hop of sound for listeners.
+/// One hop of sound for the pages that listen.
 #[derive(Clone, Copy, Debug)]
 pub struct HeardHop {
-    /// When its first sample was captured, in µs.
+    /// Time at which the first sample was captured, in µs.
     pub at_us: u64,
     /// The samples, −32,768 … 32,767.
     pub samples: [i16; HOP],
 }
 
 impl HeardHop {
-    /// A hop of samples −1 … 1.
+    /// A hop made from samples −1 … 1.
     pub fn new(at_us: u64, samples: &[f32; HOP]) -> Self {
         Self { at_us, samples: core::array::from_fn(|i| (samples[i].clamp(-1.0, 1.0) * 32_767.0) as i16) }
     }
@@ -98,7 +98,7 @@ pub fn sound(hops: &[HeardHop]) -> Vec<u8> {
     m
 }
 
-/// The first message.
+/// The first message to a page.
 #[derive(Clone, Copy, Debug, Serialize)]
 pub struct Hello<'a> {
     /// Version of K1.
@@ -107,13 +107,13 @@ pub struct Hello<'a> {
     pub leds: usize,
     /// Name of the source.
     pub source: &'a str,
-    /// Frames per second that are due.
+    /// Target frame rate in frames per second.
     pub fps: u32,
-    /// Its clock, in µs.
+    /// Time on K1's clock, in µs.
     pub server_us: u64,
-    /// True if it can send small moving pictures of every pattern.
+    /// True if this K1 can send small moving pictures of every pattern.
     pub thumbnails: bool,
-    /// True if it is updated here.
+    /// True if this K1 takes firmware updates.
     pub takes_firmware: bool,
     /// Figures of the last seconds, oldest first.
     pub history: &'a [Vitals],
@@ -128,14 +128,14 @@ pub struct InForce<'a> {
 }
 
 impl InForce<'_> {
-    /// What a page is told of settings.
+    /// The message for these settings.
     pub fn new(s: &Settings) -> Self {
         let params = ParamValues { params: s.params, patch: None };
         Self { params, pattern: PATTERNS[s.pattern].id, gain: s.gain }
     }
 }
 
-/// Figures, once a second.
+/// Measured figures, sent once a second.
 #[derive(Clone, Debug, Serialize)]
 pub struct Figures<'a> {
     /// Measured figures.
@@ -144,13 +144,13 @@ pub struct Figures<'a> {
     pub uptime_s: u64,
     /// Open WebSockets.
     pub sockets: usize,
-    /// An update on its way in.
+    /// An update that is arriving.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub receiving: Option<Receiving>,
-    /// Where light goes besides the page; absent on a lamp.
+    /// The lights besides the page; absent on a lamp.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub lights: Option<&'a [Light]>,
-    /// Whether live sound arrives; absent where the sound is not live.
+    /// Whether live sound arrives; absent if the sound is not live.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub live_sound: Option<LiveSound<'static>>,
 }
@@ -177,45 +177,45 @@ pub enum Say<'a> {
     Hello(Hello<'a>),
     /// The settings in force.
     Settings(InForce<'a>),
-    /// Figures.
+    /// Measured figures.
     Status(Figures<'a>),
     /// A command was refused.
     Error(Refused),
     /// Answer to a ping, with the clock.
     #[serde(untagged)]
     Pong {
-        /// What the page had sent.
+        /// Value from the page's ping.
         pong: f64,
-        /// The clock, in µs.
+        /// Time on K1's clock, in µs.
         server_us: u64,
     },
 }
 
 impl Say<'_> {
-    /// As JSON.
+    /// The message as JSON.
     pub fn json(&self) -> Vec<u8> {
         api::json(self).unwrap_or_default()
     }
 }
 
-/// What a page wants to be sent from now on; `None` = as before.
+/// What a page wants K1 to send from now on; `None` = unchanged.
 #[derive(Clone, Copy, Debug, Default, PartialEq)]
 pub struct Wishes {
-    /// Sound.
+    /// True to send sound.
     pub audio: Option<bool>,
-    /// Small moving pictures.
+    /// True to send small moving pictures of every pattern.
     pub thumbnails: Option<bool>,
-    /// Least time between two frames, in µs.
+    /// Minimum time between two frames, in µs.
     pub frame_interval_us: Option<u64>,
-    /// To be answered.
+    /// Value of a ping, which K1 must answer.
     pub ping: Option<f64>,
 }
 
-/// Does everything that a command says, or nothing of it.
+/// Carries out a command as a whole, or changes nothing.
 ///
 /// # Errors
 ///
-/// What is wrong in it.
+/// The [`Refusal`] of the first wrong value.
 pub fn obey(backend: &dyn Backend, message: &[u8]) -> Result<Wishes, Refusal> {
     let command: Command = api::parse(message)?;
     let (audio, thumbnails, fps) = (command.audio()?, command.thumbnails()?, command.fps()?);
@@ -226,13 +226,13 @@ pub fn obey(backend: &dyn Backend, message: &[u8]) -> Result<Wishes, Refusal> {
     Ok(Wishes {
         audio,
         thumbnails,
-        // A little under the period, so that a frame that is a hair early is not skipped.
+        // Slightly less than the period, so that a frame that is a little early is not skipped.
         frame_interval_us: fps.map(|fps| (930_000.0 / fps) as u64),
         ping: command.ping,
     })
 }
 
-/// What `/ws` says ten times a second.
+/// The message that `/ws` sends ten times per second.
 pub fn realtime(backend: &dyn Backend) -> Vec<u8> {
     let s = backend.settings();
     let message = Realtime {
@@ -245,13 +245,13 @@ pub fn realtime(backend: &dyn Backend) -> Vec<u8> {
     api::json(&message).unwrap_or_default()
 }
 
-/// The first and the answering messages of `/ws`.
+/// The first message of `/ws`, and its answers.
 #[derive(Clone, Copy, Debug, Serialize)]
 #[serde(tag = "type", rename_all = "snake_case")]
 pub enum Legacy<'a> {
-    /// The first.
+    /// The first message.
     Welcome {
-        /// Number of the client; none is used twice.
+        /// Number of the client; numbers are not reused.
         client_id: usize,
         /// Milliseconds since the start.
         timestamp: u64,
@@ -266,7 +266,7 @@ pub enum Legacy<'a> {
 }
 
 impl Legacy<'_> {
-    /// As JSON.
+    /// The message as JSON.
     pub fn json(&self) -> Vec<u8> {
         api::json(self).unwrap_or_default()
     }
@@ -291,7 +291,7 @@ mod tests {
 
     #[test]
     fn phase_and_next_beat_are_those_of_the_frames_own_time() {
-        // A beat at 10.1 s, 120 BPM; heard before or after the frame.
+        // A beat at 10.1 s at 120 BPM; the snapshot is older or newer than the frame.
         let s = |captured_us, beat_phase| Snapshot { captured_us, beat_phase, bpm: 120.0, ..Snapshot::EMPTY };
         for heard in [s(9_900_000, 0.6), s(10_000_000, 0.8), s(10_150_000, 0.1)] {
             let m = frame(10_000_000, &[], &heard);

@@ -1,8 +1,8 @@
-//! Measuring without disturbing: the halves count into words that nobody waits for; whoever reports takes differences.
+//! Measures without disturbing the real-time loops: the halves count in atomic words without waiting, and the reporter
+//! computes differences.
 //!
-//! Words are 32 bit because lamps have no wider atomics, and histograms 16 bit because their RAM is short. [`Ledger`]
-//! widens them: it must look at least once a minute (it is meant to look every second), and then nothing is lost
-//! for ever after.
+//! Words have 32 bits because lamps have no wider atomics, and histograms 16 bits because lamps have little RAM. A
+//! [`Ledger`] widens them. It must look at least once a minute (it normally looks every second); then no count is lost.
 
 use core::sync::atomic::{AtomicU16, AtomicU32, Ordering::Relaxed};
 
@@ -11,7 +11,7 @@ use crate::answers::Vitals;
 /// Width of a histogram's bin in µs.
 const BIN_US: u64 = 50;
 
-/// A histogram of durations up to `B` · 50 µs; longer ones count as the longest. One task counts into it.
+/// A histogram of durations up to `B` · 50 µs; longer ones go into the last bin. Only one task may count in it.
 #[derive(Debug)]
 pub struct Histogram<const B: usize>([AtomicU16; B]);
 
@@ -23,11 +23,11 @@ impl<const B: usize> Histogram<B> {
     /// Counts one duration.
     pub fn add(&self, us: u64) {
         let bin = ((us / BIN_US) as usize).min(B - 1);
-        // Who counts is alone, so no other count falls between the two.
+        // Only one task counts, so no other count can happen between the load and the store.
         self.0[bin].store(self.0[bin].load(Relaxed).wrapping_add(1), Relaxed);
     }
 
-    /// Counts what was counted since `last`, and remembers it there.
+    /// Adds the counts since `last` to `into`, and updates `last`.
     fn take(&self, last: &mut [u16; B], into: &mut [u16; B]) {
         for ((bin, last), into) in self.0.iter().zip(last).zip(into) {
             let now = bin.load(Relaxed);
@@ -36,7 +36,7 @@ impl<const B: usize> Histogram<B> {
     }
 }
 
-/// The duration in µs that the share `q` of the counted ones does not exceed; 0 if none were counted.
+/// The quantile `q` of the counted durations, in µs; 0 if nothing was counted.
 fn quantile(counts: &[u16], q: f64) -> f32 {
     let total: u64 = counts.iter().map(|c| u64::from(*c)).sum();
     if total == 0 {
@@ -48,7 +48,7 @@ fn quantile(counts: &[u16], q: f64) -> f32 {
         let before = seen;
         seen += u64::from(*c);
         if seen >= rank {
-            // Within a bin, durations are taken as evenly spread.
+            // Assumes that durations are evenly spread within a bin.
             let inside = (rank - before) as f32 / *c as f32;
             return (i as f32 + inside) * BIN_US as f32;
         }
@@ -56,36 +56,37 @@ fn quantile(counts: &[u16], q: f64) -> f32 {
     counts.len() as f32 * BIN_US as f32
 }
 
-/// What is counted since the start; each has this one meaning in every home.
+/// A count since the start. It means the same in the program and in the lamp.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Count {
     /// Frames that were rendered and handed to the lights.
     Frames,
-    /// Time from a frame's beginning until it was handed over, summed up, in µs.
+    /// Sum of the times from a frame's beginning until it was handed to the lights, in µs.
     RenderUs,
-    /// Frames that began more than two periods after the one before had begun. A period is 1 / `--fps` in the program and
-    /// what the wire takes in a lamp.
+    /// Frames that began more than two periods after the beginning of the previous frame. A period is 1 / `--fps` in
+    /// the program and the time of a frame on the wire in a lamp.
     Late,
-    /// Frames that a light did not take before a newer one replaced them, all lights together. A frame that a light took
-    /// and could not show is an error of that light, and a frame that a page missed is not counted. A lamp's strip takes
-    /// every frame.
+    /// Frames that a newer one replaced before a light took them, for all lights together. A frame that a light took
+    /// but could not show is an error of that light instead, and a frame that a page missed is not counted. A lamp's
+    /// strip takes every frame.
     Dropped,
-    /// Reads of the snapshot hand-off by the renderer that took a second try.
+    /// Reads of the snapshot hand-off by the renderer that needed a second try.
     Retries,
-    /// Reads by the renderer that kept the snapshot before, because the ear wrote during both tries.
+    /// Reads by the renderer that kept the previous snapshot, because the ear wrote during both tries.
     Contended,
     /// Reads by the renderer that found a wrong checksum.
     Torn,
-    /// Hops analysed; silence in place of sound is analysed, too.
+    /// Hops analysed, including hops of silence in place of sound.
     Hops,
-    /// Time from a hop's beginning until its snapshot was published, summed up, in µs.
+    /// Sum of the times from the beginning of a hop's analysis until its snapshot was published, in µs.
     HearUs,
-    /// Pieces of sound that were dropped because they came faster than the ear could take them, or too late to be shown.
+    /// Pieces of sound that were dropped because they arrived faster than the ear could analyse them, or too late to be
+    /// shown.
     Overruns,
-    /// Gaps in the sound after its first hop: the next hop was not there when it was due, or silence took the place of live
-    /// sound. However long it lasts, a gap counts once. Live sound has [`GAP_US`](crate::pace::GAP_US) of grace.
+    /// Gaps in the sound after its first hop: the next hop was missing when it was due, or silence took the place of
+    /// live sound. A gap counts once, however long it lasts. Live sound has [`GAP_US`](crate::pace::GAP_US) of grace.
     Underruns,
-    /// Allocations in the two loops, where the home can count them.
+    /// Allocations in the two real-time loops, if the platform can count them.
     Allocations,
 }
 
@@ -96,7 +97,7 @@ const COUNTS: usize = Count::Allocations as usize + 1;
 pub struct Meters<const B: usize> {
     /// Time between the beginnings of two frames.
     pub interval: Histogram<B>,
-    /// How far that is off the period.
+    /// Difference between that time and the period.
     pub jitter: Histogram<B>,
     /// Age of the snapshot when a frame used it.
     pub age: Histogram<B>,
@@ -111,7 +112,7 @@ impl<const B: usize> Default for Meters<B> {
 }
 
 impl<const B: usize> Meters<B> {
-    /// Nothing counted.
+    /// Meters on which all counts are 0.
     pub const fn new() -> Self {
         Self {
             interval: Histogram::new(),
@@ -122,7 +123,7 @@ impl<const B: usize> Meters<B> {
         }
     }
 
-    /// A frame began `interval_us` after the one before, where `period_us` were due.
+    /// Notes that a frame began `interval_us` after the previous one, where `period_us` were due.
     pub fn frame_began(&self, interval_us: u64, period_us: u64) {
         self.interval.add(interval_us);
         self.jitter.add(interval_us.abs_diff(period_us));
@@ -130,7 +131,7 @@ impl<const B: usize> Meters<B> {
         self.longest_us.fetch_max(u32::try_from(interval_us).unwrap_or(u32::MAX), Relaxed);
     }
 
-    /// Counts `n`.
+    /// Adds `n` to a count.
     pub fn count(&self, what: Count, n: u32) {
         self.counts[what as usize].fetch_add(n, Relaxed);
     }
@@ -141,7 +142,7 @@ impl<const B: usize> Meters<B> {
     }
 }
 
-/// What was counted up to a moment; the memory of whoever reports.
+/// The counts up to the last report, widened to 64 bits; the reporter owns it.
 #[derive(Clone, Debug)]
 pub struct Ledger<const B: usize> {
     at_us: u64,
@@ -161,7 +162,7 @@ impl<const B: usize> Default for Ledger<B> {
 }
 
 impl<const B: usize> Ledger<B> {
-    /// Begins with the start.
+    /// A ledger that begins at the start of K1.
     pub const fn new() -> Self {
         Self {
             at_us: 0,
@@ -175,7 +176,7 @@ impl<const B: usize> Ledger<B> {
         }
     }
 
-    /// Looks, so that no count can wrap unseen.
+    /// Reads the counts, so that none of them can wrap unnoticed.
     pub fn observe(&mut self, meters: &Meters<B>) {
         for ((word, seen), total) in meters.counts.iter().zip(&mut self.seen).zip(&mut self.totals) {
             let now = word.load(Relaxed);
@@ -183,7 +184,7 @@ impl<const B: usize> Ledger<B> {
         }
     }
 
-    /// The figures since the last call of this; totals since the start.
+    /// The figures since the last call of this function, and totals since the start.
     pub fn vitals(&mut self, meters: &Meters<B>, now_us: u64, fps_target: f32) -> Vitals {
         self.observe(meters);
         let seconds = now_us.saturating_sub(self.at_us).max(1) as f32 * 1e-6;

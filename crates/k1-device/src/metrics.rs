@@ -1,7 +1,8 @@
-//! Every figure's name for Prometheus, once: `/metrics` of program and lamp, dashboard and alert rules follow it.
+//! The table of every figure for Prometheus: `/metrics` of program and lamp, dashboard and alert rules follow it.
 //!
-//! Text format 0.0.4 (<https://prometheus.io/docs/instrumenting/exposition_formats/>); base units, and counters end in
-//! `_total` (<https://prometheus.io/docs/practices/naming/>). A figure that cannot be measured here has no line.
+//! Text format 0.0.4 (<https://prometheus.io/docs/instrumenting/exposition_formats/>), with base units; names of
+//! counters end in `_total` (<https://prometheus.io/docs/practices/naming/>). A figure that cannot be measured here has
+//! no line.
 
 use alloc::string::String;
 use core::fmt::{self, Write};
@@ -14,12 +15,12 @@ use crate::microphone::Hearing;
 /// Media type of the text format.
 pub const MEDIA_TYPE: &str = "text/plain; version=0.0.4; charset=utf-8";
 
-/// Whether a figure only grows.
+/// Kind of a figure.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Kind {
-    /// Goes up and down.
+    /// Increases and decreases.
     Gauge,
-    /// Only grows, until the next start.
+    /// Only increases until the next start.
     Counter,
 }
 
@@ -29,13 +30,13 @@ type Emit<'a> = &'a mut dyn FnMut(&[(&str, &str)], f64);
 /// A row of the table.
 #[derive(Clone, Copy, Debug)]
 pub struct Metric {
-    /// Name, with its unit where it has one.
+    /// Name, which ends with the unit if there is one.
     pub name: &'static str,
-    /// Whether it only grows.
+    /// Whether the figure only increases.
     pub kind: Kind,
     /// Unit, in words; empty for counts.
     pub unit: &'static str,
-    /// What it is.
+    /// What the figure measures.
     pub help: &'static str,
     read: fn(&Sample, Emit),
 }
@@ -93,7 +94,7 @@ fn each_light(s: &Sample, out: Emit, value: fn(&Light) -> f64) {
 
 /// Every metric.
 pub static METRICS: &[Metric] = &[
-    gauge("k1_info", "", "Who this is; always 1", |s, out| {
+    gauge("k1_info", "", "Identity of this K1; always 1", |s, out| {
         let d = &s.device;
         out(
             &[
@@ -106,10 +107,10 @@ pub static METRICS: &[Metric] = &[
         );
     }),
     gauge("k1_uptime_seconds", "seconds", "Time since the start", |s, out| out(&[], s.uptime_s)),
-    gauge("k1_healthy", "", "1 if every check of its own is fine", |s, out| {
+    gauge("k1_healthy", "", "1 if every check of this K1 passes", |s, out| {
         out(&[], s.device.healthy.into());
     }),
-    gauge("k1_check_ok", "", "1 if this check is fine", |s, out| {
+    gauge("k1_check_ok", "", "1 if this check passes", |s, out| {
         s.device.checks.iter().for_each(|c| out(&[("check", &c.name)], c.ok.into()));
     }),
     gauge("k1_frames_per_second", "per second", "Frames finished in the last second", |s, out| {
@@ -118,7 +119,7 @@ pub static METRICS: &[Metric] = &[
     gauge("k1_frames_p1_per_second", "per second", "Rate that 99 % of the frames reach", |s, out| {
         out(&[], s.vitals.fps_p1.into());
     }),
-    gauge("k1_frames_target_per_second", "per second", "Rate that is due", |s, out| {
+    gauge("k1_frames_target_per_second", "per second", "Target frame rate", |s, out| {
         out(&[], s.vitals.fps_target.into());
     }),
     gauge("k1_frame_gap_longest_seconds", "seconds", "Longest time between two frames", |s, out| {
@@ -127,7 +128,7 @@ pub static METRICS: &[Metric] = &[
     gauge(
         "k1_frame_jitter_p99_seconds",
         "seconds",
-        "99th percentile of how far a frame is off its time",
+        "99th percentile of the deviation of a frame from its time",
         |s, out| {
             out(&[], milli(s.vitals.jitter_ms));
         },
@@ -158,22 +159,22 @@ pub static METRICS: &[Metric] = &[
     count("k1_frames_total", "Frames finished", |s, out| out(&[], s.vitals.frames as f64)),
     count(
         "k1_frames_late_total",
-        "Frames that began more than two periods after the one before had begun",
+        "Frames that began more than two periods after the beginning of the previous frame",
         |s, out| {
             out(&[], s.vitals.late_frames as f64);
         },
     ),
     count(
         "k1_frames_dropped_total",
-        "Frames that a light did not take before a newer one replaced them",
+        "Frames that a newer one replaced before a light took them",
         |s, out| {
             out(&[], s.vitals.dropped_frames as f64);
         },
     ),
-    count("k1_handoff_retries_total", "Reads of the hand-off with a second try", |s, out| {
+    count("k1_handoff_retries_total", "Reads of the hand-off that needed a second try", |s, out| {
         out(&[], s.vitals.handoff_retries as f64);
     }),
-    count("k1_handoff_kept_total", "Reads that kept the snapshot before", |s, out| {
+    count("k1_handoff_kept_total", "Reads that kept the previous snapshot", |s, out| {
         out(&[], s.vitals.handoff_contended as f64);
     }),
     count("k1_handoff_torn_total", "Snapshots with a wrong checksum", |s, out| {
@@ -181,14 +182,14 @@ pub static METRICS: &[Metric] = &[
     }),
     count(
         "k1_sound_overruns_total",
-        "Pieces of sound that came faster than the ear could take them, or too late to be shown",
+        "Pieces of sound that arrived faster than the ear could analyse them, or too late to be shown",
         |s, out| {
             out(&[], s.vitals.overruns as f64);
         },
     ),
     count(
         "k1_sound_underruns_total",
-        "Gaps in the sound: it was not there when it was due, or silence took its place",
+        "Gaps in the sound: it was missing when it was due, or silence took its place",
         |s, out| {
             out(&[], s.vitals.underruns as f64);
         },
@@ -200,13 +201,13 @@ pub static METRICS: &[Metric] = &[
     gauge("k1_sound_level_ratio", "0 to 1", "Loudness after gain control", |s, out| {
         out(&[], s.heard.level.into());
     }),
-    gauge("k1_sound_silent", "", "1 while nothing rises above the noise", |s, out| {
+    gauge("k1_sound_silent", "", "1 while nothing exceeds the noise floor", |s, out| {
         out(&[], s.heard.silent.into());
     }),
     gauge("k1_tempo_bpm", "beats per minute", "Tempo; 0 when there is none", |s, out| {
         out(&[], s.heard.bpm.into());
     }),
-    gauge("k1_beat_confidence_ratio", "0 to 1", "Trust in the beat", |s, out| {
+    gauge("k1_beat_confidence_ratio", "0 to 1", "Probability that announced beats are right", |s, out| {
         out(&[], s.heard.confidence.into());
     }),
     count("k1_beats_total", "Beats heard", |s, out| out(&[], s.heard.beats.into())),
@@ -222,21 +223,21 @@ pub static METRICS: &[Metric] = &[
     }),
     count(
         "k1_light_dropped_total",
-        "Frames that this light did not take before a newer one replaced them",
+        "Frames that a newer one replaced before this light took them",
         |s, out| {
             each_light(s, out, |l| l.dropped as f64);
         },
     ),
-    count("k1_light_errors_total", "Frames that this light took and could not show", |s, out| {
+    count("k1_light_errors_total", "Frames that this light took but could not show", |s, out| {
         each_light(s, out, |l| l.errors as f64);
     }),
-    gauge("k1_microphone_present", "", "1 if the microphone is there and speaks", |s, out| {
+    gauge("k1_microphone_present", "", "1 if the microphone is present and sends sound", |s, out| {
         one(out, s.device.microphone.as_deref().map(|m| f64::from(u8::from(m == Hearing::Present.name()))));
     }),
     gauge(
         "k1_sound_connected",
         "",
-        "1 while live sound arrives, 0 while its source is waited for",
+        "1 while live sound arrives, 0 while K1 waits for its source",
         |s, out| {
             one(out, s.device.live_sound.as_ref().map(|l| l.connected.into()));
         },
@@ -250,14 +251,14 @@ pub static METRICS: &[Metric] = &[
     gauge("k1_heap_size_bytes", "bytes", "Size of the heap", |s, out| {
         one(out, s.device.heap.map(|h| h.size.into()));
     }),
-    gauge("k1_heap_free_bytes", "bytes", "Heap that is free", |s, out| {
+    gauge("k1_heap_free_bytes", "bytes", "Free heap", |s, out| {
         one(out, s.device.heap.map(|h| h.free.into()));
     }),
-    gauge("k1_heap_least_free_bytes", "bytes", "Least heap that was ever free", |s, out| {
+    gauge("k1_heap_least_free_bytes", "bytes", "Smallest free heap since the start", |s, out| {
         one(out, s.device.heap.map(|h| h.least_free.into()));
     }),
-    gauge("k1_stack_size_bytes", "bytes", "Size of a half's stack", |s, out| both_stacks(s, out, |x| x.size)),
-    gauge("k1_stack_headroom_bytes", "bytes", "Stack that was never touched", |s, out| {
+    gauge("k1_stack_size_bytes", "bytes", "Stack size of a half", |s, out| both_stacks(s, out, |x| x.size)),
+    gauge("k1_stack_headroom_bytes", "bytes", "Stack that was never used", |s, out| {
         both_stacks(s, out, |x| x.headroom);
     }),
     gauge("k1_core_busy_ratio", "0 to 1", "Share of a second in which a core did not sleep", |s, out| {
@@ -265,10 +266,10 @@ pub static METRICS: &[Metric] = &[
             out(&[("core", core)], busy.into());
         }
     }),
-    gauge("k1_image_bytes", "bytes", "Flash that the image takes", |s, out| {
+    gauge("k1_image_bytes", "bytes", "Size of the image in flash", |s, out| {
         one(out, s.device.image_bytes.map(Into::into));
     }),
-    gauge("k1_static_ram_bytes", "bytes", "RAM that is taken from the start on", |s, out| {
+    gauge("k1_static_ram_bytes", "bytes", "Statically allocated RAM", |s, out| {
         one(out, s.device.static_ram_bytes.map(Into::into));
     }),
     gauge("k1_temperature_celsius", "degrees Celsius", "Temperature of the chip", |s, out| {
@@ -280,19 +281,19 @@ pub static METRICS: &[Metric] = &[
     count("k1_settings_writes_total", "Settings written to flash", |s, out| {
         one(out, s.device.settings_writes.map(Into::into));
     }),
-    count("k1_settings_errors_total", "Operations of the storage that failed", |s, out| {
+    count("k1_settings_errors_total", "Failed operations of the settings storage", |s, out| {
         one(out, s.device.settings_errors.map(Into::into));
     }),
     count("k1_requests_total", "Requests answered", |s, out| one(out, s.device.requests.map(Into::into))),
-    count("k1_malformed_total", "Packets and requests that made no sense", |s, out| {
+    count("k1_malformed_total", "Malformed packets and requests", |s, out| {
         one(out, s.device.malformed.map(Into::into));
     }),
-    count("k1_error_lines_total", "Lines of the console that told of an error", |s, out| {
+    count("k1_error_lines_total", "Lines of the console that report an error", |s, out| {
         one(out, s.error_lines.map(Into::into));
     }),
 ];
 
-/// A label's value as the format wants it.
+/// The value of a label, escaped for the text format.
 struct Escaped<'a>(&'a str);
 
 impl fmt::Display for Escaped<'_> {
@@ -306,7 +307,7 @@ impl fmt::Display for Escaped<'_> {
 }
 
 impl Sample {
-    /// What a K1 measures now.
+    /// The current measurements of a K1.
     pub fn of(backend: &dyn Backend) -> Self {
         Self {
             name: backend.setup().name.into(),
@@ -318,11 +319,11 @@ impl Sample {
         }
     }
 
-    /// Writes one metric with its help; nothing if it cannot be measured here.
+    /// Writes one metric with its help; writes nothing if it cannot be measured here.
     ///
     /// # Errors
     ///
-    /// That of the writer.
+    /// The error of the writer.
     pub fn write(&self, metric: &Metric, w: &mut impl Write) -> fmt::Result {
         let mut result = Ok(());
         let mut is_first = true;
@@ -334,7 +335,7 @@ impl Sample {
         result
     }
 
-    /// Bytes of the whole text.
+    /// Length of the whole text in bytes.
     pub fn length(&self) -> usize {
         let mut counter = Counter(0);
         METRICS.iter().for_each(|m| {

@@ -1,9 +1,10 @@
-//! Whether there is a microphone: three failures in a row and it is absent; then it is asked again once a second.
+//! Decides whether a microphone is present: after three failures in a row it counts as absent, and K1 tries it again
+//! once per second.
 //!
-//! While it is absent the ear hears silence at the right cadence, so that light rests and nothing waits for ever.
+//! While it is absent, the ear hears silence at the normal pace, so that the light is calm and nothing waits for ever.
 //!
-//! One that answers may still say nothing: it is dead, or it speaks in the other of the two slots of an I²S frame, which
-//! is a matter of one solder joint.
+//! A microphone that answers may still send no sound: it is dead, or it sends in the other of the two slots of an I²S
+//! frame, which depends on one solder joint.
 
 use k1_engine::SAMPLE_RATE;
 
@@ -12,20 +13,20 @@ pub const MOST_FAILURES: u32 = 3;
 /// Pause between two attempts while it is absent, in µs.
 pub const PROBE_US: u64 = 1_000_000;
 
-/// A slot whose words differ by so many of a microphone's 2¹⁸ steps within a second carries sound: the noise of a quiet
-/// room is more, and what a line keeps of the slot before is less.
+/// A slot whose words differ by this many of a microphone's 2¹⁸ steps within a second carries sound. The noise of a
+/// quiet room differs by more; the rest of the previous slot that stays on the line differs by less.
 const MOVES: i32 = 16;
 
-/// What is known of a microphone.
+/// State of a microphone.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Hearing {
-    /// It is there and speaks.
+    /// It is present and sends sound.
     Present,
     /// Nothing answers.
     Absent,
-    /// It answers, and nothing moves.
+    /// It answers, but its samples do not change.
     Dead,
-    /// Nothing moves in its slot, and something does in the other.
+    /// The samples in its slot do not change, but those in the other slot do.
     WrongSlot,
 }
 
@@ -40,13 +41,13 @@ impl Hearing {
         }
     }
 
-    /// What to do about it, as a sentence.
+    /// What to do about the state, as a sentence.
     pub const fn advice(self) -> &'static str {
         match self {
             Self::Present => "",
             Self::Absent => "no microphone answers: check its wires and its supply, or send sound",
-            Self::Dead => "it answers and nothing moves: check its data wire and its supply",
-            Self::WrongSlot => "it speaks in the other slot: tie its SEL (or L/R) pin to the other level",
+            Self::Dead => "it answers, but its samples do not change: check its data wire and its supply",
+            Self::WrongSlot => "it sends in the other slot: tie its SEL (or L/R) pin to the other level",
         }
     }
 }
@@ -61,7 +62,7 @@ pub struct Slots {
 }
 
 impl Slots {
-    /// A frame: the word of the slot that is heard and that of the other, in steps of the microphone.
+    /// Notes a frame: the words of the slot that is heard and of the other slot, in steps of the microphone.
     pub fn frame(&mut self, heard: i32, other: i32) {
         let grow = |range: &mut Option<(i32, i32)>, word: i32| {
             let (low, high) = range.unwrap_or((word, word));
@@ -77,7 +78,7 @@ impl Slots {
         }
     }
 
-    /// True if within the last whole second sound came in the other slot only.
+    /// True if during the last whole second only the other slot carried sound.
     pub fn is_other(&self) -> bool {
         self.is_other
     }
@@ -86,40 +87,40 @@ impl Slots {
 /// What to do next.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Next {
-    /// Read, and wait no longer than the bound.
+    /// Read, with a limited wait.
     Read,
     /// Hear a hop of silence.
     Silence,
 }
 
-/// The state of a microphone.
+/// Tracks whether a microphone is present.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub struct Presence {
     in_a_row: u32,
     probe_at_us: u64,
     /// Reads that failed since the start.
     pub failures: u32,
-    /// Times that it became absent since the start.
+    /// Number of times that it became absent since the start.
     pub losses: u32,
 }
 
 impl Presence {
-    /// True while it is believed to be there.
+    /// True while the microphone counts as present.
     pub fn is_present(&self) -> bool {
         self.in_a_row < MOST_FAILURES
     }
 
-    /// What to do at a moment.
+    /// What to do at `now_us`.
     pub fn next(&self, now_us: u64) -> Next {
         if self.is_present() || now_us >= self.probe_at_us { Next::Read } else { Next::Silence }
     }
 
-    /// A read has succeeded.
+    /// Notes that a read has succeeded.
     pub fn heard(&mut self) {
         self.in_a_row = 0;
     }
 
-    /// A read has failed.
+    /// Notes that a read has failed.
     pub fn failed(&mut self, now_us: u64) {
         self.failures = self.failures.saturating_add(1);
         if self.in_a_row < MOST_FAILURES {

@@ -1,24 +1,24 @@
-//! When the next hop and the next frame are due, and what becomes of those that are late: the rules of every home,
-//! without a clock. Times are µs of the home's clock.
+//! When the next hop and the next frame are due, and what happens to late ones. The program and the lamp use the same
+//! rules. This module has no clock: times are in µs on the caller's clock.
 
 use k1_engine::HOP_US;
 
-/// A live hop that comes this much later or earlier than expected, in µs, is a gap or a burst; less is jitter and is
-/// smoothed.
+/// Time in µs: a live hop that arrives this much later or earlier than expected is a gap or a burst. A smaller
+/// deviation is jitter and is smoothed.
 pub const GAP_US: u64 = 60_000;
 
-/// How a hop came.
+/// How a hop arrived.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Arrival {
     /// At the pace of live sound; its last sample was captured at this time.
     Live(u64),
-    /// At K1's own pace, and it was there when it was due.
+    /// At K1's own pace, and it was ready when it was due.
     InTime,
-    /// At K1's own pace, and it was awaited until this time, because it was not there when it was looked for.
+    /// At K1's own pace, but it was not ready when it was due, and K1 waited until this time.
     Awaited(u64),
 }
 
-/// The time at which the last sample of the next hop is captured, told from when hops arrive.
+/// Estimates from the arrival of hops when the last sample of the next hop is captured.
 #[derive(Clone, Copy, Debug)]
 pub struct SoundClock {
     due_us: u64,
@@ -28,39 +28,39 @@ pub struct SoundClock {
 /// Whether sound flows.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 enum Flow {
-    /// There was none yet.
+    /// No sound has arrived yet.
     Before,
-    /// The hop before was sound.
+    /// The previous hop was sound.
     Sound,
-    /// The hop before was silence in place of sound.
+    /// The previous hop was silence in place of sound.
     Away,
 }
 
-/// When live sound was captured whose hop is taken at `now_us`, with so many samples waiting behind it.
+/// Time in µs at which a live hop was captured that is read at `now_us` while `behind` samples wait after it.
 pub fn captured_us(now_us: u64, behind: usize) -> u64 {
     let waited = behind as u64 * 1_000_000 / u64::from(k1_engine::SAMPLE_RATE);
-    // Right after the start sound may be older than the clock.
+    // Shortly after the start, sound may be older than the clock.
     now_us.saturating_sub(waited).max(HOP_US)
 }
 
 impl SoundClock {
-    /// Sound begins now: the first hop is whole a hop from now.
+    /// A clock for sound that begins at `now_us`: the first hop is complete one hop later.
     pub fn starting_at(now_us: u64) -> Self {
         Self { due_us: now_us + HOP_US, flow: Flow::Before }
     }
 
-    /// When the last sample of the next hop is captured.
+    /// Time in µs at which the last sample of the next hop is captured.
     pub fn due_us(&self) -> u64 {
         self.due_us
     }
 
-    /// When its first sample is captured.
+    /// Time in µs at which the first sample of the next hop is captured.
     pub fn began_us(&self) -> u64 {
         self.due_us.saturating_sub(HOP_US)
     }
 
-    /// Sets the clock by how the next hop came, which is sound or silence in its place. True if a gap in the sound begins
-    /// with it, which is what [`Count::Underruns`](crate::meter::Count::Underruns) counts.
+    /// Adjusts the clock to the arrival of the next hop, which is sound or silence in its place. True if a gap in the
+    /// sound begins with it; [`Count::Underruns`](crate::meter::Count::Underruns) counts these gaps.
     #[must_use = "a gap is counted"]
     pub fn arrives(&mut self, how: Arrival, is_sound: bool) -> bool {
         let before = self.due_us;
@@ -84,20 +84,20 @@ impl SoundClock {
         is_gap
     }
 
-    /// Nothing could be read until `now_us`, and a hop of silence takes its place: it began when it was due, or a hop ago if
-    /// the read took longer. True if a gap in the sound begins with it.
+    /// Adjusts the clock when nothing could be read until `now_us` and a hop of silence takes the place of sound. The
+    /// hop began when it was due, or one hop ago if the read took longer. True if a gap in the sound begins with it.
     #[must_use = "a gap is counted"]
     pub fn unread(&mut self, now_us: u64) -> bool {
         self.arrives(Arrival::Awaited(now_us.saturating_sub(HOP_US)), false)
     }
 
-    /// On to the next hop.
+    /// Advances to the next hop.
     pub fn advance(&mut self) {
         self.due_us += HOP_US;
     }
 }
 
-/// Frames at a rate of their own: due times are counted from an origin, so that rounding never adds up.
+/// Frames at a fixed rate. Due times are computed from an origin, so that rounding errors do not accumulate.
 #[derive(Clone, Copy, Debug)]
 pub struct FrameClock {
     origin_us: u64,
@@ -106,7 +106,7 @@ pub struct FrameClock {
 }
 
 impl FrameClock {
-    /// `fps` frames per second (at least 1), the first of them now.
+    /// A clock for `fps` frames per second (at least 1); the first frame is due at `now_us`.
     pub fn starting_at(now_us: u64, fps: u32) -> Self {
         Self { origin_us: now_us, period_ns: 1_000_000_000 / u64::from(fps.max(1)), frame: 0 }
     }
@@ -116,13 +116,13 @@ impl FrameClock {
         self.period_ns / 1000
     }
 
-    /// When the next frame is due.
+    /// Time in µs at which the next frame is due.
     pub fn due_us(&self) -> u64 {
         self.origin_us + self.frame * self.period_ns / 1000
     }
 
-    /// The frame that was due begins. If that is more than a period late, it is the new origin: frames that were not
-    /// shown are not shown in a burst either.
+    /// Notes that the due frame begins. If it is more than a period late, its time becomes the new origin, so that the
+    /// missed frames are not shown in a burst.
     pub fn begins(&mut self, now_us: u64) {
         let due = self.due_us();
         self.frame += 1;
@@ -132,12 +132,12 @@ impl FrameClock {
     }
 }
 
-/// Shortest time between two frames on a WS2812 wire: 24 bits of 1.25 µs for each LED, and the pause, in µs.
+/// Shortest time in µs between two frames on a WS2812 wire: 24 bits of 1.25 µs for each LED, and the pause.
 pub const fn wire_us(leds: usize, reset_us: u16) -> u64 {
     leds as u64 * 30 + reset_us as u64
 }
 
-/// Frames at the rate of a WS2812 wire: each takes the wire as soon as the one before has left it.
+/// Frames at the rate of a WS2812 wire: each frame takes the wire as soon as the previous one has left it.
 #[derive(Clone, Copy, Debug)]
 pub struct WireClock {
     free_at_us: u64,
@@ -145,18 +145,18 @@ pub struct WireClock {
 }
 
 impl WireClock {
-    /// A free wire to so many LEDs, with this pause between frames.
+    /// A free wire to `leds` LEDs, with a pause of `reset_us` between frames.
     pub const fn new(leds: usize, reset_us: u16) -> Self {
         Self { free_at_us: 0, period_us: wire_us(leds, reset_us) }
     }
 
-    /// When the wire is free for the next frame.
+    /// Time in µs at which the wire is free for the next frame.
     pub const fn free_at_us(&self) -> u64 {
         self.free_at_us
     }
 
-    /// Takes the wire for one frame, at a moment at which it is free. Frames that follow each other do so on the wire's
-    /// own clock; after a pause of a period it starts anew.
+    /// Takes the wire for one frame, at a time at which it is free. Consecutive frames follow the wire's own clock;
+    /// after a pause of a period the clock starts again.
     pub fn take(&mut self, now_us: u64) {
         let follows = now_us.saturating_sub(self.free_at_us) < self.period_us;
         let start = if follows { self.free_at_us } else { now_us };
@@ -164,7 +164,7 @@ impl WireClock {
     }
 }
 
-/// Lets something through at most once in an interval.
+/// Admits an action at most once in an interval.
 #[derive(Clone, Copy, Debug)]
 pub struct Spacing {
     interval_us: u64,
@@ -172,12 +172,12 @@ pub struct Spacing {
 }
 
 impl Spacing {
-    /// At most once in `interval_us`, and the first time at once.
+    /// At most once in `interval_us`; the first time is due immediately.
     pub const fn new(interval_us: u64) -> Self {
         Self { interval_us, next_us: 0 }
     }
 
-    /// True if it is time; then the next time is an interval from now.
+    /// True if the action is due; then the next one is due an interval after `now_us`.
     pub fn is_due(&mut self, now_us: u64) -> bool {
         let is_due = now_us >= self.next_us;
         if is_due {
@@ -192,7 +192,7 @@ mod tests {
     use super::Arrival::*;
     use super::*;
 
-    /// What each hop is counted as, and where the clock ends.
+    /// Number of gaps in these hops, and the due time at the end.
     fn heard(hops: impl IntoIterator<Item = Hop>) -> (u32, u64) {
         let mut clock = SoundClock::starting_at(0);
         let mut gaps = 0;
@@ -214,7 +214,7 @@ mod tests {
         Unread(u64),
     }
 
-    /// Live hops 8 ms apart, those after the fiftieth `ms` later.
+    /// Live hops at intervals of 8 ms; those after the fiftieth are `ms` later.
     fn pause(ms: u64) -> impl Iterator<Item = Hop> {
         (1..=100).map(move |n| Hop::Sound(Live((n * 8 + if n > 50 { ms } else { 0 }) * 1000)))
     }
@@ -238,7 +238,7 @@ mod tests {
 
     #[test]
     fn a_burst_moves_the_clock_back_and_is_no_gap() {
-        // What waited for half a second comes at once: captured when the source says, heard late.
+        // Sound that waited for half a second arrives at once: captured when the source says, analysed late.
         let mut clock = SoundClock::starting_at(1_000_000);
         assert!(!clock.arrives(Live(1_008_000), true));
         assert!(!clock.arrives(Live(900_000), true));
@@ -269,7 +269,7 @@ mod tests {
             });
             assert_eq!(heard(hops), (2, 808_000));
         }
-        // The clock jumps with the first silence: the same gap. Sound that is back begins no other.
+        // The clock jumps with the first silence: the same gap. Returning sound does not begin another one.
         let jumps =
             [Sound(Live(8_000)), Silence(Live(400_000)), Silence(Live(900_000)), Sound(Live(908_000))];
         assert_eq!(heard(jumps).0, 1);
@@ -311,7 +311,7 @@ mod tests {
         for n in 0..120_000 {
             let due = clock.due_us();
             assert_eq!(due, 500 + n * 8_333_333 / 1000);
-            // Less than a period late, by turns.
+            // Alternately late by less than a period.
             clock.begins(due + n % 8_000);
         }
         assert_eq!(clock.due_us(), 500 + 999_999_960, "no rounding has added up in 1,000 seconds");

@@ -1,4 +1,4 @@
-//! The files of the page: how requests name them, and what they are.
+//! The files of the page: paths, names and media types.
 
 /// A file of the page.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -11,14 +11,14 @@ pub struct File {
     pub kind: &'static str,
 }
 
-/// What a browser asks for besides modules.
+/// The files of the page except the modules.
 pub const FILES: [File; 3] = [
     File { path: "/", name: "index.html", kind: "text/html; charset=utf-8" },
     File { path: "/style.css", name: "style.css", kind: "text/css; charset=utf-8" },
     File { path: "/icon.svg", name: "icon.svg", kind: "image/svg+xml" },
 ];
 
-/// The modules, each behind those that it takes from; the last one is what the page names.
+/// The modules. Each follows the modules that it imports; the page names the last one.
 pub const MODULES: [&str; 10] = [
     "draw.js",
     "sound.js",

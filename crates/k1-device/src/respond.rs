@@ -1,4 +1,4 @@
-//! The answer to a request that the door has judged, the same from the program and from the lamp.
+//! The answer to a request that the door has judged. It is the same from the program and from the lamp.
 
 use alloc::borrow::Cow;
 use alloc::boxed::Box;
@@ -16,7 +16,7 @@ use crate::error::{ErrorBody, Refusal};
 use crate::metrics::{self, METRICS};
 use crate::routes::Action;
 
-/// An answer.
+/// An answer: its head and its body.
 #[derive(Debug)]
 pub struct Answer<'a> {
     head: AnswerHead<'a>,
@@ -26,14 +26,14 @@ pub struct Answer<'a> {
 /// The body of an answer.
 #[derive(Debug)]
 enum Body {
-    /// In memory.
+    /// A body in memory.
     Whole(Cow<'static, [u8]>),
-    /// Figures that are written while they are sent, so that their text is never in memory as a whole.
+    /// Metrics, written while they are sent, so that their text is never in memory as a whole.
     Metrics(Box<metrics::Sample>),
 }
 
-/// Answers a request as it was judged; `body` is its whole body, or why there is none.
-// Once in a lamp's flash, and not once for each caller.
+/// Answers a request as it was judged; `body` is its whole body, or the reason why the body is missing.
+// Without inlining, a lamp's flash holds this code once and not once for each caller.
 #[inline(never)]
 pub fn respond<'a>(
     backend: &dyn Backend,
@@ -76,13 +76,13 @@ fn enter<'a>(
 }
 
 impl<'a> Answer<'a> {
-    /// What was asked is done; `body` is JSON.
+    /// The answer to a request that was carried out; `body` is JSON.
     pub fn done(body: Vec<u8>) -> Self {
         let head = AnswerHead { status: 200, content: Content::Of(JSON), origin: None };
         Self { head, body: Body::Whole(body.into()) }
     }
 
-    /// A refusal at `now_ms` (milliseconds since the start).
+    /// The answer that refuses a request at `now_ms` (milliseconds since the start).
     pub fn refusal(refusal: Refusal, now_ms: u64) -> Self {
         let body = api::json(&ErrorBody::new(refusal, now_ms)).unwrap_or_default();
         let content = match refusal {
@@ -93,18 +93,18 @@ impl<'a> Answer<'a> {
         Self { head, body: Body::Whole(body.into()) }
     }
 
-    /// The same as the answer to a request that was judged: the page that asked may read it.
+    /// The same answer, addressed to a judged request: the page that sent the request may read it.
     pub fn to(mut self, judged: &Judged<'a, Action>) -> Self {
         self.head.origin = judged.origin;
         self
     }
 
-    /// Its head.
+    /// The head of the answer.
     pub fn head(&self) -> &AnswerHead<'a> {
         &self.head
     }
 
-    /// The body piece by piece, from piece 0 on; `None` behind the last. A piece may be written into `scratch`.
+    /// Piece `number` of the body, from 0 on; `None` after the last one. A piece may be written into `scratch`.
     pub fn piece<'b>(&'b self, number: usize, scratch: &'b mut String) -> Option<&'b [u8]> {
         match &self.body {
             Body::Whole(bytes) => (number == 0).then_some(bytes),
@@ -130,7 +130,7 @@ impl<'a> Answer<'a> {
     ///
     /// # Errors
     ///
-    /// That of the writer.
+    /// The error of the writer.
     pub fn write_head(&self, w: &mut impl Write, keep_alive: bool) -> fmt::Result {
         let length = match &self.body {
             Body::Whole(bytes) => bytes.len(),

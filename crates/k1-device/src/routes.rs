@@ -1,4 +1,4 @@
-//! Every path, once. Servers, limits and the machine-readable description are made from this table.
+//! The table of every path. Servers, limits and the machine-readable description are made from it.
 
 use k1_http::admission::Site;
 pub use k1_http::limits::SMALL_BODY;
@@ -7,7 +7,7 @@ pub use k1_http::route::Method;
 use k1_http::route::{self, File};
 use k1_update::layout::Layout;
 
-/// What a path does.
+/// The action of a path.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Action {
     /// List patterns.
@@ -18,7 +18,7 @@ pub enum Action {
     SetParams,
     /// Select a pattern.
     Select,
-    /// Parameters back to their defaults.
+    /// Set all parameters to their defaults.
     Reset,
     /// Read the microphone gain.
     AudioConfig,
@@ -26,54 +26,54 @@ pub enum Action {
     SetAudioConfig,
     /// List palettes.
     Palettes,
-    /// Identity.
+    /// Read the identity of this K1.
     DeviceInfo,
-    /// Measured speed and memory.
+    /// Read measured speed and memory.
     Performance,
-    /// Is anybody there?
+    /// Test whether this K1 answers.
     TestConnection,
     /// Read the Wi-Fi work-arounds.
     LinkOptions,
     /// Change the Wi-Fi work-arounds.
     SetLinkOptions,
-    /// Everything a user has set.
+    /// Read everything that a user has set, as a backup.
     Backup,
-    /// Put it back.
+    /// Restore a backup.
     Restore,
-    /// Every parameter with range, unit and help.
+    /// List every parameter with range, unit and help.
     ParamTable,
-    /// Everything measured, and what is heard now.
+    /// Read all measurements and the newest results of the analysis.
     Status,
-    /// State of the hardware.
+    /// Read the state of the hardware.
     Device,
-    /// How the hardware is set up.
+    /// Read how the hardware is set up.
     Setup,
     /// Change how the hardware is set up.
     SetSetup,
-    /// The first lines of the console.
+    /// Read the first lines of the console.
     BootLog,
-    /// How the self-test stands.
+    /// Read the state of the self-test.
     SelfTest,
     /// Start the self-test.
     StartSelfTest,
-    /// Every measured figure, for Prometheus.
+    /// Read every measured figure, for Prometheus.
     Metrics,
-    /// This description.
+    /// Read the machine-readable description.
     OpenApi,
-    /// The firmware and its update.
+    /// Read the state of the firmware and its update.
     Firmware,
-    /// Take new firmware.
+    /// Install new firmware.
     Install,
-    /// Back to the firmware before.
+    /// Roll back to the previous firmware.
     RollBack,
-    /// Ask the bootloader for a proof that it knows of trials.
+    /// Restart to prove that the bootloader supports trials.
     Drill,
-    /// Say whose signature counts.
+    /// Set the keys whose signatures count.
     SetKeys,
 }
 
 impl Action {
-    /// Media type of its answer.
+    /// Media type of the action's answer.
     pub const fn media_type(self) -> &'static str {
         match self {
             Self::Metrics => crate::metrics::MEDIA_TYPE,
@@ -99,10 +99,10 @@ const fn post(
     Route { method: Method::Post, path, action, interval_ms, max_body, summary }
 }
 
-/// Largest update: the statement that is signed and an image fill at most a slot.
+/// Largest update in bytes: the signed statement and the image together fit into a slot.
 pub const MOST_FIRMWARE: usize = Layout::K1.slot_size as usize;
 
-/// Every route. The first fifteen are those of the lamps in the field.
+/// Every route. The first fifteen exist in the lamps in the field.
 pub static ROUTES: [Route; 30] = [
     get("/api/patterns", Action::Patterns, 1000, "List the patterns and the current one"),
     get("/api/params", Action::Params, 150, "Read every parameter"),
@@ -119,25 +119,25 @@ pub static ROUTES: [Route; 30] = [
         Action::Reset,
         1000,
         SMALL_BODY,
-        "All parameters back to their defaults; a body is not needed",
+        "Set all parameters to their defaults; a body is not needed",
     ),
     get("/api/audio-config", Action::AudioConfig, 500, "Read the microphone gain"),
     post("/api/audio-config", Action::SetAudioConfig, 300, SMALL_BODY, "Change the microphone gain"),
     get("/api/palettes", Action::Palettes, 2000, "List the palettes with five colours each"),
-    get("/api/device/info", Action::DeviceInfo, 1000, "Who this is"),
+    get("/api/device/info", Action::DeviceInfo, 1000, "Identity of this K1"),
     get("/api/device/performance", Action::Performance, 500, "Measured frame rate, processor and memory"),
-    get("/api/test-connection", Action::TestConnection, 200, "Is anybody there?"),
+    get("/api/test-connection", Action::TestConnection, 200, "Test whether this K1 answers"),
     get("/api/wifi/link-options", Action::LinkOptions, 500, "Read the Wi-Fi work-arounds"),
     post("/api/wifi/link-options", Action::SetLinkOptions, 300, SMALL_BODY, "Change the Wi-Fi work-arounds"),
     get("/api/config/backup", Action::Backup, 2000, "Everything a user has set, as a file"),
-    post("/api/config/restore", Action::Restore, 2000, 2 * SMALL_BODY, "Put a backup back"),
+    post("/api/config/restore", Action::Restore, 2000, 2 * SMALL_BODY, "Restore a backup"),
     get("/api/v1/params", Action::ParamTable, 100, "Every parameter with its range, default, unit and help"),
-    get("/api/v1/status", Action::Status, 100, "Everything measured, and what is heard now"),
+    get("/api/v1/status", Action::Status, 100, "All measurements, and the newest results of the analysis"),
     get(
         "/api/v1/device",
         Action::Device,
         100,
-        "State of the hardware: cores, stacks, memory, microphone, strip, storage, why it started, and its health",
+        "State of the hardware: cores, stacks, memory, microphone, strip, storage, reason of the last start, and health",
     ),
     get("/api/v1/setup", Action::Setup, 100, "How the hardware is set up"),
     post("/api/v1/setup", Action::SetSetup, 300, SMALL_BODY, "Change how the hardware of a lamp is set up"),
@@ -145,66 +145,66 @@ pub static ROUTES: [Route; 30] = [
         "/api/v1/boot-log",
         Action::BootLog,
         100,
-        "The first lines of the console with their times, and the errors it told of since",
+        "The first lines of the console with their times, and the errors since then",
     ),
-    get("/api/v1/self-test", Action::SelfTest, 100, "How the self-test of the hand-off stands"),
+    get("/api/v1/self-test", Action::SelfTest, 100, "State of the self-test of the hand-off"),
     post(
         "/api/v1/self-test",
         Action::StartSelfTest,
         1000,
         SMALL_BODY,
-        "Read the newest snapshot so many times on one core while the other writes; light and sound go on",
+        "Read the newest snapshot `reads` times on one core while the other writes; light and sound go on",
     ),
     get("/metrics", Action::Metrics, 250, "Every measured figure in Prometheus' text format"),
     get("/api/v1/openapi.json", Action::OpenApi, 500, "This description"),
-    get("/api/v1/firmware", Action::Firmware, 100, "The firmware, its trial, and an update on its way in"),
+    get("/api/v1/firmware", Action::Firmware, 100, "The firmware, its trial, and an update that is arriving"),
     Route {
         method: Method::Put,
         path: "/api/v1/firmware",
         action: Action::Install,
         interval_ms: 1000,
         max_body: MOST_FIRMWARE,
-        summary: "Take new firmware: a signed update as `k1 sign` makes it. It is tried after a restart, and stays if it is good",
+        summary: "Install new firmware: a signed update as `k1 sign` makes it. Its trial begins after a restart, and it stays if the trial ends well",
     },
     post(
         "/api/v1/rollback",
         Action::RollBack,
         1000,
         SMALL_BODY,
-        "Back to the firmware before; restarts once",
+        "Roll back to the previous firmware; restarts once",
     ),
     post(
         "/api/v1/drill",
         Action::Drill,
         1000,
         SMALL_BODY,
-        "Ask the bootloader for a proof that it can take a bad image back; restarts once",
+        "Prove that the bootloader can roll back a bad image; restarts once",
     ),
     post(
         "/api/v1/keys",
         Action::SetKeys,
         1000,
         SMALL_BODY,
-        "Say whose signature counts: a statement as `k1 keys` makes it. The first needs the token only, each later one the signature of a key in force",
+        "Set the keys whose signatures count: a statement as `k1 keys` makes it. The first statement needs only the token, each later one the signature of a key in force",
     ),
 ];
 
-/// The WebSocket that clients of the lamps in the field know.
+/// Path of the WebSocket that clients of the lamps in the field use.
 pub const LEGACY: &str = "/ws";
-/// The WebSocket that the page uses.
+/// Path of the WebSocket that the page uses.
 pub const LIVE: &str = "/api/v1/live";
 
-/// The API and the files of the page, for the door.
+/// Everything that requests can reach: the API and the files of the page.
 pub const fn site(files: &'static [File]) -> Site<Action> {
     Site { routes: &ROUTES, websockets: &[LEGACY, LIVE], files, guarded: "/api/" }
 }
 
-/// True for a request whose body is taken as it comes, once it was let in.
+/// True for a request whose body is processed while it arrives, after the request was admitted.
 pub fn is_streamed(method: Option<Method>, path: &str) -> bool {
     ROUTES.iter().any(|r| r.action == Action::Install && Some(r.method) == method && r.path == path)
 }
 
-/// The route for a request, and its place in the table.
+/// The route for a request, and its index in the table.
 ///
 /// # Errors
 ///

@@ -1,15 +1,16 @@
-//! Reading the newest snapshot many times on one core while the other hears and writes: the hand-off of the very lamp
-//! that runs, at the pace at which it is used.
+//! Reads the newest snapshot many times on one core while the other hears and writes. This tests the hand-off of a
+//! running lamp at the pace at which the lamp uses it.
 
 use core::ops::Deref;
 
 use crate::answers::{SelfTest, TestState};
 use crate::exchange::{Outcome, SoundReader, SoundRing};
 
-/// Reads between two pauses: well below a millisecond of a lamp's time, so that whatever shares the core is on time.
+/// Number of reads between two pauses. They take a lamp much less than a millisecond, so that other tasks on the core
+/// are on time.
 pub const BATCH: u32 = 64;
 
-/// A self-test at its work.
+/// A running self-test.
 #[derive(Clone, Copy, Debug, Default)]
 pub struct Reading {
     began_ms: u64,
@@ -18,13 +19,14 @@ pub struct Reading {
 }
 
 impl Reading {
-    /// One that is to read so many times, from now on.
+    /// A self-test of `wanted` reads that begins at `now_ms`.
     pub fn new(wanted: u32, now_ms: u64) -> Self {
         let so_far = SelfTest { state: TestState::Running, wanted, ..SelfTest::default() };
         Self { began_ms: now_ms, last: 0, so_far }
     }
 
-    /// Reads a few times and says how it stands; call it again until it is done, with pauses between.
+    /// Reads up to [`BATCH`] times and returns the state. Call it until the state is done, with pauses between the
+    /// calls.
     pub fn batch<S: Deref<Target = SoundRing>>(
         &mut self,
         reader: &mut SoundReader<S>,
@@ -34,7 +36,7 @@ impl Reading {
         for _ in 0..BATCH.min(t.wanted - t.reads) {
             t.reads += 1;
             match reader.read() {
-                // Nothing was heard yet: there is nothing to read, which is no success.
+                // An empty hand-off gives no snapshot, so the read does not count as a success.
                 Outcome::Empty | Outcome::Contended => t.kept_previous += 1,
                 Outcome::Torn => t.torn += 1,
                 Outcome::Read(retries) => {

@@ -1,12 +1,12 @@
-//! The tape of a virtual lamp with a clock of its own: where the program puts it, and where the lamp finds it.
+//! The tape of a virtual lamp that has its own clock: the program puts the sound into the lamp's memory.
 //!
-//! [`MARK`], number of samples u32, samples i16 at 16 kHz, all little-endian.
+//! Format: [`MARK`], number of samples u32, samples i16 at 16 kHz, all little-endian.
 
-/// How it begins.
+/// The first bytes of the tape.
 pub const MARK: [u8; 4] = *b"TAPE";
-/// Bytes before its samples.
+/// Number of bytes before the samples.
 pub const HEAD: usize = 8;
-/// Address in the lamp's memory, which no image reaches.
+/// Address of the tape in the lamp's memory; no image reaches this far.
 pub const PLACE: u32 = 0x80f0_1000;
-/// Address where it must end: the loader's stack is behind.
+/// Address at which the tape must end, because the loader's stack follows.
 pub const END: u32 = 0x80fe_0000;

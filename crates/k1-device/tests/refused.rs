@@ -1,4 +1,4 @@
-//! What the door refuses, asked as the lamp asks it (from bytes) and as the program does (behind a server).
+//! Requests that the door refuses, both as the lamp reads them (from bytes) and as the program does (behind a server).
 
 use std::net::{IpAddr, Ipv4Addr};
 
@@ -24,7 +24,7 @@ fn admission(token: Option<&str>) -> Admission<Action, 8, 4> {
     Admission::new(routes::site(&FILES), Names::LOCAL, token.map(Into::into))
 }
 
-/// Why a request is refused, decided from its bytes.
+/// The reason for which a request is refused, decided from its bytes.
 fn from_bytes(bytes: &[u8], token: Option<&str>) -> Result<(), Rejection> {
     let (head, length) = match parse(bytes, LAMP.head_bytes) {
         Parsed::Head(head, length) => (head, length),
@@ -47,7 +47,7 @@ fn from_bytes(bytes: &[u8], token: Option<&str>) -> Result<(), Rejection> {
     }
 }
 
-/// The same of a request whose head a server has taken apart; bodies are the server's.
+/// The same for a request whose head a server has parsed; the server reads the bodies.
 fn behind_a_server(text: &str, token: Option<&str>) -> Result<(), Rejection> {
     let (head, _) = text.split_once("\r\n\r\n").unwrap();
     let mut lines = head.lines();
@@ -68,7 +68,7 @@ fn both_ways_in_refuse_the_same() {
         let request = request.replace("{host}", "k1.local");
         assert_eq!(from_bytes(request.as_bytes(), token), Err(rejection), "{request}");
         assert_eq!(rejection.status(), status, "{request}");
-        // A server takes bodies apart itself.
+        // A server parses bodies itself.
         let is_of_the_body = matches!(rejection, Rejection::TooLarge { .. } | Rejection::BodyLate)
             || request.contains("chunked\r\n\r\nzz");
         if reaches_the_door && !is_of_the_body {
@@ -99,7 +99,7 @@ fn whoever_is_let_in_is_let_in_both_ways() {
             "GET /metrics?token=a-token-of-tests-1 HTTP/1.1\r\nHost: {host}\r\n\r\n",
             Some("a-token-of-tests-1"),
         ),
-        // The page's scripts come to whoever asks; they are no secret.
+        // The page's scripts are sent to every client, because they are not secret.
         ("GET /app.js HTTP/1.1\r\nHost: {host}\r\nOrigin: https://evil.example\r\n\r\n", None),
     ] {
         let request = request.replace("{host}", "192.168.1.4:80");

@@ -1,4 +1,4 @@
-//! Settings on a flash that tears: whatever is cut, what was remembered stays, or what was just said is.
+//! Settings on a flash that tears writes: after a power cut at any step, the memory holds the old or the new value.
 
 use embassy_futures::block_on;
 use k1_device::exchange::Settings;
@@ -21,7 +21,7 @@ fn after(n: usize) -> Memory {
     memory
 }
 
-/// The change with a number: look, hardware and network in turns.
+/// Change number `i`: look, hardware and network in turn.
 fn change(memory: &mut Memory, i: usize) {
     match i % 3 {
         0 => {
@@ -37,7 +37,7 @@ fn save(store: &mut Store<Flash>, memory: &Memory, i: usize) -> bool {
     block_on(store.save(memory, Group::ALL[i % 3]))
 }
 
-/// Saves changes until one fails; how many were saved.
+/// Saves changes until one fails; returns the number of saved changes.
 fn run(store: &mut Store<Flash>, changes: core::ops::Range<usize>) -> usize {
     let mut memory = after(changes.start);
     for i in changes.clone() {
@@ -49,19 +49,19 @@ fn run(store: &mut Store<Flash>, changes: core::ops::Range<usize>) -> usize {
     changes.end
 }
 
-/// Reads a flash back; how, and the flash.
+/// Loads the memory from a flash. Returns the memory, true if something was lost, and the flash.
 fn load(flash: Flash) -> (Memory, bool, Flash) {
     let mut kept = flash.clone();
     let mut s = store(flash);
     let (memory, loaded) = block_on(s.load());
-    // What loading has repaired is what the next start finds.
+    // The next start finds the flash as loading has repaired it.
     kept.bytes = s.into_flash().bytes;
     (memory, loaded.erased || loaded.damaged > 0, kept)
 }
 
 #[test]
 fn every_cut_keeps_the_old_or_the_new() {
-    // So many changes that the area is used up and sectors are erased and copied.
+    // Enough changes to use up the area, so that sectors are erased and copied.
     const BEFORE: usize = 150;
     const DURING: usize = 90;
     let mut s = store(Flash::new(SECTORS));
@@ -84,7 +84,7 @@ fn every_cut_keeps_the_old_or_the_new() {
             let (memory, lost, flash) = load(flash);
             assert!(!lost, "step {step}, {tear:?}");
             assert!(memory == after(done) || memory == after(done + 1), "step {step}, {tear:?}: {memory:?}");
-            // And it can remember again.
+            // The store can write again.
             let mut s = store(flash);
             assert_eq!(run(&mut s, done..done + 4), done + 4, "step {step}, {tear:?}");
             assert_eq!(load(s.into_flash()).0, after(done + 4), "step {step}, {tear:?}");

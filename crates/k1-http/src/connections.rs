@@ -40,7 +40,7 @@ pub struct Admitted {
 pub enum Guessed {
     /// It waits for its answer; until then its place is the first to be given away.
     Waits,
-    /// [`MOST_WAITING`] connections already wait, so it ends without an answer, which costs the least.
+    /// Too many connections wait already, so it ends without an answer, which costs the least.
     Ends,
 }
 

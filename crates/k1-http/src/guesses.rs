@@ -176,7 +176,7 @@ mod tests {
         }
         assert!(g.wrong(2, "once", 6000).begins);
         assert_eq!(g.ended(16_000), Some(Burst { key: Some(1), count: 5000, lasted_ms: 4999 }));
-        assert_eq!((g.ended(16_000), g.ended(17_000)), (None, None), "one wrong token is reported when it comes");
+        assert_eq!((g.ended(16_000), g.ended(17_000)), (None, None), "one token makes no burst");
         assert!(g.wrong(1, "again", 20_000).begins);
     }
 
@@ -198,7 +198,7 @@ mod tests {
         assert_eq!(counts[4].0, None, "the crowd has no address");
         // A sender that is silent for long enough gives its place back.
         assert_eq!(g.wrong(1000, "x", 1_200_000).rejection, Rejection::Unauthorized);
-        assert_eq!(g.ended(1_300_000), None, "one wrong token is reported when it comes");
+        assert_eq!(g.ended(1_300_000), None, "one token makes no burst");
         assert_eq!(Guesses::<u64, 0>::default().wrong(1, "x", 0).rejection, Rejection::Unauthorized);
     }
 }

@@ -1,4 +1,4 @@
-//! What is answered, as types.
+//! Types of the answers.
 
 mod operator;
 mod state;
@@ -55,11 +55,11 @@ pub struct DeviceInfo<'a> {
     pub firmware: Cow<'a, str>,
     /// Seconds since the start.
     pub uptime: u64,
-    /// Address.
+    /// IP address.
     pub ip: Cow<'a, str>,
-    /// Hardware address; null where there is none of its own.
+    /// Hardware (MAC) address; null for the program, which does not have its own.
     pub mac: Option<Cow<'a, str>>,
-    /// What no other K1 is called, for as long as it lasts: letters and digits; null where it is not known.
+    /// Permanent identifier that no other K1 has, of letters and digits; null if it is not known.
     #[cfg_attr(feature = "read", serde(default))]
     pub id: Option<Cow<'a, str>>,
     /// The board, or "program".
@@ -92,7 +92,7 @@ pub struct LinkOptions {
 #[derive(Clone, Copy, Debug, Serialize)]
 #[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
 pub struct LinkOptionsSet {
-    /// Always true; otherwise there is an error.
+    /// Always true; a failure is answered with an error.
     pub success: bool,
     /// 802.11b/g only.
     pub force_bg_only: bool,
@@ -104,7 +104,7 @@ pub struct LinkOptionsSet {
 #[derive(Clone, Copy, Debug, Serialize)]
 #[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
 pub struct Backup<'a> {
-    /// Version of this form, "1.0".
+    /// Version of this format, "1.0".
     pub version: &'static str,
     /// Always "K1.reinvented".
     pub device: &'static str,
@@ -118,17 +118,17 @@ pub struct Backup<'a> {
     pub current_pattern: usize,
     /// Factor, 0.5 … 2.
     pub microphone_gain: f32,
-    /// Where the backup comes from.
+    /// Origin of the backup.
     pub device_info: BackupOrigin<'a>,
 }
 
-/// Where a backup comes from.
+/// Origin of a backup.
 #[derive(Clone, Copy, Debug, Serialize)]
 #[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
 pub struct BackupOrigin<'a> {
-    /// Address.
+    /// IP address.
     pub ip: &'a str,
-    /// Hardware address; null where there is none of its own.
+    /// Hardware (MAC) address; null for the program, which does not have its own.
     pub mac: Option<&'a str>,
     /// Version of K1.
     pub firmware: &'a str,
@@ -138,15 +138,15 @@ pub struct BackupOrigin<'a> {
 #[derive(Clone, Copy, Debug, Serialize)]
 #[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
 pub struct Restored {
-    /// Always true; otherwise there is an error.
+    /// Always true; a failure is answered with an error.
     pub success: bool,
     /// False if a value had to be brought into its range.
     pub parameters_restored: bool,
-    /// True if the backup named a pattern and it is shown.
+    /// True if the backup named an existing pattern, which is now shown.
     pub pattern_restored: bool,
     /// Milliseconds since the start.
     pub timestamp: u64,
-    /// What was not restored as it stood.
+    /// What was not restored exactly.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub warning: Option<&'static str>,
 }
@@ -157,7 +157,7 @@ pub struct Restored {
 pub struct Setup<'a> {
     /// Number of LEDs.
     pub leds: usize,
-    /// Most LEDs that are possible here.
+    /// Largest possible number of LEDs.
     pub most_leds: usize,
     /// Order of the colours on the wire.
     pub color_order: Option<ColorOrder>,
@@ -167,11 +167,11 @@ pub struct Setup<'a> {
     pub current_limit_ma: Option<u16>,
     /// Fixed noise floor in dBFS; null = learned.
     pub noise_floor_db: Option<f32>,
-    /// Name.
+    /// Name of this K1.
     pub name: &'a str,
-    /// Network light that shows the same frames by DDP.
+    /// Address and port of a network light that shows the same frames by DDP.
     pub mirror: Option<Place>,
-    /// Name of the Wi-Fi network; null = none is known, or there is no Wi-Fi.
+    /// Name of the Wi-Fi network; null if no network is known or there is no Wi-Fi.
     pub wifi_ssid: Option<&'a str>,
 }
 
@@ -205,7 +205,7 @@ pub struct Realtime<'a> {
     pub timestamp: u64,
     /// Measured speed and memory.
     pub performance: Performance,
-    /// All thirteen.
+    /// All thirteen parameters.
     pub parameters: ParamValues<'a>,
     /// Index of the pattern.
     pub current_pattern: usize,

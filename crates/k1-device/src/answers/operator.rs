@@ -1,20 +1,20 @@
-//! What an operator is answered: how a lamp has started, and how a self-test stands.
+//! Answers for an operator: how a lamp has started, and the state of a self-test.
 
 use alloc::string::String;
 use alloc::vec::Vec;
 
 use serde::Serialize;
 
-/// `GET /api/v1/boot-log`: the first lines of the console, and what it had to complain of since.
+/// `GET /api/v1/boot-log`: the first lines of the console, and the errors since then.
 #[derive(Clone, Debug, Default, PartialEq, Eq, Serialize)]
 #[cfg_attr(feature = "read", derive(serde::Deserialize))]
 #[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
 pub struct BootLog {
-    /// The first lines, oldest first; none where there is no console.
+    /// The first lines, oldest first; empty if there is no console.
     pub lines: Vec<BootLine>,
-    /// Lines that told of an error, since the start; null where there is no console.
+    /// Number of lines since the start that report an error; null if there is no console.
     pub error_lines: Option<u32>,
-    /// The newest of them.
+    /// The newest line that reports an error.
     pub last_error: Option<String>,
 }
 
@@ -25,7 +25,7 @@ pub struct BootLog {
 pub struct BootLine {
     /// Milliseconds since the start.
     pub at_ms: u32,
-    /// What it says.
+    /// Text of the line.
     pub text: String,
 }
 
@@ -35,12 +35,12 @@ pub struct BootLine {
 #[cfg_attr(feature = "read", derive(serde::Deserialize))]
 #[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
 pub enum TestState {
-    /// None was asked for since the start.
+    /// No self-test was started since the start.
     #[default]
     Never,
-    /// It reads.
+    /// The self-test is reading.
     Running,
-    /// It has read everything.
+    /// The self-test has done all its reads.
     Done,
 }
 
@@ -49,28 +49,28 @@ pub enum TestState {
 #[cfg_attr(feature = "read", derive(serde::Deserialize))]
 #[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
 pub struct SelfTest {
-    /// Whether it runs.
+    /// Whether the self-test runs.
     pub state: TestState,
-    /// Reads that were asked for.
+    /// Number of reads that were requested.
     pub wanted: u32,
-    /// Reads so far.
+    /// Number of reads so far.
     pub reads: u32,
-    /// Reads that gave a snapshot that none before had given.
+    /// Reads that returned a new snapshot.
     pub new: u32,
-    /// Second tries.
+    /// Number of second tries.
     pub retries: u32,
-    /// Reads that gave nothing, because both tries were overtaken: what a time-out would be elsewhere.
+    /// Reads that returned no snapshot, because both tries were overtaken; the counterpart of a time-out.
     pub kept_previous: u32,
     /// Copies whose checksum was wrong.
     pub torn: u32,
-    /// Snapshots older than the one read before.
+    /// Snapshots older than the one from the previous read.
     pub backwards: u32,
-    /// Milliseconds since it was started, or that it took.
+    /// Milliseconds since the self-test was started, or the milliseconds that it took.
     pub took_ms: u32,
 }
 
 impl SelfTest {
-    /// One that was never asked for.
+    /// A self-test that was never started.
     pub const NEVER: Self = Self {
         state: TestState::Never,
         wanted: 0,

@@ -1,4 +1,4 @@
-//! How a lamp or the program is: what it measures, what it hears, what its hardware says.
+//! State of a lamp or of the program: its measurements, the analysis of the sound, and its hardware.
 
 use alloc::borrow::Cow;
 use alloc::string::String;
@@ -9,7 +9,7 @@ use serde::Serialize;
 
 use crate::firmware::{Rollback, Short};
 
-/// `GET /api/device/performance`. What cannot be measured here is null.
+/// `GET /api/device/performance`. Figures that cannot be measured here are null.
 #[derive(Clone, Copy, Debug, Serialize)]
 #[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
 pub struct Performance {
@@ -17,19 +17,19 @@ pub struct Performance {
     pub fps: f32,
     /// Mean time to render a frame, in µs.
     pub frame_time_us: f32,
-    /// Processor use of K1 in percent of one core.
+    /// Processor use of K1, in percent of one core.
     pub cpu_percent: Option<f32>,
     /// Memory in use, in percent of the total.
     pub memory_percent: Option<f32>,
-    /// Memory that is free, in KiB.
+    /// Free memory, in KiB.
     pub memory_free_kb: Option<u64>,
-    /// All memory, in KiB.
+    /// Total memory, in KiB.
     pub memory_total_kb: Option<u64>,
     /// Frame rate of the last 16 seconds, oldest first.
     pub fps_history: [f32; 16],
 }
 
-/// Measured figures, over the last second unless they say otherwise.
+/// Measured figures over the last second, unless noted otherwise.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Serialize)]
 #[cfg_attr(feature = "read", derive(serde::Deserialize))]
 #[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
@@ -38,9 +38,9 @@ pub struct Vitals {
     pub fps: f32,
     /// Rate that 99 % of the frames reach: 1 over the 99th percentile of the frame interval.
     pub fps_p1: f32,
-    /// Rate that is asked for.
+    /// Target frame rate in frames per second.
     pub fps_target: f32,
-    /// 99th percentile of how far a frame interval is off its target, in ms.
+    /// 99th percentile of the deviation of a frame interval from its target, in ms.
     pub jitter_ms: f32,
     /// Longest time between two frames, in ms.
     #[cfg_attr(feature = "read", serde(default))]
@@ -49,7 +49,7 @@ pub struct Vitals {
     pub render_us: f32,
     /// Median age of the snapshot when a frame used it, in ms.
     pub age_ms: f32,
-    /// 99th percentile of that age.
+    /// 99th percentile of that age, in ms.
     pub age_p99_ms: f32,
     /// Hops analysed per second.
     pub hop_rate: f32,
@@ -57,28 +57,29 @@ pub struct Vitals {
     pub hop_us: f32,
     /// Frames since the start.
     pub frames: u64,
-    /// Frames that a light did not take before a newer one replaced them, since the start, all lights together. The page is no
-    /// light. 0 on a lamp: its strip takes every frame (`strip_underruns` counts those that it got late or not at all).
+    /// Frames since the start that a newer one replaced before a light took them, for all lights together. The page
+    /// does not count as a light. 0 on a lamp, because its strip takes every frame (`strip_underruns` counts the frames
+    /// that it got late or not at all).
     pub dropped_frames: u64,
-    /// Frames that began more than two periods after the one before had begun, since the start.
+    /// Frames since the start that began more than two periods after the beginning of the previous frame.
     pub late_frames: u64,
-    /// Reads of the hand-off that took a second try, since the start.
+    /// Reads of the hand-off that needed a second try, since the start.
     pub handoff_retries: u64,
     /// Reads that kept the previous copy, since the start.
     pub handoff_contended: u64,
     /// Copies whose checksum was wrong, since the start.
     pub torn: u64,
-    /// Pieces of sound that were dropped, since the start: they came faster than the ear could take them, or too late to be
-    /// shown.
+    /// Pieces of sound that were dropped since the start, because they arrived faster than the ear could analyse them,
+    /// or too late to be shown.
     pub overruns: u64,
-    /// Gaps in the sound, since the start: it was not there when it was due, or silence took its place. However long it
-    /// lasts, a gap counts once; live sound has 60 ms of grace.
+    /// Gaps in the sound since the start: it was missing when it was due, or silence took its place. A gap counts once,
+    /// however long it lasts; live sound has 60 ms of grace.
     pub underruns: u64,
     /// Allocations in the two real-time loops, since the start.
     pub allocations: u64,
 }
 
-/// What is heard now.
+/// The newest results of the analysis.
 #[derive(Clone, Debug, PartialEq, Serialize)]
 #[cfg_attr(feature = "read", derive(serde::Deserialize))]
 #[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
@@ -93,15 +94,15 @@ pub struct Heard {
     pub floor_db: f32,
     /// Loudness after gain control, 0 … 1.
     pub level: f32,
-    /// Tempo in beats per minute; 0 until one is believed.
+    /// Tempo in beats per minute; 0 while K1 is not sure of one.
     pub bpm: f32,
-    /// Trust in the beat, 0 … 1.
+    /// Probability that announced beats are right, 0 … 1.
     pub confidence: f32,
     /// Beats since the start.
     pub beats: u32,
     /// Onsets since the start.
     pub onsets: u32,
-    /// True while nothing rises above the noise floor.
+    /// True while nothing exceeds the noise floor.
     pub silent: bool,
     /// "fine", "clipping" or "dead".
     pub input: Cow<'static, str>,
@@ -125,25 +126,25 @@ impl From<&Snapshot> for Heard {
     }
 }
 
-/// Whether a light shines.
+/// State of a light.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize)]
 #[serde(rename_all = "snake_case")]
 #[cfg_attr(feature = "read", derive(serde::Deserialize))]
 #[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
 pub enum LightState {
-    /// Its frames are sent, and nothing has been heard against it.
+    /// Frames are sent to the light, and no error was reported.
     Shining,
-    /// Its name has no address yet.
+    /// The address of the light's name is not known yet.
     #[default]
     Looking,
-    /// No frame can be sent to it now; it is tried again.
+    /// Frames cannot be sent now; K1 tries again.
     Unreachable,
-    /// It cannot be written any more, and is not tried again: a file on a full disk.
+    /// Frames can no longer be written, and K1 does not try again, for example a file on a full disk.
     Failed,
 }
 
 impl LightState {
-    /// Its name, as the API writes it.
+    /// Name of the state, as the API writes it.
     pub const fn name(self) -> &'static str {
         match self {
             Self::Shining => "shining",
@@ -154,28 +155,28 @@ impl LightState {
     }
 }
 
-/// A place where light goes. Each frame that is offered is shown, dropped or an error, but for the one on its way.
+/// A light. Each frame that is offered to it is shown, dropped or an error, except the one that is being sent.
 #[derive(Clone, Debug, Default, PartialEq, Serialize)]
 #[cfg_attr(feature = "read", derive(serde::Deserialize))]
 #[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
 pub struct Light {
-    /// Its name, as it was given.
+    /// Name of the light, as the user gave it.
     pub name: String,
-    /// Whether it shines.
+    /// State of the light.
     pub state: LightState,
-    /// Why it does not shine; null while it does.
+    /// Why the light does not work; null while it works.
     pub reason: Option<String>,
-    /// Address and port that its frames go to; null where there is none.
+    /// Address and port to which frames are sent; null if there is none.
     pub address: Option<String>,
-    /// When it came into this state, in seconds since the start.
+    /// Beginning of this state, in seconds since the start.
     pub since_s: f64,
-    /// Frames that were offered to it, since the start.
+    /// Frames that were offered to the light, since the start.
     pub frames: u64,
-    /// Frames that it took and showed, since the start.
+    /// Frames that the light took and showed, since the start.
     pub shown: u64,
-    /// Frames that were replaced by a newer one before it took them, since the start.
+    /// Frames that a newer one replaced before the light took them, since the start.
     pub dropped: u64,
-    /// Frames that it took and could not show, since the start: it was not reached, or writing failed.
+    /// Frames that the light took but could not show, since the start: it was not reachable, or writing failed.
     pub errors: u64,
 }
 
@@ -188,101 +189,101 @@ pub struct Status<'a> {
     pub version: Cow<'a, str>,
     /// Seconds since the start.
     pub uptime_s: f64,
-    /// Name of the source.
+    /// Name of the source of sound.
     pub source: Cow<'a, str>,
     /// Identifier of the pattern.
     pub pattern: Cow<'a, str>,
     /// Measured figures.
     pub vitals: Vitals,
-    /// What is heard now.
+    /// The newest results of the analysis.
     pub heard: Heard,
-    /// Where light goes besides the page; absent on a lamp.
+    /// The lights besides the page; absent on a lamp.
     #[serde(skip_serializing_if = "Option::is_none")]
     #[cfg_attr(feature = "read", serde(default))]
     pub lights: Option<Vec<Light>>,
-    /// Whether live sound arrives; absent where the sound is not live.
+    /// Whether live sound arrives; absent if the sound is not live.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub live_sound: Option<LiveSound<'a>>,
 }
 
-/// Whether live sound arrives. While it does not, silence is heard and the light goes on.
+/// Whether live sound arrives. While it does not, K1 hears silence and the light goes on.
 #[derive(Clone, Debug, PartialEq, Serialize)]
 #[cfg_attr(feature = "read", derive(serde::Deserialize))]
 #[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
 pub struct LiveSound<'a> {
     /// True while there is a connection to the source of the sound.
     pub connected: bool,
-    /// Name of what is heard, was heard last, or is waited for.
+    /// Name of the source that K1 hears, heard last, or waits for.
     pub name: Cow<'a, str>,
-    /// Why there is no sound; null while there is.
+    /// Why no sound arrives; null while sound arrives.
     pub reason: Option<Cow<'a, str>>,
-    /// Seconds since it became so.
+    /// Seconds since `connected` last changed.
     pub for_s: f64,
 }
 
-/// One condition of being well.
+/// One check of the health of a K1.
 #[derive(Clone, Debug, PartialEq, Serialize)]
 #[cfg_attr(feature = "read", derive(serde::Deserialize))]
 #[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
 pub struct Check {
-    /// What is looked at.
+    /// The condition that is checked.
     pub name: Cow<'static, str>,
-    /// True if it is as it should be.
+    /// True if the check passes.
     pub ok: bool,
-    /// What to do if it is not.
+    /// What to do if the check fails.
     pub advice: Cow<'static, str>,
 }
 
-/// A stack, measured by painting it.
+/// A stack. It was filled with a pattern at the start, which shows how much was used.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize)]
 #[cfg_attr(feature = "read", derive(serde::Deserialize))]
 #[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
 pub struct Stack {
-    /// Bytes.
+    /// Size in bytes.
     pub size: u32,
-    /// Bytes that were never touched.
+    /// Bytes that were never used.
     pub headroom: u32,
 }
 
-/// A heap.
+/// Use of the heap.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize)]
 #[cfg_attr(feature = "read", derive(serde::Deserialize))]
 #[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
 pub struct Heap {
-    /// Bytes.
+    /// Size in bytes.
     pub size: u32,
-    /// Bytes that are free.
+    /// Free bytes.
     pub free: u32,
-    /// Fewest bytes that were ever free.
+    /// Smallest number of free bytes since the start.
     pub least_free: u32,
 }
 
-/// `GET /api/v1/device`: state of the hardware. What cannot be measured here is null.
+/// `GET /api/v1/device`: state of the hardware. Figures that cannot be measured here are null.
 #[derive(Clone, Debug, Default, Serialize)]
 #[cfg_attr(feature = "read", derive(serde::Deserialize))]
 #[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
 pub struct Device<'a> {
     /// The board, or "program".
     pub board: Cow<'a, str>,
-    /// Slot that runs.
+    /// Slot of the running image.
     pub slot: Option<Cow<'a, str>>,
     /// Hash of the firmware; null if it came by cable without a manifest.
     pub firmware_hash: Option<Short>,
-    /// Whether a bad image goes back by itself.
+    /// Whether a bad image is rolled back automatically.
     pub rollback: Option<Rollback>,
-    /// Core that hears, as the hardware says.
+    /// Number of the core that hears, as the hardware reports it.
     pub hears_on_core: Option<u32>,
-    /// Core that shows, as the hardware says.
+    /// Number of the core that shows, as the hardware reports it.
     pub shows_on_core: Option<u32>,
-    /// Why it started.
+    /// Reason of the last start.
     pub reset_reason: Option<Cow<'a, str>>,
-    /// What the last panic said, if the last run ended with one.
+    /// Message of the panic that ended the last run, if there was one.
     pub last_panic: Option<Cow<'a, str>>,
     /// Stack of the half that shows.
     pub render_stack: Option<Stack>,
     /// Stack of the half that hears.
     pub audio_stack: Option<Stack>,
-    /// Heap.
+    /// Use of the heap.
     pub heap: Option<Heap>,
     /// Share of the last second in which core 0 and core 1 did not sleep, 0 … 1.
     pub core_busy: Option<[f32; 2]>,
@@ -290,12 +291,12 @@ pub struct Device<'a> {
     pub temperature_c: Option<f32>,
     /// Strength of the Wi-Fi signal in dBm.
     pub rssi_dbm: Option<i8>,
-    /// "present", "absent", "dead" (it answers and nothing moves) or "wrong slot" (it speaks in the one that is not heard);
-    /// null where no microphone is heard.
+    /// "present", "absent", "dead" (it answers, but its samples do not change) or "wrong slot" (it sends in the slot
+    /// that is not heard); null if no microphone is used.
     pub microphone: Option<Cow<'a, str>>,
     /// Reads of the microphone that failed, since the start.
     pub microphone_failures: Option<u32>,
-    /// Whether live sound arrives; absent where the sound is not live, and in a lamp, whose microphone is above.
+    /// Whether live sound arrives; absent if the sound is not live, and on a lamp, which reports `microphone` instead.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub live_sound: Option<LiveSound<'a>>,
     /// Frames that the strip's driver did not send, since the start.
@@ -304,28 +305,28 @@ pub struct Device<'a> {
     pub wire_us: Option<u32>,
     /// Settings written to flash, since the start.
     pub settings_writes: Option<u32>,
-    /// Operations of the storage that failed, since the start.
+    /// Failed operations of the settings storage, since the start.
     pub settings_errors: Option<u32>,
     /// Requests answered, since the start.
     pub requests: Option<u32>,
-    /// Bytes from the network that made no sense and were dropped, since the start.
+    /// Malformed packets and requests from the network that were dropped, since the start.
     pub malformed: Option<u32>,
-    /// Bytes of flash that the running image takes.
+    /// Size of the running image in flash, in bytes.
     pub image_bytes: Option<u32>,
-    /// Bytes of RAM that are taken from the start on: everything but stacks and heap.
+    /// Statically allocated RAM in bytes: everything except stacks and heap.
     pub static_ram_bytes: Option<u32>,
-    /// True if every check is.
+    /// True if every check passes.
     pub healthy: bool,
-    /// What health is made of.
+    /// The checks of the health of this K1.
     pub checks: Vec<Check>,
-    /// Where light goes besides the page; absent on a lamp.
+    /// The lights besides the page; absent on a lamp.
     #[serde(skip_serializing_if = "Option::is_none")]
     #[cfg_attr(feature = "read", serde(default))]
     pub lights: Option<Vec<Light>>,
 }
 
 impl Device<'_> {
-    /// The same, free of whom it was asked of.
+    /// The same state, without borrowed data.
     pub fn into_owned(self) -> Device<'static> {
         fn own(text: Cow<str>) -> Cow<'static, str> {
             Cow::Owned(text.into_owned())

@@ -1,4 +1,4 @@
-//! The engine's tables as they are listed: patterns, parameters, palettes.
+//! Lists of the engine's tables: patterns, parameters, palettes.
 
 use k1_engine::light::{PALETTES, srgb_byte};
 use k1_engine::params::{PARAMS, Param, Params};
@@ -8,7 +8,7 @@ use serde::{Serialize, Serializer};
 
 use crate::requests::ParamsPatch;
 
-/// A list that is computed while it is written.
+/// A list whose rows are computed while it is written.
 #[derive(Clone, Copy, Debug)]
 pub struct Rows<T> {
     len: usize,
@@ -42,11 +42,11 @@ pub struct PatternEntry {
     name: &'static str,
     description: &'static str,
     is_audio_reactive: bool,
-    /// What it listens to.
+    /// What the pattern listens to.
     listens: &'static str,
-    /// What the three custom parameters do in it.
+    /// What the three custom parameters do in the pattern.
     knobs: [&'static str; 3],
-    /// Number of the palette that it brings; null if it shows the user's.
+    /// Number of the pattern's own palette; null if it shows the user's palette.
     own_palette: Option<usize>,
 }
 
@@ -60,7 +60,7 @@ pub struct Patterns {
 }
 
 impl Patterns {
-    /// Every pattern, and which is shown.
+    /// Every pattern, and the index of the current one.
     pub fn new(current_pattern: usize) -> Self {
         let row = |index: usize| {
             let p = &PATTERNS[index];
@@ -79,12 +79,12 @@ impl Patterns {
     }
 }
 
-/// Every parameter with its value; after a change also which values were brought into their range.
+/// Every parameter with its value; after a change also the parameters that were brought into their range.
 #[derive(Clone, Copy, Debug)]
 pub struct ParamValues<'a> {
     /// The values.
     pub params: Params,
-    /// The change that led to them.
+    /// The change that led to these values.
     pub patch: Option<&'a ParamsPatch>,
 }
 
@@ -130,7 +130,7 @@ impl schemars::JsonSchema for ParamValues<'_> {
             "description": "After a change only: parameters that were brought into their range."
         });
         let unknown = schemars::json_schema!({
-            "type": "integer", "minimum": 1, "description": "After a change only: fields that are no parameters."
+            "type": "integer", "minimum": 1, "description": "After a change only: number of fields that are not parameters."
         });
         properties.insert("clamped".into(), clamped.to_value());
         properties.insert("unknown_fields".into(), unknown.to_value());
@@ -178,7 +178,7 @@ impl Default for ParamTable {
     }
 }
 
-/// A colour as a screen shows it.
+/// A colour in sRGB.
 #[derive(Clone, Copy, Debug, Serialize, PartialEq, Eq)]
 #[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
 pub struct Swatch {
@@ -196,7 +196,7 @@ pub struct PaletteEntry {
     /// Five colours from its start to its end, sRGB.
     colors: [Swatch; 5],
     num_keyframes: usize,
-    /// What it is for.
+    /// What the palette is for.
     about: &'static str,
 }
 

@@ -1,4 +1,4 @@
-//! Addresses for whoever joins the lamp's access point: DHCP (RFC 2131), by `edge-dhcp`.
+//! Addresses for the devices that join the lamp's access point: DHCP (RFC 2131), by `edge-dhcp`.
 
 use core::net::Ipv4Addr;
 
@@ -7,29 +7,29 @@ use edge_dhcp::{Options, Packet};
 
 use super::ADDRESS;
 
-/// UDP port of the server, and of who asks.
+/// UDP port of the server.
 pub const PORT: u16 = 67;
-/// UDP port of who asks.
+/// UDP port of the client.
 pub const CLIENT_PORT: u16 = 68;
-/// Longest message that every client takes (RFC 2131, 2).
+/// Length in bytes of the longest message that every client accepts (RFC 2131, 2).
 pub const MOST: usize = 576;
-/// Devices that have an address at once: more than the radio lets in.
+/// Most devices that have an address at once: more than the radio admits.
 const MOST_LEASES: usize = 8;
-/// Seconds that an address is lent: an access point lives for minutes.
+/// Duration of a lease in seconds. It is short, because the access point is open for minutes.
 const LEASE_S: u32 = 600;
 
-/// Who has which address.
+/// The leases: which device has which address.
 pub struct Leases(Server<fn() -> u64, MOST_LEASES>);
 
 impl Leases {
-    /// Nobody has one; `now_s` is the lamp's clock in seconds.
+    /// No leases yet; `now_s` is the lamp's clock in seconds.
     pub const fn new(now_s: fn() -> u64) -> Self {
         let [a, b, c, d] = ADDRESS;
         Self(Server::new(now_s, Ipv4Addr::new(a, b, c, d)))
     }
 
-    /// Answers a message; the length of the answer in `out`, to be sent to all: who asks has no address yet. `None` for
-    /// what wants none.
+    /// Answers a message. Returns the length of the answer in `out`, which must be broadcast, because the client does
+    /// not have an address yet; `None` for a message that needs no answer.
     pub fn answer(&mut self, message: &[u8], out: &mut [u8; MOST]) -> Option<usize> {
         let lamp = Ipv4Addr::from(ADDRESS);
         let request = Packet::decode(message).ok()?;
@@ -38,7 +38,7 @@ impl Leases {
         let mut offer = ServerOptions::new(lamp, Some(&mut gateway));
         offer.dns = &servers;
         offer.lease_duration_secs = LEASE_S;
-        // RFC 8910: a phone need not guess that there is a page.
+        // RFC 8910: tells a phone about the page, so that it does not have to guess.
         offer.captive_url = Some(super::PAGE);
         let reply = self.0.handle_request(&mut options, &offer, &request)?;
         reply.encode(out).ok().map(<[u8]>::len)
@@ -52,9 +52,10 @@ mod tests {
     use proptest::prelude::*;
     use std::vec::Vec;
 
-    /// A message of a client: its last byte of the hardware address, what it wants, and the address it asks for.
+    /// A message from a client: the last byte of its hardware address, the type of the message, and the address that it
+    /// requests.
     fn message(client: u8, kind: MessageType, wanted: Option<Ipv4Addr>) -> Vec<u8> {
-        // Subnet, router, names, page: what a phone asks for.
+        // A phone requests subnet, router, name server and page.
         let mut options =
             std::vec![DhcpOption::MessageType(kind), DhcpOption::ParameterRequestList(&[1, 3, 6, 114]),];
         options.extend(wanted.map(DhcpOption::RequestedIpAddress));

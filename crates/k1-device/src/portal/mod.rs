@@ -1,8 +1,9 @@
-//! The lamp's own access point: how a phone names the lamp's network when nobody has named one.
+//! The lamp's own access point: its page lets a phone choose the lamp's network while none is set.
 //!
-//! The access point is WPA2 and its password is the lamp's token: only whoever may read the lamp's console or label
-//! joins it, and the home network's password crosses the air encrypted. An open one would let any neighbour take the
-//! lamp and read that password. Who has joined needs no other proof, so the page asks for no token.
+//! The access point uses WPA2 and its password is the lamp's token. Only people who can read the lamp's console or
+//! label can join it, and the password of the home network is encrypted on the air. An open access point would let any
+//! neighbour take over the lamp and read that password. A device that has joined needs no other proof, so the page does
+//! not ask for a token.
 
 pub mod leases;
 
@@ -11,30 +12,32 @@ use core::fmt::Write;
 
 use k1_http::head::Head;
 
-/// Networks that are remembered of a scan.
+/// Most networks that are kept from a scan.
 pub const MOST_SEEN: usize = 12;
 /// Address of the lamp on its access point.
 pub const ADDRESS: [u8; 4] = [192, 168, 4, 1];
-/// The page, as an address.
+/// URL of the page.
 const PAGE: &str = "http://192.168.4.1/";
-/// Longest form: a name of 32 and a password of 64 bytes, each byte written as three, and the fields' names.
+/// Length of the longest form in bytes: a name of 32 and a password of 64 bytes, each byte written as three, and the
+/// names of the fields.
 pub const MOST_FORM: usize = 512;
 
-/// A network that was seen.
+/// A network that a scan has found.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Seen {
-    /// Its name.
+    /// Name of the network.
     pub ssid: heapless::String<32>,
-    /// Its strength in dBm.
+    /// Signal strength in dBm.
     pub rssi_dbm: i8,
-    /// True if it wants a password.
+    /// True if the network needs a password.
     pub locked: bool,
 }
 
-/// What a scan has found: each name once, the strongest first.
+/// Result of a scan: each name once, the strongest first.
 pub type Scan = heapless::Vec<Seen, MOST_SEEN>;
 
-/// Takes a network into the list, if it is strong enough to have a place there. Hidden ones have no name to choose.
+/// Adds a network to the list if it is strong enough. Hidden networks are left out, because they have no name to
+/// choose.
 pub fn take_in(scan: &mut Scan, seen: Seen) {
     if seen.ssid.is_empty() {
         return;
@@ -49,35 +52,35 @@ pub fn take_in(scan: &mut Scan, seen: Seen) {
     if scan.is_full() && at < scan.len() {
         scan.pop();
     }
-    // A full list of stronger ones refuses it.
+    // A full list of stronger networks refuses it.
     let _ = scan.insert(at, seen);
 }
 
-/// What the page says.
+/// Content of the page.
 #[derive(Clone, Copy, Debug)]
 pub struct View<'a> {
     /// Name of the lamp.
     pub name: &'a str,
-    /// What the last scan has found.
+    /// Networks from the last scan.
     pub networks: &'a [Seen],
-    /// A network that was chosen and could not be joined; empty if there is none.
+    /// Name of a chosen network that could not be joined; empty if there is none.
     pub failed: &'a str,
 }
 
-/// A network that was chosen.
+/// A network that a user has chosen.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Choice {
-    /// Its name.
+    /// Name of the network.
     pub ssid: heapless::String<32>,
-    /// Its password; empty for an open one.
+    /// Password of the network; empty for an open network.
     pub password: heapless::String<64>,
 }
 
-/// Answers a request: bytes to send, after which the connection ends, and what was chosen, if it was.
+/// Answers a request. Returns the bytes to send, after which the connection ends, and the choice, if there was one.
 ///
-/// `body` is what came of at most [`MOST_FORM`] bytes; `None` if it could not be taken in.
+/// `body` has at most [`MOST_FORM`] bytes; `None` if it could not be read.
 pub fn answer(head: &Head<'_>, body: Option<&[u8]>, view: &View<'_>) -> (String, Option<Choice>) {
-    // A page of somebody else's that the phone shows meanwhile must not choose.
+    // A foreign page that is open on the phone at the same time must not choose.
     let foreign =
         head.origin.is_some_and(|origin| !PAGE.starts_with(origin) || origin.len() + 1 != PAGE.len());
     match (head.method, head.path) {
@@ -86,20 +89,20 @@ pub fn answer(head: &Head<'_>, body: Option<&[u8]>, view: &View<'_>) -> (String,
             Some(choice) => {
                 let mut text = String::from("The lamp now leaves this network and joins ");
                 escape(&mut text, &choice.ssid);
-                text.push_str(".<p>If it cannot, this network comes back: join it again and choose anew.");
+                text.push_str(".<p>If it cannot, this network comes back: join it and choose again.");
                 (say("200 OK", &text), Some(choice))
             }
             None => (
                 say(
                     "400 Bad Request",
-                    "That was no network: a name has 1 to 32 bytes, a password none or 8 to 63. \
+                    "That is not a valid network: a name has 1 to 32 bytes, a password 8 to 63 or none. \
                      <a href=/>Choose again</a>.",
                 ),
                 None,
             ),
         },
         ("GET" | "HEAD", "/") => (say("200 OK", &form(view)), None),
-        // What a phone asks to find out whether it is online leads to the page.
+        // A phone sends other requests to find out whether it is online; these lead to the page.
         _ => (
             "HTTP/1.1 302 Found\r\nLocation: http://192.168.4.1/\r\nContent-Length: 0\r\nCache-Control: no-store\r\n\
              Connection: close\r\n\r\n"
@@ -109,7 +112,7 @@ pub fn answer(head: &Head<'_>, body: Option<&[u8]>, view: &View<'_>) -> (String,
     }
 }
 
-/// A page around a text: before its style, the style, and behind it.
+/// The page around a text: the part before the style, the style, and the part after it.
 const AROUND: [&str; 3] = [
     "<!doctype html><html lang=en><meta charset=utf-8><meta name=viewport content=\"width=device-width\"><title>K1</title>\
      <style>",
@@ -117,10 +120,10 @@ const AROUND: [&str; 3] = [
      label{display:block;margin:.6em 0}input,button{font:inherit;padding:.3em}a{color:#9cf}",
     "</style><h1>K1</h1>",
 ];
-/// SHA-256 of the style, in base64: the only one that a browser may apply.
+/// SHA-256 of the style in base64. A browser may apply only this style.
 const STYLE_HASH: &str = "by9P5vlz1CgPgRfZRCTdL26M1Ue6c9Jg9h65A/qcqP8=";
 
-/// A whole answer around a text.
+/// A whole answer with a text.
 fn say(status: &str, text: &str) -> String {
     let [before, style, behind] = AROUND;
     let mut out = String::new();
@@ -142,7 +145,7 @@ fn form(view: &View<'_>) -> String {
         escape(&mut out, view.failed);
         out.push_str(".</b> Is its password right?");
     }
-    out.push_str("<form method=post action=/join><p>Which Wi-Fi shall ");
+    out.push_str("<form method=post action=/join><p>Which Wi-Fi should ");
     escape(&mut out, view.name);
     out.push_str(" join?");
     for seen in view.networks {
@@ -155,12 +158,12 @@ fn form(view: &View<'_>) -> String {
     out.push_str(
         "<label>Another <input name=other maxlength=32 autocapitalize=off></label>\
          <label>Password <input name=password type=password maxlength=63></label><button>Join</button></form>\
-         <p>2.4 GHz only. A network missing? <a href=/>Look again</a>.",
+         <p>2.4 GHz only. Is a network missing? <a href=/>Look again</a>.",
     );
     out
 }
 
-/// Writes a text so that a browser shows it as it is, also within quotes.
+/// Escapes a text for HTML, so that a browser shows it unchanged, also within quotes.
 fn escape(out: &mut String, text: &str) {
     for c in text.chars() {
         match c {
@@ -174,8 +177,8 @@ fn escape(out: &mut String, text: &str) {
     }
 }
 
-/// What a form has chosen: `other` if something was typed there, else `ssid`. Passwords of WPA have 8 to 63 characters
-/// of ASCII (IEEE 802.11, annex J.4); an empty one means an open network.
+/// The choice from a form: `other` if something was typed there, otherwise `ssid`. WPA passwords have 8 to 63 ASCII
+/// characters (IEEE 802.11, annex J.4); an empty password means an open network.
 fn choice(form: &[u8]) -> Option<Choice> {
     let mut choice = Choice { ssid: heapless::String::new(), password: heapless::String::new() };
     let mut other = heapless::String::<32>::new();
@@ -198,7 +201,7 @@ fn choice(form: &[u8]) -> Option<Choice> {
     (right && !choice.ssid.is_empty()).then_some(choice)
 }
 
-/// A value of a form (application/x-www-form-urlencoded), if it is UTF-8 and fits.
+/// Decodes a value of a form (application/x-www-form-urlencoded); `None` if it is not UTF-8 or too long.
 fn decode<const N: usize>(value: &[u8]) -> Option<heapless::String<N>> {
     let mut bytes = heapless::Vec::<u8, N>::new();
     let mut rest = value;

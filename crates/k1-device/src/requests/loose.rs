@@ -1,4 +1,4 @@
-//! A value of a request that may be of any kind, and how it is read as the kind that is wanted.
+//! A value of a request that may be of any kind, and its conversion into the expected kind.
 
 use core::fmt;
 use core::ops::RangeInclusive;
@@ -9,7 +9,7 @@ use serde::de::{Deserializer, IgnoredAny, MapAccess, SeqAccess, Visitor};
 
 use crate::error::Refusal;
 
-/// A value that may be of any kind, without a heap: a wrong kind is a refusal of that field and not of the whole body.
+/// A value of any kind, without a heap. A wrong kind leads to a refusal of that field and not of the whole body.
 #[derive(Clone, Copy, Debug, PartialEq)]
 pub(super) enum Loose {
     Number(f64),
@@ -18,7 +18,7 @@ pub(super) enum Loose {
     Other,
 }
 
-/// A short text. Of a longer one only its length is kept: it is text, but none that means anything here.
+/// A short text. For a longer text only the length is kept, because no longer text is valid here.
 #[derive(Clone, Copy, Debug, PartialEq)]
 pub(super) struct Word {
     bytes: [u8; Self::MOST],
@@ -41,7 +41,7 @@ impl Word {
     }
 }
 
-/// True or false.
+/// Reads a value as true or false.
 pub(super) fn flag(value: Option<Loose>, field: &'static str) -> Result<Option<bool>, Refusal> {
     match value {
         None => Ok(None),
@@ -50,7 +50,7 @@ pub(super) fn flag(value: Option<Loose>, field: &'static str) -> Result<Option<b
     }
 }
 
-/// A whole number of a range.
+/// Reads a value as a whole number in a range.
 pub(super) fn whole(
     value: Option<Loose>,
     range: RangeInclusive<u16>,
@@ -66,7 +66,7 @@ pub(super) fn whole(
     }
 }
 
-/// A text of at most `N` bytes.
+/// Reads a value as a text of at most `N` bytes.
 pub(super) fn words<const N: usize>(
     value: Option<Loose>,
     field: &'static str,

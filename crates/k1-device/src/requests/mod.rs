@@ -1,4 +1,4 @@
-//! What may be asked, as types that hold valid values only.
+//! Types of the requests. Their methods return only valid values.
 
 mod loose;
 mod params;
@@ -18,7 +18,7 @@ pub use self::params::ParamsPatch;
 pub(crate) use self::params::param_properties;
 pub use self::setup::SetupPatch;
 
-/// The pattern that a text names.
+/// Index of the pattern that a text names.
 fn named_pattern(id: Loose, field: &'static str) -> Result<usize, Refusal> {
     match id {
         Loose::Text(word) => pattern_by_id(word.as_str()).ok_or(Refusal::PatternNotFound),
@@ -30,11 +30,12 @@ fn named_pattern(id: Loose, field: &'static str) -> Result<usize, Refusal> {
 #[derive(Clone, Copy, Debug, Default, PartialEq, Deserialize)]
 #[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
 pub struct Select {
-    /// Index; checked before it is narrowed, so that 256 is not 0.
+    /// Index of the pattern.
+    // It is checked before it is narrowed, so that 256 does not become 0.
     #[serde(default)]
     #[cfg_attr(feature = "schema", schemars(with = "Option<u32>"))]
     index: Option<Loose>,
-    /// Identifier.
+    /// Identifier of the pattern.
     #[serde(default)]
     #[cfg_attr(feature = "schema", schemars(with = "Option<std::string::String>"))]
     id: Option<Loose>,
@@ -59,11 +60,11 @@ impl Select {
 /// Most reads of one self-test.
 pub const MOST_READS: u32 = 1_000_000;
 
-/// How many reads a self-test does.
+/// Number of reads of a self-test.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Deserialize)]
 #[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
 pub struct SelfTest {
-    /// Reads, 1 … 1,000,000.
+    /// Number of reads, 1 … 1,000,000.
     #[serde(default)]
     #[cfg_attr(feature = "schema", schemars(with = "u32"))]
     reads: Option<Loose>,
@@ -90,7 +91,7 @@ pub struct AudioConfig {
 }
 
 impl AudioConfig {
-    /// The gain; outside its range it is refused and not clamped, as in the lamps in the field.
+    /// The gain. A value outside its range is refused and not clamped, as in the lamps in the field.
     pub fn gain(&self) -> Result<f32, Refusal> {
         match self.microphone_gain {
             None => Err(Refusal::MissingField("microphone_gain")),
@@ -106,29 +107,29 @@ impl AudioConfig {
 #[derive(Clone, Copy, Debug, PartialEq, Deserialize)]
 #[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
 pub struct Restore<'a> {
-    /// Version of the form, "1.0".
+    /// Version of the format, "1.0".
     #[serde(borrow)]
     #[cfg_attr(feature = "schema", schemars(with = "std::string::String"))]
     version: Option<&'a str>,
-    /// Parameters; missing ones take their defaults.
+    /// Values of the parameters; missing parameters take their defaults.
     #[cfg_attr(feature = "schema", schemars(with = "ParamsPatch"))]
     parameters: Option<ParamsPatch>,
     /// Index of the pattern.
     #[serde(default)]
     #[cfg_attr(feature = "schema", schemars(with = "Option<u32>"))]
     current_pattern: Option<Loose>,
-    /// Microphone gain.
+    /// Microphone gain, a factor from 0.5 to 2.
     #[serde(default)]
     #[cfg_attr(feature = "schema", schemars(with = "Option<f32>"))]
     microphone_gain: Option<Loose>,
 }
 
-/// A backup that was understood.
+/// A valid backup.
 #[derive(Clone, Copy, Debug, PartialEq)]
 pub struct Restored {
     /// The whole set of parameters.
     pub params: Params,
-    /// True if no value had to be brought into its range.
+    /// True if all values were within their ranges.
     pub exact: bool,
     /// The pattern, if the backup names one that exists.
     pub pattern: Option<usize>,
@@ -160,7 +161,7 @@ impl Restore<'_> {
     }
 }
 
-/// Either Wi-Fi work-around.
+/// Wi-Fi work-arounds to change.
 #[derive(Clone, Copy, Debug, PartialEq, Deserialize)]
 #[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
 pub struct LinkOptions {
@@ -175,7 +176,7 @@ pub struct LinkOptions {
 }
 
 impl LinkOptions {
-    /// What is to be changed, 802.11b/g and 20 MHz; at least one.
+    /// The changes to 802.11b/g only and 20 MHz only; at least one is present.
     pub fn changes(&self) -> Result<(Option<bool>, Option<bool>), Refusal> {
         match (flag(self.force_bg_only, "force_bg_only")?, flag(self.force_ht20, "force_ht20")?) {
             (None, None) => Err(Refusal::MissingField("force_bg_only or force_ht20")),
@@ -183,7 +184,7 @@ impl LinkOptions {
         }
     }
 }
-/// What a page says on the live WebSocket: any of these, at once.
+/// A command from a page on the live WebSocket: any of these fields.
 #[derive(Clone, Copy, Debug, Default, Deserialize)]
 pub struct Command {
     /// Parameters to change.
@@ -192,19 +193,19 @@ pub struct Command {
     /// Pattern to select, by id.
     #[serde(default)]
     pattern: Option<Loose>,
-    /// Microphone gain.
+    /// Microphone gain, a factor from 0.5 to 2.
     #[serde(default)]
     gain: Option<Loose>,
-    /// Send the sound too.
+    /// True to send the sound too.
     #[serde(default)]
     audio: Option<Loose>,
-    /// Send small moving pictures of every pattern.
+    /// True to send small moving pictures of every pattern.
     #[serde(default)]
     thumbnails: Option<Loose>,
     /// Frames per second that the page can show, 1 … 120.
     #[serde(default)]
     fps: Option<Loose>,
-    /// Echoed, so that the page can measure the way and set its clock.
+    /// Value that K1 echoes, so that the page can measure the delay and set its clock.
     #[serde(default)]
     pub ping: Option<f64>,
 }
@@ -215,17 +216,17 @@ impl Command {
         self.pattern.map(|id| named_pattern(id, "pattern")).transpose()
     }
 
-    /// Whether to send the sound too, if it says so.
+    /// Whether to send the sound too; `None` = unchanged.
     pub fn audio(&self) -> Result<Option<bool>, Refusal> {
         flag(self.audio, "audio")
     }
 
-    /// Whether to send small moving pictures, if it says so.
+    /// Whether to send small moving pictures; `None` = unchanged.
     pub fn thumbnails(&self) -> Result<Option<bool>, Refusal> {
         flag(self.thumbnails, "thumbnails")
     }
 
-    /// Frames per second that the page can show, brought to 1 … 120, if it says so.
+    /// Frames per second that the page can show, brought into 1 … 120; `None` = unchanged.
     pub fn fps(&self) -> Result<Option<f64>, Refusal> {
         match self.fps {
             None => Ok(None),
@@ -253,11 +254,11 @@ pub struct SetKeys<'a> {
 }
 
 impl SetKeys<'_> {
-    /// The statement; nothing in it is believed yet.
+    /// The statement. Its signature is not verified yet.
     ///
     /// # Errors
     ///
-    /// [`Refusal::MissingField`], [`Refusal::InvalidValue`].
+    /// [`Refusal::MissingField`], or [`Refusal::InvalidValue`] if it is not 192 bytes in base64.
     pub fn envelope(&self) -> Result<Envelope, Refusal> {
         use base64::prelude::{BASE64_STANDARD, Engine};
         let text = self.statement.ok_or(Refusal::MissingField("statement"))?;

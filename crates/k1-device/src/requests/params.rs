@@ -15,12 +15,12 @@ pub struct ParamsPatch {
     values: [Option<f32>; Param::ALL.len()],
     clamped: u32,
     wrong: Option<Param>,
-    /// Fields that are no parameters; they are ignored, as lamps in the field do.
+    /// Number of fields that are not parameters. They are ignored, as the lamps in the field do.
     pub unknown: u32,
 }
 
 impl ParamsPatch {
-    /// The changes, each at its nearest valid value; refused as a whole if a value is no number.
+    /// The changes, each with its nearest valid value. Refused as a whole if a value is not a number.
     pub fn changes(&self) -> Result<impl Iterator<Item = (Param, f32)> + '_, Refusal> {
         match self.wrong {
             Some(param) => Err(Refusal::NotANumber(param)),
@@ -101,7 +101,7 @@ impl<'de> Deserialize<'de> for ParamsPatch {
     }
 }
 
-/// The name of a field: a parameter's, or another.
+/// The name of a field; `None` if no parameter has this name.
 struct Key(Option<Param>);
 
 impl<'de> Deserialize<'de> for Key {

@@ -1,4 +1,4 @@
-//! How the hardware and the network are set up.
+//! Requests that change the setup of the hardware and the network.
 
 use heapless::String;
 use serde::Deserialize;
@@ -8,7 +8,7 @@ use crate::error::Refusal;
 use crate::harmless::harmless;
 use crate::settings::{ColorOrder, Hardware, MOST_LEDS, MOST_MA, RESET_US, Wifi};
 
-/// How the hardware is set up; any of these.
+/// Changes to the setup of the hardware and the network: any of these fields.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Deserialize)]
 #[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
 pub struct SetupPatch {
@@ -36,7 +36,7 @@ pub struct SetupPatch {
     #[serde(default)]
     #[cfg_attr(feature = "schema", schemars(with = "Option<std::string::String>"))]
     name: Option<Loose>,
-    /// Network light that shows the same frames by DDP, ADDRESS:PORT; empty = none.
+    /// ADDRESS:PORT of a network light that shows the same frames by DDP; empty = none.
     #[serde(default)]
     #[cfg_attr(feature = "schema", schemars(with = "Option<std::string::String>"))]
     mirror: Option<Loose>,
@@ -44,14 +44,14 @@ pub struct SetupPatch {
     #[serde(default)]
     #[cfg_attr(feature = "schema", schemars(with = "Option<std::string::String>"))]
     wifi_ssid: Option<Loose>,
-    /// Its password, at most 63 bytes; it can be set and never read.
+    /// Password of the network, at most 63 bytes; it can be set but not read.
     #[serde(default)]
     #[cfg_attr(feature = "schema", schemars(with = "Option<std::string::String>"))]
     wifi_password: Option<Loose>,
 }
 
 impl SetupPatch {
-    /// Everything it says is right, and it says something.
+    /// Checks that every field is valid and that at least one is present.
     ///
     /// # Errors
     ///
@@ -64,7 +64,7 @@ impl SetupPatch {
         self.apply_wifi(&mut Wifi::default()).map(|_| ())
     }
 
-    /// Changes what it names of the hardware, or nothing if a field is wrong; true if anything is another than before.
+    /// Changes the named settings of the hardware, or nothing if a field is wrong. True if a setting has changed.
     ///
     /// # Errors
     ///
@@ -96,7 +96,7 @@ impl SetupPatch {
         }
         let expected = "a text of at most 32 bytes, without invisible characters";
         if let Some(name) = words(self.name, "name", expected)? {
-            // It is shown in many places, by many programs.
+            // Many programs show the name in many places.
             if harmless(&name) != name.as_str() {
                 return Err(Refusal::InvalidValue { field: "name", expected });
             }
@@ -118,7 +118,7 @@ impl SetupPatch {
         Ok(changed)
     }
 
-    /// The same for the network.
+    /// Changes the named settings of the network, or nothing if a field is wrong. True if a setting has changed.
     ///
     /// # Errors
     ///

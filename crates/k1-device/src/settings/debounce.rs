@@ -1,25 +1,25 @@
-//! When settings are written.
+//! Decides when settings are written.
 
-/// Waits until a user has let go of a slider before flash is written.
+/// Waits until a user has released a slider before flash is written.
 #[derive(Clone, Copy, Debug, Default)]
 pub struct Debounce {
     first_us: Option<u64>,
     last_us: u64,
 }
 
-/// Pause after the last change.
+/// Pause in µs after the last change.
 const QUIET_US: u64 = 2_000_000;
-/// Whatever happens, a change is written after this.
+/// Longest time in µs until a change is written, even if more changes follow.
 const LATEST_US: u64 = 15_000_000;
 
 impl Debounce {
-    /// Something has changed.
+    /// Notes that a setting has changed.
     pub fn touch(&mut self, now_us: u64) {
         self.first_us.get_or_insert(now_us);
         self.last_us = now_us;
     }
 
-    /// True while a change waits.
+    /// True while a change waits to be written.
     pub fn is_waiting(&self) -> bool {
         self.first_us.is_some()
     }

@@ -1,4 +1,4 @@
-//! What a lamp remembers: groups of settings, how they are kept in flash, and when they are written.
+//! What a lamp remembers: groups of settings, their storage in flash, and when they are written.
 
 mod debounce;
 mod store;
@@ -16,7 +16,8 @@ use crate::firmware::Journal;
 
 /// Most LEDs of a lamp.
 pub const MOST_LEDS: usize = 300;
-/// Shortest and longest pause between two frames on the wire, in µs: some WS2812B want 280, none more than 1,000.
+/// Shortest and longest pause between two frames on the wire, in µs. Some WS2812B need 280; more than 1,000 is never
+/// needed.
 pub const RESET_US: core::ops::RangeInclusive<u16> = 50..=1_000;
 /// Largest current limit, in mA.
 pub const MOST_MA: u16 = 20_000;
@@ -74,24 +75,24 @@ impl ColorOrder {
     }
 }
 
-/// How the hardware is set up.
+/// Setup of the hardware.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 pub struct Hardware {
     /// Number of LEDs, 1 … [`MOST_LEDS`].
     pub leds: u16,
-    /// Order of the colours.
+    /// Order of the colours on the wire.
     pub order: ColorOrder,
-    /// Pause between two frames, in µs.
+    /// Pause between two frames on the wire, in µs.
     pub reset_us: u16,
     /// Current limit in mA; 0 = none.
     pub limit_ma: u16,
     /// Fixed noise floor in dBFS; `None` = learned.
     pub floor_db: Option<f32>,
-    /// Name of the lamp; empty = made of its hardware address.
+    /// Name of the lamp; empty = made from its hardware address.
     pub name: String<32>,
-    /// Network light that shows the same frames, by DDP.
+    /// Address and port of a network light that shows the same frames, by DDP.
     pub mirror: Option<(Ipv4Addr, u16)>,
-    /// Token that requests must show; empty = a new one is made.
+    /// Token that requests must show; empty = the lamp makes a new one.
     pub token: String<32>,
 }
 
@@ -102,7 +103,7 @@ impl Default for Hardware {
 }
 
 impl Hardware {
-    /// A K1 as it leaves the factory: 180 WS2812B and 5 A.
+    /// Factory setup: 180 WS2812B and 5 A.
     pub const fn new() -> Self {
         Self {
             leds: 180,
@@ -116,12 +117,12 @@ impl Hardware {
         }
     }
 
-    /// Where frames are mirrored to.
+    /// Address of the network light that shows the same frames.
     pub fn mirror(&self) -> Option<SocketAddrV4> {
         self.mirror.map(|(ip, port)| SocketAddrV4::new(ip, port))
     }
 
-    /// Brought into range, whatever stood in flash.
+    /// The setup with every value from flash brought into its range.
     fn mended(mut self) -> Self {
         self.leds = self.leds.clamp(1, MOST_LEDS as u16);
         self.reset_us = self.reset_us.clamp(*RESET_US.start(), *RESET_US.end());
@@ -134,9 +135,9 @@ impl Hardware {
 /// Access to a network.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 pub struct Wifi {
-    /// Name of the network; empty = none is known.
+    /// Name of the network; empty = no network is known.
     pub ssid: String<32>,
-    /// Its password; never shown.
+    /// Password of the network; never shown.
     pub password: String<64>,
     /// 802.11b/g only.
     pub bg_only: bool,
@@ -151,7 +152,7 @@ impl Default for Wifi {
 }
 
 impl Wifi {
-    /// No network; the work-arounds start switched on, as in the lamps in the field.
+    /// No network. The work-arounds are on by default, as in the lamps in the field.
     pub const fn new() -> Self {
         Self { ssid: String::new(), password: String::new(), bg_only: true, ht20: true }
     }
@@ -162,11 +163,11 @@ impl Wifi {
 pub struct Memory {
     /// Parameters, pattern and gain.
     pub look: Settings,
-    /// Hardware.
+    /// Setup of the hardware.
     pub hardware: Hardware,
-    /// Network.
+    /// Access to the network.
     pub wifi: Wifi,
-    /// Whose firmware is let in.
+    /// Keys whose signatures count.
     pub trust: Trust,
     /// The last trial of new firmware.
     pub journal: Option<Journal>,
@@ -179,7 +180,7 @@ impl Default for Memory {
 }
 
 impl Memory {
-    /// A lamp on its first day.
+    /// The memory of a new lamp.
     pub const fn new() -> Self {
         Self {
             look: Settings::new(),
@@ -191,16 +192,16 @@ impl Memory {
     }
 }
 
-/// What is written at once.
+/// A group of settings that is written together.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Group {
     /// Parameters, pattern and gain.
     Look,
-    /// Hardware.
+    /// Setup of the hardware.
     Hardware,
-    /// Network.
+    /// Access to the network.
     Wifi,
-    /// Whose firmware is let in.
+    /// Keys whose signatures count.
     Trust,
     /// The last trial of new firmware.
     Journal,

@@ -1,7 +1,7 @@
 //! Settings in flash: each group is a checksummed record of a power-fail-safe map.
 //!
-//! A group that is missing, damaged or of a later form takes its defaults; the others stay. Loading never fails: a lamp
-//! whose storage is broken still shines, and says what is wrong.
+//! A group that is missing, damaged or in a newer format takes its defaults; the others stay. Loading never fails: a
+//! lamp with broken storage still shines, and reports what is wrong.
 
 use core::ops::Range;
 
@@ -17,7 +17,8 @@ use serde::{Deserialize, Serialize};
 use super::{Group, Hardware, Memory};
 use crate::exchange::Settings;
 
-/// Parameters, pattern and gain as they stand in flash: the pattern by its id, so that a new one does not move it.
+/// Parameters, pattern and gain as flash stores them. The pattern is stored by its id, because an index changes when
+/// patterns are added.
 #[derive(Serialize, Deserialize)]
 struct Look {
     values: [f32; Param::ALL.len()],
@@ -40,7 +41,7 @@ impl From<Look> for Settings {
     }
 }
 
-/// Keys of the map: one per group and form. A form that changes gets a new key, and the old one is read once more.
+/// Keys of the map: one for each group and format. A changed format gets a new key, and the old key is read once more.
 mod key {
     pub const LOOK: u8 = 1;
     pub const HARDWARE: u8 = 2;
@@ -49,21 +50,21 @@ mod key {
     pub const JOURNAL: u8 = 5;
 }
 
-/// What became of loading.
+/// Result of loading.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub struct Loaded {
-    /// Groups that were there and right.
+    /// Number of groups that were present and valid.
     pub groups: u8,
-    /// Groups that were there and could not be understood.
+    /// Number of groups that were present but could not be read.
     pub damaged: u8,
     /// True if nothing could be read at all and the area was erased.
     pub erased: bool,
 }
 
-/// Longest record.
+/// Length of the longest record in bytes.
 const RECORD: usize = 256;
 
-/// Settings in flash. One owner.
+/// Settings in flash, with one owner.
 pub struct Store<F: NorFlash> {
     map: MapStorage<u8, F, Cache<Uncached, Uncached, Uncached, u8>>,
     buffer: [u8; RECORD],
@@ -74,24 +75,24 @@ pub struct Store<F: NorFlash> {
 }
 
 impl<F: NorFlash> Store<F> {
-    /// Settings in this range of a flash: whole sectors, at least two. `None` if it is not that.
+    /// Settings in this range of a flash. `None` unless the range has whole sectors, at least two.
     pub fn new(flash: F, range: Range<u32>) -> Option<Self> {
         let map = MapStorage::new(flash, MapConfig::try_new(range).ok()?, Cache::new_uncached());
         Some(Self { map, buffer: [0; RECORD], writes: 0, errors: 0 })
     }
 
-    /// Gives the flash back.
+    /// Returns the flash.
     pub fn into_flash(self) -> F {
         self.map.destroy().0
     }
 
-    /// Everything that can be read; what cannot is as on the first day.
+    /// Loads everything that can be read; the rest takes its defaults.
     pub async fn load(&mut self) -> (Memory, Loaded) {
         let (mut memory, mut loaded) = (Memory::default(), Loaded::default());
         let result = self.load_into(&mut memory, &mut loaded).await;
         if result.is_err() {
             self.errors += 1;
-            // The map repairs what a power cut can do. What it cannot repair is foreign to it.
+            // The map repairs damage from power cuts. Data that it cannot repair was not written by it.
             loaded.erased = self.map.erase_all().await.is_ok();
         }
         (memory, loaded)
@@ -134,10 +135,10 @@ impl<F: NorFlash> Store<F> {
         }
     }
 
-    /// Remembers one group of `memory`; false if the flash refused.
+    /// Writes one group of `memory`; false if the flash failed.
     ///
-    /// If the area is broken in a way that loading did not notice (bits that are not erased where nothing was
-    /// written), it is erased and all groups are written anew.
+    /// If the area is damaged in a way that loading did not notice (bits that are not erased where nothing was
+    /// written), the area is erased and all groups are written again.
     pub async fn save(&mut self, memory: &Memory, group: Group) -> bool {
         if self.put(memory, group).await {
             return true;
@@ -161,11 +162,11 @@ impl<F: NorFlash> Store<F> {
             Group::Trust => (key::TRUST, postcard::to_slice(&memory.trust, &mut record)),
             Group::Journal => match &memory.journal {
                 Some(journal) => (key::JOURNAL, postcard::to_slice(journal, &mut record)),
-                // What never was needs no record.
+                // A trial that never took place needs no record.
                 None => return true,
             },
         };
-        // Every group fits a record: its texts are bounded.
+        // Every group fits into a record, because its texts have limited lengths.
         let Ok(bytes) = bytes else { return false };
         let bytes: &[u8] = bytes;
         let done = self.map.store_item(&mut self.buffer, &key, &bytes).await.is_ok();
