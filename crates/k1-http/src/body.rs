@@ -62,7 +62,7 @@ enum State {
     Extension {
         value: u64,
     },
-    /// Before the line end behind a chunk.
+    /// Before the line end after a chunk.
     AfterChunk,
     /// In the lines after the last chunk; true if the line is empty so far.
     Trailer {

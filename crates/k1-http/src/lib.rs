@@ -7,7 +7,7 @@
 //! | Room | Purpose |
 //! |---|---|
 //! | [`head`] | the head of a request, parsed and checked |
-//! | [`body`] | a body on its way in, whole or in chunks |
+//! | [`body`] | a body that is arriving, whole or in chunks |
 //! | [`admission`] | whether a request is admitted, and to what |
 //! | [`rejection`] | every refusal of the door: status, code and sentence |
 //! | [`names`] | the `Host` and `Origin` values that a K1 accepts |
