@@ -33,6 +33,8 @@ enum Body {
 }
 
 /// Answers a request as it was judged; `body` is its whole body, or why there is none.
+// Once in a lamp's flash, and not once for each caller.
+#[inline(never)]
 pub fn respond<'a>(
     backend: &dyn Backend,
     judged: &Judged<'a, Action>,

@@ -8,7 +8,7 @@ const SAME: Duration = Duration::from_secs(1);
 
 /// Effect of a request to end.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum Wish {
+pub enum EndRequest {
     /// An orderly end.
     End,
     /// A repetition of the last request.
@@ -19,19 +19,19 @@ pub enum Wish {
 
 /// The requests to end so far.
 #[derive(Debug, Default)]
-pub struct Wishes(Mutex<Option<Instant>>);
+pub struct EndRequests(Mutex<Option<Instant>>);
 
-impl Wishes {
+impl EndRequests {
     /// Handles a request that came at `now`.
-    pub fn take(&self, now: Instant) -> Wish {
+    pub fn take(&self, now: Instant) -> EndRequest {
         let mut first = self.0.lock().unwrap_or_else(PoisonError::into_inner);
         match *first {
             None => {
                 *first = Some(now);
-                Wish::End
+                EndRequest::End
             }
-            Some(first) if now.saturating_duration_since(first) < SAME => Wish::Same,
-            Some(_) => Wish::EndNow,
+            Some(first) if now.saturating_duration_since(first) < SAME => EndRequest::Same,
+            Some(_) => EndRequest::EndNow,
         }
     }
 }
@@ -57,14 +57,14 @@ mod tests {
     use super::*;
 
     #[test]
-    fn signals_in_quick_succession_are_one_wish() {
-        let (wishes, now) = (Wishes::default(), Instant::now());
-        assert_eq!(wishes.take(now), Wish::End);
+    fn signals_in_quick_succession_are_one_request() {
+        let (requests, now) = (EndRequests::default(), Instant::now());
+        assert_eq!(requests.take(now), EndRequest::End);
         for ms in [0, 1, 5, 20, 900] {
-            assert_eq!(wishes.take(now + Duration::from_millis(ms)), Wish::Same, "{ms} ms");
+            assert_eq!(requests.take(now + Duration::from_millis(ms)), EndRequest::Same, "{ms} ms");
         }
         for ms in [1_100, 1_101, 60_000] {
-            assert_eq!(wishes.take(now + Duration::from_millis(ms)), Wish::EndNow, "{ms} ms");
+            assert_eq!(requests.take(now + Duration::from_millis(ms)), EndRequest::EndNow, "{ms} ms");
         }
     }
 }

@@ -31,7 +31,7 @@ pub struct Site<A: 'static> {
 /// What a request was let in to.
 #[derive(Debug)]
 pub enum Entry<'a, A: 'static> {
-    /// Nothing yet: a browser asks what it may.
+    /// The preflight request of a browser.
     Preflight,
     /// A file; true if the client has it already.
     File(&'static File, bool),
@@ -48,7 +48,7 @@ pub struct Judged<'a, A: 'static> {
     pub result: Result<Entry<'a, A>, Rejection>,
     /// The page that may read the answer.
     pub origin: Option<&'a str>,
-    /// True if it was let in to what is guarded.
+    /// True if it was let in to a guarded path.
     pub is_trusted: bool,
     /// True if it showed the first wrong token of a burst.
     pub begins_burst: bool,
@@ -100,6 +100,8 @@ impl<A, const R: usize, const G: usize> Admission<A, R, G> {
     }
 
     /// Judges a request from `address` at `now_ms`.
+    // Once in a lamp's flash, and not once for each caller.
+    #[inline(never)]
     pub fn judge<'a>(&mut self, address: IpAddr, head: &Head<'a>, now_ms: u64) -> Judged<'a, A> {
         let mut judged = Judged {
             result: Err(Rejection::Forbidden),
@@ -112,8 +114,8 @@ impl<A, const R: usize, const G: usize> Admission<A, R, G> {
         }
         let file = self.site.files.iter().find(|f| f.path == head.path);
         if !self.names.origin(head.origin, head.host) {
-            // The page's own scripts, which are no secret and without which it could not say what is wrong. No other
-            // page may read them: it is not told that it may.
+            // The page's own scripts are not secret, and it needs them to explain the refusal. Without permission in
+            // the answer, other pages cannot read them.
             if let Some(file) = file.filter(|f| f.path != "/" && matches!(head.method, "GET" | "HEAD")) {
                 judged.result = Ok(Entry::File(file, file.tag.is_known(head.known_tag)));
             }

@@ -14,7 +14,7 @@ pub const JSON: &str = "application/json";
 /// What an answer is about.
 #[derive(Clone, Copy, Debug)]
 pub enum Content<'a> {
-    /// Nothing; the answer to a browser that asks what it may.
+    /// Nothing: the answer to a preflight request.
     Nothing,
     /// An answer of this media type.
     Of(&'static str),

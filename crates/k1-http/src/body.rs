@@ -1,5 +1,5 @@
-//! Bodies. They are taken in whole before anything is answered: a sender who is cut off in the middle would not read the
-//! answer.
+//! Bodies of requests. They are read to the end before the answer: a sender that is cut off in the middle would not
+//! read it.
 
 use crate::limits::MOST_DISCARDED;
 use crate::rejection::Rejection;
@@ -13,7 +13,7 @@ pub enum Framing {
     Chunked,
 }
 
-/// Keeps count of a body, so that it is neither kept beyond what its path takes nor read for ever.
+/// Counts the bytes of a body and limits how many of them are kept and read.
 #[derive(Clone, Copy, Debug)]
 pub struct Measure {
     max: usize,
@@ -33,9 +33,9 @@ impl Measure {
         room.min(n as u64) as usize
     }
 
-    /// True if the rest is not worth reading, even to be forgotten.
+    /// True if the rest is not worth reading, even to be discarded.
     pub const fn is_hopeless(&self) -> bool {
-        self.size > MOST_DISCARDED
+        self.size > MOST_DISCARDED && self.size > self.max as u64
     }
 
     /// Whether the body fits, with `announced` bytes still to come.
@@ -51,14 +51,14 @@ impl Measure {
 
 #[derive(Clone, Copy, Debug, PartialEq)]
 enum State {
-    /// In data of which so much is left.
+    /// In data; the number of bytes left.
     Data(u64),
-    /// In the hexadecimal length of a chunk, after so many digits.
+    /// In the hexadecimal length of a chunk, and its digits so far.
     Size {
         value: u64,
         digits: u8,
     },
-    /// In what may stand between the length and the end of its line.
+    /// Between the length of a chunk and the end of its line.
     Extension {
         value: u64,
     },
@@ -91,7 +91,7 @@ impl Intake {
         Self { state, chunked, kept: 0, measure: Measure::new(max) }
     }
 
-    /// True when the whole body has come, or so much of it that the rest is not worth waiting for.
+    /// True when the body is complete, or too large to be read on.
     pub fn is_done(&self) -> bool {
         self.state == State::Done || self.measure.is_hopeless()
     }
@@ -224,6 +224,20 @@ mod tests {
                 }
             }
         }
+    }
+
+    #[test]
+    fn a_body_is_read_as_long_as_it_may_fit_or_be_discarded() {
+        let after = |max: usize, n: usize| {
+            let mut measure = Measure::new(max);
+            (measure.take(n), measure.is_hopeless(), measure.verdict(0).is_ok(), measure.verdict(1).is_ok())
+        };
+        let most = MOST_DISCARDED as usize;
+        assert_eq!(after(10, 10), (10, false, true, false));
+        assert_eq!(after(10, most), (10, false, false, false));
+        assert_eq!(after(10, most + 1), (10, true, false, false));
+        assert_eq!(after(2 * most, 2 * most), (2 * most, false, true, false), "a large body that is welcome");
+        assert_eq!(after(2 * most, 2 * most + 1), (2 * most, true, false, false));
     }
 
     #[test]

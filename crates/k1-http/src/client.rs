@@ -1,9 +1,9 @@
-//! Who counts as one client.
+//! Which addresses count as one client.
 
 use core::fmt;
 use core::net::{IpAddr, Ipv6Addr};
 
-/// A client as far as limits go: an IPv4 address, or an IPv6 network of 64 bits, which is what one home has.
+/// A client, for limits: an IPv4 address, or an IPv6 network of 64 bits, the size that one home gets.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub struct Client(IpAddr);
 

@@ -2,15 +2,15 @@
 
 use crate::rejection::Rejection;
 
-/// Different wrong tokens in a row that cost their sender no waiting: a person's slips, and old bookmarks.
+/// Number of different wrong tokens in a row that are free: typing errors and old bookmarks.
 const FREE_GUESSES: u32 = 8;
 /// The first wait in ms; each further wrong token doubles it.
 const FIRST_WAIT_MS: u64 = 1_000;
 /// The longest wait in ms.
 const LONGEST_WAIT_MS: u64 = 30_000;
-/// A sender who has shown no wrong token for as long, in ms, begins anew.
+/// Time without a wrong token after which a sender is forgiven, in ms.
 const FORGIVEN_MS: u64 = 600_000;
-/// A pause of as long, in ms, ends a burst.
+/// Pause that ends a burst, in ms.
 const BURST_PAUSE_MS: u64 = 10_000;
 
 /// Wrong tokens and their senders. Where every place is taken, all further senders share one more place, and wait
@@ -28,7 +28,7 @@ pub struct Guesses<K, const N: usize> {
 
 #[derive(Clone, Copy, Debug)]
 struct Sender<K> {
-    /// Nothing for the crowd.
+    /// `None` for the crowd.
     key: Option<K>,
     last: u64,
     guesses: u32,
@@ -50,7 +50,7 @@ pub struct Wrong {
 /// Wrong tokens of one sender without a pause between them.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Burst<K> {
-    /// The sender; nothing for all those together that found no place of their own.
+    /// The sender; `None` for all senders without a place of their own together.
     pub key: Option<K>,
     /// Number of wrong tokens.
     pub count: u32,
@@ -65,8 +65,8 @@ impl<K: Copy + PartialEq, const N: usize> Default for Guesses<K, N> {
 }
 
 impl<K: Copy + PartialEq, const N: usize> Guesses<K, N> {
-    /// Notes that `key` has shown a wrong `token`. The same token once more is no further guess: every tab of a browser
-    /// tries what it remembers.
+    /// Notes that `key` has shown a wrong `token`. The same token again does not count as a guess: every tab of a
+    /// browser sends the one it remembers.
     pub fn wrong(&mut self, key: K, token: &str, now_ms: u64) -> Wrong {
         let hash = crate::etag::fnv(token.as_bytes());
         let (key, place) = self.place(key, now_ms);

@@ -17,7 +17,7 @@ pub struct Head<'a> {
     pub query: Option<&'a str>,
     /// `Host`.
     pub host: Option<&'a str>,
-    /// `Origin`; one that is no text is "null".
+    /// `Origin`; "null" if it is not UTF-8 or comes twice.
     pub origin: Option<&'a str>,
     /// Token of `Authorization: Bearer`.
     pub bearer: Option<&'a str>,
@@ -116,7 +116,7 @@ impl<'a> Head<'a> {
                 }
                 head.host = Some(text.unwrap_or_default());
             } else if is("origin") {
-                // One that is no text is no absent one: it is foreign. So are two.
+                // Not UTF-8 is not the same as absent: it is foreign. So are two.
                 head.origin = Some(if head.origin.is_none() { text.unwrap_or("null") } else { "null" });
             } else if is("authorization") {
                 head.bearer = text.ok().and_then(bearer);

@@ -1,8 +1,8 @@
 #![cfg_attr(not(test), no_std)]
 #![forbid(unsafe_code)]
 
-//! The one door to a K1: what it lets in over HTTP and WebSocket, and what it refuses. No I/O, no clock, and no table of
-//! K1's: routes and files are passed in, and so is the time.
+//! The one door to a K1: it decides which requests over HTTP and WebSocket are let in, and how the others are refused.
+//! No I/O and no clock. Routes, files and the time are passed in.
 //!
 //! | Room | What lives there |
 //! |---|---|
@@ -20,7 +20,7 @@
 //! | [`answer`] | the head of an answer |
 //! | [`etag`] | entity tags |
 //! | [`websocket`] | handshake, frames and close codes |
-//! | [`client`] | who counts as one client |
+//! | [`client`] | which addresses count as one client |
 //!
 //! The program uses it behind a full server (hyper), the lamp on its own.
 

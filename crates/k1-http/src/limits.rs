@@ -15,7 +15,7 @@ pub struct Limits {
     pub idle_in_need_ms: u64,
     /// Time for a body, in ms.
     pub body_ms: u64,
-    /// A client that takes nothing for this time is gone, in ms.
+    /// Time after which a client that takes nothing is gone, in ms.
     pub write_ms: u64,
     /// WebSockets at once.
     pub websockets: usize,
@@ -63,7 +63,7 @@ pub const fn connections_for(files: u64) -> usize {
     }) as usize
 }
 
-/// Bytes of a body that is too large are taken in and forgotten up to this number; then the connection ends.
+/// Most bytes of a body that is too large that are read and discarded; after that the connection ends.
 pub const MOST_DISCARDED: u64 = 1 << 20;
 /// Largest body in bytes that any path takes without a limit of its own.
 pub const SMALL_BODY: usize = 2_048;
@@ -108,9 +108,9 @@ const fn left(limit_ms: u64, since_ms: u64, now_ms: u64) -> u64 {
     limit_ms.saturating_sub(now_ms.saturating_sub(since_ms))
 }
 
-/// Between two pings on a WebSocket, in ms.
+/// Time between two pings on a WebSocket, in ms.
 const PING_MS: u64 = 4_000;
-/// A WebSocket without a sign of life for this time is closed, in ms.
+/// Time after which a WebSocket without a sign of life is closed, in ms.
 const GONE_MS: u64 = 12_000;
 
 /// What is due on a WebSocket.

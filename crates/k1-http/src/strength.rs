@@ -120,7 +120,7 @@ fn run(rest: &[u8]) -> usize {
     length(&next).max(length(&|a, b| next(b, a))).max(keys.unwrap_or(0))
 }
 
-/// Length of what begins at `at` and has begun before, too.
+/// Length of the longest part that begins at `at` and also begins earlier.
 fn repeat(token: &[u8], at: usize) -> usize {
     let same = |from: usize| token[from..].iter().zip(&token[at..]).take_while(|(a, b)| a == b).count();
     (0..at).map(same).max().unwrap_or(0)

@@ -144,7 +144,7 @@ impl Reader {
         &self.message[from..from + length]
     }
 
-    /// Looks at bytes that have come: what they are, and how many were used up.
+    /// Reads bytes from a client. Returns what they are and how many were used.
     pub fn feed(&mut self, bytes: &[u8]) -> (Event, usize) {
         let [first, second, rest @ ..] = bytes else { return (Event::More, 0) };
         let (is_last, reserved, opcode) = (first & 0x80 != 0, first & 0x70, first & 0x0f);
@@ -197,7 +197,7 @@ impl Reader {
     }
 }
 
-/// What has come on a WebSocket, and what of it was used up.
+/// The bytes received on a WebSocket that are not yet used, and the message they form.
 #[derive(Debug, Default)]
 pub struct Inbox {
     bytes: Vec<u8>,

@@ -46,6 +46,22 @@ fn counts<const N: usize>(lamp: &Lamp, which: [Count; N]) -> [u32; N] {
     which.map(|count| lamp.meters.get(count))
 }
 
+/// A half that does not wait would run for ever at one moment.
+#[derive(Default)]
+struct Turns {
+    at_us: u64,
+    count: u32,
+}
+
+impl Turns {
+    fn turn(&mut self) {
+        let now = now_us();
+        self.count = if self.at_us == now { self.count + 1 } else { 0 };
+        self.at_us = now;
+        assert!(self.count < 100, "the half does not wait");
+    }
+}
+
 /// What a microphone does with a read.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 enum Does {
@@ -64,11 +80,18 @@ struct Played {
     reads: u32,
     due: Instant,
     bounds: Rc<RefCell<Vec<u64>>>,
+    turns: Turns,
 }
 
 impl Played {
     fn new(script: impl FnMut(u32) -> Does + 'static) -> Self {
-        Self { script: Box::new(script), reads: 0, due: Instant::now(), bounds: Rc::default() }
+        Self {
+            script: Box::new(script),
+            reads: 0,
+            due: Instant::now(),
+            bounds: Rc::default(),
+            turns: Turns::default(),
+        }
     }
 }
 
@@ -92,6 +115,7 @@ impl Microphone for Played {
     }
 
     fn take_overruns(&mut self) -> u32 {
+        self.turns.turn();
         u32::from(self.reads == 3) * 5
     }
 }
@@ -107,6 +131,10 @@ struct Heard {
 
 /// A lamp that hears 100 hops.
 fn heard(script: impl FnMut(u32) -> Does + 'static) -> Heard {
+    heard_for(100, script)
+}
+
+fn heard_for(hops: u32, script: impl FnMut(u32) -> Does + 'static) -> Heard {
     let lamp: &'static Lamp = Box::leak(Box::default());
     let _owner = lamp.crossing.take_owner(Settings::default());
     let queue: &'static mut heapless::spsc::Queue<HeardHop, { TAP + 1 }> = Box::leak(Box::default());
@@ -116,7 +144,7 @@ fn heard(script: impl FnMut(u32) -> Does + 'static) -> Heard {
     let bounds = Rc::clone(&microphone.bounds);
     let mut half = pin!(hear(lamp, 1, Box::leak(Box::new(Ear::new())), microphone, tap));
     let mut all = Vec::new();
-    while lamp.meters.get(Count::Hops) < 100 {
+    while lamp.meters.get(Count::Hops) < hops {
         run(half.as_mut(), STEP_US);
         while let Some(hop) = tapped.dequeue() {
             all.push((hop.at_us as f64 / 1000.0 - start as f64 / 1000.0, hop.samples[0]));
@@ -169,6 +197,16 @@ fn a_microphone_that_is_lost_is_one_gap_and_silence_keeps_time() {
 }
 
 #[test]
+fn asking_for_a_microphone_that_is_lost_costs_no_time() {
+    clock::reset(START_US);
+    let h = heard_for(400, |read| if read > 20 { Does::TimesOut } else { Does::Speaks });
+    assert_eq!(counts(h.lamp, [Count::Hops, Count::Underruns]), [400, 1]);
+    assert_eq!(h.bounds.len(), 25, "once a second");
+    assert!(h.bounds[23..].iter().all(|bound| *bound == HOP_US));
+    assert!((h.ended_ms - 3_200.0 - (300.0 - 4.0 * 8.0)).abs() < 1.0, "{} ms", h.ended_ms);
+}
+
+#[test]
 fn each_loss_of_a_microphone_is_a_gap() {
     clock::reset(START_US);
     let h = heard(|read| if (5..=8).contains(&read) { Does::Fails } else { Does::Speaks });
@@ -209,11 +247,13 @@ struct Light {
     refuses: fn(usize) -> bool,
     /// How much too long the driver sleeps, by the frame's number, in µs.
     oversleeps: fn(usize) -> u64,
+    turns: Turns,
 }
 
 impl Strip for Light {
     async fn send(&mut self, bytes: &[u8]) -> Result<(), StripFault> {
         self.frames += 1;
+        self.turns.turn();
         if (self.refuses)(self.frames) {
             return Err(StripFault);
         }
@@ -229,7 +269,14 @@ fn strip(refuses: fn(usize) -> bool, oversleeps: fn(usize) -> u64) -> (Light, Ha
     let hardware = Hardware { leds: 90, reset_us: 300, ..Hardware::new() };
     let sent = Rc::default();
     (
-        Light { wire: Wire::new(90, 300), sent: Rc::clone(&sent), frames: 0, refuses, oversleeps },
+        Light {
+            wire: Wire::new(90, 300),
+            sent: Rc::clone(&sent),
+            frames: 0,
+            refuses,
+            oversleeps,
+            turns: Turns::default(),
+        },
         hardware,
         sent,
     )

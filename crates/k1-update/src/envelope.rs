@@ -1,4 +1,4 @@
-//! An envelope: 128 bytes that an operator states, and the signature under them.
+//! An envelope: 128 bytes of a statement, and the operator's signature under them.
 //!
 //! The signature is Ed25519 (RFC 8032) over the 128 bytes as they are, so that a standard tool can check it. Which key
 //! has signed stands at a fixed place of every envelope, whatever it states.
@@ -30,7 +30,7 @@ impl PublicKey {
         id
     }
 
-    /// False for bytes that are no point of the curve, or one of small order, under which anything verifies.
+    /// False for bytes that are not a point of the curve, or one of small order, under which anything verifies.
     pub fn is_sound(&self) -> bool {
         VerifyingKey::from_bytes(&self.0).is_ok_and(|key| !key.is_weak())
     }
@@ -41,12 +41,12 @@ impl PublicKey {
 pub struct Envelope(pub [u8; ENVELOPE]);
 
 impl Envelope {
-    /// What is stated.
+    /// The statement.
     pub fn body(&self) -> &[u8] {
         &self.0[..BODY]
     }
 
-    /// Who says to have signed.
+    /// The key that claims to have signed.
     pub fn signer(&self) -> KeyId {
         let mut id = KeyId::default();
         id.copy_from_slice(&self.0[SIGNER..SIGNER + 8]);

@@ -22,7 +22,7 @@ use crate::refusal::Refusal;
 
 const MAGIC: &[u8; 8] = b"K1UPDATE";
 const FORM: u32 = 1;
-/// A trial waits for its network so long if the maker has not said otherwise, in s.
+/// How long a trial waits for its network if the maker does not say otherwise, in seconds.
 pub const PATIENCE_S: u16 = 300;
 
 /// A short text in a fixed place: printable ASCII.

@@ -7,7 +7,7 @@ use core::fmt;
 pub enum Refusal {
     /// The lamp trusts nobody yet.
     NoKeys,
-    /// What came is no update of K1's.
+    /// What came is not an update for a K1.
     NotAnUpdate,
     /// What came states no set of keys.
     NotAKeySet,
@@ -69,8 +69,8 @@ impl fmt::Display for Refusal {
     fn fmt(&self, f: &mut fmt::Formatter) -> fmt::Result {
         match self {
             Self::NoKeys => f.write_str("this lamp trusts no key yet: give it one with `k1 keys trust LAMP`"),
-            Self::NotAnUpdate => f.write_str("this is no signed update: make one with `k1 sign IMAGE`"),
-            Self::NotAKeySet => f.write_str("this is no set of keys: make one with `k1 keys`"),
+            Self::NotAnUpdate => f.write_str("this is not a signed update: make one with `k1 sign IMAGE`"),
+            Self::NotAKeySet => f.write_str("this is not a set of keys: make one with `k1 keys`"),
             Self::UnknownForm => {
                 f.write_str("made for a later firmware: update in steps, or sign with an older k1")
             }

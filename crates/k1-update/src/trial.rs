@@ -7,7 +7,7 @@
 
 use core::fmt;
 
-/// Everything must hold so long without a break, in µs.
+/// How long everything must hold without a break, in µs.
 const GOOD_US: u64 = 10_000_000;
 /// A lamp must have become good after this, but for its network, in µs.
 const SOON_US: u64 = 60_000_000;

@@ -22,9 +22,9 @@ mod kind {
 pub enum State {
     /// Ready to receive credentials.
     Ready = 2,
-    /// Connecting.
+    /// Connecting to the network.
     Provisioning = 3,
-    /// Connected.
+    /// Connected to the network.
     Provisioned = 4,
 }
 

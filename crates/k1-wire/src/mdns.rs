@@ -306,7 +306,7 @@ mod tests {
         }
         let mut response = query("k1-a3f0.local", 1);
         response[2] = 0x84;
-        assert_eq!(ask(&response), None, "an answer is no question");
+        assert_eq!(ask(&response), None, "an answer is not a question");
         // A name with a pointer is read; one that points to itself or ahead is not.
         let mut two = query("_k1._tcp.local", 12);
         two[5] = 2;

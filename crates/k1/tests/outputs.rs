@@ -211,7 +211,7 @@ fn keys_images_and_other_results_survive_too() {
         assert!(!bench.at("a").exists(), "nothing is left");
     }
     let run = words(&["run", "demo", "--to", "terminal", "--to", "terminal"]);
-    failed(&start(&mut bench.command(&run)).end(), &["named twice"]);
+    failed(&start(&mut bench.command(&run)).end(), &["--to terminal was given twice"]);
 }
 
 fn first_key(bench: &Bench) -> PathBuf {

@@ -82,8 +82,9 @@ fn run_in(place: &Path) -> Result<(), String> {
     for name in ["K1_REQUIRE", "CARGO", "CARGO_MANIFEST_DIR", "RUSTUP_TOOLCHAIN"] {
         command.env_remove(name);
     }
-    // A test on a thread of its own knows its name.
-    command.env("K1_EXCUSED", &unjudged).env("RUST_TEST_THREADS", threads().to_string());
+    // Two threads at least: a test on a thread of its own knows its name.
+    let threads = super::runner::cores().max(2).to_string();
+    command.env("K1_EXCUSED", &unjudged).env("RUST_TEST_THREADS", threads);
     let end = timed::run(&mut command, LIMIT, &log, true)?;
     touch_changed()?;
     if end != End::Success {
@@ -97,11 +98,6 @@ fn run_in(place: &Path) -> Result<(), String> {
     }
     let lines: String = skipped.iter().map(|(heading, test)| format!("{heading}\t{test}\n")).collect();
     std::fs::write(notes.join(SKIPPED), lines).map_err(|e| format!("{}: {e}", notes.display()))
-}
-
-/// Two at least, so that each test has a thread of its own.
-fn threads() -> usize {
-    std::thread::available_parallelism().map_or(2, std::num::NonZero::get).max(2)
 }
 
 /// A folder of links to every program of `PATH` that is not hidden.

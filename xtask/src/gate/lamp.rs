@@ -52,7 +52,7 @@ pub fn run() -> Result<(), String> {
     let token = token(&log)?;
     let base = format!("http://127.0.0.1:{http}/#token={token}");
     let cases: Vec<_> = cases.into_iter().filter(|c| c.target.name == "api").collect();
-    let mut reports = runner::all(&cases, &[("K1_API_BASE", base)], |_| true);
+    let mut reports = runner::all(&cases, &[("K1_API_BASE", base)], 1, |_| true);
     required::judge(&mut reports)?;
     check_metrics(&token)?;
     runner::tell(&reports, 0, 0)

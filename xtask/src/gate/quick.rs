@@ -27,7 +27,8 @@ pub fn quick() -> Result<(), String> {
     let all = cases.len();
     cases.retain(|case| !table.is_slow(case));
     println!("tests: {} (at {} s)", cases.len(), began.elapsed().as_secs());
-    let reports = runner::all(&cases, &[], |case| table.is_alone(case));
+    // Many of them only wait.
+    let reports = runner::all(&cases, &[], 2 * runner::cores(), |case| table.is_alone(case));
     let unjudged = reports.iter().flat_map(|r| &r.unjudged);
     unjudged.for_each(|s| println!("not judged, because this machine was away: {} ({})", s.name, s.what));
     runner::tell(&reports, all - cases.len(), 0)?;

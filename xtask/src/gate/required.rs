@@ -3,8 +3,8 @@
 use std::collections::BTreeSet;
 use std::time::Duration;
 
-use super::runner::{self, Case, Report};
-use super::targets::{self, Table};
+use super::runner::{self, Report};
+use super::targets::{self, Case, Table};
 use super::{bare, excused, notes};
 
 /// Every need of `crates/k1/tests/support/need.rs`.
@@ -17,9 +17,10 @@ const NEEDS: &str = "browser,pulse,virt,promtool,mosquitto,netns,nginx,openssl,e
 pub fn run() -> Result<(), String> {
     let (table, all) = (Table::read()?, targets::all()?);
     let cases = targets::build(&all, Duration::from_secs(table.required_seconds))?;
+    table.check_beginnings(&cases)?;
     let (chosen, again) = choose(cases, &table)?;
     let env = [("K1_REQUIRE", NEEDS.to_owned())];
-    let mut reports = runner::all(&chosen, &env, |case| table.is_alone(case));
+    let mut reports = runner::all(&chosen, &env, runner::cores(), |case| table.is_alone(case));
     judge(&mut reports)?;
     runner::tell(&reports, 0, again)
 }

@@ -1,37 +1,14 @@
 //! Runs tests, each in a process of its own with a limit of its own: one that hangs is killed and named, and costs nobody
 //! else anything.
 
-use std::path::PathBuf;
 use std::process::Command;
 use std::sync::Mutex;
 use std::sync::atomic::{AtomicUsize, Ordering::Relaxed};
 use std::time::{Duration, Instant};
 
 use super::excused::{self, Candidate};
-use super::targets::Target;
+use super::targets::Case;
 use super::timed::{self, End};
-
-/// A test.
-#[derive(Debug, Clone)]
-pub struct Case {
-    /// Where it stands.
-    pub target: Target,
-    /// What was built of that.
-    pub binary: PathBuf,
-    /// The folder in which it runs.
-    pub dir: PathBuf,
-    /// Its name within.
-    pub name: String,
-    /// It may take so long.
-    pub limit: Duration,
-}
-
-impl Case {
-    /// Package, target and test.
-    pub fn full_name(&self) -> String {
-        format!("{} {} {}", self.target.package, self.target.name, self.name)
-    }
-}
 
 /// What became of a test.
 #[derive(Debug)]
@@ -88,10 +65,19 @@ pub fn one(case: &Case, env: &[(&str, String)]) -> Report {
     once(case, env)
 }
 
-/// Runs all: several at a time, and then one by one those of which `alone` is true.
-pub fn all(cases: &[Case], env: &[(&str, String)], alone: impl Fn(&Case) -> bool) -> Vec<Report> {
+/// How many cores this machine has.
+pub fn cores() -> usize {
+    std::thread::available_parallelism().map_or(2, std::num::NonZero::get)
+}
+
+/// Runs all: `workers` at a time, and then one by one those of which `alone` is true.
+pub fn all(
+    cases: &[Case],
+    env: &[(&str, String)],
+    workers: usize,
+    alone: impl Fn(&Case) -> bool,
+) -> Vec<Report> {
     let (single, many): (Vec<_>, Vec<_>) = cases.iter().partition(|case| alone(case));
-    let workers = std::thread::available_parallelism().map_or(2, std::num::NonZero::get);
     let (next, reports) = (AtomicUsize::new(0), Mutex::new(Vec::new()));
     let done = |report: Report| {
         let verdict = if report.wrong.is_some() { "FAILED" } else { "ok" };
@@ -141,6 +127,7 @@ mod tests {
     use std::os::unix::fs::PermissionsExt;
 
     use super::*;
+    use crate::gate::targets::Target;
 
     /// A test program that a script plays.
     fn case(name: &str, script: &str, limit: Duration) -> Case {
@@ -161,7 +148,7 @@ mod tests {
             case("passes", OK, MINUTE),
             case("fails", "exit 101", MINUTE),
         ];
-        let reports = all(&cases, &[], |case| case.name == "passes");
+        let reports = all(&cases, &[], 2, |case| case.name == "passes");
         let wrong = |name: &str| reports.iter().find(|r| r.name.ends_with(name)).unwrap().wrong.clone();
         assert!(wrong("hangs").is_some_and(|w| w.contains("p t hangs hangs") && w.contains("so far")));
         assert_eq!(wrong("passes"), None);

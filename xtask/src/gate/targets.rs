@@ -8,8 +8,29 @@ use std::time::Duration;
 use serde::Deserialize;
 use serde_json::Value;
 
-use super::runner::Case;
 use crate::{cargo, said};
+
+/// A test.
+#[derive(Debug, Clone)]
+pub struct Case {
+    /// Where it stands.
+    pub target: Target,
+    /// What was built of that.
+    pub binary: PathBuf,
+    /// The folder in which it runs.
+    pub dir: PathBuf,
+    /// Its name within.
+    pub name: String,
+    /// It may take so long.
+    pub limit: Duration,
+}
+
+impl Case {
+    /// Package, target and test.
+    pub fn full_name(&self) -> String {
+        format!("{} {} {}", self.target.package, self.target.name, self.name)
+    }
+}
 
 /// `.ci/tests.toml`.
 #[derive(Debug, Deserialize)]
@@ -23,6 +44,8 @@ pub struct Table {
     pub slow: Vec<String>,
     /// Tests that measure time, and so run with nothing beside them: beginnings of `package target test`.
     pub alone: Vec<String>,
+    /// Tests among those that do not measure time.
+    pub together: Vec<String>,
     /// For each package: its test targets, each with `quick` or the stage that runs it.
     pub targets: BTreeMap<String, BTreeMap<String, String>>,
 }
@@ -85,7 +108,16 @@ impl Table {
 
     /// True if nothing may run beside a test.
     pub fn is_alone(&self, case: &Case) -> bool {
-        begins(&self.alone, case)
+        begins(&self.alone, case) && !begins(&self.together, case)
+    }
+
+    /// # Errors
+    /// A sentence, if a beginning in the file is that of no test.
+    pub fn check_beginnings(&self, cases: &[Case]) -> Result<(), String> {
+        let all = self.slow.iter().chain(&self.alone).chain(&self.together);
+        let lost: Vec<_> =
+            all.filter(|b| !cases.iter().any(|c| c.full_name().starts_with(b.as_str()))).collect();
+        if lost.is_empty() { Ok(()) } else { Err(format!(".ci/tests.toml: no test begins with {lost:?}")) }
     }
 }
 
@@ -190,7 +222,7 @@ mod tests {
 
     fn table(targets: &str) -> Table {
         let text = format!(
-            "quick_seconds = 1\nrequired_seconds = 1\nslow = [\"a t1 minutes::\"]\nalone = []\n[targets.a]\n{targets}"
+            "quick_seconds = 1\nrequired_seconds = 1\nslow = [\"a t1 minutes::\"]\nalone = [\"a t1 timed\"]\ntogether = [\"a t1 timed_by_itself\"]\n[targets.a]\n{targets}"
         );
         toml::from_str(&text).unwrap()
     }
@@ -224,6 +256,10 @@ mod tests {
             limit: Duration::ZERO,
         };
         assert!(table.is_slow(&case("minutes::of_audio")) && !table.is_slow(&case("seconds")));
+        assert!(table.is_alone(&case("timed")) && !table.is_alone(&case("timed_by_itself")));
+        let all = [case("minutes::of_audio"), case("timed"), case("timed_by_itself")];
+        assert_eq!(table.check_beginnings(&all), Ok(()));
+        assert!(table.check_beginnings(&all[1..]).unwrap_err().contains("a t1 minutes::"));
         assert!(table.is_quick(&target("a", "t1")) && !table.is_quick(&target("a", "lib")));
     }
 }

@@ -28,7 +28,7 @@ pub fn find(program: &str) -> Option<PathBuf> {
     std::env::split_paths(&path).map(|folder| folder.join(program)).find(|file| file.is_file())
 }
 
-/// Waits for a child that leads a process group, and kills the group at the limit.
+/// Waits for a child, and at the limit kills it and everything that it started.
 fn wait(child: &mut Child, limit: Duration) -> std::io::Result<Option<ExitStatus>> {
     let began = Instant::now();
     loop {
@@ -37,7 +37,8 @@ fn wait(child: &mut Child, limit: Duration) -> std::io::Result<Option<ExitStatus
         }
         if began.elapsed() >= limit {
             // A shell has `kill` built in, and every machine has a shell.
-            let kill = format!("kill -s KILL -- -{}", child.id());
+            let all: Vec<_> = descendants(child.id()).iter().map(u32::to_string).collect();
+            let kill = format!("kill -s KILL {} {}", child.id(), all.join(" "));
             let _ = Command::new("sh").args(["-c", &kill]).stderr(Stdio::null()).status();
             let _ = child.kill();
             child.wait()?;
@@ -45,6 +46,26 @@ fn wait(child: &mut Child, limit: Duration) -> std::io::Result<Option<ExitStatus
         }
         std::thread::sleep(POLL);
     }
+}
+
+/// The processes that a process started, theirs too. They stay in the group of this program, so that Ctrl-C ends them with
+/// it. Empty where the system has no `/proc`.
+fn descendants(of: u32) -> Vec<u32> {
+    let parent = |pid: u32| -> Option<u32> {
+        let stat = std::fs::read_to_string(format!("/proc/{pid}/stat")).ok()?;
+        // Behind the name, which may hold anything, stand the state and the parent.
+        stat.rsplit_once(") ")?.1.split(' ').nth(1)?.parse().ok()
+    };
+    let entries = std::fs::read_dir("/proc").into_iter().flatten().filter_map(Result::ok);
+    let pids = entries.filter_map(|e| e.file_name().to_string_lossy().parse().ok());
+    let all: Vec<(u32, u32)> = pids.filter_map(|pid| Some((pid, parent(pid)?))).collect();
+    let mut found = vec![of];
+    let mut next = 0;
+    while let Some(&at) = found.get(next) {
+        found.extend(all.iter().filter(|(_, parent)| *parent == at).map(|(pid, _)| *pid));
+        next += 1;
+    }
+    found.split_off(1)
 }
 
 /// Runs a program to its end or its limit. What it prints goes to the file, and to the terminal if `show` is set.
@@ -56,7 +77,7 @@ pub fn run(command: &mut Command, limit: Duration, log: &Path, show: bool) -> Re
     let mut file = File::options().create(true).append(true).open(log).map_err(wrong)?;
     let (mut reader, writer) = std::io::pipe().map_err(wrong)?;
     let second = writer.try_clone().map_err(wrong)?;
-    own_group(command.stdin(Stdio::null()).stdout(writer).stderr(second));
+    command.stdin(Stdio::null()).stdout(writer).stderr(second);
     let started = command.spawn().map_err(|e| format!("{:?}: {e}", command.get_program()));
     // The command keeps its ends of the pipe open otherwise.
     command.stdout(Stdio::null()).stderr(Stdio::null());
@@ -83,15 +104,6 @@ pub fn run(command: &mut Command, limit: Duration, log: &Path, show: bool) -> Re
     })
 }
 
-#[cfg(unix)]
-fn own_group(command: &mut Command) {
-    use std::os::unix::process::CommandExt;
-    command.process_group(0);
-}
-
-#[cfg(not(unix))]
-fn own_group(_command: &mut Command) {}
-
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -115,7 +127,7 @@ mod tests {
     #[test]
     fn what_hangs_is_killed_with_its_children() {
         let began = Instant::now();
-        let (end, said) = shell("sleep 600 & echo $!; wait", Duration::from_millis(300));
+        let (end, said) = shell("sh -c 'sleep 600 & echo $!; wait'; true", Duration::from_millis(300));
         assert_eq!(end, End::Killed);
         assert!(began.elapsed() < Duration::from_secs(30), "{:?}", began.elapsed());
         let child = Path::new("/proc").join(said.trim());

@@ -3,22 +3,10 @@
 use std::collections::BTreeMap;
 use std::fmt::Write;
 
-use serde::{Deserialize, Serialize};
-
-use super::source::Source;
+use super::source::{Measured, Source};
 
 /// The figures printed last, by command.
 pub type Values = BTreeMap<String, Measured>;
-
-/// The figures that one command printed last.
-#[derive(Serialize, Deserialize)]
-pub struct Measured {
-    /// The day in UTC, such as 2026-11-28.
-    pub when: String,
-    /// Each figure as printed on the page.
-    #[serde(flatten)]
-    pub figures: BTreeMap<String, String>,
-}
 
 /// Fills `template`: `{{name}}` becomes the command of that name, `{{name.figure}}` its figure, and `{{days}}` a
 /// table of all commands with the days of their last run.

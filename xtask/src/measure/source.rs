@@ -6,9 +6,8 @@ use std::os::unix::process::CommandExt;
 use std::process::{Child, Command, Stdio};
 
 use regex::Regex;
-use serde::Deserialize;
+use serde::{Deserialize, Serialize};
 
-use super::page::Measured;
 use crate::{root, said};
 
 /// A command, and the expressions that find its figures.
@@ -24,6 +23,16 @@ pub struct Source {
     judges: bool,
     /// Regular expressions; each named group is a figure of that name. The first match in the whole output counts.
     prints: Vec<String>,
+}
+
+/// The figures that one command printed last.
+#[derive(Serialize, Deserialize)]
+pub struct Measured {
+    /// The day in UTC, such as 2026-11-28.
+    pub when: String,
+    /// Each figure as printed on the page.
+    #[serde(flatten)]
+    pub figures: BTreeMap<String, String>,
 }
 
 /// A program that runs while another one measures it.

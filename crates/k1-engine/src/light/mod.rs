@@ -8,6 +8,7 @@ mod geometry;
 mod noise;
 mod output;
 mod palette;
+mod palette_table;
 mod palettes;
 mod rhythm;
 
@@ -15,6 +16,7 @@ pub use colour::{Oklab, Oklch, Rgb, srgb_byte};
 pub use geometry::{Frame, distance};
 pub use noise::{NOISE_PERIOD, gradient_noise, hash};
 pub use output::{OutputSettings, OutputStage, WHITE_BALANCE};
-pub use palette::{Palette, PaletteTable, Stop};
+pub use palette::{Palette, Stop};
+pub use palette_table::PaletteTable;
 pub use palettes::{PALETTES, palette_by_name};
 pub use rhythm::Rhythm;

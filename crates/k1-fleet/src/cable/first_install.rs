@@ -28,7 +28,7 @@ pub struct Bootloader {
 ///
 /// # Errors
 ///
-/// A sentence; a test sees to it that there is none.
+/// A sentence if the table in the sources is wrong; a test excludes that.
 pub fn table() -> Result<Vec<u8>, String> {
     let table = PartitionTable::try_from_str(TABLE);
     table.and_then(|table| table.to_bin()).map_err(|e| format!("the table of partitions is wrong: {e}"))
@@ -38,7 +38,7 @@ pub fn table() -> Result<Vec<u8>, String> {
 ///
 /// # Errors
 ///
-/// A sentence that says what is not so.
+/// A sentence: the file cannot be read, has another hash, or is for another chip.
 pub fn check(path: &Path, sha256: &str, chip: Chip) -> Result<(), String> {
     let bytes = std::fs::read(path).map_err(|e| format!("{}: {e}", path.display()))?;
     let hash: String = Sha256::digest(&bytes).iter().map(|b| format!("{b:02x}")).collect();
@@ -48,7 +48,7 @@ pub fn check(path: &Path, sha256: &str, chip: Chip) -> Result<(), String> {
     // Mark of an image, number of parts, and the chip's number at byte 12 (ESP-IDF, `esp_image_header_t`).
     let number = bytes.get(12..14).map(|b| u16::from_le_bytes([b[0], b[1]]));
     if bytes.first() != Some(&0xe9) || bytes.len() > TABLE_AT as usize || number != Some(chip.id()) {
-        return Err(format!("{} is no bootloader for {chip}", path.display()));
+        return Err(format!("{} is not a bootloader for {chip}", path.display()));
     }
     Ok(())
 }
@@ -108,7 +108,7 @@ pub fn install<L: Loader>(
         parts.push((SETTINGS.start, blank(SETTINGS.len())));
     }
     parts.extend([
-        // Whatever was there is no image any more.
+        // Whatever was there is not an image any more.
         (map.manifest(Slot::App1), blank(sector)),
         (map.slot(Slot::App0), update.image.clone()),
         (map.manifest(Slot::App0), update.envelope.0.to_vec()),

@@ -293,7 +293,7 @@ fn cause(e: &Error) -> String {
 fn no_answer(port: &str, in_loader: bool, e: &Error) -> String {
     match e {
         Error::FlashConnect => "the chip answers, and its flash does not".into(),
-        Error::ChipDetectError(what) => format!("what answers on {port} is no chip that K1 knows: {what}"),
+        Error::ChipDetectError(what) => format!("what answers on {port} is not a chip that K1 knows: {what}"),
         _ if in_loader => format!(
             "no chip answers on {port} ({}): hold BOOT, press and release RESET, release BOOT, and start again",
             cause(e)

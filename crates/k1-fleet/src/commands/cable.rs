@@ -251,7 +251,7 @@ pub fn install(args: &InstallArgs) -> Result<(), Failure> {
     let patience = Duration::from_secs_f64(args.cable.console);
     let mut until = began + patience.min(FIRST_WORD);
     let mut has_started = false;
-    // It is no trial: a lamp that shines and hears has said so with its first figures.
+    // This is not a trial: the first figures show that the lamp shines and hears.
     while let Some(line) = cable.line(until) {
         match lines::read(&line) {
             Some(Said::Figures(_)) if has_started => break,

@@ -65,7 +65,7 @@ pub fn sign(args: &SignArgs) -> Result<(), Failure> {
     }
     if image.starts_with(b"\x7fELF") {
         return Err(Failure(format!(
-            "{} is a program with its symbols, no image: sign the .bin beside it",
+            "{} is a program with symbols, not an image: sign the .bin beside it",
             args.image.display()
         )));
     }
@@ -125,7 +125,7 @@ pub fn trust(args: &TrustArgs) -> Result<(), Failure> {
     };
     if !state.keys.is_empty() && signer.is_none() {
         return Err(Failure(
-            "it trusts other keys than yours; only who has one of those can change that, or a cable".into(),
+            "it trusts other keys than yours: change them with one of those keys, or by cable".into(),
         ));
     }
     let envelope = keys::statement(&public?, signer.as_ref(), state.key_generation + 1)?;

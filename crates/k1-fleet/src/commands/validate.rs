@@ -7,7 +7,7 @@ use std::time::{Instant, SystemTime, UNIX_EPOCH};
 
 use k1_host::Failure;
 use k1_host::output::{self, Output, Spared};
-use k1_host::signals::{self, Wish, Wishes};
+use k1_host::signals::{self, EndRequest, EndRequests};
 use serde_json::{Value, json};
 
 use crate::cli::ValidateArgs;
@@ -42,12 +42,12 @@ pub fn validate(args: &ValidateArgs, usual: f64) -> Result<(), Failure> {
     let kept = kept.map_err(unwritten)?;
     let stopped = Arc::new(AtomicBool::new(false));
     let signal = stopped.clone();
-    let wishes = Arc::new(Wishes::default());
-    signals::on_end(move || match wishes.take(Instant::now()) {
-        Wish::End => signal.store(true, Relaxed),
-        Wish::Same => {}
+    let requests = Arc::new(EndRequests::default());
+    signals::on_end(move || match requests.take(Instant::now()) {
+        EndRequest::End => signal.store(true, Relaxed),
+        EndRequest::Same => {}
         // It does not wait for a verdict.
-        Wish::EndNow => {
+        EndRequest::EndNow => {
             let _ = output::abandon_all();
             std::process::exit(130);
         }

@@ -21,15 +21,14 @@ const CONNECT: Duration = Duration::from_secs(4);
 const ANSWER: Duration = Duration::from_secs(10);
 /// A whole update has gone after this, on however slow a network.
 const UPLOAD: Duration = Duration::from_secs(300);
-/// So often a request is put again that came too soon.
+/// How often a request that came too soon is repeated.
 const MOST_TRIES: u32 = 20;
 
-/// A lamp serves a few connections at once and has no queue: who comes while all are taken is turned away, and knocks
-/// again so often.
+/// How often a connection is tried again that the lamp has refused: it serves a few at once and has no queue.
 const MOST_KNOCKS: u32 = 5;
-/// Pause before that.
+/// Pause before another try.
 const KNOCK_AGAIN: Duration = Duration::from_millis(300);
-/// Who was turned away after more bytes than this was not turned away at the door.
+/// A connection that ended after more bytes than this was not refused at its beginning.
 const DOORSTEP: usize = 64 * 1024;
 
 /// What became of a request.
@@ -145,7 +144,7 @@ impl Client {
         Trouble::Away { label: self.address.label.clone(), why: harmless(&why.to_string()).into_owned() }
     }
 
-    /// What an answer means that is no success.
+    /// The meaning of an answer that is not a success.
     fn refusal(&self, status: u16, said: &Value) -> Trouble {
         let label = self.address.label.clone();
         let message = || harmless(said["message"].as_str().unwrap_or("it did not say why")).into_owned();

@@ -200,7 +200,7 @@ mod tests {
                 other => panic!("{line}: {other:?}"),
             }
         }
-        // The line also says what rate is due, which is no figure of its own.
+        // The line also says what rate is due, which is not a figure of its own.
         cable.0.remove("fps_target");
         assert_eq!(network, cable);
         assert_eq!(network.over(), ["fps", "torn", "render_stack"]);

@@ -15,7 +15,7 @@ const CALL: Duration = Duration::from_secs(3);
 ///
 /// # Errors
 ///
-/// A sentence that says what to do if there is no such lamp.
+/// A sentence that says what to do, if the lamp cannot be found.
 pub fn find(selector: &Selector, token: Option<&str>) -> Result<Address, String> {
     let mut address = match selector {
         Selector::Virtual => {

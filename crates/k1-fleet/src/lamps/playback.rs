@@ -51,7 +51,7 @@ impl Rtp {
         let timestamp = self.sent.wrapping_mul(HOP as u32);
         let mut packet = rtp::write_header(self.sent as u16, timestamp, 0x4b31).to_vec();
         packet.extend(hop.iter().flat_map(|s| ((s.clamp(-1.0, 1.0) * 32_767.0) as i16).to_be_bytes()));
-        // A lamp that does not listen yet is no error.
+        // A lamp that does not listen yet is not an error.
         let _ = self.socket.send(&packet);
         self.sent += 1;
     }

@@ -11,7 +11,7 @@ use tungstenite::{Message, WebSocket};
 use super::address::Address;
 use super::client::Trouble;
 
-/// A lamp that says nothing for so long is gone.
+/// A lamp that is silent for longer is gone.
 const GONE: Duration = Duration::from_secs(5);
 
 /// A frame that has come.
@@ -57,7 +57,7 @@ pub struct Watch {
 }
 
 impl Watch {
-    /// Opens it, for so many frames a second at most.
+    /// Opens it, for at most `fps` frames a second.
     ///
     /// # Errors
     ///

@@ -69,7 +69,7 @@ pub fn readiness(client: &Client, update: &Update, unarmed: bool) -> Result<(Rea
 ///
 /// # Errors
 ///
-/// A sentence if it is not, or if there is no verdict in time.
+/// A sentence if the lamp rejects the update, or gives no verdict in time.
 pub fn verdict(client: &Client, update: &Update) -> (Value, Result<Firmware, String>) {
     let hash = update.hash();
     let patience = RESTART + TRIAL + Duration::from_secs(update.manifest.patience_s.into());

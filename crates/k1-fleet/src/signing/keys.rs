@@ -19,7 +19,7 @@ pub struct Key {
 }
 
 impl Key {
-    /// The half that everybody may know.
+    /// The public half.
     pub fn public(&self) -> PublicKey {
         PublicKey(self.secret.verifying_key().to_bytes())
     }
@@ -38,7 +38,7 @@ impl Key {
         self.secret.verifying_key().to_public_key_pem(LineEnding::LF).map_err(|e| e.to_string())
     }
 
-    /// The half that signs.
+    /// The secret half, which signs.
     pub fn secret(&self) -> &SigningKey {
         &self.secret
     }
@@ -48,7 +48,7 @@ impl Key {
 ///
 /// # Errors
 ///
-/// A sentence where there is no home.
+/// A sentence if there is no home folder.
 pub fn folder() -> Result<PathBuf, String> {
     Ok(private::folder().ok_or("there is no home folder in which keys could be kept: set HOME")?.join("keys"))
 }
@@ -57,14 +57,14 @@ pub fn folder() -> Result<PathBuf, String> {
 ///
 /// # Errors
 ///
-/// A sentence if it is no name for a key.
+/// A sentence if a key cannot have this name.
 pub fn path(folder: &Path, name: &str) -> Result<PathBuf, String> {
     let fits = (1..=32).contains(&name.len())
         && name.bytes().all(|b| b.is_ascii_alphanumeric() || b == b'-' || b == b'_');
     if fits {
         Ok(folder.join(format!("{name}.pem")))
     } else {
-        Err(format!("“{name}” is no name for a key: 1 to 32 letters, digits, - and _"))
+        Err(format!("“{name}” cannot be the name of a key: use 1 to 32 letters, digits, - and _"))
     }
 }
 
@@ -109,7 +109,7 @@ pub fn read(folder: &Path, name: &str) -> Result<Key, String> {
         _ => format!("{}: {e}", path.display()),
     })?;
     let secret = SigningKey::from_pkcs8_pem(&pem)
-        .map_err(|e| format!("{} is no Ed25519 key in PKCS #8: {e}", path.display()))?;
+        .map_err(|e| format!("{} is not an Ed25519 key in PKCS #8: {e}", path.display()))?;
     Ok(Key { name: name.to_owned(), secret })
 }
 
@@ -135,7 +135,7 @@ pub fn statement(public: &[PublicKey], signer: Option<&Key>, generation: u32) ->
 ///
 /// # Errors
 ///
-/// A sentence if the folder cannot be read; none of it is no error.
+/// A sentence if the folder cannot be read. A folder that does not exist holds no keys.
 pub fn names(folder: &Path) -> Result<Vec<String>, String> {
     let entries = match std::fs::read_dir(folder) {
         Ok(entries) => entries,
@@ -161,7 +161,7 @@ mod tests {
         let made = make(&folder, "shop").unwrap();
         assert_eq!(read(&folder, "shop").unwrap().public(), made.public());
         assert!(make(&folder, "shop").err().unwrap().contains("already"));
-        assert!(make(&folder, "../shop").err().unwrap().contains("no name"));
+        assert!(make(&folder, "../shop").err().unwrap().contains("cannot be the name"));
         assert!(read(&folder, "other").err().unwrap().contains("k1 keys new other"));
         make(&folder, "next").unwrap();
         assert_eq!(names(&folder).unwrap(), ["next", "shop"]);
@@ -175,7 +175,7 @@ mod tests {
             std::fs::set_permissions(&file, std::fs::Permissions::from_mode(0o600)).unwrap();
         }
         std::fs::write(&file, "nonsense").unwrap();
-        assert!(read(&folder, "shop").err().unwrap().contains("no Ed25519 key"));
+        assert!(read(&folder, "shop").err().unwrap().contains("not an Ed25519 key"));
         assert!(made.public_pem().unwrap().starts_with("-----BEGIN PUBLIC KEY-----"));
     }
 }

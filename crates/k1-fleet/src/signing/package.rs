@@ -9,7 +9,7 @@ use k1_update::layout::Layout;
 use k1_update::manifest::{Manifest, Name};
 use sha2::{Digest, Sha256};
 
-/// What is to be stated of an image.
+/// What the manifest of an image states besides its size and hash.
 pub struct Statement<'a> {
     /// Board, of [`BOARDS`].
     pub board: &'a str,
@@ -35,19 +35,19 @@ pub fn manifest(image: &[u8], s: &Statement) -> Result<Manifest, String> {
         return Err(format!("an image has 1 to {most} bytes, and this one has {}", image.len()));
     }
     let version = Name::new(s.version).ok_or_else(|| {
-        format!("“{}” is no version: 1 to 24 printable characters without spaces", s.version)
+        format!("“{}” is not a version: use 1 to 24 printable characters without spaces", s.version)
     })?;
     let (Some(board), Some(chip)) = (Name::new(s.board), Name::new(chip)) else {
-        return Err(format!("“{}” is no name for a board", s.board));
+        return Err(format!("“{}” cannot be the name of a board", s.board));
     };
     let Statement { counter, patience_s, .. } = *s;
     let hash = Sha256::digest(image).into();
     Ok(Manifest { patience_s, size: image.len() as u32, hash, board, chip, version, counter })
 }
 
-/// A file for an update: its manifest, and the image, which are what they say of each other.
+/// A file for an update: a manifest, and the image that it describes.
 pub struct Update {
-    /// Signed or not; nobody has looked.
+    /// The signed manifest. Its signature was not checked.
     pub envelope: Envelope,
     /// What it states.
     pub manifest: Manifest,
@@ -60,7 +60,7 @@ impl Update {
     ///
     /// # Errors
     ///
-    /// A sentence: no update, or damaged.
+    /// A sentence: the bytes are not an update, or are damaged.
     pub fn parse(bytes: &[u8]) -> Result<Self, String> {
         let Some((envelope, image)) = bytes.split_first_chunk::<ENVELOPE>() else {
             return Err(k1_update::refusal::Refusal::NotAnUpdate.to_string());
@@ -84,7 +84,7 @@ impl Update {
     ///
     /// # Errors
     ///
-    /// A sentence that names the file: it cannot be read, is no update, or is damaged.
+    /// A sentence that names the file: it cannot be read, is not an update, or is damaged.
     pub fn read(path: &Path) -> Result<Self, String> {
         let wrong = |e: &dyn fmt::Display| format!("{}: {e}", path.display());
         Self::parse(&std::fs::read(path).map_err(|e| wrong(&e))?).map_err(|e| wrong(&e))
@@ -103,7 +103,7 @@ impl Update {
         }
         if bytes.starts_with(b"\x7fELF") {
             return Err(format!(
-                "{} is a program with its symbols, no image: name the .bin beside it",
+                "{} is a program with symbols, not an image: name the .bin beside it",
                 path.display()
             ));
         }

@@ -21,7 +21,7 @@ pub struct Runs {
 }
 
 impl Clock {
-    /// That of a lamp which has run for so many seconds.
+    /// The clock of a lamp that has run for `uptime_s` seconds.
     pub fn its(uptime_s: f64) -> Self {
         Self::Its(Mutex::new(Runs { time: 0.0, uptime_s, said: Instant::now() }))
     }
@@ -34,7 +34,7 @@ impl Clock {
         }
     }
 
-    /// Seconds since the beginning when the lamp says that it has run for so long.
+    /// Seconds since the beginning at the moment when the lamp has run for `uptime_s` seconds.
     pub fn at(&self, uptime_s: f64) -> f64 {
         if let Self::Its(runs) = self {
             let mut runs = lock(runs);
@@ -45,7 +45,7 @@ impl Clock {
         self.time()
     }
 
-    /// True if it is the lamp's, and the lamp has not said the time for so long.
+    /// True if it is the lamp's, and the lamp has not told its time for longer than `patience`.
     pub fn has_stopped(&self, patience: Duration) -> bool {
         matches!(self, Self::Its(runs) if lock(runs).said.elapsed() > patience)
     }

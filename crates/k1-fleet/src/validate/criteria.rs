@@ -13,15 +13,15 @@ use super::presence::Presence;
 use super::verdict::{Row, Verdict};
 use crate::lamps::figures::{FRESH_MS, LEAST_FPS, STACK_HEADROOM};
 
-/// A lamp has booted within so many ms.
+/// Longest time to boot, in ms.
 const BOOT_MS: u32 = 30_000;
-/// The frame rate is so close to what the wire carries.
+/// Largest deviation of the frame rate from what the wire carries, as a share.
 const NEAR: f64 = 0.02;
-/// So much of the seconds must be as they should be.
+/// Share of the seconds in which a criterion must hold.
 const STEADY: f64 = 0.99;
-/// Heap that may be missing at the end, in bytes: what buffers of open connections take.
+/// Most heap that may be missing at the end, in bytes: buffers of open connections.
 const LEAK: f64 = 4_096.0;
-/// Where a clock of 32 bits and microseconds begins anew, in seconds.
+/// When a 32-bit clock of microseconds wraps, in seconds.
 const CLOCK_TURNS_S: f64 = 4_294.967_296;
 
 /// `[lamp]` of `budgets.toml`: what an image may take.

@@ -123,9 +123,13 @@ fn each_fault_fails_its_own_criterion() {
             "fault {i}: {failed:?}"
         );
     }
-    assert_eq!(failing(|e| e.device.rollback = None), ["rollback"], "what it does not say is no pass");
+    assert_eq!(failing(|e| e.device.rollback = None), ["rollback"], "what it does not say does not pass");
     assert_eq!(failing(|e| e.device.rollback = Some(Rollback::NotArmed)), ["rollback"]);
-    assert_eq!(failing(|e| e.device.board = "toaster".into()), ["flash", "ram"], "no limit is no pass");
+    assert_eq!(
+        failing(|e| e.device.board = "toaster".into()),
+        ["flash", "ram"],
+        "without a limit nothing passes"
+    );
     assert_eq!(
         failing(|e| e.seconds.iter_mut().for_each(|s| s.reading.take([("fps", 99.0)]))),
         ["frames", "steady"]

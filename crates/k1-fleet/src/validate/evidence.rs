@@ -35,7 +35,7 @@ pub struct Evidence {
     pub light: Result<Vec<Answer>, String>,
     /// Seconds that the lamp had run when it was first asked.
     pub first_uptime_s: f64,
-    /// What the machine did that emulates the lamp; none of a lamp that is no emulated one of this machine.
+    /// What this machine did in each second; only of a lamp that it emulates.
     pub host: Option<Vec<HostSecond>>,
     /// Every second that was answered.
     pub seconds: Vec<Second>,

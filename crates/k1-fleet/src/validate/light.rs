@@ -16,9 +16,9 @@ const SETTLE: Duration = Duration::from_millis(700);
 const LOUD_DB: f32 = -45.0;
 /// Frames a second that are looked at.
 const FPS: u32 = 30;
-/// Light that changes by so much answers, in steps of 0 … 255 (root of the mean square over the strip).
+/// Least change of light that counts as an answer, in steps of 0 … 255 (RMS over the strip).
 const DIFFERENCE: f32 = 3.0;
-/// Light that moves by so much more answers, in the same steps from frame to frame.
+/// Least increase in motion from frame to frame that counts as an answer, in the same steps.
 const MOTION: f32 = 0.5;
 
 /// What light made of sound.
@@ -72,7 +72,7 @@ fn compare(pattern: &str, music: &[Frame], silence: &[Frame]) -> Option<Answer> 
     })
 }
 
-/// Frames of so much of the lamp's own time.
+/// The frames of `time` of the lamp's own clock.
 fn gather(watch: &mut Watch, time: Duration) -> Result<Vec<Frame>, Trouble> {
     let mut frames = vec![watch.frame()?];
     while since(&frames[0], &frames[frames.len() - 1]) < time {

@@ -8,15 +8,15 @@ use serde::Serialize;
 
 use super::verdict::{Row, Verdict};
 
-/// A thread that wanted to sleep 2 ms and slept so much longer, in ms: nothing on this machine kept its time. Two frames
-/// of a lamp take that long.
+/// Time by which a sleep of 2 ms may be too long, in ms; two frames of a lamp. Beyond it, nothing on this machine kept its
+/// time.
 const OVERSLEPT_MS: f64 = 10.0;
-/// So much of the time of all CPUs was taken by the hypervisor, in percent: it is what `steady` lets a lamp be off.
+/// Largest share of all CPU time that the hypervisor may take, in percent: as much as `steady` lets a lamp be off.
 const STOLEN_PERCENT: f64 = 2.0;
 /// A figure that is asked for now is up to a second old, and describes the second before that; half a second more, because
 /// the seconds of a lamp that was stopped are longer.
 const REACH_S: f64 = 2.5;
-/// More of the looks than this left out, in percent, and what remains is no statement.
+/// Largest share of the looks that may be left out, in percent. Beyond it, the rest proves nothing.
 const MOST_PERCENT: f64 = 20.0;
 /// Looks that must remain for a fault to be one all the same.
 const FEWEST: usize = 5;
@@ -58,7 +58,7 @@ impl Presence {
             let first = host.partition_point(|s| s.t <= from);
             let touched = || (first..host.len()).take_while(|i| begin(*i) < look);
             let watched: f64 = touched().map(|i| host[i].t.min(look) - begin(i).max(from)).sum();
-            // A time that nobody watched is no time in which the host was there.
+            // Without a record the host does not count as there.
             watched >= REACH_S - 0.01 && !touched().any(|i| host[i].was_away())
         };
         let worst = |all: &mut dyn Iterator<Item = f64>| all.reduce(f64::max);
@@ -182,6 +182,6 @@ mod tests {
         assert_eq!(busy(21).judge(true, 1.0), Verdict::NotMeasured);
         assert_eq!(busy(21).judge(false, 0.9), Verdict::NotMeasured);
         assert_eq!(busy(21).judge(false, 0.1), Verdict::Failed, "a lamp that is always slow is slow");
-        assert_eq!(busy(96).judge(false, 0.0), Verdict::NotMeasured, "four seconds are no evidence");
+        assert_eq!(busy(96).judge(false, 0.0), Verdict::NotMeasured, "four seconds prove nothing");
     }
 }

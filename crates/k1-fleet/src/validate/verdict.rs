@@ -10,7 +10,7 @@ pub enum Verdict {
     Passed,
     /// It does not.
     Failed,
-    /// It could not be measured, which is no pass.
+    /// It could not be measured, so it does not pass.
     NotMeasured,
 }
 

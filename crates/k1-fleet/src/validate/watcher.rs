@@ -9,7 +9,7 @@ use super::presence::HostSecond;
 
 /// A sleep: short against a frame.
 const NAP: Duration = Duration::from_millis(2);
-/// Figures are of so long.
+/// Length of what one figure covers.
 const PACE: Duration = Duration::from_secs(1);
 
 /// A watch that goes on until it is ended.
@@ -107,7 +107,7 @@ mod tests {
         let (before, after) = (read_ticks(before).unwrap(), read_ticks(after).unwrap());
         assert_eq!((before, after), ((1_000, 35), (1_200, 47)));
         assert_eq!(stolen_percent(before, after), Some(6.0));
-        assert_eq!(stolen_percent(before, before), None, "no time is no share");
+        assert_eq!(stolen_percent(before, before), None, "without time there is no share");
         assert_eq!(read_ticks("cpu  1 2 3\n"), None, "a system of before steal");
         assert_eq!(read_ticks(""), None);
     }

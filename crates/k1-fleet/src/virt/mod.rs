@@ -110,7 +110,7 @@ pub fn virt(
         let mut file = None;
         let lines = console.map(|out| k1_host::foreign::lines(BufReader::new(out)));
         for line in lines.into_iter().flatten().map_while(Result::ok) {
-            // Nobody reading is no reason to stop the lamp.
+            // The lamp goes on even if nobody reads its console.
             let _ = k1_host::console::line(&line);
             if let Some((_, token)) = line.split_once("/#token=") {
                 k1_host::say(format_args!("k1: the lamp's page: http://127.0.0.1:{web}/#token={token}"));

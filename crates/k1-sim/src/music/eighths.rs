@@ -2,8 +2,8 @@
 
 use super::Piece;
 use super::grid::Grid;
-use super::instruments::Drum::{Hat, Kick, OpenHat, Snare};
 use super::mixer::Mixer;
+use super::note::Drum::{Hat, Kick, OpenHat, Snare};
 use super::pieces::{ROCK, Stroke, bass_line, comp, drums, steady};
 
 /// The instruments that play the eighths.

@@ -3,7 +3,7 @@
 use k1_engine::SAMPLE_RATE;
 
 use super::chance::Chance;
-use super::{Instrument, Note};
+use super::note::{Instrument, Note};
 
 /// Samples per second.
 pub(super) const RATE: f64 = SAMPLE_RATE as f64;

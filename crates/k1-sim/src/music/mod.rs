@@ -13,12 +13,13 @@ mod faults;
 mod grid;
 mod instruments;
 mod mixer;
+mod note;
 mod pieces;
 
 pub use beatless::BEATLESS;
 pub use eighths::{Eighths, eighths};
 pub use faults::{FAULTS, Fault};
-pub use instruments::{Drum, Instrument};
+pub use note::{Drum, Instrument, Note};
 pub use pieces::PIECES;
 
 /// A piece of sound with the truth about it.
@@ -34,15 +35,6 @@ pub struct Piece {
     pub steady: bool,
     /// Every note with an onset, rising in time; other notes may mask some of them.
     pub notes: Vec<Note>,
-}
-
-/// The onset of a note.
-#[derive(Clone, Copy, Debug, PartialEq)]
-pub struct Note {
-    /// Seconds from the first sample.
-    pub at: f64,
-    /// The instrument that plays it.
-    pub instrument: Instrument,
 }
 
 /// The name of a piece, and the function that plays it, reproducibly.

@@ -2,9 +2,9 @@
 
 use super::cheap_microphone::microphone;
 use super::grid::Grid;
-use super::instruments::Drum::{self, Hat, Kick, OpenHat, Ride, Snare};
 use super::instruments::{bass, chord, hit, pad, pluck};
 use super::mixer::Mixer;
+use super::note::Drum::{self, Hat, Kick, OpenHat, Ride, Snare};
 use super::{Entry, Piece};
 
 /// Every piece with a beat.

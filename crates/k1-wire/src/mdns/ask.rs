@@ -136,7 +136,11 @@ mod tests {
         let found: Vec<_> = addresses(&out[..n], "k1-a3f0.LOCAL").collect();
         assert_eq!(found, [IpAddr::from([10, 0, 2, 15])]);
         assert_eq!(addresses(&out[..n], "k1-a3f.local").count(), 0, "that is somebody else");
-        assert_eq!(addresses(&asked("k1-a3f0.local"), "k1-a3f0.local").count(), 0, "a question is no answer");
+        assert_eq!(
+            addresses(&asked("k1-a3f0.local"), "k1-a3f0.local").count(),
+            0,
+            "a question is not an answer"
+        );
         for cut in 0..n {
             assert_eq!(addresses(&out[..cut], "k1-a3f0.local").count(), 0, "cut after {cut}");
         }

@@ -19,7 +19,7 @@ use k1_device::harmless::harmless;
 use k1_host::console;
 use k1_host::identity;
 use k1_host::output;
-use k1_host::signals::{self, Wish, Wishes};
+use k1_host::signals::{self, EndRequest, EndRequests};
 
 /// Time after the start that the summary leaves out.
 const WARM_UP: Duration = Duration::from_millis(1000);
@@ -129,9 +129,9 @@ pub fn run(args: &RunArgs) -> Result<(), Failure> {
 
 /// The handler of requests to end.
 fn ending(phase: Arc<AtomicU8>, running: Arc<OnceLock<Arc<Shared>>>) -> impl Fn() + Clone + Send + 'static {
-    let wishes = Arc::new(Wishes::default());
-    move || match wishes.take(Instant::now()) {
-        Wish::End => {
+    let requests = Arc::new(EndRequests::default());
+    move || match requests.take(Instant::now()) {
+        EndRequest::End => {
             // Opening may block for ever, as with a pipe without a writer; no light is on yet.
             if phase.swap(STOPPED, Ordering::SeqCst) == STARTING {
                 let _ = output::abandon_all();
@@ -139,8 +139,8 @@ fn ending(phase: Arc<AtomicU8>, running: Arc<OnceLock<Arc<Shared>>>) -> impl Fn(
                 std::process::exit(0);
             }
         }
-        Wish::Same => {}
-        Wish::EndNow => {
+        EndRequest::Same => {}
+        EndRequest::EndNow => {
             // Whatever delays the end, turn the lights off and complete recordings if possible.
             if let Some(shared) = running.get() {
                 shared.darken(LAST_FRAMES);

@@ -47,6 +47,9 @@ pub mod script {
 
     use super::Time;
 
+    /// Looks at the clock after which a loop should have slept.
+    const MOST_LOOKS: u32 = 100;
+
     /// What happens while a loop sleeps: it is told when it wakes, and may make that later.
     pub type WhileAsleep<'a> = Box<dyn FnMut(u64) -> u64 + 'a>;
 
@@ -54,6 +57,7 @@ pub mod script {
         now: Cell<u64>,
         sleeps: RefCell<Vec<u64>>,
         while_asleep: RefCell<WhileAsleep<'a>>,
+        looks: Cell<u32>,
         /// µs that each look at the clock takes.
         pub look_us: Cell<u64>,
         /// Looks at the clock allocate.
@@ -66,6 +70,7 @@ pub mod script {
                 now: Cell::new(now),
                 sleeps: RefCell::default(),
                 while_asleep: RefCell::new(Box::new(while_asleep)),
+                looks: Cell::new(0),
                 look_us: Cell::new(0),
                 allocates: Cell::new(false),
             }
@@ -82,10 +87,12 @@ pub mod script {
             if self.allocates.get() {
                 drop(std::hint::black_box(Box::new(7)));
             }
+            assert!(self.looks.replace(self.looks.get() + 1) < MOST_LOOKS, "the loop does not sleep");
             self.now.replace(self.now.get() + self.look_us.get())
         }
 
         fn sleep_until(&self, us: u64) {
+            self.looks.set(0);
             self.sleeps.borrow_mut().push(us);
             let wakes = self.now.get().max(us);
             self.now.set((self.while_asleep.borrow_mut())(wakes));

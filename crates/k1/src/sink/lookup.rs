@@ -7,6 +7,7 @@ use std::sync::atomic::{AtomicBool, Ordering::Relaxed};
 use std::sync::mpsc::{Receiver, Sender, TryRecvError, channel};
 use std::time::{Duration, Instant};
 
+use super::hosts::is_one_host;
 use super::multicast;
 
 /// Time after which a lookup without an answer counts as failed.
@@ -74,14 +75,6 @@ impl Answer {
             Self::Multicast(found) => Self::Multicast(sift(found)),
         };
         (answer, refused)
-    }
-}
-
-/// True for an address that can belong to one host: not broadcast, multicast or unspecified.
-pub fn is_one_host(ip: IpAddr) -> bool {
-    match ip.to_canonical() {
-        IpAddr::V4(v4) => !(v4.is_multicast() || v4.is_broadcast() || v4.octets()[0] == 0),
-        IpAddr::V6(v6) => !(v6.is_multicast() || v6.is_unspecified()),
     }
 }
 

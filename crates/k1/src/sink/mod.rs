@@ -3,6 +3,7 @@
 
 pub mod ddp;
 pub mod file;
+mod hosts;
 pub mod light;
 pub mod lookup;
 mod multicast;

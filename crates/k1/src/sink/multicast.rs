@@ -12,7 +12,7 @@ use k1_wire::mdns::ask::{MAX_QUESTION, addresses, question};
 use k1_wire::mdns::{GROUP, GROUP_V6, PORT};
 use socket2::{Domain, Protocol, SockAddr, Socket, Type};
 
-use super::lookup::is_one_host;
+use super::hosts::is_one_host;
 
 /// Times at which the question is sent, because one or two packets may be lost.
 const ASKED_AT: [Duration; 3] = [Duration::ZERO, Duration::from_millis(300), Duration::from_millis(1_000)];

@@ -55,9 +55,9 @@ pub struct App {
 }
 
 impl App {
-    /// Everything that requests need of a running stage.
+    /// Everything that requests need of a running runtime.
     pub fn new(
-        stage: &Runtime,
+        runtime: &Runtime,
         hub: Hub,
         title: &str,
         ip: String,
@@ -66,15 +66,15 @@ impl App {
     ) -> Self {
         let names = Names { loopback_only: token.is_none(), allowed };
         Self {
-            shared: stage.shared.clone(),
-            controls: stage.controls.clone(),
-            sound: stage.sound.clone(),
+            shared: runtime.shared.clone(),
+            controls: runtime.controls.clone(),
+            sound: runtime.sound.clone(),
             hub,
-            who: stage.who.clone(),
+            who: runtime.who.clone(),
             title: title.to_owned(),
             ip,
-            leds: stage.leds,
-            fps: stage.fps,
+            leds: runtime.leds,
+            fps: runtime.fps,
             sockets: Arc::default(),
             clients: AtomicUsize::new(1),
             self_test: Arc::default(),

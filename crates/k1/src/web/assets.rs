@@ -2,20 +2,19 @@
 
 use std::sync::LazyLock;
 
-use k1_device::page::{FILES as PAGES, MODULE, MODULES};
+use k1_device::page::{self, MODULE, MODULES};
 use k1_http::etag::Tag;
 use k1_http::route::File;
 
 static FILES: LazyLock<Vec<File>> = LazyLock::new(|| {
-    let files = PAGES.iter().map(|file| (file.path, file.name, file.kind));
-    // The table lives as long as the program.
+    let files = page::FILES.iter().map(|file| (file.path, file.name, file.kind));
+    // Once in the life of the program.
     let modules = MODULES.iter().map(|name| (&*format!("/{name}").leak(), *name, MODULE));
-    let all = files.chain(modules);
-    all.filter_map(|(path, name, media_type)| {
+    let file = |(path, name, media_type)| {
         let content = k1_page::file(name)?;
         Some(File { path, media_type, tag: Tag::of(content), content, packed: false })
-    })
-    .collect()
+    };
+    files.chain(modules).filter_map(file).collect()
 });
 
 /// Every file of the page.

@@ -159,13 +159,13 @@ fn host_name() -> Option<String> {
 /// # Errors
 ///
 /// Why not, as a sentence.
-pub fn serve(bound: Bound, stage: &mut Runtime, title: &str) -> Result<Server, String> {
+pub fn serve(bound: Bound, runtime: &mut Runtime, title: &str) -> Result<Server, String> {
     let wrong = |e: std::io::Error| format!("the page cannot start: {e}");
-    let Some((tapped, frames)) = stage.page.take() else {
+    let Some((tapped, frames)) = runtime.page.take() else {
         return Err("the page was started twice".into());
     };
-    let hub = hub::start(stage, tapped, frames).map_err(wrong)?;
-    let runtime = tokio::runtime::Builder::new_multi_thread()
+    let hub = hub::start(runtime, tapped, frames).map_err(wrong)?;
+    let threads = tokio::runtime::Builder::new_multi_thread()
         .worker_threads(1)
         .thread_name("k1-web")
         .enable_all()
@@ -181,12 +181,12 @@ pub fn serve(bound: Bound, stage: &mut Runtime, title: &str) -> Result<Server, S
     let first = running.places().first().copied().or(running.listening.first().map(|l| l.address));
     let ip = first.map_or_else(String::new, |a| a.ip().to_string());
     let token = running.token.as_ref().map(|t| t.text().to_owned());
-    let app = Arc::new(app::App::new(stage, hub, title, ip, token, bound.allowed));
-    let inside = runtime.enter();
+    let app = Arc::new(app::App::new(runtime, hub, title, ip, token, bound.allowed));
+    let inside = threads.enter();
     let listeners: Result<Vec<_>, _> =
         bound.listeners.into_iter().map(tokio::net::TcpListener::from_std).collect();
     server::run(listeners.map_err(wrong)?, &app);
     drop(inside);
-    running.runtime = Some(runtime);
+    running.runtime = Some(threads);
     Ok(running)
 }

@@ -42,10 +42,10 @@ const DETOURS: [(&str, &[(&str, &str)]); 14] = [
     (".exit()", &[]),
     ("ProgressBar::new", &[("k1-host/src/progress.rs", "bars; what they quote is cleaned there")]),
     (
-        "ratatui::",
+        "crossterm::",
         &[
-            ("k1-fleet/src/commands/monitor/mod.rs", "the dashboard"),
-            ("k1-fleet/src/commands/monitor/screen.rs", "cleans what it is told"),
+            ("k1-fleet/src/commands/monitor/mod.rs", "the dashboard's keys"),
+            ("k1-fleet/src/commands/monitor/canvas.rs", "the dashboard; screen.rs cleans what it is told"),
         ],
     ),
     (

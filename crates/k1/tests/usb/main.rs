@@ -369,7 +369,7 @@ fn a_port_that_cannot_be_used_is_said_why() {
     let dir = folder();
     let path = dir.path().join("x.k1");
     std::fs::write(&path, b"nonsense").unwrap();
-    call_with(&nobody, &path, &DEPLOY, &[], dir.path()).failed_saying(&["no signed update"]);
+    call_with(&nobody, &path, &DEPLOY, &[], dir.path()).failed_saying(&["not a signed update"]);
 }
 
 #[test]

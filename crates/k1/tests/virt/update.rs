@@ -136,7 +136,7 @@ fn good_firmware_stays_and_bad_firmware_goes_back() {
     for (file, status, word) in [
         (package(&lamp.ready, "none", "6.6.6", 15, &theirs), 403, "does not trust"),
         (damaged, 400, "not the one that was signed"),
-        (good[192..].to_vec(), 400, "no signed update"),
+        (good[192..].to_vec(), 400, "not a signed update"),
     ] {
         let (got, answer) = lamp.put(&file);
         assert_eq!(got, status, "{answer}");

@@ -1,14 +1,15 @@
 //! `k1 monitor`: live figures of lamps, with their last ten minutes; by network, or by a cable.
 
+mod canvas;
 mod screen;
 
 use std::io::{BufRead, BufReader};
 use std::sync::mpsc::{Receiver, RecvTimeoutError, Sender, channel};
 use std::time::{Duration, Instant};
 
+use crossterm::event::{self, Event, KeyCode, KeyModifiers};
 use k1_device::console::{self, Said};
 use k1_device::harmless::harmless;
-use ratatui::crossterm::event::{self, Event, KeyCode, KeyModifiers};
 use serde_json::json;
 
 use crate::cli::MonitorArgs;
@@ -52,7 +53,7 @@ fn read(lamp: usize, console: impl BufRead, news: &Sender<News>) {
     for line in k1_host::foreign::lines(console) {
         let line = match line {
             Ok(line) => line,
-            // A quiet line is no end of it.
+            // A quiet cable has not ended.
             Err(e) if e.kind() == std::io::ErrorKind::TimedOut => continue,
             Err(e) => {
                 let _ = news.send(News { lamp, what: Err(format!("the cable's end: {e}")) });
@@ -147,34 +148,33 @@ fn lines(labels: &[String], news: &Receiver<News>, until: Option<Instant>) -> Re
 fn dashboard(labels: &[String], news: &Receiver<News>, until: Option<Instant>) -> Result<(), Failure> {
     let began = Instant::now();
     let mut board = Board::new(labels);
-    let mut terminal = ratatui::try_init()
-        .map_err(|e| Failure(format!("this is no terminal to draw on ({e}); --json writes lines instead")))?;
-    let result = loop {
+    let mut screen = canvas::Screen::new().map_err(|e| {
+        Failure(format!("standard output is not a terminal ({e}); use --json for lines of text"))
+    })?;
+    loop {
         for piece in news.try_iter() {
             board.take(piece.lamp, began.elapsed().as_secs_f64(), piece.what);
         }
-        if let Err(e) = terminal.draw(|frame| board.draw(frame)) {
-            break Err(Failure::from(e));
+        if let Err(e) = screen.show(|canvas| board.draw(canvas)) {
+            return Err(Failure::from(e));
         }
         if until.is_some_and(|u| Instant::now() >= u) {
-            break Ok(());
+            return Ok(());
         }
         match event::poll(Duration::from_millis(200))
             .and_then(|is| if is { event::read().map(Some) } else { Ok(None) })
         {
             Ok(Some(Event::Key(key))) => match key.code {
-                KeyCode::Char('q') | KeyCode::Esc => break Ok(()),
-                KeyCode::Char('c') if key.modifiers.contains(KeyModifiers::CONTROL) => break Ok(()),
+                KeyCode::Char('q') | KeyCode::Esc => return Ok(()),
+                KeyCode::Char('c') if key.modifiers.contains(KeyModifiers::CONTROL) => return Ok(()),
                 KeyCode::Down | KeyCode::Char('j') => board.select(1),
                 KeyCode::Up | KeyCode::Char('k') => board.select(-1),
                 _ => {}
             },
             Ok(_) => {}
-            Err(e) => break Err(Failure::from(e)),
+            Err(e) => return Err(Failure::from(e)),
         }
-    };
-    ratatui::restore();
-    result
+    }
 }
 
 #[cfg(test)]

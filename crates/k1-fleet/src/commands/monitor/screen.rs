@@ -3,12 +3,8 @@
 use std::collections::VecDeque;
 
 use k1_device::harmless::harmless;
-use ratatui::Frame;
-use ratatui::layout::{Constraint, Layout};
-use ratatui::style::{Color, Modifier, Style};
-use ratatui::text::{Line, Span};
-use ratatui::widgets::{Block, Cell, Paragraph, Row, Table};
 
+use super::canvas::{Canvas, Ink};
 use crate::lamps::figures::{FIGURES, Figure, Reading};
 
 /// Seconds of the past that are shown.
@@ -16,10 +12,10 @@ const PAST: f64 = 600.0;
 /// Steps of a small graph.
 const STEPS: [char; 8] = ['▁', '▂', '▃', '▄', '▅', '▆', '▇', '█'];
 /// Columns that the least and the most of the past take.
-const RANGE: u16 = 22;
+const RANGE: usize = 22;
 /// Columns of a window from which on there is room for them.
-const WIDE: u16 = 100;
-/// A lamp that has said nothing for so many seconds is not live.
+const WIDE: usize = 100;
+/// Seconds of silence after which a lamp is not live.
 const STALE: f64 = 5.0;
 
 /// What is known of a lamp.
@@ -45,9 +41,12 @@ struct Bucket {
     is_over: bool,
 }
 
-fn colour(is_over: bool) -> Color {
-    if is_over { Color::Red } else { Color::Green }
+fn ink(is_over: bool) -> Ink {
+    if is_over { Ink::Red } else { Ink::Green }
 }
+
+/// Text in parts that look different.
+type Parts = Vec<(String, Ink)>;
 
 impl Board {
     /// Lamps that have said nothing yet.
@@ -82,58 +81,72 @@ impl Board {
     }
 
     /// Draws everything.
-    pub fn draw(&self, frame: &mut Frame) {
-        let heads = self.lamps.len() as u16 + 2;
-        let [list, figures, foot] =
-            Layout::vertical([Constraint::Length(heads), Constraint::Min(4), Constraint::Length(1)])
-                .areas(frame.area());
-        let lines: Vec<_> = self.lamps.iter().enumerate().map(|(i, lamp)| self.head(i, lamp)).collect();
-        frame.render_widget(Paragraph::new(lines).block(Block::bordered().title(" lamps ")), list);
-        if let Some(lamp) = self.lamps.get(self.selected) {
-            let range = if figures.width >= WIDE { RANGE } else { 0 };
-            // Name, value, limit, borders and gaps take 57 columns; the past has the rest.
-            let columns = usize::from(figures.width.saturating_sub(57 + range)).max(8);
-            let rows = FIGURES.iter().filter_map(|f| self.row(lamp, f, columns));
-            let widths = [22, 14, 12, range].map(Constraint::Length).into_iter().chain([Constraint::Min(8)]);
-            let head = Row::new(["figure", "now", "limit", "least … most", "the last ten minutes"])
-                .style(Style::new().add_modifier(Modifier::BOLD));
-            let title = format!(" {} ", lamp.label);
-            frame.render_widget(
-                Table::new(rows, widths).header(head).block(Block::bordered().title(title)),
-                figures,
-            );
+    pub fn draw(&self, canvas: &mut Canvas) {
+        let (columns, lines) = canvas.size;
+        let inside = columns.saturating_sub(2);
+        let foot = lines.saturating_sub(1);
+        // The figures keep four lines, as long as there are as many.
+        let list = (self.lamps.len() + 2).min(foot.saturating_sub(4));
+        canvas.frame(0, list, " lamps ");
+        for (i, lamp) in self.lamps.iter().enumerate().take(list.saturating_sub(2)) {
+            let mark = if i == self.selected { "▸ " } else { "  " };
+            let at = canvas.text(1, 1 + i, inside, &format!("{mark}{}  ", lamp.label), Ink::Plain);
+            let (text, ink) = self.state(lamp);
+            canvas.text(at, 1 + i, (1 + inside).saturating_sub(at), &text, ink);
         }
-        frame.render_widget(Line::from("↑ ↓ choose a lamp · q ends · red: beyond the limit"), foot);
+        if let Some(lamp) = self.lamps.get(self.selected) {
+            canvas.frame(list, foot, &format!(" {} ", lamp.label));
+            let range = if columns >= WIDE { RANGE } else { 0 };
+            // Name, value, limit, borders and gaps take 57 columns; the past has the rest.
+            let past = columns.saturating_sub(57 + range).max(8);
+            let widths = [22, 14, 12, range, past];
+            let head = ["figure", "now", "limit", "least … most", "the last ten minutes"];
+            let head = head.map(|text| vec![(text.to_owned(), Ink::Bold)]);
+            let rows = FIGURES.iter().filter_map(|figure| self.row(lamp, figure, past));
+            for (y, row) in (list + 1..foot.saturating_sub(1)).zip(std::iter::once(head).chain(rows)) {
+                let mut x = 1;
+                for (width, parts) in widths.into_iter().zip(row) {
+                    let end = (x + width).min(1 + inside);
+                    let mut at = x;
+                    for (text, ink) in parts {
+                        at = canvas.text(at, y, end.saturating_sub(at), &text, ink);
+                    }
+                    x += width + 1;
+                }
+            }
+        }
+        canvas.text(0, foot, columns, "↑ ↓ choose a lamp · q ends · red: beyond the limit", Ink::Plain);
     }
 
-    fn head(&self, i: usize, lamp: &Lamp) -> Line<'_> {
-        let mark = if i == self.selected { "▸ " } else { "  " };
+    /// How a lamp is, in a few words.
+    fn state(&self, lamp: &Lamp) -> (String, Ink) {
         let newest = lamp.past.back().filter(|(t, _)| self.now - t < STALE);
-        let (text, style) = match (&lamp.trouble, newest) {
-            (Some(trouble), _) => (trouble.clone(), Style::new().fg(Color::Red)),
-            (None, None) => ("nothing has come yet".into(), Style::new().fg(Color::Yellow)),
+        match (&lamp.trouble, newest) {
+            (Some(trouble), _) => (trouble.clone(), Ink::Red),
+            (None, None) => ("nothing has come yet".into(), Ink::Yellow),
             (None, Some((_, reading))) => {
                 let over = reading.over();
                 match over.is_empty() {
-                    true => ("fine".into(), Style::new().fg(Color::Green)),
-                    false => (format!("beyond its limit: {}", over.join(", ")), Style::new().fg(Color::Red)),
+                    true => ("fine".into(), Ink::Green),
+                    false => (format!("beyond its limit: {}", over.join(", ")), Ink::Red),
                 }
             }
-        };
-        Line::from(vec![Span::raw(format!("{mark}{}  ", lamp.label)), Span::styled(text, style)])
+        }
     }
 
     /// The row of a figure; none if it was never measured.
-    fn row(&self, lamp: &Lamp, figure: &Figure, columns: usize) -> Option<Row<'_>> {
+    fn row(&self, lamp: &Lamp, figure: &Figure, columns: usize) -> Option<[Parts; 5]> {
         let (_, newest) = lamp.past.back()?;
         let buckets = self.buckets(lamp, figure, columns);
         if buckets.iter().all(Option::is_none) {
             return None;
         }
+        let plain = |text: String| vec![(text, Ink::Plain)];
         let now = match newest.get(figure.id) {
-            Some(x) => Cell::from(format!("{x:.*} {}", figure.decimals, figure.unit))
-                .style(Style::new().fg(colour(!figure.limit.holds(x)))),
-            None => Cell::from("–"),
+            Some(x) => {
+                vec![(format!("{x:.*} {}", figure.decimals, figure.unit), ink(!figure.limit.holds(x)))]
+            }
+            None => plain("–".into()),
         };
         let limit = match figure.limit.text() {
             text if text.is_empty() => text,
@@ -142,16 +155,10 @@ impl Board {
         let past = lamp.past.iter().filter_map(|(_, reading)| reading.get(figure.id));
         let (least, most) = extent(past);
         let range = format!("{least:.0$} … {most:.0$}", figure.decimals);
-        Some(Row::new([
-            Cell::from(figure.name),
-            now,
-            Cell::from(limit),
-            Cell::from(range),
-            Cell::from(graph(&buckets)),
-        ]))
+        Some([plain(figure.name.to_string()), now, plain(limit), plain(range), graph(&buckets)])
     }
 
-    /// The last ten minutes in so many columns, oldest first.
+    /// The last ten minutes in `columns` columns, oldest first.
     fn buckets(&self, lamp: &Lamp, figure: &Figure, columns: usize) -> Vec<Option<Bucket>> {
         let mut sums = vec![(0.0, 0_u32, false); columns];
         for (t, reading) in &lamp.past {
@@ -173,24 +180,21 @@ fn extent(values: impl Iterator<Item = f64>) -> (f64, f64) {
 }
 
 /// A small graph, from its own least to its own most; what was beyond the limit is red.
-fn graph(buckets: &[Option<Bucket>]) -> Line<'static> {
+fn graph(buckets: &[Option<Bucket>]) -> Parts {
     let (least, most) = extent(buckets.iter().flatten().map(|b| b.mean));
-    let span = |bucket: &Option<Bucket>| match bucket {
-        None => Span::raw(" "),
+    let part = |bucket: &Option<Bucket>| match bucket {
+        None => (" ".to_owned(), Ink::Plain),
         Some(b) => {
             let height = if most > least { (b.mean - least) / (most - least) } else { 0.5 };
-            let step = STEPS[(height * 7.0).round() as usize];
-            Span::styled(step.to_string(), Style::new().fg(colour(b.is_over)))
+            (STEPS[(height * 7.0).round() as usize].to_string(), ink(b.is_over))
         }
     };
-    Line::from(buckets.iter().map(span).collect::<Vec<_>>())
+    buckets.iter().map(part).collect()
 }
 
 #[cfg(test)]
 mod tests {
     use super::*;
-    use ratatui::Terminal;
-    use ratatui::backend::TestBackend;
 
     fn reading(fps: f64) -> Reading {
         let mut r = Reading::default();
@@ -198,10 +202,11 @@ mod tests {
         r
     }
 
-    fn drawn(board: &Board) -> (String, Terminal<TestBackend>) {
-        let mut terminal = Terminal::new(TestBackend::new(100, 30)).unwrap();
-        terminal.draw(|f| board.draw(f)).unwrap();
-        (terminal.backend().to_string(), terminal)
+    fn drawn(board: &Board) -> (String, Canvas) {
+        let mut canvas = Canvas::new(100, 30);
+        board.draw(&mut canvas);
+        let lines: Vec<_> = (0..30).map(|y| canvas.line(y)).collect();
+        (lines.join("\n"), canvas)
     }
 
     #[test]
@@ -215,15 +220,14 @@ mod tests {
         }
         board.take(1, 699.0, Err("desk does not answer".into()));
         assert!(board.lamps[0].past.len() <= 601, "ten minutes are kept");
-        let (text, terminal) = drawn(&board);
+        let (text, canvas) = drawn(&board);
         for part in ["▸ shelf  fine", "desk does not answer", "175.0 /s", "≥ 100 /s", "8.0 ms", "120000 B"]
         {
             assert!(text.contains(part), "{part} is not in:\n{text}");
         }
         assert!(text.contains("60.0 … 175.0"), "between what a graph goes is said:\n{text}");
         assert!(!text.contains("temperature"), "what was not measured has no row:\n{text}");
-        let red =
-            terminal.backend().buffer().content.iter().filter(|c| c.fg == Color::Red && c.symbol() == "▁");
+        let red = canvas.cells.iter().filter(|(c, ink)| *ink == Ink::Red && *c == Some('▁'));
         assert!((1..=3).contains(&red.count()), "the twenty bad seconds are red:\n{text}");
 
         board.take(0, 700.0, Ok(reading(60.0)));
@@ -239,9 +243,8 @@ mod tests {
         let (text, _) = drawn(&hostile);
         assert!(text.contains("a\\u{1b}[2J\\u{202e}  b\\u{1b}]0;title\\u{7}\\u{a}forged"), "{text}");
         // However small the window is.
-        for (w, h) in [(1, 1), (20, 5), (300, 100)] {
-            let mut terminal = Terminal::new(TestBackend::new(w, h)).unwrap();
-            terminal.draw(|f| board.draw(f)).unwrap();
+        for (w, h) in [(0, 0), (1, 1), (2, 3), (20, 5), (60, 12), (300, 100)] {
+            board.draw(&mut Canvas::new(w, h));
         }
     }
 }

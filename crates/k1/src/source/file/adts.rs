@@ -5,7 +5,7 @@ use symphonia::core::audio::layouts::{CHANNEL_LAYOUT_MONO, CHANNEL_LAYOUT_STEREO
 use symphonia::core::codecs::audio::AudioCodecId;
 use symphonia::core::codecs::audio::well_known::CODEC_ID_AAC;
 
-use super::elementary::{Head, Kind};
+use super::frame::{Head, Kind};
 
 /// Delay of an AAC stream that does not state it, in frames: one block, as in most encoders.
 pub const PRIMING: u64 = 1024;

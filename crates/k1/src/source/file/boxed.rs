@@ -17,7 +17,7 @@ use symphonia::core::units::Timestamp;
 use super::bytes::Bytes;
 use super::decode::Decoder;
 use super::flow::{Demux, Edit, Event, Packet, Refusal, Stream};
-use super::sniff::Known;
+use super::marks::Known;
 use super::{matroska, mp4, opus};
 
 /// Number of consecutive errors after which K1 gives a container up.

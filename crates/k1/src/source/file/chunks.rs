@@ -7,8 +7,7 @@ use super::bytes::Bytes;
 use super::elementary::Frames;
 use super::flow::{Demux, Event, Packet, Refusal, Stream};
 use super::format::{self, Coding, Format, PIECE};
-use super::sniff::{self, Known};
-use super::tags;
+use super::marks::{self, Known};
 
 /// Sizes from here on mean that the size is unknown.
 const UNKNOWN: u64 = 0x7fff_0000;
@@ -156,7 +155,7 @@ impl Chunks {
         let (mut at, mut seen) = (at, 0);
         while at + 8 <= end {
             let Some(head) = bytes.look(at, 64)? else { return Ok(true) };
-            if seen > CHUNKS || sniff::marked(&head) || tags::length(&head).is_some() {
+            if seen > CHUNKS || marks::marked(&head) || marks::tag_length(&head).is_some() {
                 return Ok(true);
             }
             let zeros = head.iter().all(|b| *b == 0);
@@ -287,7 +286,7 @@ impl Chunks {
         let size = match size {
             Some(size)
                 if size < left
-                    && bytes.look(bytes.pos() + size, 64)?.is_some_and(|b| sniff::mark(&b).is_some()) =>
+                    && bytes.look(bytes.pos() + size, 64)?.is_some_and(|b| marks::mark(&b).is_some()) =>
             {
                 size
             }
@@ -338,7 +337,7 @@ impl Demux for Chunks {
                 Place::Between => {
                     let head = bytes.peek(64)?;
                     if head.len() < 8
-                        || self.announced && (sniff::marked(head) || tags::length(head).is_some())
+                        || self.announced && (marks::marked(head) || marks::tag_length(head).is_some())
                     {
                         self.place = Place::Over;
                         continue;

@@ -8,76 +8,15 @@ use symphonia::core::audio::layouts::{CHANNEL_LAYOUT_MONO, CHANNEL_LAYOUT_STEREO
 use symphonia::core::codecs::audio::AudioCodecParameters;
 
 use super::bytes::Bytes;
+use super::chain::{chained, chained_in};
 use super::flow::{Demux, Event, Packet, Stream};
-use super::{adts, mpeg, sniff, tags};
-
-/// The fields of a frame's header that all kinds have.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub struct Head {
-    /// Kind of frame.
-    pub kind: Kind,
-    /// Samples per second.
-    pub rate: u32,
-    /// Number of channels.
-    pub channels: u32,
-    /// Length of the frame with its header, in bytes.
-    pub bytes: usize,
-    /// Length of the header, in bytes.
-    pub header: usize,
-    /// Number of frames of sound in it.
-    pub frames: u64,
-}
-
-/// Kinds of frames.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum Kind {
-    /// MPEG-1, 2 or 2.5 audio of this layer.
-    Mpeg(u8),
-    /// AAC in ADTS.
-    Adts,
-}
-
-impl Head {
-    /// The header at the front of `bytes`, if there is one.
-    pub fn read(bytes: &[u8]) -> Option<Self> {
-        mpeg::head(bytes).or_else(|| adts::head(bytes))
-    }
-
-    /// True if both belong to the same stream.
-    fn fits(&self, other: &Self) -> bool {
-        (self.kind, self.rate, self.channels) == (other.kind, other.rate, other.channels)
-    }
-}
+use super::frame::{Head, Kind};
+use super::{adts, chain, marks, mpeg, tags};
 
 /// Number of consecutive frames of one kind before the first one counts.
 const CHAIN: usize = 3;
 /// Number of bytes after which a search looks for other kinds of sound.
 const STRIDE: usize = 32 * 1024;
-
-/// The frame at the front of `bytes`, if enough of its kind follow it or the file ends before they could.
-pub fn chained(bytes: &mut Bytes, chain: usize) -> Result<Option<Head>> {
-    let window = bytes.peek((chain + 1) * 8192)?;
-    Ok(chained_in(window, chain))
-}
-
-/// The same within `bytes`, which are all that is left.
-pub fn chained_in(window: &[u8], chain: usize) -> Option<Head> {
-    let first = Head::read(window)?;
-    let mut at = first.bytes;
-    for n in 1..chain {
-        let rest = window.get(at..).unwrap_or_default();
-        if rest.len() < 9 {
-            // At the end of the file, two whole frames count as sound, but one frame and a part of another do not.
-            return (n >= 2 || rest.is_empty() && at == window.len()).then_some(first);
-        }
-        match Head::read(rest) {
-            Some(next) if next.fits(&first) => at += next.bytes,
-            // A tag may end the frames.
-            _ => return (n >= 2 && tags::length(rest).is_some()).then_some(first),
-        }
-    }
-    Some(first)
-}
 
 /// Moves to the next credible frame, to other sound, to the end of the file, or by `most` bytes. Returns the number of bytes
 /// passed.
@@ -94,8 +33,8 @@ pub fn search(bytes: &mut Bytes, most: u64) -> Result<u64> {
             let here = &window[at..];
             match here[0] {
                 0xff => chained_in(here, CHAIN).is_some(),
-                b'I' => here.starts_with(b"ID3") && tags::length(here).is_some(),
-                _ => sniff::marked(here),
+                b'I' => here.starts_with(b"ID3") && marks::tag_length(here).is_some(),
+                _ => marks::marked(here),
             }
         });
         match found {
@@ -224,16 +163,16 @@ impl Demux for Frames {
         }
         // The next frame of the same stream needs no other proof; its length leads to the next frame or the end.
         let expected = self.now.and_then(|now| {
-            let head = Head::read(bytes.peek(16).ok()?)?;
+            let head = chain::head(bytes.peek(16).ok()?)?;
             head.fits(&now).then_some(head)
         });
         if let Some(head) = expected {
             let window = bytes.peek(head.bytes + 2 * 8192)?;
             let after = window.get(head.bytes..).unwrap_or_default();
             let sound = after.len() < 9
-                || Head::read(after).is_some()
-                || tags::length(after).is_some()
-                || sniff::marked(after);
+                || chain::head(after).is_some()
+                || marks::tag_length(after).is_some()
+                || marks::marked(after);
             // If frames begin inside it, it was cut off or its length is wrong; otherwise it is the last one before junk.
             let whole = after.len() < 16 || !(1..head.bytes).any(|at| chained_in(&window[at..], 2).is_some());
             if sound || whole {
@@ -252,7 +191,7 @@ impl Demux for Frames {
         if let Some(head) = chained(bytes, CHAIN)? {
             return self.take(bytes, head);
         }
-        if bytes.peek(1)?.is_empty() || sniff::marked(bytes.peek(64)?) {
+        if bytes.peek(1)?.is_empty() || marks::marked(bytes.peek(64)?) {
             return self.end(bytes);
         }
         // Anything may follow the very last frame.
@@ -287,7 +226,7 @@ impl Demux for Frames {
 fn average(bytes: &mut Bytes, first: &Head) -> Result<f64> {
     let window = bytes.peek(2 * STRIDE)?;
     let (mut at, mut n) = (0, 1);
-    while let Some(head) = window.get(at..).and_then(Head::read).filter(|head| head.fits(first)) {
+    while let Some(head) = window.get(at..).and_then(chain::head).filter(|head| head.fits(first)) {
         (at, n) = (at + head.bytes, n + 1);
     }
     Ok((first.bytes + at) as f64 / f64::from(n))

@@ -10,7 +10,7 @@ use symphonia::core::codecs::audio::well_known::CODEC_ID_FLAC;
 use super::bytes::{Bytes, FAR};
 use super::decode::Decoder;
 use super::flow::{Demux, Event, Packet, Stream};
-use super::{elementary, sniff, tags};
+use super::{chain, marks, tags};
 
 /// Number of bytes needed to recognise the content at a place.
 const AHEAD: usize = 26 * 1024;
@@ -165,8 +165,8 @@ impl Flac {
         let from = zeros as usize;
         let window = bytes.peek((from + REACH).min(FAR))?;
         // Zeros before an intact file, or pages whose frames alone are not the sound.
-        if (0..=3).any(|n| sniff::mark(&window[from - n..]).is_some())
-            || tags::length(&window[from..]).is_some()
+        if (0..=3).any(|n| marks::mark(&window[from - n..]).is_some())
+            || marks::tag_length(&window[from..]).is_some()
             || window.windows(5).any(|w| w == b"OggS\0")
         {
             return Ok(None);
@@ -258,7 +258,7 @@ impl Flac {
                     && (rest.is_empty()
                         || Head::read(rest).is_some()
                         || other(rest)
-                        || tags::length(rest).is_some())
+                        || marks::tag_length(rest).is_some())
                 {
                     return Ok(End::Whole(at));
                 }
@@ -400,7 +400,7 @@ impl Flac {
                 let rest = &window[at..];
                 match rest[0] {
                     0xff => Head::read(rest).is_some() || other(rest),
-                    _ => sniff::marked(rest) || rest.starts_with(b"ID3") && tags::length(rest).is_some(),
+                    _ => marks::marked(rest) || rest.starts_with(b"ID3") && marks::tag_length(rest).is_some(),
                 }
             });
             bytes.skip(found.unwrap_or(reach) as u64)?;
@@ -421,7 +421,7 @@ impl Flac {
 
 /// True if sound of another kind begins here.
 fn other(bytes: &[u8]) -> bool {
-    sniff::marked(bytes) || bytes.first() == Some(&0xff) && elementary::chained_in(bytes, 3).is_some()
+    marks::marked(bytes) || bytes.first() == Some(&0xff) && chain::chained_in(bytes, 3).is_some()
 }
 
 /// The usual layouts of one to eight channels.

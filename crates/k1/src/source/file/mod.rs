@@ -5,8 +5,9 @@
 //! | Room | What it does |
 //! |---|---|
 //! | `bytes` | reads the file piece by piece |
-//! | `sniff`, `tags` | recognises content; skips tags |
-//! | `elementary`, `mpeg`, `adts` | frames without a container |
+//! | `marks`, `sniff`, `tags` | signatures; recognises content; skips tags |
+//! | `frame`, `mpeg`, `adts` | headers of frames |
+//! | `chain`, `elementary` | frames without a container |
 //! | `flac`, `ogg`, `vorbis`, `opus` | these containers and codecs |
 //! | `chunks`, `format` | WAV, AIFF, AU |
 //! | `boxed`, `mp4`, `matroska`, `names` | containers with an index |
@@ -17,12 +18,15 @@
 mod adts;
 mod boxed;
 mod bytes;
+mod chain;
 mod chunks;
 mod decode;
 mod elementary;
 mod flac;
 mod flow;
 mod format;
+mod frame;
+mod marks;
 mod matroska;
 mod mix;
 mod mp4;
@@ -46,8 +50,9 @@ use bytes::Bytes;
 use decode::Decoder;
 use elementary::Frames;
 use flow::{Demux, Edit, Event, Packet, Refusal, Stream};
+use marks::Known;
 use mix::Mix;
-use sniff::{Found, Known};
+use sniff::Found;
 use timeline::{Piece, Timeline};
 
 /// Length of a piece of silence in frames.

@@ -4,7 +4,7 @@ use std::io::Result;
 
 use super::bytes::Bytes;
 use super::flow::Edit;
-use super::{elementary, sniff, tags};
+use super::{chain, marks};
 
 /// Largest number of boxes that are read in a file.
 const BOXES: usize = 100_000;
@@ -286,9 +286,9 @@ fn another(bytes: &mut Bytes, at: u64, kind: &[u8; 4]) -> Result<bool> {
         return Ok(false);
     }
     let Some(head) = bytes.look(at, 32 * 1024)? else { return Ok(false) };
-    Ok(sniff::mark(&head).is_some()
-        || tags::length(&head).is_some()
-        || elementary::chained_in(&head, 3).is_some())
+    Ok(marks::mark(&head).is_some()
+        || marks::tag_length(&head).is_some()
+        || chain::chained_in(&head, 3).is_some())
 }
 
 fn be32(b: &[u8], at: usize) -> u32 {

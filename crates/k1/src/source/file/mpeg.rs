@@ -3,7 +3,7 @@
 use symphonia::core::codecs::audio::AudioCodecId;
 use symphonia::core::codecs::audio::well_known::{CODEC_ID_MP1, CODEC_ID_MP2, CODEC_ID_MP3};
 
-use super::elementary::{Head, Kind};
+use super::frame::{Head, Kind};
 
 /// Delay of an MP3 that does not state it, in frames: 576 of the most common encoder and 529 of every decoder.
 pub const DELAY: u64 = 576 + DECODER;

@@ -6,7 +6,7 @@ use std::io::Result;
 
 use super::bytes::Bytes;
 use super::flow::{Demux, Event, Packet, Refusal, Stream};
-use super::{flac, opus, sniff, tags, vorbis};
+use super::{flac, marks, opus, tags, vorbis};
 
 /// The longest page, in bytes.
 const PAGE: usize = 27 + 255 + 255 * 255;
@@ -398,7 +398,7 @@ impl Demux for Ogg {
                 }
                 // Sound of another kind may follow after the end of the stream.
                 let over = self.now.as_ref().is_none_or(|now| now.ended);
-                if over && sniff::marked(bytes.peek(64)?) {
+                if over && marks::marked(bytes.peek(64)?) {
                     return Ok(Event::End);
                 }
                 if over && self.now.is_some() {

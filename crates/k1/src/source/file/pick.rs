@@ -9,8 +9,8 @@ use super::decode::Decoder;
 use super::elementary::Frames;
 use super::flac::Flac;
 use super::flow::{Demux, Event, Refusal};
+use super::marks::Known;
 use super::ogg::Ogg;
-use super::sniff::Known;
 use crate::source::guard::guarded;
 
 /// Time for which a track is checked, in seconds.

@@ -3,32 +3,8 @@
 use std::io::Result;
 
 use super::bytes::{Bytes, FAR};
-use super::{elementary, mpeg, tags};
-
-/// Known containers.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum Known {
-    /// MPEG audio or AAC frames without a container.
-    Frames,
-    /// FLAC without another container.
-    Flac,
-    /// Ogg with Vorbis, Opus or FLAC.
-    Ogg,
-    /// WAV in RIFF, RIFX, RF64, BW64.
-    Riff,
-    /// WAV in Sony's Wave64.
-    Wave64,
-    /// AIFF and AIFF-C.
-    Aiff,
-    /// Sun's and NeXT's AU.
-    Au,
-    /// MP4, M4A, MOV and their relatives.
-    Mp4,
-    /// Matroska and WebM.
-    Matroska,
-    /// Apple's Core Audio Format.
-    Caf,
-}
+use super::marks::{Known, mark, tag_length};
+use super::{chain, elementary, mpeg, tags};
 
 /// Recognised content.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -41,43 +17,6 @@ pub enum Found {
     Other(&'static str),
     /// Unknown content.
     Nothing,
-}
-
-/// The first bytes of a Wave64 file: an identifier of 16 bytes.
-pub const W64: &[u8; 16] = b"riff\x2e\x91\xcf\x11\xa5\xd6\x28\xdb\x04\xc1\x00\x00";
-
-/// The container whose signature is at the start of `head`. Frames have no signature.
-pub fn mark(head: &[u8]) -> Option<Known> {
-    let has = |at: usize, text: &[u8]| head.get(at..at + text.len()) == Some(text);
-    let riff = has(8, b"WAVE") && [b"RIFF", b"RIFX", b"RF64", b"BW64"].iter().any(|id| has(0, *id));
-    match head {
-        _ if riff => Some(Known::Riff),
-        [b'O', b'g', b'g', b'S', 0, ..] => Some(Known::Ogg),
-        [b'f', b'L', b'a', b'C', kind, ..] if kind & 0x7f == 0 => Some(Known::Flac),
-        _ if has(0, b"FORM") && (has(8, b"AIFF") || has(8, b"AIFC")) => Some(Known::Aiff),
-        _ if has(0, W64) => Some(Known::Wave64),
-        [0x1a, 0x45, 0xdf, 0xa3, ..] => Some(Known::Matroska),
-        [b'c', b'a', b'f', b'f', 0, 1, ..] => Some(Known::Caf),
-        [b'.', b's', b'n', b'd', 0, 0, ..] => Some(Known::Au),
-        _ if [&b"ftyp"[..], b"moov", b"mdat", b"styp", b"moof", b"wide", b"skip"]
-            .iter()
-            .any(|id| has(4, id))
-            && head[0] < 2 =>
-        {
-            Some(Known::Mp4)
-        }
-        _ => None,
-    }
-}
-
-/// True if `head` begins with a signature that is too long to appear by accident among other bytes.
-pub fn marked(head: &[u8]) -> bool {
-    matches!(head.first(), Some(b'O' | b'f' | b'F' | b'R' | b'B' | b'r' | 0x1a))
-        && matches!(
-            mark(head),
-            Some(Known::Riff | Known::Ogg | Known::Flac | Known::Aiff | Known::Wave64 | Known::Matroska)
-        )
-        || head.get(4..8) == Some(b"ftyp") && mark(head).is_some()
 }
 
 /// The name of a format that K1 cannot decode.
@@ -160,7 +99,7 @@ pub fn zeros(bytes: &mut Bytes) -> Result<u64> {
 /// rest of a frame in between, sound simply begins after the zeros, and the number is 0.
 pub fn overwritten(bytes: &mut Bytes, zeros: u64) -> Result<u64> {
     let rest = bytes.pos().saturating_sub(zeros);
-    let tagged = bytes.look(zeros, 32)?.is_none_or(|b| tags::length(&b).is_some());
+    let tagged = bytes.look(zeros, 32)?.is_none_or(|b| tag_length(&b).is_some());
     Ok(if (1..REST).contains(&rest) && !tagged { bytes.pos() } else { 0 })
 }
 
@@ -186,7 +125,7 @@ pub fn find(bytes: &mut Bytes) -> Result<Found> {
             let other = OTHERS.iter().any(|o| name.starts_with(o));
             return Ok(if other { Found::Other(name) } else { Found::Foreign(name) });
         }
-        if elementary::chained(bytes, 3)?.is_some() {
+        if chain::chained(bytes, 3)?.is_some() {
             return Ok(Found::Known(Known::Frames));
         }
         if bytes.pos() == start && mpeg::is_free(bytes.peek(16_384)?) {

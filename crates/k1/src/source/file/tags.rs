@@ -3,39 +3,16 @@
 use std::io::Result;
 
 use super::bytes::Bytes;
-use super::{elementary, sniff};
+use super::chain;
+use super::marks::{self, tag_length};
 
 /// Largest number of frames of a tag that are read.
 const FRAMES: usize = 1000;
 
-/// Length in bytes of a tag that begins at the start of `head`, including its header.
-pub fn length(head: &[u8]) -> Option<u64> {
-    match head {
-        // Version, revision, flags, and a size of four times seven bits, without header and footer.
-        [b'I', b'D', b'3', version, revision, flags, a, b, c, d, ..]
-            if *version < 0xff && *revision < 0xff && (a | b | c | d) & 0x80 == 0 =>
-        {
-            let size = [a, b, c, d].into_iter().fold(0_u64, |n, x| n << 7 | u64::from(*x));
-            Some(10 + size + if flags & 0x10 != 0 { 10 } else { 0 })
-        }
-        [b'A', b'P', b'E', b'T', b'A', b'G', b'E', b'X', rest @ ..] if rest.len() >= 16 => {
-            let word = |at: usize| u32::from_le_bytes([rest[at], rest[at + 1], rest[at + 2], rest[at + 3]]);
-            // The size covers the items and the footer. A footer without a header has its items before it.
-            let header = word(12) & (1 << 29) != 0;
-            Some(if header { 32 + u64::from(word(4)) } else { 32 })
-        }
-        [b'T', b'A', b'G', b'+', ..] => Some(227),
-        [b'T', b'A', b'G', ..] => Some(128),
-        [b'L', b'Y', b'R', b'I', b'C', b'S', b'B', b'E', b'G', b'I', b'N', ..] => Some(11),
-        [b'3', b'D', b'I', b'3', ..] => Some(10),
-        _ => None,
-    }
-}
-
 /// Skips all consecutive tags at this place, and returns their total length. Ignores a size that reaches beyond the file.
 pub fn skip(bytes: &mut Bytes) -> Result<u64> {
     let from = bytes.pos();
-    while let Some(n) = length(bytes.peek(32)?) {
+    while let Some(n) = tag_length(bytes.peek(32)?) {
         let believed = bytes.left().is_none_or(|left| n <= left);
         // The size is too large, so it is wrong: skip the header, and search for sound after it.
         let n = if believed { content_ends(bytes, n)?.unwrap_or(n) } else { 10 };
@@ -44,7 +21,7 @@ pub fn skip(bytes: &mut Bytes) -> Result<u64> {
         loop {
             let head = bytes.peek(64)?;
             let zeros = head.iter().take_while(|b| **b == 0).count();
-            let sound = (0..=zeros.min(3)).find(|n| sniff::mark(&head[zeros - n..]).is_some());
+            let sound = (0..=zeros.min(3)).find(|n| marks::mark(&head[zeros - n..]).is_some());
             let step = if zeros == head.len() { zeros.saturating_sub(3) } else { zeros - sound.unwrap_or(0) };
             bytes.skip(step as u64)?;
             if step == 0 || zeros < 64 {
@@ -130,7 +107,7 @@ fn content_ends(bytes: &mut Bytes, n: u64) -> Result<Option<u64>> {
         return Ok(None);
     };
     let sound =
-        sniff::marked(&behind) || behind.starts_with(b"ID3") || elementary::chained_in(&behind, 3).is_some();
+        marks::marked(&behind) || behind.starts_with(b"ID3") || chain::chained_in(&behind, 3).is_some();
     Ok(sound.then_some(at))
 }
 
@@ -166,8 +143,8 @@ mod tests {
         all.truncate(50);
         let (_dir, mut bytes) = of(&all);
         assert_eq!(skip(&mut bytes).unwrap(), 10);
-        assert!(length(b"ID3\xff\0\0\0\0\0\0").is_none(), "a version that cannot be");
-        assert!(length(b"ID3\x03\0\0\0\0\0\x80").is_none(), "a size that cannot be");
-        assert!(length(b"").is_none());
+        assert!(tag_length(b"ID3\xff\0\0\0\0\0\0").is_none(), "a version that cannot be");
+        assert!(tag_length(b"ID3\x03\0\0\0\0\0\x80").is_none(), "a size that cannot be");
+        assert!(tag_length(b"").is_none());
     }
 }
