@@ -9,7 +9,8 @@ use k1_update::trust::KeyStatement;
 use serde_json::{Value, json};
 
 use crate::client::Client;
-use crate::machine::{Halves, Machine, Sound, key, package};
+use crate::drivers::Sound;
+use crate::machine::{Halves, Machine, key, package};
 
 impl Client {
     /// What the lamp says of its firmware.
