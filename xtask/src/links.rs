@@ -3,6 +3,7 @@
 
 use std::collections::BTreeSet;
 use std::path::Path;
+use std::sync::LazyLock;
 
 use regex::Regex;
 
@@ -23,7 +24,7 @@ pub fn links() -> Result<(), String> {
         }
         let text = files::text(&file)?;
         let (is_rust, prose) = (file.extension().is_some_and(|e| e == "rs"), prose(&file, &text));
-        for link in targets(&prose)?.into_iter().filter(|link| is_ours(link, is_rust)) {
+        for link in targets(&prose).into_iter().filter(|link| is_ours(link, is_rust)) {
             count += 1;
             if let Some(why) = leads_nowhere(&file, &link) {
                 broken.push(format!("{}: {link}: {why}", file.display()));
@@ -49,20 +50,24 @@ fn prose(file: &Path, text: &str) -> String {
     text.lines().filter_map(line).collect()
 }
 
-/// Where the links of a text lead.
-fn targets(prose: &str) -> Result<Vec<String>, String> {
-    let pattern = |p: &str| Regex::new(p).map_err(|e| e.to_string());
-    let code = pattern(r"`[^`\n]*`")?;
-    let prose = code.replace_all(prose, "code");
-    let mut all = Vec::new();
-    for link in [
+static CODE: LazyLock<Regex> = LazyLock::new(|| pattern(r"`[^`\n]*`"));
+static LINKS: LazyLock<[Regex; 3]> = LazyLock::new(|| {
+    [
         r#"\]\(\s*<?([^)\s>]+)>?(?:\s+"[^"]*")?\s*\)"#,
         r"(?m)^\s*\[[^\]]+\]:\s*(\S+)",
         r#"(?:src|href)="([^"]+)""#,
-    ] {
-        all.extend(pattern(link)?.captures_iter(&prose).map(|c| c[1].to_owned()));
-    }
-    Ok(all)
+    ]
+    .map(pattern)
+});
+
+fn pattern(text: &str) -> Regex {
+    Regex::new(text).expect("a pattern of this file")
+}
+
+/// Where the links of a text lead.
+fn targets(prose: &str) -> Vec<String> {
+    let prose = CODE.replace_all(prose, "code");
+    LINKS.iter().flat_map(|link| link.captures_iter(&prose).map(|c| c[1].to_owned())).collect()
 }
 
 /// False for the web's, and for items of Rust.
@@ -139,11 +144,11 @@ mod tests {
     #[test]
     fn links_are_found_in_prose_and_not_in_code() {
         let text = "See [a](docs/a.md#b), ![p](p.png \"t\") and `[no](x)`.\n```sh\n[no](y)\n```\n[r]: z.md\n<img src=\"i.gif\">\n";
-        let mut all = targets(&prose(&at("a.md"), text)).unwrap();
+        let mut all = targets(&prose(&at("a.md"), text));
         all.sort();
         assert_eq!(all, ["docs/a.md#b", "i.gif", "p.png", "z.md"]);
         let rust = "//! See [a](../a.md).\nlet x = \"[no](b.md)\";\n/// And [c](crate::d::E).\n";
-        let all = targets(&prose(&at("a.rs"), rust)).unwrap();
+        let all = targets(&prose(&at("a.rs"), rust));
         assert_eq!(all, ["../a.md", "crate::d::E"]);
         assert!(is_ours("../a.md", true) && !is_ours("crate::d::E", true) && !is_ours("Self", true));
         assert!(is_ours("a", false) && !is_ours("https://a/b", false));
