@@ -1,4 +1,4 @@
-//! Packs the page and the description of the API, so that a lamp serves them from its flash.
+//! Compresses the page and the description of the API, so that a lamp can serve them from its flash.
 
 use std::fmt::Write;
 use std::io::Write as _;
@@ -9,8 +9,8 @@ use flate2::write::GzEncoder;
 use k1_device::page::{FILES, File, MODULE, MODULES};
 use k1_http::etag::Tag;
 
-/// All modules as one: what one takes from another is there already. A lamp serves few connections at once, and a
-/// browser asks for all modules together.
+/// Joins all modules into one, in which every import is already defined. A lamp serves only a few connections at once,
+/// and a browser requests all modules at the same time.
 fn one_module() -> Result<Vec<u8>, String> {
     let mut all = String::new();
     for (i, name) in MODULES.iter().enumerate() {
@@ -20,11 +20,11 @@ fn one_module() -> Result<Vec<u8>, String> {
                 let from = import.rsplit_once(" from './").and_then(|(_, f)| f.strip_suffix("';"));
                 let is_there = from.is_some_and(|f| MODULES[..i].contains(&f));
                 if !is_there {
-                    return Err(format!("{name}: “{line}” takes from no module before it"));
+                    return Err(format!("{name}: “{line}” does not import from a module before it"));
                 }
                 continue;
             }
-            // What only explains is not for a lamp's flash: a third of the packed page.
+            // Comments are left out, because they would be a third of the packed page in a lamp's flash.
             let bare = line.trim();
             if bare.contains("/*") && !bare.contains("*/") {
                 return Err(format!(

@@ -1,4 +1,4 @@
-//! The least that a board brings: a microphone and a strip. `cargo run -p k1-lamp --example board`
+//! The minimum that a board provides: a microphone and a strip. `cargo run -p k1-lamp --example board`
 //!
 //! A real board implements both with its chip's drivers; see `firmware/boards/esp/src/{microphone,strip}.rs`.
 
@@ -18,7 +18,7 @@ impl Microphone for Tone {
             *sample = 0.1 * k1_engine::math::cos_turns(turns);
             self.samples += 1;
         }
-        // The time of the last sample, in µs.
+        // Capture time of the last sample, in µs.
         Ok(self.samples / HOP as u64 * HOP_US)
     }
 

@@ -1,4 +1,4 @@
-//! What a board must bring.
+//! What a board must provide.
 
 use core::fmt::Arguments;
 use core::future::Future;
@@ -6,77 +6,78 @@ use core::future::Future;
 use embassy_time::Duration;
 use k1_engine::HOP;
 
-/// Why a read gave no sound.
+/// Why a read returned no sound.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum MicrophoneFault {
-    /// Nothing came within the bound.
+    /// No hop arrived within the bound.
     Timeout,
     /// The bus reported an error.
     Bus,
 }
 
-/// A microphone. Moved into the task that hears: there cannot be two readers.
+/// A microphone. The task that hears owns it, so that there cannot be two readers.
 pub trait Microphone {
-    /// Reads one hop, −1 … 1, and answers with the time of its last sample in µs. Waits no longer than `bound`.
+    /// Reads one hop of samples −1 … 1 and returns the capture time of its last sample in µs. Waits at most `bound`.
     ///
     /// # Errors
     ///
-    /// [`MicrophoneFault`]; then the hop is not to be used.
+    /// [`MicrophoneFault`]; in this case the content of `hop` is not valid.
     fn read(
         &mut self,
         hop: &mut [f32; HOP],
         bound: Duration,
     ) -> impl Future<Output = Result<u64, MicrophoneFault>>;
 
-    /// Hops that were lost since the last call because nobody read them.
+    /// Number of hops that were lost since the last call because they were not read in time.
     fn take_overruns(&mut self) -> u32;
 
-    /// True if the slot that is heard is dead and the other one carries sound; of a microphone that has slots.
+    /// True if the slot that is heard is dead and the other one carries sound. Always false for a microphone without
+    /// slots.
     fn speaks_elsewhere(&self) -> bool {
         false
     }
 }
 
-/// A strip. Moved into the task that shows: there cannot be two writers.
+/// A strip. The task that shows owns it, so that there cannot be two writers.
 pub trait Strip {
-    /// Puts a frame on the wire, in its order of colours, and returns while it is being sent; waits first until the
-    /// frame before and its pause have gone.
+    /// Waits until the previous frame and its pause are over, then puts a frame on the wire and returns while it is
+    /// being sent. `bytes` are in the order of the wire.
     ///
     /// # Errors
     ///
-    /// [`StripFault`] if the frame before was torn or this one was refused.
+    /// [`StripFault`] if the previous frame was torn or this one was refused.
     fn send(&mut self, bytes: &[u8]) -> impl Future<Output = Result<(), StripFault>>;
 }
 
-/// A transmission failed.
+/// A failed transmission to the strip.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct StripFault;
 
-/// What only the board knows.
+/// Facts that only the board knows.
 #[derive(Clone, Debug)]
 pub struct Facts {
     /// Name of the board.
     pub board: &'static str,
-    /// What is heard: "I²S microphone", "RTP on port 5004".
+    /// Source of sound, such as "I²S microphone" or "RTP on port 5004".
     pub source: &'static str,
-    /// Hardware address of the network.
+    /// Hardware (MAC) address.
     pub mac: [u8; 6],
-    /// Why it started.
+    /// Reason of the last start.
     pub reset_reason: &'static str,
-    /// What the last panic said, if the last run ended with one.
+    /// Message of the panic that ended the last run, if there was one.
     pub last_panic: Option<heapless::String<128>>,
     /// Hash of the firmware, first 8 bytes.
     pub firmware_hash: [u8; 8],
-    /// Slot that runs.
+    /// Name of the running slot.
     pub slot: &'static str,
-    /// Bytes of flash that the image takes, where that is known.
+    /// Size of the image in flash, in bytes, if known.
     pub image_bytes: Option<u32>,
-    /// Bytes of RAM that are taken from the start on, without stacks and heap, where that is known.
+    /// Statically allocated RAM in bytes, without stacks and heap, if known.
     pub static_ram_bytes: Option<u32>,
 }
 
 impl Facts {
-    /// Before the board has said anything.
+    /// Facts before the board has provided them.
     pub const UNKNOWN: Self = Self {
         board: "unknown",
         source: "nothing",
@@ -92,5 +93,5 @@ impl Facts {
 
 /// Prints a line on the board's console; must not wait.
 pub type Print = fn(Arguments);
-/// Starts the lamp again; the words are told by the next start, and none are for a start that was asked for.
+/// Restarts the lamp. The next start prints the words; a requested restart has no words.
 pub type Restart = fn(words: Option<&str>) -> !;

@@ -1,4 +1,4 @@
-//! The boot log, each line no sooner than it is true, and the figures of each second, from measurement.
+//! Prints the boot log, each line only when it has become true, and every second the measured figures.
 
 use alloc::string::ToString;
 use alloc::sync::Arc;
@@ -18,10 +18,10 @@ use crate::home::LampHome;
 use crate::state::HISTORY;
 use crate::{BINS, Lamp, State, now_us};
 
-/// Measures what only the board can: stacks, heap, temperature, signal.
+/// Measures what only the board can measure: stacks, heap, temperature, signal.
 pub type Probe = fn(&mut State);
 
-/// Hops of sound in one message: 32 ms.
+/// Number of hops in one message of sound: 32 ms.
 const HOPS_PER_MESSAGE: usize = 4;
 
 /// Prints a line, and keeps it if it is one of the first.
@@ -31,12 +31,12 @@ fn say(lamp: &Lamp, print: Print, line: Arguments) {
     lamp.note(|s| s.log.note((now_us() / 1000) as u32, &text));
 }
 
-/// Prints a line that tells of an error, and counts it.
+/// Prints a line that reports an error, and counts it.
 fn complain(lamp: &Lamp, print: Print, error: Arguments) {
     say(lamp, print, format_args!("{ERROR}{error}"));
 }
 
-/// The first line.
+/// Prints the first lines.
 pub fn boot(lamp: &Lamp, print: Print) {
     let (f, l) = lamp.look(|s| (s.facts.clone(), s.loaded));
     let hash = u64::from_be_bytes(f.firmware_hash);
@@ -55,7 +55,7 @@ pub fn boot(lamp: &Lamp, print: Print) {
         (true, _) => complain(
             lamp,
             print,
-            format_args!("settings could not be read: the area was erased, defaults are in force"),
+            format_args!("settings could not be read: the area was erased, all settings have their defaults"),
         ),
         (false, 0) => say(
             lamp,
@@ -68,7 +68,7 @@ pub fn boot(lamp: &Lamp, print: Print) {
     }
 }
 
-/// Says what is true, when it is, and then the figures of every second, for ever.
+/// Prints each line of the boot log when it has become true, and then the figures of every second. Never returns.
 pub async fn report(lamp: &'static Lamp, print: Print, probe: Probe, ledger: &'static mut Ledger<BINS>) -> ! {
     while lamp.meters.get(Count::Hops) == 0 {
         Timer::after_millis(5).await;
@@ -94,7 +94,7 @@ pub async fn report(lamp: &'static Lamp, print: Print, probe: Probe, ledger: &'s
             if s.history.len() == HISTORY {
                 s.history.pop_front();
             }
-            // There is room: the oldest has just gone.
+            // There is room, because the oldest was just removed.
             let _ = s.history.push_back(v);
             probe(s);
         });
@@ -114,7 +114,7 @@ pub async fn report(lamp: &'static Lamp, print: Print, probe: Probe, ledger: &'s
     }
 }
 
-/// What must not grow, as it stood.
+/// Counts that must not grow, at the last look.
 #[derive(Clone, Copy, Default)]
 struct Faults {
     torn: u64,
@@ -124,14 +124,14 @@ struct Faults {
 }
 
 impl Faults {
-    /// Tells what has grown, a line for each.
+    /// Prints a line for each count that has grown.
     fn tell(&self, now: &Self, mut complain: impl FnMut(Arguments)) {
         let grown = [
             (now.torn - self.torn, "torn snapshots: the hand-off is broken, report this"),
             (now.allocations - self.allocations, "allocations in the loops of light and sound: report this"),
             (
                 u64::from(now.strip - self.strip),
-                "frames were not sent or sent late: look at the strip's driver",
+                "frames were not sent, or sent late: check the strip's driver",
             ),
             (u64::from(now.storage - self.storage), "operations of the flash failed: settings may be lost"),
         ];
@@ -141,18 +141,19 @@ impl Faults {
     }
 }
 
-/// Tells the address when there is one, with what the page needs to be let in, and when it has gone; for ever. Nobody
-/// else may wait for the stack's state ([`Lamp::address`]).
+/// Prints the address of the page with its token when the lamp gets an address, and a line when it loses it. Never
+/// returns. No other task may wait for the state of the stack ([`Lamp::address`]).
 pub async fn address(lamp: &'static Lamp, print: Print, stack: Stack<'static>) -> ! {
     loop {
         stack.wait_config_up().await;
         if let Some(config) = stack.config_v4() {
             lamp.address.sender().send(Some(config.address.address()));
             let mut ip = heapless::String::new();
-            // An IPv4 address has 15 characters at most.
+            // An IPv4 address has at most 15 characters.
             let _ = write!(ip, "{}", config.address.address());
             let token = lamp.look(|s| s.memory.hardware.token.clone());
-            // Not for the log, which travels: who sees the console may have the token.
+            // Only on the console and not in the log, because people send logs to others. A reader of the console may
+            // know the token.
             print(format_args!("[NET] address {ip}, page http://{ip}/#token={token}"));
             lamp.note(|s| s.ip = ip);
         }
@@ -163,7 +164,7 @@ pub async fn address(lamp: &'static Lamp, print: Print, stack: Stack<'static>) -
     }
 }
 
-/// Hands the sound to pages that wish it, for ever.
+/// Sends the sound to the pages that want it. Never returns.
 pub async fn share_sound(lamp: &'static Lamp, mut tap: heapless::spsc::Consumer<'static, HeardHop>) -> ! {
     let mut ticker = Ticker::every(Duration::from_millis(16));
     let mut hops: heapless::Vec<HeardHop, HOPS_PER_MESSAGE> = heapless::Vec::new();
@@ -173,7 +174,7 @@ pub async fn share_sound(lamp: &'static Lamp, mut tap: heapless::spsc::Consumer<
         while let Some(hop) = tap.dequeue() {
             let _ = hops.push(hop);
             if hops.is_full() {
-                // Nobody listening is no reason to allocate.
+                // Without listeners the message is not allocated.
                 if lamp.listeners.load(Relaxed) > 0 {
                     publisher.publish_immediate(Arc::from(live::sound(&hops)));
                 }

@@ -1,4 +1,4 @@
-//! The door for people's existing tools: espota.
+//! Updates by espota, for existing tools.
 
 use core::fmt::Write;
 
@@ -15,21 +15,21 @@ use k1_wire::espota::{self, Challenge, Check, Invitation, PORT, Request};
 use crate::Lamp;
 use crate::receive::Updater;
 
-/// An invitation without a proof is forgotten after this.
+/// An invitation without a proof is forgotten after this time.
 const PROOF_PATIENCE: Duration = Duration::from_secs(10);
-/// After a wrong proof nobody is listened to for so long: it makes guessing long and costs no owner anything.
+/// Time after a wrong proof in which the lamp ignores everybody. It slows guesses down and hardly delays the owner.
 const SULK: Duration = Duration::from_secs(1);
-/// A client has so long to read why it is cut off.
+/// Time for a client to read why the lamp disconnects it.
 const LISTEN: Duration = Duration::from_millis(300);
-/// A client that sends nothing for so long is gone.
+/// A client that sends nothing for this time counts as gone.
 const GONE: Duration = Duration::from_secs(10);
-/// Rounds of a proof between two looks at the network: about a millisecond.
+/// Rounds of a proof between two turns of the network; they take about a millisecond.
 const ROUNDS: u32 = 50;
 
-/// Sockets that this needs.
+/// Number of sockets that espota needs.
 pub const SOCKETS: usize = 2;
 
-/// Buffers; in a `static`, for they are not small.
+/// Buffers of espota. They belong into a `static`, because they are large.
 pub struct Buffers {
     receive: [u8; 2_048],
     send: [u8; 128],
@@ -43,13 +43,13 @@ impl Default for Buffers {
 }
 
 impl Buffers {
-    /// Empty.
+    /// Empty buffers.
     pub const fn new() -> Self {
         Self { receive: [0; 2_048], send: [0; 128], piece: [0; 512] }
     }
 }
 
-/// Somebody who was asked for a proof.
+/// A client that must send a proof.
 struct Asked {
     by: IpEndpoint,
     invitation: Invitation,
@@ -57,7 +57,7 @@ struct Asked {
     at: Instant,
 }
 
-/// Listens for ever; `chance` makes challenges.
+/// Listens for invitations; `chance` makes challenges. Never returns.
 pub async fn listen<F: NorFlash + 'static>(
     lamp: &'static Lamp,
     stack: Stack<'static>,
@@ -81,7 +81,7 @@ pub async fn listen<F: NorFlash + 'static>(
         match espota::parse(&packet[..length]) {
             Some(Request::Invite(invitation)) => {
                 let answer = match (invitation.is_firmware, lamp.look(|s| s.memory.trust.is_empty())) {
-                    // What a client of the old form shows has 37 letters.
+                    // A client with the old form of the protocol shows only 37 letters.
                     (false, _) => heapless::String::try_from("no file system here").unwrap_or_default(),
                     (_, true) => {
                         heapless::String::try_from("no key yet: k1 keys trust LAMP").unwrap_or_default()
@@ -98,7 +98,7 @@ pub async fn listen<F: NorFlash + 'static>(
                 let _ = udp.send_to(answer.as_bytes(), from).await;
             }
             Some(Request::Proof { cnonce, response }) => {
-                // The client may prove from another port than it has asked from.
+                // The client may send the proof from another port than the invitation.
                 let Some(a) =
                     asked.take().filter(|a| a.by.addr == from.addr && a.at.elapsed() < PROOF_PATIENCE)
                 else {
@@ -137,7 +137,7 @@ pub async fn listen<F: NorFlash + 'static>(
     }
 }
 
-/// Dials back, takes the file, and says what became of it.
+/// Connects to the client, receives the file, and reports the result.
 async fn fetch<F: NorFlash + 'static>(
     lamp: &'static Lamp,
     stack: Stack<'static>,
@@ -166,12 +166,13 @@ async fn fetch<F: NorFlash + 'static>(
         {
             upload = Err(why);
         }
-        // Clients take a file that has gone to its end for a success, whatever they are told: so it does not get there.
+        // Clients report success when they have sent the whole file, whatever the lamp answers. The lamp therefore
+        // stops them before the end.
         if upload.is_err() {
             break;
         }
         let mut count = heapless::String::<12>::new();
-        // A number of bytes has fewer digits.
+        // A number of bytes has fewer digits than the buffer.
         let _ = write!(count, "{n}");
         if socket.write_all(count.as_bytes()).await.is_err() {
             return socket.abort();
@@ -185,7 +186,7 @@ async fn fetch<F: NorFlash + 'static>(
     let _ = match done {
         Ok(()) => words.write_str("OK"),
         Err(why) => {
-            // What does not fit is left out.
+            // Text that does not fit is left out.
             refused(lamp, why);
             write!(words, "ERROR: {why}")
         }
@@ -196,7 +197,7 @@ async fn fetch<F: NorFlash + 'static>(
     }
     let _ = with_timeout(Duration::from_secs(2), socket.flush()).await;
     if left > 0 {
-        // The sentence is read before the end comes.
+        // The pause lets the client read the sentence before the connection ends.
         embassy_time::Timer::after(LISTEN).await;
         socket.abort();
         let _ = with_timeout(Duration::from_secs(2), socket.flush()).await;
@@ -206,7 +207,7 @@ async fn fetch<F: NorFlash + 'static>(
     }
 }
 
-/// Remembers a refusal for whoever looks at the lamp and not at the client.
+/// Remembers a refusal for people who look at the lamp and not at the client.
 fn refused(lamp: &Lamp, why: Refusal) {
     lamp.note(|s| s.firmware.refused = Some(why));
 }

@@ -1,4 +1,4 @@
-//! Looks after the parts of the lamp that must not stand still; see [`k1_device::guard`].
+//! Watches the parts of the lamp that must not stop; see [`k1_device::guard`].
 
 use core::sync::atomic::Ordering::Relaxed;
 
@@ -8,18 +8,18 @@ use k1_device::meter::Count;
 
 use crate::{Lamp, now_us};
 
-/// How often it looks.
+/// Interval between two checks.
 const LOOK: Duration = Duration::from_millis(500);
-/// How often the network says that it lives: every look sees that it has moved.
+/// Interval between two counts of the network: every check sees that the count has moved.
 const BEAT: Duration = Duration::from_millis(200);
 
-/// Looks once.
+/// Checks the parts once.
 pub fn look(lamp: &Lamp, watch: &Watch) -> Progress {
     let now_ms = (now_us() / 1000) as u32;
     let counts = Part::ALL.map(|part| match part {
         Part::Renderer => lamp.meters.get(Count::Frames),
         Part::Ear => lamp.meters.get(Count::Hops),
-        // A network that never began, for want of a cable's other end, is missing and not starved.
+        // A network that never began, because its cable is not connected, is missing and not starved.
         Part::Network => match lamp.network_beats.load(Relaxed) {
             0 => now_ms,
             beats => beats,
@@ -28,7 +28,7 @@ pub fn look(lamp: &Lamp, watch: &Watch) -> Progress {
     watch.look(counts, now_ms)
 }
 
-/// Shows for ever that the executor on which this runs, the network's, goes round.
+/// Counts to show that the network's executor, on which this task runs, still polls its tasks. Never returns.
 pub async fn beat(lamp: &'static Lamp) -> ! {
     let mut ticker = Ticker::every(BEAT);
     loop {
@@ -37,8 +37,8 @@ pub async fn beat(lamp: &'static Lamp) -> ! {
     }
 }
 
-/// Looks for ever. `tell` hears each time who has not moved, if somebody has not: a board feeds its watchdog when nobody
-/// is missed. A starved part ends the run, with its name in what the panic leaves.
+/// Checks the parts regularly. Each time `tell` gets the part whose count has not moved, or `None`: a board feeds its
+/// watchdog on `None`. A starved part ends the run with a panic that names it. Never returns.
 pub async fn guard(lamp: &'static Lamp, mut tell: impl FnMut(Option<Part>)) -> ! {
     let watch = Watch::new();
     let mut ticker = Ticker::every(LOOK);

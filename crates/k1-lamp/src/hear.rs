@@ -1,4 +1,4 @@
-//! Core 1: microphone → ear → snapshots. Nothing can slow it.
+//! Core 1: microphone → ear → snapshots. Other tasks cannot slow it down.
 
 use core::sync::atomic::Ordering::Relaxed;
 
@@ -14,18 +14,19 @@ use k1_engine::{HOP, HOP_US};
 use crate::board::Microphone;
 use crate::{Lamp, now_us};
 
-/// A microphone that is there may be late by so much.
+/// Longest delay of a microphone that is present.
 const PATIENCE: Duration = Duration::from_millis(100);
 
-/// How long a read may wait: one that only asks whether there is a microphone costs no more than its hop of silence.
+/// Longest wait of a read. A read that only tests whether a microphone is present takes no longer than its hop of
+/// silence.
 fn bound(presence: &Presence) -> Duration {
     if presence.is_present() { PATIENCE } else { Duration::from_micros(HOP_US) }
 }
 
-/// Hops of sound that wait for a page at most, plus one: whoever shares them looks every second hop.
+/// Most hops of sound that wait for a page, plus one. The task that shares them looks at every second hop.
 pub const TAP: usize = 7;
 
-/// Hears for ever. `core` is what the hardware says; `tap` gets the sound that pages may wish.
+/// Hears hop after hop. `core` is the core's number from the hardware; `tap` gets the sound for pages. Never returns.
 pub async fn hear(
     lamp: &'static Lamp,
     core: u32,
@@ -59,7 +60,7 @@ pub async fn hear(
             None => {
                 hop.fill(0.0);
                 hearing.unread(now_us(), &lamp.meters);
-                // Silence keeps time by itself.
+                // Silence has no clock of its own, so the lamp's clock sets the pace.
                 Timer::at(Instant::from_micros(hearing.due_us())).await;
             }
         }
@@ -70,7 +71,7 @@ pub async fn hear(
         let floor = f32::from_bits(lamp.floor_db.load(Relaxed));
         let floor = (!floor.is_nan()).then_some(floor);
         hearing.hop(&hop, floor, &lamp.meters, now_us, |at_us, hop| {
-            // A page that is slow, or none at all, is no error: the hop is not kept.
+            // A slow or missing page is not an error: the hop is dropped.
             let _ = tap.enqueue(HeardHop::new(at_us, hop));
         });
     }

@@ -25,7 +25,7 @@ use crate::pages::DESCRIPTION;
 use crate::state::FirmwareCommand;
 use crate::{Lamp, now_us};
 
-/// The lamp for one request.
+/// The state of the lamp for one request.
 pub struct LampHome {
     lamp: &'static Lamp,
     ip: String,
@@ -38,7 +38,7 @@ pub struct LampHome {
     reset_reason: &'static str,
 }
 
-/// The lamp's name: what its owner calls it, or `k1-` and the end of its hardware address.
+/// The lamp's name: the one that its owner has set, or `k1-` and the end of its hardware address.
 pub fn name(memory: &Memory, mac: [u8; 6]) -> String {
     let mut name = String::new();
     if memory.hardware.name.is_empty() {
@@ -271,7 +271,7 @@ impl Backend for LampHome {
     fn start_self_test(&self, reads: u32) -> Result<(), Refusal> {
         self.lamp.note(|s| {
             if s.self_test.state == TestState::Running {
-                return Err(Refusal::Busy("a self-test runs; GET says how it stands"));
+                return Err(Refusal::Busy("a self-test is running; GET returns its state"));
             }
             s.self_test = SelfTest { state: TestState::Running, wanted: reads, ..SelfTest::default() };
             Ok(())

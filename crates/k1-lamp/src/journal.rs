@@ -1,4 +1,5 @@
-//! What became of the last update: written at each step of a trial, so that whichever image runs next can tell.
+//! The result of the last update. It is written at each step of a trial, so that the image that runs next can report
+//! it.
 
 use k1_device::firmware::{Image, Journal, Outcome, Short, Standing};
 use k1_update::manifest::Manifest;
@@ -6,30 +7,30 @@ use k1_update::manifest::Manifest;
 use crate::Lamp;
 use crate::board::Print;
 
-/// The last words of an image that gives way; its crashes are not those of the one that comes.
+/// The last words of an image that gives way after crashes. The next image does not count those crashes as its own.
 pub const GAVE_WAY: &str = "it fell over again and again";
 
 /// An image as answers name it.
 pub(crate) fn image(m: &Manifest) -> Image {
-    // A version has at most so many characters.
+    // The text is long enough for every version.
     let version = heapless::String::try_from(m.version.as_str()).unwrap_or_default();
     Image { version, hash: Short(m.short_hash()), counter: m.counter }
 }
 
-/// Remembers a step of a trial.
+/// Writes a step of a trial to the journal.
 pub(crate) fn write(lamp: &'static Lamp, own: Option<&Manifest>, outcome: Outcome, reason: &str) {
     let journal = own.map(|m| Journal {
         hash: m.short_hash(),
         version: image(m).version,
         outcome,
-        // What does not fit is left out; nothing of ours is so long.
+        // Text that does not fit is left out; every reason of the lamp fits.
         reason: heapless::String::try_from(reason).unwrap_or_default(),
     });
     lamp.note(|s| s.memory.journal = journal);
     lamp.changed.signal(());
 }
 
-/// If another image gave way to this one just now, its journal is closed with the reason; true if so.
+/// Closes the journal of another image that just gave way to this one, with the reason. True if there was one.
 pub(crate) fn tell_who_gave_way(lamp: &'static Lamp) -> bool {
     let told = lamp.note(|s| {
         if s.facts.last_panic.as_deref() != Some(GAVE_WAY) {
@@ -47,7 +48,7 @@ pub(crate) fn tell_who_gave_way(lamp: &'static Lamp) -> bool {
     told
 }
 
-/// A trial that was begun and whose image does not run has failed: the words of its last moment say why.
+/// Records the failure of a trial that began but whose image does not run. The last words of that image are the reason.
 pub(crate) fn tell_of_the_last(lamp: &'static Lamp, own: Option<&Manifest>, print: Print) {
     let told = lamp.note(|s| {
         let words = s.facts.last_panic.clone();
@@ -56,7 +57,7 @@ pub(crate) fn tell_of_the_last(lamp: &'static Lamp, own: Option<&Manifest>, prin
             return None;
         }
         if own.is_some_and(|m| m.short_hash() == journal.hash) && s.firmware.standing == Standing::Confirmed {
-            // It was confirmed, and the power went before that was written here.
+            // The image was confirmed, but the power failed before the journal was written.
             journal.outcome = Outcome::Confirmed;
             return Some(None);
         }

@@ -3,32 +3,32 @@
 
 //! The lamp: everything that it does, independent of the board.
 //!
-//! | Room | What lives there |
+//! | Room | Purpose |
 //! |---|---|
-//! | [`board`] | what a board must bring: microphone, strip, facts |
+//! | [`board`] | what a board must provide: microphone, strip, facts |
 //! | [`hear`] | core 1: microphone → ear → snapshots |
 //! | [`show`] | core 0: snapshots → light → strip |
-//! | [`memory`] | settings in flash: loaded first, written when a user has let go |
+//! | [`memory`] | settings in flash: loaded first, written after a pause in the changes |
 //! | [`console`] | the boot log and the figures of each second |
-//! | [`guard`] | who stands still, and must not |
-//! | [`self_test`] | reading snapshots while they are written, when asked to |
-//! | [`state`] | what the tasks share |
-//! | [`pages`] | the page and the description of the API, packed |
-//! | [`home`] | the lamp as a home of the API |
+//! | [`guard`] | which part has stopped |
+//! | [`self_test`] | reading snapshots on request while they are written |
+//! | [`state`] | the state that the tasks share |
+//! | [`pages`] | the page and the description of the API, compressed |
+//! | [`home`] | the lamp as a back end of the API |
 //! | [`web`] | HTTP and WebSockets |
-//! | [`reset_filter`] | a connection that finds no free worker is not refused |
-//! | [`receive`] | new firmware on its way in, from any door |
-//! | [`trial`] | new firmware tried, judged, confirmed or taken back |
-//! | [`journal`] | what became of the last update |
-//! | [`espota`] | the door for people's existing tools |
+//! | [`reset_filter`] | lets a connection wait when every worker is busy |
+//! | [`receive`] | new firmware that is arriving, over HTTP or espota |
+//! | [`trial`] | the trial of new firmware: judged, confirmed or rolled back |
+//! | [`journal`] | the result of the last update |
+//! | [`espota`] | updates by espota, for existing tools |
 //! | [`rtp`] | sound from the network, for boards without a microphone |
-//! | [`mdns`] | being found |
+//! | [`mdns`] | answers to programs that search for lamps |
 //! | [`portal`] | the access point on which its owner names a network |
 //! | [`mirror`] | frames to a network light |
 //!
-//! A board makes the drivers, gives each to the one task that owns it, and runs the tasks: [`hear`](hear::hear) on
-//! core 1, [`show`](show::show) on core 0 above everything else there, the rest below. What they share is one
-//! [`Lamp`] in a `static`.
+//! A board creates the drivers, gives each to the task that owns it, and runs the tasks: [`hear`](hear::hear) on core
+//! 1, [`show`](show::show) on core 0 with the highest priority there, the others below it. They share one [`Lamp`] in a
+//! `static`.
 
 extern crate alloc;
 
@@ -55,7 +55,7 @@ pub mod web;
 
 pub use state::{BINS, FRAME_WORDS, FrameRing, Lamp, Meters, Show, State};
 
-/// Microseconds since the start, on the one clock.
+/// Microseconds since the start, on the clock that all tasks share.
 pub fn now_us() -> u64 {
     embassy_time::Instant::now().as_micros()
 }

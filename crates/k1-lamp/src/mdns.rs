@@ -1,4 +1,4 @@
-//! Being found: answers to multicast DNS, under the lamp's own name.
+//! Lets programs find the lamp: answers multicast DNS under the lamp's own name.
 
 use alloc::format;
 use core::net::Ipv4Addr;
@@ -14,7 +14,7 @@ use k1_wire::mdns::{self, GROUP, Host, MAX_ANSWER, PORT, Service};
 use crate::Lamp;
 use crate::home::name;
 
-/// Answers for ever.
+/// Answers queries. Never returns.
 pub async fn answer(lamp: &'static Lamp, stack: Stack<'static>) -> ! {
     let (mut rx_meta, mut tx_meta) = ([PacketMetadata::EMPTY; 4], [PacketMetadata::EMPTY; 2]);
     let (mut rx, mut tx) = ([0; 1_024], [0; MAX_ANSWER]);
@@ -28,7 +28,7 @@ pub async fn answer(lamp: &'static Lamp, stack: Stack<'static>) -> ! {
     let Some(mut place) = lamp.address.receiver() else { core::future::pending().await };
     loop {
         let Some(address) = place.get_and(Option::is_some).await else { continue };
-        // Joining again is no error, and needed after the network has gone and come.
+        // It is not an error to join again, and it is necessary after the network was lost.
         let _ = stack.join_multicast_group(Ipv4Addr::from(GROUP));
         let (name, board) = lamp.look(|s| (name(&s.memory, s.facts.mac), s.facts.board));
         let name = label(&name);
@@ -54,20 +54,20 @@ pub async fn answer(lamp: &'static Lamp, stack: Stack<'static>) -> ! {
             announced = 0;
             continue;
         };
-        // Longer than any sensible question.
+        // Longer than any sensible query.
         let Ok((n, from)) = received else {
             lamp.malformed.fetch_add(1, Relaxed);
             continue;
         };
         if let Some(n) = mdns::answer(&packet[..n], &host, &mut out) {
-            // Who asks from another port than mDNS's wants its answer there (RFC 6762, 6.7).
+            // A query from another port than mDNS's is answered to that port (RFC 6762, 6.7).
             let to = if from.endpoint.port == PORT { group } else { from.endpoint };
             let _ = socket.send_to(&out[..n], to).await;
         }
     }
 }
 
-/// A name as a label of DNS: letters, digits and hyphens.
+/// A name as a DNS label: letters, digits and hyphens.
 fn label(name: &str) -> alloc::string::String {
     let good = |c: char| if c.is_ascii_alphanumeric() { c.to_ascii_lowercase() } else { '-' };
     let label: alloc::string::String = name.chars().map(good).collect();

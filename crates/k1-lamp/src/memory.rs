@@ -1,4 +1,4 @@
-//! Settings in flash: loaded first, written when a user has let go.
+//! Settings in flash: loaded first, written after a pause in the changes.
 
 use core::sync::atomic::Ordering::Relaxed;
 
@@ -9,12 +9,12 @@ use k1_device::settings::{Debounce, Group, Memory, Store};
 
 use crate::{Lamp, now_us};
 
-/// Letters of a token: easy to read and to type.
+/// Characters of a token, which are easy to read and to type.
 const LETTERS: &[u8; 32] = b"abcdefghjkmnpqrstuvwxyz023456789";
-/// Sixteen of them are 80 bits.
+/// Length of a token: sixteen characters are 80 bits.
 const TOKEN: usize = 16;
 
-/// Loads what is remembered and tells the lamp. A lamp without a token makes one, of what `random` gives, and keeps it.
+/// Loads the settings into the lamp's state. A lamp without a token makes one from `random` and stores it.
 pub async fn load<F: NorFlash>(
     lamp: &'static Lamp,
     store: &mut Store<F>,
@@ -23,7 +23,7 @@ pub async fn load<F: NorFlash>(
     let (mut memory, loaded) = store.load().await;
     if memory.hardware.token.is_empty() {
         for _ in 0..TOKEN {
-            // There is room: a token has half of the letters that fit.
+            // There is room, because a token has half the characters that fit.
             let _ = memory.hardware.token.push(char::from(LETTERS[(random() >> 27) as usize]));
         }
         store.save(&memory, Group::Hardware).await;
@@ -39,7 +39,7 @@ pub async fn load<F: NorFlash>(
     memory
 }
 
-/// Writes what has changed, a while after the last change, for ever.
+/// Writes changed settings after a pause in the changes. Never returns.
 pub async fn keep<F: NorFlash>(lamp: &'static Lamp, mut store: Store<F>, mut written: Memory) -> ! {
     let mut controls = lamp.crossing.controls();
     let mut debounce = Debounce::default();
@@ -54,7 +54,7 @@ pub async fn keep<F: NorFlash>(lamp: &'static Lamp, mut store: Store<F>, mut wri
         let now = lamp.look(|s| Memory { look, ..s.memory.clone() });
         let floor = now.hardware.floor_db.unwrap_or(f32::NAN);
         lamp.floor_db.store(floor.to_bits(), Relaxed);
-        // Each change starts the pause anew; one that nobody told of starts it once.
+        // Each announced change restarts the pause; a change without a signal starts it once.
         if now != written && (told || !debounce.is_waiting()) {
             debounce.touch(now_us());
         }

@@ -1,4 +1,4 @@
-//! Frames to a network light, by DDP. The newest wins; a slow network costs the strip nothing.
+//! Sends frames to a network light, by DDP. Only the newest frame is sent; a slow network does not slow down the strip.
 
 use embassy_net::udp::{PacketMetadata, UdpSocket};
 use embassy_net::{IpAddress, IpEndpoint, Stack};
@@ -10,10 +10,10 @@ use k1_wire::ddp;
 use crate::show::unpack;
 use crate::{FRAME_WORDS, Lamp};
 
-/// How often it looks for a new frame: more often than any wire is fast.
+/// Interval between two looks for a new frame, shorter than a frame on any wire.
 const GLANCE: Duration = Duration::from_millis(2);
 
-/// Mirrors for ever; looks at the settings every second.
+/// Sends each new frame, and reads the settings every second. Never returns.
 pub async fn mirror(lamp: &'static Lamp, stack: Stack<'static>) -> ! {
     let (mut rx_meta, mut tx_meta) = ([PacketMetadata::EMPTY; 1], [PacketMetadata::EMPTY; 4]);
     let (mut rx, mut tx) = ([0; 16], [0; 1_024]);
@@ -41,13 +41,13 @@ pub async fn mirror(lamp: &'static Lamp, stack: Stack<'static>) -> ! {
         last = number;
         let (_, leds) = unpack(&words, &mut pixels);
         let endpoint = IpEndpoint::new(IpAddress::Ipv4(*to.ip()), to.port());
-        // A frame of a lamp is one packet.
+        // A lamp's frame fits into one packet.
         let mut length = 0;
         let _ = sender.frame(&pixels[..leds], &mut packet, |bytes| {
             length = bytes.len();
             Ok::<(), ()>(())
         });
-        // A light that is off is no fault of ours: nothing waits for it.
+        // It is not an error if the light is off, so nothing waits for it.
         let _ = with_timeout(GLANCE, socket.send_to(&packet[..length], endpoint)).await;
     }
 }

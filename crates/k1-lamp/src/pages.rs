@@ -1,4 +1,4 @@
-//! The page and the description of the API, packed by the build.
+//! The page and the description of the API, compressed by the build script.
 
 use k1_http::etag::Tag;
 use k1_http::route::File;

@@ -1,5 +1,5 @@
-//! The lamp's own access point: addresses, names and the page on which its owner chooses a network. What each says is
-//! decided in [`k1_device::portal`]; here it goes in and out.
+//! The lamp's own access point: addresses, names and the page on which its owner chooses a network.
+//! [`k1_device::portal`] decides each answer; this module receives and sends.
 
 use alloc::string::String;
 use alloc::vec;
@@ -21,22 +21,22 @@ use k1_wire::dns;
 use crate::Lamp;
 use crate::home::name;
 
-/// Sockets that the portal has: addresses, names, and two connections at once.
+/// Number of sockets of the portal: one for addresses, one for names, and two for connections.
 pub const SOCKETS: usize = 4;
-/// A request takes no longer.
+/// Longest time for a request.
 const PATIENCE: Duration = Duration::from_secs(5);
-/// Time for the answer to arrive before the network on which it travels ends.
+/// Time for the answer to arrive before the access point closes.
 const FAREWELL: Duration = Duration::from_secs(2);
 
 /// Name of the access point: `K1-` and the end of the hardware address.
 pub fn access_point(mac: [u8; 6]) -> heapless::String<32> {
     let mut text = heapless::String::new();
-    // Seven characters.
+    // Seven characters, which fit.
     let _ = core::fmt::Write::write_fmt(&mut text, format_args!("K1-{:02X}{:02X}", mac[4], mac[5]));
     text
 }
 
-/// How the lamp's end of its access point is set up.
+/// Network configuration of the lamp on its access point.
 pub fn config() -> embassy_net::Config {
     embassy_net::Config::ipv4_static(StaticConfigV4 {
         address: Ipv4Cidr::new(Ipv4Addr::from(ADDRESS), 24),
@@ -45,9 +45,9 @@ pub fn config() -> embassy_net::Config {
     })
 }
 
-/// Serves until somebody has chosen a network: then it is remembered, and this returns.
+/// Serves until a user has chosen a network, then stores the choice and returns.
 ///
-/// Its buffers are on the heap, for as long as this lasts: a lamp on a network does not need them.
+/// Its buffers are on the heap until then, because a lamp on a network does not need them.
 pub async fn serve(lamp: &'static Lamp, stack: Stack<'static>) {
     let visits = async {
         let choice = embassy_futures::select::select(visit(lamp, stack), visit(lamp, stack)).await;
@@ -66,7 +66,7 @@ pub async fn serve(lamp: &'static Lamp, stack: Stack<'static>) {
     lamp.changed.signal(());
 }
 
-/// Lends addresses for ever.
+/// Answers requests for addresses (DHCP). Never returns.
 async fn lend(stack: Stack<'static>) {
     let (mut rx_meta, mut tx_meta) = ([PacketMetadata::EMPTY; 2], [PacketMetadata::EMPTY; 2]);
     let (mut rx, mut tx) = (vec![0; 2 * leases::MOST], vec![0; 2 * leases::MOST]);
@@ -78,7 +78,7 @@ async fn lend(stack: Stack<'static>) {
         return core::future::pending().await;
     }
     loop {
-        // A longer message than any client needs is not answered.
+        // Messages that are longer than any client needs are not answered.
         let Ok((n, _)) = socket.recv_from(&mut message).await else { continue };
         if let Some(n) = leases.answer(&message[..n], &mut answer) {
             let _ = socket.send_to(&answer[..n], everybody).await;
@@ -86,7 +86,7 @@ async fn lend(stack: Stack<'static>) {
     }
 }
 
-/// Leads every name to the lamp, for ever.
+/// Answers every DNS query with the lamp's address. Never returns.
 async fn point(stack: Stack<'static>) {
     let (mut rx_meta, mut tx_meta) = ([PacketMetadata::EMPTY; 4], [PacketMetadata::EMPTY; 4]);
     let (mut rx, mut tx) = (vec![0; 2 * dns::MOST], vec![0; 2 * dns::MOST]);
@@ -103,7 +103,8 @@ async fn point(stack: Stack<'static>) {
     }
 }
 
-/// Keeps the list of networks fresh, for ever; not too often, for a radio that looks round does not hear its guests.
+/// Requests scans to keep the list of networks current. Scans are rare, because the radio cannot hear its clients
+/// during a scan. Never returns.
 async fn look_round(lamp: &'static Lamp) {
     loop {
         lamp.scan.signal(());
@@ -111,7 +112,7 @@ async fn look_round(lamp: &'static Lamp) {
     }
 }
 
-/// Answers one connection after the other until a network was chosen.
+/// Answers one connection after another until a network is chosen.
 async fn visit(lamp: &'static Lamp, stack: Stack<'static>) -> Choice {
     let (mut receive, mut send) = (vec![0; 1_024], vec![0; 1_460]);
     loop {
@@ -137,7 +138,7 @@ async fn visit(lamp: &'static Lamp, stack: Stack<'static>) -> Choice {
     }
 }
 
-/// Takes a request in and decides its answer; `None` for what is no request.
+/// Reads a request and returns its answer; `None` if the bytes are not a request.
 async fn ask(lamp: &'static Lamp, socket: &mut TcpSocket<'_>) -> Option<(String, Option<Choice>)> {
     let mut bytes = vec![0; LAMP.head_bytes];
     let mut filled = 0;
@@ -165,7 +166,7 @@ async fn ask(lamp: &'static Lamp, socket: &mut TcpSocket<'_>) -> Option<(String,
     }
     is_whole &= intake.verdict().is_ok();
     let body = is_whole.then(|| &body[..intake.kept()]);
-    // Copied first: whoever holds the lamp's state holds up the light.
+    // Copied first, because a lock on the lamp's state delays the light.
     let (name, networks, failed) =
         lamp.look(|s| (name(&s.memory, s.facts.mac), s.networks.clone(), s.not_joined.clone()));
     Some(portal::answer(&head, body, &View { name: &name, networks: &networks, failed: &failed }))

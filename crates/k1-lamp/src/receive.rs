@@ -1,6 +1,6 @@
-//! New firmware on its way in, from any door.
+//! New firmware that is arriving, over HTTP or espota.
 //!
-//! All doors end here: whatever carried the bytes, [`Upload`] lets in what a trusted key has signed, and nothing else.
+//! Both protocols end here: [`Upload`] accepts only firmware that a trusted key has signed.
 
 use core::sync::atomic::AtomicBool;
 use core::sync::atomic::Ordering::Relaxed;
@@ -22,14 +22,14 @@ use crate::Lamp;
 use crate::journal::{self, image};
 use crate::state::{FirmwareCommand, LATELY};
 
-/// The flash as its parts share it, from whichever core.
+/// The flash, which its parts share across both cores.
 pub type SharedFlash<F> = Mutex<CriticalSectionRawMutex, F>;
 /// A part of the flash.
 pub type FlashPart<F> = Partition<'static, CriticalSectionRawMutex, F>;
 
-/// Where the settings are: the table's `nvs`.
+/// Range of the settings in flash: `nvs` in the partition table.
 pub const SETTINGS: core::ops::Range<u32> = 0x9000..0xe000;
-/// The slots and who may change them. There is one.
+/// The owner of the slots. There is only one.
 pub struct Updater<F: 'static> {
     pub(crate) flash: &'static SharedFlash<F>,
     pub(crate) layout: Layout,
@@ -47,7 +47,8 @@ pub(crate) fn standing(records: &Records, running: Slot) -> (firmware::Standing,
 }
 
 impl<F: NorFlash + 'static> Updater<F> {
-    /// The slots of a flash in which `running` runs. Where nobody knows that, nothing is ever let in.
+    /// The owner of the slots of a flash in which `running` runs. If the running slot is not known, all updates are
+    /// refused.
     pub const fn new(flash: &'static SharedFlash<F>, layout: Layout, running: Option<Slot>) -> Self {
         let is_busy = AtomicBool::new(running.is_none());
         let running = match running {
@@ -57,7 +58,7 @@ impl<F: NorFlash + 'static> Updater<F> {
         Self { flash, layout, running, is_busy }
     }
 
-    /// Looks at what runs and tells the lamp; before anything else.
+    /// Reads the manifest of the running image into the lamp's state. Must run before anything else.
     pub async fn look(&self, lamp: &'static Lamp) {
         let mut flash = self.flash.lock().await;
         let manifest = slot::labelled(&mut *flash, &self.layout, self.running).await;
@@ -76,7 +77,8 @@ impl<F: NorFlash + 'static> Updater<F> {
         });
     }
 
-    /// What the other slot holds, whole and not found bad; who has failed a trial is nobody to go back to.
+    /// The image in the other slot if it is whole and has not failed a trial, because the lamp must not roll back to a
+    /// bad image.
     pub(crate) async fn other(&self, flash: &mut F) -> Result<Option<Whole>, Refusal> {
         let slot = self.running.other();
         let records = record::read(flash, &self.layout).await?;
@@ -86,8 +88,8 @@ impl<F: NorFlash + 'static> Updater<F> {
         }
     }
 
-    /// The second net, under the bootloader's: an image that falls over again and again gives way to the one before,
-    /// if there is one. True if the next start is another's.
+    /// A second safety net under the bootloader's: an image that crashes repeatedly gives way to the previous image, if
+    /// there is one. True if the next start runs the other image.
     pub async fn give_way(&self) -> bool {
         let mut flash = self.flash.lock().await;
         let Ok(Some(other)) = self.other(&mut *flash).await else { return false };
@@ -102,11 +104,11 @@ impl<F: NorFlash + 'static> Updater<F> {
         }
     }
 
-    /// Opens the door for one update.
+    /// Begins an update.
     ///
     /// # Errors
     ///
-    /// [`Refusal::Busy`].
+    /// [`Refusal::Busy`] while another update is arriving.
     pub fn begin(&'static self, lamp: &'static Lamp) -> Result<Upload<F>, Refusal> {
         if self.is_busy.swap(true, Relaxed) {
             return Err(Refusal::Busy);
@@ -117,7 +119,7 @@ impl<F: NorFlash + 'static> Updater<F> {
     }
 }
 
-/// An update on its way in, through whatever door.
+/// An update that is arriving.
 pub struct Upload<F: 'static> {
     lamp: &'static Lamp,
     updater: &'static Updater<F>,
@@ -135,7 +137,7 @@ impl<F: 'static> Drop for Upload<F> {
 }
 
 impl<F: NorFlash + 'static> Upload<F> {
-    /// Takes the next bytes.
+    /// Writes the next bytes of the update.
     ///
     /// # Errors
     ///
@@ -149,7 +151,7 @@ impl<F: NorFlash + 'static> Upload<F> {
         let received = session.received();
         self.lamp.note(|s| {
             if !was_let_in && size.is_some() {
-                // What the other slot held is gone.
+                // The other slot no longer has its old image.
                 s.firmware.other = None;
             }
             s.firmware.receiving = size.map(|size| Receiving { received, size });
@@ -157,7 +159,7 @@ impl<F: NorFlash + 'static> Upload<F> {
         Ok(())
     }
 
-    /// The last byte has come: checks the whole, lets it be tried, and asks for the restart.
+    /// Checks the whole update after its last byte, activates it for its trial, and requests the restart.
     ///
     /// # Errors
     ///
@@ -179,7 +181,7 @@ impl<F: NorFlash + 'static> Upload<F> {
         .await?;
         let image = image(whole.manifest());
         self.lamp.note(|s| s.firmware.other = Some(image.clone()));
-        // Before it runs: one that falls over at once could not write it.
+        // Written before the image runs, because an image that crashes at once could not write it.
         journal::write(self.lamp, Some(whole.manifest()), Outcome::OnTrial, "");
         self.lamp.command.signal(FirmwareCommand::Restart);
         Ok((whole.slot().name(), image))

@@ -1,8 +1,8 @@
-//! A connection that finds no free worker is not refused: its first packet is lost, its own TCP sends it again a moment
-//! later (RFC 6298), and finds one.
+//! Lets a connection wait when every worker is busy: its first packet is dropped instead of refused, and the client's
+//! TCP sends it again a moment later (RFC 6298), when a worker is free.
 //!
-//! Browsers open six connections at once, and a lamp has not so many places. Its network stack would refuse what comes
-//! too early, and a browser that is refused leaves a part of the page away.
+//! Browsers open six connections at once, which is more than a lamp can serve. Its network stack would refuse the
+//! connections that come too early, and a browser that is refused does not load a part of the page.
 
 use core::task::Context;
 
@@ -12,10 +12,10 @@ use k1_wire::ethernet;
 /// Port of the page.
 const PAGE: u16 = 80;
 
-/// A network card that sends no refusals (TCP resets) from the page's port.
+/// A network card that does not send refusals (TCP resets) from the page's port.
 pub struct ResetFilter<D>(pub D);
 
-/// A frame that is to leave.
+/// A frame that is being sent.
 pub struct Leaving<T>(T);
 
 impl<T: TxToken> TxToken for Leaving<T> {

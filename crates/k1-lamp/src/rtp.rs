@@ -1,4 +1,5 @@
-//! Sound from the network: RTP, L16, 16 kHz, mono. It feeds the ear as a microphone does, for boards that have none.
+//! Sound from the network: RTP, L16, 16 kHz, mono. For boards without a microphone it feeds the ear as a microphone
+//! does.
 
 use core::sync::atomic::Ordering::Relaxed;
 
@@ -16,10 +17,10 @@ use crate::{Lamp, now_us};
 
 /// UDP port of the sound.
 pub const PORT: u16 = 5004;
-/// Samples that may wait: 128 ms.
+/// Size of the queue of samples, which holds 128 ms.
 pub const QUEUE: usize = 2_049;
 
-/// Where samples wait, and what tells the ear of them.
+/// The queue of samples, with the signal that wakes the ear.
 pub struct Line {
     arrived: Signal<CriticalSectionRawMutex, ()>,
 }
@@ -37,14 +38,14 @@ impl Line {
     }
 }
 
-/// The ear's end.
+/// The ear's end of a line.
 pub struct RtpMicrophone {
     line: &'static Line,
     samples: heapless::spsc::Consumer<'static, i16>,
 }
 
 impl RtpMicrophone {
-    /// The end of a line.
+    /// The ear's end of `line`.
     pub fn new(line: &'static Line, samples: heapless::spsc::Consumer<'static, i16>) -> Self {
         Self { line, samples }
     }
@@ -64,12 +65,12 @@ impl Microphone for RtpMicrophone {
     }
 
     fn take_overruns(&mut self) -> u32 {
-        // Samples that found no room are counted where they were refused.
+        // The receiver counts samples for which there was no room.
         0
     }
 }
 
-/// Receives for ever.
+/// Receives sound. Never returns.
 pub async fn receive(
     lamp: &'static Lamp,
     stack: Stack<'static>,

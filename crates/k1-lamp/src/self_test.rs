@@ -1,4 +1,4 @@
-//! The self-test of the hand-off: behind everything else on the core that shows, and never for long.
+//! The self-test of the hand-off. It has the lowest priority on the core that shows, and runs only briefly at a time.
 
 use alloc::boxed::Box;
 
@@ -8,15 +8,15 @@ use k1_device::self_test::Reading;
 
 use crate::{Lamp, now_us};
 
-/// Pause between two batches of reads, in µs: requests are answered meanwhile.
+/// Pause between two batches of reads, in µs. Requests are answered during the pause.
 const PAUSE_US: u64 = 200;
 
-/// Reads when it is asked to, for ever.
+/// Runs each requested self-test. Never returns.
 pub async fn read(lamp: &'static Lamp) -> ! {
     loop {
         let wanted = lamp.test_wanted.wait().await;
         let mut reading = Reading::new(wanted, now_us() / 1000);
-        // On the heap, and only while it is needed: the copy of a snapshot is large.
+        // On the heap and only while it is needed, because the copy of a snapshot is large.
         let mut reader = Box::new(lamp.crossing.sound());
         loop {
             let so_far = reading.batch(&mut reader, now_us() / 1000);

@@ -1,4 +1,4 @@
-//! Core 0: snapshots → light → strip. It waits for nothing but the wire.
+//! Core 0: snapshots → light → strip. It waits only for the wire.
 
 use core::sync::atomic::Ordering::Relaxed;
 
@@ -12,10 +12,10 @@ use k1_handoff::RingWriter;
 use crate::board::Strip;
 use crate::{FRAME_WORDS, FrameRing, Lamp, Show, now_us};
 
-/// Pages get at most so many frames a second; a strip may get more.
+/// Minimum interval between two frames for pages, in µs; a strip may get more frames.
 const SCREEN_INTERVAL_US: u64 = 8_000;
 
-/// Shows for ever. `core` is what the hardware says.
+/// Shows frame after frame. `core` is the core's number from the hardware. Never returns.
 pub async fn show(
     lamp: &'static Lamp,
     core: u32,
@@ -58,10 +58,10 @@ pub async fn show(
         if has_changed {
             lamp.changed.signal(());
         }
-        // The frame goes onto the wire as soon as the one before has left it; the next is rendered meanwhile.
+        // The frame goes onto the wire as soon as the previous one has left it; the next is rendered during that time.
         if strip.send(&bytes[..leds * 3]).await.is_err() {
             lamp.strip_underruns.fetch_add(1, Relaxed);
-            // A strip that refuses at once must not take the core for itself.
+            // A strip that refuses immediately must not occupy the core.
             Timer::after(Duration::from_micros(period)).await;
         }
     }
@@ -81,7 +81,7 @@ fn publish(ring: &mut RingWriter<&'static FrameRing>, at_us: u64, pixels: &[[u8;
     ring.publish(&words);
 }
 
-/// A frame from its words: time, and pixels into `pixels`; the number of LEDs.
+/// Unpacks the words of a frame into `pixels`. Returns its time in µs and the number of LEDs.
 pub fn unpack(words: &[u32; FRAME_WORDS], pixels: &mut [[u8; 3]; MOST_LEDS]) -> (u64, usize) {
     let flat = pixels.as_flattened_mut();
     for (bytes, word) in flat.chunks_mut(4).zip(&words[3..]) {
@@ -90,13 +90,13 @@ pub fn unpack(words: &[u32; FRAME_WORDS], pixels: &mut [[u8; 3]; MOST_LEDS]) -> 
     (u64::from(words[0]) | u64::from(words[1]) << 32, (words[2] as usize).min(MOST_LEDS))
 }
 
-/// The wire of a strip as time: for boards whose light leaves by network only, and for any driver that must keep the
-/// pause between frames.
+/// The timing of a strip's wire, for boards that send their light only over the network, and for drivers that must keep
+/// the pause between frames.
 #[derive(Clone, Copy, Debug)]
 pub struct Wire(WireClock);
 
 impl Wire {
-    /// A wire for a number of LEDs.
+    /// A wire for `leds` LEDs with a pause of `reset_us` between frames.
     pub const fn new(leds: usize, reset_us: u16) -> Self {
         Self(WireClock::new(leds, reset_us))
     }

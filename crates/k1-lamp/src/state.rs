@@ -1,4 +1,4 @@
-//! What the tasks of a lamp share.
+//! The state that the tasks of a lamp share.
 
 use alloc::sync::Arc;
 use core::cell::RefCell;
@@ -22,20 +22,21 @@ use k1_update::refusal::Refusal;
 
 use crate::board::Facts;
 
-/// Connections at once.
+/// Number of connections at once.
 pub const WORKERS: usize = 4;
-/// Fewer workers than this that wait for a connection are too few: others do not wait for a second request then.
+/// Fewest workers that should wait for a connection. While there are fewer, other workers do not wait for a second
+/// request on their connection.
 const ALWAYS_LISTENING: u32 = 1;
-/// Bins of a histogram: up to 25 ms.
+/// Number of bins of a histogram, which reaches up to 25 ms.
 pub const BINS: usize = 512;
 /// The renderer in the size of a lamp.
 pub type Show = k1_engine::show::Show<MOST_LEDS>;
-/// What the halves count.
+/// Counts of the two halves.
 pub type Meters = k1_device::meter::Meters<BINS>;
-/// Words of a frame for pages: time, number of LEDs, pixels.
+/// Number of words of a frame for pages: time, number of LEDs, pixels.
 pub const FRAME_WORDS: usize = 3 + (MOST_LEDS * 3).div_ceil(4);
-/// The newest frame, for any number of readers. Two copies: a reader that is lapped while it copies takes the next
-/// frame, and nobody sees one of two hundred missing.
+/// The newest frame, for any number of readers. It has two copies: a reader that is overtaken while it copies takes the
+/// next frame, and one missing frame of two hundred is not visible.
 pub type FrameRing = SnapshotRing<FRAME_WORDS, 2>;
 /// Seconds of history.
 pub(crate) const HISTORY: usize = 30;
@@ -43,38 +44,38 @@ pub(crate) const HISTORY: usize = 30;
 /// Seconds over which an image is measured.
 pub(crate) const LATELY: usize = 10;
 
-/// What a lamp can be asked to do with its firmware.
+/// A command for the lamp's firmware.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum FirmwareCommand {
-    /// Start what was activated.
+    /// Restart with the activated image.
     Restart,
-    /// Go back to the image before.
+    /// Roll back to the previous image.
     RollBack,
-    /// Ask the bootloader for a proof.
+    /// Restart to prove that the bootloader supports trials.
     Drill,
 }
 
-/// What the slow half of a lamp knows of its firmware.
+/// State of the firmware.
 #[derive(Debug)]
 pub struct FirmwareState {
     /// Chip, as manifests name it.
     pub chip: &'static str,
-    /// What runs.
+    /// The running image.
     pub running: Option<Image>,
-    /// How it stands.
+    /// State of the running image.
     pub standing: Standing,
-    /// Whether a bad image goes back by itself.
+    /// Whether a bad image is rolled back automatically.
     pub rollback: Rollback,
-    /// What the other slot holds, whole.
+    /// The image in the other slot, if it is whole.
     pub other: Option<Image>,
-    /// An update on its way in.
+    /// The update that is arriving.
     pub receiving: Option<Receiving>,
-    /// Why the last update was not let in.
+    /// Why the last update was refused.
     pub refused: Option<Refusal>,
 }
 
 impl FirmwareState {
-    /// Before anything was looked at.
+    /// State before the flash was read.
     pub const UNKNOWN: Self = Self {
         chip: "unknown",
         running: None,
@@ -86,7 +87,7 @@ impl FirmwareState {
     };
 }
 
-/// Who waits at the doors.
+/// Counts of workers that wait for a connection, and of open WebSockets.
 pub struct Doors {
     pub(crate) listening: AtomicU32,
     pub(crate) sockets: AtomicU32,
@@ -100,33 +101,33 @@ impl Default for Doors {
 }
 
 impl Doors {
-    /// Nobody waits.
+    /// No worker waits and no WebSocket is open.
     pub const fn new() -> Self {
         Self { listening: AtomicU32::new(0), sockets: AtomicU32::new(0), clients: AtomicU32::new(1) }
     }
 
-    /// True if somebody waits for a connection, or is in one.
+    /// True if a worker waits for a connection, or serves a WebSocket.
     pub fn is_open(&self) -> bool {
         self.listening.load(Relaxed) > 0 || self.sockets.load(Relaxed) > 0
     }
 
-    /// Open WebSockets.
+    /// Number of open WebSockets.
     pub fn sockets(&self) -> usize {
         self.sockets.load(Relaxed) as usize
     }
 
-    /// True if too few wait for a connection.
+    /// True if too few workers wait for a connection.
     pub(crate) fn are_too_few(&self) -> bool {
         self.listening.load(Relaxed) < ALWAYS_LISTENING
     }
 }
 
-/// What the slow half of the lamp knows.
+/// State of the lamp outside the two real-time halves.
 #[derive(Debug)]
 pub struct State {
-    /// Settings as they are remembered.
+    /// Settings as they are stored.
     pub memory: Memory,
-    /// What became of loading them.
+    /// Result of loading the settings.
     pub loaded: Loaded,
     /// Figures of the last seconds, newest last.
     pub history: heapless::Deque<Vitals, HISTORY>,
@@ -136,7 +137,7 @@ pub struct State {
     pub render_stack: Option<Stack>,
     /// Stack of the half that hears.
     pub audio_stack: Option<Stack>,
-    /// Heap.
+    /// Use of the heap.
     pub heap: Option<Heap>,
     /// Share of the last second in which each core worked, 0 … 1.
     pub core_busy: Option<[f32; 2]>,
@@ -144,82 +145,82 @@ pub struct State {
     pub temperature_c: Option<f32>,
     /// Strength of the Wi-Fi signal in dBm.
     pub rssi_dbm: Option<i8>,
-    /// Networks that the last look round has found; for lamps with a radio.
+    /// Networks from the last scan; for lamps with a radio.
     pub networks: k1_device::portal::Scan,
-    /// The network that was named and could not be joined; empty if there is none.
+    /// Name of the network that could not be joined; empty if there is none.
     pub not_joined: heapless::String<32>,
-    /// Address, once there is one.
+    /// IP address; empty before there is one.
     pub ip: heapless::String<15>,
     /// Records written to flash since the start.
     pub settings_writes: u32,
-    /// Operations of the storage that failed since the start.
+    /// Failed operations of the settings storage since the start.
     pub settings_errors: u32,
-    /// What is known of the firmware.
+    /// State of the firmware.
     pub firmware: FirmwareState,
     /// The first lines of the console, and its errors.
     pub log: BootLog,
-    /// How the self-test stands.
+    /// State of the self-test.
     pub self_test: SelfTest,
 }
 
-/// What the tasks of a lamp share. Lives in a `static`.
+/// Everything that the tasks of a lamp share, for a `static`.
 pub struct Lamp {
     /// Snapshots and settings between the halves.
     pub crossing: Crossing,
-    /// What the halves count.
+    /// Counts of the two halves.
     pub meters: Meters,
     /// The newest frame as a screen shows it.
     pub screen: FrameRing,
     /// The newest frame as the wire carries it, in R, G, B.
     pub wire: FrameRing,
-    /// The slow half's knowledge; never touched by the two halves.
+    /// State outside the two real-time halves, which never touch it.
     pub state: CriticalSectionMutex<RefCell<State>>,
-    /// Something that is remembered has changed.
+    /// Signals that a stored setting has changed.
     pub changed: Signal<CriticalSectionRawMutex, ()>,
-    /// What is asked of the firmware.
+    /// A command for the firmware.
     pub command: Signal<CriticalSectionRawMutex, FirmwareCommand>,
-    /// What has changed is to be written now.
+    /// Signals that changes must be written now.
     pub save: Signal<CriticalSectionRawMutex, ()>,
-    /// It is written.
+    /// Signals that they are written.
     pub saved: Signal<CriticalSectionRawMutex, ()>,
-    /// The address on the network, from the one task that asks the stack: it keeps one waiter for its state, and two
-    /// would wake each other for ever.
+    /// The address on the network, from the only task that waits for the stack's state. The stack keeps one waiter, and
+    /// two would wake each other for ever.
     pub address: Watch<CriticalSectionRawMutex, Option<Ipv4Addr>, 1>,
-    /// Somebody wishes to know which networks there are …
+    /// Requests a scan for networks.
     pub scan: Signal<CriticalSectionRawMutex, ()>,
-    /// … and now they are known.
+    /// Signals that the scan is complete.
     pub scanned: Signal<CriticalSectionRawMutex, ()>,
-    /// A self-test of so many reads is asked for.
+    /// Requests a self-test with this number of reads.
     pub test_wanted: Signal<CriticalSectionRawMutex, u32>,
-    /// Frames per second that are due, in thousandths.
+    /// Target frame rate in thousandths of a frame per second.
     pub due_millihertz: AtomicU32,
-    /// Core that hears, plus one; 0 before it does.
+    /// Number of the core that hears, plus one; 0 before it hears.
     pub hears_on: AtomicU32,
-    /// Core that shows, plus one; 0 before it does.
+    /// Number of the core that shows, plus one; 0 before it shows.
     pub shows_on: AtomicU32,
-    /// True while there is a microphone.
+    /// True while a microphone is present.
     pub microphone: AtomicBool,
-    /// True while it speaks in the slot that is not heard.
+    /// True while the microphone sends in the slot that is not heard.
     pub speaks_elsewhere: AtomicBool,
-    /// Reads of the microphone that failed.
+    /// Failed reads of the microphone.
     pub microphone_failures: AtomicU32,
     /// Frames whose transmission failed or was late.
     pub strip_underruns: AtomicU32,
-    /// Number of LEDs as the renderer sees it.
+    /// Number of LEDs that the renderer uses.
     pub leds: AtomicU32,
-    /// Fixed noise floor in dBFS as bits; NaN = learned.
+    /// Fixed noise floor in dBFS as the bits of an `f32`; NaN = learned.
     pub floor_db: AtomicU32,
-    /// Times that the network's executor went round.
+    /// Count that moves while the network's executor polls its tasks.
     pub network_beats: AtomicU32,
     /// Requests answered.
     pub requests: AtomicU32,
-    /// Bytes from the network that made no sense.
+    /// Malformed packets and requests from the network.
     pub malformed: AtomicU32,
     /// Workers that wait for a connection, and open WebSockets.
     pub doors: Doors,
-    /// Pages that wish sound.
+    /// Number of pages that want sound.
     pub listeners: AtomicU32,
-    /// Sound for pages that wish it.
+    /// Sound for the pages that want it.
     pub sound: PubSubChannel<CriticalSectionRawMutex, Arc<[u8]>, 8, { WORKERS }, 1>,
 }
 
@@ -230,7 +231,7 @@ impl Default for Lamp {
 }
 
 impl Lamp {
-    /// A lamp that has not begun.
+    /// A lamp that has not started.
     pub const fn new() -> Self {
         Self {
             crossing: Crossing::new(),
@@ -264,26 +265,26 @@ impl Lamp {
         }
     }
 
-    /// Looks at what the slow half knows.
+    /// Reads the shared state.
     pub fn look<T>(&self, look: impl FnOnce(&State) -> T) -> T {
         self.state.lock(|state| look(&state.borrow()))
     }
 
-    /// Changes what the slow half knows.
+    /// Changes the shared state.
     pub fn note<T>(&self, note: impl FnOnce(&mut State) -> T) -> T {
         self.state.lock(|state| note(&mut state.borrow_mut()))
     }
 }
 
 impl State {
-    /// How much of what is due was done over the last seconds.
+    /// Share of the due frames and hops that were done over the last `seconds`, in fifteenths.
     pub(crate) fn pace(&self, seconds: usize) -> Pace {
         const HOPS_DUE: f32 = SAMPLE_RATE as f32 / HOP as f32;
         let newest = self.history.iter().rev().take(seconds);
         let (n, frames, hops) = newest.fold((0.0_f32, 0.0, 0.0), |(n, frames, hops), v| {
             (n + 1.0, frames + v.fps / v.fps_target.max(1.0), hops + v.hop_rate / HOPS_DUE)
         });
-        // As a cast rounds down, and never below zero or above what fits.
+        // The cast rounds down and saturates.
         let fifteenths = |sum: f32| if n > 0.0 { (15.0 * sum / n + 0.5) as u8 } else { 0 };
         Pace { frames: fifteenths(frames).min(15), hops: fifteenths(hops).min(15) }
     }

@@ -1,5 +1,5 @@
-//! A new image on trial: judged by what the lamp sees of itself, confirmed or taken back; and what is asked of the
-//! firmware afterwards.
+//! The trial of a new image: the lamp judges it by its own measurements and confirms it or rolls it back. Afterwards
+//! this task carries out commands for the firmware.
 
 use alloc::vec::Vec;
 use core::cell::RefCell;
@@ -27,14 +27,14 @@ use crate::state::{FirmwareCommand, LATELY};
 use crate::web;
 use crate::{Lamp, now_us};
 
-/// With as many starts in a row that did not come to rest, an image gives way.
+/// Number of starts in a row without coming to rest after which an image gives way.
 pub const MOST_CRASHES: u32 = 4;
-/// A start that has lasted for this time has come to rest.
+/// A start comes to rest when it has lasted for this time.
 const AT_REST: Duration = Duration::from_secs(60);
-/// An answer has gone out after this.
+/// Time after which an answer has been sent.
 const FAREWELL: Duration = Duration::from_millis(400);
 
-/// Judges a new image, remembers what became of the last one, and does what is asked; for ever.
+/// Judges a new image, records the result of the last trial, and carries out commands. Never returns.
 pub async fn judge<F: NorFlash + 'static>(
     lamp: &'static Lamp,
     updater: &'static Updater<F>,
@@ -59,11 +59,12 @@ pub async fn judge<F: NorFlash + 'static>(
     match (on_trial, own) {
         (Some(note), own) => {
             let patience = own.map_or(PATIENCE_S, |m| m.patience_s);
-            // Who came because another gave way was not sent by anybody: what is told is what became of the other.
+            // An image that runs because another gave way is not an update. The result to report is that of the other
+            // image.
             let was_sent = !journal::tell_who_gave_way(lamp);
             if was_sent {
-                // Another text than the image before has written, so that there is something to write: a test of the
-                // flash.
+                // The text differs from the one that the previous image has written, so that something must be written.
+                // This tests the flash.
                 journal::write(lamp, own.as_ref(), Outcome::OnTrial, "it has begun");
             }
             print(format_args!("[UPDATE] on trial"));
@@ -90,10 +91,10 @@ pub async fn judge<F: NorFlash + 'static>(
                 }
                 Some(failing) => {
                     let mut words = heapless::String::<96>::new();
-                    // A reason has fewer characters.
+                    // Every reason has fewer characters than the text can hold.
                     let _ = write!(words, "{failing}");
                     let mut flash = updater.flash.lock().await;
-                    // If the flash refuses this as well, an armed bootloader still does it.
+                    // If the flash also fails here, an armed bootloader still rolls back.
                     let _ = record::give_up(&mut *flash, &updater.layout, updater.running).await;
                     drop(flash);
                     print(format_args!("[UPDATE] taken back: {words}"));
@@ -139,15 +140,15 @@ async fn go_back<F: NorFlash + 'static>(
     record::activate(flash, layout, *running, &other, false, Pace::default()).await
 }
 
-/// Waits until everything that has changed is in flash.
+/// Waits until all changes are in flash.
 async fn save(lamp: &'static Lamp) {
     lamp.saved.reset();
     lamp.save.signal(());
-    // A flash that refuses is no reason to stay.
+    // A failing flash must not stop the restart.
     let _ = with_timeout(Duration::from_secs(3), lamp.saved.wait()).await;
 }
 
-/// Looks at the evidence once a second; `None` if it is good. Commands wait meanwhile, but for the one to go back.
+/// Looks at the evidence once a second; `None` if it is good. Until then all commands wait, except a rollback.
 async fn hear_the_case(
     lamp: &'static Lamp,
     admission: &'static RefCell<web::Admission>,
@@ -168,8 +169,8 @@ async fn hear_the_case(
     }
 }
 
-/// What an image has to reach: nearly all of what is due, or nearly what the image before has reached; half, if nobody
-/// has measured.
+/// Pace in fifteenths that an image must reach: four fifths of the pace of the previous image; half of what is due, if
+/// that was not measured.
 const fn bar(before: u8) -> u8 {
     match before {
         0 => 8,
@@ -188,16 +189,16 @@ fn evidence(lamp: &'static Lamp, admission: &'static RefCell<web::Admission>, be
         frames: now.frames >= bar(before.frames),
         sound: now.hops >= bar(before.hops),
         whole,
-        // The trial itself has written its beginning, if there is a manifest to tell of.
+        // The trial itself has written its beginning, if there is a manifest.
         storage: errors == 0 && (writes > 0 || !has_manifest),
         api: api_answers(lamp, admission),
         network,
     }
 }
 
-/// Asks the own door as anybody would, but for the wire.
+/// Sends the lamp's own door a request as a client would, but not over the network. True if it is answered.
 fn api_answers(lamp: &'static Lamp, admission: &'static RefCell<web::Admission>) -> bool {
-    /// No client has this address.
+    /// An address that no client has.
     const MYSELF: IpAddr = IpAddr::V4(Ipv4Addr::UNSPECIFIED);
     let token = lamp.look(|s| s.memory.hardware.token.clone());
     let mut request = Vec::new();
@@ -210,7 +211,7 @@ fn api_answers(lamp: &'static Lamp, admission: &'static RefCell<web::Admission>)
     lamp.doors.is_open() && answer.head().status == 200
 }
 
-/// Calls a start good after a while; until then it counts as one that may not come to rest.
+/// Resets the count of crashes when the start has come to rest.
 pub async fn come_to_rest(forget_crashes: fn()) {
     Timer::after(AT_REST).await;
     forget_crashes();

@@ -1,6 +1,6 @@
-//! HTTP and WebSockets: a few workers, each with buffers of its own, below light and sound.
+//! HTTP and WebSockets: a few workers, each with its own buffers, with a lower priority than light and sound.
 //!
-//! A worker that waits for a request gives way when no worker waits for a connection: who hangs on without speaking
+//! A worker that waits for a request ends its connection when no other worker waits for one, so that silent clients
 //! cannot keep others out.
 
 mod socket;
@@ -36,25 +36,26 @@ use crate::receive::Updater;
 pub use crate::state::WORKERS;
 use crate::{Lamp, now_us};
 
-/// Largest body that any route takes.
+/// Largest body in bytes on any route, except updates.
 const MOST_BODY: usize = 4_096;
-/// Bytes of a body that are read at once.
+/// Number of bytes of a body that are read at once.
 const SCRATCH: usize = 256;
-/// Between two looks of a worker that waits whether its place is needed.
+/// Interval at which a waiting worker checks whether its place is needed.
 const LOOK: Duration = Duration::from_millis(300);
-/// A peer that takes or sends nothing for this time is gone.
+/// A peer that neither reads nor sends for this time counts as gone.
 const GONE: Duration = Duration::from_millis(LAMP.write_ms);
-/// A sender that stops is told so before its connection counts as lost, or it would not hear it.
+/// A client that stops sending is refused after this time, before its connection counts as lost and it could not read
+/// the refusal.
 const STALLED: Duration = Duration::from_millis(LAMP.write_ms * 3 / 4);
 
-/// Pairs of client and route that are remembered.
+/// Number of pairs of client and route that are remembered.
 const REMEMBERED: usize = 64;
-/// Senders of wrong tokens that are remembered.
+/// Number of senders of wrong tokens that are remembered.
 const GUESSERS: usize = 8;
-/// Lets requests in.
+/// The lamp's admission of requests.
 pub type Admission = admission::Admission<Action, REMEMBERED, GUESSERS>;
 
-/// One that opens for a token, or for anybody.
+/// Admits requests that show the token, or all requests if there is none.
 pub fn admission(token: Option<heapless::String<32>>) -> Admission {
     Admission::new(routes::site(PAGES), Names::LOCAL, token.map(|t| t.as_str().into()))
 }
@@ -62,7 +63,8 @@ pub fn admission(token: Option<heapless::String<32>>) -> Admission {
 /// Buffers of one worker.
 pub struct Buffers {
     receive: [u8; 1_024],
-    /// Two segments: a receiver acknowledges every second one at once, and a single one late (RFC 9293, 3.8.6.3).
+    /// Room for two segments, because a receiver acknowledges every second segment at once, but a single one late
+    /// (RFC 9293, 3.8.6.3).
     send: [u8; 2_920],
     head: [u8; LAMP.head_bytes],
     scratch: [u8; SCRATCH],
@@ -75,7 +77,7 @@ impl Default for Buffers {
 }
 
 impl Buffers {
-    /// Empty.
+    /// Empty buffers.
     pub const fn new() -> Self {
         Self { receive: [0; 1_024], send: [0; 2_920], head: [0; LAMP.head_bytes], scratch: [0; SCRATCH] }
     }
@@ -83,13 +85,13 @@ impl Buffers {
 
 /// How a connection ended.
 enum End {
-    /// The peer has gone, or is to go without a word.
+    /// The peer has gone, or the connection ends without an answer.
     Silent,
-    /// Everything was said.
+    /// All answers were sent.
     Said,
 }
 
-/// Serves connections, one after the other, for ever.
+/// Serves one connection after another. Never returns.
 pub async fn work<F: NorFlash + 'static>(
     lamp: &'static Lamp,
     stack: Stack<'static>,
@@ -119,7 +121,7 @@ pub async fn work<F: NorFlash + 'static>(
     }
 }
 
-/// Waits until everything has been taken and the peer has closed.
+/// Waits until the peer has acknowledged everything and closed the connection.
 async fn drain(socket: &mut TcpSocket<'_>) {
     let _ = socket.flush().await;
     let mut rest = [0; 64];
@@ -143,7 +145,7 @@ impl<F: NorFlash + 'static> Connection<'_, F> {
         let Self { lamp, admission, updater, head: bytes, scratch } = self;
         let mut filled = 0;
         loop {
-            // A head.
+            // Read the head.
             let mut since_ms = now_ms();
             let length = loop {
                 match head::parse(&bytes[..filled], LAMP.head_bytes) {
@@ -152,12 +154,12 @@ impl<F: NorFlash + 'static> Connection<'_, F> {
                     Parsed::Wrong(rejection) => return turn_away(lamp, socket, rejection).await,
                 }
                 let has_begun = filled > 0;
-                // A connection at rest is not lost: its own patience ends it, with a word.
+                // An idle connection is not lost; its own time limit ends it.
                 socket.set_timeout(has_begun.then_some(GONE));
                 match fill(lamp, socket, &mut bytes[filled..], has_begun, since_ms).await {
                     Ok(n) => filled += n,
                     Err(Some(rejection)) => return turn_away(lamp, socket, rejection).await,
-                    // A peer that waits is told by the end of the connection, and not by its loss.
+                    // A peer that waits sees a closed connection, and not a lost one.
                     Err(None) => return End::Said,
                 }
                 if !has_begun {
@@ -179,7 +181,7 @@ impl<F: NorFlash + 'static> Connection<'_, F> {
                 let answer = match size {
                     Ok(size) => {
                         let came = &bytes[length..filled];
-                        // On the heap, and only for as long as it lasts.
+                        // On the heap, and only while it is open.
                         Box::pin(install(lamp, updater, socket, size, head.waits, came, scratch)).await
                     }
                     Err(rejection) => {
@@ -195,10 +197,10 @@ impl<F: NorFlash + 'static> Connection<'_, F> {
                     None => End::Silent,
                 };
             }
-            // Its body.
+            // Read the body.
             let most = judged.max_body().min(MOST_BODY);
             let mut intake = Intake::new(head.framing, most);
-            // On the heap, and only for as long as it is needed: most requests have none.
+            // On the heap and only while it is needed, because most requests do not have a body.
             let mut body = Vec::new();
             if !intake.is_done() {
                 body.resize(most, 0);
@@ -226,7 +228,7 @@ impl<F: NorFlash + 'static> Connection<'_, F> {
             }
             let whole = intake.verdict().and(taken).map(|()| &body[..intake.kept()]);
             let keep_alive = head.keep_alive && intake.in_step() && !lamp.doors.are_too_few();
-            // Its answer.
+            // Send the answer.
             let answer = respond(&LampHome::new(lamp), &judged, whole.map_err(Refusal::Http));
             if say(socket, &answer, head.method != "HEAD", keep_alive).await.is_none() {
                 return End::Silent;
@@ -237,7 +239,7 @@ impl<F: NorFlash + 'static> Connection<'_, F> {
             if !keep_alive {
                 return End::Said;
             }
-            // What came behind it is the next request.
+            // The bytes after it belong to the next request.
             filled = match rest {
                 Rest::InHead(from) => {
                     bytes.copy_within(from..filled, 0);
@@ -252,7 +254,7 @@ impl<F: NorFlash + 'static> Connection<'_, F> {
     }
 }
 
-/// Takes in what was announced and nobody wants: a sender who is cut off does not read the answer.
+/// Reads and discards a body that is not used, because a client that is cut off does not read the answer.
 async fn forget(socket: &mut TcpSocket<'_>, mut left: u64, scratch: &mut [u8; SCRATCH]) {
     while left > 0 {
         match with_timeout(STALLED, socket.read(scratch)).await {
@@ -262,7 +264,7 @@ async fn forget(socket: &mut TcpSocket<'_>, mut left: u64, scratch: &mut [u8; SC
     }
 }
 
-/// Takes new firmware as it comes: `size` bytes, of which `came` are here already.
+/// Installs new firmware while it arrives: `size` bytes, of which `came` have already arrived.
 async fn install<F: NorFlash + 'static>(
     lamp: &'static Lamp,
     updater: &'static Updater<F>,
@@ -274,14 +276,14 @@ async fn install<F: NorFlash + 'static>(
 ) -> Answer<'static> {
     let mut upload = updater.begin(lamp);
     if waits && upload.is_ok() {
-        // If it is gone, the first read says so.
+        // If the client is gone, the first read reports it.
         let _ = socket.write_all(b"HTTP/1.1 100 Continue\r\n\r\n").await;
     }
     let mut left = size as usize;
     let mut n = came.len().min(left);
     let mut piece = &came[..n];
     loop {
-        // After a refusal the rest is taken and forgotten: a sender who is cut off does not read the answer.
+        // After a refusal the rest is read and discarded, because a client that is cut off does not read the answer.
         if let Ok(open) = &mut upload
             && let Err(why) = open.take(piece).await
         {
@@ -317,7 +319,7 @@ fn now_ms() -> u64 {
     now_us() / 1000
 }
 
-/// Where the bytes behind a request are.
+/// Where the bytes after a request are.
 #[derive(Clone, Copy)]
 enum Rest {
     InHead(usize),
@@ -333,8 +335,8 @@ impl Rest {
     }
 }
 
-/// Reads more of a head that is waited for since `since_ms`; at the end of the patience, why not, if there is anything to
-/// say.
+/// Reads more of a head for which the worker has waited since `since_ms`. When the time is over, returns the refusal to
+/// send, if there is one.
 async fn fill(
     lamp: &'static Lamp,
     socket: &mut TcpSocket<'_>,
@@ -356,7 +358,7 @@ async fn fill(
     }
 }
 
-/// Says why not, and ends.
+/// Sends a refusal and ends the connection.
 async fn turn_away(lamp: &Lamp, socket: &mut TcpSocket<'_>, rejection: Rejection) -> End {
     lamp.malformed.fetch_add(1, Relaxed);
     let answer = Answer::refusal(rejection.into(), now_ms());
@@ -366,7 +368,7 @@ async fn turn_away(lamp: &Lamp, socket: &mut TcpSocket<'_>, rejection: Rejection
     }
 }
 
-/// Says an answer; `None` if the peer has gone.
+/// Sends an answer; `None` if the peer has gone.
 async fn say(
     socket: &mut TcpSocket<'_>,
     answer: &Answer<'_>,

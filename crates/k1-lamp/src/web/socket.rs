@@ -1,4 +1,4 @@
-//! The two WebSockets.
+//! The two WebSockets: `/api/v1/live` for the page, and `/ws` for clients of the lamps in the field.
 
 use alloc::boxed::Box;
 use alloc::sync::Arc;
@@ -26,29 +26,29 @@ use crate::home::LampHome;
 use crate::show::unpack;
 use crate::{FRAME_WORDS, Lamp, now_us};
 
-/// How often a connection looks for a new frame.
+/// Interval at which a connection looks for a new frame.
 const GLANCE: Duration = Duration::from_millis(8);
-/// Glances between two looks at the settings, and at what `/ws` says.
+/// Number of glances between two looks at the settings, and between two messages of `/ws`.
 const GLANCES_PER_TICK: u32 = 6;
-/// Glances in a second.
+/// Number of glances per second.
 const GLANCES_PER_SECOND: u32 = 125;
 
 /// Why a WebSocket ends.
 enum Stop {
     /// The other side has gone.
     Gone,
-    /// With a word.
+    /// K1 closes it with a code and a reason.
     Close(Close),
 }
 
-/// The other side: what has come from it, and whether it gives signs of life.
+/// The other side: the messages from it, and its signs of life.
 struct Peer {
     inbox: Inbox,
     heart: Heartbeat,
 }
 
 impl Peer {
-    /// Takes in what was read; nothing read is the end.
+    /// Adds the bytes that were read; 0 bytes are the end of the connection.
     fn take(&mut self, bytes: &[u8], read: Result<usize, embassy_net::tcp::Error>) -> Result<(), Stop> {
         let Ok(n @ 1..) = read else { return Err(Stop::Gone) };
         self.heart.heard(now_us() / 1000);
@@ -56,7 +56,7 @@ impl Peer {
         Ok(())
     }
 
-    /// Answers every message that is whole; texts as `obey` says.
+    /// Answers every complete message; `obey` answers texts.
     async fn answer(
         &mut self,
         writer: &mut TcpWriter<'_>,
@@ -87,7 +87,7 @@ impl Peer {
     }
 }
 
-/// Counts a WebSocket for as long as it lives.
+/// Counts a WebSocket while it is open.
 struct Place(&'static Lamp);
 
 impl Place {
@@ -104,7 +104,7 @@ impl Drop for Place {
     }
 }
 
-/// Gets the sound, and is counted for as long as it does.
+/// Receives the sound, and counts as a listener while it exists.
 struct Listener {
     lamp: &'static Lamp,
     sound: Subscriber<'static, CriticalSectionRawMutex, Arc<[u8]>, 8, { crate::state::WORKERS }, 1>,
@@ -124,9 +124,9 @@ impl Drop for Listener {
     }
 }
 
-/// Goes on as the WebSocket of a path, whose handshake was answered, until either side has had enough.
+/// Serves the WebSocket of a path, whose handshake was answered, until either side ends it.
 pub async fn serve(lamp: &'static Lamp, socket: &mut TcpSocket<'_>, path: &str, came: &[u8]) -> End {
-    // On the heap: a worker that serves requests does not need it.
+    // On the heap, because a worker that serves requests does not need it.
     let mut peer = Box::new(Peer { inbox: Inbox::default(), heart: Heartbeat::new(now_us() / 1000) });
     peer.inbox.take(came);
     let (mut reader, mut writer) = socket.split();
@@ -150,7 +150,7 @@ async fn send(writer: &mut TcpWriter<'_>, kind: Kind, payload: &[u8]) -> Result<
     writer.write_all(&frame(kind, payload)).await.map_err(|_| Stop::Gone)
 }
 
-/// The page's socket, until it ends.
+/// Serves the page's WebSocket until it ends.
 async fn page(
     lamp: &'static Lamp,
     reader: &mut TcpReader<'_>,
@@ -192,7 +192,7 @@ async fn page(
         match select3(reader.read(&mut bytes), ticker.next(), heard).await {
             Either3::First(read) => peer.take(&bytes, read)?,
             Either3::Third(WaitResult::Message(packet)) => send(writer, Kind::Binary, &packet).await?,
-            // One that was too slow goes on with the newest.
+            // A listener that was too slow continues with the newest sound.
             Either3::Third(WaitResult::Lagged(_)) => {}
             Either3::Second(()) => {
                 peer.beat(writer).await?;
@@ -247,7 +247,7 @@ fn hello(lamp: &'static Lamp) -> Vec<u8> {
     .json()
 }
 
-/// `/ws`: welcome, echo and figures ten times a second.
+/// Serves `/ws`: welcome, echo, and figures ten times per second.
 async fn legacy(
     lamp: &'static Lamp,
     reader: &mut TcpReader<'_>,
