@@ -1,4 +1,4 @@
-//! Tells the linker where the chip's memory is, and the code what the chip has.
+//! Tells the linker where the chip's memory is, and the code which hardware the chip has.
 
 fn main() -> Result<(), &'static str> {
     let chip = esp_metadata_generated::Chip::from_cargo_feature()?;
@@ -8,7 +8,7 @@ fn main() -> Result<(), &'static str> {
     if chip.target() == "riscv32imafc-unknown-none-elf" {
         println!("cargo:rustc-cfg=interrupt_levels");
     }
-    // Where there is Wi-Fi to be named, and a cable to name it over.
+    // Improv needs Wi-Fi, and USB over which a network can be chosen.
     println!("cargo:rustc-check-cfg=cfg(improv)");
     if chip.contains("wifi_driver_supported") && chip.contains("usb_serial_jtag_driver_supported") {
         println!("cargo:rustc-cfg=improv");

@@ -1,7 +1,7 @@
 //! Tells the linker where things go.
 
 fn main() {
-    // As the linker sees it, which runs where the workspace is: a path of this checkout would be kept for the next.
+    // Relative to the workspace, in which the linker runs: an absolute path would be cached for other checkouts.
     let here = "boards/virt";
     for (program, script) in [("lamp", "link.x"), ("proof", "link.x"), ("loader", "loader.x")] {
         println!("cargo:rerun-if-changed={script}");

@@ -1,7 +1,7 @@
 //! The flash: settings, slots and their records, and which slot runs.
 //!
-//! A write or erase stops the other core, and this one, until the flash has done it: settings are written when a user
-//! has let go, in pieces of a page, and only an erase of a sector is long enough to be seen.
+//! A write or an erase stops both cores until the flash has finished. Settings are therefore written after a pause in
+//! the changes, one page at a time, and only the erase of a sector is long enough to be visible.
 
 use embedded_storage_async::nor_flash::{ErrorType, NorFlash, ReadNorFlash};
 use esp_bootloader_esp_idf::partitions::{PARTITION_TABLE_MAX_LEN, read_partition_table};
@@ -9,18 +9,18 @@ use esp_hal::peripherals::FLASH;
 use esp_storage::{FlashStorage, FlashStorageError};
 use k1_update::layout::Slot;
 
-/// So much is read or written at once: a page.
+/// Number of bytes that are read or written at once: a page.
 const PAGE: usize = 256;
 
-/// The flash. There is one.
+/// The flash. There is only one.
 pub struct Flash(FlashStorage<'static>);
 
-/// The driver wants words; another buffer would cost it 4 KiB of stack.
+/// A buffer that is aligned to words. Without it the driver would use 4 KiB of stack for its own buffer.
 #[repr(align(4))]
 struct Aligned([u8; PAGE]);
 
 impl Flash {
-    /// Takes the flash.
+    /// Takes ownership of the flash.
     pub fn new(flash: FLASH<'static>) -> Self {
         let storage = FlashStorage::new(flash);
         #[cfg(multi_core)]
@@ -28,7 +28,7 @@ impl Flash {
         Self(storage)
     }
 
-    /// The slot that runs; `None` if the chip does not say, and then nothing may be written over either.
+    /// The running slot; `None` if the chip does not report it. In this case neither slot may be overwritten.
     pub fn slot(&mut self) -> Option<Slot> {
         let mut table = alloc::vec![0; PARTITION_TABLE_MAX_LEN];
         let booted = read_partition_table(&mut self.0, &mut table).and_then(|table| table.booted_partition());

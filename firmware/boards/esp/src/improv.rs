@@ -1,4 +1,4 @@
-//! Improv over USB: how whoever has the lamp on a cable names its network, from a browser or an app.
+//! Improv over USB: lets a browser or an app choose the lamp's network over a cable.
 
 use embassy_time::{Duration, Timer, with_timeout};
 use embedded_io_async::Read;
@@ -10,14 +10,14 @@ use k1_wire::improv::{Command, Decoder, Error, Packet, State};
 
 use crate::{chip, serial};
 
-/// A network is given so long to take the lamp in: an association, and an address.
+/// Longest time until the lamp has joined a network: an association, and an address.
 const PATIENCE: Duration = Duration::from_secs(30);
-/// A look round takes no longer.
+/// Longest time for a scan.
 const SCAN: Duration = Duration::from_secs(10);
-/// Time for the old network to be left, so that its address is not taken for the new one's.
+/// Time for the lamp to leave the old network, so that its address is not mistaken for an address on the new one.
 const LEAVING: Duration = Duration::from_secs(3);
 
-/// Listens for ever.
+/// Answers Improv commands. Never returns.
 pub async fn listen(lamp: &'static Lamp, usb: USB_DEVICE<'static>) -> ! {
     let (mut receiver, _sender) = UsbSerialJtag::new(usb).into_async().split();
     let mut decoder = Decoder::new();
@@ -38,7 +38,7 @@ fn say(packet: &Packet) {
     serial::send(packet.bytes());
 }
 
-/// Where the lamp's page is, if it is on a network.
+/// URL of the lamp's page; `None` if the lamp is not on a network.
 fn place(lamp: &Lamp) -> Option<heapless::String<32>> {
     lamp.look(|s| {
         if s.ip.is_empty() {
@@ -93,7 +93,7 @@ async fn answer(lamp: &'static Lamp, command: Command<'_>) {
         Command::Scan => {
             lamp.scanned.reset();
             lamp.scan.signal(());
-            // A radio that is busy joining a network does not look round; what it saw before is still told.
+            // A radio that is joining a network does not scan; the answer then has the networks from the last scan.
             let _ = with_timeout(SCAN, lamp.scanned.wait()).await;
             let networks = lamp.look(|s| s.networks.clone());
             for seen in &networks {

@@ -1,4 +1,4 @@
-//! What the last run ended with: a record in memory that a reset leaves alone.
+//! How the last run ended: a record in memory that a reset does not clear.
 
 use core::fmt::Write;
 use core::panic::PanicInfo;
@@ -10,25 +10,26 @@ use k1_device::guard::Part;
 use portable_atomic::AtomicU32;
 
 const MARK: u32 = 0x4b31_dead;
-/// Bytes of the text.
+/// Longest text in bytes.
 const MOST: usize = 120;
 
-/// A mark, the length, and the text. Words, so that any bits are valid values and a panic on either core may write.
+/// A mark, the length, and the text. They are atomic words, so that any bits are valid values and a panic on either
+/// core may write.
 #[ram(unstable(rtc_fast, persistent))]
 static RECORD: [AtomicU32; 2 + MOST / 4] = [const { AtomicU32::new(0) }; 2 + MOST / 4];
 
-/// Who had not moved when the guard looked last; its place in [`Part::ALL`], plus one. For the hardware's watchdog, which
-/// leaves no words.
+/// Part whose count had not moved at the guard's last check, as its index in [`Part::ALL`] plus one. It names the part
+/// after a reset by the hardware watchdog, which leaves no words.
 #[ram(unstable(rtc_fast, persistent))]
 static SUSPECT: AtomicU32 = AtomicU32::new(0);
 
-/// Notes who is missed.
+/// Notes which part has not moved.
 pub fn suspect(missed: Option<Part>) {
     let place = missed.and_then(|part| Part::ALL.iter().position(|p| *p == part));
     SUSPECT.store(place.map_or(0, |place| place as u32 + 1), Relaxed);
 }
 
-/// Takes the words of the last panic away, so that they are told once.
+/// Takes the words of the last panic and deletes them, so that they are reported once.
 pub fn take() -> Option<heapless::String<128>> {
     let [mark, length, words @ ..] = &RECORD;
     let is_there = mark.swap(0, Relaxed) == MARK;
@@ -41,11 +42,11 @@ pub fn take() -> Option<heapless::String<128>> {
     heapless::String::try_from(core::str::from_utf8(text).ok()?).ok()
 }
 
-/// Starts that have not come to rest, and a mark beside the number.
+/// A mark, and the number of starts in a row that have not come to rest.
 #[ram(unstable(rtc_fast, persistent))]
 static STARTS: [AtomicU32; 2] = [const { AtomicU32::new(0) }; 2];
 
-/// Counts this start among those that have not come to rest; how many in a row there were before.
+/// Counts this start as one that has not come to rest. Returns the number of such starts in a row before it.
 pub fn count_start() -> u32 {
     let [mark, count] = &STARTS;
     if mark.swap(MARK, Relaxed) != MARK {
@@ -54,13 +55,12 @@ pub fn count_start() -> u32 {
     count.fetch_add(1, Relaxed)
 }
 
-/// This start has come to rest.
+/// Notes that this start has come to rest.
 pub fn forget_starts() {
     STARTS[1].store(0, Relaxed);
 }
 
-/// Starts again, with a new count of starts; the words are told by the next one, and none are for one that was asked
-/// for.
+/// Restarts, and resets the count of starts. The next start reports the words; a requested restart has no words.
 pub fn restart(words: Option<&str>) -> ! {
     forget_starts();
     if let Some(words) = words {
@@ -84,7 +84,7 @@ fn leave(text: &str) {
 fn panic(info: &PanicInfo) -> ! {
     esp_println::println!("[PANIC] core {}: {info}", Cpu::current() as u32);
     let mut text = heapless::String::<MOST>::new();
-    // What does not fit is left out.
+    // Text that does not fit is left out.
     let _ = write!(text, "{}", info.message());
     if let Some(at) = info.location() {
         let _ = write!(text, " ({}:{})", at.file().rsplit('/').next().unwrap_or_default(), at.line());
@@ -93,7 +93,8 @@ fn panic(info: &PanicInfo) -> ! {
     software_reset()
 }
 
-/// Why the chip started, in the words of the API. The chips name their reasons differently, but they rhyme.
+/// Reason of the last start, in the words of the API. The chips name their reasons differently, but with the same
+/// parts.
 pub fn why(last_words: Option<&str>) -> &'static str {
     let suspect = SUSPECT.swap(0, Relaxed).checked_sub(1);
     if let Some(words) = last_words {
@@ -101,7 +102,7 @@ pub fn why(last_words: Option<&str>) -> &'static str {
         return Part::named_in(words).map_or(otherwise, Part::reset_reason);
     }
     let mut name = heapless::String::<32>::new();
-    // A longer name is cut, and still tells enough.
+    // A longer name is cut; its beginning is enough.
     let _ = write!(name, "{:?}", reset_reason());
     let reasons = [
         ("PowerOn", "power on"),
@@ -113,7 +114,7 @@ pub fn why(last_words: Option<&str>) -> &'static str {
         ("Lockup", "lock-up"),
     ];
     let reason = reasons.iter().find(|(part, _)| name.contains(part)).map_or("other", |(_, reason)| *reason);
-    // After a power cut this memory holds anything, and nobody asks.
+    // After a power cut this memory has random content, but then the reason is not a watchdog.
     match suspect.and_then(|place| Part::ALL.get(place as usize)) {
         Some(part) if reason == "watchdog" => part.reset_reason(),
         _ => reason,

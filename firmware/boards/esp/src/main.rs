@@ -1,22 +1,23 @@
 #![no_std]
 #![no_main]
 
-//! The real lamps: core 1 hears, core 0 shows above the network.
+//! The real lamps: core 1 hears; core 0 shows, with a higher priority than the network.
 //!
-//! | Room | What lives there |
+//! | Room | Purpose |
 //! |---|---|
 //! | `chips/` | pins and channels of each chip |
-//! | [`real_time`] | how light and sound come before everything else on their core |
+//! | [`real_time`] | priority of light and sound on their cores |
 //! | [`strip`] | WS2812 through SPI, by DMA |
 //! | [`microphone`] | the SPH0645 by I²S, by DMA |
 //! | [`network`] | Wi-Fi or Ethernet |
-//! | `improv` | how whoever has the lamp on a cable names its network |
+//! | `improv` | choice of the lamp's network over USB |
 //! | [`flash`] | settings, and which slot runs |
 //! | [`serial`] | the console |
-//! | [`last_words`] | what the last run ended with |
-//! | [`taken`] | what the firmware takes of the memory |
+//! | [`last_words`] | how the last run ended |
+//! | [`taken`] | static memory of the firmware |
 //!
-//! Drivers are made on the core, and in the task, that owns them: their interrupts are bound where they are made.
+//! Drivers are created on the core and in the task that own them, because their interrupts are bound where they are
+//! created.
 
 extern crate alloc;
 
@@ -90,9 +91,9 @@ static LAMP: Lamp = Lamp::new();
 #[cfg(not(i2s_driver_supported))]
 static LINE: rtp::Line = rtp::Line::new();
 
-/// What a chip's `parts` hands out.
+/// The hardware that a chip's `parts` returns.
 pub struct Parts {
-    /// The timers: one for the scheduler, one that watches over the lamp.
+    /// Timer group with the scheduler's timer and the watchdog.
     pub timers: TIMG0<'static>,
     /// The scheduler's interrupt.
     pub scheduler: FROM_CPU_INTR0<'static>,
@@ -102,9 +103,9 @@ pub struct Parts {
     /// The interrupts of renderer and ear.
     #[cfg(interrupt_levels)]
     pub levels: real_time::Levels,
-    /// The strip.
+    /// Hardware of the strip.
     pub strip: strip::Parts,
-    /// The microphone.
+    /// Hardware of the microphone.
     #[cfg(i2s_driver_supported)]
     pub microphone: microphone::Parts,
     /// The chip's thermometer.
@@ -112,13 +113,13 @@ pub struct Parts {
     pub thermometer: TSENS<'static>,
     /// The flash.
     pub flash: FLASH<'static>,
-    /// The radio.
+    /// Wi-Fi radio.
     #[cfg(wifi_driver_supported)]
     pub network: WIFI<'static>,
-    /// The cable.
+    /// USB controller.
     #[cfg(improv)]
     pub usb: USB_DEVICE<'static>,
-    /// Ethernet.
+    /// Hardware of Ethernet.
     #[cfg(not(wifi_driver_supported))]
     pub network: network::Parts,
 }
@@ -135,12 +136,13 @@ const SOURCE: &str = microphone::SOURCE;
 #[cfg(not(i2s_driver_supported))]
 const SOURCE: &str = "RTP, L16, 16 kHz, UDP port 5004";
 
-/// The watchdog bites if it was not fed for so long: twice the guard's patience, so that the guard has the first word.
+/// The watchdog resets the lamp when it was not fed for this time: twice the guard's patience, so that the guard acts
+/// first.
 const WATCHDOG: esp_hal::time::Duration = esp_hal::time::Duration::from_secs(10);
-/// Least bytes of the heap that were free at a look.
+/// Smallest number of free bytes in the heap at any check.
 static LEAST_FREE: AtomicU32 = AtomicU32::new(u32::MAX);
 
-/// Starts a task; each has room for exactly as many as are started.
+/// Starts a task. Each kind of task has room for exactly the number that is started.
 macro_rules! start {
     ($spawner:expr, $task:expr) => {
         match $task {
@@ -268,7 +270,7 @@ async fn serial_task() {
     serial::drain().await
 }
 
-/// Feeds the hardware's watchdog while every part moves.
+/// Feeds the hardware watchdog while the count of every part moves.
 #[embassy_executor::task]
 async fn guard_task(mut watchdog: Wdt<TIMG0<'static>>) {
     watchdog.set_timeout(MwdtStage::Stage0, WATCHDOG);
@@ -287,7 +289,7 @@ async fn beat_task() {
     guard::beat(&LAMP).await
 }
 
-/// Measures the chip's own temperature every second: it is warmer than the room.
+/// Measures the temperature of the chip every second; the chip is warmer than the room.
 #[cfg(soc_has_tsens)]
 #[embassy_executor::task]
 async fn temperature_task(thermometer: TSENS<'static>) {
@@ -317,20 +319,20 @@ fn probe(s: &mut State) {
     }
 }
 
-/// The beginning of the hash that espflash writes into the image; zeros if another tool made it.
+/// First 8 bytes of the hash that espflash writes into the image; zeros if another tool made the image.
 fn firmware_hash() -> [u8; 8] {
-    // SAFETY: a valid `static`. Its content changes after it was compiled, so the compiler must not know it.
+    // SAFETY: a valid `static`. Its content changes after compilation, so the compiler must not assume a value.
     let description = unsafe { (&raw const ESP_APP_DESC).read_volatile() };
     let mut hash = [0; 8];
     hash.copy_from_slice(&description.app_elf_sha256()[..8]);
     hash
 }
 
-/// Borrows a value for ever.
+/// Borrows a value for `'static`.
 ///
 /// # Safety
 ///
-/// The value must live for ever, and nobody else may borrow it.
+/// The value must live for ever, and no other code may borrow it.
 unsafe fn forever<T>(value: &mut T) -> &'static mut T {
     // SAFETY: the caller's promise.
     unsafe { &mut *core::ptr::from_mut(value) }
@@ -361,7 +363,7 @@ fn main() -> ! {
             last_panic,
             firmware_hash: firmware_hash(),
             slot: slot.map_or("unknown", Slot::name),
-            // Whoever labelled the image knows; see `Updater::look`.
+            // The image's manifest has the size; see `Updater::look`.
             image_bytes: None,
             static_ram_bytes: Some(taken::static_ram()),
         };
@@ -376,18 +378,19 @@ fn main() -> ! {
     embassy_futures::block_on(updater.look(&LAMP));
     let part = FlashPart::new(shared, 0, Layout::K1.otadata);
     let Some(mut store) = Store::new(part, SETTINGS) else {
-        panic!("the settings' area is no whole number of sectors")
+        panic!("the settings area is not a whole number of sectors")
     };
-    // The flash answers at once, so nothing is waited for here.
+    // The flash answers at once, so this does not block.
     let chance = Rng::new();
     let remembered = embassy_futures::block_on(memory::load(&LAMP, &mut store, || chance.random()));
     console::boot(&LAMP, serial::print);
 
-    // The halves' state lives here and not in a `static`: it would be made on this stack first and need its room twice.
+    // The state of the halves is in this frame and not in a `static`, because a `static` would be filled from this
+    // stack and the state would need its memory twice.
     let (mut ear, limit) = (Ear::new(), remembered.hardware.limit_ma);
     let output = OutputSettings { limit_ma: (limit > 0).then(|| f32::from(limit)) };
     let mut renderer = Show::new(usize::from(remembered.hardware.leds), output);
-    // SAFETY: this function never returns, so what is in its frame lives for ever; each is borrowed here only.
+    // SAFETY: this function never returns, so the values in its frame live for ever; each is borrowed only here.
     let (ear, renderer) = unsafe { (forever(&mut ear), forever(&mut renderer)) };
     static TAP: StaticCell<heapless::spsc::Queue<HeardHop, { hear::TAP }>> = StaticCell::new();
     let (tap_in, tap_out) = TAP.init_with(heapless::spsc::Queue::new).split();
@@ -401,7 +404,7 @@ fn main() -> ! {
     };
     let token = Some(remembered.hardware.token.clone()).filter(|t| !t.is_empty());
 
-    // Light first.
+    // The light starts first.
     let (strip, hardware, look) = (parts.strip, remembered.hardware.clone(), remembered.look);
     let show = move |spawner: Spawner| start!(spawner, show_task(renderer, strip, hardware, look));
     let hear = move |spawner: Spawner| start!(spawner, hear_task(ear, sound, tap_in));
@@ -421,7 +424,7 @@ fn main() -> ! {
 
     #[cfg(interrupt_levels)]
     {
-        // Core 1 keeps house below the ear, so that a network that does not come up holds up nothing.
+        // The housekeeping tasks run on core 1 below the ear, so that a network that does not start cannot delay them.
         static STACK: StaticCell<esp_hal::system::Stack<{ 12 * 1024 }>> = StaticCell::new();
         let (core, interrupt) = parts.second_core;
         let levels = parts.levels;
@@ -491,7 +494,7 @@ fn main() -> ! {
         }
         static OTA_BUFFERS: ConstStaticCell<espota::Buffers> = ConstStaticCell::new(espota::Buffers::new());
         start!(spawner, espota_task(stack, updater, OTA_BUFFERS.take()));
-        // Where nobody knows which slot runs, nothing is judged either.
+        // If the running slot is not known, there is no trial to judge.
         if slot.is_some() {
             start!(spawner, judge_task(updater, admission));
             start!(spawner, rest_task());

@@ -1,7 +1,7 @@
-//! The SPH0645 by I²S: DMA fills a ring of hops, one descriptor to a hop.
+//! The SPH0645 over I²S: DMA fills a ring of hops, one descriptor for each hop.
 //!
-//! Master, receive only, no master clock; two slots of 32 bits, of which the right one is heard and the left one watched;
-//! word select inverted and no shift by one bit, as the lamps in the field are wired and set up.
+//! Master, receive only, no master clock. Of two slots with 32 bits, K1 hears the right one and watches the left one.
+//! Word select is inverted and there is no shift by one bit, as in the lamps in the field.
 
 use embassy_time::{Duration, Instant, with_timeout};
 use esp_hal::dma::DmaRxStreamBuf;
@@ -19,33 +19,33 @@ use k1_lamp::now_us;
 
 use crate::dma::MicrophoneDma;
 
-/// What it is called.
+/// Name of the source of sound.
 pub const SOURCE: &str = "I²S microphone";
 
-/// Bytes of a sample as they come.
+/// Bytes of a sample on the bus.
 const WORD: usize = 4;
 /// Bytes of a frame: the left slot and the right one.
 const FRAME: usize = 2 * WORD;
 /// Bytes of a hop.
 const CHUNK: usize = HOP * FRAME;
-/// Hops that may wait: 64 ms.
+/// Number of hops in the ring: 64 ms.
 const HOPS: usize = 8;
-/// The lower bits of a word carry nothing: 18 are significant.
+/// Number of unused lower bits of a word; 18 bits are significant.
 const IDLE_BITS: u32 = 14;
-/// Full scale of what is left.
+/// Full scale of the significant bits.
 const FULL: f32 = 131_072.0;
 
-/// What a microphone is made of.
+/// The hardware that a microphone uses.
 pub struct Parts {
-    /// The bus.
+    /// I²S bus.
     pub i2s: I2S0<'static>,
-    /// What empties it.
+    /// DMA channel that reads the bus.
     pub dma: MicrophoneDma,
-    /// Clock of the bits.
+    /// Bit clock.
     pub bit_clock: AnyPin<'static>,
-    /// Which slot it is.
+    /// Word select, which tells the slot.
     pub word_select: AnyPin<'static>,
-    /// The microphone's data.
+    /// Data of the microphone.
     pub data: AnyPin<'static>,
 }
 
@@ -54,22 +54,22 @@ enum State {
     Running(I2sRxDmaTransfer<'static, Async, DmaRxStreamBuf>),
 }
 
-/// The microphone.
+/// The SPH0645 microphone.
 pub struct Sph0645 {
-    /// Always there between calls.
+    /// Always `Some` between calls.
     state: Option<State>,
-    /// When the last hop was read, if sound was flowing.
+    /// Time at which the last hop was read, in µs; `None` if no hop was read since the bus was started.
     heard_us: Option<u64>,
     overruns: u32,
     slots: Slots,
 }
 
 impl Sph0645 {
-    /// Makes the microphone; on the core that will hear, whose interrupts it binds.
+    /// Creates the microphone. Call this on the core that hears, because it binds interrupts of that core.
     ///
     /// # Errors
     ///
-    /// If the bus cannot be set up so.
+    /// If the bus does not support this configuration.
     pub fn new(parts: Parts) -> Result<Self, ConfigError> {
         let config = TdmConfig::new_tdm_philips()
             .with_sample_rate(Rate::from_hz(SAMPLE_RATE))
@@ -101,7 +101,7 @@ impl Sph0645 {
         self.heard_us = None;
     }
 
-    /// Starts the bus, unless it runs.
+    /// Starts the bus unless it runs.
     fn start(&mut self) -> Result<&mut I2sRxDmaTransfer<'static, Async, DmaRxStreamBuf>, MicrophoneFault> {
         let running = match self.state.take() {
             Some(State::Idle(rx, buffer)) => match rx.read(buffer) {
@@ -120,7 +120,7 @@ impl Sph0645 {
         }
     }
 
-    /// Hops that went by while nobody read.
+    /// Counts the hops that were lost because they were not read in time.
     fn count_lost(&mut self) {
         if let Some(heard_us) = self.heard_us {
             self.overruns += (now_us().saturating_sub(heard_us) / HOP_US) as u32;
@@ -128,7 +128,7 @@ impl Sph0645 {
     }
 }
 
-/// A word in the microphone's steps.
+/// The value of a word in steps of the microphone.
 fn steps(word: [u8; WORD]) -> i32 {
     i32::from_le_bytes(word) >> IDLE_BITS
 }
@@ -150,14 +150,14 @@ impl Microphone for Sph0645 {
                 }
                 let now = now_us();
                 self.heard_us = Some(now);
-                // The hop ended before what still waits began.
+                // The samples that still wait were captured after this hop.
                 let behind = (waiting - CHUNK) / FRAME;
                 return Ok(now.saturating_sub(behind as u64 * 1_000_000 / u64::from(SAMPLE_RATE)));
             }
             let patience = deadline.saturating_duration_since(Instant::now());
             match with_timeout(patience, transfer.wait_for_available_async()).await {
                 Ok(Ok(())) => {}
-                // The ring was full and the bus has stopped: what waited is stale, so it begins anew.
+                // The ring was full and the bus has stopped. The waiting samples are too old, so the bus starts again.
                 Ok(Err(_)) if !restarted => {
                     self.count_lost();
                     self.stop();

@@ -1,4 +1,4 @@
-//! The way to the network: Wi-Fi or Ethernet.
+//! The connection to the network: Wi-Fi or Ethernet.
 
 #[cfg(wifi_driver_supported)]
 mod wifi;

@@ -1,20 +1,21 @@
-//! How light and sound come before everything else on their core.
+//! Gives light and sound priority over everything else on their cores.
 //!
-//! Where switching tasks keeps the floating-point registers, or there are none (Xtensa; RISC-V without F), renderer and
-//! ear are threads of the scheduler with stacks of their own. With two cores they have the highest priority. On a single
-//! core without floating-point hardware they would take all of it and the lamp could not be reached: there they share
-//! the time with the network, in equal slices, and lose hops and frames instead, which are counted.
+//! On chips whose task switch saves the floating-point registers, or that have none (Xtensa; RISC-V without F),
+//! renderer and ear are threads of the scheduler with their own stacks. With two cores they have the highest priority.
+//! On a single core without floating-point hardware they would use all its time and the lamp could not be reached.
+//! There they share the time with the network in equal slices, and lose hops and frames instead, which are counted.
 //!
-//! Where it does not keep them (RISC-V with F: neither esp-rtos 0.4 nor esp-riscv-rt 0.15 saves them), renderer and ear
-//! run in a software interrupt each, which saves the registers of what it interrupts and brings its own stack. Threads
-//! there still share the registers: on the ESP32-S31 a few functions of the radio's power saving, which is off, use them,
-//! so that a figure of the API might be wrong once, but neither light nor sound.
+//! On chips whose task switch does not save these registers (RISC-V with F: neither esp-rtos 0.4 nor esp-riscv-rt 0.15
+//! saves them), renderer and ear each run in a software interrupt, which saves the registers of the interrupted code
+//! and has its own stack. Threads on these chips still share the registers: on the ESP32-S31 a few functions of the
+//! radio's power saving, which is off, use them, so that a figure of the API might be wrong once, but neither light nor
+//! sound.
 
 use embassy_executor::Spawner;
 
-/// Bytes of the renderer's stack.
+/// Size of the renderer's stack in bytes.
 pub const RENDERER_STACK: usize = 16 * 1024;
-/// Bytes of the ear's stack.
+/// Size of the ear's stack in bytes.
 pub const EAR_STACK: usize = 16 * 1024;
 
 #[cfg(interrupt_levels)]
@@ -45,17 +46,17 @@ mod levels {
 
     /// The interrupts: esp-rtos wakes executors 0 to 3 through the interrupt of that number.
     pub struct Levels {
-        /// The renderer's.
+        /// Interrupt of the renderer.
         pub renderer: FROM_CPU_INTR2<'static>,
-        /// The ear's.
+        /// Interrupt of the ear.
         pub ear: FROM_CPU_INTR3<'static>,
     }
 
     const RENDERER: usize = 2;
     const EAR: usize = 3;
-    /// Above the scheduler, its timer and the network.
+    /// A higher priority than the scheduler, its timer and the network.
     const ABOVE: Priority = Priority::Priority3;
-    /// What an unused byte of a stack looks like.
+    /// Value of an unused word of a stack.
     const PAINT: u32 = 0x4b31_5afe;
 
     #[repr(align(16))]
@@ -66,16 +67,17 @@ mod levels {
     static RENDERER_EXECUTOR: AtomicPtr<Executor> = AtomicPtr::new(ptr::null_mut());
     static EAR_EXECUTOR: AtomicPtr<Executor> = AtomicPtr::new(ptr::null_mut());
 
-    /// Polls an executor on a stack of its own. The floating-point registers that a call may change are those of
-    /// whatever was interrupted: they are saved first.
+    /// Polls an executor on its own stack. It first saves the floating-point registers that a call may change, because
+    /// they belong to the interrupted code.
     macro_rules! handler {
         ($name:ident, $poll:ident, $stack:ident, $bytes:ident, $executor:ident, $interrupt:ident) => {
             extern "C" fn $poll() {
-                // SAFETY: the interrupt was given to `levels`, which uses it for this only.
+                // SAFETY: `levels` owns the interrupt and uses it only for this.
                 SoftwareInterrupt::new(unsafe { $interrupt::steal() }).reset();
                 let executor = $executor.load(Acquire);
                 if !executor.is_null() {
-                    // SAFETY: it is a `static`'s, and only this interrupt, on the one core it is bound to, polls it.
+                    // SAFETY: the executor is in a `static`, and only this interrupt polls it, on the core it is bound
+                    // to.
                     unsafe { (*executor).poll() };
                 }
             }
@@ -160,22 +162,22 @@ mod levels {
     );
     handler!(on_ear, poll_ear, EAR_STACK_AT, EAR_STACK, EAR_EXECUTOR, FROM_CPU_INTR3);
 
-    /// Paints a stack, so that what was used can be seen.
+    /// Fills a stack with [`PAINT`], so that its used part can be measured.
     fn paint(bottom: *mut u32, bytes: usize) {
         for word in 0..bytes / 4 {
-            // SAFETY: inside the stack, which nobody uses before its interrupt is enabled.
+            // SAFETY: inside the stack, which is not used before its interrupt is enabled.
             unsafe { bottom.add(word).write_volatile(PAINT) };
         }
     }
 
-    /// Bytes at the bottom of a stack that were never used.
+    /// Number of bytes at the bottom of a stack that were never used.
     fn headroom(bottom: *const u32, bytes: usize) -> u32 {
-        // SAFETY: inside the stack; whole words are read, whoever writes them meanwhile.
+        // SAFETY: inside the stack; reads of whole words are valid even while the stack is in use.
         let unused = (0..bytes / 4).take_while(|word| unsafe { bottom.add(*word).read_volatile() } == PAINT);
         unused.count() as u32 * 4
     }
 
-    /// Lets the renderer's tasks run above everything else on this core. `init` spawns them.
+    /// Runs the renderer's tasks with the highest priority on this core. `init` spawns them.
     pub fn renderer(interrupt: FROM_CPU_INTR2<'static>, init: impl FnOnce(Spawner)) {
         static EXECUTOR: StaticCell<Executor> = StaticCell::new();
         paint((&raw mut RENDERER_STACK_AT).cast(), RENDERER_STACK);
@@ -187,7 +189,7 @@ mod levels {
         interrupt.raise();
     }
 
-    /// Lets the ear's tasks run above everything else on this core. `init` spawns them.
+    /// Runs the ear's tasks with the highest priority on this core. `init` spawns them.
     pub fn ear(interrupt: FROM_CPU_INTR3<'static>, init: impl FnOnce(Spawner)) {
         static EXECUTOR: StaticCell<Executor> = StaticCell::new();
         paint((&raw mut EAR_STACK_AT).cast(), EAR_STACK);
@@ -199,7 +201,7 @@ mod levels {
         interrupt.raise();
     }
 
-    /// The stacks of renderer and ear, by what is left of their paint.
+    /// Size and headroom of the stacks of renderer and ear, measured from their paint.
     pub fn stacks() -> [StackUse; 2] {
         let of = |bottom: *const u32, size: usize| StackUse {
             size: size as u32,
@@ -222,17 +224,17 @@ mod threads {
 
     use super::{RENDERER_STACK, Spawner};
 
-    /// Above the network's driver.
+    /// A higher priority than the network's driver.
     #[cfg(multi_core)]
     const PRIORITY: u32 = 30;
-    /// As the network: the scheduler gives each its slice.
+    /// The same priority as the network: the scheduler gives each thread a slice.
     #[cfg(not(multi_core))]
     const PRIORITY: u32 = 0;
 
     type Init = Box<dyn FnOnce(Spawner) + Send>;
 
     extern "C" fn run(init: *mut c_void) {
-        // SAFETY: `start` boxed it, and a thread begins once.
+        // SAFETY: `start` has boxed the value, and a thread begins once.
         let init = unsafe { Box::from_raw(init.cast::<Init>()) };
         let executor: &'static mut Executor = Box::leak(Box::new(Executor::new()));
         executor.run(init)
@@ -241,7 +243,7 @@ mod threads {
     fn start(name: &str, stack: usize, init: impl FnOnce(Spawner) + Send + 'static) {
         let init: Init = Box::new(init);
         let init = Box::into_raw(Box::new(init));
-        // SAFETY: the thread takes the box, whose content may be sent, and lives for ever.
+        // SAFETY: the thread owns the box, whose content is `Send`, and lives for ever.
         unsafe { task_create(name, run, init.cast(), PRIORITY, Some(0), stack) };
     }
 
@@ -256,7 +258,7 @@ mod threads {
         start("ear", super::EAR_STACK, init);
     }
 
-    /// Makes this thread the ear's, above everything else on its core; `init` spawns its tasks.
+    /// Makes this thread the ear's, with the highest priority on its core; `init` spawns its tasks.
     #[cfg(multi_core)]
     pub fn run_above(init: impl FnOnce(Spawner)) -> ! {
         esp_rtos::CurrentThreadHandle::get().set_priority(PRIORITY as usize);

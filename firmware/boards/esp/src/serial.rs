@@ -1,4 +1,4 @@
-//! The serial console. A line waits in memory and leaves in small pieces, so that nobody waits for it.
+//! The serial console. A line waits in memory and is sent in small pieces, so that printing does not block.
 
 use core::fmt::{Arguments, Write};
 
@@ -7,13 +7,13 @@ use embassy_sync::pipe::Pipe;
 use embassy_time::Timer;
 use esp_println::Printer;
 
-/// Longest line; the rest is cut.
+/// Longest line in bytes; the rest is cut.
 const LINE: usize = 320;
-/// Bytes that may wait; what finds no room is lost.
+/// Number of bytes that may wait; bytes without room are lost.
 const WAITING: usize = 2_048;
-/// So much goes out at once, which the hardware's queue takes without waiting …
+/// Number of bytes that are sent at once. The hardware's queue accepts them without a wait …
 const PIECE: usize = 48;
-/// … if it has had so long to empty at 115,200 baud.
+/// … if it had this time in ms to empty at 115,200 baud.
 const PAUSE_MS: u64 = 5;
 
 static OUT: Pipe<CriticalSectionRawMutex, WAITING> = Pipe::new();
@@ -21,7 +21,7 @@ static OUT: Pipe<CriticalSectionRawMutex, WAITING> = Pipe::new();
 /// Prints a line; does not wait.
 pub fn print(line: Arguments) {
     let mut text = heapless::String::<LINE>::new();
-    // What does not fit is left out.
+    // Text that does not fit is left out.
     let _ = text.write_fmt(line);
     text.truncate(text.floor_char_boundary(LINE - 2));
     let _ = text.push_str("\r\n");
@@ -35,7 +35,7 @@ pub fn send(mut bytes: &[u8]) {
     }
 }
 
-/// Lets lines out for ever.
+/// Sends the waiting lines. Never returns.
 pub async fn drain() -> ! {
     let mut piece = [0; PIECE];
     loop {

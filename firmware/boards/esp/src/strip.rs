@@ -1,6 +1,6 @@
-//! WS2812 through SPI: DMA feeds the wire, so that no load on a core can tear a frame.
+//! WS2812 over SPI: DMA feeds the wire, so that load on a core cannot tear a frame.
 //!
-//! Each bit of the wire is four bits of 312.5 ns: 1000 is a zero, 1110 a one, 30 µs for an LED.
+//! Each bit on the wire is four bits of 312.5 ns on the bus: 1000 is a zero, 1110 a one. An LED takes 30 µs.
 
 use embassy_time::{Duration, with_timeout};
 use esp_hal::dma::DmaTxBuf;
@@ -17,22 +17,23 @@ use k1_lamp::show::Wire;
 
 use crate::dma::StripDma;
 
-/// Bits of the bus: four to one of the wire.
+/// Bit rate of the bus: four bits for one bit on the wire.
 const CLOCK: Rate = Rate::from_khz(3_200);
-/// Bytes of the bus for one of the wire.
+/// Number of bytes on the bus for one byte on the wire.
 const BYTES: usize = 4;
-/// Zeros after a frame: whatever the bus holds between transfers, the line is low before the pause begins.
+/// Number of zero bytes after a frame. They make the line low before the pause begins, whatever the bus does between
+/// transfers.
 const TAIL: usize = 4;
-/// Longest transfer.
+/// Longest transfer in bytes.
 const MOST: usize = MOST_LEDS * 3 * BYTES + TAIL;
 
-/// What a strip is made of.
+/// The hardware that a strip uses.
 pub struct Parts {
-    /// The bus.
+    /// SPI bus.
     pub spi: SPI2<'static>,
-    /// What feeds it.
+    /// DMA channel that feeds the bus.
     pub dma: StripDma,
-    /// The line to the strip.
+    /// Pin of the strip's data line.
     pub pin: AnyPin<'static>,
 }
 
@@ -43,18 +44,18 @@ enum State {
 
 /// A strip of WS2812.
 pub struct Ws2812 {
-    /// Always there between calls.
+    /// Always `Some` between calls.
     state: Option<State>,
     wire: Wire,
     bound: Duration,
 }
 
 impl Ws2812 {
-    /// Makes the strip; on the core that will send, whose interrupts it binds.
+    /// Creates the strip. Call this on the core that sends, because it binds interrupts of that core.
     ///
     /// # Errors
     ///
-    /// If the bus cannot have this clock.
+    /// If the bus does not support this clock.
     pub fn new(parts: Parts, hardware: &Hardware) -> Result<Self, ConfigError> {
         let config = Config::default().with_frequency(CLOCK).with_mode(Mode::_0);
         let spi = Spi::new(parts.spi, config)?.with_mosi(parts.pin).with_dma(parts.dma).into_async();
@@ -68,7 +69,7 @@ impl Ws2812 {
     }
 }
 
-/// Four bits of the wire as they stand on the bus.
+/// Four bits on the wire, as bytes on the bus.
 const fn stretch(nibble: u8) -> [u8; 2] {
     let mut word = 0_u16;
     let mut bit = 0;
@@ -90,7 +91,7 @@ static NIBBLES: [[u8; 2]; 16] = {
     all
 };
 
-/// Stretches a frame into the bus's buffer; its length there.
+/// Encodes a frame into the buffer of the bus. Returns its length there in bytes.
 fn encode(bytes: &[u8], place: &mut [u8]) -> usize {
     let length = bytes.len() * BYTES;
     for (four, byte) in place.chunks_exact_mut(BYTES).zip(bytes) {

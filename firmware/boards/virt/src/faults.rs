@@ -1,37 +1,37 @@
-//! What is wrong with this firmware: nothing, unless a test has written into the image what shall be.
+//! Faults of this firmware. It has none, unless a test has written one into the image.
 //!
-//! Tests of updates need firmware that is bad in a known way and otherwise the same. They change the letters behind the
-//! mark below in an image that is whole, and sign the result.
+//! Tests of updates need firmware that is bad in a known way and otherwise the same. They change the letters after the
+//! mark below in a whole image, and sign the result.
 
-/// What a test may want.
+/// A fault that a test may request.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Fault {
-    /// Nothing.
+    /// No fault.
     None,
-    /// Falls over at boot.
+    /// Panics at boot.
     Panic,
-    /// Stands still at boot.
+    /// Hangs at boot.
     Hang,
     /// Shows a third of the frames.
     Slow,
     /// Finds no network.
     Deaf,
-    /// Falls over a while after it was confirmed.
+    /// Panics some time after it was confirmed.
     Late,
     /// Has a task that leaks memory.
     Leak,
-    /// Has a microphone that speaks in the slot that is not heard.
+    /// Has a microphone that sends in the slot that is not heard.
     Side,
-    /// Says nothing on its console after the first lines.
+    /// Prints nothing on its console after the first lines.
     Mute,
 }
 
 #[used]
 static WISHED: [u8; 16] = *b"K1 FAULT: none. ";
 
-/// What is wrong.
+/// The fault that the image requests.
 pub fn wished() -> Fault {
-    // SAFETY: a place of this image; volatile, because it may differ from what the compiler has seen.
+    // SAFETY: a `static` of this image; the read is volatile, because a test may have changed it after compilation.
     let letters = unsafe { (&raw const WISHED).read_volatile() };
     match &letters[10..14] {
         b"pani" => Fault::Panic,

@@ -1,19 +1,19 @@
-//! The machine's NOR flash: the second of its two, 32 MiB in a file of the host.
+//! The machine's NOR flash: the second of two, 32 MiB in a file on the host.
 //!
-//! Two chips of 16 bits side by side (CFI, Intel commands), so that every command stands twice in a word. The emulator
-//! overwrites where a real NOR flash can only clear bits, so the driver clears bits itself. It erases whole blocks of
-//! 256 KiB; the lamp's sectors of 4 KiB are made of programming.
+//! It has two chips with 16 bits side by side (CFI, Intel commands), so that a word contains every command twice. The
+//! emulator overwrites data where a real NOR flash can only clear bits, so the driver combines the bits itself. The
+//! flash erases whole blocks of 256 KiB; the driver erases the lamp's sectors of 4 KiB by programming.
 
 use embedded_storage_async::nor_flash::{
     ErrorType, NorFlash, NorFlashError, NorFlashErrorKind, ReadNorFlash,
 };
 
 const BASE: usize = 0x2200_0000;
-/// Bytes of the flash.
+/// Size of the flash in bytes.
 pub const SIZE: u32 = 0x0200_0000;
 const SECTOR: u32 = 4_096;
-/// Bytes that are programmed together, from a multiple of it on: as much as a chip's page, and the emulator writes its
-/// file once for each.
+/// Number of bytes that are programmed together, aligned to this size. It is the size of a chip's page, and the
+/// emulator writes its file once for each page.
 const PAGE: u32 = 256;
 
 const READ_ARRAY: u32 = 0x00ff_00ff;
@@ -22,7 +22,7 @@ const PROGRAM_BUFFER: u32 = 0x00e8_00e8;
 const CONFIRM: u32 = 0x00d0_00d0;
 const CLEAR_STATUS: u32 = 0x0050_0050;
 
-/// An address outside, or not aligned.
+/// An address that is outside the flash or not aligned.
 #[derive(Clone, Copy, Debug)]
 pub struct OutOfBounds;
 
@@ -32,20 +32,20 @@ impl NorFlashError for OutOfBounds {
     }
 }
 
-/// The flash. There is one.
+/// The flash. There is only one.
 pub struct Flash(());
 
 impl Flash {
-    /// The flash, for whoever owns it.
+    /// The flash, for its owner.
     ///
     /// # Safety
     ///
-    /// Call it once: two owners would mix their commands.
+    /// Call this once, because two owners would mix their commands.
     pub const unsafe fn take() -> Self {
         Self(())
     }
 
-    /// Where a place in the flash can be read as memory.
+    /// Address at which an offset in the flash can be read as memory.
     #[allow(dead_code, reason = "the loader copies an image")]
     pub fn mapped(&self, offset: u32) -> *const u8 {
         (BASE + offset as usize) as *const u8
@@ -58,7 +58,7 @@ impl Flash {
     /// Programs words from `offset` on, all in one page.
     fn program(&mut self, offset: u32, words: impl ExactSizeIterator<Item = u32>) {
         let last = words.len() as u32 - 1;
-        // SAFETY: `offset` was checked by the caller and is aligned; nobody else commands this flash.
+        // SAFETY: the caller has checked `offset`, which is aligned; this flash has no other owner.
         unsafe {
             if last == 0 {
                 // Newer emulators refuse a buffer of one word.
@@ -73,7 +73,7 @@ impl Flash {
             if last > 0 {
                 Self::word(offset).write_volatile(CONFIRM);
             }
-            // Back to where reads are data.
+            // Back to the mode in which reads return data.
             Self::word(offset).write_volatile(CLEAR_STATUS);
             Self::word(offset).write_volatile(READ_ARRAY);
         }
@@ -97,7 +97,7 @@ impl ReadNorFlash for Flash {
     async fn read(&mut self, offset: u32, bytes: &mut [u8]) -> Result<(), OutOfBounds> {
         check(offset, bytes.len(), 1)?;
         for (i, byte) in bytes.iter_mut().enumerate() {
-            // SAFETY: checked above; in array mode reads are data.
+            // SAFETY: checked above; in array mode reads return data.
             *byte = unsafe { ((BASE + offset as usize + i) as *const u8).read_volatile() };
         }
         Ok(())

@@ -1,4 +1,4 @@
-//! The heap, for everything but light and sound; it counts what those two take from it, which must be nothing.
+//! The heap, for everything except light and sound. It counts the allocations of these two, which must not allocate.
 
 use core::alloc::{GlobalAlloc, Layout};
 use core::cell::RefCell;
@@ -10,12 +10,12 @@ use critical_section::Mutex;
 use k1_device::answers;
 use linked_list_allocator::Heap;
 
-/// Bytes of the heap: what an ESP32-S3 has left beside its statics.
+/// Size of the heap in bytes: as much as an ESP32-S3 has left besides its static data.
 pub const SIZE: usize = 160 * 1024;
 
 static mut MEMORY: [u64; SIZE / 8] = [0; SIZE / 8];
 static LEAST_FREE: AtomicU32 = AtomicU32::new(SIZE as u32);
-/// Allocations since a half has begun that must not allocate.
+/// Number of allocations in the real-time loops of the halves, which must not allocate.
 pub static FORBIDDEN: AtomicU32 = AtomicU32::new(0);
 
 struct Counted(Mutex<RefCell<Heap>>);
@@ -23,7 +23,7 @@ struct Counted(Mutex<RefCell<Heap>>);
 #[global_allocator]
 static HEAP: Counted = Counted(Mutex::new(RefCell::new(Heap::empty())));
 
-// SAFETY: the allocator behind it does the work, inside a critical section.
+// SAFETY: it passes all calls to an allocator, inside a critical section.
 unsafe impl GlobalAlloc for Counted {
     unsafe fn alloc(&self, layout: Layout) -> *mut u8 {
         if crate::in_real_time() {
@@ -39,20 +39,20 @@ unsafe impl GlobalAlloc for Counted {
 
     unsafe fn dealloc(&self, place: *mut u8, layout: Layout) {
         let Some(place) = NonNull::new(place) else { return };
-        // SAFETY: the caller gives back what `alloc` gave, with the same layout.
+        // SAFETY: the caller returns memory from `alloc`, with the same layout.
         critical_section::with(|cs| unsafe { self.0.borrow_ref_mut(cs).deallocate(place, layout) });
     }
 }
 
-/// Makes the heap; once, before anything allocates.
+/// Creates the heap. Call this once, before the first allocation.
 pub fn start() {
     critical_section::with(|cs| {
-        // SAFETY: the memory is used for nothing else, lives for ever, and this runs once.
+        // SAFETY: the memory has no other use, lives for ever, and this runs once.
         unsafe { HEAP.0.borrow_ref_mut(cs).init((&raw mut MEMORY).cast(), SIZE) };
     });
 }
 
-/// How it stands.
+/// Current use of the heap.
 pub fn state() -> answers::Heap {
     let free = critical_section::with(|cs| HEAP.0.borrow_ref(cs).free());
     answers::Heap { size: SIZE as u32, free: free as u32, least_free: LEAST_FREE.load(Relaxed) }

@@ -3,8 +3,8 @@
 
 //! The virtual lamp: hart 1 hears, hart 0 shows, on a bare emulated machine.
 //!
-//! The renderer runs in hart 0's software interrupt, above the network, and each hart has its own executor: nothing
-//! that the network does can hold up light or sound.
+//! The renderer runs in hart 0's software interrupt, with a higher priority than the network, and each hart has its own
+//! executor: the network cannot delay light or sound.
 
 extern crate alloc;
 
@@ -66,7 +66,7 @@ const RENDERER: usize = 1;
 const EAR: usize = 2;
 static READY: [AtomicBool; 3] = [const { AtomicBool::new(false) }; 3];
 static RENDERER_EXECUTOR: StaticCell<Executor> = StaticCell::new();
-/// Where the software interrupt of hart 0 finds the renderer's executor; 0 before it is there.
+/// Address of the renderer's executor for the software interrupt of hart 0; 0 before it exists.
 static RENDERER_AT: AtomicU32 = AtomicU32::new(0);
 /// True while hart 0 renders.
 static RENDERING: AtomicBool = AtomicBool::new(false);
@@ -78,13 +78,13 @@ fn pender(context: *mut ()) {
     match which {
         RENDERER => machine::poke(0),
         EAR if machine::hart() != 1 => machine::poke(1),
-        // The network's own hart is awake: it is what runs this, or an interrupt has woken it.
+        // The network's hart is awake: it runs this code, or an interrupt has woken it.
         NETWORK if machine::hart() != 0 => machine::poke(0),
         _ => {}
     }
 }
 
-/// True while this hart does what must not allocate.
+/// True while this hart runs code that must not allocate.
 fn in_real_time() -> bool {
     match machine::hart() {
         0 => RENDERING.load(Relaxed),
@@ -105,7 +105,7 @@ extern "C" fn trap(cause: u32, address: u32, value: u32) {
                 let at = RENDERER_AT.load(Acquire) as *const Executor;
                 if !at.is_null() {
                     RENDERING.store(true, Relaxed);
-                    // SAFETY: the address of an executor in a `static`; only this interrupt of this hart polls it.
+                    // SAFETY: the address of an executor in a `static`, which only this interrupt of this hart polls.
                     unsafe { (*at).poll() };
                     RENDERING.store(false, Relaxed);
                 }
@@ -132,8 +132,8 @@ extern "C" fn trap(cause: u32, address: u32, value: u32) {
     }
 }
 
-/// Each hart looks after all parts from its timer's interrupt, so that one that hangs is seen by the other. The machine
-/// has no watchdog of its own.
+/// Checks all parts from the timer interrupt of each hart, so that each hart notices when the other hangs. The machine
+/// does not have a watchdog.
 fn guard_from(hart: u32) {
     const EVERY_MS: u32 = 500;
     static WATCHES: [Watch; 2] = [const { Watch::new() }; 2];
@@ -153,7 +153,7 @@ fn panic(info: &PanicInfo) -> ! {
     use core::fmt::Write;
     print(format_args!("[PANIC] hart {}: {info}", machine::hart()));
     let mut words = heapless::String::<120>::new();
-    // What does not fit is left out.
+    // Text that does not fit is left out.
     let _ = write!(words, "{}", info.message());
     if let Some(at) = info.location() {
         let _ = write!(words, " ({}:{})", at.file().rsplit('/').next().unwrap_or_default(), at.line());
@@ -170,7 +170,7 @@ fn restart(words: Option<&str>) -> ! {
     power::reset()
 }
 
-/// Light leaves by network only: the strip is the time that a strip takes.
+/// A strip that only takes the time of a real one, because this lamp sends its light only over the network.
 struct ModelledStrip(Wire);
 
 impl Strip for ModelledStrip {
@@ -183,13 +183,13 @@ impl Strip for ModelledStrip {
     }
 }
 
-/// Where sound comes from.
+/// The source of sound.
 enum Sound {
     Network(RtpMicrophone),
     Tape(Tape),
 }
 
-/// Sound in the right one of two slots as a microphone has them.
+/// A microphone that sends the sound in the right one of two slots.
 struct ModelledMicrophone(Sound, Slots);
 
 impl Microphone for ModelledMicrophone {
@@ -222,7 +222,7 @@ impl Microphone for ModelledMicrophone {
     }
 }
 
-/// Starts a task; each has room for exactly as many as are started.
+/// Starts a task. Each kind of task has room for exactly the number that is started.
 macro_rules! start {
     ($spawner:expr, $task:expr) => {
         match $task {
@@ -284,7 +284,7 @@ async fn judge_task(updater: &'static Updater<Flash>, admission: &'static RefCel
 #[embassy_executor::task]
 async fn rest_task(crashes: u32) {
     if faults::wished() == Fault::Late {
-        // The first time after it was confirmed.
+        // The first panic comes after the image was confirmed.
         embassy_time::Timer::after_secs(if crashes == 0 { 25 } else { 6 }).await;
         panic!("told to fall over late");
     }
@@ -360,7 +360,7 @@ fn probe(s: &mut State) {
     LAMP.meters.count(Count::Allocations, forbidden);
 }
 
-/// Random numbers seeded with the host's clock: enough for a lamp that only this machine reaches.
+/// Random numbers seeded with the host's clock, which is enough for a lamp that only this machine can reach.
 struct Chance(SplitMix64);
 
 impl Chance {
@@ -369,7 +369,7 @@ impl Chance {
     }
 }
 
-/// What hart 1 gets when it starts.
+/// Values that hart 1 takes when it starts.
 static EAR_PARTS: Mutex<RefCell<Option<EarParts>>> = Mutex::new(RefCell::new(None));
 type EarParts = (&'static mut Ear, ModelledMicrophone, heapless::spsc::Producer<'static, HeardHop>);
 
@@ -384,7 +384,7 @@ extern "C" fn hart1() -> ! {
     machine::enable_interrupts();
     loop {
         READY[EAR].store(false, Release);
-        // SAFETY: this executor is polled here and nowhere else.
+        // SAFETY: this executor is polled only here.
         unsafe { executor.poll() };
         machine::sleep_unless(&READY[EAR]);
     }
@@ -416,12 +416,12 @@ extern "C" fn hart0(slot: u32) -> ! {
             firmware_hash: [0; 8],
             slot: running.name(),
             image_bytes: Some(image),
-            // The heap is memory that is left, not memory that is used.
+            // The heap does not count, because it uses the remaining memory.
             static_ram_bytes: Some(statics - heap::SIZE as u32),
         };
     });
 
-    // The flash answers at once, so nothing is waited for here.
+    // The flash answers at once, so this does not block.
     static FLASH: StaticCell<SharedFlash<Flash>> = StaticCell::new();
     static UPDATER: StaticCell<Updater<Flash>> = StaticCell::new();
     // SAFETY: taken once.
@@ -434,7 +434,7 @@ extern "C" fn hart0(slot: u32) -> ! {
 
     let part = FlashPart::new(flash, 0, Layout::K1.otadata);
     let Some(mut store) = Store::new(part, SETTINGS) else {
-        panic!("the settings' area is no whole number of sectors")
+        panic!("the settings area is not a whole number of sectors")
     };
     let mut chance = Chance(SplitMix64::new(machine::host_ns()));
     let remembered = block_on(memory::load(&LAMP, &mut store, || chance.next()));
@@ -447,7 +447,7 @@ extern "C" fn hart0(slot: u32) -> ! {
         _ => {}
     }
 
-    // The halves' state is made in place: it does not fit a stack.
+    // The state of the halves is created in place, because it does not fit on a stack.
     static EAR_PLACE: StaticCell<Ear> = StaticCell::new();
     static SHOW_PLACE: StaticCell<Show> = StaticCell::new();
     static SAMPLES: StaticCell<heapless::spsc::Queue<i16, { rtp::QUEUE }>> = StaticCell::new();
@@ -508,7 +508,7 @@ extern "C" fn hart0(slot: u32) -> ! {
     machine::poke(0);
     loop {
         READY[NETWORK].store(false, Release);
-        // SAFETY: this executor is polled here and nowhere else.
+        // SAFETY: this executor is polled only here.
         unsafe { executor.poll() };
         machine::sleep_unless(&READY[NETWORK]);
     }

@@ -1,5 +1,4 @@
-//! What the last run ended with: a place in RAM that a reset of the machine leaves alone, and a start from power on does
-//! not.
+//! How the last run ended: a record in RAM that a reset of the machine keeps and a power-on clears.
 
 use core::mem::MaybeUninit;
 
@@ -12,13 +11,13 @@ const MOST: usize = 120;
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 #[repr(u32)]
 pub enum End {
-    /// Nobody has said: it hung until somebody reset it.
+    /// Unknown: it hung until it was reset.
     Silent = 0,
-    /// Somebody asked for it.
+    /// The restart was requested.
     Asked = 1,
-    /// It panicked.
+    /// The run panicked.
     Panic = 2,
-    /// It took itself back.
+    /// The image rolled itself back.
     TakenBack = 3,
 }
 
@@ -26,7 +25,7 @@ pub enum End {
 struct Place {
     mark: u32,
     end: u32,
-    /// Starts that have not come to rest.
+    /// Number of starts in a row that have not come to rest.
     crashes: u32,
     length: u32,
     text: [u8; MOST],
@@ -39,17 +38,18 @@ fn place() -> *mut Place {
     (&raw mut PLACE).cast()
 }
 
-/// What a start finds.
+/// The record that a start finds.
 pub struct Found {
-    /// Why the machine starts.
+    /// Reason of the start.
     pub reason: &'static str,
-    /// What was said last.
+    /// Last words of the previous run.
     pub words: Option<String<128>>,
-    /// Starts in a row, without this one, that have not come to rest.
+    /// Number of starts in a row before this one that have not come to rest.
     pub crashes: u32,
 }
 
-/// Takes the words away, so that they are told once, and counts this start among those that have not come to rest.
+/// Takes the words and deletes them, so that they are reported once. Counts this start as one that has not come to
+/// rest.
 pub fn take() -> Found {
     // SAFETY: called once at the start, before anything can panic on another hart; any bits are valid values.
     let p = unsafe { &mut *place() };
@@ -65,23 +65,23 @@ pub fn take() -> Found {
     };
     let text = p.text.get(..p.length as usize).filter(|t| !t.is_empty());
     let words = text.and_then(|t| String::try_from(core::str::from_utf8(t).ok()?).ok());
-    // Who was sent back starts as afresh as who was asked to: the crashes were those of another image.
+    // A rollback resets the count as a requested restart does, because the crashes were those of another image.
     let crashes = if p.end == End::Asked as u32 || p.end == End::TakenBack as u32 { 0 } else { p.crashes };
     (p.end, p.length, p.crashes) = (End::Silent as u32, 0, crashes + 1);
     Found { reason, words, crashes }
 }
 
-/// Leaves words for the next start. The machine ends right after.
+/// Leaves words for the next start. The caller resets the machine next.
 pub fn leave(end: End, words: &str) {
-    // SAFETY: whoever calls this resets the machine next; nobody reads the place before its next start.
+    // SAFETY: the caller resets the machine next, and the record is not read before the next start.
     let p = unsafe { &mut *place() };
     let length = words.floor_char_boundary(MOST);
     p.text[..length].copy_from_slice(&words.as_bytes()[..length]);
     (p.mark, p.end, p.length) = (MARK, end as u32, length as u32);
 }
 
-/// This start has come to rest.
+/// Notes that this start has come to rest.
 pub fn forget_crashes() {
-    // SAFETY: one word, which only a start reads.
+    // SAFETY: a write of one word, which only a start reads.
     unsafe { (&raw mut (*place()).crashes).write(0) };
 }

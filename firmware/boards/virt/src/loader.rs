@@ -1,11 +1,11 @@
 #![no_std]
 #![no_main]
 
-//! The first thing that runs: chooses a slot as ESP-IDF's bootloader does, copies its image to RAM, and starts it on
-//! both harts.
+//! The loader runs first: it chooses a slot as ESP-IDF's bootloader does, copies its image to RAM, and starts the image
+//! on both harts.
 //!
-//! It lies in a flash of its own that nothing here can write, and runs there. Hart 1 waits for the word of hart 0 in
-//! the register that would interrupt it, which a reset clears, as it does not clear RAM.
+//! It runs in place from its own flash, which no code here can write. Hart 1 waits for a signal from hart 0 in the
+//! register of its software interrupt, because a reset clears that register and not RAM.
 
 mod flash;
 mod power;
@@ -21,11 +21,11 @@ use k1_update::boot;
 use k1_update::layout::Layout as Map;
 use serial::print;
 
-/// Where an image runs.
+/// Address at which an image runs.
 const IMAGE: usize = 0x8000_0000;
-/// Bytes of RAM that an image may take: the rest is the stack of this.
+/// Number of bytes of RAM that an image may use. The rest is for the loader's stack.
 const ROOM: u32 = 15 << 20;
-/// Software interrupt of hart 1.
+/// Register of the software interrupt of hart 1.
 const POKE_HART1: usize = 0x0200_0004;
 
 global_asm!(
@@ -53,10 +53,11 @@ _start:
 "#
 );
 
-/// A library that the lamp and the loader share knows of a heap; nothing here asks for it.
+/// A heap without memory. A library that the lamp and the loader share needs an allocator, but the loader does not
+/// allocate.
 struct NoHeap;
 
-// SAFETY: it gives nothing, so nothing can be wrong with what it gives.
+// SAFETY: it never returns memory, only null.
 unsafe impl GlobalAlloc for NoHeap {
     unsafe fn alloc(&self, _: Layout) -> *mut u8 {
         core::ptr::null_mut()
@@ -69,7 +70,7 @@ static HEAP: NoHeap = NoHeap;
 
 #[unsafe(no_mangle)]
 extern "C" fn load() -> ! {
-    // SAFETY: taken once, and hart 1 does nothing yet.
+    // SAFETY: taken once, and hart 1 does not run yet.
     let mut flash = unsafe { Flash::take() };
     let start = match block_on(boot::start(&mut flash, &Map::K1)) {
         Ok(Some(start)) if start.whole.manifest().size <= ROOM => start,
@@ -92,9 +93,9 @@ extern "C" fn load() -> ! {
         if start.on_trial { ", on trial" } else { "" }
     ));
     let from = flash.mapped(Map::K1.slot(slot));
-    // SAFETY: the image was read from end to end at this place; where it goes, nothing else is.
+    // SAFETY: the whole image was read at this address, and its destination is not used for anything else.
     unsafe { core::ptr::copy_nonoverlapping(from, IMAGE as *mut u8, manifest.size as usize) };
-    // SAFETY: the image begins with its first instruction, and expects its slot in a0; hart 1 may follow.
+    // SAFETY: the image begins with its first instruction and expects its slot in a0; hart 1 may start too.
     unsafe {
         asm!(
             "fence",

@@ -1,4 +1,4 @@
-//! The bare machine: start of both harts, traps, time, critical sections.
+//! The bare machine: start of both harts, traps, time and critical sections.
 
 use core::arch::{asm, global_asm};
 use core::sync::atomic::Ordering::{Acquire, Relaxed, Release, SeqCst};
@@ -8,14 +8,14 @@ const CLINT: usize = 0x0200_0000;
 const MTIMECMP: usize = CLINT + 0x4000;
 const MTIME: usize = CLINT + 0xbff8;
 const PLIC: usize = 0x0c00_0000;
-/// Ticks of the machine's timer in a µs.
+/// Ticks of the machine's timer per µs.
 const TICKS_PER_US: u64 = 10;
-/// Paint of stacks that were never touched.
+/// Value of unused words of a stack.
 const PAINT: u32 = 0x4b31_4b31;
 
-// Both harts start here. Hart 0 clears memory, paints the stacks and releases hart 1, which waits in `.data`, so that
-// the clearing does not clear what it waits for. A trap saves what a Rust function may change and calls `trap`; on
-// hart 0 the renderer runs in the software interrupt, on a stack of its own.
+// Both harts start here. Hart 0 clears memory, paints the stacks and releases hart 1, which waits for a word in
+// `.data`, because this section is not cleared. A trap saves the registers that a Rust function may change and calls
+// `trap`; on hart 0 the renderer runs in the software interrupt, on its own stack.
 global_asm!(
     r#"
     .section .init
@@ -194,12 +194,12 @@ unsafe extern "C" {
     static _bss_end: u32;
 }
 
-/// In `.data`, and not zero at first, so that no linker moves it to what is cleared.
+/// In `.data` and initially not zero, so that no linker moves it into the cleared memory.
 #[unsafe(no_mangle)]
 #[unsafe(link_section = ".data")]
 static HART1_MAY_GO: AtomicU32 = AtomicU32::new(0);
 
-/// Lets hart 1 run.
+/// Releases hart 1.
 pub fn start_hart1() {
     HART1_MAY_GO.store(1, Release);
 }
@@ -214,7 +214,7 @@ fn read(address: usize) -> u32 {
     unsafe { (address as *const u32).read_volatile() }
 }
 
-/// The hart that runs this, as the hardware says.
+/// Number of the hart that runs this code, from the hardware.
 pub fn hart() -> u32 {
     let hart: u32;
     // SAFETY: reading this register changes nothing.
@@ -222,7 +222,7 @@ pub fn hart() -> u32 {
     hart
 }
 
-/// Instructions that this hart has retired; exact under `-icount`.
+/// Number of instructions that this hart has retired; exact under `-icount`.
 #[allow(dead_code, reason = "the proofs count")]
 pub fn instructions() -> u32 {
     let count: u32;
@@ -231,11 +231,11 @@ pub fn instructions() -> u32 {
     count
 }
 
-/// Microseconds since the machine was switched on; 64 bits from the one clock of both harts.
+/// Microseconds since the machine was switched on, from the clock that both harts share.
 pub fn now_us() -> u64 {
     loop {
         let (high, low, again): (u32, u32, u32);
-        // SAFETY: reads of the clock; by its registers in memory the emulator would take its big lock three times.
+        // SAFETY: reads of the clock. Reads of its registers in memory would take the emulator's big lock three times.
         unsafe {
             asm!("rdtimeh {}", "rdtime {}", "rdtimeh {}", out(reg) high, out(reg) low, out(reg) again,
                 options(nomem, nostack));
@@ -246,8 +246,8 @@ pub fn now_us() -> u64 {
     }
 }
 
-/// Sets the clock on if the host has put a number of ticks behind the lamp's memory: a lamp that has run for long, without
-/// the wait. Before anything reads the clock.
+/// Advances the clock if the host has written a number of ticks after the lamp's memory. Tests get a lamp that has run
+/// for a long time without a wait. Must run before anything reads the clock.
 #[allow(dead_code, reason = "the proofs begin at 0")]
 pub fn begin_late() {
     const PLACE: usize = 0x80f0_0000;
@@ -258,19 +258,20 @@ pub fn begin_late() {
     }
 }
 
-/// The host's clock in nanoseconds: the one thing in this machine that is another at each start.
+/// The host's clock in nanoseconds, the only value in this machine that differs at each start.
 pub fn host_ns() -> u64 {
     const CLOCK: usize = 0x0010_1000;
-    // Reading the lower half holds the upper one still.
+    // A read of the lower half freezes the upper half.
     let low = read(CLOCK);
     u64::from(read(CLOCK + 4)) << 32 | u64::from(low)
 }
 
-/// Wakes a hart at a moment; `u64::MAX` = never.
+/// Sets the time in µs at which a hart wakes; `u64::MAX` = never.
 pub fn set_alarm(hart: u32, at_us: u64) {
     let ticks = at_us.saturating_mul(TICKS_PER_US);
     let place = MTIMECMP + 8 * hart as usize;
-    // The upper half first to the end of time, so that no moment between is past (privileged specification, 3.2.1).
+    // First the upper half with its largest value, so that no intermediate value is in the past (privileged
+    // specification, 3.2.1).
     write(place + 4, u32::MAX);
     write(place, ticks as u32);
     write(place + 4, (ticks >> 32) as u32);
@@ -281,15 +282,15 @@ pub fn poke(hart: u32) {
     write(CLINT + 4 * hart as usize, 1);
 }
 
-/// Takes back the software interrupt of a hart.
+/// Clears the software interrupt of a hart.
 pub fn unpoke(hart: u32) {
     write(CLINT + 4 * hart as usize, 0);
 }
 
-/// Lets timer, software and, on hart 0, device interrupts come.
+/// Enables timer and software interrupts, and device interrupts on hart 0.
 pub fn enable_interrupts() {
     let which = if hart() == 0 { 0x888 } else { 0x088 };
-    // SAFETY: the trap vector was set at the start, and every handler is there.
+    // SAFETY: the trap vector was set at the start, and every handler exists.
     unsafe {
         asm!("csrs mie, {}", in(reg) which, options(nostack));
         asm!("csrsi mstatus, 8", options(nostack));
@@ -298,15 +299,15 @@ pub fn enable_interrupts() {
 
 static ASLEEP_US: [AtomicU32; 2] = [const { AtomicU32::new(0) }; 2];
 
-/// Time that each hart has slept in all, in µs; begins anew at 2³².
+/// Total time that each hart has slept, in µs; wraps at 2³².
 pub fn asleep_us() -> [u32; 2] {
     ASLEEP_US.each_ref().map(|us| us.load(Relaxed))
 }
 
 /// Sleeps until an interrupt is pending, unless `ready` says that there is work.
 pub fn sleep_unless(ready: &AtomicBool) {
-    // SAFETY: interrupts are let in again right after; `wfi` wakes for a pending one although they are off, so none is
-    // missed between the look and the sleep.
+    // SAFETY: interrupts are enabled again below; `wfi` wakes for a pending interrupt even while they are disabled, so
+    // none is missed between the check and the sleep.
     unsafe { asm!("csrci mstatus, 8", options(nostack)) };
     if !ready.load(Acquire) {
         let began = now_us();
@@ -318,43 +319,44 @@ pub fn sleep_unless(ready: &AtomicBool) {
     unsafe { asm!("csrsi mstatus, 8", options(nostack)) };
 }
 
-/// Lets a device's interrupt come to hart 0.
+/// Enables a device's interrupt on hart 0.
 pub fn enable_device(irq: u32) {
     write(PLIC + 4 * irq as usize, 1);
     write(PLIC + 0x2000, read(PLIC + 0x2000) | 1 << irq);
     write(PLIC + 0x20_0000, 0);
 }
 
-/// The device that interrupts; 0 = none.
+/// Claims an interrupt and returns its number; 0 = none.
 pub fn claim_device() -> u32 {
     read(PLIC + 0x20_0004)
 }
 
-/// The device's interrupt was served.
+/// Notes that the device's interrupt was served.
 pub fn complete_device(irq: u32) {
     write(PLIC + 0x20_0004, irq);
 }
 
-// Critical sections across both harts: interrupts off, then a lock that the same hart may take again. The other waits
-// asleep: where the emulator lets one hart run at a time, one that spins would keep the holder from leaving.
+// Critical sections across both harts: interrupts off, then a lock that the same hart may take again. The other hart
+// sleeps while it waits: if the emulator runs one hart at a time, a spinning hart would keep the holder from leaving.
 struct BothHarts;
 critical_section::set_impl!(BothHarts);
-/// No section is so long, by far.
+/// Time in µs that is far longer than any critical section.
 const MOST_LOCKED_US: u64 = 5_000_000;
-/// The cause, beside those of the hardware, with which `trap` hears that the hart in its second argument does not leave a
-/// critical section.
+/// A cause for `trap` in addition to those of the hardware: the hart in the second argument does not leave a critical
+/// section.
 pub const STUCK: u32 = 0x4000_0000;
 /// Hart that holds the lock, plus one.
 static HOLDER: AtomicU32 = AtomicU32::new(0);
-/// Harts that wait for the lock. Each says so before its last look, and the holder looks here after it left; both in one
-/// order (`SeqCst`), so that one of them sees the other.
+/// Harts that wait for the lock. A waiting hart sets its flag before its last check of the lock, and the holder checks
+/// the flags after its release; both use `SeqCst`, so that one of them sees the other.
 static WAITING: [AtomicBool; 2] = [const { AtomicBool::new(false) }; 2];
 
-// SAFETY: only one hart holds the lock at a time, with its interrupts off; taking it orders after the release before.
+// SAFETY: only one hart holds the lock at a time, with its interrupts off; an acquire is ordered after the previous
+// release.
 unsafe impl critical_section::Impl for BothHarts {
     unsafe fn acquire() -> u8 {
         let status: u32;
-        // SAFETY: `release` puts the interrupt flag back.
+        // SAFETY: `release` restores the interrupt flag.
         unsafe { asm!("csrrci {}, mstatus, 8", out(reg) status) };
         let interrupts = (status >> 3 & 1) as u8;
         let me = hart() + 1;
@@ -365,9 +367,9 @@ unsafe impl critical_section::Impl for BothHarts {
             let began = now_us();
             WAITING[me as usize - 1].store(true, SeqCst);
             while HOLDER.compare_exchange(0, me, SeqCst, SeqCst).is_err() {
-                // SAFETY: it wakes for an interrupt that is pending, the holder's word or a timer's, and takes none.
+                // SAFETY: it wakes for a pending interrupt, from the holder or a timer, and does not run its handler.
                 unsafe { asm!("wfi", options(nomem, nostack)) };
-                // A hart that hangs inside would hang the other too, whose interrupts are off.
+                // A hart that hangs inside a section would also hang this hart, whose interrupts are off.
                 if now_us() - began > MOST_LOCKED_US {
                     crate::trap(STUCK, HOLDER.load(Relaxed).wrapping_sub(1), 0);
                 }
@@ -392,18 +394,18 @@ unsafe impl critical_section::Impl for BothHarts {
     }
 }
 
-/// Size of a painted stack and its bytes that were never touched.
+/// Size of a painted stack, and the number of its bytes that were never used.
 fn untouched(bottom: *const u32, top: *const u32) -> (u32, u32) {
     let words = (top as usize - bottom as usize) / 4;
     let clean = (0..words).take_while(|i| {
-        // SAFETY: within the stack, which lives as long as the machine; a word in use may change meanwhile, which a
-        // volatile read permits.
+        // SAFETY: within the stack, which lives as long as the machine; a word in use may change during the read, which
+        // a volatile read permits.
         unsafe { bottom.add(*i).read_volatile() == PAINT }
     });
     ((words * 4) as u32, (clean.count() * 4) as u32)
 }
 
-/// Size and untouched bytes of the renderer's stack and of the ear's.
+/// Size and unused bytes of the renderer's stack and of the ear's.
 pub fn stacks() -> [(u32, u32); 2] {
     [
         untouched(&raw const _render_stack_bottom, &raw const _render_stack_top),
@@ -411,7 +413,7 @@ pub fn stacks() -> [(u32, u32); 2] {
     ]
 }
 
-/// Bytes of the image, and of RAM that is taken from the start on: what it keeps and what it clears.
+/// Size in bytes of the image, and of its static RAM: initialised and zeroed data.
 pub fn sizes() -> (u32, u32) {
     let between = |from: *const u32, to: *const u32| (to as usize - from as usize) as u32;
     let data = between(&raw const _data_start, &raw const _data_end);

@@ -17,19 +17,20 @@ const PLACES: usize = 8;
 const QUEUE: usize = 16;
 const BUFFER: usize = 1_600;
 
-/// Wakes the network stack when the card has something to say.
+/// Wakes the network stack when the card raises an interrupt.
 pub static WAKER: AtomicWaker = AtomicWaker::new();
 
-/// Memory for the card: physical is virtual here.
+/// Memory for the card. Physical and virtual addresses are the same here.
 pub struct Memory;
 
-// SAFETY: addresses are the same for the card and the harts, and memory is coherent; pages come from the heap, aligned.
+// SAFETY: addresses are the same for the card and the harts, and memory is coherent; pages are aligned and come from
+// the heap.
 unsafe impl Hal for Memory {
     fn dma_alloc(pages: usize, _: BufferDirection) -> (PhysAddr, NonNull<u8>) {
         let Ok(layout) = core::alloc::Layout::from_size_align(pages * PAGE_SIZE, PAGE_SIZE) else {
             return (0, NonNull::dangling());
         };
-        // SAFETY: the layout is not empty; pages of a queue are never given back while the card uses them.
+        // SAFETY: the layout is not empty; pages of a queue are never returned while the card uses them.
         let page = unsafe { alloc::alloc::alloc_zeroed(layout) };
         match NonNull::new(page) {
             Some(page) => (page.as_ptr() as PhysAddr, page),
@@ -41,7 +42,7 @@ unsafe impl Hal for Memory {
         let Ok(layout) = core::alloc::Layout::from_size_align(pages * PAGE_SIZE, PAGE_SIZE) else {
             return -1;
         };
-        // SAFETY: it came from `dma_alloc` with the same number of pages.
+        // SAFETY: the memory came from `dma_alloc` with the same number of pages.
         unsafe { alloc::alloc::dealloc(page.as_ptr(), layout) };
         0
     }
@@ -59,7 +60,7 @@ unsafe impl Hal for Memory {
 
 type Device = VirtIONet<Memory, MmioTransport<'static>, QUEUE>;
 
-/// The card, and its number of interrupt.
+/// The card, and the number of its interrupt.
 pub struct Card(RefCell<Device>, u32);
 
 impl Card {
@@ -67,7 +68,7 @@ impl Card {
     pub fn find() -> Option<(Self, u32)> {
         (0..PLACES).find_map(|i| {
             let header = NonNull::new((FIRST + i * STEP) as *mut VirtIOHeader)?;
-            // SAFETY: the machine has eight such places, mapped for ever and used by nobody else.
+            // SAFETY: the machine has eight such devices, which are always mapped and not used by other code.
             let transport = unsafe { MmioTransport::new(header, STEP) }.ok()?;
             if transport.device_type() != DeviceType::Network {
                 return None;
@@ -79,13 +80,13 @@ impl Card {
         })
     }
 
-    /// Its hardware address.
+    /// Hardware (MAC) address of the card.
     pub fn address(&self) -> [u8; 6] {
         self.0.borrow().mac_address()
     }
 }
 
-/// Takes back the interrupt of the card in this place.
+/// Acknowledges the interrupt of the card with this number.
 pub fn acknowledge(irq: u32) {
     let base = FIRST + (irq as usize - 1) * STEP;
     // SAFETY: the interrupt's status and acknowledgement registers of a virtio device (virtio 1.2, 4.2.2).
@@ -95,7 +96,7 @@ pub fn acknowledge(irq: u32) {
     }
 }
 
-/// A packet that has come.
+/// A received packet.
 pub struct Received<'a>(&'a RefCell<Device>, Option<RxBuffer>);
 
 impl RxToken for Received<'_> {
@@ -110,20 +111,20 @@ impl RxToken for Received<'_> {
 impl Drop for Received<'_> {
     fn drop(&mut self) {
         if let Some(buffer) = self.1.take() {
-            // The queue has the place from which it came.
+            // The queue has room, because the buffer came from it.
             let _ = self.0.borrow_mut().recycle_rx_buffer(buffer);
         }
     }
 }
 
-/// Where a packet may be put.
+/// Permission to send a packet.
 pub struct Sent<'a>(&'a RefCell<Device>);
 
 impl TxToken for Sent<'_> {
     fn consume<R, F: FnOnce(&mut [u8]) -> R>(self, length: usize, fill: F) -> R {
         let mut buffer = self.0.borrow().new_tx_buffer(length);
         let result = fill(buffer.packet_mut());
-        // A card without room loses it, as a wire would; whoever sent it asks again.
+        // A card without room loses the packet, as a wire would; the sender's protocol sends it again.
         let _ = self.0.borrow_mut().send(buffer);
         result
     }
@@ -148,7 +149,7 @@ impl Driver for Card {
     fn link_state(&mut self, cx: &mut Context) -> LinkState {
         WAKER.register(cx.waker());
         let base = FIRST + (self.1 as usize - 1) * STEP;
-        // SAFETY: the status word of a network device's configuration, behind its six bytes of address (virtio 1.2,
+        // SAFETY: the status word of a network device's configuration, after its six bytes of address (virtio 1.2,
         // 4.2.2 and 5.1.4).
         let status = unsafe { ((base + 0x106) as *const u16).read_volatile() };
         if status & 1 == 1 { LinkState::Up } else { LinkState::Down }

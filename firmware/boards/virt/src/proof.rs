@@ -1,8 +1,8 @@
 #![no_std]
 #![no_main]
 
-//! What is measured on the emulated machine without a network: the host puts a question and music into memory, and the
-//! answer comes on the console, a line of JSON each.
+//! Measurements on the emulated machine without a network: the host writes a question and music into memory, and the
+//! answer comes on the console as lines of JSON.
 //!
 //! | Question | Answer |
 //! |---|---|
@@ -36,23 +36,23 @@ use k1_lamp::Show;
 use serial::print;
 use static_cell::StaticCell;
 
-/// Where the host puts its question: number, samples, frames per second, pattern, LEDs.
+/// Address of the host's question: number, samples, frames per second, pattern, LEDs.
 const QUESTION: usize = 0x81f0_0000;
-/// Where it puts the music: f32, little-endian, 16 kHz.
+/// Address of the music: f32, little-endian, 16 kHz.
 const MUSIC: usize = 0x8200_0000;
-/// Where frames go: three bytes for each LED.
+/// Address of the frames: three bytes for each LED.
 const FRAMES: usize = 0x8300_0000;
 
 static CROSSING: Crossing = Crossing::new();
 static RING: SoundRing = SoundRing::new();
-/// Hops that hart 1 has heard, and that hart 0 has shown.
+/// Number of hops that hart 1 has heard, and that hart 0 has shown.
 static HEARD: AtomicU32 = AtomicU32::new(0);
 static SHOWN: AtomicU32 = AtomicU32::new(0);
-/// True (1) when hart 1 is to stop writing.
+/// 1 when hart 1 must stop writing.
 static ENOUGH: AtomicU32 = AtomicU32::new(0);
 
 fn question(i: usize) -> u32 {
-    // SAFETY: the host has put five words there; nothing else lives there.
+    // SAFETY: the host has written five words there, and the memory has no other use.
     unsafe { (QUESTION as *const u32).add(i).read_volatile() }
 }
 
@@ -67,7 +67,7 @@ fn hop(k: u32) -> [f32; HOP] {
         if at >= samples {
             return 0.0;
         }
-        // SAFETY: the host has put so many samples there.
+        // SAFETY: the host has written at least this number of samples there.
         f32::from_bits(unsafe { (MUSIC as *const u32).add(at as usize).read_volatile() })
     })
 }
@@ -87,7 +87,7 @@ extern "C" fn trap(cause: u32, address: u32, value: u32) {
     panic!("trap {cause} at {address:#x}, value {value:#x}")
 }
 
-/// The ear of hart 1; made by hart 0, because it does not fit hart 1's stack while it is made.
+/// The ear of hart 1. Hart 0 creates it, because its creation needs more stack than hart 1 has.
 static EAR: Mutex<RefCell<Option<&'static mut Ear>>> = Mutex::new(RefCell::new(None));
 
 fn ear() -> &'static mut Ear {
@@ -126,7 +126,7 @@ extern "C" fn hart1() -> ! {
     }
 }
 
-/// The word of a payload at a place: says both.
+/// Word `i` of payload `k`. Its value depends on both.
 fn word(k: u32, i: usize) -> u32 {
     k.wrapping_mul(0x9e37_79b9) ^ (i as u32).wrapping_mul(0x85eb_ca6b)
 }
@@ -156,7 +156,7 @@ fn show() -> &'static mut Show {
     PLACE.init_with(|| Show::new(question(4) as usize, OutputSettings::default()))
 }
 
-/// As `k1 render` does it, but each half on its own hart and the snapshot through the hand-off.
+/// Renders as `k1 render` does, but with each half on its own hart and the snapshots through the hand-off.
 fn frames() {
     let (fps, leds) = (u64::from(question(2)), question(4) as usize);
     let show = show();
@@ -183,7 +183,7 @@ fn frames() {
             let wire = &mut wire[..leds];
             show.output.wire(show.params().get(Param::Dithering) >= 0.5, wire);
             for (i, byte) in wire.as_flattened().iter().enumerate() {
-                // SAFETY: this memory is for the frames and nothing else; the host has made enough of it.
+                // SAFETY: this memory is only for the frames, and the host provides enough of it.
                 unsafe { (FRAMES as *mut u8).add(frame as usize * leds * 3 + i).write_volatile(*byte) };
             }
             frame += 1;
@@ -221,7 +221,7 @@ fn reads(n: u32) {
     ));
 }
 
-/// Counts what a closure costs.
+/// Number of instructions of a closure.
 fn cost(f: impl FnOnce()) -> u32 {
     let before = machine::instructions();
     f();
@@ -259,7 +259,7 @@ fn instructions() {
             now += 8_333;
             snapshot.captured_us = now;
             snapshot.sequence += 1;
-            // A beat every half second, so that patterns that answer to it have something to do.
+            // A beat every half second, so that patterns that react to beats have work to do.
             snapshot.beat_phase = (now % 500_000) as f32 / 500_000.0;
             snapshot.beats = (now / 500_000) as u32;
             snapshot.onsets += u32::from(k.is_multiple_of(30));

@@ -10,7 +10,7 @@ pub struct Console;
 impl Write for Console {
     fn write_str(&mut self, s: &str) -> fmt::Result {
         for byte in s.bytes() {
-            // SAFETY: the transmit register of the console; this emulated one is always ready.
+            // SAFETY: the transmit register of the console, which is always ready in the emulator.
             unsafe { (UART as *mut u8).write_volatile(byte) };
         }
         Ok(())
@@ -19,6 +19,6 @@ impl Write for Console {
 
 /// Prints a line.
 pub fn print(line: fmt::Arguments) {
-    // The console does not fail.
+    // Writing to the console does not fail.
     let _ = writeln!(Console, "{line}\r");
 }

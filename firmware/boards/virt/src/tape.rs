@@ -1,41 +1,41 @@
-//! Music that the machine was started with: a tape that goes round at the pace of the lamp's own clock.
+//! Music that the host gives to the machine at its start: a tape that repeats at the pace of the lamp's own clock.
 //!
-//! Sound from the network comes at the pace of whoever sends it, which is of no use to a lamp whose clock counts
-//! instructions. The host puts the tape behind the lamp's memory ([`k1_device::tape`]).
+//! Sound from the network comes at the pace of its sender, which does not suit a lamp whose clock counts instructions.
+//! The host writes the tape after the lamp's memory ([`k1_device::tape`]).
 
 use embassy_time::{Duration, Instant, Timer};
 use k1_device::tape::{END, HEAD, MARK, PLACE};
 use k1_engine::{HOP, HOP_US};
 use k1_wire::rtp;
 
-/// A reader that is behind by more has lost what is between; what a microphone's buffer holds.
+/// Longest delay of a reader; a later reader loses the samples in between. It is the length of a microphone's buffer.
 const BEHIND: Duration = Duration::from_millis(128);
 
-/// A tape and the place that is heard.
+/// A tape, and the current position on it.
 pub struct Tape {
     samples: &'static [i16],
     next: usize,
-    /// When the next hop is complete.
+    /// Time at which the next hop is complete.
     due: Instant,
     lost: u32,
 }
 
 impl Tape {
-    /// The tape in the machine, if it was given one.
+    /// The tape in the machine's memory, if there is one.
     pub fn find() -> Option<Self> {
-        // SAFETY: memory of this machine that the image does not reach; nothing writes there after the start.
+        // SAFETY: memory of this machine that the image does not reach and that is not written after the start.
         let head = unsafe { (PLACE as *const [u32; 2]).read_volatile() };
         let n = head[1] as usize;
         let fits = (HOP..=((END - PLACE) as usize - HEAD) / 2).contains(&n);
         if head[0] != u32::from_le_bytes(MARK) || !fits {
             return None;
         }
-        // SAFETY: as above, and it was checked that the samples end before what the loader uses.
+        // SAFETY: as above, and the check shows that the samples end before the loader's stack.
         let samples = unsafe { core::slice::from_raw_parts((PLACE as usize + HEAD) as *const i16, n) };
         Some(Self { samples, next: 0, due: Instant::MIN, lost: 0 })
     }
 
-    /// The next hop, when it is complete; the time of its last sample in µs.
+    /// Waits until the next hop is complete and reads it. Returns the time of its last sample in µs.
     pub async fn read(&mut self, hop: &mut [f32; HOP]) -> u64 {
         const PACE: Duration = Duration::from_micros(HOP_US);
         let now = Instant::now();
@@ -58,7 +58,7 @@ impl Tape {
         at_us
     }
 
-    /// Hops that went by unheard since the last call.
+    /// Number of hops that were lost since the last call.
     pub fn take_lost(&mut self) -> u32 {
         core::mem::take(&mut self.lost)
     }

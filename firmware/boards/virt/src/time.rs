@@ -1,4 +1,4 @@
-//! Time for embassy: a queue and an alarm for each hart, so that neither's timers wait for the other.
+//! Time for embassy: a queue and an alarm for each hart, so that the timers of one hart do not wait for the other.
 
 use core::cell::RefCell;
 use core::task::Waker;
@@ -21,7 +21,7 @@ impl Driver for Alarms {
     }
 
     fn schedule_wake(&self, at: u64, waker: &Waker) {
-        // A task is polled on its own hart, and so its timers are kept there.
+        // A task is polled on its own hart, so its timers are kept there.
         let hart = machine::hart();
         critical_section::with(|cs| {
             let mut queue = self.0[hart as usize].borrow_ref_mut(cs);
@@ -43,7 +43,7 @@ fn rearm(hart: u32, queue: &mut Queue) {
     }
 }
 
-/// The alarm of a hart has gone off.
+/// Handles the alarm of a hart.
 pub fn alarm(hart: u32) {
     critical_section::with(|cs| rearm(hart, &mut ALARMS.0[hart as usize].borrow_ref_mut(cs)));
 }

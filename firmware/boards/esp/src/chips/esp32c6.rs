@@ -1,5 +1,5 @@
-//! ESP32-C6: one core without floating-point hardware, with Wi-Fi and a microphone. It has the time for neither every
-//! hop nor every frame; see [`real_time`](crate::real_time) for how it shares what it has.
+//! ESP32-C6: one core without floating-point hardware, with Wi-Fi and a microphone. It is too slow for every hop and
+//! every frame; [`real_time`](crate::real_time) describes how it shares its time.
 
 use esp_hal::gpio::Pin;
 use esp_hal::peripherals::Peripherals;
@@ -9,16 +9,17 @@ use crate::{Parts, microphone, strip};
 /// Name of the board.
 pub const BOARD: &str = "esp32c6";
 
-/// Bytes of ordinary memory that the heap has.
+/// Number of bytes of the heap in ordinary memory.
 pub const ORDINARY_HEAP: usize = 76 * 1024;
 
-/// Makes the heap, what the bootloader leaves included; Wi-Fi takes about 55 KiB of it, the stacks of renderer and ear 28.
+/// Creates the heap, which includes the memory that the bootloader leaves. Wi-Fi takes about 55 KiB of it, the stacks
+/// of renderer and ear 28 KiB.
 pub fn heap() {
     esp_alloc::heap_allocator!(#[esp_hal::ram(reclaimed)] size: 65_536);
     esp_alloc::heap_allocator!(size: ORDINARY_HEAP);
 }
 
-/// Who gets what. Pins that an ESP32-C6-DevKitC-1 leaves free.
+/// Assigns the hardware. The pins are those that an ESP32-C6-DevKitC-1 leaves free.
 pub fn parts(p: Peripherals) -> Parts {
     Parts {
         timers: p.TIMG0,

@@ -1,5 +1,5 @@
 //! ESP32-P4: two cores and Ethernet, no radio. The Ethernet pins are those of the ESP32-P4-Function-EV-Board, whose
-//! PHY gives the clock.
+//! PHY provides the clock.
 
 use esp_hal::gpio::Pin;
 use esp_hal::peripherals::Peripherals;
@@ -9,16 +9,16 @@ use crate::{Parts, microphone, network, real_time, strip};
 /// Name of the board.
 pub const BOARD: &str = "esp32p4";
 
-/// Bytes of ordinary memory that the heap has.
+/// Number of bytes of the heap in ordinary memory.
 pub const ORDINARY_HEAP: usize = 32 * 1024;
 
-/// Makes the heap, what the bootloader leaves included.
+/// Creates the heap, which includes the memory that the bootloader leaves.
 pub fn heap() {
     esp_alloc::heap_allocator!(#[esp_hal::ram(reclaimed)] size: 69_632);
     esp_alloc::heap_allocator!(size: ORDINARY_HEAP);
 }
 
-/// Who gets what.
+/// Assigns the hardware.
 pub fn parts(p: Peripherals) -> Parts {
     Parts {
         timers: p.TIMG0,

@@ -8,17 +8,17 @@ use crate::{Parts, microphone, strip};
 /// Name of the board.
 pub const BOARD: &str = "esp32s3";
 
-/// Bytes of ordinary memory that the heap has.
+/// Number of bytes of the heap in ordinary memory.
 pub const ORDINARY_HEAP: usize = 0;
 
-/// Gives the heap what the bootloader and half of the data cache leave; Wi-Fi takes about 55 KiB of it, the renderer's
-/// stack 16. The ordinary memory is needed for what is static.
+/// Creates the heap from the memory that the bootloader and half of the data cache leave. Wi-Fi takes about 55 KiB of
+/// it, the renderer's stack 16 KiB. Static data needs the ordinary memory.
 pub fn heap() {
     esp_alloc::heap_allocator!(#[esp_hal::ram(reclaimed)] size: 73_744);
     esp_alloc::heap_allocator!(#[esp_hal::ram(unstable(dcache_reclaimed))] size: 32_768);
 }
 
-/// Who gets what.
+/// Assigns the hardware.
 pub fn parts(p: Peripherals) -> Parts {
     Parts {
         timers: p.TIMG0,

@@ -1,4 +1,4 @@
-//! ESP32-S31: two cores and Wi-Fi. Its I²S has no driver yet, so the ear hears sound from the network.
+//! ESP32-S31: two cores and Wi-Fi. There is no driver for its I²S yet, so the ear hears sound from the network.
 
 use esp_hal::gpio::Pin;
 use esp_hal::peripherals::Peripherals;
@@ -8,16 +8,16 @@ use crate::{Parts, real_time, strip};
 /// Name of the board.
 pub const BOARD: &str = "esp32s31";
 
-/// Bytes of ordinary memory that the heap has.
+/// Number of bytes of the heap in ordinary memory.
 pub const ORDINARY_HEAP: usize = 68 * 1024;
 
-/// Makes the heap, what the bootloader leaves included; Wi-Fi takes about 55 KiB of it.
+/// Creates the heap, which includes the memory that the bootloader leaves. Wi-Fi takes about 55 KiB of it.
 pub fn heap() {
     esp_alloc::heap_allocator!(#[esp_hal::ram(reclaimed)] size: 8_176);
     esp_alloc::heap_allocator!(size: ORDINARY_HEAP);
 }
 
-/// Who gets what.
+/// Assigns the hardware.
 pub fn parts(p: Peripherals) -> Parts {
     Parts {
         timers: p.TIMG0,

@@ -1,4 +1,4 @@
-//! Wi-Fi: as a station, and as an access point while no network is named or the named one cannot be joined.
+//! Wi-Fi: as a station, and as an access point while no network is set or the network cannot be joined.
 
 use alloc::boxed::Box;
 
@@ -20,41 +20,43 @@ use k1_lamp::{Lamp, portal};
 
 use crate::serial::print;
 
-/// The station's end of the radio.
+/// A network card of the radio: the station's or the access point's.
 pub type Card = Interface;
 
-/// Buffers of 1.6 KB that the radio keeps; no fewer than its window of unacknowledged packets.
+/// Number of buffers of 1.6 KB that the radio always has; at least its window of unacknowledged packets.
 const RECEIVE_BUFFERS: u8 = 6;
-/// Buffers that it may take besides, each way: a flood costs packets, not the lamp's memory.
+/// Number of further buffers that it may allocate in each direction, so that a flood loses packets but does not exhaust
+/// the lamp's memory.
 const MORE_BUFFERS: u16 = 12;
-/// An association takes no longer.
+/// Longest time for an association.
 const ASSOCIATION: Duration = Duration::from_secs(20);
 /// First pause after a failure, in ms; it doubles …
 const PAUSE_MS: u64 = 5_000;
 /// … up to this.
 const LONGEST_PAUSE_MS: u64 = 60_000;
 
-/// So many failures in a row open the access point: of a network that was joined before, and of one that was not.
+/// Number of failures in a row that open the access point, for a network that was joined before.
 const FAILURES_KNOWN: u32 = 5;
+/// The same for a network that was not joined before.
 const FAILURES_NEW: u32 = 2;
-/// The access point is open for so long before the named network is tried again.
+/// Time for which the access point is open before the lamp tries its network again.
 const OPEN: Duration = Duration::from_secs(120);
-/// A look round takes no longer.
+/// Longest time for a scan.
 const LOOK: Duration = Duration::from_secs(8);
-/// Devices that the access point lets in.
+/// Most devices on the access point.
 const GUESTS: u16 = 4;
 
-/// The station's end of the radio.
+/// The station's network card.
 pub fn card() -> Card {
     Interface::station()
 }
 
-/// The access point's end of the radio.
+/// The access point's network card.
 pub fn access_point_card() -> Card {
     Interface::access_point()
 }
 
-/// Sets the radio up for a network.
+/// Configures the radio for a network.
 fn set_up(controller: &mut WifiController<'_>, wifi: &Wifi) -> Result<(), WifiError> {
     let authentication = match wifi.password.is_empty() {
         true => AuthenticationMethodConfig::Open,
@@ -73,19 +75,19 @@ fn set_up(controller: &mut WifiController<'_>, wifi: &Wifi) -> Result<(), WifiEr
         let bandwidths = controller.bandwidths()?.with_2_4(Bandwidth::_20MHz);
         controller.set_bandwidths(bandwidths)?;
     }
-    // Sound and light from the network want every packet at once.
+    // Sound and light over the network need every packet without delay.
     controller.set_power_saving(PowerSaveMode::None)
 }
 
-/// The pause after so many failures in a row: doubled each time, up to the longest, and a quarter either way, so
-/// that the lamps of a house do not all knock at once after a power cut.
+/// The pause after a number of failures in a row. It doubles with each failure up to the longest pause, and varies by a
+/// quarter in both directions, so that the lamps in a house do not all try at the same time after a power cut.
 fn pause(failures: u32, random: u32) -> Duration {
     let pause = (PAUSE_MS << failures.min(8)).min(LONGEST_PAUSE_MS);
     Duration::from_millis(pause - pause / 4 + u64::from(random) * (pause / 2) / u64::from(u32::MAX))
 }
 
-/// Keeps the lamp on its network, for ever. Where none is named, or the named one cannot be joined, it opens its own
-/// access point, whose stack is `portal`.
+/// Keeps the lamp on its network. If no network is set, or it cannot be joined, opens the lamp's own access point,
+/// whose stack is `portal`. Never returns.
 pub async fn keep_connected(lamp: &'static Lamp, radio: WIFI<'static>, portal: Stack<'static>) -> ! {
     let buffers = ControllerConfig::default()
         .with_static_rx_buf_num(RECEIVE_BUFFERS)
@@ -120,7 +122,7 @@ pub async fn keep_connected(lamp: &'static Lamp, radio: WIFI<'static>, portal: S
         let pause = pause(failures, Rng::new().random());
         failures += 1;
         let until = Instant::now() + pause;
-        // Whoever corrects a password need not wait for the pause to end.
+        // A corrected password is used at once and does not wait for the end of the pause.
         while Instant::now() < until && lamp.look(|s| s.memory.wifi == wifi) {
             if let Either::Second(()) = select(Timer::after_millis(500), lamp.scan.wait()).await {
                 look_round(lamp, &mut controller).await;
@@ -149,7 +151,7 @@ async fn join(controller: &mut WifiController<'_>, wifi: &Wifi) -> bool {
     }
 }
 
-/// Returns when the network has gone or its owner names another.
+/// Returns when the network is lost or the owner has chosen another one.
 async fn stay(lamp: &'static Lamp, controller: &mut WifiController<'_>, wifi: &Wifi) {
     loop {
         match select3(controller.wait_for_disconnect_async(), Timer::after_secs(1), lamp.scan.wait()).await {
@@ -170,8 +172,8 @@ async fn stay(lamp: &'static Lamp, controller: &mut WifiController<'_>, wifi: &W
     }
 }
 
-/// Opens the access point until a network is named; where one is named already, no longer than [`OPEN`], because it
-/// may only have been switched off.
+/// Opens the access point until a network is chosen. If a network is already set, closes it after [`OPEN`] at the
+/// latest, because the network may only have been switched off.
 async fn open(lamp: &'static Lamp, controller: &mut WifiController<'_>, portal: Stack<'static>, wifi: &Wifi) {
     let (name, token) = lamp.look(|s| (portal::access_point(s.facts.mac), s.memory.hardware.token.clone()));
     lamp.note(|s| s.not_joined = wifi.ssid.clone());
@@ -181,9 +183,9 @@ async fn open(lamp: &'static Lamp, controller: &mut WifiController<'_>, portal: 
         return;
     }
     print(format_args!(
-        "[WIFI] join {name} with the password {token} and open http://192.168.4.1 to name a network"
+        "[WIFI] join {name} with the password {token} and open http://192.168.4.1 to choose a network"
     ));
-    // What phones read from a QR code.
+    // The text of a QR code with which phones join.
     print(format_args!("[WIFI] WIFI:S:{name};T:WPA;P:{token};;"));
     let scans = async {
         loop {
@@ -201,7 +203,7 @@ async fn open(lamp: &'static Lamp, controller: &mut WifiController<'_>, portal: 
     select3(Box::pin(portal::serve(lamp, portal)), scans, named).await;
 }
 
-/// Sets the radio up as an access point that can look round as a station. WPA2 with the lamp's token.
+/// Configures the radio as an access point that can scan as a station. WPA2 with the lamp's token.
 fn set_up_access_point(
     controller: &mut WifiController<'_>,
     name: &str,
@@ -214,22 +216,22 @@ fn set_up_access_point(
     controller.set_config(&Config::AccessPointStation(StationConfig::default(), point))
 }
 
-/// Looks which networks there are, and tells the lamp.
+/// Scans for networks and stores the result in the lamp's state.
 async fn look_round(lamp: &'static Lamp, controller: &mut WifiController<'_>) {
     let most = ScanConfig::default().with_max(2 * MOST_SEEN);
     match with_timeout(LOOK, controller.scan_async(&most)).await {
         Ok(Ok(found)) => {
             let mut scan = Scan::new();
             for network in &found {
-                // A name that is no text cannot be typed either.
+                // A name that is not text cannot be typed either.
                 let Ok(ssid) = network.ssid.as_str().try_into() else { continue };
                 let locked = network.auth_method != Some(AuthenticationMethod::None);
                 take_in(&mut scan, Seen { ssid, rssi_dbm: network.signal_strength, locked });
             }
             lamp.note(|s| s.networks = scan);
         }
-        Ok(Err(error)) => print(format_args!("[WIFI] the radio cannot look round: {error:?}")),
-        Err(_) => print(format_args!("[WIFI] looking round took too long")),
+        Ok(Err(error)) => print(format_args!("[WIFI] the radio cannot scan for networks: {error:?}")),
+        Err(_) => print(format_args!("[WIFI] the scan for networks took too long")),
     }
     lamp.scanned.signal(());
 }

@@ -12,24 +12,24 @@ use static_cell::StaticCell;
 /// The Ethernet controller.
 pub type Card = Ethernet<'static, Async, GenericPhy>;
 
-/// What Ethernet is made of.
+/// The hardware that Ethernet uses.
 pub struct Parts {
-    /// The controller.
+    /// Ethernet controller.
     pub controller: ETH<'static>,
-    /// Holds the PHY in reset while low.
+    /// Pin that holds the PHY in reset while it is low.
     pub reset: AnyPin<'static>,
-    /// The PHY's clock.
+    /// Clock from the PHY.
     pub clock: GPIO50<'static>,
-    /// Two bits and their validity.
+    /// Two received bits, and the pin that marks them as valid.
     pub receive: (GPIO29<'static>, GPIO30<'static>, GPIO28<'static>),
-    /// Two bits and their validity.
+    /// Two transmitted bits, and the pin that marks them as valid.
     pub transmit: (GPIO34<'static>, GPIO35<'static>, GPIO49<'static>),
     /// Clock and data of the PHY's registers.
     pub management: (GPIO31<'static>, GPIO52<'static>),
 }
 
-/// Starts the controller. The HAL waits for the PHY's clock without a bound: on a board that has none this does not
-/// return, so nothing may depend on it but the network.
+/// Starts the controller. The HAL waits for the PHY's clock without a time limit: on a board without a PHY this
+/// function does not return, so only the network may depend on it.
 ///
 /// # Errors
 ///
@@ -38,7 +38,7 @@ pub fn card(parts: Parts, mac: [u8; 6]) -> Result<Card, Error> {
     static STORAGE: StaticCell<EthernetDmaStorage<6, 6>> = StaticCell::new();
     let mut reset = Output::new(parts.reset, Level::Low, OutputConfig::default());
     Delay::new().delay_millis(10);
-    // The pin keeps its level when its driver has gone.
+    // The pin keeps its level after its driver is dropped.
     reset.set_high();
     Delay::new().delay_millis(100);
     let pins = RmiiPinBundle {
