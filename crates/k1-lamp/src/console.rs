@@ -131,7 +131,7 @@ impl Faults {
             (now.allocations - self.allocations, "allocations in the loops of light and sound: report this"),
             (
                 u64::from(now.strip - self.strip),
-                "frames were not sent, or sent late: check the strip's driver",
+                "frames were not sent or sent late: check the strip's driver",
             ),
             (u64::from(now.storage - self.storage), "operations of the flash failed: settings may be lost"),
         ];

@@ -1,4 +1,4 @@
-//! The lamp's two halves, polled by hand on a clock that only these tests move: what they pace, and what they count.
+//! The lamp's two halves, polled by the tests on a clock that only the tests move: their pace and their counts.
 
 use std::cell::RefCell;
 use std::future::Future;
@@ -23,9 +23,9 @@ use k1_lamp::show::{Wire, show, unpack};
 use k1_lamp::{FRAME_WORDS, Lamp, Show};
 use k1_sim::clock;
 
-/// The clock's smallest step in these tests.
+/// Smallest step of the clock in these tests.
 const STEP_US: u64 = 100;
-/// Where the clock stands when a test begins: a wire at rest needs a past.
+/// Time on the clock when a test begins. It is not 0, because an idle wire needs a past.
 const START_US: u64 = 1_000_000;
 
 fn now_us() -> u64 {
@@ -46,7 +46,7 @@ fn counts<const N: usize>(lamp: &Lamp, which: [Count; N]) -> [u32; N] {
     which.map(|count| lamp.meters.get(count))
 }
 
-/// A half that does not wait would run for ever at one moment.
+/// Counts calls at the same time, because a half that does not wait would run for ever at that time.
 #[derive(Default)]
 struct Turns {
     at_us: u64,
@@ -62,14 +62,14 @@ impl Turns {
     }
 }
 
-/// What a microphone does with a read.
+/// How a microphone answers a read.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 enum Does {
     /// A hop every 8 ms.
     Speaks,
-    /// The same after a pause, in µs.
+    /// A hop every 8 ms, after a pause in µs.
     SpeaksAfter(u64),
-    /// Nothing comes within the bound.
+    /// No hop arrives within the bound.
     TimesOut,
     /// The bus reports an error at once.
     Fails,
@@ -122,10 +122,10 @@ impl Microphone for Played {
 
 struct Heard {
     lamp: &'static Lamp,
-    /// Capture times since the start, in ms, and first samples.
+    /// Capture times since the start, in ms, and the first samples.
     tapped: Vec<(f64, i16)>,
     bounds: Vec<u64>,
-    /// When the last hop was heard, in ms since the start.
+    /// Time at which the last hop was heard, in ms since the start.
     ended_ms: f64,
 }
 
@@ -182,7 +182,7 @@ fn sound_that_comes_late_is_a_gap_from_60_ms_on() {
 #[test]
 fn a_microphone_that_is_lost_is_one_gap_and_silence_keeps_time() {
     clock::reset(START_US);
-    // Three reads wait for 100 ms each; of that four hops are heard as silence.
+    // Three reads wait for 100 ms each; four hops of this time are heard as silence.
     for (lost, waits_ms) in [(Does::TimesOut, 300.0 - 4.0 * 8.0), (Does::Fails, 0.0)] {
         let h = heard(move |read| if read > 20 { lost } else { Does::Speaks });
         assert_eq!(counts(h.lamp, HEARD), [100, 1, 5], "{lost:?}");
@@ -236,16 +236,16 @@ fn a_fixed_noise_floor_is_in_force() {
     assert_eq!(lamp.crossing.sound().latest().floor_db, -33.0);
 }
 
-/// Frames that were sent, and when.
+/// Frames that were sent, and their times.
 type Sent = Rc<RefCell<Vec<(u64, Vec<u8>)>>>;
 
 struct Light {
     wire: Wire,
     sent: Sent,
     frames: usize,
-    /// Whether a frame is refused, by its number.
+    /// Whether the frame with a number is refused.
     refuses: fn(usize) -> bool,
-    /// How much too long the driver sleeps, by the frame's number, in µs.
+    /// Time in µs by which the driver sleeps too long at the frame with a number.
     oversleeps: fn(usize) -> u64,
     turns: Turns,
 }
@@ -264,7 +264,7 @@ impl Strip for Light {
     }
 }
 
-/// Ninety LEDs, for which the wire takes 3 ms, and what was sent to them when.
+/// Ninety LEDs, for which the wire takes 3 ms, and the frames that were sent to them.
 fn strip(refuses: fn(usize) -> bool, oversleeps: fn(usize) -> u64) -> (Light, Hardware, Sent) {
     let hardware = Hardware { leds: 90, reset_us: 300, ..Hardware::new() };
     let sent = Rc::default();
@@ -286,7 +286,7 @@ fn renderer() -> &'static mut Show {
     Box::leak(Box::new(Show::new(90, OutputSettings { limit_ma: None })))
 }
 
-/// A lamp that shows for 300 ms, and when frames were sent.
+/// A lamp that shows for 300 ms, and the times of its frames.
 fn shown(refuses: fn(usize) -> bool, oversleeps: fn(usize) -> u64) -> (&'static Lamp, Vec<u64>) {
     let lamp: &'static Lamp = Box::leak(Box::default());
     let (strip, hardware, sent) = strip(refuses, oversleeps);

@@ -1,4 +1,4 @@
-//! The API at the lamp's own door.
+//! The API of a lamp over its own HTTP server.
 
 use embassy_futures::join::{join, join_array};
 use embassy_net::tcp::TcpSocket;
@@ -106,7 +106,7 @@ fn two_requests_on_one_connection_are_both_answered_in_order() {
     assert!(all.matches("HTTP/1.1 200").count() == 2 && first < second, "{all}");
 }
 
-/// Connects, says this and waits; how long it took until the lamp ended it, in ms, and what it said.
+/// Connects, sends some bytes and waits until the lamp ends the connection. Returns the time in ms, and the answer.
 async fn hangs_on(c: Client, bytes: &[u8]) -> (u64, String) {
     let (mut rx, mut tx) = (vec![0; 4_096], vec![0; 4_096]);
     let mut socket = TcpSocket::new(c.stack, &mut rx, &mut tx);
@@ -132,7 +132,7 @@ fn who_begins_and_does_not_end_is_told_so_after_three_seconds() {
         assert!(said.starts_with("HTTP/1.1 408"), "{begun}: {said}");
         assert!((2_900..4_000).contains(&ms), "{begun}: {ms} ms");
     }
-    // One at rest is no fault: it is let go after half a minute, without a word.
+    // An idle connection is not an error: it is closed after half a minute without an answer.
     let (ms, said) = lamp.asks(60.0, async |c: Client| hangs_on(c, b"").await).unwrap();
     assert!(said.is_empty() && (29_000..32_000).contains(&ms), "{ms} ms {said}");
     let (ms, said) = lamp.asks(30.0, async |c: Client| hangs_on(c, b"\x16\x03\r\n\r\n").await).unwrap();
@@ -145,7 +145,7 @@ fn who_hangs_on_without_a_word_gives_way_to_others_and_nobody_is_refused() {
     let mut lamp = Machine::started(Halves::Counting);
     lamp.link.take_sent();
     let answers = lamp.asks(90.0, async |c: Client| {
-        // Six connections that say nothing, as a browser opens them, and four requests that come then.
+        // Six silent connections, as a browser opens them, and then four requests.
         let silent = join_array([(); 6].map(|()| async {
             let (mut rx, mut tx) = ([0; 256], [0; 256]);
             let mut socket = TcpSocket::new(c.stack, &mut rx, &mut tx);
@@ -168,7 +168,7 @@ fn who_hangs_on_without_a_word_gives_way_to_others_and_nobody_is_refused() {
         assert!([Some(200), Some(429)].contains(&status) && ms < 12_000, "{answers:?}");
     }
     assert_eq!(silent, [true; 6], "each is told by an end, and not by a refusal");
-    // A refusal is a reset that answers the first packet of a connection: acknowledged, with no number of its own.
+    // A refusal is a reset that answers the first packet of a connection: it acknowledges it, with sequence number 0.
     let refusals = lamp.link.take_sent().into_iter().filter(|frame| {
         let ip = &frame[14..];
         let tcp = &ip[usize::from(ip[0] & 15) * 4..];

@@ -1,4 +1,4 @@
-//! A client on the lamp's network: HTTP, and whatever else speaks over its stack.
+//! A client on the lamp's network: HTTP, and other protocols over its stack.
 
 use std::net::Ipv4Addr;
 
@@ -9,32 +9,32 @@ use embassy_time::{Duration, Timer, with_timeout};
 use k1_lamp::Lamp;
 use serde_json::Value;
 
-/// A client.
+/// A client on the lamp's network.
 #[derive(Clone, Copy)]
 pub struct Client {
     lamp: &'static Lamp,
-    /// Its own stack.
+    /// Stack of the client.
     pub stack: Stack<'static>,
 }
 
-/// What was answered.
+/// An answer of the lamp.
 #[derive(Clone, Debug)]
 pub struct Answer {
-    /// Status.
+    /// HTTP status code.
     pub status: u16,
-    /// Head, as it came.
+    /// Head as received.
     pub head: String,
-    /// Body.
+    /// Body as received.
     pub body: Vec<u8>,
 }
 
 impl Answer {
-    /// The body as JSON; `null` if it is none.
+    /// The body as JSON; `null` if it is not JSON.
     pub fn json(&self) -> Value {
         serde_json::from_slice(&self.body).unwrap_or_default()
     }
 
-    /// What a header says; its name in small letters.
+    /// Value of a header; `name` must be in small letters.
     pub fn says(&self, header: &str) -> Option<&str> {
         self.head.lines().find_map(|line| {
             let (name, value) = line.split_once(": ")?;
@@ -60,7 +60,7 @@ impl Client {
         self.lamp.look(|s| s.memory.hardware.token.as_str().to_owned())
     }
 
-    /// Says something on a connection of its own and takes all that comes; `None` if nobody was there.
+    /// Sends bytes on a new connection and reads everything that arrives; `None` if the lamp was not reachable.
     pub async fn says(&self, bytes: &[u8]) -> Option<Vec<u8>> {
         let (mut rx, mut tx) = (vec![0; 8_192], vec![0; 8_192]);
         let mut socket = TcpSocket::new(self.stack, &mut rx, &mut tx);
@@ -91,7 +91,7 @@ impl Client {
         Some(all)
     }
 
-    /// One request; `None` if there was no answer.
+    /// Sends one request; `None` if there was no answer.
     pub async fn once(&self, method: &str, path: &str, token: &str, body: &[u8]) -> Option<Answer> {
         let head = format!(
             "{method} {path} HTTP/1.1\r\nHost: 127.0.0.1\r\nConnection: close\r\nAuthorization: Bearer {token}\r\n\
@@ -102,7 +102,7 @@ impl Client {
         parse(&all)
     }
 
-    /// One request with the lamp's token; comes again when it is told to wait, or when nobody is there yet.
+    /// Sends one request with the lamp's token. Tries again if the lamp tells it to wait or is not reachable yet.
     pub async fn asks(&self, method: &str, path: &str, body: &[u8]) -> Option<Answer> {
         for _ in 0..100 {
             match self.once(method, path, &self.token(), body).await {
@@ -126,7 +126,7 @@ impl Client {
     }
 }
 
-/// An answer of its bytes.
+/// Parses an answer.
 pub fn parse(all: &[u8]) -> Option<Answer> {
     let end = all.windows(4).position(|w| w == b"\r\n\r\n")?;
     let head = String::from_utf8_lossy(&all[..end]).into_owned();

@@ -1,4 +1,4 @@
-//! The drivers of a board that does as it is told.
+//! Drivers of a board that the tests control.
 
 use std::cell::{Cell, RefCell};
 use std::rc::Rc;
@@ -10,16 +10,16 @@ use k1_lamp::board::{Microphone, MicrophoneFault, Strip, StripFault};
 use k1_lamp::show::Wire;
 use k1_sim::clock;
 
-/// What is heard.
+/// What the microphone delivers.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Sound {
     /// A tone.
     Tone,
-    /// Sound without any.
+    /// Silence.
     Silence,
     /// A tone in the slot that is not heard.
     OtherSlot,
-    /// Nothing comes within the bound.
+    /// No hop arrives within the bound.
     Timeout,
     /// The bus reports an error.
     Bus,
@@ -27,22 +27,22 @@ pub enum Sound {
     Stuck,
 }
 
-/// What becomes of a frame on the wire.
+/// What happens to a frame on the wire.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Glow {
-    /// It arrives.
+    /// The frame arrives.
     Whole,
-    /// It is torn, and takes its time.
+    /// The frame is torn, after its normal time on the wire.
     Torn,
-    /// It is refused at once.
+    /// The frame is refused immediately.
     Refused,
     /// The driver does not come back.
     Stuck,
 }
 
-/// A microphone that does as it is told.
+/// A microphone that the tests control.
 pub struct Ears {
-    /// What it gives.
+    /// What the microphone delivers.
     pub state: Rc<Cell<Sound>>,
     due: Instant,
     number: u64,
@@ -50,7 +50,7 @@ pub struct Ears {
 }
 
 impl Ears {
-    /// One that gives what is in `state`.
+    /// A microphone that delivers what `state` asks for.
     pub fn new(state: Rc<Cell<Sound>>) -> Self {
         Self { state, due: Instant::MIN, number: 0, slots: Slots::default() }
     }
@@ -101,15 +101,15 @@ impl Microphone for Ears {
     }
 }
 
-/// A strip that does as it is told.
+/// A strip that the tests control.
 pub struct Light {
-    /// What becomes of its frames.
+    /// What happens to its frames.
     pub state: Rc<Cell<Glow>>,
-    /// The newest that it has got.
+    /// The newest frames that it has received.
     pub frames: Rc<RefCell<Vec<Vec<u8>>>>,
-    /// Its wire.
+    /// Wire of the strip.
     pub wire: Wire,
-    /// How much longer a frame takes.
+    /// Additional time of a frame.
     pub pause: Duration,
 }
 

@@ -1,4 +1,4 @@
-//! The door for people's existing tools: the same lock.
+//! Updates by espota, which must be as safe as those over HTTP.
 
 use embassy_net::tcp::TcpSocket;
 use embassy_time::{Duration, with_timeout};
@@ -10,7 +10,7 @@ use crate::client::Client;
 use crate::machine::{Halves, Machine, key, package};
 use crate::update::runs;
 
-/// Which proof of the password is shown.
+/// The proof of the password that a client sends.
 #[derive(Clone, Copy, Debug)]
 enum Proof {
     Md5,
@@ -21,7 +21,7 @@ fn hex(bytes: &[u8]) -> String {
     bytes.iter().map(|b| format!("{b:02x}")).collect()
 }
 
-/// What clients do: arduino-esp32's espota.py up to 3.3.0, and after.
+/// Kinds of clients: arduino-esp32's espota.py up to 3.3.0, and later versions.
 fn answer_to(nonce: &str, password: &str, proof: Proof) -> String {
     match proof {
         Proof::Md5 => {
@@ -40,7 +40,7 @@ fn answer_to(nonce: &str, password: &str, proof: Proof) -> String {
     }
 }
 
-/// Sends a file; what was said last.
+/// Sends a file and returns the lamp's last answer.
 async fn send(client: Client, password: Option<&str>, file: &[u8], proof: Proof) -> String {
     let udp = client.udp(0);
     let lamp = client.at(3232).unwrap();
@@ -54,7 +54,7 @@ async fn send(client: Client, password: Option<&str>, file: &[u8], proof: Proof)
     let token = client.token();
     let (mut rx, mut tx) = (vec![0; 2_048], vec![0; 2_048]);
     let mut socket = TcpSocket::new(client.stack, &mut rx, &mut tx);
-    // It listens before it proves: the lamp dials at once.
+    // The client listens before it sends the proof, because the lamp connects at once.
     let mut dialled = Box::pin(socket.accept(4000));
     assert!(embassy_futures::poll_once(dialled.as_mut()).is_pending());
     udp.send_to(answer_to(nonce, password.unwrap_or(&token), proof).as_bytes(), lamp).await.unwrap();

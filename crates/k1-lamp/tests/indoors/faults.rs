@@ -1,4 +1,4 @@
-//! A microphone and a strip that fail, parts that stand still, a network that goes, a clock that grows old.
+//! A microphone and a strip that fail, parts that stop, a network that is lost, a clock after a long time.
 
 use k1_device::guard::{Part, Progress, Watch};
 use k1_lamp::guard;
@@ -33,7 +33,7 @@ fn a_good_lamp_shows_every_frame_and_hears_every_hop() {
     assert!((fps - due).abs() < 1.5 && (hops - 125.0).abs() < 1.5, "{fps} of {due}, {hops}");
     assert_eq!((device["shows_on_core"].as_u64(), device["hears_on_core"].as_u64()), (Some(0), Some(1)));
     assert_eq!((&device["microphone"], &device["healthy"]), (&"present".into(), &true.into()), "{device}");
-    // From the last sample of a hop to the next frame: no more than a hop and a frame.
+    // From the last sample of a hop to the next frame: at most a hop and a frame.
     let age = lamp.vital("age_ms");
     assert!(age <= 8.0 + 1e3 / due, "{age}");
     let said = lamp.console();
@@ -90,7 +90,7 @@ fn a_microphone_that_vanishes_returns_and_silence_keeps_its_cadence() {
         let failures = device["microphone_failures"].as_u64().unwrap();
         assert!(failures >= 3, "{fault:?}: {failures}");
         lamp.lives(5.0);
-        // It is asked once a second, and costs a hop at most then.
+        // The lamp tries it once a second, which costs at most one hop.
         let after = lamp.get("/api/v1/device")["microphone_failures"].as_u64().unwrap();
         assert!((4..=6).contains(&(after - failures)), "{fault:?}: {failures} → {after}");
         let rate = lamp.vital("hop_rate");
@@ -113,7 +113,7 @@ fn frames_that_do_not_arrive_are_counted_and_told_and_cost_nobody_else_anything(
         lamp.glow.set(fault);
         lamp.lives(3.0);
         let failed = lamp.get("/api/v1/device")["strip_underruns"].as_u64().unwrap();
-        // No more than there are frames: a strip that refuses at once does not take the core.
+        // At most one refusal for each frame: a strip that refuses immediately does not occupy the core.
         assert!((100..900).contains(&failed), "{fault:?}: {failed}");
         assert!(lamp.console().contains("frames were not sent or sent late"), "{}", lamp.console());
         assert!(lamp.vital("hop_rate") > 122.0);

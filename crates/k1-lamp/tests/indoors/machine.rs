@@ -1,5 +1,5 @@
-//! A lamp on a desk without a chip: its flash, its loader, what its RAM keeps over a reset, its cable, and beside it a
-//! client on a network of two.
+//! A lamp without a chip: its flash, its loader, the RAM that survives a reset, its network cable, and one client on
+//! its network.
 
 use std::cell::{Cell, RefCell};
 use std::fmt::{Arguments, Write};
@@ -42,25 +42,25 @@ use sha2::{Digest, Sha256};
 use crate::client::Client;
 use crate::drivers::{Ears, Glow, Light, Sound};
 
-/// Bytes of an image: some sectors, and a part of one.
+/// Size of an image in bytes: some sectors, and a part of one.
 const IMAGE: usize = 3 * 4_096 + 1_000;
-/// A watchdog resets what does not feed it for as long.
+/// Time after which the watchdog resets a lamp that does not feed it.
 const WATCHDOG_US: u64 = 8_000_000;
-/// What the lamp's card and the client's are called.
+/// Hardware (MAC) addresses of the lamp and of the client.
 const CARDS: [[u8; 6]; 2] = [[2, 0, 0, 0, 0x4b, 0x31], [2, 0, 0, 0, 0, 1]];
 
-/// What the halves are.
+/// The kind of the halves.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Halves {
     /// The lamp's own, with a microphone.
     Real,
     /// The lamp's own, with sound from the network.
     Network,
-    /// They only count, as if all were well: for tests that start a lamp a hundred times.
+    /// Halves that only count, as if all were well: for tests that start a lamp a hundred times.
     Counting,
 }
 
-/// What a run left in RAM.
+/// What a run has left in RAM.
 #[derive(Clone, Copy, PartialEq, Eq)]
 enum Left {
     PowerOn,
@@ -92,19 +92,19 @@ struct Run {
     stack: Stack<'static>,
 }
 
-/// The lamp, and the world that it is in.
+/// The lamp and its environment.
 pub struct Machine {
-    /// Its flash.
+    /// Flash of the lamp.
     pub flash: Shared,
-    /// Its cable.
+    /// Network cable between lamp and client.
     pub link: Link,
-    /// What its microphone gives.
+    /// What the microphone delivers.
     pub sound: Rc<Cell<Sound>>,
-    /// What becomes of its frames.
+    /// What happens to the frames.
     pub glow: Rc<Cell<Glow>>,
-    /// The newest frames that its strip has got.
+    /// The newest frames that the strip has received.
     pub frames: Rc<RefCell<Vec<Vec<u8>>>>,
-    /// Times that its loader has started something.
+    /// Number of starts by the loader.
     pub starts: u32,
     halves: Halves,
     left: Left,
@@ -114,12 +114,12 @@ pub struct Machine {
     lived_us: u64,
 }
 
-/// A key.
+/// A key for signatures.
 pub fn key(seed: u8) -> SigningKey {
     SigningKey::from_bytes(&[seed; 32])
 }
 
-/// An image that does what its four letters say, or is good; other letters make other bytes.
+/// An image with the fault that its four letters name, or a good image; other letters make other bytes.
 pub fn image(fault: &str) -> Vec<u8> {
     let mut random = SplitMix64::new(fault.bytes().fold(0, |n, b| n << 8 | u64::from(b)));
     let mut image: Vec<u8> = (0..IMAGE).map(|_| random.next_u64() as u8).collect();
@@ -127,7 +127,7 @@ pub fn image(fault: &str) -> Vec<u8> {
     image
 }
 
-/// What states an image.
+/// The manifest of an image.
 pub fn manifest(image: &[u8], board: &str, version: &str, patience_s: u16) -> Manifest {
     let name = |text| Name::new(text).expect("a name");
     Manifest {
@@ -176,35 +176,35 @@ impl Machine {
         }
     }
 
-    /// The same, running, and reached by its client.
+    /// The same lamp, running and reachable by its client.
     pub fn started(halves: Halves) -> Self {
         let mut machine = Self::new(halves);
         machine.comes_online();
         machine
     }
 
-    /// Lets its clock begin at this time from the next start on.
+    /// Sets the time at which its clock begins at every later start.
     pub fn begin_at(&mut self, us: u64) {
         self.began_at_us = us;
     }
 
-    /// Everything that its console has said.
+    /// Everything that its console has printed.
     pub fn console(&self) -> String {
         CONSOLE.with_borrow(Clone::clone)
     }
 
-    /// Seconds that it has lived, through all of its starts.
+    /// Number of seconds that it has run, over all of its starts.
     pub fn lived_s(&self) -> f64 {
         (self.lived_us + clock::now_us() - self.began_at_us) as f64 / 1e6
     }
 
-    /// What its tasks share, of the run that goes on.
+    /// The state that the tasks of the current run share.
     pub fn lamp(&mut self) -> &'static Lamp {
         self.is_on();
         self.run.as_ref().expect("it runs").lamp
     }
 
-    /// The power goes, and returns with the next start.
+    /// Cuts the power until the next start.
     pub fn power_off(&mut self) {
         self.run = None;
         (self.left, self.words) = (Left::PowerOn, None);
@@ -212,12 +212,13 @@ impl Machine {
         self.flash.with(Flash::power_on);
     }
 
-    /// Runs for as long, through as many starts as it takes.
+    /// Runs for this time, over any number of starts.
     pub fn lives(&mut self, seconds: f64) {
         let _ = self.asks(seconds, |_| std::future::pending::<()>());
     }
 
-    /// Runs while a client does something, for at most so long; `None` if that did not end, or a run did before.
+    /// Runs while a client does something, for at most this time; `None` if the client did not finish in time or the
+    /// run ended first.
     pub fn asks<T, F: Future<Output = T>>(
         &mut self,
         seconds: f64,
@@ -246,7 +247,7 @@ impl Machine {
         }
     }
 
-    /// Waits until it has an address.
+    /// Waits until the lamp has an address.
     #[track_caller]
     pub fn comes_online(&mut self) {
         for _ in 0..60 {
@@ -279,7 +280,7 @@ impl Machine {
         };
     }
 
-    /// Starts it, again and again if it must be, unless it runs.
+    /// Starts the lamp, repeatedly if necessary, unless it runs.
     fn is_on(&mut self) {
         for _ in 0..40 {
             if self.run.is_some() {
@@ -303,7 +304,7 @@ impl Machine {
         let at = Layout::K1.slot(slot) as usize;
         let fault = self.flash.with(|f| String::from_utf8_lossy(&f.bytes[at..at + 4]).into_owned());
 
-        // As the boards do it.
+        // In the same way as the boards.
         let (reason, crashes) = match self.left {
             Left::PowerOn => ("power on", 0),
             Left::Asked => ("asked for", 0),
@@ -418,7 +419,7 @@ impl Machine {
         }
     }
 
-    /// The lamp's stack and the client's, and what runs on both.
+    /// The stacks of the lamp and of the client, and the tasks on both.
     fn network(
         &mut self,
         tasks: &mut Tasks,
@@ -453,13 +454,13 @@ impl Machine {
         self.run = Some(Run { tasks: Tasks::default(), lamp, stack: client });
     }
 
-    /// Pulls the cable, or puts it in.
+    /// Unplugs the cable, or plugs it in.
     pub fn set_link(&self, is_up: bool) {
         self.link.set(Weather { is_up, ..Weather::FINE });
     }
 }
 
-/// Counts as a good lamp's halves do, or as a slow one's.
+/// Counts as the halves of a good lamp do, or those of a slow one.
 async fn count(lamp: &'static Lamp, is_slow: bool, sound: Rc<Cell<Sound>>) {
     lamp.shows_on.store(1, Relaxed);
     lamp.hears_on.store(2, Relaxed);
@@ -472,7 +473,7 @@ async fn count(lamp: &'static Lamp, is_slow: bool, sound: Rc<Cell<Sound>>) {
     }
 }
 
-/// The client's machine lends addresses, as a router does.
+/// The client's machine gives out addresses, as a router does.
 async fn lend(stack: Stack<'static>) {
     let (mut rx_meta, mut tx_meta) = ([PacketMetadata::EMPTY; 4], [PacketMetadata::EMPTY; 4]);
     let (mut rx, mut tx) = (vec![0; 4_096], vec![0; 4_096]);

@@ -1,5 +1,5 @@
-//! The lamp indoors: its own tasks on this machine, with a clock that the tests move, flash that tears and a cable in
-//! memory. Minutes of a lamp's life take less than a second, and each run is the same.
+//! The lamp indoors: its own tasks on this machine, with a clock that the tests move, flash that tears writes, and a
+//! network cable in memory. Minutes on a lamp's clock take less than a second, and each run is the same.
 
 mod api;
 mod client;

@@ -1,4 +1,4 @@
-//! Sound from the network, light to it, being found, and bytes that make no sense.
+//! Sound from the network, light to the network, answers to mDNS, and malformed packets.
 
 use embassy_net::IpEndpoint;
 use embassy_time::{Duration, Instant, Ticker, with_timeout};
@@ -12,7 +12,7 @@ use serde_json::json;
 use crate::client::Client;
 use crate::machine::{Halves, Machine};
 
-/// Music into a lamp: silence, and every second a tone of a fifth of a second; the moments at which tones began, in ms.
+/// Sends music to a lamp: silence, and every second a tone of 0.2 s. Returns the times at which tones began, in ms.
 async fn bursts(client: Client, seconds: u64) -> Vec<f64> {
     let (udp, to) = (client.udp(0), client.at(rtp_port()).unwrap());
     let mut ticker = Ticker::every(Duration::from_millis(8));
@@ -37,7 +37,7 @@ fn rtp_port() -> u16 {
     k1_lamp::rtp::PORT
 }
 
-/// Frames that a mirror sends, each with its moment in ms and how bright it is.
+/// Frames that a mirror sends, each with its time in ms and its brightness.
 async fn frames(client: Client, seconds: u64) -> Vec<(f64, u32)> {
     let udp = client.udp(ddp::PORT);
     let (mut receiver, mut all) = (ddp::Receiver::<180>::default(), Vec::new());
@@ -113,7 +113,7 @@ fn it_is_found_by_its_name() {
     lamp.post("/api/v1/setup", json!({"name": "Shelf 3"}));
     lamp.lives(4.0);
     let found = lamp.asks(10.0, async |c: Client| {
-        // Asked from another port than mDNS's, it answers there.
+        // A query from another port than mDNS's is answered to that port.
         let udp = c.udp(0);
         let mut question = vec![0, 9, 0, 0, 0, 1, 0, 0, 0, 0, 0, 0];
         question.extend(b"\x07shelf-3\x05local\x00\x00\x01\x00\x01");
@@ -159,7 +159,7 @@ fn malformed_input_costs_no_light_and_is_counted() {
             ] {
                 let _ = udp.send_to(bytes, c.at(port).unwrap()).await;
             }
-            // A head that is not ended is answered after the patience; nobody waits for it here.
+            // An incomplete head is refused after a time limit, for which this test does not wait.
             let _ = with_timeout(Duration::from_millis(300), c.says(&request)).await;
             let socket = format!(
                 "GET /api/v1/live?token={} HTTP/1.1\r\nHost: 127.0.0.1\r\nUpgrade: websocket\r\n\

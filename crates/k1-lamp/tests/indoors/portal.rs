@@ -1,4 +1,4 @@
-//! The access point on which an owner names a network.
+//! The access point on which an owner chooses a network.
 
 use std::net::Ipv4Addr;
 
@@ -14,7 +14,7 @@ use k1_sim::clock;
 use k1_sim::link::Link;
 use k1_sim::tasks::Tasks;
 
-/// A phone and a lamp that nobody has told of a network.
+/// A phone, and a lamp without a network.
 struct Place {
     tasks: Tasks,
     lamp: &'static Lamp,
@@ -76,7 +76,7 @@ fn a_phone_gets_an_address_is_led_to_the_page_and_names_a_network() {
         s.networks.push(seen).unwrap();
     });
 
-    // Every name leads to the lamp.
+    // Every name resolves to the lamp.
     let answer = place.run(5, async {
         let (mut rx_meta, mut tx_meta) = ([PacketMetadata::EMPTY; 2], [PacketMetadata::EMPTY; 2]);
         let (mut rx, mut tx) = ([0; 512], [0; 512]);
@@ -108,7 +108,7 @@ fn a_phone_gets_an_address_is_led_to_the_page_and_names_a_network() {
         assert!(!said.starts_with("HTTP/1.1 200"), "{said}");
         assert!(!place.served.get());
     }
-    // One that does not end costs nobody else anything.
+    // An incomplete request does not delay others.
     place.run(12, ask(phone, "GET / HT")).expect("it is let go");
     assert!(!place.served.get() && lamp.look(|s| s.memory.wifi.ssid.is_empty()));
 

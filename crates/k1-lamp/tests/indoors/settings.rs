@@ -9,7 +9,7 @@ use crate::client::Client;
 use crate::machine::{Halves, Machine};
 
 impl Machine {
-    /// One request with the token; its JSON.
+    /// Sends one request with the token and returns the JSON of the answer.
     #[track_caller]
     pub fn get(&mut self, path: &str) -> Value {
         let answer = self.asks(20.0, async |c: Client| c.asks("GET", path, b"").await).flatten();
@@ -18,7 +18,7 @@ impl Machine {
         answer.json()
     }
 
-    /// The same with a body that must be taken.
+    /// Sends one request with a body that must be accepted.
     #[track_caller]
     pub fn post(&mut self, path: &str, body: Value) -> Value {
         let body = body.to_string();
@@ -92,7 +92,7 @@ fn garbage_where_settings_were_takes_the_defaults_and_is_written_over() {
     }
 }
 
-/// Two changes with the power cut in step `step` of the second one's record; the steps that it took.
+/// Makes two changes and cuts the power in step `step` of the second one's record. Returns the number of steps.
 fn cut(step: u64, tear: Tear) -> u64 {
     let mut lamp = Machine::started(Halves::Counting);
     lamp.lives(1.0);

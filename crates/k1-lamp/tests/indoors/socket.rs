@@ -1,4 +1,4 @@
-//! The page's WebSocket and the old one.
+//! The page's WebSocket and `/ws` of the lamps in the field.
 
 use embassy_net::tcp::TcpSocket;
 use embassy_time::{Duration, Instant, with_timeout};
@@ -9,7 +9,7 @@ use crate::client::Client;
 use crate::drivers::Sound;
 use crate::machine::{Halves, Machine};
 
-/// A message of the lamp.
+/// A message from the lamp.
 #[derive(Debug)]
 enum Message {
     Text(Value),
@@ -26,7 +26,7 @@ struct Socket {
 }
 
 impl Socket {
-    /// Opens one; the head of the answer.
+    /// Opens a WebSocket and returns it with the head of the answer.
     async fn open(c: Client, path: &str) -> (Self, String) {
         let room = || vec![0; 16_384].leak();
         let mut tcp = TcpSocket::new(c.stack, room(), room());
@@ -120,7 +120,7 @@ fn the_page_is_greeted_and_gets_frames_sound_and_figures() {
     lamp.lives(2.0);
     let seen = lamp.asks(30.0, async |c: Client| {
         let (mut socket, head) = Socket::open(c, "/api/v1/live").await;
-        // The key's answer is RFC 6455's own example.
+        // The key and its answer are the example of RFC 6455.
         assert!(head.starts_with("HTTP/1.1 101") && head.contains("s3pPLMBiTxaQ9kYGzzhZRbK+xOo="), "{head}");
         let hello = socket.text_with("hello").await["hello"].clone();
         socket.send(1, b"{\"audio\": true}").await;
@@ -145,7 +145,7 @@ fn the_page_is_greeted_and_gets_frames_sound_and_figures() {
     assert_eq!(pong, b"are you there");
     let [frames, sound] = [0, 1].map(|i| *kinds.values().nth(i).unwrap_or(&0));
     let (more, less): (i32, i32) = (frames.max(sound), frames.min(sound));
-    // A frame for every 16 ms, and sound for every 32.
+    // A frame every 16 ms, and sound every 32 ms.
     assert!((150..=195).contains(&more) && (88..=96).contains(&less), "{kinds:?}");
 }
 
@@ -204,7 +204,7 @@ fn a_third_socket_is_told_to_come_again_and_requests_go_on() {
 fn what_breaks_the_protocol_is_ended_with_its_code() {
     let mut lamp = Machine::started(Halves::Counting);
     for (bytes, code) in [
-        // Not masked; a reserved bit; a control frame in pieces; text that is no UTF-8.
+        // Not masked; a reserved bit; a fragmented control frame; text that is not UTF-8.
         (&[0x81, 0x01, b'x'][..], 1002),
         (&[0xc1, 0x80, 0, 0, 0, 0], 1002),
         (&[0x09, 0x80, 0, 0, 0, 0], 1002),

@@ -1,4 +1,4 @@
-//! Updates: let in, refused, cut at every moment, tried, judged, taken back.
+//! Updates: accepted, refused, cut at every step, tried, judged, rolled back.
 
 use base64::prelude::{BASE64_STANDARD, Engine};
 use ed25519_dalek::SigningKey;
@@ -13,12 +13,12 @@ use crate::drivers::Sound;
 use crate::machine::{Halves, Machine, key, package};
 
 impl Client {
-    /// What the lamp says of its firmware.
+    /// Asks for the state of the firmware.
     pub async fn firmware(&self) -> Value {
         self.asks("GET", "/api/v1/firmware", b"").await.map_or(Value::Null, |a| a.json())
     }
 
-    /// Makes the lamp trust a key; its status.
+    /// Makes the lamp trust a key; returns the status of the answer.
     pub async fn trust(&self, signer: &SigningKey) -> u16 {
         let keys = [Some(PublicKey(signer.verifying_key().to_bytes())), None];
         let statement = KeyStatement { keys, generation: 1 }.envelope();
@@ -40,7 +40,7 @@ impl Machine {
         self.asks(60.0, async |c: Client| c.put(package).await).flatten().expect("an answer")
     }
 
-    /// What it says of its firmware.
+    /// State of the firmware.
     #[track_caller]
     pub fn firmware(&mut self) -> Value {
         for _ in 0..20 {
@@ -51,7 +51,7 @@ impl Machine {
         panic!("it does not say what it runs: {}", self.console())
     }
 
-    /// Waits until its firmware is as wanted; seconds of its own clock at most.
+    /// Waits until the firmware is in the wanted state, for at most `patience` seconds on the lamp's clock.
     #[track_caller]
     pub fn becomes(&mut self, patience: u64, is: impl Fn(&Value) -> bool) -> Value {
         for _ in 0..patience {
@@ -64,7 +64,7 @@ impl Machine {
         panic!("after {patience} s: {}\n{}", self.firmware(), self.console())
     }
 
-    /// One that trusts our key and whose first image is confirmed.
+    /// A lamp that trusts our key and whose first image is confirmed.
     #[track_caller]
     pub fn ready(halves: Halves) -> Self {
         let mut machine = Self::started(halves);
@@ -73,7 +73,7 @@ impl Machine {
         machine
     }
 
-    /// The same after an update to `version`.
+    /// The same lamp after an update to `version`.
     #[track_caller]
     fn ready_with(version: &str) -> Self {
         let mut machine = Self::ready(Halves::Counting);
@@ -84,7 +84,7 @@ impl Machine {
     }
 }
 
-/// True of a lamp that runs this and has found it good.
+/// True if the lamp runs this version and has confirmed it.
 pub fn runs(version: &str) -> impl Fn(&Value) -> bool {
     move |state| state["state"] == "confirmed" && state["running"]["version"] == version
 }
@@ -117,7 +117,7 @@ fn nothing_is_let_in_before_a_key_is_trusted_and_then_only_what_it_has_signed() 
         assert!(got == status && said.contains(word), "{status} {word}: {got} {answer}");
         assert_eq!(lamp.firmware()["refused"], said);
     }
-    // Another set of keys needs the signature of the one that is trusted.
+    // Another set of keys needs the signature of a trusted key.
     assert_ne!(lamp.asks(5.0, async |c: Client| c.trust(&key(9)).await), Some(200));
     lamp.lives(2.0);
     assert_eq!(lamp.starts, 1, "nothing of that has started anything");
@@ -143,7 +143,7 @@ fn good_firmware_is_tried_and_stays() {
         (&json!("confirmed"), &json!("1.0.0"))
     );
     assert!(lamp.console().contains("[UPDATE] confirmed after"), "{}", lamp.console());
-    // It stays when the power goes, and so does what is trusted.
+    // The image and the trusted keys stay after a power cut.
     lamp.lives(2.0);
     lamp.power_off();
     let state = lamp.becomes(20, runs("1.0.1"));
@@ -196,7 +196,7 @@ fn the_way_back_by_hand_and_by_the_second_net() {
     lamp.becomes(60, runs("1.0.1"));
     assert_eq!(lamp.starts - starts, 1);
 
-    // One that falls over again and again after it was found good gives way.
+    // An image that crashes repeatedly after it was confirmed gives way.
     let (status, answer) = lamp.put(&package("late", "1.0.8", 15, &key(1)));
     assert_eq!(status, 200, "{answer}");
     let (starts, began) = (lamp.starts, lamp.lived_s());
@@ -207,7 +207,7 @@ fn the_way_back_by_hand_and_by_the_second_net() {
         lamp.starts - starts,
         lamp.lived_s() - began
     );
-    // One that tries it, four after its crashes, and one of the image before.
+    // One start for the trial, four after its crashes, and one of the previous image.
     assert_eq!(lamp.starts - starts, 6, "{}", lamp.console());
     assert_eq!(
         (&state["last"]["version"], &state["last"]["outcome"]),
@@ -293,14 +293,14 @@ fn one_update_at_a_time_and_a_sender_that_stops_is_let_go() {
     assert!(status == 409 && answer["message"].as_str().unwrap().contains("another"), "{status} {answer}");
     let first = String::from_utf8_lossy(&first.unwrap()).into_owned();
     assert!(first.contains("408") || first.contains("stopped"), "{first}");
-    // Both have gone, and a third is let in.
+    // Both connections have ended, and a third one is accepted.
     assert_eq!(lamp.firmware()["receiving"], Value::Null);
     assert_eq!(lamp.put(&file).0, 200);
     lamp.becomes(60, runs("1.0.1"));
 }
 
-/// One update from the first byte to its confirmation, with the power cut in step `step` of the flash; the steps that it
-/// took, if nothing was cut.
+/// One update from the first byte to its confirmation, with the power cut in step `step` of the flash. Returns the
+/// number of steps, if the power was not cut.
 fn cut(step: u64, tear: Tear) -> u64 {
     let mut lamp = Machine::ready(Halves::Counting);
     let token = lamp.asks(1.0, async |c: Client| c.token()).unwrap();
@@ -316,7 +316,7 @@ fn cut(step: u64, tear: Tear) -> u64 {
     assert!(["1.0.0", "2.0.0"].contains(&&*version), "step {step}, {tear:?}: {state}");
     assert_eq!(state["keys"].as_array().unwrap().len(), 1, "step {step}, {tear:?}: {state}");
     assert_eq!(lamp.asks(1.0, async |c: Client| c.token()).unwrap(), token, "step {step}, {tear:?}");
-    // And it takes the next.
+    // The lamp accepts the next update.
     let (status, answer) = lamp.put(&package("next", "3.0.0", 15, &key(1)));
     assert_eq!(status, 200, "step {step}, {tear:?}: {answer}");
     lamp.becomes(60, runs("3.0.0"));
