@@ -121,7 +121,9 @@ impl Loudspeaker {
             hop.iter().flat_map(|s| ((s.clamp(-1.0, 1.0) * 32_767.0) as i16).to_le_bytes()).collect();
         let samples = self.samples.as_mut().ok_or("the loudspeaker has no input")?;
         samples.write_all(&bytes).map_err(|e| {
-            format!("the loudspeaker has stopped ({e}); is there a sound server with an output? See `pactl info`")
+            format!(
+                "the loudspeaker has stopped ({e}); is there a sound server with an output? See `pactl info`"
+            )
         })
     }
 }
