@@ -222,7 +222,7 @@ fn a_rollout_reaches_everybody_or_stops_where_it_shows() {
             });
             listener.wish("k1/rollout/set", &order.to_string());
             eventually("two at once are refused", || {
-                listener.text("k1/rollout/error").is_some_and(|e| e.contains("on its way"))
+                listener.text("k1/rollout/error").is_some_and(|e| e.contains("in progress"))
             });
             broker.restart(&listener);
             let mut seen = Value::Null;
