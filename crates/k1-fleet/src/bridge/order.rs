@@ -27,7 +27,7 @@ impl Order {
     pub fn read(message: &[u8]) -> Result<Self, String> {
         let order: Self = serde_json::from_slice(message).map_err(|e| {
             format!(
-                "this order is not understood ({e}); it is JSON such as {{\"do\": \"start\"}} (or pause, resume, abort); \
+                "this order is not understood ({e}); write JSON such as {{\"do\": \"start\"}} (or pause, resume, abort); \
                  start takes any of steps ([\"1\", \"5%\", \"100%\"]), abort_above (percent), watch (seconds) and at_once"
             )
         })?;

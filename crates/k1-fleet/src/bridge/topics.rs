@@ -11,7 +11,7 @@
 //! | `PREFIX/ID/telemetry` | bridge | its figures |
 //! | `PREFIX/ID/error` | bridge | the reason why a command was not carried out |
 //! | `PREFIX/fleet/telemetry` | bridge | how many K1s answer, the lowest frame rate, and which are not well |
-//! | `PREFIX/ID/update` | bridge | the running and the offered firmware, and whether an update is in progress; retained |
+//! | `PREFIX/ID/update` | bridge | running and offered firmware, and whether an update is in progress; retained |
 //! | `PREFIX/ID/update/set` | anybody | `install`: take the offered firmware |
 //! | `PREFIX/rollout/state` | bridge | state of the rollout; retained |
 //! | `PREFIX/rollout/set` | anybody | [an order](super::order::Order) |

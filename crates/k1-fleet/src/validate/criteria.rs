@@ -348,7 +348,7 @@ fn clock(e: &Evidence) -> Option<Row> {
 fn health(device: &Device) -> Row {
     let failed: Vec<_> = device.checks.iter().filter(|c| !c.ok).map(|c| &*c.name).collect();
     let measured =
-        if failed.is_empty() { "all are".into() } else { format!("not true: {}", failed.join(", ")) };
+        if failed.is_empty() { "all are".into() } else { format!("failed: {}", failed.join(", ")) };
     row("health", "its own checks are fine at the end", measured, device.healthy && failed.is_empty())
 }
 

@@ -189,7 +189,7 @@ fn the_door_decides_as_the_lamp_does() {
     assert!(said(lamp(&old, Slot::App0, None, State::Valid), &new).contains("k1 keys trust"));
     assert!(said(ordinary(), &update("esp32c6", 4, 9_001, &signer)).contains("its counter is 4"));
     assert!(
-        said(ordinary(), &update("esp32s3", 7, 9_001, &signer)).contains("for esp32s3, and this is esp32c6")
+        said(ordinary(), &update("esp32s3", 7, 9_001, &signer)).contains("for esp32s3, but this is esp32c6")
     );
     assert!(said(lamp(&old, Slot::App0, Some(&signer), State::Pending), &new).contains("was on trial"));
     assert!(said(vec![0xff; SECTORS * 4_096], &new).contains("k1 install"));
