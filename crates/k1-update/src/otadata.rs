@@ -31,7 +31,7 @@ pub enum State {
     New,
     /// On trial. An image that starts again in this state has failed.
     Pending,
-    /// Confirmed.
+    /// Confirmed: the image stays.
     Valid,
     /// Rejected by itself.
     Invalid,

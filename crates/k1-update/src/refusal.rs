@@ -80,7 +80,7 @@ impl fmt::Display for Refusal {
             Self::WrongChip => f.write_str("made for another chip"),
             Self::TooOld { counter, floor } => write!(
                 f,
-                "its counter is {counter}, and this lamp accepts no counter below {floor}, which it has confirmed"
+                "its counter is {counter}, but this lamp has confirmed {floor} and refuses lower counters"
             ),
             Self::OldKeys { generation } => {
                 write!(
