@@ -70,8 +70,6 @@ pub struct Lamp {
     pub http: u16,
     /// UDP port of its sound.
     pub sound: u16,
-    /// UDP port where it takes firmware from espota's clients.
-    pub ota: u16,
     /// What its page needs.
     pub token: String,
     agent: ureq::Agent,
@@ -133,7 +131,7 @@ impl Lamp {
             .timeout_global(Some(Duration::from_secs(10)))
             .build()
             .into();
-        Some(Self { running: Mutex::new(running), http, sound, ota, token, agent, ready, turn: Some(turn) })
+        Some(Self { running: Mutex::new(running), http, sound, token, agent, ready, turn: Some(turn) })
     }
 
     /// Lets others run beside this one, which from now on measures nothing.
