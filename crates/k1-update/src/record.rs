@@ -15,7 +15,7 @@ use crate::slot::Whole;
 ///
 /// # Errors
 ///
-/// [`Refusal::Flash`].
+/// [`Refusal::Flash`] if the flash cannot be read.
 pub async fn read<F: NorFlash>(flash: &mut F, layout: &Layout) -> Result<Records, Refusal> {
     let mut records = Records([None; 2]);
     for (which, record) in records.0.iter_mut().enumerate() {
@@ -133,7 +133,7 @@ pub async fn activate<F: NorFlash>(
 ///
 /// # Errors
 ///
-/// [`Refusal::Flash`], [`Refusal::ReadBack`].
+/// [`Refusal::Flash`] or [`Refusal::ReadBack`] if the record cannot be written.
 pub async fn confirm<F: NorFlash>(flash: &mut F, layout: &Layout, running: Slot) -> Result<(), Refusal> {
     let records = read(flash, layout).await?;
     let Some((own, entry)) = records.of(running).filter(|(_, e)| e.is_on_trial()) else { return Ok(()) };
@@ -151,7 +151,7 @@ pub async fn confirm<F: NorFlash>(flash: &mut F, layout: &Layout, running: Slot)
 ///
 /// # Errors
 ///
-/// [`Refusal::Flash`], [`Refusal::ReadBack`].
+/// [`Refusal::Flash`] or [`Refusal::ReadBack`] if the record cannot be written.
 pub async fn give_up<F: NorFlash>(flash: &mut F, layout: &Layout, running: Slot) -> Result<(), Refusal> {
     let records = read(flash, layout).await?;
     let Some((own, entry)) = records.of(running).filter(|(_, e)| e.is_on_trial()) else { return Ok(()) };

@@ -34,7 +34,7 @@ impl Whole {
 ///
 /// # Errors
 ///
-/// [`Refusal::Flash`].
+/// [`Refusal::Flash`] if the flash cannot be read.
 pub async fn labelled<F: NorFlash>(
     flash: &mut F,
     layout: &Layout,
@@ -50,7 +50,7 @@ pub async fn labelled<F: NorFlash>(
 ///
 /// # Errors
 ///
-/// [`Refusal::Flash`].
+/// [`Refusal::Flash`] if the flash cannot be read.
 pub async fn find<F: NorFlash>(flash: &mut F, layout: &Layout, slot: Slot) -> Result<Option<Whole>, Refusal> {
     let Some(manifest) = labelled(flash, layout, slot).await? else { return Ok(None) };
     let hash = hash(flash, layout.slot(slot), manifest.size).await?;
