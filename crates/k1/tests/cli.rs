@@ -1,4 +1,4 @@
-//! The command line as a stranger, a script and a pipe meet it.
+//! The command line as seen by a new user, a script and a pipe.
 #![cfg(unix)]
 
 mod support;
@@ -50,7 +50,7 @@ fn work_that_fails_is_status_1_and_one_sentence() {
     run(["analyze", "monitor"]).failed_saying(&["a sound with an end"]);
     run(["run", "--headless", "--to", &format!("file:{}", path("no/such/x"))])
         .failed_saying(&["no/such/x cannot be written"]);
-    // A light that is not there is waited for; one that can never be is refused as wrong usage.
+    // K1 waits for a light that is not there; an address that can never work is a usage error.
     let said = run(["run", "--headless", "--to", "ddp://no-such-light.invalid", "--duration", "1"]);
     assert_eq!(said.code(), Some(0), "{said:?}");
     assert!(said.err.contains("ddp://no-such-light.invalid:4048 is being looked for"), "{said:?}");
@@ -64,7 +64,7 @@ fn work_that_fails_is_status_1_and_one_sentence() {
     }
 }
 
-/// A disk that is full shows it only when bytes leave the program's buffers.
+/// A full disk is noticed only when bytes leave the program's buffers.
 #[test]
 #[cfg(target_os = "linux")]
 fn a_full_disk_is_an_error() {
@@ -82,7 +82,7 @@ fn a_full_disk_is_an_error() {
         ])
         .failed_saying(&[&format!("full.{ending} cannot be written"), "No space left"]);
     }
-    // Live, a light that takes nothing hinders nobody. That is said once, counted, and the end is no success.
+    // In a live run, a light that fails must not affect others. K1 reports it once, counts it, and exits with an error.
     let said = run(["run", "demo", "--headless", "--json", "--duration", "2", "--to", "file:/dev/full"]);
     assert_eq!(said.code(), Some(1), "{said:?}");
     assert_eq!(said.err.matches("No space left").count(), 1, "{said:?}");
@@ -109,7 +109,7 @@ fn live_sound_without_a_sound_server_is_waited_for_and_says_what_to_do() {
             assert!(said.err.contains(words), "“{words}” is not in: {}", said.err);
         }
     }
-    // A list can be made without one.
+    // A list can be made without a sound server.
     let said = run(["sources", "--json"]);
     assert_eq!(said.code(), Some(0));
     assert!(said.json()["problem"].as_str().unwrap().contains("no sound server"));
@@ -153,7 +153,7 @@ fn completions_and_the_manual_know_every_command() {
     assert_eq!(run(["--version"]).out.trim(), format!("k1 {}", env!("CARGO_PKG_VERSION")));
 }
 
-/// A reader that has seen enough closes the pipe. That is no error, on either stream.
+/// A reader that has seen enough closes the pipe. That is not an error, on either stream.
 #[test]
 fn a_closed_pipe_is_no_error() {
     let commands: [&[&str]; 8] = [
@@ -167,7 +167,7 @@ fn a_closed_pipe_is_no_error() {
         &["run", "demo", "--headless", "--json", "--duration", "2.5"],
     ];
     for args in commands {
-        // The reading ends are closed before the program can have written anything that counts.
+        // Close the reading ends before the program can have written anything important.
         for both in [false, true] {
             let (read, write) = std::io::pipe().unwrap();
             let (mut errors, error) = std::io::pipe().unwrap();
@@ -186,7 +186,7 @@ fn a_closed_pipe_is_no_error() {
             }
         }
     }
-    // A command that fails keeps its status when nobody reads why.
+    // A command that fails keeps its status even if nobody reads the reason.
     let (read, write) = std::io::pipe().unwrap();
     drop(read);
     let status = k1(["analyze", "missing.wav"]).stdout(Stdio::null()).stderr(write).status().unwrap();
@@ -209,7 +209,7 @@ fn three_seconds_of_built_in_music_tear_nothing_and_allocate_nothing() {
     assert!(hop_rate < 150.0, "{summary}");
     host.asserts("run-hop-rate", hop_rate > 100.0, || summary.to_string());
     assert!((2.9..10.0).contains(&summary["seconds"].as_f64().unwrap()), "{summary}");
-    // The boot log, in its order; each marker once.
+    // The boot log in order, with each marker once.
     let markers = [
         "[BOOT] ",
         "[AUDIO SYNC] Initialized successfully",
@@ -222,7 +222,7 @@ fn three_seconds_of_built_in_music_tear_nothing_and_allocate_nothing() {
         let at = rest.find(marker).unwrap_or_else(|| panic!("{marker} is not in its place:\n{}", said.err));
         rest = &rest[at..];
     }
-    // Seconds as they pass, then the summary.
+    // First the seconds as they pass, then the summary.
     let lines = said.json_lines();
     assert!(lines.len() >= 2 && lines[..lines.len() - 1].iter().all(|l| l["kind"] == "second"));
 }
@@ -268,14 +268,14 @@ fn a_second_ctrl_c_does_not_wait() {
     let began = Instant::now();
     running.interrupt();
     running.interrupt();
-    // Both may be taken before the first is acted on, or the program may be done before the second comes.
+    // Both signals may be handled before the first takes effect, or the program may end before the second arrives.
     assert!(matches!(running.end().code(), Some(0 | 130)));
     assert!(began.elapsed() < Duration::from_secs(5));
 }
 
 #[test]
 fn lights_on_the_network_get_whole_frames_and_are_left_dark() {
-    // 600 LEDs need two packets a frame.
+    // 600 LEDs need two packets per frame.
     const LEDS: usize = 600;
     let socket = UdpSocket::bind("127.0.0.1:0").unwrap();
     socket.set_read_timeout(Some(Duration::from_millis(500))).unwrap();
@@ -302,7 +302,7 @@ fn lights_on_the_network_get_whole_frames_and_are_left_dark() {
     loop {
         let n = match socket.recv(&mut bytes) {
             Ok(n) => n,
-            // Nothing has come for half a second, after it was told to end.
+            // Nothing has arrived for half a second after the request to end.
             Err(_) if interrupted => break,
             Err(e) => {
                 assert!(began.elapsed() < support::PATIENCE, "{shown} frames: {e}");
@@ -343,7 +343,7 @@ fn a_light_that_is_off_hinders_no_other() {
     };
     let file = format!("file:{}", path.display());
     let running = start(&mut k1(["run", "demo", "--headless", "--json", "--to", &off, "--to", &file]));
-    // However fast this machine is.
+    // The speed of this machine does not matter.
     let of_61_frames = 61 * 180 * 3;
     eventually("the other light goes on", || path.metadata().is_ok_and(|m| m.len() >= of_61_frames));
     running.interrupt();
@@ -360,7 +360,7 @@ fn a_pipe_of_samples_is_heard_until_it_ends() {
     let pipe = |command: &mut Command, bytes: &[u8]| {
         let mut running = start(command.stdin(Stdio::piped()));
         let mut input = running.input();
-        // A program that has ended early has closed its end; what it said is looked at by the caller.
+        // A program that ended early has closed its input; the caller checks what it printed.
         let _ = input.write_all(bytes);
         drop(input);
         running.end()
@@ -376,12 +376,12 @@ fn a_pipe_of_samples_is_heard_until_it_ends() {
 
     let said = pipe(&mut k1(["analyze", "-", "--json"]), &bytes);
     assert!(said.code() == Some(0) && said.out.contains("onset"), "{said:?}");
-    // The same bytes at half the rate are twice as long.
+    // The same bytes at half the rate last twice as long.
     let npy = dir.path().join("x.npy");
     let said = pipe(k1(["render", "-", "--rate", "8000", "--json", "-o"]).arg(&npy), &bytes);
     assert_eq!(said.code(), Some(0), "{said:?}");
     assert!((said.json()["heard_s"].as_f64().unwrap() - 4.0).abs() < 0.05, "{}", said.out);
-    // Nothing at all, and half a sample, are pipes that end.
+    // An empty pipe, and one with half a sample, are pipes that end.
     for bytes in [&[][..], &[1, 2]] {
         let said = pipe(&mut k1(["analyze", "-", "--json"]), bytes);
         assert_eq!((said.code(), said.err.as_str()), (Some(0), ""));
@@ -391,7 +391,7 @@ fn a_pipe_of_samples_is_heard_until_it_ends() {
         let said = pipe(&mut k1(["run", "-", "--headless", "--json"]), bytes);
         assert_eq!(said.code(), Some(0), "{said:?}");
     }
-    // Samples that are no numbers, or wild, are survived at any rate.
+    // Samples that are not numbers, or are extreme, must not crash at any rate.
     let wild: Vec<u8> = [f32::NAN, f32::MAX, f32::INFINITY, -1e38, 0.5]
         .into_iter()
         .cycle()
@@ -405,7 +405,7 @@ fn a_pipe_of_samples_is_heard_until_it_ends() {
     }
 }
 
-/// A pipe that is open and says nothing must not keep the program from ending.
+/// An open pipe without data must not keep the program from ending.
 #[test]
 fn a_silent_pipe_does_not_hold_the_program() {
     let mut running =
@@ -418,11 +418,11 @@ fn a_silent_pipe_does_not_hold_the_program() {
 
 #[test]
 fn a_lamp_that_is_not_there_is_told_with_what_to_do() {
-    // A port that was free a moment ago.
+    // This port was free a moment ago.
     let port = TcpListener::bind("127.0.0.1:0").unwrap().local_addr().unwrap().port();
     let nowhere = format!("127.0.0.1:{port}");
     run(["validate", &nowhere, "--for", "1"]).failed_saying(&["does not answer", "is it on"]);
-    // What cannot be kept is said before anything is measured.
+    // A file that cannot be written is reported before anything is measured.
     for (option, words) in
         [("--record", "the record cannot be written"), ("--raw", "raw figures cannot be written")]
     {
@@ -447,7 +447,7 @@ fn the_program_itself_can_be_watched_and_judged_by_the_same_commands() {
     assert!(line["figures"]["fps"].is_number() && line["figures"]["heap_free"].is_null(), "{line}");
 }
 
-/// Clicks at a tempo that changes; what is 0 is silent.
+/// Clicks at a tempo that changes; 0 is silence.
 fn clicks(parts: &[(f64, f64)]) -> Vec<f32> {
     let mut samples = Vec::new();
     let mut phase = 0.0;
@@ -457,7 +457,7 @@ fn clicks(parts: &[(f64, f64)]) -> Vec<f32> {
             phase = (phase + step) % 1.0;
             let since = phase / step.max(1e-9);
             let t = since / 16_000.0;
-            // A kick on the beat, a hat between.
+            // A kick on the beat, and a hat in between.
             let kick = (2.0 * std::f64::consts::PI * 60.0 * t).sin() * (-t * 25.0).exp();
             samples.push(if bpm > 0.0 { 0.7 * kick as f32 } else { 0.0 });
         }
@@ -465,7 +465,7 @@ fn clicks(parts: &[(f64, f64)]) -> Vec<f32> {
     samples
 }
 
-/// Noise that has no beat.
+/// Noise without a beat.
 fn noise(seconds: f64, loud: impl Fn(f64) -> f64) -> Vec<f32> {
     let mut dice = support::Dice::new(5);
     (0..(seconds * 16_000.0) as usize)
@@ -515,7 +515,7 @@ fn analyze_says_a_summary_first_and_events_on_request() {
         let of = |kind: &str| all.iter().filter(|e| e["kind"] == kind).count();
         assert_eq!((row("beats"), row("onsets")), (of("beat").to_string(), of("onset").to_string()));
         assert_eq!((&summary["beats"], &summary["onsets"]), (&of("beat").into(), &of("onset").into()));
-        // Nothing is told as a tempo before it is believed.
+        // A tempo is reported only when it is believed.
         for event in all.iter().filter(|e| e["kind"] == "tempo" && e["bpm"] != 0.0) {
             assert!(event["confidence"].as_f64().unwrap() >= f64::from(BELIEVED), "{path}: {event}");
         }
@@ -523,7 +523,7 @@ fn analyze_says_a_summary_first_and_events_on_request() {
             assert!(of("tempo") == 0 && summary["tempo"].is_null(), "{path}: {json:?}");
         }
 
-        // Events in words, each on a line, in the form that other programs read.
+        // Events as text, one on each line, in the format that other programs read.
         let events = run(["analyze", path, "--events"]);
         assert_eq!(events.code(), Some(0));
         let number = |text: &str| text.trim().parse::<f64>().is_ok();

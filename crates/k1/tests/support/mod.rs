@@ -1,4 +1,4 @@
-//! Runs the built program and looks at what it says; shared by the tests of the whole program.
+//! Runs the built program and checks its output; shared by the tests of the whole program.
 
 #![allow(dead_code, reason = "every test file uses another part of it")]
 
@@ -14,21 +14,21 @@ use std::time::{Duration, Instant};
 
 use serde_json::Value;
 
-/// No call takes so long, on however busy a machine; what does hangs.
+/// No call takes this long, even on a busy machine; a program that does hangs.
 pub const PATIENCE: Duration = Duration::from_secs(60);
 
-/// A folder that is gone when the test is over.
+/// A folder that is deleted at the end of the test.
 pub fn folder() -> tempfile::TempDir {
     tempfile::tempdir().expect("a temporary folder")
 }
 
-/// A path of this package, which is where its tests run. (What a test was compiled with may be another checkout: one
-/// folder of built things serves all.)
+/// A path in this package, where its tests run. (The path at compile time may be that of another checkout, because all
+/// share one build folder.)
 pub fn here(path: &str) -> PathBuf {
     std::path::absolute(path).unwrap()
 }
 
-/// What was built for the virtual lamp.
+/// A file that was built for the virtual lamp.
 pub fn firmware(name: &str) -> PathBuf {
     here("../../firmware/target/riscv32imafc-unknown-none-elf/release").join(name)
 }
@@ -38,7 +38,7 @@ pub fn fixture(name: &str) -> PathBuf {
     here("tests/fixtures").join(name)
 }
 
-/// The program with arguments, and without any sound server of the machine that runs the test.
+/// The program with arguments, without access to any sound server of this machine.
 pub fn k1<A: AsRef<std::ffi::OsStr>>(args: impl IntoIterator<Item = A>) -> Command {
     let mut command = Command::new(env!("CARGO_BIN_EXE_k1"));
     command.args(args).stdin(Stdio::null());
@@ -52,7 +52,7 @@ pub fn k1<A: AsRef<std::ffi::OsStr>>(args: impl IntoIterator<Item = A>) -> Comma
     command
 }
 
-/// What a finished program has said.
+/// The output of a finished program.
 #[derive(Debug)]
 pub struct Said {
     /// Exit status.
@@ -64,7 +64,7 @@ pub struct Said {
 }
 
 impl Said {
-    /// Exit status as a number; a signal is none.
+    /// Exit status as a number; `None` after a signal.
     pub fn code(&self) -> Option<i32> {
         self.status.code()
     }
@@ -87,7 +87,7 @@ impl Said {
         last
     }
 
-    /// Asserts that the work failed with one sentence that contains all of `words`.
+    /// Asserts that the command failed, with one sentence that contains all of `words`.
     #[track_caller]
     pub fn failed_saying(&self, words: &[&str]) {
         assert_eq!(self.code(), Some(1), "{self:?}");
@@ -97,7 +97,7 @@ impl Said {
         }
     }
 
-    /// Asserts that standard error is one sentence of the program and no panic.
+    /// Asserts that standard error is one sentence of the program, and not a panic.
     #[track_caller]
     pub fn is_one_sentence(&self) {
         let lines: Vec<_> = self.err.lines().collect();
@@ -105,14 +105,14 @@ impl Said {
     }
 }
 
-/// A program that runs; it is killed when this is dropped.
+/// A running program; dropping this kills it.
 pub struct Running {
     child: Child,
     out: Collected,
     err: Collected,
 }
 
-/// Starts a program and collects what it says.
+/// Starts a program and collects its output.
 pub fn start(command: &mut Command) -> Running {
     let mut child = command.stdout(Stdio::piped()).stderr(Stdio::piped()).spawn().expect("it starts");
     let out = Collected::from(child.stdout.take().expect("a pipe"));
@@ -120,7 +120,7 @@ pub fn start(command: &mut Command) -> Running {
     Running { child, out, err }
 }
 
-/// What comes out of a pipe, as it comes.
+/// The output of a pipe, as it arrives.
 struct Collected {
     bytes: Arc<Mutex<Vec<u8>>>,
     thread: Option<JoinHandle<()>>,
@@ -150,7 +150,7 @@ impl Collected {
 }
 
 impl Running {
-    /// What Ctrl-C does.
+    /// Sends the signal of Ctrl-C.
     #[cfg(unix)]
     pub fn interrupt(&self) {
         use rustix::process::{Pid, Signal, kill_process};
@@ -158,12 +158,12 @@ impl Running {
         kill_process(pid, Signal::INT).expect("it can be interrupted");
     }
 
-    /// The number of its process.
+    /// The process id.
     pub fn id(&self) -> u32 {
         self.child.id()
     }
 
-    /// The program's standard input, if it was asked for.
+    /// The program's standard input, if it has one.
     pub fn input(&mut self) -> std::process::ChildStdin {
         self.child.stdin.take().expect("standard input is a pipe")
     }
@@ -173,7 +173,7 @@ impl Running {
         self.child.try_wait().expect("its state is known").is_none()
     }
 
-    /// Waits until it has said something on standard error.
+    /// Waits until the program has printed `words` on standard error.
     #[track_caller]
     pub fn says(&mut self, text: &str) {
         let began = Instant::now();
@@ -195,7 +195,7 @@ impl Running {
         self.out.text()
     }
 
-    /// Waits until it has said something on standard output.
+    /// Waits until the program has printed `words` on standard output.
     #[track_caller]
     pub fn prints(&mut self, text: &str) {
         let began = Instant::now();
@@ -213,7 +213,7 @@ impl Running {
         self.end_within(PATIENCE)
     }
 
-    /// Waits for the end of what takes its time.
+    /// Waits for the end of a slow program.
     #[track_caller]
     pub fn end_within(mut self, patience: Duration) -> Said {
         let status = wait(&mut self.child, patience);
@@ -232,7 +232,7 @@ impl Drop for Running {
     }
 }
 
-/// Waits for a child; one that hangs is killed and has no status.
+/// Waits for a child. Kills one that hangs, which has no status then.
 fn wait(child: &mut Child, patience: Duration) -> Option<ExitStatus> {
     let began = Instant::now();
     while began.elapsed() < patience {
@@ -252,13 +252,13 @@ pub fn run<A: AsRef<std::ffi::OsStr>>(args: impl IntoIterator<Item = A>) -> Said
     start(&mut k1(args)).end()
 }
 
-/// Waits until something is so.
+/// Waits until a condition is true.
 #[track_caller]
 pub fn eventually(what: &str, is_so: impl FnMut() -> bool) {
     eventually_within(PATIENCE, what, is_so);
 }
 
-/// The same for what takes its time.
+/// Like [`eventually`], with another time limit.
 #[track_caller]
 pub fn eventually_within(patience: Duration, what: &str, mut is_so: impl FnMut() -> bool) {
     let began = Instant::now();
@@ -268,7 +268,7 @@ pub fn eventually_within(patience: Duration, what: &str, mut is_so: impl FnMut()
     }
 }
 
-/// Frames of a file that `--to file:` has written.
+/// Frames in a file that `--to file:` has written.
 pub fn frames(path: &Path, leds: usize) -> Vec<Vec<u8>> {
     let bytes = std::fs::read(path).expect("the file of frames");
     assert_eq!(bytes.len() % (leds * 3), 0, "whole frames only");
@@ -280,16 +280,16 @@ pub fn brightness(frame: &[u8]) -> f32 {
     frame.iter().map(|b| f32::from(*b)).sum::<f32>() / frame.len() as f32
 }
 
-/// Chance with a seed.
+/// Random numbers with a seed.
 pub struct Dice(u64);
 
 impl Dice {
-    /// Dice that fall the same way for the same seed.
+    /// Random numbers that are the same for the same seed.
     pub fn new(seed: u64) -> Self {
         Self(seed.wrapping_mul(0x9e37_79b9_7f4a_7c15) | 1)
     }
 
-    /// A number below `n`, or 0.
+    /// A number below `n`; 0 if `n` is 0.
     pub fn below(&mut self, n: usize) -> usize {
         // xorshift64* (Vigna 2016).
         self.0 ^= self.0 >> 12;

@@ -1,4 +1,4 @@
-//! The piece of music that all fixtures hold.
+//! The piece of music in all fixtures.
 
 use k1::source::{Demo, Source};
 

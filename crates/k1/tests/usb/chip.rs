@@ -1,7 +1,8 @@
-//! A chip on a pseudo terminal: the serial protocol of the loader in ROM, over an array with the rules of NOR flash.
+//! A chip on a pseudo terminal: the serial protocol of the loader in ROM, on an array that follows the rules of NOR
+//! flash.
 //!
-//! After Espressif's description of the protocol (esptool documentation, “Serial Protocol”): frames by SLIP, a request
-//! of 8 bytes and its data, an answer of 8 bytes, data, and four bytes of status.
+//! According to Espressif's description of the protocol (esptool documentation, “Serial Protocol”): SLIP frames;
+//! requests of 8 bytes and data; answers of 8 bytes, data, and four bytes of status.
 
 use std::fs::File;
 use std::io::{ErrorKind, Read, Write};
@@ -14,11 +15,11 @@ use k1_update::layout::Layout;
 use k1_update::otadata::{Entry, State as Judged};
 use rustix::pty::{OpenptFlags, grantpt, openpt, ptsname, unlockpt};
 
-/// What tells one kind of chip from another.
+/// The differences between kinds of chips.
 pub struct Kind {
     /// Its number in the loader's answer.
     id: u32,
-    /// Where its flash's answers stand.
+    /// Address of the register with the flash's answers.
     w0: u32,
 }
 
@@ -27,22 +28,22 @@ pub const ESP32C6: Kind = Kind { id: 13, w0: 0x6000_3058 };
 /// An ESP32-S3.
 pub const ESP32S3: Kind = Kind { id: 9, w0: 0x6000_2058 };
 
-/// What of a chip can be changed while it runs.
+/// The state of a chip that can be changed while it runs.
 #[derive(Default)]
 pub struct State {
-    /// Its flash.
+    /// Content of its flash.
     pub flash: Vec<u8>,
-    /// Its loader programs only what it has erased.
+    /// The loader programs only sectors that it has erased.
     pub knows_sectors_only: bool,
-    /// Commands that were carried out.
+    /// Number of commands carried out.
     pub commands: usize,
-    /// With this command the cable goes.
+    /// Number of the command at which the cable is pulled.
     pub cut_at: Option<usize>,
-    /// How the cable goes: the chip falls silent; else the port is gone.
+    /// True if the chip then falls silent; otherwise the port disappears.
     pub falls_silent: bool,
-    /// What the lamp says when the program listens.
+    /// Console output of the lamp when the program listens.
     pub console: String,
-    /// Where the next block goes, and blocks that are announced.
+    /// Address of the next block, and number of announced blocks.
     next: usize,
     announced: u32,
     erased: bool,
@@ -58,9 +59,9 @@ pub struct Chip {
 }
 
 impl Chip {
-    /// A chip with this flash, in its loader.
+    /// A chip with this flash, with its loader running.
     pub fn new(kind: &'static Kind, flash: Vec<u8>) -> Self {
-        // Not for the programs that are started: a cable that is pulled must be gone for all.
+        // Not inherited by started programs: a pulled cable must be gone for all of them.
         let master = openpt(OpenptFlags::RDWR | OpenptFlags::NOCTTY | OpenptFlags::CLOEXEC).unwrap();
         grantpt(&master).unwrap();
         unlockpt(&master).unwrap();
@@ -74,17 +75,17 @@ impl Chip {
         Self { port, state, is_over, thread }
     }
 
-    /// What its flash holds.
+    /// Content of its flash.
     pub fn flash(&self) -> Vec<u8> {
         self.state.lock().unwrap().flash.clone()
     }
 
-    /// Commands that it has carried out.
+    /// Number of commands carried out.
     pub fn commands(&self) -> usize {
         self.state.lock().unwrap().commands
     }
 
-    /// Changes how it is.
+    /// Changes the state of the chip.
     pub fn change(&self, how: impl FnOnce(&mut State)) {
         how(&mut self.state.lock().unwrap());
     }
@@ -106,7 +107,7 @@ fn serve(kind: &Kind, mut master: File, state: &Mutex<State>, is_over: &AtomicBo
         let n = match master.read(&mut some) {
             Ok(n @ 1..) => n,
             Err(e) if e.kind() == ErrorKind::Interrupted => continue,
-            // Nothing was sent, or nobody has the port.
+            // Nothing was sent, or no program has opened the port.
             Ok(_) | Err(_) => {
                 std::thread::sleep(Duration::from_micros(300));
                 0
@@ -115,7 +116,7 @@ fn serve(kind: &Kind, mut master: File, state: &Mutex<State>, is_over: &AtomicBo
         if n > 0 {
             last = Instant::now();
         } else if last.elapsed() > Duration::from_millis(500) {
-            // Somebody has pressed RESET, if something is there to be tried.
+            // Acts as if somebody has pressed RESET, if there is an image to try.
             let mut state = state.lock().unwrap();
             if state.has_news() {
                 say(&mut master, std::mem::take(&mut state.console).as_bytes());
@@ -152,7 +153,7 @@ fn serve(kind: &Kind, mut master: File, state: &Mutex<State>, is_over: &AtomicBo
     }
 }
 
-/// Writes everything, as a wire does, or nothing any more if nobody has the port.
+/// Writes everything, like a wire; writes nothing if no program has opened the port.
 fn say(master: &mut File, mut bytes: &[u8]) {
     while !bytes.is_empty() {
         match master.write(bytes) {
@@ -165,7 +166,7 @@ fn say(master: &mut File, mut bytes: &[u8]) {
     }
 }
 
-/// An answer as a frame; `status` is what went wrong.
+/// An answer as a frame; `status` is the error code.
 fn answer(op: u8, value: u32, data: &[u8], status: u8) -> Vec<u8> {
     let mut plain = vec![1, op];
     plain.extend((data.len() as u16 + 4).to_le_bytes());
@@ -206,23 +207,23 @@ impl State {
         }
         self.commands += 1;
         match op {
-            // Registers: only the flash's number says something. A 4 MB flash.
+            // Registers: only the flash id is set, to that of a 4 MB flash.
             0x0a if word(0) == kind.w0 => answer(op, 0x0016_40ef, &[], 0),
-            // Write, set up, attach, speed.
+            // Write a register, set up, attach, change the speed.
             0x09 | 0x0a | 0x0b | 0x0d | 0x0f => fine,
-            // What the chip is: flags, whether its flash is encrypted, purposes of its keys, number, revision.
+            // Chip information: flags, flash encryption, key purposes, number, revision.
             0x14 => {
                 let mut info = vec![0; 12];
                 info.extend(kind.id.to_le_bytes());
                 info.extend(0_u32.to_le_bytes());
                 answer(op, 0, &info, 0)
             }
-            // Slow read, 64 bytes always.
+            // Slow read, always of 64 bytes.
             0x0e => {
                 let at = word(0) as usize;
                 answer(op, 0, &self.flash[at..at + 64], 0)
             }
-            // Begin: the loader erases at once.
+            // Begin: the loader erases immediately.
             0x02 => {
                 let (erase, at) = (word(0) as usize, word(3) as usize);
                 if at % 4 != 0 || at + erase > self.flash.len() || self.knows_sectors_only && erase == 0 {
@@ -250,7 +251,7 @@ impl State {
                 self.announced -= 1;
                 fine
             }
-            // The sum of a region, in hexadecimal digits.
+            // The MD5 sum of a region, in hexadecimal digits.
             0x13 => {
                 use md5::{Digest, Md5};
                 let (at, n) = (word(0) as usize, word(1) as usize);
