@@ -195,7 +195,7 @@ impl Backend for App {
         {
             let mut place = self.self_test.lock().unwrap_or_else(PoisonError::into_inner);
             if place.state == TestState::Running {
-                return Err(Refusal::Busy("a self-test runs; GET says how it stands"));
+                return Err(Refusal::Busy("a self-test is running; GET returns its state"));
             }
             *place = SelfTest { state: TestState::Running, wanted: reads, ..SelfTest::default() };
         }
