@@ -1,5 +1,5 @@
-//! The thread that hears: takes hops from the source when they are due and passes them to the ear. It waits for nothing but
-//! sound and its own clock.
+//! The thread that hears: takes hops from the source when they are due and passes them to the ear. It waits for nothing
+//! but sound and its own clock.
 
 use std::sync::Arc;
 use std::sync::atomic::Ordering::{Acquire, Relaxed, Release};
@@ -181,8 +181,8 @@ mod tests {
         assert_eq!(sleeps[2 + glances..], [START + 108_000, START + 116_000]);
     }
 
-    /// Runs the ear for the time of 100 hops. A live hop arrives every 8 ms, except where `comes` returns `None`; `false`
-    /// marks a hop as silence in place of sound that is away.
+    /// Runs the ear for the time of 100 hops. A live hop arrives every 8 ms, except where `comes` returns `None`;
+    /// `false` marks a hop as silence in place of sound that is away.
     fn live(comes: impl Fn(u64) -> Option<bool>) -> ([u32; 3], Vec<f64>) {
         let Bench { thread, shared, source, tapped: tap, .. } = Bench::new(true);
         let mut given = 0;

@@ -225,8 +225,8 @@ impl Runtime {
         self.shared.hearing_ended.load(Acquire)
     }
 
-    /// Stops everything; every sink leaves its lights dark. A light that does not take its last frames in time, such as a
-    /// pipe that nobody reads, does not delay the end.
+    /// Stops everything; every sink leaves its lights dark. A light that does not take its last frames in time, such as
+    /// a pipe that nobody reads, does not delay the end.
     pub fn stop(self) {
         self.shared.stop.store(true, Release);
         let until = Instant::now() + LAST_FRAMES;

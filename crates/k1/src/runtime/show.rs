@@ -111,8 +111,8 @@ mod tests {
     const LEDS: usize = 16;
     const START: u64 = 1_000_000;
 
-    /// Runs a renderer of 100 frames a second until its tenth sleep; the fifth sleep is `late` µs too long. The light takes
-    /// a frame after each sleep for which `takes` is true; the page takes none.
+    /// Runs a renderer of 100 frames a second until its tenth sleep; the fifth sleep is `late` µs too long. The light
+    /// takes a frame after each sleep for which `takes` is true; the page takes none.
     fn run(late: u64, takes: impl Fn(usize) -> bool, allocates: bool) -> (Arc<Shared>, Vec<u64>) {
         let light = Arc::new(Light::new("x".into()));
         let shared = Arc::new(Shared::new(vec![light.clone()], None));

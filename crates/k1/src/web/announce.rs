@@ -57,8 +57,8 @@ fn code(url: &str) -> Option<String> {
     Some(code.render::<qrcode::render::unicode::Dense1x2>().build())
 }
 
-/// The lines for a page that has just been opened. `places` are the addresses that other machines can reach, best first;
-/// `here` is the address for this machine; `is_open` is true if other machines are meant to reach the page.
+/// The lines for a page that has just been opened. `places` are the addresses that other machines can reach, best
+/// first; `here` is the address for this machine; `is_open` is true if other machines are meant to reach the page.
 pub fn opened(
     here: SocketAddr,
     places: &[SocketAddr],

@@ -23,8 +23,8 @@ use tokio::net::{TcpListener, TcpStream};
 use tokio::sync::Notify;
 use tokio::time::Sleep;
 
-/// Number of connections that are accepted in a row before the accepted ones get their turn. Without it, connections in a
-/// flood would be displaced before K1 read their requests.
+/// Number of connections that are accepted in a row before the accepted ones get their turn. Without it, connections in
+/// a flood would be displaced before K1 read their requests.
 const AT_ONCE: u32 = 8;
 /// Pause after `accept` fails because of this machine and not because of the client.
 const PAUSE: Duration = Duration::from_millis(50);
@@ -103,7 +103,8 @@ pub struct Connection {
 }
 
 impl Connection {
-    /// Notes that the client sent too many wrong tokens. False if the connection ends instead of waiting for its answer.
+    /// Notes that the client sent too many wrong tokens. False if the connection ends instead of waiting for its
+    /// answer.
     pub fn waits(&self) -> bool {
         let mut open = self.keeper.open();
         match open.connections.guessed(self.id) {
@@ -190,8 +191,8 @@ where
         let answer = answer(connection.clone(), request);
         async move {
             let mut answer = answer.await;
-            // A proxy that went by a Content-Length beside it, which hyper removes before we see it, would read the bytes
-            // that follow as another request (RFC 9112, 6.1).
+            // A proxy that went by a Content-Length beside it, which hyper removes before we see it, would read the
+            // bytes that follow as another request (RFC 9112, 6.1).
             if is_chunked {
                 answer.headers_mut().insert(header::CONNECTION, HeaderValue::from_static("close"));
             }

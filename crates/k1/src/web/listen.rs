@@ -154,7 +154,8 @@ fn open(address: SocketAddr) -> Result<TcpListener, String> {
 
 fn bind(address: SocketAddr) -> std::io::Result<TcpListener> {
     let socket = Socket::new(Domain::for_address(address), Type::STREAM, Some(Protocol::TCP))?;
-    // On Unix, SO_REUSEADDR only ignores connections of an earlier run that have not quite ended. Elsewhere it allows more.
+    // On Unix, SO_REUSEADDR only ignores connections of an earlier run that have not quite ended. Elsewhere it allows
+    // more.
     #[cfg(unix)]
     socket.set_reuse_address(true)?;
     socket.set_nonblocking(true)?;

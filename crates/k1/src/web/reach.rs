@@ -10,8 +10,8 @@ struct Found {
     is_up: bool,
 }
 
-/// The useful addresses of this machine, best first: the one of the default route, other IPv4 addresses, IPv6 addresses.
-/// Addresses of the last resort are listed only if there are no others.
+/// The useful addresses of this machine, best first: the one of the default route, other IPv4 addresses, IPv6
+/// addresses. Addresses of the last resort are listed only if there are no others.
 pub fn addresses() -> Vec<IpAddr> {
     let default = [route_to("203.0.113.1:9"), route_to("[2001:db8::1]:9")];
     ranked(&found(), &default)
@@ -30,8 +30,8 @@ fn found() -> Vec<Found> {
     all.map(|i| Found { is_up: i.is_oper_up(), ip: i.ip(), interface: i.name }).collect()
 }
 
-/// The address from which this machine would send to `place`. Connecting a UDP socket sends nothing. The callers' places
-/// are reserved for documentation (RFC 5737, RFC 3849), so only the default route leads there.
+/// The address from which this machine would send to `place`. Connecting a UDP socket sends nothing. The callers'
+/// places are reserved for documentation (RFC 5737, RFC 3849), so only the default route leads there.
 fn route_to(place: &str) -> Option<IpAddr> {
     let place: SocketAddr = place.parse().ok()?;
     let here: SocketAddr = if place.is_ipv4() { ([0; 4], 0).into() } else { ([0_u16; 8], 0).into() };

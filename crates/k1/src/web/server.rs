@@ -118,8 +118,8 @@ fn written(answer: Answer) -> Response<Full<Bytes>> {
     response
 }
 
-/// The whole body. K1 reads it before it answers, within limits even if it is too large, because a sender that is cut off
-/// in the middle would not read the answer.
+/// The whole body. K1 reads it before it answers, within limits even if it is too large, because a sender that is cut
+/// off in the middle would not read the answer.
 async fn whole(app: &App, mut body: Incoming, max: usize) -> Result<Vec<u8>, Rejection> {
     let (since_ms, mut measure, mut kept) = (app.now_ms(), Measure::new(max), Vec::new());
     let mut taken = Ok(());
