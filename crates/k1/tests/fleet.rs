@@ -1,7 +1,7 @@
-//! Many lamps at one event: simulated ones on a real broker, looked after by the program.
+//! Many lamps: simulated ones at a real broker, managed by the program.
 //!
-//! `K1_REQUIRE=mosquitto` makes a missing broker a failure; otherwise this says that it was skipped. `K1_FLEET=200` asks
-//! for more lamps than a test needs, `K1_VIRTUAL=3` for virtual ones beside them: their firmware on emulated machines.
+//! `K1_REQUIRE=mosquitto` makes a missing broker a failure; otherwise this test prints that it was skipped.
+//! `K1_FLEET=200` sets the number of lamps, and `K1_VIRTUAL=3` adds virtual lamps: their firmware on emulated machines.
 #![cfg(unix)]
 
 #[path = "support/broker.rs"]
@@ -23,11 +23,11 @@ use k1_update::trust::{KeyStatement, Trust};
 use serde_json::{Value, json};
 use support::{Running, eventually, eventually_within, firmware, k1, start};
 
-/// An update that says it is for the board of the simulated lamps, of whom nobody will ever run it; virtual ones do.
+/// An update for the board of the simulated lamps, which never run it; virtual lamps do.
 fn update(version: &str, key: &SigningKey, is_run: bool) -> Vec<u8> {
     let mut image = if is_run { std::fs::read(firmware("lamp.bin")).unwrap() } else { vec![0x42; 20_000] };
     if is_run {
-        // Four letters that name no fault make another image that is good.
+        // Four letters that are not the name of a fault make a different, good image.
         let mark = b"K1 FAULT: ";
         let at = image.windows(mark.len()).position(|w| w == mark).expect("the mark") + mark.len();
         image[at..][..4].copy_from_slice(b"next");
@@ -48,14 +48,14 @@ fn trust(key: &SigningKey) -> Trust {
     trust
 }
 
-/// A virtual lamp.
+/// A running virtual lamp.
 struct Virtual {
     _running: Running,
     page: String,
 }
 
 impl Virtual {
-    /// As many as are asked for; they trust the key, and are no longer on trial.
+    /// Starts the requested number of lamps, which trust the key and are no longer on trial.
     fn start(folder: &Path, key: &SigningKey) -> Vec<Self> {
         let n: u16 = std::env::var("K1_VIRTUAL").map_or(0, |n| n.parse().unwrap());
         let all: Vec<_> = (0..n)
@@ -82,7 +82,7 @@ impl Virtual {
         all
     }
 
-    /// A path of its API, and what opens it.
+    /// The URL of a path of its API, and the token.
     fn url(&self, path: &str) -> (String, String) {
         let (place, token) = self.page.split_once("#token=").unwrap();
         (format!("{place}api/v1/{path}"), format!("Bearer {token}"))
@@ -99,7 +99,7 @@ fn size() -> u16 {
     std::env::var("K1_FLEET").ok().and_then(|n| n.parse().ok()).unwrap_or(20)
 }
 
-/// Lamps, of which those that `is_bad` find every update bad.
+/// Simulated lamps; those for which `is_bad` is true reject every update.
 fn fleet(key: &SigningKey, is_bad: impl Fn(u16) -> bool) -> Vec<SimLamp> {
     let temper = |finds_bad| Temper {
         restart: Duration::from_millis(300),
@@ -114,7 +114,7 @@ fn places(fleet: &[SimLamp], machines: &[Virtual]) -> Vec<String> {
     simulated.chain(machines.iter().map(|lamp| lamp.page.clone())).collect()
 }
 
-/// CPU seconds and resident MiB of a process.
+/// Processor time in seconds and resident memory in MiB of a process.
 fn cost(pid: u32) -> Option<(f64, f64)> {
     let stat = std::fs::read_to_string(format!("/proc/{pid}/stat")).ok()?;
     let fields: Vec<&str> = stat.rsplit_once(')')?.1.split_whitespace().collect();
@@ -137,7 +137,7 @@ fn many_lamps_are_seen_and_watched() {
     let seen = start(&mut k1(&all)).end().json();
     let took = began.elapsed();
     println!("k1 devices: {everybody} lamps in {:.2} s", took.as_secs_f64());
-    // They are asked side by side; one after the other, 200 would take minutes.
+    // Ask them in parallel; one after the other, 200 lamps would take minutes.
     assert!(took < Duration::from_secs(20), "{took:?}");
     let seen = seen.as_array().unwrap().clone();
     assert_eq!(seen.len(), everybody);
@@ -168,7 +168,7 @@ fn a_rollout_reaches_everybody_or_stops_where_it_shows() {
     let file = folder.path().join("next.k1");
     let machines = Virtual::start(folder.path(), &key);
     std::fs::write(&file, update("2.0.0", &key, !machines.is_empty())).unwrap();
-    // The canary is content; the last lamp of the first 5 %, or the one after the canary, is not.
+    // The canary accepts the update; the last lamp of the first 5 %, or the one after the canary, rejects it.
     let steps = json!(["1", "5%", "50%", "100%"]);
     let first = usize::from(size()).div_ceil(20);
     let ill = (first - 1).max(1);
@@ -202,7 +202,7 @@ fn a_rollout_reaches_everybody_or_stops_where_it_shows() {
         let state = || listener.json("k1/rollout/state");
         if is_bad {
             eventually_within(Duration::from_secs(120), "it is stopped", || state()["state"] == "aborted");
-            // Who had begun ends.
+            // Lamps that had begun finish their update.
             eventually("nobody is tried any more", || state()["trying"] == 0);
             let told = state();
             println!("stopped after {:.1} s: {told}", began.elapsed().as_secs_f64());
@@ -216,7 +216,7 @@ fn a_rollout_reaches_everybody_or_stops_where_it_shows() {
                 listener.text("k1/rollout/error").is_some_and(|e| e.contains("not understood"))
             });
         } else {
-            // The broker goes in the middle, and comes back with nothing in its memory.
+            // The broker restarts in the middle, with an empty memory.
             eventually_within(Duration::from_secs(120), "some have it", || {
                 state()["good"].as_u64() > Some(1)
             });
@@ -241,7 +241,7 @@ fn a_rollout_reaches_everybody_or_stops_where_it_shows() {
             );
             assert_eq!(versions(&fleet).get("2.0.0"), Some(&fleet.len()), "nobody was lost");
             for lamp in &machines {
-                // It has few places for those who come, and the bridge is there, too.
+                // It has few places for connections, and the bridge uses some, too.
                 eventually("the machine runs it, and has confirmed it", || {
                     let firmware = lamp.firmware();
                     firmware["running"]["version"] == "2.0.0" && firmware["state"] == "confirmed"
