@@ -386,7 +386,7 @@ fn signals_in_quick_succession_are_one_orderly_end() {
     }
 }
 
-/// A reader that does not read the program's output makes writing hang.
+/// The program hangs here because nobody reads its output.
 #[test]
 fn a_late_second_signal_ends_what_hangs_and_leaves_lights_dark() {
     use rustix::fs::{OFlags, fcntl_setfl};

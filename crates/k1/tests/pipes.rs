@@ -53,8 +53,8 @@ impl Recorder {
                 while written + piece <= due {
                     let samples = (written..written + piece).map(|i| sample(i as f64 / f64::from(rate)));
                     let bytes: Vec<u8> = samples.flat_map(f32::to_le_bytes).collect();
-                    // A piece that does not fit is lost, completely or in part, but a real recorder never cuts a
-                    // sample.
+                    // A piece that does not fit is lost, or its end, which may cut a sample. (A real recorder must not
+                    // do that.)
                     let _ = pipe.write(&bytes);
                     written += piece;
                 }
@@ -279,7 +279,7 @@ fn a_live_pipe_that_pauses_is_silent_and_the_light_goes_on() {
         };
         told();
         std::thread::sleep(Duration::from_secs(3));
-        assert!(!running.printed().contains("summary"), "a pause is no end");
+        assert!(!running.printed().contains("summary"), "a pause is not the end");
         told();
     });
     assert_eq!(said.code(), Some(0), "{said:?}");

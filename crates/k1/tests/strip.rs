@@ -164,7 +164,7 @@ fn lines_stand_above_the_strip_and_none_is_torn() {
     assert!(status.success());
     let all = rows.join("\n");
     for line in ["[BOOT] K1", "[AUDIO SYNC]", "[GPU TASK]", "[AUDIO TASK]", "FPS mean"] {
-        assert_eq!(all.matches(line).count(), 1, "{line} stands there once:\n{all}");
+        assert_eq!(all.matches(line).count(), 1, "{line} appears once:\n{all}");
     }
 }
 

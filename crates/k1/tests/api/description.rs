@@ -82,7 +82,7 @@ fn agrees(description: &Value, schema: &Value, value: &Value, how: As, place: &s
         "number" => value.is_number(),
         _ => false,
     };
-    assert!(kinds.iter().any(is), "{place}: {value} is no {kinds:?}");
+    assert!(kinds.iter().any(is), "{place}: {value} is not one of {kinds:?}");
     if let Some(number) = value.as_f64() {
         assert!(schema["minimum"].as_f64().is_none_or(|m| number >= m), "{place}: {number} is too small");
         assert!(schema["maximum"].as_f64().is_none_or(|m| number <= m), "{place}: {number} is too large");

@@ -27,8 +27,8 @@ fn scrape(k1: &K1) -> BTreeMap<String, f64> {
             continue;
         }
         let (series, value) = line.rsplit_once(' ').unwrap();
-        assert_eq!(series.split('{').next(), Some(family), "{line} stands under its own help");
-        assert!(all.insert(series.to_owned(), value.parse().unwrap()).is_none(), "{line} stands there once");
+        assert_eq!(series.split('{').next(), Some(family), "{line} follows its own help");
+        assert!(all.insert(series.to_owned(), value.parse().unwrap()).is_none(), "{line} appears once");
     }
     all
 }

@@ -28,7 +28,7 @@ pub fn taps_are_compared(page: &mut Browser) {
     );
     assert_eq!(late["verdict"], "You and K1 follow the same tempo.");
     let left_out = told("[2000, 2500, 3500, 4000, 4500]", 120);
-    assert_eq!(left_out["tempo"], 120, "a beat without a tap is no other tempo");
+    assert_eq!(left_out["tempo"], 120, "a beat without a tap does not change the tempo");
     let double = told("[2000, 2250, 2500, 2750, 3000, 3250, 3500]", 120);
     assert_eq!((&double["offset"], &double["tempo"]), (&json!(0), &json!(240)), "{double}");
     assert_eq!(double["verdict"], "You tap twice as fast as K1.");

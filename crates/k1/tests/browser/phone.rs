@@ -243,7 +243,7 @@ fn a_phone_reads_the_code_and_opens_the_page() {
     assert!(address.starts_with("http://10.213.7.1:3330/#token="), "{address}");
     assert_eq!(address, later, "the token has outlived the run");
     let printed = format!("Light is on: {address}\n");
-    assert!(k1.text().contains(&printed), "the code says what stands above it: {}", k1.text());
+    assert!(k1.text().contains(&printed), "the code contains the address above it: {}", k1.text());
     assert!(!k1.text().contains("127.0.0.1"), "{}", k1.text());
 
     let me = std::env::current_exe().unwrap();

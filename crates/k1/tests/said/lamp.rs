@@ -1,4 +1,4 @@
-//! A lamp that tries to be obeyed, and those who ask it.
+//! A hostile lamp whose answers contain terminal escapes, and the commands that ask it.
 
 use std::io::{Read, Write};
 use std::net::{TcpListener, TcpStream};
@@ -15,26 +15,26 @@ use crate::broker::{Broker, Listener};
 use crate::support::{eventually, folder, k1};
 use crate::{HOSTILE, MORE, ends_harmless, is_harmless};
 
-/// How a lamp is hostile.
+/// The way in which a lamp is hostile.
 #[derive(Clone, Copy, Debug)]
 enum Temperament {
-    /// Every text that it says of itself ends in something hostile.
+    /// Every text about itself ends with hostile bytes.
     Texts(&'static str),
-    /// Versions and names are hostile and short, so that they fit everywhere.
+    /// Versions and names are hostile, and short enough to fit everywhere.
     Short,
     /// Every text is a megabyte long.
     Endless,
-    /// Every answer is a refusal that is hostile.
+    /// Every answer is a hostile refusal.
     Refuses(&'static str),
-    /// It refuses what would change it.
+    /// It refuses requests that would change it.
     RefusesChanges(&'static str),
-    /// No JSON.
+    /// Answers are not JSON.
     Garbage,
-    /// Not even HTTP.
+    /// Answers are not even HTTP.
     Noise,
 }
 
-/// A simulated lamp behind somebody who spoils its answers.
+/// A simulated lamp behind a proxy that damages its answers.
 struct Spoiler {
     port: u16,
     _lamp: SimLamp,
@@ -62,7 +62,7 @@ impl Spoiler {
     }
 }
 
-/// Hands one request on, and its answer back, spoiled.
+/// Forwards a request, and returns the damaged answer.
 fn serve(mut stream: TcpStream, behind: u16, temperament: Temperament) -> Option<()> {
     let mut request = Vec::new();
     let mut piece = [0; 4_096];
@@ -114,7 +114,7 @@ fn serve(mut stream: TcpStream, behind: u16, temperament: Temperament) -> Option
     stream.write_all(head.as_bytes()).and_then(|()| stream.write_all(body.as_bytes())).ok()
 }
 
-/// Texts that are free to say anything.
+/// Fields with free text.
 const FREE: [&str; 16] = [
     "name",
     "firmware",
@@ -168,7 +168,7 @@ fn trust(key: &SigningKey) -> Trust {
     trust
 }
 
-/// Everything that a stranger on the network may be.
+/// All ways in which a stranger on the network may be hostile.
 fn temperaments() -> Vec<Temperament> {
     let mut all = vec![Temperament::Short, Temperament::Endless, Temperament::Garbage, Temperament::Noise];
     for words in [HOSTILE].into_iter().chain(MORE) {
@@ -193,7 +193,7 @@ fn a_hostile_lamp_is_quoted_and_not_obeyed() {
             let key = &key;
             scope.spawn(move || {
                 let ask = |args: &[&str]| {
-                    // Each finds it as it was.
+                    // Each command starts with the same state.
                     let lamp = Spoiler::start(trust(key), temperament);
                     let place = lamp.place();
                     let args: Vec<_> = args.iter().map(|a| if *a == "LAMP" { &*place } else { a }).collect();
@@ -209,7 +209,7 @@ fn a_hostile_lamp_is_quoted_and_not_obeyed() {
             });
         }
     });
-    // What takes its time: each kind once.
+    // Slow commands run once for each kind.
     std::thread::scope(|scope| {
         for temperament in [Temperament::Texts(HOSTILE), Temperament::Short, Temperament::Refuses(HOSTILE)] {
             let key = &key;
@@ -247,7 +247,7 @@ fn a_hostile_lamp_is_quoted_at_a_broker() {
     let said = bridge.join().unwrap();
     assert_eq!(said.code(), Some(0), "{said:?}");
     for topic in listener.topics() {
-        // What this test has said itself.
+        // Text that comes from this test itself.
         if topic.ends_with("/set") {
             continue;
         }
@@ -255,7 +255,7 @@ fn a_hostile_lamp_is_quoted_at_a_broker() {
         let message = listener.text(&topic).unwrap();
         is_harmless(message.as_bytes(), &topic);
         if message.starts_with('{') {
-            // Its strings, too, after a reader has undone the escapes of JSON.
+            // Its strings must be harmless, too, after a reader has decoded JSON's escapes.
             fn texts(value: &Value, topic: &str) {
                 match value {
                     Value::String(text) => is_harmless(text.as_bytes(), topic),

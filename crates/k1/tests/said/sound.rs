@@ -1,4 +1,4 @@
-//! A sound server whose outputs are called something hostile.
+//! A sound server whose outputs have hostile names.
 
 use std::process::{Child, Command, Stdio};
 
@@ -25,7 +25,7 @@ fn a_hostile_sound_server_is_quoted() {
     }
     let dir = folder();
     let socket = dir.path().join("native");
-    // What the server's own language lets through.
+    // The hostile characters that the server's own syntax accepts.
     let words: String =
         HOSTILE.chars().filter(|c| !matches!(c, '\'' | '"' | '\\' | '=' | ' ' | '\r' | '\n')).collect();
     let sink = format!("module-null-sink sink_name=evil sink_properties=device.description='{words}'");
@@ -48,7 +48,7 @@ fn a_hostile_sound_server_is_quoted() {
     });
     let ask = |args: &[&str]| {
         let mut command = k1(args);
-        // The cookie that opens the server is in its home.
+        // The server's cookie is in its home folder.
         ends_harmless(command.env("PULSE_SERVER", &server).env("HOME", dir.path()), &format!("{args:?}"))
     };
     let listed = ask(&["sources"]);

@@ -1,21 +1,22 @@
-//! Whether this machine kept its own time. A rate is a statement about K1 only where it did: on a machine that others
-//! share, a whole core can be away for a third of a second, and what then fails is not K1.
+//! Watches whether this machine kept time. Only then does a measured rate say anything about K1: on a shared machine, a
+//! core can be away for a third of a second, and a failure is then not K1's.
 
 use std::io::Write;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, AtomicU64, Ordering::Relaxed};
 use std::time::{Duration, Instant};
 
-/// A sleep: short against a frame.
+/// Length of a sleep, short compared with a frame.
 const NAP: Duration = Duration::from_millis(2);
-/// A sleep that is so much too long is a core that was away; work beside it makes it late by a few milliseconds.
+/// A sleep that is too long by at least this means that the core was away; other work on the core only delays it by a
+/// few milliseconds.
 const AWAY: Duration = Duration::from_millis(12);
-/// A machine that was away for a larger share of the time, in percent, kept no time.
+/// A machine that was away for more than this share of the time, in percent, did not keep time.
 const MOST_PERCENT: f64 = 2.0;
-/// The statements about time that a machine may leave unjudged.
+/// The statements about time that may be left unjudged.
 const NAMED: &str = include_str!("../../../../.ci/timing.toml");
 
-/// Watches every core from its making on.
+/// Watches every core for as long as it exists.
 pub struct Host {
     began: Instant,
     cores: Vec<Arc<AtomicU64>>,
@@ -23,7 +24,7 @@ pub struct Host {
 }
 
 impl Host {
-    /// Begins to watch.
+    /// Begins watching.
     pub fn watch() -> Self {
         let end = Arc::new(AtomicBool::new(false));
         let watch_core = |core| {
@@ -46,18 +47,18 @@ impl Host {
         Self { began: Instant::now(), cores, end }
     }
 
-    /// The share of the time since its making for which the core that was away longest was, in percent.
+    /// The share of the time, in percent, for which the core that was away longest was away.
     pub fn away_percent(&self) -> f64 {
         let longest = self.cores.iter().map(|us| us.load(Relaxed)).max().unwrap_or(0);
         100.0 * longest as f64 / self.began.elapsed().as_micros().max(1) as f64
     }
 
-    /// Asserts what holds in real time, where there was one. Where this machine was away instead, the statement is left
-    /// unjudged and its name is told: the gate makes the test again, and excuses only what `.ci/timing.toml` names.
+    /// Asserts a statement about real time, if this machine kept time. Otherwise prints its name and leaves it
+    /// unjudged: the gate runs the test again, and excuses only statements in `.ci/timing.toml`.
     ///
     /// # Panics
     ///
-    /// If it does not hold although the machine kept time, or if its name is not in that file.
+    /// If the statement does not hold although the machine kept time, or if its name is not in that file.
     #[track_caller]
     pub fn asserts(&self, name: &str, holds: bool, what: impl FnOnce() -> String) {
         let is_named =
@@ -72,17 +73,17 @@ impl Host {
     }
 }
 
-/// A test that would wait for what cannot come ends here.
+/// Ends a test that this machine is too busy for, because it would wait in vain.
 ///
 /// # Panics
 ///
-/// Where one of the cores is away for most of a busy moment.
+/// If a core is away for most of a busy moment.
 pub fn assert_here() {
-    /// A moment.
+    /// Length of a busy moment.
     const MOMENT: Duration = Duration::from_millis(500);
-    /// Two clocks that are read in a row and lie so far apart have a pause between them.
+    /// Two readings of the clock in a row that differ by at least this have a pause between them.
     const PAUSE: Duration = Duration::from_millis(1);
-    /// A core that something else runs on, too, is away for half of it.
+    /// Share of the moment; a core that one other program uses is away for half of it.
     const MOST: f64 = 0.75;
     let away = |core| {
         core_affinity::set_for_current(core);
@@ -103,7 +104,8 @@ pub fn assert_here() {
     assert!(worst < MOST, "a core of this machine is away for {:.0} % of the time", 100.0 * worst);
 }
 
-/// Says it, and writes it to the file that `K1_EXCUSED` names, for the gate: name, test and figures, a tab between them.
+/// Prints the statement, and writes it for the gate to the file that `K1_EXCUSED` names: name, test and figures,
+/// separated by tabs.
 fn leave_unjudged(name: &str, what: &str) {
     println!("not judged: {name}: {what}");
     if let Some(path) = std::env::var_os("K1_EXCUSED") {

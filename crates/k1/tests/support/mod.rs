@@ -1,4 +1,4 @@
-//! Runs the built program and looks at what it says; shared by the tests of the whole program.
+//! Runs the built program and checks its output; shared by all tests of the whole program.
 
 #![allow(dead_code, reason = "every test file uses another part of it")]
 
@@ -14,31 +14,31 @@ use std::time::{Duration, Instant};
 
 use serde_json::Value;
 
-/// No call takes so long, on however busy a machine; what does hangs.
+/// Time limit for any call, even on a busy machine; a call that takes longer hangs.
 pub const PATIENCE: Duration = Duration::from_secs(60);
 
-/// A folder that is gone when the test is over.
+/// A temporary folder, which is deleted at the end of the test.
 pub fn folder() -> tempfile::TempDir {
     tempfile::tempdir().expect("a temporary folder")
 }
 
-/// A path of this package, which is where its tests run. (What a test was compiled with may be another checkout: one
-/// folder of built things serves all.)
+/// The path of this package, in which its tests run. (The tests may have been compiled in another checkout, because
+/// checkouts may share a build folder.)
 pub fn here(path: &str) -> PathBuf {
     std::path::absolute(path).unwrap()
 }
 
-/// What was built for the virtual lamp.
+/// The path of a built file of the virtual lamp.
 pub fn firmware(name: &str) -> PathBuf {
     here("../../firmware/target/riscv32imafc-unknown-none-elf/release").join(name)
 }
 
-/// A fixture by name.
+/// The path of a fixture.
 pub fn fixture(name: &str) -> PathBuf {
     here("tests/fixtures").join(name)
 }
 
-/// The program with arguments, and without any sound server of the machine that runs the test.
+/// The program with arguments, without access to this machine's sound server.
 pub fn k1<A: AsRef<std::ffi::OsStr>>(args: impl IntoIterator<Item = A>) -> Command {
     let mut command = Command::new(env!("CARGO_BIN_EXE_k1"));
     command.args(args).stdin(Stdio::null());
@@ -52,7 +52,7 @@ pub fn k1<A: AsRef<std::ffi::OsStr>>(args: impl IntoIterator<Item = A>) -> Comma
     command
 }
 
-/// What a finished program has said.
+/// The result of a finished program.
 #[derive(Debug)]
 pub struct Said {
     /// Exit status.
@@ -64,7 +64,7 @@ pub struct Said {
 }
 
 impl Said {
-    /// Exit status as a number; a signal is none.
+    /// The exit status as a number; `None` after a signal.
     pub fn code(&self) -> Option<i32> {
         self.status.code()
     }
@@ -105,14 +105,14 @@ impl Said {
     }
 }
 
-/// A program that runs; it is killed when this is dropped.
+/// A running program; dropping it kills it.
 pub struct Running {
     child: Child,
     out: Collected,
     err: Collected,
 }
 
-/// Starts a program and collects what it says.
+/// Starts a program and collects its output.
 pub fn start(command: &mut Command) -> Running {
     let mut child = command.stdout(Stdio::piped()).stderr(Stdio::piped()).spawn().expect("it starts");
     let out = Collected::from(child.stdout.take().expect("a pipe"));
@@ -120,7 +120,7 @@ pub fn start(command: &mut Command) -> Running {
     Running { child, out, err }
 }
 
-/// What comes out of a pipe, as it comes.
+/// Collects a pipe's output as it arrives.
 struct Collected {
     bytes: Arc<Mutex<Vec<u8>>>,
     thread: Option<JoinHandle<()>>,
@@ -150,7 +150,7 @@ impl Collected {
 }
 
 impl Running {
-    /// What Ctrl-C does.
+    /// Sends the signal of Ctrl-C.
     #[cfg(unix)]
     pub fn interrupt(&self) {
         use rustix::process::{Pid, Signal, kill_process};
@@ -158,7 +158,7 @@ impl Running {
         kill_process(pid, Signal::INT).expect("it can be interrupted");
     }
 
-    /// The number of its process.
+    /// Its process id.
     pub fn id(&self) -> u32 {
         self.child.id()
     }
@@ -168,12 +168,12 @@ impl Running {
         self.child.stdin.take().expect("standard input is a pipe")
     }
 
-    /// True until it has ended.
+    /// True until it ends.
     pub fn runs(&mut self) -> bool {
         self.child.try_wait().expect("its state is known").is_none()
     }
 
-    /// Waits until it has said something on standard error.
+    /// Waits until it prints a text on standard error.
     #[track_caller]
     pub fn says(&mut self, text: &str) {
         let began = Instant::now();
@@ -185,17 +185,17 @@ impl Running {
         }
     }
 
-    /// Everything on standard error so far.
+    /// Its standard error so far.
     pub fn said(&self) -> String {
         self.err.text()
     }
 
-    /// Everything on standard output so far.
+    /// Its standard output so far.
     pub fn printed(&self) -> String {
         self.out.text()
     }
 
-    /// Waits until it has said something on standard output.
+    /// Waits until it prints a text on standard output.
     #[track_caller]
     pub fn prints(&mut self, text: &str) {
         let began = Instant::now();
@@ -207,13 +207,13 @@ impl Running {
         }
     }
 
-    /// Waits for the end.
+    /// Waits for its end.
     #[track_caller]
     pub fn end(self) -> Said {
         self.end_within(PATIENCE)
     }
 
-    /// Waits for the end of what takes its time.
+    /// Waits for its end, with a longer time limit.
     #[track_caller]
     pub fn end_within(mut self, patience: Duration) -> Said {
         let status = wait(&mut self.child, patience);
@@ -232,7 +232,7 @@ impl Drop for Running {
     }
 }
 
-/// Waits for a child; one that hangs is killed and has no status.
+/// Waits for a child; a child that hangs is killed and has no status.
 fn wait(child: &mut Child, patience: Duration) -> Option<ExitStatus> {
     let began = Instant::now();
     while began.elapsed() < patience {
@@ -246,19 +246,19 @@ fn wait(child: &mut Child, patience: Duration) -> Option<ExitStatus> {
     None
 }
 
-/// Runs the program to its end.
+/// Runs the program and waits for its end.
 #[track_caller]
 pub fn run<A: AsRef<std::ffi::OsStr>>(args: impl IntoIterator<Item = A>) -> Said {
     start(&mut k1(args)).end()
 }
 
-/// Waits until something is so.
+/// Waits until a condition holds.
 #[track_caller]
 pub fn eventually(what: &str, is_so: impl FnMut() -> bool) {
     eventually_within(PATIENCE, what, is_so);
 }
 
-/// The same for what takes its time.
+/// Waits until a condition holds, with this time limit.
 #[track_caller]
 pub fn eventually_within(patience: Duration, what: &str, mut is_so: impl FnMut() -> bool) {
     let began = Instant::now();
@@ -268,23 +268,23 @@ pub fn eventually_within(patience: Duration, what: &str, mut is_so: impl FnMut()
     }
 }
 
-/// Frames of a file that `--to file:` has written.
+/// The frames in a file that `--to file:` has written.
 pub fn frames(path: &Path, leds: usize) -> Vec<Vec<u8>> {
     let bytes = std::fs::read(path).expect("the file of frames");
     assert_eq!(bytes.len() % (leds * 3), 0, "whole frames only");
     bytes.chunks_exact(leds * 3).map(<[u8]>::to_vec).collect()
 }
 
-/// Mean of all bytes of a frame: how bright it is.
+/// The brightness of a frame: the mean of all its bytes.
 pub fn brightness(frame: &[u8]) -> f32 {
     frame.iter().map(|b| f32::from(*b)).sum::<f32>() / frame.len() as f32
 }
 
-/// Chance with a seed.
+/// Random numbers with a seed.
 pub struct Dice(u64);
 
 impl Dice {
-    /// Dice that fall the same way for the same seed.
+    /// The same seed gives the same numbers.
     pub fn new(seed: u64) -> Self {
         Self(seed.wrapping_mul(0x9e37_79b9_7f4a_7c15) | 1)
     }

@@ -1,11 +1,11 @@
-//! What a test needs beside Rust, and what happens where it is missing.
+//! Programs that a test needs besides Rust, and what happens if one is missing.
 //!
-//! The second command of the README passes on any machine. A test that cannot run there says so in a line, on the
-//! terminal, although a passing test's output is not shown; where `K1_REQUIRE` names the need, its absence is a failure.
+//! The README's second command passes on any machine. A test that cannot run prints a line on the terminal (although
+//! the output of a passing test is usually hidden) and passes. If `K1_REQUIRE` names the need, it fails instead.
 
 use std::io::Write;
 
-/// Everything that `K1_REQUIRE` (a list with commas) may name.
+/// All needs that `K1_REQUIRE` may list, separated by commas.
 pub const NEEDS: &[(&str, &str)] = &[
     ("browser", "Chromium (Debian: chromium)"),
     ("pulse", "PulseAudio (Debian: pulseaudio, pulseaudio-utils)"),
@@ -18,11 +18,11 @@ pub const NEEDS: &[(&str, &str)] = &[
     ("nginx", "nginx (Debian: nginx-light) and OpenSSL (Debian: openssl)"),
 ];
 
-/// Says that a test is skipped because `what` is missing.
+/// Prints that a test is skipped because `what` is missing.
 ///
 /// # Panics
 ///
-/// Where `K1_REQUIRE` names this need, or anything that is not in [`NEEDS`].
+/// If `K1_REQUIRE` names this need, or anything that is not in [`NEEDS`].
 #[track_caller]
 pub fn missing(need: &str, what: &str) {
     let (_, package) = NEEDS.iter().find(|(name, _)| *name == need).expect("a name of NEEDS");
@@ -36,8 +36,8 @@ pub fn missing(need: &str, what: &str) {
     }
     let test = std::thread::current().name().unwrap_or("a test").to_owned();
     assert!(!required.contains(&need), "{test}: K1_REQUIRE wants {need}, and {what} is missing");
-    // Not `eprintln!`, which a passing test does not show.
-    // In one piece, so that no other test's line falls into it.
+    // Not with `eprintln!`, whose output is hidden if the test passes.
+    // In one piece, so that lines of other tests do not mix with it.
     let line = format!("skipped: {test} needs {package}; {what} is missing\n");
     let _ = std::io::stderr().write_all(line.as_bytes());
 }

@@ -1,5 +1,5 @@
-//! A network of a test's own: the test runs itself again in a new network namespace, where it may take links down, change
-//! addresses and let names move.
+//! A test's own network: the test runs itself again in a new network namespace, where it may switch links off, change
+//! addresses and move names.
 
 use std::io::{Read, Write};
 use std::net::{SocketAddr, UdpSocket};
@@ -9,15 +9,15 @@ use std::time::Duration;
 
 const INSIDE: &str = "K1_TEST_IN_NAMESPACE";
 
-/// True in a namespace of the test's own. Outside, it runs the test of this name there, and answers false.
+/// True inside the test's own namespace. Outside, runs the test with this name in such a namespace and returns false.
 ///
-/// Where namespaces are not allowed, or `ip` is missing, it says so and answers false.
+/// If namespaces are not allowed or `ip` is missing, prints that the test is skipped and returns false.
 pub fn inside(test: &str) -> bool {
     if std::env::var_os(INSIDE).is_some() {
         ip("link set lo up");
         return true;
     }
-    // Root needs no user namespace, everybody else does.
+    // All users except root need a user namespace.
     let flags = if rustix::process::geteuid().is_root() { "-nm" } else { "-rnm" };
     let works = |program: &str, args: &[&str]| {
         let mut command = Command::new(program);
@@ -36,7 +36,7 @@ pub fn inside(test: &str) -> bool {
     false
 }
 
-/// `ip` with arguments.
+/// Runs `ip` with arguments.
 #[track_caller]
 pub fn ip(arguments: &str) {
     let done = Command::new("ip").args(arguments.split_whitespace()).output().unwrap();
@@ -47,10 +47,11 @@ pub fn ip(arguments: &str) {
 pub struct Far(Child);
 
 impl Far {
-    /// Makes a host and a cable to it: `near` is this end's name, `far` the other's. No address is set, no end is up.
+    /// Makes a host and a cable to it: `near` is the name of this end, `far` of the other. Both ends are down and have
+    /// no address.
     pub fn new(near: &str, far: &str) -> Self {
         let mut command = Command::new("unshare");
-        // It says when it is there, and ends with its standard input.
+        // The process prints a line when it is ready, and ends with its standard input.
         command.args(["-n", "sh", "-c", "ip link set lo up; echo there; read _"]);
         let mut child = command.stdin(Stdio::piped()).stdout(Stdio::piped()).spawn().unwrap();
         let mut there = [0; 6];
@@ -59,7 +60,7 @@ impl Far {
         Self(child)
     }
 
-    /// `ip` over there.
+    /// Runs `ip` on the other host.
     #[track_caller]
     pub fn ip(&self, arguments: &str) {
         let mut command = Command::new("nsenter");
@@ -68,7 +69,7 @@ impl Far {
         assert!(done.status.success(), "far: ip {arguments}: {}", String::from_utf8_lossy(&done.stderr));
     }
 
-    /// Does something over there: what it opens stays there.
+    /// Runs code on the other host; sockets that it opens stay there.
     pub fn there<T: Send + 'static>(&self, work: impl FnOnce() -> T + Send + 'static) -> T {
         let namespace = std::fs::File::open(format!("/proc/{}/ns/net", self.0.id())).unwrap();
         let moved = std::thread::spawn(move || {
@@ -78,7 +79,7 @@ impl Far {
         moved.join().unwrap()
     }
 
-    /// A receiver over there.
+    /// A UDP socket on the other host.
     pub fn receiver(&self, address: &str) -> UdpSocket {
         let address: SocketAddr = address.parse().unwrap();
         let socket = self.there(move || UdpSocket::bind(address)).unwrap();

@@ -1,4 +1,4 @@
-//! WAV files, whole and broken.
+//! Valid and broken WAV files.
 
 /// A 16-bit WAV file with the same sound in every channel.
 pub fn wav(samples: &[f32], rate: u32, channels: u16) -> Vec<u8> {
@@ -11,7 +11,7 @@ pub fn wav(samples: &[f32], rate: u32, channels: u16) -> Vec<u8> {
     file
 }
 
-/// The 44 bytes in front of the samples, with any numbers in them.
+/// The 44 bytes before the samples, with any numbers in them.
 pub fn header(format: u16, channels: u16, rate: u32, bits: u16, data_bytes: u32) -> Vec<u8> {
     let frame = channels.wrapping_mul(bits / 8);
     let mut h = Vec::with_capacity(44);

@@ -1,7 +1,7 @@
 //! A chip on a pseudo terminal: the serial protocol of the loader in ROM, over an array with the rules of NOR flash.
 //!
-//! After Espressif's description of the protocol (esptool documentation, “Serial Protocol”): frames by SLIP, a request
-//! of 8 bytes and its data, an answer of 8 bytes, data, and four bytes of status.
+//! After Espressif's description of the protocol (esptool documentation, “Serial Protocol”): SLIP frames; a request has
+//! 8 bytes and data, an answer 8 bytes, data and four bytes of status.
 
 use std::fs::File;
 use std::io::{ErrorKind, Read, Write};
@@ -14,41 +14,41 @@ use k1_update::layout::Layout;
 use k1_update::otadata::{Entry, State as Judged};
 use rustix::pty::{OpenptFlags, grantpt, openpt, ptsname, unlockpt};
 
-/// What tells one kind of chip from another.
+/// Properties of a kind of chip.
 pub struct Kind {
-    /// Its number in the loader's answer.
+    /// Its id in the loader's answer.
     id: u32,
-    /// Where its flash's answers stand.
+    /// The register for answers of its flash.
     w0: u32,
 }
 
-/// An ESP32-C6.
+/// The ESP32-C6.
 pub const ESP32C6: Kind = Kind { id: 13, w0: 0x6000_3058 };
-/// An ESP32-S3.
+/// The ESP32-S3.
 pub const ESP32S3: Kind = Kind { id: 9, w0: 0x6000_2058 };
 
-/// What of a chip can be changed while it runs.
+/// The parts of a chip that can change while it runs.
 #[derive(Default)]
 pub struct State {
-    /// Its flash.
+    /// The content of its flash.
     pub flash: Vec<u8>,
-    /// Its loader programs only what it has erased.
+    /// True if its loader programs only erased flash.
     pub knows_sectors_only: bool,
-    /// Commands that were carried out.
+    /// Number of commands that were carried out.
     pub commands: usize,
-    /// With this command the cable goes.
+    /// Number of the command at which the cable is pulled.
     pub cut_at: Option<usize>,
-    /// How the cable goes: the chip falls silent; else the port is gone.
+    /// True if the chip then falls silent; otherwise the port disappears.
     pub falls_silent: bool,
-    /// What the lamp says when the program listens.
+    /// The lamp's console output while the program listens.
     pub console: String,
-    /// Where the next block goes, and blocks that are announced.
+    /// The address of the next block, and the number of announced blocks.
     next: usize,
     announced: u32,
     erased: bool,
 }
 
-/// A chip on a port.
+/// A chip connected to a port.
 pub struct Chip {
     /// Name of the port.
     pub port: String,
@@ -60,7 +60,7 @@ pub struct Chip {
 impl Chip {
     /// A chip with this flash, in its loader.
     pub fn new(kind: &'static Kind, flash: Vec<u8>) -> Self {
-        // Not for the programs that are started: a cable that is pulled must be gone for all.
+        // Child processes must not inherit the port, so that a pulled cable is gone for all.
         let master = openpt(OpenptFlags::RDWR | OpenptFlags::NOCTTY | OpenptFlags::CLOEXEC).unwrap();
         grantpt(&master).unwrap();
         unlockpt(&master).unwrap();
@@ -74,17 +74,17 @@ impl Chip {
         Self { port, state, is_over, thread }
     }
 
-    /// What its flash holds.
+    /// The content of its flash.
     pub fn flash(&self) -> Vec<u8> {
         self.state.lock().unwrap().flash.clone()
     }
 
-    /// Commands that it has carried out.
+    /// Number of commands that it has carried out.
     pub fn commands(&self) -> usize {
         self.state.lock().unwrap().commands
     }
 
-    /// Changes how it is.
+    /// Changes its state.
     pub fn change(&self, how: impl FnOnce(&mut State)) {
         how(&mut self.state.lock().unwrap());
     }
@@ -106,7 +106,7 @@ fn serve(kind: &Kind, mut master: File, state: &Mutex<State>, is_over: &AtomicBo
         let n = match master.read(&mut some) {
             Ok(n @ 1..) => n,
             Err(e) if e.kind() == ErrorKind::Interrupted => continue,
-            // Nothing was sent, or nobody has the port.
+            // Nothing was sent, or nobody has opened the port.
             Ok(_) | Err(_) => {
                 std::thread::sleep(Duration::from_micros(300));
                 0
@@ -115,7 +115,7 @@ fn serve(kind: &Kind, mut master: File, state: &Mutex<State>, is_over: &AtomicBo
         if n > 0 {
             last = Instant::now();
         } else if last.elapsed() > Duration::from_millis(500) {
-            // Somebody has pressed RESET, if something is there to be tried.
+            // As if somebody pressed RESET, if there is an image to try.
             let mut state = state.lock().unwrap();
             if state.has_news() {
                 say(&mut master, std::mem::take(&mut state.console).as_bytes());
@@ -152,7 +152,7 @@ fn serve(kind: &Kind, mut master: File, state: &Mutex<State>, is_over: &AtomicBo
     }
 }
 
-/// Writes everything, as a wire does, or nothing any more if nobody has the port.
+/// Writes everything, like a wire; stops if nobody has opened the port.
 fn say(master: &mut File, mut bytes: &[u8]) {
     while !bytes.is_empty() {
         match master.write(bytes) {
@@ -165,7 +165,7 @@ fn say(master: &mut File, mut bytes: &[u8]) {
     }
 }
 
-/// An answer as a frame; `status` is what went wrong.
+/// An answer as a frame; `status` is the error.
 fn answer(op: u8, value: u32, data: &[u8], status: u8) -> Vec<u8> {
     let mut plain = vec![1, op];
     plain.extend((data.len() as u16 + 4).to_le_bytes());
@@ -201,28 +201,28 @@ impl State {
             |i: usize| data.get(4 * i..4 * i + 4).map_or(0, |b| u32::from_le_bytes(b.try_into().unwrap()));
         let fine = answer(op, 0, &[], 0);
         if op == SYNC {
-            // The loader answers eight times.
+            // The loader answers a sync eight times.
             return fine.repeat(8);
         }
         self.commands += 1;
         match op {
-            // Registers: only the flash's number says something. A 4 MB flash.
+            // Registers: only the flash's id matters, here that of 4 MB.
             0x0a if word(0) == kind.w0 => answer(op, 0x0016_40ef, &[], 0),
-            // Write, set up, attach, speed.
+            // Commands: write a register, set up and attach the flash, change the speed.
             0x09 | 0x0a | 0x0b | 0x0d | 0x0f => fine,
-            // What the chip is: flags, whether its flash is encrypted, purposes of its keys, number, revision.
+            // Security information: flags, flash encryption, purposes of the keys, chip id, revision.
             0x14 => {
                 let mut info = vec![0; 12];
                 info.extend(kind.id.to_le_bytes());
                 info.extend(0_u32.to_le_bytes());
                 answer(op, 0, &info, 0)
             }
-            // Slow read, 64 bytes always.
+            // Slow read, always of 64 bytes.
             0x0e => {
                 let at = word(0) as usize;
                 answer(op, 0, &self.flash[at..at + 64], 0)
             }
-            // Begin: the loader erases at once.
+            // Begin of a write: the loader erases at once.
             0x02 => {
                 let (erase, at) = (word(0) as usize, word(3) as usize);
                 if at % 4 != 0 || at + erase > self.flash.len() || self.knows_sectors_only && erase == 0 {
@@ -235,7 +235,7 @@ impl State {
                 (self.next, self.announced, self.erased) = (at, word(1), true);
                 fine
             }
-            // A block.
+            // A block of a write.
             0x03 => {
                 let block = &data[16..];
                 let sum = block.iter().fold(0xef, |sum, byte| sum ^ byte);
@@ -250,7 +250,7 @@ impl State {
                 self.announced -= 1;
                 fine
             }
-            // The sum of a region, in hexadecimal digits.
+            // The MD5 sum of a region, in hexadecimal digits.
             0x13 => {
                 use md5::{Digest, Md5};
                 let (at, n) = (word(0) as usize, word(1) as usize);

@@ -89,5 +89,5 @@ fn a_million_reads_are_whole() {
         assert_eq!((&answer["torn"], &answer["backwards"]), (&0.into(), &0.into()));
         assert!(answer["worst_retries"].as_u64() <= Some(1));
     }
-    assert!(answers[1]["writes"].as_u64() > Some(10_000), "the other hart wrote meanwhile");
+    assert!(answers[1]["writes"].as_u64() > Some(10_000), "the other hart wrote at the same time");
 }
