@@ -1,4 +1,4 @@
-//! Sending an update by espota, as people's existing tools do.
+//! Sends an update by the protocol of Arduino's espota, as existing tools do.
 
 use std::io::{Read, Write};
 use std::net::{IpAddr, SocketAddr, TcpListener, UdpSocket};
@@ -7,12 +7,12 @@ use std::time::Duration;
 use md5::{Digest, Md5};
 use sha2::Sha256;
 
-/// Which proof of the password is shown.
+/// Proof that the sender knows the password.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Proof {
-    /// Of clients up to core 3.3.0.
+    /// Clients up to core 3.3.0.
     Md5,
-    /// Of later ones.
+    /// Later clients.
     Pbkdf2,
 }
 
@@ -20,11 +20,11 @@ fn hex(bytes: &[u8]) -> String {
     bytes.iter().map(|b| format!("{b:02x}")).collect()
 }
 
-/// Invites a lamp, proves that its token is known, and hands the file over. `progress` is told the bytes that have gone.
+/// Invites a lamp, proves that its token is known, and sends the file. Calls `progress` with the number of bytes sent.
 ///
 /// # Errors
 ///
-/// What the lamp said, or why it could not be asked.
+/// The lamp's error, or the reason why it could not be reached.
 pub fn send(
     lamp: SocketAddr,
     token: &str,
@@ -49,7 +49,8 @@ pub fn send(
             break;
         }
     }
-    let answer = answered.ok_or("espota: nobody answers; is UDP port 3232 open on the way?")?;
+    let answer =
+        answered.ok_or("espota: the lamp does not answer; is UDP port 3232 open on the way to it?")?;
     let nonce = answer.strip_prefix("AUTH ").filter(|n| n.len() == 64 && n.is_ascii());
     let nonce = nonce.ok_or_else(|| format!("espota: the lamp said: {answer}"))?;
     let (cnonce, response) = answer_to(nonce, token, invitation.as_bytes(), proof);
@@ -70,7 +71,7 @@ pub fn send(
             }
             Err(_) => {
                 return Err(format!(
-                    "espota: the lamp does not dial back; is TCP port {port} of this machine open to it?"
+                    "espota: the lamp does not connect back; is TCP port {port} of this machine open to it?"
                 ));
             }
         }
@@ -86,14 +87,14 @@ pub fn send(
         if said[..n].windows(2).any(|w| w == b"OK") {
             return Ok(());
         }
-        // A number of bytes, unless something is wrong.
+        // The lamp answers with a number of bytes, unless something is wrong.
         if said[..n].contains(&b'E') {
             last.push_str(&String::from_utf8_lossy(&said[..n]));
             break;
         }
     }
     loop {
-        // Who has said why may leave as it likes.
+        // A lamp that has reported an error may end the connection in any way.
         let n = stream.read(&mut said).or_else(|e| if last.is_empty() { Err(wrong(e)) } else { Ok(0) })?;
         last.push_str(&String::from_utf8_lossy(&said[..n]));
         if last.contains("OK") {
@@ -111,7 +112,7 @@ fn answer_to(nonce: &str, token: &str, chance: &[u8], proof: Proof) -> (String, 
     match proof {
         Proof::Md5 => {
             let cnonce = hex(&Md5::digest(chance));
-            // As the client does: with a byte order mark.
+            // As the client computes it: with a byte order mark.
             let password = hex(&Md5::digest([b"\xef\xbb\xbf", token.as_bytes()].concat()));
             let response = hex(&Md5::digest(format!("{password}:{}:{cnonce}", &nonce[..32])));
             (cnonce, response)

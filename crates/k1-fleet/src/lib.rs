@@ -1,17 +1,17 @@
-//! Many lamps: finding, asking, watching, judging and updating them, and the bridge to an MQTT broker.
+//! Many lamps: finding, querying, watching, judging and updating them, and the bridge to an MQTT broker.
 //!
 //! | Room | What it does |
 //! |---|---|
-//! | [`lamps`] | lamps on the network: found, asked, watched |
-//! | [`signing`] | the side that makes updates: keys, and signed updates as files |
+//! | [`lamps`] | lamps on the network: finds, queries and watches them |
+//! | [`signing`] | makes updates: keys, and signed updates as files |
 //! | [`rollout`] | firmware for many lamps, in steps |
-//! | [`espota`] | an update over the network as the Arduino world sends it |
+//! | [`espota`] | an update over the network by the protocol of Arduino's espota |
 //! | `cable` | an update through a cable (feature `usb`) |
-//! | [`virt`] | the virtual lamp on this machine |
-//! | [`bridge`] | lamps through an MQTT broker |
-//! | [`validate`] | whether a lamp meets the success criteria |
+//! | [`virt`] | runs a virtual lamp on this machine |
+//! | [`bridge`] | connects lamps to an MQTT broker |
+//! | [`validate`] | tests whether a lamp meets the success criteria |
 //! | [`cli`] | the options of the fleet's commands |
-//! | [`commands`] | what these commands do with the rooms above |
+//! | [`commands`] | the fleet's commands, made of the rooms above |
 
 #![forbid(unsafe_code)]
 

@@ -139,7 +139,7 @@ mod tests {
         let ids = [&first.id, &at_once.id, &other.id, &bridge.id].map(Clone::clone);
         assert!((1..4).all(|i| !ids[..i].contains(&ids[i])), "{ids:?}");
         drop((first, at_once, other));
-        // In whatever order they come back.
+        // They may come back in any order.
         assert_eq!(claim("run", "Kitchen/../💡").id, ids[2]);
         let first = claim("run", "Living room");
         assert_eq!((&first.id, &claim("run", "Living room").id), (&ids[0], &ids[1]));
@@ -158,7 +158,7 @@ mod tests {
                 assert_eq!(who.id, ids[usize::from(port == 3331)], "{order:?}");
             }
         }
-        // One that has moved to another port is still the first that is free.
+        // A program that has moved to another port still gets the first free id.
         assert_eq!(claim(8080).id, ids[0]);
         assert_eq!(claim(8080).id, ids[0]);
     }

@@ -1,7 +1,8 @@
 //! Owns the terminal while the strip is drawn on it, so that printed lines appear above the strip and nothing is torn.
 //!
-//! The strip is the bottom line, and the hidden cursor waits at its beginning. However a change of the window's width wraps
-//! the line, clearing from there downwards removes all of it. All writes to the terminal go through [`above`].
+//! The strip is the bottom line, and the hidden cursor waits at its beginning. Clearing from there downwards removes
+//! the whole strip, even if the terminal has wrapped it because its width has changed. All writes to the terminal go
+//! through [`above`].
 
 use std::cell::Cell;
 use std::io::{self, Write};
@@ -183,7 +184,7 @@ mod tests {
         }
     }
 
-    /// What a terminal of 40 columns shows of some bytes.
+    /// The screen of a terminal with 40 columns after some bytes.
     fn shown(bytes: &[u8]) -> vt100::Parser {
         let mut terminal = vt100::Parser::new(6, 40, 0);
         terminal.process(bytes);
@@ -196,14 +197,14 @@ mod tests {
         let strip_of = |width: usize| "▌".repeat(width - 1);
         strip.draw(&[[200; 3]; 30], 40).unwrap();
         strip.above(|| ());
-        // What is said goes to the same terminal, between the two.
+        // A printed line goes to the same terminal, between the two frames.
         let at = strip.out.windows(CLEAR.len()).rposition(|w| w == CLEAR).unwrap() + CLEAR.len();
         strip.out.splice(at..at, b"k1: one line\r\nand another\r\n".iter().copied());
         let terminal = shown(&strip.out);
         let rows: Vec<String> = terminal.screen().rows(0, 40).collect();
         assert_eq!(rows[..4], ["k1: one line".to_owned(), "and another".into(), strip_of(40), String::new()]);
         assert!(terminal.screen().hide_cursor() && terminal.screen().cursor_position() == (2, 0));
-        // A window that has become narrower: nothing of the wider strip is left.
+        // The window has become narrower: nothing is left of the wider strip.
         strip.draw(&[[200; 3]; 30], 20).unwrap();
         let rows: Vec<String> = shown(&strip.out).screen().rows(0, 40).collect();
         assert_eq!(rows[2..4], [strip_of(20), String::new()]);

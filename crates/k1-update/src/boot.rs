@@ -1,8 +1,9 @@
-//! What a bootloader does with the records: the contract of ESP-IDF's with rollback, for the virtual lamp's loader and
-//! for tests.
+//! What a bootloader does with the records: the contract of ESP-IDF's bootloader with rollback, for the virtual lamp's
+//! loader and for tests.
 //!
-//! An image that starts for the second time in its trial has failed and is called so. A new one is put on trial before
-//! it runs. What is not whole is not started (`bootloader_utility_get_selected_boot_partition`, ESP-IDF).
+//! An image that starts a second time during its trial has failed, and its record is marked as aborted. A new image is
+//! put on trial before it runs. A damaged image is not started (`bootloader_utility_get_selected_boot_partition`,
+//! ESP-IDF).
 
 use embedded_storage_async::nor_flash::NorFlash;
 
@@ -12,21 +13,21 @@ use crate::record;
 use crate::refusal::Refusal;
 use crate::slot::{self, Whole};
 
-/// What is started.
+/// The image to start.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Start {
-    /// The image.
+    /// The image and its slot.
     pub whole: Whole,
-    /// True if its record says that it is on trial now.
+    /// True if its record now says that it is on trial.
     pub on_trial: bool,
 }
 
-/// Keeps the records and says what to start; `None` if no slot holds a whole image.
+/// Updates the records and chooses the image to start; `None` if no slot holds a whole image.
 ///
 /// # Errors
 ///
-/// [`Refusal::Flash`] if nothing can be read. A record that cannot be written is no reason not to start, but none to
-/// start an image that could then not be taken back either.
+/// [`Refusal::Flash`] if the flash cannot be read. If a record cannot be written, an image still starts, but not a new
+/// one, because it could not be rolled back.
 pub async fn start<F: NorFlash>(flash: &mut F, layout: &Layout) -> Result<Option<Start>, Refusal> {
     let mut records = record::read(flash, layout).await?;
     for which in 0..2 {

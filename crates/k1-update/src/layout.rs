@@ -1,22 +1,22 @@
-//! Where slots and records lie.
+//! Addresses of slots and records in flash.
 
-/// Bytes that are erased at once.
+/// Bytes erased at once.
 pub const SECTOR: u32 = 4_096;
 
 /// One of the two places for an image.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Slot {
-    /// The first.
+    /// The first slot.
     App0,
-    /// The second.
+    /// The second slot.
     App1,
 }
 
 impl Slot {
-    /// Both.
+    /// Both slots.
     pub const ALL: [Self; 2] = [Self::App0, Self::App1];
 
-    /// The other one.
+    /// The other slot.
     pub const fn other(self) -> Self {
         match self {
             Self::App0 => Self::App1,
@@ -24,7 +24,7 @@ impl Slot {
         }
     }
 
-    /// Its name in the table of partitions.
+    /// Its name in the partition table.
     pub const fn name(self) -> &'static str {
         match self {
             Self::App0 => "app0",
@@ -33,21 +33,22 @@ impl Slot {
     }
 }
 
-/// A lamp's map of its flash: two sectors of records, and two slots of the same size, whole sectors all.
+/// A lamp's map of its flash: two sectors of records, and two slots of the same size. Everything consists of whole
+/// sectors.
 ///
 /// The last sector of a slot holds the image's manifest; the rest is for the image.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Layout {
-    /// Address of the two records, a sector each.
+    /// Address of the two records, one sector each.
     pub otadata: u32,
     /// Addresses of the slots.
     pub slots: [u32; 2],
-    /// Bytes of a slot.
+    /// Size of a slot in bytes.
     pub slot_size: u32,
 }
 
 impl Layout {
-    /// The K1's: its first 4 MB, as on the lamps in the field.
+    /// The layout of K1: the first 4 MB of flash, as on the lamps in the field.
     pub const K1: Self = Self { otadata: 0xe000, slots: [0x1_0000, 0x1f_0000], slot_size: 0x1e_0000 };
 
     /// Address of a slot.
@@ -55,7 +56,7 @@ impl Layout {
         self.slots[slot as usize]
     }
 
-    /// Bytes of the largest image.
+    /// Size of the largest image in bytes.
     pub const fn most(&self) -> u32 {
         self.slot_size - SECTOR
     }
@@ -65,7 +66,7 @@ impl Layout {
         self.slot(slot) + self.most()
     }
 
-    /// Address of a record.
+    /// Address of a record; `which` is 0 or 1.
     pub const fn record(&self, which: usize) -> u32 {
         self.otadata + SECTOR * which as u32
     }

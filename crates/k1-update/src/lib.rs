@@ -1,23 +1,23 @@
 #![no_std]
 #![forbid(unsafe_code)]
 
-//! What an update is, without I/O and without a heap: state machines over a NOR flash.
+//! Firmware updates without I/O and without a heap, as state machines over a NOR flash.
 //!
 //! | Room | What lives there |
 //! |---|---|
-//! | [`envelope`] | 128 bytes with a signature: what an operator states |
-//! | [`manifest`] | what an image is: board, chip, version, size, hash, counter |
-//! | [`trust`] | whose signature counts, and how that changes |
-//! | [`layout`] | where slots and records lie |
-//! | [`otadata`] | the two records that say which slot runs, in ESP-IDF's form |
-//! | [`boot`] | what a bootloader does with them |
-//! | [`session`] | an update on its way in: checked, written, read back |
-//! | [`slot`] | what a slot holds, read from end to end |
-//! | [`record`] | activation, confirmation, and the way back |
+//! | [`envelope`] | 128 bytes and a signature: a statement of the operator |
+//! | [`manifest`] | the description of an image: board, chip, version, size, hash, counter |
+//! | [`trust`] | the keys whose signatures count, and how they are replaced |
+//! | [`layout`] | addresses of slots and records |
+//! | [`otadata`] | the two records that select the slot to start, in ESP-IDF's format |
+//! | [`boot`] | what a bootloader does with the records |
+//! | [`session`] | an incoming update: checked, written, read back |
+//! | [`slot`] | the content of a slot, read completely |
+//! | [`record`] | activation, confirmation and rollback |
 //! | [`trial`] | whether a new image is good, judged by its own evidence |
-//! | [`refusal`] | why not |
+//! | [`refusal`] | reasons to refuse an update |
 //!
-//! The order of an update is a chain of types: only a finished [`Session`](session::Session), or a look at the slot
+//! The order of an update is a chain of types: only a finished [`Session`](session::Session), or reading the slot
 //! itself, gives a [`Whole`](slot::Whole); only a `Whole` can be activated.
 
 pub mod boot;

@@ -1,36 +1,36 @@
-//! What an image is, as its maker states it.
+//! The description of an image, as stated by its maker.
 //!
 //! | at | bytes | what |
 //! |---|---|---|
 //! | 0 | 8 | `K1UPDATE` |
-//! | 8 | 2 | form of this table: 1 |
-//! | 10 | 2 | seconds that a trial waits for a network which was there before |
-//! | 12 | 4 | bytes of the image |
+//! | 8 | 2 | format of this table: 1 |
+//! | 10 | 2 | time for which a trial waits for a network that was there before the update, in seconds |
+//! | 12 | 4 | size of the image in bytes |
 //! | 16 | 32 | SHA-256 of the image |
-//! | 48 | 16 | board, ASCII, filled with zeros |
-//! | 64 | 16 | chip, likewise |
-//! | 80 | 24 | version, likewise |
-//! | 104 | 4 | counter: what is below the highest one that a lamp has confirmed is refused |
+//! | 48 | 16 | board, ASCII, padded with zeros |
+//! | 64 | 16 | chip, padded likewise |
+//! | 80 | 24 | version, padded likewise |
+//! | 104 | 4 | counter: a lamp refuses an image with a lower counter than the highest it has confirmed |
 //! | 108 | 8 | first bytes of the SHA-256 of the signer's key |
 //! | 116 | 12 | zeros |
-//! | 128 | 64 | Ed25519 over all of this |
+//! | 128 | 64 | Ed25519 signature of all of this |
 //!
-//! Numbers are little endian. A file for an update is the manifest and, right behind it, the image.
+//! Numbers are little-endian. The file of an update is the manifest, directly followed by the image.
 
 use crate::envelope::{BODY, ENVELOPE, Envelope, number};
 use crate::refusal::Refusal;
 
 const MAGIC: &[u8; 8] = b"K1UPDATE";
 const FORM: u32 = 1;
-/// How long a trial waits for its network if the maker does not say otherwise, in seconds.
+/// Default time for which a trial waits for its network, in seconds.
 pub const PATIENCE_S: u16 = 300;
 
-/// A short text in a fixed place: printable ASCII.
+/// A short text of fixed size: printable ASCII.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Name<const N: usize>([u8; N]);
 
 impl<const N: usize> Name<N> {
-    /// A text of 1 … `N` printable ASCII characters without spaces; `None` for any other.
+    /// A text of 1 to `N` printable ASCII characters without spaces; `None` for other texts.
     pub fn new(text: &str) -> Option<Self> {
         let fits = (1..=N).contains(&text.len()) && text.bytes().all(|b| b.is_ascii_graphic());
         let mut name = [0; N];
@@ -51,32 +51,32 @@ impl<const N: usize> Name<N> {
     /// The text.
     pub fn as_str(&self) -> &str {
         let length = self.0.iter().position(|b| *b == 0).unwrap_or(N);
-        // Only ASCII is ever let in.
+        // `new` and `read` accept only ASCII.
         core::str::from_utf8(&self.0[..length]).unwrap_or_default()
     }
 }
 
-/// What an image is.
+/// The description of an image.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Manifest {
-    /// Seconds that a trial waits for a network which was there before.
+    /// Time for which a trial waits for a network that was there before the update, in seconds.
     pub patience_s: u16,
-    /// Bytes of the image; never 0.
+    /// Size of the image in bytes; never 0.
     pub size: u32,
     /// SHA-256 of the image.
     pub hash: [u8; 32],
-    /// Board that it is for, as in `k1-device`'s answers.
+    /// Board that the image is for, as in `k1-device`'s answers.
     pub board: Name<16>,
-    /// Chip that it is for.
+    /// Chip that the image is for.
     pub chip: Name<16>,
-    /// Version, for people.
+    /// Version to show to people.
     pub version: Name<24>,
     /// Anti-downgrade counter.
     pub counter: u32,
 }
 
 impl Manifest {
-    /// Reads what an envelope states about an image. The signature is not looked at.
+    /// Reads the description of an image from an envelope. Does not check the signature.
     ///
     /// # Errors
     ///
@@ -107,7 +107,7 @@ impl Manifest {
         if manifest.size == 0 { Err(Refusal::Empty) } else { Ok(manifest) }
     }
 
-    /// The envelope that states this, not signed: as an image has it that came by cable.
+    /// The unsigned envelope of this manifest. An image that was installed by cable has such an envelope.
     pub fn envelope(&self) -> Envelope {
         let mut s = [0; ENVELOPE];
         s[..8].copy_from_slice(MAGIC);
@@ -122,7 +122,7 @@ impl Manifest {
         Envelope(s)
     }
 
-    /// First 8 bytes of the hash: how an image is told from another at a glance.
+    /// First 8 bytes of the hash, a short name of the image.
     pub fn short_hash(&self) -> [u8; 8] {
         let mut short = [0; 8];
         short.copy_from_slice(&self.hash[..8]);

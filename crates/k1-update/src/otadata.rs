@@ -1,17 +1,18 @@
-//! The two records that say which slot runs, in ESP-IDF's form, read as tolerantly as its bootloader reads them.
+//! The two records that select the slot to start, in ESP-IDF's format, read as tolerantly as its bootloader reads them.
 //!
-//! A record has 32 bytes at the start of a sector: sequence number, 20 bytes that IDF leaves to the application, state,
-//! and a CRC of the sequence number alone. It counts if its CRC fits; of those that may boot, the highest number wins,
-//! and names its slot by (number − 1) mod 2 (`esp_ota_select_entry_t` and `bootloader_utility.c` of ESP-IDF).
+//! A record is 32 bytes at the start of a sector: sequence number, 20 bytes that IDF leaves to the application, state,
+//! and a CRC of the sequence number alone. It counts if its CRC is right. Of the records that may boot, the one with
+//! the highest number wins, and selects the slot (number − 1) mod 2 (`esp_ota_select_entry_t` and
+//! `bootloader_utility.c` of ESP-IDF).
 
 use crc::{Algorithm, Crc, NoTable};
 
 use crate::layout::Slot;
 
-/// Bytes of a record.
+/// Size of a record in bytes.
 pub const ENTRY: usize = 32;
 
-/// The CRC-32 of the chips' ROM with an all-ones start, which it inverts before it begins.
+/// The CRC-32 of the chips' ROM with an initial value of all ones, which the ROM inverts first.
 const ROM_CRC: Crc<u32, NoTable> = Crc::<u32, NoTable>::new(&Algorithm {
     width: 32,
     poly: 0x04c1_1db7,
@@ -23,20 +24,20 @@ const ROM_CRC: Crc<u32, NoTable> = Crc::<u32, NoTable>::new(&Algorithm {
     residue: 0xdebb_20e3,
 });
 
-/// How far an image has come.
+/// State of an image.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum State {
-    /// To be tried at the next start.
+    /// Activated, to be tried at the next start.
     New,
-    /// On trial. Whoever starts again in this state has failed.
+    /// On trial. An image that starts again in this state has failed.
     Pending,
-    /// Confirmed.
+    /// Confirmed: the image stays.
     Valid,
-    /// Called bad by itself.
+    /// Rejected by itself.
     Invalid,
     /// Failed its trial.
     Aborted,
-    /// Never judged: what a tool writes that knows no trials.
+    /// Never judged: written by a tool that does not support trials.
     Unjudged,
 }
 
@@ -64,43 +65,43 @@ impl State {
     }
 }
 
-/// What one start of a lamp tells the next, in the bytes that IDF leaves free.
+/// Information that one start of a lamp leaves for the next, in the bytes that IDF leaves free.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub struct Note {
     /// There was a network just before the update.
     pub had_network: bool,
-    /// The bootloader was seen to put an image on trial.
+    /// The bootloader was observed to put an image on trial.
     pub is_armed: bool,
-    /// The bootloader was asked for that.
+    /// The bootloader was asked to put an image on trial, to test whether it does.
     pub was_asked: bool,
-    /// How well the image before did just before the update.
+    /// Pace of the previous image just before the update.
     pub before: Pace,
 }
 
-/// How much of what is due is done, in fifteenths; 0 = nobody has measured.
+/// Share of the due work that is done, in fifteenths; 0 means not measured.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub struct Pace {
-    /// Frames.
+    /// Frames shown.
     pub frames: u8,
-    /// Hops of sound.
+    /// Hops of sound analysed.
     pub hops: u8,
 }
 
 const NOTE_MARK: [u8; 2] = *b"K1";
 
-/// A record that counts.
+/// A valid record.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Entry {
-    /// The higher one wins.
+    /// Sequence number; the higher one wins.
     pub sequence: u32,
-    /// How far its image has come.
+    /// State of its image.
     pub state: State,
-    /// What was left for the next start.
+    /// Information for the next start.
     pub note: Note,
 }
 
 impl Entry {
-    /// Reads a record; `None` if it does not count.
+    /// Reads a record; `None` if it is not valid.
     pub fn read(bytes: &[u8; ENTRY]) -> Option<Self> {
         let word = |at: usize| u32::from_le_bytes([bytes[at], bytes[at + 1], bytes[at + 2], bytes[at + 3]]);
         let (sequence, state, sum) = (word(0), word(24), word(28));
@@ -117,7 +118,7 @@ impl Entry {
         Some(Self { sequence, state: State::from_word(state), note })
     }
 
-    /// The record.
+    /// The bytes of the record.
     pub fn bytes(&self) -> [u8; ENTRY] {
         let mut bytes = [0xff; ENTRY];
         let sequence = self.sequence.to_le_bytes();
@@ -131,7 +132,7 @@ impl Entry {
         bytes
     }
 
-    /// The slot that it names.
+    /// The slot that it selects.
     pub const fn slot(&self) -> Slot {
         if self.sequence.wrapping_sub(1).is_multiple_of(2) { Slot::App0 } else { Slot::App1 }
     }
@@ -141,7 +142,7 @@ impl Entry {
         !matches!(self.state, State::Invalid | State::Aborted)
     }
 
-    /// True from activation to the verdict.
+    /// True between activation and verdict.
     pub const fn is_on_trial(&self) -> bool {
         matches!(self.state, State::New | State::Pending)
     }
@@ -152,7 +153,7 @@ impl Entry {
 pub struct Records(pub [Option<Entry>; 2]);
 
 impl Records {
-    /// Which record a bootloader chooses; `None` leaves it to try the slots from the first.
+    /// Index of the record that a bootloader chooses; `None` lets it try the slots from the first.
     pub fn chosen(&self) -> Option<usize> {
         let number = |which: usize| self.0[which].filter(Entry::may_boot).map(|e| e.sequence);
         match (number(0), number(1)) {
@@ -161,13 +162,13 @@ impl Records {
         }
     }
 
-    /// The newest record of a slot.
+    /// The newest record of a slot, with its index.
     pub fn of(&self, slot: Slot) -> Option<(usize, Entry)> {
         let both = self.0.iter().enumerate().filter_map(|(which, e)| Some((which, (*e)?)));
         both.filter(|(_, e)| e.slot() == slot).max_by_key(|(_, e)| e.sequence)
     }
 
-    /// The lowest number above all others that names `slot`; `None` if the numbers have run out.
+    /// The lowest number above all others that selects `slot`; `None` if no number is left.
     pub fn next(&self, slot: Slot) -> Option<u32> {
         let highest = self.0.iter().flatten().map(|e| e.sequence).max().unwrap_or(0);
         let above = |n: u32| highest.checked_add(n).filter(|s| *s < u32::MAX);
@@ -180,7 +181,7 @@ impl Records {
 mod tests {
     use super::*;
 
-    /// What IDF's `otatool.py` writes for the first two numbers.
+    /// Written by IDF's `otatool.py` for the first two numbers.
     #[test]
     fn the_sum_is_the_one_of_the_chips() {
         assert_eq!(ROM_CRC.checksum(&1_u32.to_le_bytes()), 0x4743_989a);

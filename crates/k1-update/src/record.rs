@@ -1,7 +1,8 @@
-//! The records in flash: activation, confirmation, and the way back.
+//! Writes the records in flash: activation, confirmation and rollback.
 //!
-//! A record is written body first and its number last, in one word: before that word it does not count, and with it all
-//! of it does. So no cut can leave an image that runs without a trial, and none can leave no image that runs.
+//! The body of a record is written first, and its sequence number last, as one word. The record counts only once this
+//! word is written, and then all of it counts. So wherever power is lost, some image starts, and no image starts
+//! without a trial.
 
 use embedded_storage_async::nor_flash::NorFlash;
 
@@ -14,7 +15,7 @@ use crate::slot::Whole;
 ///
 /// # Errors
 ///
-/// [`Refusal::Flash`].
+/// [`Refusal::Flash`] if the flash cannot be read.
 pub async fn read<F: NorFlash>(flash: &mut F, layout: &Layout) -> Result<Records, Refusal> {
     let mut records = Records([None; 2]);
     for (which, record) in records.0.iter_mut().enumerate() {
@@ -25,7 +26,7 @@ pub async fn read<F: NorFlash>(flash: &mut F, layout: &Layout) -> Result<Records
     Ok(records)
 }
 
-/// Takes a record away.
+/// Erases a record.
 pub(crate) async fn erase<F: NorFlash>(flash: &mut F, layout: &Layout, which: usize) -> Result<(), Refusal> {
     let at = layout.record(which);
     flash.erase(at, at + SECTOR).await.map_err(|_| Refusal::Flash)
@@ -50,23 +51,23 @@ pub(crate) async fn write<F: NorFlash>(
     flash.write(at, &bytes[..4]).await.map_err(|_| Refusal::Flash)
 }
 
-/// How the running image stands.
+/// State of the running image.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Standing {
-    /// On trial, and what was left for this start. `armed` = the bootloader has put it there, and will take it back.
+    /// On trial. `armed` means that the bootloader has started the trial and will end it.
     Trial {
-        /// What the start before has left.
+        /// Left by the previous start.
         note: Note,
-        /// True if the bootloader knows of trials.
+        /// True if the bootloader supports trials.
         armed: bool,
     },
-    /// Confirmed, and what was left.
+    /// Confirmed, with the note of its record.
     Sure(Note),
-    /// No record says so; it runs because a bootloader has found nothing else, or nothing yet.
+    /// No record names it: the bootloader found no other image, or no image was ever activated.
     Unrecorded,
 }
 
-/// How the image in `running` stands.
+/// State of the image in `running`.
 pub fn standing(records: &Records, running: Slot) -> Standing {
     match records.of(running) {
         Some((_, Entry { state: State::New, note, .. })) => Standing::Trial { note, armed: false },
@@ -76,18 +77,18 @@ pub fn standing(records: &Records, running: Slot) -> Standing {
     }
 }
 
-/// Makes sure that the running image is the one that comes back whatever happens next; answers with its record.
+/// Makes the running image the one that starts next, whatever happens; returns the index of its record.
 ///
 /// # Errors
 ///
-/// [`Refusal::OnTrial`]: then the other image is the one that comes back. [`Refusal::Flash`], [`Refusal::ReadBack`].
+/// [`Refusal::OnTrial`], because the other image would start next then. [`Refusal::Flash`], [`Refusal::ReadBack`].
 pub async fn settle<F: NorFlash>(flash: &mut F, layout: &Layout, running: Slot) -> Result<usize, Refusal> {
     let records = read(flash, layout).await?;
     let own = match (standing(&records, running), records.of(running)) {
         (Standing::Trial { .. }, _) => return Err(Refusal::OnTrial),
         (Standing::Sure(_), Some((own, _))) => own,
         _ => {
-            // Where nothing is lost: what counts least.
+            // Use the record that matters least, so that nothing is lost.
             let weight = |which: &usize| records.0[*which].map_or(0, |e| 1 + u64::from(e.sequence));
             let bootable = |which: &usize| records.0[*which].is_some_and(|e| e.may_boot());
             let own = usize::from((bootable(&1), weight(&1)) < (bootable(&0), weight(&0)));
@@ -96,15 +97,15 @@ pub async fn settle<F: NorFlash>(flash: &mut F, layout: &Layout, running: Slot) 
             own
         }
     };
-    // Something was activated and not started yet, or names an image that a bootloader could not start.
+    // The other record was activated but not started yet, or names an image that a bootloader cannot start.
     if read(flash, layout).await?.chosen() != Some(own) {
         erase(flash, layout, 1 - own).await?;
     }
     Ok(own)
 }
 
-/// Lets the other slot's image be tried at the next start, and tells it what it is measured by: whether there is a
-/// network, and how well the running image does.
+/// Activates the image in the other slot for a trial at the next start. The note tells the new image how it will be
+/// judged: by whether there is a network (`had_network`) and by the pace of the running image (`before`).
 ///
 /// # Errors
 ///
@@ -126,13 +127,13 @@ pub async fn activate<F: NorFlash>(
     write(flash, layout, 1 - own, Entry { sequence, state: State::New, note }).await
 }
 
-/// The running image was found good: it stays.
+/// Confirms the running image, which was found good.
 ///
-/// A cut in the middle of this brings the image before back; the new one is still there to be activated again.
+/// If power is lost in between, the previous image starts, and the new one can be activated again.
 ///
 /// # Errors
 ///
-/// [`Refusal::Flash`], [`Refusal::ReadBack`].
+/// [`Refusal::Flash`] or [`Refusal::ReadBack`] if the record cannot be written.
 pub async fn confirm<F: NorFlash>(flash: &mut F, layout: &Layout, running: Slot) -> Result<(), Refusal> {
     let records = read(flash, layout).await?;
     let Some((own, entry)) = records.of(running).filter(|(_, e)| e.is_on_trial()) else { return Ok(()) };
@@ -145,18 +146,19 @@ pub async fn confirm<F: NorFlash>(flash: &mut F, layout: &Layout, running: Slot)
     write(flash, layout, own, Entry { state: State::Valid, note, ..entry }).await
 }
 
-/// The running image was found bad: the next start is the other's. An armed bootloader does this by itself.
+/// Rejects the running image, which was found bad, so that the other one starts next. An armed bootloader does the same
+/// by itself.
 ///
 /// # Errors
 ///
-/// [`Refusal::Flash`], [`Refusal::ReadBack`].
+/// [`Refusal::Flash`] or [`Refusal::ReadBack`] if the record cannot be written.
 pub async fn give_up<F: NorFlash>(flash: &mut F, layout: &Layout, running: Slot) -> Result<(), Refusal> {
     let records = read(flash, layout).await?;
     let Some((own, entry)) = records.of(running).filter(|(_, e)| e.is_on_trial()) else { return Ok(()) };
     write(flash, layout, own, Entry { state: State::Aborted, ..entry }).await
 }
 
-/// Asks the bootloader for a proof that it knows of trials: puts the running image on trial at the next start.
+/// Tests whether the bootloader supports trials: puts the running image on trial at the next start.
 ///
 /// # Errors
 ///

@@ -1,67 +1,67 @@
-//! Why an update was refused, as types with a sentence each.
+//! Reasons to refuse an update, each with a sentence for the user.
 
 use core::fmt;
 
-/// Why not.
+/// Why an update was refused.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Refusal {
-    /// The lamp trusts nobody yet.
+    /// The lamp trusts no key yet.
     NoKeys,
-    /// What came is not an update for a K1.
+    /// The bytes are not an update for a K1.
     NotAnUpdate,
-    /// What came states no set of keys.
+    /// The bytes are not a set of keys.
     NotAKeySet,
-    /// A form of manifest or statement that this firmware does not know.
+    /// The manifest or statement has a format that this firmware does not know.
     UnknownForm,
-    /// Signed with a key that the lamp does not trust.
+    /// The signer's key is not trusted by the lamp.
     UnknownKey,
-    /// The signature does not fit what is stated.
+    /// The signature does not match the signed bytes.
     BadSignature,
-    /// For another board.
+    /// The image is for another board.
     WrongBoard,
-    /// For another chip.
+    /// The image is for another chip.
     WrongChip,
-    /// Its counter is below what the lamp has confirmed.
+    /// The image's counter is below the highest one that the lamp has confirmed.
     TooOld {
-        /// What it says.
+        /// Counter of the image.
         counter: u32,
-        /// What the lamp asks for.
+        /// Lowest counter that the lamp accepts.
         floor: u32,
     },
-    /// A set of keys that was replaced already.
+    /// The set of keys has been replaced already.
     OldKeys {
         /// Generation in force.
         generation: u32,
     },
-    /// Larger than a slot.
+    /// The image is larger than a slot.
     TooLarge {
-        /// Bytes that fit.
+        /// Size of the largest image, in bytes.
         most: u32,
     },
-    /// It announces no byte.
+    /// The manifest announces an image of 0 bytes.
     Empty,
-    /// It ended before its announced size.
+    /// The update ended before its announced size.
     TooShort {
-        /// Bytes that came.
+        /// Bytes received.
         got: u32,
-        /// Bytes that were announced.
+        /// Bytes announced.
         size: u32,
     },
-    /// It went on behind its announced size.
+    /// The update is longer than announced.
     TooLong,
-    /// Its hash is not the one that was signed.
+    /// The hash of the image differs from the signed one.
     WrongHash,
     /// The flash does not hold what was written.
     ReadBack,
     /// The flash refused an operation.
     Flash,
-    /// The running image is on trial itself.
+    /// The running image is on trial.
     OnTrial,
-    /// Another update is on its way in.
+    /// Another update is being received.
     Busy,
-    /// The other slot holds no whole image.
+    /// The other slot does not hold a whole image.
     NothingThere,
-    /// It stopped arriving.
+    /// The update stopped arriving.
     Stalled,
 }
 
@@ -72,7 +72,7 @@ impl fmt::Display for Refusal {
             Self::NotAnUpdate => f.write_str("this is not a signed update: make one with `k1 sign IMAGE`"),
             Self::NotAKeySet => f.write_str("this is not a set of keys: make one with `k1 keys`"),
             Self::UnknownForm => {
-                f.write_str("made for a later firmware: update in steps, or sign with an older k1")
+                f.write_str("made for later firmware: update in steps, or sign with an older k1")
             }
             Self::UnknownKey => f.write_str("signed with a key that this lamp does not trust"),
             Self::BadSignature => f.write_str("the signature does not fit: the file was changed or damaged"),
@@ -80,17 +80,20 @@ impl fmt::Display for Refusal {
             Self::WrongChip => f.write_str("made for another chip"),
             Self::TooOld { counter, floor } => write!(
                 f,
-                "its counter is {counter}, and this lamp has confirmed {floor}: what is older is not let in"
+                "its counter is {counter}, but this lamp has confirmed {floor} and refuses lower counters"
             ),
             Self::OldKeys { generation } => {
-                write!(f, "the set in force has generation {generation}; a new one needs a higher one")
+                write!(
+                    f,
+                    "the lamp's set of keys has generation {generation}; a new set needs a higher generation"
+                )
             }
-            Self::TooLarge { most } => write!(f, "larger than the {most} bytes that fit a slot"),
-            Self::Empty => f.write_str("it announces an image of no bytes"),
+            Self::TooLarge { most } => write!(f, "the image is larger than the {most} bytes that fit a slot"),
+            Self::Empty => f.write_str("its manifest announces an image of 0 bytes"),
             Self::TooShort { got, size } => {
                 write!(f, "it ended after {got} of {size} bytes: send it again")
             }
-            Self::TooLong => f.write_str("it goes on behind the size that was signed"),
+            Self::TooLong => f.write_str("it is longer than the size that was signed"),
             Self::WrongHash => {
                 f.write_str("the image is not the one that was signed: it was changed or damaged")
             }
@@ -99,11 +102,11 @@ impl fmt::Display for Refusal {
             }
             Self::Flash => f.write_str("the flash refused an operation"),
             Self::OnTrial => {
-                f.write_str("the running image is on trial: wait for its verdict, or take it back first")
+                f.write_str("the running image is on trial: wait for its verdict, or roll it back first")
             }
-            Self::Busy => f.write_str("another update is on its way in: wait for its end"),
+            Self::Busy => f.write_str("another update is being received: wait until it ends"),
             Self::NothingThere => f.write_str("the other slot holds nothing good to go back to"),
-            Self::Stalled => f.write_str("nothing came for a while: send it again"),
+            Self::Stalled => f.write_str("the update stopped arriving: send it again"),
         }
     }
 }

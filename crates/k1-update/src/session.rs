@@ -1,4 +1,4 @@
-//! An update on its way in: checked before the flash is touched, written as it comes, and read back.
+//! An incoming update: checked before the flash is touched, written as it arrives, and read back.
 
 use embedded_storage_async::nor_flash::NorFlash;
 use sha2::{Digest, Sha256};
@@ -11,26 +11,26 @@ use crate::refusal::Refusal;
 use crate::slot::{Whole, seal};
 use crate::trust::Trust;
 
-/// Bytes that are programmed at once.
+/// Bytes programmed at once.
 const PAGE: usize = 256;
 
-/// Who asks at the door.
+/// What an incoming update is checked against.
 #[derive(Clone, Copy, Debug)]
 pub struct Gate<'a> {
-    /// Whose signature counts.
+    /// The keys whose signatures count.
     pub trust: &'a Trust,
     /// Board of the lamp.
     pub board: &'a str,
-    /// Its chip.
+    /// Chip of the lamp.
     pub chip: &'a str,
 }
 
 impl Gate<'_> {
-    /// Lets a manifest in, or says why not.
+    /// Checks a manifest.
     ///
     /// # Errors
     ///
-    /// Every [`Refusal`] that does not need the image.
+    /// Every [`Refusal`] that can be determined without the image.
     pub fn admit(&self, envelope: &Envelope, layout: &Layout) -> Result<Manifest, Refusal> {
         let manifest = Manifest::read(envelope)?;
         self.trust.check(envelope)?;
@@ -50,7 +50,7 @@ impl Gate<'_> {
     }
 }
 
-/// An image on its way into a slot.
+/// An image that is being received.
 struct Intake {
     envelope: Envelope,
     manifest: Manifest,
@@ -61,7 +61,7 @@ struct Intake {
 
 #[allow(
     clippy::large_enum_variant,
-    reason = "there is one, and for nearly all of its life it is the largest"
+    reason = "there is only one, and nearly all the time it is the largest variant"
 )]
 enum Phase {
     Manifest { envelope: [u8; ENVELOPE], got: usize },
@@ -69,7 +69,7 @@ enum Phase {
     Refused(Refusal),
 }
 
-/// An update on its way in. There is one at a time: whoever holds the flash holds it.
+/// An incoming update. Only the owner of the flash can have one, so there is one at a time.
 pub struct Session {
     layout: Layout,
     running: Slot,
@@ -77,12 +77,12 @@ pub struct Session {
 }
 
 impl Session {
-    /// A session of the image in `running`; what comes goes into the other slot.
+    /// A session for a lamp that runs the image in `running`; the update is written to the other slot.
     pub fn new(layout: Layout, running: Slot) -> Self {
         Self { layout, running, phase: Phase::Manifest { envelope: [0; ENVELOPE], got: 0 } }
     }
 
-    /// What comes, as soon as its manifest was let in.
+    /// The manifest of the update, once it has been accepted.
     pub fn manifest(&self) -> Option<&Manifest> {
         match &self.phase {
             Phase::Image(intake) => Some(&intake.manifest),
@@ -90,7 +90,7 @@ impl Session {
         }
     }
 
-    /// Bytes of the image that have come.
+    /// Bytes of the image received so far.
     pub fn received(&self) -> u32 {
         match &self.phase {
             Phase::Image(intake) => intake.received,
@@ -98,13 +98,13 @@ impl Session {
         }
     }
 
-    /// Takes the next bytes, cut anywhere. The flash is not touched before the manifest was let in, and after a
-    /// refusal not any more.
+    /// Takes the next bytes, in pieces of any size. Does not touch the flash before the manifest has been accepted, or
+    /// after a refusal.
     ///
     /// # Errors
     ///
-    /// Every [`Refusal`] of [`Gate::admit`], of [`record::settle`], [`Refusal::TooLong`], [`Refusal::Flash`]; then the
-    /// same again.
+    /// Every [`Refusal`] of [`Gate::admit`] and of [`record::settle`], [`Refusal::TooLong`], [`Refusal::Flash`]. After
+    /// an error, every further call returns the same error.
     pub async fn take<F: NorFlash>(
         &mut self,
         flash: &mut F,
@@ -143,20 +143,20 @@ impl Session {
         result
     }
 
-    /// Before the first byte of the other slot goes: the running image is the one that comes back, and the other is no
-    /// image any more.
+    /// Prepares the other slot before its first byte is overwritten: makes the running image the one that starts next,
+    /// and invalidates the image in the other slot.
     async fn prepare<F: NorFlash>(&self, flash: &mut F) -> Result<(), Refusal> {
         record::settle(flash, &self.layout, self.running).await?;
         let at = self.layout.manifest(self.running.other());
         flash.erase(at, at + SECTOR).await.map_err(|_| Refusal::Flash)
     }
 
-    /// The last byte has come: checks the image as it stands in flash and puts its manifest behind it.
+    /// Finishes the update after its last byte: checks the image in flash and writes its manifest behind it.
     ///
     /// # Errors
     ///
-    /// [`Refusal::TooShort`], [`Refusal::WrongHash`], [`Refusal::ReadBack`], [`Refusal::Flash`], or why it was refused
-    /// before.
+    /// [`Refusal::TooShort`], [`Refusal::WrongHash`], [`Refusal::ReadBack`], [`Refusal::Flash`], or the earlier
+    /// refusal.
     pub async fn finish<F: NorFlash>(self, flash: &mut F) -> Result<Whole, Refusal> {
         let slot = self.running.other();
         let mut intake = match self.phase {
@@ -201,7 +201,7 @@ impl Intake {
         Ok(())
     }
 
-    /// What did not fill a page.
+    /// Writes the rest that did not fill a page.
     async fn flush<F: NorFlash>(&mut self, flash: &mut F, start: u32) -> Result<(), Refusal> {
         match self.received % PAGE as u32 {
             0 => Ok(()),

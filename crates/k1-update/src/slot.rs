@@ -1,4 +1,4 @@
-//! What a slot holds: an image, and behind it the manifest that says what the image is.
+//! The content of a slot: an image, followed by the manifest that describes it.
 
 use embedded_storage_async::nor_flash::NorFlash;
 use sha2::{Digest, Sha256};
@@ -8,10 +8,10 @@ use crate::layout::{Layout, Slot};
 use crate::manifest::Manifest;
 use crate::refusal::Refusal;
 
-/// Bytes that are read at once.
+/// Bytes read at once.
 const AT_ONCE: usize = 512;
 
-/// A slot that was read from end to end and holds what its manifest says.
+/// A slot that was read completely and holds what its manifest describes.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Whole {
     slot: Slot,
@@ -19,22 +19,22 @@ pub struct Whole {
 }
 
 impl Whole {
-    /// Where it is.
+    /// The slot that was read.
     pub fn slot(&self) -> Slot {
         self.slot
     }
 
-    /// What it is.
+    /// The manifest of its image.
     pub fn manifest(&self) -> &Manifest {
         &self.manifest
     }
 }
 
-/// What a slot's manifest says; `None` if there is none. The image is not looked at.
+/// The manifest in a slot; `None` if there is none. Does not read the image.
 ///
 /// # Errors
 ///
-/// [`Refusal::Flash`].
+/// [`Refusal::Flash`] if the flash cannot be read.
 pub async fn labelled<F: NorFlash>(
     flash: &mut F,
     layout: &Layout,
@@ -45,23 +45,23 @@ pub async fn labelled<F: NorFlash>(
     Ok(Manifest::read(&Envelope(envelope)).ok().filter(|m| m.size <= layout.most()))
 }
 
-/// Reads a slot from end to end; `None` if it does not hold what its manifest says. The signature was checked at the
-/// door, before the manifest was written.
+/// Reads a slot completely; `None` if it does not hold what its manifest describes. Does not check the signature, which
+/// was checked before the manifest was written.
 ///
 /// # Errors
 ///
-/// [`Refusal::Flash`].
+/// [`Refusal::Flash`] if the flash cannot be read.
 pub async fn find<F: NorFlash>(flash: &mut F, layout: &Layout, slot: Slot) -> Result<Option<Whole>, Refusal> {
     let Some(manifest) = labelled(flash, layout, slot).await? else { return Ok(None) };
     let hash = hash(flash, layout.slot(slot), manifest.size).await?;
     Ok((hash == manifest.hash).then_some(Whole { slot, manifest }))
 }
 
-/// Puts the manifest behind an image that was written, once the image reads back as the manifest says.
+/// Writes the manifest behind an image, after reading the image back and comparing it with the manifest.
 ///
 /// # Errors
 ///
-/// [`Refusal::ReadBack`] if the flash does not hold one of them, [`Refusal::Flash`].
+/// [`Refusal::ReadBack`] if the flash holds another image or manifest than was written, [`Refusal::Flash`].
 pub(crate) async fn seal<F: NorFlash>(
     flash: &mut F,
     layout: &Layout,

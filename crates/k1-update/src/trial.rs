@@ -1,35 +1,35 @@
 //! Whether a new image is good, judged by its own evidence.
 //!
-//! Everything that a lamp can see in itself must hold together for a while. A network counts only if there was one just
-//! before: then it must come back, and gets minutes for it. A lamp that had one and does not find it again takes
-//! itself back even if it is the router that is down, for it cannot tell; the image before then waits as well, and
-//! nothing is lost but time.
+//! Everything that a lamp can check in itself must be good for 10 s without interruption. The network counts only if
+//! there was one just before the update; then it must come back within minutes. A lamp that does not find its network
+//! again rolls back even if the router is down, because it cannot tell the difference. The previous image then waits
+//! for the network as well, and only time is lost.
 
 use core::fmt;
 
-/// How long everything must hold without a break, in µs.
+/// Time for which everything must be good without interruption, in µs.
 const GOOD_US: u64 = 10_000_000;
-/// A lamp must have become good after this, but for its network, in µs.
+/// Time within which everything except the network must become good, in µs.
 const SOON_US: u64 = 60_000_000;
 
-/// What a lamp sees in itself, once a second.
+/// What a lamp observes about itself, once a second.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Evidence {
     /// Frames leave on time.
     pub frames: bool,
     /// Snapshots are fresh.
     pub sound: bool,
-    /// No snapshot was ever torn on its way from core to core.
+    /// No snapshot was ever torn between the cores.
     pub whole: bool,
     /// Settings can be written and read.
     pub storage: bool,
-    /// Its own API answers.
+    /// The lamp's own API answers.
     pub api: bool,
-    /// It has an address.
+    /// The lamp has a network address.
     pub network: bool,
 }
 
-/// What an image has failed in.
+/// Why an image failed its trial.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Failing {
     /// Frames were late.
@@ -38,13 +38,13 @@ pub enum Failing {
     Sound,
     /// A snapshot was torn.
     Torn,
-    /// Settings could not be written.
+    /// Settings could not be written or read.
     Storage,
-    /// Its API did not answer.
+    /// The lamp's own API did not answer.
     Api,
-    /// The network that was there did not come back.
+    /// The network that was there before the update did not come back.
     Network,
-    /// Nothing; its owner wants the one before.
+    /// The owner asked for the previous image.
     Wished,
 }
 
@@ -57,39 +57,39 @@ impl fmt::Display for Failing {
             Self::Storage => "trial: settings could not be written",
             Self::Api => "trial: its own API did not answer",
             Self::Network => "trial: the network that was there did not come back",
-            Self::Wished => "trial: taken back by its owner",
+            Self::Wished => "trial: rolled back by its owner",
         })
     }
 }
 
-/// What is to be done.
+/// Result of a trial.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Verdict {
-    /// Nothing yet.
+    /// No result yet.
     Undecided,
-    /// Confirm it.
+    /// The image is good: confirm it.
     Good,
-    /// Take it back.
+    /// The image is bad: roll it back.
     Bad(Failing),
 }
 
-/// A trial under way.
+/// A trial in progress.
 #[derive(Clone, Copy, Debug)]
 pub struct Trial {
     began_us: u64,
     good_since_us: Option<u64>,
-    /// How long the network may take, in µs; `None` = it does not count.
+    /// Time for the network to come back, in µs; `None` if the network does not count.
     patience_us: Option<u64>,
 }
 
 impl Trial {
-    /// A trial that begins now; `patience_s` is for the network, and `None` if there was none before.
+    /// Begins a trial. `patience_s` is the time for the network to come back, or `None` if there was no network before.
     pub fn new(now_us: u64, patience_s: Option<u16>) -> Self {
         let patience_us = patience_s.map(|s| u64::from(s) * 1_000_000);
         Self { began_us: now_us, good_since_us: None, patience_us }
     }
 
-    /// Looks at the evidence, once a second or so.
+    /// Judges the evidence. To be called about once a second.
     pub fn look(&mut self, now_us: u64, e: &Evidence) -> Verdict {
         let since_began = now_us.saturating_sub(self.began_us);
         let parts = [
@@ -140,9 +140,9 @@ mod tests {
             (Failing::Api, Evidence { api: false, ..GOOD }),
         ] {
             assert_eq!(run(None, |_| evidence), (Verdict::Bad(failing), 60));
-            // It stumbles at the start, and has its ten seconds then.
+            // It fails at first, and is good for ten seconds after that.
             assert_eq!(run(None, |s| if s < 20 { evidence } else { GOOD }), (Verdict::Good, 30));
-            // It never holds for ten seconds together.
+            // It is never good for ten seconds in a row.
             let restless = |s: u64| if s.is_multiple_of(9) { evidence } else { GOOD };
             assert_eq!(run(None, restless), (Verdict::Bad(failing), 63));
         }

@@ -1,19 +1,19 @@
-//! Whose signature counts.
+//! The keys whose signatures count.
 //!
-//! A lamp starts with no key and takes the first set that its owner gives it, who shows the lamp's token; from then on
-//! a set is replaced only by a statement that a key of the set has signed. A statement is an envelope:
+//! A new lamp trusts no key. It accepts the first set from anybody who has the lamp's token. From then on only a
+//! statement signed with a key of the set replaces the set. A statement is an envelope:
 //!
 //! | at | bytes | what |
 //! |---|---|---|
 //! | 0 | 8 | `K1KEYSET` |
-//! | 8 | 2 | form of this table: 1 |
-//! | 12 | 4 | generation: a set replaces those of lower generations only |
+//! | 8 | 2 | format of this table: 1 |
+//! | 12 | 4 | generation: a set replaces only sets of lower generations |
 //! | 16 | 32 | first public key |
 //! | 48 | 32 | second public key, or zeros |
 //! | 108 | 8 | first bytes of the SHA-256 of the signer's key |
 //! | 128 | 64 | Ed25519 over all of this |
 //!
-//! What is not named is zero.
+//! All other bytes are zero.
 
 use serde::{Deserialize, Serialize};
 
@@ -23,27 +23,27 @@ use crate::refusal::Refusal;
 const MAGIC: &[u8; 8] = b"K1KEYSET";
 const FORM: u32 = 1;
 
-/// Keys whose signatures count; at most two, so that one can follow the other.
+/// Keys whose signatures count. There can be two, so that one can replace the other.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Trust {
     keys: [Option<PublicKey>; 2],
-    /// Rises with each set.
+    /// Generation of the set; rises with each set.
     pub generation: u32,
-    /// Images with a lower counter are refused at the doors.
+    /// Lowest counter of an image that the lamp accepts.
     pub floor: u32,
 }
 
-/// A set of keys that somebody states.
+/// A statement of a set of keys.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct KeyStatement {
-    /// The keys; the first is there.
+    /// The keys; the first is always present.
     pub keys: [Option<PublicKey>; 2],
-    /// Rises with each set.
+    /// Generation of the set; rises with each set.
     pub generation: u32,
 }
 
 impl KeyStatement {
-    /// Reads a statement. The signature is not looked at.
+    /// Reads a statement. Does not check its signature.
     ///
     /// # Errors
     ///
@@ -71,7 +71,7 @@ impl KeyStatement {
         }
     }
 
-    /// The envelope that states this, not signed.
+    /// The unsigned envelope of this statement.
     pub fn envelope(&self) -> Envelope {
         let mut s = [0; ENVELOPE];
         s[..8].copy_from_slice(MAGIC);
@@ -87,20 +87,20 @@ impl KeyStatement {
 }
 
 impl Trust {
-    /// Trusts nobody.
+    /// A lamp without keys.
     pub const NOBODY: Self = Self { keys: [None; 2], generation: 0, floor: 0 };
 
-    /// True while no key was given.
+    /// True if the lamp has no key yet.
     pub fn is_empty(&self) -> bool {
         self.keys.iter().flatten().next().is_none()
     }
 
-    /// Names of the keys that count.
+    /// Ids of the keys.
     pub fn ids(&self) -> impl Iterator<Item = KeyId> {
         self.keys.iter().flatten().map(PublicKey::id)
     }
 
-    /// Checks that somebody who counts has signed an envelope.
+    /// Checks that a trusted key has signed an envelope.
     ///
     /// # Errors
     ///
@@ -114,11 +114,12 @@ impl Trust {
         if envelope.is_signed_by(key) { Ok(()) } else { Err(Refusal::BadSignature) }
     }
 
-    /// Replaces the keys. The first set needs no signature; whoever may ask for it decides the door.
+    /// Replaces the keys. The first set needs no signature, so the caller must check the sender's token.
     ///
     /// # Errors
     ///
-    /// Those of [`KeyStatement::read`] and [`check`](Self::check); [`Refusal::OldKeys`] if the generation is not higher.
+    /// Those of [`KeyStatement::read`] and [`check`](Self::check). [`Refusal::OldKeys`] if the generation is not
+    /// higher.
     pub fn replace(&mut self, envelope: &Envelope) -> Result<(), Refusal> {
         let statement = KeyStatement::read(envelope)?;
         if !self.is_empty() {

@@ -1,5 +1,5 @@
-//! Never brick: the power goes in every step of a complete update, in every shape, from every record that a lamp may
-//! have; afterwards a whole image that was confirmed or is on trial runs, and the next update succeeds without a cable.
+//! Never brick: the power fails in every step of a complete update, in every way, and from all records that a lamp may
+//! have. Afterwards a whole image runs that was confirmed or is on trial, and the next update succeeds without a cable.
 
 mod common;
 
@@ -22,7 +22,7 @@ struct World {
     file: Vec<u8>,
 }
 
-/// What records a lamp may start with; the old image is in the slot that is named.
+/// Records that a lamp may start with, and the slot of the old image.
 const RECORDS: [(&str, Slot); 6] = [
     ("blank", Slot::App0),
     ("one confirmed", Slot::App0),
@@ -67,11 +67,11 @@ impl World {
         f
     }
 
-    /// From power on to a confirmed new image, or to where the power goes. `true` if the new image is confirmed.
+    /// From power on to a confirmed new image, or until the power fails. `true` if the new image is confirmed.
     fn live(&self, f: &mut Flash) -> Result<bool, Refusal> {
         block_on(async {
             let mut start = self.starts(f).await?;
-            // A lamp that has something to update, and one that is on trial.
+            // The first start may be on trial, so it may take another one to update.
             for _ in 0..3 {
                 let running = start.whole.slot();
                 if *start.whole.manifest() == manifest(&self.new) {
@@ -90,7 +90,7 @@ impl World {
         })
     }
 
-    /// What a start gives: always something, whole, and never a new image without a trial.
+    /// Starts the lamp: there is always a whole image to start, and a new image is never started without a trial.
     async fn starts(&self, f: &mut Flash) -> Result<Start, Refusal> {
         let start = boot::start(f, &self.layout).await?.expect("a brick");
         let at = self.layout.slot(start.whole.slot()) as usize;
@@ -107,7 +107,7 @@ impl World {
         Ok(start)
     }
 
-    /// Cuts in a step, lets the power return, crashes during a trial if told so, and finishes the update.
+    /// Fails the power in a step, restores it, crashes during a trial if `crash` is set, and finishes the update.
     fn survives(&self, records: usize, cuts: &[(u64, Tear)], crash: bool) {
         let mut f = self.flash(records);
         for (step, tear) in cuts {
@@ -117,7 +117,7 @@ impl World {
             f.power_on();
         }
         if crash {
-            // Whatever runs now falls over once before anything else.
+            // The image that runs now crashes once before it does anything else.
             block_on(self.starts(&mut f)).unwrap();
         }
         assert_eq!(self.live(&mut f), Ok(true), "{} after {cuts:?}", RECORDS[records].0);
@@ -144,7 +144,7 @@ fn every_step_of_a_small_update_may_be_the_last() {
             for tear in Tear::ALL {
                 world.survives(records, &[(step, tear)], false);
                 cases += 1;
-                // Activation, start and confirmation: what ran may also fall over after the cut.
+                // During activation, start and confirmation, the running image may also crash after the power failure.
                 if step + 12 > steps {
                     world.survives(records, &[(step, tear)], true);
                     cases += 1;
@@ -183,7 +183,7 @@ fn two_cuts_around_the_activation() {
                     let mut f = world.flash(records);
                     for (step, tear) in [(first, Tear::ALL[a]), (second, Tear::ALL[b])] {
                         f.cut_at(f.steps + step, tear);
-                        // A second cut may lie behind the end of what was left to do.
+                        // The second failure may come after the last step.
                         let _ = world.live(&mut f);
                         f.power_on();
                     }
@@ -209,7 +209,7 @@ fn what_fails_its_trial_is_left_and_can_be_tried_again() {
                 record::activate(&mut f, &world.layout, old, &whole, true, Pace::default()).await.unwrap();
                 let start = world.starts(&mut f).await.unwrap();
                 assert!(start.on_trial && start.whole.slot() == old.other());
-                // Nobody may put another update over the image that would come back.
+                // Another update must not overwrite the image that would be rolled back to.
                 let mut again = Session::new(world.layout, old.other());
                 let result = again.take(&mut f, &gate(&world.trust), &world.file).await;
                 assert_eq!(result, Err(Refusal::OnTrial));

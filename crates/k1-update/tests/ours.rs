@@ -1,4 +1,5 @@
-//! Only ours: whatever is not exactly what a trusted key has signed is refused, and the running image stays.
+//! Only our updates: everything that is not exactly what a trusted key has signed is refused, and the running image
+//! stays.
 
 mod common;
 
@@ -44,7 +45,7 @@ fn what_is_signed_is_let_in_however_it_is_cut() {
     }
 }
 
-/// A flash that counts what is read.
+/// A flash that counts the bytes read.
 struct Counted(Flash, usize);
 
 impl ErrorType for Counted {
@@ -172,7 +173,7 @@ fn keys_follow_each_other_and_none_comes_back() {
     let again = state([Some(1), None], 3).envelope().sign(&key(2));
     assert_eq!(t.replace(&again), Err(Refusal::OldKeys { generation: 3 }));
     assert_eq!(t.replace(&state([None, None], 9).envelope().sign(&key(2))), Err(Refusal::NotAKeySet));
-    // Everything verifies under a key of small order: the curve's neutral point.
+    // Every signature verifies for a key of small order: here the curve's neutral point.
     let mut weak = [0; 32];
     weak[0] = 1;
     let weak = KeyStatement { keys: [Some(k1_update::envelope::PublicKey(weak)), None], generation: 9 };

@@ -1,4 +1,4 @@
-//! The command line as used by new users, scripts and pipes.
+//! The command line as seen by a new user, a script and a pipe.
 #![cfg(unix)]
 
 mod support;
@@ -50,7 +50,7 @@ fn work_that_fails_is_status_1_and_one_sentence() {
     run(["analyze", "monitor"]).failed_saying(&["a sound with an end"]);
     run(["run", "--headless", "--to", &format!("file:{}", path("no/such/x"))])
         .failed_saying(&["no/such/x cannot be written"]);
-    // K1 waits for a light that is missing, and refuses an impossible one as wrong usage.
+    // K1 waits for a light that is not there; an address that can never work is a usage error.
     let said = run(["run", "--headless", "--to", "ddp://no-such-light.invalid", "--duration", "1"]);
     assert_eq!(said.code(), Some(0), "{said:?}");
     assert!(said.err.contains("ddp://no-such-light.invalid:4048 is being looked for"), "{said:?}");
@@ -64,7 +64,7 @@ fn work_that_fails_is_status_1_and_one_sentence() {
     }
 }
 
-/// A full disk causes an error only when the program flushes its buffers.
+/// A full disk is noticed only when bytes leave the program's buffers.
 #[test]
 #[cfg(target_os = "linux")]
 fn a_full_disk_is_an_error() {
@@ -82,8 +82,7 @@ fn a_full_disk_is_an_error() {
         ])
         .failed_saying(&[&format!("full.{ending} cannot be written"), "No space left"]);
     }
-    // In a live run, a light that accepts nothing affects nothing else. K1 reports it once, counts it, and ends with an
-    // error.
+    // In a live run, a light that fails must not affect others. K1 reports it once, counts it, and exits with an error.
     let said = run(["run", "demo", "--headless", "--json", "--duration", "2", "--to", "file:/dev/full"]);
     assert_eq!(said.code(), Some(1), "{said:?}");
     assert_eq!(said.err.matches("No space left").count(), 1, "{said:?}");
@@ -110,7 +109,7 @@ fn live_sound_without_a_sound_server_is_waited_for_and_says_what_to_do() {
             assert!(said.err.contains(words), "“{words}” is not in: {}", said.err);
         }
     }
-    // A list does not need one.
+    // A list can be made without a sound server.
     let said = run(["sources", "--json"]);
     assert_eq!(said.code(), Some(0));
     assert!(said.json()["problem"].as_str().unwrap().contains("no sound server"));
@@ -168,7 +167,7 @@ fn a_closed_pipe_is_no_error() {
         &["run", "demo", "--headless", "--json", "--duration", "2.5"],
     ];
     for args in commands {
-        // Close the reading ends before the program can have written its results.
+        // Close the reading ends before the program can have written anything important.
         for both in [false, true] {
             let (read, write) = std::io::pipe().unwrap();
             let (mut errors, error) = std::io::pipe().unwrap();
@@ -187,7 +186,7 @@ fn a_closed_pipe_is_no_error() {
             }
         }
     }
-    // A command that fails keeps its status if nobody reads its error.
+    // A command that fails keeps its status even if nobody reads the reason.
     let (read, write) = std::io::pipe().unwrap();
     drop(read);
     let status = k1(["analyze", "missing.wav"]).stdout(Stdio::null()).stderr(write).status().unwrap();
@@ -223,7 +222,7 @@ fn three_seconds_of_built_in_music_tear_nothing_and_allocate_nothing() {
         let at = rest.find(marker).unwrap_or_else(|| panic!("{marker} is not in its place:\n{}", said.err));
         rest = &rest[at..];
     }
-    // A line each second, then the summary.
+    // First the seconds as they pass, then the summary.
     let lines = said.json_lines();
     assert!(lines.len() >= 2 && lines[..lines.len() - 1].iter().all(|l| l["kind"] == "second"));
 }
@@ -269,14 +268,14 @@ fn a_second_ctrl_c_does_not_wait() {
     let began = Instant::now();
     running.interrupt();
     running.interrupt();
-    // The program may receive both before it acts on the first, or end before the second arrives.
+    // Both signals may be handled before the first takes effect, or the program may end before the second arrives.
     assert!(matches!(running.end().code(), Some(0 | 130)));
     assert!(began.elapsed() < Duration::from_secs(5));
 }
 
 #[test]
 fn lights_on_the_network_get_whole_frames_and_are_left_dark() {
-    // 600 LEDs need two packets a frame.
+    // 600 LEDs need two packets per frame.
     const LEDS: usize = 600;
     let socket = UdpSocket::bind("127.0.0.1:0").unwrap();
     socket.set_read_timeout(Some(Duration::from_millis(500))).unwrap();
@@ -303,7 +302,7 @@ fn lights_on_the_network_get_whole_frames_and_are_left_dark() {
     loop {
         let n = match socket.recv(&mut bytes) {
             Ok(n) => n,
-            // No frame has arrived for half a second since the program was told to end.
+            // Nothing has arrived for half a second after the request to end.
             Err(_) if interrupted => break,
             Err(e) => {
                 assert!(began.elapsed() < support::PATIENCE, "{shown} frames: {e}");
@@ -344,7 +343,7 @@ fn a_light_that_is_off_hinders_no_other() {
     };
     let file = format!("file:{}", path.display());
     let running = start(&mut k1(["run", "demo", "--headless", "--json", "--to", &off, "--to", &file]));
-    // This holds on a machine of any speed.
+    // The speed of this machine does not matter.
     let of_61_frames = 61 * 180 * 3;
     eventually("the other light goes on", || path.metadata().is_ok_and(|m| m.len() >= of_61_frames));
     running.interrupt();
@@ -361,7 +360,7 @@ fn a_pipe_of_samples_is_heard_until_it_ends() {
     let pipe = |command: &mut Command, bytes: &[u8]| {
         let mut running = start(command.stdin(Stdio::piped()));
         let mut input = running.input();
-        // A program that ended early has closed its end; the caller checks its output.
+        // A program that ended early has closed its input; the caller checks what it printed.
         let _ = input.write_all(bytes);
         drop(input);
         running.end()
@@ -377,12 +376,12 @@ fn a_pipe_of_samples_is_heard_until_it_ends() {
 
     let said = pipe(&mut k1(["analyze", "-", "--json"]), &bytes);
     assert!(said.code() == Some(0) && said.out.contains("onset"), "{said:?}");
-    // The same bytes at half the rate are twice as long.
+    // The same bytes at half the rate last twice as long.
     let npy = dir.path().join("x.npy");
     let said = pipe(k1(["render", "-", "--rate", "8000", "--json", "-o"]).arg(&npy), &bytes);
     assert_eq!(said.code(), Some(0), "{said:?}");
     assert!((said.json()["heard_s"].as_f64().unwrap() - 4.0).abs() < 0.05, "{}", said.out);
-    // An empty pipe and half a sample end normally.
+    // An empty pipe, and one with half a sample, are pipes that end.
     for bytes in [&[][..], &[1, 2]] {
         let said = pipe(&mut k1(["analyze", "-", "--json"]), bytes);
         assert_eq!((said.code(), said.err.as_str()), (Some(0), ""));
@@ -392,7 +391,7 @@ fn a_pipe_of_samples_is_heard_until_it_ends() {
         let said = pipe(&mut k1(["run", "-", "--headless", "--json"]), bytes);
         assert_eq!(said.code(), Some(0), "{said:?}");
     }
-    // K1 survives samples that are NaN, infinite or huge, at any rate.
+    // Samples that are not numbers, or are extreme, must not crash at any rate.
     let wild: Vec<u8> = [f32::NAN, f32::MAX, f32::INFINITY, -1e38, 0.5]
         .into_iter()
         .cycle()
@@ -419,11 +418,11 @@ fn a_silent_pipe_does_not_hold_the_program() {
 
 #[test]
 fn a_lamp_that_is_not_there_is_told_with_what_to_do() {
-    // A port that was free just now.
+    // This port was free a moment ago.
     let port = TcpListener::bind("127.0.0.1:0").unwrap().local_addr().unwrap().port();
     let nowhere = format!("127.0.0.1:{port}");
     run(["validate", &nowhere, "--for", "1"]).failed_saying(&["does not answer", "is it on"]);
-    // K1 reports that it cannot write a file before it measures anything.
+    // A file that cannot be written is reported before anything is measured.
     for (option, words) in
         [("--record", "the record cannot be written"), ("--raw", "raw figures cannot be written")]
     {
@@ -448,7 +447,7 @@ fn the_program_itself_can_be_watched_and_judged_by_the_same_commands() {
     assert!(line["figures"]["fps"].is_number() && line["figures"]["heap_free"].is_null(), "{line}");
 }
 
-/// Clicks at a tempo that changes; a tempo of 0 is silence.
+/// Clicks at a tempo that changes; 0 is silence.
 fn clicks(parts: &[(f64, f64)]) -> Vec<f32> {
     let mut samples = Vec::new();
     let mut phase = 0.0;
@@ -458,7 +457,7 @@ fn clicks(parts: &[(f64, f64)]) -> Vec<f32> {
             phase = (phase + step) % 1.0;
             let since = phase / step.max(1e-9);
             let t = since / 16_000.0;
-            // A kick on the beat, a hat between beats.
+            // A kick on the beat, and a hat in between.
             let kick = (2.0 * std::f64::consts::PI * 60.0 * t).sin() * (-t * 25.0).exp();
             samples.push(if bpm > 0.0 { 0.7 * kick as f32 } else { 0.0 });
         }
@@ -510,13 +509,13 @@ fn analyze_says_a_summary_first_and_events_on_request() {
         assert_eq!((row("length").as_str(), row("damage").as_str()), (length, "none"));
         assert!(said.out.lines().count() <= 9, "a summary is short: {said:?}");
 
-        // The same in JSON, after the events.
+        // The same in JSON, after the events that it counts.
         let json = run(["analyze", path, "--json"]);
         let (all, summary) = (json.json_lines(), json.summary());
         let of = |kind: &str| all.iter().filter(|e| e["kind"] == kind).count();
         assert_eq!((row("beats"), row("onsets")), (of("beat").to_string(), of("onset").to_string()));
         assert_eq!((&summary["beats"], &summary["onsets"]), (&of("beat").into(), &of("onset").into()));
-        // K1 does not report a tempo before it believes it.
+        // A tempo is reported only when it is believed.
         for event in all.iter().filter(|e| e["kind"] == "tempo" && e["bpm"] != 0.0) {
             assert!(event["confidence"].as_f64().unwrap() >= f64::from(BELIEVED), "{path}: {event}");
         }
@@ -524,7 +523,7 @@ fn analyze_says_a_summary_first_and_events_on_request() {
             assert!(of("tempo") == 0 && summary["tempo"].is_null(), "{path}: {json:?}");
         }
 
-        // Events in words, one on each line, in the form that other programs read.
+        // Events as text, one on each line, in the format that other programs read.
         let events = run(["analyze", path, "--events"]);
         assert_eq!(events.code(), Some(0));
         let number = |text: &str| text.trim().parse::<f64>().is_ok();

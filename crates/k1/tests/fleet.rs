@@ -1,7 +1,8 @@
-//! Many lamps: simulated ones at a real broker, managed by the program.
+//! Many lamps at one event: simulated lamps on a real broker, managed by the program.
 //!
-//! `K1_REQUIRE=mosquitto` makes a missing broker a failure; otherwise this test prints that it was skipped.
-//! `K1_FLEET=200` sets the number of lamps, and `K1_VIRTUAL=3` adds virtual lamps: their firmware on emulated machines.
+//! With `K1_REQUIRE=mosquitto` a missing broker is a failure; otherwise the test prints that it was skipped.
+//! `K1_FLEET=200` makes more lamps than a test needs, and `K1_VIRTUAL=3` adds virtual ones: real firmware on emulated
+//! machines.
 #![cfg(unix)]
 
 #[path = "support/broker.rs"]
@@ -23,11 +24,11 @@ use k1_update::trust::{KeyStatement, Trust};
 use serde_json::{Value, json};
 use support::{Running, eventually, eventually_within, firmware, k1, start};
 
-/// An update for the board of the simulated lamps, which never run it; virtual lamps do.
+/// An update for the board of the simulated lamps, which never run it; virtual lamps do (`is_run`).
 fn update(version: &str, key: &SigningKey, is_run: bool) -> Vec<u8> {
     let mut image = if is_run { std::fs::read(firmware("lamp.bin")).unwrap() } else { vec![0x42; 20_000] };
     if is_run {
-        // Four letters that are not the name of a fault make a different, good image.
+        // Four letters that do not name a fault make another good image.
         let mark = b"K1 FAULT: ";
         let at = image.windows(mark.len()).position(|w| w == mark).expect("the mark") + mark.len();
         image[at..][..4].copy_from_slice(b"next");
@@ -48,14 +49,14 @@ fn trust(key: &SigningKey) -> Trust {
     trust
 }
 
-/// A running virtual lamp.
+/// A virtual lamp.
 struct Virtual {
     _running: Running,
     page: String,
 }
 
 impl Virtual {
-    /// Starts the requested number of lamps, which trust the key and are no longer on trial.
+    /// Starts the requested number of virtual lamps, which trust the key and are no longer on trial.
     fn start(folder: &Path, key: &SigningKey) -> Vec<Self> {
         let n: u16 = std::env::var("K1_VIRTUAL").map_or(0, |n| n.parse().unwrap());
         let all: Vec<_> = (0..n)
@@ -114,7 +115,7 @@ fn places(fleet: &[SimLamp], machines: &[Virtual]) -> Vec<String> {
     simulated.chain(machines.iter().map(|lamp| lamp.page.clone())).collect()
 }
 
-/// Processor time in seconds and resident memory in MiB of a process.
+/// CPU seconds and resident MiB of a process.
 fn cost(pid: u32) -> Option<(f64, f64)> {
     let stat = std::fs::read_to_string(format!("/proc/{pid}/stat")).ok()?;
     let fields: Vec<&str> = stat.rsplit_once(')')?.1.split_whitespace().collect();
@@ -137,7 +138,7 @@ fn many_lamps_are_seen_and_watched() {
     let seen = start(&mut k1(&all)).end().json();
     let took = began.elapsed();
     println!("k1 devices: {everybody} lamps in {:.2} s", took.as_secs_f64());
-    // Ask them in parallel; one after the other, 200 lamps would take minutes.
+    // They are asked in parallel; one after the other, 200 lamps would take minutes.
     assert!(took < Duration::from_secs(20), "{took:?}");
     let seen = seen.as_array().unwrap().clone();
     assert_eq!(seen.len(), everybody);
@@ -155,7 +156,7 @@ fn many_lamps_are_seen_and_watched() {
     assert_eq!(lamps.len(), everybody, "everybody is watched");
     if let Some((cpu, resident)) = cost {
         println!("k1 monitor: {cpu:.2} CPU seconds in 9 s, {resident:.0} MiB, {} lines", lines.len());
-        // 200 lamps take 3 s and 90 MiB.
+        // 200 lamps take 3 s of CPU time and 90 MiB.
         assert!(cpu < 9.0 && resident < 250.0, "{cpu:.2} CPU seconds in 9 s, {resident:.0} MiB");
     }
 }
@@ -168,7 +169,7 @@ fn a_rollout_reaches_everybody_or_stops_where_it_shows() {
     let file = folder.path().join("next.k1");
     let machines = Virtual::start(folder.path(), &key);
     std::fs::write(&file, update("2.0.0", &key, !machines.is_empty())).unwrap();
-    // The canary accepts the update; the last lamp of the first 5 %, or the one after the canary, rejects it.
+    // The canary accepts the update; the last lamp of the first 5 %, or the lamp after the canary, does not.
     let steps = json!(["1", "5%", "50%", "100%"]);
     let first = usize::from(size()).div_ceil(20);
     let ill = (first - 1).max(1);
@@ -202,7 +203,7 @@ fn a_rollout_reaches_everybody_or_stops_where_it_shows() {
         let state = || listener.json("k1/rollout/state");
         if is_bad {
             eventually_within(Duration::from_secs(120), "it is stopped", || state()["state"] == "aborted");
-            // Lamps that had begun finish their update.
+            // Updates in progress come to an end.
             eventually("nobody is tried any more", || state()["trying"] == 0);
             let told = state();
             println!("stopped after {:.1} s: {told}", began.elapsed().as_secs_f64());
@@ -216,13 +217,13 @@ fn a_rollout_reaches_everybody_or_stops_where_it_shows() {
                 listener.text("k1/rollout/error").is_some_and(|e| e.contains("not understood"))
             });
         } else {
-            // The broker restarts in the middle, with an empty memory.
+            // The broker restarts in the middle, without its memory.
             eventually_within(Duration::from_secs(120), "some have it", || {
                 state()["good"].as_u64() > Some(1)
             });
             listener.wish("k1/rollout/set", &order.to_string());
             eventually("two at once are refused", || {
-                listener.text("k1/rollout/error").is_some_and(|e| e.contains("on its way"))
+                listener.text("k1/rollout/error").is_some_and(|e| e.contains("in progress"))
             });
             broker.restart(&listener);
             let mut seen = Value::Null;
@@ -241,7 +242,7 @@ fn a_rollout_reaches_everybody_or_stops_where_it_shows() {
             );
             assert_eq!(versions(&fleet).get("2.0.0"), Some(&fleet.len()), "nobody was lost");
             for lamp in &machines {
-                // It has few places for connections, and the bridge uses some, too.
+                // The lamp accepts few connections, and the bridge uses one, too.
                 eventually("the machine runs it, and has confirmed it", || {
                     let firmware = lamp.firmware();
                     firmware["running"]["version"] == "2.0.0" && firmware["state"] == "confirmed"

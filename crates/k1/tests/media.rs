@@ -439,7 +439,7 @@ fn a_stream_that_begins_in_the_middle_of_a_frame_is_heard() {
         assert!((3.2..3.5).contains(&heard.seconds()), "{ending}: {} s", heard.seconds());
     }
     let ogg = form("ogg");
-    bench.refuses("mid.ogg", &[&ogg[ogg.len() / 2..]], &["beginning is missing"]);
+    bench.refuses("mid.ogg", &[&ogg[ogg.len() / 2..]], &["without its beginning"]);
     // A whole file that follows is heard.
     let heard = bench.hear("mid-joined.ogg", &[&ogg[ogg.len() / 2..], &ogg]);
     heard.has_pieces("mid-joined.ogg", &[0.0]);
@@ -489,7 +489,7 @@ fn what_cannot_be_decoded_says_what_it_is_and_what_to_do() {
         &[&[header(1, 0, 16_000, 16, 4_000), vec![0; 4_000]].concat()],
         &["0 channels"],
     );
-    bench.refuses("rate.wav", &[&[header(1, 1, 0, 16, 4_000), vec![0; 4_000]].concat()], &["rate of 0 Hz"]);
+    bench.refuses("rate.wav", &[&[header(1, 1, 0, 16, 4_000), vec![0; 4_000]].concat()], &["not 0 Hz"]);
     let m4a = form("m4a");
     bench.refuses("cut.m4a", &[&m4a[..m4a.len() / 2]], &["moov"]);
 }

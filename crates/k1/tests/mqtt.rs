@@ -1,7 +1,7 @@
-//! K1s at a real broker: their state, commands to them, and their availability.
+//! K1s on a real broker: what is published about them, which commands they obey, and who is told when one disappears.
 //!
-//! `K1_REQUIRE=mosquitto` makes a missing broker a failure; otherwise these tests print that they were skipped. The K1
-//! is the program itself, which answers like a lamp.
+//! With `K1_REQUIRE=mosquitto` a missing broker is a failure; otherwise these tests print that they were skipped. The
+//! K1 is the program itself, which answers like a lamp.
 #![cfg(unix)]
 
 #[path = "support/broker.rs"]
@@ -18,14 +18,14 @@ use serde_json::{Value, json};
 use support::{Running, eventually, folder, k1, start};
 use tungstenite::{Message, WebSocket};
 
-/// The program with a home folder of its own.
+/// The program with its own home folder.
 fn at_home<A: AsRef<std::ffi::OsStr>>(home: &Path, args: impl IntoIterator<Item = A>) -> Command {
     let mut command = k1(args);
     command.env("HOME", home).env_remove("XDG_CONFIG_HOME");
     command
 }
 
-/// A running K1 and the address of its page.
+/// A K1 and the address of its page.
 fn program(home: &Path, more: &[&str]) -> (Running, String) {
     let args = ["run", "demo", "--listen", "127.0.0.1:0"];
     let mut program = start(&mut at_home(home, args.iter().chain(more)));
@@ -39,7 +39,7 @@ fn get(page: &str, path: &str) -> Value {
     get_with(page, path, "")
 }
 
-/// Repeats a request that is told to wait, because the bridge sends requests from the same address.
+/// The bridge asks from the same address, so either may have to wait and ask again.
 fn get_with(page: &str, path: &str, token: &str) -> Value {
     let mut answer = Value::Null;
     eventually("it answers", || {
@@ -55,7 +55,7 @@ fn id_of(page: &str) -> String {
     get(page, "api/device/info")["id"].as_str().unwrap().to_owned()
 }
 
-/// A page, which sends commands and receives changes.
+/// Acts like a page: sends commands and receives news.
 fn page_of(page: &str) -> WebSocket<TcpStream> {
     let authority = page.trim_start_matches("http://").trim_end_matches('/');
     let stream = TcpStream::connect(authority).unwrap();
@@ -102,13 +102,13 @@ fn a_fleet_is_told_of_and_told_through_a_broker() {
     eventually("figures come", || listener.json(&of("telemetry"))["fps"].as_f64() > Some(0.0));
     eventually("the fleet's figures come", || listener.json("k1/fleet/telemetry")["online"] == 1);
 
-    // Home Assistant finds the K1, and the announced topics are the ones that the bridge uses.
+    // Home Assistant finds it, and the announced topics are the ones that are used.
     let light = light();
     assert_eq!((&light["schema"], &light["state_topic"]), (&"json".into(), &of("state").into()), "{light}");
     assert_eq!(light["effect_list"].as_array().map(Vec::len), Some(14));
     let sensor = listener.json(&format!("homeassistant/sensor/k1_{id}_fps/config"));
     assert_eq!(sensor["state_topic"], of("telemetry").as_str(), "{sensor}");
-    // A figure that a program cannot measure is not announced as a sensor; every announced figure is measured.
+    // Figures that a program cannot measure are not announced as sensors; all announced figures are measured.
     let telemetry = listener.json(&of("telemetry"));
     let sensors: Vec<_> =
         listener.topics().into_iter().filter(|t| t.starts_with("homeassistant/sensor/")).collect();
@@ -117,7 +117,7 @@ fn a_fleet_is_told_of_and_told_through_a_broker() {
         assert!(sensors.iter().any(|s| s.contains(figure)) && telemetry.get(figure).is_some(), "{figure}");
     }
 
-    // Commands to one K1 and to all, and their results.
+    // Commands to one K1 and to all; errors are published.
     let commands = light["command_topic"].as_str().unwrap();
     listener.wish(commands, r#"{"state":"ON","brightness":51,"effect":"lava"}"#);
     let state = || listener.json(&of("state"));
@@ -140,17 +140,17 @@ fn a_fleet_is_told_of_and_told_through_a_broker() {
         assert!(!error().chars().any(|c| c.is_control() || c == '\u{202e}'), "{:?}", error());
     }
 
-    // When Home Assistant restarts, the bridge publishes everything again.
+    // A restarted Home Assistant gets all announcements again.
     let config = format!("homeassistant/light/k1_{id}/config");
     listener.forget_of(&config);
     listener.wish("homeassistant/status", "online");
     eventually("it is announced again", || listener.text(&config).is_some());
 
-    // If a bridge is killed, the broker publishes its last will.
+    // The broker announces the end of a killed bridge.
     drop(first);
     eventually("its last will is done", || is(&bridge_topic, "offline"));
 
-    // A bridge that ends normally publishes this itself for every K1.
+    // A bridge that ends normally announces that itself, for every K1.
     listener.forget_of(&of("telemetry"));
     let second = bridge.start(&[&page], &["--every", "1"]);
     eventually("all is back, under the same id", || is(&bridge_topic, "online"));
@@ -162,7 +162,7 @@ fn a_fleet_is_told_of_and_told_through_a_broker() {
     eventually("the bridge has said that it goes", || is(&bridge_topic, "offline"));
 }
 
-/// Two programs on one machine, with one name and with two, and one that restarts.
+/// Two programs on one machine with the same name and with different names, and one that returns.
 #[test]
 fn two_never_meet_and_each_keeps_its_id() {
     let Some(broker) = Broker::start() else { return };
@@ -196,7 +196,7 @@ fn two_never_meet_and_each_keeps_its_id() {
         listener.wish(&format!("k1/{id}/set"), r#"{"state":"ON"}"#);
         eventually("one is on", || state(id) == "ON");
     }
-    // A bridge that ends makes its own K1s unavailable, and no others.
+    // When a bridge ends, only its own K1s go offline.
     let will = |id: &str| {
         let topic = light(id)["availability"][0]["topic"].as_str().unwrap_or_default().to_owned();
         listener.text(&topic)
@@ -205,11 +205,11 @@ fn two_never_meet_and_each_keeps_its_id() {
     eventually("its last will is done", || will(&ids[0]).as_deref() == Some("offline"));
     assert_eq!((will(&ids[1]).as_deref(), will(&ids[2]).as_deref()), (Some("online"), Some("online")));
 
-    // After a restart each has the same id.
+    // After a restart, each program has its previous id.
     drop((living, twin));
     let (_living, living_page) = program(home.path(), &["--name", "Living room"]);
     assert_eq!(id_of(&living_page), ids[0]);
-    // A K1 that was online before everything stopped, and is gone now, does not appear as online.
+    // A program that ran before a power failure and does not run now must be offline.
     let listener_of = |id: &str| listener.text(&format!("k1/{id}/availability"));
     let nobody = TcpListener::bind("127.0.0.1:0").unwrap().local_addr().unwrap().port();
     listener.keep(&format!("k1/{}/availability", ids[0]), "online");
@@ -218,7 +218,7 @@ fn two_never_meet_and_each_keeps_its_id() {
     eventually("it is offline", || listener_of(&ids[0]).as_deref() == Some("offline"));
     assert_eq!(listener_of(&ids[1]).as_deref(), Some("offline"), "its own bridge has said so");
     assert_eq!(listener_of(&ids[2]).as_deref(), Some("online"), "it has another bridge, and is there");
-    // A program with the same name but another home folder is a different K1.
+    // A program of the same name in another home folder is another K1.
     let elsewhere = folder();
     let (_other, other_page) = program(elsewhere.path(), &["--name", "Living room"]);
     assert!(!ids.contains(&id_of(&other_page)));
@@ -240,7 +240,7 @@ fn what_an_earlier_k1_left_at_the_broker_is_taken_away() {
         "k1/k1/availability".into(),
         "k1/bridge/availability".into(),
     ];
-    // The bridge does not remove topics of other programs.
+    // Messages that are not K1's must not be deleted.
     let foreign =
         ["homeassistant/light/kitchen/config", "k1/k10/state", "homeassistant/sensor/k1_k10_fps/config"];
     for topic in ghosts.iter().map(String::as_str).chain(foreign) {
@@ -252,7 +252,7 @@ fn what_an_earlier_k1_left_at_the_broker_is_taken_away() {
     eventually("the K1 is announced", || {
         left.topics().iter().any(|t| t.contains(&format!("light/k1_{id}/")))
     });
-    // A client that connects now gets no topics of missing K1s.
+    // A new subscriber gets only messages about K1s that exist.
     let fresh = Listener::new(broker.port);
     eventually("it hears", || fresh.topics().iter().any(|t| t.contains(&format!("light/k1_{id}/"))));
     let kept = fresh.topics();
@@ -272,7 +272,7 @@ fn a_message_that_is_too_long_keeps_nobody_from_the_light() {
     let of = |what: &str| format!("k1/{id}/{what}");
     let state = || listener.json(&of("state"))["state"].clone();
     eventually("it is on", || state() == "ON");
-    // A message that the broker retains and sends with every connection.
+    // The broker keeps these messages and sends them with every connection.
     for topic in [of("set"), of("update/set")] {
         listener.keep(&topic, &"A".repeat(200_000));
         eventually("it is refused", || {
@@ -288,7 +288,7 @@ fn a_message_that_is_too_long_keeps_nobody_from_the_light() {
     assert_eq!(said.matches("connected to").count(), 1, "and the connection stays: {said}");
     listener.keep(&of("set"), "");
 
-    // A message that is too large for the connection.
+    // A message that is too long even for the connection.
     listener.keep(&of("set"), &"A".repeat(2_000_000));
     program.says("mosquitto_pub");
     std::thread::sleep(Duration::from_secs(8));
@@ -313,7 +313,7 @@ fn two_bridges_for_one_k1_do_not_take_it_from_each_other() {
     let is = |word: &str| availability().as_deref() == Some(word);
     let config = format!("homeassistant/light/k1_{id}/config");
     let leads_to = || listener.json(&config)["availability"][0]["topic"].as_str().map(str::to_owned);
-    // It looks once a minute: what is told earlier is not found by looking.
+    // This bridge looks once a minute, so an earlier result was not found by looking.
     let _stays = bridge.start(&[&page], &["--every", "60"]);
     eventually("it is announced", || is("online") && leads_to().is_some());
     let stays = leads_to();
@@ -329,7 +329,7 @@ fn two_bridges_for_one_k1_do_not_take_it_from_each_other() {
         }
         eventually("it is there, and found", || is("online") && leads_to() == stays);
     }
-    // Two bridges that both lose it agree.
+    // Two bridges that both lose the K1 agree.
     let _other = bridge.start(&[&page], &["--every", "1"]);
     eventually("the other one has announced it", || leads_to() != stays);
     drop(program);
@@ -342,7 +342,7 @@ fn two_bridges_for_one_k1_do_not_take_it_from_each_other() {
     }
 }
 
-/// Prints the median and the largest of some times.
+/// Prints the median and the worst of some times.
 fn judge(what: &str, mut times: Vec<Duration>) -> Duration {
     times.sort();
     let (median, worst) = (times[times.len() / 2], times[times.len() - 1]);
@@ -357,7 +357,7 @@ fn a_page_and_home_assistant_follow_each_other_at_once() {
     let light = UdpSocket::bind("127.0.0.1:0").unwrap();
     light.set_read_timeout(Some(Duration::from_secs(20))).unwrap();
     let to = format!("ddp://127.0.0.1:{}", light.local_addr().unwrap().port());
-    // A pattern that is never dark on its own.
+    // A pattern that is never dark by itself.
     let (_program, page) = program(
         home.path(),
         &["--to", &to, "--pattern", "twilight", "--set", "background=1", "--set", "softness=0"],
@@ -365,11 +365,11 @@ fn a_page_and_home_assistant_follow_each_other_at_once() {
     let id = id_of(&page);
     let listener = Listener::new(broker.port);
     let bridge = Bridge { home: home.path(), broker: format!("127.0.0.1:{}", broker.port) };
-    // It looks once a minute: what is told earlier is not found by looking.
+    // This bridge looks once a minute, so an earlier result was not found by looking.
     let _bridge = bridge.start(&[&page], &["--every", "60"]);
     let state = || listener.json(&format!("k1/{id}/state"));
     eventually("the K1 is met", || state()["state"] == "ON");
-    // The bridge subscribes shortly after it has met the K1.
+    // The bridge starts to listen a moment after it has met the K1.
     let mut hand = page_of(&page);
     hand.send(Message::text(json!({"params": {"brightness": 0.5}}).to_string())).unwrap();
     eventually("it listens", || state()["brightness"] == 128.0);
@@ -394,7 +394,7 @@ fn a_page_and_home_assistant_follow_each_other_at_once() {
         while light.recv(&mut [0; 2_048]).is_ok() {}
         light.set_nonblocking(false).unwrap();
     };
-    // As the light receives it: brightness glides to its new value, and is half way there.
+    // Measured at the light itself, which fades to its new brightness: the time until it is half way there.
     let mut packet = [0; 2_048];
     let mut brightness = || {
         let n = light.recv(&mut packet).expect("frames come");
@@ -417,12 +417,12 @@ fn a_page_and_home_assistant_follow_each_other_at_once() {
         listener.wish(&format!("k1/{id}/set"), &json!({"state": word}).to_string());
         shines(on);
         times.push(began.elapsed());
-        // As fast as a hand on a switch; over HTTP, a K1 accepts a change of parameters every 300 ms.
+        // As fast as a user at a switch: over this API, a K1 accepts a change of its parameters every 300 ms.
         std::thread::sleep(Duration::from_millis(310 + n % 5 * 30));
     }
     let median = judge("from Home Assistant to the light", times);
     assert!(median < Duration::from_millis(1_000), "{median:?}");
-    // The last of many commands counts, and it does not wait for the earlier ones.
+    // Of many commands, the last one counts, and no command waits for those before it.
     let began = Instant::now();
     for n in 1..=60 {
         let message = json!({"state": "ON", "brightness": n}).to_string();
@@ -431,7 +431,7 @@ fn a_page_and_home_assistant_follow_each_other_at_once() {
     eventually("a slider that was moved is where it was left", || state()["brightness"] == 60.0);
     let took = began.elapsed();
     println!("60 steps of a slider: {took:.1?}");
-    // If each waited for the previous one, at seven commands a second, they would take at least 9 s.
+    // If each waited for the one before, at seven commands a second, they would take 9 s or more.
     assert!(took < Duration::from_secs(6), "{took:?}");
 }
 
@@ -446,7 +446,7 @@ fn a_broker_that_is_not_there_is_told() {
     assert_eq!(said.err.matches("does not answer").count(), 1, "once: {said:?}");
     support::run(["mqtt", &page, "--broker", "host:x"]).failed_saying(&["HOST:PORT"]);
 
-    // The broker starts later, ends, and restarts with an empty memory.
+    // The broker starts later, stops, and returns with an empty memory.
     let bridge = Bridge { home: home.path(), broker: format!("127.0.0.1:{port}") };
     let mut bridge = bridge.silent(&[&page], &["--every", "1"]);
     bridge.says("does not answer");
@@ -457,7 +457,7 @@ fn a_broker_that_is_not_there_is_told() {
     let there = || listener.text(&format!("k1/{id}/availability")).as_deref() == Some("online");
     eventually("it is there", there);
     for n in 1..=3 {
-        // For a connection that has lasted, K1 prints one line when it is lost and one when it is back.
+        // A stable connection: one line when it is lost, and one when it is back.
         std::thread::sleep(Duration::from_secs(6));
         broker.restart(&listener);
         eventually("everything is published again", there);
@@ -490,7 +490,7 @@ fn a_wrong_password_is_said_once_with_what_to_do() {
     let _bridge = bridge.start(&[&page], &options);
 }
 
-/// The program has its own bridge.
+/// The program runs its own bridge.
 #[test]
 fn a_program_connects_itself() {
     let Some(broker) = Broker::start() else { return };
@@ -513,7 +513,7 @@ fn a_program_connects_itself() {
     eventually("it has said that it goes", || {
         listener.text(&of("availability")).as_deref() == Some("offline")
     });
-    // A missing broker keeps neither the light from shining nor the program from ending.
+    // A missing broker must not keep the light from showing, or the program from ending.
     let began = Instant::now();
     let nowhere = TcpListener::bind("127.0.0.1:0").unwrap().local_addr().unwrap().port();
     let (nowhere, listen) = (format!("127.0.0.1:{nowhere}"), "127.0.0.1:0");

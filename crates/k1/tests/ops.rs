@@ -1,7 +1,8 @@
-//! Dashboard and alert rules use existing figures, Prometheus' own checker accepts them, and Prometheus evaluates them.
+//! Dashboard and alert rules use only figures that exist, Prometheus' own checker accepts them, and Prometheus answers
+//! them.
 //!
-//! `K1_REQUIRE=promtool` makes a missing checker, or Prometheus itself, a failure (both are in Debian's `prometheus`);
-//! otherwise these tests print that they were skipped.
+//! With `K1_REQUIRE=promtool` a missing checker or a missing Prometheus is a failure (both are in Debian's
+//! `prometheus`); otherwise these tests print that they were skipped.
 
 mod support;
 
@@ -23,14 +24,14 @@ fn text(name: &str) -> String {
     std::fs::read_to_string(ops(name)).unwrap_or_else(|e| panic!("{name}: {e}"))
 }
 
-/// Every name of a K1 figure in an expression.
+/// The names of all K1 figures in an expression.
 fn names(expression: &str) -> impl Iterator<Item = &str> {
     expression
         .split(|c: char| !(c.is_ascii_alphanumeric() || c == '_'))
         .filter(|word| word.starts_with("k1_"))
 }
 
-/// Each panel's title with each of its queries; the dashboard's variables match everything.
+/// Each panel's title and each of its queries, with the dashboard's variables matching everything.
 fn queries(board: &Value) -> Vec<(String, String)> {
     let panels = board["panels"].as_array().unwrap().iter();
     let of = |panel: &Value| {
@@ -64,12 +65,12 @@ fn rules_and_dashboard_name_figures_that_exist() {
     assert_eq!(ids.len(), panels.len(), "panels have numbers of their own");
 }
 
-/// Reports that a program of Debian's package `prometheus` is not installed; a failure if it is required.
+/// Prints that a program of Debian's `prometheus` is not installed; a failure if it is required.
 fn is_missing(program: &str) {
     support::need::missing("promtool", program);
 }
 
-/// Runs the checker with this standard input; `None` if it is not installed.
+/// Runs the checker with `input` on its standard input; `None` if it is not installed.
 fn promtool(arguments: &[&str], input: &str) -> Option<(bool, String)> {
     let spawned = Command::new("promtool")
         .args(arguments)
@@ -101,13 +102,13 @@ fn prometheus_understands_the_rules_and_what_the_program_answers() {
     if let Some((is_fine, said)) = promtool(&["check", "metrics"], &scraped) {
         assert!(is_fine && said.is_empty(), "{said}");
     }
-    // The checker rejects an improper name.
+    // The checker finds a name that no figure should have.
     if let Some((is_fine, _)) = promtool(&["check", "metrics"], "# TYPE k1_frames counter\nk1_frames 1\n") {
         assert!(!is_fine, "the checker checks");
     }
 }
 
-/// Figures that only a lamp has, and why the program lacks them.
+/// Figures that only a lamp has, and why the program does not have them.
 const ONLY_A_LAMP: [(&str, &str); 8] = [
     (
         "k1_strip_underruns_total",
@@ -122,7 +123,7 @@ const ONLY_A_LAMP: [(&str, &str); 8] = [
     ("k1_error_lines_total", "the program has no console whose lines are counted"),
 ];
 
-/// A Prometheus that scrapes `target` once a second; `None` if it is not installed.
+/// A Prometheus of the test that asks `target` once a second; `None` if it is not installed.
 struct Prometheus {
     api: String,
     agent: ureq::Agent,
@@ -139,7 +140,7 @@ impl Prometheus {
         }
         let folder = support::folder();
         let place = |name: &str| folder.path().join(name);
-        // The example with the changes that a user makes, and a shorter interval.
+        // The example as it is, except the lines that a user changes, too, and with a shorter interval.
         let example = text("prometheus.yml");
         let ours = example.replace("192.168.1.40:80", target).replace(": 15s", ": 1s");
         assert!(ours.contains(target) && !ours.contains("15s"), "the example has another form: {example}");
@@ -167,7 +168,7 @@ impl Prometheus {
         request.call().ok()?.body_mut().read_json().ok()
     }
 
-    /// The values of a query; an error is Prometheus' own message.
+    /// The values of a query, or Prometheus' error.
     fn ask(&self, query: &str) -> Result<Vec<f64>, String> {
         let answer = self.get("/query", Some(query)).ok_or("it does not answer")?;
         let result = answer["data"]["result"].as_array().ok_or_else(|| answer["error"].to_string())?;
@@ -184,7 +185,7 @@ fn a_real_prometheus_answers_every_panel_and_every_alert() {
     let page = printed.split_once("Light is on: ").unwrap().1.split_whitespace().next().unwrap();
     let target = page.trim_start_matches("http://").split('/').next().unwrap();
     let Some(prometheus) = Prometheus::start(target) else { return };
-    // Rates need two scrapes.
+    // Rates need two samples.
     support::eventually("three looks", || {
         prometheus.ask("count_over_time(k1_frames_total[1m])").is_ok_and(|n| n.first() >= Some(&3.0))
     });
@@ -197,7 +198,7 @@ fn a_real_prometheus_answers_every_panel_and_every_alert() {
         let values = prometheus.ask(query).unwrap_or_else(|e| panic!("{panel}: {query}: {e}"));
         assert!(values.iter().all(|v| v.is_finite()), "{panel}: {query}: {values:?}");
         match lacks(query) {
-            // If the program ever gets this figure, this assertion shows it.
+            // If the program ever has this figure, it appears here.
             Some((_, why)) => {
                 assert!(values.is_empty(), "{panel}: {query} has data, though {why}: {values:?}")
             }
@@ -218,7 +219,7 @@ fn a_real_prometheus_answers_every_panel_and_every_alert() {
         // Most alerts have no value, because nothing is wrong.
         prometheus.ask(alert).unwrap_or_else(|e| panic!("{alert}: {e}"));
     }
-    // Check the rules that Prometheus has loaded from the example, too.
+    // The rules as Prometheus itself has loaded them, from the example.
     let mut loaded = Vec::new();
     support::eventually("every rule was judged", || {
         let answer = prometheus.get("/rules", None).unwrap_or_default();
@@ -233,7 +234,7 @@ fn a_real_prometheus_answers_every_panel_and_every_alert() {
         queries.len() - answered,
         alerts.len()
     );
-    // Prometheus rejects an invalid query.
+    // Prometheus finds a query that is not valid.
     assert!(prometheus.ask("sum(k1_healthy").is_err());
     assert_eq!(prometheus.ask("k1_no_such_figure"), Ok(vec![]));
 }

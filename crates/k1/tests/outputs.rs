@@ -1,5 +1,5 @@
-//! K1 destroys no files: it refuses an output that is also an input, under any name, puts only complete results in
-//! place, and keeps the old file after a full disk, a limit or a signal.
+//! K1 destroys nothing: it refuses an output that is an input, under every name; puts results in place whole; and
+//! leaves old files unchanged after a full disk, a limit or a signal.
 #![cfg(unix)]
 
 #[allow(dead_code, reason = "used in part")]
@@ -82,7 +82,7 @@ fn of_sound() -> [(&'static str, Writes); 6] {
     ]
 }
 
-/// The other commands that write files.
+/// The other commands.
 fn of_keys() -> [(&'static str, Writes); 2] {
     [
         ("k1", |b, out| {
@@ -98,7 +98,7 @@ fn every_output() -> Vec<(&'static str, Writes)> {
     of_sound().into_iter().chain(of_keys()).collect()
 }
 
-/// Every file of a folder with its content.
+/// Every file in a folder with its content.
 fn content(dir: &Path) -> BTreeMap<OsString, Vec<u8>> {
     let entries = std::fs::read_dir(dir).unwrap().map(Result::unwrap);
     entries
@@ -138,7 +138,7 @@ fn the_sound_survives_every_name_that_leads_to_it() {
             assert_eq!(std::fs::read(bench.at("sound")).unwrap(), before, "{out}");
         }
     }
-    // The input is given by a link, the output by a link.
+    // Written under the link's name, and read under the link's name.
     symlink(bench.at("sound"), bench.at("heard")).unwrap();
     let args =
         [words(&["render"]), vec![bench.at("heard").into()], words(&["-o"]), vec![bench.at("0.png").into()]];
@@ -155,7 +155,7 @@ fn a_sound_on_standard_input_and_one_behind_standard_output_survive() {
     let said = start(render.stdin(std::fs::File::open(&npy).unwrap())).end();
     failed(&said, &["is the sound itself"]);
     assert_eq!(std::fs::read(&npy).unwrap(), raw);
-    // `k1 run SOUND --to file:/dev/stdout >> SOUND`, and the same by the number of the open file.
+    // `k1 run SOUND --to file:/dev/stdout >> SOUND`, and the same with the number of the open file.
     let sound = bench.at("sound");
     let before = std::fs::read(&sound).unwrap();
     for name in ["/dev/stdout", "/dev/fd/1", "/proc/self/fd/1"] {
@@ -194,14 +194,14 @@ fn keys_images_and_other_results_survive_too() {
     let statement = [words(&["keys", "statement", "-o"]), vec![key.clone().into()]].concat();
     failed(&start(&mut bench.command(&statement)).end(), &["is one of your keys itself"]);
     assert_eq!(std::fs::read(&key).unwrap(), secret);
-    // A report is appended to its file, and must not be appended to the update.
+    // A report is appended to an existing file; the update itself cannot be its file.
     bench.ends_well(&sign(&bench.at("update.k1")));
     let update = std::fs::read(bench.at("update.k1")).unwrap();
     let mut deploy = words(&["deploy", "--to", "127.0.0.1:9", "--report"]);
     deploy.extend([bench.at("update.k1").into(), bench.at("update.k1").into()]);
     failed(&start(&mut bench.command(&deploy)).end(), &["is the image itself"]);
     assert_eq!(std::fs::read(bench.at("update.k1")).unwrap(), update);
-    // Two outputs of one command.
+    // Two results of one command.
     symlink(bench.at("a"), bench.at("b")).unwrap();
     for (a, b) in [("a", "a"), ("a", "b"), ("b", "./a")] {
         let to = |name: &str| OsString::from(format!("file:{}", bench.at(name).display()));
@@ -219,8 +219,8 @@ fn first_key(bench: &Bench) -> PathBuf {
     std::fs::read_dir(folder).unwrap().next().unwrap().unwrap().path()
 }
 
-/// Runs each command that writes a file on a full disk, with and without an old file. Old files stay unchanged, and no
-/// other file appears.
+/// Runs each command that writes a file where there is no room, with and without an existing file: the existing file
+/// stays, and no other file remains.
 fn no_room(bench: &Bench, out: &Path, why: &str, limit: &dyn Fn(Command) -> Command) {
     for (ending, writes) in every_output() {
         for was_there in [true, false] {
@@ -230,7 +230,7 @@ fn no_room(bench: &Bench, out: &Path, why: &str, limit: &dyn Fn(Command) -> Comm
             }
             let before = content(out);
             let said = start(&mut limit(bench.command(&writes(bench, &path)))).end();
-            // A statement of keys is so small that it fits.
+            // A statement of keys is so small that there is room for it.
             if ending == "keys" && said.code() == Some(0) {
                 let _ = std::fs::remove_file(&path);
                 continue;
@@ -242,7 +242,7 @@ fn no_room(bench: &Bench, out: &Path, why: &str, limit: &dyn Fn(Command) -> Comm
     }
 }
 
-/// A shell's limit on the size of files acts like a disk that fills up during writing, and needs no special rights.
+/// A shell's limit on the size of files acts like a disk that becomes full; it needs no special rights.
 #[test]
 fn what_does_not_fit_leaves_everything_as_it_was() {
     let bench = Bench::new();
@@ -300,7 +300,7 @@ fn a_signal_leaves_everything_as_it_was() {
             for (ending, args) in [
                 ("npy", words(&["render", "demo", "--duration", "100000", "-o"])),
                 ("gif", words(&["render", "demo", "--duration", "100000", "-o"])),
-                // It hears until the pipe is closed.
+                // It listens as long as the pipe is open.
                 ("html", words(&["analyze", "-", "-o"])),
             ] {
                 let path = out.join(format!("x.{ending}"));
@@ -322,7 +322,7 @@ fn a_signal_leaves_everything_as_it_was() {
     }
 }
 
-/// Ctrl-C is the normal end of a live run: it is not a failure, and the recording is kept.
+/// Ctrl-C ends a live run without an error, and the recording is kept.
 #[test]
 fn a_recording_that_is_stopped_takes_the_place_of_the_one_before() {
     let bench = Bench::new();
@@ -344,7 +344,8 @@ fn a_recording_that_is_stopped_takes_the_place_of_the_one_before() {
     assert_eq!(content(&bench.at("out")).len(), 1);
 }
 
-/// GNU `timeout` signals the program and then its group, and a user may press Ctrl-C twice; both mean one request.
+/// GNU `timeout` signals the program and then its group, which counts once; a user who presses Ctrl-C twice also wants
+/// one end.
 #[test]
 fn signals_in_quick_succession_are_one_orderly_end() {
     use rustix::process::{Pid, Signal, kill_process};
@@ -372,7 +373,7 @@ fn signals_in_quick_succession_are_one_orderly_end() {
             let pid = Pid::from_raw(running.id() as i32).unwrap();
             kill_process(pid, signal).unwrap();
             std::thread::sleep(Duration::from_millis(gap));
-            // It is this test's child, so no other process can get its id, even if it has ended by now.
+            // It is a child of this test, so even if it has ended, no other process has its number.
             kill_process(pid, signal).unwrap();
             let said = running.end();
             assert_eq!(said.code(), Some(0), "{signal:?} twice, {gap} ms apart: {said:?}");
@@ -386,7 +387,7 @@ fn signals_in_quick_succession_are_one_orderly_end() {
     }
 }
 
-/// The program hangs here because nobody reads its output.
+/// A reader that does not take the program's output makes it hang.
 #[test]
 fn a_late_second_signal_ends_what_hangs_and_leaves_lights_dark() {
     use rustix::fs::{OFlags, fcntl_setfl};
@@ -438,7 +439,7 @@ fn names_that_are_no_text_are_written() {
         assert_eq!(said.code(), Some(0), "{said:?}");
         assert!(std::fs::metadata(&path).is_ok_and(|m| m.len() > 0), "{path:?}");
     }
-    // The same in answers for machines.
+    // Also in the JSON output.
     for more in ["render", "sign"] {
         let path = bench.at("out").join(OsStr::from_bytes(b"\xff.npy"));
         let args = match more {
@@ -483,7 +484,7 @@ fn pipes_and_devices_are_written_as_they_are() {
     symlink("/dev/null", bench.at("null.png")).unwrap();
     bench.ends_well(&render(&bench.at("null.png")));
     assert_eq!(std::fs::read_link(bench.at("null.png")).unwrap(), Path::new("/dev/null"));
-    // A pipe that nobody reads delays neither the other lights nor the end.
+    // A pipe that nobody reads must not block other lights or the end.
     let to = format!("file:{}", fifo.display());
     let good = bench.at("out/light");
     let mut run = words(&["run", "demo", "--headless", "--json", "--duration", "2", "--to", &to, "--to"]);
@@ -491,7 +492,7 @@ fn pipes_and_devices_are_written_as_they_are() {
     let said = start(&mut bench.command(&run)).end();
     assert_eq!(said.code(), Some(0), "{said:?}");
     assert!(frames(&good, 180).iter().any(|f| brightness(f) > 1.0));
-    // Writing to standard output continues at its current position.
+    // Standard output continues at its current position.
     let file = bench.at("out/all");
     std::fs::write(&file, "before").unwrap();
     let onto = std::fs::File::options().append(true).open(&file).unwrap();
@@ -500,7 +501,7 @@ fn pipes_and_devices_are_written_as_they_are() {
     assert!(std::fs::read(&file).unwrap().starts_with(b"before"));
 }
 
-/// Code that writes files without `output`, and why that is right.
+/// Code that writes files without `output`, and the reason.
 const OTHER_DOORS: [(&str, usize, &str); 5] = [
     ("k1-host/src/identity.rs", 2, "a lock, which is held and has no content, and its folder"),
     (
@@ -551,7 +552,7 @@ fn files_are_written_through_one_door() {
                 continue;
             }
             let text = std::fs::read_to_string(&entry).unwrap();
-            // Tests may write their own files.
+            // Tests create their own files.
             let tests =
                 ["mod tests {", "pub mod tests {", "pub(super) mod tests {", "pub(crate) mod tests {"];
             let begin = tests.iter().flat_map(|tests| {

@@ -1,4 +1,4 @@
-//! Talks with one K1 for the bridge: looks at it, listens to it, and does what it is asked for.
+//! Talks to one K1 for the bridge: looks at it, listens to it, and carries out its tasks.
 
 use std::borrow::Cow;
 use std::sync::atomic::Ordering::SeqCst;
@@ -17,17 +17,18 @@ use crate::lamps::{Address, Client, Trouble};
 use crate::rollout::delivery::{self, Readiness};
 use crate::rollout::health;
 
-/// What was asked for is in force after this at the latest: one frame, and a polite pause before the next request.
+/// Longest time until a command is in effect: one frame, and a polite pause before the next request.
 const IN_FORCE: Duration = Duration::from_millis(300);
-/// Longest wait for a task, so that the end and a new connection are noticed.
+/// Longest wait for a task, so that the thread notices the end and a new connection.
 const GLANCE: Duration = Duration::from_millis(200);
-/// Pause before another try to listen to a K1, and the longest one.
+/// Pause before the next attempt to listen to a K1, and the longest such pause.
 const LISTEN_AGAIN: Duration = Duration::from_secs(1);
 const LISTEN_AGAIN_AT_MOST: Duration = Duration::from_secs(30);
-/// The bridge has no use for frames: as few as can be had.
+/// The bridge does not use frames, so it asks for as few as possible.
 const FEWEST_FPS: u32 = 1;
 
-/// Listens to what a K1 shows, and hands each change on at once. One that lets nobody listen is still looked at.
+/// Listens to a K1's light, and passes each change on at once. A K1 that refuses listeners is still looked at
+/// regularly.
 pub(super) fn listen(shared: &Shared, address: &Address, tasks: &Sender<Task>) {
     let mut pause = LISTEN_AGAIN;
     while !shared.is_over() {
@@ -47,7 +48,7 @@ pub(super) fn listen(shared: &Shared, address: &Address, tasks: &Sender<Task>) {
     }
 }
 
-/// Looks after the K1 of number `lamp` until the bridge ends.
+/// Handles the K1 with number `lamp` until the bridge ends.
 pub(super) fn attend(shared: &Shared, lamp: usize, address: Address, tasks: &Receiver<Task>) {
     let mut attendant = Attendant {
         shared,
@@ -55,10 +56,10 @@ pub(super) fn attend(shared: &Shared, lamp: usize, address: Address, tasks: &Rec
         client: Client::new(address),
         lamp: Lamp::new(shared.topics.clone()),
     };
-    // Before there is a connection nobody would hear what is published.
+    // Without a connection, published messages would be lost.
     let mut anew = 0;
     let mut next = Instant::now();
-    // What was taken out of the queue and is something else than what was being done.
+    // A task that was taken from the queue and must be done after the current one.
     let mut waiting: Option<Task> = None;
     while !shared.is_over() {
         let now = shared.anew.load(SeqCst);
@@ -89,8 +90,8 @@ pub(super) fn attend(shared: &Shared, lamp: usize, address: Address, tasks: &Rec
                     }
                 }
                 attendant.carry_out(&all);
-                // What became of it is published when the K1 tells the listener; this look is for one that lets nobody
-                // listen.
+                // The K1 reports the result to the listener, which publishes it. This look is for a K1 that refuses
+                // listeners.
                 next = next.min(Instant::now() + IN_FORCE);
             }
             Task::Install => {
@@ -113,7 +114,7 @@ pub(super) fn attend(shared: &Shared, lamp: usize, address: Address, tasks: &Rec
     attendant.publish(gone);
 }
 
-/// Whoever talks with one K1.
+/// The thread's state about one K1.
 struct Attendant<'a> {
     shared: &'a Shared,
     number: usize,
@@ -126,12 +127,12 @@ impl Attendant<'_> {
         messages.into_iter().for_each(|message| self.shared.publish(message));
     }
 
-    /// Looks at it, and publishes what is new.
+    /// Looks at the K1, and publishes what is new.
     fn look(&mut self) {
         if self.try_look().is_err() {
             let gone = self.lamp.gone();
             self.publish(gone);
-            let nothing = Err("it does not answer any more".to_owned());
+            let nothing = Err("it no longer answers".to_owned());
             self.shared.decide(|hub| {
                 hub.looked(self.number, None, nothing);
                 Vec::new()
@@ -163,7 +164,7 @@ impl Attendant<'_> {
         if self.lamp.takes_firmware() { self.publish_firmware(false) } else { Ok(()) }
     }
 
-    /// Who it is.
+    /// The identity of the K1.
     fn card(&self) -> Result<Card, Trouble> {
         #[derive(serde::Deserialize)]
         struct Pattern {
@@ -178,7 +179,7 @@ impl Attendant<'_> {
         let mac = info.mac.map(Cow::into_owned);
         let from_mac = mac.as_ref().map(|mac| mac.replace(':', ""));
         Ok(Card {
-            // One that is older than ids has its hardware address or its name.
+            // A K1 without an id is older than ids: use its hardware address or its name.
             id: info.id.map(Cow::into_owned).or(from_mac).unwrap_or_else(|| name.clone()),
             name,
             mac,
@@ -199,7 +200,7 @@ impl Attendant<'_> {
         Ok(())
     }
 
-    /// Has it take what is offered, and waits for its own verdict.
+    /// Sends the offered firmware, and waits for the K1's own verdict.
     fn install(&mut self) {
         let done = self.try_install();
         if let Err(why) = &done {
@@ -218,13 +219,13 @@ impl Attendant<'_> {
         if delivery::readiness(&self.client, &offer.update, false)?.0 == Readiness::Done {
             return Ok(());
         }
-        // What is not published now is published after it.
+        // If this is not published now, it will be published after the update.
         let _ = self.publish_firmware(true);
         self.client.install(&offer.bytes, |_| ()).map_err(|e| e.to_string())?;
         delivery::verdict(&self.client, &offer.update).1.map(drop)
     }
 
-    /// Carries out commands; of several, what is left of them.
+    /// Carries out commands; several are merged.
     fn carry_out(&mut self, messages: &[Vec<u8>]) {
         let (requests, refused) = self.lamp.requests(messages);
         self.publish(refused);

@@ -1,4 +1,4 @@
-//! The connection to the broker: kept up, and messages handed on.
+//! Maintains the connection to the broker, and passes messages on.
 
 use std::sync::PoisonError;
 use std::sync::atomic::Ordering::SeqCst;
@@ -11,11 +11,11 @@ use rumqttc::{Connection, Event, Packet, QoS, RecvTimeoutError as Quiet};
 use super::link::Link;
 use super::shared::Shared;
 
-/// Longest wait for a connection: a try that is broken off begins anew.
+/// Longest wait for a connection. A connection attempt that takes longer starts again.
 const CONNECT: Duration = Duration::from_secs(5);
-/// Longest wait for a message: rollouts and the end are looked after in between.
+/// Longest wait for a message; in between, the client handles rollouts and the end.
 const GLANCE: Duration = Duration::from_millis(100);
-/// Time for the last words, and then for those that still wait.
+/// Time for the last message, and then for messages that are still waiting.
 const LAST_WORDS: Duration = Duration::from_secs(3);
 const WAITING_WORDS: Duration = Duration::from_secs(1);
 
@@ -23,7 +23,7 @@ fn say(lines: impl IntoIterator<Item = String>) {
     lines.into_iter().for_each(|line| k1_host::say(format_args!("k1: {line}")));
 }
 
-/// Keeps up the connection until the bridge is to end; `attendants` are those who talk with the K1s.
+/// Maintains the connection until the bridge ends; `attendants` are the threads that talk to the K1s.
 pub(super) fn converse(
     shared: &Shared,
     mut connection: Connection,
@@ -31,7 +31,7 @@ pub(super) fn converse(
     until: Option<Instant>,
     attendants: &[JoinHandle<()>],
 ) -> Result<(), Failure> {
-    // A command is small, and waits for no other.
+    // A command is small and must not wait for others.
     connection.eventloop.network_options.set_tcp_nodelay(true);
     let mut was_there = false;
     let mut link = Link::new(broker, attendants.len(), Instant::now());
@@ -86,12 +86,14 @@ pub(super) fn converse(
             }
             Ok(Ok(_)) | Err(Quiet::Timeout) => {}
             Ok(Err(e)) => say(link.lost(&e, Instant::now())),
-            Err(Quiet::Disconnected) => return Err(Failure("the connection's own queue has ended".into())),
+            Err(Quiet::Disconnected) => {
+                return Err(Failure("the queue of the connection has ended; report this".into()));
+            }
         }
     }
 }
 
-/// Ends the connection; what still waits goes out before the word that ends it.
+/// Ends the connection, after sending the messages that are still waiting.
 fn take_leave(shared: &Shared, connection: &mut Connection) {
     let _ = shared.broker.try_disconnect();
     let last = Instant::now() + WAITING_WORDS;

@@ -1,12 +1,12 @@
-//! Commands to a K1's light, as Home Assistant sends them.
+//! Commands to a K1's light, in the format of Home Assistant.
 
 use serde::Deserialize;
 use serde_json::{Map, Value, json};
 
-/// Steps of Home Assistant's brightness.
+/// Highest value of Home Assistant's brightness.
 pub(super) const STEPS: f64 = 255.0;
 
-/// A command to a light. What it does not name stays as it is.
+/// A command to a light. Values that it does not contain stay unchanged.
 #[derive(Clone, Debug, Default, PartialEq, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub struct LightCommand {
@@ -14,7 +14,7 @@ pub struct LightCommand {
     brightness: Option<f64>,
     effect: Option<String>,
     params: Option<Map<String, Value>>,
-    /// Home Assistant may ask for a slow change; light changes at its own softness.
+    /// Home Assistant may ask for a slow change, but light changes with its own softness.
     #[serde(default, rename = "transition")]
     _transition: Option<f64>,
 }
@@ -27,9 +27,9 @@ enum Switch {
 }
 
 impl LightCommand {
-    /// This and a later command as one: what the later one says counts.
+    /// Merges this command with a later one, whose values have priority.
     pub fn and(self, later: Self) -> Self {
-        // Switching on or off overrules a brightness of before.
+        // Switching on or off overrides an earlier brightness.
         let brightness = match later.state {
             Some(_) => later.brightness,
             None => later.brightness.or(self.brightness),
@@ -41,7 +41,7 @@ impl LightCommand {
             }
             (first, second) => second.or(first),
         };
-        // A brightness alone switches on.
+        // A brightness without a state switches the light on.
         let state = if later.brightness.is_some() { later.state } else { later.state.or(self.state) };
         Self { state, brightness, effect: later.effect.or(self.effect), params, _transition: None }
     }
@@ -50,7 +50,7 @@ impl LightCommand {
     ///
     /// # Errors
     ///
-    /// A sentence that says what would be right.
+    /// A sentence that says what is expected.
     pub fn read(message: &[u8]) -> Result<Self, String> {
         let command: Self = serde_json::from_slice(message).map_err(|e| {
             format!(
@@ -64,7 +64,8 @@ impl LightCommand {
         }
     }
 
-    /// The requests to a lamp that carry it out: path and body. `lit` is the brightness to which the lamp comes back, 0 … 1; it is kept
+    /// The requests to a lamp that carry out the command: path and body. `lit` is the brightness that the lamp returns
+    /// to when it is switched on, 0 … 1; this function updates it.
     /// up to date.
     pub fn requests(&self, lit: &mut f64) -> Vec<(&'static str, Value)> {
         let mut all = Vec::new();

@@ -1,5 +1,5 @@
-//! How Home Assistant finds a K1 and what it measures
-//! (<https://www.home-assistant.io/integrations/mqtt/>, light with JSON schema), and what is published of it.
+//! Announces a K1 and its figures to Home Assistant (<https://www.home-assistant.io/integrations/mqtt/>, light with
+//! JSON schema), and publishes its values.
 
 use k1_device::backend::VERSION;
 use serde_json::{Map, Value, json};
@@ -8,36 +8,36 @@ use super::command::STEPS;
 use super::topics::{INSTALL, Topics, segment};
 use crate::lamps::figures::{FIGURES, Figure, Reading};
 
-/// Figures that Home Assistant shows as sensors of their own.
+/// Figures that become sensors in Home Assistant.
 const SENSORS: [&str; 5] = ["fps", "age_p99_ms", "bpm", "temperature_c", "rssi_dbm"];
 
-/// What is announced of a K1.
+/// The announced properties of a K1.
 #[derive(Clone, Debug)]
 pub struct Card {
-    /// Name.
+    /// Name of the K1.
     pub name: String,
-    /// What no other K1 is called, ever.
+    /// Unique id: no other K1 ever has it.
     pub id: String,
-    /// Hardware address, where it has one of its own.
+    /// Hardware address, if it has its own.
     pub mac: Option<String>,
-    /// Address of its page, without what opens it.
+    /// Address of its page, without the token.
     pub page: String,
-    /// Board.
+    /// Board of the K1.
     pub board: String,
     /// Version of its firmware.
     pub version: String,
     /// Identifiers of its patterns.
     pub patterns: Vec<String>,
-    /// It is a lamp, and not the program.
+    /// True for a lamp, false for the program.
     pub takes_firmware: bool,
 }
 
-/// The sensors of a K1 that measures this.
+/// The sensors of a K1, and whether it measures them.
 fn sensors(reading: &Reading) -> impl Iterator<Item = (&'static Figure, bool)> {
     FIGURES.iter().filter(|f| SENSORS.contains(&f.id)).map(|f| (f, reading.get(f.id).is_some()))
 }
 
-/// What a K1 can measure: the sensors that it has at Home Assistant.
+/// The figures that a K1 measures and that become sensors.
 pub fn measured(reading: &Reading) -> Vec<&'static str> {
     sensors(reading).filter(|(_, is)| *is).map(|(f, _)| f.id).collect()
 }
@@ -47,7 +47,7 @@ impl Card {
         format!("k1_{}", segment(&self.id))
     }
 
-    /// Topics and messages by which Home Assistant finds the K1 and the figures that it measures.
+    /// Topics and messages that announce the K1 and the figures that it measures.
     pub fn discovery(&self, topics: &Topics, reading: &Reading) -> Vec<(String, Value)> {
         let id = self.unique();
         let mut device = json!({"identifiers": [id], "name": self.name, "manufacturer": "K1", "model": self.board,
@@ -71,7 +71,8 @@ impl Card {
                 "name": figure.name, "unique_id": format!("{id}_{}", figure.id), "device": device, "origin": origin,
                 "availability": availability, "availability_mode": "all",
                 "state_topic": topics.of(&self.id, "telemetry"),
-                // What is not known at the moment is unknown, and not an error in a log.
+                // A figure that is not known at the moment is unknown, and must not be an error in Home Assistant's
+                // log.
                 "value_template": format!("{{{{ value_json.get('{}') }}}}", figure.id),
                 "unit_of_measurement": figure.unit, "state_class": "measurement",
                 "entity_category": "diagnostic", "suggested_display_precision": figure.decimals,
@@ -90,8 +91,8 @@ impl Card {
         all
     }
 
-    /// Topics at which the broker may keep what nobody stands behind any more: those of K1 0.1 and before, which carried
-    /// names, and sensors of what this one does not measure. They are emptied.
+    /// Topics with outdated messages that the broker may still keep: those of K1 0.1 and before, which contained names,
+    /// and sensors that this K1 does not measure. They are emptied.
     pub fn ghosts(&self, topics: &Topics, reading: &Reading) -> Vec<String> {
         let id = self.unique();
         let config = |kind: &str, id: &str| format!("{}/{kind}/{id}/config", topics.discovery);
@@ -99,7 +100,7 @@ impl Card {
             .filter(|(_, is_measured)| !is_measured)
             .map(|(f, _)| config("sensor", &format!("{id}_{}", f.id)))
             .collect();
-        // A name that could be another one's id is left alone.
+        // Do not touch a name that could be the id of another K1.
         if !is_like_an_id(&self.name) {
             all.extend(["availability", "state", "update"].map(|what| topics.of(&self.name, what)));
         }
@@ -118,7 +119,7 @@ fn is_like_an_id(name: &str) -> bool {
     digits.len() == 12 && digits.bytes().all(|b| b.is_ascii_hexdigit())
 }
 
-/// What a K1 measures, for the broker: a tempo that it does not know is null, and not 0.
+/// The figures of a K1 as the broker receives them. An unknown tempo is null, not 0.
 pub fn telemetry(reading: &Reading) -> Value {
     let mut figures = json!(reading);
     if reading.get("bpm") == Some(0.0) {
@@ -127,7 +128,7 @@ pub fn telemetry(reading: &Reading) -> Value {
     figures
 }
 
-/// What a lamp shows, as Home Assistant's lights say it, with every parameter beside.
+/// The settings of a lamp's light in the format of Home Assistant, with all parameters.
 pub fn state(params: &Map<String, Value>, pattern: &str) -> Value {
     let brightness = params.get("brightness").and_then(Value::as_f64).unwrap_or_default();
     json!({
@@ -185,7 +186,7 @@ pub(super) mod tests {
         params.insert("brightness".into(), 0.5.into());
         let shown = state(&params, "pulse");
         assert_eq!((&shown["state"], &shown["brightness"]), (&"ON".into(), &128.0.into()));
-        // What the broker keeps tells the bridge whom it has announced.
+        // The message that the broker keeps tells the bridge which K1 it has announced.
         assert_eq!(topics().announced(light.to_string().as_bytes()).as_deref(), Some("525400123456"));
         let other = Topics { bridge: "b2".into(), ..topics() };
         assert_eq!(topics().speaks_of("k1/525400123456/availability"), Some("525400123456"));
@@ -195,7 +196,7 @@ pub(super) mod tests {
         assert!(!topics().is_other_bridge("525400123456"));
         assert_eq!(other.announced(light.to_string().as_bytes()), None);
         assert_eq!((topics().announced(b""), topics().announced(b"{}")), (None, None));
-        // What was said under its name is taken back, and nothing that is said now.
+        // Messages under its former name are deleted, but none of the present ones.
         let ghosts = card.ghosts(&topics(), &reading(&[("temperature_c", 41.0), ("rssi_dbm", -60.0)]));
         assert_eq!(
             ghosts,

@@ -1,4 +1,4 @@
-//! What the bridge does with messages of the broker and news of the K1s; without a network and without a clock.
+//! The bridge's reaction to messages of the broker and news of the K1s; without a network and without a clock.
 
 use std::time::Instant;
 
@@ -15,29 +15,29 @@ use crate::rollout::{Rollout, Status};
 /// Longest command, in bytes.
 pub const MOST_BYTES: usize = 64 * 1024;
 
-/// Work for whoever talks with one K1.
+/// A task for the thread that talks to one K1.
 #[derive(Clone, Debug, PartialEq)]
 pub enum Task {
     /// Carry out a command to its light.
     Command(Vec<u8>),
-    /// Have it take the offered firmware.
+    /// Send it the offered firmware.
     Install,
-    /// It has said itself what it shows now.
+    /// The K1 has reported new settings of its light.
     Shown(Look),
-    /// It may have gone: look.
+    /// It may have gone: look at it now.
     Look,
-    /// Somebody else has said that it has gone, or speaks for it no more.
+    /// Another bridge has announced that the K1 is offline, or has itself gone offline.
     Contradict,
 }
 
-/// What is to be done.
+/// An action that follows from an event.
 #[derive(Clone, Debug, PartialEq)]
 pub enum Effect {
     /// Publish a message.
     Publish(Publish),
-    /// Hand a task to the K1 of this number.
+    /// Give a task to the K1 with this number.
     Task(usize, Task),
-    /// Publish everything anew: the broker, or Home Assistant, has forgotten it.
+    /// Publish everything again, because the broker or Home Assistant has lost it.
     Anew,
     /// Tell the bridge's owner.
     Say(String),
@@ -46,43 +46,43 @@ pub enum Effect {
 /// One K1.
 #[derive(Debug)]
 struct Member {
-    /// What the user calls it.
+    /// Name given by the user.
     label: String,
-    /// What it is called in topics: its id, and until it has said that, its label.
+    /// Name in topics: the K1's id, or the label until the id is known.
     id: String,
-    /// What it measured at the last look; `None` if it did not answer. Nothing before the first look.
+    /// Figures of the last look; `Some(None)` if it did not answer, `None` before the first look.
     last: Option<Option<Reading>>,
 }
 
-/// The bridge's knowledge of all K1s. They are numbered from 0.
+/// The bridge's state about all K1s, which are numbered from 0.
 #[derive(Debug)]
 pub struct Hub {
     topics: Topics,
     members: Vec<Member>,
-    /// Version of the firmware that is offered.
+    /// Version of the offered firmware.
     offer: Option<String>,
     rollout: Option<Rollout>,
-    /// How the rollout stood when it was published last.
+    /// State of the rollout, as last published.
     published: Option<Status>,
-    /// The owner was told of a message that is too long.
+    /// True if the owner has been told of a message that is too long.
     said_long: bool,
 }
 
 impl Hub {
-    /// A hub for K1s that the user calls `labels`, which offers them firmware of this version.
+    /// A hub for the K1s named `labels`, which offers them firmware of version `offer`.
     pub fn new(topics: Topics, labels: &[String], offer: Option<String>) -> Self {
         let member = |label: &String| Member { label: label.clone(), id: segment(label), last: None };
         let members = labels.iter().map(member).collect();
         Self { topics, members, offer, rollout: None, published: None, said_long: false }
     }
 
-    /// The topics that are listened to.
+    /// The topics to subscribe to.
     pub fn subscriptions(&self) -> [String; 5] {
         let topics = &self.topics;
         [topics.commands(), topics.installs(), topics.birth(), topics.lights(), topics.availabilities()]
     }
 
-    /// The broker has taken the connection; it may have forgotten everything.
+    /// Handles a new connection to the broker, which may have lost everything.
     pub fn connected(&mut self) -> Vec<Effect> {
         self.published = None;
         vec![
@@ -92,12 +92,12 @@ impl Hub {
         ]
     }
 
-    /// The bridge ends.
+    /// The last message, at the end of the bridge.
     pub fn farewell(&self) -> Publish {
         Publish::kept(self.topics.bridge(), OFFLINE)
     }
 
-    /// Takes a message.
+    /// Handles a message.
     pub fn receive(&mut self, topic: &str, message: &[u8]) -> Vec<Effect> {
         let topics = &self.topics;
         if topic == topics.birth() {
@@ -126,33 +126,33 @@ impl Hub {
             return self.task(id, &Task::Install);
         }
         if let Some(named) = topics.speaks_of(topic).filter(|_| message == OFFLINE.as_bytes()) {
-            // Another bridge for the same K1 has ended, and what Home Assistant was told last may lead to it.
+            // Another bridge for the same K1 has ended, and Home Assistant may have been told to use that bridge.
             let id = if topics.is_other_bridge(named) { ALL } else { named };
             return self.task(id, &Task::Contradict);
         }
         Vec::new()
     }
 
-    /// Says of a message that it is too long for a command.
+    /// Reports a message that is too long for a command.
     fn refuse(&mut self, topic: &str, error: String, length: usize) -> Vec<Effect> {
         let why = format!(
-            "a message of {length} bytes is not a command and is ignored; at most {MOST_BYTES} are taken"
+            "a message of {length} bytes is not a command and is ignored; a command has at most {MOST_BYTES} bytes"
         );
-        // A broker that keeps it hands it out again with every connection.
+        // If the broker keeps this message, it sends it again with every connection.
         let is_news = !std::mem::replace(&mut self.said_long, true);
         let say = is_news.then(|| Effect::Say(format!("at {topic}, {why}")));
         [Effect::Publish(Publish::once(error, why))].into_iter().chain(say).collect()
     }
 
-    /// A K1 that this bridge announced once and has not met by now is not there, whatever was published of it before a
-    /// power cut.
+    /// A K1 that this bridge once announced but has not met by now is offline, whatever was published about it before a
+    /// power failure.
     fn remember(&self, config: &[u8]) -> Option<Publish> {
         let id = self.topics.announced(config)?;
         let is_met = self.members.iter().any(|member| member.id == id);
         (!is_met).then(|| Publish::kept(self.topics.of(&id, "availability"), OFFLINE))
     }
 
-    /// A task for the K1 of this id, or for all.
+    /// A task for the K1 with this id, or for all.
     fn task(&self, id: &str, task: &Task) -> Vec<Effect> {
         let members = self.members.iter().enumerate();
         let meant = members.filter(|(_, member)| member.id == id || id == ALL);
@@ -162,7 +162,7 @@ impl Hub {
     fn order(&mut self, message: &[u8]) -> Result<(), String> {
         match (Order::read(message)?, &mut self.rollout) {
             (Order::Start(_), Some(rollout)) if rollout.is_going() => {
-                Err("a rollout is on its way; it can be paused, resumed and aborted".into())
+                Err("a rollout is in progress; it can be paused, resumed and aborted".into())
             }
             (Order::Start(plan), _) => {
                 let version = self
@@ -173,7 +173,7 @@ impl Hub {
                 self.rollout = Some(Rollout::new(version, labels, plan).map_err(|e| e.to_string())?);
                 Ok(())
             }
-            (_, None) => Err("no rollout is on its way".into()),
+            (_, None) => Err("no rollout is in progress".into()),
             (Order::Pause, Some(rollout)) => {
                 rollout.pause();
                 Ok(())
@@ -189,12 +189,12 @@ impl Hub {
         }
     }
 
-    /// A K1 has said its id.
+    /// Takes the id of a K1.
     pub fn met(&mut self, lamp: usize, id: &str) {
         self.members[lamp].id = segment(id);
     }
 
-    /// A look at a K1: what it measures, or `None` if it did not answer, and whether it is well.
+    /// Takes the result of a look at a K1: its figures, or `None` if it did not answer, and whether it is well.
     pub fn looked(&mut self, lamp: usize, reading: Option<Reading>, found: Result<(), String>) {
         self.members[lamp].last = Some(reading);
         if let Some(rollout) = self.rollout.as_mut().filter(|rollout| rollout.is_going()) {
@@ -202,14 +202,14 @@ impl Hub {
         }
     }
 
-    /// A K1 has taken the firmware and confirmed it, or has not.
+    /// Takes the verdict of a K1 on the firmware.
     pub fn verdict(&mut self, lamp: usize, verdict: Result<(), String>) {
         if let Some(rollout) = &mut self.rollout {
             rollout.verdict(lamp, verdict);
         }
     }
 
-    /// Goes on with the rollout, and publishes how it stands if that is new.
+    /// Continues the rollout, and publishes its state if that is new.
     pub fn go_on(&mut self, now: Instant) -> Vec<Effect> {
         let Some(rollout) = &mut self.rollout else { return Vec::new() };
         let mut effects: Vec<_> =

@@ -8,7 +8,7 @@ fn hub(labels: &[&str]) -> Hub {
     Hub::new(topics(), &labels, Some("2.0.0".into()))
 }
 
-/// What is published: topic and text.
+/// Topic and text of the published messages.
 fn published(effects: &[Effect]) -> Vec<(&str, String)> {
     let text = |p: &Publish| String::from_utf8(p.payload.clone()).unwrap();
     effects
@@ -108,14 +108,14 @@ fn a_rollout_by_orders_is_the_rollout() {
     let start = br#"{"do":"start","steps":["1","100%"],"watch":10,"at_once":2,"abort_above":50}"#;
     assert!(hub.receive("k1/rollout/set", start).is_empty());
     let again = error(&hub.receive("k1/rollout/set", start)).unwrap();
-    assert!(again.0 == "k1/rollout/error" && again.1.contains("on its way"), "{again:?}");
+    assert!(again.0 == "k1/rollout/error" && again.1.contains("in progress"), "{again:?}");
 
     let mut now = Instant::now();
     let effects = hub.go_on(now);
     assert_eq!(tasks(&effects), [(0, &Task::Install)]);
     assert!(published(&effects)[0].1.contains(r#""state":"trying""#), "{effects:?}");
     assert!(hub.go_on(now).is_empty(), "nothing is new");
-    // The broker has forgotten.
+    // The broker has lost its memory.
     hub.connected();
     assert_eq!(published(&hub.go_on(now)).len(), 1);
     hub.verdict(0, Ok(()));
@@ -127,14 +127,15 @@ fn a_rollout_by_orders_is_the_rollout() {
     assert_eq!(tasks(&hub.go_on(now)), [(3, &Task::Install)]);
     hub.verdict(3, Ok(()));
     hub.go_on(now);
-    // One of three falls ill while they are watched, and that is more than half with the one before.
+    // One of three lamps becomes unwell while they are watched; together with the earlier failure that is more than
+    // half.
     for _ in 0..3 {
         hub.looked(1, Some(reading(&[])), Err("age_p99_ms beyond its limit".into()));
     }
     let still = hub.go_on(now);
     assert!(published(&still)[0].1.contains("after its verdict"), "{still:?}");
     for _ in 0..3 {
-        hub.looked(3, None, Err("it does not answer any more".into()));
+        hub.looked(3, None, Err("it no longer answers".into()));
     }
     let end = published(&hub.go_on(now))[0].1.clone();
     let end: Value = serde_json::from_str(&end).unwrap();
@@ -154,7 +155,7 @@ fn nothing_is_rolled_out_that_is_not_offered() {
 fn the_summary_counts_those_that_were_looked_at() {
     let mut hub = hub(&["a", "b", "c"]);
     hub.looked(0, Some(reading(&[("fps", 90.0)])), Ok(()));
-    hub.looked(1, None, Err("it does not answer any more".into()));
+    hub.looked(1, None, Err("it no longer answers".into()));
     let summary: Value = serde_json::from_slice(&hub.summary().payload).unwrap();
     let expected = json!({"lamps": 2, "online": 1, "least_fps": 90.0, "beyond_limits": ["a"]});
     assert_eq!(summary, expected);

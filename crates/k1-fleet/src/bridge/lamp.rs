@@ -1,4 +1,4 @@
-//! What is published of one K1, and which requests carry out the commands to it; without a network.
+//! The messages about one K1, and the requests that carry out commands to it; without a network.
 
 use k1_device::firmware::{Firmware, Standing};
 use k1_device::harmless::harmless;
@@ -11,23 +11,23 @@ use super::topics::{OFFLINE, ONLINE, Topics};
 use crate::lamps::figures::Reading;
 use crate::lamps::watch::Look;
 
-/// A K1, as far as the broker was told of it. Until it has said who it is, nothing is published.
+/// The bridge's record of a K1: what it has published. Publishes nothing until the K1 has identified itself.
 #[derive(Debug)]
 pub struct Lamp {
     topics: Topics,
     card: Option<Card>,
     is_announced: bool,
-    /// Sensors that Home Assistant was told of.
+    /// Sensors announced to Home Assistant.
     sensors: Vec<&'static str>,
     online: Option<bool>,
     state: Option<Value>,
     update: Option<Value>,
-    /// Brightness to which it comes back when it is switched on, 0 … 1.
+    /// Brightness that the light returns to when it is switched on, 0 … 1.
     lit: f64,
 }
 
 impl Lamp {
-    /// A K1 of which nothing was published.
+    /// A K1 without published messages.
     pub fn new(topics: Topics) -> Self {
         Self {
             topics,
@@ -41,23 +41,23 @@ impl Lamp {
         }
     }
 
-    /// The broker has forgotten everything.
+    /// Forgets what was published, because the broker has lost everything.
     pub fn forget(&mut self) {
         (self.is_announced, self.online) = (false, None);
         (self.state, self.update) = (None, None);
     }
 
-    /// True if it must say who it is before it is announced: it may be another one by now.
+    /// True if it must identify itself before it is announced. Another K1 may have its address by now.
     pub fn is_unknown(&self) -> bool {
         !self.is_announced
     }
 
-    /// It has said who it is.
+    /// Takes the K1's identity.
     pub fn met(&mut self, card: Card) {
         self.card = Some(card);
     }
 
-    /// Whether it takes firmware; not before it has said who it is.
+    /// True if it accepts firmware; false until it has identified itself.
     pub fn takes_firmware(&self) -> bool {
         self.card.as_ref().is_some_and(|card| card.takes_firmware)
     }
@@ -66,7 +66,7 @@ impl Lamp {
         self.card.as_ref().map(|card| self.topics.of(&card.id, what))
     }
 
-    /// It has answered: announces it if anything about that is new, and publishes its figures.
+    /// Takes an answer of the K1: announces it if anything in the announcement is new, and publishes its figures.
     pub fn answered(&mut self, reading: &Reading) -> Vec<Publish> {
         let mut all = self.announce(reading);
         all.extend(self.online(true));
@@ -88,7 +88,7 @@ impl Lamp {
         all
     }
 
-    /// It has not answered, or the bridge ends.
+    /// Marks the K1 as offline, because it does not answer or the bridge ends.
     pub fn gone(&mut self) -> Option<Publish> {
         self.online(false)
     }
@@ -99,7 +99,7 @@ impl Lamp {
         Some(Publish::kept(topic, if is { ONLINE } else { OFFLINE }))
     }
 
-    /// It shows this.
+    /// Takes the settings of its light; publishes them if they are new.
     pub fn shown(&mut self, look: &Look) -> Option<Publish> {
         let topic = self.say("state")?;
         if let Some(b) = look.params.get("brightness").and_then(Value::as_f64).filter(|b| *b > 0.0) {
@@ -110,7 +110,8 @@ impl Lamp {
         is_new.then(|| Publish::kept(topic, self.state.insert(state).to_string()))
     }
 
-    /// Its firmware, and the version that is offered for its board; `is_sending` if that is on its way.
+    /// Takes the state of its firmware, and the version that is offered for its board. `is_sending` is true while the
+    /// offered firmware is being sent.
     pub fn firmware(&mut self, now: &Firmware, offered: Option<&str>, is_sending: bool) -> Option<Publish> {
         let topic = self.say("update")?;
         let installed = now.running.as_ref().map_or_else(|| "unknown".to_owned(), |i| i.version.to_string());
@@ -126,8 +127,8 @@ impl Lamp {
         is_new.then(|| Publish::kept(topic, self.update.insert(update).to_string()))
     }
 
-    /// Somebody else has said that it has gone. True if it must be looked at now, and published anew: only what was
-    /// there is argued about, so that two bridges that both lose it agree.
+    /// Another bridge has announced that this K1 is offline. Returns true if it must be looked at now and announced
+    /// again. Only a K1 that was online is looked at, so that two bridges agree if both lose it.
     pub fn contradicted(&mut self) -> bool {
         let was_there = self.online == Some(true);
         if was_there {
@@ -136,7 +137,7 @@ impl Lamp {
         was_there
     }
 
-    /// The requests that carry out commands, and why some are refused; of several, what is left of them.
+    /// The requests that carry out commands, and the errors of refused commands. Several commands are merged.
     pub fn requests(&mut self, messages: &[Vec<u8>]) -> (Vec<(&'static str, Value)>, Vec<Publish>) {
         let (mut command, mut refused): (Option<LightCommand>, _) = (None, Vec::new());
         for message in messages {
@@ -153,7 +154,7 @@ impl Lamp {
         (command.map(|command| command.requests(&mut self.lit)).unwrap_or_default(), refused)
     }
 
-    /// Why something was not done.
+    /// The error message of a command that was not carried out.
     pub fn error(&self, why: &str) -> Option<Publish> {
         self.say("error").map(|topic| Publish::once(topic, harmless(why).into_owned()))
     }
@@ -190,7 +191,7 @@ mod tests {
         assert!(told.contains(&"homeassistant/light/k1_525400123456/config"), "{told:?}");
         assert_eq!(&told[told.len() - 2..], ["k1/525400123456/availability", "k1/525400123456/telemetry"]);
         assert_eq!(topics_of(&lamp.answered(&reading(&[]))), ["k1/525400123456/telemetry"]);
-        // A figure that it measures from now on is a sensor more.
+        // A figure that it measures from now on becomes another sensor.
         let more = lamp.answered(&reading(&[("rssi_dbm", -60.0)]));
         assert!(topics_of(&more).contains(&"homeassistant/sensor/k1_525400123456_rssi_dbm/config"));
         assert!(lamp.shown(&look(0.5)).is_some_and(|p| p.retain) && lamp.shown(&look(0.5)).is_none());

@@ -1,18 +1,19 @@
-//! What is said of the connection to the broker, and when it is tried again; without a network and without a clock.
+//! Reports on the connection to the broker, and times of new attempts; without a network and without a clock.
 
 use std::time::{Duration, Instant};
 
 use rumqttc::{ConnectReturnCode, ConnectionError};
 
-/// Pause before another try to reach the broker, and the longest one.
+/// Pause before the next attempt to connect to the broker, and the longest such pause.
 const AGAIN: Duration = Duration::from_secs(1);
 const AGAIN_AT_MOST: Duration = Duration::from_secs(30);
-/// A connection that has held for this long holds.
+/// Time after which a connection counts as stable.
 const STEADY: Duration = Duration::from_secs(5);
-/// Largest message that is taken in, in bytes: a longer one ends the connection, again and again if the broker keeps it.
+/// Largest message accepted from the broker, in bytes. A longer one ends the connection, again and again if the broker
+/// keeps it.
 pub const MOST_TAKEN: usize = 1024 * 1024;
 
-/// Kinds of trouble; each is said once.
+/// Kinds of trouble; K1 reports each kind once.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 enum Trouble {
     Refused,
@@ -20,7 +21,7 @@ enum Trouble {
     Away,
 }
 
-/// Why there is no connection, as a sentence that says what to do.
+/// The reason why there is no connection, as a sentence that says what to do.
 fn sentence(broker: &str, e: &ConnectionError) -> (Trouble, String) {
     use ConnectReturnCode::{BadUserNamePassword, NotAuthorized};
     use rumqttc::StateError::Deserialization;
@@ -29,38 +30,39 @@ fn sentence(broker: &str, e: &ConnectionError) -> (Trouble, String) {
         ConnectionError::ConnectionRefused(BadUserNamePassword | NotAuthorized) => (
             Trouble::Refused,
             format!(
-                "the broker {broker} refuses this user or password; look at --user and --password-file. It is tried again"
+                "the broker {broker} refuses this user or password; check --user and --password-file. K1 will try again"
             ),
         ),
         ConnectionError::MqttState(Deserialization(PayloadSizeLimitExceeded(length))) => (
             Trouble::TooLong,
             format!(
-                "the broker {broker} sends a message of {length} bytes, and K1 takes {MOST_TAKEN} at most; if it is a \
-                 retained one at a topic of K1's that ends with /set, remove it (mosquitto_pub -r -n -t TOPIC). It is \
-                 tried again"
+                "the broker {broker} sends a message of {length} bytes, but K1 accepts at most {MOST_TAKEN}; if it is a \
+                 retained one at a topic of K1's that ends with /set, remove it (mosquitto_pub -r -n -t TOPIC). K1 will \
+                 try again"
             ),
         ),
-        e => (Trouble::Away, format!("the broker {broker} does not answer ({e}); it is tried again")),
+        e => (Trouble::Away, format!("the broker {broker} does not answer ({e}); K1 will try again")),
     }
 }
 
-/// A connection that comes and goes. Each trouble is said once until a connection has held, and so is a connection.
+/// A connection that may fail and return. K1 reports each kind of trouble, and a connection, once until a connection is
+/// stable.
 pub struct Link {
     broker: String,
     lamps: usize,
-    /// When the connection came, while there is one.
+    /// Start of the current connection; `None` without one.
     since: Option<Instant>,
     told: Vec<Trouble>,
     said_there: bool,
-    /// The one before has not held.
+    /// The previous connection was not stable.
     is_shaky: bool,
-    /// When the broker is tried again, and the pause then.
+    /// Time of the next attempt, and the pause after it.
     again: Instant,
     pause: Duration,
 }
 
 impl Link {
-    /// No connection yet to the broker of this name, for this many K1s; it is tried at once.
+    /// No connection yet to the broker named `broker`, for `lamps` K1s; the first attempt is due at once.
     pub fn new(broker: &str, lamps: usize, now: Instant) -> Self {
         Self {
             broker: broker.to_owned(),
@@ -74,7 +76,7 @@ impl Link {
         }
     }
 
-    /// There is a connection; the line that says so, if it is news.
+    /// Handles a new connection; returns the line to print, if this is news.
     pub fn connected(&mut self, now: Instant) -> Option<String> {
         self.since = Some(now);
         if self.is_shaky { None } else { self.there() }
@@ -86,7 +88,7 @@ impl Link {
         is_news.then(|| format!("connected to {broker}; {n} K1{}", if n == 1 { "" } else { "s" }))
     }
 
-    /// Time has passed; the line that says that there is a connection, if it has held and that is news.
+    /// Handles the passing of time; returns the line to print when the connection has become stable and this is news.
     pub fn pass(&mut self, now: Instant) -> Option<String> {
         if !self.has_held(now) {
             return None;
@@ -100,10 +102,10 @@ impl Link {
         self.since.is_some_and(|since| now.saturating_duration_since(since) >= STEADY)
     }
 
-    /// The connection has gone, or a try has failed; the lines that say so, if that is news.
+    /// Handles a lost connection or a failed attempt; returns the lines to print, if this is news.
     pub fn lost(&mut self, e: &ConnectionError, now: Instant) -> Vec<String> {
         let mut lines: Vec<_> = self.pass(now).into_iter().collect();
-        // A try that failed is not a connection that did not hold.
+        // A failed attempt does not count as an unstable connection.
         self.is_shaky |= self.since.is_some() && !self.has_held(now);
         self.since = None;
         let (trouble, sentence) = sentence(&self.broker, e);
@@ -122,7 +124,7 @@ impl Link {
         self.since.is_some()
     }
 
-    /// How long to leave the broker alone.
+    /// Time to wait before the next attempt.
     pub fn pause(&self, now: Instant) -> Duration {
         self.again.saturating_duration_since(now)
     }
@@ -143,7 +145,7 @@ mod tests {
         let away = || ConnectionError::NetworkTimeout;
         let mut pauses = Vec::new();
         for n in 0..7 {
-            // The first is said at once, and no other before it holds.
+            // The first connection is reported at once, and no other one until a connection is stable.
             assert_eq!(link.connected(now).is_some(), n == 0);
             pauses.push(link.pause.as_secs());
             assert_eq!(link.lost(&too_long(), now).len(), usize::from(n == 0));
@@ -151,7 +153,7 @@ mod tests {
         }
         assert_eq!(pauses, [1, 2, 4, 8, 16, 30, 30]);
         assert_eq!(link.lost(&away(), now).len(), 1, "another trouble is news");
-        // One that holds is said, and what comes after it is said anew.
+        // A stable connection is reported, and what happens after it is reported again.
         assert_eq!(link.connected(now), None);
         assert_eq!(link.pass(now + STEADY / 2), None);
         now += STEADY;

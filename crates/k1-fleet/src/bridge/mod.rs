@@ -3,19 +3,19 @@
 //! | Room | What it does |
 //! |---|---|
 //! | [`topics`] | the names of all topics |
-//! | [`discovery`] | how Home Assistant finds a K1, and what is published of it |
+//! | [`discovery`] | announces a K1 to Home Assistant |
 //! | [`command`] | commands to a light |
 //! | [`order`] | orders for a rollout |
-//! | [`publish`] | a message on its way |
-//! | [`lamp`] | what is published of one K1, and which requests carry out its commands |
-//! | [`hub`] | what is done with messages of the broker and news of the K1s |
-//! | [`link`] | what is said of the connection, and when it is tried again |
-//! | [`shared`] | what the threads share |
-//! | [`attend`] | talks with one K1; a thread each |
-//! | [`client`] | keeps up the connection to the broker |
-//! | [`run`] | a bridge from its start to its end |
+//! | [`publish`] | a message to the broker |
+//! | [`lamp`] | the messages about one K1, and the requests that carry out its commands |
+//! | [`hub`] | the reaction to messages of the broker and news of the K1s |
+//! | [`link`] | reports on the connection, and times of new attempts |
+//! | [`shared`] | values that the threads share |
+//! | [`attend`] | talks to one K1, each on a thread of its own |
+//! | [`client`] | maintains the connection to the broker |
+//! | [`run`] | starts and ends a bridge |
 //!
-//! All that decides is without a network and without a clock (`lamp`, `hub`, `link`); the threads carry out what it says.
+//! All decisions are made without a network and without a clock (`lamp`, `hub`, `link`); the threads carry them out.
 
 mod attend;
 mod client;

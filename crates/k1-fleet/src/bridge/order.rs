@@ -1,20 +1,20 @@
-//! Orders for a rollout, as they come to `PREFIX/rollout/set`.
+//! Orders for a rollout, as received at `PREFIX/rollout/set`.
 
 use serde::Deserialize;
 
 use crate::rollout::Plan;
 
-/// An order.
+/// An order for a rollout.
 #[derive(Clone, Debug, PartialEq, Deserialize)]
 #[serde(tag = "do", rename_all = "snake_case", deny_unknown_fields)]
 pub enum Order {
-    /// Begin.
+    /// Begin a rollout.
     Start(Plan),
-    /// Try no other lamp until it goes on; updates on their way end.
+    /// Try no other lamp until resumed; updates in progress continue.
     Pause,
-    /// Go on.
+    /// Continue a paused rollout.
     Resume,
-    /// End it.
+    /// End the rollout.
     Abort,
 }
 
@@ -23,11 +23,11 @@ impl Order {
     ///
     /// # Errors
     ///
-    /// A sentence that says what would be right.
+    /// A sentence that says what is expected.
     pub fn read(message: &[u8]) -> Result<Self, String> {
         let order: Self = serde_json::from_slice(message).map_err(|e| {
             format!(
-                "this order is not understood ({e}); it is JSON such as {{\"do\": \"start\"}} (or pause, resume, abort); \
+                "this order is not understood ({e}); write JSON such as {{\"do\": \"start\"}} (or pause, resume, abort); \
                  start takes any of steps ([\"1\", \"5%\", \"100%\"]), abort_above (percent), watch (seconds) and at_once"
             )
         })?;

@@ -1,23 +1,23 @@
-//! Messages on their way to a broker.
+//! Messages to a broker.
 
-/// A message that is to be published.
+/// A message to publish.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Publish {
-    /// Its topic.
+    /// Topic of the message.
     pub topic: String,
-    /// What it says.
+    /// Content of the message.
     pub payload: Vec<u8>,
-    /// Whether the broker keeps it for those who come later.
+    /// True if the broker keeps the message for later subscribers.
     pub retain: bool,
 }
 
 impl Publish {
-    /// A message for those who listen now.
+    /// A message for present subscribers only.
     pub fn once(topic: String, payload: impl Into<Vec<u8>>) -> Self {
         Self { topic, payload: payload.into(), retain: false }
     }
 
-    /// A message that the broker keeps; an empty one takes back what it has kept.
+    /// A message that the broker keeps. An empty one deletes the kept message.
     pub fn kept(topic: String, payload: impl Into<Vec<u8>>) -> Self {
         Self { topic, payload: payload.into(), retain: true }
     }

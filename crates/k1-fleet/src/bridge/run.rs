@@ -1,4 +1,4 @@
-//! A bridge from its start to its end.
+//! Starts and ends a bridge.
 
 use std::sync::atomic::{AtomicBool, AtomicU32, Ordering::SeqCst};
 use std::sync::mpsc::channel;
@@ -16,23 +16,24 @@ use super::topics::{OFFLINE, Topics};
 use super::{attend, client};
 use crate::lamps::Address;
 
-/// A broker that has not answered for this time has gone.
+/// Time without an answer after which the broker counts as gone.
 const KEEP_ALIVE: Duration = Duration::from_secs(15);
-/// Messages of each K1 that may wait for the broker: all that is published of one that was just met, and some.
+/// Messages per K1 that may wait for the broker: everything that is published about a K1 that was just met, and some
+/// more.
 const WAITING: usize = 64;
-/// Port of a broker, if none is named.
+/// Default port of a broker.
 const PORT: u16 = 1883;
 
-/// A broker, and how it is spoken with.
+/// A broker, with login and topics.
 #[derive(Clone, Debug)]
 pub struct Broker {
     /// `HOST` or `HOST:PORT`.
     pub name: String,
-    /// User and password, where it wants them.
+    /// User and password, if the broker needs them.
     pub login: Option<(String, String)>,
-    /// What every topic begins with.
+    /// First part of every topic of K1.
     pub prefix: String,
-    /// What Home Assistant's topics begin with.
+    /// First part of Home Assistant's discovery topics.
     pub discovery: String,
 }
 
@@ -46,10 +47,10 @@ impl Broker {
             None => (&*self.name, PORT),
         };
         let host = host.trim_start_matches('[').trim_end_matches(']');
-        // Two clients of one name would put each other out.
+        // A broker disconnects a client when another one with the same name connects.
         let mut options = MqttOptions::new(format!("k1-{}", topics.bridge), host, port);
         options.set_keep_alive(KEEP_ALIVE).set_max_packet_size(MOST_TAKEN, MOST_BYTES);
-        // Tells everybody when the bridge has gone without a word.
+        // Tells all subscribers if the bridge disappears without a last message.
         options.set_last_will(LastWill::new(topics.bridge(), OFFLINE, QoS::AtLeastOnce, true));
         if let Some((user, password)) = &self.login {
             options.set_credentials(user, password);
@@ -64,16 +65,16 @@ pub struct Bridge {
     connection: Connection,
     lamps: Vec<(Address, std::sync::mpsc::Receiver<super::hub::Task>)>,
     broker: String,
-    /// Holds the bridge's id.
+    /// Keeps the bridge's id locked.
     _who: Who,
 }
 
 impl Bridge {
-    /// Prepares a bridge: nothing is sent yet.
+    /// Prepares a bridge; does not send anything yet.
     ///
     /// # Errors
     ///
-    /// A sentence if the broker's name is wrong, or the bridge gets no id.
+    /// A sentence if the broker's name is wrong, or the bridge cannot get an id.
     pub fn new(
         broker: &Broker,
         lamps: Vec<Address>,
@@ -105,12 +106,12 @@ impl Bridge {
         Ok(Self { shared, connection, lamps, broker: broker.name.clone(), _who: who })
     }
 
-    /// Ends the bridge once it is true.
+    /// The bridge ends when this becomes true.
     pub fn end(&self) -> Arc<AtomicBool> {
         self.shared.end.clone()
     }
 
-    /// Bridges until it is to end.
+    /// Runs the bridge until its end.
     ///
     /// # Errors
     ///
@@ -120,7 +121,7 @@ impl Bridge {
         let mut attendants = Vec::new();
         for (lamp, (address, tasks)) in self.lamps.into_iter().enumerate() {
             let (listening, from, sender) = (shared.clone(), address.clone(), shared.tasks[lamp].clone());
-            // Not waited for at the end: it may be listening.
+            // Do not wait for this thread at the end, because it may be blocked.
             std::thread::spawn(move || attend::listen(&listening, &from, &sender));
             let shared = shared.clone();
             attendants.push(std::thread::spawn(move || attend::attend(&shared, lamp, address, &tasks)));

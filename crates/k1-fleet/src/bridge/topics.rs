@@ -1,34 +1,34 @@
 //! The topics of a fleet at a broker.
 //!
-//! Every topic of a K1 carries its id, which no other K1 has, whatever it is called: the hardware address of a lamp, the
-//! kept [id](k1_host::identity) of a program.
+//! Every topic of a K1 contains its id, which no other K1 has, whatever its name: the hardware address of a lamp, or
+//! the saved [id](k1_host::identity) of a program.
 //!
-//! | Topic | Who writes | What |
+//! | Topic | Writer | Content |
 //! |---|---|---|
 //! | `PREFIX/bridge-BRIDGE/availability` | bridge, and the broker by its last will | `online`, `offline`; retained |
-//! | `PREFIX/ID/availability` | bridge | the same for a K1; retained |
-//! | `PREFIX/ID/state` | bridge | what it shows; retained |
+//! | `PREFIX/ID/availability` | bridge | the same for one K1; retained |
+//! | `PREFIX/ID/state` | bridge | the settings of its light; retained |
 //! | `PREFIX/ID/telemetry` | bridge | its figures |
-//! | `PREFIX/ID/error` | bridge | why a command was not carried out |
-//! | `PREFIX/fleet/telemetry` | bridge | how many answer, the least frame rate, and which are not well |
-//! | `PREFIX/ID/update` | bridge | what runs, what is offered, whether it is being tried; retained |
-//! | `PREFIX/ID/update/set` | anybody | `install`: the firmware that is offered |
-//! | `PREFIX/rollout/state` | bridge | how the rollout stands; retained |
+//! | `PREFIX/ID/error` | bridge | the reason why a command was not carried out |
+//! | `PREFIX/fleet/telemetry` | bridge | how many K1s answer, the lowest frame rate, and which are not well |
+//! | `PREFIX/ID/update` | bridge | running and offered firmware, and whether an update is in progress; retained |
+//! | `PREFIX/ID/update/set` | anybody | `install`: take the offered firmware |
+//! | `PREFIX/rollout/state` | bridge | state of the rollout; retained |
 //! | `PREFIX/rollout/set` | anybody | [an order](super::order::Order) |
-//! | `PREFIX/rollout/error` | bridge | why an order was refused |
+//! | `PREFIX/rollout/error` | bridge | the reason why an order was refused |
 //! | `PREFIX/ID/set`, `PREFIX/all/set` | anybody | a [command](super::command::LightCommand): JSON as Home Assistant's lights send it, and `params` |
 
 use serde_json::Value;
 
-/// The message of who is there.
+/// Availability of a K1 or bridge that is connected.
 pub const ONLINE: &str = "online";
-/// The message of who is not there.
+/// Availability of a K1 or bridge that has gone.
 pub const OFFLINE: &str = "offline";
-/// The id that stands for every K1 in a command's topic.
+/// The id that means every K1 in a command's topic.
 pub const ALL: &str = "all";
-/// The id that stands for the rollout.
+/// The id that means the rollout.
 pub const ROLLOUT: &str = "rollout";
-/// The id that stands for all K1s together.
+/// The id that means all K1s together.
 pub const FLEET: &str = "fleet";
 /// The message that asks a lamp to take the offered firmware.
 pub const INSTALL: &str = "install";
@@ -36,15 +36,15 @@ pub const INSTALL: &str = "install";
 /// The topics of one bridge.
 #[derive(Clone, Debug)]
 pub struct Topics {
-    /// What all of ours begin with.
+    /// First part of K1's topics.
     pub prefix: String,
-    /// What Home Assistant's begin with.
+    /// First part of Home Assistant's discovery topics.
     pub discovery: String,
-    /// Id of the bridge: of two, neither speaks for the other.
+    /// Id of the bridge. It keeps the availability of two bridges apart.
     pub bridge: String,
 }
 
-/// A name as a part of a topic: what has a meaning there becomes a hyphen.
+/// A name as a part of a topic: replaces characters with a special meaning by hyphens.
 pub fn segment(name: &str) -> String {
     let good = |c: char| if c.is_alphanumeric() || c == '_' { c } else { '-' };
     match name.chars().map(good).collect::<String>() {
@@ -54,59 +54,59 @@ pub fn segment(name: &str) -> String {
 }
 
 impl Topics {
-    /// A topic of a K1 by its id, or of the `rollout` or the `fleet`.
+    /// A topic of a K1, given by its id, or of the `rollout` or the `fleet`.
     pub fn of(&self, id: &str, what: &str) -> String {
         format!("{}/{}/{what}", self.prefix, segment(id))
     }
 
-    /// Where the bridge says that it is there.
+    /// Availability topic of this bridge.
     pub fn bridge(&self) -> String {
         self.of(&format!("bridge-{}", self.bridge), "availability")
     }
 
-    /// Where a bridge said so before it had an id.
+    /// Availability topic of a bridge before bridges had ids.
     pub fn former_bridge(&self) -> String {
         self.of("bridge", "availability")
     }
 
-    /// Where all K1s and bridges say so.
+    /// Availability topics of all K1s and bridges.
     pub fn availabilities(&self) -> String {
         format!("{}/+/availability", self.prefix)
     }
 
-    /// Of whom such a topic speaks: the id of a K1, or a bridge.
+    /// The id in an availability topic: of a K1 or a bridge.
     pub fn speaks_of<'a>(&self, topic: &'a str) -> Option<&'a str> {
         self.name_before(topic, "/availability")
     }
 
-    /// True if that is another bridge than this one.
+    /// True for the name of another bridge.
     pub fn is_other_bridge(&self, name: &str) -> bool {
         name.strip_prefix("bridge-").is_some_and(|id| id != segment(&self.bridge))
     }
 
-    /// The topics of commands.
+    /// Topics of commands.
     pub fn commands(&self) -> String {
         format!("{}/+/set", self.prefix)
     }
 
-    /// Where Home Assistant says that it has started.
+    /// Topic on which Home Assistant announces its start.
     pub fn birth(&self) -> String {
         format!("{}/status", self.discovery)
     }
 
-    /// Where Home Assistant is told of lights.
+    /// Topics on which lights are announced to Home Assistant.
     pub fn lights(&self) -> String {
         format!("{}/light/+/config", self.discovery)
     }
 
-    /// True for one of those.
+    /// True for a topic on which a light is announced.
     pub fn is_light(&self, topic: &str) -> bool {
         topic
             .strip_prefix(&*self.discovery)
             .is_some_and(|t| t.starts_with("/light/") && t.ends_with("/config"))
     }
 
-    /// The id of a K1 that this bridge has once announced with such a message.
+    /// The id of the K1 in an announcement of this bridge; `None` for other messages.
     pub fn announced(&self, config: &[u8]) -> Option<String> {
         let config: Value = serde_json::from_slice(config).ok()?;
         let [bridge, own] = config["availability"].as_array()?.as_slice() else { return None };
@@ -114,17 +114,17 @@ impl Topics {
         (bridge["topic"] == self.bridge()).then(|| own.to_owned())
     }
 
-    /// The topics on which lamps are told to take what is offered.
+    /// Topics of requests to install the offered firmware.
     pub fn installs(&self) -> String {
         format!("{}/+/update/set", self.prefix)
     }
 
-    /// The id that a command is for, by its topic.
+    /// The id that a command is for, from its topic.
     pub fn commanded<'a>(&self, topic: &'a str) -> Option<&'a str> {
         self.name_before(topic, "/set")
     }
 
-    /// The id of the K1 that is told to take what is offered, by the topic.
+    /// The id of the K1 that is asked to install the offered firmware, from the topic.
     pub fn told_to_install<'a>(&self, topic: &'a str) -> Option<&'a str> {
         self.name_before(topic, "/update/set")
     }

@@ -1,7 +1,7 @@
-//! What the lamp would decide, decided with its own code and its own settings; and the update through the cable.
+//! The lamp's own decision on an update, made with its code and its settings; and the update through the cable.
 //!
-//! The session, the records and the check of the signature are those that every other door ends in
-//! ([`k1_update::session`]); here is only what a lamp knows of itself and a cable must find out.
+//! The session, the records and the check of the signature are the same as for every other update
+//! ([`k1_update::session`]). This module finds out through the cable what a lamp would know about itself.
 
 use embedded_storage_async::nor_flash::ReadNorFlash;
 use k1_device::firmware::BOARDS;
@@ -19,35 +19,35 @@ use super::flash::{CableFlash, Copy};
 use super::{Loader, block_on};
 use crate::signing::package::Update;
 
-/// Where the settings are: the table's `nvs`.
+/// Place of the settings: `nvs` of the partition table.
 pub const SETTINGS: std::ops::Range<u32> = 0x9000..0xe000;
-/// What an image of Espressif's begins with.
+/// First byte of an image for Espressif's chips.
 const IMAGE: u8 = 0xe9;
 /// Bytes that a session takes at once.
 const CHUNK: usize = 4_096;
 
-/// What a lamp on a cable is.
+/// State of a lamp on a cable.
 #[derive(Clone, Debug)]
 pub struct CableLamp {
-    /// Whose firmware is let in.
+    /// The keys that the lamp trusts.
     pub trust: Trust,
-    /// The slot that ran; `None` if no slot holds an image.
+    /// The slot that was running; `None` if no slot holds an image.
     pub running: Option<Slot>,
-    /// What runs, if it came with a manifest.
+    /// Manifest of the running image, if it has one.
     pub manifest: Option<Manifest>,
-    /// How it stands.
+    /// State of the running image.
     pub standing: Standing,
-    /// Chip, as manifests name it.
+    /// Chip, in the spelling of manifests.
     pub chip: String,
 }
 
 impl CableLamp {
-    /// True if a bad image goes back by itself.
+    /// True if the lamp would roll a bad image back by itself.
     pub fn is_armed(&self) -> bool {
         matches!(self.standing, Standing::Sure(note) if note.was_asked && note.is_armed)
     }
 
-    /// Board, as the image that runs says; else the one board with this chip.
+    /// Board, according to the running image; otherwise the only board with this chip.
     pub fn board(&self) -> &str {
         let by_chip =
             BOARDS.iter().find(|(_, chip)| *chip == self.chip).map_or("unknown", |(board, _)| board);
@@ -55,7 +55,8 @@ impl CableLamp {
     }
 }
 
-/// The slot that ran, as the records tell those who do not run themselves: what was activated and not started yet did not.
+/// The slot that was running, according to the records. An image that was activated but not started yet was not
+/// running.
 fn running(
     records: &Records,
     mut has_image: impl FnMut(Slot) -> Result<bool, String>,
@@ -63,7 +64,7 @@ fn running(
     let ran = |e: &&Entry| e.may_boot() && e.state != State::New;
     let mut entries: Vec<_> = records.0.iter().flatten().filter(ran).collect();
     entries.sort_by_key(|e| std::cmp::Reverse(e.sequence));
-    // Without a record a bootloader begins with the first slot.
+    // Without a record a bootloader tries the first slot first.
     for slot in entries.iter().map(|e| e.slot()).chain(Slot::ALL) {
         if has_image(slot)? {
             return Ok(Some(slot));
@@ -72,7 +73,7 @@ fn running(
     Ok(None)
 }
 
-/// Finds out what a lamp on a cable is.
+/// Finds out the state of a lamp on a cable.
 ///
 /// # Errors
 ///
@@ -96,44 +97,44 @@ pub fn look<L: Loader>(flash: &mut CableFlash<L>, chip: &str) -> Result<CableLam
     Ok(CableLamp { trust, running, manifest, standing, chip: chip.to_owned() })
 }
 
-/// Whom a lamp with these settings trusts. Where the lamp would mend them, only the copy is mended.
+/// The keys that a lamp with these settings trusts. If the lamp would repair its settings, only the copy is repaired.
 fn trust(settings: Vec<u8>) -> Trust {
     let copy = Copy::new(SETTINGS.start, settings);
     Store::new(copy, SETTINGS).map_or(Trust::NOBODY, |mut store| block_on(store.load()).0.trust)
 }
 
-/// Lets an update in by the lamp's own decision, or says why not. Nothing is written.
+/// Checks an update like the lamp itself; returns the running slot. Does not write anything.
 ///
 /// # Errors
 ///
-/// A sentence that says what to do.
+/// A sentence that says what to do if the lamp would refuse the update.
 pub fn admit(inside: &CableLamp, update: &Update) -> Result<Slot, String> {
     let running = inside.running.ok_or("there is no K1 on this chip yet: `k1 install` puts it there")?;
     let gate = Gate { trust: &inside.trust, board: inside.board(), chip: &inside.chip };
     gate.admit(&update.envelope, &Layout::K1).map_err(|e| match e {
         Refusal::WrongBoard => {
-            format!("the image is for {}, and this is {}", update.manifest.board.as_str(), inside.board())
+            format!("the image is for {}, but this is {}", update.manifest.board.as_str(), inside.board())
         }
         Refusal::NoKeys if inside.manifest.is_none() => {
-            format!("{e}. If what runs on it is another maker's firmware, `k1 install` replaces that")
+            format!("{e}. If the chip runs another maker's firmware, replace it with `k1 install`")
         }
         e => e.to_string(),
     })?;
     match inside.standing {
         Standing::Trial { .. } => Err(
-            "its firmware was on trial, and the restart that a cable needs has ended that: the image before comes back \
-             now. Send it again then"
+            "its firmware was on trial, and the restart for the cable has ended the trial: the lamp now returns to \
+             its previous image. Send the update again after that"
                 .into(),
         ),
         _ => Ok(running),
     }
 }
 
-/// Puts an update into the slot that does not run, as the lamp itself does. `progress` is told the bytes that have gone.
+/// Writes an update to the other slot, as the lamp itself would. Calls `progress` with the number of bytes sent.
 ///
 /// # Errors
 ///
-/// A sentence; then the image that ran before is the one that starts.
+/// A sentence. The image that was running starts then.
 pub fn send<L: Loader>(
     flash: &mut CableFlash<L>,
     inside: &CableLamp,
@@ -153,18 +154,18 @@ pub fn send<L: Loader>(
     block_on(session.finish(flash)).map_err(|e| words(flash, e))
 }
 
-/// Lets what was sent be tried at the next start.
+/// Activates the sent image for a trial at the next start.
 ///
 /// # Errors
 ///
-/// A sentence; then the image that ran before starts, unless the last word has reached the chip all the same.
+/// A sentence. The image that was running starts then, unless the last word reached the chip despite the error.
 pub fn activate<L: Loader>(
     flash: &mut CableFlash<L>,
     inside: &CableLamp,
     whole: &Whole,
 ) -> Result<(), String> {
     let running = inside.running.unwrap_or(whole.slot().other());
-    // Nobody can tell from here whether it had a network or how well it did.
+    // A cable cannot tell whether the lamp had a network, or how well it ran.
     let done = block_on(record::activate(flash, &Layout::K1, running, whole, false, Pace::default()));
     done.map_err(|e| words(flash, e))
 }
@@ -173,7 +174,7 @@ fn read<L: Loader>(flash: &mut CableFlash<L>, at: u32, bytes: &mut [u8]) -> Resu
     block_on(flash.read(at, bytes)).map_err(|_| words(flash, Refusal::Flash))
 }
 
-/// Why, with what the cable knows of it.
+/// The reason, with the cable's own error if there is one.
 fn words<L: Loader>(flash: &mut CableFlash<L>, why: Refusal) -> String {
     flash.trouble().unwrap_or_else(|| why.to_string())
 }

@@ -1,4 +1,4 @@
-//! What a blank chip needs besides an image: a bootloader, and the table of its partitions.
+//! The parts that a blank chip needs besides an image: a bootloader and a partition table.
 
 use std::path::Path;
 
@@ -13,39 +13,39 @@ use super::admission::SETTINGS;
 use super::{Loader, flash::CableFlash};
 use crate::signing::package::Update;
 
-/// The one source of the table: the firmware's.
+/// The firmware's partition table, which is its only source.
 const TABLE: &str = include_str!("../../../../firmware/boards/esp/partitions.csv");
-/// Where the chips' bootloaders look for it, and must end before.
+/// Address at which the chips' bootloaders look for the table, and before which they must end.
 const TABLE_AT: u32 = 0x8000;
 
-/// A bootloader, and where it goes.
+/// A bootloader and its address.
 pub struct Bootloader {
     at: u32,
     bytes: Vec<u8>,
 }
 
-/// The table of partitions in the form that chips read.
+/// The partition table in the format of the chips.
 ///
 /// # Errors
 ///
-/// A sentence if the table in the sources is wrong; a test excludes that.
+/// A sentence if the table in the sources is wrong, which a test excludes.
 pub fn table() -> Result<Vec<u8>, String> {
     let table = PartitionTable::try_from_str(TABLE);
-    table.and_then(|table| table.to_bin()).map_err(|e| format!("the table of partitions is wrong: {e}"))
+    table.and_then(|table| table.to_bin()).map_err(|e| format!("the partition table is wrong: {e}"))
 }
 
-/// Reads a bootloader from a file and makes sure that it is the one that was meant, and for this chip.
+/// Checks that the file of a bootloader is the intended one and fits this chip.
 ///
 /// # Errors
 ///
-/// A sentence: the file cannot be read, has another hash, or is for another chip.
+/// A sentence if the file cannot be read, has another hash, or is for another chip.
 pub fn check(path: &Path, sha256: &str, chip: Chip) -> Result<(), String> {
     let bytes = std::fs::read(path).map_err(|e| format!("{}: {e}", path.display()))?;
     let hash: String = Sha256::digest(&bytes).iter().map(|b| format!("{b:02x}")).collect();
     if !hash.eq_ignore_ascii_case(sha256.trim()) {
-        return Err(format!("{} has the SHA-256 {hash}, not the one that was given", path.display()));
+        return Err(format!("{} has the SHA-256 {hash} instead of the given one", path.display()));
     }
-    // Mark of an image, number of parts, and the chip's number at byte 12 (ESP-IDF, `esp_image_header_t`).
+    // First byte of an image, number of segments, and the chip's number at byte 12 (ESP-IDF, `esp_image_header_t`).
     let number = bytes.get(12..14).map(|b| u16::from_le_bytes([b[0], b[1]]));
     if bytes.first() != Some(&0xe9) || bytes.len() > TABLE_AT as usize || number != Some(chip.id()) {
         return Err(format!("{} is not a bootloader for {chip}", path.display()));
@@ -53,8 +53,8 @@ pub fn check(path: &Path, sha256: &str, chip: Chip) -> Result<(), String> {
     Ok(())
 }
 
-/// The bootloader for a chip of `revision` (major · 100 + minor), set up for 4 MB: from a file that was checked, or the
-/// one that espflash brings.
+/// The bootloader for a chip of `revision` (major · 100 + minor), configured for 4 MB: from a file that has been
+/// checked, or espflash's own.
 ///
 /// # Errors
 ///
@@ -62,19 +62,19 @@ pub fn check(path: &Path, sha256: &str, chip: Chip) -> Result<(), String> {
 pub fn bootloader(chip: Chip, revision: u16, file: Option<&Path>) -> Result<Bootloader, String> {
     let settings = FlashSettings::new(None, Some(FlashSize::_4Mb), None);
     let data = FlashData::new(settings, revision, None, chip, chip.default_xtal_frequency());
-    // The library hands a bootloader out together with a program only; one of nothing will do.
+    // The library only provides a bootloader together with a program, so pass it an empty one.
     let nothing = empty_program();
     let format = IdfBootloaderFormat::new(&nothing, &data, None, file, Some(TABLE_AT), None)
         .map_err(|e| format!("no bootloader for {chip}: {e}"))?;
     let first = format.flash_segments().next().ok_or_else(|| format!("no bootloader for {chip}"))?;
     let (at, bytes) = (first.addr, first.data().to_vec());
     if at as usize + bytes.len() > TABLE_AT as usize {
-        return Err(format!("the bootloader for {chip} reaches into the table of partitions"));
+        return Err(format!("the bootloader for {chip} overlaps the partition table"));
     }
     Ok(Bootloader { at, bytes })
 }
 
-/// The head of a 32-bit, little-endian ELF file without any part.
+/// The header of a 32-bit, little-endian ELF file without any segments.
 fn empty_program() -> Vec<u8> {
     let mut head = vec![0; 52];
     head[..7].copy_from_slice(b"\x7fELF\x01\x01\x01");
@@ -87,12 +87,12 @@ fn empty_program() -> Vec<u8> {
     head
 }
 
-/// Puts everything onto a chip: it starts only when the last part, the bootloader, is whole. `progress` is told the
-/// bytes that have gone, of [`bytes()`].
+/// Writes everything to a chip. The chip starts only when the last part, the bootloader, is complete. Calls `progress`
+/// with the number of bytes written, out of [`bytes()`].
 ///
 /// # Errors
 ///
-/// A sentence; then the chip does not start, and the same command begins anew.
+/// A sentence. The chip does not start then, and the installation must be repeated.
 pub fn install<L: Loader>(
     loader: &mut L,
     bootloader: &Bootloader,
@@ -108,7 +108,7 @@ pub fn install<L: Loader>(
         parts.push((SETTINGS.start, blank(SETTINGS.len())));
     }
     parts.extend([
-        // Whatever was there is not an image any more.
+        // Invalidate an image that may have been there.
         (map.manifest(Slot::App1), blank(sector)),
         (map.slot(Slot::App0), update.image.clone()),
         (map.manifest(Slot::App0), update.envelope.0.to_vec()),
@@ -128,23 +128,23 @@ pub fn install<L: Loader>(
     Ok(())
 }
 
-/// About how many bytes [`install`] writes.
+/// Approximate number of bytes that [`install`] writes.
 pub fn bytes(bootloader: &Bootloader, update: &Update) -> usize {
     bootloader.bytes.len() + update.image.len() + 6 * SECTOR as usize
 }
 
-/// Makes sure that whoever a lamp trusts already has signed what shall be installed on it.
+/// Checks that a key which the lamp already trusts has signed the update that will be installed.
 ///
 /// # Errors
 ///
-/// A sentence if the chip holds a lamp that trusts others, or one that is told.
+/// A sentence if the chip holds a lamp that trusts other keys, or its flash cannot be read.
 pub fn respects<L: Loader>(flash: &mut CableFlash<L>, chip: &str, update: &Update) -> Result<(), String> {
     let inside = super::admission::look(flash, chip)?;
     if inside.trust.is_empty() {
         return Ok(());
     }
     inside.trust.check(&update.envelope).map_err(|e| {
-        format!("this chip is a lamp with keys of its own: {e}. --erase-settings forgets them and everything else that it remembers")
+        format!("this chip is a lamp with keys of its own: {e}. --erase-settings erases them with all other settings")
     })
 }
 
@@ -171,7 +171,7 @@ mod tests {
             let chip: Chip = chip.parse().unwrap();
             let loader = bootloader(chip, 301, None).unwrap();
             assert_eq!((loader.at, loader.bytes[0]), (chip.boot_address(), 0xe9), "{chip}");
-            // Set up for 4 MB, and its own hash is right again: the last 32 bytes, over all before.
+            // Configured for 4 MB, with a correct hash: the last 32 bytes, over everything before.
             assert_eq!(loader.bytes[3] >> 4, 2, "{chip}");
             let (body, hash) = loader.bytes.split_at(loader.bytes.len() - 32);
             assert_eq!(Sha256::digest(body)[..], *hash, "{chip}");

@@ -1,9 +1,9 @@
-//! The lamp's flash as the lamp's own code wants it: a NOR flash whose sectors travel through a [`Loader`].
+//! The lamp's flash as a NOR flash, as the lamp's own code needs it. Sectors are transferred through a [`Loader`].
 //!
-//! What is erased and then programmed waits here and travels as whole sectors, in the order in which it was begun, and the
-//! chip is asked whether it holds them before anybody reads them again. What is programmed into a sector that is there
-//! already travels at once. So whoever writes a thing, reads it back and then writes the word that makes it count does the
-//! same on the chip.
+//! A sector that is erased and then programmed is collected here and sent as a whole, in the order of erasing; the chip
+//! confirms that it holds the sector before anybody reads it again. Programming a sector that the chip already holds is
+//! sent at once. So code that writes data, reads it back, and then writes the word that makes it valid, does the same
+//! on the chip.
 
 use std::collections::BTreeMap;
 
@@ -14,17 +14,17 @@ use k1_update::layout::SECTOR;
 
 use super::{FLASH, Loader};
 
-/// So many sectors travel together: each time the chip erases them all before it answers.
+/// Most sectors that are sent together. The chip erases them all before it answers.
 const MOST_WAITING: usize = 16;
 
-/// Why an operation failed; [`CableFlash::trouble`] says it in words.
+/// Why an operation failed; [`CableFlash::trouble`] returns the reason as a sentence.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Fault {
-    /// Outside the flash, or not aligned.
+    /// The range is outside the flash, or not aligned.
     Bounds,
-    /// A bit was to be set that only an erase sets.
+    /// A bit would have to be set, which only erasing does.
     NotErased,
-    /// The chip or the cable.
+    /// The chip or the cable failed.
     Cable,
 }
 
@@ -40,9 +40,9 @@ impl NorFlashError for Fault {
 /// The flash of a lamp on a cable.
 pub struct CableFlash<L> {
     loader: L,
-    /// Sectors as they are, or as they will be when they have travelled.
+    /// Sectors as they are, or as they will be when they have been sent.
     known: BTreeMap<u32, Vec<u8>>,
-    /// Those that were erased here and have not travelled, in their order.
+    /// Sectors that were erased here and have not been sent yet, in the order of erasing.
     waiting: Vec<u32>,
     trouble: Option<String>,
 }
@@ -53,12 +53,12 @@ impl<L: Loader> CableFlash<L> {
         Self { loader, known: BTreeMap::new(), waiting: Vec::new(), trouble: None }
     }
 
-    /// What the last fault was, in words.
+    /// The last fault as a sentence.
     pub fn trouble(&mut self) -> Option<String> {
         self.trouble.take()
     }
 
-    /// The loader, without what still waits.
+    /// The loader; drops the sectors that have not been sent.
     pub fn into_loader(self) -> L {
         self.loader
     }
@@ -76,7 +76,7 @@ impl<L: Loader> CableFlash<L> {
         if inside && aligned { Ok(()) } else { Err(Fault::Bounds) }
     }
 
-    /// Sends what waits: neighbours together, and all in the order in which they were begun.
+    /// Sends the waiting sectors in the order of erasing, neighbours together.
     fn send(&mut self) -> Result<(), Fault> {
         let waiting = std::mem::take(&mut self.waiting);
         for run in waiting.chunk_by(|a, b| a + SECTOR == *b) {
@@ -87,7 +87,7 @@ impl<L: Loader> CableFlash<L> {
         Ok(())
     }
 
-    /// The sector at `at`, read if nobody has yet.
+    /// The sector at `at`; reads it from the chip the first time.
     fn sector(&mut self, at: u32) -> Result<&mut Vec<u8>, Fault> {
         if !self.known.contains_key(&at) {
             let mut bytes = vec![0; SECTOR as usize];
@@ -98,7 +98,7 @@ impl<L: Loader> CableFlash<L> {
         self.known.get_mut(&at).ok_or(Fault::Bounds)
     }
 
-    /// Parts of a range, each within its sector: the sector, where in it, and where in the range.
+    /// The parts of a range, one for each sector: address of the sector, offset in the sector, and place in the range.
     fn parts(at: u32, length: usize) -> impl Iterator<Item = (u32, usize, std::ops::Range<usize>)> {
         let mut done = 0;
         std::iter::from_fn(move || {
@@ -143,7 +143,7 @@ impl<L: Loader> NorFlash for CableFlash<L> {
     async fn erase(&mut self, from: u32, to: u32) -> Result<(), Fault> {
         Self::fits(from, to.checked_sub(from).ok_or(Fault::Bounds)? as usize, SECTOR)?;
         for at in (from..to).step_by(SECTOR as usize) {
-            // What was erased before has been programmed by now.
+            // All sectors that were erased before have been programmed by now.
             if self.waiting.len() >= MOST_WAITING {
                 self.send()?;
             }
@@ -175,7 +175,7 @@ impl<L: Loader> NorFlash for CableFlash<L> {
                     if self.loader.program(place, new)? && self.loader.holds(sector, &whole)? {
                         return Ok(());
                     }
-                    // A loader that only knows whole sectors.
+                    // This loader can only write whole sectors.
                     self.loader.put(sector, &whole)
                 })();
                 self.tell(done)?;
@@ -185,14 +185,14 @@ impl<L: Loader> NorFlash for CableFlash<L> {
     }
 }
 
-/// A part of a flash that was read, on which the lamp's code may do as it likes: nothing of that travels.
+/// A copy of a part of the flash. The lamp's code may change it; changes are not sent to the chip.
 pub struct Copy {
     first: u32,
     bytes: Vec<u8>,
 }
 
 impl Copy {
-    /// What was read from `first` on.
+    /// The copy of a part that was read from `first`.
     pub fn new(first: u32, bytes: Vec<u8>) -> Self {
         Self { first, bytes }
     }

@@ -1,58 +1,58 @@
-//! The cable: a lamp's flash as the loader in its chip's ROM shows it, and updates through that.
+//! A cable to a chip: the lamp's flash through the loader in the chip's ROM, and updates through it.
 //!
 //! | Room | What it does |
 //! |---|---|
-//! | [`flash`] | the lamp's flash as the lamp's own code wants it |
-//! | [`admission`] | what the lamp would decide, decided with its own code and its own settings |
-//! | [`first_install`] | what a blank chip needs besides an image |
+//! | [`flash`] | the lamp's flash as the lamp's own code needs it |
+//! | [`admission`] | the lamp's own decision on an update, made with its code and its settings |
+//! | [`first_install`] | the other parts that a blank chip needs |
 //! | [`rom_loader`] | the port, and the loader's commands |
 //!
-//! The loader is the one in ROM, not a faster one that is put into the chip's memory first: only it programs without
-//! erasing, and that is what writes a record as a lamp does, its number last.
+//! Uses the loader in ROM instead of a faster one that is first loaded into the chip's memory, because only the one in
+//! ROM programs without erasing. This is needed to write a record as a lamp does, with its number last.
 
 pub mod admission;
 pub mod first_install;
 pub mod flash;
 pub mod rom_loader;
 
-/// Bytes of flash that a K1 needs, and uses.
+/// Bytes of flash that a K1 needs and uses.
 pub const FLASH: u32 = 4 << 20;
 
-/// What a chip's loader does with the flash. Addresses in bytes.
+/// Access to the flash by a chip's loader. Addresses are in bytes.
 pub trait Loader {
-    /// Reads from `at` on.
+    /// Reads the bytes from `at`.
     ///
     /// # Errors
     ///
-    /// A sentence: the chip does not answer any more, or refuses.
+    /// A sentence if the chip no longer answers, or refuses.
     fn read(&mut self, at: u32, bytes: &mut [u8]) -> Result<(), String>;
 
-    /// Erases the sectors from `at` on and programs them with `bytes`: whole sectors.
+    /// Erases the sectors from `at` and programs them with `bytes`, which must be whole sectors.
     ///
     /// # Errors
     ///
-    /// A sentence: the chip does not answer any more, or refuses.
+    /// A sentence if the chip no longer answers, or refuses.
     fn write(&mut self, at: u32, bytes: &[u8]) -> Result<(), String>;
 
-    /// Programs `bytes` at `at` without an erase; false if the loader does not do that.
+    /// Programs `bytes` at `at` without erasing. Returns false if the loader does not support this.
     ///
     /// # Errors
     ///
-    /// A sentence: the chip does not answer any more.
+    /// A sentence if the chip no longer answers.
     fn program(&mut self, at: u32, bytes: &[u8]) -> Result<bool, String>;
 
-    /// True if the flash holds `bytes` at `at`, as the chip itself finds.
+    /// True if the flash holds `bytes` at `at`, as checked by the chip itself.
     ///
     /// # Errors
     ///
-    /// A sentence: the chip does not answer any more, or refuses.
+    /// A sentence if the chip no longer answers, or refuses.
     fn holds(&mut self, at: u32, bytes: &[u8]) -> Result<bool, String>;
 
-    /// As [`write`](Self::write), and makes sure that it is there.
+    /// Like [`write`](Self::write), and checks the result.
     ///
     /// # Errors
     ///
-    /// A sentence: as above, or the flash does not hold it.
+    /// A sentence if the chip no longer answers, refuses, or does not hold the bytes afterwards.
     fn put(&mut self, at: u32, bytes: &[u8]) -> Result<(), String> {
         self.write(at, bytes)?;
         if self.holds(at, bytes)? {
@@ -63,7 +63,7 @@ pub trait Loader {
     }
 }
 
-/// The result of a future that never waits, as those over a flash that is a call away.
+/// The result of a future that never waits, such as a future on a flash whose functions return directly.
 fn block_on<T>(future: impl Future<Output = T>) -> T {
     let mut future = std::pin::pin!(future);
     let mut context = std::task::Context::from_waker(std::task::Waker::noop());

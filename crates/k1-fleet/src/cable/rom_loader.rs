@@ -1,4 +1,4 @@
-//! The port, and the commands of the loader in the chip's ROM, by espflash's library.
+//! The port, and the commands of the loader in the chip's ROM, by means of espflash's library.
 
 use std::io::Read;
 use std::path::Path;
@@ -14,25 +14,25 @@ use serialport::{SerialPortType, UsbPortInfo};
 
 use super::Loader;
 
-/// The console's speed, and the loader's at first, in baud.
+/// Speed of the console, and of the loader at first, in baud.
 pub const CONSOLE_BAUD: u32 = 115_200;
 /// Bytes that the loader reads at once.
 const READ: usize = 64;
 /// Bytes that the loader programs at once.
 const BLOCK: usize = 1_024;
-/// Bytes of a line of the console; a longer one is cut.
+/// Longest line of the console in bytes; longer ones are cut.
 const LONGEST_LINE: usize = 4_096;
-/// Pause between two tries to find a port again.
+/// Pause between two attempts to find a port again.
 const AGAIN: Duration = Duration::from_millis(200);
 
-/// A chip whose loader answers.
+/// A chip with an answering loader.
 pub struct RomLoader {
     flasher: Flasher,
     port: String,
 }
 
 impl RomLoader {
-    /// Opens a port and wakes the loader of the chip on it; `in_loader` if it waits there already.
+    /// Opens a port and starts the loader of the chip on it. `in_loader` is true if the chip is already in its loader.
     ///
     /// # Errors
     ///
@@ -48,27 +48,25 @@ impl RomLoader {
             .map_err(|e| no_answer(port, in_loader, &e))?;
         let mut wire = Self { flasher, port: port.to_owned() };
         if wire.flasher.secure_download_mode() {
-            return Err("this chip's loader is locked (secure download): its flash cannot be read, and so \
-                        nobody can tell whom it trusts"
+            return Err("this chip's loader is locked (secure download): K1 cannot read its flash, \
+                        and so cannot tell which keys it trusts"
                 .into());
         }
         let info = wire.flasher.connection().security_info(false);
         if info.is_ok_and(|i| !i.flash_crypt_cnt.count_ones().is_multiple_of(2)) {
-            return Err(
-                "this chip encrypts its flash, and a cable cannot read what it would have to check".into()
-            );
+            return Err("this chip encrypts its flash, so that K1 cannot check it through a cable".into());
         }
-        // On a chip's own USB its watchdog would bite in the middle.
+        // The watchdog of a chip's own USB would restart the chip during the update.
         wire.flasher.disable_watchdog().map_err(|e| failed("to make its flash ready", &e))?;
         Ok(wire)
     }
 
-    /// The chip.
+    /// The kind of chip.
     pub fn chip(&self) -> Chip {
         self.flasher.chip()
     }
 
-    /// Its revision, as major · 100 + minor.
+    /// Revision of the chip, as major · 100 + minor.
     ///
     /// # Errors
     ///
@@ -80,7 +78,7 @@ impl RomLoader {
         Ok((major * 100 + minor) as u16)
     }
 
-    /// Bytes of its flash; `None` if it does not say.
+    /// Size of its flash in bytes; `None` if the chip does not report it.
     ///
     /// # Errors
     ///
@@ -90,8 +88,8 @@ impl RomLoader {
         Ok(size.map(|size| size.size()))
     }
 
-    /// Lets the chip start what is in its flash. The console that follows, and true if the chip could be restarted
-    /// from here; else somebody must press RESET.
+    /// Lets the chip start what is in its flash. Returns the console, and true if this restarted the chip. Otherwise
+    /// somebody must press RESET.
     pub fn run(self) -> (Console, bool) {
         let mut connection = self.flasher.into_connection();
         let calm = connection.set_baud(CONSOLE_BAUD).is_ok();
@@ -104,7 +102,7 @@ impl RomLoader {
         self.flasher.connection().with_timeout(patience, |c| c.command(command).map(|_| ()))
     }
 
-    /// Programs from `at` on; the loader erases `erase` bytes there first.
+    /// Programs the flash from `at`; the loader first erases `erase` bytes there.
     fn program_blocks(&mut self, at: u32, erase: u32, bytes: &[u8]) -> Result<(), Error> {
         let blocks = bytes.len().div_ceil(BLOCK) as u32;
         let supports_encryption = self.chip() != Chip::Esp32;
@@ -162,7 +160,7 @@ impl Loader for RomLoader {
     }
 }
 
-/// What a lamp says on its cable.
+/// The console of a lamp on a cable.
 pub struct Console {
     serial: Option<Port>,
     port: String,
@@ -170,12 +168,12 @@ pub struct Console {
 }
 
 impl Console {
-    /// The next line, without its end; `None` if there is none until then. A port that goes away with the restart is
-    /// waited for.
+    /// The next line without its end; `None` if none arrives before `until`. Waits for a port that disappears during
+    /// the restart.
     pub fn line(&mut self, until: Instant) -> Option<String> {
         loop {
             let end = self.begun.iter().position(|b| *b == b'\n');
-            // A line without end is cut.
+            // Cut a line without end.
             if let Some(end) = end.or_else(|| self.begun.len().checked_sub(1).filter(|n| *n >= LONGEST_LINE))
             {
                 let line: Vec<u8> = self.begun.drain(..=end).collect();
@@ -193,7 +191,7 @@ impl Console {
             match serial.read(&mut some) {
                 Ok(n @ 1..) => self.begun.extend_from_slice(&some[..n]),
                 Err(e) if e.kind() == std::io::ErrorKind::TimedOut => {}
-                // A port that has gone has no more to say; the lamp's next words are on a new one.
+                // The port is gone. The lamp continues on a new one.
                 Ok(_) | Err(_) => self.serial = None,
             }
         }
@@ -219,7 +217,7 @@ fn open(port: &str) -> Result<Port, String> {
     })
 }
 
-/// What can be done by whoever may not use a port.
+/// What a user without access to a port can do.
 fn may_not(port: &str) -> String {
     #[cfg(unix)]
     {
@@ -230,12 +228,12 @@ fn may_not(port: &str) -> String {
         });
         if let Some(group) = group.filter(|g| g != "root") {
             return format!(
-                "you may not use {port}: it is for the group “{group}”. `sudo usermod -aG {group} $USER`, and log in \
-                 anew"
+                "you may not use {port}, which is for the group “{group}”: run `sudo usermod -aG {group} $USER` and log \
+                 in again"
             );
         }
     }
-    format!("you may not use {port}: ask whoever looks after this machine for the right to")
+    format!("you may not use {port}: ask the administrator of this machine for permission")
 }
 
 /// The name of a group in the text of `/etc/group`.
@@ -248,9 +246,9 @@ fn group_name(groups: &str, id: u32) -> Option<&str> {
     })
 }
 
-/// Every port of this machine with something on USB behind it.
+/// All ports of this machine with a USB device.
 fn usb_ports() -> Vec<(String, UsbPortInfo)> {
-    // The library takes it for granted that Linux shows its ports.
+    // The library assumes that Linux lists its ports.
     if cfg!(target_os = "linux") && !Path::new("/sys/class/tty").is_dir() {
         return Vec::new();
     }
@@ -263,15 +261,15 @@ fn usb_ports() -> Vec<(String, UsbPortInfo)> {
         .collect()
 }
 
-/// The ports that could have been meant, as the end of a sentence.
+/// The ports that may have been meant, as the end of a sentence.
 fn ports() -> String {
     let names: Vec<_> = usb_ports().into_iter().map(|(name, _)| name).collect();
     if names.is_empty() { String::new() } else { format!(" There are {}", names.join(", ")) }
 }
 
-/// What is known of the device behind a port; how a chip is woken depends on it.
+/// The USB device behind a port; determines how the chip's loader is started.
 fn usb(port: &str) -> UsbPortInfo {
-    // A name that stays the same (/dev/serial/by-id/…) leads to the one that the system lists.
+    // Resolve a permanent name (/dev/serial/by-id/…) to the one that the system lists.
     let real =
         std::fs::canonicalize(port).map_or_else(|_| port.to_owned(), |p| p.to_string_lossy().into_owned());
     let found = usb_ports().into_iter().find(|(name, _)| *name == real || name == port);
@@ -281,7 +279,7 @@ fn usb(port: &str) -> UsbPortInfo {
     )
 }
 
-/// The innermost reason of an error.
+/// The innermost cause of an error.
 fn cause(e: &Error) -> String {
     let mut last: &dyn std::error::Error = e;
     while let Some(source) = last.source() {
@@ -292,8 +290,8 @@ fn cause(e: &Error) -> String {
 
 fn no_answer(port: &str, in_loader: bool, e: &Error) -> String {
     match e {
-        Error::FlashConnect => "the chip answers, and its flash does not".into(),
-        Error::ChipDetectError(what) => format!("what answers on {port} is not a chip that K1 knows: {what}"),
+        Error::FlashConnect => "the chip answers, but its flash does not".into(),
+        Error::ChipDetectError(what) => format!("the device on {port} is not a chip that K1 knows: {what}"),
         _ if in_loader => format!(
             "no chip answers on {port} ({}): hold BOOT, press and release RESET, release BOOT, and start again",
             cause(e)
@@ -310,7 +308,7 @@ fn failed(what: &str, e: &Error) -> String {
     match e {
         Error::RomError(_) => format!("the chip's loader refused {what}: {}", cause(e)),
         _ => format!(
-            "the chip fell silent when it was asked {what} ({}), as when the cable is pulled",
+            "the chip stopped answering when it was asked {what} ({}); is the cable still in?",
             cause(e)
         ),
     }

@@ -19,16 +19,16 @@ use k1_host::Failure;
 use k1_host::console;
 use k1_host::progress::sending;
 
-/// A lamp that has a console says its first word within this.
+/// Time within which a lamp with a console prints its first line.
 const FIRST_WORD: Duration = Duration::from_secs(15);
 
-/// What became of a lamp that was found and not refused.
+/// Result for a lamp that was found and would not refuse.
 enum Done {
-    /// It runs this image already.
+    /// It already runs this image.
     Already,
-    /// It would take it, and could take a bad one back or not.
+    /// It would accept the update. `armed` is true if it could roll a bad image back.
     WouldTake { armed: bool },
-    /// It has it, to be tried.
+    /// It has the update, for a trial at the next start.
     Sent { slot: &'static str, seconds: f64 },
 }
 
@@ -42,7 +42,7 @@ pub fn deploy(args: &DeployArgs, update: &Update) -> Result<(), Failure> {
     let Some(port) = &args.port else { return Err(Failure("name the port of the cable with --port".into())) };
     if !args.lamps.is_empty() || args.all || args.canary > 0 {
         return Err(Failure(
-            "by cable there is one lamp, the one on --port: leave --to, --all and --canary away".into(),
+            "a cable reaches only the lamp on --port: leave --to, --all and --canary out".into(),
         ));
     }
     let chip = chip(update)?;
@@ -56,7 +56,7 @@ pub fn deploy(args: &DeployArgs, update: &Update) -> Result<(), Failure> {
         Done::WouldTake { armed: true } => console::line(format_args!("{port}: would take it.{press}"))?,
         Done::WouldTake { armed: false } => {
             console::line(format_args!(
-                "{port}: would take it, and could not go back by itself: its rollback is not armed.{press}"
+                "{port}: would take it, but could not roll back by itself, because its rollback is not armed.{press}"
             ))?;
         }
         Done::Sent { slot, seconds } => {
@@ -74,8 +74,8 @@ pub fn deploy(args: &DeployArgs, update: &Update) -> Result<(), Failure> {
                     return Err(Failure(format!("{port}: it took itself back: {why}")));
                 }
                 TrialResult::Unheard => console::line(format_args!(
-                    "{port}: the cable told no verdict. The lamp judges the image by itself; `k1 devices` shows which \
-                     one runs, and whether it stays"
+                    "{port}: there was no verdict on the cable. The lamp judges the image by itself; `k1 devices` shows \
+                     which one runs, and whether it stays"
                 ))?,
             }
         }
@@ -90,23 +90,23 @@ fn chip(update: &Update) -> Result<Chip, Failure> {
     })
 }
 
-/// Opens the port, on which must be such a chip.
+/// Opens a port, on which there must be a `wanted` chip.
 fn open(port: &str, cable: &CableArgs, wanted: Chip) -> Result<RomLoader, Failure> {
     let wire = RomLoader::open(port, cable.baud, cable.in_loader)?;
     let chip = wire.chip();
     if chip != wanted {
         let _ = wire.run();
         return Err(Failure(format!(
-            "the image is for an {wanted}, and on {port} is an {chip}; nothing was written"
+            "the image is for an {wanted}, but the chip on {port} is an {chip}; nothing was written"
         )));
     }
     Ok(wire)
 }
 
-/// Starts what is in the flash: the console that follows, and what is left to the lamp's owner.
+/// Starts the firmware in the flash. Returns the console, and what the user must still do.
 fn start(wire: RomLoader) -> (Console, &'static str) {
     let (console, was_reset) = wire.run();
-    let press = if was_reset { "" } else { " Press RESET on the lamp, or pull its plug and put it back." };
+    let press = if was_reset { "" } else { " Press RESET on the lamp, or unplug it and plug it in again." };
     (console, press)
 }
 
@@ -124,7 +124,7 @@ fn update_lamp(
         update.hash()
     ))
     .map_err(|e| e.to_string())?;
-    let stays = |why: String| format!("{why}; the lamp starts with the firmware that it had");
+    let stays = |why: String| format!("{why}; the lamp starts with its previous firmware");
     let inside = admission::look(flash, &chip.to_string()).map_err(stays)?;
     report.note(port, "before", &told(&inside)).map_err(|e| e.to_string())?;
     admission::admit(&inside, update).map_err(stays)?;
@@ -133,9 +133,7 @@ fn update_lamp(
     }
     let armed = inside.is_armed();
     if !armed && !args.unarmed {
-        return Err(
-            "its rollback is not armed, so a bad image would stay; --unarmed sends it all the same".into()
-        );
+        return Err("its rollback is not armed, so a bad image would stay; --unarmed sends it anyway".into());
     }
     if args.dry_run {
         return Ok(Done::WouldTake { armed });
@@ -145,16 +143,19 @@ fn update_lamp(
     let sent = admission::send(flash, &inside, update, |n| bar.set_position(n as u64));
     bar.finish_and_clear();
     let whole = sent.map_err(stays)?;
-    // The last word may have gone in before the chip fell silent.
+    // The last word may have been written before the chip stopped answering.
     admission::activate(flash, &inside, &whole).map_err(|why| {
-        format!("{why}; the image is there and whole, and `k1 devices` shows whether the lamp tries it at its next start")
+        format!(
+            "{why}; the image was written completely, and `k1 devices` shows whether the lamp tries it at its next \
+             start"
+        )
     })?;
     let slot = whole.slot().name();
     report.note(port, "sent", &json!({"via": "usb", "slot": slot})).map_err(|e| e.to_string())?;
     Ok(Done::Sent { slot, seconds: began.elapsed().as_secs_f64() })
 }
 
-/// What was found in a lamp, for the report.
+/// The state of a lamp, for the report.
 fn told(inside: &CableLamp) -> serde_json::Value {
     let keys: Vec<_> = inside.trust.ids().map(|id| Short(id).to_string()).collect();
     json!({
@@ -166,7 +167,7 @@ fn told(inside: &CableLamp) -> serde_json::Value {
     })
 }
 
-/// What a lamp's console said of the image that it tries.
+/// The lamp's own report on the image that it tries.
 #[derive(Debug, PartialEq, Eq)]
 enum TrialResult {
     Confirmed,
@@ -174,7 +175,7 @@ enum TrialResult {
     Unheard,
 }
 
-/// Listens to a lamp that has started, shows what it says besides figures, and waits for its verdict.
+/// Listens to a lamp that has started, prints its lines except figures, and waits for its verdict.
 fn verdict(cable: &mut Console, patience: Duration, hash: &Short) -> Result<TrialResult, Failure> {
     let began = Instant::now();
     let mut until = began + patience.min(FIRST_WORD);
@@ -194,10 +195,10 @@ fn verdict(cable: &mut Console, patience: Duration, hash: &Short) -> Result<Tria
     Ok(TrialResult::Unheard)
 }
 
-/// Makes a verdict of a console's lines.
+/// Derives a verdict from a console's lines.
 struct Listener {
     hash: String,
-    /// The new image has said that it runs.
+    /// True if the new image has reported its start.
     has_started: bool,
 }
 
@@ -213,7 +214,7 @@ impl Listener {
         let is_new = start.contains(&format!("hash {}", self.hash));
         if self.has_started && !is_new {
             return Some(TrialResult::TakenBack(
-                "it restarted in its trial, and the firmware before runs again".into(),
+                "it restarted during its trial, and runs its previous firmware again".into(),
             ));
         }
         self.has_started |= is_new;
@@ -221,7 +222,7 @@ impl Listener {
     }
 }
 
-/// Puts K1 onto a blank chip.
+/// Installs K1 on a blank chip.
 pub fn install(args: &InstallArgs) -> Result<(), Failure> {
     let update = Update::read(&args.image)?;
     let signer = own_signer(&update)?;
@@ -242,8 +243,8 @@ pub fn install(args: &InstallArgs) -> Result<(), Failure> {
     console::line(format_args!("{port}: installed in {:.1} s.{press}", began.elapsed().as_secs_f64()))?;
     if args.bootloader.is_none() {
         k1_host::say(format_args!(
-            "k1: its bootloader is espflash's, which knows of no trials: this lamp cannot go back by itself (rollback: \
-             not armed). docs/hardware.md says how to build one that does"
+            "k1: its bootloader is espflash's, which does not support trials: this lamp cannot roll back by itself \
+             (rollback: not armed). docs/hardware.md says how to build one that does"
         ));
     }
     let hash = update.hash().to_string();
@@ -251,7 +252,7 @@ pub fn install(args: &InstallArgs) -> Result<(), Failure> {
     let patience = Duration::from_secs_f64(args.cable.console);
     let mut until = began + patience.min(FIRST_WORD);
     let mut has_started = false;
-    // This is not a trial: the first figures show that the lamp shines and hears.
+    // This is not a trial: the first figures show that the lamp displays and hears.
     while let Some(line) = cable.line(until) {
         match lines::read(&line) {
             Some(Said::Figures(_)) if has_started => break,
@@ -264,17 +265,17 @@ pub fn install(args: &InstallArgs) -> Result<(), Failure> {
     }
     if !has_started {
         console::line(format_args!(
-            "{port}: the cable told no start. `k1 monitor --serial {port}` shows the console, `k1 devices` the lamps on \
-             the network"
+            "{port}: there was no start on the cable. `k1 monitor --serial {port}` shows the console, `k1 devices` the \
+             lamps on the network"
         ))?;
     }
     console::line(format_args!(
-        "{port}: now give it your key, so that it takes updates: `k1 keys trust LAMP`"
+        "{port}: now give it your key, so that it accepts updates: `k1 keys trust LAMP`"
     ))?;
     Ok(())
 }
 
-/// Name of the key of this user that has signed an update: a blank chip trusts nobody, so its owner must.
+/// Name of the user's key that has signed an update. A blank chip trusts no key, so its owner must have signed.
 fn own_signer(update: &Update) -> Result<String, Failure> {
     let folder = keys::folder()?;
     for name in keys::names(&folder)? {
@@ -292,7 +293,7 @@ fn own_signer(update: &Update) -> Result<String, Failure> {
     ))
 }
 
-/// Everything that goes onto the chip, and the loader back.
+/// Writes everything to the chip; also returns the loader.
 fn put(
     mut wire: RomLoader,
     args: &InstallArgs,
@@ -302,7 +303,7 @@ fn put(
     let prepared = (|| {
         match wire.flash_size()? {
             Some(size) if size < FLASH => {
-                return Err(format!("its flash has {} MB, and a K1 needs 4", size >> 20));
+                return Err(format!("its flash has {} MB, but a K1 needs 4", size >> 20));
             }
             _ => {}
         }
@@ -327,7 +328,7 @@ fn put(
         bar.set_position(n as u64)
     });
     bar.finish_and_clear();
-    (wire, done.map_err(|why| format!("{why}. It is half done: the same command begins anew")))
+    (wire, done.map_err(|why| format!("{why}. The installation is incomplete: repeat the command")))
 }
 
 #[cfg(test)]

@@ -1,4 +1,4 @@
-//! `k1 deploy` and `k1 rollback`: new firmware for lamps, one after the other, and the way back.
+//! `k1 deploy` and `k1 rollback`: updates lamps one after the other, and rolls them back.
 
 use std::net::ToSocketAddrs;
 use std::time::{Duration, Instant};
@@ -17,14 +17,14 @@ use crate::rollout::delivery::{self, RESTART, Readiness, readiness, wait};
 use crate::rollout::{Plan, Rollout, Status, health};
 use crate::signing::package::Update;
 
-/// Pause between two looks at lamps that are watched.
+/// Pause between two looks at the watched lamps.
 const LOOK: Duration = Duration::from_secs(1);
 
 /// Sends firmware to lamps, one after the other, and waits for the verdict of each.
 ///
 /// # Errors
 ///
-/// A sentence: there is no lamp, or the first lamp that failed, and what to do.
+/// A sentence if there is no lamp, or the first lamp that failed and what to do.
 pub fn deploy(args: &DeployArgs) -> Result<(), Failure> {
     let update = Update::read(&args.image)?;
     #[cfg(feature = "usb")]
@@ -32,7 +32,9 @@ pub fn deploy(args: &DeployArgs) -> Result<(), Failure> {
         return super::cable::deploy(args, &update);
     }
     if args.lamps.is_empty() && !args.all {
-        return Err(Failure("name the lamps with --to LAMP, or all that can be found with --all".into()));
+        return Err(Failure(
+            "name the lamps with --to LAMP, or update every lamp that answers with --all".into(),
+        ));
     }
     let all = args.reach.find(&args.lamps)?;
     if all.is_empty() {
@@ -59,19 +61,23 @@ pub fn deploy(args: &DeployArgs) -> Result<(), Failure> {
     }
 }
 
-/// The end of a rollout that a failure has stopped: what failed, how far it came, which lamps have the firmware.
+/// The message about a rollout that a failure has stopped: the failure, the progress, and the lamps that have the
+/// firmware.
 fn stopped(label: &str, why: &str, status: &Status) -> String {
     let mut text = format!(
-        "{label}: {why}; stopped after {} of {}, and the others are left alone. The same command goes on from here",
+        "{label}: {why}; stopped after {} of {} lamps, without updating the others. Repeat the command to continue",
         status.good, status.lamps
     );
     if !status.updated.is_empty() {
-        text += &format!("; `k1 rollback {}` takes back what has the new firmware", status.updated.join(" "));
+        text += &format!(
+            "; `k1 rollback {}` rolls back the lamps with the new firmware",
+            status.updated.join(" ")
+        );
     }
     text + "."
 }
 
-/// Says whether a lamp would take an update, and sends nothing.
+/// Prints whether a lamp would accept an update; sends nothing.
 fn rehearse(
     address: &Address,
     update: &Update,
@@ -92,12 +98,12 @@ fn rehearse(
         Ok(Readiness::Done) => console::line(format_args!("{label}: runs this image already")),
         Ok(Readiness::Send { unarmed: false }) => console::line(format_args!("{label}: would take it")),
         Ok(Readiness::Send { unarmed: true }) => console::line(format_args!(
-            "{label}: would take it, and could not go back by itself: its rollback is not armed"
+            "{label}: would take it, but could not roll back by itself, because its rollback is not armed"
         )),
     }?)
 }
 
-/// Has the rollout say which lamp is next, updates it, and looks at those that are watched; how it ended.
+/// Updates the lamps in the order of the rollout, and looks at the watched ones; returns the final state.
 fn roll_out(
     all: &[Address],
     update: &Update,
@@ -118,10 +124,10 @@ fn roll_out(
         let Some(until) = rollout.watched_until() else { continue };
         if !std::mem::replace(&mut is_told, true) {
             let (n, watch) = (rollout.updated().count(), args.watch);
-            console::line(format_args!("{n} first: watched for {watch} s before the others follow"))?;
+            console::line(format_args!("watching the first {n} for {watch} s before updating the others"))?;
         }
         let left = until.saturating_duration_since(Instant::now());
-        // One that is unwell at the end of the time is watched on.
+        // A lamp that is unwell at the end of the time is watched longer.
         std::thread::sleep(if left.is_zero() { LOOK } else { LOOK.min(left) });
         for lamp in rollout.updated().collect::<Vec<_>>() {
             let found = look(&all[lamp]);
@@ -134,7 +140,7 @@ fn roll_out(
     Ok(rollout.status())
 }
 
-/// Whether a lamp is well.
+/// Whether a lamp is well; otherwise its fault.
 fn look(address: &Address) -> Result<(), String> {
     let client = Client::new(address.clone());
     let answers = || -> Result<_, Trouble> { Ok((client.status()?, client.device()?)) };
@@ -142,7 +148,7 @@ fn look(address: &Address) -> Result<(), String> {
     health::judge(&Reading::of(&status, &device), &device)
 }
 
-/// Updates one lamp, from the first question to its verdict.
+/// Updates one lamp, from the first request to its verdict.
 fn one(
     address: &Address,
     update: &Update,
@@ -193,10 +199,10 @@ fn one(
     Ok(())
 }
 
-/// Sends lamps back to the firmware before.
+/// Rolls lamps back to their previous firmware.
 pub fn rollback(args: &RollbackArgs) -> Result<(), Failure> {
     if args.lamps.is_empty() && !args.all {
-        return Err(Failure("name the lamps, or all that can be found with --all".into()));
+        return Err(Failure("name the lamps, or roll back every lamp that answers with --all".into()));
     }
     let all = args.reach.find(&args.lamps)?;
     for address in &all {
@@ -215,7 +221,7 @@ pub fn rollback(args: &RollbackArgs) -> Result<(), Failure> {
         let version =
             |i: &Option<k1_device::firmware::Image>| i.as_ref().map_or("?".into(), |i| i.version.to_string());
         console::line(format_args!(
-            "{label}: {} → {} in {:.1} s; runs from {}, on trial until it has proved itself",
+            "{label}: {} → {} in {:.1} s; runs from {}, on trial until it confirms itself",
             version(&before.running),
             version(&now.running),
             began.elapsed().as_secs_f64(),

@@ -1,4 +1,4 @@
-//! `k1 devices`: the lamps that can be found, with what each says of itself.
+//! `k1 devices`: the lamps that can be found, with their own reports.
 
 use std::borrow::Cow;
 use std::time::{Duration, Instant};
@@ -16,7 +16,7 @@ use k1_host::console::{self, Text};
 /// Pause between two looks.
 const REFRESH: Duration = Duration::from_secs(2);
 
-/// One lamp in the list; what it does not say is missing.
+/// One lamp in the list; values that it does not report are missing.
 #[derive(Debug, Serialize)]
 struct Entry {
     name: String,
@@ -31,7 +31,7 @@ struct Entry {
     age_ms: Option<f32>,
     uptime_s: Option<f64>,
     healthy: Option<bool>,
-    /// What is wrong: failed checks, or why it could not be asked.
+    /// The fault: failed checks, or why the lamp could not be asked.
     trouble: Option<String>,
 }
 
@@ -67,7 +67,7 @@ fn ask(address: &Address) -> Entry {
         entry.slot = device.slot.map(Cow::into_owned);
         entry.healthy = Some(device.healthy);
         let failed: Vec<_> = device.checks.iter().filter(|c| !c.ok).map(|c| &*c.name).collect();
-        entry.trouble = (!failed.is_empty()).then(|| format!("not true: {}", failed.join(", ")));
+        entry.trouble = (!failed.is_empty()).then(|| format!("failed checks: {}", failed.join(", ")));
         Ok(())
     };
     if let Err(trouble) = fill() {
@@ -76,7 +76,7 @@ fn ask(address: &Address) -> Entry {
     entry
 }
 
-/// Asks all at the same time: one that is gone holds up no other.
+/// Asks all lamps at the same time, so that a missing one does not delay the others.
 fn ask_all(addresses: &[Address]) -> Vec<Entry> {
     std::thread::scope(|scope| {
         let asked: Vec<_> = addresses.iter().map(|a| scope.spawn(|| ask(a))).collect();
@@ -107,7 +107,7 @@ fn table(entries: &[Entry]) -> Text {
                     (None, _) => "–".into(),
                 },
             ]
-            // Widths are those of what is shown.
+            // Compute widths from the text as it is shown.
             .map(|cell| Cow::Owned(harmless(&cell).into_owned()))
         })
         .collect();
@@ -115,7 +115,7 @@ fn table(entries: &[Entry]) -> Text {
         let cells = rows.iter().map(|r| r[column].width());
         cells.chain([HEAD[column].len()]).max().unwrap_or(0)
     };
-    // The last column may be a sentence: nothing stands behind it.
+    // The last column may be a sentence, because no other column follows it.
     let widths: Vec<_> = (0..HEAD.len() - 1).map(width).collect();
     let mut text = Text::default();
     for row in std::iter::once(HEAD.map(Cow::Borrowed)).chain(rows) {
@@ -130,7 +130,7 @@ fn table(entries: &[Entry]) -> Text {
     text
 }
 
-/// Lists the lamps; on a terminal again and again.
+/// Lists the lamps; on a terminal, repeatedly.
 pub fn devices(args: &DevicesArgs) -> Result<(), Failure> {
     let once = args.json || args.once || !console::is_terminal();
     loop {
@@ -144,15 +144,15 @@ pub fn devices(args: &DevicesArgs) -> Result<(), Failure> {
         if entries.is_empty() {
             text = Text::default();
             text.line(
-                "No lamp answers. Is one on, and on this network? One can also be named by its address; `k1 virt` starts \
-                 one on this machine.",
+                "No lamp answers. Is one on, and on this network? You can also give its address; `k1 virt` starts \
+                 a lamp on this machine.",
             );
         }
         if once {
             return Ok(text.print()?);
         }
         text.line("");
-        text.line(format_args!("again every {} s; Ctrl-C ends", REFRESH.as_secs()));
+        text.line(format_args!("updated every {} s; Ctrl-C ends", REFRESH.as_secs()));
         console::clear()?;
         text.print()?;
         std::thread::sleep(REFRESH.saturating_sub(began.elapsed()));
@@ -186,7 +186,7 @@ mod tests {
         let lines: Vec<_> = text.lines().collect();
         assert!(lines[0].starts_with("NAME   ADDRESS      BOARD"), "{text}");
         assert!(lines[1].contains("01234567 ") && lines[1].contains("175.4") && lines[1].ends_with("fine"));
-        // Columns stand one below the other, whatever a name is made of.
+        // Columns are aligned, whatever characters a name contains.
         let odd = table(&[entry("ランプ"), entry("a\x1b\n"), entry("x")]);
         let column = |line: &str| line.split_once("10.0.0.7").map(|(before, _)| before.width());
         let columns: Vec<_> = odd.as_str().lines().skip(1).map(column).collect();

@@ -1,4 +1,4 @@
-//! `k1 keys` and `k1 sign`: who may update lamps, and with what.
+//! `k1 keys` and `k1 sign`: keys, and signed updates.
 
 use base64::prelude::{BASE64_STANDARD, Engine};
 use k1_device::firmware::Short;
@@ -13,7 +13,7 @@ use k1_host::Failure;
 use k1_host::console;
 use k1_host::output::{self, Spared};
 
-/// Keeps this user's keys.
+/// Makes, lists and shows this user's keys.
 pub fn keys(command: &KeysCommand) -> Result<(), Failure> {
     let folder = keys::folder()?;
     match command {
@@ -99,7 +99,7 @@ pub fn sign(args: &SignArgs) -> Result<(), Failure> {
     Ok(())
 }
 
-/// The user's keys, which no result may replace.
+/// The user's keys, which no output may overwrite.
 fn spared(folder: &std::path::Path) -> Result<Spared, Failure> {
     let all = keys::names(folder)?;
     let paths = all.iter().filter_map(|name| keys::path(folder, name).ok());
@@ -115,7 +115,7 @@ pub fn trust(args: &TrustArgs) -> Result<(), Failure> {
     let (state, _) = client.firmware().map_err(text)?;
     let public: Result<Vec<PublicKey>, String> =
         args.keys.iter().map(|name| Ok(keys::read(&folder, name)?.public())).collect();
-    // Whoever it trusts now must have signed: any of this user's keys that it trusts will do.
+    // A key that the lamp trusts now must sign. Any of this user's keys that it trusts will do.
     let signer = match &args.signed_by {
         Some(name) => Some(keys::read(&folder, name)?),
         None => keys::names(&folder)?
@@ -125,7 +125,7 @@ pub fn trust(args: &TrustArgs) -> Result<(), Failure> {
     };
     if !state.keys.is_empty() && signer.is_none() {
         return Err(Failure(
-            "it trusts other keys than yours: change them with one of those keys, or by cable".into(),
+            "it trusts other keys, but none of yours: change them with one of those keys, or by cable".into(),
         ));
     }
     let envelope = keys::statement(&public?, signer.as_ref(), state.key_generation + 1)?;

@@ -1,4 +1,4 @@
-//! What the fleet's commands do.
+//! The fleet's commands.
 
 #[cfg(feature = "usb")]
 pub mod cable;

@@ -1,4 +1,4 @@
-//! `k1 mqtt`, and the bridge of a program that runs (`k1 run --mqtt`).
+//! `k1 mqtt`, and the bridge of a running program (`k1 run --mqtt`).
 
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering::SeqCst};
@@ -35,7 +35,7 @@ fn broker(name: &str, args: &BrokerArgs) -> Result<Broker, Failure> {
     Ok(Broker { name: name.to_owned(), login, prefix, discovery })
 }
 
-/// Connects lamps with a broker until it is to end.
+/// Connects lamps to a broker until the end.
 ///
 /// # Errors
 ///
@@ -58,7 +58,7 @@ pub struct Beside {
 }
 
 impl Beside {
-    /// Connects the K1 at an address with a broker; what goes wrong later is said.
+    /// Connects the K1 at an address to a broker. Later errors are printed.
     ///
     /// # Errors
     ///
@@ -77,7 +77,7 @@ impl Beside {
 }
 
 impl Drop for Beside {
-    /// Takes leave of the broker, as long as that takes.
+    /// Says goodbye to the broker; waits until that is done.
     fn drop(&mut self) {
         self.end.store(true, SeqCst);
         self.thread.take().map(JoinHandle::join);

@@ -1,4 +1,4 @@
-//! `k1 validate` and `k1 soak`: the acceptance procedure, every criterion measured on the lamp itself.
+//! `k1 validate` and `k1 soak`: the acceptance procedure, with every criterion measured on the lamp itself.
 
 use std::io::Write as _;
 use std::sync::Arc;
@@ -18,24 +18,25 @@ use crate::validate::raw::Raw;
 use crate::validate::record::{Record, table};
 use crate::validate::verdict::Verdict;
 
-/// How long `validate` takes if nothing else is said, in seconds.
+/// Default duration of `validate`, in seconds.
 pub const TEN_MINUTES: f64 = 600.0;
-/// How long `soak` takes if nothing else is said, in seconds.
+/// Default duration of `soak`, in seconds.
 pub const A_DAY: f64 = 86_400.0;
 
 fn text(trouble: Trouble) -> Failure {
     Failure(trouble.to_string())
 }
 
-/// Judges a lamp; `usual` is how long that takes if nothing else is said, in seconds.
+/// Judges a lamp; `usual` is the default duration in seconds.
 ///
 /// # Errors
 ///
-/// A sentence: what could not be done, or which criteria do not hold.
+/// A sentence that says what could not be done, or which criteria do not hold.
 pub fn validate(args: &ValidateArgs, usual: f64) -> Result<(), Failure> {
     let budget = Budget::read()?;
     let length = args.length.unwrap_or(usual);
-    // What cannot be kept is said before a day is measured; a record that is there stays until there is a new one.
+    // Report a file that cannot be written before measuring for a day. An existing record is kept until the new one is
+    // complete.
     let raw = Raw::open(args.raw.as_deref())
         .map_err(|e| Failure(format!("the raw figures cannot be written: {e}")))?;
     let kept = args.record.as_deref().map(|path| Output::create(path, &Spared::default())).transpose();
@@ -46,7 +47,7 @@ pub fn validate(args: &ValidateArgs, usual: f64) -> Result<(), Failure> {
     signals::on_end(move || match requests.take(Instant::now()) {
         EndRequest::End => signal.store(true, Relaxed),
         EndRequest::Same => {}
-        // It does not wait for a verdict.
+        // Does not wait for a verdict.
         EndRequest::EndNow => {
             let _ = output::abandon_all();
             std::process::exit(130);
@@ -58,7 +59,7 @@ pub fn validate(args: &ValidateArgs, usual: f64) -> Result<(), Failure> {
     let name = client.name().map_err(text)?;
     let backup: Value = client.get("/api/config/backup").map_err(text)?;
     k1_host::say(format_args!(
-        "k1: judging {name} at {} for {:.0} s; its patterns change meanwhile, and its look comes back",
+        "k1: judging {name} at {} for {:.0} s; this changes its settings and restores them at the end",
         client.address().authority,
         length
     ));
@@ -69,14 +70,14 @@ pub fn validate(args: &ValidateArgs, usual: f64) -> Result<(), Failure> {
     let restored = client.post::<Value>("/api/config/restore", &backup);
     let evidence = evidence?;
     if let Err(trouble) = restored {
-        k1_host::say(format_args!("k1: the look that {name} had could not be put back: {trouble}"));
+        k1_host::say(format_args!("k1: the settings of {name} could not be restored: {trouble}"));
     }
     let rows = judge(&evidence, &budget);
     let passed = rows.iter().all(|r| r.verdict == Verdict::Passed);
     let rolled_back = (!passed && args.rollback_on_fail).then(|| {
         match client.post::<Value>("/api/v1/rollback", &json!({})) {
-            Ok(_) => "it goes back to the firmware before".to_owned(),
-            Err(trouble) => format!("it could not be sent back: {trouble}"),
+            Ok(_) => "it returns to its previous firmware".to_owned(),
+            Err(trouble) => format!("it could not be rolled back: {trouble}"),
         }
     });
     let record = Record {
@@ -97,16 +98,16 @@ pub fn validate(args: &ValidateArgs, usual: f64) -> Result<(), Failure> {
         rolled_back,
     };
     tell(&record, args.json, kept)?;
-    raw.map_err(|why| Failure(format!("it holds, but the raw figures are lost: {why}")))
+    raw.map_err(|why| Failure(format!("all criteria hold, but the raw figures are lost: {why}")))
 }
 
-/// Prints and keeps the record, and ends with what it says.
+/// Prints and saves the record; an error if a criterion does not hold.
 fn tell(record: &Record, as_json: bool, kept: Option<Output>) -> Result<(), Failure> {
     match as_json {
         true => k1_host::console::json(record)?,
         false => table(record).print()?,
     }
-    // After it was shown: a disk that is full takes nothing away.
+    // Saved after printing, so that a full disk does not lose the result.
     if let Some(mut kept) = kept {
         let text = serde_json::to_vec_pretty(record).map_err(|e| Failure(e.to_string()))?;
         let written = kept.write_all(&text).map_err(|e| output::unwritten(kept.path(), e));

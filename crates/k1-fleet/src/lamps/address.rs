@@ -1,23 +1,23 @@
-//! Where a lamp is, and what opens it.
+//! The address of a lamp, and its token.
 
 use std::net::Ipv6Addr;
 
-/// A lamp that can be asked: what it is called here, its address, and what opens it.
+/// A lamp that can be asked: its name here, its address, and its token.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Address {
-    /// What the user called it.
+    /// The lamp's name, as given by the user.
     pub label: String,
-    /// `HOST:PORT`, as a request names it.
+    /// `HOST:PORT`, as in a request.
     pub authority: String,
-    /// Its token, if one is known.
+    /// Its token, if known.
     pub token: Option<String>,
-    /// UDP port on this machine that leads to where it hears; virtual lamps have one.
+    /// UDP port on this machine for the sound that the lamp hears; only for a virtual lamp.
     pub sound: Option<u16>,
-    /// UDP port on this machine where it takes updates by espota; virtual lamps have one.
+    /// UDP port on this machine for updates by espota; only for a virtual lamp.
     pub ota: Option<u16>,
 }
 
-/// `HOST:PORT`, with the brackets that IPv6 wants.
+/// `HOST:PORT`, with brackets around an IPv6 address.
 pub fn authority(host: &str, port: u16) -> String {
     match host.parse::<Ipv6Addr>() {
         Ok(_) => format!("[{host}]:{port}"),

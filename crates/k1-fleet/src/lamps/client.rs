@@ -1,4 +1,4 @@
-//! Requests to a lamp, and its answers as the types of `k1-device`.
+//! Requests to a lamp, with answers as the types of `k1-device`.
 
 use std::fmt;
 use std::time::Duration;
@@ -15,61 +15,61 @@ use super::address::Address;
 use super::tokens;
 use k1_host::foreign;
 
-/// A lamp that takes longer to connect is not there.
+/// Time to connect; a lamp that takes longer is not there.
 const CONNECT: Duration = Duration::from_secs(4);
-/// A lamp that takes longer to answer hangs.
+/// Time to answer; a lamp that takes longer hangs.
 const ANSWER: Duration = Duration::from_secs(10);
-/// A whole update has gone after this, on however slow a network.
+/// Time to send a whole update, even over a slow network.
 const UPLOAD: Duration = Duration::from_secs(300);
-/// How often a request that came too soon is repeated.
+/// Most times that a request is sent again because it came too early.
 const MOST_TRIES: u32 = 20;
 
-/// How often a connection is tried again that the lamp has refused: it serves a few at once and has no queue.
+/// Most times that a refused connection is tried again. A lamp serves a few connections at once and has no queue.
 const MOST_KNOCKS: u32 = 5;
-/// Pause before another try.
+/// Pause before connecting again.
 const KNOCK_AGAIN: Duration = Duration::from_millis(300);
 /// A connection that ended after more bytes than this was not refused at its beginning.
 const DOORSTEP: usize = 64 * 1024;
 
-/// What became of a request.
+/// Result of a request.
 type Answered = Result<Response<Body>, ureq::Error>;
 
-/// True if the connection was taken away at once: also a kept one that the lamp gave up just as it was used again (RFC
-/// 9112, 9.3.1).
+/// True if the lamp refused the connection at once. This includes a kept connection that the lamp closed just when it
+/// was used again (RFC 9112, 9.3.1).
 fn was_turned_away(e: &ureq::Error) -> bool {
     use std::io::ErrorKind::{BrokenPipe, ConnectionReset, UnexpectedEof};
     matches!(e, ureq::Error::Io(io) if matches!(io.kind(), BrokenPipe | ConnectionReset | UnexpectedEof))
 }
 
-/// Why a lamp could not be asked; as a sentence that says what to do.
+/// Why a lamp could not be asked, with a sentence that says what to do.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum Trouble {
-    /// It does not answer.
+    /// The lamp does not answer.
     Away {
-        /// Which lamp.
+        /// Name of the lamp.
         label: String,
-        /// What the network said.
+        /// Error of the network.
         why: String,
     },
-    /// It wants another token.
+    /// The lamp needs another token.
     Locked {
-        /// Which lamp.
+        /// Name of the lamp.
         label: String,
     },
-    /// It refused.
+    /// The lamp refused the request.
     Refused {
-        /// Which lamp.
+        /// Name of the lamp.
         label: String,
         /// HTTP status.
         status: u16,
-        /// What it said.
+        /// The lamp's message.
         message: String,
     },
-    /// It answers, but not as a K1 of this version does.
+    /// The lamp answers, but not like a K1 of this version.
     Strange {
-        /// Which lamp.
+        /// Name of the lamp.
         label: String,
-        /// What was not understood.
+        /// What K1 did not understand.
         what: String,
     },
 }
@@ -83,7 +83,7 @@ impl fmt::Display for Trouble {
             ),
             Self::Locked { label } => write!(
                 f,
-                "{label} wants its token: give the whole address that its console or its QR code shows \
+                "{label} needs its token: give the whole address that its console or its QR code shows \
                  (http://…/#token=…) once, or --token TOKEN"
             ),
             Self::Refused { label, status, message } => write!(f, "{label} refused ({status}): {message}"),
@@ -98,7 +98,7 @@ impl fmt::Display for Trouble {
 
 impl std::error::Error for Trouble {}
 
-/// A lamp to talk to.
+/// A client for one lamp.
 #[derive(Clone, Debug)]
 pub struct Client {
     address: Address,
@@ -106,7 +106,7 @@ pub struct Client {
 }
 
 impl Client {
-    /// Nothing is said yet.
+    /// A client; does not send anything yet.
     pub fn new(address: Address) -> Self {
         let agent = ureq::Agent::config_builder()
             .http_status_as_error(false)
@@ -117,7 +117,7 @@ impl Client {
         Self { address, agent }
     }
 
-    /// Where it is.
+    /// Address of the lamp.
     pub fn address(&self) -> &Address {
         &self.address
     }
@@ -126,7 +126,8 @@ impl Client {
         Trouble::Strange { label: self.address.label.clone(), what: harmless(&what.to_string()).into_owned() }
     }
 
-    /// Puts a request, and again while the lamp turns it away at the door; `put` says, too, whether it may be put again.
+    /// Sends a request, and sends it again while the lamp refuses the connection. `put` also returns whether the
+    /// request may be sent again.
     fn knock(&self, mut put: impl FnMut() -> (Answered, bool)) -> Result<Response<Body>, Trouble> {
         let mut knocks = 0;
         loop {
@@ -147,7 +148,7 @@ impl Client {
     /// The meaning of an answer that is not a success.
     fn refusal(&self, status: u16, said: &Value) -> Trouble {
         let label = self.address.label.clone();
-        let message = || harmless(said["message"].as_str().unwrap_or("it did not say why")).into_owned();
+        let message = || harmless(said["message"].as_str().unwrap_or("it gave no reason")).into_owned();
         if status == 401 {
             Trouble::Locked { label }
         } else {
@@ -155,7 +156,7 @@ impl Client {
         }
     }
 
-    /// One request, put again when it came too soon; the body of its answer.
+    /// Sends one request, again if it came too early; returns the body of the answer.
     fn ask(&self, path: &str, body: Option<&Value>) -> Result<Vec<u8>, Trouble> {
         let url = format!("http://{}{path}", self.address.authority);
         let bearer = self.address.token.as_ref().map(|t| format!("Bearer {t}"));
@@ -197,12 +198,12 @@ impl Client {
     ///
     /// # Errors
     ///
-    /// [`Trouble`].
+    /// [`Trouble`] if the lamp could not be asked.
     pub fn get<T: DeserializeOwned>(&self, path: &str) -> Result<T, Trouble> {
         self.read(path, &self.ask(path, None)?)
     }
 
-    /// An answer as it is to be used: what a lamp says of itself may be anything, and is cleaned here.
+    /// Parses an answer. A lamp's text may contain anything, so it is cleaned here.
     fn read<T: DeserializeOwned>(&self, path: &str, answer: &[u8]) -> Result<T, Trouble> {
         let mut value: Value =
             serde_json::from_slice(answer).map_err(|e| self.strange(format_args!("{path}: {e}")))?;
@@ -214,7 +215,7 @@ impl Client {
     ///
     /// # Errors
     ///
-    /// [`Trouble`].
+    /// [`Trouble`] if the lamp could not be asked.
     pub fn text(&self, path: &str) -> Result<String, Trouble> {
         let text = String::from_utf8(self.ask(path, None)?)
             .map_err(|e| self.strange(format_args!("{path}: {e}")))?;
@@ -225,73 +226,73 @@ impl Client {
     ///
     /// # Errors
     ///
-    /// [`Trouble`].
+    /// [`Trouble`] if the lamp could not be asked.
     pub fn post<T: DeserializeOwned>(&self, path: &str, body: &Value) -> Result<T, Trouble> {
         self.read(path, &self.ask(path, Some(body))?)
     }
 
-    /// Who it is. The token that opened it is remembered.
+    /// The lamp's identity. Remembers the token that the lamp accepted.
     ///
     /// # Errors
     ///
-    /// [`Trouble`].
+    /// [`Trouble`] if the lamp could not be asked.
     pub fn info(&self) -> Result<DeviceInfo<'static>, Trouble> {
         let info: DeviceInfo = self.get("/api/device/info")?;
         if info.device != k1_device::backend::DEVICE {
             return Err(self.strange(format_args!("it calls itself {}", info.device)));
         }
-        // A virtual lamp's note has its token, which is another at each start.
+        // The token of a virtual lamp is in its file, and is another one at each start.
         if let (Some(token), None) = (&self.address.token, self.address.sound) {
-            // Where it cannot be kept, the user gives it again.
+            // If it cannot be saved, the user gives it again.
             let _ = tokens::remember(&[&self.address.label, &self.address.authority], token);
         }
         Ok(info)
     }
 
-    /// Its name.
+    /// Name of the lamp.
     ///
     /// # Errors
     ///
-    /// [`Trouble`].
+    /// [`Trouble`] if the lamp could not be asked.
     pub fn name(&self) -> Result<String, Trouble> {
         let setup: Value = self.get("/api/v1/setup")?;
         setup["name"].as_str().map(str::to_owned).ok_or_else(|| self.strange("it has no name"))
     }
 
-    /// What it measures.
+    /// Figures of the lamp.
     ///
     /// # Errors
     ///
-    /// [`Trouble`].
+    /// [`Trouble`] if the lamp could not be asked.
     pub fn status(&self) -> Result<Status<'static>, Trouble> {
         self.get("/api/v1/status")
     }
 
-    /// State of its hardware.
+    /// State of the lamp's hardware.
     ///
     /// # Errors
     ///
-    /// [`Trouble`].
+    /// [`Trouble`] if the lamp could not be asked.
     pub fn device(&self) -> Result<Device<'static>, Trouble> {
         self.get("/api/v1/device")
     }
 
-    /// Its firmware, as values and as it was said.
+    /// State of the lamp's firmware, parsed and as received.
     ///
     /// # Errors
     ///
-    /// [`Trouble`].
+    /// [`Trouble`] if the lamp could not be asked.
     pub fn firmware(&self) -> Result<(Firmware, Value), Trouble> {
         let raw: Value = self.get("/api/v1/firmware")?;
         let state = serde_json::from_value(raw.clone()).map_err(|e| self.strange(e))?;
         Ok((state, raw))
     }
 
-    /// Sends new firmware, and tells `progress` how many bytes have gone; the lamp's answer.
+    /// Sends new firmware; calls `progress` with the number of bytes sent. Returns the lamp's answer.
     ///
     /// # Errors
     ///
-    /// [`Trouble`].
+    /// [`Trouble`] if the lamp could not be asked, or refuses the firmware.
     pub fn install(&self, update: &[u8], mut progress: impl FnMut(usize)) -> Result<Value, Trouble> {
         let url = format!("http://{}/api/v1/firmware", self.address.authority);
         let agent: ureq::Agent = ureq::Agent::config_builder()
@@ -318,53 +319,53 @@ impl Client {
         if status == 200 { Ok(said) } else { Err(self.refusal(status, &said)) }
     }
 
-    /// Sends it back to the firmware before.
+    /// Rolls the lamp back to its previous firmware.
     ///
     /// # Errors
     ///
-    /// [`Trouble`].
+    /// [`Trouble`] if the lamp could not be asked, or refuses.
     pub fn roll_back(&self) -> Result<GoingBack, Trouble> {
         self.post("/api/v1/rollback", &json!({}))
     }
 
-    /// Tells it which keys to trust: a statement in base64.
+    /// Tells the lamp which keys to trust. `statement` is in base64.
     ///
     /// # Errors
     ///
-    /// [`Trouble`].
+    /// [`Trouble`] if the lamp could not be asked, or refuses.
     pub fn set_keys(&self, statement: &str) -> Result<Firmware, Trouble> {
         self.post("/api/v1/keys", &json!({"statement": statement}))
     }
 
-    /// The first lines of its console.
+    /// The first lines of the lamp's console.
     ///
     /// # Errors
     ///
-    /// [`Trouble`].
+    /// [`Trouble`] if the lamp could not be asked.
     pub fn boot_log(&self) -> Result<BootLog, Trouble> {
         self.get("/api/v1/boot-log")
     }
 
-    /// How its self-test stands.
+    /// State of the lamp's self-test.
     ///
     /// # Errors
     ///
-    /// [`Trouble`].
+    /// [`Trouble`] if the lamp could not be asked.
     pub fn self_test(&self) -> Result<SelfTest, Trouble> {
         self.get("/api/v1/self-test")
     }
 
-    /// Starts its self-test.
+    /// Starts the lamp's self-test with `reads` reads.
     ///
     /// # Errors
     ///
-    /// [`Trouble`].
+    /// [`Trouble`] if the lamp could not be asked, or refuses.
     pub fn start_self_test(&self, reads: u32) -> Result<SelfTest, Trouble> {
         self.post("/api/v1/self-test", &json!({"reads": reads}))
     }
 }
 
-/// Bytes that say how many of them have gone.
+/// A reader that reports how many bytes were read.
 struct Counted<'a, P> {
     bytes: &'a [u8],
     gone: usize,

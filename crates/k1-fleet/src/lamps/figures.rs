@@ -1,25 +1,25 @@
-//! The figures of a lamp, each once: name, unit, and the limit of the success criteria.
+//! The table of a lamp's figures: name, unit, and limit of the success criteria.
 
 use std::collections::BTreeMap;
 
 use k1_device::answers::{Device, Status};
 use serde::Serialize;
 
-/// What a figure must be.
+/// Limit of a figure.
 #[derive(Clone, Copy, Debug, PartialEq)]
 pub enum Limit {
-    /// Anything.
+    /// Any value is allowed.
     None,
-    /// So much or more.
+    /// This value or more.
     AtLeast(f64),
-    /// Less than this.
+    /// Less than this value.
     Below(f64),
-    /// Exactly this.
+    /// Exactly this value.
     Exactly(f64),
 }
 
 impl Limit {
-    /// True if a value is as it must be.
+    /// True if a value is within the limit.
     pub fn holds(self, value: f64) -> bool {
         match self {
             Self::None => true,
@@ -29,7 +29,7 @@ impl Limit {
         }
     }
 
-    /// As people write it.
+    /// The limit as text for people; empty without a limit.
     pub fn text(self) -> String {
         match self {
             Self::None => String::new(),
@@ -40,18 +40,18 @@ impl Limit {
     }
 }
 
-/// A figure.
+/// A figure that lamps report.
 #[derive(Clone, Copy, Debug)]
 pub struct Figure {
-    /// Identifier, as answers and console name it.
+    /// Identifier, as in answers and on the console.
     pub id: &'static str,
     /// Name for people.
     pub name: &'static str,
-    /// Unit.
+    /// Unit; empty for a number.
     pub unit: &'static str,
-    /// Decimals that make sense.
+    /// Number of decimals to show.
     pub decimals: usize,
-    /// What it must be.
+    /// Limit of its value.
     pub limit: Limit,
 }
 
@@ -65,14 +65,14 @@ const fn figure(
     Figure { id, name, unit, decimals, limit }
 }
 
-/// Least frame rate, per second.
+/// Lowest frame rate, per second.
 pub const LEAST_FPS: f64 = 100.0;
-/// Sound is younger than this when it is shown, in ms.
+/// Sound must be younger than this when it is shown, in ms.
 pub const FRESH_MS: f64 = 20.0;
-/// Stack that stays untouched, in bytes.
+/// Stack that must stay unused, in bytes.
 pub const STACK_HEADROOM: f64 = 4_096.0;
 
-/// Every figure, in the order in which it is shown.
+/// Every figure, in the order in which the figures are shown.
 pub static FIGURES: &[Figure] = &[
     figure("fps", "frames", "/s", 1, Limit::AtLeast(LEAST_FPS)),
     figure("fps_p1", "frames, slowest 1 %", "/s", 1, Limit::None),
@@ -99,18 +99,18 @@ pub static FIGURES: &[Figure] = &[
     figure("bpm", "tempo", "BPM", 1, Limit::None),
 ];
 
-/// An f32 as the decimal number that stood for it: 9.2, and not 9.199999809265137.
+/// An f32 as the shortest decimal number that gives it: 9.2 instead of 9.199999809265137.
 fn wide(x: f32) -> f64 {
     x.to_string().parse().unwrap_or_else(|_| x.into())
 }
 
-/// The figures of a moment; one that cannot be measured is missing.
+/// The figures of one moment; figures that cannot be measured are missing.
 #[derive(Clone, Debug, Default, PartialEq, Serialize)]
 #[serde(transparent)]
 pub struct Reading(BTreeMap<&'static str, f64>);
 
 impl Reading {
-    /// From a lamp's answers.
+    /// The figures in a lamp's answers.
     pub fn of(status: &Status, device: &Device) -> Self {
         let v = &status.vitals;
         let always = [
@@ -144,7 +144,7 @@ impl Reading {
         Self(always.into_iter().chain(there).collect())
     }
 
-    /// Takes up what a line of the console said.
+    /// Takes the figures of a console line.
     pub fn take(&mut self, figures: impl IntoIterator<Item = (&'static str, f64)>) {
         self.0.extend(figures);
     }
@@ -154,7 +154,7 @@ impl Reading {
         self.0.get(id).copied()
     }
 
-    /// Figures that are not as they must be.
+    /// Identifiers of the figures beyond their limits.
     pub fn over(&self) -> Vec<&'static str> {
         let is_over = |f: &&Figure| self.get(f.id).is_some_and(|x| !f.limit.holds(x));
         FIGURES.iter().filter(is_over).map(|f| f.id).collect()
@@ -200,7 +200,7 @@ mod tests {
                 other => panic!("{line}: {other:?}"),
             }
         }
-        // The line also says what rate is due, which is not a figure of its own.
+        // The line also contains the wanted frame rate, which is not a figure of its own.
         cable.0.remove("fps_target");
         assert_eq!(network, cable);
         assert_eq!(network.over(), ["fps", "torn", "render_stack"]);

@@ -1,4 +1,4 @@
-//! From what a user says to the lamps that are meant.
+//! Finds the lamps that a user has named.
 
 use std::time::Duration;
 
@@ -7,26 +7,26 @@ use super::selector::Selector;
 use super::virtual_lamp::{self, VirtualLamp};
 use super::{nearby, tokens};
 
-/// How long a lamp may take to answer to its name.
+/// Time that a lamp has to answer to its name.
 const CALL: Duration = Duration::from_secs(3);
 
-/// The address of a lamp. Its token is, in this order, the one of the command line, of the address, of the running
-/// virtual lamp, or the one remembered from before.
+/// The address of a lamp. Its token is the first that exists of: the token of the command line, of the address, of the
+/// running virtual lamp, the remembered one.
 ///
 /// # Errors
 ///
-/// A sentence that says what to do, if the lamp cannot be found.
+/// A sentence that says what to do if the lamp cannot be found.
 pub fn find(selector: &Selector, token: Option<&str>) -> Result<Address, String> {
     let mut address = match selector {
         Selector::Virtual => {
             let lamp = virtual_lamp::running().pop().ok_or(
-                "no virtual lamp runs on this machine; start one with `k1 virt`, or name a lamp or an address",
+                "no virtual lamp is running on this machine; start one with `k1 virt`, or name a lamp or an address",
             )?;
             lamp.address()
         }
         Selector::At { host, port, token } => {
             let authority = authority(host, *port);
-            // A virtual lamp of this machine may be meant by its address too.
+            // An address may also name a virtual lamp of this machine.
             let lamp = virtual_lamp::at(&authority);
             let sound = lamp.as_ref().map(|l| l.sound);
             let ota = lamp.as_ref().map(|l| l.ota);
@@ -61,11 +61,11 @@ fn named(name: &str) -> Result<Address, String> {
     }
 }
 
-/// Every lamp that is named, or, if none is, every one that can be found within `patience`.
+/// Every named lamp; if `named` is empty, every lamp that answers within `patience`.
 ///
 /// # Errors
 ///
-/// A sentence if a named one cannot be found.
+/// A sentence if a named lamp cannot be found.
 pub fn find_all(
     selectors: &[Selector],
     token: Option<&str>,

@@ -1,18 +1,18 @@
-//! Lamps on the network: who is there, what they are called, and talking with them.
+//! Lamps on the network: finds them and communicates with them.
 //!
 //! | Room | What it does |
 //! |---|---|
-//! | [`address`] | where a lamp is, and what opens it |
-//! | [`selector`] | how a user says which lamp is meant |
-//! | [`find`](mod@find) | from that to addresses |
-//! | [`nearby`] | who answers to multicast DNS |
-//! | [`virtual_lamp`] | the virtual lamps that run on this machine |
-//! | [`tokens`] | the tokens that this user's lamps want |
-//! | [`client`] | requests and answers, as the types of `k1-device` |
+//! | [`address`] | the address of a lamp, and its token |
+//! | [`selector`] | how a user names a lamp |
+//! | [`find`](mod@find) | finds the lamps that a user has named |
+//! | [`nearby`] | finds lamps by multicast DNS |
+//! | [`virtual_lamp`] | the virtual lamps on this machine |
+//! | [`tokens`] | the tokens of this user's lamps |
+//! | [`client`] | requests to a lamp, with answers as the types of `k1-device` |
 //! | [`watch`] | the live frames of a lamp |
-//! | [`playback`] | sound for a lamp to hear |
-//! | [`test_signal`] | the music by which a lamp is judged |
-//! | [`figures`] | the figures of a lamp with their limits, each once |
+//! | [`playback`] | plays sound to a lamp |
+//! | [`test_signal`] | the music with which a lamp is judged |
+//! | [`figures`] | the table of a lamp's figures, with their limits |
 
 pub mod address;
 pub mod client;

@@ -1,4 +1,4 @@
-//! Who answers to multicast DNS (RFC 6762): lamps say their name, address, version and board.
+//! Finds lamps by multicast DNS (RFC 6762): they announce their name, address, version and board.
 
 use std::net::{IpAddr, SocketAddr};
 use std::time::{Duration, Instant};
@@ -6,27 +6,27 @@ use std::time::{Duration, Instant};
 use k1_device::harmless::harmless;
 use mdns_sd::{ResolvedService, ServiceDaemon, ServiceEvent};
 
-/// The service that lamps offer.
+/// The service that lamps announce.
 const SERVICE: &str = "_k1._tcp.local.";
 
 /// A lamp that has answered.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Found {
-    /// Name.
+    /// Name of the lamp.
     pub name: String,
     /// Address of its page.
     pub address: SocketAddr,
-    /// Version, as it says it.
+    /// Its version, as announced.
     pub version: Option<String>,
-    /// Board, as it says it.
+    /// Its board, as announced.
     pub board: Option<String>,
 }
 
 impl Found {
     fn new(service: &ResolvedService) -> Option<Self> {
-        // Whoever is on the network may call himself anything.
+        // Anybody on the network may announce any name.
         let name = harmless(service.fullname.strip_suffix(SERVICE)?.trim_end_matches('.')).into_owned();
-        // A lamp has one address of version 4; what else is there comes from others that speak for it.
+        // A lamp has one IPv4 address; all others come from machines that answer for it.
         let mut addresses: Vec<IpAddr> = service.get_addresses_v4().into_iter().map(IpAddr::V4).collect();
         addresses.sort();
         let text = |key: &str| service.get_property_val_str(key).map(|v| harmless(v).into_owned());
@@ -39,14 +39,14 @@ impl Found {
     }
 }
 
-/// Asks, and hands every answer to `each` until it has had enough or the time is over.
+/// Asks, and calls `each` with every answer until `each` has enough or the time is over.
 fn ask(
     daemon: &ServiceDaemon,
     patience: Duration,
     mut each: impl FnMut(Found) -> bool,
 ) -> Result<(), String> {
     let wrong = |e: mdns_sd::Error| {
-        format!("lamps cannot be searched for by multicast DNS here ({e}); name one by its address instead")
+        format!("K1 cannot search for lamps by multicast DNS here ({e}); give a lamp's address instead")
     };
     let answers = daemon.browse(SERVICE).map_err(wrong)?;
     let until = Instant::now() + patience;
@@ -63,15 +63,15 @@ fn ask(
 
 fn daemon(port: u16) -> Result<ServiceDaemon, String> {
     ServiceDaemon::new_with_port(port).map_err(|e| {
-        format!("lamps cannot be searched for by multicast DNS here ({e}); name one by its address instead")
+        format!("K1 cannot search for lamps by multicast DNS here ({e}); give a lamp's address instead")
     })
 }
 
-/// Every lamp that answers within `patience`, by name.
+/// Every lamp that answers within `patience`, sorted by name.
 ///
 /// # Errors
 ///
-/// A sentence if this machine has no multicast.
+/// A sentence if multicast does not work on this machine.
 pub fn listen(patience: Duration) -> Result<Vec<Found>, String> {
     listen_on(k1_wire::mdns::PORT, patience)
 }
@@ -90,11 +90,11 @@ fn listen_on(port: u16, patience: Duration) -> Result<Vec<Found>, String> {
     Ok(all)
 }
 
-/// The lamp of a name, as soon as it answers.
+/// The lamp with a name; returns as soon as it answers. `None` if it does not answer within `patience`.
 ///
 /// # Errors
 ///
-/// A sentence if this machine has no multicast.
+/// A sentence if multicast does not work on this machine.
 pub fn call(name: &str, patience: Duration) -> Result<Option<Found>, String> {
     call_on(k1_wire::mdns::PORT, name, patience)
 }
@@ -120,7 +120,7 @@ mod tests {
     use socket2::{Domain, Protocol, Socket, Type};
     use std::net::{Ipv4Addr, UdpSocket};
 
-    /// A lamp's own codec behind a socket of this machine; answers until `until`.
+    /// A lamp's own mDNS code on a socket of this machine; answers until `until`.
     fn lamp(port: u16, name: &'static str, until: Instant) -> std::io::Result<std::thread::JoinHandle<u32>> {
         let socket = Socket::new(Domain::IPV4, Type::DGRAM, Some(Protocol::UDP))?;
         socket.set_reuse_address(true)?;
@@ -150,7 +150,7 @@ mod tests {
 
     #[test]
     fn a_lamp_is_found_by_its_own_answers() {
-        // Not mDNS's own port, which others on this machine may hold.
+        // Not mDNS's own port, which other programs on this machine may use.
         let port = 45_353;
         let until = Instant::now() + Duration::from_secs(4);
         let shelf = lamp(port, "k1-a3f0", until).unwrap();

@@ -1,4 +1,4 @@
-//! Sound for a lamp: RTP to one that hears the network, the computer's loudspeaker for one that has a microphone.
+//! Plays sound to a lamp: by RTP if it hears the network, by the computer's loudspeaker if it has a microphone.
 
 use std::io::Write;
 use std::net::{Ipv4Addr, ToSocketAddrs, UdpSocket};
@@ -9,37 +9,37 @@ use k1_wire::rtp;
 
 use super::address::Address;
 
-/// UDP port on which lamps without a microphone hear.
+/// UDP port for sound to lamps without a microphone.
 const PORT: u16 = 5004;
-/// Plays raw samples; part of PulseAudio and of PipeWire's.
+/// Program that plays raw samples; part of PulseAudio and of PipeWire.
 const PLAYER: &str = "pacat";
 
 /// A way to play sound to a lamp.
 pub enum Playback {
-    /// By network.
+    /// Over the network.
     Rtp(Rtp),
-    /// Through the air.
+    /// By loudspeaker.
     Loudspeaker(Loudspeaker),
 }
 
-/// Packets to one lamp.
+/// RTP packets to one lamp.
 pub struct Rtp {
     socket: UdpSocket,
     sent: u32,
 }
 
-/// A player that is fed samples.
+/// A player program that receives samples.
 pub struct Loudspeaker {
     player: Child,
     samples: Option<ChildStdin>,
 }
 
 impl Rtp {
-    /// To an address.
+    /// Sends to an address.
     ///
     /// # Errors
     ///
-    /// That of the network.
+    /// Those of the network.
     pub fn new(to: impl ToSocketAddrs) -> std::io::Result<Self> {
         let socket = UdpSocket::bind((Ipv4Addr::UNSPECIFIED, 0))?;
         socket.connect(to)?;
@@ -51,14 +51,14 @@ impl Rtp {
         let timestamp = self.sent.wrapping_mul(HOP as u32);
         let mut packet = rtp::write_header(self.sent as u16, timestamp, 0x4b31).to_vec();
         packet.extend(hop.iter().flat_map(|s| ((s.clamp(-1.0, 1.0) * 32_767.0) as i16).to_be_bytes()));
-        // A lamp that does not listen yet is not an error.
+        // The lamp may not listen yet, which is not an error.
         let _ = self.socket.send(&packet);
         self.sent += 1;
     }
 }
 
 impl Playback {
-    /// The way to a lamp whose source of sound has this name; `None` if the lamp plays a recording to itself
+    /// The way to a lamp whose source of sound is named `source`; `None` if the lamp plays a recording to itself
     /// ([`super::test_signal`]).
     ///
     /// # Errors
@@ -85,7 +85,7 @@ impl Playback {
     ///
     /// # Errors
     ///
-    /// A sentence if the loudspeaker has gone.
+    /// A sentence if the loudspeaker has stopped.
     pub fn play(&mut self, hop: &[f32; HOP]) -> Result<(), String> {
         match self {
             Self::Rtp(rtp) => {
@@ -121,7 +121,9 @@ impl Loudspeaker {
             hop.iter().flat_map(|s| ((s.clamp(-1.0, 1.0) * 32_767.0) as i16).to_le_bytes()).collect();
         let samples = self.samples.as_mut().ok_or("the loudspeaker has no input")?;
         samples.write_all(&bytes).map_err(|e| {
-            format!("the loudspeaker has stopped ({e}); is there a sound server, and an output? `pactl info` says so")
+            format!(
+                "the loudspeaker has stopped ({e}); is there a sound server with an output? See `pactl info`"
+            )
         })
     }
 }

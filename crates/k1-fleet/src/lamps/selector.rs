@@ -1,4 +1,4 @@
-//! How a user says which lamp is meant: a name, an address, the page's whole address, or `virt`.
+//! How a user names a lamp: a name, an address, the page's whole address, or `virt`.
 
 use std::net::{IpAddr, Ipv6Addr};
 use std::str::FromStr;
@@ -6,20 +6,20 @@ use std::str::FromStr;
 /// Port of a lamp's page.
 const WEB: u16 = 80;
 
-/// Which lamp is meant.
+/// A lamp, as named by the user.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum Selector {
     /// The virtual lamp that runs on this machine.
     Virtual,
-    /// A lamp by its name, as it says it by multicast DNS.
+    /// A lamp by its name, as announced by multicast DNS.
     Named(String),
     /// A lamp by its address.
     At {
         /// Host, without brackets.
         host: String,
-        /// Port.
+        /// Port of the lamp's page.
         port: u16,
-        /// Token, if the address had one.
+        /// Token, if the address contains one.
         token: Option<String>,
     },
 }
@@ -49,7 +49,7 @@ impl FromStr for Selector {
         if !path.is_empty() {
             return Err(wrong());
         }
-        // The colons of a bare IPv6 address do not begin a port.
+        // The colons of an IPv6 address without brackets do not precede a port.
         let (host, port) = if let Ok(address) = host_and_port.parse::<IpAddr>() {
             (address.to_string(), None)
         } else if let Some(bracketed) = host_and_port.strip_prefix('[') {

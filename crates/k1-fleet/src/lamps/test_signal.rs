@@ -1,4 +1,4 @@
-//! The known signal by which a lamp is judged, and the recording from which a virtual lamp with a clock of its own hears it.
+//! The known signal with which a lamp is judged, and a recording of it for a virtual lamp with its own clock.
 
 use std::f32::consts::TAU;
 use std::time::Duration;
@@ -6,9 +6,9 @@ use std::time::Duration;
 use k1_device::tape::MARK;
 use k1_engine::SAMPLE_RATE;
 
-/// Music in the recording: a bar.
+/// Duration of the music in the recording: one bar.
 pub const MUSIC: Duration = Duration::from_millis(2_000);
-/// Silence behind it; then it begins again.
+/// Duration of the silence after it. Then the recording repeats.
 pub const SILENCE: Duration = Duration::from_millis(1_500);
 
 /// Number of samples in a time.
@@ -22,18 +22,18 @@ pub fn music(i: u64) -> f32 {
     let since_kick = (t * 2.0).fract() as f32 / 2.0;
     let wave = |hz: f64| ((t * hz).fract() as f32 * TAU).sin();
     let kick = 0.6 * (TAU * 55.0 * since_kick).sin() * (-since_kick * 18.0).exp();
-    // A chord that changes every second, so that notes have something to do.
+    // The chord changes every second, so that the analysis of notes has something to hear.
     let root = [220.0, 261.63, 329.63, 196.0][t as usize % 4];
     kick + 0.07 * (wave(root) + wave(root * 1.25) + wave(root * 1.5) + wave(root * 4.0))
 }
 
-/// The recording as the virtual lamp reads it ([`k1_device::tape`]).
+/// The recording in the format that the virtual lamp reads ([`k1_device::tape`]).
 pub fn bytes() -> Vec<u8> {
     let (music_long, silence_long) = (samples(MUSIC), samples(SILENCE));
     let mut bytes = MARK.to_vec();
     bytes.extend((music_long + silence_long).to_le_bytes());
     let loud = (0..music_long).map(|i| (music(u64::from(i)).clamp(-1.0, 1.0) * 32_767.0) as i16);
-    // The least that moves: a microphone which says the same all the time is a dead one.
+    // The smallest change, because a microphone that always gives the same value counts as dead.
     let quiet = (0..silence_long).map(|i| (i / 3 % 2) as i16);
     bytes.extend(loud.chain(quiet).flat_map(i16::to_le_bytes));
     bytes

@@ -1,4 +1,4 @@
-//! The tokens that this user's lamps want: a file of this user's alone, `tokens.json` in the folder of settings.
+//! The tokens of this user's lamps, in the file `tokens.json` in the settings folder, which only this user can read.
 
 use std::collections::BTreeMap;
 use std::path::Path;
@@ -9,19 +9,19 @@ fn read(path: &Path) -> BTreeMap<String, String> {
     std::fs::read(path).ok().and_then(|b| serde_json::from_slice(&b).ok()).unwrap_or_default()
 }
 
-/// The token that is remembered for a lamp under any of its names.
+/// The remembered token of a lamp under any of its names.
 pub fn recall(names: &[&str]) -> Option<String> {
     let known = read(&private::folder()?.join("tokens.json"));
     names.iter().find_map(|n| known.get(*n).cloned())
 }
 
-/// Remembers the token that has just opened a lamp.
+/// Remembers a token that a lamp has just accepted.
 ///
 /// # Errors
 ///
-/// A sentence if it cannot be written.
+/// A sentence if the token cannot be saved.
 pub fn remember(names: &[&str], token: &str) -> Result<(), String> {
-    let folder = private::folder().ok_or("there is no home folder in which a token could be kept")?;
+    let folder = private::folder().ok_or("there is no home folder to keep a token in")?;
     remember_in(&folder, names, token)
 }
 

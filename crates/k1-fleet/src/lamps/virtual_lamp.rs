@@ -1,5 +1,5 @@
-//! The virtual lamps that run on this machine. Multicast does not leave the emulator, so `k1 virt` registers its lamp
-//! instead: a file that only this user can read, for as long as the lamp runs.
+//! The virtual lamps on this machine. Multicast does not leave the emulator, so `k1 virt` registers its lamp instead,
+//! in a file that only this user can read, for as long as the lamp runs.
 
 use std::net::{Ipv4Addr, SocketAddr, TcpStream};
 use std::path::PathBuf;
@@ -9,23 +9,23 @@ use serde::{Deserialize, Serialize};
 
 use super::address::Address;
 
-/// A virtual lamp that runs.
+/// A running virtual lamp.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub struct VirtualLamp {
     /// TCP port of its page on this machine.
     pub http: u16,
-    /// UDP port on this machine where it hears.
+    /// UDP port on this machine for the sound that the lamp hears.
     pub sound: u16,
-    /// UDP port on this machine where it takes updates by espota.
+    /// UDP port on this machine for updates by espota.
     pub ota: u16,
-    /// Its token.
+    /// Token of the lamp.
     pub token: String,
-    /// True if its clock counts instructions, so that this machine has no part in its figures.
+    /// True if its clock counts instructions, so that this machine does not influence its figures.
     #[serde(default)]
     pub steady: bool,
 }
 
-/// The file of a running lamp; it goes when this is dropped.
+/// The file of a running lamp; deleted when this is dropped.
 #[derive(Debug)]
 pub struct Registration(PathBuf);
 
@@ -35,7 +35,8 @@ impl Drop for Registration {
     }
 }
 
-/// The folder of these files: of this user and this run of the machine where the system has such a place.
+/// The folder of these files. If the system has such a place, it belongs to this user and is emptied when the machine
+/// restarts.
 fn folder() -> PathBuf {
     let of = |name: &str| std::env::var_os(name).filter(|v| !v.is_empty()).map(PathBuf::from);
     match of("XDG_RUNTIME_DIR") {
@@ -48,11 +49,11 @@ fn folder() -> PathBuf {
 }
 
 impl VirtualLamp {
-    /// Registers a lamp that is up.
+    /// Registers a running lamp.
     ///
     /// # Errors
     ///
-    /// That of the file system.
+    /// Those of the file system.
     pub fn register(&self) -> std::io::Result<Registration> {
         let folder = folder();
         let mut builder = std::fs::DirBuilder::new();
@@ -70,7 +71,7 @@ impl VirtualLamp {
         format!("127.0.0.1:{}", self.http)
     }
 
-    /// Its address.
+    /// The lamp's address.
     pub fn address(&self) -> Address {
         Address {
             label: "virt".into(),
@@ -81,7 +82,7 @@ impl VirtualLamp {
         }
     }
 
-    /// True unless nobody listens on its port. An emulator that is busy takes its time to answer, and is there.
+    /// True unless nothing listens on its port. A busy emulator answers late, but the lamp is there.
     fn is_there(&self) -> bool {
         let page = SocketAddr::from((Ipv4Addr::LOCALHOST, self.http));
         let tried = TcpStream::connect_timeout(&page, Duration::from_secs(3));
@@ -89,7 +90,7 @@ impl VirtualLamp {
     }
 }
 
-/// The files, the newest at the end.
+/// The files and their lamps; the newest is last.
 fn registered() -> Vec<(PathBuf, VirtualLamp)> {
     let mut files: Vec<_> = std::fs::read_dir(folder())
         .into_iter()
@@ -107,7 +108,7 @@ fn registered() -> Vec<(PathBuf, VirtualLamp)> {
     files.into_iter().filter_map(|(_, path)| read(path)).collect()
 }
 
-/// The virtual lamps that run, the one that was started last at the end. The file of one that was killed is removed.
+/// The running virtual lamps; the one that was started last is last. Deletes the files of killed lamps.
 pub fn running() -> Vec<VirtualLamp> {
     let mut all = Vec::new();
     for (path, lamp) in registered() {
@@ -120,7 +121,7 @@ pub fn running() -> Vec<VirtualLamp> {
     all
 }
 
-/// The virtual lamp that runs at `HOST:PORT`. The others are not asked: each has few places for those who come.
+/// The virtual lamp at `HOST:PORT`. Does not ask the others, because each accepts few connections.
 pub fn at(authority: &str) -> Option<VirtualLamp> {
     registered().into_iter().map(|(_, lamp)| lamp).find(|b| b.authority() == authority && b.is_there())
 }

@@ -1,4 +1,4 @@
-//! The live frames of a lamp, as its page gets them.
+//! The live frames of a lamp, as its page receives them.
 
 use std::net::{TcpStream, ToSocketAddrs};
 use std::time::{Duration, Instant};
@@ -11,26 +11,26 @@ use tungstenite::{Message, WebSocket};
 use super::address::Address;
 use super::client::Trouble;
 
-/// A lamp that is silent for longer is gone.
+/// A lamp that is silent for longer than this has gone.
 const GONE: Duration = Duration::from_secs(5);
 
-/// A frame that has come.
+/// A received frame.
 #[derive(Clone, Debug, PartialEq)]
 pub struct Frame {
-    /// When it came.
+    /// Time at which it was received.
     pub came: Instant,
-    /// When the lamp shows it, in µs of its own clock.
+    /// Time at which the lamp shows it, in µs of the lamp's clock.
     pub at_us: u64,
-    /// Loudness of what the lamp heard, RMS in dBFS.
+    /// Loudness of the sound that the lamp heard, RMS in dBFS.
     pub rms_db: f32,
-    /// True if the lamp took it for silence.
+    /// True if the lamp took the sound for silence.
     pub silent: bool,
-    /// R, G, B of each LED, sRGB.
+    /// R, G, B of each LED in sRGB.
     pub pixels: Vec<u8>,
 }
 
 impl Frame {
-    /// A frame of a binary message of the live WebSocket; `None` for messages of other kinds and broken ones.
+    /// The frame in a binary message of the live WebSocket; `None` for other messages and broken ones.
     fn read(m: &[u8]) -> Option<Self> {
         let head = m.first_chunk::<FRAME_HEAD>().filter(|h| h[0] == kind::FRAME)?;
         let leds = usize::from(u16::from_le_bytes([head[2], head[3]]));
@@ -41,34 +41,34 @@ impl Frame {
     }
 }
 
-/// What a lamp shows.
+/// Settings of a lamp's light.
 #[derive(Clone, Debug, PartialEq, serde::Deserialize)]
 pub struct Look {
-    /// Every parameter.
+    /// Values of all parameters.
     pub params: Map<String, Value>,
-    /// Its pattern.
+    /// Identifier of the pattern.
     pub pattern: String,
 }
 
-/// An open window to a lamp's light.
+/// A connection that receives a lamp's live frames.
 pub struct Watch {
     socket: WebSocket<TcpStream>,
     label: String,
 }
 
 impl Watch {
-    /// Opens it, for at most `fps` frames a second.
+    /// Connects to a lamp, for at most `fps` frames a second.
     ///
     /// # Errors
     ///
-    /// [`Trouble`].
+    /// [`Trouble`] if the lamp could not be reached, or refuses.
     pub fn open(address: &Address, fps: u32) -> Result<Self, Trouble> {
         let away = |why: String| {
             let why = harmless(&why).into_owned();
             Trouble::Away { label: address.label.clone(), why }
         };
         let to = address.authority.to_socket_addrs().map_err(|e| away(e.to_string()))?.next();
-        let to = to.ok_or_else(|| away("the name has no address".into()))?;
+        let to = to.ok_or_else(|| away("this name has no address".into()))?;
         let stream = TcpStream::connect_timeout(&to, GONE).map_err(|e| away(e.to_string()))?;
         stream
             .set_read_timeout(Some(GONE))
@@ -88,11 +88,11 @@ impl Watch {
         Ok(Self { socket, label: address.label.clone() })
     }
 
-    /// What it shows from now on, as soon as that changes; the first answer is what it shows now.
+    /// Waits for the next change of the lamp's settings. The first call returns the current settings.
     ///
     /// # Errors
     ///
-    /// [`Trouble`] if it has gone.
+    /// [`Trouble`] if the lamp has gone.
     pub fn look(&mut self) -> Result<Look, Trouble> {
         #[derive(serde::Deserialize)]
         struct News {
@@ -119,7 +119,7 @@ impl Watch {
         Trouble::Away { label: self.label.clone(), why }
     }
 
-    /// The next frame; waits for it.
+    /// Waits for the next frame.
     ///
     /// # Errors
     ///

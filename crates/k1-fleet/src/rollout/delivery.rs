@@ -1,4 +1,4 @@
-//! Firmware for one lamp: whether it would take it, and what became of it.
+//! Firmware for one lamp: whether the lamp would accept it, and the result.
 
 use std::time::{Duration, Instant};
 
@@ -8,31 +8,31 @@ use serde_json::Value;
 use crate::lamps::Client;
 use crate::signing::package::Update;
 
-/// A lamp that has taken firmware is back after this, trial and network aside.
+/// Time within which a lamp is back after an update, not counting trial and network.
 pub const RESTART: Duration = Duration::from_secs(60);
-/// Longest trial of what is not the network.
+/// Longest trial, not counting the network.
 const TRIAL: Duration = Duration::from_secs(75);
-/// Pause between two looks.
+/// Pause between two requests.
 const LOOK: Duration = Duration::from_millis(500);
 
-/// What was found out about a lamp before anything was sent.
+/// Whether a lamp would accept an update.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Readiness {
-    /// It runs this image already.
+    /// It already runs this image.
     Done,
-    /// It would take it.
+    /// It would accept the update.
     Send {
-        /// It could not take a bad image back.
+        /// True if it could not roll a bad image back.
         unarmed: bool,
     },
 }
 
-/// Whether a lamp would take an update, and its whole answer; asked before a byte is sent. `unarmed` lets it go to one
-/// that could not take it back.
+/// Whether a lamp would accept an update, and its whole answer. To be asked before any byte is sent. `unarmed` also
+/// permits lamps that could not roll a bad image back.
 ///
 /// # Errors
 ///
-/// A sentence that says why not.
+/// A sentence with the reason if it would refuse the update.
 pub fn readiness(client: &Client, update: &Update, unarmed: bool) -> Result<(Readiness, Value), String> {
     let (state, raw) = client.firmware().map_err(|e| e.to_string())?;
     let m = &update.manifest;
@@ -40,14 +40,14 @@ pub fn readiness(client: &Client, update: &Update, unarmed: bool) -> Result<(Rea
         return Ok((Readiness::Done, raw));
     }
     let why = if state.board != m.board.as_str() {
-        Some(format!("the image is for {}, and this is {}", m.board.as_str(), state.board))
+        Some(format!("the image is for {}, but this is {}", m.board.as_str(), state.board))
     } else if state.keys.is_empty() {
         Some("it trusts no key yet: `k1 keys trust LAMP`".into())
     } else if !state.keys.contains(&Short(update.envelope.signer())) {
         Some("it does not trust the key that has signed this image".into())
     } else if m.counter < state.counter_floor {
         Some(format!(
-            "the image's counter is {}, and the lamp has confirmed {}",
+            "the image's counter is {}, but the lamp has already confirmed {}",
             m.counter, state.counter_floor
         ))
     } else if state.state == Standing::OnTrial {
@@ -55,7 +55,7 @@ pub fn readiness(client: &Client, update: &Update, unarmed: bool) -> Result<(Rea
     } else if let Some(r) = state.receiving {
         Some(format!("it is taking another update ({} of {} bytes)", r.received, r.size))
     } else if state.rollback == Rollback::NotArmed && !unarmed {
-        Some("its rollback is not armed, so a bad image would stay; --unarmed sends it all the same".into())
+        Some("its rollback is not armed, so a bad image would stay; --unarmed sends it anyway".into())
     } else {
         None
     };
@@ -65,7 +65,7 @@ pub fn readiness(client: &Client, update: &Update, unarmed: bool) -> Result<(Rea
     }
 }
 
-/// Waits until a lamp that has taken an update has judged it: its whole answer, and what it says if it is content.
+/// Waits for a lamp's verdict on an update. Returns its whole answer, and its firmware if it confirmed the update.
 ///
 /// # Errors
 ///
@@ -93,11 +93,11 @@ pub fn verdict(client: &Client, update: &Update) -> (Value, Result<Firmware, Str
     }
 }
 
-/// Asks again and again until the firmware says what is wanted. A lamp that restarts does not answer meanwhile.
+/// Asks repeatedly until the firmware's state is the wanted one. A lamp that is restarting does not answer.
 ///
 /// # Errors
 ///
-/// A sentence if it never does.
+/// A sentence if this does not happen in time.
 pub fn wait(
     client: &Client,
     patience: Duration,

@@ -1,24 +1,24 @@
-//! Whether a lamp is well, from what it says of itself.
+//! Whether a lamp is well, judged by its own answers.
 
 use k1_device::answers::Device;
 
 use crate::lamps::figures::Reading;
 
-/// The one check that says nothing about firmware: whether a microphone is there and hears.
+/// The only check that says nothing about firmware: whether a microphone is connected and hears.
 const NOT_OF_FIRMWARE: &str = "the microphone hears";
 
 /// Judges a lamp by the limits of its figures and by its own checks.
 ///
 /// # Errors
 ///
-/// What is wrong, as the end of a sentence about the lamp.
+/// The fault, as the end of a sentence about the lamp.
 pub fn judge(reading: &Reading, device: &Device) -> Result<(), String> {
     let beyond = reading.over();
     if !beyond.is_empty() {
         return Err(format!("{} beyond its limit", beyond.join(", ")));
     }
     match device.checks.iter().find(|check| !check.ok && check.name != NOT_OF_FIRMWARE) {
-        Some(check) => Err(format!("not true any more: {}", check.name)),
+        Some(check) => Err(format!("no longer true: {}", check.name)),
         None => Ok(()),
     }
 }
@@ -47,7 +47,7 @@ mod tests {
         let late = judge(&reading(25.0), &device(&well, 0)).unwrap_err();
         assert_eq!(late, "age_p99_ms beyond its limit");
         let worn = judge(&reading(12.0), &device(&well, 1)).unwrap_err();
-        assert_eq!(worn, "not true any more: settings can be stored");
+        assert_eq!(worn, "no longer true: settings can be stored");
         assert!(judge(&reading(12.0), &device(&Vitals { fps: 150.0, ..well }, 0)).is_err());
     }
 }

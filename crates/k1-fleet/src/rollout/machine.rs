@@ -1,7 +1,7 @@
-//! A rollout: which lamp is next, and when it stops. Without a network, and without a clock of its own.
+//! A rollout: which lamp is next, and when the rollout stops. Has no network and no clock of its own.
 //!
-//! Lamps get the firmware in steps. A step begins when every lamp of the steps before has confirmed the firmware and has
-//! stayed well for a while. When more than a share of the lamps that were tried have failed, no other lamp is tried.
+//! Lamps get the firmware in steps. A step begins when every lamp of the previous steps has confirmed the firmware and
+//! has stayed well for a while. When more than a share of the tried lamps have failed, no other lamp is tried.
 
 use std::collections::BTreeMap;
 use std::time::{Duration, Instant};
@@ -10,25 +10,25 @@ use serde::Serialize;
 
 use super::plan::{Plan, PlanError};
 
-/// An updated lamp fails when this many looks in a row find it unwell: one late second is not the firmware's fault.
+/// An updated lamp fails if this many looks in a row find it unwell. A single late second is not the firmware's fault.
 const UNWELL: u32 = 3;
 
-/// What became of a lamp.
+/// State of a lamp in the rollout.
 #[derive(Clone, Debug, PartialEq)]
 enum Fate {
     /// It was not tried.
     Waiting,
     /// It is being updated.
     Trying,
-    /// It has confirmed the firmware. Looks in a row, up to now, that found it unwell.
+    /// It has confirmed the firmware. `unwell` counts the latest looks in a row that found it unwell.
     Updated { unwell: u32 },
-    /// It does not run the firmware, for this reason.
+    /// It does not run the firmware; with the reason.
     Failed(String),
-    /// It has confirmed the firmware, and fell ill later.
+    /// It confirmed the firmware, but became unwell later.
     Ill(String),
 }
 
-/// What the rollout does now.
+/// Activity of the rollout.
 #[derive(Clone, Debug, PartialEq)]
 enum Phase {
     Trying,
@@ -37,13 +37,13 @@ enum Phase {
     Done,
 }
 
-/// A rollout on its way. Lamps are numbered from 0, in the order in which they are tried.
+/// A rollout in progress. Lamps are numbered from 0, in the order in which they are tried.
 #[derive(Clone, Debug)]
 pub struct Rollout {
     version: String,
     plan: Plan,
     lamps: Vec<(String, Fate)>,
-    /// How many lamps each step reaches.
+    /// Number of lamps that each step reaches.
     ends: Vec<usize>,
     step: usize,
     phase: Phase,
@@ -51,11 +51,11 @@ pub struct Rollout {
 }
 
 impl Rollout {
-    /// Begins a rollout of `version` to lamps that are called `labels`.
+    /// Begins a rollout of `version` to the lamps named `labels`.
     ///
     /// # Errors
     ///
-    /// [`PlanError`].
+    /// [`PlanError`] if the plan is not valid.
     pub fn new(version: &str, labels: Vec<String>, plan: Plan) -> Result<Self, PlanError> {
         let ends = plan.ends(labels.len())?;
         Ok(Self {
@@ -77,9 +77,10 @@ impl Rollout {
         self.step + 1 == self.ends.len()
     }
 
-    /// The lamp to update now, if one is due. Ask again until there is none: each counts as being updated from here on.
+    /// The next lamp to update, if one is due. Each returned lamp counts as being updated from then on, so call this
+    /// until it returns `None`.
     pub fn next(&mut self, now: Instant) -> Option<usize> {
-        // A lamp that the last look found unwell is waited for: it recovers, or it fails.
+        // Waits for a lamp that the last look found unwell: it recovers, or it fails.
         let are_well = || self.count(|f| matches!(f, Fate::Updated { unwell: 1.. })) == 0;
         if matches!(self.phase, Phase::Watching(until) if now >= until) && !self.is_paused && are_well() {
             self.phase = if self.is_last_step() { Phase::Done } else { Phase::Trying };
@@ -115,7 +116,7 @@ impl Rollout {
         self.judge();
     }
 
-    /// Takes what a look at a lamp has found: it is well, or what is wrong. Only lamps that were updated are judged.
+    /// Takes the result of a look at a lamp: it is well, or its fault. Only updated lamps are judged.
     pub fn look(&mut self, lamp: usize, found: Result<(), String>) {
         let Some((_, fate)) = self.lamps.get_mut(lamp) else { return };
         let Fate::Updated { unwell } = fate else { return };
@@ -129,7 +130,7 @@ impl Rollout {
         }
     }
 
-    /// Stops if too many have failed.
+    /// Stops the rollout if too many lamps have failed.
     fn judge(&mut self) {
         let failed = self.count(|f| matches!(f, Fate::Failed(_) | Fate::Ill(_)));
         let tried = failed + self.count(|f| matches!(f, Fate::Updated { .. }));
@@ -146,28 +147,28 @@ impl Rollout {
         }
     }
 
-    /// Tries no other lamp until [`resume`](Self::resume). Updates on their way end.
+    /// Tries no other lamp until [`resume`](Self::resume) is called. Updates in progress continue.
     pub fn pause(&mut self) {
         self.is_paused = true;
     }
 
-    /// Goes on.
+    /// Continues after [`pause`](Self::pause).
     pub fn resume(&mut self) {
         self.is_paused = false;
     }
 
-    /// Ends it. Updates on their way end; no other lamp is tried.
+    /// Ends the rollout. Updates in progress continue; no other lamp is tried.
     pub fn abort(&mut self) {
-        self.stop("somebody has said so".into());
+        self.stop("aborted on request".into());
     }
 
-    /// Lamps that have confirmed the firmware and are well: those to look at.
+    /// Lamps that have confirmed the firmware and are well: the lamps to look at.
     pub fn updated(&self) -> impl Iterator<Item = usize> {
         let is = |(_, fate): &(String, Fate)| matches!(fate, Fate::Updated { .. });
         self.lamps.iter().enumerate().filter(move |(_, lamp)| is(lamp)).map(|(lamp, _)| lamp)
     }
 
-    /// How long the updated lamps are watched before the next step; `None` while none is.
+    /// End of the time for which the updated lamps are watched; `None` if no lamps are watched.
     pub fn watched_until(&self) -> Option<Instant> {
         match self.phase {
             Phase::Watching(until) => Some(until),
@@ -175,12 +176,12 @@ impl Rollout {
         }
     }
 
-    /// True until it has ended and no update is on its way.
+    /// True until the rollout has ended and no update is in progress.
     pub fn is_going(&self) -> bool {
         !matches!(self.phase, Phase::Aborted(_) | Phase::Done) || self.count(|f| *f == Fate::Trying) > 0
     }
 
-    /// How it stands.
+    /// State of the rollout.
     pub fn status(&self) -> Status {
         let (state, why) = match &self.phase {
             Phase::Aborted(why) => ("aborted", Some(why.clone())),
@@ -215,20 +216,20 @@ impl Rollout {
     }
 }
 
-/// How a rollout stands, as the bridge publishes it.
+/// State of a rollout, as the bridge publishes it.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize)]
 pub struct Status {
     /// `trying`, `watching`, `paused`, `aborted` or `done`.
     pub state: &'static str,
-    /// Why it was aborted.
+    /// Reason for aborting.
     pub why: Option<String>,
     /// Version of the firmware.
     pub version: String,
     /// Number of lamps.
     pub lamps: usize,
-    /// The step that it is at, from 1.
+    /// Current step, from 1.
     pub step: usize,
-    /// How many lamps each step reaches.
+    /// Number of lamps that each step reaches.
     pub steps: Vec<usize>,
     /// Lamps that have confirmed the firmware and are well.
     pub good: usize,
@@ -236,9 +237,9 @@ pub struct Status {
     pub trying: usize,
     /// Lamps that were not tried.
     pub waiting: usize,
-    /// Lamps that failed, each with the reason.
+    /// Lamps that have failed, each with the reason.
     pub failed: BTreeMap<String, String>,
-    /// Once it is aborted: every lamp that runs the firmware all the same.
+    /// After aborting: every lamp that nevertheless runs the firmware.
     #[serde(skip_serializing_if = "Vec::is_empty")]
     pub updated: Vec<String>,
 }

@@ -12,7 +12,7 @@ fn plan(steps: &[&str], abort_above: f64) -> Plan {
     Plan { steps, abort_above, watch: 10.0, at_once: 3, watch_last: true }
 }
 
-/// Updates every lamp that is due; the number of them.
+/// Updates every lamp that is due; returns the number of them.
 fn step(r: &mut Rollout, now: Instant, bad: impl Fn(usize) -> bool) -> usize {
     let mut tried = 0;
     while let Some(lamp) = r.next(now) {
@@ -42,7 +42,7 @@ fn a_bad_one_stops_where_it_shows() {
     assert_eq!(step(&mut r, now, |_| true), 1, "the canary");
     assert_eq!((r.status().state, r.is_going()), ("aborted", false));
 
-    // Here and there one fails: that is borne, until it is more than 5 %.
+    // Single failures are tolerated until more than 5 % have failed.
     let mut r = Rollout::new("2.0", lamps(200), plan(&["100%"], 5.0)).unwrap();
     let tried = step(&mut r, now, |lamp| lamp >= 100);
     assert_eq!(tried, 106, "100 good and 6 bad are 5.7 %");
@@ -68,7 +68,7 @@ fn one_by_one_stops_at_the_first_failure_and_names_every_lamp_that_has_it() {
     assert_eq!(status.updated, ["k1-000", "k1-001"]);
     assert_eq!((status.good, status.waiting, status.failed.len()), (2, 2, 1));
 
-    // Without a failure it ends with the last verdict: only canaries are watched.
+    // Without a failure the rollout ends after the last verdict: only canaries are watched.
     let mut r = Rollout::new("2.0", lamps(3), Plan::one_by_one(3, 0, 60.0)).unwrap();
     assert_eq!(step(&mut r, now, |_| false), 3);
     assert_eq!((r.status().state, r.is_going()), ("done", false));
@@ -134,7 +134,7 @@ fn a_verdict_of_a_lamp_that_was_not_asked_does_not_count() {
     assert!(r.status().failed.is_empty());
 }
 
-/// What happens while a rollout goes.
+/// An event during a rollout.
 #[derive(Clone, Copy, Debug)]
 enum Event {
     Ask,
@@ -161,7 +161,7 @@ fn event() -> impl Strategy<Value = Event> {
 }
 
 proptest! {
-    /// Whatever happens, in whatever order.
+    /// Any events in any order.
     #[test]
     fn it_keeps_its_word(
         n in 1_usize..40,
@@ -188,7 +188,8 @@ proptest! {
                         prop_assert!(asked.insert(lamp), "asked twice");
                         on_their_way.push(lamp);
                         prop_assert!(on_their_way.len() <= at_once, "more than the wave at once");
-                        // Nobody of a later step is asked before all of the step before have a verdict and were watched.
+                        // A lamp of a later step is asked only after all lamps of the previous step have a verdict and
+                        // were watched.
                         let first = ends.iter().rev().find(|end| **end <= lamp).copied().unwrap_or(0);
                         let before: Vec<_> = (0..first).collect();
                         prop_assert!(before.iter().all(|b| updated.contains(b) || failed.contains(b)));
@@ -220,18 +221,18 @@ proptest! {
                 Event::Abort => r.abort(),
             }
             let status = r.status();
-            // Each lamp is in one state, and in the one that its own verdict says.
+            // Each lamp is in one state, and it is the state of its own verdict.
             prop_assert_eq!(status.good + status.trying + status.waiting + status.failed.len(), n);
             prop_assert_eq!(status.trying, on_their_way.len());
             prop_assert_eq!(status.good, updated.difference(&failed).count());
             prop_assert_eq!(status.waiting, n - asked.len());
-            // Whoever has it is named once the rollout has stopped.
+            // A stopped rollout names the lamps that have the firmware.
             if status.state == "aborted" {
                 let named: Vec<_> = updated.iter().map(|lamp| format!("k1-{lamp:03}")).collect();
                 prop_assert_eq!(status.updated, named);
             }
         }
-        // Left alone, it comes to an end.
+        // Left alone, the rollout ends.
         r.resume();
         for _ in 0..3 * n + 9 {
             while let Some(lamp) = r.next(now) {

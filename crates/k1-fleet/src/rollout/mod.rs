@@ -2,12 +2,12 @@
 //!
 //! | Room | What it does |
 //! |---|---|
-//! | [`plan`] | how a rollout goes: steps, patience, what stops it |
+//! | [`plan`] | the plan of a rollout: steps, times, and limits |
 //! | [`machine`] | the rollout: which lamp is next, and when it stops; without a network and without a clock |
-//! | [`health`] | whether a lamp is well, from what it says of itself |
-//! | [`delivery`] | the firmware of one lamp: whether it would take an update, and its verdict |
+//! | [`health`] | whether a lamp is well, judged by its own answers |
+//! | [`delivery`] | firmware for one lamp: whether it would accept an update, and its verdict |
 //!
-//! `k1 deploy` and the bridge to a broker both drive this [`Rollout`].
+//! Both `k1 deploy` and the bridge to a broker drive this [`Rollout`].
 
 pub mod delivery;
 pub mod health;

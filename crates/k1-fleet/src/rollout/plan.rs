@@ -1,13 +1,13 @@
-//! How a rollout goes.
+//! The plan of a rollout.
 
 use std::fmt;
 
 use serde::Deserialize;
 
-/// Longest time that a step may be watched, in seconds.
+/// Longest time to watch a step, in seconds.
 const LONGEST_WATCH: f64 = 86_400.0;
 
-/// How a rollout goes.
+/// The plan of a rollout.
 #[derive(Clone, Debug, PartialEq, Deserialize)]
 #[serde(default, deny_unknown_fields)]
 pub struct Plan {
@@ -19,7 +19,7 @@ pub struct Plan {
     pub watch: f64,
     /// Most lamps that are updated at the same time.
     pub at_once: usize,
-    /// Whether the last step is watched, too. The bridge watches it; `k1 deploy` ends with the last verdict.
+    /// Whether the last step is watched, too. The bridge watches it; `k1 deploy` ends after the last verdict.
     #[serde(skip)]
     pub watch_last: bool,
 }
@@ -32,8 +32,8 @@ impl Default for Plan {
 }
 
 impl Plan {
-    /// One lamp after the other. The first `canaries` of `lamps` are watched for `watch` seconds before the others follow,
-    /// and the first failure stops the rollout.
+    /// One lamp after the other. The first `canaries` of `lamps` are watched for `watch` seconds before the others are
+    /// updated, and the first failure stops the rollout.
     pub fn one_by_one(lamps: usize, canaries: usize, watch: f64) -> Self {
         let first = (0 < canaries && canaries < lamps).then(|| canaries.to_string());
         let steps = first.into_iter().chain(["100%".to_owned()]).collect();
@@ -44,7 +44,7 @@ impl Plan {
     ///
     /// # Errors
     ///
-    /// [`PlanError`].
+    /// [`PlanError`] for a text that is not a step, or a value out of range.
     pub fn check(&self) -> Result<(), PlanError> {
         for step in &self.steps {
             count(step, 100)?;
@@ -60,7 +60,7 @@ impl Plan {
     ///
     /// # Errors
     ///
-    /// [`PlanError`].
+    /// [`PlanError`] for a text that is not a step.
     pub(super) fn ends(&self, lamps: usize) -> Result<Vec<usize>, PlanError> {
         self.check()?;
         if lamps == 0 {
@@ -98,7 +98,7 @@ pub enum PlanError {
     NotAStep(String),
     /// A value is out of range.
     OutOfRange,
-    /// No lamp is there to be updated.
+    /// There is no lamp to update.
     NoLamp,
 }
 

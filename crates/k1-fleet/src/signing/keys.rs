@@ -1,4 +1,4 @@
-//! The keys of this user: PKCS #8 files in the user's own folder, one per name. Nothing here ever prints a secret.
+//! The keys of this user: PKCS #8 files in the user's own folder, one for each name. This module never prints a secret.
 
 use std::path::{Path, PathBuf};
 
@@ -11,34 +11,34 @@ use k1_update::trust::KeyStatement;
 
 use k1_host::private;
 
-/// A key of this user.
+/// A key pair of this user.
 pub struct Key {
-    /// Its name here.
+    /// Its name on this machine.
     pub name: String,
     secret: SigningKey,
 }
 
 impl Key {
-    /// The public half.
+    /// The public key.
     pub fn public(&self) -> PublicKey {
         PublicKey(self.secret.verifying_key().to_bytes())
     }
 
-    /// How envelopes and lamps name it.
+    /// Its id in envelopes and on lamps.
     pub fn id(&self) -> Short {
         Short(self.public().id())
     }
 
-    /// The public half as a standard tool wants it (SPKI, PEM).
+    /// The public key in the format of standard tools (SPKI, PEM).
     ///
     /// # Errors
     ///
-    /// A sentence.
+    /// A sentence if the key cannot be encoded.
     pub fn public_pem(&self) -> Result<String, String> {
         self.secret.verifying_key().to_public_key_pem(LineEnding::LF).map_err(|e| e.to_string())
     }
 
-    /// The secret half, which signs.
+    /// The secret key, which signs.
     pub fn secret(&self) -> &SigningKey {
         &self.secret
     }
@@ -50,10 +50,10 @@ impl Key {
 ///
 /// A sentence if there is no home folder.
 pub fn folder() -> Result<PathBuf, String> {
-    Ok(private::folder().ok_or("there is no home folder in which keys could be kept: set HOME")?.join("keys"))
+    Ok(private::folder().ok_or("there is no home folder to keep keys in: set HOME")?.join("keys"))
 }
 
-/// Where a key of this name is.
+/// Path of a key.
 ///
 /// # Errors
 ///
@@ -68,7 +68,7 @@ pub fn path(folder: &Path, name: &str) -> Result<PathBuf, String> {
     }
 }
 
-/// Makes a key. One that is there is never overwritten: lamps may trust it.
+/// Makes a key. Never overwrites an existing one, because lamps may trust it.
 ///
 /// # Errors
 ///
@@ -82,7 +82,8 @@ pub fn make(folder: &Path, name: &str) -> Result<Key, String> {
         ));
     }
     let mut seed = [0; 32];
-    getrandom::fill(&mut seed).map_err(|e| format!("this machine gives no chance to make a key of: {e}"))?;
+    getrandom::fill(&mut seed)
+        .map_err(|e| format!("this machine provides no random numbers for a key: {e}"))?;
     let secret = SigningKey::from_bytes(&seed);
     let pem = secret.to_pkcs8_pem(LineEnding::LF).map_err(|e| e.to_string())?;
     private::write(&path, pem.as_bytes()).map_err(|e| format!("{}: {e}", path.display()))?;
@@ -98,7 +99,7 @@ pub fn read(folder: &Path, name: &str) -> Result<Key, String> {
     let path = path(folder, name)?;
     if private::is_open_to_others(&path) {
         return Err(format!(
-            "others can read {}: chmod 600 it, and think of making a new key",
+            "others can read {}: run chmod 600 on it, and consider making a new key",
             path.display()
         ));
     }
@@ -113,7 +114,7 @@ pub fn read(folder: &Path, name: &str) -> Result<Key, String> {
     Ok(Key { name: name.to_owned(), secret })
 }
 
-/// A set of one key or two as a lamp takes it; the first set of a lamp needs no signature.
+/// A set of one or two keys, as a lamp accepts it. The first set of a lamp needs no signature.
 ///
 /// # Errors
 ///

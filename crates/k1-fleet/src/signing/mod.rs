@@ -1,4 +1,4 @@
-//! The side that makes updates.
+//! Makes updates.
 //!
 //! | Room | What it does |
 //! |---|---|

@@ -9,15 +9,15 @@ use k1_update::layout::Layout;
 use k1_update::manifest::{Manifest, Name};
 use sha2::{Digest, Sha256};
 
-/// What the manifest of an image states besides its size and hash.
+/// Content of an image's manifest, besides size and hash.
 pub struct Statement<'a> {
-    /// Board, of [`BOARDS`].
+    /// Board, one of [`BOARDS`].
     pub board: &'a str,
-    /// Version, for people.
+    /// Version to show to people.
     pub version: &'a str,
     /// Anti-downgrade counter.
     pub counter: u32,
-    /// Seconds that a trial waits for a network which was there before.
+    /// Time for which a trial waits for a network that was there before the update, in seconds.
     pub patience_s: u16,
 }
 
@@ -25,7 +25,7 @@ pub struct Statement<'a> {
 ///
 /// # Errors
 ///
-/// A sentence if the image does not fit a slot, or a text its place.
+/// A sentence if the image is empty or does not fit a slot, the board is unknown, or the version is too long.
 pub fn manifest(image: &[u8], s: &Statement) -> Result<Manifest, String> {
     let chip = BOARDS.iter().find(|(board, _)| *board == s.board).map(|(_, chip)| *chip);
     let boards = || BOARDS.map(|(board, _)| board).join(", ");
@@ -45,18 +45,18 @@ pub fn manifest(image: &[u8], s: &Statement) -> Result<Manifest, String> {
     Ok(Manifest { patience_s, size: image.len() as u32, hash, board, chip, version, counter })
 }
 
-/// A file for an update: a manifest, and the image that it describes.
+/// The file of an update: a manifest, and the image that it describes.
 pub struct Update {
-    /// The signed manifest. Its signature was not checked.
+    /// The signed manifest. Its signature has not been checked.
     pub envelope: Envelope,
-    /// What it states.
+    /// The content of the manifest.
     pub manifest: Manifest,
     /// The image.
     pub image: Vec<u8>,
 }
 
 impl Update {
-    /// Reads the bytes of a file for an update.
+    /// Reads the bytes of an update's file.
     ///
     /// # Errors
     ///
@@ -70,7 +70,7 @@ impl Update {
         if image.len() as u64 != u64::from(manifest.size) {
             let size = manifest.size;
             return Err(format!(
-                "the file is cut off or goes on: its image has {} of {size} bytes",
+                "the file is too short or too long: its image has {} of {size} bytes",
                 image.len()
             ));
         }
@@ -80,7 +80,7 @@ impl Update {
         Ok(Self { envelope, manifest, image: image.to_vec() })
     }
 
-    /// Reads a file for an update.
+    /// Reads the file of an update.
     ///
     /// # Errors
     ///
@@ -90,7 +90,7 @@ impl Update {
         Self::parse(&std::fs::read(path).map_err(|e| wrong(&e))?).map_err(|e| wrong(&e))
     }
 
-    /// Reads a file for an update, or a bare image that becomes one without a signature.
+    /// Reads the file of an update, or a bare image, which becomes an update without a signature.
     ///
     /// # Errors
     ///
@@ -111,7 +111,7 @@ impl Update {
         Ok(Self { envelope: manifest.envelope(), manifest, image: bytes })
     }
 
-    /// The file.
+    /// The bytes of the file.
     pub fn bytes(&self) -> Vec<u8> {
         [&self.envelope.0[..], &self.image].concat()
     }
@@ -122,7 +122,7 @@ impl Update {
     }
 }
 
-/// Which version it is, for which board, and how large.
+/// Version, board and size.
 impl fmt::Display for Update {
     fn fmt(&self, f: &mut fmt::Formatter) -> fmt::Result {
         let Manifest { version, board, size, .. } = &self.manifest;

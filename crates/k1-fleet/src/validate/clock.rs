@@ -1,21 +1,21 @@
-//! Which clock the time of an examination is of.
+//! The clock by which an examination is timed.
 
 use std::sync::{Mutex, MutexGuard, PoisonError};
 use std::time::{Duration, Instant};
 
-/// A clock that began with the examination.
+/// A clock that starts with the examination.
 pub enum Clock {
-    /// Ours, since a moment.
+    /// This machine's clock, since this moment.
     Ours(Instant),
-    /// The lamp's own, whose runs follow each other.
+    /// The lamp's own clock, over all of its runs.
     Its(Mutex<Runs>),
 }
 
-/// What a lamp has said of its time.
+/// Time of a lamp's clock, over all of its runs.
 pub struct Runs {
     /// Seconds since the beginning.
     time: f64,
-    /// Seconds that it had run when it said so, and when that was.
+    /// The lamp's latest uptime in seconds, and when it was received.
     uptime_s: f64,
     said: Instant,
 }
@@ -26,7 +26,7 @@ impl Clock {
         Self::Its(Mutex::new(Runs { time: 0.0, uptime_s, said: Instant::now() }))
     }
 
-    /// Seconds since the beginning, as far as they are known.
+    /// Seconds since the beginning, as far as known.
     pub fn time(&self) -> f64 {
         match self {
             Self::Ours(began) => began.elapsed().as_secs_f64(),
@@ -34,7 +34,7 @@ impl Clock {
         }
     }
 
-    /// Seconds since the beginning at the moment when the lamp has run for `uptime_s` seconds.
+    /// Seconds since the beginning at the moment when the lamp's uptime is `uptime_s`.
     pub fn at(&self, uptime_s: f64) -> f64 {
         if let Self::Its(runs) = self {
             let mut runs = lock(runs);
@@ -45,7 +45,7 @@ impl Clock {
         self.time()
     }
 
-    /// True if it is the lamp's, and the lamp has not told its time for longer than `patience`.
+    /// True if this is the lamp's clock, and the lamp has not reported its time for longer than `patience`.
     pub fn has_stopped(&self, patience: Duration) -> bool {
         matches!(self, Self::Its(runs) if lock(runs).said.elapsed() > patience)
     }
@@ -63,7 +63,7 @@ mod tests {
     fn the_runs_of_a_lamp_follow_each_other() {
         let clock = Clock::its(100.0);
         assert_eq!(clock.time(), 0.0);
-        // It starts again after 103 s, and has run for 2 of the next when it says so.
+        // The lamp restarts after 103 s, and reports 2 s of its next run.
         assert_eq!([101.5, 103.0, 2.0, 5.0].map(|uptime_s| clock.at(uptime_s)), [1.5, 3.0, 5.0, 8.0]);
         assert_eq!(clock.time(), 8.0);
         assert!(!clock.has_stopped(Duration::from_secs(600)));

@@ -1,4 +1,4 @@
-//! The criteria: from what was measured to a verdict each. Pure; nothing is asked here.
+//! The criteria: derives a verdict on each from what was measured. Does not ask the lamp anything.
 
 use std::collections::BTreeMap;
 
@@ -15,16 +15,16 @@ use crate::lamps::figures::{FRESH_MS, LEAST_FPS, STACK_HEADROOM};
 
 /// Longest time to boot, in ms.
 const BOOT_MS: u32 = 30_000;
-/// Largest deviation of the frame rate from what the wire carries, as a share.
+/// Largest deviation of the frame rate from the rate that the wire can carry, as a share.
 const NEAR: f64 = 0.02;
 /// Share of the seconds in which a criterion must hold.
 const STEADY: f64 = 0.99;
-/// Most heap that may be missing at the end, in bytes: buffers of open connections.
+/// Most heap that may be missing at the end, in bytes. Buffers of open connections need some.
 const LEAK: f64 = 4_096.0;
-/// When a 32-bit clock of microseconds wraps, in seconds.
+/// Time after which a 32-bit clock of microseconds wraps, in seconds.
 const CLOCK_TURNS_S: f64 = 4_294.967_296;
 
-/// `[lamp]` of `budgets.toml`: what an image may take.
+/// `[lamp]` of `budgets.toml`: limits for the size of an image.
 #[derive(Clone, Debug, Deserialize)]
 pub struct Budget {
     slot_bytes: u64,
@@ -32,7 +32,7 @@ pub struct Budget {
     most: BTreeMap<String, Most>,
 }
 
-/// What a board may take at most, in percent.
+/// Limits for one board, in percent.
 #[derive(Clone, Copy, Debug, Deserialize)]
 struct Most {
     flash: f64,
@@ -40,11 +40,11 @@ struct Most {
 }
 
 impl Budget {
-    /// The budget that this program was built with.
+    /// The budget with which this program was built.
     ///
     /// # Errors
     ///
-    /// What is wrong with the file.
+    /// The error in the file.
     pub fn read() -> Result<Self, String> {
         #[derive(Deserialize)]
         struct Budgets {
@@ -64,7 +64,7 @@ fn unknown(id: &'static str, criterion: impl Into<String>, why: impl Into<String
     Row { id, criterion: criterion.into(), measured: why.into(), verdict: Verdict::NotMeasured }
 }
 
-/// Every criterion.
+/// A row for every criterion.
 pub fn judge(e: &Evidence, budget: &Budget) -> Vec<Row> {
     let mut rows = vec![boot(&e.boot_log), cores(&e.device)];
     let timed = Timed::of(e);
@@ -84,7 +84,7 @@ pub fn judge(e: &Evidence, budget: &Budget) -> Vec<Row> {
                 let measured = format!("{} of {} B", s.headroom, s.size);
                 row(id, criterion, measured, f64::from(s.headroom) >= STACK_HEADROOM)
             }
-            None => unknown(id, criterion, "the lamp does not say"),
+            None => unknown(id, criterion, "the lamp does not report it"),
         }
     }));
     rows.extend(memory(&e.device, budget));
@@ -96,7 +96,7 @@ pub fn judge(e: &Evidence, budget: &Budget) -> Vec<Row> {
     rows.push(match e.device.rollback {
         Some(Rollback::Armed) => row("rollback", "rollback is armed", "armed", true),
         Some(Rollback::NotArmed) => row("rollback", "rollback is armed", "not armed", false),
-        None => unknown("rollback", "rollback is armed", "the lamp does not say"),
+        None => unknown("rollback", "rollback is armed", "the lamp does not report it"),
     });
     rows
 }
@@ -133,7 +133,8 @@ fn share(all: &[f64], holds: impl Fn(f64) -> bool) -> f64 {
     all.iter().filter(|x| holds(**x)).count() as f64 / all.len().max(1) as f64
 }
 
-/// The seconds that tell of the lamp's times: all of them, unless the machine that emulates it was away.
+/// The seconds that count for the lamp's times: all of them, except those in which the machine that emulates the lamp
+/// was away.
 struct Timed<'a> {
     seconds: Vec<&'a Second>,
     host: Option<Presence>,
@@ -151,7 +152,7 @@ impl<'a> Timed<'a> {
         self.seconds.iter().filter_map(|s| s.reading.get(id)).collect()
     }
 
-    /// A row about seconds of which the share `good` is as it should be.
+    /// A row about the seconds; `good` is the share of them that are within the limit.
     fn row(&self, id: &'static str, criterion: String, measured: String, holds: bool, good: f64) -> Row {
         let row = row(id, criterion, measured, holds);
         match &self.host {
@@ -167,13 +168,13 @@ fn frames(e: &Evidence, timed: &Timed) -> [Row; 2] {
     let steady = format!("steady over {:.0} s: 99 % of the seconds", e.length_s);
     let Some(wire) = e.device.wire_us.filter(|us| *us > 0).map(|us| 1e6 / f64::from(us)) else {
         return [
-            unknown("frames", rate, "the lamp does not say what its wire carries"),
+            unknown("frames", rate, "the lamp does not report the rate of its wire"),
             unknown("steady", steady, "the same"),
         ];
     };
     let mean = mean(&fps);
     let is_near = |x: f64| x >= LEAST_FPS && (x / wire - 1.0).abs() <= NEAR;
-    // A second's figure counts whole frames, so that it may be one off by itself.
+    // A second's figure counts whole frames, so it may be off by one.
     let is_steady = |x: f64| x >= LEAST_FPS && (x / wire - 1.0).abs() <= NEAR + 1.0 / wire;
     let good = share(&fps, is_steady);
     let slowest = fps.iter().copied().reduce(f64::min);
@@ -226,7 +227,7 @@ fn reads(t: &SelfTest) -> Row {
         f64::from(t.took_ms) / 1000.0,
         t.retries
     );
-    // Without anything new nothing was written meanwhile, and nothing was tried.
+    // Without any new snapshot nothing was written during the reads, so nothing was tested.
     row(id, criterion, measured, (t.torn, t.kept_previous, t.backwards) == (0, 0, 0) && t.new > 0)
 }
 
@@ -247,7 +248,7 @@ fn memory(device: &Device, budget: &Budget) -> [Row; 2] {
     let most = budget.most.get(&*device.board);
     let of = |id, what: &str, used: Option<u32>, all: u64, max: Option<f64>| {
         let Some(max) = max else {
-            let why = format!("budgets.toml says nothing of the board {}", device.board);
+            let why = format!("budgets.toml has no limits for the board {}", device.board);
             return unknown(id, format!("{what} at most a share of {all} B"), why);
         };
         let criterion = format!("{what} at most {max} % of {all} B");
@@ -256,7 +257,7 @@ fn memory(device: &Device, budget: &Budget) -> [Row; 2] {
                 let percent = 100.0 * f64::from(used) / all as f64;
                 row(id, criterion, format!("{used} B, {percent:.1} %"), percent <= max)
             }
-            None => unknown(id, criterion, "the lamp does not say"),
+            None => unknown(id, criterion, "the lamp does not report it"),
         }
     };
     [
@@ -283,7 +284,7 @@ fn light(light: &Result<Vec<Answer>, String>) -> Row {
     }
 }
 
-/// It ran all the time, and answered.
+/// The lamp did not restart, and answered.
 fn run(e: &Evidence) -> Row {
     let uptimes = || e.seconds.iter().map(|s| s.uptime_s);
     let before = std::iter::once(e.first_uptime_s).chain(uptimes());
@@ -299,13 +300,13 @@ fn run(e: &Evidence) -> Row {
     )
 }
 
-/// The heap at the end against the heap at the beginning: the medians of the first and the last fifth.
+/// Compares the heap at the end with the heap at the beginning: the medians of the last and the first fifth.
 fn heap(e: &Evidence) -> Row {
     let criterion = format!("the heap loses no more than {LEAK} B");
     let free = series(e, "heap_free");
     let fifth = free.len() / 5;
     if fifth == 0 {
-        return unknown("heap", criterion, "the lamp does not say, or the time was too short");
+        return unknown("heap", criterion, "the lamp does not report it, or the time was too short");
     }
     let median = |part: &[f64]| {
         let mut sorted = part.to_vec();
@@ -316,7 +317,7 @@ fn heap(e: &Evidence) -> Row {
     row("heap", criterion, format!("{first:.0} B free at first, {last:.0} B at last"), first - last <= LEAK)
 }
 
-/// The clock of 32 bits: only if its turn was due within the time.
+/// The 32-bit clock; `None` if it was not due to wrap during the measurement.
 fn clock(e: &Evidence) -> Option<Row> {
     let (first, last) = (e.seconds.first()?, e.seconds.last()?);
     let turns = |s: &Second| (s.uptime_s / CLOCK_TURNS_S) as u64;
@@ -336,9 +337,9 @@ fn clock(e: &Evidence) -> Option<Row> {
                 rate >= LEAST_FPS,
             ))
         }
-        // A day has it in it; so it must have been seen.
+        // The clock wraps within this time, so the wrap must have been observed.
         None if e.length_s > CLOCK_TURNS_S && last.uptime_s >= first.uptime_s => {
-            Some(unknown("clock", criterion, "the time was long enough, and it was not seen"))
+            Some(unknown("clock", criterion, "the measurement was long enough, but this was not observed"))
         }
         None => None,
     }
@@ -347,7 +348,7 @@ fn clock(e: &Evidence) -> Option<Row> {
 fn health(device: &Device) -> Row {
     let failed: Vec<_> = device.checks.iter().filter(|c| !c.ok).map(|c| &*c.name).collect();
     let measured =
-        if failed.is_empty() { "all are".into() } else { format!("not true: {}", failed.join(", ")) };
+        if failed.is_empty() { "all are".into() } else { format!("failed: {}", failed.join(", ")) };
     row("health", "its own checks are fine at the end", measured, device.healthy && failed.is_empty())
 }
 

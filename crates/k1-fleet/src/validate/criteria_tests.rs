@@ -9,7 +9,7 @@ fn second(t: f64, fps: f64) -> Second {
     Second { t, uptime_s: 10.0 + t, frames: 1_000 + (t * 175.4) as u64, reading }
 }
 
-/// What a good lamp says.
+/// The answers of a good lamp.
 fn good() -> Evidence {
     let texts = [
         "[BOOT] K1 0.1.0 on virt",
@@ -116,7 +116,7 @@ fn each_fault_fails_its_own_criterion() {
     ];
     for (i, (row, fault)) in faults.into_iter().enumerate() {
         let failed = failing(fault);
-        // Without a wire there is no rate to be steady at.
+        // Without a wire, there is no rate to compare with.
         assert!(failed.contains(&row) && failed.len() <= 2, "fault {i} of {row}: {failed:?}");
         assert!(
             failed.iter().all(|f| *f == row || (row == "frames" && *f == "steady")),
@@ -136,7 +136,7 @@ fn each_fault_fails_its_own_criterion() {
     );
 }
 
-/// The same lamp on a machine that emulates it, which was away in so many seconds, the first of which ends at 40.
+/// The same lamp on a machine that emulates it and was away in `away` seconds, the first of which ends at 40 s.
 fn emulated(e: &mut Evidence, away: i32) {
     let overslept = |t| if (40..40 + away).contains(&t) { 80.0 } else { 0.2 };
     let second = |t: i32| HostSecond { t: t.into(), overslept_ms: overslept(t), stolen_percent: Some(0.0) };
@@ -173,16 +173,16 @@ fn a_second_without_its_host_is_excused_and_no_other() {
         slow(e, away + 1);
     };
     assert_eq!(failing(fault), ["steady", "age"]);
-    // It was away, and not then.
+    // It was away, but not at that time.
     let other = |e: &mut Evidence| {
         emulated(e, 1);
         slow(e, away + 10);
     };
     assert_eq!(failing(other), ["steady", "age"]);
-    // Nobody emulates a real lamp.
+    // A real lamp is not emulated.
     assert_eq!(failing(|e| slow(e, away + 1)), ["steady", "age"]);
     assert_eq!(host(&good()), None);
-    // What is counted up is never excused.
+    // Counts are never excused.
     let torn = |e: &mut Evidence| {
         emulated(e, 1);
         e.reads[0].torn = 1;

@@ -1,4 +1,4 @@
-//! Whether light answers to sound: the same pattern under music and in silence.
+//! Whether the light answers to sound: compares the same pattern with music and in silence.
 
 use std::time::Duration;
 
@@ -10,39 +10,40 @@ use crate::lamps::test_signal::{MUSIC, SILENCE};
 use crate::lamps::watch::{Frame, Watch};
 use crate::lamps::{Client, Trouble};
 
-/// The beginning of music, and of silence, is the way there and is not looked at.
+/// Time after a change between music and silence that is ignored, because the light is still changing.
 const SETTLE: Duration = Duration::from_millis(700);
-/// RMS in dBFS that tells music from silence.
+/// Loudness that separates music from silence, RMS in dBFS.
 const LOUD_DB: f32 = -45.0;
-/// Frames a second that are looked at.
+/// Frames to examine per second.
 const FPS: u32 = 30;
 /// Least change of light that counts as an answer, in steps of 0 … 255 (RMS over the strip).
 const DIFFERENCE: f32 = 3.0;
 /// Least increase in motion from frame to frame that counts as an answer, in the same steps.
 const MOTION: f32 = 0.5;
 
-/// What light made of sound.
+/// A pattern's answer to sound.
 #[derive(Clone, Debug, PartialEq, Serialize)]
 pub struct Answer {
     /// Identifier of the pattern.
     pub pattern: String,
-    /// How far the mean frame under music is from the mean frame in silence.
+    /// Distance between the mean frame with music and the mean frame in silence, in steps of 0 … 255 (RMS over the
+    /// strip).
     pub difference: f32,
-    /// How much light moves from frame to frame under music, and in silence.
+    /// Mean change from frame to frame, with music and in silence, in the same steps.
     pub motion: [f32; 2],
-    /// Loudness that the lamp itself reported, RMS in dBFS, under music and in silence.
+    /// Loudness that the lamp itself reported, RMS in dBFS, with music and in silence.
     pub heard_db: [f32; 2],
 }
 
 impl Answer {
-    /// True if this light answers to sound.
+    /// True if the light answers to sound.
     pub fn answers(&self) -> bool {
         let [music, silence] = self.motion;
         self.difference > DIFFERENCE || music > silence + MOTION
     }
 }
 
-/// Frames as one: the mean frame, the mean motion, the mean loudness.
+/// The mean frame, the mean motion and the mean loudness of several frames.
 fn mean(frames: &[Frame]) -> Option<(Vec<f32>, f32, f32)> {
     let first = frames.first()?;
     let n = frames.len() as f32;
@@ -72,7 +73,7 @@ fn compare(pattern: &str, music: &[Frame], silence: &[Frame]) -> Option<Answer> 
     })
 }
 
-/// The frames of `time` of the lamp's own clock.
+/// The frames in `time` of the lamp's own clock.
 fn gather(watch: &mut Watch, time: Duration) -> Result<Vec<Frame>, Trouble> {
     let mut frames = vec![watch.frame()?];
     while since(&frames[0], &frames[frames.len() - 1]) < time {
@@ -85,12 +86,12 @@ fn since(first: &Frame, frame: &Frame) -> Duration {
     Duration::from_micros(frame.at_us.saturating_sub(first.at_us))
 }
 
-/// Without those of the beginning, when light was on its way.
+/// The frames without the first ones, during which the light was still changing.
 fn settled(frames: &[Frame]) -> Vec<Frame> {
     frames.iter().filter(|f| since(&frames[0], f) > SETTLE).cloned().collect()
 }
 
-/// Music and silence that follow each other, as the lamp heard them, without the beginning of each.
+/// Separates music from silence by what the lamp heard, without the beginning of each.
 fn told_apart(frames: &[Frame]) -> [Vec<Frame>; 2] {
     let is_loud = |f: &Frame| f.rms_db > LOUD_DB;
     let mut both = [Vec::new(), Vec::new()];
@@ -100,11 +101,11 @@ fn told_apart(frames: &[Frame]) -> [Vec<Frame>; 2] {
     both
 }
 
-/// Shows each pattern under music and in silence; those that say of themselves that they hear.
+/// Shows each pattern with music and in silence; only patterns that listen to sound.
 ///
 /// # Errors
 ///
-/// [`Trouble`] if the lamp goes meanwhile.
+/// [`Trouble`] if the lamp goes away.
 pub fn ask(client: &Client, signal: &Signal) -> Result<Vec<Answer>, Trouble> {
     #[derive(serde::Deserialize)]
     struct Pattern {
@@ -122,7 +123,7 @@ pub fn ask(client: &Client, signal: &Signal) -> Result<Vec<Answer>, Trouble> {
         let _: serde_json::Value = client.post("/api/select", &json!({"id": pattern.id}))?;
         let [music, silence] = if signal.is_recorded() {
             let [music, silence] = told_apart(&gather(&mut watch, MUSIC + SILENCE)?);
-            // A lamp that hears no music has it taken for silence, which is told as such.
+            // If the lamp heard no music, use the silence for both, which shows that nothing was heard.
             [if music.is_empty() { silence.clone() } else { music }, silence]
         } else {
             signal.play(true);

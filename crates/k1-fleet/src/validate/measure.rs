@@ -1,4 +1,4 @@
-//! Measures a lamp: its figures each second, its self-tests, its light under music and in silence.
+//! Measures a lamp: its figures in each second, its self-tests, and its light with music and in silence.
 
 use std::net::IpAddr;
 use std::sync::atomic::{AtomicBool, Ordering::Relaxed};
@@ -20,24 +20,24 @@ use crate::lamps::figures::Reading;
 use crate::lamps::playback::Playback;
 use crate::lamps::{Address, Client, Trouble, virtual_lamp};
 
-/// The board of emulated lamps.
+/// Board of emulated lamps.
 const VIRTUAL: &str = "virt";
 /// A lamp measures once a second.
 const PACE: Duration = Duration::from_secs(1);
-/// Music before anything is looked at: a microphone that was absent is asked again once a second.
+/// Duration of music before the first measurement. A lamp tries a missing microphone again once a second.
 const WARM_UP: Duration = Duration::from_secs(4);
-/// Reads of the two self-tests.
+/// Numbers of reads in the two self-tests.
 const READS: [u32; 2] = [500, 1_000_000];
-/// A self-test that takes longer hangs.
+/// Longest time of a self-test.
 const READS_PATIENCE: Duration = Duration::from_secs(300);
-/// A lamp that went away in the middle and does not come back within this has gone.
+/// Time within which a lamp that went away during the measurement must be back.
 const BACK_PATIENCE: Duration = Duration::from_secs(60);
 
-/// Looks at the lamp once a second, until it is told to end.
+/// Asks the lamp once a second, until it is told to end.
 struct Log<'a> {
     clock: Clock,
     end: AtomicBool,
-    /// Where every second goes as it comes, until that fails.
+    /// File to which every second is written as it arrives, until an error.
     raw: &'a Raw,
     seconds: Mutex<Vec<Second>>,
     unanswered: Mutex<(usize, Option<String>)>,
@@ -55,7 +55,7 @@ impl<'a> Log<'a> {
     }
 
     fn keep(&self, client: &Client) {
-        // A slow lamp's second is one second, however often one looks.
+        // A second of a slow lamp counts once, however often the lamp is asked.
         let its = matches!(self.clock, Clock::Its(_));
         let pace = if its { PACE / 2 } else { PACE };
         let mut last = f64::NEG_INFINITY;
@@ -87,7 +87,8 @@ impl<'a> Log<'a> {
     }
 }
 
-/// Waits until the lamp answers: it may have started again in the middle, which is a finding and no end.
+/// Waits until the lamp answers. It may have restarted during the measurement, which is a finding but does not end the
+/// measurement.
 fn await_lamp(client: &Client) -> Result<(), Trouble> {
     let began = Instant::now();
     loop {
@@ -98,7 +99,7 @@ fn await_lamp(client: &Client) -> Result<(), Trouble> {
     }
 }
 
-/// Runs a self-test to its end, which may be that of the lamp's run: it then knows nothing of a test.
+/// Runs a self-test until it is done, or until the lamp restarts and no longer knows about the test.
 fn read(client: &Client, clock: &Clock, reads: u32) -> Result<SelfTest, Trouble> {
     let until = clock.time() + READS_PATIENCE.as_secs_f64();
     client.start_self_test(reads)?;
@@ -114,7 +115,7 @@ fn read(client: &Client, clock: &Clock, reads: u32) -> Result<SelfTest, Trouble>
     }
 }
 
-/// What a part of the examination found, or why there is nothing of it: the lamp went away in the middle.
+/// Result of a part of the examination, or the reason why there is none because the lamp went away.
 fn unless_away<T>(part: Result<T, Trouble>) -> Result<Result<T, String>, Trouble> {
     match part {
         Ok(found) => Ok(Ok(found)),
@@ -123,27 +124,27 @@ fn unless_away<T>(part: Result<T, Trouble>) -> Result<Result<T, String>, Trouble
     }
 }
 
-/// True if this very machine emulates the lamp. Through a tunnel it may be another one; then it is that one's pauses which
-/// are not excused.
+/// True if this machine emulates the lamp. A tunnel could lead to another machine that emulates it; that machine's
+/// pauses are not excused then.
 fn is_emulated_here(board: &str, address: &Address) -> bool {
     let host = address.authority.rsplit_once(':').map_or(&*address.authority, |(host, _)| host);
     let ip = host.trim_start_matches('[').trim_end_matches(']').parse::<IpAddr>();
     board == VIRTUAL && (host == "localhost" || ip.is_ok_and(|ip| ip.is_loopback()))
 }
 
-/// What emulates a lamp.
+/// The emulator of a lamp.
 #[derive(Clone, Copy, PartialEq)]
 pub enum Emulator {
     /// Nothing, or another machine.
     NotHere,
-    /// This machine, whose clock is the lamp's: when it stops, so does the lamp.
+    /// This machine, whose clock the lamp uses: when this machine stops, the lamp stops, too.
     Here,
-    /// This machine, and the lamp's clock counts instructions, whatever this machine does meanwhile.
+    /// This machine, but the lamp's clock counts instructions, so that the machine's load does not matter.
     Steady,
 }
 
 impl Emulator {
-    /// What emulates the lamp of this board and address.
+    /// The emulator of the lamp with this board and address.
     pub fn of(board: &str, address: &Address) -> Self {
         let is_steady = || virtual_lamp::at(&address.authority).is_some_and(|lamp| lamp.steady);
         match is_emulated_here(board, address) {
@@ -154,11 +155,12 @@ impl Emulator {
     }
 }
 
-/// Measures everything for `length` seconds, or until it is stopped; the lamp's look is changed meanwhile.
+/// Measures everything for `length` seconds, or until it is stopped. Changes the lamp's pattern and parameters during
+/// this.
 ///
 /// # Errors
 ///
-/// A sentence if the lamp does not answer any more.
+/// A sentence if the lamp no longer answers.
 pub fn measure(
     client: &Client,
     emulator: Emulator,
@@ -178,7 +180,7 @@ pub fn measure(
         Emulator::Here | Emulator::NotHere => Clock::Ours(began),
     };
     let log = Log::new(clock, raw);
-    let (mut reads, mut answers) = (Vec::new(), Err("it was not looked at".to_owned()));
+    let (mut reads, mut answers) = (Vec::new(), Err("the light was not examined".to_owned()));
     std::thread::scope(|scope| -> Result<(), Failure> {
         let _reset: Value = client.post("/api/reset", &json!({})).map_err(text)?;
         if let Ok(signal) = &signal {
@@ -186,7 +188,7 @@ pub fn measure(
         }
         std::thread::sleep(WARM_UP);
         scope.spawn(|| log.keep(client));
-        // Whatever happens, the log must end, or the scope would not.
+        // The log must end in any case, because the scope waits for it.
         let mut work = || -> Result<(), Trouble> {
             answers = match &signal {
                 Ok(signal) => {

@@ -3,15 +3,15 @@
 //! | Room | What it does |
 //! |---|---|
 //! | [`measure`] | measures a lamp |
-//! | [`clock`] | which clock the time of an examination is of |
+//! | [`clock`] | the clock by which an examination is timed |
 //! | [`signal`] | music and silence for the lamp to hear |
-//! | [`light`] | whether light answers to sound |
+//! | [`light`] | whether the light answers to sound |
 //! | [`watcher`], [`presence`] | whether the machine that emulates a lamp was there |
-//! | [`raw`] | every second as it came, in a file |
+//! | [`raw`] | writes every second to a file as it arrives |
 //! | [`evidence`] | what was measured |
-//! | [`criteria`] | from what was measured to a verdict on each criterion |
-//! | [`verdict`] | what becomes of a criterion |
-//! | [`record`] | all of it, for the archive |
+//! | [`criteria`] | derives a verdict on each criterion from what was measured |
+//! | [`verdict`] | the verdict on a criterion |
+//! | [`record`] | measurements and verdicts, for the archive |
 
 pub mod clock;
 pub mod criteria;

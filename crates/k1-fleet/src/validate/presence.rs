@@ -1,34 +1,36 @@
-//! Whether the machine that emulates a lamp was there: a second in which it was away says nothing about the lamp.
-//! Pure; [`super::watcher`] watches.
+//! Whether the machine that emulates a lamp was there: a second in which it was away says nothing about the lamp. Only
+//! computes; [`super::watcher`] watches.
 //!
-//! This excuses figures of single seconds only, and only while few of them are excused. Whatever a lamp counts up – its
-//! errors, torn reads, restarts – is never excused.
+//! This excuses only figures of single seconds, and only if few seconds are excused. It never excuses what a lamp
+//! counts: errors, torn reads, restarts.
 
 use serde::Serialize;
 
 use super::verdict::{Row, Verdict};
 
-/// Time by which a sleep of 2 ms may be too long, in ms; two frames of a lamp. Beyond it, nothing on this machine kept its
-/// time.
+/// Most time by which a sleep of 2 ms may be too long, in ms: two frames of a lamp. Beyond it, no program on this
+/// machine ran on time.
 const OVERSLEPT_MS: f64 = 10.0;
-/// Largest share of all CPU time that the hypervisor may take, in percent: as much as `steady` lets a lamp be off.
+/// Largest share of all CPU time that the hypervisor may take, in percent: as large as the deviation that `steady`
+/// permits.
 const STOLEN_PERCENT: f64 = 2.0;
-/// A figure that is asked for now is up to a second old, and describes the second before that; half a second more, because
-/// the seconds of a lamp that was stopped are longer.
+/// Time before a request that its answer may describe, in seconds. A figure is up to a second old and describes the
+/// second before; half a second is added, because the seconds of a stopped lamp are longer.
 const REACH_S: f64 = 2.5;
 /// Largest share of the looks that may be left out, in percent. Beyond it, the rest proves nothing.
 const MOST_PERCENT: f64 = 20.0;
-/// Looks that must remain for a fault to be one all the same.
+/// Fewest remaining looks with which a fault still counts.
 const FEWEST: usize = 5;
 
-/// What this machine did in about a second. Seconds follow each other without a gap.
+/// What this machine did in about one second. Each second begins when the previous one ends.
 #[derive(Clone, Copy, Debug, PartialEq, Serialize)]
 pub struct HostSecond {
-    /// Its end, in seconds since the beginning of the measurement; the beginning is the end of the one before.
+    /// End of the second, in seconds since the beginning of the measurement. The second begins at the end of the
+    /// previous one.
     pub t: f64,
-    /// The longest that a sleep took too long, in ms.
+    /// Most time by which a sleep was too long, in ms.
     pub overslept_ms: f64,
-    /// What the hypervisor took of all CPUs, in percent; not every system says it.
+    /// Share of all CPU time that the hypervisor took, in percent; `None` if the system does not report it.
     pub stolen_percent: Option<f64>,
 }
 
@@ -43,22 +45,22 @@ impl HostSecond {
 pub struct Presence {
     /// For each look, in order.
     there: Vec<bool>,
-    /// The worst of all seconds.
+    /// The largest value of all seconds.
     overslept_ms: f64,
     stolen_percent: Option<f64>,
 }
 
 impl Presence {
-    /// From the host's seconds and the times of the looks.
+    /// Derives it from the host's seconds and the times of the looks.
     pub fn of(host: &[HostSecond], looks: impl Iterator<Item = f64>) -> Self {
-        // Of the first second only the end is known; it is taken as one.
+        // The first second has a known end only, so it is assumed to last one second.
         let begin = |i: usize| if i == 0 { host[0].t - 1.0 } else { host[i - 1].t };
         let there = |look: f64| {
             let from = look - REACH_S;
             let first = host.partition_point(|s| s.t <= from);
             let touched = || (first..host.len()).take_while(|i| begin(*i) < look);
             let watched: f64 = touched().map(|i| host[i].t.min(look) - begin(i).max(from)).sum();
-            // Without a record the host does not count as there.
+            // Without a record, the host does not count as there.
             watched >= REACH_S - 0.01 && !touched().any(|i| host[i].was_away())
         };
         let worst = |all: &mut dyn Iterator<Item = f64>| all.reduce(f64::max);
@@ -69,7 +71,7 @@ impl Presence {
         }
     }
 
-    /// True if this look tells of the lamp.
+    /// True if this look counts.
     pub fn is_there(&self, look: usize) -> bool {
         self.there.get(look).is_some_and(|there| *there)
     }
@@ -82,7 +84,7 @@ impl Presence {
         self.left_out() as f64 * 100.0 <= MOST_PERCENT * self.there.len() as f64
     }
 
-    /// The verdict on what was judged by the looks that remain, of which `good` is the share that was as it should be.
+    /// The verdict on a criterion that was judged by the remaining looks; `good` is the share of them within the limit.
     pub fn judge(&self, holds: bool, good: f64) -> Verdict {
         let remain = self.there.len() - self.left_out();
         match (holds, self.is_enough()) {
@@ -94,9 +96,9 @@ impl Presence {
         }
     }
 
-    /// The row that says what was left out.
+    /// The row that reports what was left out.
     pub fn row(&self) -> Row {
-        let stolen = self.stolen_percent.map_or("no figure of what".into(), |s| format!("{s:.1} %"));
+        let stolen = self.stolen_percent.map_or("an unknown share".into(), |s| format!("{s:.1} %"));
         let is_enough = self.is_enough();
         Row {
             id: "host",
@@ -121,7 +123,7 @@ impl Presence {
 mod tests {
     use super::*;
 
-    /// A hundred quiet seconds, but for one.
+    /// A hundred quiet seconds, except one.
     fn host(at: usize, overslept_ms: f64, stolen_percent: f64) -> Vec<HostSecond> {
         let quiet = |t| HostSecond { t, overslept_ms: 0.3, stolen_percent: Some(0.1) };
         let mut host: Vec<_> = (0..100).map(|i| quiet(f64::from(i))).collect();
@@ -137,7 +139,7 @@ mod tests {
     #[test]
     fn a_second_away_takes_those_looks_with_it_whose_figures_may_describe_it() {
         assert!(left_out(&host(50, 10.0, 2.0)).is_empty(), "that much is usual");
-        // It lasts from 49 to 50; a look at 50 may describe 48 to 50, one at 52 no more than from 50 on – or a bit before.
+        // It lasts from 49 to 50. A look at 50 may describe 48 to 50, and a look at 52 describes about 50 to 52.
         assert_eq!(left_out(&host(50, 10.1, 0.0)), [50, 51, 52]);
         assert_eq!(left_out(&host(50, 0.0, 2.1)), [50, 51, 52]);
     }
@@ -148,7 +150,7 @@ mod tests {
         gone.truncate(90);
         assert_eq!(left_out(&gone), (90..99).collect::<Vec<_>>());
         assert_eq!(left_out(&[]).len(), 95);
-        // A second that is long because the watcher itself was stopped reaches as far as it lasted.
+        // A second that is long because the watcher itself was stopped counts for its whole length.
         let mut long = host(54, 4_000.0, 0.0);
         long.drain(51..54);
         assert_eq!(left_out(&long), (51..57).collect::<Vec<_>>());

@@ -1,4 +1,4 @@
-//! The record of an examination: what was measured, and what became of each criterion.
+//! The record of an examination: what was measured, and the verdict on each criterion.
 
 use k1_device::answers::SelfTest;
 use k1_host::console::Text;
@@ -8,39 +8,39 @@ use super::light;
 use super::presence::HostSecond;
 use super::verdict::{Row, Verdict};
 
-/// What was measured and what became of it, for the archive.
+/// The record of an examination, for the archive.
 #[derive(Debug, Serialize)]
 pub struct Record {
-    /// Its name.
+    /// Name of the lamp.
     pub lamp: String,
-    /// Where it is.
+    /// Address of its page.
     pub address: String,
-    /// Its board.
+    /// Board of the lamp.
     pub board: String,
     /// Version of its firmware.
     pub version: String,
     /// First bytes of the firmware's SHA-256, in hex.
     pub hash: Option<String>,
-    /// The slot that runs.
+    /// The running slot.
     pub slot: Option<String>,
-    /// Seconds since 1970.
+    /// Time of the beginning, in seconds since 1970.
     pub began: u64,
-    /// Seconds, of the lamp's own clock if that is steady.
+    /// Duration in seconds; by the lamp's own clock if the lamp is steady.
     pub length_s: f64,
-    /// True of a virtual lamp whose clock counts instructions and does not follow that of this machine.
+    /// True for a virtual lamp whose clock counts instructions and does not follow this machine's clock.
     pub steady: bool,
     /// True if every criterion holds.
     pub passed: bool,
-    /// The criteria.
+    /// The criteria with their verdicts.
     pub rows: Vec<Row>,
-    /// What this machine did in each second; only of a lamp that it emulates.
+    /// What this machine did in each second; only for a lamp that it emulates.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub host: Option<Vec<HostSecond>>,
-    /// Light under music and in silence.
+    /// Light with music and in silence.
     pub light: Option<Vec<light::Answer>>,
     /// The self-tests.
     pub reads: Vec<SelfTest>,
-    /// What became of the way back, if it was asked for.
+    /// Result of the rollback, if one was asked for.
     pub rolled_back: Option<String>,
 }
 
@@ -64,6 +64,6 @@ pub fn table(record: &Record) -> Text {
         text.line(format_args!("         {}", r.measured));
     }
     text.line("");
-    text.line(if record.passed { "It holds." } else { "It does not hold." });
+    text.line(if record.passed { "All criteria hold." } else { "Not all criteria hold." });
     text
 }

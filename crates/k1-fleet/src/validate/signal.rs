@@ -1,4 +1,4 @@
-//! The known signal or silence, in real time until it is dropped.
+//! Plays the known signal or silence in real time, until it is dropped.
 
 use std::sync::Arc;
 use std::sync::atomic::{AtomicU8, Ordering::Relaxed};
@@ -14,15 +14,15 @@ const SILENCE: u8 = 0;
 const MUSIC: u8 = 1;
 const END: u8 = 2;
 
-/// A signal that plays.
+/// A signal that is being played.
 pub struct Signal {
     state: Arc<AtomicU8>,
-    /// Nothing for a lamp that plays a recording to itself.
+    /// `None` for a lamp that plays a recording to itself.
     player: Option<JoinHandle<Result<(), String>>>,
 }
 
 impl Signal {
-    /// Begins with silence. Without a playback nothing is played: the lamp plays a recording to itself.
+    /// Begins with silence. Plays nothing without a playback, because the lamp then plays a recording to itself.
     pub fn start(playback: Option<Playback>) -> std::io::Result<Self> {
         let state = Arc::new(AtomicU8::new(SILENCE));
         let Some(mut playback) = playback else { return Ok(Self { state, player: None }) };
@@ -48,21 +48,21 @@ impl Signal {
         Ok(Self { state, player: Some(player) })
     }
 
-    /// True if the lamp plays both from a recording, one after the other, and is told neither.
+    /// True if the lamp plays music and silence in turn from a recording, so that nobody has to switch between them.
     pub fn is_recorded(&self) -> bool {
         self.player.is_none()
     }
 
-    /// Music, or silence.
+    /// Switches to music (`is_loud`) or silence.
     pub fn play(&self, is_loud: bool) {
         self.state.store(if is_loud { MUSIC } else { SILENCE }, Relaxed);
     }
 
-    /// Ends it.
+    /// Stops the signal.
     ///
     /// # Errors
     ///
-    /// A sentence if it could not be played.
+    /// A sentence if the signal could not be played.
     pub fn end(mut self) -> Result<(), String> {
         self.state.store(END, Relaxed);
         match self.player.take().map(JoinHandle::join) {

@@ -1,28 +1,28 @@
-//! What becomes of a criterion.
+//! The verdict on a criterion.
 
 use serde::Serialize;
 
-/// What became of a criterion.
+/// The verdict on a criterion.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize)]
 #[serde(rename_all = "snake_case")]
 pub enum Verdict {
-    /// It holds.
+    /// The criterion holds.
     Passed,
-    /// It does not.
+    /// The criterion does not hold.
     Failed,
-    /// It could not be measured, so it does not pass.
+    /// The criterion could not be measured, so it does not pass.
     NotMeasured,
 }
 
-/// A criterion with what was measured.
+/// A criterion with its measurement and verdict.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize)]
 pub struct Row {
     /// Identifier for scripts.
     pub id: &'static str,
-    /// What must be true.
+    /// The criterion: what must be true.
     pub criterion: String,
     /// What was measured.
     pub measured: String,
-    /// Verdict.
+    /// Verdict on the criterion.
     pub verdict: Verdict,
 }

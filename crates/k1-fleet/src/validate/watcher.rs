@@ -1,4 +1,4 @@
-//! Watches this machine while it emulates a lamp: how late a thread wakes, and what the hypervisor takes.
+//! Watches this machine while it emulates a lamp: how late a thread wakes, and how much CPU time the hypervisor takes.
 
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
@@ -7,23 +7,23 @@ use std::time::{Duration, Instant};
 
 use super::presence::HostSecond;
 
-/// A sleep: short against a frame.
+/// Duration of one sleep: short compared with a frame.
 const NAP: Duration = Duration::from_millis(2);
-/// Length of what one figure covers.
+/// Time that one figure covers.
 const PACE: Duration = Duration::from_secs(1);
 
-/// A watch that goes on until it is ended.
+/// A watch that continues until it is ended.
 pub struct Watcher {
     end: Arc<AtomicBool>,
     thread: Option<JoinHandle<Vec<HostSecond>>>,
 }
 
 impl Watcher {
-    /// Begins; times are since `began`.
+    /// Starts watching; times are seconds since `began`.
     ///
     /// # Errors
     ///
-    /// That of a system which has no thread left.
+    /// Those of a system that cannot start another thread.
     pub fn start(began: Instant) -> std::io::Result<Self> {
         let end = Arc::new(AtomicBool::new(false));
         let is_over = end.clone();
@@ -41,7 +41,7 @@ impl Watcher {
         Ok(Self { end, thread: Some(thread) })
     }
 
-    /// Ends it: what this machine did until now.
+    /// Ends the watch; returns what this machine did until now.
     pub fn end(mut self) -> Vec<HostSecond> {
         self.end.store(true, Ordering::Release);
         self.thread.take().and_then(|thread| thread.join().ok()).unwrap_or_default()
@@ -54,7 +54,7 @@ impl Drop for Watcher {
     }
 }
 
-/// Watches for a second, or for as long as this machine takes for it; or until it is told to end, which the last does.
+/// Watches for one second, or longer if this machine is slow, or until the end. The second value is true after the end.
 fn second(began: Instant, is_over: &AtomicBool) -> (HostSecond, bool) {
     let from = Instant::now();
     let before = ticks();
@@ -63,7 +63,7 @@ fn second(began: Instant, is_over: &AtomicBool) -> (HostSecond, bool) {
     let mut is_last = false;
     while !is_last && awake.duration_since(from) < PACE {
         std::thread::sleep(NAP);
-        // Asked before the clock is, so that the end is within the last second.
+        // Read before the clock, so that the end is within the last second.
         is_last = is_over.load(Ordering::Acquire);
         let now = Instant::now();
         worst = worst.max(now.duration_since(awake).saturating_sub(NAP));
@@ -78,12 +78,13 @@ fn second(began: Instant, is_over: &AtomicBool) -> (HostSecond, bool) {
     (figures, is_last)
 }
 
-/// Ticks of all CPUs since the start of this machine, and those that the hypervisor took; Linux says them.
+/// CPU ticks since the start of this machine, and how many of them the hypervisor took. Only Linux reports them.
 fn ticks() -> Option<(u64, u64)> {
     read_ticks(&std::fs::read_to_string("/proc/stat").ok()?)
 }
 
-/// From the text of `/proc/stat`: user, nice, system, idle, iowait, irq, softirq, steal; what follows is in these already.
+/// Reads the text of `/proc/stat`: user, nice, system, idle, iowait, irq, softirq, steal. The later columns are already
+/// included in these.
 fn read_ticks(text: &str) -> Option<(u64, u64)> {
     let all = text.lines().find_map(|line| line.strip_prefix("cpu "))?;
     let fields: Vec<u64> = all.split_whitespace().take(8).map_while(|f| f.parse().ok()).collect();
@@ -119,10 +120,10 @@ mod tests {
         std::thread::sleep(Duration::from_millis(1_100));
         let end = began.elapsed().as_secs_f64();
         let seconds = watcher.end();
-        // The first lasts as long as this machine takes for it.
+        // The first second lasts as long as this machine takes for it.
         assert!(seconds[0].t >= 1.0 && seconds.is_sorted_by(|a, b| a.t < b.t), "{seconds:?}");
         assert!(seconds.last().unwrap().t >= end, "the end is in one: {seconds:?}");
-        // A sleep is never short, and none of these can be longer than all of it.
+        // A sleep is never too short, and no sleep can be longer than the whole watch.
         let all_ms = began.elapsed().as_secs_f64() * 1e3;
         assert!(seconds.iter().all(|s| (0.0..all_ms).contains(&s.overslept_ms)), "{seconds:?}");
     }

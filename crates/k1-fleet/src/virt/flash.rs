@@ -1,5 +1,5 @@
-//! The file that stands for a virtual lamp's flash, and what a cable does to a real one: an image is put into it without
-//! a signature.
+//! The file that holds a virtual lamp's flash. An image is written to it without checking a signature, as through a
+//! cable.
 
 use std::fs::{File, OpenOptions};
 use std::io::{Read, Seek, SeekFrom, Write};
@@ -11,22 +11,22 @@ use k1_update::otadata::{Entry, Note, State};
 use crate::signing::package::Update;
 use k1_host::output::{self, Output, Spared};
 
-/// Bytes of the machine's flash; the emulator takes no other size.
+/// Size of the machine's flash in bytes; the emulator accepts no other size.
 pub const SIZE: u64 = 32 << 20;
 
-/// An open flash.
+/// An open flash file.
 pub struct VirtualFlash(File);
 
 impl VirtualFlash {
-    /// Opens a flash, or makes an erased one where there is none.
+    /// Opens a flash file; creates an erased one if it is missing.
     ///
     /// # Errors
     ///
-    /// A sentence if the file cannot be used or is something else.
+    /// A sentence if the file cannot be used or is not a flash file.
     pub fn open(path: &Path) -> Result<Self, String> {
         let wrong = |e: std::io::Error| format!("{}: {e}", path.display());
         if std::fs::metadata(path).map_or(true, |m| m.is_file() && m.len() == 0) {
-            // A new flash appears whole, or not at all where there is no room for it.
+            // A new file appears complete, or not at all if the disk is full.
             let mut new = Output::create(path, &Spared::default()).map_err(|e| e.to_string())?;
             let erased = vec![0xff; 1 << 20];
             let written = (0..SIZE >> 20).try_for_each(|_| new.write_all(&erased));
@@ -38,7 +38,7 @@ impl VirtualFlash {
             SIZE => {}
             n => {
                 return Err(format!(
-                    "{} has {n} bytes and a flash has {SIZE}: it is something else; name another file",
+                    "{} has {n} bytes, but a flash has {SIZE}, so it is not a flash; name another file",
                     path.display()
                 ));
             }
@@ -69,7 +69,7 @@ impl VirtualFlash {
         Ok(true)
     }
 
-    /// Puts an image into the first slot, to be tried at the next start, as a cable does. Settings stay.
+    /// Writes an image to the first slot, for a trial at the next start, as a cable does. Keeps the settings.
     ///
     /// # Errors
     ///
@@ -81,7 +81,7 @@ impl VirtualFlash {
         self.put(map.slot(Slot::App0), &update.image)?;
         self.put(map.manifest(Slot::App0), &update.envelope.0)?;
         self.put(map.manifest(Slot::App1), &blank)?;
-        // On trial from the start: so the loader shows that it knows of trials.
+        // On trial from the start, so that the loader shows that it supports trials.
         let entry = Entry { sequence: 1, state: State::New, note: Note::default() };
         for (which, bytes) in [(0, &entry.bytes()[..]), (1, &[])] {
             self.put(map.record(which), &blank)?;
@@ -91,7 +91,7 @@ impl VirtualFlash {
     }
 }
 
-/// Writes the first flash of the machine, which holds the loader and nothing else.
+/// Writes the first flash of the machine, which holds only the loader.
 ///
 /// # Errors
 ///
@@ -99,6 +99,6 @@ impl VirtualFlash {
 pub fn write_loader(path: &Path, loader: &[u8]) -> Result<(), String> {
     let wrong = |e: std::io::Error| format!("{}: {e}", path.display());
     let mut file = File::create(path).map_err(wrong)?;
-    // What is behind the loader is never read: the file may have a hole there.
+    // Bytes after the loader are never read, so that the file may have a hole there.
     file.write_all(loader).and_then(|()| file.set_len(SIZE)).map_err(wrong)
 }

@@ -21,16 +21,17 @@ use k1_host::Failure;
 
 /// The emulator; `qemu-system-misc` in Debian.
 const EMULATOR: &str = "qemu-system-riscv32";
-/// The first version of it that shares counted instructions evenly between harts; an earlier one computes what a hart may
-/// run while the other's timers are due, and can leave one out for tens of milliseconds.
+/// First version that shares counted instructions evenly between harts. An earlier version computes how long one hart
+/// may run while the other's timers are due, and can leave a hart out for tens of milliseconds.
 const EVEN: (u32, u32) = (8, 1);
-/// Where the firmware is when it was built here.
+/// Folder of the firmware that was built here.
 const BUILT: &str = "firmware/target/riscv32imafc-unknown-none-elf/release";
-/// A clock that counts instructions, 4 ns for each: two harts at 125 million a second when both have work, which is less
-/// than a real lamp has. It skips the time when both sleep (`sleep=on` would add what this machine oversleeps to the
-/// lamp's time). The emulator lets one hart run until the machine's next timer, so there is one every half millisecond: of
-/// a filter that delays what the network card gets by as much. A second one, in a network where nothing is, is there
-/// while the first is at work, which lasts as long as this machine likes.
+/// A clock that counts instructions, 4 ns each: when both harts have work, each executes 125 million instructions a
+/// second, fewer than on a real lamp. The clock skips the time while both sleep (with `sleep=on`, the time by which
+/// this machine oversleeps would be added to the lamp's time). The emulator runs one hart until the machine's next
+/// timer, so there must be a timer every half millisecond. It belongs to a filter that delays incoming network packets
+/// by as much. A second filter, on an empty network, provides the timer while the first one works, which can take this
+/// machine any time.
 const STEADY: [&str; 8] = [
     "-icount",
     "shift=2,sleep=off",
@@ -41,13 +42,13 @@ const STEADY: [&str; 8] = [
     "-object",
     "filter-buffer,id=others,netdev=nothing,interval=500",
 ];
-/// The lamp's own ports.
+/// Ports of the lamp itself.
 const WEB: u16 = 80;
 const SOUND: u16 = 5004;
 const OTA: u16 = k1_wire::espota::PORT;
 
-/// Starts the lamp and stays with it until it ends, the duration is over, or a signal comes. `music` fills each hop that
-/// the lamp hears.
+/// Starts the lamp and waits until it ends, the duration is over, or a signal arrives. `music` fills each hop that the
+/// lamp hears.
 ///
 /// # Errors
 ///
@@ -100,7 +101,7 @@ pub fn virt(
         }
     ));
     let console = child.stdout.take();
-    // What the emulator complains of.
+    // Complaints of the emulator.
     let complaints = child.stderr.take().map(|err| k1_host::foreign::lines(BufReader::new(err)));
     let complainer = std::thread::spawn(move || {
         complaints.into_iter().flatten().map_while(Result::ok).for_each(k1_host::say);
@@ -110,15 +111,16 @@ pub fn virt(
         let mut file = None;
         let lines = console.map(|out| k1_host::foreign::lines(BufReader::new(out)));
         for line in lines.into_iter().flatten().map_while(Result::ok) {
-            // The lamp goes on even if nobody reads its console.
+            // The lamp continues even if nobody reads its console.
             let _ = k1_host::console::line(&line);
             if let Some((_, token)) = line.split_once("/#token=") {
                 k1_host::say(format_args!("k1: the lamp's page: http://127.0.0.1:{web}/#token={token}"));
                 let lamp = VirtualLamp { http: web, sound, ota, token: token.to_owned(), steady };
-                // Its end takes the file away: so before there is the next one, which is a file of the same name.
+                // Dropping an entry deletes its file. The next entry uses a file of the same name, so drop the old one
+                // first.
                 drop(file.take());
                 file = lamp.register().inspect_err(|e| {
-                    k1_host::say(format_args!("k1: other commands cannot know of this lamp by itself ({e}); give them its address"));
+                    k1_host::say(format_args!("k1: other commands cannot find this lamp by themselves ({e}); give them its address"));
                 }).ok();
             }
         }
@@ -138,7 +140,7 @@ pub fn virt(
     result
 }
 
-/// A file of the emulator's: the user's own, or one that goes with the lamp.
+/// A file for the emulator: the user's own, or a temporary one.
 enum Flash {
     Kept(PathBuf),
     Temporary(PathBuf),
@@ -163,7 +165,7 @@ fn temporary(what: &str) -> PathBuf {
     std::env::temp_dir().join(format!("k1-virt-{}.{what}", std::process::id()))
 }
 
-/// What was built here, or a sentence that says how to.
+/// A file that was built here, or a sentence that says how to build it.
 fn built(name: &str) -> Result<PathBuf, Failure> {
     let path = Path::new(BUILT).join(name);
     match path.exists() {
@@ -175,7 +177,7 @@ fn built(name: &str) -> Result<PathBuf, Failure> {
     }
 }
 
-/// Makes the lamp's two flashes ready: the loader's, and the one with slots and settings.
+/// Prepares the lamp's two flashes: one with the loader, one with slots and settings.
 fn prepare(args: &VirtArgs, loader: &Path, flash: &Path) -> Result<(), Failure> {
     let place = match &args.loader {
         Some(path) => path.clone(),
@@ -198,7 +200,7 @@ fn prepare(args: &VirtArgs, loader: &Path, flash: &Path) -> Result<(), Failure> 
     Ok(flash.install(&Update::read_or_wrap(&image, &bare)?)?)
 }
 
-/// A port that is free now: the wished one, or any for 0.
+/// A port that is free now: the wanted one, or any port for 0.
 fn free_tcp(wished: u16) -> Result<u16, Failure> {
     let listener = TcpListener::bind((Ipv4Addr::LOCALHOST, wished)).map_err(|e| {
         Failure(format!("port {wished} cannot be used: {e}; choose another with --http, or 0"))
@@ -213,13 +215,13 @@ fn free_udp(wished: u16, option: &str) -> Result<u16, Failure> {
     Ok(socket.local_addr()?.port())
 }
 
-/// Runs the emulator until it ends or our end of the pipe closes, whatever closes it: a lamp that outlives a killed
-/// `k1` would keep its ports and a core for ever.
+/// Runs the emulator until it ends or our end of the pipe closes for any reason. A lamp that outlived a killed `k1`
+/// would hold its ports and use a core forever.
 const KEEPER: &str = r#"exec 3<&0; "$@" </dev/null 3<&- & lamp=$!
 { cat <&3 >/dev/null; kill "$lamp" 2>/dev/null; } >/dev/null 2>&1 &
 exec 3<&-; wait "$lamp""#;
 
-/// What the emulator says of its version.
+/// Version text of the emulator.
 fn installed() -> Result<String, Failure> {
     match Command::new(EMULATOR).arg("--version").stderr(Stdio::null()).output() {
         Ok(said) if said.status.success() => Ok(String::from_utf8_lossy(&said.stdout).into_owned()),
@@ -235,7 +237,7 @@ fn version(said: &str) -> Option<(u32, u32)> {
     Some((numbers.next()?.parse().ok()?, numbers.next()?.parse().ok()?))
 }
 
-/// A comma in a path would end an option of the emulator's; it wants two for one.
+/// The emulator's options end at a comma, so a comma in a path must be doubled.
 fn quoted(path: &Path) -> String {
     path.display().to_string().replace(',', ",,")
 }
@@ -268,7 +270,7 @@ fn start(
         .map_err(|e| Failure(format!("{EMULATOR} does not start: {e}")))
 }
 
-/// Stays with the lamp; `play` is called without pause and sets its own.
+/// Waits until the lamp ends; calls `play` again and again, which paces itself.
 fn wait(
     child: &mut Child,
     duration: Option<f64>,
@@ -291,7 +293,7 @@ fn wait(
     Ok(())
 }
 
-/// Plays the built-in music into the lamp, as RTP in real time.
+/// Plays the built-in music to the lamp, as RTP in real time.
 struct Player<M> {
     sound: Rtp,
     music: M,

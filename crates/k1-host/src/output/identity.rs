@@ -82,7 +82,7 @@ fn number(meta: &fs::Metadata) -> Option<(u64, u64)> {
     Some((meta.dev(), meta.ino()))
 }
 
-// Names without links are what is left to compare; they have one spelling there.
+// Without inode numbers, compare names without links; they have only one spelling there.
 #[cfg(not(unix))]
 fn number(_: &fs::Metadata) -> Option<(u64, u64)> {
     None

@@ -18,7 +18,7 @@ fn a_result_appears_whole_and_not_before() {
     assert_eq!(fs::read(&path).unwrap(), b"before");
     output.commit().unwrap();
     assert_eq!((fs::read(&path).unwrap(), names(dir.path())), (b"after".to_vec(), vec!["x".to_owned()]));
-    // One that is given up leaves what was there, and nothing of its own.
+    // An output that is given up leaves the old file unchanged, and no file of its own.
     let mut output = Output::create(&path, &Spared::default()).unwrap();
     output.write_all(b"half").unwrap();
     drop(output);
@@ -79,7 +79,7 @@ fn two_outputs_never_share_a_file() {
     use std::os::unix::fs::symlink;
     let dir = tempfile::tempdir().unwrap();
     let at = |name: &str| dir.path().join(name);
-    // To where nothing is yet.
+    // The link points to a file that does not exist yet.
     symlink("x", at("link")).unwrap();
     fs::create_dir(at("folder")).unwrap();
     let first = Output::create(&at("x"), &Spared::default()).unwrap();
@@ -87,13 +87,13 @@ fn two_outputs_never_share_a_file() {
         let refused = Output::create(&at(name), &Spared::default()).unwrap_err().to_string();
         assert!(refused.contains("are the same file"), "{name}: {refused}");
     }
-    // Where the folder takes both for one name, so does K1; elsewhere they are two.
+    // If the folder takes both for one name, K1 does, too; elsewhere they are two files.
     fs::write(at("case"), "").unwrap();
     let folds = at("CASE").exists();
     assert_eq!(Output::create(&at("X"), &Spared::default()).is_err(), folds);
     drop(first);
     Output::create(&at("x"), &Spared::default()).unwrap();
-    // A device holds nothing that the other could destroy.
+    // A device holds nothing that another output could destroy.
     let _null = Output::create(Path::new("/dev/null"), &Spared::default()).unwrap();
     Output::create(Path::new("/dev/null"), &Spared::default()).unwrap();
 }
@@ -112,14 +112,14 @@ fn links_stay_and_modes_are_kept() {
     assert_eq!(fs::read_link(at("elsewhere/link")).unwrap(), Path::new("../file"));
     assert_eq!(fs::read(at("file")).unwrap(), b"new");
     assert_eq!(fs::metadata(at("file")).unwrap().mode() & 0o777, 0o640);
-    // A link to nothing leads to where the file is made.
+    // For a dangling link, the file is made at the link's target.
     symlink("later", at("dangling")).unwrap();
     write(&at("dangling"), b"made", &Spared::default()).unwrap();
     assert_eq!(fs::read(at("later")).unwrap(), b"made");
     symlink("circle", at("circle")).unwrap();
     let refused = write(&at("circle"), b"", &Spared::default()).unwrap_err().to_string();
     assert!(refused.contains("circle"), "{refused}");
-    // Another name of the old file keeps what was in it.
+    // Another name of the old file keeps the old content.
     fs::hard_link(at("file"), at("hard")).unwrap();
     write(&at("file"), b"newer", &Spared::default()).unwrap();
     assert_eq!(fs::read(at("hard")).unwrap(), b"new");
@@ -140,7 +140,7 @@ fn what_is_no_regular_file_is_written_as_it_is_or_refused() {
         0,
     )
     .unwrap();
-    // Nobody reads it yet, and that hinders nobody.
+    // Nobody reads the pipe yet, which must not block anything.
     let mut output = Output::create(&fifo, &Spared::default()).unwrap();
     assert!(!output.is_file() && output.seek(SeekFrom::Start(0)).is_err());
     let reader = {

@@ -5,7 +5,8 @@ use k1_lamp::guard;
 use k1_sim::clock;
 use serde_json::Value;
 
-use crate::machine::{Glow, Halves, Machine, Sound};
+use crate::drivers::{Glow, Sound};
+use crate::machine::{Halves, Machine};
 
 impl Machine {
     /// A figure of the last second.

@@ -11,17 +11,15 @@ use ed25519_dalek::SigningKey;
 use embassy_futures::block_on;
 use embassy_net::udp::{PacketMetadata, UdpSocket};
 use embassy_net::{Config, DhcpConfig, IpEndpoint, Stack, StackResources};
-use embassy_time::{Duration, Instant, Timer};
+use embassy_time::{Duration, Timer};
 use k1_device::guard::Part;
 use k1_device::meter::{Count, Ledger};
-use k1_device::microphone::Slots;
 use k1_device::portal::leases::{self, Leases};
 use k1_device::settings::Store;
 use k1_engine::audio::Ear;
 use k1_engine::light::OutputSettings;
 use k1_engine::random::SplitMix64;
-use k1_engine::{HOP, HOP_US};
-use k1_lamp::board::{Facts, Microphone, MicrophoneFault, Strip, StripFault};
+use k1_lamp::board::Facts;
 use k1_lamp::journal::GAVE_WAY;
 use k1_lamp::receive::{FlashPart, SETTINGS, SharedFlash, Updater};
 use k1_lamp::rtp::{self, Line, RtpMicrophone};
@@ -42,6 +40,7 @@ use k1_update::manifest::{Manifest, Name};
 use sha2::{Digest, Sha256};
 
 use crate::client::Client;
+use crate::drivers::{Ears, Glow, Light, Sound};
 
 /// Bytes of an image: some sectors, and a part of one.
 const IMAGE: usize = 3 * 4_096 + 1_000;
@@ -49,36 +48,6 @@ const IMAGE: usize = 3 * 4_096 + 1_000;
 const WATCHDOG_US: u64 = 8_000_000;
 /// What the lamp's card and the client's are called.
 const CARDS: [[u8; 6]; 2] = [[2, 0, 0, 0, 0x4b, 0x31], [2, 0, 0, 0, 0, 1]];
-
-/// What is heard.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum Sound {
-    /// A tone.
-    Tone,
-    /// Sound without any.
-    Silence,
-    /// A tone in the slot that is not heard.
-    OtherSlot,
-    /// Nothing comes within the bound.
-    Timeout,
-    /// The bus reports an error.
-    Bus,
-    /// The driver does not come back.
-    Stuck,
-}
-
-/// What becomes of a frame on the wire.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum Glow {
-    /// It arrives.
-    Whole,
-    /// It is torn, and takes its time.
-    Torn,
-    /// It is refused at once.
-    Refused,
-    /// The driver does not come back.
-    Stuck,
-}
 
 /// What the halves are.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -115,85 +84,6 @@ fn print(line: Arguments) {
 
 fn restart(words: Option<&str>) -> ! {
     std::panic::resume_unwind(Box::new(Restart(words.map(str::to_owned))))
-}
-
-struct Ears {
-    state: Rc<Cell<Sound>>,
-    due: Instant,
-    number: u64,
-    slots: Slots,
-}
-
-impl Microphone for Ears {
-    async fn read(&mut self, hop: &mut [f32; HOP], bound: Duration) -> Result<u64, MicrophoneFault> {
-        let sound = self.state.get();
-        match sound {
-            Sound::Stuck => std::future::pending().await,
-            Sound::Timeout => {
-                Timer::after(bound).await;
-                return Err(MicrophoneFault::Timeout);
-            }
-            Sound::Bus => {
-                Timer::after_millis(1).await;
-                return Err(MicrophoneFault::Bus);
-            }
-            _ => {}
-        }
-        let now = Instant::now();
-        if self.due < now {
-            self.due = now;
-        }
-        self.due += Duration::from_micros(HOP_US);
-        Timer::at(self.due).await;
-        for sample in hop {
-            self.number += 1;
-            let tone = 0.3 * (self.number as f32 * 0.17).sin();
-            let (heard, other) = match sound {
-                Sound::Tone => (tone, 0.0),
-                Sound::OtherSlot => (0.0, tone),
-                _ => (0.0, 0.0),
-            };
-            let steps = |level: f32| (level * 131_072.0) as i32;
-            self.slots.frame(steps(heard), steps(other));
-            *sample = heard;
-        }
-        Ok(clock::now_us())
-    }
-
-    fn take_overruns(&mut self) -> u32 {
-        0
-    }
-
-    fn speaks_elsewhere(&self) -> bool {
-        self.slots.is_other()
-    }
-}
-
-struct Light {
-    state: Rc<Cell<Glow>>,
-    frames: Rc<RefCell<Vec<Vec<u8>>>>,
-    wire: Wire,
-    pause: Duration,
-}
-
-impl Strip for Light {
-    async fn send(&mut self, bytes: &[u8]) -> Result<(), StripFault> {
-        match self.state.get() {
-            Glow::Refused => return Err(StripFault),
-            Glow::Stuck => std::future::pending().await,
-            _ => self.wire.take().await,
-        }
-        Timer::after(self.pause).await;
-        if self.state.get() == Glow::Torn {
-            return Err(StripFault);
-        }
-        let mut frames = self.frames.borrow_mut();
-        if frames.len() == 16 {
-            frames.remove(0);
-        }
-        frames.push(bytes.to_vec());
-        Ok(())
-    }
 }
 
 struct Run {
@@ -479,7 +369,7 @@ impl Machine {
                 tasks.spawn(hear::hear(lamp, 1, ear, RtpMicrophone::new(line, samples_out), tap_in));
             } else {
                 let state = self.sound.clone();
-                let microphone = Ears { state, due: Instant::MIN, number: 0, slots: Slots::default() };
+                let microphone = Ears::new(state);
                 tasks.spawn(hear::hear(lamp, 1, ear, microphone, tap_in));
             }
             let limit = remembered.hardware.limit_ma;

@@ -3,6 +3,7 @@
 
 mod api;
 mod client;
+mod drivers;
 mod espota;
 mod faults;
 mod machine;

@@ -72,7 +72,7 @@ fn a_phone_gets_an_address_is_led_to_the_page_and_names_a_network() {
     assert_eq!(config.address.address().octets()[..3], ADDRESS[..3]);
     assert!(lamp.scan.signaled(), "it looks round");
     lamp.note(|s| {
-        let seen = Seen { ssid: "home <3".try_into().unwrap(), rssi_dbm: -60, locked: true };
+        let seen = Seen { ssid: "us <3".try_into().unwrap(), rssi_dbm: -60, locked: true };
         s.networks.push(seen).unwrap();
     });
 
@@ -91,7 +91,7 @@ fn a_phone_gets_an_address_is_led_to_the_page_and_names_a_network() {
     assert!(answer.flatten().expect("an answer").ends_with(&ADDRESS));
 
     let page = place.run(10, ask(phone, "GET / HTTP/1.1\r\nHost: 192.168.4.1\r\n\r\n")).unwrap();
-    assert!(page.starts_with("HTTP/1.1 200") && page.contains("home &lt;3"), "{page}");
+    assert!(page.starts_with("HTTP/1.1 200") && page.contains("us &lt;3"), "{page}");
     let led = place.run(10, ask(phone, "GET /generate_204 HTTP/1.1\r\nHost: example.com\r\n\r\n")).unwrap();
     assert!(led.starts_with("HTTP/1.1 302") && led.contains("http://192.168.4.1/"), "{led}");
     let form = |host: &str, body: &str| {
@@ -112,13 +112,13 @@ fn a_phone_gets_an_address_is_led_to_the_page_and_names_a_network() {
     place.run(12, ask(phone, "GET / HT")).expect("it is let go");
     assert!(!place.served.get() && lamp.look(|s| s.memory.wifi.ssid.is_empty()));
 
-    let said = place.run(10, ask(phone, &form("192.168.4.1", "ssid=home+%3C3&password=a%26b+c123"))).unwrap();
+    let said = place.run(10, ask(phone, &form("192.168.4.1", "ssid=us+%3C3&password=a%26b+c123"))).unwrap();
     assert!(said.starts_with("HTTP/1.1 200"), "{said}");
     assert!(!place.served.get(), "the answer arrives before the network ends");
     place.run(5, Timer::after_secs(3));
     assert!(place.served.get());
     let (ssid, password) = lamp.look(|s| (s.memory.wifi.ssid.clone(), s.memory.wifi.password.clone()));
-    assert_eq!((&*ssid, &*password), ("home <3", "a&b c123"));
+    assert_eq!((&*ssid, &*password), ("us <3", "a&b c123"));
     assert!(lamp.changed.signaled(), "it is remembered");
 }
 

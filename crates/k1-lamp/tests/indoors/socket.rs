@@ -6,7 +6,8 @@ use embedded_io_async::Write as _;
 use serde_json::{Value, json};
 
 use crate::client::Client;
-use crate::machine::{Halves, Machine, Sound};
+use crate::drivers::Sound;
+use crate::machine::{Halves, Machine};
 
 /// A message of the lamp.
 #[derive(Debug)]

@@ -9,7 +9,8 @@ use k1_update::trust::KeyStatement;
 use serde_json::{Value, json};
 
 use crate::client::Client;
-use crate::machine::{Halves, Machine, Sound, key, package};
+use crate::drivers::Sound;
+use crate::machine::{Halves, Machine, key, package};
 
 impl Client {
     /// What the lamp says of its firmware.
@@ -108,7 +109,7 @@ fn nothing_is_let_in_before_a_key_is_trusted_and_then_only_what_it_has_signed() 
         (package("none", "6.6.6", 15, &key(2)), 403, "does not trust"),
         (damaged, 400, "not the one that was signed"),
         (bent, 403, "signature"),
-        (good[192..].to_vec(), 400, "no signed update"),
+        (good[192..].to_vec(), 400, "not a signed update"),
         (elsewhere, 400, "another board"),
     ] {
         let (got, answer) = lamp.put(&file);

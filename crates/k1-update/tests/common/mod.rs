@@ -1,4 +1,4 @@
-//! A maker of updates and a small lamp, for tests.
+//! Makes updates, and a small lamp for tests.
 #![allow(dead_code, reason = "each test uses what it needs")]
 
 use ed25519_dalek::SigningKey;
@@ -20,7 +20,7 @@ pub fn public(key: &SigningKey) -> PublicKey {
     PublicKey(key.verifying_key().to_bytes())
 }
 
-/// Trusts the key of seed 1 only.
+/// Trusts only the key of seed 1.
 pub fn trust() -> Trust {
     let mut trust = Trust::NOBODY;
     let statement = KeyStatement { keys: [Some(public(&key(1))), None], generation: 1 };
@@ -32,7 +32,7 @@ pub fn gate(trust: &Trust) -> Gate<'_> {
     Gate { trust, board: BOARD, chip: CHIP }
 }
 
-/// Bytes that are never the same for two numbers.
+/// Bytes that differ for every number.
 pub fn image(number: u32, size: usize) -> Vec<u8> {
     let mut x = u64::from(number) << 32 | 0x9e37_79b9;
     let words = std::iter::repeat_with(|| {
@@ -59,7 +59,7 @@ pub fn update(image: &[u8]) -> Vec<u8> {
     [&manifest(image).envelope().sign(&key(1)).0[..], image].concat()
 }
 
-/// Two records and two slots of so many sectors.
+/// Two records, and two slots of `sectors` sectors.
 pub fn layout(sectors: u32) -> Layout {
     Layout { otadata: 0, slots: [2 * SECTOR, (2 + sectors) * SECTOR], slot_size: sectors * SECTOR }
 }

@@ -1,11 +1,11 @@
-//! All text is printed through the door (`k1_host::console`).
+//! Everything is printed through `k1_host::console`.
 
 use std::path::Path;
 
 use crate::PLACES;
 use crate::support::here;
 
-/// Code that prints without the door, and the files that may use it.
+/// Ways to print without it, and the files that may use them.
 const DETOURS: [(&str, &[(&str, &str)]); 14] = [
     ("println!", &[]),
     ("eprintln!", &[]),
@@ -57,7 +57,7 @@ const DETOURS: [(&str, &[(&str, &str)]); 14] = [
     ),
 ];
 
-/// True if a line contains such code, and not only as the end of a longer word.
+/// True if a line of code contains a detour that is not the end of a longer word.
 fn goes_by(code: &str, detour: &str) -> bool {
     let is_word = |c: char| c.is_alphanumeric() || c == '_';
     code.match_indices(detour)
@@ -82,7 +82,7 @@ fn nothing_is_printed_but_by_the_door() {
     let mut used = Vec::new();
     let crates = here("..");
     let rooms = std::fs::read_dir(&crates).unwrap().flatten().map(|room| room.path());
-    // All crates, including new ones; k1-sim is left out, because no program contains it.
+    // All crates, including new ones; but the simulated world is not part of a program.
     let rooms: Vec<_> = rooms.filter(|room| room.is_dir() && !room.ends_with("k1-sim")).collect();
     assert!(["k1", "k1-fleet", "k1-host"].iter().all(|name| rooms.iter().any(|room| room.ends_with(name))));
     for room in rooms {
@@ -92,7 +92,7 @@ fn nothing_is_printed_but_by_the_door() {
         for path in all {
             let name = path.strip_prefix(&crates).unwrap().to_str().unwrap().to_owned();
             let text = std::fs::read_to_string(&path).unwrap();
-            // Tests may print for the developer. `exact.rs` is a test.
+            // Tests may print anything, because only developers see it. `exact.rs` is a test.
             let program = text.split("#[cfg(test)]").next().unwrap();
             if name == "k1-engine/src/audio/spectrum/exact.rs" {
                 continue;
@@ -130,7 +130,7 @@ fn nothing_is_printed_but_by_the_door() {
     }
 }
 
-/// The page shows everything that it receives as text, never as markup.
+/// A page shows received text as text, never as markup.
 #[test]
 fn no_page_takes_text_for_markup() {
     let mut pages = vec![here("src/report/page.js")];
@@ -146,7 +146,7 @@ fn no_page_takes_text_for_markup() {
             }
         }
     }
-    // Two pieces of markup are constant, without inserted values.
+    // These two pieces of markup are constant, with nothing inserted.
     markup.sort();
     let known = [("app.js", "card.innerHTML = '<b>"), ("lights.js", "row.innerHTML = '<b></b>")];
     assert_eq!(markup.len(), known.len(), "{markup:?}");

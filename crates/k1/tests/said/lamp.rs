@@ -1,4 +1,4 @@
-//! A hostile lamp whose answers contain terminal escapes, and the commands that ask it.
+//! A lamp that sends hostile text, and the commands that ask it.
 
 use std::io::{Read, Write};
 use std::net::{TcpListener, TcpStream};
@@ -15,26 +15,26 @@ use crate::broker::{Broker, Listener};
 use crate::support::{eventually, folder, k1};
 use crate::{HOSTILE, MORE, ends_harmless, is_harmless};
 
-/// The way in which a lamp is hostile.
+/// How a lamp is hostile.
 #[derive(Clone, Copy, Debug)]
 enum Temperament {
-    /// Every text about itself ends with hostile bytes.
+    /// Every text about itself ends with something hostile.
     Texts(&'static str),
-    /// Versions and names are hostile, and short enough to fit everywhere.
+    /// Versions and names are hostile but short, so that they fit everywhere.
     Short,
     /// Every text is a megabyte long.
     Endless,
-    /// Every answer is a hostile refusal.
+    /// Every answer is a refusal with hostile text.
     Refuses(&'static str),
     /// It refuses requests that would change it.
     RefusesChanges(&'static str),
-    /// Answers are not JSON.
+    /// Its answers are not JSON.
     Garbage,
-    /// Answers are not even HTTP.
+    /// Its answers are not even HTTP.
     Noise,
 }
 
-/// A simulated lamp behind a proxy that damages its answers.
+/// A simulated lamp behind a proxy that spoils its answers.
 struct Spoiler {
     port: u16,
     _lamp: SimLamp,
@@ -62,7 +62,7 @@ impl Spoiler {
     }
 }
 
-/// Forwards a request, and returns the damaged answer.
+/// Forwards one request, and returns the spoiled answer.
 fn serve(mut stream: TcpStream, behind: u16, temperament: Temperament) -> Option<()> {
     let mut request = Vec::new();
     let mut piece = [0; 4_096];
@@ -114,7 +114,7 @@ fn serve(mut stream: TcpStream, behind: u16, temperament: Temperament) -> Option
     stream.write_all(head.as_bytes()).and_then(|()| stream.write_all(body.as_bytes())).ok()
 }
 
-/// Fields with free text.
+/// Fields of text that may contain anything.
 const FREE: [&str; 16] = [
     "name",
     "firmware",
@@ -168,7 +168,7 @@ fn trust(key: &SigningKey) -> Trust {
     trust
 }
 
-/// All ways in which a stranger on the network may be hostile.
+/// Every kind of hostile lamp on the network.
 fn temperaments() -> Vec<Temperament> {
     let mut all = vec![Temperament::Short, Temperament::Endless, Temperament::Garbage, Temperament::Noise];
     for words in [HOSTILE].into_iter().chain(MORE) {
@@ -193,7 +193,7 @@ fn a_hostile_lamp_is_quoted_and_not_obeyed() {
             let key = &key;
             scope.spawn(move || {
                 let ask = |args: &[&str]| {
-                    // Each command starts with the same state.
+                    // Each command finds the lamp in its original state.
                     let lamp = Spoiler::start(trust(key), temperament);
                     let place = lamp.place();
                     let args: Vec<_> = args.iter().map(|a| if *a == "LAMP" { &*place } else { a }).collect();
@@ -209,7 +209,7 @@ fn a_hostile_lamp_is_quoted_and_not_obeyed() {
             });
         }
     });
-    // Slow commands run once for each kind.
+    // Slow commands: once for each kind of lamp.
     std::thread::scope(|scope| {
         for temperament in [Temperament::Texts(HOSTILE), Temperament::Short, Temperament::Refuses(HOSTILE)] {
             let key = &key;
@@ -247,7 +247,7 @@ fn a_hostile_lamp_is_quoted_at_a_broker() {
     let said = bridge.join().unwrap();
     assert_eq!(said.code(), Some(0), "{said:?}");
     for topic in listener.topics() {
-        // Text that comes from this test itself.
+        // Messages of this test itself.
         if topic.ends_with("/set") {
             continue;
         }
@@ -255,7 +255,7 @@ fn a_hostile_lamp_is_quoted_at_a_broker() {
         let message = listener.text(&topic).unwrap();
         is_harmless(message.as_bytes(), &topic);
         if message.starts_with('{') {
-            // Its strings must be harmless, too, after a reader has decoded JSON's escapes.
+            // Also checks the strings after a reader has decoded the JSON escapes.
             fn texts(value: &Value, topic: &str) {
                 match value {
                     Value::String(text) => is_harmless(text.as_bytes(), topic),

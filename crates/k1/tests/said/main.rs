@@ -1,11 +1,11 @@
-//! A hostile world: whatever K1 quotes from lamps, files, arguments, consoles or sound servers, a terminal does not
-//! obey it, and it cannot forge K1's own lines.
+//! A hostile world: K1 quotes lamps, files, arguments, consoles and sound servers, but no quoted text controls the
+//! terminal or forges a line of K1.
 //!
-//! `K1_REQUIRE=mosquitto` makes a missing broker a failure; otherwise the test that needs one prints that it was
+//! With `K1_REQUIRE=mosquitto` a missing broker is a failure; otherwise the test that needs one prints that it was
 //! skipped.
 //!
-//! All text is printed through one door (`k1_host::console`), which cleans it. [`PLACES`] lists the places where
-//! foreign text enters; the first test fails for code that prints without the door.
+//! `k1_host::console` prints everything and cleans it. [`PLACES`] lists where foreign text enters; the first test fails
+//! if a place prints in another way.
 #![cfg(unix)]
 
 #[path = "../support/broker.rs"]
@@ -27,7 +27,7 @@ use std::process::{Command, Stdio};
 use serde_json::Value;
 use support::{Said, folder, k1, start};
 
-/// The places where foreign text enters, the text, and the test that sends hostile text there.
+/// Where foreign text enters, what it is, and the test that sends hostile text there.
 const PLACES: [(&str, &str, &str); 19] = [
     (
         "k1-fleet/src/lamps/client.rs",
@@ -98,9 +98,9 @@ const PLACES: [(&str, &str, &str); 19] = [
     ),
 ];
 
-/// Text that a terminal would obey, and a line that imitates K1's.
+/// Sequences that a terminal would obey, and a line that looks like K1's.
 const HOSTILE: &str = "\x1b[2J\x1b]0;pwned\x07\x1b]52;c;cHduZWQ=\x07\r\nk1: FORGED line\nFORGED\u{9b}31m\u{85}\u{202e}gnp\u{2066}\u{200b}\u{2028}\u{e0041}\u{feff}\x7f";
-/// More hostile texts, each with a different trick.
+/// Other hostile texts, each with a special property.
 const MORE: [&str; 3] = [
     "\x1bP+q544e\x1b\\\x1b[?1049h\x1b[3J\x1bc\u{9d}2;t\u{9c}\nk1: FORGED again\n",
     "\x08\x08\x08\x08ok\x0b\x0c\x0e\x0f\u{2067}\u{2029}\u{200f}\u{61c}\nFORGED\u{fff9}\u{e007f}",
@@ -146,12 +146,12 @@ fn ends_harmless_with(command: &mut Command, input: &[u8], what: &str) -> Said {
     let text = |bytes: &[u8]| String::from_utf8_lossy(bytes).into_owned();
     let said = Said { status: output.status, out: text(&output.stdout), err: text(&output.stderr) };
     assert!(!said.err.contains("panicked"), "{what}: {said:?}");
-    // K1 shortens endless text.
+    // Quoting an endless text must end.
     assert!(said.out.len() + said.err.len() < 100_000, "{what}: {} bytes", said.out.len() + said.err.len());
     said
 }
 
-/// A sound file with any name.
+/// A sound, as the content of a file with any name.
 fn sound() -> Vec<u8> {
     let mut file = Vec::new();
     let data: Vec<u8> = (0..16_000_u32).flat_map(|i| ((i * 400 % 20_000) as i16).to_le_bytes()).collect();
@@ -167,7 +167,7 @@ fn sound() -> Vec<u8> {
 fn hostile_file_names_are_quoted() {
     let dir = folder();
     for words in [HOSTILE].into_iter().chain(MORE) {
-        // A file name contains no slash and at most 255 bytes.
+        // A name cannot contain a slash, or more than 255 bytes.
         let mut name: Vec<u8> = words.replace('/', "").into_bytes();
         name.truncate(180);
         let path = |ending: &[u8]| dir.path().join(OsStr::from_bytes(&[&name[..], ending].concat()));
@@ -238,12 +238,12 @@ fn hostile_arguments_are_quoted() {
         for args in commands {
             let args: Vec<_> = args.iter().map(|a| a.replace('X', words)).collect();
             let said = ends_harmless(&mut k1(&args), &format!("{args:?}"));
-            // K1 waits for a microphone with any name, because it may still be plugged in; it refuses everything else.
+            // A microphone with any name may be plugged in later; everything else ends with a refusal.
             let is_waited_for = args.get(1).is_some_and(|a| a.starts_with("mic:"));
             let ends = if is_waited_for { &[0][..] } else { &[1, 2] };
             assert!(ends.contains(&said.code().unwrap_or(-1)) && !said.err.is_empty(), "{args:?}: {said:?}");
         }
-        // The program's own name, and an endless one.
+        // A name for the program itself, and an endless one.
         let mut command = k1(["dance"]);
         command.arg0(words);
         drop(ends_harmless(&mut command, "argument 0"));
@@ -254,7 +254,7 @@ fn hostile_arguments_are_quoted() {
         let odd = OsString::from(OsStr::from_bytes(&[words.as_bytes(), b"\xff\xc3("].concat()));
         drop(ends_harmless(&mut k1([OsString::from("run"), "--pattern".into(), odd]), "not UTF-8"));
     }
-    // The message can still be understood.
+    // The message is still readable.
     let said = ends_harmless(&mut k1(["run", "--pattern", "a\x1b[2J\nb"]), "a pattern");
     assert!(
         said.err.contains("there is no pattern “a\\u{1b}[2J\\u{a}b”") && said.err.contains("beat_tunnel"),
@@ -291,7 +291,7 @@ fn a_hostile_emulator_is_quoted() {
     let emulator = dir.path().join("qemu-system-riscv32");
     let mut words = Vec::new();
     for text in [HOSTILE].into_iter().chain(MORE) {
-        // A lamp may print lines, but cannot forge K1's.
+        // A lamp may print lines, but they must not look like K1's.
         words.extend(text.replace('\n', "").as_bytes());
         words.extend(b"\n\xff\xfe\n");
     }

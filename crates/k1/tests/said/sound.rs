@@ -1,4 +1,4 @@
-//! A sound server whose outputs have hostile names.
+//! A sound server with hostile names of outputs.
 
 use std::process::{Child, Command, Stdio};
 
@@ -14,7 +14,7 @@ impl Drop for Server {
     }
 }
 
-/// `K1_REQUIRE=pulse` makes a missing sound server a failure.
+/// With `K1_REQUIRE=pulse` a missing sound server is a failure.
 #[test]
 fn a_hostile_sound_server_is_quoted() {
     let installed =
@@ -25,7 +25,7 @@ fn a_hostile_sound_server_is_quoted() {
     }
     let dir = folder();
     let socket = dir.path().join("native");
-    // The hostile characters that the server's own syntax accepts.
+    // The characters that the server's own language permits.
     let words: String =
         HOSTILE.chars().filter(|c| !matches!(c, '\'' | '"' | '\\' | '=' | ' ' | '\r' | '\n')).collect();
     let sink = format!("module-null-sink sink_name=evil sink_properties=device.description='{words}'");
@@ -48,7 +48,7 @@ fn a_hostile_sound_server_is_quoted() {
     });
     let ask = |args: &[&str]| {
         let mut command = k1(args);
-        // The server's cookie is in its home folder.
+        // The cookie that the server requires is in its home folder.
         ends_harmless(command.env("PULSE_SERVER", &server).env("HOME", dir.path()), &format!("{args:?}"))
     };
     let listed = ask(&["sources"]);

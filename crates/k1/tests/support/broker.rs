@@ -1,4 +1,4 @@
-//! A real broker, and a client that listens to it.
+//! A real broker, and a subscriber to everything on it.
 
 #![allow(dead_code, reason = "every test file uses another part of it")]
 
@@ -15,7 +15,7 @@ use serde_json::Value;
 
 use crate::support::eventually;
 
-/// A test's own broker.
+/// A broker for one test.
 pub struct Broker {
     child: Child,
     /// TCP port on this machine.
@@ -23,7 +23,7 @@ pub struct Broker {
 }
 
 impl Broker {
-    /// Starts a broker and waits until it is up; an error is the reason why it cannot.
+    /// Starts a broker, and returns when it is running; `None` without one, after printing the reason.
     pub fn start() -> Option<Self> {
         let port = TcpListener::bind("127.0.0.1:0").unwrap().local_addr().unwrap().port();
         let Some(child) = Self::spawn(port) else {
@@ -39,7 +39,7 @@ impl Broker {
         Self::spawn_with(port, "allow_anonymous true\n")
     }
 
-    /// Starts a broker that requires a user and a password, and waits until it is up; `None` if it is not installed.
+    /// Starts a broker that needs a user and a password, and returns when it is running; `None` if it is not installed.
     pub fn locked(port: u16, user: &str, password: &str) -> Option<Self> {
         let file = Path::new(env!("CARGO_TARGET_TMPDIR")).join(format!("mosquitto-{port}.users"));
         let made =
@@ -54,7 +54,7 @@ impl Broker {
         Some(broker)
     }
 
-    /// Starts a broker on this port.
+    /// Starts a broker on a given port.
     pub fn on(port: u16) -> Option<Self> {
         let broker = Self { child: Self::spawn(port)?, port };
         broker.listens();
@@ -62,9 +62,9 @@ impl Broker {
     }
 
     fn spawn_with(port: u16, more: &str) -> Option<Child> {
-        // A listener to everything must not lose messages if it is slow. A broker that root starts becomes another user
-        // before it reads its passwords, and that user may not read root's build folder. With `user root` it stays
-        // root; for other users the line has no effect.
+        // A slow listener must not lose messages. A broker that root starts becomes another user before it reads its
+        // passwords, and that user cannot enter root's build folder. With `user root` it stays root; for other users
+        // the line has no effect.
         let words = format!("user root\nlistener {port} 127.0.0.1\nmax_queued_messages 0\n{more}");
         let file = Path::new(env!("CARGO_TARGET_TMPDIR")).join(format!("mosquitto-{port}.conf"));
         std::fs::write(&file, words).unwrap();
@@ -76,7 +76,8 @@ impl Broker {
         eventually("the broker listens", || TcpStream::connect(("127.0.0.1", self.port)).is_ok());
     }
 
-    /// Kills it and starts another in its place, with an empty memory. Also clears `listener`.
+    /// Kills the broker and starts another one in its place, which remembers nothing; `listener` also forgets
+    /// everything.
     pub fn restart(&mut self, listener: &Listener) {
         let _ = self.child.kill();
         let _ = self.child.wait();
@@ -95,14 +96,14 @@ impl Drop for Broker {
 
 static LISTENERS: AtomicUsize = AtomicUsize::new(0);
 
-/// A client that receives everything, and reconnects after the broker was away.
+/// A subscriber to everything, which reconnects after the broker was away.
 pub struct Listener {
     client: Client,
     heard: Arc<Mutex<HashMap<String, Vec<u8>>>>,
 }
 
 impl Listener {
-    /// Connects, and listens from now on.
+    /// Starts to listen.
     pub fn new(port: u16) -> Self {
         let mut options =
             MqttOptions::new(format!("listener-{}", LISTENERS.fetch_add(1, SeqCst)), "127.0.0.1", port);
@@ -132,7 +133,7 @@ impl Listener {
         self.heard.lock().unwrap().get(topic).map(|m| String::from_utf8_lossy(m).into_owned())
     }
 
-    /// The topics with a last message that is not empty.
+    /// The topics with a message that is not empty.
     pub fn topics(&self) -> Vec<String> {
         let mut all: Vec<_> = self
             .heard
@@ -146,12 +147,12 @@ impl Listener {
         all
     }
 
-    /// Publishes a message that the broker retains.
+    /// Publishes a message that the broker keeps.
     pub fn keep(&self, topic: &str, message: &str) {
         self.client.publish(topic, QoS::AtLeastOnce, true, message).unwrap();
     }
 
-    /// The same as JSON; null if it is not JSON.
+    /// The last message as JSON; null if it is not JSON.
     pub fn json(&self, topic: &str) -> Value {
         self.text(topic).and_then(|t| serde_json::from_str(&t).ok()).unwrap_or_default()
     }
@@ -161,12 +162,12 @@ impl Listener {
         self.client.publish(topic, QoS::AtLeastOnce, false, message).unwrap();
     }
 
-    /// Forgets all received messages.
+    /// Forgets all messages.
     pub fn forget(&self) {
         self.heard.lock().unwrap().clear();
     }
 
-    /// Forgets the message on a topic.
+    /// Forgets the messages on a topic.
     pub fn forget_of(&self, topic: &str) {
         self.heard.lock().unwrap().remove(topic);
     }

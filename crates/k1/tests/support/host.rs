@@ -1,22 +1,21 @@
-//! Watches whether this machine kept time. Only then does a measured rate say anything about K1: on a shared machine, a
-//! core can be away for a third of a second, and a failure is then not K1's.
+//! Whether this machine kept time. A measured rate says something about K1 only then: on a shared machine, a whole core
+//! can be away for a third of a second, and a failure then is not K1's.
 
 use std::io::Write;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, AtomicU64, Ordering::Relaxed};
 use std::time::{Duration, Instant};
 
-/// Length of a sleep, short compared with a frame.
+/// Duration of one sleep: short compared with a frame.
 const NAP: Duration = Duration::from_millis(2);
-/// A sleep that is too long by at least this means that the core was away; other work on the core only delays it by a
-/// few milliseconds.
+/// A sleep that is longer by this means that the core was away; other work makes it late by only a few milliseconds.
 const AWAY: Duration = Duration::from_millis(12);
-/// A machine that was away for more than this share of the time, in percent, did not keep time.
+/// If a core was away for a larger share of the time, in percent, the machine did not keep time.
 const MOST_PERCENT: f64 = 2.0;
 /// The statements about time that may be left unjudged.
 const NAMED: &str = include_str!("../../../../.ci/timing.toml");
 
-/// Watches every core for as long as it exists.
+/// Watches every core until it is dropped.
 pub struct Host {
     began: Instant,
     cores: Vec<Arc<AtomicU64>>,
@@ -24,7 +23,7 @@ pub struct Host {
 }
 
 impl Host {
-    /// Begins watching.
+    /// Starts watching.
     pub fn watch() -> Self {
         let end = Arc::new(AtomicBool::new(false));
         let watch_core = |core| {
@@ -47,18 +46,18 @@ impl Host {
         Self { began: Instant::now(), cores, end }
     }
 
-    /// The share of the time, in percent, for which the core that was away longest was away.
+    /// The share of the time for which the core that was away longest was away, in percent.
     pub fn away_percent(&self) -> f64 {
         let longest = self.cores.iter().map(|us| us.load(Relaxed)).max().unwrap_or(0);
         100.0 * longest as f64 / self.began.elapsed().as_micros().max(1) as f64
     }
 
-    /// Asserts a statement about real time, if this machine kept time. Otherwise prints its name and leaves it
-    /// unjudged: the gate runs the test again, and excuses only statements in `.ci/timing.toml`.
+    /// Asserts a statement about real time. If this machine was away, a failing statement is left unjudged and its name
+    /// is reported: the gate repeats the test, and excuses only statements that `.ci/timing.toml` names.
     ///
     /// # Panics
     ///
-    /// If the statement does not hold although the machine kept time, or if its name is not in that file.
+    /// If the statement fails although the machine kept time, or if its name is not in that file.
     #[track_caller]
     pub fn asserts(&self, name: &str, holds: bool, what: impl FnOnce() -> String) {
         let is_named =
@@ -73,17 +72,17 @@ impl Host {
     }
 }
 
-/// Ends a test that this machine is too busy for, because it would wait in vain.
+/// Ends a test that would otherwise wait for something that cannot happen.
 ///
 /// # Panics
 ///
-/// If a core is away for most of a busy moment.
+/// If one of the cores is away for most of a busy moment.
 pub fn assert_here() {
-    /// Length of a busy moment.
+    /// Duration of the moment.
     const MOMENT: Duration = Duration::from_millis(500);
-    /// Two readings of the clock in a row that differ by at least this have a pause between them.
+    /// Two clock readings in a row with a larger difference have a pause between them.
     const PAUSE: Duration = Duration::from_millis(1);
-    /// Share of the moment; a core that one other program uses is away for half of it.
+    /// A core that also runs something else is away for half of the moment.
     const MOST: f64 = 0.75;
     let away = |core| {
         core_affinity::set_for_current(core);
@@ -104,7 +103,7 @@ pub fn assert_here() {
     assert!(worst < MOST, "a core of this machine is away for {:.0} % of the time", 100.0 * worst);
 }
 
-/// Prints the statement, and writes it for the gate to the file that `K1_EXCUSED` names: name, test and figures,
+/// Prints the statement, and writes it to the file that `K1_EXCUSED` names, for the gate: name, test and figures,
 /// separated by tabs.
 fn leave_unjudged(name: &str, what: &str) {
     println!("not judged: {name}: {what}");

@@ -1,4 +1,4 @@
-//! Runs the built program and checks its output; shared by all tests of the whole program.
+//! Runs the built program and checks its output; shared by the tests of the whole program.
 
 #![allow(dead_code, reason = "every test file uses another part of it")]
 
@@ -14,31 +14,31 @@ use std::time::{Duration, Instant};
 
 use serde_json::Value;
 
-/// Time limit for any call, even on a busy machine; a call that takes longer hangs.
+/// No call takes this long, even on a busy machine; a program that does hangs.
 pub const PATIENCE: Duration = Duration::from_secs(60);
 
-/// A temporary folder, which is deleted at the end of the test.
+/// A folder that is deleted at the end of the test.
 pub fn folder() -> tempfile::TempDir {
     tempfile::tempdir().expect("a temporary folder")
 }
 
-/// The path of this package, in which its tests run. (The tests may have been compiled in another checkout, because
-/// checkouts may share a build folder.)
+/// A path in this package, where its tests run. (The path at compile time may be that of another checkout, because all
+/// share one build folder.)
 pub fn here(path: &str) -> PathBuf {
     std::path::absolute(path).unwrap()
 }
 
-/// The path of a built file of the virtual lamp.
+/// A file that was built for the virtual lamp.
 pub fn firmware(name: &str) -> PathBuf {
     here("../../firmware/target/riscv32imafc-unknown-none-elf/release").join(name)
 }
 
-/// The path of a fixture.
+/// A fixture by name.
 pub fn fixture(name: &str) -> PathBuf {
     here("tests/fixtures").join(name)
 }
 
-/// The program with arguments, without access to this machine's sound server.
+/// The program with arguments, without access to any sound server of this machine.
 pub fn k1<A: AsRef<std::ffi::OsStr>>(args: impl IntoIterator<Item = A>) -> Command {
     let mut command = Command::new(env!("CARGO_BIN_EXE_k1"));
     command.args(args).stdin(Stdio::null());
@@ -52,7 +52,7 @@ pub fn k1<A: AsRef<std::ffi::OsStr>>(args: impl IntoIterator<Item = A>) -> Comma
     command
 }
 
-/// The result of a finished program.
+/// The output of a finished program.
 #[derive(Debug)]
 pub struct Said {
     /// Exit status.
@@ -64,7 +64,7 @@ pub struct Said {
 }
 
 impl Said {
-    /// The exit status as a number; `None` after a signal.
+    /// Exit status as a number; `None` after a signal.
     pub fn code(&self) -> Option<i32> {
         self.status.code()
     }
@@ -87,7 +87,7 @@ impl Said {
         last
     }
 
-    /// Asserts that the work failed with one sentence that contains all of `words`.
+    /// Asserts that the command failed, with one sentence that contains all of `words`.
     #[track_caller]
     pub fn failed_saying(&self, words: &[&str]) {
         assert_eq!(self.code(), Some(1), "{self:?}");
@@ -97,7 +97,7 @@ impl Said {
         }
     }
 
-    /// Asserts that standard error is one sentence of the program and no panic.
+    /// Asserts that standard error is one sentence of the program, and not a panic.
     #[track_caller]
     pub fn is_one_sentence(&self) {
         let lines: Vec<_> = self.err.lines().collect();
@@ -105,7 +105,7 @@ impl Said {
     }
 }
 
-/// A running program; dropping it kills it.
+/// A running program; dropping this kills it.
 pub struct Running {
     child: Child,
     out: Collected,
@@ -120,7 +120,7 @@ pub fn start(command: &mut Command) -> Running {
     Running { child, out, err }
 }
 
-/// Collects a pipe's output as it arrives.
+/// The output of a pipe, as it arrives.
 struct Collected {
     bytes: Arc<Mutex<Vec<u8>>>,
     thread: Option<JoinHandle<()>>,
@@ -158,22 +158,22 @@ impl Running {
         kill_process(pid, Signal::INT).expect("it can be interrupted");
     }
 
-    /// Its process id.
+    /// The process id.
     pub fn id(&self) -> u32 {
         self.child.id()
     }
 
-    /// The program's standard input, if it was asked for.
+    /// The program's standard input, if it has one.
     pub fn input(&mut self) -> std::process::ChildStdin {
         self.child.stdin.take().expect("standard input is a pipe")
     }
 
-    /// True until it ends.
+    /// True until it has ended.
     pub fn runs(&mut self) -> bool {
         self.child.try_wait().expect("its state is known").is_none()
     }
 
-    /// Waits until it prints a text on standard error.
+    /// Waits until the program has printed `words` on standard error.
     #[track_caller]
     pub fn says(&mut self, text: &str) {
         let began = Instant::now();
@@ -185,17 +185,17 @@ impl Running {
         }
     }
 
-    /// Its standard error so far.
+    /// Everything on standard error so far.
     pub fn said(&self) -> String {
         self.err.text()
     }
 
-    /// Its standard output so far.
+    /// Everything on standard output so far.
     pub fn printed(&self) -> String {
         self.out.text()
     }
 
-    /// Waits until it prints a text on standard output.
+    /// Waits until the program has printed `words` on standard output.
     #[track_caller]
     pub fn prints(&mut self, text: &str) {
         let began = Instant::now();
@@ -207,13 +207,13 @@ impl Running {
         }
     }
 
-    /// Waits for its end.
+    /// Waits for the end.
     #[track_caller]
     pub fn end(self) -> Said {
         self.end_within(PATIENCE)
     }
 
-    /// Waits for its end, with a longer time limit.
+    /// Waits for the end of a slow program.
     #[track_caller]
     pub fn end_within(mut self, patience: Duration) -> Said {
         let status = wait(&mut self.child, patience);
@@ -232,7 +232,7 @@ impl Drop for Running {
     }
 }
 
-/// Waits for a child; a child that hangs is killed and has no status.
+/// Waits for a child. Kills one that hangs, which has no status then.
 fn wait(child: &mut Child, patience: Duration) -> Option<ExitStatus> {
     let began = Instant::now();
     while began.elapsed() < patience {
@@ -246,19 +246,19 @@ fn wait(child: &mut Child, patience: Duration) -> Option<ExitStatus> {
     None
 }
 
-/// Runs the program and waits for its end.
+/// Runs the program to its end.
 #[track_caller]
 pub fn run<A: AsRef<std::ffi::OsStr>>(args: impl IntoIterator<Item = A>) -> Said {
     start(&mut k1(args)).end()
 }
 
-/// Waits until a condition holds.
+/// Waits until a condition is true.
 #[track_caller]
 pub fn eventually(what: &str, is_so: impl FnMut() -> bool) {
     eventually_within(PATIENCE, what, is_so);
 }
 
-/// Waits until a condition holds, with this time limit.
+/// Like [`eventually`], with another time limit.
 #[track_caller]
 pub fn eventually_within(patience: Duration, what: &str, mut is_so: impl FnMut() -> bool) {
     let began = Instant::now();
@@ -268,14 +268,14 @@ pub fn eventually_within(patience: Duration, what: &str, mut is_so: impl FnMut()
     }
 }
 
-/// The frames in a file that `--to file:` has written.
+/// Frames in a file that `--to file:` has written.
 pub fn frames(path: &Path, leds: usize) -> Vec<Vec<u8>> {
     let bytes = std::fs::read(path).expect("the file of frames");
     assert_eq!(bytes.len() % (leds * 3), 0, "whole frames only");
     bytes.chunks_exact(leds * 3).map(<[u8]>::to_vec).collect()
 }
 
-/// The brightness of a frame: the mean of all its bytes.
+/// Mean of all bytes of a frame: how bright it is.
 pub fn brightness(frame: &[u8]) -> f32 {
     frame.iter().map(|b| f32::from(*b)).sum::<f32>() / frame.len() as f32
 }
@@ -284,12 +284,12 @@ pub fn brightness(frame: &[u8]) -> f32 {
 pub struct Dice(u64);
 
 impl Dice {
-    /// The same seed gives the same numbers.
+    /// Random numbers that are the same for the same seed.
     pub fn new(seed: u64) -> Self {
         Self(seed.wrapping_mul(0x9e37_79b9_7f4a_7c15) | 1)
     }
 
-    /// A number below `n`, or 0.
+    /// A number below `n`; 0 if `n` is 0.
     pub fn below(&mut self, n: usize) -> usize {
         // xorshift64* (Vigna 2016).
         self.0 ^= self.0 >> 12;

@@ -5,7 +5,7 @@ use k1::source::{Demo, Source};
 /// Length of the piece in seconds.
 pub const SECONDS: f64 = 2.0;
 
-/// The first two seconds of the built-in music, at the engine's 16 kHz. `fixtures/` contains the same, compressed.
+/// The first two seconds of the built-in music, at the engine's 16 kHz. `fixtures/` holds the same, compressed.
 pub fn piece() -> Vec<f32> {
     let mut samples = vec![0.0; (SECONDS * f64::from(k1_engine::SAMPLE_RATE)) as usize];
     let n = Demo::default().read(&mut samples).expect("the built-in music plays");
@@ -13,7 +13,7 @@ pub fn piece() -> Vec<f32> {
     samples
 }
 
-/// Converts `samples` to another rate by windowed sinc: slow, but independent of the program's own resampler.
+/// `samples` at another rate, by windowed sinc: slow, and independent of the program's own resampler.
 pub fn at_rate(samples: &[f32], rate: u32) -> Vec<f32> {
     let ratio = f64::from(rate) / f64::from(k1_engine::SAMPLE_RATE);
     let cutoff = ratio.min(1.0) * 0.95;

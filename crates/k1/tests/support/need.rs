@@ -1,11 +1,11 @@
-//! Programs that a test needs besides Rust, and what happens if one is missing.
+//! Programs that a test needs besides Rust, and what happens if they are missing.
 //!
-//! The README's second command passes on any machine. A test that cannot run prints a line on the terminal (although
-//! the output of a passing test is usually hidden) and passes. If `K1_REQUIRE` names the need, it fails instead.
+//! The second command of the README passes on any machine. A test that cannot run there prints a line on the terminal,
+//! although the output of a passing test is not shown. If `K1_REQUIRE` names the program, its absence is a failure.
 
 use std::io::Write;
 
-/// All needs that `K1_REQUIRE` may list, separated by commas.
+/// Everything that `K1_REQUIRE` (a comma-separated list) may name.
 pub const NEEDS: &[(&str, &str)] = &[
     ("browser", "Chromium (Debian: chromium)"),
     ("pulse", "PulseAudio (Debian: pulseaudio, pulseaudio-utils)"),
@@ -36,8 +36,7 @@ pub fn missing(need: &str, what: &str) {
     }
     let test = std::thread::current().name().unwrap_or("a test").to_owned();
     assert!(!required.contains(&need), "{test}: K1_REQUIRE wants {need}, and {what} is missing");
-    // Not with `eprintln!`, whose output is hidden if the test passes.
-    // In one piece, so that lines of other tests do not mix with it.
+    // `eprintln!` is not shown for a passing test. Written at once, so that lines of other tests do not mix with it.
     let line = format!("skipped: {test} needs {package}; {what} is missing\n");
     let _ = std::io::stderr().write_all(line.as_bytes());
 }

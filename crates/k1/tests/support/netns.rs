@@ -1,5 +1,5 @@
-//! A test's own network: the test runs itself again in a new network namespace, where it may switch links off, change
-//! addresses and move names.
+//! A separate network for a test: the test runs itself again in a new network namespace, in which it may take links
+//! down, change addresses and move names.
 
 use std::io::{Read, Write};
 use std::net::{SocketAddr, UdpSocket};
@@ -9,15 +9,15 @@ use std::time::Duration;
 
 const INSIDE: &str = "K1_TEST_IN_NAMESPACE";
 
-/// True inside the test's own namespace. Outside, runs the test with this name in such a namespace and returns false.
+/// True in the test's own namespace. Otherwise runs the test of this name in a namespace, and returns false.
 ///
-/// If namespaces are not allowed or `ip` is missing, prints that the test is skipped and returns false.
+/// If namespaces are not allowed, or `ip` is missing, it prints that and returns false.
 pub fn inside(test: &str) -> bool {
     if std::env::var_os(INSIDE).is_some() {
         ip("link set lo up");
         return true;
     }
-    // All users except root need a user namespace.
+    // Root does not need a user namespace; everybody else does.
     let flags = if rustix::process::geteuid().is_root() { "-nm" } else { "-rnm" };
     let works = |program: &str, args: &[&str]| {
         let mut command = Command::new(program);
@@ -47,11 +47,11 @@ pub fn ip(arguments: &str) {
 pub struct Far(Child);
 
 impl Far {
-    /// Makes a host and a cable to it: `near` is the name of this end, `far` of the other. Both ends are down and have
-    /// no address.
+    /// Makes a host and a cable to it: `near` is the name of this end, `far` of the other one. Sets no address, and
+    /// takes no end up.
     pub fn new(near: &str, far: &str) -> Self {
         let mut command = Command::new("unshare");
-        // The process prints a line when it is ready, and ends with its standard input.
+        // It prints a word when it is ready, and ends when its standard input ends.
         command.args(["-n", "sh", "-c", "ip link set lo up; echo there; read _"]);
         let mut child = command.stdin(Stdio::piped()).stdout(Stdio::piped()).spawn().unwrap();
         let mut there = [0; 6];
@@ -69,7 +69,7 @@ impl Far {
         assert!(done.status.success(), "far: ip {arguments}: {}", String::from_utf8_lossy(&done.stderr));
     }
 
-    /// Runs code on the other host; sockets that it opens stay there.
+    /// Runs `work` on the other host; sockets opened there stay there.
     pub fn there<T: Send + 'static>(&self, work: impl FnOnce() -> T + Send + 'static) -> T {
         let namespace = std::fs::File::open(format!("/proc/{}/ns/net", self.0.id())).unwrap();
         let moved = std::thread::spawn(move || {
@@ -79,7 +79,7 @@ impl Far {
         moved.join().unwrap()
     }
 
-    /// A UDP socket on the other host.
+    /// A receiver on the other host.
     pub fn receiver(&self, address: &str) -> UdpSocket {
         let address: SocketAddr = address.parse().unwrap();
         let socket = self.there(move || UdpSocket::bind(address)).unwrap();

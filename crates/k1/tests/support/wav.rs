@@ -1,4 +1,4 @@
-//! Valid and broken WAV files.
+//! WAV files, whole and broken.
 
 /// A 16-bit WAV file with the same sound in every channel.
 pub fn wav(samples: &[f32], rate: u32, channels: u16) -> Vec<u8> {

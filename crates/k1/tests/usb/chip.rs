@@ -1,7 +1,8 @@
-//! A chip on a pseudo terminal: the serial protocol of the loader in ROM, over an array with the rules of NOR flash.
+//! A chip on a pseudo terminal: the serial protocol of the loader in ROM, on an array that follows the rules of NOR
+//! flash.
 //!
-//! After Espressif's description of the protocol (esptool documentation, “Serial Protocol”): SLIP frames; a request has
-//! 8 bytes and data, an answer 8 bytes, data and four bytes of status.
+//! According to Espressif's description of the protocol (esptool documentation, “Serial Protocol”): SLIP frames;
+//! requests of 8 bytes and data; answers of 8 bytes, data, and four bytes of status.
 
 use std::fs::File;
 use std::io::{ErrorKind, Read, Write};
@@ -14,41 +15,41 @@ use k1_update::layout::Layout;
 use k1_update::otadata::{Entry, State as Judged};
 use rustix::pty::{OpenptFlags, grantpt, openpt, ptsname, unlockpt};
 
-/// Properties of a kind of chip.
+/// The differences between kinds of chips.
 pub struct Kind {
-    /// Its id in the loader's answer.
+    /// Its number in the loader's answer.
     id: u32,
-    /// The register for answers of its flash.
+    /// Address of the register with the flash's answers.
     w0: u32,
 }
 
-/// The ESP32-C6.
+/// An ESP32-C6.
 pub const ESP32C6: Kind = Kind { id: 13, w0: 0x6000_3058 };
-/// The ESP32-S3.
+/// An ESP32-S3.
 pub const ESP32S3: Kind = Kind { id: 9, w0: 0x6000_2058 };
 
-/// The parts of a chip that can change while it runs.
+/// The state of a chip that can be changed while it runs.
 #[derive(Default)]
 pub struct State {
-    /// The content of its flash.
+    /// Content of its flash.
     pub flash: Vec<u8>,
-    /// True if its loader programs only erased flash.
+    /// The loader programs only sectors that it has erased.
     pub knows_sectors_only: bool,
-    /// Number of commands that were carried out.
+    /// Number of commands carried out.
     pub commands: usize,
     /// Number of the command at which the cable is pulled.
     pub cut_at: Option<usize>,
     /// True if the chip then falls silent; otherwise the port disappears.
     pub falls_silent: bool,
-    /// The lamp's console output while the program listens.
+    /// Console output of the lamp when the program listens.
     pub console: String,
-    /// The address of the next block, and the number of announced blocks.
+    /// Address of the next block, and number of announced blocks.
     next: usize,
     announced: u32,
     erased: bool,
 }
 
-/// A chip connected to a port.
+/// A chip on a port.
 pub struct Chip {
     /// Name of the port.
     pub port: String,
@@ -58,9 +59,9 @@ pub struct Chip {
 }
 
 impl Chip {
-    /// A chip with this flash, in its loader.
+    /// A chip with this flash, with its loader running.
     pub fn new(kind: &'static Kind, flash: Vec<u8>) -> Self {
-        // Child processes must not inherit the port, so that a pulled cable is gone for all.
+        // Not inherited by started programs: a pulled cable must be gone for all of them.
         let master = openpt(OpenptFlags::RDWR | OpenptFlags::NOCTTY | OpenptFlags::CLOEXEC).unwrap();
         grantpt(&master).unwrap();
         unlockpt(&master).unwrap();
@@ -74,17 +75,17 @@ impl Chip {
         Self { port, state, is_over, thread }
     }
 
-    /// The content of its flash.
+    /// Content of its flash.
     pub fn flash(&self) -> Vec<u8> {
         self.state.lock().unwrap().flash.clone()
     }
 
-    /// Number of commands that it has carried out.
+    /// Number of commands carried out.
     pub fn commands(&self) -> usize {
         self.state.lock().unwrap().commands
     }
 
-    /// Changes its state.
+    /// Changes the state of the chip.
     pub fn change(&self, how: impl FnOnce(&mut State)) {
         how(&mut self.state.lock().unwrap());
     }
@@ -106,7 +107,7 @@ fn serve(kind: &Kind, mut master: File, state: &Mutex<State>, is_over: &AtomicBo
         let n = match master.read(&mut some) {
             Ok(n @ 1..) => n,
             Err(e) if e.kind() == ErrorKind::Interrupted => continue,
-            // Nothing was sent, or nobody has opened the port.
+            // Nothing was sent, or no program has opened the port.
             Ok(_) | Err(_) => {
                 std::thread::sleep(Duration::from_micros(300));
                 0
@@ -115,7 +116,7 @@ fn serve(kind: &Kind, mut master: File, state: &Mutex<State>, is_over: &AtomicBo
         if n > 0 {
             last = Instant::now();
         } else if last.elapsed() > Duration::from_millis(500) {
-            // As if somebody pressed RESET, if there is an image to try.
+            // Acts as if somebody has pressed RESET, if there is an image to try.
             let mut state = state.lock().unwrap();
             if state.has_news() {
                 say(&mut master, std::mem::take(&mut state.console).as_bytes());
@@ -152,7 +153,7 @@ fn serve(kind: &Kind, mut master: File, state: &Mutex<State>, is_over: &AtomicBo
     }
 }
 
-/// Writes everything, like a wire; stops if nobody has opened the port.
+/// Writes everything, like a wire; writes nothing if no program has opened the port.
 fn say(master: &mut File, mut bytes: &[u8]) {
     while !bytes.is_empty() {
         match master.write(bytes) {
@@ -165,7 +166,7 @@ fn say(master: &mut File, mut bytes: &[u8]) {
     }
 }
 
-/// An answer as a frame; `status` is the error.
+/// An answer as a frame; `status` is the error code.
 fn answer(op: u8, value: u32, data: &[u8], status: u8) -> Vec<u8> {
     let mut plain = vec![1, op];
     plain.extend((data.len() as u16 + 4).to_le_bytes());
@@ -201,16 +202,16 @@ impl State {
             |i: usize| data.get(4 * i..4 * i + 4).map_or(0, |b| u32::from_le_bytes(b.try_into().unwrap()));
         let fine = answer(op, 0, &[], 0);
         if op == SYNC {
-            // The loader answers a sync eight times.
+            // The loader answers eight times.
             return fine.repeat(8);
         }
         self.commands += 1;
         match op {
-            // Registers: only the flash's id matters, here that of 4 MB.
+            // Registers: only the flash id is set, to that of a 4 MB flash.
             0x0a if word(0) == kind.w0 => answer(op, 0x0016_40ef, &[], 0),
-            // Commands: write a register, set up and attach the flash, change the speed.
+            // Write a register, set up, attach, change the speed.
             0x09 | 0x0a | 0x0b | 0x0d | 0x0f => fine,
-            // Security information: flags, flash encryption, purposes of the keys, chip id, revision.
+            // Chip information: flags, flash encryption, key purposes, number, revision.
             0x14 => {
                 let mut info = vec![0; 12];
                 info.extend(kind.id.to_le_bytes());
@@ -222,7 +223,7 @@ impl State {
                 let at = word(0) as usize;
                 answer(op, 0, &self.flash[at..at + 64], 0)
             }
-            // Begin of a write: the loader erases at once.
+            // Begin: the loader erases immediately.
             0x02 => {
                 let (erase, at) = (word(0) as usize, word(3) as usize);
                 if at % 4 != 0 || at + erase > self.flash.len() || self.knows_sectors_only && erase == 0 {
@@ -235,7 +236,7 @@ impl State {
                 (self.next, self.announced, self.erased) = (at, word(1), true);
                 fine
             }
-            // A block of a write.
+            // A block.
             0x03 => {
                 let block = &data[16..];
                 let sum = block.iter().fold(0xef, |sum, byte| sum ^ byte);

@@ -1,4 +1,5 @@
-//! Updates by cable: interrupted at every step, and the whole program with a chip's loader on a pseudo terminal.
+//! Updates through a cable: cuts at every possible point, and the whole program with a chip's loader on a pseudo
+//! terminal.
 #![cfg(all(target_os = "linux", feature = "usb"))]
 
 mod chip;
@@ -24,7 +25,7 @@ use k1_update::otadata::{Entry, Note, State};
 use k1_update::trust::KeyStatement;
 use support::{Said, folder, k1};
 
-/// Number of sectors in 4 MB.
+/// Sectors of 4 MB.
 const SECTORS: usize = 1_024;
 const MAP: Layout = Layout::K1;
 
@@ -39,7 +40,7 @@ fn key(seed: u8) -> SigningKey {
     SigningKey::from_bytes(&[seed; 32])
 }
 
-/// A signed update with an image of this length and unique content.
+/// A signed update with a size of `bytes` that no other update has.
 fn update(board: &str, counter: u32, bytes: usize, signer: &SigningKey) -> Update {
     let mut n = counter.wrapping_mul(77) ^ bytes as u32;
     let mut image: Vec<u8> = (0..bytes)
@@ -54,7 +55,7 @@ fn update(board: &str, counter: u32, bytes: usize, signer: &SigningKey) -> Updat
     Update { envelope: manifest.envelope().sign(signer), manifest, image }
 }
 
-/// The flash of a lamp that runs the confirmed `image` from a slot and trusts `trusted`.
+/// The flash of a lamp that runs `image` from a slot, confirmed, and trusts `trusted`.
 fn lamp(image: &Update, slot: Slot, trusted: Option<&SigningKey>, state: State) -> Vec<u8> {
     let mut memory = Memory::default();
     memory.hardware.token.push_str("a-token-of-this-lamp").unwrap();
@@ -77,14 +78,14 @@ fn lamp(image: &Update, slot: Slot, trusted: Option<&SigningKey>, state: State) 
     bytes
 }
 
-/// The image that a lamp's bootloader starts from this flash.
+/// What the bootloader of a lamp with this flash starts.
 fn starts(bytes: &[u8]) -> Option<Start> {
     let mut flash = Flash::new(SECTORS);
     flash.bytes.copy_from_slice(bytes);
     now(boot::start(&mut flash, &MAP)).unwrap()
 }
 
-/// A loader without a wire, with a flash that tears.
+/// A loader without a wire, on a flash that simulates power failures.
 struct Bare<'a> {
     flash: &'a mut Flash,
     knows_sectors_only: bool,
@@ -122,8 +123,8 @@ fn deploy(flash: &mut Flash, update: &Update, knows_sectors_only: bool) -> Resul
     Ok(whole.slot())
 }
 
-/// Tears every step of the flash in every way, on lamps with three histories: a whole image starts, the new one never
-/// without a trial, and the next attempt succeeds.
+/// Power failures in every step and of every kind, on lamps with three histories: a whole image starts, the new one
+/// never without a trial, and the next attempt succeeds.
 #[test]
 fn no_cut_leaves_a_lamp_that_does_not_start_or_an_image_that_is_not_tried() {
     let signer = key(1);
@@ -188,7 +189,7 @@ fn the_door_decides_as_the_lamp_does() {
     assert!(said(lamp(&old, Slot::App0, None, State::Valid), &new).contains("k1 keys trust"));
     assert!(said(ordinary(), &update("esp32c6", 4, 9_001, &signer)).contains("its counter is 4"));
     assert!(
-        said(ordinary(), &update("esp32s3", 7, 9_001, &signer)).contains("for esp32s3, and this is esp32c6")
+        said(ordinary(), &update("esp32s3", 7, 9_001, &signer)).contains("for esp32s3, but this is esp32c6")
     );
     assert!(said(lamp(&old, Slot::App0, Some(&signer), State::Pending), &new).contains("was on trial"));
     assert!(said(vec![0xff; SECTORS * 4_096], &new).contains("k1 install"));
@@ -245,7 +246,7 @@ fn an_update_by_cable_is_tried_at_the_next_start() {
         assert_eq!((start.whole.slot(), start.on_trial), (Slot::App1, true));
         assert_eq!(start.whole.manifest().hash, new.manifest.hash);
         assert_eq!(chip.flash()[..0xe000], before[..0xe000]);
-        // Once more, before it has started: the result is the same.
+        // Once more before the start, with the same result.
         let said = call(&chip, &new, &DEPLOY, &["--console", "0", "--baud", "921600"]);
         assert_eq!(said.code(), Some(0), "{said:?}");
         assert!(starts(&chip.flash()).unwrap().on_trial);
@@ -300,7 +301,7 @@ fn a_lamp_that_could_not_go_back_is_asked_for() {
     let signer = key(1);
     let (old, new) = (update("esp32c6", 6, 9_000, &signer), update("esp32c6", 7, 9_001, &signer));
     let mut before = lamp(&old, Slot::App0, Some(&signer), State::Valid);
-    // As after `k1 install`: there is no record.
+    // As after `k1 install`: without any record.
     before[MAP.record(0) as usize..][..4_096].fill(0xff);
     let chip = Chip::new(&ESP32C6, before);
     call(&chip, &new, &DEPLOY, &[]).failed_saying(&["its rollback is not armed", "--unarmed"]);
@@ -312,8 +313,8 @@ fn a_lamp_that_could_not_go_back_is_asked_for() {
     assert!(said.out.contains("runs this image already"), "{said:?}");
 }
 
-/// Pulls the cable after some number of commands: the previous image starts, or the new one on trial, and the same
-/// command then succeeds.
+/// The cable is pulled after some number of commands: either the previous image starts, or the new one on trial, and
+/// the same command succeeds afterwards.
 #[test]
 fn a_cable_that_is_pulled_leaves_a_lamp_that_starts() {
     let signer = key(1);
@@ -328,7 +329,7 @@ fn a_cable_that_is_pulled_leaves_a_lamp_that_starts() {
     println!("{all} commands, cut at {points:?}");
     for (i, point) in points.into_iter().enumerate() {
         let chip = Chip::new(&ESP32C6, before.clone());
-        // Twice the chip falls silent, and the program waits for an answer.
+        // In two cases the chip falls silent: the program waits for an answer then.
         chip.change(|c| (c.cut_at, c.falls_silent) = (Some(point), i == 6 || i == 17));
         let began = std::time::Instant::now();
         let said = call(&chip, &new, &DEPLOY, &["--console", "0"]);
@@ -364,7 +365,7 @@ fn a_port_that_cannot_be_used_is_said_why() {
     call(&chip, &new, &DEPLOY, &["--all"]).failed_saying(&["leave --to, --all"]);
     let said = support::run(["deploy", "x.k1", "--via", "usb"]);
     assert_eq!(said.code(), Some(2), "{said:?}");
-    // For a file that is not an update, the port is not even opened.
+    // A file that is not an update: the port is not even opened.
     let dir = folder();
     let path = dir.path().join("x.k1");
     std::fs::write(&path, b"nonsense").unwrap();
@@ -397,7 +398,7 @@ fn a_blank_chip_gets_everything_and_a_lamp_keeps_its_settings() {
     assert!(said.err.contains("rollback: not armed"), "{said:?}");
     assert!(said.out.contains("k1 keys trust"), "{said:?}");
     let flash = chip.flash();
-    // Check the bootloader's mark and size, the table's first entry, that there is no record, and the whole image.
+    // Mark and size of the bootloader; the first entry of the partition table; no record; the whole image.
     assert_eq!((flash[0], flash[3] >> 4), (0xe9, 2));
     assert_eq!(flash[0x8000..0x8004], [0xaa, 0x50, 1, 2]);
     assert!(flash[0x9000..0x1_0000].iter().all(|b| *b == 0xff));
@@ -414,7 +415,7 @@ fn a_blank_chip_gets_everything_and_a_lamp_keeps_its_settings() {
     assert!(chip.flash()[0x9000..0x1_0000].iter().all(|b| *b == 0xff));
     assert_eq!(starts(&chip.flash()).unwrap().whole.slot(), Slot::App0);
 
-    // A given bootloader must have the stated hash and match the chip.
+    // The user's own bootloader must have the given hash and fit the chip.
     let own = home.join("bootloader.bin");
     std::fs::write(&own, &flash[..0x6000]).unwrap();
     let (own, hash) = (own.to_str().unwrap(), sha256(&flash[..0x6000]));

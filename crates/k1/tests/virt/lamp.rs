@@ -71,8 +71,6 @@ pub struct Lamp {
     pub http: u16,
     /// UDP port of its sound.
     pub sound: u16,
-    /// UDP port for firmware from espota's clients.
-    pub ota: u16,
     /// The token of its page.
     pub token: String,
     agent: ureq::Agent,
@@ -134,7 +132,7 @@ impl Lamp {
             .timeout_global(Some(Duration::from_secs(10)))
             .build()
             .into();
-        Some(Self { running: Mutex::new(running), http, sound, ota, token, agent, ready, turn: Some(turn) })
+        Some(Self { running: Mutex::new(running), http, sound, token, agent, ready, turn: Some(turn) })
     }
 
     /// Lets other emulators run at the same time. From now on this lamp's figures do not count.

@@ -6,7 +6,6 @@ use std::time::{Duration, Instant};
 use base64::prelude::{BASE64_STANDARD, Engine};
 use ed25519_dalek::SigningKey;
 use k1_device::console;
-use k1_fleet::espota::{self, Proof};
 use k1_fleet::signing::package::{Statement, Update, manifest};
 use k1_update::envelope::PublicKey;
 use k1_update::trust::KeyStatement;

@@ -25,6 +25,7 @@ extern crate alloc;
 #[cfg_attr(feature = "esp32p4", path = "chips/esp32p4.rs")]
 #[cfg_attr(feature = "esp32c6", path = "chips/esp32c6.rs")]
 mod chip;
+mod dma;
 mod flash;
 #[cfg(improv)]
 mod improv;
@@ -69,13 +70,13 @@ use k1_device::settings::{Hardware, Memory, Store};
 use k1_engine::audio::Ear;
 use k1_engine::light::OutputSettings;
 use k1_lamp::board::Facts;
-use k1_lamp::reset_filter::ResetFilter;
+use k1_lamp::journal::GAVE_WAY;
 #[cfg(wifi_driver_supported)]
 use k1_lamp::portal;
+use k1_lamp::receive::{FlashPart, SETTINGS, SharedFlash, Updater};
+use k1_lamp::reset_filter::ResetFilter;
 #[cfg(not(i2s_driver_supported))]
 use k1_lamp::rtp;
-use k1_lamp::journal::GAVE_WAY;
-use k1_lamp::receive::{FlashPart, SETTINGS, SharedFlash, Updater};
 use k1_lamp::trial::{self, MOST_CRASHES};
 use k1_lamp::web::{self, Admission, Buffers, WORKERS};
 use k1_lamp::{BINS, Lamp, Show, State, console, espota, guard, hear, mdns, memory, mirror, self_test, show};

@@ -17,7 +17,7 @@ use k1_engine::{HOP, HOP_US, SAMPLE_RATE};
 use k1_lamp::board::{Microphone, MicrophoneFault};
 use k1_lamp::now_us;
 
-use crate::chip::MicrophoneDma;
+use crate::dma::MicrophoneDma;
 
 /// What it is called.
 pub const SOURCE: &str = "I²S microphone";

@@ -15,7 +15,7 @@ use k1_device::settings::{Hardware, MOST_LEDS};
 use k1_lamp::board::{Strip, StripFault};
 use k1_lamp::show::Wire;
 
-use crate::chip::StripDma;
+use crate::dma::StripDma;
 
 /// Bits of the bus: four to one of the wire.
 const CLOCK: Rate = Rate::from_khz(3_200);

@@ -1,4 +1,4 @@
-//! What a terminal shows as a grid of characters: drawn whole each time, and only lines that changed are written.
+//! A grid of characters for a terminal: drawn whole each time, but only changed lines are written.
 
 use std::io::{self, Write};
 
@@ -8,13 +8,13 @@ use crossterm::terminal::{self, Clear, ClearType, EnterAlternateScreen, LeaveAlt
 use crossterm::{execute, queue};
 use unicode_width::UnicodeWidthChar;
 
-/// How a character looks.
+/// The look of a character.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub enum Ink {
-    /// As the terminal writes.
+    /// The terminal's default.
     #[default]
     Plain,
-    /// Bold.
+    /// Bold text.
     Bold,
     /// Red: beyond a limit, or wrong.
     Red,
@@ -24,15 +24,15 @@ pub enum Ink {
     Yellow,
 }
 
-/// A character and how it looks; the second column of a wide one is empty.
+/// A character and its look. The second column of a wide character is empty.
 pub type Cell = (Option<char>, Ink);
 
 /// A grid of characters.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Canvas {
-    /// Columns and lines.
+    /// Numbers of columns and lines.
     pub size: (usize, usize),
-    /// Line by line.
+    /// The cells, line by line.
     pub cells: Vec<Cell>,
 }
 
@@ -42,8 +42,8 @@ impl Canvas {
         Self { size: (columns, lines), cells: vec![(Some(' '), Ink::Plain); columns * lines] }
     }
 
-    /// Writes text from a column of a line on, in at most `room` columns; what does not fit is left out. Characters that
-    /// take no column are left out, too. The column behind it.
+    /// Writes text to a line from a column, in at most `room` columns. Leaves out the rest, and characters that take no
+    /// column. Returns the next free column.
     pub fn text(&mut self, x: usize, y: usize, room: usize, text: &str, ink: Ink) -> usize {
         let end = (x + room).min(self.size.0);
         let mut at = x;
@@ -66,7 +66,7 @@ impl Canvas {
         at
     }
 
-    /// Draws a box of lines `top` to `bottom`, the last not included, with a title in its edge.
+    /// Draws a box from line `top` to before line `bottom`, with a title in its upper edge.
     pub fn frame(&mut self, top: usize, bottom: usize, title: &str) {
         let columns = self.size.0;
         if bottom < top + 2 || columns < 2 {
@@ -121,17 +121,17 @@ impl Canvas {
     }
 }
 
-/// A terminal that belongs to a dashboard until this is dropped; then it is as it was before.
+/// A terminal that shows a dashboard. Dropping this restores the terminal.
 pub struct Screen {
     shown: Option<Canvas>,
 }
 
 impl Screen {
-    /// Takes the terminal.
+    /// Takes over the terminal.
     ///
     /// # Errors
     ///
-    /// If standard output is not a terminal.
+    /// Those of the system, for example if standard output is not a terminal.
     pub fn new() -> io::Result<Self> {
         terminal::enable_raw_mode()?;
         let screen = Self { shown: None };
@@ -139,11 +139,11 @@ impl Screen {
         Ok(screen)
     }
 
-    /// Shows what `draw` makes of an empty canvas of the terminal's size.
+    /// Draws on an empty canvas of the terminal's size, and shows it.
     ///
     /// # Errors
     ///
-    /// If the terminal has gone.
+    /// Those of the system, for example if the terminal has gone.
     pub fn show(&mut self, draw: impl FnOnce(&mut Canvas)) -> io::Result<()> {
         let (columns, lines) = terminal::size()?;
         let mut canvas = Canvas::new(columns.into(), lines.into());
@@ -156,7 +156,7 @@ impl Screen {
 
 impl Drop for Screen {
     fn drop(&mut self) {
-        // A terminal that has gone needs no tidying.
+        // If this fails, the terminal has gone and needs no restoring.
         let _ = execute!(io::stdout(), Show, LeaveAlternateScreen);
         let _ = terminal::disable_raw_mode();
     }

@@ -1,4 +1,4 @@
-//! `k1 monitor`: live figures of lamps, with their last ten minutes; by network, or by a cable.
+//! `k1 monitor`: live figures of lamps, with their last ten minutes; over the network or through a cable.
 
 mod canvas;
 mod screen;
@@ -18,19 +18,19 @@ use crate::lamps::{Address, Client, Trouble};
 use k1_host::Failure;
 use screen::Board;
 
-/// Pause between two looks at a lamp: it measures once a second.
+/// Pause between two looks. A lamp measures once a second.
 const PACE: Duration = Duration::from_secs(1);
 
 /// News of a lamp.
 #[derive(Debug)]
 struct News {
-    /// Which one, by its place in the list.
+    /// Index of the lamp in the list.
     lamp: usize,
     /// Figures, or why there are none.
     what: Result<Reading, String>,
 }
 
-/// Asks a lamp once a second, until nobody listens.
+/// Asks a lamp once a second, until the receiver is gone.
 fn ask(lamp: usize, address: &Address, news: &Sender<News>) {
     let client = Client::new(address.clone());
     let look = || -> Result<Reading, Trouble> {
@@ -47,16 +47,16 @@ fn ask(lamp: usize, address: &Address, news: &Sender<News>) {
     }
 }
 
-/// Reads the lines of a lamp's console, until it ends or nobody listens.
+/// Reads the lines of a lamp's console, until it ends or the receiver is gone.
 fn read(lamp: usize, console: impl BufRead, news: &Sender<News>) {
     let mut reading = Reading::default();
     for line in k1_host::foreign::lines(console) {
         let line = match line {
             Ok(line) => line,
-            // A quiet cable has not ended.
+            // A quiet cable is not an error.
             Err(e) if e.kind() == std::io::ErrorKind::TimedOut => continue,
             Err(e) => {
-                let _ = news.send(News { lamp, what: Err(format!("the cable's end: {e}")) });
+                let _ = news.send(News { lamp, what: Err(format!("the cable failed: {e}")) });
                 return;
             }
         };
@@ -64,7 +64,8 @@ fn read(lamp: usize, console: impl BufRead, news: &Sender<News>) {
             Some(Said::Error(error)) => Err(format!("it says: {error}")),
             Some(Said::Figures(figures)) => {
                 reading.take(figures);
-                // The light's line begins a second's lines, the memory's ends them.
+                // The line with the light's figures is the first of a second, and the line with the memory's figures
+                // the last.
                 if !line.starts_with("[MEMORY]") {
                     continue;
                 }
@@ -79,7 +80,7 @@ fn read(lamp: usize, console: impl BufRead, news: &Sender<News>) {
     let _ = news.send(News { lamp, what: Err("the console has ended".into()) });
 }
 
-/// Starts whoever brings news; the lamps' names.
+/// Starts the threads that send news; returns the lamps' names.
 fn start(args: &MonitorArgs) -> Result<(Vec<String>, Receiver<News>), Failure> {
     let (sender, receiver) = channel();
     if let Some(port) = &args.serial {
@@ -106,14 +107,14 @@ fn start(args: &MonitorArgs) -> Result<(Vec<String>, Receiver<News>), Failure> {
     Ok((labels, receiver))
 }
 
-/// Watches lamps until it is told to end.
+/// Watches lamps until the user ends it or the time is over.
 pub fn monitor(args: &MonitorArgs) -> Result<(), Failure> {
     let (labels, news) = start(args)?;
     let until = args.duration.map(|s| Instant::now() + Duration::from_secs_f64(s));
     if args.json { lines(&labels, &news, until) } else { dashboard(&labels, &news, until) }
 }
 
-/// A line of JSON for each piece of news.
+/// Prints a line of JSON for each piece of news.
 fn lines(labels: &[String], news: &Receiver<News>, until: Option<Instant>) -> Result<(), Failure> {
     let began = Instant::now();
     let (mut good, mut last) = (0_u64, None);
@@ -144,7 +145,7 @@ fn lines(labels: &[String], news: &Receiver<News>, until: Option<Instant>) -> Re
     }
 }
 
-/// The dashboard, until `q`, Ctrl-C or the end of the time.
+/// Shows the dashboard until `q`, Ctrl-C or the end of the time.
 fn dashboard(labels: &[String], news: &Receiver<News>, until: Option<Instant>) -> Result<(), Failure> {
     let began = Instant::now();
     let mut board = Board::new(labels);

@@ -1,4 +1,4 @@
-//! The dashboard as a picture: pure, so that tests draw it on a terminal that is none.
+//! Draws the dashboard on a canvas, without a terminal, so that tests can read it.
 
 use std::collections::VecDeque;
 
@@ -7,18 +7,18 @@ use k1_device::harmless::harmless;
 use super::canvas::{Canvas, Ink};
 use crate::lamps::figures::{FIGURES, Figure, Reading};
 
-/// Seconds of the past that are shown.
+/// Seconds of the past to show.
 const PAST: f64 = 600.0;
-/// Steps of a small graph.
+/// Characters of a small graph, from low to high.
 const STEPS: [char; 8] = ['▁', '▂', '▃', '▄', '▅', '▆', '▇', '█'];
-/// Columns that the least and the most of the past take.
+/// Columns for the lowest and highest value of the past.
 const RANGE: usize = 22;
-/// Columns of a window from which on there is room for them.
+/// Width of the window, in columns, from which these columns are shown.
 const WIDE: usize = 100;
-/// Seconds of silence after which a lamp is not live.
+/// Seconds without figures after which a lamp is not live.
 const STALE: f64 = 5.0;
 
-/// What is known of a lamp.
+/// What the dashboard knows of a lamp.
 #[derive(Debug)]
 struct Lamp {
     label: String,
@@ -26,7 +26,7 @@ struct Lamp {
     trouble: Option<String>,
 }
 
-/// What the dashboard shows.
+/// Content of the dashboard.
 #[derive(Debug)]
 pub struct Board {
     lamps: Vec<Lamp>,
@@ -34,7 +34,7 @@ pub struct Board {
     now: f64,
 }
 
-/// A part of the past as one column: the mean of a figure in it, and whether it was ever beyond its limit.
+/// A part of the past as one column: the mean of a figure in it, and whether the figure was ever beyond its limit.
 #[derive(Clone, Copy, Debug, PartialEq)]
 struct Bucket {
     mean: f64,
@@ -45,11 +45,11 @@ fn ink(is_over: bool) -> Ink {
     if is_over { Ink::Red } else { Ink::Green }
 }
 
-/// Text in parts that look different.
+/// Text in parts with different looks.
 type Parts = Vec<(String, Ink)>;
 
 impl Board {
-    /// Lamps that have said nothing yet.
+    /// A dashboard for lamps that have not sent any figures yet.
     pub fn new(labels: &[String]) -> Self {
         let lamp = |label: &String| Lamp {
             label: harmless(label).into_owned(),
@@ -59,7 +59,7 @@ impl Board {
         Self { lamps: labels.iter().map(lamp).collect(), selected: 0, now: 0.0 }
     }
 
-    /// Takes news of a lamp at a time in seconds.
+    /// Takes news of a lamp; `at` is the time in seconds.
     pub fn take(&mut self, lamp: usize, at: f64, what: Result<Reading, String>) {
         self.now = self.now.max(at);
         let Some(lamp) = self.lamps.get_mut(lamp) else { return };
@@ -80,12 +80,12 @@ impl Board {
         self.selected = self.selected.saturating_add_signed(by).min(self.lamps.len().saturating_sub(1));
     }
 
-    /// Draws everything.
+    /// Draws the dashboard.
     pub fn draw(&self, canvas: &mut Canvas) {
         let (columns, lines) = canvas.size;
         let inside = columns.saturating_sub(2);
         let foot = lines.saturating_sub(1);
-        // The figures keep four lines, as long as there are as many.
+        // Keeps four lines for the figures, if the window has that many.
         let list = (self.lamps.len() + 2).min(foot.saturating_sub(4));
         canvas.frame(0, list, " lamps ");
         for (i, lamp) in self.lamps.iter().enumerate().take(list.saturating_sub(2)) {
@@ -97,7 +97,7 @@ impl Board {
         if let Some(lamp) = self.lamps.get(self.selected) {
             canvas.frame(list, foot, &format!(" {} ", lamp.label));
             let range = if columns >= WIDE { RANGE } else { 0 };
-            // Name, value, limit, borders and gaps take 57 columns; the past has the rest.
+            // Name, value, limit, borders and gaps take 57 columns; the past gets the rest.
             let past = columns.saturating_sub(57 + range).max(8);
             let widths = [22, 14, 12, range, past];
             let head = ["figure", "now", "limit", "least … most", "the last ten minutes"];
@@ -118,12 +118,12 @@ impl Board {
         canvas.text(0, foot, columns, "↑ ↓ choose a lamp · q ends · red: beyond the limit", Ink::Plain);
     }
 
-    /// How a lamp is, in a few words.
+    /// State of a lamp in a few words.
     fn state(&self, lamp: &Lamp) -> (String, Ink) {
         let newest = lamp.past.back().filter(|(t, _)| self.now - t < STALE);
         match (&lamp.trouble, newest) {
             (Some(trouble), _) => (trouble.clone(), Ink::Red),
-            (None, None) => ("nothing has come yet".into(), Ink::Yellow),
+            (None, None) => ("no figures yet".into(), Ink::Yellow),
             (None, Some((_, reading))) => {
                 let over = reading.over();
                 match over.is_empty() {
@@ -134,7 +134,7 @@ impl Board {
         }
     }
 
-    /// The row of a figure; none if it was never measured.
+    /// The row of a figure; `None` if it was never measured.
     fn row(&self, lamp: &Lamp, figure: &Figure, columns: usize) -> Option<[Parts; 5]> {
         let (_, newest) = lamp.past.back()?;
         let buckets = self.buckets(lamp, figure, columns);
@@ -174,12 +174,12 @@ impl Board {
     }
 }
 
-/// The least and the most.
+/// The lowest and the highest value.
 fn extent(values: impl Iterator<Item = f64>) -> (f64, f64) {
     values.fold((f64::MAX, f64::MIN), |(least, most), x| (least.min(x), most.max(x)))
 }
 
-/// A small graph, from its own least to its own most; what was beyond the limit is red.
+/// A small graph from its own lowest to its own highest value. Parts beyond the limit are red.
 fn graph(buckets: &[Option<Bucket>]) -> Parts {
     let (least, most) = extent(buckets.iter().flatten().map(|b| b.mean));
     let part = |bucket: &Option<Bucket>| match bucket {
@@ -213,7 +213,7 @@ mod tests {
     fn a_dashboard_shows_what_came_and_marks_what_is_beyond() {
         let mut board = Board::new(&["shelf".into(), "desk".into()]);
         let (empty, _) = drawn(&board);
-        assert!(empty.contains("nothing has come yet") && !empty.contains("frames"), "{empty}");
+        assert!(empty.contains("no figures yet") && !empty.contains("frames"), "{empty}");
         for second in 0..700 {
             let fps = if (300..320).contains(&second) { 60.0 } else { 175.0 };
             board.take(0, f64::from(second), Ok(reading(fps)));
@@ -237,12 +237,12 @@ mod tests {
         assert!(drawn(&board).0.contains("▸ desk"));
         board.select(-9);
         assert!(drawn(&board).0.contains("▸ shelf"));
-        // Whatever a lamp calls itself and says.
+        // A lamp may have any name and send any text.
         let mut hostile = Board::new(&["a\x1b[2J\u{202e}".into()]);
         hostile.take(0, 1.0, Err("b\x1b]0;title\x07\nforged".into()));
         let (text, _) = drawn(&hostile);
         assert!(text.contains("a\\u{1b}[2J\\u{202e}  b\\u{1b}]0;title\\u{7}\\u{a}forged"), "{text}");
-        // However small the window is.
+        // The window may be very small.
         for (w, h) in [(0, 0), (1, 1), (2, 3), (20, 5), (60, 12), (300, 100)] {
             board.draw(&mut Canvas::new(w, h));
         }

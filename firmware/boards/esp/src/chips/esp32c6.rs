@@ -2,16 +2,12 @@
 //! hop nor every frame; see [`real_time`](crate::real_time) for how it shares what it has.
 
 use esp_hal::gpio::Pin;
-use esp_hal::peripherals::{DMA_CH0, DMA_CH1, Peripherals};
+use esp_hal::peripherals::Peripherals;
 
 use crate::{Parts, microphone, strip};
 
 /// Name of the board.
 pub const BOARD: &str = "esp32c6";
-/// DMA channel of the strip.
-pub type StripDma = DMA_CH0<'static>;
-/// DMA channel of the microphone.
-pub type MicrophoneDma = DMA_CH1<'static>;
 
 /// Bytes of ordinary memory that the heap has.
 pub const ORDINARY_HEAP: usize = 76 * 1024;

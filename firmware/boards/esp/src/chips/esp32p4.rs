@@ -2,16 +2,12 @@
 //! PHY gives the clock.
 
 use esp_hal::gpio::Pin;
-use esp_hal::peripherals::{DMA_AXI_CH0, DMA_CH0, Peripherals};
+use esp_hal::peripherals::Peripherals;
 
 use crate::{Parts, microphone, network, real_time, strip};
 
 /// Name of the board.
 pub const BOARD: &str = "esp32p4";
-/// DMA channel of the strip.
-pub type StripDma = DMA_AXI_CH0<'static>;
-/// DMA channel of the microphone.
-pub type MicrophoneDma = DMA_CH0<'static>;
 
 /// Bytes of ordinary memory that the heap has.
 pub const ORDINARY_HEAP: usize = 32 * 1024;

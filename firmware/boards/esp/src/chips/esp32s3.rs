@@ -1,16 +1,12 @@
 //! ESP32-S3: the K1. Core 0 shows, core 1 hears; microphone and strip are where they are in the lamps in the field.
 
 use esp_hal::gpio::Pin;
-use esp_hal::peripherals::{DMA_CH0, DMA_CH1, Peripherals};
+use esp_hal::peripherals::Peripherals;
 
 use crate::{Parts, microphone, strip};
 
 /// Name of the board.
 pub const BOARD: &str = "esp32s3";
-/// DMA channel of the strip.
-pub type StripDma = DMA_CH0<'static>;
-/// DMA channel of the microphone.
-pub type MicrophoneDma = DMA_CH1<'static>;
 
 /// Bytes of ordinary memory that the heap has.
 pub const ORDINARY_HEAP: usize = 0;

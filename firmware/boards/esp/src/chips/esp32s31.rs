@@ -1,14 +1,12 @@
 //! ESP32-S31: two cores and Wi-Fi. Its I²S has no driver yet, so the ear hears sound from the network.
 
 use esp_hal::gpio::Pin;
-use esp_hal::peripherals::{DMA_AXI_CH0, Peripherals};
+use esp_hal::peripherals::Peripherals;
 
 use crate::{Parts, real_time, strip};
 
 /// Name of the board.
 pub const BOARD: &str = "esp32s31";
-/// DMA channel of the strip.
-pub type StripDma = DMA_AXI_CH0<'static>;
 
 /// Bytes of ordinary memory that the heap has.
 pub const ORDINARY_HEAP: usize = 68 * 1024;
