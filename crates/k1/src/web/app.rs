@@ -98,7 +98,7 @@ impl App {
         self.admission.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
-    /// Prints a line about wrong tokens, at most [`MOST_LINES`] between two calls of [`App::unsaid_lines`], so that a
+    /// Prints a line about wrong tokens, at most `MOST_LINES` between two calls of [`App::unsaid_lines`], so that a
     /// sender of many wrong tokens does not fill the console.
     pub fn say_of_guesses(&self, line: impl std::fmt::Display) {
         if self.lines.fetch_add(1, Relaxed) < MOST_LINES {
