@@ -1,4 +1,4 @@
-//! What must not stand in a source: a credential, and `unsafe` outside the hand-off.
+//! Searches the sources for credentials, and for `unsafe` outside the hand-off.
 
 use std::path::Path;
 use std::sync::LazyLock;
@@ -7,9 +7,9 @@ use regex::Regex;
 
 use crate::files;
 
-/// Where credentials are looked for.
+/// Endings of the files that are searched for credentials.
 const SECRET_ENDINGS: [&str; 9] = [".rs", ".toml", ".js", ".html", ".css", ".md", ".yml", ".json", ".sh"];
-/// The one room whose library may be unsafe.
+/// The only library that may contain `unsafe`.
 const UNSAFE_ROOM: &str = "crates/k1-handoff";
 
 static SECRET: LazyLock<Regex> =
@@ -21,10 +21,10 @@ fn pattern(text: &str) -> Regex {
     Regex::new(text).expect("a pattern of this file")
 }
 
-/// `cargo xtask audit`.
+/// The command `cargo xtask audit`.
 ///
 /// # Errors
-/// Each place, a line each.
+/// A line for each place.
 pub fn audit() -> Result<(), String> {
     let (mut found, mut read) = (Vec::new(), 0);
     for file in files::ending_in(&SECRET_ENDINGS)? {
@@ -34,11 +34,11 @@ pub fn audit() -> Result<(), String> {
             in_text(&file, &text).map(|(number, what)| format!("{}:{number}: {what}", file.display())),
         );
     }
-    println!("{read} files hold no credential, and none outside {UNSAFE_ROOM} is unsafe");
+    println!("{read} files contain no credential and, outside {UNSAFE_ROOM}, no unsafe code");
     if found.is_empty() { Ok(()) } else { Err(found.join("\n")) }
 }
 
-/// Lines, by their numbers, that must not stand in a file.
+/// The forbidden lines of a file: line number and reason.
 fn in_text<'a>(file: &Path, text: &'a str) -> impl Iterator<Item = (usize, &'static str)> + use<'a> {
     let is_searched = ["crates", "firmware", "web", "xtask"].iter().any(|room| file.starts_with(room));
     let is_safe_room = file.extension().is_some_and(|e| e == "rs")
@@ -49,9 +49,9 @@ fn in_text<'a>(file: &Path, text: &'a str) -> impl Iterator<Item = (usize, &'sta
         if is_searched && SECRET.is_match(line) {
             return Some((number, "this looks like a credential"));
         }
-        // In a comment, and inside a text of this file's own tests, it is a word.
+        // In comments, `unsafe` is only a word.
         let code = line.split("//").next().unwrap_or_default();
-        (is_safe_room && NOT_SAFE.is_match(code)).then_some((number, "unsafe stands outside k1-handoff"))
+        (is_safe_room && NOT_SAFE.is_match(code)).then_some((number, "unsafe is allowed in k1-handoff only"))
     })
 }
 

@@ -1,12 +1,12 @@
-//! The project's own files, as they lie in the checkout: without what is built, and without asking git, which a stranger's
-//! copy may not have.
+//! The project's own files in the checkout, without build results. This does not ask git, because a copy of the sources
+//! may have no repository.
 
 use std::path::{Path, PathBuf};
 
-/// Folders that are not the project's text: what is built, and inputs of fuzzers.
+/// Folders that are left out: build results and fuzzers' inputs.
 const LEFT_OUT: [&str; 4] = ["target", ".git", "corpus", "artifacts"];
 
-/// All files whose names end in one of `endings`, relative to the checkout and in order.
+/// All files whose names end in one of `endings`, with paths relative to the checkout, sorted.
 ///
 /// # Errors
 /// A sentence, if a folder cannot be read.
@@ -17,7 +17,7 @@ pub fn ending_in(endings: &[&str]) -> Result<Vec<PathBuf>, String> {
     Ok(all)
 }
 
-/// The text of one of them.
+/// The text of a file of the project.
 ///
 /// # Errors
 /// A sentence, if it cannot be read.

@@ -1,4 +1,4 @@
-//! Builds firmware and holds its sizes and its instructions against `budgets.toml`.
+//! Builds firmware and compares its sizes and instructions with `budgets.toml`.
 
 use std::collections::BTreeMap;
 use std::path::{Path, PathBuf};
@@ -8,7 +8,7 @@ use serde::Deserialize;
 
 use crate::{root, said};
 
-/// `[lamp]` of `budgets.toml`.
+/// The table `[lamp]` of `budgets.toml`.
 #[derive(Deserialize)]
 pub struct Budget {
     slot_bytes: u64,
@@ -18,14 +18,14 @@ pub struct Budget {
     instructions: BTreeMap<String, u64>,
 }
 
-/// What a board may take at most, in percent.
+/// The limits of a board, in percent.
 #[derive(Deserialize)]
 struct Most {
     flash: f64,
     ram: f64,
 }
 
-/// Boards that this builds; the K1's own, esp32s3, wants a compiler of its own and is checked instead.
+/// All boards. The K1's own chip, esp32s3, needs a compiler of its own, so it is only checked.
 const BOARDS: [&str; 5] = ["virt", "esp32p4", "esp32c6", "esp32s31", "esp32s3"];
 
 /// Builds the named boards, or all of them.
@@ -37,14 +37,14 @@ pub fn build(names: &[&str]) -> Result<(), String> {
     let budget = crate::read_budgets()?.lamp;
     let wanted = |board: &&str| names.is_empty() || names.contains(board);
     std::thread::scope(|scope| {
-        // In a folder of its own, it fills the core that the last step of each build leaves idle.
+        // The check has a build folder of its own, so it can use the core that the last step of each build leaves idle.
         let s3 = Some("esp32s3").filter(wanted).map(|_| scope.spawn(check_s3));
         let built = BOARDS.into_iter().filter(wanted).try_for_each(|board| match board {
             "virt" => virt(&budget),
             "esp32s3" => Ok(()),
             chip => esp(chip, &budget),
         });
-        let checked = s3.map_or(Ok(()), |s3| s3.join().unwrap_or_else(|_| Err("the check fell over".into())));
+        let checked = s3.map_or(Ok(()), |s3| s3.join().unwrap_or_else(|_| Err("the check panicked".into())));
         built.and(checked)
     })
 }
@@ -61,19 +61,19 @@ fn virt(budget: &Budget) -> Result<(), String> {
     instructions(budget)
 }
 
-/// Builds the virtual lamp with a mutant of the hand-off, for the test that finds it out. In a folder of its own, so that
-/// nobody takes it for the right one.
+/// Builds the virtual lamp with a broken hand-off, for the test that must detect it. Uses a folder of its own, so that
+/// nobody mistakes it for the real lamp.
 pub fn broken() -> Result<(), String> {
     let build =
         ["cargo", "build", "--release", "-p", "k1-virt", "--bin", "lamp", "--target-dir", "target/broken"];
-    // What is set here replaces what the folder sets.
+    // This replaces the flags in the folder's own configuration.
     let flags = r#"--cfg sha2_backend_soft="compact" --cfg k1_broken_ring"#;
     run(nightly().args(build).env("RUSTFLAGS", flags).current_dir(root().join("firmware")))?;
     let program = root().join("firmware/target/broken/riscv32imafc-unknown-none-elf/release/lamp");
     flatten(&program, &program.with_extension("bin"))
 }
 
-/// Writes what a program is in memory to a file: what a slot holds.
+/// Writes a program's image in memory to a file, in the form in which a slot holds it.
 fn flatten(program: &Path, to: &Path) -> Result<(), String> {
     use object::read::elf::{ElfFile32, ProgramHeader};
     let wrong = |e: &dyn std::fmt::Display| format!("{}: {e}", program.display());
@@ -96,14 +96,14 @@ fn flatten(program: &Path, to: &Path) -> Result<(), String> {
     std::fs::write(to, flat).map_err(|e| format!("{}: {e}", to.display()))
 }
 
-/// Builds the firmware of a RISC-V chip. They share a folder, because they share most of what is built for them.
+/// Builds the firmware of a RISC-V chip. These chips share a build folder, because they share most crates.
 fn esp(chip: &str, budget: &Budget) -> Result<(), String> {
     let target =
         if chip == "esp32c6" { "riscv32imac-unknown-none-elf" } else { "riscv32imafc-unknown-none-elf" };
     let place = root().join("firmware/boards/esp");
     let build = ["cargo", "build", "--release", "--features", chip, "--target", target];
     run(nightly().args(build).current_dir(&place))?;
-    // The next chip's takes its place.
+    // The next chip's build overwrites this program.
     let built = place.join("target").join(target).join("release/lamp");
     let program = place.join("target").join(chip).with_extension("elf");
     std::fs::copy(&built, &program).map_err(|e| format!("{}: {e}", program.display()))?;
@@ -115,16 +115,16 @@ fn esp(chip: &str, budget: &Budget) -> Result<(), String> {
 fn check_s3() -> Result<(), String> {
     let place = root().join("firmware/boards/esp");
     run(nightly().args(["sh", "s3-check/run"]).current_dir(&place))?;
-    println!("esp32s3: types, borrows and lints are right; not linked, not run");
+    println!("esp32s3: types, borrows and lints are correct; not linked, not run");
     Ok(())
 }
 
-/// What `cargo xtask firmware virt` has built.
+/// The path of a program that `cargo xtask firmware virt` built.
 fn built(name: &str) -> PathBuf {
     root().join("firmware/target/riscv32imafc-unknown-none-elf/release").join(name)
 }
 
-/// The nightly toolchain, free of what this cargo has set for its own.
+/// A command that uses the nightly toolchain, without the variables that this program's cargo has set.
 pub fn nightly() -> Command {
     let mut command = Command::new("rustup");
     command.args(["run", "nightly"]);
@@ -141,7 +141,7 @@ fn run(command: &mut Command) -> Result<(), String> {
     if status.success() { Ok(()) } else { Err(format!("{command:?} failed")) }
 }
 
-/// The standard library's source, of which `core` and `alloc` are built for the boards.
+/// Makes sure that the standard library's source is there, because `core` and `alloc` are built for the boards.
 fn standard_library() -> Result<(), String> {
     let sysroot = said(nightly().args(["rustc", "--print", "sysroot"]))
         .map_err(|_| "the boards need a nightly toolchain: rustup toolchain install nightly".to_owned())?;
@@ -156,14 +156,14 @@ fn standard_library() -> Result<(), String> {
     if run(added).is_ok() && place.exists() {
         return Ok(());
     }
-    // Where rustup's server cannot be reached, Debian has the same source.
+    // If rustup's server cannot be reached, Debian has the same source.
     run(Command::new("sh").arg(root().join("xtask/rust-src")).arg(sysroot.trim()))
 }
 
-/// Sections that are RAM from the start on.
+/// Sections that occupy RAM from the start.
 const RAM: &[&str] = &[".data", ".bss"];
 
-/// Bytes that a program stores and bytes of its static RAM, by the sections of its file.
+/// The size of a program in flash and its static RAM, in bytes, from the sections of its file.
 fn sections(program: &Path) -> Result<(u64, u64), String> {
     let table = said(Command::new("size").args(["-A", "-d"]).arg(program))?;
     let symbols = said(Command::new("nm").args(["-S", "-C", "--defined-only"]).arg(program))?;
@@ -176,7 +176,7 @@ fn sections(program: &Path) -> Result<(u64, u64), String> {
         .collect();
     let those =
         |of: &'static [&str]| parts.iter().filter(move |(name, ..)| of.iter().any(|s| name.starts_with(s)));
-    // A heap is memory that is left, not memory that is used; what the bootloader leaves to it is in neither sum.
+    // The heap is free memory, so it does not count; memory that the bootloader leaves to it is in neither sum.
     let in_ram = |at: u64| those(RAM).any(|(_, size, from)| (*from..from + size).contains(&at));
     let heaps: u64 = symbols
         .lines()
@@ -191,12 +191,12 @@ fn sections(program: &Path) -> Result<(u64, u64), String> {
     Ok((sum(&[".text", ".rodata", ".data"]), sum(RAM) - heaps))
 }
 
-/// Prints what a board costs; fails when it is over budget.
+/// Prints a board's sizes, and fails if one is over budget.
 fn hold(board: &str, flash: u64, ram: u64, budget: &Budget) -> Result<(), String> {
     let percent = |bytes: u64, of: u64| 100.0 * bytes as f64 / of as f64;
     let (f, r) = (percent(flash, budget.slot_bytes), percent(ram, budget.ram_bytes));
     let Most { flash: flash_max, ram: ram_max } =
-        budget.most.get(board).ok_or_else(|| format!("budgets.toml says nothing of {board}"))?;
+        budget.most.get(board).ok_or_else(|| format!("budgets.toml has no limits for {board}"))?;
     println!("{board}: flash {flash} B, {f:.1} % of a slot (at most {flash_max})");
     println!("{board}: static RAM {ram} B, {r:.1} % of {} B (at most {ram_max})", budget.ram_bytes);
     if f > *flash_max || r > *ram_max {
@@ -205,7 +205,7 @@ fn hold(board: &str, flash: u64, ram: u64, budget: &Budget) -> Result<(), String
     Ok(())
 }
 
-/// Instructions of each hop and frame on the 32-bit machine, counted on one hart.
+/// Counts the instructions of each hop and frame on the 32-bit machine, on one hart, and compares them with the budget.
 fn instructions(budget: &Budget) -> Result<(), String> {
     let folder = root().join("target/proof");
     std::fs::create_dir_all(&folder).map_err(|e| e.to_string())?;
@@ -245,10 +245,10 @@ fn instructions(budget: &Budget) -> Result<(), String> {
         );
         over |= is_over;
     }
-    if over { Err("instructions are over budget, or none are recorded".into()) } else { Ok(()) }
+    if over { Err("instructions are over budget or not recorded".into()) } else { Ok(()) }
 }
 
-/// Ten seconds of something like music, the same every time: a beat at 120 BPM over a chord, with noise.
+/// Ten seconds of simple music, the same every time: a beat at 120 BPM over a chord, with noise.
 fn music() -> Vec<f32> {
     (0..160_000_u32)
         .map(|i| {

@@ -1,16 +1,16 @@
-//! Runs each fuzz target for some seconds, as cargo-fuzz would, which need not be installed for it.
+//! Runs each fuzz target for some seconds in the same way as cargo-fuzz, which need not be installed.
 
 use std::path::Path;
 use std::process::Command;
 
 use crate::{root, said};
 
-/// What cargo-fuzz passes to the compiler, without a sanitizer: the crates forbid what one would find.
+/// The compiler flags of cargo-fuzz, without a sanitizer: the crates forbid the code in which one would find errors.
 const FLAGS: &str = "-Cpasses=sancov-module -Cllvm-args=-sanitizer-coverage-level=4 \
     -Cllvm-args=-sanitizer-coverage-inline-8bit-counters -Cllvm-args=-sanitizer-coverage-pc-table \
     -Cllvm-args=-sanitizer-coverage-trace-compares -Cllvm-args=-simplifycfg-branch-fold-threshold=0 --cfg fuzzing";
 
-/// `cargo xtask fuzz [SECONDS]`.
+/// The command `cargo xtask fuzz [SECONDS]`.
 ///
 /// # Errors
 /// A sentence, if a target does not build, does not run, or finds something.
@@ -44,11 +44,11 @@ pub fn fuzz(seconds: &str) -> Result<(), String> {
 fn host() -> Result<String, String> {
     let text = said(crate::firmware::nightly().args(["rustc", "-vV"]))?;
     let host = text.lines().find_map(|l| l.strip_prefix("host: "));
-    host.map(str::to_owned).ok_or_else(|| "rustc does not say its host".into())
+    host.map(str::to_owned).ok_or_else(|| "rustc does not report its host".into())
 }
 
 fn run(program: &Path, place: &Path, name: &str, seconds: u32) -> Result<(), String> {
-    // What is found new goes to a folder of its own, so that a run changes nothing in the checkout.
+    // New inputs go to a temporary folder, so that a run changes nothing in the checkout.
     let scratch = std::env::temp_dir().join(format!("k1-fuzz-{name}-{}", std::process::id()));
     std::fs::create_dir_all(&scratch).map_err(|e| format!("{}: {e}", scratch.display()))?;
     let corpus = place.join("corpus").join(name);
@@ -69,11 +69,11 @@ fn run(program: &Path, place: &Path, name: &str, seconds: u32) -> Result<(), Str
     println!("{name}: {} runs", runs.unwrap_or(0));
     match runs {
         Some(n) if n > kept => Ok(()),
-        _ => Err(format!("{name} did not get beyond the {kept} inputs that are kept:\n{said}")),
+        _ => Err(format!("{name} did not get beyond the {kept} stored inputs:\n{said}")),
     }
 }
 
-/// How often a fuzzer called its target.
+/// Number of times that a fuzzer called its target, from its output.
 fn runs(said: &str) -> Option<u64> {
     let line = said.lines().rev().find(|l| l.starts_with("Done "))?;
     line.split(' ').nth(1)?.parse().ok()

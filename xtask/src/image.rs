@@ -12,8 +12,8 @@ use crate::root;
 /// revisions are different chips.
 const P4_REVISION: u16 = 300;
 
-/// Writes the image of `program` for a slot of the lamp's partition table next to it, as `.bin`, and returns its size
-/// in bytes. Fails if it does not fit the slot.
+/// Writes the image of `program` next to it, as `.bin`, and returns its size in bytes. Fails if the image does not fit
+/// a slot of the lamp's partition table.
 pub fn save(chip: &str, program: &Path) -> Result<u64, String> {
     let failed = |e: &dyn std::fmt::Display| format!("no image for {chip}: {e}");
     let target: Chip = chip.parse().map_err(|e| failed(&e))?;

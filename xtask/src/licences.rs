@@ -1,7 +1,7 @@
-//! What K1 is made of: licences, sources and versions of every crate in the lock file, against `deny.toml`.
+//! Compares the licences, sources and versions of all crates in the lock file with `deny.toml`.
 //!
-//! The file has the form of cargo-deny's, and cargo-deny reads it, too. This reads the part that decides here, because
-//! building cargo-deny takes longer than everything that it would tell.
+//! The file has cargo-deny's form, and cargo-deny reads it, too. This module reads only the rules that K1 needs,
+//! because building cargo-deny takes too long.
 
 use std::collections::BTreeMap;
 
@@ -10,7 +10,7 @@ use serde_json::Value;
 
 use crate::{cargo, root, said};
 
-/// `deny.toml`.
+/// The rules in `deny.toml`.
 #[derive(Deserialize)]
 struct Rules {
     licenses: Licenses,
@@ -25,7 +25,7 @@ struct Licenses {
 
 #[derive(Deserialize)]
 struct Bans {
-    /// Crates that may be there in two versions; each with the reason.
+    /// Crates that may be present in several versions, each with the reason.
     skip: Vec<Skip>,
 }
 
@@ -47,16 +47,16 @@ struct Crate {
     name: String,
     version: String,
     licence: String,
-    /// Empty for the project's own.
+    /// The crate's source; empty for the project's own crates.
     source: String,
-    /// The crates that use it, in order.
+    /// The crates that use it, sorted.
     users: Vec<String>,
 }
 
-/// `cargo xtask licences [--record]`.
+/// The command `cargo xtask licences [--record]`.
 ///
 /// # Errors
-/// Each crate that breaks a rule, a line each.
+/// A line for each broken rule.
 pub fn licences(record: bool) -> Result<(), String> {
     let path = root().join("deny.toml");
     let text = std::fs::read_to_string(&path).map_err(|e| format!("deny.toml: {e}"))?;
@@ -97,7 +97,7 @@ fn crates() -> Result<Vec<Crate>, String> {
     Ok(all)
 }
 
-/// `deny.toml` with a line for each crate that is there in more than one version: who uses which.
+/// `deny.toml` with a line for each crate that is present in more than one version, with the user of each version.
 fn recorded(text: &str, crates: &[Crate]) -> Result<String, String> {
     let (head, rest) = text.split_once("skip = [\n").ok_or("deny.toml has no `skip = [`")?;
     let (_, tail) = rest.split_once("]\n").ok_or("`skip` of deny.toml has no end")?;
@@ -111,7 +111,7 @@ fn recorded(text: &str, crates: &[Crate]) -> Result<String, String> {
     Ok(format!("{head}skip = [\n{lines}]\n{tail}"))
 }
 
-/// Crates in more than one version.
+/// The crates that are present in more than one version.
 fn duplicates(crates: &[Crate]) -> BTreeMap<&str, Vec<&str>> {
     let mut all: BTreeMap<&str, Vec<&str>> = BTreeMap::new();
     for one in crates {
@@ -137,20 +137,20 @@ fn judge(crates: &[Crate], rules: &Rules) -> Vec<String> {
     let skips = |name: &str| rules.bans.skip.iter().any(|s| s.name == name);
     for (name, versions) in duplicates.iter().filter(|(name, _)| !skips(name)) {
         wrong.push(format!(
-            "{name} is there as {}; take one of them away, or let it be: cargo xtask licences --record",
+            "{name} is present in versions {}; remove one, or allow both with cargo xtask licences --record",
             versions.join(" and ")
         ));
     }
     for skip in rules.bans.skip.iter().filter(|s| !duplicates.contains_key(s.name.as_str())) {
         wrong.push(format!(
-            "deny.toml lets {} be there twice, and it is not: cargo xtask licences --record",
+            "deny.toml allows two versions of {}, but there is only one: run cargo xtask licences --record",
             skip.name
         ));
     }
     wrong
 }
 
-/// True if an SPDX expression is met by the allowed licences. `OR` binds less than `AND`.
+/// True if the allowed licences satisfy an SPDX expression. `OR` binds less tightly than `AND`.
 fn allows(expression: &str, allowed: &[String]) -> bool {
     let spaced = expression.replace('(', " ( ").replace(')', " ) ").replace('/', " OR ");
     let words: Vec<_> = spaced.split_whitespace().collect();
@@ -184,7 +184,7 @@ fn single(words: &[&str], at: &mut usize, allowed: &[String]) -> bool {
         *at += 1;
         return met;
     }
-    // An exception only allows more.
+    // Skip an exception, because it only allows more.
     if words.get(*at) == Some(&"WITH") {
         *at += 2;
     }

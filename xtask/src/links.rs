@@ -1,5 +1,5 @@
-//! Links in the documentation: every relative link of a Markdown file and of a doc comment leads to a file, and every
-//! anchor to a heading. (Links between items of Rust are `cargo doc`'s.)
+//! Checks links in the documentation: every relative link in a Markdown file or a doc comment must lead to a file, and
+//! every anchor to a heading. (`cargo doc` checks links to Rust items.)
 
 use std::collections::BTreeSet;
 use std::path::Path;
@@ -9,13 +9,13 @@ use regex::Regex;
 
 use crate::files;
 
-/// The page that `cargo xtask measure` writes is checked in the place of what it is written from.
+/// The template of the page that `cargo xtask measure` writes. It is left out, because the page itself is checked.
 const TEMPLATE: &str = "measurements/page.md";
 
-/// `cargo xtask links`.
+/// The command `cargo xtask links`.
 ///
 /// # Errors
-/// Each link that leads nowhere, a line each.
+/// A line for each link that leads nowhere.
 pub fn links() -> Result<(), String> {
     let (mut broken, mut count) = (Vec::new(), 0);
     for file in files::ending_in(&[".md", ".rs"])? {
@@ -31,11 +31,11 @@ pub fn links() -> Result<(), String> {
             }
         }
     }
-    println!("{count} links lead to a file, and to a heading where they name one");
+    println!("{count} links lead to a file, and to a heading if they name one");
     if broken.is_empty() { Ok(()) } else { Err(broken.join("\n")) }
 }
 
-/// A Markdown file outside its blocks of code; the doc comments of a Rust file.
+/// The text of a Markdown file without its blocks of code, or the doc comments of a Rust file.
 fn prose(file: &Path, text: &str) -> String {
     let is_rust = file.extension().is_some_and(|e| e == "rs");
     let mut in_code = false;
@@ -64,20 +64,20 @@ fn pattern(text: &str) -> Regex {
     Regex::new(text).expect("a pattern of this file")
 }
 
-/// Where the links of a text lead.
+/// The targets of all links in a text.
 fn targets(prose: &str) -> Vec<String> {
     let prose = CODE.replace_all(prose, "code");
     LINKS.iter().flat_map(|link| link.captures_iter(&prose).map(|c| c[1].to_owned())).collect()
 }
 
-/// False for the web's, and for items of Rust.
+/// False for links to the web and to Rust items.
 fn is_ours(link: &str, is_rust: bool) -> bool {
     let elsewhere = ["http:", "https:", "mailto:", "data:"].iter().any(|scheme| link.starts_with(scheme));
     let is_path = link.contains('/') || link.ends_with(".md") || link.contains(".md#");
     !elsewhere && (!is_rust || is_path && !link.contains("::"))
 }
 
-/// Why a link of a file leads nowhere.
+/// The reason why a link of a file leads nowhere; `None` if it is valid.
 fn leads_nowhere(file: &Path, link: &str) -> Option<String> {
     let (path, anchor) = link.split_once('#').unwrap_or((link, ""));
     let folder = crate::root().join(file).parent().map(Path::to_owned).unwrap_or_default();
@@ -86,7 +86,7 @@ fn leads_nowhere(file: &Path, link: &str) -> Option<String> {
     if !there.exists() {
         return Some("there is no such file".into());
     }
-    // A line number is an anchor of its own kind.
+    // An anchor in a file that is not Markdown is a line number, which is not checked.
     let is_text = there.extension().is_some_and(|e| e == "md");
     if anchor.is_empty() || !is_text {
         return None;
@@ -96,7 +96,7 @@ fn leads_nowhere(file: &Path, link: &str) -> Option<String> {
     (!has).then(|| "there is no such heading".into())
 }
 
-/// The anchors that GitHub makes of a text's headings.
+/// The anchors that GitHub generates for a text's headings.
 fn anchors(prose: &str) -> BTreeSet<String> {
     let mut all = BTreeSet::new();
     for line in prose.lines().filter(|l| l.starts_with('#')) {
@@ -104,7 +104,7 @@ fn anchors(prose: &str) -> BTreeSet<String> {
         if !heading.starts_with(' ') {
             continue;
         }
-        // Of a link the text counts.
+        // For a link in a heading, only its text counts.
         let mut plain = heading.trim().to_lowercase();
         while let (Some(middle), true) = (plain.find("]("), plain.contains('[')) {
             let end = plain[middle..].find(')').map_or(plain.len(), |n| middle + n + 1);

@@ -30,12 +30,12 @@ cargo xtask tests bare|required|lamp          the tests as a stage of the gate r
 cargo xtask budgets [--without-instructions]   page weight and instructions against budgets.toml
 cargo xtask pictures                          render docs/patterns and the golden frames anew
 cargo xtask ear [--record]                    how well the ear hears synthetic music, against budgets.toml
-cargo xtask ear --corpus DIR [--events DIR]   the same of annotated music; what was heard goes to the second folder
-cargo xtask ear --corpus DIR --peers DIR      what other trackers have heard of it (xtask/peers/beats.py), a row for each
+cargo xtask ear --corpus DIR [--events DIR]   the same for annotated music; the results go to the second folder
+cargo xtask ear --corpus DIR --peers DIR      the same for other trackers (xtask/peers/beats.py), a row for each
 cargo xtask ear --corpus DIR --faults         the same through bad microphones, a row for each fault (minutes)
-cargo xtask firmware [BOARD...]               build the lamp's firmware and its images, hold them against budgets.toml
-cargo xtask measure [NAME...|all]             run what prints the figures of docs/measurements.md, and write it
-cargo xtask broken                            build the virtual lamp with a broken hand-off, for a test to find out";
+cargo xtask firmware [BOARD...]               build the lamp's firmware and images, and compare them with budgets.toml
+cargo xtask measure [NAME...|all]             run the commands that print the figures, and write docs/measurements.md
+cargo xtask broken                            build the virtual lamp with a broken hand-off, which a test must detect";
 
 fn main() -> ExitCode {
     let args: Vec<String> = std::env::args().skip(1).collect();
@@ -77,7 +77,8 @@ fn main() -> ExitCode {
     }
 }
 
-/// The checkout that this runs in. (It may have been compiled in another: one folder of built things serves all.)
+/// The root of the checkout in which this runs. (It may have been compiled in another one, because checkouts may share
+/// a build folder.)
 fn root() -> PathBuf {
     let here = std::env::current_dir().unwrap_or_default();
     here.ancestors().find(|at| at.join("budgets.toml").exists()).unwrap_or(&here).to_owned()
@@ -89,10 +90,10 @@ fn cargo() -> Command {
     cargo
 }
 
-/// What a command prints.
+/// The standard output of a command.
 ///
 /// # Errors
-/// A sentence, if it cannot be run or fails: with what it said of it.
+/// A sentence with the command's error output, if it cannot be run or fails.
 fn said(command: &mut Command) -> Result<String, String> {
     let out = command.output().map_err(|e| format!("{command:?}: {e}"))?;
     if out.status.success() {
@@ -101,7 +102,7 @@ fn said(command: &mut Command) -> Result<String, String> {
     Err(format!("{command:?} failed: {}", String::from_utf8_lossy(&out.stderr)))
 }
 
-/// `budgets.toml`.
+/// The content of `budgets.toml`.
 #[derive(Deserialize)]
 struct Budgets {
     page: Page,
@@ -135,7 +136,7 @@ fn read_budgets() -> Result<Budgets, String> {
     toml::from_str(&text).map_err(|e| format!("budgets.toml: {e}"))
 }
 
-/// Fails when something costs more than it may.
+/// Measures the page and the instructions, and fails if a limit is exceeded.
 fn budgets(with_instructions: bool) -> Result<(), String> {
     let budgets = read_budgets()?;
     let mut over = Vec::new();
@@ -143,7 +144,7 @@ fn budgets(with_instructions: bool) -> Result<(), String> {
     let mut bytes = 0;
     for file in std::fs::read_dir(root().join("web")).map_err(|e| format!("web: {e}"))? {
         let file = file.map_err(|e| format!("web: {e}"))?;
-        // The rest makes a crate of it.
+        // The other files only make it a crate.
         if file
             .path()
             .extension()
@@ -195,12 +196,12 @@ fn budgets(with_instructions: bool) -> Result<(), String> {
     if over.is_empty() { Ok(()) } else { Err(over.join("; ")) }
 }
 
-/// Renders what the golden test compares with.
+/// Renders the pictures and the frames with which the golden test compares.
 fn pictures() -> Result<(), String> {
     let status = cargo()
         .args(["test", "--quiet", "-p", "k1", "--test", "golden"])
         .env("K1_BLESS", "1")
         .status()
         .map_err(|e| format!("cargo test: {e}"))?;
-    if status.success() { Ok(()) } else { Err("the golden test could not write its pictures".into()) }
+    if status.success() { Ok(()) } else { Err("the golden test cannot write its pictures".into()) }
 }

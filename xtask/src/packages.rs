@@ -1,13 +1,13 @@
-//! Packs the crates that could be published, as crates.io would take them.
+//! Packs the crates that could be published, in the form that crates.io accepts.
 
 use serde_json::Value;
 
 use crate::{cargo, said};
 
-/// `cargo xtask packages`.
+/// The command `cargo xtask packages`.
 ///
 /// # Errors
-/// A sentence, if a crate cannot be packed, or no crate may be published.
+/// A sentence, if a crate cannot be packed, or if all crates forbid publishing.
 pub fn packages() -> Result<(), String> {
     let text = said(cargo().args(["metadata", "--no-deps", "--format-version", "1"]))?;
     let metadata: Value = serde_json::from_str(&text).map_err(|e| format!("cargo metadata: {e}"))?;
@@ -28,7 +28,7 @@ pub fn packages() -> Result<(), String> {
     Ok(())
 }
 
-/// The names of the crates that do not forbid it.
+/// The names of the crates that do not forbid publishing.
 fn publishable(metadata: &Value) -> Vec<&str> {
     let packages = metadata["packages"].as_array().into_iter().flatten();
     packages.filter(|p| p["publish"] != serde_json::json!([])).filter_map(|p| p["name"].as_str()).collect()

@@ -1,6 +1,6 @@
-//! The worked examples of CONTRIBUTING.md still fit the sources, and what they make of them works.
+//! The worked examples of CONTRIBUTING.md still apply to the sources, and the changed sources work.
 //!
-//! A block of `rust` or `diff` changes the file that was named last before it.
+//! A block of `rust` or `diff` changes the last file named before it.
 
 use std::path::{Path, PathBuf};
 use std::process::Command;
@@ -39,7 +39,7 @@ fn changes(guide: &str) -> Vec<Change> {
     changes
 }
 
-/// A source as a change leaves it.
+/// A source after a change.
 fn changed(source: &str, change: &Change) -> Result<String, String> {
     let wrong = |why: &str| Err(format!("{}: {why}:\n{}", change.file, change.text));
     let (mut before, mut after) = (String::new(), String::new());
@@ -55,7 +55,7 @@ fn changed(source: &str, change: &Change) -> Result<String, String> {
             _ => return wrong("a line of a diff begins with +, - or a blank"),
         }
     }
-    // Whole lines only.
+    // A change must match whole lines.
     let (source, before, after) = (format!("\n{source}"), format!("\n{before}"), format!("\n{after}"));
     match source.matches(&before).count() {
         1 => Ok(source.replacen(&before, &after, 1)[1..].to_owned()),
@@ -64,7 +64,7 @@ fn changed(source: &str, change: &Change) -> Result<String, String> {
     }
 }
 
-/// Every file that the guide changes, as it leaves it.
+/// Every file that the guide changes, with all changes.
 fn applied() -> Vec<(String, String)> {
     let guide = std::fs::read_to_string(project().join("CONTRIBUTING.md")).unwrap();
     let mut files: Vec<(String, String)> = Vec::new();
@@ -112,7 +112,7 @@ fn a_diff_that_does_not_fit_is_told() {
     assert!(changed("a\nb\na\n", &change(" a\n+c\n")).unwrap_err().contains("more than once"));
 }
 
-/// Copies the sources that git knows.
+/// Copies all sources that git tracks.
 fn copy(to: &Path) {
     let list = ["ls-files", "-z", "--cached", "--others", "--exclude-standard"];
     let listed = Command::new("git").args(list).current_dir(project()).output().unwrap();
@@ -136,7 +136,7 @@ fn what_the_guide_makes_of_the_sources_compiles_and_passes_its_tests() {
     for (file, text) in applied() {
         std::fs::write(folder.join(file), text).unwrap();
     }
-    // In a folder of its own: cargo would take the copy's crates for those of the project.
+    // Use a build folder of its own, because cargo would confuse the copy's crates with the project's.
     let target = folder.with_file_name("guide-target");
     for arguments in [
         &["test", "--offline", "-p", "k1-engine", "--lib", "--test", "patterns"][..],

@@ -1,4 +1,4 @@
-//! Which crate may depend on which: from the program and the firmware to the libraries, and never back.
+//! Dependencies point from the program and the firmware to the libraries, and never back.
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::path::Path;
@@ -6,7 +6,7 @@ use std::process::Command;
 
 use serde_json::Value;
 
-/// The libraries, each with those of ours that it may name: the picture in docs/architecture.md.
+/// The libraries, each with the crates of this project that it may use, as described in docs/architecture.md.
 const MAY: &[(&str, &[&str])] = &[
     ("k1-engine", &[]),
     ("k1-handoff", &[]),
@@ -36,7 +36,7 @@ const MAY: &[(&str, &[&str])] = &[
     ("xtask", &["k1-engine", "k1-device", "k1-sim"]),
 ];
 
-/// What each crate of a workspace depends on, of those with a path; tests and benches may use anything.
+/// The dependencies with a path of each crate in a workspace. Those of tests and benches do not count.
 fn dependencies(metadata: &Value) -> BTreeMap<String, BTreeSet<(String, String)>> {
     let text = |value: &Value| value.as_str().unwrap_or_default().to_owned();
     let packages = metadata["packages"].as_array().expect("packages");
@@ -48,7 +48,7 @@ fn dependencies(metadata: &Value) -> BTreeMap<String, BTreeSet<(String, String)>
     packages.iter().map(|package| (text(&package["name"]), of(package))).collect()
 }
 
-/// A sentence for each dependency that is not allowed.
+/// A sentence for each forbidden dependency.
 fn against(found: &BTreeMap<String, BTreeSet<(String, String)>>, project: &Path) -> Vec<String> {
     let mut against = Vec::new();
     for (name, needs) in found {

@@ -1,4 +1,4 @@
-//! What someone sees who mistypes.
+//! Answers to mistyped commands.
 
 use std::process::Command;
 

@@ -11,7 +11,7 @@
 //! | [`report`] | what K1 heard in a sound, as a picture or a page |
 //! | [`web`] | the live page and the API |
 //!
-//! Beside it stand [`k1_fleet`], which looks after many lamps, and below both [`k1_host`]: terminal, files, signals.
+//! [`k1_fleet`] looks after many lamps. Both crates use [`k1_host`] for the terminal, files and signals.
 
 pub mod cli;
 pub mod commands;

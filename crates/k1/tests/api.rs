@@ -1,7 +1,8 @@
-//! The contract of a K1's network interface, asked from outside.
+//! The contract of a K1's network interface, tested from outside.
 //!
-//! Without more it starts the program, playing its own music. With `K1_API_BASE` set to an address, for example
-//! `http://k1-a3f0.local/#token=…`, it asks the K1 that lives there; settings are changed, and put back to defaults.
+//! By default these tests start the program, playing its own music. With `K1_API_BASE` set to an address, for example
+//! `http://k1-a3f0.local/#token=…`, they test the K1 at that address. They change its settings, and reset them to
+//! defaults.
 
 #[path = "api/access.rs"]
 mod access;

@@ -1,4 +1,4 @@
-//! Sound files: the same music in every form, and everything that a file can be instead.
+//! Sound files: the same music in every format, and files of every other kind.
 
 #[path = "support/music.rs"]
 mod music;
@@ -13,7 +13,7 @@ use music::{SECONDS, at_rate, piece};
 use support::{Dice, Said, fixture, folder, run};
 use wav::header;
 
-/// The piece in every form, in `dir` where it is not a fixture.
+/// The piece in every format; files that are not fixtures are written to `dir`.
 fn every_form(dir: &Path) -> Vec<PathBuf> {
     let piece = piece();
     let mut all: Vec<PathBuf> =
@@ -53,7 +53,7 @@ fn every_form_decodes_to_the_same_music() {
         let samples = decoded(&path);
         let seconds = samples.len() as f64 / f64::from(k1_engine::SAMPLE_RATE);
         let name = path.display();
-        // Some coders lead in with up to 50 ms of silence of their own and say nothing about it.
+        // Some encoders add up to 50 ms of silence at the start without stating it.
         assert!((SECONDS - 0.01..SECONDS + 0.1).contains(&seconds), "{name}: {seconds} s");
         let best = (0..1600).map(|lag| alike(&original, &samples, lag)).fold(0.0, f32::max);
         assert!(best > 0.97, "{name}: correlation {best}");
@@ -76,7 +76,7 @@ fn events_of_a_file_are_json_lines_with_times_that_make_sense() {
             assert!(at >= before && at < SECONDS + 0.1, "reports come in order: {e}");
             before = at;
             match e["kind"].as_str() {
-                // A beat may be announced a little before it comes; nothing else is known before it was heard.
+                // A beat may be announced shortly before its time; other events only after they were heard.
                 Some("beat") => assert!((t - at).abs() < 0.1 && number("bpm") > 0.0, "{e}"),
                 Some("onset") => assert!(t <= at && at - t < 0.1 && number("strength") > 0.0, "{e}"),
                 Some("tempo") => assert!(t <= at && (0.0..=1.0).contains(&number("confidence")), "{e}"),
@@ -109,7 +109,7 @@ fn a_file_renders_to_the_same_bytes_every_time() {
     }
 }
 
-/// Hears a file that may be anything. Whatever it is, the answer is status 0, or 1 with a sentence that names it.
+/// Hears a file with any content: K1 must end with status 0, or with 1 and a sentence that names the file.
 fn survives(path: &Path) -> Said {
     let said = run(["analyze".as_ref(), path.as_os_str(), "--json".as_ref()]);
     match said.code() {
@@ -147,7 +147,7 @@ fn what_is_no_sound_is_refused_in_a_sentence_that_names_it() {
     ] {
         survives(&write(name, bytes)).failed_saying(&[name, "is not audio that K1 can read", "FLAC"]);
     }
-    // Every command that hears refuses in the same words.
+    // All commands that hear a file refuse it in the same words.
     let letter = path("letter.txt");
     let npy = path("x.npy");
     let render = run(["render".as_ref(), letter.as_os_str(), "-o".as_ref(), npy.as_os_str()]);
@@ -169,18 +169,18 @@ fn a_wav_header_may_claim_anything() {
         std::fs::write(&path, [header(format, channels, rate, bits, bytes), body.clone()].concat()).unwrap();
         survives(&path)
     };
-    // Lengths: nothing, half a sample, more than there is, all that 32 bits can say.
+    // Stated lengths: 0, half a sample, more than the file has, the largest 32-bit number.
     for bytes in [0, 1, 63_999, 64_001, 1 << 31, u32::MAX - 36, u32::MAX] {
         claim(1, 1, 16_000, 16, bytes);
     }
-    // What is there is heard, whatever was promised.
+    // K1 hears the samples that exist, whatever the header states.
     let heard = claim(1, 1, 16_000, 16, u32::MAX - 36);
     assert!(heard.code() == Some(0) && heard.out.contains("onset"), "{heard:?}");
     for rate in [0, 1, 3_999, 768_001, u32::MAX] {
         let said = claim(1, 1, rate, 16, 64_000);
         assert_eq!(said.code(), Some(1), "{rate} Hz: {said:?}");
     }
-    // Rates that share no factor with ours.
+    // Rates without a common factor with the engine's.
     for rate in [4_001, 44_101, 191_999, 767_999] {
         assert_eq!(claim(1, 1, rate, 16, 64_000).code(), Some(0), "{rate} Hz");
     }
@@ -196,7 +196,7 @@ fn a_wav_header_may_claim_anything() {
     }
 }
 
-/// A float file may hold what is no number; it must not silence what comes after it.
+/// A float file may contain NaN, which must not silence the samples after it.
 #[test]
 fn samples_that_are_no_numbers_do_not_silence_the_rest() {
     let dir = folder();
@@ -225,7 +225,7 @@ fn a_file_that_was_cut_off_is_heard_as_far_as_it_goes() {
             let path = dir.path().join(format!("cut-{percent}.{ending}"));
             std::fs::write(&path, &bytes[..bytes.len() * percent / 100]).unwrap();
             let said = survives(&path);
-            // The index of an .m4a stands at its end: without it nothing can be decoded.
+            // The index of an .m4a is at its end, and decoding needs it.
             if percent >= 50 && ending != "m4a" {
                 assert!(
                     said.code() == Some(0) && said.out.contains("onset"),
@@ -254,9 +254,9 @@ fn damaged_files_are_survived() {
     assert!(heard > 50, "most damage is survived with sound: {heard} of 200");
 }
 
-/// What bad disks, bad cables and bad people do to bytes.
+/// Damages bytes as bad disks, bad cables and attackers do.
 fn damage(mut bytes: Vec<u8>, dice: &mut Dice) -> Vec<u8> {
-    // Half of the damage is near the front, where the headers are.
+    // Half of the damage is near the start, where the headers are.
     let reach = if dice.below(2) == 0 { 600 } else { usize::MAX };
     for _ in 0..1 + dice.below(12) {
         let at = dice.below(bytes.len().min(reach));

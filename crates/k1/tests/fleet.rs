@@ -248,7 +248,7 @@ fn a_rollout_reaches_everybody_or_stops_where_it_shows() {
                     firmware["running"]["version"] == "2.0.0" && firmware["state"] == "confirmed"
                 });
             }
-            eventually("all of it is said anew", || {
+            eventually("everything is published again", || {
                 fleet.iter().all(|l| {
                     let update = listener.json(&format!("k1/{}/update", l.id()));
                     update["installed_version"] == "2.0.0" && update["in_progress"] == Value::Bool(false)

@@ -1,9 +1,9 @@
-//! Every container and codec against the same sound as WAV: when it begins, how long it is, how alike it is. The table in
-//! `docs/formats.md` is what this test found.
+//! Compares every container and codec with the same sound as WAV: its beginning, its length, its similarity. The table
+//! in `docs/formats.md` contains the results of this test.
 //!
-//! The sounds are made here, with the encoders of `ffmpeg`, `lame`, `oggenc`, `opusenc` and `flac`. Where one of these is
-//! missing the test says so and passes; with `encoders` in `K1_REQUIRE` it fails instead. `K1_WRITE=formats` writes the
-//! table anew; `--nocapture` shows the figures.
+//! The test encodes the sounds with `ffmpeg`, `lame`, `oggenc`, `opusenc` and `flac`. If one of them is missing, the
+//! test prints that it was skipped and passes; with `encoders` in `K1_REQUIRE` it fails instead. `K1_WRITE=formats`
+//! rewrites the table; `--nocapture` shows the figures.
 
 mod support;
 #[path = "support/wav.rs"]
@@ -16,12 +16,12 @@ use std::process::{Command, Stdio};
 use k1::source::{Damage, Input, open};
 use support::folder;
 
-/// Rate of the sound that is encoded, in Hz.
+/// Sample rate of the encoded sound, in Hz.
 const RATE: u32 = 44_100;
-/// Its length in seconds.
+/// Length of the encoded sound in seconds.
 const SECONDS: f64 = 3.0;
 
-/// Container, codec, how it is made from `in.wav`, and the file that comes of it.
+/// Container, codec, the command that makes it from `in.wav`, and the resulting file.
 const KINDS: &[(&str, &str, &str, &str)] = &[
     ("WAV", "PCM, 8 bits", "ffmpeg -i in.wav -c:a pcm_u8 out", "u8.wav"),
     ("WAV", "PCM, 16 bits", "ffmpeg -i in.wav out", "s16.wav"),
@@ -94,7 +94,7 @@ const KINDS: &[(&str, &str, &str, &str)] = &[
     ("AVI", "MP3", "ffmpeg -i in.wav -c:a libmp3lame out", "x.avi"),
 ];
 
-/// Notes at times that follow no pattern, so that only one shift fits.
+/// Notes at irregular times, so that only one shift fits.
 fn sound() -> Vec<f32> {
     let mut out = vec![0.0; (SECONDS * f64::from(RATE)) as usize];
     let mut at = 0.11;
@@ -112,7 +112,7 @@ fn sound() -> Vec<f32> {
     out
 }
 
-/// All samples of a file, and what was damaged; an error if it is not heard.
+/// All samples of a file, and its damage; an error if K1 cannot hear it.
 fn heard(path: &Path) -> Result<(Vec<f32>, Vec<Damage>), String> {
     let mut source = open(&Input::File(path.to_owned()), 0).map_err(|e| e.to_string())?;
     let (mut samples, mut block) = (Vec::new(), [0.0; 1000]);
@@ -122,7 +122,7 @@ fn heard(path: &Path) -> Result<(Vec<f32>, Vec<Damage>), String> {
     Ok((samples, source.damage().to_vec()))
 }
 
-/// By how many samples `b` is late, and how alike the two are there.
+/// The delay of `b` in samples, and the similarity of both at this delay.
 fn late(a: &[f32], b: &[f32]) -> (i64, f32) {
     const REACH: i64 = 700;
     let piece = &a[14_000..18_000];
@@ -221,7 +221,7 @@ fn the_table_of_formats_is_what_they_are() {
         std::fs::write(&page, new).unwrap();
         return;
     }
-    // What an encoder here cannot make is no difference.
+    // A format that the installed encoders cannot make does not count as a difference.
     for (old, new) in old.lines().zip(table.lines()) {
         assert!(old == new || new.contains("not made here"), "docs/formats.md says {old}, and it is {new}");
     }

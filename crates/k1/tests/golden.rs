@@ -1,8 +1,9 @@
-//! Golden frames: every pattern from the same music, to the last bit.
+//! Golden frames: every pattern, rendered from the same music, must match exactly.
 //!
-//! The frames of the wire are compared by hash with `tests/golden/frames.txt`, the pictures with `docs/patterns/`, pixel
-//! by pixel. The engine's arithmetic is the same everywhere, so nothing is tolerated. After an intended change of the
-//! look, run `cargo xtask pictures` and look at the results. It also renders README's animation anew.
+//! The test compares hashes of the wire's frames with `tests/golden/frames.txt`, and the pictures with
+//! `docs/patterns/`, pixel by pixel. The engine's arithmetic is the same everywhere, so there is no tolerance. After an
+//! intended change of the look, run `cargo xtask pictures` and check the results. It also renders the README's
+//! animation.
 
 use std::collections::BTreeMap;
 use std::path::{Path, PathBuf};
@@ -35,7 +36,7 @@ fn pixels(path: &Path) -> (u32, u32, Vec<u8>) {
     (info.width, info.height, bytes)
 }
 
-/// README's command for its animation, without `k1` and the file to write.
+/// The README's command for its animation, without `k1` and the output file.
 fn animation_command() -> Vec<String> {
     let readme = std::fs::read_to_string(here("../../README.md")).unwrap();
     let line = readme.lines().find(|l| l.starts_with("k1 render") && l.ends_with("-o docs/k1.gif"));
@@ -69,7 +70,7 @@ fn readme_s_animation_is_small_and_its_command_works() {
     let (width, height, frames, seconds) = animation(&shown);
     assert!((seconds - duration).abs() < 0.1 && frames > 50, "{frames} frames in {seconds} s");
     assert!(std::fs::metadata(&shown).unwrap().len() < 1_500_000, "README loads slowly");
-    // Its first patterns change within a second, so that the test need not hear the whole song.
+    // Make its patterns change within a second, so that the test need not hear the whole song.
     let (start, length) = (value(&args, "--start"), value(&args, "--duration"));
     args[start] = "2".into();
     args[length] = "1".into();
@@ -80,7 +81,7 @@ fn readme_s_animation_is_small_and_its_command_works() {
     let (w, h, n, s) = animation(&fresh);
     assert_eq!((w, h, n), (width, height, (frames as f64 / seconds).round() as usize));
     assert!((s - 1.0).abs() < 0.05, "{s} s");
-    // Without `--then` the end looks different, and the beginning does not.
+    // Without `--then` the end looks different, but the beginning is the same.
     let plain: Vec<_> = args.iter().take_while(|a| *a != "--then").collect();
     let first = dir.path().join("first.gif");
     let done = Command::new(env!("CARGO_BIN_EXE_k1")).args(plain).arg("-o").arg(&first).output().unwrap();

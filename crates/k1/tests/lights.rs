@@ -1,5 +1,5 @@
-//! Lights that are not there: not yet, not any more, or elsewhere than before. Each test has a network of its own, where
-//! that is allowed; `K1_REQUIRE=netns` insists.
+//! Lights that are missing: not there yet, gone, or moved to another address. Each test has a network of its own if the
+//! system allows that; `K1_REQUIRE=netns` requires it.
 #![cfg(target_os = "linux")]
 
 #[path = "support/netns.rs"]
@@ -16,7 +16,7 @@ use serde_json::Value;
 use socket2::{Domain, Protocol, Socket, Type};
 use support::{Running, eventually, k1, start};
 
-/// A program with its page, and what its API says.
+/// A running program with its page, and the answers of its API.
 struct Program {
     running: Running,
     page: String,
@@ -35,7 +35,7 @@ impl Program {
     }
 
     fn get(&self, path: &str) -> String {
-        // The same client may ask the same only so often.
+        // A client may request the same path only once per interval.
         std::thread::sleep(Duration::from_millis(250));
         ureq::get(format!("{}{path}", self.page)).call().unwrap().body_mut().read_to_string().unwrap()
     }
@@ -61,13 +61,13 @@ impl Program {
         println!("{state} after {:.1} s: {last}", began.elapsed().as_secs_f64());
     }
 
-    /// Lines about lights on the console.
+    /// The console's lines about lights.
     fn said(&self) -> Vec<String> {
         self.running.said().lines().filter(|l| l.starts_with("k1: the light")).map(str::to_owned).collect()
     }
 }
 
-/// Frames that come to a socket within a while.
+/// Number of frames that arrive at a socket within a time.
 fn frames(socket: &UdpSocket, within: Duration) -> usize {
     let until = Instant::now() + within;
     let mut packet = [0; 2_000];
@@ -119,7 +119,7 @@ fn a_light_is_waited_for_when_there_is_no_network_yet() {
     let light = program.light(0);
     let n = |field: &str| light[field].as_u64().unwrap();
     assert!(n("shown") > 0 && n("errors") > 0, "{light}");
-    // One may be on its way.
+    // One frame may still be on its way.
     assert!((0..=2).contains(&(n("frames") - n("shown") - n("errors") - n("dropped"))), "{light}");
     let said = program.said();
     assert_eq!(said.len(), 2, "each change once: {said:?}");
@@ -174,7 +174,7 @@ fn a_receiver_that_vanishes_and_one_that_never_was() {
     let receiver = far.receiver("10.9.0.2:4048");
     let program = Program::start(&["ddp://10.9.0.2", "ddp://10.9.0.77"]);
     program.waits_for(0, "shining");
-    // Nobody has this address: the system knows after three questions of a second each.
+    // Nobody has this address; the system reports that after asking three times, a second each.
     program.waits_for(1, "unreachable");
     assert!(program.light(1)["reason"].as_str().unwrap().contains("nobody answers at 10.9.0.77"));
     drop(receiver);
@@ -187,14 +187,14 @@ fn a_receiver_that_vanishes_and_one_that_never_was() {
     assert_eq!(program.light(1)["state"], "unreachable");
 }
 
-/// The same cable, and nobody at its other end any more: what the system knows of the address runs out.
+/// A host that disappears from the other end of a cable: the system's neighbour entry expires.
 #[test]
 fn a_light_that_loses_its_power_is_noticed() {
     if !inside("a_light_that_loses_its_power_is_noticed") {
         return;
     }
     let far = cable();
-    // A second instead of half a minute, where that can be set.
+    // A second instead of half a minute, if the system allows setting it.
     for (knob, value) in [("base_reachable_time_ms", "1000"), ("delay_first_probe_time", "1")] {
         let _ = std::fs::write(format!("/proc/sys/net/ipv4/neigh/v0/{knob}"), value);
     }
@@ -232,7 +232,7 @@ fn addresses_of_ipv6_with_and_without_a_link() {
         program.waits_for(0, "shining");
         assert!(frames(&receiver, Duration::from_secs(1)) > 10, "{to}");
     }
-    // An interface that is not there yet.
+    // An interface that does not exist yet.
     let program = Program::start(&["ddp://[fe80::2%v7]"]);
     program.waits_for(0, "looking");
     ip("link set v0 down");
@@ -242,16 +242,16 @@ fn addresses_of_ipv6_with_and_without_a_link() {
     program.waits_for(0, "shining");
 }
 
-/// How a responder answers.
+/// The destination of a responder's answers.
 #[derive(Clone, Copy, Debug, PartialEq)]
 enum Answers {
-    /// To the asker alone.
+    /// Only the client that asked.
     Alone,
-    /// To everybody.
+    /// All hosts on the link.
     All,
 }
 
-/// A responder over there, for one name; `last` is the last byte of its address, which may change.
+/// A responder for one name on the other host; `last` is the last byte of its address, which may change.
 struct Responder {
     last: Arc<AtomicU32>,
     asked: Arc<AtomicU32>,
@@ -311,7 +311,7 @@ fn a_name_of_the_local_network_is_asked_for() {
     }
 }
 
-/// A network without IPv4: the question goes to ff02::fb, and the answer is an address of this link.
+/// A network without IPv4: the question goes to ff02::fb, and the answer is a link-local address.
 #[test]
 fn a_name_of_the_local_network_has_an_address_of_ipv6() {
     if !inside("a_name_of_the_local_network_has_an_address_of_ipv6") {
@@ -337,7 +337,7 @@ fn a_name_of_the_local_network_has_an_address_of_ipv6() {
             if !packet[..n].windows(name.len()).any(|w| w == name) {
                 continue;
             }
-            // An answer with one record, AAAA.
+            // An answer with a single AAAA record.
             let mut out = b"\0\0\x84\0\0\0\0\x01\0\0\0\0".to_vec();
             out.extend(name);
             out.extend(b"\0\x1c\x80\x01\0\0\0\x78\0\x10");
@@ -365,7 +365,7 @@ fn a_name_that_comes_late_and_then_moves() {
     let responder = Responder::start(&far, "lamp7", 2, Answers::Alone);
     program.waits_for(0, "shining");
     assert!(frames(&receiver, Duration::from_secs(1)) > 10);
-    // The old place refuses, so that the name is asked for at once.
+    // The old address refuses packets, so that K1 looks the name up at once.
     far.ip("addr add 10.9.0.5/24 dev v1");
     responder.last.store(5, Relaxed);
     drop(receiver);
@@ -383,7 +383,7 @@ fn a_resolver_that_hangs_holds_nothing_up() {
     }
     let far = cable();
     let receiver = far.receiver("10.9.0.2:4048");
-    // A name server that is silent: a question takes the system ten seconds and more.
+    // A name server that does not answer: a lookup takes the system ten seconds or more.
     ip("route add default via 10.9.0.2");
     let dir = support::folder();
     let conf = dir.path().join("resolv.conf");
@@ -436,7 +436,8 @@ fn ten_dead_lights_take_nothing_from_a_good_one() {
     let n = |light: &Value, field: &str| light[field].as_u64().unwrap();
     let good = &lights[0];
     println!("good: {received} received of {good}");
-    // What was dropped is this machine's own doing: the light's thread did not run in time. Nothing else is missing.
+    // Frames are dropped only because the light's thread did not run in time on this machine. No other frames are
+    // missing.
     assert_eq!(n(good, "errors"), 0);
     assert!(n(good, "shown") + n(good, "dropped") + 2 >= n(good, "frames"), "{good}");
     assert!(received + 2 >= n(good, "shown"), "{received} of {good}");
@@ -449,7 +450,7 @@ fn ten_dead_lights_take_nothing_from_a_good_one() {
     assert!(dropped.abs_diff(summary["vitals"]["dropped_frames"].as_u64().unwrap()) <= 11, "{summary}");
 }
 
-/// Linux limits how often it tells that nobody has an address, over all sockets together: silence is no proof.
+/// Linux limits how often it reports unused addresses, over all sockets together, so silence proves nothing.
 #[test]
 fn many_dead_lights_on_one_network_never_seem_to_shine() {
     if !inside("many_dead_lights_on_one_network_never_seem_to_shine") {

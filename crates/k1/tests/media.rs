@@ -1,5 +1,5 @@
-//! Sound files as people have them: with tags of any size, joined, cut, with wrong counts, damaged. Each is made here
-//! from the fixtures, byte by byte, so that these tests need no encoder.
+//! Sound files as users have them: with tags of any size, joined, cut, with wrong counts, damaged. The tests make each
+//! of them from the fixtures, byte by byte, without an encoder.
 
 #[path = "support/music.rs"]
 mod music;
@@ -16,7 +16,7 @@ use music::{at_rate, piece};
 use support::{Dice, fixture, folder, run};
 use wav::{header, wav};
 
-/// Samples of a second.
+/// Samples per second.
 const SECOND: usize = k1_engine::SAMPLE_RATE as usize;
 
 struct Heard {
@@ -33,10 +33,10 @@ impl Heard {
         self.damage.iter().any(|d| d.harm == Harm::EndsEarly)
     }
 
-    /// The place where the piece begins nearest to a time, in seconds, and how alike it is there.
+    /// The place in seconds, nearest to a time, at which the piece begins, and its similarity there.
     fn piece_at(&self, seconds: f64, reach: i64) -> (f64, f32) {
         let all = piece();
-        // The first half second is silent in places: the second half tells.
+        // Compare the second half second, because the first is partly silent.
         let (from, length) = (SECOND / 2, SECOND / 4);
         let wanted = &all[from..from + length];
         let centre = (seconds * SECOND as f64) as i64 + from as i64;
@@ -53,7 +53,7 @@ impl Heard {
         (lag as f64 / SECOND as f64, alike)
     }
 
-    /// The piece begins at these times, to within 3 ms.
+    /// Asserts that the piece begins at these times, within 3 ms.
     fn has_pieces(&self, what: &str, at: &[f64]) {
         for at in at {
             let (late, alike) = self.piece_at(*at, 80);
@@ -77,7 +77,7 @@ fn hear(path: &Path) -> Result<Heard, String> {
     Ok(Heard { samples, damage: source.damage().to_vec() })
 }
 
-/// A folder of files that are made of bytes.
+/// A folder for the files of a test.
 struct Bench(tempfile::TempDir);
 
 impl Bench {
@@ -95,7 +95,7 @@ impl Bench {
         hear(&self.write(name, parts)).unwrap_or_else(|e| panic!("{name}: {e}"))
     }
 
-    /// Whole, undamaged, of this length in seconds, with the piece at these times.
+    /// Asserts that a file is heard without damage, with this length in seconds and the piece at these times.
     fn whole(&self, name: &str, parts: &[&[u8]], seconds: f64, at: &[f64]) -> Heard {
         let heard = self.hear(name, parts);
         assert!(
@@ -126,7 +126,7 @@ fn syncsafe(n: usize) -> [u8; 4] {
     [21, 14, 7, 0].map(|shift| (n >> shift) as u8 & 0x7f)
 }
 
-/// Bytes that look like everything, sync words of MPEG audio among them.
+/// Pseudorandom bytes, which include sync words of MPEG audio.
 fn noise(n: usize, seed: u64) -> Vec<u8> {
     let mut dice = Dice::new(seed);
     let mut out: Vec<u8> = (0..n).map(|_| dice.below(256) as u8).collect();
@@ -191,9 +191,9 @@ fn tags_of_any_size_and_number_are_stepped_over() {
         ] {
             bench.whole(&format!("{name}-behind.{ending}"), &[&sound, &tag], 2.0, &[0.0]);
         }
-        // Between two that are joined.
+        // A tag between two joined files.
         let tags = [id3v1(), id3(3, 0, &noise(70_000, 9))].concat();
-        // AAC in ADTS does not say how much of its end is padding.
+        // AAC in ADTS does not state its padding.
         let at: &[f64] = if ending == "aac" { &[0.0] } else { &[0.0, 2.0] };
         bench.whole(&format!("between.{ending}"), &[&sound, &tags, &sound], 4.0, at);
     }
@@ -211,7 +211,7 @@ fn a_tag_that_lies_about_its_size_and_junk_in_front_hide_nothing() {
         bench.whole(&format!("short.{ending}"), &[&short, &sound], 2.0, &[0.0]);
         let long = [&tag[..6], &syncsafe(200_000_000), &tag[10..]].concat();
         bench.whole(&format!("long.{ending}"), &[&long, &sound], 2.0, &[0.0]);
-        // One that claims some of the sound for itself.
+        // A tag whose stated size covers some of the sound.
         if ending != "ogg" {
             let size = tag.len() - 10 + sound.len() / 2;
             let greedy = [&tag[..6], &syncsafe(size), &tag[10..]].concat();
@@ -230,7 +230,8 @@ fn joined_and_chained_files_are_heard_to_their_end_each_at_its_own_speed() {
     for ending in ["mp3", "aac", "flac", "ogg", "m4a"] {
         let sound = form(ending);
         if ending == "aac" {
-            // How much of its last block is padding ADTS does not say: up to 46 ms for each, and 23 ms of priming where one is joined on.
+            // ADTS does not state the padding of its last block: up to 46 ms for each file, and 23 ms of priming at
+            // each join.
             let heard = bench.hear("thrice.aac", &[&sound, &sound, &sound]);
             assert!((heard.seconds() - 6.0).abs() < 0.2 && heard.damage.is_empty(), "{} s", heard.seconds());
             continue;
@@ -283,7 +284,7 @@ fn a_wavs_sizes_are_only_hints() {
         bench.whole(&format!("{name}.wav"), &[&riff(b"RIFF", riff_size), &fmt, &sound], 2.0, &[0.0]);
     }
     let sound = chunk(b"data", n, &data);
-    // Chunks in front and behind, with and without what fills them up; the description behind the samples.
+    // Chunks before and after the samples, with and without padding; the description after the samples.
     let odd = chunk(b"LIST", 15, b"INFOIART\x03\0\0\0ab\0");
     let big = chunk(b"bext", 60_003, &vec![b'x'; 60_004]);
     for (name, parts) in [
@@ -308,11 +309,11 @@ fn a_wavs_sizes_are_only_hints() {
             &[0.0],
         );
     }
-    // Two pieces of samples, one after the other.
+    // Two chunks of samples in a row.
     let (half, rest) = data.split_at(30_000);
     let two = [chunk(b"data", half.len() as u32, half), chunk(b"data", rest.len() as u32, rest)].concat();
     bench.whole("two.wav", &[&riff(b"RIFF", n + 44), &fmt, &two], 2.0, &[0.0]);
-    // Cut off: heard, and said.
+    // A truncated file is heard and reported.
     let whole = [riff(b"RIFF", n + 36), fmt, sound].concat();
     let heard = bench.hear("cut.wav", &[&whole[..40_000]]);
     assert!(heard.ends_early() && (heard.seconds() - 1.25).abs() < 0.01, "{:?}", heard.damage);
@@ -367,7 +368,7 @@ fn counts_in_the_heads_of_mp3_and_flac_are_only_hints() {
         lying[21] = lying[21] & 0xf0 | low;
         lying[22..26].copy_from_slice(&rest);
         bench.whole("total.flac", &[&lying], 2.0, &[0.0]);
-        // Sizes of blocks and frames, and the sum of all samples.
+        // Sizes of blocks and frames, and the checksum of all samples.
         lying[8..18].fill(0);
         lying[26..42].fill(0xaa);
         bench.whole("info.flac", &[&lying], 2.0, &[0.0]);
@@ -393,7 +394,8 @@ fn what_is_damaged_in_the_middle_is_silent_for_as_long_as_it_was_and_is_said_wit
     let bench = Bench::new();
     for ending in ["mp3", "flac", "ogg", "aac"] {
         let sound = form(ending);
-        // The second of two, so that what is behind the damage can be found: damage in the first.
+        // Two joined files with damage in the first, so that the second shows whether the time after the damage is
+        // right.
         for (name, from, to) in [("flips", 0.72, 0.73), ("zeros", 0.65, 0.75)] {
             let mut first = sound.clone();
             let (from, to) = ((first.len() as f64 * from) as usize, (first.len() as f64 * to) as usize);
@@ -411,14 +413,14 @@ fn what_is_damaged_in_the_middle_is_silent_for_as_long_as_it_was_and_is_said_wit
             );
             let (late, alike) = heard.piece_at(2.0, 960);
             assert!(alike > 0.9 && late.abs() < 0.06, "{what}: {late} s late, {alike}; {:?}", heard.damage);
-            // A bit that is wrong inside a frame of AAC or MP3 may be heard as a click and not be noticed.
+            // A wrong bit inside a frame of AAC or MP3 may become a click that the decoder does not notice.
             if name == "zeros" || ["flac", "ogg"].contains(&ending) {
                 let first = heard.damage.first().unwrap_or_else(|| panic!("{what} is said"));
                 assert!((0.7..1.9).contains(&first.at), "{what}: {first}");
             }
         }
     }
-    // Whole pages that are missing.
+    // Whole missing pages.
     let ogg = form("ogg");
     let pages: Vec<usize> =
         ogg.windows(5).enumerate().filter(|(_, w)| *w == b"OggS\0").map(|(i, _)| i).collect();
@@ -438,7 +440,7 @@ fn a_stream_that_begins_in_the_middle_of_a_frame_is_heard() {
     }
     let ogg = form("ogg");
     bench.refuses("mid.ogg", &[&ogg[ogg.len() / 2..]], &["without its beginning"]);
-    // When a whole one follows, that is heard.
+    // A whole file that follows is heard.
     let heard = bench.hear("mid-joined.ogg", &[&ogg[ogg.len() / 2..], &ogg]);
     heard.has_pieces("mid-joined.ogg", &[0.0]);
 }
@@ -538,7 +540,7 @@ fn damage_is_printed_a_line_each_with_a_limit() {
     assert!(said.out.contains("damage      damaged at "), "{said:?}");
 }
 
-/// What a stranger may send: every kind of head with anything behind it, and whole files in which anything is changed.
+/// Any file that a stranger may send: heads of every kind with random bytes after them, and whole files with changes.
 #[test]
 fn anything_at_all_ends_soon_and_takes_little_memory() {
     let bench = Bench::new();
@@ -575,7 +577,7 @@ fn anything_at_all_ends_soon_and_takes_little_memory() {
         };
         if let Ok(heard) = hear(&bench.write("any", &[&bytes])) {
             assert!(heard.samples.iter().all(|x| x.is_finite()), "{seed}");
-            // No header makes minutes of sound out of two seconds' bytes but by a time that it states.
+            // Two seconds' bytes become minutes of sound only if a header states such a time.
             assert!(heard.seconds() < 1300.0, "{seed}: {} s", heard.seconds());
         }
     }

@@ -460,7 +460,7 @@ fn a_broker_that_is_not_there_is_told() {
         // A stable connection: one line when it is lost, and one when it is back.
         std::thread::sleep(Duration::from_secs(6));
         broker.restart(&listener);
-        eventually("all is said anew", there);
+        eventually("everything is published again", there);
         let said = bridge.said();
         assert_eq!(said.matches("connected to").count(), 1 + n, "{said}");
         assert_eq!(said.matches("does not answer").count(), 1 + n, "{said}");

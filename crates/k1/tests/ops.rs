@@ -115,7 +115,7 @@ const ONLY_A_LAMP: [(&str, &str); 8] = [
         "the program drives no strip by itself; its lights have figures of their own",
     ),
     ("k1_wire_seconds", "the program drives no strip by itself; a lamp's wire takes its time for each LED"),
-    ("k1_heap_free_bytes", "the computer's memory is no heap of fixed size"),
+    ("k1_heap_free_bytes", "the computer's memory is not a heap of fixed size"),
     ("k1_heap_least_free_bytes", "the same"),
     ("k1_stack_headroom_bytes", "the program's stacks grow and are not painted"),
     ("k1_temperature_celsius", "the computer's temperature is not the light's"),

@@ -1,5 +1,5 @@
-//! Pipes of samples: live ones are shown in time whatever waited in them, files keep every sample, and whatever the writer
-//! or a signal does has one meaning.
+//! Pipes of samples: live ones are shown in time, whatever has waited in them; files keep every sample; and everything
+//! that the writer or a signal does has a defined result.
 #![cfg(unix)]
 
 mod support;
@@ -16,14 +16,14 @@ use rustix::process::{Pid, Signal, kill_process};
 use support::host::Host;
 use support::{Running, Said, eventually, folder, frames, k1, start};
 
-/// Time between the beginnings of two clicks of a recorder.
+/// Time between the beginnings of two clicks in a recording.
 const PERIOD: f64 = 2.0;
 
 fn signal(running: &Running, signal: Signal) {
     kill_process(Pid::from_raw(running.id() as i32).unwrap(), signal).unwrap();
 }
 
-/// What a recorder hears at a time: clicks of 150 ms.
+/// The recorded sound at a time: clicks of 150 ms.
 fn sample(at: f64) -> f32 {
     if at > 1.0 && at % PERIOD < 0.15 {
         (0.8 * (std::f64::consts::TAU * 440.0 * at).sin()) as f32
@@ -32,7 +32,7 @@ fn sample(at: f64) -> f32 {
     }
 }
 
-/// Somebody who writes what is heard now, and loses what the pipe has no room for.
+/// A recorder: it writes the sound of the moment, and loses samples that do not fit the pipe.
 struct Recorder {
     began: Instant,
     ends: Arc<AtomicBool>,
@@ -40,7 +40,7 @@ struct Recorder {
 }
 
 impl Recorder {
-    /// Writes in pieces of so many ms.
+    /// Starts a recorder that writes pieces of this length in ms.
     fn start(mut pipe: PipeWriter, rate: u32, piece_ms: u64) -> Self {
         rustix::io::ioctl_fionbio(&pipe, true).unwrap();
         let (began, ends) = (Instant::now(), Arc::new(AtomicBool::new(false)));
@@ -53,7 +53,8 @@ impl Recorder {
                 while written + piece <= due {
                     let samples = (written..written + piece).map(|i| sample(i as f64 / f64::from(rate)));
                     let bytes: Vec<u8> = samples.flat_map(f32::to_le_bytes).collect();
-                    // What does not fit is lost, as a whole or in its end, which may cut a sample: a real one must not.
+                    // A piece that does not fit is lost, or its end, which may cut a sample. (A real recorder must not
+                    // do that.)
                     let _ = pipe.write(&bytes);
                     written += piece;
                 }
@@ -63,7 +64,7 @@ impl Recorder {
         Self { began, ends, thread: Some(thread) }
     }
 
-    /// Time since its start, in s.
+    /// Time since its start in seconds.
     fn now(&self) -> f64 {
         self.began.elapsed().as_secs_f64()
     }
@@ -76,7 +77,7 @@ impl Drop for Recorder {
     }
 }
 
-/// A light that notes when it flashes.
+/// A light that records the times of its flashes.
 struct Eye(UdpSocket);
 
 impl Eye {
@@ -90,7 +91,7 @@ impl Eye {
         format!("ddp://{}", self.0.local_addr().unwrap())
     }
 
-    /// How late the flashes of so many seconds are behind the clicks of a recorder, in ms, modulo the period.
+    /// Delays of the flashes in this number of seconds behind the recorder's clicks, in ms, modulo the period.
     fn late(&self, recorder: &Recorder, seconds: f64) -> Vec<f64> {
         let mut packet = [0; 2000];
         let mut past = [0.0_f64; 8];
@@ -118,7 +119,7 @@ fn listens(pipe: PipeReader, rate: u32, more: &[&str]) -> Running {
     start(command.args(more).stdin(pipe))
 }
 
-/// A pipe with room for so many bytes, where the system gives them.
+/// A pipe with a capacity of this number of bytes, if the system allows it.
 fn pipe(room: Option<usize>) -> (PipeReader, PipeWriter) {
     let (reads, writes) = std::io::pipe().unwrap();
     #[cfg(target_os = "linux")]
@@ -129,7 +130,7 @@ fn pipe(room: Option<usize>) -> (PipeReader, PipeWriter) {
     (reads, writes)
 }
 
-/// The worst lateness of a live pipe in ms, a while after a start at which this much had waited in it.
+/// The largest delay of a live pipe in ms, a while after a start at which this much sound had waited in it.
 fn lateness(rate: u32, before_s: f64, room: Option<usize>, piece_ms: u64) -> Vec<f64> {
     let eye = Eye::open();
     let (reads, writes) = pipe(room);
@@ -217,7 +218,7 @@ fn music(seconds: f64) -> Vec<u8> {
         .collect()
 }
 
-/// Runs the program on what `write` writes.
+/// Runs the program with the output of `write`.
 fn run_on(write: impl FnOnce(&Running, &mut PipeWriter)) -> Said {
     let (reads, mut writes) = pipe(None);
     let running = listens(reads, 16_000, &[]);
@@ -226,7 +227,7 @@ fn run_on(write: impl FnOnce(&Running, &mut PipeWriter)) -> Said {
     running.end()
 }
 
-/// Everything was played: nothing skipped, and the time that it takes was taken.
+/// Asserts that everything was played: nothing was skipped, and the run took the length of the sound.
 fn is_whole(said: &Said, seconds: f64) {
     assert_eq!(said.code(), Some(0), "{said:?}");
     let summary = said.summary();
@@ -238,7 +239,8 @@ fn is_whole(said: &Said, seconds: f64) {
 #[test]
 fn a_file_through_a_pipe_keeps_every_sample() {
     let bytes = music(4.0);
-    // As cat writes it; in pieces that cut samples; by a writer that is slow at first, and one that rests in the middle.
+    // As written by cat; in pieces that cut samples; by a writer that is slow at first, and by one that pauses in the
+    // middle.
     is_whole(&run_on(|_, pipe| pipe.write_all(&bytes).unwrap()), 4.0);
     is_whole(&run_on(|_, pipe| bytes.chunks(1_001).for_each(|c| pipe.write_all(c).unwrap())), 4.0);
     let rests = |_: &Running, pipe: &mut PipeWriter| {
@@ -248,7 +250,7 @@ fn a_file_through_a_pipe_keeps_every_sample() {
         }
     };
     is_whole(&run_on(rests), 4.0);
-    // While signals come.
+    // While signals arrive.
     let stopped = |running: &Running, pipe: &mut PipeWriter| {
         for piece in bytes.chunks(bytes.len() / 8) {
             signal(running, Signal::STOP);
@@ -257,7 +259,7 @@ fn a_file_through_a_pipe_keeps_every_sample() {
         }
     };
     is_whole(&run_on(stopped), 4.0);
-    // And a real file, which is one from the start on.
+    // A real file on standard input.
     let dir = folder();
     let path = dir.path().join("x.f32");
     std::fs::write(&path, &bytes).unwrap();
@@ -269,7 +271,7 @@ fn a_file_through_a_pipe_keeps_every_sample() {
 fn a_live_pipe_that_pauses_is_silent_and_the_light_goes_on() {
     let said = run_on(|running, pipe| {
         let mut told = || {
-            // A second of sound as it is played.
+            // A second of sound at its own pace.
             for piece in music(1.0).chunks(640) {
                 pipe.write_all(piece).unwrap();
                 std::thread::sleep(Duration::from_millis(10));
@@ -277,12 +279,12 @@ fn a_live_pipe_that_pauses_is_silent_and_the_light_goes_on() {
         };
         told();
         std::thread::sleep(Duration::from_secs(3));
-        assert!(!running.printed().contains("summary"), "a pause is no end");
+        assert!(!running.printed().contains("summary"), "a pause is not the end");
         told();
     });
     assert_eq!(said.code(), Some(0), "{said:?}");
     let rates: Vec<_> = said.json_lines().iter().filter_map(|l| l["vitals"]["hop_rate"].as_f64()).collect();
-    // The second of the pause's beginning lacks a moment, and the last one is that of the end.
+    // The second in which the pause begins lacks a moment, and the last one is incomplete.
     assert!(rates.len() >= 4 && rates[1..3].iter().all(|r| (40.0..140.0).contains(r)), "{rates:?}");
 }
 
@@ -309,11 +311,11 @@ fn a_writer_that_comes_late_is_waited_for() {
     assert_eq!(running.end().code(), Some(0));
 }
 
-/// Ctrl-C ends the program at once and dark, wherever its reader is.
+/// Ctrl-C ends the program at once and leaves the light dark, wherever its reader is.
 #[test]
 fn a_signal_ends_it_at_once_and_dark() {
     let dir = folder();
-    // Before the first byte, in the middle of a sample, in a pause, and with minutes of a file still to come.
+    // Before the first byte, in the middle of a sample, in a pause, and minutes before the end of a file.
     let minutes = music(100.0);
     let kinds: [&[u8]; 4] = [&[], &[1, 2, 3], &music(0.7), &minutes];
     for (i, bytes) in kinds.into_iter().enumerate() {
@@ -342,7 +344,7 @@ fn a_signal_ends_it_at_once_and_dark() {
 
 #[test]
 fn no_input_at_all_is_an_end_and_a_terminal_is_refused() {
-    // Closed, empty, and one that ends in the middle of a sample.
+    // Closed, empty, and ending in the middle of a sample.
     let closed = format!("exec {} run - --headless --json <&-", env!("CARGO_BIN_EXE_k1"));
     let mut command = Command::new("sh");
     command.args(["-c", &closed]);
@@ -360,7 +362,7 @@ fn no_input_at_all_is_an_end_and_a_terminal_is_refused() {
     }
 }
 
-/// A pipe with a name that nobody writes into holds up the opening of it, and no signal.
+/// A named pipe without a writer blocks its opening, but no signal.
 #[test]
 fn a_signal_ends_the_wait_for_a_writer() {
     let dir = folder();
@@ -368,7 +370,7 @@ fn a_signal_ends_the_wait_for_a_writer() {
     assert!(Command::new("mkfifo").arg(&path).status().unwrap().success());
     for number in [Signal::INT, Signal::TERM] {
         for speaks in [false, true] {
-            // One whose writer says nothing does the same.
+            // The same for a pipe whose writer writes nothing.
             let writer = speaks.then(|| std::fs::File::options().read(true).write(true).open(&path).unwrap());
             let running =
                 start(k1(["run", path.to_str().unwrap(), "--headless", "--json"]).stdin(Stdio::null()));
@@ -383,7 +385,7 @@ fn a_signal_ends_the_wait_for_a_writer() {
     }
 }
 
-/// A file is no samples, and what cannot be read is no end of them.
+/// K1 rejects a sound file as raw samples, and does not take a read error for the end.
 #[test]
 fn a_file_for_raw_samples_and_an_input_that_cannot_be_read_are_told() {
     let dir = folder();
@@ -424,13 +426,13 @@ fn a_file_for_raw_samples_and_an_input_that_cannot_be_read_are_told() {
     }
 }
 
-/// An index behind the sound cannot be reached in a pipe.
+/// In a pipe, K1 cannot reach an index that comes after the sound.
 #[test]
 fn an_index_at_the_end_of_a_pipe_is_told() {
     let dir = folder();
     let path = dir.path().join("fifo");
     assert!(Command::new("mkfifo").arg(&path).status().unwrap().success());
-    // Sound first, whatever stood first in the fixture.
+    // Put the sound first, whatever the fixture's order.
     let bytes = std::fs::read(support::fixture("demo.m4a")).unwrap();
     let (mut at, mut boxes) = (0, Vec::new());
     while at + 8 <= bytes.len() {

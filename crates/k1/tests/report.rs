@@ -1,4 +1,4 @@
-//! What `k1 analyze -o` draws is what `k1 analyze --json` prints.
+//! `k1 analyze -o` draws exactly the data that `k1 analyze --json` prints.
 
 mod support;
 
@@ -9,7 +9,7 @@ use serde_json::Value;
 use support::{folder, run};
 
 const SECONDS: &str = "30";
-/// As the picture is documented: names and header, then strips of 1,500 columns of 16 ms.
+/// The picture's documented layout: names and header, then strips of 1,500 columns of 16 ms.
 const LEFT: usize = 116;
 const HEADER: usize = 96;
 const STRIP: usize = 328;
@@ -51,7 +51,7 @@ fn the_picture_has_a_line_where_each_beat_was_announced_and_nowhere_else() {
     let info = reader.next_frame(&mut pixels).unwrap();
     let width = info.width as usize;
     assert_eq!((width, info.height as usize), (1_640, HEADER + 2 * STRIP));
-    // Between waveform and onsets there is nothing but the lines of the beats.
+    // Between waveform and onsets there are only the lines of the beats.
     let lit = |strip: usize, x: usize| {
         let at = 3 * ((HEADER + strip * STRIP + 67) * width + x);
         pixels[at..at + 3] != pixels[..3]
@@ -67,7 +67,7 @@ fn the_picture_has_a_line_where_each_beat_was_announced_and_nowhere_else() {
     let drawn: usize =
         (0..2).map(|strip| (1..width).filter(|x| lit(strip, *x) && !lit(strip, x - 1)).count()).sum();
     assert_eq!(drawn, beats.len());
-    // Each row shows something.
+    // No row is empty.
     let shades = |from: usize, to: usize| {
         let rows = &pixels[3 * (HEADER + from) * width..3 * (HEADER + to) * width];
         rows.chunks(3).collect::<std::collections::HashSet<_>>().len()
@@ -121,7 +121,7 @@ fn what_cannot_be_a_report_is_refused_before_anything_is_heard() {
         .failed_saying(&["folder.html cannot be written", "a folder"]);
     fs::write(path("sound.png"), "my only recording").unwrap();
     run(["analyze", &path("sound.png"), "-o", &path("sound.png")]).failed_saying(&["is the sound itself"]);
-    // Nothing to hear: the report of yesterday stays.
+    // If there is nothing to hear, an older report stays.
     run(["analyze", &path("missing.wav"), "-o", &path("sound.png")]).failed_saying(&["there is no file"]);
     assert_eq!(fs::read_to_string(path("sound.png")).unwrap(), "my only recording");
     assert_eq!(fs::read_dir(dir.path()).unwrap().count(), 2, "and nothing else is left");

@@ -1,4 +1,4 @@
-//! The strip on a terminal with lines that are said above it, as a terminal shows them.
+//! The strip on a terminal, with printed lines above it, as a terminal shows them.
 #![cfg(target_os = "linux")]
 
 mod support;
@@ -16,7 +16,7 @@ use rustix::pty::{OpenptFlags, grantpt, openpt, ptsname, unlockpt};
 use rustix::termios::{Winsize, tcsetwinsize};
 use support::{eventually, k1};
 
-/// A terminal of a test's own with a program on it.
+/// A test's own terminal with a program on it.
 struct Terminal {
     screen: Arc<Mutex<vt100::Parser>>,
     child: Child,
@@ -56,7 +56,7 @@ impl Terminal {
         Self { screen, child, master }
     }
 
-    /// What stands on the screen, row by row.
+    /// The content of the screen, row by row.
     fn rows(&self) -> Vec<String> {
         let parser = self.screen.lock().unwrap();
         let columns = parser.screen().size().1;
@@ -76,7 +76,8 @@ impl Terminal {
         }
     }
 
-    /// Every look shows a strip at most once, as the lowest row, of blocks only, and no text torn by it.
+    /// Asserts at every look that the strip appears at most once, in the lowest row, of blocks only, and that it tears
+    /// no text.
     #[track_caller]
     fn is_tidy(&self) {
         let rows = self.rows();
@@ -91,8 +92,8 @@ impl Terminal {
         assert!(text.iter().all(|row| !row.contains('\u{1b}')), "{}", rows.join("\n"));
     }
 
-    /// Changes the window. The model has no mode in which lines are cut instead of wrapped, as terminals have and the
-    /// program uses: so it never shows a line that is wider than itself.
+    /// Resizes the window. The program switches off wrapping, but this model of a terminal always wraps, so that it
+    /// never shows a line that is wider than itself.
     fn resize(&self, columns: u16) {
         let is_wider = columns > self.screen.lock().unwrap().screen().size().1;
         let model = || self.screen.lock().unwrap().screen_mut().set_size(24, columns);
@@ -113,7 +114,7 @@ impl Terminal {
         kill_process(Pid::from_raw(self.child.id() as i32).unwrap(), signal).unwrap();
     }
 
-    /// Waits for the end, after which the terminal is as it was before.
+    /// Waits for the end, and asserts that the terminal is restored.
     #[track_caller]
     fn ends_as_it_was(mut self) -> (ExitStatus, Vec<String>) {
         let mut status = None;
@@ -121,7 +122,7 @@ impl Terminal {
             status = self.child.try_wait().unwrap();
             status.is_some()
         });
-        // The last bytes are on their way.
+        // The last bytes may still be on their way.
         eventually("the cursor", || !self.screen.lock().unwrap().screen().hide_cursor());
         eventually("the strip to be gone", || self.strips() == 0);
         let parser = self.screen.lock().unwrap();
@@ -140,7 +141,7 @@ impl Drop for Terminal {
     }
 }
 
-/// A light that is not there: K1 says so while it draws.
+/// K1 reports a missing light while it draws.
 fn dead_light() -> String {
     let socket = UdpSocket::bind("127.0.0.1:0").unwrap();
     format!("ddp://127.0.0.1:{}", socket.local_addr().unwrap().port())
@@ -163,7 +164,7 @@ fn lines_stand_above_the_strip_and_none_is_torn() {
     assert!(status.success());
     let all = rows.join("\n");
     for line in ["[BOOT] K1", "[AUDIO SYNC]", "[GPU TASK]", "[AUDIO TASK]", "FPS mean"] {
-        assert_eq!(all.matches(line).count(), 1, "{line} stands there once:\n{all}");
+        assert_eq!(all.matches(line).count(), 1, "{line} appears once:\n{all}");
     }
 }
 
@@ -206,7 +207,7 @@ fn signals_leave_the_terminal_as_it_was() {
         terminal.signal(signal);
         assert!(terminal.ends_as_it_was().0.success(), "{signal:?}");
     }
-    // Also two at once.
+    // The same for two at once.
     let terminal = Terminal::start(80, &["run", "demo", "--headless", "--to", "terminal"], true);
     terminal.waits_for("a strip", |rows| rows.iter().any(|r| r.contains('▌')));
     terminal.signal(Signal::INT);
@@ -222,14 +223,14 @@ fn a_start_that_fails_leaves_the_terminal_as_it_was() {
     assert!(rows.join("").contains("k1: /no/such/folder/x cannot be written"), "{rows:?}");
 }
 
-/// A console that takes nothing any more (a pager that waits, Ctrl-S) stops no light.
+/// A console that stops reading (a pager that waits, Ctrl-S) does not stop the lights.
 #[test]
 fn a_console_that_takes_nothing_stops_no_light() {
     let receiver = UdpSocket::bind("127.0.0.1:0").unwrap();
     receiver.set_read_timeout(Some(Duration::from_millis(200))).unwrap();
     let good = format!("ddp://{}", receiver.local_addr().unwrap());
     let dead = dead_light();
-    // Nobody reads this pipe, and it is full before K1 has said anything.
+    // Nobody reads this pipe, and it is full before K1 prints anything.
     let (_unread, mut full) = std::io::pipe().unwrap();
     rustix::io::ioctl_fionbio(&full, true).unwrap();
     while std::io::Write::write(&mut full, &[b'\n'; 512]).is_ok() {}

@@ -17,7 +17,7 @@ use super::wav;
 /// With fewer beats than this, an excerpt counts as not annotated.
 const BEATS_LEAST: usize = 8;
 
-/// `gt/ID.json`.
+/// The content of `gt/ID.json`.
 #[derive(Clone, Debug, Deserialize)]
 pub struct Entry {
     /// Kind of music.

@@ -32,7 +32,7 @@ enum Line {
     Another,
 }
 
-/// `cost.json`.
+/// The content of `cost.json`.
 #[derive(Clone, Copy, Debug, Deserialize)]
 struct Cost {
     processor_s: f64,

@@ -1,5 +1,5 @@
-//! The README's second command on a machine that has Rust and a C compiler and nothing else that a test may ask for, in a
-//! clone in which nothing was built. What was skipped there, and nothing else, runs again where the programs are.
+//! The README's second command as on a new machine: with Rust and a C compiler but without the other programs that
+//! tests ask for, and in a fresh clone. Afterwards, only the tests that were skipped run again, with all programs.
 
 use std::path::{Path, PathBuf};
 use std::process::Command;
@@ -9,17 +9,17 @@ use super::timed::{self, End};
 use super::{count, notes};
 use crate::{root, said};
 
-/// The stage that runs this.
+/// Name of the stage that runs this.
 pub const STAGE: &str = "tests";
-/// Among the gate's notes: the tests that were skipped, a line each.
+/// Name of the file, in the gate's folder of notes, with a line for each skipped test.
 pub const SKIPPED: &str = "skipped";
-/// Among the gate's notes: the statements about time that could not be judged.
+/// Name of the file, in the gate's folder of notes, with the statements about time that could not be judged.
 pub const UNJUDGED: &str = "unjudged";
 /// The README's second command.
 const COMMAND: [&str; 3] = ["cargo", "test", "--workspace"];
-/// The stage has a limit of its own, and this lies above it.
+/// Time limit of the command. The stage's own limit is lower, so this one never applies first.
 const LIMIT: Duration = Duration::from_secs(45 * 60);
-/// What a test may ask for begins with one of these.
+/// Beginnings of the names of all programs that tests ask for.
 const HIDDEN: [&str; 24] = [
     "chrom",
     "google-chrome",
@@ -49,16 +49,16 @@ const HIDDEN: [&str; 24] = [
 
 fn is_hidden(name: &str) -> bool {
     HIDDEN.iter().any(|hidden| match *hidden {
-        // Others begin with it.
+        // Names of unrelated programs begin with these.
         "ip" | "sox" | "flac" | "lame" => name == *hidden,
         _ => name.starts_with(hidden),
     })
 }
 
-/// Runs it, and writes down what was skipped.
+/// Runs the command and writes down the skipped tests.
 ///
 /// # Errors
-/// A sentence, if a test fails or nothing was skipped: then something was not hidden.
+/// A sentence, if a test fails, or if no test was skipped, which means that the programs were not hidden.
 pub fn run() -> Result<(), String> {
     let place = std::env::temp_dir().join(format!("k1-bare-{}", std::process::id()));
     let done = run_in(&place);
@@ -78,11 +78,11 @@ fn run_in(place: &Path) -> Result<(), String> {
     let _ = (std::fs::remove_file(&log), std::fs::remove_file(&unjudged));
     let mut command = Command::new(COMMAND[0]);
     command.args(&COMMAND[1..]).current_dir(&clone).env("PATH", &programs);
-    // What cargo has set for this program is not a stranger's.
+    // A new user's environment lacks the variables that cargo sets for this program.
     for name in ["K1_REQUIRE", "CARGO", "CARGO_MANIFEST_DIR", "RUSTUP_TOOLCHAIN"] {
         command.env_remove(name);
     }
-    // Two threads at least: a test on a thread of its own knows its name.
+    // At least two threads, because a test learns its name only from a thread of its own.
     let threads = super::runner::cores().max(2).to_string();
     command.env("K1_EXCUSED", &unjudged).env("RUST_TEST_THREADS", threads);
     let end = timed::run(&mut command, LIMIT, &log, true)?;
@@ -92,15 +92,15 @@ fn run_in(place: &Path) -> Result<(), String> {
     }
     let said = String::from_utf8_lossy(&std::fs::read(&log).unwrap_or_default()).into_owned();
     let skipped = count::skipped(&said);
-    println!("{} tests were skipped, and run again with what they need", skipped.len());
+    println!("{} tests were skipped, and run again later with the programs that they need", skipped.len());
     if skipped.is_empty() {
-        return Err("no test was skipped, although everything that a test may ask for was hidden".into());
+        return Err("no test was skipped, although the programs that tests ask for were hidden".into());
     }
     let lines: String = skipped.iter().map(|(heading, test)| format!("{heading}\t{test}\n")).collect();
     std::fs::write(notes.join(SKIPPED), lines).map_err(|e| format!("{}: {e}", notes.display()))
 }
 
-/// A folder of links to every program of `PATH` that is not hidden.
+/// Fills a folder with links to all programs in `PATH` that are not hidden.
 fn link_programs(to: &Path) -> Result<(), String> {
     let path = std::env::var_os("PATH").unwrap_or_default();
     let files = std::env::split_paths(&path).filter_map(|folder| std::fs::read_dir(folder).ok()).flatten();
@@ -121,11 +121,12 @@ fn symlink(to: &Path, link: &Path) -> std::io::Result<()> {
 
 #[cfg(not(unix))]
 fn symlink(_to: &Path, _link: &Path) -> std::io::Result<()> {
-    Err(std::io::Error::other("this needs links"))
+    Err(std::io::Error::other("this needs symbolic links"))
 }
 
-/// Gives the clone's files the times of this checkout's, so that what was built of them is not built again; but only if this
-/// checkout was the last to use the folder of built things: cargo would take another's code for this one's.
+/// Gives the clone's files the modification times of this checkout's files, so that cargo does not build them again.
+/// Does so only if this checkout was the last to use the build folder; otherwise cargo would take another checkout's
+/// builds for this one's.
 fn keep_times(clone: &Path, notes: &Path) -> Result<(), String> {
     let last = notes.join("checkout");
     let this = root().display().to_string();
@@ -143,7 +144,8 @@ fn keep_times(clone: &Path, notes: &Path) -> Result<(), String> {
     Ok(())
 }
 
-/// What is changed and not committed is not in the clone; to cargo, which compares times, it would look built.
+/// Touches the files with uncommitted changes. The clone has them without the changes, and cargo, which compares times,
+/// would take its builds of them for current.
 fn touch_changed() -> Result<(), String> {
     let changed =
         said(Command::new("git").args(["ls-files", "-mo", "--exclude-standard"]).current_dir(root()))?;

@@ -1,10 +1,10 @@
-//! Counts tests by what the stages printed.
+//! Counts tests from the output of the stages.
 
 use std::collections::BTreeSet;
 use std::path::PathBuf;
 
-/// Sums the results in the logs: `N passed, N failed, N skipped`. A test that passed by saying that it was skipped has not
-/// passed.
+/// Sums the results in the logs: `N passed, N failed, N skipped`. A test that printed that it was skipped counts as
+/// skipped, although its program reports it as passed.
 ///
 /// # Errors
 /// A sentence, if a line of results cannot be read.
@@ -37,7 +37,7 @@ fn in_text(text: &str) -> Result<[usize; 3], String> {
     Ok([sums[0] - by_itself, sums[1], sums[2] + by_itself])
 }
 
-/// How many tests of a text were skipped in another, and have run now.
+/// Number of tests in this text that another text counts as skipped.
 fn run_again(text: &str) -> usize {
     let number = |line: &str| -> Option<usize> {
         line.split_once(" counted as skipped before")?.0.rsplit(' ').next()?.parse().ok()
@@ -45,7 +45,7 @@ fn run_again(text: &str) -> usize {
     text.lines().filter(|l| l.contains("test result: ")).filter_map(number).sum()
 }
 
-/// The tests that said that they were skipped, each once: the heading under which it said so, and its name.
+/// The tests that printed that they were skipped, each once: the heading above that line, and the test's name.
 pub fn skipped(text: &str) -> BTreeSet<(String, String)> {
     let (mut heading, mut all) = (String::new(), BTreeSet::new());
     for line in text.lines() {

@@ -1,24 +1,25 @@
-//! Statements about time that a machine could not judge. A test that makes one writes its name to the file that
-//! `K1_EXCUSED` names, if the statement does not hold and a core of the machine was away meanwhile; then the test is run
-//! once more. A statement that could not be judged twice is excused. Five may be, and only those of `.ci/timing.toml`.
+//! Statements about time that a machine could not judge. If a statement does not hold and a core of the machine was
+//! away in the meantime, the test writes the statement's name to the file that `K1_EXCUSED` names, and the gate runs
+//! the test once more. A statement that could not be judged twice is excused. A run excuses at most five, all of which
+//! must be in `.ci/timing.toml`.
 
 use std::collections::BTreeMap;
 use std::path::Path;
 
-/// The file, among the gate's notes, of what was excused.
+/// Name of the file of excused statements in the gate's folder of notes.
 const FILE: &str = "excused";
-/// So many may be excused in one run.
+/// Maximum number of excused statements in a run.
 const MOST: usize = 5;
 
-/// Begins a run in which nothing was excused.
+/// Deletes the excuses of earlier runs.
 pub fn forget(notes: &Path) {
     let _ = std::fs::remove_file(notes.join(FILE));
 }
 
-/// Adds a statement.
+/// Adds an excused statement.
 ///
 /// # Errors
-/// A sentence, if it cannot be written: what cannot be written down is not excused.
+/// A sentence, if it cannot be written; then the statement is not excused.
 pub fn note(notes: &Path, what: &str) -> Result<(), String> {
     let mut all = read(notes);
     all.push(what.to_owned());
@@ -26,7 +27,7 @@ pub fn note(notes: &Path, what: &str) -> Result<(), String> {
     std::fs::write(&path, all.join("\n") + "\n").map_err(|e| format!("{}: {e}", path.display()))
 }
 
-/// All that was excused in this run.
+/// All statements that were excused in this run.
 pub fn read(notes: &Path) -> Vec<String> {
     let text = std::fs::read_to_string(notes.join(FILE)).unwrap_or_default();
     text.lines().map(str::to_owned).collect()
@@ -36,12 +37,12 @@ pub fn read(notes: &Path) -> Vec<String> {
 pub fn too_many(excused: &[String]) -> Vec<String> {
     let mut wrong = Vec::new();
     if excused.len() > MOST {
-        wrong.push(format!("{} statements about time were excused; {MOST} may be", excused.len()));
+        wrong.push(format!("{} statements about time were excused; at most {MOST} may be", excused.len()));
     }
     wrong
 }
 
-/// What a test has written: the statements' names, each with the name of its test and what was measured.
+/// The statements that tests have written to a file.
 pub fn candidates(path: &Path) -> Vec<Candidate> {
     let text = std::fs::read_to_string(path).unwrap_or_default();
     text.lines().map(Candidate::parse).collect()
@@ -50,11 +51,11 @@ pub fn candidates(path: &Path) -> Vec<Candidate> {
 /// A statement that did not hold while the machine was away.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Candidate {
-    /// Its name.
+    /// The name of the statement.
     pub name: String,
-    /// The test that makes it.
+    /// The name of the test that makes it.
     pub test: String,
-    /// What was measured.
+    /// The measured value, in words.
     pub what: String,
 }
 
@@ -66,7 +67,7 @@ impl Candidate {
     }
 }
 
-/// The statements that may be excused, and what each says.
+/// The statements that may be excused, by name, with their text.
 ///
 /// # Errors
 /// A sentence, if `.ci/timing.toml` cannot be read.

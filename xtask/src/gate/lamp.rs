@@ -1,4 +1,4 @@
-//! The API's tests and Prometheus' own check of the metrics, asked of the lamp's firmware on the emulated machine.
+//! Runs the API's tests, and Prometheus' own check of the metrics, against the lamp's firmware on the emulated machine.
 
 use std::fs::File;
 use std::io::{Read, Write};
@@ -10,17 +10,17 @@ use super::runner;
 use super::targets::{self, Table, Target};
 use super::{built, notes, required};
 
-/// Where it listens, and where it takes sound.
+/// The lamp's ports for HTTP and for sound.
 const PORTS: [u16; 2] = [18_080, 15_004];
-/// It is up by then.
+/// Time limit for the lamp's start.
 const START: Duration = Duration::from_secs(90);
 
-/// The emulator; it ends with this.
+/// The running emulator; dropping it ends the emulator.
 struct Lamp(Child);
 
 impl Drop for Lamp {
     fn drop(&mut self) {
-        // With Ctrl-C it takes its emulator with it.
+        // On SIGINT, `k1 virt` also ends QEMU.
         let _ = Command::new("sh").args(["-c", &format!("kill -s INT {}", self.0.id())]).status();
         let began = Instant::now();
         while self.0.try_wait().is_ok_and(|end| end.is_none()) && began.elapsed() < Duration::from_secs(10) {
@@ -31,10 +31,10 @@ impl Drop for Lamp {
     }
 }
 
-/// Runs them.
+/// Runs the tests and the check.
 ///
 /// # Errors
-/// A sentence, if the lamp does not start or does not keep the contract.
+/// A sentence, if the lamp does not start, or if a test or the check fails.
 pub fn run() -> Result<(), String> {
     let table = Table::read()?;
     let api = targets::all()?.into_iter().find(|t| t.name == "api").ok_or("there is no test target api")?;
@@ -58,12 +58,12 @@ pub fn run() -> Result<(), String> {
     runner::tell(&reports, 0, 0)
 }
 
-/// What the lamp is started with.
+/// The target of the program that starts the lamp.
 fn program() -> Target {
     Target { package: "k1".into(), name: "bin".into() }
 }
 
-/// What it prints once it is up.
+/// Waits until the lamp is up and returns the token that it prints.
 fn token(log: &std::path::Path) -> Result<String, String> {
     let began = Instant::now();
     loop {
@@ -73,7 +73,7 @@ fn token(log: &std::path::Path) -> Result<String, String> {
         });
         match token.filter(|t| t.len() >= 16) {
             Some(token) => return Ok(token),
-            None if began.elapsed() > START => return Err(format!("the lamp is not up:\n{said}")),
+            None if began.elapsed() > START => return Err(format!("the lamp did not start:\n{said}")),
             None => std::thread::sleep(Duration::from_millis(100)),
         }
     }
@@ -99,8 +99,8 @@ fn check_metrics(token: &str) -> Result<(), String> {
         .stdin(Stdio::piped())
         .spawn()
         .map_err(|e| format!("promtool: {e}"))?;
-    tool.stdin.take().ok_or("promtool takes nothing")?.write_all(body.as_bytes()).map_err(wrong)?;
+    tool.stdin.take().ok_or("promtool has no standard input")?.write_all(body.as_bytes()).map_err(wrong)?;
     let status = tool.wait().map_err(wrong)?;
     println!("promtool check metrics: {status}, {} lines", body.lines().count());
-    if status.success() { Ok(()) } else { Err("promtool has objections to the lamp's metrics".into()) }
+    if status.success() { Ok(()) } else { Err("promtool rejects the lamp's metrics".into()) }
 }

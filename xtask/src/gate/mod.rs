@@ -1,5 +1,5 @@
-//! What must be true before a change lands. The stages are data (`.ci/stages.toml`); a stage that fails, that could not
-//! run or that exceeds its limit fails the gate.
+//! The gate: everything that must be true before a change lands. Its stages are listed in `.ci/stages.toml`. A stage
+//! that fails, cannot run or exceeds its limit fails the gate.
 
 mod bare;
 mod count;
@@ -19,18 +19,18 @@ use std::time::{Duration, Instant};
 use stage::{Stage, Table};
 use timed::End;
 
-/// Nothing begins later than this: a new machine has 60 minutes.
+/// Latest start of a stage after the beginning of the gate, because a new machine has 60 minutes.
 const LAST_START: Duration = Duration::from_secs(55 * 60);
 
-/// What became of a stage.
+/// The result of a stage.
 struct Outcome<'a> {
     stage: &'a Stage,
     took: Duration,
-    /// A sentence, if it has failed.
+    /// A sentence, if the stage failed.
     wrong: Option<String>,
 }
 
-/// `cargo xtask gate [--list | STAGE...]`.
+/// The command `cargo xtask gate [--list | STAGE...]`.
 pub fn gate(args: &[&str]) -> ExitCode {
     match run(args) {
         Ok(true) => ExitCode::SUCCESS,
@@ -42,33 +42,33 @@ pub fn gate(args: &[&str]) -> ExitCode {
     }
 }
 
-/// The commands that stages call.
+/// The command `cargo xtask tests`, which stages call.
 ///
 /// # Errors
-/// A sentence, if what they test is not so.
+/// A sentence, if a test fails or `args` names no known set of tests.
 pub fn tests(args: &[&str]) -> Result<(), String> {
     match args {
         ["bare"] => bare::run(),
         ["required"] => required::run(),
         ["lamp"] => lamp::run(),
-        _ => Err("there are: tests bare, tests required, tests lamp".into()),
+        _ => Err("use tests bare, tests required or tests lamp".into()),
     }
 }
 
-/// The folder of built things, the same for every command of the gate.
+/// The build folder, which all commands of the gate share.
 fn built() -> PathBuf {
     let set = std::env::var_os("CARGO_TARGET_DIR").map(PathBuf::from);
     std::path::absolute(set.unwrap_or_else(|| crate::root().join("target"))).unwrap_or_default()
 }
 
-/// The folder of the gate's own notes: what each stage printed, what was skipped, what was excused.
+/// The folder of the gate's notes: the output of each stage, the skipped tests, the excused statements.
 fn notes() -> PathBuf {
     let folder = built().join("gate");
     let _ = std::fs::create_dir_all(&folder);
     folder
 }
 
-/// A folder for a unit test.
+/// A scratch folder for a unit test.
 #[cfg(test)]
 fn scratch(name: &str) -> PathBuf {
     let folder = std::env::temp_dir().join(format!("k1-xtask-{name}-{}", std::process::id()));
@@ -103,7 +103,7 @@ fn log_of(notes: &Path, stage: &Stage) -> PathBuf {
     notes.join(&stage.name).with_extension("log")
 }
 
-/// Runs the stages: those that run beside the others in a second lane.
+/// Runs the stages; those with `beside` run in a second lane at the same time.
 fn run_all<'a>(stages: &[&'a Stage], notes: &Path, last_start: Duration) -> Vec<Outcome<'a>> {
     let began = Instant::now();
     let lane = |beside: bool| -> Vec<Outcome<'a>> {
@@ -115,11 +115,11 @@ fn run_all<'a>(stages: &[&'a Stage], notes: &Path, last_start: Duration) -> Vec<
                     println!("\n== {}: {} (at {} s) ==", stage.name, stage.says, began.elapsed().as_secs());
                 }
                 let late = began.elapsed() >= last_start;
-                let done = if late { Err("no time was left for it".into()) } else { one(stage, notes) };
+                let done = if late { Err("there was no time left for it".into()) } else { one(stage, notes) };
                 let outcome = Outcome { stage, took: from.elapsed(), wrong: done.err() };
                 if beside {
                     let log = std::fs::read_to_string(log_of(notes, stage)).unwrap_or_default();
-                    println!("\n== {}: {} (ran beside) ==\n{log}", stage.name, stage.says);
+                    println!("\n== {}: {} (ran in the second lane) ==\n{log}", stage.name, stage.says);
                 }
                 outcome
             })
@@ -138,7 +138,7 @@ fn run_all<'a>(stages: &[&'a Stage], notes: &Path, last_start: Duration) -> Vec<
 /// Runs one stage.
 ///
 /// # Errors
-/// A sentence, if a program is missing, a command fails, or time is over.
+/// A sentence, if a program is missing, a command fails, or the time limit is exceeded.
 fn one(stage: &Stage, notes: &Path) -> Result<(), String> {
     let log = log_of(notes, stage);
     std::fs::write(&log, "").map_err(|e| format!("{}: {e}", log.display()))?;
@@ -148,7 +148,7 @@ fn one(stage: &Stage, notes: &Path) -> Result<(), String> {
     let began = Instant::now();
     let this = std::env::current_exe().map_err(|e| format!("this program: {e}"))?;
     for line in &stage.run {
-        // Not by `cargo run`, which would wait for a build in the other lane.
+        // Call this program directly, because `cargo run` would wait for a build in the other lane.
         let script = line.replace("cargo xtask ", "\"$K1_XTASK\" ");
         let mut command = shell(&script, stage.beside);
         command.current_dir(crate::root()).envs(&stage.env).env("K1_XTASK", &this);
@@ -163,7 +163,7 @@ fn one(stage: &Stage, notes: &Path) -> Result<(), String> {
     Ok(())
 }
 
-/// A shell that runs a script; in the second lane, on time that nothing else wants.
+/// A shell that runs a script; if `idle`, only in processor time that nothing else wants.
 fn shell(script: &str, idle: bool) -> Command {
     let plain = ["sh", "-eu", "-c", script];
     let yielding = match (idle, timed::find("chrt")) {
@@ -177,7 +177,7 @@ fn shell(script: &str, idle: bool) -> Command {
     command
 }
 
-/// Prints the table, what was excused and what failed; false if the gate has failed.
+/// Prints the table of results, the excused statements and the failures. False if the gate failed.
 fn tell(outcomes: &[Outcome], notes: &Path) -> bool {
     println!("\n== result ==");
     for outcome in outcomes {
@@ -186,7 +186,10 @@ fn tell(outcomes: &[Outcome], notes: &Path) -> bool {
         println!("{:<12} {minutes:>3} min {seconds:02} s  {verdict}", outcome.stage.name);
     }
     let excused = excused::read(notes);
-    println!("{} statements about time were excused, because this machine was away twice:", excused.len());
+    println!(
+        "{} statements about time were excused, because this machine was busy elsewhere twice:",
+        excused.len()
+    );
     excused.iter().for_each(|e| println!("  {e}"));
     let mut wrong: Vec<_> =
         outcomes.iter().filter_map(|o| Some(format!("{}: {}", o.stage.name, o.wrong.as_ref()?))).collect();

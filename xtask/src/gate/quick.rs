@@ -1,4 +1,4 @@
-//! `cargo xtask quick`: what a maintainer runs before each commit. Formatting, lints, and every native test that is fast.
+//! `cargo xtask quick`: formatting, lints and all fast native tests, for maintainers to run before each commit.
 
 use std::time::{Duration, Instant};
 
@@ -7,10 +7,10 @@ use super::stage::Table as Stages;
 use super::targets::{self, Table, Target};
 use crate::{cargo, root};
 
-/// Runs it.
+/// Runs the checks and the fast tests.
 ///
 /// # Errors
-/// A sentence that names what is wrong.
+/// A sentence that names the check or the tests that failed.
 pub fn quick() -> Result<(), String> {
     let began = Instant::now();
     let stages = std::fs::read_to_string(root().join(".ci/stages.toml"))
@@ -27,10 +27,12 @@ pub fn quick() -> Result<(), String> {
     let all = cases.len();
     cases.retain(|case| !table.is_slow(case));
     println!("tests: {} (at {} s)", cases.len(), began.elapsed().as_secs());
-    // Many of them only wait.
+    // More tests than cores run at the same time, because many of them only wait.
     let reports = runner::all(&cases, &[], 2 * runner::cores(), |case| table.is_alone(case));
     let unjudged = reports.iter().flat_map(|r| &r.unjudged);
-    unjudged.for_each(|s| println!("not judged, because this machine was away: {} ({})", s.name, s.what));
+    unjudged.for_each(|s| {
+        println!("not judged, because this machine was busy elsewhere: {} ({})", s.name, s.what)
+    });
     runner::tell(&reports, all - cases.len(), 0)?;
     println!("quick: passed in {} s", began.elapsed().as_secs());
     Ok(())

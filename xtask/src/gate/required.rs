@@ -1,4 +1,4 @@
-//! The tests that a bare machine skips, where everything that they need is: there a missing program is a failure.
+//! The tests that a bare machine skips, on a machine with all programs. Here a missing program is a failure.
 
 use std::collections::BTreeSet;
 use std::time::Duration;
@@ -7,13 +7,13 @@ use super::runner::{self, Report};
 use super::targets::{self, Case, Table};
 use super::{bare, excused, notes};
 
-/// Every need of `crates/k1/tests/support/need.rs`.
+/// Every need in `crates/k1/tests/support/need.rs`.
 const NEEDS: &str = "browser,pulse,virt,promtool,mosquitto,netns,nginx,openssl,encoders";
 
-/// Runs them.
+/// Runs these tests.
 ///
 /// # Errors
-/// A sentence, if one fails, is skipped, or cannot be found.
+/// A sentence, if a test fails, is skipped, or cannot be found.
 pub fn run() -> Result<(), String> {
     let (table, all) = (Table::read()?, targets::all()?);
     let cases = targets::build(&all, Duration::from_secs(table.required_seconds))?;
@@ -25,12 +25,12 @@ pub fn run() -> Result<(), String> {
     runner::tell(&reports, 0, again)
 }
 
-/// What was skipped on the bare machine (and how many that are) and what could not be judged there; without its notes, what
-/// is not quick.
+/// The tests that the bare machine skipped or could not judge, and the number of skipped ones. If that run left no
+/// notes, all tests that are not quick.
 fn choose(cases: Vec<Case>, table: &Table) -> Result<(Vec<Case>, usize), String> {
     let notes = notes();
     let Ok(skipped) = std::fs::read_to_string(notes.join(bare::SKIPPED)) else {
-        println!("no run on a bare machine has said what it skipped: all tests that are not quick");
+        println!("there is no list of tests skipped on a bare machine; running all tests that are not quick");
         let is_wanted = |c: &Case| !table.is_quick(&c.target) || table.is_slow(c);
         return Ok((cases.into_iter().filter(is_wanted).collect(), 0));
     };
@@ -40,12 +40,14 @@ fn choose(cases: Vec<Case>, table: &Table) -> Result<(Vec<Case>, usize), String>
     wanted.extend(unjudged.into_iter().map(|c| c.test));
     let chosen: Vec<_> = cases.into_iter().filter(|c| wanted.contains(&c.name)).collect();
     match wanted.iter().find(|name| !chosen.iter().any(|c| c.name == **name)) {
-        Some(lost) => Err(format!("the test {lost} was skipped on a bare machine, and is nowhere")),
+        Some(lost) => {
+            Err(format!("the test {lost} was skipped on a bare machine, but no test target contains it"))
+        }
         None => Ok((chosen, skipped.lines().count())),
     }
 }
 
-/// Notes what is excused, and fails what was skipped or says what it may not.
+/// Notes excused statements. Fails tests that were skipped, and tests whose statements are not in `.ci/timing.toml`.
 ///
 /// # Errors
 /// A sentence, if the notes cannot be written.
@@ -53,7 +55,7 @@ pub fn judge(reports: &mut [Report]) -> Result<(), String> {
     let (named, notes) = (excused::named()?, notes());
     for report in reports {
         if report.skipped && report.wrong.is_none() {
-            report.wrong = Some(format!("{} was skipped, although everything is there", report.name));
+            report.wrong = Some(format!("{} was skipped, although every program is installed", report.name));
         }
         for statement in report.unjudged.drain(..) {
             match named.get(&statement.name) {

@@ -1,5 +1,5 @@
-//! Runs tests, each in a process of its own with a limit of its own: one that hangs is killed and named, and costs nobody
-//! else anything.
+//! Runs each test in a process of its own with a time limit of its own. A test that hangs is killed and named, without
+//! affecting the others.
 
 use std::process::Command;
 use std::sync::Mutex;
@@ -10,22 +10,22 @@ use super::excused::{self, Candidate};
 use super::targets::Case;
 use super::timed::{self, End};
 
-/// What became of a test.
+/// The result of a test.
 #[derive(Debug)]
 pub struct Report {
     /// Its full name.
     pub name: String,
-    /// How long it took, in the end.
+    /// Duration of its last run.
     pub took: Duration,
-    /// What it printed and why it failed, if it has.
+    /// If it failed, the reason and its output.
     pub wrong: Option<String>,
-    /// True if it said that something was missing.
+    /// True if it printed that a program was missing.
     pub skipped: bool,
     /// Statements about time that could not be judged in its last run.
     pub unjudged: Vec<Candidate>,
 }
 
-/// Runs one once.
+/// Runs a test once.
 fn once(case: &Case, env: &[(&str, String)]) -> Report {
     static NUMBER: AtomicUsize = AtomicUsize::new(0);
     let place =
@@ -55,22 +55,22 @@ fn once(case: &Case, env: &[(&str, String)]) -> Report {
     Report { name, took, wrong, skipped, unjudged: candidates }
 }
 
-/// Runs one; once more, if it made statements that could not be judged.
+/// Runs a test, and once more if it made statements that could not be judged.
 pub fn one(case: &Case, env: &[(&str, String)]) -> Report {
     let first = once(case, env);
     if first.wrong.is_some() || first.unjudged.is_empty() {
         return first;
     }
-    println!("once more, because this machine was away: {}", first.name);
+    println!("once more, because this machine was busy elsewhere: {}", first.name);
     once(case, env)
 }
 
-/// How many cores this machine has.
+/// Number of this machine's cores.
 pub fn cores() -> usize {
     std::thread::available_parallelism().map_or(2, std::num::NonZero::get)
 }
 
-/// Runs all: `workers` at a time, and then one by one those of which `alone` is true.
+/// Runs tests, `workers` at a time, and then one by one those for which `alone` is true.
 pub fn all(
     cases: &[Case],
     env: &[(&str, String)],
@@ -97,11 +97,11 @@ pub fn all(
     reports.into_inner().unwrap_or_else(std::sync::PoisonError::into_inner)
 }
 
-/// Prints what failed and the result in the form of Rust's own test programs. `again` of the tests have been counted as
-/// skipped before.
+/// Prints the failures, and the result in the form of Rust's own test programs. `again` is the number of tests that an
+/// earlier stage counted as skipped.
 ///
 /// # Errors
-/// A sentence that names what failed.
+/// A sentence that names the tests that failed.
 pub fn tell(reports: &[Report], ignored: usize, again: usize) -> Result<(), String> {
     let failed: Vec<_> = reports.iter().filter(|r| r.wrong.is_some()).collect();
     failed.iter().for_each(|r| println!("\n---- {}", r.wrong.as_deref().unwrap_or_default()));
@@ -129,7 +129,7 @@ mod tests {
     use super::*;
     use crate::gate::targets::Target;
 
-    /// A test program that a script plays.
+    /// A test program, replaced by a script.
     fn case(name: &str, script: &str, limit: Duration) -> Case {
         let binary = crate::gate::scratch("runner").join(name);
         std::fs::write(&binary, format!("#!/bin/sh\n{script}\n")).unwrap();

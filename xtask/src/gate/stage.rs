@@ -1,4 +1,4 @@
-//! The table of stages, `.ci/stages.toml`.
+//! The table of stages in `.ci/stages.toml`.
 
 use std::collections::BTreeMap;
 use std::time::Duration;
@@ -7,43 +7,44 @@ use serde::Deserialize;
 
 use super::timed;
 
-/// What must be true before a change lands, and the commands that show it.
+/// A condition that must hold before a change lands, and the commands that check it.
 #[derive(Debug, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub struct Stage {
-    /// One word, by which it can be run alone.
+    /// The stage's name, which selects it on the command line.
     pub name: String,
-    /// What is true when it passes.
+    /// The condition, as a sentence.
     pub says: String,
-    /// Programs without which it cannot run, and then fails.
+    /// Programs that it needs; if one is missing, the stage fails.
     pub needs: Vec<String>,
-    /// Minutes after which it is killed, and then has failed.
+    /// Time limit in minutes, 1 to 45. After it the stage is killed and has failed.
     pub minutes: u64,
-    /// True if it runs on what the other stages leave idle. It must not use their build folder.
+    /// True if it runs in the second lane, in time that the other stages leave idle. It must not use their build
+    /// folder.
     #[serde(default)]
     pub beside: bool,
-    /// Variables of its commands.
+    /// Environment variables for its commands.
     #[serde(default)]
     pub env: BTreeMap<String, String>,
-    /// Lines for a shell, each of which must succeed.
+    /// Shell command lines, each of which must succeed.
     pub run: Vec<String>,
 }
 
-/// The file.
+/// The content of `.ci/stages.toml`.
 #[derive(Debug, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub struct Table {
-    /// In the order in which they run.
+    /// All stages in the order in which they run.
     pub stage: Vec<Stage>,
 }
 
 impl Stage {
-    /// Its time limit.
+    /// The stage's time limit.
     pub fn limit(&self) -> Duration {
         Duration::from_secs(60 * self.minutes)
     }
 
-    /// A sentence, if a program is missing.
+    /// A sentence that names the missing programs; `None` if all are there.
     pub fn missing(&self) -> Option<String> {
         let missing: Vec<_> =
             self.needs.iter().filter(|name| timed::find(name).is_none()).map(String::as_str).collect();
@@ -52,31 +53,31 @@ impl Stage {
 }
 
 impl Table {
-    /// The table of a text.
+    /// Reads a table from TOML.
     ///
     /// # Errors
-    /// A sentence, if it cannot be read, or if a stage is not what a stage must be.
+    /// A sentence, if it cannot be read, or if a stage's name, command or limit is not valid.
     pub fn parse(text: &str) -> Result<Self, String> {
         let table: Self = toml::from_str(text).map_err(|e| format!(".ci/stages.toml: {e}"))?;
         for (i, stage) in table.stage.iter().enumerate() {
             let wrong = |what: &str| Err(format!(".ci/stages.toml: {} {what}", stage.name));
             if table.stage[..i].iter().any(|other| other.name == stage.name) {
-                return wrong("stands there twice");
+                return wrong("is defined twice");
             }
             if stage.name.is_empty() || !stage.name.bytes().all(|b| b.is_ascii_lowercase() || b == b'-') {
-                return wrong("is not a name of small letters and hyphens");
+                return wrong("must be a name of small letters and hyphens");
             }
             if stage.run.is_empty() {
                 return wrong("has no command");
             }
             if !(1..=45).contains(&stage.minutes) {
-                return wrong("has no limit from 1 to 45 minutes");
+                return wrong("must have a limit of 1 to 45 minutes");
             }
         }
         Ok(table)
     }
 
-    /// The named stages in the order of the table, or all.
+    /// The named stages in the order of the table; all stages if `names` is empty.
     ///
     /// # Errors
     /// A sentence that lists the names, if one is unknown.
@@ -94,7 +95,7 @@ impl Table {
 mod tests {
     use super::*;
 
-    /// The table as it stands.
+    /// The project's own table.
     fn ours() -> Table {
         Table::parse(&std::fs::read_to_string(crate::root().join(".ci/stages.toml")).unwrap()).unwrap()
     }
@@ -114,7 +115,7 @@ mod tests {
         assert!(table.stage.len() > 15, "{}", table.stage.len());
         for stage in &table.stage {
             assert!(!stage.needs.is_empty() && stage.says.len() > 12, "{stage:?}");
-            // They share a build folder otherwise, and one would wait for the other.
+            // Otherwise the lanes would share a build folder, and one would wait for the other.
             let elsewhere = ["--target-dir", "CARGO_TARGET_DIR", "xtask", "firmware"];
             let builds = |line: &&String| line.contains("cargo") && !line.contains("fmt");
             for line in stage.run.iter().filter(builds).filter(|_| stage.beside) {

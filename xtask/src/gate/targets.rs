@@ -1,5 +1,5 @@
-//! Which test targets there are, and where each runs: `.ci/tests.toml`. A target that the file does not name is an error,
-//! and so is a name without a target.
+//! All test targets and where each one runs, as listed in `.ci/tests.toml`. A target that is not in the file is an
+//! error, and so is a name in the file without a target.
 
 use std::collections::BTreeMap;
 use std::path::PathBuf;
@@ -10,41 +10,41 @@ use serde_json::Value;
 
 use crate::{cargo, said};
 
-/// A test.
+/// A single test.
 #[derive(Debug, Clone)]
 pub struct Case {
-    /// Where it stands.
+    /// The target that contains it.
     pub target: Target,
-    /// What was built of that.
+    /// The built program of that target.
     pub binary: PathBuf,
     /// The folder in which it runs.
     pub dir: PathBuf,
-    /// Its name within.
+    /// Its name within the target.
     pub name: String,
-    /// It may take so long.
+    /// Its time limit.
     pub limit: Duration,
 }
 
 impl Case {
-    /// Package, target and test.
+    /// The names of package, target and test, with spaces between them.
     pub fn full_name(&self) -> String {
         format!("{} {} {}", self.target.package, self.target.name, self.name)
     }
 }
 
-/// `.ci/tests.toml`.
+/// The content of `.ci/tests.toml`.
 #[derive(Debug, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub struct Table {
-    /// Seconds that a test of `cargo xtask quick` may take.
+    /// Time limit of a test in `cargo xtask quick`, in seconds.
     pub quick_seconds: u64,
-    /// Seconds that any other test may take.
+    /// Time limit of any other test, in seconds.
     pub required_seconds: u64,
-    /// Tests of quick targets that are not quick: beginnings of `package target test`.
+    /// Slow tests in quick targets: beginnings of `package target test`.
     pub slow: Vec<String>,
-    /// Tests that measure time, and so run with nothing beside them: beginnings of `package target test`.
+    /// Tests that measure time and therefore run alone: beginnings of `package target test`.
     pub alone: Vec<String>,
-    /// Tests among those that do not measure time.
+    /// Exceptions from `alone`: tests that do not measure time.
     pub together: Vec<String>,
     /// For each package: its test targets, each with `quick` or the stage that runs it.
     pub targets: BTreeMap<String, BTreeMap<String, String>>,
@@ -53,17 +53,17 @@ pub struct Table {
 /// A test target.
 #[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord)]
 pub struct Target {
-    /// Its package.
+    /// The name of its package.
     pub package: String,
     /// `lib`, `bin`, or the name of a file of tests.
     pub name: String,
 }
 
-/// What the file calls the home of quick tests.
+/// The file's word for targets that `cargo xtask quick` runs.
 const QUICK: &str = "quick";
 
 impl Table {
-    /// The file.
+    /// Reads the file.
     ///
     /// # Errors
     /// A sentence, if it cannot be read.
@@ -73,16 +73,18 @@ impl Table {
         toml::from_str(&text).map_err(|e| format!(".ci/tests.toml: {e}"))
     }
 
+    /// Checks that every target in `there` is assigned to `quick` or a known stage, and that every name has a target.
+    ///
     /// # Errors
-    /// A sentence, if a target has no home, a name no target, or a home is unknown.
+    /// A sentence that lists what is missing or unknown.
     pub fn check(&self, there: &[Target], stages: &[&str]) -> Result<(), String> {
         let mut wrong = Vec::new();
         for Target { package, name } in there {
             match self.targets.get(package).and_then(|t| t.get(name)).map(String::as_str) {
                 Some(home) if home == QUICK || stages.contains(&home) => {}
-                Some(home) => wrong.push(format!("{package} {name} is to run in {home}, which is no stage")),
+                Some(home) => wrong.push(format!("{package} {name} is assigned to {home}, which is not a stage")),
                 None => wrong.push(format!(
-                    "nobody has said where the tests of {package} {name} run: add `{name} = \"quick\"`, or a stage, to [targets.{package}]"
+                    "it does not say where the tests of {package} {name} run: add `{name} = \"quick\"`, or a stage, to [targets.{package}]"
                 )),
             }
         }
@@ -101,18 +103,20 @@ impl Table {
         self.targets.get(&target.package).and_then(|t| t.get(&target.name)).is_some_and(|home| home == QUICK)
     }
 
-    /// True if a test of a quick target is not.
+    /// True if a test of a quick target is slow.
     pub fn is_slow(&self, case: &Case) -> bool {
         begins(&self.slow, case)
     }
 
-    /// True if nothing may run beside a test.
+    /// True if a test must run alone.
     pub fn is_alone(&self, case: &Case) -> bool {
         begins(&self.alone, case) && !begins(&self.together, case)
     }
 
+    /// Checks that every beginning in the file matches a test.
+    ///
     /// # Errors
-    /// A sentence, if a beginning in the file is that of no test.
+    /// A sentence that lists the beginnings that match none.
     pub fn check_beginnings(&self, cases: &[Case]) -> Result<(), String> {
         let all = self.slow.iter().chain(&self.alone).chain(&self.together);
         let lost: Vec<_> =
@@ -129,7 +133,7 @@ fn begins(patterns: &[String], case: &Case) -> bool {
 /// All test targets of the workspace.
 ///
 /// # Errors
-/// A sentence, if cargo does not tell.
+/// A sentence, if cargo cannot list them.
 pub fn all() -> Result<Vec<Target>, String> {
     let text = said(cargo().args(["metadata", "--no-deps", "--format-version", "1"]))?;
     let metadata: Value = serde_json::from_str(&text).map_err(|e| format!("cargo metadata: {e}"))?;
@@ -153,14 +157,14 @@ fn named(package: &str, target: &Value) -> Target {
     Target { package: package.to_owned(), name }
 }
 
-/// Builds the tests of some targets and lists their tests, without those that are ignored.
+/// Builds some targets and lists their tests, without ignored ones.
 ///
 /// # Errors
 /// A sentence, if something does not compile.
 pub fn build(targets: &[Target], limit: Duration) -> Result<Vec<Case>, String> {
     let mut command = cargo();
     command.args(["test", "--workspace", "--no-run", "--message-format", "json-render-diagnostics"]);
-    // All libraries and programs, and of the files of tests the wanted ones.
+    // Build all libraries and programs, but only the wanted files of tests.
     command.args(["--lib", "--bins"]);
     for target in targets.iter().filter(|t| t.name != "lib" && t.name != "bin") {
         command.args(["--test", &target.name]);
@@ -187,7 +191,7 @@ pub fn build(targets: &[Target], limit: Duration) -> Result<Vec<Case>, String> {
     Ok(cases)
 }
 
-/// The name in a manifest.
+/// The package's name in a manifest.
 fn package_of(manifest: &std::path::Path) -> Result<String, String> {
     let wrong = |e: &dyn std::fmt::Display| format!("{}: {e}", manifest.display());
     let text = std::fs::read_to_string(manifest).map_err(|e| wrong(&e))?;
@@ -241,7 +245,7 @@ mod tests {
         let checked = |targets: &str| table(targets).check(&there, &["required"]);
         assert_eq!(checked("lib = \"quick\"\nt1 = \"required\""), Ok(()));
         assert!(checked("lib = \"quick\"").unwrap_err().contains("a t1 run"));
-        assert!(checked("lib = \"quick\"\nt1 = \"later\"").unwrap_err().contains("no stage"));
+        assert!(checked("lib = \"quick\"\nt1 = \"later\"").unwrap_err().contains("not a stage"));
         assert!(checked("lib = \"quick\"\nt1 = \"quick\"\nt2 = \"quick\"").unwrap_err().contains("a t2"));
     }
 

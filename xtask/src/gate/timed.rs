@@ -1,4 +1,4 @@
-//! Programs with a time limit: one that exceeds it is killed with everything that it started.
+//! Programs with a time limit. A program that exceeds its limit is killed, with everything that it started.
 
 use std::fs::File;
 use std::io::{Read, Write};
@@ -6,29 +6,29 @@ use std::path::{Path, PathBuf};
 use std::process::{Child, Command, ExitStatus, Stdio};
 use std::time::{Duration, Instant};
 
-/// How often a running program is looked at.
+/// Interval between checks of a running program.
 const POLL: Duration = Duration::from_millis(4);
-/// What a program may leave unread after its end: something that it started may hold its output open.
+/// Time to read a program's remaining output after its end; a process that it started may keep the pipe open.
 const REST: Duration = Duration::from_secs(2);
 
 /// How a program ended.
 #[derive(Debug, PartialEq, Eq)]
 pub enum End {
-    /// By itself, with success.
+    /// The program ended with success.
     Success,
-    /// By itself, without: its exit status in words.
+    /// The program failed; holds its exit status in words.
     Failure(String),
-    /// It was killed at its limit.
+    /// The program was killed at its limit.
     Killed,
 }
 
-/// The path of a program, if one of the folders of `PATH` has it.
+/// The path of a program, if a folder in `PATH` contains it.
 pub fn find(program: &str) -> Option<PathBuf> {
     let path = std::env::var_os("PATH").unwrap_or_default();
     std::env::split_paths(&path).map(|folder| folder.join(program)).find(|file| file.is_file())
 }
 
-/// Waits for a child, and at the limit kills it and everything that it started.
+/// Waits for a child. At the limit, kills it and everything that it started, and returns `None`.
 fn wait(child: &mut Child, limit: Duration) -> std::io::Result<Option<ExitStatus>> {
     let began = Instant::now();
     loop {
@@ -36,7 +36,7 @@ fn wait(child: &mut Child, limit: Duration) -> std::io::Result<Option<ExitStatus
             return Ok(Some(status));
         }
         if began.elapsed() >= limit {
-            // A shell has `kill` built in, and every machine has a shell.
+            // Use a shell, because `kill` is built into it and every machine has one.
             let all: Vec<_> = descendants(child.id()).iter().map(u32::to_string).collect();
             let kill = format!("kill -s KILL {} {}", child.id(), all.join(" "));
             let _ = Command::new("sh").args(["-c", &kill]).stderr(Stdio::null()).status();
@@ -48,12 +48,12 @@ fn wait(child: &mut Child, limit: Duration) -> std::io::Result<Option<ExitStatus
     }
 }
 
-/// The processes that a process started, theirs too. They stay in the group of this program, so that Ctrl-C ends them with
-/// it. Empty where the system has no `/proc`.
+/// All descendants of a process. (They stay in this program's process group, so that Ctrl-C ends them, too.) Empty on a
+/// system without `/proc`.
 fn descendants(of: u32) -> Vec<u32> {
     let parent = |pid: u32| -> Option<u32> {
         let stat = std::fs::read_to_string(format!("/proc/{pid}/stat")).ok()?;
-        // Behind the name, which may hold anything, stand the state and the parent.
+        // The state and the parent come after the name, which may contain any characters.
         stat.rsplit_once(") ")?.1.split(' ').nth(1)?.parse().ok()
     };
     let entries = std::fs::read_dir("/proc").into_iter().flatten().filter_map(Result::ok);
@@ -68,7 +68,7 @@ fn descendants(of: u32) -> Vec<u32> {
     found.split_off(1)
 }
 
-/// Runs a program to its end or its limit. What it prints goes to the file, and to the terminal if `show` is set.
+/// Runs a program to its end or its limit. Its output goes to the file, and also to the terminal if `show` is true.
 ///
 /// # Errors
 /// A sentence, if the program cannot be started or the file cannot be written.
@@ -79,7 +79,7 @@ pub fn run(command: &mut Command, limit: Duration, log: &Path, show: bool) -> Re
     let second = writer.try_clone().map_err(wrong)?;
     command.stdin(Stdio::null()).stdout(writer).stderr(second);
     let started = command.spawn().map_err(|e| format!("{:?}: {e}", command.get_program()));
-    // The command keeps its ends of the pipe open otherwise.
+    // Otherwise the command would keep its ends of the pipe open.
     command.stdout(Stdio::null()).stderr(Stdio::null());
     let mut child = started?;
     let copy = std::thread::spawn(move || {

@@ -46,7 +46,7 @@ pub fn measure(names: &[&str]) -> Result<(), String> {
         println!("== {name}: {}", source.shown());
         match source.measure() {
             Ok(measured) => {
-                // Read again, because another run may have written meanwhile: some take hours.
+                // Read again, because another run may have written in the meantime: some take hours.
                 let mut values: Values = read_toml(VALUES)?;
                 values.insert(name.clone(), measured);
                 let text = toml::to_string(&values).map_err(|e| format!("{VALUES}: {e}"))?;

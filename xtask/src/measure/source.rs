@@ -16,7 +16,7 @@ use crate::{root, said};
 pub struct Source {
     /// The command line, run in the repository's root.
     run: String,
-    /// A program that must run meanwhile.
+    /// A program that must run at the same time.
     companion: Option<Companion>,
     /// Whether the figures count even if the command exits with 1, because its verdict is negative.
     #[serde(default)]

@@ -1,4 +1,5 @@
-//! No circles: files of a crate do not name each other's definitions in a ring.
+//! Files of a crate do not depend on each other in circles: no chain of files that name each other's definitions is
+//! closed.
 
 mod modules;
 mod names;
@@ -6,7 +7,7 @@ mod names;
 use std::fmt::Write as _;
 use std::path::{Path, PathBuf};
 
-/// The circles of a crate in words; empty if there are none.
+/// A sentence for each circle of a crate.
 fn told(crate_: &Path) -> String {
     let mut text = String::new();
     for root in roots(crate_) {
@@ -25,7 +26,7 @@ fn told(crate_: &Path) -> String {
     text
 }
 
-/// What the modules of a crate grow from.
+/// The root files of a crate's modules.
 fn roots(crate_: &Path) -> Vec<PathBuf> {
     let source = crate_.join("src");
     let mut roots = vec![source.join("lib.rs"), source.join("main.rs")];
@@ -38,7 +39,7 @@ fn roots(crate_: &Path) -> Vec<PathBuf> {
     roots
 }
 
-/// Every crate of the project: the folders in these that have a manifest.
+/// Every crate of the project: all folders with a manifest inside these.
 fn crates() -> Vec<PathBuf> {
     let project = Path::new(env!("CARGO_MANIFEST_DIR")).parent().unwrap();
     let mut crates = vec![project.join("xtask")];
@@ -58,7 +59,7 @@ fn no_crate_has_circles_of_modules() {
     assert!(text.is_empty(), "files that name each other's definitions:\n{text}");
 }
 
-/// A crate made up of these files.
+/// A test crate with these files.
 fn made_up(name: &str, files: &[(&str, &str)]) -> String {
     let folder = Path::new(env!("CARGO_TARGET_TMPDIR")).join("circles").join(name);
     for (file, text) in files {

@@ -1,4 +1,4 @@
-//! A crate's modules as they stand in its sources: what each defines, imports and names.
+//! Reads a crate's modules from its sources: the names that each defines, imports and uses.
 
 use std::collections::BTreeSet;
 use std::path::{Path, PathBuf};
@@ -8,9 +8,9 @@ use proc_macro2::{Delimiter, TokenStream, TokenTree};
 /// One `use` of one name.
 pub struct Import {
     pub path: Vec<String>,
-    /// The name that it is known by here; `*` imports all, `_` a trait for its methods.
+    /// The name that it gets here; `*` imports all names, `_` only a trait's methods.
     pub bound: String,
-    /// Whether others can import it from here in turn.
+    /// True if others can import it from here.
     pub passed_on: bool,
 }
 
@@ -20,16 +20,16 @@ pub struct Module {
     pub parent: Option<usize>,
     pub file: PathBuf,
     pub children: Vec<usize>,
-    /// Names of the functions, types, constants and so on that are written here.
+    /// Names of the functions, types, constants and so on that are defined here.
     pub items: BTreeSet<String>,
     pub imports: Vec<Import>,
-    /// Every path of two or more names that is written outside of `use`.
+    /// Every path of two or more names outside of `use`.
     pub paths: BTreeSet<Vec<String>>,
-    /// Every name that is written outside of `use`.
+    /// Every name outside of `use`.
     pub names: BTreeSet<String>,
 }
 
-/// All modules that grow from one `lib.rs` or `main.rs`, which is the first; tests are left out.
+/// All modules of a `lib.rs` or `main.rs`, without tests. The root comes first.
 pub fn read(root: &Path) -> Vec<Module> {
     let mut reader = Reader { modules: Vec::new() };
     let folder = root.parent().expect("a file in a folder").to_owned();
@@ -42,7 +42,7 @@ struct Reader {
 }
 
 impl Reader {
-    /// Reads a file; `folder` is where the files of its children are.
+    /// Reads a file; `folder` contains the files of its children.
     fn file(&mut self, name: String, parent: Option<usize>, file: &Path, folder: &Path) -> usize {
         let text = std::fs::read_to_string(file).unwrap_or_else(|e| panic!("{}: {e}", file.display()));
         let tokens: TokenStream = text.parse().unwrap_or_else(|e| panic!("{}: {e}", file.display()));
@@ -128,7 +128,7 @@ impl Reader {
                         ("pub", _) => {
                             visible = true;
                             i += 1;
-                            // What follows in brackets says only how far it is visible.
+                            // The brackets only limit its visibility.
                             if let Some(TokenTree::Group(group)) = next
                                 && group.delimiter() == Delimiter::Parenthesis
                                 && group.stream().to_string().split(' ').next().is_some_and(is_visibility)
@@ -172,7 +172,7 @@ impl Reader {
         }
     }
 
-    /// A module in a file of its own, which an attribute may have named.
+    /// Reads a module in a file of its own, which an attribute may name.
     fn child(&mut self, at: usize, name: &str, folder: &Path, elsewhere: &[String]) {
         let beside = self.modules[at].file.parent().expect("a file in a folder").to_owned();
         let mut files: Vec<PathBuf> = elsewhere.iter().map(|file| beside.join(file)).collect();
@@ -185,7 +185,7 @@ impl Reader {
         }
     }
 
-    /// Takes in the path that starts here, and says where its last name is.
+    /// Reads the path that starts here, and returns the place of its last name.
     fn path(&mut self, at: usize, tokens: &[TokenTree], start: usize) -> usize {
         let module = &mut self.modules[at];
         let mut path = vec![plain(&tokens[start].to_string())];
@@ -199,7 +199,7 @@ impl Reader {
             i += 3;
         }
         module.names.extend(path.first().cloned());
-        // `::name` is another crate's, and `.name` a field or a method.
+        // `::name` belongs to another crate, and `.name` is a field or a method.
         let after = |sign| start > 0 && is(&tokens[start - 1], sign);
         let absolute = start > 1 && is(&tokens[start - 1], ':') && is(&tokens[start - 2], ':');
         if path.len() > 1 && !absolute && !after('.') {
@@ -280,7 +280,7 @@ fn first_word(tokens: &TokenStream) -> String {
     tokens.clone().into_iter().next().map(|tree| tree.to_string()).unwrap_or_default()
 }
 
-/// What stands in the attribute that begins here, and where it ends.
+/// The content of the attribute that begins here, and the place of its end.
 fn attribute(tokens: &[TokenTree], at: usize) -> Option<(TokenStream, usize)> {
     if !is(&tokens[at], '#') {
         return None;
@@ -294,14 +294,14 @@ fn attribute(tokens: &[TokenTree], at: usize) -> Option<(TokenStream, usize)> {
     }
 }
 
-/// Whether this is `cfg(test)`, `cfg(all(test, …))` or `test`.
+/// True for `cfg(test)`, `cfg(all(test, …))` and `test`.
 fn is_test_only(attribute: &TokenStream) -> bool {
     fn asks(tokens: TokenStream) -> bool {
         let trees: Vec<TokenTree> = tokens.into_iter().collect();
         trees.iter().enumerate().any(|(i, tree)| match tree {
             TokenTree::Ident(word) => word == "test",
             TokenTree::Group(group) => {
-                // Of `any(…)` and `not(…)` the other case is built, too.
+                // With `any(…)` and `not(…)`, the code may also be built without tests.
                 let all = i == 0 || trees[i - 1].to_string() == "all";
                 all && asks(group.stream())
             }
@@ -316,7 +316,7 @@ fn is_test_only(attribute: &TokenStream) -> bool {
     }
 }
 
-/// The files of `path = "…"`.
+/// The files that `path = "…"` names.
 fn files_named(attribute: &TokenStream) -> Vec<String> {
     let trees: Vec<TokenTree> = attribute.clone().into_iter().collect();
     let mut files = Vec::new();
@@ -334,7 +334,7 @@ fn files_named(attribute: &TokenStream) -> Vec<String> {
     files
 }
 
-/// Where what follows the item (or field, or statement) that begins here begins.
+/// The place after the item, field or statement that begins here.
 fn after_item(tokens: &[TokenTree], mut at: usize) -> usize {
     while let Some((_, next)) = tokens.get(at).and_then(|_| attribute(tokens, at)) {
         at = next;

@@ -1,25 +1,25 @@
-//! Which file names what another defines, and which of them do so in a circle.
+//! Finds which files name other files' definitions, and which of them do so in a circle.
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::path::PathBuf;
 
 use crate::modules::Module;
 
-/// Of each file the files whose definitions it names, and which.
+/// For each file, the files whose definitions it names, and the names.
 pub type Graph = BTreeMap<PathBuf, BTreeMap<PathBuf, BTreeSet<String>>>;
 
-/// What a path leads to.
+/// The target of a path.
 enum Found {
     Module(usize),
     /// A definition in that module.
     Item(usize),
 }
 
-/// The files of a crate and what each takes from the others. A definition that is only passed on (`pub use`) is taken
-/// from where it is written, and by whoever names it, not by whoever passes it on.
+/// The files of a crate, and the definitions that each takes from the others. For a definition that is passed on
+/// (`pub use`), only two files count: the one that defines it and the one that names it.
 ///
-/// What a module takes from the modules that it is a part of is left out: a trait and the list of those that implement
-/// it may stand above them.
+/// Definitions that a module takes from the modules that it is part of are left out: a trait and the list of its
+/// implementations may be above them.
 pub fn graph(modules: &[Module]) -> Graph {
     let mut graph = Graph::new();
     for (at, module) in modules.iter().enumerate() {
@@ -48,7 +48,7 @@ pub fn graph(modules: &[Module]) -> Graph {
                         }
                     }
                 }
-                // The variants of an enum, or a module: what is taken from it is a path of its own.
+                // For the variants of an enum or for a module, the names taken from it are paths of their own.
                 Found::Item(from) => take(from, &import.path[import.path.len() - 1]),
                 Found::Module(_) => {}
             }
@@ -62,12 +62,12 @@ pub fn graph(modules: &[Module]) -> Graph {
     graph
 }
 
-/// Whether a module is part of another.
+/// True if a module is part of another.
 fn is_part(modules: &[Module], of: usize, whole: usize) -> bool {
     std::iter::successors(modules[of].parent, |&at| modules[at].parent).any(|at| at == whole)
 }
 
-/// How deep a chain of names that are passed on may be; two modules may pass on each other's.
+/// Longest chain of names that are passed on. (Two modules may pass on each other's names.)
 const DEEPEST: usize = 16;
 
 fn resolve(modules: &[Module], from: usize, path: &[String], depth: usize) -> Option<Found> {
@@ -88,7 +88,7 @@ fn resolve(modules: &[Module], from: usize, path: &[String], depth: usize) -> Op
         match lookup(modules, at, name, depth) {
             Some(Found::Module(next)) => at = next,
             Some(item) => return Some(item),
-            // What a macro of that module has written; another crate's, if nothing says that it is ours.
+            // A macro of that module may have defined it; otherwise it belongs to another crate.
             None if (anchored || i > 0) && !is_foreign(modules, at, name) => return Some(Found::Item(at)),
             None => return None,
         }
@@ -121,12 +121,12 @@ fn lookup(modules: &[Module], at: usize, name: &str, depth: usize) -> Option<Fou
     })
 }
 
-/// Whether a module imports this name from another crate.
+/// True if a module imports this name from another crate.
 fn is_foreign(modules: &[Module], at: usize, name: &str) -> bool {
     modules[at].imports.iter().any(|import| import.bound == name)
 }
 
-/// The groups of files in which each can be reached from each.
+/// The groups of files in which every file can be reached from every other.
 pub fn circles(graph: &Graph) -> Vec<BTreeSet<PathBuf>> {
     let reach: BTreeMap<&PathBuf, BTreeSet<&PathBuf>> =
         graph.keys().map(|file| (file, reached(graph, file))).collect();

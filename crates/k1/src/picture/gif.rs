@@ -68,7 +68,7 @@ fn encoding_failed(e: gif::EncodingError) -> io::Error {
 const HEIGHT: usize = 80;
 /// Half of the height of an LED, in pixels.
 const LED: usize = 4;
-/// What the dark wall behind the strip reflects by itself, as linear light: the page's background, #08070b.
+/// Light of the dark wall behind the strip, as linear light: the page's background, #08070b.
 const WALL: [f32; 3] = [0.002_4, 0.002_1, 0.003_3];
 /// The halo is a sum of Gaussians, as light that scatters in a diffuser and on a wall: radius in pixels, and share.
 const HALO: [(f32, f32); 3] = [(4.5, 0.5), (12.0, 0.22), (24.0, 0.12)];

@@ -3,8 +3,8 @@
 /// Distance between letters, in points.
 pub const ADVANCE: usize = 6;
 
-/// A letter's rows from above, the leftmost point in bit 4. Small letters are drawn as capitals; what is unknown is
-/// a box.
+/// A letter's rows from above, the leftmost point in bit 4. Small letters are drawn as capitals, and unknown
+/// characters as a box.
 pub fn glyph(letter: char) -> [u8; 7] {
     let letter = letter.to_ascii_uppercase();
     GLYPHS.iter().find(|(known, _)| *known == letter).map_or(UNKNOWN, |(_, rows)| *rows)

@@ -1,17 +1,17 @@
-//! The one clock: microseconds since the program started, 64 bits.
+//! The program's only clock: microseconds since the start, in 64 bits.
 
 use std::time::{Duration, Instant};
 
-/// The time as the two halves see it: read, and slept through.
+/// The clock as the two halves use it: they read it, and sleep by it.
 pub trait Time {
-    /// Microseconds since the start.
+    /// Time in microseconds since the start.
     fn now_us(&self) -> u64;
 
-    /// Sleeps until `us`; returns at once if that has passed.
+    /// Sleeps until `us` (microseconds since the start); returns at once if that time has passed.
     fn sleep_until(&self, us: u64);
 }
 
-/// A monotonic clock; copies agree.
+/// A monotonic clock. All copies show the same time.
 #[derive(Clone, Copy, Debug)]
 pub struct Clock(Instant);
 
@@ -21,7 +21,7 @@ impl Clock {
         Self(Instant::now())
     }
 
-    /// Microseconds since the start.
+    /// Time in microseconds since the start.
     pub fn now_us(&self) -> u64 {
         self.0.elapsed().as_micros() as u64
     }
@@ -40,17 +40,17 @@ impl Time for Clock {
     }
 }
 
-/// Time that passes only where a test says so.
+/// A clock that only a test moves.
 #[cfg(test)]
 pub mod script {
     use std::cell::{Cell, RefCell};
 
     use super::Time;
 
-    /// Looks at the clock after which a loop should have slept.
+    /// Number of readings of the clock after which a loop must have slept.
     const MOST_LOOKS: u32 = 100;
 
-    /// What happens while a loop sleeps: it is told when it wakes, and may make that later.
+    /// Runs while a loop sleeps. It gets the time at which the loop is to wake, and returns that time or a later one.
     pub type WhileAsleep<'a> = Box<dyn FnMut(u64) -> u64 + 'a>;
 
     pub struct Script<'a> {
@@ -58,9 +58,9 @@ pub mod script {
         sleeps: RefCell<Vec<u64>>,
         while_asleep: RefCell<WhileAsleep<'a>>,
         looks: Cell<u32>,
-        /// µs that each look at the clock takes.
+        /// Time that each reading of the clock takes, in µs.
         pub look_us: Cell<u64>,
-        /// Looks at the clock allocate.
+        /// True if each reading of the clock allocates.
         pub allocates: Cell<bool>,
     }
 
@@ -76,7 +76,7 @@ pub mod script {
             }
         }
 
-        /// Until when was slept, in order.
+        /// The times until which the loop slept, in order.
         pub fn sleeps(&self) -> Vec<u64> {
             self.sleeps.borrow().clone()
         }

@@ -1,4 +1,4 @@
-//! Between the renderer and one light.
+//! The thread that brings frames from the renderer to one light.
 
 use std::sync::OnceLock;
 use std::sync::atomic::Ordering::{Relaxed, Release};
@@ -8,19 +8,19 @@ use std::time::Duration;
 use super::{Frames, Shared, realtime};
 use crate::sink::Open;
 
-/// Below the two halves, which have 70 and 80.
+/// Real-time priority, below that of the two halves (70 and 80).
 const PRIORITY: u8 = 50;
 
 /// Shows frames on one light until the program stops, and leaves it dark.
 pub fn feed(mut to: Open, mut frames: Frames, wakes: &OnceLock<Thread>, shared: &Shared, leds: usize) {
     if to.sink.is_urgent() {
-        // Behind the two halves, and before what is not on time anyway. Where it is refused, it goes on without.
+        // Real-time scheduling lets it run before ordinary threads. If the system refuses, it runs without.
         realtime::hurry(PRIORITY);
     }
     let _ = wakes.set(std::thread::current());
     while !shared.stop.load(Relaxed) {
         match frames.take() {
-            // The light may be off for a moment: the next frame is tried again.
+            // An error is not fatal: the light may be off for a moment, and the next frame may reach it.
             Some(frame) => to.light.took(to.sink.show(&frame.wire, &frame.screen).is_ok()),
             None => {
                 to.sink.tend();

@@ -1,4 +1,5 @@
-//! The thread that hears: takes hops from the source at their pace and has them heard. Nothing can slow it.
+//! The thread that hears: takes hops from the source when they are due and passes them to the ear. It waits for nothing
+//! but sound and its own clock.
 
 use std::sync::Arc;
 use std::sync::atomic::Ordering::{Acquire, Relaxed, Release};
@@ -12,18 +13,18 @@ use k1_engine::{HOP, HOP_US};
 use super::clock::Time;
 use super::{Controls, Shared, SoundWriter};
 
-/// What the ear's thread owns.
+/// Everything that the ear's thread owns.
 pub struct EarThread {
     pub shared: Arc<Shared>,
     pub samples: rtrb::Consumer<f32>,
     pub is_live: bool,
     pub writer: SoundWriter,
     pub controls: Controls,
-    /// Sound for the page; `None` if nobody can listen.
+    /// Carries sound to the page; `None` if there is no page.
     pub tap: Option<rtrb::Producer<HeardHop>>,
 }
 
-/// How long the ear sleeps while it waits for sound, in µs: an eighth of a hop.
+/// Time that the ear sleeps between two looks for sound, in µs: an eighth of a hop.
 const GLANCE_US: u64 = HOP_US / 8;
 
 impl EarThread {
@@ -43,7 +44,7 @@ impl EarThread {
             while waits() {
                 time.sleep_until(time.now_us() + GLANCE_US);
             }
-            // The end may have come between two looks.
+            // The source may have ended between the two checks.
             let have = samples.slots();
             if have == 0 {
                 break;
@@ -73,7 +74,7 @@ impl EarThread {
                     || time.now_us(),
                     |at_us, hop| {
                         if let Some(tap) = &mut tap {
-                            // Nobody listening is no error: the tap is full and the hop is not offered.
+                            // If nobody listens, the tap is full and the hop is dropped. That is not an error.
                             let _ = tap.push(HeardHop::new(at_us, hop));
                         }
                     },
@@ -135,7 +136,7 @@ mod tests {
         (0..samples).for_each(|_| source.borrow_mut().push(0.25).unwrap());
     }
 
-    /// Capture times of what was tapped, in ms since the start.
+    /// Capture times of the tapped hops, in ms since the start.
     fn tapped(mut tapped: rtrb::Consumer<HeardHop>) -> Vec<f64> {
         std::iter::from_fn(|| tapped.pop().ok()).map(|hop| (hop.at_us - START) as f64 / 1000.0).collect()
     }
@@ -180,8 +181,8 @@ mod tests {
         assert_eq!(sleeps[2 + glances..], [START + 108_000, START + 116_000]);
     }
 
-    /// Live hops come every 8 ms, but where `comes` says that none does; whether sound is away is told with each. Ends
-    /// after 100 hops' time.
+    /// Runs the ear for the time of 100 hops. A live hop arrives every 8 ms, except where `comes` returns `None`;
+    /// `false` marks a hop as silence in place of sound that is away.
     fn live(comes: impl Fn(u64) -> Option<bool>) -> ([u32; 3], Vec<f64>) {
         let Bench { thread, shared, source, tapped: tap, .. } = Bench::new(true);
         let mut given = 0;

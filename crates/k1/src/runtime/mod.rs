@@ -1,4 +1,4 @@
-//! The two halves on their two threads, what feeds them, and what they measure.
+//! The two halves on their two threads, the threads that feed them, and their figures.
 //!
 //! ```text
 //! source thread ─▶ samples ─▶ hear (core 1) ─▶ snapshot ring ─▶ show (core 0) ─▶ frame swap ─▶ sink threads
@@ -34,74 +34,74 @@ use crate::sink::Open;
 use crate::source::{self, Source};
 use k1_host::identity::Who;
 
-/// Bins of a histogram: up to 102 ms.
+/// Number of bins of a histogram, which covers times up to 102 ms.
 const BINS: usize = 2_048;
-/// What the halves count here.
+/// The counters of the two halves.
 pub type Meters = k1_device::meter::Meters<BINS>;
-/// What was counted up to a moment.
+/// The state of the counters at one moment.
 pub type Ledger = k1_device::meter::Ledger<BINS>;
 /// The ear's end of the snapshot hand-off.
 pub type SoundWriter = k1_device::exchange::SoundWriter<Arc<SoundRing>>;
 /// An end of the snapshot hand-off for any thread.
 pub type SoundReader = k1_device::exchange::SoundReader<Arc<SoundRing>>;
-/// Posts changes and reads whole sets.
+/// Posts changes of settings and reads complete settings.
 pub type Controls = k1_device::exchange::Controls<Arc<Mailbox<SLOTS>>, Arc<SettingsRing>>;
 /// The owner of the settings: the renderer.
 pub type Owner = k1_device::exchange::Owner<Arc<Mailbox<SLOTS>>, Arc<SettingsRing>>;
 
-/// The audio half prefers the second core, the render half the first: as in the lamp.
+/// The audio half prefers the second core, the render half the first, as in the lamp.
 const SEAT_HEARS: usize = 1;
 const SEAT_SHOWS: usize = 0;
-/// Samples that fit between a source and the ear: half a second.
+/// Capacity of the queue between a source and the ear, in samples: half a second.
 const ROOM: usize = 64 * HOP;
-/// Names of the threads of lights, and of those that leave a file behind.
+/// Names of the threads of lights, and of sinks that leave a file behind.
 const LIGHT: &str = "k1-sink";
 const KEPT: &str = "k1-sink-file";
-/// How long the end waits for lights to become dark.
+/// Longest time that the program's end waits for lights to become dark.
 const LAST_FRAMES: Duration = Duration::from_secs(1);
-/// Seconds of history that are kept.
+/// Length of the history in seconds.
 const HISTORY: usize = 120;
 
-/// Opens a source again.
+/// Opens a source again after it has ended.
 pub type Reopen = Box<dyn FnMut() -> Result<Box<dyn Source>, source::Error> + Send>;
 
-/// What to run.
+/// Everything that a runtime is started with.
 pub struct Setup {
-    /// Sound.
+    /// Where sound comes from.
     pub source: Box<dyn Source>,
-    /// Opens the source again when it ends.
+    /// Opens the source again when it ends; `None` if it plays once.
     pub reopen: Option<Reopen>,
-    /// Pattern, parameters, gain at the start.
+    /// Pattern, parameters and gain at the start.
     pub settings: Settings,
     /// Number of LEDs.
     pub leds: usize,
-    /// Current limit.
+    /// Settings of the output stage, among them the current limit.
     pub output: OutputSettings,
-    /// Frames per second.
+    /// Requested frames per second.
     pub fps: u32,
-    /// Lights.
+    /// The open lights.
     pub sinks: Vec<Open>,
     /// True if a page may want the sound.
     pub with_page: bool,
 }
 
-/// The running program.
+/// The running halves and everything around them.
 pub struct Runtime {
-    /// What all threads see.
+    /// The state that all threads share.
     pub shared: Arc<Shared>,
-    /// Settings.
+    /// Reads and changes the settings.
     pub controls: Controls,
-    /// Snapshots.
+    /// Reads snapshots of the sound.
     pub sound: SoundReader,
     /// Number of LEDs.
     pub leds: usize,
-    /// Frames per second asked for.
+    /// Requested frames per second.
     pub fps: u32,
-    /// Sound and frames for the page.
+    /// Sound and frames for the page, until the page takes them; `None` without a page.
     pub page: Option<(rtrb::Consumer<HeardHop>, Frames)>,
     /// Wakes the page's thread when a frame is ready.
     pub page_wakes: Arc<std::sync::OnceLock<std::thread::Thread>>,
-    /// What it is called.
+    /// The program's name and id.
     pub who: Arc<Who>,
     seconds: Box<Ledger>,
     summary: Box<Ledger>,
@@ -110,6 +110,10 @@ pub struct Runtime {
 
 impl Runtime {
     /// Starts all threads.
+    ///
+    /// # Errors
+    ///
+    /// If the system refuses a thread.
     pub fn start(setup: Setup) -> std::io::Result<Self> {
         let lights = setup.sinks.iter().map(|s| s.light.clone()).collect();
         let shared = Arc::new(Shared::new(lights, setup.source.presence()));
@@ -191,7 +195,7 @@ impl Runtime {
         })
     }
 
-    /// Takes the figures since the last call (call it once a second) and remembers them.
+    /// Takes the figures since the last call and adds them to the history. Call it once a second.
     pub fn measure(&mut self) -> Vitals {
         let shared = &self.shared;
         let vitals = self.seconds.vitals(&shared.meters, shared.clock.now_us(), self.fps as f32);
@@ -204,7 +208,7 @@ impl Runtime {
         vitals
     }
 
-    /// Begins the summary here: what came before (start-up) does not count.
+    /// Begins the summary now, so that the start-up does not count.
     pub fn begin_summary(&mut self) {
         self.measure();
         self.summary();
@@ -216,19 +220,19 @@ impl Runtime {
         self.summary.vitals(&shared.meters, shared.clock.now_us(), self.fps as f32)
     }
 
-    /// True when the sound has ended and the last of it was heard.
+    /// True once the sound has ended and its last hop was heard.
     pub fn has_ended(&self) -> bool {
         self.shared.hearing_ended.load(Acquire)
     }
 
-    /// Stops everything; every sink leaves its lights dark. A light that does not take its last frames in time (a pipe
-    /// that nobody reads) is not waited for.
+    /// Stops everything; every sink leaves its lights dark. A light that does not take its last frames in time, such as
+    /// a pipe that nobody reads, does not delay the end.
     pub fn stop(self) {
         self.shared.stop.store(true, Release);
         let until = Instant::now() + LAST_FRAMES;
         for thread in self.threads {
             match thread.thread().name() {
-                // The source may wait for a pipe that never speaks: it is not worth waiting for.
+                // Do not wait for the source, which may be blocked by a pipe that never delivers.
                 Some("k1-source") if !thread.is_finished() => continue,
                 Some(LIGHT) => {
                     while !thread.is_finished() && Instant::now() < until {

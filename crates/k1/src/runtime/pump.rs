@@ -1,4 +1,4 @@
-//! Between a source and the ear.
+//! The thread that brings samples from a source to the ear.
 
 use std::sync::Arc;
 use std::sync::PoisonError;
@@ -18,12 +18,12 @@ pub struct Pump {
     out: rtrb::Producer<f32>,
     shared: Arc<Shared>,
     is_live: bool,
-    /// Overruns of the source that were counted.
+    /// Number of the source's overruns that were counted already.
     overruns: u32,
 }
 
 impl Pump {
-    /// One that fills `out` from `source`; `reopen` opens the source again when it ends.
+    /// A pump that fills `out` from `source`; `reopen` opens the source again when it ends.
     pub fn new(
         source: Box<dyn Source>,
         reopen: Option<Reopen>,
@@ -68,10 +68,10 @@ impl Pump {
         self.shared.source_ended.store(true, Release);
     }
 
-    /// Samples that the ear may be given now.
+    /// Number of samples that the ear may be given now.
     fn room(&self) -> usize {
         let free = self.out.slots();
-        // What the reader sets the pace of is late by what it is ahead.
+        // For a source that the reader paces, every sample in the queue adds delay.
         if self.is_live { free } else { self.source.ahead().saturating_sub(ROOM - free) }
     }
 
@@ -90,7 +90,7 @@ impl Pump {
                 return;
             }
             if self.is_live {
-                // Live sound does not wait: what the ear has no room for is lost, and counted.
+                // Live sound does not wait: samples that do not fit are lost, and counted.
                 self.shared.meters.count(Count::Overruns, 1);
                 return;
             }
@@ -103,7 +103,7 @@ impl Pump {
 mod tests {
     use super::*;
 
-    /// Live sound that is 70 hops long and was skipped three times.
+    /// Live sound of 70 hops whose source has skipped three times.
     struct Played {
         left: usize,
     }

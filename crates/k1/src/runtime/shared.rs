@@ -1,4 +1,4 @@
-//! What the threads share.
+//! The state that the threads share.
 
 use std::collections::VecDeque;
 use std::sync::atomic::Ordering::{Acquire, Release};
@@ -13,41 +13,41 @@ use super::{Clock, HISTORY, Meters, Seat};
 use crate::sink::Light;
 use crate::source::Presence;
 
-/// What all threads see.
+/// The state that all threads share.
 #[derive(Debug)]
 pub struct Shared {
-    /// The one clock.
+    /// The program's clock.
     pub clock: Clock,
-    /// Set once, when the program is to end.
+    /// True once the program is to end.
     pub stop: AtomicBool,
-    /// The source has no more sound; what is in the queue is still to be heard.
+    /// True once the source has ended; the queue may still hold sound.
     pub source_ended: AtomicBool,
-    /// The source gives silence in place of live sound that is away.
+    /// True while the source delivers silence in place of live sound that is away.
     pub is_sound_away: AtomicBool,
-    /// The ear has heard the last hop.
+    /// True once the ear has heard the last hop.
     pub hearing_ended: AtomicBool,
-    /// Counters.
+    /// The counters of the two halves.
     pub meters: Meters,
     /// Capture time of the first sample, in µs; 0 before it.
     pub first_sample_us: AtomicU64,
-    /// What the ear's thread got from the system.
+    /// The core and scheduling of the ear's thread.
     pub hear_seat: Seat,
-    /// What the renderer's thread got from the system.
+    /// The core and scheduling of the renderer's thread.
     pub show_seat: Seat,
-    /// Figures of the last seconds, newest last; never touched by the real-time halves.
+    /// Figures of the last seconds, newest last. The real-time halves never touch it.
     pub history: Mutex<VecDeque<Vitals>>,
-    /// Where light goes besides the page.
+    /// All lights, without the page.
     pub lights: Vec<Arc<Light>>,
-    /// Lights that have not had their last frame.
+    /// Number of lights that have not had their last frame.
     pub(super) lit: AtomicUsize,
     /// Why the sound stopped, if it was an error.
     pub source_error: Mutex<Option<String>>,
-    /// Whether sound arrives, where that can change.
+    /// Whether sound arrives; `None` if the source cannot lose it.
     pub presence: Option<Presence>,
 }
 
 impl Shared {
-    /// Before anything runs; the clock starts now.
+    /// The state before anything runs. The clock starts now.
     pub fn new(lights: Vec<Arc<Light>>, presence: Option<Presence>) -> Self {
         Self {
             clock: Clock::start(),
@@ -67,7 +67,7 @@ impl Shared {
         }
     }
 
-    /// Runs a turn of a real-time loop and counts what it allocates.
+    /// Runs one turn of a real-time loop and counts its allocations.
     pub(super) fn without_allocating<T>(&self, turn: impl FnOnce() -> T) -> T {
         let before = assert_no_alloc::violation_count();
         let result = assert_no_alloc::assert_no_alloc(turn);
@@ -75,7 +75,7 @@ impl Shared {
         result
     }
 
-    /// The newest figures; zeros before the first second is over.
+    /// The newest figures; all zero during the first second.
     pub fn vitals(&self) -> Vitals {
         self.lock_history().back().copied().unwrap_or_default()
     }
@@ -95,7 +95,7 @@ impl Shared {
     }
 }
 
-/// Counts as the program's own allocator does.
+/// Counts allocations as the program's own allocator does.
 #[cfg(test)]
 #[global_allocator]
 static ALLOCATOR: assert_no_alloc::AllocDisabler = assert_no_alloc::AllocDisabler;

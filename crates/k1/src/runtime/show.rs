@@ -1,5 +1,5 @@
-//! The thread that shows: has a frame rendered whenever one is due, and hands it to the lights. It waits for nothing but
-//! its own clock.
+//! The thread that shows: renders a frame whenever one is due, and hands it to the lights. It waits for nothing but its
+//! own clock.
 
 use std::sync::Arc;
 use std::sync::atomic::Ordering::Relaxed;
@@ -17,28 +17,28 @@ use crate::sink::Light;
 /// A finished frame on its way to a sink.
 #[derive(Clone, Debug)]
 pub struct Finished {
-    /// The moment that the frame shows, in µs.
+    /// The moment that the frame shows, in µs since the start.
     pub at_us: u64,
-    /// What the wire carries.
+    /// Pixels for a wire: linear, dithered.
     pub wire: Vec<[u8; 3]>,
-    /// What a screen should show.
+    /// Pixels for a screen: sRGB.
     pub screen: Vec<[u8; 3]>,
 }
 
 /// A sink's end of its own frame hand-off.
 pub type Frames = SwapReader<Arc<FrameSwap<Finished>>>;
 
-/// The renderer's end.
+/// The renderer's end of a frame hand-off.
 pub struct Outlet {
-    /// Frames, latest wins.
+    /// Takes frames; the latest one wins.
     pub frames: SwapWriter<Arc<FrameSwap<Finished>>>,
-    /// The thread to be woken; empty until it runs.
+    /// The thread to wake; empty until it runs.
     pub wakes: Arc<std::sync::OnceLock<Thread>>,
-    /// Counts what it is offered; `None` for the page, which is no light and may miss frames.
+    /// The light, which counts the frames that it is offered; `None` for the page, which may miss frames.
     pub light: Option<Arc<Light>>,
 }
 
-/// Makes the hand-off of one sink, or of the page.
+/// Makes the frame hand-off for a sink or the page.
 pub fn outlet(leds: usize, light: Option<Arc<Light>>) -> (Outlet, Frames, Arc<std::sync::OnceLock<Thread>>) {
     let empty = || Finished { at_us: 0, wire: vec![[0; 3]; leds], screen: vec![[0; 3]; leds] };
     let (frames, reader) = FrameSwap::channel(empty(), empty(), empty());
@@ -46,7 +46,7 @@ pub fn outlet(leds: usize, light: Option<Arc<Light>>) -> (Outlet, Frames, Arc<st
     (Outlet { frames, wakes: wakes.clone(), light }, reader, wakes)
 }
 
-/// What the renderer's thread owns.
+/// Everything that the renderer's thread owns.
 pub struct ShowThread {
     pub shared: Arc<Shared>,
     pub show: Box<Show>,
@@ -81,7 +81,7 @@ impl ShowThread {
 }
 
 impl Outlet {
-    /// Hands a frame over. True if a light has not taken the one before.
+    /// Hands a frame over. True if a light has not taken the previous frame.
     fn offer<const N: usize>(&mut self, at_us: u64, picture: &Picture<N>) -> bool {
         let frame = self.frames.back();
         frame.at_us = at_us;
@@ -91,7 +91,7 @@ impl Outlet {
         if let Some(thread) = self.wakes.get() {
             thread.unpark();
         }
-        // The page is no light.
+        // The page has no light here, so it never counts as late.
         self.light.as_ref().is_some_and(|light| {
             light.offer(is_replaced);
             is_replaced
@@ -111,8 +111,8 @@ mod tests {
     const LEDS: usize = 16;
     const START: u64 = 1_000_000;
 
-    /// A renderer of 100 frames a second that stops after its tenth sleep, of which the fifth is `late` µs too long. The
-    /// light takes a frame after each sleep that `takes` names; the page takes none.
+    /// Runs a renderer of 100 frames a second until its tenth sleep; the fifth sleep is `late` µs too long. The light
+    /// takes a frame after each sleep for which `takes` is true; the page takes none.
     fn run(late: u64, takes: impl Fn(usize) -> bool, allocates: bool) -> (Arc<Shared>, Vec<u64>) {
         let light = Arc::new(Light::new("x".into()));
         let shared = Arc::new(Shared::new(vec![light.clone()], None));
@@ -163,7 +163,7 @@ mod tests {
         let (shared, sleeps) = run(35_000, |_| true, false);
         assert_eq!(sleeps, [0, 10, 20, 30, 40, 85, 95, 105, 115, 125].map(|ms| ms * 1000));
         assert_eq!(counts(&shared), [10, 1, 0, 0]);
-        // A frame that is a period late is made up for, and none is counted.
+        // A frame that is less than a period late is made up for and does not count as late.
         let (shared, sleeps) = run(9_000, |_| true, false);
         assert_eq!(sleeps[5], 50_000);
         assert_eq!(counts(&shared), [10, 0, 0, 0]);

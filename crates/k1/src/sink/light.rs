@@ -255,7 +255,7 @@ mod tests {
             lines.extend(teller.line("x", &at(state), began + Duration::from_millis(500 * half)));
         }
         assert!((30..=44).contains(&lines.len()), "{} lines", lines.len());
-        // What it is in the end is said, with what was left out.
+        // The last line has the final state and the number of changes left out.
         let end = began + Duration::from_secs(700);
         let last = teller.line("x", &at(LightState::Shining), end).unwrap();
         assert!(last.contains("shines") && last.contains("more times"), "{last}");

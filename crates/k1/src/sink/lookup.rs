@@ -1,5 +1,5 @@
-//! Looks up addresses of names, on separate threads, so that a lookup that hangs delays neither the light nor the end of
-//! the program.
+//! Looks up addresses of names, on separate threads, so that a lookup that hangs delays neither the light nor the end
+//! of the program.
 
 use std::net::{IpAddr, SocketAddr, ToSocketAddrs};
 use std::sync::Arc;
@@ -215,7 +215,7 @@ mod tests {
     use super::*;
     use std::sync::Mutex;
 
-    /// A resolver that says what it is told, as late as it is told.
+    /// A resolver with given answers after given delays.
     struct Told {
         delay: Duration,
         system: Result<Vec<SocketAddr>, String>,
@@ -311,7 +311,7 @@ mod tests {
                 assert!(why.contains(&wrong.ip().to_string()), "{why}");
                 assert!(why.contains("not the address of one host"), "{why}");
             }
-            // What is right is taken.
+            // K1 takes the correct address.
             let both = told(Duration::ZERO, Ok(vec![wrong, address(1)]), &[]);
             assert_eq!(answer(&mut Host::new("wled", 4048, both)), Found::Addresses(vec![address(1)]));
             let near = told(Duration::ZERO, Ok(vec![wrong]), &[wrong, address(2)]);
@@ -320,7 +320,7 @@ mod tests {
         for right in ["127.0.0.1", "10.0.0.255", "169.254.1.1", "fe80::7", "::1", "fd01::2"] {
             assert!(is_one_host(right.parse().unwrap()), "{right}");
         }
-        // What the user has typed is the user's business, with or without an interface.
+        // K1 uses an address that the user typed as it is, with or without an interface.
         let typed: SocketAddr = "[ff02::1%1]:4048".parse().unwrap();
         let all = told(Duration::ZERO, Ok(vec![typed]), &[]);
         assert_eq!(answer(&mut Host::new("ff02::1%lo", 4048, all)), Found::Addresses(vec![typed]));
@@ -331,7 +331,7 @@ mod tests {
         let real: Arc<dyn Resolve> = Arc::new(Real);
         assert_eq!(Host::new("10.0.0.7", 4048, real.clone()).literal(), Some(address(7)));
         assert!(Host::new("fe80::7", 4048, real.clone()).literal().is_some());
-        // Which link that is, only the system knows; it may be there later.
+        // Only the system knows this interface; it may appear later.
         assert_eq!(Host::new("fe80::7%eth0", 4048, real).literal(), None);
     }
 }

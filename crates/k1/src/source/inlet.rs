@@ -1,5 +1,5 @@
-//! Passes live sound from the thread that receives it to its reader. It skips sound that is too old, and delivers silence at
-//! the pace of real time while no sound arrives, so that the ear and the light continue.
+//! Passes live sound from the thread that receives it to its reader. It skips sound that is too old, and delivers
+//! silence at the pace of real time while no sound arrives, so that the ear and the light continue.
 
 use std::collections::VecDeque;
 use std::sync::{Condvar, Mutex, MutexGuard, PoisonError};
@@ -7,12 +7,13 @@ use std::time::{Duration, Instant};
 
 use k1_engine::{HOP, HOP_US, SAMPLE_RATE};
 
-/// Largest burst of sound in samples (200 ms), for a server that collects or a machine that was suspended briefly. If there
-/// is more, it has waited somewhere, and its oldest part is skipped.
+/// Largest burst of sound in samples (200 ms), for a server that collects or a machine that was suspended briefly. If
+/// there is more, it has waited somewhere, and its oldest part is skipped.
 const SLACK: f64 = 0.2 * SAMPLE_RATE as f64;
 /// The same after inserted silence, in samples (40 ms).
 const SLACK_AFTER_SILENCE: f64 = 0.04 * SAMPLE_RATE as f64;
-/// Growth of the allowance, in samples per second: more than real time, so that a device's fast clock does not exceed it.
+/// Growth of the allowance, in samples per second: more than real time, so that a device's fast clock does not exceed
+/// it.
 const GROWTH: f64 = 1.1 * SAMPLE_RATE as f64;
 /// Time without sound after which silence begins.
 const QUIET: Duration = Duration::from_millis(300);
@@ -249,11 +250,11 @@ mod tests {
                 while let got @ 1.. = flow.take(&mut out, now) {
                     samples += got as u64;
                 }
-                // The time in which there was still hope is made up for.
+                // The silence also covers the time in which sound was still expected.
                 let due = if is_lost || n >= 300 { n } else { 0 } * u64::from(MS);
                 assert!(samples.abs_diff(due) <= 2 * HOP as u64, "{is_lost}: {samples} of {due} at {n} ms");
             }
-            // What comes late for what was silent does not come on top of it.
+            // Sound that arrives late, after silence took its place, is not added to the silence.
             flow.push(&sound(0, 2_000), start + ms(2_000));
             let heard = drain(&mut flow, start + ms(2_000));
             assert!(heard.len() as f64 <= SLACK_AFTER_SILENCE + 2.0 * HOP as f64, "{}", heard.len());

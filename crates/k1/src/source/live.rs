@@ -1,5 +1,5 @@
-//! Keeps live sound running. A separate thread owns the connection and makes a new one whenever it is lost. The reader gets
-//! sound or silence, but never an error.
+//! Keeps live sound running. A separate thread owns the connection and makes a new one whenever it is lost. The reader
+//! gets sound or silence, but never an error.
 
 use std::fmt;
 use std::sync::Arc;
@@ -377,7 +377,7 @@ mod tests {
         let (silence, sound) = read(&mut source, |_| began.elapsed() > Duration::from_secs(4));
         let due = 16_000.0 * began.elapsed().as_secs_f64();
         assert_eq!(sound, 0);
-        // Silence that a busy machine has missed is not made up for, but for a tenth of a second.
+        // If a busy machine misses silence, at most a tenth of a second of it is made up for.
         assert!(silence as f64 <= due + 2_000.0 && silence as f64 > 0.5 * due, "{silence} of {due}");
         assert!((2..=6).contains(&attempts.load(Relaxed)), "{} attempts in 4 s", attempts.load(Relaxed));
     }

@@ -94,8 +94,8 @@ impl Resampler {
     }
 }
 
-/// Makes a sample safe for a Fourier transform: NaN becomes silence, and values are clamped to eight times full scale, as
-/// in the engine. A single NaN, or a huge value, would spoil at least a whole step.
+/// Makes a sample safe for a Fourier transform: NaN becomes silence, and values are clamped to eight times full scale,
+/// as in the engine. A single NaN, or a huge value, would spoil at least a whole step.
 fn tamed(x: f32) -> f32 {
     if x.is_finite() { x.clamp(-8.0, 8.0) } else { 0.0 }
 }
@@ -117,8 +117,8 @@ fn step(inner: &mut Fft<f32>, input: &[f32], out: &mut [f32]) -> usize {
 mod tests {
     use super::*;
 
-    /// What 440 Hz changes at most within a sample of the engine: the library tells its delay in whole samples, so a
-    /// tone may come up to one (62 µs) beside its place.
+    /// What 440 Hz changes at most within a sample of the engine: the library states its delay in whole samples, so a
+    /// tone may be off by up to one sample (62 µs).
     const ONE_SAMPLE: f32 = 0.173;
 
     fn tone(rate: u32, hz: f64, seconds: f64) -> Vec<f32> {

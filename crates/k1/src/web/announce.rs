@@ -1,23 +1,23 @@
-//! What is printed about the page: the addresses under which others open it, and a code for phones.
+//! The printed lines about the page: the addresses at which others open it, and a QR code for phones.
 
 use std::net::SocketAddr;
 
 use super::token::Token;
 use k1_host::console;
 
-/// Who reads what is printed.
+/// The reader of the printed lines.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Reader {
-    /// Somebody at a terminal.
+    /// A person at a terminal.
     Person,
-    /// A file or another program: no secret is for it.
+    /// A file or another program, which must not get the token.
     Program,
-    /// The system's journal, which is for many eyes and long: neither secret nor code.
+    /// The system's journal, which many people can read for a long time: it gets neither the token nor the QR code.
     Journal,
 }
 
 impl Reader {
-    /// Who reads this process's standard output, or its standard error.
+    /// The reader of this process's standard output, or of its standard error if `is_error`.
     pub fn of(is_error: bool) -> Self {
         let is_terminal = if is_error { console::errors_reach_a_terminal() } else { console::is_terminal() };
         match is_terminal {
@@ -28,7 +28,8 @@ impl Reader {
     }
 }
 
-/// systemd.exec(5): `JOURNAL_STREAM` has the numbers of the device and the inode that lead to the journal.
+/// True if the stream leads to the journal. `JOURNAL_STREAM` holds the journal's device and inode numbers
+/// (systemd.exec(5)).
 #[cfg(target_os = "linux")]
 fn is_journal(is_error: bool) -> bool {
     use std::os::linux::fs::MetadataExt;
@@ -42,8 +43,8 @@ fn is_journal(_: bool) -> bool {
     false
 }
 
-/// The address of the page at a place, with the token behind its hash if there is one: there it never travels in a
-/// request line and ends in no log.
+/// The URL of the page at an address. A token goes into the fragment, which browsers do not send, so that it never
+/// appears in a request line or a log.
 fn url(place: SocketAddr, token: Option<&Token>) -> String {
     match token {
         Some(token) => format!("http://{place}/#token={}", token.text()),
@@ -56,8 +57,8 @@ fn code(url: &str) -> Option<String> {
     Some(code.render::<qrcode::render::unicode::Dense1x2>().build())
 }
 
-/// The lines for a page that has just been opened. `places` are those that others reach, best first; `here` is for this
-/// machine; `is_open` is true if others are to reach it.
+/// The lines for a page that has just been opened. `places` are the addresses that other machines can reach, best
+/// first; `here` is the address for this machine; `is_open` is true if other machines are meant to reach the page.
 pub fn opened(
     here: SocketAddr,
     places: &[SocketAddr],
@@ -85,7 +86,7 @@ pub fn opened(
     lines
 }
 
-/// The lines for addresses that this machine has got meanwhile; with a code if there was none so far.
+/// The lines for addresses that this machine has got since; with a QR code if none was printed before.
 pub fn appeared(places: &[SocketAddr], has_code: bool, token: Option<&Token>, reader: Reader) -> Vec<String> {
     let shown = token.filter(|_| reader == Reader::Person);
     let line = |p: &SocketAddr| format!("  Light is on: {} (a new address of this machine)", url(*p, shown));

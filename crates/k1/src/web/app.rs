@@ -1,4 +1,4 @@
-//! What every request and every WebSocket may use.
+//! The state that all requests and WebSockets share.
 
 use std::sync::atomic::{AtomicU32, AtomicUsize, Ordering::Relaxed};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
@@ -14,39 +14,39 @@ use super::hub::Hub;
 use super::sockets::WebSockets;
 use crate::runtime::{Controls, Runtime, Shared, SoundReader};
 
-/// Pairs of client and route that are remembered.
+/// Maximum number of pairs of client and route that are remembered.
 const REMEMBERED: usize = 512;
-/// Senders of wrong tokens that are remembered.
+/// Maximum number of senders of wrong tokens that are remembered.
 const GUESSERS: usize = 256;
-/// Most lines about wrong tokens between two calls of [`App::unsaid_lines`].
+/// Maximum number of lines about wrong tokens between two calls of [`App::unsaid_lines`].
 const MOST_LINES: u32 = 4;
 
-/// Lets requests in.
+/// Decides which requests are let in.
 pub type Admission = admission::Admission<Action, REMEMBERED, GUESSERS>;
 
-/// The program, as far as pages see it.
+/// The program as pages and scripts see it.
 pub struct App {
-    /// Clock, counters, history.
+    /// Clock, counters and history.
     pub shared: Arc<Shared>,
-    /// Settings.
+    /// Reads and changes the settings.
     pub controls: Controls,
-    /// Snapshots.
+    /// Reads snapshots of the sound.
     pub sound: SoundReader,
-    /// Live messages.
+    /// Source of the live messages.
     pub hub: Hub,
-    /// What it is called.
+    /// The program's name and id.
     pub who: Arc<Who>,
-    /// What was heard at the start, for people.
+    /// Readable name of the sound at the start.
     title: String,
     /// Address of the server, without its port.
     pub ip: String,
     /// Number of LEDs.
     pub leds: usize,
-    /// Frames per second asked for.
+    /// Requested frames per second.
     pub fps: u32,
     /// Open WebSockets.
     pub sockets: Arc<WebSockets>,
-    /// Number of the next client on `/ws`.
+    /// Number that the next client on `/ws` gets.
     pub clients: AtomicUsize,
     /// The self-test's state.
     pub self_test: Arc<Mutex<SelfTest>>,
@@ -55,7 +55,7 @@ pub struct App {
 }
 
 impl App {
-    /// Everything that requests need of a running runtime.
+    /// Collects what requests need from a runtime that has started.
     pub fn new(
         runtime: &Runtime,
         hub: Hub,
@@ -83,7 +83,7 @@ impl App {
         }
     }
 
-    /// What is heard now, for people.
+    /// Readable name of the current sound.
     pub fn title(&self) -> String {
         self.shared.presence.as_ref().map_or_else(|| self.title.clone(), crate::source::Presence::title)
     }
@@ -93,12 +93,13 @@ impl App {
         self.shared.clock.now_us() / 1000
     }
 
-    /// Who is let in.
+    /// Locks the admission of requests.
     pub fn admission(&self) -> MutexGuard<'_, Admission> {
         self.admission.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
-    /// A line about wrong tokens; who sends many of them does not fill the console.
+    /// Prints a line about wrong tokens, at most `MOST_LINES` between two calls of [`App::unsaid_lines`], so that a
+    /// sender of many wrong tokens does not fill the console.
     pub fn say_of_guesses(&self, line: impl std::fmt::Display) {
         if self.lines.fetch_add(1, Relaxed) < MOST_LINES {
             k1_host::say(line);

@@ -8,7 +8,7 @@ use k1_http::route::File;
 
 static FILES: LazyLock<Vec<File>> = LazyLock::new(|| {
     let files = page::FILES.iter().map(|file| (file.path, file.name, file.kind));
-    // Once in the life of the program.
+    // The names are leaked only once, because a `LazyLock` runs this once.
     let modules = MODULES.iter().map(|name| (&*format!("/{name}").leak(), *name, MODULE));
     let file = |(path, name, media_type)| {
         let content = k1_page::file(name)?;

@@ -100,7 +100,7 @@ impl Backend for App {
     fn device(&self) -> Device<'_> {
         let core = |seat: &crate::runtime::Seat| seat.core().flatten().and_then(|c| u32::try_from(c).ok());
         let presence = self.shared.presence.as_ref();
-        // A computer that plays nothing is silent, and well; a room never is, to a microphone.
+        // A computer that plays nothing is silent, and that is fine; a microphone in a room is never quite silent.
         let microphone =
             presence.filter(|p| p.is_microphone()).map(|p| match self.sound.clone().latest().input {
                 _ if p.reason().is_some() => Hearing::Absent,
@@ -214,7 +214,7 @@ impl Backend for App {
             Ok(_) => Ok(()),
             Err(_) => {
                 *self.self_test.lock().unwrap_or_else(PoisonError::into_inner) = SelfTest::default();
-                Err(Refusal::NotHere("this machine gives no thread for a self-test"))
+                Err(Refusal::NotHere("K1 cannot start a thread for the self-test"))
             }
         }
     }
@@ -224,7 +224,7 @@ impl Backend for App {
     }
 }
 
-/// Whether every light shines; nothing where there is none besides the page.
+/// The check that every light shines; `None` if there is no light besides the page.
 fn every_light_shines(lights: &[Light]) -> Option<Check> {
     let dark = lights.iter().filter(|l| l.state != LightState::Shining);
     let dark: Vec<_> = dark.map(|l| format!("{} ({})", l.name, l.state.name())).collect();

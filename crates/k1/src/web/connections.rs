@@ -1,4 +1,4 @@
-//! Takes connections in and holds few of them. Which one gives way is decided in [`k1_http::connections`].
+//! Accepts connections and limits how many are open. [`k1_http::connections`] decides which one gives way.
 
 use std::collections::HashMap;
 use std::io;
@@ -23,15 +23,15 @@ use tokio::net::{TcpListener, TcpStream};
 use tokio::sync::Notify;
 use tokio::time::Sleep;
 
-/// After this number of connections those that are in get their turn: in a flood nobody would be heard before they are
-/// sent away.
+/// Number of connections that are accepted in a row before the accepted ones get their turn. Without it, connections in
+/// a flood would be displaced before K1 read their requests.
 const AT_ONCE: u32 = 8;
-/// After an error of accepting, which is one of this machine and not of the client.
+/// Pause after `accept` fails because of this machine and not because of the client.
 const PAUSE: Duration = Duration::from_millis(50);
-/// That error is said no more often.
+/// Minimum interval between two lines about that error.
 const SAY_AGAIN: Duration = Duration::from_secs(60);
 
-/// Keeps count of the open connections.
+/// Counts the open connections.
 pub struct Doorkeeper {
     open: Mutex<Open>,
 }
@@ -51,7 +51,7 @@ impl Open {
 }
 
 impl Doorkeeper {
-    /// One that keeps within the files that the system allows this process.
+    /// A doorkeeper that stays within the number of files that the system allows this process.
     pub fn new() -> Arc<Self> {
         let connections = Connections::new(connections_for(allowed_files()));
         Arc::new(Self { open: Mutex::new(Open { connections, leave: HashMap::new() }) })
@@ -61,7 +61,7 @@ impl Doorkeeper {
         self.open.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
-    /// A place for a newcomer, which may cost another its own; `None` if every place is worth more.
+    /// A place for a new connection, which may displace another; `None` if all others matter more.
     fn admit(self: &Arc<Self>, peer: SocketAddr) -> Option<(Arc<Connection>, Arc<Notify>)> {
         let client = Client::from(peer.ip());
         let mut open = self.open();
@@ -72,7 +72,7 @@ impl Doorkeeper {
         Some((Arc::new(Connection { id: admitted.id, client, peer, keeper: self.clone() }), leave))
     }
 
-    /// Takes the place from the connection that is missed least.
+    /// Ends the least important connection.
     fn make_room(&self) {
         let mut open = self.open();
         let id = open.connections.make_room();
@@ -80,7 +80,7 @@ impl Doorkeeper {
     }
 }
 
-/// Number of files that the system allows this process.
+/// Number of open files that the system allows this process.
 #[cfg(unix)]
 fn allowed_files() -> u64 {
     use rustix::process::{Resource, getrlimit};
@@ -92,18 +92,19 @@ fn allowed_files() -> u64 {
     u64::MAX
 }
 
-/// One connection, for as long as it lasts.
+/// An open connection.
 pub struct Connection {
     id: Id,
-    /// Who it is.
+    /// The client, as limits count it.
     pub client: Client,
-    /// Its address.
+    /// The client's address and port.
     pub peer: SocketAddr,
     keeper: Arc<Doorkeeper>,
 }
 
 impl Connection {
-    /// It has shown a wrong token too often. False if it ends instead of waiting for its answer.
+    /// Notes that the client sent too many wrong tokens. False if the connection ends instead of waiting for its
+    /// answer.
     pub fn waits(&self) -> bool {
         let mut open = self.keeper.open();
         match open.connections.guessed(self.id) {
@@ -116,17 +117,17 @@ impl Connection {
         }
     }
 
-    /// It has waited.
+    /// Notes that the wait is over.
     pub fn has_waited(&self) {
         self.keeper.open().connections.has_waited(self.id);
     }
 
-    /// A request was let in: from now on the connection stays, whoever comes.
+    /// Notes that a request was let in: from now on no new connection displaces this one.
     pub fn trust(&self) {
         self.keeper.open().connections.trust(self.id);
     }
 
-    /// It has become a WebSocket, whose number is limited elsewhere.
+    /// Notes that the connection became a WebSocket; `sockets` limits the number of those.
     pub fn upgraded(&self) {
         self.keeper.open().connections.upgraded(self.id);
     }
@@ -140,7 +141,7 @@ impl Drop for Connection {
     }
 }
 
-/// Takes connections in for ever; `answer` answers their requests.
+/// Accepts connections for ever; `answer` answers their requests.
 pub async fn keep<A, F>(listener: TcpListener, keeper: Arc<Doorkeeper>, answer: A)
 where
     A: Fn(Arc<Connection>, Request<Incoming>) -> F + Clone + Send + 'static,
@@ -153,14 +154,14 @@ where
         }
         let (stream, peer) = match listener.accept().await {
             Ok(come) => come,
-            // The client has gone before it was taken in.
+            // The client left before its connection was accepted.
             Err(e) if is_of_the_client(&e) => continue,
             Err(e) => {
-                // No files or memory: a place is freed and the door stays open.
+                // Out of files or memory: free a place and go on listening.
                 keeper.make_room();
                 if said.is_none_or(|at| at.elapsed() >= SAY_AGAIN) {
                     said = Some(Instant::now());
-                    k1_host::say(format_args!("k1: the page takes no connection in at the moment: {e}"));
+                    k1_host::say(format_args!("k1: the page cannot accept connections at the moment: {e}"));
                 }
                 tokio::time::sleep(PAUSE).await;
                 continue;
@@ -182,7 +183,7 @@ where
     A: Fn(Arc<Connection>, Request<Incoming>) -> F,
     F: Future<Output = Response<Full<Bytes>>> + Send + 'static,
 {
-    // Frames are small and due at once.
+    // Frames are small and must be sent at once.
     let _ = stream.set_nodelay(true);
     let io = TokioIo::new(Paced { stream, since: None, _connection: connection.clone() });
     let service = hyper::service::service_fn(move |request: Request<Incoming>| {
@@ -190,8 +191,8 @@ where
         let answer = answer(connection.clone(), request);
         async move {
             let mut answer = answer.await;
-            // A proxy that went by a Content-Length beside it, which hyper takes away before we see it, would have
-            // another request in what follows (RFC 9112, 6.1).
+            // A proxy that went by a Content-Length beside it, which hyper removes before we see it, would read the
+            // bytes that follow as another request (RFC 9112, 6.1).
             if is_chunked {
                 answer.headers_mut().insert(header::CONNECTION, HeaderValue::from_static("close"));
             }
@@ -206,14 +207,14 @@ where
         .with_upgrades();
     tokio::select! {
         biased;
-        // Who is to leave before it was heard costs nothing more.
+        // A displaced connection is dropped at once, so that it costs nothing more.
         () = leave.notified() => {}
-        // How it ended concerns its client alone.
+        // An error on this connection concerns only its client.
         _ = served => {}
     }
 }
 
-/// A connection whose client must take what it is sent, and that holds its place until it is closed.
+/// A connection that fails if its client does not take what K1 sends. It holds its place until it is closed.
 struct Paced {
     stream: TcpStream,
     since: Option<Pin<Box<Sleep>>>,
@@ -221,7 +222,7 @@ struct Paced {
 }
 
 impl Paced {
-    /// A write that waits fails when it has waited for too long.
+    /// Fails a write that has been pending for too long.
     fn paced<T>(&mut self, cx: &mut Context, written: Poll<io::Result<T>>) -> Poll<io::Result<T>> {
         if written.is_ready() {
             self.since = None;

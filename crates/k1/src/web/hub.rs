@@ -1,4 +1,4 @@
-//! Collects what pages show – frames, sound, thumbnails – and hands it to every connection. One thread.
+//! Collects frames, sound and thumbnails on one thread and hands them to every connection.
 
 use std::sync::Arc;
 use std::sync::atomic::{AtomicUsize, Ordering::Relaxed};
@@ -16,24 +16,24 @@ use super::system::{Sampler, System};
 use crate::runtime::{Controls, SoundReader};
 use crate::runtime::{Frames, Runtime, Shared};
 
-/// Hops of sound in one message: 32 ms.
+/// Hops in a sound message: 32 ms.
 const HOPS_PER_MESSAGE: usize = 4;
-/// LEDs of a thumbnail.
+/// Number of LEDs in a thumbnail.
 const THUMBNAIL_LEDS: usize = 48;
 /// Thumbnails per second.
 const THUMBNAIL_FPS: u64 = 20;
 
-/// Where connections get their messages.
+/// The source of every connection's messages.
 pub struct Hub {
-    /// The newest frame.
+    /// The newest frame, encoded.
     pub frames: watch::Receiver<Bytes>,
-    /// All sound.
+    /// Every sound message, in order.
     pub sound: broadcast::Sender<Bytes>,
-    /// The newest thumbnails.
+    /// The newest thumbnails, encoded.
     pub thumbnails: watch::Receiver<Bytes>,
-    /// Connections that want thumbnails; at 0 none are rendered.
+    /// Number of connections that want thumbnails; if it is 0, thumbnails are not rendered.
     pub thumbnail_viewers: Arc<AtomicUsize>,
-    /// Processor and memory, sampled once a second.
+    /// Processor and memory use, sampled once a second.
     pub system: watch::Receiver<System>,
 }
 
@@ -87,7 +87,7 @@ impl Collector {
         while !self.shared.stop.load(Relaxed) {
             if let Some(frame) = self.frames.take() {
                 let message = live::frame(frame.at_us, &frame.screen, self.sound.latest()).into();
-                // No page is open: nobody to send to, and no error.
+                // Sending fails if no page is open, which is not an error.
                 let _ = self.frame_out.send(message);
             } else {
                 std::thread::park_timeout(Duration::from_millis(20));
@@ -118,7 +118,7 @@ impl Collector {
     }
 }
 
-/// Every pattern at once, small, fed with the same sound as the strip.
+/// A small strip for each pattern, driven by the same sound as the light.
 struct Thumbnails(Vec<Box<Show<THUMBNAIL_LEDS>>>);
 
 impl Thumbnails {
@@ -134,7 +134,7 @@ impl Thumbnails {
         )
     }
 
-    /// Kind 3, number of patterns u8, LEDs of each u16, then their pixels, sRGB.
+    /// A message of kind 3: number of patterns (u8), LEDs of each (u16), then their pixels in sRGB.
     fn render(&mut self, now: u64, sound: &Snapshot, controls: &mut Controls) -> Bytes {
         let params = controls.settings().params;
         let mut m = Vec::with_capacity(4 + self.0.len() * THUMBNAIL_LEDS * 3);

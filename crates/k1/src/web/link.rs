@@ -1,4 +1,4 @@
-//! One WebSocket: what comes and goes on it, and signs of life.
+//! One WebSocket: its frames in both directions, pings and pongs, and its end.
 
 use std::time::Duration;
 
@@ -11,21 +11,21 @@ use tokio::io::{AsyncReadExt, AsyncWriteExt, ReadHalf, WriteHalf};
 use super::app::App;
 use super::sockets::Place;
 
-/// How long a last word may take.
+/// Time limit for sending the close frame.
 const LAST_WORD: Duration = Duration::from_millis(200);
 
-/// A WebSocket ends, with a close or without.
+/// The end of a WebSocket, with a close frame to send or without.
 pub struct End(pub Option<Close>);
 
-/// What has come, or is due.
+/// Something that arrived, or that is due to be sent.
 pub enum Event {
     /// A text from the other side.
     Text(String),
-    /// A frame to be sent: a ping or a pong.
+    /// A frame to send: a ping or a pong.
     Send(Vec<u8>),
 }
 
-/// A WebSocket.
+/// An open WebSocket.
 pub struct Link {
     reader: ReadHalf<TokioIo<Upgraded>>,
     writer: WriteHalf<TokioIo<Upgraded>>,
@@ -35,17 +35,17 @@ pub struct Link {
 }
 
 impl Link {
-    /// One whose handshake was answered at `now_ms`.
+    /// A WebSocket whose handshake was answered at `now_ms`, in milliseconds since the start.
     pub fn new(upgraded: Upgraded, now_ms: u64) -> Self {
         let (reader, writer) = tokio::io::split(TokioIo::new(upgraded));
         Self { reader, writer, inbox: Inbox::default(), heart: Heartbeat::new(now_ms), bytes: [0; 1_024] }
     }
 
-    /// What comes next. Dropped before it has ended, it loses nothing.
+    /// Waits for the next event. Cancel-safe: if the future is dropped early, nothing is lost.
     ///
     /// # Errors
     ///
-    /// [`End`] if the other side closes, has gone, or loses its place.
+    /// [`End`] if the other side closes, is gone, or loses its place.
     pub async fn event(&mut self, app: &App, place: &Place) -> Result<Event, End> {
         loop {
             match self.inbox.message() {
@@ -78,7 +78,7 @@ impl Link {
     ///
     /// # Errors
     ///
-    /// [`End`] if the other side has gone, or takes nothing.
+    /// [`End`] if the other side is gone or does not take the frame.
     pub async fn send(&mut self, frame: &[u8]) -> Result<(), End> {
         let sent = async {
             self.writer.write_all(frame).await?;
@@ -87,7 +87,7 @@ impl Link {
         sent.await.map_err(|_| End(None))
     }
 
-    /// Says the last word.
+    /// Sends the close frame and ends the WebSocket.
     pub async fn close(mut self, close: Close) {
         let said = async {
             let _ = self.writer.write_all(&close.frame()).await;

@@ -1,4 +1,4 @@
-//! Where the page listens.
+//! The addresses and the port at which the page listens.
 
 use std::io::ErrorKind;
 use std::net::{IpAddr, Ipv4Addr, Ipv6Addr, SocketAddr, TcpListener, ToSocketAddrs};
@@ -8,14 +8,14 @@ use socket2::{Domain, Protocol, Socket, Type};
 
 use super::reach;
 
-/// The port where none is named.
+/// The default port.
 const PORT: u16 = 3330;
-/// Connections that wait to be taken in.
+/// Maximum number of connections that wait to be accepted.
 const BACKLOG: i32 = 1024;
-/// Several addresses have to share one free port.
+/// Maximum number of attempts to find a port that is free at all addresses.
 const TRIES: usize = 16;
 
-/// What `--listen` names: an address, a host's name or a network interface, and a port.
+/// The value of `--listen`: an address, a host name or a network interface, and a port.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Listen {
     host: Host,
@@ -66,11 +66,11 @@ impl FromStr for Listen {
 }
 
 impl Listen {
-    /// Takes the port at every address that is named.
+    /// Binds the port at every address that the value names.
     ///
     /// # Errors
     ///
-    /// Why it cannot be had, as a sentence.
+    /// A sentence, if an address or the port cannot be used.
     pub fn bind(&self) -> Result<Vec<TcpListener>, String> {
         let (name, addresses) = match &self.host {
             Host::Address(address) => return Ok(vec![open(SocketAddr::new(*address, self.port))?]),
@@ -91,9 +91,9 @@ impl Listen {
                         port = listener.local_addr().map_or(port, |a| a.port());
                         open_ones.push(listener);
                     }
-                    // What was free at one address is not at another: begin anew.
+                    // The port is free at one address but not at another: start again.
                     Err(e) if e.kind() == ErrorKind::AddrInUse && self.port == 0 => is_taken = true,
-                    // One family may be off, or an address have left since its name was learned.
+                    // An address family may be off, or an address may have gone since the name was resolved.
                     Err(e)
                         if e.kind() == ErrorKind::AddrNotAvailable
                             || addresses.len() > 1 && e.kind() == ErrorKind::Unsupported =>
@@ -123,7 +123,7 @@ fn is_loopback_name(name: &str) -> bool {
     name == "localhost" || name.ends_with(".localhost") || name.starts_with("lo")
 }
 
-/// The addresses of a network interface or a host of this name.
+/// The addresses of the network interface or host with this name.
 fn addresses(name: &str) -> Result<Vec<IpAddr>, String> {
     let mut found = reach::of_interface(name);
     if found.is_empty() {
@@ -154,7 +154,8 @@ fn open(address: SocketAddr) -> Result<TcpListener, String> {
 
 fn bind(address: SocketAddr) -> std::io::Result<TcpListener> {
     let socket = Socket::new(Domain::for_address(address), Type::STREAM, Some(Protocol::TCP))?;
-    // On Unix it means: although connections of an earlier run have not quite ended. Elsewhere it means more.
+    // On Unix, SO_REUSEADDR only ignores connections of an earlier run that have not quite ended. Elsewhere it allows
+    // more.
     #[cfg(unix)]
     socket.set_reuse_address(true)?;
     socket.set_nonblocking(true)?;
@@ -173,7 +174,7 @@ fn sentence(address: SocketAddr, e: &std::io::Error) -> String {
             format!("{address} needs more rights than this user has; choose a port above 1023 with --listen")
         }
         ErrorKind::AddrNotAvailable => {
-            // What has just failed is no advice, nor is its whole family if even that has no address.
+            // Do not suggest the address that just failed, nor its family if the machine has no address in it.
             let ip = address.ip();
             let works = |a: &&str| match *a {
                 "127.0.0.1" => !ip.is_loopback(),
@@ -183,7 +184,7 @@ fn sentence(address: SocketAddr, e: &std::io::Error) -> String {
             let others: Vec<_> = ["127.0.0.1", "0.0.0.0", "[::]"].into_iter().filter(works).collect();
             let is_down =
                 if ip.is_loopback() { " now (is the loopback interface switched off?)" } else { "" };
-            format!("{ip} is no address of this machine{is_down}; use {}", others.join(" or "))
+            format!("{ip} is not an address of this machine{is_down}; use {}", others.join(" or "))
         }
         _ => format!("{address} cannot be opened: {e}"),
     }
@@ -262,7 +263,7 @@ mod tests {
         let again = listen(&format!("127.0.0.1:{}", listeners[0].local_addr().unwrap().port())).bind();
         assert!(again.unwrap_err().contains("in use"));
         assert!(listen("no-such-host.invalid:0").bind().unwrap_err().contains("no-such-host"));
-        assert!(listen("192.0.2.99:0").bind().unwrap_err().contains("no address of this machine"));
+        assert!(listen("192.0.2.99:0").bind().unwrap_err().contains("not an address of this machine"));
         #[cfg(target_os = "linux")]
         assert!(listen("lo:0").bind().unwrap()[0].local_addr().unwrap().ip().is_loopback());
     }

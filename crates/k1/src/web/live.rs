@@ -1,4 +1,4 @@
-//! WebSockets: the live page's, and the one that clients in the field know.
+//! WebSockets: the one of the live page, and `/ws` for older clients.
 
 use std::convert::Infallible;
 use std::sync::Arc;
@@ -20,9 +20,9 @@ use super::connections::Connection;
 use super::link::{End, Event, Link};
 use super::sockets::Place;
 
-/// Goes on as the WebSocket of a path, once its handshake was answered.
+/// Serves the WebSocket of a path once its handshake is answered.
 pub async fn serve(app: Arc<App>, connection: Arc<Connection>, path: &'static str, upgrade: OnUpgrade) {
-    // The client has gone before it read the answer.
+    // If this fails, the client left before it read the answer.
     let Ok(upgraded) = upgrade.await else { return };
     connection.upgraded();
     let mut link = Link::new(upgraded, app.now_ms());
@@ -41,14 +41,14 @@ pub async fn serve(app: Arc<App>, connection: Arc<Connection>, path: &'static st
     }
 }
 
-/// What a page wants.
+/// The kinds of messages that a page asked for.
 struct Wishes {
     audio: Option<broadcast::Receiver<Bytes>>,
     thumbnails: Option<Viewer>,
     frame_interval: Duration,
 }
 
-/// Counts a viewer of thumbnails.
+/// Counts one viewer of thumbnails for as long as it exists.
 struct Viewer(Arc<App>);
 
 impl Viewer {
@@ -144,7 +144,7 @@ fn binary(bytes: &[u8]) -> Vec<u8> {
     frame(Kind::Binary, bytes)
 }
 
-/// The next piece of sound; waits for ever if none is wanted. A listener that was too slow goes on with the newest.
+/// The next sound message; waits for ever if the page does not want sound. A listener that was too slow skips messages.
 async fn listen(audio: &mut Option<broadcast::Receiver<Bytes>>) -> Option<Bytes> {
     match audio {
         None => std::future::pending().await,
@@ -161,7 +161,7 @@ async fn listen(audio: &mut Option<broadcast::Receiver<Bytes>>) -> Option<Bytes>
     }
 }
 
-/// Does what a page says; the answer is an error, a pong or nothing.
+/// Carries out a page's message; returns an error message, a pong or nothing.
 fn obey(app: &Arc<App>, message: &str, wishes: &mut Wishes) -> Option<Vec<u8>> {
     let wished = match live::obey(&**app, message.as_bytes()) {
         Ok(wished) => wished,
@@ -183,7 +183,7 @@ fn obey(app: &Arc<App>, message: &str, wishes: &mut Wishes) -> Option<Vec<u8>> {
     wished.ping.map(|pong| text(&Say::Pong { pong, server_us: app.shared.clock.now_us() }))
 }
 
-/// `/ws`: welcome, echo and figures ten times a second, as the lamps in the field speak.
+/// Serves `/ws`: a welcome, an echo, and figures ten times a second, in the form that lamps in the field use.
 async fn serve_legacy(app: &Arc<App>, place: &Place, link: &mut Link) -> Result<Infallible, End> {
     let client_id = app.clients.fetch_add(1, Relaxed);
     let say = |message: Legacy| frame(Kind::Text, &message.json());

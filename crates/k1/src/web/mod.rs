@@ -1,20 +1,20 @@
 //! The live page and the API.
 //!
-//! Runs on threads of its own: nothing here can slow the two halves, whatever a browser or script does.
+//! It runs on threads of its own, so that no browser or script can slow the two halves.
 //!
 //! | Room | What it does |
 //! |---|---|
 //! | `listen` | where the page listens: addresses, names, interfaces |
-//! | `reach` | under which addresses others reach this machine |
-//! | `announce` | what is printed about it, and for whom |
+//! | `reach` | the addresses at which other machines reach this one |
+//! | `announce` | the lines printed about the page, for each kind of reader |
 //! | [`token`] | where the token comes from, and where it is kept |
-//! | `connections` | takes connections in, and limits them in time and number |
-//! | `server` | takes requests to the door ([`k1_http`]) and its answers back |
-//! | `app` | what every request and every WebSocket may use |
-//! | `live`, `link`, `sockets` | what WebSockets say, how, and the places for them |
-//! | `hub` | collects what pages show |
+//! | `connections` | accepts connections, and limits their duration and number |
+//! | `server` | passes requests to the door ([`k1_http`]) and sends its answers |
+//! | `app` | the state that all requests and WebSockets share |
+//! | `live`, `link`, `sockets` | messages on WebSockets, their frames, and their number |
+//! | `hub` | collects the live messages for all pages |
 //! | `backend` | the program as a back end of the API |
-//! | `assets`, `system` | the page's files; what the machine says about K1's use of it |
+//! | `assets`, `system` | the page's files; processor and memory use |
 
 mod announce;
 mod app;
@@ -43,7 +43,7 @@ use token::Token;
 
 use crate::runtime::Runtime;
 
-/// What the server needs before anything starts: its ports, its token, the names that it may be asked by.
+/// What the server needs before anything starts: its ports, its token, and the host names that it accepts.
 pub struct Bound {
     listeners: Vec<TcpListener>,
     token: Option<Token>,
@@ -51,7 +51,7 @@ pub struct Bound {
 }
 
 impl Bound {
-    /// The first port that it listens at.
+    /// The first port at which the server listens.
     pub fn port(&self) -> u16 {
         self.listeners.first().and_then(|l| l.local_addr().ok()).map_or(0, |a| a.port())
     }
@@ -72,7 +72,7 @@ struct Listening {
 }
 
 impl Server {
-    /// The lines that say where it is.
+    /// The lines that say where the page is.
     pub fn opened(&mut self, reader: Reader) -> Vec<String> {
         self.told = self.places();
         let here = self.listening.first().map(|l| reach::from_here(l.address));
@@ -82,7 +82,7 @@ impl Server {
         })
     }
 
-    /// How this machine reaches the page.
+    /// The page's address on this machine.
     pub fn own_address(&self) -> k1_fleet::lamps::Address {
         let here = self.listening.first().map(|l| reach::from_here(l.address));
         let (host, port) = here.map_or(("127.0.0.1".to_owned(), 0), |a| (a.ip().to_string(), a.port()));
@@ -93,7 +93,7 @@ impl Server {
 
     /// Lines for addresses that this machine has got since the last call.
     pub fn appeared(&mut self, reader: Reader) -> Vec<String> {
-        // What listens at certain addresses is found at no others.
+        // A server that listens at fixed addresses does not get new ones.
         if self.listening.iter().all(|l| !l.address.ip().is_unspecified()) {
             return Vec::new();
         }
@@ -103,7 +103,7 @@ impl Server {
         announce::appeared(&new, has_code, self.token.as_ref(), reader)
     }
 
-    /// Where others reach it, best first.
+    /// The addresses at which other machines reach the page, best first.
     fn places(&self) -> Vec<SocketAddr> {
         self.listening.iter().flat_map(|l| reach::of_listener(l.address, l.takes_both)).collect()
     }
@@ -117,12 +117,12 @@ impl Drop for Server {
     }
 }
 
-/// Takes the port and finds the token. Where only this machine reaches the page, it needs none; elsewhere it has the one
-/// that is given, or the one that K1 keeps.
+/// Binds the port and finds the token. A page that only this machine can reach needs no token; any other page uses the
+/// given token, or the one that K1 keeps.
 ///
 /// # Errors
 ///
-/// Why not, as a sentence.
+/// A sentence, if the port cannot be used or the token is not acceptable.
 pub fn open(
     listen: &Listen,
     token: Option<&str>,
@@ -137,7 +137,7 @@ pub fn open(
         given => given,
     };
     let mut allowed = allowed.to_vec();
-    // A single name is ours anyway; what its owner has named in full, no stranger can choose.
+    // A name without dots is always accepted. A full name that the owner gave cannot have been chosen by a stranger.
     if token.is_some() {
         allowed.extend(host_name().and_then(|n| AllowedName::parse(&n).ok()));
     }
@@ -158,7 +158,7 @@ fn host_name() -> Option<String> {
 ///
 /// # Errors
 ///
-/// Why not, as a sentence.
+/// A sentence, if the server cannot start.
 pub fn serve(bound: Bound, runtime: &mut Runtime, title: &str) -> Result<Server, String> {
     let wrong = |e: std::io::Error| format!("the page cannot start: {e}");
     let Some((tapped, frames)) = runtime.page.take() else {

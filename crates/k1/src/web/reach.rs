@@ -1,8 +1,8 @@
-//! Under which addresses other machines reach this one.
+//! The addresses at which other machines reach this one.
 
 use std::net::{IpAddr, Ipv4Addr, SocketAddr, UdpSocket};
 
-/// An address and the interface that has it.
+/// An address, its interface, and whether the interface is up.
 #[derive(Clone, Debug, PartialEq, Eq)]
 struct Found {
     interface: String,
@@ -10,28 +10,28 @@ struct Found {
     is_up: bool,
 }
 
-/// The addresses that count, best first: that of the default route, other IPv4, IPv6, and what is only there when nothing
-/// else is.
+/// The useful addresses of this machine, best first: the one of the default route, other IPv4 addresses, IPv6
+/// addresses. Addresses of the last resort are listed only if there are no others.
 pub fn addresses() -> Vec<IpAddr> {
     let default = [route_to("203.0.113.1:9"), route_to("[2001:db8::1]:9")];
     ranked(&found(), &default)
 }
 
-/// The addresses of the interface of this name; none if there is no such interface.
+/// The addresses of the interface with this name; empty if there is no such interface.
 pub fn of_interface(name: &str) -> Vec<IpAddr> {
     let all = found().into_iter().filter(|f| f.interface == name && !is_link_local_v6(&f.ip));
     all.map(|f| f.ip).collect()
 }
 
 fn found() -> Vec<Found> {
-    // Without rights to ask, no address is known, which is said where addresses are printed.
+    // Without the right to ask, the list is empty; the lines that print addresses say so.
     let all = if_addrs::get_if_addrs().unwrap_or_default().into_iter();
-    // A driver that does not tell its state counts as up (IFF_RUNNING).
+    // A driver that does not report its state counts as up (IFF_RUNNING).
     all.map(|i| Found { is_up: i.is_oper_up(), ip: i.ip(), interface: i.name }).collect()
 }
 
-/// The address from which this machine would send there. Connecting a UDP socket sends nothing; the places are reserved
-/// for documentation (RFC 5737, RFC 3849), so only the default route leads there.
+/// The address from which this machine would send to `place`. Connecting a UDP socket sends nothing. The callers'
+/// places are reserved for documentation (RFC 5737, RFC 3849), so only the default route leads there.
 fn route_to(place: &str) -> Option<IpAddr> {
     let place: SocketAddr = place.parse().ok()?;
     let here: SocketAddr = if place.is_ipv4() { ([0; 4], 0).into() } else { ([0_u16; 8], 0).into() };
@@ -40,12 +40,12 @@ fn route_to(place: &str) -> Option<IpAddr> {
     socket.local_addr().ok().map(|a| a.ip())
 }
 
-/// An IPv6 address that means something only together with an interface, which no browser takes in an address.
+/// True for an IPv6 address that is valid only together with an interface; browsers do not accept one in a URL.
 fn is_link_local_v6(ip: &IpAddr) -> bool {
     matches!(ip, IpAddr::V6(v6) if v6.is_unicast_link_local())
 }
 
-/// True for an interface that leads to containers and virtual machines of this very machine.
+/// True for an interface that leads only to containers and virtual machines on this machine.
 fn is_indoors(interface: &str) -> bool {
     const NAMES: [&str; 11] = [
         "docker",
@@ -64,7 +64,7 @@ fn is_indoors(interface: &str) -> bool {
 }
 
 fn ranked(found: &[Found], default: &[Option<IpAddr>]) -> Vec<IpAddr> {
-    // A pair of virtual Ethernet ends in a container too, where it is the only way out: it counts.
+    // A virtual Ethernet pair also ends in a container, where it is the only way out, so it counts.
     let rank = |f: &Found| {
         let is_auto = matches!(f.ip, IpAddr::V4(v4) if v4.is_link_local());
         let is_default = default.contains(&Some(f.ip));
@@ -79,7 +79,7 @@ fn ranked(found: &[Found], default: &[Option<IpAddr>]) -> Vec<IpAddr> {
     };
     let mut all: Vec<&Found> = found.iter().filter(counts).collect();
     all.sort_by_key(|f| rank(f));
-    // What leads to nobody else is only better than nothing.
+    // Use addresses that lead to no other machine only if there are no others.
     if all.first().is_some_and(|f| !rank(f).0) {
         all.retain(|f| !rank(f).0);
     }
@@ -92,7 +92,7 @@ fn ranked(found: &[Found], default: &[Option<IpAddr>]) -> Vec<IpAddr> {
     ips
 }
 
-/// The addresses under which others reach what listens at `address`, best first.
+/// The addresses at which other machines reach a listener at `address`, best first.
 pub fn of_listener(address: SocketAddr, takes_both: bool) -> Vec<SocketAddr> {
     let port = address.port();
     match address.ip() {
@@ -114,7 +114,7 @@ pub fn of_listener(address: SocketAddr, takes_both: bool) -> Vec<SocketAddr> {
     }
 }
 
-/// The address of this very machine for what listens at `address`.
+/// The address at which this machine itself reaches a listener at `address`.
 pub fn from_here(address: SocketAddr) -> SocketAddr {
     match address.ip() {
         IpAddr::V4(ip) if ip.is_unspecified() => SocketAddr::new(Ipv4Addr::LOCALHOST.into(), address.port()),
@@ -172,9 +172,9 @@ mod tests {
         let mut all = vec![("lo", "127.0.0.1"), ("eth0", "192.168.1.4")];
         all.extend(indoors);
         shows(&all, &["192.168.1.4"], &["192.168.1.4"]);
-        // A bridge that is this machine's way out is a way in.
+        // A bridge that is this machine's way out is also a way in.
         shows(&[("br-lan", "192.168.1.1"), ("docker0", "172.17.0.1")], &["192.168.1.1"], &["192.168.1.1"]);
-        // In a container, one end of a pair is all there is.
+        // In a container, one end of a virtual Ethernet pair is the only interface.
         shows(&[("veth7", "172.17.0.2")], &[], &["172.17.0.2"]);
         // A cable between two machines.
         shows(&[("eth0", "169.254.3.4"), ("eth0", "fe80::1")], &[], &["169.254.3.4"]);

@@ -1,4 +1,4 @@
-//! HTTP behind hyper: requests go to the door ([`k1_http`]) and its answers come back.
+//! HTTP with hyper: passes requests to the door ([`k1_http`]) and writes its answers.
 
 use std::sync::Arc;
 use std::time::Duration;
@@ -20,9 +20,9 @@ use super::app::App;
 use super::connections::{self, Connection, Doorkeeper};
 use super::live;
 
-/// The answer to a guess too many is held back for this time, so that guessing costs its sender more than K1.
+/// Delay of the answer after too many wrong tokens, so that guessing costs the sender more than K1.
 const HELD_BACK: Duration = Duration::from_millis(250);
-/// How often bursts of wrong tokens are looked at for their end.
+/// Interval between checks whether a burst of wrong tokens has ended.
 const LOOK: Duration = Duration::from_secs(5);
 
 /// Serves until the runtime ends.
@@ -36,7 +36,7 @@ pub fn run(listeners: Vec<tokio::net::TcpListener>, app: &Arc<App>) {
     }
 }
 
-/// Says how many wrong tokens came, when no more come.
+/// Prints how many wrong tokens came in a burst, once it has ended.
 async fn tell_of_bursts(app: Arc<App>) {
     loop {
         tokio::time::sleep(LOOK).await;
@@ -83,7 +83,7 @@ async fn answer(
     }
     if let Err(Rejection::TooManyGuesses { .. }) = judged.result {
         if !connection.waits() {
-            // The connection ends before this does.
+            // This never returns: the connection is closed first.
             return std::future::pending().await;
         }
         tokio::time::sleep(HELD_BACK).await;
@@ -98,14 +98,14 @@ async fn answer(
     written(answer)
 }
 
-/// An answer as hyper writes it.
+/// An answer in hyper's form.
 fn written(answer: Answer) -> Response<Full<Bytes>> {
     let mut response = Response::new(Full::default());
     let head = *answer.head();
     *response.status_mut() = StatusCode::from_u16(head.status).unwrap_or(StatusCode::INTERNAL_SERVER_ERROR);
     let headers = response.headers_mut();
     let _ = head.fields(&mut |name, value| {
-        // Every name is small and every value was a header's.
+        // Names are in small letters, and every value came from a header, so this does not fail.
         if let Ok(value) = HeaderValue::from_maybe_shared(Bytes::from(value.to_string())) {
             headers.append(HeaderName::from_static(name), value);
         }
@@ -118,8 +118,8 @@ fn written(answer: Answer) -> Response<Full<Bytes>> {
     response
 }
 
-/// A body, whole. It is taken in before anything is answered, and within reason even if it is too large: a sender who is
-/// cut off in the middle would not read the answer.
+/// The whole body. K1 reads it before it answers, within limits even if it is too large, because a sender that is cut
+/// off in the middle would not read the answer.
 async fn whole(app: &App, mut body: Incoming, max: usize) -> Result<Vec<u8>, Rejection> {
     let (since_ms, mut measure, mut kept) = (app.now_ms(), Measure::new(max), Vec::new());
     let mut taken = Ok(());

@@ -1,4 +1,4 @@
-//! The places for WebSockets. Which one gives way is decided in [`k1_http::sockets`].
+//! The places for WebSockets. [`k1_http::sockets`] decides which one gives way.
 
 use std::collections::HashMap;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
@@ -8,7 +8,7 @@ use k1_http::limits::PROGRAM;
 use k1_http::sockets::{Id, Sockets};
 use tokio::sync::Notify;
 
-/// The open WebSockets.
+/// All open WebSockets.
 pub struct WebSockets {
     open: Mutex<Open>,
 }
@@ -24,7 +24,7 @@ impl Default for WebSockets {
     }
 }
 
-/// One place, for as long as its WebSocket is open.
+/// A place, taken for as long as its WebSocket is open.
 pub struct Place {
     all: Arc<WebSockets>,
     id: Id,
@@ -32,7 +32,7 @@ pub struct Place {
 }
 
 impl WebSockets {
-    /// How many are open.
+    /// Number of open WebSockets.
     pub fn len(&self) -> usize {
         self.lock().sockets.len()
     }
@@ -41,7 +41,7 @@ impl WebSockets {
         self.open.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
-    /// A place for a newcomer; `None` if all are taken by others that are awake.
+    /// A place for a new WebSocket; `None` if all are taken by WebSockets that are still in use.
     pub fn take(self: &Arc<Self>, client: Client, now_ms: u64) -> Option<Place> {
         let mut open = self.lock();
         let taken = open.sockets.take(client, now_ms)?;
@@ -55,12 +55,12 @@ impl WebSockets {
 }
 
 impl Place {
-    /// The other side has said something.
+    /// Notes that the other side sent something.
     pub fn heard(&self, now_ms: u64) {
         self.all.lock().sockets.heard(self.id, now_ms);
     }
 
-    /// Ends when this place is given to another.
+    /// Waits until this place is given to another WebSocket.
     pub async fn lost(&self) {
         self.leave.notified().await;
     }

@@ -1,26 +1,26 @@
-//! What the machine says about K1's use of it. Where it says nothing, there is no figure.
+//! K1's use of processor and memory, as the system reports it. A figure that the system does not report is left out.
 
 use std::time::Instant;
 
-/// Processor and memory.
+/// Processor and memory use.
 #[derive(Clone, Copy, Debug, Default, PartialEq)]
 pub struct System {
     /// Processor use of this process in percent of one core, since the last sample.
     pub cpu_percent: Option<f32>,
     /// Free memory of the machine in KiB.
     pub free_kb: Option<u64>,
-    /// All memory of the machine in KiB.
+    /// Total memory of the machine in KiB.
     pub total_kb: Option<u64>,
 }
 
-/// Takes samples.
+/// Takes samples of the processor and memory use.
 #[derive(Debug, Default)]
 pub struct Sampler {
     last: Option<(Instant, f64)>,
 }
 
 impl Sampler {
-    /// The state now; the first sample has no processor use yet.
+    /// The use since the last call; the first sample has no processor use.
     pub fn sample(&mut self) -> System {
         let now = Instant::now();
         let used = cpu_seconds();

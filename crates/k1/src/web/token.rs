@@ -9,11 +9,11 @@ use k1_http::strength::{LEAST_TOKEN_BITS, token_bits};
 
 use k1_host::private;
 
-/// Its file in the folder of settings.
+/// Name of the token's file in the folder of settings.
 const FILE: &str = "token";
-/// Its name among systemd's credentials (`LoadCredential=k1-token:…`).
+/// Name of the token among systemd's credentials (`LoadCredential=k1-token:…`).
 const CREDENTIAL: &str = "k1-token";
-/// The environment's name for it.
+/// Environment variable that may hold the token.
 const VARIABLE: &str = "K1_TOKEN";
 
 /// A token and where it comes from.
@@ -23,30 +23,30 @@ pub struct Token {
     source: Source,
 }
 
-/// Where a token comes from.
+/// The place that a token comes from.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum Source {
-    /// `--token`.
+    /// The option `--token`.
     Option,
-    /// `--token-file`, or a credential of systemd's.
+    /// `--token-file`, or a systemd credential.
     File(PathBuf),
-    /// `K1_TOKEN`.
+    /// The environment variable `K1_TOKEN`.
     Environment,
-    /// Made by K1 and kept.
+    /// Made by K1 and kept in this file.
     Kept(PathBuf),
-    /// Made for this run only; why it could not be kept.
+    /// Made for this run only, with the reason why it could not be kept.
     ThisRun(String),
 }
 
 impl fmt::Debug for Token {
     fn fmt(&self, f: &mut fmt::Formatter) -> fmt::Result {
-        // Whatever is printed for a look at it, the secret is not.
+        // Debug output must not contain the secret.
         f.debug_struct("Token").field("source", &self.source).finish_non_exhaustive()
     }
 }
 
 impl Token {
-    /// Its letters.
+    /// The token itself.
     pub fn text(&self) -> &str {
         &self.text
     }
@@ -56,7 +56,7 @@ impl Token {
         &self.source
     }
 
-    /// How its owner gets to see it where it is not printed.
+    /// A sentence that tells the owner where to find the token where it is not printed.
     pub fn whereabouts(&self) -> String {
         match &self.source {
             Source::Option => "the token is the one given with --token".into(),
@@ -75,7 +75,7 @@ impl Token {
 ///
 /// # Errors
 ///
-/// What is wrong with it, as a sentence.
+/// A sentence, if the token cannot be read, cannot travel in a URL, or is too easy to guess.
 pub fn given(option: Option<&str>, file: Option<&Path>) -> Result<Option<Token>, String> {
     let credential = std::env::var_os("CREDENTIALS_DIRECTORY").map(|d| PathBuf::from(d).join(CREDENTIAL));
     first_of(option, file, std::env::var_os(VARIABLE).as_deref(), credential.as_deref())
@@ -107,7 +107,7 @@ fn first_of(
     }
 }
 
-/// The token that K1 made once and keeps, made now if there is none. Where none can be kept, it lasts for this run.
+/// The token that K1 keeps; it makes one if there is none. If the token cannot be kept, it lasts for this run.
 ///
 /// # Errors
 ///
@@ -123,7 +123,7 @@ fn kept_in(folder: &Path) -> Result<Token, String> {
     let path = folder.join(FILE);
     let this_run =
         |why: String| -> Result<Token, String> { Ok(Token { text: new()?, source: Source::ThisRun(why) }) };
-    // Another k1 may make it at the same moment: then its token is the one.
+    // Another k1 may make a token at the same moment; then both use that token.
     for _ in 0..2 {
         match private::read(&path) {
             Ok(text) => {
@@ -151,11 +151,11 @@ fn kept_in(folder: &Path) -> Result<Token, String> {
     this_run(format!("{} comes and goes", path.display()))
 }
 
-/// Makes a new token and keeps it in the place of the one before, which opens nothing any more.
+/// Makes a new token that replaces the kept one. The old token stops working.
 ///
 /// # Errors
 ///
-/// Why it cannot be kept, as a sentence.
+/// A sentence, if the new token cannot be kept.
 pub fn renew() -> Result<Token, String> {
     let folder = private::folder().ok_or("there is no home folder in which a token could be kept")?;
     let path = folder.join(FILE);
@@ -165,7 +165,7 @@ pub fn renew() -> Result<Token, String> {
     Ok(Token { text, source: Source::Kept(path) })
 }
 
-/// Puts a file that only this user can read where none is, whole or not at all.
+/// Creates a file that only this user can read, completely or not at all. Fails if it exists already.
 fn write_first(path: &Path, text: &str) -> std::io::Result<()> {
     let folder = path.parent().unwrap_or(Path::new("."));
     std::fs::create_dir_all(folder)?;
@@ -178,7 +178,7 @@ fn write_first(path: &Path, text: &str) -> std::io::Result<()> {
     let written = options.open(&new).and_then(|mut file| {
         writeln!(file, "{text}")?;
         file.sync_all()?;
-        // Unlike a renaming, a link takes nobody's place. Some file systems have none.
+        // Unlike a rename, a hard link never replaces a file. Some file systems have no hard links.
         match std::fs::hard_link(&new, path) {
             Err(e) if e.kind() != ErrorKind::AlreadyExists && !path.exists() => std::fs::rename(&new, path),
             other => other,
@@ -205,9 +205,9 @@ fn close_to_others(path: &Path) {
 #[cfg(not(unix))]
 fn close_to_others(_: &Path) {}
 
-/// A token that can travel and is not found by guessing.
+/// Accepts a token only if it can travel in a URL and is hard to guess.
 fn checked(text: &str, whence: &str, source: Source) -> Result<Token, String> {
-    // It travels in addresses and headers, where other characters would arrive as something else.
+    // Tokens travel in URLs and headers, where other characters might not arrive unchanged.
     let fits = !text.is_empty() && text.bytes().all(|b| b.is_ascii_alphanumeric() || b"-._~".contains(&b));
     if !fits {
         return Err(format!("{whence}: a token consists of letters, digits and - . _ ~, at least one"));
@@ -245,7 +245,7 @@ mod tests {
         let folder = tempfile::tempdir().unwrap();
         let inside = folder.path().join("settings/k1");
         let first = kept_in(&inside).unwrap();
-        // Chance may make a short run.
+        // Random characters may happen to repeat, which lowers the estimate.
         assert!(token_bits(first.text()) > 60.0);
         assert!(matches!(&first.source, Source::Kept(path) if path.starts_with(&inside)));
         assert_eq!(kept_in(&inside).unwrap(), first, "it lasts");

@@ -1,14 +1,14 @@
-//! Who may ask: the token, and no other site's page.
+//! Access: requests with the token are let in, requests from other sites' pages are not.
 
 use std::path::Path;
 
 use crate::k1::{K1, program};
 use crate::raw::{Raw, exchange};
 
-/// A token of these tests.
+/// The token in these tests.
 pub const SECRET: &str = "k1-secret-of-tests";
 
-/// One request over a connection of its own, with these lines after the first.
+/// Sends a request over a new connection, with these header lines.
 #[track_caller]
 fn ask(k1: &K1, request: &str, lines: &[String]) -> Raw {
     let first = format!("{request} HTTP/1.1");
@@ -17,7 +17,7 @@ fn ask(k1: &K1, request: &str, lines: &[String]) -> Raw {
     exchange(&mut k1.connect(), &lines, b"")
 }
 
-/// What turns a request into a WebSocket.
+/// The header lines that turn a request into a WebSocket.
 pub const UPGRADE: [&str; 4] = [
     "Connection: Upgrade",
     "Upgrade: websocket",
@@ -53,7 +53,7 @@ fn another_sites_page_is_kept_out() {
             ask(&k1, request, &lines).answer().refused(403, "forbidden");
         }
     }
-    // A name that a foreign server made to mean this address.
+    // A name that a foreign name server resolves to this address (DNS rebinding).
     let foreign_hosts = [
         format!("evil.example:{port}"),
         "evil.example".into(),
@@ -62,7 +62,7 @@ fn another_sites_page_is_kept_out() {
         String::new(),
     ];
     for name in &foreign_hosts {
-        // Such a page is of that origin, so that its origin and host agree.
+        // Such a page comes from that origin, so its origin and host agree.
         for lines in
             [vec![format!("Host: {name}")], vec![format!("Host: {name}"), format!("Origin: http://{name}")]]
         {
@@ -78,7 +78,7 @@ fn another_sites_page_is_kept_out() {
     for name in [format!("localhost:{port}"), "127.0.0.1".into(), "[::1]:80".into()] {
         assert_eq!(ask(&k1, "GET /api/nothing", &[format!("Host: {name}")]).status, 404, "{name}");
     }
-    // Names that a neighbour could claim count only where a token is asked for, too.
+    // Names that a neighbour could claim are accepted only if a token is required, too.
     let expected = if k1.token.is_some() { 404 } else { 403 };
     for name in ["k1-a3f0.local", "192.168.1.7", "pi", "pi.lan:80", "pi.fritz.box"] {
         assert_eq!(ask(&k1, "GET /api/nothing", &[format!("Host: {name}")]).status, expected, "{name}");
@@ -107,7 +107,7 @@ fn its_own_page_may_ask() {
         assert!(raw.header("access-control-allow-headers").is_some_and(|h| h.contains("Content-Type")));
         assert_ne!(raw.header("access-control-allow-credentials"), Some("true"));
     }
-    // Who is no page needs no permission, and nobody gets the permission of all.
+    // A client that is not a page needs no CORS permission, and K1 never allows all origins.
     for request in ["GET /api/test-connection", "OPTIONS /api/params", "GET /"] {
         let raw = ask(&k1, request, std::slice::from_ref(&host));
         assert_eq!(raw.header("access-control-allow-origin"), None, "{request}");
@@ -160,7 +160,7 @@ fn the_token_opens_the_door() {
         assert_eq!(status(with(&[&header])("GET /api/v1/status")), 401, "{wrong}");
     }
     assert_eq!(status(none("GET /api/nothing")), 401, "who may not ask is not told what is there");
-    // The page asks for the token; so it comes without.
+    // The page itself asks for the token, so it is served without one.
     let page = ask(&k1, "GET /", &none("").1);
     assert_eq!(page.status, 200);
     assert!(page.body.starts_with(b"<!doctype html>") || page.body.starts_with(b"<!DOCTYPE html>"));
@@ -178,7 +178,7 @@ fn the_token_opens_the_door() {
     k1.lives();
 }
 
-/// The program's own folder of settings, and what it says with these arguments.
+/// The program's folder of settings, and its output with these arguments.
 fn said(settings: &Path, arguments: &[&str], variables: &[(&str, &str)]) -> std::process::Output {
     let mut command = program();
     command.args(arguments).env("XDG_CONFIG_HOME", settings).envs(variables.iter().copied());
@@ -206,13 +206,13 @@ fn a_token_is_made_once_kept_and_not_told_to_a_log() {
     assert_eq!(String::from_utf8(said(settings.path(), &["token"], &[]).stdout).unwrap().trim(), token);
     let new = String::from_utf8(said(settings.path(), &["token", "--new"], &[]).stdout).unwrap();
     assert_ne!(new.trim(), token);
-    // Where nothing can be kept.
+    // A home folder in which nothing can be kept.
     std::fs::write(settings.path().join("file"), "").unwrap();
     let out = said(&settings.path().join("file"), &run, &[]);
     assert!(out.status.success() && format!("{out:?}").contains("this run only"), "{out:?}");
     let out = said(&settings.path().join("file"), &["token"], &[]);
     assert!(!out.status.success() && format!("{out:?}").contains("no token to print"), "{out:?}");
-    // From elsewhere, and then nothing is made or kept.
+    // If the token comes from elsewhere, K1 neither makes nor keeps one.
     let empty = tempfile::tempdir().unwrap();
     let file = settings.path().join("k1-token");
     std::fs::write(&file, "from-a-file-12\n").unwrap();
@@ -249,7 +249,7 @@ fn the_journal_gets_neither_token_nor_code() {
     let (log, journal) = (run(false), run(true));
     let token = std::fs::read_to_string(settings.path().join("k1/token")).unwrap();
     assert!(!log.contains(token.trim()) && !journal.contains(token.trim()) && !journal.contains('▀'));
-    // Where others reach this machine, a file gets a code with the address alone.
+    // If others can reach this machine, output to a file has a code with the address alone.
     assert_eq!(log.contains('▀'), !log.contains("No other machine"), "{log}");
 }
 
@@ -298,7 +298,7 @@ fn who_guesses_waits_is_told_of_and_keeps_nobody_out() {
         }
     }
     assert!(refused >= 10, "{refused} of 20 guesses were told to wait");
-    // From the very same address, the owner is let in at once.
+    // The owner is let in at once, even from the same address.
     k1.get("/api/v1/status").ok();
     k1.socket("/api/v1/live").wait_for("a greeting", |m| m["hello"].is_object());
     let began = std::time::Instant::now();
@@ -309,7 +309,7 @@ fn who_guesses_waits_is_told_of_and_keeps_nobody_out() {
     assert_eq!(k1.said().matches("a wrong token came from 127.0.0.1").count(), 1, "{}", k1.said());
 }
 
-/// One request with this `Host` and `Origin`, and the token if there is one.
+/// Sends a request with this `Host` and `Origin`, and with the token if there is one.
 fn named(k1: &K1, request: &str, host: &str, origin: Option<&str>) -> u16 {
     let mut lines = vec![format!("Host: {host}")];
     lines.extend(origin.map(|o| format!("Origin: {o}")));
@@ -326,7 +326,7 @@ fn a_name_that_is_allowed_leads_in_through_a_proxy_too() {
     for (host, origin) in [
         ("home.example.org", Some("http://home.example.org")),
         ("HOME.example.org:8443", Some("https://home.example.org:8443")),
-        // As nginx sends it on without more.
+        // As nginx forwards it by default.
         (k1.host.as_str(), Some("https://home.example.org")),
         ("k1.example.net", Some("https://k1.example.net")),
         ("a.b.example.net", None),
@@ -346,11 +346,11 @@ fn a_name_that_is_allowed_leads_in_through_a_proxy_too() {
             assert_eq!(named(&k1, request, host, origin), 403, "{request} {host} {origin:?}");
         }
     }
-    // The page's scripts come, so that it can say what is wrong; nobody else may read them.
+    // The page's scripts are served, so that the page can show the error; other sites may not read them.
     let lines = [format!("Host: {}", k1.host), "Origin: https://evil.example".into()];
     let script = ask(&k1, "GET /app.js", &lines);
     assert_eq!((script.status, script.header("access-control-allow-origin")), (200, None));
-    // What anybody can send lets nobody in.
+    // Headers that anybody can send let nobody in.
     for forged in ["X-Forwarded-Host: localhost", "X-Forwarded-Proto: https", "Forwarded: host=localhost"] {
         let lines = ["Host: evil.example".to_owned(), forged.to_owned()];
         assert_eq!(ask(&k1, "GET /api/nothing", &lines).status, 403, "{forged}");

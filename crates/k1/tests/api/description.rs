@@ -1,4 +1,4 @@
-//! The machine-readable description says what is there, all of it, and nothing else.
+//! The machine-readable description matches the API exactly.
 
 use std::collections::BTreeSet;
 
@@ -40,29 +40,29 @@ fn resolve<'a>(description: &'a Value, reference: &str) -> &'a Value {
     description.pointer(pointer).unwrap_or_else(|| panic!("{reference} leads nowhere"))
 }
 
-/// How an answer must agree with its schema.
+/// How strictly an answer must match its schema.
 #[derive(Clone, Copy, PartialEq)]
 enum As {
-    /// Exactly the required properties, all the way down.
+    /// Exactly the required properties, at every level.
     Exactly,
-    /// At least the required and no unknown ones.
+    /// At least the required properties, and no unknown ones.
     Within,
 }
 
-/// Fails unless `value` is what `schema` says.
+/// Fails unless `value` matches `schema`.
 #[track_caller]
 fn agrees(description: &Value, schema: &Value, value: &Value, how: As, place: &str) {
     let mut schema = schema;
     while let Some(reference) = schema["$ref"].as_str() {
         schema = resolve(description, reference);
     }
-    // What may be null is one of two: something, or null.
+    // A nullable value is one of two alternatives: a type or null.
     if let Some(either) = schema["anyOf"].as_array() {
         let is_null = |s: &Value| s["type"] == "null";
         let fits = either.iter().find(|s| is_null(s) == value.is_null());
         return agrees(description, fits.unwrap_or_else(|| panic!("{place}: {value}")), value, how, place);
     }
-    // One of some words, each described.
+    // One of several words, each with a description.
     if let Some(words) = schema["oneOf"].as_array() {
         assert!(words.iter().any(|w| w["const"] == *value), "{place}: {value} is none of {words:?}");
         return;
@@ -82,7 +82,7 @@ fn agrees(description: &Value, schema: &Value, value: &Value, how: As, place: &s
         "number" => value.is_number(),
         _ => false,
     };
-    assert!(kinds.iter().any(is), "{place}: {value} is no {kinds:?}");
+    assert!(kinds.iter().any(is), "{place}: {value} is not one of {kinds:?}");
     if let Some(number) = value.as_f64() {
         assert!(schema["minimum"].as_f64().is_none_or(|m| number >= m), "{place}: {number} is too small");
         assert!(schema["maximum"].as_f64().is_none_or(|m| number <= m), "{place}: {number} is too large");
@@ -111,7 +111,7 @@ fn agrees(description: &Value, schema: &Value, value: &Value, how: As, place: &s
     }
 }
 
-/// What a lamp's answers do not have at all: its strip is the one light that it has.
+/// Fields that a lamp's answers lack, because its strip is its only light.
 const ONLY_A_PROGRAM: [&str; 1] = ["lights"];
 
 #[test]
@@ -121,7 +121,7 @@ fn the_description_is_the_truth() {
     assert_eq!(d["openapi"], "3.1.0");
     assert!(d["info"]["title"].is_string() && d["info"]["version"].is_string());
 
-    // Every route, and nothing else.
+    // The description lists every route and no other.
     let mut described = BTreeSet::new();
     for (path, operations) in d["paths"].as_object().unwrap() {
         described.extend(keys(operations).into_iter().map(|m| (m, path.as_str())));
@@ -134,7 +134,7 @@ fn the_description_is_the_truth() {
         .collect();
     assert_eq!(ids.len(), ROUTES.len(), "names of operations are unique");
 
-    // Every reference leads to something, and nothing is described that is not used.
+    // Every reference has a target, and every definition is used.
     let mut found = Vec::new();
     references(&d, &mut found);
     assert!(found.len() > 20);
@@ -142,7 +142,7 @@ fn the_description_is_the_truth() {
     let used: BTreeSet<_> = found.iter().filter_map(|r| r.strip_prefix("#/components/schemas/")).collect();
     assert_eq!(used, keys(&d["components"]["schemas"]));
 
-    // Answers are as described.
+    // Answers match their descriptions.
     let answer_schema = |r: &k1_device::routes::Route| {
         d["paths"][r.path][method(r.method)]["responses"]["200"]["content"]["application/json"]["schema"]
             .clone()
@@ -150,7 +150,7 @@ fn the_description_is_the_truth() {
     let is_json = |r: &&k1_device::routes::Route| r.action.media_type() == "application/json";
     for route in ROUTES.iter().filter(is_json).filter(|r| r.method == Method::Get) {
         let answer = k1.get(route.path);
-        // What is for lamps only says so where there is none.
+        // Routes for lamps only say so on a program.
         if k1.is_program() && answer.status == 501 {
             answer.refused(501, "not_available");
             continue;
@@ -174,7 +174,7 @@ fn the_description_is_the_truth() {
         let asked = &operation["requestBody"]["content"]["application/json"]["schema"];
         let known =
             json!({"type": "object", "required": asked["required"], "properties": asked["properties"]});
-        // What is asked here is within what is described, but for the parameter that is none.
+        // The requests in this test match their descriptions, except for the unknown parameter.
         if body.get("sparkle").is_none() {
             let mut lenient = d.clone();
             lenient["asked"] = known;

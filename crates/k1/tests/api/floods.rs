@@ -1,7 +1,7 @@
-//! Who comes in crowds: connections that never finish, pages that sleep, guesses without end. The owner's page answers
-//! meanwhile, and the light goes on.
+//! Floods: connections that never finish, pages that sleep, endless guesses. In the meantime, the owner's page answers
+//! and the light goes on.
 //!
-//! The small ones run always. The big ones print what they measured:
+//! The small tests always run. The large ones print their measurements:
 //! `cargo test -p k1 --test api -- --ignored --nocapture floods`.
 
 use std::io::{Read, Write};
@@ -15,14 +15,14 @@ use crate::access::SECRET;
 use crate::k1::K1;
 use crate::raw::{exchange, read};
 
-/// A machine that is busy with other tests takes its time; who is shut out waits for ever.
+/// Time limit, generous because the machine may be busy with other tests; a client that is shut out waits for ever.
 const PATIENCE: Duration = Duration::from_secs(6);
 
 fn guarded() -> Option<K1> {
     K1::start_here(&["--listen", "127.0.0.1:0", "--token", SECRET])
 }
 
-/// A connection from one of this machine's own addresses.
+/// Opens a connection from one of this machine's own addresses.
 fn connect_from(source: Ipv4Addr, to: SocketAddr) -> std::io::Result<TcpStream> {
     use socket2::{Domain, Socket, Type};
     let socket = Socket::new(Domain::IPV4, Type::STREAM, None)?;
@@ -33,7 +33,7 @@ fn connect_from(source: Ipv4Addr, to: SocketAddr) -> std::io::Result<TcpStream> 
     Ok(socket.into())
 }
 
-/// How long a new visitor waits for the page, and its owner for what is guarded: in ms, each over a new connection.
+/// Time that a new visitor waits for the page, and the owner for a guarded path, in ms; each over a new connection.
 fn visit(k1: &K1) -> f64 {
     let began = Instant::now();
     let host = format!("Host: {}", k1.host);
@@ -45,7 +45,7 @@ fn visit(k1: &K1) -> f64 {
     began.elapsed().as_secs_f64() * 1000.0
 }
 
-/// Visits for a while, and what they took.
+/// Visits the page for a while, and collects how long the visits took.
 struct Visits(Vec<f64>);
 
 impl Visits {
@@ -88,14 +88,14 @@ impl Visits {
     }
 }
 
-/// Memory of the program in KiB; 0 where the system does not say.
+/// Memory of the program in KiB; 0 if the system does not report it.
 fn resident_kib(k1: &K1) -> u64 {
     let status = std::fs::read_to_string(format!("/proc/{}/status", k1.process())).unwrap_or_default();
     let line = status.lines().find_map(|l| l.strip_prefix("VmRSS:")?.split_whitespace().next()?.parse().ok());
     line.unwrap_or(0)
 }
 
-/// What an unfinished connection has said.
+/// The bytes that an unfinished connection has sent.
 const UNFINISHED: [&str; 4] = [
     "",
     "G",
@@ -107,7 +107,7 @@ fn unfinished(to: SocketAddr, n: usize, source: impl Fn(usize) -> Ipv4Addr) -> V
     (0..n)
         .filter_map(|i| {
             let mut stream = connect_from(source(i), to).ok()?;
-            // Who was sent away meanwhile says nothing.
+            // Ignore an error, because K1 may have closed the connection in the meantime.
             let _ = stream.write_all(UNFINISHED[i % UNFINISHED.len()].as_bytes());
             Some(stream)
         })
@@ -123,7 +123,7 @@ fn unfinished_connections_shut_nobody_out_and_are_ended() {
     let mut owner =
         || exchange(&mut kept, &["GET /api/test-connection HTTP/1.1", &host, &bearer], b"").status;
     assert_eq!(owner(), 200);
-    // From the owner's own address, and from as many others as this system has on its loopback.
+    // From the owner's own address, and from all loopback addresses that this system has.
     let crowd = unfinished(k1.address(), 600, |i| match i % 3 {
         0 => Ipv4Addr::UNSPECIFIED,
         _ if cfg!(target_os = "linux") => Ipv4Addr::new(127, 0, 1, (i % 200) as u8 + 1),
@@ -133,7 +133,7 @@ fn unfinished_connections_shut_nobody_out_and_are_ended() {
     Visits::during(&k1, Duration::from_secs(2), || false).are_answered();
     sleep(Duration::from_millis(200));
     assert_eq!(owner(), 200, "the owner's connection was kept");
-    // All are ended, the last by their time.
+    // All connections end, the last ones at their time limit.
     let began = Instant::now();
     for mut stream in crowd {
         stream.set_read_timeout(Some(Duration::from_secs(30))).unwrap();
@@ -156,7 +156,7 @@ fn busy(k1: &K1) -> f64 {
 #[cfg(target_os = "linux")]
 #[test]
 fn a_door_without_files_neither_closes_nor_spins() {
-    // So few that they are at their end before the door counts its places as taken.
+    // So few that the process runs out of files before K1 counts its places as taken.
     let options = ["--listen", "127.0.0.1:0", "--token", SECRET];
     let start = |files| K1::start_with_files(files, &options);
     let Some(k1) = start(64) else { return };
@@ -173,7 +173,7 @@ fn a_door_without_files_neither_closes_nor_spins() {
     assert!(flooded < usual + 0.5, "{flooded:.2} s a second, and {usual:.2} before");
     drop(crowd);
     Visits::during(&k1, Duration::from_secs(1), || false).are_answered();
-    assert_eq!(k1.said().matches("no connection in").count(), 1, "it is said once: {}", k1.said());
+    assert_eq!(k1.said().matches("cannot accept connections").count(), 1, "K1 prints it once: {}", k1.said());
     k1.lives();
 }
 
@@ -182,7 +182,7 @@ fn who_takes_nothing_is_not_served_for_ever() {
     let Some(k1) = guarded() else { return };
     let mut stream = k1.connect();
     let request = format!("GET /app.js HTTP/1.1\r\nHost: {}\r\n\r\n", k1.host).repeat(400);
-    // As much as both ends hold back, and more.
+    // More than the buffers of both ends hold.
     let began = Instant::now();
     stream.set_write_timeout(Some(Duration::from_secs(1))).unwrap();
     while stream.write_all(request.as_bytes()).is_ok() && began.elapsed() < Duration::from_secs(8) {}
@@ -198,7 +198,7 @@ fn who_takes_nothing_is_not_served_for_ever() {
     visit(&k1);
 }
 
-/// Pages that are opened, greet, and never say or take anything again.
+/// Pages that open, send one message, and then neither send nor read.
 fn sleepers(k1: &K1, n: usize) -> Vec<TcpStream> {
     let key = "Sec-WebSocket-Key: dGhlIHNhbXBsZSBub25jZQ==";
     let one = |path: &str| {
@@ -216,7 +216,7 @@ fn sleepers(k1: &K1, n: usize) -> Vec<TcpStream> {
     (0..n).map(|i| one(if i % 4 == 3 { "/ws" } else { "/api/v1/live" })).collect()
 }
 
-/// How long an owner waits for a live page, in ms: it comes again as the page does.
+/// Time that the owner waits for a live page, in ms; it reconnects in the same way as the page.
 fn page_goes_live(k1: &K1) -> f64 {
     let began = Instant::now();
     loop {
@@ -244,7 +244,7 @@ fn sleeping_pages_give_way_and_are_found_out() {
     awake.say(serde_json::json!({"ping": 1}));
     assert!(page_goes_live(&k1) < 6000.0);
     awake.wait_for("an answer: the page that is awake keeps its place", |m| m["pong"].is_number());
-    // The others are found out, although the network has not told anything.
+    // K1 detects the others, although the network reports nothing.
     let began = Instant::now();
     loop {
         sleep(Duration::from_millis(150));
@@ -257,7 +257,7 @@ fn sleeping_pages_give_way_and_are_found_out() {
     drop(asleep);
 }
 
-/// Guesses until it is stopped; counts them.
+/// Guesses tokens until it is stopped, and counts the guesses.
 struct Guessers {
     stop: Arc<AtomicBool>,
     count: Arc<AtomicU32>,
@@ -265,7 +265,7 @@ struct Guessers {
 }
 
 impl Guessers {
-    /// `n` of them, with a new connection for each guess or one for all.
+    /// Starts `n` guessers, with a new connection for each guess or one for all.
     fn start(k1: &K1, n: usize, anew: bool) -> Self {
         let (stop, count) = (Arc::new(AtomicBool::new(false)), Arc::new(AtomicU32::new(0)));
         let (to, host) = (k1.address(), k1.host.clone());
@@ -287,7 +287,7 @@ impl Guessers {
                         );
                         count.fetch_add(1, Relaxed);
                         let sent = stream.write_all(head.as_bytes());
-                        // Who opens a new one each time does not wait for the answer.
+                        // A guesser with a new connection each time does not wait for the answer.
                         if sent.is_ok() && !anew && read(&mut stream).is_some() {
                             open = Some(stream);
                         }
@@ -317,12 +317,12 @@ fn guesses_cost_the_owner_nothing() {
         visits.are_answered();
         assert!(guesses > 20, "{guesses}");
     }
-    // Lines about it are few, however many guesses there were.
+    // K1 prints few lines about it, regardless of the number of guesses.
     assert!(k1.said().lines().count() < 12, "{}", k1.said());
     k1.lives();
 }
 
-/// As many files for this test as the system lets it have. The program has what most systems give.
+/// Raises this test's limit of open files as far as possible. The program keeps the limit that most systems set.
 #[cfg(unix)]
 fn with_few_files<T>(start: impl FnOnce() -> T) -> T {
     use rustix::process::{Resource, getrlimit, setrlimit};

@@ -1,4 +1,4 @@
-//! Whatever is sent, the light goes on.
+//! The light goes on, whatever bytes a client sends.
 
 use std::io::{Read, Write};
 use std::net::Shutdown;
@@ -12,7 +12,7 @@ use crate::access::UPGRADE;
 use crate::host::Host;
 use crate::k1::K1;
 
-/// Seeded, so that every run sends the same bytes.
+/// Random numbers with a seed, so that every run sends the same bytes.
 struct Dice(SplitMix64);
 
 impl Dice {
@@ -30,7 +30,7 @@ impl Dice {
     }
 }
 
-/// A request that is in order, to be spoilt.
+/// A valid request, which the tests damage.
 fn decent(k1: &K1, dice: &mut Dice) -> Vec<u8> {
     let paths = [
         "/",
@@ -55,7 +55,7 @@ const KINDS: usize = 8;
 fn garbage(k1: &K1, dice: &mut Dice, kind: usize) -> Vec<u8> {
     let host = format!("Host: {}\r\n", k1.host);
     match kind {
-        // Noise.
+        // Random bytes.
         0 => dice.bytes(3_000),
         // Half a request.
         1 => {
@@ -63,7 +63,7 @@ fn garbage(k1: &K1, dice: &mut Dice, kind: usize) -> Vec<u8> {
             request.truncate(1 + dice.roll(request.len()));
             request
         }
-        // Heads without measure.
+        // Heads that are too large.
         2 => {
             let long = "x".repeat(1 << (10 + dice.roll(10)));
             match dice.roll(3) {
@@ -73,7 +73,7 @@ fn garbage(k1: &K1, dice: &mut Dice, kind: usize) -> Vec<u8> {
             }
             .into()
         }
-        // Lengths that are none.
+        // Invalid lengths.
         3 => {
             let lengths = [
                 "Content-Length: -1",
@@ -97,9 +97,9 @@ fn garbage(k1: &K1, dice: &mut Dice, kind: usize) -> Vec<u8> {
             ]);
             format!("POST /api/params HTTP/1.1\r\n{host}{length}\r\n\r\n{body}").into()
         }
-        // Noise behind a request that is in order.
+        // Random bytes after a valid request.
         4 => [decent(k1, dice), decent(k1, dice), dice.bytes(1_000)].concat(),
-        // Noise, or frames that are none, on a WebSocket.
+        // Random bytes or invalid frames on a WebSocket.
         5 => {
             let path = dice.pick(&["/ws", "/api/v1/live"]);
             let query = k1.token.as_ref().map(|t| format!("?token={t}")).unwrap_or_default();
@@ -116,7 +116,7 @@ fn garbage(k1: &K1, dice: &mut Dice, kind: usize) -> Vec<u8> {
             request.extend(frame);
             request
         }
-        // A request in order but for a few bytes.
+        // A request that is valid except for a few bytes.
         6 => {
             let mut request = decent(k1, dice);
             for _ in 0..1 + dice.roll(8) {
@@ -125,7 +125,7 @@ fn garbage(k1: &K1, dice: &mut Dice, kind: usize) -> Vec<u8> {
             }
             request
         }
-        // First lines that are none.
+        // Invalid first lines.
         _ => {
             let lines = [
                 "GET",
@@ -150,7 +150,7 @@ fn garbage(k1: &K1, dice: &mut Dice, kind: usize) -> Vec<u8> {
     }
 }
 
-/// Figures and the moment when they were new.
+/// Figures, and the moment when they were new.
 fn status(k1: &K1) -> (Value, Instant) {
     let frames = |v: &Value| v["vitals"]["frames"].as_u64().unwrap();
     let old = k1.get("/api/v1/status").ok();
@@ -174,12 +174,12 @@ fn the_light_goes_on_whatever_is_sent() {
     for i in 0..200 {
         let bytes = garbage(&k1, &mut dice, i % KINDS);
         let mut stream = k1.connect();
-        // K1 may have closed before everything was said; that is its right.
+        // K1 may close the connection before everything is sent.
         let _ = stream.write_all(&bytes);
         match dice.roll(4) {
-            // Nobody reads.
+            // The client does not read.
             0 => {}
-            // Nobody goes on, nor hangs up.
+            // The client neither continues nor closes the connection.
             1 if kept.len() < 40 => kept.push(stream),
             how => {
                 if how == 2 {
@@ -194,14 +194,14 @@ fn the_light_goes_on_whatever_is_sent() {
             }
         }
     }
-    // It answers, with all of them hanging on.
+    // K1 answers while all these connections are open.
     assert_eq!(k1.get("/api/test-connection").ok()["status"], "ok");
     k1.lives();
     let (after, ended) = status(&k1);
     let count = |v: &Value, name: &str| v["vitals"][name].as_u64().unwrap();
     let rate = (count(&after, "frames") - count(&before, "frames")) as f64 / (ended - began).as_secs_f64();
     let target = after["vitals"]["fps_target"].as_f64().unwrap();
-    // An emulated lamp has no real time; but it must not stand still for anybody.
+    // An emulated lamp does not keep real time, but it must never stop.
     let least = if k1.is_program() { 0.85 } else { 0.4 };
     assert!(rate < 1.15 * target, "{rate} frames a second where {target} are due");
     host.asserts("api-frames-in-garbage", rate >= least * target, || {
@@ -210,7 +210,7 @@ fn the_light_goes_on_whatever_is_sent() {
     for name in ["allocations", "torn"] {
         assert_eq!(count(&after, name), 0, "{name}");
     }
-    // Who has watched all the time goes on watching.
+    // A client that has watched the whole time still gets frames.
     viewer.say(serde_json::json!({"ping": 5}));
     viewer.wait_for("a pong", |m| m["pong"] == 5.0);
     drop(kept);

@@ -1,4 +1,4 @@
-//! The K1 that is asked, and a patient client.
+//! The K1 under test, and a patient client.
 
 use std::io::{BufRead, BufReader};
 use std::net::{SocketAddr, TcpStream, ToSocketAddrs};
@@ -12,33 +12,33 @@ use serde_json::{Value, json};
 use tungstenite::client::IntoClientRequest;
 use tungstenite::{Message, WebSocket};
 
-/// How long the new value of a setting may take to be seen.
+/// Time limit until a new value of a setting is visible.
 pub const SETTLED: Duration = Duration::from_millis(200);
 
-/// The shared K1 is as a test wants to find it: the test before has left it so.
+/// True once a test has put the shared K1 into its default state and left it so.
 static IS_CLEAN: AtomicBool = AtomicBool::new(false);
 
-/// The program, without a token of whoever runs the test.
+/// The program, without the token of the user who runs the test.
 pub fn program() -> Command {
     let mut command = Command::new(env!("CARGO_BIN_EXE_k1"));
     command.env_remove("K1_TOKEN").env_remove("CREDENTIALS_DIRECTORY");
     command
 }
 
-/// A K1 and how to reach it.
+/// A K1 and its address.
 pub struct K1 {
-    /// Host and port, as in `Host`.
+    /// Host and port, in the form of the header `Host`.
     pub host: String,
-    /// Token, where one is needed.
+    /// The token, if one is needed.
     pub token: Option<String>,
     child: Option<Child>,
     said: Arc<Mutex<String>>,
     agent: ureq::Agent,
-    // Tests share a K1 that they did not start, and take turns.
+    // Tests take turns with a K1 that they did not start.
     _turn: Option<MutexGuard<'static, ()>>,
 }
 
-/// A status and a body.
+/// The status and the body of an answer.
 #[derive(Debug)]
 pub struct Answer {
     pub status: u16,
@@ -53,7 +53,7 @@ impl Answer {
         self.body
     }
 
-    /// A refusal must have this status and code, and the fields that every refusal has.
+    /// Asserts that a refusal has this status and code, and the fields that every refusal has.
     #[track_caller]
     pub fn refused(&self, status: u16, code: &str) {
         let body = &self.body;
@@ -74,12 +74,12 @@ impl K1 {
         if !IS_CLEAN.swap(false, SeqCst) {
             k1.post("/api/reset", json!({})).ok();
         }
-        // What the test before has asked may be asked again.
+        // Wait until the paths that the previous test used may be requested again.
         std::thread::sleep(Duration::from_secs(2));
         k1
     }
 
-    /// A program of its own, whatever is asked else; `None` where tests are pointed at another K1.
+    /// A new program with more arguments; `None` if the tests run against another K1.
     pub fn start_here(options: &[&str]) -> Option<Self> {
         if std::env::var_os("K1_API_BASE").is_some() {
             println!("this is about the options of the program, and K1_API_BASE names a K1 that runs");
@@ -88,7 +88,7 @@ impl K1 {
         Some(Self::start(options))
     }
 
-    /// The same with so few files that it may open.
+    /// The same, with a low limit of open files.
     #[cfg(unix)]
     pub fn start_with_files(files: u32, options: &[&str]) -> Option<Self> {
         if std::env::var_os("K1_API_BASE").is_some() {
@@ -115,7 +115,7 @@ impl K1 {
         let mut lines = BufReader::new(child.stdout.take().unwrap()).lines();
         let url = lines.find_map(|l| Some(l.ok()?.trim().strip_prefix("Light is on: ")?.to_owned()));
         let url = url.expect("k1 has not printed its address");
-        // Its output is taken until its end, or it would wait for a reader.
+        // Read its output until it ends; otherwise it would block on a full pipe.
         std::thread::spawn(move || lines.for_each(drop));
         let said = Arc::new(Mutex::new(String::new()));
         let (into, errors) = (said.clone(), BufReader::new(child.stderr.take().unwrap()));
@@ -125,7 +125,7 @@ impl K1 {
                 *into.lock().unwrap() += &format!("{line}\n");
             }
         });
-        // However others reach it: these tests stay on this machine.
+        // Use the loopback address, even if the program listens on others, too.
         let port = url.trim_end_matches('/').rsplit_once(':').expect("a port").1;
         let mut k1 = Self::at(&format!("http://127.0.0.1:{port}/"), Some(child), None);
         k1.said = said;
@@ -133,12 +133,12 @@ impl K1 {
         k1
     }
 
-    /// What it has said on standard error so far.
+    /// Its standard error so far.
     pub fn said(&self) -> String {
         self.said.lock().unwrap().clone()
     }
 
-    /// The number of its process.
+    /// Its process id.
     pub fn process(&self) -> u32 {
         self.child.as_ref().expect("it was started here").id()
     }
@@ -158,12 +158,12 @@ impl K1 {
         Self { host, token, child, said: Arc::default(), agent, _turn: turn }
     }
 
-    /// True if this is the program, on this machine and without a user.
+    /// True if this is a program that the test started on this machine.
     pub fn is_program(&self) -> bool {
         self.child.is_some()
     }
 
-    /// The program must not have ended.
+    /// Asserts that the program has not ended.
     #[track_caller]
     pub fn lives(&mut self) {
         if let Some(child) = &mut self.child {
@@ -171,33 +171,34 @@ impl K1 {
         }
     }
 
-    /// Where it listens.
+    /// The address at which it listens.
     pub fn address(&self) -> SocketAddr {
         let with_port = if self.host.contains(':') { self.host.clone() } else { format!("{}:80", self.host) };
         with_port.to_socket_addrs().unwrap().next().unwrap()
     }
 
-    /// A bare connection.
+    /// A TCP connection.
     pub fn connect(&self) -> TcpStream {
         let stream = TcpStream::connect(self.address()).unwrap();
-        // A lamp lets who comes too early come again, which an emulated network does after six seconds.
+        // A lamp drops a connection that comes too early. The client's TCP tries again, in an emulated network after 6
+        // s.
         stream.set_read_timeout(Some(Duration::from_secs(20))).unwrap();
         stream.set_write_timeout(Some(Duration::from_secs(20))).unwrap();
         stream.set_nodelay(true).unwrap();
         stream
     }
 
-    /// GET; comes again when it is told to wait.
+    /// Sends a GET, and repeats it after the wait that a 429 asks for.
     pub fn get(&self, path: &str) -> Answer {
         self.ask("GET", path, None)
     }
 
-    /// POST of JSON; comes again when it is told to wait.
+    /// Sends a POST of JSON, and repeats it after the wait that a 429 asks for.
     pub fn post(&self, path: &str, body: Value) -> Answer {
         self.post_text(path, &body.to_string())
     }
 
-    /// POST of any text; comes again when it is told to wait.
+    /// Sends a POST of any text, and repeats it after the wait that a 429 asks for.
     pub fn post_text(&self, path: &str, body: &str) -> Answer {
         self.ask("POST", path, Some(body))
     }
@@ -219,7 +220,7 @@ impl K1 {
             };
             let mut response = match response {
                 Ok(response) => response,
-                // A lamp has few places; who finds none free is to come again.
+                // A lamp has few places; a client that finds none free must try again.
                 Err(_) if !self.is_program() && refused < 40 => {
                     refused += 1;
                     std::thread::sleep(Duration::from_millis(50));
@@ -237,13 +238,13 @@ impl K1 {
         }
     }
 
-    /// A WebSocket.
+    /// Opens a WebSocket.
     pub fn socket(&self, path: &str) -> Socket {
         let query = self.token.as_ref().map(|t| format!("?token={t}")).unwrap_or_default();
         self.try_socket(&format!("{path}{query}")).unwrap()
     }
 
-    /// A WebSocket, if it is granted; otherwise the status of the refusal.
+    /// Opens a WebSocket; an error is the status of the refusal.
     pub fn try_socket(&self, path_and_query: &str) -> Result<Socket, u16> {
         let request = format!("ws://{}{path_and_query}", self.host).into_client_request().unwrap();
         match tungstenite::client(request, self.connect()) {
@@ -272,15 +273,15 @@ impl Drop for K1 {
 pub struct Socket(pub WebSocket<TcpStream>);
 
 impl Socket {
-    /// Says something.
+    /// Sends a JSON message.
     pub fn say(&mut self, message: Value) {
         self.0.send(Message::text(message.to_string())).unwrap();
     }
 
-    /// The next JSON message that fits; others are passed over.
+    /// The next JSON message that matches; skips others.
     #[track_caller]
     pub fn wait_for(&mut self, what: &str, fits: impl Fn(&Value) -> bool) -> Value {
-        // Who has not read for long has much to pass over.
+        // A client that has not read for a while has many messages to skip.
         let began = Instant::now();
         while began.elapsed() < Duration::from_secs(12) {
             if let Message::Text(t) = self.0.read().unwrap() {
@@ -293,7 +294,7 @@ impl Socket {
         panic!("{what} has not come");
     }
 
-    /// The next binary message of a kind; others are passed over.
+    /// The next binary message of a kind; skips others.
     #[track_caller]
     pub fn wait_for_kind(&mut self, kind: u8) -> Vec<u8> {
         for _ in 0..1000 {

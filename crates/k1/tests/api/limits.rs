@@ -1,4 +1,4 @@
-//! How often, how much, and by which method.
+//! Limits: intervals, sizes and methods.
 
 use std::io::Write;
 use std::net::TcpStream;
@@ -11,14 +11,14 @@ use crate::host::Host;
 use crate::k1::K1;
 use crate::raw::{Raw, exchange, read, say};
 
-/// The head of a request of this client.
+/// The head of a request from this client.
 fn head(k1: &K1, request: &str) -> Vec<String> {
     let mut lines = vec![format!("{request} HTTP/1.1"), format!("Host: {}", k1.host)];
     lines.extend(k1.token.iter().map(|t| format!("Authorization: Bearer {t}")));
     lines
 }
 
-/// A connection that is kept for as long as the answers keep it: a lamp has few places.
+/// A connection that stays open for as long as the answers allow, because a lamp has few places.
 struct Line<'a> {
     k1: &'a K1,
     open: fn(&K1) -> TcpStream,
@@ -46,7 +46,8 @@ impl<'a> Line<'a> {
     }
 }
 
-/// Routes that a test may ask for: firmware comes as a stream, and what restarts a lamp would end the test.
+/// Routes that a test may request. Firmware is excluded because it is a stream, and routes that restart a lamp because
+/// they would end the test.
 fn is_harmless(route: &&Route) -> bool {
     route.method != Method::Put && !matches!(route.action, Action::RollBack | Action::Drill)
 }
@@ -77,7 +78,7 @@ fn the_same_again_is_too_soon_and_says_when() {
         assert_eq!(number("x-ratelimit-window"), route.interval_ms);
         assert!((1..=route.interval_ms).contains(&number("x-ratelimit-nextallowedms")));
     }
-    // After the wait it is answered again, and refusals have not made it longer.
+    // After the wait K1 answers again, and refusals have not made the wait longer.
     sleep(Duration::from_millis(210));
     let answer = line.ask("GET /api/test-connection", &[], b"").answer();
     let (host, since) = (Host::watch(), Instant::now());
@@ -91,7 +92,7 @@ fn the_same_again_is_too_soon_and_says_when() {
     host.asserts("api-answer-after-refusals", is_answered, || "starved by its own refusals".into());
 }
 
-/// A connection from another address of this machine, where there is one.
+/// A connection from another address of this machine, if it has one.
 fn try_other_address(k1: &K1) -> std::io::Result<TcpStream> {
     let runtime = tokio::runtime::Builder::new_current_thread().enable_io().build()?;
     let stream = runtime.block_on(async {
@@ -107,7 +108,7 @@ fn try_other_address(k1: &K1) -> std::io::Result<TcpStream> {
 #[test]
 fn one_client_does_not_starve_another() {
     let k1 = K1::get_one();
-    // A virtual lamp sees every client of this machine at one address.
+    // A virtual lamp sees all clients on this machine at the same address.
     let is_virtual = !k1.is_program() && k1.address().ip().is_loopback();
     let Some(stream) = (if is_virtual { None } else { try_other_address(&k1).ok() }) else {
         println!("there is one address only from which this K1 can be asked");
@@ -128,7 +129,7 @@ fn one_client_does_not_starve_another() {
 fn a_refusal_waits_until_the_client_has_spoken() {
     let k1 = K1::get_one();
     let mut stream = k1.connect();
-    // The first is done and those after it are refused, each before its body has come. The connection stays in step.
+    // K1 carries out the first and refuses the others, each before its body arrives. The connection stays in sync.
     let host = format!("Host: {}", k1.host);
     let requests = [
         (&host, "POST /api/params"),
@@ -151,7 +152,7 @@ fn a_refusal_waits_until_the_client_has_spoken() {
     let mut began = Instant::now();
     for ((host, request), status) in requests.into_iter().zip([200, 429, 405, 404, 403]) {
         let mut got = speak(host, request);
-        // Whom this machine has kept until the limit was over is let in again, and the next one comes too early.
+        // If this machine delayed a request until the limit was over, K1 accepts it, and the next one is too early.
         while status == 429 && got == 200 && began.elapsed() > limit {
             began = Instant::now();
             got = speak(host, request);
@@ -173,7 +174,7 @@ fn a_body_that_is_too_large_gets_one_answer() {
         let raw = exchange(&mut stream, &lines, &body);
         raw.answer().refused(413, "payload_too_large");
         assert_eq!(raw.answer().body["max_size"], 2_048);
-        // Then the connection is as good as before, or at its end; there is no second answer to the same.
+        // The connection then works as before or is closed; there is no second answer to the same request.
         sleep(Duration::from_millis(210));
         let head = head(&k1, "GET /api/test-connection");
         let lines: Vec<_> = head.iter().map(String::as_str).collect();
@@ -183,7 +184,7 @@ fn a_body_that_is_too_large_gets_one_answer() {
         }
         k1.get("/api/test-connection").ok();
     }
-    // The same in pieces whose sum nobody has announced, and when it is announced and does not come.
+    // The same in chunks without a stated total, and with a stated total that never arrives.
     sleep(Duration::from_millis(310));
     let mut chunks = Vec::new();
     for _ in 0..40 {
@@ -194,7 +195,7 @@ fn a_body_that_is_too_large_gets_one_answer() {
     raw.answer().refused(413, "payload_too_large");
     let raw = Line::to(&k1).ask("POST /api/select", &["Content-Length: 9999999999"], b"");
     raw.answer().refused(413, "payload_too_large");
-    // To the byte.
+    // The limit is exact.
     let fits = format!("{{{}}}", " ".repeat(2_046));
     k1.post_text("/api/params", &fits).ok();
     k1.post_text("/api/params", &format!("{fits} ")).refused(413, "payload_too_large");
@@ -209,7 +210,7 @@ fn a_request_without_a_body_is_answered() {
             let (host, began) = (Host::watch(), Instant::now());
             let raw = line.ask(&format!("POST {}", route.path), more, b"");
             match raw.status {
-                // At once, as far as an emulated lamp knows what that is.
+                // At once, as far as an emulated lamp keeps time.
                 429 => {
                     let is_soon = !k1.is_program() || began.elapsed() < Duration::from_millis(500);
                     host.asserts("api-refusal-is-soon", is_soon, || {
@@ -222,13 +223,13 @@ fn a_request_without_a_body_is_answered() {
             }
         }
     }
-    // One that is announced and does not come, too.
+    // A body that is stated but does not arrive is refused, too.
     sleep(Duration::from_millis(310));
     drop(line);
     let mut line = Line::to(&k1);
     let raw = line.ask("POST /api/params", &["Content-Length: 20"], b"{\"warmth\":");
     raw.answer().refused(408, "request_timeout");
-    // One whose pieces are no pieces.
+    // A body with invalid chunks.
     sleep(Duration::from_millis(310));
     let raw = Line::to(&k1).ask("POST /api/params", &["Transfer-Encoding: chunked"], b"zz\r\n{}\r\n");
     assert_eq!(raw.status, 400);
@@ -269,7 +270,7 @@ fn a_method_that_does_not_fit_is_named() {
         assert_eq!(raw.header("allow"), Some(allowed), "{request}");
     }
     assert_eq!(line.ask("PUT /api/nothing", &["Content-Length: 0"], b"").status, 404);
-    // Answers come in the order of requests that are sent without waiting.
+    // Requests that are sent without waiting are answered in order.
     let mut both = String::new();
     for path in ["/api/v1/params", "/api/nothing", "/api/test-connection"] {
         both += &head(&k1, &format!("GET {path}")).join("\r\n");

@@ -62,7 +62,7 @@ fn the_socket_of_the_lamps_in_the_field() {
         format!("{} in 2 s; ten a second are due", times.len())
     });
 
-    // Numbers of clients are not used twice, even after one has left.
+    // A client's number is not used again, even after the client has left.
     let mut other = k1.socket("/ws");
     let second = next(&mut other)["client_id"].clone();
     drop(socket);
@@ -111,7 +111,7 @@ fn the_live_socket_shows_what_is_shown() {
         assert!(rms <= peak && peak <= 1.0 && floor < 0.0 && (0.0..300.0).contains(&bpm), "{figures:?}");
         lit = lit.max(*m[HEAD..].iter().max().unwrap());
     }
-    // An emulated lamp's seconds are not ours.
+    // An emulated lamp does not keep real time.
     let least = if k1.is_program() { 60 } else { 25 };
     host.asserts("api-frame-messages", frames > least, || format!("{frames} frames in 2 s"));
     assert!(lit > 60 || !k1.is_program(), "the music is seen");
@@ -153,7 +153,7 @@ fn the_live_socket_obeys() {
     assert_eq!(k1.get("/api/audio-config").ok()["microphone_gain"], 1.25);
     assert_eq!(k1.get("/api/patterns").ok()["current_pattern"], 5);
 
-    // Other pages see it too, and what a script changes.
+    // Other pages see the change, too, and so do changes by scripts.
     let mut other = k1.socket("/api/v1/live");
     other.wait_for("the settings", is_new);
     k1.post("/api/params", json!({"warmth": 0.75})).ok();
@@ -161,7 +161,7 @@ fn the_live_socket_obeys() {
         page.wait_for("a script's change", |m| m["settings"]["params"]["warmth"] == 0.75);
     }
 
-    // What is wrong is named, nothing of it is done, and the connection lives.
+    // K1 names the error, changes nothing, and keeps the connection.
     let wrong = [
         ("{", "invalid_json"),
         ("[]", "invalid_json"),
@@ -187,7 +187,7 @@ fn the_live_socket_obeys() {
         socket.wait_for("the settings", |m| m["settings"]["params"]["speed"] == 1.0)["settings"].clone();
     assert_eq!(settings["params"]["warmth"], 0.75, "refused commands changed nothing");
 
-    // A message that is no sensible command ends its connection and no other.
+    // An invalid message ends its own connection and no other.
     let mut flood = k1.socket("/api/v1/live");
     flood.say(json!({"note": "x".repeat(10_000)}));
     while flood.0.read().is_ok() {}
@@ -201,10 +201,10 @@ fn sound_and_thumbnails_come_when_wished() {
     let k1 = K1::get_one();
     let mut socket = k1.socket("/api/v1/live");
     let hello = socket.wait_for("a greeting", |m| m["hello"].is_object())["hello"].clone();
-    // A lamp has no room for fourteen more renderers, and says so.
+    // A lamp has no memory for fourteen more renderers, and says so.
     let has_thumbnails = hello["thumbnails"].as_bool().expect("a flag");
     assert!(has_thumbnails || !k1.is_program());
-    // Unasked there are none.
+    // Pages that do not ask for thumbnails get none.
     let began = Instant::now();
     while began.elapsed() < Duration::from_millis(500) {
         if let Message::Binary(b) = socket.0.read().unwrap() {
@@ -237,7 +237,7 @@ fn sound_and_thumbnails_come_when_wished() {
             kind => assert_eq!(kind, 1),
         }
     }
-    // Each packet begins where the one before has ended, but where K1 itself counts that its source was late.
+    // Each message begins where the previous one ended, except where K1 itself counts an underrun.
     let gaps = packets.windows(2).filter(|w| {
         let end = w[0].0 + w[0].1 as f64 * 1e6 / 16_000.0;
         (w[1].0 - end).abs() > 2_000.0
@@ -290,14 +290,14 @@ fn one_too_many_is_turned_away() {
         assert_eq!(frame.code, CloseCode::Again);
         assert!(frame.reason.contains("too many"));
     }
-    // A place that becomes free is given again.
+    // A place that becomes free is used again.
     open.pop();
     let began = Instant::now();
     while !first_words(33).1.is_text() {
         assert!(began.elapsed() < Duration::from_secs(20), "the place stays taken");
         std::thread::sleep(Duration::from_millis(50));
     }
-    // A WebSocket's path asked for a page is a mistake that is told.
+    // A plain request to a WebSocket's path gets an error that says so.
     k1.get("/ws").refused(501, "not_available");
     assert_eq!(k1.get("/api/test-connection").ok()["status"], "ok");
     k1.lives();

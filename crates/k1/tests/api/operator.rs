@@ -1,4 +1,4 @@
-//! What an operator asks: figures for Prometheus, the boot log, the self-test.
+//! Requests of an operator: figures for Prometheus, the boot log, the self-test.
 
 use std::collections::BTreeMap;
 use std::time::{Duration, Instant};
@@ -9,7 +9,7 @@ use serde_json::json;
 use crate::k1::K1;
 use crate::raw::exchange;
 
-/// One scrape: each series with its value, after every line was held against the table.
+/// Scrapes once: returns each series with its value, after checking every line against the table.
 #[track_caller]
 fn scrape(k1: &K1) -> BTreeMap<String, f64> {
     let host = format!("Host: {}", k1.host);
@@ -27,8 +27,8 @@ fn scrape(k1: &K1) -> BTreeMap<String, f64> {
             continue;
         }
         let (series, value) = line.rsplit_once(' ').unwrap();
-        assert_eq!(series.split('{').next(), Some(family), "{line} stands under its own help");
-        assert!(all.insert(series.to_owned(), value.parse().unwrap()).is_none(), "{line} stands there once");
+        assert_eq!(series.split('{').next(), Some(family), "{line} follows its own help");
+        assert!(all.insert(series.to_owned(), value.parse().unwrap()).is_none(), "{line} appears once");
     }
     all
 }
@@ -82,7 +82,7 @@ fn many_reads_are_whole_and_a_second_test_waits_for_the_first() {
     assert_eq!((&end["reads"], &end["torn"], &end["backwards"]), (&json!(reads), &json!(0), &json!(0)));
     assert_eq!(end["kept_previous"], 0);
     assert!(end["new"].as_u64() >= Some(1));
-    // Twice at once: the second is told to wait.
+    // Two at the same time: K1 tells the second to wait.
     k1.post("/api/v1/self-test", json!({"reads": 1_000_000})).ok();
     let second = k1.post("/api/v1/self-test", json!({"reads": 1}));
     if second.status != 200 {

@@ -1,4 +1,4 @@
-//! Every path of the lamps in the field: status, fields, kinds, and what is refused.
+//! Every path of the lamps in the field: status, fields, types, and refusals.
 
 use std::thread::sleep;
 
@@ -6,7 +6,7 @@ use serde_json::{Value, json};
 
 use crate::k1::{K1, SETTLED};
 
-/// The pattern list; the order is the meaning of an index.
+/// The list of patterns; an index refers to this order.
 const PATTERNS: [&str; 14] = [
     "departure",
     "lava",
@@ -24,7 +24,8 @@ const PATTERNS: [&str; 14] = [
     "hype",
 ];
 
-/// Each field must be there and of its kind: `s`tring, `n`umber, `i`nteger, `b`oolean, `a`rray, `o`bject; `?` allows null.
+/// Asserts that each field exists with its type: `s`tring, `n`umber, `i`nteger, `b`oolean, `a`rray, `o`bject; `?`
+/// allows null.
 #[track_caller]
 fn has(value: &Value, fields: &[(&str, &str)]) {
     for (name, kind) in fields {
@@ -140,7 +141,7 @@ fn parameters_change_and_are_seen() {
     }
     assert_eq!(seen["softness"], 0.25, "what was not named stays");
 
-    // Out of range is brought into the range and named; what is no parameter is passed over.
+    // K1 clamps values that are out of range and names them; it ignores unknown parameters.
     let change =
         json!({"speed": 7, "softness": -3, "palette_id": 4e9, "color": 1e300, "sparkle": {"a": [1, null]}});
     let answer = k1.post("/api/params", change).ok();
@@ -152,7 +153,7 @@ fn parameters_change_and_are_seen() {
         ["speed", "softness", "palette_id", "color", "brightness"].map(|p| seen[p].as_f64().unwrap());
     assert_eq!(values, [1.0, 0.0, 32.0, 1.0, 0.4]);
 
-    // What is no number changes nothing, not even what stands beside it.
+    // A value that is not a number changes nothing, not even other parameters in the same request.
     for wrong in
         [json!("hot"), json!("NaN"), json!("0.5"), json!(true), json!(null), json!([0.5]), json!({"v": 1})]
     {
@@ -252,7 +253,7 @@ fn the_gain_has_its_range_and_the_network_its_options() {
     k1.post("/api/audio-config", json!({"microphone_gain": 1})).ok();
 
     let now = k1.get("/api/wifi/link-options").ok();
-    // A lamp that was asked for another would leave the network for a moment.
+    // If a lamp changed its network here, it would leave the current one for a moment.
     let answer = k1.post("/api/wifi/link-options", json!({"force_ht20": now["force_ht20"]})).ok();
     assert_eq!(answer["success"], true);
     assert_eq!(
@@ -309,7 +310,7 @@ fn a_backup_brings_everything_back() {
     sleep(SETTLED);
     assert_eq!(everything(), before);
 
-    // From an old lamp: dithering, gain and pattern are missing, one value is out of range.
+    // A backup from an old lamp: dithering, gain and pattern are missing, one value is out of range.
     let old =
         json!({"version": "1.0", "parameters": {"brightness": 3, "speed": 0.75}, "current_pattern": 99});
     let answer = k1.post("/api/config/restore", old).ok();
@@ -329,7 +330,7 @@ fn what_is_no_backup_is_refused() {
     k1.post("/api/config/restore", json!({"parameters": {}})).refused(400, "invalid_backup_format");
     k1.post("/api/config/restore", json!({"version": "1.0", "parameters": [1]}))
         .refused(400, "invalid_backup_format");
-    // A backup is larger than other requests.
+    // A backup may be larger than other requests.
     let large = json!({"version": "1.0", "parameters": {}, "note": "x".repeat(3500)});
     k1.post("/api/config/restore", large).ok();
 }

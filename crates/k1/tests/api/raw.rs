@@ -1,4 +1,4 @@
-//! HTTP by hand, for what a decent client cannot say.
+//! HTTP by hand, for requests that an ordinary client cannot send.
 
 use std::io::{ErrorKind, Read, Write};
 use std::net::TcpStream;
@@ -9,11 +9,11 @@ use crate::k1::Answer;
 
 /// An answer with its head.
 pub struct Raw {
-    /// Status.
+    /// The status code.
     pub status: u16,
-    /// Names in lower case, and values.
+    /// Headers: names in lower case, and values.
     pub headers: Vec<(String, String)>,
-    /// Body.
+    /// The raw body.
     pub body: Vec<u8>,
 }
 
@@ -23,26 +23,26 @@ impl Raw {
         self.headers.iter().find(|(n, _)| n == name).map(|(_, v)| v.as_str())
     }
 
-    /// With its body as JSON.
+    /// The body as JSON.
     pub fn answer(&self) -> Answer {
         Answer { status: self.status, body: serde_json::from_slice(&self.body).unwrap_or(Value::Null) }
     }
 }
 
-/// Says `head` (lines without their ends) and a body, and reads the answer.
+/// Sends `head` (lines without line ends) and a body, and reads the answer.
 #[track_caller]
 pub fn exchange(stream: &mut TcpStream, head: &[&str], body: &[u8]) -> Raw {
     say(stream, head, body).unwrap();
     read(stream).expect("an answer and not the end")
 }
 
-/// Says `head` (lines without their ends) and a body.
+/// Sends `head` (lines without line ends) and a body.
 pub fn say(stream: &mut TcpStream, head: &[&str], body: &[u8]) -> std::io::Result<()> {
     stream.write_all(format!("{}\r\n\r\n", head.join("\r\n")).as_bytes())?;
     stream.write_all(body)
 }
 
-/// Reads one answer; `None` at the end of the connection.
+/// Reads an answer; `None` at the end of the connection.
 #[track_caller]
 pub fn read(stream: &mut TcpStream) -> Option<Raw> {
     let mut head = Vec::new();

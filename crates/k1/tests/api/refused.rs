@@ -1,4 +1,4 @@
-//! The table of refusals (`k1_sim::refused`), asked of a K1 that runs: the same status and sentence as from the door alone.
+//! A running K1 refuses the requests in `k1_sim::refused` with the same status and sentence as the door alone.
 
 use std::io::Write;
 
@@ -8,7 +8,7 @@ use serde_json::Value;
 use crate::k1::K1;
 use crate::raw::read;
 
-/// Sends a request as it is; the status and the body of the answer.
+/// Sends a request unchanged; returns the status and the body of the answer.
 fn ask(k1: &K1, request: &str) -> (u16, Value) {
     let mut stream = k1.connect();
     stream.write_all(request.replace("{host}", &k1.host).as_bytes()).unwrap();
@@ -28,7 +28,7 @@ fn a_k1_that_runs_refuses_what_the_door_refuses() {
     if k1.token.is_none() {
         REFUSED.iter().filter(|r| !r.needs_token).for_each(|row| is_refused(&k1, row));
     }
-    // A server says it in its own words, and takes some of it apart in its own way.
+    // hyper refuses some requests in its own words, and parses some differently.
     for row in NOT_HTTP.iter().filter(|r| !r.request.contains("Transfer-Encoding")) {
         if k1.is_program() {
             assert_eq!(ask(&k1, row.request).0, row.status, "{}", row.request);

@@ -1,15 +1,15 @@
-//! The panel that holds beats against sound and taps.
+//! The panel that compares beats with the sound and with taps.
 
 use serde_json::json;
 
 use crate::chromium::Browser;
 use crate::screenshot;
 
-/// True when the last eight beats are as far apart as the tempo says: the song has a break and a change of tempo.
+/// True if the distances of the last eight beats match the tempo. (The song has a break and a change of tempo.)
 const EVEN: &str = "(() => { const b = k1.compared.beats.slice(-8), s = 60000 / k1.compared.last.bpm; \
     return b.length === 8 && b.every((x, i) => !i || Math.abs((x.at - b[i - 1].at) / s - 1) < 0.1); })()";
 
-/// What taps say of beats, without a clock: 500 ms apart, as K1 would announce at 120 BPM.
+/// The panel's result for these taps, with beats 500 ms apart, as K1 would announce at 120 BPM; without a clock.
 pub fn taps_are_compared(page: &mut Browser) {
     let mut told = |taps: &str, bpm: u32| {
         page.eval(&format!(
@@ -28,7 +28,7 @@ pub fn taps_are_compared(page: &mut Browser) {
     );
     assert_eq!(late["verdict"], "You and K1 follow the same tempo.");
     let left_out = told("[2000, 2500, 3500, 4000, 4500]", 120);
-    assert_eq!(left_out["tempo"], 120, "a beat without a tap is no other tempo");
+    assert_eq!(left_out["tempo"], 120, "a beat without a tap does not change the tempo");
     let double = told("[2000, 2250, 2500, 2750, 3000, 3250, 3500]", 120);
     assert_eq!((&double["offset"], &double["tempo"]), (&json!(0), &json!(240)), "{double}");
     assert_eq!(double["verdict"], "You tap twice as fast as K1.");
@@ -44,9 +44,9 @@ pub fn taps_are_compared(page: &mut Browser) {
     assert!(alone["verdict"].as_str().unwrap().starts_with("K1 announced no beat"), "{alone}");
 }
 
-/// The panel over K1's own music.
+/// The panel with K1's built-in music.
 pub fn the_panel_compares(page: &mut Browser) {
-    // While it is closed it costs nothing.
+    // A closed panel costs nothing.
     page.press("t");
     assert_eq!(
         page.eval("[k1.compared.beats.length, k1.compared.columns.length, k1.compared.taps.all.length, k1.link.wanted.audio]"),
@@ -56,7 +56,7 @@ pub fn the_panel_compares(page: &mut Browser) {
     page.eval("document.querySelector('#beats summary').click()");
     page.wait("the sound of two seconds", "k1.compared.columns.length > 250");
     page.wait("eight even beats", EVEN);
-    // A beat is where it was foretold, a fifth of a second before or earlier.
+    // A beat comes at the time that was announced at least 0.2 s before.
     page.eval(
         "{ const c = k1.compared, frame = c.frame.bind(c); globalThis.told = []; \
          c.frame = (v) => { frame(v); told.push({ by: c.last.at, due: c.last.at + c.last.next }); }; }",
@@ -105,7 +105,7 @@ pub fn the_panel_compares(page: &mut Browser) {
     }
     page.size(1440, 1000);
 
-    // By key, by pointer and by keyboard on the button; what is held down is one tap.
+    // Tap by key, by pointer, and by keyboard on the button; a key that is held down counts as one tap.
     page.eval("document.querySelector('#beats [data-part=\"clear\"]').click()");
     page.press("t");
     page.press("T");
@@ -121,7 +121,7 @@ pub fn the_panel_compares(page: &mut Browser) {
 
     page.call("Input.dispatchMouseEvent", json!({"type": "mouseMoved", "x": 0, "y": 0}));
 
-    // Speaker and panel share the sound.
+    // Loudspeaker and panel share the sound.
     page.eval("document.getElementById('speaker').click()");
     page.wait("sound", "k1.speaker.on");
     page.eval("document.getElementById('speaker').click()");

@@ -1,4 +1,4 @@
-//! A small client of the Chrome DevTools Protocol: just what the page's test needs.
+//! A small client of the Chrome DevTools Protocol, with only the parts that the page's tests need.
 
 use std::collections::VecDeque;
 use std::io::{BufRead, BufReader};
@@ -69,7 +69,7 @@ impl Browser {
         let url = lines
             .find_map(|l| Some(l.ok()?.strip_prefix("DevTools listening on ")?.to_owned()))
             .expect("the browser has not opened its debugging port");
-        // Whatever else it says must not fill the pipe.
+        // Read the rest of its output, so that the pipe does not fill up.
         std::thread::spawn(move || lines.for_each(drop));
         let (socket, _) = connect(url).unwrap();
         if let MaybeTlsStream::Plain(tcp) = socket.get_ref() {
@@ -87,7 +87,7 @@ impl Browser {
         browser
     }
 
-    /// Opens another tab and goes on with it; its name for [`Browser::switch`].
+    /// Opens another tab and switches to it; returns its name for [`Browser::switch`].
     pub fn new_tab(&mut self) -> String {
         self.session.clear();
         let target = self.call("Target.createTarget", json!({"url": "about:blank"}));
@@ -100,12 +100,12 @@ impl Browser {
         self.session.clone()
     }
 
-    /// The tab at hand.
+    /// The current tab.
     pub fn tab(&self) -> String {
         self.session.clone()
     }
 
-    /// Goes on with a tab.
+    /// Switches to a tab.
     pub fn switch(&mut self, tab: &str) {
         tab.clone_into(&mut self.session);
     }
@@ -138,7 +138,7 @@ impl Browser {
         self.call("Page.navigate", json!({"url": url}));
     }
 
-    /// Value of a JavaScript expression (a promise is awaited).
+    /// The value of a JavaScript expression. Waits for a promise.
     pub fn eval(&mut self, expression: &str) -> Value {
         self.try_eval(expression).unwrap_or_else(|e| panic!("{expression}: {e}"))
     }
@@ -157,7 +157,7 @@ impl Browser {
     /// Waits until an expression is true.
     pub fn wait(&mut self, what: &str, expression: &str) {
         let until = Instant::now() + PATIENCE;
-        // While the page loads, what is asked for may not exist yet.
+        // While the page loads, the expression may fail because an element does not exist yet.
         while self.try_eval(&format!("Boolean({expression})")) != Ok(json!(true)) {
             assert!(Instant::now() < until, "waited in vain for: {what}");
             std::thread::sleep(Duration::from_millis(60));
@@ -198,9 +198,9 @@ impl Browser {
         std::fs::write(path, bytes).unwrap();
     }
 
-    /// Errors that the page has logged or thrown since the last call.
+    /// Errors that the page logged or threw since the last call.
     pub fn errors(&mut self) -> Vec<String> {
-        // A round trip collects what is on its way.
+        // A round trip collects events that are on their way.
         self.eval("1");
         self.events
             .drain(..)
@@ -223,7 +223,7 @@ impl Drop for Browser {
     }
 }
 
-/// Decodes standard base64 (RFC 4648 §4), as the protocol sends pictures.
+/// Decodes standard base64 (RFC 4648 §4), in which the protocol sends pictures.
 fn base64(text: &str) -> Vec<u8> {
     const LETTERS: &[u8; 64] = b"ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789+/";
     let mut out = Vec::with_capacity(text.len() * 3 / 4);

@@ -1,4 +1,4 @@
-//! The page at its door: the token in several tabs, and behind reverse proxies.
+//! Access to the page: the token in several tabs, and reverse proxies.
 
 use std::time::Duration;
 
@@ -44,7 +44,7 @@ fn every_tab_asks_for_the_right_token_and_goes_on_when_one_has_it() {
     says(&mut page, "not the token");
     page.switch(&one);
     assert!(page.eval(WHY).as_str().unwrap().contains("needs its token"), "a slip is nobody else's");
-    // A whole address is as good, as people copy it.
+    // The page also accepts a whole address, because people copy that.
     enter(&mut page, &format!("{url}#token={FIRST}"));
     for tab in [&one, &two] {
         page.switch(tab);
@@ -56,14 +56,14 @@ fn every_tab_asks_for_the_right_token_and_goes_on_when_one_has_it() {
     page.open(&url);
     page.wait("a new tab that knows the token", LIVE);
 
-    // K1 starts again with another token, at the same place.
+    // K1 restarts at the same address with another token.
     drop(k1);
     page.wait("the loss", &format!("!({LIVE})"));
     let address = url.trim_start_matches("http://").trim_end_matches('/').to_owned();
     let (_again, _) = K1::start_with(&address, &["--token", SECOND]);
     for tab in [&one, &two, &three] {
         page.switch(tab);
-        // A tab that is not looked at may take its time; one that is, comes at once.
+        // A hidden tab may take longer; a visible one continues at once.
         page.eval("k1.link.now()");
         says(&mut page, "has changed");
         assert!(
@@ -76,7 +76,7 @@ fn every_tab_asks_for_the_right_token_and_goes_on_when_one_has_it() {
         page.wait("the link", LIVE);
     }
 
-    // Whoever guesses is told to wait, and how long; the right token is taken all the same.
+    // The page tells a guesser how long to wait, and still accepts the right token.
     page.eval("localStorage.clear()");
     let four = page.new_tab();
     page.open(&url);
@@ -90,7 +90,7 @@ fn every_tab_asks_for_the_right_token_and_goes_on_when_one_has_it() {
     page.wait("the link", LIVE);
     page.switch(&four);
 
-    // An address with the token in it opens a page that asks for one.
+    // An address with a token opens a page that was asking for one.
     page.eval("localStorage.clear()");
     page.new_tab();
     page.open(&url);
@@ -100,7 +100,7 @@ fn every_tab_asks_for_the_right_token_and_goes_on_when_one_has_it() {
     assert_eq!(page.eval("location.hash"), json!(""), "it is not left in the address");
 }
 
-/// The page is live, lit and obeyed behind a proxy.
+/// Asserts that the page is live, shows light and controls K1 behind a proxy.
 fn lives(page: &mut Browser, url: &str) {
     page.open(url);
     page.wait("the link", LIVE);
@@ -109,7 +109,7 @@ fn lives(page: &mut Browser, url: &str) {
     page.eval("document.querySelector('.pattern[data-id=\"bloom\"]').click()");
     page.wait("the command to be obeyed", "k1.shown.settings?.pattern === 'bloom'");
     page.eval("document.getElementById('reset').click()");
-    // What a browser sends with the name of its page.
+    // Headers that a browser sends for a page with this name.
     let status = page.eval("fetch('api/v1/self-test', { method: 'POST', body: '{}' }).then((r) => r.status)");
     assert_eq!(status, json!(400), "a POST of this page is let in");
     page.eval("document.querySelector('.pattern[data-id=\"pulse\"]').click()");
@@ -128,7 +128,7 @@ fn the_page_lives_below_a_prefix_behind_a_proxy() {
         let port = proxy.rsplit_once(':').unwrap().1;
         lives(&mut page, &format!("http://home.example.org:{port}/k1/"));
     }
-    // A name that nobody allowed: the page says so and does not try for ever.
+    // For a name that is not allowed, the page says so and stops trying.
     let proxy = proxy::start(&behind, Host::Own);
     let port = proxy.rsplit_once(':').unwrap().1;
     page.open(&format!("http://other.example.org:{port}/k1/"));

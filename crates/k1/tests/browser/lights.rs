@@ -14,7 +14,7 @@ pub fn lights_are_listed(program: &str) {
         format!("ddp://{}", closed.local_addr().unwrap())
     };
     let folder = tempfile::tempdir().unwrap();
-    // A name is text on the page, whatever it is.
+    // The page shows a name as text, whatever it contains.
     let file = format!("file:{}/<b>light", folder.path().display());
     std::fs::create_dir(folder.path().join("<b>light")).unwrap();
     let file = format!("{file}/frames");

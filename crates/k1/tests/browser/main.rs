@@ -1,6 +1,6 @@
 //! The live page in a real browser: it shows what K1 sends, commands reach K1, and it comes back by itself.
 //!
-//! Where there is no Chromium the test says so and passes; with `browser` in `K1_REQUIRE` it fails instead.
+//! Without Chromium the tests print that they were skipped and pass; with `browser` in `K1_REQUIRE` they fail instead.
 
 mod beats;
 mod chromium;
@@ -61,7 +61,7 @@ impl Drop for K1 {
 }
 
 fn get(url: &str, path: &str) -> Value {
-    // A client may ask the same only so often.
+    // A client may request the same path only once per interval.
     std::thread::sleep(Duration::from_millis(160));
     ureq::get(format!("{url}{path}")).call().unwrap().body_mut().read_json().unwrap()
 }
@@ -70,14 +70,14 @@ fn screenshot(name: &str) -> PathBuf {
     PathBuf::from(env!("CARGO_TARGET_TMPDIR")).join("screenshots").join(format!("{name}.png"))
 }
 
-/// A browser takes what a machine has: one at a time.
+/// Lets one browser run at a time, because a browser uses all of a machine.
 static TURN: Mutex<()> = Mutex::new(());
 
 fn turn() -> MutexGuard<'static, ()> {
     TURN.lock().unwrap_or_else(PoisonError::into_inner)
 }
 
-/// The browser's program; `None`, with the reason on the console, where there is none.
+/// The browser's program; `None`, with the reason on the console, if there is none.
 fn browser() -> Option<String> {
     let program = chromium::find();
     if program.is_none() {
@@ -103,7 +103,7 @@ fn the_page_lives() {
     page.size(1440, 1000);
     page.open(&url);
 
-    // It shows what is sent: tempo, figures, light.
+    // The page shows tempo, figures and light.
     page.wait("the link", "document.getElementById('link').dataset.state === 'open'");
     page.wait("a tempo", "Number(document.getElementById('bpm').textContent) > 50");
     page.wait(
@@ -121,7 +121,7 @@ fn the_page_lives() {
         "[...document.querySelectorAll('.pattern canvas')].filter((c) => c.getContext('2d').getImageData(0, 0, 48, 18).data.some((x, i) => i % 4 < 3 && x > 40)).length > 10",
     );
 
-    // Frames come at 60 Hz or better (a loaded machine may drop some: the page must still be fluid).
+    // Frames arrive at 60 Hz or more. (A busy machine may drop some, but the page must still move smoothly.)
     let host = Host::watch();
     let rate = page.eval(
         "new Promise((done) => { const b = k1.link.on.binary; let n = 0; k1.link.on.binary = (v) => { if (v.getUint8(0) === 1) n++; b(v); }; \
@@ -143,7 +143,7 @@ fn the_page_lives() {
     assert!((get(&url, "api/params")["warmth"].as_f64().unwrap() - 0.7).abs() < 1e-6);
     page.eval("document.querySelector('.palette[data-id=\"7\"]').click()");
     page.wait("the palette", "k1.shown.settings.params.palette_id === 7");
-    // By keyboard: arrows within the group, brackets anywhere.
+    // With the keyboard: arrows within the group, brackets anywhere.
     page.eval("document.querySelector('.pattern[data-id=\"bloom\"]').focus()");
     page.press("ArrowRight");
     page.wait("the next pattern by arrow key", "k1.shown.settings.pattern === 'pulse'");
@@ -152,7 +152,7 @@ fn the_page_lives() {
     page.eval("document.getElementById('reset').click()");
     page.wait("the defaults", "k1.shown.settings.params.warmth === 0");
 
-    // The speaker plays in time with the light.
+    // The loudspeaker plays in time with the light.
     page.eval("document.getElementById('speaker').click()");
     page.wait("sound", "k1.skew !== null");
     std::thread::sleep(Duration::from_secs(3));
@@ -185,7 +185,7 @@ fn the_page_lives() {
     );
     page.reduced_motion(false);
 
-    // It says that it has lost K1, shows nothing it does not know, and comes back by itself.
+    // The page says that it has lost K1, hides figures that it does not know, and reconnects by itself.
     drop(k1);
     page.wait("the loss to be told", "document.getElementById('link').dataset.state === 'closed'");
     assert_eq!(page.eval("document.getElementById('bpm').textContent"), json!("–"));

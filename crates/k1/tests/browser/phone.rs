@@ -1,8 +1,8 @@
-//! A phone's way to the page: K1 runs in one network namespace, on a terminal; the code that it shows is read, and the
-//! address in it is opened in a browser in another namespace.
+//! A phone opens the page: K1 runs on a terminal in one network namespace. The test reads the QR code from the terminal
+//! and opens its address in a browser in another namespace.
 //!
-//! Needs `ip netns` and the rights to use it; where they are missing the test says so and passes, unless `K1_REQUIRE`
-//! names `netns`.
+//! Needs `ip netns` and the rights to use it. If they are missing, the test prints that it was skipped and passes,
+//! unless `K1_REQUIRE` names `netns`.
 
 use std::fs::File;
 use std::io::Read;
@@ -17,7 +17,7 @@ use crate::chromium::Browser;
 use crate::doors::{ASKS, LIT, LIVE};
 use crate::{browser, need, screenshot, turn};
 
-/// The address that the phone has read.
+/// The address that the phone read from the code.
 const ADDRESS: &str = "K1_PHONE_OPENS";
 const PATIENCE: Duration = Duration::from_secs(60);
 
@@ -30,7 +30,7 @@ fn ip(arguments: &str) -> Result<(), String> {
     }
 }
 
-/// Two namespaces with a cable between them, gone when dropped.
+/// Two namespaces with a cable between them; dropping removes them.
 struct Home {
     k1: String,
     phone: String,
@@ -48,7 +48,7 @@ impl Home {
         Ok(home)
     }
 
-    /// One; `None`, with the reason on the console, where there can be none.
+    /// Makes the namespaces; `None`, with the reason on the console, if the system does not allow it.
     fn get() -> Option<Self> {
         let built = Self::build();
         if let Err(why) = &built {
@@ -57,7 +57,7 @@ impl Home {
         built.ok()
     }
 
-    /// Gives K1's namespace an interface, with its other end in the phone's.
+    /// Gives K1's namespace an interface, whose other end is in the phone's namespace.
     fn interface(&self, name: &str, addresses: &[&str], is_up: bool) {
         let Self { k1, phone } = self;
         ip(&format!("-n {k1} link add {name} type veth peer name {name} netns {phone}")).unwrap();
@@ -71,7 +71,7 @@ impl Home {
         for space in [phone, k1] {
             ip(&format!("-n {space} link set {name} up")).unwrap();
         }
-        // The kernel takes a moment to find the cable.
+        // The kernel needs a moment to detect the cable.
         let began = Instant::now();
         let is_running = || {
             let shown =
@@ -84,7 +84,7 @@ impl Home {
         }
     }
 
-    /// Puts the cable in.
+    /// Plugs the cable in.
     fn connect(&self) {
         self.interface("k1wire", &["10.213.7.1/24"], true);
         ip(&format!("-n {} address add 10.213.7.2/24 dev k1wire", self.phone)).unwrap();
@@ -134,7 +134,7 @@ impl OnTerminal {
         String::from_utf8_lossy(&self.shown.lock().unwrap()).replace('\r', "")
     }
 
-    /// Waits until its terminal shows what is looked for.
+    /// Waits until its terminal shows what `look` finds.
     fn shows<T>(&self, what: &str, look: impl Fn(&str) -> Option<T>) -> T {
         let began = Instant::now();
         loop {
@@ -162,11 +162,11 @@ fn in_space(space: &str, program: &str) -> Command {
     command
 }
 
-/// What the code on a terminal says, when it is there as a whole: each character is two dots, one above the other.
+/// The content of the code on a terminal, once it is complete. Each character shows two dots, one above the other.
 fn code(text: &str) -> Option<String> {
     let is_code = |l: &&str| l.chars().count() > 20 && l.chars().all(|c| " █▀▄".contains(c));
     let lines: Vec<_> = text.lines().skip_while(|l| !is_code(l)).take_while(is_code).collect();
-    // Something else stands behind it.
+    // Other text follows the code.
     text.lines().skip_while(|l| !is_code(l)).nth(lines.len())?;
     let dots: Vec<Vec<bool>> = lines
         .iter()
@@ -226,7 +226,7 @@ fn a_phone_reads_the_code_and_opens_the_page() {
     }
     let _turn = turn();
     let Some(home) = Home::get() else { return };
-    // Before there is a network: no code, a sentence, and the light.
+    // Without a network, there is no code, but a sentence and the light.
     let settings = tempfile::tempdir().unwrap();
     let k1 = OnTerminal::start(&home.k1, settings.path());
     k1.shows("that nobody can open it", |t| t.contains("No other machine can open the page").then_some(()));
@@ -237,13 +237,13 @@ fn a_phone_reads_the_code_and_opens_the_page() {
     let later = k1.shows("a code", code);
     drop(k1);
 
-    // With one.
+    // With a network.
     let k1 = OnTerminal::start(&home.k1, settings.path());
     let address = k1.shows("a code", code);
     assert!(address.starts_with("http://10.213.7.1:3330/#token="), "{address}");
     assert_eq!(address, later, "the token has outlived the run");
     let printed = format!("Light is on: {address}\n");
-    assert!(k1.text().contains(&printed), "the code says what stands above it: {}", k1.text());
+    assert!(k1.text().contains(&printed), "the code contains the address above it: {}", k1.text());
     assert!(!k1.text().contains("127.0.0.1"), "{}", k1.text());
 
     let me = std::env::current_exe().unwrap();
@@ -269,7 +269,7 @@ fn opens_what_it_has_read() {
     let mut page = Browser::start(&program);
     page.size(390, 844);
     let began = Instant::now();
-    // Without the token the page asks for it, and shows nothing.
+    // Without the token the page asks for it and shows nothing else.
     page.open(address.split('#').next().unwrap());
     page.wait("the question", ASKS);
     page.new_tab();

@@ -1,4 +1,4 @@
-//! A small reverse proxy with a path prefix, and a real one where it is installed.
+//! A small reverse proxy with a path prefix, and a real one if it is installed.
 
 use std::io::{BufRead, BufReader, Read, Write};
 use std::net::{Shutdown, TcpListener, TcpStream};
@@ -8,16 +8,16 @@ use std::time::{Duration, Instant};
 
 use crate::need;
 
-/// What a proxy does with `Host`.
+/// A proxy's treatment of `Host`.
 #[derive(Clone, Copy, PartialEq)]
 pub enum Host {
-    /// Sends it on as it came.
+    /// Forwards it unchanged.
     Kept,
-    /// Names the place that it asks, as nginx does without more.
+    /// Replaces it with the address of the server, as nginx does by default.
     Own,
 }
 
-/// Starts a proxy that shows what lives at `behind` (`ADDRESS:PORT`) below `/k1/`; its own `ADDRESS:PORT`.
+/// Starts a proxy that serves `behind` (`ADDRESS:PORT`) below `/k1/`; returns its own `ADDRESS:PORT`.
 pub fn start(behind: &str, host: Host) -> String {
     let listener = TcpListener::bind("127.0.0.1:0").unwrap();
     let here = listener.local_addr().unwrap().to_string();
@@ -31,7 +31,7 @@ pub fn start(behind: &str, host: Host) -> String {
     here
 }
 
-/// One connection, one request: its head is rewritten, then bytes go both ways.
+/// Serves a connection with one request: rewrites its head, then forwards bytes both ways.
 fn pass(client: TcpStream, behind: &str, host: Host) -> Option<()> {
     let mut reader = BufReader::new(client.try_clone().ok()?);
     let mut head = Vec::new();
@@ -61,7 +61,7 @@ fn pass(client: TcpStream, behind: &str, host: Host) -> Option<()> {
             _ => sent += &format!("{line}\r\n"),
         }
     }
-    // What such proxies add, and K1 must not believe.
+    // Headers that such proxies add, and that K1 must not trust.
     sent += "X-Forwarded-Host: evil.example\r\nX-Forwarded-Prefix: /elsewhere\r\n";
     sent += if is_socket { "\r\n" } else { "Connection: close\r\n\r\n" };
     let mut server = TcpStream::connect(behind).ok()?;
@@ -79,16 +79,16 @@ fn pass(client: TcpStream, behind: &str, host: Host) -> Option<()> {
     back.join().ok()
 }
 
-/// nginx with a certificate of its own, in front of `behind` below `/k1/` (with a `Host` of its own) and `/kept/`.
+/// nginx with its own certificate, which serves `behind` below `/k1/` (with its own `Host`) and `/kept/`.
 pub struct Nginx {
     process: Child,
-    /// Where it answers: `ADDRESS:PORT`, with TLS.
+    /// The `ADDRESS:PORT` at which it answers, with TLS.
     pub address: String,
     _folder: tempfile::TempDir,
 }
 
 impl Nginx {
-    /// Starts it; `None`, with the reason on the console, where nginx or openssl is not installed.
+    /// Starts it; `None`, with the reason on the console, if nginx or openssl is not installed.
     pub fn start(behind: &str) -> Option<Self> {
         let runs = |tool: &str, flag: &str| {
             let mut command = Command::new(tool);
@@ -157,7 +157,7 @@ fn start_nginx(folder: &Path) -> Child {
 
 impl Drop for Nginx {
     fn drop(&mut self) {
-        // Its worker ends with it when it is asked to.
+        // Ask it to end, so that its worker ends, too.
         let ended = Command::new("kill").args(["-TERM", &self.process.id().to_string()]).status();
         if ended.is_err() {
             let _ = self.process.kill();

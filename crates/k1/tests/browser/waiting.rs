@@ -1,4 +1,4 @@
-//! The page says that sound is waited for, and why.
+//! The page says that K1 waits for sound, and why.
 
 use std::io::{BufRead, BufReader};
 use std::process::{Command, Stdio};

@@ -1,4 +1,4 @@
-//! Files whose parts are out of order, joined, or followed and fronted by what is no sound.
+//! Files whose parts are out of order or joined, or that have other bytes before or after the sound.
 
 use super::*;
 
@@ -10,7 +10,7 @@ fn pages(ogg: &[u8]) -> Vec<&[u8]> {
     at.windows(2).map(|pair| &ogg[pair[0]..pair[1]]).collect()
 }
 
-/// The checksum of an Ogg page, in its place.
+/// Writes the checksum of an Ogg page into it.
 fn seal(page: &mut [u8]) {
     page[22..26].fill(0);
     let crc = page.iter().fold(0_u32, |crc, b| {
@@ -20,8 +20,8 @@ fn seal(page: &mut [u8]) {
     page[22..26].copy_from_slice(&crc.to_le_bytes());
 }
 
-/// The same Ogg with each page cut into up to eight, so that there are many pages to shuffle. A page
-/// whose end is no end of a packet has no time.
+/// The same Ogg with each page cut into up to eight, so that there are many pages to shuffle. A page that does not end
+/// with the end of a packet has no time.
 fn finer(ogg: &[u8], headers: usize) -> Vec<Vec<u8>> {
     let all = pages(ogg);
     let mut out: Vec<Vec<u8>> = all[..headers].iter().map(|p| p.to_vec()).collect();
@@ -83,13 +83,13 @@ fn ogg_pages_that_are_there_twice_or_in_another_order_cost_nothing() {
             other.insert(again + 2, again);
             whole("later", &other);
         }
-        // One that is missing as well is still told, with its length, and costs no other.
+        // If a page is also missing, K1 reports it with its length, and loses no other page.
         other = order.clone();
         other.remove(from + 2);
         other.insert(from, from - 1);
         let parts: Vec<&[u8]> = other.iter().map(|i| &all[*i][..]).collect();
         let heard = bench.hear(&format!("missing-{name}"), &parts);
-        // The only page with a time is the last one of the short file: how much was before it nobody knows.
+        // In the short file, only the last page has a time, so the length of the lost sound is unknown.
         let least = if seconds > 1.5 { seconds - 0.1 } else { seconds - 0.3 };
         assert!((least..seconds + 0.1).contains(&heard.seconds()), "{name}: {} s", heard.seconds());
         assert_eq!(heard.damage.len(), 1, "{name}: {:?}", heard.damage);
@@ -146,7 +146,7 @@ fn zeros_behind_a_wav_whose_sizes_agree_are_no_sound() {
         let heard = bench.whole("ahead.wav", &[&sound, &vec![0; zeros]], 2.0, &[0.0]);
         assert_eq!(heard.samples.len(), piece().len(), "{zeros} zeros");
     }
-    // Sizes that do not agree are those of a recorder that crashed: its silence counts.
+    // Sizes that do not agree come from a recorder that crashed: its silence counts.
     let mut crashed = sound.clone();
     crashed[4..8].fill(0);
     assert!(bench.hear("crashed.wav", &[&crashed, &[0; 32_000]]).seconds() > 2.9);
@@ -164,7 +164,7 @@ fn junk_behind_the_counted_end_is_no_damage_and_no_time() {
         let heard = bench.whole("junk.mp3", &[&mp3, &junk[..n]], 2.0, &[0.0]);
         assert_eq!(heard.samples.len(), hear(&fixture("demo.mp3")).unwrap().samples.len());
     }
-    // After damage in the middle, only that is told.
+    // K1 reports only the damage in the middle.
     let mut broken = flac;
     let middle = broken.len() / 2;
     broken[middle..middle + 300].fill(0);
@@ -179,7 +179,7 @@ fn a_front_that_was_overwritten_with_zeros_keeps_its_time_and_is_told() {
     for ending in ["mp3", "aac", "flac"] {
         let mut sound = form(ending);
         let heard = hear(&fixture(&format!("demo.{ending}"))).unwrap().seconds();
-        // Of a FLAC, more than what fills its head up.
+        // For FLAC, more than the padding of its head.
         let lost = if ending == "flac" { 16_384 } else { 4_096 };
         sound[..lost].fill(0);
         let name = format!("front.{ending}");
@@ -206,7 +206,7 @@ fn a_rare_codec_in_mp4_is_named() {
     {
         let mut rare = m4a.clone();
         rare[at..at + 4].copy_from_slice(letters);
-        // And its own description.
+        // The same with its own description.
         let inside = at + rare[at..].windows(4).position(|w| w == b"esds").unwrap();
         rare[inside..inside + 4].copy_from_slice(b"zzzz");
         bench.refuses("rare.m4a", &[&rare], &[name]);

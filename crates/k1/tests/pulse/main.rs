@@ -1,4 +1,4 @@
-//! Live sound from a real sound server: a PulseAudio of the test's own, with a sink that plays to nobody.
+//! Live sound from a real sound server: the test starts its own PulseAudio with a null sink.
 #![cfg(all(unix, not(feature = "native-audio")))]
 
 #[path = "../support/music.rs"]
@@ -16,7 +16,7 @@ use server::Server;
 use support::host::Host;
 use support::{brightness, frames, k1, start};
 
-/// The reports of `k1 run --json` in whose second something was loud.
+/// The reports of `k1 run --json` for seconds with loud sound.
 fn loud(reports: &[Value]) -> Vec<&Value> {
     reports.iter().filter(|r| r["heard"]["rms_db"].as_f64().is_some_and(|db| db > -40.0)).collect()
 }
@@ -28,14 +28,14 @@ fn what_the_computer_plays_becomes_light() {
     let light = server.path("light");
     let to = format!("file:{}", light.display());
     let running = server.hears("monitor", &["--duration", "50", "--set", "background=0", "--to", &to]);
-    // Moments are counted in frames that have been written, because a busy machine writes fewer.
+    // Times are measured in written frames, because a busy machine writes fewer.
     let written = || std::fs::metadata(&light).unwrap().len() as usize / (180 * 3);
     std::thread::sleep(Duration::from_millis(1500));
     let before = written();
     server.play();
     server.play();
     let after = written();
-    // Silence is believed after two seconds, and then the light has a second to fade.
+    // K1 reports silence after two seconds, and then the light has a second to fade.
     std::thread::sleep(Duration::from_millis(5500));
     running.interrupt();
     let said = running.end();
@@ -72,7 +72,7 @@ fn what_the_computer_plays_becomes_light() {
 #[test]
 fn a_microphone_is_heard_by_a_part_of_its_name() {
     let Some(server) = Server::start() else { return };
-    // A source that is no monitor and carries what is played: as good as a microphone in front of a loudspeaker.
+    // A source other than a monitor that carries the played sound, such as a microphone in front of a loudspeaker.
     server.pactl(&["load-module", "module-remap-source", "master=lights.monitor", "source_name=room_mic"]);
     let running = server.hears("mic:Room", &["--duration", "50"]);
     server.play();

@@ -1,4 +1,4 @@
-//! Many bad nights in a row, with figures:
+//! Repeats failures of the sound server many times, and prints figures:
 //! `cargo test -p k1 --test pulse -- --ignored --nocapture nights`.
 
 use std::time::{Duration, Instant};
@@ -7,16 +7,16 @@ use rustix::process::Signal;
 
 use crate::server::{Server, Watched, signal};
 
-/// Two outputs.
+/// Modules for two outputs.
 const OUTPUTS: [&str; 2] = [
     "module-null-sink sink_name=one sink_properties=device.description=One",
     "module-null-sink sink_name=two sink_properties=device.description=Two",
 ];
 
-/// A long time, for whoever waits for hearing to come back.
+/// Time limit in seconds until K1 hears again.
 const LONG: u64 = 30;
 
-/// What one kind of night did.
+/// The results of one kind of failure.
 struct Nights {
     what: &'static str,
     connected: Vec<f64>,
@@ -32,7 +32,7 @@ impl Nights {
         Self { what, connected, back, longest_gap_ms: 0.0, least_hops: f64::MAX, ages_ms }
     }
 
-    /// Waits until there is a connection, and until something is heard through it.
+    /// Waits until K1 is connected, and until it hears something.
     fn back(&mut self, k1: &mut Watched) {
         let began = Instant::now();
         k1.connects_within(LONG);
@@ -41,7 +41,8 @@ impl Nights {
         self.back.push(began.elapsed().as_secs_f64());
     }
 
-    /// Takes the figures of every second from `from` on; `stop_ms` of the longest gap of a second were K1's own stop.
+    /// Adds the figures of each second from `from` on. `stop_ms` is the time for which K1 itself was stopped; it does
+    /// not count as a gap.
     fn figures(&mut self, k1: &Watched, from: usize, stop_ms: f64) {
         for second in &k1.seconds()[from..] {
             let figure = |name: &str| second["vitals"][name].as_f64().unwrap();
@@ -79,7 +80,7 @@ impl Nights {
     }
 }
 
-/// Times that something is done, or fewer by `K1_NIGHTS` (a divisor), for a first look.
+/// Number of repetitions, divided by `K1_NIGHTS` for a quick look.
 fn times(n: usize) -> usize {
     let divisor = std::env::var("K1_NIGHTS").ok().and_then(|d| d.parse().ok()).unwrap_or(1);
     (n / divisor).max(1)
@@ -87,7 +88,7 @@ fn times(n: usize) -> usize {
 
 fn settled(k1: &mut Watched) -> usize {
     k1.hears_within(LONG);
-    // The first second is left out by K1 itself, the next ones are those of the start.
+    // K1 itself leaves out the first second; the next ones belong to the start.
     let until = Instant::now() + Duration::from_secs(3);
     while Instant::now() < until {
         std::thread::sleep(Duration::from_millis(100));
@@ -108,7 +109,7 @@ fn nights() {
     for n in 0..times(50) {
         server.kill();
         k1.waits_within(LONG);
-        // Away for shorter and longer, up to eight seconds: a pause of every length.
+        // Pauses of different lengths, up to eight seconds.
         std::thread::sleep(Duration::from_millis(100 + 160 * n as u64));
         server.begin();
         server.plays("one");
@@ -121,7 +122,7 @@ fn nights() {
     for n in 0..times(20) {
         server.stand_still();
         k1.waits_within(LONG);
-        // Some longer than the ten seconds after which there is a new connection.
+        // Some are longer than the ten seconds after which K1 opens a new connection.
         std::thread::sleep(Duration::from_millis(500 * (n as u64 % 4) + if n % 5 == 4 { 11_000 } else { 0 }));
         server.go_on();
         hung.back(&mut k1);

@@ -1,4 +1,4 @@
-//! A sound server of a test's own, that can be killed, stopped, and started again in its place.
+//! A test's own sound server, which can be killed, stopped and restarted at the same place.
 
 use std::fmt::Write as _;
 use std::path::PathBuf;
@@ -11,13 +11,13 @@ use serde_json::Value;
 use crate::music;
 use crate::support::{Running, eventually, folder, k1, start};
 
-/// Sends a signal to a process of ours.
+/// Sends a signal to a process of this test.
 pub fn signal(process: u32, signal: Signal) {
     let pid = Pid::from_raw(process as i32).expect("a process has a number");
     kill_process(pid, signal).expect("it takes a signal");
 }
 
-/// A sound server that is gone when the test is over.
+/// A sound server; dropping it ends it.
 pub struct Server {
     dir: tempfile::TempDir,
     modules: Vec<String>,
@@ -26,19 +26,19 @@ pub struct Server {
 }
 
 impl Server {
-    /// Starts one with a sink that plays to nobody; `None`, with the reason on the console, where there is no PulseAudio.
+    /// Starts a server with a null sink; `None`, with the reason on the console, if PulseAudio is not installed.
     pub fn start() -> Option<Self> {
         Self::with(&["module-null-sink sink_name=lights sink_properties=device.description=Lights"])
     }
 
-    /// Starts one with these modules.
+    /// Starts a server with these modules.
     pub fn with(modules: &[&str]) -> Option<Self> {
         let mut server = Self::prepare(modules)?;
         server.begin();
         Some(server)
     }
 
-    /// A place for one that does not run yet; `None`, with the reason on the terminal, where PulseAudio is not installed.
+    /// A server that does not run yet; `None`, with the reason on the terminal, if PulseAudio is not installed.
     pub fn prepare(modules: &[&str]) -> Option<Self> {
         let installed =
             |tool: &str| Command::new(tool).arg("--version").output().is_ok_and(|o| o.status.success());
@@ -55,7 +55,7 @@ impl Server {
         let socket = self.path("native");
         let log = std::fs::File::create(self.path("log")).unwrap();
         let mut command = Command::new("pulseaudio");
-        // No file of the user's or of the system's: only what is named here. As root it grumbles and runs.
+        // Use no configuration of the user or the system. (As root, PulseAudio prints a warning and runs.)
         command.args([
             "-n",
             "--daemonize=no",
@@ -63,7 +63,7 @@ impl Server {
             "--use-pid-file=no",
             "--disable-shm=yes",
         ]);
-        // The door comes last, so that a client finds everything behind it.
+        // Load the socket's module last, so that clients find all other modules.
         let door = format!("module-native-protocol-unix socket={}", socket.display());
         for module in self.modules.iter().chain([&door]) {
             command.arg("-L").arg(module);
@@ -81,9 +81,8 @@ impl Server {
         });
     }
 
-    /// Plays a tone into a sink, and records it, as programs do that want to be heard and to hear without delay: a sink
-    /// that plays to nobody works in pieces of two seconds unless it is asked for shorter ones, and the first piece
-    /// after its start has two seconds in any case.
+    /// Plays a tone into a sink and records it, both with low latency. Without such clients a null sink works in pieces
+    /// of two seconds; the first piece after its start always has two seconds.
     pub fn plays(&mut self, sink: &str) {
         let path = self.path("tone.raw");
         if !path.exists() {
@@ -102,7 +101,7 @@ impl Server {
         self.players.extend([player, recorder]);
     }
 
-    /// Kills it, as a crash does.
+    /// Kills it, like a crash.
     pub fn kill(&mut self) {
         for mut player in self.players.drain(..) {
             let _ = player.kill();
@@ -114,12 +113,12 @@ impl Server {
         }
     }
 
-    /// Lets it stand still: it is there, and does nothing.
+    /// Stops it (SIGSTOP): it exists, but does nothing.
     pub fn stand_still(&self) {
         signal(self.daemon.as_ref().unwrap().id(), Signal::STOP);
     }
 
-    /// Lets it go on.
+    /// Continues it.
     pub fn go_on(&self) {
         signal(self.daemon.as_ref().unwrap().id(), Signal::CONT);
     }
@@ -128,27 +127,27 @@ impl Server {
         self.dir.path().join(name)
     }
 
-    /// Points a program at this server.
+    /// Makes a program use this server.
     pub fn on<'a>(&self, command: &'a mut Command) -> &'a mut Command {
         command
             .env("PULSE_SERVER", format!("unix:{}", self.path("native").display()))
             .env("HOME", self.dir.path())
     }
 
-    /// Asks the server for something; returns what it printed.
+    /// Runs `pactl` with these arguments; returns its output.
     pub fn pactl(&self, args: &[&str]) -> String {
         let done = self.on(Command::new("pactl").args(args)).output().unwrap();
         assert!(done.status.success(), "pactl {args:?}: {done:?}");
         String::from_utf8_lossy(&done.stdout).trim().to_owned()
     }
 
-    /// The number of the recording of K1.
+    /// The index of K1's recording.
     pub fn recording(&self) -> String {
         let list = self.pactl(&["list", "short", "source-outputs"]);
         list.split_whitespace().next().unwrap_or_else(|| panic!("nobody records: {list}")).to_owned()
     }
 
-    /// Plays the piece into the sink and waits until it is over.
+    /// Plays the piece into the sink and waits for its end.
     pub fn play(&self) {
         let path = self.path("piece.raw");
         let bytes: Vec<u8> =
@@ -183,20 +182,20 @@ impl Drop for Server {
     }
 }
 
-/// The program with its page, and what it answers there.
+/// A running program, and the answers of its page.
 pub struct Watched {
     pub running: Running,
     page: String,
 }
 
 impl Watched {
-    /// Starts it on an input, with a server that may not be there.
+    /// Starts it with an input, and a server that may not run.
     pub fn start(server: &Server, input: &str, more: &[&str]) -> Self {
         let mut command = k1(["run", input, "--json", "--listen", "127.0.0.1:0"]);
         Self::of(start(server.on(command.args(more))))
     }
 
-    /// One that was started, with a page.
+    /// Wraps a started program with a page.
     pub fn of(mut running: Running) -> Self {
         running.says("Light is on: ");
         let said = running.said();
@@ -207,7 +206,7 @@ impl Watched {
     pub fn text(&self, path: &str) -> String {
         loop {
             match ureq::get(format!("{}{path}", self.page)).call() {
-                // A route answers so and so often; the next answer is soon due.
+                // K1 answers the same path only once per interval; try again soon.
                 Err(ureq::Error::StatusCode(429)) => std::thread::sleep(Duration::from_millis(10)),
                 answer => return answer.unwrap().body_mut().read_to_string().unwrap(),
             }
@@ -218,32 +217,32 @@ impl Watched {
         serde_json::from_str(&self.text(path)).unwrap()
     }
 
-    /// True while it hears something and knows of it.
+    /// True while it hears something and reports it.
     pub fn hears(&self) -> bool {
         let status = self.json("api/v1/status");
         let is_loud = status["heard"]["rms_db"].as_f64().is_some_and(|db| db > -50.0);
         is_loud && status["live_sound"]["connected"] == true
     }
 
-    /// Waits until it hears; returns how long that took.
+    /// Waits until it hears; returns the time that it took.
     #[track_caller]
     pub fn hears_within(&mut self, seconds: u64) -> Duration {
         self.becomes(seconds, "hears", Self::hears)
     }
 
-    /// Waits until it has a connection; returns how long that took.
+    /// Waits until it is connected; returns the time that it took.
     #[track_caller]
     pub fn connects_within(&mut self, seconds: u64) -> Duration {
         self.becomes(seconds, "connects", |k1| k1.json("api/v1/status")["live_sound"]["connected"] == true)
     }
 
-    /// Waits until it knows that there is no sound; returns how long that took.
+    /// Waits until it reports that there is no sound; returns the time that it took.
     #[track_caller]
     pub fn waits_within(&mut self, seconds: u64) -> Duration {
         self.becomes(seconds, "waits", |k1| k1.json("api/v1/status")["live_sound"]["connected"] == false)
     }
 
-    /// Waits until it hears this by name.
+    /// Waits until it hears the device with this name.
     #[track_caller]
     pub fn names_within(&mut self, seconds: u64, name: &str) -> Duration {
         self.becomes(seconds, name, |k1| {
@@ -270,10 +269,10 @@ impl Watched {
         text
     }
 
-    /// Figures of each second so far.
+    /// The figures of each second so far.
     pub fn seconds(&self) -> Vec<Value> {
         let lines = self.running.printed();
-        // The last line may be on its way.
+        // The last line may be incomplete.
         lines
             .lines()
             .filter_map(|l| serde_json::from_str::<Value>(l).ok())
@@ -281,7 +280,7 @@ impl Watched {
             .collect()
     }
 
-    /// How often it has said something.
+    /// Number of times that it has printed a text.
     pub fn times_said(&self, text: &str) -> usize {
         self.running.said().matches(text).count()
     }

@@ -1,4 +1,4 @@
-//! Live sound stays on, whatever becomes of its server and its devices.
+//! Live sound survives failures of its server and changes of its devices.
 
 use std::io::Write;
 use std::os::unix::net::UnixListener;
@@ -12,7 +12,7 @@ use rustix::process::Signal;
 use crate::server::{Server, Watched, signal};
 use crate::support::{eventually, folder, k1, start};
 
-/// Two outputs, each with a tone in it, and a source that is no monitor.
+/// Modules for two outputs, each playing a tone, and for a source that is not a monitor.
 pub const STUDIO: [&str; 5] = [
     "module-null-sink sink_name=one sink_properties=device.description=One",
     "module-null-sink sink_name=two sink_properties=device.description=Two",
@@ -21,7 +21,7 @@ pub const STUDIO: [&str; 5] = [
     "module-sine-source source_name=room rate=44100 frequency=330",
 ];
 
-/// What K1 says of itself while its sound is away.
+/// Asserts that K1 reports that its sound is away, for this reason.
 fn tells_of_waiting(k1: &Watched, reason: &str) {
     let device = k1.json("api/v1/device");
     let live = &device["live_sound"];
@@ -42,14 +42,14 @@ fn tells_of_hearing(k1: &Watched) {
     assert!(k1.text("metrics").contains("\nk1_sound_connected 1\n"));
 }
 
-/// While the sound was away frames and hops came as always.
+/// Asserts that frames and hops came at their usual rates while the sound was away.
 fn light_went_on(k1: &Watched) {
     eventually("figures of some seconds", || k1.seconds().len() >= 3);
     let seconds = k1.seconds();
     let mean = |name: &str| {
         seconds.iter().map(|s| s["vitals"][name].as_f64().unwrap()).sum::<f64>() / seconds.len() as f64
     };
-    // Bounds that a machine keeps which is away half of the time.
+    // These limits hold even if the machine is away half of the time.
     assert!(mean("fps") > 50.0 && (60.0..135.0).contains(&mean("hop_rate")), "{seconds:?}");
 }
 
@@ -63,7 +63,7 @@ fn a_server_that_dies_and_comes_back_is_heard_again() {
         let gaps = || k1.json("api/v1/status")["vitals"]["underruns"].as_u64().unwrap();
         let before = gaps();
         server.kill();
-        // Silence is there in time, and is a gap all the same.
+        // Silence comes in time, and counts as a gap.
         eventually("the gap is counted", || gaps() > before);
         k1.waits_within(10);
         k1.running.says("the sound server has gone away; K1 listens again as soon as it is back");
@@ -83,7 +83,7 @@ fn a_server_that_dies_and_comes_back_is_heard_again() {
 #[test]
 fn a_server_or_a_device_that_comes_late_is_waited_for() {
     let Some(mut server) = Server::prepare(&STUDIO) else { return };
-    // Nothing is there at all.
+    // There is no server.
     let mut k1 = Watched::start(&server, "monitor:two", &[]);
     k1.running.says("no sound server answers");
     k1.running.says("K1 listens as soon as one answers");
@@ -92,7 +92,7 @@ fn a_server_or_a_device_that_comes_late_is_waited_for() {
     server.begin();
     k1.hears_within(20);
     k1.running.says("listening again: Monitor of Two");
-    // A server without the device: it says what there is.
+    // For a server without the device, K1 lists the available ones.
     for (input, module, words) in [
         ("mic:desk", "module-sine-source source_name=desk", "there is no microphone called “desk”"),
         ("monitor:tv", "module-null-sink sink_name=tv", "there is no monitor of an output called “tv”"),
@@ -132,7 +132,7 @@ fn a_server_that_stands_still_is_noticed_and_heard_without_delay_afterwards() {
     }
 }
 
-/// One that stands still for longer than a connection is worth; and one that did before K1 came.
+/// A server that hangs for so long that K1 opens a new connection, and one that hangs before K1 starts.
 #[test]
 fn a_server_that_stands_still_for_long_gets_a_new_connection() {
     let Some(server) = Server::with(&STUDIO) else { return };
@@ -152,7 +152,7 @@ fn a_server_that_stands_still_for_long_gets_a_new_connection() {
     }
 }
 
-/// Something listens at the place and never answers: a server that hangs from its start.
+/// A server that hangs from the start: it listens, but never answers.
 #[test]
 fn a_server_that_says_nothing_is_no_server() {
     let dir = folder();
@@ -171,18 +171,18 @@ fn a_server_that_says_nothing_is_no_server() {
     let named = path.display().to_string();
     ask(&named, &["the sound server does not answer"]);
     assert!(began.elapsed() < Duration::from_secs(20), "after {:?}", began.elapsed());
-    // The program starts all the same.
+    // The program starts nevertheless.
     let mut waits = Watched::of(start(
         k1(["run", "mic", "--json", "--listen", "127.0.0.1:0"]).env("PULSE_SERVER", &path),
     ));
     waits.running.says("does not answer; K1 listens as soon as it does");
     waits.running.interrupt();
     assert_eq!(waits.running.end().code(), Some(0));
-    // The same for a socket that a dead server has left, and for names that are none.
+    // The same for a socket that a dead server has left, and for invalid names.
     drop(listens);
     ask(&named, &["refused"]);
     ask("serial:/dev/x", &["serial:/dev/x", "tcp:HOST:PORT"]);
-    // And for one that speaks something else.
+    // The same for a server of another protocol.
     for says in [&b"HTTP/1.1 400 Bad Request\r\n\r\n"[..], &[0xff; 64], &[0; 7], b""] {
         let path = dir.path().join(format!("other-{}", says.len()));
         let listens = UnixListener::bind(&path).unwrap();
@@ -195,12 +195,12 @@ fn a_server_that_says_nothing_is_no_server() {
     }
 }
 
-/// In the place of a server stands something that talks without an end.
+/// A program in place of the server that sends data without end.
 #[test]
 fn a_server_that_only_talks_is_waited_for_and_said_once() {
     let Some(mut server) = Server::prepare(&STUDIO) else { return };
     let place = server.path("native");
-    // In large pieces, so that there is always more to read.
+    // Send large pieces, so that there is always more to read.
     let unknown = [0, 0, 0, 0, 255, 255, 255, 255, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0];
     let kinds = [vec![0; 1 << 20], unknown.repeat(50_000)];
     for says in kinds {
@@ -235,7 +235,7 @@ fn a_server_that_only_talks_is_waited_for_and_said_once() {
     }
 }
 
-/// A cookie that is a pipe, a device or a folder is none; the server of the same user lets K1 in all the same.
+/// K1 ignores a cookie that is a pipe, a device or a folder; a server of the same user accepts K1 nevertheless.
 #[test]
 fn a_cookie_that_is_no_file_keeps_nobody_waiting() {
     let Some(server) = Server::with(&STUDIO) else { return };
@@ -269,7 +269,7 @@ fn a_default_that_changes_is_followed_and_a_name_is_kept() {
     eventually("the other microphone", || mic.json("api/v1/status")["source"] != room && mic.hears());
     server.pactl(&["set-default-sink", "one"]);
     monitor.names_within(10, "Monitor of One");
-    // Every move is a matter of a moment, in which nobody was without a connection.
+    // Every move is quick, and K1 stays connected.
     assert_eq!(monitor.times_said("gone away"), 0, "{}", monitor.running.said());
     named.names_within(1, "Monitor of One");
     assert_eq!(named.times_said("listening now"), 0, "{}", named.running.said());
@@ -278,7 +278,7 @@ fn a_default_that_changes_is_followed_and_a_name_is_kept() {
 #[test]
 fn a_device_that_is_unplugged_and_comes_back_is_heard_again() {
     let Some(server) = Server::with(&STUDIO[1..2]) else { return };
-    // Without and with the module that moves what has lost its device.
+    // Without and with the module that moves streams whose device is gone.
     for rescues in [false, true] {
         if rescues {
             server.pactl(&["load-module", "module-rescue-streams"]);
@@ -306,7 +306,7 @@ fn a_device_that_is_unplugged_and_comes_back_is_heard_again() {
                 server.pactl(&["unload-module", &module]);
             }
             if input == "monitor" {
-                // Another output is the default now.
+                // Another output has become the default.
                 eventually("the other output", || {
                     let status = k1.json("api/v1/status");
                     status["source"] == "Monitor of Two" && status["live_sound"]["connected"] == true
@@ -325,7 +325,7 @@ fn a_device_that_is_unplugged_and_comes_back_is_heard_again() {
     }
 }
 
-/// Gone and back under its name before K1 has looked: the server has moved the recording, and no person has.
+/// A device that disappears and returns under its name before K1 checks: the server moved the recording, not a person.
 #[test]
 fn a_device_that_is_replaced_under_its_name_is_heard_again_and_the_default_followed() {
     let Some(server) = Server::with(&STUDIO) else { return };
@@ -355,7 +355,7 @@ fn a_device_that_is_replaced_under_its_name_is_heard_again_and_the_default_follo
         let player = server.pactl(&["load-module", "module-sine", "sink=one"]);
         named.names_within(20, "Monitor of One");
         unnamed.names_within(20, "Monitor of One");
-        // It is the new device, and it stays.
+        // K1 hears the new device and stays with it.
         std::thread::sleep(Duration::from_millis(500));
         named.names_within(5, "Monitor of One");
         server.pactl(&["unload-module", &player]);
@@ -367,7 +367,7 @@ fn a_device_that_is_replaced_under_its_name_is_heard_again_and_the_default_follo
     hears_of(&mut named, "Monitor of One");
 }
 
-/// A person may move the recording to another device; there it stays until another default is chosen.
+/// If a person moves the recording to another device, it stays there until another default is chosen.
 #[test]
 fn a_recording_that_somebody_moves_stays_where_it_was_moved() {
     let Some(server) = Server::with(&STUDIO) else { return };
@@ -377,16 +377,16 @@ fn a_recording_that_somebody_moves_stays_where_it_was_moved() {
         k1.names_within(20, "Monitor of One");
         server.pactl(&["move-source-output", &server.recording(), "two.monitor"]);
         k1.names_within(10, "Monitor of Two");
-        // Events of other things change nothing.
+        // Unrelated events change nothing.
         let other = server.pactl(&["load-module", "module-null-sink", "sink_name=other"]);
         server.pactl(&["unload-module", &other]);
         std::thread::sleep(Duration::from_millis(700));
-        // A sink that plays to nobody works in pieces of two seconds until it is asked for shorter ones.
+        // A null sink works in pieces of two seconds until a client asks for shorter ones.
         k1.names_within(10, "Monitor of Two");
         assert_eq!(k1.times_said("gone away"), 0);
         if input == "monitor" {
-            // A choice of another default counts from then on, also one that leads back. The tones follow the default,
-            // too, and this comes last therefore.
+            // Choosing another default takes effect, even if it was the default before. The tones follow the default,
+            // too, so this comes last.
             for (sink, name) in [("two", "Monitor of Two"), ("one", "Monitor of One")] {
                 server.pactl(&["set-default-sink", sink]);
                 std::thread::sleep(Duration::from_millis(700));
@@ -423,7 +423,7 @@ fn whatever_format_a_device_takes_it_is_heard_and_a_suspended_one_is_silent() {
         sink = plug(format);
     }
     k1.hears_within(20);
-    // A monitor is suspended with its sink.
+    // A monitor is suspended together with its sink.
     server.pactl(&["suspend-sink", "odd", "1"]);
     eventually("silence", || k1.json("api/v1/status")["heard"]["rms_db"].as_f64().unwrap() < -80.0);
     std::thread::sleep(Duration::from_millis(3_500));
@@ -451,7 +451,7 @@ fn a_stop_and_continue_costs_the_stop_and_nothing_else() {
         "{}",
         k1.running.said()
     );
-    // A tracer, which interrupts every call.
+    // A tracer interrupts every system call.
     let began = k1.seconds().len();
     let mut tracer = Command::new("strace");
     tracer.args(["-f", "-o", "/dev/null", "-p", &k1.running.id().to_string()]).stderr(Stdio::null());

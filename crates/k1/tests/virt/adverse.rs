@@ -1,4 +1,4 @@
-//! What a lamp must bear: a network that goes, a clock that grows old, a part that stands still.
+//! A lamp survives a lost network, a clock that overflows, and a part that hangs.
 
 use std::time::{Duration, Instant};
 
@@ -7,10 +7,10 @@ use crate::lamp::{Lamp, firmware};
 use crate::support;
 use crate::support::host::Host;
 
-/// Where the lamp looks for the ticks at which its clock is to begin, ten in a µs.
+/// Address from which the lamp reads the first value of its clock, in ticks of 0.1 µs.
 const BEGIN_AT: u32 = 0x80f0_0000;
 
-/// Figures of the console's `[FPS]` lines.
+/// The figures in the console's `[FPS]` lines.
 fn rates(console: &str) -> Vec<f64> {
     let lines = console.lines().filter_map(|l| l.strip_prefix("[FPS] "));
     lines.map(|l| l.split(' ').next().unwrap().parse().unwrap()).collect()
@@ -54,7 +54,7 @@ fn a_minute_without_a_network_and_a_clock_past_32_bits_of_microseconds() {
     host.asserts("lamp-alone-reports", alone.len() as f64 > 0.8 * seconds as f64, || {
         format!("it reports every second: {}", alone.len())
     });
-    // Others run beside it, so not every frame is on time; but the light goes on.
+    // Other lamps run at the same time, so not every frame is on time, but the light goes on.
     host.asserts("lamp-alone-frames", alone.iter().all(|fps| *fps > 40.0), || format!("{alone:?}"));
     assert!(alone.len() > 3 && alone.iter().all(|fps| *fps > 0.0), "{alone:?}");
     support::eventually("the page is back", || lamp.try_get("/").is_some());
@@ -76,7 +76,7 @@ fn a_part_that_stands_still_is_named_after_the_reset() {
         return;
     };
     lamp.says("[FPS]");
-    // On hart 0 it depends on the moment whether the renderer hangs or what is below it.
+    // On hart 0, timing decides whether the renderer hangs or a task below it.
     for (hart, parts) in [(1, &["ear"][..]), (0, &["renderer", "network"])] {
         Debugger::attach(&door).hang(hart);
         let began = Instant::now();

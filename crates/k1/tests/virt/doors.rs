@@ -1,4 +1,4 @@
-//! The emulator's own doors: its debugger's, which makes a core hang, and its monitor's, which pulls the cable.
+//! Control of the emulator: its debugger makes a core hang, and its monitor pulls the cable.
 
 use std::io::{BufRead, BufReader, Read, Write};
 use std::os::unix::net::UnixStream;
@@ -7,14 +7,14 @@ use std::time::Duration;
 
 use serde_json::{Value, json};
 
-/// Memory behind all that the lamp uses, and before all that its loader does.
+/// An address after the lamp's memory and before its loader's.
 const NOWHERE: u32 = 0x80f0_1000;
-/// RISC-V for "jump to where you are".
+/// The RISC-V instruction that jumps to itself.
 const CIRCLE: &str = "6f000000";
-/// Number of the program counter among the debugger's registers.
+/// The debugger's register number of the program counter.
 const PROGRAM_COUNTER: u32 = 0x20;
 
-/// How long a door may take to answer.
+/// Time limit for an answer.
 const PATIENCE: Duration = Duration::from_secs(10);
 
 fn knock(path: &Path) -> UnixStream {
@@ -23,25 +23,25 @@ fn knock(path: &Path) -> UnixStream {
     door
 }
 
-/// What a socket is called in the emulator's arguments.
+/// A socket's name in the emulator's arguments.
 pub fn socket(path: &Path) -> String {
     format!("unix:{},server=on,wait=off", path.display())
 }
 
-/// The debugger (GDB's remote protocol). The machine stands still while it is attached.
+/// The debugger (GDB's remote protocol). The machine is stopped while it is attached.
 pub struct Debugger(UnixStream);
 
 impl Debugger {
     /// Attaches to the machine.
     pub fn attach(path: &Path) -> Self {
         let mut debugger = Self(knock(path));
-        // That the machine has stopped, QEMU 7 says by itself and QEMU 10 only if asked.
+        // QEMU 7 reports by itself that the machine has stopped, QEMU 10 only if asked.
         debugger.0.set_read_timeout(Some(Duration::from_secs(1))).unwrap();
         if debugger.0.read(&mut [0; 256]).is_ok() {
             debugger.0.write_all(b"+").unwrap();
         }
         debugger.0.set_read_timeout(Some(PATIENCE)).unwrap();
-        // Before this was asked there are no single registers.
+        // Single registers are available only after this request.
         debugger.ask("qXfer:features:read:target.xml:0,ffb");
         debugger
     }
@@ -73,7 +73,7 @@ impl Debugger {
         assert_eq!(self.ask(command), "OK", "{command}");
     }
 
-    /// Makes a hart run in circles, and lets the machine go.
+    /// Makes a hart loop for ever, and continues the machine.
     pub fn hang(mut self, hart: u32) {
         self.order(&format!("Hg{}", hart + 1));
         self.order(&format!("M{NOWHERE:x},4:{CIRCLE}"));
@@ -86,19 +86,19 @@ impl Debugger {
 pub struct Monitor(BufReader<UnixStream>);
 
 impl Monitor {
-    /// Opens it.
+    /// Connects to the monitor.
     pub fn open(path: &Path) -> Self {
         let mut monitor = Self(BufReader::new(knock(path)));
         monitor.order(&json!({"execute": "qmp_capabilities"}));
         monitor
     }
 
-    /// Puts the cable in, or pulls it.
+    /// Plugs the cable in or pulls it.
     pub fn set_link(&mut self, up: bool) {
         self.order(&json!({"execute": "set_link", "arguments": {"name": "n0", "up": up}}));
     }
 
-    /// Starts the machine anew, as its button would.
+    /// Resets the machine, like its reset button.
     pub fn reset(&mut self) {
         self.order(&json!({"execute": "system_reset"}));
     }

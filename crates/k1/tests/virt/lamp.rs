@@ -1,4 +1,4 @@
-//! A virtual lamp that runs, and a patient client.
+//! A running virtual lamp, and a patient client.
 
 use std::net::{TcpListener, UdpSocket};
 use std::path::Path;
@@ -10,10 +10,10 @@ use serde_json::Value;
 pub use crate::support::firmware;
 use crate::support::{self, Running};
 
-/// An emulator and firmware to run are there: only who has this reads the firmware.
+/// Proof that the emulator and the firmware exist; a test needs it to read the firmware.
 pub struct Ready(());
 
-/// The emulator and the firmware; says what is missing, and fails where they are required.
+/// Checks for the emulator and the firmware. If one is missing, prints that, and fails if it is required.
 pub fn ready() -> Option<Ready> {
     let emulator = std::process::Command::new("qemu-system-riscv32").arg("--version").output();
     let missing = if !emulator.is_ok_and(|o| o.status.success()) {
@@ -30,20 +30,21 @@ pub fn ready() -> Option<Ready> {
     None
 }
 
-/// Emulators that run at once: more would only make each other slow.
+/// Number of emulators that run at the same time; more would only slow each other down.
 const PLACES: usize = 2;
 static FREE: (Mutex<usize>, Condvar) = (Mutex::new(PLACES), Condvar::new());
 
-/// Places among the emulators; they are free again when this is dropped.
+/// Places for emulators; dropping frees them.
 pub struct Turn(usize);
 
 impl Turn {
-    /// Waits for one place: for an emulator that does not follow this machine's clock, and does not mind another beside it.
+    /// Waits for one place, for an emulator that does not follow this machine's clock and can share the machine.
     pub fn beside() -> Self {
         Self::take(1)
     }
 
-    /// Waits for all places: for an emulator that follows this machine's clock. Beside it, another would be measured.
+    /// Waits for all places, for an emulator that follows this machine's clock, because another would affect its
+    /// figures.
     pub fn alone() -> Self {
         Self::take(PLACES)
     }
@@ -63,38 +64,38 @@ impl Drop for Turn {
     }
 }
 
-/// A virtual lamp; it ends when this is dropped.
+/// A virtual lamp; dropping it ends it.
 pub struct Lamp {
     running: Mutex<Running>,
     /// Port of its page.
     pub http: u16,
     /// UDP port of its sound.
     pub sound: u16,
-    /// What its page needs.
+    /// The token of its page.
     pub token: String,
     agent: ureq::Agent,
-    /// What it was started with.
+    /// The emulator and the firmware with which it was started.
     pub ready: Ready,
     turn: Option<Turn>,
 }
 
 impl Lamp {
-    /// One whose clock counts instructions, and does not follow this machine's. It hears a tape.
+    /// A lamp whose clock counts instructions, independent of this machine's clock. It hears a tape.
     pub fn start_steady(flash: Option<&Path>, image: &Path) -> Option<Self> {
         Self::launch(flash, Some(image), &[], true)
     }
 
-    /// Starts one that is up when this returns.
+    /// Starts a lamp and waits until it is up.
     pub fn start(flash: Option<&Path>) -> Option<Self> {
         Self::start_in(flash, Some(&firmware("lamp.bin")), &[])
     }
 
-    /// One whose flash keeps the firmware that it has.
+    /// A lamp that runs the firmware in its flash.
     pub fn start_again(flash: &Path) -> Option<Self> {
         Self::start_in(Some(flash), None, &[])
     }
 
-    /// One with this firmware, or what its flash has, and further arguments for the emulator.
+    /// A lamp with this firmware, or the one in its flash, and more arguments for the emulator.
     pub fn start_in(flash: Option<&Path>, image: Option<&Path>, emulator: &[String]) -> Option<Self> {
         Self::launch(flash, image, emulator, false)
     }
@@ -134,17 +135,17 @@ impl Lamp {
         Some(Self { running: Mutex::new(running), http, sound, token, agent, ready, turn: Some(turn) })
     }
 
-    /// Lets others run beside this one, which from now on measures nothing.
+    /// Lets other emulators run at the same time. From now on this lamp's figures do not count.
     pub fn give_way(&mut self) {
         self.turn = None;
     }
 
-    /// Measures again.
+    /// Waits until it runs alone again, so that its figures count.
     pub fn take_turn(&mut self) {
         self.turn = Some(Turn::alone());
     }
 
-    /// Waits until its console has said something.
+    /// Waits until its console prints a text.
     #[track_caller]
     pub fn says(&mut self, text: &str) {
         self.running.get_mut().unwrap().prints(text);
@@ -156,24 +157,24 @@ impl Lamp {
         self.running.lock().unwrap().prints(text);
     }
 
-    /// Seconds that it runs, by its own clock.
+    /// Its uptime in seconds, by its own clock.
     pub fn uptime_s(&self) -> f64 {
         self.get("/api/v1/status")["uptime_s"].as_f64().unwrap()
     }
 
-    /// Waits until it has run for so many seconds more, by its own clock.
+    /// Waits until it has run for this number of further seconds, by its own clock.
     #[track_caller]
     pub fn runs_for(&self, seconds: f64) {
         let until = self.uptime_s() + seconds;
         support::eventually_within(Duration::from_secs(120), "it runs on", || self.uptime_s() > until);
     }
 
-    /// Everything that its console has said.
+    /// The whole output of its console.
     pub fn console(&self) -> String {
         self.running.lock().unwrap().printed()
     }
 
-    /// False if its emulator leaves a steady lamp's hart out now and then; `k1 virt` says so.
+    /// False if its emulator sometimes stops a hart of a steady lamp, as reported by `k1 virt`.
     pub fn shares_evenly(&self) -> bool {
         !self.running.lock().unwrap().said().contains("does not share a steady lamp's time evenly")
     }
@@ -182,14 +183,14 @@ impl Lamp {
         format!("Bearer {}", self.token)
     }
 
-    /// One GET.
+    /// Sends a GET.
     pub fn try_get(&self, path: &str) -> Option<(u16, Vec<u8>)> {
         let url = format!("http://127.0.0.1:{}{path}", self.http);
         let mut answer = self.agent.get(url).header("Authorization", self.bearer()).call().ok()?;
         Some((answer.status().as_u16(), answer.body_mut().read_to_vec().ok()?))
     }
 
-    /// GET of JSON; comes again when it is told to wait.
+    /// Gets JSON, and repeats the request after the wait that a 429 asks for.
     #[track_caller]
     pub fn get(&self, path: &str) -> Value {
         for _ in 0..200 {
@@ -202,7 +203,7 @@ impl Lamp {
         panic!("{path}: no answer; its console:\n{}", self.console())
     }
 
-    /// POST of JSON; comes again when it is told to wait.
+    /// Posts JSON, and repeats the request after the wait that a 429 asks for.
     #[track_caller]
     pub fn post(&self, path: &str, body: Value) -> Value {
         for _ in 0..200 {

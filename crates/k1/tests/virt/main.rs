@@ -1,6 +1,7 @@
 //! The virtual lamp: the lamp's own firmware, booted on an emulated machine with two harts.
 //!
-//! `K1_REQUIRE=virt` makes a missing emulator or firmware a failure; otherwise these tests say that they were skipped.
+//! `K1_REQUIRE=virt` makes a missing emulator or firmware a failure; otherwise these tests print that they were
+//! skipped.
 
 #[path = "../support/mod.rs"]
 mod support;
@@ -49,7 +50,7 @@ fn it_boots_and_says_so_in_order() {
     assert_eq!(device["board"], "virt");
     assert_eq!(device["microphone"], "present", "it hears its tape");
 
-    // Who does not show the token is kept out; who opens the page is not.
+    // Requests without the token are refused, except for the page itself.
     let ask = |path: &str| {
         let mut stream = TcpStream::connect(("127.0.0.1", lamp.http)).unwrap();
         stream
@@ -72,7 +73,7 @@ fn stacks_and_heap_have_room_under_the_heaviest_pattern() {
     lamp.post("/api/v1/setup", json!({"leds": 300}));
     for pattern in ["perlin", "lava", "hype"] {
         lamp.post("/api/select", json!({"id": pattern}));
-        // Once through its tape.
+        // The tape plays once from start to end.
         lamp.runs_for(3.5);
     }
     let device = lamp.get("/api/v1/device");
@@ -86,7 +87,7 @@ fn stacks_and_heap_have_room_under_the_heaviest_pattern() {
     assert_eq!((&vitals["allocations"], &vitals["torn"]), (&json!(0), &json!(0)), "{vitals}");
 }
 
-/// Sound into a lamp.
+/// Sends sound to a lamp.
 struct Music {
     socket: UdpSocket,
     number: u32,
@@ -112,19 +113,19 @@ impl Music {
 
 #[test]
 fn sound_becomes_light_across_the_whole_lamp() {
-    // A burst each second after the first four; K1_BURSTS asks for as many as a 99th percentile needs.
+    // A burst each second after the first four. K1_BURSTS sets the number; a 99th percentile needs many.
     let wanted: u64 = std::env::var("K1_BURSTS").map_or(18, |n| n.parse().unwrap());
     let length = Duration::from_secs(wanted + 4);
     let Some(lamp) = Lamp::start(None) else { return };
     let light = UdpSocket::bind("127.0.0.1:0").unwrap();
     light.set_read_timeout(Some(Duration::from_millis(500))).unwrap();
-    // The emulator's network shows this machine to the lamp under this address.
+    // In the emulator's network, this machine has this address.
     let to = format!("10.0.2.2:{}", light.local_addr().unwrap().port());
     lamp.post("/api/v1/setup", json!({"mirror": to}));
     lamp.post("/api/select", json!({"id": "analog"}));
     lamp.post("/api/params", json!({"softness": 0, "background": 0, "dithering": 0}));
     let host = Host::watch();
-    // Frames are taken as they come, each with its moment and how bright it is.
+    // Collect each frame with its time and brightness.
     let began = Instant::now();
     let seen = std::thread::spawn(move || {
         let (mut receiver, mut frames) = (ddp::Receiver::<180>::default(), Vec::new());
@@ -138,7 +139,7 @@ fn sound_becomes_light_across_the_whole_lamp() {
         }
         frames
     });
-    // Silence, and every second a tone of a fifth of a second.
+    // Silence with a tone of 0.2 s each second.
     let mut music = Music::new(&lamp);
     let (mut hops, mut bursts) = (0_u64, Vec::new());
     while began.elapsed() < length {
@@ -154,7 +155,8 @@ fn sound_becomes_light_across_the_whole_lamp() {
     }
     let frames = seen.join().unwrap();
     host.asserts("lamp-mirrored-frames", frames.len() > 500, || format!("{} frames came", frames.len()));
-    // From the packet with the first loud sample to the first frame that is brighter than all of the 100 ms before.
+    // From the packet with the first loud sample to the first frame that is brighter than all frames of the previous
+    // 100 ms.
     let mut delays: Vec<f64> = bursts
         .iter()
         .filter_map(|burst| {
@@ -205,14 +207,14 @@ fn a_flood_of_requests_costs_no_memory() {
         let _ = lamp.try_get(path);
     }
     let took = began.elapsed().as_secs_f64();
-    // Two of its own seconds, of which the figures of one are whole.
+    // Two seconds by its own clock contain the figures of one whole second.
     lamp.runs_for(2.0);
     let after = lamp.get("/api/v1/status")["vitals"].clone();
     println!("1000 requests in {took:.1} s; before {calm}, after {after}");
     let left = lamp.get("/api/v1/device")["heap"]["free"].as_i64().unwrap();
     assert!((heap - left).abs() < 8_192, "{heap} bytes were free, and now {left}");
     assert_eq!(after["torn"], 0);
-    // Its clock counts instructions, so the machine's time is no excuse.
+    // Its clock counts instructions, so a slow machine does not explain a failure.
     let (rate, target) = (after["fps"].as_f64().unwrap(), after["fps_target"].as_f64().unwrap());
     assert!(rate > 0.97 * target, "{rate} frames a second of {target}");
 }

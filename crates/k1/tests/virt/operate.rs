@@ -1,4 +1,4 @@
-//! The commands of `docs/runbook.md`, on a virtual lamp.
+//! The commands in `docs/runbook.md`, run with a virtual lamp.
 
 use std::io::Write;
 use std::path::Path;
@@ -12,10 +12,11 @@ use crate::lamp::{Lamp, firmware, ready};
 use crate::support::{self, Said, run};
 use crate::update::{confirmed, image};
 
-/// Rows that depend on how much of this machine the emulator gets, and the one that no virtual lamp in memory can pass.
+/// Rows that depend on the emulator's share of this machine, and the row that a virtual lamp without a flash file never
+/// passes.
 const NOT_OURS: [&str; 6] = ["frames", "steady", "age", "host", "health", "rollback"];
 
-/// The row that a good steady lamp can miss where the emulator leaves a hart out for tens of milliseconds.
+/// The row that a good steady lamp can fail if the emulator stops a hart for tens of milliseconds.
 fn may_be_late(lamp: &Lamp, id: &str) -> bool {
     id == "age" && !lamp.shares_evenly()
 }
@@ -25,7 +26,7 @@ fn rows(record: &Value) -> Vec<(&str, &str)> {
     all.iter().map(|r| (r["id"].as_str().unwrap(), r["verdict"].as_str().unwrap())).collect()
 }
 
-/// A row's name, its verdict and what was measured.
+/// A row's id, its verdict and its measured value.
 fn words(row: &Value) -> [&str; 3] {
     ["id", "verdict", "measured"].map(|key| row[key].as_str().unwrap())
 }
@@ -45,14 +46,14 @@ fn operate_devices_and_monitor() {
     }
     let table = run(["devices", "virt"]);
     assert!(table.out.starts_with("NAME") && table.out.contains("virt") && table.code() == Some(0));
-    // A token that was given once is remembered for that address.
+    // K1 remembers the token for this address.
     let elsewhere = format!("localhost:{}", lamp.http);
     let locked = run(["devices", &elsewhere, "--token", "wrong", "--json"]).json();
     assert!(locked[0]["trouble"].is_string() && locked[0]["fps"].is_null(), "{locked}");
     run(["devices", &format!("http://{elsewhere}/#token={}", lamp.token), "--json"]).json();
     let known = run(["devices", &elsewhere, "--json"]).json();
     assert!(known[0]["fps"].is_number(), "{known}");
-    // Another one is not let in.
+    // A wrong token is refused.
     let address = format!("127.0.0.1:{}", lamp.http);
     let wrong = run(["devices", &address, "--token", "wrong", "--json"]).json();
     assert!(wrong[0]["trouble"].as_str().is_some_and(|t| t.contains("--token")), "{wrong}");
@@ -65,7 +66,7 @@ fn operate_devices_and_monitor() {
         assert!(figures["fps"].is_number() && figures["heap_free"].is_number(), "{line}");
         assert!(figures["temperature_c"].is_null(), "an emulated chip has no temperature: {line}");
     }
-    // By cable: the console as it came.
+    // By cable: the console's lines unchanged.
     let mut command = support::k1(["monitor", "--serial", "-", "--json"]);
     let mut cable = support::start(command.stdin(Stdio::piped()));
     let mut input = cable.input();
@@ -77,7 +78,7 @@ fn operate_devices_and_monitor() {
     assert!(first["figures"]["fps"].is_number() && first["figures"]["render_stack"].is_number(), "{first}");
 }
 
-/// A good lamp passes every row on any machine; what the record and the raw figures hold.
+/// A good lamp passes every row on any machine. Also checks the record and the raw figures.
 #[test]
 fn operate_validate() {
     let Some(lamp) = Lamp::start_steady(None, &firmware("lamp.bin")) else { return };
@@ -93,7 +94,7 @@ fn operate_validate() {
     let seconds = std::fs::read_to_string(&raw).unwrap();
     let seconds: Vec<Value> = seconds.lines().map(|l| serde_json::from_str(l).unwrap()).collect();
     assert!(seconds.iter().all(|s| s["reading"]["fps"].is_number()), "{seconds:?}");
-    // Its own seconds, each once.
+    // Each second of the lamp's clock appears once.
     let times: Vec<_> = seconds.iter().map(|s| s["t"].as_f64().unwrap()).collect();
     assert!(times.len() >= 20 && times.windows(2).all(|t| t[1] >= t[0] + 1.0), "{times:?}");
     for r in record["rows"].as_array().unwrap() {
@@ -110,18 +111,18 @@ fn operate_validate() {
     assert_eq!(rows.len(), 17, "{rows:?}");
     let all_pass = rows.iter().all(|(_, verdict)| *verdict == "passed");
     assert_eq!((record["passed"] == true, said.code() == Some(0)), (all_pass, all_pass));
-    // The look that it had is back.
+    // The lamp has its previous look again.
     support::eventually("the look is back", || {
         lamp.get("/api/params")["warmth"] == 0.25 && lamp.get("/api/patterns")["current_pattern"] == 1
     });
 }
 
-/// A lamp that follows this machine's clock is judged with an eye on this machine.
+/// `validate` also watches this machine if the lamp follows this machine's clock.
 #[test]
 fn operate_validate_watches_the_host() {
     let Some(_lamp) = Lamp::start(None) else { return };
     let record = validate(&["virt", "--for", "5", "--json"]).json();
-    // It was watched all the time.
+    // It was watched for the whole time.
     let host = record["host"].as_array().unwrap();
     let ends: Vec<_> = host.iter().map(|s| s["t"].as_f64().unwrap()).collect();
     assert!(host.len() >= 20 && ends.is_sorted() && ends.last() > Some(&25.0), "{host:?}");
@@ -153,7 +154,7 @@ fn operate_validate_goes_on_when_the_lamp_starts_again_and_ends_early_when_told_
         let test = lamp.get("/api/v1/self-test");
         test["wanted"] == 1_000_000 && test["state"] == "done"
     });
-    // Enough was seen.
+    // By now it has measured enough.
     std::thread::sleep(Duration::from_secs(2));
     judge.interrupt();
     let said = judge.end();
@@ -170,8 +171,8 @@ fn operate_validate_goes_on_when_the_lamp_starts_again_and_ends_early_when_told_
     assert!(run["measured"].as_str().unwrap().starts_with("1 restarts"), "{run}");
 }
 
-/// Lamps that are broken on purpose: what is wrong, the criterion that must fail for it, and those that may. The one whose
-/// microphone speaks where nobody hears knows of it; the slow one says, too, that it did not pass its trial.
+/// Lamps that are broken on purpose: the fault, the criterion that must fail, and those that may fail. The lamp whose
+/// microphone uses the wrong slot reports that itself; the slow lamp also reports that it did not pass its trial.
 const BROKEN: [(&str, &str, &[&str]); 5] = [
     ("side", "light", &["errors", "health", "rollback"]),
     ("slow", "frames", &["errors", "steady", "health", "rollback"]),
@@ -180,15 +181,15 @@ const BROKEN: [(&str, &str, &[&str]); 5] = [
     ("torn", "reads_million", &["reads_500", "errors", "health", "rollback"]),
 ];
 
-/// What is measured by the task that does not run on the mute one, and what follows from it: it thinks itself ill, and its
-/// trial fails.
+/// Criteria that the mute lamp cannot measure, because their task does not run, and those that fail as a result: it
+/// reports that it is unhealthy, and its trial fails.
 const SILENT: &[&str] =
     &["errors", "frames", "steady", "render_stack", "audio_stack", "heap", "health", "rollback"];
 
 #[test]
 fn operate_validate_finds_what_is_broken() {
-    // Each takes minutes: the first always, others with K1_BROKEN=side,slow,leak,mute,torn (and `cargo xtask broken` before,
-    // which builds the last).
+    // Each takes minutes. The first always runs, the others with K1_BROKEN=side,slow,leak,mute,torn. (Run `cargo xtask
+    // broken` first, which builds the last.)
     let asked = std::env::var("K1_BROKEN").unwrap_or_else(|_| BROKEN[0].0.into());
     let asked: Vec<_> =
         asked.split(',').map(|name| BROKEN.iter().find(|b| b.0 == name).expect("a name of BROKEN")).collect();
@@ -204,7 +205,8 @@ fn operate_validate_finds_what_is_broken() {
         };
         std::fs::write(&file, broken).unwrap();
         let Some(lamp) = Lamp::start_steady(None, &file) else { return };
-        // What came by cable is on trial; one that does not pass it takes itself back, and in the middle would be worse.
+        // An image that was written by cable is on trial. If it fails, it rolls back, which must not happen during the
+        // check.
         lamp.becomes(240, |s| confirmed(s) || s["last"]["outcome"] == "rolled_back");
         let record = validate(&["virt", "--for", "50", "--json", "--rollback-on-fail"]).json();
         let failed = |row: &&Value| row["verdict"] != "passed";
@@ -229,17 +231,17 @@ fn operate_validate_finds_what_is_broken() {
     }
 }
 
-/// `k1 validate`, which takes longer than other commands may.
+/// Runs `k1 validate`, with a longer time limit than other commands.
 fn validate(arguments: &[&str]) -> Said {
     let all: Vec<_> = std::iter::once("validate").chain(arguments.iter().copied()).collect();
     support::start(&mut support::k1(all)).end_within(Duration::from_secs(900))
 }
 
-/// An operator with a home of their own.
+/// An operator with a home folder of their own.
 struct Operator<'a>(&'a Path);
 
 impl Operator<'_> {
-    /// A line of the runbook; files are those of the operator's home.
+    /// Runs a line of the runbook in the operator's home folder.
     #[track_caller]
     fn says(&self, line: &str) -> Said {
         let began = Instant::now();
@@ -250,7 +252,7 @@ impl Operator<'_> {
         said
     }
 
-    /// One that must work; what it printed.
+    /// Runs a line that must succeed; returns its output.
     #[track_caller]
     fn does(&self, line: &str) -> String {
         let said = self.says(line);
@@ -258,7 +260,7 @@ impl Operator<'_> {
         said.out
     }
 
-    /// One that must fail with these words.
+    /// Runs a line that must fail with these words.
     #[track_caller]
     fn cannot(&self, line: &str, words: &str) {
         let said = self.says(line);
@@ -273,7 +275,7 @@ fn operate_deploy_and_roll_back() {
     let flash = home.path().join("flash");
     let Some(lamp) = Lamp::start(Some(&flash)) else { return };
     let operator = Operator(home.path());
-    // Four letters that name no fault make another image that is good.
+    // Four letters that are not the name of a fault make a different, good image.
     for fault in ["good", "next", "pani"] {
         std::fs::write(home.path().join(format!("{fault}.bin")), image(&lamp.ready, fault)).unwrap();
     }
@@ -303,21 +305,21 @@ fn operate_deploy_and_roll_back() {
     let all = operator.says("k1 devices virt --json").json();
     assert_eq!((&all[0]["slot"], &all[0]["rollback_armed"]), (&"app1".into(), &true.into()), "{all}");
 
-    // The bad image has taken the place of the one before, and is nothing to go back to.
+    // The bad image has replaced the previous one, and is not a valid target for a rollback.
     operator.cannot("k1 rollback virt", "nothing good to go back to");
     operator.does("k1 sign next.bin --board virt --image-version 1.2.2 --patience 15 -o next.k1");
     operator.does("k1 deploy next.k1 --to virt --via espota");
     assert!(operator.does("k1 rollback virt").contains("1.2.2 → 1.2.0"));
     lamp.becomes(90, confirmed);
 
-    // The next key takes over from the first, which then counts no more.
+    // The next key replaces the first, which is then no longer trusted.
     operator.does("k1 keys new next");
     operator.does("k1 keys trust virt --key k1 --key next");
     operator.does("k1 keys trust virt --key next");
     operator.cannot("k1 deploy next.k1 --to virt", "does not trust the key");
 }
 
-/// What the runbook says about checking a signature without K1.
+/// The runbook's commands that check a signature without K1.
 fn signature_holds(operator: &Operator) {
     if !Command::new("openssl").arg("version").output().is_ok_and(|out| out.status.success()) {
         support::need::missing("openssl", "openssl");

@@ -1,4 +1,4 @@
-//! What is proved on the machine without a network: the host puts a question and music into its memory.
+//! Proofs on the emulated machine without a network: the test puts a question and music into its memory.
 
 use std::path::Path;
 use std::process::Command;
@@ -10,7 +10,7 @@ use crate::support;
 
 const FRAMES_AT: usize = 0x0300_0000;
 
-/// Asks a question; the answers, a line of JSON each.
+/// Asks a question; returns the answers, one for each line of JSON.
 fn ask(folder: &Path, question: [u32; 5], music: &[f32], machine: &[&str]) -> Vec<Value> {
     let put = |name: &str, bytes: Vec<u8>| {
         let path = folder.join(name);
@@ -89,5 +89,5 @@ fn a_million_reads_are_whole() {
         assert_eq!((&answer["torn"], &answer["backwards"]), (&0.into(), &0.into()));
         assert!(answer["worst_retries"].as_u64() <= Some(1));
     }
-    assert!(answers[1]["writes"].as_u64() > Some(10_000), "the other hart wrote meanwhile");
+    assert!(answers[1]["writes"].as_u64() > Some(10_000), "the other hart wrote at the same time");
 }

@@ -1,4 +1,4 @@
-//! How many frames a second leave the lamp, against what a wire of so many LEDs carries.
+//! The lamp's frames per second, compared with the rate that a wire with this number of LEDs allows.
 
 use serde_json::json;
 
@@ -19,7 +19,7 @@ fn every_length_of_strip_gets_the_frames_that_its_wire_carries() {
         lamp.says("[FPS]");
         let limit = 1e6 / f64::from(30 * leds + RESET_US);
         let mut busiest = 0.0_f64;
-        // What it does in its first seconds is its start.
+        // Its first seconds belong to the start.
         lamp.runs_for(5.0);
         let (mut all, until) = (Vec::new(), lamp.uptime_s() + 4.0);
         while lamp.uptime_s() < until {
@@ -31,10 +31,10 @@ fn every_length_of_strip_gets_the_frames_that_its_wire_carries() {
         }
         let (least, most) = all.iter().fold((f64::MAX, 0.0_f64), |(l, m), x| (l.min(*x), m.max(*x)));
         println!("{leds:>4} {limit:>13.1} {least:>16.1} {:>6.1} % {busiest:>10.2}", 100.0 * least / limit);
-        // A second has a frame more or less than its share, and never many.
+        // A second may have one frame more or less than its share, but never many.
         assert!(least >= 0.98 * limit - 1.0, "{leds} LEDs: {least:.1} of {limit:.1}");
         assert!(most <= limit + 2.0, "no wire carries more: {most:.1} of {limit:.1}");
-        // Tasks that wake each other for ever cost no frame, and all of the core.
+        // Tasks that wake each other for ever would not cost a frame, but would use the whole core.
         assert!(busiest < 0.9, "core 0 never sleeps: {busiest}");
         if let Some(next) = lengths.get(i + 1) {
             let writes = || lamp.get("/api/v1/device")["settings_writes"].as_u64();

@@ -1,4 +1,4 @@
-//! Updates of the virtual lamp, for real: its own loader, its own doors, its own verdict.
+//! Complete updates of the virtual lamp, with its own loader, its own interfaces and its own verdict.
 
 use std::path::Path;
 use std::time::{Duration, Instant};
@@ -19,7 +19,7 @@ fn key(seed: u8) -> SigningKey {
     SigningKey::from_bytes(&[seed; 32])
 }
 
-/// The firmware that was built here, with a fault of four letters written into it.
+/// The built firmware with the name of a fault, four letters, written into it.
 pub fn image(_: &Ready, fault: &str) -> Vec<u8> {
     let mut image = std::fs::read(firmware("lamp.bin")).unwrap();
     let mark = b"K1 FAULT: ";
@@ -28,7 +28,7 @@ pub fn image(_: &Ready, fault: &str) -> Vec<u8> {
     image
 }
 
-/// The same, signed as this version.
+/// The same image, signed with this version.
 fn package(ready: &Ready, fault: &str, version: &str, patience_s: u16, signer: &SigningKey) -> Vec<u8> {
     let image = image(ready, fault);
     let statement = Statement { board: "virt", version, counter: 0, patience_s };
@@ -49,7 +49,7 @@ impl Lamp {
         self.try_put(package).expect("an answer")
     }
 
-    /// The same of a lamp that may go in the middle of it.
+    /// The same for a lamp that may stop in the middle.
     fn try_put(&self, package: &[u8]) -> Option<(u16, Value)> {
         let agent: ureq::Agent = ureq::Agent::config_builder()
             .http_status_as_error(false)
@@ -72,7 +72,7 @@ impl Lamp {
         self.get("/api/v1/firmware")
     }
 
-    /// Waits until the firmware says what is wanted.
+    /// Waits until the state of the firmware is as wanted.
     #[track_caller]
     pub fn becomes(&self, patience: u64, is: impl Fn(&Value) -> bool) -> Value {
         let began = Instant::now();
@@ -94,7 +94,7 @@ impl Lamp {
     }
 }
 
-/// Frames and longest gap in ms of every second that the console has told of.
+/// Frames and longest gap in ms of each second that the console has printed.
 fn seconds(lamp: &Lamp) -> Vec<(f64, f64)> {
     let second = |line: &str| match console::read(line) {
         Some(console::Said::Figures(figures)) => {
@@ -122,7 +122,7 @@ fn good_firmware_stays_and_bad_firmware_goes_back() {
     let (ours, theirs) = (key(1), key(2));
     let good = package(&lamp.ready, "none", "1.0.1", 15, &ours);
 
-    // Before anything is trusted, nothing is let in.
+    // A lamp without trusted keys refuses every update.
     let (status, answer) = lamp.put(&good);
     assert_eq!(status, 403, "{answer}");
     assert!(answer["message"].as_str().unwrap().contains("k1 keys trust"), "{answer}");
@@ -130,7 +130,7 @@ fn good_firmware_stays_and_bad_firmware_goes_back() {
     let state = lamp.becomes(60, confirmed);
     assert_eq!((&state["rollback"], &state["slot"]), (&json!("armed"), &json!("app0")), "{state}");
 
-    // What is foreign, damaged or nonsense is refused with a sentence, and the lamp goes on.
+    // The lamp refuses foreign, damaged and meaningless images with a sentence, and goes on.
     let mut damaged = good.clone();
     *damaged.last_mut().unwrap() ^= 1;
     for (file, status, word) in [
@@ -144,7 +144,7 @@ fn good_firmware_stays_and_bad_firmware_goes_back() {
     }
     assert_eq!(lamp.starts(), 1);
 
-    // Good firmware: light goes on while it comes, it is tried, and stays.
+    // Good firmware: the light goes on during the transfer, and the lamp tries and confirms the image.
     let (host, began) = (Host::watch(), Instant::now());
     let before = seconds(&lamp);
     let (status, answer) = lamp.put(&good);
@@ -173,14 +173,14 @@ fn good_firmware_stays_and_bad_firmware_goes_back() {
             frames / seconds.len() as f64
         );
         println!("{told}");
-        // The wire carries 175.4 frames a second. Nobody sees a gap of six frames; a renderer that waits for the flash
-        // stands still for tenths of a second.
+        // The wire carries 175.4 frames a second. A gap of six frames is invisible; a renderer that waits for the flash
+        // stops for tenths of a second.
         let goes_on = frames / seconds.len() as f64 > 150.0 && longest < 100.0;
         host.asserts("lamp-light-in-update", goes_on, || told);
     }
 
-    // Bad firmware that the loader and the watchdog take back: the one before runs again by itself, and says why. What an
-    // image judges by itself is tested in k1-lamp.
+    // Bad firmware that the loader and the watchdog roll back: the previous image runs again and reports why. (Tests of
+    // k1-lamp cover an image's own verdict.)
     for (fault, version, patience, why) in
         [("pani", "1.0.2", 60, "told to fall over"), ("hang", "1.0.3", 60, "fell silent")]
     {
@@ -221,11 +221,11 @@ fn a_machine_that_is_killed_in_an_update_starts_again_and_takes_the_next() {
         lamp.becomes(120, confirmed);
         let version = format!("2.0.{n}");
         let file = package(&lamp.ready, "none", &version, 15, &ours);
-        // From the first byte to the middle of the trial.
+        // At any time from the first byte to the middle of the trial.
         let moment = Duration::from_millis(dice.below(12_000) as u64);
         let killer = kill_after(&flash, moment);
         let began = Instant::now();
-        // It may be over before, or have no end.
+        // The transfer may end earlier, or not at all.
         let _ = lamp.try_put(&file);
         killer.join().unwrap();
         println!("{n}: killed after {:.1} s", began.elapsed().as_secs_f64());
@@ -239,7 +239,7 @@ fn a_machine_that_is_killed_in_an_update_starts_again_and_takes_the_next() {
     println!("{kills} of {kills} killed machines started again, and took the next update");
 }
 
-/// Kills everything that works on this flash, with no warning.
+/// Kills all processes that use this flash after a delay, without warning.
 fn kill_after(flash: &Path, moment: Duration) -> std::thread::JoinHandle<()> {
     let flash = flash.display().to_string();
     std::thread::spawn(move || {

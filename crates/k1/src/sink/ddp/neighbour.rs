@@ -1,7 +1,7 @@
 //! This machine's neighbour table: which addresses on its own network answer.
 //!
-//! Linux reports unused addresses to sockets, but limits the rate over all sockets together, so with many missing lights
-//! silence means nothing. The neighbour table has no such limit.
+//! Linux reports unused addresses to sockets, but limits the rate over all sockets together, so with many missing
+//! lights silence means nothing. The neighbour table has no such limit.
 
 use std::net::{IpAddr, Ipv4Addr};
 
@@ -35,7 +35,7 @@ fn find(table: &str, ip: Ipv4Addr) -> Neighbour {
         }
         match words.nth(1).and_then(|flags| u32::from_str_radix(flags.trim_start_matches("0x"), 16).ok()) {
             Some(0) => found = Neighbour::Silent,
-            // On which of two interfaces it is asked for is the route's business.
+            // The route decides which of two interfaces the system uses to ask for it.
             Some(_) => return Neighbour::Answers,
             None => {}
         }

@@ -1,7 +1,7 @@
 use super::*;
 use std::sync::Mutex;
 
-/// A resolver that says what it was told last.
+/// A resolver whose answer a test sets.
 #[derive(Default)]
 struct Book(Mutex<Vec<SocketAddr>>);
 
@@ -60,7 +60,7 @@ impl Bench {
         Self { light, book, sink }
     }
 
-    /// Shows frames until something is so; how many were sent, and how many there were.
+    /// Shows frames until a condition holds; returns the number of sent frames and of all frames.
     fn until(&mut self, what: &str, mut is_so: impl FnMut(&LightStatus) -> bool) -> (usize, usize) {
         let began = Instant::now();
         let (mut sent, mut all) = (0, 0);
@@ -94,7 +94,7 @@ fn a_closed_port_is_unreachable_and_comes_back() {
     bench.until("a refusal", |s| s.state == LightState::Unreachable);
     let why = bench.light.status().reason.unwrap();
     assert!(why.contains("127.0.0.1 is there, but nothing receives light on its port"), "{why}");
-    // Tries do not make it shine.
+    // Attempts alone do not make it shine.
     let began = Instant::now();
     while began.elapsed() < Duration::from_millis(2_500) {
         let _ = bench.sink.show(&[[1; 3]; 4], &[]);
@@ -157,7 +157,7 @@ fn a_light_stays_where_it_is_if_its_new_place_cannot_be_reached() {
     let mut bench = Bench::new("lamp.example", 4048);
     bench.book.says(&[receiver.address()]);
     bench.until("light", |s| s.state == LightState::Shining);
-    // An address that no packet may be sent to: its link is not named.
+    // An address to which the system cannot send, because it lacks an interface.
     bench.book.says(&["[fe80::1]:4048".parse().unwrap()]);
     bench.sink.refresh_at = Instant::now();
     let began = Instant::now();
