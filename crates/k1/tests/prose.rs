@@ -153,7 +153,7 @@ fn documents_comments_and_errors_are_plain_english() {
     for folder in ["crates", "docs", "ops", "web", "firmware", "xtask", "fuzz"] {
         files(&root.join(folder), &mut all);
     }
-    all.extend(["README.md", "CHANGELOG.md"].map(|name| root.join(name)));
+    all.extend(["README.md", "CHANGELOG.md", "CONTRIBUTING.md", "SECURITY.md"].map(|name| root.join(name)));
     let (mut wrong, mut used, mut read) = (String::new(), BTreeSet::new(), 0);
     for path in all {
         let name = path.strip_prefix(&root).unwrap().to_string_lossy().replace('\\', "/");
