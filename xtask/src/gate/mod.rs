@@ -14,6 +14,7 @@ mod timed;
 
 use std::path::{Path, PathBuf};
 use std::process::{Command, ExitCode};
+use std::sync::OnceLock;
 use std::time::{Duration, Instant};
 
 use stage::{Stage, Table};
@@ -90,6 +91,7 @@ fn run(args: &[&str]) -> Result<bool, String> {
     let chosen = table.choose(args)?;
     let notes = notes();
     excused::forget(&notes);
+    this_program()?;
     if !chosen.iter().any(|s| s.name == bare::STAGE) {
         let _ = std::fs::remove_file(notes.join(bare::SKIPPED));
     }
@@ -146,7 +148,7 @@ fn one(stage: &Stage, notes: &Path) -> Result<(), String> {
         return Err(missing);
     }
     let began = Instant::now();
-    let this = std::env::current_exe().map_err(|e| format!("this program: {e}"))?;
+    let this = this_program()?;
     for line in &stage.run {
         // Call this program directly, because `cargo run` would wait for a build in the other lane.
         let script = line.replace("cargo xtask ", "\"$K1_XTASK\" ");
@@ -161,6 +163,26 @@ fn one(stage: &Stage, notes: &Path) -> Result<(), String> {
         }
     }
     Ok(())
+}
+
+/// A copy of this program. A stage that builds the workspace replaces the original, and a path to a replaced program is of
+/// no use.
+///
+/// # Errors
+/// A sentence if it cannot be copied.
+fn this_program() -> Result<&'static Path, String> {
+    static COPY: OnceLock<Result<PathBuf, String>> = OnceLock::new();
+    let copy = || -> std::io::Result<PathBuf> {
+        let this = std::env::current_exe()?;
+        let folder = notes();
+        let (copy, new) = (folder.join("xtask"), folder.join(format!("xtask-{}", std::process::id())));
+        // By renaming, because an earlier gate may still run the old copy.
+        std::fs::copy(this, &new)?;
+        std::fs::rename(&new, &copy)?;
+        Ok(copy)
+    };
+    let made = COPY.get_or_init(|| copy().map_err(|e| format!("this program cannot be copied: {e}")));
+    made.as_deref().map_err(Clone::clone)
 }
 
 /// A shell that runs a script; if `idle`, only in processor time that nothing else wants.
