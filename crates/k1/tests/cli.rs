@@ -100,6 +100,7 @@ fn a_port_in_use_is_named() {
 }
 
 #[test]
+#[cfg_attr(feature = "native-audio", ignore = "the system's own interface needs no sound server")]
 fn live_sound_without_a_sound_server_is_waited_for_and_says_what_to_do() {
     for input in ["mic", "mic:studio", "monitor"] {
         let said = run(["run", input, "--headless", "--duration", "1"]);

@@ -28,7 +28,7 @@ pub fn quick() -> Result<(), String> {
     cases.retain(|case| !table.is_slow(case));
     println!("tests: {} (at {} s)", cases.len(), began.elapsed().as_secs());
     // More tests than cores run at the same time, because many of them only wait.
-    let reports = runner::all(&cases, &[], 2 * runner::cores(), |case| table.is_alone(case));
+    let reports = runner::all(&cases, &[], 3 * runner::cores(), |case| table.is_alone(case));
     let unjudged = reports.iter().flat_map(|r| &r.unjudged);
     unjudged.for_each(|s| {
         println!("not judged, because this machine was busy elsewhere: {} ({})", s.name, s.what)
