@@ -91,7 +91,7 @@ pub async fn receive(
                     lamp.malformed.fetch_add(1, Relaxed);
                     return;
                 };
-                let Meaning::Take { lost } = order.judge(&packet) else { return };
+                let Meaning::Take { lost } = order.judge(&packet, now_us()) else { return };
                 let silence = core::iter::repeat_n(0, lost as usize);
                 let refused =
                     silence.chain(packet.samples()).filter(|s| samples.enqueue(*s).is_err()).count();

@@ -113,24 +113,40 @@ pub enum Meaning {
         /// Number of lost samples.
         lost: u32,
     },
-    /// A duplicate, or too late.
+    /// A duplicate, too late, or from another source than the followed one.
     Drop,
 }
 
 /// Longest gap that is filled with silence, in samples (1 s). After a longer gap the stream starts anew.
 const LONGEST_GAP: u32 = 16_000;
+/// Time in µs after which a silent source is given up for another one. A restarted sender is another source.
+pub const GIVEN_UP_US: u64 = 1_000_000;
 
-/// Orders packets by their timestamps.
+/// The source whose packets are used.
+#[derive(Clone, Copy, Debug)]
+struct Followed {
+    source: u32,
+    /// Timestamp of its next packet.
+    next: u32,
+    /// Time of its last packet, in µs.
+    heard_us: u64,
+}
+
+/// Follows one source and orders its packets by their timestamps. The samples of two sources would not be sound.
 #[derive(Clone, Copy, Debug, Default)]
 pub struct Order {
-    next: Option<(u32, u32)>,
+    followed: Option<Followed>,
 }
 
 impl Order {
-    /// Decides what a packet means.
-    pub fn judge(&mut self, packet: &Packet) -> Meaning {
-        let expected = match self.next {
-            Some((source, next)) if source == packet.source => next,
+    /// Decides what a packet means that arrives at `now_us`, in µs of a clock that never goes back.
+    pub fn judge(&mut self, packet: &Packet, now_us: u64) -> Meaning {
+        let expected = match &mut self.followed {
+            Some(followed) if followed.source == packet.source => {
+                followed.heard_us = now_us;
+                followed.next
+            }
+            Some(followed) if now_us.saturating_sub(followed.heard_us) < GIVEN_UP_US => return Meaning::Drop,
             _ => packet.timestamp,
         };
         let ahead = packet.timestamp.wrapping_sub(expected);
@@ -140,7 +156,8 @@ impl Order {
             _ if ahead > u32::MAX - LONGEST_GAP => return Meaning::Drop,
             _ => 0,
         };
-        self.next = Some((packet.source, packet.timestamp.wrapping_add(packet.count())));
+        let next = packet.timestamp.wrapping_add(packet.count());
+        self.followed = Some(Followed { source: packet.source, next, heard_us: now_us });
         Meaning::Take { lost }
     }
 }
@@ -153,7 +170,11 @@ mod tests {
     use std::vec::Vec;
 
     fn packet(sequence: u16, timestamp: u32, samples: &[i16]) -> Vec<u8> {
-        let mut bytes = write_header(sequence, timestamp, 7).to_vec();
+        packet_of(7, sequence, timestamp, samples)
+    }
+
+    fn packet_of(source: u32, sequence: u16, timestamp: u32, samples: &[i16]) -> Vec<u8> {
+        let mut bytes = write_header(sequence, timestamp, source).to_vec();
         samples.iter().for_each(|s| bytes.extend(s.to_be_bytes()));
         bytes
     }
@@ -195,7 +216,7 @@ mod tests {
         fn any_bytes_are_read_or_refused(bytes in prop::collection::vec(any::<u8>(), 0..80)) {
             if let Ok(p) = Packet::parse(&bytes) {
                 prop_assert_eq!(p.samples().count(), p.count() as usize);
-                Order::default().judge(&p);
+                Order::default().judge(&p, 0);
             }
         }
     }
@@ -204,7 +225,7 @@ mod tests {
     fn gaps_are_filled_and_late_packets_are_dropped() {
         let mut order = Order::default();
         let mut judge =
-            |timestamp: u32| order.judge(&Packet::parse(&packet(0, timestamp, &[0; 128])).unwrap());
+            |timestamp: u32| order.judge(&Packet::parse(&packet(0, timestamp, &[0; 128])).unwrap(), 0);
         let start = u32::MAX - 200;
         assert_eq!(judge(start), Meaning::Take { lost: 0 });
         assert_eq!(judge(start.wrapping_add(128)), Meaning::Take { lost: 0 });
@@ -216,5 +237,29 @@ mod tests {
         assert_eq!(judge(start.wrapping_add(256)), Meaning::Drop);
         assert_eq!(judge(start.wrapping_add(512)), Meaning::Drop, "twice");
         assert_eq!(judge(5_000_000), Meaning::Take { lost: 0 }, "a new start");
+    }
+
+    #[test]
+    fn one_source_is_followed_until_it_is_silent() {
+        const HOP_US: u64 = 8_000;
+        let mut order = Order::default();
+        let mut judge = |source: u32, timestamp: u32, now_us: u64| {
+            order.judge(&Packet::parse(&packet_of(source, 0, timestamp, &[0; 128])).unwrap(), now_us)
+        };
+        let taken = Meaning::Take { lost: 0 };
+        // Two programs play at the same time for ten seconds.
+        for hop in 0..1_250 {
+            let (timestamp, now_us) = (hop * 128, u64::from(hop) * HOP_US);
+            assert_eq!(judge(1, timestamp, now_us), taken, "{hop}");
+            assert_eq!(judge(2, 77_000 + timestamp, now_us + 1), Meaning::Drop, "{hop}");
+        }
+        // The first one ends; the second one continues.
+        let last = 1_249 * HOP_US;
+        assert_eq!(judge(2, 0, last + GIVEN_UP_US - 1), Meaning::Drop);
+        assert_eq!(judge(2, 128, last + GIVEN_UP_US), taken);
+        assert_eq!(judge(1, 1_250 * 128, last + GIVEN_UP_US + 1), Meaning::Drop, "it has lost its place");
+        // A late packet is a sign of life, too.
+        assert_eq!(judge(2, 0, last + 2 * GIVEN_UP_US - 1), Meaning::Drop);
+        assert_eq!(judge(1, 0, last + 2 * GIVEN_UP_US), Meaning::Drop);
     }
 }

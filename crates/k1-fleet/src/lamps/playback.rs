@@ -25,6 +25,8 @@ pub enum Playback {
 /// RTP packets to one lamp.
 pub struct Rtp {
     socket: UdpSocket,
+    /// Differs between programs, because a lamp follows one source.
+    source: u32,
     sent: u32,
 }
 
@@ -39,17 +41,17 @@ impl Rtp {
     ///
     /// # Errors
     ///
-    /// Those of the network.
+    /// Those of the network, or of the system if it provides no random numbers.
     pub fn new(to: impl ToSocketAddrs) -> std::io::Result<Self> {
         let socket = UdpSocket::bind((Ipv4Addr::UNSPECIFIED, 0))?;
         socket.connect(to)?;
-        Ok(Self { socket, sent: 0 })
+        Ok(Self { socket, source: getrandom::u32().map_err(std::io::Error::other)?, sent: 0 })
     }
 
     /// Sends a hop.
     pub fn play(&mut self, hop: &[f32; HOP]) {
         let timestamp = self.sent.wrapping_mul(HOP as u32);
-        let mut packet = rtp::write_header(self.sent as u16, timestamp, 0x4b31).to_vec();
+        let mut packet = rtp::write_header(self.sent as u16, timestamp, self.source).to_vec();
         packet.extend(hop.iter().flat_map(|s| ((s.clamp(-1.0, 1.0) * 32_767.0) as i16).to_be_bytes()));
         // The lamp may not listen yet, which is not an error.
         let _ = self.socket.send(&packet);
@@ -133,5 +135,27 @@ impl Drop for Loudspeaker {
         self.samples = None;
         let _ = self.player.kill();
         let _ = self.player.wait();
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn each_player_is_a_source_of_its_own() {
+        let lamp = UdpSocket::bind((Ipv4Addr::LOCALHOST, 0)).unwrap();
+        lamp.set_read_timeout(Some(std::time::Duration::from_secs(10))).unwrap();
+        let sources = [(); 2].map(|()| {
+            let mut player = Rtp::new(lamp.local_addr().unwrap()).unwrap();
+            [(); 2].map(|()| {
+                player.play(&[0.0; HOP]);
+                let mut packet = [0; 1_000];
+                let n = lamp.recv(&mut packet).unwrap();
+                rtp::Packet::parse(&packet[..n]).unwrap().source
+            })
+        });
+        assert!(sources[0][0] == sources[0][1] && sources[1][0] == sources[1][1], "{sources:x?}");
+        assert_ne!(sources[0][0], sources[1][0]);
     }
 }

@@ -23,6 +23,9 @@ pub struct VirtualLamp {
     /// True if its clock counts instructions, so that this machine does not influence its figures.
     #[serde(default)]
     pub steady: bool,
+    /// True if `k1 virt` plays music to it. It then hears no other program.
+    #[serde(default)]
+    pub music: bool,
 }
 
 /// The file of a running lamp; deleted when this is dropped.

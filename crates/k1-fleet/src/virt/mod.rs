@@ -107,6 +107,7 @@ pub fn virt(
         complaints.into_iter().flatten().map_while(Result::ok).for_each(k1_host::say);
     });
     let steady = args.steady;
+    let plays = !args.headless && !args.steady;
     let printer = std::thread::spawn(move || {
         let mut file = None;
         let lines = console.map(|out| k1_host::foreign::lines(BufReader::new(out)));
@@ -115,7 +116,8 @@ pub fn virt(
             let _ = k1_host::console::line(&line);
             if let Some((_, token)) = line.split_once("/#token=") {
                 k1_host::say(format_args!("k1: the lamp's page: http://127.0.0.1:{web}/#token={token}"));
-                let lamp = VirtualLamp { http: web, sound, ota, token: token.to_owned(), steady };
+                let token = token.to_owned();
+                let lamp = VirtualLamp { http: web, sound, ota, token, steady, music: plays };
                 // Dropping an entry deletes its file. The next entry uses a file of the same name, so drop the old one
                 // first.
                 drop(file.take());
@@ -127,11 +129,11 @@ pub fn virt(
         drop(file);
     });
     let alive = child.stdin.take();
-    let result = if args.headless || args.steady {
-        wait(&mut child, args.duration, &stopped, || Ok(()))
-    } else {
+    let result = if plays {
         let mut player = Player::new(sound, music)?;
         wait(&mut child, args.duration, &stopped, || player.play())
+    } else {
+        wait(&mut child, args.duration, &stopped, || Ok(()))
     };
     drop(alive);
     let _ = child.wait();

@@ -13,7 +13,7 @@ use crate::client::Client;
 use crate::machine::{Halves, Machine};
 
 /// Sends music to a lamp: silence, and every second a tone of 0.2 s. Returns the times at which tones began, in ms.
-async fn bursts(client: Client, seconds: u64) -> Vec<f64> {
+async fn bursts(client: Client, source: u32, seconds: u64) -> Vec<f64> {
     let (udp, to) = (client.udp(0), client.at(rtp_port()).unwrap());
     let mut ticker = Ticker::every(Duration::from_millis(8));
     let mut began = Vec::new();
@@ -23,7 +23,7 @@ async fn bursts(client: Client, seconds: u64) -> Vec<f64> {
         if is_loud && hop % 125 == 0 {
             began.push(Instant::now().as_micros() as f64 / 1000.0);
         }
-        let mut packet = rtp::write_header(hop as u16, hop as u32 * HOP as u32, 1).to_vec();
+        let mut packet = rtp::write_header(hop as u16, hop as u32 * HOP as u32, source).to_vec();
         for i in 0..HOP {
             let sample = if is_loud { 0.7 * (i as f32 * 0.2).sin() } else { 0.0 };
             packet.extend(((sample * 32_767.0) as i16).to_be_bytes());
@@ -64,7 +64,7 @@ fn sound_from_the_network_becomes_light_on_the_network() {
     lamp.post("/api/select", json!({"id": "analog"}));
     lamp.post("/api/params", json!({"softness": 0, "background": 0, "dithering": 0}));
     let seen =
-        lamp.asks(30.0, async |c: Client| embassy_futures::join::join(bursts(c, 12), frames(c, 12)).await);
+        lamp.asks(30.0, async |c: Client| embassy_futures::join::join(bursts(c, 1, 12), frames(c, 12)).await);
     let (bursts, frames) = seen.unwrap();
     assert!(frames.len() > 1_500, "{} frames came", frames.len());
     // From the packet with the first loud sample to the first frame that is brighter than all of the 100 ms before.
@@ -84,13 +84,23 @@ fn sound_from_the_network_becomes_light_on_the_network() {
 fn sound_bears_loss_and_disorder() {
     let mut lamp = Machine::started(Halves::Network);
     lamp.link.set(Weather { lost: 50, late: 200, ..Weather::FINE });
-    lamp.asks(30.0, async |c: Client| bursts(c, 10).await).unwrap();
+    lamp.asks(30.0, async |c: Client| bursts(c, 1, 10).await).unwrap();
     lamp.link.set(Weather::FINE);
     let device = lamp.get("/api/v1/device");
     assert_eq!(device["malformed"], 0, "{device}");
     let status = lamp.get("/api/v1/status");
     assert!(status["vitals"]["hop_rate"].as_f64() > Some(118.0), "{status}");
     assert_eq!(status["vitals"]["torn"], 0);
+}
+
+#[test]
+fn two_programs_that_play_at_once_are_not_mixed() {
+    let mut lamp = Machine::started(Halves::Network);
+    lamp.asks(30.0, async |c: Client| embassy_futures::join::join(bursts(c, 1, 10), bursts(c, 2, 10)).await)
+        .unwrap();
+    let status = lamp.get("/api/v1/status");
+    let rate = status["vitals"]["hop_rate"].as_f64();
+    assert!(rate.is_some_and(|rate| (118.0..132.0).contains(&rate)), "{status}");
 }
 
 #[test]
