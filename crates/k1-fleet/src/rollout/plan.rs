@@ -56,7 +56,8 @@ impl Plan {
         if is_sound { Ok(()) } else { Err(PlanError::OutOfRange) }
     }
 
-    /// How many of `lamps` have been reached after each step. The numbers never fall.
+    /// How many of `lamps` have been reached after each step. The numbers rise: a step that adds no lamp is left out,
+    /// because the lamps would be watched again for nothing.
     ///
     /// # Errors
     ///
@@ -71,7 +72,9 @@ impl Plan {
             reached = count(step, lamps)?.max(reached);
             Ok(reached)
         };
-        self.steps.iter().map(end).collect()
+        let mut ends = self.steps.iter().map(end).collect::<Result<Vec<_>, _>>()?;
+        ends.dedup();
+        Ok(ends)
     }
 }
 
@@ -123,12 +126,14 @@ mod tests {
     use super::*;
 
     #[test]
-    fn steps_reach_a_number_or_a_share_and_never_fall() {
+    fn steps_reach_a_number_or_a_share_and_each_adds_lamps() {
         let ends = |steps: &[&str], lamps| {
             Plan { steps: steps.iter().map(|s| (*s).to_owned()).collect(), ..Plan::default() }.ends(lamps)
         };
         assert_eq!(ends(&["1", "5%", "25%", "100%"], 200), Ok(vec![1, 10, 50, 200]));
-        assert_eq!(ends(&["10", "5%", "500"], 200), Ok(vec![10, 10, 200]));
+        assert_eq!(ends(&["10", "5%", "500"], 200), Ok(vec![10, 200]));
+        assert_eq!(ends(&["1", "5%", "25%", "100%"], 1), Ok(vec![1]), "one lamp is watched once");
+        assert_eq!(ends(&["1", "5%", "25%", "100%"], 3), Ok(vec![1, 3]));
         assert_eq!(ends(&["0.1%"], 3), Ok(vec![1]));
         assert_eq!(ends(&["100%"], 0), Err(PlanError::NoLamp));
         for wrong in ["0", "-1", "x", "", "0%", "120%", "NaN%"] {
