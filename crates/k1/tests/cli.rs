@@ -16,7 +16,7 @@ use support::{brightness, eventually, folder, frames, k1, run, start};
 
 #[test]
 fn wrong_usage_is_status_2_and_a_sentence_that_says_what_would_be_right() {
-    let cases: [(&[&str], &[&str]); 13] = [
+    let cases: [(&[&str], &[&str]); 16] = [
         (&["run", "--pattern", "rainbow"], &["there is no pattern “rainbow”", "beat_tunnel"]),
         (&["run", "--palette", "rainbow"], &["there is no palette “rainbow”", "sunset_drive"]),
         (&["run", "--set", "shine=1"], &["there is no parameter “shine”", "softness"]),
@@ -30,6 +30,9 @@ fn wrong_usage_is_status_2_and_a_sentence_that_says_what_would_be_right() {
         (&["render", "demo"], &["--output"]),
         (&["dance"], &["dance", "Usage: k1"]),
         (&["run", "demo", "--louder"], &["--louder"]),
+        (&["deploy", "lamp.k1"], &["name the lamps with --to", "--all"]),
+        (&["rollback"], &["name the lamps", "--all"]),
+        (&["keys", "new", "../x"], &["“../x” cannot be the name of a key"]),
     ];
     for (args, words) in cases {
         let said = run(args);
@@ -433,7 +436,24 @@ fn a_lamp_that_is_not_there_is_told_with_what_to_do() {
     run(["soak", "virt"]).failed_saying(&["no virtual lamp", "k1 virt"]);
     let listed = run(["devices", &nowhere, "--json"]).json();
     assert!(listed[0]["fps"].is_null() && listed[0]["trouble"].is_string(), "{listed}");
+    // A sentence names the lamp once.
+    for args in [&["rollback", &nowhere][..], &["monitor", &nowhere, "--json", "--duration", "1"]] {
+        let said = run(args);
+        assert_eq!((said.code(), said.err.matches(&nowhere).count()), (Some(1), 1), "{args:?}: {said:?}");
+    }
     run(["monitor", "--serial", "/dev/no-such-port"]).failed_saying(&["/dev/no-such-port", "cable"]);
+}
+
+#[test]
+fn a_virtual_lamp_with_music_of_its_own_is_not_judged() {
+    let lamp = TcpListener::bind("127.0.0.1:0").unwrap();
+    let port = lamp.local_addr().unwrap().port();
+    let entry = format!(r#"{{"http": {port}, "sound": 1, "ota": 1, "token": "abc", "music": true}}"#);
+    let dir = folder();
+    std::fs::create_dir(dir.path().join("k1")).unwrap();
+    std::fs::write(dir.path().join(format!("k1/virt-{port}.json")), entry).unwrap();
+    let said = start(k1(["validate", "virt", "--for", "1"]).env("XDG_RUNTIME_DIR", dir.path())).end();
+    said.failed_saying(&["`k1 virt` plays music to this lamp", "k1 virt --headless"]);
 }
 
 #[test]

@@ -221,7 +221,7 @@ impl Attendant<'_> {
         }
         // If this is not published now, it will be published after the update.
         let _ = self.publish_firmware(true);
-        self.client.install(&offer.bytes, |_| ()).map_err(|e| e.to_string())?;
+        self.client.install(&offer.bytes, |_| ()).map_err(|e| e.without_name())?;
         delivery::verdict(&self.client, &offer.update).1.map(drop)
     }
 

@@ -6,6 +6,7 @@ use std::time::Duration;
 use clap::{Args, Subcommand, ValueEnum};
 
 use crate::lamps::{Address, Selector, find_all};
+use crate::signing::keys::name_of;
 
 mod values;
 
@@ -211,7 +212,7 @@ pub enum KeysCommand {
     /// Make a key. K1 keeps it in a file that only you can read, and never shows it.
     New {
         /// Name of the key.
-        #[arg(default_value = KEY)]
+        #[arg(default_value = KEY, value_parser = name_of)]
         name: String,
     },
     /// List your keys.
@@ -223,7 +224,7 @@ pub enum KeysCommand {
     /// Print the public half of a key (PEM). Anybody can check the key's signatures with it.
     Show {
         /// Name of the key.
-        #[arg(default_value = KEY)]
+        #[arg(default_value = KEY, value_parser = name_of)]
         name: String,
     },
     /// Tell a lamp which keys to trust. The first time, the lamp's token is enough; later you need one of the keys that it
@@ -232,10 +233,10 @@ pub enum KeysCommand {
     /// Write a file that tells a lamp which keys to trust, for the lamp's API.
     Statement {
         /// Key to trust. May be given twice.
-        #[arg(long = "key", value_name = "NAME", default_value = KEY)]
+        #[arg(long = "key", value_name = "NAME", default_value = KEY, value_parser = name_of)]
         keys: Vec<String>,
         /// Key that the lamp trusts now. A lamp's first set of keys needs no signature.
-        #[arg(long, value_name = "NAME")]
+        #[arg(long, value_name = "NAME", value_parser = name_of)]
         signed_by: Option<String>,
         /// Number of this set of keys; must be higher than that of the set in force.
         #[arg(long, default_value_t = 1, value_name = "N")]
@@ -253,10 +254,10 @@ pub struct TrustArgs {
     #[arg(value_name = "LAMP")]
     pub lamp: Selector,
     /// Key to trust. May be given twice: to change keys, trust the old and the new key first, later only the new one.
-    #[arg(long = "key", value_name = "NAME", default_value = KEY)]
+    #[arg(long = "key", value_name = "NAME", default_value = KEY, value_parser = name_of)]
     pub keys: Vec<String>,
     /// Key to sign with. Default: any of your keys that the lamp trusts.
-    #[arg(long, value_name = "NAME")]
+    #[arg(long, value_name = "NAME", value_parser = name_of)]
     pub signed_by: Option<String>,
     /// Token of the lamp. Without this option, K1 uses the remembered token.
     #[arg(long, value_name = "TOKEN")]
@@ -392,7 +393,7 @@ pub struct SignArgs {
     #[arg(long, default_value_t = k1_update::manifest::PATIENCE_S, value_name = "N")]
     pub patience: u16,
     /// Key to sign with; `k1 keys list` lists them.
-    #[arg(long, default_value = KEY, value_name = "NAME")]
+    #[arg(long, default_value = KEY, value_name = "NAME", value_parser = name_of)]
     pub key: String,
     /// File to write. Default: IMAGE with the extension .k1.
     #[arg(short, long, value_name = "FILE")]

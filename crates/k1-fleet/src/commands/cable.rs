@@ -40,10 +40,10 @@ enum Done {
 pub fn deploy(args: &DeployArgs, update: &Update) -> Result<(), Failure> {
     let report = &mut Report::open(args.report.as_deref(), &args.image)?;
     let Some(port) = &args.port else {
-        return Err(Failure::new("name the port of the cable with --port".into()));
+        return Err(Failure::usage("name the port of the cable with --port".into()));
     };
     if !args.lamps.is_empty() || args.all || args.canary > 0 {
-        return Err(Failure::new(
+        return Err(Failure::usage(
             "a cable reaches only the lamp on --port: leave --to, --all and --canary out".into(),
         ));
     }

@@ -26,15 +26,16 @@ const LOOK: Duration = Duration::from_secs(1);
 ///
 /// A sentence if there is no lamp, or the first lamp that failed and what to do.
 pub fn deploy(args: &DeployArgs) -> Result<(), Failure> {
+    let is_by_network = matches!(args.via, Via::Http | Via::Espota);
+    if is_by_network && args.lamps.is_empty() && !args.all {
+        return Err(Failure::usage(
+            "name the lamps with --to LAMP, or update every lamp that answers with --all".into(),
+        ));
+    }
     let update = Update::read(&args.image)?;
     #[cfg(feature = "usb")]
     if args.via == Via::Usb {
         return super::cable::deploy(args, &update);
-    }
-    if args.lamps.is_empty() && !args.all {
-        return Err(Failure::new(
-            "name the lamps with --to LAMP, or update every lamp that answers with --all".into(),
-        ));
     }
     let all = args.reach.find(&args.lamps)?;
     if all.is_empty() {
@@ -64,17 +65,24 @@ pub fn deploy(args: &DeployArgs) -> Result<(), Failure> {
 /// The message about a rollout that a failure has stopped: the failure, the progress, and the lamps that have the
 /// firmware.
 fn stopped(label: &str, why: &str, status: &Status) -> String {
-    let mut text = format!(
-        "{label}: {why}; stopped after {} of {} lamps, without updating the others. Repeat the command to continue",
-        status.good, status.lamps
-    );
-    if !status.updated.is_empty() {
-        text += &format!(
-            "; `k1 rollback {}` rolls back the lamps with the new firmware",
-            status.updated.join(" ")
-        );
+    let mut text = format!("{label}: {why}");
+    if !text.ends_with(['.', '?']) {
+        text += ".";
     }
-    text + "."
+    if status.lamps > 1 {
+        text += &format!(
+            " Stopped after {} of {} lamps, without updating the others. Repeat the command to continue",
+            status.good, status.lamps
+        );
+        if !status.updated.is_empty() {
+            text += &format!(
+                "; `k1 rollback {}` rolls back the lamps with the new firmware",
+                status.updated.join(" ")
+            );
+        }
+        text += ".";
+    }
+    text
 }
 
 /// Prints whether a lamp would accept an update; sends nothing.
@@ -144,7 +152,7 @@ fn roll_out(
 fn look(address: &Address) -> Result<(), String> {
     let client = Client::new(address.clone());
     let answers = || -> Result<_, Trouble> { Ok((client.status()?, client.device()?)) };
-    let (status, device) = answers().map_err(|trouble| trouble.to_string())?;
+    let (status, device) = answers().map_err(|trouble| trouble.without_name())?;
     health::judge(&Reading::of(&status, &device), &device)
 }
 
@@ -170,7 +178,7 @@ fn one(
         Via::Http => {
             let answer = client
                 .install(bytes, |n| bar.set_position(n as u64))
-                .map_err(|e| Failure::new(e.to_string()))?;
+                .map_err(|e| Failure::new(e.without_name()))?;
             report.note(label, "sent", &answer)?;
         }
         Via::Espota => {
@@ -203,13 +211,13 @@ fn one(
 /// Rolls lamps back to their previous firmware.
 pub fn rollback(args: &RollbackArgs) -> Result<(), Failure> {
     if args.lamps.is_empty() && !args.all {
-        return Err(Failure::new("name the lamps, or roll back every lamp that answers with --all".into()));
+        return Err(Failure::usage("name the lamps, or roll back every lamp that answers with --all".into()));
     }
     let all = args.reach.find(&args.lamps)?;
     for address in &all {
         let label = &address.label;
         let client = Client::new(address.clone());
-        let text = |e: Trouble| Failure::new(format!("{label}: {e}"));
+        let text = |e: Trouble| Failure::new(e.to_string());
         let (before, _) = client.firmware().map_err(text)?;
         let began = Instant::now();
         let going = client.roll_back().map_err(text)?;
@@ -233,5 +241,34 @@ pub fn rollback(args: &RollbackArgs) -> Result<(), Failure> {
         Err(Failure::new("no lamp was found; name one by its address".into()))
     } else {
         Ok(())
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_stopped_rollout_names_each_lamp_once_and_speaks_of_others_only_if_there_are_some() {
+        let stop = |lamps: &[&str], why: &str| {
+            let labels: Vec<String> = lamps.iter().map(|l| (*l).to_owned()).collect();
+            let plan = Plan::one_by_one(lamps.len(), 0, 0.0);
+            let mut rollout = Rollout::new("2.0", labels, plan).unwrap();
+            for lamp in 0..lamps.len() {
+                assert_eq!(rollout.next(Instant::now()), Some(lamp));
+                rollout.verdict(lamp, if lamp + 1 < lamps.len() { Ok(()) } else { Err(why.into()) });
+            }
+            stopped(lamps[lamps.len() - 1], why, &rollout.status())
+        };
+        let away = Trouble::Away { label: "desk".into(), why: "refused".into() };
+        assert_eq!(
+            stop(&["desk"], &away.without_name()),
+            "desk: it does not answer (refused); is it on, on this network, and is the address right?"
+        );
+        assert_eq!(
+            stop(&["shelf", "desk"], "it took itself back"),
+            "desk: it took itself back. Stopped after 1 of 2 lamps, without updating the others. Repeat the command to \
+             continue; `k1 rollback shelf` rolls back the lamps with the new firmware."
+        );
     }
 }

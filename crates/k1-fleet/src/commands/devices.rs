@@ -71,7 +71,7 @@ fn ask(address: &Address) -> Entry {
         Ok(())
     };
     if let Err(trouble) = fill() {
-        entry.trouble = Some(trouble.to_string());
+        entry.trouble = Some(trouble.without_name());
     }
     entry
 }

@@ -11,12 +11,13 @@ use k1_host::signals::{self, EndRequest, EndRequests};
 use serde_json::{Value, json};
 
 use crate::cli::ValidateArgs;
+use crate::lamps::virtual_lamp::{self, VirtualLamp};
 use crate::lamps::{Client, Trouble, find};
 use crate::validate::criteria::{Budget, judge};
 use crate::validate::measure::{Emulator, measure};
 use crate::validate::raw::Raw;
 use crate::validate::record::{Record, table};
-use crate::validate::verdict::Verdict;
+use crate::validate::verdict::{Row, Verdict};
 
 /// Default duration of `validate`, in seconds.
 pub const TEN_MINUTES: f64 = 600.0;
@@ -55,6 +56,7 @@ pub fn validate(args: &ValidateArgs, usual: f64) -> Result<(), Failure> {
     })
     .map_err(Failure::new)?;
     let client = Client::new(find(&args.lamp, args.token.as_deref())?);
+    hears(virtual_lamp::at(&client.address().authority))?;
     let info = client.info().map_err(text)?;
     let name = client.name().map_err(text)?;
     let backup: Value = client.get("/api/config/backup").map_err(text)?;
@@ -77,7 +79,7 @@ pub fn validate(args: &ValidateArgs, usual: f64) -> Result<(), Failure> {
     let rolled_back = (!passed && args.rollback_on_fail).then(|| {
         match client.post::<Value>("/api/v1/rollback", &json!({})) {
             Ok(_) => "it returns to its previous firmware".to_owned(),
-            Err(trouble) => format!("it could not be rolled back: {trouble}"),
+            Err(trouble) => format!("it could not be rolled back: {}", trouble.without_name()),
         }
     });
     let record = Record {
@@ -113,20 +115,67 @@ fn tell(record: &Record, as_json: bool, kept: Option<Output>) -> Result<(), Fail
         let written = kept.write_all(&text).map_err(|e| output::unwritten(kept.path(), e));
         written.and_then(|()| kept.commit()).map_err(unwritten)?;
     }
-    let failed: Vec<_> = record.rows.iter().filter(|r| r.verdict != Verdict::Passed).map(|r| r.id).collect();
-    if failed.is_empty() {
-        return Ok(());
-    }
+    let Some(summary) = summary(&record.rows) else { return Ok(()) };
     let back = record.rolled_back.as_ref().map(|b| format!("; {b}")).unwrap_or_default();
-    Err(Failure::new(format!(
-        "{} of {} criteria do not hold for {}: {}{back}",
-        failed.len(),
-        record.rows.len(),
-        record.lamp,
-        failed.join(", ")
-    )))
+    Err(Failure::new(format!("{}: {summary}{back}", record.lamp)))
+}
+
+/// How many criteria do not hold, how many could not be measured, and which; `None` if all hold.
+fn summary(rows: &[Row]) -> Option<String> {
+    let part = |verdict: Verdict, words: &str| {
+        let ids: Vec<_> = rows.iter().filter(|r| r.verdict == verdict).map(|r| r.id).collect();
+        (!ids.is_empty()).then(|| format!("{} {words} ({})", ids.len(), ids.join(", ")))
+    };
+    let parts = [part(Verdict::Failed, "do not hold"), part(Verdict::NotMeasured, "could not be measured")];
+    let parts: Vec<_> = parts.into_iter().flatten().collect();
+    (!parts.is_empty()).then(|| format!("of {} criteria, {}", rows.len(), parts.join(" and ")))
+}
+
+/// Checks that the lamp can hear this command's signal.
+///
+/// # Errors
+///
+/// A sentence if `k1 virt` plays music to it, because a lamp follows one source of sound.
+fn hears(lamp: Option<VirtualLamp>) -> Result<(), Failure> {
+    match lamp.is_some_and(|lamp| lamp.music) {
+        false => Ok(()),
+        true => Err(Failure::new(
+            "`k1 virt` plays music to this lamp, which therefore does not hear the music and silence of this command; \
+             start the lamp with `k1 virt --headless`"
+                .into(),
+        )),
+    }
 }
 
 fn unwritten(why: output::Unwritten) -> Failure {
     Failure::new(format!("the record cannot be written: {why}"))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn criteria_that_could_not_be_measured_are_counted_apart() {
+        let rows = |verdicts: &[(&'static str, Verdict)]| -> Vec<_> {
+            let row = |(id, verdict): &(&'static str, Verdict)| Row {
+                id,
+                criterion: String::new(),
+                measured: String::new(),
+                verdict: *verdict,
+            };
+            verdicts.iter().map(row).collect()
+        };
+        use Verdict::{Failed, NotMeasured, Passed};
+        assert_eq!(summary(&rows(&[("age", Passed), ("light", Passed)])), None);
+        assert_eq!(
+            summary(&rows(&[("age", Passed), ("light", NotMeasured), ("heap", Failed), ("run", Failed)]))
+                .unwrap(),
+            "of 4 criteria, 2 do not hold (heap, run) and 1 could not be measured (light)"
+        );
+        assert_eq!(
+            summary(&rows(&[("age", Passed), ("light", NotMeasured)])).unwrap(),
+            "of 2 criteria, 1 could not be measured (light)"
+        );
+    }
 }

@@ -61,7 +61,7 @@ impl Watch {
     ///
     /// # Errors
     ///
-    /// [`Trouble`] if the lamp could not be reached, or refuses.
+    /// [`Trouble`] if the lamp could not be reached, refuses, or has no live connection left.
     pub fn open(address: &Address, fps: u32) -> Result<Self, Trouble> {
         let away = |why: String| {
             let why = harmless(&why).into_owned();
@@ -80,6 +80,10 @@ impl Watch {
             Ok((socket, _)) => socket,
             Err(tungstenite::HandshakeError::Failure(tungstenite::Error::Http(r))) if r.status() == 401 => {
                 return Err(Trouble::Locked { label: address.label.clone() });
+            }
+            // The lamp took the connection but leaves it waiting, as it does when all of its live connections are taken.
+            Err(tungstenite::HandshakeError::Interrupted(_)) => {
+                return Err(Trouble::Busy { label: address.label.clone() });
             }
             Err(e) => return Err(away(e.to_string())),
         };
@@ -143,6 +147,17 @@ impl Watch {
 mod tests {
     use super::*;
     use k1_engine::audio::Snapshot;
+
+    #[test]
+    fn a_lamp_whose_live_connections_are_taken_is_told_as_that() {
+        // The listener accepts the connection and never answers.
+        let lamp = std::net::TcpListener::bind("127.0.0.1:0").unwrap();
+        let authority = lamp.local_addr().unwrap().to_string();
+        let address = Address { label: "virt".into(), authority, token: None, sound: None, ota: None };
+        let trouble = Watch::open(&address, 30).err().unwrap();
+        assert_eq!(trouble, Trouble::Busy { label: "virt".into() });
+        assert!(trouble.to_string().starts_with("virt answers, but its live connections are taken: "));
+    }
 
     #[test]
     fn a_frame_is_read_as_it_was_written() {

@@ -34,17 +34,24 @@ pub enum Readiness {
 ///
 /// A sentence with the reason if it would refuse the update.
 pub fn readiness(client: &Client, update: &Update, unarmed: bool) -> Result<(Readiness, Value), String> {
-    let (state, raw) = client.firmware().map_err(|e| e.to_string())?;
+    let (state, raw) = client.firmware().map_err(|e| e.without_name())?;
+    Ok((judge(&state, update, unarmed)?, raw))
+}
+
+/// What a lamp in this state makes of an update, or the reason why it would refuse it.
+fn judge(state: &Firmware, update: &Update, unarmed: bool) -> Result<Readiness, String> {
     let m = &update.manifest;
-    if state.running.as_ref().is_some_and(|i| i.hash == update.hash()) && state.state != Standing::OnTrial {
-        return Ok((Readiness::Done, raw));
-    }
+    // The same image for another board, or signed by a stranger, is still refused.
     let why = if state.board != m.board.as_str() {
         Some(format!("the image is for {}, but this is {}", m.board.as_str(), state.board))
     } else if state.keys.is_empty() {
         Some("it trusts no key yet: `k1 keys trust LAMP`".into())
     } else if !state.keys.contains(&Short(update.envelope.signer())) {
         Some("it does not trust the key that has signed this image".into())
+    } else if state.running.as_ref().is_some_and(|i| i.hash == update.hash())
+        && state.state != Standing::OnTrial
+    {
+        return Ok(Readiness::Done);
     } else if m.counter < state.counter_floor {
         Some(format!(
             "the image's counter is {}, but the lamp has already confirmed {}",
@@ -52,7 +59,7 @@ pub fn readiness(client: &Client, update: &Update, unarmed: bool) -> Result<(Rea
         ))
     } else if state.state == Standing::OnTrial {
         Some("its firmware is on trial: wait for the verdict".into())
-    } else if let Some(r) = state.receiving {
+    } else if let Some(r) = &state.receiving {
         Some(format!("it is taking another update ({} of {} bytes)", r.received, r.size))
     } else if state.rollback == Rollback::NotArmed && !unarmed {
         Some("its rollback is not armed, so a bad image would stay; --unarmed sends it anyway".into())
@@ -61,7 +68,7 @@ pub fn readiness(client: &Client, update: &Update, unarmed: bool) -> Result<(Rea
     };
     match why {
         Some(why) => Err(why),
-        None => Ok((Readiness::Send { unarmed: state.rollback == Rollback::NotArmed }, raw)),
+        None => Ok(Readiness::Send { unarmed: state.rollback == Rollback::NotArmed }),
     }
 }
 
@@ -112,9 +119,57 @@ pub fn wait(
                 let version = state.running.map_or_else(|| "something".into(), |i| i.version.to_string());
                 last = format!("it runs {version}, {:?}", state.state);
             }
-            Err(trouble) => last = trouble.to_string(),
+            Err(trouble) => last = trouble.without_name(),
         }
         std::thread::sleep(LOOK);
     }
     Err(format!("no verdict after {} s: {last}", patience.as_secs()))
+}
+
+#[cfg(test)]
+mod tests {
+    use ed25519_dalek::SigningKey;
+    use k1_device::firmware::Image;
+
+    use super::*;
+    use crate::signing::package::{Statement, manifest};
+
+    fn update(board: &str, key: &SigningKey) -> Update {
+        let image = b"the image that already runs".to_vec();
+        let statement = Statement { board, version: "2.0.0", counter: 1, patience_s: 0 };
+        let manifest = manifest(&image, &statement).unwrap();
+        Update { envelope: manifest.envelope().sign(key), manifest, image }
+    }
+
+    #[test]
+    fn an_image_that_runs_already_must_still_be_for_this_board_and_of_a_trusted_key() {
+        let [ours, theirs] = [1, 2].map(|seed| SigningKey::from_bytes(&[seed; 32]));
+        let good = update("virt", &ours);
+        let mut lamp = Firmware {
+            board: "virt".into(),
+            chip: "virt".into(),
+            slot: "a".into(),
+            running: Some(Image { version: "2.0.0".parse().unwrap(), hash: good.hash(), counter: 1 }),
+            state: Standing::Confirmed,
+            rollback: Rollback::Armed,
+            other: None,
+            keys: [Short(good.envelope.signer())].into_iter().collect(),
+            key_generation: 1,
+            counter_floor: 1,
+            receiving: None,
+            refused: None,
+            last: None,
+        };
+        let ask = |lamp: &Firmware, update: &Update| judge(lamp, update, false);
+        let refused = |answer: Result<Readiness, String>, word: &str| {
+            assert!(answer.as_ref().is_err_and(|why| why.contains(word)), "{word}: {answer:?}");
+        };
+        assert_eq!(ask(&lamp, &good), Ok(Readiness::Done));
+        refused(ask(&lamp, &update("esp32s3", &ours)), "for esp32s3, but this is virt");
+        refused(ask(&lamp, &update("virt", &theirs)), "does not trust the key");
+        lamp.state = Standing::OnTrial;
+        refused(ask(&lamp, &good), "on trial");
+        lamp.keys.clear();
+        refused(ask(&lamp, &good), "trusts no key");
+    }
 }

@@ -59,10 +59,19 @@ pub fn folder() -> Result<PathBuf, String> {
 ///
 /// A sentence if a key cannot have this name.
 pub fn path(folder: &Path, name: &str) -> Result<PathBuf, String> {
+    Ok(folder.join(format!("{}.pem", name_of(name)?)))
+}
+
+/// The name of a key in a text.
+///
+/// # Errors
+///
+/// A sentence if a key cannot have this name.
+pub fn name_of(name: &str) -> Result<String, String> {
     let fits = (1..=32).contains(&name.len())
         && name.bytes().all(|b| b.is_ascii_alphanumeric() || b == b'-' || b == b'_');
     if fits {
-        Ok(folder.join(format!("{name}.pem")))
+        Ok(name.to_owned())
     } else {
         Err(format!("“{name}” cannot be the name of a key: use 1 to 32 letters, digits, - and _"))
     }

@@ -115,11 +115,11 @@ fn read(client: &Client, clock: &Clock, reads: u32) -> Result<SelfTest, Trouble>
     }
 }
 
-/// Result of a part of the examination, or the reason why there is none because the lamp went away.
+/// Result of a part of the examination, or the reason why there is none because the lamp went away or is busy.
 fn unless_away<T>(part: Result<T, Trouble>) -> Result<Result<T, String>, Trouble> {
     match part {
         Ok(found) => Ok(Ok(found)),
-        Err(trouble @ Trouble::Away { .. }) => Ok(Err(trouble.to_string())),
+        Err(trouble @ (Trouble::Away { .. } | Trouble::Busy { .. })) => Ok(Err(trouble.to_string())),
         Err(trouble) => Err(trouble),
     }
 }

@@ -39,7 +39,7 @@ fn ask(lamp: usize, address: &Address, news: &Sender<News>) {
     };
     loop {
         let began = Instant::now();
-        let what = look().map_err(|t| t.to_string());
+        let what = look().map_err(|t| t.without_name());
         if news.send(News { lamp, what }).is_err() {
             return;
         }
@@ -133,7 +133,7 @@ fn lines(labels: &[String], news: &Receiver<News>, until: Option<Instant>) -> Re
             }
             Err(trouble) => {
                 let line = json!({"lamp": lamp, "t": t, "trouble": trouble});
-                last = Some(trouble);
+                last = Some(format!("{lamp}: {trouble}"));
                 line
             }
         };

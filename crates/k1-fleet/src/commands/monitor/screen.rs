@@ -102,8 +102,14 @@ impl Board {
             let widths = [22, 14, 12, range, past];
             let head = ["figure", "now", "limit", "least … most", "the last ten minutes"];
             let head = head.map(|text| vec![(text.to_owned(), Ink::Bold)]);
+            // A reason in the list may be cut off at the edge of the window.
+            let reason = lamp.trouble.as_deref().map_or_else(Vec::new, |trouble| wrapped(trouble, inside));
+            let top = list + 1 + reason.len();
+            for (y, line) in (list + 1..foot.saturating_sub(1)).zip(&reason) {
+                canvas.text(1, y, inside, line, Ink::Red);
+            }
             let rows = FIGURES.iter().filter_map(|figure| self.row(lamp, figure, past));
-            for (y, row) in (list + 1..foot.saturating_sub(1)).zip(std::iter::once(head).chain(rows)) {
+            for (y, row) in (top..foot.saturating_sub(1)).zip(std::iter::once(head).chain(rows)) {
                 let mut x = 1;
                 for (width, parts) in widths.into_iter().zip(row) {
                     let end = (x + width).min(1 + inside);
@@ -174,6 +180,21 @@ impl Board {
     }
 }
 
+/// The words of a text in lines of at most `columns` characters; a longer word has a line of its own.
+fn wrapped(text: &str, columns: usize) -> Vec<String> {
+    let mut lines: Vec<String> = Vec::new();
+    for word in text.split_whitespace() {
+        match lines.last_mut() {
+            Some(line) if line.chars().count() + 1 + word.chars().count() <= columns => {
+                line.push(' ');
+                line.push_str(word);
+            }
+            _ => lines.push(word.to_owned()),
+        }
+    }
+    lines
+}
+
 /// The lowest and the highest value.
 fn extent(values: impl Iterator<Item = f64>) -> (f64, f64) {
     values.fold((f64::MAX, f64::MIN), |(least, most), x| (least.min(x), most.max(x)))
@@ -218,10 +239,11 @@ mod tests {
             let fps = if (300..320).contains(&second) { 60.0 } else { 175.0 };
             board.take(0, f64::from(second), Ok(reading(fps)));
         }
-        board.take(1, 699.0, Err("desk does not answer".into()));
+        board.take(1, 699.0, Err("it does not answer".into()));
         assert!(board.lamps[0].past.len() <= 601, "ten minutes are kept");
         let (text, canvas) = drawn(&board);
-        for part in ["▸ shelf  fine", "desk does not answer", "175.0 /s", "≥ 100 /s", "8.0 ms", "120000 B"]
+        for part in
+            ["▸ shelf  fine", "desk  it does not answer", "175.0 /s", "≥ 100 /s", "8.0 ms", "120000 B"]
         {
             assert!(text.contains(part), "{part} is not in:\n{text}");
         }
@@ -235,6 +257,12 @@ mod tests {
         board.select(1);
         board.select(5);
         assert!(drawn(&board).0.contains("▸ desk"));
+        let reason = "it does not answer (".to_owned() + &"no route to its host ".repeat(6) + "); is it on?";
+        board.take(1, 700.0, Err(reason.clone()));
+        let (text, _) = drawn(&board);
+        let panel = text.split_once(" desk ─").unwrap().1.replace('│', " ");
+        let panel = panel.split_whitespace().collect::<Vec<_>>().join(" ");
+        assert!(panel.contains(&reason), "the panel of a lamp says all of the reason:\n{text}");
         board.select(-9);
         assert!(drawn(&board).0.contains("▸ shelf"));
         // A lamp may have any name and send any text.
