@@ -7,9 +7,9 @@
 //! | [`hostile`] | hostile or broken bytes: one body per interface, for fuzzers and for plain tests |
 //! | [`fleet`] | many simulated lamps, as a network sees them |
 //! | [`flash`] | NOR flash that tears when the power is cut |
-//! | [`clock`] | time that only moves when it is told to; with the feature `tasks` |
-//! | [`tasks`] | an executor that does the same in every run; with the feature `tasks` |
-//! | [`link`] | a cable between two network stacks, with loss, delay and reordering; with the feature `tasks` |
+//! | `clock` | time that only moves when it is told to; with the feature `tasks` |
+//! | `tasks` | an executor that does the same in every run; with the feature `tasks` |
+//! | `link` | a cable between two network stacks, with loss, delay and reordering; with the feature `tasks` |
 //! | [`music`] | pieces with exactly known beats, and sound without a beat |
 //! | [`refused`] | requests that every K1 refuses, and how |
 //! | [`choices`] | choices read from bytes, so that a fuzzer steers what is random elsewhere |

@@ -10,10 +10,10 @@
 //! | [`lamp`] | the messages about one K1, and the requests that carry out its commands |
 //! | [`hub`] | the reaction to messages of the broker and news of the K1s |
 //! | [`link`] | reports on the connection, and times of new attempts |
-//! | [`shared`] | values that the threads share |
-//! | [`attend`] | talks to one K1, each on a thread of its own |
-//! | [`client`] | maintains the connection to the broker |
-//! | [`run`] | starts and ends a bridge |
+//! | `shared` | values that the threads share |
+//! | `attend` | talks to one K1, each on a thread of its own |
+//! | `client` | maintains the connection to the broker |
+//! | `run` | starts and ends a bridge |
 //!
 //! All decisions are made without a network and without a clock (`lamp`, `hub`, `link`); the threads carry them out.
 

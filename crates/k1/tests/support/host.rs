@@ -72,16 +72,19 @@ impl Host {
     }
 }
 
-/// Ends a test that would otherwise wait for something that cannot happen.
+/// Waits for a moment in which this machine runs what it should run, and ends a test that would otherwise wait for
+/// something that cannot happen.
 ///
 /// # Panics
 ///
-/// If one of the cores is away for most of a busy moment.
+/// If one of the cores is away for most of every moment of a minute.
 pub fn assert_here() {
     /// Duration of the moment.
     const MOMENT: Duration = Duration::from_millis(500);
     /// Two clock readings in a row with a larger difference have a pause between them.
     const PAUSE: Duration = Duration::from_millis(1);
+    /// Time to wait for a calmer moment.
+    const PATIENCE: Duration = Duration::from_secs(60);
     /// A core that also runs something else is away for half of the moment.
     const MOST: f64 = 0.75;
     let away = |core| {
@@ -97,10 +100,18 @@ pub fn assert_here() {
         }
         away.as_secs_f64() / (last - began).as_secs_f64()
     };
-    let cores = core_affinity::get_core_ids().unwrap_or_default();
-    let watches: Vec<_> = cores.into_iter().map(|core| std::thread::spawn(move || away(core))).collect();
-    let worst = watches.into_iter().filter_map(|w| w.join().ok()).fold(0.0, f64::max);
-    assert!(worst < MOST, "a core of this machine is away for {:.0} % of the time", 100.0 * worst);
+    let worst = || {
+        let cores = core_affinity::get_core_ids().unwrap_or_default();
+        let watches: Vec<_> = cores.into_iter().map(|core| std::thread::spawn(move || away(core))).collect();
+        watches.into_iter().filter_map(|w| w.join().ok()).fold(0.0, f64::max)
+    };
+    let began = Instant::now();
+    let mut last = worst();
+    while last >= MOST && began.elapsed() < PATIENCE {
+        std::thread::sleep(MOMENT);
+        last = worst();
+    }
+    assert!(last < MOST, "a core of this machine is away for {:.0} % of the time", 100.0 * last);
 }
 
 /// Prints the statement, and writes it to the file that `K1_EXCUSED` names, for the gate: name, test and figures,
