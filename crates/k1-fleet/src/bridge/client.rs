@@ -50,7 +50,7 @@ pub(super) fn converse(
             take_leave(shared, &mut connection);
             return match was_there {
                 true => Ok(()),
-                false => Err(Failure(format!(
+                false => Err(Failure::new(format!(
                     "the broker {broker} was never reached; is it on, and is its name right?"
                 ))),
             };
@@ -87,7 +87,7 @@ pub(super) fn converse(
             Ok(Ok(_)) | Err(Quiet::Timeout) => {}
             Ok(Err(e)) => say(link.lost(&e, Instant::now())),
             Err(Quiet::Disconnected) => {
-                return Err(Failure("the queue of the connection has ended; report this".into()));
+                return Err(Failure::new("the queue of the connection has ended; report this".into()));
             }
         }
     }

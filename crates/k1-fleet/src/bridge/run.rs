@@ -41,7 +41,8 @@ impl Broker {
     fn options(&self, topics: &Topics) -> Result<MqttOptions, Failure> {
         let (host, port) = match self.name.rsplit_once(':') {
             Some((host, port)) => {
-                let wrong = |_| Failure(format!("“{}” is not a broker; write HOST or HOST:PORT", self.name));
+                let wrong =
+                    |_| Failure::new(format!("“{}” is not a broker; write HOST or HOST:PORT", self.name));
                 (host, port.parse().map_err(wrong)?)
             }
             None => (&*self.name, PORT),

@@ -39,9 +39,11 @@ enum Done {
 /// A sentence that says what to do.
 pub fn deploy(args: &DeployArgs, update: &Update) -> Result<(), Failure> {
     let report = &mut Report::open(args.report.as_deref(), &args.image)?;
-    let Some(port) = &args.port else { return Err(Failure("name the port of the cable with --port".into())) };
+    let Some(port) = &args.port else {
+        return Err(Failure::new("name the port of the cable with --port".into()));
+    };
     if !args.lamps.is_empty() || args.all || args.canary > 0 {
-        return Err(Failure(
+        return Err(Failure::new(
             "a cable reaches only the lamp on --port: leave --to, --all and --canary out".into(),
         ));
     }
@@ -50,7 +52,7 @@ pub fn deploy(args: &DeployArgs, update: &Update) -> Result<(), Failure> {
     let mut flash = CableFlash::new(wire);
     let done = update_lamp(&mut flash, chip, args, update, report, port);
     let (mut cable, press) = start(flash.into_loader());
-    let done = done.map_err(|why| Failure(format!("{port}: {why}.{press}")))?;
+    let done = done.map_err(|why| Failure::new(format!("{port}: {why}.{press}")))?;
     match done {
         Done::Already => console::line(format_args!("{port}: runs this image already.{press}"))?,
         Done::WouldTake { armed: true } => console::line(format_args!("{port}: would take it.{press}"))?,
@@ -71,7 +73,7 @@ pub fn deploy(args: &DeployArgs, update: &Update) -> Result<(), Failure> {
                     console::line(format_args!("{port}: confirmed by itself; runs {hash} from {slot}"))?
                 }
                 TrialResult::TakenBack(why) => {
-                    return Err(Failure(format!("{port}: it took itself back: {why}")));
+                    return Err(Failure::new(format!("{port}: it took itself back: {why}")));
                 }
                 TrialResult::Unheard => console::line(format_args!(
                     "{port}: there was no verdict on the cable. The lamp judges the image by itself; `k1 devices` shows \
@@ -86,7 +88,10 @@ pub fn deploy(args: &DeployArgs, update: &Update) -> Result<(), Failure> {
 /// The chip that an update is for.
 fn chip(update: &Update) -> Result<Chip, Failure> {
     update.manifest.chip.as_str().parse().map_err(|_| {
-        Failure(format!("the image is for the board {}, which has no cable", update.manifest.board.as_str()))
+        Failure::new(format!(
+            "the image is for the board {}, which has no cable",
+            update.manifest.board.as_str()
+        ))
     })
 }
 
@@ -96,7 +101,7 @@ fn open(port: &str, cable: &CableArgs, wanted: Chip) -> Result<RomLoader, Failur
     let chip = wire.chip();
     if chip != wanted {
         let _ = wire.run();
-        return Err(Failure(format!(
+        return Err(Failure::new(format!(
             "the image is for an {wanted}, but the chip on {port} is an {chip}; nothing was written"
         )));
     }
@@ -239,7 +244,7 @@ pub fn install(args: &InstallArgs) -> Result<(), Failure> {
     let began = Instant::now();
     let (loader, done) = put(wire, args, &update, chip);
     let (mut cable, press) = start(loader);
-    done.map_err(|why| Failure(format!("{port}: {why}.{press}")))?;
+    done.map_err(|why| Failure::new(format!("{port}: {why}.{press}")))?;
     console::line(format_args!("{port}: installed in {:.1} s.{press}", began.elapsed().as_secs_f64()))?;
     if args.bootloader.is_none() {
         k1_host::say(format_args!(
@@ -283,11 +288,11 @@ fn own_signer(update: &Update) -> Result<String, Failure> {
         if key.id().0 == update.envelope.signer() {
             return match update.envelope.is_signed_by(&key.public()) {
                 true => Ok(name),
-                false => Err(Failure(k1_update::refusal::Refusal::BadSignature.to_string())),
+                false => Err(Failure::new(k1_update::refusal::Refusal::BadSignature.to_string())),
             };
         }
     }
-    Err(Failure(
+    Err(Failure::new(
         "no key of yours has signed this update (`k1 keys list`): sign the image yourself with `k1 sign`"
             .into(),
     ))

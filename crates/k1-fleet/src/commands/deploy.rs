@@ -32,13 +32,13 @@ pub fn deploy(args: &DeployArgs) -> Result<(), Failure> {
         return super::cable::deploy(args, &update);
     }
     if args.lamps.is_empty() && !args.all {
-        return Err(Failure(
+        return Err(Failure::new(
             "name the lamps with --to LAMP, or update every lamp that answers with --all".into(),
         ));
     }
     let all = args.reach.find(&args.lamps)?;
     if all.is_empty() {
-        return Err(Failure("no lamp was found; name one with --to ADDRESS".into()));
+        return Err(Failure::new("no lamp was found; name one with --to ADDRESS".into()));
     }
     let mut report = Report::open(args.report.as_deref(), &args.image)?;
     let hash = update.hash();
@@ -53,7 +53,7 @@ pub fn deploy(args: &DeployArgs) -> Result<(), Failure> {
     }
     let status = roll_out(&all, &update, args, &mut report)?;
     match status.failed.first_key_value() {
-        Some((label, why)) => Err(Failure(stopped(label, why, &status))),
+        Some((label, why)) => Err(Failure::new(stopped(label, why, &status))),
         None => Ok(console::line(format_args!(
             "{} of {} lamps run {hash}, confirmed by themselves",
             status.good, status.lamps
@@ -113,13 +113,13 @@ fn roll_out(
     let labels = all.iter().map(|address| address.label.clone()).collect();
     let plan = Plan::one_by_one(all.len(), args.canary, args.watch);
     let rollout = Rollout::new(update.manifest.version.as_str(), labels, plan);
-    let mut rollout = rollout.map_err(|e| Failure(e.to_string()))?;
+    let mut rollout = rollout.map_err(|e| Failure::new(e.to_string()))?;
     let bytes = update.bytes();
     let mut is_told = false;
     while rollout.is_going() {
         while let Some(lamp) = rollout.next(Instant::now()) {
             let done = one(&all[lamp], update, &bytes, args, report);
-            rollout.verdict(lamp, done.map_err(|failure| failure.0));
+            rollout.verdict(lamp, done.map_err(|failure| failure.to_string()));
         }
         let Some(until) = rollout.watched_until() else { continue };
         if !std::mem::replace(&mut is_told, true) {
@@ -158,7 +158,7 @@ fn one(
 ) -> Result<(), Failure> {
     let label = &address.label;
     let client = Client::new(address.clone());
-    let (readiness, before) = readiness(&client, update, args.unarmed).map_err(Failure)?;
+    let (readiness, before) = readiness(&client, update, args.unarmed).map_err(Failure::new)?;
     report.note(label, "before", &before)?;
     if readiness == Readiness::Done {
         console::line(format_args!("{label}: runs this image already"))?;
@@ -168,8 +168,9 @@ fn one(
     let bar = sending(label, bytes.len());
     match args.via {
         Via::Http => {
-            let answer =
-                client.install(bytes, |n| bar.set_position(n as u64)).map_err(|e| Failure(e.to_string()))?;
+            let answer = client
+                .install(bytes, |n| bar.set_position(n as u64))
+                .map_err(|e| Failure::new(e.to_string()))?;
             report.note(label, "sent", &answer)?;
         }
         Via::Espota => {
@@ -177,18 +178,18 @@ fn one(
             let host = address.authority.rsplit_once(':').map_or(&*address.authority, |(host, _)| host);
             let port = address.ota.unwrap_or(k1_wire::espota::PORT);
             let mut found = (host.trim_matches(['[', ']']), port).to_socket_addrs()?;
-            let to = found.next().ok_or_else(|| Failure(format!("{host} has no address")))?;
+            let to = found.next().ok_or_else(|| Failure::new(format!("{host} has no address")))?;
             espota::send(to, token, bytes, Proof::Pbkdf2, |n| bar.set_position(n as u64))?;
             report.note(label, "sent", &json!({"via": "espota"}))?;
         }
         #[cfg(feature = "usb")]
-        Via::Usb => return Err(Failure("a lamp on a cable has a port, not an address".into())),
+        Via::Usb => return Err(Failure::new("a lamp on a cable has a port, not an address".into())),
     }
     bar.finish_and_clear();
     let sent = began.elapsed();
     let (raw, judged) = delivery::verdict(&client, update);
     report.note(label, "verdict", &raw)?;
-    let state = judged.map_err(Failure)?;
+    let state = judged.map_err(Failure::new)?;
     console::line(format_args!(
         "{label}: sent in {:.1} s, confirmed by itself after {:.1} s; runs {} from {}",
         sent.as_secs_f64(),
@@ -202,13 +203,13 @@ fn one(
 /// Rolls lamps back to their previous firmware.
 pub fn rollback(args: &RollbackArgs) -> Result<(), Failure> {
     if args.lamps.is_empty() && !args.all {
-        return Err(Failure("name the lamps, or roll back every lamp that answers with --all".into()));
+        return Err(Failure::new("name the lamps, or roll back every lamp that answers with --all".into()));
     }
     let all = args.reach.find(&args.lamps)?;
     for address in &all {
         let label = &address.label;
         let client = Client::new(address.clone());
-        let text = |e: Trouble| Failure(format!("{label}: {e}"));
+        let text = |e: Trouble| Failure::new(format!("{label}: {e}"));
         let (before, _) = client.firmware().map_err(text)?;
         let began = Instant::now();
         let going = client.roll_back().map_err(text)?;
@@ -217,7 +218,7 @@ pub fn rollback(args: &RollbackArgs) -> Result<(), Failure> {
             Some(to) => s.running.as_ref().is_some_and(|i| i.hash == to.hash),
             None => s.running.as_ref().map(|i| i.hash) == was && s.state != Standing::OnTrial,
         })
-        .map_err(|e| Failure(format!("{label}: {e}")))?;
+        .map_err(|e| Failure::new(format!("{label}: {e}")))?;
         let version =
             |i: &Option<k1_device::firmware::Image>| i.as_ref().map_or("?".into(), |i| i.version.to_string());
         console::line(format_args!(
@@ -228,5 +229,9 @@ pub fn rollback(args: &RollbackArgs) -> Result<(), Failure> {
             now.slot
         ))?;
     }
-    if all.is_empty() { Err(Failure("no lamp was found; name one by its address".into())) } else { Ok(()) }
+    if all.is_empty() {
+        Err(Failure::new("no lamp was found; name one by its address".into()))
+    } else {
+        Ok(())
+    }
 }

@@ -51,7 +51,7 @@ pub fn keys(command: &KeysCommand) -> Result<(), Failure> {
                 names.iter().map(|name| Ok(keys::read(&folder, name)?.public())).collect();
             let signer = signed_by.as_ref().map(|name| keys::read(&folder, name)).transpose()?;
             let envelope = keys::statement(&public?, signer.as_ref(), *generation)?;
-            output::write(output, &envelope.0, &spared(&folder)?).map_err(|e| Failure(e.to_string()))
+            output::write(output, &envelope.0, &spared(&folder)?).map_err(|e| Failure::new(e.to_string()))
         }
     }
 }
@@ -59,12 +59,13 @@ pub fn keys(command: &KeysCommand) -> Result<(), Failure> {
 /// Signs an image.
 pub fn sign(args: &SignArgs) -> Result<(), Failure> {
     let key = keys::read(&keys::folder()?, &args.key)?;
-    let image = std::fs::read(&args.image).map_err(|e| Failure(format!("{}: {e}", args.image.display())))?;
+    let image =
+        std::fs::read(&args.image).map_err(|e| Failure::new(format!("{}: {e}", args.image.display())))?;
     if image.starts_with(b"K1UPDATE") {
-        return Err(Failure(format!("{} is a signed update already", args.image.display())));
+        return Err(Failure::new(format!("{} is a signed update already", args.image.display())));
     }
     if image.starts_with(b"\x7fELF") {
-        return Err(Failure(format!(
+        return Err(Failure::new(format!(
             "{} is a program with symbols, not an image: sign the .bin beside it",
             args.image.display()
         )));
@@ -79,7 +80,7 @@ pub fn sign(args: &SignArgs) -> Result<(), Failure> {
     let update = Update { envelope: manifest.envelope().sign(key.secret()), manifest, image };
     let output = args.output.clone().unwrap_or_else(|| args.image.with_extension("k1"));
     let spared = spared(&keys::folder()?)?.and(&args.image, "the image");
-    output::write(&output, &update.bytes(), &spared).map_err(|e| Failure(e.to_string()))?;
+    output::write(&output, &update.bytes(), &spared).map_err(|e| Failure::new(e.to_string()))?;
     let hash: String = update.manifest.hash.iter().map(|b| format!("{b:02x}")).collect();
     if args.json {
         return Ok(console::json(&json!({
@@ -111,7 +112,7 @@ pub fn trust(args: &TrustArgs) -> Result<(), Failure> {
     let folder = keys::folder()?;
     let address = find(&args.lamp, args.token.as_deref())?;
     let client = Client::new(address);
-    let text = |e: Trouble| Failure(e.to_string());
+    let text = |e: Trouble| Failure::new(e.to_string());
     let (state, _) = client.firmware().map_err(text)?;
     let public: Result<Vec<PublicKey>, String> =
         args.keys.iter().map(|name| Ok(keys::read(&folder, name)?.public())).collect();
@@ -124,7 +125,7 @@ pub fn trust(args: &TrustArgs) -> Result<(), Failure> {
             .find(|key| state.keys.contains(&key.id())),
     };
     if !state.keys.is_empty() && signer.is_none() {
-        return Err(Failure(
+        return Err(Failure::new(
             "it trusts other keys, but none of yours: change them with one of those keys, or by cable".into(),
         ));
     }

@@ -20,7 +20,7 @@ const LEAST_PAUSE_S: f64 = 0.5;
 fn broker(name: &str, args: &BrokerArgs) -> Result<Broker, Failure> {
     let password = |path: &std::path::PathBuf| {
         let text = private::read(path).map_err(|e| {
-            Failure(format!("the broker's password cannot be read from {}: {e}", path.display()))
+            Failure::new(format!("the broker's password cannot be read from {}: {e}", path.display()))
         });
         text.map(|text| text.trim_end_matches(['\r', '\n']).to_owned())
     };
@@ -47,7 +47,7 @@ pub fn mqtt(args: &MqttArgs) -> Result<(), Failure> {
     let bridge = Bridge::new(&broker(&args.broker, &args.with)?, lamps, offer, every)?;
     let end = bridge.end();
     ctrlc::set_handler(move || end.store(true, SeqCst))
-        .map_err(|e| Failure(format!("signals cannot be handled: {e}")))?;
+        .map_err(|e| Failure::new(format!("signals cannot be handled: {e}")))?;
     bridge.run(args.duration.map(|s| Instant::now() + Duration::from_secs_f64(s)))
 }
 

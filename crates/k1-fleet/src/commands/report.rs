@@ -19,7 +19,7 @@ impl Report {
     pub fn open(path: Option<&Path>, image: &Path) -> Result<Self, Failure> {
         let Some(path) = path else { return Ok(Self(None)) };
         let log = Log::append(path, &Spared::default().and(image, "the image"));
-        Ok(Self(Some(log.map_err(|e| Failure(e.to_string()))?)))
+        Ok(Self(Some(log.map_err(|e| Failure::new(e.to_string()))?)))
     }
 
     /// Adds an answer. If the report cannot be written, the deployment stops, because its evidence is half of its
@@ -33,7 +33,7 @@ impl Report {
         let at = SystemTime::now().duration_since(UNIX_EPOCH).map_or(0.0, |d| d.as_secs_f64());
         let line = json!({"at": at, "lamp": lamp, "step": step, "raw": raw});
         file.line(&line.to_string()).map_err(|e| {
-            Failure(format!(
+            Failure::new(format!(
                 "the report cannot be written ({e}), so K1 sends nothing more. Free some space and start again."
             ))
         })

@@ -24,7 +24,7 @@ pub const TEN_MINUTES: f64 = 600.0;
 pub const A_DAY: f64 = 86_400.0;
 
 fn text(trouble: Trouble) -> Failure {
-    Failure(trouble.to_string())
+    Failure::new(trouble.to_string())
 }
 
 /// Judges a lamp; `usual` is the default duration in seconds.
@@ -38,7 +38,7 @@ pub fn validate(args: &ValidateArgs, usual: f64) -> Result<(), Failure> {
     // Report a file that cannot be written before measuring for a day. An existing record is kept until the new one is
     // complete.
     let raw = Raw::open(args.raw.as_deref())
-        .map_err(|e| Failure(format!("the raw figures cannot be written: {e}")))?;
+        .map_err(|e| Failure::new(format!("the raw figures cannot be written: {e}")))?;
     let kept = args.record.as_deref().map(|path| Output::create(path, &Spared::default())).transpose();
     let kept = kept.map_err(unwritten)?;
     let stopped = Arc::new(AtomicBool::new(false));
@@ -53,7 +53,7 @@ pub fn validate(args: &ValidateArgs, usual: f64) -> Result<(), Failure> {
             std::process::exit(130);
         }
     })
-    .map_err(Failure)?;
+    .map_err(Failure::new)?;
     let client = Client::new(find(&args.lamp, args.token.as_deref())?);
     let info = client.info().map_err(text)?;
     let name = client.name().map_err(text)?;
@@ -98,7 +98,7 @@ pub fn validate(args: &ValidateArgs, usual: f64) -> Result<(), Failure> {
         rolled_back,
     };
     tell(&record, args.json, kept)?;
-    raw.map_err(|why| Failure(format!("all criteria hold, but the raw figures are lost: {why}")))
+    raw.map_err(|why| Failure::new(format!("all criteria hold, but the raw figures are lost: {why}")))
 }
 
 /// Prints and saves the record; an error if a criterion does not hold.
@@ -109,7 +109,7 @@ fn tell(record: &Record, as_json: bool, kept: Option<Output>) -> Result<(), Fail
     }
     // Saved after printing, so that a full disk does not lose the result.
     if let Some(mut kept) = kept {
-        let text = serde_json::to_vec_pretty(record).map_err(|e| Failure(e.to_string()))?;
+        let text = serde_json::to_vec_pretty(record).map_err(|e| Failure::new(e.to_string()))?;
         let written = kept.write_all(&text).map_err(|e| output::unwritten(kept.path(), e));
         written.and_then(|()| kept.commit()).map_err(unwritten)?;
     }
@@ -118,7 +118,7 @@ fn tell(record: &Record, as_json: bool, kept: Option<Output>) -> Result<(), Fail
         return Ok(());
     }
     let back = record.rolled_back.as_ref().map(|b| format!("; {b}")).unwrap_or_default();
-    Err(Failure(format!(
+    Err(Failure::new(format!(
         "{} of {} criteria do not hold for {}: {}{back}",
         failed.len(),
         record.rows.len(),
@@ -128,5 +128,5 @@ fn tell(record: &Record, as_json: bool, kept: Option<Output>) -> Result<(), Fail
 }
 
 fn unwritten(why: output::Unwritten) -> Failure {
-    Failure(format!("the record cannot be written: {why}"))
+    Failure::new(format!("the record cannot be written: {why}"))
 }

@@ -241,7 +241,7 @@ pub fn measure(
 }
 
 fn text(trouble: Trouble) -> Failure {
-    Failure(trouble.to_string())
+    Failure::new(trouble.to_string())
 }
 
 #[cfg(test)]

@@ -60,7 +60,7 @@ pub fn virt(
     let stopped = Arc::new(AtomicBool::new(false));
     let signal = stopped.clone();
     ctrlc::set_handler(move || signal.store(true, Ordering::SeqCst))
-        .map_err(|e| Failure(format!("signals cannot be handled: {e}")))?;
+        .map_err(|e| Failure::new(format!("signals cannot be handled: {e}")))?;
 
     let emulator = version(&installed()?);
     if let (true, Some((major, minor))) = (args.steady, emulator.filter(|v| *v < EVEN)) {
@@ -170,7 +170,7 @@ fn built(name: &str) -> Result<PathBuf, Failure> {
     let path = Path::new(BUILT).join(name);
     match path.exists() {
         true => Ok(path),
-        false => Err(Failure(format!(
+        false => Err(Failure::new(format!(
             "there is no firmware at {}; build it with `cargo xtask firmware virt`",
             path.display()
         ))),
@@ -183,7 +183,7 @@ fn prepare(args: &VirtArgs, loader: &Path, flash: &Path) -> Result<(), Failure> 
         Some(path) => path.clone(),
         None => built("loader.bin")?,
     };
-    let code = std::fs::read(&place).map_err(|e| Failure(format!("{}: {e}", place.display())))?;
+    let code = std::fs::read(&place).map_err(|e| Failure::new(format!("{}: {e}", place.display())))?;
     flash::write_loader(loader, &code)?;
     let mut flash = VirtualFlash::open(flash)?;
     let image = match &args.image {
@@ -203,14 +203,14 @@ fn prepare(args: &VirtArgs, loader: &Path, flash: &Path) -> Result<(), Failure> 
 /// A port that is free now: the wanted one, or any port for 0.
 fn free_tcp(wished: u16) -> Result<u16, Failure> {
     let listener = TcpListener::bind((Ipv4Addr::LOCALHOST, wished)).map_err(|e| {
-        Failure(format!("port {wished} cannot be used: {e}; choose another with --http, or 0"))
+        Failure::new(format!("port {wished} cannot be used: {e}; choose another with --http, or 0"))
     })?;
     Ok(listener.local_addr()?.port())
 }
 
 fn free_udp(wished: u16, option: &str) -> Result<u16, Failure> {
     let socket = UdpSocket::bind((Ipv4Addr::LOCALHOST, wished)).map_err(|e| {
-        Failure(format!("UDP port {wished} cannot be used: {e}; choose another with {option}, or 0"))
+        Failure::new(format!("UDP port {wished} cannot be used: {e}; choose another with {option}, or 0"))
     })?;
     Ok(socket.local_addr()?.port())
 }
@@ -225,7 +225,7 @@ exec 3<&-; wait "$lamp""#;
 fn installed() -> Result<String, Failure> {
     match Command::new(EMULATOR).arg("--version").stderr(Stdio::null()).output() {
         Ok(said) if said.status.success() => Ok(String::from_utf8_lossy(&said.stdout).into_owned()),
-        _ => Err(Failure(format!(
+        _ => Err(Failure::new(format!(
             "the emulator {EMULATOR} is not installed; on Debian: apt install qemu-system-misc"
         ))),
     }
@@ -267,7 +267,7 @@ fn start(
         .stdout(Stdio::piped())
         .stderr(Stdio::piped())
         .spawn()
-        .map_err(|e| Failure(format!("{EMULATOR} does not start: {e}")))
+        .map_err(|e| Failure::new(format!("{EMULATOR} does not start: {e}")))
 }
 
 /// Waits until the lamp ends; calls `play` again and again, which paces itself.
@@ -282,9 +282,9 @@ fn wait(
         if let Some(status) = child.try_wait()? {
             return match status.success() {
                 true => Ok(()),
-                false => {
-                    Err(Failure(format!("the virtual lamp has ended with {status}; its console says why")))
-                }
+                false => Err(Failure::new(format!(
+                    "the virtual lamp has ended with {status}; its console says why"
+                ))),
             };
         }
         play()?;

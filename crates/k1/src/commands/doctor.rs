@@ -203,7 +203,7 @@ fn latency(seconds: f64) -> Result<(Finding, serde_json::Value), Failure> {
         .collect();
     delays.sort_by(f64::total_cmp);
     if delays.is_empty() {
-        return Err(Failure("no click was seen; measure for at least 3 s".into()));
+        return Err(Failure::new("no click was seen; measure for at least 3 s".into()));
     }
     let at = |q: f64| delays[((delays.len() as f64 * q).ceil() as usize).clamp(1, delays.len()) - 1];
     let (median, p99) = (at(0.5), at(0.99));

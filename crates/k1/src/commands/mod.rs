@@ -22,7 +22,7 @@ use k1_host::{Failure, console};
 
 impl From<source::Error> for Failure {
     fn from(e: source::Error) -> Self {
-        Self(e.to_string())
+        Self::new(e.to_string())
     }
 }
 
@@ -79,7 +79,7 @@ pub fn main() -> ExitCode {
         Ok(()) => ExitCode::SUCCESS,
         Err(failure) => {
             k1_host::say(format_args!("k1: {failure}"));
-            ExitCode::FAILURE
+            ExitCode::from(failure.status())
         }
     }
 }

@@ -15,7 +15,7 @@ use k1_host::output::{self, Output};
 /// Renders a sound to a file.
 pub fn render(args: &RenderArgs) -> Result<(), Failure> {
     if matches!(args.input, Input::Mic(_) | Input::Monitor(_)) {
-        return Err(Failure(
+        return Err(Failure::new(
             "k1 render needs a sound with an end: a file, demo or -; use k1 run for live sound".into(),
         ));
     }
@@ -32,7 +32,7 @@ pub fn render(args: &RenderArgs) -> Result<(), Failure> {
         (w, l) => l.or(w.map(|w| (w - args.start).max(0.0))),
     };
     if !args.then.is_empty() && expected.is_none() {
-        return Err(Failure(
+        return Err(Failure::new(
             "this sound does not say how long it is; with --then, add --duration N, so that K1 knows when to change patterns"
                 .into(),
         ));
@@ -97,7 +97,7 @@ pub fn render(args: &RenderArgs) -> Result<(), Failure> {
 }
 
 fn text(unwritten: output::Unwritten) -> Failure {
-    Failure(unwritten.to_string())
+    Failure::new(unwritten.to_string())
 }
 
 fn dithering(args: &RenderArgs) -> bool {
@@ -110,7 +110,7 @@ fn form_of(path: &Path) -> Result<Form, Failure> {
         Some("png") => Ok(Form::Png),
         Some("npy") => Ok(Form::Npy),
         Some("gif") => Ok(Form::Gif),
-        _ => Err(Failure(format!("{}: the file must end in .png, .npy or .gif", path.display()))),
+        _ => Err(Failure::new(format!("{}: the file must end in .png, .npy or .gif", path.display()))),
     }
 }
 

@@ -46,13 +46,13 @@ pub const VERSION: &str = env!("CARGO_PKG_VERSION");
 pub fn run(args: &RunArgs) -> Result<(), Failure> {
     let phase = Arc::new(AtomicU8::new(STARTING));
     let running = Arc::new(OnceLock::new());
-    signals::on_end(ending(phase.clone(), running.clone())).map_err(Failure)?;
+    signals::on_end(ending(phase.clone(), running.clone())).map_err(Failure::new)?;
 
     let source = source::open_in_time(&args.input, args.rate)?;
     let title = harmless(&source.title()).into_owned();
     let reopen = reopen(args);
     if args.targets.iter().filter(|t| **t == Target::Terminal).count() > 1 {
-        return Err(Failure(
+        return Err(Failure::new(
             "--to terminal was given twice, but a terminal shows only one strip; give it once".into(),
         ));
     }
@@ -124,7 +124,7 @@ pub fn run(args: &RunArgs) -> Result<(), Failure> {
     if faulty.is_empty() {
         return Ok(());
     }
-    Err(Failure(format!("{} was not written; see the reason above", faulty.join(" and "))))
+    Err(Failure::new(format!("{} was not written; see the reason above", faulty.join(" and "))))
 }
 
 /// The handler of requests to end.
@@ -209,7 +209,7 @@ fn watch(
     let error = runtime.shared.source_error.lock().unwrap_or_else(std::sync::PoisonError::into_inner).clone();
     console.summary(runtime, began.elapsed())?;
     match error {
-        Some(e) => Err(Failure(format!("the sound stopped: {e}"))),
+        Some(e) => Err(Failure::new(format!("the sound stopped: {e}"))),
         None => Ok(()),
     }
 }

@@ -8,7 +8,7 @@ use crate::web::token::{self, Source};
 pub fn token(args: TokenArgs) -> Result<(), Failure> {
     let token = if args.new { token::renew()? } else { token::kept()? };
     if let Source::ThisRun(why) = token.source() {
-        return Err(Failure(format!("there is no token to print: {why}")));
+        return Err(Failure::new(format!("there is no token to print: {why}")));
     }
     print(format!("{}\n", token.text()).as_bytes())
 }

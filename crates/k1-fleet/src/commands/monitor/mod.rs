@@ -89,7 +89,7 @@ fn start(args: &MonitorArgs) -> Result<(Vec<String>, Receiver<News>), Failure> {
         } else {
             let opened = serialport::new(port, args.baud).timeout(Duration::from_secs(3600)).open();
             let opened = opened.map_err(|e| {
-                Failure(format!(
+                Failure::new(format!(
                     "{port} cannot be opened: {e}; is the lamp's cable in, and may you use the port?"
                 ))
             })?;
@@ -140,7 +140,7 @@ fn lines(labels: &[String], news: &Receiver<News>, until: Option<Instant>) -> Re
         k1_host::console::json_line(&line)?;
     }
     match last {
-        Some(trouble) if good == 0 => Err(Failure(trouble)),
+        Some(trouble) if good == 0 => Err(Failure::new(trouble)),
         _ => Ok(()),
     }
 }
@@ -150,7 +150,7 @@ fn dashboard(labels: &[String], news: &Receiver<News>, until: Option<Instant>) -
     let began = Instant::now();
     let mut board = Board::new(labels);
     let mut screen = canvas::Screen::new().map_err(|e| {
-        Failure(format!("standard output is not a terminal ({e}); use --json for lines of text"))
+        Failure::new(format!("standard output is not a terminal ({e}); use --json for lines of text"))
     })?;
     loop {
         for piece in news.try_iter() {
