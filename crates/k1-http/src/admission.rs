@@ -173,9 +173,12 @@ impl<A, const R: usize, const G: usize> Admission<A, R, G> {
         now_ms: u64,
     ) -> Result<Entry<'a, A>, Rejection> {
         if let Some(path) = self.site.websockets.iter().find(|p| **p == head.path) {
+            if head.method != "GET" {
+                return Err(Rejection::MethodNotAllowed { allow: "GET, OPTIONS" });
+            }
             // A plain GET of a WebSocket's path is a mistake, so the answer explains it.
-            let key = head.upgrade.filter(|_| head.method == "GET");
-            return key.map(|key| Entry::WebSocket(path, key)).ok_or(Rejection::NotWebSocket);
+            let key = head.upgrade.unwrap_or(Err(Rejection::NotWebSocket))?;
+            return Ok(Entry::WebSocket(path, key));
         }
         if let Some(file) = file {
             return match head.method {

@@ -82,6 +82,11 @@ impl AnswerHead<'_> {
                         put("retry-after", format_args!("{}", wait_ms.div_ceil(1000)))?;
                         put("x-ratelimit-nextallowedms", format_args!("{wait_ms}"))?;
                     }
+                    Rejection::WebSocketVersion => {
+                        put("upgrade", format_args!("websocket"))?;
+                        put("connection", format_args!("Upgrade"))?;
+                        put("sec-websocket-version", format_args!("13"))?;
+                    }
                     _ => {}
                 }
             }
@@ -138,6 +143,7 @@ fn reason(status: u16) -> &'static str {
         409 => "Conflict",
         411 => "Length Required",
         413 => "Content Too Large",
+        426 => "Upgrade Required",
         429 => "Too Many Requests",
         431 => "Request Header Fields Too Large",
         500 => "Internal Server Error",
@@ -194,5 +200,8 @@ mod tests {
         let method = lines(Rejection::MethodNotAllowed { allow: "GET, OPTIONS" });
         assert!(method.starts_with("HTTP/1.1 405 Method Not Allowed\r\n"), "{method}");
         assert!(method.contains("allow: GET, OPTIONS\r\n"), "{method}");
+        let version = lines(Rejection::WebSocketVersion);
+        assert!(version.starts_with("HTTP/1.1 426 Upgrade Required\r\n"), "{version}");
+        assert!(version.contains("sec-websocket-version: 13\r\n"), "{version}");
     }
 }

@@ -2,6 +2,7 @@
 
 use crate::body::Framing;
 use crate::rejection::Rejection;
+use crate::websocket;
 
 /// Most header lines of a head.
 const MOST_FIELDS: usize = 40;
@@ -23,8 +24,8 @@ pub struct Head<'a> {
     pub bearer: Option<&'a str>,
     /// Value of `If-None-Match`.
     pub known_tag: Option<&'a str>,
-    /// `Sec-WebSocket-Key` of a request for an upgrade to WebSocket version 13.
-    pub upgrade: Option<&'a str>,
+    /// `Sec-WebSocket-Key` of a request for an upgrade to WebSocket, or what is wrong with its handshake.
+    pub upgrade: Option<Result<&'a str, Rejection>>,
     /// How the body is framed.
     pub framing: Framing,
     /// True if the client sends the body only after `100 Continue`.
@@ -134,7 +135,7 @@ impl<'a> Head<'a> {
             } else if is("sec-websocket-version") {
                 is_version = text == Ok("13");
             } else if is("sec-websocket-key") {
-                key = text.ok().filter(|k| k.len() == 24);
+                key = text.ok().filter(|k| websocket::is_key(k));
             } else if is("content-length") {
                 let n = text.ok().filter(|t| !t.is_empty() && t.bytes().all(|b| b.is_ascii_digit()));
                 // A number that does not fit into 64 bits exceeds every limit.
@@ -156,8 +157,11 @@ impl<'a> Head<'a> {
             (None, true) => Framing::Chunked,
             (length, false) => Framing::Length(length.unwrap_or(0)),
         };
-        if is_websocket && is_upgrade && is_version {
-            head.upgrade = key;
+        if is_websocket && is_upgrade {
+            head.upgrade = Some(match is_version {
+                true => key.ok_or(Rejection::WebSocketKey),
+                false => Err(Rejection::WebSocketVersion),
+            });
         }
         Ok(head)
     }
@@ -203,8 +207,15 @@ mod tests {
             "GET /ws HTTP/1.1\r\nUpgrade: websocket\r\nConnection: keep-alive, Upgrade\r\nSec-WebSocket-Version: 13\r\n\
              Sec-WebSocket-Key: {key}\r\n\r\n"
         );
-        assert_eq!(head(&h).upgrade, Some(key));
-        for missing in ["Upgrade: websocket", ", Upgrade", "Version: 13"] {
+        assert_eq!(head(&h).upgrade, Some(Ok(key)));
+        for (version, why) in [("Version: 8", "old"), ("Version: 130", "new"), ("X: x", "missing")] {
+            let h = h.replace("Version: 13", version);
+            assert_eq!(head(&h).upgrade, Some(Err(Rejection::WebSocketVersion)), "{why}");
+        }
+        for bad in ["", "c2hvcnQ=", "dGhlIHNhbXBsZSBub25jZSEh", "dGhlIHNhbXBsZSB?b25jZQ=="] {
+            assert_eq!(head(&h.replace(key, bad)).upgrade, Some(Err(Rejection::WebSocketKey)), "{bad}");
+        }
+        for missing in ["Upgrade: websocket", ", Upgrade"] {
             assert_eq!(head(&h.replace(missing, "X: x")).upgrade, None, "{missing}");
         }
         assert_eq!(head("GET / HTTP/1.1\r\nAuthorization: bearer abc\r\n\r\n").bearer, Some("abc"));

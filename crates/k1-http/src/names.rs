@@ -94,7 +94,7 @@ impl AllowedName {
         let name = below.unwrap_or(bare);
         if name == "*" || below.is_some_and(|n| !n.contains('.')) {
             return Err(
-                "this would let in names of anybody's; name a domain of yours, such as *.example.org",
+                "this would allow names that belong to others; name a domain of yours, such as *.example.org",
             );
         }
         if !name.is_ascii() {

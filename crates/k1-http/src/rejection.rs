@@ -38,6 +38,10 @@ pub enum Rejection {
     },
     /// The path takes only WebSockets, and the request is not a WebSocket handshake.
     NotWebSocket,
+    /// The WebSocket handshake names another version than 13, or none.
+    WebSocketVersion,
+    /// `Sec-WebSocket-Key` is missing or is not 16 bytes in base64.
+    WebSocketKey,
     /// The same client sent the same request a moment ago.
     RateLimited {
         /// Milliseconds between two such requests.
@@ -51,7 +55,7 @@ impl Rejection {
     /// Code for programs.
     pub const fn code(&self) -> &'static str {
         match self {
-            Self::NotHttp => "bad_request",
+            Self::NotHttp | Self::WebSocketKey => "bad_request",
             Self::HeadTooLarge => "head_too_large",
             Self::HeadLate | Self::BodyLate => "request_timeout",
             Self::TooLarge { .. } => "payload_too_large",
@@ -62,6 +66,7 @@ impl Rejection {
             Self::NotFound => "not_found",
             Self::MethodNotAllowed { .. } => "method_not_allowed",
             Self::NotWebSocket => "not_available",
+            Self::WebSocketVersion => "upgrade_required",
             Self::RateLimited { .. } => "rate_limited",
         }
     }
@@ -69,7 +74,7 @@ impl Rejection {
     /// HTTP status.
     pub const fn status(&self) -> u16 {
         match self {
-            Self::NotHttp => 400,
+            Self::NotHttp | Self::WebSocketKey => 400,
             Self::Unauthorized => 401,
             Self::Forbidden => 403,
             Self::NotFound => 404,
@@ -77,6 +82,7 @@ impl Rejection {
             Self::HeadLate | Self::BodyLate => 408,
             Self::LengthRequired => 411,
             Self::TooLarge { .. } => 413,
+            Self::WebSocketVersion => 426,
             Self::RateLimited { .. } | Self::TooManyGuesses { .. } => 429,
             Self::HeadTooLarge => 431,
             Self::NotWebSocket => 501,
@@ -110,6 +116,8 @@ impl fmt::Display for Rejection {
             Self::NotFound => f.write_str("there is no such path; /api/v1/openapi.json lists them"),
             Self::MethodNotAllowed { allow } => write!(f, "this path does not take that method; it takes {allow}"),
             Self::NotWebSocket => f.write_str("this path speaks WebSocket only; connect with ws://"),
+            Self::WebSocketVersion => f.write_str("connect with version 13 of WebSocket"),
+            Self::WebSocketKey => f.write_str("the handshake needs a Sec-WebSocket-Key: 16 bytes in base64"),
             Self::RateLimited { window_ms, wait_ms } => write!(
                 f,
                 "once every {window_ms} ms is enough; ask again in {wait_ms} ms, or use the WebSocket"

@@ -18,6 +18,13 @@ pub fn accept(key: &str) -> String {
     STANDARD.encode(hash.finalize())
 }
 
+/// True for 16 bytes in base64, as `Sec-WebSocket-Key` must be (RFC 6455, 4.1).
+pub fn is_key(text: &str) -> bool {
+    text.strip_suffix("==").is_some_and(|digits| {
+        digits.len() == 22 && digits.bytes().all(|b| b.is_ascii_alphanumeric() || b"+/".contains(&b))
+    })
+}
+
 /// The kind of a frame (its opcode).
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Kind {
@@ -59,10 +66,26 @@ pub mod code {
     pub const AGAIN: u16 = 1013;
 }
 
+/// The code that answers a client's close: the client's own, or the code for what is wrong with it.
+fn answer_to_close(payload: &[u8]) -> u16 {
+    match payload {
+        [] => code::NORMAL,
+        [_] => code::PROTOCOL,
+        [high, low, reason @ ..] => match u16::from_be_bytes([*high, *low]) {
+            // Other codes are reserved or must not be sent (7.4).
+            n @ (1000..=1003 | 1007..=1014 | 3000..=4999) => match core::str::from_utf8(reason) {
+                Ok(_) => n,
+                Err(_) => code::NOT_UTF8,
+            },
+            _ => code::PROTOCOL,
+        },
+    }
+}
+
 /// A close by the server: its code, and a reason for people.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Close {
-    /// One of [`code`].
+    /// One of [`code`], or the client's own code.
     pub code: u16,
     /// Reason of at most 123 bytes; may be empty.
     pub reason: &'static str,
@@ -245,7 +268,7 @@ impl Inbox {
                     Kind::Text => core::str::from_utf8(message).map_or(close(code::NOT_UTF8), Incoming::Text),
                     Kind::Binary | Kind::Pong => Incoming::Nothing,
                     Kind::Ping => Incoming::Pong(message),
-                    Kind::Close => close(code::NORMAL),
+                    Kind::Close => close(answer_to_close(message)),
                 }
             }
         })
@@ -345,6 +368,15 @@ mod tests {
         assert_eq!(got, ["Text(\"one\")", "Pong([63])", "Text(\"two halves\")", "Nothing", "Nothing"]);
         for (bytes, code) in [
             (client(0x88, &[3, 232]), code::NORMAL),
+            (client(0x88, b""), code::NORMAL),
+            (client(0x88, &[0x0f, 0xa0, b'!']), 4000),
+            (client(0x88, &[3]), code::PROTOCOL),
+            (client(0x88, &[3, 231]), code::PROTOCOL),
+            (client(0x88, &1005_u16.to_be_bytes()), code::PROTOCOL),
+            (client(0x88, &1006_u16.to_be_bytes()), code::PROTOCOL),
+            (client(0x88, &1015_u16.to_be_bytes()), code::PROTOCOL),
+            (client(0x88, &5000_u16.to_be_bytes()), code::PROTOCOL),
+            (client(0x88, &[3, 232, 0xff]), code::NOT_UTF8),
             (client(0x81, &[0xff]), code::NOT_UTF8),
             (client(0x83, b""), code::PROTOCOL),
             (client(0x81, &[b'x'; MOST_MESSAGE + 1]), code::TOO_BIG),

@@ -24,7 +24,7 @@ const fn guarded(request: &'static str) -> Refused {
 }
 
 /// Requests that a server hands on to the door.
-pub const REFUSED: [Refused; 22] = [
+pub const REFUSED: [Refused; 24] = [
     row("GET /api/params HTTP/1.1\r\nHost: evil.example\r\n\r\n", 403, Rejection::Forbidden),
     row("GET / HTTP/1.1\r\nHost: k1.local.evil.example\r\n\r\n", 403, Rejection::Forbidden),
     row("GET /api/params HTTP/1.1\r\n\r\n", 403, Rejection::Forbidden),
@@ -56,8 +56,13 @@ pub const REFUSED: [Refused; 22] = [
     row(
         "POST /ws HTTP/1.1\r\nHost: {host}\r\nUpgrade: websocket\r\nConnection: Upgrade\r\nSec-WebSocket-Version: 13\r\n\
          Sec-WebSocket-Key: dGhlIHNhbXBsZSBub25jZQ==\r\n\r\n",
-        501,
-        Rejection::NotWebSocket,
+        405,
+        Rejection::MethodNotAllowed { allow: "GET, OPTIONS" },
+    ),
+    row(
+        "POST /api/v1/live HTTP/1.1\r\nHost: {host}\r\nContent-Length: 2\r\n\r\n{}",
+        405,
+        Rejection::MethodNotAllowed { allow: "GET, OPTIONS" },
     ),
     row(
         "GET /api/v1/live HTTP/1.1\r\nHost: {host}\r\nUpgrade: websocket\r\nSec-WebSocket-Version: 13\r\n\
@@ -68,8 +73,14 @@ pub const REFUSED: [Refused; 22] = [
     row(
         "GET /api/v1/live HTTP/1.1\r\nHost: {host}\r\nUpgrade: websocket\r\nConnection: Upgrade\r\n\
          Sec-WebSocket-Version: 8\r\nSec-WebSocket-Key: dGhlIHNhbXBsZSBub25jZQ==\r\n\r\n",
-        501,
-        Rejection::NotWebSocket,
+        426,
+        Rejection::WebSocketVersion,
+    ),
+    row(
+        "GET /ws HTTP/1.1\r\nHost: {host}\r\nUpgrade: websocket\r\nConnection: Upgrade\r\nSec-WebSocket-Version: 13\r\n\
+         Sec-WebSocket-Key: c2hvcnQ=\r\n\r\n",
+        400,
+        Rejection::WebSocketKey,
     ),
     row(
         "POST /api/params HTTP/1.1\r\nHost: {host}\r\nContent-Length: 9999999999\r\n\r\n",

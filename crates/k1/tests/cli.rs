@@ -25,7 +25,7 @@ fn wrong_usage_is_status_2_and_a_sentence_that_says_what_would_be_right() {
         (&["run", "--to", "gopher://x"], &["gopher://x", "ddp://HOST"]),
         (&["run", "--to", "ddp://x:99999"], &["99999", "not a port"]),
         (&["run", "--leds", "0"], &["1 … 4096 LEDs"]),
-        (&["run", "--fps", "0"], &["1..=500"]),
+        (&["run", "--fps", "0"], &["write a number from 1 to 500"]),
         (&["run", "--duration", "soon"], &["write a number of seconds"]),
         (&["render", "demo"], &["--output"]),
         (&["dance"], &["dance", "Usage: k1"]),
@@ -47,10 +47,7 @@ fn wrong_usage_is_status_2_and_a_sentence_that_says_what_would_be_right() {
 fn work_that_fails_is_status_1_and_one_sentence() {
     let dir = folder();
     let path = |name: &str| dir.path().join(name).to_string_lossy().into_owned();
-    run(["render", "demo", "-o", &path("x.jpg")]).failed_saying(&["x.jpg", ".png, .npy or .gif"]);
     run(["render", "demo", "-o", &path("no/such/x.png")]).failed_saying(&["x.png cannot be written"]);
-    run(["render", "mic", "-o", &path("x.png")]).failed_saying(&["a sound with an end"]);
-    run(["analyze", "monitor"]).failed_saying(&["a sound with an end"]);
     run(["run", "--headless", "--to", &format!("file:{}", path("no/such/x"))])
         .failed_saying(&["no/such/x cannot be written"]);
     // K1 waits for a light that is not there; an address that can never work is a usage error.
@@ -62,9 +59,6 @@ fn work_that_fails_is_status_1_and_one_sentence() {
         assert!(said.code() == Some(2) && said.err.contains("ddp://"), "{said:?}");
     }
     run(["run", "--headless", "--to", "terminal"]).failed_saying(&["--to terminal needs a terminal"]);
-    for rate in ["0", "3999", "4000000000"] {
-        run(["analyze", "-", "--rate", rate]).failed_saying(&[rate, "4,000 … 768,000 Hz"]);
-    }
 }
 
 /// A full disk is noticed only when bytes leave the program's buffers.

@@ -113,7 +113,10 @@ fn what_cannot_be_a_report_is_refused_before_anything_is_heard() {
     let dir = folder();
     let path = |name: &str| dir.path().join(name).to_string_lossy().into_owned();
     for name in ["x.jpg", "x", "x.wav"] {
-        run(["analyze", "demo", "-o", &path(name)]).failed_saying(&[name, ".png or .html"]);
+        let said = run(["analyze", "demo", "-o", &path(name)]);
+        assert_eq!(said.code(), Some(2), "{said:?}");
+        said.is_one_sentence();
+        assert!(said.err.contains(name) && said.err.contains(".png or .html"), "{said:?}");
     }
     run(["analyze", "demo", "-o", &path("no/such/x.png")]).failed_saying(&["x.png cannot be written"]);
     fs::create_dir(path("folder.html")).unwrap();

@@ -10,7 +10,7 @@ use crate::signing::keys::name_of;
 
 mod values;
 
-pub use values::{length, seconds, topic};
+pub use values::{length, number, seconds, topic};
 
 /// Name of a key if none is given.
 const KEY: &str = "k1";
@@ -82,7 +82,7 @@ pub struct MonitorArgs {
     #[arg(long, value_name = "PORT")]
     pub serial: Option<String>,
     /// Speed of the cable in baud.
-    #[arg(long, default_value_t = 115_200, value_name = "BAUD")]
+    #[arg(long, default_value_t = 115_200, value_parser = number(1..=u32::MAX), value_name = "BAUD")]
     pub baud: u32,
     /// Token and search time.
     #[command(flatten)]
@@ -129,7 +129,8 @@ pub struct BrokerArgs {
     /// User name for the MQTT broker.
     #[arg(long, value_name = "USER")]
     pub user: Option<String>,
-    /// File with that user's password. (Other users of this machine can read a command line.)
+    /// File with that user's password. There is no option for the password itself, because all users of
+    /// this machine can see options.
     #[arg(long, value_name = "FILE", requires = "user")]
     pub password_file: Option<PathBuf>,
     /// First part of every topic.
@@ -188,13 +189,13 @@ pub struct VirtArgs {
     #[arg(long, value_name = "FILE")]
     pub flash: Option<PathBuf>,
     /// Port of the lamp's page on this machine; 0 takes any free port.
-    #[arg(long, default_value_t = 8080, value_name = "PORT")]
+    #[arg(long, default_value_t = 8080, value_parser = number(0..=u16::MAX), value_name = "PORT")]
     pub http: u16,
     /// UDP port of the lamp's sound on this machine; 0 takes any free port.
-    #[arg(long, default_value_t = 5004, value_name = "PORT")]
+    #[arg(long, default_value_t = 5004, value_parser = number(0..=u16::MAX), value_name = "PORT")]
     pub sound: u16,
     /// UDP port on this machine for firmware from espota clients; 0 takes any free port.
-    #[arg(long, default_value_t = 3232, value_name = "PORT")]
+    #[arg(long, default_value_t = 3232, value_parser = number(0..=u16::MAX), value_name = "PORT")]
     pub ota: u16,
     /// Derive the lamp's clock from the number of instructions it executes, so that a slow or busy machine does not slow
     /// the lamp down. The lamp's minutes are then longer or shorter than real ones. It hears a built-in recording of music and
@@ -286,7 +287,7 @@ const CABLE: &str = "Cable (--via usb)";
 #[derive(Args, Clone, Debug)]
 pub struct CableArgs {
     /// Speed of the cable in baud, for boards with a USB-to-serial chip. A lamp with its own USB ignores it.
-    #[arg(long, default_value_t = 115_200, value_parser = clap::value_parser!(u32).range(115_200..=2_000_000), value_name = "BAUD")]
+    #[arg(long, default_value_t = 115_200, value_parser = number(115_200..=2_000_000_u32), value_name = "BAUD")]
     pub baud: u32,
     /// The chip already waits in its loader, because you pressed RESET while holding BOOT.
     #[arg(long)]

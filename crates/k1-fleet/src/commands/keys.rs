@@ -59,8 +59,8 @@ pub fn keys(command: &KeysCommand) -> Result<(), Failure> {
 /// Signs an image.
 pub fn sign(args: &SignArgs) -> Result<(), Failure> {
     let key = keys::read(&keys::folder()?, &args.key)?;
-    let image =
-        std::fs::read(&args.image).map_err(|e| Failure::new(format!("{}: {e}", args.image.display())))?;
+    let image = std::fs::read(&args.image)
+        .map_err(|e| Failure::new(format!("{} cannot be read: {e}", args.image.display())))?;
     if image.starts_with(b"K1UPDATE") {
         return Err(Failure::new(format!("{} is a signed update already", args.image.display())));
     }

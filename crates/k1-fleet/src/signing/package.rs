@@ -21,6 +21,11 @@ pub struct Statement<'a> {
     pub patience_s: u16,
 }
 
+/// The content of a file.
+fn bytes(path: &Path) -> Result<Vec<u8>, String> {
+    std::fs::read(path).map_err(|e| format!("{} cannot be read: {e}", path.display()))
+}
+
 /// The manifest of an image.
 ///
 /// # Errors
@@ -87,7 +92,7 @@ impl Update {
     /// A sentence that names the file: it cannot be read, is not an update, or is damaged.
     pub fn read(path: &Path) -> Result<Self, String> {
         let wrong = |e: &dyn fmt::Display| format!("{}: {e}", path.display());
-        Self::parse(&std::fs::read(path).map_err(|e| wrong(&e))?).map_err(|e| wrong(&e))
+        Self::parse(&bytes(path)?).map_err(|e| wrong(&e))
     }
 
     /// Reads the file of an update, or a bare image, which becomes an update without a signature.
@@ -97,7 +102,7 @@ impl Update {
     /// A sentence that says what to do.
     pub fn read_or_wrap(path: &Path, bare: &Statement) -> Result<Self, String> {
         let wrong = |e: &dyn fmt::Display| format!("{}: {e}", path.display());
-        let bytes = std::fs::read(path).map_err(|e| wrong(&e))?;
+        let bytes = bytes(path)?;
         if bytes.starts_with(b"K1UPDATE") {
             return Self::parse(&bytes).map_err(|e| wrong(&e));
         }

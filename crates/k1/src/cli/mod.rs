@@ -8,6 +8,8 @@
 mod program;
 mod values;
 
+use std::path::PathBuf;
+
 use clap::{Parser, Subcommand};
 
 pub use k1_fleet::cli::*;
@@ -18,7 +20,7 @@ pub use values::assignment;
 ///
 /// Without a command, K1 plays its built-in music, opens a page that shows the strip live, and prints its address.
 #[derive(Debug, Parser)]
-#[command(name = "k1", version, about, long_about, max_term_width = 100, disable_help_subcommand = true)]
+#[command(name = "k1", version, max_term_width = 100, disable_help_subcommand = true)]
 pub struct Cli {
     /// Command; `run demo` if it is missing.
     #[command(subcommand)]
@@ -79,7 +81,11 @@ pub enum Command {
         shell: clap_complete::Shell,
     },
     /// Write the manual page (roff) to standard output.
-    Man,
+    Man {
+        /// Write the pages of all commands to a folder instead.
+        #[arg(long = "to", value_name = "FOLDER")]
+        folder: Option<PathBuf>,
+    },
 }
 
 #[cfg(test)]
@@ -91,6 +97,21 @@ mod tests {
     #[test]
     fn the_declaration_is_sound() {
         Cli::command().debug_assert();
+    }
+
+    #[test]
+    fn only_the_options_of_the_broker_stand_under_its_heading() {
+        let cli = Cli::command();
+        let run = cli.find_subcommand("run").unwrap();
+        let under = |heading: Option<&str>| -> Vec<_> {
+            let options = run.get_arguments().filter(|a| a.get_help_heading() == heading);
+            options.filter_map(|a| a.get_long()).collect()
+        };
+        let broker = ["user", "password-file", "prefix", "discovery-prefix"];
+        assert_eq!(under(Some("Broker (--mqtt)")), broker);
+        for option in ["headless", "duration", "loop", "rate", "json", "mqtt", "fps"] {
+            assert!(under(None).contains(&option), "{option}");
+        }
     }
 
     #[test]
@@ -106,6 +127,17 @@ mod tests {
         assert!(answer(&["run", "--set", "shine=1"]).contains("softness"));
         assert!(answer(&["run", "--set", "warmth=NaN"]).contains("0 … 1"));
         assert!(answer(&["run", "--leds", "0"]).contains("4096"));
+        for (args, limits) in [
+            (["run", "--fps", "0"], "write a number from 1 to 500"),
+            (["run", "--rate", "3"], "write a number from 4000 to 768000"),
+            (["run", "--max-ma", "1e9"], "write a number from 0 to 4294967295"),
+            (["virt", "--http", "70000"], "write a number from 0 to 65535"),
+            (["monitor", "--baud", "fast"], "write a number from 1 to 4294967295"),
+            (["run", "--duration", "inf"], "up to 10000000"),
+            (["validate", "--for", "0"], "1 to 10000000 seconds"),
+        ] {
+            assert!(answer(&args).contains(limits), "{args:?}");
+        }
         assert!(answer(&["run", "--to", "gopher://x"]).contains("ddp://"));
         assert!(answer(&["run", "--duration", "-1"]).contains("seconds"));
         assert!(answer(&["devices", "https://x"]).contains("192.168.1.40"));

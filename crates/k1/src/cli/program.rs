@@ -9,9 +9,9 @@ use k1_http::names::AllowedName;
 
 use super::values::{allowed_host, assignment, gain, leds, name, palette, pattern, target};
 use crate::sink::Target;
-use crate::source::Input;
+use crate::source::{Input, RATES};
 use crate::web::Listen;
-use k1_fleet::cli::seconds;
+use k1_fleet::cli::{number, seconds};
 
 /// `k1 run`.
 #[derive(Args, Clone, Debug)]
@@ -23,7 +23,7 @@ pub struct RunArgs {
     #[command(flatten)]
     pub look: Look,
     /// Frames per second.
-    #[arg(long, default_value_t = 120, value_parser = clap::value_parser!(u32).range(1..=500), value_name = "N")]
+    #[arg(long, default_value_t = 120, value_parser = number(1..=500_u32), value_name = "N")]
     pub fps: u32,
     /// Also send light to URL: ddp://HOST[:PORT] | file:PATH | terminal. May be given more than once.
     #[arg(long = "to", value_name = "URL", value_parser = target())]
@@ -50,9 +50,6 @@ pub struct RunArgs {
     /// Connect this K1 to an MQTT broker and Home Assistant, as `k1 mqtt` does from another process.
     #[arg(long, value_name = "HOST[:PORT]", conflicts_with = "headless")]
     pub mqtt: Option<String>,
-    /// Access to the broker, and its topics.
-    #[command(flatten, next_help_heading = "Broker (--mqtt)")]
-    pub with: super::BrokerArgs,
     /// Run without the page and the terminal: hear, send light to --to, and report.
     #[arg(long)]
     pub headless: bool,
@@ -62,12 +59,16 @@ pub struct RunArgs {
     /// Start the file again when it ends.
     #[arg(long = "loop")]
     pub repeat: bool,
-    /// Sample rate of standard input in Hz.
-    #[arg(long, default_value_t = k1_engine::SAMPLE_RATE, value_name = "HZ")]
-    pub rate: u32,
+    /// Sample rate of standard input in Hz. Default: 16,000.
+    #[arg(long, value_parser = number(RATES), value_name = "HZ")]
+    pub rate: Option<u32>,
     /// Report as JSON: one line per second and a summary at the end.
     #[arg(long)]
     pub json: bool,
+    // Last, because the heading applies to every option that follows it.
+    /// Access to the broker, and its topics.
+    #[command(flatten, next_help_heading = "Broker (--mqtt)")]
+    pub with: super::BrokerArgs,
 }
 
 /// `k1 token`.
@@ -94,7 +95,7 @@ pub struct Look {
     #[arg(long, default_value_t = 180, value_parser = leds, value_name = "N")]
     pub leds: usize,
     /// Limit of the current that the strip draws, in mA; 0 = unlimited.
-    #[arg(long, default_value_t = 5_000, value_name = "MA")]
+    #[arg(long, default_value_t = 5_000, value_parser = number(0..=u32::MAX), value_name = "MA")]
     pub max_ma: u32,
     /// Microphone gain, 0.5 … 2.
     #[arg(long, default_value_t = 1.0, value_parser = gain, value_name = "FACTOR")]
@@ -132,7 +133,7 @@ pub struct RenderArgs {
     #[arg(long, value_parser = pattern, value_name = "ID")]
     pub then: Vec<usize>,
     /// Frames per second.
-    #[arg(long, default_value_t = 120, value_parser = clap::value_parser!(u32).range(1..=500), value_name = "N")]
+    #[arg(long, default_value_t = 120, value_parser = number(1..=500_u32), value_name = "N")]
     pub fps: u32,
     /// File to write: OUT.gif (the strip in motion), OUT.png (one picture: time runs down, the strip across) or OUT.npy
     /// (frames × LEDs × 3, u8, the values on the wire).
@@ -144,9 +145,9 @@ pub struct RenderArgs {
     /// Begin N seconds into the sound. K1 still hears what comes before, but does not draw it.
     #[arg(long, value_parser = seconds, allow_negative_numbers = true, default_value = "0", value_name = "N")]
     pub start: f64,
-    /// Sample rate of standard input in Hz.
-    #[arg(long, default_value_t = k1_engine::SAMPLE_RATE, value_name = "HZ")]
-    pub rate: u32,
+    /// Sample rate of standard input in Hz. Default: 16,000.
+    #[arg(long, value_parser = number(RATES), value_name = "HZ")]
+    pub rate: Option<u32>,
     /// Report as JSON.
     #[arg(long)]
     pub json: bool,
@@ -169,9 +170,9 @@ pub struct AnalyzeArgs {
     /// Print one JSON object per line: each event with t and at (seconds), kind, bpm and confidence, then the summary.
     #[arg(long)]
     pub json: bool,
-    /// Sample rate of standard input in Hz.
-    #[arg(long, default_value_t = k1_engine::SAMPLE_RATE, value_name = "HZ")]
-    pub rate: u32,
+    /// Sample rate of standard input in Hz. Default: 16,000.
+    #[arg(long, value_parser = number(RATES), value_name = "HZ")]
+    pub rate: Option<u32>,
     /// Hear only the first N seconds.
     #[arg(long, value_parser = seconds, allow_negative_numbers = true, value_name = "N")]
     pub duration: Option<f64>,

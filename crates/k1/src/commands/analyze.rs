@@ -16,13 +16,14 @@ const TEMPO_STEP_BPM: f32 = 0.5;
 /// Shows what K1 hears in a sound.
 pub fn analyze(args: &AnalyzeArgs) -> Result<(), Failure> {
     if matches!(args.input, Input::Mic(_) | Input::Monitor(_)) {
-        return Err(Failure::new(
+        return Err(Failure::usage(
             "k1 analyze needs a sound with an end: a file, demo or -; use k1 run for live sound".into(),
         ));
     }
+    let rate = super::rate(&args.input, args.rate)?;
     let place = args.output.as_deref().map(|path| Place::new(path, &args.input)).transpose()?;
     let mut record = place.is_some().then(Record::default);
-    let mut source = source::open(&args.input, args.rate)?;
+    let mut source = source::open(&args.input, rate)?;
     let demo = (args.input == Input::Demo).then_some(f64::from(SONG_SECONDS));
     let limit = args.duration.or(demo).map(|s| (s * f64::from(SAMPLE_RATE)) as u64);
     let bar = progress(args.duration.or(demo).or(source.seconds()), "listening");

@@ -99,7 +99,7 @@ pub fn sources(as_json: bool) -> Result<(), Failure> {
     }
     let mut text = Text::default();
     text.line("demo            built-in music");
-    text.line("FILE            a WAV, FLAC, MP3, OGG or AAC file");
+    text.line(format_args!("FILE            a sound file: {}", source::FORMATS));
     text.line("-               raw f32 mono samples on standard input");
     match found {
         Ok(devices) => {

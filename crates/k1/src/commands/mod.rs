@@ -9,13 +9,16 @@ mod token;
 mod virt;
 
 use std::borrow::Cow;
+use std::ffi::OsString;
+use std::path::Path;
 use std::process::ExitCode;
 
+use clap::error::ErrorKind;
 use clap::{CommandFactory, Parser};
 use k1_device::harmless::harmless;
 
 use crate::cli::{Cli, Command};
-use crate::source;
+use crate::source::{self, Input};
 use k1_fleet::commands::{deploy, devices, keys, monitor, mqtt, validate};
 use k1_host::progress::progress;
 use k1_host::{Failure, console};
@@ -67,13 +70,7 @@ pub fn main() -> ExitCode {
             clap_complete::generate(shell, &mut Cli::command(), "k1", &mut script);
             console::verbatim(&script).map_err(Failure::from)
         }
-        Command::Man => {
-            let mut page = Vec::new();
-            clap_mangen::Man::new(Cli::command())
-                .render(&mut page)
-                .and_then(|()| console::verbatim(&page))
-                .map_err(Failure::from)
-        }
+        Command::Man { folder } => man(folder.as_deref()),
     };
     match result {
         Ok(()) => ExitCode::SUCCESS,
@@ -96,7 +93,7 @@ fn refuse(refusal: &clap::Error) -> ExitCode {
         Err(e) if e.kind() == refusal.kind() => e.render(),
         // The error is about one of the escaped characters.
         _ => {
-            console::say(refusal.render());
+            console::say_text(&reason(refusal));
             return ExitCode::from(2);
         }
     };
@@ -109,6 +106,55 @@ fn refuse(refusal: &clap::Error) -> ExitCode {
         false => console::text(&clean.to_string()),
     };
     if printed.is_ok() { ExitCode::SUCCESS } else { ExitCode::FAILURE }
+}
+
+/// Why the command line is wrong, if the reason is an escaped character.
+fn reason(refusal: &clap::Error) -> String {
+    let args: Vec<_> = std::env::args_os().collect();
+    if refusal.kind() == ErrorKind::InvalidUtf8
+        && let Some(argument) = not_text(&args)
+    {
+        return format!("error: {argument:?} is not UTF-8; only file names may contain other bytes");
+    }
+    let text = refusal.render().to_string();
+    args.iter().filter_map(|a| a.to_str()).fold(text, |text, argument| match harmless(argument) {
+        Cow::Owned(clean) => text.replace(argument, &clean),
+        Cow::Borrowed(_) => text,
+    })
+}
+
+/// The first argument that must be UTF-8 and is not.
+fn not_text(args: &[OsString]) -> Option<&OsString> {
+    args.iter().enumerate().find_map(|(suspect, argument)| {
+        argument.to_str().is_none().then_some(())?;
+        let others = args.iter().enumerate().map(|(i, a)| match a.to_str() {
+            None if i != suspect => a.to_string_lossy().into_owned().into(),
+            _ => a.clone(),
+        });
+        let refusal = Cli::try_parse_from(others).err()?;
+        (refusal.kind() == ErrorKind::InvalidUtf8).then_some(argument)
+    })
+}
+
+/// Sample rate of the sound in Hz. Only raw samples need the option.
+fn rate(input: &Input, option: Option<u32>) -> Result<u32, Failure> {
+    match option {
+        Some(_) if *input != Input::Stdin => {
+            Err(Failure::usage("--rate is only for raw samples on standard input (-); leave it out".into()))
+        }
+        option => Ok(option.unwrap_or(k1_engine::SAMPLE_RATE)),
+    }
+}
+
+/// Prints the manual page of the program, or writes the pages of all commands to a folder.
+fn man(folder: Option<&Path>) -> Result<(), Failure> {
+    if let Some(folder) = folder {
+        return clap_mangen::generate_to(Cli::command(), folder)
+            .map_err(|e| Failure::new(format!("the pages cannot be written to {}: {e}", folder.display())));
+    }
+    let mut page = Vec::new();
+    clap_mangen::Man::new(Cli::command()).render(&mut page)?;
+    Ok(console::verbatim(&page)?)
 }
 
 /// Prints lines. Text from outside was cleaned on arrival, and the console cleans everything but newlines.

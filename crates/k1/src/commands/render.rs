@@ -15,15 +15,16 @@ use k1_host::output::{self, Output};
 /// Renders a sound to a file.
 pub fn render(args: &RenderArgs) -> Result<(), Failure> {
     if matches!(args.input, Input::Mic(_) | Input::Monitor(_)) {
-        return Err(Failure::new(
+        return Err(Failure::usage(
             "k1 render needs a sound with an end: a file, demo or -; use k1 run for live sound".into(),
         ));
     }
+    let rate = super::rate(&args.input, args.rate)?;
     let form = form_of(&args.output)?;
     output::tidy_on_signals();
     // Before the sound is opened, so that a refusal takes no time.
     let output = Output::create(&args.output, &args.input.spared()).map_err(text)?;
-    let mut source = source::open(&args.input, args.rate)?;
+    let mut source = source::open(&args.input, rate)?;
     let whole = if args.input == Input::Demo { Some(f64::from(SONG_SECONDS)) } else { source.seconds() };
     // The demo never ends by itself.
     let limit = args.duration.or(if args.input == Input::Demo { whole } else { None });
@@ -32,7 +33,7 @@ pub fn render(args: &RenderArgs) -> Result<(), Failure> {
         (w, l) => l.or(w.map(|w| (w - args.start).max(0.0))),
     };
     if !args.then.is_empty() && expected.is_none() {
-        return Err(Failure::new(
+        return Err(Failure::usage(
             "this sound does not say how long it is; with --then, add --duration N, so that K1 knows when to change patterns"
                 .into(),
         ));
@@ -76,9 +77,16 @@ pub fn render(args: &RenderArgs) -> Result<(), Failure> {
         }
         Ok(written < last)
     })?;
+    let heard = offline.ear.samples() as f64 / f64::from(SAMPLE_RATE);
+    if written == 0 {
+        bar.finish_and_clear();
+        return Err(Failure::new(match offline.ear.samples() {
+            0 => format!("{} is empty: there is no sound to render", named(&args.input)),
+            _ => format!("{} ends after {heard:.1} s, before --start {}", named(&args.input), args.start),
+        }));
+    }
     picture.finish().map_err(text)?;
     bar.finish_and_clear();
-    let heard = offline.ear.samples() as f64 / f64::from(SAMPLE_RATE);
     let took = began.elapsed().as_secs_f64();
     source::Teller::default().end(source.as_ref());
     if args.json {
@@ -89,11 +97,24 @@ pub fn render(args: &RenderArgs) -> Result<(), Failure> {
         }));
     }
     k1_host::say(format_args!(
-        "{}: {written} frames of {leds} LEDs from {heard:.1} s of sound in {took:.2} s ({:.0} times real time)",
+        "{}: {written} frames of {leds} LEDs from {heard:.1} s of sound in {took:.2} s ({} times real time)",
         args.output.display(),
-        heard / took
+        speed(heard / took)
     ));
     Ok(())
+}
+
+/// The sound in a sentence.
+fn named(input: &Input) -> String {
+    match input {
+        Input::Stdin => "standard input".into(),
+        input => input.to_string(),
+    }
+}
+
+/// A factor with one decimal below 10.
+fn speed(factor: f64) -> String {
+    format!("{factor:.*}", usize::from(factor < 10.0))
 }
 
 fn text(unwritten: output::Unwritten) -> Failure {
@@ -110,7 +131,7 @@ fn form_of(path: &Path) -> Result<Form, Failure> {
         Some("png") => Ok(Form::Png),
         Some("npy") => Ok(Form::Npy),
         Some("gif") => Ok(Form::Gif),
-        _ => Err(Failure::new(format!("{}: the file must end in .png, .npy or .gif", path.display()))),
+        _ => Err(Failure::usage(format!("{}: the file must end in .png, .npy or .gif", path.display()))),
     }
 }
 
@@ -169,5 +190,15 @@ impl Offline {
                 frame += 1;
             }
         }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::speed;
+
+    #[test]
+    fn a_slow_render_says_how_slow() {
+        assert_eq!([0.04, 0.44, 9.9, 87.6].map(speed), ["0.0", "0.4", "9.9", "88"]);
     }
 }

@@ -48,9 +48,13 @@ pub fn run(args: &RunArgs) -> Result<(), Failure> {
     let running = Arc::new(OnceLock::new());
     signals::on_end(ending(phase.clone(), running.clone())).map_err(Failure::new)?;
 
-    let source = source::open_in_time(&args.input, args.rate)?;
+    let rate = super::rate(&args.input, args.rate)?;
+    if let Some(token) = &args.token {
+        web::token::check_option(token).map_err(Failure::usage)?;
+    }
+    let source = source::open_in_time(&args.input, rate)?;
     let title = harmless(&source.title()).into_owned();
-    let reopen = reopen(args);
+    let reopen = reopen(args, rate);
     if args.targets.iter().filter(|t| **t == Target::Terminal).count() > 1 {
         return Err(Failure::new(
             "--to terminal was given twice, but a terminal shows only one strip; give it once".into(),
@@ -152,9 +156,8 @@ fn ending(phase: Arc<AtomicU8>, running: Arc<OnceLock<Arc<Shared>>>) -> impl Fn(
     }
 }
 
-fn reopen(args: &RunArgs) -> Option<Reopen> {
+fn reopen(args: &RunArgs, rate: u32) -> Option<Reopen> {
     let input = args.input.clone();
-    let rate = args.rate;
     let again = args.repeat && matches!(input, Input::File(_));
     again.then(|| Box::new(move || source::open(&input, rate)) as _)
 }

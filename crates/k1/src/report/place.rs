@@ -5,6 +5,7 @@ use std::io::Write;
 use std::path::{Path, PathBuf};
 
 use crate::source::Input;
+use k1_host::Failure;
 use k1_host::output::{self, Output};
 
 /// Format of a report, chosen by the file's extension.
@@ -30,15 +31,18 @@ impl Place {
     /// # Errors
     ///
     /// A sentence if the extension is neither .png nor .html, or if the file is the sound itself or cannot be written.
-    pub fn new(path: &Path, input: &Input) -> Result<Self, String> {
+    pub fn new(path: &Path, input: &Input) -> Result<Self, Failure> {
         let ending = path.extension().and_then(|e| e.to_str()).map(str::to_ascii_lowercase);
         let form = match ending.as_deref() {
             Some("png") => Form::Png,
             Some("html") => Form::Html,
-            _ => return Err(format!("{}: the report must end in .png or .html", path.display())),
+            _ => {
+                let wrong = format!("{}: the report must end in .png or .html", path.display());
+                return Err(Failure::usage(wrong));
+            }
         };
         output::tidy_on_signals();
-        let output = Output::create(path, &input.spared()).map_err(|e| e.to_string())?;
+        let output = Output::create(path, &input.spared()).map_err(|e| Failure::new(e.to_string()))?;
         Ok(Self { path: path.to_owned(), form, output: RefCell::new(Some(output)) })
     }
 
@@ -81,7 +85,7 @@ mod tests {
         fs::write(path.join("kept"), "").unwrap();
         assert!(place.write(b"page").unwrap_err().contains("x.html cannot be written"));
         assert_eq!(fs::read_dir(dir.path()).unwrap().count(), 1);
-        assert!(Place::new(&path, &Input::Demo).unwrap_err().contains("it is a folder"));
+        assert!(Place::new(&path, &Input::Demo).unwrap_err().to_string().contains("it is a folder"));
     }
 
     #[test]
@@ -90,7 +94,7 @@ mod tests {
         let path = dir.path().join("x.png");
         fs::write(&path, "sound").unwrap();
         let otherwise = dir.path().join(".").join("x.png");
-        let refused = Place::new(&otherwise, &Input::File(path)).unwrap_err();
+        let refused = Place::new(&otherwise, &Input::File(path)).unwrap_err().to_string();
         assert!(refused.contains("the sound itself"), "{refused}");
     }
 }

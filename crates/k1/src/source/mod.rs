@@ -26,6 +26,7 @@ use k1_host::output::Spared;
 pub use damage::{Damage, Harm, Teller};
 pub use demo::{Demo, SONG_SECONDS};
 pub use presence::Presence;
+pub use resample::RATES;
 
 /// An input, as given on the command line.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -97,6 +98,9 @@ impl fmt::Display for Input {
     }
 }
 
+/// The formats of sound files that K1 reads, for people. docs/formats.md has all of them.
+pub const FORMATS: &str = "WAV, FLAC, MP3, AAC, Ogg Vorbis, Opus and more";
+
 /// Why there is no sound. Each error is displayed as a sentence that says what to do.
 #[derive(Debug)]
 #[non_exhaustive]
@@ -145,8 +149,7 @@ impl fmt::Display for Error {
             Self::Open(path, e) => write!(f, "{} cannot be opened: {e}", path.display()),
             Self::NotAudio(path, why) => write!(
                 f,
-                "{} is not audio that K1 can read ({why}); \
-                 WAV, FLAC, MP3, AAC, Ogg Vorbis, Opus and ALAC work (docs/formats.md)",
+                "{} is not audio that K1 can read ({why}); it can read {FORMATS} (docs/formats.md)",
                 path.display()
             ),
             Self::Foreign(path, what) => write!(

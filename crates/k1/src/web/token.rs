@@ -81,6 +81,15 @@ pub fn given(option: Option<&str>, file: Option<&Path>) -> Result<Option<Token>,
     first_of(option, file, std::env::var_os(VARIABLE).as_deref(), credential.as_deref())
 }
 
+/// Checks a token from the command line.
+///
+/// # Errors
+///
+/// A sentence, if the token cannot travel in a URL, or is too easy to guess.
+pub fn check_option(text: &str) -> Result<(), String> {
+    checked(text, "--token", Source::Option).map(drop)
+}
+
 fn first_of(
     option: Option<&str>,
     file: Option<&Path>,
@@ -215,8 +224,8 @@ fn checked(text: &str, whence: &str, source: Source) -> Result<Token, String> {
     let bits = token_bits(text);
     if bits < LEAST_TOKEN_BITS {
         return Err(format!(
-            "{whence}: this token is found too easily by guessing ({bits:.0} of at least {LEAST_TOKEN_BITS:.0} bits); \
-             take ten or more letters and digits, mixed by chance, or give none, and K1 makes one"
+            "{whence}: this token is too easy to guess ({bits:.0} of at least {LEAST_TOKEN_BITS:.0} bits); \
+             use ten or more random letters and digits, or leave the token out, and K1 makes one"
         ));
     }
     Ok(Token { text: text.to_owned(), source })
