@@ -153,7 +153,7 @@ fn one(stage: &Stage, notes: &Path) -> Result<(), String> {
         // Call this program directly, because `cargo run` would wait for a build in the other lane.
         let script = line.replace("cargo xtask ", "\"$K1_XTASK\" ");
         let mut command = shell(&script, stage.beside);
-        command.current_dir(crate::root()).envs(&stage.env).env("K1_XTASK", &this);
+        command.current_dir(crate::root()).envs(&stage.env).env("K1_XTASK", this);
         command.env("CARGO_TARGET_DIR", built());
         let left = stage.limit().saturating_sub(began.elapsed());
         match timed::run(&mut command, left, &log, !stage.beside)? {
