@@ -17,7 +17,7 @@ pub struct Stage {
     pub says: String,
     /// Programs that it needs; if one is missing, the stage fails.
     pub needs: Vec<String>,
-    /// Time limit in minutes, 1 to 45. After it the stage is killed and has failed.
+    /// Time limit in minutes, 1 to 60. After it the stage is killed and has failed.
     pub minutes: u64,
     /// True if it runs in the second lane, in time that the other stages leave idle. It must not use their build
     /// folder.
@@ -70,8 +70,8 @@ impl Table {
             if stage.run.is_empty() {
                 return wrong("has no command");
             }
-            if !(1..=45).contains(&stage.minutes) {
-                return wrong("must have a limit of 1 to 45 minutes");
+            if !(1..=60).contains(&stage.minutes) {
+                return wrong("must have a limit of 1 to 60 minutes");
             }
         }
         Ok(table)
