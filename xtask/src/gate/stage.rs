@@ -129,7 +129,7 @@ mod tests {
         let refused = |stages: &[(&str, &str, u64)]| Table::parse(&text(stages)).unwrap_err();
         assert!(refused(&[("a", "sh", 1), ("a", "sh", 1)]).contains("twice"));
         assert!(refused(&[("a", "sh", 0)]).contains("limit"));
-        assert!(refused(&[("a", "sh", 60)]).contains("limit"));
+        assert!(refused(&[("a", "sh", 61)]).contains("limit"));
         assert!(refused(&[("A b", "sh", 1)]).contains("small letters"));
         assert!(Table::parse("[[stage]]\nname = \"a\"").is_err());
     }
