@@ -9,6 +9,9 @@ use serde::{Deserialize, Serialize};
 
 use super::address::Address;
 
+/// Time after which a lamp that does not listen was killed.
+const STARTING: Duration = Duration::from_secs(30);
+
 /// A running virtual lamp.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub struct VirtualLamp {
@@ -111,13 +114,19 @@ fn registered() -> Vec<(PathBuf, VirtualLamp)> {
     files.into_iter().filter_map(|(_, path)| read(path)).collect()
 }
 
+/// True unless the file was written within the last seconds: a lamp that has just registered may not listen yet.
+fn is_old(path: &std::path::Path) -> bool {
+    let written = std::fs::metadata(path).and_then(|file| file.modified());
+    written.is_ok_and(|at| at.elapsed().is_ok_and(|age| age > STARTING))
+}
+
 /// The running virtual lamps; the one that was started last is last. Deletes the files of killed lamps.
 pub fn running() -> Vec<VirtualLamp> {
     let mut all = Vec::new();
     for (path, lamp) in registered() {
         if lamp.is_there() {
             all.push(lamp);
-        } else {
+        } else if is_old(&path) {
             let _ = std::fs::remove_file(&path);
         }
     }
