@@ -172,6 +172,9 @@ fn the_light_goes_on_whatever_is_sent() {
     let mut dice = Dice(SplitMix64::new(0x4b31));
     let mut kept = Vec::new();
     for i in 0..200 {
+        if i % 8 == 0 {
+            viewer.keep_up();
+        }
         let bytes = garbage(&k1, &mut dice, i % KINDS);
         let mut stream = k1.connect();
         // K1 may close the connection before everything is sent.

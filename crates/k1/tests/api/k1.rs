@@ -278,6 +278,15 @@ impl Socket {
         self.0.send(Message::text(message.to_string())).unwrap();
     }
 
+    /// Reads what has come, which also answers pings: K1 closes a WebSocket that leaves them unanswered.
+    pub fn keep_up(&mut self) {
+        let before = self.0.get_ref().read_timeout().unwrap();
+        self.0.get_ref().set_read_timeout(Some(Duration::from_millis(1))).unwrap();
+        let until = Instant::now() + Duration::from_millis(100);
+        while Instant::now() < until && self.0.read().is_ok() {}
+        self.0.get_ref().set_read_timeout(before).unwrap();
+    }
+
     /// The next JSON message that matches; skips others.
     #[track_caller]
     pub fn wait_for(&mut self, what: &str, fits: impl Fn(&Value) -> bool) -> Value {

@@ -7,7 +7,7 @@ use tungstenite::Message;
 use tungstenite::protocol::frame::coding::CloseCode;
 
 use crate::host::Host;
-use crate::k1::K1;
+use crate::k1::{K1, Socket};
 
 /// Bytes of a frame message before its pixels.
 const HEAD: usize = 140;
@@ -28,7 +28,7 @@ fn u16_at(message: &[u8], at: usize) -> u16 {
 fn the_socket_of_the_lamps_in_the_field() {
     let k1 = K1::get_one();
     let mut socket = k1.socket("/ws");
-    let next = |socket: &mut crate::k1::Socket| -> Value {
+    let next = |socket: &mut Socket| -> Value {
         serde_json::from_str(socket.0.read().unwrap().to_text().unwrap()).unwrap()
     };
     let welcome = next(&mut socket);
@@ -285,6 +285,7 @@ fn one_too_many_is_turned_away() {
     }
     assert!(open.len() == 32 || !k1.is_program(), "{} places", open.len());
     for i in 0..4 {
+        open.iter_mut().for_each(Socket::keep_up);
         let (_socket, first) = first_words(i);
         let Message::Close(Some(frame)) = first else { panic!("{i}: {first}") };
         assert_eq!(frame.code, CloseCode::Again);
