@@ -3,13 +3,13 @@
 
 use std::net::{Ipv4Addr, SocketAddr, TcpStream};
 use std::path::PathBuf;
-use std::time::Duration;
+use std::time::{Duration, SystemTime};
 
 use serde::{Deserialize, Serialize};
 
 use super::address::Address;
 
-/// Time after which a lamp that does not listen was killed.
+/// Time after which a registered lamp that does not listen was killed. One that has just registered may not listen yet.
 const STARTING: Duration = Duration::from_secs(30);
 
 /// A running virtual lamp.
@@ -96,8 +96,8 @@ impl VirtualLamp {
     }
 }
 
-/// The files and their lamps; the newest is last.
-fn registered() -> Vec<(PathBuf, VirtualLamp)> {
+/// The files, the times at which they were written, and their lamps; the newest is last.
+fn registered() -> Vec<(PathBuf, SystemTime, VirtualLamp)> {
     let mut files: Vec<_> = std::fs::read_dir(folder())
         .into_iter()
         .flatten()
@@ -107,26 +107,20 @@ fn registered() -> Vec<(PathBuf, VirtualLamp)> {
         .filter_map(|p| Some((std::fs::metadata(&p).and_then(|m| m.modified()).ok()?, p)))
         .collect();
     files.sort();
-    let read = |path: PathBuf| {
+    let read = |(written, path): (SystemTime, PathBuf)| {
         let lamp = serde_json::from_slice(&std::fs::read(&path).ok()?).ok()?;
-        Some((path, lamp))
+        Some((path, written, lamp))
     };
-    files.into_iter().filter_map(|(_, path)| read(path)).collect()
-}
-
-/// True unless the file was written within the last seconds: a lamp that has just registered may not listen yet.
-fn is_old(path: &std::path::Path) -> bool {
-    let written = std::fs::metadata(path).and_then(|file| file.modified());
-    written.is_ok_and(|at| at.elapsed().is_ok_and(|age| age > STARTING))
+    files.into_iter().filter_map(read).collect()
 }
 
 /// The running virtual lamps; the one that was started last is last. Deletes the files of killed lamps.
 pub fn running() -> Vec<VirtualLamp> {
     let mut all = Vec::new();
-    for (path, lamp) in registered() {
+    for (path, written, lamp) in registered() {
         if lamp.is_there() {
             all.push(lamp);
-        } else if is_old(&path) {
+        } else if written.elapsed().is_ok_and(|age| age > STARTING) {
             let _ = std::fs::remove_file(&path);
         }
     }
@@ -135,5 +129,5 @@ pub fn running() -> Vec<VirtualLamp> {
 
 /// The virtual lamp at `HOST:PORT`. Does not ask the others, because each accepts few connections.
 pub fn at(authority: &str) -> Option<VirtualLamp> {
-    registered().into_iter().map(|(_, lamp)| lamp).find(|b| b.authority() == authority && b.is_there())
+    registered().into_iter().map(|(.., lamp)| lamp).find(|b| b.authority() == authority && b.is_there())
 }
