@@ -14,7 +14,6 @@ mod timed;
 
 use std::path::{Path, PathBuf};
 use std::process::{Command, ExitCode};
-use std::sync::OnceLock;
 use std::time::{Duration, Instant};
 
 use stage::{Stage, Table};
@@ -91,11 +90,11 @@ fn run(args: &[&str]) -> Result<bool, String> {
     let chosen = table.choose(args)?;
     let notes = notes();
     excused::forget(&notes);
-    this_program()?;
+    let this = copy_of_this_program(&notes)?;
     if !chosen.iter().any(|s| s.name == bare::STAGE) {
         let _ = std::fs::remove_file(notes.join(bare::SKIPPED));
     }
-    let outcomes = run_all(&chosen, &notes, LAST_START);
+    let outcomes = run_all(&chosen, &this, &notes, LAST_START);
     let verdict = tell(&outcomes, &notes);
     println!("{}", count::of(chosen.iter().map(|s| log_of(&notes, s)))?);
     Ok(verdict)
@@ -105,8 +104,9 @@ fn log_of(notes: &Path, stage: &Stage) -> PathBuf {
     notes.join(&stage.name).with_extension("log")
 }
 
-/// Runs the stages; those with `beside` run in a second lane at the same time.
-fn run_all<'a>(stages: &[&'a Stage], notes: &Path, last_start: Duration) -> Vec<Outcome<'a>> {
+/// Runs the stages; those with `beside` run in a second lane at the same time. `this` is the program that stages call as
+/// `cargo xtask`.
+fn run_all<'a>(stages: &[&'a Stage], this: &Path, notes: &Path, last_start: Duration) -> Vec<Outcome<'a>> {
     let began = Instant::now();
     let lane = |beside: bool| -> Vec<Outcome<'a>> {
         let of_this_lane = stages.iter().filter(|s| s.beside == beside);
@@ -117,7 +117,8 @@ fn run_all<'a>(stages: &[&'a Stage], notes: &Path, last_start: Duration) -> Vec<
                     println!("\n== {}: {} (at {} s) ==", stage.name, stage.says, began.elapsed().as_secs());
                 }
                 let late = began.elapsed() >= last_start;
-                let done = if late { Err("there was no time left for it".into()) } else { one(stage, notes) };
+                let done =
+                    if late { Err("there was no time left for it".into()) } else { one(stage, this, notes) };
                 let outcome = Outcome { stage, took: from.elapsed(), wrong: done.err() };
                 if beside {
                     let log = std::fs::read_to_string(log_of(notes, stage)).unwrap_or_default();
@@ -141,14 +142,13 @@ fn run_all<'a>(stages: &[&'a Stage], notes: &Path, last_start: Duration) -> Vec<
 ///
 /// # Errors
 /// A sentence, if a program is missing, a command fails, or the time limit is exceeded.
-fn one(stage: &Stage, notes: &Path) -> Result<(), String> {
+fn one(stage: &Stage, this: &Path, notes: &Path) -> Result<(), String> {
     let log = log_of(notes, stage);
     std::fs::write(&log, "").map_err(|e| format!("{}: {e}", log.display()))?;
     if let Some(missing) = stage.missing() {
         return Err(missing);
     }
     let began = Instant::now();
-    let this = this_program()?;
     for line in &stage.run {
         // Call this program directly, because `cargo run` would wait for a build in the other lane.
         let script = line.replace("cargo xtask ", "\"$K1_XTASK\" ");
@@ -165,24 +165,21 @@ fn one(stage: &Stage, notes: &Path) -> Result<(), String> {
     Ok(())
 }
 
-/// A copy of this program. A stage that builds the workspace replaces the original, and a path to a replaced program is of
-/// no use.
+/// Copies this program into the folder `to`. A stage that builds the workspace replaces the original, and a path to a
+/// replaced program is of no use.
 ///
 /// # Errors
 /// A sentence if it cannot be copied.
-fn this_program() -> Result<&'static Path, String> {
-    static COPY: OnceLock<Result<PathBuf, String>> = OnceLock::new();
+fn copy_of_this_program(to: &Path) -> Result<PathBuf, String> {
     let copy = || -> std::io::Result<PathBuf> {
         let this = std::env::current_exe()?;
-        let folder = notes();
-        let (copy, new) = (folder.join("xtask"), folder.join(format!("xtask-{}", std::process::id())));
+        let (copy, new) = (to.join("xtask"), to.join(format!("xtask-{}", std::process::id())));
         // By renaming, because an earlier gate may still run the old copy.
         std::fs::copy(this, &new)?;
         std::fs::rename(&new, &copy)?;
         Ok(copy)
     };
-    let made = COPY.get_or_init(|| copy().map_err(|e| format!("this program cannot be copied: {e}")));
-    made.as_deref().map_err(Clone::clone)
+    copy().map_err(|e| format!("this program cannot be copied: {e}"))
 }
 
 /// A shell that runs a script; if `idle`, only in processor time that nothing else wants.
@@ -239,7 +236,8 @@ mod tests {
 
     fn wrong(stages: &[&Stage], last_start: Duration) -> Vec<Option<String>> {
         let notes = scratch("gate");
-        run_all(stages, &notes, last_start).into_iter().map(|o| o.wrong).collect()
+        let this = std::env::current_exe().unwrap();
+        run_all(stages, &this, &notes, last_start).into_iter().map(|o| o.wrong).collect()
     }
 
     #[test]
@@ -253,6 +251,24 @@ mod tests {
         assert_eq!(all[1], None);
         assert!(all[2].is_some(), "a command in the middle of a line counts");
         assert!(all[3].as_ref().unwrap().contains("k1-no-such-program"));
+    }
+
+    /// A test that copied itself to where the gate keeps its own copy made every later stage run that test.
+    #[test]
+    fn stages_call_the_program_that_was_named_and_nothing_else_is_written_for_them() {
+        let before = std::fs::read(notes().join("xtask")).ok();
+        let calls = stage(
+            "calls",
+            "sh",
+            "cargo xtask gate::tests::that_does_not_exist --list | grep -q '0 tests'",
+            false,
+        );
+        assert_eq!(wrong(&[&calls], LAST_START), [None]);
+        assert_eq!(
+            std::fs::read(notes().join("xtask")).ok(),
+            before,
+            "the running gate's copy is left alone"
+        );
     }
 
     #[test]
