@@ -1,6 +1,7 @@
 //! Optimises all crates as one module and generates code.
 
 use std::path::{Path, PathBuf};
+use std::process::Stdio;
 
 use super::{Machine, ir, toolchain::Toolchain};
 use crate::said;
@@ -36,6 +37,7 @@ pub fn generate(
     bitcode: &[PathBuf],
     place: &Path,
 ) -> Result<Objects, String> {
+    let machine = known(toolchain, machine);
     let file = |name: &str| place.join(name);
     let (builtins, crates): (Vec<_>, Vec<_>) =
         bitcode.iter().partition(|p| p.to_string_lossy().contains("compiler_builtins"));
@@ -61,7 +63,7 @@ pub fn generate(
     let mut kept: Vec<_> = ir::exported(&visible).into_iter().filter(keep).collect();
     kept.sort_unstable();
     write(&file("kept"), &kept.join("\n"))?;
-    write(&all, &visible)?;
+    write(&all, &for_processor(&visible, &machine))?;
     let optimised = file("optimised.ll");
     said(
         toolchain
@@ -75,7 +77,7 @@ pub fn generate(
     )?;
     let _ = std::fs::remove_file(&all);
     let program = file("program.o");
-    let (choices, retreats) = compile(toolchain, machine, &optimised, &program)?;
+    let (choices, retreats) = compile(toolchain, &machine, &optimised, &program)?;
     let builtins = match builtins.first() {
         None => None,
         Some(bitcode) => {
@@ -88,19 +90,54 @@ pub fn generate(
                     .arg("-o")
                     .arg(&text),
             )?;
-            compile(toolchain, machine, &text, &object)?;
+            compile(toolchain, &machine, &text, &object)?;
             Some(object)
         }
     };
     Ok(Objects { program, assembly: object, builtins, choices, retreats })
 }
 
+/// LLVM's name of the processor for which rustc compiles.
+const PROCESSOR: &str = "esp32s3";
+
+/// A processor of which code generation knows the name.
+struct Known {
+    cpu: String,
+    attributes: String,
+}
+
+impl Known {
+    fn arguments(&self) -> [String; 2] {
+        [format!("-mcpu={}", self.cpu), format!("-mattr={}", self.attributes)]
+    }
+}
+
+/// The processor under a name that this LLVM knows.
+///
+/// Reason: LLVM 23 ignores the name esp32s3, and with it all of the processor's instructions. The ESP32 is the nearest that
+/// it knows. Goes when `llc -mcpu=help` lists esp32s3; this then uses that name by itself.
+fn known(toolchain: &Toolchain, machine: &Machine) -> Known {
+    let list = toolchain.llvm("llc").args(["-march=xtensa", "-mcpu=help"]).stdin(Stdio::null()).output();
+    let list = list.map(|o| String::from_utf8_lossy(&o.stderr).into_owned()).unwrap_or_default();
+    if list.lines().any(|l| l.trim_start().starts_with(&format!("{} ", machine.cpu))) {
+        return Known { cpu: machine.cpu.into(), attributes: machine.attributes.into() };
+    }
+    let mut attributes = vec!["-dfpaccel", "+minmax", "+clamps"];
+    attributes.extend(Some(machine.attributes).filter(|a| !a.is_empty()));
+    Known { cpu: "esp32".into(), attributes: attributes.join(",") }
+}
+
+/// The module with the processor's name in all functions.
+fn for_processor(text: &str, machine: &Known) -> String {
+    text.replace(&format!("\"target-cpu\"=\"{PROCESSOR}\""), &format!("\"target-cpu\"=\"{}\"", machine.cpu))
+}
+
 type Compiled = (Vec<ir::Choices>, Vec<(String, &'static str)>);
 
 /// Generates code for a module. A function that LLVM gives up is tried in other ways.
-fn compile(toolchain: &Toolchain, machine: &Machine, from: &Path, to: &Path) -> Result<Compiled, String> {
+fn compile(toolchain: &Toolchain, machine: &Known, from: &Path, to: &Path) -> Result<Compiled, String> {
     let (text, choices) = ir::with_integer_choices(&read(from)?);
-    let text = text.replace("\"target-cpu\"=\"esp32s3\"", &format!("\"target-cpu\"=\"{}\"", machine.cpu));
+    let text = for_processor(&text, machine);
     let mut text = ir::with_missing_instructions(&text, toolchain.llvm);
     let mut retreats: Vec<(String, usize)> = Vec::new();
     loop {

@@ -33,12 +33,6 @@ pub struct Machine<'a> {
     pub attributes: &'a str,
 }
 
-impl Machine<'_> {
-    fn arguments(&self) -> [String; 2] {
-        [format!("-mcpu={}", self.cpu), format!("-mattr={}", self.attributes)]
-    }
-}
-
 /// The K1's processor.
 pub const ESP32S3: Machine<'static> = Machine { cpu: "esp32s3", attributes: "" };
 
