@@ -9,8 +9,10 @@ mod gate;
 mod image;
 mod licences;
 mod links;
+mod lx7;
 mod measure;
 mod packages;
+mod proof;
 mod xtensa;
 
 use std::collections::BTreeMap;

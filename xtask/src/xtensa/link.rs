@@ -61,7 +61,7 @@ pub struct Linked {
     pub retreats: Vec<(String, &'static str)>,
 }
 
-/// Links a program to `out`, working in the folder `place`. If it fails, `out` is not there.
+/// Links a program to `out`, working in the folder `place`. Linker scripts are relative to `folder`. If it fails, `out` is not there.
 ///
 /// # Errors
 /// See [`Error`].
@@ -70,6 +70,7 @@ pub fn link(
     machine: &Machine,
     request: &Request,
     extra: &[&str],
+    folder: &Path,
     place: &Path,
     out: &Path,
 ) -> Result<Linked, Error> {
@@ -85,6 +86,7 @@ pub fn link(
     }
     let (raw, map) = (place.join("linked.elf"), place.join("linked.map"));
     let mut ld = toolchain.ld();
+    ld.current_dir(folder);
     // It does not know calls with windows or loops and reports them as errors: see `operands`.
     ld.args(["--no-relax", "--no-warn-rwx-segments", "-z", "noexecstack", "--noinhibit-exec"]);
     ld.args(request.folders.iter().map(|f| format!("-L{f}"))).args(&request.rest).args(extra);

@@ -118,8 +118,15 @@ pub fn build(program: &Program) -> Result<Built, Error> {
     let text = std::fs::read_to_string(&request)
         .map_err(|e| Error::Program(format!("{}: {e}", request.display())))?;
     let place = target.join(format!("{}.link", program.bin));
-    let linked =
-        link::link(&toolchain, &program.machine, &Request::parse(&text), program.link, &place, program.out)?;
+    let linked = link::link(
+        &toolchain,
+        &program.machine,
+        &Request::parse(&text),
+        program.link,
+        program.folder,
+        &place,
+        program.out,
+    )?;
     let mut notes = vec![format!("{:?}", linked.operands)];
     notes.extend(linked.choices.iter().map(|c| format!("{} choices in {}", c.count, c.function)));
     notes.extend(linked.retreats.iter().map(|(f, how)| format!("{f}: {how}")));
