@@ -1,7 +1,7 @@
 //! The engine on the ESP32-S3's processor: a core in an emulator runs it, and its output must be the same, bit for bit, as on
 //! the computer that runs this.
 
-use std::collections::BTreeMap;
+use std::collections::BTreeSet;
 use std::path::Path;
 use std::process::Command;
 
@@ -19,14 +19,17 @@ const MACHINE: xtensa::Machine = xtensa::Machine { attributes: "-mul32high", ..x
 /// Addresses of the question and of the music.
 const AT: [usize; 2] = [0x01f0_0000, 0x0200_0000];
 
-/// Builds the program, runs it, and compares its output with this computer's and its costs with the budget.
+/// Builds the program, runs it, and compares its output with this computer's and its costs with the budget. If this
+/// machine cannot build it, the engine does not run, and the gate's last lines say so.
 ///
 /// # Errors
 /// A sentence, if a byte differs, or if something is over budget.
-pub fn prove(budget: &BTreeMap<String, u64>, tolerance_percent: f64) -> Result<(), String> {
-    let program = root().join("firmware/target/lx7-proof.elf");
+pub fn prove() -> Result<(), String> {
+    let budget = crate::read_budgets()?.lamp;
+    let workspace = root().join("firmware");
+    let program = workspace.join("target/lx7-proof.elf");
     let built = xtensa::build(&xtensa::Program {
-        folder: &root().join("firmware"),
+        folder: &workspace,
         package: "k1-virt-xtensa",
         bin: "proof",
         features: &[],
@@ -36,10 +39,10 @@ pub fn prove(budget: &BTreeMap<String, u64>, tolerance_percent: f64) -> Result<(
         out: &program,
     });
     match built {
-        Ok(built) => println!("virt-xtensa: {}", built.versions),
-        Err(xtensa::Error::Program(why)) => return Err(format!("virt-xtensa: {why}")),
+        Ok(built) => println!("lx7: {}", built.versions),
+        Err(xtensa::Error::Program(why)) => return Err(format!("lx7: {why}")),
         Err(xtensa::Error::Toolchain(why)) => {
-            let told = format!("virt-xtensa: the engine was NOT RUN on the LX7: {why}");
+            let told = format!("lx7: the engine was NOT RUN on the ESP32-S3's processor: {why}");
             println!("{told}");
             return crate::gate::not_proven(&told);
         }
@@ -56,7 +59,7 @@ pub fn prove(budget: &BTreeMap<String, u64>, tolerance_percent: f64) -> Result<(
     let same = here.compare(&there);
     println!("{}", here.shape());
     println!("{}", same.as_ref().unwrap_or_else(|e| e));
-    let held = proof::hold(&costs, budget, tolerance_percent);
+    let held = proof::hold(&costs, &budget.lx7, budget.tolerance_percent);
     same.and(held)
 }
 
@@ -125,7 +128,7 @@ impl Output {
     fn shape(&self) -> String {
         let ends = self.parts.iter().skip(1).map(|(_, at)| *at).chain([self.bytes.len()]);
         let [mut edges, mut hops, mut frames] = [(0, 0); 3];
-        let mut patterns = std::collections::BTreeSet::new();
+        let mut patterns = BTreeSet::new();
         for ((part, from), to) in self.parts.iter().zip(ends) {
             let kind = match part {
                 Part::Edges => &mut edges,
