@@ -343,12 +343,21 @@ pub struct DeployArgs {
 #[cfg(feature = "usb")]
 #[derive(Args, Clone, Debug)]
 pub struct InstallArgs {
-    /// Signed update from `k1 sign`. You need its key on this machine, because a blank chip trusts no key yet.
+    /// Signed update from `k1 sign`, or a bundle from `cargo xtask dist`: its archive or its folder. You need the key
+    /// on this machine, because a blank chip trusts no key yet; or use --trust.
     pub image: PathBuf,
+    /// Public key of the maker who has signed IMAGE, as PEM. K1 checks the maker's signature, and then signs with your
+    /// own key, so that your lamp listens to you and not to the maker.
+    #[arg(long, value_name = "FILE")]
+    pub trust: Option<PathBuf>,
+    /// Your key to sign with after --trust; `k1 keys list` lists them.
+    #[arg(long, default_value = KEY, value_name = "NAME", value_parser = name_of)]
+    pub key: String,
     /// Serial port of the chip, for example /dev/ttyACM0.
     #[arg(long, value_name = "PORT")]
     pub port: String,
-    /// Bootloader that supports rollback. Default: espflash's own, with which a lamp cannot roll back by itself.
+    /// Bootloader that supports rollback. Default: the bundle's, or espflash's own, with which a lamp cannot roll back by
+    /// itself.
     #[arg(long, value_name = "FILE", requires = "bootloader_sha256")]
     pub bootloader: Option<PathBuf>,
     /// SHA-256 of the bootloader; K1 refuses a file with another hash.

@@ -6,11 +6,14 @@ use espflash::target::Chip;
 use k1_device::console::{self as lines, Said};
 
 use super::cable::{FIRST_WORD, chip, open, start};
+use crate::bundle::Origin;
+use crate::bundle::adopt::{Own, adopt};
+use crate::cable::FLASH;
+use crate::cable::first_install::{self, Bootloader};
 use crate::cable::flash::CableFlash;
+use crate::cable::head::Head;
 use crate::cable::rom_loader::RomLoader;
-use crate::cable::{FLASH, first_install};
 use crate::cli::InstallArgs;
-use crate::signing::keys;
 use crate::signing::package::Update;
 use k1_host::Failure;
 use k1_host::console;
@@ -18,24 +21,33 @@ use k1_host::progress::sending;
 
 /// Installs K1 on a blank chip.
 pub fn install(args: &InstallArgs) -> Result<(), Failure> {
-    let update = Update::read(&args.image)?;
-    let signer = own_signer(&update)?;
+    let Own { update, key, maker, rest } = adopt(&args.image, args.trust.as_deref(), &args.key)?;
     let chip = chip(&update)?;
     if let (Some(file), Some(sha256)) = (&args.bootloader, &args.bootloader_sha256) {
         first_install::check(file, sha256, chip)?;
     }
     let port = &args.port;
     let wire = open(port, &args.cable, chip)?;
+    let by = maker.map_or_else(String::new, |id| format!(" by its maker {id}, and now"));
     console::line(format_args!(
-        "{} {update}, signed with {signer}, to the {chip} on {port}",
+        "{} {update}, signed{by} with {key}, to the {chip} on {port}",
         args.image.display()
     ))?;
+    if let Some((statement, _)) = &rest {
+        let Origin { commit, changed, proven, .. } = &statement.origin;
+        let with = if *changed { " with changes" } else { "" };
+        console::line(format_args!("its maker says: commit {commit}{with}; {proven}"))?;
+    }
+    let (may_roll_back, bundled) = match rest {
+        Some((statement, bootloader)) => (statement.bootloader.may_roll_back, Some(bootloader)),
+        None => (false, None),
+    };
     let began = Instant::now();
-    let (loader, done) = put(wire, args, &update, chip);
+    let (loader, done) = put(wire, args, &update, bundled, chip);
     let (mut cable, press) = start(loader);
     done.map_err(|why| Failure::new(format!("{port}: {why}.{press}")))?;
     console::line(format_args!("{port}: installed in {:.1} s.{press}", began.elapsed().as_secs_f64()))?;
-    if args.bootloader.is_none() {
+    if args.bootloader.is_none() && !may_roll_back {
         k1_host::say(format_args!(
             "k1: its bootloader is espflash's, which does not support trials: this lamp cannot roll back by itself \
              (rollback: not armed). docs/hardware.md says how to build one that does"
@@ -69,29 +81,12 @@ pub fn install(args: &InstallArgs) -> Result<(), Failure> {
     Ok(())
 }
 
-/// Name of the user's key that has signed an update. A blank chip trusts no key, so its owner must have signed.
-fn own_signer(update: &Update) -> Result<String, Failure> {
-    let folder = keys::folder()?;
-    for name in keys::names(&folder)? {
-        let key = keys::read(&folder, &name)?;
-        if key.id().0 == update.envelope.signer() {
-            return match update.envelope.is_signed_by(&key.public()) {
-                true => Ok(name),
-                false => Err(Failure::new(k1_update::refusal::Refusal::BadSignature.to_string())),
-            };
-        }
-    }
-    Err(Failure::new(
-        "no key of yours has signed this update (`k1 keys list`): sign the image yourself with `k1 sign`"
-            .into(),
-    ))
-}
-
 /// Writes everything to the chip; also returns the loader.
 fn put(
     mut wire: RomLoader,
     args: &InstallArgs,
     update: &Update,
+    bundled: Option<Bootloader>,
     chip: Chip,
 ) -> (RomLoader, Result<(), String>) {
     let prepared = (|| {
@@ -101,7 +96,22 @@ fn put(
             }
             _ => {}
         }
-        first_install::bootloader(chip, wire.revision()?, args.bootloader.as_deref())
+        let revision = wire.revision()?;
+        let bootloader = match bundled.filter(|_| args.bootloader.is_none()) {
+            Some(bootloader) => bootloader,
+            None => first_install::bootloader(chip, revision, args.bootloader.as_deref())?,
+        };
+        let least = Head::read(&update.image, chip).map_or(0, |head| head.least_revision);
+        let least = least.max(bootloader.least_revision());
+        if revision < least {
+            let name = |revision: u16| format!("{}.{}", revision / 100, revision % 100);
+            return Err(format!(
+                "the firmware needs an {chip} of revision {} or later, but this one has {}",
+                name(least),
+                name(revision)
+            ));
+        }
+        Ok(bootloader)
     })();
     let bootloader = match prepared {
         Ok(bootloader) => bootloader,
