@@ -388,11 +388,19 @@ pub struct RollbackArgs {
 /// `k1 sign`.
 #[derive(Args, Clone, Debug)]
 pub struct SignArgs {
-    /// Image: lamp.bin of the virtual lamp, or the output of espflash save-image.
+    /// Image: lamp.bin of the virtual lamp, or the output of espflash save-image. With --trust: a bundle, or an update that
+    /// somebody else has signed.
     pub image: PathBuf,
     /// Board that the image is for.
     #[arg(long, value_parser = clap::builder::PossibleValuesParser::new(k1_device::firmware::BOARDS.map(|(board, _)| board)))]
-    pub board: String,
+    #[cfg_attr(feature = "usb", arg(required_unless_present = "trust"))]
+    #[cfg_attr(not(feature = "usb"), arg(required = true))]
+    pub board: Option<String>,
+    /// Public key of the maker who has signed IMAGE, as PEM. K1 checks the maker's signature, and signs the same image for the
+    /// same board with your own key.
+    #[cfg(feature = "usb")]
+    #[arg(long, value_name = "FILE", conflicts_with_all = ["board", "image_version", "counter", "patience"])]
+    pub trust: Option<PathBuf>,
     /// Version to show to people.
     #[arg(long = "image-version", default_value = env!("CARGO_PKG_VERSION"), value_name = "VERSION")]
     pub image_version: String,

@@ -6,12 +6,12 @@ use k1_fleet::bundle::make::{Ingredients, make, name};
 use k1_fleet::bundle::{self, Files, Origin, archive, open};
 use k1_fleet::cable::first_install;
 use k1_fleet::signing::keys::{self, Key};
-use k1_fleet::signing::package::Statement;
+use k1_fleet::signing::package::{Statement, Update};
 use k1_update::envelope::Envelope;
 use k1_update::layout::Slot;
 
 use super::chip::{Chip, ESP32C6, ESP32S3};
-use super::support::{Said, folder};
+use super::support::{Said, folder, k1};
 use super::{MAP, SECTORS, call_with, key, lamp, starts, update};
 
 /// What an owner and a maker have on their machines.
@@ -160,6 +160,28 @@ fn a_lamp_listens_to_its_owner_and_not_to_the_maker() {
     place.install(&blank(), &single, &[]).failed_saying(&["no key of yours", "--trust"]);
     let said = place.install(&blank(), &single, &["--trust", place.path("stranger.pem").to_str().unwrap()]);
     assert!(said.code() == Some(0) && said.out.contains("and now with k1"), "{said:?}");
+}
+
+/// For updates by network.
+#[test]
+fn a_bundle_becomes_an_update_with_its_owners_signature() {
+    let place = Place::new();
+    let bundle = place.archive(&place.bundle());
+    let sign = |args: &[&str]| {
+        let mut program = k1(["sign"]);
+        let home = place.home.path();
+        program.arg(&bundle).args(args).env("HOME", home).env("XDG_CONFIG_HOME", home);
+        program.output().unwrap()
+    };
+    let (trusted, stranger) = (place.path("release.pem"), place.path("stranger.pem"));
+    let (trusted, stranger) = (trusted.to_str().unwrap(), stranger.to_str().unwrap());
+    assert!(sign(&["--trust", trusted]).status.success());
+    let update = Update::read(&place.path("bundle.k1")).unwrap();
+    assert!(update.envelope.is_signed_by(&keys::read(&place.keys(), "k1").unwrap().public()));
+    assert!(update.image == image(9) && update.manifest.counter == 3);
+    assert_eq!(sign(&["--trust", stranger, "-o", "other.k1"]).status.code(), Some(1));
+    assert_eq!(sign(&["--trust", trusted, "--board", "esp32c6"]).status.code(), Some(2));
+    assert_eq!(sign(&[]).status.code(), Some(2), "an image needs its board");
 }
 
 /// Each refusal is a sentence, and the chip is not even asked.
