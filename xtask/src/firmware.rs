@@ -130,6 +130,9 @@ fn s3(budget: &Budget) -> Result<(), String> {
         }
     };
     println!("esp32s3: {}", built.versions);
+    // For the bundle's statement of origin (`dist`).
+    let versions = out.with_extension("versions");
+    std::fs::write(&versions, &built.versions).map_err(|e| format!("{}: {e}", versions.display()))?;
     built.notes.iter().for_each(|n| println!("esp32s3: {n}"));
     let (_, ram) = sections(&built.elf)?;
     hold("esp32s3", crate::image::save("esp32s3", &built.elf)?, ram, budget)

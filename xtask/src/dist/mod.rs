@@ -14,6 +14,7 @@ use k1_fleet::signing::keys::{self, Key};
 use k1_fleet::signing::package::Statement;
 use k1_update::manifest::PATIENCE_S;
 
+use build::Built;
 use options::{Options, read_key};
 use place::Place;
 
@@ -28,7 +29,14 @@ pub fn dist(args: &[&str]) -> Result<(), String> {
     let options = Options::read(args)?;
     if !options.is_trial {
         let key = read_key(options.key.as_deref())?;
-        return put(&options, &key, &root().join("target/dist")).map(|_| ());
+        let folder = root().join("target/dist");
+        let names = put(&options, &key, &folder)?;
+        println!("\nto install one of them:");
+        for name in names {
+            let [tar, key] = [format!("{name}.tar"), "release.pem".into()].map(|file| folder.join(file));
+            println!("k1 install {} --trust {} --port PORT", tar.display(), key.display());
+        }
+        return Ok(());
     }
     // The same with a key that nobody keeps.
     let folder = root().join("target/dist-trial");
@@ -41,11 +49,11 @@ pub fn dist(args: &[&str]) -> Result<(), String> {
     removed.map_err(|e| format!("{}: {e}", folder.display()))
 }
 
-/// Builds, signs and writes the bundles.
-fn put(options: &Options, key: &Key, folder: &Path) -> Result<(), String> {
+/// Builds, signs and writes the bundles. Returns their names.
+fn put(options: &Options, key: &Key, folder: &Path) -> Result<Vec<String>, String> {
     let mut made = Vec::new();
     for chip in &options.chips {
-        let image = build::image(chip)?;
+        let Built { image, compilers } = build::build(chip)?;
         let of = Ingredients {
             image: &image,
             manifest: Statement {
@@ -54,7 +62,7 @@ fn put(options: &Options, key: &Key, folder: &Path) -> Result<(), String> {
                 counter: options.counter,
                 patience_s: PATIENCE_S,
             },
-            origin: origin::origin()?,
+            origin: origin::origin(compilers),
             bootloader: options.bootloader.as_deref(),
         };
         let files = make(&of, key)?;
@@ -70,24 +78,16 @@ fn put(options: &Options, key: &Key, folder: &Path) -> Result<(), String> {
         place.folder(name, files.clone());
     }
     place.write()?;
-    let mut lines = Vec::new();
     for (name, files) in &made {
-        let path = folder.join(format!("{name}.tar"));
-        for path in [&path, &folder.join(name)] {
-            verify(path, files, key)?;
+        for path in [format!("{name}.tar"), name.clone()] {
+            verify(&folder.join(path), files, key)?;
         }
-        lines.push(format!(
-            "k1 install {} --trust {} --port PORT",
-            path.display(),
-            folder.join("release.pem").display()
-        ));
         for (file, bytes) in files {
             println!("{name}/{file}: {} B, SHA-256 {}", bytes.len(), sha256(bytes));
         }
     }
     println!("signed with {} ({}), read back and verified; in {}", key.name, key.id(), folder.display());
-    lines.iter().for_each(|line| println!("{line}"));
-    Ok(())
+    Ok(made.into_iter().map(|(name, _)| name).collect())
 }
 
 /// Reads a bundle back from the disk as `k1 install` does.

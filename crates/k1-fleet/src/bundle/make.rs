@@ -93,11 +93,12 @@ fn readme(of: &Statement, update: &Update, key: &Key) -> String {
     };
     let rollback = match bootloader.may_roll_back {
         true => {
-            "Nobody has verified on a chip that this bootloader supports rollback: `k1 devices` shows `armed` once it has"
+            "Nobody has seen on a chip whether this bootloader supports rollback: `k1 devices` shows `armed` once a lamp has\n\
+             proven it."
         }
         false => {
-            "With this bootloader a lamp cannot roll a bad image back by itself. docs/hardware.md of the sources says \
-             how to build one that can; `k1 install` takes it with --bootloader"
+            "With this bootloader a lamp cannot roll a bad image back by itself. docs/hardware.md of the sources says how to\n\
+             build one that can; `k1 install` takes it with --bootloader."
         }
     };
     let files: String = of
@@ -125,7 +126,8 @@ To install it on a blank chip, with the program `k1` of the same sources:
 release.pem is the public key of the maker of this bundle. Take it from the maker, not from the place of this archive:
 somebody who could change the archive could change a key beside it, too. K1 checks the maker's signature and every hash,
 and then signs the firmware with your key. PORT is /dev/ttyACM0 or the like; an unpacked folder serves like the archive.
-{rollback}.
+
+{rollback}
 
 To check the maker's signature without K1:
 
