@@ -1,6 +1,7 @@
 //! `cargo xtask`: the project's own tools.
 
 mod audit;
+mod dist;
 mod ear;
 mod files;
 mod firmware;
@@ -35,6 +36,7 @@ cargo xtask ear --corpus DIR [--events DIR]   the same for annotated music; the 
 cargo xtask ear --corpus DIR --peers DIR      the same for other trackers (xtask/peers/beats.py), a row for each
 cargo xtask ear --corpus DIR --faults         the same through bad microphones, a row for each fault (minutes)
 cargo xtask firmware [BOARD...]               build the lamp's firmware and images, and compare them with budgets.toml
+cargo xtask dist [CHIP...] [--key NAME|FILE]  build and sign firmware for `k1 install`, for owners who do not build it
 cargo xtask measure [NAME...|all]             run the commands that print the figures, and write docs/measurements.md
 cargo xtask broken                            build the virtual lamp with a broken hand-off, which a test must detect";
 
@@ -65,6 +67,7 @@ fn main() -> ExitCode {
         ["ear", "--corpus", folder, "--faults"] => ear::degraded(folder),
         ["ear", "--corpus", folder, "--events", events] => ear::corpus(folder, Some(events)),
         ["firmware", ..] => firmware::build(&args[1..]),
+        ["dist", ..] => dist::dist(&args[1..]),
         ["broken"] => firmware::broken(),
         ["measure", ..] => measure::measure(&args[1..]),
         _ => {
