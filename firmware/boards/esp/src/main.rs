@@ -273,8 +273,6 @@ async fn serial_task() {
 /// Feeds the hardware watchdog while the count of every part moves.
 #[embassy_executor::task]
 async fn guard_task(mut watchdog: Wdt<TIMG0<'static>>) {
-    watchdog.set_timeout(MwdtStage::Stage0, WATCHDOG);
-    watchdog.enable();
     guard::guard(&LAMP, |missed| {
         last_words::suspect(missed);
         if missed.is_none() {
@@ -346,6 +344,11 @@ fn main() -> ! {
     #[cfg(soc_has_tsens)]
     let thermometer = parts.thermometer;
     let timers = TimerGroup::new(parts.timers);
+    // The HAL has just switched off the bootloader's watchdog. An image that hangs from here on restarts, so that the
+    // bootloader can take it back.
+    let mut watchdog = timers.wdt;
+    watchdog.set_timeout(MwdtStage::Stage0, WATCHDOG);
+    watchdog.enable();
     esp_rtos::start(timers.timer0, parts.scheduler);
 
     let mut flash = Flash::new(parts.flash);
@@ -410,7 +413,6 @@ fn main() -> ! {
     let hear = move |spawner: Spawner| start!(spawner, hear_task(ear, sound, tap_in));
     static LEDGER: StaticCell<Ledger<BINS>> = StaticCell::new();
     let ledger = LEDGER.init_with(Ledger::new);
-    let watchdog = timers.wdt;
     let keep_house = move |spawner: Spawner| {
         start!(spawner, serial_task());
         start!(spawner, memory_task(store, remembered));

@@ -28,6 +28,7 @@ const WORD: usize = 4;
 const FRAME: usize = 2 * WORD;
 /// Bytes of a hop.
 const CHUNK: usize = HOP * FRAME;
+const _: () = assert!(CHUNK < 1 << 12, "the register for the end of a descriptor has 12 bits");
 /// Number of hops in the ring: 64 ms.
 const HOPS: usize = 8;
 /// Number of unused lower bits of a word; 18 bits are significant.
@@ -101,11 +102,22 @@ impl Sph0645 {
         self.heard_us = None;
     }
 
+    /// Makes each hop end where its descriptor ends. The HAL sets the number of bytes after which the bus closes a
+    /// descriptor to the largest that fits the register, which is no multiple of a hop; afterwards each hop would end in
+    /// the next descriptor and be up to 8 ms late. ESP-IDF sets it to the length of a descriptor, as here.
+    fn close_descriptors_with_hops() {
+        // SAFETY: the field takes any number of 12 bits, and this microphone alone uses the bus.
+        I2S0::regs().rxeof_num().write(|w| unsafe { w.rx_eof_num().bits(CHUNK as u16) });
+    }
+
     /// Starts the bus unless it runs.
     fn start(&mut self) -> Result<&mut I2sRxDmaTransfer<'static, Async, DmaRxStreamBuf>, MicrophoneFault> {
         let running = match self.state.take() {
             Some(State::Idle(rx, buffer)) => match rx.read(buffer) {
-                Ok(transfer) => transfer,
+                Ok(transfer) => {
+                    Self::close_descriptors_with_hops();
+                    transfer
+                }
                 Err((_, rx, buffer)) => {
                     self.state = Some(State::Idle(rx, buffer));
                     return Err(MicrophoneFault::Bus);
