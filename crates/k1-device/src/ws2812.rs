@@ -2,7 +2,7 @@
 //!
 //! Each bit on the wire is four bits on the bus: 1000 is a zero, 1110 a one. At [`BUS_HZ`] one of them takes 312.5 ns, so
 //! a zero is high for 312.5 ns and low for 937.5 ns, and a one the reverse. Both makes of LED accept this: the WS2812B
-//! (zero 250 … 550 ns high, one 650 … 950 ns) and the WS2812B-V5 (220 … 380 ns, 580 … 1,000 ns).
+//! (zero 250 … 550 ns high, one 650 … 950 ns) and the WS2812B-2020 (220 … 380 ns, 580 … 1,000 ns).
 
 use crate::settings::MOST_LEDS;
 
@@ -104,7 +104,7 @@ mod tests {
         bits.chunks(8).map(|byte| byte.iter().fold(0, |b, bit| b << 1 | bit)).collect()
     }
 
-    /// The makers' times for the WS2812B and the WS2812B-V5.
+    /// The makers' times for the WS2812B and the WS2812B-2020.
     fn sheets() -> [[RangeInclusive<f64>; 4]; 2] {
         [
             [250.0..=550.0, 700.0..=1_000.0, 650.0..=950.0, 300.0..=600.0],

@@ -12,7 +12,7 @@ use esp_hal::i2s::master::{
 use esp_hal::peripherals::I2S0;
 use esp_hal::time::Rate;
 use esp_hal::{Async, dma_rx_stream_buffer};
-use k1_device::microphone::Slots;
+use k1_device::microphone::{Alignment, Slots};
 use k1_engine::{HOP, HOP_US, SAMPLE_RATE};
 use k1_lamp::board::{Microphone, MicrophoneFault};
 use k1_lamp::now_us;
@@ -63,6 +63,7 @@ pub struct Sph0645 {
     heard_us: Option<u64>,
     overruns: u32,
     slots: Slots,
+    alignment: Alignment,
 }
 
 impl Sph0645 {
@@ -87,6 +88,7 @@ impl Sph0645 {
             heard_us: None,
             overruns: 0,
             slots: Slots::default(),
+            alignment: Alignment::default(),
         })
     }
 
@@ -156,6 +158,7 @@ impl Microphone for Sph0645 {
                 let mut bytes = [0; CHUNK];
                 transfer.pop(&mut bytes);
                 for (sample, [left, right]) in hop.iter_mut().zip(bytes.as_chunks().0.as_chunks().0) {
+                    self.alignment.word(i32::from_le_bytes(*right));
                     let (left, right) = (steps(*left), steps(*right));
                     self.slots.frame(right, left);
                     *sample = right as f32 / FULL;
@@ -193,5 +196,9 @@ impl Microphone for Sph0645 {
 
     fn speaks_elsewhere(&self) -> bool {
         self.slots.is_other()
+    }
+
+    fn lowest_bit(&self) -> Option<u8> {
+        self.alignment.lowest_bit()
     }
 }
