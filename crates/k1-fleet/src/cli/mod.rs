@@ -112,7 +112,8 @@ pub struct ValidateArgs {
     pub via: ExamineVia,
     /// Serial port of the lamp, for example /dev/ttyACM0. Required by --via usb.
     #[cfg(feature = "usb")]
-    #[arg(long, value_name = "PORT", required_if_eq("via", "usb"), conflicts_with_all = ["token", "rollback_on_fail", "raw"], help_heading = CABLE)]
+    #[arg(long, value_name = "PORT", required_if_eq("via", "usb"), help_heading = CABLE)]
+    #[arg(conflicts_with_all = ["token", "rollback_on_fail", "raw"])]
     pub port: Option<String>,
     /// The chip already waits in its loader, because you pressed RESET while holding BOOT.
     #[cfg(feature = "usb")]

@@ -326,7 +326,7 @@ mod tests {
         assert_eq!(bad(&with(&(seconds(5) + "[ERROR] 1 torn snapshots\n"))), ["errors"]);
         assert_eq!(
             bad(&(start() + "[PANIC] core 1: it fell\n" + &start() + &seconds(5))),
-            ["starts", "errors"]
+            ["boot", "starts", "errors"]
         );
         let aligned = |bit| with(&format!("{LOWEST_BIT}{bit}\n{}", seconds(5)));
         assert_eq!((bad(&aligned(14)), bad(&aligned(13))), (vec![], vec!["alignment"]));

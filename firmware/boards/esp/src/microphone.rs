@@ -105,7 +105,7 @@ impl Sph0645 {
     }
 
     /// Makes each hop end where its descriptor ends. The HAL sets the number of bytes after which the bus closes a
-    /// descriptor to the largest that fits the register, which is no multiple of a hop; afterwards each hop would end in
+    /// descriptor to the largest that fits the register, which is not a multiple of a hop; afterwards each hop would end in
     /// the next descriptor and be up to 8 ms late. ESP-IDF sets it to the length of a descriptor, as here.
     fn close_descriptors_with_hops() {
         // SAFETY: the field takes any number of 12 bits, and this microphone alone uses the bus.
