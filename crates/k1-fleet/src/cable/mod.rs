@@ -15,9 +15,6 @@ pub mod first_install;
 pub mod flash;
 pub mod rom_loader;
 
-use k1_device::firmware::Short;
-use serde_json::json;
-
 /// Bytes of flash that a K1 needs and uses.
 pub const FLASH: u32 = 4 << 20;
 
@@ -64,18 +61,6 @@ pub trait Loader {
             Err(format!("the flash does not hold what was written at {at:#x}: it may be worn out"))
         }
     }
-}
-
-/// The state of a lamp, for a report.
-pub fn look_inside(inside: &admission::CableLamp) -> serde_json::Value {
-    let keys: Vec<_> = inside.trust.ids().map(|id| Short(id).to_string()).collect();
-    json!({
-        "board": inside.board(), "chip": inside.chip, "slot": inside.running.map(|s| s.name()),
-        "version": inside.manifest.as_ref().map(|m| m.version.as_str()),
-        "hash": inside.manifest.as_ref().map(|m| Short(m.short_hash()).to_string()),
-        "standing": format!("{:?}", inside.standing), "armed": inside.is_armed(),
-        "keys": keys, "counter_floor": inside.trust.floor,
-    })
 }
 
 /// The result of a future that never waits, such as a future on a flash whose functions return directly.

@@ -8,10 +8,10 @@ use k1_device::firmware::Short;
 use serde_json::json;
 
 use super::report::Report;
-use crate::cable::admission;
+use crate::cable::admission::{self, CableLamp};
 use crate::cable::flash::CableFlash;
 use crate::cable::rom_loader::{Console, RomLoader};
-use crate::cable::{FLASH, first_install, look_inside};
+use crate::cable::{FLASH, first_install};
 use crate::cli::{CableArgs, DeployArgs, InstallArgs};
 use crate::signing::keys;
 use crate::signing::package::Update;
@@ -131,7 +131,7 @@ fn update_lamp(
     .map_err(|e| e.to_string())?;
     let stays = |why: String| format!("{why}; the lamp starts with its previous firmware");
     let inside = admission::look(flash, &chip.to_string()).map_err(stays)?;
-    report.note(port, "before", &look_inside(&inside)).map_err(|e| e.to_string())?;
+    report.note(port, "before", &told(&inside)).map_err(|e| e.to_string())?;
     admission::admit(&inside, update).map_err(stays)?;
     if inside.manifest.is_some_and(|m| m.hash == update.manifest.hash) {
         return Ok(Done::Already);
@@ -158,6 +158,18 @@ fn update_lamp(
     let slot = whole.slot().name();
     report.note(port, "sent", &json!({"via": "usb", "slot": slot})).map_err(|e| e.to_string())?;
     Ok(Done::Sent { slot, seconds: began.elapsed().as_secs_f64() })
+}
+
+/// The state of a lamp, for a report.
+pub(super) fn told(inside: &CableLamp) -> serde_json::Value {
+    let keys: Vec<_> = inside.trust.ids().map(|id| Short(id).to_string()).collect();
+    json!({
+        "board": inside.board(), "chip": inside.chip, "slot": inside.running.map(|s| s.name()),
+        "version": inside.manifest.as_ref().map(|m| m.version.as_str()),
+        "hash": inside.manifest.as_ref().map(|m| Short(m.short_hash()).to_string()),
+        "standing": format!("{:?}", inside.standing), "armed": inside.is_armed(),
+        "keys": keys, "counter_floor": inside.trust.floor,
+    })
 }
 
 /// The lamp's own report on the image that it tries.

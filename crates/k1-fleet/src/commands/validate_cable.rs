@@ -6,11 +6,12 @@ use std::time::{Duration, Instant, SystemTime, UNIX_EPOCH};
 use k1_host::Failure;
 use k1_host::output::{Output, Spared};
 
+use super::cable::told;
 use super::validate::{keep, stop_on_end, summary, unwritten};
+use crate::cable::FLASH;
 use crate::cable::admission;
 use crate::cable::flash::CableFlash;
 use crate::cable::rom_loader::{CONSOLE_BAUD, RomLoader};
-use crate::cable::{FLASH, look_inside};
 use crate::cli::ValidateArgs;
 use crate::validate::criteria::{row, unknown};
 use crate::validate::record::{CableRecord, ChipFacts, Program, cable_table, spreads};
@@ -62,7 +63,7 @@ pub fn validate(args: &ValidateArgs, length: f64) -> Result<(), Failure> {
     let passed = rows.iter().all(|r| r.verdict == Verdict::Passed);
     let record = CableRecord {
         program: Program::this(),
-        flash: look_inside(&inside),
+        flash: told(&inside),
         chip,
         began: since,
         length_s: began.elapsed().as_secs_f64(),
