@@ -250,7 +250,7 @@ pub fn stack_pointer() -> usize {
     at
 }
 
-/// The cycle counter, at the machine's frequency: see `-icount` in the emulator's manual.
+/// The cycle counter, which runs at the 40 MHz of this core in the emulator.
 #[inline(always)]
 pub fn cycles() -> u32 {
     let count;

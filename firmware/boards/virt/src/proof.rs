@@ -8,7 +8,7 @@
 //! |---|---|
 //! | 1 | the frames of the music, hop by hop through both harts, into memory: the same bytes as `k1 render`? |
 //! | 2 | 500 reads of the snapshot, then a million, while the other hart writes at full speed |
-//! | 3 | instructions of each hop and of each pattern's frame; for a machine with one hart under `-icount` |
+//! | 3 | instructions and stack of each hop and of each pattern's frame; for a machine with one hart under `-icount` |
 
 extern crate alloc;
 
@@ -19,27 +19,24 @@ mod machine;
 mod power;
 mod serial;
 
+use core::arch::asm;
 use core::cell::RefCell;
+use core::fmt;
 use core::panic::PanicInfo;
 use core::sync::atomic::AtomicU32;
 use core::sync::atomic::Ordering::{Acquire, Release};
 
 use critical_section::Mutex;
 use k1_device::exchange::{Crossing, Outcome, SOUND_WORDS, SoundRing};
-use k1_engine::audio::{Ear, Snapshot};
+use k1_emulated::proof::{self, Board, Show};
+use k1_engine::HOP_US;
+use k1_engine::audio::Ear;
 use k1_engine::light::OutputSettings;
 use k1_engine::params::Param;
-use k1_engine::patterns::PATTERNS;
-use k1_engine::{HOP, HOP_US};
 use k1_handoff::Read;
-use k1_lamp::Show;
 use serial::print;
 use static_cell::StaticCell;
 
-/// Address of the host's question: number, samples, frames per second, pattern, LEDs.
-const QUESTION: usize = 0x81f0_0000;
-/// Address of the music: f32, little-endian, 16 kHz.
-const MUSIC: usize = 0x8200_0000;
 /// Address of the frames: three bytes for each LED.
 const FRAMES: usize = 0x8300_0000;
 
@@ -51,29 +48,44 @@ static SHOWN: AtomicU32 = AtomicU32::new(0);
 /// 1 when hart 1 must stop writing.
 static ENOUGH: AtomicU32 = AtomicU32::new(0);
 
-fn question(i: usize) -> u32 {
-    // SAFETY: the host has written five words there, and the memory has no other use.
-    unsafe { (QUESTION as *const u32).add(i).read_volatile() }
-}
-
 fn in_real_time() -> bool {
     false
 }
 
-fn hop(k: u32) -> [f32; HOP] {
-    let samples = question(1);
-    core::array::from_fn(|i| {
-        let at = k * HOP as u32 + i as u32;
-        if at >= samples {
-            return 0.0;
-        }
-        // SAFETY: the host has written at least this number of samples there.
-        f32::from_bits(unsafe { (MUSIC as *const u32).add(at as usize).read_volatile() })
-    })
+/// This board.
+struct Virt;
+
+impl Board for Virt {
+    const QUESTION: usize = 0x81f0_0000;
+    const MUSIC: usize = 0x8200_0000;
+
+    fn count() -> u32 {
+        machine::instructions()
+    }
+
+    fn instructions(from: u32, to: u32) -> u32 {
+        to.wrapping_sub(from)
+    }
+
+    #[inline(always)]
+    fn stack_pointer() -> usize {
+        let at;
+        // SAFETY: reads a register.
+        unsafe { asm!("mv {}, sp", out(reg) at, options(nomem, nostack)) };
+        at
+    }
+
+    fn print(line: fmt::Arguments) {
+        print(line);
+    }
+}
+
+fn question(i: usize) -> u32 {
+    proof::question::<Virt>(i)
 }
 
 fn hops() -> u32 {
-    question(1).div_ceil(HOP as u32)
+    proof::hops::<Virt>()
 }
 
 #[panic_handler]
@@ -102,7 +114,7 @@ extern "C" fn hart1() -> ! {
             let Some(mut writer) = CROSSING.take_sound() else { panic!("two ears") };
             let Some(ear) = critical_section::with(|cs| EAR.take(cs)) else { panic!("no ear was made") };
             for k in 0..hops() {
-                if let Some(snapshot) = ear.push(&hop(k)) {
+                if let Some(snapshot) = ear.push(&proof::hop::<Virt>(k)) {
                     writer.publish(snapshot);
                 }
                 HEARD.store(k + 1, Release);
@@ -145,7 +157,7 @@ extern "C" fn hart0() -> ! {
             reads(1_000_000);
             ENOUGH.store(1, Release);
         }
-        3 => instructions(),
+        3 => proof::instructions::<Virt>(ear(), show()),
         other => panic!("there is no question {other}"),
     }
     power::exit(0)
@@ -219,61 +231,4 @@ fn reads(n: u32) {
          \"worst_retries\": {worst}, \"kept_previous\": {contended}, \"new\": {new}, \"writes\": {}}}",
         HEARD.load(Acquire) - before
     ));
-}
-
-/// Number of instructions of a closure.
-fn cost(f: impl FnOnce()) -> u32 {
-    let before = machine::instructions();
-    f();
-    machine::instructions().wrapping_sub(before)
-}
-
-fn instructions() {
-    let ear = ear();
-    let (mut sum, mut worst) = (0_u64, 0);
-    let mut snapshot = Snapshot::EMPTY;
-    for k in 0..hops() {
-        let hop = hop(k);
-        let cost = cost(|| {
-            if let Some(s) = ear.push(&hop) {
-                snapshot = *s;
-            }
-        });
-        sum += u64::from(cost);
-        worst = worst.max(cost);
-    }
-    print(format_args!(
-        "{{\"name\": \"hop\", \"mean\": {}, \"worst\": {worst}, \"rounds\": {}}}",
-        sum / u64::from(hops().max(1)),
-        hops()
-    ));
-    let leds = question(4) as usize;
-    let show = show();
-    let mut wire = [[0; 3]; 300];
-    let mut now = snapshot.captured_us;
-    for (index, pattern) in PATTERNS.iter().enumerate() {
-        show.cut_to(index);
-        let (mut sum, mut worst) = (0_u64, 0);
-        const ROUNDS: u32 = 240;
-        for k in 0..ROUNDS {
-            now += 8_333;
-            snapshot.captured_us = now;
-            snapshot.sequence += 1;
-            // A beat every half second, so that patterns that react to beats have work to do.
-            snapshot.beat_phase = (now % 500_000) as f32 / 500_000.0;
-            snapshot.beats = (now / 500_000) as u32;
-            snapshot.onsets += u32::from(k.is_multiple_of(30));
-            let cost = cost(|| {
-                show.render(now, &snapshot);
-                show.output.wire(true, &mut wire[..leds]);
-            });
-            sum += u64::from(cost);
-            worst = worst.max(cost);
-        }
-        print(format_args!(
-            "{{\"name\": \"frame/{}\", \"mean\": {}, \"worst\": {worst}, \"rounds\": {ROUNDS}}}",
-            pattern.id,
-            sum / u64::from(ROUNDS)
-        ));
-    }
 }
