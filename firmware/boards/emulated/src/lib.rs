@@ -2,4 +2,5 @@
 
 //! What the emulated boards share: RISC-V in `virt`, Xtensa in `virt-xtensa`.
 
+pub mod halves;
 pub mod proof;

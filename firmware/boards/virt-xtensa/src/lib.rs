@@ -8,3 +8,4 @@ pub mod cores;
 pub mod emulator;
 pub mod interrupts;
 pub mod start;
+pub mod timer;
