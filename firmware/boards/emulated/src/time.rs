@@ -1,4 +1,4 @@
-//! Time for embassy: a queue and an alarm for each hart, so that the timers of one hart do not wait for the other.
+//! Time for embassy: a queue and an alarm for each core, so that the timers of one core do not wait for the other.
 
 use core::cell::RefCell;
 use core::task::Waker;
@@ -7,7 +7,7 @@ use critical_section::Mutex;
 use embassy_time_driver::Driver;
 use embassy_time_queue_utils::Queue;
 
-use crate::machine;
+use crate::machine::machine;
 
 struct Alarms([Mutex<RefCell<Queue>>; 2]);
 
@@ -17,33 +17,33 @@ embassy_time_driver::time_driver_impl!(
 
 impl Driver for Alarms {
     fn now(&self) -> u64 {
-        machine::now_us()
+        machine().now_us()
     }
 
     fn schedule_wake(&self, at: u64, waker: &Waker) {
-        // A task is polled on its own hart, so its timers are kept there.
-        let hart = machine::hart();
+        // A task is polled on its own core, so its timers are kept there.
+        let core = machine().core();
         critical_section::with(|cs| {
-            let mut queue = self.0[hart as usize].borrow_ref_mut(cs);
+            let mut queue = self.0[core].borrow_ref_mut(cs);
             if queue.schedule_wake(at, waker) {
-                rearm(hart, &mut queue);
+                rearm(&mut queue);
             }
         });
     }
 }
 
-fn rearm(hart: u32, queue: &mut Queue) {
-    let mut next = queue.next_expiration(machine::now_us());
+fn rearm(queue: &mut Queue) {
+    let mut next = queue.next_expiration(machine().now_us());
     loop {
-        machine::set_alarm(hart, next);
-        if next > machine::now_us() {
+        machine().set_alarm(next);
+        if next > machine().now_us() {
             return;
         }
-        next = queue.next_expiration(machine::now_us());
+        next = queue.next_expiration(machine().now_us());
     }
 }
 
-/// Handles the alarm of a hart.
-pub fn alarm(hart: u32) {
-    critical_section::with(|cs| rearm(hart, &mut ALARMS.0[hart as usize].borrow_ref_mut(cs)));
+/// Handles the alarm of this core.
+pub fn alarm() {
+    critical_section::with(|cs| rearm(&mut ALARMS.0[machine().core()].borrow_ref_mut(cs)));
 }

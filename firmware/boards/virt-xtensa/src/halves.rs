@@ -11,6 +11,7 @@ use core::fmt;
 use core::panic::PanicInfo;
 
 use k1_emulated::halves::{self, TwoCores};
+use k1_emulated::heap::Counted;
 use k1_emulated::proof::{self, Board, Show};
 use k1_engine::audio::Ear;
 use k1_engine::light::OutputSettings;
@@ -19,6 +20,10 @@ use k1_virt_xtensa::{cores, start};
 use static_cell::StaticCell;
 
 mod sections;
+
+/// For `k1-device`; these proofs allocate nothing, so it stays empty.
+#[global_allocator]
+static HEAP: Counted = Counted(|| false);
 
 /// This board.
 struct Xtensa;

@@ -8,7 +8,7 @@ pub const POKE: u32 = 0;
 pub const CARD: u32 = 4;
 /// Interrupt of the timer CCOMPARE0.
 pub const TIMER: u32 = 6;
-/// Interrupt that software raises on its own core; it runs on the renderer's stack.
+/// Interrupt that software raises on its own core; on core 0 it runs on the renderer's stack.
 pub const SOFTWARE: u32 = 7;
 
 // An interrupt turns no window: the handler has the registers of the function that it interrupted. It saves all sixteen,
@@ -156,6 +156,8 @@ _interrupt_frame:
     rsr a3, INTENABLE
     and a10, a2, a3
     bbci a10, 7, 1f
+    rsr a3, PRID
+    bnez a3, 1f
     l32r a3, .Lrender_stack
     movsp a1, a3
 1:  l32r a3, .Lhandler

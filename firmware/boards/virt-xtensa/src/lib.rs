@@ -7,5 +7,6 @@
 pub mod cores;
 pub mod emulator;
 pub mod interrupts;
+pub mod stacks;
 pub mod start;
 pub mod timer;

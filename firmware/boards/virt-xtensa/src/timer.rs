@@ -46,11 +46,20 @@ pub fn now_us() -> u64 {
     (u64::from(high) << 32 | u64::from(low)) / CYCLES_PER_US
 }
 
-/// Sets the time in µs of this core's next timer interrupt, or an earlier one: at the latest 50 seconds from now.
+/// Sets the time in µs of this core's next timer interrupt, or an earlier one: at the latest 50 seconds from now. A time
+/// that has passed gives an interrupt soon.
 pub fn set(at_us: u64) {
-    let now = now_us();
-    let ahead = at_us.saturating_sub(now).clamp(1, FARTHEST_US);
-    let cycle = (now + ahead).wrapping_mul(CYCLES_PER_US) as u32;
-    // SAFETY: sets the timer and clears its interrupt.
-    unsafe { asm!("wsr {}, CCOMPARE0", "rsync", in(reg) cycle, options(nostack)) };
+    let mut soonest_us = 1;
+    loop {
+        let now = now_us();
+        let at = now + at_us.saturating_sub(now).clamp(soonest_us, FARTHEST_US);
+        let cycle = at.wrapping_mul(CYCLES_PER_US) as u32;
+        // SAFETY: sets the timer and clears its interrupt.
+        unsafe { asm!("wsr {}, CCOMPARE0", "rsync", in(reg) cycle, options(nostack)) };
+        // If the counter has passed the cycle before it was set, it reaches it only after an overflow.
+        if now_us() < at {
+            return;
+        }
+        soonest_us *= 2;
+    }
 }

@@ -9,10 +9,6 @@
 //! | 1, 2 | both halves on two harts: [`k1_emulated::halves`] |
 //! | 3 | instructions and stack of each hop and of each pattern's frame; for a machine with one hart under `-icount` |
 
-extern crate alloc;
-
-#[allow(dead_code, reason = "the lamp uses the rest")]
-mod heap;
 #[allow(dead_code, reason = "the lamp uses the rest")]
 mod machine;
 mod power;
@@ -23,15 +19,15 @@ use core::fmt;
 use core::panic::PanicInfo;
 
 use k1_emulated::halves::{self, TwoCores};
+use k1_emulated::heap::Counted;
 use k1_emulated::proof::{self, Board, Show};
 use k1_engine::audio::Ear;
 use k1_engine::light::OutputSettings;
 use serial::print;
 use static_cell::StaticCell;
 
-fn in_real_time() -> bool {
-    false
-}
+#[global_allocator]
+static HEAP: Counted = Counted(|| false);
 
 /// This board.
 struct Virt;
@@ -97,7 +93,7 @@ extern "C" fn hart1() -> ! {
 
 #[unsafe(no_mangle)]
 extern "C" fn hart0() -> ! {
-    heap::start();
+    k1_emulated::heap::start();
     match proof::question::<Virt>(0) {
         1 => halves::frames::<Virt>(ear(), show()),
         2 => halves::reads::<Virt>(),
