@@ -11,6 +11,7 @@ mod licences;
 mod links;
 mod measure;
 mod packages;
+mod xtensa;
 
 use std::collections::BTreeMap;
 use std::path::PathBuf;
@@ -38,6 +39,9 @@ cargo xtask measure [NAME...|all]             run the commands that print the fi
 cargo xtask broken                            build the virtual lamp with a broken hand-off, which a test must detect";
 
 fn main() -> ExitCode {
+    if let Some(code) = xtensa::role() {
+        return code;
+    }
     let args: Vec<String> = std::env::args().skip(1).collect();
     let args: Vec<&str> = args.iter().map(String::as_str).collect();
     let result = match args[..] {
