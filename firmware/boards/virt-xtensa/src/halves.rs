@@ -1,7 +1,7 @@
 #![no_std]
 #![no_main]
 
-//! Both halves of a lamp on two LX7 cores that run at the same time: questions 1 and 2 of [`k1_emulated::halves`], and:
+//! Both halves of a lamp on two LX7 cores that run at the same time: questions 1 and 2 of [`k1_emulated_lamp::halves`], and:
 //!
 //! | Question | Answer |
 //! |---|---|
@@ -10,9 +10,9 @@
 use core::fmt;
 use core::panic::PanicInfo;
 
-use k1_emulated::halves::{self, TwoCores};
-use k1_emulated::heap::Counted;
 use k1_emulated::proof::{self, Board, Show};
+use k1_emulated_lamp::halves::{self, TwoCores};
+use k1_emulated_lamp::heap::Counted;
 use k1_engine::audio::Ear;
 use k1_engine::light::OutputSettings;
 use k1_virt_xtensa::emulator::{self, print};

@@ -199,7 +199,8 @@ pub fn hold_off() -> u32 {
 
 /// Gives back the level of interrupts that [`hold_off`] found.
 pub fn restore(before: u32) {
-    // SAFETY: the value came from this register on this core in this function's caller, whose window is the same.
+    // SAFETY: the value came from this register on this core. Of what else it holds, only fields change that the processor
+    // sets at each call and window exception.
     unsafe { asm!("wsr {}, PS", "rsync", in(reg) before) };
 }
 

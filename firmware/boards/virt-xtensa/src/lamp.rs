@@ -9,14 +9,14 @@ mod serial;
 
 use core::panic::PanicInfo;
 
-use k1_emulated::flash::Flash;
-use k1_emulated::heap::{self, Counted};
-use k1_emulated::lamp::{self, CardRunner};
+use k1_emulated_lamp::flash::Flash;
+use k1_emulated_lamp::heap::{self, Counted};
+use k1_emulated_lamp::lamp::{self, CardRunner};
 use k1_virt_xtensa::interrupts::{CARD, POKE, SOFTWARE, TIMER};
 use k1_virt_xtensa::{cores, interrupts, timer};
 use machine::Xtensa;
 
-k1_emulated::is_the_machine!(Xtensa);
+k1_emulated_lamp::is_the_machine!(Xtensa);
 
 #[global_allocator]
 static HEAP: Counted = Counted(lamp::in_real_time);

@@ -7,6 +7,8 @@
 pub mod cores;
 pub mod emulator;
 pub mod interrupts;
+#[cfg(feature = "halves")]
+mod lock;
 pub mod stacks;
 pub mod start;
 pub mod timer;

@@ -4,7 +4,7 @@ use core::sync::atomic::AtomicBool;
 use core::sync::atomic::AtomicU32;
 use core::sync::atomic::Ordering::{Acquire, Relaxed};
 
-use k1_emulated::machine::Machine;
+use k1_emulated_lamp::machine::Machine;
 use k1_virt_xtensa::interrupts::{CARD, POKE, SOFTWARE, TIMER};
 use k1_virt_xtensa::{cores, interrupts, stacks, start, timer};
 

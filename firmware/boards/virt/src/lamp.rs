@@ -13,13 +13,13 @@ mod serial;
 use core::panic::PanicInfo;
 
 use k1_device::guard::Part;
-use k1_emulated::flash::Flash;
-use k1_emulated::heap::Counted;
-use k1_emulated::lamp::{self, CardRunner};
+use k1_emulated_lamp::flash::Flash;
+use k1_emulated_lamp::heap::Counted;
+use k1_emulated_lamp::lamp::{self, CardRunner};
 use machine::Virt;
 use serial::print;
 
-k1_emulated::is_the_machine!(Virt);
+k1_emulated_lamp::is_the_machine!(Virt);
 
 #[global_allocator]
 static HEAP: Counted = Counted(lamp::in_real_time);
@@ -70,7 +70,7 @@ extern "C" fn hart1() -> ! {
 #[unsafe(no_mangle)]
 extern "C" fn hart0(slot: u32) -> ! {
     machine::begin_late();
-    k1_emulated::heap::start();
+    k1_emulated_lamp::heap::start();
     let Some((card, irq)) = net::Card::find() else {
         print(format_args!("[BOOT] no network card: start QEMU with -device virtio-net-device"));
         power::exit(1)

@@ -15,7 +15,7 @@ use core::arch::{asm, global_asm};
 use core::panic::PanicInfo;
 
 use embassy_futures::block_on;
-use k1_emulated::flash::Flash;
+use k1_emulated_lamp::flash::Flash;
 use k1_update::boot;
 use k1_update::layout::Layout as Map;
 use serial::print;

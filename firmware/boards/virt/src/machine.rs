@@ -4,7 +4,7 @@ use core::arch::{asm, global_asm};
 use core::sync::atomic::Ordering::{Acquire, Relaxed, Release, SeqCst};
 use core::sync::atomic::{AtomicBool, AtomicU32};
 
-use k1_emulated::machine::Machine;
+use k1_emulated_lamp::machine::Machine;
 
 use crate::{power, serial};
 

@@ -6,7 +6,7 @@
 //!
 //! | Question | Answer |
 //! |---|---|
-//! | 1, 2 | both halves on two harts: [`k1_emulated::halves`] |
+//! | 1, 2 | both halves on two harts: [`k1_emulated_lamp::halves`] |
 //! | 3 | instructions and stack of each hop and of each pattern's frame; for a machine with one hart under `-icount` |
 
 #[allow(dead_code, reason = "the lamp uses the rest")]
@@ -18,9 +18,9 @@ use core::arch::asm;
 use core::fmt;
 use core::panic::PanicInfo;
 
-use k1_emulated::halves::{self, TwoCores};
-use k1_emulated::heap::Counted;
 use k1_emulated::proof::{self, Board, Show};
+use k1_emulated_lamp::halves::{self, TwoCores};
+use k1_emulated_lamp::heap::Counted;
 use k1_engine::audio::Ear;
 use k1_engine::light::OutputSettings;
 use serial::print;
@@ -93,7 +93,7 @@ extern "C" fn hart1() -> ! {
 
 #[unsafe(no_mangle)]
 extern "C" fn hart0() -> ! {
-    k1_emulated::heap::start();
+    k1_emulated_lamp::heap::start();
     match proof::question::<Virt>(0) {
         1 => halves::frames::<Virt>(ear(), show()),
         2 => halves::reads::<Virt>(),

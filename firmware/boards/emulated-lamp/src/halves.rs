@@ -16,7 +16,7 @@ use k1_engine::audio::Ear;
 use k1_engine::params::Param;
 use k1_handoff::Read;
 
-use crate::proof::{Board, LEDS, Show, hop, hops, question};
+use k1_emulated::proof::{Board, LEDS, Show, hop, hops, question};
 
 /// What these proofs need of an emulated machine with two cores.
 pub trait TwoCores: Board {
