@@ -2,7 +2,7 @@
 //!
 //! | Question | Answer |
 //! |---|---|
-//! | 1 | the frames of the music, hop by hop through both cores, into memory: the same bytes as `k1 render`? |
+//! | 1 | the frames of the music, hop by hop through both cores: the same bytes as `k1 render`? |
 //! | 2 | 500 reads of the snapshot, then a million, while the other core writes at full speed |
 
 use core::cell::RefCell;
@@ -20,9 +20,6 @@ use k1_emulated::proof::{Board, LEDS, Show, hop, hops, question};
 
 /// What these proofs need of an emulated machine with two cores.
 pub trait TwoCores: Board {
-    /// Address of the frames: three bytes for each LED.
-    const FRAMES: usize;
-
     /// Lets the second core run, which then calls [`second`].
     fn start_second();
 }
@@ -71,11 +68,12 @@ pub fn second<B: TwoCores>() -> ! {
     }
 }
 
-/// Renders as `k1 render` does, but with each half on its own core and the snapshots through the hand-off.
+/// Renders as `k1 render` does, but with each half on its own core and the snapshots through the hand-off. `put` takes
+/// the number of each frame and its bytes, three for each LED.
 ///
 /// # Panics
 /// If a snapshot is torn.
-pub fn frames<B: TwoCores>(ear: &'static mut Ear, show: &mut Show) {
+pub fn frames<B: TwoCores>(ear: &'static mut Ear, show: &mut Show, mut put: impl FnMut(usize, &[u8])) {
     let (fps, leds) = (u64::from(question::<B>(2)), question::<B>(4) as usize);
     show.cut_to(question::<B>(3) as usize);
     let mut sound = CROSSING.sound();
@@ -99,10 +97,7 @@ pub fn frames<B: TwoCores>(ear: &'static mut Ear, show: &mut Show) {
             }
             show.render(at, &snapshot);
             show.output.wire(show.params().get(Param::Dithering) >= 0.5, wire);
-            for (i, byte) in wire.as_flattened().iter().enumerate() {
-                // SAFETY: this memory is only for the frames, and the host provides enough of it.
-                unsafe { (B::FRAMES as *mut u8).add(frame as usize * leds * 3 + i).write_volatile(*byte) };
-            }
+            put(frame as usize, wire.as_flattened());
             frame += 1;
         }
         SHOWN.store(k + 1, Release);

@@ -1,7 +1,8 @@
 #![no_std]
 #![no_main]
 
-//! Both halves of a lamp on two LX7 cores that run at the same time: questions 1 and 2 of [`k1_emulated_lamp::halves`], and:
+//! Both halves of a lamp on two LX7 cores that run at the same time: questions 1 and 2 of [`k1_emulated_lamp::halves`],
+//! of which the first gives a file `frames`, and:
 //!
 //! | Question | Answer |
 //! |---|---|
@@ -15,7 +16,7 @@ use k1_emulated_lamp::halves::{self, TwoCores};
 use k1_emulated_lamp::heap::Counted;
 use k1_engine::audio::Ear;
 use k1_engine::light::OutputSettings;
-use k1_virt_xtensa::emulator::{self, print};
+use k1_virt_xtensa::emulator::{self, File, print};
 use k1_virt_xtensa::{cores, start};
 use static_cell::StaticCell;
 
@@ -51,8 +52,6 @@ impl Board for Xtensa {
 }
 
 impl TwoCores for Xtensa {
-    const FRAMES: usize = 0x0300_0000;
-
     fn start_second() {
         cores::start_second();
     }
@@ -85,7 +84,9 @@ extern "C" fn k1_main() -> ! {
         1 => {
             let leds = proof::question::<Xtensa>(4) as usize;
             let show = SHOW.init_with(|| Show::new(leds, OutputSettings::default()));
-            halves::frames::<Xtensa>(EAR.init_with(Ear::new), show);
+            let mut file = File::create(c"frames");
+            halves::frames::<Xtensa>(EAR.init_with(Ear::new), show, |_, bytes| file.put(bytes));
+            file.flush();
         }
         2 => halves::reads::<Xtensa>(),
         5 => sections::first(),

@@ -57,9 +57,18 @@ impl Board for Virt {
     }
 }
 
-impl TwoCores for Virt {
-    const FRAMES: usize = 0x8300_0000;
+/// Address of the frames: three bytes for each LED.
+const FRAMES: usize = 0x8300_0000;
 
+/// Writes a frame to memory.
+fn put(frame: usize, bytes: &[u8]) {
+    for (i, byte) in bytes.iter().enumerate() {
+        // SAFETY: this memory is only for the frames, and the host provides enough of it.
+        unsafe { (FRAMES as *mut u8).add(frame * bytes.len() + i).write_volatile(*byte) };
+    }
+}
+
+impl TwoCores for Virt {
     fn start_second() {
         machine::start_hart1();
     }
@@ -95,7 +104,7 @@ extern "C" fn hart1() -> ! {
 extern "C" fn hart0() -> ! {
     k1_emulated_lamp::heap::start();
     match proof::question::<Virt>(0) {
-        1 => halves::frames::<Virt>(ear(), show()),
+        1 => halves::frames::<Virt>(ear(), show(), put),
         2 => halves::reads::<Virt>(),
         3 => proof::instructions::<Virt>(ear(), show()),
         other => panic!("there is no question {other}"),
