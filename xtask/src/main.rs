@@ -1,6 +1,7 @@
 //! `cargo xtask`: the project's own tools.
 
 mod audit;
+mod cores;
 mod dist;
 mod ear;
 mod files;
@@ -38,7 +39,8 @@ cargo xtask ear --corpus DIR --faults         the same through bad microphones, 
 cargo xtask firmware [BOARD...]               build the lamp's firmware and images, and compare them with budgets.toml
 cargo xtask dist [CHIP...] [--key NAME|FILE]  build and sign firmware for `k1 install`, for owners who do not build it
 cargo xtask measure [NAME...|all]             run the commands that print the figures, and write docs/measurements.md
-cargo xtask broken                            build the virtual lamp with a broken hand-off, which a test must detect";
+cargo xtask broken                            build the virtual lamp with a broken hand-off, which a test must detect
+cargo xtask cores                             both halves on two emulated LX7 cores: a million reads, the light, critical sections";
 
 fn main() -> ExitCode {
     if let Some(code) = xtensa::role() {
@@ -69,6 +71,7 @@ fn main() -> ExitCode {
         ["firmware", ..] => firmware::build(&args[1..]),
         ["dist", ..] => dist::dist(&args[1..]),
         ["broken"] => firmware::broken(),
+        ["cores"] => cores::prove(),
         ["measure", ..] => measure::measure(&args[1..]),
         _ => {
             eprintln!("{USAGE}");
