@@ -136,6 +136,9 @@ fn s3(budget: &Budget) -> Result<(), String> {
     if let Some(linked) = &built.linked {
         linked.tell("esp32s3");
     }
+    // For the bundle's statement of origin (`dist`).
+    let versions = out.with_extension("versions");
+    std::fs::write(&versions, &built.versions).map_err(|e| format!("{}: {e}", versions.display()))?;
     let (_, ram) = sections(&built.elf)?;
     hold("esp32s3", crate::image::save("esp32s3", &built.elf)?, ram, budget)
 }

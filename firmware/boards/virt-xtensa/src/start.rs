@@ -98,8 +98,12 @@ _vectors:
     rsr a2, EXCCAUSE
     j _unexpected
     .p2align 6
-    # 0x340: exception in user mode (PS.UM), in which all of this runs
-    rsr a2, EXCCAUSE
+    # 0x340: exception in user mode (PS.UM), in which all of this runs. Cause 4 is an interrupt of level 1.
+    wsr a0, EXCSAVE1
+    rsr a0, EXCCAUSE
+    bnei a0, 4, 1f
+    j _interrupt
+1:  mov a2, a0
     j _unexpected
     .p2align 6
     .space 64
@@ -145,11 +149,25 @@ _reset:
     l32r a0, .Lstart
     jx a0
 
+    # The second core starts at an address of its own.
+    .section .reset1, "ax"
+    .global _reset1
+_reset1:
+    j .Lreset1
+    .p2align 2
+.Lstart1: .long _start
+.Lreset1:
+    l32r a0, .Lstart1
+    jx a0
+
     .section .text.start, "ax"
     .p2align 2
+    .weak k1_second            # a program without it does not start the second core
+.Lsecond_stack: .long _audio_stack_top
+.Lsecond: .long k1_second
 .Lvectors: .long _vectors
 .Lstack: .long _main_stack_top
-.Lpaint_from: .long _main_stack_bottom
+.Lpaint_from: .long _audio_stack_bottom
 .Lpaint: .long 0x4b314b31
 .Lbss: .long _bss_start
 .Lbss_end: .long _bss_end
@@ -175,8 +193,16 @@ _start:
     # The floating point unit is coprocessor 0.
     movi a2, 0xff
     wsr a2, CPENABLE
+    movi a2, 0
+    wsr a2, INTENABLE
     rsync
-    l32r a2, .Lbss
+    # The second core finds memory and stacks as the first has prepared them.
+    rsr a2, PRID
+    beqz a2, 5f
+    l32r a1, .Lsecond_stack
+    l32r a4, .Lsecond
+    j 6f
+5:  l32r a2, .Lbss
     l32r a3, .Lbss_end
     movi a4, 0
 1:  bgeu a2, a3, 2f
@@ -192,13 +218,13 @@ _start:
     j 3b
     # PS: windows (WOE) and user mode (UM), first without interrupts (INTLEVEL 15), then with them. A return address of
     # 0 is the end of the stack.
-4:  l32r a2, .Lprivate
+4:  l32r a4, .Lmain
+6:  l32r a2, .Lprivate
     wsr a2, PS
     rsync
     l32r a2, .Lrunning
     wsr a2, PS
     rsync
-    l32r a4, .Lmain
     callx4 a4
 "#
 );
