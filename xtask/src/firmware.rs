@@ -129,11 +129,14 @@ fn s3(budget: &Budget) -> Result<(), String> {
             return crate::gate::not_proven(&told);
         }
     };
-    println!("esp32s3: {}", built.versions);
+    let again = if built.unchanged { "; nothing has changed, so it was not linked again" } else { "" };
+    println!("esp32s3: {}{again}", built.versions);
+    if let Some(linked) = &built.linked {
+        linked.tell("esp32s3");
+    }
     // For the bundle's statement of origin (`dist`).
     let versions = out.with_extension("versions");
     std::fs::write(&versions, &built.versions).map_err(|e| format!("{}: {e}", versions.display()))?;
-    built.notes.iter().for_each(|n| println!("esp32s3: {n}"));
     let (_, ram) = sections(&built.elf)?;
     hold("esp32s3", crate::image::save("esp32s3", &built.elf)?, ram, budget)
 }
@@ -152,8 +155,13 @@ fn built(name: &str) -> PathBuf {
 
 /// A command that uses the nightly toolchain, without the variables that this program's cargo has set.
 pub fn nightly() -> Command {
+    channel("nightly")
+}
+
+/// A command that uses a toolchain of rustup's, like [`nightly`].
+pub fn channel(name: &str) -> Command {
     let mut command = Command::new("rustup");
-    command.args(["run", "nightly"]);
+    command.args(["run", name]);
     for name in
         ["RUSTUP_TOOLCHAIN", "CARGO", "RUSTC", "RUSTDOC", "RUSTFLAGS", "CARGO_TARGET_DIR", "RUSTC_WRAPPER"]
     {

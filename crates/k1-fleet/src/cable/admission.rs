@@ -19,6 +19,7 @@ use super::flash::{CableFlash, Copy};
 use super::head::MAGIC;
 use super::{Loader, block_on};
 use crate::signing::package::Update;
+use crate::validate::transcript::Secrets;
 
 /// Place of the settings: `nvs` of the partition table.
 pub const SETTINGS: std::ops::Range<u32> = 0x9000..0xe000;
@@ -94,6 +95,22 @@ pub fn look<L: Loader>(flash: &mut CableFlash<L>, chip: &str) -> Result<CableLam
     };
     let standing = running.map_or(Standing::Unrecorded, |slot| record::standing(&records, slot));
     Ok(CableLamp { trust, running, manifest, standing, chip: chip.to_owned() })
+}
+
+/// What a report on this lamp must not contain.
+///
+/// # Errors
+///
+/// A sentence if its flash cannot be read.
+pub fn secrets<L: Loader>(flash: &mut CableFlash<L>) -> Result<Secrets, String> {
+    let mut settings = vec![0; SETTINGS.len()];
+    read(flash, SETTINGS.start, &mut settings)?;
+    let copy = Copy::new(SETTINGS.start, settings);
+    Ok(Store::new(copy, SETTINGS).map_or_else(Secrets::default, |mut store| {
+        let memory = block_on(store.load()).0;
+        let words = [memory.hardware.token.as_str(), memory.wifi.password.as_str()].map(str::to_owned);
+        Secrets { words: words.into(), network: memory.wifi.ssid.as_str().to_owned() }
+    }))
 }
 
 /// The keys that a lamp with these settings trusts. If the lamp would repair its settings, only the copy is repaired.

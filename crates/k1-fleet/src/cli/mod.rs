@@ -100,7 +100,25 @@ pub struct MonitorArgs {
 pub struct ValidateArgs {
     /// The lamp: a name, an address, the address of its page with its token, or `virt`.
     #[arg(default_value = "virt", value_name = "LAMP")]
+    #[cfg_attr(feature = "usb", arg(conflicts_with = "port"))]
     pub lamp: Selector,
+    /// Way to examine the lamp.
+    #[cfg(feature = "usb")]
+    #[arg(
+        long,
+        default_value = "http",
+        default_value_if("port", clap::builder::ArgPredicate::IsPresent, "usb")
+    )]
+    pub via: ExamineVia,
+    /// Serial port of the lamp, for example /dev/ttyACM0. Required by --via usb.
+    #[cfg(feature = "usb")]
+    #[arg(long, value_name = "PORT", required_if_eq("via", "usb"), help_heading = CABLE)]
+    #[arg(conflicts_with_all = ["token", "rollback_on_fail", "raw"])]
+    pub port: Option<String>,
+    /// The chip already waits in its loader, because you pressed RESET while holding BOOT.
+    #[cfg(feature = "usb")]
+    #[arg(long, requires = "port", help_heading = CABLE)]
+    pub in_loader: bool,
     /// Duration: a number of seconds, minutes (m) or hours (h), for example 90, 10m or 24h. Default: 10 minutes for
     /// `validate`, 24 hours for `soak`.
     #[arg(long = "for", value_parser = length, value_name = "TIME")]
@@ -278,7 +296,17 @@ pub enum Via {
     Usb,
 }
 
-/// Heading of the cable's options in the help of `deploy`.
+/// Way to examine a lamp.
+#[cfg(feature = "usb")]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum)]
+pub enum ExamineVia {
+    /// The lamp's own API: every criterion.
+    Http,
+    /// A cable to the lamp on --port: restarts the lamp and judges what its console says. Needs no network and no token.
+    Usb,
+}
+
+/// Heading of the cable's options in the help.
 #[cfg(feature = "usb")]
 const CABLE: &str = "Cable (--via usb)";
 

@@ -158,8 +158,8 @@ fn update_lamp(
     Ok(Done::Sent { slot, seconds: began.elapsed().as_secs_f64() })
 }
 
-/// The state of a lamp, for the report.
-fn told(inside: &CableLamp) -> serde_json::Value {
+/// The state of a lamp, for a report.
+pub(super) fn told(inside: &CableLamp) -> serde_json::Value {
     let keys: Vec<_> = inside.trust.ids().map(|id| Short(id).to_string()).collect();
     json!({
         "board": inside.board(), "chip": inside.chip, "slot": inside.running.map(|s| s.name()),

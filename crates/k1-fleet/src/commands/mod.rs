@@ -11,3 +11,5 @@ pub mod monitor;
 pub mod mqtt;
 mod report;
 pub mod validate;
+#[cfg(feature = "usb")]
+mod validate_cable;

@@ -4,6 +4,7 @@
 
 mod bundles;
 mod chip;
+mod examine;
 #[path = "../support/mod.rs"]
 mod support;
 
