@@ -94,6 +94,6 @@ fn put(options: &Options, key: &Key, folder: &Path) -> Result<Vec<String>, Strin
 fn verify(path: &Path, files: &Files, key: &Key) -> Result<(), String> {
     let wrong = |e: String| format!("{} cannot be installed: {e}", path.display());
     let read = open::read(path)?.ok_or_else(|| wrong("it is not a bundle".into()))?;
-    open::open(&read, &[key.public()]).map_err(wrong)?;
+    open::open(&read, &key.public()).map_err(wrong)?;
     if read == *files { Ok(()) } else { Err(wrong("it is not what was written".into())) }
 }

@@ -165,7 +165,7 @@ mod tests {
         place(&at, false, b"one").write().unwrap();
         let sums = fs::read_to_string(at.join(SUMS)).unwrap();
         assert_eq!(sums, format!("{}  k1.tar\n{}  release.pem\n", sha256(b"one"), sha256(b"key")));
-        place(&at, false, b"one").write().expect("the same is no conflict");
+        place(&at, false, b"one").write().expect("the same content may be there");
         let why = place(&at, false, b"two").write().unwrap_err();
         assert!(why.contains("--force"), "{why}");
         assert_eq!(fs::read(at.join("k1/lamp.k1")).unwrap(), b"one");

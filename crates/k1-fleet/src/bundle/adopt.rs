@@ -6,12 +6,13 @@
 use std::path::Path;
 
 use k1_device::firmware::Short;
-use k1_update::envelope::PublicKey;
+use k1_update::envelope::{KeyId, PublicKey};
 use k1_update::refusal::Refusal;
 
+use super::open::Bundle;
 use super::{Files, Statement, UPDATE, open};
 use crate::cable::first_install::Bootloader;
-use crate::signing::keys::{self, Key};
+use crate::signing::keys;
 use crate::signing::package::Update;
 
 /// Firmware that a key of this user has signed.
@@ -34,67 +35,75 @@ pub struct Own {
 /// A sentence that says what to do.
 pub fn adopt(path: &Path, trusted: Option<&Path>, name: &str) -> Result<Own, String> {
     let folder = keys::folder()?;
+    let found = match open::read(path)? {
+        Some(files) => Found::Bundle(files),
+        None => Found::Single(Box::new(Update::read(path)?)),
+    };
     let wrong = |e: String| format!("{}: {e}", path.display());
-    let files = open::read(path)?;
-    let Some(trusted) = trusted else {
-        let all: Result<Vec<Key>, _> =
-            keys::names(&folder)?.iter().map(|name| keys::read(&folder, name)).collect();
-        return of_own_key(path, files, &all?);
-    };
-    let maker = keys::read_public(trusted)?;
-    let mine = keys::read(&folder, name)?;
-    let (mut update, rest) = match files {
-        Some(files) => {
-            let bundle = open::open(&files, &[maker]).map_err(wrong)?;
-            (bundle.update, Some((bundle.statement, bundle.bootloader)))
-        }
-        None => (Update::read(path)?, None),
-    };
-    signed_by(&update, &maker).map_err(wrong)?;
-    update.envelope = update.manifest.envelope().sign(mine.secret());
-    Ok(Own { update, key: mine.name, maker: Some(Short(maker.id())), rest })
-}
-
-/// Firmware that one of the user's own keys has signed already.
-fn of_own_key(path: &Path, files: Option<Files>, all: &[Key]) -> Result<Own, String> {
-    let wrong = |e: String| format!("{}: {e}", path.display());
-    let is_bundle = files.is_some();
-    // The claimed signer, to say what to do; the checks follow.
-    let claimed = match &files {
-        Some(files) => files.get(UPDATE).map(|bytes| Update::parse(bytes)).transpose().map_err(wrong)?,
-        None => Some(Update::read(path)?),
-    };
-    let by = claimed.as_ref().map(|update| update.envelope.signer());
-    let Some(key) = all.iter().find(|key| by.is_none_or(|id| id == key.id().0)) else {
-        let id = by.map_or_else(String::new, |id| Short(id).to_string());
-        return Err(match is_bundle {
-            true => format!(
-                "no key of yours has signed this bundle; the key {id} has. Get that maker's public key from the maker, \
-                 and name its file with --trust"
-            ),
-            false => "no key of yours has signed this update (`k1 keys list`): sign the image yourself with `k1 sign`, or \
-                      name its maker's public key with --trust"
-                .into(),
-        });
-    };
-    let (update, rest) = match (files, claimed) {
-        (Some(files), _) => {
-            let bundle = open::open(&files, &[key.public()]).map_err(wrong)?;
-            (bundle.update, Some((bundle.statement, bundle.bootloader)))
-        }
-        (None, Some(update)) => (update, None),
-        (None, None) => return Err(Refusal::NotAnUpdate.to_string()),
-    };
-    signed_by(&update, &key.public()).map_err(wrong)?;
-    Ok(Own { update, key: key.name.clone(), maker: None, rest })
-}
-
-fn signed_by(update: &Update, key: &PublicKey) -> Result<(), String> {
-    if update.envelope.is_signed_by(key) {
-        return Ok(());
+    if let Some(trusted) = trusted {
+        let maker = keys::read_public(trusted)?;
+        let mine = keys::read(&folder, name)?;
+        let (mut update, rest) = found.open(&maker).map_err(wrong)?;
+        update.envelope = update.manifest.envelope().sign(mine.secret());
+        return Ok(Own { update, key: mine.name, maker: Some(Short(maker.id())), rest });
     }
-    Err(match update.envelope.signer() {
-        id if id == key.id() => Refusal::BadSignature.to_string(),
-        id => format!("the key {} has signed this, not {}", Short(id), Short(key.id())),
-    })
+    let signer = found.signer().map_err(wrong)?;
+    let all: Result<Vec<_>, _> = keys::names(&folder)?.iter().map(|name| keys::read(&folder, name)).collect();
+    let Some(key) = all?.into_iter().find(|key| key.id().0 == signer) else {
+        return Err(found.foreign(signer));
+    };
+    let (update, rest) = found.open(&key.public()).map_err(wrong)?;
+    Ok(Own { update, key: key.name, maker: None, rest })
+}
+
+/// Firmware in a file or folder; its signature has not been checked.
+enum Found {
+    Bundle(Files),
+    Single(Box<Update>),
+}
+
+impl Found {
+    /// Id of the key that claims to have signed.
+    fn signer(&self) -> Result<KeyId, String> {
+        match self {
+            Self::Bundle(files) => {
+                let bytes = files
+                    .get(UPDATE)
+                    .ok_or_else(|| format!("the bundle is incomplete: {UPDATE} is missing"))?;
+                Ok(Update::parse(bytes)?.envelope.signer())
+            }
+            Self::Single(update) => Ok(update.envelope.signer()),
+        }
+    }
+
+    /// The update, and the rest of a bundle, if this key has signed all of it.
+    fn open(self, key: &PublicKey) -> Result<(Update, Option<(Statement, Bootloader)>), String> {
+        match self {
+            Self::Bundle(files) => {
+                let Bundle { statement, update, bootloader, .. } = open::open(&files, key)?;
+                Ok((update, Some((statement, bootloader))))
+            }
+            Self::Single(update) if update.envelope.is_signed_by(key) => Ok((*update, None)),
+            Self::Single(update) => Err(match update.envelope.signer() {
+                id if id == key.id() => Refusal::BadSignature.to_string(),
+                id => format!("the key {} has signed this, not {}", Short(id), Short(key.id())),
+            }),
+        }
+    }
+
+    /// The error if none of the user's keys has signed.
+    fn foreign(&self, signer: KeyId) -> String {
+        match self {
+            Self::Bundle(_) => format!(
+                "no key of yours has signed this bundle; the key {} has. Get that maker's public key from the maker, and \
+                 name its file with --trust",
+                Short(signer)
+            ),
+            Self::Single(_) => {
+                "no key of yours has signed this update (`k1 keys list`): sign the image yourself with `k1 sign`, or name \
+                 its maker's public key with --trust"
+                    .into()
+            }
+        }
+    }
 }

@@ -7,7 +7,7 @@ use std::path::Path;
 use ed25519_dalek::{Signature, VerifyingKey};
 use espflash::target::Chip;
 use k1_device::firmware::Short;
-use k1_update::envelope::{KeyId, PublicKey};
+use k1_update::envelope::PublicKey;
 
 use super::{
     BOOTLOADER, FORMAT, File, Files, PARTITIONS, SIGNATURE, STATED, STATEMENT, Statement, UPDATE, archive,
@@ -19,7 +19,7 @@ use crate::signing::package::Update;
 /// Largest file that a bundle, or its archive, can be, in bytes. (An image has at most 1.9 MB.)
 const MOST: u64 = 4 << 20;
 
-/// A bundle that is whole, and that one of the given keys has signed.
+/// A bundle that is whole, and that the given key has signed.
 pub struct Bundle {
     /// What its maker says about it.
     pub statement: Statement,
@@ -27,8 +27,6 @@ pub struct Bundle {
     pub update: Update,
     /// The bootloader.
     pub bootloader: Bootloader,
-    /// Id of the key.
-    pub signer: KeyId,
 }
 
 /// The files of a bundle, from its folder or its archive. `None` if the path leads to another file, which may be an
@@ -65,18 +63,19 @@ fn whole(path: &Path) -> Result<Vec<u8>, String> {
     }
 }
 
-/// Checks the files of a bundle, which one of `keys` must have signed.
+/// Checks the files of a bundle, which `key` must have signed.
 ///
 /// # Errors
 ///
 /// A sentence: a file is missing or was changed, or another key has signed; or the parts do not fit each other, or
 /// this program.
-pub fn open(files: &Files, keys: &[PublicKey]) -> Result<Bundle, String> {
+pub fn open(files: &Files, key: &PublicKey) -> Result<Bundle, String> {
     let get =
         |name: &str| files.get(name).ok_or_else(|| format!("the bundle is incomplete: {name} is missing"));
     let (text, signature) = (get(STATEMENT)?, get(SIGNATURE)?);
-    let key = keys.iter().find(|key| is_signed(text, signature, key));
-    let key = key.ok_or_else(|| not_signed(files, keys))?;
+    if !is_signed(text, signature, key) {
+        return Err(not_signed(files, key));
+    }
     let statement: Statement = serde_json::from_slice(text).map_err(|e| {
         format!("this program does not understand {STATEMENT} ({e}): use the k1 of its version")
     })?;
@@ -112,7 +111,7 @@ pub fn open(files: &Files, keys: &[PublicKey]) -> Result<Bundle, String> {
             "{PARTITIONS} is not the partition table of this program: use the k1 of its version"
         ));
     }
-    Ok(Bundle { signer: key.id(), statement, update, bootloader })
+    Ok(Bundle { statement, update, bootloader })
 }
 
 /// Strict, as for updates: see [`k1_update::envelope::Envelope::is_signed_by`].
@@ -124,14 +123,12 @@ fn is_signed(text: &[u8], signature: &[u8], key: &PublicKey) -> bool {
     key.verify_strict(text, &signature).is_ok()
 }
 
-/// The reason why no key fits, with the id of the key that claims to have signed the update.
-fn not_signed(files: &Files, keys: &[PublicKey]) -> String {
-    let claimed =
-        files.get(UPDATE).and_then(|bytes| Update::parse(bytes).ok()).map(|update| update.envelope.signer());
-    match claimed {
-        Some(id) if keys.iter().all(|key| key.id() != id) => {
-            let ids: Vec<_> = keys.iter().map(|key| Short(key.id()).to_string()).collect();
-            format!("the key {} has signed this bundle, not {}", Short(id), ids.join(" or "))
+/// The reason why the signature does not fit, with the id of the key that claims to have signed the update.
+fn not_signed(files: &Files, key: &PublicKey) -> String {
+    let update = files.get(UPDATE).and_then(|bytes| Update::parse(bytes).ok());
+    match update.map(|update| update.envelope.signer()) {
+        Some(id) if id != key.id() => {
+            format!("the key {} has signed this bundle, not {}", Short(id), Short(key.id()))
         }
         _ => format!("{STATEMENT} or its signature was changed: fetch the bundle again"),
     }

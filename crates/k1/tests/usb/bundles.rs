@@ -277,7 +277,7 @@ fn parts_that_do_not_fit_each_other_are_refused_even_if_signed() {
         let text = serde_json::to_vec(&statement).unwrap();
         files.insert(bundle::SIGNATURE.into(), place.maker.secret().sign(&text).to_bytes().to_vec());
         files.insert(bundle::STATEMENT.into(), text);
-        open::open(&files, &[place.maker.public()])
+        open::open(&files, &place.maker.public())
     };
     assert!(again(&|_| {}).is_ok());
     let refused = |change: &dyn Fn(&mut Files), words: &str| {
