@@ -6,7 +6,7 @@
 use super::fourier::Fourier;
 use super::looked_up::{BAND_START, HALF_WINDOW, UPPER_SHARE};
 use super::tables::{BANDS, FFT, GROUPS};
-use crate::math::{Follower, log2, sqrt};
+use crate::math::{Follower, choose, log2, sqrt};
 use crate::{HOP, HOP_RATE};
 
 /// Lag of the difference in hops: a Hann window of 64 ms needs two hops to show a full rise.
@@ -33,7 +33,7 @@ pub struct OnsetReading {
     pub bands: [f32; 3],
     /// True in the hop in which an onset is reported.
     pub onset: bool,
-    /// Seconds from that onset to the end of this hop.
+    /// Seconds from that onset to the end of this hop; 0 without one.
     pub ago: f32,
     /// Unnormalised flux: the mean rise of a band, in octaves of compressed amplitude.
     pub flux: f32,
@@ -159,7 +159,7 @@ impl OnsetDetector {
         }
         self.mean.step(flux, DT);
         self.previous = flux;
-        OnsetReading { strength: (flux / ceiling).min(1.0), bands, onset, ago: DELAY_S, flux }
+        OnsetReading { strength: (flux / ceiling).min(1.0), bands, onset, ago: choose(onset, &[0.0, DELAY_S]), flux }
     }
 }
 

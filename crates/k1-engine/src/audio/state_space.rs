@@ -363,6 +363,10 @@ impl Scales {
     /// share `three` of ternary.
     ///
     /// `states` begins with the tempo's own states; a few states behind them may be multiplied by 1.
+    ///
+    /// Not inlined: a processor with few registers would keep the caller's variables on the stack and compute their
+    /// addresses anew for each use.
+    #[inline(never)]
     fn weigh(&mut self, tempo: usize, states: &mut [f32], three: f32) -> (f32, f32) {
         let gain = &self.gain;
         let mut beat = Sums::ZERO;
@@ -387,8 +391,8 @@ impl Scales {
             let from = usize::from(*from) - first;
             let (group, weights) = (from & !AHEAD, &WEIGHTS[usize::from(*kind)]);
             let weights = covered(weights, AHEAD - from % LANES);
-            belief[position] += expect(covered(window, group), weights);
-            share_out(share[position], weights, covered_mut(factors, group));
+            belief[position] +=
+                expect(covered(window, group), covered_mut(factors, group), weights, share[position]);
         }
         for (s, f) in window.as_chunks_mut::<4>().0.iter_mut().zip(factors.as_chunks::<4>().0) {
             for (s, f) in groups_mut(s).zip(groups(f)) {
@@ -423,25 +427,23 @@ fn weigh_near(states: &mut [f32; NEAR], weights: &[f32; NEAR], factors: &[f32; N
     }
 }
 
-/// The weighted sum of the states.
-fn expect(states: &[f32; SPREAD], weights: &[f32; SPREAD]) -> f32 {
-    let mut sums = Sums::ZERO;
-    for (states, weights) in states.as_chunks::<4>().0.iter().zip(weights.as_chunks::<4>().0) {
+/// Adds a share of the weights to the factors. Returns the weighted sum of the states.
+///
+/// Not inlined, and two loops rather than one, so that 16 registers suffice.
+#[inline(never)]
+fn expect(states: &[f32; SPREAD], factors: &mut [f32; SPREAD], weights: &[f32; SPREAD], share: f32) -> f32 {
+    let (states, factors, weights) =
+        (states.as_chunks::<4>().0, factors.as_chunks_mut::<4>().0, weights.as_chunks::<4>().0);
+    let (share, mut sums) = (Lanes::splat(share), Sums::ZERO);
+    for (states, weights) in states.iter().zip(weights) {
         sums.add(states, weights);
     }
-    sums.total()
-}
-
-/// Adds a share of the weights to the factors.
-///
-/// It is not one loop with [`expect`], because a processor with 16 registers runs out of them.
-fn share_out(share: f32, weights: &[f32; SPREAD], factors: &mut [f32; SPREAD]) {
-    let share = Lanes::splat(share);
-    for (factors, weights) in factors.as_chunks_mut::<4>().0.iter_mut().zip(weights.as_chunks::<4>().0) {
+    for (factors, weights) in factors.iter_mut().zip(weights) {
         for (f, w) in groups_mut(factors).zip(groups(weights)) {
             *f = (Lanes::new(*f) + share * w).to_array();
         }
     }
+    sums.total()
 }
 
 #[cfg(test)]
