@@ -100,7 +100,7 @@ mod one {
     /// Per lane the larger of the value and `limit`.
     #[inline]
     pub fn at_least(lanes: Lanes, limit: f32) -> Lanes {
-        Lanes(lanes.0.max(limit))
+        Lanes(crate::math::larger(lanes.0, limit))
     }
 
     /// A row of one is a column of one, so nothing moves.

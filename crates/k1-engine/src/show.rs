@@ -2,7 +2,7 @@
 
 use crate::audio::Snapshot;
 use crate::light::{Frame, OutputSettings, OutputStage, PaletteTable, Rgb, Rhythm};
-use crate::math::{Follower, decay, smoothstep};
+use crate::math::{Follower, choose, decay, smoothstep};
 use crate::params::{Param, Params};
 use crate::patterns::{AnyPattern, FIRST_PATTERN, PATTERNS, RenderContext};
 
@@ -137,7 +137,7 @@ impl<const N: usize> Show<N> {
         let dt = dt.min(LONGEST_DT_S);
         let age = now_us.saturating_sub(sound.captured_us).min(10_000_000) as f32 * 1e-6;
         let alive = sound.sequence > 0 && !sound.silent && age < STALE_S;
-        let presence = self.presence.step(if alive { 1.0 } else { 0.0 }, dt);
+        let presence = self.presence.step(choose(alive, &[0.0, 1.0]), dt);
         self.rhythm.step(sound, now_us, dt);
 
         let target = self.params.get(Param::Background);

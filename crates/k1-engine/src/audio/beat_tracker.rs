@@ -10,7 +10,7 @@ use super::state_space::{Estimate, StateSpace};
 use super::tables::{CONFIDENCE_FEATURES, TEMPI, period_of, tempo_near};
 use super::tree::evaluate;
 use crate::HOP_RATE;
-use crate::math::{Follower, exp, lerp};
+use crate::math::{Follower, choose, exp, lerp, nearest};
 
 /// Tempi that can be found, in beats per minute.
 pub const BPM_RANGE: core::ops::RangeInclusive<f32> = 49.0..=215.0;
@@ -231,9 +231,9 @@ impl BeatTracker {
         self.phase += 1.0 / self.period;
         self.period = found.period;
         let mut error = heard - self.phase;
-        error -= libm::roundf(error);
+        error -= nearest(error);
         let jump = error.abs() > 0.2;
-        self.phase += error * if jump { 1.0 } else { PULL };
+        self.phase += error * choose(jump, &[PULL, 1.0]);
 
         let decision = self.decision.step(found.share * found.focus, DT);
         self.features = self.confidence_features_of(&found, decision);

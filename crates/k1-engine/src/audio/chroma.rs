@@ -24,7 +24,7 @@ impl Chroma {
 
     /// Computes the weights that match the spectra of `bank`.
     pub fn new(bank: &ConstantQ) -> Self {
-        let octaves = |bin: usize| (0..BINS).filter(|b| b % CHROMA == bin % CHROMA).count() as f32;
+        let octaves = |bin: usize| ((BINS - 1 - bin % CHROMA) / CHROMA + 1) as f32;
         Self { weight: core::array::from_fn(|bin| 1.0 / (bank.tone_gain(bin) * octaves(bin))) }
     }
 

@@ -5,7 +5,7 @@ use super::{
     BINS, BeatTracker, CHROMA, CONFIDENCE_FEATURES, Chroma, Conditioner, ConstantQ, FEATURES, Loudness,
     OnsetDetector, Snapshot, TEMPI, Tempogram,
 };
-use crate::math::{Follower, decay};
+use crate::math::{Follower, choose, decay};
 use crate::{HOP, HOP_RATE, SAMPLE_RATE};
 
 const DT: f32 = 1.0 / HOP_RATE;
@@ -166,10 +166,9 @@ impl Ear {
             self.spectrum_reference.step(largest.max(1e-4), DT);
         }
         let scale = loud.gate / self.spectrum_reference.value;
-        let (rise, fall) = (decay(DT, 0.010), decay(DT, 0.140));
         for ((m, now), smooth) in magnitudes.iter().zip(&mut s.spectrum).zip(&mut s.smooth) {
             *now = (m * scale).min(1.0);
-            let keep = if *now > *smooth { rise } else { fall };
+            let keep = choose(*now > *smooth, &[const { decay(DT, 0.140) }, const { decay(DT, 0.010) }]);
             *smooth = *now + (*smooth - *now) * keep;
         }
         let chroma = self.fold.fold(&s.smooth, 0.02);
@@ -195,7 +194,7 @@ impl Ear {
         s.beat_phase = beat.phase;
         s.confidence = beat.confidence;
         s.beats = s.beats.wrapping_add(u32::from(beat.beat));
-        self.last_onset = if onset.onset { onset.ago } else { 0.0 };
+        self.last_onset = onset.ago;
         self.last_beat = beat.beat.then_some((beat.beat_in, beat.confidence));
         let captured = self.origin_us.wrapping_add(self.elapsed_us(self.samples));
         self.snapshot.captured_us = captured;

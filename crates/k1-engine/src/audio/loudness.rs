@@ -1,6 +1,6 @@
 //! Loudness: RMS, peak, noise floor, gate, and a level that uses its whole range.
 
-use crate::math::{Follower, db, from_db, sqrt};
+use crate::math::{Follower, choose, db, from_db, sqrt};
 use crate::{HOP, HOP_RATE};
 
 /// The reading of digital silence in dBFS.
@@ -108,7 +108,7 @@ impl Loudness {
             self.hold = self.hold.saturating_sub(1);
         }
         let silent = self.hold == 0;
-        let gate = self.gate.step(if silent { 0.0 } else { 1.0 }, DT);
+        let gate = self.gate.step(choose(silent, &[1.0, 0.0]), DT);
 
         if !silent {
             self.reference.step(rms.max(from_db(REFERENCE_MINIMUM_DB)), DT);

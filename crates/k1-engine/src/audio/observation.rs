@@ -148,17 +148,28 @@ impl ObservationModel {
     }
 }
 
-/// Sum of the trees' leaves per class: no position, then each position. The classes of consecutive trees alternate.
-fn judge(features: &[i16; FEATURES]) -> [i32; 1 + POSITIONS] {
-    let mut left = [u8::MAX; LEAVES.len()];
+/// Room for the masks of all trees; a power of two, so that any index becomes a valid one cheaply.
+const MASKS: usize = LEAVES.len().next_power_of_two();
+
+/// Masks the leaves out that the features exclude.
+///
+/// Not inlined: in a larger function the address of the masks would be computed anew for each split.
+#[inline(never)]
+fn exclude(features: &[i16; FEATURES], left: &mut [u8; MASKS]) {
     for (feature, ends) in features.iter().zip(SPLITS_FROM.windows(2)) {
         for (most, tree, leaves) in &SPLITS[usize::from(ends[0])..usize::from(ends[1])] {
             if feature <= most {
                 break;
             }
-            left[usize::from(*tree)] &= leaves;
+            left[usize::from(*tree) % MASKS] &= leaves;
         }
     }
+}
+
+/// Sum of the trees' leaves per class: no position, then each position. The classes of consecutive trees alternate.
+fn judge(features: &[i16; FEATURES]) -> [i32; 1 + POSITIONS] {
+    let mut left = [u8::MAX; MASKS];
+    exclude(features, &mut left);
     let mut sums = [0; 1 + POSITIONS];
     let (rounds, _) = LEAVES.as_chunks::<{ 1 + POSITIONS }>();
     for (round, left) in rounds.iter().zip(left.as_chunks::<{ 1 + POSITIONS }>().0) {

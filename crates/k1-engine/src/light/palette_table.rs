@@ -32,10 +32,10 @@ impl PaletteTable {
         self.key = key;
         let palette = &PALETTES[id.min(PALETTES.len() - 1)];
         let chroma = saturation / Param::Saturation.spec().default;
-        for (i, entry) in self.entries.iter_mut().enumerate() {
+        for ((i, entry), colour) in self.entries.iter_mut().enumerate().zip(palette.in_steps(ENTRIES)) {
             let x = i as f32 / ENTRIES as f32;
             let turn = hue - Param::Color.spec().default + range * (x - 0.5);
-            *entry = palette.at(x).turned(turn, chroma).to_rgb();
+            *entry = colour.turned(turn, chroma).to_rgb();
         }
     }
 
