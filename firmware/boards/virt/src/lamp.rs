@@ -54,7 +54,7 @@ use k1_lamp::{BINS, Lamp, Show, State, console, espota, guard, hear, mdns, memor
 use k1_update::layout::{Layout, Slot};
 use last_words::End;
 use serial::print;
-use static_cell::StaticCell;
+use static_cell::{ConstStaticCell, StaticCell};
 use tape::Tape;
 
 static LAMP: Lamp = Lamp::new();
@@ -266,14 +266,9 @@ async fn web_task(
 }
 
 #[embassy_executor::task]
-async fn espota_task(
-    stack: Stack<'static>,
-    updater: &'static Updater<Flash>,
-    chance: Chance,
-    buffers: &'static mut espota::Buffers,
-) {
+async fn espota_task(stack: Stack<'static>, updater: &'static Updater<Flash>, chance: Chance) {
     let mut chance = chance;
-    espota::listen(&LAMP, stack, updater, move || chance.next(), buffers).await
+    espota::listen(&LAMP, stack, updater, move || chance.next()).await
 }
 
 #[embassy_executor::task]
@@ -447,17 +442,21 @@ extern "C" fn hart0(slot: u32) -> ! {
         _ => {}
     }
 
-    // The state of the halves is created in place, because it does not fit on a stack.
-    static EAR_PLACE: StaticCell<Ear> = StaticCell::new();
-    static SHOW_PLACE: StaticCell<Show> = StaticCell::new();
-    static SAMPLES: StaticCell<heapless::spsc::Queue<i16, { rtp::QUEUE }>> = StaticCell::new();
-    static TAP: StaticCell<heapless::spsc::Queue<HeardHop, { hear::TAP }>> = StaticCell::new();
-    let ear = EAR_PLACE.init_with(Ear::new);
+    // The state of the halves does not fit on a stack, so it is started in its place.
+    static EAR_PLACE: ConstStaticCell<Ear> = ConstStaticCell::new(Ear::BLANK);
+    static SHOW_PLACE: ConstStaticCell<Show> = ConstStaticCell::new(Show::BLANK);
+    static SAMPLES: ConstStaticCell<heapless::spsc::Queue<i16, { rtp::QUEUE }>> =
+        ConstStaticCell::new(heapless::spsc::Queue::new());
+    static TAP: ConstStaticCell<heapless::spsc::Queue<HeardHop, { hear::TAP }>> =
+        ConstStaticCell::new(heapless::spsc::Queue::new());
+    let ear = EAR_PLACE.take();
+    ear.start();
     let limit = remembered.hardware.limit_ma;
     let output = OutputSettings { limit_ma: (limit > 0).then(|| f32::from(limit)) };
-    let renderer = SHOW_PLACE.init_with(|| Show::new(usize::from(remembered.hardware.leds), output));
-    let (samples_in, samples_out) = SAMPLES.init_with(heapless::spsc::Queue::new).split();
-    let (tap_in, tap_out) = TAP.init_with(heapless::spsc::Queue::new).split();
+    let renderer = SHOW_PLACE.take();
+    renderer.start(usize::from(remembered.hardware.leds), output);
+    let (samples_in, samples_out) = SAMPLES.take().split();
+    let (tap_in, tap_out) = TAP.take().split();
     let (sound, samples_in) = match tape {
         Some(tape) => (Sound::Tape(tape), None),
         None => (Sound::Network(RtpMicrophone::new(&LINE, samples_out)), Some(samples_in)),
@@ -479,13 +478,14 @@ extern "C" fn hart0(slot: u32) -> ! {
     static ADMISSION: StaticCell<RefCell<Admission>> = StaticCell::new();
     let token = Some(remembered.hardware.token.clone()).filter(|t| !t.is_empty());
     let admission = ADMISSION.init_with(|| RefCell::new(web::admission(token)));
-    static LEDGER: StaticCell<Ledger<BINS>> = StaticCell::new();
-    static BUFFERS: StaticCell<[Buffers; WORKERS]> = StaticCell::new();
+    static LEDGER: ConstStaticCell<Ledger<BINS>> = ConstStaticCell::new(Ledger::new());
+    static BUFFERS: ConstStaticCell<[Buffers; WORKERS]> =
+        ConstStaticCell::new([const { Buffers::new() }; WORKERS]);
     static EXECUTOR: StaticCell<Executor> = StaticCell::new();
     let executor: &'static Executor = EXECUTOR.init(Executor::new(NETWORK as *mut ()));
     let spawner = executor.spawner();
     start!(spawner, network_task(runner));
-    for buffers in BUFFERS.init_with(|| [const { Buffers::new() }; WORKERS]).iter_mut() {
+    for buffers in BUFFERS.take().iter_mut() {
         start!(spawner, web_task(stack, admission, updater, buffers));
     }
     if let Some(samples) = samples_in {
@@ -494,15 +494,15 @@ extern "C" fn hart0(slot: u32) -> ! {
     start!(spawner, beat_task());
     start!(spawner, mirror_task(stack));
     start!(spawner, mdns_task(stack));
-    static OTA_BUFFERS: StaticCell<espota::Buffers> = StaticCell::new();
-    start!(spawner, espota_task(stack, updater, chance, OTA_BUFFERS.init_with(espota::Buffers::new)));
+    start!(spawner, espota_task(stack, updater, chance));
     start!(spawner, judge_task(updater, admission));
     start!(spawner, rest_task(found.crashes));
     start!(spawner, memory_task(store, remembered));
-    start!(spawner, report_task(LEDGER.init_with(Ledger::new)));
+    start!(spawner, report_task(LEDGER.take()));
     start!(spawner, sound_task(tap_out));
     start!(spawner, self_test_task());
     start!(spawner, address_task(stack));
+    console::started(&LAMP, print, machine::main_stack_used());
     machine::enable_device(irq);
     machine::enable_interrupts();
     machine::poke(0);

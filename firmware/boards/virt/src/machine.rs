@@ -187,6 +187,8 @@ unsafe extern "C" {
     static _audio_stack_top: u32;
     static _render_stack_bottom: u32;
     static _render_stack_top: u32;
+    static _main_stack_bottom: u32;
+    static _main_stack_top: u32;
     static _start: u32;
     static _data_start: u32;
     static _data_end: u32;
@@ -411,6 +413,13 @@ pub fn stacks() -> [(u32, u32); 2] {
         untouched(&raw const _render_stack_bottom, &raw const _render_stack_top),
         untouched(&raw const _audio_stack_bottom, &raw const _audio_stack_top),
     ]
+}
+
+/// Number of bytes of the main stack that were used so far.
+#[allow(dead_code, reason = "the proofs do not measure it")]
+pub fn main_stack_used() -> u32 {
+    let (size, unused) = untouched(&raw const _main_stack_bottom, &raw const _main_stack_top);
+    size - unused
 }
 
 /// Size in bytes of the image, and of its static RAM: initialised and zeroed data.
