@@ -4,6 +4,7 @@ mod audit;
 mod ear;
 mod files;
 mod firmware;
+mod frames;
 mod fuzz;
 mod gate;
 mod image;
