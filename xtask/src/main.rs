@@ -6,6 +6,7 @@ mod dist;
 mod ear;
 mod files;
 mod firmware;
+mod frames;
 mod fuzz;
 mod gate;
 mod image;

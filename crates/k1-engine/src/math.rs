@@ -372,11 +372,10 @@ mod tests {
             sin_turns(x as f32) as f64 - (x as f32 as f64 * std::f64::consts::TAU).sin()
         });
         assert_stated("sin", sin_error, SIN_ERROR);
-        let reciprocal_error =
-            sweep(-125.9, 124.9, |x| {
-                let x = x.exp2() as f32;
-                f64::from(reciprocal(x)) * f64::from(x) - 1.0
-            });
+        let reciprocal_error = sweep(-125.9, 124.9, |x| {
+            let x = x.exp2() as f32;
+            f64::from(reciprocal(x)) * f64::from(x) - 1.0
+        });
         assert_stated("reciprocal", reciprocal_error, RECIPROCAL_ERROR);
         let tanh_error = sweep(-12.0, 12.0, |x| tanh(x as f32) as f64 - (x as f32 as f64).tanh());
         assert_stated("tanh", tanh_error, TANH_ERROR);

@@ -64,18 +64,28 @@ impl Default for Loudness {
         Self {
             smooth: Follower::at(0.0).rise_s(0.02).fall_s(0.05),
             minima: [f32::INFINITY; FLOOR_SLOTS],
-            slot: 0,
-            slot_hops: 0,
-            hold: 0,
             gate: Follower::at(0.0).rise_s(0.004).fall_s(0.25),
             reference: Follower::at(from_db(REFERENCE_MINIMUM_DB)).rise_s(0.08).fall_s(10.0),
             level: Follower::at(0.0).fall_s(0.07),
-            fixed_floor: None,
+            ..Self::BLANK
         }
     }
 }
 
 impl Loudness {
+    /// All zeros.
+    pub(super) const BLANK: Self = Self {
+        smooth: Follower::at(0.0),
+        minima: [0.0; FLOOR_SLOTS],
+        slot: 0,
+        slot_hops: 0,
+        hold: 0,
+        gate: Follower::at(0.0),
+        reference: Follower::at(0.0),
+        level: Follower::at(0.0),
+        fixed_floor: None,
+    };
+
     /// Sets the noise floor in dBFS; `None` = learn it from the room.
     pub fn set_floor(&mut self, floor_db: Option<f32>) {
         self.fixed_floor = floor_db.filter(|db| db.is_finite());

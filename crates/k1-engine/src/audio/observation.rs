@@ -61,19 +61,10 @@ pub(super) struct ObservationModel {
 }
 
 impl Default for ObservationModel {
-    #[inline(never)]
     fn default() -> Self {
-        Self {
-            low: [[0.0; LOW]; SLOW_LAG],
-            tones: [[0.0; BINS]; SLOW_LAG],
-            slow_at: 0,
-            mean: [Follower::at(0.0).both_s(1.0); RISES],
-            peak: [Follower::at(0.1).rise_s(0.02).fall_s(3.0); RISES],
-            band_mean: [Follower::at(0.0).both_s(2.0); GROUP_COUNT],
-            band_spread: [Follower::at(1.0).both_s(2.0); GROUP_COUNT],
-            history: [[0.0; CURVES]; HISTORY],
-            now: 0,
-        }
+        let mut model = Self::BLANK;
+        model.start();
+        model
     }
 }
 
@@ -89,6 +80,27 @@ fn rise(now: &[f32], before: &[f32], count: usize) -> f32 {
 }
 
 impl ObservationModel {
+    /// All zeros.
+    pub(super) const BLANK: Self = Self {
+        low: [[0.0; LOW]; SLOW_LAG],
+        tones: [[0.0; BINS]; SLOW_LAG],
+        slow_at: 0,
+        mean: [Follower::at(0.0); RISES],
+        peak: [Follower::at(0.0); RISES],
+        band_mean: [Follower::at(0.0); GROUP_COUNT],
+        band_spread: [Follower::at(0.0); GROUP_COUNT],
+        history: [[0.0; CURVES]; HISTORY],
+        now: 0,
+    };
+
+    /// Makes a model that has heard nothing of [`BLANK`](Self::BLANK).
+    pub(super) fn start(&mut self) {
+        self.mean = [Follower::at(0.0).both_s(1.0); RISES];
+        self.peak = [Follower::at(0.1).rise_s(0.02).fall_s(3.0); RISES];
+        self.band_mean = [Follower::at(0.0).both_s(2.0); GROUP_COUNT];
+        self.band_spread = [Follower::at(1.0).both_s(2.0); GROUP_COUNT];
+    }
+
     /// Takes the log bands and the constant-Q magnitudes of one hop. Returns, for each metrical position, the natural
     /// logarithm of the likelihood ratio between that position and no position, [`JUDGED_AFTER_S`] ago.
     pub(super) fn process(

@@ -67,9 +67,33 @@ impl Default for OnsetDetector {
 }
 
 impl OnsetDetector {
+    /// All zeros.
+    pub(super) const BLANK: Self = Self {
+        history: [[0.0; HOP]; FFT / HOP],
+        oldest: 0,
+        fourier: Fourier::new(),
+        band_gain: [0.0; BANDS],
+        past: [[0.0; BANDS]; LAG],
+        past_at: 0,
+        reference: Follower::at(0.0),
+        mean: Follower::at(0.0),
+        ceiling: Follower::at(0.0),
+        band_ceiling: [Follower::at(0.0); 3],
+        previous: 0.0,
+        since: 0,
+        rises: [0.0; BANDS],
+        logs: [0.0; BANDS],
+    };
+
     /// A detector that has heard nothing.
-    #[inline(never)]
     pub fn new() -> Self {
+        let mut onset = Self::BLANK;
+        onset.start();
+        onset
+    }
+
+    /// Makes a detector that has heard nothing of [`BLANK`](Self::BLANK).
+    pub(super) fn start(&mut self) {
         let mut band_gain = [0.0_f32; BANDS];
         for (band, bins) in BAND_START.windows(2).enumerate() {
             for share in &UPPER_SHARE[usize::from(bins[0])..usize::from(bins[1])] {
@@ -77,23 +101,12 @@ impl OnsetDetector {
                 band_gain[band + 1] += share;
             }
         }
-        Self {
-            history: [[0.0; HOP]; FFT / HOP],
-            oldest: 0,
-            fourier: Fourier::new(),
-            // A band of one bin must not vanish beside a band of a hundred. Noise adds up with √n, so divide by that.
-            band_gain: band_gain.map(|n| 1.0 / sqrt(n.max(0.3))),
-            past: [[0.0; BANDS]; LAG],
-            past_at: 0,
-            reference: Follower::at(0.0).rise_s(0.15).fall_s(4.0),
-            mean: Follower::at(0.0).both_s(0.4),
-            ceiling: Follower::at(0.5).rise_s(0.02).fall_s(4.0),
-            band_ceiling: [Follower::at(0.5).rise_s(0.02).fall_s(4.0); 3],
-            previous: 0.0,
-            since: 0,
-            rises: [0.0; BANDS],
-            logs: [0.0; BANDS],
-        }
+        // A band of one bin must not vanish beside a band of a hundred. Noise adds up with √n, so divide by that.
+        self.band_gain = band_gain.map(|n| 1.0 / sqrt(n.max(0.3)));
+        self.reference = Follower::at(0.0).rise_s(0.15).fall_s(4.0);
+        self.mean = Follower::at(0.0).both_s(0.4);
+        self.ceiling = Follower::at(0.5).rise_s(0.02).fall_s(4.0);
+        self.band_ceiling = [Follower::at(0.5).rise_s(0.02).fall_s(4.0); 3];
     }
 
     /// Analyses one conditioned hop. In silence the reference is frozen and no onset is reported.
@@ -159,7 +172,13 @@ impl OnsetDetector {
         }
         self.mean.step(flux, DT);
         self.previous = flux;
-        OnsetReading { strength: (flux / ceiling).min(1.0), bands, onset, ago: choose(onset, &[0.0, DELAY_S]), flux }
+        OnsetReading {
+            strength: (flux / ceiling).min(1.0),
+            bands,
+            onset,
+            ago: choose(onset, &[0.0, DELAY_S]),
+            flux,
+        }
     }
 }
 

@@ -88,20 +88,23 @@ pub(super) struct StateSpace {
 }
 
 impl StateSpace {
-    /// Every phase equally likely, tempi as in the prior.
-    #[inline(never)]
-    pub(super) fn new() -> Self {
-        let mut space = Self {
-            states: [0.0; ROOM],
-            // Different offsets, so that the windows are moved back in different hops.
-            ahead: core::array::from_fn(|tempo| (tempo % SLIDE) as u8),
-            unit: [1.0; TEMPI],
-            mass: [0.0; TEMPI],
-            ternary: [0.0; TEMPI],
-            turn: 0,
-        };
-        space.forget();
-        space
+    /// All zeros.
+    pub(super) const BLANK: Self = Self {
+        states: [0.0; ROOM],
+        ahead: [0; TEMPI],
+        unit: [0.0; TEMPI],
+        mass: [0.0; TEMPI],
+        ternary: [0.0; TEMPI],
+        turn: 0,
+    };
+
+    /// Makes every phase of [`BLANK`](Self::BLANK) equally likely, tempi as in the prior.
+    pub(super) fn start(&mut self) {
+        // Different offsets, so that the windows are moved back in different hops.
+        for (tempo, ahead) in self.ahead.iter_mut().enumerate() {
+            *ahead = (tempo % SLIDE) as u8;
+        }
+        self.forget();
     }
 
     /// Forgets tempo and phase, as after silence or a new song.
@@ -453,7 +456,8 @@ mod tests {
     /// Feeds a rhythm, given as log-likelihood ratios at twelfths of a beat of `period` hops. Returns the estimate
     /// and the true phase.
     fn hear(period: f32, beats: usize, at: impl Fn(usize) -> Option<[f32; POSITIONS]>) -> (Estimate, f32) {
-        let mut space = StateSpace::new();
+        let mut space = StateSpace::BLANK;
+        space.start();
         let mut last = 0.0;
         for hop in 0..(period * beats as f32) as usize {
             let twelfths = (hop as f32 / period).fract() * 12.0;
@@ -498,7 +502,8 @@ mod tests {
 
     #[test]
     fn without_news_belief_returns_to_the_prior_and_keeps_its_sum() {
-        let mut space = StateSpace::new();
+        let mut space = StateSpace::BLANK;
+        space.start();
         for _ in 0..10_000 {
             space.advance(&[-BIAS[0], 0.0, 0.0, 0.0], 1.0, |_| 0.0);
         }

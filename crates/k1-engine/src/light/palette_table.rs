@@ -16,11 +16,14 @@ pub struct PaletteTable {
 
 impl Default for PaletteTable {
     fn default() -> Self {
-        Self { entries: [Rgb::BLACK; ENTRIES + 1], key: None }
+        Self::BLANK
     }
 }
 
 impl PaletteTable {
+    /// A table that was never computed: all zeros.
+    pub(crate) const BLANK: Self = Self { entries: [Rgb::BLACK; ENTRIES + 1], key: None };
+
     /// Recomputes the table if `id` or a colour parameter has changed since the last call.
     pub fn update(&mut self, id: usize, params: &Params) {
         let (hue, range, saturation) =

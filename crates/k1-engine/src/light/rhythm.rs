@@ -31,21 +31,24 @@ pub struct Rhythm {
 
 impl Default for Rhythm {
     fn default() -> Self {
-        Self {
-            phase: 0.0,
-            bpm: Self::REST_BPM,
-            trust: 0.0,
-            beat: None,
-            hit: None,
-            count: 0,
-            since_beat: 10.0,
-            seen_onsets: 0,
-            seen_sequence: 0,
-        }
+        Self { bpm: Self::REST_BPM, since_beat: 10.0, ..Self::BLANK }
     }
 }
 
 impl Rhythm {
+    /// All zeros.
+    pub(crate) const BLANK: Self = Self {
+        phase: 0.0,
+        bpm: 0.0,
+        trust: 0.0,
+        beat: None,
+        hit: None,
+        count: 0,
+        since_beat: 0.0,
+        seen_onsets: 0,
+        seen_sequence: 0,
+    };
+
     /// Tempo of the phase without a beat, in beats per minute.
     pub const REST_BPM: f32 = 30.0;
 
