@@ -16,6 +16,7 @@
 //! | [`hop`] | one hop: samples → ear → snapshot |
 //! | [`frame`] | one frame: snapshot → renderer → light |
 //! | [`pace`] | when hops and frames are due, and which are late |
+//! | [`ws2812`] | the wire of a strip, as bits on an SPI bus |
 //! | [`meter`] | counts of the two halves, and the figures computed from them |
 //! | [`metrics`] | the table of every figure for Prometheus |
 //! | [`console`] | the lines of a lamp's console, written and read |
@@ -63,3 +64,4 @@ pub mod routes;
 pub mod self_test;
 pub mod settings;
 pub mod tape;
+pub mod ws2812;

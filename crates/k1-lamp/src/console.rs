@@ -8,7 +8,7 @@ use core::sync::atomic::Ordering::Relaxed;
 use embassy_net::Stack;
 use embassy_time::{Duration, Ticker, Timer};
 use k1_device::backend::{Backend, VERSION};
-use k1_device::console::{BOOT_ORDER, ERROR, FpsLine, LatencyLine, MemoryLine};
+use k1_device::console::{BOOT_ORDER, ERROR, FpsLine, LOWEST_BIT, LatencyLine, MemoryLine};
 use k1_device::live::{self, HeardHop};
 use k1_device::meter::{Count, Ledger};
 use k1_device::settings::Group;
@@ -86,8 +86,13 @@ pub async fn report(lamp: &'static Lamp, print: Print, probe: Probe, ledger: &'s
     let mut ticker = Ticker::every(Duration::from_secs(1));
     ledger.vitals(&lamp.meters, now_us(), 0.0);
     let mut before = Faults::default();
+    let mut has_told_bits = false;
     loop {
         ticker.next().await;
+        if let Some(bit) = lamp.lowest_bit.load(Relaxed).checked_sub(1).filter(|_| !has_told_bits) {
+            has_told_bits = true;
+            say(lamp, print, format_args!("{LOWEST_BIT}{bit}"));
+        }
         let due = lamp.due_millihertz.load(Relaxed) as f32 / 1000.0;
         let v = ledger.vitals(&lamp.meters, now_us(), due);
         lamp.note(|s| {

@@ -53,10 +53,14 @@ use esp_hal::peripherals::TSENS;
 use esp_hal::peripherals::USB_DEVICE;
 #[cfg(wifi_driver_supported)]
 use esp_hal::peripherals::WIFI;
+#[cfg(rng_trng_supported)]
+use esp_hal::peripherals::{ADC1, RNG};
 #[cfg(multi_core)]
 use esp_hal::peripherals::{CPU_CTRL, FROM_CPU_INTR1};
 use esp_hal::peripherals::{FLASH, FROM_CPU_INTR0, TIMG0};
 use esp_hal::rng::Rng;
+#[cfg(rng_trng_supported)]
+use esp_hal::rng::TrngSource;
 use esp_hal::system::Cpu;
 use esp_hal::timer::timg::{MwdtStage, TimerGroup, Wdt};
 #[cfg(soc_has_tsens)]
@@ -111,6 +115,9 @@ pub struct Parts {
     /// The chip's thermometer.
     #[cfg(soc_has_tsens)]
     pub thermometer: TSENS<'static>,
+    /// The random number generator, and the converter whose noise it needs while the radio is off.
+    #[cfg(rng_trng_supported)]
+    pub noise: (RNG<'static>, ADC1<'static>),
     /// The flash.
     pub flash: FLASH<'static>,
     /// Wi-Fi radio.
@@ -273,8 +280,6 @@ async fn serial_task() {
 /// Feeds the hardware watchdog while the count of every part moves.
 #[embassy_executor::task]
 async fn guard_task(mut watchdog: Wdt<TIMG0<'static>>) {
-    watchdog.set_timeout(MwdtStage::Stage0, WATCHDOG);
-    watchdog.enable();
     guard::guard(&LAMP, |missed| {
         last_words::suspect(missed);
         if missed.is_none() {
@@ -346,6 +351,11 @@ fn main() -> ! {
     #[cfg(soc_has_tsens)]
     let thermometer = parts.thermometer;
     let timers = TimerGroup::new(parts.timers);
+    // The HAL has just switched off the bootloader's watchdog. An image that hangs from here on restarts, so that the
+    // bootloader can take it back.
+    let mut watchdog = timers.wdt;
+    watchdog.set_timeout(MwdtStage::Stage0, WATCHDOG);
+    watchdog.enable();
     esp_rtos::start(timers.timer0, parts.scheduler);
 
     let mut flash = Flash::new(parts.flash);
@@ -380,9 +390,14 @@ fn main() -> ! {
     let Some(mut store) = Store::new(part, SETTINGS) else {
         panic!("the settings area is not a whole number of sectors")
     };
+    // A new lamp makes its token here. Without its radio or this source, the hardware's numbers can be guessed.
+    #[cfg(rng_trng_supported)]
+    let noise = TrngSource::new(parts.noise.0, parts.noise.1);
     // The flash answers at once, so this does not block.
     let chance = Rng::new();
     let remembered = embassy_futures::block_on(memory::load(&LAMP, &mut store, || chance.random()));
+    #[cfg(rng_trng_supported)]
+    drop(noise);
     console::boot(&LAMP, serial::print);
 
     // The state of the halves is in this frame and not in a `static`, because a `static` would be filled from this
@@ -410,7 +425,6 @@ fn main() -> ! {
     let hear = move |spawner: Spawner| start!(spawner, hear_task(ear, sound, tap_in));
     static LEDGER: StaticCell<Ledger<BINS>> = StaticCell::new();
     let ledger = LEDGER.init_with(Ledger::new);
-    let watchdog = timers.wdt;
     let keep_house = move |spawner: Spawner| {
         start!(spawner, serial_task());
         start!(spawner, memory_task(store, remembered));
