@@ -35,9 +35,9 @@ pub struct Identity<'a> {
 /// The description of the API, as a back end has it.
 #[derive(Clone, Debug)]
 pub enum Description {
-    /// As text.
+    /// JSON text.
     Text(Vec<u8>),
-    /// Packed.
+    /// Compressed text, which a lamp unpacks while it sends it.
     Packed(Packed),
 }
 
