@@ -159,7 +159,13 @@ impl OnsetDetector {
         }
         self.mean.step(flux, DT);
         self.previous = flux;
-        OnsetReading { strength: (flux / ceiling).min(1.0), bands, onset, ago: choose(onset, &[0.0, DELAY_S]), flux }
+        OnsetReading {
+            strength: (flux / ceiling).min(1.0),
+            bands,
+            onset,
+            ago: choose(onset, &[0.0, DELAY_S]),
+            flux,
+        }
     }
 }
 

@@ -139,7 +139,11 @@ fn perceptual(slider: f32) -> f32 {
 /// Linear up to ¾, then bends towards 1 and never exceeds it. It scales the whole colour, so hues stay.
 fn soft_clip(c: Rgb) -> Rgb {
     let peak = c.peak();
-    if peak <= 0.75 { c } else { c * ((0.75 + 0.25 * math::tanh(4.0 * (peak - 0.75))) * math::reciprocal(peak)) }
+    if peak <= 0.75 {
+        c
+    } else {
+        c * ((0.75 + 0.25 * math::tanh(4.0 * (peak - 0.75))) * math::reciprocal(peak))
+    }
 }
 
 /// Dither threshold in (0, 1). Over 256 frames each LED meets 256 evenly spaced thresholds, and in any 16 frames 16

@@ -65,8 +65,7 @@ impl Pattern for Analog {
                 0.0
             };
             let dot = bell(off, width);
-            let behind =
-                if d < self.needle { trail * 0.3 * (0.1 + d * behind_slope) } else { 0.0 };
+            let behind = if d < self.needle { trail * 0.3 * (0.1 + d * behind_slope) } else { 0.0 };
             let light = colour * dot + ctx.palette.at(d) * (behind * (1.0 - dot));
             (light + ctx.palette.at(self.peak) * (mark * bell(d - self.peak, width * 0.6))) * strength
         });

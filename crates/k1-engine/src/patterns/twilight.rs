@@ -62,8 +62,9 @@ impl Pattern for Twilight {
         let drift = 0.18 * ctx.param(Param::Custom2);
         let stars = ctx.param(Param::Custom3) * 2.0;
         let spacing = frame.spacing();
-        let stars: [(f32, f32); STARS] =
-            core::array::from_fn(|star| (star_distance(star), self.sparkle[star] * self.sparkle[star] * stars));
+        let stars: [(f32, f32); STARS] = core::array::from_fn(|star| {
+            (star_distance(star), self.sparkle[star] * self.sparkle[star] * stars)
+        });
         let closeness = 1.0 / spacing;
         frame.mirror(|d| {
             let air = gradient_noise(d * 2.4, clock * 0.10);
