@@ -27,17 +27,16 @@ pub const TANH_ERROR: f32 = 2.5e-7;
 /// Largest relative error of [`reciprocal`].
 pub const RECIPROCAL_ERROR: f32 = 1.5e-7;
 
-/// The larger of two numbers; `b` if one of them is NaN.
+/// The larger of `x` and `limit`, which must be above 0. A NaN may become either.
 ///
-/// `f32::max` never returns a NaN for a number. A processor without an instruction for that compares twice.
+/// `f32::max` gives the number where one of them is NaN. A processor without an instruction for that compares twice; the
+/// ESP32-S3's has one for the larger of two integers, whose order is that of positive numbers.
 #[inline]
-pub fn larger(a: f32, b: f32) -> f32 {
-    if cfg!(target_arch = "riscv32") {
-        a.max(b)
-    } else if a > b {
-        a
-    } else {
-        b
+pub(crate) fn at_least(x: f32, limit: f32) -> f32 {
+    cfg_select! {
+        target_arch = "xtensa" => { f32::from_bits((x.to_bits() as i32).max(limit.to_bits() as i32) as u32) }
+        target_arch = "riscv32" => { x.max(limit) }
+        _ => { if x > limit { x } else { limit } }
     }
 }
 
@@ -209,7 +208,7 @@ pub fn turns_of(x: f32, y: f32) -> f32 {
     let (across, up) = (x.abs(), y.abs());
     let steep = up > across;
     let (less, more) = if steep { (across, up) } else { (up, across) };
-    let ratio = less * reciprocal(larger(more, f32::MIN_POSITIVE));
+    let ratio = less * reciprocal(at_least(more, f32::MIN_POSITIVE));
     let u = ratio * ratio;
     let eighth = ratio
         * (0.159_154_83

@@ -160,6 +160,17 @@ impl ObservationModel {
     }
 }
 
+/// Index of the lowest bit of each mask that is not 0. Few processors have an instruction for it.
+static LOWEST: [u8; 256] = {
+    let mut lowest = [0; 256];
+    let mut mask = 1;
+    while mask < lowest.len() {
+        lowest[mask] = mask.trailing_zeros() as u8;
+        mask += 1;
+    }
+    lowest
+};
+
 /// Room for the masks of all trees; a power of two, so that any index becomes a valid one cheaply.
 const MASKS: usize = LEAVES.len().next_power_of_two();
 
@@ -186,7 +197,7 @@ fn judge(features: &[i16; FEATURES]) -> [i32; 1 + POSITIONS] {
     let (rounds, _) = LEAVES.as_chunks::<{ 1 + POSITIONS }>();
     for (round, left) in rounds.iter().zip(left.as_chunks::<{ 1 + POSITIONS }>().0) {
         for ((sum, leaves), left) in sums.iter_mut().zip(round).zip(left) {
-            *sum += i32::from(leaves[left.trailing_zeros() as usize % leaves.len()]);
+            *sum += i32::from(leaves[usize::from(LOWEST[usize::from(*left)]) % leaves.len()]);
         }
     }
     sums

@@ -97,8 +97,8 @@ impl ConstantQ {
                     let (mut re, mut im) = (Sums::ZERO, Sums::ZERO);
                     for (samples, parts) in heard.iter().zip(kernel) {
                         for (x, [real, imaginary]) in samples.iter().zip(parts) {
-                            re.add(x, real);
                             im.add(x, imaginary);
+                            re.add(x, real);
                         }
                     }
                     let (re, im) = (re.total(), im.total());

@@ -18,8 +18,8 @@ use super::looked_up::{PRIOR, TRANSITIONS};
 use super::observation::POSITIONS;
 use super::tables::{LONGEST, REACH, TEMPI, period_of, tempo_near};
 use crate::HOP_RATE;
-use crate::lanes::{LANES, Lanes, Sums, at_least, groups, groups_mut};
-use crate::math::{dot, exp, fract, larger, ln, reciprocal};
+use crate::lanes::{LANES, Lanes, Sums, all_at_least, groups, groups_mut};
+use crate::math::{at_least, dot, exp, fract, ln, reciprocal};
 
 /// Entries by which a window slides before it is moved back.
 const SLIDE: usize = 8;
@@ -153,11 +153,11 @@ impl StateSpace {
             states[0] = arrived * inverse_of_power(unit);
             let (binary, ternary) = scales.weigh(tempo, states, three);
             let (binary, ternary) = (binary * unit, ternary * unit);
-            let mass = larger(self.mass[tempo] - wrapped[REACH + tempo] + arrived, 1e-20);
-            self.mass[tempo] = larger(mass + binary + three * (ternary - binary), 1e-20);
+            let mass = at_least(self.mass[tempo] - wrapped[REACH + tempo] + arrived, 1e-20);
+            self.mass[tempo] = at_least(mass + binary + three * (ternary - binary), 1e-20);
             after += self.mass[tempo];
             let least = 0.05 * mass;
-            let odds = larger(mass + ternary, least) * reciprocal(larger(mass + binary, least));
+            let odds = at_least(mass + ternary, least) * reciprocal(at_least(mass + binary, least));
             // One hop hardly moves the odds, so the first two terms of the logarithm suffice.
             let news = odds - 1.0;
             let news = if news.abs() < 0.1 { news - 0.5 * news * news } else { ln(odds) };
@@ -399,7 +399,7 @@ impl Scales {
         }
         for (s, f) in window.as_chunks_mut::<4>().0.iter_mut().zip(factors.as_chunks::<4>().0) {
             for (s, f) in groups_mut(s).zip(groups(f)) {
-                *s = (Lanes::new(*s) * at_least(f, LEAST)).to_array();
+                *s = (Lanes::new(*s) * all_at_least(f, LEAST)).to_array();
             }
         }
         let [_, half, quarter, third] = belief;
@@ -438,13 +438,13 @@ fn expect(states: &[f32; SPREAD], factors: &mut [f32; SPREAD], weights: &[f32; S
     let (states, factors, weights) =
         (states.as_chunks::<4>().0, factors.as_chunks_mut::<4>().0, weights.as_chunks::<4>().0);
     let (share, mut sums) = (Lanes::splat(share), Sums::ZERO);
-    for (states, weights) in states.iter().zip(weights) {
-        sums.add(states, weights);
-    }
     for (factors, weights) in factors.iter_mut().zip(weights) {
         for (f, w) in groups_mut(factors).zip(groups(weights)) {
             *f = (Lanes::new(*f) + share * w).to_array();
         }
+    }
+    for (states, weights) in states.iter().zip(weights) {
+        sums.add(states, weights);
     }
     sums.total()
 }
