@@ -121,7 +121,7 @@ fn pair(x: f32, y: f32, put: &mut impl FnMut(u32)) {
     put(u32::from(order as u8));
     let is = [x < y, x <= y, x == y, x != y, x > y, x >= y];
     put(is.iter().fold(0, |all, b| all << 1 | u32::from(*b)));
-    if y >= -2.0 && y <= 3.0 {
+    if (-2.0..=3.0).contains(&y) {
         put(bits(x.clamp(-2.0, y)));
     }
 }
