@@ -20,7 +20,8 @@ const PROBES: [Probe; 2] = [
         program: "llc",
         arguments: &["-O3", "-filetype=obj"],
         text: "target triple = \"xtensa-none-elf\"\n\
-            define float @f(i1 %c) {\n  %x = select i1 %c, float 1.5, float 2.5\n  ret float %x\n}\n",
+            define float @f(i32 %a) {\n  %c = icmp eq i32 %a, 7\n  %x = select i1 %c, float 1.5, float 2.5\n  \
+            ret float %x\n}\n",
     },
     Probe {
         name: "the macros rer and wer",
