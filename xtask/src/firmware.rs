@@ -6,6 +6,7 @@ use std::process::Command;
 
 use serde::Deserialize;
 
+use crate::proof::{self, Question};
 use crate::{root, said, xtensa};
 
 /// The table `[lamp]` of `budgets.toml`.
@@ -13,9 +14,10 @@ use crate::{root, said, xtensa};
 pub struct Budget {
     slot_bytes: u64,
     ram_bytes: u64,
-    tolerance_percent: f64,
+    pub tolerance_percent: f64,
     most: BTreeMap<String, Most>,
     instructions: BTreeMap<String, u64>,
+    pub lx7: BTreeMap<String, u64>,
 }
 
 /// The limits of a board, in percent.
@@ -129,8 +131,11 @@ fn s3(budget: &Budget) -> Result<(), String> {
             return crate::gate::not_proven(&told);
         }
     };
-    println!("esp32s3: {}", built.versions);
-    built.notes.iter().for_each(|n| println!("esp32s3: {n}"));
+    let again = if built.unchanged { "; nothing has changed, so it was not linked again" } else { "" };
+    println!("esp32s3: {}{again}", built.versions);
+    if let Some(linked) = &built.linked {
+        linked.tell("esp32s3");
+    }
     let (_, ram) = sections(&built.elf)?;
     hold("esp32s3", crate::image::save("esp32s3", &built.elf)?, ram, budget)
 }
@@ -149,8 +154,13 @@ fn built(name: &str) -> PathBuf {
 
 /// A command that uses the nightly toolchain, without the variables that this program's cargo has set.
 pub fn nightly() -> Command {
+    channel("nightly")
+}
+
+/// A command that uses a toolchain of rustup's, like [`nightly`].
+pub fn channel(name: &str) -> Command {
     let mut command = Command::new("rustup");
-    command.args(["run", "nightly"]);
+    command.args(["run", name]);
     for name in
         ["RUSTUP_TOOLCHAIN", "CARGO", "RUSTC", "RUSTDOC", "RUSTFLAGS", "CARGO_TARGET_DIR", "RUSTC_WRAPPER"]
     {
@@ -230,58 +240,12 @@ fn hold(board: &str, flash: u64, ram: u64, budget: &Budget) -> Result<(), String
 
 /// Counts the instructions of each hop and frame on the 32-bit machine, on one hart, and compares them with the budget.
 fn instructions(budget: &Budget) -> Result<(), String> {
-    let folder = root().join("target/proof");
-    std::fs::create_dir_all(&folder).map_err(|e| e.to_string())?;
-    let write = |name: &str, bytes: Vec<u8>| {
-        let path = folder.join(name);
-        std::fs::write(&path, bytes).map(|()| path.display().to_string()).map_err(|e| e.to_string())
-    };
-    let music = music();
-    let question = [3, music.len() as u32, 120, 0, 180];
-    let question = write("question", question.iter().flat_map(|w: &u32| w.to_le_bytes()).collect())?;
-    let music = write("music", music.iter().flat_map(|s| s.to_le_bytes()).collect())?;
-    let answer = said(
-        Command::new("qemu-system-riscv32")
-            .args(["-M", "virt", "-m", "64M", "-display", "none", "-serial", "stdio", "-monitor", "none"])
-            .args(["-bios", "none", "-smp", "1", "-icount", "shift=0"])
-            .args(["-device", &format!("loader,file={}", built("proof").display())])
-            .args(["-device", &format!("loader,file={question},addr=0x81f00000,force-raw=on")])
-            .args(["-device", &format!("loader,file={music},addr=0x82000000,force-raw=on")]),
+    let machine = ["-M", "virt", "-bios", "none", "-smp", "1", "-icount", "shift=0", "-serial", "stdio"];
+    let question = Question { number: 3, music: &proof::simple_music(), at: [0x81f0_0000, 0x8200_0000] };
+    let program = format!("loader,file={}", built("proof").display());
+    let answer = question.ask(
+        Command::new("qemu-system-riscv32").args(machine).args(["-device", &program]),
+        &root().join("target/proof"),
     )?;
-    #[derive(Deserialize)]
-    struct Line {
-        name: String,
-        mean: u64,
-        worst: u64,
-    }
-    let mut over = false;
-    for line in answer.lines() {
-        let Line { name, mean, worst } = serde_json::from_str(line).map_err(|e| format!("{e}: {line}"))?;
-        let max = budget.instructions[if name == "hop" { "hop_max" } else { "frame_max" }];
-        let recorded = budget.instructions.get(&name).copied();
-        let drift = recorded.map(|r| 100.0 * (worst as f64 / r as f64 - 1.0));
-        let is_over = worst > max || drift.is_none_or(|d| d > budget.tolerance_percent);
-        println!(
-            "{name:<20} {mean:>8} mean, {worst:>8} worst instructions (at most {max}), recorded {}{}",
-            recorded.map_or("nothing".into(), |r| r.to_string()),
-            if is_over { "  OVER BUDGET" } else { "" }
-        );
-        over |= is_over;
-    }
-    if over { Err("instructions are over budget or not recorded".into()) } else { Ok(()) }
-}
-
-/// Ten seconds of simple music, the same every time: a beat at 120 BPM over a chord, with noise.
-fn music() -> Vec<f32> {
-    (0..160_000_u32)
-        .map(|i| {
-            let t = f64::from(i) / 16_000.0;
-            let beat = (t * 2.0).fract() / 2.0;
-            let x = i.wrapping_mul(2_654_435_761);
-            let noise = f64::from(x ^ (x >> 15)) / 2_147_483_648.0 - 1.0;
-            let kick = 0.5 * (t * 345.0).sin() * (-beat * 20.0).exp();
-            let chord = 0.1 * ((t * 1_382.0).sin() + (t * 1_742.0).sin() + (t * 2_073.0).sin());
-            (kick + chord + 0.2 * noise * (-beat * 40.0).exp()) as f32
-        })
-        .collect()
+    proof::hold(&answer, &budget.instructions, budget.tolerance_percent)
 }

@@ -10,8 +10,10 @@ mod gate;
 mod image;
 mod licences;
 mod links;
+mod lx7;
 mod measure;
 mod packages;
+mod proof;
 mod xtensa;
 
 use std::collections::BTreeMap;
@@ -36,6 +38,7 @@ cargo xtask ear --corpus DIR [--events DIR]   the same for annotated music; the 
 cargo xtask ear --corpus DIR --peers DIR      the same for other trackers (xtask/peers/beats.py), a row for each
 cargo xtask ear --corpus DIR --faults         the same through bad microphones, a row for each fault (minutes)
 cargo xtask firmware [BOARD...]               build the lamp's firmware and images, and compare them with budgets.toml
+cargo xtask lx7                               the engine on the ESP32-S3's processor, emulated: the same bits, within budgets.toml
 cargo xtask measure [NAME...|all]             run the commands that print the figures, and write docs/measurements.md
 cargo xtask broken                            build the virtual lamp with a broken hand-off, which a test must detect
 cargo xtask cores                             both halves on two emulated LX7 cores: a million reads, the light, critical sections";
@@ -67,6 +70,7 @@ fn main() -> ExitCode {
         ["ear", "--corpus", folder, "--faults"] => ear::degraded(folder),
         ["ear", "--corpus", folder, "--events", events] => ear::corpus(folder, Some(events)),
         ["firmware", ..] => firmware::build(&args[1..]),
+        ["lx7"] => lx7::prove(),
         ["broken"] => firmware::broken(),
         ["cores"] => cores::prove(),
         ["measure", ..] => measure::measure(&args[1..]),

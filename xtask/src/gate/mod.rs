@@ -79,7 +79,7 @@ pub fn not_proven(what: &str) -> Result<(), String> {
 
 /// A scratch folder for a unit test.
 #[cfg(test)]
-fn scratch(name: &str) -> PathBuf {
+pub fn scratch(name: &str) -> PathBuf {
     let folder = std::env::temp_dir().join(format!("k1-xtask-{name}-{}", std::process::id()));
     std::fs::create_dir_all(&folder).unwrap();
     folder

@@ -24,7 +24,7 @@ pub struct Objects {
     /// Functions in which a choice between constants of type f32 was replaced.
     pub choices: Vec<ir::Choices>,
     /// Functions that were compiled in another way than the rest, with that way.
-    pub retreats: Vec<(String, &'static str)>,
+    pub retreats: Vec<(String, String)>,
 }
 
 /// Makes object files of bitcode files.
@@ -101,13 +101,14 @@ pub fn generate(
 const PROCESSOR: &str = "esp32s3";
 
 /// A processor of which code generation knows the name.
-struct Known {
+pub struct Known {
     cpu: String,
     attributes: String,
 }
 
 impl Known {
-    fn arguments(&self) -> [String; 2] {
+    /// The arguments that name it to LLVM's programs.
+    pub fn arguments(&self) -> [String; 2] {
         [format!("-mcpu={}", self.cpu), format!("-mattr={}", self.attributes)]
     }
 }
@@ -116,7 +117,7 @@ impl Known {
 ///
 /// Reason: LLVM 23 ignores the name esp32s3, and with it all of the processor's instructions. The ESP32 is the nearest that
 /// it knows. Goes when `llc -mcpu=help` lists esp32s3; this then uses that name by itself.
-fn known(toolchain: &Toolchain, machine: &Machine) -> Known {
+pub fn known(toolchain: &Toolchain, machine: &Machine) -> Known {
     let list = toolchain.llvm("llc").args(["-march=xtensa", "-mcpu=help"]).stdin(Stdio::null()).output();
     let list = list.map(|o| String::from_utf8_lossy(&o.stderr).into_owned()).unwrap_or_default();
     if list.lines().any(|l| l.trim_start().starts_with(&format!("{} ", machine.cpu))) {
@@ -132,7 +133,7 @@ fn for_processor(text: &str, machine: &Known) -> String {
     text.replace(&format!("\"target-cpu\"=\"{PROCESSOR}\""), &format!("\"target-cpu\"=\"{}\"", machine.cpu))
 }
 
-type Compiled = (Vec<ir::Choices>, Vec<(String, &'static str)>);
+type Compiled = (Vec<ir::Choices>, Vec<(String, String)>);
 
 /// Generates code for a module. A function that LLVM gives up is tried in other ways.
 fn compile(toolchain: &Toolchain, machine: &Known, from: &Path, to: &Path) -> Result<Compiled, String> {
@@ -167,7 +168,7 @@ fn compile(toolchain: &Toolchain, machine: &Known, from: &Path, to: &Path) -> Re
         let old = step.checked_sub(1).map(|s| RETREATS[s]);
         text = with_attribute(&text, &function, old, new).ok_or(error)?;
     }
-    Ok((choices, retreats.into_iter().map(|(name, step)| (name, RETREATS[step])).collect()))
+    Ok((choices, retreats.into_iter().map(|(name, step)| (name, RETREATS[step].to_owned())).collect()))
 }
 
 /// The function at which llc gave up, from its error output.
@@ -204,4 +205,30 @@ fn read(path: &Path) -> Result<String, String> {
 
 fn write(path: &Path, text: &str) -> Result<(), String> {
     std::fs::write(path, text).map_err(|e| format!("{}: {e}", path.display()))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    const MODULE: &str =
+        "\ndefine void @other() #1 {\n}\n\ndefine internal void @\"a$b\"(ptr %x) unnamed_addr #2 {\n}\n";
+
+    #[test]
+    fn each_retreat_replaces_the_one_before_in_that_function_alone() {
+        let first = with_attribute(MODULE, "a$b", None, RETREATS[0]).unwrap();
+        assert!(
+            first.contains("@\"a$b\"(ptr %x) unnamed_addr optsize #2 {") && first.contains("@other() #1")
+        );
+        let second = with_attribute(&first, "a$b", Some(RETREATS[0]), RETREATS[1]).unwrap();
+        assert!(second.contains("unnamed_addr minsize optsize #2 {"), "{second}");
+        assert_eq!(with_attribute(MODULE, "absent", None, RETREATS[0]), None);
+    }
+
+    #[test]
+    fn the_function_at_which_llc_gave_up_is_read_from_its_message() {
+        let said = "LLVM ERROR: ran out of registers\n3. Running pass 'X' on function '@\"a$b\"'\n #0 0x1\n";
+        assert_eq!(failed_function(said).as_deref(), Some("a$b"));
+        assert_eq!(failed_function("LLVM ERROR: out of memory"), None);
+    }
 }

@@ -3,6 +3,8 @@
 use std::collections::BTreeSet;
 use std::fmt::Write;
 
+use serde::{Deserialize, Serialize};
+
 /// Takes the module's assembly out. Returns the rest and the assembly.
 ///
 /// Reason: `opt` and `llc` read a module's assembly with the processor of their command line before they know the
@@ -110,7 +112,7 @@ pub fn exported(text: &str) -> Vec<&str> {
 }
 
 /// A function with choices between two constants of type f32, and their number.
-#[derive(Debug, Clone, PartialEq, Eq)]
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Choices {
     /// The function's name in the file.
     pub function: String,
@@ -210,5 +212,78 @@ pub fn with_missing_instructions(text: &str, llvm: u32) -> String {
     match text.find("\ntarget triple").and_then(|at| Some(at + 1 + text[at + 1..].find('\n')?)) {
         Some(end) => format!("{}\n\n{assembly}{}", &text[..end], &text[end..]),
         None => format!("{assembly}{text}"),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    const MODULE: &str = r#"; ModuleID = 'all'
+target triple = "xtensa-none-unknown-elf"
+
+module asm ".globl entry"
+module asm "\09l32r a2, _RNvKept"
+
+@_RNvKept = internal global i32 0
+@_RNvOther = private constant i32 1
+@shared = global i32 2
+@elsewhere = external global i32
+
+define internal fastcc float @"_RNv$choose"(i1 %c, float %v) #3 {
+  %a = select i1 %c, float 0.000000e+00, float 0x3FF8000000000000
+  %b = select fast i1 %c, float f0x3FC00000, float -inf, !prof !1
+  %d = select i1 %c, float %v, float 1.0
+  %e = select i1 %c, float poison, float +qnan
+  ret float %a
+}
+
+define i32 @main() #0 {
+  ret i32 0
+}
+"#;
+
+    #[test]
+    fn assembly_is_taken_out_in_both_forms() {
+        let (rest, assembly) = without_assembly(MODULE);
+        assert_eq!(assembly, ".globl entry\n\tl32r a2, _RNvKept\n");
+        assert!(!rest.contains("module asm") && rest.contains("@shared = global"));
+        let newer = "a\nmodule asm\n    \"one \\22two\\22\"\n    \"\\\\three\"\nb\n";
+        assert_eq!(without_assembly(newer), ("a\nb\n".into(), "one \"two\"\n\\three\n".into()));
+    }
+
+    #[test]
+    fn what_assembly_names_can_be_seen_by_it_and_nothing_else() {
+        let (rest, assembly) = without_assembly(MODULE);
+        let visible = with_visible(&rest, &names(&assembly));
+        assert!(visible.contains("@_RNvKept = global i32 0") && visible.contains("@_RNvOther = private"));
+        assert_eq!(exported(&visible), ["_RNvKept", "shared", "main"]);
+        assert_eq!(exported(&rest), ["shared", "main"]);
+    }
+
+    #[test]
+    fn choices_between_constants_are_found_by_function_and_made_between_integers() {
+        let (text, found) = with_integer_choices(MODULE);
+        assert_eq!(found, [Choices { function: "_RNv$choose".into(), count: 3 }]);
+        assert!(text.contains(
+            "%k1.choice.1 = select i1 %c, i32 0, i32 1069547520\n  %a = bitcast i32 %k1.choice.1 to float"
+        ));
+        assert!(text.contains("%k1.choice.2 = select i1 %c, i32 1069547520, i32 4286578688"));
+        assert!(text.contains("%d = select i1 %c, float %v, float 1.0"), "one of them is not constant");
+        assert!(text.contains("%k1.choice.3 = select i1 %c, i32 poison, i32 2143289344"));
+        assert_eq!(with_integer_choices(&text), (text.clone(), Vec::new()));
+    }
+
+    #[test]
+    fn the_missing_instructions_follow_the_triple() {
+        for (llvm, begins) in [(23, "module asm \".set .Lreg_a0, 0\""), (24, "module asm\n    \".set")] {
+            let text = with_missing_instructions(MODULE, llvm);
+            let (triple, rest) = text.split_once("\n\n").unwrap();
+            assert!(triple.contains("target triple") && rest.starts_with(begins), "{rest}");
+            let (_, assembly) = without_assembly(rest);
+            assert!(
+                assembly.contains(".macro wer t, s\n.byte (.Lreg_\\t << 4), 0x70 + .Lreg_\\s, 0x40\n.endm")
+            );
+        }
     }
 }

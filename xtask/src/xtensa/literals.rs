@@ -30,3 +30,22 @@ pub fn align(bytes: &mut [u8]) -> Result<usize, String> {
     }
     Ok(places.len())
 }
+
+#[cfg(test)]
+mod tests {
+    use object::write::{Object, StandardSegment};
+    use object::{Architecture, BinaryFormat, Endianness, SectionKind};
+
+    #[test]
+    fn literals_are_aligned_once_and_other_sections_stay() {
+        let mut object = Object::new(BinaryFormat::Elf, Architecture::Xtensa, Endianness::Little);
+        for (name, align) in [(".literal.f", 1), (".text.f.literal", 2), (".text.f", 1), (".literal", 4)] {
+            let segment = object.segment_name(StandardSegment::Text).to_vec();
+            let id = object.add_section(segment, name.into(), SectionKind::Text);
+            object.append_section_data(id, &[1, 2, 3, 4], align);
+        }
+        let mut bytes = object.write().unwrap();
+        assert_eq!((super::align(&mut bytes), super::align(&mut bytes)), (Ok(2), Ok(0)));
+        assert!(super::align(&mut [0; 60]).is_err());
+    }
+}

@@ -9,20 +9,24 @@
 //! (`codegen`), GNU ld links it (`link`), and each operand is worked out once more (`operands`).
 
 mod codegen;
+mod espressif;
+mod incremental;
 mod ir;
 mod link;
 mod literals;
 mod operands;
 mod packages;
+mod probes;
 mod toolchain;
 mod wrapper;
 
 use std::path::{Path, PathBuf};
 
+pub use link::Linked;
 pub use wrapper::role;
 
 use link::Request;
-use toolchain::Toolchain;
+use toolchain::{Toolchain, Toolchains};
 
 /// A processor.
 #[derive(Debug, Clone, Copy)]
@@ -64,8 +68,10 @@ pub struct Built {
     pub elf: PathBuf,
     /// The versions of the tools, in words.
     pub versions: String,
-    /// What linking found, in sentences; empty if nothing had changed since the last time.
-    pub notes: Vec<String>,
+    /// What linking found; `None` if Espressif's own toolchain linked it.
+    pub linked: Option<Linked>,
+    /// True if nothing had changed, so that it was not linked again.
+    pub unchanged: bool,
 }
 
 /// A program cannot be built.
@@ -90,38 +96,81 @@ fn cache() -> PathBuf {
     std::env::var_os("XDG_CACHE_HOME").map_or_else(home, PathBuf::from).join("k1/xtensa")
 }
 
-/// Builds a program.
+/// Builds a program, with Espressif's own toolchain if this machine has it, and otherwise with packages.
 ///
 /// # Errors
 /// See [`Error`].
 pub fn build(program: &Program) -> Result<Built, Error> {
-    let toolchain = Toolchain::get(&cache()).map_err(Error::Toolchain)?;
-    let target = program.folder.join("target/xtensa");
-    let target =
-        std::path::absolute(&target).map_err(|e| Error::Program(format!("{}: {e}", target.display())))?;
+    let mut refused = Vec::new();
+    if program.machine.attributes.is_empty() && espressif::is_installed() {
+        match espressif::build(program) {
+            Err(Error::Toolchain(e)) => refused.push(e),
+            done => return done,
+        }
+    }
+    for toolchain in Toolchains::of(&cache()) {
+        match toolchain.map_err(Error::Toolchain).and_then(|t| with(&t, program)) {
+            Err(Error::Toolchain(e)) => {
+                println!("{}: {e}", program.package);
+                refused.push(e);
+            }
+            done => return done,
+        }
+    }
+    Err(Error::Toolchain(refused.join("; ")))
+}
+
+/// Builds a program with packages.
+fn with(toolchain: &Toolchain, program: &Program) -> Result<Built, Error> {
+    let target = absolute(&program.folder.join("target/xtensa"))?;
+    let request = compile(toolchain, program, &target)?;
+    let text = std::fs::read_to_string(&request).map_err(|e| io(&request, &e))?;
+    let request = Request::parse(&text);
+    let inputs = incremental::Inputs::of(toolchain, program, &text, &request);
+    let (elf, versions) = (program.out.to_owned(), toolchain.versions());
+    if let Some(linked) = inputs.unchanged(program.out) {
+        return Ok(Built { elf, versions, linked: Some(linked), unchanged: true });
+    }
+    let place = target.join(format!("link-{}", std::process::id()));
+    let linked =
+        link::link(toolchain, &program.machine, &request, program.link, program.folder, &place, program.out);
+    let _ = std::fs::remove_dir_all(&place);
+    let linked = linked?;
+    inputs.remember(program.out, &linked).map_err(|e| io(program.out, &e))?;
+    Ok(Built { elf, versions, linked: Some(linked), unchanged: false })
+}
+
+/// Compiles all crates. Returns the file in which the wrapper has noted what to link.
+fn compile(toolchain: &Toolchain, program: &Program, target: &Path) -> Result<PathBuf, Error> {
     let this = std::env::current_exe().map_err(|e| Error::Program(e.to_string()))?;
+    incremental::begin(target, toolchain.rust_llvm).map_err(|e| io(target, &e))?;
+    let failure = target.join("failure");
+    let _ = std::fs::remove_file(&failure);
     let mut cargo = crate::firmware::nightly();
     cargo.args(["cargo", "build", "--release", "-Zbuild-std=core,alloc", "--target", wrapper::TARGET]);
     cargo.args(["-p", program.package, "--bin", program.bin]).args(program.cargo);
     if !program.features.is_empty() {
         cargo.args(["--features", &program.features.join(",")]);
     }
-    cargo.current_dir(program.folder).env("CARGO_TARGET_DIR", &target).env("RUSTC_BOOTSTRAP", "1");
-    cargo.env("RUSTC", toolchain.rustc()).env("RUSTC_WRAPPER", this).env(wrapper::ROLE, toolchain.folder());
+    cargo.current_dir(program.folder).env("CARGO_TARGET_DIR", target).env("RUSTC_BOOTSTRAP", "1");
+    cargo.env("RUSTC", toolchain.rustc()).env("RUSTC_WRAPPER", this);
+    cargo.env(wrapper::ROLE, toolchain.folder()).env(wrapper::FAILURE, &failure);
     let profile = [("LTO", "off"), ("DEBUG", "0"), ("CODEGEN_UNITS", "1"), ("PANIC", "abort")];
     cargo.envs(profile.map(|(name, value)| (format!("CARGO_PROFILE_RELEASE_{name}"), value)));
     let status = cargo.status().map_err(|e| Error::Toolchain(format!("cargo: {e}")))?;
-    if !status.success() {
-        return Err(Error::Program(format!("{} cannot be compiled", program.package)));
+    if status.success() {
+        return Ok(target.join(wrapper::TARGET).join("release").join(program.bin));
     }
-    let request = target.join(wrapper::TARGET).join("release").join(program.bin);
-    let text = std::fs::read_to_string(&request)
-        .map_err(|e| Error::Program(format!("{}: {e}", request.display())))?;
-    let place = target.join(format!("{}.link", program.bin));
-    let linked =
-        link::link(&toolchain, &program.machine, &Request::parse(&text), program.link, &place, program.out)?;
-    let mut notes = vec![format!("{:?}", linked.operands)];
-    notes.extend(linked.choices.iter().map(|c| format!("{} choices in {}", c.count, c.function)));
-    notes.extend(linked.retreats.iter().map(|(f, how)| format!("{f}: {how}")));
-    Ok(Built { elf: program.out.to_owned(), versions: toolchain.versions(), notes })
+    Err(match std::fs::read_to_string(&failure) {
+        Ok(why) => Error::Toolchain(format!("{why} ({})", toolchain.versions())),
+        Err(_) => Error::Program(format!("{} cannot be compiled", program.package)),
+    })
+}
+
+fn absolute(path: &Path) -> Result<PathBuf, Error> {
+    std::path::absolute(path).map_err(|e| io(path, &e))
+}
+
+fn io(path: &Path, error: &std::io::Error) -> Error {
+    Error::Program(format!("{}: {error}", path.display()))
 }

@@ -8,19 +8,20 @@
 use std::collections::{BTreeMap, HashMap};
 
 use object::elf::{self, FileHeader32};
-use object::read::elf::{FileHeader, Rela, SectionHeader, SectionTable, Sym};
+use object::read::elf::{FileHeader, Rela, SectionHeader, SectionTable, Sym, SymbolTable};
 use object::{LittleEndian as Little, SectionIndex, SymbolIndex};
+use serde::{Deserialize, Serialize};
 
 /// Maximum number of problems in an error's text.
 const TOLD: usize = 12;
 
 /// How many operands ld had left open, and how many it had set to the same value, by the kind of instruction.
-#[derive(Debug, Default, Clone, PartialEq, Eq)]
+#[derive(Debug, Default, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Count {
     /// Operands that ld left open.
-    pub set: BTreeMap<&'static str, usize>,
+    pub set: BTreeMap<String, usize>,
     /// Operands that were equal.
-    pub equal: BTreeMap<&'static str, usize>,
+    pub equal: BTreeMap<String, usize>,
 }
 
 /// An instruction with an operand that is relative to the program counter.
@@ -36,31 +37,31 @@ struct Operand {
     shift: u32,
 }
 
-/// Decodes the instruction `word` at `pc`, and works out its operand for the address `to`.
-///
-/// # Errors
-/// The kind of the instruction or `unknown`, if the address cannot be expressed.
-fn operand(word: u32, pc: u32, to: u32) -> Result<Operand, &'static str> {
+/// Reasons why an instruction has no operand for an address.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum Wrong {
+    Unknown,
+    Unaligned(&'static str),
+    Far(&'static str),
+}
+
+/// Works out the operand of the instruction `word` at `pc` for the address `to`.
+fn operand(word: u32, pc: u32, to: u32) -> Result<Operand, Wrong> {
     let (op, n, m, r) = (word & 15, word >> 4 & 3, word >> 6 & 3, word >> 12 & 15);
     let (pc, to) = (i64::from(pc), i64::from(to));
-    let near = to - pc - 4;
-    let branch = |kind, bits, signed, shift| Ok(Operand { kind, value: near, bits, signed, shift });
+    let words = |kind, from: i64| {
+        if (to - from) & 3 == 0 { Ok((to - from) >> 2) } else { Err(Wrong::Unaligned(kind)) }
+    };
+    let branch = |kind, bits, signed, shift| Ok(Operand { kind, value: to - pc - 4, bits, signed, shift });
     match (op, n) {
+        // A literal comes before its instruction: 16 bits count down from the next word.
         (1, _) => {
-            let distance = to - ((pc + 3) & !3);
-            if distance & 3 != 0 || distance >= 0 {
-                return Err("l32r");
-            }
-            // 16 bits that count down from 2^16 words.
-            Ok(Operand { kind: "l32r", value: (distance >> 2) + 0x1_0000, bits: 16, signed: false, shift: 8 })
+            let value = words("l32r", (pc + 3) & !3)? + 0x1_0000;
+            Ok(Operand { kind: "l32r", value, bits: 16, signed: false, shift: 8 })
         }
         (5, _) => {
-            let distance = to - ((pc & !3) + 4);
             let kind = ["call0", "call4", "call8", "call12"][n as usize];
-            if distance & 3 != 0 {
-                return Err(kind);
-            }
-            Ok(Operand { kind, value: distance >> 2, bits: 18, signed: true, shift: 6 })
+            Ok(Operand { kind, value: words(kind, (pc & !3) + 4)?, bits: 18, signed: true, shift: 6 })
         }
         (6, 0) => branch("j", 18, true, 6),
         (6, 1) => branch("bz", 12, true, 12),
@@ -70,26 +71,33 @@ fn operand(word: u32, pc: u32, to: u32) -> Result<Operand, &'static str> {
         (6, 3) if m >= 2 => branch("bi", 8, true, 16),
         (7, _) => branch("b", 8, true, 16),
         (12, _) if word & 0x80 != 0 => branch("bz.n", 6, false, 0),
-        _ => Err("unknown"),
+        _ => Err(Wrong::Unknown),
     }
 }
 
 impl Operand {
-    /// The instruction with this operand; `None` if the address is out of reach.
-    fn put(self, word: u32) -> Option<u32> {
+    /// The instruction with this operand.
+    fn put(self, word: u32) -> Result<u32, Wrong> {
         let range =
             if self.signed { -(1 << (self.bits - 1))..1 << (self.bits - 1) } else { 0..1 << self.bits };
         if !range.contains(&self.value) {
-            return None;
+            return Err(Wrong::Far(self.kind));
         }
         let value = self.value as u32;
         if self.kind == "bz.n" {
             // The two highest bits come before the register.
-            return Some(word & !0xf030 | (value & 15) << 12 | (value >> 4 & 3) << 4);
+            return Ok(word & !0xf030 | (value & 15) << 12 | (value >> 4 & 3) << 4);
         }
         let mask = ((1_u32 << self.bits) - 1) << self.shift;
-        Some(word & !mask | (value << self.shift) & mask)
+        Ok(word & !mask | (value << self.shift) & mask)
     }
+}
+
+/// The instruction at the beginning of `bytes` and its length, 2 or 3 bytes.
+fn instruction(bytes: &[u8]) -> Option<(u32, usize)> {
+    let (a, b) = (u32::from(*bytes.first()?), u32::from(*bytes.get(1)?));
+    // From 8 on the lowest four bits belong to a short instruction.
+    if a & 15 >= 8 { Some((a | b << 8, 2)) } else { Some((a | b << 8 | u32::from(*bytes.get(2)?) << 16, 3)) }
 }
 
 /// The places of input sections in the map, by file and section; several if a file has sections of the same name.
@@ -99,31 +107,32 @@ type Places = HashMap<(String, String), Vec<(u32, u32)>>;
 fn places(map: &str) -> Places {
     let mut all = Places::new();
     let body = map.find("Linker script and memory map").map_or("", |at| &map[at..]);
-    let mut name: Option<&str> = None;
+    let mut name = None;
     for line in body.lines() {
         let mut rest = line;
-        if line.starts_with(' ') && line.as_bytes().get(1).is_some_and(|b| *b != b' ') {
-            let (first, after) = line[1..].split_once(' ').unwrap_or((&line[1..], ""));
-            name = Some(first);
-            rest = after;
-            // A long name stands in a line of its own.
+        if let Some(named) = line.strip_prefix(' ').filter(|l| !l.starts_with(' ')) {
+            // A long name has a line of its own.
+            let (section, after) = named.split_once(' ').unwrap_or((named, ""));
+            (name, rest) = (Some(section), after);
             if after.trim().is_empty() {
                 continue;
             }
         }
         let Some(section) = name.take() else { continue };
-        let number = |word: &str| u32::from_str_radix(word.strip_prefix("0x")?, 16).ok();
-        let mut words = rest.trim_start().splitn(2, ' ');
-        let (Some(at), Some(after)) = (words.next().and_then(|w| u64_low(w)), words.next()) else { continue };
-        let Some((size, file)) = after.trim_start().split_once(' ') else { continue };
-        let Some(size) = number(size) else { continue };
-        all.entry((file.trim().to_owned(), section.to_owned())).or_default().push((at, size));
+        let place = (|| {
+            let (at, after) = rest.trim_start().split_once(' ')?;
+            let (size, file) = after.trim_start().split_once(' ')?;
+            Some((file.trim(), number(at)?, number(size)?))
+        })();
+        if let Some((file, at, size)) = place {
+            all.entry((file.to_owned(), section.to_owned())).or_default().push((at, size));
+        }
     }
     all
 }
 
-/// An address in the map, which may be printed with 64 bits.
-fn u64_low(word: &str) -> Option<u32> {
+/// A number in the map, such as an address, which may be printed with 64 bits.
+fn number(word: &str) -> Option<u32> {
     u32::try_from(u64::from_str_radix(word.strip_prefix("0x")?, 16).ok()?).ok()
 }
 
@@ -157,7 +166,7 @@ impl<'a> Program<'a> {
 
     fn position(&self, address: u32) -> Option<usize> {
         let part = self.parts.iter().find(|(from, to, _)| (*from..*to).contains(&address));
-        part.map(|(from, _, at)| at + (address - from) as usize).filter(|p| p + 3 <= self.bytes.len())
+        part.map(|(from, _, at)| at + (address - from) as usize).filter(|p| *p < self.bytes.len())
     }
 }
 
@@ -179,111 +188,132 @@ pub fn complete(
     let (mut count, mut problems) = (Count::default(), Vec::new());
     for name in files {
         let Some(bytes) = load(name).filter(|b| b.starts_with(&elf::ELFMAG)) else { continue };
-        one(&mut program, name, &bytes, &places, &mut count, &mut problems)
+        Input::parse(name, &bytes, &places)
+            .and_then(|input| input.complete(&mut program, &mut count, &mut problems))
             .map_err(|e| format!("{name} cannot be read: {e}"))?;
     }
     if problems.is_empty() {
         return Ok(count);
     }
-    let more = problems.len().saturating_sub(TOLD);
-    let told = problems[..problems.len() - more].join("\n  ");
-    let rest = if more > 0 { format!("\n  and {more} more") } else { String::new() };
-    Err(format!("{} operands are wrong, so nothing is written:\n  {told}{rest}", problems.len()))
+    let told = problems.iter().take(TOLD).map(|p| format!("\n  {p}")).collect::<String>();
+    Err(format!("{} operands are wrong, so nothing is written:{told}", problems.len()))
 }
 
-/// Does it for one input file.
-fn one(
-    program: &mut Program,
-    name: &str,
-    bytes: &[u8],
-    places: &Places,
-    count: &mut Count,
-    problems: &mut Vec<String>,
-) -> object::Result<()> {
-    let header = FileHeader32::<Little>::parse(bytes)?;
-    let sections = header.sections(Little, bytes)?;
-    let symbols = sections.symbols(Little, bytes, elf::SHT_SYMTAB)?;
-    let section_name =
-        |s| String::from_utf8_lossy(sections.section_name(Little, s).unwrap_or_default()).into_owned();
-    let at = placed(&sections, name, places);
-    for section in sections.iter() {
-        let target = SectionIndex(section.sh_info(Little) as usize);
-        let Some((relocations, _)) = section.rela(Little, bytes)? else { continue };
-        let Some(base) = at.get(&target).copied().filter(|b| program.position(*b).is_some()) else {
-            continue;
-        };
-        let within = || sections.section(target).map(section_name).unwrap_or_default();
-        for relocation in relocations {
-            if relocation.r_type(Little) != elf::R_XTENSA_SLOT0_OP {
-                continue;
-            }
-            let index = SymbolIndex(relocation.r_sym(Little) as usize);
-            let symbol = symbols.symbol(index)?;
-            let symbol_name = symbols.symbol_name(Little, symbol)?;
-            let global = program.symbols.get(symbol_name).filter(|_| symbol.st_bind() != elf::STB_LOCAL);
-            let place = match (global, symbols.symbol_section(Little, symbol, index)?) {
-                (Some(address), _) => Some(*address),
-                (None, Some(section)) => at.get(&section).map(|b| b.wrapping_add(symbol.st_value(Little))),
-                (None, None) if symbol.st_shndx(Little) == elf::SHN_ABS => Some(symbol.st_value(Little)),
-                (None, None) => None,
-            };
-            let pc = base.wrapping_add(relocation.r_offset(Little));
-            let label = String::from_utf8_lossy(symbol_name);
-            let mut problem = |what: String| problems.push(format!("{what} ({} of {name})", within()));
-            let (Some(place), Some(position)) = (place, program.position(pc)) else {
-                problem(format!("the target {label} at {pc:#x} is missing"));
+type Header = FileHeader32<Little>;
+
+/// An input file.
+struct Input<'a> {
+    name: &'a str,
+    bytes: &'a [u8],
+    sections: SectionTable<'a, Header>,
+    symbols: SymbolTable<'a, Header>,
+    /// The places of its sections.
+    at: HashMap<SectionIndex, u32>,
+}
+
+impl<'a> Input<'a> {
+    fn parse(name: &'a str, bytes: &'a [u8], places: &Places) -> object::Result<Self> {
+        let sections = Header::parse(bytes)?.sections(Little, bytes)?;
+        let symbols = sections.symbols(Little, bytes, elf::SHT_SYMTAB)?;
+        let at = placed(&sections, name, places);
+        Ok(Self { name, bytes, sections, symbols, at })
+    }
+
+    /// Does it for this file.
+    fn complete(
+        &self,
+        program: &mut Program,
+        count: &mut Count,
+        problems: &mut Vec<String>,
+    ) -> object::Result<()> {
+        for section in self.sections.iter() {
+            let target = SectionIndex(section.sh_info(Little) as usize);
+            let Some((relocations, _)) = section.rela(Little, self.bytes)? else { continue };
+            // Sections that are not in the program have no place.
+            let Some(base) = self.at.get(&target).filter(|at| program.position(**at).is_some()) else {
                 continue;
             };
-            let to = place.wrapping_add_signed(relocation.r_addend(Little));
-            let [a, b, c] = [0, 1, 2].map(|i| u32::from(program.bytes[position + i]));
-            // The third byte belongs to the next instruction if this one is short.
-            let short = a & 15 >= 8;
-            let word = a | b << 8 | if short { 0 } else { c << 16 };
-            let before = bytes_at(&sections, target, bytes, relocation.r_offset(Little));
-            let new = match operand(word, pc, to).map(|o| (o.kind, o.put(word))) {
-                Ok((kind, Some(new))) => (kind, new),
-                Ok((kind, None)) | Err(kind) => {
-                    problem(format!("{kind} at {pc:#x} cannot reach {label} at {to:#x}"));
-                    continue;
+            let section = self.sections.section(target)?;
+            let data = section.data(Little, self.bytes)?;
+            for relocation in relocations.iter().filter(|r| r.r_type(Little) == elf::R_XTENSA_SLOT0_OP) {
+                let offset = relocation.r_offset(Little);
+                let (label, to) = self.target(program, relocation)?;
+                let before = data.get(offset as usize..).and_then(instruction);
+                match program.complete(base.wrapping_add(offset), to, before) {
+                    Ok((kind, true)) => *count.set.entry(kind.into()).or_default() += 1,
+                    Ok((kind, false)) => *count.equal.entry(kind.into()).or_default() += 1,
+                    Err(why) => {
+                        let within = String::from_utf8_lossy(self.sections.section_name(Little, section)?);
+                        problems.push(format!("{why} for {label} ({within} of {})", self.name));
+                    }
                 }
-            };
-            let (kind, new) = new;
-            if new == word {
-                *count.equal.entry(kind).or_default() += 1;
-            } else if before == Some(word & if short { 0xffff } else { 0xff_ffff }) {
-                *count.set.entry(kind).or_default() += 1;
-                let length = if short { 2 } else { 3 };
-                program.bytes[position..][..length].copy_from_slice(&new.to_le_bytes()[..length]);
-            } else {
-                problem(format!(
-                    "{kind} at {pc:#x} should be {new:#08x} for {label} at {to:#x}, and is {word:#08x}"
-                ));
             }
         }
+        Ok(())
     }
-    Ok(())
+
+    /// The name of a relocation's symbol, and its address if it has one.
+    fn target(
+        &self,
+        program: &Program,
+        relocation: &elf::Rela32<Little>,
+    ) -> object::Result<(String, Option<u32>)> {
+        let index = SymbolIndex(relocation.r_sym(Little) as usize);
+        let symbol = self.symbols.symbol(index)?;
+        let name = self.symbols.symbol_name(Little, symbol)?;
+        let section = self.symbols.symbol_section(Little, symbol, index)?;
+        let own = match section {
+            Some(section) => self.at.get(&section).map(|at| at.wrapping_add(symbol.st_value(Little))),
+            None => (symbol.st_shndx(Little) == elf::SHN_ABS).then(|| symbol.st_value(Little)),
+        };
+        // Another file may define it, too, and ld may have chosen that.
+        let global = program.symbols.get(name).filter(|_| symbol.st_bind() != elf::STB_LOCAL).copied();
+        let address = global.or(own).map(|a| a.wrapping_add_signed(relocation.r_addend(Little)));
+        let name = match section.filter(|_| name.is_empty()) {
+            Some(section) => self.sections.section_name(Little, self.sections.section(section)?)?,
+            None => name,
+        };
+        Ok((String::from_utf8_lossy(name).into_owned(), address))
+    }
 }
 
-/// The instruction as the input file has it.
-fn bytes_at(
-    sections: &SectionTable<FileHeader32<Little>>,
-    section: SectionIndex,
-    bytes: &[u8],
-    offset: u32,
-) -> Option<u32> {
-    let data = sections.section(section).ok()?.data(Little, bytes).ok()?;
-    let word = data.get(offset as usize..)?;
-    let [a, b] = [0, 1].map(|i| word.get(i).copied().map(u32::from));
-    let c = if a? & 15 >= 8 { 0 } else { u32::from(*word.get(2)?) };
-    Some(a? | b? << 8 | c << 16)
+impl Program<'_> {
+    /// Compares the operand of the instruction at `pc` with that for the address `to`, and sets it if the instruction is
+    /// still as in the input file (`before`). Returns the kind of instruction, and true if it was set.
+    ///
+    /// # Errors
+    /// The beginning of a sentence.
+    fn complete(
+        &mut self,
+        pc: u32,
+        to: Option<u32>,
+        before: Option<(u32, usize)>,
+    ) -> Result<(&'static str, bool), String> {
+        let to = to.ok_or_else(|| format!("the instruction at {pc:#x} has no target"))?;
+        let position = self.position(pc).ok_or_else(|| format!("{pc:#x} is not in the program"))?;
+        let (word, length) =
+            instruction(&self.bytes[position..]).ok_or_else(|| format!("{pc:#x} is cut off"))?;
+        let (kind, new) =
+            operand(word, pc, to).and_then(|o| Ok((o.kind, o.put(word)?))).map_err(|w| match w {
+                Wrong::Unknown => format!("the instruction {word:#08x} at {pc:#x} is not known"),
+                Wrong::Unaligned(kind) => {
+                    format!("{kind} at {pc:#x} needs a word, and {to:#x} is not aligned")
+                }
+                Wrong::Far(kind) => format!("{kind} at {pc:#x} cannot reach {to:#x}"),
+            })?;
+        if new == word {
+            return Ok((kind, false));
+        }
+        if before != Some((word, length)) {
+            return Err(format!("{kind} at {pc:#x} is {word:#08x} and should be {new:#08x}"));
+        }
+        self.bytes[position..][..length].copy_from_slice(&new.to_le_bytes()[..length]);
+        Ok((kind, true))
+    }
 }
 
 /// The places of a file's sections. Sections of the same name are placed in their order, unless their sizes differ.
-fn placed(
-    sections: &SectionTable<FileHeader32<Little>>,
-    file: &str,
-    places: &Places,
-) -> HashMap<SectionIndex, u32> {
+fn placed(sections: &SectionTable<Header>, file: &str, places: &Places) -> HashMap<SectionIndex, u32> {
     let (mut at, mut used) = (HashMap::new(), HashMap::<String, usize>::new());
     for (index, section) in sections.enumerate() {
         let name =
@@ -291,16 +321,15 @@ fn placed(
         let Some(list) = places.get(&(file.to_owned(), name.clone())) else { continue };
         let next = used.entry(name).or_default();
         let found = list.iter().skip(*next).position(|(_, size)| *size == section.sh_size(Little));
-        match found {
-            Some(skip) => {
-                at.insert(index, list[*next + skip].0);
-                *next += skip + 1;
-            }
-            None if list.len() == 1 => {
-                at.insert(index, list[0].0);
-            }
-            None => {}
+        if let Some(skip) = found {
+            at.insert(index, list[*next + skip].0);
+            *next += skip + 1;
+        } else if let [(only, _)] = list[..] {
+            at.insert(index, only);
         }
     }
     at
 }
+
+#[cfg(test)]
+mod tests;

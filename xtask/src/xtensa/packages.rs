@@ -11,7 +11,7 @@ use crate::said;
 const SUITES: [&str; 2] = ["sid", "experimental"];
 /// Signs Debian's lists.
 const KEYS: &str = "/usr/share/keyrings/debian-archive-keyring.gpg";
-/// Names a package that counts as missing, to show what happens without it.
+/// An environment variable with the name of a package that counts as missing, to show what happens without it.
 const WITHHELD: &str = "K1_XTENSA_WITHHOLD";
 
 /// A version of a package.
@@ -65,11 +65,10 @@ impl Lists {
     }
 
     fn show(&self, names: &[&str], which: &str) -> Vec<Package> {
-        let withheld = std::env::var(WITHHELD).unwrap_or_default();
         let out = self.apt("apt-cache").args(["show", which]).args(names).output();
         // It fails if it does not know one of the names.
         let text = out.map(|o| String::from_utf8_lossy(&o.stdout).into_owned()).unwrap_or_default();
-        parse(&text).into_iter().filter(|p| p.name != withheld).collect()
+        parse(&text).into_iter().filter(|p| !is_withheld(&p.name)).collect()
     }
 
     /// The numbers N of the packages `llvm-N`, sorted.
@@ -128,6 +127,11 @@ impl Lists {
         }
         apt
     }
+}
+
+/// True if a package counts as missing.
+pub fn is_withheld(name: &str) -> bool {
+    std::env::var(WITHHELD).is_ok_and(|withheld| withheld == name)
 }
 
 /// True if a program may need this package to run. What compilers need to compile is not needed here, and what fetches
@@ -197,4 +201,36 @@ fn full(error: &str) -> String {
 
 fn write(path: &Path, text: &str) -> Result<(), String> {
     std::fs::write(path, text).map_err(|e| format!("{}: {e}", path.display()))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn the_lists_tell_what_a_package_needs() {
+        let text = "Package: libllvm23\nVersion: 1:23.1.4-2\nDescription: x\n y\nPre-Depends: libc6 (>= 2.34)\n\
+            Depends: libxml2-16 (>= 2.14.1), libz3-4:any | libz3-5, zlib1g\nSize: 30703308\n\nPackage: broken\n\n";
+        let all = parse(text);
+        assert_eq!(all.len(), 1, "a stanza without a version is left out");
+        assert_eq!(all[0].depends, ["libc6", "libxml2-16", "libz3-4", "zlib1g"]);
+        assert_eq!((all[0].version.as_str(), all[0].bytes), ("1:23.1.4-2", 30_703_308));
+    }
+
+    #[test]
+    fn what_a_compiler_needs_to_compile_and_to_debug_is_not_fetched() {
+        assert!(is_library("libc6") && is_library("zlib1g"));
+        assert!(!is_library("gcc") && !is_library("libc6-dev") && !is_library("libcurl4t64"));
+    }
+
+    #[test]
+    fn a_file_that_is_not_a_package_is_named_and_a_full_disk_says_what_to_do() {
+        let folder = crate::gate::scratch("unpack");
+        let from = folder.join("files");
+        std::fs::create_dir_all(&from).unwrap();
+        std::fs::write(from.join("half_1.0_amd64.deb"), "!<arch>\ndebian-binary").unwrap();
+        let error = unpack(&from, &folder.join("to")).unwrap_err();
+        assert!(error.contains("half_1.0_amd64.deb cannot be unpacked"), "{error}");
+        assert!(full("tar: x: Cannot write: No space left on device").contains("free 1.5 GB"));
+    }
 }

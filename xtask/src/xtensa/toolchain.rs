@@ -15,6 +15,9 @@ const LINKER: &str = "binutils-xtensa-lx106";
 /// Lists the packages of a folder. It is written last, so a folder without it is not complete.
 const COMPLETE: &str = "packages";
 
+/// In the names of folders that are being filled, before the process's id.
+const PART: &str = ".part-";
+
 /// A set of packages in a folder.
 #[derive(Debug, Clone)]
 pub struct Toolchain {
@@ -25,6 +28,9 @@ pub struct Toolchain {
     pub rust_llvm: u32,
     /// rustc's version.
     pub rust: String,
+    /// Size of all files in bytes.
+    size: u64,
+    packages: Vec<String>,
 }
 
 /// A choice of packages.
@@ -36,44 +42,23 @@ struct Choice {
 }
 
 impl Toolchain {
-    /// The toolchains that this machine can use, the best first. Those that are complete in `cache` come first; only if
-    /// there is none, or none of them worked, packages are fetched.
-    ///
-    /// # Errors
-    /// A sentence that names the package that is missing.
-    pub fn get(cache: &Path) -> Result<Self, String> {
-        let mut wrong = Vec::new();
-        if let Some(ready) = complete(cache) {
-            match ready.check() {
-                Ok(()) => return Ok(ready),
-                Err(e) => wrong.push(e),
-            }
-        }
-        let lists = Lists::fetch(&cache.join("lists"))?;
-        for choice in choices(&lists)? {
-            match Self::fetch(&lists, &choice, cache).and_then(|t| t.check().map(|()| t)) {
-                Ok(toolchain) => return Ok(toolchain),
-                Err(e) => wrong.push(e),
-            }
-        }
-        Err(wrong.join("; "))
-    }
-
+    /// Fetches the packages of a choice into a folder of its name, which is there only when it is complete.
     fn fetch(lists: &Lists, choice: &Choice, cache: &Path) -> Result<Self, String> {
-        let name = format!("rust-{}-llvm-{}", choice.rust, choice.llvm);
-        let (place, part) = (cache.join(&name), cache.join(format!("{name}.part-{}", std::process::id())));
+        let place = cache.join(choice.name());
+        let part = cache.join(format!("{}{PART}{}", choice.name(), std::process::id()));
         let io = |e: std::io::Error| format!("{}: {e}", part.display());
         let result = (|| {
             let files = part.join("files");
             std::fs::create_dir_all(&files).map_err(io)?;
             let bytes: u64 = choice.packages.iter().map(|p| p.bytes).sum();
-            println!("esp32s3: fetching {} packages, {} MB", choice.packages.len(), bytes / 1_000_000);
+            println!("fetching {} packages for Xtensa, {} MB", choice.packages.len(), bytes / 1_000_000);
             lists.download(&choice.packages, &files)?;
             packages::unpack(&files, &part)?;
             std::fs::remove_dir_all(&files).map_err(io)?;
             let line = |p: &Package| format!("{} {}\n", p.name, p.version);
             let list: String = choice.packages.iter().map(line).collect();
-            let head = format!("{} {} {}\n", choice.rust, choice.rust_llvm, choice.llvm);
+            let size = size(&part.join("usr"));
+            let head = format!("{} {} {} {size}\n", choice.rust, choice.rust_llvm, choice.llvm);
             std::fs::write(part.join(COMPLETE), head + &list).map_err(io)?;
             let _ = std::fs::remove_dir_all(&place);
             std::fs::rename(&part, &place).map_err(io)
@@ -82,9 +67,9 @@ impl Toolchain {
             let _ = std::fs::remove_dir_all(&part);
             return Err(e);
         }
-        let toolchain =
-            Self { folder: place, llvm: choice.llvm, rust_llvm: choice.rust_llvm, rust: choice.rust.clone() };
-        toolchain.write_rustc().map(|()| toolchain)
+        let toolchain = Self::at(&place).ok_or_else(|| format!("{} is not complete", place.display()))?;
+        toolchain.write_rustc()?;
+        toolchain.check().map(|()| toolchain)
     }
 
     /// A program of this toolchain, run with the toolchain's own libraries.
@@ -139,8 +124,11 @@ impl Toolchain {
             .map_err(|e| format!("{}: {e}", path.display()))
     }
 
-    /// Runs each program once.
+    /// Makes sure that no file is missing or cut off, and runs each program once.
     fn check(&self) -> Result<(), String> {
+        if size(&self.folder.join("usr")) != self.size {
+            return Err(format!("files in {} were changed", self.folder.display()));
+        }
         let it = |what: &str, e: String| format!("{what} of {} does not run: {e}", self.folder.display());
         let rustc = said(Command::new(self.rustc()).arg("-vV")).map_err(|e| it("rustc", e))?;
         let llvm =
@@ -156,11 +144,8 @@ impl Toolchain {
             return Err(it("llc", "it does not know Xtensa".into()));
         }
         said(self.ld().arg("--version")).map_err(|e| it("ld", e))?;
-        if self.library().exists() { Ok(()) } else { Err(it("rust-src", "the library is missing".into())) }
-    }
-
-    fn library(&self) -> PathBuf {
-        self.folder.join("usr/lib/rustlib/src/rust/library/core/src/lib.rs")
+        let library = self.folder.join("usr/lib/rustlib/src/rust/library/core/src/lib.rs");
+        if library.exists() { Ok(()) } else { Err(it("rust-src", "the library is missing".into())) }
     }
 
     /// The versions in a sentence.
@@ -176,11 +161,25 @@ impl Toolchain {
     /// The toolchain in a folder, if it is complete.
     pub fn at(folder: &Path) -> Option<Self> {
         let text = std::fs::read_to_string(folder.join(COMPLETE)).ok()?;
-        let mut words = text.lines().next()?.split(' ');
+        let mut lines = text.lines();
+        let mut words = lines.next()?.split(' ');
         let rust = words.next()?.to_owned();
-        let (rust_llvm, llvm) = (words.next()?.parse().ok()?, words.next()?.parse().ok()?);
-        Some(Self { folder: folder.to_owned(), llvm, rust_llvm, rust })
+        let mut number = || words.next()?.parse::<u64>().ok();
+        let (rust_llvm, llvm, size) = (number()? as u32, number()? as u32, number()?);
+        let packages = lines.filter_map(|l| Some(l.split(' ').next()?.to_owned())).collect();
+        Some(Self { folder: folder.to_owned(), llvm, rust_llvm, rust, size, packages })
     }
+}
+
+/// The sum of the sizes of all files in a folder, in bytes.
+fn size(of: &Path) -> u64 {
+    let entries = std::fs::read_dir(of).into_iter().flatten().flatten();
+    let one = |e: std::fs::DirEntry| match e.metadata() {
+        Ok(m) if m.is_dir() => size(&e.path()),
+        Ok(m) if m.is_file() => m.len(),
+        _ => 0,
+    };
+    entries.map(one).sum()
 }
 
 /// The folders in a folder.
@@ -191,10 +190,81 @@ fn folders(of: &Path) -> Vec<PathBuf> {
     all
 }
 
-/// The best complete toolchain in the cache.
-fn complete(cache: &Path) -> Option<Toolchain> {
-    let is_whole = |f: &PathBuf| !f.to_string_lossy().contains(".part-");
-    folders(cache).into_iter().filter(is_whole).filter_map(|f| Toolchain::at(&f)).min_by_key(|t| t.llvm)
+/// The toolchains that this machine can use, one after the other, the best first. Those that the cache holds come before
+/// those whose packages must be fetched.
+pub struct Toolchains {
+    cache: PathBuf,
+    ready: std::vec::IntoIter<Toolchain>,
+    tried: Vec<String>,
+    /// `None` until the lists were fetched.
+    more: Option<(Lists, std::vec::IntoIter<Choice>)>,
+    ended: bool,
+}
+
+impl Toolchains {
+    /// Those of a cache folder.
+    pub fn of(cache: &Path) -> Self {
+        for folder in folders(cache) {
+            // Another run may still fill it.
+            let name = folder.to_string_lossy().into_owned();
+            let pid = name.rsplit_once(PART).map(|(_, pid)| pid);
+            if pid.is_some_and(|pid| !Path::new("/proc").join(pid).exists()) {
+                let _ = std::fs::remove_dir_all(folder);
+            }
+        }
+        let complete = folders(cache).into_iter().filter(|f| !f.to_string_lossy().contains(PART));
+        let mut ready: Vec<_> = complete.filter_map(|f| Toolchain::at(&f)).collect();
+        ready.retain(|t| !t.packages.iter().any(|p| packages::is_withheld(p)));
+        ready.sort_by_key(|t| (minor(&t.rust), t.llvm));
+        Self {
+            cache: cache.to_owned(),
+            ready: ready.into_iter(),
+            tried: Vec::new(),
+            more: None,
+            ended: false,
+        }
+    }
+
+    fn lists(&self) -> Result<(Lists, std::vec::IntoIter<Choice>), String> {
+        let lists = Lists::fetch(&self.cache.join("lists"))?;
+        let choices = choices(&lists)?.into_iter();
+        Ok((lists, choices))
+    }
+}
+
+impl Iterator for Toolchains {
+    type Item = Result<Toolchain, String>;
+
+    fn next(&mut self) -> Option<Self::Item> {
+        for toolchain in self.ready.by_ref() {
+            // If files are missing, the same packages are fetched once more.
+            if toolchain.check().is_ok() {
+                self.tried.extend(toolchain.folder.file_name().map(|n| n.to_string_lossy().into_owned()));
+                return Some(Ok(toolchain));
+            }
+        }
+        if self.ended {
+            return None;
+        }
+        if self.more.is_none() {
+            match self.lists() {
+                Ok(more) => self.more = Some(more),
+                Err(e) => {
+                    self.ended = true;
+                    return Some(Err(e));
+                }
+            }
+        }
+        let (lists, choices) = self.more.as_mut()?;
+        let choice = choices.find(|c| !self.tried.contains(&c.name()))?;
+        Some(Toolchain::fetch(lists, &choice, &self.cache))
+    }
+}
+
+impl Choice {
+    fn name(&self) -> String {
+        format!("rust-{}-llvm-{}", self.rust, self.llvm)
+    }
 }
 
 /// `1.98` of `1.98.1+dfsg1-1`.
@@ -263,4 +333,52 @@ fn choices(lists: &Lists) -> Result<Vec<Choice>, String> {
         }
     }
     if all.is_empty() { Err(wrong) } else { Ok(all) }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn versions_are_read_from_packages() {
+        assert_eq!(minor("1.98.1+dfsg1-1~exp1"), Some((1, 98)));
+        assert!(minor("1.100.0") > minor("1.98.1") && minor("2").is_none());
+        let of = |depends: &[&str]| Package {
+            name: "libstd-rust-1.98".into(),
+            version: String::new(),
+            depends: depends.iter().map(|d| (*d).to_owned()).collect(),
+            bytes: 0,
+        };
+        assert_eq!(llvm_of(&of(&["libc6", "libllvm22", "libstdc++6"])), Some(22));
+        assert_eq!(llvm_of(&of(&["libc6"])), None);
+    }
+
+    /// A cache folder with these toolchains, of which the files have `bytes` bytes and should have 4.
+    fn cache(name: &str, toolchains: &[(&str, usize)]) -> PathBuf {
+        let cache = crate::gate::scratch(name);
+        for (folder, bytes) in toolchains {
+            let usr = cache.join(folder).join("usr");
+            std::fs::create_dir_all(&usr).unwrap();
+            std::fs::write(usr.join("file"), vec![0; *bytes]).unwrap();
+            let llvm = folder.rsplit('-').next().unwrap();
+            std::fs::write(cache.join(folder).join(COMPLETE), format!("1.98.1 22 {llvm} 4\nllvm-{llvm} 1\n"))
+                .unwrap();
+        }
+        cache
+    }
+
+    #[test]
+    fn a_folder_that_is_being_filled_or_was_changed_is_not_taken_for_a_toolchain() {
+        let cache = cache("toolchains", &[("rust-1-llvm-24", 4), ("rust-1-llvm-23", 3)]);
+        let gone = cache.join("rust-1-llvm-23.part-4194305");
+        let other = cache.join(format!("rust-1-llvm-23.part-{}", std::process::id()));
+        std::fs::create_dir_all(gone.join("usr")).unwrap();
+        std::fs::create_dir_all(other.join("usr")).unwrap();
+        std::fs::create_dir_all(cache.join("no-list")).unwrap();
+        let found: Vec<_> = Toolchains::of(&cache).ready.map(|t| t.llvm).collect();
+        assert_eq!(found, [23, 24], "the one that makes smaller code comes first");
+        assert!(!gone.exists() && other.exists(), "what another process fills is left alone");
+        let error = Toolchain::at(&cache.join("rust-1-llvm-23")).unwrap().check().unwrap_err();
+        assert!(error.contains("were changed"), "{error}");
+    }
 }

@@ -13,6 +13,8 @@ use super::toolchain::Toolchain;
 
 /// Set for rustc's wrapper and linker; holds the toolchain.
 pub const ROLE: &str = "K1_XTENSA_ROLE";
+/// Set with it: the file to which a failure is written that is not K1's own.
+pub const FAILURE: &str = "K1_XTENSA_FAILURE";
 /// The built-in target of rustc.
 pub const TARGET: &str = "xtensa-esp32s3-none-elf";
 
@@ -22,6 +24,9 @@ pub fn role() -> Option<ExitCode> {
     let args: Vec<String> = std::env::args().skip(1).collect();
     let is_rustc = args.first().is_some_and(|a| Path::new(a).file_name().is_some_and(|n| n == "rustc"));
     let done = if is_rustc { wrap(&toolchain, &args) } else { collect(&args).map(|()| 0) };
+    if is_rustc && done != Ok(0) {
+        tell(&args, &done);
+    }
     Some(match done {
         Ok(code) => ExitCode::from(code),
         Err(e) => {
@@ -29,6 +34,19 @@ pub fn role() -> Option<ExitCode> {
             ExitCode::FAILURE
         }
     })
+}
+
+/// Writes down that the toolchain failed, unless rustc found an error in a crate of this checkout.
+fn tell(args: &[String], done: &Result<u8, String>) {
+    let here = std::env::var_os("CARGO_MANIFEST_DIR").map(PathBuf::from);
+    let is_ours = here.is_some_and(|folder| folder.starts_with(crate::root()));
+    let (Some(file), Some(name)) = (std::env::var_os(FAILURE), value(args, "--crate-name")) else { return };
+    let why = match done {
+        Ok(1) if is_ours => return,
+        Ok(code) => format!("rustc fails for {name} with code {code}"),
+        Err(e) => e.clone(),
+    };
+    let _ = std::fs::write(file, why);
 }
 
 fn value<'a>(args: &'a [String], flag: &str) -> Option<&'a str> {
@@ -51,6 +69,11 @@ fn wrap(toolchain: &Toolchain, args: &[String]) -> Result<u8, String> {
             .arg(format!("linker={}", this.display()));
         return run(&mut rustc);
     }
+    library(toolchain, &mut rustc, args)
+}
+
+/// Compiles a library for Xtensa.
+fn library(toolchain: &Toolchain, rustc: &mut Command, args: &[String]) -> Result<u8, String> {
     let rest = args[1..]
         .iter()
         .map(|a| if a.starts_with("--emit=") { "--emit=dep-info,metadata,llvm-ir" } else { a });

@@ -17,7 +17,6 @@ use core::panic::PanicInfo;
 use k1_emulated::proof::{self, Board, Part, Show, Tally, Watch};
 use k1_engine::audio::Ear;
 use k1_engine::light::OutputSettings;
-use k1_engine::patterns::PATTERNS;
 use k1_virt_xtensa::emulator::{self, File, print};
 use k1_virt_xtensa::start;
 use static_cell::StaticCell;
@@ -99,7 +98,7 @@ fn check_count(rounds: u32) {
 struct Watching {
     file: File,
     hop: Tally,
-    frames: [Tally; PATTERNS.len()],
+    frame: Tally,
     fade: Tally,
 }
 
@@ -110,7 +109,7 @@ impl Watch for Watching {
             Part::Edges => {}
             Part::Hop(_) => self.hop.add(cost),
             Part::Frame { fades: true, .. } => self.fade.add(cost),
-            Part::Frame { pattern, .. } => self.frames[pattern].add(cost),
+            Part::Frame { .. } => self.frame.add(cost),
         }
     }
 
@@ -121,14 +120,11 @@ impl Watch for Watching {
 
 fn bits(ear: &mut Ear, show: &mut Show) {
     let none = Tally::default();
-    let file = File::create(c"bits");
-    let mut watch = Watching { file, hop: none, frames: [none; PATTERNS.len()], fade: none };
+    let mut watch = Watching { file: File::create(c"bits"), hop: none, frame: none, fade: none };
     proof::edges(&mut |word| watch.bytes(Part::Edges, &word.to_le_bytes()));
     proof::bits(ear, show, proof::hops::<Xtensa>(), proof::hop::<Xtensa>, &mut watch);
     watch.file.flush();
-    watch.hop.print::<Xtensa>("music/hop", "");
-    for (tally, pattern) in watch.frames.iter().zip(PATTERNS) {
-        tally.print::<Xtensa>("music/frame/", pattern.id);
-    }
-    watch.fade.print::<Xtensa>("music/fade", "");
+    watch.hop.print::<Xtensa>("music/", "hop");
+    watch.frame.print::<Xtensa>("music/", "frame");
+    watch.fade.print::<Xtensa>("music/", "fade");
 }
