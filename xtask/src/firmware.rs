@@ -16,6 +16,7 @@ pub struct Budget {
     ram_bytes: u64,
     pub tolerance_percent: f64,
     most: BTreeMap<String, Most>,
+    stack: Stack,
     instructions: BTreeMap<String, u64>,
     pub lx7: BTreeMap<String, u64>,
 }
@@ -25,6 +26,21 @@ pub struct Budget {
 struct Most {
     flash: f64,
     ram: f64,
+    /// The same without the state of ear and renderer.
+    rest: f64,
+}
+
+/// The limits of the stack, in bytes.
+#[derive(Deserialize)]
+struct Stack {
+    frame_max: u64,
+}
+
+/// Bytes of static RAM.
+struct Ram {
+    all: u64,
+    /// State of ear and renderer.
+    halves: u64,
 }
 
 /// All boards. The K1's own chip, esp32s3, and the emulated board with its processor need a compiler of their own: see
@@ -55,7 +71,8 @@ fn virt(budget: &Budget) -> Result<(), String> {
         flatten(&built(name), &built(name).with_extension("bin"))?;
     }
     let (stored, ram) = sections(&built("lamp"))?;
-    hold("virt", stored, ram, budget)?;
+    hold("virt", stored, &ram, budget)?;
+    hold_frames("virt", &built("lamp"), &budget.stack)?;
     instructions(budget)
 }
 
@@ -106,7 +123,8 @@ fn esp(chip: &str, budget: &Budget) -> Result<(), String> {
     let program = place.join("target").join(chip).with_extension("elf");
     std::fs::copy(&built, &program).map_err(|e| format!("{}: {e}", program.display()))?;
     let (_, ram) = sections(&program)?;
-    hold(chip, crate::image::save(chip, &program)?, ram, budget)
+    hold(chip, crate::image::save(chip, &program)?, &ram, budget)?;
+    hold_frames(chip, &program, &budget.stack)
 }
 
 /// Builds the lamp for two emulated LX7 cores. It has no limits, because it has what the K1 and board `virt` have.
@@ -146,8 +164,12 @@ fn s3(budget: &Budget) -> Result<(), String> {
     if let Some(linked) = &built.linked {
         linked.tell("esp32s3");
     }
+    // For the bundle's statement of origin (`dist`).
+    let versions = out.with_extension("versions");
+    std::fs::write(&versions, &built.versions).map_err(|e| format!("{}: {e}", versions.display()))?;
     let (_, ram) = sections(&built.elf)?;
-    hold("esp32s3", crate::image::save("esp32s3", &built.elf)?, ram, budget)
+    hold("esp32s3", crate::image::save("esp32s3", &built.elf)?, &ram, budget)?;
+    hold_frames("esp32s3", &built.elf, &budget.stack)
 }
 
 /// Checks types, borrows and lints of the K1's own firmware.
@@ -207,7 +229,7 @@ fn standard_library() -> Result<(), String> {
 const RAM: &[&str] = &[".data", ".bss"];
 
 /// The size of a program in flash and its static RAM, in bytes, from the sections of its file.
-fn sections(program: &Path) -> Result<(u64, u64), String> {
+fn sections(program: &Path) -> Result<(u64, Ram), String> {
     let table = said(Command::new("size").args(["-A", "-d"]).arg(program))?;
     let symbols = said(Command::new("nm").args(["-S", "-C", "--defined-only"]).arg(program))?;
     let parts: Vec<(&str, u64, u64)> = table
@@ -221,29 +243,52 @@ fn sections(program: &Path) -> Result<(u64, u64), String> {
         |of: &'static [&str]| parts.iter().filter(move |(name, ..)| of.iter().any(|s| name.starts_with(s)));
     // The heap is free memory, so it does not count; memory that the bootloader leaves to it is in neither sum.
     let in_ram = |at: u64| those(RAM).any(|(_, size, from)| (*from..from + size).contains(&at));
-    let heaps: u64 = symbols
-        .lines()
-        .filter(|l| l.ends_with("heap::MEMORY") || l.ends_with("heap::HEAP"))
-        .filter_map(|l| {
+    let named = |names: [&str; 2]| -> u64 {
+        let sizes = symbols.lines().filter(|l| names.iter().any(|name| l.ends_with(name))).filter_map(|l| {
             let mut words = l.split_whitespace().map(|w| u64::from_str_radix(w, 16));
             let (at, size) = (words.next()?.ok()?, words.next()?.ok()?);
             in_ram(at).then_some(size)
-        })
-        .sum();
+        });
+        sizes.sum()
+    };
     let sum = |of| those(of).map(|(_, size, _)| size).sum::<u64>();
-    Ok((sum(&[".text", ".rodata", ".data"]), sum(RAM) - heaps))
+    let halves = named(["::EAR_PLACE", "::SHOW_PLACE"]);
+    if halves == 0 {
+        return Err(format!("{}: the state of ear and renderer has other names", program.display()));
+    }
+    let all = sum(RAM) - named(["heap::MEMORY", "heap::HEAP"]);
+    Ok((sum(&[".text", ".rodata", ".data"]), Ram { all, halves }))
 }
 
 /// Prints a board's sizes, and fails if one is over budget.
-fn hold(board: &str, flash: u64, ram: u64, budget: &Budget) -> Result<(), String> {
+fn hold(board: &str, flash: u64, ram: &Ram, budget: &Budget) -> Result<(), String> {
     let percent = |bytes: u64, of: u64| 100.0 * bytes as f64 / of as f64;
-    let (f, r) = (percent(flash, budget.slot_bytes), percent(ram, budget.ram_bytes));
-    let Most { flash: flash_max, ram: ram_max } =
+    let (f, r) = (percent(flash, budget.slot_bytes), percent(ram.all, budget.ram_bytes));
+    let rest = ram.all - ram.halves;
+    let without = percent(rest, budget.ram_bytes);
+    let Most { flash: flash_max, ram: ram_max, rest: rest_max } =
         budget.most.get(board).ok_or_else(|| format!("budgets.toml has no limits for {board}"))?;
     println!("{board}: flash {flash} B, {f:.1} % of a slot (at most {flash_max})");
-    println!("{board}: static RAM {ram} B, {r:.1} % of {} B (at most {ram_max})", budget.ram_bytes);
-    if f > *flash_max || r > *ram_max {
+    println!("{board}: static RAM {} B, {r:.1} % of {} B (at most {ram_max})", ram.all, budget.ram_bytes);
+    println!("{board}: without the state of ear and renderer {rest} B, {without:.1} % (at most {rest_max})");
+    if f > *flash_max || r > *ram_max || without > *rest_max {
         return Err(format!("{board} is over its budget"));
+    }
+    Ok(())
+}
+
+/// Prints a program's largest stack frames, and fails if one is over budget.
+fn hold_frames(board: &str, program: &Path, budget: &Stack) -> Result<(), String> {
+    let frames = crate::frames::of(program)?;
+    let symbols = said(Command::new("nm").args(["-C", "--defined-only"]).arg(program))?;
+    println!("{board}: largest stack frames (at most {} B)", budget.frame_max);
+    for frame in frames.iter().take(5) {
+        let address = format!("{:08x} ", frame.address);
+        let name = symbols.lines().find_map(|l| l.strip_prefix(&*address)?.get(2..)).unwrap_or("unknown");
+        println!("{:>8} B {name}", frame.bytes);
+    }
+    if frames[0].bytes > budget.frame_max {
+        return Err(format!("{board}: a function takes more stack than its budget"));
     }
     Ok(())
 }

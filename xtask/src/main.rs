@@ -2,9 +2,11 @@
 
 mod audit;
 mod cores;
+mod dist;
 mod ear;
 mod files;
 mod firmware;
+mod frames;
 mod fuzz;
 mod gate;
 mod image;
@@ -39,6 +41,7 @@ cargo xtask ear --corpus DIR --peers DIR      the same for other trackers (xtask
 cargo xtask ear --corpus DIR --faults         the same through bad microphones, a row for each fault (minutes)
 cargo xtask firmware [BOARD...]               build the lamp's firmware and images, and compare them with budgets.toml
 cargo xtask lx7                               the engine on the ESP32-S3's processor, emulated: the same bits, within budgets.toml
+cargo xtask dist [CHIP...] [--key NAME|FILE]  build and sign firmware for `k1 install`, for owners who do not build it
 cargo xtask measure [NAME...|all]             run the commands that print the figures, and write docs/measurements.md
 cargo xtask broken                            build the virtual lamp with a broken hand-off, which a test must detect
 cargo xtask cores                             both halves on two emulated LX7 cores: a million reads, the light, critical sections";
@@ -71,6 +74,7 @@ fn main() -> ExitCode {
         ["ear", "--corpus", folder, "--events", events] => ear::corpus(folder, Some(events)),
         ["firmware", ..] => firmware::build(&args[1..]),
         ["lx7"] => lx7::prove(),
+        ["dist", ..] => dist::dist(&args[1..]),
         ["broken"] => firmware::broken(),
         ["cores"] => cores::prove(),
         ["measure", ..] => measure::measure(&args[1..]),

@@ -65,10 +65,10 @@ pub fn hold(answer: &[Line], table: &BTreeMap<String, u64>, tolerance_percent: f
         let recorded = most(name);
         let of_record =
             recorded.map_or("not recorded".into(), |r| format!("recorded {r} ({:+.1} %)", change(*worst, r)));
+        let of_stack = stack_max.map_or(String::new(), |m| format!(" (at most {m})"));
         println!(
-            "{name:<20} {mean:>8} mean, {worst:>8} worst instructions of {rounds} (at most {max}), {of_record}; {stack} B \
-             of stack{}",
-            stack_max.map_or(String::new(), |m| format!(" (at most {m})"))
+            "{name:<20} {mean:>8} mean, {worst:>8} worst instructions (at most {max}), {of_record}; {stack} B of \
+             stack{of_stack}; {rounds} times"
         );
         if *rounds == 0 {
             wrong.push(format!("{name} did not run"));

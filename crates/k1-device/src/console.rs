@@ -15,6 +15,8 @@ pub const BOOT_ORDER: [&str; 6] = [
     "[FPS] ",
     "[LATENCY] ",
 ];
+/// Prefix of the line that reports the lowest bit that changes in the microphone's words.
+pub const LOWEST_BIT: &str = "[AUDIO] the microphone's words change from bit 31 to bit ";
 /// Prefix of a line that reports an error.
 pub const ERROR: &str = "[ERROR] ";
 /// Number of lines that a boot log keeps.

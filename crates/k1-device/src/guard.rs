@@ -59,6 +59,24 @@ impl Part {
     }
 }
 
+/// The reason of a reset, as the API reports it, from the name that Espressif's HAL gives it. The chips name their
+/// reasons differently, but with the same parts. "other" if no part is known.
+pub fn reset_reason_of(name: &str) -> &'static str {
+    let reasons = [
+        ("PowerOn", "power on"),
+        ("Wdt", "watchdog"),
+        // The main watchdogs (`CoreMwdt0`), which K1 itself uses, and the S31's `CoreRwdt`.
+        ("wdt", "watchdog"),
+        ("BrownOut", "brown-out"),
+        ("PwrGlitch", "brown-out"),
+        ("Usb", "USB"),
+        ("Jtag", "debugger"),
+        ("Sw", "software"),
+        ("Lockup", "lock-up"),
+    ];
+    reasons.iter().find(|(part, _)| name.contains(part)).map_or("other", |(_, reason)| *reason)
+}
+
 /// Watches the parts. It has no lock, so that an interrupt may check the counts no matter what it has interrupted; only
 /// one caller may check at a time.
 #[derive(Debug, Default)]
@@ -104,6 +122,42 @@ impl Watch {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    /// Every reason of esp-hal 1.2.2 for the ESP32-S3, C6, P4 and S31 that can occur in a lamp.
+    #[test]
+    fn every_reset_has_its_reason() {
+        let of = |reason, names: &[&str]| {
+            for name in names {
+                assert_eq!(reset_reason_of(&alloc::format!("Some({name})")), reason, "{name}");
+            }
+        };
+        of("power on", &["ChipPowerOn"]);
+        of(
+            "watchdog",
+            &[
+                "CoreMwdt0",
+                "CoreMwdt1",
+                "CoreRtcWdt",
+                "CoreRwdt",
+                "CpuMwdt",
+                "CpuMwdt0",
+                "Cpu0Mwdt0",
+                "CpuRtcWdt",
+                "CpuRwdt",
+                "SysRtcWdt",
+                "SysRwdt",
+                "CpuMwdt1",
+                "SysSuperWdt",
+            ],
+        );
+        of("brown-out", &["SysBrownOut", "CorePwrGlitch"]);
+        of("software", &["CoreSw", "CpuSw", "Cpu0Sw"]);
+        of("USB", &["CoreUsbUart", "CoreUsbJtag"]);
+        of("debugger", &["CpuJtag", "Cpu0JtagCpu"]);
+        of("lock-up", &["CpuLockup"]);
+        of("other", &["SysClkGlitch", "CoreEfuseCrc", "CoreDeepSleep"]);
+        assert_eq!(reset_reason_of("None"), "other");
+    }
 
     #[test]
     fn each_part_is_missed_by_name() {

@@ -16,6 +16,7 @@
 //! | [`hop`] | one hop: samples → ear → snapshot |
 //! | [`frame`] | one frame: snapshot → renderer → light |
 //! | [`pace`] | when hops and frames are due, and which are late |
+//! | [`ws2812`] | the wire of a strip, as bits on an SPI bus |
 //! | [`meter`] | counts of the two halves, and the figures computed from them |
 //! | [`metrics`] | the table of every figure for Prometheus |
 //! | [`console`] | the lines of a lamp's console, written and read |
@@ -26,6 +27,7 @@
 //! | [`health`] | whether a K1 is healthy, from its own measurements |
 //! | [`settings`] | what a lamp remembers, in flash |
 //! | [`live`] | messages of the WebSockets |
+//! | [`packed`] | text that is unpacked while it is sent |
 //! | [`page`] | the table of the page's files |
 //! | [`portal`] | the lamp's own access point, on which its owner names a network |
 //!
@@ -53,6 +55,7 @@ pub mod meter;
 pub mod metrics;
 pub mod microphone;
 pub mod pace;
+pub mod packed;
 pub mod page;
 pub mod portal;
 pub mod requests;
@@ -61,3 +64,4 @@ pub mod routes;
 pub mod self_test;
 pub mod settings;
 pub mod tape;
+pub mod ws2812;

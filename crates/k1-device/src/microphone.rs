@@ -84,6 +84,35 @@ impl Slots {
     }
 }
 
+/// Finds the lowest bit that changes in a microphone's words of 32 bits. It shows whether the bus takes the words at the
+/// right place: the 18 bits of an SPH0645 end at bit 14.
+#[derive(Clone, Copy, Debug, Default)]
+pub struct Alignment {
+    last: Option<i32>,
+    changed: u32,
+    words: u32,
+}
+
+impl Alignment {
+    /// The bits below this one are not driven by a microphone with 24 bits or fewer, so they may be anything.
+    const FLOATING: u32 = 8;
+
+    /// Takes a word, until a second of them was seen.
+    pub fn word(&mut self, word: i32) {
+        if self.words < SAMPLE_RATE {
+            self.changed |= self.last.map_or(0, |last| (last ^ word) as u32);
+            self.last = Some(word);
+            self.words += 1;
+        }
+    }
+
+    /// The lowest bit that changed during the first second; `None` before its end, or if no bit changed.
+    pub fn lowest_bit(&self) -> Option<u8> {
+        let lowest = (self.changed >> Self::FLOATING << Self::FLOATING).trailing_zeros();
+        (self.words == SAMPLE_RATE && lowest < u32::BITS).then_some(lowest as u8)
+    }
+}
+
 /// What to do next.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Next {
@@ -151,6 +180,23 @@ mod tests {
         assert!(!told(nothing, nothing) && !told(nothing, rest), "dead");
         let extremes: Word = |i| if i % 2 == 0 { i32::MIN } else { i32::MAX };
         assert!(told(nothing, extremes), "no sum overflows");
+    }
+
+    #[test]
+    fn a_shifted_word_is_told_by_its_lowest_bit() {
+        let lowest = |word: fn(i32) -> i32| {
+            let mut alignment = Alignment::default();
+            (0..SAMPLE_RATE as i32 - 1).for_each(|i| alignment.word(word(i)));
+            assert_eq!(alignment.lowest_bit(), None, "not before a second has passed");
+            alignment.word(word(-1));
+            alignment.word(1 << 9);
+            alignment.lowest_bit()
+        };
+        // 18 bits of sound around an offset, and a line that nobody drives afterwards.
+        assert_eq!(lowest(|i| (i % 701 - 6_640) << 14 | (i & 0xff)), Some(14));
+        assert_eq!(lowest(|i| ((i % 701 - 6_640) << 14) >> 1 | (i & 0x7f)), Some(13), "one bit late");
+        assert_eq!(lowest(|i| (i % 701 - 6_640) << 15), Some(15), "one bit early");
+        assert_eq!(lowest(|_| -7 << 14), None, "dead");
     }
 
     #[test]

@@ -36,6 +36,12 @@ pub trait Microphone {
     fn speaks_elsewhere(&self) -> bool {
         false
     }
+
+    /// Lowest bit of a word of 32 bits that changed in the first second; see [`k1_device::microphone::Alignment`]. `None`
+    /// before that, and for a microphone without such words.
+    fn lowest_bit(&self) -> Option<u8> {
+        None
+    }
 }
 
 /// A strip. The task that shows owns it, so that there cannot be two writers.

@@ -8,7 +8,7 @@ use core::sync::atomic::Ordering::Relaxed;
 use embassy_net::Stack;
 use embassy_time::{Duration, Ticker, Timer};
 use k1_device::backend::{Backend, VERSION};
-use k1_device::console::{BOOT_ORDER, ERROR, FpsLine, LatencyLine, MemoryLine};
+use k1_device::console::{BOOT_ORDER, ERROR, FpsLine, LOWEST_BIT, LatencyLine, MemoryLine};
 use k1_device::live::{self, HeardHop};
 use k1_device::meter::{Count, Ledger};
 use k1_device::settings::Group;
@@ -68,6 +68,11 @@ pub fn boot(lamp: &Lamp, print: Print) {
     }
 }
 
+/// Prints the number of bytes that starting has taken of the stack of `main`.
+pub fn started(lamp: &Lamp, print: Print, stack_bytes: u32) {
+    say(lamp, print, format_args!("[BOOT] starting took {stack_bytes} B of stack"));
+}
+
 /// Prints each line of the boot log when it has become true, and then the figures of every second. Never returns.
 pub async fn report(lamp: &'static Lamp, print: Print, probe: Probe, ledger: &'static mut Ledger<BINS>) -> ! {
     while lamp.meters.get(Count::Hops) == 0 {
@@ -86,8 +91,13 @@ pub async fn report(lamp: &'static Lamp, print: Print, probe: Probe, ledger: &'s
     let mut ticker = Ticker::every(Duration::from_secs(1));
     ledger.vitals(&lamp.meters, now_us(), 0.0);
     let mut before = Faults::default();
+    let mut has_told_bits = false;
     loop {
         ticker.next().await;
+        if let Some(bit) = lamp.lowest_bit.load(Relaxed).checked_sub(1).filter(|_| !has_told_bits) {
+            has_told_bits = true;
+            say(lamp, print, format_args!("{LOWEST_BIT}{bit}"));
+        }
         let due = lamp.due_millihertz.load(Relaxed) as f32 / 1000.0;
         let v = ledger.vitals(&lamp.meters, now_us(), due);
         lamp.note(|s| {

@@ -66,6 +66,7 @@ pub async fn hear(
         }
         lamp.microphone.store(presence.is_present(), Relaxed);
         lamp.speaks_elsewhere.store(microphone.speaks_elsewhere(), Relaxed);
+        lamp.lowest_bit.store(microphone.lowest_bit().map_or(0, |bit| u32::from(bit) + 1), Relaxed);
         lamp.microphone_failures.store(presence.failures, Relaxed);
         lamp.meters.count(Count::Overruns, microphone.take_overruns());
         let floor = f32::from_bits(lamp.floor_db.load(Relaxed));

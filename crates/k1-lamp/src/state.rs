@@ -202,6 +202,8 @@ pub struct Lamp {
     pub microphone: AtomicBool,
     /// True while the microphone sends in the slot that is not heard.
     pub speaks_elsewhere: AtomicBool,
+    /// Lowest bit of the microphone's words that changes, plus one; 0 before it is known.
+    pub lowest_bit: AtomicU32,
     /// Failed reads of the microphone.
     pub microphone_failures: AtomicU32,
     /// Frames whose transmission failed or was late.
@@ -251,6 +253,7 @@ impl Lamp {
             hears_on: AtomicU32::new(0),
             shows_on: AtomicU32::new(0),
             speaks_elsewhere: AtomicBool::new(false),
+            lowest_bit: AtomicU32::new(0),
             microphone: AtomicBool::new(false),
             microphone_failures: AtomicU32::new(0),
             strip_underruns: AtomicU32::new(0),

@@ -16,13 +16,13 @@ use k1_update::slot::{self, Whole};
 use k1_update::trust::Trust;
 
 use super::flash::{CableFlash, Copy};
+use super::head::MAGIC;
 use super::{Loader, block_on};
 use crate::signing::package::Update;
+use crate::validate::transcript::Secrets;
 
 /// Place of the settings: `nvs` of the partition table.
 pub const SETTINGS: std::ops::Range<u32> = 0x9000..0xe000;
-/// First byte of an image for Espressif's chips.
-const IMAGE: u8 = 0xe9;
 /// Bytes that a session takes at once.
 const CHUNK: usize = 4_096;
 
@@ -87,7 +87,7 @@ pub fn look<L: Loader>(flash: &mut CableFlash<L>, chip: &str) -> Result<CableLam
     let running = running(&records, |slot| {
         let mut first = [0];
         read(flash, layout.slot(slot), &mut first)?;
-        Ok(first == [IMAGE])
+        Ok(first == [MAGIC])
     })?;
     let manifest = match running {
         Some(slot) => block_on(slot::labelled(flash, &layout, slot)).map_err(|e| words(flash, e))?,
@@ -95,6 +95,22 @@ pub fn look<L: Loader>(flash: &mut CableFlash<L>, chip: &str) -> Result<CableLam
     };
     let standing = running.map_or(Standing::Unrecorded, |slot| record::standing(&records, slot));
     Ok(CableLamp { trust, running, manifest, standing, chip: chip.to_owned() })
+}
+
+/// What a report on this lamp must not contain.
+///
+/// # Errors
+///
+/// A sentence if its flash cannot be read.
+pub fn secrets<L: Loader>(flash: &mut CableFlash<L>) -> Result<Secrets, String> {
+    let mut settings = vec![0; SETTINGS.len()];
+    read(flash, SETTINGS.start, &mut settings)?;
+    let copy = Copy::new(SETTINGS.start, settings);
+    Ok(Store::new(copy, SETTINGS).map_or_else(Secrets::default, |mut store| {
+        let memory = block_on(store.load()).0;
+        let words = [memory.hardware.token.as_str(), memory.wifi.password.as_str()].map(str::to_owned);
+        Secrets { words: words.into(), network: memory.wifi.ssid.as_str().to_owned() }
+    }))
 }
 
 /// The keys that a lamp with these settings trusts. If the lamp would repair its settings, only the copy is repaired.

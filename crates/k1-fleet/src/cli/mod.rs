@@ -100,7 +100,25 @@ pub struct MonitorArgs {
 pub struct ValidateArgs {
     /// The lamp: a name, an address, the address of its page with its token, or `virt`.
     #[arg(default_value = "virt", value_name = "LAMP")]
+    #[cfg_attr(feature = "usb", arg(conflicts_with = "port"))]
     pub lamp: Selector,
+    /// Way to examine the lamp.
+    #[cfg(feature = "usb")]
+    #[arg(
+        long,
+        default_value = "http",
+        default_value_if("port", clap::builder::ArgPredicate::IsPresent, "usb")
+    )]
+    pub via: ExamineVia,
+    /// Serial port of the lamp, for example /dev/ttyACM0. Required by --via usb.
+    #[cfg(feature = "usb")]
+    #[arg(long, value_name = "PORT", required_if_eq("via", "usb"), help_heading = CABLE)]
+    #[arg(conflicts_with_all = ["token", "rollback_on_fail", "raw"])]
+    pub port: Option<String>,
+    /// The chip already waits in its loader, because you pressed RESET while holding BOOT.
+    #[cfg(feature = "usb")]
+    #[arg(long, requires = "port", help_heading = CABLE)]
+    pub in_loader: bool,
     /// Duration: a number of seconds, minutes (m) or hours (h), for example 90, 10m or 24h. Default: 10 minutes for
     /// `validate`, 24 hours for `soak`.
     #[arg(long = "for", value_parser = length, value_name = "TIME")]
@@ -278,7 +296,17 @@ pub enum Via {
     Usb,
 }
 
-/// Heading of the cable's options in the help of `deploy`.
+/// Way to examine a lamp.
+#[cfg(feature = "usb")]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum)]
+pub enum ExamineVia {
+    /// The lamp's own API: every criterion.
+    Http,
+    /// A cable to the lamp on --port: restarts the lamp and judges what its console says. Needs no network and no token.
+    Usb,
+}
+
+/// Heading of the cable's options in the help.
 #[cfg(feature = "usb")]
 const CABLE: &str = "Cable (--via usb)";
 
@@ -343,12 +371,21 @@ pub struct DeployArgs {
 #[cfg(feature = "usb")]
 #[derive(Args, Clone, Debug)]
 pub struct InstallArgs {
-    /// Signed update from `k1 sign`. You need its key on this machine, because a blank chip trusts no key yet.
+    /// Signed update from `k1 sign`, or a bundle from `cargo xtask dist`: its archive or its folder. You need the key
+    /// on this machine, because a blank chip trusts no key yet; or use --trust.
     pub image: PathBuf,
+    /// Public key of the maker who has signed IMAGE, as PEM. K1 checks the maker's signature, and then signs with your
+    /// own key, so that your lamp listens to you and not to the maker.
+    #[arg(long, value_name = "FILE")]
+    pub trust: Option<PathBuf>,
+    /// Your key to sign with after --trust; `k1 keys list` lists them.
+    #[arg(long, default_value = KEY, value_name = "NAME", value_parser = name_of)]
+    pub key: String,
     /// Serial port of the chip, for example /dev/ttyACM0.
     #[arg(long, value_name = "PORT")]
     pub port: String,
-    /// Bootloader that supports rollback. Default: espflash's own, with which a lamp cannot roll back by itself.
+    /// Bootloader that supports rollback. Default: the bundle's, or espflash's own, with which a lamp cannot roll back by
+    /// itself.
     #[arg(long, value_name = "FILE", requires = "bootloader_sha256")]
     pub bootloader: Option<PathBuf>,
     /// SHA-256 of the bootloader; K1 refuses a file with another hash.
@@ -379,11 +416,19 @@ pub struct RollbackArgs {
 /// `k1 sign`.
 #[derive(Args, Clone, Debug)]
 pub struct SignArgs {
-    /// Image: lamp.bin of the virtual lamp, or the output of espflash save-image.
+    /// Image: lamp.bin of the virtual lamp, or the output of espflash save-image. With --trust: a bundle, or an update that
+    /// somebody else has signed.
     pub image: PathBuf,
     /// Board that the image is for.
     #[arg(long, value_parser = clap::builder::PossibleValuesParser::new(k1_device::firmware::BOARDS.map(|(board, _)| board)))]
-    pub board: String,
+    #[cfg_attr(feature = "usb", arg(required_unless_present = "trust"))]
+    #[cfg_attr(not(feature = "usb"), arg(required = true))]
+    pub board: Option<String>,
+    /// Public key of the maker who has signed IMAGE, as PEM. K1 checks the maker's signature, and signs the same image for the
+    /// same board with your own key.
+    #[cfg(feature = "usb")]
+    #[arg(long, value_name = "FILE", conflicts_with_all = ["board", "image_version", "counter", "patience"])]
+    pub trust: Option<PathBuf>,
     /// Version to show to people.
     #[arg(long = "image-version", default_value = env!("CARGO_PKG_VERSION"), value_name = "VERSION")]
     pub image_version: String,

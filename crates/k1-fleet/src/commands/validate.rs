@@ -6,8 +6,10 @@ use std::sync::atomic::{AtomicBool, Ordering::Relaxed};
 use std::time::{Instant, SystemTime, UNIX_EPOCH};
 
 use k1_host::Failure;
+use k1_host::console::Text;
 use k1_host::output::{self, Output, Spared};
 use k1_host::signals::{self, EndRequest, EndRequests};
+use serde::Serialize;
 use serde_json::{Value, json};
 
 use crate::cli::ValidateArgs;
@@ -16,7 +18,7 @@ use crate::lamps::{Client, Trouble, find};
 use crate::validate::criteria::{Budget, judge};
 use crate::validate::measure::{Emulator, measure};
 use crate::validate::raw::Raw;
-use crate::validate::record::{Record, table};
+use crate::validate::record::{Program, Record, spreads, table};
 use crate::validate::verdict::{Row, Verdict};
 
 /// Default duration of `validate`, in seconds.
@@ -34,27 +36,19 @@ fn text(trouble: Trouble) -> Failure {
 ///
 /// A sentence that says what could not be done, or which criteria do not hold.
 pub fn validate(args: &ValidateArgs, usual: f64) -> Result<(), Failure> {
-    let budget = Budget::read()?;
     let length = args.length.unwrap_or(usual);
+    #[cfg(feature = "usb")]
+    if args.via == crate::cli::ExamineVia::Usb {
+        return super::validate_cable::validate(args, length);
+    }
+    let budget = Budget::read()?;
     // Report a file that cannot be written before measuring for a day. An existing record is kept until the new one is
     // complete.
     let raw = Raw::open(args.raw.as_deref())
         .map_err(|e| Failure::new(format!("the raw figures cannot be written: {e}")))?;
     let kept = args.record.as_deref().map(|path| Output::create(path, &Spared::default())).transpose();
     let kept = kept.map_err(unwritten)?;
-    let stopped = Arc::new(AtomicBool::new(false));
-    let signal = stopped.clone();
-    let requests = Arc::new(EndRequests::default());
-    signals::on_end(move || match requests.take(Instant::now()) {
-        EndRequest::End => signal.store(true, Relaxed),
-        EndRequest::Same => {}
-        // Does not wait for a verdict.
-        EndRequest::EndNow => {
-            let _ = output::abandon_all();
-            std::process::exit(130);
-        }
-    })
-    .map_err(Failure::new)?;
+    let stopped = stop_on_end()?;
     let client = Client::new(find(&args.lamp, args.token.as_deref())?);
     hears(virtual_lamp::at(&client.address().authority))?;
     let info = client.info().map_err(text)?;
@@ -83,6 +77,7 @@ pub fn validate(args: &ValidateArgs, usual: f64) -> Result<(), Failure> {
         }
     });
     let record = Record {
+        program: Program::this(),
         lamp: name,
         address: client.address().authority.clone(),
         board: info.board.into_owned(),
@@ -94,6 +89,8 @@ pub fn validate(args: &ValidateArgs, usual: f64) -> Result<(), Failure> {
         steady: emulator == Emulator::Steady,
         passed,
         rows,
+        figures: spreads(evidence.seconds.iter().map(|s| &s.reading)),
+        boot_log: evidence.boot_log,
         host: evidence.host,
         light: evidence.light.ok(),
         reads: evidence.reads,
@@ -103,11 +100,34 @@ pub fn validate(args: &ValidateArgs, usual: f64) -> Result<(), Failure> {
     raw.map_err(|why| Failure::new(format!("all criteria hold, but the raw figures are lost: {why}")))
 }
 
-/// Prints and saves the record; an error if a criterion does not hold.
-fn tell(record: &Record, as_json: bool, kept: Option<Output>) -> Result<(), Failure> {
+/// A flag that becomes true when the user asks for the end.
+pub(super) fn stop_on_end() -> Result<Arc<AtomicBool>, Failure> {
+    let stopped = Arc::new(AtomicBool::new(false));
+    let signal = stopped.clone();
+    let requests = Arc::new(EndRequests::default());
+    signals::on_end(move || match requests.take(Instant::now()) {
+        EndRequest::End => signal.store(true, Relaxed),
+        EndRequest::Same => {}
+        // Does not wait for a verdict.
+        EndRequest::EndNow => {
+            let _ = output::abandon_all();
+            std::process::exit(130);
+        }
+    })
+    .map_err(Failure::new)?;
+    Ok(stopped)
+}
+
+/// Prints and saves a record, whose table is `text`.
+pub(super) fn keep(
+    record: &impl Serialize,
+    text: &Text,
+    as_json: bool,
+    kept: Option<Output>,
+) -> Result<(), Failure> {
     match as_json {
         true => k1_host::console::json(record)?,
-        false => table(record).print()?,
+        false => text.print()?,
     }
     // Saved after printing, so that a full disk does not lose the result.
     if let Some(mut kept) = kept {
@@ -115,13 +135,19 @@ fn tell(record: &Record, as_json: bool, kept: Option<Output>) -> Result<(), Fail
         let written = kept.write_all(&text).map_err(|e| output::unwritten(kept.path(), e));
         written.and_then(|()| kept.commit()).map_err(unwritten)?;
     }
+    Ok(())
+}
+
+/// Prints and saves the record; an error if a criterion does not hold.
+fn tell(record: &Record, as_json: bool, kept: Option<Output>) -> Result<(), Failure> {
+    keep(record, &table(record), as_json, kept)?;
     let Some(summary) = summary(&record.rows) else { return Ok(()) };
     let back = record.rolled_back.as_ref().map(|b| format!("; {b}")).unwrap_or_default();
     Err(Failure::new(format!("{}: {summary}{back}", record.lamp)))
 }
 
 /// How many criteria do not hold, how many could not be measured, and which; `None` if all hold.
-fn summary(rows: &[Row]) -> Option<String> {
+pub(super) fn summary(rows: &[Row]) -> Option<String> {
     let part = |verdict: Verdict, words: &str| {
         let ids: Vec<_> = rows.iter().filter(|r| r.verdict == verdict).map(|r| r.id).collect();
         (!ids.is_empty()).then(|| format!("{} {words} ({})", ids.len(), ids.join(", ")))
@@ -147,7 +173,7 @@ fn hears(lamp: Option<VirtualLamp>) -> Result<(), Failure> {
     }
 }
 
-fn unwritten(why: output::Unwritten) -> Failure {
+pub(super) fn unwritten(why: output::Unwritten) -> Failure {
     Failure::new(format!("the record cannot be written: {why}"))
 }
 

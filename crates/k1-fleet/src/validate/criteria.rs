@@ -18,7 +18,7 @@ const BOOT_MS: u32 = 30_000;
 /// Largest deviation of the frame rate from the rate that the wire can carry, as a share.
 const NEAR: f64 = 0.02;
 /// Share of the seconds in which a criterion must hold.
-const STEADY: f64 = 0.99;
+pub(super) const STEADY: f64 = 0.99;
 /// Most heap that may be missing at the end, in bytes. Buffers of open connections need some.
 const LEAK: f64 = 4_096.0;
 /// Time after which a 32-bit clock of microseconds wraps, in seconds.
@@ -55,18 +55,23 @@ impl Budget {
     }
 }
 
-fn row(id: &'static str, criterion: impl Into<String>, measured: impl Into<String>, holds: bool) -> Row {
+pub(crate) fn row(
+    id: &'static str,
+    criterion: impl Into<String>,
+    measured: impl Into<String>,
+    holds: bool,
+) -> Row {
     let verdict = if holds { Verdict::Passed } else { Verdict::Failed };
     Row { id, criterion: criterion.into(), measured: measured.into(), verdict }
 }
 
-fn unknown(id: &'static str, criterion: impl Into<String>, why: impl Into<String>) -> Row {
+pub(crate) fn unknown(id: &'static str, criterion: impl Into<String>, why: impl Into<String>) -> Row {
     Row { id, criterion: criterion.into(), measured: why.into(), verdict: Verdict::NotMeasured }
 }
 
 /// A row for every criterion.
 pub fn judge(e: &Evidence, budget: &Budget) -> Vec<Row> {
-    let mut rows = vec![boot(&e.boot_log), cores(&e.device)];
+    let mut rows = vec![boot(&e.boot_log), cores(e.device.shows_on_core, e.device.hears_on_core)];
     let timed = Timed::of(e);
     rows.extend(frames(e, &timed));
     rows.push(age(&timed));
@@ -90,7 +95,7 @@ pub fn judge(e: &Evidence, budget: &Budget) -> Vec<Row> {
     rows.extend(memory(&e.device, budget));
     rows.push(light(&e.light));
     rows.push(run(e));
-    rows.push(heap(e));
+    rows.push(heap(&series(e, "heap_free")));
     rows.extend(clock(e));
     rows.push(health(&e.device));
     rows.push(match e.device.rollback {
@@ -101,7 +106,7 @@ pub fn judge(e: &Evidence, budget: &Budget) -> Vec<Row> {
     rows
 }
 
-fn boot(log: &BootLog) -> Row {
+pub(super) fn boot(log: &BootLog) -> Row {
     let criterion = format!("boots within {} s, its log in order", BOOT_MS / 1000);
     let place = |start: &str| log.lines.iter().position(|l| l.text.starts_with(start));
     let places: Vec<_> = BOOT_ORDER.iter().map(|start| place(start)).collect();
@@ -114,8 +119,7 @@ fn boot(log: &BootLog) -> Row {
     row("boot", criterion, measured, places.is_sorted() && last <= BOOT_MS)
 }
 
-fn cores(device: &Device) -> Row {
-    let (shows, hears) = (device.shows_on_core, device.hears_on_core);
+pub(super) fn cores(shows: Option<u32>, hears: Option<u32>) -> Row {
     let name = |core: Option<u32>| core.map_or("unknown".into(), |c| c.to_string());
     let measured = format!("{} and {}", name(shows), name(hears));
     row("cores", "shows on core 0, hears on core 1", measured, (shows, hears) == (Some(0), Some(1)))
@@ -125,11 +129,11 @@ fn series(e: &Evidence, id: &str) -> Vec<f64> {
     e.seconds.iter().filter_map(|s| s.reading.get(id)).collect()
 }
 
-fn mean(all: &[f64]) -> f64 {
+pub(super) fn mean(all: &[f64]) -> f64 {
     all.iter().sum::<f64>() / all.len().max(1) as f64
 }
 
-fn share(all: &[f64], holds: impl Fn(f64) -> bool) -> f64 {
+pub(super) fn share(all: &[f64], holds: impl Fn(f64) -> bool) -> f64 {
     all.iter().filter(|x| holds(**x)).count() as f64 / all.len().max(1) as f64
 }
 
@@ -301,9 +305,8 @@ fn run(e: &Evidence) -> Row {
 }
 
 /// Compares the heap at the end with the heap at the beginning: the medians of the last and the first fifth.
-fn heap(e: &Evidence) -> Row {
+pub(super) fn heap(free: &[f64]) -> Row {
     let criterion = format!("the heap loses no more than {LEAK} B");
-    let free = series(e, "heap_free");
     let fifth = free.len() / 5;
     if fifth == 0 {
         return unknown("heap", criterion, "the lamp does not report it, or the time was too short");

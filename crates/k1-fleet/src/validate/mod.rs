@@ -11,6 +11,7 @@
 //! | [`evidence`] | what was measured |
 //! | [`criteria`] | derives a verdict on each criterion from what was measured |
 //! | [`verdict`] | the verdict on a criterion |
+//! | [`transcript`] | what a lamp says on its cable, and the verdicts that follow from it |
 //! | [`record`] | measurements and verdicts, for the archive |
 
 pub mod clock;
@@ -22,5 +23,6 @@ pub mod presence;
 pub mod raw;
 pub mod record;
 pub mod signal;
+pub mod transcript;
 pub mod verdict;
 pub mod watcher;

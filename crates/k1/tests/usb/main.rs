@@ -2,7 +2,9 @@
 //! terminal.
 #![cfg(all(target_os = "linux", feature = "usb"))]
 
+mod bundles;
 mod chip;
+mod examine;
 #[path = "../support/mod.rs"]
 mod support;
 

@@ -35,7 +35,7 @@ use k1_lamp::web::{self, Admission, Buffers, WORKERS};
 use k1_lamp::{BINS, Lamp, Show, State, console, espota, hear, memory};
 use k1_update::layout::{Layout, Slot};
 use models::{ModelledMicrophone, Sound};
-use static_cell::StaticCell;
+use static_cell::{ConstStaticCell, StaticCell};
 use tasks::start;
 
 use crate::faults::{self, Fault};
@@ -185,17 +185,21 @@ pub fn first<D: Driver + 'static, S>(
         _ => {}
     }
 
-    // The state of the halves is created in place, because it does not fit on a stack.
-    static EAR_PLACE: StaticCell<Ear> = StaticCell::new();
-    static SHOW_PLACE: StaticCell<Show> = StaticCell::new();
-    static SAMPLES: StaticCell<heapless::spsc::Queue<i16, { rtp::QUEUE }>> = StaticCell::new();
-    static TAP: StaticCell<heapless::spsc::Queue<HeardHop, { hear::TAP }>> = StaticCell::new();
-    let ear = EAR_PLACE.init_with(Ear::new);
+    // The state of the halves does not fit on a stack, so it is started in its place.
+    static EAR_PLACE: ConstStaticCell<Ear> = ConstStaticCell::new(Ear::BLANK);
+    static SHOW_PLACE: ConstStaticCell<Show> = ConstStaticCell::new(Show::BLANK);
+    static SAMPLES: ConstStaticCell<heapless::spsc::Queue<i16, { rtp::QUEUE }>> =
+        ConstStaticCell::new(heapless::spsc::Queue::new());
+    static TAP: ConstStaticCell<heapless::spsc::Queue<HeardHop, { hear::TAP }>> =
+        ConstStaticCell::new(heapless::spsc::Queue::new());
+    let ear = EAR_PLACE.take();
+    ear.start();
     let limit = remembered.hardware.limit_ma;
     let output = OutputSettings { limit_ma: (limit > 0).then(|| f32::from(limit)) };
-    let renderer = SHOW_PLACE.init_with(|| Show::new(usize::from(remembered.hardware.leds), output));
-    let (samples_in, samples_out) = SAMPLES.init_with(heapless::spsc::Queue::new).split();
-    let (tap_in, tap_out) = TAP.init_with(heapless::spsc::Queue::new).split();
+    let renderer = SHOW_PLACE.take();
+    renderer.start(usize::from(remembered.hardware.leds), output);
+    let (samples_in, samples_out) = SAMPLES.take().split();
+    let (tap_in, tap_out) = TAP.take().split();
     let (sound, samples_in) = match tape {
         Some(tape) => (Sound::Tape(tape), None),
         None => (Sound::Network(RtpMicrophone::new(&LINE, samples_out)), Some(samples_in)),
@@ -216,13 +220,14 @@ pub fn first<D: Driver + 'static, S>(
     static ADMISSION: StaticCell<RefCell<Admission>> = StaticCell::new();
     let token = Some(remembered.hardware.token.clone()).filter(|t| !t.is_empty());
     let admission = ADMISSION.init_with(|| RefCell::new(web::admission(token)));
-    static LEDGER: StaticCell<Ledger<BINS>> = StaticCell::new();
-    static BUFFERS: StaticCell<[Buffers; WORKERS]> = StaticCell::new();
+    static LEDGER: ConstStaticCell<Ledger<BINS>> = ConstStaticCell::new(Ledger::new());
+    static BUFFERS: ConstStaticCell<[Buffers; WORKERS]> =
+        ConstStaticCell::new([const { Buffers::new() }; WORKERS]);
     static EXECUTOR: StaticCell<Executor> = StaticCell::new();
     let executor: &'static Executor = EXECUTOR.init(Executor::new(NETWORK as *mut ()));
     let spawner = executor.spawner();
     start!(spawner, network_task(runner));
-    for buffers in BUFFERS.init_with(|| [const { Buffers::new() }; WORKERS]).iter_mut() {
+    for buffers in BUFFERS.take().iter_mut() {
         start!(spawner, tasks::web_task(stack, admission, updater, buffers));
     }
     if let Some(samples) = samples_in {
@@ -231,14 +236,14 @@ pub fn first<D: Driver + 'static, S>(
     start!(spawner, tasks::beat_task());
     start!(spawner, tasks::mirror_task(stack));
     start!(spawner, tasks::mdns_task(stack));
-    static OTA_BUFFERS: StaticCell<espota::Buffers> = StaticCell::new();
-    start!(spawner, tasks::espota_task(stack, updater, chance, OTA_BUFFERS.init_with(espota::Buffers::new)));
+    start!(spawner, tasks::espota_task(stack, updater, chance));
     start!(spawner, tasks::judge_task(updater, admission));
     start!(spawner, tasks::rest_task(found.crashes));
     start!(spawner, tasks::memory_task(store, remembered));
-    start!(spawner, tasks::report_task(LEDGER.init_with(Ledger::new)));
+    start!(spawner, tasks::report_task(LEDGER.take()));
     start!(spawner, tasks::sound_task(tap_out));
     start!(spawner, tasks::self_test_task());
     start!(spawner, tasks::address_task(stack));
+    console::started(&LAMP, print, machine().main_stack_used());
     executors::run(NETWORK, executor)
 }

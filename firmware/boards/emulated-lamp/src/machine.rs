@@ -41,6 +41,9 @@ pub trait Machine: Sync {
     /// Size and unused bytes of the renderer's stack and of the ear's.
     fn stacks(&self) -> [(u32, u32); 2];
 
+    /// Number of bytes of the main stack that were used so far.
+    fn main_stack_used(&self) -> u32;
+
     /// Size in bytes of the image, and of its static RAM: initialised and zeroed data.
     fn sizes(&self) -> (u32, u32);
 

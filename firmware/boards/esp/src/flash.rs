@@ -2,7 +2,13 @@
 //!
 //! A write or an erase stops both cores until the flash has finished. Settings are therefore written after a pause in
 //! the changes, one page at a time, and only the erase of a sector is long enough to be visible.
+//!
+//! The driver parks the other core wherever it is, so the other core may hold a lock of the scheduler or the heap. An
+//! interrupt on this core would then wait for that lock for ever, and such an interrupt is usually pending when the
+//! driver ends its own critical section, which is before it lets the other core go on. [`undisturbed`] therefore keeps
+//! interrupts off until both cores run.
 
+use embassy_sync::blocking_mutex::CriticalSectionMutex;
 use embedded_storage_async::nor_flash::{ErrorType, NorFlash, ReadNorFlash};
 use esp_bootloader_esp_idf::partitions::{PARTITION_TABLE_MAX_LEN, read_partition_table};
 use esp_hal::peripherals::FLASH;
@@ -11,6 +17,12 @@ use k1_update::layout::Slot;
 
 /// Number of bytes that are read or written at once: a page.
 const PAGE: usize = 256;
+
+/// Writes or erases without an interrupt on this core, from before the other core is parked until it runs again.
+fn undisturbed<T>(work: impl FnOnce() -> T) -> T {
+    static ALONE: CriticalSectionMutex<()> = CriticalSectionMutex::new(());
+    ALONE.lock(|()| work())
+}
 
 /// The flash. There is only one.
 pub struct Flash(FlashStorage<'static>);
@@ -64,7 +76,10 @@ impl NorFlash for Flash {
     const ERASE_SIZE: usize = FlashStorage::ERASE_SIZE;
 
     async fn erase(&mut self, from: u32, to: u32) -> Result<(), FlashStorageError> {
-        self.0.erase(from, to)
+        for sector in (from..to).step_by(Self::ERASE_SIZE) {
+            undisturbed(|| self.0.erase(sector, to.min(sector + Self::ERASE_SIZE as u32)))?;
+        }
+        Ok(())
     }
 
     async fn write(&mut self, offset: u32, bytes: &[u8]) -> Result<(), FlashStorageError> {
@@ -72,7 +87,7 @@ impl NorFlash for Flash {
         for (at, piece) in (offset..).step_by(PAGE).zip(bytes.chunks(PAGE)) {
             let page = &mut page.0[..piece.len()];
             page.copy_from_slice(piece);
-            self.0.write_nor(at, page)?;
+            undisturbed(|| self.0.write_nor(at, page))?;
         }
         Ok(())
     }

@@ -1,4 +1,7 @@
 //! How the last run ended: a record in memory that a reset does not clear.
+//!
+//! The record is only loaded and stored, never exchanged: this memory is behind the chip's peripheral bus, and no manual
+//! says whether Xtensa's compare-and-swap (`s32c1i`) works there. It is written by one core at a time.
 
 use core::fmt::Write;
 use core::panic::PanicInfo;
@@ -6,7 +9,7 @@ use core::sync::atomic::Ordering::Relaxed;
 
 use esp_hal::ram;
 use esp_hal::system::{Cpu, reset_reason, software_reset};
-use k1_device::guard::Part;
+use k1_device::guard::{Part, reset_reason_of};
 use portable_atomic::AtomicU32;
 
 const MARK: u32 = 0x4b31_dead;
@@ -32,7 +35,8 @@ pub fn suspect(missed: Option<Part>) {
 /// Takes the words of the last panic and deletes them, so that they are reported once.
 pub fn take() -> Option<heapless::String<128>> {
     let [mark, length, words @ ..] = &RECORD;
-    let is_there = mark.swap(0, Relaxed) == MARK;
+    let is_there = mark.load(Relaxed) == MARK;
+    mark.store(0, Relaxed);
     let length = length.load(Relaxed) as usize;
     let mut text = [0; MOST];
     for (four, word) in text.as_chunks_mut().0.iter_mut().zip(words) {
@@ -49,10 +53,10 @@ static STARTS: [AtomicU32; 2] = [const { AtomicU32::new(0) }; 2];
 /// Counts this start as one that has not come to rest. Returns the number of such starts in a row before it.
 pub fn count_start() -> u32 {
     let [mark, count] = &STARTS;
-    if mark.swap(MARK, Relaxed) != MARK {
-        count.store(0, Relaxed);
-    }
-    count.fetch_add(1, Relaxed)
+    let before = if mark.load(Relaxed) == MARK { count.load(Relaxed) } else { 0 };
+    mark.store(MARK, Relaxed);
+    count.store(before.saturating_add(1), Relaxed);
+    before
 }
 
 /// Notes that this start has come to rest.
@@ -93,10 +97,10 @@ fn panic(info: &PanicInfo) -> ! {
     software_reset()
 }
 
-/// Reason of the last start, in the words of the API. The chips name their reasons differently, but with the same
-/// parts.
+/// Reason of the last start, in the words of the API.
 pub fn why(last_words: Option<&str>) -> &'static str {
-    let suspect = SUSPECT.swap(0, Relaxed).checked_sub(1);
+    let suspect = SUSPECT.load(Relaxed).checked_sub(1);
+    SUSPECT.store(0, Relaxed);
     if let Some(words) = last_words {
         let otherwise = if words.starts_with("trial: ") { "taken back" } else { "panic" };
         return Part::named_in(words).map_or(otherwise, Part::reset_reason);
@@ -104,16 +108,7 @@ pub fn why(last_words: Option<&str>) -> &'static str {
     let mut name = heapless::String::<32>::new();
     // A longer name is cut; its beginning is enough.
     let _ = write!(name, "{:?}", reset_reason());
-    let reasons = [
-        ("PowerOn", "power on"),
-        ("Wdt", "watchdog"),
-        ("BrownOut", "brown-out"),
-        ("Usb", "USB"),
-        ("Jtag", "debugger"),
-        ("Sw", "software"),
-        ("Lockup", "lock-up"),
-    ];
-    let reason = reasons.iter().find(|(part, _)| name.contains(part)).map_or("other", |(_, reason)| *reason);
+    let reason = reset_reason_of(&name);
     // After a power cut this memory has random content, but then the reason is not a watchdog.
     match suspect.and_then(|place| Part::ALL.get(place as usize)) {
         Some(part) if reason == "watchdog" => part.reset_reason(),

@@ -13,6 +13,7 @@
 //! | `improv` | choice of the lamp's network over USB |
 //! | [`flash`] | settings, and which slot runs |
 //! | [`serial`] | the console |
+//! | [`stack`] | how much stack `main` uses |
 //! | [`last_words`] | how the last run ended |
 //! | [`taken`] | static memory of the firmware |
 //!
@@ -36,6 +37,7 @@ mod microphone;
 mod network;
 mod real_time;
 mod serial;
+mod stack;
 mod strip;
 mod taken;
 
@@ -53,10 +55,14 @@ use esp_hal::peripherals::TSENS;
 use esp_hal::peripherals::USB_DEVICE;
 #[cfg(wifi_driver_supported)]
 use esp_hal::peripherals::WIFI;
+#[cfg(rng_trng_supported)]
+use esp_hal::peripherals::{ADC1, RNG};
 #[cfg(multi_core)]
 use esp_hal::peripherals::{CPU_CTRL, FROM_CPU_INTR1};
 use esp_hal::peripherals::{FLASH, FROM_CPU_INTR0, TIMG0};
 use esp_hal::rng::Rng;
+#[cfg(rng_trng_supported)]
+use esp_hal::rng::TrngSource;
 use esp_hal::system::Cpu;
 use esp_hal::timer::timg::{MwdtStage, TimerGroup, Wdt};
 #[cfg(soc_has_tsens)]
@@ -111,6 +117,9 @@ pub struct Parts {
     /// The chip's thermometer.
     #[cfg(soc_has_tsens)]
     pub thermometer: TSENS<'static>,
+    /// The random number generator, and the converter whose noise it needs while the radio is off.
+    #[cfg(rng_trng_supported)]
+    pub noise: (RNG<'static>, ADC1<'static>),
     /// The flash.
     pub flash: FLASH<'static>,
     /// Wi-Fi radio.
@@ -205,13 +214,9 @@ async fn web_task(
 }
 
 #[embassy_executor::task]
-async fn espota_task(
-    stack: Stack<'static>,
-    updater: &'static Updater<Flash>,
-    buffers: &'static mut espota::Buffers,
-) {
+async fn espota_task(stack: Stack<'static>, updater: &'static Updater<Flash>) {
     let chance = Rng::new();
-    espota::listen(&LAMP, stack, updater, || chance.random(), buffers).await
+    espota::listen(&LAMP, stack, updater, || chance.random()).await
 }
 
 #[embassy_executor::task]
@@ -273,8 +278,6 @@ async fn serial_task() {
 /// Feeds the hardware watchdog while the count of every part moves.
 #[embassy_executor::task]
 async fn guard_task(mut watchdog: Wdt<TIMG0<'static>>) {
-    watchdog.set_timeout(MwdtStage::Stage0, WATCHDOG);
-    watchdog.enable();
     guard::guard(&LAMP, |missed| {
         last_words::suspect(missed);
         if missed.is_none() {
@@ -328,24 +331,20 @@ fn firmware_hash() -> [u8; 8] {
     hash
 }
 
-/// Borrows a value for `'static`.
-///
-/// # Safety
-///
-/// The value must live for ever, and no other code may borrow it.
-unsafe fn forever<T>(value: &mut T) -> &'static mut T {
-    // SAFETY: the caller's promise.
-    unsafe { &mut *core::ptr::from_mut(value) }
-}
-
 #[esp_hal::main]
 fn main() -> ! {
+    stack::paint();
     let parts = chip::parts(esp_hal::init(esp_hal::Config::default().with_cpu_clock(CpuClock::max())));
     chip::heap();
     let last_panic = last_words::take();
     #[cfg(soc_has_tsens)]
     let thermometer = parts.thermometer;
     let timers = TimerGroup::new(parts.timers);
+    // The HAL has just switched off the bootloader's watchdog. An image that hangs from here on restarts, so that the
+    // bootloader can take it back.
+    let mut watchdog = timers.wdt;
+    watchdog.set_timeout(MwdtStage::Stage0, WATCHDOG);
+    watchdog.enable();
     esp_rtos::start(timers.timer0, parts.scheduler);
 
     let mut flash = Flash::new(parts.flash);
@@ -380,26 +379,35 @@ fn main() -> ! {
     let Some(mut store) = Store::new(part, SETTINGS) else {
         panic!("the settings area is not a whole number of sectors")
     };
+    // A new lamp makes its token here. Without its radio or this source, the hardware's numbers can be guessed.
+    #[cfg(rng_trng_supported)]
+    let noise = TrngSource::new(parts.noise.0, parts.noise.1);
     // The flash answers at once, so this does not block.
     let chance = Rng::new();
     let remembered = embassy_futures::block_on(memory::load(&LAMP, &mut store, || chance.random()));
+    #[cfg(rng_trng_supported)]
+    drop(noise);
     console::boot(&LAMP, serial::print);
 
-    // The state of the halves is in this frame and not in a `static`, because a `static` would be filled from this
-    // stack and the state would need its memory twice.
-    let (mut ear, limit) = (Ear::new(), remembered.hardware.limit_ma);
+    // The state of the halves does not fit on a stack, so it is started in its place.
+    static EAR_PLACE: ConstStaticCell<Ear> = ConstStaticCell::new(Ear::BLANK);
+    static SHOW_PLACE: ConstStaticCell<Show> = ConstStaticCell::new(Show::BLANK);
+    let ear = EAR_PLACE.take();
+    ear.start();
+    let limit = remembered.hardware.limit_ma;
     let output = OutputSettings { limit_ma: (limit > 0).then(|| f32::from(limit)) };
-    let mut renderer = Show::new(usize::from(remembered.hardware.leds), output);
-    // SAFETY: this function never returns, so the values in its frame live for ever; each is borrowed only here.
-    let (ear, renderer) = unsafe { (forever(&mut ear), forever(&mut renderer)) };
-    static TAP: StaticCell<heapless::spsc::Queue<HeardHop, { hear::TAP }>> = StaticCell::new();
-    let (tap_in, tap_out) = TAP.init_with(heapless::spsc::Queue::new).split();
+    let renderer = SHOW_PLACE.take();
+    renderer.start(usize::from(remembered.hardware.leds), output);
+    static TAP: ConstStaticCell<heapless::spsc::Queue<HeardHop, { hear::TAP }>> =
+        ConstStaticCell::new(heapless::spsc::Queue::new());
+    let (tap_in, tap_out) = TAP.take().split();
     #[cfg(i2s_driver_supported)]
     let sound = parts.microphone;
     #[cfg(not(i2s_driver_supported))]
     let (samples_in, sound) = {
-        static SAMPLES: StaticCell<heapless::spsc::Queue<i16, { rtp::QUEUE }>> = StaticCell::new();
-        let (samples_in, samples_out) = SAMPLES.init_with(heapless::spsc::Queue::new).split();
+        static SAMPLES: ConstStaticCell<heapless::spsc::Queue<i16, { rtp::QUEUE }>> =
+            ConstStaticCell::new(heapless::spsc::Queue::new());
+        let (samples_in, samples_out) = SAMPLES.take().split();
         (samples_in, rtp::RtpMicrophone::new(&LINE, samples_out))
     };
     let token = Some(remembered.hardware.token.clone()).filter(|t| !t.is_empty());
@@ -408,9 +416,8 @@ fn main() -> ! {
     let (strip, hardware, look) = (parts.strip, remembered.hardware.clone(), remembered.look);
     let show = move |spawner: Spawner| start!(spawner, show_task(renderer, strip, hardware, look));
     let hear = move |spawner: Spawner| start!(spawner, hear_task(ear, sound, tap_in));
-    static LEDGER: StaticCell<Ledger<BINS>> = StaticCell::new();
-    let ledger = LEDGER.init_with(Ledger::new);
-    let watchdog = timers.wdt;
+    static LEDGER: ConstStaticCell<Ledger<BINS>> = ConstStaticCell::new(Ledger::new());
+    let ledger = LEDGER.take();
     let keep_house = move |spawner: Spawner| {
         start!(spawner, serial_task());
         start!(spawner, memory_task(store, remembered));
@@ -455,7 +462,7 @@ fn main() -> ! {
     }
 
     static EXECUTOR: StaticCell<Executor> = StaticCell::new();
-    EXECUTOR.init(Executor::new()).run(move |spawner| {
+    let connect = move |spawner: Spawner| {
         #[cfg(not(interrupt_levels))]
         keep_house(spawner);
         let random = Rng::new();
@@ -492,8 +499,7 @@ fn main() -> ! {
         for buffers in BUFFERS.take().iter_mut() {
             start!(spawner, web_task(stack, admission, updater, buffers));
         }
-        static OTA_BUFFERS: ConstStaticCell<espota::Buffers> = ConstStaticCell::new(espota::Buffers::new());
-        start!(spawner, espota_task(stack, updater, OTA_BUFFERS.take()));
+        start!(spawner, espota_task(stack, updater));
         // If the running slot is not known, there is no trial to judge.
         if slot.is_some() {
             start!(spawner, judge_task(updater, admission));
@@ -505,5 +511,9 @@ fn main() -> ! {
         start!(spawner, mirror_task(stack));
         start!(spawner, mdns_task(stack));
         start!(spawner, address_task(stack));
+    };
+    EXECUTOR.init(Executor::new()).run(move |spawner| {
+        connect(spawner);
+        console::started(&LAMP, serial::print, stack::used());
     })
 }

@@ -12,7 +12,7 @@ use esp_hal::i2s::master::{
 use esp_hal::peripherals::I2S0;
 use esp_hal::time::Rate;
 use esp_hal::{Async, dma_rx_stream_buffer};
-use k1_device::microphone::Slots;
+use k1_device::microphone::{Alignment, Slots};
 use k1_engine::{HOP, HOP_US, SAMPLE_RATE};
 use k1_lamp::board::{Microphone, MicrophoneFault};
 use k1_lamp::now_us;
@@ -28,6 +28,7 @@ const WORD: usize = 4;
 const FRAME: usize = 2 * WORD;
 /// Bytes of a hop.
 const CHUNK: usize = HOP * FRAME;
+const _: () = assert!(CHUNK < 1 << 12, "the register for the end of a descriptor has 12 bits");
 /// Number of hops in the ring: 64 ms.
 const HOPS: usize = 8;
 /// Number of unused lower bits of a word; 18 bits are significant.
@@ -62,6 +63,7 @@ pub struct Sph0645 {
     heard_us: Option<u64>,
     overruns: u32,
     slots: Slots,
+    alignment: Alignment,
 }
 
 impl Sph0645 {
@@ -86,6 +88,7 @@ impl Sph0645 {
             heard_us: None,
             overruns: 0,
             slots: Slots::default(),
+            alignment: Alignment::default(),
         })
     }
 
@@ -101,11 +104,22 @@ impl Sph0645 {
         self.heard_us = None;
     }
 
+    /// Makes each hop end where its descriptor ends. The HAL sets the number of bytes after which the bus closes a
+    /// descriptor to the largest that fits the register, which is not a multiple of a hop; afterwards each hop would end in
+    /// the next descriptor and be up to 8 ms late. ESP-IDF sets it to the length of a descriptor, as here.
+    fn close_descriptors_with_hops() {
+        // SAFETY: the field takes any number of 12 bits, and this microphone alone uses the bus.
+        I2S0::regs().rxeof_num().write(|w| unsafe { w.rx_eof_num().bits(CHUNK as u16) });
+    }
+
     /// Starts the bus unless it runs.
     fn start(&mut self) -> Result<&mut I2sRxDmaTransfer<'static, Async, DmaRxStreamBuf>, MicrophoneFault> {
         let running = match self.state.take() {
             Some(State::Idle(rx, buffer)) => match rx.read(buffer) {
-                Ok(transfer) => transfer,
+                Ok(transfer) => {
+                    Self::close_descriptors_with_hops();
+                    transfer
+                }
                 Err((_, rx, buffer)) => {
                     self.state = Some(State::Idle(rx, buffer));
                     return Err(MicrophoneFault::Bus);
@@ -144,6 +158,7 @@ impl Microphone for Sph0645 {
                 let mut bytes = [0; CHUNK];
                 transfer.pop(&mut bytes);
                 for (sample, [left, right]) in hop.iter_mut().zip(bytes.as_chunks().0.as_chunks().0) {
+                    self.alignment.word(i32::from_le_bytes(*right));
                     let (left, right) = (steps(*left), steps(*right));
                     self.slots.frame(right, left);
                     *sample = right as f32 / FULL;
@@ -181,5 +196,9 @@ impl Microphone for Sph0645 {
 
     fn speaks_elsewhere(&self) -> bool {
         self.slots.is_other()
+    }
+
+    fn lowest_bit(&self) -> Option<u8> {
+        self.alignment.lowest_bit()
     }
 }

@@ -1,6 +1,4 @@
-//! WS2812 over SPI: DMA feeds the wire, so that load on a core cannot tear a frame.
-//!
-//! Each bit on the wire is four bits of 312.5 ns on the bus: 1000 is a zero, 1110 a one. An LED takes 30 µs.
+//! WS2812 over SPI: DMA feeds the wire, so that load on a core cannot tear a frame. [`k1_device::ws2812`] has the bits.
 
 use embassy_time::{Duration, with_timeout};
 use esp_hal::dma::DmaTxBuf;
@@ -11,21 +9,12 @@ use esp_hal::spi::master::{Config, ConfigError, Spi, SpiDma, SpiDmaTransfer};
 use esp_hal::time::Rate;
 use esp_hal::{Async, dma_tx_buffer};
 use k1_device::pace::wire_us;
-use k1_device::settings::{Hardware, MOST_LEDS};
+use k1_device::settings::Hardware;
+use k1_device::ws2812::{BUS_HZ, LONGEST, encode};
 use k1_lamp::board::{Strip, StripFault};
 use k1_lamp::show::Wire;
 
 use crate::dma::StripDma;
-
-/// Bit rate of the bus: four bits for one bit on the wire.
-const CLOCK: Rate = Rate::from_khz(3_200);
-/// Number of bytes on the bus for one byte on the wire.
-const BYTES: usize = 4;
-/// Number of zero bytes after a frame. They make the line low before the pause begins, whatever the bus does between
-/// transfers.
-const TAIL: usize = 4;
-/// Longest transfer in bytes.
-const MOST: usize = MOST_LEDS * 3 * BYTES + TAIL;
 
 /// The hardware that a strip uses.
 pub struct Parts {
@@ -57,9 +46,9 @@ impl Ws2812 {
     ///
     /// If the bus does not support this clock.
     pub fn new(parts: Parts, hardware: &Hardware) -> Result<Self, ConfigError> {
-        let config = Config::default().with_frequency(CLOCK).with_mode(Mode::_0);
+        let config = Config::default().with_frequency(Rate::from_hz(BUS_HZ)).with_mode(Mode::_0);
         let spi = Spi::new(parts.spi, config)?.with_mosi(parts.pin).with_dma(parts.dma).into_async();
-        let Ok(buffer) = dma_tx_buffer!(MOST) else { panic!("the strip's buffer does not suit its DMA") };
+        let Ok(buffer) = dma_tx_buffer!(LONGEST) else { panic!("the strip's buffer does not suit its DMA") };
         let leds = usize::from(hardware.leds);
         Ok(Self {
             state: Some(State::Idle(spi, buffer)),
@@ -67,39 +56,6 @@ impl Ws2812 {
             bound: Duration::from_micros(2 * wire_us(leds, hardware.reset_us) + 10_000),
         })
     }
-}
-
-/// Four bits on the wire, as bytes on the bus.
-const fn stretch(nibble: u8) -> [u8; 2] {
-    let mut word = 0_u16;
-    let mut bit = 0;
-    while bit < 4 {
-        let four = if nibble >> bit & 1 == 1 { 0b1110 } else { 0b1000 };
-        word |= four << (4 * bit);
-        bit += 1;
-    }
-    word.to_be_bytes()
-}
-
-static NIBBLES: [[u8; 2]; 16] = {
-    let mut all = [[0; 2]; 16];
-    let mut i = 0;
-    while i < 16 {
-        all[i] = stretch(i as u8);
-        i += 1;
-    }
-    all
-};
-
-/// Encodes a frame into the buffer of the bus. Returns its length there in bytes.
-fn encode(bytes: &[u8], place: &mut [u8]) -> usize {
-    let length = bytes.len() * BYTES;
-    for (four, byte) in place.chunks_exact_mut(BYTES).zip(bytes) {
-        four[..2].copy_from_slice(&NIBBLES[usize::from(byte >> 4)]);
-        four[2..].copy_from_slice(&NIBBLES[usize::from(byte & 15)]);
-    }
-    place[length..length + TAIL].fill(0);
-    length + TAIL
 }
 
 impl Strip for Ws2812 {
@@ -116,7 +72,6 @@ impl Strip for Ws2812 {
             }
             None => return Err(StripFault),
         };
-        let bytes = &bytes[..bytes.len().min(MOST_LEDS * 3)];
         let length = encode(bytes, buffer.as_mut_slice());
         buffer.set_length(length);
         self.wire.take().await;

@@ -82,6 +82,10 @@ impl Machine for Xtensa {
         [stacks::render(), stacks::audio()]
     }
 
+    fn main_stack_used(&self) -> u32 {
+        stacks::main_used()
+    }
+
     fn sizes(&self) -> (u32, u32) {
         stacks::sizes()
     }

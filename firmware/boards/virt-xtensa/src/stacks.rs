@@ -8,6 +8,8 @@ unsafe extern "C" {
     static _audio_stack_top: u32;
     static _render_stack_bottom: u32;
     static _render_stack_top: u32;
+    static _main_stack_bottom: u32;
+    static _main_stack_top: u32;
     static _vectors: u32;
     static _data_start: u32;
     static _data_end: u32;
@@ -34,6 +36,12 @@ pub fn render() -> (u32, u32) {
 /// Size and unused bytes of the ear's stack.
 pub fn audio() -> (u32, u32) {
     untouched(&raw const _audio_stack_bottom, &raw const _audio_stack_top)
+}
+
+/// Number of bytes of the main stack that were used so far.
+pub fn main_used() -> u32 {
+    let (size, unused) = untouched(&raw const _main_stack_bottom, &raw const _main_stack_top);
+    size - unused
 }
 
 /// Size in bytes of the image, and of its static RAM: initialised and zeroed data.

@@ -193,6 +193,8 @@ unsafe extern "C" {
     static _audio_stack_top: u32;
     static _render_stack_bottom: u32;
     static _render_stack_top: u32;
+    static _main_stack_bottom: u32;
+    static _main_stack_top: u32;
     static _start: u32;
     static _data_start: u32;
     static _data_end: u32;
@@ -419,6 +421,13 @@ pub fn stacks() -> [(u32, u32); 2] {
     ]
 }
 
+/// Number of bytes of the main stack that were used so far.
+#[allow(dead_code, reason = "the proofs do not measure it")]
+pub fn main_stack_used() -> u32 {
+    let (size, unused) = untouched(&raw const _main_stack_bottom, &raw const _main_stack_top);
+    size - unused
+}
+
 /// Size in bytes of the image, and of its static RAM: initialised and zeroed data.
 pub fn sizes() -> (u32, u32) {
     let between = |from: *const u32, to: *const u32| (to as usize - from as usize) as u32;
@@ -477,6 +486,10 @@ impl Machine for Virt {
 
     fn stacks(&self) -> [(u32, u32); 2] {
         stacks()
+    }
+
+    fn main_stack_used(&self) -> u32 {
+        main_stack_used()
     }
 
     fn sizes(&self) -> (u32, u32) {

@@ -58,14 +58,9 @@ pub async fn web_task(
 }
 
 #[embassy_executor::task]
-pub async fn espota_task(
-    stack: Stack<'static>,
-    updater: &'static Updater<Flash>,
-    chance: Chance,
-    buffers: &'static mut espota::Buffers,
-) {
+pub async fn espota_task(stack: Stack<'static>, updater: &'static Updater<Flash>, chance: Chance) {
     let mut chance = chance;
-    espota::listen(&LAMP, stack, updater, move || chance.next(), buffers).await
+    espota::listen(&LAMP, stack, updater, move || chance.next()).await
 }
 
 #[embassy_executor::task]

@@ -15,7 +15,7 @@ const IN_USE: usize = 64;
 /// What a piece of work needs.
 #[derive(Clone, Copy, Default)]
 pub struct Cost {
-    /// Instructions.
+    /// Number of instructions that the processor ran.
     pub instructions: u32,
     /// Bytes of stack, of at most 24 KiB.
     pub stack: u32,

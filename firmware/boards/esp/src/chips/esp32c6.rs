@@ -33,6 +33,7 @@ pub fn parts(p: Peripherals) -> Parts {
             data: p.GPIO20.degrade(),
         },
         thermometer: p.TSENS,
+        noise: (p.RNG, p.ADC1),
         flash: p.FLASH,
         network: p.WIFI,
         usb: p.USB_DEVICE,

@@ -32,6 +32,7 @@ pub fn parts(p: Peripherals) -> Parts {
             word_select: p.GPIO12.degrade(),
             data: p.GPIO13.degrade(),
         },
+        noise: (p.RNG, p.ADC1),
         flash: p.FLASH,
         network: p.WIFI,
         usb: p.USB_DEVICE,
