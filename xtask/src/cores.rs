@@ -1,6 +1,8 @@
 //! Both halves of a lamp on two LX7 cores of an emulator, which runs them at the same time.
 
-use std::path::Path;
+mod lamp;
+
+use std::path::{Path, PathBuf};
 use std::process::Command;
 
 use k1_emulated::proof::{LEDS, Show};
@@ -18,6 +20,23 @@ const MACHINE: xtensa::Machine = xtensa::Machine { attributes: "-mul32high", ..x
 const FPS: u64 = 120;
 /// The pattern that is shown.
 const PATTERN: usize = 3;
+/// Arguments of the emulator: two cores, each in a thread of its own.
+const EMULATOR: &[&str] = &[
+    "-M",
+    "kc705",
+    "-cpu",
+    "de233_fpu",
+    "-smp",
+    "2",
+    "-m",
+    "64M",
+    "-accel",
+    "tcg,thread=multi",
+    "-display",
+    "none",
+    "-monitor",
+    "none",
+];
 /// Time after which the emulator is ended, in seconds.
 const PATIENCE: &str = "300";
 
@@ -26,7 +45,7 @@ const PATIENCE: &str = "300";
 /// # Errors
 /// A sentence, if a read is torn, a byte of light differs, a critical section fails, or a broken hand-off is not noticed.
 pub fn prove() -> Result<(), String> {
-    let Some(program) = build("cores", &[])? else { return Ok(()) };
+    let Some(program) = build("halves", "halves", &[])? else { return Ok(()) };
     let folder = root().join("target/cores");
     let answers = ask(&program, &folder, 2, &[])?;
     for answer in &answers {
@@ -40,7 +59,7 @@ pub fn prove() -> Result<(), String> {
         return Err("the second core did not write at the same time".into());
     }
     let broken = ["--config", "build.rustflags=['--cfg', 'k1_broken_ring']"];
-    if let Some(program) = build("cores-broken", &broken)? {
+    if let Some(program) = build("halves", "halves-broken", &broken)? {
         let answers = ask(&program, &folder, 2, &[])?;
         let torn: u64 = answers.iter().filter_map(|a| a["torn"].as_u64()).sum();
         println!("with a broken hand-off: {torn} torn");
@@ -54,7 +73,16 @@ pub fn prove() -> Result<(), String> {
             return Err("a critical section or a register window failed".into());
         }
     }
-    light(&program, &folder)
+    light(&program, &folder)?;
+    build_lamp()?.map_or(Ok(()), |program| lamp::prove(&program))
+}
+
+/// Builds the lamp; `None` if there are no tools for it.
+///
+/// # Errors
+/// A sentence, if it cannot be built.
+pub fn build_lamp() -> Result<Option<PathBuf>, String> {
+    build("lamp", "lamp", &[])
 }
 
 /// Compares the light of 20 seconds of music.
@@ -104,14 +132,15 @@ fn frames(music: &[f32]) -> Vec<u8> {
     light
 }
 
-/// Builds the program under a name; `None` if there are no tools for it, which the gate then says.
-fn build(name: &str, cargo: &[&str]) -> Result<Option<std::path::PathBuf>, String> {
-    let program = root().join("firmware/target").join(name).with_extension("elf");
+/// Builds a program, whose feature has its name, into a file; `None` if there are no tools for it, which the gate then
+/// says.
+fn build(bin: &str, file: &str, cargo: &[&str]) -> Result<Option<PathBuf>, String> {
+    let program = root().join("firmware/target").join(format!("xtensa-{file}.elf"));
     let built = xtensa::build(&xtensa::Program {
         folder: &root().join("firmware"),
         package: "k1-virt-xtensa",
-        bin: "halves",
-        features: &["halves"],
+        bin,
+        features: &[bin],
         cargo,
         machine: MACHINE,
         link: &[],
@@ -121,7 +150,7 @@ fn build(name: &str, cargo: &[&str]) -> Result<Option<std::path::PathBuf>, Strin
         Ok(built) => Ok(Some(built.elf)),
         Err(xtensa::Error::Program(why)) => Err(format!("virt-xtensa: {why}")),
         Err(xtensa::Error::Toolchain(why)) => {
-            let told = format!("virt-xtensa: the halves did NOT RUN on two LX7 cores: {why}");
+            let told = format!("virt-xtensa: the lamp did NOT RUN on two LX7 cores: {why}");
             println!("{told}");
             crate::gate::not_proven(&told)?;
             Ok(None)
@@ -141,20 +170,9 @@ fn ask(program: &Path, folder: &Path, number: u32, music: &[f32]) -> Result<Vec<
     write("music", music.iter().flat_map(|s| s.to_le_bytes()).collect())?;
     let answer = said(
         Command::new("timeout")
-            .args([
-                PATIENCE,
-                "qemu-system-xtensa",
-                "-M",
-                "kc705",
-                "-cpu",
-                "de233_fpu",
-                "-smp",
-                "2",
-                "-m",
-                "64M",
-            ])
-            .args(["-accel", "tcg,thread=multi", "-semihosting", "-display", "none", "-monitor", "none"])
-            .args(["-serial", "none", "-net", "none"])
+            .args([PATIENCE, "qemu-system-xtensa"])
+            .args(EMULATOR)
+            .args(["-semihosting", "-serial", "none", "-net", "none"])
             .args(["-device", "loader,file=question,addr=0x1f00000,force-raw=on"])
             .args(["-device", "loader,file=music,addr=0x2000000,force-raw=on", "-kernel"])
             .arg(program)

@@ -7,7 +7,7 @@ use std::process::Command;
 use serde::Deserialize;
 
 use crate::proof::{self, Question};
-use crate::{root, said, xtensa};
+use crate::{cores, root, said, xtensa};
 
 /// The table `[lamp]` of `budgets.toml`.
 #[derive(Deserialize)]
@@ -43,8 +43,9 @@ struct Ram {
     halves: u64,
 }
 
-/// All boards. The K1's own chip, esp32s3, needs a compiler of its own: see `xtensa`.
-const BOARDS: [&str; 5] = ["virt", "esp32p4", "esp32c6", "esp32s31", "esp32s3"];
+/// All boards. The K1's own chip, esp32s3, and the emulated board with its processor need a compiler of their own: see
+/// `xtensa`.
+const BOARDS: [&str; 6] = ["virt", "virt-xtensa", "esp32p4", "esp32c6", "esp32s31", "esp32s3"];
 
 /// Builds the named boards, or all of them.
 pub fn build(names: &[&str]) -> Result<(), String> {
@@ -56,6 +57,7 @@ pub fn build(names: &[&str]) -> Result<(), String> {
     let wanted = |board: &&str| names.is_empty() || names.contains(board);
     BOARDS.into_iter().filter(wanted).try_for_each(|board| match board {
         "virt" => virt(&budget),
+        "virt-xtensa" => virt_xtensa(),
         "esp32s3" => s3(&budget),
         chip => esp(chip, &budget),
     })
@@ -123,6 +125,14 @@ fn esp(chip: &str, budget: &Budget) -> Result<(), String> {
     let (_, ram) = sections(&program)?;
     hold(chip, crate::image::save(chip, &program)?, &ram, budget)?;
     hold_frames(chip, &program, &budget.stack)
+}
+
+/// Builds the lamp for two emulated LX7 cores. It has no limits, because it has what the K1 and board `virt` have.
+fn virt_xtensa() -> Result<(), String> {
+    let Some(program) = cores::build_lamp()? else { return Ok(()) };
+    let (stored, ram) = sections(&program)?;
+    println!("virt-xtensa: flash {stored} B, static RAM {ram} B");
+    Ok(())
 }
 
 /// Builds the K1's own firmware.
