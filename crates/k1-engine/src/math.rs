@@ -238,14 +238,15 @@ pub const fn decay(dt: f32, tau: f32) -> f32 {
     decay_at(dt, rate_of(tau))
 }
 
-/// Rate of a decay with the time constant `tau` (seconds), in 1/s; infinite for a time constant of 0.
+/// Rate of a decay with the time constant `tau` (seconds), in 1/s; for a time constant of 0 it is 0, too, which means at
+/// once, so that a follower that was never set is all zeros.
 const fn rate_of(tau: f32) -> f32 {
-    if tau <= 0.0 { f32::INFINITY } else { 1.0 / tau }
+    if tau <= 0.0 { 0.0 } else { 1.0 / tau }
 }
 
 /// [`decay`] with a rate instead of a time constant.
 const fn decay_at(dt: f32, rate: f32) -> f32 {
-    if rate == f32::INFINITY { 0.0 } else { exp(-dt * rate) }
+    if rate == 0.0 { 0.0 } else { exp(-dt * rate) }
 }
 
 /// Linear interpolation: `a` at `t = 0`, `b` at `t = 1`.
@@ -294,7 +295,7 @@ pub struct Follower {
 impl Follower {
     /// A follower that starts at `value`, with both time constants 0.
     pub const fn at(value: f32) -> Self {
-        Self { value, rise: f32::INFINITY, fall: f32::INFINITY }
+        Self { value, rise: 0.0, fall: 0.0 }
     }
 
     /// Sets the time constant of a rise, in seconds; 0 = at once.

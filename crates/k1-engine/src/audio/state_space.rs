@@ -367,9 +367,9 @@ impl Scales {
     ///
     /// `states` begins with the tempo's own states; a few states behind them may be multiplied by 1.
     ///
-    /// Not inlined: a processor with few registers would keep the caller's variables on the stack and compute their
-    /// addresses anew for each use.
-    #[inline(never)]
+    /// Not inlined on a processor with few registers, which would keep the caller's variables on the stack and compute
+    /// their addresses anew for each use.
+    #[cfg_attr(target_arch = "xtensa", inline(never))]
     fn weigh(&mut self, tempo: usize, states: &mut [f32], three: f32) -> (f32, f32) {
         let gain = &self.gain;
         let mut beat = Sums::ZERO;
@@ -432,8 +432,8 @@ fn weigh_near(states: &mut [f32; NEAR], weights: &[f32; NEAR], factors: &[f32; N
 
 /// Adds a share of the weights to the factors. Returns the weighted sum of the states.
 ///
-/// Not inlined, and two loops rather than one, so that 16 registers suffice.
-#[inline(never)]
+/// Two loops rather than one, and not inlined on a processor with few registers, so that 16 of them suffice.
+#[cfg_attr(target_arch = "xtensa", inline(never))]
 fn expect(states: &[f32; SPREAD], factors: &mut [f32; SPREAD], weights: &[f32; SPREAD], share: f32) -> f32 {
     let (states, factors, weights) =
         (states.as_chunks::<4>().0, factors.as_chunks_mut::<4>().0, weights.as_chunks::<4>().0);
