@@ -27,7 +27,7 @@ fn f32_and_f64_have_the_same_text_in_firmware() {
         same!(number, f64);
     }
     let mut state = 1_u64;
-    for _ in 0..200_000 {
+    for _ in 0..20_000 {
         state ^= state << 13;
         state ^= state >> 7;
         state ^= state << 17;
