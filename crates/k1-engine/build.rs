@@ -58,18 +58,18 @@ fn main() -> std::io::Result<()> {
     println!("cargo:rerun-if-changed=src/rate.rs");
     let bank = tables::bank();
     let mut code = String::new();
-    let kernels = "[[[f32; HISTORY]; 2]; PER_OCTAVE]";
+    let kernels = "[[[[f32; 4]; 2]; HISTORY / 4]; PER_OCTAVE]";
     put(
         &mut code,
         "KERNELS",
         kernels,
-        "Real and imaginary part of the filter bank's kernels, newest sample last, zero-padded at the front.",
+        "Real and imaginary part of the filter bank's kernels in groups of four, newest sample last, zero-padded at the front.",
         &bank.kernels,
     );
     put(&mut code, "LENGTHS", "[usize; PER_OCTAVE]", "Their lengths in samples.", &bank.lengths);
     let help = "Factor from tone amplitude to the noise-flat scale, per bin.";
     put(&mut code, "FLATTEN", "[f32; BINS]", help, &bank.flatten);
-    put(&mut code, "WINDOW", "[f32; FFT]", "The window of the FFT.", &tables::window());
+    put(&mut code, "HALF_WINDOW", "[f32; FFT]", "Half the window of the FFT.", &tables::half_window());
     put(
         &mut code,
         "RADIX2_TWIDDLES",

@@ -1,5 +1,8 @@
 //! Compresses the page and the description of the API, so that a lamp can serve them from its flash.
 
+#[path = "build/pack.rs"]
+mod pack;
+
 use std::fmt::Write;
 use std::io::Write as _;
 use std::path::PathBuf;
@@ -52,9 +55,22 @@ fn gzip(bytes: &[u8]) -> Result<Vec<u8>, std::io::Error> {
     encoder.finish()
 }
 
+/// JSON with only ASCII: all other characters, which stand only in its strings, are written as escapes.
+fn ascii(json: &str) -> String {
+    let mut text = String::new();
+    for unit in json.encode_utf16() {
+        match u8::try_from(unit).ok().filter(u8::is_ascii) {
+            Some(byte) => text.push(byte.into()),
+            None => text += &format!("\\u{unit:04x}"),
+        }
+    }
+    text
+}
+
 fn main() -> Result<(), Box<dyn std::error::Error>> {
     let out = PathBuf::from(std::env::var("OUT_DIR")?);
     println!("cargo:rerun-if-changed=build.rs");
+    println!("cargo:rerun-if-changed=build/pack.rs");
     let mut code = String::from("/// Every file of the page.\npub static PAGES: &[File] = &[\n");
     let app = File { path: "/app.js", name: "app.js", kind: MODULE };
     for file in FILES.into_iter().chain([app]) {
@@ -70,10 +86,17 @@ fn main() -> Result<(), Box<dyn std::error::Error>> {
         )?;
     }
     code += "];\n";
-    let description = serde_json::to_vec(&k1_device::description::description())?;
-    std::fs::write(out.join("openapi.json"), description)?;
-    code += "/// The description of the API.\n\
-             pub static DESCRIPTION: &[u8] = include_bytes!(concat!(env!(\"OUT_DIR\"), \"/openapi.json\"));\n";
+    let description = ascii(&serde_json::to_string(&k1_device::description::description())?);
+    let (pairs, rules) = pack::pack(&description)?;
+    std::fs::write(out.join("openapi.packed"), pairs.as_flattened())?;
+    writeln!(
+        code,
+        "/// The description of the API.\n\
+         pub static DESCRIPTION: Packed = Packed {{ pairs: \
+         include_bytes!(concat!(env!(\"OUT_DIR\"), \"/openapi.packed\")).as_chunks().0, \
+         rules: {rules}, length: {} }};",
+        description.len()
+    )?;
     std::fs::write(out.join("pages.rs"), code)?;
     Ok(())
 }

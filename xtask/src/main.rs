@@ -1,16 +1,22 @@
 //! `cargo xtask`: the project's own tools.
 
 mod audit;
+mod cores;
+mod dist;
 mod ear;
 mod files;
 mod firmware;
+mod frames;
 mod fuzz;
 mod gate;
 mod image;
 mod licences;
 mod links;
+mod lx7;
 mod measure;
 mod packages;
+mod proof;
+mod xtensa;
 
 use std::collections::BTreeMap;
 use std::path::PathBuf;
@@ -34,10 +40,16 @@ cargo xtask ear --corpus DIR [--events DIR]   the same for annotated music; the 
 cargo xtask ear --corpus DIR --peers DIR      the same for other trackers (xtask/peers/beats.py), a row for each
 cargo xtask ear --corpus DIR --faults         the same through bad microphones, a row for each fault (minutes)
 cargo xtask firmware [BOARD...]               build the lamp's firmware and images, and compare them with budgets.toml
+cargo xtask lx7                               the engine on the ESP32-S3's processor, emulated: the same bits, within budgets.toml
+cargo xtask dist [CHIP...] [--key NAME|FILE]  build and sign firmware for `k1 install`, for owners who do not build it
 cargo xtask measure [NAME...|all]             run the commands that print the figures, and write docs/measurements.md
-cargo xtask broken                            build the virtual lamp with a broken hand-off, which a test must detect";
+cargo xtask broken                            build the virtual lamp with a broken hand-off, which a test must detect
+cargo xtask cores                             both halves on two emulated LX7 cores: a million reads, the light, critical sections";
 
 fn main() -> ExitCode {
+    if let Some(code) = xtensa::role() {
+        return code;
+    }
     let args: Vec<String> = std::env::args().skip(1).collect();
     let args: Vec<&str> = args.iter().map(String::as_str).collect();
     let result = match args[..] {
@@ -61,7 +73,10 @@ fn main() -> ExitCode {
         ["ear", "--corpus", folder, "--faults"] => ear::degraded(folder),
         ["ear", "--corpus", folder, "--events", events] => ear::corpus(folder, Some(events)),
         ["firmware", ..] => firmware::build(&args[1..]),
+        ["lx7"] => lx7::prove(),
+        ["dist", ..] => dist::dist(&args[1..]),
         ["broken"] => firmware::broken(),
+        ["cores"] => cores::prove(),
         ["measure", ..] => measure::measure(&args[1..]),
         _ => {
             eprintln!("{USAGE}");

@@ -33,7 +33,7 @@ const MAY: &[(&str, &[&str])] = &[
             "k1-fleet",
         ],
     ),
-    ("xtask", &["k1-engine", "k1-device", "k1-sim"]),
+    ("xtask", &["k1-engine", "k1-device", "k1-sim", "k1-update", "k1-fleet"]),
 ];
 
 /// The dependencies with a path of each crate in a workspace. Those of tests and benches do not count.

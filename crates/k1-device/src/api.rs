@@ -10,7 +10,7 @@ use crate::answers::{
     AudioConfig, Backup, BackupOrigin, DeviceInfo, LinkOptionsSet, Palettes, ParamTable, ParamValues,
     Patterns, Restored, Selected, Status, TestConnection,
 };
-use crate::backend::{Backend, DEVICE, Identity, VERSION};
+use crate::backend::{Backend, DEVICE, Description, Identity, VERSION};
 use crate::error::Refusal;
 use crate::exchange::Change;
 use crate::metrics;
@@ -144,7 +144,7 @@ pub fn answer(backend: &dyn Backend, action: Action, body: &[u8]) -> Result<Vec<
             json(&backend.self_test())
         }
         Action::Metrics => Ok(metrics::Sample::of(backend).text().into_bytes()),
-        Action::OpenApi => backend.description(),
+        Action::OpenApi => backend.description().map(Description::into_text),
     }
 }
 

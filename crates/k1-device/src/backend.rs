@@ -9,6 +9,7 @@ use crate::answers::{
 use crate::error::Refusal;
 use crate::exchange::{Change, Settings};
 use crate::firmware::{Firmware, GoingBack};
+use crate::packed::Packed;
 use crate::requests::SetupPatch;
 
 /// Device name that scripts in the field expect.
@@ -29,6 +30,25 @@ pub struct Identity<'a> {
     pub leds: usize,
     /// Name of the current source of sound.
     pub source: Cow<'a, str>,
+}
+
+/// The description of the API, as a back end has it.
+#[derive(Clone, Debug)]
+pub enum Description {
+    /// JSON text.
+    Text(Vec<u8>),
+    /// Compressed text, which a lamp unpacks while it sends it.
+    Packed(Packed),
+}
+
+impl Description {
+    /// The description as text.
+    pub fn into_text(self) -> Vec<u8> {
+        match self {
+            Self::Text(text) => text,
+            Self::Packed(packed) => packed.text().into_bytes(),
+        }
+    }
 }
 
 /// The back end of the API: what it needs from the K1 that it serves, the program or a lamp.
@@ -113,5 +133,5 @@ pub trait Backend {
     /// [`Refusal::Busy`] while a self-test runs.
     fn start_self_test(&self, reads: u32) -> Result<(), Refusal>;
     /// The machine-readable description of the API, as JSON.
-    fn description(&self) -> Result<Vec<u8>, Refusal>;
+    fn description(&self) -> Result<Description, Refusal>;
 }

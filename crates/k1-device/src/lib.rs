@@ -27,6 +27,7 @@
 //! | [`health`] | whether a K1 is healthy, from its own measurements |
 //! | [`settings`] | what a lamp remembers, in flash |
 //! | [`live`] | messages of the WebSockets |
+//! | [`packed`] | text that is unpacked while it is sent |
 //! | [`page`] | the table of the page's files |
 //! | [`portal`] | the lamp's own access point, on which its owner names a network |
 //!
@@ -54,6 +55,7 @@ pub mod meter;
 pub mod metrics;
 pub mod microphone;
 pub mod pace;
+pub mod packed;
 pub mod page;
 pub mod portal;
 pub mod requests;

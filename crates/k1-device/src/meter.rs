@@ -149,7 +149,6 @@ pub struct Ledger<const B: usize> {
     interval: [u16; B],
     jitter: [u16; B],
     age: [u16; B],
-    scratch: [u16; B],
     seen: [u32; COUNTS],
     totals: [u64; COUNTS],
     before: [u64; COUNTS],
@@ -169,7 +168,6 @@ impl<const B: usize> Ledger<B> {
             interval: [0; B],
             jitter: [0; B],
             age: [0; B],
-            scratch: [0; B],
             seen: [0; COUNTS],
             totals: [0; COUNTS],
             before: [0; COUNTS],
@@ -195,11 +193,12 @@ impl<const B: usize> Ledger<B> {
         self.before = self.totals;
         let total = |what: Count| self.totals[what as usize];
         let per = |us: u64, n: u64| if n == 0 { 0.0 } else { us as f32 / n as f32 };
-        meters.interval.take(&mut self.interval, &mut self.scratch);
-        let slow = quantile(&self.scratch, 0.99);
-        meters.jitter.take(&mut self.jitter, &mut self.scratch);
-        let jitter = quantile(&self.scratch, 0.99);
-        meters.age.take(&mut self.age, &mut self.scratch);
+        let mut counts = [0; B];
+        meters.interval.take(&mut self.interval, &mut counts);
+        let slow = quantile(&counts, 0.99);
+        meters.jitter.take(&mut self.jitter, &mut counts);
+        let jitter = quantile(&counts, 0.99);
+        meters.age.take(&mut self.age, &mut counts);
         Vitals {
             fps: frames as f32 / seconds,
             fps_p1: if slow > 0.0 { 1e6 / slow } else { 0.0 },
@@ -207,8 +206,8 @@ impl<const B: usize> Ledger<B> {
             jitter_ms: jitter / 1000.0,
             longest_gap_ms: meters.longest_us.swap(0, Relaxed) as f32 / 1000.0,
             render_us: per(render, frames),
-            age_ms: quantile(&self.scratch, 0.5) / 1000.0,
-            age_p99_ms: quantile(&self.scratch, 0.99) / 1000.0,
+            age_ms: quantile(&counts, 0.5) / 1000.0,
+            age_p99_ms: quantile(&counts, 0.99) / 1000.0,
             hop_rate: hops as f32 / seconds,
             hop_us: per(hear, hops),
             frames: total(Count::Frames),

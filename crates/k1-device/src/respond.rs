@@ -11,9 +11,10 @@ use k1_http::answer::{AnswerHead, Content, JSON};
 use k1_http::rejection::Rejection;
 
 use crate::api;
-use crate::backend::Backend;
+use crate::backend::{Backend, Description};
 use crate::error::{ErrorBody, Refusal};
 use crate::metrics::{self, METRICS};
+use crate::packed::Packed;
 use crate::routes::Action;
 
 /// An answer: its head and its body.
@@ -30,6 +31,8 @@ enum Body {
     Whole(Cow<'static, [u8]>),
     /// Metrics, written while they are sent, so that their text is never in memory as a whole.
     Metrics(Box<metrics::Sample>),
+    /// Packed text, unpacked while it is sent.
+    Packed(Packed),
 }
 
 /// Answers a request as it was judged; `body` is its whole body, or the reason why the body is missing.
@@ -65,6 +68,14 @@ fn enter<'a>(
                     let head =
                         AnswerHead { status: 200, content: Content::Of(metrics::MEDIA_TYPE), origin: None };
                     return Ok(Answer { head, body: Body::Metrics(sample) });
+                }
+                Action::OpenApi => {
+                    let head = AnswerHead { status: 200, content: Content::Of(JSON), origin: None };
+                    let body = match backend.description()? {
+                        Description::Text(text) => Body::Whole(text.into()),
+                        Description::Packed(packed) => Body::Packed(packed),
+                    };
+                    return Ok(Answer { head, body });
                 }
                 Action::Backup => Content::Attachment("k1-config-backup.json"),
                 _ => Content::Of(JSON),
@@ -115,6 +126,7 @@ impl<'a> Answer<'a> {
                 let _ = sample.write(metric, scratch);
                 Some(scratch.as_bytes())
             }
+            Body::Packed(packed) => packed.piece(number, scratch).then_some(scratch.as_bytes()),
         }
     }
 
@@ -123,6 +135,7 @@ impl<'a> Answer<'a> {
         match self.body {
             Body::Whole(bytes) => bytes,
             Body::Metrics(sample) => sample.text().into_bytes().into(),
+            Body::Packed(packed) => packed.text().into_bytes().into(),
         }
     }
 
@@ -135,6 +148,7 @@ impl<'a> Answer<'a> {
         let length = match &self.body {
             Body::Whole(bytes) => bytes.len(),
             Body::Metrics(sample) => sample.length(),
+            Body::Packed(packed) => packed.length,
         };
         self.head.write(w, length, keep_alive)
     }

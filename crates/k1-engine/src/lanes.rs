@@ -8,8 +8,8 @@ cfg_select! {
         target_feature = "sse2",
         all(target_feature = "neon", target_arch = "aarch64"),
         target_feature = "simd128",
-    ) => { pub use four::{LANES, Lanes, at_least, transpose}; }
-    _ => { pub use one::{LANES, Lanes, at_least, transpose}; }
+    ) => { pub use four::{LANES, Lanes, all_at_least, transpose}; }
+    _ => { pub use one::{LANES, Lanes, all_at_least, transpose}; }
 }
 
 #[allow(dead_code, reason = "this or the next")]
@@ -19,9 +19,9 @@ mod four {
     /// A vector of [`LANES`] numbers.
     pub type Lanes = wide::f32x4;
 
-    /// Per lane the larger of the value and `limit`.
+    /// Per lane the larger of the value and `limit`, which must be above 0.
     #[inline]
-    pub fn at_least(lanes: Lanes, limit: f32) -> Lanes {
+    pub fn all_at_least(lanes: Lanes, limit: f32) -> Lanes {
         lanes.fast_max(Lanes::splat(limit))
     }
 
@@ -97,10 +97,10 @@ mod one {
         }
     }
 
-    /// Per lane the larger of the value and `limit`.
+    /// Per lane the larger of the value and `limit`, which must be above 0.
     #[inline]
-    pub fn at_least(lanes: Lanes, limit: f32) -> Lanes {
-        Lanes(lanes.0.max(limit))
+    pub fn all_at_least(lanes: Lanes, limit: f32) -> Lanes {
+        Lanes(crate::math::at_least(lanes.0, limit))
     }
 
     /// A row of one is a column of one, so nothing moves.

@@ -23,13 +23,41 @@ pub const SIN_ERROR: f32 = 5e-7;
 /// Largest absolute error of [`turns_of`], in turns.
 pub const TURNS_ERROR: f32 = 2e-7;
 /// Largest absolute error of [`tanh`].
-pub const TANH_ERROR: f32 = 2e-7;
+pub const TANH_ERROR: f32 = 2.5e-7;
+/// Largest relative error of [`reciprocal`].
+pub const RECIPROCAL_ERROR: f32 = 1.5e-7;
+
+/// The larger of `x` and `limit`, which must be above 0. A NaN may become either.
+///
+/// `f32::max` gives the number where one of them is NaN. A processor without an instruction for that compares twice; the
+/// ESP32-S3's has one for the larger of two integers, whose order is that of positive numbers.
+#[inline]
+pub(crate) fn at_least(x: f32, limit: f32) -> f32 {
+    cfg_select! {
+        target_arch = "xtensa" => { f32::from_bits((x.to_bits() as i32).max(limit.to_bits() as i32) as u32) }
+        target_arch = "riscv32" => { x.max(limit) }
+        _ => { if x > limit { x } else { limit } }
+    }
+}
+
+/// `1 / x` for `x` within 2⁻¹²⁶ … 2¹²⁵. Relative error: [`RECIPROCAL_ERROR`].
+///
+/// A first guess from the negated exponent, then three Newton steps. The ESP32-S3's processor has no instruction for
+/// division, which costs ten times as much there.
+#[inline]
+pub fn reciprocal(x: f32) -> f32 {
+    let mut y = f32::from_bits(0x7ef1_27ea_u32.wrapping_sub(x.to_bits()));
+    y *= 2.0 - x * y;
+    y *= 2.0 - x * y;
+    y *= 2.0 - x * y;
+    y
+}
 
 /// Square root; 0 for arguments that are not above 0. Relative error: [`SQRT_ERROR`].
 ///
 /// A first guess from the halved exponent, then three Newton steps for the reciprocal root. `core` does not offer the
 /// instruction that some processors have, and libm's correct rounding costs four times as much.
-#[inline]
+#[inline(always)]
 pub fn sqrt(x: f32) -> f32 {
     // Branch-free, so that a compiler can vectorise it.
     let half = 0.5 * x;
@@ -56,32 +84,58 @@ pub fn dot(a: &[f32], b: &[f32]) -> f32 {
     sums.total() + rest
 }
 
-/// The largest integer not above `x`, for `x` within ±2³¹.
+/// A sum with this number has no room for a fraction, so it is rounded to an integer.
+const NO_FRACTION: f32 = 12_582_912.0;
+/// Numbers below this magnitude can be rounded so.
+const ROUNDED_BELOW: f32 = 4_194_304.0;
+
+/// The integer nearest to `x`, for `x` within ±2²²; beyond, it is `x`. Halves become even.
 #[inline]
-fn floor(x: f32) -> f32 {
-    let whole = x as i32 as f32;
+pub(crate) const fn nearest(x: f32) -> f32 {
+    if x.abs() < ROUNDED_BELOW { (x + NO_FRACTION) - NO_FRACTION } else { x }
+}
+
+/// The largest integer not above `x`, for `x` within ±2²²; beyond, it is `x`.
+///
+/// A conversion to an integer and back would have to cope with NaN and with overflow.
+#[inline]
+pub(crate) const fn floor(x: f32) -> f32 {
+    let whole = nearest(x);
     if whole > x { whole - 1.0 } else { whole }
+}
+
+/// The second of two constants if the condition holds, else the first.
+///
+/// LLVM up to 24 cannot compile `if condition { 1.0 } else { 0.0 }` for Xtensa, and it makes that of many other forms. A
+/// look-up in a table stays one.
+#[inline]
+pub(crate) fn choose(condition: bool, constants: &'static [f32; 2]) -> f32 {
+    constants[usize::from(condition)]
 }
 
 /// `2^x`. Relative error: [`EXP2_ERROR`]. 0 below −126; arguments above 127 count as 127, so the result is finite.
 #[inline]
-pub fn exp2(x: f32) -> f32 {
+pub const fn exp2(x: f32) -> f32 {
     if x < -126.0 {
         return 0.0;
     }
-    let x = x.min(127.0);
-    let whole = floor(x);
-    let f = x - whole;
+    let x = if x < 127.0 { x } else { 127.0 };
+    // The integer nearest to x lies in the low bits of the sum.
+    let sum = x + NO_FRACTION;
+    let nearest = sum - NO_FRACTION;
+    let above = nearest > x;
+    let f = x - if above { nearest - 1.0 } else { nearest };
+    let whole = sum.to_bits().wrapping_sub(NO_FRACTION.to_bits()).wrapping_sub(above as u32);
     let p = 1.0
         + f * (0.693_146_93
             + f * (0.240_230_5
                 + f * (0.055_480_426 + f * (0.009_684_58 + f * (0.001_238_782_2 + f * 0.000_218_775_05)))));
-    f32::from_bits(((whole as i32 + 127) as u32) << 23) * p
+    f32::from_bits(whole.wrapping_add(127) << 23) * p
 }
 
 /// Natural exponential, with the limits of [`exp2`]. Relative error: [`EXP_ERROR`].
 #[inline]
-pub fn exp(x: f32) -> f32 {
+pub const fn exp(x: f32) -> f32 {
     exp2(x * (1.0 / LN_2))
 }
 
@@ -121,7 +175,7 @@ pub fn pow(base: f32, exponent: f32) -> f32 {
 /// Fractional part within 0 ≤ x < 1, also for negative numbers.
 #[inline]
 pub fn fract(x: f32) -> f32 {
-    let f = x - libm::floorf(x);
+    let f = x - floor(x);
     // A tiny negative x rounds to exactly 1.
     if f >= 1.0 { 0.0 } else { f }
 }
@@ -130,7 +184,7 @@ pub fn fract(x: f32) -> f32 {
 #[inline]
 pub fn sin_turns(turns: f32) -> f32 {
     // Fold into −¼ … ¼, where the odd polynomial is accurate.
-    let mut x = turns - libm::floorf(turns + 0.5);
+    let mut x = turns - floor(turns + 0.5);
     if x > 0.25 {
         x = 0.5 - x;
     } else if x < -0.25 {
@@ -154,7 +208,7 @@ pub fn turns_of(x: f32, y: f32) -> f32 {
     let (across, up) = (x.abs(), y.abs());
     let steep = up > across;
     let (less, more) = if steep { (across, up) } else { (up, across) };
-    let ratio = less / more.max(f32::MIN_POSITIVE);
+    let ratio = less * reciprocal(at_least(more, f32::MIN_POSITIVE));
     let u = ratio * ratio;
     let eighth = ratio
         * (0.159_154_83
@@ -173,15 +227,25 @@ pub fn turns_of(x: f32, y: f32) -> f32 {
 #[inline]
 pub fn tanh(x: f32) -> f32 {
     let e = exp2(x.clamp(-9.0, 9.0) * (2.0 / LN_2));
-    (e - 1.0) / (e + 1.0)
+    (e - 1.0) * reciprocal(e + 1.0)
 }
 
 /// Factor by which an exponential with the time constant `tau` (seconds) falls within `dt` seconds.
 ///
 /// It makes a decay independent of the frame rate: `decay(a + b, τ) = decay(a, τ)·decay(b, τ)`.
 #[inline]
-pub fn decay(dt: f32, tau: f32) -> f32 {
-    if tau <= 0.0 { 0.0 } else { exp(-dt / tau) }
+pub const fn decay(dt: f32, tau: f32) -> f32 {
+    decay_at(dt, rate_of(tau))
+}
+
+/// Rate of a decay with the time constant `tau` (seconds), in 1/s; infinite for a time constant of 0.
+const fn rate_of(tau: f32) -> f32 {
+    if tau <= 0.0 { f32::INFINITY } else { 1.0 / tau }
+}
+
+/// [`decay`] with a rate instead of a time constant.
+const fn decay_at(dt: f32, rate: f32) -> f32 {
+    if rate == f32::INFINITY { 0.0 } else { exp(-dt * rate) }
 }
 
 /// Linear interpolation: `a` at `t = 0`, `b` at `t = 1`.
@@ -193,14 +257,15 @@ pub fn lerp(a: f32, b: f32, t: f32) -> f32 {
 /// Smooth step from 0 at `edge0` to 1 at `edge1` (cubic Hermite).
 #[inline]
 pub fn smoothstep(edge0: f32, edge1: f32, x: f32) -> f32 {
-    let t = ((x - edge0) / (edge1 - edge0)).clamp(0.0, 1.0);
+    let t = ((x - edge0) * (1.0 / (edge1 - edge0))).clamp(0.0, 1.0);
     t * t * (3.0 - 2.0 * t)
 }
 
 /// Gaussian bell of unit height.
 #[inline]
 pub fn bell(x: f32, sigma: f32) -> f32 {
-    let z = x / sigma;
+    // As a product, because loops over LEDs take the division outside.
+    let z = x * (1.0 / sigma);
     exp(-0.5 * z * z)
 }
 
@@ -221,6 +286,7 @@ pub fn from_db(db: f32) -> f32 {
 pub struct Follower {
     /// Current value, in the unit of the input.
     pub value: f32,
+    /// Rates in 1/s; see [`rate_of`].
     rise: f32,
     fall: f32,
 }
@@ -228,28 +294,28 @@ pub struct Follower {
 impl Follower {
     /// A follower that starts at `value`, with both time constants 0.
     pub const fn at(value: f32) -> Self {
-        Self { value, rise: 0.0, fall: 0.0 }
+        Self { value, rise: f32::INFINITY, fall: f32::INFINITY }
     }
 
     /// Sets the time constant of a rise, in seconds; 0 = at once.
     pub const fn rise_s(self, rise: f32) -> Self {
-        Self { rise, ..self }
+        Self { rise: rate_of(rise), ..self }
     }
 
     /// Sets the time constant of a fall, in seconds; 0 = at once.
     pub const fn fall_s(self, fall: f32) -> Self {
-        Self { fall, ..self }
+        Self { fall: rate_of(fall), ..self }
     }
 
     /// Sets both time constants, in seconds; 0 = at once.
     pub const fn both_s(self, tau: f32) -> Self {
-        Self { rise: tau, fall: tau, ..self }
+        self.rise_s(tau).fall_s(tau)
     }
 
     /// Moves towards `target` for `dt` seconds and returns the new value.
     pub fn step(&mut self, target: f32, dt: f32) -> f32 {
-        let tau = if target > self.value { self.rise } else { self.fall };
-        self.value = target + (self.value - target) * decay(dt, tau);
+        let rate = if target > self.value { self.rise } else { self.fall };
+        self.value = target + (self.value - target) * decay_at(dt, rate);
         self.value
     }
 }
@@ -269,7 +335,7 @@ mod tests {
         assert_eq!((sqrt(0.0), sqrt(-1.0), sqrt(f32::INFINITY)), (0.0, 0.0, f32::INFINITY));
         for i in -4_000..4_000 {
             let x = i as f32 * 0.37;
-            assert_eq!(floor(x), libm::floorf(x));
+            assert_eq!((floor(x), nearest(x)), (x.floor(), x.round_ties_even()));
         }
     }
 
@@ -305,6 +371,11 @@ mod tests {
             sin_turns(x as f32) as f64 - (x as f32 as f64 * std::f64::consts::TAU).sin()
         });
         assert_stated("sin", sin_error, SIN_ERROR);
+        let reciprocal_error = sweep(-125.9, 124.9, |x| {
+            let x = x.exp2() as f32;
+            f64::from(reciprocal(x)) * f64::from(x) - 1.0
+        });
+        assert_stated("reciprocal", reciprocal_error, RECIPROCAL_ERROR);
         let tanh_error = sweep(-12.0, 12.0, |x| tanh(x as f32) as f64 - (x as f32 as f64).tanh());
         assert_stated("tanh", tanh_error, TANH_ERROR);
     }

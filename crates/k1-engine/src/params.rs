@@ -96,6 +96,9 @@ impl Default for Params {
 }
 
 impl Params {
+    /// All zeros.
+    pub(crate) const BLANK: Self = Self([0.0; Param::ALL.len()]);
+
     /// The defaults of the table.
     pub const fn new() -> Self {
         let mut values = [0.0; Param::ALL.len()];

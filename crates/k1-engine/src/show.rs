@@ -2,7 +2,7 @@
 
 use crate::audio::Snapshot;
 use crate::light::{Frame, OutputSettings, OutputStage, PaletteTable, Rgb, Rhythm};
-use crate::math::{Follower, decay, smoothstep};
+use crate::math::{Follower, choose, decay, smoothstep};
 use crate::params::{Param, Params};
 use crate::patterns::{AnyPattern, FIRST_PATTERN, PATTERNS, RenderContext};
 
@@ -20,18 +20,26 @@ struct Layer {
 }
 
 impl Layer {
-    fn new(index: usize) -> Self {
-        Self { index, pattern: AnyPattern::new(index), palette: PaletteTable::default() }
+    /// All zeros.
+    const BLANK: Self = Self { index: 0, pattern: AnyPattern::BLANK, palette: PaletteTable::BLANK };
+
+    /// Replaces what was here by a new pattern.
+    fn start(&mut self, index: usize) {
+        self.index = index;
+        self.pattern = AnyPattern::new(index);
+        self.palette = PaletteTable::BLANK;
     }
 }
 
-/// Renders frames for up to `N` LEDs. About `48·N` bytes plus 7 KiB.
+/// Renders frames for up to `N` LEDs. About `48·N` bytes plus 7 KiB: a chip puts [`BLANK`](Self::BLANK) into a `static`
+/// and [`start`](Self::start)s it there.
 pub struct Show<const N: usize> {
     leds: usize,
     params: Params,
     now: Layer,
-    /// The outgoing pattern, which keeps moving. `None` during a fade means that `fading` is a still picture.
-    before: Option<Layer>,
+    /// The outgoing pattern, which keeps moving if `before_moves`. During a fade without it, `fading` is a still picture.
+    before: Layer,
+    before_moves: bool,
     /// Progress of the fade, 0 … 1; 1 without a fade.
     fade: f32,
     pixels: [Rgb; N],
@@ -45,23 +53,41 @@ pub struct Show<const N: usize> {
 }
 
 impl<const N: usize> Show<N> {
+    /// All zeros, so that a `static` with it takes no flash. Must be [started](Self::start) before it renders.
+    pub const BLANK: Self = Self {
+        leds: 0,
+        params: Params::BLANK,
+        now: Layer::BLANK,
+        before: Layer::BLANK,
+        before_moves: false,
+        fade: 0.0,
+        pixels: [Rgb::BLACK; N],
+        fading: [Rgb::BLACK; N],
+        rhythm: Rhythm::BLANK,
+        presence: Follower::at(0.0),
+        ambient: 0.0,
+        last_us: None,
+        output: OutputStage::BLANK,
+    };
+
     /// A dark strip of `leds` LEDs (at most `N`) with the first audio-reactive pattern.
-    #[inline(never)]
     pub fn new(leds: usize, settings: OutputSettings) -> Self {
-        Self {
-            leds: leds.min(N),
-            params: Params::default(),
-            now: Layer::new(FIRST_PATTERN),
-            before: None,
-            fade: 1.0,
-            pixels: [Rgb::BLACK; N],
-            fading: [Rgb::BLACK; N],
-            rhythm: Rhythm::default(),
-            presence: Follower::at(0.0).rise_s(0.06).fall_s(0.9),
-            ambient: 0.0,
-            last_us: None,
-            output: OutputStage::new(settings),
-        }
+        let mut show = Self::BLANK;
+        show.start(leds, settings);
+        show
+    }
+
+    /// Makes a renderer as [`new`](Self::new) does of [`BLANK`](Self::BLANK), in its place: a chip's stack has little
+    /// room.
+    #[inline(never)]
+    pub fn start(&mut self, leds: usize, settings: OutputSettings) {
+        self.leds = leds.min(N);
+        self.params = Params::default();
+        self.now.start(FIRST_PATTERN);
+        self.fade = 1.0;
+        self.rhythm = Rhythm::default();
+        self.presence = Follower::at(0.0).rise_s(0.06).fall_s(0.9);
+        self.output.start(settings);
     }
 
     /// Number of LEDs.
@@ -97,15 +123,15 @@ impl<const N: usize> Show<N> {
             return false;
         }
         if index != self.now.index {
-            let going = core::mem::replace(&mut self.now, Layer::new(index));
-            if self.fade < 1.0 {
+            self.before_moves = self.fade >= 1.0;
+            if self.before_moves {
+                core::mem::swap(&mut self.now, &mut self.before);
+            } else {
                 // The picture consists of two patterns, and there is no room for a third. A fade from either alone
                 // would jump.
                 self.fading = self.pixels;
-                self.before = None;
-            } else {
-                self.before = Some(going);
             }
+            self.now.start(index);
             self.fade = 0.0;
         }
         true
@@ -115,8 +141,8 @@ impl<const N: usize> Show<N> {
     pub fn cut_to(&mut self, index: usize) -> bool {
         let known = index < PATTERNS.len();
         if known {
-            self.now = Layer::new(index);
-            self.before = None;
+            self.now.start(index);
+            self.before_moves = false;
             self.fade = 1.0;
         }
         known
@@ -137,7 +163,7 @@ impl<const N: usize> Show<N> {
         let dt = dt.min(LONGEST_DT_S);
         let age = now_us.saturating_sub(sound.captured_us).min(10_000_000) as f32 * 1e-6;
         let alive = sound.sequence > 0 && !sound.silent && age < STALE_S;
-        let presence = self.presence.step(if alive { 1.0 } else { 0.0 }, dt);
+        let presence = self.presence.step(choose(alive, &[0.0, 1.0]), dt);
         self.rhythm.step(sound, now_us, dt);
 
         let target = self.params.get(Param::Background);
@@ -158,10 +184,10 @@ impl<const N: usize> Show<N> {
             self.fade += dt / CROSS_FADE_S;
             if self.fade >= 1.0 {
                 self.fade = 1.0;
-                self.before = None;
+                self.before_moves = false;
             } else {
-                if let Some(before) = &mut self.before {
-                    inputs.draw(before, &mut self.fading[..n]);
+                if self.before_moves {
+                    inputs.draw(&mut self.before, &mut self.fading[..n]);
                 }
                 let t = smoothstep(0.0, 1.0, self.fade);
                 for (p, old) in self.pixels.iter_mut().zip(&self.fading).take(n) {

@@ -7,6 +7,7 @@
 //! | [`rollout`] | firmware for many lamps, in steps |
 //! | [`espota`] | an update over the network by the protocol of Arduino's espota |
 //! | `cable` | an update through a cable (feature `usb`) |
+//! | `bundle` | firmware that its maker has built, with everything that a blank chip needs (feature `usb`) |
 //! | [`virt`] | runs a virtual lamp on this machine |
 //! | [`bridge`] | connects lamps to an MQTT broker |
 //! | [`validate`] | tests whether a lamp meets the success criteria |
@@ -16,6 +17,8 @@
 #![forbid(unsafe_code)]
 
 pub mod bridge;
+#[cfg(feature = "usb")]
+pub mod bundle;
 #[cfg(feature = "usb")]
 pub mod cable;
 pub mod cli;

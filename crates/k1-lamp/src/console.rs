@@ -68,6 +68,11 @@ pub fn boot(lamp: &Lamp, print: Print) {
     }
 }
 
+/// Prints the number of bytes that starting has taken of the stack of `main`.
+pub fn started(lamp: &Lamp, print: Print, stack_bytes: u32) {
+    say(lamp, print, format_args!("[BOOT] starting took {stack_bytes} B of stack"));
+}
+
 /// Prints each line of the boot log when it has become true, and then the figures of every second. Never returns.
 pub async fn report(lamp: &'static Lamp, print: Print, probe: Probe, ledger: &'static mut Ledger<BINS>) -> ! {
     while lamp.meters.get(Count::Hops) == 0 {

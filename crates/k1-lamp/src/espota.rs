@@ -1,5 +1,6 @@
 //! Updates by espota, for existing tools.
 
+use alloc::boxed::Box;
 use core::fmt::Write;
 
 use embassy_futures::yield_now;
@@ -29,26 +30,6 @@ const ROUNDS: u32 = 50;
 /// Number of sockets that espota needs.
 pub const SOCKETS: usize = 2;
 
-/// Buffers of espota. They belong into a `static`, because they are large.
-pub struct Buffers {
-    receive: [u8; 2_048],
-    send: [u8; 128],
-    piece: [u8; 512],
-}
-
-impl Default for Buffers {
-    fn default() -> Self {
-        Self::new()
-    }
-}
-
-impl Buffers {
-    /// Empty buffers.
-    pub const fn new() -> Self {
-        Self { receive: [0; 2_048], send: [0; 128], piece: [0; 512] }
-    }
-}
-
 /// A client that must send a proof.
 struct Asked {
     by: IpEndpoint,
@@ -63,7 +44,6 @@ pub async fn listen<F: NorFlash + 'static>(
     stack: Stack<'static>,
     updater: &'static Updater<F>,
     mut chance: impl FnMut() -> u32,
-    buffers: &'static mut Buffers,
 ) -> ! {
     let (mut receive_meta, mut send_meta) = ([PacketMetadata::EMPTY; 2], [PacketMetadata::EMPTY; 2]);
     let (mut receive, mut send) = ([0; 256], [0; 160]);
@@ -116,15 +96,9 @@ pub async fn listen<F: NorFlash + 'static>(
                 let answer: &[u8] = if right { b"OK" } else { b"Authentication Failed" };
                 let _ = udp.send_to(answer, from).await;
                 if right {
-                    fetch(
-                        lamp,
-                        stack,
-                        updater,
-                        (from.addr, a.invitation.port).into(),
-                        a.invitation.size,
-                        buffers,
-                    )
-                    .await;
+                    let client = (from.addr, a.invitation.port).into();
+                    // On the heap, and only while an update arrives.
+                    Box::pin(fetch(lamp, stack, updater, client, a.invitation.size)).await;
                 } else {
                     lamp.malformed.fetch_add(1, core::sync::atomic::Ordering::Relaxed);
                     embassy_time::Timer::after(SULK).await;
@@ -144,10 +118,9 @@ async fn fetch<F: NorFlash + 'static>(
     updater: &'static Updater<F>,
     client: IpEndpoint,
     size: u32,
-    buffers: &mut Buffers,
 ) {
-    let Buffers { receive, send, piece } = buffers;
-    let mut socket = TcpSocket::new(stack, receive, send);
+    let (mut receive, mut send, mut piece) = ([0; 2_048], [0; 128], [0; 512]);
+    let mut socket = TcpSocket::new(stack, &mut receive, &mut send);
     socket.set_timeout(Some(GONE));
     socket.set_nagle_enabled(false);
     if socket.connect(client).await.is_err() {
@@ -156,7 +129,7 @@ async fn fetch<F: NorFlash + 'static>(
     let mut upload = updater.begin(lamp);
     let mut left = size;
     while left > 0 {
-        let n = match with_timeout(GONE, socket.read(piece)).await {
+        let n = match with_timeout(GONE, socket.read(&mut piece)).await {
             Ok(Ok(n @ 1..)) => n,
             _ => return socket.abort(),
         };
@@ -202,7 +175,7 @@ async fn fetch<F: NorFlash + 'static>(
         socket.abort();
         let _ = with_timeout(Duration::from_secs(2), socket.flush()).await;
     } else {
-        let rest = async { while matches!(socket.read(piece).await, Ok(1..)) {} };
+        let rest = async { while matches!(socket.read(&mut piece).await, Ok(1..)) {} };
         let _ = with_timeout(Duration::from_secs(2), rest).await;
     }
 }

@@ -1,14 +1,13 @@
 //! The lamp as a back end of the API.
 
 use alloc::string::{String, ToString};
-use alloc::vec::Vec;
 use core::fmt::Write;
 use core::sync::atomic::Ordering::Relaxed;
 
 use k1_device::answers::{
     BootLog, Device, Heard, LinkOptions, Performance, Place, SelfTest, Setup, TestState, Vitals,
 };
-use k1_device::backend::{Backend, Identity};
+use k1_device::backend::{Backend, Description, Identity};
 use k1_device::error::Refusal;
 use k1_device::exchange::{Change, Settings};
 use k1_device::firmware::{Firmware, GoingBack, LastTrial, Short, Standing};
@@ -280,7 +279,7 @@ impl Backend for LampHome {
         Ok(())
     }
 
-    fn description(&self) -> Result<Vec<u8>, Refusal> {
-        Ok(DESCRIPTION.to_vec())
+    fn description(&self) -> Result<Description, Refusal> {
+        Ok(Description::Packed(DESCRIPTION))
     }
 }

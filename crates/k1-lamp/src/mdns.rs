@@ -1,5 +1,6 @@
 //! Lets programs find the lamp: answers multicast DNS under the lamp's own name.
 
+use alloc::boxed::Box;
 use alloc::format;
 use core::net::Ipv4Addr;
 use core::sync::atomic::Ordering::Relaxed;
@@ -14,6 +15,9 @@ use k1_wire::mdns::{self, GROUP, Host, MAX_ANSWER, PORT, Service};
 use crate::Lamp;
 use crate::home::name;
 
+/// Longest query in bytes that is read; no sensible one is longer.
+const MOST_QUERY: usize = 512;
+
 /// Answers queries. Never returns.
 pub async fn answer(lamp: &'static Lamp, stack: Stack<'static>) -> ! {
     let (mut rx_meta, mut tx_meta) = ([PacketMetadata::EMPTY; 4], [PacketMetadata::EMPTY; 2]);
@@ -23,7 +27,6 @@ pub async fn answer(lamp: &'static Lamp, stack: Stack<'static>) -> ! {
     while socket.bind(PORT).is_err() {
         Timer::after_secs(1).await;
     }
-    let mut out = [0; MAX_ANSWER];
     let mut announced = 0_u8;
     let Some(mut place) = lamp.address.receiver() else { core::future::pending().await };
     loop {
@@ -41,27 +44,32 @@ pub async fn answer(lamp: &'static Lamp, stack: Stack<'static>) -> ! {
         ];
         let host = Host { name: &name, address: address.octets(), services: &services };
         // Two announcements a second apart (RFC 6762, 8.3).
-        if announced < 2
-            && let Some(n) = mdns::announcement(&host, &mut out)
-        {
-            let _ = socket.send_to(&out[..n], group).await;
-            announced += 1;
-            Timer::after_secs(1).await;
-            continue;
+        if announced < 2 {
+            let mut out = Box::new([0; MAX_ANSWER]);
+            if let Some(n) = mdns::announcement(&host, &mut out) {
+                let _ = socket.send_to(&out[..n], group).await;
+                drop(out);
+                announced += 1;
+                Timer::after_secs(1).await;
+                continue;
+            }
         }
-        let mut packet = [0; 512];
-        let Either::First(received) = select(socket.recv_from(&mut packet), place.changed()).await else {
+        let answer = socket.recv_from_with(|packet, from| {
+            if packet.len() > MOST_QUERY {
+                lamp.malformed.fetch_add(1, Relaxed);
+                return None;
+            }
+            // On the heap, and only while it is sent.
+            let mut out = Box::new([0; MAX_ANSWER]);
+            let n = mdns::answer(packet, &host, &mut out)?;
+            // A query from another port than mDNS's is answered to that port (RFC 6762, 6.7).
+            Some((out, n, if from.endpoint.port == PORT { group } else { from.endpoint }))
+        });
+        let Either::First(answer) = select(answer, place.changed()).await else {
             announced = 0;
             continue;
         };
-        // Longer than any sensible query.
-        let Ok((n, from)) = received else {
-            lamp.malformed.fetch_add(1, Relaxed);
-            continue;
-        };
-        if let Some(n) = mdns::answer(&packet[..n], &host, &mut out) {
-            // A query from another port than mDNS's is answered to that port (RFC 6762, 6.7).
-            let to = if from.endpoint.port == PORT { group } else { from.endpoint };
+        if let Some((out, n, to)) = answer {
             let _ = socket.send_to(&out[..n], to).await;
         }
     }

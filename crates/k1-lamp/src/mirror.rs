@@ -7,8 +7,12 @@ use k1_device::settings::MOST_LEDS;
 use k1_handoff::Read;
 use k1_wire::ddp;
 
-use crate::show::unpack;
+use crate::show::{leds, unpack};
 use crate::{FRAME_WORDS, Lamp};
+
+/// Length of the longest packet: a lamp's frame fits into one.
+const MOST: usize = ddp::HEADER + MOST_LEDS * 3;
+const _: () = assert!(MOST <= ddp::MAX_PACKET);
 
 /// Interval between two looks for a new frame, shorter than a frame on any wire.
 const GLANCE: Duration = Duration::from_millis(2);
@@ -16,15 +20,14 @@ const GLANCE: Duration = Duration::from_millis(2);
 /// Sends each new frame, and reads the settings every second. Never returns.
 pub async fn mirror(lamp: &'static Lamp, stack: Stack<'static>) -> ! {
     let (mut rx_meta, mut tx_meta) = ([PacketMetadata::EMPTY; 1], [PacketMetadata::EMPTY; 4]);
-    let (mut rx, mut tx) = ([0; 16], [0; 1_024]);
+    let (mut rx, mut tx) = ([0; 16], [0; MOST]);
     let mut socket = UdpSocket::new(stack, &mut rx_meta, &mut rx, &mut tx_meta, &mut tx);
     while socket.bind(ddp::PORT).is_err() {
         embassy_time::Timer::after_secs(1).await;
     }
     let frames = lamp.wire.reader();
     let mut words = [0; FRAME_WORDS];
-    let mut pixels = [[0; 3]; MOST_LEDS];
-    let (mut sender, mut packet) = (ddp::Sender::default(), [0; ddp::MAX_PACKET]);
+    let mut sender = ddp::Sender::default();
     let mut ticker = Ticker::every(GLANCE);
     let (mut last, mut glances, mut to) = (0, 0_u32, None);
     loop {
@@ -39,15 +42,16 @@ pub async fn mirror(lamp: &'static Lamp, stack: Stack<'static>) -> ! {
             continue;
         }
         last = number;
-        let (_, leds) = unpack(&words, &mut pixels);
         let endpoint = IpEndpoint::new(IpAddress::Ipv4(*to.ip()), to.port());
-        // A lamp's frame fits into one packet.
-        let mut length = 0;
-        let _ = sender.frame(&pixels[..leds], &mut packet, |bytes| {
-            length = bytes.len();
-            Ok::<(), ()>(())
-        });
+        let length = ddp::HEADER + leds(&words) * 3;
+        // Written where the network takes it from, because a second copy would need memory for ever.
+        let write = |packet: &mut [u8]| {
+            let (head, pixels) = packet.split_at_mut(ddp::HEADER);
+            head.copy_from_slice(&sender.header(0, pixels.len(), true));
+            unpack(&words, pixels);
+            (length, ())
+        };
         // It is not an error if the light is off, so nothing waits for it.
-        let _ = with_timeout(GLANCE, socket.send_to(&packet[..length], endpoint)).await;
+        let _ = with_timeout(GLANCE, socket.send_to_with(length, endpoint, write)).await;
     }
 }

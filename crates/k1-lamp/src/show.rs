@@ -37,21 +37,18 @@ pub async fn show(
     let mut showing = Showing::new(show, lamp.crossing.sound(), owner, period);
     let mut for_screens = Spacing::new(SCREEN_INTERVAL_US);
     let mut pixels = [[0; 3]; MOST_LEDS];
-    let mut bytes = [0; MOST_LEDS * 3];
     loop {
         let began = now_us();
         let has_changed =
             showing.frame(began, false, &lamp.meters, now_us, |picture: &Picture<MOST_LEDS>| {
                 let pixels = &mut pixels[..leds];
-                picture.wire(pixels);
-                publish(&mut wire_out, began, pixels);
-                for (place, pixel) in bytes.chunks_exact_mut(3).zip(&*pixels) {
-                    place.copy_from_slice(&hardware.order.place(*pixel));
-                }
                 if for_screens.is_due(began) {
                     picture.screen(pixels);
                     publish(&mut screen, began, pixels);
                 }
+                picture.wire(pixels);
+                publish(&mut wire_out, began, pixels);
+                pixels.iter_mut().for_each(|pixel| *pixel = hardware.order.place(*pixel));
                 // The strip takes every frame.
                 0
             });
@@ -59,7 +56,7 @@ pub async fn show(
             lamp.changed.signal(());
         }
         // The frame goes onto the wire as soon as the previous one has left it; the next is rendered during that time.
-        if strip.send(&bytes[..leds * 3]).await.is_err() {
+        if strip.send(pixels[..leds].as_flattened()).await.is_err() {
             lamp.strip_underruns.fetch_add(1, Relaxed);
             // A strip that refuses immediately must not occupy the core.
             Timer::after(Duration::from_micros(period)).await;
@@ -81,13 +78,21 @@ fn publish(ring: &mut RingWriter<&'static FrameRing>, at_us: u64, pixels: &[[u8;
     ring.publish(&words);
 }
 
-/// Unpacks the words of a frame into `pixels`. Returns its time in µs and the number of LEDs.
-pub fn unpack(words: &[u32; FRAME_WORDS], pixels: &mut [[u8; 3]; MOST_LEDS]) -> (u64, usize) {
-    let flat = pixels.as_flattened_mut();
-    for (bytes, word) in flat.chunks_mut(4).zip(&words[3..]) {
+/// Unpacks the colours of a frame into `bytes`, which may be fewer.
+pub fn unpack(words: &[u32; FRAME_WORDS], bytes: &mut [u8]) {
+    for (bytes, word) in bytes.chunks_mut(4).zip(&words[3..]) {
         bytes.copy_from_slice(&word.to_le_bytes()[..bytes.len()]);
     }
-    (u64::from(words[0]) | u64::from(words[1]) << 32, (words[2] as usize).min(MOST_LEDS))
+}
+
+/// Time of a frame in µs.
+pub fn at_us(words: &[u32; FRAME_WORDS]) -> u64 {
+    u64::from(words[0]) | u64::from(words[1]) << 32
+}
+
+/// Number of LEDs of a frame.
+pub fn leds(words: &[u32; FRAME_WORDS]) -> usize {
+    (words[2] as usize).min(MOST_LEDS)
 }
 
 /// The timing of a strip's wire, for boards that send their light only over the network, and for drivers that must keep

@@ -19,7 +19,7 @@ use k1_engine::{HOP, HOP_US};
 use k1_handoff::Read;
 use k1_lamp::board::{Microphone, MicrophoneFault, Strip, StripFault};
 use k1_lamp::hear::{TAP, hear};
-use k1_lamp::show::{Wire, show, unpack};
+use k1_lamp::show::{Wire, at_us, leds, show, unpack};
 use k1_lamp::{FRAME_WORDS, Lamp, Show};
 use k1_sim::clock;
 
@@ -350,7 +350,8 @@ fn pages_and_the_mirror_get_what_the_strip_gets() {
     assert!(lamp.changed.signaled(), "what is remembered has changed");
     assert!((88..=91).contains(&screens), "{screens}: every third frame in 800 ms");
     assert!(matches!(lamp.wire.reader().read(&mut words), Read::Fresh { .. }));
-    let (at_us, leds) = unpack(&words, &mut pixels);
+    unpack(&words, pixels.as_flattened_mut());
+    let (at_us, leds) = (at_us(&words), leds(&words));
     assert!(leds == 90 && now_us() - at_us <= 6_000);
     let (_, bytes) = sent.borrow().last().unwrap().clone();
     assert_eq!(bytes.len(), 270);

@@ -14,7 +14,7 @@ use std::time::{Duration, Instant};
 use k1_device::answers::{
     BootLog, Device, Heap, Heard, LinkOptions, Performance, SelfTest, Setup, Stack, Vitals,
 };
-use k1_device::backend::{Backend, Identity};
+use k1_device::backend::{Backend, Description, Identity};
 use k1_device::error::Refusal;
 use k1_device::exchange::{Change, Settings};
 use k1_device::firmware::{
@@ -459,7 +459,7 @@ impl Backend for Shared {
         Err(NOT_SIMULATED)
     }
 
-    fn description(&self) -> Result<Vec<u8>, Refusal> {
+    fn description(&self) -> Result<Description, Refusal> {
         Err(NOT_SIMULATED)
     }
 }

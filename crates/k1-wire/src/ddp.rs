@@ -12,7 +12,8 @@ pub const MAX_PACKET: usize = HEADER + MAX_DATA;
 /// Identifier of the default output device.
 pub const DISPLAY: u8 = 1;
 
-const HEADER: usize = 10;
+/// Size of a header without a time code.
+pub const HEADER: usize = 10;
 const TIMECODE_LEN: usize = 4;
 
 mod field {
@@ -171,6 +172,19 @@ pub struct Sender {
 }
 
 impl Sender {
+    /// Header of the next packet: `length` bytes of pixels from `offset` on in the frame. `last` = the frame ends with it.
+    pub fn header(&mut self, offset: usize, length: usize, last: bool) -> [u8; HEADER] {
+        self.sequence = self.sequence % 15 + 1;
+        let mut header = [0; HEADER];
+        header[field::FLAGS] = flag::VERSION_1 | if last { flag::PUSH } else { 0 };
+        header[field::SEQUENCE] = self.sequence;
+        header[field::KIND] = KIND_RGB;
+        header[field::ID] = DISPLAY;
+        header[field::OFFSET].copy_from_slice(&(offset as u32).to_be_bytes());
+        header[field::LENGTH].copy_from_slice(&(length as u16).to_be_bytes());
+        header
+    }
+
     /// Writes the packets of `frame` into `buffer`, one after the other, and passes each to `send`.
     ///
     /// The sequence number cycles through 1 … 15. Only the last packet carries PUSH; an empty frame is one empty
@@ -186,13 +200,7 @@ impl Sender {
         loop {
             let data = &bytes[offset..bytes.len().min(offset + MAX_DATA)];
             let last = offset + data.len() == bytes.len();
-            self.sequence = self.sequence % 15 + 1;
-            buffer[field::FLAGS] = flag::VERSION_1 | if last { flag::PUSH } else { 0 };
-            buffer[field::SEQUENCE] = self.sequence;
-            buffer[field::KIND] = KIND_RGB;
-            buffer[field::ID] = DISPLAY;
-            buffer[field::OFFSET].copy_from_slice(&(offset as u32).to_be_bytes());
-            buffer[field::LENGTH].copy_from_slice(&(data.len() as u16).to_be_bytes());
+            buffer[..HEADER].copy_from_slice(&self.header(offset, data.len(), last));
             buffer[HEADER..HEADER + data.len()].copy_from_slice(data);
             send(&buffer[..HEADER + data.len()])?;
             offset += data.len();

@@ -11,6 +11,7 @@ mod runner;
 mod stage;
 mod targets;
 mod timed;
+mod unproven;
 
 use std::path::{Path, PathBuf};
 use std::process::{Command, ExitCode};
@@ -68,9 +69,17 @@ fn notes() -> PathBuf {
     folder
 }
 
+/// Names something that this run of the gate could not prove, in its last lines. Not an error: see `unproven`.
+///
+/// # Errors
+/// A sentence, if it cannot be written.
+pub fn not_proven(what: &str) -> Result<(), String> {
+    unproven::note(&notes(), what)
+}
+
 /// A scratch folder for a unit test.
 #[cfg(test)]
-fn scratch(name: &str) -> PathBuf {
+pub fn scratch(name: &str) -> PathBuf {
     let folder = std::env::temp_dir().join(format!("k1-xtask-{name}-{}", std::process::id()));
     std::fs::create_dir_all(&folder).unwrap();
     folder
@@ -90,6 +99,7 @@ fn run(args: &[&str]) -> Result<bool, String> {
     let chosen = table.choose(args)?;
     let notes = notes();
     excused::forget(&notes);
+    unproven::forget(&notes);
     let this = copy_of_this_program(&notes)?;
     if !chosen.iter().any(|s| s.name == bare::STAGE) {
         let _ = std::fs::remove_file(notes.join(bare::SKIPPED));
@@ -210,6 +220,7 @@ fn tell(outcomes: &[Outcome], notes: &Path) -> bool {
         excused.len()
     );
     excused.iter().for_each(|e| println!("  {e}"));
+    unproven::read(notes).iter().for_each(|u| println!("NOT PROVEN {u}"));
     let mut wrong: Vec<_> =
         outcomes.iter().filter_map(|o| Some(format!("{}: {}", o.stage.name, o.wrong.as_ref()?))).collect();
     wrong.extend(excused::too_many(&excused));

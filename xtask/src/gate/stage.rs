@@ -64,8 +64,10 @@ impl Table {
             if table.stage[..i].iter().any(|other| other.name == stage.name) {
                 return wrong("is defined twice");
             }
-            if stage.name.is_empty() || !stage.name.bytes().all(|b| b.is_ascii_lowercase() || b == b'-') {
-                return wrong("must be a name of small letters and hyphens");
+            if stage.name.is_empty()
+                || !stage.name.bytes().all(|b| b.is_ascii_lowercase() || b.is_ascii_digit() || b == b'-')
+            {
+                return wrong("must be a name of small letters, digits and hyphens");
             }
             if stage.run.is_empty() {
                 return wrong("has no command");

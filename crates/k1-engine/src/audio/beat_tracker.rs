@@ -10,7 +10,7 @@ use super::state_space::{Estimate, StateSpace};
 use super::tables::{CONFIDENCE_FEATURES, TEMPI, period_of, tempo_near};
 use super::tree::evaluate;
 use crate::HOP_RATE;
-use crate::math::{Follower, exp, lerp};
+use crate::math::{Follower, choose, exp, lerp, nearest};
 
 /// Tempi that can be found, in beats per minute.
 pub const BPM_RANGE: core::ops::RangeInclusive<f32> = 49.0..=215.0;
@@ -94,24 +94,41 @@ impl Default for BeatTracker {
 }
 
 impl BeatTracker {
+    /// All zeros.
+    pub(super) const BLANK: Self = Self {
+        state_space: StateSpace::BLANK,
+        metrical_level: MetricalLevel::BLANK,
+        evidence: Follower::at(0.0),
+        used_to: Follower::at(0.0),
+        lately: Follower::at(0.0),
+        decision: Follower::at(0.0),
+        awake: 0.0,
+        odds: [0.0; TEMPI],
+        confidence: Follower::at(0.0),
+        features: [0; CONFIDENCE_FEATURES],
+        phase: 0.0,
+        period: 0.0,
+        since_beat: 0.0,
+    };
+
     /// A tracker that has heard nothing.
-    #[inline(never)]
     pub fn new() -> Self {
-        Self {
-            state_space: StateSpace::new(),
-            metrical_level: MetricalLevel::new(),
-            evidence: Follower::at(0.0).both_s(2.0),
-            used_to: Follower::at(0.0).both_s(USED_TO_S),
-            lately: Follower::at(0.0).both_s(LATELY_S),
-            decision: Follower::at(0.0).both_s(1.0),
-            awake: 0.0,
-            odds: [0.0; TEMPI],
-            confidence: Follower::at(0.0).both_s(CONFIDENCE_S),
-            features: [0; CONFIDENCE_FEATURES],
-            phase: 0.0,
-            period: 60.0,
-            since_beat: 10.0,
-        }
+        let mut tracker = Self::BLANK;
+        tracker.start();
+        tracker
+    }
+
+    /// Makes a tracker that has heard nothing of [`BLANK`](Self::BLANK).
+    pub(super) fn start(&mut self) {
+        self.state_space.start();
+        self.metrical_level.start();
+        self.evidence = Follower::at(0.0).both_s(2.0);
+        self.used_to = Follower::at(0.0).both_s(USED_TO_S);
+        self.lately = Follower::at(0.0).both_s(LATELY_S);
+        self.decision = Follower::at(0.0).both_s(1.0);
+        self.confidence = Follower::at(0.0).both_s(CONFIDENCE_S);
+        self.period = 60.0;
+        self.since_beat = 10.0;
     }
 
     /// Share of the belief in each tempo (see [`tempo_bpm`]); the sum is 1. The announced tempo is the heaviest
@@ -231,9 +248,9 @@ impl BeatTracker {
         self.phase += 1.0 / self.period;
         self.period = found.period;
         let mut error = heard - self.phase;
-        error -= libm::roundf(error);
+        error -= nearest(error);
         let jump = error.abs() > 0.2;
-        self.phase += error * if jump { 1.0 } else { PULL };
+        self.phase += error * choose(jump, &[PULL, 1.0]);
 
         let decision = self.decision.step(found.share * found.focus, DT);
         self.features = self.confidence_features_of(&found, decision);

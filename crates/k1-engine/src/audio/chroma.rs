@@ -2,6 +2,7 @@
 
 use super::ConstantQ;
 use super::tables::BINS;
+use crate::math::reciprocal;
 
 /// Number of pitch classes.
 pub const CHROMA: usize = 12;
@@ -24,8 +25,8 @@ impl Chroma {
 
     /// Computes the weights that match the spectra of `bank`.
     pub fn new(bank: &ConstantQ) -> Self {
-        let octaves = |bin: usize| (0..BINS).filter(|b| b % CHROMA == bin % CHROMA).count() as f32;
-        Self { weight: core::array::from_fn(|bin| 1.0 / (bank.tone_gain(bin) * octaves(bin))) }
+        let octaves = |bin: usize| ((BINS - 1 - bin % CHROMA) / CHROMA + 1) as f32;
+        Self { weight: core::array::from_fn(|bin| reciprocal(bank.tone_gain(bin) * octaves(bin))) }
     }
 
     /// Mean amplitude per pitch class, divided by the largest of them or by `reference`, whichever is larger. Each
@@ -36,7 +37,8 @@ impl Chroma {
             chroma[(bin + FIRST_CLASS) % CHROMA] += m * w;
         }
         let largest = chroma.iter().copied().fold(reference.max(1e-9), f32::max);
-        chroma.map(|c| c / largest)
+        let scale = 1.0 / largest;
+        chroma.map(|c| c * scale)
     }
 }
 

@@ -77,21 +77,24 @@ pub struct Conditioner {
 
 impl Default for Conditioner {
     fn default() -> Self {
-        Self {
-            gain: 1.0,
-            previous_in: 0.0,
-            previous_out: 0.0,
-            last_raw: 0.0,
-            constant_hops: 0,
-            clip_run: 0,
-            clip_hold: 0,
-            replaced: 0,
-            clipped_hops: 0,
-        }
+        Self { gain: 1.0, ..Self::BLANK }
     }
 }
 
 impl Conditioner {
+    /// All zeros.
+    pub(super) const BLANK: Self = Self {
+        gain: 0.0,
+        previous_in: 0.0,
+        previous_out: 0.0,
+        last_raw: 0.0,
+        constant_hops: 0,
+        clip_run: 0,
+        clip_hold: 0,
+        replaced: 0,
+        clipped_hops: 0,
+    };
+
     /// Sets the gain as a factor. Returns `false` and changes nothing if it is outside [`GAIN_RANGE`] or not finite.
     pub fn set_gain(&mut self, gain: f32) -> bool {
         let ok = GAIN_RANGE.contains(&gain);

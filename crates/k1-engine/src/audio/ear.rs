@@ -5,14 +5,14 @@ use super::{
     BINS, BeatTracker, CHROMA, CONFIDENCE_FEATURES, Chroma, Conditioner, ConstantQ, FEATURES, Loudness,
     OnsetDetector, Snapshot, TEMPI, Tempogram,
 };
-use crate::math::{Follower, decay};
+use crate::math::{Follower, choose, decay};
 use crate::{HOP, HOP_RATE, SAMPLE_RATE};
 
 const DT: f32 = 1.0 / HOP_RATE;
 
 /// Samples in, [`Snapshot`]s out. Causal and without allocation; the worst hop costs about as much as the mean.
 ///
-/// About 55 KiB: put it into a `static` or onto the caller's heap.
+/// About 55 KiB: put [`BLANK`](Self::BLANK) into a `static` and [`start`](Self::start) it there.
 #[derive(Clone, Debug)]
 pub struct Ear {
     pending: [f32; HOP],
@@ -42,29 +42,45 @@ impl Default for Ear {
 }
 
 impl Ear {
+    /// All zeros, so that a `static` with it takes no flash. Must be [started](Self::start) before it hears.
+    pub const BLANK: Self = Self {
+        pending: [0.0; HOP],
+        filled: 0,
+        origin_us: 0,
+        samples: 0,
+        conditioner: Conditioner::BLANK,
+        loudness: Loudness::BLANK,
+        bank: ConstantQ::new(),
+        fold: Chroma::SILENT,
+        onset: OnsetDetector::BLANK,
+        observation: ObservationModel::BLANK,
+        tempo: BeatTracker::BLANK,
+        tempogram: Tempogram::BLANK,
+        spectrum_reference: Follower::at(0.0),
+        chroma_smooth: [0.0; CHROMA],
+        last_beat: None,
+        last_onset: 0.0,
+        snapshot: Snapshot::BLANK,
+    };
+
     /// An ear that has heard nothing. Its clock starts at 0 µs.
-    #[inline(never)]
     pub fn new() -> Self {
-        // No borrow in this expression, so that it is built in place: a chip's stack cannot hold two ears.
-        Self {
-            pending: [0.0; HOP],
-            filled: 0,
-            origin_us: 0,
-            samples: 0,
-            conditioner: Conditioner::default(),
-            loudness: Loudness::default(),
-            bank: ConstantQ::new(),
-            fold: Chroma::SILENT,
-            onset: OnsetDetector::new(),
-            observation: ObservationModel::default(),
-            tempo: BeatTracker::new(),
-            tempogram: Tempogram::default(),
-            spectrum_reference: Follower::at(1e-3).rise_s(0.05).fall_s(6.0),
-            chroma_smooth: [0.0; CHROMA],
-            last_beat: None,
-            last_onset: 0.0,
-            snapshot: Snapshot::EMPTY,
-        }
+        let mut ear = Self::BLANK;
+        ear.start();
+        ear
+    }
+
+    /// Makes an ear that has heard nothing of [`BLANK`](Self::BLANK), in its place: a chip's stack cannot hold an ear.
+    #[inline(never)]
+    pub fn start(&mut self) {
+        self.conditioner = Conditioner::default();
+        self.loudness = Loudness::default();
+        self.onset.start();
+        self.observation.start();
+        self.tempo.start();
+        self.tempogram = Tempogram::default();
+        self.spectrum_reference = Follower::at(1e-3).rise_s(0.05).fall_s(6.0);
+        self.snapshot = Snapshot::EMPTY;
     }
 
     /// Sets the microphone gain as a factor. Returns `false` and changes nothing if it is outside
@@ -166,10 +182,9 @@ impl Ear {
             self.spectrum_reference.step(largest.max(1e-4), DT);
         }
         let scale = loud.gate / self.spectrum_reference.value;
-        let (rise, fall) = (decay(DT, 0.010), decay(DT, 0.140));
         for ((m, now), smooth) in magnitudes.iter().zip(&mut s.spectrum).zip(&mut s.smooth) {
             *now = (m * scale).min(1.0);
-            let keep = if *now > *smooth { rise } else { fall };
+            let keep = choose(*now > *smooth, &[const { decay(DT, 0.140) }, const { decay(DT, 0.010) }]);
             *smooth = *now + (*smooth - *now) * keep;
         }
         let chroma = self.fold.fold(&s.smooth, 0.02);
@@ -195,7 +210,7 @@ impl Ear {
         s.beat_phase = beat.phase;
         s.confidence = beat.confidence;
         s.beats = s.beats.wrapping_add(u32::from(beat.beat));
-        self.last_onset = if onset.onset { onset.ago } else { 0.0 };
+        self.last_onset = onset.ago;
         self.last_beat = beat.beat.then_some((beat.beat_in, beat.confidence));
         let captured = self.origin_us.wrapping_add(self.elapsed_us(self.samples));
         self.snapshot.captured_us = captured;

@@ -48,13 +48,14 @@ impl Fourier {
         Self { re: [0.0; N], im: [0.0; N], magnitudes: [0.0; N] }
     }
 
-    /// Magnitudes of bins 1 to 511 of `samples` times `window`. Bin 0 is always 0.
-    pub(super) fn magnitudes(&mut self, samples: &[f32; FFT], window: &[f32; FFT]) -> &[f32; N] {
-        let pairs = samples.as_chunks::<2>().0.iter().zip(window.as_chunks::<2>().0);
-        for ((re, im), (x, w)) in self.re.iter_mut().zip(&mut self.im).zip(pairs) {
-            *re = x[0] * w[0];
-            *im = x[1] * w[1];
-        }
+    /// Magnitudes of bins 1 to 511 of the samples times twice `half_window`. Bin 0 is always 0. The samples come in two
+    /// parts of even length, as a ring holds them.
+    pub(super) fn magnitudes(&mut self, [early, late]: [&[f32]; 2], half_window: &[f32; FFT]) -> &[f32; N] {
+        let (early_window, late_window) = half_window.split_at(early.len());
+        let (early_re, late_re) = self.re.split_at_mut(early.len() / 2);
+        let (early_im, late_im) = self.im.split_at_mut(early.len() / 2);
+        pair_up(early, early_window, early_re, early_im);
+        pair_up(late, late_window, late_re, late_im);
         self.radix2();
         let (twiddles, rest) = RADIX4_TWIDDLES.split_at(6 * QUARTERS[0]);
         radix4::<{ QUARTERS[0] }>(&mut self.re, &mut self.im, twiddles);
@@ -66,9 +67,7 @@ impl Fourier {
             last_radix4(re, im);
         }
         self.split_even_odd();
-        for m in &mut self.magnitudes {
-            *m = sqrt(*m);
-        }
+        roots(&mut self.magnitudes);
         &self.magnitudes
     }
 
@@ -88,18 +87,17 @@ impl Fourier {
     /// Computes the squared magnitudes in their natural order.
     ///
     /// For a value z and its mirror image, half their sum is the spectrum of the even samples, and half their
-    /// difference is i times that of the odd samples.
+    /// difference is i times that of the odd samples. The values are halves already.
     fn split_even_odd(&mut self) {
         self.magnitudes[0] = 0.0;
         // At a quarter turn, z is its own mirror image.
         let quarter = usize::from(REVERSED[N / 2]);
-        self.magnitudes[N / 2] = self.re[quarter] * self.re[quarter] + self.im[quarter] * self.im[quarter];
-        if LANES == 1 {
-            (1..N / 2).for_each(|k| self.pair(k));
-        } else {
-            (GROUPED..N / 2).step_by(GROUPED).for_each(|k| self.pair(k));
-            for first in (1..GROUPED).chain(4 * GROUPED + 1..5 * GROUPED) {
-                self.pairs(first);
+        let (re, im) = (2.0 * self.re[quarter], 2.0 * self.im[quarter]);
+        self.magnitudes[N / 2] = re * re + im * im;
+        (GROUPED..N / 2).step_by(GROUPED).for_each(|k| self.pair(k));
+        for first in (1..GROUPED).chain(4 * GROUPED + 1..5 * GROUPED) {
+            for part in 0..4 / LANES {
+                self.pairs(first, part);
             }
         }
     }
@@ -108,8 +106,8 @@ impl Fourier {
     fn pair(&mut self, k: usize) {
         let Self { re: even, im: odd, magnitudes: out } = self;
         let (near, far) = (usize::from(REVERSED[k]) % N, usize::from(REVERSED[N - k]) % N);
-        let (a, b) = (0.5 * (even[near] + even[far]), 0.5 * (odd[near] - odd[far]));
-        let (c, d) = (0.5 * (odd[near] + odd[far]), 0.5 * (even[far] - even[near]));
+        let (a, b) = (even[near] + even[far], odd[near] - odd[far]);
+        let (c, d) = (odd[near] + odd[far], even[far] - even[near]);
         let [cos, sin] =
             REAL_TWIDDLES[2 * (k % GROUPED) + k / (4 * GROUPED)].map(|part| part[k / GROUPED % 4]);
         let (u, v) = (c * cos - d * sin, c * sin + d * cos);
@@ -117,9 +115,13 @@ impl Fourier {
         out[N - k] = (a - u) * (a - u) + (b - v) * (b - v);
     }
 
-    /// [`LANES`] values at once. Every 32nd value from `first` on is adjacent in memory, and so are the mirror
-    /// images, in reverse order.
-    fn pairs(&mut self, first: usize) {
+    /// [`LANES`] values at once, a part of the four whose twiddle factors are adjacent. Every 32nd value from `first` on
+    /// is adjacent in memory, and so are the mirror images, in reverse order.
+    #[inline]
+    fn pairs(&mut self, first: usize, part: usize) {
+        let [cos, sin] = &REAL_TWIDDLES[2 * (first % GROUPED) + first / (4 * GROUPED)];
+        let twiddle = |row: &[f32; 4]| Lanes::new(row.as_chunks().0[part]);
+        let first = first + part * LANES * GROUPED;
         let last = first + (LANES - 1) * GROUPED;
         let (near, far) = (usize::from(REVERSED[first]), usize::from(REVERSED[N - last]));
         let at = |row: &[f32; N], from: usize| row[from..].as_chunks::<LANES>().0[0];
@@ -129,17 +131,34 @@ impl Fourier {
         };
         let (even, odd) = (Lanes::new(at(&self.re, near)), Lanes::new(at(&self.im, near)));
         let (even_far, odd_far) = (reversed(at(&self.re, far)), reversed(at(&self.im, far)));
-        let half = Lanes::splat(0.5);
-        let (a, b) = (half * (even + even_far), half * (odd - odd_far));
-        let (c, d) = (half * (odd + odd_far), half * (even_far - even));
-        let [cos, sin] = &REAL_TWIDDLES[2 * (first % GROUPED) + first / (4 * GROUPED)];
-        let (u, v) = product((c, d), (Lanes::new(cos.as_chunks().0[0]), Lanes::new(sin.as_chunks().0[0])));
+        let (a, b) = (even + even_far, odd - odd_far);
+        let (c, d) = (odd + odd_far, even_far - even);
+        let (u, v) = product((c, d), (twiddle(cos), twiddle(sin)));
         let (p, q, r, s) = (a + u, b + v, a - u, b - v);
         let (sum, difference) = ((p * p + q * q).to_array(), (r * r + s * s).to_array());
         for i in 0..LANES {
             self.magnitudes[first + i * GROUPED] = sum[i];
             self.magnitudes[N - first - i * GROUPED] = difference[i];
         }
+    }
+}
+
+/// The square root of each number.
+///
+/// Not inlined, so that the address of a number takes one instruction.
+#[inline(never)]
+fn roots(all: &mut [f32; N]) {
+    for x in all {
+        *x = sqrt(*x);
+    }
+}
+
+/// Weighs samples; the even ones become real, the odd ones imaginary parts.
+fn pair_up(samples: &[f32], window: &[f32], re: &mut [f32], im: &mut [f32]) {
+    let pairs = samples.as_chunks::<2>().0.iter().zip(window.as_chunks::<2>().0);
+    for ((re, im), (x, w)) in re.iter_mut().zip(im).zip(pairs) {
+        *re = x[0] * w[0];
+        *im = x[1] * w[1];
     }
 }
 
@@ -196,7 +215,8 @@ mod tests {
     use core::f64::consts::TAU;
 
     fn magnitudes(samples: &[f32; FFT]) -> [f32; N] {
-        *Fourier::new().magnitudes(samples, &[1.0; FFT])
+        let (early, late) = samples.split_at(384);
+        *Fourier::new().magnitudes([early, late], &[0.5; FFT])
     }
 
     #[test]
@@ -236,9 +256,9 @@ mod tests {
     #[test]
     fn the_window_weighs_and_bin_0_is_left_out() {
         let mut window = [0.0; FFT];
-        window[300] = 0.5;
+        window[300] = 0.25;
         let mut fourier = Fourier::new();
-        let out = fourier.magnitudes(&[2.0; FFT], &window);
+        let out = fourier.magnitudes([&[2.0; FFT], &[]], &window);
         assert_eq!(out[0], 0.0);
         assert!(out[1..].iter().all(|m| (m - 1.0).abs() < 1e-5));
     }

@@ -1,6 +1,6 @@
 //! Loudness: RMS, peak, noise floor, gate, and a level that uses its whole range.
 
-use crate::math::{Follower, db, from_db, sqrt};
+use crate::math::{Follower, choose, db, from_db, sqrt};
 use crate::{HOP, HOP_RATE};
 
 /// The reading of digital silence in dBFS.
@@ -64,18 +64,28 @@ impl Default for Loudness {
         Self {
             smooth: Follower::at(0.0).rise_s(0.02).fall_s(0.05),
             minima: [f32::INFINITY; FLOOR_SLOTS],
-            slot: 0,
-            slot_hops: 0,
-            hold: 0,
             gate: Follower::at(0.0).rise_s(0.004).fall_s(0.25),
             reference: Follower::at(from_db(REFERENCE_MINIMUM_DB)).rise_s(0.08).fall_s(10.0),
             level: Follower::at(0.0).fall_s(0.07),
-            fixed_floor: None,
+            ..Self::BLANK
         }
     }
 }
 
 impl Loudness {
+    /// All zeros.
+    pub(super) const BLANK: Self = Self {
+        smooth: Follower::at(0.0),
+        minima: [0.0; FLOOR_SLOTS],
+        slot: 0,
+        slot_hops: 0,
+        hold: 0,
+        gate: Follower::at(0.0),
+        reference: Follower::at(0.0),
+        level: Follower::at(0.0),
+        fixed_floor: None,
+    };
+
     /// Sets the noise floor in dBFS; `None` = learn it from the room.
     pub fn set_floor(&mut self, floor_db: Option<f32>) {
         self.fixed_floor = floor_db.filter(|db| db.is_finite());
@@ -108,7 +118,7 @@ impl Loudness {
             self.hold = self.hold.saturating_sub(1);
         }
         let silent = self.hold == 0;
-        let gate = self.gate.step(if silent { 0.0 } else { 1.0 }, DT);
+        let gate = self.gate.step(choose(silent, &[1.0, 0.0]), DT);
 
         if !silent {
             self.reference.step(rms.max(from_db(REFERENCE_MINIMUM_DB)), DT);

@@ -47,15 +47,13 @@ struct Curve {
 }
 
 impl Curve {
-    const fn new() -> Self {
-        Self {
-            mean: Follower::at(0.0).both_s(MEAN_S),
-            first: 0.0,
-            past: [0.0; LAGS + SLIDE],
-            free: SLIDE,
-            autocorrelation: [0.0; LAGS],
-        }
-    }
+    const BLANK: Self = Self {
+        mean: Follower::at(0.0),
+        first: 0.0,
+        past: [0.0; LAGS + SLIDE],
+        free: 0,
+        autocorrelation: [0.0; LAGS],
+    };
 
     fn step(&mut self, x: f32) {
         let x = x - self.mean.step(x, STEP_S);
@@ -93,9 +91,15 @@ pub(super) struct MetricalLevel {
 }
 
 impl MetricalLevel {
-    /// A state that has heard nothing.
-    pub(super) const fn new() -> Self {
-        Self { curves: [const { Curve::new() }; CURVES], turn: 0 }
+    /// All zeros.
+    pub(super) const BLANK: Self = Self { curves: [const { Curve::BLANK }; CURVES], turn: 0 };
+
+    /// Makes a state that has heard nothing of [`BLANK`](Self::BLANK).
+    pub(super) fn start(&mut self) {
+        for curve in &mut self.curves {
+            curve.mean = Follower::at(0.0).both_s(MEAN_S);
+            curve.free = SLIDE;
+        }
     }
 
     /// Forgets everything heard, as after silence.
@@ -142,7 +146,8 @@ mod tests {
 
     /// Hears beats of `period` hops; each fourth one is louder, and each half beat has a weaker one.
     fn bars(period: usize, hops: usize) -> MetricalLevel {
-        let mut level = MetricalLevel::new();
+        let mut level = MetricalLevel::BLANK;
+        level.start();
         for hop in 0..hops {
             let strength = match hop % (4 * period) {
                 0..3 => 1.0,
@@ -161,7 +166,8 @@ mod tests {
 
     #[test]
     fn likeness_is_that_of_the_definition() {
-        let mut level = MetricalLevel::new();
+        let mut level = MetricalLevel::BLANK;
+        level.start();
         let mut seed = 5_u32;
         let mut means = [0.0_f64; CURVES];
         let mut all = [const { Vec::new() }; CURVES];

@@ -61,19 +61,10 @@ pub(super) struct ObservationModel {
 }
 
 impl Default for ObservationModel {
-    #[inline(never)]
     fn default() -> Self {
-        Self {
-            low: [[0.0; LOW]; SLOW_LAG],
-            tones: [[0.0; BINS]; SLOW_LAG],
-            slow_at: 0,
-            mean: [Follower::at(0.0).both_s(1.0); RISES],
-            peak: [Follower::at(0.1).rise_s(0.02).fall_s(3.0); RISES],
-            band_mean: [Follower::at(0.0).both_s(2.0); GROUP_COUNT],
-            band_spread: [Follower::at(1.0).both_s(2.0); GROUP_COUNT],
-            history: [[0.0; CURVES]; HISTORY],
-            now: 0,
-        }
+        let mut model = Self::BLANK;
+        model.start();
+        model
     }
 }
 
@@ -89,6 +80,27 @@ fn rise(now: &[f32], before: &[f32], count: usize) -> f32 {
 }
 
 impl ObservationModel {
+    /// All zeros.
+    pub(super) const BLANK: Self = Self {
+        low: [[0.0; LOW]; SLOW_LAG],
+        tones: [[0.0; BINS]; SLOW_LAG],
+        slow_at: 0,
+        mean: [Follower::at(0.0); RISES],
+        peak: [Follower::at(0.0); RISES],
+        band_mean: [Follower::at(0.0); GROUP_COUNT],
+        band_spread: [Follower::at(0.0); GROUP_COUNT],
+        history: [[0.0; CURVES]; HISTORY],
+        now: 0,
+    };
+
+    /// Makes a model that has heard nothing of [`BLANK`](Self::BLANK).
+    pub(super) fn start(&mut self) {
+        self.mean = [Follower::at(0.0).both_s(1.0); RISES];
+        self.peak = [Follower::at(0.1).rise_s(0.02).fall_s(3.0); RISES];
+        self.band_mean = [Follower::at(0.0).both_s(2.0); GROUP_COUNT];
+        self.band_spread = [Follower::at(1.0).both_s(2.0); GROUP_COUNT];
+    }
+
     /// Takes the log bands and the constant-Q magnitudes of one hop. Returns, for each metrical position, the natural
     /// logarithm of the likelihood ratio between that position and no position, [`JUDGED_AFTER_S`] ago.
     pub(super) fn process(
@@ -148,22 +160,44 @@ impl ObservationModel {
     }
 }
 
-/// Sum of the trees' leaves per class: no position, then each position. The classes of consecutive trees alternate.
-fn judge(features: &[i16; FEATURES]) -> [i32; 1 + POSITIONS] {
-    let mut left = [u8::MAX; LEAVES.len()];
+/// Index of the lowest bit of each mask that is not 0. Few processors have an instruction for it.
+static LOWEST: [u8; 256] = {
+    let mut lowest = [0; 256];
+    let mut mask = 1;
+    while mask < lowest.len() {
+        lowest[mask] = mask.trailing_zeros() as u8;
+        mask += 1;
+    }
+    lowest
+};
+
+/// Room for the masks of all trees; a power of two, so that any index becomes a valid one cheaply.
+const MASKS: usize = LEAVES.len().next_power_of_two();
+
+/// Masks the leaves out that the features exclude.
+///
+/// Not inlined: in a larger function the address of the masks would be computed anew for each split.
+#[inline(never)]
+fn exclude(features: &[i16; FEATURES], left: &mut [u8; MASKS]) {
     for (feature, ends) in features.iter().zip(SPLITS_FROM.windows(2)) {
         for (most, tree, leaves) in &SPLITS[usize::from(ends[0])..usize::from(ends[1])] {
             if feature <= most {
                 break;
             }
-            left[usize::from(*tree)] &= leaves;
+            left[usize::from(*tree) % MASKS] &= leaves;
         }
     }
+}
+
+/// Sum of the trees' leaves per class: no position, then each position. The classes of consecutive trees alternate.
+fn judge(features: &[i16; FEATURES]) -> [i32; 1 + POSITIONS] {
+    let mut left = [u8::MAX; MASKS];
+    exclude(features, &mut left);
     let mut sums = [0; 1 + POSITIONS];
     let (rounds, _) = LEAVES.as_chunks::<{ 1 + POSITIONS }>();
     for (round, left) in rounds.iter().zip(left.as_chunks::<{ 1 + POSITIONS }>().0) {
         for ((sum, leaves), left) in sums.iter_mut().zip(round).zip(left) {
-            *sum += i32::from(leaves[left.trailing_zeros() as usize % leaves.len()]);
+            *sum += i32::from(leaves[usize::from(LOWEST[usize::from(*left)]) % leaves.len()]);
         }
     }
     sums

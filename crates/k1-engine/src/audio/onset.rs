@@ -4,9 +4,9 @@
 //! filter bank and a reference that follows the music, so that loud and quiet sources give the same strength.
 
 use super::fourier::Fourier;
-use super::looked_up::{BAND_START, UPPER_SHARE, WINDOW};
+use super::looked_up::{BAND_START, HALF_WINDOW, UPPER_SHARE};
 use super::tables::{BANDS, FFT, GROUPS};
-use crate::math::{Follower, log2, sqrt};
+use crate::math::{Follower, choose, log2, sqrt};
 use crate::{HOP, HOP_RATE};
 
 /// Lag of the difference in hops: a Hann window of 64 ms needs two hops to show a full rise.
@@ -33,7 +33,7 @@ pub struct OnsetReading {
     pub bands: [f32; 3],
     /// True in the hop in which an onset is reported.
     pub onset: bool,
-    /// Seconds from that onset to the end of this hop.
+    /// Seconds from that onset to the end of this hop; 0 without one.
     pub ago: f32,
     /// Unnormalised flux: the mean rise of a band, in octaves of compressed amplitude.
     pub flux: f32,
@@ -42,7 +42,9 @@ pub struct OnsetReading {
 /// The onset detector. About 11 KiB.
 #[derive(Clone, Debug)]
 pub struct OnsetDetector {
-    history: [f32; FFT],
+    /// A ring of hops.
+    history: [[f32; HOP]; FFT / HOP],
+    oldest: usize,
     fourier: Fourier,
     band_gain: [f32; BANDS],
     past: [[f32; BANDS]; LAG],
@@ -65,9 +67,33 @@ impl Default for OnsetDetector {
 }
 
 impl OnsetDetector {
+    /// All zeros.
+    pub(super) const BLANK: Self = Self {
+        history: [[0.0; HOP]; FFT / HOP],
+        oldest: 0,
+        fourier: Fourier::new(),
+        band_gain: [0.0; BANDS],
+        past: [[0.0; BANDS]; LAG],
+        past_at: 0,
+        reference: Follower::at(0.0),
+        mean: Follower::at(0.0),
+        ceiling: Follower::at(0.0),
+        band_ceiling: [Follower::at(0.0); 3],
+        previous: 0.0,
+        since: 0,
+        rises: [0.0; BANDS],
+        logs: [0.0; BANDS],
+    };
+
     /// A detector that has heard nothing.
-    #[inline(never)]
     pub fn new() -> Self {
+        let mut onset = Self::BLANK;
+        onset.start();
+        onset
+    }
+
+    /// Makes a detector that has heard nothing of [`BLANK`](Self::BLANK).
+    pub(super) fn start(&mut self) {
         let mut band_gain = [0.0_f32; BANDS];
         for (band, bins) in BAND_START.windows(2).enumerate() {
             for share in &UPPER_SHARE[usize::from(bins[0])..usize::from(bins[1])] {
@@ -75,29 +101,20 @@ impl OnsetDetector {
                 band_gain[band + 1] += share;
             }
         }
-        Self {
-            history: [0.0; FFT],
-            fourier: Fourier::new(),
-            // A band of one bin must not vanish beside a band of a hundred. Noise adds up with √n, so divide by that.
-            band_gain: band_gain.map(|n| 1.0 / sqrt(n.max(0.3))),
-            past: [[0.0; BANDS]; LAG],
-            past_at: 0,
-            reference: Follower::at(0.0).rise_s(0.15).fall_s(4.0),
-            mean: Follower::at(0.0).both_s(0.4),
-            ceiling: Follower::at(0.5).rise_s(0.02).fall_s(4.0),
-            band_ceiling: [Follower::at(0.5).rise_s(0.02).fall_s(4.0); 3],
-            previous: 0.0,
-            since: 0,
-            rises: [0.0; BANDS],
-            logs: [0.0; BANDS],
-        }
+        // A band of one bin must not vanish beside a band of a hundred. Noise adds up with √n, so divide by that.
+        self.band_gain = band_gain.map(|n| 1.0 / sqrt(n.max(0.3)));
+        self.reference = Follower::at(0.0).rise_s(0.15).fall_s(4.0);
+        self.mean = Follower::at(0.0).both_s(0.4);
+        self.ceiling = Follower::at(0.5).rise_s(0.02).fall_s(4.0);
+        self.band_ceiling = [Follower::at(0.5).rise_s(0.02).fall_s(4.0); 3];
     }
 
     /// Analyses one conditioned hop. In silence the reference is frozen and no onset is reported.
     pub fn process(&mut self, samples: &[f32; HOP], silent: bool) -> OnsetReading {
-        self.history.copy_within(HOP.., 0);
-        self.history[FFT - HOP..].copy_from_slice(samples);
-        let magnitudes = self.fourier.magnitudes(&self.history, &WINDOW);
+        self.history[self.oldest] = *samples;
+        self.oldest = (self.oldest + 1) % self.history.len();
+        let (late, early) = self.history.split_at(self.oldest);
+        let magnitudes = self.fourier.magnitudes([early, late].map(<[_]>::as_flattened), &HALF_WINDOW);
 
         let mut bands = [0.0_f32; BANDS];
         for (band, bins) in BAND_START.windows(2).enumerate() {
@@ -155,7 +172,13 @@ impl OnsetDetector {
         }
         self.mean.step(flux, DT);
         self.previous = flux;
-        OnsetReading { strength: (flux / ceiling).min(1.0), bands, onset, ago: DELAY_S, flux }
+        OnsetReading {
+            strength: (flux / ceiling).min(1.0),
+            bands,
+            onset,
+            ago: choose(onset, &[0.0, DELAY_S]),
+            flux,
+        }
     }
 }
 

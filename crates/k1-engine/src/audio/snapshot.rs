@@ -55,6 +55,10 @@ pub struct Snapshot {
 }
 
 impl Snapshot {
+    /// All zeros.
+    pub(super) const BLANK: Self =
+        Self { rms_db: 0.0, peak_db: 0.0, floor_db: 0.0, silent: false, ..Self::EMPTY };
+
     /// The snapshot before anything was heard.
     pub const EMPTY: Self = Self {
         sequence: 0,

@@ -18,8 +18,8 @@ use super::looked_up::{PRIOR, TRANSITIONS};
 use super::observation::POSITIONS;
 use super::tables::{LONGEST, REACH, TEMPI, period_of, tempo_near};
 use crate::HOP_RATE;
-use crate::lanes::{LANES, Lanes, Sums, at_least, groups, groups_mut};
-use crate::math::{dot, exp, fract, ln};
+use crate::lanes::{LANES, Lanes, Sums, all_at_least, groups, groups_mut};
+use crate::math::{at_least, dot, exp, fract, ln, reciprocal};
 
 /// Entries by which a window slides before it is moved back.
 const SLIDE: usize = 8;
@@ -45,6 +45,8 @@ const BIAS: [f32; POSITIONS] = [0.35, 0.0, 0.0, 0.0];
 const MOST: f32 = 4.0;
 /// Least factor by which one hop scales a state.
 const LEAST: f32 = 0.02;
+/// Least unit of a tempo's states: 2⁻¹⁰⁰.
+const LEAST_UNIT: f32 = f32::from_bits((127 - 100) << 23);
 /// Memory for the tempo in seconds.
 const MEMORY_S: f32 = 8.0;
 /// Share of a tempo's belief that spreads evenly over all phases when its turn comes (every 0.64 s).
@@ -76,6 +78,8 @@ pub(super) struct StateSpace {
     states: [f32; ROOM],
     /// Offset of each tempo's window in its memory; the pointer stands at 0 there.
     ahead: [u8; TEMPI],
+    /// Belief in a state of each tempo is the state times this power of two.
+    unit: [f32; TEMPI],
     /// Belief in each tempo.
     mass: [f32; TEMPI],
     /// Log-odds of a ternary beat, relative to the prior's.
@@ -84,19 +88,23 @@ pub(super) struct StateSpace {
 }
 
 impl StateSpace {
-    /// Every phase equally likely, tempi as in the prior.
-    #[inline(never)]
-    pub(super) fn new() -> Self {
-        let mut space = Self {
-            states: [0.0; ROOM],
-            // Different offsets, so that the windows are moved back in different hops.
-            ahead: core::array::from_fn(|tempo| (tempo % SLIDE) as u8),
-            mass: [0.0; TEMPI],
-            ternary: [0.0; TEMPI],
-            turn: 0,
-        };
-        space.forget();
-        space
+    /// All zeros.
+    pub(super) const BLANK: Self = Self {
+        states: [0.0; ROOM],
+        ahead: [0; TEMPI],
+        unit: [0.0; TEMPI],
+        mass: [0.0; TEMPI],
+        ternary: [0.0; TEMPI],
+        turn: 0,
+    };
+
+    /// Makes every phase of [`BLANK`](Self::BLANK) equally likely, tempi as in the prior.
+    pub(super) fn start(&mut self) {
+        // Different offsets, so that the windows are moved back in different hops.
+        for (tempo, ahead) in self.ahead.iter_mut().enumerate() {
+            *ahead = (tempo % SLIDE) as u8;
+        }
+        self.forget();
     }
 
     /// Forgets tempo and phase, as after silence or a new song.
@@ -105,6 +113,7 @@ impl StateSpace {
             let each = prior / period_of(tempo) as f32;
             self.window(tempo).fill(each);
         }
+        self.unit = [1.0; TEMPI];
         self.mass = PRIOR;
         self.ternary = [0.0; TEMPI];
     }
@@ -129,23 +138,26 @@ impl StateSpace {
         // Belief that reaches the end of its beat; it is padded with zeros beyond the fastest and the slowest tempo.
         let mut wrapped = [0.0; TEMPI + 2 * REACH];
         for tempo in 0..TEMPI {
-            wrapped[REACH + tempo] = self.slide(tempo);
+            wrapped[REACH + tempo] = self.slide(tempo) * self.unit[tempo];
         }
         let keep = 1.0 - DT / TERNARY_MEMORY_S;
         let mut scales = Scales::new(gain);
         // In one pass, so that SIMD can compute four at once.
-        let three = self.ternary.map(|odds| 1.0 / (1.0 + exp(-(odds + TERNARY_PRIOR))));
+        let three = self.ternary.map(|odds| reciprocal(1.0 + exp(-(odds + TERNARY_PRIOR))));
         let mut after = 0.0;
         for tempo in 0..TEMPI {
             let arrived = dot(&wrapped[tempo..], &TRANSITIONS[tempo]);
             let three = three[tempo];
             let states = &mut self.states[ROOMS[tempo] + usize::from(self.ahead[tempo])..];
-            states[0] = arrived;
+            let unit = self.unit[tempo];
+            states[0] = arrived * inverse_of_power(unit);
             let (binary, ternary) = scales.weigh(tempo, states, three);
-            let mass = (self.mass[tempo] - wrapped[REACH + tempo] + arrived).max(1e-20);
-            self.mass[tempo] = (mass + binary + three * (ternary - binary)).max(1e-20);
+            let (binary, ternary) = (binary * unit, ternary * unit);
+            let mass = at_least(self.mass[tempo] - wrapped[REACH + tempo] + arrived, 1e-20);
+            self.mass[tempo] = at_least(mass + binary + three * (ternary - binary), 1e-20);
             after += self.mass[tempo];
-            let odds = (mass + ternary).max(0.05 * mass) / (mass + binary).max(0.05 * mass);
+            let least = 0.05 * mass;
+            let odds = at_least(mass + ternary, least) * reciprocal(at_least(mass + binary, least));
             // One hop hardly moves the odds, so the first two terms of the logarithm suffice.
             let news = odds - 1.0;
             let news = if news.abs() < 0.1 { news - 0.5 * news * news } else { ln(odds) };
@@ -178,20 +190,22 @@ impl StateSpace {
 
     /// Fades the tempo whose turn it is towards its prior, and recomputes its running sum exactly.
     fn fade(&mut self, total: f32, prior_factor: f32) {
-        // Scaling every state in every hop would cost more than everything else together. It is due only when the
-        // numbers become large or small, which takes at least a second.
+        // Scaling every state at once would make a hop too long. The numbers become large or small in a second at
+        // least, so each tempo's states are scaled when its turn comes.
+        let mut total = total;
         if !(1e-6..=1e6).contains(&total) {
-            let scale = 1.0 / total.max(1e-30);
-            self.states.iter_mut().for_each(|s| *s = (*s * scale).max(1e-15));
+            let scale = inverse_of_power(power_below(total.max(1e-30)));
+            self.unit.iter_mut().for_each(|unit| *unit = (*unit * scale).clamp(LEAST_UNIT, 1.0 / LEAST_UNIT));
             self.mass.iter_mut().for_each(|m| *m *= scale);
+            total *= scale;
         }
-        let total = if (1e-6..=1e6).contains(&total) { total } else { 1.0 };
         let turn = self.turn;
+        let unit = core::mem::replace(&mut self.unit[turn], 1.0);
         let window = self.window(turn);
-        let sum: f32 = window.iter().sum::<f32>().max(1e-25);
+        let sum: f32 = (window.iter().sum::<f32>() * unit).max(1e-25);
         let share = (PRIOR[turn] * prior_factor * total / sum).max(1e-12);
         let factor = exp(ln(share) * (TEMPI as f32 * DT / MEMORY_S));
-        let (stay, spread) = ((1.0 - LEAK) * factor, LEAK * factor * sum / window.len() as f32);
+        let (stay, spread) = ((1.0 - LEAK) * factor * unit, LEAK * factor * sum / window.len() as f32);
         window.iter_mut().for_each(|s| *s = *s * stay + spread);
         self.mass[turn] = sum * factor;
     }
@@ -214,7 +228,7 @@ impl StateSpace {
         let length = period_of(tempo);
         let at = (found.position + 0.5 * found.period) as usize;
         let around: f32 = (0..7).map(|d| self.state(tempo, (at + length + d - 3) % length)).sum();
-        around / self.mass[tempo].max(1e-30)
+        around * self.unit[tempo] / self.mass[tempo].max(1e-30)
     }
 
     fn state(&self, tempo: usize, position: usize) -> f32 {
@@ -259,6 +273,16 @@ impl StateSpace {
             total: total.max(1e-30),
         }
     }
+}
+
+/// The largest power of two that is not above `x`, for normal `x`.
+fn power_below(x: f32) -> f32 {
+    f32::from_bits(x.to_bits() & 0x7f80_0000)
+}
+
+/// The inverse of a power of two within 2⁻¹²⁶ … 2¹²⁶; exact.
+fn inverse_of_power(power: f32) -> f32 {
+    f32::from_bits(0x7f00_0000 - power.to_bits())
 }
 
 /// Metrical positions within the beat: its half, its quarters and its thirds, as (index among the [`POSITIONS`],
@@ -342,6 +366,10 @@ impl Scales {
     /// share `three` of ternary.
     ///
     /// `states` begins with the tempo's own states; a few states behind them may be multiplied by 1.
+    ///
+    /// Not inlined: a processor with few registers would keep the caller's variables on the stack and compute their
+    /// addresses anew for each use.
+    #[inline(never)]
     fn weigh(&mut self, tempo: usize, states: &mut [f32], three: f32) -> (f32, f32) {
         let gain = &self.gain;
         let mut beat = Sums::ZERO;
@@ -371,7 +399,7 @@ impl Scales {
         }
         for (s, f) in window.as_chunks_mut::<4>().0.iter_mut().zip(factors.as_chunks::<4>().0) {
             for (s, f) in groups_mut(s).zip(groups(f)) {
-                *s = (Lanes::new(*s) * at_least(f, LEAST)).to_array();
+                *s = (Lanes::new(*s) * all_at_least(f, LEAST)).to_array();
             }
         }
         let [_, half, quarter, third] = belief;
@@ -403,15 +431,20 @@ fn weigh_near(states: &mut [f32; NEAR], weights: &[f32; NEAR], factors: &[f32; N
 }
 
 /// Adds a share of the weights to the factors. Returns the weighted sum of the states.
+///
+/// Not inlined, and two loops rather than one, so that 16 registers suffice.
+#[inline(never)]
 fn expect(states: &[f32; SPREAD], factors: &mut [f32; SPREAD], weights: &[f32; SPREAD], share: f32) -> f32 {
     let (states, factors, weights) =
         (states.as_chunks::<4>().0, factors.as_chunks_mut::<4>().0, weights.as_chunks::<4>().0);
     let (share, mut sums) = (Lanes::splat(share), Sums::ZERO);
-    for i in 0..SPREAD / 4 {
-        sums.add(&states[i], &weights[i]);
-        for (f, w) in groups_mut(&mut factors[i]).zip(groups(&weights[i])) {
+    for (factors, weights) in factors.iter_mut().zip(weights) {
+        for (f, w) in groups_mut(factors).zip(groups(weights)) {
             *f = (Lanes::new(*f) + share * w).to_array();
         }
+    }
+    for (states, weights) in states.iter().zip(weights) {
+        sums.add(states, weights);
     }
     sums.total()
 }
@@ -423,7 +456,8 @@ mod tests {
     /// Feeds a rhythm, given as log-likelihood ratios at twelfths of a beat of `period` hops. Returns the estimate
     /// and the true phase.
     fn hear(period: f32, beats: usize, at: impl Fn(usize) -> Option<[f32; POSITIONS]>) -> (Estimate, f32) {
-        let mut space = StateSpace::new();
+        let mut space = StateSpace::BLANK;
+        space.start();
         let mut last = 0.0;
         for hop in 0..(period * beats as f32) as usize {
             let twelfths = (hop as f32 / period).fract() * 12.0;
@@ -468,7 +502,8 @@ mod tests {
 
     #[test]
     fn without_news_belief_returns_to_the_prior_and_keeps_its_sum() {
-        let mut space = StateSpace::new();
+        let mut space = StateSpace::BLANK;
+        space.start();
         for _ in 0..10_000 {
             space.advance(&[-BIAS[0], 0.0, 0.0, 0.0], 1.0, |_| 0.0);
         }

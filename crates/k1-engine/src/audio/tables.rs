@@ -31,8 +31,9 @@ pub const fn locate(bin: usize) -> (usize, usize) {
 
 /// The filter bank.
 pub struct Bank {
-    /// Real and imaginary part of each kernel, newest sample last, zero-padded at the front.
-    pub kernels: [[[f32; HISTORY]; 2]; PER_OCTAVE],
+    /// Real and imaginary part of each kernel in groups of four, newest sample last, zero-padded at the front. The parts
+    /// take turns, so that one address leads to both.
+    pub kernels: [[[[f32; 4]; 2]; HISTORY / 4]; PER_OCTAVE],
     /// Length of each kernel in samples.
     pub lengths: [usize; PER_OCTAVE],
     /// Factor from tone amplitude to the noise-flat scale, per bin.
@@ -41,7 +42,7 @@ pub struct Bank {
 
 /// Computes the filter bank.
 pub fn bank() -> Bank {
-    let mut kernels = [[[0.0; HISTORY]; 2]; PER_OCTAVE];
+    let mut kernels = [[[[0.0; 4]; 2]; HISTORY / 4]; PER_OCTAVE];
     let mut lengths = [0; PER_OCTAVE];
     let mut noise_gain = [0.0; PER_OCTAVE];
     for (k, noise_gain) in noise_gain.iter_mut().enumerate() {
@@ -53,8 +54,9 @@ pub fn bank() -> Bank {
             let (s, c) = libm::sincos(core::f64::consts::TAU * turns * i as f64);
             // Scaled by 2/Σw, so that a sine of amplitude 1 reads 1.
             let w = 2.0 * window(i) / sum;
-            kernels[k][0][HISTORY - n + i] = (w * c) as f32;
-            kernels[k][1][HISTORY - n + i] = (w * s) as f32;
+            let at = HISTORY - n + i;
+            kernels[k][at / 4][0][at % 4] = (w * c) as f32;
+            kernels[k][at / 4][1][at % 4] = (w * s) as f32;
             *noise_gain += w * w;
         }
         lengths[k] = n;
@@ -82,10 +84,10 @@ pub const GROUP_EDGES_HZ: [f32; 3] = [189.8, 649.4, 2_221.6];
 const LOWEST_BAND_HZ: f64 = 30.0;
 const HIGHEST_BAND_HZ: f64 = 7_600.0;
 
-/// The Hann window of the FFT.
-pub fn window() -> [f32; FFT] {
+/// Half the Hann window of the FFT, because the separation of even and odd samples needs half sums.
+pub fn half_window() -> [f32; FFT] {
     core::array::from_fn(|i| {
-        (0.5 - 0.5 * libm::cos(core::f64::consts::TAU * (i as f64 + 0.5) / FFT as f64)) as f32
+        0.5 * (0.5 - 0.5 * libm::cos(core::f64::consts::TAU * (i as f64 + 0.5) / FFT as f64)) as f32
     })
 }
 

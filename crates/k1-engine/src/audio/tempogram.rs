@@ -38,14 +38,22 @@ impl Default for Tempogram {
                     libm::sincos(core::f64::consts::TAU * candidate_bpm(k) as f64 / 60.0 * DT as f64);
                 ((keep * c) as f32, (keep * s) as f32)
             }),
-            state: [(0.0, 0.0); CANDIDATES],
             mean: Follower::at(0.0).both_s(1.5),
             reference: Follower::at(0.0).rise_s(0.5).fall_s(6.0),
+            ..Self::BLANK
         }
     }
 }
 
 impl Tempogram {
+    /// All zeros.
+    pub(super) const BLANK: Self = Self {
+        turn: [(0.0, 0.0); CANDIDATES],
+        state: [(0.0, 0.0); CANDIDATES],
+        mean: Follower::at(0.0),
+        reference: Follower::at(0.0),
+    };
+
     /// Takes one hop of onset flux. Writes magnitudes (0 … 1, the strongest near 1) and phases (turns, 0 on the
     /// beat).
     pub fn process(&mut self, flux: f32, magnitude: &mut [f32; CANDIDATES], phase: &mut [f32; CANDIDATES]) {

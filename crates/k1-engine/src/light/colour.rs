@@ -113,7 +113,7 @@ pub struct Oklch {
 
 impl From<Oklch> for Oklab {
     fn from(o: Oklch) -> Self {
-        let turns = o.h / 360.0;
+        let turns = o.h * (1.0 / 360.0);
         Self { l: o.l, a: o.c * math::cos_turns(turns), b: o.c * math::sin_turns(turns) }
     }
 }

@@ -11,7 +11,8 @@ pub fn distance(i: usize, n: usize) -> f32 {
         return 0.0;
     }
     let twice = (2 * i) as f32 - (n - 1) as f32;
-    twice.abs() / (n - 1) as f32
+    // As a product, because loops over LEDs take the division outside.
+    twice.abs() * (1.0 / (n - 1) as f32)
 }
 
 /// The pixels of one frame, in linear light. Patterns write through [`mirror`](Self::mirror), which cannot be

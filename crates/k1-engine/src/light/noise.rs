@@ -1,5 +1,7 @@
 //! Noise without a seed: the same coordinates always give the same value.
 
+use crate::math;
+
 /// A well-mixed 32-bit hash (the finaliser of C. Wellons' "hash prospector" family, constants from its
 /// published low-bias search).
 #[inline]
@@ -18,7 +20,7 @@ pub const NOISE_PERIOD: u32 = 126;
 ///
 /// It repeats after [`NOISE_PERIOD`] in both directions.
 pub fn gradient_noise(x: f32, y: f32) -> f32 {
-    let (xf, yf) = (libm::floorf(x), libm::floorf(y));
+    let (xf, yf) = (math::floor(x), math::floor(y));
     let (fx, fy) = (x - xf, y - yf);
     // The cells on both sides; beyond the seam, the right cell is the first again.
     let cells = |whole: f32| {

@@ -44,17 +44,27 @@ pub struct OutputStage<const N: usize> {
 }
 
 impl<const N: usize> OutputStage<N> {
+    /// All zeros.
+    pub(crate) const BLANK: Self = Self {
+        settings: OutputSettings { limit_ma: None },
+        soft: [Rgb::BLACK; N],
+        light: [Rgb::BLACK; N],
+        brightness: 0.0,
+        limited_to: 0.0,
+        milliamps: 0.0,
+        tick: 0,
+    };
+
     /// A dark output stage. Brightness glides up from 0, so that a lamp does not flash when it starts.
     pub fn new(settings: OutputSettings) -> Self {
-        Self {
-            settings,
-            soft: [Rgb::BLACK; N],
-            light: [Rgb::BLACK; N],
-            brightness: 0.0,
-            limited_to: 1.0,
-            milliamps: 0.0,
-            tick: 0,
-        }
+        let mut stage = Self::BLANK;
+        stage.start(settings);
+        stage
+    }
+
+    /// Makes a dark output stage of [`BLANK`](Self::BLANK).
+    pub(crate) fn start(&mut self, settings: OutputSettings) {
+        (self.settings, self.limited_to) = (settings, 1.0);
     }
 
     /// Processes a frame of linear light, `dt` seconds after the previous one.
@@ -139,7 +149,11 @@ fn perceptual(slider: f32) -> f32 {
 /// Linear up to ¾, then bends towards 1 and never exceeds it. It scales the whole colour, so hues stay.
 fn soft_clip(c: Rgb) -> Rgb {
     let peak = c.peak();
-    if peak <= 0.75 { c } else { c * ((0.75 + 0.25 * math::tanh(4.0 * (peak - 0.75))) / peak) }
+    if peak <= 0.75 {
+        c
+    } else {
+        c * ((0.75 + 0.25 * math::tanh(4.0 * (peak - 0.75))) * math::reciprocal(peak))
+    }
 }
 
 /// Dither threshold in (0, 1). Over 256 frames each LED meets 256 evenly spaced thresholds, and in any 16 frames 16

@@ -25,17 +25,50 @@ pub struct Palette {
 impl Palette {
     /// The colour at `x`, clamped to 0 … 1.
     pub fn at(&self, x: f32) -> Oklab {
-        let stops = self.stops;
         let x = if x.is_nan() { 0.0 } else { x.clamp(0.0, 1.0) };
-        let next = stops.iter().position(|s| s.at > x).unwrap_or(stops.len());
-        match (next.checked_sub(1).map(|i| stops[i]), stops.get(next)) {
-            (Some(a), Some(b)) => {
-                Oklab::from(a.colour).mix(Oklab::from(b.colour), (x - a.at) / (b.at - a.at))
+        self.between(self.stops.iter().position(|s| s.at > x).unwrap_or(self.stops.len())).at(x)
+    }
+
+    /// The colours at `steps + 1` evenly spaced positions. It converts each stop once, which [`at`](Self::at) cannot.
+    pub(super) fn in_steps(&self, steps: usize) -> impl Iterator<Item = Oklab> {
+        let (mut next, mut gradient) = (0, self.between(0));
+        (0..=steps).map(move |i| {
+            let x = i as f32 * (1.0 / steps as f32);
+            let before = next;
+            while self.stops.get(next).is_some_and(|stop| stop.at <= x) {
+                next += 1;
             }
-            (Some(last), None) => last.colour.into(),
-            (None, Some(first)) => first.colour.into(),
-            (None, None) => Oklab::default(),
-        }
+            if next != before {
+                gradient = self.between(next);
+            }
+            gradient.at(x)
+        })
+    }
+
+    /// The gradient that ends at a stop; with the number of stops, that behind the last.
+    fn between(&self, next: usize) -> Gradient {
+        let stop = |i: usize| self.stops.get(i).map(|stop| (stop.at, Oklab::from(stop.colour)));
+        let (before, after) = (next.checked_sub(1).and_then(stop), stop(next));
+        let ((from, a), (to, b)) = match (before, after) {
+            (Some(before), Some(after)) => (before, after),
+            (Some((_, only)), None) | (None, Some((_, only))) => ((0.0, only), (1.0, only)),
+            (None, None) => Default::default(),
+        };
+        Gradient { a, b, from, steepness: 1.0 / (to - from) }
+    }
+}
+
+/// The part of a palette between two stops.
+struct Gradient {
+    a: Oklab,
+    b: Oklab,
+    from: f32,
+    steepness: f32,
+}
+
+impl Gradient {
+    fn at(&self, x: f32) -> Oklab {
+        self.a.mix(self.b, (x - self.from) * self.steepness)
     }
 }
 

@@ -16,11 +16,14 @@ pub struct PaletteTable {
 
 impl Default for PaletteTable {
     fn default() -> Self {
-        Self { entries: [Rgb::BLACK; ENTRIES + 1], key: None }
+        Self::BLANK
     }
 }
 
 impl PaletteTable {
+    /// A table that was never computed: all zeros.
+    pub(crate) const BLANK: Self = Self { entries: [Rgb::BLACK; ENTRIES + 1], key: None };
+
     /// Recomputes the table if `id` or a colour parameter has changed since the last call.
     pub fn update(&mut self, id: usize, params: &Params) {
         let (hue, range, saturation) =
@@ -32,10 +35,10 @@ impl PaletteTable {
         self.key = key;
         let palette = &PALETTES[id.min(PALETTES.len() - 1)];
         let chroma = saturation / Param::Saturation.spec().default;
-        for (i, entry) in self.entries.iter_mut().enumerate() {
+        for ((i, entry), colour) in self.entries.iter_mut().enumerate().zip(palette.in_steps(ENTRIES)) {
             let x = i as f32 / ENTRIES as f32;
             let turn = hue - Param::Color.spec().default + range * (x - 0.5);
-            *entry = palette.at(x).turned(turn, chroma).to_rgb();
+            *entry = colour.turned(turn, chroma).to_rgb();
         }
     }
 

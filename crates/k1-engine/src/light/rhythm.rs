@@ -1,7 +1,7 @@
 //! The beat at the time of a frame: between snapshots and ahead of them.
 
 use crate::audio::Snapshot;
-use crate::math::{fract, smoothstep};
+use crate::math::{fract, nearest, smoothstep};
 
 /// Trust below which onsets drive the light instead of beats.
 const TRUSTED: f32 = 0.35;
@@ -31,21 +31,24 @@ pub struct Rhythm {
 
 impl Default for Rhythm {
     fn default() -> Self {
-        Self {
-            phase: 0.0,
-            bpm: Self::REST_BPM,
-            trust: 0.0,
-            beat: None,
-            hit: None,
-            count: 0,
-            since_beat: 10.0,
-            seen_onsets: 0,
-            seen_sequence: 0,
-        }
+        Self { bpm: Self::REST_BPM, since_beat: 10.0, ..Self::BLANK }
     }
 }
 
 impl Rhythm {
+    /// All zeros.
+    pub(crate) const BLANK: Self = Self {
+        phase: 0.0,
+        bpm: 0.0,
+        trust: 0.0,
+        beat: None,
+        hit: None,
+        count: 0,
+        since_beat: 0.0,
+        seen_onsets: 0,
+        seen_sequence: 0,
+    };
+
     /// Tempo of the phase without a beat, in beats per minute.
     pub const REST_BPM: f32 = 30.0;
 
@@ -60,7 +63,7 @@ impl Rhythm {
             // The phase according to the ear. A snapshot much older than a beat has lost its meaning.
             let age = now_us.saturating_sub(sound.captured_us).min(2_000_000) as f32 * 1e-6;
             let mut error = fract(sound.beat_phase + rate * age) - phase;
-            error -= libm::roundf(error);
+            error -= nearest(error);
             // Small errors are corrected within a few frames. A large one means a new tempo or song: jump.
             phase += if error.abs() > 0.15 { error } else { error * (1.0 - crate::math::decay(dt, 0.03)) };
         }

@@ -54,6 +54,7 @@ impl Pattern for Analog {
         let mark = ctx.param(Param::Custom3) * 0.9 * smoothstep(0.01, 0.05, self.peak - self.needle);
         let strength = lerp(ctx.param(Param::Background) * 0.9, 1.0, ctx.presence);
         let colour = ctx.palette.at(self.needle);
+        let behind_slope = 0.8 / self.needle.max(0.05);
         frame.mirror(|d| {
             // Motion blur: a line from the needle's last position to the present one.
             let off = if d < low {
@@ -64,8 +65,7 @@ impl Pattern for Analog {
                 0.0
             };
             let dot = bell(off, width);
-            let behind =
-                if d < self.needle { trail * 0.3 * (0.1 + 0.8 * d / self.needle.max(0.05)) } else { 0.0 };
+            let behind = if d < self.needle { trail * 0.3 * (0.1 + d * behind_slope) } else { 0.0 };
             let light = colour * dot + ctx.palette.at(d) * (behind * (1.0 - dot));
             (light + ctx.palette.at(self.peak) * (mark * bell(d - self.peak, width * 0.6))) * strength
         });

@@ -64,10 +64,12 @@ impl Pattern for Bloom {
         // Light fades by time on the way, not by distance.
         let life = lerp(0.35, 2.2, ctx.param(Param::Custom1));
         let by_note = ctx.param(Param::Custom2) > 0.5;
+        let newest_share = 1.0 / self.travelled.max(1e-6);
+        let slowness = 1.0 / flow;
         frame.mirror(|d| {
             let p = d * (LINES - 2) as f32 - self.travelled;
             let (light, hue) = if p < 0.0 {
-                let t = -p / self.travelled.max(1e-6);
+                let t = -p * newest_share;
                 let newest = self.lines[self.head];
                 (lerp(newest.0, self.now.0, t), newest.1)
             } else {
@@ -76,7 +78,7 @@ impl Pattern for Bloom {
                 let b = self.lines[(self.head + i + 1) % LINES];
                 (lerp(a.0, b.0, p - i as f32), a.1)
             };
-            let kept = light * decay(d / flow, life);
+            let kept = light * decay(d * slowness, life);
             let colour: Rgb = ctx.palette.at(if by_note { hue } else { d });
             colour * kept
         });

@@ -20,6 +20,11 @@ pub struct Departure {
     lift: Follower,
 }
 
+impl Departure {
+    /// All zeros.
+    pub(super) const BLANK: Self = Self { clock: 0.0, lift: Follower::at(0.0) };
+}
+
 impl Default for Departure {
     fn default() -> Self {
         Self { clock: 0.0, lift: Follower::at(0.0).rise_s(0.15).fall_s(1.2) }

@@ -54,7 +54,7 @@ impl Pattern for Hype {
         }
         let opacity = 0.12 + 0.88 * sqrt(ctx.rhythm.trust * ctx.sound.level);
         let width = (frame.spacing() * 1.5).max(lerp(0.012, 0.05, ctx.param(Param::Custom1)));
-        let tail = lerp(0.02, 0.5, ctx.param(Param::Custom2));
+        let tail = 1.0 / lerp(0.02, 0.5, ctx.param(Param::Custom2));
         let meet = (1.0 - at[0]) * (1.0 - at[1]);
         let blaze = meet * meet * meet * ctx.rhythm.beat_envelope(3.0) * ctx.param(Param::Custom3) * 2.0;
         let colours = [ctx.palette.at(0.15), ctx.palette.at(0.72)];
@@ -65,7 +65,7 @@ impl Pattern for Hype {
             for (at, colour) in at.iter().zip(&colours) {
                 let x = d - at;
                 // The tail points back to the end they came from.
-                let shape = bell(x, width) + if x > 0.0 { 0.22 * crate::math::exp(-x / tail) } else { 0.0 };
+                let shape = bell(x, width) + if x > 0.0 { 0.22 * crate::math::exp(-x * tail) } else { 0.0 };
                 light += *colour * (shape * opacity * ctx.presence);
             }
             light

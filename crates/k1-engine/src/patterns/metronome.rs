@@ -34,10 +34,10 @@ impl Pattern for Metronome {
         let sharp = lerp(5.0, 1.6, ctx.param(Param::Custom1));
         let weights: [f32; CANDIDATES] =
             core::array::from_fn(|k| crate::math::pow(ctx.sound.tempi[k], sharp));
-        let sum = weights.iter().sum::<f32>().max(0.5);
+        let share = 1.0 / weights.iter().sum::<f32>().max(0.5);
         let mut shown = 0;
         for (k, weight) in weights.iter().enumerate() {
-            let w = weight / sum;
+            let w = weight * share;
             if w < 0.012 {
                 continue;
             }

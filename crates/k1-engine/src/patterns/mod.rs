@@ -96,6 +96,9 @@ macro_rules! registry {
         pub enum AnyPattern { $(#[doc = stringify!($kind)] $kind($module::$kind)),* }
 
         impl AnyPattern {
+            /// All zeros: the first kind, without its settings.
+            pub(crate) const BLANK: Self = Self::Departure(departure::Departure::BLANK);
+
             /// A new pattern by index; an index beyond the last gives the first pattern.
             pub fn new(index: usize) -> Self {
                 const MAKE: [fn() -> AnyPattern; PATTERNS.len()] =

@@ -28,8 +28,9 @@ impl Pattern for Octave {
         // Notes are separated by their height above the mean of all twelve.
         let mean = ctx.sound.chroma.iter().sum::<f32>() / CHROMA as f32;
         let contrast = ctx.param(Param::Custom2) * 1.4;
+        let stretch = 1.0 / (1.0 - mean * contrast).max(0.1);
         let notes = ctx.sound.chroma.map(|c| {
-            let clear = ((c - mean * contrast) / (1.0 - mean * contrast).max(0.1)).max(0.0);
+            let clear = ((c - mean * contrast) * stretch).max(0.0);
             lit(clear) * breath
         });
         let calm = ctx.calm();

@@ -1,7 +1,7 @@
 use super::{Pattern, PatternInfo, RenderContext, breath, strongest_note, tick};
 use crate::audio::CHROMA;
 use crate::light::{Frame, Rgb};
-use crate::math::{bell, decay, lerp};
+use crate::math::{bell, choose, decay, lerp};
 use crate::params::Param;
 
 pub const INFO: PatternInfo = PatternInfo {
@@ -71,15 +71,19 @@ impl Pattern for Pulse {
         let core_hue = self.rings[(self.next + RINGS - 1) % RINGS].hue;
         let calm = ctx.calm() * 0.55;
         let swell = breath(clock, 7.0);
+        // What a ring has in common for all LEDs: its position, the steepness of its front, and its light.
+        let rings = self.rings.map(|r| {
+            let steepness = 1.0 / (width * (1.0 + 0.9 * r.age));
+            (r.position, steepness, ctx.palette.at(r.hue) * (r.strength * decay(r.age, life)))
+        });
         frame.mirror(|d| {
             let mut light = Rgb::BLACK;
-            for r in &self.rings {
-                if r.strength > 0.0 && r.position < 1.5 {
-                    let sigma = width * (1.0 + 0.9 * r.age);
+            for (ring, (position, steepness, colour)) in self.rings.iter().zip(&rings) {
+                if ring.strength > 0.0 && *position < 1.5 {
                     // Steeper in front than behind, so that a ring looks as if it moves.
-                    let x = d - r.position;
-                    let shape = bell(x, if x > 0.0 { sigma * 0.55 } else { sigma * 1.5 });
-                    light += ctx.palette.at(r.hue) * (shape * r.strength * decay(r.age, life));
+                    let x = d - position;
+                    let z = x * steepness * choose(x > 0.0, &[1.0 / 1.5, 1.0 / 0.55]);
+                    light += *colour * bell(z, 1.0);
                 }
             }
             let heart = bell(d, 0.09);

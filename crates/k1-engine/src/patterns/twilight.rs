@@ -62,14 +62,18 @@ impl Pattern for Twilight {
         let drift = 0.18 * ctx.param(Param::Custom2);
         let stars = ctx.param(Param::Custom3) * 2.0;
         let spacing = frame.spacing();
+        let stars: [(f32, f32); STARS] = core::array::from_fn(|star| {
+            (star_distance(star), self.sparkle[star] * self.sparkle[star] * stars)
+        });
+        let closeness = 1.0 / spacing;
         frame.mirror(|d| {
             let air = gradient_noise(d * 2.4, clock * 0.10);
             let x = d * late + drift * air * smoothstep(0.0, 0.4, d);
             let mut light = ctx.palette.at(x) * (0.62 + 0.35 * glow);
-            for (star, s) in self.sparkle.iter().enumerate() {
-                let near = 1.0 - ((d - star_distance(star)) / spacing).abs();
-                if near > 0.0 {
-                    light += Rgb::new(0.8, 0.85, 1.0) * (near * s * s * stars);
+            for (star, strength) in &stars {
+                let off = (d - star).abs();
+                if off < spacing {
+                    light += Rgb::new(0.8, 0.85, 1.0) * ((1.0 - off * closeness).max(0.0) * strength);
                 }
             }
             light

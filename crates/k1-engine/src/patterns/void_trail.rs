@@ -100,17 +100,19 @@ impl VoidTrail {
         }
         let life = lerp(0.3, 1.8, ctx.param(Param::Custom2));
         let gain = lerp(0.5, 1.6, ctx.param(Param::Custom3));
+        // What a ripple has in common for all LEDs: the steepness of its crest, and its brightness.
+        let shapes = self.ripples.map(|r| {
+            let rise = if r.hit > 0.0 { 1.0 } else { smoothstep(0.0, WELL_UP_S, r.age) };
+            (1.0 / (0.018 + 0.05 * r.age), rise * r.strength * decay(r.age, life))
+        });
         frame.mirror(|d| {
             let mut light = Rgb::BLACK;
-            for r in &self.ripples {
+            for (r, (steepness, strength)) in self.ripples.iter().zip(shapes) {
                 if r.strength > 0.0 {
-                    let sigma = 0.018 + 0.05 * r.age;
                     // A crest with a fainter one behind it, as on water.
-                    let crest =
-                        bell(d - r.position, sigma) + 0.35 * bell(d - r.position + 4.0 * sigma, sigma);
-                    let rise = if r.hit > 0.0 { 1.0 } else { smoothstep(0.0, WELL_UP_S, r.age) };
-                    light += ctx.palette.around(0.3 * d + r.hue)
-                        * (crest * rise * r.strength * decay(r.age, life));
+                    let z = (d - r.position) * steepness;
+                    let crest = bell(z, 1.0) + 0.35 * bell(z + 4.0, 1.0);
+                    light += ctx.palette.around(0.3 * d + r.hue) * (crest * strength);
                 }
             }
             light * gain

@@ -16,14 +16,13 @@ use k1_update::slot::{self, Whole};
 use k1_update::trust::Trust;
 
 use super::flash::{CableFlash, Copy};
+use super::head::MAGIC;
 use super::{Loader, block_on};
 use crate::signing::package::Update;
 use crate::validate::transcript::Secrets;
 
 /// Place of the settings: `nvs` of the partition table.
 pub const SETTINGS: std::ops::Range<u32> = 0x9000..0xe000;
-/// First byte of an image for Espressif's chips.
-const IMAGE: u8 = 0xe9;
 /// Bytes that a session takes at once.
 const CHUNK: usize = 4_096;
 
@@ -88,7 +87,7 @@ pub fn look<L: Loader>(flash: &mut CableFlash<L>, chip: &str) -> Result<CableLam
     let running = running(&records, |slot| {
         let mut first = [0];
         read(flash, layout.slot(slot), &mut first)?;
-        Ok(first == [IMAGE])
+        Ok(first == [MAGIC])
     })?;
     let manifest = match running {
         Some(slot) => block_on(slot::labelled(flash, &layout, slot)).map_err(|e| words(flash, e))?,

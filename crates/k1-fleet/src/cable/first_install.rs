@@ -10,6 +10,7 @@ use k1_update::layout::{Layout, SECTOR, Slot};
 use sha2::{Digest, Sha256};
 
 use super::admission::SETTINGS;
+use super::head::Head;
 use super::{Loader, flash::CableFlash};
 use crate::signing::package::Update;
 
@@ -18,10 +19,42 @@ const TABLE: &str = include_str!("../../../../firmware/boards/esp/partitions.csv
 /// Address at which the chips' bootloaders look for the table, and before which they must end.
 const TABLE_AT: u32 = 0x8000;
 
+/// The size of the flash in the head of a bootloader for 4 MB.
+const FLASH_4MB: u8 = 2;
+
 /// A bootloader and its address.
 pub struct Bootloader {
     at: u32,
     bytes: Vec<u8>,
+    /// First revision of the chip that it runs on.
+    least_revision: u16,
+}
+
+impl Bootloader {
+    /// The bytes that the chip gets.
+    pub fn bytes(&self) -> &[u8] {
+        &self.bytes
+    }
+
+    /// First revision of the chip that it runs on, as major · 100 + minor.
+    pub fn least_revision(&self) -> u16 {
+        self.least_revision
+    }
+
+    /// A bootloader that is configured for 4 MB already, as those of [`bootloader()`] are.
+    ///
+    /// # Errors
+    ///
+    /// A sentence if it is not one for this chip with 4 MB, or is too large.
+    pub fn made(chip: Chip, bytes: &[u8]) -> Result<Self, String> {
+        let head = Head::read(bytes, chip).filter(|head| head.flash == FLASH_4MB);
+        let head = head.ok_or_else(|| format!("it is not a bootloader for {chip} with 4 MB of flash"))?;
+        let at = chip.boot_address();
+        if at as usize + bytes.len() > TABLE_AT as usize {
+            return Err(format!("the bootloader for {chip} overlaps the partition table"));
+        }
+        Ok(Self { at, bytes: bytes.to_vec(), least_revision: head.least_revision })
+    }
 }
 
 /// The partition table in the format of the chips.
@@ -45,9 +78,7 @@ pub fn check(path: &Path, sha256: &str, chip: Chip) -> Result<(), String> {
     if !hash.eq_ignore_ascii_case(sha256.trim()) {
         return Err(format!("{} has the SHA-256 {hash} instead of the given one", path.display()));
     }
-    // First byte of an image, number of segments, and the chip's number at byte 12 (ESP-IDF, `esp_image_header_t`).
-    let number = bytes.get(12..14).map(|b| u16::from_le_bytes([b[0], b[1]]));
-    if bytes.first() != Some(&0xe9) || bytes.len() > TABLE_AT as usize || number != Some(chip.id()) {
+    if bytes.len() > TABLE_AT as usize || Head::read(&bytes, chip).is_none() {
         return Err(format!("{} is not a bootloader for {chip}", path.display()));
     }
     Ok(())
@@ -67,11 +98,7 @@ pub fn bootloader(chip: Chip, revision: u16, file: Option<&Path>) -> Result<Boot
     let format = IdfBootloaderFormat::new(&nothing, &data, None, file, Some(TABLE_AT), None)
         .map_err(|e| format!("no bootloader for {chip}: {e}"))?;
     let first = format.flash_segments().next().ok_or_else(|| format!("no bootloader for {chip}"))?;
-    let (at, bytes) = (first.addr, first.data().to_vec());
-    if at as usize + bytes.len() > TABLE_AT as usize {
-        return Err(format!("the bootloader for {chip} overlaps the partition table"));
-    }
-    Ok(Bootloader { at, bytes })
+    Bootloader::made(chip, first.data())
 }
 
 /// The header of a 32-bit, little-endian ELF file without any segments.
@@ -172,7 +199,7 @@ mod tests {
             let loader = bootloader(chip, 301, None).unwrap();
             assert_eq!((loader.at, loader.bytes[0]), (chip.boot_address(), 0xe9), "{chip}");
             // Configured for 4 MB, with a correct hash: the last 32 bytes, over everything before.
-            assert_eq!(loader.bytes[3] >> 4, 2, "{chip}");
+            assert_eq!(loader.bytes[3] >> 4, FLASH_4MB, "{chip}");
             let (body, hash) = loader.bytes.split_at(loader.bytes.len() - 32);
             assert_eq!(Sha256::digest(body)[..], *hash, "{chip}");
         }

@@ -5,6 +5,7 @@
 //! | [`flash`] | the lamp's flash as the lamp's own code needs it |
 //! | [`admission`] | the lamp's own decision on an update, made with its code and its settings |
 //! | [`first_install`] | the other parts that a blank chip needs |
+//! | [`head`] | the head of an image or a bootloader |
 //! | [`rom_loader`] | the port, and the loader's commands |
 //!
 //! Uses the loader in ROM instead of a faster one that is first loaded into the chip's memory, because only the one in
@@ -13,6 +14,7 @@
 pub mod admission;
 pub mod first_install;
 pub mod flash;
+pub mod head;
 pub mod rom_loader;
 
 /// Bytes of flash that a K1 needs and uses.

@@ -371,12 +371,21 @@ pub struct DeployArgs {
 #[cfg(feature = "usb")]
 #[derive(Args, Clone, Debug)]
 pub struct InstallArgs {
-    /// Signed update from `k1 sign`. You need its key on this machine, because a blank chip trusts no key yet.
+    /// Signed update from `k1 sign`, or a bundle from `cargo xtask dist`: its archive or its folder. You need the key
+    /// on this machine, because a blank chip trusts no key yet; or use --trust.
     pub image: PathBuf,
+    /// Public key of the maker who has signed IMAGE, as PEM. K1 checks the maker's signature, and then signs with your
+    /// own key, so that your lamp listens to you and not to the maker.
+    #[arg(long, value_name = "FILE")]
+    pub trust: Option<PathBuf>,
+    /// Your key to sign with after --trust; `k1 keys list` lists them.
+    #[arg(long, default_value = KEY, value_name = "NAME", value_parser = name_of)]
+    pub key: String,
     /// Serial port of the chip, for example /dev/ttyACM0.
     #[arg(long, value_name = "PORT")]
     pub port: String,
-    /// Bootloader that supports rollback. Default: espflash's own, with which a lamp cannot roll back by itself.
+    /// Bootloader that supports rollback. Default: the bundle's, or espflash's own, with which a lamp cannot roll back by
+    /// itself.
     #[arg(long, value_name = "FILE", requires = "bootloader_sha256")]
     pub bootloader: Option<PathBuf>,
     /// SHA-256 of the bootloader; K1 refuses a file with another hash.
@@ -407,11 +416,19 @@ pub struct RollbackArgs {
 /// `k1 sign`.
 #[derive(Args, Clone, Debug)]
 pub struct SignArgs {
-    /// Image: lamp.bin of the virtual lamp, or the output of espflash save-image.
+    /// Image: lamp.bin of the virtual lamp, or the output of espflash save-image. With --trust: a bundle, or an update that
+    /// somebody else has signed.
     pub image: PathBuf,
     /// Board that the image is for.
     #[arg(long, value_parser = clap::builder::PossibleValuesParser::new(k1_device::firmware::BOARDS.map(|(board, _)| board)))]
-    pub board: String,
+    #[cfg_attr(feature = "usb", arg(required_unless_present = "trust"))]
+    #[cfg_attr(not(feature = "usb"), arg(required = true))]
+    pub board: Option<String>,
+    /// Public key of the maker who has signed IMAGE, as PEM. K1 checks the maker's signature, and signs the same image for the
+    /// same board with your own key.
+    #[cfg(feature = "usb")]
+    #[arg(long, value_name = "FILE", conflicts_with_all = ["board", "image_version", "counter", "patience"])]
+    pub trust: Option<PathBuf>,
     /// Version to show to people.
     #[arg(long = "image-version", default_value = env!("CARGO_PKG_VERSION"), value_name = "VERSION")]
     pub image_version: String,

@@ -1,4 +1,4 @@
-//! `k1 deploy --via usb` and `k1 install`: firmware through a cable.
+//! `k1 deploy --via usb`: firmware through a cable.
 
 use std::time::{Duration, Instant};
 
@@ -11,16 +11,14 @@ use super::report::Report;
 use crate::cable::admission::{self, CableLamp};
 use crate::cable::flash::CableFlash;
 use crate::cable::rom_loader::{Console, RomLoader};
-use crate::cable::{FLASH, first_install};
-use crate::cli::{CableArgs, DeployArgs, InstallArgs};
-use crate::signing::keys;
+use crate::cli::{CableArgs, DeployArgs};
 use crate::signing::package::Update;
 use k1_host::Failure;
 use k1_host::console;
 use k1_host::progress::sending;
 
 /// Time within which a lamp with a console prints its first line.
-const FIRST_WORD: Duration = Duration::from_secs(15);
+pub(super) const FIRST_WORD: Duration = Duration::from_secs(15);
 
 /// Result for a lamp that was found and would not refuse.
 enum Done {
@@ -86,7 +84,7 @@ pub fn deploy(args: &DeployArgs, update: &Update) -> Result<(), Failure> {
 }
 
 /// The chip that an update is for.
-fn chip(update: &Update) -> Result<Chip, Failure> {
+pub(super) fn chip(update: &Update) -> Result<Chip, Failure> {
     update.manifest.chip.as_str().parse().map_err(|_| {
         Failure::new(format!(
             "the image is for the board {}, which has no cable",
@@ -96,7 +94,7 @@ fn chip(update: &Update) -> Result<Chip, Failure> {
 }
 
 /// Opens a port, on which there must be a `wanted` chip.
-fn open(port: &str, cable: &CableArgs, wanted: Chip) -> Result<RomLoader, Failure> {
+pub(super) fn open(port: &str, cable: &CableArgs, wanted: Chip) -> Result<RomLoader, Failure> {
     let wire = RomLoader::open(port, cable.baud, cable.in_loader)?;
     let chip = wire.chip();
     if chip != wanted {
@@ -109,7 +107,7 @@ fn open(port: &str, cable: &CableArgs, wanted: Chip) -> Result<RomLoader, Failur
 }
 
 /// Starts the firmware in the flash. Returns the console, and what the user must still do.
-fn start(wire: RomLoader) -> (Console, &'static str) {
+pub(super) fn start(wire: RomLoader) -> (Console, &'static str) {
     let (console, was_reset) = wire.run();
     let press = if was_reset { "" } else { " Press RESET on the lamp, or unplug it and plug it in again." };
     (console, press)
@@ -225,115 +223,6 @@ impl Listener {
         self.has_started |= is_new;
         None
     }
-}
-
-/// Installs K1 on a blank chip.
-pub fn install(args: &InstallArgs) -> Result<(), Failure> {
-    let update = Update::read(&args.image)?;
-    let signer = own_signer(&update)?;
-    let chip = chip(&update)?;
-    if let (Some(file), Some(sha256)) = (&args.bootloader, &args.bootloader_sha256) {
-        first_install::check(file, sha256, chip)?;
-    }
-    let port = &args.port;
-    let wire = open(port, &args.cable, chip)?;
-    console::line(format_args!(
-        "{} {update}, signed with {signer}, to the {chip} on {port}",
-        args.image.display()
-    ))?;
-    let began = Instant::now();
-    let (loader, done) = put(wire, args, &update, chip);
-    let (mut cable, press) = start(loader);
-    done.map_err(|why| Failure::new(format!("{port}: {why}.{press}")))?;
-    console::line(format_args!("{port}: installed in {:.1} s.{press}", began.elapsed().as_secs_f64()))?;
-    if args.bootloader.is_none() {
-        k1_host::say(format_args!(
-            "k1: its bootloader is espflash's, which does not support trials: this lamp cannot roll back by itself \
-             (rollback: not armed). docs/hardware.md says how to build one that does"
-        ));
-    }
-    let hash = update.hash().to_string();
-    let began = Instant::now();
-    let patience = Duration::from_secs_f64(args.cable.console);
-    let mut until = began + patience.min(FIRST_WORD);
-    let mut has_started = false;
-    // This is not a trial: the first figures show that the lamp displays and hears.
-    while let Some(line) = cable.line(until) {
-        match lines::read(&line) {
-            Some(Said::Figures(_)) if has_started => break,
-            Some(Said::Figures(_)) => {}
-            _ if line.starts_with('[') => console::line(format_args!("  {line}"))?,
-            _ => continue,
-        }
-        until = began + patience.min(2 * FIRST_WORD);
-        has_started |= line.starts_with(lines::BOOT_ORDER[0]) && line.contains(&hash);
-    }
-    if !has_started {
-        console::line(format_args!(
-            "{port}: there was no start on the cable. `k1 monitor --serial {port}` shows the console, `k1 devices` the \
-             lamps on the network"
-        ))?;
-    }
-    console::line(format_args!(
-        "{port}: now give it your key, so that it accepts updates: `k1 keys trust LAMP`"
-    ))?;
-    Ok(())
-}
-
-/// Name of the user's key that has signed an update. A blank chip trusts no key, so its owner must have signed.
-fn own_signer(update: &Update) -> Result<String, Failure> {
-    let folder = keys::folder()?;
-    for name in keys::names(&folder)? {
-        let key = keys::read(&folder, &name)?;
-        if key.id().0 == update.envelope.signer() {
-            return match update.envelope.is_signed_by(&key.public()) {
-                true => Ok(name),
-                false => Err(Failure::new(k1_update::refusal::Refusal::BadSignature.to_string())),
-            };
-        }
-    }
-    Err(Failure::new(
-        "no key of yours has signed this update (`k1 keys list`): sign the image yourself with `k1 sign`"
-            .into(),
-    ))
-}
-
-/// Writes everything to the chip; also returns the loader.
-fn put(
-    mut wire: RomLoader,
-    args: &InstallArgs,
-    update: &Update,
-    chip: Chip,
-) -> (RomLoader, Result<(), String>) {
-    let prepared = (|| {
-        match wire.flash_size()? {
-            Some(size) if size < FLASH => {
-                return Err(format!("its flash has {} MB, but a K1 needs 4", size >> 20));
-            }
-            _ => {}
-        }
-        first_install::bootloader(chip, wire.revision()?, args.bootloader.as_deref())
-    })();
-    let bootloader = match prepared {
-        Ok(bootloader) => bootloader,
-        Err(why) => return (wire, Err(format!("{why}; nothing was written"))),
-    };
-    let mut flash = CableFlash::new(wire);
-    let may = if args.erase_settings {
-        Ok(())
-    } else {
-        first_install::respects(&mut flash, &chip.to_string(), update)
-    };
-    let mut wire = flash.into_loader();
-    if let Err(why) = may {
-        return (wire, Err(format!("{why}; nothing was written")));
-    }
-    let bar = sending(&args.port, first_install::bytes(&bootloader, update));
-    let done = first_install::install(&mut wire, &bootloader, update, args.erase_settings, |n| {
-        bar.set_position(n as u64)
-    });
-    bar.finish_and_clear();
-    (wire, done.map_err(|why| format!("{why}. The installation is incomplete: repeat the command")))
 }
 
 #[cfg(test)]

@@ -3,11 +3,12 @@
 use base64::prelude::{BASE64_STANDARD, Engine};
 use k1_device::firmware::Short;
 use k1_update::envelope::PublicKey;
+use k1_update::manifest::Manifest;
 use serde_json::json;
 
 use crate::cli::{KeysCommand, SignArgs, TrustArgs};
 use crate::lamps::{Client, Trouble, find};
-use crate::signing::keys;
+use crate::signing::keys::{self, Key};
 use crate::signing::package::{Statement, Update, manifest};
 use k1_host::Failure;
 use k1_host::console;
@@ -56,9 +57,14 @@ pub fn keys(command: &KeysCommand) -> Result<(), Failure> {
     }
 }
 
-/// Signs an image.
+/// Signs an image, or what another maker has signed.
 pub fn sign(args: &SignArgs) -> Result<(), Failure> {
     let key = keys::read(&keys::folder()?, &args.key)?;
+    #[cfg(feature = "usb")]
+    if args.trust.is_some() {
+        let own = crate::bundle::adopt::adopt(&args.image, args.trust.as_deref(), &args.key)?;
+        return write(args, &key, &own.update);
+    }
     let image = std::fs::read(&args.image)
         .map_err(|e| Failure::new(format!("{} cannot be read: {e}", args.image.display())))?;
     if image.starts_with(b"K1UPDATE") {
@@ -71,29 +77,37 @@ pub fn sign(args: &SignArgs) -> Result<(), Failure> {
         )));
     }
     let statement = Statement {
-        board: &args.board,
+        board: args.board.as_deref().unwrap_or_default(),
         version: &args.image_version,
         counter: args.counter,
         patience_s: args.patience,
     };
     let manifest = manifest(&image, &statement)?;
-    let update = Update { envelope: manifest.envelope().sign(key.secret()), manifest, image };
-    let output = args.output.clone().unwrap_or_else(|| args.image.with_extension("k1"));
+    write(args, &key, &Update { envelope: manifest.envelope().sign(key.secret()), manifest, image })
+}
+
+/// Writes a signed update to the file that the user wants, and prints what it is.
+fn write(args: &SignArgs, key: &Key, update: &Update) -> Result<(), Failure> {
+    // A folder's name may have dots without being a file's name with an ending.
+    let named = match args.image.is_dir() {
+        true => format!("{}.k1", args.image.display()).into(),
+        false => args.image.with_extension("k1"),
+    };
+    let output = args.output.clone().unwrap_or(named);
     let spared = spared(&keys::folder()?)?.and(&args.image, "the image");
     output::write(&output, &update.bytes(), &spared).map_err(|e| Failure::new(e.to_string()))?;
-    let hash: String = update.manifest.hash.iter().map(|b| format!("{b:02x}")).collect();
+    let Manifest { board, version, counter, size, hash, .. } = &update.manifest;
+    let (board, version) = (board.as_str(), version.as_str());
+    let hash: String = hash.iter().map(|b| format!("{b:02x}")).collect();
     if args.json {
         return Ok(console::json(&json!({
-            "file": output.display().to_string(), "board": args.board, "version": args.image_version, "counter": args.counter,
-            "size": update.manifest.size, "sha256": hash, "key": key.id().to_string(),
+            "file": output.display().to_string(), "board": board, "version": version, "counter": counter,
+            "size": size, "sha256": hash, "key": key.id().to_string(),
         }))?);
     }
     console::line(format_args!(
-        "{}: {} for {}, {} bytes, SHA-256 {hash}, signed with {} ({})",
+        "{}: {version} for {board}, {size} bytes, SHA-256 {hash}, signed with {} ({})",
         output.display(),
-        args.image_version,
-        args.board,
-        update.manifest.size,
         key.name,
         key.id()
     ))?;

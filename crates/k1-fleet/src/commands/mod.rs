@@ -4,6 +4,8 @@
 pub mod cable;
 pub mod deploy;
 pub mod devices;
+#[cfg(feature = "usb")]
+pub mod install;
 pub mod keys;
 pub mod monitor;
 pub mod mqtt;

@@ -2,9 +2,9 @@
 
 use std::path::{Path, PathBuf};
 
-use ed25519_dalek::SigningKey;
 use ed25519_dalek::pkcs8::spki::der::pem::LineEnding;
-use ed25519_dalek::pkcs8::{DecodePrivateKey, EncodePrivateKey, EncodePublicKey};
+use ed25519_dalek::pkcs8::{DecodePrivateKey, DecodePublicKey, EncodePrivateKey, EncodePublicKey};
+use ed25519_dalek::{SigningKey, VerifyingKey};
 use k1_device::firmware::Short;
 use k1_update::envelope::{Envelope, PublicKey};
 use k1_update::trust::KeyStatement;
@@ -106,21 +106,43 @@ pub fn make(folder: &Path, name: &str) -> Result<Key, String> {
 /// A sentence that says what to do.
 pub fn read(folder: &Path, name: &str) -> Result<Key, String> {
     let path = path(folder, name)?;
-    if private::is_open_to_others(&path) {
+    if !path.exists() {
+        return Err(format!(
+            "there is no key “{name}”; make one with `k1 keys new {name}`, or see `k1 keys list`"
+        ));
+    }
+    read_file(&path)
+}
+
+/// Reads a key from its file; its name is that of the file.
+///
+/// # Errors
+///
+/// A sentence that says what to do.
+pub fn read_file(path: &Path) -> Result<Key, String> {
+    if private::is_open_to_others(path) {
         return Err(format!(
             "others can read {}: run chmod 600 on it, and consider making a new key",
             path.display()
         ));
     }
-    let pem = private::read(&path).map_err(|e| match e.kind() {
-        std::io::ErrorKind::NotFound => {
-            format!("there is no key “{name}”; make one with `k1 keys new {name}`, or see `k1 keys list`")
-        }
-        _ => format!("{}: {e}", path.display()),
-    })?;
+    let pem = private::read(path).map_err(|e| format!("{}: {e}", path.display()))?;
     let secret = SigningKey::from_pkcs8_pem(&pem)
         .map_err(|e| format!("{} is not an Ed25519 key in PKCS #8: {e}", path.display()))?;
-    Ok(Key { name: name.to_owned(), secret })
+    Ok(Key { name: path.file_stem().unwrap_or_default().to_string_lossy().into_owned(), secret })
+}
+
+/// Reads a public key in the format of standard tools (SPKI, PEM), as `k1 keys show` prints it.
+///
+/// # Errors
+///
+/// A sentence that names the file: it cannot be read, or is not such a key.
+pub fn read_public(path: &Path) -> Result<PublicKey, String> {
+    let pem = std::fs::read_to_string(path).map_err(|e| format!("{} cannot be read: {e}", path.display()))?;
+    let key = VerifyingKey::from_public_key_pem(&pem).ok().map(|key| PublicKey(key.to_bytes()));
+    key.filter(PublicKey::is_sound).ok_or_else(|| {
+        format!("{} is not an Ed25519 public key, as `k1 keys show` prints it", path.display())
+    })
 }
 
 /// A set of one or two keys, as a lamp accepts it. The first set of a lamp needs no signature.
@@ -186,6 +208,9 @@ mod tests {
         }
         std::fs::write(&file, "nonsense").unwrap();
         assert!(read(&folder, "shop").err().unwrap().contains("not an Ed25519 key"));
-        assert!(made.public_pem().unwrap().starts_with("-----BEGIN PUBLIC KEY-----"));
+        let public = folder.join("public");
+        std::fs::write(&public, made.public_pem().unwrap()).unwrap();
+        assert_eq!(read_public(&public), Ok(made.public()));
+        assert!(read_public(&folder.join("next.pem")).unwrap_err().contains("not an Ed25519 public key"));
     }
 }

@@ -23,7 +23,7 @@ use k1_http::websocket::{Close, Inbox, Incoming, Kind, frame};
 
 use super::End;
 use crate::home::LampHome;
-use crate::show::unpack;
+use crate::show::{at_us, leds, unpack};
 use crate::{FRAME_WORDS, Lamp, now_us};
 
 /// Interval at which a connection looks for a new frame.
@@ -222,8 +222,9 @@ async fn page(
                     && sequence != last_frame
                 {
                     (last_frame, last_us) = (sequence, now);
-                    let (at_us, leds) = unpack(&words, &mut pixels);
-                    send(writer, Kind::Binary, &live::frame(at_us, &pixels[..leds], sound.latest())).await?;
+                    unpack(&words, pixels.as_flattened_mut());
+                    let pixels = &pixels[..leds(&words)];
+                    send(writer, Kind::Binary, &live::frame(at_us(&words), pixels, sound.latest())).await?;
                 }
             }
         }

@@ -446,8 +446,7 @@ impl Machine {
             tasks.spawn(web::work(lamp, stack, admission, updater, Box::leak(Box::new(Buffers::new()))));
         }
         let mut random = SplitMix64::new(3);
-        let buffers = Box::leak(Box::new(espota::Buffers::new()));
-        tasks.spawn(espota::listen(lamp, stack, updater, move || random.next_u64() as u32, buffers));
+        tasks.spawn(espota::listen(lamp, stack, updater, move || random.next_u64() as u32));
         tasks.spawn(k1_lamp::trial::judge(lamp, updater, admission, print, restart));
         tasks.spawn(console::address(lamp, print, stack));
         more(tasks, stack);

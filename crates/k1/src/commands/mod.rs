@@ -62,7 +62,7 @@ pub fn main() -> ExitCode {
         Command::Keys { command } => keys::keys(&command),
         Command::Deploy(args) => deploy::deploy(&args),
         #[cfg(feature = "usb")]
-        Command::Install(args) => k1_fleet::commands::cable::install(&args),
+        Command::Install(args) => k1_fleet::commands::install::install(&args),
         Command::Rollback(args) => deploy::rollback(&args),
         Command::Sign(args) => keys::sign(&args),
         Command::Completions { shell } => {

@@ -6,7 +6,7 @@ use k1_device::answers::{
     BootLog, Check, Device, Heard, Light, LightState, LinkOptions, LiveSound, Performance, SelfTest, Setup,
     TestState, Vitals,
 };
-use k1_device::backend::{Backend, Identity};
+use k1_device::backend::{Backend, Description, Identity};
 use k1_device::error::Refusal;
 use k1_device::exchange::{Change, Settings};
 use k1_device::firmware::{Firmware, GoingBack};
@@ -219,8 +219,8 @@ impl Backend for App {
         }
     }
 
-    fn description(&self) -> Result<Vec<u8>, Refusal> {
-        k1_device::api::json(&k1_device::description::description())
+    fn description(&self) -> Result<Description, Refusal> {
+        k1_device::api::json(&k1_device::description::description()).map(Description::Text)
     }
 }
 

@@ -61,7 +61,11 @@ const PLACES: [(&str, &str, &str); 19] = [
         "the dashboard",
         "k1_fleet::commands::monitor::screen::tests",
     ),
-    ("k1-fleet/src/commands/cable.rs", "the console of a lamp on a cable", "k1_host::foreign::tests"),
+    (
+        "k1-fleet/src/commands/cable.rs, k1-fleet/src/commands/install.rs",
+        "the console of a lamp on a cable",
+        "k1_host::foreign::tests",
+    ),
     ("k1-fleet/src/virt/mod.rs", "what an emulator prints and complains of", "a_hostile_emulator_is_quoted"),
     (
         "k1-fleet/src/commands/devices.rs",

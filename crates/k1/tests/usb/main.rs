@@ -2,6 +2,7 @@
 //! terminal.
 #![cfg(all(target_os = "linux", feature = "usb"))]
 
+mod bundles;
 mod chip;
 mod examine;
 #[path = "../support/mod.rs"]

@@ -87,6 +87,20 @@ fn stacks_and_heap_have_room_under_the_heaviest_pattern() {
     assert_eq!((&vitals["allocations"], &vitals["torn"]), (&json!(0), &json!(0)), "{vitals}");
 }
 
+#[test]
+fn starting_takes_little_stack() {
+    let Some(mut lamp) = Lamp::start_steady(None, &firmware("lamp.bin")) else { return };
+    lamp.says("[LATENCY]");
+    let budgets = include_str!("../../../../budgets.toml");
+    let limit = budgets.lines().find_map(|l| l.strip_prefix("start_max = ")).unwrap().replace('_', "");
+    let console = lamp.console();
+    let said = console.split("[BOOT] starting took ").nth(1).unwrap_or_else(|| panic!("{console}"));
+    let taken: u32 = said.split(' ').next().unwrap().parse().unwrap();
+    println!("starting took {taken} B of stack, at most {limit}");
+    // The paint was there, and was found.
+    assert!((1_024..=limit.parse().unwrap()).contains(&taken), "{taken} B");
+}
+
 /// Sends sound to a lamp.
 struct Music {
     socket: UdpSocket,

@@ -13,6 +13,7 @@
 //! | `improv` | choice of the lamp's network over USB |
 //! | [`flash`] | settings, and which slot runs |
 //! | [`serial`] | the console |
+//! | [`stack`] | how much stack `main` uses |
 //! | [`last_words`] | how the last run ended |
 //! | [`taken`] | static memory of the firmware |
 //!
@@ -36,6 +37,7 @@ mod microphone;
 mod network;
 mod real_time;
 mod serial;
+mod stack;
 mod strip;
 mod taken;
 
@@ -212,13 +214,9 @@ async fn web_task(
 }
 
 #[embassy_executor::task]
-async fn espota_task(
-    stack: Stack<'static>,
-    updater: &'static Updater<Flash>,
-    buffers: &'static mut espota::Buffers,
-) {
+async fn espota_task(stack: Stack<'static>, updater: &'static Updater<Flash>) {
     let chance = Rng::new();
-    espota::listen(&LAMP, stack, updater, || chance.random(), buffers).await
+    espota::listen(&LAMP, stack, updater, || chance.random()).await
 }
 
 #[embassy_executor::task]
@@ -333,18 +331,9 @@ fn firmware_hash() -> [u8; 8] {
     hash
 }
 
-/// Borrows a value for `'static`.
-///
-/// # Safety
-///
-/// The value must live for ever, and no other code may borrow it.
-unsafe fn forever<T>(value: &mut T) -> &'static mut T {
-    // SAFETY: the caller's promise.
-    unsafe { &mut *core::ptr::from_mut(value) }
-}
-
 #[esp_hal::main]
 fn main() -> ! {
+    stack::paint();
     let parts = chip::parts(esp_hal::init(esp_hal::Config::default().with_cpu_clock(CpuClock::max())));
     chip::heap();
     let last_panic = last_words::take();
@@ -400,21 +389,25 @@ fn main() -> ! {
     drop(noise);
     console::boot(&LAMP, serial::print);
 
-    // The state of the halves is in this frame and not in a `static`, because a `static` would be filled from this
-    // stack and the state would need its memory twice.
-    let (mut ear, limit) = (Ear::new(), remembered.hardware.limit_ma);
+    // The state of the halves does not fit on a stack, so it is started in its place.
+    static EAR_PLACE: ConstStaticCell<Ear> = ConstStaticCell::new(Ear::BLANK);
+    static SHOW_PLACE: ConstStaticCell<Show> = ConstStaticCell::new(Show::BLANK);
+    let ear = EAR_PLACE.take();
+    ear.start();
+    let limit = remembered.hardware.limit_ma;
     let output = OutputSettings { limit_ma: (limit > 0).then(|| f32::from(limit)) };
-    let mut renderer = Show::new(usize::from(remembered.hardware.leds), output);
-    // SAFETY: this function never returns, so the values in its frame live for ever; each is borrowed only here.
-    let (ear, renderer) = unsafe { (forever(&mut ear), forever(&mut renderer)) };
-    static TAP: StaticCell<heapless::spsc::Queue<HeardHop, { hear::TAP }>> = StaticCell::new();
-    let (tap_in, tap_out) = TAP.init_with(heapless::spsc::Queue::new).split();
+    let renderer = SHOW_PLACE.take();
+    renderer.start(usize::from(remembered.hardware.leds), output);
+    static TAP: ConstStaticCell<heapless::spsc::Queue<HeardHop, { hear::TAP }>> =
+        ConstStaticCell::new(heapless::spsc::Queue::new());
+    let (tap_in, tap_out) = TAP.take().split();
     #[cfg(i2s_driver_supported)]
     let sound = parts.microphone;
     #[cfg(not(i2s_driver_supported))]
     let (samples_in, sound) = {
-        static SAMPLES: StaticCell<heapless::spsc::Queue<i16, { rtp::QUEUE }>> = StaticCell::new();
-        let (samples_in, samples_out) = SAMPLES.init_with(heapless::spsc::Queue::new).split();
+        static SAMPLES: ConstStaticCell<heapless::spsc::Queue<i16, { rtp::QUEUE }>> =
+            ConstStaticCell::new(heapless::spsc::Queue::new());
+        let (samples_in, samples_out) = SAMPLES.take().split();
         (samples_in, rtp::RtpMicrophone::new(&LINE, samples_out))
     };
     let token = Some(remembered.hardware.token.clone()).filter(|t| !t.is_empty());
@@ -423,8 +416,8 @@ fn main() -> ! {
     let (strip, hardware, look) = (parts.strip, remembered.hardware.clone(), remembered.look);
     let show = move |spawner: Spawner| start!(spawner, show_task(renderer, strip, hardware, look));
     let hear = move |spawner: Spawner| start!(spawner, hear_task(ear, sound, tap_in));
-    static LEDGER: StaticCell<Ledger<BINS>> = StaticCell::new();
-    let ledger = LEDGER.init_with(Ledger::new);
+    static LEDGER: ConstStaticCell<Ledger<BINS>> = ConstStaticCell::new(Ledger::new());
+    let ledger = LEDGER.take();
     let keep_house = move |spawner: Spawner| {
         start!(spawner, serial_task());
         start!(spawner, memory_task(store, remembered));
@@ -469,7 +462,7 @@ fn main() -> ! {
     }
 
     static EXECUTOR: StaticCell<Executor> = StaticCell::new();
-    EXECUTOR.init(Executor::new()).run(move |spawner| {
+    let connect = move |spawner: Spawner| {
         #[cfg(not(interrupt_levels))]
         keep_house(spawner);
         let random = Rng::new();
@@ -506,8 +499,7 @@ fn main() -> ! {
         for buffers in BUFFERS.take().iter_mut() {
             start!(spawner, web_task(stack, admission, updater, buffers));
         }
-        static OTA_BUFFERS: ConstStaticCell<espota::Buffers> = ConstStaticCell::new(espota::Buffers::new());
-        start!(spawner, espota_task(stack, updater, OTA_BUFFERS.take()));
+        start!(spawner, espota_task(stack, updater));
         // If the running slot is not known, there is no trial to judge.
         if slot.is_some() {
             start!(spawner, judge_task(updater, admission));
@@ -519,5 +511,9 @@ fn main() -> ! {
         start!(spawner, mirror_task(stack));
         start!(spawner, mdns_task(stack));
         start!(spawner, address_task(stack));
+    };
+    EXECUTOR.init(Executor::new()).run(move |spawner| {
+        connect(spawner);
+        console::started(&LAMP, serial::print, stack::used());
     })
 }

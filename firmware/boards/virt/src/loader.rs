@@ -7,7 +7,6 @@
 //! It runs in place from its own flash, which no code here can write. Hart 1 waits for a signal from hart 0 in the
 //! register of its software interrupt, because a reset clears that register and not RAM.
 
-mod flash;
 mod power;
 mod serial;
 
@@ -16,11 +15,13 @@ use core::arch::{asm, global_asm};
 use core::panic::PanicInfo;
 
 use embassy_futures::block_on;
-use flash::Flash;
+use k1_emulated_lamp::flash::Flash;
 use k1_update::boot;
 use k1_update::layout::Layout as Map;
 use serial::print;
 
+/// Address of the machine's second flash.
+const FLASH: usize = 0x2200_0000;
 /// Address at which an image runs.
 const IMAGE: usize = 0x8000_0000;
 /// Number of bytes of RAM that an image may use. The rest is for the loader's stack.
@@ -71,7 +72,7 @@ static HEAP: NoHeap = NoHeap;
 #[unsafe(no_mangle)]
 extern "C" fn load() -> ! {
     // SAFETY: taken once, and hart 1 does not run yet.
-    let mut flash = unsafe { Flash::take() };
+    let mut flash = unsafe { Flash::take(FLASH) };
     let start = match block_on(boot::start(&mut flash, &Map::K1)) {
         Ok(Some(start)) if start.whole.manifest().size <= ROOM => start,
         Ok(_) => {

@@ -4,10 +4,16 @@ use core::arch::{asm, global_asm};
 use core::sync::atomic::Ordering::{Acquire, Relaxed, Release, SeqCst};
 use core::sync::atomic::{AtomicBool, AtomicU32};
 
+use k1_emulated_lamp::machine::Machine;
+
+use crate::{power, serial};
+
 const CLINT: usize = 0x0200_0000;
 const MTIMECMP: usize = CLINT + 0x4000;
 const MTIME: usize = CLINT + 0xbff8;
 const PLIC: usize = 0x0c00_0000;
+/// Address of the flash with the lamp's images and settings: the second of two.
+pub const FLASH: usize = 0x2200_0000;
 /// Ticks of the machine's timer per µs.
 const TICKS_PER_US: u64 = 10;
 /// Value of unused words of a stack.
@@ -187,6 +193,8 @@ unsafe extern "C" {
     static _audio_stack_top: u32;
     static _render_stack_bottom: u32;
     static _render_stack_top: u32;
+    static _main_stack_bottom: u32;
+    static _main_stack_top: u32;
     static _start: u32;
     static _data_start: u32;
     static _data_end: u32;
@@ -413,10 +421,86 @@ pub fn stacks() -> [(u32, u32); 2] {
     ]
 }
 
+/// Number of bytes of the main stack that were used so far.
+#[allow(dead_code, reason = "the proofs do not measure it")]
+pub fn main_stack_used() -> u32 {
+    let (size, unused) = untouched(&raw const _main_stack_bottom, &raw const _main_stack_top);
+    size - unused
+}
+
 /// Size in bytes of the image, and of its static RAM: initialised and zeroed data.
 pub fn sizes() -> (u32, u32) {
     let between = |from: *const u32, to: *const u32| (to as usize - from as usize) as u32;
     let data = between(&raw const _data_start, &raw const _data_end);
     let image = between(&raw const _start, &raw const _data_end);
     (image, data + between(&raw const _bss_start, &raw const _bss_end))
+}
+
+/// This machine, for the lamp.
+pub struct Virt;
+
+impl Machine for Virt {
+    fn name(&self) -> &'static str {
+        "virt"
+    }
+
+    fn memory(&self) -> usize {
+        0x8000_0000
+    }
+
+    fn core(&self) -> usize {
+        hart() as usize
+    }
+
+    fn now_us(&self) -> u64 {
+        now_us()
+    }
+
+    fn chance(&self) -> u64 {
+        host_ns()
+    }
+
+    fn set_alarm(&self, at_us: u64) {
+        set_alarm(hart(), at_us);
+    }
+
+    fn poke(&self, core: usize) {
+        poke(core as u32);
+    }
+
+    fn start_second(&self) {
+        start_hart1();
+    }
+
+    fn enable_interrupts(&self) {
+        enable_interrupts();
+    }
+
+    fn sleep_unless(&self, ready: &AtomicBool) {
+        sleep_unless(ready);
+    }
+
+    fn asleep_us(&self) -> [u32; 2] {
+        asleep_us()
+    }
+
+    fn stacks(&self) -> [(u32, u32); 2] {
+        stacks()
+    }
+
+    fn main_stack_used(&self) -> u32 {
+        main_stack_used()
+    }
+
+    fn sizes(&self) -> (u32, u32) {
+        sizes()
+    }
+
+    fn write(&self, text: &str) {
+        serial::write(text);
+    }
+
+    fn reset(&self) -> ! {
+        power::reset()
+    }
 }

@@ -79,11 +79,6 @@ impl Card {
             Some((Self(RefCell::new(device), irq), irq))
         })
     }
-
-    /// Hardware (MAC) address of the card.
-    pub fn address(&self) -> [u8; 6] {
-        self.0.borrow().mac_address()
-    }
 }
 
 /// Acknowledges the interrupt of the card with this number.

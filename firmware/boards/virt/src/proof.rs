@@ -6,74 +6,72 @@
 //!
 //! | Question | Answer |
 //! |---|---|
-//! | 1 | the frames of the music, hop by hop through both harts, into memory: the same bytes as `k1 render`? |
-//! | 2 | 500 reads of the snapshot, then a million, while the other hart writes at full speed |
-//! | 3 | instructions of each hop and of each pattern's frame; for a machine with one hart under `-icount` |
+//! | 1, 2 | both halves on two harts: [`k1_emulated_lamp::halves`] |
+//! | 3 | instructions and stack of each hop and of each pattern's frame; for a machine with one hart under `-icount` |
 
-extern crate alloc;
-
-#[allow(dead_code, reason = "the lamp uses the rest")]
-mod heap;
 #[allow(dead_code, reason = "the lamp uses the rest")]
 mod machine;
 mod power;
 mod serial;
 
-use core::cell::RefCell;
+use core::arch::asm;
+use core::fmt;
 use core::panic::PanicInfo;
-use core::sync::atomic::AtomicU32;
-use core::sync::atomic::Ordering::{Acquire, Release};
 
-use critical_section::Mutex;
-use k1_device::exchange::{Crossing, Outcome, SOUND_WORDS, SoundRing};
-use k1_engine::audio::{Ear, Snapshot};
+use k1_emulated::proof::{self, Board, Show};
+use k1_emulated_lamp::halves::{self, TwoCores};
+use k1_emulated_lamp::heap::Counted;
+use k1_engine::audio::Ear;
 use k1_engine::light::OutputSettings;
-use k1_engine::params::Param;
-use k1_engine::patterns::PATTERNS;
-use k1_engine::{HOP, HOP_US};
-use k1_handoff::Read;
-use k1_lamp::Show;
 use serial::print;
 use static_cell::StaticCell;
 
-/// Address of the host's question: number, samples, frames per second, pattern, LEDs.
-const QUESTION: usize = 0x81f0_0000;
-/// Address of the music: f32, little-endian, 16 kHz.
-const MUSIC: usize = 0x8200_0000;
+#[global_allocator]
+static HEAP: Counted = Counted(|| false);
+
+/// This board.
+struct Virt;
+
+impl Board for Virt {
+    const QUESTION: usize = 0x81f0_0000;
+    const MUSIC: usize = 0x8200_0000;
+
+    fn count() -> u32 {
+        machine::instructions()
+    }
+
+    fn instructions(from: u32, to: u32) -> u32 {
+        to.wrapping_sub(from)
+    }
+
+    #[inline(always)]
+    fn stack_pointer() -> usize {
+        let at;
+        // SAFETY: reads a register.
+        unsafe { asm!("mv {}, sp", out(reg) at, options(nomem, nostack)) };
+        at
+    }
+
+    fn print(line: fmt::Arguments) {
+        print(line);
+    }
+}
+
 /// Address of the frames: three bytes for each LED.
 const FRAMES: usize = 0x8300_0000;
 
-static CROSSING: Crossing = Crossing::new();
-static RING: SoundRing = SoundRing::new();
-/// Number of hops that hart 1 has heard, and that hart 0 has shown.
-static HEARD: AtomicU32 = AtomicU32::new(0);
-static SHOWN: AtomicU32 = AtomicU32::new(0);
-/// 1 when hart 1 must stop writing.
-static ENOUGH: AtomicU32 = AtomicU32::new(0);
-
-fn question(i: usize) -> u32 {
-    // SAFETY: the host has written five words there, and the memory has no other use.
-    unsafe { (QUESTION as *const u32).add(i).read_volatile() }
+/// Writes a frame to memory.
+fn put(frame: usize, bytes: &[u8]) {
+    for (i, byte) in bytes.iter().enumerate() {
+        // SAFETY: this memory is only for the frames, and the host provides enough of it.
+        unsafe { (FRAMES as *mut u8).add(frame * bytes.len() + i).write_volatile(*byte) };
+    }
 }
 
-fn in_real_time() -> bool {
-    false
-}
-
-fn hop(k: u32) -> [f32; HOP] {
-    let samples = question(1);
-    core::array::from_fn(|i| {
-        let at = k * HOP as u32 + i as u32;
-        if at >= samples {
-            return 0.0;
-        }
-        // SAFETY: the host has written at least this number of samples there.
-        f32::from_bits(unsafe { (MUSIC as *const u32).add(at as usize).read_volatile() })
-    })
-}
-
-fn hops() -> u32 {
-    question(1).div_ceil(HOP as u32)
+impl TwoCores for Virt {
+    fn start_second() {
+        machine::start_hart1();
+    }
 }
 
 #[panic_handler]
@@ -87,193 +85,29 @@ extern "C" fn trap(cause: u32, address: u32, value: u32) {
     panic!("trap {cause} at {address:#x}, value {value:#x}")
 }
 
-/// The ear of hart 1. Hart 0 creates it, because its creation needs more stack than hart 1 has.
-static EAR: Mutex<RefCell<Option<&'static mut Ear>>> = Mutex::new(RefCell::new(None));
-
 fn ear() -> &'static mut Ear {
     static PLACE: StaticCell<Ear> = StaticCell::new();
     PLACE.init_with(Ear::new)
 }
 
-#[unsafe(no_mangle)]
-extern "C" fn hart1() -> ! {
-    match question(0) {
-        1 => {
-            let Some(mut writer) = CROSSING.take_sound() else { panic!("two ears") };
-            let Some(ear) = critical_section::with(|cs| EAR.take(cs)) else { panic!("no ear was made") };
-            for k in 0..hops() {
-                if let Some(snapshot) = ear.push(&hop(k)) {
-                    writer.publish(snapshot);
-                }
-                HEARD.store(k + 1, Release);
-                while SHOWN.load(Acquire) <= k {
-                    core::hint::spin_loop();
-                }
-            }
-        }
-        _ => {
-            let Some(mut writer) = RING.take_writer() else { panic!("two writers") };
-            let mut k = 0_u32;
-            while ENOUGH.load(Acquire) == 0 {
-                k = k.wrapping_add(1);
-                writer.publish(&core::array::from_fn(|i| word(k, i)));
-                HEARD.store(k, Release);
-            }
-        }
-    }
-    loop {
-        core::hint::spin_loop();
-    }
+fn show() -> &'static mut Show {
+    static PLACE: StaticCell<Show> = StaticCell::new();
+    PLACE.init_with(|| Show::new(proof::question::<Virt>(4) as usize, OutputSettings::default()))
 }
 
-/// Word `i` of payload `k`. Its value depends on both.
-fn word(k: u32, i: usize) -> u32 {
-    k.wrapping_mul(0x9e37_79b9) ^ (i as u32).wrapping_mul(0x85eb_ca6b)
+#[unsafe(no_mangle)]
+extern "C" fn hart1() -> ! {
+    halves::second::<Virt>()
 }
 
 #[unsafe(no_mangle)]
 extern "C" fn hart0() -> ! {
-    heap::start();
-    match question(0) {
-        1 => frames(),
-        2 => {
-            machine::start_hart1();
-            while HEARD.load(Acquire) == 0 {
-                core::hint::spin_loop();
-            }
-            reads(500);
-            reads(1_000_000);
-            ENOUGH.store(1, Release);
-        }
-        3 => instructions(),
+    k1_emulated_lamp::heap::start();
+    match proof::question::<Virt>(0) {
+        1 => halves::frames::<Virt>(ear(), show(), put),
+        2 => halves::reads::<Virt>(),
+        3 => proof::instructions::<Virt>(ear(), show()),
         other => panic!("there is no question {other}"),
     }
     power::exit(0)
-}
-
-fn show() -> &'static mut Show {
-    static PLACE: StaticCell<Show> = StaticCell::new();
-    PLACE.init_with(|| Show::new(question(4) as usize, OutputSettings::default()))
-}
-
-/// Renders as `k1 render` does, but with each half on its own hart and the snapshots through the hand-off.
-fn frames() {
-    let (fps, leds) = (u64::from(question(2)), question(4) as usize);
-    let show = show();
-    show.cut_to(question(3) as usize);
-    let mut sound = CROSSING.sound();
-    critical_section::with(|cs| EAR.replace(cs, Some(ear())));
-    machine::start_hart1();
-    let mut frame = 0_u64;
-    let mut wire = [[0; 3]; 300];
-    for k in 0..hops() {
-        while HEARD.load(Acquire) <= k {
-            core::hint::spin_loop();
-        }
-        if sound.read() == Outcome::Torn {
-            panic!("a torn snapshot");
-        }
-        let snapshot = *sound.snapshot();
-        loop {
-            let at = frame * 1_000_000 / fps;
-            if at >= snapshot.captured_us + HOP_US {
-                break;
-            }
-            show.render(at, &snapshot);
-            let wire = &mut wire[..leds];
-            show.output.wire(show.params().get(Param::Dithering) >= 0.5, wire);
-            for (i, byte) in wire.as_flattened().iter().enumerate() {
-                // SAFETY: this memory is only for the frames, and the host provides enough of it.
-                unsafe { (FRAMES as *mut u8).add(frame as usize * leds * 3 + i).write_volatile(*byte) };
-            }
-            frame += 1;
-        }
-        SHOWN.store(k + 1, Release);
-    }
-    print(format_args!("{{\"frames\": {frame}, \"hops\": {}, \"leds\": {leds}}}", hops()));
-}
-
-fn reads(n: u32) {
-    let reader = RING.reader();
-    let mut words = [0; SOUND_WORDS];
-    let (mut torn, mut retries, mut worst, mut contended, mut new, mut backwards) = (0, 0_u32, 0, 0, 0, 0);
-    let mut last = 0;
-    let before = HEARD.load(Acquire);
-    for _ in 0..n {
-        match reader.read(&mut words) {
-            Read::Empty => {}
-            Read::Contended => contended += 1,
-            Read::Fresh { sequence, retries: r } => {
-                retries += u32::from(r);
-                worst = worst.max(r);
-                new += u32::from(sequence != last);
-                backwards += u32::from(sequence < last);
-                last = sequence;
-                let k = sequence;
-                torn += u32::from(words.iter().enumerate().any(|(i, w)| *w != word(k, i)));
-            }
-        }
-    }
-    print(format_args!(
-        "{{\"reads\": {n}, \"words\": {SOUND_WORDS}, \"torn\": {torn}, \"backwards\": {backwards}, \"retries\": {retries}, \
-         \"worst_retries\": {worst}, \"kept_previous\": {contended}, \"new\": {new}, \"writes\": {}}}",
-        HEARD.load(Acquire) - before
-    ));
-}
-
-/// Number of instructions of a closure.
-fn cost(f: impl FnOnce()) -> u32 {
-    let before = machine::instructions();
-    f();
-    machine::instructions().wrapping_sub(before)
-}
-
-fn instructions() {
-    let ear = ear();
-    let (mut sum, mut worst) = (0_u64, 0);
-    let mut snapshot = Snapshot::EMPTY;
-    for k in 0..hops() {
-        let hop = hop(k);
-        let cost = cost(|| {
-            if let Some(s) = ear.push(&hop) {
-                snapshot = *s;
-            }
-        });
-        sum += u64::from(cost);
-        worst = worst.max(cost);
-    }
-    print(format_args!(
-        "{{\"name\": \"hop\", \"mean\": {}, \"worst\": {worst}, \"rounds\": {}}}",
-        sum / u64::from(hops().max(1)),
-        hops()
-    ));
-    let leds = question(4) as usize;
-    let show = show();
-    let mut wire = [[0; 3]; 300];
-    let mut now = snapshot.captured_us;
-    for (index, pattern) in PATTERNS.iter().enumerate() {
-        show.cut_to(index);
-        let (mut sum, mut worst) = (0_u64, 0);
-        const ROUNDS: u32 = 240;
-        for k in 0..ROUNDS {
-            now += 8_333;
-            snapshot.captured_us = now;
-            snapshot.sequence += 1;
-            // A beat every half second, so that patterns that react to beats have work to do.
-            snapshot.beat_phase = (now % 500_000) as f32 / 500_000.0;
-            snapshot.beats = (now / 500_000) as u32;
-            snapshot.onsets += u32::from(k.is_multiple_of(30));
-            let cost = cost(|| {
-                show.render(now, &snapshot);
-                show.output.wire(true, &mut wire[..leds]);
-            });
-            sum += u64::from(cost);
-            worst = worst.max(cost);
-        }
-        print(format_args!(
-            "{{\"name\": \"frame/{}\", \"mean\": {}, \"worst\": {worst}, \"rounds\": {ROUNDS}}}",
-            pattern.id,
-            sum / u64::from(ROUNDS)
-        ));
-    }
 }

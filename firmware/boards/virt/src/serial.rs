@@ -4,15 +4,19 @@ use core::fmt::{self, Write};
 
 const UART: usize = 0x1000_0000;
 
-/// The serial console.
-pub struct Console;
+/// Writes text.
+pub fn write(text: &str) {
+    for byte in text.bytes() {
+        // SAFETY: the transmit register of the console, which is always ready in the emulator.
+        unsafe { (UART as *mut u8).write_volatile(byte) };
+    }
+}
+
+struct Console;
 
 impl Write for Console {
-    fn write_str(&mut self, s: &str) -> fmt::Result {
-        for byte in s.bytes() {
-            // SAFETY: the transmit register of the console, which is always ready in the emulator.
-            unsafe { (UART as *mut u8).write_volatile(byte) };
-        }
+    fn write_str(&mut self, text: &str) -> fmt::Result {
+        write(text);
         Ok(())
     }
 }

@@ -4,7 +4,7 @@
 //! The host writes the tape after the lamp's memory ([`k1_device::tape`]).
 
 use embassy_time::{Duration, Instant, Timer};
-use k1_device::tape::{END, HEAD, MARK, PLACE};
+use k1_device::tape::{END, HEAD, MARK, MEMORY, PLACE};
 use k1_engine::{HOP, HOP_US};
 use k1_wire::rtp;
 
@@ -21,17 +21,18 @@ pub struct Tape {
 }
 
 impl Tape {
-    /// The tape in the machine's memory, if there is one.
-    pub fn find() -> Option<Self> {
+    /// The tape in the machine's memory, which begins at `memory`, if there is one.
+    pub fn find(memory: usize) -> Option<Self> {
+        let place = memory + (PLACE - MEMORY) as usize;
         // SAFETY: memory of this machine that the image does not reach and that is not written after the start.
-        let head = unsafe { (PLACE as *const [u32; 2]).read_volatile() };
+        let head = unsafe { (place as *const [u32; 2]).read_volatile() };
         let n = head[1] as usize;
         let fits = (HOP..=((END - PLACE) as usize - HEAD) / 2).contains(&n);
         if head[0] != u32::from_le_bytes(MARK) || !fits {
             return None;
         }
         // SAFETY: as above, and the check shows that the samples end before the loader's stack.
-        let samples = unsafe { core::slice::from_raw_parts((PLACE as usize + HEAD) as *const i16, n) };
+        let samples = unsafe { core::slice::from_raw_parts((place + HEAD) as *const i16, n) };
         Some(Self { samples, next: 0, due: Instant::MIN, lost: 0 })
     }
 

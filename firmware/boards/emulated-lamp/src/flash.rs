@@ -1,16 +1,15 @@
-//! The machine's NOR flash: the second of two, 32 MiB in a file on the host.
+//! The machine's NOR flash: of 32 MiB or more, in a file on the host.
 //!
-//! It has two chips with 16 bits side by side (CFI, Intel commands), so that a word contains every command twice. The
-//! emulator overwrites data where a real NOR flash can only clear bits, so the driver combines the bits itself. The
-//! flash erases whole blocks of 256 KiB; the driver erases the lamp's sectors of 4 KiB by programming.
+//! It has two chips with 16 bits side by side (CFI, Intel commands), so that a word contains every command twice; the
+//! emulator takes the same words for one chip with 16 bits. The emulator overwrites data where a real NOR flash can only clear bits, so the driver combines the bits itself. The
+//! flash erases whole blocks of 128 or 256 KiB; the driver erases the lamp's sectors of 4 KiB by programming.
 
 use embedded_storage_async::nor_flash::{
     ErrorType, NorFlash, NorFlashError, NorFlashErrorKind, ReadNorFlash,
 };
 
-const BASE: usize = 0x2200_0000;
-/// Size of the flash in bytes.
-pub const SIZE: u32 = 0x0200_0000;
+/// Number of bytes that the lamp uses.
+const SIZE: u32 = 0x0200_0000;
 const SECTOR: u32 = 4_096;
 /// Number of bytes that are programmed together, aligned to this size. It is the size of a chip's page, and the
 /// emulator writes its file once for each page.
@@ -33,26 +32,28 @@ impl NorFlashError for OutOfBounds {
 }
 
 /// The flash. There is only one.
-pub struct Flash(());
+pub struct Flash {
+    /// Address at which it can be read as memory.
+    base: usize,
+}
 
 impl Flash {
-    /// The flash, for its owner.
+    /// The flash at an address, for its owner.
     ///
     /// # Safety
     ///
-    /// Call this once, because two owners would mix their commands.
-    pub const unsafe fn take() -> Self {
-        Self(())
+    /// Call this once, because two owners would mix their commands, with the address of such a flash.
+    pub const unsafe fn take(base: usize) -> Self {
+        Self { base }
     }
 
     /// Address at which an offset in the flash can be read as memory.
-    #[allow(dead_code, reason = "the loader copies an image")]
     pub fn mapped(&self, offset: u32) -> *const u8 {
-        (BASE + offset as usize) as *const u8
+        (self.base + offset as usize) as *const u8
     }
 
-    fn word(offset: u32) -> *mut u32 {
-        (BASE + offset as usize) as *mut u32
+    fn word(&self, offset: u32) -> *mut u32 {
+        (self.base + offset as usize) as *mut u32
     }
 
     /// Programs words from `offset` on, all in one page.
@@ -62,20 +63,20 @@ impl Flash {
         unsafe {
             if last == 0 {
                 // Newer emulators refuse a buffer of one word.
-                Self::word(offset).write_volatile(PROGRAM_WORD);
+                self.word(offset).write_volatile(PROGRAM_WORD);
             } else {
-                Self::word(offset).write_volatile(PROGRAM_BUFFER);
-                Self::word(offset).write_volatile(last | last << 16);
+                self.word(offset).write_volatile(PROGRAM_BUFFER);
+                self.word(offset).write_volatile(last | last << 16);
             }
             for (i, word) in words.enumerate() {
-                Self::word(offset + i as u32 * 4).write_volatile(word);
+                self.word(offset + i as u32 * 4).write_volatile(word);
             }
             if last > 0 {
-                Self::word(offset).write_volatile(CONFIRM);
+                self.word(offset).write_volatile(CONFIRM);
             }
             // Back to the mode in which reads return data.
-            Self::word(offset).write_volatile(CLEAR_STATUS);
-            Self::word(offset).write_volatile(READ_ARRAY);
+            self.word(offset).write_volatile(CLEAR_STATUS);
+            self.word(offset).write_volatile(READ_ARRAY);
         }
     }
 }
@@ -98,7 +99,7 @@ impl ReadNorFlash for Flash {
         check(offset, bytes.len(), 1)?;
         for (i, byte) in bytes.iter_mut().enumerate() {
             // SAFETY: checked above; in array mode reads return data.
-            *byte = unsafe { ((BASE + offset as usize + i) as *const u8).read_volatile() };
+            *byte = unsafe { ((self.base + offset as usize + i) as *const u8).read_volatile() };
         }
         Ok(())
     }

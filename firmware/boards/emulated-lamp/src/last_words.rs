@@ -51,7 +51,7 @@ pub struct Found {
 /// Takes the words and deletes them, so that they are reported once. Counts this start as one that has not come to
 /// rest.
 pub fn take() -> Found {
-    // SAFETY: called once at the start, before anything can panic on another hart; any bits are valid values.
+    // SAFETY: called once at the start, before anything can panic on the other core; any bits are valid values.
     let p = unsafe { &mut *place() };
     if p.mark != MARK {
         *p = Place { mark: MARK, end: End::Silent as u32, crashes: 1, length: 0, text: [0; MOST] };
