@@ -131,7 +131,7 @@ fn esp(chip: &str, budget: &Budget) -> Result<(), String> {
 fn virt_xtensa() -> Result<(), String> {
     let Some(program) = cores::build_lamp()? else { return Ok(()) };
     let (stored, ram) = sections(&program)?;
-    println!("virt-xtensa: flash {stored} B, static RAM {ram} B");
+    println!("virt-xtensa: flash {stored} B, static RAM {} B", ram.all);
     Ok(())
 }
 
