@@ -7,6 +7,7 @@ use std::process::Command;
 use serde::Deserialize;
 
 use crate::proof::{self, Question};
+use crate::rustup::nightly;
 use crate::{cores, root, said, xtensa};
 
 /// The table `[lamp]` of `budgets.toml`.
@@ -182,23 +183,6 @@ fn check_s3() -> Result<(), String> {
 /// The path of a program that `cargo xtask firmware virt` built.
 fn built(name: &str) -> PathBuf {
     root().join("firmware/target/riscv32imafc-unknown-none-elf/release").join(name)
-}
-
-/// A command that uses the nightly toolchain, without the variables that this program's cargo has set.
-pub fn nightly() -> Command {
-    channel("nightly")
-}
-
-/// A command that uses a toolchain of rustup's, like [`nightly`].
-pub fn channel(name: &str) -> Command {
-    let mut command = Command::new("rustup");
-    command.args(["run", name]);
-    for name in
-        ["RUSTUP_TOOLCHAIN", "CARGO", "RUSTC", "RUSTDOC", "RUSTFLAGS", "CARGO_TARGET_DIR", "RUSTC_WRAPPER"]
-    {
-        command.env_remove(name);
-    }
-    command
 }
 
 fn run(command: &mut Command) -> Result<(), String> {

@@ -18,7 +18,7 @@ pub fn fuzz(seconds: &str) -> Result<(), String> {
     let seconds: u32 = seconds.parse().map_err(|_| format!("{seconds} is not a number of seconds"))?;
     let place = root().join("fuzz");
     let host = host()?;
-    let status = crate::firmware::nightly()
+    let status = crate::rustup::nightly()
         .args(["cargo", "build", "--release", "--target", &host])
         .env("RUSTFLAGS", FLAGS)
         .current_dir(&place)
@@ -42,7 +42,7 @@ pub fn fuzz(seconds: &str) -> Result<(), String> {
 }
 
 fn host() -> Result<String, String> {
-    let text = said(crate::firmware::nightly().args(["rustc", "-vV"]))?;
+    let text = said(crate::rustup::nightly().args(["rustc", "-vV"]))?;
     let host = text.lines().find_map(|l| l.strip_prefix("host: "));
     host.map(str::to_owned).ok_or_else(|| "rustc does not report its host".into())
 }

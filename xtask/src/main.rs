@@ -16,6 +16,7 @@ mod lx7;
 mod measure;
 mod packages;
 mod proof;
+mod rustup;
 mod xtensa;
 
 use std::collections::BTreeMap;

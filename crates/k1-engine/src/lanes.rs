@@ -148,3 +148,32 @@ pub fn groups(row: &[f32]) -> impl Iterator<Item = Lanes> {
 pub fn groups_mut(row: &mut [f32]) -> impl Iterator<Item = &mut [f32; LANES]> {
     row.as_chunks_mut::<LANES>().0.iter_mut()
 }
+
+/// Dot product of two rows, up to the length of the shorter.
+///
+/// It keeps four partial sums; the rest after the last whole group of four is added at the end.
+#[inline]
+pub fn dot(a: &[f32], b: &[f32]) -> f32 {
+    let n = a.len().min(b.len());
+    let ((a, last_a), (b, last_b)) = (a[..n].as_chunks::<4>(), b[..n].as_chunks::<4>());
+    let mut sums = Sums::ZERO;
+    for (a, b) in a.iter().zip(b) {
+        sums.add(a, b);
+    }
+    let rest: f32 = last_a.iter().zip(last_b).map(|(a, b)| a * b).sum();
+    sums.total() + rest
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn rows_of_any_length_are_multiplied_to_the_shorter_ones_end() {
+        let row: [f32; 11] = core::array::from_fn(|i| (i + 1) as f32);
+        for n in 0..=row.len() {
+            let squares = (1..=n).map(|i| (i * i) as f32).sum::<f32>();
+            assert_eq!((dot(&row, &row[..n]), dot(&row[..n], &row)), (squares, squares));
+        }
+    }
+}

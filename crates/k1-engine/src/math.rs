@@ -6,8 +6,6 @@
 
 use core::f32::consts::{LN_2, LOG2_E, TAU};
 
-use crate::lanes::Sums;
-
 /// Largest relative error of [`sqrt`].
 pub const SQRT_ERROR: f32 = 2.5e-7;
 /// Largest relative error of [`exp2`] for results above 0 and below its limit.
@@ -67,21 +65,6 @@ pub fn sqrt(x: f32) -> f32 {
     y *= 1.5 - half * y * y;
     let root = if x > f32::MAX { x } else { x * y };
     if x < f32::MIN_POSITIVE { 0.0 } else { root }
-}
-
-/// Dot product of two rows, up to the length of the shorter.
-///
-/// It keeps four partial sums; the rest after the last whole group of four is added at the end.
-#[inline]
-pub fn dot(a: &[f32], b: &[f32]) -> f32 {
-    let n = a.len().min(b.len());
-    let ((a, last_a), (b, last_b)) = (a[..n].as_chunks::<4>(), b[..n].as_chunks::<4>());
-    let mut sums = Sums::ZERO;
-    for (a, b) in a.iter().zip(b) {
-        sums.add(a, b);
-    }
-    let rest: f32 = last_a.iter().zip(last_b).map(|(a, b)| a * b).sum();
-    sums.total() + rest
 }
 
 /// A sum with this number has no room for a fraction, so it is rounded to an integer.
@@ -394,15 +377,6 @@ mod tests {
             assert_stated("turns_of", error, TURNS_ERROR);
         }
         assert_eq!([turns_of(0.0, 0.0), turns_of(1.0, -1e-30), turns_of(-1.0, 0.0)], [0.0, 0.0, 0.5]);
-    }
-
-    #[test]
-    fn rows_of_any_length_are_multiplied_to_the_shorter_ones_end() {
-        let row: [f32; 11] = core::array::from_fn(|i| (i + 1) as f32);
-        for n in 0..=row.len() {
-            let squares = (1..=n).map(|i| (i * i) as f32).sum::<f32>();
-            assert_eq!((dot(&row, &row[..n]), dot(&row[..n], &row)), (squares, squares));
-        }
     }
 
     #[test]

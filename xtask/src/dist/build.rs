@@ -56,7 +56,7 @@ fn wrong(path: &Path, e: &std::io::Error) -> String {
 
 /// The ordinary compiler, as it names itself.
 fn nightly() -> Result<Vec<String>, String> {
-    let text = said(firmware::nightly().args(["rustc", "-vV"]))?;
+    let text = said(crate::rustup::nightly().args(["rustc", "-vV"]))?;
     let told = |start: &str| {
         text.lines().filter(|line| line.starts_with(start)).map(str::to_owned).collect::<Vec<_>>()
     };

@@ -17,7 +17,7 @@ pub fn is_installed() -> bool {
 /// [`Error::Toolchain`] in any case: if the program is wrong, the build with packages says so.
 pub fn build(program: &Program) -> Result<Built, Error> {
     let target = super::absolute(&program.folder.join("target/espressif"))?;
-    let mut cargo = crate::firmware::channel("esp");
+    let mut cargo = crate::rustup::channel("esp");
     cargo.args(["cargo", "build", "--release", "-Zbuild-std=core,alloc", "--target", TARGET]);
     cargo.args(["-p", program.package, "--bin", program.bin]).args(program.cargo);
     cargo.args(["--features", &program.features.join(",")]);
@@ -29,7 +29,7 @@ pub fn build(program: &Program) -> Result<Built, Error> {
     }
     let built = target.join(TARGET).join("release").join(program.bin);
     std::fs::copy(&built, program.out).map_err(|e| super::io(program.out, &e))?;
-    let versions = said(crate::firmware::channel("esp").args(["rustc", "-V"])).unwrap_or_default();
+    let versions = said(crate::rustup::channel("esp").args(["rustc", "-V"])).unwrap_or_default();
     let elf = program.out.to_owned();
     Ok(Built { elf, versions: format!("{} of Espressif", versions.trim()), linked: None, unchanged: false })
 }

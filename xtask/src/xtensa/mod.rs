@@ -146,7 +146,7 @@ fn compile(toolchain: &Toolchain, program: &Program, target: &Path) -> Result<Pa
     incremental::begin(target, toolchain.rust_llvm).map_err(|e| io(target, &e))?;
     let failure = target.join("failure");
     let _ = std::fs::remove_file(&failure);
-    let mut cargo = crate::firmware::nightly();
+    let mut cargo = crate::rustup::nightly();
     cargo.args(["cargo", "build", "--release", "-Zbuild-std=core,alloc", "--target", wrapper::TARGET]);
     cargo.args(["-p", program.package, "--bin", program.bin]).args(program.cargo);
     if !program.features.is_empty() {

@@ -18,8 +18,8 @@ use super::looked_up::{PRIOR, TRANSITIONS};
 use super::observation::POSITIONS;
 use super::tables::{LONGEST, REACH, TEMPI, period_of, tempo_near};
 use crate::HOP_RATE;
-use crate::lanes::{LANES, Lanes, Sums, all_at_least, groups, groups_mut};
-use crate::math::{at_least, dot, exp, fract, ln, reciprocal};
+use crate::lanes::{LANES, Lanes, Sums, all_at_least, dot, groups, groups_mut};
+use crate::math::{at_least, exp, fract, ln, reciprocal};
 
 /// Entries by which a window slides before it is moved back.
 const SLIDE: usize = 8;

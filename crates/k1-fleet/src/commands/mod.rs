@@ -13,3 +13,4 @@ mod report;
 pub mod validate;
 #[cfg(feature = "usb")]
 mod validate_cable;
+mod verdicts;

@@ -7,7 +7,7 @@ use k1_host::Failure;
 use k1_host::output::{Output, Spared};
 
 use super::cable::told;
-use super::validate::{keep, stop_on_end, summary, unwritten};
+use super::verdicts::{keep, stop_on_end, summary, unwritten};
 use crate::cable::FLASH;
 use crate::cable::admission;
 use crate::cable::flash::CableFlash;
