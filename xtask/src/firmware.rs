@@ -14,6 +14,7 @@ pub struct Budget {
     slot_bytes: u64,
     ram_bytes: u64,
     tolerance_percent: f64,
+    float_choices_max: usize,
     most: BTreeMap<String, Most>,
     instructions: BTreeMap<String, u64>,
 }
@@ -135,7 +136,17 @@ fn s3(budget: &Budget) -> Result<(), String> {
         linked.tell("esp32s3");
     }
     let (_, ram) = sections(&built.elf)?;
-    hold("esp32s3", crate::image::save("esp32s3", &built.elf)?, ram, budget)
+    hold("esp32s3", crate::image::save("esp32s3", &built.elf)?, ram, budget)?;
+    let choices: usize = built.linked.iter().flat_map(|l| &l.choices).map(|c| c.count).sum();
+    let most = budget.float_choices_max;
+    println!("esp32s3: {choices} choices between f32 constants (at most {most})");
+    if choices > most {
+        return Err(
+            "esp32s3 has more choices between f32 constants, which Espressif's compiler cannot compile"
+                .into(),
+        );
+    }
+    Ok(())
 }
 
 /// Checks types, borrows and lints of the K1's own firmware.
