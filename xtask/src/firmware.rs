@@ -16,6 +16,7 @@ pub struct Budget {
     slot_bytes: u64,
     ram_bytes: u64,
     pub tolerance_percent: f64,
+    float_choices_max: usize,
     most: BTreeMap<String, Most>,
     stack: Stack,
     instructions: BTreeMap<String, u64>,
@@ -170,7 +171,17 @@ fn s3(budget: &Budget) -> Result<(), String> {
     std::fs::write(&versions, &built.versions).map_err(|e| format!("{}: {e}", versions.display()))?;
     let (_, ram) = sections(&built.elf)?;
     hold("esp32s3", crate::image::save("esp32s3", &built.elf)?, &ram, budget)?;
-    hold_frames("esp32s3", &built.elf, &budget.stack)
+    hold_frames("esp32s3", &built.elf, &budget.stack)?;
+    let choices: usize = built.linked.iter().flat_map(|l| &l.choices).map(|c| c.count).sum();
+    let most = budget.float_choices_max;
+    println!("esp32s3: {choices} choices between f32 constants (at most {most})");
+    if choices > most {
+        return Err(
+            "esp32s3 has more choices between f32 constants, which Espressif's compiler cannot compile"
+                .into(),
+        );
+    }
+    Ok(())
 }
 
 /// Checks types, borrows and lints of the K1's own firmware.
