@@ -279,7 +279,9 @@ fn hold_frames(board: &str, program: &Path, budget: &Stack) -> Result<(), String
     println!("{board}: largest stack frames (at most {} B)", budget.frame_max);
     for frame in frames.iter().take(5) {
         let address = format!("{:08x} ", frame.address);
-        let name = symbols.lines().find_map(|l| l.strip_prefix(&*address)?.get(2..)).unwrap_or("unknown");
+        let names = symbols.lines().filter_map(|l| l.strip_prefix(&*address)?.get(2..));
+        // `$x` marks code for disassemblers.
+        let name = names.into_iter().find(|name| !name.starts_with('$')).unwrap_or("unknown");
         println!("{:>8} B {name}", frame.bytes);
     }
     if frames[0].bytes > budget.frame_max {
