@@ -148,7 +148,7 @@ fn compile(toolchain: &Toolchain, machine: &Known, from: &Path, to: &Path) -> Re
             toolchain
                 .llvm("llc")
                 .args(["-O3", "--function-sections", "--data-sections", "-filetype=obj"])
-                .arg(format!("-mcpu={}", machine.cpu))
+                .args(machine.arguments())
                 .arg(from)
                 .arg("-o")
                 .arg(to),
