@@ -63,8 +63,7 @@ pub fn generate(
     let mut kept: Vec<_> = ir::exported(&visible).into_iter().filter(keep).collect();
     kept.sort_unstable();
     write(&file("kept"), &kept.join("\n"))?;
-    // With the name that rustc wrote: given the costs of the ESP32, the optimiser makes 80 KB more code of the firmware.
-    write(&all, &visible)?;
+    write(&all, &for_processor(&visible, &machine))?;
     let optimised = file("optimised.ll");
     said(
         toolchain
