@@ -3,7 +3,7 @@
 
 use std::net::{Ipv4Addr, SocketAddr, TcpStream};
 use std::path::PathBuf;
-use std::time::{Duration, SystemTime};
+use std::time::{Duration, Instant, SystemTime};
 
 use serde::{Deserialize, Serialize};
 
@@ -11,6 +11,9 @@ use super::address::Address;
 
 /// Time after which a registered lamp that does not listen was killed. One that has just registered may not listen yet.
 const STARTING: Duration = Duration::from_secs(30);
+
+/// Time that a command gives a lamp which has just registered to begin to listen.
+const PATIENCE: Duration = Duration::from_secs(3);
 
 /// A running virtual lamp.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
@@ -88,12 +91,27 @@ impl VirtualLamp {
         }
     }
 
-    /// True unless nothing listens on its port. A busy emulator answers late, but the lamp is there.
-    fn is_there(&self) -> bool {
+    /// True unless nothing listens on its port. A busy emulator answers late, but the lamp is there. A lamp that registered
+    /// less than [`STARTING`] before, at `written`, has [`PATIENCE`] to begin to listen.
+    fn is_there(&self, written: SystemTime) -> bool {
         let page = SocketAddr::from((Ipv4Addr::LOCALHOST, self.http));
-        let tried = TcpStream::connect_timeout(&page, Duration::from_secs(3));
-        !tried.is_err_and(|e| e.kind() == std::io::ErrorKind::ConnectionRefused)
+        let asked = Instant::now();
+        loop {
+            let tried = TcpStream::connect_timeout(&page, Duration::from_secs(3));
+            if !tried.is_err_and(|e| e.kind() == std::io::ErrorKind::ConnectionRefused) {
+                return true;
+            }
+            if is_old(written) || asked.elapsed() > PATIENCE {
+                return false;
+            }
+            std::thread::sleep(Duration::from_millis(100));
+        }
     }
+}
+
+/// True if a lamp that registered at `written` must listen by now.
+fn is_old(written: SystemTime) -> bool {
+    written.elapsed().is_ok_and(|age| age > STARTING)
 }
 
 /// The files, the times at which they were written, and their lamps; the newest is last.
@@ -118,9 +136,9 @@ fn registered() -> Vec<(PathBuf, SystemTime, VirtualLamp)> {
 pub fn running() -> Vec<VirtualLamp> {
     let mut all = Vec::new();
     for (path, written, lamp) in registered() {
-        if lamp.is_there() {
+        if lamp.is_there(written) {
             all.push(lamp);
-        } else if written.elapsed().is_ok_and(|age| age > STARTING) {
+        } else if is_old(written) {
             let _ = std::fs::remove_file(&path);
         }
     }
@@ -129,5 +147,31 @@ pub fn running() -> Vec<VirtualLamp> {
 
 /// The virtual lamp at `HOST:PORT`. Does not ask the others, because each accepts few connections.
 pub fn at(authority: &str) -> Option<VirtualLamp> {
-    registered().into_iter().map(|(.., lamp)| lamp).find(|b| b.authority() == authority && b.is_there())
+    let mut all = registered().into_iter();
+    all.find(|(_, written, lamp)| lamp.authority() == authority && lamp.is_there(*written))
+        .map(|(.., lamp)| lamp)
+}
+
+#[cfg(test)]
+mod tests {
+    use std::net::TcpListener;
+
+    use super::*;
+
+    #[test]
+    fn a_lamp_that_has_just_registered_has_time_to_begin_to_listen() {
+        let of =
+            |http| VirtualLamp { http, sound: 0, ota: 0, token: String::new(), steady: false, music: false };
+        let free = || TcpListener::bind("127.0.0.1:0").unwrap().local_addr().unwrap();
+        let page = free();
+        let late = std::thread::spawn(move || {
+            std::thread::sleep(Duration::from_millis(300));
+            TcpListener::bind(page).unwrap()
+        });
+        assert!(of(page.port()).is_there(SystemTime::now()));
+        drop(late.join().unwrap());
+        let asked = Instant::now();
+        assert!(!of(free().port()).is_there(SystemTime::now() - 2 * STARTING));
+        assert!(asked.elapsed() < PATIENCE, "a killed lamp is not waited for");
+    }
 }
