@@ -32,7 +32,13 @@ pub fn save(chip: &str, program: &Path) -> Result<u64, String> {
         return Err(failed(&format!("{bytes} B do not fit a slot of {slot} B")));
     }
     let place = program.with_extension("bin");
-    std::fs::write(&place, only.data()).map_err(|e| format!("{}: {e}", place.display()))?;
+    // Written beside and renamed, so that a full disk leaves no part of an image under its name.
+    let part = program.with_extension("bin.part");
+    let written = std::fs::write(&part, only.data()).and_then(|()| std::fs::rename(&part, &place));
+    written.map_err(|e| {
+        let _ = std::fs::remove_file(&part);
+        format!("{} cannot be written: {e}", place.display())
+    })?;
     println!("{chip}: image of {bytes} B for a slot of {slot} B ({})", place.display());
     Ok(bytes)
 }
