@@ -12,31 +12,13 @@ use k1_engine::params::Param;
 use k1_engine::{HOP, HOP_US, SAMPLE_RATE};
 use serde_json::Value;
 
-use crate::{root, said, xtensa};
+use crate::proof::{FPS, Question};
+use crate::{lx7, root, xtensa};
 
-/// The emulator's core, which is that of the ESP32-S3 without the high half of a product.
-const MACHINE: xtensa::Machine = xtensa::Machine { attributes: "-mul32high", ..xtensa::ESP32S3 };
-/// Frames per second.
-const FPS: u64 = 120;
 /// The pattern that is shown.
 const PATTERN: usize = 3;
 /// Arguments of the emulator: two cores, each in a thread of its own.
-const EMULATOR: &[&str] = &[
-    "-M",
-    "kc705",
-    "-cpu",
-    "de233_fpu",
-    "-smp",
-    "2",
-    "-m",
-    "64M",
-    "-accel",
-    "tcg,thread=multi",
-    "-display",
-    "none",
-    "-monitor",
-    "none",
-];
+const EMULATOR: &[&str] = &["-M", "kc705", "-cpu", "de233_fpu", "-smp", "2", "-accel", "tcg,thread=multi"];
 /// Time after which the emulator is ended, in seconds.
 const PATIENCE: &str = "300";
 
@@ -119,7 +101,7 @@ fn frames(music: &[f32]) -> Vec<u8> {
             snapshot = *s;
         }
         loop {
-            let at = frame * 1_000_000 / FPS;
+            let at = frame * 1_000_000 / u64::from(FPS);
             if at >= snapshot.captured_us + HOP_US {
                 break;
             }
@@ -142,7 +124,7 @@ fn build(bin: &str, file: &str, cargo: &[&str]) -> Result<Option<PathBuf>, Strin
         bin,
         features: &[bin],
         cargo,
-        machine: MACHINE,
+        machine: lx7::MACHINE,
         link: &[],
         out: &program,
     });
@@ -160,23 +142,9 @@ fn build(bin: &str, file: &str, cargo: &[&str]) -> Result<Option<PathBuf>, Strin
 
 /// Runs the program with a question and music; returns the lines of its answer.
 fn ask(program: &Path, folder: &Path, number: u32, music: &[f32]) -> Result<Vec<Value>, String> {
-    std::fs::create_dir_all(folder).map_err(|e| format!("{}: {e}", folder.display()))?;
-    let write = |name: &str, bytes: Vec<u8>| {
-        let path = folder.join(name);
-        std::fs::write(&path, bytes).map_err(|e| format!("{}: {e}", path.display()))
-    };
-    let words = [number, music.len() as u32, FPS as u32, PATTERN as u32, LEDS as u32];
-    write("question", words.iter().flat_map(|w| w.to_le_bytes()).collect())?;
-    write("music", music.iter().flat_map(|s| s.to_le_bytes()).collect())?;
-    let answer = said(
-        Command::new("timeout")
-            .args([PATIENCE, "qemu-system-xtensa"])
-            .args(EMULATOR)
-            .args(["-semihosting", "-serial", "none", "-net", "none"])
-            .args(["-device", "loader,file=question,addr=0x1f00000,force-raw=on"])
-            .args(["-device", "loader,file=music,addr=0x2000000,force-raw=on", "-kernel"])
-            .arg(program)
-            .current_dir(folder),
-    )?;
-    answer.lines().map(|line| serde_json::from_str(line).map_err(|e| format!("{e}: {line}"))).collect()
+    let question = Question { number, music, pattern: PATTERN as u32, at: lx7::AT };
+    let mut emulator = Command::new("timeout");
+    emulator.args([PATIENCE, "qemu-system-xtensa"]).args(EMULATOR);
+    emulator.args(["-semihosting", "-serial", "none", "-net", "none", "-kernel"]).arg(program);
+    question.ask(&mut emulator, folder)
 }

@@ -297,7 +297,8 @@ fn hold_frames(board: &str, program: &Path, budget: &Stack) -> Result<(), String
 /// Counts the instructions of each hop and frame on the 32-bit machine, on one hart, and compares them with the budget.
 fn instructions(budget: &Budget) -> Result<(), String> {
     let machine = ["-M", "virt", "-bios", "none", "-smp", "1", "-icount", "shift=0", "-serial", "stdio"];
-    let question = Question { number: 3, music: &proof::simple_music(), at: [0x81f0_0000, 0x8200_0000] };
+    let question =
+        Question { number: 3, music: &proof::simple_music(), pattern: 0, at: [0x81f0_0000, 0x8200_0000] };
     let program = format!("loader,file={}", built("proof").display());
     let answer = question.ask(
         Command::new("qemu-system-riscv32").args(machine).args(["-device", &program]),

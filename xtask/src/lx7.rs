@@ -15,9 +15,9 @@ use crate::proof::{self, Question};
 use crate::{root, xtensa};
 
 /// The core of the ESP32-S3 as the emulator has it: without the high half of a product.
-const MACHINE: xtensa::Machine = xtensa::Machine { attributes: "-mul32high", ..xtensa::ESP32S3 };
-/// Addresses of the question and of the music.
-const AT: [usize; 2] = [0x01f0_0000, 0x0200_0000];
+pub const MACHINE: xtensa::Machine = xtensa::Machine { attributes: "-mul32high", ..xtensa::ESP32S3 };
+/// Addresses of the question and of the music in that machine.
+pub const AT: [usize; 2] = [0x01f0_0000, 0x0200_0000];
 
 /// Builds the program, runs it, and compares its output with this computer's and its costs with the budget. If this
 /// machine cannot build it, the engine does not run, and the gate's last lines say so.
@@ -48,8 +48,9 @@ pub fn prove() -> Result<(), String> {
         }
     }
     let folder = root().join("target/lx7");
-    let ask =
-        |number, music: &[f32]| Question { number, music, at: AT }.ask(&mut emulator(&program), &folder);
+    let ask = |number, music: &[f32]| {
+        Question { number, music, pattern: 0, at: AT }.ask(&mut emulator(&program), &folder)
+    };
     let mut costs = ask(3, &proof::simple_music())?;
     let music = music();
     costs.extend(ask(4, &music)?);

@@ -5,8 +5,12 @@ use std::path::Path;
 use std::process::Command;
 
 use serde::Deserialize;
+use serde::de::DeserializeOwned;
 
 use crate::said;
+
+/// Frames per second of every question.
+pub const FPS: u32 = 120;
 
 /// A question to a program that uses `k1_emulated::proof`.
 pub struct Question<'a> {
@@ -14,6 +18,8 @@ pub struct Question<'a> {
     pub number: u32,
     /// The music, at 16 kHz.
     pub music: &'a [f32],
+    /// The pattern, for questions about one.
+    pub pattern: u32,
     /// The addresses of the question and of the music.
     pub at: [usize; 2],
 }
@@ -24,7 +30,7 @@ impl Question<'_> {
     ///
     /// # Errors
     /// A sentence, if a file cannot be written, the emulator cannot be run, or the program fails.
-    pub fn ask(&self, emulator: &mut Command, folder: &Path) -> Result<Vec<Line>, String> {
+    pub fn ask<T: DeserializeOwned>(&self, emulator: &mut Command, folder: &Path) -> Result<Vec<T>, String> {
         std::fs::create_dir_all(folder).map_err(|e| format!("{}: {e}", folder.display()))?;
         let mut load = |name: &str, bytes: Vec<u8>, at: usize| {
             let path = folder.join(name);
@@ -32,7 +38,8 @@ impl Question<'_> {
             emulator.args(["-device", &format!("loader,file={name},addr={at:#x},force-raw=on")]);
             Ok::<_, String>(())
         };
-        let words = [self.number, self.music.len() as u32, 120, 0, k1_emulated::proof::LEDS as u32];
+        let words =
+            [self.number, self.music.len() as u32, FPS, self.pattern, k1_emulated::proof::LEDS as u32];
         load("question", words.iter().flat_map(|w| w.to_le_bytes()).collect(), self.at[0])?;
         load("music", self.music.iter().flat_map(|s| s.to_le_bytes()).collect(), self.at[1])?;
         emulator.args(["-m", "64M", "-display", "none", "-monitor", "none"]).current_dir(folder);

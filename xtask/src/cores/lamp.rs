@@ -67,7 +67,7 @@ impl Running {
         let port = listener.map_err(|e| format!("no free port: {e}"))?.port();
         let mut emulator = Command::new("qemu-system-xtensa")
             .args(super::EMULATOR)
-            .args(["-serial", "stdio", "-nic"])
+            .args(["-m", "64M", "-display", "none", "-monitor", "none", "-serial", "stdio", "-nic"])
             .arg(format!("user,model=open_eth,hostfwd=tcp:127.0.0.1:{port}-:80"))
             .arg("-drive")
             .arg(format!("if=pflash,format=raw,file={}", flash.display()))
