@@ -101,3 +101,18 @@ impl Facts {
 pub type Print = fn(Arguments);
 /// Restarts the lamp. The next start prints the words; a requested restart has no words.
 pub type Restart = fn(words: Option<&str>) -> !;
+
+/// Starts a task of embassy's executor. Each kind of task has room for exactly the number that is started.
+///
+/// # Panics
+///
+/// If there is no room.
+#[macro_export]
+macro_rules! start {
+    ($spawner:expr, $task:expr) => {
+        match $task {
+            Ok(token) => $spawner.spawn(token),
+            Err(_) => panic!("a task was started twice"),
+        }
+    };
+}

@@ -30,13 +30,13 @@ use k1_lamp::journal::GAVE_WAY;
 use k1_lamp::receive::{FlashPart, SETTINGS, SharedFlash, Updater};
 use k1_lamp::reset_filter::ResetFilter;
 use k1_lamp::rtp::{self, Line, RtpMicrophone};
+use k1_lamp::start;
 use k1_lamp::trial::MOST_CRASHES;
 use k1_lamp::web::{self, Admission, Buffers, WORKERS};
 use k1_lamp::{BINS, Lamp, Show, State, console, espota, hear, memory};
 use k1_update::layout::{Layout, Slot};
 use models::{ModelledMicrophone, Sound};
 use static_cell::{ConstStaticCell, StaticCell};
-use tasks::start;
 
 use crate::faults::{self, Fault};
 use crate::flash::Flash;

@@ -84,6 +84,7 @@ use k1_lamp::receive::{FlashPart, SETTINGS, SharedFlash, Updater};
 use k1_lamp::reset_filter::ResetFilter;
 #[cfg(not(i2s_driver_supported))]
 use k1_lamp::rtp;
+use k1_lamp::start;
 use k1_lamp::trial::{self, MOST_CRASHES};
 use k1_lamp::web::{self, Admission, Buffers, WORKERS};
 use k1_lamp::{BINS, Lamp, Show, State, console, espota, guard, hear, mdns, memory, mirror, self_test, show};
@@ -150,16 +151,6 @@ const SOURCE: &str = "RTP, L16, 16 kHz, UDP port 5004";
 const WATCHDOG: esp_hal::time::Duration = esp_hal::time::Duration::from_secs(10);
 /// Smallest number of free bytes in the heap at any check.
 static LEAST_FREE: AtomicU32 = AtomicU32::new(u32::MAX);
-
-/// Starts a task. Each kind of task has room for exactly the number that is started.
-macro_rules! start {
-    ($spawner:expr, $task:expr) => {
-        match $task {
-            Ok(token) => $spawner.spawn(token),
-            Err(_) => panic!("a task was started twice"),
-        }
-    };
-}
 
 #[embassy_executor::task]
 async fn hear_task(ear: &'static mut Ear, sound: Sound, tap: heapless::spsc::Producer<'static, HeardHop>) {

@@ -22,16 +22,6 @@ use crate::flash::Flash;
 use crate::last_words;
 use crate::machine::{machine, print};
 
-/// Starts a task. Each kind of task has room for exactly the number that is started.
-macro_rules! start {
-    ($spawner:expr, $task:expr) => {
-        match $task {
-            Ok(token) => $spawner.spawn(token),
-            Err(_) => panic!("a task was started twice"),
-        }
-    };
-}
-
 #[embassy_executor::task]
 pub async fn hear_task(
     ear: &'static mut Ear,
@@ -131,5 +121,3 @@ pub async fn self_test_task() {
 pub async fn address_task(stack: Stack<'static>) {
     console::address(&LAMP, print, stack).await
 }
-
-pub(crate) use start;
