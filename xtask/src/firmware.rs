@@ -284,8 +284,8 @@ fn hold_frames(board: &str, program: &Path, budget: &Stack) -> Result<(), String
     for frame in frames.iter().take(5) {
         let address = format!("{:08x} ", frame.address);
         let names = symbols.lines().filter_map(|l| l.strip_prefix(&*address)?.get(2..));
-        // `$x` marks code for disassemblers.
-        let name = names.into_iter().find(|name| !name.starts_with('$')).unwrap_or("unknown");
+        // `$x` marks code for disassemblers, and `.L0` is the assembler's own.
+        let name = names.into_iter().find(|name| !name.starts_with(['$', '.'])).unwrap_or("unknown");
         println!("{:>8} B {name}", frame.bytes);
     }
     if frames[0].bytes > budget.frame_max {

@@ -17,7 +17,6 @@ pub mod lamp;
 mod last_words;
 #[cfg(feature = "lamp")]
 pub mod machine;
-pub mod stacks;
 #[cfg(feature = "lamp")]
 mod tape;
 #[cfg(feature = "lamp")]

@@ -5,7 +5,6 @@ use core::sync::atomic::Ordering::{Acquire, Relaxed, Release, SeqCst};
 use core::sync::atomic::{AtomicBool, AtomicU32};
 
 use k1_emulated_lamp::machine::Machine;
-use k1_emulated_lamp::stacks::{untouched, used};
 
 use crate::{power, serial};
 
@@ -17,6 +16,8 @@ const PLIC: usize = 0x0c00_0000;
 pub const FLASH: usize = 0x2200_0000;
 /// Ticks of the machine's timer per µs.
 const TICKS_PER_US: u64 = 10;
+/// Value of unused words of a stack.
+const PAINT: u32 = 0x4b31_4b31;
 
 // Both harts start here. Hart 0 clears memory, paints the stacks and releases hart 1, which waits for a word in
 // `.data`, because this section is not cleared. A trap saves the registers that a Rust function may change and calls
@@ -401,6 +402,17 @@ unsafe impl critical_section::Impl for BothHarts {
     }
 }
 
+/// Size of a painted stack, and the number of its bytes that were never used.
+fn untouched(bottom: *const u32, top: *const u32) -> (u32, u32) {
+    let words = (top as usize - bottom as usize) / 4;
+    let clean = (0..words).take_while(|i| {
+        // SAFETY: within the stack, which lives as long as the machine; a word in use may change during the read, which
+        // a volatile read permits.
+        unsafe { bottom.add(*i).read_volatile() == PAINT }
+    });
+    ((words * 4) as u32, (clean.count() * 4) as u32)
+}
+
 /// Size and unused bytes of the renderer's stack and of the ear's.
 pub fn stacks() -> [(u32, u32); 2] {
     [
@@ -412,7 +424,8 @@ pub fn stacks() -> [(u32, u32); 2] {
 /// Number of bytes of the main stack that were used so far.
 #[allow(dead_code, reason = "the proofs do not measure it")]
 pub fn main_stack_used() -> u32 {
-    used(&raw const _main_stack_bottom, &raw const _main_stack_top)
+    let (size, unused) = untouched(&raw const _main_stack_bottom, &raw const _main_stack_top);
+    size - unused
 }
 
 /// Size in bytes of the image, and of its static RAM: initialised and zeroed data.
