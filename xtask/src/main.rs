@@ -72,6 +72,7 @@ fn main() -> ExitCode {
         ["ear", "--corpus", folder] => ear::corpus(folder, None),
         ["ear", "--corpus", folder, "--peers", told] => ear::peers(folder, told),
         ["ear", "--corpus", folder, "--faults"] => ear::degraded(folder),
+        ["ear", "--corpus", folder, "--inputs", inputs] => ear::inputs(folder, inputs),
         ["ear", "--corpus", folder, "--events", events] => ear::corpus(folder, Some(events)),
         ["firmware", ..] => firmware::build(&args[1..]),
         ["lx7"] => lx7::prove(),

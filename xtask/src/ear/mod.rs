@@ -7,6 +7,7 @@ mod corpus;
 mod degraded;
 mod excerpt;
 mod guard;
+mod inputs;
 mod levels;
 mod likeness;
 mod listen;
@@ -89,4 +90,9 @@ pub fn peers(folder: &str, told: &str) -> Result<(), String> {
 /// Scores a corpus with microphone faults: see [`degraded::run`].
 pub fn degraded(folder: &str) -> Result<(), String> {
     degraded::run(Path::new(folder))
+}
+
+/// Writes the network's input of every file of a corpus: see [`inputs::run`].
+pub fn inputs(folder: &str, out: &str) -> Result<(), String> {
+    inputs::run(Path::new(folder), Path::new(out))
 }

@@ -1,8 +1,9 @@
 //! The whole ear: all analysis steps in their order.
 
+use super::inputs::Inputs;
 use super::observation::ObservationModel;
 use super::{
-    BINS, BeatTracker, CHROMA, CONFIDENCE_FEATURES, Chroma, Conditioner, ConstantQ, FEATURES, Loudness,
+    BINS, BeatTracker, CHROMA, CONFIDENCE_FEATURES, Chroma, Conditioner, ConstantQ, FEATURES, FRAME, Loudness,
     OnsetDetector, Snapshot, TEMPI, Tempogram,
 };
 use crate::math::{Follower, choose, decay};
@@ -25,6 +26,7 @@ pub struct Ear {
     fold: Chroma,
     onset: OnsetDetector,
     observation: ObservationModel,
+    inputs: Inputs,
     tempo: BeatTracker,
     tempogram: Tempogram,
     /// Magnitude of the loudest bin of the last seconds.
@@ -54,6 +56,7 @@ impl Ear {
         fold: Chroma::SILENT,
         onset: OnsetDetector::BLANK,
         observation: ObservationModel::BLANK,
+        inputs: Inputs::BLANK,
         tempo: BeatTracker::BLANK,
         tempogram: Tempogram::BLANK,
         spectrum_reference: Follower::at(0.0),
@@ -168,6 +171,11 @@ impl Ear {
         self.tempo.confidence_features()
     }
 
+    /// The network's input of the last frame, in 1/4096. Only for fitting; a lamp never calls this.
+    pub fn network_frame(&self) -> [i16; FRAME] {
+        self.inputs.frame()
+    }
+
     fn analyse(&mut self) {
         let mut x = [0.0; HOP];
         let s = &mut self.snapshot;
@@ -195,6 +203,8 @@ impl Ear {
         }
 
         let positions = self.observation.process(&self.onset, &magnitudes, loud.silent);
+        let slow = self.observation.slow();
+        self.inputs.hear(&self.onset, slow, &positions, &chroma);
         let beat = self.tempo.process(&positions, &self.observation.repeating(), loud.silent);
         self.tempogram.process(onset.flux, &mut s.tempi, &mut s.tempo_phases);
         s.sequence += 1;

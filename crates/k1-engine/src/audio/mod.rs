@@ -14,6 +14,7 @@ mod condition;
 mod confidence_trees;
 mod ear;
 mod fourier;
+mod inputs;
 mod loudness;
 mod metrical_level;
 mod metrical_level_trees;
@@ -33,6 +34,7 @@ pub use beat_tracker::{BELIEVED, BPM_RANGE, BeatReading, BeatTracker, tempo_bpm}
 pub use chroma::{CHROMA, Chroma, NOTE_NAMES};
 pub use condition::{Conditioner, GAIN_RANGE, InputState};
 pub use ear::{Ear, Heard};
+pub use inputs::FRAME;
 pub use loudness::{Loudness, LoudnessReading, SILENT_DB};
 pub use onset::{OnsetDetector, OnsetReading};
 pub use snapshot::{SNAPSHOT_WORDS, Snapshot};

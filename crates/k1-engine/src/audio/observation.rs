@@ -153,6 +153,12 @@ impl ObservationModel {
         [(0, 2), (6, 0)].map(|(curve, ago)| self.history[(self.now + HISTORY - ago) % HISTORY][curve])
     }
 
+    /// The slow rise of low sound and the new notes of this hop, each 0 … 1.
+    pub(super) fn slow(&self) -> [f32; 2] {
+        let now = &self.history[self.now];
+        [now[5], now[6]]
+    }
+
     /// The features of this hop, in 1/8192.
     pub(super) fn features(&self) -> [i16; FEATURES] {
         LOOKED_AT
