@@ -17,6 +17,10 @@ mod fourier;
 mod loudness;
 mod metrical_level;
 mod metrical_level_trees;
+#[cfg(test)]
+mod network;
+#[cfg(test)]
+mod network_golden;
 mod observation;
 #[cfg(test)]
 mod observation_trees;
