@@ -93,6 +93,8 @@ fn main() -> std::io::Result<()> {
     put(&mut code, "PRIOR", "[f32; TEMPI]", "Prior probability of each tempo.", &tables::prior());
     let help = "For each tempo, the probabilities of the transitions that lead to it.";
     put(&mut code, "TRANSITIONS", "[[f32; 2 * REACH + 1]; TEMPI]", help, &tables::transitions());
+    let help = "Value of the logistic function at the beginning of each segment of −8 … 8, in 1/65536, and its rise to the end.";
+    put(&mut code, "LOGISTIC", "[[u16; 2]; 256]", help, &tables::logistic());
     let trees = observation_trees::TREES.as_flattened();
     let (splits, from) = splits(trees);
     let kind = format!("[(i16, u16, u8); {}]", splits.len());

@@ -18,6 +18,10 @@ mod inputs;
 mod loudness;
 mod metrical_level;
 mod metrical_level_trees;
+#[cfg(test)]
+mod network;
+#[cfg(test)]
+mod network_golden;
 mod observation;
 #[cfg(test)]
 mod observation_trees;

@@ -230,3 +230,13 @@ pub const CONFIDENCE_FEATURES: usize = 16;
 
 /// Number of features of the observation model.
 pub const FEATURES: usize = 34;
+
+/// Value of the logistic function at the beginning of each of 256 segments of −8 … 8, in 1/65536, and its rise to the
+/// end of the segment.
+pub fn logistic() -> [[u16; 2]; 256] {
+    let value = |segment: usize| {
+        let at = (segment as f64 - 128.0) / 16.0;
+        libm::round(65_536.0 / (1.0 + libm::exp(-at))) as u16
+    };
+    core::array::from_fn(|segment| [value(segment), value(segment + 1) - value(segment)])
+}
