@@ -4,22 +4,20 @@
 //! 2015), filtered forward: a hidden pointer moves through the beat by one step per hop, tempi are spaced about
 //! evenly in ratio, and the tempo may change only on a beat. The result of a hop is final.
 //!
-//! Two things are added. Belief in a *tempo* fades towards its prior (the power-steady model of J. Q. Smith, "A
+//! One thing is added. Belief in a *tempo* fades towards its prior (the power-steady model of J. Q. Smith, "A
 //! generalization of the Bayesian steady forecasting model", J. Royal Statistical Society B 41, 1979); without this
-//! the filter is certain of an octave after ten seconds and never reconsiders it. The metrical level
-//! ([`metrical_level`](super::metrical_level)) is part of that prior. And each tempo keeps its own belief about
-//! whether its beat is divided into two and four or, as in swing and 12/8, into three; with one pattern for both,
-//! triplets are heard at 3/2 of their tempo.
+//! the filter is certain of an octave after ten seconds and never reconsiders it. What the network says about the tempo
+//! is part of that prior.
 //!
 //! Moving the pointers costs next to nothing: the states of a tempo are a window that slides down through slightly
 //! more memory than it needs, and therefore always lie in the order of their positions.
 
 use super::looked_up::{PRIOR, TRANSITIONS};
-use super::observation::POSITIONS;
-use super::tables::{LONGEST, REACH, TEMPI, period_of, tempo_near};
+use super::judgement::POSITIONS;
+use super::tables::{REACH, TEMPI, period_of, tempo_near};
 use crate::HOP_RATE;
-use crate::lanes::{LANES, Lanes, Sums, all_at_least, dot, groups, groups_mut};
-use crate::math::{at_least, exp, fract, ln, reciprocal};
+use crate::lanes::{Lanes, Sums, dot, groups, groups_mut};
+use crate::math::{at_least, exp, fract, ln};
 
 /// Entries by which a window slides before it is moved back.
 const SLIDE: usize = 8;
@@ -38,9 +36,9 @@ const ROOM: usize = ROOMS[TEMPI];
 /// quarters and thirds are whole numbers.
 const WIDTH: usize = 72;
 /// Factor on a hop's log-likelihood per position, because successive hops hear much the same.
-const TEMPER: [f32; POSITIONS] = [0.14, 0.065, 0.057, 0.065];
+const TEMPER: [f32; POSITIONS] = [0.14, 0.065];
 /// Added to a hop's log-likelihood per position, before [`TEMPER`] applies.
-const BIAS: [f32; POSITIONS] = [0.35, 0.0, 0.0, 0.0];
+const BIAS: [f32; POSITIONS] = [0.35, 0.0];
 /// Limit of a hop's log-likelihood, before [`TEMPER`] applies.
 const MOST: f32 = 4.0;
 /// Least factor by which one hop scales a state.
@@ -51,10 +49,6 @@ const LEAST_UNIT: f32 = f32::from_bits((127 - 100) << 23);
 const MEMORY_S: f32 = 8.0;
 /// Share of a tempo's belief that spreads evenly over all phases when its turn comes (every 0.64 s).
 const LEAK: f32 = 0.0015;
-/// Log-odds of a ternary beat before anything was heard, their limit, and their memory in seconds.
-const TERNARY_PRIOR: f32 = -2.5;
-const TERNARY_MOST: f32 = 4.0;
-const TERNARY_MEMORY_S: f32 = 12.0;
 const DT: f32 = 1.0 / HOP_RATE;
 
 /// The most probable tempo and phase.
@@ -82,8 +76,6 @@ pub(super) struct StateSpace {
     unit: [f32; TEMPI],
     /// Belief in each tempo.
     mass: [f32; TEMPI],
-    /// Log-odds of a ternary beat, relative to the prior's.
-    ternary: [f32; TEMPI],
     turn: usize,
 }
 
@@ -94,7 +86,6 @@ impl StateSpace {
         ahead: [0; TEMPI],
         unit: [0.0; TEMPI],
         mass: [0.0; TEMPI],
-        ternary: [0.0; TEMPI],
         turn: 0,
     };
 
@@ -115,7 +106,6 @@ impl StateSpace {
         }
         self.unit = [1.0; TEMPI];
         self.mass = PRIOR;
-        self.ternary = [0.0; TEMPI];
     }
 
     /// Advances by one hop and weighs the observation `eagerness` times as much as in settled music. Returns the natural
@@ -140,28 +130,16 @@ impl StateSpace {
         for tempo in 0..TEMPI {
             wrapped[REACH + tempo] = self.slide(tempo) * self.unit[tempo];
         }
-        let keep = 1.0 - DT / TERNARY_MEMORY_S;
-        let mut scales = Scales::new(gain);
-        // In one pass, so that SIMD can compute four at once.
-        let three = self.ternary.map(|odds| reciprocal(1.0 + exp(-(odds + TERNARY_PRIOR))));
+        let scales = Scales::new(gain);
         let mut after = 0.0;
         for tempo in 0..TEMPI {
             let arrived = dot(&wrapped[tempo..], &TRANSITIONS[tempo]);
-            let three = three[tempo];
             let states = &mut self.states[ROOMS[tempo] + usize::from(self.ahead[tempo])..];
             let unit = self.unit[tempo];
             states[0] = arrived * inverse_of_power(unit);
-            let (binary, ternary) = scales.weigh(tempo, states, three);
-            let (binary, ternary) = (binary * unit, ternary * unit);
-            let mass = at_least(self.mass[tempo] - wrapped[REACH + tempo] + arrived, 1e-20);
-            self.mass[tempo] = at_least(mass + binary + three * (ternary - binary), 1e-20);
+            let gained = scales.weigh(tempo, states) * unit;
+            self.mass[tempo] = at_least(self.mass[tempo] - wrapped[REACH + tempo] + arrived + gained, 1e-20);
             after += self.mass[tempo];
-            let least = 0.05 * mass;
-            let odds = at_least(mass + ternary, least) * reciprocal(at_least(mass + binary, least));
-            // One hop hardly moves the odds, so the first two terms of the logarithm suffice.
-            let news = odds - 1.0;
-            let news = if news.abs() < 0.1 { news - 0.5 * news * news } else { ln(odds) };
-            self.ternary[tempo] = ((self.ternary[tempo] + news) * keep).clamp(-TERNARY_MOST, TERNARY_MOST);
         }
         self.turn = turn;
         self.fade(after, prior_factor);
@@ -285,51 +263,28 @@ fn inverse_of_power(power: f32) -> f32 {
     f32::from_bits(0x7f00_0000 - power.to_bits())
 }
 
-/// Metrical positions within the beat: its half, its quarters and its thirds, as (index among the [`POSITIONS`],
-/// twelfths of a beat). The first begins before all others, the last ends after them.
-const WITHIN: [(usize, usize); 5] = [(2, 3), (3, 4), (1, 6), (3, 8), (2, 9)];
-/// Number of states that a position covers, and number of those before its centre.
+/// Number of states that the half of the beat covers, and number of those before its centre.
 const COVERED: usize = 12;
 const BEFORE: usize = WIDTH / 12 - 1;
 
-/// For each position and tempo: the first covered state, and the row of [`WEIGHTS`].
-static COVERS: [[(u8, u8); WITHIN.len()]; TEMPI] = {
-    let mut all = [[(0, 0); WITHIN.len()]; TEMPI];
-    let mut tempo = 0;
-    while tempo < TEMPI {
-        let mut i = 0;
-        while i < WITHIN.len() {
-            let twelfths = WITHIN[i].1 * period_of(tempo);
-            all[tempo][i] = ((twelfths / 12 - BEFORE) as u8, (twelfths % 12) as u8);
-            i += 1;
-        }
-        tempo += 1;
-    }
-    all
-};
+/// The first state that the half of a tempo's beat covers, and whether its centre lies between two states.
+const fn half_of(tempo: usize) -> (usize, usize) {
+    let period = period_of(tempo);
+    (period / 2 - BEFORE, period % 2)
+}
 
 const fn weight(twelfths: usize) -> f32 {
     if twelfths < WIDTH { (WIDTH - twelfths) as f32 / WIDTH as f32 } else { 0.0 }
 }
 
-/// With SIMD, a group of four should be read as it was written: loads that span two recent stores are slow. A cover
-/// therefore begins on a group boundary, up to this many states early.
-const AHEAD: usize = LANES - 1;
-/// Length of a cover with the states added for alignment.
-const SPREAD: usize = COVERED + AHEAD.next_multiple_of(4);
-
-/// Weight of the covered states, by twelfths of a hop from the last state before the centre to the centre. The
-/// padding on both sides weighs 0.
-static WEIGHTS: [[f32; AHEAD + SPREAD]; 12] = {
-    let mut all = [[0.0; AHEAD + SPREAD]; 12];
-    let mut twelfths = 0;
-    while twelfths < 12 {
-        let mut i = 0;
-        while i < COVERED {
-            all[twelfths][AHEAD + i] = weight((12 * i).abs_diff(12 * BEFORE + twelfths));
-            i += 1;
-        }
-        twelfths += 1;
+/// Weights of the states around the half, for a centre on a state and for one between two.
+static HALF_WEIGHTS: [[f32; COVERED]; 2] = {
+    let mut all = [[0.0; COVERED]; 2];
+    let mut i = 0;
+    while i < COVERED {
+        all[0][i] = weight((12 * i).abs_diff(12 * BEFORE));
+        all[1][i] = weight((12 * i).abs_diff(12 * BEFORE + 6));
+        i += 1;
     }
     all
 };
@@ -348,69 +303,36 @@ static NEAR_WEIGHTS: [[f32; NEAR]; 2] = {
     all
 };
 
-/// The factors of one hop for the states of all tempi, with work space.
+/// The factors of one hop for the states of all tempi.
 struct Scales {
     gain: [f32; POSITIONS],
     near: [[f32; NEAR]; 2],
-    factors: [f32; LONGEST + SPREAD],
+    half: [[f32; COVERED]; 2],
 }
 
 impl Scales {
     fn new(gain: [f32; POSITIONS]) -> Self {
-        let near = NEAR_WEIGHTS.map(|weights| weights.map(|w| (1.0 + gain[0] * w).max(LEAST)));
-        Self { gain, near, factors: [1.0; LONGEST + SPREAD] }
+        Self {
+            gain,
+            near: NEAR_WEIGHTS.map(|weights| weights.map(|w| (1.0 + gain[0] * w).max(LEAST))),
+            half: HALF_WEIGHTS.map(|weights| weights.map(|w| (1.0 + gain[1] * w).max(LEAST))),
+        }
     }
 
-    /// Multiplies each state of a tempo by 1 plus the gain of its position; the gains of overlapping positions add
-    /// up. Returns the gain in belief for a binary and for a ternary beat. The states take the mixture, with the
-    /// share `three` of ternary.
+    /// Multiplies each state of a tempo by 1 plus the gain of its position. Returns the gain in belief.
     ///
-    /// `states` begins with the tempo's own states; a few states behind them may be multiplied by 1.
-    ///
-    /// Not inlined on a processor with few registers, which would keep the caller's variables on the stack and compute
-    /// their addresses anew for each use.
+    /// `states` begins with the tempo's own states. Not inlined on a processor with few registers, which would keep the
+    /// caller's variables on the stack and compute their addresses anew for each use.
     #[cfg_attr(target_arch = "xtensa", inline(never))]
-    fn weigh(&mut self, tempo: usize, states: &mut [f32], three: f32) -> (f32, f32) {
-        let gain = &self.gain;
-        let mut beat = Sums::ZERO;
+    fn weigh(&self, tempo: usize, states: &mut [f32]) -> f32 {
+        let (mut beat, mut half) = (Sums::ZERO, Sums::ZERO);
         let end = period_of(tempo) - NEAR;
-        for (from, weights, factors) in
-            [(0, &NEAR_WEIGHTS[0], &self.near[0]), (end, &NEAR_WEIGHTS[1], &self.near[1])]
-        {
-            weigh_near(covered_mut(states, from), weights, factors, &mut beat);
-        }
-
-        let covers = &COVERS[tempo];
-        let first = usize::from(covers[0].0);
-        // Whole groups of four; states that no position covers are multiplied by 1.
-        let last = usize::from(covers[WITHIN.len() - 1].0) - first;
-        let length = ((last & !AHEAD) + SPREAD).next_multiple_of(4);
-        let window = &mut states[first..first + length];
-        let factors = &mut self.factors[..length];
-        factors.as_chunks_mut().0.fill([1.0; 4]);
-        let share = [0.0, (1.0 - three) * gain[1], (1.0 - three) * gain[2], three * gain[3]];
-        let mut belief = [0.0; POSITIONS];
-        for ((from, kind), (position, _)) in covers.iter().zip(WITHIN) {
-            let from = usize::from(*from) - first;
-            let (group, weights) = (from & !AHEAD, &WEIGHTS[usize::from(*kind)]);
-            let weights = covered(weights, AHEAD - from % LANES);
-            belief[position] +=
-                expect(covered(window, group), covered_mut(factors, group), weights, share[position]);
-        }
-        for (s, f) in window.as_chunks_mut::<4>().0.iter_mut().zip(factors.as_chunks::<4>().0) {
-            for (s, f) in groups_mut(s).zip(groups(f)) {
-                *s = (Lanes::new(*s) * all_at_least(f, LEAST)).to_array();
-            }
-        }
-        let [_, half, quarter, third] = belief;
-        let both = gain[0] * beat.total();
-        (both + gain[1] * half + gain[2] * quarter, both + gain[3] * third)
+        cover(covered_mut::<NEAR>(states, 0), &NEAR_WEIGHTS[0], &self.near[0], &mut beat);
+        cover(covered_mut::<NEAR>(states, end), &NEAR_WEIGHTS[1], &self.near[1], &mut beat);
+        let (from, kind) = half_of(tempo);
+        cover(covered_mut::<COVERED>(states, from), &HALF_WEIGHTS[kind], &self.half[kind], &mut half);
+        self.gain[0] * beat.total() + self.gain[1] * half.total()
     }
-}
-
-/// `LENGTH` entries of a row.
-fn covered<const LENGTH: usize>(row: &[f32], from: usize) -> &[f32; LENGTH] {
-    &row[from..].as_chunks().0[0]
 }
 
 /// `LENGTH` entries of a row, mutable.
@@ -418,35 +340,21 @@ fn covered_mut<const LENGTH: usize>(row: &mut [f32], from: usize) -> &mut [f32; 
     &mut row[from..].as_chunks_mut().0[0]
 }
 
-/// Multiplies the states near the beat by their factors; adds their weight before that to the sums.
-fn weigh_near(states: &mut [f32; NEAR], weights: &[f32; NEAR], factors: &[f32; NEAR], beat: &mut Sums) {
+/// Multiplies states by their factors; adds their weight before that to the sums.
+fn cover<const LENGTH: usize>(
+    states: &mut [f32; LENGTH],
+    weights: &[f32; LENGTH],
+    factors: &[f32; LENGTH],
+    sums: &mut Sums,
+) {
     let (states, weights, factors) =
         (states.as_chunks_mut::<4>().0, weights.as_chunks::<4>().0, factors.as_chunks::<4>().0);
-    for i in 0..NEAR / 4 {
-        beat.add(&states[i], &weights[i]);
-        for (s, f) in groups_mut(&mut states[i]).zip(groups(&factors[i])) {
+    for ((states, weights), factors) in states.iter_mut().zip(weights).zip(factors) {
+        sums.add(states, weights);
+        for (s, f) in groups_mut(states).zip(groups(factors)) {
             *s = (Lanes::new(*s) * f).to_array();
         }
     }
-}
-
-/// Adds a share of the weights to the factors. Returns the weighted sum of the states.
-///
-/// Two loops rather than one, and not inlined on a processor with few registers, so that 16 of them suffice.
-#[cfg_attr(target_arch = "xtensa", inline(never))]
-fn expect(states: &[f32; SPREAD], factors: &mut [f32; SPREAD], weights: &[f32; SPREAD], share: f32) -> f32 {
-    let (states, factors, weights) =
-        (states.as_chunks::<4>().0, factors.as_chunks_mut::<4>().0, weights.as_chunks::<4>().0);
-    let (share, mut sums) = (Lanes::splat(share), Sums::ZERO);
-    for (factors, weights) in factors.iter_mut().zip(weights) {
-        for (f, w) in groups_mut(factors).zip(groups(weights)) {
-            *f = (Lanes::new(*f) + share * w).to_array();
-        }
-    }
-    for (states, weights) in states.iter().zip(weights) {
-        sums.add(states, weights);
-    }
-    sums.total()
 }
 
 #[cfg(test)]
@@ -464,15 +372,14 @@ mod tests {
             let nearest = libm::roundf(twelfths);
             let on = (twelfths - nearest).abs() * period / 12.0 < 1.0;
             let scores = if on { at(nearest as usize % 12) } else { None };
-            space.advance(&scores.unwrap_or([-0.8, -0.4, -0.3, -0.3]), 1.0, |_| 0.0);
+            space.advance(&scores.unwrap_or([-0.8, -0.4]), 1.0, |_| 0.0);
             last = (hop as f32 / period).fract();
         }
         (space.estimate(), last)
     }
 
-    // The trees give a half 1.6 on average.
-    const STRONG: [f32; POSITIONS] = [4.0, 2.5, 1.5, 1.5];
-    const WEAK: [f32; POSITIONS] = [0.5, 1.6, 1.5, 2.0];
+    const STRONG: [f32; POSITIONS] = [4.0, 2.5];
+    const WEAK: [f32; POSITIONS] = [0.5, 1.6];
 
     #[test]
     fn weak_eighths_do_not_double_the_tempo() {
@@ -490,22 +397,11 @@ mod tests {
     }
 
     #[test]
-    fn triplets_do_not_pass_for_a_tempo_three_halves_as_fast() {
-        let period = 67.0;
-        let (found, _) = hear(period, 30, |twelfth| match twelfth {
-            0 => Some(STRONG),
-            4 | 8 => Some(WEAK),
-            _ => None,
-        });
-        assert!((found.period / period - 1.0).abs() < 0.02, "{found:?}");
-    }
-
-    #[test]
     fn without_news_belief_returns_to_the_prior_and_keeps_its_sum() {
         let mut space = StateSpace::BLANK;
         space.start();
         for _ in 0..10_000 {
-            space.advance(&[-BIAS[0], 0.0, 0.0, 0.0], 1.0, |_| 0.0);
+            space.advance(&[-BIAS[0], 0.0], 1.0, |_| 0.0);
         }
         let sum: f32 = space.mass.iter().sum();
         let exact: f32 = (0..TEMPI).map(|tempo| space.window(tempo).iter().sum::<f32>()).sum();

@@ -1,0 +1,104 @@
+//! The bar: which beat is the first, and how many there are.
+//!
+//! A filter over metre and position in the bar, which takes one step per beat. It follows the bar pointer of Whiteley,
+//! Cemgil & Godsill, "Bayesian modelling of temporal structure in musical audio" (ISMIR 2006), but apart from tempo and
+//! beat phase, which the [`state_space`](super::state_space) knows: so a dozen numbers suffice.
+
+use crate::math::{exp, reciprocal};
+
+/// Beats per bar of the metres that are told apart.
+pub(super) const METRES: [usize; 2] = [3, 4];
+const PRIOR: [f32; METRES.len()] = [0.25, 0.75];
+/// Number of positions of all metres.
+const STATES: usize = METRES[0] + METRES[1];
+/// First state of each metre, and the end of the last.
+const FIRST: [usize; METRES.len() + 1] = [0, METRES[0], STATES];
+/// Share of the belief that begins a bar anew at any position after each beat, and at the next downbeat in the other
+/// metre.
+const SLIP: f32 = 0.01;
+const CHANGE: f32 = 0.01;
+/// Weight of the network's log-likelihood: the beats of a bar are not heard independently of one another.
+const TEMPER: f32 = 0.6;
+/// Limit of the network's log-likelihood.
+const MOST: f32 = 3.0;
+
+/// Position of a beat in its bar.
+#[derive(Clone, Copy, Debug, Default, PartialEq)]
+pub(super) struct Place {
+    /// 1 on the downbeat; 0 before anything was heard.
+    pub position: u32,
+    /// Beats per bar.
+    pub beats: u32,
+    /// Probability of this position and metre.
+    pub share: f32,
+}
+
+/// The filter.
+#[derive(Clone, Debug)]
+pub(super) struct Bar {
+    /// Belief in each position of the last judged beat, by metre.
+    belief: [f32; STATES],
+}
+
+impl Bar {
+    /// All zeros.
+    pub(super) const BLANK: Self = Self { belief: [0.0; STATES] };
+
+    /// Forgets the bar, as after silence.
+    pub(super) fn forget(&mut self) {
+        for (metre, beats) in METRES.iter().enumerate() {
+            self.belief[FIRST[metre]..FIRST[metre + 1]].fill(PRIOR[metre] / *beats as f32);
+        }
+    }
+
+    /// Goes on by `beats` beats, and then weighs the natural logarithm of how much more likely the last of them is a
+    /// downbeat than another beat.
+    pub(super) fn hear(&mut self, beats: usize, downbeat: f32) {
+        for _ in 0..beats {
+            self.turn();
+        }
+        let factor = exp(TEMPER * downbeat.clamp(-MOST, MOST));
+        let mut sum = 0.0;
+        for (metre, beats) in METRES.iter().enumerate() {
+            // Each metre expects one downbeat per bar, so that long bars do not win where no beat is a downbeat.
+            let usual = (factor + (*beats - 1) as f32) / *beats as f32;
+            for (position, belief) in self.belief[FIRST[metre]..FIRST[metre + 1]].iter_mut().enumerate() {
+                let _ = usual;
+                *belief *= if position == 0 { factor } else { 1.0 };
+                sum += *belief;
+            }
+        }
+        let scale = reciprocal(sum.max(1e-20));
+        self.belief.iter_mut().for_each(|belief| *belief *= scale);
+    }
+
+    /// Moves every position on by one beat.
+    fn turn(&mut self) {
+        let mut arrived = [0.0; METRES.len()];
+        for metre in 0..METRES.len() {
+            let belief = &mut self.belief[FIRST[metre]..FIRST[metre + 1]];
+            belief.rotate_right(1);
+            let mass: f32 = belief.iter().sum();
+            let each = SLIP * mass / METRES[metre] as f32;
+            belief.iter_mut().for_each(|b| *b = *b * (1.0 - SLIP) + each);
+            arrived[metre] = belief[0];
+        }
+        for metre in 0..METRES.len() {
+            let other = arrived[METRES.len() - 1 - metre];
+            self.belief[FIRST[metre]] += CHANGE * (other - arrived[metre]);
+        }
+    }
+
+    /// The most probable place of the beat after the last judged one.
+    pub(super) fn next(&self) -> Place {
+        let mut best = 0;
+        for state in 1..STATES {
+            if self.belief[state] > self.belief[best] {
+                best = state;
+            }
+        }
+        let metre = usize::from(best >= FIRST[1]);
+        let position = (best - FIRST[metre] + 1) % METRES[metre];
+        Place { position: position as u32 + 1, beats: METRES[metre] as u32, share: self.belief[best] }
+    }
+}
