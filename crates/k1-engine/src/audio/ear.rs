@@ -3,7 +3,7 @@
 use super::observation::ObservationModel;
 use super::{
     BINS, BeatTracker, CHROMA, CONFIDENCE_FEATURES, Chroma, Conditioner, ConstantQ, FEATURES, Loudness,
-    OnsetDetector, Snapshot, TEMPI, Tempogram,
+    OnsetDetector, Section, Snapshot, TEMPI, Tempogram,
 };
 use crate::math::{Follower, choose, decay};
 use crate::{HOP, HOP_RATE, SAMPLE_RATE};
@@ -32,6 +32,8 @@ pub struct Ear {
     chroma_smooth: [f32; CHROMA],
     last_beat: Option<(f32, f32)>,
     last_onset: f32,
+    last_downbeat: bool,
+    last_section: Option<Section>,
     snapshot: Snapshot,
 }
 
@@ -60,6 +62,8 @@ impl Ear {
         chroma_smooth: [0.0; CHROMA],
         last_beat: None,
         last_onset: 0.0,
+        last_downbeat: false,
+        last_section: None,
         snapshot: Snapshot::BLANK,
     };
 
@@ -141,13 +145,19 @@ impl Ear {
                     self.fold = Chroma::new(&self.bank);
                 }
                 self.analyse();
-                each(&self.snapshot, Heard { beat_in: self.last_beat, onset_ago: self.onset_ago() });
+                each(&self.snapshot, self.heard());
             }
         }
     }
 
-    fn onset_ago(&self) -> Option<f32> {
-        (self.last_onset > 0.0).then_some(self.last_onset)
+    /// The events of the last hop.
+    fn heard(&self) -> Heard {
+        Heard {
+            beat_in: self.last_beat,
+            onset_ago: (self.last_onset > 0.0).then_some(self.last_onset),
+            downbeat: self.last_downbeat,
+            section: self.last_section,
+        }
     }
 
     fn elapsed_us(&self, samples: u64) -> u64 {
@@ -227,6 +237,10 @@ pub struct Heard {
     pub beat_in: Option<(f32, f32)>,
     /// The reported onset, if any: seconds from the onset to the end of this hop.
     pub onset_ago: Option<f32>,
+    /// Whether the announced beat is the first of its bar.
+    pub downbeat: bool,
+    /// The section that began in this hop, if one did.
+    pub section: Option<Section>,
 }
 
 #[cfg(test)]

@@ -21,6 +21,7 @@ mod observation;
 #[cfg(test)]
 mod observation_trees;
 mod onset;
+mod section;
 mod snapshot;
 mod spectrum;
 mod state_space;
@@ -35,7 +36,8 @@ pub use condition::{Conditioner, GAIN_RANGE, InputState};
 pub use ear::{Ear, Heard};
 pub use loudness::{Loudness, LoudnessReading, SILENT_DB};
 pub use onset::{OnsetDetector, OnsetReading};
-pub use snapshot::{SNAPSHOT_WORDS, Snapshot};
+pub use section::Section;
+pub use snapshot::{LONGEST_BAR, SNAPSHOT_WORDS, Snapshot};
 pub use spectrum::ConstantQ;
 pub use tables::{BINS, CONFIDENCE_FEATURES, FEATURES, GROUP_EDGES_HZ, LOWEST_HZ, Q, TEMPI, bin_hz};
 pub use tempogram::{CANDIDATES, Tempogram, candidate_bpm};
