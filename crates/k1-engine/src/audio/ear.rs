@@ -1,6 +1,8 @@
 //! The whole ear: all analysis steps in their order.
 
+use super::blocks::Hop;
 use super::observation::ObservationModel;
+use super::section::{Pulse, SectionTracker};
 use super::{
     BINS, BeatTracker, CHROMA, CONFIDENCE_FEATURES, Chroma, Conditioner, ConstantQ, FEATURES, Loudness,
     OnsetDetector, Section, Snapshot, TEMPI, Tempogram,
@@ -27,6 +29,7 @@ pub struct Ear {
     observation: ObservationModel,
     tempo: BeatTracker,
     tempogram: Tempogram,
+    sections: SectionTracker,
     /// Magnitude of the loudest bin of the last seconds.
     spectrum_reference: Follower,
     chroma_smooth: [f32; CHROMA],
@@ -58,6 +61,7 @@ impl Ear {
         observation: ObservationModel::BLANK,
         tempo: BeatTracker::BLANK,
         tempogram: Tempogram::BLANK,
+        sections: SectionTracker::BLANK,
         spectrum_reference: Follower::at(0.0),
         chroma_smooth: [0.0; CHROMA],
         last_beat: None,
@@ -220,6 +224,24 @@ impl Ear {
         s.beat_phase = beat.phase;
         s.confidence = beat.confidence;
         s.beats = s.beats.wrapping_add(u32::from(beat.beat));
+        let hop = Hop {
+            logs: &self.onset.logs,
+            rises: &self.onset.rises,
+            reference: self.onset.reference(),
+            chroma: &s.chroma,
+        };
+        let pulse = Pulse {
+            bpm: beat.bpm,
+            phase: beat.phase,
+            confidence: beat.confidence,
+            beats_per_bar: s.beats_per_bar,
+            bar_position: s.bar_position,
+        };
+        let section = self.sections.process(&hop, &pulse, loud.silent);
+        s.section = section.section;
+        s.sections = s.sections.wrapping_add(u32::from(section.began.is_some()));
+        s.build = section.build;
+        self.last_section = section.began;
         self.last_onset = onset.ago;
         self.last_beat = beat.beat.then_some((beat.beat_in, beat.confidence));
         let captured = self.origin_us.wrapping_add(self.elapsed_us(self.samples));

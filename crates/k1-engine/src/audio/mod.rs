@@ -9,6 +9,7 @@
 //! [`Ear`] runs these steps in order; each can be used and tested alone.
 
 mod beat_tracker;
+mod blocks;
 mod chroma;
 mod condition;
 mod confidence_trees;
