@@ -29,6 +29,9 @@ pub enum Section {
 }
 
 impl Section {
+    /// Every section, in the order of the codes.
+    pub const ALL: [Self; 5] = [Self::Unknown, Self::Steady, Self::Build, Self::Drop, Self::Break];
+
     /// The section as a number, for a wire or a word of a snapshot.
     pub const fn code(self) -> u32 {
         match self {

@@ -1,6 +1,7 @@
 //! The result of analysing one hop.
 
 use super::{BINS, CANDIDATES, CHROMA, InputState, Section};
+use crate::math::{fract, reciprocal};
 
 /// The most beats of a bar that [`Snapshot::beats_per_bar`] can tell.
 pub const LONGEST_BAR: u32 = 6;
@@ -115,6 +116,22 @@ impl Snapshot {
         (self.bpm > 0.0 && self.confidence >= super::BELIEVED).then_some(self.bpm)
     }
 
+    /// Position in the bar at a number of beats after [`captured_us`](Self::captured_us), in beats: 0 on the downbeat,
+    /// below [`beats_per_bar`](Self::beats_per_bar). `None` while the ear is unsure of the bar.
+    pub fn bar_position_after(&self, beats: f32) -> Option<f32> {
+        let length = self.beats_per_bar as f32;
+        (self.beats_per_bar > 0).then(|| fract((self.bar_position + beats) * reciprocal(length)) * length)
+    }
+
+    /// Number of a beat in its bar: 1 for the downbeat, at most [`beats_per_bar`](Self::beats_per_bar). The beat is the
+    /// one nearest to a number of beats after [`captured_us`](Self::captured_us). `None` while the ear is unsure of the
+    /// bar.
+    pub fn beat_of_bar_after(&self, beats: f32) -> Option<u32> {
+        let nearest = (self.bar_position_after(beats)? + 0.5) as u32;
+        // Just before the downbeat, the nearest beat is the first of the next bar.
+        Some(if nearest < self.beats_per_bar { nearest + 1 } else { 1 })
+    }
+
     /// Whether an ear can have made this snapshot: every share is within 0 … 1, the position lies in the bar, and all
     /// values are finite.
     ///
@@ -216,6 +233,28 @@ mod tests {
     }
 
     #[test]
+    fn a_beat_has_its_number_in_the_bar() {
+        for beats_per_bar in 2..=LONGEST_BAR {
+            for beat in 0..3 * beats_per_bar {
+                for (bar_position, off) in [(0.0, 0.01), (1.75, -0.3), (0.5, 0.49), (1.0, -0.49), (0.25, 0.0)]
+                {
+                    let s = Snapshot { beats_per_bar, bar_position, ..Snapshot::EMPTY };
+                    let after = beat as f32 - bar_position + off;
+                    assert_eq!(s.beat_of_bar_after(after), Some(beat % beats_per_bar + 1), "{s:?} {after}");
+                    let position = s.bar_position_after(after).unwrap();
+                    assert!((0.0..=beats_per_bar as f32).contains(&position), "{position}");
+                    let error = (position - (beat as f32 + off)) / beats_per_bar as f32;
+                    assert!((error - error.round()).abs() < 1e-5, "{position} for beat {beat} and {off}");
+                }
+            }
+        }
+        assert_eq!(
+            (Snapshot::EMPTY.beat_of_bar_after(1.0), Snapshot::EMPTY.bar_position_after(1.0)),
+            (None, None)
+        );
+    }
+
+    #[test]
     fn the_word_image_keeps_every_field() {
         let mut s = Snapshot {
             sequence: 0x1_2345_6789,
@@ -248,7 +287,7 @@ mod tests {
         s.chroma.iter_mut().enumerate().for_each(|(i, x)| *x = 1.0 / (i + 1) as f32);
         let words = s.to_words();
         assert_eq!(Snapshot::from_words(&words), s);
-        for section in [Section::Unknown, Section::Steady, Section::Build, Section::Drop, Section::Break] {
+        for section in Section::ALL {
             let s = Snapshot { section, ..s };
             assert_eq!(Snapshot::from_words(&s.to_words()), s);
         }
