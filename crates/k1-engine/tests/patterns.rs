@@ -6,7 +6,7 @@ mod common;
 use std::sync::OnceLock;
 
 use common::*;
-use k1_engine::audio::{CANDIDATES, InputState, Snapshot};
+use k1_engine::audio::{CANDIDATES, InputState, LONGEST_BAR, Section, Snapshot};
 use k1_engine::light::{OutputSettings, Rgb};
 use k1_engine::params::{LAST_PALETTE, PARAMS, Param, Params};
 use k1_engine::patterns::{PATTERNS, pattern_by_id};
@@ -346,6 +346,7 @@ fn any_float(random: &mut Random) -> f32 {
 fn any_snapshot(random: &mut Random, wild: bool) -> Snapshot {
     let x = |random: &mut Random| if wild { any_float(random) } else { random.unit() };
     let whole = |random: &mut Random| random.bits() >> random.below(64);
+    let beats_per_bar = random.below(LONGEST_BAR as usize + 1) as u32;
     Snapshot {
         sequence: whole(random),
         captured_us: whole(random),
@@ -366,6 +367,13 @@ fn any_snapshot(random: &mut Random, wild: bool) -> Snapshot {
         confidence: x(random),
         beats: whole(random) as u32,
         onsets: whole(random) as u32,
+        bar_position: beats_per_bar as f32 * x(random),
+        beats_per_bar,
+        bar_confidence: x(random),
+        bars: whole(random) as u32,
+        section: Section::from_code(random.below(5) as u32),
+        sections: whole(random) as u32,
+        build: x(random),
         silent: random.below(4) == 0,
         input: InputState::from_code(random.below(3) as u32),
     }

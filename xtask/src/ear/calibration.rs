@@ -126,6 +126,7 @@ mod tests {
                 t: 0.5 * f64::from(n),
                 at: 0.0,
                 confidence: Some(if n < 40 { 0.88 } else { 0.6 }),
+                position: None,
             })
             .collect();
         let mut calibration = Calibration::default();
@@ -142,7 +143,7 @@ mod tests {
     fn beats_without_a_confidence_are_not_calibrated() {
         let mut calibration = Calibration::default();
         let truth: Vec<f64> = (0..40).map(f64::from).collect();
-        let silent = truth.iter().map(|t| Beat { t: *t, at: *t, confidence: None }).collect::<Vec<_>>();
+        let silent = truth.iter().map(|t| Beat { t: *t, at: *t, confidence: None, position: None }).collect::<Vec<_>>();
         calibration.count(&truth, &silent, 0.0);
         assert_eq!(calibration.right_from(0.0), []);
     }

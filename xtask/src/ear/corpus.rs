@@ -20,8 +20,7 @@ type File<'a> = (&'a str, Entry, Judged);
 
 /// Scores every file of a corpus and prints the tables. With `events`, the raw results are written to that folder:
 /// `ID.jsonl` in the form of `k1 analyze --json`; `ID.chroma`, per line the seconds heard and twelve pitch classes
-/// from C on; `ID.features`, the features of each hop and whether it was silent, as little-endian 16-bit words;
-/// `ID.confidence`, the features of each announced beat's confidence, in the same form; and the figures of each file
+/// from C on; `ID.confidence`, the features of each announced beat's confidence, as little-endian 16-bit words; and the figures of each file
 /// as `scores.json`.
 pub fn run(corpus: &Path, events: Option<&Path>) -> Result<(), String> {
     let ids = ids(corpus)?;
@@ -53,7 +52,6 @@ fn one(corpus: &Path, id: &str, events: Option<&Path>) -> Result<(Entry, Judged,
     if let Some(folder) = events {
         write(folder, &format!("{id}.jsonl"), lines(&heard))?;
         write(folder, &format!("{id}.chroma"), chroma_lines(&heard))?;
-        write(folder, &format!("{id}.features"), feature_bytes(&heard))?;
         let confidence: Vec<u8> =
             heard.confidence_features.iter().flatten().flat_map(|feature| feature.to_le_bytes()).collect();
         write(folder, &format!("{id}.confidence"), confidence)?;
@@ -75,10 +73,11 @@ fn lines(heard: &Heard) -> String {
     for b in &heard.beats {
         let _ = writeln!(
             out,
-            "{{\"t\":{:.4},\"at\":{:.4},\"kind\":\"beat\",\"confidence\":{:.3}}}",
+            "{{\"t\":{:.4},\"at\":{:.4},\"kind\":\"beat\",\"confidence\":{:.3},\"position\":{}}}",
             b.t,
             b.at,
-            b.confidence.unwrap_or(0.0)
+            b.confidence.unwrap_or(0.0),
+            b.position.unwrap_or(0)
         );
     }
     for o in &heard.onsets {
@@ -101,13 +100,6 @@ fn chroma_lines(heard: &Heard) -> String {
         out.push('\n');
     }
     out
-}
-
-fn feature_bytes(heard: &Heard) -> Vec<u8> {
-    let rows = heard.features.iter();
-    rows.flat_map(|(features, is_silent)| features.iter().copied().chain([i16::from(*is_silent)]))
-        .flat_map(i16::to_le_bytes)
-        .collect()
 }
 
 /// Beats: all files with exact beats, each kind of music, and the worst files.

@@ -50,6 +50,8 @@ pub struct Excerpt {
     pub entry: Entry,
     /// Beats in seconds, rising; empty if there are none or they are unknown.
     beats: Vec<f64>,
+    /// The downbeats among them; empty if the bar is unknown.
+    downbeats: Vec<f64>,
     /// Onsets in seconds, rising, if they are known.
     onsets: Option<Vec<f64>>,
     /// Samples at 16 kHz, −1 … 1.
@@ -94,14 +96,16 @@ impl Excerpt {
             std::fs::read_to_string(path(ending)).map_err(|e| format!("{}: {e}", path(ending).display()))
         };
         let entry = serde_json::from_str(&read("json")?).map_err(|e| format!("gt/{id}.json: {e}"))?;
-        let beats = times(&read("beats")?).map_err(|e| format!("gt/{id}.beats: {e}"))?;
+        let text = read("beats")?;
+        let beats = times(&text).map_err(|e| format!("gt/{id}.beats: {e}"))?;
+        let downbeats = downbeats(&text, &beats);
         let onsets = match std::fs::read_to_string(path("onsets")) {
             Ok(text) => Some(times(&text).map_err(|e| format!("gt/{id}.onsets: {e}"))?),
             Err(e) if e.kind() == ErrorKind::NotFound => None,
             Err(e) => return Err(format!("{}: {e}", path("onsets").display())),
         };
         let samples = wav::read(&corpus.join("audio16").join(format!("{id}.wav")))?;
-        Ok(Self { entry, beats, onsets, samples })
+        Ok(Self { entry, beats, downbeats, onsets, samples })
     }
 
     /// Counts the announced beats towards a calibration.
@@ -119,7 +123,7 @@ impl Excerpt {
             let mut changes: Vec<f64> = self.entry.tempo_changes.iter().map(|(t, _)| *t).collect();
             changes.sort_by(f64::total_cmp);
             let steady = self.entry.group != "tempo";
-            let truth = Truth { beats: self.beats.clone(), changes, steady, seconds: self.entry.dur };
+            let truth = Truth { beats: self.beats.clone(), downbeats: self.downbeats.clone(), changes, steady, seconds: self.entry.dur };
             Outcome::Scored(score(&truth, heard))
         } else if self.entry.group == "nobeat" {
             let seconds = self.entry.dur.min(self.samples.len() as f64 / f64::from(SAMPLE_RATE));
@@ -154,6 +158,15 @@ pub fn ids(corpus: &Path) -> Result<Vec<String>, String> {
     } else {
         Ok(ids.into_iter().collect())
     }
+}
+
+/// The beats of which the second number is 1. Empty unless the bar is known: every beat has a position, and some are not 1.
+fn downbeats(text: &str, beats: &[f64]) -> Vec<f64> {
+    let lines = text.lines().filter(|line| !line.trim().is_empty());
+    let positions: Vec<u32> = lines.filter_map(|line| line.split_whitespace().nth(1)?.parse().ok()).collect();
+    let is_known = positions.len() == beats.len() && !positions.contains(&0) && positions.iter().any(|p| *p > 1);
+    let firsts = beats.iter().zip(&positions).filter(|(_, position)| is_known && **position == 1);
+    firsts.map(|(t, _)| *t).collect()
 }
 
 /// The first number of each line; the numbers must rise.
@@ -197,6 +210,7 @@ mod tests {
         let known = Excerpt {
             entry,
             beats: Vec::new(),
+            downbeats: Vec::new(),
             onsets: Some(vec![6.0, 7.0, 8.0, 9.0]),
             samples: vec![0.0; 320_000],
         };

@@ -8,10 +8,10 @@ use k1_engine::HOP;
 use super::parallel::parallel_map;
 use super::wav;
 
-/// Hops of a frame.
-const FRAME_HOPS: usize = 2;
+/// Hops of a step.
+const STEP_HOPS: usize = 4;
 
-/// Writes `OUT/ID.inputs` for each `audio16/ID.wav` of a corpus that has none yet: the network's input of each frame, as
+/// Writes `OUT/ID.inputs` for each `audio16/ID.wav` of a corpus that has none yet: the inputs of each step, as
 /// little-endian 16-bit words.
 pub fn run(corpus: &Path, out: &Path) -> Result<(), String> {
     std::fs::create_dir_all(out).map_err(|e| format!("{}: {e}", out.display()))?;
@@ -34,8 +34,8 @@ fn one(file: &Path, out: &Path) -> Result<(), String> {
     let mut bytes = Vec::new();
     for (hop, samples) in samples.chunks_exact(HOP).enumerate() {
         ear.push(samples);
-        if hop % FRAME_HOPS == FRAME_HOPS - 1 {
-            bytes.extend(ear.network_frame().into_iter().flat_map(i16::to_le_bytes));
+        if hop % STEP_HOPS == STEP_HOPS - 1 {
+            bytes.extend(ear.network_inputs().into_iter().flat_map(i16::to_le_bytes));
         }
     }
     std::fs::write(&to, bytes).map_err(|e| format!("{}: {e}", to.display()))

@@ -1,6 +1,6 @@
 //! What the ear announces, and when.
 
-use k1_engine::audio::{BINS, CHROMA, CONFIDENCE_FEATURES, Ear, FEATURES};
+use k1_engine::audio::{BINS, CHROMA, CONFIDENCE_FEATURES, Ear};
 use k1_engine::{HOP, SAMPLE_RATE};
 
 /// A tempo is reported again when it has moved by this much, in beats per minute, as in `k1 analyze`.
@@ -17,6 +17,8 @@ pub struct Beat {
     pub at: f64,
     /// Confidence in the beat, 0 … 1; `None` for trackers without one.
     pub confidence: Option<f64>,
+    /// Place in the bar, 1 on the downbeat; `None` while unknown.
+    pub position: Option<u32>,
 }
 
 /// A tempo that holds from now on.
@@ -67,8 +69,6 @@ pub struct Heard {
     pub moments: Vec<Moment>,
     /// Features of the confidence of each announced beat.
     pub confidence_features: Vec<[i16; CONFIDENCE_FEATURES]>,
-    /// Features of each hop, and whether it was silent.
-    pub features: Vec<([i16; FEATURES], bool)>,
 }
 
 /// Plays `samples` (16 kHz) to a new ear, one hop at a time. Announcements are dated by the number of samples that
@@ -81,7 +81,6 @@ pub fn listen(samples: &[f32]) -> Heard {
     for hop in samples.chunks(HOP) {
         given += hop.len();
         let at = given as f64 / f64::from(SAMPLE_RATE);
-        let mut is_silent = None;
         ear.feed(hop, |s, now| {
             if (s.bpm - bpm).abs() > TEMPO_STEP_BPM {
                 bpm = s.bpm;
@@ -91,7 +90,8 @@ pub fn listen(samples: &[f32]) -> Heard {
             }
             if let Some((seconds, confidence)) = now.beat_in {
                 let confidence = Some(f64::from(confidence));
-                heard.beats.push(Beat { t: at + f64::from(seconds), at, confidence });
+                let position = (s.beats_per_bar > 0).then_some(s.bar_position as u32 + 1);
+                heard.beats.push(Beat { t: at + f64::from(seconds), at, confidence, position });
             }
             if let Some(ago) = now.onset_ago {
                 heard.onsets.push(Onset { t: at - f64::from(ago), at });
@@ -101,13 +101,8 @@ pub fn listen(samples: &[f32]) -> Heard {
                 let (silent, level, spectrum, chroma) = (s.silent, s.level, s.smooth, s.chroma);
                 heard.moments.push(Moment { at, silent, level, spectrum, chroma });
             }
-            is_silent = Some(s.silent);
         });
-        // A whole hop is passed at once, so it is the last one evaluated.
-        if let Some(is_silent) = is_silent {
-            heard.features.push((ear.features(), is_silent));
-            heard.confidence_features.resize(heard.beats.len(), ear.confidence_features());
-        }
+        heard.confidence_features.resize(heard.beats.len(), ear.confidence_features());
     }
     heard
 }

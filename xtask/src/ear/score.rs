@@ -4,7 +4,7 @@ use serde::Serialize;
 
 use super::continuity::cmlt_amlt;
 use super::levels::levels;
-use super::listen::Heard;
+use super::listen::{Beat, Heard};
 use super::lock::lock;
 use super::matching::{BEAT_NEAR_S, f_measure, pairs};
 use super::running::{middle_and_spread, running};
@@ -14,6 +14,8 @@ pub const SKIP_S: f64 = 5.0;
 /// Seconds for which beats must stay right to count as locked, from the start and after a change.
 const HOLD_S: f64 = 5.0;
 const HOLD_AFTER_CHANGE_S: f64 = 4.0;
+/// Fewest downbeats that are scored.
+const DOWNBEATS_LEAST: usize = 3;
 /// A beat announced again within this time counts once.
 const TWICE_S: f64 = 1e-4;
 
@@ -22,6 +24,8 @@ const TWICE_S: f64 = 1e-4;
 pub struct Truth {
     /// All beats in seconds, rising.
     pub beats: Vec<f64>,
+    /// The downbeats among them; empty if the bar is unknown.
+    pub downbeats: Vec<f64>,
     /// Tempo changes and returns after a pause, in seconds, rising.
     pub changes: Vec<f64>,
     /// Whether the tempo is constant.
@@ -35,6 +39,8 @@ pub struct Truth {
 pub struct Score {
     /// F-measure of the times of the beats.
     pub f: f64,
+    /// F-measure of the downbeats, where the bar is known.
+    pub downbeats: Option<f64>,
     /// F-measure of the times at which they were announced, which is what a viewer sees.
     pub announced: f64,
     /// Share of beats right in time and tempo, at the annotated level.
@@ -77,6 +83,7 @@ pub fn score(truth: &Truth, heard: &Heard) -> Score {
     let until = truth.changes.first().copied().unwrap_or(truth.seconds).min(end);
     Score {
         f: f_measure(&scored, &own, BEAT_NEAR_S),
+        downbeats: downbeats(truth, &beats),
         announced: f_measure(&scored, &announced, BEAT_NEAR_S),
         cmlt,
         amlt,
@@ -89,6 +96,15 @@ pub fn score(truth: &Truth, heard: &Heard) -> Score {
         jitter_ms,
         heard_as: levels(&truth.beats, &own, SKIP_S),
     }
+}
+
+/// F-measure of the downbeats.
+fn downbeats(truth: &Truth, beats: &[Beat]) -> Option<f64> {
+    let scored: Vec<f64> = truth.downbeats.iter().copied().filter(|t| *t >= SKIP_S).collect();
+    let first = beats.iter().filter(|b| b.position == Some(1) && b.t >= SKIP_S);
+    let mut own: Vec<f64> = first.map(|b| b.t).collect();
+    own.dedup_by(|later, earlier| *later - *earlier <= TWICE_S);
+    (scored.len() >= DOWNBEATS_LEAST).then(|| f_measure(&scored, &own, BEAT_NEAR_S))
 }
 
 /// Seconds from a change until the beats are right again.
@@ -122,16 +138,16 @@ pub fn false_beats(heard: &Heard, seconds: f64) -> f64 {
 
 #[cfg(test)]
 mod tests {
-    use super::super::listen::{Beat, Tempo};
+    use super::super::listen::Tempo;
     use super::*;
 
     fn truth() -> Truth {
         let beats = (0..60).map(|k| 0.25 + 0.5 * f64::from(k)).collect();
-        Truth { beats, changes: Vec::new(), steady: true, seconds: 30.0 }
+        Truth { beats, downbeats: Vec::new(), changes: Vec::new(), steady: true, seconds: 30.0 }
     }
 
     fn heard(delay: f64) -> Heard {
-        let beats = truth().beats.iter().map(|t| Beat { t: *t, at: t + delay, confidence: None }).collect();
+        let beats = truth().beats.iter().map(|t| Beat { t: *t, at: t + delay, confidence: None, position: None }).collect();
         Heard { beats, tempi: vec![Tempo { at: 1.0, bpm: 120.4 }], ..Heard::default() }
     }
 
@@ -154,7 +170,7 @@ mod tests {
     fn the_first_five_seconds_do_not_count_and_twice_is_once() {
         let mut heard = heard(0.0);
         heard.beats.retain(|b| b.t >= 5.0);
-        heard.beats.push(Beat { t: 3.1, at: 3.1, confidence: None });
+        heard.beats.push(Beat { t: 3.1, at: 3.1, confidence: None, position: None });
         let again = heard.beats[7];
         heard.beats.push(again);
         let s = score(&truth(), &heard);
@@ -177,7 +193,7 @@ mod tests {
 
     #[test]
     fn false_beats_are_counted_per_minute() {
-        let beats = [4.0, 6.0, 12.0, 20.0, 35.0].map(|t| Beat { t, at: t, confidence: None });
+        let beats = [4.0, 6.0, 12.0, 20.0, 35.0].map(|t| Beat { t, at: t, confidence: None, position: None });
         let heard = Heard { beats: beats.to_vec(), ..Heard::default() };
         assert_eq!(false_beats(&heard, 35.0), 6.0);
         assert_eq!(false_beats(&Heard::default(), 35.0), 0.0);

@@ -5,7 +5,7 @@ use super::score::Score;
 
 /// Names of the columns that [`Summary::row`] fills.
 pub const COLUMNS: &str = "  n      F  as ann.   CMLt   AMLt   acc1   acc2    tt1    tt2  lock s  locked  relock s  \
-                           latency, jitter ms";
+                           latency, jitter ms   down";
 
 /// Names of the columns that [`Summary::short_row`] fills.
 pub const SHORT_COLUMNS: &str = "  n      F   CMLt   AMLt   acc1   acc2    tt1    tt2";
@@ -16,6 +16,7 @@ pub struct Summary {
     n: usize,
     f: Option<f64>,
     announced: Option<f64>,
+    downbeats: Option<f64>,
     cmlt: Option<f64>,
     amlt: Option<f64>,
     acc: [Option<f64>; 2],
@@ -38,6 +39,7 @@ impl Summary {
             n: scores.len(),
             f: mean(&each(&|s| Some(s.f))),
             announced: mean(&each(&|s| Some(s.announced))),
+            downbeats: mean(&each(&|s| s.downbeats)),
             cmlt: mean(&each(&|s| Some(s.cmlt))),
             amlt: mean(&each(&|s| Some(s.amlt))),
             acc: [
@@ -70,7 +72,7 @@ impl Summary {
     pub fn row(&self) -> String {
         let three = |v: Option<f64>| number(v, 6, 3);
         format!(
-            "{:>3} {} {:>8} {} {} {} {} {} {} {} {:>7} {} {} {}",
+            "{:>3} {} {:>8} {} {} {} {} {} {} {} {:>7} {} {} {} {}",
             self.n,
             three(self.f),
             three(self.announced),
@@ -85,6 +87,7 @@ impl Summary {
             number(self.relock_s, 9, 1),
             number(self.latency_ms, 8, 0),
             number(self.jitter_ms, 10, 0),
+            three(self.downbeats),
         )
     }
 

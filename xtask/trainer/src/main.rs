@@ -33,7 +33,7 @@ struct Options {
 }
 
 const USAGE: &str = "k1-trainer train --music LIST --out FILE [--validation LIST] [--from FILE] [--seed N] [--steps N] [--chunks N] \
-[--threads N] [--moments N] [--dense N] [--units N,N] [--rate X] [--without levels|rises|slow|positions|harmony,...] [--whole-from SHARE]
+[--threads N] [--moments N] [--dense N] [--units N,N] [--rate X] [--without levels|rises|slow|harmony,...] [--whole-from SHARE]
 k1-trainer say --weights FILE[,FILE] --inputs FOLDER --out FOLDER [--whole] [--without ...]
 
 A LIST has a line per excerpt: inputs, beats, weight. Built with RUSTFLAGS=\"-C target-cpu=native\" it is ten times as fast.";

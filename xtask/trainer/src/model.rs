@@ -14,6 +14,8 @@ const BEAT_WEIGHT: f32 = 2.0;
 /// Moments at the beginning that do not count, and those before the tempo counts.
 const FIRST: usize = 16;
 const TEMPO_FIRST: usize = 94;
+/// Most fraction bits of a weight.
+const MOST_WEIGHT_FRACTION: f32 = 11.0;
 /// Width of the tempo's target in tempi.
 const SPREAD: f32 = 0.7;
 
@@ -88,13 +90,15 @@ impl Model {
         self.clone().parts().iter().map(|(part, _)| part.len()).sum()
     }
 
-    /// The network with weights of 8 bits: each row of a matrix has its own unit.
+    /// The network with weights of 8 bits: each row of a matrix has a power of two as its unit, as
+    /// `xtask/fit/whole_numbers.py` has it.
     pub fn in_whole_numbers(&self) -> Self {
         let mut model = self.clone();
         for (part, columns) in model.parts() {
             for row in part.chunks_exact_mut(columns.max(1)).filter(|_| columns > 0) {
-                let unit = row.iter().fold(1e-9_f32, |most, w| most.max(w.abs())) / 127.0;
-                row.iter_mut().for_each(|w| *w = (*w / unit).round() * unit);
+                let most = row.iter().fold(1e-6_f32, |most, w| most.max(w.abs()));
+                let unit = (-(127.49 / most).log2().floor().clamp(0.0, MOST_WEIGHT_FRACTION)).exp2();
+                row.iter_mut().for_each(|w| *w = (*w / unit).round().clamp(-127.0, 127.0) * unit);
             }
         }
         model

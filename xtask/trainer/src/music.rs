@@ -2,7 +2,7 @@
 
 use std::path::Path;
 
-use k1_engine::audio::FRAME;
+pub use k1_engine::audio::INPUTS;
 
 use crate::lanes::{LANES, Lane, ZERO};
 use crate::random::Random;
@@ -21,14 +21,9 @@ const TEMPO_RANGE: [f64; 2] = [48.0, 208.0];
 /// Seconds of a frame, and after which a beat is told.
 const FRAME_S: f64 = 0.016;
 const JUDGED_AFTER_S: f64 = 0.040;
-/// Columns of a frame: levels, rises, slow rises, positions, pitch classes.
+/// Columns of a frame: levels, rises, low sound, notes.
 const LEVELS: usize = 28;
-const HEARD: usize = 62;
-const CHROMA: usize = FRAME - HEARD;
-/// Time constants in seconds of the harmony that the present one is compared with.
-const HARMONY_S: [f32; 3] = [0.4, 1.2, 3.0];
-/// Inputs of a moment.
-pub const INPUTS: usize = FRAMES * HEARD + HARMONY_S.len();
+const FRAME: usize = 2 * LEVELS + 2;
 
 /// An excerpt.
 #[derive(Clone, Debug)]
@@ -55,24 +50,9 @@ pub struct Window {
 /// The inputs of each moment of a file that `cargo xtask ear --inputs` wrote.
 pub fn inputs(path: &Path) -> Result<Vec<[f32; INPUTS]>, String> {
     let bytes = std::fs::read(path).map_err(|e| format!("{}: {e}", path.display()))?;
-    let values: Vec<f32> = bytes.as_chunks::<2>().0.iter().map(|b| f32::from(i16::from_le_bytes(*b)) / 4096.0).collect();
-    let mut slow = [[0.0_f32; CHROMA]; HARMONY_S.len()];
-    let mut all = Vec::new();
-    for frames in values.chunks_exact(FRAMES * FRAME) {
-        let mut moment = [0.0; INPUTS];
-        for (k, frame) in frames.chunks_exact(FRAME).enumerate() {
-            moment[k * HEARD..(k + 1) * HEARD].copy_from_slice(&frame[..HEARD]);
-            for ((slow, seconds), out) in slow.iter_mut().zip(HARMONY_S).zip(&mut moment[FRAMES * HEARD..]) {
-                *out = 0.0;
-                for (slow, now) in slow.iter_mut().zip(&frame[HEARD..]) {
-                    *out += 0.25 * (now - *slow).abs();
-                    *slow += (now - *slow) * (FRAME_S as f32 / seconds);
-                }
-            }
-        }
-        all.push(moment);
-    }
-    Ok(all)
+    let values: Vec<f32> =
+        bytes.as_chunks::<2>().0.iter().map(|b| f32::from(i16::from_le_bytes(*b)) / 4096.0).collect();
+    Ok(values.as_chunks::<INPUTS>().0.to_vec())
 }
 
 impl Piece {
@@ -174,8 +154,8 @@ pub fn choose(pieces: &[Piece], moments: usize, without: &[std::ops::Range<usize
         };
         for (t, inputs) in piece.inputs.iter().skip(start).take(moments).enumerate() {
             for (i, x) in inputs.iter().enumerate() {
-                let column = i % HEARD;
-                let heard = i < FRAMES * HEARD && column < 2 * LEVELS;
+                let column = i % FRAME;
+                let heard = i < FRAMES * FRAME && column < 2 * LEVELS;
                 let x = if heard { x * gains[column / LEVELS] } else { *x };
                 let gone = heard && missing.contains(&(column % LEVELS)) || without.iter().any(|w| w.contains(&i));
                 // A band without sound has the level −2.
@@ -193,13 +173,12 @@ pub fn choose(pieces: &[Piece], moments: usize, without: &[std::ops::Range<usize
 
 /// The inputs that a name stands for.
 pub fn columns(name: &str) -> Option<Vec<std::ops::Range<usize>>> {
-    let of = |from: usize, to: usize| (0..FRAMES).map(|f| f * HEARD + from..f * HEARD + to).collect();
+    let of = |from: usize, to: usize| (0..FRAMES).map(|f| f * FRAME + from..f * FRAME + to).collect();
     Some(match name {
         "levels" => of(0, LEVELS),
         "rises" => of(LEVELS, 2 * LEVELS),
-        "slow" => of(2 * LEVELS, 2 * LEVELS + 2),
-        "positions" => of(2 * LEVELS + 2, HEARD),
-        "harmony" => vec![FRAMES * HEARD..INPUTS],
+        "slow" => of(2 * LEVELS, FRAME),
+        "harmony" => vec![FRAMES * FRAME..INPUTS],
         _ => return None,
     })
 }

@@ -24,7 +24,7 @@ const MOST: f32 = 3.0;
 
 /// Position of a beat in its bar.
 #[derive(Clone, Copy, Debug, Default, PartialEq)]
-pub(super) struct Place {
+pub struct Place {
     /// 1 on the downbeat; 0 before anything was heard.
     pub position: u32,
     /// Beats per bar.
@@ -59,11 +59,8 @@ impl Bar {
         }
         let factor = exp(TEMPER * downbeat.clamp(-MOST, MOST));
         let mut sum = 0.0;
-        for (metre, beats) in METRES.iter().enumerate() {
-            // Each metre expects one downbeat per bar, so that long bars do not win where no beat is a downbeat.
-            let usual = (factor + (*beats - 1) as f32) / *beats as f32;
+        for metre in 0..METRES.len() {
             for (position, belief) in self.belief[FIRST[metre]..FIRST[metre + 1]].iter_mut().enumerate() {
-                let _ = usual;
                 *belief *= if position == 0 { factor } else { 1.0 };
                 sum += *belief;
             }

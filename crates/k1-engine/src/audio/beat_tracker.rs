@@ -1,16 +1,17 @@
 //! The beat tracker: tempo, beat phase and the time of the next beat.
 //!
-//! The [`observation`](super::observation) model drives the [`state_space`](super::state_space). This module turns
-//! the most probable tempo and phase into beats that are announced in time, once each, with a confidence.
+//! The network's [`judgement`](super::judgement) drives the [`state_space`](super::state_space) and the [`bar`](super::bar).
+//! This module turns the most probable tempo and phase into beats that are announced in time, once each, with a confidence
+//! and their place in the bar.
 
+use super::bar::{Bar, Place};
 use super::confidence_trees::CONFIDENCE_TREES;
-use super::metrical_level::{CURVES, MetricalLevel};
-use super::observation::{JUDGED_AFTER_S, POSITIONS};
+use super::judgement::{JUDGED_AFTER_S, Judgement, Judgements};
 use super::state_space::{Estimate, StateSpace};
 use super::tables::{CONFIDENCE_FEATURES, TEMPI, period_of, tempo_near};
 use super::tree::evaluate;
 use crate::HOP_RATE;
-use crate::math::{Follower, choose, exp, lerp, nearest};
+use crate::math::{Follower, choose, exp, lerp, ln, nearest};
 
 /// Tempi that can be found, in beats per minute.
 pub const BPM_RANGE: core::ops::RangeInclusive<f32> = 49.0..=215.0;
@@ -34,13 +35,16 @@ const LOST: f32 = 0.5;
 /// Time constants in seconds of the usual and of the recent quality of prediction.
 const USED_TO_S: f32 = 5.0;
 const LATELY_S: f32 = 1.5;
-/// Factor on the log-odds of the metrical level in the prior, and the limit of these log-odds. It fits the memory of
-/// the [`state_space`](super::state_space).
-const METRICAL_LEVEL: f32 = 2.5;
-const METRICAL_LEVEL_MOST: f32 = 3.0;
-/// Seconds after silence from which the metrical level counts, and from which it counts fully.
-const METRICAL_LEVEL_FROM_S: f32 = 1.0;
-const METRICAL_LEVEL_FULL_S: f32 = 5.0;
+/// Least log-odds of a tempo in the prior.
+const LEAST_ODDS: f32 = -4.0;
+/// Seconds after silence from which the network's tempi count, and from which they count fully.
+const TEMPI_FROM_S: f32 = 1.0;
+const TEMPI_FULL_S: f32 = 5.0;
+/// A frame within this many hops of a beat tells whether it is a downbeat.
+const BEAT_HOPS: f32 = 4.0;
+/// Least share of a kind of beat, and the natural logarithm of how much rarer downbeats are than other beats.
+const LEAST_SHARE: f32 = 1e-3;
+const DOWNBEAT_RARITY: f32 = 0.7;
 const DT: f32 = 1.0 / HOP_RATE;
 
 /// The state of the tracker after a hop.
@@ -58,13 +62,20 @@ pub struct BeatReading {
     pub beat_in: f32,
     /// Seconds from the end of this hop to the next beat that has not been announced.
     pub next_in: f32,
+    /// Place in the bar of the last announced beat; zeros while unsure.
+    pub place: Place,
 }
 
-/// The beat tracker. About 35 KiB, almost all of it the state space and the metrical level.
+/// The beat tracker. About 31 KiB, almost all of it the state space.
 #[derive(Clone, Debug)]
 pub struct BeatTracker {
     state_space: StateSpace,
-    metrical_level: MetricalLevel,
+    bar: Bar,
+    /// Sums of the shares of downbeats and of other beats near the last beat that is judged.
+    near: [f32; 2],
+    /// Hops since the last judged beat.
+    since_judged: f32,
+    place: Place,
     /// How much better than chance the model predicts the observations, in natural logarithms per second.
     evidence: Follower,
     /// The same with a longer and with a shorter memory.
@@ -74,8 +85,6 @@ pub struct BeatTracker {
     decision: Follower,
     /// Seconds of sound since the last silence.
     awake: f32,
-    /// The last log-odds of the metrical level for each tempo.
-    odds: [f32; TEMPI],
     /// Confidence in the announced beats; 0 without beats.
     confidence: Follower,
     /// Features of the last confidence, in 1/[`FEATURE_SCALE`].
@@ -97,13 +106,15 @@ impl BeatTracker {
     /// All zeros.
     pub(super) const BLANK: Self = Self {
         state_space: StateSpace::BLANK,
-        metrical_level: MetricalLevel::BLANK,
+        bar: Bar::BLANK,
+        near: [0.0; 2],
+        since_judged: 0.0,
+        place: Place { position: 0, beats: 0, share: 0.0 },
         evidence: Follower::at(0.0),
         used_to: Follower::at(0.0),
         lately: Follower::at(0.0),
         decision: Follower::at(0.0),
         awake: 0.0,
-        odds: [0.0; TEMPI],
         confidence: Follower::at(0.0),
         features: [0; CONFIDENCE_FEATURES],
         phase: 0.0,
@@ -121,7 +132,7 @@ impl BeatTracker {
     /// Makes a tracker that has heard nothing of [`BLANK`](Self::BLANK).
     pub(super) fn start(&mut self) {
         self.state_space.start();
-        self.metrical_level.start();
+        self.bar.forget();
         self.evidence = Follower::at(0.0).both_s(2.0);
         self.used_to = Follower::at(0.0).both_s(USED_TO_S);
         self.lately = Follower::at(0.0).both_s(LATELY_S);
@@ -137,44 +148,33 @@ impl BeatTracker {
         self.state_space.shares()
     }
 
-    /// Advances by one hop. `positions` are the hop's log-likelihood ratios. In silence the tracker forgets
-    /// everything.
-    pub(super) fn process(
-        &mut self,
-        positions: &[f32; POSITIONS],
-        repeating: &[f32; CURVES],
-        silent: bool,
-    ) -> BeatReading {
+    /// Advances by one hop. In silence the tracker forgets everything.
+    pub(super) fn process(&mut self, judgement: &Judgement, judgements: &Judgements, silent: bool) -> BeatReading {
         self.since_beat += DT;
         if silent {
             if self.awake > 0.0 {
                 self.state_space.forget();
-                self.metrical_level.forget();
+                self.bar.forget();
+                self.place = Place::default();
+                self.near = [0.0; 2];
                 for memory in [&mut self.evidence, &mut self.used_to, &mut self.lately] {
                     memory.value = 0.0;
                 }
                 self.decision.value = 0.0;
                 self.confidence.value = 0.0;
                 self.awake = 0.0;
-                self.odds = [0.0; TEMPI];
             }
             return BeatReading::default();
         }
         self.awake += DT;
-        self.metrical_level.hear(repeating);
-        let known = ((self.awake - METRICAL_LEVEL_FROM_S) / (METRICAL_LEVEL_FULL_S - METRICAL_LEVEL_FROM_S))
-            .clamp(0.0, 1.0);
+        let known = ((self.awake - TEMPI_FROM_S) / (TEMPI_FULL_S - TEMPI_FROM_S)).clamp(0.0, 1.0);
         let eagerness = self.eagerness();
-        let (odds, metrical_level) = (&mut self.odds, &self.metrical_level);
-        let log_prior = |tempo: usize| {
-            odds[tempo] = known * metrical_level.odds(tempo).clamp(-METRICAL_LEVEL_MOST, METRICAL_LEVEL_MOST);
-            METRICAL_LEVEL * odds[tempo]
-        };
-        let gain = HOP_RATE * self.state_space.advance(positions, eagerness, log_prior);
+        let log_prior = |tempo: usize| known * judgements.odds(tempo).max(LEAST_ODDS);
+        let gain = HOP_RATE * self.state_space.advance(&judgement.positions, eagerness, log_prior);
         for memory in [&mut self.evidence, &mut self.used_to, &mut self.lately] {
             memory.step(gain, DT);
         }
-        self.announce()
+        self.announce(judgement, judgements)
     }
 
     /// Weight of this hop: larger at the beginning, and after predictions have failed.
@@ -192,9 +192,14 @@ impl BeatTracker {
 
     /// The features of the confidence: evidence for other phases, tempi and metrical levels; see
     /// `xtask/fit/confidence.py`.
-    fn confidence_features_of(&self, found: &Estimate, decision: f32) -> [i16; CONFIDENCE_FEATURES] {
+    fn confidence_features_of(
+        &self,
+        found: &Estimate,
+        decision: f32,
+        judgements: &Judgements,
+    ) -> [i16; CONFIDENCE_FEATURES] {
         let odds = |ratio: f32| {
-            tempo_near(ratio * found.period).map_or(-METRICAL_LEVEL_MOST, |tempo| self.odds[tempo])
+            tempo_near(ratio * found.period).map_or(LEAST_ODDS, |tempo| judgements.odds(tempo).max(LEAST_ODDS))
         };
         let share = |ratio: f32| {
             tempo_near(ratio * found.period).map_or(0.0, |tempo| self.state_space.share_near(found, tempo))
@@ -240,8 +245,29 @@ impl BeatTracker {
         if self.awake < EAGER_S { lerp(EAGER.0, EAGER.1, (clarity / NO_BEAT).max(0.0)) } else { 0.0 }
     }
 
-    fn announce(&mut self) -> BeatReading {
+    /// Sums up what is said near a beat, and judges the beat when the pointer has left it.
+    fn hear_bar(&mut self, found: &Estimate, judgement: &Judgement) {
+        self.since_judged += 1.0;
+        let is_before = found.position > 0.5 * found.period;
+        let from_beat = found.position - if is_before { found.period } else { 0.0 };
+        if from_beat.abs() <= BEAT_HOPS {
+            self.near[0] += judgement.downbeat;
+            self.near[1] += judgement.beat;
+        } else if from_beat > 0.0 && self.near != [0.0; 2] {
+            let [downbeat, beat] = self.near.map(|sum| ln(sum + LEAST_SHARE));
+            self.near = [0.0; 2];
+            // A pointer that jumped may have skipped a beat, or met one twice.
+            let beats = (self.since_judged / found.period + 0.5).min(8.0) as usize;
+            self.bar.hear(beats, downbeat - beat + DOWNBEAT_RARITY);
+            if beats > 0 {
+                self.since_judged = from_beat;
+            }
+        }
+    }
+
+    fn announce(&mut self, judgement: &Judgement, judgements: &Judgements) -> BeatReading {
         let found = self.state_space.estimate();
+        self.hear_bar(&found, judgement);
         let heard = (found.position * DT + JUDGED_AFTER_S) / (found.period * DT);
 
         // The announced phase advances at the tempo and is pulled towards the state space, the shorter way round.
@@ -253,7 +279,7 @@ impl BeatTracker {
         self.phase += error * choose(jump, &[PULL, 1.0]);
 
         let decision = self.decision.step(found.share * found.focus, DT);
-        self.features = self.confidence_features_of(&found, decision);
+        self.features = self.confidence_features_of(&found, decision, judgements);
         let confidence = self.confidence(decision);
         let period_s = self.period * DT;
         let mut reading = BeatReading { confidence, ..BeatReading::default() };
@@ -270,8 +296,10 @@ impl BeatTracker {
             reading.beat = true;
             reading.beat_in = to_next;
             self.since_beat = 0.0;
+            self.place = self.bar.next();
         }
         if confidence > 0.0 {
+            reading.place = self.place;
             reading.bpm = 60.0 / period_s;
             reading.phase = crate::math::fract(self.phase);
             reading.next_in = (1.0 - self.phase.max(0.0)) * period_s;

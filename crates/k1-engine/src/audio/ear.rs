@@ -1,10 +1,11 @@
 //! The whole ear: all analysis steps in their order.
 
-use super::inputs::Inputs;
-use super::observation::ObservationModel;
+use super::blocks::Hop;
+use super::judgement::Judgements;
+use super::section::{Pulse, SectionTracker};
 use super::{
-    BINS, BeatTracker, CHROMA, CONFIDENCE_FEATURES, Chroma, Conditioner, ConstantQ, FEATURES, FRAME, Loudness,
-    OnsetDetector, Snapshot, TEMPI, Tempogram,
+    BINS, BeatTracker, CHROMA, CONFIDENCE_FEATURES, Chroma, Conditioner, ConstantQ, INPUTS, Loudness,
+    OnsetDetector, Section, Snapshot, TEMPI, Tempogram,
 };
 use crate::math::{Follower, choose, decay};
 use crate::{HOP, HOP_RATE, SAMPLE_RATE};
@@ -25,15 +26,17 @@ pub struct Ear {
     bank: ConstantQ,
     fold: Chroma,
     onset: OnsetDetector,
-    observation: ObservationModel,
-    inputs: Inputs,
+    judgements: Judgements,
     tempo: BeatTracker,
     tempogram: Tempogram,
+    sections: SectionTracker,
     /// Magnitude of the loudest bin of the last seconds.
     spectrum_reference: Follower,
     chroma_smooth: [f32; CHROMA],
     last_beat: Option<(f32, f32)>,
     last_onset: f32,
+    last_downbeat: bool,
+    last_section: Option<Section>,
     snapshot: Snapshot,
 }
 
@@ -55,14 +58,16 @@ impl Ear {
         bank: ConstantQ::new(),
         fold: Chroma::SILENT,
         onset: OnsetDetector::BLANK,
-        observation: ObservationModel::BLANK,
-        inputs: Inputs::BLANK,
+        judgements: Judgements::BLANK,
         tempo: BeatTracker::BLANK,
         tempogram: Tempogram::BLANK,
+        sections: SectionTracker::BLANK,
         spectrum_reference: Follower::at(0.0),
         chroma_smooth: [0.0; CHROMA],
         last_beat: None,
         last_onset: 0.0,
+        last_downbeat: false,
+        last_section: None,
         snapshot: Snapshot::BLANK,
     };
 
@@ -79,7 +84,7 @@ impl Ear {
         self.conditioner = Conditioner::default();
         self.loudness = Loudness::default();
         self.onset.start();
-        self.observation.start();
+        self.judgements.start();
         self.tempo.start();
         self.tempogram = Tempogram::default();
         self.spectrum_reference = Follower::at(1e-3).rise_s(0.05).fall_s(6.0);
@@ -144,13 +149,19 @@ impl Ear {
                     self.fold = Chroma::new(&self.bank);
                 }
                 self.analyse();
-                each(&self.snapshot, Heard { beat_in: self.last_beat, onset_ago: self.onset_ago() });
+                each(&self.snapshot, self.heard());
             }
         }
     }
 
-    fn onset_ago(&self) -> Option<f32> {
-        (self.last_onset > 0.0).then_some(self.last_onset)
+    /// The events of the last hop.
+    fn heard(&self) -> Heard {
+        Heard {
+            beat_in: self.last_beat,
+            onset_ago: (self.last_onset > 0.0).then_some(self.last_onset),
+            downbeat: self.last_downbeat,
+            section: self.last_section,
+        }
     }
 
     fn elapsed_us(&self, samples: u64) -> u64 {
@@ -160,20 +171,14 @@ impl Ear {
         samples / rate * 1_000_000 + samples % rate * 1_000_000 / rate
     }
 
-    /// The observation model's features of the last hop, in 1/8192. Only for fitting the model; a lamp never calls
-    /// this.
-    pub fn features(&self) -> [i16; FEATURES] {
-        self.observation.features()
-    }
-
     /// The features of the last confidence, in 1/1024. Only for fitting the confidence; a lamp never calls this.
     pub fn confidence_features(&self) -> [i16; CONFIDENCE_FEATURES] {
         self.tempo.confidence_features()
     }
 
-    /// The network's input of the last frame, in 1/4096. Only for fitting; a lamp never calls this.
-    pub fn network_frame(&self) -> [i16; FRAME] {
-        self.inputs.frame()
+    /// The network's inputs of the last step, in 1/4096. Only for training; a lamp never calls this.
+    pub fn network_inputs(&self) -> [i16; INPUTS] {
+        self.judgements.inputs()
     }
 
     fn analyse(&mut self) {
@@ -202,10 +207,8 @@ impl Ear {
             *out = *smooth * loud.gate;
         }
 
-        let positions = self.observation.process(&self.onset, &magnitudes, loud.silent);
-        let slow = self.observation.slow();
-        self.inputs.hear(&self.onset, slow, &positions, &chroma);
-        let beat = self.tempo.process(&positions, &self.observation.repeating(), loud.silent);
+        let judgement = self.judgements.hear(&self.onset, &magnitudes, &chroma, loud.silent);
+        let beat = self.tempo.process(&judgement, &self.judgements, loud.silent);
         self.tempogram.process(onset.flux, &mut s.tempi, &mut s.tempo_phases);
         s.sequence += 1;
         s.rms_db = loud.rms_db;
@@ -220,6 +223,29 @@ impl Ear {
         s.beat_phase = beat.phase;
         s.confidence = beat.confidence;
         s.beats = s.beats.wrapping_add(u32::from(beat.beat));
+        s.beats_per_bar = beat.place.beats;
+        s.bar_position = if beat.place.beats > 0 { (beat.place.position - 1) as f32 + beat.phase } else { 0.0 };
+        s.bar_confidence = beat.place.share;
+        self.last_downbeat = beat.beat && beat.place.position == 1;
+        s.bars = s.bars.wrapping_add(u32::from(self.last_downbeat));
+        let hop = Hop {
+            logs: &self.onset.logs,
+            rises: &self.onset.rises,
+            reference: self.onset.reference(),
+            chroma: &s.chroma,
+        };
+        let pulse = Pulse {
+            bpm: beat.bpm,
+            phase: beat.phase,
+            confidence: beat.confidence,
+            beats_per_bar: s.beats_per_bar,
+            bar_position: s.bar_position,
+        };
+        let section = self.sections.process(&hop, &pulse, loud.silent);
+        s.section = section.section;
+        s.sections = s.sections.wrapping_add(u32::from(section.began.is_some()));
+        s.build = section.build;
+        self.last_section = section.began;
         self.last_onset = onset.ago;
         self.last_beat = beat.beat.then_some((beat.beat_in, beat.confidence));
         let captured = self.origin_us.wrapping_add(self.elapsed_us(self.samples));
@@ -237,6 +263,10 @@ pub struct Heard {
     pub beat_in: Option<(f32, f32)>,
     /// The reported onset, if any: seconds from the onset to the end of this hop.
     pub onset_ago: Option<f32>,
+    /// Whether the announced beat is the first of its bar.
+    pub downbeat: bool,
+    /// The section that began in this hop, if one did.
+    pub section: Option<Section>,
 }
 
 #[cfg(test)]

@@ -7,10 +7,8 @@
 use super::inputs::{FRAMES, Inputs, STEP_HOPS};
 use super::network::Eights;
 use super::network_weights::{INPUTS, Judge, OUTPUTS, WEIGHTS};
-use super::tables::TEMPI;
 use super::tempo_bpm;
 use super::{BINS, CHROMA, OnsetDetector};
-use crate::HOP_RATE;
 use crate::math::{exp, ln, log2};
 
 /// Number of metrical positions: the beat and its half.
@@ -24,8 +22,6 @@ const FASTEST_BPM: f32 = 208.0;
 /// Delay in seconds after which a moment is judged: 40 ms until what follows it has been heard, and 40 ms until the network
 /// has computed both frames of its step.
 pub(super) const JUDGED_AFTER_S: f32 = 0.080;
-/// Hops from a step's last hop to its result.
-const RESULT_HOPS: usize = 3;
 /// Factors on the log-likelihood ratios, their limits, and the natural logarithm of how much rarer a position is than none.
 const BEAT_GAIN: f32 = 1.5;
 const HALF_GAIN: f32 = 0.8;
@@ -60,6 +56,7 @@ pub(super) struct Judgements {
     tempi: [f32; TEMPO_COUNT],
     /// Hops since the last result.
     age: usize,
+    was_silent: bool,
 }
 
 impl Judgements {
@@ -70,6 +67,7 @@ impl Judgements {
         frames: [Judgement { positions: [0.0; POSITIONS], downbeat: 0.0, beat: 0.0 }; FRAMES],
         tempi: [0.0; TEMPO_COUNT],
         age: 0,
+        was_silent: false,
     };
 
     /// Makes a network that has heard nothing of [`BLANK`](Self::BLANK).
@@ -78,20 +76,31 @@ impl Judgements {
     }
 
     /// Forgets everything heard, as after silence.
-    pub(super) fn forget(&mut self) {
+    fn forget(&mut self) {
         self.network.start(&WEIGHTS);
         self.frames = [Judgement::default(); FRAMES];
         self.tempi = [0.0; TEMPO_COUNT];
     }
 
-    /// Takes the log bands, the constant-Q magnitudes and the pitch classes of one hop.
+    /// Takes the log bands, the constant-Q magnitudes and the pitch classes of one hop. After silence the network begins
+    /// anew.
     pub(super) fn hear(
         &mut self,
         onset: &OnsetDetector,
         magnitudes: &[f32; BINS],
         chroma: &[f32; CHROMA],
+        silent: bool,
     ) -> Judgement {
-        let input = self.inputs.hear(onset, magnitudes, chroma).then(|| {
+        let is_complete = self.inputs.hear(onset, magnitudes, chroma);
+        if silent {
+            if !self.was_silent {
+                self.forget();
+            }
+            self.was_silent = true;
+            return Judgement::default();
+        }
+        self.was_silent = false;
+        let input = is_complete.then(|| {
             let mut input: Eights<i16, { INPUTS.div_ceil(8) }> = [[0; 8]; INPUTS.div_ceil(8)];
             input.as_flattened_mut()[..INPUTS].copy_from_slice(&self.inputs.step());
             input
@@ -130,7 +139,7 @@ impl Judgements {
     }
 
     /// The inputs of the last step in 1/4096. Only for training; a lamp never calls this.
-    pub(super) fn step(&self) -> [i16; INPUTS] {
+    pub(super) fn inputs(&self) -> [i16; INPUTS] {
         self.inputs.step()
     }
 }

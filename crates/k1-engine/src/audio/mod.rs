@@ -8,24 +8,23 @@
 //!
 //! [`Ear`] runs these steps in order; each can be used and tested alone.
 
+mod bar;
 mod beat_tracker;
+mod blocks;
 mod chroma;
 mod condition;
 mod confidence_trees;
 mod ear;
 mod fourier;
 mod inputs;
+mod judgement;
 mod loudness;
-mod metrical_level;
-mod metrical_level_trees;
-#[cfg(test)]
 mod network;
+mod network_weights;
 #[cfg(test)]
 mod network_golden;
-mod observation;
-#[cfg(test)]
-mod observation_trees;
 mod onset;
+mod section;
 mod snapshot;
 mod spectrum;
 mod state_space;
@@ -38,12 +37,14 @@ pub use beat_tracker::{BELIEVED, BPM_RANGE, BeatReading, BeatTracker, tempo_bpm}
 pub use chroma::{CHROMA, Chroma, NOTE_NAMES};
 pub use condition::{Conditioner, GAIN_RANGE, InputState};
 pub use ear::{Ear, Heard};
-pub use inputs::FRAME;
+pub use bar::Place;
+pub use inputs::INPUTS;
 pub use loudness::{Loudness, LoudnessReading, SILENT_DB};
 pub use onset::{OnsetDetector, OnsetReading};
-pub use snapshot::{SNAPSHOT_WORDS, Snapshot};
+pub use section::Section;
+pub use snapshot::{LONGEST_BAR, SNAPSHOT_WORDS, Snapshot};
 pub use spectrum::ConstantQ;
-pub use tables::{BINS, CONFIDENCE_FEATURES, FEATURES, GROUP_EDGES_HZ, LOWEST_HZ, Q, TEMPI, bin_hz};
+pub use tables::{BINS, CONFIDENCE_FEATURES, GROUP_EDGES_HZ, LOWEST_HZ, Q, TEMPI, bin_hz};
 pub use tempogram::{CANDIDATES, Tempogram, candidate_bpm};
 
 /// The tables that the build script generates.

@@ -155,6 +155,11 @@ impl OnsetDetector {
         self.report(flux, thirds, silent)
     }
 
+    /// Mean amplitude of a band over the last seconds, to which the compressed bands relate.
+    pub(super) fn reference(&self) -> f32 {
+        self.reference.value
+    }
+
     fn report(&mut self, flux: f32, thirds: [f32; 3], silent: bool) -> OnsetReading {
         // The ceilings fall slowly, so that the strength keeps its meaning through a quiet bar. They have a minimum,
         // so that the noise between two songs is not amplified.

@@ -1,11 +1,15 @@
 //! The result of analysing one hop.
 
-use super::{BINS, CANDIDATES, CHROMA, InputState};
+use super::{BINS, CANDIDATES, CHROMA, InputState, Section};
+use crate::math::{fract, reciprocal};
+
+/// The most beats of a bar that [`Snapshot::beats_per_bar`] can tell.
+pub const LONGEST_BAR: u32 = 6;
 
 /// Everything the light knows about the sound, complete and consistent; one per hop.
 ///
-/// A reader may skip snapshots without losing events, because [`beats`](Self::beats) and [`onsets`](Self::onsets) are
-/// counters.
+/// A reader may skip snapshots without losing events, because [`beats`](Self::beats), [`onsets`](Self::onsets),
+/// [`bars`](Self::bars) and [`sections`](Self::sections) are counters.
 #[derive(Clone, Copy, Debug, PartialEq)]
 pub struct Snapshot {
     /// Number of this snapshot; 1 for the first hop, 0 before anything was heard.
@@ -48,6 +52,21 @@ pub struct Snapshot {
     pub beats: u32,
     /// Onsets reported since the start.
     pub onsets: u32,
+    /// Position in the bar at [`captured_us`](Self::captured_us) in beats: 0 on the downbeat, approaching
+    /// [`beats_per_bar`](Self::beats_per_bar) before the next; 0 while the ear is unsure of the bar.
+    pub bar_position: f32,
+    /// Beats in a bar, at most [`LONGEST_BAR`]; 0 while the ear is unsure of the bar.
+    pub beats_per_bar: u32,
+    /// Probability that the announced downbeats are right, 0 … 1; 0 while the ear is unsure of the bar.
+    pub bar_confidence: f32,
+    /// Downbeats announced since the start.
+    pub bars: u32,
+    /// What the music does now.
+    pub section: Section,
+    /// Sections begun since the start.
+    pub sections: u32,
+    /// How strongly the energy builds, 0 … 1.
+    pub build: f32,
     /// True while nothing exceeds the noise floor; the light is calm then.
     pub silent: bool,
     /// Electrical state of the input.
@@ -80,6 +99,13 @@ impl Snapshot {
         confidence: 0.0,
         beats: 0,
         onsets: 0,
+        bar_position: 0.0,
+        beats_per_bar: 0,
+        bar_confidence: 0.0,
+        bars: 0,
+        section: Section::Unknown,
+        sections: 0,
+        build: 0.0,
         silent: true,
         input: InputState::Fine,
     };
@@ -90,24 +116,44 @@ impl Snapshot {
         (self.bpm > 0.0 && self.confidence >= super::BELIEVED).then_some(self.bpm)
     }
 
-    /// Whether an ear can have made this snapshot: every share is within 0 … 1, and all values are finite.
+    /// Position in the bar at a number of beats after [`captured_us`](Self::captured_us), in beats: 0 on the downbeat,
+    /// below [`beats_per_bar`](Self::beats_per_bar). `None` while the ear is unsure of the bar.
+    pub fn bar_position_after(&self, beats: f32) -> Option<f32> {
+        let length = self.beats_per_bar as f32;
+        (self.beats_per_bar > 0).then(|| fract((self.bar_position + beats) * reciprocal(length)) * length)
+    }
+
+    /// Number of a beat in its bar: 1 for the downbeat, at most [`beats_per_bar`](Self::beats_per_bar). The beat is the
+    /// one nearest to a number of beats after [`captured_us`](Self::captured_us). `None` while the ear is unsure of the
+    /// bar.
+    pub fn beat_of_bar_after(&self, beats: f32) -> Option<u32> {
+        let nearest = (self.bar_position_after(beats)? + 0.5) as u32;
+        // Just before the downbeat, the nearest beat is the first of the next bar.
+        Some(if nearest < self.beats_per_bar { nearest + 1 } else { 1 })
+    }
+
+    /// Whether an ear can have made this snapshot: every share is within 0 … 1, the position lies in the bar, and all
+    /// values are finite.
     ///
     /// A snapshot from elsewhere, such as a network, may hold anything.
     pub fn is_plausible(&self) -> bool {
         // Rounding may exceed the limits slightly.
         let share = |x: &f32| (-1e-3..=1.001).contains(x);
-        let scalars = [self.level, self.onset, self.beat_phase, self.confidence];
+        let scalars =
+            [self.level, self.onset, self.beat_phase, self.confidence, self.bar_confidence, self.build];
         let arrays: [&[f32]; 6] =
             [&self.spectrum, &self.smooth, &self.chroma, &self.onset_bands, &self.tempi, &self.tempo_phases];
         scalars.iter().all(share)
             && (0.0..=1_000.0).contains(&self.bpm)
+            && self.beats_per_bar <= LONGEST_BAR
+            && (-1e-3..=self.beats_per_bar as f32 + 1e-3).contains(&self.bar_position)
             && [self.rms_db, self.peak_db, self.floor_db].iter().all(|x| x.is_finite())
             && arrays.iter().all(|a| a.iter().all(share))
     }
 }
 
 /// Size of a snapshot in 32-bit words, for a hand-off that copies word by word.
-pub const SNAPSHOT_WORDS: usize = 2 * BINS + CHROMA + 2 * CANDIDATES + 3 + 8 + 6 + 4;
+pub const SNAPSHOT_WORDS: usize = 2 * BINS + CHROMA + 2 * CANDIDATES + 3 + 11 + 6 + 8;
 
 /// Declares both directions of the word image from one list, so that they cannot disagree.
 macro_rules! word_image {
@@ -123,6 +169,7 @@ macro_rules! word_image {
                 $(put(self.$long as u32); put((self.$long >> 32) as u32);)*
                 $(put(self.$word);)*
                 put(u32::from(self.silent));
+                put(self.section.code());
                 put(self.input.code());
                 words
             }
@@ -137,6 +184,7 @@ macro_rules! word_image {
                 $(snapshot.$long = u64::from(get()) | u64::from(get()) << 32;)*
                 $(snapshot.$word = get();)*
                 snapshot.silent = get() != 0;
+                snapshot.section = Section::from_code(get());
                 snapshot.input = InputState::from_code(get());
                 snapshot
             }
@@ -146,9 +194,9 @@ macro_rules! word_image {
 
 word_image! {
     arrays: spectrum, smooth, chroma, tempi, tempo_phases, onset_bands;
-    floats: rms_db, peak_db, level, floor_db, onset, bpm, beat_phase, confidence;
+    floats: rms_db, peak_db, level, floor_db, onset, bpm, beat_phase, confidence, bar_position, bar_confidence, build;
     longs: sequence, captured_us, next_beat_us;
-    words: beats, onsets;
+    words: beats, onsets, beats_per_bar, bars, sections;
 }
 
 #[cfg(test)]
@@ -159,13 +207,21 @@ mod tests {
     fn only_what_an_ear_can_have_made_is_plausible() {
         assert!(Snapshot::EMPTY.is_plausible());
         for wrong in [f32::NAN, f32::INFINITY, f32::NEG_INFINITY, 1.5e3] {
-            let mut s = [Snapshot::EMPTY; 4];
+            let mut s = [Snapshot::EMPTY; 7];
             s[0].level = wrong;
             s[1].bpm = wrong;
             s[2].tempo_phases[31] = wrong;
             s[3].spectrum[0] = wrong;
+            s[4].bar_confidence = wrong;
+            s[5].build = wrong;
+            (s[6].beats_per_bar, s[6].bar_position) = (4, wrong);
             assert!(s.iter().all(|s| !s.is_plausible()), "{wrong}");
         }
+        let bar = |beats_per_bar, bar_position| {
+            Snapshot { beats_per_bar, bar_position, ..Snapshot::EMPTY }.is_plausible()
+        };
+        assert!(bar(3, 0.0) && bar(4, 3.999) && bar(LONGEST_BAR, 5.5));
+        assert!(!bar(0, 1.0) && !bar(3, 3.5) && !bar(4, -1.0) && !bar(LONGEST_BAR + 1, 0.0));
     }
 
     #[test]
@@ -174,6 +230,28 @@ mod tests {
         let (least, less) = (crate::audio::BELIEVED, crate::audio::BELIEVED - 0.01);
         assert_eq!((told(120.0, least), told(120.0, 0.88)), (Some(120.0), Some(120.0)));
         assert_eq!((told(120.0, less), told(0.0, 0.88), Snapshot::EMPTY.tempo()), (None, None, None));
+    }
+
+    #[test]
+    fn a_beat_has_its_number_in_the_bar() {
+        for beats_per_bar in 2..=LONGEST_BAR {
+            for beat in 0..3 * beats_per_bar {
+                for (bar_position, off) in [(0.0, 0.01), (1.75, -0.3), (0.5, 0.49), (1.0, -0.49), (0.25, 0.0)]
+                {
+                    let s = Snapshot { beats_per_bar, bar_position, ..Snapshot::EMPTY };
+                    let after = beat as f32 - bar_position + off;
+                    assert_eq!(s.beat_of_bar_after(after), Some(beat % beats_per_bar + 1), "{s:?} {after}");
+                    let position = s.bar_position_after(after).unwrap();
+                    assert!((0.0..=beats_per_bar as f32).contains(&position), "{position}");
+                    let error = (position - (beat as f32 + off)) / beats_per_bar as f32;
+                    assert!((error - error.round()).abs() < 1e-5, "{position} for beat {beat} and {off}");
+                }
+            }
+        }
+        assert_eq!(
+            (Snapshot::EMPTY.beat_of_bar_after(1.0), Snapshot::EMPTY.bar_position_after(1.0)),
+            (None, None)
+        );
     }
 
     #[test]
@@ -193,6 +271,13 @@ mod tests {
             confidence: 0.9,
             beats: 77,
             onsets: u32::MAX,
+            bar_position: 2.75,
+            beats_per_bar: 3,
+            bar_confidence: 0.625,
+            bars: 19,
+            section: Section::Break,
+            sections: 5,
+            build: 0.375,
             silent: false,
             input: InputState::Clipping,
             ..Snapshot::EMPTY
@@ -202,6 +287,10 @@ mod tests {
         s.chroma.iter_mut().enumerate().for_each(|(i, x)| *x = 1.0 / (i + 1) as f32);
         let words = s.to_words();
         assert_eq!(Snapshot::from_words(&words), s);
+        for section in Section::ALL {
+            let s = Snapshot { section, ..s };
+            assert_eq!(Snapshot::from_words(&s.to_words()), s);
+        }
         // The last word is written, so the count is exact.
         assert_eq!(words[SNAPSHOT_WORDS - 1], 1);
     }

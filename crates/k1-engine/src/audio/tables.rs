@@ -228,9 +228,6 @@ pub fn tempo_near(hops: f32) -> Option<usize> {
 /// Number of features of the confidence.
 pub const CONFIDENCE_FEATURES: usize = 16;
 
-/// Number of features of the observation model.
-pub const FEATURES: usize = 34;
-
 /// Value of the logistic function at the beginning of each of 256 segments of −8 … 8, in 1/65536, and its rise to the
 /// end of the segment.
 pub fn logistic() -> [[u16; 2]; 256] {

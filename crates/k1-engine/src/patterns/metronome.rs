@@ -53,7 +53,7 @@ impl Pattern for Metronome {
         let lead = ctx.rhythm.trust * ctx.presence * ctx.param(Param::Custom3) * 2.0;
         if lead > 0.02 {
             let at = 0.92 * sin_turns(0.5 * ctx.rhythm.phase);
-            bobs[shown] = (at, lead.min(1.0), ctx.palette.at(0.15 + 0.1 * (ctx.rhythm.count % 4) as f32));
+            bobs[shown] = (at, lead.min(1.0), ctx.palette.at(0.15 + 0.1 * ctx.rhythm.place as f32));
             shown += 1;
         }
         let width = (frame.spacing() * 1.5).max(lerp(0.010, 0.035, ctx.param(Param::Custom2)));

@@ -8,7 +8,7 @@ pub const INFO: PatternInfo = PatternInfo {
     id: "pulse",
     name: "Pulse",
     description: "A ring leaves the centre on every beat, in the colour of the strongest note",
-    listens: "predicted beats (onsets where no beat is clear), chroma",
+    listens: "predicted beats (onsets where no beat is clear), the bar, chroma",
     is_audio_reactive: true,
     own_palette: None,
     knobs: ["Width of a ring", "How far it carries", "Glow at the centre on the beat"],
@@ -24,8 +24,10 @@ struct Ring {
     position: f32,
     age: f32,
     hue: f32,
-    /// Strength of the beat or onset that made it, 0 … 1.
+    /// Strength of the beat or onset that made it.
     hit: f32,
+    /// Share by which it is wider, because a downbeat made it.
+    wider: f32,
     /// Brightness: `hit` times the loudest moment of the attack.
     strength: f32,
 }
@@ -57,6 +59,7 @@ impl Pattern for Pulse {
                 age: late,
                 hue: strongest_note(ctx.sound) as f32 / (CHROMA - 1) as f32,
                 hit: strength,
+                wider: 0.5 * ctx.rhythm.downbeat(),
                 strength: 0.0,
             };
             self.next = (self.next + 1) % RINGS;
@@ -73,7 +76,7 @@ impl Pattern for Pulse {
         let swell = breath(clock, 7.0);
         // What a ring has in common for all LEDs: its position, the steepness of its front, and its light.
         let rings = self.rings.map(|r| {
-            let steepness = 1.0 / (width * (1.0 + 0.9 * r.age));
+            let steepness = 1.0 / (width * (1.0 + r.wider) * (1.0 + 0.9 * r.age));
             (r.position, steepness, ctx.palette.at(r.hue) * (r.strength * decay(r.age, life)))
         });
         frame.mirror(|d| {

@@ -25,6 +25,11 @@ impl Mixer {
         Self { samples, notes: Vec::new(), chance: Chance::new(seed) }
     }
 
+    /// Appends silence until the recording lasts `seconds`.
+    pub(super) fn lengthen(&mut self, seconds: f64) {
+        self.samples.resize((seconds * RATE) as usize, 0.0);
+    }
+
     /// Adds an instrument from `at` s for `length` s. It is called for each sample, with the seconds since its start.
     /// Sound outside the recording is dropped.
     pub(super) fn add(&mut self, at: f64, length: f64, mut instrument: impl FnMut(f32, &mut Chance) -> f32) {

@@ -15,12 +15,14 @@ mod instruments;
 mod mixer;
 mod note;
 mod pieces;
+mod song;
 
 pub use beatless::BEATLESS;
 pub use eighths::{Eighths, eighths};
 pub use faults::{FAULTS, Fault};
 pub use note::{Drum, Instrument, Note};
 pub use pieces::PIECES;
+pub use song::{Band, Form, Part, Song, song};
 
 /// A piece of sound with the truth about it.
 #[derive(Clone, Debug, Default, PartialEq)]

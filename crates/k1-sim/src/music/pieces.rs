@@ -104,7 +104,7 @@ pub(super) fn steady(mixer: Mixer, grid: &Grid) -> Piece {
     Piece { samples: mixer.mixed(0.6), beats, changes: Vec::new(), steady: true, notes }
 }
 
-const FOUR: &[Stroke] = &[
+pub(super) const FOUR: &[Stroke] = &[
     (0.0, Kick, 1.0),
     (0.5, OpenHat, 0.3),
     (1.0, Kick, 1.0),
