@@ -23,7 +23,7 @@ LIMIT = 32767
 STATE_FRACTION = 15
 # Most fraction bits of a weight, and the largest magnitude of a whole bias.
 MOST_WEIGHT_FRACTION = 11
-MOST_BIAS = 2**28
+MOST_BIAS = 2**27
 SEGMENTS = 256
 
 

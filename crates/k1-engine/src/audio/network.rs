@@ -12,8 +12,8 @@ mod matrix;
 mod tests;
 
 use super::looked_up::LOGISTIC;
-use matrix::total;
-pub(super) use matrix::{Eights, Matrix, narrow};
+use matrix::narrow;
+pub(super) use matrix::{Eights, Matrix};
 
 /// Weights of a gated recurrent unit whose reset gate acts after the product with the state, which is what PyTorch and
 /// cuDNN compute. The gates are: update, reset, new.
@@ -112,26 +112,20 @@ impl<const N: usize> State<N> {
 
     /// Computes the products of some gates' matrices with the state.
     fn multiply<const IN: usize>(&mut self, weights: &Gru<IN, N>, gates: core::ops::Range<usize>) {
-        let sum = total(&self.high);
         for (products, matrix) in self.products[gates.clone()].iter_mut().zip(&weights.state[gates]) {
-            for (i, eight) in products.iter_mut().enumerate() {
-                *eight = matrix.rows(i, &self.high, sum).map(narrow);
-            }
+            *products = matrix.product(&self.high).map(|eight| eight.map(narrow));
         }
     }
 
     /// Moves the state on by one step. All products with the present state must have been computed.
     fn step<const IN: usize>(&mut self, weights: &Gru<IN, N>, input: &Eights<i16, IN>) {
-        let sum = total(input);
+        let [update, reset, new] = weights.input.each_ref().map(|matrix| matrix.product(input));
         let [products_update, products_reset, products_new] = &self.products;
         for i in 0..N {
-            let [update, reset, new] = &weights.input;
-            let (update, reset, new) =
-                (update.rows(i, input, sum), reset.rows(i, input, sum), new.rows(i, input, sum));
             for k in 0..8 {
-                let keep = logistic(update[k] + i32::from(products_update[i][k]));
-                let reset = logistic(reset[k] + i32::from(products_reset[i][k])) >> 1;
-                let new = new[k] + ((reset * i32::from(products_new[i][k])) >> 15);
+                let keep = logistic(update[i][k] + i32::from(products_update[i][k]));
+                let reset = logistic(reset[i][k] + i32::from(products_reset[i][k])) >> 1;
+                let new = new[i][k] + ((reset * i32::from(products_new[i][k])) >> 15);
                 // tanh x = 2 · logistic 2x − 1
                 let new = logistic(2 * new) - 32_768;
                 let share = (65_536 - keep) >> 1;
