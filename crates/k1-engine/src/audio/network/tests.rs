@@ -123,7 +123,8 @@ fn eights<const N: usize>(row: &[i16]) -> Eights<i16, N> {
 fn numbers(seed: u64) -> impl FnMut(Kind) -> i32 {
     let mut random = SplitMix64::new(seed);
     move |kind| {
-        let mut within = |least: i32, most: i32| least + (random.next_u64() as u32 % (most - least + 1) as u32) as i32;
+        let mut within =
+            |least: i32, most: i32| least + (random.next_u64() as u32 % (most - least + 1) as u32) as i32;
         match kind {
             Kind::Weight => within(-127, 127),
             Kind::Bias => within(-(1 << 24), 1 << 24),
@@ -214,7 +215,10 @@ fn the_script_computes_the_same() {
 
 #[test]
 fn rows_and_inputs_that_round_sizes_up_are_zeros() {
-    assert_eq!([WEIGHTS.dense.weights[0].len(), WEIGHTS.out.weights.len()], [INPUTS, OUTPUTS].map(|n| n.div_ceil(8)));
+    assert_eq!(
+        [WEIGHTS.dense.weights[0].len(), WEIGHTS.out.weights.len()],
+        [INPUTS, OUTPUTS].map(|n| n.div_ceil(8))
+    );
     for row in 0..8 {
         for input in INPUTS..8 * INPUTS.div_ceil(8) {
             assert_eq!(WEIGHTS.dense.weight(row, input), 0);
