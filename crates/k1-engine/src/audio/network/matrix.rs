@@ -87,36 +87,27 @@ pub(super) fn add_in_lanes<const IN: usize>(
     *sums = cast([low, high]);
 }
 
-/// The sums of all rows, which begin with their biases.
+/// Adds the products of all rows and an input to the rows' sums.
 ///
-/// Shifts come later: here they would take registers from the loop.
+/// It does nothing else, because the loop takes all registers.
 #[inline(never)]
-fn sums<const IN: usize>(
-    rows: &[[[u8; 64]; IN]],
-    bias: &[[i32; 8]],
-    input: &Eights<i16, IN>,
-    out: &mut [[i32; 8]],
-) {
-    let total: i32 = input.as_flattened().iter().map(|x| i32::from(*x)).sum();
-    let offset = WEIGHT_OFFSET * total;
-    for ((rows, bias), out) in rows.iter().zip(bias).zip(out) {
-        let mut sums = bias.map(|bias| bias - offset);
+fn add<const IN: usize>(sums: &mut [[i32; 8]], rows: &[[[u8; 64]; IN]], input: &Eights<i16, IN>) {
+    for (sums, rows) in sums.iter_mut().zip(rows) {
         if LANES == 4 {
-            add_in_lanes(&mut sums, rows, input);
+            add_in_lanes(sums, rows, input);
         } else {
-            add_one_by_one(&mut sums, rows, input);
+            add_one_by_one(sums, rows, input);
         }
-        *out = sums;
     }
 }
 
 impl<const IN: usize, const OUT: usize> Matrix<IN, OUT> {
-    /// No sum overflows, whatever the weights and the inputs are; nor does twice a result with a product of a state added,
-    /// from which `State::step` computes a tanh.
+    /// No sum overflows, whatever the weights and the inputs are; nor do the results of an input's and a state's matrix
+    /// together, nor twice one and a product of the other, limited, from which `State::step` computes a tanh.
     const SUMS_FIT: () = {
         let largest = 8 * IN as i64 * 32_768;
         assert!((255 + 128) * largest + MOST_BIAS as i64 <= i32::MAX as i64);
-        assert!(2 * (128 * largest + MOST_BIAS as i64 + 32_768) <= i32::MAX as i64);
+        assert!(2 * (128 * largest + MOST_BIAS as i64) + 65_536 <= i32::MAX as i64);
     };
 
     /// Asserts that biases and shifts are in range. Meant for compile time.
@@ -129,19 +120,24 @@ impl<const IN: usize, const OUT: usize> Matrix<IN, OUT> {
         }
     }
 
+    /// Computes the sum of each row: its bias and the products of its weights and an input.
+    pub(super) fn sum(&self, input: &Eights<i16, IN>, sums: &mut Eights<i32, OUT>) {
+        const { Self::SUMS_FIT };
+        let total: i32 = input.as_flattened().iter().map(|x| i32::from(*x)).sum();
+        let offset = WEIGHT_OFFSET * total;
+        for (sums, bias) in sums.iter_mut().zip(&self.bias) {
+            *sums = bias.map(|bias| bias - offset);
+        }
+        add(sums, &self.weights, input);
+    }
+
     /// Multiplies the rows by an input.
     pub(super) fn product(&self, input: &Eights<i16, IN>) -> Eights<i32, OUT> {
-        const { Self::SUMS_FIT };
         let mut out = [[0; 8]; OUT];
-        sums(&self.weights, &self.bias, input, &mut out);
+        self.sum(input, &mut out);
         for (out, shift) in out.as_flattened_mut().iter_mut().zip(self.shift.as_flattened()) {
             *out >>= shift % 32;
         }
         out
-    }
-
-    /// The product with zeros, limited.
-    pub(super) fn times_zero(&self) -> Eights<i16, OUT> {
-        core::array::from_fn(|i| core::array::from_fn(|k| narrow(self.bias[i][k] >> self.shift[i][k])))
     }
 }

@@ -92,10 +92,10 @@ impl<const IN: usize, const N: usize> Gru<IN, N> {
         let inputs = self.input.each_ref().map(|matrix| matrix.by_formula(input));
         let states = self.state.each_ref().map(|matrix| matrix.by_formula(&before));
         for (i, state) in state.iter_mut().enumerate() {
-            let [update, reset, new] = from_fn(|gate| states[gate][i].clamp(-32_767, 32_767));
-            let z = logistic_by_formula(inputs[0][i] + update);
-            let r = logistic_by_formula(inputs[1][i] + reset) / 2;
-            let n = logistic_by_formula(2 * (inputs[2][i] + (r * new).div_euclid(32_768))) - 32_768;
+            let z = logistic_by_formula(inputs[0][i] + states[0][i]);
+            let r = logistic_by_formula(inputs[1][i] + states[1][i]) / 2;
+            let limited = states[2][i].clamp(-32_767, 32_767);
+            let n = logistic_by_formula(2 * (inputs[2][i] + (r * limited).div_euclid(32_768))) - 32_768;
             *state += ((65_536 - z) / 2 * (n - before[i])).div_euclid(128);
         }
     }
