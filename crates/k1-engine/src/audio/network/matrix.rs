@@ -92,12 +92,14 @@ pub(super) fn add_in_lanes<const IN: usize>(
 /// It does nothing else, because the loop takes all registers.
 #[inline(never)]
 fn add<const IN: usize>(sums: &mut [[i32; 8]], rows: &[[[u8; 64]; IN]], input: &Eights<i16, IN>) {
-    for (sums, rows) in sums.iter_mut().zip(rows) {
+    for (out, rows) in sums.iter_mut().zip(rows) {
+        let mut sums = *out;
         if LANES == 4 {
-            add_in_lanes(sums, rows, input);
+            add_in_lanes(&mut sums, rows, input);
         } else {
-            add_one_by_one(sums, rows, input);
+            add_one_by_one(&mut sums, rows, input);
         }
+        *out = sums;
     }
 }
 
