@@ -182,16 +182,13 @@ impl<const IN: usize, const DENSE: usize, const FIRST: usize, const SECOND: usiz
                 for (out, result) in self.dense.as_flattened_mut().iter_mut().zip(results.as_flattened()) {
                     *out = narrow((*result).max(0));
                 }
-                self.second.sum(&weights.second, 0..1);
+                self.second.sum(&weights.second, 0..2);
             }
             1 => {
                 self.first.step(&weights.first, &self.dense);
-                self.second.sum(&weights.second, 1..2);
-            }
-            2 => {
                 self.second.sum(&weights.second, 2..3);
-                self.second.step(&weights.second, &self.first.high);
             }
+            2 => self.second.step(&weights.second, &self.first.high),
             _ => {
                 self.first.sum(&weights.first, 0..3);
                 return Some(weights.out.product(&self.second.high));
