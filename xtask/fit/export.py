@@ -28,14 +28,14 @@ def layer_lines(layer, indent):
     w = np.zeros((8 * eights(rows), 8 * eights(inputs)), int)
     w[:rows, :inputs] = layer["w"]
     more = 8 * eights(rows) - rows
-    blocks = (w + WEIGHT_OFFSET).reshape(eights(rows), 2, 4, eights(inputs), 8).transpose(0, 1, 3, 2, 4)
+    # For each pair of inputs, the pairs of weights of the eight rows.
+    blocks = (w + WEIGHT_OFFSET).reshape(eights(rows), 8, eights(inputs), 4, 2).transpose(0, 2, 3, 1, 4)
     bias, shift = (np.pad(layer[k], (0, more)).reshape(-1, 8) for k in ("b", "shift"))
     pad = " " * indent
     yield "Matrix {"
     yield f"{pad}    weights: ["
-    for eight in blocks.tolist():
-        yield f"{pad}        [[" + f"],\n{pad}         [".join(
-            ", ".join(str(of_rows).replace(" ", "") for of_rows in half) for half in eight) + "]],"
+    for eight in blocks.reshape(eights(rows), eights(inputs), 64).tolist():
+        yield f"{pad}        [" + f",\n{pad}         ".join(str(block).replace(" ", "") for block in eight) + "],"
     yield f"{pad}    ],"
     yield f"{pad}    bias: {bias.tolist()},"
     yield f"{pad}    shift: {shift.tolist()},"

@@ -23,7 +23,7 @@ LIMIT = 32767
 STATE_FRACTION = 15
 # Most fraction bits of a weight, and the largest magnitude of a whole bias.
 MOST_WEIGHT_FRACTION = 11
-MOST_BIAS = 2**28
+MOST_BIAS = 2**27
 SEGMENTS = 256
 
 
@@ -87,10 +87,6 @@ def logistic(x, xp=np):
     return xp.asarray(VALUES)[at >> 8] + ((xp.asarray(RISES)[at >> 8] * (at & 255)) >> 8)
 
 
-def narrow(x, xp=np):
-    return xp.clip(x, -LIMIT, LIMIT)
-
-
 def product(layer, x):
     return (x @ layer["w"].T + layer["b"]) >> layer["shift"]
 
@@ -99,10 +95,10 @@ def gru_step(gru, x, state, xp=np):
     """The next state, in 1/2^23. The product reads it in 1/2^15, rounded down."""
     high = state >> 8
     inputs = [product(layer, x) for layer in gru["input"]]
-    states = [narrow(product(layer, high), xp) for layer in gru["state"]]
+    states = [product(layer, high) for layer in gru["state"]]
     keep = logistic(inputs[0] + states[0], xp)
     reset = logistic(inputs[1] + states[1], xp) >> 1
-    new = logistic(2 * (inputs[2] + ((reset * states[2]) >> 15)), xp) - 32768
+    new = logistic(2 * (inputs[2] + ((reset * xp.clip(states[2], -LIMIT, LIMIT)) >> 15)), xp) - 32768
     return state + ((((65536 - keep) >> 1) * (new - high)) >> 7)
 
 

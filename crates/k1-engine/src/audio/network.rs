@@ -12,8 +12,8 @@ mod matrix;
 mod tests;
 
 use super::looked_up::LOGISTIC;
-use matrix::total;
-pub(super) use matrix::{Eights, Matrix, narrow};
+use matrix::narrow;
+pub(super) use matrix::{Eights, Matrix};
 
 /// Weights of a gated recurrent unit whose reset gate acts after the product with the state, which is what PyTorch and
 /// cuDNN compute. The gates are: update, reset, new.
@@ -72,8 +72,8 @@ struct State<const N: usize> {
     high: Eights<i16, N>,
     /// What rounding left out, in 1/256 of that. Without it a unit that changes slowly would stop.
     low: Eights<u8, N>,
-    /// Products of each gate's matrix with the state, computed before they are needed.
-    products: [Eights<i16, N>; 3],
+    /// Sums of each gate's matrix for this state, computed before they are needed.
+    sums: [Eights<i32, N>; 3],
 }
 
 /// The state of a network. Its step is described by the [module](self).
@@ -100,48 +100,52 @@ fn logistic(x: i32) -> i32 {
 }
 
 impl<const N: usize> State<N> {
-    const BLANK: Self = Self { high: [[0; 8]; N], low: [[0; 8]; N], products: [[[0; 8]; N]; 3] };
+    const BLANK: Self = Self { high: [[0; 8]; N], low: [[0; 8]; N], sums: [[[0; 8]; N]; 3] };
 
     /// Makes a state that remembers nothing of any state.
     fn start<const IN: usize>(&mut self, weights: &Gru<IN, N>) {
         *self = Self::BLANK;
-        for (products, matrix) in self.products.iter_mut().zip(&weights.state) {
-            *products = matrix.times_zero();
+        // A state of zeros leaves the biases.
+        self.sums = weights.state.each_ref().map(|matrix| matrix.bias);
+    }
+
+    /// Computes the sums of some gates' matrices for the present state.
+    fn sum<const IN: usize>(&mut self, weights: &Gru<IN, N>, gates: core::ops::Range<usize>) {
+        for (sums, matrix) in self.sums[gates.clone()].iter_mut().zip(&weights.state[gates]) {
+            matrix.sum(&self.high, sums);
         }
     }
 
-    /// Computes the products of some gates' matrices with the state.
-    fn multiply<const IN: usize>(&mut self, weights: &Gru<IN, N>, gates: core::ops::Range<usize>) {
-        let sum = total(&self.high);
-        for (products, matrix) in self.products[gates.clone()].iter_mut().zip(&weights.state[gates]) {
-            for (i, eight) in products.iter_mut().enumerate() {
-                *eight = matrix.rows(i, &self.high, sum).map(narrow);
-            }
-        }
-    }
-
-    /// Moves the state on by one step. All products with the present state must have been computed.
+    /// Moves the state on by one step. All sums for the present state must have been computed.
     fn step<const IN: usize>(&mut self, weights: &Gru<IN, N>, input: &Eights<i16, IN>) {
-        let sum = total(input);
-        let [products_update, products_reset, products_new] = &self.products;
-        for i in 0..N {
-            let [update, reset, new] = &weights.input;
-            let (update, reset, new) =
-                (update.rows(i, input, sum), reset.rows(i, input, sum), new.rows(i, input, sum));
-            for k in 0..8 {
-                let keep = logistic(update[k] + i32::from(products_update[i][k]));
-                let reset = logistic(reset[k] + i32::from(products_reset[i][k])) >> 1;
-                let new = new[k] + ((reset * i32::from(products_new[i][k])) >> 15);
-                // tanh x = 2 · logistic 2x − 1
-                let new = logistic(2 * new) - 32_768;
-                let share = (65_536 - keep) >> 1;
-                let (high, low) = (&mut self.high[i][k], &mut self.low[i][k]);
-                let change = (share * (new - i32::from(*high))) >> 7;
-                let state = (i32::from(*high) << 8) + i32::from(*low) + change;
-                // The state lies between the old one and the new value, so both parts fit.
-                *high = (state >> 8) as i16;
-                *low = state as u8;
+        let mut gates = [[[0; 8]; N]; 3];
+        for (sums, matrix) in gates.iter_mut().zip(&weights.input) {
+            matrix.sum(input, sums);
+        }
+        let [update, reset, new] = &mut gates;
+        for (gate, i) in [(&mut *update, 0), (&mut *reset, 1)] {
+            let sums = gate.as_flattened_mut().iter_mut().zip(weights.input[i].shift.as_flattened());
+            let of_state = self.sums[i].as_flattened().iter().zip(weights.state[i].shift.as_flattened());
+            for ((sum, shift), (of_state, state_shift)) in sums.zip(of_state) {
+                *sum = logistic((*sum >> (shift % 32)) + (of_state >> (state_shift % 32)));
             }
+        }
+        let sums = new.as_flattened().iter().zip(weights.input[2].shift.as_flattened());
+        let of_state = self.sums[2].as_flattened().iter().zip(weights.state[2].shift.as_flattened());
+        let gates = update.as_flattened().iter().zip(reset.as_flattened());
+        let states = self.high.as_flattened_mut().iter_mut().zip(self.low.as_flattened_mut());
+        for ((((sum, shift), (of_state, state_shift)), (update, reset)), (high, low)) in
+            sums.zip(of_state).zip(gates).zip(states)
+        {
+            let of_state = i32::from(narrow(of_state >> (state_shift % 32)));
+            let new = (sum >> (shift % 32)) + (((reset >> 1) * of_state) >> 15);
+            // tanh x = 2 · logistic 2x − 1
+            let new = logistic(2 * new) - 32_768;
+            let change = (((65_536 - update) >> 1) * (new - i32::from(*high))) >> 7;
+            let state = (i32::from(*high) << 8) + i32::from(*low) + change;
+            // The state lies between the old one and the new value, so both parts fit.
+            *high = (state >> 8) as i16;
+            *low = state as u8;
         }
     }
 }
@@ -174,19 +178,19 @@ impl<const IN: usize, const DENSE: usize, const FIRST: usize, const SECOND: usiz
         self.hops = (hops + 1) % 4;
         match hops {
             0 => {
-                self.dense = weights.dense.product(input?).map(|eight| eight.map(|x| narrow(x.max(0))));
-                self.second.multiply(&weights.second, 0..1);
+                let results = weights.dense.product(input?);
+                for (out, result) in self.dense.as_flattened_mut().iter_mut().zip(results.as_flattened()) {
+                    *out = narrow((*result).max(0));
+                }
+                self.second.sum(&weights.second, 0..2);
             }
             1 => {
                 self.first.step(&weights.first, &self.dense);
-                self.second.multiply(&weights.second, 1..2);
+                self.second.sum(&weights.second, 2..3);
             }
-            2 => {
-                self.second.multiply(&weights.second, 2..3);
-                self.second.step(&weights.second, &self.first.high);
-            }
+            2 => self.second.step(&weights.second, &self.first.high),
             _ => {
-                self.first.multiply(&weights.first, 0..3);
+                self.first.sum(&weights.first, 0..3);
                 return Some(weights.out.product(&self.second.high));
             }
         }

@@ -1,60 +1,119 @@
 //! Matrices of whole numbers, multiplied by vectors of whole numbers.
 
+use core::hint::black_box;
+
+use wide::bytemuck::cast;
+use wide::{i16x8, i32x4, u8x16};
+
+use crate::lanes::LANES;
+
 /// Numbers in eights.
 pub(in crate::audio) type Eights<T, const N: usize> = [[T; 8]; N];
 
 /// A weight is stored as its sum with this number, because the ESP32-S3's processor cannot load a signed byte.
-const WEIGHT_OFFSET: i32 = 128;
+pub(super) const WEIGHT_OFFSET: i32 = 128;
 /// Largest magnitude of a bias.
-const MOST_BIAS: i32 = 1 << 28;
+pub(super) const MOST_BIAS: i32 = 1 << 27;
 
-/// A matrix whose rows have a bias and a divisor each: row · input = (bias + Σ weight · input) / 2^shift, rounded down.
+/// A matrix whose rows have a bias and a divisor each: a result is (bias + Σ weight · input) / 2^shift, rounded down.
 /// Inputs and rows come in eights.
 pub(in crate::audio) struct Matrix<const IN: usize, const OUT: usize> {
-    /// Weights plus [`WEIGHT_OFFSET`]. Eight weights of each of four rows follow each other, so that an input that was
-    /// loaded is used four times.
-    pub(in crate::audio) weights: [[[[[u8; 8]; 4]; IN]; 2]; OUT],
+    /// Weights plus [`WEIGHT_OFFSET`], of eight rows and eight inputs each: for each pair of inputs, the pairs of weights
+    /// of the eight rows.
+    pub(in crate::audio) weights: [[[u8; 64]; IN]; OUT],
     /// Bias of each row, in units of its sum. It includes the half that rounds to nearest.
     pub(in crate::audio) bias: Eights<i32, OUT>,
     /// Logarithm of each row's divisor.
     pub(in crate::audio) shift: Eights<u8, OUT>,
 }
 
-/// The sum of all numbers.
-pub(super) fn total<const N: usize>(x: &Eights<i16, N>) -> i32 {
-    x.as_flattened().iter().map(|x| i32::from(*x)).sum()
-}
-
 /// The number limited to ±32,767, which is ±8 in 1/4096.
-pub(in crate::audio) fn narrow(x: i32) -> i16 {
+pub(super) fn narrow(x: i32) -> i16 {
     x.clamp(-32_767, 32_767) as i16
 }
 
-/// The sums of the products of four rows, with their offsets, and an input.
-#[inline(never)]
-fn multiply(rows: &[[[u8; 8]; 4]], input: &[[i16; 8]]) -> [i32; 4] {
-    let mut sums = [0; 4];
-    for (rows, input) in rows.iter().zip(input) {
-        for (i, x) in input.iter().enumerate() {
-            for (sum, row) in sums.iter_mut().zip(rows) {
-                *sum += i32::from(row[i]) * i32::from(*x);
-            }
+/// Adds the products of eight rows and a pair of inputs to the rows' sums.
+#[inline(always)]
+fn add_pair(sums: &mut [i32; 8], rows: &[[u8; 2]; 8], pair: &[i16; 2]) {
+    for (i, x) in pair.iter().enumerate() {
+        for (sum, row) in sums.iter_mut().zip(rows) {
+            *sum += i32::from(row[i]) * i32::from(*x);
         }
     }
-    sums
+}
+
+/// Adds the products of eight rows and an input to the rows' sums, for a processor without SIMD.
+#[inline(always)]
+pub(super) fn add_one_by_one<const IN: usize>(
+    sums: &mut [i32; 8],
+    rows: &[[u8; 64]; IN],
+    input: &Eights<i16, IN>,
+) {
+    if cfg!(target_arch = "xtensa") {
+        for (rows, input) in rows.iter().zip(input) {
+            // LLVM would let the addresses point into the middle, and this processor has no negative offsets.
+            let (rows, input) = (black_box(rows), black_box(input));
+            let rows = rows.as_chunks::<2>().0.as_chunks::<8>().0;
+            for (rows, pair) in rows.iter().zip(input.as_chunks::<2>().0) {
+                add_pair(sums, rows, pair);
+            }
+        }
+    } else {
+        // More than a pair in one round would not fit the registers of RISC-V.
+        let rows = rows.as_flattened().as_chunks::<2>().0.as_chunks::<8>().0;
+        for (rows, pair) in rows.iter().zip(input.as_flattened().as_chunks::<2>().0) {
+            add_pair(sums, rows, pair);
+        }
+    }
+}
+
+/// The same with SIMD.
+#[inline(always)]
+pub(super) fn add_in_lanes<const IN: usize>(
+    sums: &mut [i32; 8],
+    rows: &[[u8; 64]; IN],
+    input: &Eights<i16, IN>,
+) {
+    let [mut low, mut high]: [i32x4; 2] = cast(*sums);
+    for (rows, input) in rows.iter().zip(input) {
+        let rows: [u8x16; 4] = cast(*rows);
+        let pairs = i32x4::transpose([cast(*input); 4]);
+        for (rows, pair) in rows.into_iter().zip(pairs) {
+            let pair: i16x8 = cast(pair);
+            low += i16x8::from_u8x16_low(rows).dot(pair);
+            high += i16x8::from_u8x16_high(rows).dot(pair);
+        }
+    }
+    *sums = cast([low, high]);
+}
+
+/// Adds the products of all rows and an input to the rows' sums.
+///
+/// It does nothing else, because the loop takes all registers.
+#[inline(never)]
+fn add<const IN: usize>(sums: &mut [[i32; 8]], rows: &[[[u8; 64]; IN]], input: &Eights<i16, IN>) {
+    for (out, rows) in sums.iter_mut().zip(rows) {
+        let mut sums = *out;
+        if LANES == 4 {
+            add_in_lanes(&mut sums, rows, input);
+        } else {
+            add_one_by_one(&mut sums, rows, input);
+        }
+        *out = sums;
+    }
 }
 
 impl<const IN: usize, const OUT: usize> Matrix<IN, OUT> {
-    /// No sum overflows, whatever the weights and the inputs are; nor does twice a result with a product of a state added,
-    /// from which `State::step` computes a tanh.
+    /// No sum overflows, whatever the weights and the inputs are; nor do the results of an input's and a state's matrix
+    /// together, nor twice one and a product of the other, limited, from which `State::step` computes a tanh.
     const SUMS_FIT: () = {
         let largest = 8 * IN as i64 * 32_768;
-        assert!(255 * largest + MOST_BIAS as i64 <= i32::MAX as i64);
-        assert!(2 * (128 * largest + MOST_BIAS as i64 + 32_768) <= i32::MAX as i64);
+        assert!((255 + 128) * largest + MOST_BIAS as i64 <= i32::MAX as i64);
+        assert!(2 * (128 * largest + MOST_BIAS as i64) + 65_536 <= i32::MAX as i64);
     };
 
     /// Asserts that biases and shifts are in range. Meant for compile time.
-    pub(in crate::audio) const fn assert_in_range(&self) {
+    pub(super) const fn assert_in_range(&self) {
         let mut i = 0;
         while i < 8 * OUT {
             let (bias, shift) = (self.bias[i / 8][i % 8], self.shift[i / 8][i % 8]);
@@ -63,29 +122,24 @@ impl<const IN: usize, const OUT: usize> Matrix<IN, OUT> {
         }
     }
 
-    /// Eight rows times an input of which all numbers add up to `total`.
-    #[inline]
-    pub(super) fn rows(&self, eight: usize, input: &Eights<i16, IN>, total: i32) -> [i32; 8] {
+    /// Computes the sum of each row: its bias and the products of its weights and an input.
+    pub(super) fn sum(&self, input: &Eights<i16, IN>, sums: &mut Eights<i32, OUT>) {
         const { Self::SUMS_FIT };
-        let (bias, shift) = (&self.bias[eight], &self.shift[eight]);
-        let mut rows = [0; 8];
-        for (half, block) in self.weights[eight].iter().enumerate() {
-            for (k, sum) in multiply(block, input).into_iter().enumerate() {
-                let k = 4 * half + k;
-                rows[k] = (sum - WEIGHT_OFFSET * total + bias[k]) >> shift[k];
-            }
+        let total: i32 = input.as_flattened().iter().map(|x| i32::from(*x)).sum();
+        let offset = WEIGHT_OFFSET * total;
+        for (sums, bias) in sums.iter_mut().zip(&self.bias) {
+            *sums = bias.map(|bias| bias - offset);
         }
-        rows
+        add(sums, &self.weights, input);
     }
 
-    /// All rows times an input.
+    /// Multiplies the rows by an input.
     pub(super) fn product(&self, input: &Eights<i16, IN>) -> Eights<i32, OUT> {
-        let total = total(input);
-        core::array::from_fn(|eight| self.rows(eight, input, total))
-    }
-
-    /// All rows times zeros, limited.
-    pub(super) fn times_zero(&self) -> Eights<i16, OUT> {
-        core::array::from_fn(|i| core::array::from_fn(|k| narrow(self.bias[i][k] >> self.shift[i][k])))
+        let mut out = [[0; 8]; OUT];
+        self.sum(input, &mut out);
+        for (out, shift) in out.as_flattened_mut().iter_mut().zip(self.shift.as_flattened()) {
+            *out >>= shift % 32;
+        }
+        out
     }
 }
