@@ -1,6 +1,7 @@
-//! What was heard of a piece of music within the last 13 to 26 s, in blocks of a beat or so.
+//! The music of the last 13 to 26 s, in blocks of a beat or so.
 
 use super::CHROMA;
+use super::drive::Drive;
 use super::tables::BANDS;
 use crate::math::{at_least, log2, reciprocal};
 
@@ -63,17 +64,6 @@ impl Block {
     }
 }
 
-/// What the drums and the bass do, averaged over blocks.
-#[derive(Clone, Copy, Debug, Default, PartialEq)]
-pub(super) struct Drive {
-    /// Level of low sound in octaves.
-    pub(super) low: f32,
-    /// Mean rise of a low band per hop, in octaves.
-    pub(super) low_rise: f32,
-    /// Mean rise of any band per hop, in octaves: how dense and strong the onsets are.
-    pub(super) rise: f32,
-}
-
 /// The hop's part in a block.
 #[derive(Clone, Copy, Debug)]
 pub(super) struct Hop<'a> {
@@ -92,7 +82,7 @@ pub(super) struct Blocks {
     /// Index of the newest.
     newest: usize,
     /// Number of blocks heard, at most [`BLOCKS`].
-    pub(super) heard: usize,
+    heard: usize,
     /// How different the latest music is from that of each number of blocks ago, in [`UNIT`]s.
     differences: [u16; BLOCKS],
     // Sums over the hops of the block that is not complete.
@@ -118,6 +108,11 @@ impl Blocks {
         low_rise: 0.0,
         rise: 0.0,
     };
+
+    /// Number of blocks in memory.
+    pub(super) fn heard(&self) -> usize {
+        self.heard
+    }
 
     /// Forgets everything.
     pub(super) fn forget(&mut self) {

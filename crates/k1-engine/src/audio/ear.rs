@@ -2,7 +2,7 @@
 
 use super::blocks::Hop;
 use super::judgement::Judgements;
-use super::section::{Pulse, SectionTracker};
+use super::section_tracker::{Pulse, SectionTracker};
 use super::{
     BINS, BeatTracker, CHROMA, CONFIDENCE_FEATURES, Chroma, Conditioner, ConstantQ, INPUTS, Loudness,
     OnsetDetector, Section, Snapshot, TEMPI, Tempogram,
@@ -235,13 +235,15 @@ impl Ear {
             chroma: &s.chroma,
         };
         let pulse = Pulse {
+            silent: loud.silent,
+            level: loud.level,
             bpm: beat.bpm,
             phase: beat.phase,
             confidence: beat.confidence,
             beats_per_bar: s.beats_per_bar,
             bar_position: s.bar_position,
         };
-        let section = self.sections.process(&hop, &pulse, loud.silent);
+        let section = self.sections.process(&hop, &pulse);
         s.section = section.section;
         s.sections = s.sections.wrapping_add(u32::from(section.began.is_some()));
         s.build = section.build;

@@ -1,4 +1,4 @@
-//! Two bands whose instruments and grooves have nothing in common.
+//! Bands whose instruments and grooves have nothing in common.
 
 use std::f32::consts::TAU;
 
@@ -17,6 +17,8 @@ pub enum Band {
     First,
     /// Another drum kit, a bass and strings of saw teeth, an organ and a bell.
     Second,
+    /// A kit with toms and a metallic hat, a square bass, a guitar, a choir and a whistle.
+    Third,
 }
 
 type Chord = fn(&mut Mixer, f64, f64, &[i32], f32);
@@ -84,6 +86,29 @@ pub(super) fn players(band: Band) -> Players {
                 &[(0.0, 0), (1.0, 2), (2.0, 1), (3.0, 2), (3.5, 0)],
             ],
             comps: [(&[0.0], 3.6), (&[1.0, 3.0], 0.5)],
+        },
+        Band::Third => Players {
+            hit: metal_hit,
+            bass: square_bass,
+            chord: guitar,
+            pad: choir,
+            lead: whistle,
+            bpm: [76.0, 156.0],
+            grooves: [STOMPING, LATIN, SPARSE],
+            waltz: &[
+                (0.0, Kick, 1.0),
+                (0.5, Hat, 0.3),
+                (1.0, Snare, 0.5),
+                (2.0, Snare, 0.5),
+                (2.5, Hat, 0.3),
+            ],
+            club: TECHNO,
+            lines: [
+                &[(0.0, 0), (1.0, 7), (2.0, 0), (3.0, 7)],
+                &[(0.0, 0), (0.5, 12), (1.0, 0), (1.5, 12), (2.0, 0), (2.5, 12), (3.0, 0), (3.5, 12)],
+            ],
+            leads: [&[(0.0, 2), (1.0, 0), (1.5, 1), (2.5, 2)], &[(0.5, 0), (1.0, 1), (2.0, 2), (3.0, 1)]],
+            comps: [(&[0.0, 1.0, 2.0, 3.0], 0.8), (&[0.0, 0.75, 1.5, 2.5], 0.4)],
         },
     }
 }
@@ -169,6 +194,51 @@ const PUMPING: &[Stroke] = &[
     (3.5, OpenHat, 0.4),
 ];
 
+const STOMPING: &[Stroke] = &[
+    (0.0, Kick, 1.0),
+    (0.5, Kick, 0.7),
+    (1.0, Snare, 0.9),
+    (1.0, OpenHat, 0.3),
+    (2.0, Kick, 1.0),
+    (2.5, Hat, 0.4),
+    (3.0, Snare, 0.9),
+    (3.5, Hat, 0.4),
+];
+const LATIN: &[Stroke] = &[
+    (0.0, Kick, 0.9),
+    (0.0, Ride, 0.4),
+    (0.75, Snare, 0.5),
+    (1.0, Ride, 0.4),
+    (1.5, Kick, 0.9),
+    (1.5, Snare, 0.5),
+    (2.0, Kick, 0.9),
+    (2.0, Ride, 0.4),
+    (2.5, Snare, 0.5),
+    (3.0, Ride, 0.4),
+    (3.25, Snare, 0.5),
+    (3.5, Kick, 0.9),
+];
+const SPARSE: &[Stroke] = &[
+    (0.0, Kick, 1.0),
+    (1.0, Hat, 0.4),
+    (1.5, Kick, 0.8),
+    (2.0, Snare, 1.0),
+    (3.0, Hat, 0.4),
+    (3.5, OpenHat, 0.3),
+];
+const TECHNO: &[Stroke] = &[
+    (0.0, Kick, 1.0),
+    (0.5, Hat, 0.5),
+    (1.0, Kick, 1.0),
+    (1.5, Hat, 0.5),
+    (1.75, Ride, 0.3),
+    (2.0, Kick, 1.0),
+    (2.5, Hat, 0.5),
+    (3.0, Kick, 1.0),
+    (3.25, Snare, 0.4),
+    (3.5, Hat, 0.5),
+];
+
 /// A deep bass drum, a clap, a shaker, a cymbal.
 fn other_hit(mixer: &mut Mixer, drum: Drum, at: f64, gain: f32) {
     let mut last = 0.0;
@@ -244,5 +314,78 @@ fn bell(mixer: &mut Mixer, at: f64, semitones: i32, gain: f32) {
     let hz = hz(semitones + 12);
     mixer.add(at, 1.2, |t, _| {
         gain * sinf(TAU * hz * t + 1.5 * expf(-t / 0.3) * sinf(TAU * 1.41 * hz * t)) * expf(-t / 0.3)
+    });
+}
+
+/// A drum of wood, a rattling snare, and hats that ring.
+fn metal_hit(mixer: &mut Mixer, drum: Drum, at: f64, gain: f32) {
+    let mut low = 0.0;
+    match drum {
+        Drum::Kick => mixer.add(at, 0.3, |t, chance| {
+            let body = sinf(TAU * (62.0 * t + 1.2 * (1.0 - expf(-80.0 * t)))) * expf(-t / 0.08);
+            gain * (body + 0.2 * chance.noise() * expf(-t / 0.01))
+        }),
+        Drum::Snare => mixer.add(at, 0.35, |t, chance| {
+            low += 0.7 * (chance.noise() - low);
+            let skin = sinf(TAU * 215.0 * t) + 0.6 * sinf(TAU * 341.0 * t);
+            gain * (0.6 * low * expf(-t / 0.1) + 0.3 * skin * expf(-t / 0.06))
+        }),
+        Drum::Hat | Drum::OpenHat | Drum::Ride => {
+            let tau = match drum {
+                Drum::Hat => 0.03,
+                Drum::OpenHat => 0.15,
+                _ => 0.25,
+            };
+            mixer.add(at, 4.0 * f64::from(tau), |t, chance| {
+                let ring: f32 = [2_540.0, 3_410.0, 4_730.0, 6_130.0, 6_870.0]
+                    .iter()
+                    .map(|hz| sinf(TAU * hz * t).signum())
+                    .sum();
+                0.05 * gain * (ring + chance.noise()) * expf(-t / tau)
+            });
+        }
+    }
+}
+
+fn square_bass(mixer: &mut Mixer, at: f64, length: f64, semitones: i32, gain: f32) {
+    let hz = hz(semitones);
+    mixer.add(at, length, |t, _| {
+        let square: f32 = [1.0, 3.0, 5.0].iter().map(|k| sinf(TAU * hz * k * t) / k).sum();
+        gain * square * (t / 0.01).min(1.0) * expf(-t / 0.6) * ((length as f32 - t) / 0.03).clamp(0.0, 1.0)
+    });
+}
+
+/// Strings that are struck one after the other.
+fn guitar(mixer: &mut Mixer, at: f64, length: f64, notes: &[i32], gain: f32) {
+    for (string, note) in notes.iter().enumerate() {
+        let hz = hz(*note);
+        mixer.add(at + 0.012 * string as f64, length, |t, _| {
+            let tone: f32 = (1..=8_u8)
+                .map(|k| f32::from(k))
+                .map(|k| sinf(TAU * hz * k * (1.0 + 0.0002 * k * k) * t) * expf(-t * (1.5 + k)) / k)
+                .sum();
+            1.2 * gain * tone * (t / 0.002).min(1.0) * ((length as f32 - t) / 0.03).clamp(0.0, 1.0)
+        });
+    }
+}
+
+fn choir(mixer: &mut Mixer, at: f64, length: f64, notes: &[i32], gain: f32) {
+    for note in notes {
+        let hz = hz(*note + 12);
+        mixer.add(at, length, |t, chance| {
+            let swell = (t / 0.5).min(1.0) * ((length as f32 - t) / 0.6).clamp(0.0, 1.0);
+            let shaken = t + 0.0004 * sinf(TAU * 5.3 * t);
+            let tone = sinf(TAU * hz * shaken) + 0.4 * sinf(TAU * 2.0 * hz * shaken);
+            gain * (tone + 0.15 * chance.noise()) * swell
+        });
+    }
+}
+
+fn whistle(mixer: &mut Mixer, at: f64, semitones: i32, gain: f32) {
+    let hz = hz(semitones + 12);
+    mixer.add(at, 0.5, |t, chance| {
+        let shaken = t + 0.0003 * sinf(TAU * 6.1 * t);
+        let open = (t / 0.03).min(1.0) * ((0.5 - t) / 0.1).clamp(0.0, 1.0);
+        gain * (sinf(TAU * hz * shaken) + 0.1 * chance.noise()) * open
     });
 }

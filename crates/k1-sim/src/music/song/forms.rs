@@ -141,8 +141,7 @@ pub(super) fn plan(form: Form, players: &Players, chance: &mut Chance) -> Plan {
         Form::Riser => {
             let riser = (5.0 / bar_s).ceil() as usize;
             let riser = riser.next_multiple_of(2).max(2);
-            let rising =
-                Scene { bars: riser, riser, drums: &club.drums[..2], bass: &[], ..club.clone() };
+            let rising = Scene { bars: riser, riser, drums: &club.drums[..2], bass: &[], ..club.clone() };
             vec![
                 (None, club),
                 (Some(Build), rising.clone()),

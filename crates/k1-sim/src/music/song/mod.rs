@@ -68,7 +68,7 @@ mod tests {
 
     #[test]
     fn every_song_is_always_the_same_and_its_parts_lie_on_beats_within_it() {
-        for band in [Band::First, Band::Second] {
+        for band in [Band::First, Band::Second, Band::Third] {
             for form in Form::ALL {
                 let heard = song(form, band, 1);
                 assert_eq!(heard, song(form, band, 1), "{form:?}");
@@ -96,7 +96,7 @@ mod tests {
             }
             sum
         };
-        for band in [Band::First, Band::Second] {
+        for band in [Band::First, Band::Second, Band::Third] {
             let heard = song(Form::Club, band, 2);
             let times = |part| heard.parts.iter().filter(move |p| p.1 == part).map(|p| p.0);
             assert!(times(Part::Break).count() > 0 && times(Part::Drop).count() > 0);
