@@ -49,7 +49,8 @@ fn choose(cases: Vec<Case>, table: &Table) -> Result<(Vec<Case>, usize), String>
     }
 }
 
-/// Notes excused statements, and tests that passed at the second attempt. Fails tests that were skipped, and tests whose statements are not in `.ci/timing.toml`.
+/// Notes excused statements, and tests that passed at the second attempt. Fails tests that were skipped, and tests whose
+/// statements are not in `.ci/timing.toml`.
 ///
 /// # Errors
 /// A sentence, if the notes cannot be written.
