@@ -208,8 +208,8 @@ fn shell(script: &str, idle: bool) -> Command {
     command
 }
 
-/// Prints the table of results, the excused statements, the tests that passed at the second attempt, of which there may be
-/// `second_attempts`, and the failures. False if the gate failed.
+/// Prints the table of results, the excused statements, the tests that passed at the second attempt, of which there may
+/// be `second_attempts`, and the failures. False if the gate failed.
 fn tell(outcomes: &[Outcome], notes: &Path, second_attempts: usize) -> bool {
     println!("\n== result ==");
     for outcome in outcomes {

@@ -99,8 +99,8 @@ pub fn all(
     reports.into_inner().unwrap_or_else(std::sync::PoisonError::into_inner)
 }
 
-/// Prints the failures, also those of first attempts, and the result in the form of Rust's own test programs. `again` is the number of tests that an
-/// earlier stage counted as skipped.
+/// Prints the failures, also those of first attempts, and the result in the form of Rust's own test programs. `again` is
+/// the number of tests that an earlier stage counted as skipped.
 ///
 /// # Errors
 /// A sentence that names the tests that failed.

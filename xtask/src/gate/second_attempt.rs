@@ -1,7 +1,7 @@
-//! Tests that failed and then passed. The stages `required` and `lamp-api` share this machine with the second lane, which
-//! can delay a test for longer than it can bear. So a test that fails there runs once more, alone, after all other tests of
-//! its stage. If it passes, it has passed, and the gate's last lines name it. The number of such tests in a run is
-//! limited (`second_attempts` in `.ci/stages.toml`), because a test that needs them again and again must be mended.
+//! Tests that failed and then passed. The stages `required` and `lamp-api` share this machine with the second lane,
+//! which can delay a test for longer than it can bear. So a test that fails there runs once more, alone, after all other
+//! tests of its stage. If it passes, it has passed, and the gate's last lines name it. The number of such tests in a run
+//! is limited (`second_attempts` in `.ci/stages.toml`), because a test that often needs a second attempt must be mended.
 
 use super::list::List;
 use super::runner::Report;
@@ -10,8 +10,8 @@ use super::targets::Case;
 /// The names of the tests that passed at the second attempt.
 pub const LIST: List = List("second-attempts");
 
-/// Runs the failed tests once more, one by one, and replaces their reports. If more than `most` tests have failed, no test
-/// runs again, because the gate fails in any case.
+/// Runs the failed tests once more, one by one, and replaces their reports. If more than `most` tests have failed, no
+/// test runs again, because the gate fails in any case.
 pub fn of_failed(cases: &[Case], reports: &mut [Report], most: usize, mut run: impl FnMut(&Case) -> Report) {
     let failed: Vec<_> = reports.iter_mut().filter(|r| r.wrong.is_some()).collect();
     if failed.len() > most {
@@ -65,8 +65,8 @@ mod tests {
         }
     }
 
-    /// All attempts of tests: the first ones as stated, then those of `second`, by name. Returns the reports, and the names
-    /// of the tests that ran again.
+    /// All attempts of tests: the first ones as stated, then those of `second`, by name. Returns the reports, and the
+    /// names of the tests that ran again.
     fn attempts(first: &[(&str, bool)], most: usize, second: &[(&str, bool)]) -> (Vec<Report>, Vec<String>) {
         let cases: Vec<_> = first.iter().map(|(name, _)| case(name)).collect();
         let mut reports: Vec<_> =
