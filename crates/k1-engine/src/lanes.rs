@@ -8,8 +8,8 @@ cfg_select! {
         target_feature = "sse2",
         all(target_feature = "neon", target_arch = "aarch64"),
         target_feature = "simd128",
-    ) => { pub use four::{LANES, Lanes, all_at_least, transpose}; }
-    _ => { pub use one::{LANES, Lanes, all_at_least, transpose}; }
+    ) => { pub use four::{LANES, Lanes, transpose}; }
+    _ => { pub use one::{LANES, Lanes, transpose}; }
 }
 
 #[allow(dead_code, reason = "this or the next")]

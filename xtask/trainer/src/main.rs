@@ -99,14 +99,22 @@ struct Adam {
     mean: Model,
     square: Model,
     steps: i32,
+    /// Usual length of the slope.
+    usual: f64,
 }
+
+/// Longest slope, relative to the usual one.
+const LONGER: f64 = 1.5;
 
 impl Adam {
     fn step(&mut self, model: &mut Model, gradient: &mut Model, rate: f32) {
         self.steps += 1;
         let length = gradient.parts().iter().flat_map(|(p, _)| p.iter()).map(|g| f64::from(*g).powi(2)).sum::<f64>().sqrt();
-        let clip = (1.0 / length.max(1e-12)).min(1.0) as f32;
-        let (b1, b2) = (0.9_f32, 0.99_f32);
+        // A slope much longer than usual comes from a state that runs away, and would undo what was learned.
+        let usual = if self.steps == 1 { length } else { self.usual };
+        let clip = (LONGER * usual / length.max(1e-12)).min(1.0) as f32;
+        self.usual = usual + 0.02 * (length.min(LONGER * usual) - usual);
+        let (b1, b2) = (0.9_f32, 0.999_f32);
         let (c1, c2) = (1.0 - b1.powi(self.steps), 1.0 - b2.powi(self.steps));
         let parts = model.parts().into_iter().zip(gradient.parts()).zip(self.mean.parts()).zip(self.square.parts());
         for ((((w, columns), (g, _)), (m, _)), (s, _)) in parts {
@@ -139,7 +147,7 @@ fn train(options: &Options) -> Result<(), String> {
         model.size()
     );
     let zeros = || Model::zeros(INPUTS, model.dense.rows(), &model.recurrent.iter().map(|g| g.state.columns()).collect::<Vec<_>>());
-    let mut adam = Adam { mean: zeros(), square: zeros(), steps: 0 };
+    let mut adam = Adam { mean: zeros(), square: zeros(), steps: 0, usual: 0.0 };
     let blank = zeros();
     let mut chosen = Random::new(77);
     let check: Vec<_> = if held.is_empty() { Vec::new() } else { (0..3).map(|_| choose(&held, options.moments, &options.without, &mut chosen)).collect() };
@@ -185,9 +193,10 @@ fn train(options: &Options) -> Result<(), String> {
                 of_held.tempi += loss.tempi / check.len() as f64;
             }
             println!(
-                "{:5} {:6.0} s  training {:.4} {:.4}  validation {:.4} {:.4}",
+                "{:5} {:6.0} s  slope {:.3}  training {:.4} {:.4}  validation {:.4} {:.4}",
                 step + 1,
                 began.elapsed().as_secs_f64(),
+                adam.usual,
                 sum.frames / counted,
                 sum.tempi / counted,
                 of_held.frames,
