@@ -1,0 +1,167 @@
+"""Scores from the accompaniment styles that musicians wrote for the package mma (GPL-2 or later; only chords are ours).
+
+`styles.txt` names the styles. A piece changes its groove between sections, plays the fills of its style, and is then
+arranged anew: without drums, with few parts, with other instruments, with other volumes, or with its off-beats stressed.
+"""
+import os
+import re
+import subprocess
+import tempfile
+from pathlib import Path
+
+import mido
+import numpy as np
+
+from score import DRUMS, Score
+
+LIBRARY = Path(os.environ.get("MMA_LIBRARY", "/usr/share/mma/lib"))
+# Half-beat flips are the faults that more music of other kinds did not cure: such styles come three times as often.
+OFF_BEAT = re.compile(
+    "ska|reggae|polka|bossa|house|techno|trance|dance|march|samba|calypso|rave|twist|salsa|mambo|son$|merengue|soul|latin"
+    "|disco|quickstep|2beat|foxtrot|zydeco|charleston|ragtime|broadway|dnb|trip")
+NOT_MUSIC = re.compile(r"(end|ending|intro|count|countin)\d*$", re.I)
+PROGRESSIONS = [line.split() for line in """
+C Am Dm G7 C F C G7 Em Am F G7 C A7 Dm G7
+Am F C G Am F C E7 Dm Am E7 Am F C G E7
+C7 F7 C7 C7 F7 F7 C7 A7 Dm G7 C7 G7
+Fmaj7 Gm7 C7 Fmaj7 Bbmaj7 Am7 D7 Gm7 C7 Am7 Dm7 Gm7
+Em Em C D Em Em G D C G D Em
+C G Am F C G F F
+C C F C G7 G7 C C F F C A7 D7 G7 C C
+Dm7 G7 Cmaj7 Cmaj7 Cm7 F7 Bbmaj7 Bbmaj7
+Am Am Am Am Dm Dm Am E7
+C Bb F C C Bb F G
+C C C C F F C C
+Am G F E7 Am G F E7
+Cm Ab Eb Bb Cm Ab Bb Gm
+C D F C Am D G G
+""".strip().splitlines()]
+SUBSTITUTES = (0, 4, 11, 16, 24, 25, 26, 27, 29, 30, 33, 38, 46, 48, 52, 56, 61, 65, 73, 80, 81, 89)
+KITS = (0, 0, 0, 8, 16, 24, 25, 32, 40)
+KICKS, HATS = (35, 36), (42, 44, 46, 51, 54, 69, 70, 82)
+ARRANGEMENTS = ("as written", "no drums", "few parts", "rhythm section", "other instruments", "off-beats")
+
+
+def styles():
+    """The permitted styles: (name, usual tempo)."""
+    text = (Path(__file__).parent / "styles.txt").read_text()
+    return [(line.split()[0], float(line.split()[1])) for line in text.splitlines() if line[0] != "#"]
+
+
+def weight(style):
+    return 3 if OFF_BEAT.search(style.split("/")[1].lower()) else 1
+
+
+def grooves(style):
+    """The grooves of a style: (those that carry a section, those that fill a bar)."""
+    text = (LIBRARY / f"{style}.mma").read_text(errors="replace")
+    names = [name for name in re.findall(r"^\s*DefGroove\s+(\S+)", text, re.M | re.I) if not NOT_MUSIC.search(name)]
+    fills = [name for name in names if re.search("fill", name, re.I)]
+    return [name for name in names if name not in fills] or names, fills
+
+
+def source(style, chords, bpm, bars, rng):
+    """The text of a piece for mma: sections of 4 or 8 bars, chords in an order of ours."""
+    sections, fills = grooves(style)
+    first = str(rng.choice(sections))
+    second = str(rng.choice(sections)) if rng.random() < 0.5 else first
+    length = int(rng.choice([4, 8, 8]))
+    lines = [f"RndSeed {int(rng.integers(1, 9999))}", f"Tempo {bpm}"]
+    current = None
+    for bar in range(bars):
+        groove = first if bar // length % 2 == 0 else second
+        if fills and bar % length == length - 1 and rng.random() < 0.6:
+            groove = str(rng.choice(fills))
+        if groove != current:
+            lines.append(f"Groove {style}:{groove}")
+            current = groove
+        lines += ["MidiMark bar", f"{bar + 1} {chords[bar % len(chords)]}"]
+    return "\n".join(lines + ["MidiMark bar"]) + "\n"
+
+
+def run(text):
+    """The MIDI file that mma makes of the text. mma writes to its home, which is a folder of our own."""
+    with tempfile.TemporaryDirectory() as folder:
+        script, out = Path(folder) / "piece.mma", Path(folder) / "piece.mid"
+        script.write_text(text)
+        told = subprocess.run(["mma", script, "-f", out], capture_output=True, text=True, cwd=folder,
+                              env=dict(os.environ, HOME=folder, LC_ALL="C"))
+        if not out.exists():
+            raise RuntimeError(f"mma: {told.stdout[-300:]} {told.stderr[-300:]}")
+        return mido.MidiFile(out, clip=True)
+
+
+def read(file):
+    """The score of a MIDI file that has a marker at each bar; a beat is a quarter."""
+    quarter, tick, marks, open_notes = file.ticks_per_beat, 0, [], {}
+    notes, programs, volumes = [], [], {}
+    for message in mido.merge_tracks(file.tracks):
+        tick += message.time
+        beat = tick / quarter
+        if message.type == "marker" and message.text.strip().lower() == "bar":
+            marks.append(beat)
+        elif message.type == "program_change":
+            programs.append((beat, message.channel, message.program))
+        elif message.type == "control_change" and message.control == 7:
+            volumes.setdefault(message.channel, message.value)
+        elif message.type == "note_on" and message.velocity:
+            open_notes.setdefault((message.channel, message.note), []).append((beat, message.velocity))
+        elif message.type in ("note_on", "note_off"):
+            held = open_notes.get((message.channel, message.note))
+            if held:
+                start, velocity = held.pop(0)
+                notes.append((message.channel, start, beat - start, message.note, velocity))
+    bars = np.diff(marks)
+    if len(bars) < 4 or np.ptp(bars) > 1e-6 or abs(bars[0] - round(bars[0])) > 1e-6 or marks[0] > 1e-6:
+        raise RuntimeError(f"bars of {sorted(set(np.round(bars, 3)))} quarters")
+    per_bar = round(bars[0])
+    score = Score(f"{per_bar}/4", per_bar, round(marks[-1]), programs=programs, volumes=volumes)
+    for note in sorted(notes, key=lambda note: note[1]):
+        score.add(*note)
+    return score
+
+
+def arrange(score, rng):
+    """Changes parts, instruments, key and volumes in place; returns the arrangement's name."""
+    pitches = {}
+    for channel, _, _, pitch, _ in score.notes:
+        pitches.setdefault(channel, []).append(pitch)
+    tonal = [channel for channel in pitches if channel != DRUMS and len(pitches[channel]) > 20]
+    name = str(rng.choice(ARRANGEMENTS, p=[0.2, 0.15, 0.15, 0.15, 0.2, 0.15])) if tonal else "as written"
+    keep, muted = set(pitches), ()
+    if name == "no drums":
+        keep = set(tonal)
+    elif name == "few parts":
+        keep = set(rng.choice(tonal, min(len(tonal), int(rng.integers(1, 3))), replace=False).tolist())
+    elif name == "rhythm section":
+        keep = {DRUMS, min(tonal, key=lambda channel: np.median(pitches[channel]))}
+    elif name == "off-beats" and rng.random() < 0.6:
+        muted = KICKS
+    key = int(rng.integers(-6, 7))
+    notes, score.notes = score.notes, []
+    for channel, beat, length, pitch, velocity in notes:
+        if channel not in keep or channel == DRUMS and pitch in muted:
+            continue
+        if name == "off-beats":
+            strong = abs(beat - round(beat)) < 0.1
+            velocity *= (0.6 if strong else 1.25) if channel != DRUMS or pitch in HATS else 0.8
+        score.add(channel, beat, length, pitch if channel == DRUMS else pitch + key, velocity)
+    if name != "as written":
+        swap = {channel: int(rng.choice(SUBSTITUTES)) for channel in tonal if rng.random() < 0.5}
+        score.programs = [(beat, channel, swap.get(channel, program)) for beat, channel, program in score.programs
+                          if channel != DRUMS] + [(0.0, DRUMS, int(rng.choice(KITS)))]
+    lowest = min(tonal, key=lambda channel: np.median(pitches[channel]), default=None)
+    for channel in range(16):
+        wide = channel in (DRUMS, lowest)
+        score.volumes[channel] = int(rng.uniform(35 if wide else 55, 127))
+    return name
+
+
+def compose(style, usual_bpm, rng, seconds):
+    """A score in the style, its tempo, and the name of its arrangement."""
+    bpm = float(np.clip(usual_bpm * 2 ** rng.uniform(-0.45, 0.45), 45, 210))
+    chords = PROGRESSIONS[int(rng.integers(len(PROGRESSIONS)))]
+    # Bars have at least 3 beats, and a change of tempo shortens the piece by a factor of 1.5 at most.
+    bars = int(seconds * 1.5 * bpm / 60 / 3) + 4
+    score = read(run(source(style, chords, round(usual_bpm), bars, rng)))
+    return score, bpm, arrange(score, rng)
