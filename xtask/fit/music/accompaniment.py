@@ -1,8 +1,9 @@
-"""Scores from the accompaniment styles that musicians wrote for the package mma (GPL-2 or later; only chords are ours).
+"""Scores from the accompaniment styles that musicians wrote for the package mma (GPL-2 or later; the chords are ours).
 
 `styles.txt` names the styles. A piece changes its groove between sections, plays the fills of its style, and is then
-arranged anew: without drums, with few parts, with other instruments, with other volumes, or with its off-beats stressed.
+arranged anew: without drums, with few parts, other instruments or other volumes, or with its off-beats stressed.
 """
+
 import os
 import re
 import subprocess
@@ -15,12 +16,15 @@ import numpy as np
 from score import DRUMS, Score
 
 LIBRARY = Path(os.environ.get("MMA_LIBRARY", "/usr/share/mma/lib"))
-# Half-beat flips are the faults that more music of other kinds did not cure: such styles come three times as often.
+# Half-beat flips are the faults that other music did not cure: styles with strong off-beats come three times as often.
 OFF_BEAT = re.compile(
     "ska|reggae|polka|bossa|house|techno|trance|dance|march|samba|calypso|rave|twist|salsa|mambo|son$|merengue|soul|latin"
-    "|disco|quickstep|2beat|foxtrot|zydeco|charleston|ragtime|broadway|dnb|trip")
+    "|disco|quickstep|2beat|foxtrot|zydeco|charleston|ragtime|broadway|dnb|trip"
+)
 NOT_MUSIC = re.compile(r"(end|ending|intro|count|countin)\d*$", re.I)
-PROGRESSIONS = [line.split() for line in """
+PROGRESSIONS = [
+    line.split()
+    for line in """
 C Am Dm G7 C F C G7 Em Am F G7 C A7 Dm G7
 Am F C G Am F C E7 Dm Am E7 Am F C G E7
 C7 F7 C7 C7 F7 F7 C7 A7 Dm G7 C7 G7
@@ -35,7 +39,8 @@ C C C C F F C C
 Am G F E7 Am G F E7
 Cm Ab Eb Bb Cm Ab Bb Gm
 C D F C Am D G G
-""".strip().splitlines()]
+""".strip().splitlines()
+]
 SUBSTITUTES = (0, 4, 11, 16, 24, 25, 26, 27, 29, 30, 33, 38, 46, 48, 52, 56, 61, 65, 73, 80, 81, 89)
 KITS = (0, 0, 0, 8, 16, 24, 25, 32, 40)
 KICKS, HATS = (35, 36), (42, 44, 46, 51, 54, 69, 70, 82)
@@ -84,8 +89,13 @@ def run(text):
     with tempfile.TemporaryDirectory() as folder:
         script, out = Path(folder) / "piece.mma", Path(folder) / "piece.mid"
         script.write_text(text)
-        told = subprocess.run(["mma", script, "-f", out], capture_output=True, text=True, cwd=folder,
-                              env=dict(os.environ, HOME=folder, LC_ALL="C"))
+        told = subprocess.run(
+            ["mma", script, "-f", out],
+            capture_output=True,
+            text=True,
+            cwd=folder,
+            env=dict(os.environ, HOME=folder, LC_ALL="C"),
+        )
         if not out.exists():
             raise RuntimeError(f"mma: {told.stdout[-300:]} {told.stderr[-300:]}")
         return mido.MidiFile(out, clip=True)
@@ -121,6 +131,16 @@ def read(file):
     return score
 
 
+def take_breaks(score, channels, rng):
+    """Silences the drums, or half of the parts, for 1 to 4 bars now and then."""
+    bar = score.beats_per_bar
+    for start in range(4 * bar, score.beats, 8 * bar):
+        if rng.random() < 0.5:
+            end = start + bar * int(rng.integers(1, 5))
+            silent = {DRUMS} if rng.random() < 0.6 else set(rng.choice(sorted(channels), len(channels) // 2).tolist())
+            score.notes = [note for note in score.notes if not (note[0] in silent and start <= note[1] + 0.1 < end)]
+
+
 def arrange(score, rng):
     """Changes parts, instruments, key and volumes in place; returns the arrangement's name."""
     pitches = {}
@@ -132,24 +152,32 @@ def arrange(score, rng):
     if name == "no drums":
         keep = set(tonal)
     elif name == "few parts":
-        keep = set(rng.choice(tonal, min(len(tonal), int(rng.integers(1, 3))), replace=False).tolist())
+        keep = set(rng.choice(tonal, min(len(tonal), int(rng.integers(1, 4))), replace=False).tolist())
+        keep |= {DRUMS} if rng.random() < 0.4 else set()
     elif name == "rhythm section":
-        keep = {DRUMS, min(tonal, key=lambda channel: np.median(pitches[channel]))}
+        # Without drums, the two lowest parts are the rhythm section.
+        low = sorted(tonal, key=lambda channel: np.median(pitches[channel]))
+        keep = {DRUMS, *low[: 1 if DRUMS in pitches else 2]}
     elif name == "off-beats" and rng.random() < 0.6:
         muted = KICKS
     key = int(rng.integers(-6, 7))
+    if rng.random() < 0.25 and len(keep) > 1:
+        take_breaks(score, keep, rng)
     notes, score.notes = score.notes, []
     for channel, beat, length, pitch, velocity in notes:
         if channel not in keep or channel == DRUMS and pitch in muted:
             continue
+        loud = 1.0
         if name == "off-beats":
             strong = abs(beat - round(beat)) < 0.1
-            velocity *= (0.6 if strong else 1.25) if channel != DRUMS or pitch in HATS else 0.8
-        score.add(channel, beat, length, pitch if channel == DRUMS else pitch + key, velocity)
+            stressed = channel != DRUMS or pitch in HATS
+            loud = (0.6 if strong else 1.25) if stressed else 0.8
+        score.add(channel, beat, length, pitch if channel == DRUMS else pitch + key, velocity * loud)
     if name != "as written":
         swap = {channel: int(rng.choice(SUBSTITUTES)) for channel in tonal if rng.random() < 0.5}
-        score.programs = [(beat, channel, swap.get(channel, program)) for beat, channel, program in score.programs
-                          if channel != DRUMS] + [(0.0, DRUMS, int(rng.choice(KITS)))]
+        score.programs = [
+            (beat, channel, swap.get(channel, program)) for beat, channel, program in score.programs if channel != DRUMS
+        ] + [(0.0, DRUMS, int(rng.choice(KITS)))]
     lowest = min(tonal, key=lambda channel: np.median(pitches[channel]), default=None)
     for channel in range(16):
         wide = channel in (DRUMS, lowest)

@@ -1,43 +1,64 @@
 """Sound without a beat, 30 s each: noises, weather, machines, drones, irregular knocks, speech and babble.
 
-Nothing here repeats evenly: what happens again happens at random moments. Speech is spoken by espeak-ng (GPL-3 or later).
+Nothing here repeats evenly: events happen at random moments. espeak-ng (GPL-3 or later) speaks the sentences.
 """
+
 import subprocess
 import tempfile
 
 import numpy as np
 from scipy.io import wavfile
-from scipy.signal import butter, fftconvolve, lfilter, resample_poly, sosfilt
+from scipy.signal import butter, fftconvolve, resample_poly, sosfilt
 
 RATE = 16000
 SECONDS = 30
 COUNT = RATE * SECONDS
 
 LANGUAGES = {
-    "en-gb": "The train will leave a little later than we thought, so there is time for another cup of tea. Did you hear what "
-             "she said about the garden? Nobody had watered it for weeks, and yet the roses were in flower.",
-    "en-us": "I was going to call you yesterday, but the phone was dead. Anyway, the meeting has been moved to Thursday, and "
-             "we need someone who can take notes. Well, it could be worse.",
-    "de": "Gestern hat es den ganzen Tag geregnet, heute scheint endlich die Sonne. Kannst du bitte Brot und Milch mitbringen? "
-          "Der Schlüssel liegt unter der Matte, wie immer.",
-    "fr-fr": "Je ne sais pas encore si nous partirons demain, cela dépend du temps. Les enfants jouent dans la cour, et leur "
-             "grand-mère les regarde de la fenêtre. Quelle belle journée!",
-    "es": "Mañana vamos a comer con mis padres en el pueblo. Hace mucho tiempo que no los vemos, y tengo ganas de hablar con "
-          "ellos. ¿Has cerrado la puerta?",
-    "it": "La strada era lunga e il sole era già basso. Ci siamo fermati vicino al fiume per mangiare qualcosa, poi abbiamo "
-          "ripreso il cammino verso la montagna.",
-    "pt-br": "O barco chegou ao porto antes do amanhecer. Ninguém estava à espera, apenas um cão velho que dormia ao lado das "
-             "redes. Depois começou a chover.",
-    "nl": "Op de markt kocht hij appels, kaas en een bos bloemen. Het was koud, maar de lucht was helder, en overal hoorde je "
-          "mensen praten en lachen.",
-    "pl": "Wczoraj wieczorem czytałem książkę, aż zgasło światło. Potem siedzieliśmy w kuchni przy świecach i opowiadaliśmy "
-          "sobie stare historie.",
-    "sv": "Det snöade hela natten och på morgonen var allt tyst. Vi tog skidorna och gick över sjön till den lilla stugan där "
-          "min farfar brukade bo.",
-    "tr": "Sabah erkenden pazara gittik, ama dükkanlar henüz açılmamıştı. Bir bardak çay içtik ve denizi seyrettik.",
-    "fi": "Kesällä istuimme laiturilla ja katselimme järveä. Vesi oli tyyni, ja kaukana kuului kuikan huuto.",
-    "hu": "Tegnap este sokáig beszélgettünk a régi barátainkról. Senki sem vette észre, hogy közben már hajnalodik.",
-    "cs": "V lese bylo ticho a mezi stromy ležela mlha. Šli jsme pomalu, protože cesta byla kluzká.",
+    "en-gb": (
+        "The train will leave a little later than we thought, so there is time for another cup of tea. Did you "
+        "hear what she said about the garden? Nobody had watered it for weeks, and yet the roses were in flower."
+    ),
+    "en-us": (
+        "I was going to call you yesterday, but the phone was dead. Anyway, the meeting has been moved to "
+        "Thursday, and we need someone who can take notes. Well, it could be worse."
+    ),
+    "de": (
+        "Gestern hat es den ganzen Tag geregnet, heute scheint endlich die Sonne. Kannst du bitte Brot und Milch "
+        "mitbringen? Der Schlüssel liegt unter der Matte, wie immer."
+    ),
+    "fr-fr": (
+        "Je ne sais pas encore si nous partirons demain, cela dépend du temps. Les enfants jouent dans la cour, "
+        "et leur grand-mère les regarde de la fenêtre. Quelle belle journée!"
+    ),
+    "es": (
+        "Mañana vamos a comer con mis padres en el pueblo. Hace mucho tiempo que no los vemos, y tengo ganas de "
+        "hablar con ellos. ¿Has cerrado la puerta?"
+    ),
+    "it": (
+        "La strada era lunga e il sole era già basso. Ci siamo fermati vicino al fiume per mangiare qualcosa, poi "
+        "abbiamo ripreso il cammino verso la montagna."
+    ),
+    "pt-br": (
+        "O barco chegou ao porto antes do amanhecer. Ninguém estava à espera, apenas um cão velho que dormia ao "
+        "lado das redes. Depois começou a chover."
+    ),
+    "nl": (
+        "Op de markt kocht hij appels, kaas en een bos bloemen. Het was koud, maar de lucht was helder, en overal "
+        "hoorde je mensen praten en lachen."
+    ),
+    "pl": (
+        "Wczoraj wieczorem czytałem książkę, aż zgasło światło. Potem siedzieliśmy w kuchni przy świecach i "
+        "opowiadaliśmy sobie stare historie."
+    ),
+    "sv": (
+        "Det snöade hela natten och på morgonen var allt tyst. Vi tog skidorna och gick över sjön till den lilla "
+        "stugan där min farfar brukade bo."
+    ),
+    "tr": ("Sabah erkenden pazara gittik, ama dükkanlar henüz açılmamıştı. Bir bardak çay içtik ve denizi seyrettik."),
+    "fi": ("Kesällä istuimme laiturilla ja katselimme järveä. Vesi oli tyyni, ja kaukana kuului kuikan huuto."),
+    "hu": ("Tegnap este sokáig beszélgettünk a régi barátainkról. Senki sem vette észre, hogy közben már hajnalodik."),
+    "cs": ("V lese bylo ticho a mezi stromy ležela mlha. Šli jsme pomalu, protože cesta byla kluzká."),
 }
 VARIANTS = ("", "+m1", "+m3", "+m5", "+m7", "+f1", "+f2", "+f4", "+croak", "+whisper")
 
@@ -52,7 +73,7 @@ def coloured(rng, slope, count=COUNT):
 
 
 def slow(rng, seconds, low=0.0):
-    """A curve between `low` and 1 that changes within about so many seconds, without a period."""
+    """A curve between `low` and 1 that changes within about `seconds`, without a period."""
     points = rng.random(int(SECONDS / seconds) + 3)
     at = np.cumsum(np.concatenate([[0], rng.uniform(0.4, 1.6, len(points) - 1)])) * seconds
     return low + (1 - low) * np.interp(np.arange(COUNT) / RATE, at, points)
@@ -71,9 +92,9 @@ def moments(rng, mean, shortest=0.0):
 
 
 def put(sound, at, part):
-    start = int(at * RATE)
+    start = min(len(sound), int(at * RATE))
     end = min(len(sound), start + len(part))
-    sound[start:end] += part[:end - start]
+    sound[start:end] += part[: end - start]
 
 
 def ping(rng, pitch, seconds, partials=1):
@@ -118,14 +139,17 @@ def fire(rng):
 
 def hum(rng):
     t, mains = np.arange(COUNT) / RATE, rng.choice([50, 60])
-    return sum(rng.uniform(0, 1) / k * np.sin(2 * np.pi * mains * k * t + rng.uniform(0, 6)) for k in range(1, 14)) \
-        + 0.05 * coloured(rng, 0.3)
+    return sum(
+        rng.uniform(0, 1) / k * np.sin(2 * np.pi * mains * k * t + rng.uniform(0, 6)) for k in range(1, 14)
+    ) + 0.05 * coloured(rng, 0.3)
 
 
 def drone(rng):
     t, root = np.arange(COUNT) / RATE, rng.uniform(55, 220)
-    return sum(slow(rng, rng.uniform(1, 5), 0.2) * np.sin(2 * np.pi * root * k * t * (1 + rng.normal(0, 0.002)))
-               / k**0.7 for k in (1, 1.5, 2, 3, 4, 5, 6))
+    return sum(
+        slow(rng, rng.uniform(1, 5), 0.2) * np.sin(2 * np.pi * root * k * t * (1 + rng.normal(0, 0.002))) / k**0.7
+        for k in (1, 1.5, 2, 3, 4, 5, 6)
+    )
 
 
 def pad(rng):
@@ -136,7 +160,9 @@ def pad(rng):
         level = np.clip(np.minimum(t - at + 1.5, at + length + 1.5 - t) / 3, 0, 1)
         for step in rng.choice([0, 3, 5, 7, 10, 12, 15, 19], 4, replace=False):
             pitch = root * 2 ** (step / 12)
-            sound += level * sum(np.sin(2 * np.pi * pitch * k * t * rng.uniform(0.998, 1.002)) / k**1.3 for k in (1, 2, 3))
+            sound += level * sum(
+                np.sin(2 * np.pi * pitch * k * t * rng.uniform(0.998, 1.002)) / k**1.3 for k in (1, 2, 3)
+            )
         at += length
     return sound
 
@@ -197,7 +223,9 @@ def clatter(rng):
     """Dishes, tools, doors: knocks of all kinds at random moments."""
     sound = 0.02 * coloured(rng, 0.5)
     for at in moments(rng, rng.uniform(0.2, 1.0)):
-        part = ping(rng, np.exp(rng.uniform(np.log(120), np.log(5000))), rng.uniform(0.005, 0.12), int(rng.integers(1, 7)))
+        part = ping(
+            rng, np.exp(rng.uniform(np.log(120), np.log(5000))), rng.uniform(0.005, 0.12), int(rng.integers(1, 7))
+        )
         put(sound, at, part * rng.exponential(0.5))
     return sound
 
@@ -223,22 +251,28 @@ def quiet(rng):
 
 def say(rng, language):
     """At least 30 s of one voice, with pauses between the sentences."""
-    sentences = [part.strip() for part in LANGUAGES[language].replace("?", ".").replace("!", ".").split(".") if part.strip()]
+    sentences = [
+        part.strip() for part in LANGUAGES[language].replace("?", ".").replace("!", ".").split(".") if part.strip()
+    ]
     voice = language + str(rng.choice(VARIANTS))
     speed, pitch, parts, length = int(rng.uniform(110, 240)), int(rng.uniform(20, 80)), [], 0
     with tempfile.NamedTemporaryFile(suffix=".wav") as file:
         while length < COUNT + RATE:
             words = str(rng.choice(sentences)).split()
-            cut = words[int(rng.integers(0, max(1, len(words) // 2))):]
-            subprocess.run(["espeak-ng", "-v", voice, "-s", str(speed), "-p", str(pitch), "-w", file.name, " ".join(cut)],
-                           check=True, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL)
+            cut = words[int(rng.integers(0, max(1, len(words) // 2))) :]
+            subprocess.run(
+                ["espeak-ng", "-v", voice, "-s", str(speed), "-p", str(pitch), "-w", file.name, " ".join(cut)],
+                check=True,
+                stdout=subprocess.DEVNULL,
+                stderr=subprocess.DEVNULL,
+            )
             rate, sound = wavfile.read(file.name)
             sound = resample_poly(sound / 32768, RATE, rate)
             parts += [sound, np.zeros(int(rng.exponential(0.5) * RATE))]
             length += len(parts[-1]) + len(parts[-2])
     sound = np.concatenate(parts)
     start = int(rng.integers(0, len(sound) - COUNT))
-    return sound[start:start + COUNT]
+    return sound[start : start + COUNT]
 
 
 def speech(language):
@@ -250,6 +284,7 @@ def speech(language):
             room[0] = 1
             sound = fftconvolve(sound, room)[:COUNT]
         return sound + 0.003 * coloured(rng, 0.5)
+
     return one
 
 
@@ -264,9 +299,28 @@ def talk_in_noise(rng):
 
 
 KINDS = dict(
-    noise=noise, wind=wind, rain=rain, drips=drips, sea=sea, fire=fire, hum=hum, drone=drone, pad=pad, applause=applause,
-    birds=birds, engine=engine, typing=typing, traffic=traffic, clatter=clatter, chimes=chimes, radio=radio, quiet=quiet,
-    babble=babble, **{"talk in noise": talk_in_noise}, **{f"speech {name}": speech(name) for name in LANGUAGES})
+    noise=noise,
+    wind=wind,
+    rain=rain,
+    drips=drips,
+    sea=sea,
+    fire=fire,
+    hum=hum,
+    drone=drone,
+    pad=pad,
+    applause=applause,
+    birds=birds,
+    engine=engine,
+    typing=typing,
+    traffic=traffic,
+    clatter=clatter,
+    chimes=chimes,
+    radio=radio,
+    quiet=quiet,
+    babble=babble,
+    **{"talk in noise": talk_in_noise},
+    **{f"speech {name}": speech(name) for name in LANGUAGES},
+)
 
 
 def compose(number, rng):

@@ -1,18 +1,20 @@
 #!/usr/bin/env python3
 """Training music without end: annotated excerpts of 30 to 40 s, mono at 16 kHz, with beats and bars from the score.
 
-  generate.py --seed N --hours H OUT [--kinds styles,grammar,beatless] [--beatless N]
+  generate.py --seed N --hours H OUT [--beatless N]
 
-writes OUT/audio16/ID.wav, OUT/gt/ID.beats (seconds, position in the bar) and OUT/gt/ID.json. Of five excerpts with beats
-three are in a musician's style (IDs begin with m) and two are by the grammar (g); sound without a beat (n) does not count as
-hours. A piece depends on the seed and its number only, and existing pieces are kept: a larger H adds to what is there.
+writes OUT/audio16/ID.wav, OUT/gt/ID.beats (seconds, position in the bar) and OUT/gt/ID.json. Of five excerpts with
+beats, three are in a musician's style (IDs begin with m) and two are by the grammar (g). Sound without a beat (n) does
+not count as hours. A piece depends on the seed and its number only, and existing pieces are kept: a larger H adds to
+what is there.
 
 `source` in ID.json is the family that a split must not divide; `sound` is what plays it.
 
-Needs Python 3 with numpy, scipy and mido, the packages fluidsynth, mma and espeak-ng, and the soundfonts that soundfont.py
-names. MMA_LIBRARY is the folder of mma's styles, if they are not at their usual place. Sounds and styles keep their
-licences; nothing audible is part of this repository.
+Needs Python 3 with numpy, scipy and mido, the packages fluidsynth, mma and espeak-ng, and the soundfonts that
+soundfont.py names. MMA_LIBRARY is the folder of mma's styles, if they are not at their usual place. Sounds and styles
+keep their licences; nothing audible is part of this repository.
 """
+
 import argparse
 import json
 import re
@@ -48,21 +50,29 @@ def styles(seed, number, rng):
     performance = perform(score, bpm, rng, swing, 4)
     sound, name = render.play(performance, rng)
     family = re.sub(r"[-\d]+$", "", style)
-    return sound, performance, dict(group="mma", source=f"mma:{family}", style=style, detail=detail, sound=name, bpm=bpm)
+    return (
+        sound,
+        performance,
+        dict(group="mma", source=f"mma:{family}", style=style, detail=detail, sound=name, bpm=bpm),
+    )
 
 
 def grammatical(seed, number, rng):
     score, bpm, swing, swung, kind = grammar.compose(rng, COMPOSED)
     performance = perform(score, bpm, rng, swing, swung)
     sound, name = render.play(performance, rng, chip=kind == "console")
-    return sound, performance, dict(group="grammar", source=f"grammar:{kind}", style=kind, detail="", sound=name, bpm=bpm)
+    return (
+        sound,
+        performance,
+        dict(group="grammar", source=f"grammar:{kind}", style=kind, detail="", sound=name, bpm=bpm),
+    )
 
 
 def excerpt(sound, performance, rng):
     """30 to 40 s that begin anywhere in the first bars, and the beats within."""
     start = round(rng.uniform(0, 3) * RATE) / RATE if rng.random() < 0.6 else 0.0
     end = min(len(sound) / RATE, start + rng.uniform(30, 40))
-    sound = sound[round(start * RATE):round(end * RATE)]
+    sound = sound[round(start * RATE) : round(end * RATE)]
     peak = np.abs(sound).max()
     if peak < 1e-3 or len(sound) < 20 * RATE:
         raise RuntimeError(f"{len(sound) / RATE:.1f} s of sound with a peak of {peak:.4f}")

@@ -1,87 +1,19 @@
 """Scores that a grammar draws: a kind of music, its drums, bass, chords and tune, in sections with fills and breaks."""
-from dataclasses import dataclass
 
 import numpy as np
 
 import drums
+from kinds import BASSES, GUITARS, KEYS, KINDS, METRES, PADS, STRINGS, SYNTHS, TUNES
 from score import DRUMS, Score
 
 BASS, CHORDS, SECOND, TUNE = 0, 1, 2, 3
 
 
-@dataclass(frozen=True)
-class Kind:
-    """Tempo: its usual range in beats a minute. Weights are relative within a metre."""
-    drums: str
-    tempo: tuple
-    bass: tuple
-    chords: tuple
-    weight: float = 1.0
-    harmony: str = "pop"
-    sounds: tuple = ()
-    without_drums: bool = False
-
-
-GUITARS, DISTORTED, KEYS, PIANO = (24, 25, 26, 27, 28), (29, 30), (0, 1, 4, 5, 16, 18), (0, 1, 2, 6)
-SYNTHS, STRINGS, BRASS, MALLETS = (80, 81, 62, 63, 90), (48, 49, 44, 45, 46, 60, 61), (56, 57, 61), (11, 12, 13, 108)
-PADS, BASSES = (48, 49, 50, 52, 88, 89, 91, 94, 95), (32, 33, 34, 35, 36, 38, 39, 43)
-TUNES = (0, 11, 13, 22, 40, 56, 65, 66, 68, 71, 73, 75, 80, 81, 82, 104, 29, 30)
-
-KINDS = {
-    "4/4": {
-        "rock": Kind("rock", (85, 170), ("root", "eighth", "kick"), ("eighth", "quarter", "hits", "bar"), 2, "pop", GUITARS + DISTORTED),
-        "played-in rock": Kind("played-in rock", (75, 160), ("kick", "eighth"), ("hits", "bar", "quarter"), 2, "pop", GUITARS + DISTORTED),
-        "metal": Kind("metal", (80, 200), ("kick", "eighth"), ("chug", "chug", "bar"), 2, "power", DISTORTED),
-        "blast": Kind("blast", (140, 210), ("eighth", "root"), ("tremolo", "chug"), 1, "power", DISTORTED),
-        "punk": Kind("punk", (150, 210), ("eighth",), ("eighth", "chug"), 1.5, "power", DISTORTED),
-        "half time": Kind("half time", (60, 160), ("kick", "root"), ("bar", "hits", "pad"), 1),
-        "funk": Kind("funk", (85, 125), ("hits", "kick"), ("sixteenth", "hits", "off"), 1.5, "seventh", GUITARS + KEYS),
-        "hip hop": Kind("hip hop", (70, 110), ("kick", "root"), ("bar", "arpeggio", "hits"), 1, "seventh", KEYS + MALLETS),
-        "trap": Kind("trap", (120, 160), ("kick", "root"), ("pad", "arpeggio"), 1, "minor", SYNTHS + MALLETS),
-        "house": Kind("four on the floor", (112, 135), ("off", "octave", "hits"), ("off", "hits", "charleston", "pad"), 2.5, "seventh", SYNTHS + KEYS),
-        "trance": Kind("four on the floor", (128, 150), ("off", "gallop"), ("arpeggio", "pad", "sixteenth"), 1.5, "minor", SYNTHS),
-        "off-beat": Kind("off-beat hats", (70, 180), ("off", "off", "octave"), ("off", "skank", "pad"), 3, "pop", GUITARS + KEYS + SYNTHS),
-        "drum and bass": Kind("breakbeat", (158, 182), ("root", "hits"), ("pad", "hits"), 1, "minor", SYNTHS),
-        "breaks": Kind("breakbeat", (95, 145), ("kick", "hits"), ("pad", "hits", "off"), 1, "minor", SYNTHS + KEYS),
-        "reggae": Kind("reggae", (62, 95), ("reggae", "hits"), ("skank", "off"), 2.5, "pop", GUITARS + KEYS + (16, 18)),
-        "ska": Kind("ska", (110, 180), ("walk", "eighth", "fifth"), ("skank", "off"), 2.5, "pop", GUITARS + BRASS),
-        "train": Kind("train", (90, 140), ("fifth",), ("stride", "off"), 1, "pop", GUITARS),
-        "bossa": Kind("bossa", (100, 170), ("bossa",), ("bossa", "hits"), 1.5, "seventh", GUITARS + KEYS),
-        "clave": Kind("clave", (85, 120), ("tumbao",), ("montuno", "hits"), 1.5, "seventh", PIANO + BRASS),
-        "swing": Kind("swing", (90, 210), ("walk",), ("charleston", "off", "quarter"), 1.5, "seventh", PIANO + GUITARS),
-        "shuffle": Kind("shuffle", (80, 150), ("walk", "eighth"), ("quarter", "bar", "charleston"), 1.5, "seventh", GUITARS + KEYS),
-        "slow twelve": Kind("slow twelve", (45, 75), ("root", "fifth"), ("eighth", "broken"), 1, "pop", PIANO + GUITARS),
-        "toms": Kind("toms", (70, 150), ("root",), ("pad", "bar"), 0.7),
-        "sparse": Kind("sparse", (55, 140), ("root", "fifth"), ("bar", "arpeggio", "pad"), 1.5),
-        "hats": Kind("hats", (60, 160), ("eighth", "root"), ("bar", "hits"), 1),
-        "synth pop": Kind("synth pop", (100, 160), ("octave", "eighth", "gallop"), ("arpeggio", "sixteenth", "hits"), 1, "pop", SYNTHS),
-        "console": Kind("synth pop", (100, 190), ("octave", "eighth", "gallop"), ("chip", "chip", "arpeggio"), 3, "minor", (80,)),
-        "orchestra": Kind("rock", (55, 160), ("quarter", "root", "eighth"), ("quarter", "eighth", "tremolo", "hits"), 1.5, "minor", STRINGS, True),
-        "piano": Kind("rock", (50, 160), ("root", "fifth", "eighth"), ("stride", "broken", "quarter", "arpeggio"), 1.5, "pop", PIANO, True),
-        "arpeggios": Kind("rock", (60, 170), ("root",), ("arpeggio", "broken"), 1, "minor", GUITARS + MALLETS + SYNTHS + PIANO, True),
-    },
-    "3/4": {
-        "waltz": Kind("waltz", (80, 200), ("root", "fifth"), ("oom pah", "oom pah", "broken", "off"), 3),
-        "jazz waltz": Kind("jazz waltz", (90, 190), ("walk", "root"), ("oom pah", "charleston"), 1, "seventh", PIANO + GUITARS),
-        "slow three": Kind("waltz", (50, 100), ("root",), ("arpeggio", "broken", "pad"), 1),
-        "three without drums": Kind("waltz", (60, 180), ("root", "quarter"), ("oom pah", "broken", "quarter"), 1.5, "pop", PIANO + STRINGS, True),
-    },
-    "6/8": {
-        "six eight": Kind("six eight", (45, 110), ("root", "fifth", "eighth"), ("broken", "eighth", "oom pah pah", "bar"), 2),
-        "six without drums": Kind("six eight", (45, 100), ("root", "quarter"), ("broken", "oom pah pah", "eighth"), 1, "pop", PIANO + GUITARS + STRINGS, True),
-    },
-    "5/4": {"five": Kind("five", (80, 180), ("root", "hits", "eighth"), ("hits", "quarter", "bar", "off"), 1, "minor")},
-    "2/4": {
-        "polka": Kind("polka", (90, 140), ("fifth",), ("off", "skank"), 2, "pop", (21, 22, 23, 56, 57)),
-        "march": Kind("march", (90, 130), ("fifth", "root"), ("off", "quarter"), 1.5, "pop", BRASS),
-        "samba": Kind("samba", (80, 125), ("bossa", "root"), ("hits", "off"), 1, "seventh", GUITARS),
-        "two": Kind("two", (60, 160), ("eighth", "root"), ("quarter", "hits"), 1),
-    },
-}
-METRES = {"4/4": 0.60, "3/4": 0.20, "6/8": 0.10, "5/4": 0.05, "2/4": 0.05}
 HARMONY = {
-    "pop": ([0, 4, 7], [0, 4, 7], [0, 3, 7], [0, 5, 7]), "minor": ([0, 3, 7], [0, 3, 7], [0, 4, 7]),
-    "seventh": ([0, 4, 7, 10], [0, 3, 7, 10], [0, 4, 7, 11]), "power": ([0, 7, 12],),
+    "pop": ([0, 4, 7], [0, 4, 7], [0, 3, 7], [0, 5, 7]),
+    "minor": ([0, 3, 7], [0, 3, 7], [0, 4, 7]),
+    "seventh": ([0, 4, 7, 10], [0, 3, 7, 10], [0, 4, 7, 11]),
+    "power": ([0, 7, 12],),
 }
 DEGREES = (0, 2, 3, 5, 7, 8, 9, 10)
 SCALE = (0, 2, 3, 5, 7, 8, 10)
@@ -93,7 +25,9 @@ class Writer:
     def __init__(self, metre, kind, rng, beats):
         self.rng, self.kind = rng, kind
         self.pattern, self.per_bar, self.steps = drums.pattern(kind.drums, rng)
-        self.other = drums.pattern(kind.drums, rng)[0] if rng.random() < 0.5 else self.pattern
+        other = drums.pattern(kind.drums, rng)[0] if rng.random() < 0.5 else self.pattern
+        # In half of the pieces, every second bar differs a little from the one before it.
+        self.patterns = [(bar, drums.varied(bar, rng) if rng.random() < 0.5 else bar) for bar in (self.pattern, other)]
         self.bars = beats // self.per_bar + 1
         self.columns = self.per_bar * self.steps
         # The note between two beats: the second of two, or in triplets the last of three.
@@ -107,14 +41,21 @@ class Writer:
         self.every = 2 if self.per_bar == 2 or rng.random() < 0.25 else 1
         rhythm = rng.choice(self.columns, int(rng.integers(2, self.per_bar + 3)), replace=False)
         self.hits = sorted({0, *rhythm.tolist()} if rng.random() < 0.75 else set(rhythm.tolist()))
-        strength = [0.6 if c % self.steps == 0 else 0.35 if 2 * c % self.steps == 0 else 0.12 for c in range(self.columns)]
+        strength = [
+            0.6 if c % self.steps == 0 else 0.35 if 2 * c % self.steps == 0 else 0.12 for c in range(self.columns)
+        ]
         self.motifs = [np.flatnonzero(rng.random(self.columns) < strength) for _ in range(3)]
         self.tune_at = 0
 
     def parts(self):
         rng = self.rng
-        parts = dict(drums=not self.kind.without_drums and rng.random() < 0.88, bass=rng.random() < 0.8,
-                     chords=rng.random() < 0.9, second=rng.random() < 0.4, tune=rng.random() < 0.5)
+        parts = dict(
+            drums=not self.kind.without_drums and rng.random() < 0.88,
+            bass=rng.random() < 0.8,
+            chords=rng.random() < 0.9,
+            second=rng.random() < 0.4,
+            tune=rng.random() < 0.5,
+        )
         if sum(parts.values()) < 2 or not (parts["drums"] or parts["chords"]):
             parts["chords"] = parts["bass"] = True
         return parts
@@ -141,14 +82,16 @@ class Writer:
             start = pickup + bar * self.per_bar
             if bar % section == 0 and bar and break_left == 0 and rng.random() < 0.25:
                 break_left = int(rng.integers(1, 5))
-                broken = ("drums",) if rng.random() < 0.6 else tuple(rng.choice(["drums", "bass", "chords", "second"], 2))
+                broken = (
+                    ("drums",) if rng.random() < 0.6 else tuple(rng.choice(["drums", "bass", "chords", "second"], 2))
+                )
             playing = {part for part, on in parts.items() if on and not (break_left and part in broken)}
             break_left = max(0, break_left - 1)
             degree, shape = self.harmony[bar // self.every % len(self.harmony)]
             chord = self.root + degree
             if "drums" in playing:
                 last = bar % section == section - 1 and rng.random() < 0.6
-                self.beat(start, self.other if bar // section % 2 else self.pattern, last, bar % section == 0)
+                self.beat(start, self.patterns[bar // section % 2][bar % 2], last, bar % section == 0)
             if "bass" in playing:
                 low = chord - 12 if chord - 12 > 27 else chord
                 for at, length, pitch, loud in self.bass(bass, low):
@@ -173,7 +116,9 @@ class Writer:
         else:
             parts["tune"] = True
             for step in range(0, 2 * beats):
-                self.score.add(TUNE, step // 2 + (self.half if step % 2 else 0), 0.4, self.root + 24 + SCALE[step % 7], 90)
+                self.score.add(
+                    TUNE, step // 2 + (self.half if step % 2 else 0), 0.4, self.root + 24 + SCALE[step % 7], 90
+                )
 
     def beat(self, start, pattern, last, first):
         free = self.steps * (2 if self.per_bar > 3 and self.rng.random() < 0.5 else 1) if last else 0
@@ -218,7 +163,9 @@ class Writer:
         if style == "tumbao":
             return [(1.5, 1.4, fifth, 1), (3, 1, low, 1)]
         if style == "reggae":
-            return [(k, 0.6, low + p, 1) for k, p in ((0.5, 0), (1, 0), (1.5, 4), (2, 7), (3, 0)) if rng.random() < 0.85]
+            return [
+                (k, 0.6, low + p, 1) for k, p in ((0.5, 0), (1, 0), (1.5, 4), (2, 7), (3, 0)) if rng.random() < 0.85
+            ]
         raise ValueError(style)
 
     def chords(self, style, pitches):
@@ -244,8 +191,11 @@ class Writer:
             return [(c * step, 0.4, pitches, 1) for c in self.hits]
         if style == "chug":
             rest = 2 if self.steps == 4 and rng.random() < 0.5 else 0
-            return [(c * step, 0.6 * step, pitches, 1.2 if c in self.hits else 0.8) for c in range(self.columns)
-                    if c in self.hits or rest == 0 or c % 4 != rest]
+            return [
+                (c * step, 0.6 * step, pitches, 1.2 if c in self.hits else 0.8)
+                for c in range(self.columns)
+                if c in self.hits or rest == 0 or c % 4 != rest
+            ]
         if style == "tremolo":
             return [(c * step, step, pitches, 1.1 if c % self.steps == 0 else 0.85) for c in range(self.columns)]
         if style == "charleston":
@@ -253,8 +203,10 @@ class Writer:
         if style == "bossa":
             return [(at, 0.4, pitches, 1) for at in (0, 1, 1.5 + 1, 3.5) if at < n]
         if style == "montuno":
-            return [(at, 0.3, [pitches[0], pitches[0] + 12] if k % 2 else pitches[1:], 1)
-                    for k, at in enumerate((0, 0.5, 1, 1.5, 2.5, 3.5))]
+            return [
+                (at, 0.3, [pitches[0], pitches[0] + 12] if k % 2 else pitches[1:], 1)
+                for k, at in enumerate((0, 0.5, 1, 1.5, 2.5, 3.5))
+            ]
         if style == "oom pah":
             return [(k, 0.5, pitches, 0.9) for k in range(1, n)]
         if style == "oom pah pah":
@@ -306,13 +258,19 @@ def accompany(score, rng):
     phases = np.array([beat % 1 for _, beat, _, _, _ in score.notes])
     triplets = np.mean(np.abs(phases - 2 / 3) < 0.05) > 0.05
     steps = drums.TRIPLET if triplets else drums.STRAIGHT
-    table = {name: kind for kinds in KINDS.values() for name, kind in kinds.items()
-             if drums.PATTERNS[kind.drums][:2] == (score.beats_per_bar, steps)}
+    table = {
+        name: kind
+        for kinds in KINDS.values()
+        for name, kind in kinds.items()
+        if drums.PATTERNS[kind.drums][:2] == (score.beats_per_bar, steps)
+    }
     if not table:
         return "drums alone"
     name = choose(table, rng)
     writer = Writer(score.metre, table[name], rng, score.beats)
-    added = writer.write(dict(drums=False, bass=True, chords=rng.random() < 0.9, second=rng.random() < 0.3, tune=rng.random() < 0.4))
+    added = writer.write(
+        dict(drums=False, bass=True, chords=rng.random() < 0.9, second=rng.random() < 0.3, tune=rng.random() < 0.4)
+    )
     for note in added.notes:
         score.add(*note)
     score.programs += [program for program in added.programs if program[1] != DRUMS]

@@ -1,4 +1,5 @@
 """Chooses what plays a performance: a soundfont, our own instruments, or one for the drums and another for the rest."""
+
 from dataclasses import replace
 
 import soundfont
@@ -24,8 +25,10 @@ def play(performance, rng, chip=False):
         return soundfont.play(performance, end, font, wet), font
     if way == "synthesis":
         return synthesis.play(performance, end, rng, chip), "console" if chip else "synthesis"
-    parts = [replace(performance, notes=[note for note in performance.notes if (note[0] == DRUMS) == wanted])
-             for wanted in (True, False)]
+    parts = [
+        replace(performance, notes=[note for note in performance.notes if (note[0] == DRUMS) == wanted])
+        for wanted in (True, False)
+    ]
     if way == "machine":
         name, beaten = "synthesis", synthesis.play(parts[0], end, rng)
     else:
@@ -38,4 +41,3 @@ def play(performance, rng, chip=False):
     beaten = beaten * (rest.std() / max(1e-6, beaten.std()) * 10 ** (rng.uniform(-9, 9) / 20))
     count = min(len(beaten), len(rest))
     return beaten[:count] + rest[:count], f"{name} and {font}"
-

@@ -3,10 +3,11 @@
 
   room.py IN OUT [--versions N] [--seed N] [--only GLOB]
 
-reads a folder of music (audio16/ID.wav, gt/ID.beats, gt/ID.json) and writes N altered versions of each piece, ID~1 to
-ID~N, into another folder of the same form. Speed moves the beats; all else leaves the direct sound where it is. A version
-depends on the ID, its number and the seed only. Existing versions are kept. Needs Python 3 with numpy and scipy.
+reads a folder of music (audio16/ID.wav, gt/ID.beats, gt/ID.json) and writes N altered versions of each piece, ID~1
+to ID~N, into another folder of the same form. Speed moves the beats; all else leaves the direct sound where it is. A
+version depends on the ID, its number and the seed only. Existing versions are kept. Needs Python 3, numpy and scipy.
 """
+
 import argparse
 import json
 import time
@@ -54,7 +55,7 @@ def equalised(sound, rng):
         # Resonances and holes of a case or a corner.
         centre, width = np.exp(rng.uniform(np.log(80), np.log(6000))), rng.uniform(0.05, 0.4)
         curve += rng.uniform(-9, 9) * np.exp(-0.5 * (np.log(np.maximum(hertz, 5) / centre) / width) ** 2)
-    return fft.irfft(spectrum * (10 ** (np.clip(curve, -60, 25) / 20)).astype(np.float32), count)[:len(sound)]
+    return fft.irfft(spectrum * (10 ** (np.clip(curve, -60, 25) / 20)).astype(np.float32), count)[: len(sound)]
 
 
 def reverberant(sound, rng):
@@ -65,13 +66,13 @@ def reverberant(sound, rng):
     tail = rng.standard_normal(count) * np.exp(-6.9 * t / seconds)
     bright = sosfilt(butter(1, rng.uniform(1500, 4000), fs=RATE, output="sos"), tail)
     tail = bright + (tail - bright) * np.exp(-6.9 * t / (0.5 * seconds))
-    tail[:int(rng.uniform(0.002, 0.02) * RATE)] = 0
+    tail[: int(rng.uniform(0.002, 0.02) * RATE)] = 0
     for _ in range(int(rng.integers(2, 9))):
         tail[int(rng.uniform(0.001, 0.04) * RATE)] += rng.normal(0, 0.25) * np.abs(tail).max()
     # From a lamp next to the loudspeaker to one in the far corner.
     tail *= 10 ** (rng.uniform(-15, 4) / 20) / np.sqrt((tail**2).sum())
     tail[0] = 1
-    return oaconvolve(sound, tail.astype(np.float32))[:len(sound)]
+    return oaconvolve(sound, tail.astype(np.float32))[: len(sound)]
 
 
 def pressed(sound, rng):
@@ -104,7 +105,9 @@ def coloured(rng, count, slope):
 
 def hum(rng, count):
     t = np.arange(count, dtype=np.float32) * np.float32(rng.choice([50, 60]) / RATE)
-    return unit(sum(np.float32(rng.uniform(0, 1) / k) * np.sin(np.float32(2 * np.pi) * ((k * t) % 1)) for k in range(1, 7)))
+    return unit(
+        sum(np.float32(rng.uniform(0, 1) / k) * np.sin(np.float32(2 * np.pi) * ((k * t) % 1)) for k in range(1, 7))
+    )
 
 
 def bursts(rng, count):
@@ -120,7 +123,7 @@ def bursts(rng, count):
         else:
             pitch = voice * rng.uniform(0.8, 1.3) * (1 + rng.uniform(-0.3, 0.3) * t)
             part = np.hanning(n) * sum(np.sin(2 * np.pi * k * pitch * t) / k for k in range(1, 9))
-        sound[start:start + n] += part * rng.uniform(0.3, 1)
+        sound[start : start + n] += part * rng.uniform(0.3, 1)
         at += n / RATE * (not knocks) + rng.exponential(0.3)
     return unit(sound)
 

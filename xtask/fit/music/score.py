@@ -3,6 +3,7 @@
 A score's beat is the one a listener taps: a quarter in 4/4, a dotted quarter in 6/8. A performance knows the second of
 each beat, because the same curve of tempo places the beats and the notes. Nothing is ever measured in the sound.
 """
+
 from dataclasses import dataclass, field
 
 import numpy as np
@@ -13,6 +14,7 @@ DRUMS = 9
 @dataclass
 class Score:
     """Notes are tuples (channel, beat, length in beats, pitch, velocity); programs are (beat, channel, program)."""
+
     metre: str
     beats_per_bar: int
     beats: int
@@ -31,6 +33,7 @@ class Score:
 @dataclass
 class Performance:
     """Notes are (channel, second, seconds, pitch, velocity); programs are (second, channel, program)."""
+
     metre: str
     beats: list
     notes: list

@@ -1,9 +1,10 @@
 """Plays a performance by fluidsynth and a General MIDI soundfont, mono at 16 kHz.
 
 The soundfonts are those of the Debian packages fluid-soundfont-gm (MIT), timgm6mb-soundfont (GPL-2),
-musescore-general-soundfont-small (MIT), opl3-soundfont (see its copyright file), and the recorded drum kits are those of
-avldrums.lv2-soundfont (CC-BY-SA).
+musescore-general-soundfont-small (MIT) and opl3-soundfont (CC-BY-SA-4.0). The recorded drum kits are those of
+avldrums.lv2-soundfont (CC-BY-SA-3.0).
 """
+
 import subprocess
 import tempfile
 from dataclasses import replace
@@ -27,12 +28,38 @@ KITS = {
     "red zeppelin": "/usr/share/sounds/sf2/Red_Zeppelin_4_LV2.sf2",
 }
 # The kits lack the hand percussion of General MIDI: their nearest sounds.
-KIT_KEYS = {35: 36, 39: 37, 50: 47, 48: 45, 43: 41, 52: 49, 55: 49, 57: 49, 59: 51, 60: 47, 61: 47, 62: 47, 63: 47, 64: 45,
-            65: 47, 66: 45, 67: 56, 68: 56, 69: 42, 70: 42, 75: 37, 76: 37, 77: 37, 80: 53, 81: 53, 82: 42}
+KIT_KEYS = {
+    35: 36,
+    39: 37,
+    50: 47,
+    48: 45,
+    43: 41,
+    52: 49,
+    55: 49,
+    57: 49,
+    59: 51,
+    60: 47,
+    61: 47,
+    62: 47,
+    63: 47,
+    64: 45,
+    65: 47,
+    66: 45,
+    67: 56,
+    68: 56,
+    69: 42,
+    70: 42,
+    75: 37,
+    76: 37,
+    77: 37,
+    80: 53,
+    81: 53,
+    82: 42,
+}
 # Ticks a second of the MIDI file, whose tempo is one beat a second.
 TICKS = 10000
-# How much later than its event a stroke sounds (s, measured with hi-hats): fluidsynth acts at the border of a block and of a
-# millisecond, and the samples of one soundfont begin with silence.
+# How much later than its event a stroke sounds (s, measured with hi-hats): fluidsynth acts at the border of a block and
+# of a millisecond, and the samples of one soundfont begin with silence.
 LATE, LATE_BY_FONT = 0.0032, {"opl3": 0.0095}
 # Silence before the piece (s), so that its first notes can be sent early.
 LEAD = 0.05
@@ -45,18 +72,25 @@ def available():
 
 
 def midi(performance, end, late):
-    """The performance up to second `end` as a MIDI file that begins with the lead; all notes are `late` seconds early."""
+    """The performance up to second `end` as a MIDI file that begins with the lead; notes are `late` seconds early."""
     shift = LEAD - late
-    events = [(0.0, 0, mido.Message("control_change", channel=channel, control=7, value=volume))
-              for channel, volume in performance.volumes.items()]
-    events += [(second + shift / 2, 0, mido.Message("program_change", channel=channel, program=program))
-               for second, channel, program in performance.programs]
+    events = [
+        (0.0, 0, mido.Message("control_change", channel=channel, control=7, value=volume))
+        for channel, volume in performance.volumes.items()
+    ]
+    events += [
+        (second + shift / 2, 0, mido.Message("program_change", channel=channel, program=program))
+        for second, channel, program in performance.programs
+    ]
     for channel, second, length, pitch, velocity in performance.notes:
         if second < end:
             events.append((second + shift, 2, mido.Message("note_on", channel=channel, note=pitch, velocity=velocity)))
             events.append((min(second + length, end) + shift, 1, mido.Message("note_off", channel=channel, note=pitch)))
-    events += [(end + LEAD, 3, mido.Message("control_change", channel=channel, control=control, value=0))
-               for channel in range(16) for control in SILENCE]
+    events += [
+        (end + LEAD, 3, mido.Message("control_change", channel=channel, control=control, value=0))
+        for channel in range(16)
+        for control in SILENCE
+    ]
     events.sort(key=lambda event: event[:2])
     track, last = mido.MidiTrack([mido.MetaMessage("set_tempo", tempo=1000000)]), 0
     for second, _, message in events:
@@ -70,8 +104,11 @@ def midi(performance, end, late):
 
 def play_kit(performance, end, kit, wet=True):
     """The drums of the performance by a recorded kit, which is a melodic instrument to fluidsynth."""
-    notes = [(0, second, length, KIT_KEYS.get(key, key), velocity)
-             for channel, second, length, key, velocity in performance.notes if channel == DRUMS]
+    notes = [
+        (0, second, length, KIT_KEYS.get(key, key), velocity)
+        for channel, second, length, key, velocity in performance.notes
+        if channel == DRUMS
+    ]
     return play(replace(performance, notes=notes, programs=[(0.0, 0, 0)], volumes={0: 110}), end, kit, wet)
 
 
@@ -82,8 +119,30 @@ def play(performance, end, font, wet=True):
         midi(performance, end, LATE_BY_FONT.get(font, LATE)).save(score)
         effects = [] if wet else ["-R", "0", "-C", "0"]
         subprocess.run(
-            ["fluidsynth", "-ni", "-q", "-g", "0.4", *effects, "-o", "synth.dynamic-sample-loading=1",
-             "-r", str(2 * RATE), "-O", "s16", "-T", "raw", "-F", raw, (FONTS | KITS)[font], score],
-            check=True, timeout=120, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL)
+            [
+                "fluidsynth",
+                "-ni",
+                "-q",
+                "-g",
+                "0.4",
+                *effects,
+                "-o",
+                "synth.dynamic-sample-loading=1",
+                "-r",
+                str(2 * RATE),
+                "-O",
+                "s16",
+                "-T",
+                "raw",
+                "-F",
+                raw,
+                (FONTS | KITS)[font],
+                score,
+            ],
+            check=True,
+            timeout=120,
+            stdout=subprocess.DEVNULL,
+            stderr=subprocess.DEVNULL,
+        )
         sound = np.fromfile(raw, np.int16).reshape(-1, 2).astype(np.float32).mean(1) / 32768
-    return resample_poly(sound, 1, 2).astype(np.float32)[round(LEAD * RATE):round((LEAD + end) * RATE)]
+    return resample_poly(sound, 1, 2).astype(np.float32)[round(LEAD * RATE) : round((LEAD + end) * RATE)]

@@ -2,6 +2,7 @@
 
 Tones are read from tables of one period, one table an octave, so that nothing above half the sampling rate sounds.
 """
+
 import numpy as np
 from scipy.signal import butter, lfilter, sosfilt
 
@@ -9,14 +10,47 @@ from score import DRUMS
 
 RATE = 16000
 TABLE = 2048
-VOICES = ("saw", "square", "pulse", "sine", "triangle", "organ", "bell", "pluck", "unison", "fuzz")
+VOICES = ("saw", "square", "pulse", "sine", "triangle", "organ", "bell", "pluck", "unison", "fuzz", "singer")
 CHIP = ("square", "pulse", "triangle")
 LONGEST = 3.0
 # Which drum of the machine plays a General MIDI key.
-KEYS = {35: "kick", 36: "kick", 38: "snare", 40: "snare", 37: "stick", 39: "clap", 42: "hat", 44: "hat", 46: "open",
-        49: "crash", 52: "crash", 55: "crash", 57: "crash", 51: "ride", 53: "ride", 59: "ride", 41: "low", 43: "low",
-        45: "mid", 47: "mid", 48: "high", 50: "high", 60: "bongo", 61: "bongo", 62: "bongo", 63: "bongo", 64: "low",
-        65: "high", 66: "mid", 54: "shaker", 69: "shaker", 70: "shaker", 82: "shaker", 81: "triangle", 80: "triangle"}
+KEYS = {
+    35: "kick",
+    36: "kick",
+    38: "snare",
+    40: "snare",
+    37: "stick",
+    39: "clap",
+    42: "hat",
+    44: "hat",
+    46: "open",
+    49: "crash",
+    52: "crash",
+    55: "crash",
+    57: "crash",
+    51: "ride",
+    53: "ride",
+    59: "ride",
+    41: "low",
+    43: "low",
+    45: "mid",
+    47: "mid",
+    48: "high",
+    50: "high",
+    60: "bongo",
+    61: "bongo",
+    62: "bongo",
+    63: "bongo",
+    64: "low",
+    65: "high",
+    66: "mid",
+    54: "shaker",
+    69: "shaker",
+    70: "shaker",
+    82: "shaker",
+    81: "triangle",
+    80: "triangle",
+}
 
 
 def decay(count, seconds):
@@ -39,7 +73,9 @@ def machine(rng):
     n, u = RATE, rng.uniform
     kick = knock(n, u(38, 70), u(40, 400), u(0.008, 0.05), np.exp(u(np.log(0.05), np.log(0.4))))
     kick[:60] += u(0, 0.6) * rng.standard_normal(60)
-    snare = u(0.2, 0.8) * hiss(rng, n, u(300, 2000), u(0.04, 0.18)) + u(0.1, 0.7) * knock(n, u(150, 260), u(0, 80), 0.02, 0.07)
+    snare = u(0.2, 0.8) * hiss(rng, n, u(300, 2000), u(0.04, 0.18)) + u(0.1, 0.7) * knock(
+        n, u(150, 260), u(0, 80), 0.02, 0.07
+    )
     clap = hiss(rng, n, 900, u(0.05, 0.14))
     late = int(u(0.008, 0.013) * RATE)
     clap[late:] += clap[:-late]
@@ -53,18 +89,27 @@ def machine(rng):
     metal = sosfilt(butter(2, 4000, "high", fs=RATE, output="sos"), metal / 5 + u(0.2, 1) * rng.standard_normal(n))
     tom = u(70, 110)
     drums = dict(
-        kick=kick * u(0.7, 1.5), snare=snare * u(0.6, 1.2), clap=clap * u(0.3, 0.6),
-        hat=metal * decay(n, u(0.01, 0.05)) * u(0.15, 0.6), open=metal * decay(n, u(0.08, 0.3)) * u(0.15, 0.6),
-        ride=metal * decay(n, u(0.15, 0.4)) * u(0.1, 0.4), crash=hiss(rng, n, 2500, u(0.3, 0.7)) * u(0.3, 0.6),
-        low=knock(n, tom, 40, 0.05, 0.2) * 0.9, mid=knock(n, tom * 1.4, 50, 0.05, 0.17) * 0.9,
-        high=knock(n, tom * 1.9, 60, 0.04, 0.14) * 0.9, bongo=knock(n, u(200, 500), 40, 0.02, 0.06) * 0.6,
-        stick=knock(n, u(500, 1900), 0, 0.01, u(0.01, 0.06)) * u(0.3, 0.7), shaker=hiss(rng, n, 4500, u(0.01, 0.04)) * u(0.2, 0.4),
-        triangle=knock(n, u(3000, 5500), 0, 0.01, u(0.1, 0.5)) * u(0.15, 0.3))
+        kick=kick * u(0.7, 1.5),
+        snare=snare * u(0.6, 1.2),
+        clap=clap * u(0.3, 0.6),
+        hat=metal * decay(n, u(0.01, 0.05)) * u(0.15, 0.6),
+        open=metal * decay(n, u(0.08, 0.3)) * u(0.15, 0.6),
+        ride=metal * decay(n, u(0.15, 0.4)) * u(0.1, 0.4),
+        crash=hiss(rng, n, 2500, u(0.3, 0.7)) * u(0.3, 0.6),
+        low=knock(n, tom, 40, 0.05, 0.2) * 0.9,
+        mid=knock(n, tom * 1.4, 50, 0.05, 0.17) * 0.9,
+        high=knock(n, tom * 1.9, 60, 0.04, 0.14) * 0.9,
+        bongo=knock(n, u(200, 500), 40, 0.02, 0.06) * 0.6,
+        stick=knock(n, u(500, 1900), 0, 0.01, u(0.01, 0.06)) * u(0.3, 0.7),
+        shaker=hiss(rng, n, 4500, u(0.01, 0.04)) * u(0.2, 0.4),
+        triangle=knock(n, u(3000, 5500), 0, 0.01, u(0.1, 0.5)) * u(0.15, 0.3),
+    )
     return {name: sound.astype(np.float32) for name, sound in drums.items()}
 
 
-def period(voice, harmonics, rng):
-    """One period of a voice with so many harmonics."""
+def period(voice, pitch, rng):
+    """One period of a voice for notes from `pitch` (Hz) to an octave above it."""
+    harmonics = int(np.clip(7600 / (2 * pitch), 1, 200))
     k = np.arange(1, harmonics + 1)
     if voice in ("saw", "unison", "pluck"):
         size = 1 / k
@@ -74,12 +119,15 @@ def period(voice, harmonics, rng):
         size = np.sin(np.pi * k * rng.uniform(0.1, 0.35)) / k
     elif voice == "triangle":
         size = (k % 2) / k**2
+    elif voice == "singer":
+        formants = rng.uniform((300, 900, 2300), (800, 2000, 3200))
+        size = sum(np.exp(-0.5 * ((1.4 * pitch * k - formant) / 180) ** 2) for formant in formants) + 0.05 / k
     elif voice == "organ":
         size = np.where(np.isin(k, [1, 2, 3, 4, 6, 8]), rng.uniform(0.2, 1, harmonics), 0)
     else:
         size = (k == 1) * 1.0
     spectrum = np.zeros(TABLE // 2 + 1, complex)
-    spectrum[1:harmonics + 1] = -0.5j * size * TABLE
+    spectrum[1 : harmonics + 1] = -0.5j * size * TABLE
     return np.fft.irfft(spectrum, TABLE).astype(np.float32)
 
 
@@ -89,22 +137,22 @@ class Voice:
     def __init__(self, kind, rng):
         self.kind, self.rng, self.tables, self.played = kind, rng, {}, {}
         self.seed = int(rng.integers(1 << 30))
-        slow = rng.random() < 0.15
+        slow = rng.random() < 0.15 or kind == "singer"
         self.attack = rng.uniform(0.03, 0.12) if slow else rng.uniform(0.001, 0.008)
         self.decay = float(np.exp(rng.uniform(np.log(0.1), np.log(2.0))))
         self.sustain = 0.0 if kind in ("pluck", "bell") else float(rng.choice([0.0, 0.5, 0.9]))
+        self.sustain = 0.9 if kind == "singer" else self.sustain
         self.release = rng.uniform(0.02, 0.15)
         self.detune = rng.uniform(0.003, 0.012)
         self.ratio = float(rng.choice([1, 2, 3, 3.5, 1.41, 7]))
         self.index = rng.uniform(0.5, 4)
-        self.vibrato = rng.uniform(0.002, 0.008) if rng.random() < 0.2 else 0.0
+        self.vibrato = rng.uniform(0.002, 0.01) if kind == "singer" or rng.random() < 0.2 else 0.0
         self.gain = rng.uniform(0.08, 0.3)
 
     def read(self, pitch, count):
         octave = int(np.floor(np.log2(pitch)))
         if octave not in self.tables:
-            harmonics = int(np.clip(7600 / 2 ** (octave + 1), 1, 200))
-            self.tables[octave] = period(self.kind, harmonics, np.random.default_rng(self.seed))
+            self.tables[octave] = period(self.kind, 2.0**octave, np.random.default_rng(self.seed))
         t = np.arange(count, dtype=np.float32) / RATE
         turns = pitch * t
         if self.vibrato:
@@ -145,14 +193,14 @@ def echo(sound, seconds, amount):
     out = sound.copy()
     for k in (1, 2, 3):
         if k * late < len(out):
-            out[k * late:] += amount**k * sound[:-k * late]
+            out[k * late :] += amount**k * sound[: -k * late]
     return out
 
 
 def put(sound, at, note, gain):
     end = min(len(sound), at + len(note))
     if at < end:
-        sound[at:end] += gain * note[:end - at]
+        sound[at:end] += gain * note[: end - at]
 
 
 def play(performance, end, rng, chip=False):
