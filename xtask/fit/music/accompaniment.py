@@ -131,6 +131,14 @@ def read(file):
     return score
 
 
+def has_beats(notes):
+    """Whether the notes mark the beats, not only the moments half-way between them."""
+    phases = np.array([note[1] % 1 for note in notes])
+    loud = np.array([note[4] for note in notes])
+    on = loud[np.minimum(phases, 1 - phases) < 0.08].sum()
+    return on > 0 and on >= 0.6 * loud[np.abs(phases - 0.5) < 0.08].sum()
+
+
 def take_breaks(score, channels, rng):
     """Silences the drums, or half of the parts, for 1 to 4 bars now and then."""
     bar = score.beats_per_bar
@@ -160,6 +168,11 @@ def arrange(score, rng):
         keep = {DRUMS, *low[: 1 if DRUMS in pitches else 2]}
     elif name == "off-beats" and rng.random() < 0.6:
         muted = KICKS
+    # A part that plays off the beat needs another one that plays on it.
+    for needed in (min(tonal, key=lambda channel: np.median(pitches[channel]), default=DRUMS), DRUMS, *tonal):
+        if has_beats([note for note in score.notes if note[0] in keep and not (note[0] == DRUMS and note[3] in muted)]):
+            break
+        keep.add(needed)
     key = int(rng.integers(-6, 7))
     if rng.random() < 0.25 and len(keep) > 1:
         take_breaks(score, keep, rng)

@@ -15,6 +15,22 @@ HARMONY = {
     "seventh": ([0, 4, 7, 10], [0, 3, 7, 10], [0, 4, 7, 11]),
     "power": ([0, 7, 12],),
 }
+# Chords that leave out the beat, and styles whose beats are heard without drums.
+OFF_BEAT = ("off", "skank", "oom pah", "oom pah pah")
+MARKS_BEATS = (
+    "quarter",
+    "eighth",
+    "octave",
+    "walk",
+    "chug",
+    "tremolo",
+    "stride",
+    "arpeggio",
+    "broken",
+    "chip",
+    "sixteenth",
+    "montuno",
+)
 DEGREES = (0, 2, 3, 5, 7, 8, 9, 10)
 SCALE = (0, 2, 3, 5, 7, 8, 10)
 
@@ -64,6 +80,13 @@ class Writer:
         rng, kind, score = self.rng, self.kind, self.score
         bass, chords = str(rng.choice(kind.bass)), str(rng.choice(kind.chords))
         second = str(rng.choice(["pad", "bar", "off", "arpeggio", chords]))
+        if chords in OFF_BEAT:
+            parts["bass"] = True
+        if not parts["drums"] and not (
+            parts["chords"] and chords in MARKS_BEATS or parts["bass"] and bass in MARKS_BEATS
+        ):
+            # Something has to play the beats.
+            parts["bass"], bass = True, str(rng.choice(["quarter", "eighth", "walk"]))
         sounds = kind.sounds or GUITARS + KEYS + SYNTHS + STRINGS
         for channel, choice in ((BASS, BASSES), (CHORDS, sounds), (SECOND, PADS + sounds), (TUNE, TUNES)):
             score.programs.append((0.0, channel, int(rng.choice(choice))))

@@ -114,7 +114,7 @@ KINDS = {
         ),
     },
     "3/4": {
-        "waltz": Kind("waltz", (80, 200), ("root", "fifth"), ("oom pah", "oom pah", "broken", "off"), 3),
+        "waltz": Kind("waltz", (80, 200), ("root", "fifth"), ("oom pah", "oom pah", "broken", "quarter"), 3),
         "jazz waltz": Kind(
             "jazz waltz", (90, 190), ("walk", "root"), ("oom pah", "charleston"), 1, "seventh", PIANO + GUITARS
         ),

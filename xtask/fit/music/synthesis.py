@@ -95,7 +95,7 @@ def machine(rng):
         hat=metal * decay(n, u(0.01, 0.05)) * u(0.15, 0.6),
         open=metal * decay(n, u(0.08, 0.3)) * u(0.15, 0.6),
         ride=metal * decay(n, u(0.15, 0.4)) * u(0.1, 0.4),
-        crash=hiss(rng, n, 2500, u(0.3, 0.7)) * u(0.3, 0.6),
+        crash=hiss(rng, n, 2500, u(0.2, 0.6)) * u(0.12, 0.4),
         low=knock(n, tom, 40, 0.05, 0.2) * 0.9,
         mid=knock(n, tom * 1.4, 50, 0.05, 0.17) * 0.9,
         high=knock(n, tom * 1.9, 60, 0.04, 0.14) * 0.9,
