@@ -58,9 +58,9 @@ def styles(seed, number, rng):
 
 
 def grammatical(seed, number, rng):
-    score, bpm, swing, swung, kind = grammar.compose(rng, COMPOSED)
+    score, bpm, swing, swung, kind, player = grammar.compose(rng, COMPOSED)
     performance = perform(score, bpm, rng, swing, swung)
-    sound, name = render.play(performance, rng, chip=kind == "console")
+    sound, name = render.play(performance, rng, player)
     return (
         sound,
         performance,

@@ -259,7 +259,7 @@ def choose(table, rng):
 
 
 def compose(rng, seconds):
-    """A score, its tempo, its swing, the notes a beat that swing, and the name of its kind."""
+    """A score, its tempo, its swing, the notes a beat that swing, the name of its kind, and the player it needs."""
     metre = choose(METRES, rng)
     name = choose(KINDS[metre], rng)
     kind = KINDS[metre][name]
@@ -273,7 +273,7 @@ def compose(rng, seconds):
         swing, swung = rng.uniform(0.02, 0.08), 4
         if rng.random() < 0.3:
             swing, swung = rng.uniform(0.06, 0.16), 2
-    return writer.write(writer.parts()), bpm, swing, swung, name
+    return writer.write(writer.parts()), bpm, swing, swung, name, kind.player
 
 
 def accompany(score, rng):

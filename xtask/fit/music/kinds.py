@@ -15,6 +15,8 @@ class Kind:
     harmony: str = "pop"
     sounds: tuple = ()
     without_drums: bool = False
+    # What plays it, if not anything: one of synthesis.PLAYERS.
+    player: str = ""
 
 
 GUITARS, DISTORTED, KEYS, PIANO = (24, 25, 26, 27, 28), (29, 30), (0, 1, 4, 5, 16, 18), (0, 1, 2, 6)
@@ -87,7 +89,31 @@ KINDS = {
             "synth pop", (100, 160), ("octave", "eighth", "gallop"), ("arpeggio", "sixteenth", "hits"), 1, "pop", SYNTHS
         ),
         "console": Kind(
-            "synth pop", (100, 190), ("octave", "eighth", "gallop"), ("chip", "chip", "arpeggio"), 3, "minor", (80,)
+            "synth pop",
+            (100, 190),
+            ("octave", "eighth", "gallop"),
+            ("chip", "chip", "arpeggio"),
+            3,
+            "minor",
+            player="console",
+        ),
+        "module rock": Kind(
+            "rock", (90, 160), ("eighth", "kick"), ("chip", "hits", "eighth"), 1, "minor", player="module"
+        ),
+        "module dance": Kind(
+            "four on the floor",
+            (110, 150),
+            ("off", "octave", "gallop"),
+            ("chip", "hits", "off", "arpeggio"),
+            1.5,
+            "minor",
+            player="module",
+        ),
+        "module breaks": Kind(
+            "breakbeat", (110, 170), ("kick", "hits"), ("chip", "hits", "pad"), 1, "minor", player="module"
+        ),
+        "module pop": Kind(
+            "synth pop", (90, 170), ("eighth", "octave"), ("chip", "arpeggio"), 1.5, "pop", player="module"
         ),
         "orchestra": Kind(
             "rock",

@@ -14,17 +14,17 @@ def draw(table, rng):
     return str(rng.choice(list(table), p=list(table.values())))
 
 
-def play(performance, rng, chip=False):
-    """At most 44 s of sound, and the name of what plays."""
+def play(performance, rng, player=""):
+    """At most 44 s of sound, and the name of what plays. Some kinds of music have a player of their own."""
     end = min(44.0, performance.seconds())
     struck = any(note[0] == DRUMS for note in performance.notes)
     tonal = any(note[0] != DRUMS for note in performance.notes)
-    way = "synthesis" if chip else draw(WAYS, rng)
+    way = "synthesis" if player else draw(WAYS, rng)
     font, wet = draw(FONTS, rng), rng.random() < 0.4
     if way == "soundfont" or way == "machine" and not (struck and tonal) or way == "kit" and not struck:
         return soundfont.play(performance, end, font, wet), font
     if way == "synthesis":
-        return synthesis.play(performance, end, rng, chip), "console" if chip else "synthesis"
+        return synthesis.play(performance, end, rng, player), player or "synthesis"
     parts = [
         replace(performance, notes=[note for note in performance.notes if (note[0] == DRUMS) == wanted])
         for wanted in (True, False)

@@ -11,7 +11,8 @@ from score import DRUMS
 RATE = 16000
 TABLE = 2048
 VOICES = ("saw", "square", "pulse", "sine", "triangle", "organ", "bell", "pluck", "unison", "fuzz", "singer")
-CHIP = ("square", "pulse", "triangle")
+CONSOLE = ("square", "pulse", "triangle")
+PLAYERS = ("", "console", "module")
 LONGEST = 3.0
 # Which drum of the machine plays a General MIDI key.
 KEYS = {
@@ -182,6 +183,29 @@ class Voice:
         return self.played[known]
 
 
+class Sampled:
+    """One note of a voice, kept in 8 bits and played at other speeds without a filter, as a tracker module does it."""
+
+    kind = "sampled"
+
+    def __init__(self, rng):
+        voice, self.root = Voice(str(rng.choice(VOICES)), rng), int(rng.integers(45, 66))
+        seconds, fifth = rng.uniform(0.3, 1.5), rng.random() < 0.25
+        self.sound = eight_bits(sum(voice.note(self.root + step, seconds) for step in ((0, 7) if fifth else (0,))), rng)
+        self.gain = rng.uniform(0.1, 0.3)
+
+    def note(self, key, seconds):
+        speed = 2 ** ((key - self.root) / 12)
+        count = min(int(seconds * RATE), int((len(self.sound) - 1) / speed))
+        return self.sound[(np.arange(count) * speed).astype(np.int64)]
+
+
+def eight_bits(sound, rng):
+    """The sound in 8 bits, at the full or at half the rate."""
+    hold, top = int(rng.integers(1, 3)), np.abs(sound).max() + 1e-9
+    return (np.round(np.repeat(sound[::hold], hold) / top * 127) / 127 * top).astype(np.float32)
+
+
 def soft(sound, drive):
     """A tube: louder parts are pressed together."""
     top = np.abs(sound).max() + 1e-9
@@ -203,10 +227,12 @@ def put(sound, at, note, gain):
         sound[at:end] += gain * note[: end - at]
 
 
-def play(performance, end, rng, chip=False):
-    """The first `end` seconds of sound. `chip` chooses the voices of an old console."""
+def play(performance, end, rng, player=""):
+    """The first `end` seconds of sound, by a synthesiser, an old "console", or the player of a tracker "module"."""
     count = round(end * RATE)
     drums, kit = np.zeros(count, np.float32), machine(rng)
+    if player == "module":
+        kit = {name: eight_bits(sound, rng) for name, sound in kit.items()}
     buses, voices, kicks = {}, {}, []
     for channel, second, seconds, key, velocity in performance.notes:
         at = round(second * RATE)
@@ -218,7 +244,8 @@ def play(performance, end, rng, chip=False):
             kicks += [at] if name == "kick" else []
             continue
         if channel not in voices:
-            voices[channel] = Voice(str(rng.choice(CHIP if chip else VOICES)), rng)
+            choice = str(rng.choice(CONSOLE if player == "console" else VOICES))
+            voices[channel] = Sampled(rng) if player == "module" else Voice(choice, rng)
             buses[channel] = np.zeros(count, np.float32)
         voice = voices[channel]
         loud = voice.gain * (velocity / 100) ** 1.3 * performance.volumes.get(channel, 100) / 100
@@ -226,7 +253,7 @@ def play(performance, end, rng, chip=False):
     for channel, bus in buses.items():
         if voices[channel].kind == "fuzz":
             bus = soft(bus, rng.uniform(3, 12))
-        elif not chip and rng.random() < 0.5:
+        elif not player and rng.random() < 0.5:
             bus = sosfilt(butter(2, rng.uniform(500, 5000), fs=RATE, output="sos"), bus)
         if rng.random() < 0.2:
             bus = echo(bus, rng.uniform(0.12, 0.5), rng.uniform(0.2, 0.5))

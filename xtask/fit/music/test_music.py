@@ -46,8 +46,9 @@ class Timing(unittest.TestCase):
 
     def test_our_drums_sound_on_the_beat(self):
         played = strokes(0.4137, 42, 20)
-        for seed in range(5):
-            self.assert_on_the_beat(synthesis.play(played, 9.0, np.random.default_rng(seed)), played.beats)
+        for seed, player in ((seed, player) for seed in range(3) for player in synthesis.PLAYERS):
+            with self.subTest(player, seed=seed):
+                self.assert_on_the_beat(synthesis.play(played, 9.0, np.random.default_rng(seed), player), played.beats)
 
     @unittest.skipUnless(shutil.which("fluidsynth"), "fluidsynth is not installed")
     def test_soundfonts_sound_on_the_beat(self):
@@ -114,7 +115,7 @@ class Scores(unittest.TestCase):
     def test_bars_count_on_after_a_pick_up(self):
         seen = set()
         for seed in range(60):
-            score, bpm, swing, swung, _ = grammar.compose(np.random.default_rng(seed), 20)
+            score, bpm, swing, swung, _, _ = grammar.compose(np.random.default_rng(seed), 20)
             positions = [p for _, p in perform(score, bpm, np.random.default_rng(0), swing, swung).beats]
             steps = np.diff(positions)
             self.assertTrue(np.all((steps == 1) | (steps == 1 - score.beats_per_bar)))
