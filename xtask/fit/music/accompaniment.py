@@ -15,7 +15,7 @@ import numpy as np
 
 from score import DRUMS, Score
 
-LIBRARY = Path(os.environ.get("MMA_LIBRARY", "/usr/share/mma/lib"))
+LIBRARY = Path("/usr/share/mma/lib")
 # Half-beat flips are the faults that other music did not cure: styles with strong off-beats come three times as often.
 OFF_BEAT = re.compile(
     "ska|reggae|polka|bossa|house|techno|trance|dance|march|samba|calypso|rave|twist|salsa|mambo|son$|merengue|soul|latin"
@@ -85,7 +85,7 @@ def source(style, chords, bpm, bars, rng):
 
 
 def run(text):
-    """The MIDI file that mma makes of the text. mma writes to its home, which is a folder of our own."""
+    """The MIDI file that mma makes of the text. Its home, to which it writes, is a folder of its own."""
     with tempfile.TemporaryDirectory() as folder:
         script, out = Path(folder) / "piece.mma", Path(folder) / "piece.mid"
         script.write_text(text)

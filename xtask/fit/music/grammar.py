@@ -8,7 +8,6 @@ from score import DRUMS, Score
 
 BASS, CHORDS, SECOND, TUNE = 0, 1, 2, 3
 
-
 HARMONY = {
     "pop": ([0, 4, 7], [0, 4, 7], [0, 3, 7], [0, 5, 7]),
     "minor": ([0, 3, 7], [0, 3, 7], [0, 4, 7]),
