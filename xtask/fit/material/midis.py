@@ -1,126 +1,207 @@
 #!/usr/bin/env python3
-"""Decides which MIDI files hold a beat grid that their notes keep, and whether their bars can be trusted."""
-import bisect, glob, gzip, io, json, os, sys
-import numpy as np
+"""Decides which MIDI files and ABC tunes have notes that keep the beat grid, and whether their bars can be trusted.
+
+  midis.py OUT.json FOLDER...     (needs abcmidi for ABC tunes; mido, numpy)
+
+A file that was played in without a metronome has notes everywhere between the beats, and is dropped; so is one whose
+half beats are stronger than its beats. The bars of the time signature count only if the low notes, the kick drum and
+the crash cymbals prefer their beginnings.
+"""
+
+import bisect
+import gzip
+import io
+import json
+import re
+import subprocess
+import sys
+import tempfile
+from pathlib import Path
+
 import mido
 import mido.midifiles.meta as meta
+import numpy as np
 
-# Some files hold key signatures that mido refuses; the key does not matter here.
-meta.MetaSpec_key_signature.decode = lambda self, message, data: setattr(message, 'key', 'C')
+ENDINGS = (".mid", ".midi", ".kar", ".mid.gz")
+FEWEST_NOTES, SHORTEST_S = 150, 25
+SHORTEST_BEAT_S, LONGEST_BEAT_S = 0.33, 1.0
+USUAL_BPM, SPREAD = 112, 0.45
+# Parts of a beat: by chance, 36 % of the notes are this close to quarters of it.
+CLOSE = 0.045
+ON_GRID, EXACTLY_ON_GRID = 0.8, 0.95
+DRUMS, KICKS, SNARES, CRASHES, LOW = 9, (35, 36), (38, 39, 40), (49, 57), 52
+
+# Some files have key signatures that mido refuses. The key does not matter here.
+meta.MetaSpec_key_signature.decode = lambda self, message, data: setattr(message, "key", "C")
 
 
-class TempoMap:
-    def __init__(self, tempos, tpb):
-        d = {0: 500000}
-        d.update(tempos)
-        self.tpb, self.ticks, self.us, self.s = tpb, sorted(d), [], []
-        s = pt = 0
-        pu = d[0]
-        for k in self.ticks:
-            s += (k - pt) * pu / 1e6 / tpb
-            pt, pu = k, d[k]
-            self.s.append(s); self.us.append(pu)
+class Tempo:
+    """Seconds of a tick."""
+
+    def __init__(self, tempi, ticks_per_beat):
+        tempi = {0: 500_000, **tempi}
+        self.ticks_per_beat, self.begins, self.lengths, self.seconds = ticks_per_beat, sorted(tempi), [], []
+        second, before, length = 0.0, 0, tempi[0]
+        for tick in self.begins:
+            second += (tick - before) * length / 1e6 / ticks_per_beat
+            before, length = tick, tempi[tick]
+            self.seconds.append(second)
+            self.lengths.append(length)
 
     def __call__(self, tick):
-        i = bisect.bisect_right(self.ticks, tick) - 1
-        return self.s[i] + (tick - self.ticks[i]) * self.us[i] / 1e6 / self.tpb
+        k = bisect.bisect_right(self.begins, tick) - 1
+        return self.seconds[k] + (tick - self.begins[k]) * self.lengths[k] / 1e6 / self.ticks_per_beat
+
+
+def content(path):
+    """Bytes of a MIDI file, which may be compressed, or of a tune of an ABC file: FILE.abc#NUMBER."""
+    file, _, tune = path.partition("#")
+    if tune:
+        with tempfile.TemporaryDirectory() as temp:
+            out = Path(temp, "tune.mid")
+            subprocess.run(["abc2midi", file, tune, "-o", out], check=True, stdout=subprocess.DEVNULL)
+            return out.read_bytes()
+    data = Path(file).read_bytes()
+    return gzip.decompress(data) if file.endswith(".gz") else data
 
 
 def read(path):
-    data = gzip.open(path).read() if path.endswith('.gz') else open(path, 'rb').read()
-    m = mido.MidiFile(file=io.BytesIO(data), clip=True)
-    a, tempos, sigs, notes = 0, {}, {}, []
-    for x in mido.merge_tracks(m.tracks):
-        a += x.time
-        if x.type == 'set_tempo': tempos[a] = x.tempo
-        elif x.type == 'time_signature': sigs[a] = (x.numerator, x.denominator)
-        elif x.type == 'note_on' and x.velocity > 0: notes.append((a, x.note, x.velocity, x.channel))
-    return m, TempoMap(tempos, m.ticks_per_beat), sigs, notes, a
+    """The file, its tempo, {tick: time signature}, notes as (tick, pitch, velocity, channel), and the last tick."""
+    midi = mido.MidiFile(file=io.BytesIO(content(path)), clip=True)
+    tick, tempi, signatures, notes = 0, {}, {}, []
+    for x in mido.merge_tracks(midi.tracks):
+        tick += x.time
+        if x.type == "set_tempo":
+            tempi[tick] = x.tempo
+        elif x.type == "time_signature":
+            signatures[tick] = x.numerator, x.denominator
+        elif x.type == "note_on" and x.velocity > 0:
+            notes.append((tick, x.note, x.velocity, x.channel))
+    if 0 not in signatures:
+        first = min(signatures, default=midi.ticks_per_beat)
+        signatures[0] = signatures[first] if first < midi.ticks_per_beat else (4, 4)
+    return midi, Tempo(tempi, midi.ticks_per_beat), signatures, notes, tick
 
 
-def grid(m, tm, sigs, end, unit=None, shift=0):
-    """[(tick, position)], beat in quarters of the first signature."""
-    tpb = m.ticks_per_beat
-    s = dict(sigs)
-    if 0 not in s: s[0] = s[min(s)] if s and min(s) < tpb else (4, 4)
-    ks = sorted(s); out = []
-    for i, k in enumerate(ks):
-        n, q = s[k]; e = ks[i + 1] if i + 1 < len(ks) else end
-        step = unit * tpb if unit else tpb * 1.5 if q == 8 and n % 3 == 0 and n >= 6 else tpb * 4 / q
-        nb = n * tpb * 4 / q / step
-        if abs(nb - round(nb)) > 0.01: nb = 0
-        nb = int(round(nb)); j = 0
-        while k + j * step < e - 1e-6:
-            out.append((k + j * step, j % nb + 1 if nb else 0)); j += 1
-    return out
+def grid(midi, signatures, end, quarters=None):
+    """Beats as (tick, place in the bar, 0 = unknown); `quarters` is their length unless the signature gives it."""
+    quarter, begins, beats = midi.ticks_per_beat, sorted(signatures), []
+    for begin, next_begin in zip(begins, [*begins[1:], end]):
+        above, below = signatures[begin]
+        compound = below == 8 and above % 3 == 0 and above >= 6
+        beat = quarter * (quarters or (1.5 if compound else 4 / below))
+        bar = above * quarter * 4 / below / beat
+        bar = round(bar) if abs(bar - round(bar)) < 0.01 else 0
+        count = int(np.ceil((next_begin - begin - 1e-6) / beat))
+        beats += [(begin + k * beat, k % bar + 1 if bar else 0) for k in range(count)]
+    return beats
+
+
+def usual_beats(midi, tempo, signatures, end):
+    """(quarters, beats, seconds of a beat) of the most usual tempo: the signature's beats, half or twice as long."""
+    best = None
+    for quarters in (None, 0.5, 2):
+        beats = grid(midi, signatures, end, quarters)
+        if len(beats) < 16:
+            continue
+        beat = float(np.median(np.diff([tempo(tick) for tick, _ in beats])))
+        if SHORTEST_BEAT_S <= beat <= LONGEST_BEAT_S:
+            usual = -0.5 * (np.log2(60 / beat / USUAL_BPM) / SPREAD) ** 2 - (0.6 if quarters else 0)
+            if best is None or usual > best[0]:
+                best = usual, quarters, beats, beat
+    return best and best[1:]
+
+
+class Notes:
+    """Notes between the first and the last beat, and their places."""
+
+    def __init__(self, notes, beats):
+        ticks, places = np.array([b[0] for b in beats]), np.array([b[1] for b in beats])
+        tick, pitch, velocity, channel = np.array(notes).T
+        k = np.searchsorted(ticks, tick + 1e-6) - 1
+        inside = (k >= 0) & (k < len(ticks) - 1)
+        k = k[inside]
+        self.phase = (tick[inside] - ticks[k]) / (ticks[k + 1] - ticks[k])
+        self.place = np.where(self.phase > 0.95, places[k + 1], places[k])
+        self.weight, pitch, drum = velocity[inside] / 100, pitch[inside], channel[inside] == DRUMS
+        self.kick, self.snare, self.crash = (drum & np.isin(pitch, keys) for keys in (KICKS, SNARES, CRASHES))
+        self.low = (pitch < LOW) & ~drum
+        self.beats_at = np.bincount(places)
+
+    def near(self, parts):
+        """Whether each note is close to one of the equal parts of a beat."""
+        return np.abs(self.phase * parts - np.round(self.phase * parts)) / parts < CLOSE
+
+    def at(self, *phases):
+        """Mean weight of all notes close to these phases, none of which is the beat."""
+        return np.mean([self.weight[np.abs(self.phase - p) < 0.05].sum() for p in phases])
+
+    def bar(self):
+        """Beats per bar or 0, and the evidence for each place."""
+        bar = int(self.place.max())
+        if not 2 <= bar <= 7:
+            return 0, []
+        on = self.near(1)
+        beats = self.beats_at[1 : bar + 1] + 1e-9
+        by_place = lambda some: np.array([self.weight[some & on & (self.place == p + 1)].sum() for p in range(bar)]) / beats
+        every = by_place(np.ones_like(on))
+        evidence = 0.6 * every + by_place(self.low) + by_place(self.kick) + 2 * by_place(self.crash) - by_place(self.snare)
+        evidence /= every.mean() + 1e-9
+        rest = evidence[1:].max()
+        # The third beat of four may be as strong as the first; then the signature decides.
+        symmetric = bar == 4 and evidence[2] == rest and evidence[0] > 0.95 * rest
+        good = evidence[0] > 1.03 * rest + 0.02 or symmetric
+        return bar if good else 0, [round(float(v), 2) for v in evidence]
 
 
 def judge(path):
-    m, tm, sigs, notes, end = read(path)
-    if m.type == 2: return None, 'type 2'
-    if len(notes) < 150: return None, 'few notes'
-    length = tm(end)
-    if length < 25: return None, 'short'
-    if not tm.ticks or (len(tm.ticks) == 1 and tm.us[0] == 500000 and not sigs): note_default = True
-    else: note_default = False
-    sig = sigs[min(sigs)] if sigs and min(sigs) < m.ticks_per_beat else (4, 4)
-    info = dict(sig=sig, sigs=len(set(sigs.values())), tempi=len(tm.ticks), length=round(length, 1))
-    best = None
-    for unit in (None, 0.5, 2):
-        b = grid(m, tm, sigs, end, unit)
-        bt = np.array([x[0] for x in b])
-        sec = np.array([tm(x) for x in bt])
-        if len(sec) < 16: continue
-        beat = float(np.median(np.diff(sec)))
-        if not 0.33 <= beat <= 1.0: continue
-        prior = -0.5 * (np.log2(60 / beat / 112) / 0.45) ** 2 - (0 if unit is None else 0.6)
-        if best is None or prior > best[0]: best = (prior, unit, b, bt, sec, beat)
-    if best is None: return None, ('no tempo fits', info)
-    _, unit, b, bt, sec, beat = best
-    info.update(beat=round(beat, 3), unit=unit)
-    t = np.array([n[0] for n in notes], float); w = np.array([n[2] for n in notes], float); w = w / 100
-    i = np.searchsorted(bt, t + 1e-6) - 1; ok = (i >= 0) & (i < len(bt) - 1)
-    i, t2, w2 = i[ok], t[ok], w[ok]; pitch = np.array([n[1] for n in notes])[ok]; ch = np.array([n[3] for n in notes])[ok]
-    ph = (t2 - bt[i]) / (bt[i + 1] - bt[i])
-    def near(div, tol=0.045): return np.abs(ph * div - np.round(ph * div)) / div < tol
-    four, three = near(4).mean(), near(3).mean()
-    on = w2[near(1)].sum()
-    count = lambda p: w2[np.abs(ph - p) < 0.05].sum()
-    half, q, third = count(.5), (count(.25) + count(.75)) / 2, (count(1 / 3) + count(2 / 3)) / 2
-    info.update(four=round(float(four), 2), three=round(float(three), 2), on=round(float(on / w2.sum()), 2), half=round(float(half / w2.sum()), 2))
-    # a grid by chance holds 36 % and 27 % of the notes
-    if max(four, three) < 0.8: return None, ('notes off the grid', info)
-    deep = (pitch < 52) & (ch != 9) | (ch == 9) & np.isin(pitch, (35, 36))
-    deep_on, deep_half = w2[deep & near(1)].sum(), w2[deep & (np.abs(ph - .5) < 0.05)].sum()
-    # A score that was written on the grid is believed with less: its low notes must prefer the beat.
-    strict = max(four, three) > 0.95 and on > 0.75 * max(half, q, third) and deep_on > 1.15 * deep_half
-    if not strict and on < 1.15 * max(half, q, third): return None, ('beat not stronger', info)
-    # Low notes and drums at each place of the bar
-    nb = np.array([x[1] for x in b]); pos = np.where(ph > 0.95, nb[np.minimum(i + 1, len(nb) - 1)], nb[i]); hit = near(1)
-    low = (pitch < 52) & (ch != 9) & hit; kick = (ch == 9) & np.isin(pitch, (35, 36)) & hit; crash = (ch == 9) & np.isin(pitch, (49, 57)) & hit
-    snare = (ch == 9) & np.isin(pitch, (38, 40, 39)) & hit
-    big = int(nb.max()) if nb.max() > 0 else 0
-    bar = 0
-    if big >= 2:
-        n = np.bincount(nb, minlength=big + 1)[1:] + 1e-9
-        f = lambda s: np.array([w2[s & (pos == p + 1)].sum() for p in range(big)]) / n
-        every = f(hit); ev = f(low) / (every.mean() + 1e-9) + f(kick) / (every.mean() + 1e-9) + 0.6 * every / (every.mean() + 1e-9) + 2 * f(crash) / (every.mean() + 1e-9) - f(snare) / (every.mean() + 1e-9)
-        info['places'] = [round(float(v), 2) for v in ev]
-        rest = np.sort(ev[1:])[-1]
-        # The third beat of four may be as strong as the first; then the signature decides.
-        if ev[0] > rest * 1.03 + 0.02 or (big == 4 and ev[2] == rest and ev[0] > 0.95 * rest): bar = big
-        if unit is not None or big not in (2, 3, 4, 5, 6, 7): bar = 0
-    info['bar'] = bar
-    return (unit, bar), info
+    """(quarters of a beat or None for the signature's, beats per bar or 0) or None, and the figures or the reason."""
+    midi, tempo, signatures, notes, end = read(path)
+    if midi.type == 2:
+        return None, "independent sequences"
+    if len(notes) < FEWEST_NOTES:
+        return None, "few notes"
+    figures = {"seconds": round(tempo(end), 1), "signature": signatures[0]}
+    if figures["seconds"] < SHORTEST_S:
+        return None, "short"
+    usual = usual_beats(midi, tempo, signatures, end)
+    if not usual:
+        return None, ("no beat fits", figures)
+    quarters, beats, figures["beat_s"] = usual
+    heard = Notes(notes, beats)
+    on_grid = max(heard.near(4).mean(), heard.near(3).mean())
+    on = heard.weight[heard.near(1)].sum()
+    others = max(heard.at(0.5), heard.at(0.25, 0.75), heard.at(1 / 3, 2 / 3))
+    figures.update(on_grid=round(float(on_grid), 2), preference=round(float(on / (others + 1e-9)), 2))
+    if on_grid < ON_GRID:
+        return None, ("notes off the grid", figures)
+    deep = heard.low | heard.kick
+    deep_on, deep_half = heard.weight[deep & heard.near(1)].sum(), heard.weight[deep & (np.abs(heard.phase - 0.5) < 0.05)].sum()
+    # Where every note is on the grid, the beats need less strength if the low notes prefer them.
+    exact = on_grid > EXACTLY_ON_GRID and on > 0.75 * others and deep_on > 1.15 * deep_half
+    if not exact and on < 1.15 * others:
+        return None, ("beats are not stronger", figures)
+    bar, figures["places"] = heard.bar()
+    return (quarters, 0 if quarters else bar), figures
 
 
-if __name__ == '__main__':
+def main():
+    if len(sys.argv) < 3:
+        sys.exit(__doc__)
     out = {}
-    for p in sys.argv[2:]:
-        for f in sorted(glob.glob(f'{p}/**/*', recursive=True)):
-            if not f.lower().endswith(('.mid', '.midi', '.kar', '.mid.gz')): continue
-            try: r = judge(f)
-            except Exception as e: r = (None, repr(e))
-            out[f] = r
-            print(f[len('/work/fit/packages/'):], r, flush=True)
-    json.dump(out, open(sys.argv[1], 'w'))
+    for path in sorted(p for folder in sys.argv[2:] for p in Path(folder).rglob("*")):
+        if path.suffix == ".abc":
+            pieces = [f"{path}#{n}" for n in re.findall(r"^X: *(\d+)", path.read_text(errors="replace"), re.M)]
+        else:
+            pieces = [str(path)] if path.name.lower().endswith(ENDINGS) else []
+        for piece in pieces:
+            try:
+                out[piece] = judge(piece)
+            except (OSError, ValueError, EOFError) as e:
+                out[piece] = None, str(e)
+            print(piece, *out[piece], flush=True)
+    Path(sys.argv[1]).write_text(json.dumps(out))
+
+
+if __name__ == "__main__":
+    main()

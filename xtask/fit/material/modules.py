@@ -7,6 +7,7 @@ Rows that begin beats hold more onsets than others, and so do rows that begin ba
 the harmony changes. The rows are known exactly; only their meaning is decided here. A module is dropped when the
 onsets fit two meanings nearly as well, or when a part of it does not fit.
 """
+
 import json
 import os
 import sys

@@ -1,4 +1,5 @@
 """Tracker modules through libopenmpt: sound, and when each row is played."""
+
 import ctypes
 from ctypes import c_char_p, c_double, c_int32, c_size_t, c_void_p
 

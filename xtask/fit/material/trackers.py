@@ -1,107 +1,154 @@
 #!/usr/bin/env python3
-"""Records the beats that other trackers hear in recordings, with a Python that has them.
+"""Records the beats that other trackers hear in recordings, each with a Python that has it.
 
-  trackers.py essentia,librosa PACKAGES OUT.json     (pip install essentia librosa)
-  trackers.py madmom PACKAGES OUT.json ORDER.json    (pip install madmom, which needs Python 3.8)
+  trackers.py offline FOLDER OUT.json       Essentia and librosa (pip install essentia librosa), for every recording
+  trackers.py madmom ORDER.json OUT.json    madmom (pip install madmom, which needs Python 3.8), in the order of the list
 
-Each recording is heard once, from a tenth of its length on, for 90 s at most. ORDER.json lists the files for madmom,
-whose CPU time is limited to CPU_S.
+FOLDER has a folder for each package. Each recording is heard once, from a tenth of its length on, for 90 s at most,
+and by madmom for 60 s, because it needs much processor time. What OUT.json has already is not heard again.
 """
-import glob, json, os, subprocess, sys, time
+
+import json
+import os
+import subprocess
+import sys
+import time
+from functools import partial
+from pathlib import Path
+
 import numpy as np
 
 LONGEST_S, SHORTEST_S = 90, 40
-CPU_S = 45 * 60
-# At most this many pieces of a package, spread over its files.
+PROCESSOR_S = 45 * 60
+# Recordings of a package, spread over its files.
 PIECES = 16
-SOUND = ('.ogg', '.oga', '.opus', '.mp3', '.flac')
+ENDINGS = (".ogg", ".oga", ".opus", ".mp3", ".flac")
+# Of madmom's eight networks.
+NETWORKS = 3
 
 
 def length(path):
-    r = subprocess.run(['ffprobe', '-v', 'error', '-show_entries', 'format=duration', '-of', 'csv=p=0', path], capture_output=True, text=True)
-    try: return float(r.stdout)
-    except ValueError: return 0.0
+    command = ["ffprobe", "-v", "error", "-show_entries", "format=duration", "-of", "csv=p=0", path]
+    try:
+        return float(subprocess.run(command, capture_output=True, text=True).stdout)
+    except ValueError:
+        return 0.0
 
 
 def sound(path, start, seconds):
-    raw = subprocess.run(['ffmpeg', '-v', 'error', '-ss', str(start), '-t', str(seconds), '-i', path, '-ac', '1', '-ar', '44100', '-f', 's16le', '-'], check=True, capture_output=True).stdout
-    return np.frombuffer(raw, '<i2')
+    """16-bit samples at 44.1 kHz."""
+    command = ["ffmpeg", "-v", "error", "-ss", str(start), "-t", str(seconds), "-i", path]
+    raw = subprocess.run([*command, "-ac", "1", "-ar", "44100", "-f", "s16le", "-"], check=True, capture_output=True)
+    return np.frombuffer(raw.stdout, "<i2")
 
 
-def pieces(folder, done):
-    for package in sorted(os.listdir(folder)):
-        if package.endswith('.part'): continue
-        files = [f for f in sorted(glob.glob(f'{folder}/{package}/**/*', recursive=True)) if f.lower().endswith(SOUND)]
-        if len(files) > PIECES: files = [files[int(i)] for i in np.linspace(0, len(files) - 1, PIECES)]
-        yield from ((f, n) for f, n in ((f, length(f)) for f in files if f not in done) if n >= SHORTEST_S)
+def rounded(times):
+    return [round(float(t), 3) for t in times]
+
+
+def known(path):
+    return json.loads(Path(path).read_text()) if Path(path).exists() else {}
+
+
+def write(path, value):
+    Path(path + ".new").write_text(json.dumps(value))
+    os.replace(path + ".new", path)
+
+
+def recordings(folder):
+    for package in sorted(Path(folder).iterdir()):
+        files = sorted(str(p) for p in package.rglob("*") if p.name.lower().endswith(ENDINGS))
+        if len(files) > PIECES:
+            files = [files[int(k)] for k in np.linspace(0, len(files) - 1, PIECES)]
+        yield from files
 
 
 def offline(folder, out):
     import essentia
+
     essentia.log.infoActive = False
     import essentia.standard as es
     import librosa
-    done = json.load(open(out)) if os.path.exists(out) else {}
-    for path, n in pieces(folder, done):
-        start = round(n * 0.1, 1); seconds = round(min(LONGEST_S, n - start - 2), 1)
-        try:
-            x = sound(path, start, seconds).astype(np.float32) / 32768
-            _, beats, confidence, *_ = es.RhythmExtractor2013(method='multifeature')(x)
-            y = librosa.resample(x, orig_sr=44100, target_sr=22050)
-            done[path] = dict(length=n, start=start, seconds=round(len(x) / 44100, 2), essentia=[round(float(t), 3) for t in beats], confidence=float(confidence),
-                              librosa=[round(float(t), 3) for t in librosa.beat.beat_track(y=y, sr=22050, units='time')[1]])
-        except Exception as e: print(path, repr(e), flush=True); continue
-        json.dump(done, open(out + '.new', 'w')); os.replace(out + '.new', out)
-    print(len(done), 'recordings', flush=True)
+
+    done = known(out)
+    for path in (p for p in recordings(folder) if p not in done):
+        whole = length(path)
+        if whole < SHORTEST_S:
+            continue
+        start = round(whole * 0.1, 1)
+        samples = sound(path, start, round(min(LONGEST_S, whole - start - 2), 1)).astype(np.float32) / 32768
+        beats = es.RhythmExtractor2013(method="multifeature")(samples)[1]
+        half = librosa.resample(samples, orig_sr=44_100, target_sr=22_050)
+        other = librosa.beat.beat_track(y=half, sr=22_050, units="time")[1]
+        seconds = round(len(samples) / 44_100, 2)
+        done[path] = {"start": start, "seconds": seconds, "essentia": rounded(beats), "librosa": rounded(other)}
+        write(out, done)
+    print(len(done), "recordings")
 
 
-def ensemble():
-    """madmom's RNNDownBeatProcessor with three of its eight networks, for the processor's sake."""
-    from functools import partial
+def downbeat_networks():
+    """madmom's RNNDownBeatProcessor with fewer networks, for the sake of the processor."""
     from madmom.audio.signal import FramedSignalProcessor, SignalProcessor
+    from madmom.audio.spectrogram import (
+        FilteredSpectrogramProcessor,
+        LogarithmicSpectrogramProcessor,
+        SpectrogramDifferenceProcessor,
+    )
     from madmom.audio.stft import ShortTimeFourierTransformProcessor
-    from madmom.audio.spectrogram import FilteredSpectrogramProcessor, LogarithmicSpectrogramProcessor, SpectrogramDifferenceProcessor
     from madmom.ml.nn import NeuralNetworkEnsemble
     from madmom.models import DOWNBEATS_BLSTM
     from madmom.processors import ParallelProcessor, SequentialProcessor
-    parts = ParallelProcessor([])
-    for size, bands in ((1024, 3), (2048, 6), (4096, 12)):
-        parts.append(SequentialProcessor((
-            FramedSignalProcessor(frame_size=size, fps=100), ShortTimeFourierTransformProcessor(),
-            FilteredSpectrogramProcessor(num_bands=bands, fmin=30, fmax=17000, norm_filters=True),
-            LogarithmicSpectrogramProcessor(mul=1, add=1), SpectrogramDifferenceProcessor(diff_ratio=0.5, positive_diffs=True, stack_diffs=np.hstack))))
-    return SequentialProcessor((SignalProcessor(num_channels=1, sample_rate=44100), parts, np.hstack,
-                                NeuralNetworkEnsemble.load(DOWNBEATS_BLSTM[:3]), partial(np.delete, obj=0, axis=1)))
+
+    def spectra(size, bands):
+        return SequentialProcessor((
+            FramedSignalProcessor(frame_size=size, fps=100),
+            ShortTimeFourierTransformProcessor(),
+            FilteredSpectrogramProcessor(num_bands=bands, fmin=30, fmax=17_000, norm_filters=True),
+            LogarithmicSpectrogramProcessor(mul=1, add=1),
+            SpectrogramDifferenceProcessor(diff_ratio=0.5, positive_diffs=True, stack_diffs=np.hstack),
+        ))  # fmt: skip
+
+    return SequentialProcessor((
+        SignalProcessor(num_channels=1, sample_rate=44_100),
+        ParallelProcessor([spectra(1024, 3), spectra(2048, 6), spectra(4096, 12)]),
+        np.hstack,
+        NeuralNetworkEnsemble.load(DOWNBEATS_BLSTM[:NETWORKS]),
+        partial(np.delete, obj=0, axis=1),
+    ))  # fmt: skip
 
 
-def downbeats(out, order):
+def madmom(order, out):
     from madmom.audio.signal import Signal
     from madmom.features.beats import DBNBeatTrackingProcessor
     from madmom.features.downbeats import DBNDownBeatTrackingProcessor
-    network = ensemble()
+
+    network = downbeat_networks()
     bars = DBNDownBeatTrackingProcessor(beats_per_bar=[3, 4], fps=100)
     beats = DBNBeatTrackingProcessor(fps=100)
-    done = json.load(open(out)) if os.path.exists(out) else {}
-    spent = sum(d['cpu'] for d in done.values())
-    while True:
-        # The order grows while other trackers are at work.
-        todo = [e for e in json.load(open(order)) if e['file'] not in done]
-        if not todo: break
-        e = todo[0]
-        if spent > CPU_S: print('the CPU time is spent', flush=True); break
-        before = time.process_time()
-        try:
-            a = network(Signal(sound(e['file'], e['start'], e['seconds']), sample_rate=44100))
-            found = bars(a)
-            plain = beats(a.sum(1))
-        except Exception as err: sys.exit(f"{e['file']}: {err!r}")
-        cpu = time.process_time() - before; spent += cpu
-        done[e['file']] = dict(cpu=cpu, beats=[round(float(t), 3) for t in plain], bars=[[round(float(t), 3), int(p)] for t, p in found],
-                               strength=[[round(float(v), 3) for v in a[min(len(a) - 1, int(round(t * 100)))]] for t, _ in found])
-        json.dump(done, open(out + '.new', 'w')); os.replace(out + '.new', out)
-        print(f"{spent:.0f} CPU s, {e['file']}", flush=True)
+    done = known(out)
+    spent = sum(heard["cpu"] for heard in done.values())
+    while spent < PROCESSOR_S:
+        # The order may grow while other trackers are at work.
+        todo = [e for e in json.loads(Path(order).read_text()) if e["file"] not in done]
+        if not todo:
+            break
+        next_, before = todo[0], time.process_time()
+        samples = sound(next_["file"], next_["start"], next_["seconds"])
+        activations = network(Signal(samples, sample_rate=44_100))
+        found = [[round(float(t), 3), int(place)] for t, place in bars(activations)]
+        cpu = time.process_time() - before
+        spent += cpu
+        done[next_["file"]] = {"cpu": cpu, "beats": rounded(beats(activations.sum(1))), "bars": found}
+        write(out, done)
+        print(f"{spent:.0f} s, {next_['file']}", flush=True)
 
 
-if __name__ == '__main__':
-    if sys.argv[1] == 'madmom': downbeats(*sys.argv[3:5])
-    else: offline(*sys.argv[2:4])
+def main():
+    tools = {"offline": offline, "madmom": madmom}
+    if len(sys.argv) != 4 or sys.argv[1] not in tools:
+        sys.exit(__doc__)
+    tools[sys.argv[1]](*sys.argv[2:])
+
+
+if __name__ == "__main__":
+    main()
