@@ -1,12 +1,12 @@
 #!/usr/bin/env python3
 """Writes the weights of the ear's network as a table of whole numbers.
 
-  export.py WEIGHTS.npz ABOUT         writes crates/k1-engine/src/audio/network_weights.rs
+  export.py WEIGHTS ABOUT         writes crates/k1-engine/src/audio/network_weights.rs
 
-ABOUT says on what it was trained. Arrays of the file, in floats: dense.w (rows, inputs), dense.b (rows,), out.w, out.b, and for
-each recurrent unit and gate (0 update, 1 reset, 2 new) first.input.0.w, first.input.0.b, first.state.0.w, first.state.0.b and so
-on. Sizes need not be multiples of eight: rows and inputs of zeros are added.
+ABOUT says on what it was trained. WEIGHTS is a file of k1-trainer: a line of JSON with the sizes, then the weights as 32-bit
+floats. Sizes need not be multiples of eight: rows and inputs of zeros are added.
 """
+import json
 import sys
 from pathlib import Path
 
@@ -80,15 +80,24 @@ def table(network):
     ]
 
 
-def network_of(arrays):
-    """The network of a file's arrays."""
-    def layer(name):
-        return {k: arrays[f"{name}.{k}"] for k in ("w", "b")}
+def read(path):
+    """The network of a file of k1-trainer, in floats. The rows of a recurrent unit are those of its three gates."""
+    head, numbers = Path(path).read_bytes().split(b"\n", 1)
+    sizes, numbers = json.loads(head), iter(np.frombuffer(numbers, "<f4"))
 
-    def gru(name):
-        return {kind: [layer(f"{name}.{kind}.{gate}") for gate in range(GATES)] for kind in ("input", "state")}
+    def layer(rows, columns):
+        w = np.fromiter(numbers, "f4", rows * columns).reshape(rows, columns)
+        return {"w": w, "b": np.fromiter(numbers, "f4", rows)}
 
-    return {"dense": layer("dense"), "first": gru("first"), "second": gru("second"), "out": layer("out")}
+    def gates(units, columns):
+        both = layer(GATES * units, columns)
+        return [{k: v[units * gate:units * (gate + 1)] for k, v in both.items()} for gate in range(GATES)]
+
+    network, width = {"dense": layer(sizes["dense"], sizes["inputs"])}, sizes["dense"]
+    for name, units in zip(("first", "second"), sizes["units"], strict=True):
+        network[name] = {"input": gates(units, width), "state": gates(units, units)}
+        width = units
+    return network | {"out": layer(sizes["outputs"], width)}
 
 
 def write(network, about):
@@ -100,8 +109,7 @@ def write(network, about):
 
 
 def main():
-    with np.load(sys.argv[1]) as arrays:
-        write(network_of(arrays), sys.argv[2])
+    write(read(sys.argv[1]), sys.argv[2])
 
 
 if __name__ == "__main__":

@@ -99,3 +99,50 @@ impl Bar {
         Place { position: position as u32 + 1, beats: METRES[metre] as u32, share: self.belief[best] }
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn heard(beats: usize, downbeat_at: impl Fn(usize) -> bool) -> Bar {
+        let mut bar = Bar::BLANK;
+        bar.forget();
+        for beat in 0..beats {
+            bar.hear(1, if downbeat_at(beat) { 1.0 } else { -1.0 });
+        }
+        bar
+    }
+
+    #[test]
+    fn bars_of_three_and_four_are_told_apart_and_their_first_beat_is_found() {
+        for (beats, first) in [(3, 0), (3, 2), (4, 1), (4, 3)] {
+            for heard_beats in 20..20 + beats {
+                let place = heard(heard_beats, |beat| beat % beats == first).next();
+                let position = (heard_beats + beats - first) % beats + 1;
+                assert_eq!((place.beats, place.position), (beats as u32, position as u32));
+                assert!(place.share > 0.8, "{place:?}");
+            }
+        }
+    }
+
+    #[test]
+    fn a_beat_that_was_skipped_is_counted() {
+        let mut bar = heard(24, |beat| beat % 4 == 0);
+        bar.hear(2, -1.0);
+        assert_eq!((bar.next().position, bar.next().beats), (3, 4));
+    }
+
+    #[test]
+    fn without_downbeats_nothing_is_known_and_belief_keeps_its_sum() {
+        let mut bar = heard(40, |_| false);
+        assert!(bar.next().share < 0.3, "{:?}", bar.next());
+        for beat in 0..1_000 {
+            bar.hear(beat % 3, if beat % 7 == 0 { f32::INFINITY } else { f32::NEG_INFINITY });
+            let sum: f32 = bar.belief.iter().sum();
+            assert!((sum - 1.0).abs() < 1e-3 && bar.belief.iter().all(|b| (0.0..=1.0).contains(b)), "{:?}", bar.belief);
+        }
+        bar.forget();
+        assert!((bar.belief.iter().sum::<f32>() - 1.0).abs() < 1e-6);
+        assert_eq!(bar.next().beats, 4);
+    }
+}
