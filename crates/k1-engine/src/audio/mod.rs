@@ -17,7 +17,7 @@ mod fourier;
 mod loudness;
 mod metrical_level;
 mod metrical_level_trees;
-#[cfg(test)]
+#[cfg_attr(not(test), expect(dead_code, reason = "the ear does not use it yet"))]
 mod network;
 #[cfg(test)]
 mod network_golden;
