@@ -10,6 +10,9 @@ A layer is a matrix with a bias: {"w": (rows, inputs), "b": (rows,)}. A network 
   update = sig(input + state), reset = sig(input + state), new = tanh(input + reset * state)
   h' = (1 - update) * new + update * h
 
+Where it differs from floats: inputs lie within +-8; the dense layer's results, which are at least 0, too, and so does what the
+reset gate multiplies; sig is constant beyond +-8, tanh beyond +-4. A step takes four hops, so that outputs come three hops late.
+
   whole_numbers.py            writes crates/k1-engine/src/audio/network_golden.rs, which a test compares with the engine
 """
 from pathlib import Path

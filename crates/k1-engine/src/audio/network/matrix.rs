@@ -67,24 +67,26 @@ pub(super) fn add_one_by_one<const IN: usize>(
     }
 }
 
-/// The same with SIMD.
+/// The same with SIMD, for several times eight rows, which share what each input costs.
 #[inline(always)]
-pub(super) fn add_in_lanes<const IN: usize>(
-    sums: &mut [i32; 8],
-    rows: &[[u8; 64]; IN],
+pub(super) fn add_in_lanes<const IN: usize, const BLOCKS: usize>(
+    sums: &mut [[i32; 8]; BLOCKS],
+    rows: &[[[u8; 64]; IN]; BLOCKS],
     input: &Eights<i16, IN>,
 ) {
-    let [mut low, mut high]: [i32x4; 2] = cast(*sums);
-    for (rows, input) in rows.iter().zip(input) {
-        let rows: [u8x16; 4] = cast(*rows);
+    let mut lanes: [[i32x4; 2]; BLOCKS] = sums.map(cast);
+    for (i, input) in input.iter().enumerate() {
         let pairs = i32x4::transpose([cast(*input); 4]);
-        for (rows, pair) in rows.into_iter().zip(pairs) {
-            let pair: i16x8 = cast(pair);
-            low += i16x8::from_u8x16_low(rows).dot(pair);
-            high += i16x8::from_u8x16_high(rows).dot(pair);
+        for ([low, high], rows) in lanes.iter_mut().zip(rows) {
+            let rows: [u8x16; 4] = cast(rows[i]);
+            for (rows, pair) in rows.into_iter().zip(pairs) {
+                let pair: i16x8 = cast(pair);
+                *low += i16x8::from_u8x16_low(rows).dot(pair);
+                *high += i16x8::from_u8x16_high(rows).dot(pair);
+            }
         }
     }
-    *sums = cast([low, high]);
+    *sums = lanes.map(cast);
 }
 
 /// Adds the products of all rows and an input to the rows' sums.
@@ -92,14 +94,20 @@ pub(super) fn add_in_lanes<const IN: usize>(
 /// It does nothing else, because the loop takes all registers.
 #[inline(never)]
 fn add<const IN: usize>(sums: &mut [[i32; 8]], rows: &[[[u8; 64]; IN]], input: &Eights<i16, IN>) {
-    for (out, rows) in sums.iter_mut().zip(rows) {
-        let mut sums = *out;
-        if LANES == 4 {
-            add_in_lanes(&mut sums, rows, input);
-        } else {
-            add_one_by_one(&mut sums, rows, input);
+    if LANES == 4 {
+        let ((sums, last), (rows, last_rows)) = (sums.as_chunks_mut::<2>(), rows.as_chunks::<2>());
+        for (sums, rows) in sums.iter_mut().zip(rows) {
+            add_in_lanes(sums, rows, input);
         }
-        *out = sums;
+        for (sums, rows) in last.as_chunks_mut::<1>().0.iter_mut().zip(last_rows.as_chunks::<1>().0) {
+            add_in_lanes(sums, rows, input);
+        }
+    } else {
+        for (out, rows) in sums.iter_mut().zip(rows) {
+            let mut sums = *out;
+            add_one_by_one(&mut sums, rows, input);
+            *out = sums;
+        }
     }
 }
 

@@ -151,12 +151,14 @@ proptest! {
     #[test]
     fn one_by_one_and_in_lanes_the_sums_are_the_same(seed: u64, begin: i32) {
         let mut of = numbers(seed);
-        let matrix = Matrix::<5, 1>::random(&mut of);
-        let [input] = *inputs::<5>(1, &mut of) else { unreachable!() };
-        let mut sums = [[begin / 2; 8]; 2];
-        add_one_by_one(&mut sums[0], &matrix.weights[0], &input);
-        add_in_lanes(&mut sums[1], &matrix.weights[0], &input);
-        prop_assert_eq!(sums[0], sums[1]);
+        let matrix = Matrix::<5, 2>::random(&mut of);
+        let input = inputs(1, &mut of)[0];
+        let [mut plain, mut lanes] = [[[begin / 2; 8]; 2]; 2];
+        for (sums, rows) in plain.iter_mut().zip(&matrix.weights) {
+            add_one_by_one(sums, rows, &input);
+        }
+        add_in_lanes(&mut lanes, &matrix.weights, &input);
+        prop_assert_eq!(plain, lanes);
     }
 }
 
