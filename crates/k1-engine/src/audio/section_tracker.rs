@@ -31,7 +31,7 @@ const BEATLESS_S: f32 = 20.0;
 /// A novelty is new if it exceeds this many times the usual one by this many octaves, and this many octaves.
 const NEW_FACTOR: f32 = 1.6;
 const NEW_OCTAVES: f32 = 0.05;
-const NEW_LEAST: f32 = 0.4;
+const NEW_LEAST: f32 = 0.45;
 /// Share by which the novelty of the last section fades per second.
 const FADING: f32 = 0.09;
 /// Share of a new block in the usual novelty where it is smaller and where it is larger, and the largest excess in octaves
