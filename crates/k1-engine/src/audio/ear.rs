@@ -14,7 +14,7 @@ const DT: f32 = 1.0 / HOP_RATE;
 
 /// Samples in, [`Snapshot`]s out. Causal and without allocation; the worst hop costs about as much as the mean.
 ///
-/// About 55 KiB: put [`BLANK`](Self::BLANK) into a `static` and [`start`](Self::start) it there.
+/// About 57 KiB: put [`BLANK`](Self::BLANK) into a `static` and [`start`](Self::start) it there.
 #[derive(Clone, Debug)]
 pub struct Ear {
     pending: [f32; HOP],

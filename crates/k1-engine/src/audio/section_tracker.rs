@@ -96,7 +96,7 @@ pub(super) struct Pulse {
 
 impl Pulse {
     /// Seconds to the next downbeat; 0 on it, or while the bar is unknown.
-    fn to_downbeat(&self) -> f32 {
+    fn downbeat_in(&self) -> f32 {
         if self.beats_per_bar == 0 || self.bar_position < 0.5 {
             return 0.0;
         }
@@ -284,7 +284,7 @@ impl SectionTracker {
             return None;
         }
         now.waits -= seconds;
-        let wait = pulse.to_downbeat();
+        let wait = pulse.downbeat_in();
         if !goes_on || (wait > 0.0 && wait <= now.waits) {
             return None;
         }
