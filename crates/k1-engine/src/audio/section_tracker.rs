@@ -22,11 +22,11 @@ const HEARD_S: f32 = 8.0;
 const HEARD_BLOCKS: usize = 15;
 /// A pause of this length in seconds ends a piece.
 const PAUSE_S: f32 = 2.0;
-/// Time constant of the confidence in seconds, and the confidence from which a sound passes for music. Speech and bursts
-/// of noise reach half of it.
-const CONFIDENCE_S: f32 = 3.0;
-const MUSIC: f32 = 0.5;
-/// Seconds for which it stays music without such a confidence: a break often has no beat.
+/// Time constant of the confidence in seconds; the confidence from which a sound passes for music, and from which it stays
+/// music. Speech, rain and steps reach 0.6 for a moment.
+const CONFIDENCE_S: f32 = 3.5;
+const MUSIC: [f32; 2] = [0.65, 0.4];
+/// Seconds for which it stays music with less: a break often has no beat.
 const BEATLESS_S: f32 = 20.0;
 /// A novelty is new if it exceeds this many times the usual one by this many octaves, and this many octaves.
 const NEW_FACTOR: f32 = 1.6;
@@ -216,7 +216,9 @@ impl SectionTracker {
         now.paused = 0.0;
         now.awake += DT;
         now.confidence += (pulse.confidence - now.confidence) * const { 1.0 - decay(DT, CONFIDENCE_S) };
-        now.beatless = if now.confidence > MUSIC { 0.0 } else { now.beatless + DT };
+        // Once it is music, less is enough.
+        let enough = choose(now.section != Section::Unknown, &MUSIC);
+        now.beatless = if now.confidence > enough { 0.0 } else { now.beatless + DT };
         now.level = now.level.max(pulse.level);
         let hops = self.blocks.hear(hop);
         let mut began = None;
