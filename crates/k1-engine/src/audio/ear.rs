@@ -263,7 +263,8 @@ pub struct Heard {
     pub onset_ago: Option<f32>,
     /// Whether the announced beat is the first of its bar.
     pub downbeat: bool,
-    /// The section that began in this hop, if one did.
+    /// The section that began in this hop, if one did; [`Section::Steady`] for something new that is neither a break, a
+    /// build nor a drop.
     pub section: Option<Section>,
 }
 

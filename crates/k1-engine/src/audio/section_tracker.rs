@@ -290,8 +290,9 @@ impl SectionTracker {
         if !goes_on || (wait > 0.0 && wait <= now.waits) {
             return None;
         }
+        now.enter(Section::Steady);
         now.begin(true);
-        Some(now.section)
+        Some(Section::Steady)
     }
 
     /// Whether the latest sound is more than the end of what was before.
