@@ -186,6 +186,17 @@ let beats = null;
 let pulse = 0;
 let lastTint = 0;
 
+/** Shows a dot for each beat of the bar, the current one lit, and the section as a word. */
+function bar(beats, position, section) {
+  const dots = $('dots');
+  if (dots.childElementCount !== beats) {
+    dots.replaceChildren(...Array.from({ length: beats }, () => document.createElement('i')));
+    dots.ariaLabel = beats ? `${beats} beats in a bar` : null;
+  }
+  [...dots.children].forEach((dot, i) => dot.classList.toggle('now', !calm.matches && i === Math.floor(position)));
+  $('section').textContent = ['', 'steady', 'build', 'drop', 'break'][section] ?? '';
+}
+
 function clear() {
   queue.length = 0;
   beats = null;
@@ -195,6 +206,7 @@ function clear() {
   for (const id of ['bpm', 'sure-text', 'rms']) $(id).textContent = '–';
   for (const id of ['sure', 'level']) $(id).style.transform = 'scaleX(0)';
   $('input').hidden = true;
+  bar(0, 0, 0);
 }
 
 function paint(view, now) {
@@ -220,6 +232,8 @@ function paint(view, now) {
   const input = ['', 'clipping: turn the source down', 'no signal'][view.getUint8(60)];
   $('input').hidden = !input;
   $('input').textContent = input ?? '';
+  const tail = 140 + leds * 3;
+  bar(view.getUint8(tail + 4), view.getFloat32(tail, true), view.getUint8(tail + 6));
   const count = view.getUint32(52, true);
   if (beats !== null && count !== beats) pulse = 1;
   beats = count;

@@ -64,7 +64,10 @@ export class Beats {
     const count = view.getUint32(52, true);
     // A beat is announced up to half a hop early, so take the beat nearest to the frame.
     if (this.count !== null && count !== this.count && bpm > 0) {
-      this.beats.push({ at: phase < 0.5 ? at - phase * 60000 / bpm : at + next, sure });
+      const tail = 140 + 3 * view.getUint16(2, true);
+      const bar = view.getUint8(tail + 4);
+      const first = bar > 0 && Math.round(view.getFloat32(tail, true)) % bar === 0;
+      this.beats.push({ at: phase < 0.5 ? at - phase * 60000 / bpm : at + next, sure, first });
       this.settle();
     }
     this.age(at);
@@ -146,7 +149,7 @@ export class Beats {
     const px = w / Math.max(1, canvas.clientWidth);
     const x = (t) => (t - now + BEHIND) / (BEHIND + AHEAD) * w;
     const foot = h - 20 * px;
-    const line = (t, from, to) => ctx.fillRect(x(t) - px, from, 2 * px, to - from);
+    const line = (t, from, to, half = px) => ctx.fillRect(x(t) - half, from, 2 * half, to - from);
     ctx.clearRect(0, 0, w, h);
 
     ctx.fillStyle = '#a9a3bb';
@@ -174,7 +177,7 @@ export class Beats {
 
     for (const b of this.beats) {
       ctx.fillStyle = `rgb(255 255 255 / ${0.3 + 0.7 * b.sure})`;
-      line(b.at, 0, foot);
+      line(b.at, 0, foot, b.first ? 2 * px : px);
     }
     ctx.fillStyle = 'rgb(10 9 13 / .55)';
     ctx.fillRect(x(now), 0, w, foot);

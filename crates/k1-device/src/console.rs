@@ -69,7 +69,7 @@ impl fmt::Display for LatencyLine<'_> {
         write!(
             f,
             "[LATENCY] snapshot age {:.1} ms median, {:.1} p99; hop {:.0} us, {:.1}/s; {} retries, {} torn, {} overruns; \
-             {:.0} dBFS, {:.1} BPM",
+             {:.0} dBFS, {:.1} BPM, {} beats to the bar",
             v.age_ms,
             v.age_p99_ms,
             v.hop_us,
@@ -78,7 +78,8 @@ impl fmt::Display for LatencyLine<'_> {
             v.torn,
             v.overruns,
             heard.rms_db,
-            heard.bpm
+            heard.bpm,
+            heard.beats_per_bar
         )
     }
 }
@@ -130,7 +131,7 @@ const FPS_MARKS: [Mark; 7] = [
     ("render_us", "render ", " us"),
     ("late_frames", "us, ", " late"),
 ];
-const LATENCY_MARKS: [Mark; 9] = [
+const LATENCY_MARKS: [Mark; 10] = [
     ("age_ms", "age ", " ms"),
     ("age_p99_ms", "median, ", " p99"),
     ("hop_us", "hop ", " us"),
@@ -140,6 +141,7 @@ const LATENCY_MARKS: [Mark; 9] = [
     ("overruns", "torn, ", " overruns"),
     ("rms_db", "; ", " dBFS"),
     ("bpm", "dBFS, ", " BPM"),
+    ("beats_per_bar", "BPM, ", " beats to the bar"),
 ];
 const MEMORY_MARKS: [Mark; 6] = [
     ("heap_free", "heap ", " B free"),
@@ -206,7 +208,13 @@ mod tests {
             overruns: 2,
             ..Vitals::default()
         };
-        let heard = Heard::from(&Snapshot { rms_db: -32.0, bpm: 120.5, confidence: 0.8, ..Snapshot::EMPTY });
+        let heard = Heard::from(&Snapshot {
+            rms_db: -32.0,
+            bpm: 120.5,
+            confidence: 0.8,
+            beats_per_bar: 3,
+            ..Snapshot::EMPTY
+        });
         let fps = figures(&FpsLine(&v).to_string());
         let of = |list: &[(&str, f64)], name: &str| list.iter().find(|(n, _)| *n == name).map(|(_, x)| *x);
         for (name, x) in [
@@ -231,6 +239,7 @@ mod tests {
             ("overruns", 2.0),
             ("rms_db", -32.0),
             ("bpm", 120.5),
+            ("beats_per_bar", 3.0),
         ] {
             assert_eq!(of(&latency, name), Some(x), "{name}");
         }

@@ -29,6 +29,8 @@ pub mod kind {
 
 /// Bytes of a frame message before its pixels.
 pub const FRAME_HEAD: usize = 140;
+/// Bytes of a frame message behind its pixels. Messages of K1 0.1 end with the pixels.
+pub const FRAME_TAIL: usize = 8;
 
 /// A frame that shows at `at_us`, and the sound analysis at that time:
 ///
@@ -45,8 +47,18 @@ pub const FRAME_HEAD: usize = 140;
 /// | 64–127 | spectrum, u8 |
 /// | 128–139 | chroma, u8 |
 /// | 140– | R, G, B of each LED, sRGB |
+///
+/// Behind the pixels:
+///
+/// | bytes | content |
+/// |---|---|
+/// | 0–3 | position in the bar in beats, f32: 0 on the downbeat; 0 while the bar is unknown |
+/// | 4 | beats in a bar, 0 while the bar is unknown |
+/// | 5 | confidence of the downbeats, u8 |
+/// | 6 | section (0 unknown, 1 steady, 2 build, 3 drop, 4 break) |
+/// | 7 | how strongly the energy builds, u8 |
 pub fn frame(at_us: u64, screen: &[[u8; 3]], s: &Snapshot) -> Vec<u8> {
-    let mut m = Vec::with_capacity(FRAME_HEAD + screen.len() * 3);
+    let mut m = Vec::with_capacity(FRAME_HEAD + screen.len() * 3 + FRAME_TAIL);
     m.extend([kind::FRAME, u8::from(s.silent)]);
     m.extend((screen.len() as u16).to_le_bytes());
     m.extend((at_us as f64).to_le_bytes());
@@ -67,6 +79,8 @@ pub fn frame(at_us: u64, screen: &[[u8; 3]], s: &Snapshot) -> Vec<u8> {
     m.extend(s.smooth.iter().map(byte));
     m.extend(s.chroma.iter().map(byte));
     m.extend_from_slice(screen.as_flattened());
+    m.extend(s.bar_position_after(age * rate).unwrap_or(0.0).to_le_bytes());
+    m.extend([s.beats_per_bar as u8, byte(&s.bar_confidence), s.section.code() as u8, byte(&s.build)]);
     m
 }
 
@@ -275,6 +289,7 @@ impl Legacy<'_> {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use k1_engine::audio::Section;
 
     #[test]
     fn messages_have_the_form_that_pages_know() {
@@ -303,7 +318,29 @@ mod tests {
     #[test]
     fn a_frame_has_its_pixels_behind_its_head() {
         let m = frame(1_000, &[[1, 2, 3], [4, 5, 6]], &Snapshot::EMPTY);
-        assert_eq!((m.len(), m[0], &m[2..4]), (FRAME_HEAD + 6, kind::FRAME, &[2, 0][..]));
-        assert_eq!(m[FRAME_HEAD..], [1, 2, 3, 4, 5, 6]);
+        assert_eq!((m.len(), m[0], &m[2..4]), (FRAME_HEAD + 6 + FRAME_TAIL, kind::FRAME, &[2, 0][..]));
+        assert_eq!(m[FRAME_HEAD..FRAME_HEAD + 6], [1, 2, 3, 4, 5, 6]);
+        assert_eq!(m[FRAME_HEAD + 6..], [0; FRAME_TAIL], "an unknown bar and section");
+    }
+
+    #[test]
+    fn a_frame_tells_the_bar_at_its_own_time() {
+        // The last beat of a bar of three, a quarter of a beat before the downbeat; the frame is half a beat later.
+        let heard = Snapshot {
+            captured_us: 1_000_000,
+            bpm: 120.0,
+            beat_phase: 0.75,
+            bar_position: 2.75,
+            beats_per_bar: 3,
+            bar_confidence: 1.0,
+            section: Section::Break,
+            build: 0.2,
+            ..Snapshot::EMPTY
+        };
+        let m = frame(1_250_000, &[[0; 3]; 5], &heard);
+        let tail = &m[FRAME_HEAD + 15..];
+        let position = f32::from_le_bytes(tail[..4].try_into().unwrap());
+        assert!((position - 0.25).abs() < 1e-4, "{position}");
+        assert_eq!(tail[4..], [3, 255, 4, 51]);
     }
 }

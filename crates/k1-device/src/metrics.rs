@@ -7,6 +7,8 @@
 use alloc::string::String;
 use core::fmt::{self, Write};
 
+use k1_engine::audio::Section;
+
 use crate::answers::{Device, Heard, Light, LightState, Vitals};
 use crate::backend::{Backend, VERSION};
 use crate::harmless::harmless;
@@ -212,6 +214,27 @@ pub static METRICS: &[Metric] = &[
     }),
     count("k1_beats_total", "Beats heard", |s, out| out(&[], s.heard.beats.into())),
     count("k1_onsets_total", "Onsets heard", |s, out| out(&[], s.heard.onsets.into())),
+    gauge("k1_bar_beats", "", "Beats in a bar; 0 while the bar is not known", |s, out| {
+        out(&[], s.heard.beats_per_bar.into());
+    }),
+    gauge(
+        "k1_bar_confidence_ratio",
+        "0 to 1",
+        "Probability that announced downbeats are right; 0 while the bar is not known",
+        |s, out| {
+            out(&[], s.heard.bar_confidence.into());
+        },
+    ),
+    count("k1_bars_total", "Downbeats heard", |s, out| out(&[], s.heard.bars.into())),
+    gauge("k1_section", "", "1 for the section of the music that K1 hears now", |s, out| {
+        for section in Section::ALL.map(Section::name) {
+            out(&[("section", section)], (s.heard.section == section).into());
+        }
+    }),
+    count("k1_sections_total", "Sections that began", |s, out| out(&[], s.heard.sections.into())),
+    gauge("k1_build_ratio", "0 to 1", "How strongly the energy of the music builds", |s, out| {
+        out(&[], s.heard.build.into());
+    }),
     gauge("k1_light_reachable", "", "1 while frames are sent to this light", |s, out| {
         each_light(s, out, |l| f64::from(u8::from(l.state == LightState::Shining)));
     }),
@@ -403,7 +426,12 @@ mod tests {
             name: "the \"shelf\"\\\n".into(),
             uptime_s: 12.5,
             vitals: Vitals { fps: 175.5, jitter_ms: 0.5, frames: 7, ..Vitals::default() },
-            heard: Heard::from(&Snapshot::EMPTY),
+            heard: Heard::from(&Snapshot {
+                beats_per_bar: 3,
+                bars: 12,
+                section: Section::Drop,
+                ..Snapshot::EMPTY
+            }),
             device: Device {
                 board: "virt".into(),
                 checks: [Check { name: "frames".into(), ok: true, advice: "".into() }].into(),
@@ -443,6 +471,9 @@ mod tests {
             "k1_frame_jitter_p99_seconds 0.0005\n",
             "# TYPE k1_frames_total counter\nk1_frames_total 7\n",
             "k1_stack_headroom_bytes{half=\"render\"} 6000\n",
+            "k1_bar_beats 3\n",
+            "# TYPE k1_bars_total counter\nk1_bars_total 12\n",
+            "k1_section{section=\"build\"} 0\nk1_section{section=\"drop\"} 1\n",
             "k1_check_ok{check=\"frames\"} 1\n",
             "k1_info{name=\"the \\\"shelf\\\"\\\\\\\\u{a}\",version=",
         ] {

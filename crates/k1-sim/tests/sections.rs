@@ -6,8 +6,10 @@ use k1_sim::music::{BEATLESS, Band, Form, Part, song};
 
 /// Before this time in seconds the ear does not know the music yet.
 const KNOWN_FROM_S: f64 = 10.0;
-/// A section is found if it is announced within this many seconds. A build has to rise first.
+/// A section is found if it is announced within this many seconds; where the bar is known, it waits for a downbeat for
+/// as many more. A build has to rise first.
 const FOUND_S: f64 = 2.0;
+const WAIT_S: f64 = 2.0;
 const BUILD_FOUND_S: f64 = 7.0;
 
 /// What began when, in seconds, and every state that was shown.
@@ -15,24 +17,30 @@ const BUILD_FOUND_S: f64 = 7.0;
 struct Heard {
     began: Vec<(f64, Section)>,
     shown: Vec<Section>,
+    /// Seconds of sound, and from when on the bar was known.
     seconds: f64,
+    bar_known_from: f64,
 }
 
 fn hear(samples: &[f32]) -> Heard {
     let mut ear = Box::new(Ear::new());
-    let (mut began, mut shown, mut seconds) = (Vec::new(), Vec::new(), 0.0);
+    let (mut began, mut shown, mut seconds, mut bar_known_from) =
+        (Vec::new(), Vec::new(), 0.0, f64::INFINITY);
     for hop in samples.chunks_exact(HOP) {
         ear.feed(hop, |s, heard| {
             seconds = s.captured_us as f64 * 1e-6;
             began.extend(heard.section.map(|section| (seconds, section)));
             assert_eq!(s.sections as usize, began.len(), "at {seconds} s");
             assert!(s.is_plausible() && (s.build == 0.0 || s.section == Section::Build), "at {seconds} s");
+            if s.beats_per_bar > 0 {
+                bar_known_from = seconds.min(bar_known_from);
+            }
             if shown.last() != Some(&s.section) {
                 shown.push(s.section);
             }
         });
     }
-    Heard { began, shown, seconds }
+    Heard { began, shown, seconds, bar_known_from }
 }
 
 /// The section by which a listener names what begins.
@@ -56,7 +64,11 @@ fn sections_of_songs_by_a_band_that_was_kept_out_of_tuning_are_found() {
             let mut heard = hear(&piece.samples);
             minutes += heard.seconds / 60.0;
             for &(t, part) in piece.parts.iter().filter(|(t, _)| *t >= KNOWN_FROM_S) {
-                let within = if part == Part::Build { BUILD_FOUND_S } else { FOUND_S };
+                let within = match part {
+                    Part::Build => BUILD_FOUND_S,
+                    Part::Section if t > heard.bar_known_from => FOUND_S + WAIT_S,
+                    _ => FOUND_S,
+                };
                 let candidates = heard.began.iter().enumerate();
                 let near = candidates.filter(|(_, (at, _))| (-0.3..=within).contains(&(at - t)));
                 // The one with the right name, or else the first.

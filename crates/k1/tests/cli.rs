@@ -522,7 +522,7 @@ fn analyze_says_a_summary_first_and_events_on_request() {
         };
         assert!(row("tempo").starts_with(tempo), "{path}: {said:?}");
         assert_eq!((row("length").as_str(), row("damage").as_str()), (length, "none"));
-        assert!(said.out.lines().count() <= 9, "a summary is short: {said:?}");
+        assert!(said.out.lines().count() <= 10, "a summary is short: {said:?}");
 
         // The same in JSON, after the events that it counts.
         let json = run(["analyze", path, "--json"]);
@@ -548,6 +548,13 @@ fn analyze_says_a_summary_first_and_events_on_request() {
                 [t, "s", "beat" | "tempo", bpm, "BPM", "confidence", sure] => {
                     number(t) && number(bpm) && number(sure)
                 }
+                [t, "s", "beat", bpm, "BPM", "confidence", sure, n, "of", beats] => {
+                    number(t) && number(bpm) && number(sure) && number(n) && number(beats)
+                }
+                [t, "s", "downbeat", "of", beats, "beats", "confidence", sure] => {
+                    number(t) && number(beats) && number(sure)
+                }
+                [t, "s", "section", "steady" | "build" | "drop" | "break"] => number(t),
                 [t, "s", "onset", "strength", x] => number(t) && number(x),
                 [t, "s", "tempo", "none"] => number(t),
                 _ => false,

@@ -79,6 +79,8 @@ fn events_of_a_file_are_json_lines_with_times_that_make_sense() {
                 // A beat may be announced shortly before its time; other events only after they were heard.
                 Some("beat") => assert!((t - at).abs() < 0.1 && number("bpm") > 0.0, "{e}"),
                 Some("onset") => assert!(t <= at && at - t < 0.1 && number("strength") > 0.0, "{e}"),
+                Some("downbeat") => assert!((t - at).abs() < 0.1 && number("beats_per_bar") > 1.0, "{e}"),
+                Some("section") => assert!(t <= at && e["section"].is_string(), "{e}"),
                 Some("tempo") => assert!(t <= at && (0.0..=1.0).contains(&number("confidence")), "{e}"),
                 _ => panic!("an event of no known kind: {e}"),
             }

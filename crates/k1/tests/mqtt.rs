@@ -112,8 +112,8 @@ fn a_fleet_is_told_of_and_told_through_a_broker() {
     let telemetry = listener.json(&of("telemetry"));
     let sensors: Vec<_> =
         listener.topics().into_iter().filter(|t| t.starts_with("homeassistant/sensor/")).collect();
-    assert_eq!(sensors.len(), 3, "{sensors:?}");
-    for figure in ["fps", "age_p99_ms", "bpm"] {
+    assert_eq!(sensors.len(), 5, "{sensors:?}");
+    for figure in ["fps", "age_p99_ms", "bpm", "beats_per_bar", "section"] {
         assert!(sensors.iter().any(|s| s.contains(figure)) && telemetry.get(figure).is_some(), "{figure}");
     }
 

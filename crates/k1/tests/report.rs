@@ -96,7 +96,10 @@ fn the_page_has_each_beat_and_each_onset() {
     let beats = announced("beat");
     let expected: Vec<_> = beats
         .iter()
-        .map(|b| vec![number(b, "t", 4), number(b, "bpm", 2), number(b, "confidence", 3)])
+        .map(|b| {
+            let place = b["position"].as_u64().map_or("–".into(), |n| n.to_string());
+            vec![number(b, "t", 4), number(b, "bpm", 2), number(b, "confidence", 3), place]
+        })
         .collect();
     assert!(expected.len() > 40);
     assert_eq!(rows("beats"), expected);

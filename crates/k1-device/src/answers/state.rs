@@ -4,6 +4,8 @@ use alloc::borrow::Cow;
 use alloc::string::String;
 use alloc::vec::Vec;
 
+#[cfg(feature = "read")]
+use k1_engine::audio::Section;
 use k1_engine::audio::Snapshot;
 use serde::Serialize;
 
@@ -102,10 +104,38 @@ pub struct Heard {
     pub beats: u32,
     /// Onsets since the start.
     pub onsets: u32,
+    /// Number of the beat that is nearest, in its bar: 1 for the downbeat; 0 while K1 is not sure of the bar.
+    #[cfg_attr(feature = "read", serde(default))]
+    pub beat_of_bar: u32,
+    /// Beats in a bar; 0 while K1 is not sure of the bar.
+    #[cfg_attr(feature = "read", serde(default))]
+    pub beats_per_bar: u32,
+    /// Probability that announced downbeats are right, 0 … 1; 0 while K1 is not sure of the bar.
+    #[cfg_attr(feature = "read", serde(default))]
+    pub bar_confidence: f32,
+    /// Downbeats since the start.
+    #[cfg_attr(feature = "read", serde(default))]
+    pub bars: u32,
+    /// "unknown", "steady", "build" (the energy rises), "drop" (it has come at once) or "break" (the drums or the bass
+    /// pause).
+    #[cfg_attr(feature = "read", serde(default = "unknown_section"))]
+    pub section: Cow<'static, str>,
+    /// Sections begun since the start.
+    #[cfg_attr(feature = "read", serde(default))]
+    pub sections: u32,
+    /// How strongly the energy builds, 0 … 1.
+    #[cfg_attr(feature = "read", serde(default))]
+    pub build: f32,
     /// True while nothing exceeds the noise floor.
     pub silent: bool,
     /// "fine", "clipping" or "dead".
     pub input: Cow<'static, str>,
+}
+
+/// The section of a K1 that does not tell it, because its firmware is older.
+#[cfg(feature = "read")]
+fn unknown_section() -> Cow<'static, str> {
+    Section::Unknown.name().into()
 }
 
 impl From<&Snapshot> for Heard {
@@ -120,6 +150,13 @@ impl From<&Snapshot> for Heard {
             confidence: s.confidence,
             beats: s.beats,
             onsets: s.onsets,
+            beat_of_bar: s.beat_of_bar_after(0.0).unwrap_or(0),
+            beats_per_bar: s.beats_per_bar,
+            bar_confidence: s.bar_confidence,
+            bars: s.bars,
+            section: s.section.name().into(),
+            sections: s.sections,
+            build: s.build,
             silent: s.silent,
             input: s.input.name().into(),
         }

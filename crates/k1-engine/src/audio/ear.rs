@@ -14,7 +14,7 @@ const DT: f32 = 1.0 / HOP_RATE;
 
 /// Samples in, [`Snapshot`]s out. Causal and without allocation; the worst hop costs about as much as the mean.
 ///
-/// About 55 KiB: put [`BLANK`](Self::BLANK) into a `static` and [`start`](Self::start) it there.
+/// About 57 KiB: put [`BLANK`](Self::BLANK) into a `static` and [`start`](Self::start) it there.
 #[derive(Clone, Debug)]
 pub struct Ear {
     pending: [f32; HOP],
@@ -267,7 +267,8 @@ pub struct Heard {
     pub onset_ago: Option<f32>,
     /// Whether the announced beat is the first of its bar.
     pub downbeat: bool,
-    /// The section that began in this hop, if one did.
+    /// The section that began in this hop, if one did; [`Section::Steady`] for something new that is neither a break, a
+    /// build nor a drop.
     pub section: Option<Section>,
 }
 

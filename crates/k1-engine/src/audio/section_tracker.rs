@@ -22,16 +22,16 @@ const HEARD_S: f32 = 8.0;
 const HEARD_BLOCKS: usize = 15;
 /// A pause of this length in seconds ends a piece.
 const PAUSE_S: f32 = 2.0;
-/// Time constant of the confidence in seconds, and the confidence from which a sound passes for music. Speech and bursts
-/// of noise reach half of it.
-const CONFIDENCE_S: f32 = 3.0;
-const MUSIC: f32 = 0.5;
-/// Seconds for which it stays music without such a confidence: a break often has no beat.
+/// Time constant of the confidence in seconds; the confidence from which a sound passes for music, and from which it stays
+/// music. Speech, rain and steps reach 0.6 for a moment.
+const CONFIDENCE_S: f32 = 3.5;
+const MUSIC: [f32; 2] = [0.65, 0.4];
+/// Seconds for which it stays music with less: a break often has no beat.
 const BEATLESS_S: f32 = 20.0;
 /// A novelty is new if it exceeds this many times the usual one by this many octaves, and this many octaves.
 const NEW_FACTOR: f32 = 1.6;
 const NEW_OCTAVES: f32 = 0.05;
-const NEW_LEAST: f32 = 0.4;
+const NEW_LEAST: f32 = 0.45;
 /// Share by which the novelty of the last section fades per second.
 const FADING: f32 = 0.09;
 /// Share of a new block in the usual novelty where it is smaller and where it is larger, and the largest excess in octaves
@@ -96,7 +96,7 @@ pub(super) struct Pulse {
 
 impl Pulse {
     /// Seconds to the next downbeat; 0 on it, or while the bar is unknown.
-    fn to_downbeat(&self) -> f32 {
+    fn downbeat_in(&self) -> f32 {
         if self.beats_per_bar == 0 || self.bar_position < 0.5 {
             return 0.0;
         }
@@ -216,7 +216,9 @@ impl SectionTracker {
         now.paused = 0.0;
         now.awake += DT;
         now.confidence += (pulse.confidence - now.confidence) * const { 1.0 - decay(DT, CONFIDENCE_S) };
-        now.beatless = if now.confidence > MUSIC { 0.0 } else { now.beatless + DT };
+        // Once it is music, less is enough.
+        let enough = choose(now.section != Section::Unknown, &MUSIC);
+        now.beatless = if now.confidence > enough { 0.0 } else { now.beatless + DT };
         now.level = now.level.max(pulse.level);
         let hops = self.blocks.hear(hop);
         let mut began = None;
@@ -284,12 +286,13 @@ impl SectionTracker {
             return None;
         }
         now.waits -= seconds;
-        let wait = pulse.to_downbeat();
+        let wait = pulse.downbeat_in();
         if !goes_on || (wait > 0.0 && wait <= now.waits) {
             return None;
         }
+        now.enter(Section::Steady);
         now.begin(true);
-        Some(now.section)
+        Some(Section::Steady)
     }
 
     /// Whether the latest sound is more than the end of what was before.

@@ -152,7 +152,7 @@ impl Attendant<'_> {
             self.lamp.met(card);
         }
         let params: Map<String, Value> = self.client.get("/api/params")?;
-        let answered = self.lamp.answered(&reading);
+        let answered = self.lamp.answered(&reading, &status.heard.section);
         self.publish(answered);
         let found = health::judge(&reading, &device);
         self.shared.decide(|hub| {

@@ -2,6 +2,7 @@
 //! JSON schema), and publishes its values.
 
 use k1_device::backend::VERSION;
+use k1_engine::audio::Section;
 use serde_json::{Map, Value, json};
 
 use super::command::STEPS;
@@ -9,7 +10,7 @@ use super::topics::{INSTALL, Topics, segment};
 use crate::lamps::figures::{FIGURES, Figure, Reading};
 
 /// Figures that become sensors in Home Assistant.
-const SENSORS: [&str; 5] = ["fps", "age_p99_ms", "bpm", "temperature_c", "rssi_dbm"];
+const SENSORS: [&str; 6] = ["fps", "age_p99_ms", "bpm", "beats_per_bar", "temperature_c", "rssi_dbm"];
 
 /// The announced properties of a K1.
 #[derive(Clone, Debug)]
@@ -74,11 +75,20 @@ impl Card {
                 // A figure that is not known at the moment is unknown, and must not be an error in Home Assistant's
                 // log.
                 "value_template": format!("{{{{ value_json.get('{}') }}}}", figure.id),
-                "unit_of_measurement": figure.unit, "state_class": "measurement",
+                "unit_of_measurement": (!figure.unit.is_empty()).then_some(figure.unit), "state_class": "measurement",
                 "entity_category": "diagnostic", "suggested_display_precision": figure.decimals,
             });
             all.push((format!("{}/sensor/{id}_{}/config", topics.discovery, figure.id), sensor));
         }
+        let sections: Vec<_> =
+            Section::ALL.into_iter().filter(|s| *s != Section::Unknown).map(Section::name).collect();
+        let section = json!({
+            "name": "section", "unique_id": format!("{id}_section"), "device": device, "origin": origin,
+            "availability": availability, "availability_mode": "all",
+            "state_topic": topics.of(&self.id, "telemetry"), "value_template": "{{ value_json.get('section') }}",
+            "device_class": "enum", "options": sections, "entity_category": "diagnostic",
+        });
+        all.push((format!("{}/sensor/{id}_section/config", topics.discovery), section));
         if self.takes_firmware {
             let update = json!({
                 "name": "Firmware", "unique_id": format!("{id}_firmware"), "device": device, "origin": origin,
@@ -119,12 +129,14 @@ fn is_like_an_id(name: &str) -> bool {
     digits.len() == 12 && digits.bytes().all(|b| b.is_ascii_hexdigit())
 }
 
-/// The figures of a K1 as the broker receives them. An unknown tempo is null, not 0.
-pub fn telemetry(reading: &Reading) -> Value {
+/// The figures of a K1 and the section that it hears, as the broker receives them. An unknown tempo, bar or section is
+/// null.
+pub fn telemetry(reading: &Reading, section: &str) -> Value {
     let mut figures = json!(reading);
-    if reading.get("bpm") == Some(0.0) {
-        figures["bpm"] = Value::Null;
+    for unknown in ["bpm", "beats_per_bar"].into_iter().filter(|id| reading.get(id) == Some(0.0)) {
+        figures[unknown] = Value::Null;
     }
+    figures["section"] = (section != Section::Unknown.name()).then_some(section).into();
     figures
 }
 
@@ -160,7 +172,7 @@ pub(super) mod tests {
 
     pub(in super::super) fn reading(more: &[(&'static str, f64)]) -> Reading {
         let mut reading = Reading::default();
-        reading.take([("fps", 120.0), ("age_p99_ms", 9.0), ("bpm", 0.0)]);
+        reading.take([("fps", 120.0), ("age_p99_ms", 9.0), ("bpm", 0.0), ("beats_per_bar", 0.0)]);
         reading.take(more.iter().copied());
         reading
     }
@@ -169,7 +181,11 @@ pub(super) mod tests {
     fn a_lamp_is_announced_where_it_speaks() {
         let card = card("living/room #1", "525400123456", Some("52:54:00:12:34:56"));
         let all = card.discovery(&topics(), &reading(&[("temperature_c", 41.0), ("rssi_dbm", -60.0)]));
-        assert_eq!(all.len(), 1 + SENSORS.len() + 1);
+        assert_eq!(all.len(), 1 + SENSORS.len() + 2, "light, figures, section, firmware");
+        let of = |id: &str| &all.iter().find(|(topic, _)| topic.contains(id)).unwrap().1;
+        assert_eq!(of("_section")["options"], json!(["steady", "build", "drop", "break"]));
+        assert_eq!(of("_beats_per_bar")["unit_of_measurement"], Value::Null);
+        assert_eq!(of("_bpm")["unit_of_measurement"], "BPM");
         let (_, update) = &all[all.len() - 1];
         let told = update["command_topic"].as_str().unwrap();
         assert_eq!(topics().told_to_install(told), Some("525400123456"));
@@ -218,7 +234,7 @@ pub(super) mod tests {
         };
         let second = words(&two);
         assert!(words(&one).iter().all(|w| !second.contains(w)));
-        assert_eq!(said(&one).len(), 1 + 3, "light, frames, age, tempo");
+        assert_eq!(said(&one).len(), 1 + 5, "light, frames, age, tempo, bar, section");
         let ghosts = one.ghosts(&topics(), &reading(&[]));
         for ghost in [
             "homeassistant/sensor/k1_p000000000001_rssi_dbm/config",
@@ -230,7 +246,12 @@ pub(super) mod tests {
         }
         let now: Vec<_> = said(&one).into_iter().chain(said(&two)).map(|(topic, _)| topic).collect();
         assert!(ghosts.iter().all(|g| !now.contains(g)), "{ghosts:?}");
-        assert_eq!(telemetry(&reading(&[]))["bpm"], Value::Null);
-        assert_eq!(telemetry(&reading(&[("bpm", 120.0)]))["bpm"], 120.0);
+        let unknown = telemetry(&reading(&[]), "unknown");
+        for id in ["bpm", "beats_per_bar", "section"] {
+            assert_eq!(unknown.get(id), Some(&Value::Null), "{id}");
+        }
+        let known = telemetry(&reading(&[("bpm", 120.0), ("beats_per_bar", 3.0)]), "drop");
+        assert_eq!((&known["bpm"], &known["beats_per_bar"]), (&120.0.into(), &3.0.into()));
+        assert_eq!(known["section"], "drop");
     }
 }

@@ -66,11 +66,12 @@ impl Lamp {
         self.card.as_ref().map(|card| self.topics.of(&card.id, what))
     }
 
-    /// Takes an answer of the K1: announces it if anything in the announcement is new, and publishes its figures.
-    pub fn answered(&mut self, reading: &Reading) -> Vec<Publish> {
+    /// Takes an answer of the K1: announces it if anything in the announcement is new, and publishes its figures and the
+    /// section that it hears.
+    pub fn answered(&mut self, reading: &Reading, section: &str) -> Vec<Publish> {
         let mut all = self.announce(reading);
         all.extend(self.online(true));
-        let telemetry = discovery::telemetry(reading).to_string();
+        let telemetry = discovery::telemetry(reading, section).to_string();
         all.extend(self.say("telemetry").map(|topic| Publish::once(topic, telemetry)));
         all
     }
@@ -179,20 +180,20 @@ mod tests {
         let mut lamp = Lamp::new(topics());
         assert!(lamp.is_unknown() && !lamp.takes_firmware());
         assert_eq!((lamp.gone(), lamp.shown(&look(1.0)), lamp.error("x")), (None, None, None));
-        assert!(lamp.answered(&reading(&[])).is_empty() && !lamp.contradicted());
+        assert!(lamp.answered(&reading(&[]), "steady").is_empty() && !lamp.contradicted());
     }
 
     #[test]
     fn what_is_new_is_published_once_and_anew_after_the_broker_has_forgotten() {
         let mut lamp = Lamp::new(topics());
         lamp.met(card("shelf", "525400123456", Some("52:54:00:12:34:56")));
-        let first = lamp.answered(&reading(&[]));
+        let first = lamp.answered(&reading(&[]), "steady");
         let told = topics_of(&first);
         assert!(told.contains(&"homeassistant/light/k1_525400123456/config"), "{told:?}");
         assert_eq!(&told[told.len() - 2..], ["k1/525400123456/availability", "k1/525400123456/telemetry"]);
-        assert_eq!(topics_of(&lamp.answered(&reading(&[]))), ["k1/525400123456/telemetry"]);
+        assert_eq!(topics_of(&lamp.answered(&reading(&[]), "steady")), ["k1/525400123456/telemetry"]);
         // A figure that it measures from now on becomes another sensor.
-        let more = lamp.answered(&reading(&[("rssi_dbm", -60.0)]));
+        let more = lamp.answered(&reading(&[("rssi_dbm", -60.0)]), "steady");
         assert!(topics_of(&more).contains(&"homeassistant/sensor/k1_525400123456_rssi_dbm/config"));
         assert!(lamp.shown(&look(0.5)).is_some_and(|p| p.retain) && lamp.shown(&look(0.5)).is_none());
         let gone = lamp.gone().unwrap();
@@ -200,7 +201,7 @@ mod tests {
         assert_eq!(lamp.gone(), None);
         lamp.forget();
         assert!(lamp.is_unknown() && lamp.shown(&look(0.5)).is_some());
-        let anew = lamp.answered(&reading(&[]));
+        let anew = lamp.answered(&reading(&[]), "steady");
         assert!(anew.len() > 3 && anew.iter().any(|p| p.payload == ONLINE.as_bytes()));
     }
 
@@ -208,9 +209,9 @@ mod tests {
     fn one_that_is_there_contradicts_and_one_that_has_gone_does_not() {
         let mut lamp = Lamp::new(topics());
         lamp.met(card("shelf", "p000000000001", None));
-        lamp.answered(&reading(&[]));
+        lamp.answered(&reading(&[]), "steady");
         assert!(lamp.contradicted() && lamp.is_unknown());
-        assert!(lamp.answered(&reading(&[])).iter().any(|p| p.payload == ONLINE.as_bytes()));
+        assert!(lamp.answered(&reading(&[]), "steady").iter().any(|p| p.payload == ONLINE.as_bytes()));
         lamp.gone();
         assert!(!lamp.contradicted());
     }

@@ -97,6 +97,7 @@ pub static FIGURES: &[Figure] = &[
     figure("rssi_dbm", "Wi-Fi signal", "dBm", 0, Limit::AtLeast(-75.0)),
     figure("rms_db", "loudness", "dBFS", 0, Limit::None),
     figure("bpm", "tempo", "BPM", 1, Limit::None),
+    figure("beats_per_bar", "beats in a bar", "", 0, Limit::None),
 ];
 
 /// An f32 as the shortest decimal number that gives it: 9.2 instead of 9.199999809265137.
@@ -129,6 +130,7 @@ impl Reading {
             ("overruns", v.overruns as f64),
             ("rms_db", wide(status.heard.rms_db)),
             ("bpm", wide(status.heard.bpm)),
+            ("beats_per_bar", status.heard.beats_per_bar.into()),
         ];
         let perhaps = [
             ("heap_free", device.heap.map(|h| h.free.into())),
@@ -169,9 +171,18 @@ mod tests {
     use k1_engine::audio::Snapshot;
 
     #[test]
+    fn a_lamp_that_does_not_know_bars_is_understood() {
+        let old = r#"{"sequence":7,"rms_db":-30.0,"peak_db":-20.0,"floor_db":-60.0,"level":0.5,"bpm":120.0,
+            "confidence":0.9,"beats":3,"onsets":9,"silent":false,"input":"fine"}"#;
+        let heard: Heard = serde_json::from_str(old).unwrap();
+        assert_eq!((heard.beats, heard.beats_per_bar, heard.bars), (3, 0, 0));
+        assert_eq!((&*heard.section, heard.sections), ("unknown", 0));
+    }
+
+    #[test]
     fn cable_and_network_give_the_same_figures() {
         let vitals = Vitals { fps: 90.0, age_ms: 8.0, torn: 1, ..Vitals::default() };
-        let heard = Heard::from(&Snapshot { rms_db: -30.0, ..Snapshot::EMPTY });
+        let heard = Heard::from(&Snapshot { rms_db: -30.0, beats_per_bar: 3, ..Snapshot::EMPTY });
         let device = Device {
             heap: Some(k1_device::answers::Heap { size: 9, free: 8, least_free: 7 }),
             render_stack: Some(k1_device::answers::Stack { size: 9, headroom: 100 }),

@@ -1,6 +1,6 @@
 //! The interface for sound: raw samples from a pipe, a driver or a decoder.
 
-use k1_engine::audio::{BPM_RANGE, Ear, GAIN_RANGE, Snapshot};
+use k1_engine::audio::{BPM_RANGE, Ear, GAIN_RANGE, LONGEST_BAR, Snapshot};
 use k1_engine::light::OutputSettings;
 use k1_engine::params::{Param, Params};
 use k1_engine::patterns::PATTERNS;
@@ -105,6 +105,12 @@ fn check_snapshot(s: &Snapshot) {
     assert!(s.tempo_phases.iter().all(|x| share(*x)), "tempo phases");
     assert!(s.onset_bands.iter().all(|x| share(*x)) && share(s.onset), "onsets");
     assert!(share(s.level) && share(s.confidence) && share(s.beat_phase), "shares");
+    assert!(share(s.bar_confidence) && share(s.build), "bar and section");
+    assert!(
+        s.beats_per_bar <= LONGEST_BAR && (0.0..=s.beats_per_bar as f32).contains(&s.bar_position),
+        "bar"
+    );
+    assert!(s.beats_per_bar > 0 || s.bar_confidence == 0.0, "no bar has no confidence");
     assert!(s.bpm == 0.0 || BPM_RANGE.contains(&s.bpm), "tempo {}", s.bpm);
     assert!([s.rms_db, s.peak_db, s.floor_db].iter().all(|x| (-200.0..=60.0).contains(x)), "levels");
 }

@@ -1,12 +1,12 @@
 //! `k1 analyze`: shows what K1 hears in a sound, as a summary, event by event, or as a drawing.
 
 use k1_device::harmless::harmless;
-use k1_engine::audio::Ear;
+use k1_engine::audio::{Ear, Section};
 use k1_engine::{HOP, SAMPLE_RATE};
 
 use super::{Failure, progress};
 use crate::cli::AnalyzeArgs;
-use crate::report::{self, Beat, Form, Onset, Place, Record, Summary};
+use crate::report::{self, Beat, Form, InBar, Onset, Part, Place, Record, Summary};
 use crate::source::{self, Damage, Input, SONG_SECONDS, Source, Teller};
 use k1_host::console::{self, Lines};
 
@@ -72,7 +72,18 @@ pub fn analyze(args: &AnalyzeArgs) -> Result<(), Failure> {
                 tell(Event::Onset { strength: s.onset }, at - f64::from(ago));
             }
             if let Some((inn, confidence)) = heard.beat_in {
-                tell(Event::Beat { bpm: s.bpm, confidence }, at + f64::from(inn));
+                // The ear's own word counts for the downbeat; the others follow from the position.
+                let position = if heard.downbeat { Some(1) } else { s.beat_of_bar_after(inn * s.bpm / 60.0) };
+                let bar = position.map(|position| InBar { position, beats: s.beats_per_bar });
+                let t = at + f64::from(inn);
+                tell(Event::Beat { bpm: s.bpm, confidence, bar }, t);
+                if heard.downbeat {
+                    let (beats_per_bar, confidence) = (s.beats_per_bar, s.bar_confidence);
+                    tell(Event::Downbeat { beats_per_bar, confidence }, t);
+                }
+            }
+            if let Some(section) = heard.section {
+                tell(Event::Section { section }, at);
             }
         });
         // A block completes at most one hop, so no belief is missed.
@@ -135,7 +146,9 @@ fn draw(place: &Place, record: &Record, title: &str) -> Result<String, Failure> 
 }
 
 enum Event {
-    Beat { bpm: f32, confidence: f32 },
+    Beat { bpm: f32, confidence: f32, bar: Option<InBar> },
+    Downbeat { beats_per_bar: u32, confidence: f32 },
+    Section { section: Section },
     Onset { strength: f32 },
     Tempo { bpm: f32, confidence: f32 },
 }
@@ -145,39 +158,88 @@ impl Event {
     fn count(&self, summary: &mut Summary) {
         match self {
             Self::Beat { .. } => summary.beat(),
+            Self::Downbeat { beats_per_bar, .. } => summary.downbeat(*beats_per_bar),
+            Self::Section { section } => summary.section(*section),
             Self::Onset { .. } => summary.onset(),
             Self::Tempo { .. } => {}
         }
     }
 
-    /// Adds it to a record. (A record's columns already contain the tempo.)
+    /// Adds it to a record. (A record's columns already contain the tempo, and its beats their places in the bar.)
     fn keep(&self, record: &mut Record, t: f64) {
         match *self {
-            Self::Beat { bpm, confidence } => record.beat(Beat { t, bpm, confidence }),
+            Self::Beat { bpm, confidence, bar } => record.beat(Beat { t, bpm, confidence, bar }),
+            Self::Section { section } => record.part(Part { t, section }),
             Self::Onset { strength } => record.onset(Onset { t, strength }),
-            Self::Tempo { .. } => {}
+            Self::Downbeat { .. } | Self::Tempo { .. } => {}
         }
     }
 
     fn line(&self, json: bool, t: f64, at: f64) -> String {
         match (self, json) {
-            (Self::Beat { bpm, confidence }, true) => format!(
-                "{{\"t\":{t:.4},\"at\":{at:.4},\"kind\":\"beat\",\"bpm\":{bpm:.2},\"confidence\":{confidence:.3}}}"
+            (Self::Beat { bpm, confidence, bar }, true) => {
+                let position = bar.map(|bar| format!(",\"position\":{}", bar.position)).unwrap_or_default();
+                format!(
+                    "{{\"t\":{t:.4},\"at\":{at:.4},\"kind\":\"beat\",\"bpm\":{bpm:.2},\"confidence\":{confidence:.3}{position}}}"
+                )
+            }
+            (Self::Downbeat { beats_per_bar, confidence }, true) => format!(
+                "{{\"t\":{t:.4},\"at\":{at:.4},\"kind\":\"downbeat\",\"beats_per_bar\":{beats_per_bar},\"confidence\":{confidence:.3}}}"
             ),
+            (Self::Section { section }, true) => {
+                format!(
+                    "{{\"t\":{t:.4},\"at\":{at:.4},\"kind\":\"section\",\"section\":\"{}\"}}",
+                    section.name()
+                )
+            }
             (Self::Onset { strength }, true) => {
                 format!("{{\"t\":{t:.4},\"at\":{at:.4},\"kind\":\"onset\",\"strength\":{strength:.3}}}")
             }
             (Self::Tempo { bpm, confidence }, true) => format!(
                 "{{\"t\":{t:.4},\"at\":{at:.4},\"kind\":\"tempo\",\"bpm\":{bpm:.2},\"confidence\":{confidence:.3}}}"
             ),
-            (Self::Beat { bpm, confidence }, false) => {
-                format!("{t:9.3} s  beat   {bpm:6.1} BPM  confidence {confidence:.2}")
+            (Self::Beat { bpm, confidence, bar }, false) => {
+                let place = bar.map(|bar| format!("  {} of {}", bar.position, bar.beats)).unwrap_or_default();
+                format!("{t:9.3} s  beat   {bpm:6.1} BPM  confidence {confidence:.2}{place}")
             }
+            (Self::Downbeat { beats_per_bar, confidence }, false) => {
+                format!("{t:9.3} s  downbeat  of {beats_per_bar} beats  confidence {confidence:.2}")
+            }
+            (Self::Section { section }, false) => format!("{t:9.3} s  section  {}", section.name()),
             (Self::Onset { strength }, false) => format!("{t:9.3} s  onset  strength {strength:.2}"),
             (Self::Tempo { bpm, .. }, false) if *bpm == 0.0 => format!("{t:9.3} s  tempo  none"),
             (Self::Tempo { bpm, confidence }, false) => {
                 format!("{t:9.3} s  tempo  {bpm:6.1} BPM  confidence {confidence:.2}")
             }
         }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use serde_json::{Value, json};
+
+    #[test]
+    fn events_tell_the_bar_and_the_section() {
+        let json = |event: &Event| serde_json::from_str::<Value>(&event.line(true, 1.5, 1.25)).unwrap();
+        let beat = |bar| Event::Beat { bpm: 120.0, confidence: 0.8, bar };
+        let known = beat(Some(InBar { position: 3, beats: 4 }));
+        assert_eq!(
+            json(&known),
+            json!({"t": 1.5, "at": 1.25, "kind": "beat", "bpm": 120.0, "confidence": 0.8, "position": 3})
+        );
+        assert_eq!(known.line(false, 1.5, 1.25), "    1.500 s  beat    120.0 BPM  confidence 0.80  3 of 4");
+        assert_eq!(json(&beat(None)).get("position"), None, "an unknown bar has no position");
+        assert_eq!(beat(None).line(false, 1.5, 1.25), "    1.500 s  beat    120.0 BPM  confidence 0.80");
+        let downbeat = Event::Downbeat { beats_per_bar: 3, confidence: 0.75 };
+        assert_eq!(
+            json(&downbeat),
+            json!({"t": 1.5, "at": 1.25, "kind": "downbeat", "beats_per_bar": 3, "confidence": 0.75})
+        );
+        assert_eq!(downbeat.line(false, 1.5, 1.25), "    1.500 s  downbeat  of 3 beats  confidence 0.75");
+        let section = Event::Section { section: Section::Drop };
+        assert_eq!(json(&section), json!({"t": 1.5, "at": 1.25, "kind": "section", "section": "drop"}));
+        assert_eq!(section.line(false, 1.5, 1.25), "    1.500 s  section  drop");
     }
 }

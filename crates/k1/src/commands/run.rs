@@ -322,8 +322,12 @@ impl Console {
             Some(bpm) => format!("{bpm:.1} BPM ({:.0} % sure)", heard.confidence * 100.0),
             None => "no tempo".into(),
         };
+        let bar = match heard.beats_per_bar {
+            0 => String::new(),
+            beats => format!(", {beats} beats to the bar"),
+        };
         self.line(&format!(
-            "[LATENCY] snapshot age {:.1} ms median, {:.1} p99; {} retries, {} torn, {} overruns, {} allocations; {:.0} dBFS, {tempo}",
+            "[LATENCY] snapshot age {:.1} ms median, {:.1} p99; {} retries, {} torn, {} overruns, {} allocations; {:.0} dBFS, {tempo}{bar}",
             v.age_ms, v.age_p99_ms, v.handoff_retries, v.torn, v.overruns, v.allocations, heard.rms_db
         ))
     }

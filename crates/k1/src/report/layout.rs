@@ -215,8 +215,21 @@ impl View<'_> {
         let (w, faint) = (if room < 8.0 { 1.0 } else { 2.0 }, (0.1 * room).clamp(0.4, 1.0));
         for beat in beats {
             let x = self.x(beat.t).round().clamp(LEFT, edge);
-            let opacity = (0.25 + 0.65 * beat.confidence) * faint;
+            // In a bar, the downbeat has a wide line and the other beats have faint ones.
+            let (w, weight) = match beat.bar {
+                None => (w, faint),
+                Some(_) if beat.is_downbeat() => (w + 1.5, faint.max(0.8)),
+                Some(_) => (w, 0.7 * faint),
+            };
+            let opacity = (0.25 + 0.65 * beat.confidence) * weight;
             surface.rect(Area { x, y: SOUND.0, w, h: ONSET.0 + ONSET.1 - SOUND.0 }, Ink::Beat, opacity);
+        }
+        for part in self.record.parts().iter().filter(|p| here(p.t)) {
+            let (x, name) = (self.x(part.t).round().clamp(LEFT, edge), part.section.name());
+            surface.rect(Area { x, y: SOUND.0, w: 2.0, h: SOUND.1 }, Ink::Text, 1.0);
+            let w = 12.0 * name.len() as f32 + 6.0;
+            surface.rect(Area { x: x + 2.0, y: SOUND.0, w, h: LETTER + 4.0 }, Ink::Panel, 0.8);
+            surface.text(x + 6.0, SOUND.0 + 2.0, Align::Left, Ink::Text, name);
         }
     }
 
@@ -259,12 +272,58 @@ pub fn clock(seconds: f64) -> String {
 
 #[cfg(test)]
 mod tests {
+    use super::super::record::{Beat, InBar, Part};
     use super::*;
+    use k1_engine::audio::Section;
 
     #[test]
     fn times_are_written_as_on_a_clock() {
         let written = [0.0, 59.4, 61.0, 3_599.0, 3_600.0, 36_061.0].map(clock);
         assert_eq!(written, ["0:00", "0:59", "1:01", "59:59", "1:00:00", "10:01:01"]);
+    }
+
+    /// Keeps the rectangles and texts.
+    #[derive(Default)]
+    struct Kept(Vec<(Ink, Area, f32)>, Vec<String>);
+
+    impl Surface for Kept {
+        fn rect(&mut self, area: Area, ink: Ink, opacity: f32) {
+            self.0.push((ink, area, opacity));
+        }
+        fn spans(&mut self, _: f32, _: &[(f32, f32)], _: Ink, _: f32) {}
+        fn line(&mut self, _: f32, _: &[Option<f32>], _: Ink) {}
+        fn heat(&mut self, _: f32, _: f32, _: &[[f32; HEAT_ROWS]]) {}
+        fn text(&mut self, _: f32, _: f32, _: Align, _: Ink, text: &str) {
+            self.1.push(text.into());
+        }
+    }
+
+    #[test]
+    fn a_downbeat_has_the_strongest_line_and_a_section_has_its_name() {
+        let drawn = |bars: &[Option<u32>]| {
+            let mut record = Record::default();
+            record.samples(&[0.1; 16_000 * 4]);
+            for (i, position) in bars.iter().enumerate() {
+                let bar = position.map(|position| InBar { position, beats: 3 });
+                record.beat(Beat { t: 0.5 * i as f64, bpm: 120.0, confidence: 0.8, bar });
+            }
+            record.part(Part { t: 1.0, section: Section::Drop });
+            let mut kept = Kept::default();
+            strip(&mut kept, &record, 750, 0);
+            let beats: Vec<_> = kept.0.iter().filter(|(ink, ..)| *ink == Ink::Beat).copied().collect();
+            assert_eq!(beats.len(), bars.len(), "a line for each beat");
+            (beats, kept.1)
+        };
+        let (unknown, texts) = drawn(&[None; 6]);
+        assert!(
+            unknown.iter().all(|(_, area, opacity)| (area.w, *opacity) == (unknown[0].1.w, unknown[0].2))
+        );
+        assert!(texts.iter().any(|text| text == "drop"), "{texts:?}");
+        let (known, _) = drawn(&[1, 2, 3, 1, 2, 3].map(Some));
+        for (i, (_, area, opacity)) in known.iter().enumerate() {
+            let is_stronger = area.w > unknown[i].1.w && *opacity >= unknown[i].2;
+            assert_eq!(is_stronger, i % 3 == 0, "beat {i}: {area:?} {opacity}");
+        }
     }
 
     #[test]

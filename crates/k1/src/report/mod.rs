@@ -19,7 +19,7 @@ mod summary;
 mod vector;
 
 pub use place::{Form, Place};
-pub use record::{Beat, Column, FINEST_HOPS, Figures, MOST_COLUMNS, Onset, Record};
+pub use record::{Beat, Column, FINEST_HOPS, Figures, InBar, MOST_COLUMNS, Onset, Part, Record};
 pub use summary::{Summary, Tempo};
 
 /// The picture of a record as a PNG: strips of 1,500 columns, one below the other, 1,640 pixels wide and at most

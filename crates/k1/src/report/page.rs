@@ -4,7 +4,7 @@ use std::fmt::Write;
 use std::io;
 
 use super::ink::Ink;
-use super::record::{Column, Record};
+use super::record::{Column, Part, Record};
 use super::{layout, vector};
 
 /// Columns of a strip: 12 s while a column is 16 ms. Half of the picture's, because screens are narrower.
@@ -28,7 +28,7 @@ pub fn page(record: &Record, title: &str) -> io::Result<String> {
          <meta name=\"color-scheme\" content=\"light dark\">\n<title>{title}, as K1 heard it</title>\n\
          <style>\n{colours}{css}</style>\n</head>\n<body>\n<main>\n<h1>{title}</h1>\n\
          <p>As K1 heard it live: all of this was announced while the sound played, without knowing what came next.</p>\n\
-         {figures}{LEGEND}{strips}{beats}{onsets}\
+         {figures}{LEGEND}{strips}{beats}{sections}{onsets}\
          <footer>k1 {version}. Times are seconds of the sound. {column} of sound to a column; \
          the loudest sample fills the row.</footer>\n\
          </main>\n<div id=\"hair\" hidden></div><div id=\"tip\" hidden></div>\n\
@@ -37,6 +37,7 @@ pub fn page(record: &Record, title: &str) -> io::Result<String> {
         css = include_str!("page.css"),
         figures = figures(record),
         beats = beats(record),
+        sections = sections(record),
         onsets = onsets(record),
         version = env!("CARGO_PKG_VERSION"),
         column = format_args!("{:.0} ms", 1e3 * record.column_s()),
@@ -49,7 +50,7 @@ const LEGEND: &str = "<div class=\"legend\">\
     <span><i class=\"sound\"></i>waveform</span>\
     <span><i class=\"onset\"></i>onset strength, onsets</span>\
     <span><i class=\"heat\"></i>belief in each tempo</span>\
-    <span><i class=\"beat\"></i>announced beats and tempo</span>\
+    <span><i class=\"beat\"></i>announced beats, downbeats wider, and tempo</span>\
     <span><i class=\"confidence\"></i>confidence</span></div>\n";
 
 fn colours() -> String {
@@ -83,16 +84,28 @@ fn figures(record: &Record) -> String {
         ("Onsets", f.onsets.to_string()),
         ("Mean confidence", format!("{:.0} <small>%</small>", 100.0 * f.confidence)),
     ];
-    let each = all.map(|(name, value)| format!("<div><dt>{name}</dt><dd>{value}</dd></div>"));
-    format!("<dl>{}</dl>\n", each.concat())
+    let bars = f.beats_per_bar.map(|n| ("Bars", format!("{} <small>of {n} beats</small>", f.bars)));
+    let each = |(name, value)| format!("<div><dt>{name}</dt><dd>{value}</dd></div>");
+    format!("<dl>{}</dl>\n", all.into_iter().chain(bars).map(each).collect::<String>())
 }
 
 fn beats(record: &Record) -> String {
-    let rows = record
-        .beats()
-        .iter()
-        .map(|b| format!("<tr><td>{:.4}</td><td>{:.2}</td><td>{:.3}</td></tr>\n", b.t, b.bpm, b.confidence));
-    table("beats", "Beats", record.beats().len(), ["Time, s", "BPM", "Confidence"], rows)
+    let rows = record.beats().iter().map(|b| {
+        let place = b.bar.map_or("–".into(), |bar| bar.position.to_string());
+        let (t, bpm, confidence) = (b.t, b.bpm, b.confidence);
+        format!("<tr><td>{t:.4}</td><td>{bpm:.2}</td><td>{confidence:.3}</td><td>{place}</td></tr>\n")
+    });
+    table("beats", "Beats", record.beats().len(), ["Time, s", "BPM", "Confidence", "Beat of the bar"], rows)
+}
+
+/// The sections; empty if none began.
+fn sections(record: &Record) -> String {
+    if record.parts().is_empty() {
+        return String::new();
+    }
+    let row = |p: &Part| format!("<tr><td>{:.4}</td><td>{}</td></tr>\n", p.t, p.section.name());
+    let rows = record.parts().iter().map(row);
+    table("sections", "Sections", record.parts().len(), ["Time, s", "Section"], rows)
 }
 
 fn onsets(record: &Record) -> String {

@@ -58,8 +58,9 @@ impl Raster {
         self.letters(8, 16, 3, Ink::Text, &name);
         let f = record.figures();
         let tempo = f.bpm.map_or("no beat".to_owned(), |bpm| format!("{bpm:.1} BPM"));
+        let bars = f.beats_per_bar.map(|n| format!("   {} bars of {n}", f.bars)).unwrap_or_default();
         let figures = format!(
-            "{tempo}   {} long   {:.0}% with beat   {} beats, {:.1}/min   {} onsets   confidence {:.0}%",
+            "{tempo}   {} long   {:.0}% with beat   {} beats, {:.1}/min{bars}   {} onsets   confidence {:.0}%",
             layout::clock(f.seconds),
             100.0 * f.with_beat,
             f.beats,
@@ -69,13 +70,20 @@ impl Raster {
         );
         self.letters(8, 52, 2, Ink::Dim, &figures);
         let mut x = self.width as f32 - RIGHT;
-        for (name, ink) in [("tempo", Ink::Beat), ("onset", Ink::Onset), ("announced beat", Ink::Beat)] {
+        let legend = [
+            ("tempo", Ink::Beat),
+            ("onset", Ink::Onset),
+            ("downbeat", Ink::Beat),
+            ("announced beat", Ink::Beat),
+        ];
+        for (name, ink) in legend.into_iter().filter(|(name, _)| *name != "downbeat" || f.bars > 0) {
             x -= (name.len() * 2 * ADVANCE) as f32;
             self.letters(x as usize, 20, 2, Ink::Dim, name);
             x -= 20.0;
             let mark = match name {
                 "tempo" => Area { x, y: 26.0, w: 14.0, h: LINE },
                 "onset" => Area { x: x + 6.0, y: 23.0, w: 3.0, h: 8.0 },
+                "downbeat" => Area { x: x + 5.0, y: 18.0, w: 4.0, h: 18.0 },
                 _ => Area { x: x + 6.0, y: 18.0, w: 2.0, h: 18.0 },
             };
             self.rect(mark, ink, 1.0);

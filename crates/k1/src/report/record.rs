@@ -1,6 +1,8 @@
 //! Records what the ear announced, in a bounded number of columns.
 
-use k1_engine::audio::{BELIEVED, Snapshot, TEMPI};
+use std::collections::BTreeMap;
+
+use k1_engine::audio::{BELIEVED, Section, Snapshot, TEMPI};
 use k1_engine::{HOP, HOP_RATE, SAMPLE_RATE};
 
 /// Hops per column (16 ms) of a short sound.
@@ -56,6 +58,33 @@ pub struct Beat {
     pub bpm: f32,
     /// Probability that the beat is right, 0 … 1.
     pub confidence: f32,
+    /// Its bar, while the ear was sure of one.
+    pub bar: Option<InBar>,
+}
+
+/// The place of a beat in its bar.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct InBar {
+    /// Number of the beat in its bar; 1 is the downbeat.
+    pub position: u32,
+    /// Beats in the bar.
+    pub beats: u32,
+}
+
+impl Beat {
+    /// True for the first beat of a bar.
+    pub fn is_downbeat(&self) -> bool {
+        self.bar.is_some_and(|bar| bar.position == 1)
+    }
+}
+
+/// A section that began.
+#[derive(Clone, Copy, Debug, PartialEq)]
+pub struct Part {
+    /// Time at which it was reported, in seconds from the start.
+    pub t: f64,
+    /// The section.
+    pub section: Section,
 }
 
 /// A reported onset.
@@ -67,7 +96,7 @@ pub struct Onset {
     pub strength: f32,
 }
 
-/// A sound as K1 heard it. Columns are bounded and events need 16 bytes each; an hour takes about 5 MB.
+/// A sound as K1 heard it. Columns are bounded and events need at most 32 bytes each; an hour takes about 5 MB.
 #[derive(Clone, Debug)]
 pub struct Record {
     columns: Vec<Column>,
@@ -78,6 +107,7 @@ pub struct Record {
     confidence: f64,
     beats: Vec<Beat>,
     onsets: Vec<Onset>,
+    parts: Vec<Part>,
 }
 
 impl Default for Record {
@@ -91,6 +121,7 @@ impl Default for Record {
             confidence: 0.0,
             beats: Vec::new(),
             onsets: Vec::new(),
+            parts: Vec::new(),
         }
     }
 }
@@ -152,6 +183,11 @@ impl Record {
         self.onsets.push(onset);
     }
 
+    /// Adds a section that began.
+    pub fn part(&mut self, part: Part) {
+        self.parts.push(part);
+    }
+
     /// The columns, in order.
     pub fn columns(&self) -> &[Column] {
         &self.columns
@@ -170,6 +206,11 @@ impl Record {
     /// The reported onsets, in order.
     pub fn onsets(&self) -> &[Onset] {
         &self.onsets
+    }
+
+    /// The sections that began, in order.
+    pub fn parts(&self) -> &[Part] {
+        &self.parts
     }
 
     /// Length of the sound in seconds.
@@ -194,6 +235,8 @@ impl Record {
             with_beat: share(self.hops_with_beat as f64, self.hops),
             beats: self.beats.len(),
             onsets: self.onsets.len(),
+            bars: self.beats.iter().filter(|b| b.is_downbeat()).count(),
+            beats_per_bar: most_common(self.beats.iter().filter_map(|b| b.bar.map(|bar| bar.beats))),
             beats_per_minute: share(self.beats.len() as f64 * 60.0 * f64::from(SAMPLE_RATE), self.samples),
             confidence: share(self.confidence, self.hops_with_beat),
         }
@@ -209,6 +252,13 @@ impl Record {
     }
 }
 
+/// The most common of some small numbers.
+fn most_common(numbers: impl Iterator<Item = u32>) -> Option<u32> {
+    let mut counts = BTreeMap::new();
+    numbers.for_each(|n| *counts.entry(n).or_insert(0) += 1);
+    counts.into_iter().max_by_key(|(_, count)| *count).map(|(n, _)| n)
+}
+
 /// Figures of a record.
 #[derive(Clone, Copy, Debug, PartialEq)]
 pub struct Figures {
@@ -222,6 +272,10 @@ pub struct Figures {
     pub beats: usize,
     /// Reported onsets.
     pub onsets: usize,
+    /// Announced downbeats.
+    pub bars: usize,
+    /// Beats in most of the bars; `None` if the ear was never sure of a bar.
+    pub beats_per_bar: Option<u32>,
     /// Announced beats in a minute of sound.
     pub beats_per_minute: f64,
     /// Mean confidence while a tempo was believed, 0 … 1; 0 if none was.
@@ -284,7 +338,17 @@ mod tests {
     fn nothing_heard_has_figures_without_division_by_zero() {
         let figures = Record::default().figures();
         assert_eq!((figures.bpm, figures.with_beat, figures.confidence), (None, 0.0, 0.0));
-        assert_eq!(figures.beats_per_minute, 0.0);
+        assert_eq!((figures.beats_per_minute, figures.bars, figures.beats_per_bar), (0.0, 0, None));
+    }
+
+    #[test]
+    fn bars_are_counted_and_their_most_common_length_is_told() {
+        let mut record = Record::default();
+        let bars = [(1, 3), (2, 3), (3, 3), (1, 4), (2, 4), (3, 4), (4, 4)];
+        let beats = bars.map(|(position, beats)| Some(InBar { position, beats })).into_iter().chain([None]);
+        beats.for_each(|bar| record.beat(Beat { t: 0.0, bpm: 120.0, confidence: 0.8, bar }));
+        let figures = record.figures();
+        assert_eq!((figures.beats, figures.bars, figures.beats_per_bar), (8, 2, Some(4)));
     }
 
     #[test]

@@ -1,6 +1,6 @@
 //! The summary of a sound that `k1 analyze` prints.
 
-use k1_engine::audio::{BPM_RANGE, Snapshot};
+use k1_engine::audio::{BPM_RANGE, LONGEST_BAR, Section, Snapshot};
 use k1_engine::{SAMPLE_RATE, audio};
 use serde_json::{Value, json};
 
@@ -29,6 +29,9 @@ pub struct Summary {
     tempi: [u64; STEPS],
     beats: u64,
     onsets: u64,
+    /// Number of downbeats by the beats of their bars.
+    bars: [u64; LONGEST_BAR as usize + 1],
+    sections: Vec<Section>,
 }
 
 /// The tempo of a sound, in beats per minute.
@@ -53,6 +56,8 @@ impl Default for Summary {
             tempi: [0; STEPS],
             beats: 0,
             onsets: 0,
+            bars: [0; LONGEST_BAR as usize + 1],
+            sections: Vec::new(),
         }
     }
 }
@@ -84,6 +89,26 @@ impl Summary {
     /// Counts a reported onset.
     pub fn onset(&mut self) {
         self.onsets += 1;
+    }
+
+    /// Counts an announced downbeat of a bar with this number of beats.
+    pub fn downbeat(&mut self, beats_per_bar: u32) {
+        self.bars[beats_per_bar.min(LONGEST_BAR) as usize] += 1;
+    }
+
+    /// Counts a section that began.
+    pub fn section(&mut self, section: Section) {
+        self.sections.push(section);
+    }
+
+    /// Number of downbeats.
+    fn bars(&self) -> u64 {
+        self.bars.iter().sum()
+    }
+
+    /// Beats in most of the bars; `None` without a downbeat.
+    fn beats_per_bar(&self) -> Option<usize> {
+        (0..self.bars.len()).filter(|beats| self.bars[*beats] > 0).max_by_key(|beats| self.bars[*beats])
     }
 
     /// Length in seconds.
@@ -149,6 +174,12 @@ impl Summary {
         row("length", &length(self.seconds()));
         row("tempo", &self.tempo_text());
         row("beats", &self.beats.to_string());
+        if let Some(beats) = self.beats_per_bar() {
+            row("bars", &format!("{}, of {beats} beats", self.bars()));
+        }
+        if !self.sections.is_empty() {
+            row("sections", &self.sections_text());
+        }
         row("onsets", &self.onsets.to_string());
         match self.with_tempo() {
             0 => row("confidence", "–"),
@@ -166,6 +197,18 @@ impl Summary {
             all => all.iter().enumerate().for_each(|(i, d)| row(if i == 0 { "damage" } else { "" }, d)),
         }
         text
+    }
+
+    /// Number of sections, and how often each kind began.
+    fn sections_text(&self) -> String {
+        let kinds = Section::ALL.into_iter().filter_map(|kind| {
+            match self.sections.iter().filter(|section| **section == kind).count() {
+                0 => None,
+                1 => Some(kind.name().to_owned()),
+                n => Some(format!("{n} × {}", kind.name())),
+            }
+        });
+        format!("{}: {}", self.sections.len(), kinds.collect::<Vec<_>>().join(", "))
     }
 
     fn tempo_text(&self) -> String {
@@ -188,6 +231,7 @@ impl Summary {
         json!({
             "kind": "summary", "title": title, "seconds": thousandth(self.seconds()), "tempo": tempo,
             "tempo_share": thousandth(self.tempo_share()), "beats": self.beats, "onsets": self.onsets,
+            "bars": self.bars(), "beats_per_bar": self.beats_per_bar(), "sections": self.sections.len(),
             "confidence": thousandth(self.confidence()), "rms_db": thousandth(self.rms_db()),
             "peak_db": thousandth(self.peak_db()), "damage": damage,
         })
@@ -277,7 +321,20 @@ mod tests {
                 "            cut",
             ]
         );
+        // Bars and sections have a row once there are some.
+        assert_eq!(summary.json("x", &[])["beats_per_bar"], Value::Null);
+        [4, 4, 3].into_iter().for_each(|beats| summary.downbeat(beats));
+        let sections = [Section::Build, Section::Drop, Section::Build];
+        sections.into_iter().for_each(|section| summary.section(section));
+        let text = summary.text("x", &[]);
+        for row in ["\nbars        3, of 4 beats\n", "\nsections    3: 2 × build, drop\n"] {
+            assert!(text.as_str().contains(row), "{row} is not in {}", text.as_str());
+        }
         let json = summary.json("x", &[]);
+        assert_eq!(
+            (&json["bars"], &json["beats_per_bar"], &json["sections"]),
+            (&3.into(), &4.into(), &3.into())
+        );
         assert_eq!((&json["kind"], &json["tempo"]["most"]), (&"summary".into(), &120.0.into()), "{json}");
         let nothing = Summary::default();
         assert!(nothing.text("x", &[]).as_str().contains("silence"));

@@ -9,8 +9,9 @@ use tungstenite::protocol::frame::coding::CloseCode;
 use crate::host::Host;
 use crate::k1::{K1, PATIENCE, Socket};
 
-/// Bytes of a frame message before its pixels.
+/// Bytes of a frame message before its pixels, and behind them.
 const HEAD: usize = 140;
+const TAIL: usize = 8;
 
 fn f64_at(message: &[u8], at: usize) -> f64 {
     f64::from_le_bytes(message[at..at + 8].try_into().unwrap())
@@ -97,7 +98,7 @@ fn the_live_socket_shows_what_is_shown() {
     while frames == 0 || last - first < 2e6 {
         let m = socket.wait_for_kind(1);
         frames += 1;
-        assert_eq!(m.len(), HEAD + 3 * leds);
+        assert_eq!(m.len(), HEAD + 3 * leds + TAIL);
         assert_eq!(usize::from(u16_at(&m, 2)), leds);
         assert!(m[1] <= 1 && m[60] <= 2, "silent {}, input {}", m[1], m[60]);
         let at = f64_at(&m, 4);
@@ -111,7 +112,13 @@ fn the_live_socket_shows_what_is_shown() {
             (0.0..=1.0).contains(&level) && (0.0..1.0).contains(&phase) && (0.0..=1.0).contains(&confidence)
         );
         assert!(rms <= peak && peak <= 1.0 && floor < 0.0 && (0.0..300.0).contains(&bpm), "{figures:?}");
-        lit = lit.max(*m[HEAD..].iter().max().unwrap());
+        lit = lit.max(*m[HEAD..HEAD + 3 * leds].iter().max().unwrap());
+        let tail = &m[HEAD + 3 * leds..];
+        let (position, beats_per_bar) = (f32_at(tail, 0), f32::from(tail[4]));
+        assert!(
+            (0.0..=beats_per_bar).contains(&position) && beats_per_bar <= 6.0 && tail[6] <= 4,
+            "{tail:?}"
+        );
     }
     // An emulated lamp can send fewer.
     let least = if k1.is_program() { 60 } else { 25 };

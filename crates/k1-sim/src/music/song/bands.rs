@@ -243,30 +243,30 @@ const TECHNO: &[Stroke] = &[
 fn other_hit(mixer: &mut Mixer, drum: Drum, at: f64, gain: f32) {
     let mut last = 0.0;
     match drum {
-        Drum::Kick => mixer.add(at, 0.5, |t, chance| {
+        Kick => mixer.add(at, 0.5, |t, chance| {
             let turns = 44.0 * t + 2.0 * (1.0 - expf(-60.0 * t));
             let body = sinf(TAU * turns) * expf(-t / 0.18);
             gain * (0.9 * (1.6 * body).clamp(-1.0, 1.0) + 0.3 * chance.noise() * expf(-t / 0.003))
         }),
         // Three short bursts and a tail.
-        Drum::Snare => mixer.add(at, 0.25, |t, chance| {
+        Snare => mixer.add(at, 0.25, |t, chance| {
             let burst = if t < 0.03 { expf(-(t % 0.01) / 0.004) } else { expf(-(t - 0.03) / 0.07) };
             let now = chance.noise();
             last += 0.5 * (now - last);
             0.8 * gain * last * burst
         }),
-        Drum::Hat => mixer.add(at, 0.1, |t, chance| {
+        Hat => mixer.add(at, 0.1, |t, chance| {
             let now = chance.noise();
             let bright = now - last;
             last = now;
             0.35 * gain * bright * (t / 0.01).min(1.0) * expf(-t / 0.025)
         }),
-        Drum::OpenHat | Drum::Ride => mixer.add(at, 0.5, |t, chance| {
+        OpenHat | Ride => mixer.add(at, 0.5, |t, chance| {
             let now = chance.noise();
             let bright = now - last;
             last = now;
             let ring = sinf(TAU * 5_210.0 * t) * sinf(TAU * 2_870.0 * t);
-            gain * (0.2 * bright + 0.15 * ring) * expf(-t / if drum == Drum::Ride { 0.2 } else { 0.1 })
+            gain * (0.2 * bright + 0.15 * ring) * expf(-t / if drum == Ride { 0.2 } else { 0.1 })
         }),
     }
 }
@@ -321,19 +321,19 @@ fn bell(mixer: &mut Mixer, at: f64, semitones: i32, gain: f32) {
 fn metal_hit(mixer: &mut Mixer, drum: Drum, at: f64, gain: f32) {
     let mut low = 0.0;
     match drum {
-        Drum::Kick => mixer.add(at, 0.3, |t, chance| {
+        Kick => mixer.add(at, 0.3, |t, chance| {
             let body = sinf(TAU * (62.0 * t + 1.2 * (1.0 - expf(-80.0 * t)))) * expf(-t / 0.08);
             gain * (body + 0.2 * chance.noise() * expf(-t / 0.01))
         }),
-        Drum::Snare => mixer.add(at, 0.35, |t, chance| {
+        Snare => mixer.add(at, 0.35, |t, chance| {
             low += 0.7 * (chance.noise() - low);
             let skin = sinf(TAU * 215.0 * t) + 0.6 * sinf(TAU * 341.0 * t);
             gain * (0.6 * low * expf(-t / 0.1) + 0.3 * skin * expf(-t / 0.06))
         }),
-        Drum::Hat | Drum::OpenHat | Drum::Ride => {
+        Hat | OpenHat | Ride => {
             let tau = match drum {
-                Drum::Hat => 0.03,
-                Drum::OpenHat => 0.15,
+                Hat => 0.03,
+                OpenHat => 0.15,
                 _ => 0.25,
             };
             mixer.add(at, 4.0 * f64::from(tau), |t, chance| {
@@ -361,7 +361,7 @@ fn guitar(mixer: &mut Mixer, at: f64, length: f64, notes: &[i32], gain: f32) {
         let hz = hz(*note);
         mixer.add(at + 0.012 * string as f64, length, |t, _| {
             let tone: f32 = (1..=8_u8)
-                .map(|k| f32::from(k))
+                .map(f32::from)
                 .map(|k| sinf(TAU * hz * k * (1.0 + 0.0002 * k * k) * t) * expf(-t * (1.5 + k)) / k)
                 .sum();
             1.2 * gain * tone * (t / 0.002).min(1.0) * ((length as f32 - t) / 0.03).clamp(0.0, 1.0)

@@ -67,11 +67,10 @@ mod tests {
     const RATE: f64 = k1_engine::SAMPLE_RATE as f64;
 
     #[test]
-    fn every_song_is_always_the_same_and_its_parts_lie_on_beats_within_it() {
+    fn the_parts_of_every_song_lie_on_beats_within_it() {
         for band in [Band::First, Band::Second, Band::Third] {
             for form in Form::ALL {
                 let heard = song(form, band, 1);
-                assert_eq!(heard, song(form, band, 1), "{form:?}");
                 let seconds = heard.samples.len() as f64 / RATE;
                 assert!((45.0..150.0).contains(&seconds), "{form:?}: {seconds} s");
                 assert!(heard.samples.iter().all(|x| x.abs() <= 1.0), "{form:?}");
@@ -82,6 +81,12 @@ mod tests {
                 }
             }
         }
+    }
+
+    #[test]
+    fn a_song_is_always_the_same() {
+        assert_eq!(song(Form::Riser, Band::Third, 3), song(Form::Riser, Band::Third, 3));
+        assert_ne!(song(Form::Riser, Band::Third, 3), song(Form::Riser, Band::Third, 4));
     }
 
     #[test]

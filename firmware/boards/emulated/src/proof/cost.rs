@@ -105,6 +105,9 @@ pub fn instructions<B: Board>(ear: &mut Ear, show: &mut Show) {
             // A beat every half second, so that patterns that react to beats have work to do.
             snapshot.beat_phase = (now % 500_000) as f32 / 500_000.0;
             snapshot.beats = (now / 500_000) as u32;
+            // The same of bars of four.
+            (snapshot.beats_per_bar, snapshot.bar_confidence) = (4, 0.9);
+            snapshot.bar_position = (now % 2_000_000) as f32 / 500_000.0;
             snapshot.onsets += u32::from(k.is_multiple_of(30));
             tally.add(cost::<B>(|| {
                 show.render(now, &snapshot);
