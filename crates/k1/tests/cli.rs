@@ -268,7 +268,7 @@ fn a_second_ctrl_c_does_not_wait() {
     running.interrupt();
     // Both signals may be handled before the first takes effect, or the program may end before the second arrives.
     assert!(matches!(running.end().code(), Some(0 | 130)));
-    assert!(began.elapsed() < Duration::from_secs(5));
+    assert!(began.elapsed() < Duration::from_secs(20));
 }
 
 #[test]

@@ -135,30 +135,36 @@ fn many_lamps_are_seen_and_watched() {
     let began = Instant::now();
     let mut all = vec!["devices".to_owned(), "--json".into()];
     all.extend(places.clone());
+    // They are asked in parallel; one after the other, 200 lamps would take minutes, for which `end` does not wait.
     let seen = start(&mut k1(&all)).end().json();
     let took = began.elapsed();
     println!("k1 devices: {everybody} lamps in {:.2} s", took.as_secs_f64());
-    // They are asked in parallel; one after the other, 200 lamps would take minutes.
-    assert!(took < Duration::from_secs(20), "{took:?}");
     let seen = seen.as_array().unwrap().clone();
     assert_eq!(seen.len(), everybody);
     let simulated = &seen[..fleet.len()];
     assert!(simulated.iter().all(|lamp| lamp["trouble"].is_null() && lamp["fps"] == 175.0), "{seen:?}");
     assert!(seen.iter().all(|lamp| lamp["fps"].is_number()), "{seen:?}");
 
-    let mut all = vec!["monitor".to_owned(), "--json".into(), "--duration".into(), "10".into()];
+    let mut all = vec!["monitor".to_owned(), "--json".into()];
     all.extend(places);
+    let began = Instant::now();
     let monitor = start(&mut k1(&all));
-    std::thread::sleep(Duration::from_millis(9_000));
-    let cost = cost(monitor.id());
-    let lines = monitor.end().json_lines();
-    let lamps: std::collections::BTreeSet<_> = lines.iter().map(|l| l["lamp"].to_string()).collect();
-    assert_eq!(lamps.len(), everybody, "everybody is watched");
-    if let Some((cpu, resident)) = cost {
-        println!("k1 monitor: {cpu:.2} CPU seconds in 9 s, {resident:.0} MiB, {} lines", lines.len());
-        // 200 lamps take 3 s of CPU time and 90 MiB.
-        assert!(cpu < 9.0 && resident < 250.0, "{cpu:.2} CPU seconds in 9 s, {resident:.0} MiB");
+    eventually("everybody is watched", || {
+        let printed = monitor.printed();
+        // The last line may be incomplete.
+        let lines = printed.lines().filter_map(|l| serde_json::from_str::<Value>(l).ok());
+        lines.map(|l| l["lamp"].to_string()).collect::<std::collections::BTreeSet<_>>().len() == everybody
+    });
+    std::thread::sleep(Duration::from_secs(9).saturating_sub(began.elapsed()));
+    if let Some((cpu, resident)) = cost(monitor.id()) {
+        let seconds = began.elapsed().as_secs_f64();
+        let figures = format!("{cpu:.2} CPU seconds in {seconds:.1} s, {resident:.0} MiB");
+        println!("k1 monitor: {figures}, {} lines", monitor.printed().lines().count());
+        // 200 lamps take 3 s of CPU time in 9 s, and 90 MiB.
+        assert!(cpu < seconds && resident < 250.0, "{figures}");
     }
+    monitor.interrupt();
+    monitor.end();
 }
 
 #[test]

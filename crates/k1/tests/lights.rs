@@ -8,7 +8,7 @@ mod support;
 
 use std::net::{Ipv4Addr, SocketAddr, UdpSocket};
 use std::sync::Arc;
-use std::sync::atomic::{AtomicU32, Ordering::Relaxed};
+use std::sync::atomic::{AtomicBool, AtomicU32, Ordering::Relaxed};
 use std::time::{Duration, Instant};
 
 use netns::{Far, inside, ip};
@@ -67,15 +67,18 @@ impl Program {
     }
 }
 
-/// Number of frames that arrive at a socket within a time.
-fn frames(socket: &UdpSocket, within: Duration) -> usize {
-    let until = Instant::now() + within;
+/// Waits until more than ten frames have arrived, in addition to those that had arrived before.
+#[track_caller]
+fn gets_frames(socket: &UdpSocket) {
     let mut packet = [0; 2_000];
+    socket.set_nonblocking(true).unwrap();
+    while socket.recv(&mut packet).is_ok() {}
+    socket.set_nonblocking(false).unwrap();
     let mut n = 0;
-    while Instant::now() < until {
+    eventually("frames", || {
         n += usize::from(socket.recv(&mut packet).is_ok());
-    }
-    n
+        n > 10
+    });
 }
 
 /// A cable to another host, both ends with an address.
@@ -113,7 +116,7 @@ fn a_light_is_waited_for_when_there_is_no_network_yet() {
     ip("addr add 192.168.77.1/24 dev v0");
     ip("link set v0 up");
     program.waits_for(0, "shining");
-    assert!(frames(&receiver, Duration::from_secs(1)) > 10);
+    gets_frames(&receiver);
     assert!(program.get("metrics").contains(&reachable(1)));
     eventually("health", || program.device()["healthy"] == true);
     let light = program.light(0);
@@ -135,13 +138,13 @@ fn a_cable_that_is_pulled_and_put_back() {
     let receiver = far.receiver("10.9.0.2:4048");
     let program = Program::start(&["ddp://10.9.0.2"]);
     program.waits_for(0, "shining");
-    assert!(frames(&receiver, Duration::from_secs(1)) > 10);
+    gets_frames(&receiver);
     ip("link set v0 down");
     program.waits_for(0, "unreachable");
     ip("link set v0 up");
     program.waits_for(0, "shining");
     while receiver.recv(&mut [0; 2_000]).is_ok_and(|_| false) {}
-    assert!(frames(&receiver, Duration::from_secs(1)) > 10);
+    gets_frames(&receiver);
     let said = program.said();
     assert!(said.len() == 2, "{said:?}");
 }
@@ -183,7 +186,7 @@ fn a_receiver_that_vanishes_and_one_that_never_was() {
     assert!(why.as_str().unwrap().contains("nothing receives light on its port 4048"), "{why}");
     let receiver = far.receiver("10.9.0.2:4048");
     program.waits_for(0, "shining");
-    assert!(frames(&receiver, Duration::from_secs(1)) > 10);
+    gets_frames(&receiver);
     assert_eq!(program.light(1)["state"], "unreachable");
 }
 
@@ -201,7 +204,7 @@ fn a_light_that_loses_its_power_is_noticed() {
     let receiver = far.receiver("10.9.0.2:4048");
     let program = Program::start(&["ddp://10.9.0.2"]);
     program.waits_for(0, "shining");
-    assert!(frames(&receiver, Duration::from_secs(1)) > 10);
+    gets_frames(&receiver);
     far.ip("addr del 10.9.0.2/24 dev v1");
     support::eventually_within(Duration::from_secs(180), "the loss", || {
         program.light(0)["state"] == "unreachable"
@@ -230,7 +233,7 @@ fn addresses_of_ipv6_with_and_without_a_link() {
     for to in ["ddp://[fd01::2]", "ddp://[fe80::2%v0]", "ddp://[fe80::2%25v0]:4048"] {
         let program = Program::start(&[to]);
         program.waits_for(0, "shining");
-        assert!(frames(&receiver, Duration::from_secs(1)) > 10, "{to}");
+        gets_frames(&receiver);
     }
     // An interface that does not exist yet.
     let program = Program::start(&["ddp://[fe80::2%v7]"]);
@@ -304,7 +307,7 @@ fn a_name_of_the_local_network_is_asked_for() {
         let responder = Responder::start(&far, name, 2, answers);
         let program = Program::start(&[to]);
         program.waits_for(0, "shining");
-        assert!(frames(&receiver, Duration::from_secs(1)) > 10, "{to}");
+        gets_frames(&receiver);
         assert!(responder.asked.load(Relaxed) > 0);
         assert_eq!(program.light(0)["address"], "10.9.0.2:4048");
         assert_eq!(program.said(), Vec::<String>::new(), "nothing is wrong, nothing is said");
@@ -347,7 +350,7 @@ fn a_name_of_the_local_network_has_an_address_of_ipv6() {
     });
     let program = Program::start(&["ddp://attic7.local"]);
     program.waits_for(0, "shining");
-    assert!(frames(&receiver, Duration::from_secs(1)) > 10);
+    gets_frames(&receiver);
     let address = program.light(0)["address"].clone();
     assert!(address.as_str().unwrap().starts_with("[fe80::2%"), "{address}");
 }
@@ -364,14 +367,14 @@ fn a_name_that_comes_late_and_then_moves() {
     let receiver = far.receiver("10.9.0.2:4048");
     let responder = Responder::start(&far, "lamp7", 2, Answers::Alone);
     program.waits_for(0, "shining");
-    assert!(frames(&receiver, Duration::from_secs(1)) > 10);
+    gets_frames(&receiver);
     // The old address refuses packets, so that K1 looks the name up at once.
     far.ip("addr add 10.9.0.5/24 dev v1");
     responder.last.store(5, Relaxed);
     drop(receiver);
     let receiver = far.receiver("10.9.0.5:4048");
     eventually("the new address", || program.light(0)["address"] == "10.9.0.5:4048");
-    assert!(frames(&receiver, Duration::from_secs(1)) > 10);
+    gets_frames(&receiver);
     let said = program.said();
     assert!(said.last().unwrap().contains("10.9.0.5"), "{said:?}");
 }
@@ -394,7 +397,7 @@ fn a_resolver_that_hangs_holds_nothing_up() {
     assert!(mounted.unwrap().success());
     let mut program = Program::start(&["ddp://lamp.example", "ddp://10.9.0.2"]);
     program.waits_for(1, "shining");
-    assert!(frames(&receiver, Duration::from_secs(1)) > 10);
+    gets_frames(&receiver);
     assert_eq!(program.light(0)["state"], "looking");
     let began = Instant::now();
     program.running.interrupt();
@@ -402,7 +405,8 @@ fn a_resolver_that_hangs_holds_nothing_up() {
         std::thread::sleep(Duration::from_millis(5));
     }
     println!("ended after {:.2} s with a question open", began.elapsed().as_secs_f64());
-    assert!(began.elapsed() < Duration::from_secs(5));
+    // The question itself would take a minute.
+    assert!(began.elapsed() < Duration::from_secs(20));
 }
 
 #[test]
@@ -427,10 +431,24 @@ fn ten_dead_lights_take_nothing_from_a_good_one() {
     let mut args = vec!["run", "demo", "--headless", "--json", "--duration", "8", "--to", "ddp://10.9.0.2"];
     dead.iter().for_each(|light| args.extend(["--to", light]));
     let running = start(&mut k1(args));
-    let counting = std::thread::spawn(move || frames(&receiver, Duration::from_secs(12)));
+    let has_ended = Arc::new(AtomicBool::new(false));
+    let is_over = has_ended.clone();
+    let counting = std::thread::spawn(move || {
+        let (mut n, mut packet) = (0_u64, [0; 2_000]);
+        loop {
+            // Asked first, so that the last packets count.
+            let is_last = is_over.load(Relaxed);
+            match receiver.recv(&mut packet) {
+                Ok(_) => n += 1,
+                Err(_) if is_last => return n,
+                Err(_) => {}
+            }
+        }
+    });
     let said = running.end();
+    has_ended.store(true, Relaxed);
     assert_eq!(said.code(), Some(0), "{said:?}");
-    let received = counting.join().unwrap() as u64;
+    let received = counting.join().unwrap();
     let summary = said.summary();
     let lights = summary["lights"].as_array().unwrap();
     let n = |light: &Value, field: &str| light[field].as_u64().unwrap();
@@ -482,12 +500,12 @@ fn many_dead_lights_on_one_network_never_seem_to_shine() {
     let why = program.light(3)["reason"].clone();
     assert!(why.as_str().unwrap().contains("nobody answers at 10.9.0.103"), "{why}");
     assert_eq!(program.said().len(), 12, "{:?}", program.said());
-    assert!(frames(&receiver, Duration::from_secs(1)) > 10);
+    gets_frames(&receiver);
     // One of them is switched on.
     far.ip("addr add 10.9.0.105/24 dev v1");
     let late = far.receiver("10.9.0.105:4048");
     program.waits_for(5, "shining");
-    assert!(frames(&late, Duration::from_secs(1)) > 10);
+    gets_frames(&late);
 }
 
 #[test]
@@ -504,7 +522,7 @@ fn a_route_that_throws_everything_away_is_said_in_words() {
     assert!(why.as_str().unwrap().contains("check its routes for a blackhole"), "{why}");
     ip("route del blackhole 10.9.0.2/32");
     program.waits_for(0, "shining");
-    assert!(frames(&receiver, Duration::from_secs(1)) > 10);
+    gets_frames(&receiver);
 }
 
 #[test]

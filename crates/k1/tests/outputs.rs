@@ -39,6 +39,14 @@ impl Bench {
         self.0.path().join(name)
     }
 
+    /// Waits until a file in `out` has this number of frames.
+    #[track_caller]
+    fn records(&self, frames: usize) {
+        eventually("frames", || {
+            content(&self.at("out")).values().any(|bytes| bytes.len() >= frames * 180 * 3)
+        });
+    }
+
     fn command(&self, args: &[OsString]) -> Command {
         let mut command = k1(args);
         command.env("HOME", self.at("home")).env_remove("XDG_CONFIG_HOME");
@@ -333,7 +341,7 @@ fn a_recording_that_is_stopped_takes_the_place_of_the_one_before() {
         let mut running =
             start(&mut bench.command(&words(&["run", "demo", "--headless", "--json", "--to", &to])));
         running.says("[AUDIO TASK]");
-        std::thread::sleep(Duration::from_millis(500));
+        bench.records(12);
         assert_eq!(std::fs::read(&path).unwrap(), b"what was there");
         running.interrupt();
         running.end()
@@ -369,7 +377,7 @@ fn signals_in_quick_succession_are_one_orderly_end() {
                 &to,
             ])));
             running.says("[AUDIO TASK]");
-            std::thread::sleep(Duration::from_millis(300));
+            bench.records(7);
             let pid = Pid::from_raw(running.id() as i32).unwrap();
             kill_process(pid, signal).unwrap();
             std::thread::sleep(Duration::from_millis(gap));

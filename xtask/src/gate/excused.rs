@@ -6,32 +6,12 @@
 use std::collections::BTreeMap;
 use std::path::Path;
 
-/// Name of the file of excused statements in the gate's folder of notes.
-const FILE: &str = "excused";
+use super::list::List;
+
+/// The excused statements.
+pub const LIST: List = List("excused");
 /// Maximum number of excused statements in a run.
 const MOST: usize = 5;
-
-/// Deletes the excuses of earlier runs.
-pub fn forget(notes: &Path) {
-    let _ = std::fs::remove_file(notes.join(FILE));
-}
-
-/// Adds an excused statement.
-///
-/// # Errors
-/// A sentence, if it cannot be written; then the statement is not excused.
-pub fn note(notes: &Path, what: &str) -> Result<(), String> {
-    let mut all = read(notes);
-    all.push(what.to_owned());
-    let path = notes.join(FILE);
-    std::fs::write(&path, all.join("\n") + "\n").map_err(|e| format!("{}: {e}", path.display()))
-}
-
-/// All statements that were excused in this run.
-pub fn read(notes: &Path) -> Vec<String> {
-    let text = std::fs::read_to_string(notes.join(FILE)).unwrap_or_default();
-    text.lines().map(str::to_owned).collect()
-}
 
 /// A sentence for each rule that the excuses break.
 pub fn too_many(excused: &[String]) -> Vec<String> {

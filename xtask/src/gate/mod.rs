@@ -5,9 +5,11 @@ mod bare;
 mod count;
 mod excused;
 mod lamp;
+mod list;
 pub mod quick;
 mod required;
 mod runner;
+mod second_attempt;
 mod stage;
 mod targets;
 mod timed;
@@ -62,7 +64,8 @@ fn built() -> PathBuf {
     std::path::absolute(set.unwrap_or_else(|| crate::root().join("target"))).unwrap_or_default()
 }
 
-/// The folder of the gate's notes: the output of each stage, the skipped tests, the excused statements.
+/// The folder of the gate's notes: the output of each stage, the skipped tests, the excused statements, the tests that
+/// passed at the second attempt.
 fn notes() -> PathBuf {
     let folder = built().join("gate");
     let _ = std::fs::create_dir_all(&folder);
@@ -74,7 +77,7 @@ fn notes() -> PathBuf {
 /// # Errors
 /// A sentence, if it cannot be written.
 pub fn not_proven(what: &str) -> Result<(), String> {
-    unproven::note(&notes(), what)
+    unproven::LIST.note(&notes(), what)
 }
 
 /// A scratch folder for a unit test.
@@ -86,9 +89,7 @@ pub fn scratch(name: &str) -> PathBuf {
 }
 
 fn run(args: &[&str]) -> Result<bool, String> {
-    let path = crate::root().join(".ci/stages.toml");
-    let text = std::fs::read_to_string(&path).map_err(|e| format!("{}: {e}", path.display()))?;
-    let table = Table::parse(&text)?;
+    let table = Table::read()?;
     if args == ["--list"] {
         for stage in &table.stage {
             let lane = if stage.beside { "beside" } else { "" };
@@ -98,14 +99,15 @@ fn run(args: &[&str]) -> Result<bool, String> {
     }
     let chosen = table.choose(args)?;
     let notes = notes();
-    excused::forget(&notes);
-    unproven::forget(&notes);
+    for list in [&excused::LIST, &unproven::LIST, &second_attempt::LIST] {
+        list.forget(&notes);
+    }
     let this = copy_of_this_program(&notes)?;
     if !chosen.iter().any(|s| s.name == bare::STAGE) {
         let _ = std::fs::remove_file(notes.join(bare::SKIPPED));
     }
     let outcomes = run_all(&chosen, &this, &notes, LAST_START);
-    let verdict = tell(&outcomes, &notes);
+    let verdict = tell(&outcomes, &notes, table.second_attempts);
     println!("{}", count::of(chosen.iter().map(|s| log_of(&notes, s)))?);
     Ok(verdict)
 }
@@ -206,24 +208,29 @@ fn shell(script: &str, idle: bool) -> Command {
     command
 }
 
-/// Prints the table of results, the excused statements and the failures. False if the gate failed.
-fn tell(outcomes: &[Outcome], notes: &Path) -> bool {
+/// Prints the table of results, the excused statements, the tests that passed at the second attempt, of which there may
+/// be `second_attempts`, and the failures. False if the gate failed.
+fn tell(outcomes: &[Outcome], notes: &Path, second_attempts: usize) -> bool {
     println!("\n== result ==");
     for outcome in outcomes {
         let (minutes, seconds) = (outcome.took.as_secs() / 60, outcome.took.as_secs() % 60);
         let verdict = if outcome.wrong.is_some() { "FAILED" } else { "passed" };
         println!("{:<12} {minutes:>3} min {seconds:02} s  {verdict}", outcome.stage.name);
     }
-    let excused = excused::read(notes);
+    let excused = excused::LIST.read(notes);
     println!(
         "{} statements about time were excused, because this machine was busy elsewhere twice:",
         excused.len()
     );
     excused.iter().for_each(|e| println!("  {e}"));
-    unproven::read(notes).iter().for_each(|u| println!("NOT PROVEN {u}"));
+    let late = second_attempt::LIST.read(notes);
+    println!("{} tests passed at the second attempt:", late.len());
+    late.iter().for_each(|test| println!("  {test}"));
+    unproven::LIST.read(notes).iter().for_each(|u| println!("NOT PROVEN {u}"));
     let mut wrong: Vec<_> =
         outcomes.iter().filter_map(|o| Some(format!("{}: {}", o.stage.name, o.wrong.as_ref()?))).collect();
     wrong.extend(excused::too_many(&excused));
+    wrong.extend(second_attempt::too_many(&late, second_attempts));
     wrong.iter().for_each(|w| println!("FAILED {w}"));
     wrong.is_empty()
 }
@@ -289,7 +296,7 @@ mod tests {
     }
 
     #[test]
-    fn the_gate_fails_with_one_stage_and_with_six_excuses() {
+    fn the_gate_fails_with_one_stage_with_six_excuses_and_with_three_second_attempts() {
         let notes = scratch("verdict");
         let (good, bad) = (stage("good", "sh", "true", false), stage("bad", "sh", "false", false));
         let outcome = |stage, wrong: Option<&str>| Outcome {
@@ -297,13 +304,19 @@ mod tests {
             took: Duration::ZERO,
             wrong: wrong.map(str::to_owned),
         };
-        excused::forget(&notes);
-        assert!(tell(&[outcome(&good, None)], &notes));
-        assert!(!tell(&[outcome(&good, None), outcome(&bad, Some("wrong"))], &notes));
-        for n in 0..6 {
-            assert_eq!(tell(&[outcome(&good, None)], &notes), n < 6);
-            excused::note(&notes, &format!("excuse-{n} of a test")).unwrap();
+        let passes = || tell(&[outcome(&good, None)], &notes, 2);
+        excused::LIST.forget(&notes);
+        second_attempt::LIST.forget(&notes);
+        assert!(passes());
+        assert!(!tell(&[outcome(&good, None), outcome(&bad, Some("wrong"))], &notes, 2));
+        for (list, most) in [(&excused::LIST, 5), (&second_attempt::LIST, 2)] {
+            for n in 0..most {
+                list.note(&notes, &format!("number {n}")).unwrap();
+                assert!(passes());
+            }
+            list.note(&notes, "one more").unwrap();
+            assert!(!passes());
+            list.forget(&notes);
         }
-        assert!(!tell(&[outcome(&good, None)], &notes));
     }
 }

@@ -5,7 +5,7 @@ use std::time::{Duration, Instant};
 use super::runner;
 use super::stage::Table as Stages;
 use super::targets::{self, Table, Target};
-use crate::{cargo, root};
+use crate::cargo;
 
 /// Runs the checks and the fast tests.
 ///
@@ -13,9 +13,7 @@ use crate::{cargo, root};
 /// A sentence that names the check or the tests that failed.
 pub fn quick() -> Result<(), String> {
     let began = Instant::now();
-    let stages = std::fs::read_to_string(root().join(".ci/stages.toml"))
-        .map_err(|e| format!(".ci/stages.toml: {e}"))?;
-    let stages = Stages::parse(&stages)?;
+    let stages = Stages::read()?;
     let names: Vec<_> = stages.stage.iter().map(|s| s.name.as_str()).collect();
     let (table, all) = (Table::read()?, targets::all()?);
     table.check(&all, &names)?;

@@ -5,7 +5,7 @@ use std::time::Duration;
 
 use super::runner::{self, Report};
 use super::targets::{self, Case, Table};
-use super::{bare, excused, notes};
+use super::{bare, excused, notes, second_attempt, stage};
 
 /// Every need in `crates/k1/tests/support/need.rs`.
 const NEEDS: &str = "browser,pulse,virt,promtool,mosquitto,netns,nginx,openssl,encoders";
@@ -21,6 +21,8 @@ pub fn run() -> Result<(), String> {
     let (chosen, again) = choose(cases, &table)?;
     let env = [("K1_REQUIRE", NEEDS.to_owned())];
     let mut reports = runner::all(&chosen, &env, runner::cores(), |case| table.is_alone(case));
+    let most = stage::Table::read()?.second_attempts;
+    second_attempt::of_failed(&chosen, &mut reports, most, |case| runner::one(case, &env));
     judge(&mut reports)?;
     runner::tell(&reports, 0, again)
 }
@@ -47,7 +49,8 @@ fn choose(cases: Vec<Case>, table: &Table) -> Result<(Vec<Case>, usize), String>
     }
 }
 
-/// Notes excused statements. Fails tests that were skipped, and tests whose statements are not in `.ci/timing.toml`.
+/// Notes excused statements, and tests that passed at the second attempt. Fails tests that were skipped, and tests whose
+/// statements are not in `.ci/timing.toml`.
 ///
 /// # Errors
 /// A sentence, if the notes cannot be written.
@@ -59,12 +62,13 @@ pub fn judge(reports: &mut [Report]) -> Result<(), String> {
         }
         for statement in report.unjudged.drain(..) {
             match named.get(&statement.name) {
-                Some(_) => excused::note(
-                    &notes,
-                    &format!("{} ({}): {}", statement.name, report.name, statement.what),
-                )?,
+                Some(_) => excused::LIST
+                    .note(&notes, &format!("{} ({}): {}", statement.name, report.name, statement.what))?,
                 None => report.wrong = Some(format!("{} is not in .ci/timing.toml", statement.name)),
             }
+        }
+        if report.wrong.is_none() && report.failed_before.is_some() {
+            second_attempt::LIST.note(&notes, &report.name)?;
         }
     }
     Ok(())

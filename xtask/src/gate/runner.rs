@@ -23,6 +23,8 @@ pub struct Report {
     pub skipped: bool,
     /// Statements about time that could not be judged in its last run.
     pub unjudged: Vec<Candidate>,
+    /// If it passed at the second attempt, the reason of the first failure and its output.
+    pub failed_before: Option<String>,
 }
 
 /// Runs a test once.
@@ -52,7 +54,7 @@ fn once(case: &Case, env: &[(&str, String)]) -> Report {
     let candidates = excused::candidates(&unjudged);
     let _ = (std::fs::remove_file(&log), std::fs::remove_file(&unjudged));
     let skipped = said.lines().any(|l| l.starts_with("skipped: "));
-    Report { name, took, wrong, skipped, unjudged: candidates }
+    Report { name, took, wrong, skipped, unjudged: candidates, failed_before: None }
 }
 
 /// Runs a test, and once more if it made statements that could not be judged.
@@ -97,14 +99,23 @@ pub fn all(
     reports.into_inner().unwrap_or_else(std::sync::PoisonError::into_inner)
 }
 
-/// Prints the failures, and the result in the form of Rust's own test programs. `again` is the number of tests that an
-/// earlier stage counted as skipped.
+/// Prints the failures, also those of first attempts, and the result in the form of Rust's own test programs. `again` is
+/// the number of tests that an earlier stage counted as skipped.
 ///
 /// # Errors
 /// A sentence that names the tests that failed.
 pub fn tell(reports: &[Report], ignored: usize, again: usize) -> Result<(), String> {
     let failed: Vec<_> = reports.iter().filter(|r| r.wrong.is_some()).collect();
-    failed.iter().for_each(|r| println!("\n---- {}", r.wrong.as_deref().unwrap_or_default()));
+    // `count` adds up all lines of results, and what a single test's program printed must not count twice.
+    let output = |text: &str| -> String {
+        text.lines().filter(|l| !l.contains("test result: ")).map(|l| format!("{l}\n")).collect()
+    };
+    failed.iter().for_each(|r| println!("\n---- {}", output(r.wrong.as_deref().unwrap_or_default())));
+    for report in reports.iter().filter(|r| r.wrong.is_none()) {
+        if let Some(first) = &report.failed_before {
+            println!("\n---- passed at the second attempt; at the first: {}", output(first));
+        }
+    }
     let mut slowest: Vec<_> = reports.iter().map(|r| (r.took.as_millis(), &r.name)).collect();
     slowest.sort_unstable_by(|a, b| b.cmp(a));
     let slowest: Vec<_> = slowest.iter().take(5).map(|(ms, name)| format!("{name} {ms} ms")).collect();

@@ -34,6 +34,8 @@ pub struct Stage {
 #[derive(Debug, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub struct Table {
+    /// Maximum number of tests in a run that may fail and then pass (see `second_attempt`).
+    pub second_attempts: usize,
     /// All stages in the order in which they run.
     pub stage: Vec<Stage>,
 }
@@ -53,6 +55,16 @@ impl Stage {
 }
 
 impl Table {
+    /// Reads the project's own table.
+    ///
+    /// # Errors
+    /// A sentence, if it cannot be read or is not valid.
+    pub fn read() -> Result<Self, String> {
+        let path = crate::root().join(".ci/stages.toml");
+        let text = std::fs::read_to_string(&path).map_err(|e| format!("{}: {e}", path.display()))?;
+        Self::parse(&text)
+    }
+
     /// Reads a table from TOML.
     ///
     /// # Errors
@@ -97,23 +109,18 @@ impl Table {
 mod tests {
     use super::*;
 
-    /// The project's own table.
-    fn ours() -> Table {
-        Table::parse(&std::fs::read_to_string(crate::root().join(".ci/stages.toml")).unwrap()).unwrap()
-    }
-
     fn text(stages: &[(&str, &str, u64)]) -> String {
         let one = |(name, needs, minutes): &(&str, &str, u64)| {
             format!(
                 "[[stage]]\nname = {name:?}\nsays = \"\"\nneeds = [{needs:?}]\nminutes = {minutes}\nrun = [\"true\"]\n"
             )
         };
-        stages.iter().map(one).collect()
+        format!("second_attempts = 2\n{}", stages.iter().map(one).collect::<String>())
     }
 
     #[test]
     fn every_stage_has_a_name_of_its_own_a_limit_and_programs() {
-        let table = ours();
+        let table = Table::read().unwrap();
         assert!(table.stage.len() > 15, "{}", table.stage.len());
         for stage in &table.stage {
             assert!(!stage.needs.is_empty() && stage.says.len() > 12, "{stage:?}");
@@ -133,7 +140,7 @@ mod tests {
         assert!(refused(&[("a", "sh", 0)]).contains("limit"));
         assert!(refused(&[("a", "sh", 61)]).contains("limit"));
         assert!(refused(&[("A b", "sh", 1)]).contains("small letters"));
-        assert!(Table::parse("[[stage]]\nname = \"a\"").is_err());
+        assert!(Table::parse("second_attempts = 2\n[[stage]]\nname = \"a\"").is_err());
     }
 
     #[test]

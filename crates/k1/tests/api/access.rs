@@ -3,7 +3,7 @@
 use std::path::Path;
 
 use crate::k1::{K1, program};
-use crate::raw::{Raw, exchange};
+use crate::raw::{Raw, accepted, exchange};
 
 /// The token in these tests.
 pub const SECRET: &str = "k1-secret-of-tests";
@@ -95,7 +95,7 @@ fn its_own_page_may_ask() {
     for request in
         ["OPTIONS /api/params", "OPTIONS /api/nothing", "GET /api/params", "GET /api/nothing", "GET /"]
     {
-        let raw = ask(&k1, request, &[own[0].clone(), own[1].clone(), preflight.clone()]);
+        let raw = accepted(|| ask(&k1, request, &[own[0].clone(), own[1].clone(), preflight.clone()]));
         let expected = match request {
             _ if request.starts_with("OPTIONS") => 204,
             "GET /api/nothing" => 404,

@@ -12,8 +12,11 @@ use serde_json::{Value, json};
 use tungstenite::client::IntoClientRequest;
 use tungstenite::{Message, WebSocket};
 
-/// Time limit until a new value of a setting is visible.
+/// Time in which a new value of a setting is usually visible.
 pub const SETTLED: Duration = Duration::from_millis(200);
+
+/// Time limit for anything that an emulated lamp on a busy machine must do in the end.
+pub const PATIENCE: Duration = Duration::from_secs(20);
 
 /// True once a test has put the shared K1 into its default state and left it so.
 static IS_CLEAN: AtomicBool = AtomicBool::new(false);
@@ -61,6 +64,29 @@ impl Answer {
         assert_eq!(body["status"], status, "{body}");
         assert!(body["timestamp"].is_u64(), "{body}");
         assert!(body["message"].as_str().is_some_and(|m| m.len() > 10), "{body}");
+    }
+}
+
+/// The waits for a request that K1 refuses with 429. The clock of an emulated lamp can be behind this machine's, so a
+/// request may be too early although the test has waited for longer than the limit.
+pub struct Waits(Instant);
+
+impl Waits {
+    /// Begins with the first attempt.
+    pub fn begin() -> Self {
+        Self(Instant::now())
+    }
+
+    /// Waits for as long as a refusal says, in the value of its header `X-RateLimit-NextAllowedMs`.
+    ///
+    /// # Panics
+    ///
+    /// If the refusal does not say how long, or if K1 still refuses the request after [`PATIENCE`].
+    #[track_caller]
+    pub fn wait(&self, next_allowed_ms: Option<&str>) {
+        let ms = next_allowed_ms.and_then(|ms| ms.parse().ok()).expect("a 429 says how long to wait");
+        assert!(self.0.elapsed() < PATIENCE, "K1 still says that it is too early, for {ms} ms more");
+        std::thread::sleep(Duration::from_millis(ms));
     }
 }
 
@@ -203,8 +229,22 @@ impl K1 {
         self.ask("POST", path, Some(body))
     }
 
+    /// Waits until the answer to a GET is as wanted, and returns it.
+    #[track_caller]
+    pub fn becomes(&self, path: &str, is_so: impl Fn(&Value) -> bool) -> Value {
+        let began = Instant::now();
+        loop {
+            let now = self.get(path).ok();
+            if is_so(&now) {
+                return now;
+            }
+            assert!(began.elapsed() < PATIENCE, "{path} stays {now}");
+        }
+    }
+
+    #[track_caller]
     fn ask(&self, method: &str, path: &str, body: Option<&str>) -> Answer {
-        let mut refused = 0;
+        let (mut refused, waits) = (0, Waits::begin());
         loop {
             let mut request =
                 ureq::http::Request::builder().method(method).uri(format!("http://{}{path}", self.host));
@@ -230,8 +270,8 @@ impl K1 {
             };
             let status = response.status().as_u16();
             if status == 429 {
-                let wait = response.headers()["X-RateLimit-NextAllowedMs"].to_str().unwrap().parse().unwrap();
-                std::thread::sleep(Duration::from_millis(wait));
+                let next = response.headers().get("X-RateLimit-NextAllowedMs");
+                waits.wait(next.and_then(|ms| ms.to_str().ok()));
                 continue;
             }
             return Answer { status, body: response.body_mut().read_json().unwrap() };
@@ -292,7 +332,7 @@ impl Socket {
     pub fn wait_for(&mut self, what: &str, fits: impl Fn(&Value) -> bool) -> Value {
         // A client that has not read for a while has many messages to skip.
         let began = Instant::now();
-        while began.elapsed() < Duration::from_secs(12) {
+        while began.elapsed() < PATIENCE {
             if let Message::Text(t) = self.0.read().unwrap() {
                 let value: Value = serde_json::from_str(&t).unwrap();
                 if fits(&value) {

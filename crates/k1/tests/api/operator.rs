@@ -7,7 +7,7 @@ use k1_device::metrics::{Kind, MEDIA_TYPE, METRICS};
 use serde_json::json;
 
 use crate::k1::K1;
-use crate::raw::exchange;
+use crate::raw::{accepted, exchange};
 
 /// Scrapes once: returns each series with its value, after checking every line against the table.
 #[track_caller]
@@ -15,7 +15,7 @@ fn scrape(k1: &K1) -> BTreeMap<String, f64> {
     let host = format!("Host: {}", k1.host);
     let token = k1.token.as_ref().map(|t| format!("Authorization: Bearer {t}"));
     let lines: Vec<_> = ["GET /metrics HTTP/1.1", &host].into_iter().chain(token.as_deref()).collect();
-    let raw = exchange(&mut k1.connect(), &lines, b"");
+    let raw = accepted(|| exchange(&mut k1.connect(), &lines, b""));
     assert_eq!((raw.status, raw.header("content-type")), (200, Some(MEDIA_TYPE)));
     let text = String::from_utf8(raw.body).unwrap();
     assert!(text.ends_with('\n'));

@@ -133,9 +133,7 @@ fn parameters_change_and_are_seen() {
     let answer = k1.post("/api/params", change.clone()).ok();
     has(&answer, &PARAMS);
     assert!(answer.get("clamped").is_none() && answer.get("unknown_fields").is_none(), "{answer}");
-    sleep(SETTLED);
-    let seen = k1.get("/api/params").ok();
-    assert_eq!(seen, answer);
+    let seen = k1.becomes("/api/params", |now| *now == answer);
     for (name, value) in change.as_object().unwrap() {
         assert_eq!(seen[name].as_f64(), value.as_f64(), "{name}");
     }
@@ -147,11 +145,10 @@ fn parameters_change_and_are_seen() {
     let answer = k1.post("/api/params", change).ok();
     assert_eq!(answer["clamped"], json!(["softness", "color", "speed", "palette_id"]));
     assert_eq!(answer["unknown_fields"], 1);
-    sleep(SETTLED);
-    let seen = k1.get("/api/params").ok();
-    let values =
-        ["speed", "softness", "palette_id", "color", "brightness"].map(|p| seen[p].as_f64().unwrap());
-    assert_eq!(values, [1.0, 0.0, 32.0, 1.0, 0.4]);
+    let values = |seen: &Value| {
+        ["speed", "softness", "palette_id", "color", "brightness"].map(|p| seen[p].as_f64().unwrap())
+    };
+    let seen = k1.becomes("/api/params", |now| values(now) == [1.0, 0.0, 32.0, 1.0, 0.4]);
 
     // A value that is not a number changes nothing, not even other parameters in the same request.
     for wrong in
@@ -186,8 +183,7 @@ fn parameters_change_and_are_seen() {
     assert_eq!(k1.get("/api/params").ok(), seen);
 
     let defaults = k1.post("/api/reset", json!({})).ok();
-    sleep(SETTLED);
-    assert_eq!(k1.get("/api/params").ok(), defaults);
+    k1.becomes("/api/params", |now| *now == defaults);
     for p in k1.get("/api/v1/params").ok()["params"].as_array().unwrap() {
         let now = &defaults[p["id"].as_str().unwrap()];
         assert_eq!(now.as_f64(), p["default"].as_f64(), "{p}");
@@ -197,12 +193,13 @@ fn parameters_change_and_are_seen() {
 #[test]
 fn patterns_are_selected_by_index_and_id() {
     let k1 = K1::get_one();
-    let current = || k1.get("/api/patterns").ok()["current_pattern"].clone();
+    let becomes = |index: u8| {
+        k1.becomes("/api/patterns", |now| now["current_pattern"] == index);
+    };
     let answer = k1.post("/api/select", json!({"index": 5})).ok();
     assert_eq!((&answer["current_pattern"], &answer["id"]), (&json!(5), &json!("bloom")));
     has(&answer, &[("name", "s")]);
-    sleep(SETTLED);
-    assert_eq!(current(), 5);
+    becomes(5);
     let answer = k1.post("/api/select", json!({"id": "hype"})).ok();
     assert_eq!(answer["current_pattern"], 13);
     assert_eq!(
@@ -210,8 +207,7 @@ fn patterns_are_selected_by_index_and_id() {
         1,
         "as JSON may write it"
     );
-    sleep(SETTLED);
-    assert_eq!(current(), 1);
+    becomes(1);
     let unknown =
         [json!(14), json!(-1), json!(255), json!(256), json!(65536), json!(4_294_967_296_u64), json!(1.5)];
     for index in unknown {
@@ -231,7 +227,7 @@ fn patterns_are_selected_by_index_and_id() {
         k1.post_text("/api/select", text).refused(400, "invalid_json");
     }
     sleep(SETTLED);
-    assert_eq!(current(), 1, "refusals change nothing");
+    assert_eq!(k1.get("/api/patterns").ok()["current_pattern"], 1, "refusals change nothing");
 }
 
 #[test]
@@ -241,8 +237,7 @@ fn the_gain_has_its_range_and_the_network_its_options() {
         k1.post("/api/audio-config", json!({"microphone_gain": 1.5})).ok(),
         json!({"microphone_gain": 1.5})
     );
-    sleep(SETTLED);
-    assert_eq!(k1.get("/api/audio-config").ok(), json!({"microphone_gain": 1.5}));
+    k1.becomes("/api/audio-config", |now| *now == json!({"microphone_gain": 1.5}));
     for wrong in [json!(0.49), json!(2.01), json!(-1), json!("1"), json!(1e300), json!([1])] {
         k1.post("/api/audio-config", json!({"microphone_gain": wrong})).refused(400, "invalid_value");
     }
@@ -271,18 +266,20 @@ fn the_gain_has_its_range_and_the_network_its_options() {
 #[test]
 fn a_backup_brings_everything_back() {
     let k1 = K1::get_one();
-    let everything = || {
-        let pattern = k1.get("/api/patterns").ok()["current_pattern"].clone();
-        (k1.get("/api/params").ok(), k1.get("/api/audio-config").ok(), pattern)
+    let becomes = |wanted: &(Value, Value, Value)| {
+        k1.becomes("/api/params", |now| *now == wanted.0);
+        k1.becomes("/api/audio-config", |now| *now == wanted.1);
+        k1.becomes("/api/patterns", |now| now["current_pattern"] == wanted.2);
     };
     let set = |value: f64, palette: u8, pattern: &str, gain: f64| {
         let mut params: Value = PARAMS.iter().map(|(p, _)| ((*p).to_owned(), json!(value))).collect();
         params["palette_id"] = json!(palette);
-        k1.post("/api/params", params).ok();
-        k1.post("/api/select", json!({"id": pattern})).ok();
-        k1.post("/api/audio-config", json!({"microphone_gain": gain})).ok();
-        sleep(SETTLED);
-        everything()
+        let params = k1.post("/api/params", params).ok();
+        let index = k1.post("/api/select", json!({"id": pattern})).ok()["current_pattern"].clone();
+        let gain = k1.post("/api/audio-config", json!({"microphone_gain": gain})).ok();
+        let all = (params, gain, index);
+        becomes(&all);
+        all
     };
     let before = set(0.375, 21, "octave", 1.75);
     assert_eq!(before.0["dithering"], 0.375);
@@ -307,8 +304,7 @@ fn a_backup_brings_everything_back() {
     for done in ["success", "parameters_restored", "pattern_restored"] {
         assert_eq!(answer[done], true, "{done}");
     }
-    sleep(SETTLED);
-    assert_eq!(everything(), before);
+    becomes(&before);
 
     // A backup from an old lamp: dithering, gain and pattern are missing, one value is out of range.
     let old =
@@ -316,11 +312,11 @@ fn a_backup_brings_everything_back() {
     let answer = k1.post("/api/config/restore", old).ok();
     assert_eq!((&answer["parameters_restored"], &answer["pattern_restored"]), (&json!(false), &json!(false)));
     assert!(answer["warning"].is_string());
-    sleep(SETTLED);
-    let now = everything();
-    let params = ["brightness", "speed", "dithering", "softness"].map(|p| now.0[p].as_f64().unwrap());
-    assert_eq!(params, [1.0, 0.75, 1.0, 0.25], "what is missing takes its default");
-    assert_eq!((&now.1, &now.2), (&before.1, &before.2), "these have none and stay");
+    // What is missing takes its default.
+    let params = ["brightness", "speed", "dithering", "softness"];
+    k1.becomes("/api/params", |now| params.map(|p| now[p].as_f64().unwrap()) == [1.0, 0.75, 1.0, 0.25]);
+    let pattern = k1.get("/api/patterns").ok()["current_pattern"].clone();
+    assert_eq!((k1.get("/api/audio-config").ok(), pattern), (before.1, before.2), "these have none and stay");
     k1.post("/api/audio-config", json!({"microphone_gain": 1})).ok();
 }
 

@@ -5,7 +5,7 @@ use std::net::TcpStream;
 
 use serde_json::Value;
 
-use crate::k1::Answer;
+use crate::k1::{Answer, Waits};
 
 /// An answer with its head.
 pub struct Raw {
@@ -34,6 +34,21 @@ impl Raw {
 pub fn exchange(stream: &mut TcpStream, head: &[&str], body: &[u8]) -> Raw {
     say(stream, head, body).unwrap();
     read(stream).expect("an answer and not the end")
+}
+
+/// Asks until the answer is not that the request comes too early, and waits in between for as long as K1 says. For tests
+/// that have waited for the limit: see [`Waits`].
+#[track_caller]
+pub fn accepted(mut ask: impl FnMut() -> Raw) -> Raw {
+    let waits = Waits::begin();
+    loop {
+        let raw = ask();
+        if raw.status != 429 {
+            return raw;
+        }
+        raw.answer().refused(429, "rate_limited");
+        waits.wait(raw.header("x-ratelimit-nextallowedms"));
+    }
 }
 
 /// Sends `head` (lines without line ends) and a body.

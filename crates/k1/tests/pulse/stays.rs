@@ -271,7 +271,7 @@ fn a_default_that_changes_is_followed_and_a_name_is_kept() {
     monitor.names_within(10, "Monitor of One");
     // Every move is quick, and K1 stays connected.
     assert_eq!(monitor.times_said("gone away"), 0, "{}", monitor.running.said());
-    named.names_within(1, "Monitor of One");
+    named.names_within(20, "Monitor of One");
     assert_eq!(named.times_said("listening now"), 0, "{}", named.running.said());
 }
 
@@ -357,7 +357,7 @@ fn a_device_that_is_replaced_under_its_name_is_heard_again_and_the_default_follo
         unnamed.names_within(20, "Monitor of One");
         // K1 hears the new device and stays with it.
         std::thread::sleep(Duration::from_millis(500));
-        named.names_within(5, "Monitor of One");
+        named.names_within(20, "Monitor of One");
         server.pactl(&["unload-module", &player]);
     }
     for (sink, name) in [("two", "Monitor of Two"), ("one", "Monitor of One"), ("two", "Monitor of Two")] {

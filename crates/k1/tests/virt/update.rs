@@ -159,7 +159,8 @@ fn good_firmware_stays_and_bad_firmware_goes_back() {
         "good: sent in {sent:.1} s, confirmed {:.0} s after the first byte",
         began.elapsed().as_secs_f64()
     );
-    std::thread::sleep(Duration::from_secs(4));
+    let so_far = seconds(&lamp).len();
+    support::eventually("three whole seconds", || seconds(&lamp).len() > so_far + 3);
     let after = seconds(&lamp);
     for (when, seconds) in [
         ("before", &before[before.len().saturating_sub(4)..]),
