@@ -1,81 +1,81 @@
 #!/usr/bin/env python3
 """Builds free music with known beats from Debian packages: tracker modules, MIDI files and recordings.
 
-  build.py OUT [--kind modules|midi|recorded] [--packages FOLDER] [--recipe FILE] [--only ID,ID...]
+  build.py OUT [--kind modules|midi|recorded] [--packages FOLDER] [--recipe FILE] [--only ID,ID...] [--keep]
 
-Requires libopenmpt0, fluidsynth, fluid-soundfont-gm, timgm6mb-soundfont, musescore-general-soundfont-small, abcmidi,
-ffmpeg (Debian 12) and numpy, scipy, soundfile, mido (PyPI). Nothing of the packages is installed: they are downloaded with
-apt-get, and only the files that the recipe names are unpacked into --packages (default: OUT/packages).
+Needs libopenmpt0, fluidsynth, fluid-soundfont-gm, timgm6mb-soundfont, musescore-general-soundfont-small, abcmidi and
+ffmpeg (Debian 12), and numpy, scipy, soundfile and mido (PyPI). The packages of the recipe are not installed: apt-get
+downloads them, and only the files that the recipe names are unpacked into FOLDER (OUT/packages). --keep renders only
+what is missing.
 
-recipe.json names the packages with their licences and their side of the split, and for each item the file, the start
-and the length of the excerpt, and how its beats follow: from the rows of a module, from the tempo map of a MIDI file,
-or as the listed times that several beat trackers agree on. A package is on one side, "train" or "test", as a whole.
+recipe.json names the packages, their licences and their side of the split, and for each excerpt the file, the start,
+the seconds, and where its beats are from: the rows of a module, the tempo map of a MIDI file, or the listed times on
+which beat trackers agree. A package is on one side, "train" or "test", as a whole.
 
-OUT/KIND/audio16/ID.wav   mono, 16 kHz, 16 bits
-OUT/KIND/gt/ID.beats      seconds and place in the bar of each beat; 0 = the place is unknown
-OUT/KIND/gt/ID.json       id, cls, group, meter, seconds, source, split
+  OUT/KIND/audio16/ID.wav   mono, 16 kHz, 16 bits
+  OUT/KIND/gt/ID.beats      second and place in the bar of each beat; 0 = the place is unknown
+  OUT/KIND/gt/ID.json       id, cls, group, meter (beats of a bar), seconds, source (package), split
+
+modules.py, midis.py and trackers.py with recordings.py decide what the beats are, and recipe.py writes the recipe from
+that. A new recipe needs only these, an unpacked folder for each package, and a look at what they drop.
 """
 
 import argparse
-import glob
 import json
-import os
 import subprocess
 import sys
 import tarfile
 import tempfile
-from concurrent.futures import ThreadPoolExecutor
+from pathlib import Path
 
 import numpy as np
 import soundfile
 from scipy.signal import resample_poly
 
-HERE = os.path.dirname(os.path.abspath(__file__))
-sys.path.insert(0, HERE)
+HERE = Path(__file__).resolve().parent
+sys.path.insert(0, str(HERE))
 
 RATE = 16_000
+# Modules and MIDI files are rendered at this rate.
 WIDE = 32_000
+# A MIDI file is rendered from this long before its excerpt, for the reverberation.
+BEFORE_S = 1.5
+TICKS_PER_S, TICKS_PER_BEAT = 19_200, 9_600
+# Sustain, all notes off, all sound off.
+SILENCE = (64, 123, 120)
+PEAK = 10 ** (-3 / 20)
 FONTS = {
     "fluid": "/usr/share/sounds/sf2/FluidR3_GM.sf2",
     "tim": "/usr/share/sounds/sf2/TimGM6mb.sf2",
     "ms": "/usr/share/sounds/sf3/MuseScore_General_Lite.sf3",
 }
-KINDS = {"modules": ("gold", "mod"), "midi": ("gold", "midi"), "recorded": ("silver", "real")}
-# Seconds that a MIDI file is rendered before its excerpt, for the reverberation.
-BEFORE_S = 1.5
 
 
 def unpack(package, files, folder):
-    """Downloads the package unless its files are there, and keeps only `files`."""
-    out = os.path.join(folder, package)
-    missing = {f for f in files if not os.path.exists(os.path.join(out, f))}
+    """Downloads the package unless `files` are there."""
+    missing = {f for f in files if not (folder / package / f).exists()}
     if not missing:
-        return out
+        return
     with tempfile.TemporaryDirectory() as temp:
         subprocess.run(["apt-get", "-qq", "download", package], cwd=temp, check=True)
-        deb = glob.glob(temp + "/*.deb")[0]
-        stream = subprocess.Popen(["dpkg-deb", "--fsys-tarfile", deb], stdout=subprocess.PIPE)
-        archive = tarfile.open(fileobj=stream.stdout, mode="r|")
-        for member in archive:
-            name = member.name.removeprefix("./")
-            if name in missing and member.isfile():
-                path = os.path.join(out, name)
-                os.makedirs(os.path.dirname(path), exist_ok=True)
-                with open(path, "wb") as f:
-                    f.write(archive.extractfile(member).read())
-        stream.wait()
-    return out
+        archive = next(Path(temp).glob("*.deb"))
+        with subprocess.Popen(["dpkg-deb", "--fsys-tarfile", archive], stdout=subprocess.PIPE) as content:
+            files = tarfile.open(fileobj=content.stdout, mode="r|")
+            for member in files:
+                name = member.name.removeprefix("./")
+                if name in missing and member.isfile():
+                    path = folder / package / name
+                    path.parent.mkdir(parents=True, exist_ok=True)
+                    path.write_bytes(files.extractfile(member).read())
 
 
 def module(path, item):
     import openmpt
 
-    # Also the rows just before the end belong to the excerpt.
-    x, rows, *_ = openmpt.render(path, item["start"] + item["seconds"] + 0.3, rate=WIDE)
-    k, bar = item["rows_per_beat"], item["beats_per_bar"]
-    beats = [(r[0], r[2] // k % bar + 1 if bar else 0) for r in rows if r[2] % k == 0]
-    a = round(item["start"] * WIDE)
-    return x[a : a + round(item["seconds"] * WIDE)], beats
+    samples, rows, *_ = openmpt.render(path, item["start"] + item["seconds"] + 0.3, rate=WIDE)
+    rows_per_beat, bar = item["rows_per_beat"], item["beats_per_bar"]
+    beats = [(t, row // rows_per_beat % bar + 1 if bar else 0) for t, _, row, _ in rows if row % rows_per_beat == 0]
+    return samples[round(item["start"] * WIDE) :], WIDE, beats
 
 
 def midi(path, item):
@@ -83,139 +83,95 @@ def midi(path, item):
 
     import midis
 
-    m, tempo, signatures, _, end = midis.read(path)
-    beats = [
-        (tempo(t), p if item["beats_per_bar"] else 0)
-        for t, p in midis.grid(m, signatures, end, item["beat_quarters"])
-    ]
+    file, tempo, signatures, _, end = midis.read(path)
+    grid = midis.grid(file, signatures, end, item["beat_quarters"])
     begin, stop = max(0, item["start"] - BEFORE_S), item["start"] + item["seconds"]
-    ticks = lambda s: round(max(0, s - begin) * 19200)
-    events, a = [], 0
-    for x in mido.merge_tracks(m.tracks):
-        a += x.time
-        t = tempo(a)
-        if t > stop:
-            break
-        if x.is_meta or (t < begin and x.type in ("note_on", "note_off")):
-            continue
-        events.append((ticks(t), x))
+    events, tick = [], 0
+    for message in mido.merge_tracks(file.tracks):
+        tick += message.time
+        second = tempo(tick)
+        is_earlier_note = second < begin and message.type in ("note_on", "note_off")
+        if second <= stop and not message.is_meta and not is_earlier_note:
+            events.append((max(0.0, second - begin), message))
     # The synthesizer renders as long as a voice sounds.
-    for c in range(16):
-        events += [(ticks(stop), mido.Message("control_change", channel=c, control=n, value=0)) for n in (64, 123, 120)]
-    out, track, last = mido.MidiFile(type=0, ticks_per_beat=9600), mido.MidiTrack(), 0
-    for t, x in events:
-        track.append(x.copy(time=t - last))
-        last = t
-    out.tracks.append(track)
+    for channel in range(16):
+        off = (mido.Message("control_change", channel=channel, control=number) for number in SILENCE)
+        events += [(stop - begin, message) for message in off]
+    track, last = mido.MidiTrack(), 0
+    for second, message in events:
+        now = round(second * TICKS_PER_S)
+        track.append(message.copy(time=now - last))
+        last = now
+    part = mido.MidiFile(type=0, ticks_per_beat=TICKS_PER_BEAT, tracks=[track])
     with tempfile.TemporaryDirectory() as temp:
-        out.save(temp + "/a.mid")
+        score, sound = temp + "/part.mid", temp + "/part.wav"
+        part.save(score)
         # Dynamic loading unpacks only the samples that are played.
         options = ["-o", "synth.dynamic-sample-loading=1", "-g", "0.4", "-r", str(WIDE), "-O", "s16", "-T", "wav"]
-        command = ["fluidsynth", "-niq", *options, "-F", temp + "/a.wav", FONTS[item["soundfont"]], temp + "/a.mid"]
-        subprocess.run(command, check=True, timeout=300, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL)
-        x = soundfile.read(temp + "/a.wav", always_2d=True)[0].mean(1)
-    a = round((item["start"] - begin) * WIDE)
-    return x[a : a + round(item["seconds"] * WIDE)], beats
-
-
-def excerpt(path, start, seconds, rate):
-    """Part of a recording as mono samples."""
-    raw = subprocess.run(
-        [
-            "ffmpeg",
-            "-v",
-            "error",
-            "-ss",
-            str(start),
-            "-t",
-            str(seconds),
-            "-i",
-            path,
-            "-ac",
-            "1",
-            "-ar",
-            str(rate),
-            "-f",
-            "s16le",
-            "-",
-        ],
-        check=True,
-        capture_output=True,
-    ).stdout
-    return np.frombuffer(raw, "<i2") / 32768
+        command = ["fluidsynth", "-niq", *options, "-F", sound, FONTS[item["soundfont"]], score]
+        subprocess.run(command, check=True, timeout=300, capture_output=True)
+        samples = soundfile.read(sound, always_2d=True)[0].mean(1)
+    beats = [(tempo(tick), place if item["beats_per_bar"] else 0) for tick, place in grid]
+    return samples[round((item["start"] - begin) * WIDE) :], WIDE, beats
 
 
 def recorded(path, item):
-    beats = [(item["start"] + t, p) for t, p in zip(item["beats"], item.get("places") or [0] * len(item["beats"]))]
-    return excerpt(path, item["start"], item["seconds"], RATE), beats
+    command = ["ffmpeg", "-v", "error", "-ss", str(item["start"]), "-t", str(item["seconds"]), "-i", path]
+    raw = subprocess.run([*command, "-ac", "1", "-ar", str(RATE), "-f", "s16le", "-"], check=True, capture_output=True)
+    places = item.get("places", [0] * len(item["beats"]))
+    beats = [(item["start"] + t, place) for t, place in zip(item["beats"], places)]
+    return np.frombuffer(raw.stdout, "<i2") / 32768, RATE, beats
 
 
-def make(item, kind, source, folder, out):
-    base = os.path.join(out, kind)
-    path = os.path.join(unpack(item["package"], [item["file"].split("#")[0]], folder), item["file"])
-    x, beats = {"modules": module, "midi": midi, "recorded": recorded}[kind](path, item)
-    if kind != "recorded":
-        x = resample_poly(x, RATE, WIDE)
-    x = x * (10 ** (-3 / 20) / max(1e-3, np.abs(x).max()))
-    seconds = len(x) / RATE
-    soundfile.write(
-        f"{base}/audio16/{item['id']}.wav",
-        np.clip(np.round(x * 32767), -32768, 32767).astype(np.int16),
-        RATE,
-        subtype="PCM_16",
-    )
-    inside = [(t - item["start"], p) for t, p in sorted(beats) if 0 <= t - item["start"] < seconds - 0.05]
-    with open(f"{base}/gt/{item['id']}.beats", "w") as f:
-        f.writelines(f"{t:.4f}\t{p}\n" for t, p in inside)
-    cls, group = KINDS[kind]
-    meter = f"{item['beats_per_bar']}/4" if item.get("beats_per_bar") else "?"
-    entry = dict(
-        id=item["id"],
-        cls=cls,
-        group=group,
-        meter=meter,
-        seconds=round(seconds, 3),
-        source=item["package"],
-        split=source["split"],
-    )
-    with open(f"{base}/gt/{item['id']}.json", "w") as f:
-        json.dump(entry, f)
+# Of each kind: what makes it, class, group.
+KINDS = {
+    "modules": (module, "gold", "mod"),
+    "midi": (midi, "gold", "midi"),
+    "recorded": (recorded, "silver", "real"),
+}
+
+
+def write(kind, item, split, folder, out):
+    """Writes sound, beats and entry of an excerpt, and returns its seconds."""
+    make, cls, group = KINDS[kind]
+    samples, rate, beats = make(str(folder / item["package"] / item["file"]), item)
+    samples = samples[: round(item["seconds"] * rate)]
+    if rate != RATE:
+        samples = resample_poly(samples, RATE, rate)
+    samples = samples * (PEAK / max(1e-3, np.abs(samples).max()))
+    seconds, name = len(samples) / RATE, item["id"]
+    words = np.round(samples * 32767).astype(np.int16)
+    soundfile.write(out / kind / "audio16" / f"{name}.wav", words, RATE, subtype="PCM_16")
+    inside = [(t - item["start"], place) for t, place in sorted(beats) if 0 <= t - item["start"] < seconds - 0.05]
+    lines = (f"{t:.4f}\t{place}\n" for t, place in inside)
+    (out / kind / "gt" / f"{name}.beats").write_text("".join(lines))
+    entry = {"id": name, "cls": cls, "group": group, "meter": f"{item['beats_per_bar'] or '?'}/4"}
+    entry |= {"seconds": round(seconds, 3), "source": item["package"], "split": split}
+    (out / kind / "gt" / f"{name}.json").write_text(json.dumps(entry))
     return seconds
 
 
 def main():
-    p = argparse.ArgumentParser(usage=__doc__)
-    p.add_argument("out")
-    p.add_argument("--kind", choices=KINDS)
-    p.add_argument("--packages")
-    p.add_argument("--only")
-    p.add_argument("--recipe", default=os.path.join(HERE, "recipe.json"))
-    p.add_argument("--jobs", type=int, default=1)
-    p.add_argument("--keep", action="store_true", help="do not render what is there")
-    a = p.parse_args()
-    recipe = json.load(open(a.recipe))
-    folder = a.packages or os.path.join(a.out, "packages")
-    failed = 0
+    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser.add_argument("out", type=Path)
+    parser.add_argument("--kind", choices=KINDS)
+    parser.add_argument("--packages", type=Path)
+    parser.add_argument("--recipe", type=Path, default=HERE / "recipe.json")
+    parser.add_argument("--only", type=lambda ids: ids.split(","))
+    parser.add_argument("--keep", action="store_true")
+    a = parser.parse_args()
+    recipe, folder = json.loads(a.recipe.read_text()), a.packages or a.out / "packages"
     for kind in [a.kind] if a.kind else KINDS:
-        for d in ("audio16", "gt"):
-            os.makedirs(f"{a.out}/{kind}/{d}", exist_ok=True)
-        items = [i for i in recipe[kind] if not a.only or i["id"] in a.only.split(",")]
+        for part in ("audio16", "gt"):
+            (a.out / kind / part).mkdir(parents=True, exist_ok=True)
+        items = [i for i in recipe[kind] if not a.only or i["id"] in a.only]
         if a.keep:
-            items = [i for i in items if not os.path.exists(f"{a.out}/{kind}/gt/{i['id']}.json")]
-
-        def one(item):
-            try:
-                return make(item, kind, recipe["packages"][item["package"]], folder, a.out)
-            except Exception as e:
-                print(f"{item['id']}: {e!r}", flush=True)
-
-        with ThreadPoolExecutor(a.jobs) as pool:
-            took = list(pool.map(one, items))
-        failed += took.count(None)
-        took = [t for t in took if t is not None]
-        print(f"{kind}: {len(took)} of {len(items)} excerpts, {sum(took) / 3600:.2f} h", flush=True)
-    return 1 if failed else 0
+            items = [i for i in items if not (a.out / kind / "gt" / f"{i['id']}.json").exists()]
+        for package in sorted({i["package"] for i in items}):
+            unpack(package, {i["file"].split("#")[0] for i in items if i["package"] == package}, folder)
+        seconds = [write(kind, i, recipe["packages"][i["package"]]["split"], folder, a.out) for i in items]
+        print(f"{kind}: {len(items)} excerpts, {sum(seconds) / 3600:.2f} h", flush=True)
 
 
 if __name__ == "__main__":
-    sys.exit(main())
+    main()

@@ -143,9 +143,13 @@ class Notes:
             return 0, []
         on = self.near(1)
         beats = self.beats_at[1 : bar + 1] + 1e-9
-        by_place = lambda some: np.array([self.weight[some & on & (self.place == p + 1)].sum() for p in range(bar)]) / beats
+
+        def by_place(some):
+            return np.array([self.weight[some & on & (self.place == p + 1)].sum() for p in range(bar)]) / beats
+
         every = by_place(np.ones_like(on))
-        evidence = 0.6 * every + by_place(self.low) + by_place(self.kick) + 2 * by_place(self.crash) - by_place(self.snare)
+        evidence = 0.6 * every + by_place(self.low) + by_place(self.kick)
+        evidence += 2 * by_place(self.crash) - by_place(self.snare)
         evidence /= every.mean() + 1e-9
         rest = evidence[1:].max()
         # The third beat of four may be as strong as the first; then the signature decides.
@@ -176,7 +180,8 @@ def judge(path):
     if on_grid < ON_GRID:
         return None, ("notes off the grid", figures)
     deep = heard.low | heard.kick
-    deep_on, deep_half = heard.weight[deep & heard.near(1)].sum(), heard.weight[deep & (np.abs(heard.phase - 0.5) < 0.05)].sum()
+    deep_on = heard.weight[deep & heard.near(1)].sum()
+    deep_half = heard.weight[deep & (np.abs(heard.phase - 0.5) < 0.05)].sum()
     # Where every note is on the grid, the beats need less strength if the low notes prefer them.
     exact = on_grid > EXACTLY_ON_GRID and on > 0.75 * others and deep_on > 1.15 * deep_half
     if not exact and on < 1.15 * others:

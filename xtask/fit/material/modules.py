@@ -103,7 +103,7 @@ def backbeat(bands, row, k):
 
 
 def levels(bands, strength, row, row_s, counts):
-    """For each count of rows that can be a beat: (score, count, preferences over other rows, half beats, low half beats)."""
+    """For each count of rows that can be a beat: (score, count, strength over other rows, half beats, low ones)."""
     found = []
     for k in counts:
         beat = k * row_s

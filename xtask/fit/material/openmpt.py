@@ -29,7 +29,7 @@ _duration = _function("get_duration_seconds", c_double, c_void_p)
 
 
 def render(path, seconds, rate=44_100):
-    """Samples (mono), rows as (second, order, row, pattern), rows of each pattern, and the seconds of the whole module."""
+    """Mono samples, rows as (second, order, row, pattern), rows of each pattern, and the seconds of the module."""
     with open(path, "rb") as f:
         data = f.read()
     module = _create(data, len(data), *[None] * 7)

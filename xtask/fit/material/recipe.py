@@ -35,6 +35,19 @@ def side(package):
     return "test" if chance < TEST_SHARE else "train"
 
 
+def names_file(pattern, parts):
+    """Whether a pattern of debian/copyright names a file, as far as the ends of both tell."""
+    if pattern == "*":
+        return True
+    ends = pattern.split("/")
+    own = [end for end in ends[-2:] if end != "*"]
+    if not own or len(ends) < 2 and pattern.startswith("*"):
+        return bool(own) and fnmatch.fnmatch(parts[-1], pattern)
+    if ends[-1] == "*":
+        return ends[-2] in parts[:-1]
+    return fnmatch.fnmatch(parts[-1], ends[-1]) and (len(ends) < 2 or fnmatch.fnmatch(parts[-2], ends[-2]))
+
+
 def licence(folder, files):
     """Names of the files' licences in debian/copyright."""
     for path in folder.glob("usr/share/doc/*/copyright"):
@@ -49,19 +62,20 @@ def licence(folder, files):
             common = re.findall(r"common-licenses/([A-Za-z]+(?:-[\d.]+)?)", text)
             words = [word for word in ("public domain", "Artistic") if word.lower() in text.lower()]
             return ", ".join(sorted({*common, *words})) or "see debian/copyright"
-        # The last stanza that names the file counts. Paths in the source differ, so only their ends are compared.
+        # The last stanza that names a file counts. Folders of the source differ from those of the package, so only the
+        # ends of the paths are compared.
         names = set()
         for file in files:
-            parts = Path(file.split("#")[0]).parts
-            ends = ["/".join(parts[-n:]) for n in range(1, min(5, len(parts)) + 1)]
-            hits = [n for p, n in stanzas if p == "*" or any(fnmatch.fnmatch(e, "/".join(p.split("/")[-k:])) for k, e in enumerate(ends, 1) if k > 1 or not p.endswith("*"))]
+            hits = [name for pattern, name in stanzas if names_file(pattern, Path(file.split("#")[0]).parts)]
             names.add(hits[-1] if hits else "see debian/copyright")
         return " / ".join(sorted(names))
     return "see debian/copyright"
 
 
 def identity(kind, package, file, end=""):
-    plain = lambda text, length: re.sub(r"[^a-z0-9]+", "_", text.lower()).strip("_")[:length]
+    def plain(text, length):
+        return re.sub(r"[^a-z0-9]+", "_", text.lower()).strip("_")[:length]
+
     name = Path(file).name.replace(".abc", "").rsplit(".", 1)[0]
     return f"{kind}_{plain(package.removesuffix('-data'), 18)}_{plain(name, 28)}{end}"
 
@@ -130,15 +144,16 @@ def main():
             used = [i for i in recipe[kind] if side(i["package"]) == part]
             hours, pieces = sum(i["seconds"] for i in used) / 3600, len({(i["package"], i["file"]) for i in used})
             packages, bars = len({i["package"] for i in used}), sum(i["beats_per_bar"] > 0 for i in used)
-            print(f"{kind} {part}: {len(used)} excerpts, {hours:.2f} h, {pieces} pieces, {packages} packages, {bars} with bars")
+            print(f"{kind} {part}: {len(used)} excerpts, {hours:.2f} h, {pieces} pieces, {packages} packages, bars in {bars}")
         print(f"{kind} dropped: {sum(dropped.values())}", dict(dropped.most_common()))
     files = collections.defaultdict(set)
     for item in (i for kind in KINDS for i in recipe[kind]):
         files[item["package"]].add(item["file"])
     packages = {p: {"split": side(p), "licence": licence(folder / p, sorted(files[p]))} for p in sorted(files)}
-    line = lambda values: ",\n".join(values)
-    text = '{\n"packages": {\n' + line(f"{json.dumps(p)}: {json.dumps(v)}" for p, v in packages.items()) + "\n}"
-    text += "".join(f',\n"{kind}": [\n' + line(json.dumps(i) for i in recipe[kind]) + "\n]" for kind in KINDS)
+    # One line for each package and excerpt.
+    text = '{\n"packages": {\n' + ",\n".join(f"{json.dumps(p)}: {json.dumps(v)}" for p, v in packages.items()) + "\n}"
+    for kind in KINDS:
+        text += f',\n"{kind}": [\n' + ",\n".join(json.dumps(i) for i in recipe[kind]) + "\n]"
     Path(__file__).with_name("recipe.json").write_text(text + "\n}\n")
 
 

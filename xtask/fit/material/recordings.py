@@ -95,7 +95,9 @@ def label(path, heard, madmom):
     (seconds, begin, end, f), other = max((agreement(beats, heard[name]), name) for name in others)
     if seconds < LEAST_S:
         return None, "madmom agrees with neither" if madmom else "two trackers disagree"
-    bars, why = places(path, heard["start"], beats, madmom["bars"], begin, end) if madmom else (None, "not heard by madmom")
+    bars, why = None, "not heard by madmom"
+    if madmom:
+        bars, why = places(path, heard["start"], beats, madmom["bars"], begin, end)
     begin, end = max(0.0, begin - 0.3), min(heard["seconds"], end + 0.3)
     inside = [k for k, t in enumerate(beats) if begin <= t <= end]
     fields = {
@@ -125,7 +127,8 @@ def order(offline, out):
         turns[package(path, folder)] += 1
         if agree[path] or f[path] > HOPELESS_F:
             rows.append((not agree[path], turns[package(path, folder)], path))
-    entries = [{"file": p, "start": heard[p]["start"], "seconds": min(MADMOM_S, heard[p]["seconds"])} for *_, p in sorted(rows)]
+    parts = [(path, heard[path]["start"], min(MADMOM_S, heard[path]["seconds"])) for *_, path in sorted(rows)]
+    entries = [{"file": path, "start": start, "seconds": seconds} for path, start, seconds in parts]
     Path(out).write_text(json.dumps(entries))
     print(sum(agree.values()), "of", len(heard), "agree")
 

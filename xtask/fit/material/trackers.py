@@ -1,8 +1,8 @@
 #!/usr/bin/env python3
 """Records the beats that other trackers hear in recordings, each with a Python that has it.
 
-  trackers.py offline FOLDER OUT.json       Essentia and librosa (pip install essentia librosa), for every recording
-  trackers.py madmom ORDER.json OUT.json    madmom (pip install madmom, which needs Python 3.8), in the order of the list
+  trackers.py offline FOLDER OUT.json      Essentia and librosa (pip install essentia librosa), for every recording
+  trackers.py madmom ORDER.json OUT.json   madmom (pip install madmom; Python 3.8), in the order of the list
 
 FOLDER has a folder for each package. Each recording is heard once, from a tenth of its length on, for 90 s at most,
 and by madmom for 60 s, because it needs much processor time. What OUT.json has already is not heard again.
@@ -20,7 +20,7 @@ import numpy as np
 
 LONGEST_S, SHORTEST_S = 90, 40
 PROCESSOR_S = 45 * 60
-# Recordings of a package, spread over its files.
+# At most this many recordings of a package, spread over its files.
 PIECES = 16
 ENDINGS = (".ogg", ".oga", ".opus", ".mp3", ".flac")
 # Of madmom's eight networks.
