@@ -143,7 +143,10 @@ mod tests {
     fn beats_without_a_confidence_are_not_calibrated() {
         let mut calibration = Calibration::default();
         let truth: Vec<f64> = (0..40).map(f64::from).collect();
-        let silent = truth.iter().map(|t| Beat { t: *t, at: *t, confidence: None, position: None }).collect::<Vec<_>>();
+        let silent = truth
+            .iter()
+            .map(|t| Beat { t: *t, at: *t, confidence: None, position: None })
+            .collect::<Vec<_>>();
         calibration.count(&truth, &silent, 0.0);
         assert_eq!(calibration.right_from(0.0), []);
     }

@@ -123,7 +123,13 @@ impl Excerpt {
             let mut changes: Vec<f64> = self.entry.tempo_changes.iter().map(|(t, _)| *t).collect();
             changes.sort_by(f64::total_cmp);
             let steady = self.entry.group != "tempo";
-            let truth = Truth { beats: self.beats.clone(), downbeats: self.downbeats.clone(), changes, steady, seconds: self.entry.dur };
+            let truth = Truth {
+                beats: self.beats.clone(),
+                downbeats: self.downbeats.clone(),
+                changes,
+                steady,
+                seconds: self.entry.dur,
+            };
             Outcome::Scored(score(&truth, heard))
         } else if self.entry.group == "nobeat" {
             let seconds = self.entry.dur.min(self.samples.len() as f64 / f64::from(SAMPLE_RATE));
@@ -164,7 +170,8 @@ pub fn ids(corpus: &Path) -> Result<Vec<String>, String> {
 fn downbeats(text: &str, beats: &[f64]) -> Vec<f64> {
     let lines = text.lines().filter(|line| !line.trim().is_empty());
     let positions: Vec<u32> = lines.filter_map(|line| line.split_whitespace().nth(1)?.parse().ok()).collect();
-    let is_known = positions.len() == beats.len() && !positions.contains(&0) && positions.iter().any(|p| *p > 1);
+    let is_known =
+        positions.len() == beats.len() && !positions.contains(&0) && positions.iter().any(|p| *p > 1);
     let firsts = beats.iter().zip(&positions).filter(|(_, position)| is_known && **position == 1);
     firsts.map(|(t, _)| *t).collect()
 }

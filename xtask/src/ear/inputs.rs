@@ -2,8 +2,8 @@
 
 use std::path::Path;
 
-use k1_engine::audio::Ear;
 use k1_engine::HOP;
+use k1_engine::audio::Ear;
 
 use super::parallel::parallel_map;
 use super::wav;

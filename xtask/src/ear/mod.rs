@@ -39,7 +39,13 @@ pub fn pieces(record: bool) -> Result<(), String> {
         let seconds = piece.samples.len() as f64 / f64::from(SAMPLE_RATE);
         let heard = listen::listen(&piece.samples);
         let onsets = bands::Onsets::of(&piece.notes, &heard);
-        let truth = Truth { beats: piece.beats, downbeats: Vec::new(), changes: piece.changes, steady: piece.steady, seconds };
+        let truth = Truth {
+            beats: piece.beats,
+            downbeats: Vec::new(),
+            changes: piece.changes,
+            steady: piece.steady,
+            seconds,
+        };
         ((*name, score::score(&truth, &heard)), onsets)
     });
     let (scored, onsets): (Vec<_>, Vec<_>) = heard_of.into_iter().unzip();

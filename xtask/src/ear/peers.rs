@@ -215,7 +215,8 @@ mod tests {
         let told = understood(&lines(|t| format!("{{\"t\":{t},\"at\":{},\"kind\":\"beat\"}}\n", t + 0.02)));
         let told = told.unwrap();
         assert!(
-            told.is_causal && told.heard.beats[1] == Beat { t: 6.5, at: 6.52, confidence: None, position: None },
+            told.is_causal
+                && told.heard.beats[1] == Beat { t: 6.5, at: 6.52, confidence: None, position: None },
             "{told:?}"
         );
         // From the third beat on, from the beats before.

@@ -147,7 +147,11 @@ mod tests {
     }
 
     fn heard(delay: f64) -> Heard {
-        let beats = truth().beats.iter().map(|t| Beat { t: *t, at: t + delay, confidence: None, position: None }).collect();
+        let beats = truth()
+            .beats
+            .iter()
+            .map(|t| Beat { t: *t, at: t + delay, confidence: None, position: None })
+            .collect();
         Heard { beats, tempi: vec![Tempo { at: 1.0, bpm: 120.4 }], ..Heard::default() }
     }
 

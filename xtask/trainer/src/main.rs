@@ -45,13 +45,16 @@ fn main() -> Result<(), String> {
         arguments.get(at + 1).cloned()
     };
     let without = value("--without").map_or(Ok(Vec::new()), |names| {
-        let each = names.split(',').map(|name| columns(name).ok_or_else(|| format!("--without {name}: unknown")));
+        let each =
+            names.split(',').map(|name| columns(name).ok_or_else(|| format!("--without {name}: unknown")));
         each.collect::<Result<Vec<_>, _>>().map(|all| all.concat())
     })?;
     let number = |name: &str, usual: f64| {
-        value(name).map_or(Ok(usual), |text| text.parse::<f64>().map_err(|_| format!("{name} {text}: not a number")))
+        value(name)
+            .map_or(Ok(usual), |text| text.parse::<f64>().map_err(|_| format!("{name} {text}: not a number")))
     };
-    let needed = |name: &str| value(name).map(PathBuf::from).ok_or_else(|| format!("{name} is missing\n{USAGE}"));
+    let needed =
+        |name: &str| value(name).map(PathBuf::from).ok_or_else(|| format!("{name} is missing\n{USAGE}"));
     match arguments.first().map(String::as_str) {
         Some("train") => train(&Options {
             music: needed("--music")?,
@@ -109,14 +112,21 @@ const LONGER: f64 = 1.5;
 impl Adam {
     fn step(&mut self, model: &mut Model, gradient: &mut Model, rate: f32) {
         self.steps += 1;
-        let length = gradient.parts().iter().flat_map(|(p, _)| p.iter()).map(|g| f64::from(*g).powi(2)).sum::<f64>().sqrt();
+        let length = gradient
+            .parts()
+            .iter()
+            .flat_map(|(p, _)| p.iter())
+            .map(|g| f64::from(*g).powi(2))
+            .sum::<f64>()
+            .sqrt();
         // A slope much longer than usual comes from a state that runs away, and would undo what was learned.
         let usual = if self.steps == 1 { length } else { self.usual };
         let clip = (LONGER * usual / length.max(1e-12)).min(1.0) as f32;
         self.usual = usual + 0.02 * (length.min(LONGER * usual) - usual);
         let (b1, b2) = (0.9_f32, 0.999_f32);
         let (c1, c2) = (1.0 - b1.powi(self.steps), 1.0 - b2.powi(self.steps));
-        let parts = model.parts().into_iter().zip(gradient.parts()).zip(self.mean.parts()).zip(self.square.parts());
+        let parts =
+            model.parts().into_iter().zip(gradient.parts()).zip(self.mean.parts()).zip(self.square.parts());
         for ((((w, columns), (g, _)), (m, _)), (s, _)) in parts {
             let decay = if columns > 0 { 1e-3 } else { 0.0 };
             for (((w, g), m), s) in w.iter_mut().zip(g).zip(m).zip(s) {
@@ -146,11 +156,21 @@ fn train(options: &Options) -> Result<(), String> {
         hours(&held),
         model.size()
     );
-    let zeros = || Model::zeros(INPUTS, model.dense.rows(), &model.recurrent.iter().map(|g| g.state.columns()).collect::<Vec<_>>());
+    let zeros = || {
+        Model::zeros(
+            INPUTS,
+            model.dense.rows(),
+            &model.recurrent.iter().map(|g| g.state.columns()).collect::<Vec<_>>(),
+        )
+    };
     let mut adam = Adam { mean: zeros(), square: zeros(), steps: 0, usual: 0.0 };
     let blank = zeros();
     let mut chosen = Random::new(77);
-    let check: Vec<_> = if held.is_empty() { Vec::new() } else { (0..3).map(|_| choose(&held, options.moments, &options.without, &mut chosen)).collect() };
+    let check: Vec<_> = if held.is_empty() {
+        Vec::new()
+    } else {
+        (0..3).map(|_| choose(&held, options.moments, &options.without, &mut chosen)).collect()
+    };
     let began = Instant::now();
     let (mut sum, mut counted) = (Loss::default(), 0.0);
     for step in 0..options.steps {
@@ -158,7 +178,9 @@ fn train(options: &Options) -> Result<(), String> {
         let warm = ((step + 1) as f32 / 50.0).min(1.0);
         let rate = options.rate * warm * (0.02 + 0.98 * 0.5 * (1.0 + (std::f32::consts::PI * done).cos()));
         let now = if done >= options.whole_from { model.in_whole_numbers() } else { model.clone() };
-        let windows: Vec<_> = (0..options.chunks).map(|_| choose(&pieces, options.moments, &options.without, &mut random)).collect();
+        let windows: Vec<_> = (0..options.chunks)
+            .map(|_| choose(&pieces, options.moments, &options.without, &mut random))
+            .collect();
         let mut gradient = blank.clone();
         for some in windows.chunks(options.threads.max(1)) {
             let learned: Vec<_> = std::thread::scope(|scope| {
@@ -224,7 +246,13 @@ fn read(path: &Path) -> Result<Model, String> {
     let line = bytes.iter().position(|b| *b == b'\n').ok_or_else(|| said("no head".into()))?;
     let head: serde_json::Value = serde_json::from_slice(&bytes[..line]).map_err(|e| said(e.to_string()))?;
     let size = |name: &str| head[name].as_u64().map(|n| n as usize).ok_or_else(|| said(format!("no {name}")));
-    let units: Vec<usize> = head["units"].as_array().into_iter().flatten().filter_map(|u| u.as_u64()).map(|u| u as usize).collect();
+    let units: Vec<usize> = head["units"]
+        .as_array()
+        .into_iter()
+        .flatten()
+        .filter_map(|u| u.as_u64())
+        .map(|u| u as usize)
+        .collect();
     let mut model = Model::zeros(size("inputs")?, size("dense")?, &units);
     let mut numbers = bytes[line + 1..].as_chunks::<4>().0.iter().map(|b| f32::from_le_bytes(*b));
     for (part, _) in model.parts() {
@@ -236,10 +264,17 @@ fn read(path: &Path) -> Result<Model, String> {
 }
 
 /// Writes for each file of inputs the outputs of each moment, as 32-bit numbers; of several networks, their mean.
-fn say(weights: &Path, inputs: &Path, out: &Path, whole: bool, without: &[std::ops::Range<usize>]) -> Result<(), String> {
+fn say(
+    weights: &Path,
+    inputs: &Path,
+    out: &Path,
+    whole: bool,
+    without: &[std::ops::Range<usize>],
+) -> Result<(), String> {
     let names = weights.to_string_lossy();
     let models: Vec<Model> = names.split(',').map(|path| read(Path::new(path))).collect::<Result<_, _>>()?;
-    let models: Vec<Model> = if whole { models.iter().map(Model::in_whole_numbers).collect() } else { models };
+    let models: Vec<Model> =
+        if whole { models.iter().map(Model::in_whole_numbers).collect() } else { models };
     std::fs::create_dir_all(out).map_err(|e| format!("{}: {e}", out.display()))?;
     let mut files: Vec<PathBuf> = std::fs::read_dir(inputs)
         .map_err(|e| format!("{}: {e}", inputs.display()))?
@@ -253,7 +288,9 @@ fn say(weights: &Path, inputs: &Path, out: &Path, whole: bool, without: &[std::o
         let mut x = vec![ZERO; longest * INPUTS];
         for (lane, moments) in all.iter().enumerate() {
             for (t, moment) in moments.iter().enumerate() {
-                for (i, v) in moment.iter().enumerate().filter(|(i, _)| !without.iter().any(|w| w.contains(i))) {
+                for (i, v) in
+                    moment.iter().enumerate().filter(|(i, _)| !without.iter().any(|w| w.contains(i)))
+                {
                     x[t * INPUTS + i][lane] = *v;
                 }
             }
@@ -262,7 +299,9 @@ fn say(weights: &Path, inputs: &Path, out: &Path, whole: bool, without: &[std::o
         for (lane, (file, moments)) in files.iter().zip(&all).enumerate() {
             let outputs = said[0].len() / longest.max(1);
             let bytes: Vec<u8> = (0..moments.len() * outputs)
-                .flat_map(|k| (said.iter().map(|s| s[k][lane]).sum::<f32>() / said.len() as f32).to_le_bytes())
+                .flat_map(|k| {
+                    (said.iter().map(|s| s[k][lane]).sum::<f32>() / said.len() as f32).to_le_bytes()
+                })
                 .collect();
             let name = file.file_stem().unwrap_or_default().to_string_lossy();
             let to = out.join(format!("{name}.said"));

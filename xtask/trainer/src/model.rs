@@ -43,10 +43,8 @@ impl Model {
     /// All zeros.
     pub fn zeros(inputs: usize, dense: usize, units: &[usize]) -> Self {
         let mut width = dense;
-        let recurrent = units
-            .iter()
-            .map(|units| Gru::zeros(std::mem::replace(&mut width, *units), *units))
-            .collect();
+        let recurrent =
+            units.iter().map(|units| Gru::zeros(std::mem::replace(&mut width, *units), *units)).collect();
         Self { dense: Weights::zeros(dense, inputs), recurrent, out: Weights::zeros(OUTPUTS, width) }
     }
 
@@ -171,8 +169,11 @@ fn judge(out: &mut [Lane], window: &Window) -> Loss {
                 }
                 let w = weight_of(label);
                 // Of a beat in an unknown bar, the share of both kinds of beat counts.
-                let is_right = |class: usize| if label == EITHER { class == 1 || class == 2 } else { class == usize::from(label) };
-                let right: f32 = (0..CLASSES).filter(|c| is_right(*c)).map(|c| shares[c][l]).sum::<f32>().max(1e-9);
+                let is_right = |class: usize| {
+                    if label == EITHER { class == 1 || class == 2 } else { class == usize::from(label) }
+                };
+                let right: f32 =
+                    (0..CLASSES).filter(|c| is_right(*c)).map(|c| shares[c][l]).sum::<f32>().max(1e-9);
                 loss -= f64::from(w) * f64::from(right).ln();
                 for class in 0..CLASSES {
                     let target = if is_right(class) { shares[class][l] / right } else { 0.0 };
@@ -240,7 +241,9 @@ mod tests {
         let moments = 110;
         let window = Window {
             inputs: (0..moments * 5).map(|_| std::array::from_fn(|_| random.normal())).collect(),
-            labels: (0..moments * FRAMES).map(|_| std::array::from_fn(|_| [0, 1, 2, 3, EITHER, IGNORED][random.below(6)])).collect(),
+            labels: (0..moments * FRAMES)
+                .map(|_| std::array::from_fn(|_| [0, 1, 2, 3, EITHER, IGNORED][random.below(6)]))
+                .collect(),
             tempi: (0..moments).map(|_| std::array::from_fn(|_| random.below(27) as f32 - 1.0)).collect(),
         };
         let mut gradient = Model::zeros(5, 6, &[8, 4]);
@@ -261,7 +264,8 @@ mod tests {
                 model.parts()[part].0[i] = kept - step;
                 let below = loss(&model);
                 model.parts()[part].0[i] = kept;
-                let (slope, said) = ((above - below) / f64::from(2.0 * step), f64::from(slopes.parts()[part].0[i]));
+                let (slope, said) =
+                    ((above - below) / f64::from(2.0 * step), f64::from(slopes.parts()[part].0[i]));
                 assert!((slope - said).abs() < 2e-4 + 0.02 * slope.abs(), "{part} {i}: {slope} {said}");
             }
         }

@@ -63,7 +63,9 @@ impl Piece {
         let mut beats = Vec::new();
         for line in text.lines().filter(|line| !line.trim().is_empty()) {
             let mut words = line.split_whitespace().map(|word| word.parse::<f64>());
-            let Some(Ok(seconds)) = words.next() else { return Err(format!("{}: {line}", beats_at.display())) };
+            let Some(Ok(seconds)) = words.next() else {
+                return Err(format!("{}: {line}", beats_at.display()));
+            };
             beats.push((seconds, words.next().and_then(Result::ok).unwrap_or(0.0)));
         }
         let frames = inputs.len() * FRAMES;
@@ -127,7 +129,12 @@ fn tempi(beats: &[(f64, f64)], moments: usize) -> Vec<f32> {
 }
 
 /// Chooses an excerpt for each lane, and a window of it, and disturbs what is heard.
-pub fn choose(pieces: &[Piece], moments: usize, without: &[std::ops::Range<usize>], random: &mut Random) -> Window {
+pub fn choose(
+    pieces: &[Piece],
+    moments: usize,
+    without: &[std::ops::Range<usize>],
+    random: &mut Random,
+) -> Window {
     let total: f32 = pieces.iter().map(|piece| piece.weight).sum();
     let mut window = Window {
         inputs: vec![ZERO; moments * INPUTS],
@@ -157,9 +164,14 @@ pub fn choose(pieces: &[Piece], moments: usize, without: &[std::ops::Range<usize
                 let column = i % FRAME;
                 let heard = i < FRAMES * FRAME && column < 2 * LEVELS;
                 let x = if heard { x * gains[column / LEVELS] } else { *x };
-                let gone = heard && missing.contains(&(column % LEVELS)) || without.iter().any(|w| w.contains(&i));
+                let gone =
+                    heard && missing.contains(&(column % LEVELS)) || without.iter().any(|w| w.contains(&i));
                 // A band without sound has the level −2.
-                let nothing = if heard && column < LEVELS && !without.iter().any(|w| w.contains(&i)) { -2.0 } else { 0.0 };
+                let nothing = if heard && column < LEVELS && !without.iter().any(|w| w.contains(&i)) {
+                    -2.0
+                } else {
+                    0.0
+                };
                 window.inputs[t * INPUTS + i][lane] = if gone { nothing } else { x };
             }
             window.tempi[t][lane] = piece.tempi[start + t];

@@ -139,7 +139,11 @@ mod tests {
         for beat in 0..1_000 {
             bar.hear(beat % 3, if beat % 7 == 0 { f32::INFINITY } else { f32::NEG_INFINITY });
             let sum: f32 = bar.belief.iter().sum();
-            assert!((sum - 1.0).abs() < 1e-3 && bar.belief.iter().all(|b| (0.0..=1.0).contains(b)), "{:?}", bar.belief);
+            assert!(
+                (sum - 1.0).abs() < 1e-3 && bar.belief.iter().all(|b| (0.0..=1.0).contains(b)),
+                "{:?}",
+                bar.belief
+            );
         }
         bar.forget();
         assert!((bar.belief.iter().sum::<f32>() - 1.0).abs() < 1e-6);

@@ -149,7 +149,12 @@ impl BeatTracker {
     }
 
     /// Advances by one hop. In silence the tracker forgets everything.
-    pub(super) fn process(&mut self, judgement: &Judgement, judgements: &Judgements, silent: bool) -> BeatReading {
+    pub(super) fn process(
+        &mut self,
+        judgement: &Judgement,
+        judgements: &Judgements,
+        silent: bool,
+    ) -> BeatReading {
         self.since_beat += DT;
         if silent {
             if self.awake > 0.0 {
@@ -199,7 +204,8 @@ impl BeatTracker {
         judgements: &Judgements,
     ) -> [i16; CONFIDENCE_FEATURES] {
         let odds = |ratio: f32| {
-            tempo_near(ratio * found.period).map_or(LEAST_ODDS, |tempo| judgements.odds(tempo).max(LEAST_ODDS))
+            tempo_near(ratio * found.period)
+                .map_or(LEAST_ODDS, |tempo| judgements.odds(tempo).max(LEAST_ODDS))
         };
         let share = |ratio: f32| {
             tempo_near(ratio * found.period).map_or(0.0, |tempo| self.state_space.share_near(found, tempo))

@@ -224,7 +224,8 @@ impl Ear {
         s.confidence = beat.confidence;
         s.beats = s.beats.wrapping_add(u32::from(beat.beat));
         s.beats_per_bar = beat.place.beats;
-        s.bar_position = if beat.place.beats > 0 { (beat.place.position - 1) as f32 + beat.phase } else { 0.0 };
+        s.bar_position =
+            if beat.place.beats > 0 { (beat.place.position - 1) as f32 + beat.phase } else { 0.0 };
         s.bar_confidence = beat.place.share;
         self.last_downbeat = beat.beat && beat.place.position == 1;
         s.bars = s.bars.wrapping_add(u32::from(self.last_downbeat));

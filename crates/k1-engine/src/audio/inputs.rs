@@ -130,7 +130,9 @@ mod tests {
     fn a_chord_that_changes_is_told_and_one_that_stays_is_not() {
         let (mut inputs, mut onset) = (Inputs::BLANK, OnsetDetector::new());
         let magnitudes = [0.0; BINS];
-        let chord = |root: usize| core::array::from_fn(|i| if [0, 4, 7].contains(&((i + root) % 12)) { 1.0 } else { 0.0 });
+        let chord = |root: usize| {
+            core::array::from_fn(|i| if [0, 4, 7].contains(&((i + root) % 12)) { 1.0 } else { 0.0 })
+        };
         let mut changes = |root: usize, hops: usize| {
             for hop in 0..hops {
                 onset.process(&core::array::from_fn(|i| ((hop * HOP + i) as f32 * 0.2).sin()), false);

@@ -1,12 +1,12 @@
-//! What the network says about the last moments: whether they were a beat, a downbeat or half a beat, and the tempo.
+//! What the networks say about the last moments: whether they were a beat, a downbeat or half a beat, and the tempo.
 //!
-//! The network is trained by `k1-trainer`; see `xtask/fit/README.md`. It takes the place of a model of each metrical
-//! position as of Krebs, Böck & Widmer, "Rhythmic pattern modeling for beat and downbeat tracking in musical audio" (ISMIR
-//! 2013), because it has heard what came before.
+//! `xtask/fit/train.py` trains them. Two small ones that were trained apart err less together than a large one. They take the
+//! place of a model of each metrical position as of Krebs, Böck & Widmer, "Rhythmic pattern modeling for beat and downbeat tracking in musical audio" (ISMIR
+//! 2013), because they have heard what came before.
 
 use super::inputs::{FRAMES, Inputs, STEP_HOPS};
 use super::network::Eights;
-use super::network_weights::{INPUTS, Judge, OUTPUTS, WEIGHTS};
+use super::network_weights::{INPUTS, Judge, NETWORKS, OUTPUTS, WEIGHTS};
 use super::tempo_bpm;
 use super::{BINS, CHROMA, OnsetDetector};
 use crate::math::{exp, ln, log2};
@@ -23,15 +23,15 @@ const FASTEST_BPM: f32 = 208.0;
 /// has computed both frames of its step.
 pub(super) const JUDGED_AFTER_S: f32 = 0.080;
 /// Factors on the log-likelihood ratios, their limits, and the natural logarithm of how much rarer a position is than none.
-const BEAT_GAIN: f32 = 1.5;
-const HALF_GAIN: f32 = 0.8;
+const BEAT_GAIN: f32 = 1.2;
+const HALF_GAIN: f32 = 1.6;
 const LEAST: f32 = -8.0;
 const MOST: f32 = 6.0;
 const RARITY: f32 = 1.9;
 /// Least share that is told apart from 0.
 const LEAST_SHARE: f32 = 1e-6;
-/// Unit of the outputs.
-const UNIT: f32 = 1.0 / 4096.0;
+/// Unit of the sums of outputs, of which the mean counts.
+const UNIT: f32 = 1.0 / (4096.0 * NETWORKS as f32);
 
 const _: () = assert!(INPUTS == super::inputs::INPUTS);
 
@@ -46,11 +46,11 @@ pub(super) struct Judgement {
     pub beat: f32,
 }
 
-/// The network, its inputs and its last outputs. About 4 KiB.
+/// The networks, their inputs and their last outputs. About 6 KiB.
 #[derive(Clone, Debug)]
 pub(super) struct Judgements {
     inputs: Inputs,
-    network: Judge,
+    networks: [Judge; NETWORKS],
     frames: [Judgement; FRAMES],
     /// Natural logarithm of the share of each tempo, relative to the mean tempo.
     tempi: [f32; TEMPO_COUNT],
@@ -63,21 +63,23 @@ impl Judgements {
     /// All zeros.
     pub(super) const BLANK: Self = Self {
         inputs: Inputs::BLANK,
-        network: Judge::BLANK,
+        networks: [Judge::BLANK; NETWORKS],
         frames: [Judgement { positions: [0.0; POSITIONS], downbeat: 0.0, beat: 0.0 }; FRAMES],
         tempi: [0.0; TEMPO_COUNT],
         age: 0,
         was_silent: false,
     };
 
-    /// Makes a network that has heard nothing of [`BLANK`](Self::BLANK).
+    /// Makes networks that have heard nothing of [`BLANK`](Self::BLANK).
     pub(super) fn start(&mut self) {
-        self.network.start(&WEIGHTS);
+        for (network, weights) in self.networks.iter_mut().zip(&WEIGHTS) {
+            network.start(weights);
+        }
     }
 
     /// Forgets everything heard, as after silence.
     fn forget(&mut self) {
-        self.network.start(&WEIGHTS);
+        self.start();
         self.frames = [Judgement::default(); FRAMES];
         self.tempi = [0.0; TEMPO_COUNT];
     }
@@ -106,19 +108,29 @@ impl Judgements {
             input
         });
         self.age += 1;
-        if let Some(outputs) = self.network.hop(&WEIGHTS, input.as_ref()) {
+        let mut sums = None;
+        for (network, weights) in self.networks.iter_mut().zip(&WEIGHTS) {
+            if let Some(outputs) = network.hop(weights, input.as_ref()) {
+                let sums = sums.get_or_insert([0; OUTPUTS]);
+                sums.iter_mut().zip(outputs.as_flattened()).for_each(|(sum, output)| *sum += output);
+            }
+        }
+        if let Some(outputs) = sums {
             self.age = 0;
-            self.take(outputs.as_flattened());
+            self.take(&outputs);
         }
         self.frames[(self.age * FRAMES / STEP_HOPS).min(FRAMES - 1)]
     }
 
-    fn take(&mut self, outputs: &[i32]) {
+    /// Takes the sums of the networks' outputs.
+    fn take(&mut self, outputs: &[i32; OUTPUTS]) {
         let (frames, tempi) = outputs.split_at(FRAMES * CLASSES);
         for (judgement, logits) in self.frames.iter_mut().zip(frames.as_chunks::<CLASSES>().0) {
             let [none, beat, downbeat, half] = shares(logits);
             let is_none = ln(none + LEAST_SHARE);
-            let ratio = |share: f32, gain: f32| gain * (ln(share + LEAST_SHARE) - is_none + RARITY).clamp(LEAST, MOST);
+            let ratio = |share: f32, gain: f32| {
+                gain * (ln(share + LEAST_SHARE) - is_none + RARITY).clamp(LEAST, MOST)
+            };
             *judgement = Judgement {
                 positions: [ratio(beat + downbeat, BEAT_GAIN), ratio(half, HALF_GAIN)],
                 downbeat,
@@ -144,7 +156,7 @@ impl Judgements {
     }
 }
 
-/// The shares that the logits in 1/4096 stand for; their sum is 1.
+/// The shares that sums of logits stand for; they add up to 1.
 fn shares<const N: usize>(logits: &[i32; N]) -> [f32; N] {
     let most = logits.iter().copied().max().unwrap_or(0);
     let powers = logits.map(|x| exp((x - most) as f32 * UNIT));

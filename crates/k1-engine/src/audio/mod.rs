@@ -21,9 +21,9 @@ mod inputs;
 mod judgement;
 mod loudness;
 mod network;
-mod network_weights;
 #[cfg(test)]
 mod network_golden;
+mod network_weights;
 mod onset;
 mod section;
 mod section_tracker;
@@ -35,11 +35,11 @@ mod tables;
 mod tempogram;
 mod tree;
 
+pub use bar::Place;
 pub use beat_tracker::{BELIEVED, BPM_RANGE, BeatReading, BeatTracker, tempo_bpm};
 pub use chroma::{CHROMA, Chroma, NOTE_NAMES};
 pub use condition::{Conditioner, GAIN_RANGE, InputState};
 pub use ear::{Ear, Heard};
-pub use bar::Place;
 pub use inputs::INPUTS;
 pub use loudness::{Loudness, LoudnessReading, SILENT_DB};
 pub use onset::{OnsetDetector, OnsetReading};

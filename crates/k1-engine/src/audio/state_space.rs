@@ -12,8 +12,8 @@
 //! Moving the pointers costs next to nothing: the states of a tempo are a window that slides down through slightly
 //! more memory than it needs, and therefore always lie in the order of their positions.
 
-use super::looked_up::{PRIOR, TRANSITIONS};
 use super::judgement::POSITIONS;
+use super::looked_up::{PRIOR, TRANSITIONS};
 use super::tables::{REACH, TEMPI, period_of, tempo_near};
 use crate::HOP_RATE;
 use crate::lanes::{Lanes, Sums, dot, groups, groups_mut};
@@ -81,13 +81,8 @@ pub(super) struct StateSpace {
 
 impl StateSpace {
     /// All zeros.
-    pub(super) const BLANK: Self = Self {
-        states: [0.0; ROOM],
-        ahead: [0; TEMPI],
-        unit: [0.0; TEMPI],
-        mass: [0.0; TEMPI],
-        turn: 0,
-    };
+    pub(super) const BLANK: Self =
+        Self { states: [0.0; ROOM], ahead: [0; TEMPI], unit: [0.0; TEMPI], mass: [0.0; TEMPI], turn: 0 };
 
     /// Makes every phase of [`BLANK`](Self::BLANK) equally likely, tempi as in the prior.
     pub(super) fn start(&mut self) {

@@ -208,9 +208,9 @@ fn nothing_overflows_at_the_limits() {
 #[test]
 fn the_script_computes_the_same() {
     let mut network = Judge::BLANK;
-    network.start(&WEIGHTS);
+    network.start(&WEIGHTS[0]);
     for (input, result) in STEPS.iter().zip(&RESULTS) {
-        let out = step(&mut network, &WEIGHTS, &eights(input));
+        let out = step(&mut network, &WEIGHTS[0], &eights(input));
         assert_eq!(out.as_flattened()[..OUTPUTS], *result);
     }
 }
@@ -218,31 +218,31 @@ fn the_script_computes_the_same() {
 #[test]
 fn rows_and_inputs_that_round_sizes_up_are_zeros() {
     assert_eq!(
-        [WEIGHTS.dense.weights[0].len(), WEIGHTS.out.weights.len()],
+        [WEIGHTS[0].dense.weights[0].len(), WEIGHTS[0].out.weights.len()],
         [INPUTS, OUTPUTS].map(|n| n.div_ceil(8))
     );
     for row in 0..8 {
         for input in INPUTS..8 * INPUTS.div_ceil(8) {
-            assert_eq!(WEIGHTS.dense.weight(row, input), 0);
+            assert_eq!(WEIGHTS[0].dense.weight(row, input), 0);
         }
     }
     for row in OUTPUTS..8 * OUTPUTS.div_ceil(8) {
-        assert!((0..16).all(|input| WEIGHTS.out.weight(row, input) == 0));
+        assert!((0..16).all(|input| WEIGHTS[0].out.weight(row, input) == 0));
     }
 }
 
 #[test]
 fn an_input_during_a_step_is_ignored() {
     let [mut network, mut other] = [Judge::BLANK; 2];
-    network.start(&WEIGHTS);
-    other.start(&WEIGHTS);
+    network.start(&WEIGHTS[0]);
+    other.start(&WEIGHTS[0]);
     let (input, ignored) = (eights(&STEPS[0]), eights(&STEPS[1]));
-    assert_eq!(other.hop(&WEIGHTS, None), None);
-    assert_eq!(other.hop(&WEIGHTS, Some(&input)), None);
+    assert_eq!(other.hop(&WEIGHTS[0], None), None);
+    assert_eq!(other.hop(&WEIGHTS[0], Some(&input)), None);
     for _ in 0..2 {
-        assert_eq!(other.hop(&WEIGHTS, Some(&ignored)), None);
+        assert_eq!(other.hop(&WEIGHTS[0], Some(&ignored)), None);
     }
-    assert_eq!(other.hop(&WEIGHTS, Some(&ignored)), Some(step(&mut network, &WEIGHTS, &input)));
+    assert_eq!(other.hop(&WEIGHTS[0], Some(&ignored)), Some(step(&mut network, &WEIGHTS[0], &input)));
 }
 
 #[test]
