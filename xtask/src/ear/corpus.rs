@@ -55,6 +55,9 @@ fn one(corpus: &Path, id: &str, events: Option<&Path>) -> Result<(Entry, Judged,
         let confidence: Vec<u8> =
             heard.confidence_features.iter().flatten().flat_map(|feature| feature.to_le_bytes()).collect();
         write(folder, &format!("{id}.confidence"), confidence)?;
+        let seconds: Vec<u8> =
+            heard.seconds.iter().flatten().flat_map(|feature| feature.to_le_bytes()).collect();
+        write(folder, &format!("{id}.seconds"), seconds)?;
     }
     let judged = excerpt.judge(&heard);
     let mut calibration = Calibration::default();

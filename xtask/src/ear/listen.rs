@@ -8,6 +8,9 @@ const TEMPO_STEP_BPM: f32 = 0.5;
 /// Distance of the kept moments in hops: 96 ms, about the time constant of the smoothing.
 const MOMENT_HOPS: usize = 12;
 
+/// Hops of a second.
+const SECOND_HOPS: usize = 125;
+
 /// A beat.
 #[derive(Clone, Copy, Debug, PartialEq)]
 pub struct Beat {
@@ -67,6 +70,8 @@ pub struct Heard {
     pub bands: Vec<[f32; 3]>,
     /// One moment per [`MOMENT_HOPS`] hops.
     pub moments: Vec<Moment>,
+    /// Features of the confidence once a second, also without beats.
+    pub seconds: Vec<[i16; CONFIDENCE_FEATURES]>,
     /// Features of the confidence of each announced beat.
     pub confidence_features: Vec<[i16; CONFIDENCE_FEATURES]>,
 }
@@ -102,6 +107,9 @@ pub fn listen(samples: &[f32]) -> Heard {
                 heard.moments.push(Moment { at, silent, level, spectrum, chroma });
             }
         });
+        if heard.bands.len().is_multiple_of(SECOND_HOPS) {
+            heard.seconds.push(ear.confidence_features());
+        }
         heard.confidence_features.resize(heard.beats.len(), ear.confidence_features());
     }
     heard

@@ -117,7 +117,7 @@ pub fn tanh(x: f32) -> f32 {
 /// `e^x` for −80 … 80; beyond, that of the limit.
 #[inline(always)]
 pub fn exp(x: f32) -> f32 {
-    let y = (x.max(-80.0).min(80.0)) * std::f32::consts::LOG2_E;
+    let y = x.clamp(-80.0, 80.0) * std::f32::consts::LOG2_E;
     // Adding and taking away 1.5·2²³ rounds to the nearest whole number.
     let whole = (y + 12_582_912.0) - 12_582_912.0;
     let f = (y - whole) * std::f32::consts::LN_2;

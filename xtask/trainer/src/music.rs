@@ -190,7 +190,7 @@ pub fn columns(name: &str) -> Option<Vec<std::ops::Range<usize>>> {
         "levels" => of(0, LEVELS),
         "rises" => of(LEVELS, 2 * LEVELS),
         "slow" => of(2 * LEVELS, FRAME),
-        "harmony" => vec![FRAMES * FRAME..INPUTS],
+        "harmony" => (FRAMES * FRAME..INPUTS).map(|i| i..i + 1).collect(),
         _ => return None,
     })
 }

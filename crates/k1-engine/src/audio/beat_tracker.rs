@@ -42,6 +42,10 @@ const TEMPI_FROM_S: f32 = 1.0;
 const TEMPI_FULL_S: f32 = 5.0;
 /// A frame within this many hops of a beat tells whether it is a downbeat.
 const BEAT_HOPS: f32 = 4.0;
+/// Sum of the probabilities near a beat that the network is sure of: it tells three frames of two hops.
+const WHOLE_BEAT: f32 = 6.0;
+/// Share of the newest beat in the mean over beats.
+const HEARD_SHARE: f32 = 0.12;
 /// Least share of a kind of beat, and the natural logarithm of how much rarer downbeats are than other beats.
 const LEAST_SHARE: f32 = 1e-3;
 const DOWNBEAT_RARITY: f32 = 0.7;
@@ -75,6 +79,8 @@ pub struct BeatTracker {
     near: [f32; 2],
     /// Hops since the last judged beat.
     since_judged: f32,
+    /// Probability of a beat where one was judged, as a mean over the last ones.
+    heard: f32,
     place: Place,
     /// How much better than chance the model predicts the observations, in natural logarithms per second.
     evidence: Follower,
@@ -109,6 +115,7 @@ impl BeatTracker {
         bar: Bar::BLANK,
         near: [0.0; 2],
         since_judged: 0.0,
+        heard: 0.0,
         place: Place { position: 0, beats: 0, share: 0.0 },
         evidence: Follower::at(0.0),
         used_to: Follower::at(0.0),
@@ -162,6 +169,7 @@ impl BeatTracker {
                 self.bar.forget();
                 self.place = Place::default();
                 self.near = [0.0; 2];
+                self.heard = 0.0;
                 for memory in [&mut self.evidence, &mut self.used_to, &mut self.lately] {
                     memory.value = 0.0;
                 }
@@ -227,20 +235,20 @@ impl BeatTracker {
             found.focus,
             self.state_space.half_beat_share(found),
             (self.awake * 0.25).min(8.0),
-            0.25 * self.lately.value,
+            self.heard,
         ]
         .map(|x| (x.clamp(-31.0, 31.0) * FEATURE_SCALE) as i16)
     }
 
     /// Confidence in the announced beats; 0 = no beat.
     ///
-    /// Clarity is the concentration of the belief (0 … 1) plus a tenth of how much better than chance the model
-    /// predicts the observations (natural logarithms per second; this term is 0 in noise and about 0.5 in music). A
-    /// clear beat may still be the off-beat or another metrical level; [`evaluate_confidence`] gives the probability
-    /// that it is right.
+    /// Clarity is the concentration of the belief times the probability of a beat where one was judged, each 0 … 1. A clear
+    /// beat may still be the off-beat or another metrical level; [`evaluate_confidence`] gives the probability that it is
+    /// right.
     fn confidence(&mut self, decision: f32) -> f32 {
-        let clarity = decision + 0.1 * self.evidence.value;
-        if clarity >= NO_BEAT {
+        let clarity = decision * self.heard;
+        let least = choose(self.confidence.value > 0.0, &[BEAT_BEGINS, BEAT_STAYS]);
+        if clarity >= least {
             let now = evaluate_confidence(&self.features);
             if self.confidence.value == 0.0 {
                 self.confidence.value = now;
@@ -248,7 +256,11 @@ impl BeatTracker {
             return self.confidence.step(now, DT);
         }
         self.confidence.value = 0.0;
-        if self.awake < EAGER_S { lerp(EAGER.0, EAGER.1, (clarity / NO_BEAT).max(0.0)) } else { 0.0 }
+        if self.awake < EAGER_S {
+            lerp(EAGER.0, EAGER.1, (clarity * (1.0 / BEAT_BEGINS)).min(1.0))
+        } else {
+            0.0
+        }
     }
 
     /// Sums up what is said near a beat, and judges the beat when the pointer has left it.
@@ -260,6 +272,8 @@ impl BeatTracker {
             self.near[0] += judgement.downbeat;
             self.near[1] += judgement.beat;
         } else if from_beat > 0.0 && self.near != [0.0; 2] {
+            let greatest = (self.near[0] + self.near[1]) * (1.0 / WHOLE_BEAT);
+            self.heard += HEARD_SHARE * (greatest.min(1.0) - self.heard);
             let [downbeat, beat] = self.near.map(|sum| ln(sum + LEAST_SHARE));
             self.near = [0.0; 2];
             // A pointer that jumped may have skipped a beat, or met one twice.
@@ -324,9 +338,11 @@ const EAGER_S: f32 = 4.0;
 /// Confidence from which a tempo is shown to people: it is right more often than not. With less, the announced beat
 /// is a guess to nod along to.
 pub const BELIEVED: f32 = 0.5;
-/// Clarity below which there is no beat. Noise, drones and speech lie below, music above.
-const NO_BEAT: f32 = 0.71;
-/// Confidence in the first seconds, from no clarity to almost [`NO_BEAT`]. It stays below [`BELIEVED`].
+/// Clarity from which there is a beat, and below which there is none any more. Noise, drones and speech lie below, music
+/// above.
+const BEAT_BEGINS: f32 = 0.30;
+const BEAT_STAYS: f32 = 0.20;
+/// Confidence in the first seconds, from no clarity to [`BEAT_BEGINS`]. It stays below [`BELIEVED`].
 const EAGER: (f32, f32) = (0.15, 0.45);
 /// Least and greatest confidence in a clear beat.
 const CLEAR: (f32, f32) = (0.05, 0.97);
