@@ -106,8 +106,9 @@ struct Adam {
     usual: f64,
 }
 
-/// Longest slope, relative to the usual one.
-const LONGER: f64 = 1.5;
+/// Length of a slope, relative to the usual one, to which a longer one is cut, and from which it is not followed at all.
+const LONGER: f64 = 1.3;
+const LONGEST: f64 = 3.0;
 
 impl Adam {
     fn step(&mut self, model: &mut Model, gradient: &mut Model, rate: f32) {
@@ -121,8 +122,11 @@ impl Adam {
             .sqrt();
         // A slope much longer than usual comes from a state that runs away, and would undo what was learned.
         let usual = if self.steps == 1 { length } else { self.usual };
-        let clip = (LONGER * usual / length.max(1e-12)).min(1.0) as f32;
         self.usual = usual + 0.02 * (length.min(LONGER * usual) - usual);
+        if length > LONGEST * usual {
+            return;
+        }
+        let clip = (LONGER * usual / length.max(1e-12)).min(1.0) as f32;
         let (b1, b2) = (0.9_f32, 0.999_f32);
         let (c1, c2) = (1.0 - b1.powi(self.steps), 1.0 - b2.powi(self.steps));
         let parts =
