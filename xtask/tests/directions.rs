@@ -34,6 +34,7 @@ const MAY: &[(&str, &[&str])] = &[
             "k1-fleet",
         ],
     ),
+    ("k1-trainer", &["k1-engine"]),
     ("xtask", &["k1-engine", "k1-device", "k1-sim", "k1-update", "k1-fleet", "k1-emulated"]),
 ];
 

@@ -1,8 +1,8 @@
 //! What the networks say about the last moments: whether they were a beat, a downbeat or half a beat, and the tempo.
 //!
-//! `xtask/fit/train.py` trains them. Two small ones that were trained apart err less together than a large one. They take the
-//! place of a model of each metrical position as of Krebs, Böck & Widmer, "Rhythmic pattern modeling for beat and downbeat tracking in musical audio" (ISMIR
-//! 2013), because they have heard what came before.
+//! `xtask/fit/train.py` trains them. Two small networks that were trained apart err less together than a large one. They
+//! take the place of a model of each metrical position, as Krebs, Böck & Widmer have it ("Rhythmic pattern modeling for
+//! beat and downbeat tracking in musical audio", ISMIR 2013), because they know what came before.
 
 use super::inputs::{FRAMES, Inputs, STEP_HOPS};
 use super::network::Eights;
