@@ -126,7 +126,7 @@ mod tests {
                 t: 0.5 * f64::from(n),
                 at: 0.0,
                 confidence: Some(if n < 40 { 0.88 } else { 0.6 }),
-                position: None,
+                position: None, bar: None,
             })
             .collect();
         let mut calibration = Calibration::default();
@@ -145,7 +145,7 @@ mod tests {
         let truth: Vec<f64> = (0..40).map(f64::from).collect();
         let silent = truth
             .iter()
-            .map(|t| Beat { t: *t, at: *t, confidence: None, position: None })
+            .map(|t| Beat { t: *t, at: *t, confidence: None, position: None, bar: None })
             .collect::<Vec<_>>();
         calibration.count(&truth, &silent, 0.0);
         assert_eq!(calibration.right_from(0.0), []);

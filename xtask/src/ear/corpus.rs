@@ -76,11 +76,12 @@ fn lines(heard: &Heard) -> String {
     for b in &heard.beats {
         let _ = writeln!(
             out,
-            "{{\"t\":{:.4},\"at\":{:.4},\"kind\":\"beat\",\"confidence\":{:.3},\"position\":{}}}",
+            "{{\"t\":{:.4},\"at\":{:.4},\"kind\":\"beat\",\"confidence\":{:.3},\"position\":{},\"bar\":{:.3}}}",
             b.t,
             b.at,
             b.confidence.unwrap_or(0.0),
-            b.position.unwrap_or(0)
+            b.position.unwrap_or(0),
+            b.bar.unwrap_or(0.0)
         );
     }
     for o in &heard.onsets {

@@ -22,6 +22,8 @@ pub struct Beat {
     pub confidence: Option<f64>,
     /// Place in the bar, 1 on the downbeat; `None` while unknown.
     pub position: Option<u32>,
+    /// Confidence in this place, 0 … 1; `None` while unknown.
+    pub bar: Option<f64>,
 }
 
 /// A tempo that holds from now on.
@@ -95,8 +97,10 @@ pub fn listen(samples: &[f32]) -> Heard {
             }
             if let Some((seconds, confidence)) = now.beat_in {
                 let confidence = Some(f64::from(confidence));
-                let position = (s.beats_per_bar > 0).then_some(s.bar_position as u32 + 1);
-                heard.beats.push(Beat { t: at + f64::from(seconds), at, confidence, position });
+                let is_known = s.beats_per_bar > 0;
+                let position = is_known.then_some(s.bar_position as u32 + 1);
+                let bar = is_known.then_some(f64::from(s.bar_confidence));
+                heard.beats.push(Beat { t: at + f64::from(seconds), at, confidence, position, bar });
             }
             if let Some(ago) = now.onset_ago {
                 heard.onsets.push(Onset { t: at - f64::from(ago), at });

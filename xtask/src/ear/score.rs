@@ -150,7 +150,7 @@ mod tests {
         let beats = truth()
             .beats
             .iter()
-            .map(|t| Beat { t: *t, at: t + delay, confidence: None, position: None })
+            .map(|t| Beat { t: *t, at: t + delay, confidence: None, position: None, bar: None })
             .collect();
         Heard { beats, tempi: vec![Tempo { at: 1.0, bpm: 120.4 }], ..Heard::default() }
     }
@@ -174,7 +174,7 @@ mod tests {
     fn the_first_five_seconds_do_not_count_and_twice_is_once() {
         let mut heard = heard(0.0);
         heard.beats.retain(|b| b.t >= 5.0);
-        heard.beats.push(Beat { t: 3.1, at: 3.1, confidence: None, position: None });
+        heard.beats.push(Beat { t: 3.1, at: 3.1, confidence: None, position: None, bar: None });
         let again = heard.beats[7];
         heard.beats.push(again);
         let s = score(&truth(), &heard);
@@ -197,7 +197,7 @@ mod tests {
 
     #[test]
     fn false_beats_are_counted_per_minute() {
-        let beats = [4.0, 6.0, 12.0, 20.0, 35.0].map(|t| Beat { t, at: t, confidence: None, position: None });
+        let beats = [4.0, 6.0, 12.0, 20.0, 35.0].map(|t| Beat { t, at: t, confidence: None, position: None, bar: None });
         let heard = Heard { beats: beats.to_vec(), ..Heard::default() };
         assert_eq!(false_beats(&heard, 35.0), 6.0);
         assert_eq!(false_beats(&Heard::default(), 35.0), 0.0);

@@ -46,6 +46,9 @@ const BEAT_HOPS: f32 = 4.0;
 const WHOLE_BEAT: f32 = 6.0;
 /// Share of the newest beat in the mean over beats.
 const HEARD_SHARE: f32 = 0.12;
+/// Least probability of a bar that is told. The belief of the filter times the confidence of the beat is one: on music that
+/// the networks had not heard, of downbeats announced at 0.45, 0.65 and 0.85, shares of 0.48, 0.66 and 0.81 were right.
+const BAR_LEAST: f32 = 0.3;
 /// Least share of a kind of beat, and the natural logarithm of how much rarer downbeats are than other beats.
 const LEAST_SHARE: f32 = 1e-3;
 const DOWNBEAT_RARITY: f32 = 0.7;
@@ -317,6 +320,10 @@ impl BeatTracker {
             reading.beat_in = to_next;
             self.since_beat = 0.0;
             self.place = self.bar.next();
+            self.place.share *= confidence;
+            if self.place.share < BAR_LEAST {
+                self.place = Place::default();
+            }
         }
         if confidence > 0.0 {
             reading.place = self.place;
