@@ -126,7 +126,8 @@ mod tests {
                 t: 0.5 * f64::from(n),
                 at: 0.0,
                 confidence: Some(if n < 40 { 0.88 } else { 0.6 }),
-                position: None, bar: None,
+                position: None,
+                bar: None,
             })
             .collect();
         let mut calibration = Calibration::default();

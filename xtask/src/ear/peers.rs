@@ -118,7 +118,13 @@ fn understood(text: &str) -> Result<Told, String> {
         match serde_json::from_str(line).map_err(|e| format!("line {}: {e}", k + 1))? {
             Line::Beat { t, at } => {
                 told.is_causal &= at.is_some();
-                told.heard.beats.push(Beat { t, at: at.unwrap_or(t), confidence: None, position: None, bar: None });
+                told.heard.beats.push(Beat {
+                    t,
+                    at: at.unwrap_or(t),
+                    confidence: None,
+                    position: None,
+                    bar: None,
+                });
             }
             Line::Tempo { t, bpm } if bpm > 0.0 => told.heard.tempi.push(Tempo { at: t, bpm }),
             Line::Tempo { .. } | Line::Another => {}
@@ -216,7 +222,8 @@ mod tests {
         let told = told.unwrap();
         assert!(
             told.is_causal
-                && told.heard.beats[1] == Beat { t: 6.5, at: 6.52, confidence: None, position: None, bar: None },
+                && told.heard.beats[1]
+                    == Beat { t: 6.5, at: 6.52, confidence: None, position: None, bar: None },
             "{told:?}"
         );
         // From the third beat on, from the beats before.

@@ -197,7 +197,13 @@ mod tests {
 
     #[test]
     fn false_beats_are_counted_per_minute() {
-        let beats = [4.0, 6.0, 12.0, 20.0, 35.0].map(|t| Beat { t, at: t, confidence: None, position: None, bar: None });
+        let beats = [4.0, 6.0, 12.0, 20.0, 35.0].map(|t| Beat {
+            t,
+            at: t,
+            confidence: None,
+            position: None,
+            bar: None,
+        });
         let heard = Heard { beats: beats.to_vec(), ..Heard::default() };
         assert_eq!(false_beats(&heard, 35.0), 6.0);
         assert_eq!(false_beats(&Heard::default(), 35.0), 0.0);

@@ -48,7 +48,7 @@ const WHOLE_BEAT: f32 = 6.0;
 const HEARD_SHARE: f32 = 0.12;
 /// Least probability of a bar that is told. The belief of the filter times the confidence of the beat is one: on music that
 /// the networks had not heard, of downbeats announced at 0.45, 0.65 and 0.85, shares of 0.48, 0.66 and 0.81 were right.
-const BAR_LEAST: f32 = 0.3;
+const BAR_LEAST: f32 = 0.2;
 /// Least share of a kind of beat, and the natural logarithm of how much rarer downbeats are than other beats.
 const LEAST_SHARE: f32 = 1e-3;
 const DOWNBEAT_RARITY: f32 = 0.7;
@@ -347,8 +347,8 @@ const EAGER_S: f32 = 4.0;
 pub const BELIEVED: f32 = 0.5;
 /// Clarity from which there is a beat, and below which there is none any more. Noise, drones and speech lie below, music
 /// above.
-const BEAT_BEGINS: f32 = 0.30;
-const BEAT_STAYS: f32 = 0.20;
+const BEAT_BEGINS: f32 = 0.20;
+const BEAT_STAYS: f32 = 0.12;
 /// Confidence in the first seconds, from no clarity to [`BEAT_BEGINS`]. It stays below [`BELIEVED`].
 const EAGER: (f32, f32) = (0.15, 0.45);
 /// Least and greatest confidence in a clear beat.
