@@ -11,7 +11,7 @@ use super::state_space::{Estimate, StateSpace};
 use super::tables::{CONFIDENCE_FEATURES, TEMPI, period_of, tempo_near};
 use super::tree::evaluate;
 use crate::HOP_RATE;
-use crate::math::{Follower, choose, exp, lerp, ln, nearest};
+use crate::math::{Follower, choose, exp, lerp, ln, nearest, reciprocal};
 
 /// Tempi that can be found, in beats per minute.
 pub const BPM_RANGE: core::ops::RangeInclusive<f32> = 49.0..=215.0;
@@ -84,6 +84,8 @@ pub struct BeatTracker {
     since_judged: f32,
     /// Probability of a beat where one was judged, as a mean over the last ones.
     heard: f32,
+    /// Number of judged beats since the last silence.
+    judged: f32,
     place: Place,
     /// How much better than chance the model predicts the observations, in natural logarithms per second.
     evidence: Follower,
@@ -119,6 +121,7 @@ impl BeatTracker {
         near: [0.0; 2],
         since_judged: 0.0,
         heard: 0.0,
+        judged: 0.0,
         place: Place { position: 0, beats: 0, share: 0.0 },
         evidence: Follower::at(0.0),
         used_to: Follower::at(0.0),
@@ -173,6 +176,7 @@ impl BeatTracker {
                 self.place = Place::default();
                 self.near = [0.0; 2];
                 self.heard = 0.0;
+                self.judged = 0.0;
                 for memory in [&mut self.evidence, &mut self.used_to, &mut self.lately] {
                     memory.value = 0.0;
                 }
@@ -276,7 +280,9 @@ impl BeatTracker {
             self.near[1] += judgement.beat;
         } else if from_beat > 0.0 && self.near != [0.0; 2] {
             let greatest = (self.near[0] + self.near[1]) * (1.0 / WHOLE_BEAT);
-            self.heard += HEARD_SHARE * (greatest.min(1.0) - self.heard);
+            self.judged += 1.0;
+            let share = reciprocal(self.judged).max(HEARD_SHARE);
+            self.heard += share * (greatest.min(1.0) - self.heard);
             let [downbeat, beat] = self.near.map(|sum| ln(sum + LEAST_SHARE));
             self.near = [0.0; 2];
             // A pointer that jumped may have skipped a beat, or met one twice.
@@ -347,8 +353,10 @@ const EAGER_S: f32 = 4.0;
 pub const BELIEVED: f32 = 0.5;
 /// Clarity from which there is a beat, and below which there is none any more. Noise, drones and speech lie below, music
 /// above.
-const BEAT_BEGINS: f32 = 0.20;
-const BEAT_STAYS: f32 = 0.12;
+const BEAT_BEGINS: f32 = 0.10;
+const BEAT_STAYS: f32 = 0.06;
+/// Least probability of the judged beats for that.
+const EAGER_HEARD: f32 = 0.15;
 /// Confidence in the first seconds, from no clarity to [`BEAT_BEGINS`]. It stays below [`BELIEVED`].
 const EAGER: (f32, f32) = (0.15, 0.45);
 /// Least and greatest confidence in a clear beat.
