@@ -263,11 +263,8 @@ impl BeatTracker {
             return self.confidence.step(now, DT);
         }
         self.confidence.value = 0.0;
-        if self.awake < EAGER_S {
-            lerp(EAGER.0, EAGER.1, (clarity * (1.0 / BEAT_BEGINS)).min(1.0))
-        } else {
-            0.0
-        }
+        let is_early = self.awake < EAGER_S && self.heard >= EAGER_HEARD;
+        if is_early { lerp(EAGER.0, EAGER.1, (clarity * (1.0 / BEAT_BEGINS)).min(1.0)) } else { 0.0 }
     }
 
     /// Sums up what is said near a beat, and judges the beat when the pointer has left it.
