@@ -350,10 +350,10 @@ const EAGER_S: f32 = 4.0;
 pub const BELIEVED: f32 = 0.5;
 /// Clarity from which there is a beat, and below which there is none any more. Noise, drones and speech lie below, music
 /// above.
-const BEAT_BEGINS: f32 = 0.10;
-const BEAT_STAYS: f32 = 0.06;
+const BEAT_BEGINS: f32 = 0.20;
+const BEAT_STAYS: f32 = 0.10;
 /// Least probability of the judged beats for that.
-const EAGER_HEARD: f32 = 0.15;
+const EAGER_HEARD: f32 = 0.35;
 /// Confidence in the first seconds, from no clarity to [`BEAT_BEGINS`]. It stays below [`BELIEVED`].
 const EAGER: (f32, f32) = (0.15, 0.45);
 /// Least and greatest confidence in a clear beat.
