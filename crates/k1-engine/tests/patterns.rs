@@ -178,7 +178,7 @@ fn the_same_second_gives_the_same_picture_at_any_frame_rate() {
                 ("silence", _) => (0.001, 0.002, 0.02),
                 // A thin needle, and pendulums that cross up to fourteen LEDs in one frame at 60 FPS.
                 (_, "analog") => (0.02, 0.04, 0.22),
-                (_, "metronome") => (0.025, 0.06, 0.40),
+                (_, "metronome") => (0.025, 0.065, 0.42),
                 _ => (0.01, 0.03, 0.14),
             };
             assert!(mean < mean_bound, "{} in {name}: {mean} on average", pattern.id);
