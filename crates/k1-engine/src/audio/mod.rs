@@ -3,7 +3,7 @@
 //! ```text
 //! samples ─▶ Conditioner ─▶ Loudness ─▶ ConstantQ ─▶ Chroma
 //!             DC, gain,      dBFS,       64 semitones  12 notes
-//!             faults         gate        └▶ OnsetDetector ─▶ BeatTracker ─▶ Snapshot
+//!             faults         gate        └▶ OnsetDetector ─▶ two networks ─▶ BeatTracker ─▶ Snapshot
 //! ```
 //!
 //! [`Ear`] runs these steps in order; each can be used and tested alone.

@@ -61,7 +61,7 @@ const ARMED_S: f32 = 3.0;
 const BUILD_AFTER_S: f32 = 4.5;
 /// Octaves by which energy rises in a full build.
 const FULL_BUILD: f32 = 2.5;
-/// A build ends when energy has fallen by this many octaves, or has not risen for so many seconds.
+/// A build ends when energy has fallen by this many octaves, or has not risen for some seconds.
 const BUILD_FALL: f32 = 0.6;
 const BUILD_STALL_S: f32 = 4.0;
 const DT: f32 = 1.0 / HOP_RATE;
