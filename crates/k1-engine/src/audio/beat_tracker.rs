@@ -8,18 +8,13 @@ use super::bar::{Bar, Place};
 use super::confidence_trees::CONFIDENCE_TREES;
 use super::judgement::{JUDGED_AFTER_S, Judgement, Judgements};
 use super::state_space::{Estimate, StateSpace};
-use super::tables::{CONFIDENCE_FEATURES, TEMPI, period_of, tempo_near};
+use super::tables::{CONFIDENCE_FEATURES, TEMPI, tempo_near};
 use super::tree::evaluate;
 use crate::HOP_RATE;
 use crate::math::{Follower, choose, exp, lerp, ln, nearest, reciprocal};
 
 /// Tempi that can be found, in beats per minute.
 pub const BPM_RANGE: core::ops::RangeInclusive<f32> = 49.0..=215.0;
-
-/// Tempo of an entry of [`BeatTracker::belief`] in beats per minute; the fastest is 0.
-pub fn tempo_bpm(tempo: usize) -> f32 {
-    60.0 * HOP_RATE / period_of(tempo) as f32
-}
 
 /// Share of the phase error that is corrected per hop. An error above a fifth of a beat is corrected at once.
 const PULL: f32 = 0.35;
@@ -155,7 +150,7 @@ impl BeatTracker {
         self.since_beat = 10.0;
     }
 
-    /// Share of the belief in each tempo (see [`tempo_bpm`]); the sum is 1. The announced tempo is the heaviest
+    /// Share of the belief in each tempo (see [`tempo_bpm`](super::tempo_bpm)); the sum is 1. The announced tempo is the heaviest
     /// neighbourhood. For displays; a lamp never calls this.
     pub fn belief(&self) -> [f32; TEMPI] {
         self.state_space.shares()
@@ -374,6 +369,7 @@ fn evaluate_confidence(features: &[i16; CONFIDENCE_FEATURES]) -> f32 {
 
 #[cfg(test)]
 mod tests {
+    use super::super::tables::period_of;
     use super::super::tree::assert_whole;
     use super::*;
 

@@ -1,7 +1,6 @@
 //! The music of the last 13 to 26 s, in blocks of a beat or so.
 
 use super::CHROMA;
-use super::drive::Drive;
 use super::tables::BANDS;
 use crate::math::{at_least, log2, reciprocal};
 
@@ -73,6 +72,17 @@ pub(super) struct Hop<'a> {
     /// The amplitude to which the bands relate.
     pub(super) reference: f32,
     pub(super) chroma: &'a [f32; CHROMA],
+}
+
+/// What the drums and the bass do, averaged over blocks.
+#[derive(Clone, Copy, Debug, Default, PartialEq)]
+pub(super) struct Drive {
+    /// Level of low sound in octaves.
+    pub(super) low: f32,
+    /// Mean rise of a low band per hop, in octaves.
+    pub(super) low_rise: f32,
+    /// Mean rise of any band per hop, in octaves: how dense and strong the onsets are.
+    pub(super) rise: f32,
 }
 
 /// The blocks. About 1.2 KiB.

@@ -5,7 +5,7 @@
 //! - A *drop* comes where both return at once.
 //! - A *build* is an energy that has risen along a straight line for 4 s or more.
 
-use super::blocks::Blocks;
+use super::blocks::{Blocks, Drive};
 use crate::math::reciprocal;
 
 /// Blocks that show a break.
@@ -33,17 +33,6 @@ const BUILD_OCTAVES: f32 = 0.15;
 /// Share of the variance that a straight line must explain, and the most of its rise that one step may be.
 const STRAIGHT: f32 = 0.82;
 const MOST_STEP: f32 = 0.6;
-
-/// What the drums and the bass do, averaged over blocks.
-#[derive(Clone, Copy, Debug, Default, PartialEq)]
-pub(super) struct Drive {
-    /// Level of low sound in octaves.
-    pub(super) low: f32,
-    /// Mean rise of a low band per hop, in octaves.
-    pub(super) low_rise: f32,
-    /// Mean rise of any band per hop, in octaves: how dense and strong the onsets are.
-    pub(super) rise: f32,
-}
 
 impl Blocks {
     /// Drums and bass of the blocks in memory before the newest `blocks`.

@@ -7,7 +7,7 @@
 use super::inputs::{FRAMES, Inputs, STEP_HOPS};
 use super::network::Eights;
 use super::network_weights::{INPUTS, Judge, NETWORKS, OUTPUTS, WEIGHTS};
-use super::tempo_bpm;
+use super::tables::tempo_bpm;
 use super::{BINS, CHROMA, OnsetDetector};
 use crate::math::{exp, ln, log2};
 

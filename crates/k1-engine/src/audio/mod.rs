@@ -36,7 +36,7 @@ mod tempogram;
 mod tree;
 
 pub use bar::Place;
-pub use beat_tracker::{BELIEVED, BPM_RANGE, BeatReading, BeatTracker, tempo_bpm};
+pub use beat_tracker::{BELIEVED, BPM_RANGE, BeatReading, BeatTracker};
 pub use chroma::{CHROMA, Chroma, NOTE_NAMES};
 pub use condition::{Conditioner, GAIN_RANGE, InputState};
 pub use ear::{Ear, Heard};
@@ -46,7 +46,7 @@ pub use onset::{OnsetDetector, OnsetReading};
 pub use section::Section;
 pub use snapshot::{LONGEST_BAR, SNAPSHOT_WORDS, Snapshot};
 pub use spectrum::ConstantQ;
-pub use tables::{BINS, CONFIDENCE_FEATURES, GROUP_EDGES_HZ, LOWEST_HZ, Q, TEMPI, bin_hz};
+pub use tables::{BINS, CONFIDENCE_FEATURES, GROUP_EDGES_HZ, LOWEST_HZ, Q, TEMPI, bin_hz, tempo_bpm};
 pub use tempogram::{CANDIDATES, Tempogram, candidate_bpm};
 
 /// The tables that the build script generates.

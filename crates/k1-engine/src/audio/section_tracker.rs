@@ -3,10 +3,10 @@
 //! All of it is causal: whenever a block of a beat or so is complete, it is compared with the [`Blocks`] of the last 13 to
 //! 26 s. What is *new* resembles none of the stretches in memory, much less than music usually does (after J. Foote,
 //! "Automatic audio segmentation using a measure of audio novelty", ICME 2000, which compares in both directions).
-//! [`Drive`] says how breaks, drops and builds are found.
+//! [`drive`](super::drive) says how breaks, drops and builds are found.
 
-use super::blocks::{Blocks, Hop};
-use super::drive::{BREAK_BLOCKS, BUILD_BLOCKS, Drive};
+use super::blocks::{Blocks, Drive, Hop};
+use super::drive::{BREAK_BLOCKS, BUILD_BLOCKS};
 use super::section::Section;
 use crate::HOP_RATE;
 use crate::math::{at_least, choose, decay, reciprocal};

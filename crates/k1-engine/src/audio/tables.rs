@@ -176,6 +176,10 @@ pub const TEMPI: usize = 80;
 pub const fn period_of(tempo: usize) -> usize {
     if tempo <= FINE - SHORTEST { SHORTEST + tempo } else { FINE + 2 * (tempo + SHORTEST - FINE) }
 }
+/// Tempo of an entry of `BeatTracker::belief` in beats per minute; the fastest is 0.
+pub fn tempo_bpm(tempo: usize) -> f32 {
+    60.0 * HOP_RATE / period_of(tempo) as f32
+}
 /// Length of the longest beat in hops.
 pub const LONGEST: usize = period_of(TEMPI - 1);
 /// The tempo that listeners expect, in beats per minute, and the standard deviation in octaves. After Moelants,

@@ -166,7 +166,10 @@ mod tests {
         let frame = Frame::read(&message).unwrap();
         assert_eq!(frame.at_us, 5);
         assert_eq!((frame.rms_db, frame.silent, &frame.pixels[..]), (-31.5, true, &[1, 2, 3, 4, 5, 6][..]));
-        assert_eq!(Frame::read(&message[..message.len() - 1]), None);
+        // Older lamps send nothing behind the pixels.
+        let pixels = message.len() - k1_device::live::FRAME_TAIL;
+        assert_eq!(Frame::read(&message[..pixels]).unwrap().pixels, frame.pixels);
+        assert_eq!(Frame::read(&message[..pixels - 1]), None);
         assert_eq!(Frame::read(&[2; 200]), None);
     }
 }

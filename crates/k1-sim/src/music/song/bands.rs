@@ -8,7 +8,6 @@ use super::super::instruments::{bass, chord, hit, hz, pad, pluck};
 use super::super::mixer::Mixer;
 use super::super::note::Drum::{self, Hat, Kick, OpenHat, Ride, Snare};
 use super::super::pieces::{FOUR, ROCK, Stroke};
-use super::scene::Line;
 
 /// A band.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -22,6 +21,9 @@ pub enum Band {
 }
 
 type Chord = fn(&mut Mixer, f64, f64, &[i32], f32);
+
+/// Notes: position in the bar in beats, and semitones above the root or index of the chord's tone.
+pub(super) type Line = &'static [(f64, i32)];
 
 /// The instruments of a band, and what it plays on them.
 #[derive(Clone, Copy, Debug)]

@@ -4,13 +4,10 @@ use super::super::chance::Chance;
 use super::super::mixer::Mixer;
 use super::super::note::Drum::{Hat, Kick, OpenHat, Snare};
 use super::super::pieces::Stroke;
-use super::bands::Players;
+use super::bands::{Line, Players};
 
 /// A harmony: the bass root and the chord above it, in semitones from A2.
 pub(super) type Harmony = (i32, [i32; 3]);
-
-/// Notes: position in the bar in beats, and semitones above the root or index of the chord's tone.
-pub(super) type Line = &'static [(f64, i32)];
 
 /// What is played in a scene. A field that is `None` or empty is silent.
 #[derive(Clone, Debug)]
