@@ -19,12 +19,6 @@ mod four {
     /// A vector of [`LANES`] numbers.
     pub type Lanes = wide::f32x4;
 
-    /// Per lane the larger of the value and `limit`, which must be above 0.
-    #[inline]
-    pub fn all_at_least(lanes: Lanes, limit: f32) -> Lanes {
-        lanes.fast_max(Lanes::splat(limit))
-    }
-
     /// The transposed matrix.
     #[inline]
     pub fn transpose(rows: [Lanes; 4]) -> [Lanes; 4] {
@@ -95,12 +89,6 @@ mod one {
         fn mul(self, other: Self) -> Self {
             Self(self.0 * other.0)
         }
-    }
-
-    /// Per lane the larger of the value and `limit`, which must be above 0.
-    #[inline]
-    pub fn all_at_least(lanes: Lanes, limit: f32) -> Lanes {
-        Lanes(crate::math::at_least(lanes.0, limit))
     }
 
     /// A row of one is a column of one, so nothing moves.

@@ -5,6 +5,7 @@ use std::path::Path;
 use k1_engine::HOP;
 use k1_engine::audio::Ear;
 
+use super::excerpt::ids;
 use super::parallel::parallel_map;
 use super::wav;
 
@@ -15,21 +16,15 @@ const STEP_HOPS: usize = 4;
 /// little-endian 16-bit words.
 pub fn run(corpus: &Path, out: &Path) -> Result<(), String> {
     std::fs::create_dir_all(out).map_err(|e| format!("{}: {e}", out.display()))?;
-    let folder = corpus.join("audio16");
-    let entries = std::fs::read_dir(&folder).map_err(|e| format!("{}: {e}", folder.display()))?;
-    let mut files: Vec<_> = entries.filter_map(|entry| Some(entry.ok()?.path())).collect();
-    files.retain(|path| path.extension().is_some_and(|e| e == "wav"));
-    files.sort();
-    parallel_map(&files, |file| one(file, out)).into_iter().collect()
+    parallel_map(&ids(corpus)?, |id| one(corpus, id, out)).into_iter().collect()
 }
 
-fn one(file: &Path, out: &Path) -> Result<(), String> {
-    let name = file.file_stem().unwrap_or_default().to_string_lossy();
-    let to = out.join(format!("{name}.inputs"));
+fn one(corpus: &Path, id: &str, out: &Path) -> Result<(), String> {
+    let to = out.join(format!("{id}.inputs"));
     if to.exists() {
         return Ok(());
     }
-    let samples = wav::read(file)?;
+    let samples = wav::read(&corpus.join("audio16").join(format!("{id}.wav")))?;
     let mut ear = Box::new(Ear::new());
     let mut bytes = Vec::new();
     for (hop, samples) in samples.chunks_exact(HOP).enumerate() {
