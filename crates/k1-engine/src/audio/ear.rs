@@ -36,7 +36,8 @@ pub struct Ear {
     last_beat: Option<(f32, f32)>,
     last_onset: f32,
     last_downbeat: bool,
-    last_section: Option<Section>,
+    /// The section that began in the last hop; [`Section::Unknown`] if none did. An `Option` would not be all zeros.
+    last_section: Section,
     snapshot: Snapshot,
 }
 
@@ -67,7 +68,7 @@ impl Ear {
         last_beat: None,
         last_onset: 0.0,
         last_downbeat: false,
-        last_section: None,
+        last_section: Section::Unknown,
         snapshot: Snapshot::BLANK,
     };
 
@@ -160,7 +161,7 @@ impl Ear {
             beat_in: self.last_beat,
             onset_ago: (self.last_onset > 0.0).then_some(self.last_onset),
             downbeat: self.last_downbeat,
-            section: self.last_section,
+            section: (self.last_section != Section::Unknown).then_some(self.last_section),
         }
     }
 
@@ -248,7 +249,7 @@ impl Ear {
         s.section = section.section;
         s.sections = s.sections.wrapping_add(u32::from(section.began.is_some()));
         s.build = section.build;
-        self.last_section = section.began;
+        self.last_section = section.began.unwrap_or_default();
         self.last_onset = onset.ago;
         self.last_beat = beat.beat.then_some((beat.beat_in, beat.confidence));
         let captured = self.origin_us.wrapping_add(self.elapsed_us(self.samples));
