@@ -39,50 +39,37 @@ pub fn multiply(w: &[f32], x: &[Lane], out: &mut [Lane]) {
 }
 
 /// Moments whose products are added up before the next rows: they fit the processor's cache.
-const SPAN: usize = 16;
+const SPAN: usize = 32;
 
 /// Adds to `gradient` (rows of `columns`) the products of each row of `d` and each column of `x`, summed over all moments
 /// and excerpts.
 pub fn correlate(d: &[Lane], rows: usize, x: &[Lane], columns: usize, gradient: &mut [f32]) {
     for (d, x) in d.chunks(SPAN * rows).zip(x.chunks(SPAN * columns)) {
-        let mut i = 0;
-        while i < rows {
-            let height = (rows - i).min(4);
-            let mut j = 0;
-            while j < columns {
-                let width = (columns - j).min(4);
-                if (height, width) == (4, 4) {
-                    let sums = block(d, rows, i, x, columns, j);
-                    for (a, sums) in sums.iter().enumerate() {
-                        for (b, sum) in sums.iter().enumerate() {
-                            gradient[(i + a) * columns + j + b] += sum;
-                        }
-                    }
-                } else {
-                    for a in i..i + height {
-                        for b in j..j + width {
-                            let mut sum = ZERO;
-                            for (d, x) in d.chunks_exact(rows).zip(x.chunks_exact(columns)) {
-                                for l in 0..LANES {
-                                    sum[l] = d[a][l].mul_add(x[b][l], sum[l]);
-                                }
-                            }
-                            gradient[a * columns + b] += sum.iter().sum::<f32>();
-                        }
-                    }
-                }
-                j += width;
-            }
-            i += height;
+        let (d, x) = ((d, rows), (x, columns));
+        let (rows_done, columns_done) = (rows / 4 * 4, columns / 4 * 4);
+        for i in (0..rows_done).step_by(4) {
+            (0..columns_done).step_by(4).for_each(|j| block::<4, 4>(d, i, x, j, gradient));
+            (columns_done..columns).for_each(|j| block::<4, 1>(d, i, x, j, gradient));
+        }
+        for i in rows_done..rows {
+            (0..columns_done).step_by(4).for_each(|j| block::<1, 4>(d, i, x, j, gradient));
+            (columns_done..columns).for_each(|j| block::<1, 1>(d, i, x, j, gradient));
         }
     }
 }
 
-fn block(d: &[Lane], rows: usize, i: usize, x: &[Lane], columns: usize, j: usize) -> [[f32; 4]; 4] {
+/// The part of `correlate` of `H` rows from `i` on and `W` columns from `j` on. A side is numbers and how many a moment has.
+fn block<const H: usize, const W: usize>(
+    (d, rows): (&[Lane], usize),
+    i: usize,
+    (x, columns): (&[Lane], usize),
+    j: usize,
+    gradient: &mut [f32],
+) {
     const HALF: usize = LANES / 2;
-    let mut sums = [[[0.0_f32; HALF]; 4]; 4];
+    let mut sums = [[[0.0_f32; HALF]; W]; H];
     for (d, x) in d.chunks_exact(rows).zip(x.chunks_exact(columns)) {
-        let (Some(d), Some(x)) = (d[i..].first_chunk::<4>(), x[j..].first_chunk::<4>()) else { break };
+        let (Some(d), Some(x)) = (d[i..].first_chunk::<H>(), x[j..].first_chunk::<W>()) else { break };
         for half in 0..2 {
             for (d, sums) in d.iter().zip(&mut sums) {
                 for (x, sum) in x.iter().zip(sums) {
@@ -93,7 +80,23 @@ fn block(d: &[Lane], rows: usize, i: usize, x: &[Lane], columns: usize, j: usize
             }
         }
     }
-    sums.map(|row| row.map(|sum| sum.iter().sum()))
+    for (a, row) in sums.iter_mut().enumerate() {
+        for (b, sum) in row.iter_mut().enumerate() {
+            gradient[(i + a) * columns + j + b] += total(sum);
+        }
+    }
+}
+
+/// The sum of all, halved again and again, so that it is a vector loop too.
+fn total(x: &mut [f32]) -> f32 {
+    let mut n = x.len();
+    while n > 1 {
+        n /= 2;
+        for l in 0..n {
+            x[l] += x[n + l];
+        }
+    }
+    x[0]
 }
 
 /// The transposed matrix of `rows` rows.
@@ -118,16 +121,16 @@ pub fn tanh(x: f32) -> f32 {
 #[inline(always)]
 pub fn exp(x: f32) -> f32 {
     let y = x.clamp(-80.0, 80.0) * std::f32::consts::LOG2_E;
-    // Adding and taking away 1.5·2²³ rounds to the nearest whole number.
-    let whole = (y + 12_582_912.0) - 12_582_912.0;
-    let f = (y - whole) * std::f32::consts::LN_2;
+    // Adding 1.5·2²³ rounds to the nearest whole number, which is then in the lowest bits.
+    let rounded = y + 12_582_912.0;
+    let f = (y - (rounded - 12_582_912.0)) * std::f32::consts::LN_2;
     let series = f.mul_add(1.0 / 720.0, 1.0 / 120.0);
     let series = f.mul_add(series, 1.0 / 24.0);
     let series = f.mul_add(series, 1.0 / 6.0);
     let series = f.mul_add(series, 0.5);
     let series = f.mul_add(series, 1.0);
     let series = f.mul_add(series, 1.0);
-    series * f32::from_bits(((whole as i32 + 127) << 23) as u32)
+    series * f32::from_bits((rounded.to_bits() << 23).wrapping_add(127 << 23))
 }
 
 #[cfg(test)]

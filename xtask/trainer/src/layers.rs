@@ -44,10 +44,12 @@ impl Weights {
     pub fn learn(gradient: &mut Self, d: &[Lane], x: &[Lane]) {
         let (rows, columns) = (gradient.rows(), gradient.columns());
         correlate(d, rows, x, columns, &mut gradient.w);
-        for d in d.chunks_exact(rows) {
-            for (b, d) in gradient.b.iter_mut().zip(d) {
-                *b += d.iter().sum::<f32>();
-            }
+        let mut sums = vec![ZERO; rows];
+        for d in d.as_flattened().chunks_exact(rows * LANES) {
+            sums.as_flattened_mut().iter_mut().zip(d).for_each(|(sum, d)| *sum += d);
+        }
+        for (b, sum) in gradient.b.iter_mut().zip(&sums) {
+            *b += sum.iter().sum::<f32>();
         }
     }
 
@@ -117,15 +119,14 @@ impl Gru {
             }
             multiply(&self.state.w, &states[before..], &mut from_state);
             for u in 0..h {
-                let mut next = ZERO;
-                for l in 0..LANES {
-                    let z = logistic(gates[u][l] + from_state[u][l]);
-                    let r = logistic(gates[h + u][l] + from_state[h + u][l]);
-                    let n = tanh(gates[2 * h + u][l] + r * from_state[2 * h + u][l]);
-                    (gates[u][l], gates[h + u][l], gates[2 * h + u][l]) = (z, r, n);
-                    next[l] = n + z * (states[before + u][l] - n);
-                }
-                states.push(next);
+                let (z, r, n) = (&gates[u], &gates[h + u], &gates[2 * h + u]);
+                let of_state = [&from_state[u], &from_state[h + u], &from_state[2 * h + u]];
+                let z: Lane = std::array::from_fn(|l| logistic(z[l] + of_state[0][l]));
+                let r: Lane = std::array::from_fn(|l| logistic(r[l] + of_state[1][l]));
+                let n: Lane = std::array::from_fn(|l| tanh(n[l] + r[l] * of_state[2][l]));
+                let before = states[before + u];
+                states.push(std::array::from_fn(|l| n[l] + z[l] * (before[l] - n[l])));
+                (gates[u], gates[h + u], gates[2 * h + u]) = (z, r, n);
             }
             proposed.extend_from_slice(&from_state[2 * h..]);
         }
@@ -144,16 +145,15 @@ impl Gru {
             let a = &mut of_input[t * 3 * h..(t + 1) * 3 * h];
             let b = &mut of_state[t * 3 * h..(t + 1) * 3 * h];
             for u in 0..h {
-                for l in 0..LANES {
-                    let all = d[t * h + u][l] + carried[u][l];
-                    let (z, r, n) = (gates[u][l], gates[h + u][l], gates[2 * h + u][l]);
-                    let of_n = all * (1.0 - z) * (1.0 - n * n);
-                    let of_z = all * (before[u][l] - n) * z * (1.0 - z);
-                    let of_r = of_n * passed.proposed[t * h + u][l] * r * (1.0 - r);
-                    (a[u][l], a[h + u][l], a[2 * h + u][l]) = (of_z, of_r, of_n);
-                    (b[u][l], b[h + u][l], b[2 * h + u][l]) = (of_z, of_r, of_n * r);
-                    carried[u][l] = all * z;
-                }
+                let (z, r, n) = (&gates[u], &gates[h + u], &gates[2 * h + u]);
+                let (d, before, proposed) = (&d[t * h + u], &before[u], &passed.proposed[t * h + u]);
+                let of_next: Lane = std::array::from_fn(|l| d[l] + carried[u][l]);
+                let of_n: Lane = std::array::from_fn(|l| of_next[l] * (1.0 - z[l]) * (1.0 - n[l] * n[l]));
+                let of_z = std::array::from_fn(|l| of_next[l] * (before[l] - n[l]) * z[l] * (1.0 - z[l]));
+                let of_r = std::array::from_fn(|l| of_n[l] * proposed[l] * r[l] * (1.0 - r[l]));
+                (a[u], a[h + u], a[2 * h + u]) = (of_z, of_r, of_n);
+                (b[u], b[h + u], b[2 * h + u]) = (of_z, of_r, std::array::from_fn(|l| of_n[l] * r[l]));
+                carried[u] = std::array::from_fn(|l| of_next[l] * z[l]);
             }
             multiply(&turned, b, &mut carried);
         }

@@ -109,6 +109,8 @@ struct Adam {
 /// Length of a slope, relative to the usual one, to which a longer one is cut, and from which it is not followed at all.
 const LONGER: f64 = 1.3;
 const LONGEST: f64 = 3.0;
+/// Most that counts as usual: beyond it, learning runs away with the slope.
+const USUAL_MOST: f64 = 0.5;
 
 impl Adam {
     fn step(&mut self, model: &mut Model, gradient: &mut Model, rate: f32) {
@@ -122,7 +124,7 @@ impl Adam {
             .sqrt();
         // A slope much longer than usual comes from a state that runs away, and would undo what was learned.
         let usual = if self.steps == 1 { length } else { self.usual };
-        self.usual = usual + 0.02 * (length.min(LONGER * usual) - usual);
+        self.usual = (usual + 0.02 * (length.min(LONGER * usual) - usual)).min(USUAL_MOST);
         if length > LONGEST * usual {
             return;
         }

@@ -159,20 +159,24 @@ pub fn choose(
         } else {
             0..0
         };
-        for (t, inputs) in piece.inputs.iter().skip(start).take(moments).enumerate() {
-            for (i, x) in inputs.iter().enumerate() {
-                let column = i % FRAME;
-                let heard = i < FRAMES * FRAME && column < 2 * LEVELS;
-                let x = if heard { x * gains[column / LEVELS] } else { *x };
-                let gone =
-                    heard && missing.contains(&(column % LEVELS)) || without.iter().any(|w| w.contains(&i));
+        // What is heard of each input: a factor and what is added.
+        let heard: [(f32, f32); INPUTS] = std::array::from_fn(|i| {
+            let column = i % FRAME;
+            if without.iter().any(|w| w.contains(&i)) {
+                (0.0, 0.0)
+            } else if i >= FRAMES * FRAME || column >= 2 * LEVELS {
+                (1.0, 0.0)
+            } else if missing.contains(&(column % LEVELS)) {
                 // A band without sound has the level −2.
-                let nothing = if heard && column < LEVELS && !without.iter().any(|w| w.contains(&i)) {
-                    -2.0
-                } else {
-                    0.0
-                };
-                window.inputs[t * INPUTS + i][lane] = if gone { nothing } else { x };
+                (0.0, if column < LEVELS { -2.0 } else { 0.0 })
+            } else {
+                (gains[column / LEVELS], 0.0)
+            }
+        });
+        for (t, inputs) in piece.inputs.iter().skip(start).take(moments).enumerate() {
+            let moment = &mut window.inputs[t * INPUTS..][..INPUTS];
+            for ((out, x), (factor, more)) in moment.iter_mut().zip(inputs).zip(&heard) {
+                out[lane] = x * factor + more;
             }
             window.tempi[t][lane] = piece.tempi[start + t];
             for frame in 0..FRAMES {
