@@ -43,7 +43,7 @@ def prepare(folder, words):
         altered, inputs = folder / "altered" / corpus.name, folder / "inputs" / corpus.name
         run(sys.executable, HERE / "music/room.py", corpus, altered, "--seed", MUSIC_SEED)
         for form in (corpus, altered):
-            run("cargo", "xtask", "ear", "--corpus", form, "--inputs", inputs)
+            run("cargo", "run", "--release", "--package", "xtask", "--", "ear", "--corpus", form, "--inputs", inputs)
             listed.append(f"{form}:{inputs}:{weight or 1}")
     return listed
 
