@@ -21,7 +21,7 @@ HERE = Path(__file__).parent
 ROOT = HERE.parents[1]
 SIZES = ["--dense", "40", "--units", "48,48"]
 # Steps, and the rate at their beginning.
-FIRST, LAST = ("7000", "1.5e-3"), ("1500", "5e-4")
+FIRST, LAST = ("6000", "1.5e-3"), ("1500", "5e-4")
 MUSIC_SEED = 5
 
 
