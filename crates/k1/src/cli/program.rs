@@ -25,7 +25,8 @@ pub struct RunArgs {
     /// Frames per second.
     #[arg(long, default_value_t = 120, value_parser = number(1..=500_u32), value_name = "N")]
     pub fps: u32,
-    /// Also send light to URL: ddp://HOST[:PORT] | file:PATH | terminal. May be given more than once.
+    /// Also send light to URL: ddp://HOST[:PORT] | artnet://HOST[:PORT] | sacn://[HOST[:PORT]] | file:PATH | terminal, with
+    /// settings behind a question mark: artnet://HOST?universe=3&channels=512&sync=yes. May be given more than once.
     #[arg(long = "to", value_name = "URL", value_parser = target())]
     pub targets: Vec<Target>,
     /// Address of the live page. HOST is an address (0.0.0.0 = all addresses of this machine), a name or a network
