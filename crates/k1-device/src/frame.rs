@@ -4,7 +4,7 @@
 
 use core::ops::{Deref, DerefMut};
 
-use k1_engine::light::OutputStage;
+use k1_engine::light::{OutputStage, Shape};
 use k1_engine::params::Param;
 use k1_engine::show::Show;
 use k1_handoff::Mailbox;
@@ -16,6 +16,7 @@ use crate::meter::{Count, Meters};
 /// half.
 pub struct Showing<D, S, M, R> {
     show: D,
+    shape: Shape<'static>,
     sound: SoundReader<S>,
     owner: Owner<M, R>,
     period_us: u64,
@@ -47,12 +48,17 @@ where
     M: Deref<Target = Mailbox<SLOTS>>,
     R: Deref<Target = SettingsRing>,
 {
-    /// Begins with the owner's settings, without a fade. A frame is due every `period_us`.
+    /// Begins with the owner's settings, without a fade, on a mirrored line. A frame is due every `period_us`.
     pub fn new(mut show: D, sound: SoundReader<S>, owner: Owner<M, R>, period_us: u64) -> Self {
         let settings = owner.settings();
         show.set_params(settings.params);
         show.cut_to(settings.pattern);
-        Self { show, sound, owner, period_us, before_us: None }
+        Self { show, shape: Shape::Mirrored, sound, owner, period_us, before_us: None }
+    }
+
+    /// Arranges the LEDs in a shape.
+    pub fn on(self, shape: Shape<'static>) -> Self {
+        Self { shape, ..self }
     }
 
     /// Shows the frame that begins at `began_us`. True if the settings changed with this frame.
@@ -82,7 +88,7 @@ where
         if sound.sequence > 0 && !has_ended {
             meters.age.add(began_us.saturating_sub(sound.captured_us));
         }
-        self.show.render(began_us, sound);
+        self.show.render_on(&self.shape, began_us, sound);
         let is_dithered = self.show.params().get(Param::Dithering) >= 0.5;
         let dropped = deliver(&Picture { output: &self.show.output, is_dithered });
         meters.count(Count::Dropped, dropped);

@@ -3,6 +3,7 @@
 use std::path::PathBuf;
 
 use clap::{Args, ValueEnum};
+use k1_engine::light::Shape;
 use k1_engine::params::Param;
 use k1_engine::patterns::PATTERNS;
 use k1_http::names::AllowedName;
@@ -92,9 +93,14 @@ pub struct Look {
     /// Set a parameter; `k1 params` lists them. May be given more than once.
     #[arg(long = "set", value_parser = assignment, value_name = "PARAM=VALUE")]
     pub settings: Vec<(Param, f32)>,
-    /// Number of LEDs.
-    #[arg(long, default_value_t = 180, value_parser = leds, value_name = "N")]
-    pub leds: usize,
+    /// Number of LEDs. Default: 180, or those of the matrix.
+    #[arg(long, value_parser = leds, value_name = "N")]
+    pub leds: Option<usize>,
+    /// How the LEDs are arranged: mirrored (a line, from the centre to both ends) | line | line-reversed | both-ends |
+    /// ring | matrix:COLUMNSxROWS. A matrix may have ,serpentine ,columns (the wire runs along columns) ,flip and
+    /// ,rotate=90 | 180 | 270 (clockwise) behind its size.
+    #[arg(long, default_value = "mirrored", value_name = "SHAPE")]
+    pub shape: Shape<'static>,
     /// Limit of the current that the strip draws, in mA; 0 = unlimited.
     #[arg(long, default_value_t = 5_000, value_parser = number(0..=u32::MAX), value_name = "MA")]
     pub max_ma: u32,
@@ -104,6 +110,22 @@ pub struct Look {
 }
 
 impl Look {
+    /// Number of LEDs.
+    ///
+    /// # Errors
+    ///
+    /// A sentence if the shape has another number, or too many.
+    pub fn leds(&self) -> Result<usize, String> {
+        let (most, shape) = (crate::MAX_LEDS, self.shape);
+        match (self.leds, shape.leds()) {
+            (_, Some(n)) if n > most => Err(format!("{shape} has {n} LEDs; a light has at most {most}")),
+            (Some(asked), Some(n)) if asked != n => {
+                Err(format!("{shape} has {n} LEDs and not {asked}; leave --leds out"))
+            }
+            (asked, has) => Ok(has.or(asked).unwrap_or(180)),
+        }
+    }
+
     /// The parameters that these options ask for.
     pub fn params(&self) -> k1_engine::params::Params {
         let mut params = k1_engine::params::Params::default();
@@ -136,8 +158,8 @@ pub struct RenderArgs {
     /// Frames per second.
     #[arg(long, default_value_t = 120, value_parser = number(1..=500_u32), value_name = "N")]
     pub fps: u32,
-    /// File to write: OUT.gif (the strip in motion), OUT.png (one picture: time runs down, the strip across) or OUT.npy
-    /// (frames × LEDs × 3, u8, the values on the wire).
+    /// File to write: OUT.gif (the strip in motion), OUT.png (one picture: time runs down, the strip across; of a ring or
+    /// a matrix, a sheet of pictures, four a second) or OUT.npy (frames × LEDs × 3, u8, the values on the wire).
     #[arg(short, long, value_name = "OUT")]
     pub output: PathBuf,
     /// Render N seconds.

@@ -174,6 +174,7 @@ fn latency(seconds: f64) -> Result<(Finding, serde_json::Value), Failure> {
         reopen: None,
         settings: Settings { params, pattern: pattern_by_id("spectrum").unwrap_or_default(), gain: 1.0 },
         leds: 180,
+        shape: Default::default(),
         output: Default::default(),
         fps: 120,
         sinks: vec![Open { light: Arc::new(Light::new("eye".into())), sink: Box::new(eye), is_kept: false }],

@@ -22,7 +22,7 @@ use k1_device::answers::Vitals;
 use k1_device::exchange::{SLOTS, Settings, SettingsRing, SoundRing};
 use k1_device::live::HeardHop;
 use k1_engine::HOP;
-use k1_engine::light::OutputSettings;
+use k1_engine::light::{OutputSettings, Shape};
 use k1_handoff::Mailbox;
 
 pub use clock::Clock;
@@ -75,6 +75,8 @@ pub struct Setup {
     pub settings: Settings,
     /// Number of LEDs.
     pub leds: usize,
+    /// How the LEDs are arranged.
+    pub shape: Shape<'static>,
     /// Settings of the output stage, among them the current limit.
     pub output: OutputSettings,
     /// Requested frames per second.
@@ -167,6 +169,7 @@ impl Runtime {
         let renderer = show::ShowThread {
             shared: shared.clone(),
             show: crate::new_show(setup.leds, setup.output),
+            shape: setup.shape,
             sound: sound.clone(),
             owner,
             outlets,

@@ -7,6 +7,7 @@ use std::thread::Thread;
 
 use k1_device::frame::{Picture, Showing};
 use k1_device::pace::FrameClock;
+use k1_engine::light::Shape;
 use k1_handoff::{FrameSwap, SwapReader, SwapWriter};
 
 use super::clock::Time;
@@ -50,6 +51,7 @@ pub fn outlet(leds: usize, light: Option<Arc<Light>>) -> (Outlet, Frames, Arc<st
 pub struct ShowThread {
     pub shared: Arc<Shared>,
     pub show: Box<Show>,
+    pub shape: Shape<'static>,
     pub sound: SoundReader,
     pub owner: Owner,
     pub outlets: Vec<Outlet>,
@@ -59,9 +61,9 @@ pub struct ShowThread {
 impl ShowThread {
     /// Runs until the program stops.
     pub fn run(self, time: &impl Time) {
-        let Self { shared, show, sound, owner, mut outlets, fps } = self;
+        let Self { shared, show, shape, sound, owner, mut outlets, fps } = self;
         let mut pace = FrameClock::starting_at(time.now_us(), fps);
-        let mut showing = Showing::new(show, sound, owner, pace.period_us());
+        let mut showing = Showing::new(show, sound, owner, pace.period_us()).on(shape);
         while !shared.stop.load(Relaxed) {
             time.sleep_until(pace.due_us());
             let now = time.now_us();
@@ -124,6 +126,7 @@ mod tests {
         let thread = ShowThread {
             shared: shared.clone(),
             show: crate::new_show(LEDS, Default::default()),
+            shape: Shape::Mirrored,
             sound: SoundReader::new(sound),
             owner: Owner::new(owner, published, Settings::default()),
             outlets: vec![lit, page],
