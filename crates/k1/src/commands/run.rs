@@ -64,7 +64,7 @@ pub fn run(args: &RunArgs) -> Result<(), Failure> {
     let _tidy = k1_host::strip_line::Tidy;
     let mut sinks = Vec::new();
     for target in &args.targets {
-        sinks.push(crate::sink::open(target, args.look.leds, &spared)?);
+        sinks.push(crate::sink::open(target, args.look.leds().map_err(Failure::usage)?, &spared)?);
     }
     // Open the port before anything starts, so that a port in use is the only message.
     let door = match args.headless {
