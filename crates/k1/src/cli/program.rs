@@ -13,18 +13,25 @@ use crate::source::{Input, RATES};
 use crate::web::Listen;
 use k1_fleet::cli::{number, seconds};
 
+/// Number of LEDs of a strip if nobody says another.
+const LEDS: usize = 180;
+
 /// `k1 run`.
 #[derive(Args, Clone, Debug)]
 pub struct RunArgs {
-    /// What to hear: demo | FILE | mic[:NAME] | monitor[:NAME] | - (raw f32 mono samples on standard input).
-    #[arg(default_value = "demo")]
-    pub input: Input,
+    /// What to hear: demo | FILE | mic[:NAME] | monitor[:NAME] | - (raw f32 mono samples on standard input). Default: what
+    /// the show says, or demo.
+    pub input: Option<Input>,
+    /// File with lights, zones and their looks, which K1 reads, watches, and writes when a look has changed. Default: k1.toml
+    /// in K1's settings folder, if it exists and no option asks for another look.
+    #[arg(long, value_name = "FILE", conflicts_with_all = ["pattern", "palette", "settings", "leds"])]
+    pub show: Option<PathBuf>,
     /// Pattern, palette, parameters and strip.
     #[command(flatten)]
     pub look: Look,
-    /// Frames per second.
-    #[arg(long, default_value_t = 120, value_parser = number(1..=500_u32), value_name = "N")]
-    pub fps: u32,
+    /// Frames per second. Default: what the show says, or 120.
+    #[arg(long, value_parser = number(1..=500_u32), value_name = "N")]
+    pub fps: Option<u32>,
     /// Also send light to URL: ddp://HOST[:PORT] | file:PATH | terminal. May be given more than once.
     #[arg(long = "to", value_name = "URL", value_parser = target())]
     pub targets: Vec<Target>,
@@ -92,7 +99,7 @@ pub struct Look {
     #[arg(long = "set", value_parser = assignment, value_name = "PARAM=VALUE")]
     pub settings: Vec<(Param, f32)>,
     /// Number of LEDs.
-    #[arg(long, default_value_t = 180, value_parser = leds, value_name = "N")]
+    #[arg(long, default_value_t = LEDS, value_parser = leds, value_name = "N")]
     pub leds: usize,
     /// Limit of the current that the strip draws, in mA; 0 = unlimited.
     #[arg(long, default_value_t = 5_000, value_parser = number(0..=u32::MAX), value_name = "MA")]
@@ -113,6 +120,14 @@ impl Look {
             params.set(*param, *value);
         }
         params
+    }
+
+    /// True if no option asks for a pattern, a palette, parameters or a number of LEDs.
+    pub fn is_default(&self) -> bool {
+        self.pattern == k1_engine::patterns::FIRST_PATTERN
+            && self.palette.is_none()
+            && self.settings.is_empty()
+            && self.leds == LEDS
     }
 
     /// The output settings that these options ask for.

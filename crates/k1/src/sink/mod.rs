@@ -29,6 +29,11 @@ pub trait Sink: Send {
         false
     }
 
+    /// True if it shows values for a screen.
+    fn is_screen(&self) -> bool {
+        false
+    }
+
     /// Does due work between frames. Called regularly.
     fn tend(&mut self) {}
 
@@ -46,13 +51,13 @@ pub struct Open {
     pub is_kept: bool,
 }
 
-/// Opens a light. A light on the network is looked up later, by its own thread, so that K1 starts even if it is missing.
+/// Opens a light; without a name, its target is its name. A light on the network is looked up later, by its own thread, so that K1 starts even if it is missing.
 ///
 /// # Errors
 ///
 /// A sentence if a file cannot be written or is the sound itself, or if there is no terminal.
-pub fn open(target: &Target, spared: &Spared) -> Result<Open, String> {
-    let light = Arc::new(Light::new(target.to_string()));
+pub fn open(target: &Target, name: Option<&str>, spared: &Spared) -> Result<Open, String> {
+    let light = Arc::new(Light::new(name.map_or_else(|| target.to_string(), str::to_owned)));
     let (sink, is_kept): (Box<dyn Sink>, _) = match target {
         Target::Ddp { host, port } => {
             let resolve = Arc::new(lookup::Real);
