@@ -5,7 +5,7 @@
 use core::ops::{Deref, DerefMut};
 
 use k1_engine::audio::Snapshot;
-use k1_engine::light::{OutputSettings, OutputStage};
+use k1_engine::light::{OutputSettings, OutputStage, Shape};
 use k1_engine::params::Param;
 use k1_engine::show::Show;
 use k1_handoff::Mailbox;
@@ -24,6 +24,7 @@ pub struct Showing<Z, S> {
 /// A part of the light with a look of its own: `D` points to its renderer, `M` and `R` to the hand-offs of its settings.
 pub struct Zone<D, M, R> {
     show: D,
+    shape: Shape<'static>,
     owner: Owner<M, R>,
 }
 
@@ -59,16 +60,22 @@ where
     M: Deref<Target = Mailbox<SLOTS>>,
     R: Deref<Target = SettingsRing>,
 {
-    /// A zone with the owner's settings, without a fade.
+    /// A zone with the owner's settings, without a fade, on a mirrored line.
     pub fn new(mut show: D, owner: Owner<M, R>) -> Self {
         let settings = owner.settings();
         show.set_params(settings.params);
         show.cut_to(settings.pattern);
-        Self { show, owner }
+        Self { show, shape: Shape::Mirrored, owner }
     }
 
-    /// Begins again with another number of LEDs or other output settings, without a fade.
-    pub fn restart(&mut self, leds: usize, output: OutputSettings) {
+    /// Arranges the LEDs in a shape.
+    pub fn on(self, shape: Shape<'static>) -> Self {
+        Self { shape, ..self }
+    }
+
+    /// Begins again with another number of LEDs, another shape or other output settings, without a fade.
+    pub fn restart(&mut self, leds: usize, shape: Shape<'static>, output: OutputSettings) {
+        self.shape = shape;
         let settings = self.owner.settings();
         self.show.start(leds, output);
         self.show.set_params(settings.params);
@@ -99,7 +106,7 @@ where
     }
 
     fn render(&mut self, began_us: u64, sound: &Snapshot) {
-        self.show.render(began_us, sound);
+        self.show.render_on(&self.shape, began_us, sound);
     }
 }
 

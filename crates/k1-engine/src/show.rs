@@ -1,7 +1,7 @@
 //! The renderer: everything between a snapshot and finished light, in order.
 
 use crate::audio::Snapshot;
-use crate::light::{Frame, OutputSettings, OutputStage, PaletteTable, Rgb, Rhythm};
+use crate::light::{Frame, OutputSettings, OutputStage, PaletteTable, Rgb, Rhythm, Shape};
 use crate::math::{Follower, choose, decay, smoothstep};
 use crate::params::{Param, Params};
 use crate::patterns::{AnyPattern, FIRST_PATTERN, PATTERNS, RenderContext};
@@ -148,11 +148,17 @@ impl<const N: usize> Show<N> {
         known
     }
 
-    /// Renders the frame for `now_us` (µs) from the newest snapshot into [`Self::output`].
+    /// Renders a frame on a mirrored line; see [`render_on`](Self::render_on).
+    pub fn render(&mut self, now_us: u64, sound: &Snapshot) {
+        self.render_on(&Shape::Mirrored, now_us, sound);
+    }
+
+    /// Renders the frame for `now_us` (µs) from the newest snapshot into [`Self::output`], for LEDs that are arranged in
+    /// `shape`.
     ///
     /// If time stands still or runs backwards, the frame has no motion. A snapshot that no ear can have made counts
     /// as silence.
-    pub fn render(&mut self, now_us: u64, sound: &Snapshot) {
+    pub fn render_on(&mut self, shape: &Shape, now_us: u64, sound: &Snapshot) {
         // A single NaN would stay in a pattern's memory for ever.
         let sound = if sound.is_plausible() { sound } else { &Snapshot::EMPTY };
         let dt = match self.last_us {
@@ -171,6 +177,7 @@ impl<const N: usize> Show<N> {
 
         let n = self.leds;
         let inputs = FrameInputs {
+            shape,
             dt,
             params: &self.params,
             sound,
@@ -201,6 +208,7 @@ impl<const N: usize> Show<N> {
 
 /// The inputs of one frame, shared by both patterns of a cross-fade.
 struct FrameInputs<'a> {
+    shape: &'a Shape<'a>,
     dt: f32,
     params: &'a Params,
     sound: &'a Snapshot,
@@ -224,24 +232,11 @@ impl FrameInputs<'_> {
             rhythm: self.rhythm,
             presence: self.presence,
         };
-        layer.pattern.render(&ctx, &mut Frame::new(pixels));
-        self.add_background(&layer.palette, pixels);
-    }
-
-    /// The ambient light: a faint glow from the centre, so that a dark room is never completely dark.
-    fn add_background(&self, palette: &PaletteTable, pixels: &mut [Rgb]) {
-        if self.ambient < 1e-3 {
-            return;
-        }
-        let strength = self.ambient * self.ambient * 0.11;
-        let n = pixels.len();
-        for i in 0..n.div_ceil(2) {
-            let d = crate::light::distance(i, n);
-            let glow = palette.at(d) * (strength * (1.0 - 0.5 * d));
-            pixels[i] += glow;
-            if n - 1 - i != i {
-                pixels[n - 1 - i] += glow;
-            }
+        let mut frame = Frame::new(pixels, self.shape);
+        layer.pattern.render(&ctx, &mut frame);
+        // The ambient light: a faint glow from the centre, so that a dark room is never completely dark.
+        if self.ambient >= 1e-3 {
+            frame.add_glow(&layer.palette, self.ambient * self.ambient * 0.11);
         }
     }
 }

@@ -1,5 +1,6 @@
 //! The parts of a show.
 
+use k1_engine::light::Shape;
 use k1_engine::params::Params;
 use k1_engine::patterns::FIRST_PATTERN;
 
@@ -40,6 +41,8 @@ pub struct Light {
 pub struct Zone {
     /// Its name, which no other zone has.
     pub name: String,
+    /// How its pixels are arranged.
+    pub shape: Shape<'static>,
     /// How its pieces share its pixels.
     pub layout: Layout,
     /// Its pieces, in order.

@@ -210,7 +210,8 @@ impl<'a> Reader<'a> {
     /// The tables of `[[kind]]`.
     fn parts<'t>(&mut self, fields: &mut Fields<'t>, kind: &'static str) -> Vec<Fields<'t>> {
         let line = fields.line(kind);
-        let mut tables = match fields.tables(kind, kind) {
+        let what = if kind == "light" { "a light" } else { "a zone" };
+        let mut tables = match fields.tables(kind, what) {
             Ok(tables) => tables,
             Err(fault) => {
                 self.faults.push(fault);

@@ -1,5 +1,6 @@
 //! A file is read with a sentence for each fault, and changed without losing anything that a person has written.
 
+use k1_engine::light::Shape;
 use k1_engine::params::Param;
 use k1_engine::patterns::{PATTERNS, pattern_by_id};
 use k1_show::map::map;
@@ -50,6 +51,7 @@ look = { pattern = "lava", speed = 0.60 }  # calm
 
 [[zone]]
 name = "Corner"
+shape = "matrix:5x4,serpentine"
 layout = "stretch"
 [[zone.pieces]]
 light = "Shelf"
@@ -106,7 +108,7 @@ fn each_fault_is_said_with_its_line_and_the_remedy() {
         ("leds = 60\n", "", 10, "needs `leds`"),
         ("to = 29", "to = 60", 19, "60 LEDs, which are numbered 0 to 59"),
         ("from = 0, to = 29", "from = 29, to = 0", 19, "write from = 0, to = 29, reversed = true"),
-        ("from = 30\n", "from = 29\n", 29, "LED 29 of “Shelf” belongs to the piece of line 19 already"),
+        ("from = 30\n", "from = 29\n", 30, "LED 29 of “Shelf” belongs to the piece of line 19 already"),
         ("light = \"Window\"", "light = \"Windwo\"", 22, "use one of “Shelf”, “Window”"),
         ("gap = 4", "gap = 0", 20, "from 1 to 4096"),
         ("reversed = true", "reversed = 1", 19, "true or false"),
@@ -115,9 +117,11 @@ fn each_fault_is_said_with_its_line_and_the_remedy() {
         ("\"lava\"", "\"rainbow\"", 24, "beat_tunnel"),
         ("speed = 0.60", "speed = 60", 24, "from 0 to 1"),
         ("speed = 0.60", "sped = 0.60", 24, "a look takes pattern, palette"),
-        ("\"stretch\"", "\"wide\"", 28, "use \"span\" or \"stretch\""),
+        ("\"stretch\"", "\"wide\"", 29, "use \"span\" or \"stretch\""),
+        ("matrix:5x4", "matrix:5x5", 28, "has 25 pixels, and the pieces of the zone “Corner” have 20"),
+        ("matrix:5x4,serpentine", "cube", 28, "a shape is mirrored"),
         ("\"Corner\"", "\"Wall\"", 27, "two zones have the name"),
-        ("\"Window\"\nto", "\"Shelf\"\nto", 40, "two lights have the name"),
+        ("\"Window\"\nto", "\"Shelf\"\nto", 41, "two lights have the name"),
         ("[limits]", "[limits", 6, "not TOML"),
         ("input = \"monitor\"", "input = 3", 4, "a text in quotes"),
         ("input =", "inptu =", 4, "does not know `inptu`"),
@@ -207,7 +211,13 @@ fn shows() -> impl Strategy<Value = Show> {
                     let mut look = Look { pattern: *pattern, ..Look::default() };
                     look.params.set(Param::Warmth, *warmth);
                     let layout = if *stretch { Layout::Stretch } else { Layout::Span };
-                    Zone { name: format!("zone {i}"), layout, pieces: Vec::new(), look }
+                    Zone {
+                        name: format!("zone {i}"),
+                        shape: Shape::default(),
+                        layout,
+                        pieces: Vec::new(),
+                        look,
+                    }
                 })
                 .collect();
             for (i, runs) in lights.iter().enumerate() {

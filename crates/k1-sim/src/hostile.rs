@@ -5,6 +5,7 @@ mod api;
 mod audio;
 mod ddp;
 mod host;
+mod lights;
 mod request;
 mod update;
 
@@ -12,6 +13,7 @@ pub use api::api_body;
 pub use audio::raw_audio;
 pub use ddp::ddp;
 pub use host::host_header;
+pub use lights::lights;
 pub use request::request;
 pub use update::update;
 
@@ -19,11 +21,12 @@ pub use update::update;
 pub type Target = (&'static str, fn(&[u8]));
 
 /// Every body, under the name of its fuzz target and corpus.
-pub const TARGETS: [Target; 6] = [
+pub const TARGETS: [Target; 7] = [
     ("ddp", ddp),
     ("api_body", api_body),
     ("raw_audio", raw_audio),
     ("host_header", host_header),
+    ("lights", lights),
     ("request", request),
     ("update", update),
 ];

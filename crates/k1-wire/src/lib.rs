@@ -7,6 +7,7 @@
 //! *value* with meaning. A view comes only from [`check`](ddp::Packet::check)ed bytes; a value encodes to bytes that
 //! always pass the check.
 
+pub mod artnet;
 pub mod ddp;
 pub mod dns;
 pub mod espota;
@@ -14,3 +15,5 @@ pub mod ethernet;
 pub mod improv;
 pub mod mdns;
 pub mod rtp;
+pub mod sacn;
+pub mod universes;

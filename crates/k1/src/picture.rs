@@ -1,11 +1,13 @@
 //! Frames as pictures and arrays.
 
 mod gif;
+mod sheet;
 
 use std::io::{self, BufWriter, Seek, SeekFrom, Write};
 
 pub use gif::Gif;
 use k1_host::output::{Output, Unwritten, unwritten};
+pub use sheet::Sheet;
 
 /// A file of rendered frames.
 pub trait Picture {

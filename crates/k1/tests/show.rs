@@ -288,3 +288,45 @@ fn a_show_is_checked_exported_and_imported() {
     let said = k1(&["run", "--headless", "--duration", "0.5", "--leds", "9"]);
     assert!(!said.out.contains("[SHOW]"), "{said:?}");
 }
+
+/// Kills a command at each of its changes to the disk in turn. Every file must be whole: as before or as after.
+#[test]
+fn a_cut_at_any_step_leaves_the_old_file_or_the_new_one() {
+    let has_strace = std::process::Command::new("strace").arg("-V").output().is_ok();
+    if !has_strace {
+        return support::need::missing("strace", "strace");
+    }
+    let folder = folder();
+    let (path, old) = two_files(folder.path());
+    let new = old.replace("# Two strips.", "# Others, with a longer comment than before.");
+    let from = folder.path().join("new.toml");
+    std::fs::write(&from, &new).unwrap();
+    let (mut steps, mut kept) = (0, 0);
+    loop {
+        std::fs::write(&path, &old).unwrap();
+        let inject = format!(
+            "inject=write,fsync,rename,renameat,renameat2,unlink,fchmod,ftruncate:signal=KILL:when={}",
+            steps + 1
+        );
+        let k1 = k1(["show", "import", &from.display().to_string(), "--show", &path.display().to_string()]);
+        let mut command = std::process::Command::new("strace");
+        command.args(["-f", "-o", "/dev/null", "-e", &inject]).arg(k1.get_program()).args(k1.get_args());
+        let done = command.output().unwrap();
+        let now = std::fs::read_to_string(&path).unwrap();
+        assert!(now == old || now == new, "step {steps}: {now}");
+        let backup = std::fs::read_to_string(folder.path().join("show.toml.old")).ok();
+        assert!(backup.is_none_or(|text| text == old || text == new), "step {steps}");
+        if done.status.success() {
+            assert_eq!(now, new);
+            break;
+        }
+        kept += usize::from(now == old);
+        steps += 1;
+        assert!(steps < 200);
+    }
+    println!(
+        "cut at {steps} of {steps} steps: {kept} times the old file, {} times the new one",
+        steps - kept
+    );
+    assert!(steps > 4 && kept > 2, "{steps} steps, {kept} of them before the new file");
+}

@@ -17,7 +17,8 @@ which beat trackers agree. A package is on one side, "train" or "test", as a who
   OUT/KIND/gt/ID.json       id, cls, group, meter (beats of a bar), seconds, source (package), split
 
 modules.py, midis.py and trackers.py with recordings.py decide what the beats are, and recipe.py writes the recipe from
-that. A new recipe needs only these, an unpacked folder for each package, and a look at what they drop.
+that, or adds recordings to it. A new recipe needs only these, an unpacked folder for each package, and a look at what
+they drop.
 """
 
 import argparse

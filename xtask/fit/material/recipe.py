@@ -1,9 +1,11 @@
 #!/usr/bin/env python3
 """Writes recipe.json from what modules.py, midis.py and recordings.py decided, and prints what was dropped and why.
 
-  recipe.py FOLDER MODULES.json MIDI.json RECORDINGS.json
+  recipe.py FOLDER MODULES.json MIDI.json RECORDINGS.json     all anew
+  recipe.py add FOLDER RECORDINGS.json                        more recordings; no excerpt that is there changes
 
-FOLDER has a folder for each unpacked package, with its debian/copyright.
+FOLDER has a folder for each unpacked package, with its debian/copyright. Of a recipe to which recordings are added, the
+packages need not be there; a recording that another package of the recipe has too is found only if that one is.
 """
 
 import collections
@@ -27,6 +29,7 @@ KINDS = ("modules", "midi", "recorded")
 MODULE_JUDGED_S, MODULE_S, INTRODUCTION_S = 121, 112, 6
 MIDI_S = 75
 FONTS = ("fluid", "tim", "ms")
+RECIPE = Path(__file__).with_name("recipe.json")
 
 
 def side(package):
@@ -55,11 +58,13 @@ def licence(folder, files):
         stanzas = []
         for stanza in re.split(r"\n\s*\n", text):
             patterns = re.search(r"^Files:(.*(?:\n[ \t]+.*)*)", stanza, re.M)
-            name = re.search(r"^License:[ \t]*(\S.*)", stanza, re.M)
+            name = re.search(r"^Licen[cs]e:[ \t]*(\S.*)", stanza, re.M)
             if patterns and name:
                 stanzas += [(pattern, name[1].strip()) for pattern in patterns[1].split()]
         if not stanzas:
-            common = re.findall(r"common-licenses/([A-Za-z]+(?:-[\d.]+)?)", text)
+            common = re.findall(r"common-licenses/([A-Za-z]+(?:-\d[\d.]*\b)?)", text)
+            creative = re.findall(r"Creative\s+Commons\s+Attribution(-ShareAlike)?\s+(\d[\d.]*)\b", text)
+            common += [f"CC-BY{'-SA' if alike else ''}-{version}" for alike, version in creative]
             words = [word for word in ("public domain", "Artistic") if word.lower() in text.lower()]
             return ", ".join(sorted({*common, *words})) or "see debian/copyright"
         # The last stanza that names a file counts. Folders of the source differ from those of the package, so only the
@@ -113,19 +118,29 @@ def recorded_items(package, file, decided, figures):
     yield {"id": identity("rec", package, file), **decided}
 
 
-def items(folder, path, make, dropped):
-    seen, ids = set(), collections.Counter()
+def content(disk):
+    return hashlib.sha256(Path(disk).read_bytes()).hexdigest()
+
+
+def items(folder, path, make, dropped, known=()):
+    """Entries of what has labels, except what the entries in `known` are of."""
+    files = {(i["package"], i["file"]) for i in known}
+    at_hand = (folder / package / file for package, file in files)
+    seen, ids = {content(disk) for disk in at_hand if disk.exists()}, collections.Counter(i["id"] for i in known)
     for source, (decided, figures) in sorted(json.loads(Path(path).read_text()).items()):
+        package, file = str(Path(source).relative_to(folder)).split("/", 1)
+        if (package, file) in files:
+            dropped["already in the recipe"] += 1
+            continue
         if not decided:
             dropped[figures if isinstance(figures, str) else figures[0]] += 1
             continue
-        package, file = str(Path(source).relative_to(folder)).split("/", 1)
         disk, _, tune = source.partition("#")
-        content = hashlib.sha256(Path(disk).read_bytes()).hexdigest() + tune
-        if content in seen:
+        this = content(disk) + tune
+        if this in seen:
             dropped["also in another package"] += 1
             continue
-        seen.add(content)
+        seen.add(this)
         for item in make(package, file, decided, figures):
             ids[item["id"]] += 1
             if ids[item["id"]] > 1:
@@ -133,28 +148,61 @@ def items(folder, path, make, dropped):
             yield {"id": item.pop("id"), "package": package, "file": file, **item}
 
 
-def main():
-    if len(sys.argv) != 5:
-        sys.exit(__doc__)
-    folder, recipe = Path(sys.argv[1]), {}
-    for kind, path, make in zip(KINDS, sys.argv[2:], (module_items, midi_items, recorded_items)):
-        dropped = collections.Counter()
-        recipe[kind] = list(items(folder, path, make, dropped))
-        for part in ("train", "test"):
-            used = [i for i in recipe[kind] if side(i["package"]) == part]
-            hours, pieces = sum(i["seconds"] for i in used) / 3600, len({(i["package"], i["file"]) for i in used})
-            packages, bars = len({i["package"] for i in used}), sum(i["beats_per_bar"] > 0 for i in used)
-            print(f"{kind} {part}: {len(used)} excerpts, {hours:.2f} h, {pieces} pieces, {packages} packages, bars in {bars}")
-        print(f"{kind} dropped: {sum(dropped.values())}", dict(dropped.most_common()))
+def tell(kind, entries, dropped):
+    for part in ("train", "test"):
+        used = [i for i in entries if side(i["package"]) == part]
+        hours, pieces = sum(i["seconds"] for i in used) / 3600, len({(i["package"], i["file"]) for i in used})
+        packages, bars = len({i["package"] for i in used}), sum(i["beats_per_bar"] > 0 for i in used)
+        print(f"{kind} {part}: {len(used)} excerpts, {hours:.2f} h, {pieces} pieces, {packages} packages, bars in {bars}")
+    print(f"{kind} dropped: {sum(dropped.values())}", dict(dropped.most_common()))
+
+
+def origins(folder, entries):
+    """Side and licence of each package of the entries."""
     files = collections.defaultdict(set)
-    for item in (i for kind in KINDS for i in recipe[kind]):
+    for item in entries:
         files[item["package"]].add(item["file"])
-    packages = {p: {"split": side(p), "licence": licence(folder / p, sorted(files[p]))} for p in sorted(files)}
+    return {p: {"split": side(p), "licence": licence(folder / p, sorted(files[p]))} for p in sorted(files)}
+
+
+def write(recipe):
     # One line for each package and excerpt.
-    text = '{\n"packages": {\n' + ",\n".join(f"{json.dumps(p)}: {json.dumps(v)}" for p, v in packages.items()) + "\n}"
+    packages = (f"{json.dumps(p)}: {json.dumps(v)}" for p, v in sorted(recipe["packages"].items()))
+    text = '{\n"packages": {\n' + ",\n".join(packages) + "\n}"
     for kind in KINDS:
         text += f',\n"{kind}": [\n' + ",\n".join(json.dumps(i) for i in recipe[kind]) + "\n]"
-    Path(__file__).with_name("recipe.json").write_text(text + "\n}\n")
+    RECIPE.write_text(text + "\n}\n")
+
+
+def anew(folder, *paths):
+    folder, recipe = Path(folder), {}
+    for kind, path, make in zip(KINDS, paths, (module_items, midi_items, recorded_items)):
+        dropped = collections.Counter()
+        recipe[kind] = list(items(folder, path, make, dropped))
+        tell(kind, recipe[kind], dropped)
+    recipe["packages"] = origins(folder, (i for kind in KINDS for i in recipe[kind]))
+    write(recipe)
+
+
+def add(folder, path):
+    folder, recipe, dropped = Path(folder), json.loads(RECIPE.read_text()), collections.Counter()
+    more = list(items(folder, path, recorded_items, dropped, recipe["recorded"]))
+    tell("recorded", more, dropped)
+    for package, origin in origins(folder, more).items():
+        old = recipe["packages"].setdefault(package, origin)
+        # A package that is there already keeps its side.
+        old["licence"] = " / ".join(sorted({*old["licence"].split(" / "), *origin["licence"].split(" / ")}))
+    recipe["recorded"] = sorted(recipe["recorded"] + more, key=lambda i: f"{i['package']}/{i['file']}")
+    write(recipe)
+
+
+def main():
+    if len(sys.argv) == 4 and sys.argv[1] == "add":
+        add(*sys.argv[2:])
+    elif len(sys.argv) == 5:
+        anew(*sys.argv[1:])
+    else:
+        sys.exit(__doc__)
 
 
 if __name__ == "__main__":

@@ -22,7 +22,7 @@ LONGEST_S, SHORTEST_S = 90, 40
 PROCESSOR_S = 45 * 60
 # At most this many recordings of a package, spread over its files.
 PIECES = 16
-ENDINGS = (".ogg", ".oga", ".opus", ".mp3", ".flac")
+ENDINGS = (".ogg", ".oga", ".opus", ".mp3", ".flac", ".g722")
 # Of madmom's eight networks.
 NETWORKS = 3
 

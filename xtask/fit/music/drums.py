@@ -342,6 +342,90 @@ PATTERNS = {
             "kick x.....x. clap ....x... open ..x...x.",
         ],
     ),
+    "clicks": (
+        1,
+        STRAIGHT,
+        ["block x...", "claves x...", "stick x...", "cowbell x...", "hat x...", "kick x...", "clap x...", "triangle x..."],
+    ),
+    "metronome": (
+        4,
+        STRAIGHT,
+        [
+            "block x...o...o...o...",
+            "cowbell x............... stick ....x...x...x...",
+            "agogo x............... claves x...x...x...x...",
+        ],
+    ),
+    "hand drums": (
+        4,
+        STRAIGHT,
+        [
+            "low x.......x....... conga ..xx..x...xx..x. bongo x..o..x.x..o..x.",
+            "low x..x..x.x..x..x. high ....x.x.....x.x. shaker x.x.x.x.x.x.x.x.",
+            "conga x..oo.x..x.oo.x. low x.......x.....x. bell x.x.x.xx.x.x.x.x",
+            "mid x.xx..x.x.xx..x. low x...x...x...x...",
+            "bongo x.o.x.oox.o.x.oo conga ......xx......xx low ......x.......x.",
+            "timbale x.o.x.o.x.o.x.o. low x.......x..x....",
+        ],
+    ),
+    "hand drums in three": (
+        4,
+        TRIPLET,
+        [
+            "low x.....x..... high ..xx.x..xx.x",
+            "low x..x..x..x.. conga .xo.xo.xo.xo",
+            "bell x.x.xx.x.x.x low x.....x.....",
+            "low x.....o..... mid ...x.....x.. high .o..oo.o..oo",
+            "conga x.ox.xx.ox.x low x.....x..... shaker x..x..x..x..",
+            "agogo x.x.xx.x.xx. low x.....x.x... high ...xx....xx.",
+        ],
+    ),
+    "tresillo": (
+        4,
+        STRAIGHT,
+        [
+            "kick x..x..x.x..x..x. hat x.o.x.o.x.o.x.o.",
+            "kick x...x...x...x... snare ...x..x....x..x.",
+            "kick x...x...x...x... stick ...x..x....x..x. hat x.x.x.x.x.x.x.x.",
+            "low x..x..x.x..x..x. clap ....x.......x...",
+            "kick x..x..x...x..... snare ....x.......x... block x..x..x.x..x..x.",
+        ],
+    ),
+    "slow trap": (
+        4,
+        8,
+        [
+            "kick x.............x.....x........... clap ........x...............x....... hat x.o.x.o.x.o.x.o.x.o.x.o.xxxxx.o.",
+            "kick x...........x.......x.......x... snare ........x...............x....... hat xoxoxoxoxoxoxoxoxoxoxoxoxxxxxxxx",
+            "kick x.....x.............x.......?... clap ........x...............x....... hat x...x...x...x.xxx...x...x.x.x.x.",
+        ],
+    ),
+    "straight eighths": (
+        4,
+        STRAIGHT,
+        [
+            "kick x.......x....... snare ....x.......x... hat x.x.x.x.x.x.x.x.",
+            "kick x.....x.x....... snare ....x.......x... hat x.o.x.o.x.o.x.o.",
+            "kick x.x.....x.x..... snare ....x.......x... ride x.x.x.x.x.x.x.x.",
+            "kick x.......x....... hat x.x.x.x.x.x.x.x.",
+            "shaker x.x.x.x.x.x.x.x. kick x.......x....... stick ....x.......x...",
+            "low x.x.o.x.x.x.o.x. snare ....x.......x...",
+        ],
+    ),
+    "jig": (
+        2,
+        6,
+        [
+            "low x.....x..... tambourine x.o.x.x.o.x.",
+            "kick x.....x..... stick ....x.....x.",
+            "bongo x.o.x.x.o.x.",
+        ],
+    ),
+    "reel": (
+        2,
+        STRAIGHT,
+        ["low x...x... tambourine x.o.x.o.", "kick x...x... stick ..x...x.", "bongo x.oxx.ox"],
+    ),
     "synth pop": (
         4,
         STRAIGHT,

@@ -30,6 +30,7 @@ MARKS_BEATS = (
     "sixteenth",
     "montuno",
 )
+DRUMS_ALONE = 0.07
 DEGREES = (0, 2, 3, 5, 7, 8, 9, 10)
 SCALE = (0, 2, 3, 5, 7, 8, 10)
 
@@ -54,16 +55,22 @@ class Writer:
         self.harmony = [(int(rng.choice(DEGREES)), shapes[int(rng.integers(len(shapes)))]) for _ in range(length)]
         self.harmony[0] = (0, self.harmony[0][1])
         self.every = 2 if self.per_bar == 2 or rng.random() < 0.25 else 1
-        rhythm = rng.choice(self.columns, int(rng.integers(2, self.per_bar + 3)), replace=False)
+        strokes = min(self.columns, int(rng.integers(2, self.per_bar + 3)))
+        rhythm = rng.choice(self.columns, strokes, replace=False)
         self.hits = sorted({0, *rhythm.tolist()} if rng.random() < 0.75 else set(rhythm.tolist()))
         strength = [
             0.6 if c % self.steps == 0 else 0.35 if 2 * c % self.steps == 0 else 0.12 for c in range(self.columns)
         ]
         self.motifs = [np.flatnonzero(rng.random(self.columns) < strength) for _ in range(3)]
         self.tune_at = 0
+        self.change = int(rng.choice([1, 2, 4]))
 
     def parts(self):
         rng = self.rng
+        # All but what must have more than drums is sometimes played by drums alone.
+        alone = not self.kind.without_drums and rng.random() < DRUMS_ALONE
+        if self.kind.alone or alone:
+            return dict(drums=True, bass=False, chords=False, second=False, tune=False)
         parts = dict(
             drums=not self.kind.without_drums and rng.random() < 0.88,
             bass=rng.random() < 0.8,
@@ -77,11 +84,11 @@ class Writer:
 
     def write(self, parts):
         rng, kind, score = self.rng, self.kind, self.score
-        bass, chords = str(rng.choice(kind.bass)), str(rng.choice(kind.chords))
+        bass, chords = str(rng.choice(kind.bass or ("root",))), str(rng.choice(kind.chords or ("bar",)))
         second = str(rng.choice(["pad", "bar", "off", "arpeggio", chords]))
         if chords in OFF_BEAT:
             parts["bass"] = True
-        if not parts["drums"] and not (
+        if not parts["drums"] and chords != "swell" and not (
             parts["chords"] and chords in MARKS_BEATS or parts["bass"] and bass in MARKS_BEATS
         ):
             # Something has to play the beats.
@@ -93,16 +100,16 @@ class Writer:
         for channel in range(16):
             score.volumes[channel] = int(rng.uniform(40 if channel in (DRUMS, BASS) else 60, 127))
         # A pick-up is a part of a bar in which only the tune or a fill plays.
-        pickup = int(rng.integers(1, self.per_bar)) if parts["drums"] and rng.random() < 0.25 else 0
+        pickup = int(rng.integers(1, self.per_bar)) if parts["drums"] and self.per_bar > 1 and rng.random() < 0.25 else 0
         score.first_position = self.per_bar - pickup + 1 if pickup else 1
         score.beats = self.bars * self.per_bar + pickup
         if pickup:
             self.pick_up(pickup, parts)
         section = int(rng.choice([4, 8, 8]))
-        break_left, broken = 0, ()
+        break_left, broken, alone = 0, (), sum(parts.values()) == 1
         for bar in range(self.bars):
             start = pickup + bar * self.per_bar
-            if bar % section == 0 and bar and break_left == 0 and rng.random() < 0.25:
+            if bar % section == 0 and bar and break_left == 0 and not alone and rng.random() < 0.25:
                 break_left = int(rng.integers(1, 5))
                 broken = (
                     ("drums",) if rng.random() < 0.6 else tuple(rng.choice(["drums", "bass", "chords", "second"], 2))
@@ -143,6 +150,7 @@ class Writer:
                 )
 
     def beat(self, start, pattern, last, first):
+        last &= self.per_bar > 1
         free = self.steps * (2 if self.per_bar > 3 and self.rng.random() < 0.5 else 1) if last else 0
         for key, loud in pattern.items():
             for column in np.flatnonzero(loud):
@@ -150,7 +158,7 @@ class Writer:
                     self.score.add(DRUMS, start + column / self.steps, 0.2, key, 112 * loud[column])
         for step, key, loud in drums.fill(self.rng, free):
             self.score.add(DRUMS, start + (self.columns - free + step) / self.steps, 0.2, key, 108 * loud)
-        if first and self.rng.random() < 0.6:
+        if first and self.per_bar > 1 and self.rng.random() < 0.6:
             self.score.add(DRUMS, start, 0.5, drums.INSTRUMENTS["crash"], 108)
 
     def bass(self, style, low):
@@ -196,6 +204,10 @@ class Writer:
         step = 1 / self.steps
         if style == "pad":
             return [(0, n * 0.97, pitches, 0.8)]
+        if style == "swell":
+            # Chords that run into each other, and change in every bar, half of it, or with every beat.
+            each = self.change if n % self.change == 0 else 1
+            return [(k, each * 1.05, [p + 12 * (k // each % 2) for p in pitches], 0.9) for k in range(0, n, each)]
         if style == "bar":
             return [(0, 0.9 * n if rng.random() < 0.5 else 0.8, pitches, 1)]
         if style == "quarter":
@@ -284,7 +296,7 @@ def accompany(score, rng):
         name: kind
         for kinds in KINDS.values()
         for name, kind in kinds.items()
-        if drums.PATTERNS[kind.drums][:2] == (score.beats_per_bar, steps)
+        if drums.PATTERNS[kind.drums][:2] == (score.beats_per_bar, steps) and not kind.alone
     }
     if not table:
         return "drums alone"

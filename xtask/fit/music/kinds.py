@@ -15,6 +15,8 @@ class Kind:
     harmony: str = "pop"
     sounds: tuple = ()
     without_drums: bool = False
+    # Nothing but drums.
+    alone: bool = False
     # What plays it, if not anything: one of synthesis.PLAYERS.
     player: str = ""
 
@@ -22,6 +24,7 @@ class Kind:
 GUITARS, DISTORTED, KEYS, PIANO = (24, 25, 26, 27, 28), (29, 30), (0, 1, 4, 5, 16, 18), (0, 1, 2, 6)
 SYNTHS, STRINGS, BRASS, MALLETS = (80, 81, 62, 63, 90), (48, 49, 44, 45, 46, 60, 61), (56, 57, 61), (11, 12, 13, 108)
 PADS, BASSES = (48, 49, 50, 52, 88, 89, 91, 94, 95), (32, 33, 34, 35, 36, 38, 39, 43)
+FOLK = (21, 22, 24, 25, 40, 105, 109, 110, 73)
 TUNES = (0, 11, 13, 22, 40, 56, 65, 66, 68, 71, 73, 75, 80, 81, 82, 104, 29, 30)
 
 KINDS = {
@@ -138,7 +141,19 @@ KINDS = {
         "arpeggios": Kind(
             "rock", (60, 170), ("root",), ("arpeggio", "broken"), 1, "minor", GUITARS + MALLETS + SYNTHS + PIANO, True
         ),
+        "pads": Kind("rock", (55, 130), ("root",), ("swell", "swell", "pad"), 2, "pop", PADS, True),
+        "metronome": Kind("metronome", (45, 208), (), (), 0.7, alone=True),
+        "hand drums": Kind("hand drums", (75, 150), (), (), 2, alone=True),
+        "hand drums in three": Kind("hand drums in three", (75, 150), (), (), 2, alone=True),
+        "tresillo": Kind(
+            "tresillo", (75, 120), ("kick", "hits", "root"), ("hits", "off", "pad", "montuno"), 2.5, "minor", SYNTHS + KEYS
+        ),
+        "slow trap": Kind("slow trap", (58, 85), ("kick", "root"), ("pad", "arpeggio"), 1.5, "minor", SYNTHS + MALLETS),
+        "straight eighths": Kind(
+            "straight eighths", (48, 100), ("eighth", "root", "quarter"), ("eighth", "quarter", "bar", "pad"), 3
+        ),
     },
+    "1/4": {"clicks": Kind("clicks", (45, 208), (), (), 1, alone=True)},
     "3/4": {
         "waltz": Kind("waltz", (80, 200), ("root", "fifth"), ("oom pah", "oom pah", "broken", "quarter"), 3),
         "jazz waltz": Kind(
@@ -153,9 +168,12 @@ KINDS = {
         "six eight": Kind(
             "six eight", (45, 110), ("root", "fifth", "eighth"), ("broken", "eighth", "oom pah pah", "bar"), 2
         ),
+        "jig": Kind(
+            "jig", (90, 140), ("fifth", "root"), ("oom pah pah", "eighth", "quarter", "broken"), 2.5, "pop", FOLK
+        ),
         "six without drums": Kind(
             "six eight",
-            (45, 100),
+            (45, 120),
             ("root", "quarter"),
             ("broken", "oom pah pah", "eighth"),
             1,
@@ -169,7 +187,8 @@ KINDS = {
         "polka": Kind("polka", (90, 140), ("fifth",), ("off", "skank"), 2, "pop", (21, 22, 23, 56, 57)),
         "march": Kind("march", (90, 130), ("fifth", "root"), ("off", "quarter"), 1.5, "pop", BRASS),
         "samba": Kind("samba", (80, 125), ("bossa", "root"), ("hits", "off"), 1, "seventh", GUITARS),
+        "reel": Kind("reel", (85, 130), ("fifth", "quarter"), ("off", "quarter", "arpeggio"), 2, "pop", FOLK),
         "two": Kind("two", (60, 160), ("eighth", "root"), ("quarter", "hits"), 1),
     },
 }
-METRES = {"4/4": 0.60, "3/4": 0.20, "6/8": 0.10, "5/4": 0.05, "2/4": 0.05}
+METRES = {"4/4": 0.60, "3/4": 0.15, "6/8": 0.10, "5/4": 0.04, "2/4": 0.08, "1/4": 0.03}

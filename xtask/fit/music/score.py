@@ -90,6 +90,9 @@ def perform(score, bpm, rng, swing=0.0, swung=2):
         notes.append((channel, max(0.0, start + hand), max(0.03, end - start), pitch, velocity))
     notes.sort(key=lambda note: note[1])
     per_bar = score.beats_per_bar
-    beats = [(float(times[k]), (k + score.first_position - 1) % per_bar + 1) for k in range(score.beats)]
+    # Beats of which none is the first have the position 0.
+    beats = [
+        (float(times[k]), (k + score.first_position - 1) % per_bar + 1 if per_bar > 1 else 0) for k in range(score.beats)
+    ]
     programs = [(second(beat), channel, program) for beat, channel, program in score.programs]
     return Performance(score.metre, beats, notes, programs, dict(score.volumes), kind)

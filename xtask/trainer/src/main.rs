@@ -11,7 +11,7 @@ use std::time::Instant;
 
 use lanes::{LANES, ZERO};
 use model::{Loss, Model};
-use music::{INPUTS, Piece, choose, columns};
+use music::{INPUTS, Piece, Window, choose, columns};
 use random::Random;
 
 /// What the command line says.
@@ -214,12 +214,7 @@ fn train(options: &Options) -> Result<(), String> {
         }
         adam.step(&mut model, &mut gradient, rate);
         if (step + 1) % 100 == 0 || step == 5 || step + 1 == options.steps {
-            let mut of_held = Loss::default();
-            for window in &check {
-                let loss = now.learn(window, &mut blank.clone());
-                of_held.frames += loss.frames / check.len() as f64;
-                of_held.tempi += loss.tempi / check.len() as f64;
-            }
+            let of_held = mean_loss(&now, &check, &blank);
             println!(
                 "{:5} {:6.0} s  slope {:.3}  training {:.4} {:.4}  validation {:.4} {:.4}",
                 step + 1,
@@ -234,7 +229,20 @@ fn train(options: &Options) -> Result<(), String> {
             write(&mut model, &options.out)?;
         }
     }
+    let [floats, whole] = [&model, &model.in_whole_numbers()].map(|model| mean_loss(model, &check, &blank));
+    println!("validation in floats {:.4}, in whole numbers {:.4}", floats.frames, whole.frames);
     Ok(())
+}
+
+/// The mean loss over windows.
+fn mean_loss(model: &Model, windows: &[Window], blank: &Model) -> Loss {
+    let mut mean = Loss::default();
+    for window in windows {
+        let loss = model.learn(window, &mut blank.clone());
+        mean.frames += loss.frames / windows.len() as f64;
+        mean.tempi += loss.tempi / windows.len() as f64;
+    }
+    mean
 }
 
 /// Writes the sizes and the weights: a line of JSON, then 32-bit numbers.

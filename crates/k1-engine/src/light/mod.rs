@@ -1,22 +1,26 @@
-//! Light: colour, palettes, geometry, rhythm for the eye, and the one output stage.
+//! Light: colour, palettes, shapes, rhythm for the eye, and the one output stage.
 //!
 //! Colours are linear in light: 0.5 is half the photons of 1. A WS2812's PWM is linear too, so its wire needs no
 //! gamma; sinks that expect sRGB get its transfer function.
 
 mod colour;
-mod geometry;
+mod frame;
 mod noise;
 mod output;
 mod palette;
 mod palette_table;
 mod palettes;
 mod rhythm;
+mod shape;
+mod shape_text;
 
 pub use colour::{Oklab, Oklch, Rgb, srgb_byte};
-pub use geometry::{Frame, distance};
+pub use frame::Frame;
 pub use noise::{NOISE_PERIOD, gradient_noise, hash};
 pub use output::{OutputSettings, OutputStage, WHITE_BALANCE};
 pub use palette::{Palette, Stop};
 pub use palette_table::PaletteTable;
 pub use palettes::{PALETTES, palette_by_name};
 pub use rhythm::Rhythm;
+pub use shape::{Matrix, Place, Point, Points, Shape};
+pub use shape_text::ShapeError;

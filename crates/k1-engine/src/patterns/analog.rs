@@ -55,7 +55,7 @@ impl Pattern for Analog {
         let strength = lerp(ctx.param(Param::Background) * 0.9, 1.0, ctx.presence);
         let colour = ctx.palette.at(self.needle);
         let behind_slope = 0.8 / self.needle.max(0.05);
-        frame.mirror(|d| {
+        frame.by_distance(|d| {
             // Motion blur: a line from the needle's last position to the present one.
             let off = if d < low {
                 low - d

@@ -64,7 +64,7 @@ impl Pattern for BeatTunnel {
             let at = breath(clock, 9.0) * 0.9;
             self.field.splat(at, 0.05, ctx.palette.at(at) * calm);
         }
-        frame.mirror(|d| {
+        frame.by_distance(|d| {
             let near_end = 1.0 - 0.5 * d * d;
             let light: Rgb = self.field.at(d);
             light * near_end

@@ -66,7 +66,7 @@ impl Pattern for Bloom {
         let by_note = ctx.param(Param::Custom2) > 0.5;
         let newest_share = 1.0 / self.travelled.max(1e-6);
         let slowness = 1.0 / flow;
-        frame.mirror(|d| {
+        frame.by_distance(|d| {
             let p = d * (LINES - 2) as f32 - self.travelled;
             let (light, hue) = if p < 0.0 {
                 let t = -p * newest_share;

@@ -43,7 +43,7 @@ impl Pattern for Departure {
             - 0.24 * depth * swell
             - 0.3 * ctx.param(Param::Custom3) * lift;
         let glow = 0.62 + 0.2 * depth * swell + 0.5 * ctx.param(Param::Custom3) * lift;
-        frame.mirror(|d| {
+        frame.by_distance(|d| {
             let ripple = 0.02 * depth * crate::math::sin_turns(d * 1.5 - clock / 7.0);
             // The rim dims, so that the strip fades out instead of ending abruptly.
             let rim = 1.0 - 0.35 * smoothstep(0.85, 1.0, d);

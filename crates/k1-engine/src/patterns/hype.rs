@@ -60,7 +60,7 @@ impl Pattern for Hype {
         let colours = [ctx.palette.at(0.15), ctx.palette.at(0.72)];
         let calm = ctx.calm() * 0.7;
         let rest = 1.0 - 0.25 * breath(clock, 8.0);
-        frame.mirror(|d| {
+        frame.by_distance(|d| {
             let mut light = Rgb::BLACK;
             for (at, colour) in at.iter().zip(&colours) {
                 let x = d - at;

@@ -35,7 +35,7 @@ impl Pattern for Lava {
         let flow = tick(&mut self.flow, ctx.motion() * (0.10 + 0.25 * surge));
         let heat = 0.56 + 0.34 * ctx.param(Param::Custom1) + 0.06 * breath(clock, 9.0) + 0.16 * surge;
         let churn = 0.44 * ctx.param(Param::Custom2);
-        frame.mirror(|d| {
+        frame.by_distance(|d| {
             // Two layers that drift outwards at different rates: blobs that merge and part.
             let blobs = 0.65 * gradient_noise(d * 3.2 - flow * 2.0, clock * 0.10)
                 + 0.35 * gradient_noise(d * 7.5 - flow * 3.5, 40.0 - clock * 0.15);

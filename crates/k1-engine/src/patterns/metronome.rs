@@ -60,7 +60,7 @@ impl Pattern for Metronome {
         let tick_light = ctx.rhythm.beat_envelope(8.0) * ctx.presence;
         let calm = ctx.calm() * 0.8;
         let slow = 0.5 * breath(clock, 6.0);
-        frame.mirror(|d| {
+        frame.by_distance(|d| {
             let mut light = Rgb::BLACK;
             for (at, opacity, colour) in &bobs[..shown] {
                 let near = (d - at).abs();

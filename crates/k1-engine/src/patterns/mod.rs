@@ -1,6 +1,6 @@
 //! The patterns, one file each, and their registry.
 //!
-//! A pattern owns its state, moves by elapsed time, writes through [`Frame::mirror`], and knows nothing about
+//! A pattern owns its state, moves by elapsed time, writes through [`Frame`], and knows nothing about
 //! brightness, gamma or the wire. Without music it becomes calm, scaled by `background`.
 
 use crate::audio::Snapshot;

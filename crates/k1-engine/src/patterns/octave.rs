@@ -34,7 +34,7 @@ impl Pattern for Octave {
             lit(clear) * breath
         });
         let calm = ctx.calm();
-        frame.mirror(|d| {
+        frame.by_distance(|d| {
             // A note is centred in its twelfth of the half strip.
             let p = d * CHROMA as f32 - 0.5;
             let first = (p as isize - 1).max(0) as usize;

@@ -34,7 +34,7 @@ impl Pattern for Perlin {
         let shadow = ctx.param(Param::Custom2);
         let sway = 0.35 * sin_turns(clock / 24.0);
         let lift = 0.55 + 0.45 * level;
-        frame.mirror(|d| {
+        frame.by_distance(|d| {
             let hue = 0.5 + 0.55 * gradient_noise(d * scale * 0.6 + sway, weather * 0.55 + 90.0);
             let cloud = gradient_noise(d * scale + sway * 1.7, weather)
                 + 0.4 * gradient_noise(d * scale * 2.3, 7.0 - weather * 1.3);

@@ -79,7 +79,7 @@ impl Pattern for Pulse {
             let steepness = 1.0 / (width * (1.0 + r.wider) * (1.0 + 0.9 * r.age));
             (r.position, steepness, ctx.palette.at(r.hue) * (r.strength * decay(r.age, life)))
         });
-        frame.mirror(|d| {
+        frame.by_distance(|d| {
             let mut light = Rgb::BLACK;
             for (ring, (position, steepness, colour)) in self.rings.iter().zip(&rings) {
                 if ring.strength > 0.0 && *position < 1.5 {

@@ -36,7 +36,7 @@ impl Pattern for Spectrum {
         });
         let calm = ctx.calm();
         let swell = 0.10 + 0.14 * breath(clock, 8.0);
-        frame.mirror(|d| {
+        frame.by_distance(|d| {
             let p = d * (BINS - 1) as f32;
             let i = (p as usize).min(BINS - 2);
             let m = lerp(notes[i], notes[i + 1], p - i as f32);

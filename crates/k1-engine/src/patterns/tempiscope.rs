@@ -40,7 +40,7 @@ impl Pattern for Tempiscope {
         });
         let heart = ctx.param(Param::Custom3) * ctx.rhythm.beat_envelope(4.0);
         let calm = ctx.calm() * 0.25;
-        frame.mirror(|d| {
+        frame.by_distance(|d| {
             let p = d * (CANDIDATES - 1) as f32;
             let i = (p as usize).min(CANDIDATES - 2);
             let m = lerp(lamps[i], lamps[i + 1], p - i as f32);

@@ -66,7 +66,7 @@ impl Pattern for Twilight {
             (star_distance(star), self.sparkle[star] * self.sparkle[star] * stars)
         });
         let closeness = 1.0 / spacing;
-        frame.mirror(|d| {
+        frame.by_distance(|d| {
             let air = gradient_noise(d * 2.4, clock * 0.10);
             let x = d * late + drift * air * smoothstep(0.0, 0.4, d);
             let mut light = ctx.palette.at(x) * (0.62 + 0.35 * glow);

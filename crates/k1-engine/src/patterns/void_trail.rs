@@ -76,7 +76,7 @@ impl VoidTrail {
                 self.field.splat(d, 0.03, ctx.palette.around(0.4 * d + self.hue) * amount);
             }
         }
-        frame.mirror(|d| self.field.at(d));
+        frame.by_distance(|d| self.field.at(d));
     }
 
     /// A ring from the centre for every event; the louder, the brighter.
@@ -105,7 +105,7 @@ impl VoidTrail {
             let rise = if r.hit > 0.0 { 1.0 } else { smoothstep(0.0, WELL_UP_S, r.age) };
             (1.0 / (0.018 + 0.05 * r.age), rise * r.strength * decay(r.age, life))
         });
-        frame.mirror(|d| {
+        frame.by_distance(|d| {
             let mut light = Rgb::BLACK;
             for (r, (steepness, strength)) in self.ripples.iter().zip(shapes) {
                 if r.strength > 0.0 {
@@ -127,7 +127,7 @@ impl VoidTrail {
         let sharp = lerp(0.8, 3.2, 1.0 - ctx.param(Param::Custom2));
         let gain = lerp(0.4, 1.4, ctx.param(Param::Custom3)) * lit(0.25 + 0.75 * level);
         let swell = breath(self.clock, 5.0);
-        frame.mirror(|d| {
+        frame.by_distance(|d| {
             let x = 2.0 * d - 2.0 * self.stream;
             let w = 0.5 * (sin_turns(x) + 0.5 * sin_turns(2.0 * x + 0.3 * swell));
             let crest = crate::math::exp(-sharp * (1.0 - w) * (1.0 - w) * 2.0);

@@ -1,5 +1,7 @@
 //! A zone and its pieces.
 
+use k1_engine::light::Shape;
+
 use super::fields::Fields;
 use super::{Fault, Reader};
 use crate::MOST_LEDS;
@@ -12,7 +14,8 @@ impl Reader<'_> {
     /// A zone; a piece that is wrong becomes a gap, so that the others stay where they are.
     pub(super) fn zone(&mut self, fields: Fields, show: &Show, taken: &mut Taken) -> Option<Zone> {
         let name = self.required(fields.name());
-        let name_line = fields.line("name");
+        let (name_line, shape_line) = (fields.line("name"), fields.line("shape"));
+        let shape = self.required(shape(&fields)).unwrap_or_default();
         let layout = self.required(layout(&fields)).unwrap_or_default();
         let tables = self.required(fields.tables("pieces", "a piece")).unwrap_or_default();
         if tables.is_empty() {
@@ -42,7 +45,7 @@ impl Reader<'_> {
                 }
             },
         };
-        let zone = Zone { name: name?, layout, pieces, look };
+        let mut zone = Zone { name: name?, shape, layout, pieces, look };
         self.rest(fields);
         if show.zones.iter().any(|other| other.name == zone.name) {
             self.fault(name_line, format!("two zones have the name “{}”; give each its own", zone.name));
@@ -58,6 +61,17 @@ impl Reader<'_> {
                 ),
             );
             return None;
+        }
+        if let Some(leds) = shape.leds().filter(|leds| *leds != zone.pixels()) {
+            self.fault(
+                shape_line,
+                format!(
+                    "the shape {shape} has {leds} pixels, and the pieces of the zone “{}” have {}; change one of them",
+                    zone.name,
+                    zone.pixels()
+                ),
+            );
+            zone.shape = Shape::default();
         }
         Some(zone)
     }
@@ -140,6 +154,11 @@ impl Reader<'_> {
         places.fill(Some(fields.own_line));
         Some(Piece::Run(run))
     }
+}
+
+fn shape(fields: &Fields) -> Result<Shape<'static>, Fault> {
+    let Some(text) = fields.text("shape")? else { return Ok(Shape::default()) };
+    text.parse().map_err(|e| Fault { line: fields.line("shape"), sentence: format!("{e}") })
 }
 
 fn layout(fields: &Fields) -> Result<Layout, Fault> {

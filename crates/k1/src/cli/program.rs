@@ -3,6 +3,7 @@
 use std::path::PathBuf;
 
 use clap::{Args, ValueEnum};
+use k1_engine::light::Shape;
 use k1_engine::params::Param;
 use k1_engine::patterns::PATTERNS;
 use k1_http::names::AllowedName;
@@ -13,9 +14,6 @@ use crate::source::{Input, RATES};
 use crate::web::Listen;
 use k1_fleet::cli::{number, seconds};
 
-/// Number of LEDs of a strip if nobody says another.
-const LEDS: usize = 180;
-
 /// `k1 run`.
 #[derive(Args, Clone, Debug)]
 pub struct RunArgs {
@@ -24,7 +22,7 @@ pub struct RunArgs {
     pub input: Option<Input>,
     /// File with lights, zones and their looks, which K1 reads, watches, and writes when a look has changed. Default: k1.toml
     /// in K1's settings folder, if it exists and no option asks for another look.
-    #[arg(long, value_name = "FILE", conflicts_with_all = ["pattern", "palette", "settings", "leds"])]
+    #[arg(long, value_name = "FILE", conflicts_with_all = ["pattern", "palette", "settings", "leds", "shape"])]
     pub show: Option<PathBuf>,
     /// Pattern, palette, parameters and strip.
     #[command(flatten)]
@@ -32,7 +30,8 @@ pub struct RunArgs {
     /// Frames per second. Default: what the show says, or 120.
     #[arg(long, value_parser = number(1..=500_u32), value_name = "N")]
     pub fps: Option<u32>,
-    /// Also send light to URL: ddp://HOST[:PORT] | file:PATH | terminal. May be given more than once.
+    /// Also send light to URL: ddp://HOST[:PORT] | artnet://HOST[:PORT] | sacn://[HOST[:PORT]] | file:PATH | terminal, with
+    /// settings behind a question mark: artnet://HOST?universe=3&channels=512&sync=yes. May be given more than once.
     #[arg(long = "to", value_name = "URL", value_parser = target())]
     pub targets: Vec<Target>,
     /// Address of the live page. HOST is an address (0.0.0.0 = all addresses of this machine), a name or a network
@@ -98,9 +97,14 @@ pub struct Look {
     /// Set a parameter; `k1 params` lists them. May be given more than once.
     #[arg(long = "set", value_parser = assignment, value_name = "PARAM=VALUE")]
     pub settings: Vec<(Param, f32)>,
-    /// Number of LEDs.
-    #[arg(long, default_value_t = LEDS, value_parser = leds, value_name = "N")]
-    pub leds: usize,
+    /// Number of LEDs. Default: 180, or those of the matrix.
+    #[arg(long, value_parser = leds, value_name = "N")]
+    pub leds: Option<usize>,
+    /// How the LEDs are arranged: mirrored (a line, from the centre to both ends) | line | line-reversed | both-ends |
+    /// ring | matrix:COLUMNSxROWS. A matrix may have ,serpentine ,columns (the wire runs along columns) ,flip and
+    /// ,rotate=90 | 180 | 270 (clockwise) behind its size.
+    #[arg(long, default_value = "mirrored", value_name = "SHAPE")]
+    pub shape: Shape<'static>,
     /// Limit of the current that the strip draws, in mA; 0 = unlimited.
     #[arg(long, default_value_t = 5_000, value_parser = number(0..=u32::MAX), value_name = "MA")]
     pub max_ma: u32,
@@ -110,6 +114,22 @@ pub struct Look {
 }
 
 impl Look {
+    /// Number of LEDs.
+    ///
+    /// # Errors
+    ///
+    /// A sentence if the shape has another number, or too many.
+    pub fn leds(&self) -> Result<usize, String> {
+        let (most, shape) = (crate::MAX_LEDS, self.shape);
+        match (self.leds, shape.leds()) {
+            (_, Some(n)) if n > most => Err(format!("{shape} has {n} LEDs; a light has at most {most}")),
+            (Some(asked), Some(n)) if asked != n => {
+                Err(format!("{shape} has {n} LEDs and not {asked}; leave --leds out"))
+            }
+            (asked, has) => Ok(has.or(asked).unwrap_or(180)),
+        }
+    }
+
     /// The parameters that these options ask for.
     pub fn params(&self) -> k1_engine::params::Params {
         let mut params = k1_engine::params::Params::default();
@@ -122,12 +142,13 @@ impl Look {
         params
     }
 
-    /// True if no option asks for a pattern, a palette, parameters or a number of LEDs.
+    /// True if no option asks for a pattern, a palette, parameters, a number of LEDs or a shape.
     pub fn is_default(&self) -> bool {
         self.pattern == k1_engine::patterns::FIRST_PATTERN
             && self.palette.is_none()
             && self.settings.is_empty()
-            && self.leds == LEDS
+            && self.leds.is_none()
+            && self.shape == Shape::Mirrored
     }
 
     /// The output settings that these options ask for.
@@ -150,8 +171,8 @@ pub struct RenderArgs {
     /// Frames per second.
     #[arg(long, default_value_t = 120, value_parser = number(1..=500_u32), value_name = "N")]
     pub fps: u32,
-    /// File to write: OUT.gif (the strip in motion), OUT.png (one picture: time runs down, the strip across) or OUT.npy
-    /// (frames × LEDs × 3, u8, the values on the wire).
+    /// File to write: OUT.gif (the strip in motion), OUT.png (one picture: time runs down, the strip across; of a ring or
+    /// a matrix, a sheet of pictures, four a second) or OUT.npy (frames × LEDs × 3, u8, the values on the wire).
     #[arg(short, long, value_name = "OUT")]
     pub output: PathBuf,
     /// Render N seconds.

@@ -177,7 +177,13 @@ fn latency(seconds: f64) -> Result<(Finding, serde_json::Value), Failure> {
     let runtime = Runtime::start(Setup {
         source: Box::new(source),
         reopen: None,
-        zones: vec![ZonePlan { name: String::new(), leds: LEDS, settings, output: Default::default() }],
+        zones: vec![ZonePlan {
+            name: String::new(),
+            leds: LEDS,
+            shape: Default::default(),
+            settings,
+            output: Default::default(),
+        }],
         fps: 120,
         lights: vec![LightPlan::whole(String::new(), LEDS, || Ok(open))],
         with_page: false,

@@ -246,7 +246,7 @@ fn test(show: &Show, named: &[String], leds: usize, step: Duration) -> Result<()
         ));
     }
     for (name, target, leds) in &all {
-        let mut open = sink::open(target, Some(name), &Spared::default())?;
+        let mut open = sink::open(target, Some(name), *leds, &Spared::default())?;
         let result = steps(&mut *open.sink, name, *leds, step);
         let _ = open.sink.dark(*leds);
         open.light.take_lines().iter().for_each(k1_host::say);

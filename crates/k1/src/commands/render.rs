@@ -4,11 +4,12 @@ use std::path::Path;
 use std::time::Instant;
 
 use k1_engine::audio::{Ear, Snapshot};
+use k1_engine::light::Shape;
 use k1_engine::{HOP, SAMPLE_RATE};
 
 use super::{Failure, print_json, progress};
 use crate::cli::{Form, RenderArgs};
-use crate::picture::{Gif, Npy, Picture, Png};
+use crate::picture::{Gif, Npy, Picture, Png, Sheet};
 use crate::source::{self, Input, SONG_SECONDS, Source};
 use k1_host::output::{self, Output};
 
@@ -20,6 +21,8 @@ pub fn render(args: &RenderArgs) -> Result<(), Failure> {
         ));
     }
     let rate = super::rate(&args.input, args.rate)?;
+    let leds = args.look.leds().map_err(Failure::usage)?;
+    let shape = args.look.shape;
     let form = form_of(&args.output)?;
     output::tidy_on_signals();
     // Before the sound is opened, so that a refusal takes no time.
@@ -38,17 +41,19 @@ pub fn render(args: &RenderArgs) -> Result<(), Failure> {
                 .into(),
         ));
     }
-    let leds = args.look.leds;
     let unwritten = |e: std::io::Error| text(output::unwritten(&args.output, e));
     let frames = expected.map(|s| (s * f64::from(args.fps)) as u64);
     let mut picture: Box<dyn Picture> = match form {
+        Form::Png if shape.has_area() || shape == Shape::Ring => {
+            Box::new(Sheet::new(output, &shape, leds, args.fps, frames))
+        }
         Form::Png => Box::new(Png::new(output, leds, frames)),
         Form::Npy => Box::new(Npy::new(output, leds).map_err(unwritten)?),
         Form::Gif => Box::new(Gif::new(output, leds, args.fps).map_err(unwritten)?),
     };
     let bar = progress(expected.map(|s| s + args.start), "rendering");
     let began = Instant::now();
-    let mut offline = Offline::new(args);
+    let mut offline = Offline::new(args, leds);
     let mut written = 0_u64;
     let last = limit.map_or(u64::MAX, |s| (s * f64::from(args.fps)).round() as u64);
     let first = (args.start * f64::from(args.fps)).round() as u64;
@@ -139,17 +144,18 @@ fn form_of(path: &Path) -> Result<Form, Failure> {
 struct Offline {
     ear: Box<Ear>,
     show: Box<crate::Show>,
+    shape: Shape<'static>,
     fps: u32,
 }
 
 impl Offline {
-    fn new(args: &RenderArgs) -> Self {
+    fn new(args: &RenderArgs, leds: usize) -> Self {
         let mut ear = Box::new(Ear::new());
         ear.set_gain(args.look.gain);
-        let mut show = crate::new_show(args.look.leds, args.look.output());
+        let mut show = crate::new_show(leds, args.look.output());
         show.set_params(args.look.params());
         show.cut_to(args.look.pattern);
-        Self { ear, show, fps: args.fps }
+        Self { ear, show, shape: args.look.shape, fps: args.fps }
     }
 
     /// Plays the whole source. `each` gets the number of every frame and returns true to continue.
@@ -183,7 +189,7 @@ impl Offline {
                 if at >= horizon {
                     break;
                 }
-                self.show.render(at, &snapshot);
+                self.show.render_on(&self.shape, at, &snapshot);
                 if !each(frame, &mut self.show)? {
                     return Ok(());
                 }

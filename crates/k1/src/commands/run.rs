@@ -70,18 +70,20 @@ pub fn run(args: &RunArgs) -> Result<(), Failure> {
     }
     let spared = input.spared();
     let _tidy = k1_host::strip_line::Tidy;
+    let leds = args.look.leds().map_err(Failure::usage)?;
     let rest = show::Rest {
         settings: Settings { params: args.look.params(), pattern: args.look.pattern, gain: args.look.gain },
-        leds: args.look.leds,
+        leds,
+        shape: args.look.shape,
         output: args.look.output(),
         targets: args.targets.clone(),
         spared: spared.clone(),
     };
     let (zones, mut lights) = show::plans(&show, &rest);
     // The lights of the command line are opened first: if one of them cannot work, nothing starts.
-    let own = lights.len() - args.targets.len();
+    let (own, leds) = (lights.len() - args.targets.len(), zones[0].leds);
     for (plan, target) in lights[own..].iter_mut().zip(&args.targets) {
-        let open = crate::sink::open(target, None, &spared)?;
+        let open = crate::sink::open(target, None, leds, &spared)?;
         plan.open = Box::new(|| Ok(open));
     }
     // Open the port before anything starts, so that a port in use is the only message.

@@ -9,7 +9,7 @@ use std::thread::JoinHandle;
 use std::time::{Duration, Instant};
 
 use k1_device::exchange::{Settings, SettingsRing};
-use k1_engine::light::OutputSettings;
+use k1_engine::light::{OutputSettings, Shape};
 use k1_handoff::Mailbox;
 use k1_show::map::Cell;
 
@@ -27,6 +27,8 @@ pub struct ZonePlan {
     pub name: String,
     /// Number of pixels.
     pub leds: usize,
+    /// How they are arranged.
+    pub shape: Shape<'static>,
     /// Pattern, parameters and gain.
     pub settings: Settings,
     /// Settings of its output stage.
@@ -156,14 +158,14 @@ impl Cast {
                 Some(before) => {
                     let mut controls = playing[before].controls.clone();
                     post(&mut controls, &plan.settings);
-                    parts.push(Part::kept(before, plan.leds, plan.output));
+                    parts.push(Part::kept(before, plan.leds, plan.shape, plan.output));
                     controls
                 }
                 None => {
                     let (mailbox, mailbox_owner) = Mailbox::channel();
                     let (writer, settings) = SettingsRing::channel();
                     let owner = Owner::new(mailbox_owner, writer, plan.settings);
-                    parts.push(Part::new(plan.leds, plan.output, owner));
+                    parts.push(Part::new(plan.leds, plan.shape, plan.output, owner));
                     Controls::new(mailbox, settings, plan.settings)
                 }
             };

@@ -106,7 +106,7 @@ impl ShowThread {
 mod tests {
     use k1_device::exchange::{Settings, SettingsRing, SoundRing};
     use k1_device::meter::Count;
-    use k1_engine::light::OutputSettings;
+    use k1_engine::light::{OutputSettings, Shape};
     use k1_handoff::Mailbox;
     use k1_show::map::Cell;
 
@@ -131,7 +131,7 @@ mod tests {
         let (_stages, next) = rtrb::RingBuffer::new(1);
         let (replaced, _old) = rtrb::RingBuffer::new(1);
         let owner = Owner::new(owner, published, Settings::default());
-        let part = Part::new(LEDS, OutputSettings { limit_ma: None }, owner);
+        let part = Part::new(LEDS, Shape::Mirrored, OutputSettings { limit_ma: None }, owner);
         let cells = (0..LEDS).map(|pixel| Cell::new(0, pixel)).collect();
         let thread = ShowThread {
             shared: shared.clone(),

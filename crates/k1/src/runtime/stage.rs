@@ -2,7 +2,7 @@
 
 use k1_device::frame::{self, Zones};
 use k1_engine::audio::Snapshot;
-use k1_engine::light::OutputSettings;
+use k1_engine::light::{OutputSettings, Shape};
 use k1_handoff::Mailbox;
 use k1_show::map::Cell;
 use std::sync::Arc;
@@ -26,6 +26,7 @@ pub struct Stage {
 pub struct Part {
     zone: Place<Zone>,
     leds: usize,
+    shape: Shape<'static>,
     output: OutputSettings,
     wire: Vec<[u8; 3]>,
     screen: Vec<[u8; 3]>,
@@ -58,15 +59,15 @@ impl<T> Place<T> {
 
 impl Part {
     /// A new zone.
-    pub fn new(leds: usize, output: OutputSettings, owner: Owner) -> Self {
-        let zone = Place::Here(Zone::new(crate::new_show(leds, output), owner));
-        Self { zone, ..Self::kept(0, leds, output) }
+    pub fn new(leds: usize, shape: Shape<'static>, output: OutputSettings, owner: Owner) -> Self {
+        let zone = Place::Here(Zone::new(crate::new_show(leds, output), owner).on(shape));
+        Self { zone, ..Self::kept(0, leds, shape, output) }
     }
 
-    /// The zone with an index in the stage that is replaced. It begins again if its size or its limit has changed.
-    pub fn kept(before: usize, leds: usize, output: OutputSettings) -> Self {
+    /// The zone with an index in the stage that is replaced. It begins again if its size, shape or limit has changed.
+    pub fn kept(before: usize, leds: usize, shape: Shape<'static>, output: OutputSettings) -> Self {
         let pixels = || vec![[0; 3]; leds];
-        Self { zone: Place::Before(before), leds, output, wire: pixels(), screen: pixels() }
+        Self { zone: Place::Before(before), leds, shape, output, wire: pixels(), screen: pixels() }
     }
 }
 
@@ -95,10 +96,10 @@ impl Stage {
                 && let Some(old) = before.parts.get_mut(index)
             {
                 part.zone = std::mem::replace(&mut old.zone, Place::Gone);
-                if (part.leds, part.output) != (old.leds, old.output)
+                if (part.leds, part.shape, part.output) != (old.leds, old.shape, old.output)
                     && let Some(zone) = part.zone.here()
                 {
-                    zone.restart(part.leds, part.output);
+                    zone.restart(part.leds, part.shape, part.output);
                 }
             }
         }

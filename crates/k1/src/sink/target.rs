@@ -2,24 +2,43 @@
 
 use std::ffi::OsStr;
 use std::fmt;
-use std::net::{IpAddr, Ipv4Addr, Ipv6Addr};
+use std::ops::RangeInclusive;
 use std::path::PathBuf;
 use std::str::FromStr;
 
-use super::multicast::is_link_local;
+use k1_wire::universes::Universes;
+use k1_wire::{artnet, ddp, sacn};
 
-/// The forms of a target, for errors.
-const FORMS: &str = "ddp://HOST[:PORT], file:PATH or terminal";
+use super::address::{Address, FORMS, is_name};
+use super::query::Query;
+
+/// Channels of a universe by default: 170 RGB pixels, so that none lies in two universes.
+const WHOLE_PIXELS: u16 = 510;
 
 /// A target for light, as given on the command line.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum Target {
     /// A DDP receiver: WLED, ESPixelStick, Falcon, xLights and others.
-    Ddp {
-        /// Host name or address; a link-local IPv6 address includes its interface, `fe80::1%eth0`.
-        host: String,
-        /// UDP port.
-        port: u16,
+    Ddp(Address),
+    /// An Art-Net node.
+    ArtNet {
+        /// Its address.
+        address: Address,
+        /// The universes of its channels.
+        universes: Universes,
+        /// True if all universes are to be shown at the same moment, by `ArtSync`.
+        syncs: bool,
+    },
+    /// sACN receivers.
+    Sacn {
+        /// Address of one receiver; `None` for the multicast groups of the universes.
+        address: Option<Address>,
+        /// The universes of the channels.
+        universes: Universes,
+        /// Priority, 0 … 200.
+        priority: u8,
+        /// Synchronisation universe, if all universes are to be shown at the same moment.
+        sync_universe: Option<u16>,
     },
     /// A file of raw frames, LEDs × 3 bytes each as the wire carries them.
     File(PathBuf),
@@ -69,44 +88,14 @@ fn unknown(text: &str) -> String {
     format!("K1 does not know the target “{text}”{hint}; use {FORMS}")
 }
 
-/// True if `text` may be a host name.
-fn is_name(text: &str) -> bool {
-    let text = text.strip_suffix('.').unwrap_or(text);
-    let fits = |c: char| c.is_alphanumeric() || c == '-' || c == '_';
-    text.len() <= 253
-        && text.split('.').all(|label| (1..64).contains(&label.len()) && label.chars().all(fits))
-        // A name whose last label is a number is a malformed address.
-        && text.rsplit('.').next().is_some_and(|last| !last.chars().all(|c| c.is_ascii_digit()))
-}
+/// The universes of sACN.
+const SACN_UNIVERSES: RangeInclusive<u16> = sacn::FIRST_UNIVERSE..=sacn::LAST_UNIVERSE;
 
-/// Checks the host of a network light.
-fn host(text: &str) -> Result<String, String> {
-    let wrong = |why: &str| Err(format!("“{text}” {why}; use {FORMS}"));
-    let inner = text.strip_prefix('[').map_or(Some(text), |rest| rest.strip_suffix(']'));
-    let Some(inner) = inner else { return wrong("has a bracket that is not closed") };
-    if inner.is_empty() {
-        return Err(format!("ddp:// needs a host; use {FORMS}"));
-    }
-    if inner.contains(':') || inner.len() < text.len() {
-        // In a URL, the percent sign before the interface is written %25 (RFC 6874).
-        let (ip, interface) = match inner.split_once('%') {
-            Some((ip, i)) => (ip, Some(i.strip_prefix("25").filter(|rest| !rest.is_empty()).unwrap_or(i))),
-            None => (inner, None),
-        };
-        let Ok(ip) = ip.parse::<Ipv6Addr>() else { return wrong("is not an IPv6 address") };
-        return match interface {
-            Some("") => wrong("needs an interface after the percent sign"),
-            Some(interface) => Ok(format!("{ip}%{interface}")),
-            None if is_link_local(IpAddr::V6(ip)) => {
-                Err(format!("“{ip}” is a link-local address; add the interface, as in ddp://[{ip}%eth0]"))
-            }
-            None => Ok(ip.to_string()),
-        };
-    }
-    if inner.parse::<Ipv4Addr>().is_ok() || is_name(inner) {
-        return Ok(inner.to_owned());
-    }
-    wrong("is neither a name nor an address")
+/// The universes that a query asks for.
+fn universes(query: &mut Query, all: RangeInclusive<u16>, first: u16) -> Result<Universes, String> {
+    let first = query.number("universe", all)?.unwrap_or(first);
+    let channels = query.number("channels", 1..=512)?.unwrap_or(WHOLE_PIXELS);
+    Universes::new(first, channels).map_err(|e| e.to_string())
 }
 
 impl FromStr for Target {
@@ -123,26 +112,57 @@ impl FromStr for Target {
                 Ok(Self::File(path.into()))
             };
         }
-        let scheme = s.get(..6).filter(|scheme| scheme.eq_ignore_ascii_case("ddp://"));
-        let Some(rest) = scheme.map(|scheme| &s[scheme.len()..]) else { return Err(unknown(s)) };
-        let rest = rest.strip_suffix('/').unwrap_or(rest);
-        // IPv6 addresses have brackets: [::1] or [::1]:4048.
-        let (name, port) = match rest.rsplit_once(':') {
-            Some((name, port)) if !rest.ends_with(']') && (rest.starts_with('[') || !name.contains(':')) => {
-                let number = port.parse().ok().filter(|port| *port > 0);
-                (name, number.ok_or_else(|| format!("“{port}” is not a port; use {FORMS}"))?)
-            }
-            _ => (rest, k1_wire::ddp::PORT),
+        let Some((scheme, rest)) = s.split_once("://") else { return Err(unknown(s)) };
+        let (place, mut query) = Query::split(rest)?;
+        let place = place.strip_suffix('/').unwrap_or(place);
+        let address = |port| Address::parse(place, &format!("{scheme}://"), port);
+        let target = match &*scheme.to_ascii_lowercase() {
+            "ddp" => Self::Ddp(address(ddp::PORT)?),
+            "artnet" => Self::ArtNet {
+                address: address(artnet::PORT)?,
+                universes: universes(&mut query, 0..=artnet::LAST_UNIVERSE, 0)?,
+                syncs: query.flag("sync")?.unwrap_or(false),
+            },
+            "sacn" => Self::Sacn {
+                address: if place.is_empty() { None } else { Some(address(sacn::PORT)?) },
+                universes: universes(&mut query, SACN_UNIVERSES, sacn::FIRST_UNIVERSE)?,
+                priority: query.number("priority", 0..=sacn::MAX_PRIORITY)?.unwrap_or(sacn::DEFAULT_PRIORITY),
+                sync_universe: query.number("sync_universe", SACN_UNIVERSES)?,
+            },
+            _ => return Err(unknown(s)),
         };
-        Ok(Self::Ddp { host: host(name)?, port })
+        query.end()?;
+        Ok(target)
+    }
+}
+
+fn write_universes(universes: Universes, f: &mut fmt::Formatter) -> fmt::Result {
+    write!(f, "?universe={}", universes.first())?;
+    if universes.channels() == WHOLE_PIXELS {
+        Ok(())
+    } else {
+        write!(f, "&channels={}", universes.channels())
     }
 }
 
 impl fmt::Display for Target {
     fn fmt(&self, f: &mut fmt::Formatter) -> fmt::Result {
         match self {
-            Self::Ddp { host, port } if host.contains(':') => write!(f, "ddp://[{host}]:{port}"),
-            Self::Ddp { host, port } => write!(f, "ddp://{host}:{port}"),
+            Self::Ddp(address) => write!(f, "ddp://{address}"),
+            Self::ArtNet { address, universes, syncs } => {
+                write!(f, "artnet://{address}")?;
+                write_universes(*universes, f)?;
+                if *syncs { write!(f, "&sync=yes") } else { Ok(()) }
+            }
+            Self::Sacn { address, universes, priority, sync_universe } => {
+                f.write_str("sacn://")?;
+                address.iter().try_for_each(|address| write!(f, "{address}"))?;
+                write_universes(*universes, f)?;
+                if *priority != sacn::DEFAULT_PRIORITY {
+                    write!(f, "&priority={priority}")?;
+                }
+                sync_universe.iter().try_for_each(|universe| write!(f, "&sync_universe={universe}"))
+            }
             Self::File(path) => write!(f, "file:{}", path.display()),
             Self::Terminal => write!(f, "terminal"),
         }
@@ -155,7 +175,16 @@ mod tests {
 
     #[test]
     fn targets_are_read_and_written() {
-        let ddp = |host: &str, port| Target::Ddp { host: host.into(), port };
+        let at = |host: &str, port| Address { host: host.into(), port };
+        let ddp = |host: &str, port| Target::Ddp(at(host, port));
+        let artnet = |first, channels, syncs| {
+            let universes = Universes::new(first, channels).unwrap();
+            Target::ArtNet { address: at("10.0.0.5", 6454), universes, syncs }
+        };
+        let sacn = |address, first, priority, sync_universe| {
+            let universes = Universes::new(first, 510).unwrap();
+            Target::Sacn { address, universes, priority, sync_universe }
+        };
         for (text, target) in [
             ("ddp://wled.local", ddp("wled.local", 4048)),
             ("DDP://wled", ddp("wled", 4048)),
@@ -165,6 +194,11 @@ mod tests {
             ("ddp://[fe80::1%25eth0]:7", ddp("fe80::1%eth0", 7)),
             ("ddp://::1", ddp("::1", 4048)),
             ("ddp://lampe-küche", ddp("lampe-küche", 4048)),
+            ("artnet://10.0.0.5", artnet(0, 510, false)),
+            ("artnet://10.0.0.5/?universe=3&channels=512&sync=yes", artnet(3, 512, true)),
+            ("sacn://", sacn(None, 1, 100, None)),
+            ("sacn://?universe=7&priority=150&sync_universe=8", sacn(None, 7, 150, Some(8))),
+            ("sacn://10.0.0.5", sacn(Some(at("10.0.0.5", 5568)), 1, 100, None)),
             ("file:/tmp/a", Target::File("/tmp/a".into())),
             ("terminal", Target::Terminal),
         ] {
@@ -206,6 +240,24 @@ mod tests {
         assert!(refused.contains("ddp://[fe80::1%eth0]"), "{refused}");
         assert!("wled.local".parse::<Target>().unwrap_err().contains("did you mean ddp://wled.local?"));
         assert!("dpp://x".parse::<Target>().unwrap_err().contains("did you mean ddp://x?"));
+    }
+
+    #[test]
+    fn a_setting_that_a_light_does_not_have_is_refused_with_those_that_it_has() {
+        for (wrong, says) in [
+            ("artnet://x?universe=40000", "universe is 0 … 32767, not “40000”"),
+            ("artnet://x?channels=0", "channels is 1 … 512, not “0”"),
+            ("sacn://x?universe=0", "universe is 1 … 63999, not “0”"),
+            ("sacn://x?priority=201", "priority is 0 … 200, not “201”"),
+            ("artnet://x?sync=maybe", "sync is yes or no, not “maybe”"),
+            ("artnet://x?univers=3", "there is no setting “univers”; use universe, channels or sync"),
+            ("artnet://x?universe=3&universe=4", "universe is given twice"),
+            ("artnet://x?universe", "write NAME=VALUE in place of “universe”"),
+            ("ddp://x?universe=1", "this target has no settings, so “universe=1” has no meaning"),
+        ] {
+            assert_eq!(wrong.parse::<Target>().unwrap_err(), says, "{wrong}");
+        }
+        assert_eq!("ddp://x?".parse::<Target>(), "ddp://x".parse());
     }
 
     #[cfg(unix)]

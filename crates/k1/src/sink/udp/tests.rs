@@ -1,3 +1,5 @@
+use super::super::lookup::Resolve;
+use super::super::protocol::Ddp;
 use super::*;
 use std::sync::Mutex;
 
@@ -49,14 +51,14 @@ fn closed_port() -> SocketAddr {
 struct Bench {
     light: Arc<Light>,
     book: Arc<Book>,
-    sink: DdpSink,
+    sink: UdpSink,
 }
 
 impl Bench {
     fn new(host: &str, port: u16) -> Self {
         let light = Arc::new(Light::new(host.to_owned()));
         let book = Arc::new(Book::default());
-        let sink = DdpSink::new(host, port, light.clone(), book.clone());
+        let sink = UdpSink::new(Host::new(host, port, book.clone()), Box::new(Ddp::default()), light.clone());
         Self { light, book, sink }
     }
 

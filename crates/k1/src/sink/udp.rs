@@ -1,22 +1,24 @@
-//! DDP lights on the network. K1 looks them up, retries them, and follows them when their address changes.
+//! Lights on the network, whatever they speak. K1 looks them up, retries them, and follows them when their address
+//! changes.
 
 mod neighbour;
+mod socket;
 
 use std::collections::VecDeque;
 use std::io::{self, ErrorKind};
-use std::net::{IpAddr, SocketAddr, UdpSocket};
+use std::net::{SocketAddr, UdpSocket};
 use std::sync::Arc;
 use std::time::{Duration, Instant};
 
 use k1_device::answers::LightState;
-use k1_wire::ddp::{MAX_PACKET, Sender};
 
 use neighbour::Neighbour;
+use socket::{connect, is_ours, is_passing, is_theirs, reason};
 
 use super::Sink;
 use super::light::{Light, LightStatus};
-use super::lookup::{Found, Host, Resolve};
-use super::multicast::is_link_local;
+use super::lookup::{Found, Host};
+use super::protocol::{Protocol, To};
 
 /// Seconds before each retry; the last value repeats.
 const BACK_OFF_S: [u64; 6] = [1, 2, 4, 8, 16, 30];
@@ -36,15 +38,12 @@ const NEIGHBOUR_LOOK: Duration = Duration::from_secs(1);
 const SILENCE: Duration = Duration::from_millis(3_500);
 /// Consecutive silent readings after which an address that answered before counts as unused.
 const SILENT_LOOKS: u32 = 2;
-/// Time after which a frame that the network has not taken is late and gives way to the next.
-const PATIENCE: Duration = Duration::from_millis(100);
 
-/// A DDP receiver somewhere, or nowhere yet.
-pub struct DdpSink {
+/// A light at a network address, or nowhere yet.
+pub struct UdpSink {
     light: Arc<Light>,
     host: Host,
-    sender: Sender,
-    buffer: Box<[u8; MAX_PACKET]>,
+    protocol: Box<dyn Protocol>,
     link: Link,
     /// All known addresses, and those still to be tried in this round.
     known: Vec<SocketAddr>,
@@ -79,17 +78,24 @@ impl Up {
     fn new(socket: UdpSocket, to: SocketAddr, now: Instant, is_proven: bool) -> Self {
         Self { socket, to, since: now, is_proven, look_at: now, silent_looks: 0 }
     }
+
+    fn send(&self, to: To, packet: &[u8]) -> io::Result<()> {
+        let sent = match to {
+            To::Light => self.socket.send(packet),
+            To::Group(group) => self.socket.send_to(packet, (group, self.to.port())),
+        };
+        sent.map(|_| ())
+    }
 }
 
-impl DdpSink {
-    /// A light by the name or address of its host. Does not look it up yet.
-    pub fn new(host: &str, port: u16, light: Arc<Light>, resolve: Arc<dyn Resolve>) -> Self {
+impl UdpSink {
+    /// A light by its host, which it does not look up yet, and the protocol that it speaks.
+    pub fn new(host: Host, protocol: Box<dyn Protocol>, light: Arc<Light>) -> Self {
         let now = Instant::now();
         Self {
             light,
-            host: Host::new(host, port, resolve),
-            sender: Sender::default(),
-            buffer: Box::new([0; MAX_PACKET]),
+            host,
+            protocol,
             link: Link::Down { retry_at: now, look_at: None },
             known: Vec::new(),
             round: VecDeque::new(),
@@ -141,6 +147,9 @@ impl DdpSink {
                     }
                 }
             }
+        }
+        if let Link::Up(up) = &self.link {
+            self.protocol.tend(now, &mut |to, packet| up.send(to, packet));
         }
         self.light.tick();
     }
@@ -270,92 +279,13 @@ impl DdpSink {
 
     fn send(&mut self, wire: &[[u8; 3]]) -> io::Result<()> {
         match &self.link {
-            Link::Up(up) => {
-                self.sender.frame(wire, &mut self.buffer, |packet| up.socket.send(packet).map(|_| ()))
-            }
+            Link::Up(up) => self.protocol.frame(wire.as_flattened(), &mut |to, packet| up.send(to, packet)),
             Link::Down { .. } => Err(ErrorKind::NotConnected.into()),
         }
     }
 }
 
-/// Connects a socket to an address. Sends nothing; the system reports whether it has a route.
-fn connect(to: SocketAddr) -> io::Result<UdpSocket> {
-    let local: SocketAddr = match to {
-        SocketAddr::V4(_) => ([0; 4], 0).into(),
-        SocketAddr::V6(_) => ([0_u16; 8], 0).into(),
-    };
-    let socket = UdpSocket::bind(local)?;
-    hear_of_failures(&socket, to);
-    socket.connect(to)?;
-    socket.set_write_timeout(Some(PATIENCE))?;
-    Ok(socket)
-}
-
-/// Asks the system to report transient errors as well: that nobody answers at an address, or that a router has no route.
-/// Without this, Linux reports only closed ports.
-#[cfg(target_os = "linux")]
-fn hear_of_failures(socket: &UdpSocket, to: SocketAddr) {
-    use nix::sys::socket::{setsockopt, sockopt};
-    // If this fails, the system still reports closed ports and missing routes.
-    let _ = match to {
-        SocketAddr::V4(_) => setsockopt(socket, sockopt::Ipv4RecvErr, &true),
-        SocketAddr::V6(_) => setsockopt(socket, sockopt::Ipv6RecvErr, &true),
-    };
-}
-
-#[cfg(not(target_os = "linux"))]
-fn hear_of_failures(_: &UdpSocket, _: SocketAddr) {}
-
-/// True if the network is only busy for a moment, so that the next frame may go through.
-fn is_passing(e: &io::Error) -> bool {
-    // ENOBUFS: the queue of the interface is full.
-    const NO_BUFFERS: i32 = if cfg!(target_os = "linux") { 105 } else { 55 };
-    matches!(
-        e.kind(),
-        ErrorKind::WouldBlock | ErrorKind::TimedOut | ErrorKind::Interrupted | ErrorKind::OutOfMemory
-    ) || cfg!(unix) && e.raw_os_error() == Some(NO_BUFFERS)
-}
-
-/// True if the other side or its network reported the error.
-fn is_theirs(e: &io::Error) -> bool {
-    matches!(e.kind(), ErrorKind::ConnectionRefused | ErrorKind::ConnectionReset | ErrorKind::HostUnreachable)
-}
-
-/// True if this system itself has no route, which costs nothing to check again.
-fn is_ours(e: &io::Error) -> bool {
-    matches!(
-        e.kind(),
-        ErrorKind::NetworkUnreachable
-            | ErrorKind::NetworkDown
-            | ErrorKind::AddrNotAvailable
-            | ErrorKind::InvalidInput
-    )
-}
-
-/// A sentence that says why an address does not receive frames.
-fn reason(e: &io::Error, to: SocketAddr) -> String {
-    let ip: IpAddr = to.ip();
-    match e.kind() {
-        ErrorKind::NetworkUnreachable | ErrorKind::NetworkDown | ErrorKind::AddrNotAvailable => {
-            format!("there is no route to {ip} at the moment")
-        }
-        // Linux reports this for a blackhole route.
-        ErrorKind::InvalidInput if ip.is_ipv4() || !is_link_local(ip) => {
-            format!("this system discards packets to {ip}; check its routes for a blackhole")
-        }
-        ErrorKind::InvalidInput => format!("{ip} is not on any network of this system"),
-        ErrorKind::HostUnreachable => format!("nobody answers at {ip}"),
-        ErrorKind::ConnectionRefused | ErrorKind::ConnectionReset => {
-            format!("{ip} is there, but nothing receives light on its port {}", to.port())
-        }
-        ErrorKind::PermissionDenied => {
-            format!("this system does not allow packets to {ip}; check its firewall")
-        }
-        _ => format!("{ip}: {e}"),
-    }
-}
-
-impl Sink for DdpSink {
+impl Sink for UdpSink {
     fn show(&mut self, wire: &[[u8; 3]], _: &[[u8; 3]]) -> io::Result<()> {
         let now = Instant::now();
         self.turn(now);
@@ -395,7 +325,10 @@ impl Sink for DdpSink {
                 _ => std::thread::sleep(Duration::from_millis(4)),
             }
         }
-        Ok(())
+        match &self.link {
+            Link::Up(up) => self.protocol.end(black.as_flattened(), &mut |to, packet| up.send(to, packet)),
+            Link::Down { .. } => Ok(()),
+        }
     }
 }
 
