@@ -250,7 +250,7 @@ fn watch(
         std::thread::sleep(Duration::from_millis(20));
         tell(&runtime.shared.lights());
         if let Some(keeper) = keeper.as_deref_mut() {
-            keeper.tend(&mut runtime.cast)?;
+            keeper.tend(&mut runtime.cast);
         }
         let now = Instant::now();
         console.sync(runtime)?;

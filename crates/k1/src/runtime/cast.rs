@@ -13,7 +13,7 @@ use k1_engine::light::{OutputSettings, Shape};
 use k1_handoff::Mailbox;
 use k1_show::map::Cell;
 
-use super::show::{Outlet, outlet};
+use super::outlet::{Outlet, outlet};
 use super::stage::{Lit, Part, Stage};
 use super::{Controls, KEPT, LIGHT, Owner, Shared, feed};
 use crate::sink::{Light, Open};

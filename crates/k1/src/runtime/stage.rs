@@ -7,7 +7,7 @@ use k1_handoff::Mailbox;
 use k1_show::map::Cell;
 use std::sync::Arc;
 
-use super::show::Outlet;
+use super::outlet::Outlet;
 use super::{Owner, SettingsRing};
 use crate::{MAX_LEDS, Show};
 use k1_device::exchange::SLOTS;
@@ -137,7 +137,15 @@ impl Stage {
         let mut late = 0;
         for light in lights {
             let Some(outlet) = light.outlet.here() else { continue };
+            let probe = outlet.light.as_ref().and_then(|light| light.probe(at_us));
             late += u32::from(outlet.offer(at_us, |frame| {
+                if let Some(probe) = probe {
+                    for (led, pixels) in frame.wire.iter_mut().zip(&mut frame.screen).enumerate() {
+                        let colour = probe.colour(led, at_us);
+                        (*pixels.0, *pixels.1) = (colour, colour);
+                    }
+                    return;
+                }
                 fill(&mut frame.wire, &light.cells, |zone| &parts[zone].wire[..]);
                 if light.is_screen {
                     fill(&mut frame.screen, &light.cells, |zone| &parts[zone].screen[..]);

@@ -145,7 +145,8 @@ impl Stored {
     pub fn replace(&mut self, mut new: impl FnMut(&str) -> Option<String>) -> Result<(), String> {
         for _ in 0..MOST_TRIES {
             let is_there = self.path.exists();
-            let before = if is_there { load(&self.path)? } else { Text::default().to_string() };
+            // A file that is gone is written again with what it said.
+            let before = if is_there { load(&self.path)? } else { self.text.clone() };
             let Some(after) = new(&before) else { return Ok(()) };
             if after != before || !is_there {
                 if let Some(folder) = self.path.parent().filter(|folder| !folder.as_os_str().is_empty()) {

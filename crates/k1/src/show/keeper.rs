@@ -49,22 +49,17 @@ impl Keeper {
     }
 
     /// Does what is due. Call it many times a second.
-    ///
-    /// # Errors
-    ///
-    /// If the system refuses a thread for a new light.
-    pub fn tend(&mut self, cast: &mut Cast) -> std::io::Result<()> {
+    pub fn tend(&mut self, cast: &mut Cast) {
         let now = Instant::now();
         self.glance(cast, now);
         if now >= self.next_look {
             self.next_look = now + LOOK;
-            self.look(cast)?;
+            self.look(cast);
         }
         let is_again = self.again.is_some_and(|at| now >= at);
         if self.debounce.is_due(micros(now - self.began)) || is_again {
             self.write(cast, now);
         }
-        Ok(())
     }
 
     /// Writes what has not rested yet, at the end of the program.
@@ -85,13 +80,13 @@ impl Keeper {
     }
 
     /// Takes over what the file says, if it has changed.
-    fn look(&mut self, cast: &mut Cast) -> std::io::Result<()> {
+    fn look(&mut self, cast: &mut Cast) {
         match self.stored.refresh() {
-            Ok(false) => return Ok(()),
+            Ok(false) => return,
             Ok(true) => {}
             Err(why) => {
                 say(format_args!("k1: {why}"));
-                return Ok(());
+                return;
             }
         }
         let shown = self.stored.path().display().to_string();
@@ -106,11 +101,12 @@ impl Keeper {
                 if (&new.input, new.fps, &new.name) != (&self.show.input, self.show.fps, &self.show.name) {
                     say(format_args!("k1: {shown} has another name, input or fps; start K1 again for those"));
                 }
-                self.take_over(new, cast)?;
-                say(format_args!("k1: {shown} has changed, and K1 shows it"));
+                match self.take_over(new, cast) {
+                    Ok(()) => say(format_args!("k1: {shown} has changed, and K1 shows it")),
+                    Err(e) => say(format_args!("k1: {shown} has changed, but K1 cannot show all of it: {e}")),
+                }
             }
         }
-        Ok(())
     }
 
     fn take_over(&mut self, new: Show, cast: &mut Cast) -> std::io::Result<()> {

@@ -1,10 +1,14 @@
 //! The show file of this program: where it is, what it means here, and how it is kept while K1 runs.
 
+mod add;
 mod file;
+mod found;
 mod keeper;
 mod plans;
 
+pub use add::{Addition, add};
 pub use file::{Stored, place};
+pub use found::find;
 pub use keeper::Keeper;
 pub use plans::{Rest, plans};
 

@@ -4,6 +4,7 @@ use std::sync::atomic::{AtomicBool, AtomicU64, Ordering::Relaxed};
 use std::sync::{Mutex, PoisonError};
 use std::time::{Duration, Instant};
 
+use super::probe::Probe;
 use k1_device::answers;
 pub use k1_device::answers::LightState;
 
@@ -29,6 +30,8 @@ pub struct Light {
     errors: AtomicU64,
     began: Instant,
     fault: AtomicBool,
+    /// A test's picture in the lowest byte, and above it its end in ms; 0 without a test.
+    probe: AtomicU64,
     told: Mutex<Told>,
 }
 
@@ -56,6 +59,7 @@ impl Light {
             errors: zero(),
             began: now,
             fault: AtomicBool::new(false),
+            probe: zero(),
             told: Mutex::new(told),
         }
     }
@@ -70,6 +74,20 @@ impl Light {
     pub fn took(&self, is_shown: bool) {
         let counter = if is_shown { &self.shown } else { &self.errors };
         counter.fetch_add(1, Relaxed);
+    }
+
+    /// Shows a test's picture in place of the zones, until `until_us`.
+    pub fn show_probe(&self, probe: Probe, until_us: u64) {
+        self.probe.store(((until_us / 1000) << 8) | probe as u64, Relaxed);
+    }
+
+    /// The test's picture that is shown at `now_us`.
+    pub fn probe(&self, now_us: u64) -> Option<Probe> {
+        let word = self.probe.load(Relaxed);
+        if word >> 8 <= now_us / 1000 {
+            return None;
+        }
+        Probe::ALL.iter().map(|(probe, ..)| *probe).find(|probe| *probe as u64 == word & 0xff)
     }
 
     /// Sets the state. Each change adds a line for the console, up to a limit per minute.

@@ -7,6 +7,7 @@ mod hosts;
 pub mod light;
 pub mod lookup;
 mod multicast;
+pub mod probe;
 mod protocol;
 mod query;
 mod target;
