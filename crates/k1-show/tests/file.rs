@@ -203,8 +203,7 @@ fn shows() -> impl Strategy<Value = Show> {
     let light = vec(run, 0..5);
     (vec(light, 1..5), vec((any::<bool>(), 0..PATTERNS.len(), 0.0..1.0_f32), 3)).prop_map(
         |(lights, zones)| {
-            let mut show = Show::default();
-            show.zones = zones
+            let all = zones
                 .iter()
                 .enumerate()
                 .map(|(i, (stretch, pattern, warmth))| {
@@ -220,6 +219,7 @@ fn shows() -> impl Strategy<Value = Show> {
                     }
                 })
                 .collect();
+            let mut show = Show { zones: all, ..Show::default() };
             for (i, runs) in lights.iter().enumerate() {
                 let mut from = 0;
                 for (leds, reversed, group, repeat, zone, gap) in runs {
