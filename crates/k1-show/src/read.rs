@@ -36,6 +36,12 @@ pub trait Forms {
     ///
     /// A sentence that says what would be valid.
     fn input(&self, text: &str) -> Result<(), String>;
+    /// Reads the text of a map file.
+    ///
+    /// # Errors
+    ///
+    /// A sentence that says why it cannot be read.
+    fn map(&self, file: &str) -> Result<String, String>;
     /// Checks the address and the settings of a light.
     ///
     /// # Errors

@@ -322,6 +322,15 @@ fn a_show_is_checked_exported_and_imported() {
         said.err
     );
     assert_eq!(std::fs::read_to_string(home.join("k1/k1.toml")).unwrap(), other);
+    // A map lies beside its show.
+    let mapped = text.replace("pieces = [{ light = \"B\"", "map = \"corner.csv\"\npieces = [{ light = \"B\"");
+    std::fs::write(&path, &mapped).unwrap();
+    let said = k1(&["show", "check", &file]);
+    assert!(said.err.contains("corner.csv: the map cannot be read"), "{}", said.err);
+    std::fs::write(folder.path().join("corner.csv"), "x,y\n0,0\n1,0\n1,1\n").unwrap();
+    assert_eq!(k1(&["show", "check", &file]).code(), Some(0));
+    let said = k1(&["run", "--show", &file, "--headless", "--duration", "0.5"]);
+    assert!(said.code() == Some(0) && said.out.contains("2 zones"), "{said:?}");
     // It is used without being named.
     let said = k1(&["run", "--headless", "--duration", "0.5"]);
     assert!(said.out.contains("2 zones, 2 lights"), "{said:?}");

@@ -26,11 +26,12 @@ pub struct Addition {
 /// A sentence if the light is not valid, if its name is taken, or if the file has a fault or cannot be written.
 pub fn add(stored: &mut Stored, new: &Addition) -> Result<(), String> {
     let (name, leds, shown) = (&new.light.name, new.light.leds, stored.path().display().to_string());
+    let path = stored.path().to_owned();
     if !(1..=k1_show::MOST_LEDS).contains(&leds) {
         return Err(format!("a light has 1 to {} LEDs, not {leds}", k1_show::MOST_LEDS));
     }
     stored.change(|text| {
-        let there = text.read(&Forms).show;
+        let there = text.read(&Forms { file: &path }).show;
         if there.lights.iter().any(|other| other.name == *name) {
             return Err(format!("{shown} has a light “{name}” already; choose another name"));
         }

@@ -9,7 +9,7 @@ use k1_engine::params::Param;
 use k1_host::say;
 use k1_show::{Look, Show};
 
-use super::{Rest, Stored, plans};
+use super::{Forms, Rest, Stored, plans};
 use crate::runtime::Cast;
 
 /// Interval between two looks at the file.
@@ -97,6 +97,7 @@ impl Keeper {
                 }
                 say(format_args!("k1: {shown} has a fault, so K1 goes on with what it said before"));
             }
+            Ok(new) if new == self.show => {}
             Ok(new) => {
                 if (&new.input, new.fps, &new.name) != (&self.show.input, self.show.fps, &self.show.name) {
                     say(format_args!("k1: {shown} has another name, input or fps; start K1 again for those"));
@@ -158,11 +159,13 @@ impl Keeper {
             return;
         }
         let before = self.show.clone();
+        let path = self.stored.path().to_owned();
         let written = self.stored.change(|text| {
             for (index, look) in &changed {
                 let zone = &before.zones[*index];
                 // A hand edit since the last look at the file keeps its values.
-                let there = text.read(&super::Forms).show.zones.into_iter().find(|z| z.name == zone.name);
+                let there =
+                    text.read(&Forms { file: &path }).show.zones.into_iter().find(|z| z.name == zone.name);
                 if let Some(there) = there {
                     text.set_look(&zone.name, &merge(&zone.look, &there.look, look));
                 }

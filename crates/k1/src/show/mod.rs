@@ -12,14 +12,24 @@ pub use found::find;
 pub use keeper::Keeper;
 pub use plans::{Rest, plans};
 
+use std::path::Path;
+
 use k1_show::Light;
 
 use crate::sink::Target;
 
-/// The forms of input and lights that this program knows.
-pub struct Forms;
+/// The forms of input and lights that this program knows, and the map files beside a show file.
+pub struct Forms<'a> {
+    /// The show file.
+    pub file: &'a Path,
+}
 
-impl k1_show::Forms for Forms {
+impl k1_show::Forms for Forms<'_> {
+    fn map(&self, file: &str) -> Result<String, String> {
+        let path = self.file.parent().unwrap_or(Path::new("")).join(file);
+        file::load(&path).map_err(|why| why.replacen(&path.display().to_string(), "the map", 1))
+    }
+
     fn input(&self, text: &str) -> Result<(), String> {
         match text {
             "-" => {

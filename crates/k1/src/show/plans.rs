@@ -1,7 +1,9 @@
 //! What a show means for the running program: plans of zones and lights.
 
+use std::sync::{Mutex, PoisonError};
+
 use k1_device::exchange::Settings;
-use k1_engine::light::{OutputSettings, Shape};
+use k1_engine::light::{OutputSettings, Point, Points, Shape};
 use k1_host::output::Spared;
 use k1_show::Show;
 use k1_show::map::map;
@@ -27,6 +29,18 @@ pub struct Rest {
     pub spared: Spared,
 }
 
+/// A list that stays for ever, because shapes only point to theirs; the same list is kept once.
+fn kept(list: &[Point]) -> &'static [Point] {
+    static KEPT: Mutex<Vec<&'static [Point]>> = Mutex::new(Vec::new());
+    let mut all = KEPT.lock().unwrap_or_else(PoisonError::into_inner);
+    if let Some(same) = all.iter().find(|same| **same == list) {
+        return same;
+    }
+    let new: &'static [Point] = Box::leak(list.into());
+    all.push(new);
+    new
+}
+
 /// The zones and lights of a show, and lights of the command line, which show the first zone.
 pub fn plans(show: &Show, rest: &Rest) -> (Vec<ZonePlan>, Vec<LightPlan>) {
     let output = match show.max_ma {
@@ -40,7 +54,7 @@ pub fn plans(show: &Show, rest: &Rest) -> (Vec<ZonePlan>, Vec<LightPlan>) {
         .map(|zone| ZonePlan {
             name: zone.name.clone(),
             leds: zone.pixels(),
-            shape: zone.shape,
+            shape: zone.points.as_deref().map_or(zone.shape, |list| Shape::Points(Points::new(kept(list)))),
             settings: Settings { params: zone.look.params, pattern: zone.look.pattern, gain },
             output,
         })

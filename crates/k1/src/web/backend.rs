@@ -21,7 +21,7 @@ use k1_update::envelope::Envelope;
 
 use super::app::App;
 use crate::runtime::Playing;
-use crate::show::{Addition, Forms, Stored, add, find};
+use crate::show::{Addition, Stored, add, find};
 use crate::sink::probe::Probe;
 
 const NO_LAMP: Refusal = Refusal::NotHere(
@@ -157,7 +157,7 @@ impl Backend for App {
 
     fn set_show_file(&self, wanted: &ShowText) -> Result<ShowWritten, Refusal> {
         let mut stored = self.stored()?;
-        let faults = k1_show::read(&wanted.text, &Forms).faults;
+        let faults = k1_show::read(&wanted.text, &stored.forms()).faults;
         if !faults.is_empty() {
             let faults = faults.iter().map(ToString::to_string).collect();
             return Ok(ShowWritten { written: false, mark: mark(stored.text()), faults });
