@@ -11,7 +11,7 @@ use serde_json::json;
 use super::Failure;
 use crate::cli::RunArgs;
 use crate::runtime::{Reopen, Runtime, Setup, Shared};
-use crate::sink::{Light, Target};
+use crate::sink::{Light, Strip, Target};
 use crate::source::{self, Input};
 use crate::web;
 use k1_device::exchange::Settings;
@@ -55,16 +55,18 @@ pub fn run(args: &RunArgs) -> Result<(), Failure> {
     let source = source::open_in_time(&args.input, rate)?;
     let title = harmless(&source.title()).into_owned();
     let reopen = reopen(args, rate);
-    if args.targets.iter().filter(|t| **t == Target::Terminal).count() > 1 {
+    if args.targets.iter().filter(|t| t.target == Target::Terminal).count() > 1 {
         return Err(Failure::new(
             "--to terminal was given twice, but a terminal shows only one strip; give it once".into(),
         ));
     }
     let spared = args.input.spared();
     let _tidy = k1_host::strip_line::Tidy;
+    let strip =
+        Strip { leds: args.look.leds().map_err(Failure::usage)?, limit_ma: args.look.output().limit_ma };
     let mut sinks = Vec::new();
     for target in &args.targets {
-        sinks.push(crate::sink::open(target, args.look.leds, &spared)?);
+        sinks.push(crate::sink::open(target, strip, &spared)?);
     }
     // Open the port before anything starts, so that a port in use is the only message.
     let door = match args.headless {
@@ -84,7 +86,7 @@ pub fn run(args: &RunArgs) -> Result<(), Failure> {
         source,
         reopen,
         settings: Settings { params: args.look.params(), pattern: args.look.pattern, gain: args.look.gain },
-        leds: args.look.leds().map_err(Failure::usage)?,
+        leds: strip.leds,
         shape: args.look.shape,
         output: args.look.output(),
         fps: args.fps,
@@ -92,8 +94,11 @@ pub fn run(args: &RunArgs) -> Result<(), Failure> {
         with_page: door.is_some(),
     })?;
     let _ = running.set(runtime.shared.clone());
-    let mut console =
-        Console { json: args.json, quiet: args.targets.contains(&Target::Terminal), synced: false };
+    let mut console = Console {
+        json: args.json,
+        quiet: args.targets.iter().any(|t| t.target == Target::Terminal),
+        synced: false,
+    };
     if let Some(door) = &door {
         let port = door.port();
         let (who, trouble) = identity::claim(identity::Role { kind: "run", name: &args.name, port })?;

@@ -158,9 +158,9 @@ impl Runtime {
         for sink in setup.sinks {
             let (outlet, frames, wakes) = show::outlet(setup.leds, Some(sink.light.clone()));
             outlets.push(outlet);
-            let (shared, leds) = (shared.clone(), setup.leds);
+            let shared = shared.clone();
             let name = if sink.is_kept { KEPT } else { LIGHT };
-            spawn(name, Box::new(move || feed::feed(sink, frames, &wakes, &shared, leds)))?;
+            spawn(name, Box::new(move || feed::feed(sink, frames, &wakes, &shared)))?;
         }
         let (page_outlet, page_frames, page_wakes) = show::outlet(setup.leds, None);
         if setup.with_page {

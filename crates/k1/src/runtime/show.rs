@@ -7,7 +7,7 @@ use std::thread::Thread;
 
 use k1_device::frame::{Picture, Showing};
 use k1_device::pace::FrameClock;
-use k1_engine::light::Shape;
+use k1_engine::light::{Rgb, Shape};
 use k1_handoff::{FrameSwap, SwapReader, SwapWriter};
 
 use super::clock::Time;
@@ -20,10 +20,10 @@ use crate::sink::Light;
 pub struct Finished {
     /// The moment that the frame shows, in µs since the start.
     pub at_us: u64,
-    /// Pixels for a wire: linear, dithered.
-    pub wire: Vec<[u8; 3]>,
-    /// Pixels for a screen: sRGB.
-    pub screen: Vec<[u8; 3]>,
+    /// Linear light of each pixel.
+    pub light: Vec<Rgb>,
+    /// True if wires are to be dithered.
+    pub is_dithered: bool,
 }
 
 /// A sink's end of its own frame hand-off.
@@ -37,14 +37,16 @@ pub struct Outlet {
     pub wakes: Arc<std::sync::OnceLock<Thread>>,
     /// The light, which counts the frames that it is offered; `None` for the page, which may miss frames.
     pub light: Option<Arc<Light>>,
+    /// When the light's next frame is due, in µs.
+    due_us: u64,
 }
 
 /// Makes the frame hand-off for a sink or the page.
 pub fn outlet(leds: usize, light: Option<Arc<Light>>) -> (Outlet, Frames, Arc<std::sync::OnceLock<Thread>>) {
-    let empty = || Finished { at_us: 0, wire: vec![[0; 3]; leds], screen: vec![[0; 3]; leds] };
+    let empty = || Finished { at_us: 0, light: vec![Rgb::BLACK; leds], is_dithered: false };
     let (frames, reader) = FrameSwap::channel(empty(), empty(), empty());
     let wakes = Arc::new(std::sync::OnceLock::new());
-    (Outlet { frames, wakes: wakes.clone(), light }, reader, wakes)
+    (Outlet { frames, wakes: wakes.clone(), light, due_us: 0 }, reader, wakes)
 }
 
 /// Everything that the renderer's thread owns.
@@ -83,12 +85,26 @@ impl ShowThread {
 }
 
 impl Outlet {
+    /// True if the light takes a frame now; false if its next one is due later.
+    fn is_due(&mut self, at_us: u64) -> bool {
+        let Some(fps) = self.light.as_ref().and_then(|light| light.settings.fps) else { return true };
+        if at_us < self.due_us {
+            return false;
+        }
+        // A light that missed its turn does not catch up.
+        let period = 1_000_000 / u64::from(fps);
+        self.due_us = if self.due_us + period > at_us { self.due_us + period } else { at_us + period };
+        true
+    }
+
     /// Hands a frame over. True if a light has not taken the previous frame.
     fn offer<const N: usize>(&mut self, at_us: u64, picture: &Picture<N>) -> bool {
+        if !self.is_due(at_us) {
+            return false;
+        }
         let frame = self.frames.back();
         frame.at_us = at_us;
-        picture.wire(&mut frame.wire);
-        picture.screen(&mut frame.screen);
+        frame.is_dithered = picture.light(&mut frame.light);
         let is_replaced = self.frames.publish();
         if let Some(thread) = self.wakes.get() {
             thread.unpark();
