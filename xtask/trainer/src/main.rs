@@ -98,6 +98,7 @@ fn list(path: &Path) -> Result<Vec<Piece>, String> {
 
 /// Learning with a rate for each weight. After Kingma & Ba, "Adam: a method for stochastic optimization" (ICLR 2015), with
 /// decay of the weights apart from the slope (Loshchilov & Hutter, "Decoupled weight decay regularization", ICLR 2019).
+#[derive(Clone)]
 struct Adam {
     mean: Model,
     square: Model,
@@ -111,6 +112,10 @@ const LONGER: f64 = 1.3;
 const LONGEST: f64 = 3.0;
 /// Most that counts as usual: beyond it, learning runs away with the slope.
 const USUAL_MOST: f64 = 0.5;
+/// A hundred steps with this many times the loss of the best ones mean that learning ran away: it goes back to the best, and on at
+/// a lower rate.
+const WORSE: f64 = 1.04;
+const CALMER: f32 = 0.7;
 
 impl Adam {
     fn step(&mut self, model: &mut Model, gradient: &mut Model, rate: f32) {
@@ -179,10 +184,13 @@ fn train(options: &Options) -> Result<(), String> {
     };
     let began = Instant::now();
     let (mut sum, mut counted) = (Loss::default(), 0.0);
+    // The loss of the best hundred steps, what was learned then, and a factor on the rate.
+    let (mut best, mut kept, mut calmed) = (f64::MAX, (model.clone(), adam.clone()), 1.0);
     for step in 0..options.steps {
         let done = step as f32 / options.steps as f32;
         let warm = ((step + 1) as f32 / 50.0).min(1.0);
-        let rate = options.rate * warm * (0.02 + 0.98 * 0.5 * (1.0 + (std::f32::consts::PI * done).cos()));
+        let rate =
+            options.rate * calmed * warm * (0.02 + 0.98 * 0.5 * (1.0 + (std::f32::consts::PI * done).cos()));
         let now = if done >= options.whole_from { model.in_whole_numbers() } else { model.clone() };
         let windows: Vec<_> = (0..options.chunks)
             .map(|_| choose(&pieces, options.moments, &options.without, &mut random))
@@ -225,7 +233,15 @@ fn train(options: &Options) -> Result<(), String> {
                 of_held.frames,
                 of_held.tempi
             );
+            let loss = sum.frames / counted;
             (sum, counted) = (Loss::default(), 0.0);
+            if loss < best {
+                (best, kept) = (loss, (model.clone(), adam.clone()));
+            } else if loss > WORSE * best {
+                (model, adam) = kept.clone();
+                calmed *= CALMER;
+                println!("{:5} worse than {best:.4}: back, and calmer by {calmed:.2}", step + 1);
+            }
             write(&mut model, &options.out)?;
         }
     }
