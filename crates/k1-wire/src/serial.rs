@@ -149,7 +149,7 @@ mod tests {
 
         #[test]
         fn no_bytes_can_make_a_reader_panic(bytes in proptest::collection::vec(any::<u8>(), 0..64), which in 0_usize..3) {
-            let bytes = [&[&b""[..], b"Ada", b"\xc9\xda"][which], &bytes[..]].concat();
+            let bytes = [[&b""[..], b"Ada", b"\xc9\xda"][which], &bytes[..]].concat();
             let _ = (read_adalight(&bytes), read_tpm2(&bytes));
         }
     }

@@ -64,7 +64,7 @@ impl<'a> Packet<'a> {
         }
         let packet = Self(bytes);
         match packet.data().len() {
-            n if n % packet.bytes_per_pixel() != 0 => Err(Error::Pixels(n)),
+            n if !n.is_multiple_of(packet.bytes_per_pixel()) => Err(Error::Pixels(n)),
             _ => Ok(packet),
         }
     }

@@ -22,7 +22,11 @@ pub fn lights(bytes: &[u8]) {
     let length = choices.word() as usize % (FRAME + 1);
     let seed = choices.rest();
     let frame: Vec<u8> = (0..length).map(|i| seed.get(i % 64).copied().unwrap_or(i as u8)).collect();
-    wled_there_and_back(if channels % 2 == 0 { Pixel::Rgb } else { Pixel::Rgbw }, first as u8, &frame);
+    wled_there_and_back(
+        if channels.is_multiple_of(2) { Pixel::Rgb } else { Pixel::Rgbw },
+        first as u8,
+        &frame,
+    );
     serial_there_and_back(&frame);
     // A refusal has a message.
     match Universes::new(first, channels) {
@@ -38,7 +42,7 @@ fn one_art_net_packet(bytes: &[u8]) {
     match artnet::Packet::check(bytes) {
         Ok(artnet::Packet::Dmx(dmx)) => {
             assert!(dmx.universe() <= artnet::LAST_UNIVERSE && dmx.sequence() != Some(0));
-            assert!((2..=512).contains(&dmx.data().len()) && dmx.data().len() % 2 == 0);
+            assert!((2..=512).contains(&dmx.data().len()) && dmx.data().len().is_multiple_of(2));
             assert!(bytes[18..].starts_with(dmx.data()));
         }
         Ok(_) => {}
@@ -116,7 +120,10 @@ fn sacn_there_and_back(universes: Universes, frame: &[u8]) {
 fn one_wled_packet(bytes: &[u8]) {
     match wled::Packet::check(bytes) {
         Ok(packet) => {
-            assert!(packet.data().len() % packet.bytes_per_pixel() == 0 && bytes.ends_with(packet.data()));
+            assert!(
+                packet.data().len().is_multiple_of(packet.bytes_per_pixel())
+                    && bytes.ends_with(packet.data())
+            );
             let _ = (packet.first(), packet.timeout());
         }
         Err(e) => assert!(!e.to_string().is_empty()),

@@ -31,7 +31,7 @@ pub struct Cli {
 #[derive(Debug, Subcommand)]
 pub enum Command {
     /// Turn sound into light, live: on the page, in the terminal, on real lights.
-    Run(RunArgs),
+    Run(Box<RunArgs>),
     /// Print the token that opens the page from other machines. K1 makes one if there is none yet.
     Token(TokenArgs),
     /// Render sound as an animation, a picture or an array. The same sound always gives the same frames.
