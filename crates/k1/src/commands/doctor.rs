@@ -12,11 +12,14 @@ use serde_json::json;
 
 use super::{Failure, print_json, progress};
 use crate::cli::DoctorArgs;
-use crate::runtime::{Clock, Runtime, Setup};
+use crate::runtime::{Clock, LightPlan, Runtime, Setup, ZonePlan};
 use crate::sink::{Fit, Frame, Light, LightSettings, Open, Sink, Stop};
 use crate::source::{self, Source};
 use k1_device::exchange::Settings;
 use k1_host::console::Text;
+
+/// Number of LEDs of the strip whose delay is measured.
+const LEDS: usize = 180;
 
 /// Result of one check.
 struct Finding {
@@ -125,9 +128,6 @@ impl Source for Clicks {
     }
 }
 
-/// LEDs of the strip that is watched.
-const LEDS: usize = 180;
-
 /// Records the time of each frame that is clearly brighter than the one before.
 struct Eye {
     clock: Instant,
@@ -173,21 +173,26 @@ fn latency(seconds: f64) -> Result<(Finding, serde_json::Value), Failure> {
     let began = Instant::now();
     // An unchanged frame is seen, too.
     let seeing = LightSettings { keep_alive_ms: 0, ..Default::default() };
+    let settings = Settings { params, pattern: pattern_by_id("spectrum").unwrap_or_default(), gain: 1.0 };
     let eye = Eye { clock: began, before: 0, quiet: 0, seen: seen.clone() };
+    let open = Open {
+        light: Arc::new(Light::with("eye".into(), seeing.clone())),
+        sink: Box::new(eye),
+        fit: Fit::new(seeing, LEDS, None),
+        is_kept: false,
+    };
     let runtime = Runtime::start(Setup {
         source: Box::new(source),
         reopen: None,
-        settings: Settings { params, pattern: pattern_by_id("spectrum").unwrap_or_default(), gain: 1.0 },
-        leds: LEDS,
-        shape: Default::default(),
-        output: Default::default(),
-        fps: 120,
-        sinks: vec![Open {
-            light: Arc::new(Light::with("eye".into(), seeing.clone())),
-            sink: Box::new(eye),
-            fit: Fit::new(seeing, LEDS, None),
-            is_kept: false,
+        zones: vec![ZonePlan {
+            name: String::new(),
+            leds: LEDS,
+            shape: Default::default(),
+            settings,
+            output: Default::default(),
         }],
+        fps: 120,
+        lights: vec![LightPlan::whole(String::new(), LEDS, || Ok(open))],
         with_page: false,
     })?;
     let offset = offset_us(&runtime.shared.clock, began);

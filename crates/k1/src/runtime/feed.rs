@@ -2,6 +2,7 @@
 
 use std::collections::VecDeque;
 use std::sync::OnceLock;
+use std::sync::atomic::AtomicBool;
 use std::sync::atomic::Ordering::{Relaxed, Release};
 use std::thread::Thread;
 use std::time::Duration;
@@ -13,21 +14,35 @@ use crate::sink::{Frame, Open, Stop};
 const PRIORITY: u8 = 50;
 /// Longest time between two looks for work.
 const LOOK: Duration = Duration::from_millis(20);
+/// Interval between readings of the other lights' delays, in µs.
+const DELAY_LOOK_US: u64 = 200_000;
 /// Number of times that a frame is sent without a pause, because packets may be lost.
 const TIMES: u32 = 3;
 
-/// Shows frames on one light until the program stops, and ends as the light's settings say.
-pub fn feed(mut to: Open, mut frames: Frames, wakes: &OnceLock<Thread>, shared: &Shared) {
+/// Shows frames on one light until the program stops or the light is taken away, and ends as its settings say.
+pub fn feed(
+    mut to: Open,
+    mut frames: Frames,
+    wakes: &OnceLock<Thread>,
+    shared: &Shared,
+    is_away: &AtomicBool,
+) {
     if to.sink.is_urgent() {
         // Real-time scheduling lets it run before ordinary threads. If the system refuses, it runs without.
         realtime::hurry(PRIORITY);
     }
     let _ = wakes.set(std::thread::current());
-    let mut late = Late { delay_us: delay_us(&to, shared), ..Late::default() };
+    let mut late = Late::default();
     let mut keep_alive = KeepAlive::default();
-    while !shared.stop.load(Relaxed) {
+    let mut look_at_us = 0;
+    while !shared.stop.load(Relaxed) && !is_away.load(Relaxed) {
+        if shared.clock.now_us() >= look_at_us {
+            // Other lights come and go.
+            late.delay_us = delay_us(&to, shared);
+            look_at_us = shared.clock.now_us() + DELAY_LOOK_US;
+        }
         if let Some(frame) = frames.take() {
-            if late.delay_us == 0 {
+            if late.delay_us == 0 && late.waiting.is_empty() {
                 show(&mut to, frame, &mut keep_alive, shared.clock.now_us());
                 continue;
             }
@@ -53,7 +68,7 @@ pub fn feed(mut to: Open, mut frames: Frames, wakes: &OnceLock<Thread>, shared: 
 /// Delay of a light behind the earliest one, which has none.
 fn delay_us(to: &Open, shared: &Shared) -> u64 {
     let own = to.light.settings.delay_ms;
-    let earliest = shared.lights.iter().map(|light| light.settings.delay_ms).min().unwrap_or(0).min(0);
+    let earliest = shared.lights().iter().map(|light| light.settings.delay_ms).min().unwrap_or(0).min(0);
     u64::from(own.abs_diff(earliest)) * 1_000
 }
 

@@ -17,6 +17,7 @@ pub const NEEDS: &[(&str, &str)] = &[
     ("encoders", "FFmpeg and other encoders (Debian: ffmpeg flac lame vorbis-tools opus-tools)"),
     ("ola", "Open Lighting Architecture (Debian: ola)"),
     ("tshark", "Wireshark (Debian: tshark)"),
+    ("strace", "strace (Debian: strace), and a system that lets it trace"),
     ("nginx", "nginx (Debian: nginx-light) and OpenSSL (Debian: openssl)"),
 ];
 

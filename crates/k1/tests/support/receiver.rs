@@ -58,7 +58,7 @@ pub fn received(socket: UdpSocket, target: &str, leds: usize, options: &[&str]) 
         "--to",
         &record,
         "--to",
-        &target,
+        target,
     ]);
     args.extend(options);
     let said = start(&mut k1(args)).end();
