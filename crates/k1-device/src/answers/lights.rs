@@ -68,7 +68,7 @@ pub struct FoundLights {
     /// True while the search goes on.
     pub searching: bool,
     /// What the last search has found.
-    pub lights: Vec<FoundLight>,
+    pub found: Vec<FoundLight>,
     /// Why the last search has failed; null if it has not.
     pub trouble: Option<String>,
 }

@@ -4,6 +4,7 @@ use std::time::{Duration, Instant};
 
 use k1_device::answers::FoundLight;
 use k1_device::harmless::harmless;
+use k1_engine::light::Rgb;
 use k1_fleet::lamps::wled::{self, Wled};
 use k1_fleet::lamps::{Client, Selector};
 use k1_host::console;
@@ -15,7 +16,7 @@ use super::Failure;
 use crate::cli::{AddArgs, LightsCommand};
 use crate::show::{self, Addition, Stored, target};
 use crate::sink::probe::Probe;
-use crate::sink::{self, Sink, Target};
+use crate::sink::{self, Frame, LightConfig, Open, Stop, Strip};
 
 /// Port of WLED's page.
 const WLED_PAGE: u16 = 80;
@@ -196,12 +197,12 @@ fn ask(client: &Client, light: &str, probe: Probe, step: Duration) -> Result<(),
 }
 
 fn test(show: &Show, named: &[String], leds: usize, step: Duration, at: &Selector) -> Result<(), Failure> {
-    let mut all: Vec<(String, Target, usize)> = Vec::new();
+    let mut all: Vec<(String, LightConfig, usize)> = Vec::new();
     for name in named {
         match show.lights.iter().find(|light| light.name == *name) {
             Some(light) => all.push((light.name.clone(), target(light)?, light.leds)),
             None => {
-                let target = name.parse::<Target>().map_err(|why| {
+                let target = name.parse::<LightConfig>().map_err(|why| {
                     Failure::usage(format!("the show has no light “{name}”, and as a target: {why}"))
                 })?;
                 all.push((name.clone(), target, leds));
@@ -219,24 +220,27 @@ fn test(show: &Show, named: &[String], leds: usize, step: Duration, at: &Selecto
         ));
     }
     let running = client(at).filter(|client| client.status().is_ok());
-    for (name, target, leds) in &all {
+    for (name, mut config, leds) in all {
         // A K1 that drives the light shows the pictures itself; two senders would disturb each other.
         if let Some(client) = &running
-            && ask(client, name, Probe::Blink, step).is_ok()
+            && ask(client, &name, Probe::Blink, step).is_ok()
         {
-            steps(name, |probe| {
-                ask(client, name, probe, step)?;
+            steps(&name, |probe| {
+                ask(client, &name, probe, step)?;
                 std::thread::sleep(step);
                 Ok(())
             })?;
             continue;
         }
-        let mut open = sink::open(target, Some(name), *leds, &Spared::default())?;
-        let result = steps(name, |probe| {
-            show_on(&mut *open.sink, *leds, probe, step);
+        // Pure colours, of a known brightness.
+        config.settings.balance = Rgb::WHITE;
+        config.settings.brightness = 1.0;
+        let mut open = sink::open(&config, Strip { leds, limit_ma: None }, &Spared::default())?;
+        let result = steps(&name, |probe| {
+            show_on(&mut open, leds, probe, step);
             Ok(())
         });
-        let _ = open.sink.dark(*leds);
+        let _ = open.sink.end(Stop::Dark, open.fit.dark());
         open.light.take_lines().iter().for_each(k1_host::say);
         result?;
     }
@@ -256,14 +260,15 @@ fn steps(name: &str, mut show: impl FnMut(Probe) -> Result<(), Failure>) -> Resu
 }
 
 /// Shows a picture on a light that no K1 drives.
-fn show_on(sink: &mut dyn Sink, leds: usize, probe: Probe, step: Duration) {
+fn show_on(open: &mut Open, leds: usize, probe: Probe, step: Duration) {
     let began = Instant::now();
     while began.elapsed() < step {
         let at = u64::try_from(began.elapsed().as_micros()).unwrap_or(u64::MAX);
-        let frame: Vec<_> = (0..leds).map(|led| probe.colour(led, at)).collect();
+        let light: Vec<Rgb> = (0..leds).map(|led| probe.colour(led, at)).collect();
+        open.fit.fit(&light, false);
         // A light that cannot be reached says so once, after the test.
-        let _ = sink.show(&frame, &frame);
-        sink.tend();
+        let _ = open.sink.show(&Frame { light: &light, channels: open.fit.last() });
+        open.sink.tend();
         std::thread::sleep(FRAME);
     }
 }

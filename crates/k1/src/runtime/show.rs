@@ -84,7 +84,7 @@ mod tests {
         let cells = (0..LEDS).map(|pixel| Cell::new(0, pixel)).collect();
         let thread = ShowThread {
             shared: shared.clone(),
-            stage: Stage::new(vec![part], vec![Lit::new(lit, false, cells)], Some(page)),
+            stage: Stage::new(vec![part], vec![Lit::new(lit, cells)], Some(page)),
             sound: SoundReader::new(sound),
             next,
             replaced,

@@ -16,7 +16,7 @@ use std::path::Path;
 
 use k1_show::Light;
 
-use crate::sink::Target;
+use crate::sink::{LightConfig, Target};
 
 /// The forms of input and lights that this program knows, and the map files beside a show file.
 pub struct Forms<'a> {
@@ -44,12 +44,12 @@ impl k1_show::Forms for Forms<'_> {
     }
 }
 
-/// The target of a light. Its settings are those that the command line takes behind the question mark.
+/// The target and the settings of a light. Its settings are those that the command line takes behind the question mark.
 ///
 /// # Errors
 ///
 /// A sentence with the valid forms.
-pub fn target(light: &Light) -> Result<Target, String> {
+pub fn target(light: &Light) -> Result<LightConfig, String> {
     let mut text = light.to.clone();
     for (key, value) in &light.settings {
         let value = match value.as_str() {
@@ -60,8 +60,10 @@ pub fn target(light: &Light) -> Result<Target, String> {
         text.push(if text.contains('?') { '&' } else { '?' });
         text.push_str(&format!("{key}={value}"));
     }
-    match text.parse()? {
-        Target::Terminal => Err("the terminal belongs to a single run; give it as --to terminal".into()),
-        target => Ok(target),
+    let mut config: LightConfig = text.parse()?;
+    if config.target == Target::Terminal {
+        return Err("the terminal belongs to a single run; give it as --to terminal".into());
     }
+    config.settings.name = Some(light.name.clone());
+    Ok(config)
 }

@@ -1,5 +1,7 @@
 //! Pictures that show which light is which, where its first LED is, and the order of its colours.
 
+use k1_engine::light::Rgb;
+
 /// A picture for the test of a light.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 #[repr(u8)]
@@ -16,8 +18,8 @@ pub enum Probe {
     Blue,
 }
 
-/// Brightness of one channel, so that a long strip does not overload its supply.
-const DIM: u8 = 48;
+/// Linear light of one channel, so that a long strip does not overload its supply.
+const DIM: f32 = 48.0 / 255.0;
 
 impl Probe {
     /// The pictures in the order of a test, each with its name and what the light does.
@@ -35,14 +37,14 @@ impl Probe {
     }
 
     /// Colour of an LED at a time in µs.
-    pub fn colour(self, led: usize, at_us: u64) -> [u8; 3] {
+    pub fn colour(self, led: usize, at_us: u64) -> Rgb {
         match self {
-            Self::Blink if (at_us / 250_000).is_multiple_of(2) => [DIM; 3],
-            Self::First if led == 0 => [4 * DIM; 3],
-            Self::Red => [2 * DIM, 0, 0],
-            Self::Green => [0, 2 * DIM, 0],
-            Self::Blue => [0, 0, 2 * DIM],
-            Self::Blink | Self::First => [0; 3],
+            Self::Blink if (at_us / 250_000).is_multiple_of(2) => Rgb::WHITE * DIM,
+            Self::First if led == 0 => Rgb::WHITE * (4.0 * DIM),
+            Self::Red => Rgb::new(2.0 * DIM, 0.0, 0.0),
+            Self::Green => Rgb::new(0.0, 2.0 * DIM, 0.0),
+            Self::Blue => Rgb::new(0.0, 0.0, 2.0 * DIM),
+            Self::Blink | Self::First => Rgb::BLACK,
         }
     }
 }

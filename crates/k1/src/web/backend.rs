@@ -137,7 +137,7 @@ impl Backend for App {
                 let mut found = place.lock().unwrap_or_else(PoisonError::into_inner);
                 *found = match result {
                     Ok(all) => FoundLights {
-                        lights: all.into_iter().map(|(_, light)| light).collect(),
+                        found: all.into_iter().map(|(_, light)| light).collect(),
                         ..FoundLights::default()
                     },
                     Err(why) => FoundLights { trouble: Some(why), ..FoundLights::default() },
