@@ -74,9 +74,7 @@ impl Reading {
 pub fn read(text: &str, forms: &dyn Forms) -> Reading {
     let mut reader = Reader { text, forms, faults: Vec::new() };
     let mut show = reader.show().unwrap_or_default();
-    if !reader.faults.is_empty() {
-        reader.faults.sort_by_key(|fault| fault.line);
-    }
+    reader.faults.sort_by_key(|fault| fault.line);
     show.zones.retain(|zone| zone.pixels() > 0);
     Reading { show, faults: reader.faults }
 }

@@ -12,7 +12,7 @@ use crate::points;
 pub(super) type Taken = Vec<Vec<Option<usize>>>;
 
 impl Reader<'_> {
-    /// A zone; a piece that is wrong becomes a gap, so that the others stay where they are.
+    /// A zone with its valid pieces. One whose LEDs are taken becomes a gap, so that the others stay where they are.
     pub(super) fn zone(&mut self, fields: Fields, show: &Show, taken: &mut Taken) -> Option<Zone> {
         let name = self.required(fields.name());
         let name_line = fields.line("name");
@@ -27,10 +27,7 @@ impl Reader<'_> {
         }
         let mut pieces = Vec::new();
         for piece in &tables {
-            match self.piece(piece, layout, show, taken) {
-                Some(piece) => pieces.push(piece),
-                None => continue,
-            }
+            pieces.extend(self.piece(piece, layout, show, taken));
         }
         let look = match fields.item("look") {
             None => Default::default(),

@@ -245,7 +245,7 @@ fn test(show: &Show, named: &[String], leds: usize, step: Duration, at: &Selecto
         result?;
     }
     console::line(
-        "If a colour was another one than its line said, give the light its order of colours in the show file.",
+        "If a colour was another one than its line said, give the light its order in the show file, such as order = \"grb\".",
     )?;
     Ok(())
 }
