@@ -57,6 +57,11 @@ pub fn answer(backend: &dyn Backend, action: Action, body: &[u8]) -> Result<Vec<
             patch.changes()?.for_each(|change| zone.apply(change));
             json(zone)
         }
+        Action::Lights => json(&backend.show_lights()?),
+        Action::AddLight => json(&backend.add_light(&parse(body)?)?),
+        Action::TestLight => json(&backend.test_light(&parse(body)?)?),
+        Action::FoundLights => json(&backend.found_lights()?),
+        Action::FindLights => json(&backend.find_lights()?),
         Action::ShowFile => json(&backend.show_file()?),
         Action::SetShowFile => json(&backend.set_show_file(&parse(body)?)?),
         Action::AudioConfig => json(&AudioConfig { microphone_gain: settings.gain }),

@@ -6,14 +6,14 @@ use alloc::vec;
 use alloc::vec::Vec;
 
 use crate::answers::{
-    BootLog, Device, Heard, Light, LinkOptions, LiveSound, Performance, SelfTest, Setup, ShowFile,
-    ShowWritten, Vitals, Zone,
+    BootLog, Device, FoundLights, Heard, Light, LightTested, LinkOptions, LiveSound, Performance, SelfTest,
+    Setup, ShowFile, ShowLights, ShowWritten, Vitals, Zone,
 };
 use crate::error::Refusal;
 use crate::exchange::{Change, Settings};
 use crate::firmware::{Firmware, GoingBack};
 use crate::packed::Packed;
-use crate::requests::{SetupPatch, ShowText};
+use crate::requests::{LightTest, NewLight, SetupPatch, ShowText};
 
 /// Device name that scripts in the field expect.
 pub const DEVICE: &str = "K1.reinvented";
@@ -53,6 +53,8 @@ impl Description {
         }
     }
 }
+
+const ONE_STRIP: Refusal = Refusal::NotHere("a lamp has one strip and needs no other lights");
 
 /// The back end of the API: what it needs from the K1 that it serves, the program or a lamp.
 pub trait Backend {
@@ -94,6 +96,46 @@ pub trait Backend {
     /// [`Refusal::NotHere`] if this K1 has none, [`Refusal::Busy`] if it has changed in the meantime.
     fn set_show_file(&self, _: &ShowText) -> Result<ShowWritten, Refusal> {
         Err(Refusal::NotHere("a lamp has no show file; its look is kept without one"))
+    }
+    /// The lights of the show.
+    ///
+    /// # Errors
+    ///
+    /// [`Refusal::NotHere`] if this K1 has no show. The next four methods have the same error.
+    fn show_lights(&self) -> Result<ShowLights, Refusal> {
+        Err(ONE_STRIP)
+    }
+    /// Writes a light into the show file, unless the file would get a fault.
+    ///
+    /// # Errors
+    ///
+    /// See [`show_lights`](Self::show_lights).
+    fn add_light(&self, _: &NewLight) -> Result<ShowWritten, Refusal> {
+        Err(ONE_STRIP)
+    }
+    /// Shows a picture on a light for a while.
+    ///
+    /// # Errors
+    ///
+    /// [`Refusal::LightNotFound`] if no light has this name.
+    fn test_light(&self, _: &LightTest) -> Result<LightTested, Refusal> {
+        Err(ONE_STRIP)
+    }
+    /// What the last search for lights has found.
+    ///
+    /// # Errors
+    ///
+    /// See [`show_lights`](Self::show_lights).
+    fn found_lights(&self) -> Result<FoundLights, Refusal> {
+        Err(ONE_STRIP)
+    }
+    /// Starts a search for lights, if there is none.
+    ///
+    /// # Errors
+    ///
+    /// See [`show_lights`](Self::show_lights).
+    fn find_lights(&self) -> Result<FoundLights, Refusal> {
+        Err(ONE_STRIP)
     }
     /// Identity of this K1.
     fn identity(&self) -> Identity<'_>;

@@ -1,9 +1,9 @@
 //! The machine-readable description of the API, generated from the route table and the types.
 
 use crate::answers::{
-    AudioConfig, Backup, BootLog, Device, DeviceInfo, LinkOptions, LinkOptionsSet, Palettes, ParamTable,
-    ParamValues, Patterns, Performance, Restored, Selected, SelfTest, Setup, ShowFile, ShowWritten, Status,
-    TestConnection, Zone, Zones,
+    AudioConfig, Backup, BootLog, Device, DeviceInfo, FoundLights, LightTested, LinkOptions, LinkOptionsSet,
+    Palettes, ParamTable, ParamValues, Patterns, Performance, Restored, Selected, SelfTest, Setup, ShowFile,
+    ShowLights, ShowWritten, Status, TestConnection, Zone, Zones,
 };
 use crate::error::ErrorBody;
 use crate::firmware::{Firmware, GoingBack, Installed};
@@ -40,7 +40,7 @@ pub fn description() -> Value {
             let kind =
                 if route.action == Action::Install { "application/octet-stream" } else { "application/json" };
             operation["requestBody"] = json!({
-                "required": !matches!(route.action, Action::Reset | Action::RollBack | Action::Drill),
+                "required": !matches!(route.action, Action::Reset | Action::RollBack | Action::Drill | Action::FindLights),
                 "description": format!("At most {} bytes.", route.max_body),
                 "content": {kind: {"schema": schema}},
             });
@@ -77,6 +77,8 @@ fn requested(action: Action, g: &mut SchemaGenerator) -> Value {
         Action::SetLinkOptions => g.subschema_for::<requests::LinkOptions>(),
         Action::Restore => g.subschema_for::<requests::Restore>(),
         Action::SetSetup => g.subschema_for::<requests::SetupPatch>(),
+        Action::AddLight => g.subschema_for::<requests::NewLight>(),
+        Action::TestLight => g.subschema_for::<requests::LightTest>(),
         Action::SetZone => g.subschema_for::<requests::ZonePatch>(),
         Action::SetShowFile => g.subschema_for::<requests::ShowText>(),
         Action::SetKeys => g.subschema_for::<requests::SetKeys>(),
@@ -95,8 +97,11 @@ fn answered(action: Action, g: &mut SchemaGenerator) -> Value {
         Action::Select => g.subschema_for::<Selected>(),
         Action::Zones => g.subschema_for::<Zones>(),
         Action::SetZone => g.subschema_for::<Zone>(),
+        Action::Lights => g.subschema_for::<ShowLights>(),
+        Action::TestLight => g.subschema_for::<LightTested>(),
+        Action::FoundLights | Action::FindLights => g.subschema_for::<FoundLights>(),
         Action::ShowFile => g.subschema_for::<ShowFile>(),
-        Action::SetShowFile => g.subschema_for::<ShowWritten>(),
+        Action::SetShowFile | Action::AddLight => g.subschema_for::<ShowWritten>(),
         Action::AudioConfig | Action::SetAudioConfig => g.subschema_for::<AudioConfig>(),
         Action::Palettes => g.subschema_for::<Palettes>(),
         Action::DeviceInfo => g.subschema_for::<DeviceInfo>(),

@@ -31,6 +31,8 @@ pub enum Refusal {
     PatternNotFound,
     /// No zone has this name.
     ZoneNotFound,
+    /// No light has this name.
+    LightNotFound,
     /// A backup lacks its version or parameters.
     InvalidBackup,
     /// The door refused the request.
@@ -58,6 +60,7 @@ impl Refusal {
             Self::NotANumber(_) | Self::InvalidValue { .. } => "invalid_value",
             Self::PatternNotFound => "pattern_not_found",
             Self::ZoneNotFound => "zone_not_found",
+            Self::LightNotFound => "light_not_found",
             Self::InvalidBackup => "invalid_backup_format",
             Self::Http(rejection) => rejection.code(),
             Self::Busy(_) => "busy",
@@ -74,7 +77,7 @@ impl Refusal {
             | Self::NotANumber(_)
             | Self::InvalidValue { .. }
             | Self::InvalidBackup => 400,
-            Self::PatternNotFound | Self::ZoneNotFound => 404,
+            Self::PatternNotFound | Self::ZoneNotFound | Self::LightNotFound => 404,
             Self::Http(rejection) => rejection.status(),
             Self::Busy(_) => 409,
             Self::NotHere(_) => 501,
@@ -112,6 +115,9 @@ impl fmt::Display for Refusal {
             }
             Self::ZoneNotFound => {
                 f.write_str("there is no zone of this name; GET /api/v1/zones lists the zones")
+            }
+            Self::LightNotFound => {
+                f.write_str("there is no light of this name; GET /api/v1/lights lists the lights")
             }
             Self::InvalidBackup => f.write_str("a backup has `version` and `parameters`; this one does not"),
             Self::Http(rejection) => rejection.fmt(f),

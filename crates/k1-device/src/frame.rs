@@ -5,7 +5,7 @@
 use core::ops::{Deref, DerefMut};
 
 use k1_engine::audio::Snapshot;
-use k1_engine::light::{OutputSettings, OutputStage, Shape};
+use k1_engine::light::{OutputSettings, OutputStage, Rgb, Shape};
 use k1_engine::params::Param;
 use k1_engine::show::Show;
 use k1_handoff::Mailbox;
@@ -46,6 +46,14 @@ impl<const N: usize> Picture<'_, N> {
     /// Bytes for LEDs, linear in light, R, G, B, dithered if the settings ask for it.
     pub fn wire(&self, out: &mut [[u8; 3]]) {
         self.output.wire(self.is_dithered, out);
+    }
+
+    /// Linear light of the first LEDs, as many as fit, and whether a wire is to be dithered.
+    pub fn light(&self, out: &mut [Rgb]) -> bool {
+        for (out, light) in out.iter_mut().zip(self.output.light(N)) {
+            *out = *light;
+        }
+        self.is_dithered
     }
 
     /// Bytes for a screen, sRGB, R, G, B.

@@ -254,6 +254,9 @@ pub static METRICS: &[Metric] = &[
     count("k1_light_errors_total", "Frames that this light took but could not show", |s, out| {
         each_light(s, out, |l| l.errors as f64);
     }),
+    count("k1_light_packets_total", "Packets that were sent to this light", |s, out| {
+        each_light(s, out, |l| l.packets as f64);
+    }),
     gauge("k1_microphone_present", "", "1 if the microphone is present and sends sound", |s, out| {
         one(out, s.device.microphone.as_deref().map(|m| f64::from(u8::from(m == Hearing::Present.name()))));
     }),

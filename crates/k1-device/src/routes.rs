@@ -24,6 +24,16 @@ pub enum Action {
     Zones,
     /// Change the look of a zone.
     SetZone,
+    /// List the lights of the show.
+    Lights,
+    /// Add a light to the show.
+    AddLight,
+    /// Show a picture on a light.
+    TestLight,
+    /// Read what a search for lights has found.
+    FoundLights,
+    /// Search for lights.
+    FindLights,
     /// Read the show file.
     ShowFile,
     /// Replace the text of the show file.
@@ -114,7 +124,7 @@ pub const MOST_FIRMWARE: usize = Layout::K1.slot_size as usize;
 pub const MOST_SHOW: usize = 256 * 1024;
 
 /// Every route. The first fifteen exist in the lamps in the field.
-pub static ROUTES: [Route; 34] = [
+pub static ROUTES: [Route; 39] = [
     get("/api/patterns", Action::Patterns, 1000, "List the patterns and the current one"),
     get("/api/params", Action::Params, 150, "Read every parameter"),
     post(
@@ -157,6 +167,29 @@ pub static ROUTES: [Route; 34] = [
         100,
         SMALL_BODY,
         "Change the look of the zone with a name: `pattern`, `params` or both; the others keep theirs",
+    ),
+    get("/api/v1/lights", Action::Lights, 100, "The lights of the show, their zones and states"),
+    post(
+        "/api/v1/lights",
+        Action::AddLight,
+        300,
+        SMALL_BODY,
+        "Add a light to the show file, and a zone that shows it",
+    ),
+    post(
+        "/api/v1/lights/test",
+        Action::TestLight,
+        100,
+        SMALL_BODY,
+        "Show on a light which one it is (`blink`), where its first LED is (`first`), and the order of its colours (`red`, `green`, `blue`)",
+    ),
+    get("/api/v1/lights/find", Action::FoundLights, 100, "What the last search for lights has found"),
+    post(
+        "/api/v1/lights/find",
+        Action::FindLights,
+        1000,
+        SMALL_BODY,
+        "Search for WLED devices and lamps for 2 seconds; a body is not needed",
     ),
     get("/api/v1/show", Action::ShowFile, 100, "The show file: lights, zones and their looks"),
     post(

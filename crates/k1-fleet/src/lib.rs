@@ -8,6 +8,7 @@
 //! | [`espota`] | an update over the network by the protocol of Arduino's espota |
 //! | `cable` | an update through a cable (feature `usb`) |
 //! | `bundle` | firmware that its maker has built, with everything that a blank chip needs (feature `usb`) |
+//! | [`port`] | serial ports |
 //! | [`virt`] | runs a virtual lamp on this machine |
 //! | [`bridge`] | connects lamps to an MQTT broker |
 //! | [`validate`] | tests whether a lamp meets the success criteria |
@@ -25,6 +26,7 @@ pub mod cli;
 pub mod commands;
 pub mod espota;
 pub mod lamps;
+pub mod port;
 pub mod rollout;
 pub mod signing;
 pub mod validate;

@@ -5,12 +5,14 @@
 //! | [`model`] | lights, zones, pieces and looks |
 //! | [`read`](mod@read) | a show from its text, with a sentence for each fault |
 //! | [`text`] | changes of the text that keep comments and layout |
+//! | [`points`] | files that say where each LED is |
 //! | [`map`] | which pixel of which zone each LED of a light shows |
 
 #![forbid(unsafe_code)]
 
 pub mod map;
 pub mod model;
+pub mod points;
 pub mod read;
 pub mod text;
 

@@ -1,6 +1,6 @@
 //! The parts of a show.
 
-use k1_engine::light::Shape;
+use k1_engine::light::{Point, Shape};
 use k1_engine::params::Params;
 use k1_engine::patterns::FIRST_PATTERN;
 
@@ -41,8 +41,10 @@ pub struct Light {
 pub struct Zone {
     /// Its name, which no other zone has.
     pub name: String,
-    /// How its pixels are arranged.
+    /// How its pixels are arranged, unless it has points.
     pub shape: Shape<'static>,
+    /// The point of each pixel, from a map file.
+    pub points: Option<Vec<Point>>,
     /// How its pieces share its pixels.
     pub layout: Layout,
     /// Its pieces, in order.

@@ -36,6 +36,12 @@ pub trait Forms {
     ///
     /// A sentence that says what would be valid.
     fn input(&self, text: &str) -> Result<(), String>;
+    /// Reads the text of a map file.
+    ///
+    /// # Errors
+    ///
+    /// A sentence that says why it cannot be read.
+    fn map(&self, file: &str) -> Result<String, String>;
     /// Checks the address and the settings of a light.
     ///
     /// # Errors
@@ -68,9 +74,7 @@ impl Reading {
 pub fn read(text: &str, forms: &dyn Forms) -> Reading {
     let mut reader = Reader { text, forms, faults: Vec::new() };
     let mut show = reader.show().unwrap_or_default();
-    if !reader.faults.is_empty() {
-        reader.faults.sort_by_key(|fault| fault.line);
-    }
+    reader.faults.sort_by_key(|fault| fault.line);
     show.zones.retain(|zone| zone.pixels() > 0);
     Reading { show, faults: reader.faults }
 }

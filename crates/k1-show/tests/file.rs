@@ -16,6 +16,13 @@ impl Forms for Any {
         Ok(())
     }
 
+    fn map(&self, file: &str) -> Result<String, String> {
+        match file {
+            "square.csv" => Ok("0,0\n1,0\n1,1\n0,1\n".into()),
+            _ => Err("it does not exist".into()),
+        }
+    }
+
     fn light(&self, light: &Light) -> Result<(), String> {
         match light.to.starts_with("ddp://") {
             true => Ok(()),
@@ -119,6 +126,14 @@ fn each_fault_is_said_with_its_line_and_the_remedy() {
         ("speed = 0.60", "sped = 0.60", 24, "a look takes pattern, palette"),
         ("\"stretch\"", "\"wide\"", 29, "use \"span\" or \"stretch\""),
         ("matrix:5x4", "matrix:5x5", 28, "has 25 pixels, and the pieces of the zone “Corner” have 20"),
+        (
+            "shape = \"matrix:5x4,serpentine\"",
+            "map = \"square.csv\"",
+            28,
+            "the map has 4 pixels, and the pieces",
+        ),
+        ("shape = \"matrix:5x4,serpentine\"", "map = \"x.csv\"", 28, "x.csv: it does not exist"),
+        ("layout = \"stretch\"", "map = \"square.csv\"", 29, "a shape or a map"),
         ("matrix:5x4,serpentine", "cube", 28, "a shape is mirrored"),
         ("\"Corner\"", "\"Wall\"", 27, "two zones have the name"),
         ("\"Window\"\nto", "\"Shelf\"\nto", 41, "two lights have the name"),
@@ -203,8 +218,7 @@ fn shows() -> impl Strategy<Value = Show> {
     let light = vec(run, 0..5);
     (vec(light, 1..5), vec((any::<bool>(), 0..PATTERNS.len(), 0.0..1.0_f32), 3)).prop_map(
         |(lights, zones)| {
-            let mut show = Show::default();
-            show.zones = zones
+            let all = zones
                 .iter()
                 .enumerate()
                 .map(|(i, (stretch, pattern, warmth))| {
@@ -214,12 +228,14 @@ fn shows() -> impl Strategy<Value = Show> {
                     Zone {
                         name: format!("zone {i}"),
                         shape: Shape::default(),
+                        points: None,
                         layout,
                         pieces: Vec::new(),
                         look,
                     }
                 })
                 .collect();
+            let mut show = Show { zones: all, ..Show::default() };
             for (i, runs) in lights.iter().enumerate() {
                 let mut from = 0;
                 for (leds, reversed, group, repeat, zone, gap) in runs {

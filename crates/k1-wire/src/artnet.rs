@@ -122,7 +122,7 @@ impl<'a> Packet<'a> {
         long_enough(DMX_HEADER)?;
         let length = be16(bytes, field::LENGTH);
         let (promised, present) = (usize::from(length), bytes.len() - DMX_HEADER);
-        if promised > MAX_CHANNELS || promised < 2 || promised % 2 != 0 {
+        if !(2..=MAX_CHANNELS).contains(&promised) || !promised.is_multiple_of(2) {
             return Err(Error::Length(length));
         }
         if present < promised {

@@ -1,11 +1,13 @@
 //! DDP, the Distributed Display Protocol (3waylabs, version 1): pixels over UDP port 4048.
 //!
-//! A frame is sent as packets of at most 480 RGB pixels. The last one carries PUSH, even if the frame is an exact
-//! multiple of 480; without it, receivers such as WLED show nothing.
+//! A frame is sent as packets of at most 480 RGB or 360 RGBW pixels. The last one carries PUSH, even if the frame is an exact
+//! multiple of them; without it, receivers such as WLED show nothing.
+
+use crate::pixel::Pixel;
 
 /// UDP port of receivers and senders.
 pub const PORT: u16 = 4048;
-/// Most pixel bytes per packet: 480 RGB pixels, below every usual MTU.
+/// Most pixel bytes per packet: 480 RGB or 360 RGBW pixels, below every usual MTU.
 pub const MAX_DATA: usize = 1_440;
 /// Size of the largest packet that this module writes.
 pub const MAX_PACKET: usize = HEADER + MAX_DATA;
@@ -36,8 +38,8 @@ mod flag {
 
 /// RGB with 8 bits per channel.
 const KIND_RGB: u8 = 0x0b;
-/// Data type field: three of its bits say RGB (1) or RGBW (3).
-const KIND_RGBW: u8 = 3;
+/// RGBW with 8 bits per channel.
+const KIND_RGBW: u8 = 0x1b;
 
 /// Why bytes are not a DDP packet.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -137,7 +139,7 @@ impl<'a> Packet<'a> {
 
     /// Bytes per pixel: 4 if the type says RGBW, otherwise 3, because senders in the field use several codes for RGB.
     pub fn bytes_per_pixel(&self) -> usize {
-        if self.0[field::KIND] >> 3 & 7 == KIND_RGBW { 4 } else { 3 }
+        if self.0[field::KIND] >> 3 & 7 == KIND_RGBW >> 3 { 4 } else { 3 }
     }
 
     /// The addressed device: 1 is the default output, 255 all devices.
@@ -168,17 +170,26 @@ impl<'a> Packet<'a> {
 /// Splits frames into numbered packets.
 #[derive(Clone, Debug, Default)]
 pub struct Sender {
+    pixel: Pixel,
     sequence: u8,
 }
 
 impl Sender {
+    /// A sender of pixels of this size.
+    pub const fn new(pixel: Pixel) -> Self {
+        Self { pixel, sequence: 0 }
+    }
+
     /// Header of the next packet: `length` bytes of pixels from `offset` on in the frame. `last` = the frame ends with it.
     pub fn header(&mut self, offset: usize, length: usize, last: bool) -> [u8; HEADER] {
         self.sequence = self.sequence % 15 + 1;
         let mut header = [0; HEADER];
         header[field::FLAGS] = flag::VERSION_1 | if last { flag::PUSH } else { 0 };
         header[field::SEQUENCE] = self.sequence;
-        header[field::KIND] = KIND_RGB;
+        header[field::KIND] = match self.pixel {
+            Pixel::Rgb => KIND_RGB,
+            Pixel::Rgbw => KIND_RGBW,
+        };
         header[field::ID] = DISPLAY;
         header[field::OFFSET].copy_from_slice(&(offset as u32).to_be_bytes());
         header[field::LENGTH].copy_from_slice(&(length as u16).to_be_bytes());
@@ -191,15 +202,14 @@ impl Sender {
     /// packet with PUSH. The first error of `send` ends the frame.
     pub fn frame<E>(
         &mut self,
-        frame: &[[u8; 3]],
+        frame: &[u8],
         buffer: &mut [u8; MAX_PACKET],
         mut send: impl FnMut(&[u8]) -> Result<(), E>,
     ) -> Result<(), E> {
-        let bytes = frame.as_flattened();
         let mut offset = 0;
         loop {
-            let data = &bytes[offset..bytes.len().min(offset + MAX_DATA)];
-            let last = offset + data.len() == bytes.len();
+            let data = &frame[offset..frame.len().min(offset + MAX_DATA)];
+            let last = offset + data.len() == frame.len();
             buffer[..HEADER].copy_from_slice(&self.header(offset, data.len(), last));
             buffer[HEADER..HEADER + data.len()].copy_from_slice(data);
             send(&buffer[..HEADER + data.len()])?;
@@ -262,7 +272,7 @@ mod tests {
         let mut out = Vec::new();
         let mut buffer = [0; MAX_PACKET];
         sender
-            .frame(frame, &mut buffer, |p| {
+            .frame(frame.as_flattened(), &mut buffer, |p| {
                 out.push(p.to_vec());
                 Ok::<_, ()>(())
             })
@@ -295,6 +305,19 @@ mod tests {
         let p = packets(&mut Sender::default(), &[[0xaa; 3]; 960]);
         assert_eq!(p[0][..10], [0x40, 1, 0x0b, 1, 0, 0, 0, 0, 0x05, 0xa0]);
         assert_eq!(p[1][..10], [0x41, 2, 0x0b, 1, 0, 0, 0x05, 0xa0, 0x05, 0xa0]);
+    }
+
+    #[test]
+    fn golden_packets_of_361_rgbw_pixels() {
+        let mut sent = Vec::new();
+        let all: Result<(), ()> = Sender::new(Pixel::Rgbw).frame(&[9; 361 * 4], &mut [0; MAX_PACKET], |p| {
+            sent.push(p.to_vec());
+            Ok(())
+        });
+        all.unwrap();
+        assert_eq!(sent[0][..10], [0x40, 1, 0x1b, 1, 0, 0, 0, 0, 0x05, 0xa0]);
+        assert_eq!(sent[1], [0x41, 2, 0x1b, 1, 0, 0, 0x05, 0xa0, 0, 4, 9, 9, 9, 9]);
+        assert_eq!(Packet::check(&sent[1]).unwrap().bytes_per_pixel(), 4);
     }
 
     #[test]
@@ -345,10 +368,10 @@ mod tests {
 
     proptest! {
         #[test]
-        fn any_frame_arrives_whole(leds in 0_usize..1500, seed: u32) {
+        fn any_frame_arrives_whole(leds in 0_usize..=10_000, seed: u32) {
             let frame: Vec<[u8; 3]> =
                 (0..leds as u32).map(|i| (i.wrapping_mul(seed | 1)).to_le_bytes()[..3].try_into().unwrap()).collect();
-            let mut light = Box::new(Receiver::<1500>::default());
+            let mut light = Box::new(Receiver::<10_000>::default());
             let mut shown = 0;
             for bytes in packets(&mut Sender::default(), &frame) {
                 if let Some(pixels) = light.accept(&Packet::check(&bytes).unwrap()) {

@@ -428,7 +428,16 @@ fn ten_dead_lights_take_nothing_from_a_good_one() {
         "ddp://[fe80::9%v0]",
         "ddp://10.9.0.2:7",
     ];
-    let mut args = vec!["run", "demo", "--headless", "--json", "--duration", "8", "--to", "ddp://10.9.0.2"];
+    let mut args = vec![
+        "run",
+        "demo",
+        "--headless",
+        "--json",
+        "--duration",
+        "8",
+        "--to",
+        "ddp://10.9.0.2?keep_alive_ms=0",
+    ];
     dead.iter().for_each(|light| args.extend(["--to", light]));
     let running = start(&mut k1(args));
     let has_ended = Arc::new(AtomicBool::new(false));

@@ -9,11 +9,15 @@ mod netns;
 mod receiver;
 mod support;
 
+use std::io::Read;
 use std::net::UdpSocket;
+use std::sync::{Arc, Mutex};
+use std::time::{Duration, Instant};
 
-use k1_wire::{artnet, sacn};
+use k1_wire::serial::{read_adalight, read_tpm2};
+use k1_wire::{artnet, ddp, sacn, wled};
 use receiver::{Received, played, received};
-use support::run;
+use support::{k1, run, start};
 
 #[test]
 fn art_net_carries_every_channel_and_a_sync_behind_each_frame() {
@@ -110,7 +114,158 @@ fn sacn_goes_to_the_groups_of_its_universes_and_lists_them() {
 }
 
 #[test]
+fn wled_gets_every_pixel_and_is_handed_back() {
+    for (leds, stop, timeouts) in
+        [(1, "", [0; 3]), (491, "?stop=dark", [255; 3]), (1_000, "?stop=hold", [255; 3])]
+    {
+        let received = played(&format!("wled://127.0.0.1:{{port}}{stop}"), leds, &[]);
+        let packets: Vec<_> =
+            received.packets.iter().map(|bytes| wled::Packet::check(bytes).unwrap()).collect();
+        let (mut frames, mut frame) = (Vec::new(), Vec::new());
+        for packet in packets.iter().filter(|packet| packet.timeout() == 5) {
+            assert_eq!((usize::from(packet.first()) * 3, packet.bytes_per_pixel()), (frame.len(), 3));
+            frame.extend_from_slice(packet.data());
+            if frame.len() == leds * 3 {
+                frames.push(std::mem::take(&mut frame));
+            }
+        }
+        received.are_rendered(&frames);
+        let ends: Vec<u8> =
+            packets.iter().rev().filter(|p| p.first() == 0).take(3).map(|p| p.timeout()).collect();
+        assert_eq!(ends, timeouts, "{stop}");
+        let is_dark = packets.last().unwrap().data().iter().all(|channel| *channel == 0);
+        assert_eq!(is_dark, stop == "?stop=dark");
+    }
+}
+
+#[test]
+fn rgbw_is_the_same_light_with_white_leds() {
+    let white = "order=grbw&white=accurate&balance=none";
+    let received = played(&format!("ddp://127.0.0.1:{{port}}?{white}"), 361, &["--set", "background=1"]);
+    let (mut frame, mut frames, mut most) = (Vec::new(), 0, 0);
+    for bytes in &received.packets {
+        let packet = ddp::Packet::check(bytes).unwrap();
+        assert_eq!((packet.bytes_per_pixel(), packet.offset() as usize), (4, frame.len()));
+        frame.extend_from_slice(packet.data());
+        if packet.is_push() {
+            assert_eq!(frame.len(), 361 * 4);
+            // White LEDs show what the colours have in common, so that one colour is always off.
+            assert!(frame.chunks(4).all(|pixel| pixel[..3].contains(&0)));
+            most = most.max(frame.iter().skip(3).step_by(4).copied().max().unwrap());
+            frames += 1;
+            frame.clear();
+        }
+    }
+    assert!(frames > 20 && most > 0, "{frames} frames, white up to {most}");
+}
+
+#[test]
+fn a_frame_rate_a_size_and_a_name_belong_to_one_light() {
+    let settings = "leds=60&fps=10&keep_alive_ms=0&name=Shelf";
+    let received = played(&format!("ddp://127.0.0.1:{{port}}?{settings}"), 300, &[]);
+    assert!((20..=34).contains(&received.packets.len()), "{} packets in 3 s", received.packets.len());
+    for bytes in &received.packets {
+        assert_eq!(ddp::Packet::check(bytes).unwrap().data().len(), 180);
+    }
+    let light = &received.summary["lights"][1];
+    assert_eq!((light["name"].as_str(), light["state"].as_str()), (Some("Shelf"), Some("shining")));
+    assert!(light["packets"].as_u64().unwrap() + 3 >= received.packets.len() as u64, "{light}");
+    let rates = ["frames_per_s", "packets_per_s"].map(|rate| light[rate].as_f64().unwrap());
+    assert!(rates.iter().all(|rate| (7.0..13.0).contains(rate)), "{light}");
+}
+
+#[test]
+fn two_lights_are_as_far_apart_as_their_delays() {
+    let at = |socket: &UdpSocket| socket.local_addr().unwrap().port();
+    let [early, late] = [0, 1].map(|_| UdpSocket::bind("127.0.0.1:0").unwrap());
+    let to = |socket, ms: i32| format!("ddp://127.0.0.1:{}?delay_ms={ms}&keep_alive_ms=0", at(socket));
+    let (first, second) = (to(&early, -40), to(&late, 60));
+    let mut args = vec!["run", "demo", "--headless", "--fps", "30", "--duration", "3"];
+    args.extend(["--set", "dithering=0", "--set", "background=1", "--to", &first, "--to", &second]);
+    let running = start(&mut k1(args));
+    let receive = |socket: UdpSocket| {
+        socket.set_read_timeout(Some(Duration::from_millis(800))).unwrap();
+        std::thread::spawn(move || {
+            let (mut seen, mut buffer) = (Vec::new(), [0; 2_000]);
+            let began = Instant::now();
+            while began.elapsed() < Duration::from_secs(5) {
+                if let Ok(n) = socket.recv(&mut buffer) {
+                    seen.push((buffer[10..n].to_vec(), Instant::now()));
+                }
+            }
+            seen
+        })
+    };
+    let [early, late] = [early, late].map(receive).map(|thread| thread.join().unwrap());
+    assert_eq!(running.end().code(), Some(0));
+    let mut apart: Vec<f64> = Vec::new();
+    for (frame, at) in &late {
+        // A frame that came only once on both says how far they are apart.
+        let once = |all: &[(Vec<u8>, Instant)]| all.iter().filter(|(other, _)| other == frame).count() == 1;
+        if once(&early) && once(&late) {
+            let (_, before) = early.iter().find(|(other, _)| other == frame).unwrap();
+            apart.push(at.saturating_duration_since(*before).as_secs_f64() * 1e3);
+        }
+    }
+    apart.sort_by(f64::total_cmp);
+    assert!(apart.len() > 20, "{} frames", apart.len());
+    let median = apart[apart.len() / 2];
+    println!("set 100 ms, reached {median:.1} ms (median of {})", apart.len());
+    assert!((95.0..115.0).contains(&median), "{median} ms");
+}
+
+/// Plays to a light on a pseudo terminal, and returns what it received.
+#[cfg(unix)]
+fn on_a_port(scheme: &str, leds: usize) -> (Vec<u8>, Received) {
+    use rustix::pty::{OpenptFlags, grantpt, openpt, ptsname, unlockpt};
+    let master = openpt(OpenptFlags::RDWR | OpenptFlags::NOCTTY | OpenptFlags::CLOEXEC).unwrap();
+    grantpt(&master).unwrap();
+    unlockpt(&master).unwrap();
+    let port = ptsname(&master, Vec::new()).unwrap().into_string().unwrap();
+    let bytes = Arc::new(Mutex::new(Vec::new()));
+    let into = bytes.clone();
+    let mut master = std::fs::File::from(master);
+    // The port has no other end before K1 opens it, and after K1 has closed it.
+    std::thread::spawn(move || {
+        let mut block = [0; 4_096];
+        loop {
+            match master.read(&mut block) {
+                Ok(n) => into.lock().unwrap().extend_from_slice(&block[..n]),
+                Err(_) => std::thread::sleep(Duration::from_millis(5)),
+            }
+        }
+    });
+    let nothing = UdpSocket::bind("127.0.0.1:0").unwrap();
+    let received = received(nothing, &format!("{scheme}:{port}"), leds, &[]);
+    let bytes = std::mem::take(&mut *bytes.lock().unwrap());
+    (bytes, received)
+}
+
+#[cfg(unix)]
+#[test]
+fn a_serial_port_carries_every_pixel() {
+    for (scheme, leds) in [("adalight", 60), ("tpm2", 300)] {
+        let (bytes, received) = on_a_port(scheme, leds);
+        let (mut rest, mut frames) = (&bytes[..], Vec::new());
+        while !rest.is_empty() {
+            let read = if scheme == "tpm2" { read_tpm2(rest) } else { read_adalight(rest) };
+            let (frame, behind) =
+                read.unwrap_or_else(|e| panic!("{scheme}: {e} after {} frames", frames.len()));
+            frames.push(frame.to_vec());
+            rest = behind;
+        }
+        received.are_rendered(&frames);
+        assert_eq!(frames.last().unwrap(), &vec![0; leds * 3], "it ends dark");
+        assert_eq!(received.summary["lights"][1]["state"], "shining");
+    }
+}
+
+#[test]
 fn more_leds_than_a_protocol_has_channels_are_refused_with_a_remedy() {
     let said = run(["run", "demo", "--leds", "400", "--to", "artnet://127.0.0.1?universe=32766"]);
-    said.failed_saying(&["has no room for 400 LEDs", "universe 32768", "use a lower universe or fewer LEDs"]);
+    said.failed_saying(&[
+        "has no room for 1200 channels",
+        "universe 32768",
+        "use a lower universe or fewer LEDs",
+    ]);
 }

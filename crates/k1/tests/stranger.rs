@@ -135,7 +135,7 @@ fn two_strips_are_found_named_and_remembered() {
 
     let said = stranger.does("lights test --step 0.6").out;
     let order =
-        ["Shelf: blinks", "Shelf: only the first LED", "Shelf: is red", "Shelf: is blue", "Window: blinks"];
+        ["Shelf: blinks", "Shelf: only its first LED", "Shelf: is red", "Shelf: is blue", "Window: blinks"];
     let places: Vec<_> =
         order.iter().map(|words| said.find(words).unwrap_or_else(|| panic!("{words}: {said}"))).collect();
     assert!(places.is_sorted(), "{said}");

@@ -1,5 +1,6 @@
 //! Types of the answers.
 
+mod lights;
 mod operator;
 mod state;
 mod tables;
@@ -12,6 +13,7 @@ use serde::{Serialize, Serializer};
 
 use crate::settings::ColorOrder;
 
+pub use self::lights::{FoundLight, FoundLights, LightTested, ShowLight, ShowLights};
 pub use self::operator::{BootLine, BootLog, SelfTest, TestState};
 pub use self::state::{
     Check, Device, Heap, Heard, Light, LightState, LiveSound, Performance, Stack, Status, Vitals,

@@ -215,6 +215,18 @@ pub struct Light {
     pub dropped: u64,
     /// Frames that the light took but could not show, since the start: it was not reachable, or writing failed.
     pub errors: u64,
+    /// Frames shown in the last second.
+    #[cfg_attr(feature = "read", serde(default))]
+    pub frames_per_s: f64,
+    /// Packets that were sent to the light, since the start; 0 for a light that takes none.
+    #[cfg_attr(feature = "read", serde(default))]
+    pub packets: u64,
+    /// Packets sent in the last second.
+    #[cfg_attr(feature = "read", serde(default))]
+    pub packets_per_s: f64,
+    /// The last reason why the light did not work; null if it always did.
+    #[cfg_attr(feature = "read", serde(default))]
+    pub last_error: Option<String>,
 }
 
 /// `GET /api/v1/status`.

@@ -1,5 +1,6 @@
 //! Types of the requests. Their methods return only valid values.
 
+mod lights;
 mod loose;
 mod params;
 mod setup;
@@ -14,6 +15,7 @@ use serde::Deserialize;
 use self::loose::{Loose, flag};
 use crate::error::Refusal;
 
+pub use self::lights::{LightTest, NewLight};
 pub use self::params::ParamsPatch;
 #[cfg(feature = "schema")]
 pub(crate) use self::params::param_properties;

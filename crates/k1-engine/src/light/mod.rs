@@ -17,7 +17,9 @@ mod shape_text;
 pub use colour::{Oklab, Oklch, Rgb, srgb_byte};
 pub use frame::Frame;
 pub use noise::{NOISE_PERIOD, gradient_noise, hash};
-pub use output::{OutputSettings, OutputStage, WHITE_BALANCE};
+pub use output::{
+    CHANNEL_MA, IDLE_MA, OutputSettings, OutputStage, WHITE_BALANCE, dither_threshold, perceptual,
+};
 pub use palette::{Palette, Stop};
 pub use palette_table::PaletteTable;
 pub use palettes::{PALETTES, palette_by_name};

@@ -10,9 +10,9 @@ pub const WHITE_BALANCE: Rgb = Rgb::new(1.0, 0.9375, 0.84);
 /// Colour of an incandescent bulb; full warmth multiplies by it.
 const INCANDESCENT: Rgb = Rgb::new(1.0, 0.445, 0.156);
 /// Current of one fully lit channel of one LED in mA (WS2812B data sheet: 20 mA, rounded up by vendors).
-const CHANNEL_MA: f32 = 20.0;
+pub const CHANNEL_MA: f32 = 20.0;
 /// Current of a dark LED's controller in mA.
-const IDLE_MA: f32 = 0.7;
+pub const IDLE_MA: f32 = 0.7;
 /// Time constant in seconds with which the brightness follows its setting.
 const BRIGHTNESS_GLIDE_S: f32 = 0.06;
 
@@ -120,7 +120,7 @@ impl<const N: usize> OutputStage<N> {
             let rank = i.min(n - 1 - i) as u32;
             let mut channel = 0;
             *out = [c.r, c.g, c.b].map(|x| {
-                let threshold = if dithering { threshold(rank, self.tick, channel) } else { 0.5 };
+                let threshold = if dithering { dither_threshold(rank, self.tick, channel) } else { 0.5 };
                 channel += 1;
                 (x.clamp(0.0, 1.0) * 255.0 + threshold) as u8
             });
@@ -136,7 +136,7 @@ impl<const N: usize> OutputStage<N> {
 }
 
 /// Light of a brightness setting: relative luminance of the CIE 1976 lightness L* = 100 × setting.
-fn perceptual(slider: f32) -> f32 {
+pub fn perceptual(slider: f32) -> f32 {
     let l = slider.clamp(0.0, 1.0) * 100.0;
     if l > 8.0 {
         let f = (l + 16.0) / 116.0;
@@ -162,7 +162,7 @@ fn soft_clip(c: Rgb) -> Rgb {
 /// In 1/256: a frame steps by 157, close to the golden ratio, so that few frames are evenly spread already; an LED by
 /// 176, which sets neighbours far apart and 16 of them evenly; a channel by 127, half the range. A search found these
 /// steps to flicker least in a slow fade near black, as an eye sees it (tests/slow_fade.rs).
-fn threshold(rank: u32, tick: u32, channel: u32) -> f32 {
+pub fn dither_threshold(rank: u32, tick: u32, channel: u32) -> f32 {
     let index = tick.wrapping_mul(157).wrapping_add(rank.wrapping_mul(176)).wrapping_add(channel * 127);
     ((index & 255) as f32 + 0.5) * (1.0 / 256.0)
 }

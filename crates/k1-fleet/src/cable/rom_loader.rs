@@ -1,7 +1,6 @@
 //! The port, and the commands of the loader in the chip's ROM, by means of espflash's library.
 
 use std::io::Read;
-use std::path::Path;
 use std::time::{Duration, Instant};
 
 use espflash::Error;
@@ -10,9 +9,10 @@ use espflash::connection::{Connection, Port, ResetAfterOperation, ResetBeforeOpe
 use espflash::flasher::Flasher;
 use espflash::target::Chip;
 use md5::{Digest, Md5};
-use serialport::{SerialPortType, UsbPortInfo};
+use serialport::UsbPortInfo;
 
 use super::Loader;
+use crate::port;
 
 /// Speed of the console, and of the loader at first, in baud.
 pub const CONSOLE_BAUD: u32 = 115_200;
@@ -38,7 +38,7 @@ impl RomLoader {
     ///
     /// A sentence that says what to do.
     pub fn open(port: &str, baud: u32, in_loader: bool) -> Result<Self, String> {
-        let serial = open(port)?;
+        let serial = port::open(port, CONSOLE_BAUD, AGAIN)?;
         let before =
             if in_loader { ResetBeforeOperation::NoReset } else { ResetBeforeOperation::DefaultReset };
         let after = ResetAfterOperation::HardReset;
@@ -184,7 +184,7 @@ impl Console {
             }
             let Some(serial) = &mut self.serial else {
                 std::thread::sleep(AGAIN);
-                self.serial = builder(&self.port).open_native().ok();
+                self.serial = port::open(&self.port, CONSOLE_BAUD, AGAIN).ok();
                 continue;
             };
             let mut some = [0; 256];
@@ -198,81 +198,12 @@ impl Console {
     }
 }
 
-fn builder(port: &str) -> serialport::SerialPortBuilder {
-    serialport::new(port, CONSOLE_BAUD).timeout(AGAIN)
-}
-
-fn open(port: &str) -> Result<Port, String> {
-    use serialport::ErrorKind;
-    use std::io::ErrorKind as Io;
-    builder(port).open_native().map_err(|e| match e.kind() {
-        ErrorKind::NoDevice => {
-            format!("{port} is in use: end the other program, perhaps `k1 monitor --serial`, and start again")
-        }
-        ErrorKind::Io(Io::PermissionDenied) => may_not(port),
-        ErrorKind::Io(Io::NotFound) => {
-            format!("there is no port {port}: is the lamp's cable in, and does it carry data?{}", ports())
-        }
-        _ => format!("{port} cannot be opened: {e}; is it a serial port?"),
-    })
-}
-
-/// What a user without access to a port can do.
-fn may_not(port: &str) -> String {
-    #[cfg(unix)]
-    {
-        use std::os::unix::fs::MetadataExt;
-        let group = std::fs::metadata(port).map(|m| m.gid()).ok().and_then(|id| {
-            let groups = std::fs::read_to_string("/etc/group").ok()?;
-            group_name(&groups, id).map(str::to_owned)
-        });
-        if let Some(group) = group.filter(|g| g != "root") {
-            return format!(
-                "you may not use {port}, which is for the group “{group}”: run `sudo usermod -aG {group} $USER` and log \
-                 in again"
-            );
-        }
-    }
-    format!("you may not use {port}: ask the administrator of this machine for permission")
-}
-
-/// The name of a group in the text of `/etc/group`.
-#[cfg(unix)]
-fn group_name(groups: &str, id: u32) -> Option<&str> {
-    groups.lines().find_map(|line| {
-        let mut parts = line.split(':');
-        let name = parts.next()?;
-        (parts.nth(1)?.parse() == Ok(id)).then_some(name)
-    })
-}
-
-/// All ports of this machine with a USB device.
-fn usb_ports() -> Vec<(String, UsbPortInfo)> {
-    // The library assumes that Linux lists its ports.
-    if cfg!(target_os = "linux") && !Path::new("/sys/class/tty").is_dir() {
-        return Vec::new();
-    }
-    let all = serialport::available_ports().unwrap_or_default();
-    all.into_iter()
-        .filter_map(|p| match p.port_type {
-            SerialPortType::UsbPort(info) => Some((p.port_name, info)),
-            _ => None,
-        })
-        .collect()
-}
-
-/// The ports that may have been meant, as the end of a sentence.
-fn ports() -> String {
-    let names: Vec<_> = usb_ports().into_iter().map(|(name, _)| name).collect();
-    if names.is_empty() { String::new() } else { format!(" There are {}", names.join(", ")) }
-}
-
 /// The USB device behind a port; determines how the chip's loader is started.
 fn usb(port: &str) -> UsbPortInfo {
     // Resolve a permanent name (/dev/serial/by-id/…) to the one that the system lists.
     let real =
         std::fs::canonicalize(port).map_or_else(|_| port.to_owned(), |p| p.to_string_lossy().into_owned());
-    let found = usb_ports().into_iter().find(|(name, _)| *name == real || name == port);
+    let found = port::usb_ports().into_iter().find(|(name, _)| *name == real || name == port);
     found.map_or_else(
         || UsbPortInfo { vid: 0, pid: 0, serial_number: None, manufacturer: None, product: None },
         |(_, info)| info,
@@ -311,26 +242,5 @@ fn failed(what: &str, e: &Error) -> String {
             "the chip stopped answering when it was asked {what} ({}); is the cable still in?",
             cause(e)
         ),
-    }
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    #[test]
-    #[cfg(unix)]
-    fn a_group_is_found_by_its_number() {
-        let groups = "root:x:0:\ndialout:x:20:ada,grace\nplugdev:x:46:\n";
-        assert_eq!(group_name(groups, 20), Some("dialout"));
-        assert_eq!(group_name(groups, 2), None);
-    }
-
-    #[test]
-    fn a_port_that_is_none_is_answered_with_what_to_do() {
-        assert!(open("/dev/no-such-port").err().unwrap().contains("is the lamp's cable in"));
-        let file = tempfile::NamedTempFile::new().unwrap();
-        let said = open(&file.path().to_string_lossy()).err().unwrap();
-        assert!(said.contains("is it a serial port?"), "{said}");
     }
 }

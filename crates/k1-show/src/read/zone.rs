@@ -1,21 +1,24 @@
 //! A zone and its pieces.
 
-use k1_engine::light::Shape;
+use k1_engine::light::{Point, Shape};
 
 use super::fields::Fields;
 use super::{Fault, Reader};
 use crate::MOST_LEDS;
 use crate::model::{Layout, Piece, Run, Show, Zone};
+use crate::points;
 
 /// The zone that each LED of each light belongs to, and the line that says so.
 pub(super) type Taken = Vec<Vec<Option<usize>>>;
 
 impl Reader<'_> {
-    /// A zone; a piece that is wrong becomes a gap, so that the others stay where they are.
+    /// A zone with its valid pieces. One whose LEDs are taken becomes a gap, so that the others stay where they are.
     pub(super) fn zone(&mut self, fields: Fields, show: &Show, taken: &mut Taken) -> Option<Zone> {
         let name = self.required(fields.name());
-        let (name_line, shape_line) = (fields.line("name"), fields.line("shape"));
+        let name_line = fields.line("name");
+        let shape_line = fields.line(if fields.item("map").is_some() { "map" } else { "shape" });
         let shape = self.required(shape(&fields)).unwrap_or_default();
+        let mut points = self.points(&fields);
         let layout = self.required(layout(&fields)).unwrap_or_default();
         let tables = self.required(fields.tables("pieces", "a piece")).unwrap_or_default();
         if tables.is_empty() {
@@ -24,10 +27,7 @@ impl Reader<'_> {
         }
         let mut pieces = Vec::new();
         for piece in &tables {
-            match self.piece(piece, layout, show, taken) {
-                Some(piece) => pieces.push(piece),
-                None => continue,
-            }
+            pieces.extend(self.piece(piece, layout, show, taken));
         }
         let look = match fields.item("look") {
             None => Default::default(),
@@ -45,7 +45,7 @@ impl Reader<'_> {
                 }
             },
         };
-        let mut zone = Zone { name: name?, shape, layout, pieces, look };
+        let mut zone = Zone { name: name?, shape, points: None, layout, pieces, look };
         self.rest(fields);
         if show.zones.iter().any(|other| other.name == zone.name) {
             self.fault(name_line, format!("two zones have the name “{}”; give each its own", zone.name));
@@ -62,18 +62,37 @@ impl Reader<'_> {
             );
             return None;
         }
-        if let Some(leds) = shape.leds().filter(|leds| *leds != zone.pixels()) {
+        let has = points.as_ref().map(Vec::len).or(shape.leds());
+        if let Some(has) = has.filter(|has| *has != zone.pixels()) {
+            let what = if points.is_some() { "the map".to_owned() } else { format!("the shape {shape}") };
             self.fault(
                 shape_line,
                 format!(
-                    "the shape {shape} has {leds} pixels, and the pieces of the zone “{}” have {}; change one of them",
+                    "{what} has {has} pixels, and the pieces of the zone “{}” have {}; change one of them",
                     zone.name,
                     zone.pixels()
                 ),
             );
-            zone.shape = Shape::default();
+            (zone.shape, points) = (Shape::default(), None);
         }
+        zone.points = points;
         Some(zone)
+    }
+
+    /// The points of a zone with a map file.
+    fn points(&mut self, fields: &Fields) -> Option<Vec<Point>> {
+        let file = self.optional(fields.text("map"))?;
+        if fields.item("shape").is_some() {
+            self.fault(fields.line("map"), "a zone has a shape or a map; delete one of them");
+            return None;
+        }
+        match self.forms.map(&file).and_then(|text| points::parse(&text)) {
+            Ok(points) => Some(points),
+            Err(why) => {
+                self.fault(fields.line("map"), format!("{file}: {why}"));
+                None
+            }
+        }
     }
 
     fn piece(&mut self, fields: &Fields, layout: Layout, show: &Show, taken: &mut Taken) -> Option<Piece> {

@@ -92,7 +92,7 @@ fn there_and_back(bytes: &[u8]) {
             .collect();
         let mut shown = 0;
         let mut sent = 0;
-        let done: Result<(), ()> = sender.frame(&frame, &mut buffer, |bytes| {
+        let done: Result<(), ()> = sender.frame(frame.as_flattened(), &mut buffer, |bytes| {
             let packet = Packet::check(bytes).expect("what is sent is a packet");
             accessors(&packet, bytes);
             assert_eq!(packet.offset() as usize, sent, "packets follow one another without a gap");

@@ -113,7 +113,7 @@ impl<'a> Packet<'a> {
             }
             (vector::ROOT_EXTENDED, vector::FRAMING_DISCOVERY) => {
                 long_enough(LIST)?;
-                if size < LIST || (size - LIST) % 2 != 0 || !ends_there(field::LIST_LAYER) {
+                if size < LIST || !(size - LIST).is_multiple_of(2) || !ends_there(field::LIST_LAYER) {
                     return Err(Error::Length);
                 }
                 match be32(bytes, field::LIST_VECTOR.start) {

@@ -9,7 +9,7 @@ use k1_engine::patterns::PATTERNS;
 use k1_http::names::AllowedName;
 
 use super::values::{allowed_host, assignment, gain, leds, name, palette, pattern, target};
-use crate::sink::Target;
+use crate::sink::LightConfig;
 use crate::source::{Input, RATES};
 use crate::web::Listen;
 use k1_fleet::cli::{number, seconds};
@@ -30,10 +30,11 @@ pub struct RunArgs {
     /// Frames per second. Default: what the show says, or 120.
     #[arg(long, value_parser = number(1..=500_u32), value_name = "N")]
     pub fps: Option<u32>,
-    /// Also send light to URL: ddp://HOST[:PORT] | artnet://HOST[:PORT] | sacn://[HOST[:PORT]] | file:PATH | terminal, with
-    /// settings behind a question mark: artnet://HOST?universe=3&channels=512&sync=yes. May be given more than once.
+    /// Also send light to URL: ddp://HOST[:PORT] | artnet://HOST[:PORT] | sacn://[HOST[:PORT]] | wled://HOST[:PORT] |
+    /// adalight:PORT | tpm2:PORT | file:PATH | terminal. May be given more than once. A light has settings behind a
+    /// question mark, such as artnet://HOST?universe=3&leds=170&order=grb; docs/lights.md lists them.
     #[arg(long = "to", value_name = "URL", value_parser = target())]
-    pub targets: Vec<Target>,
+    pub targets: Vec<LightConfig>,
     /// Address of the live page. HOST is an address (0.0.0.0 = all addresses of this machine), a name or a network
     /// interface. PORT 0 takes any free port.
     #[arg(long, default_value = "127.0.0.1:3330", value_name = "HOST[:PORT]")]

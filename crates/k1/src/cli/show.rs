@@ -81,6 +81,9 @@ pub enum LightsCommand {
         /// Show each step for N seconds.
         #[arg(long = "step", value_parser = seconds, allow_negative_numbers = true, default_value = "2", value_name = "N")]
         step_s: f64,
+        /// Address of the running K1's page.
+        #[arg(long, default_value = "127.0.0.1:3330", value_name = "HOST:PORT")]
+        at: Selector,
         /// The show.
         #[command(flatten)]
         of: ShowFile,

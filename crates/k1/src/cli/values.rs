@@ -4,11 +4,11 @@ use clap::builder::{OsStringValueParser, TypedValueParser};
 use k1_engine::params::Param;
 use k1_engine::patterns::{PATTERNS, pattern_by_id};
 
-use crate::sink::Target;
+use crate::sink::LightConfig;
 
 /// A target for light; its path may be any name that the file system allows.
-pub(super) fn target() -> impl TypedValueParser<Value = Target> {
-    OsStringValueParser::new().try_map(|text| Target::from_os(&text))
+pub(super) fn target() -> impl TypedValueParser<Value = LightConfig> {
+    OsStringValueParser::new().try_map(|text| LightConfig::from_os(&text))
 }
 
 /// A pattern by its id.

@@ -13,7 +13,7 @@ use serde_json::json;
 use super::{Failure, print_json, progress};
 use crate::cli::DoctorArgs;
 use crate::runtime::{Clock, LightPlan, Runtime, Setup, ZonePlan};
-use crate::sink::{Light, Open, Sink};
+use crate::sink::{Fit, Frame, Light, LightSettings, Open, Sink, Stop};
 use crate::source::{self, Source};
 use k1_device::exchange::Settings;
 use k1_host::console::Text;
@@ -137,8 +137,8 @@ struct Eye {
 }
 
 impl Sink for Eye {
-    fn show(&mut self, wire: &[[u8; 3]], _: &[[u8; 3]]) -> io::Result<()> {
-        let light: u32 = wire.iter().flatten().map(|b| u32::from(*b)).sum();
+    fn show(&mut self, frame: &Frame) -> io::Result<()> {
+        let light: u32 = frame.channels.iter().map(|b| u32::from(*b)).sum();
         // A flash is light after some darkness. A flickering after-glow does not count.
         if light > self.before + 60 && self.quiet > 5 {
             let now = self.clock.elapsed().as_micros() as u64;
@@ -151,7 +151,7 @@ impl Sink for Eye {
         Ok(())
     }
 
-    fn dark(&mut self, _: usize) -> io::Result<()> {
+    fn end(&mut self, _: Stop, _: &[u8]) -> io::Result<()> {
         Ok(())
     }
 }
@@ -171,9 +171,16 @@ fn latency(seconds: f64) -> Result<(Finding, serde_json::Value), Failure> {
     let mut params = Params::default();
     params.set(Param::Background, 0.0);
     let began = Instant::now();
+    // An unchanged frame is seen, too.
+    let seeing = LightSettings { keep_alive_ms: 0, ..Default::default() };
     let settings = Settings { params, pattern: pattern_by_id("spectrum").unwrap_or_default(), gain: 1.0 };
     let eye = Eye { clock: began, before: 0, quiet: 0, seen: seen.clone() };
-    let open = Open { light: Arc::new(Light::new("eye".into())), sink: Box::new(eye), is_kept: false };
+    let open = Open {
+        light: Arc::new(Light::with("eye".into(), seeing.clone())),
+        sink: Box::new(eye),
+        fit: Fit::new(seeing, LEDS, None),
+        is_kept: false,
+    };
     let runtime = Runtime::start(Setup {
         source: Box::new(source),
         reopen: None,

@@ -2,26 +2,26 @@
 
 use std::time::{Duration, Instant};
 
+use k1_device::answers::FoundLight;
 use k1_device::harmless::harmless;
-use k1_fleet::lamps::nearby::{self, Found};
+use k1_engine::light::Rgb;
 use k1_fleet::lamps::wled::{self, Wled};
 use k1_fleet::lamps::{Client, Selector};
 use k1_host::console;
 use k1_host::output::Spared;
-use k1_show::{Light, Look, Piece, Run, Show};
+use k1_show::{Light, Show};
 use serde_json::json;
 
 use super::Failure;
 use crate::cli::{AddArgs, LightsCommand};
-use crate::show::{Stored, target};
-use crate::sink::{self, Sink, Target};
+use crate::show::{self, Addition, Stored, target};
+use crate::sink::probe::Probe;
+use crate::sink::{self, Frame, LightConfig, Open, Stop, Strip};
 
 /// Port of WLED's page.
 const WLED_PAGE: u16 = 80;
 /// Interval between two frames of a test.
 const FRAME: Duration = Duration::from_millis(33);
-/// Brightness of a test, so that a long strip does not overload its supply.
-const DIM: u8 = 48;
 
 /// Does what the command says.
 pub fn lights(command: &LightsCommand) -> Result<(), Failure> {
@@ -29,63 +29,47 @@ pub fn lights(command: &LightsCommand) -> Result<(), Failure> {
         LightsCommand::List { json, at, of } => list(&Stored::open(&of.path()?)?, at, *json),
         LightsCommand::Find { search_s, json } => find(Duration::from_secs_f64(*search_s), *json),
         LightsCommand::Add(args) => add(args),
-        LightsCommand::Test { lights, leds, step_s, of } => {
+        LightsCommand::Test { lights, leds, step_s, at, of } => {
             let show = Stored::open(&of.path()?)?.reading().show;
-            test(&show, lights, *leds, Duration::from_secs_f64(*step_s))
+            test(&show, lights, *leds, Duration::from_secs_f64(*step_s), at)
         }
     }
 }
 
-/// A WLED device with what it says about itself.
-fn known(found: &Found) -> (String, Result<Wled, String>) {
-    let wled = wled::ask(&found.address.to_string());
-    let name = wled.as_ref().ok().map(|w| w.name.clone()).filter(|name| !name.is_empty());
-    (name.unwrap_or_else(|| found.name.clone()), wled)
-}
-
 fn find(patience: Duration, as_json: bool) -> Result<(), Failure> {
-    let found = nearby::lights(patience)?;
-    let devices: Vec<_> = found.wled.iter().map(|found| (found, known(found))).collect();
+    let all = show::find(patience)?;
     if as_json {
-        let wled = devices.iter().map(|(found, (name, wled))| match wled {
-            Ok(w) => json!({"kind": "wled", "name": name, "host": found.name, "address": found.address.ip().to_string(),
-                            "leds": w.leds, "white": w.has_white, "matrix": w.matrix, "version": w.version}),
-            Err(why) => json!({"kind": "wled", "name": name, "host": found.name,
-                               "address": found.address.ip().to_string(), "trouble": why}),
-        });
-        let lamps = found.lamps.iter().map(|lamp| {
-            json!({"kind": "k1", "name": lamp.name, "address": lamp.address.to_string(), "version": lamp.version})
-        });
-        return Ok(console::json(&wled.chain(lamps).collect::<Vec<_>>())?);
+        return Ok(console::json(&all.iter().map(|(_, light)| light).collect::<Vec<_>>())?);
     }
-    if devices.is_empty() && found.lamps.is_empty() {
+    if all.is_empty() {
         console::line(
             "nothing answers by multicast DNS; a light whose address you know is added with \
              `k1 lights add ADDRESS`",
         )?;
     }
-    for (found, (name, wled)) in &devices {
-        let ip = found.address.ip();
-        match wled {
-            Ok(w) => {
-                let white = if w.has_white { ", RGBW" } else { "" };
-                let matrix = w.matrix.map(|(w, h)| format!(", matrix {w} × {h}")).unwrap_or_default();
-                console::line(format!(
-                    "WLED {} at {ip}: {} LEDs{white}{matrix}, version {}; k1 lights add {}",
-                    name, w.leds, w.version, found.name
-                ))?;
+    for (found, light) in &all {
+        let (name, ip) = (&light.name, found.address.ip());
+        console::line(match (light.kind, light.leds) {
+            ("k1", _) => format!("K1 lamp {name} at {}: hears by itself", found.address),
+            (_, Some(leds)) => {
+                let white = if light.white { ", RGBW" } else { "" };
+                let matrix = light.matrix.map(|[w, h]| format!(", matrix {w} × {h}")).unwrap_or_default();
+                format!("WLED {name} at {ip}: {leds} LEDs{white}{matrix}; k1 lights add {}", found.name)
             }
-            Err(why) => console::line(format!("WLED {name} at {ip}: {why}"))?,
-        }
-    }
-    for lamp in &found.lamps {
-        console::line(format!("K1 lamp {} at {}: hears by itself", lamp.name, lamp.address))?;
+            (_, None) => {
+                format!(
+                    "WLED {name} at {ip}: {}",
+                    light.trouble.as_deref().unwrap_or("it does not tell its LEDs")
+                )
+            }
+        })?;
     }
     Ok(())
 }
 
 /// The light that a user means: its address, and what is known about it.
-fn resolve(args: &AddArgs) -> Result<(String, Option<Wled>), Failure> {
+fn resolve(args: &AddArgs) -> Result<(String, Option<(String, usize)>), Failure> {
+    let told = |wled: Wled| (wled.name, wled.leds);
     let text = args.light.trim();
     if text.contains("://") || text.starts_with("file:") {
         let host = text.split_once("://").map(|(_, rest)| rest.trim_end_matches('/'));
@@ -94,91 +78,72 @@ fn resolve(args: &AddArgs) -> Result<(String, Option<Wled>), Failure> {
         let wled =
             host.filter(|_| is_asked).map(|host| wled::ask(host.split(['/', '?']).next().unwrap_or(host)));
         return match wled.transpose() {
-            Ok(wled) => Ok((text.to_owned(), wled)),
+            Ok(wled) => Ok((text.to_owned(), wled.map(told))),
             Err(why) => Err(Failure::new(format!("{why}; add --leds N"))),
         };
     }
-    let is_name = |found: &&Found| found.name.eq_ignore_ascii_case(text);
     // An address needs no search.
     if text.parse::<std::net::IpAddr>().is_err() && !text.contains(['.', ':']) {
-        let found = nearby::lights(Duration::from_secs_f64(args.search_s))?;
-        if let Some(lamp) = found.lamps.iter().find(is_name) {
-            return Err(Failure::new(format!(
-                "{} is a K1 lamp, which hears by itself and needs no other K1; its page is at {}",
-                lamp.name, lamp.address
-            )));
-        }
-        let told: Vec<_> = found.wled.iter().map(|found| (found, known(found))).collect();
-        let it = told.iter().find(|(found, (name, _))| is_name(found) || name.eq_ignore_ascii_case(text));
-        let Some((found, (_, wled))) = it else {
-            return Err(Failure::new(format!(
+        let all = show::find(Duration::from_secs_f64(args.search_s))?;
+        let is_it = |known: &str| known.eq_ignore_ascii_case(text);
+        let it = all.into_iter().find(|(found, light)| is_it(&found.name) || is_it(&light.name));
+        return match it {
+            None => Err(Failure::new(format!(
                 "nothing answers to the name {text}; `k1 lights find` lists what answers, and an address works as well"
-            )));
+            ))),
+            Some((_, FoundLight { to: Some(to), leds: Some(leds), name, .. })) => {
+                Ok((to, Some((name, leds))))
+            }
+            Some((_, FoundLight { trouble: Some(why), .. })) => Err(Failure::new(why)),
+            Some((found, _)) => Err(Failure::new(format!(
+                "{} is a K1 lamp, which hears by itself and needs no other K1; its page is at {}",
+                found.name, found.address
+            ))),
         };
-        // The name stays right when the address changes.
-        let host = match found.address.ip().is_loopback() {
-            true => found.address.ip().to_string(),
-            false => format!("{}.local", found.name),
-        };
-        return Ok((format!("ddp://{host}"), Some(wled.clone()?)));
     }
     let authority = if text.contains(':') { text.to_owned() } else { format!("{text}:{WLED_PAGE}") };
     match wled::ask(&authority) {
-        Ok(wled) => Ok((format!("ddp://{text}"), Some(wled))),
+        Ok(wled) => Ok((format!("ddp://{text}"), Some(told(wled)))),
         Err(_) if args.leds.is_some() => Ok((format!("ddp://{text}"), None)),
         Err(why) => Err(Failure::new(format!("{why}; for another DDP receiver add --leds N"))),
     }
 }
 
 fn add(args: &AddArgs) -> Result<(), Failure> {
-    let (to, wled) = resolve(args)?;
-    let leds = args.leds.or(wled.as_ref().map(|w| w.leds)).ok_or_else(|| {
+    let (to, told) = resolve(args)?;
+    let leds = args.leds.or(told.as_ref().map(|(_, leds)| *leds)).ok_or_else(|| {
         Failure::usage("K1 does not know how many LEDs this light has; add --leds N".into())
     })?;
-    if !(1..=k1_show::MOST_LEDS).contains(&leds) {
-        return Err(Failure::new(format!(
-            "the light has {leds} LEDs; a light has 1 to {}",
-            k1_show::MOST_LEDS
-        )));
-    }
-    let told = wled.map(|w| w.name).filter(|name| !name.is_empty());
+    let told = told.map(|(name, _)| name).filter(|name| !name.is_empty());
     let name = args.name.clone().or(told).unwrap_or_else(|| args.light.clone());
     let light = Light { name: name.clone(), to, leds, settings: Vec::new() };
     target(&light).map_err(Failure::usage)?;
     let path = args.of.path()?;
-    let mut stored = Stored::open(&path)?;
-    let zone = args.zone.clone().unwrap_or_else(|| name.clone());
-    stored.change(|text| {
-        let there = text.read(&crate::show::Forms).show;
-        if there.lights.iter().any(|other| other.name == name) {
-            return Err(format!(
-                "{} has a light “{name}” already; choose another with --name",
-                path.display()
-            ));
-        }
-        text.add_light(&light);
-        let run = Run { light: 0, from: 0, to: leds - 1, reversed: args.reversed, group: 1, repeat: 1 };
-        text.add_pieces(&zone, &[Piece::Run(run)], &[&name]);
-        let mut look = there.zones.iter().find(|z| z.name == zone).map_or_else(Look::default, |z| z.look);
-        look.pattern = args.pattern.unwrap_or(look.pattern);
-        if let Some(palette) = args.palette {
-            look.params.set(k1_engine::params::Param::PaletteId, palette as f32);
-        }
-        text.set_look(&zone, &look);
-        Ok(())
-    })?;
+    let new = Addition {
+        light,
+        zone: args.zone.clone().unwrap_or_else(|| name.clone()),
+        reversed: args.reversed,
+        pattern: args.pattern,
+        palette: args.palette,
+    };
+    show::add(&mut Stored::open(&path)?, &new)?;
     console::line(format!(
-        "{name}: {leds} LEDs at {}, in the zone {zone}, written to {}",
-        light.to,
+        "{name}: {leds} LEDs at {}, in the zone {}, written to {}",
+        new.light.to,
+        new.zone,
         path.display()
     ))?;
     Ok(())
 }
 
+/// A K1 that may run.
+fn client(at: &Selector) -> Option<Client> {
+    k1_fleet::lamps::find(at, None).ok().map(Client::new)
+}
+
 /// The lights' states, if a K1 runs.
 fn states(at: &Selector) -> Option<Vec<k1_device::answers::Light>> {
-    let address = k1_fleet::lamps::find(at, None).ok()?;
-    Client::new(address).status().ok()?.lights
+    client(at)?.status().ok()?.lights
 }
 
 fn list(stored: &Stored, at: &Selector, as_json: bool) -> Result<(), Failure> {
@@ -222,13 +187,22 @@ fn list(stored: &Stored, at: &Selector, as_json: bool) -> Result<(), Failure> {
     Ok(())
 }
 
-fn test(show: &Show, named: &[String], leds: usize, step: Duration) -> Result<(), Failure> {
-    let mut all: Vec<(String, Target, usize)> = Vec::new();
+/// Asks a running K1 to show a picture on one of its lights.
+fn ask(client: &Client, light: &str, probe: Probe, step: Duration) -> Result<(), Failure> {
+    let picture = Probe::ALL.iter().find(|(known, ..)| *known == probe).map_or("", |(_, name, _)| name);
+    let body = json!({"light": light, "picture": picture, "seconds": step.as_secs_f64()});
+    let _: serde_json::Value =
+        client.post("/api/v1/lights/test", &body).map_err(|e| Failure::new(e.to_string()))?;
+    Ok(())
+}
+
+fn test(show: &Show, named: &[String], leds: usize, step: Duration, at: &Selector) -> Result<(), Failure> {
+    let mut all: Vec<(String, LightConfig, usize)> = Vec::new();
     for name in named {
         match show.lights.iter().find(|light| light.name == *name) {
             Some(light) => all.push((light.name.clone(), target(light)?, light.leds)),
             None => {
-                let target = name.parse::<Target>().map_err(|why| {
+                let target = name.parse::<LightConfig>().map_err(|why| {
                     Failure::usage(format!("the show has no light “{name}”, and as a target: {why}"))
                 })?;
                 all.push((name.clone(), target, leds));
@@ -245,43 +219,56 @@ fn test(show: &Show, named: &[String], leds: usize, step: Duration) -> Result<()
             "the show has no light; name a target, as in k1 lights test ddp://HOST".into(),
         ));
     }
-    for (name, target, leds) in &all {
-        let mut open = sink::open(target, Some(name), *leds, &Spared::default())?;
-        let result = steps(&mut *open.sink, name, *leds, step);
-        let _ = open.sink.dark(*leds);
+    let running = client(at).filter(|client| client.status().is_ok());
+    for (name, mut config, leds) in all {
+        // A K1 that drives the light shows the pictures itself; two senders would disturb each other.
+        if let Some(client) = &running
+            && ask(client, &name, Probe::Blink, step).is_ok()
+        {
+            steps(&name, |probe| {
+                ask(client, &name, probe, step)?;
+                std::thread::sleep(step);
+                Ok(())
+            })?;
+            continue;
+        }
+        // Pure colours, of a known brightness.
+        config.settings.balance = Rgb::WHITE;
+        config.settings.brightness = 1.0;
+        let mut open = sink::open(&config, Strip { leds, limit_ma: None }, &Spared::default())?;
+        let result = steps(&name, |probe| {
+            show_on(&mut open, leds, probe, step);
+            Ok(())
+        });
+        let _ = open.sink.end(Stop::Dark, open.fit.dark());
         open.light.take_lines().iter().for_each(k1_host::say);
         result?;
     }
     console::line(
-        "If a colour was another one than its line said, give the light its order of colours in the show file.",
+        "If a colour was another one than its line said, give the light its order in the show file, such as order = \"grb\".",
     )?;
     Ok(())
 }
 
-/// The steps of a test on one light.
-fn steps(sink: &mut dyn Sink, name: &str, leds: usize, step: Duration) -> Result<(), Failure> {
-    let all = |colour: [u8; 3]| vec![colour; leds];
-    let began = Instant::now();
-    let mut show = |says: &str, picture: &dyn Fn(Duration) -> Vec<[u8; 3]>| -> Result<(), Failure> {
+/// The steps of a test on one light. `show` shows a picture for a step.
+fn steps(name: &str, mut show: impl FnMut(Probe) -> Result<(), Failure>) -> Result<(), Failure> {
+    for (probe, _, says) in Probe::ALL {
         console::line(format!("{name}: {says}"))?;
-        let from = Instant::now();
-        while from.elapsed() < step {
-            let frame = picture(began.elapsed());
-            // A light that cannot be reached says so once, after the test.
-            let _ = sink.show(&frame, &frame);
-            sink.tend();
-            std::thread::sleep(FRAME);
-        }
-        Ok(())
-    };
-    let is_on = |at: Duration| (at.as_millis() / 250).is_multiple_of(2);
-    show("blinks white", &|at| all(if is_on(at) { [DIM; 3] } else { [0; 3] }))?;
-    show("only the first LED shines", &|_| {
-        let mut frame = all([0; 3]);
-        frame[0] = [DIM * 4; 3];
-        frame
-    })?;
-    show("is red", &|_| all([DIM * 2, 0, 0]))?;
-    show("is green", &|_| all([0, DIM * 2, 0]))?;
-    show("is blue", &|_| all([0, 0, DIM * 2]))
+        show(probe)?;
+    }
+    Ok(())
+}
+
+/// Shows a picture on a light that no K1 drives.
+fn show_on(open: &mut Open, leds: usize, probe: Probe, step: Duration) {
+    let began = Instant::now();
+    while began.elapsed() < step {
+        let at = u64::try_from(began.elapsed().as_micros()).unwrap_or(u64::MAX);
+        let light: Vec<Rgb> = (0..leds).map(|led| probe.colour(led, at)).collect();
+        open.fit.fit(&light, false);
+        // A light that cannot be reached says so once, after the test.
+        let _ = open.sink.show(&Frame { light: &light, channels: open.fit.last() });
+        open.sink.tend();
+        std::thread::sleep(FRAME);
+    }
 }

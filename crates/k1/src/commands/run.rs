@@ -13,7 +13,7 @@ use super::Failure;
 use crate::cli::RunArgs;
 use crate::runtime::{Reopen, Runtime, Setup, Shared};
 use crate::show;
-use crate::sink::{Light, Target};
+use crate::sink::{Light, Strip, Target};
 use crate::source::{self, Input};
 use crate::web;
 use k1_device::exchange::Settings;
@@ -63,7 +63,7 @@ pub fn run(args: &RunArgs) -> Result<(), Failure> {
     let source = source::open_in_time(&input, rate)?;
     let title = harmless(&source.title()).into_owned();
     let reopen = reopen(args, &input, rate);
-    if args.targets.iter().filter(|t| **t == Target::Terminal).count() > 1 {
+    if args.targets.iter().filter(|t| t.target == Target::Terminal).count() > 1 {
         return Err(Failure::new(
             "--to terminal was given twice, but a terminal shows only one strip; give it once".into(),
         ));
@@ -83,7 +83,8 @@ pub fn run(args: &RunArgs) -> Result<(), Failure> {
     // The lights of the command line are opened first: if one of them cannot work, nothing starts.
     let (own, leds) = (lights.len() - args.targets.len(), zones[0].leds);
     for (plan, target) in lights[own..].iter_mut().zip(&args.targets) {
-        let open = crate::sink::open(target, None, leds, &spared)?;
+        let strip = Strip { leds, limit_ma: zones[0].output.limit_ma };
+        let open = crate::sink::open(target, strip, &spared)?;
         plan.open = Box::new(|| Ok(open));
     }
     // Open the port before anything starts, so that a port in use is the only message.
@@ -109,8 +110,11 @@ pub fn run(args: &RunArgs) -> Result<(), Failure> {
         with_page: door.is_some(),
     })?;
     let _ = running.set(runtime.shared.clone());
-    let mut console =
-        Console { json: args.json, quiet: args.targets.contains(&Target::Terminal), synced: false };
+    let mut console = Console {
+        json: args.json,
+        quiet: args.targets.iter().any(|t| t.target == Target::Terminal),
+        synced: false,
+    };
     if let Some(door) = &door {
         let port = door.port();
         let name = match show.name.as_deref() {
@@ -250,7 +254,7 @@ fn watch(
         std::thread::sleep(Duration::from_millis(20));
         tell(&runtime.shared.lights());
         if let Some(keeper) = keeper.as_deref_mut() {
-            keeper.tend(&mut runtime.cast)?;
+            keeper.tend(&mut runtime.cast);
         }
         let now = Instant::now();
         console.sync(runtime)?;

@@ -13,7 +13,7 @@ use k1_engine::light::{OutputSettings, Shape};
 use k1_handoff::Mailbox;
 use k1_show::map::Cell;
 
-use super::show::{Outlet, outlet};
+use super::outlet::{Outlet, outlet};
 use super::stage::{Lit, Part, Stage};
 use super::{Controls, KEPT, LIGHT, Owner, Shared, feed};
 use crate::sink::{Light, Open};
@@ -198,10 +198,9 @@ impl Cast {
             match (plan.open)() {
                 Ok(open) => {
                     let leds = plan.cells.len();
-                    let is_screen = open.sink.is_screen();
                     let (running, outlet) = self.start(plan.key, open, leds)?;
                     self.lights.push(running);
-                    lits.push(Lit::new(outlet, is_screen, plan.cells));
+                    lits.push(Lit::new(outlet, plan.cells));
                 }
                 Err(why) => k1_host::say(format_args!("k1: {why}")),
             }
@@ -218,7 +217,7 @@ impl Cast {
         shared.lit.fetch_add(1, AcqRel);
         let thread = std::thread::Builder::new()
             .name(name.into())
-            .spawn(move || feed::feed(open, frames, &wakes, &shared, leds, &away))?;
+            .spawn(move || feed::feed(open, frames, &wakes, &shared, &away))?;
         Ok((Running { key, light, is_away, thread }, outlet))
     }
 

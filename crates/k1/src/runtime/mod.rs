@@ -16,6 +16,7 @@ mod cast;
 mod clock;
 mod feed;
 mod hear;
+mod outlet;
 mod pump;
 pub(crate) mod realtime;
 mod shared;
@@ -36,9 +37,9 @@ use k1_handoff::Mailbox;
 
 pub use cast::{Cast, LightPlan, Playing, ZonePlan};
 pub use clock::Clock;
+pub use outlet::{Finished, Frames};
 pub use realtime::Seat;
 pub use shared::Shared;
-pub use show::{Finished, Frames};
 
 use crate::source::{self, Source};
 use k1_host::identity::Who;
@@ -129,7 +130,7 @@ impl Runtime {
             Ok(())
         };
 
-        let (page, page_frames, page_wakes) = show::outlet(crate::MAX_LEDS, None);
+        let (page, page_frames, page_wakes) = outlet::outlet(crate::MAX_LEDS, None);
         let (stages, next) = rtrb::RingBuffer::new(1);
         let (replaced, old) = rtrb::RingBuffer::new(1);
         let mut cast = Cast::new(shared.clone(), stages, old);

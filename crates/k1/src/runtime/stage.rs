@@ -2,12 +2,12 @@
 
 use k1_device::frame::{self, Zones};
 use k1_engine::audio::Snapshot;
-use k1_engine::light::{OutputSettings, Shape};
+use k1_engine::light::{OutputSettings, Rgb, Shape};
 use k1_handoff::Mailbox;
 use k1_show::map::Cell;
 use std::sync::Arc;
 
-use super::show::Outlet;
+use super::outlet::Outlet;
 use super::{Owner, SettingsRing};
 use crate::{MAX_LEDS, Show};
 use k1_device::exchange::SLOTS;
@@ -28,14 +28,13 @@ pub struct Part {
     leds: usize,
     shape: Shape<'static>,
     output: OutputSettings,
-    wire: Vec<[u8; 3]>,
-    screen: Vec<[u8; 3]>,
+    light: Vec<Rgb>,
+    is_dithered: bool,
 }
 
 /// A light and what each of its LEDs shows.
 pub struct Lit {
     outlet: Place<Outlet>,
-    is_screen: bool,
     cells: Vec<Cell>,
 }
 
@@ -66,20 +65,20 @@ impl Part {
 
     /// The zone with an index in the stage that is replaced. It begins again if its size, shape or limit has changed.
     pub fn kept(before: usize, leds: usize, shape: Shape<'static>, output: OutputSettings) -> Self {
-        let pixels = || vec![[0; 3]; leds];
-        Self { zone: Place::Before(before), leds, shape, output, wire: pixels(), screen: pixels() }
+        let (zone, light) = (Place::Before(before), vec![Rgb::BLACK; leds]);
+        Self { zone, leds, shape, output, light, is_dithered: false }
     }
 }
 
 impl Lit {
-    /// A light that was opened. `is_screen` is true if it shows values for a screen.
-    pub fn new(outlet: Outlet, is_screen: bool, cells: Vec<Cell>) -> Self {
-        Self { outlet: Place::Here(outlet), is_screen, cells }
+    /// A light that was opened.
+    pub fn new(outlet: Outlet, cells: Vec<Cell>) -> Self {
+        Self { outlet: Place::Here(outlet), cells }
     }
 
     /// The light with an index in the stage that is replaced. It has the same number of LEDs.
     pub fn kept(before: usize, cells: Vec<Cell>) -> Self {
-        Self { outlet: Place::Before(before), is_screen: false, cells }
+        Self { outlet: Place::Before(before), cells }
     }
 }
 
@@ -108,7 +107,6 @@ impl Stage {
                 && let Some(old) = before.lights.get_mut(index)
             {
                 light.outlet = std::mem::replace(&mut old.outlet, Place::Gone);
-                light.is_screen = old.is_screen;
             }
         }
         self.page = before.page.take();
@@ -118,30 +116,31 @@ impl Stage {
     /// previous one.
     pub fn deliver(&mut self, at_us: u64) -> u32 {
         let Self { parts, lights, page } = self;
-        let is_screen = lights.iter().any(|light| light.is_screen);
-        for (index, part) in parts.iter_mut().enumerate() {
+        for part in parts.iter_mut() {
             let Some(zone) = part.zone.here() else { continue };
-            let picture = zone.picture();
-            picture.wire(&mut part.wire);
-            if is_screen || index == 0 && page.is_some() {
-                picture.screen(&mut part.screen);
-            }
+            part.is_dithered = zone.picture().light(&mut part.light);
         }
         if let (Some(page), Some(first)) = (page, parts.first()) {
             page.offer(at_us, |frame| {
                 // Its frames have room for the largest zone.
-                frame.screen.resize(first.leds.min(MAX_LEDS), [0; 3]);
-                frame.screen.copy_from_slice(&first.screen);
+                frame.light.resize(first.leds.min(MAX_LEDS), Rgb::BLACK);
+                frame.light.copy_from_slice(&first.light);
             });
         }
         let mut late = 0;
         for light in lights {
             let Some(outlet) = light.outlet.here() else { continue };
+            let probe = outlet.light.as_ref().and_then(|light| light.probe(at_us));
             late += u32::from(outlet.offer(at_us, |frame| {
-                fill(&mut frame.wire, &light.cells, |zone| &parts[zone].wire[..]);
-                if light.is_screen {
-                    fill(&mut frame.screen, &light.cells, |zone| &parts[zone].screen[..]);
+                if let Some(probe) = probe {
+                    let leds = frame.light.iter_mut().enumerate();
+                    leds.for_each(|(led, pixel)| *pixel = probe.colour(led, at_us));
+                    frame.is_dithered = false;
+                    return;
                 }
+                // A light has one kind of wire, so its zones share the choice of dither.
+                frame.is_dithered = parts.iter().any(|part| part.is_dithered);
+                fill(&mut frame.light, &light.cells, parts);
             }));
         }
         late
@@ -149,9 +148,9 @@ impl Stage {
 }
 
 /// Fills a light's pixels from those of its zones.
-fn fill<'a>(leds: &mut [[u8; 3]], cells: &[Cell], zone: impl Fn(usize) -> &'a [[u8; 3]]) {
+fn fill(leds: &mut [Rgb], cells: &[Cell], parts: &[Part]) {
     for (led, cell) in leds.iter_mut().zip(cells) {
-        *led = cell.get().map_or([0; 3], |(index, pixel)| zone(index)[pixel]);
+        *led = cell.get().map_or(Rgb::BLACK, |(zone, pixel)| parts[zone].light[pixel]);
     }
 }
 

@@ -65,6 +65,11 @@ impl Stored {
         Ok(Self { path: path.to_owned(), text, mark })
     }
 
+    /// The forms that its text is checked with.
+    pub fn forms(&self) -> Forms<'_> {
+        Forms { file: &self.path }
+    }
+
     /// Its path.
     pub fn path(&self) -> &Path {
         &self.path
@@ -77,7 +82,7 @@ impl Stored {
 
     /// What the text says.
     pub fn reading(&self) -> Reading {
-        k1_show::read(&self.text, &Forms)
+        k1_show::read(&self.text, &self.forms())
     }
 
     /// Forgets what was read, so that the next [`refresh`](Self::refresh) reads the file and takes it as changed.
@@ -86,7 +91,7 @@ impl Stored {
         self.mark = Mark(None);
     }
 
-    /// Reads the file again if it has changed; `true` if its text has changed.
+    /// Reads the file again if it was saved since; `true` if it was. Its maps may have changed even if its text has not.
     ///
     /// # Errors
     ///
@@ -103,10 +108,8 @@ impl Stored {
                 self.path.display()
             ));
         }
-        let text = load(&self.path)?;
-        let has_changed = text != self.text;
-        self.text = text;
-        Ok(has_changed)
+        self.text = load(&self.path)?;
+        Ok(true)
     }
 
     /// Changes the file: reads it, lets `change` change its text, and writes it whole or not at all. A change that
@@ -117,7 +120,9 @@ impl Stored {
     /// A sentence if the file has a fault, would have one afterwards, or cannot be written. It is unchanged then.
     pub fn change(&mut self, mut change: impl FnMut(&mut Text) -> Result<(), String>) -> Result<(), String> {
         let shown = self.path.display().to_string();
-        let faulty = |text: &str, when: &str| match k1_show::read(text, &Forms).faults.first() {
+        let path = self.path.clone();
+        let faulty = |text: &str, when: &str| match k1_show::read(text, &Forms { file: &path }).faults.first()
+        {
             Some(fault) => Err(format!("{shown} {when}: {fault}")),
             None => Ok(()),
         };
@@ -145,7 +150,8 @@ impl Stored {
     pub fn replace(&mut self, mut new: impl FnMut(&str) -> Option<String>) -> Result<(), String> {
         for _ in 0..MOST_TRIES {
             let is_there = self.path.exists();
-            let before = if is_there { load(&self.path)? } else { Text::default().to_string() };
+            // A file that is gone is written again with what it said.
+            let before = if is_there { load(&self.path)? } else { self.text.clone() };
             let Some(after) = new(&before) else { return Ok(()) };
             if after != before || !is_there {
                 if let Some(folder) = self.path.parent().filter(|folder| !folder.as_os_str().is_empty()) {
@@ -177,7 +183,12 @@ impl Stored {
     }
 }
 
-fn load(path: &Path) -> Result<String, String> {
+/// The text of a file of a show.
+///
+/// # Errors
+///
+/// A sentence if it cannot be read or is not text.
+pub fn load(path: &Path) -> Result<String, String> {
     let shown = path.display();
     let file = private::open(path).map_err(|e| format!("{shown} cannot be read: {e}"))?;
     let meta = file.metadata().map_err(|e| format!("{shown} cannot be read: {e}"))?;
@@ -200,7 +211,7 @@ mod tests {
     const TEXT: &str = "version = 1 # first\n\n[[light]]\nname = \"A\"\nto = \"ddp://10.0.0.1\"\nleds = 3\n\n[[zone]]\nname = \"Z\"\npieces = [{ light = \"A\" }]\n";
 
     fn dim(text: &mut Text, value: f32) -> Result<(), String> {
-        let mut look = text.read(&Forms).show.zones[0].look;
+        let mut look = text.read(&Forms { file: Path::new("") }).show.zones[0].look;
         look.params.set(k1_engine::params::Param::Warmth, value);
         text.set_look("Z", &look).then_some(()).ok_or_else(|| "no zone".into())
     }

@@ -9,7 +9,7 @@ use k1_engine::params::Param;
 use k1_host::say;
 use k1_show::{Look, Show};
 
-use super::{Rest, Stored, plans};
+use super::{Forms, Rest, Stored, plans};
 use crate::runtime::Cast;
 
 /// Interval between two looks at the file.
@@ -49,22 +49,17 @@ impl Keeper {
     }
 
     /// Does what is due. Call it many times a second.
-    ///
-    /// # Errors
-    ///
-    /// If the system refuses a thread for a new light.
-    pub fn tend(&mut self, cast: &mut Cast) -> std::io::Result<()> {
+    pub fn tend(&mut self, cast: &mut Cast) {
         let now = Instant::now();
         self.glance(cast, now);
         if now >= self.next_look {
             self.next_look = now + LOOK;
-            self.look(cast)?;
+            self.look(cast);
         }
         let is_again = self.again.is_some_and(|at| now >= at);
         if self.debounce.is_due(micros(now - self.began)) || is_again {
             self.write(cast, now);
         }
-        Ok(())
     }
 
     /// Writes what has not rested yet, at the end of the program.
@@ -85,13 +80,13 @@ impl Keeper {
     }
 
     /// Takes over what the file says, if it has changed.
-    fn look(&mut self, cast: &mut Cast) -> std::io::Result<()> {
+    fn look(&mut self, cast: &mut Cast) {
         match self.stored.refresh() {
-            Ok(false) => return Ok(()),
+            Ok(false) => return,
             Ok(true) => {}
             Err(why) => {
                 say(format_args!("k1: {why}"));
-                return Ok(());
+                return;
             }
         }
         let shown = self.stored.path().display().to_string();
@@ -102,15 +97,17 @@ impl Keeper {
                 }
                 say(format_args!("k1: {shown} has a fault, so K1 goes on with what it said before"));
             }
+            Ok(new) if new == self.show => {}
             Ok(new) => {
                 if (&new.input, new.fps, &new.name) != (&self.show.input, self.show.fps, &self.show.name) {
                     say(format_args!("k1: {shown} has another name, input or fps; start K1 again for those"));
                 }
-                self.take_over(new, cast)?;
-                say(format_args!("k1: {shown} has changed, and K1 shows it"));
+                match self.take_over(new, cast) {
+                    Ok(()) => say(format_args!("k1: {shown} has changed, and K1 shows it")),
+                    Err(e) => say(format_args!("k1: {shown} has changed, but K1 cannot show all of it: {e}")),
+                }
             }
         }
-        Ok(())
     }
 
     fn take_over(&mut self, new: Show, cast: &mut Cast) -> std::io::Result<()> {
@@ -162,11 +159,13 @@ impl Keeper {
             return;
         }
         let before = self.show.clone();
+        let path = self.stored.path().to_owned();
         let written = self.stored.change(|text| {
             for (index, look) in &changed {
                 let zone = &before.zones[*index];
                 // A hand edit since the last look at the file keeps its values.
-                let there = text.read(&super::Forms).show.zones.into_iter().find(|z| z.name == zone.name);
+                let there =
+                    text.read(&Forms { file: &path }).show.zones.into_iter().find(|z| z.name == zone.name);
                 if let Some(there) = there {
                     text.set_look(&zone.name, &merge(&zone.look, &there.look, look));
                 }

@@ -1,21 +1,35 @@
 //! The show file of this program: where it is, what it means here, and how it is kept while K1 runs.
 
+mod add;
 mod file;
+mod found;
 mod keeper;
 mod plans;
 
+pub use add::{Addition, add};
 pub use file::{Stored, place};
+pub use found::find;
 pub use keeper::Keeper;
 pub use plans::{Rest, plans};
 
+use std::path::Path;
+
 use k1_show::Light;
 
-use crate::sink::Target;
+use crate::sink::{LightConfig, Target};
 
-/// The forms of input and lights that this program knows.
-pub struct Forms;
+/// The forms of input and lights that this program knows, and the map files beside a show file.
+pub struct Forms<'a> {
+    /// The show file.
+    pub file: &'a Path,
+}
 
-impl k1_show::Forms for Forms {
+impl k1_show::Forms for Forms<'_> {
+    fn map(&self, file: &str) -> Result<String, String> {
+        let path = self.file.parent().unwrap_or(Path::new("")).join(file);
+        file::load(&path).map_err(|why| why.replacen(&path.display().to_string(), "the map", 1))
+    }
+
     fn input(&self, text: &str) -> Result<(), String> {
         match text {
             "-" => {
@@ -30,12 +44,12 @@ impl k1_show::Forms for Forms {
     }
 }
 
-/// The target of a light. Its settings are those that the command line takes behind the question mark.
+/// The target and the settings of a light. Its settings are those that the command line takes behind the question mark.
 ///
 /// # Errors
 ///
 /// A sentence with the valid forms.
-pub fn target(light: &Light) -> Result<Target, String> {
+pub fn target(light: &Light) -> Result<LightConfig, String> {
     let mut text = light.to.clone();
     for (key, value) in &light.settings {
         let value = match value.as_str() {
@@ -46,8 +60,10 @@ pub fn target(light: &Light) -> Result<Target, String> {
         text.push(if text.contains('?') { '&' } else { '?' });
         text.push_str(&format!("{key}={value}"));
     }
-    match text.parse()? {
-        Target::Terminal => Err("the terminal belongs to a single run; give it as --to terminal".into()),
-        target => Ok(target),
+    let mut config: LightConfig = text.parse()?;
+    if config.target == Target::Terminal {
+        return Err("the terminal belongs to a single run; give it as --to terminal".into());
     }
+    config.settings.name = Some(light.name.clone());
+    Ok(config)
 }

@@ -1,14 +1,16 @@
 //! What a show means for the running program: plans of zones and lights.
 
+use std::sync::{Mutex, PoisonError};
+
 use k1_device::exchange::Settings;
-use k1_engine::light::{OutputSettings, Shape};
+use k1_engine::light::{OutputSettings, Point, Points, Shape};
 use k1_host::output::Spared;
 use k1_show::Show;
 use k1_show::map::map;
 
 use super::target;
 use crate::runtime::{LightPlan, ZonePlan};
-use crate::sink::{self, Target};
+use crate::sink::{self, LightConfig, Strip};
 
 /// What the command line adds to a show.
 #[derive(Clone)]
@@ -22,9 +24,21 @@ pub struct Rest {
     /// Settings of the output stage if the show has no limit.
     pub output: OutputSettings,
     /// Lights that show the first zone.
-    pub targets: Vec<Target>,
+    pub targets: Vec<LightConfig>,
     /// Files that no light may write over.
     pub spared: Spared,
+}
+
+/// A list that stays for ever, because shapes only point to theirs; the same list is kept once.
+fn kept(list: &[Point]) -> &'static [Point] {
+    static KEPT: Mutex<Vec<&'static [Point]>> = Mutex::new(Vec::new());
+    let mut all = KEPT.lock().unwrap_or_else(PoisonError::into_inner);
+    if let Some(same) = all.iter().find(|same| **same == list) {
+        return same;
+    }
+    let new: &'static [Point] = Box::leak(list.into());
+    all.push(new);
+    new
 }
 
 /// The zones and lights of a show, and lights of the command line, which show the first zone.
@@ -40,7 +54,7 @@ pub fn plans(show: &Show, rest: &Rest) -> (Vec<ZonePlan>, Vec<LightPlan>) {
         .map(|zone| ZonePlan {
             name: zone.name.clone(),
             leds: zone.pixels(),
-            shape: zone.shape,
+            shape: zone.points.as_deref().map_or(zone.shape, |list| Shape::Points(Points::new(kept(list)))),
             settings: Settings { params: zone.look.params, pattern: zone.look.pattern, gain },
             output,
         })
@@ -51,23 +65,25 @@ pub fn plans(show: &Show, rest: &Rest) -> (Vec<ZonePlan>, Vec<LightPlan>) {
     }
     let mut lights = Vec::new();
     for (light, cells) in show.lights.iter().zip(map(show)) {
-        let (name, leds, spared) = (light.name.clone(), light.leds, rest.spared.clone());
+        let (name, spared) = (light.name.clone(), rest.spared.clone());
         // Every light of a show that was read has a valid target.
-        let Ok(target) = target(light) else { continue };
+        let Ok(config) = target(light) else { continue };
+        // The show's limit is that of each zone; a light has one only if it says so.
+        let strip = Strip { leds: light.leds, limit_ma: None };
         lights.push(LightPlan {
-            key: format!("{name}\n{target}\n{}", light.leds),
+            key: format!("{config:?}\n{}", light.leds),
             open: Box::new(move || {
-                sink::open(&target, Some(&name), leds, &spared)
-                    .map_err(|why| format!("the light {name}: {why}"))
+                sink::open(&config, strip, &spared).map_err(|why| format!("the light {name}: {why}"))
             }),
             cells,
         });
     }
     let leds = zones[0].leds;
-    for target in &rest.targets {
-        let (target, spared) = (target.clone(), rest.spared.clone());
-        let key = format!("\n{target}\n{leds}");
-        lights.push(LightPlan::whole(key, leds, move || sink::open(&target, None, leds, &spared)));
+    let strip = Strip { leds, limit_ma: output.limit_ma };
+    for config in &rest.targets {
+        let (config, spared) = (config.clone(), rest.spared.clone());
+        let key = format!("\n{config:?}\n{leds}");
+        lights.push(LightPlan::whole(key, leds, move || sink::open(&config, strip, &spared)));
     }
     (zones, lights)
 }

@@ -5,8 +5,8 @@ use std::sync::Arc;
 
 use k1_device::answers::LightState;
 
-use super::Sink;
 use super::light::{Light, LightStatus};
+use super::{Frame, Sink, Stop};
 use k1_host::output::{Output, unwritten};
 
 /// A recording of frames. If it can no longer be written, it is removed: the old file stays as it was, and the space is free
@@ -41,15 +41,15 @@ impl FileSink {
 }
 
 impl Sink for FileSink {
-    fn show(&mut self, wire: &[[u8; 3]], _: &[[u8; 3]]) -> io::Result<()> {
+    fn show(&mut self, frame: &Frame) -> io::Result<()> {
         let Some(file) = &mut self.file else { return Err(io::ErrorKind::NotConnected.into()) };
-        file.write_all(wire.as_flattened()).map_err(|e| self.give_up(e))
+        file.write_all(frame.channels).map_err(|e| self.give_up(e))
     }
 
-    fn dark(&mut self, leds: usize) -> io::Result<()> {
+    fn end(&mut self, _: Stop, last: &[u8]) -> io::Result<()> {
         let Some(file) = &mut self.file else { return Ok(()) };
         // The light reports the error.
-        if let Err(e) = file.write_all(&vec![0; leds * 3]).and_then(|()| file.flush()) {
+        if let Err(e) = file.write_all(last).and_then(|()| file.flush()) {
             self.give_up(e);
             return Ok(());
         }

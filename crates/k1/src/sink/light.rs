@@ -4,8 +4,11 @@ use std::sync::atomic::{AtomicBool, AtomicU64, Ordering::Relaxed};
 use std::sync::{Mutex, PoisonError};
 use std::time::{Duration, Instant};
 
+use super::probe::Probe;
 use k1_device::answers;
 pub use k1_device::answers::LightState;
+
+use super::settings::LightSettings;
 
 /// State of a light.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -23,12 +26,17 @@ pub struct LightStatus {
 pub struct Light {
     /// Its name, as the user gave it.
     pub name: String,
+    /// How it is driven.
+    pub settings: LightSettings,
     offered: AtomicU64,
     shown: AtomicU64,
     dropped: AtomicU64,
     errors: AtomicU64,
+    packets: AtomicU64,
     began: Instant,
     fault: AtomicBool,
+    /// A test's picture in the lowest byte, and above it its end in ms; 0 without a test.
+    probe: AtomicU64,
     told: Mutex<Told>,
 }
 
@@ -37,25 +45,42 @@ struct Told {
     status: LightStatus,
     since: Instant,
     teller: Teller,
+    last_error: Option<String>,
+    rates: Rates,
     /// Lines for the console. The light's own thread does not print them, because a blocked console would stop it.
     lines: Vec<String>,
 }
 
 impl Light {
-    /// A light in an unknown state.
+    /// A light in an unknown state, with the usual settings.
     pub fn new(name: String) -> Self {
+        Self::with(name, LightSettings::default())
+    }
+
+    /// A light in an unknown state.
+    pub fn with(name: String, settings: LightSettings) -> Self {
         let status = LightStatus { state: LightState::Looking, reason: None, address: None };
         let now = Instant::now();
-        let told = Told { status, since: now, teller: Teller::default(), lines: Vec::new() };
+        let told = Told {
+            status,
+            since: now,
+            teller: Teller::default(),
+            last_error: None,
+            rates: Rates::new(now),
+            lines: Vec::new(),
+        };
         let zero = || AtomicU64::new(0);
         Self {
             name,
+            settings,
             offered: zero(),
             shown: zero(),
             dropped: zero(),
             errors: zero(),
+            packets: zero(),
             began: now,
             fault: AtomicBool::new(false),
+            probe: zero(),
             told: Mutex::new(told),
         }
     }
@@ -72,12 +97,34 @@ impl Light {
         counter.fetch_add(1, Relaxed);
     }
 
+    /// Shows a test's picture in place of the zones, until `until_us`.
+    pub fn show_probe(&self, probe: Probe, until_us: u64) {
+        self.probe.store(((until_us / 1000) << 8) | probe as u64, Relaxed);
+    }
+
+    /// The test's picture that is shown at `now_us`.
+    pub fn probe(&self, now_us: u64) -> Option<Probe> {
+        let word = self.probe.load(Relaxed);
+        if word >> 8 <= now_us / 1000 {
+            return None;
+        }
+        Probe::ALL.iter().map(|(probe, ..)| *probe).find(|probe| *probe as u64 == word & 0xff)
+    }
+
+    /// Counts a packet that was sent.
+    pub fn sent(&self) {
+        self.packets.fetch_add(1, Relaxed);
+    }
+
     /// Sets the state. Each change adds a line for the console, up to a limit per minute.
     pub fn stands(&self, status: LightStatus) {
         let mut told = self.told.lock().unwrap_or_else(PoisonError::into_inner);
         let now = Instant::now();
         if told.status.state != status.state {
             told.since = now;
+        }
+        if status.reason.is_some() {
+            told.last_error.clone_from(&status.reason);
         }
         told.status = status;
         self.tell(&mut told, now);
@@ -106,9 +153,11 @@ impl Light {
         }
     }
 
-    /// Takes the lines for the console.
+    /// Takes the lines for the console. Call it several times a second, because it also measures rates.
     pub fn take_lines(&self) -> Vec<String> {
-        std::mem::take(&mut self.told.lock().unwrap_or_else(PoisonError::into_inner).lines)
+        let mut told = self.told.lock().unwrap_or_else(PoisonError::into_inner);
+        told.rates.look(Instant::now(), [self.shown.load(Relaxed), self.packets.load(Relaxed)]);
+        std::mem::take(&mut told.lines)
     }
 
     /// The current state.
@@ -124,6 +173,7 @@ impl Light {
     /// The light's entry in the API.
     pub fn report(&self) -> answers::Light {
         let told = self.told.lock().unwrap_or_else(PoisonError::into_inner);
+        let [frames_per_s, packets_per_s] = told.rates.rates;
         let LightStatus { state, reason, address } = told.status.clone();
         answers::Light {
             name: self.name.clone(),
@@ -135,6 +185,35 @@ impl Light {
             shown: self.shown.load(Relaxed),
             dropped: self.dropped.load(Relaxed),
             errors: self.errors.load(Relaxed),
+            frames_per_s,
+            packets: self.packets.load(Relaxed),
+            packets_per_s,
+            last_error: told.last_error.clone(),
+        }
+    }
+}
+
+/// Counts per second, of the last whole second.
+#[derive(Debug)]
+struct Rates {
+    since: Instant,
+    counts: [u64; 2],
+    rates: [f64; 2],
+}
+
+impl Rates {
+    /// Shortest time over which a rate is measured.
+    const WINDOW: Duration = Duration::from_secs(1);
+
+    fn new(now: Instant) -> Self {
+        Self { since: now, counts: [0; 2], rates: [0.0; 2] }
+    }
+
+    fn look(&mut self, now: Instant, counts: [u64; 2]) {
+        let age = now.saturating_duration_since(self.since);
+        if age >= Self::WINDOW {
+            let new = [0, 1].map(|i| counts[i].saturating_sub(self.counts[i]) as f64 / age.as_secs_f64());
+            *self = Self { since: now, counts, rates: new };
         }
     }
 }
@@ -219,6 +298,30 @@ mod tests {
             reason,
             address: (state == LightState::Shining).then(|| "10.0.0.7:4048".to_owned()),
         }
+    }
+
+    #[test]
+    fn rates_are_those_of_the_last_second() {
+        let began = Instant::now();
+        let mut rates = Rates::new(began);
+        let mut at = |ms, counts| {
+            rates.look(began + Duration::from_millis(ms), counts);
+            rates.rates
+        };
+        assert_eq!(at(500, [30, 90]), [0.0, 0.0]);
+        assert_eq!(at(1_000, [60, 180]), [60.0, 180.0]);
+        assert_eq!(at(1_500, [61, 181]), [60.0, 180.0]);
+        assert_eq!(at(3_000, [120, 280]), [30.0, 50.0]);
+    }
+
+    #[test]
+    fn the_last_error_is_kept() {
+        let light = Light::new("x".into());
+        assert_eq!(light.report().last_error, None);
+        light.stands(at(LightState::Unreachable));
+        light.stands(at(LightState::Shining));
+        assert_eq!(light.report().last_error.as_deref(), Some("why"));
+        assert_eq!(light.report().reason, None);
     }
 
     #[test]

@@ -3,12 +3,16 @@
 
 mod address;
 pub mod file;
+mod fit;
 mod hosts;
 pub mod light;
 pub mod lookup;
 mod multicast;
+pub mod probe;
 mod protocol;
 mod query;
+mod serial;
+mod settings;
 mod target;
 pub mod terminal;
 pub mod udp;
@@ -17,37 +21,45 @@ use std::net::Ipv4Addr;
 use std::path::Path;
 use std::sync::Arc;
 
+pub use fit::Fit;
 pub use light::Light;
-pub use target::Target;
+pub use settings::{LightSettings, Stop};
+pub use target::{LightConfig, Target};
 
 use address::Address;
+use k1_engine::light::Rgb;
 use k1_host::output::{Output, Spared};
+use k1_wire::pixel::Pixel;
 use k1_wire::universes::Universes;
 use k1_wire::{artnet, sacn};
 use lookup::{Host, Real};
+use serial::SerialSink;
 use udp::UdpSink;
+
+/// A frame for one light.
+#[derive(Clone, Copy, Debug)]
+pub struct Frame<'a> {
+    /// Linear light of the strip.
+    pub light: &'a [Rgb],
+    /// The light's own channels.
+    pub channels: &'a [u8],
+}
 
 /// Something that shows finished frames, on its own thread.
 pub trait Sink: Send {
-    /// Shows a frame, given as values for a wire and as values for a screen. An error is counted, and the next frame is
-    /// tried all the same.
-    fn show(&mut self, wire: &[[u8; 3]], screen: &[[u8; 3]]) -> std::io::Result<()>;
+    /// Shows a frame. An error is counted, and the next frame is tried all the same.
+    fn show(&mut self, frame: &Frame) -> std::io::Result<()>;
 
     /// True if a late frame is lost and showing one is quick; its thread then gets a higher priority.
     fn is_urgent(&self) -> bool {
         false
     }
 
-    /// True if it shows values for a screen.
-    fn is_screen(&self) -> bool {
-        false
-    }
-
     /// Does due work between frames. Called regularly.
     fn tend(&mut self) {}
 
-    /// Turns the lights off and cleans up.
-    fn dark(&mut self, leds: usize) -> std::io::Result<()>;
+    /// Ends the light. `last` are the channels of the last frame, which is still to be shown if the light becomes dark.
+    fn end(&mut self, stop: Stop, last: &[u8]) -> std::io::Result<()>;
 }
 
 /// An open light.
@@ -56,39 +68,55 @@ pub struct Open {
     pub light: Arc<Light>,
     /// Shows its frames.
     pub sink: Box<dyn Sink>,
+    /// Makes its channels of the strip.
+    pub fit: Fit,
     /// True if the program waits at its end until this light is done, however long that takes (a file).
     pub is_kept: bool,
 }
 
-/// Opens a light; without a name, its target is its name. A light on the network is looked up later, by its own thread, so that K1 starts even if it is missing.
+/// The strip that is shown on all lights.
+#[derive(Clone, Copy, Debug)]
+pub struct Strip {
+    /// Number of LEDs.
+    pub leds: usize,
+    /// Greatest current in mA; `None` = unlimited.
+    pub limit_ma: Option<f32>,
+}
+
+/// Opens a light. A light on the network is looked up later, by its own thread, so that K1 starts even if it is missing.
 ///
 /// # Errors
 ///
 /// A sentence if a file cannot be written or is the sound itself, if there is no terminal, or if the protocol has too few
-/// channels for so many LEDs.
-pub fn open(target: &Target, name: Option<&str>, leds: usize, spared: &Spared) -> Result<Open, String> {
-    let light = Arc::new(Light::new(name.map_or_else(|| target.to_string(), str::to_owned)));
+/// channels for the LEDs.
+pub fn open(wanted: &LightConfig, strip: Strip, spared: &Spared) -> Result<Open, String> {
+    let LightConfig { target, settings } = wanted;
+    let name = settings.name.clone().unwrap_or_else(|| target.to_string());
+    let light = Arc::new(Light::with(name, settings.clone()));
     let udp = |address: &Address, protocol| {
         let host = Host::new(&address.host, address.port, Arc::new(Real));
         (Box::new(UdpSink::new(host, protocol, light.clone())) as Box<dyn Sink>, false)
     };
+    let pixel = if settings.order.has_white() { Pixel::Rgbw } else { Pixel::Rgb };
+    let channels = settings.channels_of(strip.leds);
     let (sink, is_kept): (Box<dyn Sink>, _) = match target {
-        Target::Ddp(address) => udp(address, Box::new(protocol::Ddp::default())),
+        Target::Ddp(address) => udp(address, Box::new(protocol::Ddp::new(pixel))),
         Target::ArtNet { address, universes, syncs } => {
-            has_room(target, *universes, leds, artnet::LAST_UNIVERSE)?;
+            has_room(target, *universes, channels, artnet::LAST_UNIVERSE)?;
             udp(address, Box::new(protocol::ArtNet::new(artnet::Sender::new(*universes, *syncs))))
         }
         Target::Sacn { address, universes, priority, sync_universe } => {
-            has_room(target, *universes, leds, sacn::LAST_UNIVERSE)?;
+            has_room(target, *universes, channels, sacn::LAST_UNIVERSE)?;
             let identity = sacn::Identity::new(cid()?, "K1");
             let sender = sacn::Sender::new(identity, *universes, *priority, *sync_universe);
             // The route to the first group is the route to all of them.
-            let group = || Address {
-                host: Ipv4Addr::from(sacn::group(universes.first())).to_string(),
-                port: sacn::PORT,
-            };
-            let to = address.clone().unwrap_or_else(group);
+            let group = Ipv4Addr::from(sacn::group(universes.first()));
+            let to = address.clone().unwrap_or(Address { host: group.to_string(), port: sacn::PORT });
             udp(&to, Box::new(protocol::Sacn::new(sender, address.is_none())))
+        }
+        Target::Wled { address, timeout_s } => udp(address, Box::new(protocol::Wled::new(pixel, *timeout_s))),
+        Target::Serial { speech, path, baud } => {
+            (Box::new(SerialSink::new(path, *baud, *speech, light.clone())), false)
         }
         Target::File(path) => {
             let file = record(path, spared)?;
@@ -97,14 +125,15 @@ pub fn open(target: &Target, name: Option<&str>, leds: usize, spared: &Spared) -
         }
         Target::Terminal => (Box::new(terminal::TerminalSink::new(&light)?), false),
     };
-    Ok(Open { light, sink, is_kept })
+    let fit = Fit::new(settings.clone(), strip.leds, strip.limit_ma);
+    Ok(Open { light, sink, fit, is_kept })
 }
 
-/// Checks that a protocol has universes for so many LEDs.
-fn has_room(target: &Target, universes: Universes, leds: usize, last: u16) -> Result<(), String> {
-    universes
-        .check(leds * 3, last)
-        .map_err(|e| format!("{target} has no room for {leds} LEDs: {e}; use a lower universe or fewer LEDs"))
+/// Checks that a protocol has universes for all channels.
+fn has_room(target: &Target, universes: Universes, channels: usize, last: u16) -> Result<(), String> {
+    universes.check(channels, last).map_err(|e| {
+        format!("{target} has no room for {channels} channels: {e}; use a lower universe or fewer LEDs")
+    })
 }
 
 /// A random id, as a version 4 UUID.

@@ -4,7 +4,10 @@ use std::io;
 use std::net::Ipv4Addr;
 use std::time::{Duration, Instant};
 
-use k1_wire::{artnet, ddp, sacn};
+use k1_wire::pixel::Pixel;
+use k1_wire::{artnet, ddp, sacn, wled};
+
+use super::Stop;
 
 /// Where a packet goes.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -26,31 +29,32 @@ pub trait Protocol: std::marker::Send {
     /// Sends what is due between frames.
     fn tend(&mut self, _now: Instant, _send: Send) {}
 
-    /// Tells the light that no frame follows; `last` is the last one.
-    fn end(&mut self, _last: &[u8], _send: Send) -> io::Result<()> {
+    /// Tells the light that no frame follows `last`.
+    fn end(&mut self, _stop: Stop, _last: &[u8], _send: Send) -> io::Result<()> {
         Ok(())
     }
 }
 
-/// DDP.
+/// DDP with its sequence number.
 pub struct Ddp {
     sender: ddp::Sender,
     buffer: Box<[u8; ddp::MAX_PACKET]>,
 }
 
-impl Default for Ddp {
-    fn default() -> Self {
-        Self { sender: ddp::Sender::default(), buffer: Box::new([0; ddp::MAX_PACKET]) }
+impl Ddp {
+    /// DDP for pixels of this size.
+    pub fn new(pixel: Pixel) -> Self {
+        Self { sender: ddp::Sender::new(pixel), buffer: Box::new([0; ddp::MAX_PACKET]) }
     }
 }
 
 impl Protocol for Ddp {
     fn frame(&mut self, channels: &[u8], send: Send) -> io::Result<()> {
-        self.sender.frame(channels.as_chunks().0, &mut self.buffer, |packet| send(To::Light, packet))
+        self.sender.frame(channels, &mut self.buffer, |packet| send(To::Light, packet))
     }
 }
 
-/// Art-Net.
+/// Art-Net with its sequence number.
 pub struct ArtNet {
     sender: artnet::Sender,
     buffer: Box<[u8; artnet::MAX_PACKET]>,
@@ -111,10 +115,42 @@ impl Protocol for Sacn {
             .discovery(channels, &mut self.buffer, |universe, packet| send(Self::to(true, universe), packet));
     }
 
-    fn end(&mut self, last: &[u8], send: Send) -> io::Result<()> {
+    fn end(&mut self, stop: Stop, last: &[u8], send: Send) -> io::Result<()> {
+        if stop == Stop::Hold {
+            // Receivers would drop the frame of a terminated stream.
+            return Ok(());
+        }
         let is_multicast = self.is_multicast;
         self.sender.terminate(last, &mut self.buffer, |universe, packet| {
             send(Self::to(is_multicast, universe), packet)
+        })
+    }
+}
+
+/// WLED's own realtime protocol.
+pub struct Wled {
+    pixel: Pixel,
+    timeout: u8,
+    buffer: Box<[u8; wled::MAX_PACKET]>,
+}
+
+impl Wled {
+    /// WLED that returns to its own effects `timeout` seconds after the last frame.
+    pub fn new(pixel: Pixel, timeout: u8) -> Self {
+        Self { pixel, timeout, buffer: Box::new([0; wled::MAX_PACKET]) }
+    }
+}
+
+impl Protocol for Wled {
+    fn frame(&mut self, channels: &[u8], send: Send) -> io::Result<()> {
+        wled::frame(self.pixel, self.timeout, channels, &mut self.buffer, |packet| send(To::Light, packet))
+    }
+
+    fn end(&mut self, stop: Stop, last: &[u8], send: Send) -> io::Result<()> {
+        let timeout = if stop == Stop::Release { wled::HAND_BACK } else { wled::FOR_EVER };
+        // As often as other last frames.
+        (0..3).try_for_each(|_| {
+            wled::frame(self.pixel, timeout, last, &mut self.buffer, |packet| send(To::Light, packet))
         })
     }
 }

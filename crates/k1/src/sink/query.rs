@@ -75,13 +75,25 @@ impl<'a> Query<'a> {
     ///
     /// A sentence with the known names if a setting was not taken.
     pub fn end(self) -> Result<(), String> {
-        let Some((name, value)) = self.given.first() else { return Ok(()) };
-        match self.known.split_last() {
-            None => Err(format!("this target has no settings, so “{name}={value}” has no meaning")),
-            Some((last, [])) => Err(format!("there is no setting “{name}”; use {last}")),
-            Some((last, rest)) => {
-                Err(format!("there is no setting “{name}”; use {} or {last}", rest.join(", ")))
-            }
-        }
+        let Some((name, _)) = self.given.first() else { return Ok(()) };
+        Err(format!("there is no setting “{name}”; use {}", self.known.join(", ")))
     }
+}
+
+/// Text with its percent signs resolved, as in URLs.
+///
+/// # Errors
+///
+/// A sentence if it is not text then, or has control characters.
+pub fn decoded(text: &str) -> Result<String, String> {
+    let mut bytes = Vec::new();
+    let mut rest = text.as_bytes();
+    while let Some((first, behind)) = rest.split_first() {
+        let hex = |pair: &[u8]| u8::from_str_radix(std::str::from_utf8(pair).ok()?, 16).ok();
+        let code = behind.get(..2).filter(|_| *first == b'%').and_then(hex);
+        bytes.push(code.unwrap_or(*first));
+        rest = if code.is_some() { &behind[2..] } else { behind };
+    }
+    let decoded = String::from_utf8(bytes).ok().filter(|text| !text.chars().any(char::is_control));
+    decoded.ok_or_else(|| format!("“{text}” is not a name"))
 }

@@ -7,10 +7,12 @@ use std::path::PathBuf;
 use std::str::FromStr;
 
 use k1_wire::universes::Universes;
-use k1_wire::{artnet, ddp, sacn};
+use k1_wire::{artnet, ddp, sacn, wled};
 
 use super::address::{Address, FORMS, is_name};
 use super::query::Query;
+use super::serial::Speech;
+use super::settings::{LightSettings, Stop};
 
 /// Channels of a universe by default: 170 RGB pixels, so that none lies in two universes.
 const WHOLE_PIXELS: u16 = 510;
@@ -40,13 +42,45 @@ pub enum Target {
         /// Synchronisation universe, if all universes are to be shown at the same moment.
         sync_universe: Option<u16>,
     },
+    /// WLED, by its own realtime protocol.
+    Wled {
+        /// Its address.
+        address: Address,
+        /// Seconds after which WLED returns to its own effects if no frame arrives; 255 = never.
+        timeout_s: u8,
+    },
+    /// A light on a serial port.
+    Serial {
+        /// What it speaks.
+        speech: Speech,
+        /// The port.
+        path: String,
+        /// Speed in baud.
+        baud: u32,
+    },
     /// A file of raw frames, LEDs × 3 bytes each as the wire carries them.
     File(PathBuf),
     /// This terminal, in 24-bit colour.
     Terminal,
 }
 
-impl Target {
+/// A target and how the light there is driven.
+#[derive(Clone, Debug, PartialEq)]
+pub struct LightConfig {
+    /// Where the light is.
+    pub target: Target,
+    /// How it is driven.
+    pub settings: LightSettings,
+}
+
+impl From<Target> for LightConfig {
+    /// A light with the usual settings. A recording has every frame.
+    fn from(target: Target) -> Self {
+        Self { target, settings: LightSettings { keep_alive_ms: 0, ..LightSettings::default() } }
+    }
+}
+
+impl LightConfig {
     /// Reads a target whose path may be any name that the file system allows.
     ///
     /// # Errors
@@ -55,7 +89,7 @@ impl Target {
     pub fn from_os(text: &OsStr) -> Result<Self, String> {
         match (text.to_str(), path_of(text)) {
             (Some(text), _) => text.parse(),
-            (None, Some(path)) => Ok(Self::File(path)),
+            (None, Some(path)) => Ok(Target::File(path).into()),
             (None, None) => Err(unknown(&text.to_string_lossy())),
         }
     }
@@ -88,8 +122,28 @@ fn unknown(text: &str) -> String {
     format!("K1 does not know the target “{text}”{hint}; use {FORMS}")
 }
 
+/// Seconds after which WLED returns to its own effects by default: several frames of a light that stands still.
+const WLED_TIMEOUT_S: u8 = 5;
+/// Speed of a serial port by default, in baud.
+const BAUD: u32 = 115_200;
 /// The universes of sACN.
 const SACN_UNIVERSES: RangeInclusive<u16> = sacn::FIRST_UNIVERSE..=sacn::LAST_UNIVERSE;
+
+/// Reads the port and the settings of a light on a serial port.
+fn serial(speech: Speech, text: &str) -> Result<LightConfig, String> {
+    let (path, mut query) = Query::split(text)?;
+    let scheme = speech.scheme();
+    if path.is_empty() || path.starts_with("//") {
+        return Err(format!("{scheme}: needs a serial port, as in {scheme}:/dev/ttyUSB0; use {FORMS}"));
+    }
+    let baud = query.number("baud", 1_200..=4_000_000)?.unwrap_or(BAUD);
+    let settings = LightSettings::take(&mut query, Stop::Dark)?;
+    query.end()?;
+    if settings.order.has_white() {
+        return Err(format!("{scheme} carries red, green and blue only; write an order without w"));
+    }
+    Ok(LightConfig { target: Target::Serial { speech, path: path.to_owned(), baud }, settings })
+}
 
 /// The universes that a query asks for.
 fn universes(query: &mut Query, all: RangeInclusive<u16>, first: u16) -> Result<Universes, String> {
@@ -98,41 +152,53 @@ fn universes(query: &mut Query, all: RangeInclusive<u16>, first: u16) -> Result<
     Universes::new(first, channels).map_err(|e| e.to_string())
 }
 
-impl FromStr for Target {
+impl FromStr for LightConfig {
     type Err = String;
 
     fn from_str(s: &str) -> Result<Self, Self::Err> {
         if s == "terminal" {
-            return Ok(Self::Terminal);
+            return Ok(Target::Terminal.into());
         }
         if let Some(path) = s.strip_prefix("file:") {
             return if path.is_empty() {
                 Err(format!("file: needs a path; use {FORMS}"))
             } else {
-                Ok(Self::File(path.into()))
+                Ok(Target::File(path.into()).into())
             };
+        }
+        for speech in [Speech::Adalight, Speech::Tpm2] {
+            if let Some(rest) = s.strip_prefix(speech.scheme()).and_then(|rest| rest.strip_prefix(':')) {
+                return serial(speech, rest);
+            }
         }
         let Some((scheme, rest)) = s.split_once("://") else { return Err(unknown(s)) };
         let (place, mut query) = Query::split(rest)?;
         let place = place.strip_suffix('/').unwrap_or(place);
         let address = |port| Address::parse(place, &format!("{scheme}://"), port);
+        let mut stop = Stop::Dark;
         let target = match &*scheme.to_ascii_lowercase() {
-            "ddp" => Self::Ddp(address(ddp::PORT)?),
-            "artnet" => Self::ArtNet {
+            "ddp" => Target::Ddp(address(ddp::PORT)?),
+            "artnet" => Target::ArtNet {
                 address: address(artnet::PORT)?,
                 universes: universes(&mut query, 0..=artnet::LAST_UNIVERSE, 0)?,
                 syncs: query.flag("sync")?.unwrap_or(false),
             },
-            "sacn" => Self::Sacn {
+            "sacn" => Target::Sacn {
                 address: if place.is_empty() { None } else { Some(address(sacn::PORT)?) },
                 universes: universes(&mut query, SACN_UNIVERSES, sacn::FIRST_UNIVERSE)?,
                 priority: query.number("priority", 0..=sacn::MAX_PRIORITY)?.unwrap_or(sacn::DEFAULT_PRIORITY),
                 sync_universe: query.number("sync_universe", SACN_UNIVERSES)?,
             },
+            "wled" => {
+                stop = Stop::Release;
+                let timeout_s = query.number("timeout", 1..=wled::FOR_EVER)?.unwrap_or(WLED_TIMEOUT_S);
+                Target::Wled { address: address(wled::PORT)?, timeout_s }
+            }
             _ => return Err(unknown(s)),
         };
+        let settings = LightSettings::take(&mut query, stop)?;
         query.end()?;
-        Ok(target)
+        Ok(Self { target, settings })
     }
 }
 
@@ -163,6 +229,14 @@ impl fmt::Display for Target {
                 }
                 sync_universe.iter().try_for_each(|universe| write!(f, "&sync_universe={universe}"))
             }
+            Self::Wled { address, timeout_s } => {
+                write!(f, "wled://{address}")?;
+                if *timeout_s == WLED_TIMEOUT_S { Ok(()) } else { write!(f, "?timeout={timeout_s}") }
+            }
+            Self::Serial { speech, path, baud } => {
+                write!(f, "{}:{path}", speech.scheme())?;
+                if *baud == BAUD { Ok(()) } else { write!(f, "?baud={baud}") }
+            }
             Self::File(path) => write!(f, "file:{}", path.display()),
             Self::Terminal => write!(f, "terminal"),
         }
@@ -185,6 +259,7 @@ mod tests {
             let universes = Universes::new(first, 510).unwrap();
             Target::Sacn { address, universes, priority, sync_universe }
         };
+        let serial = |speech, path: &str, baud| Target::Serial { speech, path: path.into(), baud };
         for (text, target) in [
             ("ddp://wled.local", ddp("wled.local", 4048)),
             ("DDP://wled", ddp("wled", 4048)),
@@ -199,12 +274,18 @@ mod tests {
             ("sacn://", sacn(None, 1, 100, None)),
             ("sacn://?universe=7&priority=150&sync_universe=8", sacn(None, 7, 150, Some(8))),
             ("sacn://10.0.0.5", sacn(Some(at("10.0.0.5", 5568)), 1, 100, None)),
+            ("wled://wled.local", Target::Wled { address: at("wled.local", 21_324), timeout_s: 5 }),
+            (
+                "wled://wled.local?timeout=255",
+                Target::Wled { address: at("wled.local", 21_324), timeout_s: 255 },
+            ),
+            ("adalight:/dev/ttyUSB0", serial(Speech::Adalight, "/dev/ttyUSB0", 115_200)),
+            ("tpm2:COM3?baud=1000000", serial(Speech::Tpm2, "COM3", 1_000_000)),
             ("file:/tmp/a", Target::File("/tmp/a".into())),
             ("terminal", Target::Terminal),
         ] {
-            let parsed: Target = text.parse().unwrap();
-            assert_eq!(parsed, target, "{text}");
-            assert_eq!(parsed.to_string().parse::<Target>().unwrap(), target);
+            assert_eq!(text.parse::<LightConfig>().unwrap().target, target, "{text}");
+            assert_eq!(target.to_string().parse::<LightConfig>().unwrap().target, target);
         }
     }
 
@@ -220,6 +301,8 @@ mod tests {
             "http://x",
             "dpp://x",
             "file:",
+            "adalight:",
+            "tpm2://x",
             "ddp:x",
             "ddp://a b",
             "ddp://a..b",
@@ -234,12 +317,12 @@ mod tests {
             "wled.local",
             "Terminal",
         ] {
-            assert!(wrong.parse::<Target>().unwrap_err().contains("ddp://HOST"), "{wrong}");
+            assert!(wrong.parse::<LightConfig>().unwrap_err().contains("ddp://HOST"), "{wrong}");
         }
-        let refused = "ddp://[fe80::1]".parse::<Target>().unwrap_err();
+        let refused = "ddp://[fe80::1]".parse::<LightConfig>().unwrap_err();
         assert!(refused.contains("ddp://[fe80::1%eth0]"), "{refused}");
-        assert!("wled.local".parse::<Target>().unwrap_err().contains("did you mean ddp://wled.local?"));
-        assert!("dpp://x".parse::<Target>().unwrap_err().contains("did you mean ddp://x?"));
+        assert!("wled.local".parse::<LightConfig>().unwrap_err().contains("did you mean ddp://wled.local?"));
+        assert!("dpp://x".parse::<LightConfig>().unwrap_err().contains("did you mean ddp://x?"));
     }
 
     #[test]
@@ -250,14 +333,29 @@ mod tests {
             ("sacn://x?universe=0", "universe is 1 … 63999, not “0”"),
             ("sacn://x?priority=201", "priority is 0 … 200, not “201”"),
             ("artnet://x?sync=maybe", "sync is yes or no, not “maybe”"),
-            ("artnet://x?univers=3", "there is no setting “univers”; use universe, channels or sync"),
+            ("wled://x?timeout=0", "timeout is 1 … 255, not “0”"),
+            ("tpm2:COM3?baud=9", "baud is 1200 … 4000000, not “9”"),
+            (
+                "adalight:COM3?order=rgbw",
+                "adalight carries red, green and blue only; write an order without w",
+            ),
+            ("ddp://x?brightness=3", "brightness is 0 … 1, not “3”"),
             ("artnet://x?universe=3&universe=4", "universe is given twice"),
             ("artnet://x?universe", "write NAME=VALUE in place of “universe”"),
-            ("ddp://x?universe=1", "this target has no settings, so “universe=1” has no meaning"),
         ] {
-            assert_eq!(wrong.parse::<Target>().unwrap_err(), says, "{wrong}");
+            assert_eq!(wrong.parse::<LightConfig>().unwrap_err(), says, "{wrong}");
         }
-        assert_eq!("ddp://x?".parse::<Target>(), "ddp://x".parse());
+        let said = "artnet://x?univers=3".parse::<LightConfig>().unwrap_err();
+        assert!(
+            said.starts_with("there is no setting “univers”; use universe, channels, sync, name, leds"),
+            "{said}"
+        );
+        assert_eq!("ddp://x?".parse::<LightConfig>(), "ddp://x".parse());
+        let stop = |text: &str| text.parse::<LightConfig>().unwrap().settings.stop;
+        assert_eq!(
+            ["ddp://x", "wled://x", "wled://x?stop=dark"].map(stop),
+            [Stop::Dark, Stop::Release, Stop::Dark]
+        );
     }
 
     #[cfg(unix)]
@@ -265,8 +363,9 @@ mod tests {
     fn a_path_may_be_any_name() {
         use std::os::unix::ffi::OsStrExt;
         let text = OsStr::from_bytes(b"file:/tmp/\xff.bin");
-        assert_eq!(Target::from_os(text), Ok(Target::File(OsStr::from_bytes(b"/tmp/\xff.bin").into())));
-        assert!(Target::from_os(OsStr::from_bytes(b"ddp://\xff")).is_err());
-        assert_eq!(Target::from_os(OsStr::new("terminal")), Ok(Target::Terminal));
+        let file = Target::File(OsStr::from_bytes(b"/tmp/\xff.bin").into());
+        assert_eq!(LightConfig::from_os(text), Ok(file.into()));
+        assert!(LightConfig::from_os(OsStr::from_bytes(b"ddp://\xff")).is_err());
+        assert_eq!(LightConfig::from_os(OsStr::new("terminal")), Ok(Target::Terminal.into()));
     }
 }

@@ -15,10 +15,10 @@ use k1_device::answers::LightState;
 use neighbour::Neighbour;
 use socket::{connect, is_ours, is_passing, is_theirs, reason};
 
-use super::Sink;
 use super::light::{Light, LightStatus};
 use super::lookup::{Found, Host};
 use super::protocol::{Protocol, To};
+use super::{Frame, Sink, Stop};
 
 /// Seconds before each retry; the last value repeats.
 const BACK_OFF_S: [u64; 6] = [1, 2, 4, 8, 16, 30];
@@ -79,12 +79,12 @@ impl Up {
         Self { socket, to, since: now, is_proven, look_at: now, silent_looks: 0 }
     }
 
-    fn send(&self, to: To, packet: &[u8]) -> io::Result<()> {
+    fn send(&self, to: To, packet: &[u8], light: &Light) -> io::Result<()> {
         let sent = match to {
             To::Light => self.socket.send(packet),
             To::Group(group) => self.socket.send_to(packet, (group, self.to.port())),
         };
-        sent.map(|_| ())
+        sent.map(|_| light.sent())
     }
 }
 
@@ -149,7 +149,7 @@ impl UdpSink {
             }
         }
         if let Link::Up(up) = &self.link {
-            self.protocol.tend(now, &mut |to, packet| up.send(to, packet));
+            self.protocol.tend(now, &mut |to, packet| up.send(to, packet, &self.light));
         }
         self.light.tick();
     }
@@ -277,28 +277,28 @@ impl UdpSink {
         self.next(now, reason(e, to), is_ours);
     }
 
-    fn send(&mut self, wire: &[[u8; 3]]) -> io::Result<()> {
+    fn send(&mut self, channels: &[u8]) -> io::Result<()> {
         match &self.link {
-            Link::Up(up) => self.protocol.frame(wire.as_flattened(), &mut |to, packet| up.send(to, packet)),
+            Link::Up(up) => self.protocol.frame(channels, &mut |to, packet| up.send(to, packet, &self.light)),
             Link::Down { .. } => Err(ErrorKind::NotConnected.into()),
         }
     }
 }
 
 impl Sink for UdpSink {
-    fn show(&mut self, wire: &[[u8; 3]], _: &[[u8; 3]]) -> io::Result<()> {
+    fn show(&mut self, frame: &Frame) -> io::Result<()> {
         let now = Instant::now();
         self.turn(now);
         // If frames follow each other without a pause, one of them has to wait for this.
         if now.saturating_duration_since(self.last_tended) >= NEIGHBOUR_LOOK {
             self.judge(now);
         }
-        let sent = self.send(wire);
+        let sent = self.send(frame.channels);
         match &sent {
             Err(e) if !is_passing(e) && e.kind() != ErrorKind::NotConnected => {
                 self.failed(e, now);
                 // If another address is available at once, the frame is not lost.
-                if matches!(self.link, Link::Up(_)) { self.send(wire) } else { sent }
+                if matches!(self.link, Link::Up(_)) { self.send(frame.channels) } else { sent }
             }
             _ => sent,
         }
@@ -314,19 +314,20 @@ impl Sink for UdpSink {
         self.judge(now);
     }
 
-    fn dark(&mut self, leds: usize) -> io::Result<()> {
+    fn end(&mut self, stop: Stop, last: &[u8]) -> io::Result<()> {
         // Do not wait for an unreachable light.
         let Link::Up(Up { is_proven, .. }) = self.link else { return Ok(()) };
-        // UDP may lose a frame, but hardly three of them.
-        let black = vec![[0; 3]; leds];
-        for _ in 0..3 {
-            match self.send(&black) {
-                Err(e) if is_proven => return Err(e),
-                _ => std::thread::sleep(Duration::from_millis(4)),
+        if stop == Stop::Dark {
+            // UDP may lose a frame, but hardly three of them.
+            for _ in 0..3 {
+                match self.send(last) {
+                    Err(e) if is_proven => return Err(e),
+                    _ => std::thread::sleep(Duration::from_millis(4)),
+                }
             }
         }
         match &self.link {
-            Link::Up(up) => self.protocol.end(black.as_flattened(), &mut |to, packet| up.send(to, packet)),
+            Link::Up(up) => self.protocol.end(stop, last, &mut |to, packet| up.send(to, packet, &self.light)),
             Link::Down { .. } => Ok(()),
         }
     }

@@ -4,7 +4,7 @@ use std::path::PathBuf;
 use std::sync::atomic::{AtomicU32, AtomicUsize, Ordering::Relaxed};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
-use k1_device::answers::SelfTest;
+use k1_device::answers::{FoundLights, SelfTest};
 use k1_device::routes::{self, Action};
 use k1_host::identity::Who;
 use k1_http::admission;
@@ -43,6 +43,8 @@ pub struct App {
     pub ip: String,
     /// The show file, if there is one.
     pub show_file: Option<PathBuf>,
+    /// The last search for lights.
+    pub found: Arc<Mutex<FoundLights>>,
     /// The zones in force.
     zones: Arc<Mutex<Vec<Playing>>>,
     /// Requested frames per second.
@@ -77,6 +79,7 @@ impl App {
             title: title.to_owned(),
             ip,
             show_file: runtime.show_file.clone(),
+            found: Arc::default(),
             zones: runtime.cast.zones(),
             fps: runtime.fps,
             sockets: Arc::default(),

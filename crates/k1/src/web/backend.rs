@@ -1,10 +1,11 @@
 //! The program as a back end of the API.
 
 use std::sync::PoisonError;
+use std::time::Duration;
 
 use k1_device::answers::{
-    BootLog, Check, Device, Heard, Light, LightState, LinkOptions, LiveSound, Performance, SelfTest, Setup,
-    ShowFile, ShowWritten, TestState, Vitals, Zone,
+    BootLog, Check, Device, FoundLights, Heard, Light, LightState, LightTested, LinkOptions, LiveSound,
+    Performance, SelfTest, Setup, ShowFile, ShowLight, ShowLights, ShowWritten, TestState, Vitals, Zone,
 };
 use k1_device::backend::{Backend, Description, Identity};
 use k1_device::error::Refusal;
@@ -12,18 +13,23 @@ use k1_device::exchange::{Change, Settings};
 use k1_device::firmware::{Firmware, GoingBack};
 use k1_device::health::{checks, sound_arrives};
 use k1_device::microphone::Hearing;
-use k1_device::requests::{SetupPatch, ShowText};
+use k1_device::requests::{LightTest, NewLight, SetupPatch, ShowText};
 use k1_device::self_test::Reading;
 use k1_engine::audio::InputState;
+use k1_engine::patterns::pattern_by_id;
 use k1_update::envelope::Envelope;
 
 use super::app::App;
 use crate::runtime::Playing;
-use crate::show::{Forms, Stored};
+use crate::show::{Addition, Stored, add, find};
+use crate::sink::probe::Probe;
 
 const NO_LAMP: Refusal = Refusal::NotHere(
     "this is the program k1, which is updated as it was installed; only a lamp takes firmware",
 );
+
+/// Duration of a search for lights.
+const SEARCH: Duration = Duration::from_secs(2);
 
 impl App {
     /// The show file as it is now.
@@ -72,6 +78,76 @@ impl Backend for App {
         Ok(())
     }
 
+    fn show_lights(&self) -> Result<ShowLights, Refusal> {
+        let show = self.stored()?.reading().show;
+        let states: Vec<_> = self.shared.lights().iter().map(|light| light.report()).collect();
+        let lights = show.lights.iter().enumerate().map(|(index, light)| {
+            let has_it = |zone: &&k1_show::Zone| zone.runs().any(|run| run.light == index);
+            ShowLight {
+                name: light.name.clone(),
+                to: light.to.clone(),
+                leds: light.leds,
+                zones: show.zones.iter().filter(has_it).map(|zone| zone.name.clone()).collect(),
+                state: states.iter().find(|state| state.name == light.name).cloned(),
+            }
+        });
+        Ok(ShowLights { lights: lights.collect() })
+    }
+
+    fn add_light(&self, new: &NewLight) -> Result<ShowWritten, Refusal> {
+        let pattern = match new.pattern.as_deref().map(pattern_by_id) {
+            Some(None) => return Err(Refusal::PatternNotFound),
+            pattern => pattern.flatten(),
+        };
+        let mut stored = self.stored()?;
+        let light = k1_show::Light {
+            name: new.name.clone(),
+            to: new.to.clone(),
+            leds: new.leds,
+            settings: Vec::new(),
+        };
+        let zone = new.zone.clone().unwrap_or_else(|| new.name.clone());
+        let new = Addition { light, zone, reversed: new.reversed, pattern, palette: None };
+        let faults: Vec<_> = add(&mut stored, &new).err().into_iter().collect();
+        Ok(ShowWritten { written: faults.is_empty(), mark: mark(stored.text()), faults })
+    }
+
+    fn test_light(&self, test: &LightTest) -> Result<LightTested, Refusal> {
+        let probe = Probe::named(&test.picture).ok_or(Refusal::InvalidValue {
+            field: "picture",
+            expected: "blink, first, red, green or blue",
+        })?;
+        let until_us = self.now_us() + test.duration_us()?;
+        let lights = self.shared.lights();
+        let light = lights.iter().find(|light| light.name == test.light).ok_or(Refusal::LightNotFound)?;
+        light.show_probe(probe, until_us);
+        Ok(LightTested { light: test.light.clone(), until_ms: until_us / 1000 })
+    }
+
+    fn found_lights(&self) -> Result<FoundLights, Refusal> {
+        Ok(self.found.lock().unwrap_or_else(PoisonError::into_inner).clone())
+    }
+
+    fn find_lights(&self) -> Result<FoundLights, Refusal> {
+        let mut found = self.found.lock().unwrap_or_else(PoisonError::into_inner);
+        if !found.searching {
+            let place = self.found.clone();
+            let search = move || {
+                let result = find(SEARCH);
+                let mut found = place.lock().unwrap_or_else(PoisonError::into_inner);
+                *found = match result {
+                    Ok(all) => FoundLights {
+                        found: all.into_iter().map(|(_, light)| light).collect(),
+                        ..FoundLights::default()
+                    },
+                    Err(why) => FoundLights { trouble: Some(why), ..FoundLights::default() },
+                };
+            };
+            found.searching = std::thread::Builder::new().name("k1-search".into()).spawn(search).is_ok();
+        }
+        Ok(found.clone())
+    }
+
     fn show_file(&self) -> Result<ShowFile, Refusal> {
         let stored = self.stored()?;
         let faults = stored.reading().faults.iter().map(ToString::to_string).collect();
@@ -81,7 +157,7 @@ impl Backend for App {
 
     fn set_show_file(&self, wanted: &ShowText) -> Result<ShowWritten, Refusal> {
         let mut stored = self.stored()?;
-        let faults = k1_show::read(&wanted.text, &Forms).faults;
+        let faults = k1_show::read(&wanted.text, &stored.forms()).faults;
         if !faults.is_empty() {
             let faults = faults.iter().map(ToString::to_string).collect();
             return Ok(ShowWritten { written: false, mark: mark(stored.text()), faults });

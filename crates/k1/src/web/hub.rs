@@ -7,7 +7,7 @@ use std::time::Duration;
 use bytes::Bytes;
 use k1_device::live::{self, HeardHop, kind};
 use k1_engine::audio::Snapshot;
-use k1_engine::light::OutputSettings;
+use k1_engine::light::{OutputSettings, srgb_byte};
 use k1_engine::patterns::PATTERNS;
 use k1_engine::show::Show;
 use tokio::sync::{broadcast, watch};
@@ -84,11 +84,16 @@ impl Collector {
         let mut next_thumbnail = 0;
         let mut thumbnails: Option<Thumbnails> = None;
         let mut waiting: Vec<HeardHop> = Vec::with_capacity(HOPS_PER_MESSAGE);
+        let mut screen = Vec::new();
         while !self.shared.stop.load(Relaxed) {
             if let Some(frame) = self.frames.take() {
-                let message = live::frame(frame.at_us, &frame.screen, self.sound.latest()).into();
-                // Sending fails if no page is open, which is not an error.
-                let _ = self.frame_out.send(message);
+                // Without an open page, nobody takes it.
+                if self.frame_out.receiver_count() > 0 {
+                    screen.clear();
+                    screen.extend(frame.light.iter().map(|c| [c.r, c.g, c.b].map(srgb_byte)));
+                    let message = live::frame(frame.at_us, &screen, self.sound.latest()).into();
+                    let _ = self.frame_out.send(message);
+                }
             } else {
                 std::thread::park_timeout(Duration::from_millis(20));
             }

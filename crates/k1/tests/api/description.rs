@@ -150,8 +150,9 @@ fn the_description_is_the_truth() {
     let is_json = |r: &&k1_device::routes::Route| r.action.media_type() == "application/json";
     for route in ROUTES.iter().filter(is_json).filter(|r| r.method == Method::Get) {
         let answer = k1.get(route.path);
-        // Routes for lamps only say so on a program, and that of the show file on a lamp and on a program without one.
-        if answer.status == 501 && (k1.is_program() || route.path == "/api/v1/show") {
+        // Routes for lamps only say so on a program, and those of shows on a lamp, and on a program without one.
+        let is_for_shows = ["/api/v1/show", "/api/v1/lights", "/api/v1/lights/find"].contains(&route.path);
+        if answer.status == 501 && (k1.is_program() || is_for_shows) {
             answer.refused(501, "not_available");
             continue;
         }

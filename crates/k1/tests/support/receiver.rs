@@ -58,14 +58,17 @@ pub fn received(socket: UdpSocket, target: &str, leds: usize, options: &[&str]) 
         "--to",
         &record,
         "--to",
-        &target,
+        target,
     ]);
     args.extend(options);
     let said = start(&mut k1(args)).end();
     assert_eq!(said.code(), Some(0), "{said:?}");
     is_over.store(true, Relaxed);
     let recorded = std::fs::read(file).unwrap();
-    assert!(recorded.len() % (leds * 3) == 0 && recorded.iter().any(|b| *b > 40), "a recording with light");
+    assert!(
+        recorded.len().is_multiple_of(leds * 3) && recorded.iter().any(|b| *b > 40),
+        "a recording with light"
+    );
     Received {
         packets: receiver.join().unwrap(),
         recorded: recorded.chunks(leds * 3).map(<[u8]>::to_vec).collect(),

@@ -1,7 +1,10 @@
 use super::super::lookup::Resolve;
 use super::super::protocol::Ddp;
 use super::*;
+use k1_wire::pixel::Pixel;
 use std::sync::Mutex;
+
+const FRAME: Frame = Frame { light: &[], channels: &[1, 2, 3, 4, 5, 6] };
 
 /// A resolver whose answer a test sets.
 #[derive(Default)]
@@ -58,7 +61,8 @@ impl Bench {
     fn new(host: &str, port: u16) -> Self {
         let light = Arc::new(Light::new(host.to_owned()));
         let book = Arc::new(Book::default());
-        let sink = UdpSink::new(Host::new(host, port, book.clone()), Box::new(Ddp::default()), light.clone());
+        let sink =
+            UdpSink::new(Host::new(host, port, book.clone()), Box::new(Ddp::new(Pixel::Rgb)), light.clone());
         Self { light, book, sink }
     }
 
@@ -68,7 +72,7 @@ impl Bench {
         let (mut sent, mut all) = (0, 0);
         while !is_so(&self.light.status()) {
             assert!(began.elapsed() < Duration::from_secs(60), "{what}: {:?}", self.light.status());
-            sent += usize::from(self.sink.show(&[[1, 2, 3]; 4], &[]).is_ok());
+            sent += usize::from(self.sink.show(&FRAME).is_ok());
             self.sink.tend();
             all += 1;
             std::thread::sleep(Duration::from_millis(2));
@@ -99,7 +103,7 @@ fn a_closed_port_is_unreachable_and_comes_back() {
     // Attempts alone do not make it shine.
     let began = Instant::now();
     while began.elapsed() < Duration::from_millis(2_500) {
-        let _ = bench.sink.show(&[[1; 3]; 4], &[]);
+        let _ = bench.sink.show(&FRAME);
         bench.sink.tend();
         assert_eq!(bench.light.status().state, LightState::Unreachable);
         std::thread::sleep(Duration::from_millis(2));
@@ -147,7 +151,7 @@ fn a_light_that_moves_is_followed_while_its_old_place_is_silent() {
     bench.sink.refresh_at = Instant::now();
     let began = Instant::now();
     while began.elapsed() < Duration::from_millis(500) {
-        bench.sink.show(&[[1; 3]; 4], &[]).unwrap();
+        bench.sink.show(&FRAME).unwrap();
         std::thread::sleep(Duration::from_millis(2));
     }
     assert_eq!(bench.light.status().state, LightState::Shining);
@@ -164,7 +168,7 @@ fn a_light_stays_where_it_is_if_its_new_place_cannot_be_reached() {
     bench.sink.refresh_at = Instant::now();
     let began = Instant::now();
     while began.elapsed() < Duration::from_millis(800) {
-        bench.sink.show(&[[1; 3]; 4], &[]).unwrap();
+        bench.sink.show(&FRAME).unwrap();
         std::thread::sleep(Duration::from_millis(2));
     }
     assert!(receiver.frames() > 10);
@@ -183,7 +187,7 @@ fn the_end_does_not_wait_for_a_light_that_is_not_there() {
     let mut bench = Bench::new("lamp.example", 4048);
     bench.until("a look", |s| s.reason.is_some());
     let began = Instant::now();
-    bench.sink.dark(1_000).unwrap();
+    bench.sink.end(Stop::Dark, &[0; 3_000]).unwrap();
     assert!(began.elapsed() < Duration::from_millis(500));
 }
 
@@ -193,8 +197,12 @@ fn the_last_three_frames_are_dark() {
     let mut bench = Bench::new("127.0.0.1", receiver.address().port());
     bench.until("light", |s| s.state == LightState::Shining);
     receiver.frames();
-    bench.sink.dark(4).unwrap();
+    bench.sink.end(Stop::Dark, &[0; 12]).unwrap();
     assert_eq!(receiver.frames(), 3);
+    for stop in [Stop::Hold, Stop::Release] {
+        bench.sink.end(stop, &[9; 12]).unwrap();
+        assert_eq!(receiver.frames(), 0, "DDP has no word for {stop:?}");
+    }
 }
 
 #[test]

@@ -1,0 +1,50 @@
+//! Lights to find, test and add.
+
+use alloc::string::String;
+
+use serde::Deserialize;
+
+use crate::error::Refusal;
+
+/// A picture for a light.
+#[derive(Clone, Debug, PartialEq, Deserialize)]
+#[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
+pub struct LightTest {
+    /// Name of the light.
+    pub light: String,
+    /// The picture: `blink`, `first` (only the first LED), `red`, `green` or `blue`.
+    pub picture: String,
+    /// Its duration in seconds, 0.1 to 60.
+    pub seconds: f32,
+}
+
+impl LightTest {
+    /// Its duration in µs.
+    pub fn duration_us(&self) -> Result<u64, Refusal> {
+        match (0.1..=60.0).contains(&self.seconds) {
+            true => Ok((self.seconds * 1e6) as u64),
+            false => Err(Refusal::InvalidValue { field: "seconds", expected: "a number from 0.1 to 60" }),
+        }
+    }
+}
+
+/// A light for the show.
+#[derive(Clone, Debug, PartialEq, Deserialize)]
+#[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
+pub struct NewLight {
+    /// Its name, which no other light of the show has.
+    pub name: String,
+    /// Its address, in the form of `k1 run --to`.
+    pub to: String,
+    /// Number of LEDs.
+    pub leds: usize,
+    /// True if its zone begins at its last LED.
+    #[serde(default)]
+    pub reversed: bool,
+    /// Zone that it continues; without it, a new one with the name of the light.
+    #[serde(default)]
+    pub zone: Option<String>,
+    /// Identifier of the zone's pattern.
+    #[serde(default)]
+    pub pattern: Option<String>,
+}

@@ -1,0 +1,50 @@
+//! Writes a light into a show file.
+
+use k1_engine::params::Param;
+use k1_show::{Light, Look, Piece, Run};
+
+use super::{Forms, Stored};
+
+/// A light that is to be added, and its zone.
+pub struct Addition {
+    /// The light.
+    pub light: Light,
+    /// Zone that it continues, or a new one.
+    pub zone: String,
+    /// True if the zone begins at the light's last LED.
+    pub reversed: bool,
+    /// Index of the zone's pattern.
+    pub pattern: Option<usize>,
+    /// Number of the zone's palette.
+    pub palette: Option<usize>,
+}
+
+/// Writes a light and its zone.
+///
+/// # Errors
+///
+/// A sentence if the light is not valid, if its name is taken, or if the file has a fault or cannot be written.
+pub fn add(stored: &mut Stored, new: &Addition) -> Result<(), String> {
+    let (name, leds, shown) = (&new.light.name, new.light.leds, stored.path().display().to_string());
+    let path = stored.path().to_owned();
+    if !(1..=k1_show::MOST_LEDS).contains(&leds) {
+        return Err(format!("a light has 1 to {} LEDs, not {leds}", k1_show::MOST_LEDS));
+    }
+    stored.change(|text| {
+        let there = text.read(&Forms { file: &path }).show;
+        if there.lights.iter().any(|other| other.name == *name) {
+            return Err(format!("{shown} has a light “{name}” already; choose another name"));
+        }
+        text.add_light(&new.light);
+        let run = Run { light: 0, from: 0, to: leds - 1, reversed: new.reversed, group: 1, repeat: 1 };
+        text.add_pieces(&new.zone, &[Piece::Run(run)], &[name]);
+        let zone = there.zones.iter().find(|zone| zone.name == new.zone);
+        let mut look = zone.map_or_else(Look::default, |zone| zone.look);
+        look.pattern = new.pattern.unwrap_or(look.pattern);
+        if let Some(palette) = new.palette {
+            look.params.set(Param::PaletteId, palette as f32);
+        }
+        text.set_look(&new.zone, &look);
+        Ok(())
+    })
+}

@@ -1,0 +1,286 @@
+//! Receivers that other people wrote: Open Lighting Architecture shows every channel that was sent, and Wireshark's dissectors
+//! find nothing to complain about. With `K1_REQUIRE=ola,tshark` a missing one is a failure.
+#![cfg(target_os = "linux")]
+
+#[allow(dead_code, reason = "used in part")]
+#[path = "support/netns.rs"]
+mod netns;
+#[allow(dead_code, reason = "used in part")]
+#[path = "support/receiver.rs"]
+mod receiver;
+mod support;
+
+use std::collections::{HashMap, HashSet};
+use std::fs::Permissions;
+use std::os::unix::fs::PermissionsExt;
+use std::path::Path;
+use std::process::{Child, Command, Stdio};
+use std::time::Duration;
+
+use k1_wire::{artnet, sacn};
+use receiver::played;
+use serde_json::Value;
+use support::{eventually, folder, k1, need, start};
+
+/// Universes of the large rig, and its LEDs.
+const UNIVERSES: usize = 64;
+const LEDS: usize = UNIVERSES * 170;
+
+/// True if a program is there; otherwise says that the test is skipped.
+fn has(need: &str, program: &str) -> bool {
+    let there = Command::new(program).arg("--version").stdout(Stdio::null()).stderr(Stdio::null()).status();
+    if there.is_ok_and(|status| status.success()) {
+        return true;
+    }
+    need::missing(need, program);
+    false
+}
+
+/// A file of captured packets (pcap, raw IPv4) from 10.0.0.1 to 10.0.0.2.
+fn capture(packets: &[Vec<u8>], port: u16) -> Vec<u8> {
+    let mut file = Vec::new();
+    // Magic, version 2.4, time zone, accuracy, longest packet, link type “raw IP”.
+    for word in [0xa1b2_c3d4_u32, 4 << 16 | 2, 0, 0, 65_535, 101] {
+        file.extend(word.to_le_bytes());
+    }
+    for (i, packet) in packets.iter().enumerate() {
+        let length = 28 + packet.len() as u32;
+        for word in [i as u32 / 100, i as u32 % 100 * 10_000, length, length] {
+            file.extend(word.to_le_bytes());
+        }
+        let [high, low] = (length as u16).to_be_bytes();
+        file.extend([0x45, 0, high, low, 0, 0, 0x40, 0, 64, 17, 0, 0, 10, 0, 0, 1, 10, 0, 0, 2]);
+        for half in [port, port, 8 + packet.len() as u16, 0] {
+            file.extend(half.to_be_bytes());
+        }
+        file.extend(packet);
+    }
+    file
+}
+
+/// What tshark prints about a capture.
+fn tshark(file: &Path, options: &[&str]) -> String {
+    let mut command = Command::new("tshark");
+    command.arg("-r").arg(file).args(options).env("HOME", "/nonexistent");
+    let done = command.output().unwrap();
+    assert!(done.status.success(), "{}", String::from_utf8_lossy(&done.stderr));
+    String::from_utf8(done.stdout).unwrap()
+}
+
+#[test]
+fn wireshark_dissects_every_packet_without_a_complaint() {
+    if !has("tshark", "tshark") {
+        return;
+    }
+    let home = folder();
+    for (target, port, name) in [
+        ("artnet://127.0.0.1:{port}?universe=3&sync=yes", artnet::PORT, "artnet"),
+        ("artnet://127.0.0.1:{port}?channels=512&order=grbw", artnet::PORT, "artnet"),
+        ("sacn://127.0.0.1:{port}?universe=3&sync_universe=9", sacn::PORT, "acn"),
+        ("sacn://127.0.0.1:{port}?channels=512&order=grbw&priority=200", sacn::PORT, "acn"),
+    ] {
+        let mut packets = played(target, 400, &[]).packets;
+        if name == "acn" {
+            // The list of universes goes to a group.
+            packets.extend(list());
+        }
+        let file = home.path().join("capture");
+        std::fs::write(&file, capture(&packets, port)).unwrap();
+        // No header has checksums, which these options leave unchecked.
+        let protocols = tshark(&file, &["-T", "fields", "-e", "frame.protocols"]);
+        assert_eq!(protocols.lines().count(), packets.len());
+        let foreign = protocols.lines().find(|line| !line.contains(&format!(":udp:{name}")));
+        assert_eq!(foreign, None, "{target}: every packet is dissected");
+        let complaints = tshark(&file, &["-Y", "_ws.malformed || _ws.expert || _ws.short", "-V"]);
+        assert_eq!(complaints, "", "{target}");
+        println!("{target}: {} packets dissected, no complaint", packets.len());
+    }
+}
+
+/// A list of universes, as K1 sends it.
+fn list() -> Option<Vec<u8>> {
+    let universes = k1_wire::universes::Universes::new(3, 510).unwrap();
+    let sender = sacn::Sender::new(sacn::Identity::new([7; 16], "K1"), universes, 100, None);
+    let mut sent = None;
+    let all: Result<(), ()> = sender.discovery(30_000, &mut [0; sacn::MAX_PACKET], |_, packet| {
+        sent = Some(packet.to_vec());
+        Ok(())
+    });
+    all.map(|()| sent).unwrap()
+}
+
+/// Open Lighting Architecture at 10.9.0.1; dropping this ends it.
+struct Ola {
+    child: Child,
+    _home: tempfile::TempDir,
+}
+
+impl Drop for Ola {
+    fn drop(&mut self) {
+        let _ = self.child.kill();
+        let _ = self.child.wait();
+    }
+}
+
+impl Ola {
+    /// Starts it in the test's own network.
+    fn start() -> Self {
+        netns::ip("link add v0 type veth peer name v1");
+        netns::ip("link set v1 up");
+        netns::ip("addr add 10.9.0.1/24 dev v0");
+        netns::ip("link set v0 up");
+        netns::ip("route add 239.255.0.0/16 dev v0");
+        // A host joins 20 groups by default.
+        std::fs::write("/proc/sys/net/ipv4/igmp_max_memberships", "200").unwrap();
+        let home = folder();
+        let write = |name: &str, text: &str| {
+            std::fs::write(home.path().join(format!("ola-{name}.conf")), text).unwrap();
+        };
+        write("artnet", "enabled = true\nip = 10.9.0.1\noutput_ports = 0\nnet = 0\nsubnet = 0\n");
+        write("e131", "enabled = true\nip = 10.9.0.1\ninput_ports = 64\noutput_ports = 0\n");
+        for other in [
+            "dummy",
+            "espnet",
+            "kinet",
+            "karate",
+            "milinst",
+            "opendmx",
+            "openpixelcontrol",
+            "osc",
+            "pathport",
+        ] {
+            write(other, "enabled = false\n");
+        }
+        for other in
+            ["renard", "sandnet", "shownet", "spi", "stageprofi", "usbdmx", "usbserial", "usbpro", "gpio"]
+        {
+            write(other, "enabled = false\n");
+        }
+        // It refuses to run as root, and must be able to change its settings.
+        let mode: Permissions = PermissionsExt::from_mode(0o777);
+        for entry in std::fs::read_dir(home.path()).unwrap() {
+            std::fs::set_permissions(entry.unwrap().path(), mode.clone()).unwrap();
+        }
+        std::fs::set_permissions(home.path(), mode).unwrap();
+        let mut command = Command::new("setpriv");
+        command.args([
+            "--reuid=65534",
+            "--regid=65534",
+            "--clear-groups",
+            "olad",
+            "--no-register-with-dns-sd",
+        ]);
+        command.args(["--http-port", "9191", "--config-dir"]).arg(home.path());
+        let child = command.stdout(Stdio::null()).stderr(Stdio::null()).spawn().unwrap();
+        let ola = Self { child, _home: home };
+        eventually("OLA", || ask("ola_dev_info", &[]).is_some_and(|said| said.contains("E1.31")));
+        ola
+    }
+
+    /// Number of its device with these words in its name.
+    fn device(&self, words: &str) -> String {
+        let said = ask("ola_dev_info", &[]).unwrap();
+        let line = said.lines().find(|line| line.starts_with("Device") && line.contains(words)).unwrap();
+        line.trim_start_matches("Device ").split(':').next().unwrap().to_owned()
+    }
+
+    /// Shows the input `port` of a device as the universe `as_universe`.
+    fn patch(&self, device: &str, port: usize, as_universe: usize) {
+        let (port, universe) = (port.to_string(), as_universe.to_string());
+        assert!(ask("ola_patch", &["-d", device, "-p", &port, "-i", "-u", &universe]).is_some());
+    }
+
+    /// The channels of a universe.
+    fn channels(&self, universe: usize) -> Vec<u8> {
+        let url = format!("http://127.0.0.1:9191/get_dmx?u={universe}");
+        let text = ureq::get(url).call().unwrap().body_mut().read_to_string().unwrap();
+        let answer: Value = serde_json::from_str(&text).unwrap();
+        answer["dmx"].as_array().unwrap().iter().map(|value| value.as_u64().unwrap() as u8).collect()
+    }
+}
+
+fn ask(program: &str, arguments: &[&str]) -> Option<String> {
+    let done = Command::new(program).args(arguments).output().ok()?;
+    done.status.success().then(|| String::from_utf8_lossy(&done.stdout).into_owned())
+}
+
+/// LEDs of the strip; each becomes 32 LEDs of the rig.
+const STRIP: usize = LEDS / 32;
+
+/// What OLA showed: the index of a universe and its channels.
+type Seen = Vec<(usize, Vec<u8>)>;
+
+/// Plays to a rig of 64 universes while `look` asks OLA, and compares what it showed with a recording.
+fn compare(target: &str, look: impl FnOnce() -> Seen) {
+    let home = folder();
+    let file = home.path().join("frames");
+    let record = format!("file:{}", file.display());
+    let (strip, target) = (STRIP.to_string(), format!("{target}&leds={LEDS}"));
+    let mut args = vec!["run", "demo", "--headless", "--json", "--fps", "25", "--leds", &strip];
+    args.extend(["--set", "dithering=0", "--max-ma", "0", "--to", &record, "--to", &target]);
+    let running = start(&mut k1(args));
+    // The music begins.
+    std::thread::sleep(Duration::from_secs(2));
+    let seen = look();
+    running.interrupt();
+    let said = running.end();
+    assert_eq!(said.code(), Some(0), "{said:?}");
+    let mut rendered: HashMap<usize, HashSet<Vec<u8>>> = HashMap::new();
+    for frame in std::fs::read(file).unwrap().chunks(STRIP * 3) {
+        let wide: Vec<u8> = frame.chunks(3).flat_map(|led| led.repeat(LEDS / STRIP)).collect();
+        for (index, channels) in wide.chunks(510).enumerate() {
+            rendered.entry(index).or_default().insert(channels.to_vec());
+        }
+    }
+    let universes: HashSet<usize> = seen.iter().map(|(index, _)| *index).collect();
+    assert_eq!(universes.len(), UNIVERSES);
+    let is_rendered = |(index, channels): &&(usize, Vec<u8>)| rendered[index].contains(&channels[..510]);
+    let equal = seen.iter().filter(is_rendered).count();
+    let lit = seen.iter().filter(|(_, channels)| channels.iter().any(|c| *c > 0)).count();
+    // The recording lacks frames that it dropped.
+    let dropped = said.summary()["lights"][0]["dropped"].as_u64().unwrap();
+    println!("{equal} of {} universes equal, {lit} of them lit, {dropped} frames not recorded", seen.len());
+    assert!(equal == seen.len() || dropped > 0 && equal * 20 > seen.len() * 19, "every channel is equal");
+    assert!(lit * 2 > seen.len(), "there is light");
+}
+
+#[test]
+fn open_lighting_architecture_shows_64_universes_of_sacn() {
+    const NAME: &str = "open_lighting_architecture_shows_64_universes_of_sacn";
+    if !has("ola", "olad") || !netns::inside(NAME) {
+        return;
+    }
+    let ola = Ola::start();
+    let device = ola.device("E1.31");
+    (0..UNIVERSES).for_each(|index| ola.patch(&device, index, 7 + index));
+    for target in ["sacn://10.9.0.1?universe=7", "sacn://?universe=7"] {
+        compare(target, || {
+            let look = |_| (0..UNIVERSES).map(|index| (index, ola.channels(7 + index)));
+            (0..3).flat_map(look).collect()
+        });
+    }
+}
+
+#[test]
+fn open_lighting_architecture_shows_64_universes_of_art_net() {
+    const NAME: &str = "open_lighting_architecture_shows_64_universes_of_art_net";
+    if !has("ola", "olad") || !netns::inside(NAME) {
+        return;
+    }
+    let ola = Ola::start();
+    let device = ola.device("ArtNet");
+    compare("artnet://10.9.0.1?universe=0&sync=yes", || {
+        let mut seen = Vec::new();
+        // A node of OLA has four inputs, and all of them are in one subnet of 16 universes.
+        for first in (0..UNIVERSES).step_by(4) {
+            let subnet = (first / 16).to_string();
+            assert!(ask("ola_artnet", &["-d", &device, "--subnet", &subnet]).is_some());
+            // OLA's universes 16 and 32 have the same address as its universe 0.
+            (0..4).for_each(|port| ola.patch(&device, port, first + port));
+            // What it had before is of another universe.
+            std::thread::sleep(Duration::from_millis(300));
+            seen.extend((first..first + 4).map(|index| (index, ola.channels(index))));
+        }
+        seen
+    });
+}
