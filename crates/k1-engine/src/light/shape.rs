@@ -97,9 +97,9 @@ impl Matrix {
 /// A point in any unit; `x` grows to the right and `y` upwards.
 #[derive(Clone, Copy, Debug, Default, PartialEq)]
 pub struct Point {
-    /// To the right.
+    /// Distance to the right, in any unit.
     pub x: f32,
-    /// Upwards.
+    /// Distance upwards, in the same unit.
     pub y: f32,
 }
 
@@ -200,7 +200,7 @@ impl Scale {
             to_unit: one_over(w.max(h)),
             to_distance: farthest,
             to_share: (0.5 * one_over(w), 0.5 * one_over(h)),
-            // LEDs of an area are at so many distances that half a step divides them.
+            // Distances of an area's LEDs lie closer than its LEDs, by half at least.
             spacing: (0.5 * step * farthest).clamp(1e-3, 1.0),
         }
     }
