@@ -8,13 +8,13 @@ use serde::{Deserialize, Serialize};
 
 use crate::answers::{
     AudioConfig, Backup, BackupOrigin, DeviceInfo, LinkOptionsSet, Palettes, ParamTable, ParamValues,
-    Patterns, Restored, Selected, Status, TestConnection,
+    Patterns, Restored, Selected, Status, TestConnection, Zones,
 };
 use crate::backend::{Backend, DEVICE, Description, Identity, VERSION};
 use crate::error::Refusal;
 use crate::exchange::Change;
 use crate::metrics;
-use crate::requests::{self, ParamsPatch, Restore, Select, SetKeys, SetupPatch};
+use crate::requests::{self, ParamsPatch, Restore, Select, SetKeys, SetupPatch, ZonePatch};
 use crate::routes::Action;
 
 /// Does what a request asks and returns the answer: JSON, or text for metrics.
@@ -46,6 +46,19 @@ pub fn answer(backend: &dyn Backend, action: Action, body: &[u8]) -> Result<Vec<
             backend.post(&mut all_of(&params));
             json(&ParamValues { params, patch: None })
         }
+        Action::Zones => json(&Zones { zones: backend.zones() }),
+        Action::SetZone => {
+            let patch: ZonePatch = parse(body)?;
+            let name = patch.zone()?;
+            backend.post_to(name, &mut patch.changes()?)?;
+            let mut zones = backend.zones();
+            // The renderer applies the change with its next frame; the answer is the look that the zone will have then.
+            let zone = zones.iter_mut().find(|zone| zone.name() == name).ok_or(Refusal::ZoneNotFound)?;
+            patch.changes()?.for_each(|change| zone.apply(change));
+            json(zone)
+        }
+        Action::ShowFile => json(&backend.show_file()?),
+        Action::SetShowFile => json(&backend.set_show_file(&parse(body)?)?),
         Action::AudioConfig => json(&AudioConfig { microphone_gain: settings.gain }),
         Action::SetAudioConfig => {
             let gain = parse::<requests::AudioConfig>(body)?.gain()?;

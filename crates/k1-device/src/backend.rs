@@ -1,16 +1,19 @@
 //! The back end of the API, which the program and the lamp provide.
 
 use alloc::borrow::Cow;
+use alloc::string::String;
+use alloc::vec;
 use alloc::vec::Vec;
 
 use crate::answers::{
-    BootLog, Device, Heard, Light, LinkOptions, LiveSound, Performance, SelfTest, Setup, Vitals,
+    BootLog, Device, Heard, Light, LinkOptions, LiveSound, Performance, SelfTest, Setup, ShowFile,
+    ShowWritten, Vitals, Zone,
 };
 use crate::error::Refusal;
 use crate::exchange::{Change, Settings};
 use crate::firmware::{Firmware, GoingBack};
 use crate::packed::Packed;
-use crate::requests::SetupPatch;
+use crate::requests::{SetupPatch, ShowText};
 
 /// Device name that scripts in the field expect.
 pub const DEVICE: &str = "K1.reinvented";
@@ -59,6 +62,39 @@ pub trait Backend {
     fn settings(&self) -> Settings;
     /// Posts changes as one batch.
     fn post(&self, changes: &mut dyn Iterator<Item = Change>);
+    /// The zones. A K1 without a show file has one zone without a name.
+    fn zones(&self) -> Vec<Zone> {
+        let Settings { params, pattern, .. } = self.settings();
+        vec![Zone::new(String::new(), self.identity().leds, pattern, params)]
+    }
+    /// Posts changes to a zone as one batch.
+    ///
+    /// # Errors
+    ///
+    /// [`Refusal::ZoneNotFound`] if no zone has this name.
+    fn post_to(&self, zone: &str, changes: &mut dyn Iterator<Item = Change>) -> Result<(), Refusal> {
+        match zone {
+            "" => self.post(changes),
+            _ => return Err(Refusal::ZoneNotFound),
+        }
+        Ok(())
+    }
+    /// The show file.
+    ///
+    /// # Errors
+    ///
+    /// [`Refusal::NotHere`] if this K1 has none.
+    fn show_file(&self) -> Result<ShowFile, Refusal> {
+        Err(Refusal::NotHere("a lamp has no show file; its look is kept without one"))
+    }
+    /// Replaces the text of the show file, unless the new text has a fault.
+    ///
+    /// # Errors
+    ///
+    /// [`Refusal::NotHere`] if this K1 has none, [`Refusal::Busy`] if it has changed in the meantime.
+    fn set_show_file(&self, _: &ShowText) -> Result<ShowWritten, Refusal> {
+        Err(Refusal::NotHere("a lamp has no show file; its look is kept without one"))
+    }
     /// Identity of this K1.
     fn identity(&self) -> Identity<'_>;
     /// Identifier that no other K1 has, if it is not the hardware address.

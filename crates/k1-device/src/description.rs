@@ -2,7 +2,8 @@
 
 use crate::answers::{
     AudioConfig, Backup, BootLog, Device, DeviceInfo, LinkOptions, LinkOptionsSet, Palettes, ParamTable,
-    ParamValues, Patterns, Performance, Restored, Selected, SelfTest, Setup, Status, TestConnection,
+    ParamValues, Patterns, Performance, Restored, Selected, SelfTest, Setup, ShowFile, ShowWritten, Status,
+    TestConnection, Zone, Zones,
 };
 use crate::error::ErrorBody;
 use crate::firmware::{Firmware, GoingBack, Installed};
@@ -76,6 +77,8 @@ fn requested(action: Action, g: &mut SchemaGenerator) -> Value {
         Action::SetLinkOptions => g.subschema_for::<requests::LinkOptions>(),
         Action::Restore => g.subschema_for::<requests::Restore>(),
         Action::SetSetup => g.subschema_for::<requests::SetupPatch>(),
+        Action::SetZone => g.subschema_for::<requests::ZonePatch>(),
+        Action::SetShowFile => g.subschema_for::<requests::ShowText>(),
         Action::SetKeys => g.subschema_for::<requests::SetKeys>(),
         Action::Install => return json!({"type": "string", "format": "binary"}),
         Action::StartSelfTest => g.subschema_for::<requests::SelfTest>(),
@@ -90,6 +93,10 @@ fn answered(action: Action, g: &mut SchemaGenerator) -> Value {
         Action::Patterns => g.subschema_for::<Patterns>(),
         Action::Params | Action::SetParams | Action::Reset => g.subschema_for::<ParamValues>(),
         Action::Select => g.subschema_for::<Selected>(),
+        Action::Zones => g.subschema_for::<Zones>(),
+        Action::SetZone => g.subschema_for::<Zone>(),
+        Action::ShowFile => g.subschema_for::<ShowFile>(),
+        Action::SetShowFile => g.subschema_for::<ShowWritten>(),
         Action::AudioConfig | Action::SetAudioConfig => g.subschema_for::<AudioConfig>(),
         Action::Palettes => g.subschema_for::<Palettes>(),
         Action::DeviceInfo => g.subschema_for::<DeviceInfo>(),

@@ -29,6 +29,8 @@ pub enum Refusal {
     },
     /// No pattern has this id or index.
     PatternNotFound,
+    /// No zone has this name.
+    ZoneNotFound,
     /// A backup lacks its version or parameters.
     InvalidBackup,
     /// The door refused the request.
@@ -55,6 +57,7 @@ impl Refusal {
             Self::MissingField(_) => "missing_field",
             Self::NotANumber(_) | Self::InvalidValue { .. } => "invalid_value",
             Self::PatternNotFound => "pattern_not_found",
+            Self::ZoneNotFound => "zone_not_found",
             Self::InvalidBackup => "invalid_backup_format",
             Self::Http(rejection) => rejection.code(),
             Self::Busy(_) => "busy",
@@ -71,7 +74,7 @@ impl Refusal {
             | Self::NotANumber(_)
             | Self::InvalidValue { .. }
             | Self::InvalidBackup => 400,
-            Self::PatternNotFound => 404,
+            Self::PatternNotFound | Self::ZoneNotFound => 404,
             Self::Http(rejection) => rejection.status(),
             Self::Busy(_) => 409,
             Self::NotHere(_) => 501,
@@ -106,6 +109,9 @@ impl fmt::Display for Refusal {
                     PATTERNS.len() - 1
                 )?;
                 PATTERNS.iter().try_for_each(|p| write!(f, " {}", p.id))
+            }
+            Self::ZoneNotFound => {
+                f.write_str("there is no zone of this name; GET /api/v1/zones lists the zones")
             }
             Self::InvalidBackup => f.write_str("a backup has `version` and `parameters`; this one does not"),
             Self::Http(rejection) => rejection.fmt(f),

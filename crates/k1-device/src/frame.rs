@@ -4,7 +4,8 @@
 
 use core::ops::{Deref, DerefMut};
 
-use k1_engine::light::{OutputStage, Shape};
+use k1_engine::audio::Snapshot;
+use k1_engine::light::{OutputSettings, OutputStage, Shape};
 use k1_engine::params::Param;
 use k1_engine::show::Show;
 use k1_handoff::Mailbox;
@@ -12,15 +13,27 @@ use k1_handoff::Mailbox;
 use crate::exchange::{Outcome, Owner, SLOTS, SettingsRing, SoundReader, SoundRing};
 use crate::meter::{Count, Meters};
 
-/// The half that shows: `D` points to its renderer, `S`, `M` and `R` to the hand-offs that it shares with the other
-/// half.
-pub struct Showing<D, S, M, R> {
-    show: D,
-    shape: Shape<'static>,
+/// The half that shows: `Z` is its zone or its zones, `S` the hand-off of the sound.
+pub struct Showing<Z, S> {
+    zones: Z,
     sound: SoundReader<S>,
-    owner: Owner<M, R>,
     period_us: u64,
     before_us: Option<u64>,
+}
+
+/// A part of the light with a look of its own: `D` points to its renderer, `M` and `R` to the hand-offs of its settings.
+pub struct Zone<D, M, R> {
+    show: D,
+    shape: Shape<'static>,
+    owner: Owner<M, R>,
+}
+
+/// One zone or several, which hear the same sound.
+pub trait Zones {
+    /// Applies posted changes; true if settings have changed.
+    fn update(&mut self) -> bool;
+    /// Renders the frame that begins at `began_us`.
+    fn render(&mut self, began_us: u64, sound: &Snapshot);
 }
 
 /// A finished frame, from which the caller takes what its lights and pages need.
@@ -41,24 +54,71 @@ impl<const N: usize> Picture<'_, N> {
     }
 }
 
-impl<const N: usize, D, S, M, R> Showing<D, S, M, R>
+impl<const N: usize, D, M, R> Zone<D, M, R>
 where
     D: DerefMut<Target = Show<N>>,
-    S: Deref<Target = SoundRing>,
     M: Deref<Target = Mailbox<SLOTS>>,
     R: Deref<Target = SettingsRing>,
 {
-    /// Begins with the owner's settings, without a fade, on a mirrored line. A frame is due every `period_us`.
-    pub fn new(mut show: D, sound: SoundReader<S>, owner: Owner<M, R>, period_us: u64) -> Self {
+    /// A zone with the owner's settings, without a fade, on a mirrored line.
+    pub fn new(mut show: D, owner: Owner<M, R>) -> Self {
         let settings = owner.settings();
         show.set_params(settings.params);
         show.cut_to(settings.pattern);
-        Self { show, shape: Shape::Mirrored, sound, owner, period_us, before_us: None }
+        Self { show, shape: Shape::Mirrored, owner }
     }
 
     /// Arranges the LEDs in a shape.
     pub fn on(self, shape: Shape<'static>) -> Self {
         Self { shape, ..self }
+    }
+
+    /// Begins again with another number of LEDs, another shape or other output settings, without a fade.
+    pub fn restart(&mut self, leds: usize, shape: Shape<'static>, output: OutputSettings) {
+        self.shape = shape;
+        let settings = self.owner.settings();
+        self.show.start(leds, output);
+        self.show.set_params(settings.params);
+        self.show.cut_to(settings.pattern);
+    }
+
+    /// The frame that was rendered last.
+    pub fn picture(&self) -> Picture<'_, N> {
+        let is_dithered = self.show.params().get(Param::Dithering) >= 0.5;
+        Picture { output: &self.show.output, is_dithered }
+    }
+}
+
+impl<const N: usize, D, M, R> Zones for Zone<D, M, R>
+where
+    D: DerefMut<Target = Show<N>>,
+    M: Deref<Target = Mailbox<SLOTS>>,
+    R: Deref<Target = SettingsRing>,
+{
+    fn update(&mut self) -> bool {
+        let has_changed = self.owner.update();
+        if has_changed {
+            let settings = self.owner.settings();
+            self.show.set_params(settings.params);
+            self.show.select(settings.pattern);
+        }
+        has_changed
+    }
+
+    fn render(&mut self, began_us: u64, sound: &Snapshot) {
+        self.show.render_on(&self.shape, began_us, sound);
+    }
+}
+
+impl<Z: Zones, S: Deref<Target = SoundRing>> Showing<Z, S> {
+    /// Shows `zones`. A frame is due every `period_us`.
+    pub const fn new(zones: Z, sound: SoundReader<S>, period_us: u64) -> Self {
+        Self { zones, sound, period_us, before_us: None }
+    }
+
+    /// The zones.
+    pub fn zones(&mut self) -> &mut Z {
+        &mut self.zones
     }
 
     /// Shows the frame that begins at `began_us`. True if the settings changed with this frame.
@@ -72,25 +132,19 @@ where
         has_ended: bool,
         meters: &Meters<B>,
         now_us: impl Fn() -> u64,
-        deliver: impl FnOnce(&Picture<N>) -> u32,
+        deliver: impl FnOnce(&mut Z) -> u32,
     ) -> bool {
         if let Some(before) = self.before_us.replace(began_us) {
             meters.frame_began(began_us.saturating_sub(before), self.period_us);
         }
-        let has_changed = self.owner.update();
-        if has_changed {
-            let settings = self.owner.settings();
-            self.show.set_params(settings.params);
-            self.show.select(settings.pattern);
-        }
+        let has_changed = self.zones.update();
         count_read(self.sound.read(), meters);
         let sound = self.sound.snapshot();
         if sound.sequence > 0 && !has_ended {
             meters.age.add(began_us.saturating_sub(sound.captured_us));
         }
-        self.show.render_on(&self.shape, began_us, sound);
-        let is_dithered = self.show.params().get(Param::Dithering) >= 0.5;
-        let dropped = deliver(&Picture { output: &self.show.output, is_dithered });
+        self.zones.render(began_us, sound);
+        let dropped = deliver(&mut self.zones);
         meters.count(Count::Dropped, dropped);
         meters.count(Count::RenderUs, now_us().saturating_sub(began_us) as u32);
         meters.count(Count::Frames, 1);
@@ -111,8 +165,6 @@ fn count_read<const B: usize>(outcome: Outcome, meters: &Meters<B>) {
 mod tests {
     use core::cell::Cell;
 
-    use k1_engine::audio::Snapshot;
-    use k1_engine::light::OutputSettings;
     use k1_engine::patterns::pattern_by_id;
 
     use super::*;
@@ -121,7 +173,8 @@ mod tests {
 
     const BINS: usize = 64;
     const LEDS: usize = 12;
-    type Lamp = Showing<Box<Show<LEDS>>, &'static SoundRing, &'static Mailbox<SLOTS>, &'static SettingsRing>;
+    type Lamp =
+        Showing<Zone<Box<Show<LEDS>>, &'static Mailbox<SLOTS>, &'static SettingsRing>, &'static SoundRing>;
 
     /// A half that shows, and the ends of the other half.
     struct Room {
@@ -138,7 +191,7 @@ mod tests {
             let show = Box::new(Show::new(LEDS, OutputSettings { limit_ma: None }));
             let owner = crossing.take_owner(Settings::default()).unwrap();
             Self {
-                showing: Showing::new(show, crossing.sound(), owner, 1_000),
+                showing: Showing::new(Zone::new(show, owner), crossing.sound(), 1_000),
                 meters: Meters::new(),
                 ears: crossing.take_sound().unwrap(),
                 controls: crossing.controls(),
@@ -201,7 +254,7 @@ mod tests {
         let mut ring = sound.take_writer().unwrap();
         let show = Box::new(Show::<LEDS>::new(LEDS, OutputSettings { limit_ma: None }));
         let owner = crossing.take_owner(Settings::default()).unwrap();
-        let mut showing = Showing::new(show, SoundReader::new(sound.reader()), owner, 1_000);
+        let mut showing = Showing::new(Zone::new(show, owner), SoundReader::new(sound.reader()), 1_000);
         let meters = Meters::<BINS>::new();
         for _ in 0..3 {
             ring.publish(&[7; crate::exchange::SOUND_WORDS]);
@@ -231,7 +284,7 @@ mod tests {
             .post([Change::Param(Param::Warmth, 0.75), Change::Pattern(pattern_by_id("lava").unwrap())]);
         assert!(room.frame(1_000, 0), "the home is told");
         assert!(!room.frame(2_000, 0), "once");
-        let show = &room.showing.show;
+        let show = &room.showing.zones().show;
         assert_eq!(
             (show.params().get(Param::Warmth), show.pattern()),
             (0.75, pattern_by_id("lava").unwrap())
@@ -252,7 +305,8 @@ mod tests {
                     false,
                     &room.meters,
                     || at_us,
-                    |picture| {
+                    |zone| {
+                        let picture = zone.picture();
                         let [mut wire, mut screen, mut rounded, mut dithered, mut shown] =
                             [[[9; 3]; LEDS]; 5];
                         picture.wire(&mut wire);

@@ -20,6 +20,14 @@ pub enum Action {
     Select,
     /// Set all parameters to their defaults.
     Reset,
+    /// List the zones and their looks.
+    Zones,
+    /// Change the look of a zone.
+    SetZone,
+    /// Read the show file.
+    ShowFile,
+    /// Replace the text of the show file.
+    SetShowFile,
     /// Read the microphone gain.
     AudioConfig,
     /// Change the microphone gain.
@@ -102,8 +110,11 @@ const fn post(
 /// Largest update in bytes: the signed statement and the image together fit into a slot.
 pub const MOST_FIRMWARE: usize = Layout::K1.slot_size as usize;
 
+/// Largest text of a show file in a request, with its JSON escapes, in bytes.
+pub const MOST_SHOW: usize = 256 * 1024;
+
 /// Every route. The first fifteen exist in the lamps in the field.
-pub static ROUTES: [Route; 30] = [
+pub static ROUTES: [Route; 34] = [
     get("/api/patterns", Action::Patterns, 1000, "List the patterns and the current one"),
     get("/api/params", Action::Params, 150, "Read every parameter"),
     post(
@@ -138,6 +149,22 @@ pub static ROUTES: [Route; 30] = [
         Action::Device,
         100,
         "State of the hardware: cores, stacks, memory, microphone, strip, storage, reason of the last start, and health",
+    ),
+    get("/api/v1/zones", Action::Zones, 100, "The zones and their looks"),
+    post(
+        "/api/v1/zones",
+        Action::SetZone,
+        100,
+        SMALL_BODY,
+        "Change the look of the zone with a name: `pattern`, `params` or both; the others keep theirs",
+    ),
+    get("/api/v1/show", Action::ShowFile, 100, "The show file: lights, zones and their looks"),
+    post(
+        "/api/v1/show",
+        Action::SetShowFile,
+        300,
+        MOST_SHOW,
+        "Replace the text of the show file, unless the new text has a fault. `mark` is that of the text that was read; if the file has changed since, nothing is written",
     ),
     get("/api/v1/setup", Action::Setup, 100, "How the hardware is set up"),
     post("/api/v1/setup", Action::SetSetup, 300, SMALL_BODY, "Change how the hardware of a lamp is set up"),

@@ -4,7 +4,7 @@ use core::sync::atomic::Ordering::Relaxed;
 
 use embassy_time::{Duration, Instant, Timer};
 use k1_device::exchange::Settings;
-use k1_device::frame::{Picture, Showing};
+use k1_device::frame::{Showing, Zone};
 use k1_device::pace::{Spacing, WireClock, wire_us};
 use k1_device::settings::{Hardware, MOST_LEDS};
 use k1_handoff::RingWriter;
@@ -34,24 +34,24 @@ pub async fn show(
     lamp.leds.store(leds as u32, Relaxed);
     lamp.due_millihertz.store((1_000_000_000 / period) as u32, Relaxed);
     lamp.shows_on.store(core + 1, Relaxed);
-    let mut showing = Showing::new(show, lamp.crossing.sound(), owner, period);
+    let mut showing = Showing::new(Zone::new(show, owner), lamp.crossing.sound(), period);
     let mut for_screens = Spacing::new(SCREEN_INTERVAL_US);
     let mut pixels = [[0; 3]; MOST_LEDS];
     loop {
         let began = now_us();
-        let has_changed =
-            showing.frame(began, false, &lamp.meters, now_us, |picture: &Picture<MOST_LEDS>| {
-                let pixels = &mut pixels[..leds];
-                if for_screens.is_due(began) {
-                    picture.screen(pixels);
-                    publish(&mut screen, began, pixels);
-                }
-                picture.wire(pixels);
-                publish(&mut wire_out, began, pixels);
-                pixels.iter_mut().for_each(|pixel| *pixel = hardware.order.place(*pixel));
-                // The strip takes every frame.
-                0
-            });
+        let has_changed = showing.frame(began, false, &lamp.meters, now_us, |zone| {
+            let picture = zone.picture();
+            let pixels = &mut pixels[..leds];
+            if for_screens.is_due(began) {
+                picture.screen(pixels);
+                publish(&mut screen, began, pixels);
+            }
+            picture.wire(pixels);
+            publish(&mut wire_out, began, pixels);
+            pixels.iter_mut().for_each(|pixel| *pixel = hardware.order.place(*pixel));
+            // The strip takes every frame.
+            0
+        });
         if has_changed {
             lamp.changed.signal(());
         }

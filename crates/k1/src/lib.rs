@@ -7,6 +7,7 @@
 //! | [`source`] | inputs for sound |
 //! | [`sink`] | outputs for light |
 //! | [`runtime`] | the two halves on their two threads, and their figures |
+//! | [`show`] | the file of lights and zones, kept while K1 runs |
 //! | [`picture`] | frames as pictures and arrays |
 //! | [`report`] | what K1 heard in a sound, as a picture or a page |
 //! | [`web`] | the live page and the API |
@@ -18,12 +19,13 @@ pub mod commands;
 pub mod picture;
 pub mod report;
 pub mod runtime;
+pub mod show;
 pub mod sink;
 pub mod source;
 pub mod web;
 
 /// Largest number of LEDs of a strip.
-pub const MAX_LEDS: usize = 4_096;
+pub const MAX_LEDS: usize = k1_show::MOST_LEDS;
 
 /// The renderer in the size this program uses.
 pub type Show = k1_engine::show::Show<MAX_LEDS>;

@@ -147,7 +147,7 @@ def write(kind, item, split, folder, out):
     lines = (f"{t:.4f}\t{place}\n" for t, place in inside)
     (out / kind / "gt" / f"{name}.beats").write_text("".join(lines))
     entry = {"id": name, "cls": cls, "group": group, "meter": f"{item['beats_per_bar'] or '?'}/4"}
-    entry |= {"seconds": round(seconds, 3), "source": item["package"], "split": split}
+    entry |= {"dur": round(seconds, 3), "source": item["package"], "split": split}
     (out / kind / "gt" / f"{name}.json").write_text(json.dumps(entry))
     return seconds
 

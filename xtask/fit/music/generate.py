@@ -102,7 +102,7 @@ def make(out, seed, kind, number):
         sound, performance, about = (styles if kind == "styles" else grammatical)(seed, number, rng)
         sound, beats = excerpt(sound, performance, rng)
         metre, curve = performance.metre, performance.tempo
-    about = dict(id=name, cls="gold", meter=metre, seconds=len(sound) / RATE, tempo=curve, **about)
+    about = dict(id=name, cls="gold", meter=metre, dur=len(sound) / RATE, tempo=curve, **about)
     save(out, name, sound, beats, about)
     return about
 
@@ -130,7 +130,7 @@ def main():
             failed += 1
             print(f"{kind} {number}: {error}", flush=True)
             continue
-        made += about["seconds"] * (kind != "beatless")
+        made += about["dur"] * (kind != "beatless")
         print(f"{about['id']} {made / 3600:.3f} h in {time.time() - began:.0f} s: {about['source']}", flush=True)
     print(f"{count}, of which {failed} were not made: {made / 3600:.2f} h with beats")
 

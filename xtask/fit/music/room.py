@@ -171,7 +171,7 @@ def version(folder, out, name, number, seed):
     sound, speed, done = alter(sound / np.float32(32768), rng, about.get("bpm"))
     lines = [line.split() for line in (folder / "gt" / f"{name}.beats").read_text().splitlines()]
     beats = "".join(f"{float(second) / speed:.4f}\t{position}\n" for second, position in lines)
-    about |= dict(id=new, of=name, speed=speed, altered=done, seconds=len(sound) / RATE)
+    about |= dict(id=new, of=name, speed=speed, altered=done, dur=len(sound) / RATE)
     if about.get("bpm"):
         about["bpm"] *= speed
     wavfile.write(out / "audio16" / f"{new}.wav", RATE, np.round(sound * 32767).astype(np.int16))

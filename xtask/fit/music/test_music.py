@@ -163,7 +163,7 @@ class Folders(unittest.TestCase):
         played = strokes(0.5, 37, 60)
         sound = synthesis.play(played, 30.0, np.random.default_rng(3))
         sound /= np.abs(sound).max()
-        about = dict(id="c", cls="gold", group="test", source="test", meter="4/4", seconds=30.0, bpm=120.0)
+        about = dict(id="c", cls="gold", group="test", source="test", meter="4/4", dur=30.0, bpm=120.0)
         generate.save(self.path / "one", "c", sound, played.beats, about)
         moved = 0
         for number in range(1, 9):
@@ -175,8 +175,8 @@ class Folders(unittest.TestCase):
             np.testing.assert_allclose(beats[:, 0] * speed, [second for second, _ in played.beats], atol=2e-4)
             self.assertAlmostEqual(told["bpm"], 120 * speed, places=6)
             rate, heard = wavfile.read(self.path / "altered" / "audio16" / f"c~{number}.wav")
-            self.assertEqual(len(heard) / rate, told["seconds"])
-            self.assertAlmostEqual(told["seconds"], 30 / speed, delta=0.01)
+            self.assertEqual(len(heard) / rate, told["dur"])
+            self.assertAlmostEqual(told["dur"], 30 / speed, delta=0.01)
         self.assertGreater(moved, 0)
 
     def test_sound_without_a_beat_has_none_and_is_finite(self):

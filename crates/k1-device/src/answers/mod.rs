@@ -3,6 +3,7 @@
 mod operator;
 mod state;
 mod tables;
+mod zones;
 
 use alloc::borrow::Cow;
 
@@ -18,6 +19,7 @@ pub use self::state::{
 pub use self::tables::{
     PaletteEntry, Palettes, ParamEntry, ParamTable, ParamValues, PatternEntry, Patterns, Rows, Swatch,
 };
+pub use self::zones::{ShowFile, ShowWritten, Zone, Zones};
 
 /// `POST /api/select`.
 #[derive(Clone, Copy, Debug, Serialize)]

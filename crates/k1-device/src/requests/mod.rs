@@ -3,6 +3,7 @@
 mod loose;
 mod params;
 mod setup;
+mod zones;
 
 use k1_engine::audio::GAIN_RANGE;
 use k1_engine::params::Params;
@@ -17,6 +18,7 @@ pub use self::params::ParamsPatch;
 #[cfg(feature = "schema")]
 pub(crate) use self::params::param_properties;
 pub use self::setup::SetupPatch;
+pub use self::zones::{ShowText, ZonePatch};
 
 /// Index of the pattern that a text names.
 fn named_pattern(id: Loose, field: &'static str) -> Result<usize, Refusal> {

@@ -5,7 +5,8 @@
 //! | [`address`] | the address of a lamp, and its token |
 //! | [`selector`] | how a user names a lamp |
 //! | [`find`](mod@find) | finds the lamps that a user has named |
-//! | [`nearby`] | finds lamps by multicast DNS |
+//! | [`nearby`] | finds lamps and other lights by multicast DNS |
+//! | [`wled`] | what a WLED device says about itself |
 //! | [`virtual_lamp`] | the virtual lamps on this machine |
 //! | [`tokens`] | the tokens of this user's lamps |
 //! | [`client`] | requests to a lamp, with answers as the types of `k1-device` |
@@ -25,6 +26,7 @@ pub mod test_signal;
 pub mod tokens;
 pub mod virtual_lamp;
 pub mod watch;
+pub mod wled;
 
 pub use address::Address;
 pub use client::{Client, Trouble};

@@ -1,4 +1,5 @@
-//! Finds lamps by multicast DNS (RFC 6762): they announce their name, address, version and board.
+//! Finds lamps and other lights by multicast DNS (RFC 6762): they announce their name and address, and lamps their version
+//! and board.
 
 use std::net::{IpAddr, SocketAddr};
 use std::time::{Duration, Instant};
@@ -8,6 +9,8 @@ use mdns_sd::{ResolvedService, ServiceDaemon, ServiceEvent};
 
 /// The service that lamps announce.
 const SERVICE: &str = "_k1._tcp.local.";
+/// The service that WLED announces.
+const WLED: &str = "_wled._tcp.local.";
 
 /// A lamp that has answered.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -23,9 +26,9 @@ pub struct Found {
 }
 
 impl Found {
-    fn new(service: &ResolvedService) -> Option<Self> {
+    fn new(service: &ResolvedService, kind: &str) -> Option<Self> {
         // Anybody on the network may announce any name.
-        let name = harmless(service.fullname.strip_suffix(SERVICE)?.trim_end_matches('.')).into_owned();
+        let name = harmless(service.fullname.strip_suffix(kind)?.trim_end_matches('.')).into_owned();
         // A lamp has one IPv4 address; all others come from machines that answer for it.
         let mut addresses: Vec<IpAddr> = service.get_addresses_v4().into_iter().map(IpAddr::V4).collect();
         addresses.sort();
@@ -52,13 +55,52 @@ fn ask(
     let until = Instant::now() + patience;
     while let Ok(event) = answers.recv_timeout(until.saturating_duration_since(Instant::now())) {
         if let ServiceEvent::ServiceResolved(service) = event
-            && let Some(found) = Found::new(&service)
+            && let Some(found) = Found::new(&service, SERVICE)
             && each(found)
         {
             break;
         }
     }
     Ok(())
+}
+
+/// Lamps and WLED devices on the network.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct Lights {
+    /// Lamps, which hear by themselves, sorted by name.
+    pub lamps: Vec<Found>,
+    /// WLED devices, sorted by name.
+    pub wled: Vec<Found>,
+}
+
+/// Every lamp and every WLED device that answers within `patience`.
+///
+/// # Errors
+///
+/// A sentence if multicast does not work on this machine.
+pub fn lights(patience: Duration) -> Result<Lights, String> {
+    let wrong = |e: mdns_sd::Error| {
+        format!("K1 cannot search for lights by multicast DNS here ({e}); give a light's address instead")
+    };
+    let daemon = daemon(k1_wire::mdns::PORT)?;
+    let (lamps, wled) = (daemon.browse(SERVICE).map_err(wrong)?, daemon.browse(WLED).map_err(wrong)?);
+    std::thread::sleep(patience);
+    let all = |answers: mdns_sd::Receiver<ServiceEvent>, kind| {
+        let mut all: Vec<Found> = Vec::new();
+        for event in answers.try_iter() {
+            if let ServiceEvent::ServiceResolved(service) = event
+                && let Some(found) = Found::new(&service, kind)
+                && !all.contains(&found)
+            {
+                all.push(found);
+            }
+        }
+        all.sort_by(|a, b| a.name.cmp(&b.name));
+        all
+    };
+    let lights = Lights { lamps: all(lamps, SERVICE), wled: all(wled, WLED) };
+    let _ = daemon.shutdown();
+    Ok(lights)
 }
 
 fn daemon(port: u16) -> Result<ServiceDaemon, String> {

@@ -6,6 +6,7 @@
 )]
 
 mod program;
+mod show;
 mod values;
 
 use std::path::PathBuf;
@@ -14,6 +15,7 @@ use clap::{Parser, Subcommand};
 
 pub use k1_fleet::cli::*;
 pub use program::*;
+pub use show::*;
 pub use values::assignment;
 
 /// Music into light.
@@ -31,7 +33,7 @@ pub struct Cli {
 #[derive(Debug, Subcommand)]
 pub enum Command {
     /// Turn sound into light, live: on the page, in the terminal, on real lights.
-    Run(RunArgs),
+    Run(Box<RunArgs>),
     /// Print the token that opens the page from other machines. K1 makes one if there is none yet.
     Token(TokenArgs),
     /// Render sound as an animation, a picture or an array. The same sound always gives the same frames.
@@ -46,6 +48,18 @@ pub enum Command {
     Params(ListArgs),
     /// List the sound sources of this machine.
     Sources(ListArgs),
+    /// Check, copy or replace the file of lights, zones and their looks.
+    Show {
+        /// What to do with the file.
+        #[command(subcommand)]
+        command: ShowCommand,
+    },
+    /// Find, add, test and list lights.
+    Lights {
+        /// What to do with lights.
+        #[command(subcommand)]
+        command: LightsCommand,
+    },
     /// Find lamps and list what each one reports about itself.
     Devices(DevicesArgs),
     /// Watch lamps: live figures, their limits and the last ten minutes.

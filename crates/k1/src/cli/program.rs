@@ -17,15 +17,19 @@ use k1_fleet::cli::{number, seconds};
 /// `k1 run`.
 #[derive(Args, Clone, Debug)]
 pub struct RunArgs {
-    /// What to hear: demo | FILE | mic[:NAME] | monitor[:NAME] | - (raw f32 mono samples on standard input).
-    #[arg(default_value = "demo")]
-    pub input: Input,
+    /// What to hear: demo | FILE | mic[:NAME] | monitor[:NAME] | - (raw f32 mono samples on standard input). Default: what
+    /// the show says, or demo.
+    pub input: Option<Input>,
+    /// File with lights, zones and their looks, which K1 reads, watches, and writes when a look has changed. Default: k1.toml
+    /// in K1's settings folder, if it exists and no option asks for another look.
+    #[arg(long, value_name = "FILE", conflicts_with_all = ["pattern", "palette", "settings", "leds", "shape"])]
+    pub show: Option<PathBuf>,
     /// Pattern, palette, parameters and strip.
     #[command(flatten)]
     pub look: Look,
-    /// Frames per second.
-    #[arg(long, default_value_t = 120, value_parser = number(1..=500_u32), value_name = "N")]
-    pub fps: u32,
+    /// Frames per second. Default: what the show says, or 120.
+    #[arg(long, value_parser = number(1..=500_u32), value_name = "N")]
+    pub fps: Option<u32>,
     /// Also send light to URL: ddp://HOST[:PORT] | artnet://HOST[:PORT] | sacn://[HOST[:PORT]] | file:PATH | terminal, with
     /// settings behind a question mark: artnet://HOST?universe=3&channels=512&sync=yes. May be given more than once.
     #[arg(long = "to", value_name = "URL", value_parser = target())]
@@ -136,6 +140,15 @@ impl Look {
             params.set(*param, *value);
         }
         params
+    }
+
+    /// True if no option asks for a pattern, a palette, parameters, a number of LEDs or a shape.
+    pub fn is_default(&self) -> bool {
+        self.pattern == k1_engine::patterns::FIRST_PATTERN
+            && self.palette.is_none()
+            && self.settings.is_empty()
+            && self.leds.is_none()
+            && self.shape == Shape::Mirrored
     }
 
     /// The output settings that these options ask for.

@@ -12,11 +12,14 @@ use serde_json::json;
 
 use super::{Failure, print_json, progress};
 use crate::cli::DoctorArgs;
-use crate::runtime::{Clock, Runtime, Setup};
+use crate::runtime::{Clock, LightPlan, Runtime, Setup, ZonePlan};
 use crate::sink::{Light, Open, Sink};
 use crate::source::{self, Source};
 use k1_device::exchange::Settings;
 use k1_host::console::Text;
+
+/// Number of LEDs of the strip whose delay is measured.
+const LEDS: usize = 180;
 
 /// Result of one check.
 struct Finding {
@@ -168,16 +171,21 @@ fn latency(seconds: f64) -> Result<(Finding, serde_json::Value), Failure> {
     let mut params = Params::default();
     params.set(Param::Background, 0.0);
     let began = Instant::now();
+    let settings = Settings { params, pattern: pattern_by_id("spectrum").unwrap_or_default(), gain: 1.0 };
     let eye = Eye { clock: began, before: 0, quiet: 0, seen: seen.clone() };
+    let open = Open { light: Arc::new(Light::new("eye".into())), sink: Box::new(eye), is_kept: false };
     let runtime = Runtime::start(Setup {
         source: Box::new(source),
         reopen: None,
-        settings: Settings { params, pattern: pattern_by_id("spectrum").unwrap_or_default(), gain: 1.0 },
-        leds: 180,
-        shape: Default::default(),
-        output: Default::default(),
+        zones: vec![ZonePlan {
+            name: String::new(),
+            leds: LEDS,
+            shape: Default::default(),
+            settings,
+            output: Default::default(),
+        }],
         fps: 120,
-        sinks: vec![Open { light: Arc::new(Light::new("eye".into())), sink: Box::new(eye), is_kept: false }],
+        lights: vec![LightPlan::whole(String::new(), LEDS, || Ok(open))],
         with_page: false,
     })?;
     let offset = offset_us(&runtime.shared.clock, began);

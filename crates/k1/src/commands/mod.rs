@@ -2,9 +2,11 @@
 
 mod analyze;
 mod doctor;
+mod lights;
 mod list;
 mod render;
 mod run;
+mod show;
 mod token;
 mod virt;
 
@@ -52,6 +54,8 @@ pub fn main() -> ExitCode {
         Command::Palettes(args) => list::palettes(args.json),
         Command::Params(args) => list::params(args.json),
         Command::Sources(args) => list::sources(args.json),
+        Command::Lights { command } => lights::lights(&command),
+        Command::Show { command } => show::show(&command),
         Command::Devices(args) => devices::devices(&args),
         Command::Monitor(args) => monitor::monitor(&args),
         Command::Validate(args) => validate::validate(&args, validate::TEN_MINUTES),

@@ -1,5 +1,6 @@
 //! `k1 run`: runs both halves live.
 
+use std::ffi::OsString;
 use std::sync::atomic::{AtomicU8, Ordering};
 use std::sync::{Arc, OnceLock};
 use std::time::{Duration, Instant};
@@ -11,6 +12,7 @@ use serde_json::json;
 use super::Failure;
 use crate::cli::RunArgs;
 use crate::runtime::{Reopen, Runtime, Setup, Shared};
+use crate::show;
 use crate::sink::{Light, Target};
 use crate::source::{self, Input};
 use crate::web;
@@ -21,6 +23,8 @@ use k1_host::identity;
 use k1_host::output;
 use k1_host::signals::{self, EndRequest, EndRequests};
 
+/// Frames per second if nobody says another number.
+const FPS: u32 = 120;
 /// Time after the start that the summary leaves out.
 const WARM_UP: Duration = Duration::from_millis(1000);
 /// Time that the start waits for sound that may come at any time.
@@ -48,23 +52,39 @@ pub fn run(args: &RunArgs) -> Result<(), Failure> {
     let running = Arc::new(OnceLock::new());
     signals::on_end(ending(phase.clone(), running.clone())).map_err(Failure::new)?;
 
-    let rate = super::rate(&args.input, args.rate)?;
+    let stored = show_file(args)?;
+    let show = stored.as_ref().map(|stored| stored.reading().show).unwrap_or_default();
+    let input = args.input.clone().or_else(|| show.input.clone().map(|text| OsString::from(text).into()));
+    let input = input.unwrap_or(Input::Demo);
+    let rate = super::rate(&input, args.rate)?;
     if let Some(token) = &args.token {
         web::token::check_option(token).map_err(Failure::usage)?;
     }
-    let source = source::open_in_time(&args.input, rate)?;
+    let source = source::open_in_time(&input, rate)?;
     let title = harmless(&source.title()).into_owned();
-    let reopen = reopen(args, rate);
+    let reopen = reopen(args, &input, rate);
     if args.targets.iter().filter(|t| **t == Target::Terminal).count() > 1 {
         return Err(Failure::new(
             "--to terminal was given twice, but a terminal shows only one strip; give it once".into(),
         ));
     }
-    let spared = args.input.spared();
+    let spared = input.spared();
     let _tidy = k1_host::strip_line::Tidy;
-    let mut sinks = Vec::new();
-    for target in &args.targets {
-        sinks.push(crate::sink::open(target, args.look.leds().map_err(Failure::usage)?, &spared)?);
+    let leds = args.look.leds().map_err(Failure::usage)?;
+    let rest = show::Rest {
+        settings: Settings { params: args.look.params(), pattern: args.look.pattern, gain: args.look.gain },
+        leds,
+        shape: args.look.shape,
+        output: args.look.output(),
+        targets: args.targets.clone(),
+        spared: spared.clone(),
+    };
+    let (zones, mut lights) = show::plans(&show, &rest);
+    // The lights of the command line are opened first: if one of them cannot work, nothing starts.
+    let (own, leds) = (lights.len() - args.targets.len(), zones[0].leds);
+    for (plan, target) in lights[own..].iter_mut().zip(&args.targets) {
+        let open = crate::sink::open(target, None, leds, &spared)?;
+        plan.open = Box::new(|| Ok(open));
     }
     // Open the port before anything starts, so that a port in use is the only message.
     let door = match args.headless {
@@ -83,12 +103,9 @@ pub fn run(args: &RunArgs) -> Result<(), Failure> {
     let mut runtime = Runtime::start(Setup {
         source,
         reopen,
-        settings: Settings { params: args.look.params(), pattern: args.look.pattern, gain: args.look.gain },
-        leds: args.look.leds().map_err(Failure::usage)?,
-        shape: args.look.shape,
-        output: args.look.output(),
-        fps: args.fps,
-        sinks,
+        zones,
+        lights,
+        fps: args.fps.or(show.fps).unwrap_or(FPS),
         with_page: door.is_some(),
     })?;
     let _ = running.set(runtime.shared.clone());
@@ -96,12 +113,22 @@ pub fn run(args: &RunArgs) -> Result<(), Failure> {
         Console { json: args.json, quiet: args.targets.contains(&Target::Terminal), synced: false };
     if let Some(door) = &door {
         let port = door.port();
-        let (who, trouble) = identity::claim(identity::Role { kind: "run", name: &args.name, port })?;
+        let name = match show.name.as_deref() {
+            Some(name) if args.name == identity::NAME => name,
+            _ => &args.name,
+        };
+        let (who, trouble) = identity::claim(identity::Role { kind: "run", name, port })?;
         if let Some(trouble) = trouble {
             k1_host::say(format_args!("k1: {trouble}"));
         }
         runtime.who = Arc::new(who);
     }
+    if let Some(stored) = &stored {
+        runtime.show_file = Some(stored.path().to_owned());
+        let (zones, lights) = (count(show.zones.len(), "zone"), count(show.lights.len(), "light"));
+        console.line(&format!("[SHOW] {}: {zones}, {lights}", stored.path().display()))?;
+    }
+    let mut keeper = stored.map(|stored| show::Keeper::new(stored, show, rest));
     console.boot(&runtime, &title)?;
     let mut page = match door {
         Some(door) => {
@@ -117,11 +144,14 @@ pub fn run(args: &RunArgs) -> Result<(), Failure> {
         }
         _ => None,
     };
-    let result = watch(args, &mut runtime, &mut console, page.as_mut(), &phase);
+    let result = watch(args, &mut runtime, &mut console, page.as_mut(), keeper.as_mut(), &phase);
+    if let Some(keeper) = keeper {
+        keeper.end(&runtime.cast);
+    }
     // The bridge publishes its last messages while the page is still there.
     drop(bridge);
     drop(page);
-    let lights = runtime.shared.lights.clone();
+    let lights = runtime.shared.lights();
     runtime.stop();
     tell(&lights);
     result?;
@@ -157,8 +187,46 @@ fn ending(phase: Arc<AtomicU8>, running: Arc<OnceLock<Arc<Shared>>>) -> impl Fn(
     }
 }
 
-fn reopen(args: &RunArgs, rate: u32) -> Option<Reopen> {
-    let input = args.input.clone();
+/// The file of the show and its text; `None` if there is none. Its faults are told.
+fn show_file(args: &RunArgs) -> Result<Option<show::Stored>, Failure> {
+    let stored = match &args.show {
+        Some(path) if !path.exists() => {
+            return Err(Failure::new(format!(
+                "{0} does not exist; `k1 lights add --show {0}` makes it with its first light",
+                path.display()
+            )));
+        }
+        Some(path) => show::Stored::open(path)?,
+        None => {
+            let place = show::place().filter(|path| path.exists());
+            let Some(place) = place.filter(|_| args.look.is_default()) else { return Ok(None) };
+            match show::Stored::open(&place) {
+                Ok(stored) => stored,
+                Err(why) => {
+                    k1_host::say(format_args!("k1: {why}; K1 runs without it"));
+                    return Ok(None);
+                }
+            }
+        }
+    };
+    let shown = stored.path().display();
+    let faults = stored.reading().faults;
+    for fault in &faults {
+        k1_host::say(format_args!("k1: {shown}, {fault}"));
+    }
+    if !faults.is_empty() {
+        k1_host::say(format_args!("k1: {shown} has a fault, so K1 runs with the rest and does not write it"));
+    }
+    Ok(Some(stored))
+}
+
+/// A number of things: “1 light”, “2 lights”.
+fn count(n: usize, thing: &str) -> String {
+    format!("{n} {thing}{}", if n == 1 { "" } else { "s" })
+}
+
+fn reopen(args: &RunArgs, input: &Input, rate: u32) -> Option<Reopen> {
+    let input = input.clone();
     let again = args.repeat && matches!(input, Input::File(_));
     again.then(|| Box::new(move || source::open(&input, rate)) as _)
 }
@@ -169,6 +237,7 @@ fn watch(
     runtime: &mut Runtime,
     console: &mut Console,
     mut page: Option<&mut web::Server>,
+    mut keeper: Option<&mut show::Keeper>,
     phase: &AtomicU8,
 ) -> Result<(), Failure> {
     let began = Instant::now();
@@ -179,7 +248,10 @@ fn watch(
     let mut ended: Option<Instant> = None;
     loop {
         std::thread::sleep(Duration::from_millis(20));
-        tell(&runtime.shared.lights);
+        tell(&runtime.shared.lights());
+        if let Some(keeper) = keeper.as_deref_mut() {
+            keeper.tend(&mut runtime.cast)?;
+        }
         let now = Instant::now();
         console.sync(runtime)?;
         if runtime.has_ended() {
@@ -358,12 +430,13 @@ fn tell(lights: &[Arc<Light>]) {
 
 /// Every light with its figures.
 fn reports(runtime: &Runtime) -> Vec<k1_device::answers::Light> {
-    runtime.shared.lights.iter().map(|l| l.report()).collect()
+    runtime.shared.lights().iter().map(|l| l.report()).collect()
 }
 
 /// The lights that drop frames, in parentheses; empty if there are none.
 fn who_drops(runtime: &Runtime) -> String {
-    let dropping = runtime.shared.lights.iter().filter(|l| l.dropped() > 0);
+    let lights = runtime.shared.lights();
+    let dropping = lights.iter().filter(|l| l.dropped() > 0);
     let all: Vec<_> = dropping.map(|l| format!("{} {}", l.name, l.dropped())).collect();
     if all.is_empty() { String::new() } else { format!(" ({})", all.join(", ")) }
 }

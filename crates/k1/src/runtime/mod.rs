@@ -4,7 +4,15 @@
 //! source thread ─▶ samples ─▶ hear (core 1) ─▶ snapshot ring ─▶ show (core 0) ─▶ frame swap ─▶ sink threads
 //!                                                    └────────────▶ page, API      └──────────▶ page
 //! ```
+//!
+//! The half that shows renders each zone ([`stage`]) and hands each light the pixels that it shows. While it runs, the
+//! [`cast`] can replace zones and lights:
+//!
+//! ```text
+//! show file ─▶ cast ─▶ stage ─▶ show (takes over what stays) ─▶ the old stage ─▶ cast (frees it)
+//! ```
 
+mod cast;
 mod clock;
 mod feed;
 mod hear;
@@ -12,25 +20,26 @@ mod pump;
 pub(crate) mod realtime;
 mod shared;
 mod show;
+mod stage;
 
+use std::path::PathBuf;
 use std::sync::Arc;
 use std::sync::atomic::Ordering::{Acquire, Release};
 use std::thread::JoinHandle;
 use std::time::{Duration, Instant};
 
 use k1_device::answers::Vitals;
-use k1_device::exchange::{SLOTS, Settings, SettingsRing, SoundRing};
+use k1_device::exchange::{SLOTS, SettingsRing, SoundRing};
 use k1_device::live::HeardHop;
 use k1_engine::HOP;
-use k1_engine::light::{OutputSettings, Shape};
 use k1_handoff::Mailbox;
 
+pub use cast::{Cast, LightPlan, Playing, ZonePlan};
 pub use clock::Clock;
 pub use realtime::Seat;
 pub use shared::Shared;
 pub use show::{Finished, Frames};
 
-use crate::sink::Open;
 use crate::source::{self, Source};
 use k1_host::identity::Who;
 
@@ -71,18 +80,12 @@ pub struct Setup {
     pub source: Box<dyn Source>,
     /// Opens the source again when it ends; `None` if it plays once.
     pub reopen: Option<Reopen>,
-    /// Pattern, parameters and gain at the start.
-    pub settings: Settings,
-    /// Number of LEDs.
-    pub leds: usize,
-    /// How the LEDs are arranged.
-    pub shape: Shape<'static>,
-    /// Settings of the output stage, among them the current limit.
-    pub output: OutputSettings,
+    /// The zones, at least one. The page shows the first one.
+    pub zones: Vec<ZonePlan>,
+    /// The lights.
+    pub lights: Vec<LightPlan>,
     /// Requested frames per second.
     pub fps: u32,
-    /// The open lights.
-    pub sinks: Vec<Open>,
     /// True if a page may want the sound.
     pub with_page: bool,
 }
@@ -91,12 +94,12 @@ pub struct Setup {
 pub struct Runtime {
     /// The state that all threads share.
     pub shared: Arc<Shared>,
-    /// Reads and changes the settings.
+    /// Reads and changes the settings of the first zone.
     pub controls: Controls,
     /// Reads snapshots of the sound.
     pub sound: SoundReader,
-    /// Number of LEDs.
-    pub leds: usize,
+    /// Replaces zones and lights.
+    pub cast: Cast,
     /// Requested frames per second.
     pub fps: u32,
     /// Sound and frames for the page, until the page takes them; `None` without a page.
@@ -105,6 +108,8 @@ pub struct Runtime {
     pub page_wakes: Arc<std::sync::OnceLock<std::thread::Thread>>,
     /// The program's name and id.
     pub who: Arc<Who>,
+    /// The show file, if there is one.
+    pub show_file: Option<PathBuf>,
     seconds: Box<Ledger>,
     summary: Box<Ledger>,
     threads: Vec<JoinHandle<()>>,
@@ -117,18 +122,19 @@ impl Runtime {
     ///
     /// If the system refuses a thread.
     pub fn start(setup: Setup) -> std::io::Result<Self> {
-        let lights = setup.sinks.iter().map(|s| s.light.clone()).collect();
-        let shared = Arc::new(Shared::new(lights, setup.source.presence()));
+        let shared = Arc::new(Shared::new(Vec::new(), setup.source.presence()));
         let mut threads = Vec::new();
         let mut spawn = |name: &str, body: Box<dyn FnOnce() + Send>| -> std::io::Result<()> {
             threads.push(std::thread::Builder::new().name(name.into()).spawn(body)?);
             Ok(())
         };
 
-        let (mailbox, mailbox_owner) = Mailbox::channel();
-        let (settings_writer, settings) = SettingsRing::channel();
-        let owner = Owner::new(mailbox_owner, settings_writer, setup.settings);
-        let controls = Controls::new(mailbox, settings, setup.settings);
+        let (page, page_frames, page_wakes) = show::outlet(crate::MAX_LEDS, None);
+        let (stages, next) = rtrb::RingBuffer::new(1);
+        let (replaced, old) = rtrb::RingBuffer::new(1);
+        let mut cast = Cast::new(shared.clone(), stages, old);
+        let stage = cast.prepare(setup.zones, setup.lights, setup.with_page.then_some(page))?;
+        let controls = cast.controls();
         let (writer, sound) = SoundRing::channel();
         let (writer, sound) = (SoundWriter::new(writer), SoundReader::new(sound));
         let is_live = setup.source.is_live();
@@ -154,25 +160,12 @@ impl Runtime {
             }),
         )?;
 
-        let mut outlets = Vec::new();
-        for sink in setup.sinks {
-            let (outlet, frames, wakes) = show::outlet(setup.leds, Some(sink.light.clone()));
-            outlets.push(outlet);
-            let (shared, leds) = (shared.clone(), setup.leds);
-            let name = if sink.is_kept { KEPT } else { LIGHT };
-            spawn(name, Box::new(move || feed::feed(sink, frames, &wakes, &shared, leds)))?;
-        }
-        let (page_outlet, page_frames, page_wakes) = show::outlet(setup.leds, None);
-        if setup.with_page {
-            outlets.push(page_outlet);
-        }
         let renderer = show::ShowThread {
             shared: shared.clone(),
-            show: crate::new_show(setup.leds, setup.output),
-            shape: setup.shape,
+            stage,
             sound: sound.clone(),
-            owner,
-            outlets,
+            next,
+            replaced,
             fps: setup.fps,
         };
         spawn(
@@ -186,10 +179,11 @@ impl Runtime {
         Ok(Self {
             controls,
             sound,
-            leds: setup.leds,
+            cast,
             fps: setup.fps,
             page: setup.with_page.then_some((tapped, page_frames)),
             who: Arc::default(),
+            show_file: None,
             page_wakes,
             seconds: Box::default(),
             summary: Box::default(),
@@ -233,7 +227,7 @@ impl Runtime {
     pub fn stop(self) {
         self.shared.stop.store(true, Release);
         let until = Instant::now() + LAST_FRAMES;
-        for thread in self.threads {
+        for thread in self.threads.into_iter().chain(self.cast.into_threads()) {
             match thread.thread().name() {
                 // Do not wait for the source, which may be blocked by a pipe that never delivers.
                 Some("k1-source") if !thread.is_finished() => continue,

@@ -37,7 +37,7 @@ pub struct Shared {
     /// Figures of the last seconds, newest last. The real-time halves never touch it.
     pub history: Mutex<VecDeque<Vitals>>,
     /// All lights, without the page.
-    pub lights: Vec<Arc<Light>>,
+    lights: Mutex<Vec<Arc<Light>>>,
     /// Number of lights that have not had their last frame.
     pub(super) lit: AtomicUsize,
     /// Why the sound stopped, if it was an error.
@@ -61,7 +61,7 @@ impl Shared {
             show_seat: Seat::default(),
             history: Mutex::new(VecDeque::with_capacity(HISTORY + 1)),
             lit: AtomicUsize::new(lights.len()),
-            lights,
+            lights: Mutex::new(lights),
             source_error: Mutex::new(None),
             presence,
         }
@@ -78,6 +78,16 @@ impl Shared {
     /// The newest figures; all zero during the first second.
     pub fn vitals(&self) -> Vitals {
         self.lock_history().back().copied().unwrap_or_default()
+    }
+
+    /// All lights, without the page.
+    pub fn lights(&self) -> Vec<Arc<Light>> {
+        self.lights.lock().unwrap_or_else(PoisonError::into_inner).clone()
+    }
+
+    /// Replaces the lights.
+    pub(super) fn set_lights(&self, lights: Vec<Arc<Light>>) {
+        *self.lights.lock().unwrap_or_else(PoisonError::into_inner) = lights;
     }
 
     /// Stops everything, and waits until each light has had its last frame, but no longer than `patience`.

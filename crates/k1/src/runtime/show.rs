@@ -5,14 +5,13 @@ use std::sync::Arc;
 use std::sync::atomic::Ordering::Relaxed;
 use std::thread::Thread;
 
-use k1_device::frame::{Picture, Showing};
+use k1_device::frame::Showing;
 use k1_device::pace::FrameClock;
-use k1_engine::light::Shape;
 use k1_handoff::{FrameSwap, SwapReader, SwapWriter};
 
 use super::clock::Time;
-use super::{Owner, Shared, SoundReader};
-use crate::Show;
+use super::stage::Stage;
+use super::{Shared, SoundReader};
 use crate::sink::Light;
 
 /// A finished frame on its way to a sink.
@@ -39,7 +38,7 @@ pub struct Outlet {
     pub light: Option<Arc<Light>>,
 }
 
-/// Makes the frame hand-off for a sink or the page.
+/// Makes the frame hand-off for a sink of `leds` LEDs or for the page.
 pub fn outlet(leds: usize, light: Option<Arc<Light>>) -> (Outlet, Frames, Arc<std::sync::OnceLock<Thread>>) {
     let empty = || Finished { at_us: 0, wire: vec![[0; 3]; leds], screen: vec![[0; 3]; leds] };
     let (frames, reader) = FrameSwap::channel(empty(), empty(), empty());
@@ -47,48 +46,12 @@ pub fn outlet(leds: usize, light: Option<Arc<Light>>) -> (Outlet, Frames, Arc<st
     (Outlet { frames, wakes: wakes.clone(), light }, reader, wakes)
 }
 
-/// Everything that the renderer's thread owns.
-pub struct ShowThread {
-    pub shared: Arc<Shared>,
-    pub show: Box<Show>,
-    pub shape: Shape<'static>,
-    pub sound: SoundReader,
-    pub owner: Owner,
-    pub outlets: Vec<Outlet>,
-    pub fps: u32,
-}
-
-impl ShowThread {
-    /// Runs until the program stops.
-    pub fn run(self, time: &impl Time) {
-        let Self { shared, show, shape, sound, owner, mut outlets, fps } = self;
-        let mut pace = FrameClock::starting_at(time.now_us(), fps);
-        let mut showing = Showing::new(show, sound, owner, pace.period_us()).on(shape);
-        while !shared.stop.load(Relaxed) {
-            time.sleep_until(pace.due_us());
-            let now = time.now_us();
-            pace.begins(now);
-            shared.without_allocating(|| {
-                let has_ended = shared.hearing_ended.load(Relaxed);
-                showing.frame(
-                    now,
-                    has_ended,
-                    &shared.meters,
-                    || time.now_us(),
-                    |picture| outlets.iter_mut().map(|outlet| u32::from(outlet.offer(now, picture))).sum(),
-                );
-            });
-        }
-    }
-}
-
 impl Outlet {
-    /// Hands a frame over. True if a light has not taken the previous frame.
-    fn offer<const N: usize>(&mut self, at_us: u64, picture: &Picture<N>) -> bool {
+    /// Hands a frame over that `fill` completes. True if a light has not taken the previous frame.
+    pub fn offer(&mut self, at_us: u64, fill: impl FnOnce(&mut Finished)) -> bool {
         let frame = self.frames.back();
         frame.at_us = at_us;
-        picture.wire(&mut frame.wire);
-        picture.screen(&mut frame.screen);
+        fill(frame);
         let is_replaced = self.frames.publish();
         if let Some(thread) = self.wakes.get() {
             thread.unpark();
@@ -101,13 +64,55 @@ impl Outlet {
     }
 }
 
+/// Everything that the renderer's thread owns.
+pub struct ShowThread {
+    pub shared: Arc<Shared>,
+    pub stage: Stage,
+    pub sound: SoundReader,
+    /// Stages that take the place of the present one.
+    pub next: rtrb::Consumer<Stage>,
+    /// Stages that were replaced. Another thread frees them.
+    pub replaced: rtrb::Producer<Stage>,
+    pub fps: u32,
+}
+
+impl ShowThread {
+    /// Runs until the program stops.
+    pub fn run(self, time: &impl Time) {
+        let Self { shared, stage, sound, mut next, mut replaced, fps } = self;
+        let mut pace = FrameClock::starting_at(time.now_us(), fps);
+        let mut showing = Showing::new(stage, sound, pace.period_us());
+        while !shared.stop.load(Relaxed) {
+            time.sleep_until(pace.due_us());
+            let now = time.now_us();
+            pace.begins(now);
+            shared.without_allocating(|| {
+                // A stage comes only if there is room for the one that it replaces.
+                if replaced.slots() > 0
+                    && let Ok(mut stage) = next.pop()
+                {
+                    stage.take_over(showing.zones());
+                    std::mem::swap(showing.zones(), &mut stage);
+                    let _ = replaced.push(stage);
+                }
+                let has_ended = shared.hearing_ended.load(Relaxed);
+                showing.frame(now, has_ended, &shared.meters, || time.now_us(), |stage| stage.deliver(now));
+            });
+        }
+    }
+}
+
 #[cfg(test)]
 mod tests {
     use k1_device::exchange::{Settings, SettingsRing, SoundRing};
     use k1_device::meter::Count;
+    use k1_engine::light::{OutputSettings, Shape};
     use k1_handoff::Mailbox;
+    use k1_show::map::Cell;
 
+    use super::super::Owner;
     use super::super::clock::script::Script;
+    use super::super::stage::{Lit, Part};
     use super::*;
 
     const LEDS: usize = 16;
@@ -123,13 +128,17 @@ mod tests {
         let (_writer, sound) = SoundRing::channel();
         let (lit, mut frames, _) = outlet(LEDS, Some(light));
         let (page, _page_frames, _) = outlet(LEDS, None);
+        let (_stages, next) = rtrb::RingBuffer::new(1);
+        let (replaced, _old) = rtrb::RingBuffer::new(1);
+        let owner = Owner::new(owner, published, Settings::default());
+        let part = Part::new(LEDS, Shape::Mirrored, OutputSettings { limit_ma: None }, owner);
+        let cells = (0..LEDS).map(|pixel| Cell::new(0, pixel)).collect();
         let thread = ShowThread {
             shared: shared.clone(),
-            show: crate::new_show(LEDS, Default::default()),
-            shape: Shape::Mirrored,
+            stage: Stage::new(vec![part], vec![Lit::new(lit, false, cells)], Some(page)),
             sound: SoundReader::new(sound),
-            owner: Owner::new(owner, published, Settings::default()),
-            outlets: vec![lit, page],
+            next,
+            replaced,
             fps: 100,
         };
         let mut sleeps = 0;
@@ -176,7 +185,7 @@ mod tests {
     fn frames_that_a_light_does_not_take_are_dropped_and_those_of_the_page_are_not_counted() {
         let (shared, _) = run(0, |_| false, false);
         assert_eq!(counts(&shared), [10, 0, 9, 0]);
-        let report = shared.lights[0].report();
+        let report = shared.lights()[0].report();
         assert_eq!((report.frames, report.dropped), (10, 9));
         let (shared, _) = run(0, |sleep| sleep % 2 == 0, false);
         assert_eq!(counts(&shared), [10, 0, 4, 0]);

@@ -38,6 +38,11 @@ pub trait Sink: Send {
         false
     }
 
+    /// True if it shows values for a screen.
+    fn is_screen(&self) -> bool {
+        false
+    }
+
     /// Does due work between frames. Called regularly.
     fn tend(&mut self) {}
 
@@ -55,14 +60,14 @@ pub struct Open {
     pub is_kept: bool,
 }
 
-/// Opens a light. A light on the network is looked up later, by its own thread, so that K1 starts even if it is missing.
+/// Opens a light; without a name, its target is its name. A light on the network is looked up later, by its own thread, so that K1 starts even if it is missing.
 ///
 /// # Errors
 ///
 /// A sentence if a file cannot be written or is the sound itself, if there is no terminal, or if the protocol has too few
 /// channels for so many LEDs.
-pub fn open(target: &Target, leds: usize, spared: &Spared) -> Result<Open, String> {
-    let light = Arc::new(Light::new(target.to_string()));
+pub fn open(target: &Target, name: Option<&str>, leds: usize, spared: &Spared) -> Result<Open, String> {
+    let light = Arc::new(Light::new(name.map_or_else(|| target.to_string(), str::to_owned)));
     let udp = |address: &Address, protocol| {
         let host = Host::new(&address.host, address.port, Arc::new(Real));
         (Box::new(UdpSink::new(host, protocol, light.clone())) as Box<dyn Sink>, false)

@@ -43,6 +43,10 @@ impl Sink for TerminalSink {
         strip_line::draw(screen, width)
     }
 
+    fn is_screen(&self) -> bool {
+        true
+    }
+
     fn dark(&mut self, _: usize) -> io::Result<()> {
         strip_line::end();
         Ok(())

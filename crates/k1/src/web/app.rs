@@ -1,5 +1,6 @@
 //! The state that all requests and WebSockets share.
 
+use std::path::PathBuf;
 use std::sync::atomic::{AtomicU32, AtomicUsize, Ordering::Relaxed};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
@@ -12,7 +13,7 @@ use k1_http::names::{AllowedName, Names};
 use super::assets;
 use super::hub::Hub;
 use super::sockets::WebSockets;
-use crate::runtime::{Controls, Runtime, Shared, SoundReader};
+use crate::runtime::{Controls, Playing, Runtime, Shared, SoundReader};
 
 /// Maximum number of pairs of client and route that are remembered.
 const REMEMBERED: usize = 512;
@@ -40,8 +41,10 @@ pub struct App {
     title: String,
     /// Address of the server, without its port.
     pub ip: String,
-    /// Number of LEDs.
-    pub leds: usize,
+    /// The show file, if there is one.
+    pub show_file: Option<PathBuf>,
+    /// The zones in force.
+    zones: Arc<Mutex<Vec<Playing>>>,
     /// Requested frames per second.
     pub fps: u32,
     /// Open WebSockets.
@@ -73,7 +76,8 @@ impl App {
             who: runtime.who.clone(),
             title: title.to_owned(),
             ip,
-            leds: runtime.leds,
+            show_file: runtime.show_file.clone(),
+            zones: runtime.cast.zones(),
             fps: runtime.fps,
             sockets: Arc::default(),
             clients: AtomicUsize::new(1),
@@ -86,6 +90,16 @@ impl App {
     /// Readable name of the current sound.
     pub fn title(&self) -> String {
         self.shared.presence.as_ref().map_or_else(|| self.title.clone(), crate::source::Presence::title)
+    }
+
+    /// Number of pixels of the first zone, which the page shows.
+    pub fn leds(&self) -> usize {
+        self.playing().first().map_or(0, |zone| zone.leds)
+    }
+
+    /// The zones in force.
+    pub fn playing(&self) -> MutexGuard<'_, Vec<Playing>> {
+        self.zones.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
     /// Milliseconds since the start.

@@ -4,7 +4,7 @@ use std::sync::PoisonError;
 
 use k1_device::answers::{
     BootLog, Check, Device, Heard, Light, LightState, LinkOptions, LiveSound, Performance, SelfTest, Setup,
-    TestState, Vitals,
+    ShowFile, ShowWritten, TestState, Vitals, Zone,
 };
 use k1_device::backend::{Backend, Description, Identity};
 use k1_device::error::Refusal;
@@ -12,16 +12,37 @@ use k1_device::exchange::{Change, Settings};
 use k1_device::firmware::{Firmware, GoingBack};
 use k1_device::health::{checks, sound_arrives};
 use k1_device::microphone::Hearing;
-use k1_device::requests::SetupPatch;
+use k1_device::requests::{SetupPatch, ShowText};
 use k1_device::self_test::Reading;
 use k1_engine::audio::InputState;
 use k1_update::envelope::Envelope;
 
 use super::app::App;
+use crate::runtime::Playing;
+use crate::show::{Forms, Stored};
 
 const NO_LAMP: Refusal = Refusal::NotHere(
     "this is the program k1, which is updated as it was installed; only a lamp takes firmware",
 );
+
+impl App {
+    /// The show file as it is now.
+    fn stored(&self) -> Result<Stored, Refusal> {
+        let path = self.show_file.as_deref().ok_or(Refusal::NotHere(
+            "this K1 runs without a show file; `k1 lights add` makes one, and `k1 run --show FILE` takes another",
+        ))?;
+        Stored::open(path).map_err(|why| {
+            k1_host::say(format_args!("k1: {why}"));
+            Refusal::NotHere("the show file cannot be read; the console of K1 says why")
+        })
+    }
+}
+
+/// Mark of a text: the same for the same text, and another one for almost every other text (FNV-1a, 64 bits).
+fn mark(text: &str) -> String {
+    let step = |mark: u64, byte: u8| (mark ^ u64::from(byte)).wrapping_mul(0x0100_0000_01b3);
+    format!("{:016x}", text.bytes().fold(0xcbf2_9ce4_8422_2325, step))
+}
 
 impl Backend for App {
     fn now_us(&self) -> u64 {
@@ -36,9 +57,55 @@ impl Backend for App {
         self.controls.post(changes);
     }
 
+    fn zones(&self) -> Vec<Zone> {
+        let zone = |zone: &mut Playing| {
+            let Settings { params, pattern, .. } = zone.controls.settings();
+            Zone::new(zone.name.clone(), zone.leds, pattern, params)
+        };
+        self.playing().iter_mut().map(zone).collect()
+    }
+
+    fn post_to(&self, zone: &str, changes: &mut dyn Iterator<Item = Change>) -> Result<(), Refusal> {
+        let zones = self.playing();
+        let zone = zones.iter().find(|playing| playing.name == zone).ok_or(Refusal::ZoneNotFound)?;
+        zone.controls.post(changes);
+        Ok(())
+    }
+
+    fn show_file(&self) -> Result<ShowFile, Refusal> {
+        let stored = self.stored()?;
+        let faults = stored.reading().faults.iter().map(ToString::to_string).collect();
+        let (path, text) = (stored.path().display().to_string(), stored.text().to_owned());
+        Ok(ShowFile { path, mark: mark(&text), text, faults })
+    }
+
+    fn set_show_file(&self, wanted: &ShowText) -> Result<ShowWritten, Refusal> {
+        let mut stored = self.stored()?;
+        let faults = k1_show::read(&wanted.text, &Forms).faults;
+        if !faults.is_empty() {
+            let faults = faults.iter().map(ToString::to_string).collect();
+            return Ok(ShowWritten { written: false, mark: mark(stored.text()), faults });
+        }
+        let mut has_changed = false;
+        let written = stored.replace(|now| {
+            has_changed = mark(now) != wanted.mark;
+            (!has_changed).then(|| wanted.text.clone())
+        });
+        match written {
+            _ if has_changed => Err(Refusal::Busy(
+                "the show file has changed since it was read; read it again, and make the change in the new text",
+            )),
+            Ok(()) => Ok(ShowWritten { written: true, mark: mark(&wanted.text), faults: Vec::new() }),
+            Err(why) => {
+                k1_host::say(format_args!("k1: {why}"));
+                Err(Refusal::NotHere("the show file cannot be written; the console of K1 says why"))
+            }
+        }
+    }
+
     fn identity(&self) -> Identity<'_> {
         let source = self.title().into();
-        Identity { ip: &self.ip, mac: None, board: "program", leds: self.leds, source }
+        Identity { ip: &self.ip, mac: None, board: "program", leds: self.leds(), source }
     }
 
     fn id(&self) -> Option<&str> {
@@ -81,7 +148,7 @@ impl Backend for App {
     }
 
     fn lights(&self) -> Option<Vec<Light>> {
-        Some(self.shared.lights.iter().map(|l| l.report()).collect())
+        Some(self.shared.lights().iter().map(|l| l.report()).collect())
     }
 
     fn link_options(&self) -> LinkOptions {
@@ -146,7 +213,7 @@ impl Backend for App {
 
     fn setup(&self) -> Setup<'_> {
         Setup {
-            leds: self.leds,
+            leds: self.leds(),
             most_leds: crate::MAX_LEDS,
             color_order: None,
             reset_us: None,

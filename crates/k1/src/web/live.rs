@@ -126,7 +126,7 @@ fn hello(app: &App) -> Vec<u8> {
     let mut history = app.shared.lock_history();
     text(&Say::Hello(Hello {
         version: VERSION,
-        leds: app.leds,
+        leds: app.leds(),
         source: &app.title(),
         fps: app.fps,
         server_us: app.shared.clock.now_us(),

@@ -150,8 +150,8 @@ fn the_description_is_the_truth() {
     let is_json = |r: &&k1_device::routes::Route| r.action.media_type() == "application/json";
     for route in ROUTES.iter().filter(is_json).filter(|r| r.method == Method::Get) {
         let answer = k1.get(route.path);
-        // Routes for lamps only say so on a program.
-        if k1.is_program() && answer.status == 501 {
+        // Routes for lamps only say so on a program, and that of the show file on a lamp and on a program without one.
+        if answer.status == 501 && (k1.is_program() || route.path == "/api/v1/show") {
             answer.refused(501, "not_available");
             continue;
         }
@@ -167,6 +167,7 @@ fn the_description_is_the_truth() {
         ("/api/wifi/link-options", json!({"force_ht20": false})),
         ("/api/config/restore", json!({"version": "1.0", "parameters": {}})),
         ("/api/v1/self-test", json!({"reads": 1})),
+        ("/api/v1/zones", json!({"zone": "", "pattern": "lava", "params": {"speed": 0.5}})),
     ];
     for (path, body) in posts {
         let route = ROUTES.iter().find(|r| r.path == path && r.method == Method::Post).unwrap();

@@ -15,6 +15,7 @@ pub const NEEDS: &[(&str, &str)] = &[
     ("openssl", "OpenSSL (Debian: openssl)"),
     ("netns", "network namespaces (Debian: iproute2; root, or user namespaces)"),
     ("encoders", "FFmpeg and other encoders (Debian: ffmpeg flac lame vorbis-tools opus-tools)"),
+    ("strace", "strace (Debian: strace), and a system that lets it trace"),
     ("nginx", "nginx (Debian: nginx-light) and OpenSSL (Debian: openssl)"),
 ];
 

@@ -1,0 +1,26 @@
+//! A show: lights, zones and their looks, in one file that people read and edit. No I/O.
+//!
+//! | Room | What it does |
+//! |---|---|
+//! | [`model`] | lights, zones, pieces and looks |
+//! | [`read`](mod@read) | a show from its text, with a sentence for each fault |
+//! | [`text`] | changes of the text that keep comments and layout |
+//! | [`map`] | which pixel of which zone each LED of a light shows |
+
+#![forbid(unsafe_code)]
+
+pub mod map;
+pub mod model;
+pub mod read;
+pub mod text;
+
+pub use model::{Layout, Light, Look, Piece, Run, Show, Zone};
+pub use read::{Fault, Forms, Reading, read};
+pub use text::Text;
+
+/// Version of the format that this program reads and writes.
+pub const VERSION: i64 = 1;
+/// Largest number of LEDs of a light, and of pixels of a zone.
+pub const MOST_LEDS: usize = 4_096;
+/// Largest number of lights, and of zones.
+pub const MOST_PARTS: usize = 256;

@@ -1,0 +1,139 @@
+//! The parts of a show.
+
+use k1_engine::light::Shape;
+use k1_engine::params::Params;
+use k1_engine::patterns::FIRST_PATTERN;
+
+/// A whole show.
+#[derive(Clone, Debug, Default, PartialEq)]
+pub struct Show {
+    /// Name of this K1.
+    pub name: Option<String>,
+    /// Where sound comes from, in the form of the command line.
+    pub input: Option<String>,
+    /// Microphone gain, as a factor.
+    pub gain: Option<f32>,
+    /// Frames per second.
+    pub fps: Option<u32>,
+    /// Largest current of each zone in mA; 0 is unlimited.
+    pub max_ma: Option<u32>,
+    /// The lights, in the order of the file.
+    pub lights: Vec<Light>,
+    /// The zones, in the order of the file.
+    pub zones: Vec<Zone>,
+}
+
+/// Something that takes pixels.
+#[derive(Clone, Debug, PartialEq)]
+pub struct Light {
+    /// Its name, which no other light has.
+    pub name: String,
+    /// Its address, in the form of the command line's `--to`.
+    pub to: String,
+    /// Number of LEDs.
+    pub leds: usize,
+    /// Further settings, which belong to its kind: name and value.
+    pub settings: Vec<(String, String)>,
+}
+
+/// A shape with a look, made of pieces of lights.
+#[derive(Clone, Debug, PartialEq)]
+pub struct Zone {
+    /// Its name, which no other zone has.
+    pub name: String,
+    /// How its pixels are arranged.
+    pub shape: Shape<'static>,
+    /// How its pieces share its pixels.
+    pub layout: Layout,
+    /// Its pieces, in order.
+    pub pieces: Vec<Piece>,
+    /// Its pattern and parameters.
+    pub look: Look,
+}
+
+/// How the pieces of a zone share its pixels.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub enum Layout {
+    /// The pieces follow each other, and the zone spans all of them.
+    #[default]
+    Span,
+    /// Each piece shows the whole zone, stretched to its own length.
+    Stretch,
+}
+
+/// A part of a zone.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Piece {
+    /// Pixels that no light shows.
+    Gap(usize),
+    /// LEDs of a light.
+    Run(Run),
+}
+
+/// Neighbouring LEDs of a light.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Run {
+    /// Index of the light.
+    pub light: usize,
+    /// First LED, counted from 0.
+    pub from: usize,
+    /// Last LED, which belongs to the run.
+    pub to: usize,
+    /// True if the zone's beginning is at the last LED.
+    pub reversed: bool,
+    /// Number of neighbours that show the same pixel; at least 1.
+    pub group: usize,
+    /// Number of times that the run shows its pixels one after the other; at least 1.
+    pub repeat: usize,
+}
+
+impl Run {
+    /// Number of LEDs.
+    pub fn leds(&self) -> usize {
+        self.to - self.from + 1
+    }
+
+    /// Number of pixels of the zone that the run shows.
+    pub fn pixels(&self) -> usize {
+        self.leds().div_ceil(self.repeat).div_ceil(self.group)
+    }
+}
+
+impl Zone {
+    /// The runs among its pieces.
+    pub fn runs(&self) -> impl Iterator<Item = &Run> {
+        self.pieces.iter().filter_map(|piece| match piece {
+            Piece::Run(run) => Some(run),
+            Piece::Gap(_) => None,
+        })
+    }
+
+    /// Number of pixels.
+    pub fn pixels(&self) -> usize {
+        match self.layout {
+            Layout::Span => {
+                let of = |piece: &Piece| match piece {
+                    Piece::Gap(pixels) => *pixels,
+                    Piece::Run(run) => run.pixels(),
+                };
+                self.pieces.iter().map(of).sum()
+            }
+            Layout::Stretch => self.runs().map(Run::pixels).max().unwrap_or(0),
+        }
+    }
+}
+
+/// A pattern and its parameters.
+#[derive(Clone, Copy, Debug, PartialEq)]
+pub struct Look {
+    /// Index of the pattern.
+    pub pattern: usize,
+    /// Values of the parameters.
+    pub params: Params,
+}
+
+impl Default for Look {
+    fn default() -> Self {
+        Self { pattern: FIRST_PATTERN, params: Params::new() }
+    }
+}

@@ -1,0 +1,173 @@
+//! A zone and its pieces.
+
+use k1_engine::light::Shape;
+
+use super::fields::Fields;
+use super::{Fault, Reader};
+use crate::MOST_LEDS;
+use crate::model::{Layout, Piece, Run, Show, Zone};
+
+/// The zone that each LED of each light belongs to, and the line that says so.
+pub(super) type Taken = Vec<Vec<Option<usize>>>;
+
+impl Reader<'_> {
+    /// A zone; a piece that is wrong becomes a gap, so that the others stay where they are.
+    pub(super) fn zone(&mut self, fields: Fields, show: &Show, taken: &mut Taken) -> Option<Zone> {
+        let name = self.required(fields.name());
+        let (name_line, shape_line) = (fields.line("name"), fields.line("shape"));
+        let shape = self.required(shape(&fields)).unwrap_or_default();
+        let layout = self.required(layout(&fields)).unwrap_or_default();
+        let tables = self.required(fields.tables("pieces", "a piece")).unwrap_or_default();
+        if tables.is_empty() {
+            let sentence = "a zone needs its pieces, as in pieces = [{ light = \"Shelf\" }]";
+            self.fault(fields.line("pieces"), sentence);
+        }
+        let mut pieces = Vec::new();
+        for piece in &tables {
+            match self.piece(piece, layout, show, taken) {
+                Some(piece) => pieces.push(piece),
+                None => continue,
+            }
+        }
+        let look = match fields.item("look") {
+            None => Default::default(),
+            Some(item) => match item.as_table_like() {
+                Some(table) => {
+                    let look = Fields::new(table, self.text(), fields.line("look"), "a look");
+                    self.look(&look)
+                }
+                None => {
+                    self.fault(
+                        fields.line("look"),
+                        "a look is a table, as in look = { pattern = \"bloom\" }",
+                    );
+                    Default::default()
+                }
+            },
+        };
+        let mut zone = Zone { name: name?, shape, layout, pieces, look };
+        self.rest(fields);
+        if show.zones.iter().any(|other| other.name == zone.name) {
+            self.fault(name_line, format!("two zones have the name “{}”; give each its own", zone.name));
+            return None;
+        }
+        if zone.pixels() > MOST_LEDS {
+            self.fault(
+                name_line,
+                format!(
+                    "the zone “{}” has {} pixels; at most {MOST_LEDS} fit, so make two zones of it",
+                    zone.name,
+                    zone.pixels()
+                ),
+            );
+            return None;
+        }
+        if let Some(leds) = shape.leds().filter(|leds| *leds != zone.pixels()) {
+            self.fault(
+                shape_line,
+                format!(
+                    "the shape {shape} has {leds} pixels, and the pieces of the zone “{}” have {}; change one of them",
+                    zone.name,
+                    zone.pixels()
+                ),
+            );
+            zone.shape = Shape::default();
+        }
+        Some(zone)
+    }
+
+    fn piece(&mut self, fields: &Fields, layout: Layout, show: &Show, taken: &mut Taken) -> Option<Piece> {
+        if let Some(gap) = self.optional(fields.count("gap", 1..=MOST_LEDS)) {
+            if fields.item("light").is_some() {
+                self.fault(
+                    fields.line("light"),
+                    "a piece is a gap or a part of a light; make two pieces of it",
+                );
+            }
+            if layout == Layout::Stretch {
+                self.fault(
+                    fields.line("gap"),
+                    "a gap has no place in a zone that is stretched; delete it, or write layout = \"span\"",
+                );
+                return None;
+            }
+            return Some(Piece::Gap(gap));
+        }
+        let name =
+            self.required(fields.required_text("light", "the name of a light, as in light = \"Shelf\""))?;
+        let Some(light) = show.lights.iter().position(|light| light.name == name) else {
+            let names: Vec<_> = show.lights.iter().map(|light| format!("“{}”", light.name)).collect();
+            let there = match names.is_empty() {
+                true => "the file has no valid light".to_owned(),
+                false => format!("use one of {}", names.join(", ")),
+            };
+            self.fault(fields.line("light"), format!("there is no light “{name}”; {there}"));
+            return None;
+        };
+        let leds = show.lights[light].leds;
+        let from = self.optional(fields.count("from", 0..=MOST_LEDS));
+        let to = self.optional(fields.count("to", 0..=MOST_LEDS));
+        let (from, to) = (from.unwrap_or(0), to.unwrap_or(leds - 1));
+        let group = self.optional(fields.count("group", 1..=MOST_LEDS)).unwrap_or(1);
+        let repeat = self.optional(fields.count("repeat", 1..=MOST_LEDS)).unwrap_or(1);
+        let reversed = self.required(fields.flag("reversed")).unwrap_or(false);
+        self.faults.extend(fields.unknown());
+        if to >= leds || from >= leds {
+            let key = if to >= leds { "to" } else { "from" };
+            self.fault(
+                fields.line(key),
+                format!("the light “{name}” has {leds} LEDs, which are numbered 0 to {}", leds - 1),
+            );
+            return None;
+        }
+        if from > to {
+            self.fault(
+                fields.line("from"),
+                format!(
+                    "a piece from {from} to {to} is empty; write from = {to}, to = {from}, reversed = true"
+                ),
+            );
+            return None;
+        }
+        let run = Run { light, from, to, reversed, group, repeat };
+        if repeat > run.leds() {
+            self.fault(
+                fields.line("repeat"),
+                format!(
+                    "a piece of {} LEDs cannot repeat {repeat} times; write a smaller number",
+                    run.leds()
+                ),
+            );
+            return None;
+        }
+        let places = &mut taken[light][from..=to];
+        if let Some((i, line)) = places.iter().enumerate().find_map(|(i, place)| Some((i, (*place)?))) {
+            self.faults.push(Fault {
+                line: fields.own_line,
+                sentence: format!(
+                    "LED {} of “{name}” belongs to the piece of line {line} already; choose others with from and to",
+                    from + i
+                ),
+            });
+            return Some(Piece::Gap(run.pixels())).filter(|_| layout == Layout::Span);
+        }
+        places.fill(Some(fields.own_line));
+        Some(Piece::Run(run))
+    }
+}
+
+fn shape(fields: &Fields) -> Result<Shape<'static>, Fault> {
+    let Some(text) = fields.text("shape")? else { return Ok(Shape::default()) };
+    text.parse().map_err(|e| Fault { line: fields.line("shape"), sentence: format!("{e}") })
+}
+
+fn layout(fields: &Fields) -> Result<Layout, Fault> {
+    match fields.text("layout")?.as_deref() {
+        None | Some("span") => Ok(Layout::Span),
+        Some("stretch") => Ok(Layout::Stretch),
+        Some(other) => Err(Fault {
+            line: fields.line("layout"),
+            sentence: format!("there is no layout “{other}”; use \"span\" or \"stretch\""),
+        }),
+    }
+}

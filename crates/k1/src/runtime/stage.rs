@@ -1,0 +1,172 @@
+//! What the renderer shows: zones, and lights that take their pixels from them.
+
+use k1_device::frame::{self, Zones};
+use k1_engine::audio::Snapshot;
+use k1_engine::light::{OutputSettings, Shape};
+use k1_handoff::Mailbox;
+use k1_show::map::Cell;
+use std::sync::Arc;
+
+use super::show::Outlet;
+use super::{Owner, SettingsRing};
+use crate::{MAX_LEDS, Show};
+use k1_device::exchange::SLOTS;
+
+/// A zone as the program has it.
+type Zone = frame::Zone<Box<Show>, Arc<Mailbox<SLOTS>>, Arc<SettingsRing>>;
+
+/// Zones, lights and the page. A stage may [take over](Stage::take_over) parts of the one that it replaces.
+pub struct Stage {
+    parts: Vec<Part>,
+    lights: Vec<Lit>,
+    page: Option<Outlet>,
+}
+
+/// A zone and its finished pixels.
+pub struct Part {
+    zone: Place<Zone>,
+    leds: usize,
+    shape: Shape<'static>,
+    output: OutputSettings,
+    wire: Vec<[u8; 3]>,
+    screen: Vec<[u8; 3]>,
+}
+
+/// A light and what each of its LEDs shows.
+pub struct Lit {
+    outlet: Place<Outlet>,
+    is_screen: bool,
+    cells: Vec<Cell>,
+}
+
+/// Where a stage has a part from.
+enum Place<T> {
+    Here(T),
+    /// It comes from this index of the stage that is replaced.
+    Before(usize),
+    /// It went to the next stage.
+    Gone,
+}
+
+impl<T> Place<T> {
+    fn here(&mut self) -> Option<&mut T> {
+        match self {
+            Self::Here(part) => Some(part),
+            Self::Before(_) | Self::Gone => None,
+        }
+    }
+}
+
+impl Part {
+    /// A new zone.
+    pub fn new(leds: usize, shape: Shape<'static>, output: OutputSettings, owner: Owner) -> Self {
+        let zone = Place::Here(Zone::new(crate::new_show(leds, output), owner).on(shape));
+        Self { zone, ..Self::kept(0, leds, shape, output) }
+    }
+
+    /// The zone with an index in the stage that is replaced. It begins again if its size, shape or limit has changed.
+    pub fn kept(before: usize, leds: usize, shape: Shape<'static>, output: OutputSettings) -> Self {
+        let pixels = || vec![[0; 3]; leds];
+        Self { zone: Place::Before(before), leds, shape, output, wire: pixels(), screen: pixels() }
+    }
+}
+
+impl Lit {
+    /// A light that was opened. `is_screen` is true if it shows values for a screen.
+    pub fn new(outlet: Outlet, is_screen: bool, cells: Vec<Cell>) -> Self {
+        Self { outlet: Place::Here(outlet), is_screen, cells }
+    }
+
+    /// The light with an index in the stage that is replaced. It has the same number of LEDs.
+    pub fn kept(before: usize, cells: Vec<Cell>) -> Self {
+        Self { outlet: Place::Before(before), is_screen: false, cells }
+    }
+}
+
+impl Stage {
+    /// A stage; the page shows the first zone.
+    pub fn new(parts: Vec<Part>, lights: Vec<Lit>, page: Option<Outlet>) -> Self {
+        Self { parts, lights, page }
+    }
+
+    /// Takes the parts over that this stage keeps. Nothing is allocated.
+    pub fn take_over(&mut self, before: &mut Self) {
+        for part in &mut self.parts {
+            if let Place::Before(index) = part.zone
+                && let Some(old) = before.parts.get_mut(index)
+            {
+                part.zone = std::mem::replace(&mut old.zone, Place::Gone);
+                if (part.leds, part.shape, part.output) != (old.leds, old.shape, old.output)
+                    && let Some(zone) = part.zone.here()
+                {
+                    zone.restart(part.leds, part.shape, part.output);
+                }
+            }
+        }
+        for light in &mut self.lights {
+            if let Place::Before(index) = light.outlet
+                && let Some(old) = before.lights.get_mut(index)
+            {
+                light.outlet = std::mem::replace(&mut old.outlet, Place::Gone);
+                light.is_screen = old.is_screen;
+            }
+        }
+        self.page = before.page.take();
+    }
+
+    /// Hands the finished frame to the lights and the page. Returns the number of lights that had not taken the
+    /// previous one.
+    pub fn deliver(&mut self, at_us: u64) -> u32 {
+        let Self { parts, lights, page } = self;
+        let is_screen = lights.iter().any(|light| light.is_screen);
+        for (index, part) in parts.iter_mut().enumerate() {
+            let Some(zone) = part.zone.here() else { continue };
+            let picture = zone.picture();
+            picture.wire(&mut part.wire);
+            if is_screen || index == 0 && page.is_some() {
+                picture.screen(&mut part.screen);
+            }
+        }
+        if let (Some(page), Some(first)) = (page, parts.first()) {
+            page.offer(at_us, |frame| {
+                // Its frames have room for the largest zone.
+                frame.screen.resize(first.leds.min(MAX_LEDS), [0; 3]);
+                frame.screen.copy_from_slice(&first.screen);
+            });
+        }
+        let mut late = 0;
+        for light in lights {
+            let Some(outlet) = light.outlet.here() else { continue };
+            late += u32::from(outlet.offer(at_us, |frame| {
+                fill(&mut frame.wire, &light.cells, |zone| &parts[zone].wire[..]);
+                if light.is_screen {
+                    fill(&mut frame.screen, &light.cells, |zone| &parts[zone].screen[..]);
+                }
+            }));
+        }
+        late
+    }
+}
+
+/// Fills a light's pixels from those of its zones.
+fn fill<'a>(leds: &mut [[u8; 3]], cells: &[Cell], zone: impl Fn(usize) -> &'a [[u8; 3]]) {
+    for (led, cell) in leds.iter_mut().zip(cells) {
+        *led = cell.get().map_or([0; 3], |(index, pixel)| zone(index)[pixel]);
+    }
+}
+
+impl Zones for Stage {
+    fn update(&mut self) -> bool {
+        let mut has_changed = false;
+        for zone in self.parts.iter_mut().filter_map(|part| part.zone.here()) {
+            has_changed |= zone.update();
+        }
+        has_changed
+    }
+
+    fn render(&mut self, began_us: u64, sound: &Snapshot) {
+        for zone in self.parts.iter_mut().filter_map(|part| part.zone.here()) {
+            zone.render(began_us, sound);
+        }
+    }
+}

@@ -1,0 +1,226 @@
+//! Keeps a show file and a running program in step: what the file says is taken over, and a look that was changed is
+//! written once it has rested.
+
+use std::time::{Duration, Instant};
+
+use k1_device::exchange::Settings;
+use k1_device::settings::Debounce;
+use k1_engine::params::Param;
+use k1_host::say;
+use k1_show::{Look, Show};
+
+use super::{Rest, Stored, plans};
+use crate::runtime::Cast;
+
+/// Interval between two looks at the file.
+const LOOK: Duration = Duration::from_millis(250);
+/// Pause after a look that could not be written.
+const PAUSE: Duration = Duration::from_secs(10);
+
+/// Keeps a file and a running program in step.
+pub struct Keeper {
+    stored: Stored,
+    /// The show in force.
+    show: Show,
+    rest: Rest,
+    began: Instant,
+    next_look: Instant,
+    debounce: Debounce,
+    /// The looks and the gain as they were at the last glance.
+    glanced: Vec<Settings>,
+    /// Looks that were not written are tried again then.
+    again: Option<Instant>,
+}
+
+impl Keeper {
+    /// Keeps a file whose valid part runs already.
+    pub fn new(stored: Stored, show: Show, rest: Rest) -> Self {
+        let now = Instant::now();
+        Self {
+            stored,
+            show,
+            rest,
+            began: now,
+            next_look: now + LOOK,
+            debounce: Debounce::default(),
+            glanced: Vec::new(),
+            again: None,
+        }
+    }
+
+    /// Does what is due. Call it many times a second.
+    ///
+    /// # Errors
+    ///
+    /// If the system refuses a thread for a new light.
+    pub fn tend(&mut self, cast: &mut Cast) -> std::io::Result<()> {
+        let now = Instant::now();
+        self.glance(cast, now);
+        if now >= self.next_look {
+            self.next_look = now + LOOK;
+            self.look(cast)?;
+        }
+        let is_again = self.again.is_some_and(|at| now >= at);
+        if self.debounce.is_due(micros(now - self.began)) || is_again {
+            self.write(cast, now);
+        }
+        Ok(())
+    }
+
+    /// Writes what has not rested yet, at the end of the program.
+    pub fn end(mut self, cast: &Cast) {
+        self.write(cast, Instant::now());
+    }
+
+    /// Notes that settings have changed.
+    fn glance(&mut self, cast: &Cast, now: Instant) {
+        let settings = in_force(cast);
+        if settings != self.glanced {
+            let is_first = self.glanced.is_empty();
+            self.glanced = settings;
+            if !is_first {
+                self.debounce.touch(micros(now - self.began));
+            }
+        }
+    }
+
+    /// Takes over what the file says, if it has changed.
+    fn look(&mut self, cast: &mut Cast) -> std::io::Result<()> {
+        match self.stored.refresh() {
+            Ok(false) => return Ok(()),
+            Ok(true) => {}
+            Err(why) => {
+                say(format_args!("k1: {why}"));
+                return Ok(());
+            }
+        }
+        let shown = self.stored.path().display().to_string();
+        match self.stored.reading().whole() {
+            Err(faults) => {
+                for fault in &faults {
+                    say(format_args!("k1: {shown}, {fault}"));
+                }
+                say(format_args!("k1: {shown} has a fault, so K1 goes on with what it said before"));
+            }
+            Ok(new) => {
+                if (&new.input, new.fps, &new.name) != (&self.show.input, self.show.fps, &self.show.name) {
+                    say(format_args!("k1: {shown} has another name, input or fps; start K1 again for those"));
+                }
+                self.take_over(new, cast)?;
+                say(format_args!("k1: {shown} has changed, and K1 shows it"));
+            }
+        }
+        Ok(())
+    }
+
+    fn take_over(&mut self, new: Show, cast: &mut Cast) -> std::io::Result<()> {
+        let (mut zones, lights) = plans(&new, &self.rest);
+        let now = self.looks(cast);
+        for plan in &mut zones {
+            // What was changed by hand is in force; what was changed here and not yet written stays.
+            let before = self.show.zones.iter().find(|zone| zone.name == plan.name).map(|zone| zone.look);
+            let here = now.iter().find(|(name, _)| *name == plan.name).map(|(_, settings)| *settings);
+            if let (Some(before), Some(here)) = (before, here) {
+                let by_hand = Look { pattern: plan.settings.pattern, params: plan.settings.params };
+                let merged = merge(&before, &by_hand, &Look { pattern: here.pattern, params: here.params });
+                plan.settings.pattern = merged.pattern;
+                plan.settings.params = merged.params;
+            }
+            if new.gain == self.show.gain
+                && let Some((_, first)) = now.first()
+            {
+                plan.settings.gain = first.gain;
+            }
+        }
+        cast.replace(zones, lights)?;
+        self.show = new;
+        Ok(())
+    }
+
+    /// The zones in force with their settings.
+    fn looks(&self, cast: &Cast) -> Vec<(String, Settings)> {
+        let zones = cast.zones();
+        let mut zones = zones.lock().unwrap_or_else(std::sync::PoisonError::into_inner);
+        zones.iter_mut().map(|zone| (zone.name.clone(), zone.controls.settings())).collect()
+    }
+
+    /// Writes the looks and the gain that differ from the file.
+    fn write(&mut self, cast: &Cast, now: Instant) {
+        let looks = self.looks(cast);
+        let changed: Vec<(usize, Look)> = looks
+            .iter()
+            .filter_map(|(name, settings)| {
+                let index = self.show.zones.iter().position(|zone| zone.name == *name)?;
+                let look = Look { pattern: settings.pattern, params: settings.params };
+                (self.show.zones[index].look != look).then_some((index, look))
+            })
+            .collect();
+        let was = self.show.gain.unwrap_or(self.rest.settings.gain);
+        let gain = looks.first().map(|(_, settings)| settings.gain).filter(|gain| *gain != was);
+        self.again = None;
+        if changed.is_empty() && gain.is_none() {
+            return;
+        }
+        let before = self.show.clone();
+        let written = self.stored.change(|text| {
+            for (index, look) in &changed {
+                let zone = &before.zones[*index];
+                // A hand edit since the last look at the file keeps its values.
+                let there = text.read(&super::Forms).show.zones.into_iter().find(|z| z.name == zone.name);
+                if let Some(there) = there {
+                    text.set_look(&zone.name, &merge(&zone.look, &there.look, look));
+                }
+            }
+            if let Some(gain) = gain {
+                text.set_gain(gain);
+            }
+            Ok(())
+        });
+        match written {
+            Ok(()) => {
+                // A hand edit that the writing has found is taken over as any other.
+                let show = self.stored.reading().show;
+                let is_only_here = {
+                    let mut expected = before;
+                    changed.iter().for_each(|(index, look)| expected.zones[*index].look = *look);
+                    expected.gain = gain.or(expected.gain);
+                    expected == show
+                };
+                if is_only_here {
+                    self.show = show;
+                } else {
+                    self.stored.forget();
+                }
+            }
+            Err(why) => {
+                self.again = Some(now + PAUSE);
+                say(format_args!("k1: the look was not written: {why}"));
+            }
+        }
+    }
+}
+
+/// The settings in force of all zones.
+fn in_force(cast: &Cast) -> Vec<Settings> {
+    let zones = cast.zones();
+    let mut zones = zones.lock().unwrap_or_else(std::sync::PoisonError::into_inner);
+    zones.iter_mut().map(|zone| zone.controls.settings()).collect()
+}
+
+/// The changes from `before` to `here`, made to `there`; where both differ from `before`, `there` wins.
+fn merge(before: &Look, there: &Look, here: &Look) -> Look {
+    let mut merged = *there;
+    if there.pattern == before.pattern {
+        merged.pattern = here.pattern;
+    }
+    for param in Param::ALL {
+        if there.params.get(*param) == before.params.get(*param) {
+            merged.params.set(*param, here.params.get(*param));
+        }
+    }
+    merged
+}
+
+fn micros(duration: Duration) -> u64 {
+    u64::try_from(duration.as_micros()).unwrap_or(u64::MAX)
+}

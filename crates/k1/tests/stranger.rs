@@ -1,0 +1,185 @@
+//! A stranger's way by command line alone: two WLED strips of 60 and 300 LEDs are found, added, told apart, shine with a
+//! pattern each, and are there again after a restart. Runs in a network of its own; `K1_REQUIRE=netns` requires it.
+#![cfg(target_os = "linux")]
+
+#[allow(dead_code, reason = "used in part")]
+#[path = "support/netns.rs"]
+mod netns;
+mod support;
+
+use std::io::{Read, Write};
+use std::net::{Ipv4Addr, SocketAddr, TcpListener, UdpSocket};
+use std::path::Path;
+use std::process::Command;
+use std::sync::{Arc, Mutex};
+use std::time::{Duration, Instant};
+
+use k1_wire::ddp::{self, Packet};
+use k1_wire::mdns::{self, GROUP, Host, MAX_ANSWER, Service};
+use netns::inside;
+use socket2::{Domain, Protocol, Socket, Type};
+use support::{Said, eventually, folder, k1, start};
+
+/// A frame, one colour per LED.
+type Frame = Vec<[u8; 3]>;
+
+/// A WLED device: its name on the network, its page and its LEDs.
+struct Wled {
+    frames: Arc<Mutex<Vec<Frame>>>,
+}
+
+impl Wled {
+    /// Starts a device with `leds` LEDs, which runs as long as the test.
+    fn start(host: &'static str, name: &'static str, address: [u8; 4], leds: usize) -> Self {
+        let page = TcpListener::bind((Ipv4Addr::from(address), 80)).unwrap();
+        std::thread::spawn(move || {
+            for stream in page.incoming() {
+                let mut stream = stream.unwrap();
+                let _ = stream.read(&mut [0; 2_000]);
+                let info =
+                    format!(r#"{{"ver":"0.15.0","leds":{{"count":{leds},"rgbw":false}},"name":"{name}"}}"#);
+                let length = info.len();
+                let _ = write!(
+                    stream,
+                    "HTTP/1.1 200 OK\r\nContent-Type: application/json\r\nContent-Length: {length}\r\n\
+                     Connection: close\r\n\r\n{info}"
+                );
+            }
+        });
+        let socket = Socket::new(Domain::IPV4, Type::DGRAM, Some(Protocol::UDP)).unwrap();
+        socket.set_reuse_address(true).unwrap();
+        socket.set_reuse_port(true).unwrap();
+        socket.bind(&SocketAddr::from((Ipv4Addr::UNSPECIFIED, mdns::PORT)).into()).unwrap();
+        socket.join_multicast_v4(&GROUP.into(), &Ipv4Addr::LOCALHOST).unwrap();
+        socket.set_multicast_if_v4(&Ipv4Addr::LOCALHOST).unwrap();
+        let socket = UdpSocket::from(socket);
+        std::thread::spawn(move || {
+            let services = [Service { kind: "_wled._tcp", port: 80, texts: &["mac=001122334455"] }];
+            let host = Host { name: host, address, services: &services };
+            let (mut packet, mut out) = ([0; 1_500], [0; MAX_ANSWER]);
+            loop {
+                let Ok((n, _)) = socket.recv_from(&mut packet) else { continue };
+                if let Some(n) = mdns::answer(&packet[..n], &host, &mut out) {
+                    let _ = socket.send_to(&out[..n], SocketAddr::from((GROUP, mdns::PORT)));
+                }
+            }
+        });
+        let frames = Arc::new(Mutex::new(Vec::new()));
+        let (strip, into) = (UdpSocket::bind((Ipv4Addr::from(address), ddp::PORT)).unwrap(), frames.clone());
+        std::thread::spawn(move || {
+            let (mut packet, mut frame) = ([0; 2_000], vec![[0; 3]; leds]);
+            loop {
+                let n = strip.recv(&mut packet).unwrap();
+                let packet = Packet::check(&packet[..n]).unwrap();
+                let from = packet.offset() as usize;
+                frame.as_flattened_mut()[from..from + packet.data().len()].copy_from_slice(packet.data());
+                if packet.is_push() {
+                    into.lock().unwrap().push(frame.clone());
+                }
+            }
+        });
+        Self { frames }
+    }
+
+    /// The frames since the last call.
+    fn taken(&self) -> Vec<Frame> {
+        std::mem::take(&mut *self.frames.lock().unwrap())
+    }
+}
+
+/// A person at the command line.
+struct Stranger<'a> {
+    home: &'a Path,
+    steps: usize,
+    began: Instant,
+}
+
+impl Stranger<'_> {
+    fn command(&mut self, line: &str) -> Command {
+        self.steps += 1;
+        println!("{}. k1 {line}", self.steps);
+        let mut command = k1(line.split(' '));
+        command.env("XDG_CONFIG_HOME", self.home);
+        command
+    }
+
+    #[track_caller]
+    fn does(&mut self, line: &str) -> Said {
+        let said = start(&mut self.command(line)).end();
+        print!("{}", said.out);
+        assert_eq!(said.code(), Some(0), "{said:?}");
+        said
+    }
+}
+
+fn is_all(frame: &[[u8; 3]], is: impl Fn([u8; 3]) -> bool) -> bool {
+    frame.iter().all(|led| is(*led))
+}
+
+#[test]
+fn two_strips_are_found_named_and_remembered() {
+    if !inside("two_strips_are_found_named_and_remembered") {
+        return;
+    }
+    netns::ip("link set lo multicast on");
+    netns::ip("route add 224.0.0.0/4 dev lo");
+    let shelf = Wled::start("wled-a1b2c3", "WLED", [127, 0, 0, 2], 60);
+    let window = Wled::start("wled-d4e5f6", "WLED", [127, 0, 0, 3], 300);
+    let home = folder();
+    let mut stranger = Stranger { home: home.path(), steps: 0, began: Instant::now() };
+
+    let found = stranger.does("lights find").out;
+    assert!(found.contains("60 LEDs") && found.contains("300 LEDs"), "{found}");
+    stranger.does("lights add wled-a1b2c3 --name Shelf --pattern bloom");
+    stranger.does("lights add 127.0.0.3 --name Window --pattern lava --reversed");
+
+    let said = stranger.does("lights test --step 0.6").out;
+    let order =
+        ["Shelf: blinks", "Shelf: only the first LED", "Shelf: is red", "Shelf: is blue", "Window: blinks"];
+    let places: Vec<_> =
+        order.iter().map(|words| said.find(words).unwrap_or_else(|| panic!("{words}: {said}"))).collect();
+    assert!(places.is_sorted(), "{said}");
+    for strip in [&shelf, &window] {
+        let frames = strip.taken();
+        let has = |what: &str, is: &dyn Fn(&Frame) -> bool| assert!(frames.iter().any(is), "{what}");
+        has("white", &|f| is_all(f, |[r, g, b]| r > 0 && r == g && g == b));
+        has("the first", &|f| f[0] != [0; 3] && is_all(&f[1..], |led| led == [0; 3]));
+        has("red", &|f| is_all(f, |[r, g, b]| r > 0 && g == 0 && b == 0));
+        has("green", &|f| is_all(f, |[r, g, b]| g > 0 && r == 0 && b == 0));
+        has("blue", &|f| is_all(f, |[r, g, b]| b > 0 && r == 0 && g == 0));
+        assert!(is_all(frames.last().unwrap(), |led| led == [0; 3]), "dark at the end");
+    }
+
+    let mut until_light = Duration::ZERO;
+    for run in ["the first start", "after a restart"] {
+        let (shelf_before, window_before) = (shelf.taken(), window.taken());
+        drop((shelf_before, window_before));
+        let running = start(&mut stranger.command("run demo --listen 127.0.0.1:0"));
+        let lit = |strip: &Wled| {
+            let frames = strip.frames.lock().unwrap();
+            frames.len() > 100 && frames.iter().any(|frame| frame.iter().flatten().any(|byte| *byte > 10))
+        };
+        eventually(run, || lit(&shelf) && lit(&window));
+        until_light = if until_light.is_zero() { stranger.began.elapsed() } else { until_light };
+        running.interrupt();
+        let said = running.end();
+        assert!(said.out.contains("2 zones, 2 lights"), "{run}: {}", said.out);
+        // Each has its own pattern: no frame of one is a part of the other's.
+        let (shelf, window) = (shelf.taken(), window.taken());
+        assert!((shelf.last().unwrap().len(), window.last().unwrap().len()) == (60, 300));
+        let middle = |frames: &[Frame]| {
+            frames.iter().map(|f| f[f.len() / 2]).collect::<std::collections::BTreeSet<_>>()
+        };
+        assert_ne!(middle(&shelf), middle(&window), "{run}");
+    }
+    let list = stranger.does("lights list").out;
+    assert!(list.contains("Shelf: 60 LEDs") && list.contains("Window: 300 LEDs"), "{list}");
+    let file = std::fs::read_to_string(home.path().join("k1/k1.toml")).unwrap();
+    assert!(file.contains("reversed = true") && file.contains("pattern = \"lava\""), "{file}");
+    println!(
+        "{} steps, {:.1} s to the first light, {:.1} s in all",
+        stranger.steps,
+        until_light.as_secs_f64(),
+        stranger.began.elapsed().as_secs_f64()
+    );
+}
