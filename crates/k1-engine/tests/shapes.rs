@@ -76,7 +76,6 @@ fn a_reversed_line_shows_the_line_backwards() {
     for (index, pattern) in PATTERNS.iter().enumerate() {
         let (there, back) = (film(index, &Shape::Line, 30, 0.5), film(index, &Shape::LineReversed, 30, 0.5));
         let turned: Vec<f32> = back.last().unwrap().chunks(3).rev().flatten().copied().collect();
-        // The quiet places of a line may be anywhere, but not the same on both of its halves.
         assert!(apart(there.last().unwrap(), &turned) < 1e-5, "{}", pattern.id);
     }
 }
@@ -142,6 +141,13 @@ fn within_three_seconds_the_picture_is_another() {
             .sum::<f32>()
             / frames.len() as f32;
         println!("{:12} changes by {change:.3}, contrast {contrast:.3}", pattern.id);
-        assert!(change > 0.05, "{} changes by {change} within three seconds", pattern.id);
+        let (least, least_contrast) = match pattern.id {
+            "departure" | "lava" | "perlin" => (0.085, 0.0),
+            "pulse" => (0.05, 0.5),
+            "beat_tunnel" => (0.05, 0.28),
+            _ => (0.05, 0.0),
+        };
+        assert!(change > least, "{} changes by {change} within three seconds", pattern.id);
+        assert!(contrast > least_contrast, "{} has a contrast of {contrast}", pattern.id);
     }
 }

@@ -70,13 +70,13 @@ impl Pattern for Bars {
             let i = (along as usize).min(count - 1);
             // On a line, a bar grows from the middle of its part to both sides.
             let middle = (2.0 * (along - i as f32) - 1.0).abs();
-            let up = if is_area { place.up } else { middle };
+            let up = if place.on_area { place.up } else { middle };
             let (height, peak) = (heights[i], self.peaks[i].height);
             let lit_up = ((height - up) * edge + 0.5).clamp(0.0, 1.0) * (height * 20.0).min(1.0);
             let band = i as f32 * share;
             let colour = ctx.palette.at(if by_height { up } else { band });
             let hung = mark * bell(up - peak, width) * (peak * 8.0).min(1.0);
-            let gap = if is_area { 1.0 } else { 1.0 - lit(lit(up)) };
+            let gap = if place.on_area { 1.0 } else { 1.0 - lit(lit(up)) };
             let rest = ctx.palette.at(band) * (calm * lit(1.0 - 0.7 * up));
             colour * (lit_up * gap * (0.35 + 0.65 * height)) + Rgb::WHITE.mix(colour, 0.7) * hung + rest
         });

@@ -57,16 +57,15 @@ impl Pattern for Cascade {
         }
         let fade = -lerp(5.0, 0.6, ctx.param(Param::Custom1));
         let calm = ctx.calm() * 0.25;
-        let is_area = frame.has_area();
         let row = |r: usize| if r == 0 { &newest } else { &self.rows[(self.head + r - 1) % ROWS] };
         frame.by_place(|place| {
-            let depth = if is_area { 1.0 - place.up } else { place.distance };
+            let depth = if place.on_area { 1.0 - place.up } else { place.distance };
             let p = depth * SHOWN + 1.0 - self.fallen;
             let r = p as usize;
             let between = |band: usize| {
                 lerp(f32::from(row(r)[band]), f32::from(row(r + 1)[band]), p - r as f32) * (1.0 / 255.0)
             };
-            let (light, hue) = if is_area {
+            let (light, hue) = if place.on_area {
                 let along = place.along * (BANDS - 1) as f32;
                 let b = (along as usize).min(BANDS - 2);
                 (lerp(between(b), between(b + 1), along - b as f32), place.along)

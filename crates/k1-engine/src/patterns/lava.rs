@@ -32,9 +32,10 @@ impl Pattern for Lava {
         let clock = tick(&mut self.clock, ctx.motion());
         let bass = ctx.sound.onset_bands[0] * ctx.presence * ctx.param(Param::Custom3) * 2.0;
         let surge = self.surge.step(bass, ctx.dt);
-        let flow = tick(&mut self.flow, ctx.motion() * (0.20 + 0.9 * surge));
+        let flow =
+            tick(&mut self.flow, ctx.motion() * (0.20 + 0.25 * ctx.sound.level * ctx.presence + 0.8 * surge));
         let heat = 0.56 + 0.34 * ctx.param(Param::Custom1) + 0.06 * breath(clock, 9.0) + 0.16 * surge;
-        let churn = 0.66 * ctx.param(Param::Custom2);
+        let churn = 0.85 * ctx.param(Param::Custom2);
         frame.by_place(|place| {
             let d = place.distance;
             // Two layers that drift outwards at different rates: blobs that merge and part.

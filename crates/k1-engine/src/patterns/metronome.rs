@@ -60,15 +60,14 @@ impl Pattern for Metronome {
         let tick_light = ctx.rhythm.beat_envelope(8.0) * ctx.presence;
         let calm = ctx.calm() * 0.8;
         let slow = 0.5 * breath(clock, 6.0);
-        let is_area = frame.has_area();
         frame.by_place(|place| {
             // On an area, each pendulum swings in a row of its own.
-            let d = if is_area { place.x.abs() } else { place.distance };
+            let d = if place.on_area { place.x.abs() } else { place.distance };
             let mut light = Rgb::BLACK;
             for (at, opacity, colour, row) in &bobs[..shown] {
                 let near = (d - at).abs();
                 if near < 3.0 * width {
-                    let in_row = if is_area { bell(place.up - row, 0.09) } else { 1.0 };
+                    let in_row = if place.on_area { bell(place.up - row, 0.09) } else { 1.0 };
                     light += *colour * (opacity * bell(near, width) * in_row);
                 }
             }

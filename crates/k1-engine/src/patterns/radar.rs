@@ -64,11 +64,10 @@ impl Pattern for Radar {
         let beam = ctx.param(Param::Custom3) * (1.6 * attack * ctx.presence);
         let (calm, slow) = (0.5 * ctx.calm(), fract(clock * (1.0 / 20.0)));
         let width = (frame.spacing() * 0.6).max(0.016);
-        let is_area = frame.has_area();
         frame.by_place(|place| {
             let echo = &self.echoes[((place.turn * ANGLES as f32) as usize).min(ANGLES - 1)];
             let age = fract(self.sweep - place.turn);
-            let (loudness, hue) = if is_area {
+            let (loudness, hue) = if place.on_area {
                 let p = place.distance * (BANDS - 1) as f32;
                 let b = (p as usize).min(BANDS - 2);
                 (lerp(f32::from(echo[b]), f32::from(echo[b + 1]), p - b as f32), place.distance)

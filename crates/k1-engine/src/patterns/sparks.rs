@@ -80,7 +80,6 @@ impl Pattern for Sparks {
         let life = lerp(0.15, 0.9, ctx.param(Param::Custom1));
         let force = lerp(0.3, 1.9, ctx.param(Param::Custom2));
         let width = (frame.spacing() * 0.9).max(lerp(0.006, 0.03, ctx.param(Param::Custom3)));
-        let is_area = frame.has_area();
         let mut flying = [Spark { along: 0.0, up: 0.0, light: Rgb::BLACK }; STRIKES * SPARKS + STRIKES];
         let mut count = 0;
         for s in self.strikes.iter().filter(|s| s.strength > 0.0 && s.age < 5.0 * life) {
@@ -109,7 +108,7 @@ impl Pattern for Sparks {
             for spark in &flying[..count] {
                 let dx = place.along - spark.along;
                 if dx.abs() < reach {
-                    let dy = if is_area { place.up - spark.up } else { 0.0 };
+                    let dy = if place.on_area { place.up - spark.up } else { 0.0 };
                     light = light.max(spark.light * exp2((dx * dx + dy * dy) * narrow));
                 }
             }

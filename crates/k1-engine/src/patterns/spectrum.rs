@@ -36,14 +36,14 @@ impl Pattern for Spectrum {
         });
         let calm = ctx.calm();
         let swell = 0.10 + 0.14 * breath(clock, 8.0);
-        let is_area = frame.has_area();
         frame.by_place(|place| {
             // On an area, columns grow from the middle row.
-            let d = if is_area { place.x.abs() } else { place.distance };
+            let d = if place.on_area { place.x.abs() } else { place.distance };
             let p = d * (BINS - 1) as f32;
             let i = (p as usize).min(BINS - 2);
             let m = lerp(notes[i], notes[i + 1], p - i as f32);
-            let m = if is_area { smoothstep(0.0, 0.2, 1.1 * sqrt(m) - place.y.abs()) * sqrt(m) } else { m };
+            let m =
+                if place.on_area { smoothstep(0.0, 0.2, 1.1 * sqrt(m) - place.y.abs()) * sqrt(m) } else { m };
             ctx.palette.at(d) * (m * ctx.presence + calm * swell * lit(1.0 - 0.6 * d))
         });
     }

@@ -40,10 +40,9 @@ impl Pattern for Tempiscope {
         });
         let heart = ctx.param(Param::Custom3) * ctx.rhythm.beat_envelope(4.0);
         let calm = ctx.calm() * 0.25;
-        let is_dial = frame.has_area();
         frame.by_place(|place| {
             // On an area, the tempi stand on a dial whose halves mirror each other.
-            let d = if is_dial { 1.0 - (2.0 * place.turn - 1.0).abs() } else { place.distance };
+            let d = if place.on_area { 1.0 - (2.0 * place.turn - 1.0).abs() } else { place.distance };
             let p = d * (CANDIDATES - 1) as f32;
             let i = (p as usize).min(CANDIDATES - 2);
             let m = lerp(lamps[i], lamps[i + 1], p - i as f32);

@@ -81,7 +81,7 @@ impl Pattern for Twilight {
             let x = d * late + drift * air * smoothstep(0.0, 0.4, d);
             let mut light = ctx.palette.at(x) * (0.62 + 0.35 * glow);
             for (star, height, strength) in &stars {
-                let off = if is_area {
+                let off = if place.on_area {
                     (place.x - star).abs().max((place.y - height).abs())
                 } else {
                     (d - star).abs()
