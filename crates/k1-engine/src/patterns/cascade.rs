@@ -1,7 +1,7 @@
-use super::{Pattern, PatternInfo, RenderContext, breath, tick};
+use super::{Pattern, PatternInfo, RenderContext, band_light, breath, tick};
 use crate::audio::BINS;
 use crate::light::Frame;
-use crate::math::{exp2, lerp, pow};
+use crate::math::{exp2, lerp};
 use crate::params::Param;
 
 pub const INFO: PatternInfo = PatternInfo {
@@ -44,9 +44,8 @@ impl Pattern for Cascade {
         let tilt = lerp(0.2, 2.6, ctx.param(Param::Custom3)) * (1.0 / 6.0);
         const WIDTH: usize = BINS / BANDS;
         let newest: [u8; BANDS] = core::array::from_fn(|b| {
-            let bins = &ctx.sound.smooth[b * WIDTH..(b + 1) * WIDTH];
-            let loudest = bins.iter().fold(0.0_f32, |most, x| most.max(*x));
-            (255.0 * pow((loudest * exp2(tilt * b as f32)).min(1.0), contrast) * ctx.presence) as u8
+            let semitones = &ctx.sound.smooth[b * WIDTH..(b + 1) * WIDTH];
+            (255.0 * band_light(semitones, exp2(tilt * b as f32), contrast) * ctx.presence) as u8
         });
         // 20 rows per second at normal speed: two seconds from top to bottom.
         self.fallen += ctx.motion() * 20.0;

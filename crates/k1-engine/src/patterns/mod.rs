@@ -199,6 +199,15 @@ fn lit(x: f32) -> f32 {
     x * x
 }
 
+/// Light of a band, 0 … 1: the loudest of its semitones times `lift`, to the power of `contrast`.
+///
+/// A function of its own, because arrays of bands would otherwise hold a copy of it for each band.
+#[inline(never)]
+fn band_light(semitones: &[f32], lift: f32, contrast: f32) -> f32 {
+    let loudest = semitones.iter().fold(0.0_f32, |most, x| most.max(*x));
+    crate::math::pow((loudest * lift).min(1.0), contrast)
+}
+
 /// Index of the strongest note.
 fn strongest_note(sound: &Snapshot) -> usize {
     let c = &sound.chroma;

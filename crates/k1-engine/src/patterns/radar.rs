@@ -1,4 +1,4 @@
-use super::{Pattern, PatternInfo, RenderContext, lit, tick};
+use super::{Pattern, PatternInfo, RenderContext, band_light, lit, tick};
 use crate::audio::BINS;
 use crate::light::Frame;
 use crate::math::{bell, exp2, fract, lerp};
@@ -38,9 +38,8 @@ fn bands(ctx: &RenderContext, sharp: f32) -> [u8; BANDS] {
     const WIDTH: usize = BINS / BANDS;
     core::array::from_fn(|b| {
         let lift = 0.9 * exp2(b as f32 * (1.0 / 2.4));
-        let loudest =
-            ctx.sound.smooth[b * WIDTH..(b + 1) * WIDTH].iter().fold(0.0_f32, |most, x| most.max(*x));
-        let light = crate::math::pow((loudest * lift).min(1.0), sharp) * ctx.presence;
+        let semitones = &ctx.sound.smooth[b * WIDTH..(b + 1) * WIDTH];
+        let light = band_light(semitones, lift, sharp) * ctx.presence;
         (255.0 * light) as u8
     })
 }

@@ -53,6 +53,7 @@ struct Spark {
 }
 
 /// A number that always is the same for a seed, −1 … 1.
+#[inline(never)]
 fn scatter(seed: u32) -> f32 {
     (hash(seed) >> 8) as f32 * (2.0 / 16_777_216.0) - 1.0
 }
