@@ -105,7 +105,7 @@ const link = new Link({
     if (m.hello) {
       $('source').textContent = m.hello.source;
       $('version').textContent = `K1 ${m.hello.version}`;
-      // A lamp cannot run fourteen more renderers, so show names without pictures.
+      // A lamp cannot run a renderer for each pattern, so show names without pictures.
       $('gallery').classList.toggle('names', m.hello.thumbnails === false);
       if (m.hello.takes_firmware) firmware.look();
       past.length = 0;

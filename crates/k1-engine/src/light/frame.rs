@@ -27,6 +27,9 @@ struct Line {
     exists: bool,
 }
 
+/// Steps whose coordinates are computed at once, apart from the patterns, so that each pattern's loop is compiled once and not
+/// for each kind of shape.
+const AT_ONCE: usize = 16;
 /// No LED has this number.
 const UNMIRRORED: usize = usize::MAX;
 
@@ -64,58 +67,81 @@ impl<'a> Frame<'a> {
     /// mirror each other.
     #[inline]
     pub fn by_distance(&mut self, mut colour: impl FnMut(f32) -> Rgb) {
-        let Line { start, step, scale, count, last, exists } = self.line;
-        // Whole numbers, so that the sum is exact.
-        let mut x = start;
-        for i in 0..count {
-            let d = if exists { x.abs() * scale } else { self.place(i).distance };
-            let c = colour(d);
-            self.pixels[i] = c;
-            if let Some(mirrored) = self.pixels.get_mut(last.wrapping_sub(i)) {
-                *mirrored = c;
+        let Line { count, last, .. } = self.line;
+        for from in (0..count).step_by(AT_ONCE) {
+            let distances = self.distances(from);
+            for (d, i) in distances.iter().zip(from..count) {
+                self.put(i, last, colour(*d));
             }
-            x += step;
         }
     }
 
     /// Sets every LED to `colour` of its place. `colour` is called once for LEDs that mirror each other on a line.
     #[inline]
     pub fn by_place(&mut self, mut colour: impl FnMut(&Place) -> Rgb) {
-        let Line { start, step, scale, count, last, exists } = self.line;
-        let is_line = exists && !matches!(self.shape, Shape::Ring);
-        let (count, last) = if is_line { (count, last) } else { (self.pixels.len(), UNMIRRORED) };
-        // A mirrored half begins at its centre, another line at its left.
-        let (slope, left) = if last == UNMIRRORED { (2.0, 1.0) } else { (1.0, 0.0) };
-        let mut x = start;
-        for i in 0..count {
-            let place = if is_line {
-                let d = x.abs() * scale;
-                Place::on_line(d, slope * d - left)
-            } else {
-                self.place(i)
-            };
-            let c = colour(&place);
-            self.pixels[i] = c;
-            if let Some(mirrored) = self.pixels.get_mut(last.wrapping_sub(i)) {
-                *mirrored = c;
+        let (count, last) = if self.has_line_places() {
+            (self.line.count, self.line.last)
+        } else {
+            (self.pixels.len(), UNMIRRORED)
+        };
+        for from in (0..count).step_by(AT_ONCE) {
+            let places = self.places(from);
+            for (place, i) in places.iter().zip(from..count) {
+                self.put(i, last, colour(place));
             }
-            x += step;
         }
+    }
+
+    /// Sets LED `i` and the one that mirrors it.
+    #[inline]
+    fn put(&mut self, i: usize, last: usize, colour: Rgb) {
+        self.pixels[i] = colour;
+        if let Some(mirrored) = self.pixels.get_mut(last.wrapping_sub(i)) {
+            *mirrored = colour;
+        }
+    }
+
+    /// Whether places come from the walk along a line.
+    fn has_line_places(&self) -> bool {
+        self.line.exists && !matches!(self.shape, Shape::Ring)
+    }
+
+    /// Distances of the next steps.
+    #[inline(never)]
+    fn distances(&self, from: usize) -> [f32; AT_ONCE] {
+        let Line { start, step, scale, exists, .. } = self.line;
+        if !exists {
+            return core::array::from_fn(|k| self.place(from + k).distance);
+        }
+        // Whole numbers, so that the sum is exact.
+        let first = start + step * from as f32;
+        core::array::from_fn(|k| (first + step * k as f32).abs() * scale)
+    }
+
+    /// Places of the next steps.
+    #[inline(never)]
+    fn places(&self, from: usize) -> [Place; AT_ONCE] {
+        if !self.has_line_places() {
+            return core::array::from_fn(|k| self.place(from + k));
+        }
+        // A mirrored half begins at its centre, another line at its left.
+        let is_half = self.line.last != UNMIRRORED;
+        self.distances(from).map(|d| Place::on_line(d, if is_half { d } else { 2.0 * d - 1.0 }))
     }
 
     /// Adds a glow of `strength` in the palette's colours; its half remains at the distance 1.
     pub(crate) fn add_glow(&mut self, palette: &PaletteTable, strength: f32) {
-        let Line { start, step, scale, count, last, exists } = self.line;
-        let mut x = start;
-        for i in 0..count {
-            let d = if exists { x.abs() * scale } else { self.place(i).distance };
-            let glow = palette.at(d) * (strength * (1.0 - 0.5 * d));
-            self.pixels[i] += glow;
-            let other = last.wrapping_sub(i);
-            if let Some(mirrored) = self.pixels.get_mut(other).filter(|_| other != i) {
-                *mirrored += glow;
+        let Line { count, last, .. } = self.line;
+        for from in (0..count).step_by(AT_ONCE) {
+            let distances = self.distances(from);
+            for (d, i) in distances.iter().zip(from..count) {
+                let glow = palette.at(*d) * (strength * (1.0 - 0.5 * *d));
+                self.pixels[i] += glow;
+                let other = last.wrapping_sub(i);
+                if let Some(mirrored) = self.pixels.get_mut(other).filter(|_| other != i) {
+                    *mirrored += glow;
+                }
             }
-            x += step;
         }
     }
 

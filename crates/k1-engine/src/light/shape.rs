@@ -97,9 +97,9 @@ impl Matrix {
 /// A point in any unit; `x` grows to the right and `y` upwards.
 #[derive(Clone, Copy, Debug, Default, PartialEq)]
 pub struct Point {
-    /// To the right.
+    /// Distance to the right, in any unit.
     pub x: f32,
-    /// Upwards.
+    /// Distance upwards, in the same unit.
     pub y: f32,
 }
 
@@ -160,13 +160,15 @@ pub struct Place {
     pub y: f32,
     /// Angle in turns, clockwise from the top, 0 … 1; on a line, the place along it.
     pub turn: f32,
+    /// Whether it is on an area, where [`up`](Self::up) means something.
+    pub on_area: bool,
 }
 
 impl Place {
     /// The place at a share of a line, 0 … 1, with its `x`.
     #[inline]
     pub(super) fn on_line(along: f32, x: f32) -> Self {
-        Self { distance: along, along, up: 0.0, x, y: 0.0, turn: along }
+        Self { distance: along, along, up: 0.0, x, y: 0.0, turn: along, on_area: false }
     }
 }
 
@@ -200,7 +202,7 @@ impl Scale {
             to_unit: one_over(w.max(h)),
             to_distance: farthest,
             to_share: (0.5 * one_over(w), 0.5 * one_over(h)),
-            // LEDs of an area are at so many distances that half a step divides them.
+            // Distances of an area's LEDs lie closer than its LEDs, by half at least.
             spacing: (0.5 * step * farthest).clamp(1e-3, 1.0),
         }
     }
@@ -225,6 +227,7 @@ impl Scale {
             y: y * self.to_unit,
             // Clockwise from the top is the direction with both axes exchanged.
             turn: math::turns_of(y, x),
+            on_area: shape.has_area(),
         }
     }
 }
@@ -232,7 +235,15 @@ impl Scale {
 /// The place at an angle on a ring, in turns.
 fn around(turn: f32) -> Place {
     let (x, y) = (math::sin_turns(turn).clamp(-1.0, 1.0), math::cos_turns(turn).clamp(-1.0, 1.0));
-    Place { distance: 1.0 - (2.0 * turn - 1.0).abs(), along: turn, up: 0.5 + 0.5 * y, x, y, turn }
+    Place {
+        distance: 1.0 - (2.0 * turn - 1.0).abs(),
+        along: turn,
+        up: 0.5 + 0.5 * y,
+        x,
+        y,
+        turn,
+        on_area: false,
+    }
 }
 
 #[cfg(test)]

@@ -1,6 +1,6 @@
 use super::{Pattern, PatternInfo, RenderContext, breath, tick};
 use crate::light::Frame;
-use crate::math::{Follower, bell, lerp, smoothstep};
+use crate::math::{Follower, bell, lerp, smoothstep, turns_of};
 use crate::params::Param;
 
 pub const INFO: PatternInfo = PatternInfo {
@@ -55,7 +55,10 @@ impl Pattern for Analog {
         let strength = lerp(ctx.param(Param::Background) * 0.9, 1.0, ctx.presence);
         let colour = ctx.palette.at(self.needle);
         let behind_slope = 0.8 / self.needle.max(0.05);
-        frame.by_distance(|d| {
+        frame.by_place(|place| {
+            // On an area, both needles turn about the middle of its lower edge.
+            let angle = if place.on_area { turns_of(place.y + 1.0, place.x) } else { 0.0 };
+            let d = if place.on_area { 6.0 * angle.min(1.0 - angle) } else { place.distance };
             // Motion blur: a line from the needle's last position to the present one.
             let off = if d < low {
                 low - d

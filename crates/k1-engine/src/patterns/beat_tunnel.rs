@@ -37,7 +37,7 @@ impl Pattern for BeatTunnel {
             self.hue = fract(self.hue + 0.04 * speed * Field::STEP);
             // The tunnel streams outwards; the sway lets it hang back and rush.
             let drift = (0.34 + sway * sin_turns(self.angle)) * speed;
-            self.field.advect(drift * Field::STEP, keep);
+            self.field.stream(drift * Field::STEP, keep);
         }
         // Sparks raise the light to their own instead of adding to it, so that the frame rate does not matter.
         for k in 0..CANDIDATES {
@@ -51,8 +51,8 @@ impl Pattern for BeatTunnel {
             let near = 1.0 - phase * 10.0;
             if near > 0.0 {
                 let at = (k as f32 + 0.5) / CANDIDATES as f32;
-                let colour = ctx.palette.around(0.5 * at + self.hue) * (strength * near);
-                self.field.splat(at, (0.014_f32).max(spacing * 0.7), colour);
+                let colour = ctx.palette.around(0.8 * at + self.hue) * (2.0 * strength * near);
+                self.field.splat(at, (0.011_f32).max(spacing * 0.6), colour);
             }
         }
         let flash = ctx.rhythm.beat_envelope(7.0) * ctx.presence * ctx.param(Param::Custom3) * 1.6;

@@ -4,6 +4,7 @@
 //! rate.
 
 use crate::light::Rgb;
+use crate::math::floor;
 
 /// Number of cells from the centre to the end.
 pub const CELLS: usize = 128;
@@ -15,11 +16,13 @@ const STEPS_PER_SECOND: f32 = 200.0;
 pub struct Field {
     cells: [Rgb; CELLS],
     owed: f32,
+    /// Part of a cell by which [`stream`](Self::stream) still has to move everything, 0 … 1.
+    ahead: f32,
 }
 
 impl Default for Field {
     fn default() -> Self {
-        Self { cells: [Rgb::BLACK; CELLS], owed: 0.0 }
+        Self { cells: [Rgb::BLACK; CELLS], owed: 0.0, ahead: 0.0 }
     }
 }
 
@@ -45,19 +48,42 @@ impl Field {
         }
     }
 
+    /// Moves everything as [`advect`](Self::advect) does, without a blur: by whole cells, and the rest when it is seen.
+    pub fn stream(&mut self, shift: f32, keep: f32) {
+        self.ahead += shift * (CELLS - 1) as f32;
+        let whole = floor(self.ahead);
+        self.ahead -= whole;
+        let by = whole as isize;
+        if by > 0 {
+            let by = (by as usize).min(CELLS);
+            self.cells.copy_within(..CELLS - by, by);
+            self.cells[..by].fill(Rgb::BLACK);
+        } else if by < 0 {
+            let by = by.unsigned_abs().min(CELLS);
+            self.cells.copy_within(by.., 0);
+            self.cells[CELLS - by..].fill(Rgb::BLACK);
+        }
+        self.fade(keep);
+    }
+
+    /// Scales everything by `keep`.
+    pub fn fade(&mut self, keep: f32) {
+        self.cells.iter_mut().for_each(|cell| *cell = *cell * keep);
+    }
+
     /// Raises the light around `at` to at least `colour`, with a bell of width `sigma` (both in units of distance).
     pub fn splat(&mut self, at: f32, sigma: f32, colour: Rgb) {
         let reach = 3.0 * sigma;
         let cell = |d: f32| (d * (CELLS - 1) as f32).clamp(0.0, (CELLS - 1) as f32) as usize;
         for i in cell(at - reach)..=cell(at + reach) {
-            let d = i as f32 / (CELLS - 1) as f32;
+            let d = (i as f32 + self.ahead) / (CELLS - 1) as f32;
             self.cells[i] = self.cells[i].max(colour * crate::math::bell(d - at, sigma));
         }
     }
 
     /// The light at a distance, 0 … 1.
     pub fn at(&self, d: f32) -> Rgb {
-        sample(&self.cells, d * (CELLS - 1) as f32)
+        sample(&self.cells, d * (CELLS - 1) as f32 - self.ahead)
     }
 }
 
@@ -81,6 +107,23 @@ mod tests {
             let mut f = Field::default();
             let total: usize = (0..fps * 3).map(|_| f.steps(1.0 / fps as f32)).sum();
             assert!(total.abs_diff(600) <= 1, "{fps}: {total}");
+        }
+    }
+
+    #[test]
+    fn a_stream_carries_light_there_and_back_without_a_blur() {
+        let mut f = Field::default();
+        f.splat(0.3, 0.02, Rgb::WHITE);
+        let before: Vec<f32> = (0..100).map(|i| f.at(i as f32 * 0.005).r).collect();
+        for step in 0..600 {
+            f.stream(if step < 300 { 0.001_7 } else { -0.001_7 }, 1.0);
+            if step == 299 {
+                assert!(f.at(0.81).r > 0.95 && f.at(0.3).r < 0.01, "{} {}", f.at(0.81).r, f.at(0.3).r);
+            }
+        }
+        for (i, was) in before.iter().enumerate() {
+            let is = f.at(i as f32 * 0.005).r;
+            assert!((is - was).abs() < 0.02, "{is}, {was} before, at {i}");
         }
     }
 

@@ -30,7 +30,7 @@ impl Default for Metronome {
 impl Pattern for Metronome {
     fn render(&mut self, ctx: &RenderContext, frame: &mut Frame) {
         let clock = tick(&mut self.clock, ctx.motion());
-        let mut bobs = [(0.0_f32, 0.0_f32, Rgb::BLACK); CANDIDATES + 1];
+        let mut bobs = [(0.0_f32, 0.0_f32, Rgb::BLACK, 0.0_f32); CANDIDATES + 1];
         let sharp = lerp(5.0, 1.6, ctx.param(Param::Custom1));
         let weights: [f32; CANDIDATES] =
             core::array::from_fn(|k| crate::math::pow(ctx.sound.tempi[k], sharp));
@@ -45,27 +45,30 @@ impl Pattern for Metronome {
             let reach = sqrt(w).min(0.95);
             // A swing takes one beat: out and back to the centre.
             let at = reach * sin_turns(0.5 * phase);
-            let colour = ctx.palette.at(k as f32 / (CANDIDATES - 1) as f32);
-            bobs[shown] = (at, (2.2 * w).min(0.8) * ctx.presence, colour);
+            let row = k as f32 * (1.0 / (CANDIDATES - 1) as f32);
+            bobs[shown] = (at, (2.2 * w).min(0.8) * ctx.presence, ctx.palette.at(row), 0.12 + 0.88 * row);
             shown += 1;
         }
         // The pendulum of the tracked beat leads, wide and bright.
         let lead = ctx.rhythm.trust * ctx.presence * ctx.param(Param::Custom3) * 2.0;
         if lead > 0.02 {
             let at = 0.92 * sin_turns(0.5 * ctx.rhythm.phase);
-            bobs[shown] = (at, lead.min(1.0), ctx.palette.at(0.15 + 0.1 * ctx.rhythm.place as f32));
+            bobs[shown] = (at, lead.min(1.0), ctx.palette.at(0.15 + 0.1 * ctx.rhythm.place as f32), 0.03);
             shown += 1;
         }
         let width = (frame.spacing() * 1.5).max(lerp(0.010, 0.035, ctx.param(Param::Custom2)));
         let tick_light = ctx.rhythm.beat_envelope(8.0) * ctx.presence;
         let calm = ctx.calm() * 0.8;
         let slow = 0.5 * breath(clock, 6.0);
-        frame.by_distance(|d| {
+        frame.by_place(|place| {
+            // On an area, each pendulum swings in a row of its own.
+            let d = if place.on_area { place.x.abs() } else { place.distance };
             let mut light = Rgb::BLACK;
-            for (at, opacity, colour) in &bobs[..shown] {
+            for (at, opacity, colour, row) in &bobs[..shown] {
                 let near = (d - at).abs();
                 if near < 3.0 * width {
-                    light += *colour * (opacity * bell(near, width));
+                    let in_row = if place.on_area { bell(place.up - row, 0.09) } else { 1.0 };
+                    light += *colour * (opacity * bell(near, width) * in_row);
                 }
             }
             let home = ctx.palette.at(0.1) * (tick_light * bell(d, 0.03));

@@ -5,11 +5,16 @@
 
 use crate::audio::Snapshot;
 use crate::light::{Frame, PaletteTable, Rhythm};
+use crate::math::nearest;
 use crate::params::{Param, Params};
 
 mod analog;
+mod bar_clock;
+mod bars;
 mod beat_tunnel;
 mod bloom;
+mod cascade;
+mod chase;
 mod departure;
 mod field;
 mod hype;
@@ -17,7 +22,10 @@ mod lava;
 mod metronome;
 mod octave;
 mod perlin;
+mod plasma;
 mod pulse;
+mod radar;
+mod sparks;
 mod spectrum;
 mod tempiscope;
 mod twilight;
@@ -51,6 +59,27 @@ impl RenderContext<'_> {
     /// Seconds of motion in this frame: `dt` times the user's speed.
     pub fn motion(&self) -> f32 {
         self.dt * self.params.speed_factor()
+    }
+
+    /// Beats in a bar, and beats since the bar began, below that number. Counts to four while the bar is unknown.
+    pub fn bar(&self) -> (u32, f32) {
+        let phase = self.rhythm.phase;
+        let Some(heard) = self.sound.bar_position_after(self.rhythm.bpm * self.age * (1.0 / 60.0)) else {
+            return (4, (self.rhythm.count % 4) as f32 + phase);
+        };
+        // The whole beats are the ear's; the phase is smoother.
+        let beats = self.sound.beats_per_bar as f32;
+        let since = nearest(heard - phase) + phase;
+        (
+            self.sound.beats_per_bar,
+            if since < 0.0 {
+                since + beats
+            } else if since >= beats {
+                since - beats
+            } else {
+                since
+            },
+        )
     }
 
     /// Strength of the calm: the `background` setting without music, 0 with music.
@@ -129,6 +158,13 @@ registry! {
     analog::Analog = analog::INFO;
     metronome::Metronome = metronome::INFO;
     hype::Hype = hype::INFO;
+    chase::Chase = chase::INFO;
+    bar_clock::BarClock = bar_clock::INFO;
+    bars::Bars = bars::INFO;
+    plasma::Plasma = plasma::INFO;
+    radar::Radar = radar::INFO;
+    sparks::Sparks = sparks::INFO;
+    cascade::Cascade = cascade::INFO;
 }
 
 /// Index of the pattern that a lamp starts with: the first that follows the music.
@@ -161,6 +197,15 @@ fn tick(clock: &mut f32, amount: f32) -> f32 {
 /// Linear light of a loudness-like value: the square looks proportional to the eye.
 fn lit(x: f32) -> f32 {
     x * x
+}
+
+/// Light of a band, 0 … 1: the loudest of its semitones times `lift`, to the power of `contrast`.
+///
+/// A function of its own, because arrays of bands would otherwise hold a copy of it for each band.
+#[inline(never)]
+fn band_light(semitones: &[f32], lift: f32, contrast: f32) -> f32 {
+    let loudest = semitones.iter().fold(0.0_f32, |most, x| most.max(*x));
+    crate::math::pow((loudest * lift).min(1.0), contrast)
 }
 
 /// Index of the strongest note.

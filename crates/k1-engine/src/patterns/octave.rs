@@ -7,7 +7,7 @@ use crate::params::Param;
 pub const INFO: PatternInfo = PatternInfo {
     id: "octave",
     name: "Octave",
-    description: "The twelve notes of the octave as twelve lamps on each half, C at the centre and B at the end",
+    description: "The twelve notes of the octave as twelve lamps from the centre to each end, or around the circle",
     listens: "chroma, and the beat for its breath",
     is_audio_reactive: true,
     own_palette: None,
@@ -34,8 +34,9 @@ impl Pattern for Octave {
             lit(clear) * breath
         });
         let calm = ctx.calm();
-        frame.by_distance(|d| {
-            // A note is centred in its twelfth of the half strip.
+        frame.by_place(|place| {
+            let d = place.turn;
+            // A note is centred in its twelfth of the line or circle.
             let p = d * CHROMA as f32 - 0.5;
             let first = (p as isize - 1).max(0) as usize;
             let mut m = 0.0;

@@ -68,7 +68,7 @@ impl Pattern for Pulse {
         for ring in self.rings.iter_mut().filter(|r| r.age <= ATTACK_S) {
             ring.strength = ring.strength.max(ring.hit * (0.35 + 0.65 * ctx.sound.level));
         }
-        let width = lerp(0.03, 0.13, ctx.param(Param::Custom1));
+        let width = lerp(0.015, 0.085, ctx.param(Param::Custom1)).max(frame.spacing());
         let life = lerp(0.25, 1.3, ctx.param(Param::Custom2));
         let core = ctx.param(Param::Custom3) * 1.4 * self.flash;
         let core_hue = self.rings[(self.next + RINGS - 1) % RINGS].hue;
@@ -76,8 +76,8 @@ impl Pattern for Pulse {
         let swell = breath(clock, 7.0);
         // What a ring has in common for all LEDs: its position, the steepness of its front, and its light.
         let rings = self.rings.map(|r| {
-            let steepness = 1.0 / (width * (1.0 + r.wider) * (1.0 + 0.9 * r.age));
-            (r.position, steepness, ctx.palette.at(r.hue) * (r.strength * decay(r.age, life)))
+            let steepness = 1.0 / (width * (1.0 + r.wider) * (1.0 + 0.5 * r.age));
+            (r.position, steepness, ctx.palette.at(r.hue) * (1.3 * r.strength * decay(r.age, life)))
         });
         frame.by_distance(|d| {
             let mut light = Rgb::BLACK;

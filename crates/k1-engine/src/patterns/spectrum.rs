@@ -1,7 +1,7 @@
 use super::{Pattern, PatternInfo, RenderContext, breath, lit, tick};
 use crate::audio::BINS;
 use crate::light::Frame;
-use crate::math::{lerp, pow};
+use crate::math::{lerp, pow, smoothstep, sqrt};
 use crate::params::Param;
 
 pub const INFO: PatternInfo = PatternInfo {
@@ -36,10 +36,14 @@ impl Pattern for Spectrum {
         });
         let calm = ctx.calm();
         let swell = 0.10 + 0.14 * breath(clock, 8.0);
-        frame.by_distance(|d| {
+        frame.by_place(|place| {
+            // On an area, columns grow from the middle row.
+            let d = if place.on_area { place.x.abs() } else { place.distance };
             let p = d * (BINS - 1) as f32;
             let i = (p as usize).min(BINS - 2);
             let m = lerp(notes[i], notes[i + 1], p - i as f32);
+            let m =
+                if place.on_area { smoothstep(0.0, 0.2, 1.1 * sqrt(m) - place.y.abs()) * sqrt(m) } else { m };
             ctx.palette.at(d) * (m * ctx.presence + calm * swell * lit(1.0 - 0.6 * d))
         });
     }

@@ -40,11 +40,13 @@ impl Pattern for Tempiscope {
         });
         let heart = ctx.param(Param::Custom3) * ctx.rhythm.beat_envelope(4.0);
         let calm = ctx.calm() * 0.25;
-        frame.by_distance(|d| {
+        frame.by_place(|place| {
+            // On an area, the tempi stand on a dial whose halves mirror each other.
+            let d = if place.on_area { 1.0 - (2.0 * place.turn - 1.0).abs() } else { place.distance };
             let p = d * (CANDIDATES - 1) as f32;
             let i = (p as usize).min(CANDIDATES - 2);
             let m = lerp(lamps[i], lamps[i + 1], p - i as f32);
-            let centre = heart * crate::math::bell(d, 0.05);
+            let centre = heart * crate::math::bell(place.distance, 0.05);
             let rest = calm * lit(breath(clock - d * 3.0, 6.0));
             ctx.palette.at(d) * (m * ctx.presence + rest) + ctx.palette.at(0.0) * (centre * ctx.presence)
         });

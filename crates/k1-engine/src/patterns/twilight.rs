@@ -42,6 +42,12 @@ fn star_distance(star: usize) -> f32 {
     lerp(0.38, 0.99, hash(star as u32 + 11) as f32 / u32::MAX as f32)
 }
 
+/// Place of a star on an area.
+fn star_point(star: usize) -> (f32, f32) {
+    let side = |seed: u32| lerp(-0.95, 0.95, hash(seed) as f32 * (1.0 / u32::MAX as f32));
+    (side(star as u32 + 29), side(star as u32 + 47))
+}
+
 impl Pattern for Twilight {
     fn render(&mut self, ctx: &RenderContext, frame: &mut Frame) {
         let clock = tick(&mut self.clock, ctx.motion());
@@ -61,17 +67,25 @@ impl Pattern for Twilight {
         let late = 0.72 + 0.7 * ctx.param(Param::Custom1) + 0.12 * breath(clock, 20.0) - 0.16 * glow;
         let drift = 0.18 * ctx.param(Param::Custom2);
         let stars = ctx.param(Param::Custom3) * 2.0;
-        let spacing = frame.spacing();
-        let stars: [(f32, f32); STARS] = core::array::from_fn(|star| {
-            (star_distance(star), self.sparkle[star] * self.sparkle[star] * stars)
+        let is_area = frame.has_area();
+        // A star on an area is one LED, which is three spacings of distance wide.
+        let spacing = frame.spacing() * if is_area { 3.0 } else { 1.0 };
+        let stars: [(f32, f32, f32); STARS] = core::array::from_fn(|star| {
+            let (x, y) = if is_area { star_point(star) } else { (star_distance(star), 0.0) };
+            (x, y, self.sparkle[star] * self.sparkle[star] * stars)
         });
         let closeness = 1.0 / spacing;
-        frame.by_distance(|d| {
-            let air = gradient_noise(d * 2.4, clock * 0.10);
+        frame.by_place(|place| {
+            let d = place.distance;
+            let air = gradient_noise(place.x * 2.4, clock * 0.10 + place.y * 2.4);
             let x = d * late + drift * air * smoothstep(0.0, 0.4, d);
             let mut light = ctx.palette.at(x) * (0.62 + 0.35 * glow);
-            for (star, strength) in &stars {
-                let off = (d - star).abs();
+            for (star, height, strength) in &stars {
+                let off = if place.on_area {
+                    (place.x - star).abs().max((place.y - height).abs())
+                } else {
+                    (d - star).abs()
+                };
                 if off < spacing {
                     light += Rgb::new(0.8, 0.85, 1.0) * ((1.0 - off * closeness).max(0.0) * strength);
                 }

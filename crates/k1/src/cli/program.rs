@@ -247,3 +247,29 @@ pub struct DoctorArgs {
     #[arg(long)]
     pub json: bool,
 }
+
+#[cfg(test)]
+mod tests {
+    use clap::Parser;
+
+    use super::Look;
+
+    #[derive(Parser)]
+    struct Options {
+        #[command(flatten)]
+        look: Look,
+    }
+
+    #[test]
+    fn a_matrix_decides_the_number_of_leds() {
+        let leds =
+            |options: &[&str]| Options::try_parse_from([&["k1"], options].concat()).unwrap().look.leds();
+        assert_eq!(leds(&[]), Ok(180));
+        assert_eq!(leds(&["--shape", "ring", "--leds", "24"]), Ok(24));
+        assert_eq!(leds(&["--shape", "matrix:16x8,serpentine"]), Ok(128));
+        assert_eq!(leds(&["--shape", "matrix:16x8", "--leds", "128"]), Ok(128));
+        let differs = leds(&["--shape", "matrix:16x8", "--leds", "60"]).unwrap_err();
+        assert_eq!(differs, "matrix:16x8 has 128 LEDs and not 60; leave --leds out");
+        assert!(leds(&["--shape", "matrix:100x100"]).unwrap_err().contains("at most 4096"));
+    }
+}

@@ -209,7 +209,7 @@ fn sound_and_thumbnails_come_when_wished() {
     let k1 = K1::get_one();
     let mut socket = k1.socket("/api/v1/live");
     let hello = socket.wait_for("a greeting", |m| m["hello"].is_object())["hello"].clone();
-    // A lamp has no memory for fourteen more renderers, and says so.
+    // A lamp has no memory for a renderer of each pattern, and says so.
     let has_thumbnails = hello["thumbnails"].as_bool().expect("a flag");
     assert!(has_thumbnails || !k1.is_program());
     // Pages that do not ask for thumbnails get none.
@@ -239,7 +239,7 @@ fn sound_and_thumbnails_come_when_wished() {
             }
             3 => {
                 let (patterns, leds) = (usize::from(b[1]), usize::from(u16_at(&b, 2)));
-                assert_eq!(patterns, 14);
+                assert_eq!(patterns, 21);
                 assert_eq!(b.len(), 4 + patterns * leds * 3);
                 pictures.push(b);
             }

@@ -7,7 +7,7 @@ use serde_json::{Value, json};
 use crate::k1::{K1, SETTLED};
 
 /// The list of patterns; an index refers to this order.
-const PATTERNS: [&str; 14] = [
+const PATTERNS: [&str; 21] = [
     "departure",
     "lava",
     "twilight",
@@ -22,6 +22,13 @@ const PATTERNS: [&str; 14] = [
     "analog",
     "metronome",
     "hype",
+    "chase",
+    "bar_clock",
+    "bars",
+    "plasma",
+    "radar",
+    "sparks",
+    "cascade",
 ];
 
 /// Asserts that each field exists with its type: `s`tring, `n`umber, `i`nteger, `b`oolean, `a`rray, `o`bject; `?`
@@ -209,7 +216,7 @@ fn patterns_are_selected_by_index_and_id() {
     );
     becomes(1);
     let unknown =
-        [json!(14), json!(-1), json!(255), json!(256), json!(65536), json!(4_294_967_296_u64), json!(1.5)];
+        [json!(21), json!(-1), json!(255), json!(256), json!(65536), json!(4_294_967_296_u64), json!(1.5)];
     for index in unknown {
         k1.post("/api/select", json!({"index": index})).refused(404, "pattern_not_found");
     }

@@ -51,7 +51,7 @@ fn every_tab_asks_for_the_right_token_and_goes_on_when_one_has_it() {
         page.wait("the link", LIVE);
         page.wait("the question to be gone", &format!("!({ASKS})"));
     }
-    page.wait("patterns", "document.querySelectorAll('.pattern').length === 14");
+    page.wait("patterns", "document.querySelectorAll('.pattern').length === 21");
     let three = page.new_tab();
     page.open(&url);
     page.wait("a new tab that knows the token", LIVE);
@@ -104,7 +104,7 @@ fn every_tab_asks_for_the_right_token_and_goes_on_when_one_has_it() {
 fn lives(page: &mut Browser, url: &str) {
     page.open(url);
     page.wait("the link", LIVE);
-    page.wait("fourteen patterns", "document.querySelectorAll('.pattern').length === 14");
+    page.wait("all patterns", "document.querySelectorAll('.pattern').length === 21");
     page.wait("light", LIT);
     page.eval("document.querySelector('.pattern[data-id=\"bloom\"]').click()");
     page.wait("the command to be obeyed", "k1.shown.settings?.pattern === 'bloom'");

@@ -111,7 +111,7 @@ fn the_page_lives() {
         "k1.shown.figures > 1 && !document.getElementById('figures').innerText.includes('–')",
     );
     page.wait("its name", "document.title === 'Küche <b> – K1'");
-    page.wait("fourteen patterns", "document.querySelectorAll('.pattern').length === 14");
+    page.wait("all patterns", "document.querySelectorAll('.pattern').length === 21");
     page.wait("all palettes", "document.querySelectorAll('.palette').length === 33");
     let lit = "(() => { const c = document.getElementById('strip'); const d = c.getContext('2d').getImageData(0, 0, c.width, c.height).data; \
                let s = 0; for (let i = 0; i < d.length; i += 4) s = Math.max(s, d[i], d[i + 1], d[i + 2]); return s; })()";

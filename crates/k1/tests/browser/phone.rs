@@ -276,7 +276,7 @@ fn opens_what_it_has_read() {
     page.size(390, 844);
     page.open(&address);
     page.wait("the link", LIVE);
-    page.wait("fourteen patterns", "document.querySelectorAll('.pattern').length === 14");
+    page.wait("all patterns", "document.querySelectorAll('.pattern').length === 21");
     page.wait("light", LIT);
     page.wait("frames", "k1.shown.figures > 0");
     page.screenshot(&screenshot("phone"), false);
