@@ -3,12 +3,12 @@
 
   train.py FOLDER [--seed N]... [--corpus CORPUS[:WEIGHT]]... [--last CORPUS[:WEIGHT]]... [--write SEED]...
 
-One command with its seeds gives the same weights on every computer. FOLDER takes some 8 GB; what is there is kept. A --corpus is
-further music in the form of generate.py: that of material/build.py, an annotated corpus. Each piece is heard once as it is and
-once as altered by room.py. Each seed makes a network, FOLDER/weights-SEED, that has not heard any --last corpus: it is scored on
-them. Then each learns a little longer with them, too, and becomes FOLDER/weights-SEED-all; with --write, those of the given
-seeds replace the engine's. Needs what music/generate.py needs, and Rust. Twelve hours of music take about half an hour on two
-cores, a network about half an hour of one core.
+One command with its seeds gives the same weights on every computer. FOLDER takes some 8 GB; what is there is kept. A --corpus
+is further music in the form of generate.py: that of material/build.py, an annotated corpus. Each piece is heard once as it is
+and once as altered by room.py. Each seed makes a network, FOLDER/weights-SEED, that has not heard any --last corpus: it is
+scored on them. Then each learns a little longer with them and with the music for validation, too, and becomes
+FOLDER/weights-SEED-all; with --write, those of the given seeds replace the engine's. Needs what music/generate.py needs, and
+Rust. Twelve hours of music take about half an hour on two cores, a network about half an hour of one core.
 """
 import argparse
 import os
@@ -48,10 +48,12 @@ def prepare(folder, words):
     return listed
 
 
-def train(folder, lists, corpora, jobs, steps, rate, networks):
+def train(folder, name, corpora, jobs, steps, rate, networks, with_validation=False):
     """Trains the networks (seed, weights to begin with, name), `jobs` at a time."""
-    lists = [folder / f"{lists}-training", folder / f"{lists}-validation"]
+    lists = [folder / f"{name}-training", folder / f"{name}-validation"]
     run(sys.executable, HERE / "lists.py", *lists, *corpora)
+    if with_validation:
+        lists[0].write_text("".join(part.read_text() for part in lists))
     trainer = ["cargo", "run", "--release", "--package", "k1-trainer", "--", "train", "--music", lists[0], "--validation", lists[1]]
     run("cargo", "build", "--release", "--package", "k1-trainer", native=True)
 
@@ -83,7 +85,7 @@ def main():
     train(folder, "first", corpora, args.jobs, *FIRST, [(seed, None, name) for seed, name in zip(seeds, first)])
     corpora += prepare(folder, args.last)
     last = [folder / f"weights-{seed}-all" for seed in seeds]
-    train(folder, "last", corpora, args.jobs, *LAST, list(zip(seeds, first, last)))
+    train(folder, "last", corpora, args.jobs, *LAST, list(zip(seeds, first, last)), with_validation=True)
     if args.write:
         about = f"Trained on {args.hours:g} hours of generated music and {len(args.corpus + args.last)} other corpora."
         run(sys.executable, HERE / "export.py", about, *(folder / f"weights-{seed}-all" for seed in args.write))

@@ -15,10 +15,10 @@ const STATES: usize = METRES[0] + METRES[1];
 const FIRST: [usize; METRES.len() + 1] = [0, METRES[0], STATES];
 /// Share of the belief that begins a bar anew at any position after each beat, and at the next downbeat in the other
 /// metre.
-const SLIP: f32 = 0.01;
-const CHANGE: f32 = 0.01;
+const SLIP: f32 = 0.004;
+const CHANGE: f32 = 0.004;
 /// Weight of the network's log-likelihood: the beats of a bar are not heard independently of one another.
-const TEMPER: f32 = 0.6;
+const TEMPER: f32 = 0.8;
 /// Limit of the network's log-likelihood.
 const MOST: f32 = 3.0;
 

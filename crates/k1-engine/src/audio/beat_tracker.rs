@@ -43,10 +43,10 @@ const WHOLE_BEAT: f32 = 6.0;
 const HEARD_SHARE: f32 = 0.12;
 /// Least probability of a bar that is told. The belief of the filter times the confidence of the beat is one: on music that
 /// the networks had not heard, of downbeats announced at 0.45, 0.65 and 0.85, shares of 0.48, 0.66 and 0.81 were right.
-const BAR_LEAST: f32 = 0.2;
+const BAR_LEAST: f32 = 0.1;
 /// Least share of a kind of beat, and the natural logarithm of how much rarer downbeats are than other beats.
 const LEAST_SHARE: f32 = 1e-3;
-const DOWNBEAT_RARITY: f32 = 0.7;
+const DOWNBEAT_RARITY: f32 = 0.3;
 const DT: f32 = 1.0 / HOP_RATE;
 
 /// The state of the tracker after a hop.

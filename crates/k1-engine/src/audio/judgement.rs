@@ -27,7 +27,7 @@ const BEAT_GAIN: f32 = 1.2;
 const HALF_GAIN: f32 = 1.6;
 const LEAST: f32 = -8.0;
 const MOST: f32 = 6.0;
-const RARITY: f32 = 1.9;
+const RARITY: f32 = 1.5;
 /// Least share that is told apart from 0.
 const LEAST_SHARE: f32 = 1e-6;
 /// Unit of the sums of outputs, of which the mean counts.

@@ -36,7 +36,7 @@ const ROOM: usize = ROOMS[TEMPI];
 /// quarters and thirds are whole numbers.
 const WIDTH: usize = 72;
 /// Factor on a hop's log-likelihood per position, because successive hops hear much the same.
-const TEMPER: [f32; POSITIONS] = [0.14, 0.065];
+const TEMPER: [f32; POSITIONS] = [0.12, 0.095];
 /// Added to a hop's log-likelihood per position, before [`TEMPER`] applies.
 const BIAS: [f32; POSITIONS] = [0.35, 0.0];
 /// Limit of a hop's log-likelihood, before [`TEMPER`] applies.
