@@ -57,13 +57,13 @@ pub fn answer(backend: &dyn Backend, action: Action, body: &[u8]) -> Result<Vec<
             patch.changes()?.for_each(|change| zone.apply(change));
             json(zone)
         }
-        Action::Lights => json(&backend.show_lights()?),
-        Action::AddLight => json(&backend.add_light(&parse(body)?)?),
-        Action::TestLight => json(&backend.test_light(&parse(body)?)?),
-        Action::FoundLights => json(&backend.found_lights()?),
-        Action::FindLights => json(&backend.find_lights()?),
-        Action::ShowFile => json(&backend.show_file()?),
-        Action::SetShowFile => json(&backend.set_show_file(&parse(body)?)?),
+        Action::Lights
+        | Action::AddLight
+        | Action::TestLight
+        | Action::FoundLights
+        | Action::FindLights
+        | Action::ShowFile
+        | Action::SetShowFile => backend.answer_of_show(action, body),
         Action::AudioConfig => json(&AudioConfig { microphone_gain: settings.gain }),
         Action::SetAudioConfig => {
             let gain = parse::<requests::AudioConfig>(body)?.gain()?;

@@ -6,14 +6,14 @@ use alloc::vec;
 use alloc::vec::Vec;
 
 use crate::answers::{
-    BootLog, Device, FoundLights, Heard, Light, LightTested, LinkOptions, LiveSound, Performance, SelfTest,
-    Setup, ShowFile, ShowLights, ShowWritten, Vitals, Zone,
+    BootLog, Device, Heard, Light, LinkOptions, LiveSound, Performance, SelfTest, Setup, Vitals, Zone,
 };
 use crate::error::Refusal;
 use crate::exchange::{Change, Settings};
 use crate::firmware::{Firmware, GoingBack};
 use crate::packed::Packed;
-use crate::requests::{LightTest, NewLight, SetupPatch, ShowText};
+use crate::requests::SetupPatch;
+use crate::routes::Action;
 
 /// Device name that scripts in the field expect.
 pub const DEVICE: &str = "K1.reinvented";
@@ -54,8 +54,6 @@ impl Description {
     }
 }
 
-const ONE_STRIP: Refusal = Refusal::NotHere("a lamp has one strip and needs no other lights");
-
 /// The back end of the API: what it needs from the K1 that it serves, the program or a lamp.
 pub trait Backend {
     /// Microseconds since the start.
@@ -81,61 +79,16 @@ pub trait Backend {
         }
         Ok(())
     }
-    /// The show file.
+    /// Does what a request asks of the show file or of its lights: a K1 that runs shows calls [`shows::answer`].
     ///
     /// # Errors
     ///
-    /// [`Refusal::NotHere`] if this K1 has none.
-    fn show_file(&self) -> Result<ShowFile, Refusal> {
-        Err(Refusal::NotHere("a lamp has no show file; its look is kept without one"))
-    }
-    /// Replaces the text of the show file, unless the new text has a fault.
+    /// [`Refusal::NotHere`] from a lamp.
     ///
-    /// # Errors
-    ///
-    /// [`Refusal::NotHere`] if this K1 has none, [`Refusal::Busy`] if it has changed in the meantime.
-    fn set_show_file(&self, _: &ShowText) -> Result<ShowWritten, Refusal> {
-        Err(Refusal::NotHere("a lamp has no show file; its look is kept without one"))
-    }
-    /// The lights of the show.
-    ///
-    /// # Errors
-    ///
-    /// [`Refusal::NotHere`] if this K1 has no show. The next four methods have the same error.
-    fn show_lights(&self) -> Result<ShowLights, Refusal> {
-        Err(ONE_STRIP)
-    }
-    /// Writes a light into the show file, unless the file would get a fault.
-    ///
-    /// # Errors
-    ///
-    /// See [`show_lights`](Self::show_lights).
-    fn add_light(&self, _: &NewLight) -> Result<ShowWritten, Refusal> {
-        Err(ONE_STRIP)
-    }
-    /// Shows a picture on a light for a while.
-    ///
-    /// # Errors
-    ///
-    /// [`Refusal::LightNotFound`] if no light has this name.
-    fn test_light(&self, _: &LightTest) -> Result<LightTested, Refusal> {
-        Err(ONE_STRIP)
-    }
-    /// What the last search for lights has found.
-    ///
-    /// # Errors
-    ///
-    /// See [`show_lights`](Self::show_lights).
-    fn found_lights(&self) -> Result<FoundLights, Refusal> {
-        Err(ONE_STRIP)
-    }
-    /// Starts a search for lights, if there is none.
-    ///
-    /// # Errors
-    ///
-    /// See [`show_lights`](Self::show_lights).
-    fn find_lights(&self) -> Result<FoundLights, Refusal> {
-        Err(ONE_STRIP)
+    /// [`shows::answer`]: crate::shows::answer
+    // A lamp that does not call it has no code for these requests and answers in its flash.
+    fn answer_of_show(&self, _: Action, _: &[u8]) -> Result<Vec<u8>, Refusal> {
+        Err(Refusal::NotHere("a lamp has one strip and no show file; its look is kept without one"))
     }
     /// Identity of this K1.
     fn identity(&self) -> Identity<'_>;

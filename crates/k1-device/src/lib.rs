@@ -10,6 +10,7 @@
 //! | [`answers`] | types of the answers |
 //! | [`backend`] | what the API needs from the K1 that it serves |
 //! | [`api`] | what each path does, for any back end |
+//! | [`shows`] | what a path that concerns the show does, in a K1 that runs shows |
 //! | [`respond`] | the answer to a request that the door ([`k1_http`]) has judged |
 //! | [`error`] | every refusal, with its status and its sentence |
 //! | [`exchange`] | the hand-offs between the two halves |
@@ -63,5 +64,6 @@ pub mod respond;
 pub mod routes;
 pub mod self_test;
 pub mod settings;
+pub mod shows;
 pub mod tape;
 pub mod ws2812;

@@ -14,7 +14,9 @@ use k1_device::firmware::{Firmware, GoingBack};
 use k1_device::health::{checks, sound_arrives};
 use k1_device::microphone::Hearing;
 use k1_device::requests::{LightTest, NewLight, SetupPatch, ShowText};
+use k1_device::routes::Action;
 use k1_device::self_test::Reading;
+use k1_device::shows::{self, Shows};
 use k1_engine::audio::InputState;
 use k1_engine::patterns::pattern_by_id;
 use k1_update::envelope::Envelope;
@@ -50,34 +52,7 @@ fn mark(text: &str) -> String {
     format!("{:016x}", text.bytes().fold(0xcbf2_9ce4_8422_2325, step))
 }
 
-impl Backend for App {
-    fn now_us(&self) -> u64 {
-        self.shared.clock.now_us()
-    }
-
-    fn settings(&self) -> Settings {
-        self.controls.clone().settings()
-    }
-
-    fn post(&self, changes: &mut dyn Iterator<Item = Change>) {
-        self.controls.post(changes);
-    }
-
-    fn zones(&self) -> Vec<Zone> {
-        let zone = |zone: &mut Playing| {
-            let Settings { params, pattern, .. } = zone.controls.settings();
-            Zone::new(zone.name.clone(), zone.leds, pattern, params)
-        };
-        self.playing().iter_mut().map(zone).collect()
-    }
-
-    fn post_to(&self, zone: &str, changes: &mut dyn Iterator<Item = Change>) -> Result<(), Refusal> {
-        let zones = self.playing();
-        let zone = zones.iter().find(|playing| playing.name == zone).ok_or(Refusal::ZoneNotFound)?;
-        zone.controls.post(changes);
-        Ok(())
-    }
-
+impl Shows for App {
     fn show_lights(&self) -> Result<ShowLights, Refusal> {
         let show = self.stored()?.reading().show;
         let states: Vec<_> = self.shared.lights().iter().map(|light| light.report()).collect();
@@ -124,11 +99,11 @@ impl Backend for App {
         Ok(LightTested { light: test.light.clone(), until_ms: until_us / 1000 })
     }
 
-    fn found_lights(&self) -> Result<FoundLights, Refusal> {
-        Ok(self.found.lock().unwrap_or_else(PoisonError::into_inner).clone())
+    fn found_lights(&self) -> FoundLights {
+        self.found.lock().unwrap_or_else(PoisonError::into_inner).clone()
     }
 
-    fn find_lights(&self) -> Result<FoundLights, Refusal> {
+    fn find_lights(&self) -> FoundLights {
         let mut found = self.found.lock().unwrap_or_else(PoisonError::into_inner);
         if !found.searching {
             let place = self.found.clone();
@@ -145,7 +120,7 @@ impl Backend for App {
             };
             found.searching = std::thread::Builder::new().name("k1-search".into()).spawn(search).is_ok();
         }
-        Ok(found.clone())
+        found.clone()
     }
 
     fn show_file(&self) -> Result<ShowFile, Refusal> {
@@ -177,6 +152,39 @@ impl Backend for App {
                 Err(Refusal::NotHere("the show file cannot be written; the console of K1 says why"))
             }
         }
+    }
+}
+
+impl Backend for App {
+    fn now_us(&self) -> u64 {
+        self.shared.clock.now_us()
+    }
+
+    fn settings(&self) -> Settings {
+        self.controls.clone().settings()
+    }
+
+    fn post(&self, changes: &mut dyn Iterator<Item = Change>) {
+        self.controls.post(changes);
+    }
+
+    fn zones(&self) -> Vec<Zone> {
+        let zone = |zone: &mut Playing| {
+            let Settings { params, pattern, .. } = zone.controls.settings();
+            Zone::new(zone.name.clone(), zone.leds, pattern, params)
+        };
+        self.playing().iter_mut().map(zone).collect()
+    }
+
+    fn post_to(&self, zone: &str, changes: &mut dyn Iterator<Item = Change>) -> Result<(), Refusal> {
+        let zones = self.playing();
+        let zone = zones.iter().find(|playing| playing.name == zone).ok_or(Refusal::ZoneNotFound)?;
+        zone.controls.post(changes);
+        Ok(())
+    }
+
+    fn answer_of_show(&self, action: Action, body: &[u8]) -> Result<Vec<u8>, Refusal> {
+        shows::answer(self, action, body)
     }
 
     fn identity(&self) -> Identity<'_> {
