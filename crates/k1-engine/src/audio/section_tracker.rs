@@ -330,7 +330,10 @@ impl SectionTracker {
             now.build = share_of_build(now.highest - from);
             return Some(Section::Build);
         }
-        let may_break = matches!(now.section, Section::Steady | Section::Drop) && now.level > ENDED_LEVEL;
+        // The blocks that show a break must be later than what began last, unless they say what began.
+        let is_later = now.unnamed || now.began_blocks >= BREAK_BLOCKS as u32;
+        let may_break =
+            is_later && matches!(now.section, Section::Steady | Section::Drop) && now.level > ENDED_LEVEL;
         if may_break && self.blocks.falls_away() {
             now.before = self.blocks.before(BREAK_BLOCKS);
             return Some(Section::Break);

@@ -230,6 +230,33 @@ fn nothing_is_known_without_a_beat_or_in_silence_and_a_pause_ends_a_piece() {
     assert_began(&listener, &[]);
 }
 
+/// Low sound returns for two blocks only: a drop, and no break before three blocks of the drop were heard.
+#[test]
+fn a_break_is_not_found_in_blocks_from_before_the_drop() {
+    let scene = |levels, rises, reference, confidence, hops| {
+        (Sound { levels, rises, chord: 0, reference, confidence, silent: false }, hops)
+    };
+    let scenes = [
+        scene([0.0; 3], [0.0; 2], 0.0, 0.8147272, 258),
+        scene([0.0; 3], [0.0; 2], 23.102695, 0.85141677, 547),
+        scene([0.0; 3], [0.0; 2], 0.0, 0.12692603, 2),
+        scene([0.0, 10.385067, 0.0], [0.0, 6.717334], 20.101223, 0.6845161, 395),
+        scene([12.308688, 6.5038576, 0.0], [5.629571, 0.0], 3.825921, 0.2254433, 408),
+        scene([0.0, 7.7689734, 5.39063], [3.94306, 2.2026505], 11.950746, 0.0, 319),
+        scene([11.184581, 10.128538, 0.0], [0.0, 1.3427017], 13.938496, 0.0, 235),
+    ];
+    let mut listener = Listener::new();
+    for (sound, hops) in scenes {
+        for _ in 0..hops {
+            let t = listener.seconds();
+            listener.hear_hop(sound, t);
+        }
+    }
+    let began = &listener.began;
+    let drop = began.iter().find(|(_, section)| *section == Section::Drop).expect("a drop").0;
+    assert!(!began.iter().any(|(t, section)| *section == Section::Break && *t < drop + 1.0), "{began:?}");
+}
+
 proptest! {
     #![proptest_config(ProptestConfig::with_cases(64))]
     #[test]
