@@ -14,9 +14,6 @@ use crate::backend::{Backend, VERSION};
 use crate::harmless::harmless;
 use crate::microphone::Hearing;
 
-/// Media type of the text format.
-pub const MEDIA_TYPE: &str = "text/plain; version=0.0.4; charset=utf-8";
-
 /// Kind of a figure.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Kind {

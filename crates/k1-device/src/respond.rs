@@ -15,7 +15,7 @@ use crate::backend::{Backend, Description};
 use crate::error::{ErrorBody, Refusal};
 use crate::metrics::{self, METRICS};
 use crate::packed::Packed;
-use crate::routes::Action;
+use crate::routes::{Action, METRICS_TYPE};
 
 /// An answer: its head and its body.
 #[derive(Debug)]
@@ -65,8 +65,7 @@ fn enter<'a>(
             let content = match route.action {
                 Action::Metrics => {
                     let sample = Box::new(metrics::Sample::of(backend));
-                    let head =
-                        AnswerHead { status: 200, content: Content::Of(metrics::MEDIA_TYPE), origin: None };
+                    let head = AnswerHead { status: 200, content: Content::Of(METRICS_TYPE), origin: None };
                     return Ok(Answer { head, body: Body::Metrics(sample) });
                 }
                 Action::OpenApi => {

@@ -94,7 +94,7 @@ impl Action {
     /// Media type of the action's answer.
     pub const fn media_type(self) -> &'static str {
         match self {
-            Self::Metrics => crate::metrics::MEDIA_TYPE,
+            Self::Metrics => METRICS_TYPE,
             _ => "application/json",
         }
     }
@@ -102,6 +102,9 @@ impl Action {
 
 /// One path and method.
 pub type Route = route::Route<Action>;
+
+/// Media type of the metrics: Prometheus' text format.
+pub const METRICS_TYPE: &str = "text/plain; version=0.0.4; charset=utf-8";
 
 const fn get(path: &'static str, action: Action, interval_ms: u32, summary: &'static str) -> Route {
     Route { method: Method::Get, path, action, interval_ms, max_body: 0, summary }

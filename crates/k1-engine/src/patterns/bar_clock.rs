@@ -1,7 +1,7 @@
 use super::{Pattern, PatternInfo, RenderContext, breath, tick};
 use crate::audio::LONGEST_BAR;
 use crate::light::Frame;
-use crate::math::{bell, decay, fract, lerp, nearest, reciprocal, smoothstep};
+use crate::math::{bell, choose, decay, fract, lerp, nearest, reciprocal, smoothstep};
 use crate::params::Param;
 
 pub const INFO: PatternInfo = PatternInfo {
@@ -33,7 +33,7 @@ impl Pattern for BarClock {
         let (beats, since) = ctx.bar();
         let current = since as usize;
         // The part of the current beat is as bright as its age says, so that no beat is missed.
-        let strength = lerp(0.4, 1.0, ctx.rhythm.trust) * if current == 0 { 1.35 } else { 1.0 };
+        let strength = lerp(0.4, 1.0, ctx.rhythm.trust) * choose(current == 0, &[1.0, 1.35]);
         let phase = since - current as f32;
         let lit = strength * smoothstep(0.0, lerp(0.5, 0.08, ctx.rhythm.trust), phase);
         let age = phase * 60.0 * reciprocal(ctx.rhythm.bpm);

@@ -1,7 +1,7 @@
 use super::{Pattern, PatternInfo, RenderContext, breath, lit, tick};
 use crate::audio::BINS;
 use crate::light::{Frame, Rgb};
-use crate::math::{bell, exp2, lerp, reciprocal};
+use crate::math::{bell, choose, exp2, lerp, reciprocal};
 use crate::params::Param;
 
 pub const INFO: PatternInfo = PatternInfo {
@@ -39,7 +39,7 @@ impl Pattern for Bars {
         let clock = tick(&mut self.clock, ctx.motion());
         let is_area = frame.has_area();
         // A line has room for half as many.
-        let room = if is_area { MOST } else { MOST / 2 } as f32;
+        let room = choose(is_area, &[(MOST / 2) as f32, MOST as f32]);
         let count = (lerp(0.25, 1.0, ctx.param(Param::Custom1)) * room + 0.5) as usize;
         let share = reciprocal(count as f32);
         let mut heights = [0.0_f32; MOST];
@@ -59,7 +59,7 @@ impl Pattern for Bars {
             }
         }
         let by_height = ctx.param(Param::Custom2) > 0.5;
-        let mark = ctx.param(Param::Custom3) * ctx.presence * if is_area { 1.4 } else { 0.6 };
+        let mark = ctx.param(Param::Custom3) * ctx.presence * choose(is_area, &[0.6, 1.4]);
         // Height of one LED, in heights.
         let step = if is_area { frame.spacing() } else { (2.0 * frame.spacing() * count as f32).min(1.0) };
         let edge = 0.7 * reciprocal(step.max(0.02));

@@ -72,7 +72,7 @@ impl Pattern for Chase {
                 let at = fract(head + k as f32 * (1.0 / COMETS as f32));
                 self.field.splat(at, size, *colour);
                 // What leaves at one end comes in at the other.
-                self.field.splat(if at < 0.5 { at + 1.0 } else { at - 1.0 }, size, *colour);
+                self.field.splat(at + choose(at < 0.5, &[-1.0, 1.0]), size, *colour);
             }
         }
         // On an area, comets are bars that lean.

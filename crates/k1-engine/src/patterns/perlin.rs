@@ -1,6 +1,6 @@
 use super::{Pattern, PatternInfo, RenderContext, tick};
 use crate::light::{Frame, gradient_noise};
-use crate::math::{decay, lerp, sin_turns};
+use crate::math::{choose, decay, lerp, sin_turns};
 use crate::params::Param;
 
 pub const INFO: PatternInfo = PatternInfo {
@@ -31,7 +31,7 @@ impl Pattern for Perlin {
         self.wind = push + (self.wind - push) * keep;
         let weather = tick(&mut self.weather, ctx.motion() * (0.30 + 0.3 * level + self.wind));
         // An area is twice as wide as a half line.
-        let breadth = if frame.has_area() { 0.5 } else { 1.0 };
+        let breadth = choose(frame.has_area(), &[1.0, 0.5]);
         let scale = lerp(4.4, 1.2, ctx.param(Param::Custom1)) * breadth;
         let shadow = ctx.param(Param::Custom2);
         let sway = 0.35 * sin_turns(clock / 24.0);

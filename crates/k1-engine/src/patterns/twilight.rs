@@ -1,6 +1,6 @@
 use super::{Pattern, PatternInfo, RenderContext, breath, tick};
 use crate::light::{Frame, Rgb, gradient_noise, hash};
-use crate::math::{Follower, lerp, smoothstep};
+use crate::math::{Follower, choose, lerp, smoothstep};
 use crate::params::Param;
 
 pub const INFO: PatternInfo = PatternInfo {
@@ -69,7 +69,7 @@ impl Pattern for Twilight {
         let stars = ctx.param(Param::Custom3) * 2.0;
         let is_area = frame.has_area();
         // A star on an area is one LED, which is three spacings of distance wide.
-        let spacing = frame.spacing() * if is_area { 3.0 } else { 1.0 };
+        let spacing = frame.spacing() * choose(is_area, &[1.0, 3.0]);
         let stars: [(f32, f32, f32); STARS] = core::array::from_fn(|star| {
             let (x, y) = if is_area { star_point(star) } else { (star_distance(star), 0.0) };
             (x, y, self.sparkle[star] * self.sparkle[star] * stars)

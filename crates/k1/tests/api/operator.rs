@@ -3,7 +3,8 @@
 use std::collections::BTreeMap;
 use std::time::{Duration, Instant};
 
-use k1_device::metrics::{Kind, MEDIA_TYPE, METRICS};
+use k1_device::metrics::{Kind, METRICS};
+use k1_device::routes::METRICS_TYPE;
 use serde_json::json;
 
 use crate::k1::K1;
@@ -16,7 +17,7 @@ fn scrape(k1: &K1) -> BTreeMap<String, f64> {
     let token = k1.token.as_ref().map(|t| format!("Authorization: Bearer {t}"));
     let lines: Vec<_> = ["GET /metrics HTTP/1.1", &host].into_iter().chain(token.as_deref()).collect();
     let raw = accepted(|| exchange(&mut k1.connect(), &lines, b""));
-    assert_eq!((raw.status, raw.header("content-type")), (200, Some(MEDIA_TYPE)));
+    assert_eq!((raw.status, raw.header("content-type")), (200, Some(METRICS_TYPE)));
     let text = String::from_utf8(raw.body).unwrap();
     assert!(text.ends_with('\n'));
     let (mut all, mut family) = (BTreeMap::new(), "");
