@@ -48,9 +48,9 @@ impl Pattern for Plasma {
         frame.by_place(|place| {
             let (x, y) = (place.x * size, place.y * size);
             let waves = sin_turns(x * 1.1 + flow * 0.5)
-                + sin_turns(y * 0.9 - flow * 0.35 + bend)
-                + sin_turns((x + y) * 0.7 - flow * 0.25)
-                + sin_turns(place.distance * size * 1.3 - flow * 0.75);
+                + sin_turns(y * 0.9 - flow * 0.4 + bend)
+                + sin_turns((x + y) * 0.7 - flow * 0.2)
+                + sin_turns(place.distance * size * 1.3 - flow * 0.8);
             let height = 0.5 + 0.25 * waves.clamp(-2.0, 2.0);
             // Valleys are dark, so that the waves have edges.
             let crest = lerp(height, lit(lit(height)), (sharp * 0.25).min(1.0));

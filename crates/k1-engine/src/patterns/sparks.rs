@@ -41,6 +41,8 @@ struct Strike {
 pub struct Sparks {
     strikes: [Strike; STRIKES],
     next: usize,
+    /// Strikes so far.
+    count: u32,
     clock: f32,
 }
 
@@ -63,8 +65,9 @@ impl Pattern for Sparks {
         let clock = tick(&mut self.clock, ctx.motion());
         self.strikes.iter_mut().for_each(|s| s.age += ctx.dt);
         if let Some(hit) = ctx.rhythm.hit {
-            // Half a second has its own sparks, at any frame rate.
-            let seed = ((ctx.sound.captured_us >> 19) as u32).wrapping_mul(64);
+            // Each strike has its own sparks, at any frame rate and any time of the clock.
+            self.count = self.count.wrapping_add(1);
+            let seed = self.count.wrapping_mul(64);
             self.strikes[self.next] = Strike {
                 along: (strongest_note(ctx.sound) as f32 + 0.5) * (1.0 / CHROMA as f32),
                 up: 0.58 + 0.25 * scatter(seed),
@@ -103,7 +106,7 @@ impl Pattern for Sparks {
         let reach = 3.0 * width;
         let narrow = -0.72 / (width * width);
         let calm = ctx.calm() * 0.6;
-        let slow = 0.1 + 0.8 * breath(clock, 16.0);
+        let slow = 0.1 + 0.8 * breath(clock, 15.0);
         frame.by_place(|place| {
             let mut light = ctx.palette.at(slow) * (calm * bell(place.along - slow, 0.07));
             for spark in &flying[..count] {
