@@ -39,7 +39,7 @@ impl Pattern for Plasma {
         let drive = 2.0 * ctx.param(Param::Custom2);
         // Bass pushes the waves, and they swing back.
         let flow = clock * 0.25 + 0.2 * drive * bass;
-        self.hue = fract(self.hue + ctx.motion() * 0.03);
+        self.hue = fract(self.hue + ctx.motion() * 0.06);
         let size = lerp(1.5, 0.4, ctx.param(Param::Custom1));
         let sharp = 1.0 + 3.0 * ctx.param(Param::Custom3);
         let beat = ctx.rhythm.beat_envelope(2.5);

@@ -41,8 +41,6 @@ struct Strike {
 pub struct Sparks {
     strikes: [Strike; STRIKES],
     next: usize,
-    /// Strikes so far.
-    count: u32,
     clock: f32,
 }
 
@@ -65,9 +63,8 @@ impl Pattern for Sparks {
         let clock = tick(&mut self.clock, ctx.motion());
         self.strikes.iter_mut().for_each(|s| s.age += ctx.dt);
         if let Some(hit) = ctx.rhythm.hit {
-            // Each strike has its own sparks, at any frame rate and any time of the clock.
-            self.count = self.count.wrapping_add(1);
-            let seed = self.count.wrapping_mul(64);
+            // Each note has its own sparks, so the same music strikes the same at any time and any frame rate.
+            let seed = 64 * strongest_note(ctx.sound) as u32;
             self.strikes[self.next] = Strike {
                 along: (strongest_note(ctx.sound) as f32 + 0.5) * (1.0 / CHROMA as f32),
                 up: 0.58 + 0.25 * scatter(seed),
