@@ -271,6 +271,18 @@ pub fn write(path: &Path, bytes: &[u8], spared: &Spared) -> Result<(), Unwritten
     put(Output::create(path, spared)?, bytes)
 }
 
+/// Makes the folder of a file, unless it exists.
+///
+/// # Errors
+///
+/// [`Unwritten`] with the folder's name.
+pub fn make_folder(file: &Path) -> Result<(), Unwritten> {
+    match file.parent().filter(|folder| !folder.as_os_str().is_empty()) {
+        Some(folder) => std::fs::create_dir_all(folder).map_err(|e| unwritten(folder, e)),
+        None => Ok(()),
+    }
+}
+
 /// Writes a whole file that only this user can read.
 ///
 /// # Errors

@@ -85,10 +85,7 @@ fn import(from: &Path, to: &Path) -> Result<(), Failure> {
     let put = |path: &Path, text: &str| {
         output::write(path, text.as_bytes(), &spared).map_err(|e| Failure::new(e.to_string()))
     };
-    if let Some(folder) = to.parent().filter(|folder| !folder.as_os_str().is_empty()) {
-        std::fs::create_dir_all(folder)
-            .map_err(|e| Failure::new(format!("the folder {} cannot be made: {e}", folder.display())))?;
-    }
+    output::make_folder(to).map_err(|e| Failure::new(e.to_string()))?;
     if to.exists() {
         let mut old = to.as_os_str().to_owned();
         old.push(".old");

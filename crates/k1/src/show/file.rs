@@ -5,7 +5,7 @@ use std::io::{Read, Write};
 use std::path::{Path, PathBuf};
 use std::time::SystemTime;
 
-use k1_host::output::{Output, Spared};
+use k1_host::output::{self, Output, Spared};
 use k1_host::private;
 use k1_show::{Reading, Text};
 
@@ -154,10 +154,7 @@ impl Stored {
             let before = if is_there { load(&self.path)? } else { self.text.clone() };
             let Some(after) = new(&before) else { return Ok(()) };
             if after != before || !is_there {
-                if let Some(folder) = self.path.parent().filter(|folder| !folder.as_os_str().is_empty()) {
-                    fs::create_dir_all(folder)
-                        .map_err(|e| format!("the folder {} cannot be made: {e}", folder.display()))?;
-                }
+                output::make_folder(&self.path).map_err(|e| e.to_string())?;
                 let mut output = Output::create(&self.path, &Spared::default()).map_err(|e| e.to_string())?;
                 output
                     .write_all(after.as_bytes())
