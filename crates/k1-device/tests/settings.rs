@@ -26,7 +26,7 @@ fn change(memory: &mut Memory, i: usize) {
     match i % 3 {
         0 => {
             memory.look.params.set(Param::Warmth, (i % 100) as f32 / 100.0);
-            memory.look.pattern = i % 14;
+            memory.look.pattern = i % k1_engine::patterns::PATTERNS.len();
         }
         1 => memory.hardware.leds = 1 + (i % 300) as u16,
         _ => memory.wifi.ssid = heapless::String::try_from(format!("network {i}").as_str()).unwrap(),

@@ -105,7 +105,7 @@ fn a_fleet_is_told_of_and_told_through_a_broker() {
     // Home Assistant finds it, and the announced topics are the ones that are used.
     let light = light();
     assert_eq!((&light["schema"], &light["state_topic"]), (&"json".into(), &of("state").into()), "{light}");
-    assert_eq!(light["effect_list"].as_array().map(Vec::len), Some(14));
+    assert_eq!(light["effect_list"].as_array().map(Vec::len), Some(k1_engine::patterns::PATTERNS.len()));
     let sensor = listener.json(&format!("homeassistant/sensor/k1_{id}_fps/config"));
     assert_eq!(sensor["state_topic"], of("telemetry").as_str(), "{sensor}");
     // Figures that a program cannot measure are not announced as sensors; all announced figures are measured.
