@@ -5,8 +5,8 @@
 //!                                                    └────────────▶ page, API      └──────────▶ page
 //! ```
 //!
-//! The half that shows renders each zone ([`stage`]) and hands each light the pixels that it shows. While it runs, the
-//! [`cast`] can replace zones and lights:
+//! The half that shows renders each zone (`stage`) and hands each light the pixels that it shows. While it runs, the
+//! `cast` can replace zones and lights:
 //!
 //! ```text
 //! show file ─▶ cast ─▶ stage ─▶ show (takes over what stays) ─▶ the old stage ─▶ cast (frees it)
