@@ -88,12 +88,14 @@ impl<'a> Packet<'a> {
             return Err(Error::Length);
         }
         let bytes = &bytes[..size];
+        // From here on the stated size counts, however many bytes follow.
+        let long_enough = |need| if size < need { Err(Error::Length) } else { Ok(()) };
         match (root, framing) {
             (vector::ROOT_DATA, vector::FRAMING_DATA) => {
                 long_enough(DATA_HEADER)?;
                 let count = usize::from(be16(bytes, field::COUNT));
                 // The first value is the start code.
-                if size < DATA_HEADER || count != size - DATA_HEADER + 1 || !ends_there(field::DMP) {
+                if count != size - DATA_HEADER + 1 || !ends_there(field::DMP) {
                     return Err(Error::Length);
                 }
                 if count > MAX_CHANNELS + 1 {
@@ -113,7 +115,7 @@ impl<'a> Packet<'a> {
             }
             (vector::ROOT_EXTENDED, vector::FRAMING_DISCOVERY) => {
                 long_enough(LIST)?;
-                if size < LIST || !(size - LIST).is_multiple_of(2) || !ends_there(field::LIST_LAYER) {
+                if !(size - LIST).is_multiple_of(2) || !ends_there(field::LIST_LAYER) {
                     return Err(Error::Length);
                 }
                 match be32(bytes, field::LIST_VECTOR.start) {
