@@ -278,7 +278,7 @@ pub fn write(path: &Path, bytes: &[u8], spared: &Spared) -> Result<(), Unwritten
 /// [`Unwritten`] with the folder's name.
 pub fn make_folder(file: &Path) -> Result<(), Unwritten> {
     match file.parent().filter(|folder| !folder.as_os_str().is_empty()) {
-        Some(folder) => std::fs::create_dir_all(folder).map_err(|e| unwritten(folder, e)),
+        Some(folder) => fs::create_dir_all(folder).map_err(|e| unwritten(folder, e)),
         None => Ok(()),
     }
 }
