@@ -158,7 +158,7 @@ impl Stored {
                 let mut output = Output::create(&self.path, &Spared::default()).map_err(|e| e.to_string())?;
                 output
                     .write_all(after.as_bytes())
-                    .map_err(|e| k1_host::output::unwritten(&self.path, e).to_string())?;
+                    .map_err(|e| output::unwritten(&self.path, e).to_string())?;
                 // Somebody may have saved the file since it was read.
                 let is_same = match is_there {
                     true => load(&self.path).is_ok_and(|now| now == before),
