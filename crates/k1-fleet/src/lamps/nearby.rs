@@ -12,6 +12,9 @@ const SERVICE: &str = "_k1._tcp.local.";
 /// The service that WLED announces.
 const WLED: &str = "_wled._tcp.local.";
 
+/// Pause between two looks for answers.
+const LOOK: Duration = Duration::from_millis(10);
+
 /// A lamp that has answered.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Found {
@@ -48,10 +51,7 @@ fn ask(
     patience: Duration,
     mut each: impl FnMut(Found) -> bool,
 ) -> Result<(), String> {
-    let wrong = |e: mdns_sd::Error| {
-        format!("K1 cannot search for lamps by multicast DNS here ({e}); give a lamp's address instead")
-    };
-    let answers = daemon.browse(SERVICE).map_err(wrong)?;
+    let answers = daemon.browse(SERVICE).map_err(|e| no_search("lamp", &e))?;
     let until = Instant::now() + patience;
     while let Ok(event) = answers.recv_timeout(until.saturating_duration_since(Instant::now())) {
         if let ServiceEvent::ServiceResolved(service) = event
@@ -79,34 +79,54 @@ pub struct Lights {
 ///
 /// A sentence if multicast does not work on this machine.
 pub fn lights(patience: Duration) -> Result<Lights, String> {
-    let wrong = |e: mdns_sd::Error| {
-        format!("K1 cannot search for lights by multicast DNS here ({e}); give a light's address instead")
-    };
-    let daemon = daemon(k1_wire::mdns::PORT)?;
-    let (lamps, wled) = (daemon.browse(SERVICE).map_err(wrong)?, daemon.browse(WLED).map_err(wrong)?);
-    std::thread::sleep(patience);
-    let all = |answers: mdns_sd::Receiver<ServiceEvent>, kind| {
-        let mut all: Vec<Found> = Vec::new();
-        for event in answers.try_iter() {
-            if let ServiceEvent::ServiceResolved(service) = event
-                && let Some(found) = Found::new(&service, kind)
-                && !all.contains(&found)
-            {
-                all.push(found);
-            }
-        }
-        all.sort_by(|a, b| a.name.cmp(&b.name));
-        all
-    };
-    let lights = Lights { lamps: all(lamps, SERVICE), wled: all(wled, WLED) };
-    let _ = daemon.shutdown();
-    Ok(lights)
+    let [lamps, wled] = all(k1_wire::mdns::PORT, [SERVICE, WLED], "light", patience)?;
+    Ok(Lights { lamps, wled })
 }
 
 fn daemon(port: u16) -> Result<ServiceDaemon, String> {
-    ServiceDaemon::new_with_port(port).map_err(|e| {
-        format!("K1 cannot search for lamps by multicast DNS here ({e}); give a lamp's address instead")
-    })
+    ServiceDaemon::new_with_port(port).map_err(|e| no_search("lamp", &e))
+}
+
+/// The sentence for a search that this machine does not allow; `what` is a lamp or a light.
+fn no_search(what: &str, e: &mdns_sd::Error) -> String {
+    format!("K1 cannot search for {what}s by multicast DNS here ({e}); give a {what}'s address instead")
+}
+
+/// What announces each of these services within `patience`, sorted by name.
+fn all<const N: usize>(
+    port: u16,
+    services: [&str; N],
+    what: &str,
+    patience: Duration,
+) -> Result<[Vec<Found>; N], String> {
+    let daemon = daemon(port)?;
+    let mut answers = Vec::new();
+    for service in services {
+        answers.push(daemon.browse(service).map_err(|e| no_search(what, &e))?);
+    }
+    let mut all = [const { Vec::new() }; N];
+    let until = Instant::now() + patience;
+    loop {
+        // Taken all the time, because the daemon holds few answers and then stops listening.
+        for ((service, answers), all) in services.into_iter().zip(&answers).zip(&mut all) {
+            for event in answers.try_iter() {
+                if let ServiceEvent::ServiceResolved(resolved) = event
+                    && let Some(found) = Found::new(&resolved, service)
+                    && !all.contains(&found)
+                {
+                    all.push(found);
+                }
+            }
+        }
+        let rest = until.saturating_duration_since(Instant::now());
+        if rest.is_zero() {
+            break;
+        }
+        std::thread::sleep(rest.min(LOOK));
+    }
+    let _ = daemon.shutdown();
+    all.iter_mut().for_each(|all| all.sort_by(|a, b| a.name.cmp(&b.name)));
+    Ok(all)
 }
 
 /// Every lamp that answers within `patience`, sorted by name.
@@ -119,17 +139,8 @@ pub fn listen(patience: Duration) -> Result<Vec<Found>, String> {
 }
 
 fn listen_on(port: u16, patience: Duration) -> Result<Vec<Found>, String> {
-    let daemon = daemon(port)?;
-    let mut all: Vec<Found> = Vec::new();
-    ask(&daemon, patience, |found| {
-        if !all.contains(&found) {
-            all.push(found);
-        }
-        false
-    })?;
-    let _ = daemon.shutdown();
-    all.sort_by(|a, b| a.name.cmp(&b.name));
-    Ok(all)
+    let [lamps] = all(port, [SERVICE], "lamp", patience)?;
+    Ok(lamps)
 }
 
 /// The lamp with a name; returns as soon as it answers. `None` if it does not answer within `patience`.
@@ -188,6 +199,16 @@ mod tests {
             }
             answered
         }))
+    }
+
+    #[test]
+    fn more_lamps_than_the_daemon_holds_answers_for_are_found() {
+        let (port, until) = (45_354, Instant::now() + Duration::from_secs(4));
+        let names = ["a", "b", "c", "d", "e", "f", "g", "h", "i", "j", "k", "l", "m", "n", "o", "p"];
+        let lamps = names.map(|name| lamp(port, name, until).unwrap());
+        let all = listen_on(port, Duration::from_secs(3)).unwrap();
+        assert_eq!(all.iter().map(|found| &*found.name).collect::<Vec<_>>(), names);
+        lamps.into_iter().for_each(|lamp| assert!(lamp.join().unwrap() > 0));
     }
 
     #[test]
