@@ -3,6 +3,7 @@
 //! A frame is sent as one `ArtDmx` packet for each universe, and, if nodes are to show all universes at the same moment, one
 //! `ArtSync` packet behind them.
 
+use crate::big_endian::be16;
 use crate::universes::{MAX_CHANNELS, Universes};
 
 /// UDP port of nodes and controllers.
@@ -147,10 +148,6 @@ impl<'a> Dmx<'a> {
     pub fn data(&self) -> &'a [u8] {
         &self.0[DMX_HEADER..]
     }
-}
-
-fn be16(bytes: &[u8], at: usize) -> u16 {
-    u16::from_be_bytes([bytes[at], bytes[at + 1]])
 }
 
 fn header(buffer: &mut [u8], number: u16) {

@@ -3,6 +3,7 @@
 //! A frame is sent as packets of at most 480 RGB or 360 RGBW pixels. The last one carries PUSH, even if the frame is an exact
 //! multiple of them; without it, receivers such as WLED show nothing.
 
+use crate::big_endian::{be16, be32};
 use crate::pixel::Pixel;
 
 /// UDP port of receivers and senders.
@@ -111,7 +112,7 @@ impl<'a> Packet<'a> {
     }
 
     fn promised(&self) -> usize {
-        usize::from(u16::from_be_bytes([self.0[field::LENGTH.start], self.0[field::LENGTH.start + 1]]))
+        usize::from(be16(self.0, field::LENGTH.start))
     }
 
     /// Whether this packet completes the frame, so that it can be shown.
@@ -149,14 +150,12 @@ impl<'a> Packet<'a> {
 
     /// Offset of the data in the frame, in bytes.
     pub fn offset(&self) -> u32 {
-        let o = field::OFFSET.start;
-        u32::from_be_bytes([self.0[o], self.0[o + 1], self.0[o + 2], self.0[o + 3]])
+        be32(self.0, field::OFFSET.start)
     }
 
     /// Time code, if the packet has one.
     pub fn timecode(&self) -> Option<u32> {
-        (self.header_len() > HEADER)
-            .then(|| u32::from_be_bytes([self.0[10], self.0[11], self.0[12], self.0[13]]))
+        (self.header_len() > HEADER).then(|| be32(self.0, HEADER))
     }
 
     /// Pixel bytes; empty in a query.

@@ -8,6 +8,7 @@
 //! always pass the check.
 
 pub mod artnet;
+mod big_endian;
 pub mod ddp;
 pub mod dns;
 pub mod espota;

@@ -2,6 +2,7 @@
 //!
 //! Each packet says for how long WLED shows it before it returns to its own effects.
 
+use crate::big_endian::be16;
 use crate::pixel::Pixel;
 
 /// UDP port of WLED.
@@ -81,7 +82,7 @@ impl<'a> Packet<'a> {
 
     /// Index of the first pixel.
     pub fn first(&self) -> u16 {
-        u16::from_be_bytes([self.0[2], self.0[3]])
+        be16(self.0, 2)
     }
 
     /// Pixel bytes.
@@ -103,9 +104,10 @@ pub fn frame<E>(
     buffer: &mut [u8; MAX_PACKET],
     mut send: impl FnMut(&[u8]) -> Result<(), E>,
 ) -> Result<(), E> {
-    let (kind, size, most) = match pixel {
-        Pixel::Rgb => (DNRGB, 3, RGB_LEDS),
-        Pixel::Rgbw => (DNRGBW, 4, RGBW_LEDS),
+    let size = pixel.size();
+    let (kind, most) = match pixel {
+        Pixel::Rgb => (DNRGB, RGB_LEDS),
+        Pixel::Rgbw => (DNRGBW, RGBW_LEDS),
     };
     let mut first = 0;
     loop {

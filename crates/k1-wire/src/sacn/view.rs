@@ -1,6 +1,7 @@
 //! Checked views of packets.
 
 use super::{DATA_HEADER, LIST, PREAMBLE, SYNC_SIZE, field, option, vector};
+use crate::big_endian::{be16, be32};
 use crate::universes::MAX_CHANNELS;
 
 /// Why bytes are not an sACN packet.
@@ -210,14 +211,6 @@ fn name(bytes: &[u8]) -> &str {
     let text = &bytes[field::NAME];
     let end = text.iter().position(|b| *b == 0).unwrap_or(text.len());
     core::str::from_utf8(&text[..end]).unwrap_or_default()
-}
-
-fn be16(bytes: &[u8], at: usize) -> u16 {
-    u16::from_be_bytes([bytes[at], bytes[at + 1]])
-}
-
-fn be32(bytes: &[u8], at: usize) -> u32 {
-    u32::from_be_bytes([bytes[at], bytes[at + 1], bytes[at + 2], bytes[at + 3]])
 }
 
 /// Length of the layer that begins at `at`; the upper four bits are flags.
