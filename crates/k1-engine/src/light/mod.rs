@@ -18,7 +18,7 @@ pub use colour::{Oklab, Oklch, Rgb, srgb_byte};
 pub use frame::Frame;
 pub use noise::{NOISE_PERIOD, gradient_noise, hash};
 pub use output::{
-    CHANNEL_MA, IDLE_MA, OutputSettings, OutputStage, WHITE_BALANCE, dither_threshold, perceptual,
+    CHANNEL_MA, IDLE_MA, OutputSettings, OutputStage, WHITE_BALANCE, dither_threshold, limited_to, perceptual,
 };
 pub use palette::{Palette, Stop};
 pub use palette_table::PaletteTable;

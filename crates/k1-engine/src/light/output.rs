@@ -92,10 +92,7 @@ impl<const N: usize> OutputStage<N> {
         }
         let lit = draw * CHANNEL_MA;
         let idle = n as f32 * IDLE_MA;
-        self.limited_to = match self.settings.limit_ma {
-            Some(limit) if lit + idle > limit => ((limit - idle) / lit).max(0.0),
-            _ => 1.0,
-        };
+        self.limited_to = limited_to(self.settings.limit_ma, lit, idle);
         if self.limited_to < 1.0 {
             self.light[..n].iter_mut().for_each(|c| *c = *c * self.limited_to);
         }
@@ -132,6 +129,16 @@ impl<const N: usize> OutputStage<N> {
         for (light, out) in self.light.iter().zip(out) {
             *out = [light.r, light.g, light.b].map(srgb_byte);
         }
+    }
+}
+
+/// Factor on the light of LEDs that draw `lit` mA for it and `idle` mA without it, so that they stay within a limit in mA, if there
+/// is one.
+#[inline]
+pub fn limited_to(limit_ma: Option<f32>, lit: f32, idle: f32) -> f32 {
+    match limit_ma {
+        Some(limit) if lit + idle > limit => ((limit - idle) / lit).max(0.0),
+        _ => 1.0,
     }
 }
 

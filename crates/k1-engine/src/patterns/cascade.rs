@@ -1,4 +1,4 @@
-use super::{Pattern, PatternInfo, RenderContext, band_light, breath, tick};
+use super::{Pattern, PatternInfo, RenderContext, band_light, breath, strongest, tick};
 use crate::audio::BINS;
 use crate::light::Frame;
 use crate::math::{exp2, lerp};
@@ -69,8 +69,7 @@ impl Pattern for Cascade {
                 let b = (along as usize).min(BANDS - 2);
                 (lerp(between(b), between(b + 1), along - b as f32), place.along)
             } else {
-                let then = row(r + 1);
-                let b = (1..BANDS).fold(0, |best, b| if then[b] > then[best] { b } else { best });
+                let b = strongest(row(r + 1));
                 (between(b), b as f32 * (1.0 / (BANDS - 1) as f32))
             };
             let rest = calm * breath(clock * 0.5 - depth * 2.0, 6.0);

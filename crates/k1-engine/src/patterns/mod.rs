@@ -210,6 +210,10 @@ fn band_light(semitones: &[f32], lift: f32, contrast: f32) -> f32 {
 
 /// Index of the strongest note.
 fn strongest_note(sound: &Snapshot) -> usize {
-    let c = &sound.chroma;
-    (1..c.len()).fold(0, |best, i| if c[i] > c[best] { i } else { best })
+    strongest(&sound.chroma)
+}
+
+/// Index of the largest value; the first of several.
+fn strongest<T: PartialOrd, const N: usize>(values: &[T; N]) -> usize {
+    (1..N).fold(0, |best, i| if values[i] > values[best] { i } else { best })
 }

@@ -1,4 +1,4 @@
-use super::{Pattern, PatternInfo, RenderContext, band_light, lit, tick};
+use super::{Pattern, PatternInfo, RenderContext, band_light, lit, strongest, tick};
 use crate::audio::BINS;
 use crate::light::Frame;
 use crate::math::{bell, exp2, fract, lerp};
@@ -72,7 +72,7 @@ impl Pattern for Radar {
                 (lerp(f32::from(echo[b]), f32::from(echo[b + 1]), p - b as f32), place.distance)
             } else {
                 // A line has no room for bands: the loudest colours it.
-                let b = (1..BANDS).fold(0, |best, b| if echo[b] > echo[best] { b } else { best });
+                let b = strongest(echo);
                 (f32::from(echo[b]), b as f32 * (1.0 / (BANDS - 1) as f32))
             };
             let light = loudness * (1.5 / 255.0) * exp2(fade * age);

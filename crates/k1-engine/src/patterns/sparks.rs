@@ -64,9 +64,10 @@ impl Pattern for Sparks {
         self.strikes.iter_mut().for_each(|s| s.age += ctx.dt);
         if let Some(hit) = ctx.rhythm.hit {
             // Each note has its own sparks, so the same music strikes the same at any time and any frame rate.
-            let seed = 64 * strongest_note(ctx.sound) as u32;
+            let note = strongest_note(ctx.sound);
+            let seed = 64 * note as u32;
             self.strikes[self.next] = Strike {
-                along: (strongest_note(ctx.sound) as f32 + 0.5) * (1.0 / CHROMA as f32),
+                along: (note as f32 + 0.5) * (1.0 / CHROMA as f32),
                 up: 0.58 + 0.25 * scatter(seed),
                 age: ctx.rhythm.beat.unwrap_or(0.0),
                 hit,

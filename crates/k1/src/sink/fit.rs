@@ -1,7 +1,7 @@
 //! The last step on the way to a light: fits the strip to its LEDs, and applies its white, white balance, brightness, current
 //! limit, dither and order.
 
-use k1_engine::light::{CHANNEL_MA, IDLE_MA, Rgb, dither_threshold, perceptual};
+use k1_engine::light::{CHANNEL_MA, IDLE_MA, Rgb, dither_threshold, limited_to, perceptual};
 
 use super::settings::{LightSettings, White};
 
@@ -65,10 +65,7 @@ impl Fit {
             draw += pixel.iter().sum::<f32>();
         }
         let (lit, idle) = (draw * CHANNEL_MA, leds as f32 * IDLE_MA);
-        let scale = match *limit_ma {
-            Some(limit) if lit + idle > limit => ((limit - idle) / lit).max(0.0),
-            _ => 1.0,
-        } * 255.0;
+        let scale = limited_to(*limit_ma, lit, idle) * 255.0;
         *tick = tick.wrapping_add(1);
         let order = settings.order.channels();
         for (i, (pixel, out)) in pixels.iter().zip(channels.chunks_exact_mut(order.len())).enumerate() {
