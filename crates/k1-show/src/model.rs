@@ -101,6 +101,13 @@ impl Run {
     }
 }
 
+impl Show {
+    /// The zones that have a piece of a light, which is given by its index.
+    pub fn zones_of(&self, light: usize) -> impl Iterator<Item = &Zone> {
+        self.zones.iter().filter(move |zone| zone.runs().any(|run| run.light == light))
+    }
+}
+
 impl Zone {
     /// The runs among its pieces.
     pub fn runs(&self) -> impl Iterator<Item = &Run> {

@@ -130,31 +130,31 @@ impl<'t> Fields<'t> {
 
     /// The fields that were not asked for, as texts.
     pub fn settings(&self) -> Result<Vec<(String, String)>, Fault> {
-        let asked = self.asked.borrow();
-        let rest = self.table.iter().filter(|(key, _)| !asked.iter().any(|a| a == key));
-        rest.map(|(key, item)| {
-            let text = match item {
-                Item::Value(Value::String(text)) => Some(text.value().clone()),
-                Item::Value(Value::Integer(n)) => Some(n.value().to_string()),
-                Item::Value(Value::Float(n)) => Some(n.value().to_string()),
-                Item::Value(Value::Boolean(b)) => Some(b.value().to_string()),
-                _ => None,
-            };
-            let text = text.ok_or_else(|| self.fault(key, format!("`{key}` is a text or a number")))?;
-            Ok((key.to_owned(), text))
-        })
-        .collect()
+        self.others()
+            .into_iter()
+            .map(|(key, item)| {
+                let text = match item {
+                    Item::Value(Value::String(text)) => Some(text.value().clone()),
+                    Item::Value(Value::Integer(n)) => Some(n.value().to_string()),
+                    Item::Value(Value::Float(n)) => Some(n.value().to_string()),
+                    Item::Value(Value::Boolean(b)) => Some(b.value().to_string()),
+                    _ => None,
+                };
+                let text = text.ok_or_else(|| self.fault(key, format!("`{key}` is a text or a number")))?;
+                Ok((key.to_owned(), text))
+            })
+            .collect()
     }
 
     /// A fault for each field that was not asked for.
     pub fn unknown(&self) -> Vec<Fault> {
-        let asked = self.asked.borrow();
-        let rest = self.table.iter().filter(|(key, _)| !asked.iter().any(|a| a == key));
-        let all = asked.join(", ");
-        rest.map(|(key, _)| {
-            self.fault(key, format!("K1 does not know `{key}` here; {} takes {all}", self.what))
-        })
-        .collect()
+        let all = self.asked.borrow().join(", ");
+        self.others()
+            .into_iter()
+            .map(|(key, _)| {
+                self.fault(key, format!("K1 does not know `{key}` here; {} takes {all}", self.what))
+            })
+            .collect()
     }
 
     /// The fields that were not asked for.

@@ -153,8 +153,7 @@ fn list(stored: &Stored, at: &Selector, as_json: bool) -> Result<(), Failure> {
     })?;
     let states = states(at).unwrap_or_default();
     let rows = show.lights.iter().enumerate().map(|(index, light)| {
-        let has_it = |zone: &&k1_show::Zone| zone.runs().any(|run| run.light == index);
-        let zones: Vec<_> = show.zones.iter().filter(has_it).map(|zone| zone.name.as_str()).collect();
+        let zones: Vec<_> = show.zones_of(index).map(|zone| zone.name.as_str()).collect();
         (light, zones, states.iter().find(|state| state.name == light.name))
     });
     if as_json {

@@ -61,7 +61,7 @@ fn check(path: &Path) -> Result<(), Failure> {
         console::line(format!("zone {}: {} pixels on {}", zone.name, zone.pixels(), names.join(", ")))?;
     }
     for (index, light) in show.lights.iter().enumerate() {
-        if !show.zones.iter().flat_map(|zone| zone.runs()).any(|run| run.light == index) {
+        if show.zones_of(index).next().is_none() {
             console::line(format!("light {}: no zone has a piece of it, so it stays dark", light.name))?;
         }
     }

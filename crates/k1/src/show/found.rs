@@ -18,33 +18,23 @@ pub fn find(patience: Duration) -> Result<Vec<(Found, FoundLight)>, String> {
         (found, light)
     });
     let lamps = found.lamps.into_iter().map(|found| {
-        let light = FoundLight {
-            kind: "k1",
-            name: found.name.clone(),
-            to: None,
-            leds: None,
-            white: false,
-            matrix: None,
-            trouble: None,
-        };
+        let light = unasked("k1", &found);
         (found, light)
     });
     Ok(wled.chain(lamps).collect())
+}
+
+/// A light of which no more is known than what it announces.
+fn unasked(kind: &'static str, found: &Found) -> FoundLight {
+    let name = found.name.clone();
+    FoundLight { kind, name, to: None, leds: None, white: false, matrix: None, trouble: None }
 }
 
 fn wled(found: &Found) -> FoundLight {
     // The name stays right when the address changes. A name of this machine itself is not resolved by everybody.
     let ip = found.address.ip();
     let host = if ip.is_loopback() { ip.to_string() } else { format!("{}.local", found.name) };
-    let mut light = FoundLight {
-        kind: "wled",
-        name: found.name.clone(),
-        to: Some(format!("ddp://{host}")),
-        leds: None,
-        white: false,
-        matrix: None,
-        trouble: None,
-    };
+    let mut light = FoundLight { to: Some(format!("ddp://{host}")), ..unasked("wled", found) };
     match wled::ask(&found.address.to_string()) {
         Ok(wled) => {
             if !wled.name.is_empty() {

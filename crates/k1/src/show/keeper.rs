@@ -1,6 +1,7 @@
 //! Keeps a show file and a running program in step: what the file says is taken over, and a look that was changed is
 //! written once it has rested.
 
+use std::sync::PoisonError;
 use std::time::{Duration, Instant};
 
 use k1_device::exchange::Settings;
@@ -10,7 +11,7 @@ use k1_host::say;
 use k1_show::{Look, Show};
 
 use super::{Forms, Rest, Stored, plans};
-use crate::runtime::Cast;
+use crate::runtime::{Cast, Playing};
 
 /// Interval between two looks at the file.
 const LOOK: Duration = Duration::from_millis(250);
@@ -69,7 +70,7 @@ impl Keeper {
 
     /// Notes that settings have changed.
     fn glance(&mut self, cast: &Cast, now: Instant) {
-        let settings = in_force(cast);
+        let settings = zones(cast, |zone| zone.controls.settings());
         if settings != self.glanced {
             let is_first = self.glanced.is_empty();
             self.glanced = settings;
@@ -112,14 +113,13 @@ impl Keeper {
 
     fn take_over(&mut self, new: Show, cast: &mut Cast) -> std::io::Result<()> {
         let (mut zones, lights) = plans(&new, &self.rest);
-        let now = self.looks(cast);
+        let now = looks(cast);
         for plan in &mut zones {
             // What was changed by hand is in force; what was changed here and not yet written stays.
             let before = self.show.zones.iter().find(|zone| zone.name == plan.name).map(|zone| zone.look);
             let here = now.iter().find(|(name, _)| *name == plan.name).map(|(_, settings)| *settings);
             if let (Some(before), Some(here)) = (before, here) {
-                let by_hand = Look { pattern: plan.settings.pattern, params: plan.settings.params };
-                let merged = merge(&before, &by_hand, &Look { pattern: here.pattern, params: here.params });
+                let merged = merge(&before, &look_of(&plan.settings), &look_of(&here));
                 plan.settings.pattern = merged.pattern;
                 plan.settings.params = merged.params;
             }
@@ -134,21 +134,14 @@ impl Keeper {
         Ok(())
     }
 
-    /// The zones in force with their settings.
-    fn looks(&self, cast: &Cast) -> Vec<(String, Settings)> {
-        let zones = cast.zones();
-        let mut zones = zones.lock().unwrap_or_else(std::sync::PoisonError::into_inner);
-        zones.iter_mut().map(|zone| (zone.name.clone(), zone.controls.settings())).collect()
-    }
-
     /// Writes the looks and the gain that differ from the file.
     fn write(&mut self, cast: &Cast, now: Instant) {
-        let looks = self.looks(cast);
+        let looks = looks(cast);
         let changed: Vec<(usize, Look)> = looks
             .iter()
             .filter_map(|(name, settings)| {
                 let index = self.show.zones.iter().position(|zone| zone.name == *name)?;
-                let look = Look { pattern: settings.pattern, params: settings.params };
+                let look = look_of(settings);
                 (self.show.zones[index].look != look).then_some((index, look))
             })
             .collect();
@@ -161,12 +154,11 @@ impl Keeper {
         let before = self.show.clone();
         let path = self.stored.path().to_owned();
         let written = self.stored.change(|text| {
+            // A hand edit since the last look at the file keeps its values.
+            let now = text.read(&Forms { file: &path }).show.zones;
             for (index, look) in &changed {
                 let zone = &before.zones[*index];
-                // A hand edit since the last look at the file keeps its values.
-                let there =
-                    text.read(&Forms { file: &path }).show.zones.into_iter().find(|z| z.name == zone.name);
-                if let Some(there) = there {
+                if let Some(there) = now.iter().find(|z| z.name == zone.name) {
                     text.set_look(&zone.name, &merge(&zone.look, &there.look, look));
                 }
             }
@@ -199,11 +191,21 @@ impl Keeper {
     }
 }
 
-/// The settings in force of all zones.
-fn in_force(cast: &Cast) -> Vec<Settings> {
+/// What `of` says of each zone in force.
+fn zones<T>(cast: &Cast, of: impl FnMut(&mut Playing) -> T) -> Vec<T> {
     let zones = cast.zones();
-    let mut zones = zones.lock().unwrap_or_else(std::sync::PoisonError::into_inner);
-    zones.iter_mut().map(|zone| zone.controls.settings()).collect()
+    let mut zones = zones.lock().unwrap_or_else(PoisonError::into_inner);
+    zones.iter_mut().map(of).collect()
+}
+
+/// The zones in force with their settings.
+fn looks(cast: &Cast) -> Vec<(String, Settings)> {
+    zones(cast, |zone| (zone.name.clone(), zone.controls.settings()))
+}
+
+/// The look among the settings of a zone.
+fn look_of(settings: &Settings) -> Look {
+    Look { pattern: settings.pattern, params: settings.params }
 }
 
 /// The changes from `before` to `here`, made to `there`; where both differ from `before`, `there` wins.

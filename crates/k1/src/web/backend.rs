@@ -56,15 +56,12 @@ impl Shows for App {
     fn show_lights(&self) -> Result<ShowLights, Refusal> {
         let show = self.stored()?.reading().show;
         let states: Vec<_> = self.shared.lights().iter().map(|light| light.report()).collect();
-        let lights = show.lights.iter().enumerate().map(|(index, light)| {
-            let has_it = |zone: &&k1_show::Zone| zone.runs().any(|run| run.light == index);
-            ShowLight {
-                name: light.name.clone(),
-                to: light.to.clone(),
-                leds: light.leds,
-                zones: show.zones.iter().filter(has_it).map(|zone| zone.name.clone()).collect(),
-                state: states.iter().find(|state| state.name == light.name).cloned(),
-            }
+        let lights = show.lights.iter().enumerate().map(|(index, light)| ShowLight {
+            name: light.name.clone(),
+            to: light.to.clone(),
+            leds: light.leds,
+            zones: show.zones_of(index).map(|zone| zone.name.clone()).collect(),
+            state: states.iter().find(|state| state.name == light.name).cloned(),
         });
         Ok(ShowLights { lights: lights.collect() })
     }
