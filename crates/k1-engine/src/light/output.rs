@@ -115,12 +115,11 @@ impl<const N: usize> OutputStage<N> {
             let c = *light * WHITE_BALANCE;
             // Both LEDs of a pair share a threshold, so that the wire is as symmetric as the light.
             let rank = i.min(n - 1 - i) as u32;
-            let mut channel = 0;
-            *out = [c.r, c.g, c.b].map(|x| {
+            let byte = |x: f32, channel| {
                 let threshold = if dithering { dither_threshold(rank, self.tick, channel) } else { 0.5 };
-                channel += 1;
                 (x.clamp(0.0, 1.0) * 255.0 + threshold) as u8
-            });
+            };
+            *out = [byte(c.r, 0), byte(c.g, 1), byte(c.b, 2)];
         }
     }
 
@@ -132,8 +131,8 @@ impl<const N: usize> OutputStage<N> {
     }
 }
 
-/// Factor on the light of LEDs that draw `lit` mA for it and `idle` mA without it, so that they stay within a limit in mA, if there
-/// is one.
+/// Factor on the light of LEDs that draw `lit` mA for it and `idle` mA without it, so that they stay within a limit in
+/// mA, if there is one.
 #[inline]
 pub fn limited_to(limit_ma: Option<f32>, lit: f32, idle: f32) -> f32 {
     match limit_ma {
