@@ -39,7 +39,7 @@ fn art_net_carries_every_channel_and_a_sync_behind_each_frame() {
                     frames.push(std::mem::take(&mut frame));
                     universe = 30;
                 }
-                artnet::Packet::Other(number) => panic!("operation {number:#x}"),
+                other => panic!("{other:?}"),
             }
         }
         received.are_rendered(&frames);

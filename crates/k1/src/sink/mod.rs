@@ -8,6 +8,7 @@ mod hosts;
 pub mod light;
 pub mod lookup;
 mod multicast;
+pub mod poll;
 pub mod probe;
 mod protocol;
 mod query;
