@@ -291,6 +291,7 @@ impl Backend for App {
         Setup {
             leds: self.leds(),
             most_leds: crate::MAX_LEDS,
+            shape: None,
             color_order: None,
             reset_us: None,
             current_limit_ma: None,
