@@ -69,7 +69,7 @@ impl Stored {
         Ok(stored)
     }
 
-    /// Notes the map files of the text. Whoever reads them later sees this state or a newer one, which is noticed then.
+    /// Notes the map files of the text and their marks. The maps are read later: a change after the mark is noticed then.
     fn note_maps(&mut self) {
         let names = self.reading().maps;
         let paths = names.iter().map(|name| self.forms().map_path(name));
