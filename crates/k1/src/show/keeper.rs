@@ -81,16 +81,16 @@ impl Keeper {
         }
     }
 
-    /// Takes over what the file says, if it has changed.
+    /// Takes over what the file and its maps say, if one of them has changed.
     fn look(&mut self, cast: &mut Cast) {
-        match self.stored.refresh() {
-            Ok(false) => return,
-            Ok(true) => {}
+        let changed = match self.stored.refresh() {
+            Ok(None) => return,
+            Ok(Some(path)) => path.display().to_string(),
             Err(why) => {
                 say(format_args!("k1: {why}"));
                 return;
             }
-        }
+        };
         let shown = self.stored.path().display().to_string();
         match self.stored.reading().whole() {
             Err(faults) => {
@@ -116,8 +116,10 @@ impl Keeper {
                     return;
                 }
                 match self.take_over(new, cast) {
-                    Ok(()) => say(format_args!("k1: {shown} has changed, and K1 shows it")),
-                    Err(e) => say(format_args!("k1: {shown} has changed, but K1 cannot show all of it: {e}")),
+                    Ok(()) => say(format_args!("k1: {changed} has changed, and K1 shows it")),
+                    Err(e) => {
+                        say(format_args!("k1: {changed} has changed, but K1 cannot show all of it: {e}"))
+                    }
                 }
             }
         }

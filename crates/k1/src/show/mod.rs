@@ -14,7 +14,7 @@ pub use found::{Search, Seen, find, settings_of, target_of};
 pub use keeper::Keeper;
 pub use plans::{Rest, plans};
 
-use std::path::Path;
+use std::path::{Path, PathBuf};
 
 use k1_show::Light;
 
@@ -26,9 +26,16 @@ pub struct Forms<'a> {
     pub file: &'a Path,
 }
 
+impl Forms<'_> {
+    /// Path of a map file that the show names.
+    fn map_path(&self, file: &str) -> PathBuf {
+        self.file.parent().unwrap_or(Path::new("")).join(file)
+    }
+}
+
 impl k1_show::Forms for Forms<'_> {
     fn map(&self, file: &str) -> Result<String, String> {
-        let path = self.file.parent().unwrap_or(Path::new("")).join(file);
+        let path = self.map_path(file);
         file::load(&path).map_err(|why| why.replacen(&path.display().to_string(), "the map", 1))
     }
 
