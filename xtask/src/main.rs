@@ -171,7 +171,7 @@ fn budgets(with_instructions: bool) -> Result<(), String> {
         if file
             .path()
             .extension()
-            .is_some_and(|ending| ["html", "css", "svg", "js"].iter().any(|x| ending == *x))
+            .is_some_and(|ending| ["html", "css", "svg", "js", "webmanifest"].iter().any(|x| ending == *x))
         {
             bytes += file.metadata().map_err(|e| format!("web: {e}"))?.len();
         }
