@@ -6,7 +6,7 @@ use std::sync::atomic::Ordering::{Relaxed, Release};
 use std::time::Duration;
 
 use k1_device::meter::Count;
-use k1_engine::HOP;
+use k1_engine::{HOP, SAMPLE_RATE};
 
 use super::{ROOM, Reopen, Shared};
 use crate::source::{self, Source};
@@ -66,6 +66,7 @@ impl Pump {
     fn end(&self, error: Option<String>) {
         *self.shared.source_error.lock().unwrap_or_else(PoisonError::into_inner) = error;
         self.shared.source_ended.store(true, Release);
+        self.shared.wake_ear();
     }
 
     /// Number of samples that the ear may be given now.
@@ -85,6 +86,9 @@ impl Pump {
                 b.copy_from_slice(&left[a.len()..n]);
                 chunk.commit_all();
             }
+            if ROOM - self.out.slots() >= HOP {
+                self.shared.wake_ear();
+            }
             left = &left[n..];
             if left.is_empty() || self.shared.stop.load(Relaxed) {
                 return;
@@ -94,7 +98,9 @@ impl Pump {
                 self.shared.meters.count(Count::Overruns, 1);
                 return;
             }
-            std::thread::sleep(Duration::from_millis(4));
+            // A quarter of the lead: soon enough that the ear never waits.
+            let lead_us = self.source.ahead() as u64 * 1_000_000 / u64::from(SAMPLE_RATE);
+            std::thread::sleep(Duration::from_micros(lead_us / 4));
         }
     }
 }

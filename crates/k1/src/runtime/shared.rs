@@ -3,7 +3,8 @@
 use std::collections::VecDeque;
 use std::sync::atomic::Ordering::{Acquire, Release};
 use std::sync::atomic::{AtomicBool, AtomicU64, AtomicUsize};
-use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+use std::sync::{Arc, Mutex, MutexGuard, OnceLock, PoisonError};
+use std::thread::Thread;
 use std::time::{Duration, Instant};
 
 use k1_device::answers::Vitals;
@@ -34,6 +35,8 @@ pub struct Shared {
     pub first_sample_us: AtomicU64,
     /// The core and scheduling of the ear's thread.
     pub hear_seat: Seat,
+    /// The ear's thread, which sleeps while it waits for sound; empty until it runs.
+    pub(super) ear: OnceLock<Thread>,
     /// The core and scheduling of the renderer's thread.
     pub show_seat: Seat,
     /// Figures of the last seconds, newest last. The real-time halves never touch it.
@@ -61,6 +64,7 @@ impl Shared {
             meters: Meters::new(),
             first_sample_us: AtomicU64::new(0),
             hear_seat: Seat::default(),
+            ear: OnceLock::new(),
             show_seat: Seat::default(),
             history: Mutex::new(VecDeque::with_capacity(HISTORY + 1)),
             lit: AtomicUsize::new(lights.len()),
@@ -81,6 +85,13 @@ impl Shared {
     /// The newest figures; all zero during the first second.
     pub fn vitals(&self) -> Vitals {
         self.lock_history().back().copied().unwrap_or_default()
+    }
+
+    /// Wakes the ear if it waits for sound.
+    pub(super) fn wake_ear(&self) {
+        if let Some(ear) = self.ear.get() {
+            ear.unpark();
+        }
     }
 
     /// All lights, without the page.
