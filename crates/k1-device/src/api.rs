@@ -59,6 +59,7 @@ pub fn answer(backend: &dyn Backend, action: Action, body: &[u8]) -> Result<Vec<
         }
         Action::Lights
         | Action::AddLight
+        | Action::ChangeLight
         | Action::TestLight
         | Action::FoundLights
         | Action::FindLights

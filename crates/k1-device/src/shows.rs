@@ -5,7 +5,7 @@ use alloc::vec::Vec;
 use crate::answers::{FoundLights, LightTested, ShowFile, ShowLights, ShowWritten};
 use crate::api::{json, parse};
 use crate::error::Refusal;
-use crate::requests::{LightTest, NewLight, ShowText};
+use crate::requests::{LightChange, LightTest, NewLight, ShowText};
 use crate::routes::Action;
 
 /// A K1 that runs shows.
@@ -34,6 +34,12 @@ pub trait Shows {
     ///
     /// [`Refusal::PatternNotFound`] if its pattern does not exist.
     fn add_light(&self, light: &NewLight) -> Result<ShowWritten, Refusal>;
+    /// Writes a change of a light into the show file, unless the file would get a fault.
+    ///
+    /// # Errors
+    ///
+    /// [`Refusal::NotHere`] without a show file.
+    fn change_light(&self, change: &LightChange) -> Result<ShowWritten, Refusal>;
     /// Shows a picture on a light for a while.
     ///
     /// # Errors
@@ -55,6 +61,7 @@ pub fn answer(shows: &dyn Shows, action: Action, body: &[u8]) -> Result<Vec<u8>,
     match action {
         Action::Lights => json(&shows.show_lights()?),
         Action::AddLight => json(&shows.add_light(&parse(body)?)?),
+        Action::ChangeLight => json(&shows.change_light(&parse(body)?)?),
         Action::TestLight => json(&shows.test_light(&parse(body)?)?),
         Action::FoundLights => json(&shows.found_lights()),
         Action::FindLights => json(&shows.find_lights()),

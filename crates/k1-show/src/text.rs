@@ -1,5 +1,7 @@
 //! Changes of a show's text that keep its comments and layout.
 
+mod edit;
+
 use std::fmt;
 
 use k1_engine::light::PALETTES;

@@ -148,7 +148,9 @@ impl Keeper {
         let was = self.show.gain.unwrap_or(self.rest.settings.gain);
         let gain = looks.first().map(|(_, settings)| settings.gain).filter(|gain| *gain != was);
         self.again = None;
-        if changed.is_empty() && gain.is_none() {
+        // A gain alone does not make a file.
+        let is_new = self.show == Show::default() && !self.stored.path().exists();
+        if is_new || changed.is_empty() && gain.is_none() {
             return;
         }
         let before = self.show.clone();

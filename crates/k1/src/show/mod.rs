@@ -6,7 +6,7 @@ mod found;
 mod keeper;
 mod plans;
 
-pub use add::{Addition, add};
+pub use add::{Addition, add, change};
 pub use file::{Stored, place};
 pub use found::find;
 pub use keeper::Keeper;
