@@ -37,6 +37,26 @@ export function el(tag, name = '', text = '', ...children) {
   return made;
 }
 
+/** A button that acts when pressed. */
+export function button(name, text, act) {
+  const made = el('button', name, text);
+  made.type = 'button';
+  made.onclick = act;
+  return made;
+}
+
+/** A labelled input. */
+export function field(text, type = 'text', placeholder = '') {
+  const input = el('input');
+  Object.assign(input, { type, placeholder, autocomplete: 'off' });
+  return el('label', 'field', text, input);
+}
+
+/** Tells a screen reader something; the same text is not told again. */
+export function say(text) {
+  if ($('spoken').textContent !== text) $('spoken').textContent = text;
+}
+
 /** A button of a radio group. */
 export function radio(name, ...children) {
   const item = el('button', name, '', ...children);
@@ -132,21 +152,15 @@ export class Palettes {
 
 /** Parameters that every pattern shows besides its own three. */
 const FIRST = ['custom_param_1', 'custom_param_2', 'custom_param_3', 'speed'];
-/** Parameters with a place of their own. */
-const ELSEWHERE = ['palette_id', 'brightness'];
 
 export class Params {
-  /** `near` takes the parameters that are always visible, `more` the others, `bright` is the large slider. */
-  constructor({ near, more, bright }, table, target) {
+  /** `near` takes the parameters that are always visible, `more` the others. */
+  constructor(near, more, table, target) {
     Object.assign(this, { table, target });
     this.rows = new Map();
     const row = (id) => this.row(table.find((p) => p.id === id));
     near.replaceChildren(...FIRST.map(row));
-    more.replaceChildren(...table.map((p) => p.id).filter((id) => !FIRST.includes(id) && !ELSEWHERE.includes(id)).map(row));
-    const brightness = table.find((p) => p.id === 'brightness');
-    const input = bright.querySelector('input');
-    this.rows.set('brightness', { input, value: bright.querySelector('span'), label: bright.querySelector('label') });
-    this.tie(brightness, input);
+    more.replaceChildren(...table.map((p) => p.id).filter((id) => !FIRST.includes(id) && id !== 'palette_id').map(row));
   }
 
   /** Sends what a slider says. */
@@ -170,8 +184,9 @@ export class Params {
     const input = el('input');
     Object.assign(input, { type: 'range', id: `p-${p.id}`, min: p.min, max: p.max, step: p.step, value: p.default, disabled: true });
     this.tie(p, input);
-        this.rows.set(p.id, { label, value, input });
-    return el('div', 'param', '', label, value, el('div', 'slide', '', mark, input), ...(FIRST.includes(p.id) ? [] : [el('p', '', p.help)]));
+        const box = el('div', 'param', '', label, value, el('div', 'slide', '', mark, input), ...(FIRST.includes(p.id) ? [] : [el('p', '', p.help)]));
+    this.rows.set(p.id, { box, label, value, input });
+    return box;
   }
 
   paint(p, v) {

@@ -60,6 +60,7 @@ pub fn answer(backend: &dyn Backend, action: Action, name: &str, body: &[u8]) ->
         }
         Action::Lights
         | Action::AddLight
+        | Action::ChangeLight
         | Action::TestLight
         | Action::FoundLights
         | Action::FindLights

@@ -21,7 +21,7 @@ pub const FILES: [File; 5] = [
 ];
 
 /// The modules. Each follows the modules that it imports; the page names the last one.
-pub const MODULES: [&str; 17] = [
+pub const MODULES: [&str; 16] = [
     "draw.js",
     "light.js",
     "sound.js",
@@ -31,7 +31,6 @@ pub const MODULES: [&str; 17] = [
     "beats.js",
     "controls.js",
     "firmware.js",
-    "lights.js",
     "figures.js",
     "hearing.js",
     "target.js",
@@ -40,6 +39,9 @@ pub const MODULES: [&str; 17] = [
     "wall.js",
     "app.js",
 ];
+
+/// Modules that the page loads from a K1 that keeps a show file, which a lamp does not.
+pub const ROOM: [&str; 4] = ["room/lights.js", "room/places.js", "room/scenes.js", "room/zones.js"];
 
 /// Media type of a module.
 pub const MODULE: &str = "text/javascript; charset=utf-8";

@@ -243,6 +243,7 @@ fn hello(lamp: &'static Lamp) -> Vec<u8> {
         server_us: now_us(),
         thumbnails: false,
         takes_firmware: true,
+        has_show: false,
         history: &history,
     })
     .json()

@@ -130,8 +130,10 @@ pub fn run(args: &RunArgs) -> Result<(), Failure> {
     }
     if let Some(stored) = &stored {
         runtime.show_file = Some(stored.path().to_owned());
-        let (zones, lights) = (count(show.zones.len(), "zone"), count(show.lights.len(), "light"));
-        console.line(&format!("[SHOW] {}: {zones}, {lights}", stored.path().display()))?;
+        if stored.path().exists() {
+            let (zones, lights) = (count(show.zones.len(), "zone"), count(show.lights.len(), "light"));
+            console.line(&format!("[SHOW] {}: {zones}, {lights}", stored.path().display()))?;
+        }
     }
     let mut keeper = stored.map(|stored| show::Keeper::new(stored, show, rest, director.clone()));
     console.boot(&runtime, &title)?;
@@ -203,8 +205,8 @@ fn show_file(args: &RunArgs) -> Result<Option<show::Stored>, Failure> {
         }
         Some(path) => show::Stored::open(path)?,
         None => {
-            let place = show::place().filter(|path| path.exists());
-            let Some(place) = place.filter(|_| args.look.is_default()) else { return Ok(None) };
+            // Without a file, the page makes it with the first light.
+            let Some(place) = show::place().filter(|_| args.look.is_default()) else { return Ok(None) };
             match show::Stored::open(&place) {
                 Ok(stored) => stored,
                 Err(why) => {

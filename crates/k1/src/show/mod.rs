@@ -7,7 +7,7 @@ mod found;
 mod keeper;
 mod plans;
 
-pub use add::{Addition, add};
+pub use add::{Addition, add, change};
 pub use director::{Director, FADE_S, Power, Recalled};
 pub use file::{Stored, place};
 pub use found::{Search, Seen, find, settings_of, target_of};
