@@ -31,6 +31,8 @@ pub struct Keeper {
     glanced: Vec<Settings>,
     /// Looks that were not written are tried again then.
     again: Option<Instant>,
+    /// Why they were not written. It is told once.
+    told: Option<String>,
 }
 
 impl Keeper {
@@ -46,6 +48,7 @@ impl Keeper {
             debounce: Debounce::default(),
             glanced: Vec::new(),
             again: None,
+            told: None,
         }
     }
 
@@ -169,6 +172,7 @@ impl Keeper {
         });
         match written {
             Ok(()) => {
+                self.told = None;
                 // A hand edit that the writing has found is taken over as any other.
                 let show = self.stored.reading().show;
                 let is_only_here = {
@@ -185,7 +189,10 @@ impl Keeper {
             }
             Err(why) => {
                 self.again = Some(now + PAUSE);
-                say(format_args!("k1: the look was not written: {why}"));
+                if self.told.as_ref() != Some(&why) {
+                    say(format_args!("k1: the look was not written: {why}"));
+                    self.told = Some(why);
+                }
             }
         }
     }
