@@ -234,6 +234,9 @@ fn a_light_is_added_among_the_comments() {
          look = { pattern = \"analog\" }\n"
             .replace("analog", PATTERNS[Look::default().pattern].id)
     );
+    assert!(new.set_shape("Lamp", "matrix:6x4") && !new.set_shape("Nowhere", "ring"));
+    let shape = new.read(&Any).whole().unwrap().zones[0].shape;
+    assert_eq!(shape.to_string(), "matrix:6x4");
 }
 
 /// A show of up to four lights, each cut into runs that are dealt to up to three zones.

@@ -75,12 +75,30 @@ fn tshark(file: &Path, options: &[&str]) -> String {
     String::from_utf8(done.stdout).unwrap()
 }
 
+/// Wireshark dissects all these packets as the protocol `name`.
+fn are_dissected(packets: &[Vec<u8>], port: u16, name: &str, what: &str) {
+    let home = folder();
+    let file = home.path().join("capture");
+    std::fs::write(&file, capture(packets, port)).unwrap();
+    // No header has checksums, which these options leave unchecked.
+    let protocols = tshark(&file, &["-T", "fields", "-e", "frame.protocols"]);
+    assert_eq!(protocols.lines().count(), packets.len());
+    let foreign = protocols.lines().find(|line| !line.contains(&format!(":udp:{name}")));
+    assert_eq!(foreign, None, "{what}: every packet is dissected");
+    let complaints = tshark(&file, &["-Y", "_ws.malformed || _ws.expert || _ws.short", "-V"]);
+    assert_eq!(complaints, "", "{what}");
+    println!("{what}: {} packets dissected, no complaint", packets.len());
+}
+
 #[test]
 fn wireshark_dissects_every_packet_without_a_complaint() {
     if !has("tshark", "tshark") {
         return;
     }
-    let home = folder();
+    let mut reply = [0; artnet::REPLY_SIZE];
+    let node = artnet::Node::new([10, 0, 0, 1], ("Stage", "Stage left"), &[0x123, 0x124], 1);
+    node.unwrap().write(&mut reply);
+    are_dissected(&[artnet::POLL.to_vec(), reply.to_vec()], artnet::PORT, "artnet", "a poll and its reply");
     for (target, port, name) in [
         ("artnet://127.0.0.1:{port}?universe=3&sync=yes", artnet::PORT, "artnet"),
         ("artnet://127.0.0.1:{port}?channels=512&order=grbw", artnet::PORT, "artnet"),
@@ -93,16 +111,7 @@ fn wireshark_dissects_every_packet_without_a_complaint() {
             name != "acn" || matches!(sacn::Packet::check(packet), Ok(sacn::Packet::Data(_)))
         });
         assert!(packets.len() > 100, "{} packets", packets.len());
-        let file = home.path().join("capture");
-        std::fs::write(&file, capture(&packets, port)).unwrap();
-        // No header has checksums, which these options leave unchecked.
-        let protocols = tshark(&file, &["-T", "fields", "-e", "frame.protocols"]);
-        assert_eq!(protocols.lines().count(), packets.len());
-        let foreign = protocols.lines().find(|line| !line.contains(&format!(":udp:{name}")));
-        assert_eq!(foreign, None, "{target}: every packet is dissected");
-        let complaints = tshark(&file, &["-Y", "_ws.malformed || _ws.expert || _ws.short", "-V"]);
-        assert_eq!(complaints, "", "{target}");
-        println!("{target}: {} packets dissected, no complaint", packets.len());
+        are_dissected(&packets, port, name, target);
     }
 }
 
@@ -266,6 +275,11 @@ fn open_lighting_architecture_shows_64_universes_of_art_net() {
     }
     let ola = Ola::start();
     let device = ola.device("ArtNet");
+    (0..4).for_each(|port| ola.patch(&device, port, port));
+    // Both programs use Art-Net's port on this machine.
+    let found = start(&mut k1(["lights", "find"])).end();
+    print!("{}{}", found.out, found.err);
+    assert!(found.out.contains("OLA - ArtNet node at 127.0.0.1: universes 0 … 3"), "{found:?}");
     compare("artnet://10.9.0.1?universe=0&sync=yes", || {
         let mut seen = Vec::new();
         // A node of OLA has four inputs, and all of them are in one subnet of 16 universes.

@@ -2,6 +2,7 @@
 
 mod lights;
 mod operator;
+mod scenes;
 mod state;
 mod tables;
 mod zones;
@@ -15,6 +16,7 @@ use crate::settings::ColorOrder;
 
 pub use self::lights::{FoundLight, FoundLights, LightTested, ShowLight, ShowLights};
 pub use self::operator::{BootLine, BootLog, SelfTest, TestState};
+pub use self::scenes::{Deleted, Power, Recalled, Scene, SceneLook, Scenes};
 pub use self::state::{
     Check, Device, Heap, Heard, Light, LightState, LiveSound, Performance, Stack, Status, Vitals,
 };
@@ -163,6 +165,8 @@ pub struct Setup<'a> {
     pub leds: usize,
     /// Largest possible number of LEDs.
     pub most_leds: usize,
+    /// How the LEDs are arranged; null if each zone has a shape of its own.
+    pub shape: Option<Arranged>,
     /// Order of the colours on the wire.
     pub color_order: Option<ColorOrder>,
     /// Pause between two frames on the wire, in µs.
@@ -177,6 +181,26 @@ pub struct Setup<'a> {
     pub mirror: Option<Place>,
     /// Name of the Wi-Fi network; null if no network is known or there is no Wi-Fi.
     pub wifi_ssid: Option<&'a str>,
+}
+
+/// A shape, as text.
+#[derive(Clone, Copy, Debug)]
+pub struct Arranged(pub k1_engine::light::Shape<'static>);
+
+impl Serialize for Arranged {
+    fn serialize<S: Serializer>(&self, s: S) -> Result<S::Ok, S::Error> {
+        s.collect_str(&self.0)
+    }
+}
+
+#[cfg(feature = "schema")]
+impl schemars::JsonSchema for Arranged {
+    fn schema_name() -> Cow<'static, str> {
+        "Shape".into()
+    }
+    fn json_schema(_: &mut schemars::SchemaGenerator) -> schemars::Schema {
+        schemars::json_schema!({ "type": "string", "description": "mirrored, line, line-reversed, both-ends, ring or matrix:COLUMNSxROWS" })
+    }
 }
 
 /// An address with a port, as text.

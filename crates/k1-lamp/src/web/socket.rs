@@ -233,7 +233,7 @@ async fn page(
 
 fn hello(lamp: &'static Lamp) -> Vec<u8> {
     let home = LampHome::new(lamp);
-    let history: Vec<_> = lamp.look(|s| s.history.iter().copied().collect());
+    let history: Vec<_> = lamp.past(|history| history.iter().copied().collect());
     let identity = home.identity();
     Say::Hello(Hello {
         version: VERSION,

@@ -2,12 +2,14 @@
 //! or the renderer.
 
 mod address;
+mod cid;
 pub mod file;
 mod fit;
 mod hosts;
 pub mod light;
 pub mod lookup;
 mod multicast;
+pub mod poll;
 pub mod probe;
 mod protocol;
 mod query;
@@ -109,10 +111,11 @@ pub fn open(wanted: &LightConfig, strip: Strip, spared: &Spared) -> Result<Open,
     let LightConfig { target, settings } = wanted;
     let name = settings.name.clone().unwrap_or_else(|| target.to_string());
     let light = Arc::new(Light::with(name, settings.clone()));
-    let udp = |address: &Address, protocol| {
+    let via = |interface, address: &Address, protocol| {
         let host = Host::new(&address.host, address.port, Arc::new(Real));
-        (Box::new(UdpSink::new(host, protocol, light.clone())) as Box<dyn Sink>, false)
+        (Box::new(UdpSink::new(host, interface, protocol, light.clone())) as Box<dyn Sink>, false)
     };
+    let udp = |address: &Address, protocol| via(None, address, protocol);
     let pixel = if settings.order.has_white() { Pixel::Rgbw } else { Pixel::Rgb };
     fits(wanted, strip.leds)?;
     let (sink, is_kept): (Box<dyn Sink>, _) = match target {
@@ -120,13 +123,13 @@ pub fn open(wanted: &LightConfig, strip: Strip, spared: &Spared) -> Result<Open,
         Target::ArtNet { address, universes, syncs } => {
             udp(address, Box::new(protocol::ArtNet::new(artnet::Sender::new(*universes, *syncs))))
         }
-        Target::Sacn { address, universes, priority, sync_universe } => {
-            let identity = sacn::Identity::new(cid()?, "K1");
+        Target::Sacn { address, interface, universes, priority, sync_universe } => {
+            let identity = sacn::Identity::new(cid::cid(&format!("{}\n{target}", light.name))?, "K1");
             let sender = sacn::Sender::new(identity, *universes, *priority, *sync_universe);
             // The route to the first group is the route to all of them.
             let group = Ipv4Addr::from(sacn::group(universes.first()));
             let to = address.clone().unwrap_or(Address { host: group.to_string(), port: sacn::PORT });
-            udp(&to, Box::new(protocol::Sacn::new(sender, address.is_none())))
+            via(*interface, &to, Box::new(protocol::Sacn::new(sender, address.is_none())))
         }
         Target::Wled { address, timeout_s } => udp(address, Box::new(protocol::Wled::new(pixel, *timeout_s))),
         Target::Serial { speech, path, baud } => {
@@ -141,15 +144,6 @@ pub fn open(wanted: &LightConfig, strip: Strip, spared: &Spared) -> Result<Open,
     };
     let fit = Fit::new(settings.clone(), strip.leds, strip.limit_ma);
     Ok(Open { light, sink, fit, is_kept })
-}
-
-/// A random id, as a version 4 UUID.
-fn cid() -> Result<[u8; 16], String> {
-    let mut id = [0; 16];
-    getrandom::fill(&mut id).map_err(|e| format!("this system provides no random numbers: {e}"))?;
-    id[6] = id[6] & 0x0f | 0x40;
-    id[8] = id[8] & 0x3f | 0x80;
-    Ok(id)
 }
 
 fn record(path: &Path, spared: &Spared) -> Result<Output, String> {
