@@ -161,6 +161,11 @@ fn man(folder: Option<&Path>) -> Result<(), Failure> {
     Ok(console::verbatim(&page)?)
 }
 
+/// A number of things: “1 light”, “2 lights”.
+fn count(n: usize, thing: &str) -> String {
+    format!("{n} {thing}{}", if n == 1 { "" } else { "s" })
+}
+
 /// Prints lines. Text from outside was cleaned on arrival, and the console cleans everything but newlines.
 fn print(text: &[u8]) -> Result<(), Failure> {
     Ok(console::text(&String::from_utf8_lossy(text))?)

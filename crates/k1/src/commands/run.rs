@@ -9,7 +9,7 @@ use k1_device::answers::Vitals;
 use k1_device::meter::Count;
 use serde_json::json;
 
-use super::Failure;
+use super::{Failure, count};
 use crate::cli::RunArgs;
 use crate::runtime::{Reopen, Runtime, Setup, Shared};
 use crate::show;
@@ -197,7 +197,7 @@ fn ending(phase: Arc<AtomicU8>, running: Arc<OnceLock<Arc<Shared>>>) -> impl Fn(
 /// The file of the show and its text; `None` if there is none. Its faults are told.
 fn show_file(args: &RunArgs) -> Result<Option<show::Stored>, Failure> {
     let stored = match &args.show {
-        Some(path) if !path.exists() => {
+        Some(path) if !show::is_there(path) => {
             return Err(Failure::new(format!(
                 "{0} does not exist; `k1 lights add --show {0}` makes it with its first light",
                 path.display()
@@ -225,11 +225,6 @@ fn show_file(args: &RunArgs) -> Result<Option<show::Stored>, Failure> {
         k1_host::say(format_args!("k1: {shown} has a fault, so K1 runs with the rest and does not write it"));
     }
     Ok(Some(stored))
-}
-
-/// A number of things: “1 light”, “2 lights”.
-fn count(n: usize, thing: &str) -> String {
-    format!("{n} {thing}{}", if n == 1 { "" } else { "s" })
 }
 
 fn reopen(args: &RunArgs, input: &Input, rate: u32) -> Option<Reopen> {

@@ -32,6 +32,8 @@ pub struct Keeper {
     glanced: Option<(Vec<Settings>, Now)>,
     /// Looks that were not written are tried again then.
     again: Option<Instant>,
+    /// Why they were not written. It is told once.
+    told: Option<String>,
 }
 
 impl Keeper {
@@ -48,6 +50,7 @@ impl Keeper {
             debounce: Debounce::default(),
             glanced: None,
             again: None,
+            told: None,
         }
     }
 
@@ -189,6 +192,7 @@ impl Keeper {
         });
         match written {
             Ok(()) => {
+                self.told = None;
                 // A hand edit that the writing has found is taken over as any other.
                 let show = self.stored.reading().show;
                 let is_only_here = {
@@ -206,7 +210,10 @@ impl Keeper {
             }
             Err(why) => {
                 self.again = Some(now + PAUSE);
-                say(format_args!("k1: the look was not written: {why}"));
+                if self.told.as_ref() != Some(&why) {
+                    say(format_args!("k1: the look was not written: {why}"));
+                    self.told = Some(why);
+                }
             }
         }
     }
