@@ -115,6 +115,7 @@ const link = new Link({
     if (m.status) {
       lights = m.status.lights;
       lamps.show(lights, m.status.uptime_s);
+      if (m.status.source) $('source').textContent = m.status.source;
       source(m.status.live_sound);
       figures(m.status.vitals);
       firmware.progress(m.status.receiving);

@@ -48,6 +48,7 @@ const HIDDEN: [&str; 27] = [
     "ola",
     "tshark",
     "strace",
+    "systemd-analyze",
 ];
 
 fn is_hidden(name: &str) -> bool {

@@ -37,8 +37,6 @@ pub struct App {
     pub hub: Hub,
     /// The program's name and id.
     pub who: Arc<Who>,
-    /// Readable name of the sound at the start.
-    title: String,
     /// Address of the server, without its port.
     pub ip: String,
     /// The show file, if there is one.
@@ -64,7 +62,6 @@ impl App {
     pub fn new(
         runtime: &Runtime,
         hub: Hub,
-        title: &str,
         ip: String,
         token: Option<String>,
         allowed: Vec<AllowedName>,
@@ -76,7 +73,6 @@ impl App {
             sound: runtime.sound.clone(),
             hub,
             who: runtime.who.clone(),
-            title: title.to_owned(),
             ip,
             show_file: runtime.show_file.clone(),
             found: Arc::default(),
@@ -92,7 +88,7 @@ impl App {
 
     /// Readable name of the current sound.
     pub fn title(&self) -> String {
-        self.shared.presence.as_ref().map_or_else(|| self.title.clone(), crate::source::Presence::title)
+        self.shared.title()
     }
 
     /// Number of pixels of the first zone, which the page shows.
