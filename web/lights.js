@@ -1,5 +1,7 @@
 // The lights besides the page: state, and missed frames.
 
+import { el } from './controls.js';
+
 const WORDS = { shining: 'shining', looking: 'looking for it', unreachable: 'not reached', failed: 'failed' };
 
 /** A time span for people: 45 s, 12 min, 3.5 h. */
@@ -8,18 +10,18 @@ function span(seconds) {
   return seconds < 5400 ? `${Math.round(seconds / 60)} min` : `${(seconds / 3600).toFixed(1)} h`;
 }
 
-const n = (x) => x.toLocaleString('en');
+const count = (x) => x.toLocaleString('en');
 
 export class Lights {
   constructor(root) {
     this.root = root;
-    this.list = root.querySelector('ul');
+    this.list = el('ul', 'rows');
+    root.append(el('h2', '', 'Lights'), this.list);
     this.rows = new Map();
   }
 
-  /** Shows K1's list of lights; hidden if it is empty. */
+  /** Shows K1's list of lights. */
   show(lights, uptime) {
-    this.root.hidden = !lights?.length;
     const names = new Set((lights ?? []).map((l, i) => `${i} ${l.name}`));
     for (const [key, row] of this.rows) {
       if (!names.has(key)) { row.remove(); this.rows.delete(key); }
@@ -29,8 +31,7 @@ export class Lights {
 
   row(key) {
     if (!this.rows.has(key)) {
-      const row = document.createElement('li');
-      row.innerHTML = '<b></b> <span></span> <small class="num"></small>';
+      const row = el('li', '', '', el('b'), el('span', 'state'), el('small', 'num'));
       this.list.append(row);
       this.rows.set(key, row);
     }
@@ -45,8 +46,8 @@ export class Lights {
     row.dataset.state = l.state;
     name.textContent = l.name;
     state.textContent = l.state === 'shining' ? `${WORDS.shining}${where} ${since}` : `${WORDS[l.state] ?? l.state} ${since}${why}`;
-    const missed = [[l.dropped, 'dropped'], [l.errors, 'not sent']].filter(([count]) => count);
-    counts.textContent = [`${n(l.shown)} frames`, ...missed.map(([count, what]) => `${n(count)} ${what}`)].join(', ');
+    const missed = [[l.dropped, 'dropped'], [l.errors, 'not sent']].filter(([times]) => times);
+    counts.textContent = [`${count(l.shown)} frames`, ...missed.map(([times, what]) => `${count(times)} ${what}`)].join(', ');
   }
 }
 
@@ -54,5 +55,5 @@ export class Lights {
 export function dropped(lights) {
   if (!lights) return '';
   const all = lights.filter((l) => l.dropped);
-  return all.length ? all.map((l) => `${n(l.dropped)} dropped by ${l.name}, `).join('') : '0 dropped by lights, ';
+  return all.length ? all.map((l) => `${count(l.dropped)} dropped by ${l.name}, `).join('') : '0 dropped by lights, ';
 }

@@ -34,7 +34,6 @@ export class Link {
     this.tries = 0;
     this.turn = 0;
     this.wanted = {};
-    this.waiting = {};
     this.hearing = new Set();
     this.offset = null;
     this.bestTrip = Infinity;
@@ -120,16 +119,6 @@ export class Link {
   hear(who, on) {
     this.hearing[on ? 'add' : 'delete'](who);
     this.want({ audio: this.hearing.size > 0 });
-  }
-
-  /** Sends parameters; the latest wins. At most one message per animation frame, however fast a slider moves. */
-  set(params) {
-    const idle = Object.keys(this.waiting).length === 0;
-    Object.assign(this.waiting, params);
-    if (idle) requestAnimationFrame(() => {
-      this.post({ params: this.waiting });
-      this.waiting = {};
-    });
   }
 
   ping() { this.post({ ping: performance.now() }); }

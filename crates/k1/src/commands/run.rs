@@ -109,6 +109,7 @@ pub fn run(args: &RunArgs) -> Result<(), Failure> {
         with_page: door.is_some(),
     })?;
     let _ = running.set(runtime.shared.clone());
+    let director = Arc::new(show::Director::new(&show, runtime.shared.clone(), &runtime.cast));
     let is_on_terminal = args.targets.iter().any(|t| t.target == Target::Terminal);
     let mut console = Console::new(args.json, is_on_terminal, &runtime);
     if let Some(door) = &door {
@@ -128,11 +129,11 @@ pub fn run(args: &RunArgs) -> Result<(), Failure> {
         let (zones, lights) = (count(show.zones.len(), "zone"), count(show.lights.len(), "light"));
         console.line(&format!("[SHOW] {}: {zones}, {lights}", stored.path().display()))?;
     }
-    let mut keeper = stored.map(|stored| show::Keeper::new(stored, show, rest));
+    let mut keeper = stored.map(|stored| show::Keeper::new(stored, show, rest, director.clone()));
     console.boot(&runtime)?;
     let mut page = match door {
         Some(door) => {
-            let mut page = web::serve(door, &mut runtime)?;
+            let mut page = web::serve(door, &mut runtime, director.clone())?;
             console.lines(&page.opened(console.reader()))?;
             Some(page)
         }

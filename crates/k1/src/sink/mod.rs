@@ -2,6 +2,7 @@
 //! or the renderer.
 
 mod address;
+mod cid;
 pub mod file;
 mod fit;
 mod hosts;
@@ -94,10 +95,11 @@ pub fn open(wanted: &LightConfig, strip: Strip, spared: &Spared) -> Result<Open,
     let LightConfig { target, settings } = wanted;
     let name = settings.name.clone().unwrap_or_else(|| target.to_string());
     let light = Arc::new(Light::with(name, settings.clone()));
-    let udp = |address: &Address, protocol| {
+    let via = |interface, address: &Address, protocol| {
         let host = Host::new(&address.host, address.port, Arc::new(Real));
-        (Box::new(UdpSink::new(host, protocol, light.clone())) as Box<dyn Sink>, false)
+        (Box::new(UdpSink::new(host, interface, protocol, light.clone())) as Box<dyn Sink>, false)
     };
+    let udp = |address: &Address, protocol| via(None, address, protocol);
     let pixel = if settings.order.has_white() { Pixel::Rgbw } else { Pixel::Rgb };
     let channels = settings.channels_of(strip.leds);
     let (sink, is_kept): (Box<dyn Sink>, _) = match target {
@@ -106,14 +108,14 @@ pub fn open(wanted: &LightConfig, strip: Strip, spared: &Spared) -> Result<Open,
             has_room(target, *universes, channels, artnet::LAST_UNIVERSE)?;
             udp(address, Box::new(protocol::ArtNet::new(artnet::Sender::new(*universes, *syncs))))
         }
-        Target::Sacn { address, universes, priority, sync_universe } => {
+        Target::Sacn { address, interface, universes, priority, sync_universe } => {
             has_room(target, *universes, channels, sacn::LAST_UNIVERSE)?;
-            let identity = sacn::Identity::new(cid()?, "K1");
+            let identity = sacn::Identity::new(cid::cid(&format!("{}\n{target}", light.name))?, "K1");
             let sender = sacn::Sender::new(identity, *universes, *priority, *sync_universe);
             // The route to the first group is the route to all of them.
             let group = Ipv4Addr::from(sacn::group(universes.first()));
             let to = address.clone().unwrap_or(Address { host: group.to_string(), port: sacn::PORT });
-            udp(&to, Box::new(protocol::Sacn::new(sender, address.is_none())))
+            via(*interface, &to, Box::new(protocol::Sacn::new(sender, address.is_none())))
         }
         Target::Wled { address, timeout_s } => udp(address, Box::new(protocol::Wled::new(pixel, *timeout_s))),
         Target::Serial { speech, path, baud } => {
@@ -135,15 +137,6 @@ fn has_room(target: &Target, universes: Universes, channels: usize, last: u16) -
     universes.check(channels, last).map_err(|e| {
         format!("{target} has no room for {channels} channels: {e}; use a lower universe or fewer LEDs")
     })
-}
-
-/// A random id, as a version 4 UUID.
-fn cid() -> Result<[u8; 16], String> {
-    let mut id = [0; 16];
-    getrandom::fill(&mut id).map_err(|e| format!("this system provides no random numbers: {e}"))?;
-    id[6] = id[6] & 0x0f | 0x40;
-    id[8] = id[8] & 0x3f | 0x80;
-    Ok(id)
 }
 
 fn record(path: &Path, spared: &Spared) -> Result<Output, String> {

@@ -108,7 +108,7 @@ fn the_page_lives() {
     page.wait("a tempo", "Number(document.getElementById('bpm').textContent) > 50");
     page.wait(
         "measured figures",
-        "k1.shown.figures > 1 && !document.getElementById('figures').innerText.includes('–')",
+        "k1.shown.figures > 1 && !document.getElementById('figures').textContent.includes('–')",
     );
     page.wait("its name", "document.title === 'Küche <b> – K1'");
     page.wait("all patterns", "document.querySelectorAll('.pattern').length === 21");
@@ -161,18 +161,22 @@ fn the_page_lives() {
     page.eval("document.getElementById('speaker').click()");
     assert_eq!(page.eval("k1.speaker.on"), json!(false));
 
+    page.eval("location.hash = '#hearing'");
+    page.wait("the sound in words", "document.getElementById('rms').textContent !== '–'");
     beats::taps_are_compared(&mut page);
     beats::the_panel_compares(&mut page);
 
     page.eval("document.querySelector('.pattern[data-id=\"beat_tunnel\"]').click()");
     std::thread::sleep(Duration::from_secs(5));
-    for (name, width, height) in [("page-1440", 1440, 1000), ("page-768", 768, 1024), ("page-360", 360, 740)]
-    {
+    for (width, height) in [(1440, 1000), (768, 1024), (360, 740)] {
         page.size(width, height);
-        std::thread::sleep(Duration::from_millis(900));
-        let scroll = page.eval("document.documentElement.scrollWidth").as_u64().unwrap();
-        assert!(scroll <= u64::from(width), "the page is {scroll} px wide on a screen of {width}");
-        page.screenshot(&screenshot(name), width < 1000);
+        for view in ["play", "hearing", "measured"] {
+            page.eval(&format!("location.hash = '#{view}'"));
+            std::thread::sleep(Duration::from_millis(900));
+            let scroll = page.eval("document.documentElement.scrollWidth").as_u64().unwrap();
+            assert!(scroll <= u64::from(width), "{view} is {scroll} px wide on a screen of {width}");
+            page.screenshot(&screenshot(&format!("{view}-{width}")), false);
+        }
     }
     assert_eq!(page.errors(), Vec::<String>::new());
 
