@@ -18,6 +18,7 @@ use std::sync::{Arc, Mutex};
 use std::time::{Duration, Instant};
 
 use k1_wire::artnet;
+use k1_wire::ddp::{self, Packet};
 use netns::inside;
 use socket2::{Domain, Protocol, Socket, Type};
 use support::{Said, eventually, folder, k1, start};

@@ -212,6 +212,7 @@ async fn page(
                         sockets: lamp.doors.sockets(),
                         receiving: lamp.look(|s| s.firmware.receiving),
                         lights: None,
+                        source: None,
                         live_sound: None,
                     };
                     send(writer, Kind::Text, &Say::Status(figures).json()).await?;

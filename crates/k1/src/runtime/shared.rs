@@ -8,6 +8,7 @@ use std::thread::Thread;
 use std::time::{Duration, Instant};
 
 use k1_device::answers::Vitals;
+use k1_device::harmless::harmless;
 use k1_device::meter::Count;
 
 use super::{Clock, Dim, HISTORY, Meters, Seat};
@@ -45,6 +46,8 @@ pub struct Shared {
     lights: Mutex<Vec<Arc<Light>>>,
     /// Number of lights that have not had their last frame.
     pub(super) lit: AtomicUsize,
+    /// Name of the sound that plays, for people, at the start or after its last change.
+    title: Mutex<String>,
     /// Why the sound stopped, if it was an error.
     pub source_error: Mutex<Option<String>>,
     /// Whether sound arrives; `None` if the source cannot lose it.
@@ -69,6 +72,7 @@ impl Shared {
             history: Mutex::new(VecDeque::with_capacity(HISTORY + 1)),
             lit: AtomicUsize::new(lights.len()),
             lights: Mutex::new(lights),
+            title: Mutex::default(),
             source_error: Mutex::new(None),
             presence,
         }
@@ -92,6 +96,19 @@ impl Shared {
         if let Some(ear) = self.ear.get() {
             ear.unpark();
         }
+    }
+
+    /// Name of the sound that plays, for people.
+    pub fn title(&self) -> String {
+        match &self.presence {
+            Some(presence) => presence.title(),
+            None => self.title.lock().unwrap_or_else(PoisonError::into_inner).clone(),
+        }
+    }
+
+    /// Changes the name of the sound that plays.
+    pub(super) fn set_title(&self, title: &str) {
+        *self.title.lock().unwrap_or_else(PoisonError::into_inner) = harmless(title).into_owned();
     }
 
     /// All lights, without the page.

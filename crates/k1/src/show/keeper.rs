@@ -68,6 +68,12 @@ impl Keeper {
         }
     }
 
+    /// Reads the file again, even if it does not seem to have changed.
+    pub fn reload(&mut self, cast: &mut Cast) {
+        self.stored.forget();
+        self.look(cast);
+    }
+
     /// Writes what has not rested yet, at the end of the program.
     pub fn end(mut self, cast: &Cast) {
         self.write(cast, Instant::now());

@@ -14,7 +14,9 @@ use k1_device::exchange::{Change, Settings};
 use k1_device::firmware::{Firmware, GoingBack};
 use k1_device::health::{checks, sound_arrives};
 use k1_device::microphone::Hearing;
-use k1_device::requests::{LightChange, LightTest, NewLight, NewScene, PowerPatch, Recall, SetupPatch, ShowText};
+use k1_device::requests::{
+    LightChange, LightTest, NewLight, NewScene, PowerPatch, Recall, SetupPatch, ShowText,
+};
 use k1_device::routes::Action;
 use k1_device::self_test::Reading;
 use k1_device::shows::{self, Shows};
