@@ -32,7 +32,7 @@ pub struct RunArgs {
     #[arg(long, value_parser = number(1..=500_u32), value_name = "N")]
     pub fps: Option<u32>,
     /// Also send light to URL: ddp://HOST[:PORT] | artnet://HOST[:PORT] | sacn://[HOST[:PORT]] | wled://HOST[:PORT] |
-    /// adalight:PORT | tpm2:PORT | file:PATH | terminal. May be given more than once. A light has settings behind a
+    /// adalight:PORT | tpm2:PORT | spi:DEVICE | file:PATH | terminal. May be given more than once. A light has settings behind a
     /// question mark, such as artnet://HOST?universe=3&leds=170&order=grb; docs/lights.md lists them.
     #[arg(long = "to", value_name = "URL", value_parser = target())]
     pub targets: Vec<LightConfig>,

@@ -69,6 +69,10 @@ pub struct Order {
 impl Order {
     /// Red, green, blue.
     pub const RGB: Self = Self { channels: [0, 1, 2, 3], size: 3 };
+    /// Green, red, blue.
+    pub const GRB: Self = Self { channels: [1, 0, 2, 3], size: 3 };
+    /// Blue, green, red.
+    pub const BGR: Self = Self { channels: [2, 1, 0, 3], size: 3 };
 
     /// Reads an order such as `grb` or `grbw`; `None` unless each colour is there once, and white at most once.
     pub fn parse(text: &str) -> Option<Self> {
@@ -137,18 +141,18 @@ fn one_of<T: Copy>(query: &mut Query, name: &'static str, values: &[(&str, T)]) 
 }
 
 impl LightSettings {
-    /// Takes the settings of a light from a query. Those that are not there have their defaults; `stop` is the default of the
-    /// protocol.
+    /// Takes the settings of a light from a query. Those that are not there have their defaults; `stop` and `order` are those
+    /// of the protocol.
     ///
     /// # Errors
     ///
     /// A sentence that says which values a setting has.
-    pub fn take(query: &mut Query, stop: Stop) -> Result<Self, String> {
+    pub fn take(query: &mut Query, stop: Stop, order: Order) -> Result<Self, String> {
         let usual = Self::default();
         let name = query.text("name").map(super::query::decoded).transpose()?;
         let leds = query.number("leds", 1..=MAX_LEDS)?;
         let order = match query.text("order") {
-            None => usual.order,
+            None => order,
             Some(text) => Order::parse(text).ok_or_else(|| {
                 format!(
                     "order is an order of r, g and b, with or without w, such as grb or grbw, not “{text}”"
@@ -212,7 +216,7 @@ mod tests {
 
     fn read(text: &str) -> Result<LightSettings, String> {
         let (_, mut query) = Query::split(text)?;
-        let settings = LightSettings::take(&mut query, Stop::Dark)?;
+        let settings = LightSettings::take(&mut query, Stop::Dark, Order::RGB)?;
         query.end().map(|()| settings)
     }
 
