@@ -2,7 +2,7 @@
 
 use std::fmt;
 
-use k1_engine::light::{Rgb, WHITE_BALANCE};
+use k1_engine::light::{Rgb, WHITE_BALANCE, White};
 
 use super::query::Query;
 
@@ -106,17 +106,6 @@ impl fmt::Display for Order {
     }
 }
 
-/// How white LEDs are used.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum White {
-    /// They stay dark.
-    None,
-    /// They show what red, green and blue have in common, in place of those: the same colour.
-    Accurate,
-    /// They show it in addition to red, green and blue: more light, paler colours.
-    Brighter,
-}
-
 /// What a light does when K1 ends.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Stop {
@@ -159,8 +148,7 @@ impl LightSettings {
                 )
             })?,
         };
-        let whites = [("none", White::None), ("accurate", White::Accurate), ("brighter", White::Brighter)];
-        let white = one_of(query, "white", &whites)?;
+        let white = one_of(query, "white", &White::NAMES)?;
         if white.is_some() && !order.has_white() {
             return Err(
                 "white is for lights with white LEDs; write their order, too, such as order=rgbw".into()

@@ -327,6 +327,7 @@ impl Backend for App {
             most_leds: crate::MAX_LEDS,
             shape: None,
             color_order: None,
+            white: None,
             reset_us: None,
             current_limit_ma: None,
             noise_floor_db: None,
