@@ -2,6 +2,7 @@
 //!
 //! Text messages are JSON; binary messages begin with their kind. All numbers are little-endian.
 
+use alloc::string::String;
 use alloc::vec::Vec;
 
 use k1_engine::HOP;
@@ -9,7 +10,7 @@ use k1_engine::audio::Snapshot;
 use k1_engine::patterns::PATTERNS;
 use serde::Serialize;
 
-use crate::answers::{Light, LiveSound, ParamValues, Realtime, Vitals, Zone};
+use crate::answers::{Light, LiveSound, ParamValues, Power, Realtime, Vitals, Zone};
 use crate::api;
 use crate::backend::Backend;
 use crate::error::{Refusal, Sentence};
@@ -163,6 +164,15 @@ impl InForce<'_> {
     }
 }
 
+/// The scene that is shown, when it changes, and the names of all scenes.
+#[derive(Clone, Debug, Default, PartialEq, Serialize)]
+pub struct SceneNow {
+    /// Name of the scene that is shown; null if there was none, or if a look was changed since.
+    pub current: Option<String>,
+    /// Names of all scenes, in the order of the show file.
+    pub scenes: Vec<String>,
+}
+
 /// Measured figures, sent once a second.
 #[derive(Clone, Debug, Serialize)]
 pub struct Figures<'a> {
@@ -209,6 +219,10 @@ pub enum Say<'a> {
     Zones(&'a [Zone]),
     /// Measured figures.
     Status(Figures<'a>),
+    /// The scene that is shown.
+    Scene(SceneNow),
+    /// Whether the light is on, and its brightness.
+    Power(Power),
     /// A command was refused.
     Error(Refused),
     /// Answer to a ping, with the clock.

@@ -45,12 +45,12 @@ impl Zone {
         Self { shape, ..self }
     }
 
-    /// Applies a change; the gain is not part of a zone.
+    /// Applies a change; the gain and a fade are not part of a zone.
     pub fn apply(&mut self, change: Change) {
         match change {
             Change::Param(param, value) => _ = self.params.params.set(param, value),
             Change::Pattern(index) => self.pattern = PATTERNS[index.min(PATTERNS.len() - 1)].id,
-            Change::Gain(_) => {}
+            Change::Gain(_) | Change::Fade(_) => {}
         }
     }
 

@@ -3,6 +3,7 @@
 mod lights;
 mod loose;
 mod params;
+mod scenes;
 mod setup;
 mod zones;
 
@@ -19,6 +20,7 @@ pub use self::lights::{LightChange, LightTest, NewLight};
 pub use self::params::ParamsPatch;
 #[cfg(feature = "schema")]
 pub(crate) use self::params::param_properties;
+pub use self::scenes::{NewLook, NewScene, PowerPatch, Recall};
 pub use self::setup::SetupPatch;
 pub use self::zones::{ShowText, ZonePatch};
 

@@ -110,6 +110,7 @@ pub fn run(args: &RunArgs) -> Result<(), Failure> {
         with_page: door.is_some(),
     })?;
     let _ = running.set(runtime.shared.clone());
+    let director = Arc::new(show::Director::new(&show, runtime.shared.clone(), &runtime.cast));
     let mut console = Console {
         json: args.json,
         quiet: args.targets.iter().any(|t| t.target == Target::Terminal),
@@ -134,11 +135,11 @@ pub fn run(args: &RunArgs) -> Result<(), Failure> {
             console.line(&format!("[SHOW] {}: {zones}, {lights}", stored.path().display()))?;
         }
     }
-    let mut keeper = stored.map(|stored| show::Keeper::new(stored, show, rest));
+    let mut keeper = stored.map(|stored| show::Keeper::new(stored, show, rest, director.clone()));
     console.boot(&runtime, &title)?;
     let mut page = match door {
         Some(door) => {
-            let mut page = web::serve(door, &mut runtime, &title)?;
+            let mut page = web::serve(door, &mut runtime, director.clone(), &title)?;
             console.lines(&page.opened(console.reader()))?;
             Some(page)
         }

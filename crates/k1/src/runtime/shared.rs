@@ -9,7 +9,7 @@ use std::time::{Duration, Instant};
 use k1_device::answers::Vitals;
 use k1_device::meter::Count;
 
-use super::{Clock, HISTORY, Meters, Seat};
+use super::{Clock, Dim, HISTORY, Meters, Seat};
 use crate::sink::Light;
 use crate::source::Presence;
 
@@ -26,6 +26,8 @@ pub struct Shared {
     pub is_sound_away: AtomicBool,
     /// True once the ear has heard the last hop.
     pub hearing_ended: AtomicBool,
+    /// The brightness of all zones.
+    pub dim: Dim,
     /// The counters of the two halves.
     pub meters: Meters,
     /// Capture time of the first sample, in µs; 0 before it.
@@ -55,6 +57,7 @@ impl Shared {
             source_ended: AtomicBool::new(false),
             is_sound_away: AtomicBool::new(false),
             hearing_ended: AtomicBool::new(false),
+            dim: Dim::default(),
             meters: Meters::new(),
             first_sample_us: AtomicU64::new(0),
             hear_seat: Seat::default(),

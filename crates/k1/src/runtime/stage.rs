@@ -112,13 +112,16 @@ impl Stage {
         self.page = before.page.take();
     }
 
-    /// Hands the finished frame to the lights and the page. Returns the number of lights that had not taken the
-    /// previous one.
-    pub fn deliver(&mut self, at_us: u64) -> u32 {
+    /// Hands the finished frame, times `dim`, to the lights and the page. Returns the number of lights that had not taken
+    /// the previous one.
+    pub fn deliver(&mut self, at_us: u64, dim: f32) -> u32 {
         let Self { parts, lights, page } = self;
         for part in parts.iter_mut() {
             let Some(zone) = part.zone.here() else { continue };
             part.is_dithered = zone.picture().light(&mut part.light);
+            if dim < 1.0 {
+                part.light.iter_mut().for_each(|pixel| *pixel = *pixel * dim);
+            }
         }
         if let Some(page) = page {
             page.offer(at_us, |frame| {

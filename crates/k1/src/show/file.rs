@@ -3,6 +3,7 @@
 use std::fs::{self, Metadata};
 use std::io::{Read, Write};
 use std::path::{Path, PathBuf};
+use std::sync::{Mutex, PoisonError};
 use std::time::SystemTime;
 
 use k1_host::output::{self, Output, Spared};
@@ -15,6 +16,9 @@ use super::Forms;
 const MOST_BYTES: u64 = 1 << 20;
 /// Most times that a change is made again because somebody else has changed the file in the meantime.
 const MOST_TRIES: u32 = 10;
+
+/// Held while a file is replaced, so that two threads do not replace it at the same time.
+static WRITING: Mutex<()> = Mutex::new(());
 
 /// The file that K1 uses if the command line names none; `None` without a home folder.
 pub fn place() -> Option<PathBuf> {
@@ -148,6 +152,7 @@ impl Stored {
     ///
     /// A sentence if the file cannot be read or written. It is unchanged then.
     pub fn replace(&mut self, mut new: impl FnMut(&str) -> Option<String>) -> Result<(), String> {
+        let _writing = WRITING.lock().unwrap_or_else(PoisonError::into_inner);
         for _ in 0..MOST_TRIES {
             let is_there = self.path.exists();
             // A file that is gone is written again with what it said.

@@ -1,12 +1,14 @@
 //! The show file of this program: where it is, what it means here, and how it is kept while K1 runs.
 
 mod add;
+mod director;
 mod file;
 mod found;
 mod keeper;
 mod plans;
 
 pub use add::{Addition, add, change};
+pub use director::{Director, FADE_S, Power, Recalled};
 pub use file::{Stored, place};
 pub use found::find;
 pub use keeper::Keeper;

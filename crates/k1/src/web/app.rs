@@ -14,6 +14,7 @@ use super::assets;
 use super::hub::Hub;
 use super::sockets::WebSockets;
 use crate::runtime::{Controls, Playing, Runtime, Shared, SoundReader};
+use crate::show::Director;
 
 /// Maximum number of pairs of client and route that are remembered.
 const REMEMBERED: usize = 512;
@@ -43,6 +44,8 @@ pub struct App {
     pub ip: String,
     /// The show file, if there is one.
     pub show_file: Option<PathBuf>,
+    /// Shows scenes, turns the light on and off, and dims it.
+    pub director: Arc<Director>,
     /// The last search for lights.
     pub found: Arc<Mutex<FoundLights>>,
     /// The zones in force.
@@ -63,6 +66,7 @@ impl App {
     /// Collects what requests need from a runtime that has started.
     pub fn new(
         runtime: &Runtime,
+        director: Arc<Director>,
         hub: Hub,
         title: &str,
         ip: String,
@@ -79,6 +83,7 @@ impl App {
             title: title.to_owned(),
             ip,
             show_file: runtime.show_file.clone(),
+            director,
             found: Arc::default(),
             zones: runtime.cast.zones(),
             fps: runtime.fps,

@@ -4,8 +4,9 @@ use std::sync::PoisonError;
 use std::time::Duration;
 
 use k1_device::answers::{
-    BootLog, Check, Device, FoundLights, Heard, Light, LightState, LightTested, LinkOptions, LiveSound,
-    Performance, SelfTest, Setup, ShowFile, ShowLight, ShowLights, ShowWritten, TestState, Vitals, Zone,
+    BootLog, Check, Deleted, Device, FoundLights, Heard, Light, LightState, LightTested, LinkOptions,
+    LiveSound, Performance, Power, Recalled, Scene, Scenes, SelfTest, Setup, ShowFile, ShowLight, ShowLights,
+    ShowWritten, TestState, Vitals, Zone,
 };
 use k1_device::backend::{Backend, Description, Identity};
 use k1_device::error::Refusal;
@@ -13,7 +14,9 @@ use k1_device::exchange::{Change, Settings};
 use k1_device::firmware::{Firmware, GoingBack};
 use k1_device::health::{checks, sound_arrives};
 use k1_device::microphone::Hearing;
-use k1_device::requests::{LightChange, LightTest, NewLight, SetupPatch, ShowText};
+use k1_device::requests::{
+    LightChange, LightTest, NewLight, NewScene, PowerPatch, Recall, SetupPatch, ShowText,
+};
 use k1_device::routes::Action;
 use k1_device::self_test::Reading;
 use k1_device::shows::{self, Shows};
@@ -35,7 +38,7 @@ const SEARCH: Duration = Duration::from_secs(2);
 
 impl App {
     /// The show file as it is now.
-    fn stored(&self) -> Result<Stored, Refusal> {
+    pub(super) fn stored(&self) -> Result<Stored, Refusal> {
         let path = self.show_file.as_deref().ok_or(Refusal::NotHere(
             "this K1 runs without a show file; `k1 lights add` makes one, and `k1 run --show FILE` takes another",
         ))?;
@@ -157,6 +160,30 @@ impl Shows for App {
             }
         }
     }
+
+    fn scenes(&self) -> Result<Scenes, Refusal> {
+        self.all_scenes()
+    }
+
+    fn set_scene(&self, name: &str, scene: &NewScene) -> Result<Scene, Refusal> {
+        self.make_scene(name, scene)
+    }
+
+    fn delete_scene(&self, name: &str) -> Result<Deleted, Refusal> {
+        self.remove_scene(name)
+    }
+
+    fn recall_scene(&self, name: &str, recall: &Recall) -> Result<Recalled, Refusal> {
+        self.recall(name, recall)
+    }
+
+    fn power(&self) -> Power {
+        self.power_now()
+    }
+
+    fn set_power(&self, patch: &PowerPatch) -> Result<Power, Refusal> {
+        self.change_power(patch)
+    }
 }
 
 impl Backend for App {
@@ -187,8 +214,8 @@ impl Backend for App {
         Ok(())
     }
 
-    fn answer_of_show(&self, action: Action, body: &[u8]) -> Result<Vec<u8>, Refusal> {
-        shows::answer(self, action, body)
+    fn answer_of_show(&self, action: Action, name: &str, body: &[u8]) -> Result<Vec<u8>, Refusal> {
+        shows::answer(self, action, name, body)
     }
 
     fn identity(&self) -> Identity<'_> {

@@ -86,6 +86,7 @@ async fn serve_live(app: &Arc<App>, place: &Place, link: &mut Link) -> Result<In
     let mut glance = interval(Duration::from_millis(50));
     glance.set_missed_tick_behavior(MissedTickBehavior::Delay);
     let mut known: Option<Settings> = None;
+    let (mut scene, mut power) = (None, None);
     let mut next: Option<Vec<u8>> = Some(hello(app));
     loop {
         if let Some(message) = next.take() {
@@ -131,6 +132,16 @@ async fn serve_live(app: &Arc<App>, place: &Place, link: &mut Link) -> Result<In
                 if now - last_zones >= 2 * wishes.frame_interval && !message.is_empty() {
                     last_zones = now;
                     next = Some(binary(&message));
+                }
+                let now = Some(app.scene_now());
+                if scene != now {
+                    scene = now;
+                    link.send(&text(&Say::Scene(scene.clone().unwrap_or_default()))).await?;
+                }
+                let now = app.power_now();
+                if power != Some(now) {
+                    power = Some(now);
+                    link.send(&text(&Say::Power(now))).await?;
                 }
             }
             changed = thumbnails.changed(), if wishes.thumbnails.is_some() => {

@@ -12,6 +12,7 @@ fn method(m: Method) -> &'static str {
         Method::Get => "get",
         Method::Post => "post",
         Method::Put => "put",
+        Method::Delete => "delete",
     }
 }
 
@@ -153,7 +154,9 @@ fn the_description_is_the_truth() {
     for route in ROUTES.iter().filter(is_json).filter(|r| r.method == Method::Get) {
         let answer = k1.get(route.path);
         // Routes for lamps only say so on a program, and those of shows on a lamp, and on a program without one.
-        let is_for_shows = ["/api/v1/show", "/api/v1/lights", "/api/v1/lights/find"].contains(&route.path);
+        let of_shows =
+            ["/api/v1/show", "/api/v1/lights", "/api/v1/lights/find", "/api/v1/scenes", "/api/v1/power"];
+        let is_for_shows = of_shows.contains(&route.path);
         if answer.status == 501 && (k1.is_program() || is_for_shows) {
             answer.refused(501, "not_available");
             continue;
