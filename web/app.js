@@ -6,7 +6,7 @@ import { calm, mood } from './draw.js';
 import { Figures } from './figures.js';
 import { Firmware } from './firmware.js';
 import { Hearing } from './hearing.js';
-import { Scene } from './light.js';
+import { Scene, quality } from './light.js';
 import { Link, get } from './link.js';
 import { Play } from './play.js';
 import { DELAY, Speaker } from './sound.js';
@@ -52,7 +52,7 @@ const link = new Link({
     $('link').dataset.state = 'open';
     document.body.classList.remove('stale');
     asker.close();
-    say('Connected to K1.');
+    announce('Connected to K1.');
     describe();
   },
   closed(seconds, why) {
@@ -147,12 +147,19 @@ function pixels(view) {
   }
 }
 
+/** Tells a screen reader of the connection, at most once in ten seconds, however often it breaks. */
+function announce(text) {
+  clearTimeout(announce.timer);
+  const pause = Math.max(0, (announce.at ?? -Infinity) + 10000 - performance.now());
+  announce.timer = setTimeout(() => { announce.at = performance.now(); say(text); }, pause);
+}
+
 /** Clears all values that are unknown while there is no connection. */
 function gone(text) {
   $('link').textContent = text;
   $('link').dataset.state = 'closed';
   document.body.classList.add('stale');
-  say('The connection to K1 is lost.');
+  announce('The connection to K1 is lost.');
   clear();
 }
 
@@ -223,9 +230,9 @@ function paint(view, now) {
     if (views.name === 'zones') hung?.paint(zones);
     if (views.name === 'hearing') hearing.paint(view, rgb, leds, now);
   }
-  if (now - lastTint > 120) {
+  if (now - lastTint > 300) {
     lastTint = now;
-    document.documentElement.style.setProperty('--glow', mood(rgb).join(' '));
+    tint(mood(rgb));
     const bpm = view.getFloat32(48, true);
     $('bpm').textContent = bpm > 0 ? bpm.toFixed(1) : '–';
   }
@@ -236,9 +243,27 @@ function paint(view, now) {
   if (measured !== null) skew = skew === null ? measured : skew * 0.9 + measured * 0.1;
 }
 
+/** Tints the page. Every change makes the browser style and paint all of it, so small ones are left out. */
+let tinted = [0, 0, 0];
+function tint(colour) {
+  if (!colour.some((x, i) => Math.abs(x - tinted[i]) > 12)) return;
+  tinted = colour;
+  document.documentElement.style.setProperty('--glow', colour.join(' '));
+}
+
+/** Makes the light coarser on a device that shows fewer than 25 frames a second for a while. */
+let slow = 0;
+function watch(ms) {
+  slow = ms > 40 && ms < 500 ? slow + 1 : Math.max(0, slow - 1);
+  if (slow < 40 || quality.scale < 0.8) return;
+  quality.scale = Math.min(quality.scale, devicePixelRatio || 1) / 1.5;
+  slow = 0;
+}
+
 let before = performance.now();
 function tick(now) {
   requestAnimationFrame(tick);
+  watch(now - before);
   pulse *= Math.exp((before - now) / 160);
   before = now;
   if (!calm.matches) {

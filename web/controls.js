@@ -45,13 +45,6 @@ export function button(name, text, act) {
   return made;
 }
 
-/** A labelled input. */
-export function field(text, type = 'text', placeholder = '') {
-  const input = el('input');
-  Object.assign(input, { type, placeholder, autocomplete: 'off' });
-  return el('label', 'field', text, input);
-}
-
 /** Tells a screen reader something; the same text is not told again. */
 export function say(text) {
   if ($('spoken').textContent !== text) $('spoken').textContent = text;
@@ -92,9 +85,11 @@ export class Gallery {
     }));
     check(root, null);
     arrows(root, (item) => this.choose(item));
-    // Thumbnails cost K1 time, so request them only while they are visible.
+    // Thumbnails cost K1 time, so request them only while they are visible, and paint no others.
     const seen = new IntersectionObserver((e) => link.want({ thumbnails: e.some((x) => x.isIntersecting) }));
     seen.observe(root);
+    const inSight = new IntersectionObserver((e) => e.forEach((x) => { this.items.get(x.target.dataset.id).inSight = x.isIntersecting; }), { rootMargin: '80px' });
+    for (const { item } of this.items.values()) inSight.observe(item);
     document.addEventListener('visibilitychange', () => link.want({ thumbnails: !document.hidden && root.offsetParent !== null }));
   }
   choose(item) { this.target.post({ pattern: item.dataset.id }); }
@@ -115,8 +110,9 @@ export class Gallery {
     const count = view.getUint8(1);
     const leds = view.getUint16(2, true);
     this.patterns.slice(0, count).forEach((p, i) => {
-      const rgb = new Uint8Array(view.buffer, view.byteOffset + 4 + i * leds * 3, leds * 3);
-      this.items.get(p.id).thumbnail.paint(rgb, leds);
+      const { inSight, thumbnail } = this.items.get(p.id);
+      // Every picture is painted once, so that no tile is empty.
+      if (inSight || !thumbnail.seen) thumbnail.paint(new Uint8Array(view.buffer, view.byteOffset + 4 + i * leds * 3, leds * 3), leds);
     });
   }
 }

@@ -74,13 +74,12 @@ export class Tube {
       const s = small.getContext('2d');
       s.globalCompositeOperation = 'copy';
       s.imageSmoothingQuality = 'medium';
+      const { width, height } = small;
+      const end = width * over / (w + 2 * over);
+      s.drawImage(image, end, 0, width - 2 * end, height);
+      s.globalCompositeOperation = 'source-over';
       // The outermost colours go on behind the ends.
-      s.drawImage(image, 0, 0, small.width, small.height);
-      if (over) {
-        const end = small.width * over / (w + 2 * over);
-        s.globalCompositeOperation = 'source-over';
-        s.drawImage(image, end, 0, small.width - 2 * end, small.height);
-      }
+      if (over) for (const [led, at] of [[0, 0], [leds - 1, width - end]]) s.drawImage(image, led, 0, 1, 1, at, 0, end, height);
       s.globalCompositeOperation = 'destination-in';
       s.drawImage(mask, 0, 0);
       ctx.globalAlpha = alpha;
@@ -102,7 +101,7 @@ export class Tube {
   }
 }
 
-/** Painters for shapes that are no line: the beginning of the shape's text, and a function of the zone. */
+/** Painters for shapes other than lines: the beginning of the shape's text, and a function of the zone. */
 export const shapes = new Map();
 
 const shapeOf = (zone) => [...shapes.keys()].find((shape) => zone.shape?.startsWith(shape));
@@ -110,12 +109,17 @@ const shapeOf = (zone) => [...shapes.keys()].find((shape) => zone.shape?.startsW
 /** True if a zone is drawn in a square rather than along a line. */
 export const isSquare = (zone) => shapeOf(zone) !== undefined;
 
+/** Most pixels of a light's canvas for a pixel of the page; fewer on a device that cannot keep up. */
+export const quality = { scale: 2 };
+
 /** One canvas with the light of all zones: lines below each other, each as long as its share, and squares beside them. */
 export class Scene extends Surface {
   constructor(canvas, { wall = false, first = false } = {}) {
     super(canvas);
     Object.assign(this, { wall, onlyFirst: first, painters: new Map() });
   }
+
+  get most() { return quality.scale; }
 
   painter(zone) {
     const key = `${zone.name} ${zone.shape} ${zone.leds}`;
@@ -125,10 +129,17 @@ export class Scene extends Surface {
 
   /** Paints zones with name, shape, leds and rgb. */
   paint(zones) {
-    const { ctx, w } = this;
-    ctx.clearRect(0, 0, w, this.h);
-    // Behind the light of a page lies the line with its name.
-    const h = this.wall ? this.h : this.h - 20 * this.scale;
+    if (this.limit !== quality.scale) {
+      this.limit = quality.scale;
+      this.fit();
+    }
+    const { ctx } = this;
+    ctx.setTransform(1, 0, 0, 1, 0, 0);
+    ctx.clearRect(0, 0, this.w, this.h);
+    // Behind the light of a page lies the line with its name. One strip hangs along the longer side of a wall.
+    const upright = this.onlyFirst && this.h > this.w;
+    const [w, h] = upright ? [this.h, this.w] : [this.w, this.wall ? this.h : this.h - 20 * this.scale];
+    if (upright) ctx.transform(0, 1, -1, 0, this.w, 0);
     const shown = this.onlyFirst ? zones.slice(0, 1) : zones;
     const squares = shown.filter(isSquare);
     const lines = shown.filter((z) => !isSquare(z));
@@ -147,7 +158,7 @@ export class Scene extends Surface {
       const step = h / lines.length;
       const thick = Math.max(3, Math.min(step * 0.16, this.scale * (this.wall ? 22 : 12), 1.4 * long / zone.leds + 4 * this.scale));
       this.painter(zone).paint(ctx, zone.rgb, zone.leds, {
-        x: open ? 0 : (wide - long) / 2, y: (i + 0.5) * step, w: long, thick, reach: this.wall ? Math.min(step * 0.62, h * 0.5) : step * 0.62, open,
+        x: open ? 0 : (wide - long) / 2, y: (i + 0.5) * step, w: long, thick, reach: open ? step * 0.62 : Math.min(step * 0.62, long * 0.4), open,
       });
     });
   }

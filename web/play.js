@@ -46,7 +46,7 @@ export class Play {
 
   paintBrightness(value) {
     const text = `${Math.round(100 * value)} %`;
-    this.slider.style.setProperty('--at', text.replace(' ', ''));
+    this.slider.parentElement.style.setProperty('--at', value);
     this.slider.setAttribute('aria-valuetext', text);
     $('bright-value').textContent = text;
   }

@@ -1,4 +1,4 @@
-// Paints zones that are no line: matrices and rings.
+// Paints zones other than lines: matrices and rings.
 
 import { shapes, sheet } from '../light.js';
 

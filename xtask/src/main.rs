@@ -166,7 +166,7 @@ fn page_bytes(folder: &str) -> Result<u64, String> {
     let mut bytes = 0;
     for file in std::fs::read_dir(root().join(folder)).map_err(trouble)? {
         let path = file.map_err(trouble)?.path();
-        let kinds = ["html", "css", "svg", "js", "webmanifest"];
+        let kinds = ["html", "css", "svg", "png", "js", "webmanifest"];
         if path.extension().is_some_and(|ending| kinds.iter().any(|kind| ending == *kind)) {
             bytes += path.metadata().map_err(trouble)?.len();
         }

@@ -12,11 +12,12 @@ pub struct File {
 }
 
 /// The files of the page except the modules.
-pub const FILES: [File; 5] = [
+pub const FILES: [File; 6] = [
     File { path: "/", name: "index.html", kind: "text/html; charset=utf-8" },
     File { path: "/style.css", name: "style.css", kind: "text/css; charset=utf-8" },
     File { path: "/views.css", name: "views.css", kind: "text/css; charset=utf-8" },
     File { path: "/k1.webmanifest", name: "k1.webmanifest", kind: "application/manifest+json" },
+    File { path: "/icon.png", name: "icon.png", kind: "image/png" },
     File { path: "/icon.svg", name: "icon.svg", kind: "image/svg+xml" },
 ];
 

@@ -172,7 +172,7 @@ impl Keeper {
         let gain = looks.first().map(|(_, settings)| settings.gain).filter(|gain| *gain != was);
         let set = Some(self.director.now()).filter(|set| *set != self.show.now);
         self.again = None;
-        // A gain alone does not make a file.
+        // Neither the gain nor the light as a whole makes a file.
         let is_new = self.show == Show::default() && !self.stored.path().exists();
         if is_new || changed.is_empty() && gain.is_none() && set.is_none() {
             return;

@@ -121,17 +121,21 @@ fn way(width: u32, height: u32, has_touch: bool) {
         }
         stranger.chooses("Done");
     }
-    stranger.chooses("Play");
-    for (zone, pattern) in [("Shelf", "Bloom"), ("Window", "Lava")] {
-        stranger.chooses(zone);
-        stranger.chooses(pattern);
-        stranger.page.wait(
-            pattern,
-            &format!(
-                "k1.play.target.zones.find((z) => z.name === '{zone}')?.pattern === '{}'",
-                pattern.to_lowercase()
-            ),
-        );
+    let scene = "document.querySelector('#v-scenes form input')";
+    for (name, patterns) in [("Dinner", ["Twilight", "Lava"]), ("Party", ["Bloom", "Bars"])] {
+        stranger.chooses("Play");
+        for (zone, pattern) in ["Shelf", "Window"].into_iter().zip(patterns) {
+            stranger.chooses(zone);
+            stranger.chooses(pattern);
+            let id = pattern.to_lowercase();
+            let is_shown =
+                format!("k1.play.target.zones.find((z) => z.name === '{zone}')?.pattern === '{id}'");
+            stranger.page.wait(pattern, &is_shown);
+        }
+        stranger.chooses("Scenes");
+        stranger.types(name, scene);
+        stranger.chooses("Save what is shown");
+        stranger.page.wait(name, &format!("document.querySelector('.tile[data-scene=\"{name}\"]')"));
     }
     let until_light = stranger.began.elapsed();
     stranger.page.screenshot(&screenshot(&format!("stranger-{width}")), false);
@@ -146,8 +150,11 @@ fn way(width: u32, height: u32, has_touch: bool) {
     stranger.page.wait("the page again", LIVE);
     stranger.page.wait(
         "both zones with their patterns",
-        "k1.play.target.zones.map((z) => `${z.name} ${z.leds} ${z.pattern}`).join() === 'Shelf 60 bloom,Window 300 lava'",
+        "k1.play.target.zones.map((z) => `${z.name} ${z.leds} ${z.pattern}`).join() === 'Shelf 60 bloom,Window 300 bars'",
     );
+    stranger.chooses("Play");
+    stranger.chooses("Dinner");
+    stranger.page.wait("the scene", "k1.play.target.zones.map((z) => z.pattern).join() === 'twilight,lava'");
     let file = std::fs::read_to_string(home.path().join("k1/k1.toml")).unwrap();
     assert!(file.contains("reversed = true") && file.contains("name = \"Window\""), "{file}");
     assert!(is_lit(&shelf) && is_lit(&window), "after a restart");
