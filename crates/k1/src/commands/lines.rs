@@ -16,7 +16,7 @@ use crate::web;
 const GLANCE: Duration = Duration::from_millis(400);
 
 /// The program's version.
-pub const VERSION: &str = env!("CARGO_PKG_VERSION");
+const VERSION: &str = env!("CARGO_PKG_VERSION");
 
 /// True while K1 waits for live sound.
 fn waits(runtime: &Runtime) -> bool {

@@ -1,5 +1,5 @@
-//! Several files that play one after the other without a gap. While one plays, another thread opens the next and decodes
-//! its first sound.
+//! Several files that play one after the other without a gap. While one plays, another thread opens the next and
+//! decodes its first sound.
 
 use std::path::{Path, PathBuf};
 use std::sync::Arc;

@@ -105,8 +105,7 @@ fn by_name(a: &Path, b: &Path) -> Ordering {
     let name = |path: &Path| path.file_name().unwrap_or_default().to_string_lossy().to_lowercase();
     let (name_a, name_b) = (name(a), name(b));
     let (mut rest_a, mut rest_b) = (name_a.as_str(), name_b.as_str());
-    loop {
-        let (Some(first_a), Some(first_b)) = (rest_a.chars().next(), rest_b.chars().next()) else { break };
+    while let (Some(first_a), Some(first_b)) = (rest_a.chars().next(), rest_b.chars().next()) {
         let order;
         if first_a.is_ascii_digit() && first_b.is_ascii_digit() {
             let (number_a, number_b);

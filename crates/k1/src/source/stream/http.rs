@@ -1,5 +1,5 @@
-//! Requests for streams: HTTP without TLS, and SHOUTcast, whose answers begin with `ICY`. Each read has a time limit, so
-//! that a server that falls silent is noticed.
+//! Requests for streams: HTTP without TLS, and SHOUTcast, whose answers begin with `ICY`. Each read has a time limit,
+//! so that a server that falls silent is noticed.
 
 use std::fmt;
 use std::io::{BufRead, BufReader, Error, ErrorKind, Read, Result as Outcome, Write};

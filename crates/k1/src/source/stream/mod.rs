@@ -1,5 +1,5 @@
-//! Internet radio: sound that comes over HTTP and is decoded while it arrives. A thread keeps the connection and makes a
-//! new one whenever it is lost; the reader gets sound or silence, but never an error.
+//! Internet radio: sound that comes over HTTP and is decoded while it arrives. A thread keeps the connection and makes
+//! a new one whenever it is lost; the reader gets sound or silence, but never an error.
 
 mod http;
 mod icy;
