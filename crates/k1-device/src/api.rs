@@ -17,12 +17,13 @@ use crate::metrics;
 use crate::requests::{self, ParamsPatch, Restore, Select, SetKeys, SetupPatch, ZonePatch};
 use crate::routes::Action;
 
-/// Does what a request asks and returns the answer: JSON, or text for metrics.
+/// Does what a request asks and returns the answer: JSON, or text for metrics. `name` is the part of the path that names
+/// something.
 ///
 /// # Errors
 ///
 /// The [`Refusal`] to answer with; in this case nothing was changed.
-pub fn answer(backend: &dyn Backend, action: Action, body: &[u8]) -> Result<Vec<u8>, Refusal> {
+pub fn answer(backend: &dyn Backend, action: Action, name: &str, body: &[u8]) -> Result<Vec<u8>, Refusal> {
     let settings = backend.settings();
     let now_ms = backend.now_us() / 1000;
     match action {
@@ -59,11 +60,18 @@ pub fn answer(backend: &dyn Backend, action: Action, body: &[u8]) -> Result<Vec<
         }
         Action::Lights
         | Action::AddLight
+        | Action::ChangeLight
         | Action::TestLight
         | Action::FoundLights
         | Action::FindLights
         | Action::ShowFile
-        | Action::SetShowFile => backend.answer_of_show(action, body),
+        | Action::SetShowFile
+        | Action::Scenes
+        | Action::SetScene
+        | Action::DeleteScene
+        | Action::RecallScene
+        | Action::Power
+        | Action::SetPower => backend.answer_of_show(action, name, body),
         Action::AudioConfig => json(&AudioConfig { microphone_gain: settings.gain }),
         Action::SetAudioConfig => {
             let gain = parse::<requests::AudioConfig>(body)?.gain()?;

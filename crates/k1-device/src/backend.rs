@@ -87,7 +87,7 @@ pub trait Backend {
     ///
     /// [`shows::answer`]: crate::shows::answer
     // A lamp that does not call it has no code for these requests and answers in its flash.
-    fn answer_of_show(&self, _: Action, _: &[u8]) -> Result<Vec<u8>, Refusal> {
+    fn answer_of_show(&self, _: Action, _: &str, _: &[u8]) -> Result<Vec<u8>, Refusal> {
         Err(Refusal::NotHere("a lamp has one strip and no show file; its look is kept without one"))
     }
     /// Identity of this K1.

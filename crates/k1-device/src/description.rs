@@ -1,14 +1,15 @@
 //! The machine-readable description of the API, generated from the route table and the types.
 
 use crate::answers::{
-    AudioConfig, Backup, BootLog, Device, DeviceInfo, FoundLights, LightTested, LinkOptions, LinkOptionsSet,
-    Palettes, ParamTable, ParamValues, Patterns, Performance, Restored, Selected, SelfTest, Setup, ShowFile,
-    ShowLights, ShowWritten, Status, TestConnection, Zone, Zones,
+    AudioConfig, Backup, BootLog, Deleted, Device, DeviceInfo, FoundLights, LightTested, LinkOptions,
+    LinkOptionsSet, Palettes, ParamTable, ParamValues, Patterns, Performance, Power, Recalled, Restored,
+    Scene, Scenes, Selected, SelfTest, Setup, ShowFile, ShowLights, ShowWritten, Status, TestConnection,
+    Zone, Zones,
 };
 use crate::error::ErrorBody;
 use crate::firmware::{Firmware, GoingBack, Installed};
 use crate::requests;
-use crate::routes::{Action, Method, ROUTES};
+use crate::routes::{Action, ROUTES};
 use schemars::SchemaGenerator;
 use schemars::generate::SchemaSettings;
 use serde_json::{Map, Value, json};
@@ -35,23 +36,24 @@ pub fn description() -> Value {
                 "default": {"description": "Refused, with the reason", "content": {"application/json": {"schema": error}}},
             },
         });
+        if route.path.contains("{name}") {
+            operation["parameters"] = json!([{
+                "name": "name", "in": "path", "required": true, "schema": {"type": "string"},
+                "description": "Name of the scene.",
+            }]);
+        }
         if route.max_body > 0 {
             let schema = requested(route.action, &mut asked);
             let kind =
                 if route.action == Action::Install { "application/octet-stream" } else { "application/json" };
             operation["requestBody"] = json!({
-                "required": !matches!(route.action, Action::Reset | Action::RollBack | Action::Drill | Action::FindLights),
+                "required": !is_optional(route.action),
                 "description": format!("At most {} bytes.", route.max_body),
                 "content": {kind: {"schema": schema}},
             });
         }
-        let method = match route.method {
-            Method::Get => "get",
-            Method::Post => "post",
-            Method::Put => "put",
-        };
         let path = paths.entry(route.path).or_insert_with(|| json!({}));
-        path[method] = operation;
+        path[route.method.name().to_ascii_lowercase()] = operation;
     }
     json!({
         "openapi": "3.1.0",
@@ -68,6 +70,19 @@ pub fn description() -> Value {
     })
 }
 
+/// True for requests that say everything without a body.
+fn is_optional(action: Action) -> bool {
+    matches!(
+        action,
+        Action::Reset
+            | Action::RollBack
+            | Action::Drill
+            | Action::FindLights
+            | Action::SetScene
+            | Action::RecallScene
+    )
+}
+
 /// Schema of a request's body.
 fn requested(action: Action, g: &mut SchemaGenerator) -> Value {
     let schema = match action {
@@ -78,9 +93,13 @@ fn requested(action: Action, g: &mut SchemaGenerator) -> Value {
         Action::Restore => g.subschema_for::<requests::Restore>(),
         Action::SetSetup => g.subschema_for::<requests::SetupPatch>(),
         Action::AddLight => g.subschema_for::<requests::NewLight>(),
+        Action::ChangeLight => g.subschema_for::<requests::LightChange>(),
         Action::TestLight => g.subschema_for::<requests::LightTest>(),
         Action::SetZone => g.subschema_for::<requests::ZonePatch>(),
         Action::SetShowFile => g.subschema_for::<requests::ShowText>(),
+        Action::SetScene => g.subschema_for::<requests::NewScene>(),
+        Action::RecallScene => g.subschema_for::<requests::Recall>(),
+        Action::SetPower => g.subschema_for::<requests::PowerPatch>(),
         Action::SetKeys => g.subschema_for::<requests::SetKeys>(),
         Action::Install => return json!({"type": "string", "format": "binary"}),
         Action::StartSelfTest => g.subschema_for::<requests::SelfTest>(),
@@ -101,7 +120,12 @@ fn answered(action: Action, g: &mut SchemaGenerator) -> Value {
         Action::TestLight => g.subschema_for::<LightTested>(),
         Action::FoundLights | Action::FindLights => g.subschema_for::<FoundLights>(),
         Action::ShowFile => g.subschema_for::<ShowFile>(),
-        Action::SetShowFile | Action::AddLight => g.subschema_for::<ShowWritten>(),
+        Action::SetShowFile | Action::AddLight | Action::ChangeLight => g.subschema_for::<ShowWritten>(),
+        Action::Scenes => g.subschema_for::<Scenes>(),
+        Action::SetScene => g.subschema_for::<Scene>(),
+        Action::DeleteScene => g.subschema_for::<Deleted>(),
+        Action::RecallScene => g.subschema_for::<Recalled>(),
+        Action::Power | Action::SetPower => g.subschema_for::<Power>(),
         Action::AudioConfig | Action::SetAudioConfig => g.subschema_for::<AudioConfig>(),
         Action::Palettes => g.subschema_for::<Palettes>(),
         Action::DeviceInfo => g.subschema_for::<DeviceInfo>(),

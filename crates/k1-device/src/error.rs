@@ -33,6 +33,8 @@ pub enum Refusal {
     ZoneNotFound,
     /// No light has this name.
     LightNotFound,
+    /// No scene has this name.
+    SceneNotFound,
     /// A backup lacks its version or parameters.
     InvalidBackup,
     /// The door refused the request.
@@ -61,6 +63,7 @@ impl Refusal {
             Self::PatternNotFound => "pattern_not_found",
             Self::ZoneNotFound => "zone_not_found",
             Self::LightNotFound => "light_not_found",
+            Self::SceneNotFound => "scene_not_found",
             Self::InvalidBackup => "invalid_backup_format",
             Self::Http(rejection) => rejection.code(),
             Self::Busy(_) => "busy",
@@ -77,7 +80,7 @@ impl Refusal {
             | Self::NotANumber(_)
             | Self::InvalidValue { .. }
             | Self::InvalidBackup => 400,
-            Self::PatternNotFound | Self::ZoneNotFound | Self::LightNotFound => 404,
+            Self::PatternNotFound | Self::ZoneNotFound | Self::LightNotFound | Self::SceneNotFound => 404,
             Self::Http(rejection) => rejection.status(),
             Self::Busy(_) => 409,
             Self::NotHere(_) => 501,
@@ -118,6 +121,9 @@ impl fmt::Display for Refusal {
             }
             Self::LightNotFound => {
                 f.write_str("there is no light of this name; GET /api/v1/lights lists the lights")
+            }
+            Self::SceneNotFound => {
+                f.write_str("there is no scene of this name; GET /api/v1/scenes lists the scenes")
             }
             Self::InvalidBackup => f.write_str("a backup has `version` and `parameters`; this one does not"),
             Self::Http(rejection) => rejection.fmt(f),

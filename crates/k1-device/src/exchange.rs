@@ -15,10 +15,13 @@ pub const SOUND_WORDS: usize = SNAPSHOT_WORDS + 1;
 /// The ring of the newest snapshots.
 pub type SoundRing = SnapshotRing<SOUND_WORDS>;
 
-/// Number of slots: each parameter, the pattern and the gain have their own.
-pub const SLOTS: usize = Param::ALL.len() + 2;
+/// Number of slots: each parameter, the pattern, the gain and the fade have their own.
+pub const SLOTS: usize = Param::ALL.len() + 3;
 const PATTERN_SLOT: usize = Param::ALL.len();
 const GAIN_SLOT: usize = PATTERN_SLOT + 1;
+const FADE_SLOT: usize = GAIN_SLOT + 1;
+/// Longest fade in seconds.
+pub const LONGEST_FADE_S: f32 = 3_600.0;
 /// The ring of the settings in force.
 pub type SettingsRing = SnapshotRing<SLOTS>;
 
@@ -176,6 +179,9 @@ pub enum Change {
     Pattern(usize),
     /// The microphone gain.
     Gain(f32),
+    /// Fades to what the batch changes, within this many seconds (0 to [`LONGEST_FADE_S`]). It is not part of the
+    /// settings.
+    Fade(f32),
 }
 
 impl Change {
@@ -184,6 +190,7 @@ impl Change {
             Self::Param(p, v) => (p as usize, v.to_bits()),
             Self::Pattern(index) => (PATTERN_SLOT, index as u32),
             Self::Gain(gain) => (GAIN_SLOT, gain.to_bits()),
+            Self::Fade(seconds) => (FADE_SLOT, seconds.to_bits()),
         }
     }
 }
@@ -201,6 +208,8 @@ pub struct Owner<M, R> {
     mailbox: MailboxOwner<M>,
     published: RingWriter<R>,
     settings: Settings,
+    /// Seconds of a fade to the settings that has not begun.
+    fade: Option<f32>,
 }
 
 impl<M: Deref<Target = Mailbox<SLOTS>>, R: Deref<Target = SettingsRing>> Controls<M, R> {
@@ -239,14 +248,14 @@ impl<M: Deref<Target = Mailbox<SLOTS>>, R: Deref<Target = SettingsRing>> Control
 impl<M: Deref<Target = Mailbox<SLOTS>>, R: Deref<Target = SettingsRing>> Owner<M, R> {
     /// The owner of settings that start with `initial`; publishes them.
     pub fn new(mailbox: MailboxOwner<M>, published: RingWriter<R>, initial: Settings) -> Self {
-        let mut owner = Self { mailbox, published, settings: initial };
+        let mut owner = Self { mailbox, published, settings: initial, fade: None };
         owner.publish();
         owner
     }
 
     /// Applies posted changes; `true` if the set has changed.
     pub fn update(&mut self) -> bool {
-        let s = &mut self.settings;
+        let (s, fade) = (&mut self.settings, &mut self.fade);
         let mut changed = false;
         self.mailbox.drain(|slot, word| {
             changed = true;
@@ -256,6 +265,9 @@ impl<M: Deref<Target = Mailbox<SLOTS>>, R: Deref<Target = SettingsRing>> Owner<M
                 }
                 GAIN_SLOT if k1_engine::audio::GAIN_RANGE.contains(&f32::from_bits(word)) => {
                     s.gain = f32::from_bits(word);
+                }
+                FADE_SLOT if (0.0..=LONGEST_FADE_S).contains(&f32::from_bits(word)) => {
+                    *fade = Some(f32::from_bits(word));
                 }
                 _ => {
                     if let Some(param) = Param::ALL.get(slot) {
@@ -268,6 +280,11 @@ impl<M: Deref<Target = Mailbox<SLOTS>>, R: Deref<Target = SettingsRing>> Owner<M
             self.publish();
         }
         changed
+    }
+
+    /// Seconds of the fade to the newest settings; `None` if they are in force at once. Each fade is returned once.
+    pub fn take_fade(&mut self) -> Option<f32> {
+        self.fade.take()
     }
 
     /// The set in force.

@@ -106,9 +106,15 @@ where
     fn update(&mut self) -> bool {
         let has_changed = self.owner.update();
         if has_changed {
+            let fade = self.owner.take_fade();
             let settings = self.owner.settings();
-            self.show.set_params(settings.params);
-            self.show.select(settings.pattern);
+            match fade {
+                Some(seconds) => _ = self.show.fade_to(settings.pattern, settings.params, seconds),
+                None => {
+                    self.show.set_params(settings.params);
+                    self.show.select(settings.pattern);
+                }
+            }
         }
         has_changed
     }

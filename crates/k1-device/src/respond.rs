@@ -60,7 +60,7 @@ fn enter<'a>(
             let content = Content::File { media_type: file.media_type, tag: file.tag, packed: file.packed };
             if *is_known { (304, content, Vec::new().into()) } else { (200, content, file.content.into()) }
         }
-        Ok(Entry::Route(route)) => {
+        Ok(Entry::Route(route, name)) => {
             let body = body?;
             let content = match route.action {
                 Action::Metrics => {
@@ -79,7 +79,7 @@ fn enter<'a>(
                 Action::Backup => Content::Attachment("k1-config-backup.json"),
                 _ => Content::Of(JSON),
             };
-            (200, content, api::answer(backend, route.action, body)?.into())
+            (200, content, api::answer(backend, route.action, name, body)?.into())
         }
     };
     Ok(Answer { head: AnswerHead { status, content, origin: None }, body: Body::Whole(body) })

@@ -28,6 +28,8 @@ pub enum Action {
     Lights,
     /// Add a light to the show.
     AddLight,
+    /// Change or remove a light of the show.
+    ChangeLight,
     /// Show a picture on a light.
     TestLight,
     /// Read what a search for lights has found.
@@ -38,6 +40,18 @@ pub enum Action {
     ShowFile,
     /// Replace the text of the show file.
     SetShowFile,
+    /// List the scenes.
+    Scenes,
+    /// Make or replace a scene.
+    SetScene,
+    /// Delete a scene.
+    DeleteScene,
+    /// Recall a scene.
+    RecallScene,
+    /// Read whether the light is on.
+    Power,
+    /// Turn the light on or off, or dim it.
+    SetPower,
     /// Read the microphone gain.
     AudioConfig,
     /// Change the microphone gain.
@@ -120,14 +134,21 @@ const fn post(
     Route { method: Method::Post, path, action, interval_ms, max_body, summary }
 }
 
+const fn put(path: &'static str, action: Action, max_body: usize, summary: &'static str) -> Route {
+    Route { method: Method::Put, path, action, interval_ms: 100, max_body, summary }
+}
+
 /// Largest update in bytes: the signed statement and the image together fit into a slot.
 pub const MOST_FIRMWARE: usize = Layout::K1.slot_size as usize;
 
 /// Largest text of a show file in a request, with its JSON escapes, in bytes.
 pub const MOST_SHOW: usize = 256 * 1024;
 
+/// Largest body of a request that makes a scene: a look for each of 256 zones, in bytes.
+pub const MOST_SCENE: usize = 128 * 1024;
+
 /// Every route. The first fifteen exist in the lamps in the field.
-pub static ROUTES: [Route; 39] = [
+pub static ROUTES: [Route; 46] = [
     get("/api/patterns", Action::Patterns, 1000, "List the patterns and the current one"),
     get("/api/params", Action::Params, 150, "Read every parameter"),
     post(
@@ -180,6 +201,13 @@ pub static ROUTES: [Route; 39] = [
         "Add a light to the show file, and a zone that shows it",
     ),
     post(
+        "/api/v1/lights/change",
+        Action::ChangeLight,
+        300,
+        SMALL_BODY,
+        "Rename a light of the show, set the order of its colours, turn it round, or remove it",
+    ),
+    post(
         "/api/v1/lights/test",
         Action::TestLight,
         100,
@@ -201,6 +229,35 @@ pub static ROUTES: [Route; 39] = [
         300,
         MOST_SHOW,
         "Replace the text of the show file, unless the new text has a fault. `mark` is that of the text that was read; if the file has changed since, nothing is written",
+    ),
+    get("/api/v1/scenes", Action::Scenes, 100, "The scenes, and which of them is shown"),
+    put(
+        "/api/v1/scenes/{name}",
+        Action::SetScene,
+        MOST_SCENE,
+        "Make or replace a scene. Without a body, what all zones show now becomes the scene",
+    ),
+    Route {
+        method: Method::Delete,
+        path: "/api/v1/scenes/{name}",
+        action: Action::DeleteScene,
+        interval_ms: 100,
+        max_body: 0,
+        summary: "Delete a scene, also from the playlist",
+    },
+    post(
+        "/api/v1/scenes/{name}/recall",
+        Action::RecallScene,
+        100,
+        SMALL_BODY,
+        "Fade to a scene; a body is not needed. Zones that do not exist any more are left out and named",
+    ),
+    get("/api/v1/power", Action::Power, 100, "Whether the light is on, and its brightness"),
+    put(
+        "/api/v1/power",
+        Action::SetPower,
+        SMALL_BODY,
+        "Turn the light on or off, or dim everything, within `fade_s` seconds. K1 goes on hearing",
     ),
     get("/api/v1/setup", Action::Setup, 100, "How the hardware is set up"),
     post("/api/v1/setup", Action::SetSetup, 300, SMALL_BODY, "Change how the hardware of a lamp is set up"),

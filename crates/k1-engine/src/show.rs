@@ -40,6 +40,10 @@ pub struct Show<const N: usize> {
     /// The outgoing pattern, which keeps moving if `before_moves`. During a fade without it, `fading` is a still picture.
     before: Layer,
     before_moves: bool,
+    /// The settings that are faded out; those in force without a fade of settings.
+    before_params: Params,
+    /// Duration of the fade in seconds.
+    fade_s: f32,
     /// Progress of the fade, 0 … 1; 1 without a fade.
     fade: f32,
     pixels: [Rgb; N],
@@ -60,6 +64,8 @@ impl<const N: usize> Show<N> {
         now: Layer::BLANK,
         before: Layer::BLANK,
         before_moves: false,
+        before_params: Params::BLANK,
+        fade_s: 0.0,
         fade: 0.0,
         pixels: [Rgb::BLACK; N],
         fading: [Rgb::BLACK; N],
@@ -83,8 +89,9 @@ impl<const N: usize> Show<N> {
     pub fn start(&mut self, leds: usize, settings: OutputSettings) {
         self.leds = leds.min(N);
         self.params = Params::default();
+        self.before_params = self.params;
         self.now.start(FIRST_PATTERN);
-        self.fade = 1.0;
+        (self.fade, self.fade_s) = (1.0, CROSS_FADE_S);
         self.rhythm = Rhythm::default();
         self.presence = Follower::at(0.0).rise_s(0.06).fall_s(0.9);
         self.output.start(settings);
@@ -100,8 +107,13 @@ impl<const N: usize> Show<N> {
         &self.params
     }
 
-    /// Replaces the settings from the next frame on.
+    /// Replaces the settings from the next frame on. What changes is in force at once, even during a fade.
     pub fn set_params(&mut self, params: Params) {
+        for param in Param::ALL {
+            if self.params.get(*param) != params.get(*param) {
+                self.before_params.set(*param, params.get(*param));
+            }
+        }
         self.params = params;
     }
 
@@ -123,18 +135,57 @@ impl<const N: usize> Show<N> {
             return false;
         }
         if index != self.now.index {
-            self.before_moves = self.fade >= 1.0;
-            if self.before_moves {
-                core::mem::swap(&mut self.now, &mut self.before);
-            } else {
-                // The picture consists of two patterns, and there is no room for a third. A fade from either alone
-                // would jump.
-                self.fading = self.pixels;
-            }
-            self.now.start(index);
-            self.fade = 0.0;
+            self.begin_fade(index, self.params, CROSS_FADE_S);
         }
         true
+    }
+
+    /// Fades to a pattern and settings together, within `seconds`; below 0.01 s it is a cut. Returns `false` if there is
+    /// no such pattern.
+    ///
+    /// The outgoing pattern keeps its settings. During a fade, the present picture fades out as in
+    /// [`select`](Self::select).
+    pub fn fade_to(&mut self, index: usize, params: Params, seconds: f32) -> bool {
+        if index >= PATTERNS.len() {
+            return false;
+        }
+        if (index, &params) == (self.now.index, &self.params) {
+            return true;
+        }
+        if seconds < 0.01 {
+            (self.params, self.before_params) = (params, params);
+            return self.cut_to(index);
+        }
+        self.begin_fade(index, self.output_params(), seconds);
+        self.params = params;
+        true
+    }
+
+    fn begin_fade(&mut self, index: usize, before: Params, seconds: f32) {
+        self.before_moves = self.fade >= 1.0;
+        if self.before_moves {
+            core::mem::swap(&mut self.now, &mut self.before);
+        } else {
+            // The picture consists of two patterns, and there is no room for a third. A fade from either alone would
+            // jump.
+            self.fading = self.pixels;
+        }
+        self.before_params = before;
+        self.now.start(index);
+        (self.fade, self.fade_s) = (0.0, seconds);
+    }
+
+    /// The settings with those of the output stage as far as the fade has come.
+    fn output_params(&self) -> Params {
+        let mut params = self.params;
+        if self.fade < 1.0 {
+            let t = smoothstep(0.0, 1.0, self.fade);
+            for param in [Param::Softness, Param::Warmth, Param::Brightness] {
+                let (before, now) = (self.before_params.get(param), self.params.get(param));
+                params.set(param, before + (now - before) * t);
+            }
+        }
+        params
     }
 
     /// Switches to a pattern at once, without a fade and with fresh state. For still pictures and tests.
@@ -179,22 +230,21 @@ impl<const N: usize> Show<N> {
         let inputs = FrameInputs {
             shape,
             dt,
-            params: &self.params,
             sound,
             age: age.min(STALE_S),
             rhythm: &self.rhythm,
             presence,
             ambient: self.ambient,
         };
-        inputs.draw(&mut self.now, &mut self.pixels[..n]);
+        inputs.draw(&mut self.now, &self.params, &mut self.pixels[..n]);
         if self.fade < 1.0 {
-            self.fade += dt / CROSS_FADE_S;
+            self.fade += dt / self.fade_s;
             if self.fade >= 1.0 {
                 self.fade = 1.0;
                 self.before_moves = false;
             } else {
                 if self.before_moves {
-                    inputs.draw(&mut self.before, &mut self.fading[..n]);
+                    inputs.draw(&mut self.before, &self.before_params, &mut self.fading[..n]);
                 }
                 let t = smoothstep(0.0, 1.0, self.fade);
                 for (p, old) in self.pixels.iter_mut().zip(&self.fading).take(n) {
@@ -202,7 +252,8 @@ impl<const N: usize> Show<N> {
                 }
             }
         }
-        self.output.process(&self.pixels[..n], &self.params, dt);
+        let params = self.output_params();
+        self.output.process(&self.pixels[..n], &params, dt);
     }
 }
 
@@ -210,7 +261,6 @@ impl<const N: usize> Show<N> {
 struct FrameInputs<'a> {
     shape: &'a Shape<'a>,
     dt: f32,
-    params: &'a Params,
     sound: &'a Snapshot,
     age: f32,
     rhythm: &'a Rhythm,
@@ -220,12 +270,12 @@ struct FrameInputs<'a> {
 
 impl FrameInputs<'_> {
     /// Draws a pattern and, in its palette, the ambient light, so that both fade together.
-    fn draw(&self, layer: &mut Layer, pixels: &mut [Rgb]) {
-        let id = PATTERNS[layer.index].own_palette.unwrap_or(self.params.palette_id());
-        layer.palette.update(id, self.params);
+    fn draw(&self, layer: &mut Layer, params: &Params, pixels: &mut [Rgb]) {
+        let id = PATTERNS[layer.index].own_palette.unwrap_or(params.palette_id());
+        layer.palette.update(id, params);
         let ctx = RenderContext {
             dt: self.dt,
-            params: self.params,
+            params,
             palette: &layer.palette,
             sound: self.sound,
             age: self.age,

@@ -539,3 +539,46 @@ fn after_a_fade_only_the_new_pattern_is_left() {
     (0..frames + 120).for_each(|_| step(&mut faded, &mut cut));
     assert!(difference(&seen(&faded), &seen(&cut)).0 < 0.01);
 }
+
+#[test]
+fn a_fade_to_another_look_changes_settings_gently_and_takes_its_time() {
+    let dim = with(&[(Param::Brightness, 0.2), (Param::PaletteId, 9.0), (Param::Warmth, 0.8)]);
+    let bright = with(&[(Param::Background, 1.0), (Param::PaletteId, 3.0)]);
+    for (from, to) in [("bloom", "lava"), ("bloom", "bloom"), ("spectrum", "plasma")] {
+        let (from, to) = (pattern_by_id(from).unwrap(), pattern_by_id(to).unwrap());
+        let mut show = show_of(from, 60, &bright);
+        let mut k = 0;
+        let mut frame = |show: &mut Show<512>| {
+            k += 1;
+            show.render(k * 8_333, &steady_sound(k * 8_333, k));
+            seen(show)
+        };
+        (0..240).for_each(|_| _ = frame(&mut show));
+        let (own, mut before) = (difference(&frame(&mut show), &frame(&mut show)).1, seen(&show));
+        assert!(show.fade_to(to, dim, 2.0));
+        let (mut largest, mut halfway) = (0.0_f32, 0.0);
+        for n in 0..240 {
+            let now = frame(&mut show);
+            largest = largest.max(difference(&before, &now).1);
+            before = now;
+            if n == 60 {
+                halfway = show.output.light(60).iter().map(|c| c.peak()).sum();
+            }
+        }
+        let at_end: f32 = show.output.light(60).iter().map(|c| c.peak()).sum();
+        assert!(largest < own.max(0.1), "a step of {largest}; its own is {own}");
+        assert!(halfway > 2.0 * at_end, "a quarter of the way it has {halfway}, at the end {at_end}");
+        // What a person sets during a fade is in force at once.
+        assert!(show.fade_to(from, bright, 60.0));
+        let dark = Params::from_values({
+            let mut values = *bright.values();
+            values[Param::Brightness as usize] = 0.0;
+            values
+        });
+        show.set_params(dark);
+        (0..120).for_each(|_| _ = frame(&mut show));
+        assert!(show.output.light(60).iter().all(|c| c.peak() < 1e-3), "dark within a second");
+        assert!(!show.fade_to(PATTERNS.len(), dim, 1.0));
+        assert!(show.fade_to(to, dim, 0.0) && show.pattern() == to && *show.params() == dim);
+    }
+}

@@ -37,8 +37,8 @@ pub enum Entry<'a, A: 'static> {
     File(&'static File, bool),
     /// A WebSocket: its path, and the key from the handshake.
     WebSocket(&'static str, &'a str),
-    /// A route.
-    Route(&'static Route<A>),
+    /// A route, and the [name](route::name_in) in its path.
+    Route(&'static Route<A>, &'a str),
 }
 
 /// The decision about a request.
@@ -58,7 +58,7 @@ impl<A> Judged<'_, A> {
     /// Largest body in bytes that this request may have.
     pub fn max_body(&self) -> usize {
         match &self.result {
-            Ok(Entry::Route(route)) => route.max_body.max(SMALL_BODY),
+            Ok(Entry::Route(route, _)) => route.max_body.max(SMALL_BODY),
             _ => SMALL_BODY,
         }
     }
@@ -146,7 +146,7 @@ impl<A, const R: usize, const G: usize> Admission<A, R, G> {
     fn is_guarded(&self, path: &str) -> bool {
         path.starts_with(self.site.guarded)
             || self.site.websockets.contains(&path)
-            || self.site.routes.iter().any(|r| r.path == path)
+            || self.site.routes.iter().any(|r| route::name_in(r.path, path).is_some())
     }
 
     /// Admits every request that shows the token, without a wait; refuses the others with the reason.
@@ -188,6 +188,6 @@ impl<A, const R: usize, const G: usize> Admission<A, R, G> {
         }
         let (index, route) = route::find(self.site.routes, Method::named(head.method), head.path)?;
         self.intervals.admit(address.to_canonical(), index, route.interval_ms, now_ms)?;
-        Ok(Entry::Route(route))
+        Ok(Entry::Route(route, route::name_in(route.path, head.path).unwrap_or_default()))
     }
 }

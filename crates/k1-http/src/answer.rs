@@ -98,7 +98,7 @@ impl AnswerHead<'_> {
         }
         if let Some(origin) = self.origin {
             put("access-control-allow-origin", format_args!("{origin}"))?;
-            put("access-control-allow-methods", format_args!("GET, POST, PUT, OPTIONS"))?;
+            put("access-control-allow-methods", format_args!("GET, POST, PUT, DELETE, OPTIONS"))?;
             put("access-control-allow-headers", format_args!("Content-Type, Authorization"))?;
         }
         put("x-content-type-options", format_args!("nosniff"))
@@ -167,7 +167,7 @@ mod tests {
         assert_eq!(
             written(Content::Of(JSON), 200, Some("http://k1.local"), true),
             "HTTP/1.1 200 OK\r\ncontent-type: application/json\r\naccess-control-allow-origin: http://k1.local\r\n\
-             access-control-allow-methods: GET, POST, PUT, OPTIONS\r\n\
+             access-control-allow-methods: GET, POST, PUT, DELETE, OPTIONS\r\n\
              access-control-allow-headers: Content-Type, Authorization\r\nx-content-type-options: nosniff\r\n\
              content-length: 7\r\n\r\n"
         );

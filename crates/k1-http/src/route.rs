@@ -11,17 +11,24 @@ pub enum Method {
     Post,
     /// Replaces something.
     Put,
+    /// Deletes something.
+    Delete,
 }
 
 impl Method {
+    /// Its name in a request.
+    pub const fn name(self) -> &'static str {
+        match self {
+            Self::Get => "GET",
+            Self::Post => "POST",
+            Self::Put => "PUT",
+            Self::Delete => "DELETE",
+        }
+    }
+
     /// The method of this name; `None` for a method that no route has.
     pub fn named(name: &str) -> Option<Self> {
-        match name {
-            "GET" => Some(Self::Get),
-            "POST" => Some(Self::Post),
-            "PUT" => Some(Self::Put),
-            _ => None,
-        }
+        [Self::Get, Self::Post, Self::Put, Self::Delete].into_iter().find(|method| method.name() == name)
     }
 }
 
@@ -30,7 +37,7 @@ impl Method {
 pub struct Route<A> {
     /// HTTP method of the route.
     pub method: Method,
-    /// Path of the route.
+    /// Path of the route. A part `{name}` stands for any text without a slash.
     pub path: &'static str,
     /// What the route does.
     pub action: A,
@@ -54,7 +61,7 @@ pub fn find<A>(
 ) -> Result<(usize, &'static Route<A>), Rejection> {
     let mut known = false;
     for (i, route) in routes.iter().enumerate() {
-        if route.path == path {
+        if name_in(route.path, path).is_some() {
             known = true;
             if Some(route.method) == method {
                 return Ok((i, route));
@@ -70,7 +77,10 @@ pub fn find<A>(
 
 /// The methods that a path takes, as `Allow` names them.
 fn methods<A>(routes: &[Route<A>], path: &str) -> &'static str {
-    let takes = |method| routes.iter().any(|r| r.path == path && r.method == method);
+    let takes = |method| routes.iter().any(|r| r.method == method && name_in(r.path, path).is_some());
+    if takes(Method::Delete) {
+        return "PUT, DELETE, OPTIONS";
+    }
     match (takes(Method::Get), takes(Method::Post), takes(Method::Put)) {
         (false, false, false) => "OPTIONS",
         (true, false, false) => "GET, OPTIONS",
@@ -79,6 +89,16 @@ fn methods<A>(routes: &[Route<A>], path: &str) -> &'static str {
         (true, false, true) => "GET, PUT, OPTIONS",
         (false, _, true) => "PUT, OPTIONS",
     }
+}
+
+/// What `path` has in place of the part `{name}` of a route's path, as it was sent; empty for a route without that part.
+/// `None` if the path is not one of the route.
+pub fn name_in<'a>(route: &str, path: &'a str) -> Option<&'a str> {
+    let Some((before, after)) = route.split_once("{name}") else {
+        return (route == path).then_some("");
+    };
+    let name = path.strip_prefix(before)?.strip_suffix(after)?;
+    (!name.is_empty() && !name.contains('/')).then_some(name)
 }
 
 /// A file of the page.
@@ -94,4 +114,23 @@ pub struct File {
     pub content: &'static [u8],
     /// True if the content is compressed with gzip.
     pub packed: bool,
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_name_is_one_part_of_a_path() {
+        let named = |path| name_in("/scenes/{name}/recall", path);
+        assert_eq!(named("/scenes/Late%20dinner/recall"), Some("Late%20dinner"));
+        for wrong in
+            ["/scenes//recall", "/scenes/a/b/recall", "/scenes/a", "/scenes/recall", "/scenes/a/recall/"]
+        {
+            assert_eq!(named(wrong), None, "{wrong}");
+        }
+        assert_eq!((name_in("/x", "/x"), name_in("/x", "/y")), (Some(""), None));
+        assert_eq!(name_in("/scenes/{name}", "/scenes/a"), Some("a"));
+        assert_eq!(name_in("/scenes/{name}", "/scenes/"), None);
+    }
 }

@@ -174,7 +174,7 @@ impl<F: NorFlash + 'static> Connection<'_, F> {
             lamp.requests.fetch_add(1, Relaxed);
             if routes::is_streamed(Method::named(head.method), head.path) {
                 let size = match &judged.result {
-                    Ok(Entry::Route(route)) => streamed_length(head.framing, route.max_body),
+                    Ok(Entry::Route(route, _)) => streamed_length(head.framing, route.max_body),
                     Ok(_) => Err(Rejection::NotFound),
                     Err(rejection) => Err(*rejection),
                 };

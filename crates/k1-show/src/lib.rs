@@ -3,6 +3,7 @@
 //! | Room | What it does |
 //! |---|---|
 //! | [`model`] | lights, zones, pieces and looks |
+//! | [`scene`], [`playlist`], [`timer`] | looks under a name, and what changes them by itself |
 //! | [`read`](mod@read) | a show from its text, with a sentence for each fault |
 //! | [`text`] | changes of the text that keep comments and layout |
 //! | [`points`] | files that say where each LED is |
@@ -12,13 +13,19 @@
 
 pub mod map;
 pub mod model;
+pub mod playlist;
 pub mod points;
 pub mod read;
+pub mod scene;
 pub mod text;
+pub mod timer;
 
-pub use model::{Layout, Light, Look, Piece, Run, Show, Zone};
+pub use model::{Layout, Light, Look, Now, Piece, Run, Show, Zone};
+pub use playlist::{Every, Playlist};
 pub use read::{Fault, Forms, Reading, read};
+pub use scene::Scene;
 pub use text::Text;
+pub use timer::{Days, Task, TimeOfDay, Timer};
 
 /// Version of the format that this program reads and writes.
 pub const VERSION: i64 = 1;

@@ -4,6 +4,10 @@ use k1_engine::light::{Point, Shape};
 use k1_engine::params::Params;
 use k1_engine::patterns::FIRST_PATTERN;
 
+use crate::playlist::Playlist;
+use crate::scene::Scene;
+use crate::timer::Timer;
+
 /// A whole show.
 #[derive(Clone, Debug, Default, PartialEq)]
 pub struct Show {
@@ -21,6 +25,31 @@ pub struct Show {
     pub lights: Vec<Light>,
     /// The zones, in the order of the file.
     pub zones: Vec<Zone>,
+    /// The scenes, in the order of the file.
+    pub scenes: Vec<Scene>,
+    /// The playlist.
+    pub playlist: Option<Playlist>,
+    /// The timers, in the order of the file.
+    pub timers: Vec<Timer>,
+    /// What was set last.
+    pub now: Now,
+}
+
+/// What is in force besides the looks of the zones.
+#[derive(Clone, Debug, PartialEq)]
+pub struct Now {
+    /// False if the light is off.
+    pub on: bool,
+    /// Brightness of everything, 0 to 1.
+    pub brightness: f32,
+    /// Name of the scene that was recalled last.
+    pub scene: Option<String>,
+}
+
+impl Default for Now {
+    fn default() -> Self {
+        Self { on: true, brightness: 1.0, scene: None }
+    }
 }
 
 /// Something that takes pixels.

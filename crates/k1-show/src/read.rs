@@ -2,6 +2,7 @@
 
 mod fields;
 mod look;
+mod scenes;
 mod zone;
 
 use std::fmt;
@@ -148,6 +149,7 @@ impl<'a> Reader<'a> {
                 show.zones.push(zone);
             }
         }
+        self.scenes(&mut fields, &mut show);
         self.rest(fields);
         Some(show)
     }
@@ -222,7 +224,12 @@ impl<'a> Reader<'a> {
     /// The tables of `[[kind]]`.
     fn parts<'t>(&mut self, fields: &mut Fields<'t>, kind: &'static str) -> Vec<Fields<'t>> {
         let line = fields.line(kind);
-        let what = if kind == "light" { "a light" } else { "a zone" };
+        let what = match kind {
+            "light" => "a light",
+            "zone" => "a zone",
+            "scene" => "a scene",
+            _ => "a timer",
+        };
         let mut tables = match fields.tables(kind, what) {
             Ok(tables) => tables,
             Err(fault) => {

@@ -1,5 +1,8 @@
 //! Changes of a show's text that keep its comments and layout.
 
+mod edit;
+mod scenes;
+
 use std::fmt;
 
 use k1_engine::light::PALETTES;
@@ -65,17 +68,7 @@ impl Text {
         let place = table.entry("look").or_insert_with(|| Item::Value(InlineTable::new().into()));
         let Some(place) = place.as_table_like_mut() else { return false };
         let before = place.len();
-        set(place, "pattern", pattern_of, &look.pattern, PATTERNS[look.pattern].id.into());
-        let (palette, default) = (look.params.palette_id(), Params::new());
-        if palette != default.palette_id() || place.contains_key("palette") {
-            set(place, "palette", palette_of, &palette, PALETTES[palette].name.into());
-        }
-        for param in Param::ALL.iter().filter(|param| **param != Param::PaletteId) {
-            let (id, value) = (param.spec().id, look.params.get(*param));
-            if value != default.get(*param) || place.contains_key(id) {
-                set(place, id, number, &value, f64_of(value).into());
-            }
-        }
+        write_look(place, look);
         let has_grown = place.len() > before;
         if let Some(inline) = table.get_mut("look").and_then(Item::as_inline_table_mut).filter(|_| has_grown)
         {
@@ -132,6 +125,21 @@ impl Text {
             Item::ArrayOfTables(tables) => tables.push(table),
             Item::Value(Value::Array(array)) => append(array, table.into_inline_table()),
             _ => {}
+        }
+    }
+}
+
+/// Writes a look into its table. Values that are there already keep their form.
+fn write_look(place: &mut dyn TableLike, look: &Look) {
+    set(place, "pattern", pattern_of, &look.pattern, PATTERNS[look.pattern].id.into());
+    let (palette, default) = (look.params.palette_id(), Params::new());
+    if palette != default.palette_id() || place.contains_key("palette") {
+        set(place, "palette", palette_of, &palette, PALETTES[palette].name.into());
+    }
+    for param in Param::ALL.iter().filter(|param| **param != Param::PaletteId) {
+        let (id, value) = (param.spec().id, look.params.get(*param));
+        if value != default.get(*param) || place.contains_key(id) {
+            set(place, id, number, &value, f64_of(value).into());
         }
     }
 }

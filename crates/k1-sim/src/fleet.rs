@@ -210,7 +210,7 @@ impl Shared {
                 return None;
             }
             let judged = lock(door).judge(CLIENT, &head, self.now_us() / 1000);
-            if let Ok(Entry::Route(route)) = &judged.result
+            if let Ok(Entry::Route(route, _)) = &judged.result
                 && route.action == Action::Install
             {
                 let answer = match streamed_length(head.framing, route.max_body) {
@@ -321,6 +321,7 @@ impl Backend for Shared {
                 }
                 Change::Pattern(index) => s.settings.pattern = index,
                 Change::Gain(gain) => s.settings.gain = gain,
+                Change::Fade(_) => {}
             }
         }
     }

@@ -398,7 +398,7 @@ fn a_show_is_checked_exported_and_imported() {
     let mapped = text.replace("pieces = [{ light = \"B\"", "map = \"corner.csv\"\npieces = [{ light = \"B\"");
     std::fs::write(&path, &mapped).unwrap();
     let said = k1(&["show", "check", &file]);
-    assert!(said.err.contains("corner.csv: the map cannot be read"), "{}", said.err);
+    assert!(said.err.contains("corner.csv: there is no such file beside the show file"), "{}", said.err);
     std::fs::write(folder.path().join("corner.csv"), "x,y\n0,0\n1,0\n1,1\n").unwrap();
     assert_eq!(k1(&["show", "check", &file]).code(), Some(0));
     let said = k1(&["run", "--show", &file, "--headless", "--duration", "0.5"]);

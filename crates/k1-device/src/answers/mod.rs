@@ -2,6 +2,7 @@
 
 mod lights;
 mod operator;
+mod scenes;
 mod state;
 mod tables;
 mod zones;
@@ -15,6 +16,7 @@ use crate::settings::ColorOrder;
 
 pub use self::lights::{FoundLight, FoundLights, LightTested, ShowLight, ShowLights};
 pub use self::operator::{BootLine, BootLog, SelfTest, TestState};
+pub use self::scenes::{Deleted, Power, Recalled, Scene, SceneLook, Scenes};
 pub use self::state::{
     Check, Device, Heap, Heard, Light, LightState, LiveSound, Performance, Stack, Status, Vitals,
 };

@@ -80,7 +80,7 @@ impl Patterns {
 }
 
 /// Every parameter with its value; after a change also the parameters that were brought into their range.
-#[derive(Clone, Copy, Debug)]
+#[derive(Clone, Copy, Debug, PartialEq)]
 pub struct ParamValues<'a> {
     /// The values.
     pub params: Params,

@@ -109,6 +109,17 @@ impl<'t> Fields<'t> {
         }
     }
 
+    /// A list of texts; `expected` says what it may be.
+    pub fn texts(&self, key: &'static str, expected: &str) -> Result<Option<Vec<String>>, Fault> {
+        let Some(item) = self.item(key) else { return Ok(None) };
+        let texts =
+            item.as_array().map(|array| array.iter().map(|text| Some(text.as_str()?.to_owned())).collect());
+        match texts.flatten() {
+            Some(texts) => Ok(Some(texts)),
+            None => Err(self.fault(key, format!("`{key}` is {expected}"))),
+        }
+    }
+
     /// The tables of a list: `[[key]]`, or `key = [{ … }, { … }]`.
     pub fn tables(&self, key: &'static str, what: &'static str) -> Result<Vec<Fields<'t>>, Fault> {
         let wrong = || {

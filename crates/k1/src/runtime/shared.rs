@@ -3,13 +3,15 @@
 use std::collections::VecDeque;
 use std::sync::atomic::Ordering::{Acquire, Release};
 use std::sync::atomic::{AtomicBool, AtomicU64, AtomicUsize};
-use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+use std::sync::{Arc, Mutex, MutexGuard, OnceLock, PoisonError};
+use std::thread::Thread;
 use std::time::{Duration, Instant};
 
 use k1_device::answers::Vitals;
+use k1_device::harmless::harmless;
 use k1_device::meter::Count;
 
-use super::{Clock, HISTORY, Meters, Seat};
+use super::{Clock, Dim, HISTORY, Meters, Seat};
 use crate::sink::Light;
 use crate::source::Presence;
 
@@ -26,12 +28,16 @@ pub struct Shared {
     pub is_sound_away: AtomicBool,
     /// True once the ear has heard the last hop.
     pub hearing_ended: AtomicBool,
+    /// The brightness of all zones.
+    pub dim: Dim,
     /// The counters of the two halves.
     pub meters: Meters,
     /// Capture time of the first sample, in µs; 0 before it.
     pub first_sample_us: AtomicU64,
     /// The core and scheduling of the ear's thread.
     pub hear_seat: Seat,
+    /// The ear's thread, which sleeps while it waits for sound; empty until it runs.
+    pub(super) ear: OnceLock<Thread>,
     /// The core and scheduling of the renderer's thread.
     pub show_seat: Seat,
     /// Figures of the last seconds, newest last. The real-time halves never touch it.
@@ -40,6 +46,8 @@ pub struct Shared {
     lights: Mutex<Vec<Arc<Light>>>,
     /// Number of lights that have not had their last frame.
     pub(super) lit: AtomicUsize,
+    /// Name of the sound that plays, for people, at the start or after its last change.
+    title: Mutex<String>,
     /// Why the sound stopped, if it was an error.
     pub source_error: Mutex<Option<String>>,
     /// Whether sound arrives; `None` if the source cannot lose it.
@@ -55,13 +63,16 @@ impl Shared {
             source_ended: AtomicBool::new(false),
             is_sound_away: AtomicBool::new(false),
             hearing_ended: AtomicBool::new(false),
+            dim: Dim::default(),
             meters: Meters::new(),
             first_sample_us: AtomicU64::new(0),
             hear_seat: Seat::default(),
+            ear: OnceLock::new(),
             show_seat: Seat::default(),
             history: Mutex::new(VecDeque::with_capacity(HISTORY + 1)),
             lit: AtomicUsize::new(lights.len()),
             lights: Mutex::new(lights),
+            title: Mutex::default(),
             source_error: Mutex::new(None),
             presence,
         }
@@ -78,6 +89,26 @@ impl Shared {
     /// The newest figures; all zero during the first second.
     pub fn vitals(&self) -> Vitals {
         self.lock_history().back().copied().unwrap_or_default()
+    }
+
+    /// Wakes the ear if it waits for sound.
+    pub(super) fn wake_ear(&self) {
+        if let Some(ear) = self.ear.get() {
+            ear.unpark();
+        }
+    }
+
+    /// Name of the sound that plays, for people.
+    pub fn title(&self) -> String {
+        match &self.presence {
+            Some(presence) => presence.title(),
+            None => self.title.lock().unwrap_or_else(PoisonError::into_inner).clone(),
+        }
+    }
+
+    /// Changes the name of the sound that plays.
+    pub(super) fn set_title(&self, title: &str) {
+        *self.title.lock().unwrap_or_else(PoisonError::into_inner) = harmless(title).into_owned();
     }
 
     /// All lights, without the page.

@@ -8,6 +8,7 @@ use k1_device::frame::Showing;
 use k1_device::pace::FrameClock;
 
 use super::clock::Time;
+use super::dimmer::Dimmer;
 use super::stage::Stage;
 use super::{Shared, SoundReader};
 
@@ -29,6 +30,7 @@ impl ShowThread {
         let Self { shared, stage, sound, mut next, mut replaced, fps } = self;
         let mut pace = FrameClock::starting_at(time.now_us(), fps);
         let mut showing = Showing::new(stage, sound, pace.period_us());
+        let mut dimmer = Dimmer::new(&shared.dim);
         while !shared.stop.load(Relaxed) {
             time.sleep_until(pace.due_us());
             let now = time.now_us();
@@ -43,7 +45,9 @@ impl ShowThread {
                     let _ = replaced.push(stage);
                 }
                 let has_ended = shared.hearing_ended.load(Relaxed);
-                showing.frame(now, has_ended, &shared.meters, || time.now_us(), |stage| stage.deliver(now));
+                let dim = dimmer.factor(&shared.dim, now);
+                let deliver = |stage: &mut Stage| stage.deliver(now, dim);
+                showing.frame(now, has_ended, &shared.meters, || time.now_us(), deliver);
             });
         }
     }

@@ -1,8 +1,9 @@
 //! The file of a show: read as a whole, and written as a whole or not at all.
 
 use std::fs::{self, Metadata};
-use std::io::{Read, Write};
+use std::io::{self, ErrorKind, Read, Write};
 use std::path::{Path, PathBuf};
+use std::sync::{Mutex, PoisonError};
 use std::time::SystemTime;
 
 use k1_host::output::{self, Output, Spared};
@@ -15,6 +16,9 @@ use super::Forms;
 const MOST_BYTES: u64 = 1 << 20;
 /// Most times that a change is made again because somebody else has changed the file in the meantime.
 const MOST_TRIES: u32 = 10;
+
+/// Held while a file is replaced, so that two threads do not replace it at the same time.
+static WRITING: Mutex<()> = Mutex::new(());
 
 /// The file that K1 uses if the command line names none; `None` without a home folder.
 pub fn place() -> Option<PathBuf> {
@@ -41,6 +45,11 @@ fn number(_: &Metadata) -> u64 {
     0
 }
 
+/// True unless nothing has this name. A file that cannot be looked at is there, so that the reason is told.
+pub fn is_there(path: &Path) -> bool {
+    !matches!(fs::metadata(path), Err(e) if e.kind() == ErrorKind::NotFound)
+}
+
 /// The file of a show, and its text when it was last read.
 #[derive(Debug)]
 pub struct Stored {
@@ -60,9 +69,9 @@ impl Stored {
     pub fn open(path: &Path) -> Result<Self, String> {
         // The mark first: a change after it is noticed later.
         let mark = Mark::of(path);
-        let text = match mark.0 {
-            Some(_) => load(path)?,
-            None => Text::default().to_string(),
+        let text = match is_there(path) {
+            true => load(path)?,
+            false => Text::default().to_string(),
         };
         let mut stored = Self { path: path.to_owned(), text, mark, maps: Vec::new() };
         stored.note_maps();
@@ -117,7 +126,7 @@ impl Stored {
             return Ok(map);
         }
         self.mark = mark;
-        if mark.0.is_none() {
+        if !is_there(&self.path) {
             return Err(format!(
                 "{} is gone; K1 goes on with what it said and writes it again after the next change",
                 self.path.display()
@@ -148,7 +157,7 @@ impl Stored {
                 faulty(before, "has a fault and is not written over; mend it first").and_then(|()| {
                     let mut text = Text::parse(before).map_err(|fault| format!("{shown}: {fault}"))?;
                     change(&mut text)?;
-                    let after = text.to_string();
+                    let after = like(before, text.to_string());
                     faulty(&after, "would get a fault and was not changed")?;
                     Ok(after)
                 });
@@ -164,21 +173,22 @@ impl Stored {
     ///
     /// A sentence if the file cannot be read or written. It is unchanged then.
     pub fn replace(&mut self, mut new: impl FnMut(&str) -> Option<String>) -> Result<(), String> {
+        let _writing = WRITING.lock().unwrap_or_else(PoisonError::into_inner);
         for _ in 0..MOST_TRIES {
-            let is_there = self.path.exists();
+            let was_there = is_there(&self.path);
             // A file that is gone is written again with what it said.
-            let before = if is_there { load(&self.path)? } else { self.text.clone() };
+            let before = if was_there { load(&self.path)? } else { self.text.clone() };
             let Some(after) = new(&before) else { return Ok(()) };
-            if after != before || !is_there {
+            if after != before || !was_there {
                 output::make_folder(&self.path).map_err(|e| e.to_string())?;
                 let mut output = Output::create(&self.path, &Spared::default()).map_err(|e| e.to_string())?;
                 output
                     .write_all(after.as_bytes())
                     .map_err(|e| output::unwritten(&self.path, e).to_string())?;
                 // Somebody may have saved the file since it was read.
-                let is_same = match is_there {
+                let is_same = match was_there {
                     true => load(&self.path).is_ok_and(|now| now == before),
-                    false => !self.path.exists(),
+                    false => !is_there(&self.path),
                 };
                 if !is_same {
                     continue;
@@ -197,6 +207,17 @@ impl Stored {
     }
 }
 
+/// A changed text with the line ends and the byte order mark that it had before, which TOML does not keep.
+fn like(before: &str, after: String) -> String {
+    let after =
+        if before.contains("\r\n") { after.replace("\r\n", "\n").replace('\n', "\r\n") } else { after };
+    if before.starts_with('\u{feff}') {
+        format!("\u{feff}{}", after.trim_start_matches('\u{feff}'))
+    } else {
+        after
+    }
+}
+
 /// The text of a file of a show.
 ///
 /// # Errors
@@ -204,17 +225,26 @@ impl Stored {
 /// A sentence if it cannot be read or is not text.
 pub fn load(path: &Path) -> Result<String, String> {
     let shown = path.display();
-    let file = private::open(path).map_err(|e| format!("{shown} cannot be read: {e}"))?;
-    let meta = file.metadata().map_err(|e| format!("{shown} cannot be read: {e}"))?;
+    let unread = |e: io::Error| match e.kind() {
+        ErrorKind::PermissionDenied => format!("{shown} cannot be read: {e}; let this user read it"),
+        _ => format!("{shown} cannot be read: {e}"),
+    };
+    let file = private::open(path).map_err(unread)?;
+    let meta = file.metadata().map_err(unread)?;
+    if meta.is_dir() {
+        return Err(format!("{shown} is a folder; give a file in it"));
+    }
     if !meta.is_file() {
-        return Err(format!("{shown} is not a file; give the file of a show"));
+        return Err(format!("{shown} is not a file; give the name of a file"));
     }
     let mut bytes = Vec::new();
-    file.take(MOST_BYTES + 1).read_to_end(&mut bytes).map_err(|e| format!("{shown} cannot be read: {e}"))?;
+    file.take(MOST_BYTES + 1).read_to_end(&mut bytes).map_err(unread)?;
     if bytes.len() as u64 > MOST_BYTES {
         return Err(format!("{shown} has more than {MOST_BYTES} bytes and cannot be a show"));
     }
-    String::from_utf8(bytes).map_err(|_| format!("{shown} is not text (UTF-8); save it as UTF-8"))
+    // English in UTF-16 is UTF-8 with a zero byte beside each letter.
+    let text = String::from_utf8(bytes).ok().filter(|text| !text.contains('\0'));
+    text.ok_or_else(|| format!("{shown} is not text (UTF-8); save it as UTF-8"))
 }
 
 #[cfg(test)]
@@ -264,7 +294,9 @@ mod tests {
         let (path, map) = (folder.path().join("k1.toml"), folder.path().join("ring.csv"));
         fs::write(&path, TEXT.replace("pieces", "map = \"ring.csv\"\npieces")).unwrap();
         let mut stored = Stored::open(&path).unwrap();
-        assert!(stored.reading().faults[0].to_string().contains("ring.csv: the map cannot be read"));
+        assert!(
+            stored.reading().faults[0].to_string().contains("there is no such file beside the show file")
+        );
         for text in [Some("0,0\n1,0\n2,0\n"), Some("0,0\n1,0\n2,1\n3,1\n"), Some("0,0\n1,0\n2,1\n"), None] {
             match text {
                 Some(text) => fs::write(&map, text).unwrap(),
@@ -307,6 +339,36 @@ mod tests {
         assert_eq!(fs::read_to_string(&path).unwrap(), TEXT);
         fs::write(&path, [0xff, 0xfe]).unwrap();
         assert!(Stored::open(&path).unwrap_err().contains("UTF-8"));
-        assert!(Stored::open(folder.path()).unwrap_err().contains("not a file"));
+        assert!(Stored::open(folder.path()).unwrap_err().contains("is a folder; give a file in it"));
+    }
+
+    #[test]
+    fn the_line_ends_of_windows_stay() {
+        let folder = tempfile::tempdir().unwrap();
+        let path = folder.path().join("k1.toml");
+        let text = format!("\u{feff}{}", TEXT.replace('\n', "\r\n"));
+        fs::write(&path, &text).unwrap();
+        Stored::open(&path).unwrap().change(|text| dim(text, 0.5)).unwrap();
+        let after = fs::read_to_string(&path).unwrap();
+        let (kept, look) = after.split_at(text.len());
+        assert_eq!(kept, text);
+        assert!(
+            look.contains("warmth = 0.5") && look.ends_with("\r\n") && !look.contains("\n\n"),
+            "{look:?}"
+        );
+    }
+
+    #[cfg(unix)]
+    #[test]
+    fn a_file_that_cannot_be_looked_at_is_no_empty_show() {
+        let folder = tempfile::tempdir().unwrap();
+        let path = folder.path().join("k1.toml");
+        std::os::unix::fs::symlink("k1.toml", &path).unwrap();
+        assert!(Stored::open(&path).unwrap_err().contains("cannot be read"));
+        // A link to nothing yet is a place for a new file.
+        fs::remove_file(&path).unwrap();
+        std::os::unix::fs::symlink("real.toml", &path).unwrap();
+        Stored::open(&path).unwrap().replace(|before| Some(before.to_owned())).unwrap();
+        assert!(folder.path().join("real.toml").exists() && path.is_symlink());
     }
 }

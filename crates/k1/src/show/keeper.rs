@@ -1,16 +1,16 @@
-//! Keeps a show file and a running program in step: what the file says is taken over, and a look that was changed is
-//! written once it has rested.
+//! Keeps a show file and a running program in step: what the file says is taken over, and a look or a brightness that was
+//! changed is written once it has rested.
 
-use std::sync::PoisonError;
+use std::sync::{Arc, PoisonError};
 use std::time::{Duration, Instant};
 
 use k1_device::exchange::Settings;
 use k1_device::settings::Debounce;
 use k1_engine::params::Param;
 use k1_host::say;
-use k1_show::{Look, Show};
+use k1_show::{Look, Now, Show};
 
-use super::{Forms, Rest, Stored, plans};
+use super::{Director, FADE_S, Forms, Rest, Stored, plans};
 use crate::runtime::{Cast, Playing};
 
 /// Interval between two looks at the file.
@@ -24,28 +24,33 @@ pub struct Keeper {
     /// The show in force.
     show: Show,
     rest: Rest,
+    director: Arc<Director>,
     began: Instant,
     next_look: Instant,
     debounce: Debounce,
-    /// The looks and the gain as they were at the last glance.
-    glanced: Vec<Settings>,
+    /// The looks, the gain and the rest as they were at the last glance.
+    glanced: Option<(Vec<Settings>, Now)>,
     /// Looks that were not written are tried again then.
     again: Option<Instant>,
+    /// Why they were not written. It is told once.
+    told: Option<String>,
 }
 
 impl Keeper {
     /// Keeps a file whose valid part runs already.
-    pub fn new(stored: Stored, show: Show, rest: Rest) -> Self {
+    pub fn new(stored: Stored, show: Show, rest: Rest, director: Arc<Director>) -> Self {
         let now = Instant::now();
         Self {
             stored,
             show,
             rest,
+            director,
             began: now,
             next_look: now + LOOK,
             debounce: Debounce::default(),
-            glanced: Vec::new(),
+            glanced: None,
             again: None,
+            told: None,
         }
     }
 
@@ -63,6 +68,12 @@ impl Keeper {
         }
     }
 
+    /// Reads the file again, even if it does not seem to have changed.
+    pub fn reload(&mut self, cast: &mut Cast) {
+        self.stored.forget();
+        self.look(cast);
+    }
+
     /// Writes what has not rested yet, at the end of the program.
     pub fn end(mut self, cast: &Cast) {
         self.write(cast, Instant::now());
@@ -70,13 +81,12 @@ impl Keeper {
 
     /// Notes that settings have changed.
     fn glance(&mut self, cast: &Cast, now: Instant) {
-        let settings = zones(cast, |zone| zone.controls.settings());
-        if settings != self.glanced {
-            let is_first = self.glanced.is_empty();
-            self.glanced = settings;
-            if !is_first {
+        let glanced = Some((zones(cast, |zone| zone.controls.settings()), self.director.now()));
+        if glanced != self.glanced {
+            if self.glanced.is_some() {
                 self.debounce.touch(micros(now - self.began));
             }
+            self.glanced = glanced;
         }
     }
 
@@ -102,6 +112,17 @@ impl Keeper {
             Ok(new) => {
                 if (&new.input, new.fps, &new.name) != (&self.show.input, self.show.fps, &self.show.name) {
                     say(format_args!("k1: {shown} has another name, input or fps; start K1 again for those"));
+                }
+                self.director.take_scenes(&new);
+                if new.now != self.show.now {
+                    self.director.set_now(&new.now, FADE_S);
+                }
+                let Show { scenes, playlist, timers, now, .. } = new.clone();
+                let room = Show { scenes, playlist, timers, now, ..self.show.clone() };
+                if room == new {
+                    // Lights and zones are the same.
+                    self.show = new;
+                    return;
                 }
                 match self.take_over(new, cast) {
                     Ok(()) => say(format_args!("k1: {changed} has changed, and K1 shows it")),
@@ -136,7 +157,7 @@ impl Keeper {
         Ok(())
     }
 
-    /// Writes the looks and the gain that differ from the file.
+    /// Writes the looks, the gain and the brightness that differ from the file.
     fn write(&mut self, cast: &Cast, now: Instant) {
         let looks = looks(cast);
         let changed: Vec<(usize, Look)> = looks
@@ -149,8 +170,11 @@ impl Keeper {
             .collect();
         let was = self.show.gain.unwrap_or(self.rest.settings.gain);
         let gain = looks.first().map(|(_, settings)| settings.gain).filter(|gain| *gain != was);
+        let set = Some(self.director.now()).filter(|set| *set != self.show.now);
         self.again = None;
-        if changed.is_empty() && gain.is_none() {
+        // A gain alone does not make a file.
+        let is_new = self.show == Show::default() && !self.stored.path().exists();
+        if is_new || changed.is_empty() && gain.is_none() && set.is_none() {
             return;
         }
         let before = self.show.clone();
@@ -167,16 +191,21 @@ impl Keeper {
             if let Some(gain) = gain {
                 text.set_gain(gain);
             }
+            if let Some(set) = &set {
+                text.set_now(set);
+            }
             Ok(())
         });
         match written {
             Ok(()) => {
+                self.told = None;
                 // A hand edit that the writing has found is taken over as any other.
                 let show = self.stored.reading().show;
                 let is_only_here = {
                     let mut expected = before;
                     changed.iter().for_each(|(index, look)| expected.zones[*index].look = *look);
                     expected.gain = gain.or(expected.gain);
+                    expected.now = set.unwrap_or(expected.now);
                     expected == show
                 };
                 if is_only_here {
@@ -187,7 +216,10 @@ impl Keeper {
             }
             Err(why) => {
                 self.again = Some(now + PAUSE);
-                say(format_args!("k1: the look was not written: {why}"));
+                if self.told.as_ref() != Some(&why) {
+                    say(format_args!("k1: the look was not written: {why}"));
+                    self.told = Some(why);
+                }
             }
         }
     }

@@ -1,13 +1,15 @@
 //! The show file of this program: where it is, what it means here, and how it is kept while K1 runs.
 
 mod add;
+mod director;
 mod file;
 mod found;
 mod keeper;
 mod plans;
 
-pub use add::{Addition, add};
-pub use file::{Stored, place};
+pub use add::{Addition, add, change};
+pub use director::{Director, FADE_S, Power, Recalled};
+pub use file::{Stored, is_there, place};
 pub use found::{Search, Seen, find, settings_of, target_of};
 pub use keeper::Keeper;
 pub use plans::{Rest, plans};
@@ -16,7 +18,7 @@ use std::path::{Path, PathBuf};
 
 use k1_show::Light;
 
-use crate::sink::{LightConfig, Target};
+use crate::sink::{self, LightConfig, Target};
 
 /// The forms of input and lights that this program knows, and the map files beside a show file.
 pub struct Forms<'a> {
@@ -34,6 +36,9 @@ impl Forms<'_> {
 impl k1_show::Forms for Forms<'_> {
     fn map(&self, file: &str) -> Result<String, String> {
         let path = self.map_path(file);
+        if !is_there(&path) {
+            return Err("there is no such file beside the show file".into());
+        }
         file::load(&path).map_err(|why| why.replacen(&path.display().to_string(), "the map", 1))
     }
 
@@ -47,7 +52,7 @@ impl k1_show::Forms for Forms<'_> {
     }
 
     fn light(&self, light: &Light) -> Result<(), String> {
-        target(light).map(drop)
+        sink::fits(&target(light)?, light.leds)
     }
 }
 
@@ -57,6 +62,11 @@ impl k1_show::Forms for Forms<'_> {
 ///
 /// A sentence with the valid forms.
 pub fn target(light: &Light) -> Result<LightConfig, String> {
+    if let (Some((key, _)), true) = (light.settings.first(), light.to.starts_with("file:")) {
+        return Err(format!(
+            "a file has no setting `{key}`, because it takes the frames as they are; delete it"
+        ));
+    }
     let mut text = light.to.clone();
     for (key, value) in &light.settings {
         let value = match value.as_str() {

@@ -36,7 +36,6 @@ use chip::Chip;
 use k1_engine::light::Rgb;
 use k1_host::output::{Output, Spared};
 use k1_wire::pixel::Pixel;
-use k1_wire::universes::Universes;
 use k1_wire::{artnet, sacn};
 use lookup::{Host, Real};
 use serial::SerialSink;
@@ -89,6 +88,23 @@ pub struct Strip {
     pub limit_ma: Option<f32>,
 }
 
+/// Checks that a light has a channel for each LED of a strip.
+///
+/// # Errors
+///
+/// A sentence if its protocol has too few universes.
+pub fn fits(wanted: &LightConfig, strip: usize) -> Result<(), String> {
+    let (universes, last) = match &wanted.target {
+        Target::ArtNet { universes, .. } => (universes, artnet::LAST_UNIVERSE),
+        Target::Sacn { universes, .. } => (universes, sacn::LAST_UNIVERSE),
+        _ => return Ok(()),
+    };
+    let (target, channels) = (&wanted.target, wanted.settings.channels_of(strip));
+    universes.check(channels, last).map_err(|e| {
+        format!("{target} has no room for {channels} channels: {e}; use a lower universe or fewer LEDs")
+    })
+}
+
 /// Opens a light. A light on the network is looked up later, by its own thread, so that K1 starts even if it is missing.
 ///
 /// # Errors
@@ -105,15 +121,13 @@ pub fn open(wanted: &LightConfig, strip: Strip, spared: &Spared) -> Result<Open,
     };
     let udp = |address: &Address, protocol| via(None, address, protocol);
     let pixel = if settings.order.has_white() { Pixel::Rgbw } else { Pixel::Rgb };
-    let channels = settings.channels_of(strip.leds);
+    fits(wanted, strip.leds)?;
     let (sink, is_kept): (Box<dyn Sink>, _) = match target {
         Target::Ddp(address) => udp(address, Box::new(protocol::Ddp::new(pixel))),
         Target::ArtNet { address, universes, syncs } => {
-            has_room(target, *universes, channels, artnet::LAST_UNIVERSE)?;
             udp(address, Box::new(protocol::ArtNet::new(artnet::Sender::new(*universes, *syncs))))
         }
         Target::Sacn { address, interface, universes, priority, sync_universe } => {
-            has_room(target, *universes, channels, sacn::LAST_UNIVERSE)?;
             let identity = sacn::Identity::new(cid::cid(&format!("{}\n{target}", light.name))?, "K1");
             let sender = sacn::Sender::new(identity, *universes, *priority, *sync_universe);
             // The route to the first group is the route to all of them.
@@ -148,13 +162,6 @@ fn at_spi(path: &str, _: Chip, _: Arc<Light>) -> Result<Box<dyn Sink>, String> {
         "this K1 was built without SPI, which spi:{path} needs; build one on Linux with `cargo build --release -p k1 --features \
          spi`"
     ))
-}
-
-/// Checks that a protocol has universes for all channels.
-fn has_room(target: &Target, universes: Universes, channels: usize, last: u16) -> Result<(), String> {
-    universes.check(channels, last).map_err(|e| {
-        format!("{target} has no room for {channels} channels: {e}; use a lower universe or fewer LEDs")
-    })
 }
 
 fn record(path: &Path, spared: &Spared) -> Result<Output, String> {

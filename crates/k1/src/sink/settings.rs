@@ -1,5 +1,7 @@
 //! What a light is and how it is driven, whatever it speaks.
 
+use std::fmt;
+
 use k1_engine::light::{Rgb, WHITE_BALANCE};
 use k1_show::LONGEST_NAME;
 
@@ -96,6 +98,12 @@ impl Order {
     /// True if the light has white LEDs.
     pub fn has_white(&self) -> bool {
         self.size == 4
+    }
+}
+
+impl fmt::Display for Order {
+    fn fmt(&self, f: &mut fmt::Formatter) -> fmt::Result {
+        self.channels().iter().try_for_each(|channel| f.write_str(&"rgbw"[usize::from(*channel)..][..1]))
     }
 }
 

@@ -14,6 +14,7 @@ use super::assets;
 use super::hub::Hub;
 use super::sockets::WebSockets;
 use crate::runtime::{Controls, Playing, Runtime, Shared, SoundReader};
+use crate::show::Director;
 
 /// Maximum number of pairs of client and route that are remembered.
 const REMEMBERED: usize = 512;
@@ -37,12 +38,12 @@ pub struct App {
     pub hub: Hub,
     /// The program's name and id.
     pub who: Arc<Who>,
-    /// Readable name of the sound at the start.
-    title: String,
     /// Address of the server, without its port.
     pub ip: String,
     /// The show file, if there is one.
     pub show_file: Option<PathBuf>,
+    /// Shows scenes, turns the light on and off, and dims it.
+    pub director: Arc<Director>,
     /// The last search for lights.
     pub found: Arc<Mutex<FoundLights>>,
     /// The zones in force.
@@ -63,8 +64,8 @@ impl App {
     /// Collects what requests need from a runtime that has started.
     pub fn new(
         runtime: &Runtime,
+        director: Arc<Director>,
         hub: Hub,
-        title: &str,
         ip: String,
         token: Option<String>,
         allowed: Vec<AllowedName>,
@@ -76,9 +77,9 @@ impl App {
             sound: runtime.sound.clone(),
             hub,
             who: runtime.who.clone(),
-            title: title.to_owned(),
             ip,
             show_file: runtime.show_file.clone(),
+            director,
             found: Arc::default(),
             zones: runtime.cast.zones(),
             fps: runtime.fps,
@@ -92,7 +93,7 @@ impl App {
 
     /// Readable name of the current sound.
     pub fn title(&self) -> String {
-        self.shared.presence.as_ref().map_or_else(|| self.title.clone(), crate::source::Presence::title)
+        self.shared.title()
     }
 
     /// Number of pixels of the first zone, which the page shows.

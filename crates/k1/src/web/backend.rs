@@ -4,8 +4,9 @@ use std::sync::PoisonError;
 use std::time::Duration;
 
 use k1_device::answers::{
-    BootLog, Check, Device, FoundLights, Heard, Light, LightState, LightTested, LinkOptions, LiveSound,
-    Performance, SelfTest, Setup, ShowFile, ShowLight, ShowLights, ShowWritten, TestState, Vitals, Zone,
+    BootLog, Check, Deleted, Device, FoundLights, Heard, Light, LightState, LightTested, LinkOptions,
+    LiveSound, Performance, Power, Recalled, Scene, Scenes, SelfTest, Setup, ShowFile, ShowLight, ShowLights,
+    ShowWritten, TestState, Vitals, Zone,
 };
 use k1_device::backend::{Backend, Description, Identity};
 use k1_device::error::Refusal;
@@ -13,7 +14,9 @@ use k1_device::exchange::{Change, Settings};
 use k1_device::firmware::{Firmware, GoingBack};
 use k1_device::health::{checks, sound_arrives};
 use k1_device::microphone::Hearing;
-use k1_device::requests::{LightTest, NewLight, SetupPatch, ShowText};
+use k1_device::requests::{
+    LightChange, LightTest, NewLight, NewScene, PowerPatch, Recall, SetupPatch, ShowText,
+};
 use k1_device::routes::Action;
 use k1_device::self_test::Reading;
 use k1_device::shows::{self, Shows};
@@ -23,7 +26,7 @@ use k1_update::envelope::Envelope;
 
 use super::app::App;
 use crate::runtime::Playing;
-use crate::show::{Addition, Search, Stored, add, find, split};
+use crate::show::{Addition, Search, Stored, add, change, find, split, target};
 use crate::sink::probe::Probe;
 
 const NO_LAMP: Refusal = Refusal::NotHere(
@@ -35,7 +38,7 @@ const SEARCH: Duration = Duration::from_secs(2);
 
 impl App {
     /// The show file as it is now.
-    fn stored(&self) -> Result<Stored, Refusal> {
+    pub(super) fn stored(&self) -> Result<Stored, Refusal> {
         let path = self.show_file.as_deref().ok_or(Refusal::NotHere(
             "this K1 runs without a show file; `k1 lights add` makes one, and `k1 run --show FILE` takes another",
         ))?;
@@ -60,6 +63,7 @@ impl Shows for App {
             name: light.name.clone(),
             to: light.to.clone(),
             leds: light.leds,
+            order: target(light).map(|config| config.settings.order.to_string()).unwrap_or_default(),
             zones: show.zones_of(index).map(|zone| zone.name.clone()).collect(),
             state: states.iter().find(|state| state.name == light.name).cloned(),
         });
@@ -78,6 +82,12 @@ impl Shows for App {
         let matrix = new.matrix.map(|[columns, rows]| (columns, rows));
         let new = Addition { light, zone, reversed: new.reversed, matrix, pattern, palette: None };
         let faults: Vec<_> = add(&mut stored, &new).err().into_iter().collect();
+        Ok(ShowWritten { written: faults.is_empty(), mark: mark(stored.text()), faults })
+    }
+
+    fn change_light(&self, wanted: &LightChange) -> Result<ShowWritten, Refusal> {
+        let mut stored = self.stored()?;
+        let faults: Vec<_> = change(&mut stored, wanted).err().into_iter().collect();
         Ok(ShowWritten { written: faults.is_empty(), mark: mark(stored.text()), faults })
     }
 
@@ -145,6 +155,30 @@ impl Shows for App {
             }
         }
     }
+
+    fn scenes(&self) -> Result<Scenes, Refusal> {
+        self.all_scenes()
+    }
+
+    fn set_scene(&self, name: &str, scene: &NewScene) -> Result<Scene, Refusal> {
+        self.make_scene(name, scene)
+    }
+
+    fn delete_scene(&self, name: &str) -> Result<Deleted, Refusal> {
+        self.remove_scene(name)
+    }
+
+    fn recall_scene(&self, name: &str, recall: &Recall) -> Result<Recalled, Refusal> {
+        self.recall(name, recall)
+    }
+
+    fn power(&self) -> Power {
+        self.power_now()
+    }
+
+    fn set_power(&self, patch: &PowerPatch) -> Result<Power, Refusal> {
+        self.change_power(patch)
+    }
 }
 
 impl Backend for App {
@@ -163,7 +197,7 @@ impl Backend for App {
     fn zones(&self) -> Vec<Zone> {
         let zone = |zone: &mut Playing| {
             let Settings { params, pattern, .. } = zone.controls.settings();
-            Zone::new(zone.name.clone(), zone.leds, pattern, params)
+            Zone::new(zone.name.clone(), zone.leds, pattern, params).on(zone.shape)
         };
         self.playing().iter_mut().map(zone).collect()
     }
@@ -175,8 +209,8 @@ impl Backend for App {
         Ok(())
     }
 
-    fn answer_of_show(&self, action: Action, body: &[u8]) -> Result<Vec<u8>, Refusal> {
-        shows::answer(self, action, body)
+    fn answer_of_show(&self, action: Action, name: &str, body: &[u8]) -> Result<Vec<u8>, Refusal> {
+        shows::answer(self, action, name, body)
     }
 
     fn identity(&self) -> Identity<'_> {

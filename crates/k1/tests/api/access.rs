@@ -103,7 +103,11 @@ fn its_own_page_may_ask() {
         };
         assert_eq!(raw.status, expected, "{request}");
         assert_eq!(raw.header("access-control-allow-origin"), Some(origin.as_str()), "{request}");
-        assert_eq!(raw.header("access-control-allow-methods"), Some("GET, POST, PUT, OPTIONS"), "{request}");
+        assert_eq!(
+            raw.header("access-control-allow-methods"),
+            Some("GET, POST, PUT, DELETE, OPTIONS"),
+            "{request}"
+        );
         assert!(raw.header("access-control-allow-headers").is_some_and(|h| h.contains("Content-Type")));
         assert_ne!(raw.header("access-control-allow-credentials"), Some("true"));
     }
@@ -135,11 +139,7 @@ fn the_token_opens_the_door() {
     let none = with(&[]);
     let right = with(&[&format!("Authorization: Bearer {SECRET}")]);
     for route in &k1_device::routes::ROUTES {
-        let request = match route.method {
-            k1_device::routes::Method::Get => format!("GET {}", route.path),
-            k1_device::routes::Method::Post => format!("POST {}", route.path),
-            k1_device::routes::Method::Put => format!("PUT {}", route.path),
-        };
+        let request = format!("{} {}", route.method.name(), route.path);
         let (request, lines) = none(&request);
         ask(&k1, &request, &lines).answer().refused(401, "unauthorized");
         assert_ne!(status(right(&request)), 401, "{request}");

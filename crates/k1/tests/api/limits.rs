@@ -46,10 +46,11 @@ impl<'a> Line<'a> {
     }
 }
 
-/// Routes that a test may request. Firmware is excluded because it is a stream, and routes that restart a lamp because
-/// they would end the test.
+/// Routes that a test may request. Firmware and routes that take a path's name are excluded, as are routes that restart a
+/// lamp and would end the test.
 fn is_harmless(route: &&Route) -> bool {
-    route.method != Method::Put && !matches!(route.action, Action::RollBack | Action::Drill)
+    matches!(route.method, Method::Get | Method::Post)
+        && !matches!(route.action, Action::RollBack | Action::Drill)
 }
 
 #[test]
@@ -57,11 +58,7 @@ fn the_same_again_is_too_soon_and_says_when() {
     let k1 = K1::get_one();
     let mut line = Line::to(&k1);
     for route in ROUTES.iter().filter(is_harmless) {
-        let request = match route.method {
-            Method::Get => format!("GET {}", route.path),
-            Method::Post => format!("POST {}", route.path),
-            Method::Put => format!("PUT {}", route.path),
-        };
+        let request = format!("{} {}", route.method.name(), route.path);
         let mut began = Instant::now();
         let first = accepted(|| {
             began = Instant::now();
@@ -239,6 +236,8 @@ fn a_request_without_a_body_is_answered() {
                 }
                 200 => assert!(WITHOUT_BODY.contains(&route.path), "{}", route.path),
                 501 => raw.answer().refused(501, "not_available"),
+                // The path of a scene needs no body, and names none here.
+                404 if route.path.ends_with("/recall") => raw.answer().refused(404, "scene_not_found"),
                 _ => raw.answer().refused(400, "invalid_json"),
             }
         }

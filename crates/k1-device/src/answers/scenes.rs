@@ -1,0 +1,93 @@
+//! Scenes, and the light as a whole: on, off, brightness.
+
+use alloc::collections::BTreeMap;
+use alloc::string::String;
+use alloc::vec::Vec;
+
+use k1_engine::light::PALETTES;
+use k1_engine::params::Params;
+use k1_engine::patterns::PATTERNS;
+use serde::Serialize;
+
+use super::ParamValues;
+
+/// The look of a zone in a scene.
+#[derive(Clone, Debug, PartialEq, Serialize)]
+#[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
+pub struct SceneLook {
+    /// Identifier of the pattern.
+    pattern: &'static str,
+    /// Name of the palette.
+    palette: &'static str,
+    /// The parameters.
+    params: ParamValues<'static>,
+}
+
+impl SceneLook {
+    /// A look with a pattern and a palette that exist.
+    pub fn new(pattern: usize, params: Params) -> Self {
+        Self {
+            pattern: PATTERNS[pattern.min(PATTERNS.len() - 1)].id,
+            palette: PALETTES[params.palette_id().min(PALETTES.len() - 1)].name,
+            params: ParamValues { params, patch: None },
+        }
+    }
+}
+
+/// A scene: looks under a name.
+#[derive(Clone, Debug, PartialEq, Serialize)]
+#[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
+pub struct Scene {
+    /// Its name.
+    pub name: String,
+    /// Duration of the fade to it in seconds.
+    pub fade_s: f32,
+    /// Brightness of all zones, 0 to 1, on top of their looks; null for full brightness.
+    pub brightness: Option<f32>,
+    /// The look of each zone by the zone's name. A zone that is not listed keeps its look.
+    pub looks: BTreeMap<String, SceneLook>,
+}
+
+/// `GET /api/v1/scenes`.
+#[derive(Clone, Debug, PartialEq, Serialize)]
+#[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
+pub struct Scenes {
+    /// The scenes, in the order of the show file.
+    pub scenes: Vec<Scene>,
+    /// Name of the scene that is shown; null if there was none, or if a look was changed since.
+    pub current: Option<String>,
+}
+
+/// `POST /api/v1/scenes/{name}/recall`.
+#[derive(Clone, Debug, PartialEq, Serialize)]
+#[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
+pub struct Recalled {
+    /// Name of the scene.
+    pub scene: String,
+    /// Duration of the fade in seconds.
+    pub fade_s: f32,
+    /// Zones of the scene that do not exist any more.
+    pub missing: Vec<String>,
+    /// A sentence about the missing zones; null if there are none.
+    pub message: Option<String>,
+}
+
+/// `DELETE /api/v1/scenes/{name}`.
+#[derive(Clone, Debug, PartialEq, Serialize)]
+#[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
+pub struct Deleted {
+    /// Name of the scene.
+    pub deleted: String,
+}
+
+/// `GET /api/v1/power`.
+#[derive(Clone, Copy, Debug, PartialEq, Serialize)]
+#[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
+pub struct Power {
+    /// True while the light is on. K1 hears in either case.
+    pub on: bool,
+    /// Duration of the last fade in seconds.
+    pub fade_s: f32,
+    /// Brightness of everything, 0 to 1, on top of the looks and of the scene.
+    pub brightness: f32,
+}

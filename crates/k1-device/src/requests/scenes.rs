@@ -1,0 +1,164 @@
+//! Changes of scenes, and of the light as a whole.
+
+use alloc::collections::BTreeMap;
+use alloc::string::String;
+
+use k1_engine::light::{PALETTES, palette_by_name};
+use k1_engine::params::{Param, Params};
+use k1_engine::patterns::FIRST_PATTERN;
+use serde::Deserialize;
+
+use super::loose::{Loose, flag};
+use super::{ParamsPatch, named_pattern};
+use crate::error::Refusal;
+use crate::exchange::LONGEST_FADE_S;
+
+/// Reads a value as the duration of a fade in seconds.
+fn fade(value: Option<Loose>) -> Result<Option<f32>, Refusal> {
+    let wrong = Refusal::InvalidValue { field: "fade_s", expected: "a number of seconds from 0 to 3600" };
+    number(value, 0.0, LONGEST_FADE_S, wrong)
+}
+
+/// Reads a value as a brightness.
+fn brightness(value: Option<Loose>) -> Result<Option<f32>, Refusal> {
+    number(value, 0.0, 1.0, Refusal::InvalidValue { field: "brightness", expected: "a number from 0 to 1" })
+}
+
+fn number(value: Option<Loose>, least: f32, most: f32, wrong: Refusal) -> Result<Option<f32>, Refusal> {
+    match value {
+        None => Ok(None),
+        Some(Loose::Number(n)) if (f64::from(least)..=f64::from(most)).contains(&n) => Ok(Some(n as f32)),
+        Some(_) => Err(wrong),
+    }
+}
+
+/// A look for a zone in a scene.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Deserialize)]
+#[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
+pub struct NewLook {
+    /// Identifier of the pattern.
+    #[serde(default)]
+    #[cfg_attr(feature = "schema", schemars(with = "Option<std::string::String>"))]
+    pattern: Option<Loose>,
+    /// Name or number of the palette.
+    #[serde(default)]
+    #[cfg_attr(feature = "schema", schemars(with = "Option<std::string::String>"))]
+    palette: Option<Loose>,
+    /// Values of parameters; the others have their defaults.
+    #[serde(default)]
+    params: ParamsPatch,
+}
+
+impl NewLook {
+    /// Index of the pattern, and the parameters.
+    pub fn look(&self) -> Result<(usize, Params), Refusal> {
+        let pattern = self.pattern.map(|id| named_pattern(id, "pattern")).transpose()?;
+        let mut params = Params::default();
+        let _ = self.params.changes()?;
+        self.params.apply(&mut params);
+        let expected = "the name or the number of a palette; GET /api/palettes lists them";
+        let wrong = Refusal::InvalidValue { field: "palette", expected };
+        let palette = match self.palette {
+            None => None,
+            Some(Loose::Text(name)) => Some(palette_by_name(name.as_str()).ok_or(wrong)?),
+            Some(Loose::Number(n)) if n >= 0.0 && n < PALETTES.len() as f64 => Some(n as usize),
+            Some(_) => return Err(wrong),
+        };
+        if let Some(palette) = palette {
+            params.set(Param::PaletteId, palette as f32);
+        }
+        Ok((pattern.unwrap_or(FIRST_PATTERN), params))
+    }
+}
+
+/// A scene to make or to replace.
+#[derive(Clone, Debug, Default, PartialEq, Deserialize)]
+#[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
+pub struct NewScene {
+    /// Duration of the fade to it in seconds, 0 to 3600.
+    #[serde(default)]
+    #[cfg_attr(feature = "schema", schemars(with = "Option<f32>"))]
+    fade_s: Option<Loose>,
+    /// Brightness of all zones, 0 to 1, on top of their looks.
+    #[serde(default)]
+    #[cfg_attr(feature = "schema", schemars(with = "Option<f32>"))]
+    brightness: Option<Loose>,
+    /// The look of each zone by the zone's name. Without it, a new scene has what is shown now, and an existing one keeps
+    /// its looks; an empty body always takes what is shown now.
+    #[serde(default)]
+    looks: Option<BTreeMap<String, NewLook>>,
+}
+
+impl NewScene {
+    /// Duration of the fade in seconds.
+    pub fn fade_s(&self) -> Result<Option<f32>, Refusal> {
+        fade(self.fade_s)
+    }
+
+    /// Brightness of all zones.
+    pub fn brightness(&self) -> Result<Option<f32>, Refusal> {
+        brightness(self.brightness)
+    }
+
+    /// Names of zones and their looks.
+    pub fn looks(&self) -> Option<&BTreeMap<String, NewLook>> {
+        self.looks.as_ref()
+    }
+
+    /// True if it says nothing.
+    pub fn is_empty(&self) -> bool {
+        *self == Self::default()
+    }
+}
+
+/// How a scene is recalled.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Deserialize)]
+#[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
+pub struct Recall {
+    /// Duration of the fade in seconds, 0 to 3600; without it, that of the scene.
+    #[serde(default)]
+    #[cfg_attr(feature = "schema", schemars(with = "Option<f32>"))]
+    fade_s: Option<Loose>,
+}
+
+impl Recall {
+    /// Duration of the fade in seconds.
+    pub fn fade_s(&self) -> Result<Option<f32>, Refusal> {
+        fade(self.fade_s)
+    }
+}
+
+/// On, off, and the brightness of everything.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Deserialize)]
+#[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
+pub struct PowerPatch {
+    /// True turns the light on.
+    #[serde(default)]
+    #[cfg_attr(feature = "schema", schemars(with = "Option<bool>"))]
+    on: Option<Loose>,
+    /// Duration of the fade in seconds, 0 to 3600; 1 without it.
+    #[serde(default)]
+    #[cfg_attr(feature = "schema", schemars(with = "Option<f32>"))]
+    fade_s: Option<Loose>,
+    /// Brightness of everything, 0 to 1.
+    #[serde(default)]
+    #[cfg_attr(feature = "schema", schemars(with = "Option<f32>"))]
+    brightness: Option<Loose>,
+}
+
+impl PowerPatch {
+    /// On or off.
+    pub fn on(&self) -> Result<Option<bool>, Refusal> {
+        flag(self.on, "on")
+    }
+
+    /// Duration of the fade in seconds.
+    pub fn fade_s(&self) -> Result<Option<f32>, Refusal> {
+        fade(self.fade_s)
+    }
+
+    /// Brightness of everything.
+    pub fn brightness(&self) -> Result<Option<f32>, Refusal> {
+        brightness(self.brightness)
+    }
+}
