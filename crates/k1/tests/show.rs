@@ -323,6 +323,49 @@ fn zones_and_the_file_are_changed_through_the_api() {
 }
 
 #[test]
+fn a_light_that_cannot_be_is_not_added_and_the_rest_shines() {
+    let folder = folder();
+    let (path, text) = two_files(folder.path());
+    let program = Program::start(&path);
+    let long = "x".repeat(65);
+    let good = json!({"name": "C", "to": "ddp://127.0.0.1", "leds": 4});
+    for (key, value, says) in [
+        ("name", json!(""), "`name` is empty"),
+        ("name", json!(long), "a name has 1 to 64 bytes"),
+        ("name", json!("a\nb"), "a name has 1 to 64 bytes and no control characters"),
+        ("name", json!("A"), "has a light “A” already"),
+        ("to", json!(""), "`to` is empty"),
+        ("to", json!("ddp://"), "needs a host"),
+        ("to", json!("terminal"), "the terminal belongs to a single run"),
+        ("to", json!("ddp://x?colour=blue"), "there is no setting “colour”"),
+        ("to", json!("artnet://x?universe=32768"), "universe is 0 … 32767"),
+        ("to", json!("sacn://?interface=nowhere"), "interface is an IPv4 address of this machine"),
+        ("to", json!("ddp://x?order=rgb&order=grb"), "order is given twice"),
+        ("leds", json!(0), "a light has 1 to 4096 LEDs, not 0"),
+        ("leds", json!(4_097), "a light has 1 to 4096 LEDs, not 4097"),
+        ("matrix", json!([0, 4]), "a matrix of 0 LEDs does not fit a light of 4"),
+        ("matrix", json!([2, 3]), "a matrix of 6 LEDs does not fit a light of 4"),
+        ("matrix", json!([u32::MAX, u32::MAX]), "does not fit a light of 4"),
+        ("zone", json!(long), "a name has 1 to 64 bytes"),
+    ] {
+        let mut new = good.clone();
+        new[key] = value.clone();
+        let answer = program.post("api/v1/lights", &new);
+        let fault = answer["faults"][0].as_str().unwrap_or_default();
+        assert!(answer["written"] == false && fault.contains(says), "{key} {value}: {answer}");
+        assert_eq!(std::fs::read_to_string(&path).unwrap(), text, "{key} {value}");
+    }
+    assert_eq!(program.refused("api/v1/lights", &json!({"name": "C", "to": "ddp://x", "leds": -1})), 400);
+    assert_eq!(program.get("api/v1/status")["lights"].as_array().unwrap().len(), 2);
+    // With a matrix, its zone has that shape.
+    let new = json!({"name": "C", "to": "ddp://127.0.0.1?order=rgbw", "leds": 4, "matrix": [2, 2]});
+    assert_eq!(program.post("api/v1/lights", &new)["written"], true);
+    let after = std::fs::read_to_string(&path).unwrap();
+    assert!(after.contains("order = \"rgbw\"") && after.contains("shape = \"matrix:2x2\""), "{after}");
+    program.stop();
+}
+
+#[test]
 fn a_show_is_checked_exported_and_imported() {
     let folder = folder();
     let (path, text) = two_files(folder.path());

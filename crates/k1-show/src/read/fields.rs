@@ -6,6 +6,7 @@ use std::ops::RangeInclusive;
 use toml_edit::{Item, TableLike, Value};
 
 use super::{Fault, line_of};
+use crate::LONGEST_NAME;
 
 /// A table that is being read. It remembers which fields were asked for.
 pub struct Fields<'t> {
@@ -62,8 +63,11 @@ impl<'t> Fields<'t> {
     /// The name of the table's part.
     pub fn name(&self) -> Result<String, Fault> {
         let name = self.required_text("name", "a name of your choice, as in name = \"Shelf\"")?;
-        match name.chars().any(char::is_control) || name.len() > 64 {
-            true => Err(self.fault("name", "a name has 1 to 64 bytes and no control characters".into())),
+        match name.chars().any(char::is_control) || name.len() > LONGEST_NAME {
+            true => {
+                Err(self
+                    .fault("name", format!("a name has 1 to {LONGEST_NAME} bytes and no control characters")))
+            }
             false => Ok(name),
         }
     }

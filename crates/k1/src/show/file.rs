@@ -294,7 +294,9 @@ mod tests {
         let (path, map) = (folder.path().join("k1.toml"), folder.path().join("ring.csv"));
         fs::write(&path, TEXT.replace("pieces", "map = \"ring.csv\"\npieces")).unwrap();
         let mut stored = Stored::open(&path).unwrap();
-        assert!(stored.reading().faults[0].to_string().contains("there is no such file beside the show file"));
+        assert!(
+            stored.reading().faults[0].to_string().contains("there is no such file beside the show file")
+        );
         for text in [Some("0,0\n1,0\n2,0\n"), Some("0,0\n1,0\n2,1\n3,1\n"), Some("0,0\n1,0\n2,1\n"), None] {
             match text {
                 Some(text) => fs::write(&map, text).unwrap(),

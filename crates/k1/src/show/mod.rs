@@ -99,8 +99,13 @@ pub fn split(text: &str) -> (String, Vec<(String, String)>) {
     };
     let pairs = query.split('&').filter(|pair| !pair.is_empty());
     let settings: Option<Vec<_>> = pairs.map(|pair| pair.split_once('=')).collect();
+    // A line of a table is there once.
+    let has_lines = |settings: &[(&str, &str)]| {
+        let twice = |at: usize| settings[..at].iter().any(|(key, _)| *key == settings[at].0);
+        (0..settings.len()).all(|at| !["name", "to", "leds"].contains(&settings[at].0) && !twice(at))
+    };
     match settings {
-        Some(settings) if !settings.iter().any(|(key, _)| ["name", "to", "leds"].contains(key)) => (
+        Some(settings) if has_lines(&settings) => (
             to.to_owned(),
             settings.into_iter().map(|(key, value)| (key.to_owned(), value.to_owned())).collect(),
         ),
@@ -118,9 +123,14 @@ mod tests {
         let settings = vec![pair("universe", "3"), pair("order", "grb")];
         assert_eq!(split("artnet://x?universe=3&order=grb"), ("artnet://x".into(), settings.clone()));
         assert_eq!(joined("artnet://x", &settings), "artnet://x?universe=3&order=grb");
-        for whole in
-            ["ddp://x", "ddp://x?name=Shelf", "ddp://x?leds=3&order=grb", "ddp://x?order", "file:a?b=c"]
-        {
+        for whole in [
+            "ddp://x",
+            "ddp://x?name=Shelf",
+            "ddp://x?leds=3&order=grb",
+            "ddp://x?order",
+            "ddp://x?fps=3&fps=3",
+            "file:a?b=c",
+        ] {
             assert_eq!(split(whole), (whole.to_owned(), vec![]));
         }
     }

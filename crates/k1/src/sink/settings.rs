@@ -3,6 +3,7 @@
 use std::fmt;
 
 use k1_engine::light::{Rgb, WHITE_BALANCE, White};
+use k1_show::LONGEST_NAME;
 
 use super::query::Query;
 
@@ -138,7 +139,7 @@ impl LightSettings {
     /// A sentence that says which values a setting has.
     pub fn take(query: &mut Query, stop: Stop, order: Order) -> Result<Self, String> {
         let usual = Self::default();
-        let name = query.text("name").map(super::query::decoded).transpose()?;
+        let name = query.text("name").map(name).transpose()?;
         let leds = query.number("leds", 1..=MAX_LEDS)?;
         let order = match query.text("order") {
             None => order,
@@ -179,6 +180,15 @@ impl LightSettings {
     /// Number of channels on a strip of `strip` LEDs.
     pub fn channels_of(&self, strip: usize) -> usize {
         self.leds_of(strip) * self.order.channels().len()
+    }
+}
+
+/// Reads a name, as long as those in a show file.
+fn name(text: &str) -> Result<String, String> {
+    let name = super::query::decoded(text)?;
+    match (1..=LONGEST_NAME).contains(&name.trim().len()) {
+        true => Ok(name),
+        false => Err(format!("name has 1 to {LONGEST_NAME} bytes, and this one has {}", name.trim().len())),
     }
 }
 
@@ -254,9 +264,21 @@ mod tests {
             ("?keep_alive_ms=x", "keep_alive_ms is 0 … 60000"),
             ("?stop=off", "stop is one of dark, hold, release, not “off”"),
             ("?name=%00", "“%00” is not a name"),
+            ("?name=%20", "name has 1 to 64 bytes, and this one has 0"),
+            ("?leds=99999999999999999999", "leds is 1 … 21760"),
+            ("?brightness=", "write NAME=VALUE in place of “brightness=”"),
+            ("?=3", "write NAME=VALUE in place of “=3”"),
+            ("?fps=1&fps=2", "fps is given twice"),
+            (
+                "?brighness=1",
+                "there is no setting “brighness”; use name, leds, order, white, balance, brightness",
+            ),
         ] {
             let said = read(wrong).unwrap_err();
             assert!(said.contains(says), "{wrong}: {said}");
         }
+        let long = |n| read(&format!("?name={}", "%C3%A4".repeat(n)));
+        assert_eq!(long(32).map(|settings| settings.name.unwrap().len()), Ok(64));
+        assert_eq!(long(33), Err("name has 1 to 64 bytes, and this one has 66".into()));
     }
 }
