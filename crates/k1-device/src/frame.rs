@@ -67,6 +67,14 @@ impl<const N: usize> Picture<'_, N> {
     }
 }
 
+impl<D, M, R> Zone<D, M, R> {
+    /// The zone with another renderer, which has to be [restarted](Self::restart), and the renderer that it had.
+    pub fn with_show<E>(self, show: E) -> (Zone<E, M, R>, D) {
+        let Self { show: before, shape, owner } = self;
+        (Zone { show, shape, owner }, before)
+    }
+}
+
 impl<const N: usize, D, M, R> Zone<D, M, R>
 where
     D: DerefMut<Target = Show<N>>,

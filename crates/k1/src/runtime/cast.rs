@@ -159,8 +159,9 @@ impl Cast {
             let controls = match before {
                 Some(before) => {
                     let mut controls = playing[before].controls.clone();
+                    let before_leds = playing[before].leds;
                     post(&mut controls, &plan.settings);
-                    parts.push(Part::kept(before, plan.leds, plan.shape, plan.output));
+                    parts.push(Part::kept(before, before_leds, plan.leds, plan.shape, plan.output));
                     controls
                 }
                 None => {

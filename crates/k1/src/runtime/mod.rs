@@ -23,6 +23,7 @@ pub(crate) mod realtime;
 mod shared;
 mod show;
 mod stage;
+mod zone;
 
 use std::path::PathBuf;
 use std::sync::Arc;

@@ -1,19 +1,13 @@
 //! What the renderer shows: zones, and lights that take their pixels from them.
 
-use k1_device::frame::{self, Zones};
+use k1_device::frame::Zones;
 use k1_engine::audio::Snapshot;
 use k1_engine::light::{OutputSettings, Rgb, Shape};
-use k1_handoff::Mailbox;
 use k1_show::map::Cell;
-use std::sync::Arc;
 
+use super::Owner;
 use super::outlet::Outlet;
-use super::{Owner, SettingsRing};
-use crate::Show;
-use k1_device::exchange::SLOTS;
-
-/// A zone as the program has it.
-type Zone = frame::Zone<Box<Show>, Arc<Mailbox<SLOTS>>, Arc<SettingsRing>>;
+use super::zone::{Renderer, Zone};
 
 /// Zones, lights and the page. A stage may [take over](Stage::take_over) parts of the one that it replaces.
 pub struct Stage {
@@ -25,6 +19,8 @@ pub struct Stage {
 /// A zone and its finished pixels.
 pub struct Part {
     zone: Place<Zone>,
+    /// A renderer that the zone needs, or one that it does not need any longer.
+    renderer: Option<Renderer>,
     leds: usize,
     shape: Shape<'static>,
     output: OutputSettings,
@@ -59,14 +55,22 @@ impl<T> Place<T> {
 impl Part {
     /// A new zone.
     pub fn new(leds: usize, shape: Shape<'static>, output: OutputSettings, owner: Owner) -> Self {
-        let zone = Place::Here(Zone::new(crate::new_show(leds, output), owner).on(shape));
-        Self { zone, ..Self::kept(0, leds, shape, output) }
+        let zone = Place::Here(Zone::new(leds, shape, output, owner));
+        Self { zone, ..Self::kept(0, leds, leds, shape, output) }
     }
 
-    /// The zone with an index in the stage that is replaced. It begins again if its size, shape or limit has changed.
-    pub fn kept(before: usize, leds: usize, shape: Shape<'static>, output: OutputSettings) -> Self {
+    /// The zone with an index in the stage that is replaced, where it has `before_leds` pixels. It begins again if its size,
+    /// shape or limit has changed.
+    pub fn kept(
+        before: usize,
+        before_leds: usize,
+        leds: usize,
+        shape: Shape<'static>,
+        output: OutputSettings,
+    ) -> Self {
         let (zone, light) = (Place::Before(before), vec![Rgb::BLACK; leds]);
-        Self { zone, leds, shape, output, light, is_dithered: false }
+        let renderer = Renderer::resized(before_leds, leds);
+        Self { zone, renderer, leds, shape, output, light, is_dithered: false }
     }
 }
 
@@ -94,7 +98,14 @@ impl Stage {
             if let Place::Before(index) = part.zone
                 && let Some(old) = before.parts.get_mut(index)
             {
-                part.zone = std::mem::replace(&mut old.zone, Place::Gone);
+                part.zone = match (std::mem::replace(&mut old.zone, Place::Gone), part.renderer.take()) {
+                    (Place::Here(zone), Some(renderer)) => {
+                        let (zone, unneeded) = zone.with_renderer(renderer);
+                        old.renderer = Some(unneeded);
+                        Place::Here(zone)
+                    }
+                    (zone, _) => zone,
+                };
                 if (part.leds, part.shape, part.output) != (old.leds, old.shape, old.output)
                     && let Some(zone) = part.zone.here()
                 {
@@ -118,7 +129,7 @@ impl Stage {
         let Self { parts, lights, page } = self;
         for part in parts.iter_mut() {
             let Some(zone) = part.zone.here() else { continue };
-            part.is_dithered = zone.picture().light(&mut part.light);
+            part.is_dithered = zone.light(&mut part.light);
             if dim < 1.0 {
                 part.light.iter_mut().for_each(|pixel| *pixel = *pixel * dim);
             }

@@ -2,7 +2,7 @@
 //! pattern each, and are there again after a restart. Once with a mouse, once by touch on a small screen.
 
 use std::path::Path;
-use std::time::{Duration, Instant};
+use std::time::Instant;
 
 use serde_json::json;
 
