@@ -76,6 +76,7 @@ const link = new Link({
     }
     if (m.status) {
       if (m.status.lights) listLights(m.status.lights, m.status.uptime_s);
+      if (m.status.source) source(m.status.source);
       live(m.status.live_sound);
       figures.add(m.status.vitals, m.status.lights, skew);
       firmware.progress(m.status.receiving);

@@ -12,6 +12,8 @@ mod gate;
 mod image;
 mod licences;
 mod links;
+#[cfg(target_os = "linux")]
+mod load;
 mod lx7;
 mod measure;
 mod packages;
@@ -44,6 +46,8 @@ cargo xtask firmware [BOARD...]               build the lamp's firmware and imag
 cargo xtask lx7                               the engine on the ESP32-S3's processor, emulated: the same bits, within budgets.toml
 cargo xtask dist [CHIP...] [--key NAME|FILE]  build and sign firmware for `k1 install`, for owners who do not build it
 cargo xtask measure [NAME...|all]             run the commands that print the figures, and write docs/measurements.md
+cargo xtask load [--seconds N]                32 lights: CPU, memory and jitter, also while three of them fail
+cargo xtask load --beside LEDFX [--seconds N] K1 and LedFx with ten lights each, from the same sound
 cargo xtask broken                            build the virtual lamp with a broken hand-off, which a test must detect
 cargo xtask cores                             both halves on two emulated LX7 cores: a million reads, the light, critical sections";
 
@@ -79,6 +83,8 @@ fn main() -> ExitCode {
         ["dist", ..] => dist::dist(&args[1..]),
         ["broken"] => firmware::broken(),
         ["cores"] => cores::prove(),
+        #[cfg(target_os = "linux")]
+        ["load", ..] => load::load(&args[1..]),
         ["measure", ..] => measure::measure(&args[1..]),
         _ => {
             eprintln!("{USAGE}");

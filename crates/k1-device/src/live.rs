@@ -188,6 +188,9 @@ pub struct Figures<'a> {
     /// The lights besides the page; absent on a lamp.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub lights: Option<&'a [Light]>,
+    /// Name of the sound that plays; absent on a lamp.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub source: Option<&'a str>,
     /// Whether live sound arrives; absent if the sound is not live.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub live_sound: Option<LiveSound<'static>>,

@@ -6,7 +6,7 @@ use embassy_time::{Duration, Instant, Timer};
 use k1_device::exchange::Settings;
 use k1_device::frame::{Showing, Zone};
 use k1_device::pace::{Spacing, WireClock, wire_us};
-use k1_device::settings::{Hardware, MOST_LEDS};
+use k1_device::settings::{Hardware, MOST_LEDS, StripSettings};
 use k1_handoff::RingWriter;
 
 use crate::board::Strip;
@@ -22,6 +22,7 @@ pub async fn show(
     show: &'static mut Show,
     mut strip: impl Strip,
     hardware: Hardware,
+    settings: StripSettings,
     look: Settings,
 ) -> ! {
     let (Some(owner), Some(mut screen), Some(mut wire_out)) =
@@ -34,12 +35,12 @@ pub async fn show(
     lamp.leds.store(leds as u32, Relaxed);
     lamp.due_millihertz.store((1_000_000_000 / period) as u32, Relaxed);
     lamp.shows_on.store(core + 1, Relaxed);
-    let mut showing = Showing::new(Zone::new(show, owner), lamp.crossing.sound(), period);
+    let mut showing = Showing::new(Zone::new(show, owner).on(settings.shape), lamp.crossing.sound(), period);
     let mut for_screens = Spacing::new(SCREEN_INTERVAL_US);
     let mut pixels = [[0; 3]; MOST_LEDS];
     loop {
         let began = now_us();
-        let has_changed = showing.frame(began, false, &lamp.meters, now_us, |zone| {
+        let has_changed = showing.frame(began, false, lamp.meters, now_us, |zone| {
             let picture = zone.picture();
             let pixels = &mut pixels[..leds];
             if for_screens.is_due(began) {

@@ -111,6 +111,13 @@ impl Text {
         self.push("zone", table);
     }
 
+    /// Sets the shape of a zone, such as `matrix:16x16`; `false` if there is no such zone.
+    pub fn set_shape(&mut self, zone: &str, shape: &str) -> bool {
+        let Some(table) = named(&mut self.0, "zone", zone) else { return false };
+        set(table, "shape", |item| item.as_str().map(str::to_owned), &shape.to_owned(), shape.into());
+        true
+    }
+
     fn push(&mut self, kind: &str, mut table: Table) {
         table.decor_mut().set_prefix("\n");
         let list = self.0.entry(kind).or_insert_with(|| Item::ArrayOfTables(ArrayOfTables::new()));

@@ -399,6 +399,7 @@ impl Backend for Shared {
         Setup {
             leds: 180,
             most_leds: 300,
+            shape: None,
             color_order: None,
             reset_us: Some(300),
             current_limit_ma: None,

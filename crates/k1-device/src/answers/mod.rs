@@ -165,6 +165,8 @@ pub struct Setup<'a> {
     pub leds: usize,
     /// Largest possible number of LEDs.
     pub most_leds: usize,
+    /// How the LEDs are arranged; null if each zone has a shape of its own.
+    pub shape: Option<Arranged>,
     /// Order of the colours on the wire.
     pub color_order: Option<ColorOrder>,
     /// Pause between two frames on the wire, in µs.
@@ -179,6 +181,26 @@ pub struct Setup<'a> {
     pub mirror: Option<Place>,
     /// Name of the Wi-Fi network; null if no network is known or there is no Wi-Fi.
     pub wifi_ssid: Option<&'a str>,
+}
+
+/// A shape, as text.
+#[derive(Clone, Copy, Debug)]
+pub struct Arranged(pub k1_engine::light::Shape<'static>);
+
+impl Serialize for Arranged {
+    fn serialize<S: Serializer>(&self, s: S) -> Result<S::Ok, S::Error> {
+        s.collect_str(&self.0)
+    }
+}
+
+#[cfg(feature = "schema")]
+impl schemars::JsonSchema for Arranged {
+    fn schema_name() -> Cow<'static, str> {
+        "Shape".into()
+    }
+    fn json_schema(_: &mut schemars::SchemaGenerator) -> schemars::Schema {
+        schemars::json_schema!({ "type": "string", "description": "mirrored, line, line-reversed, both-ends, ring or matrix:COLUMNSxROWS" })
+    }
 }
 
 /// An address with a port, as text.

@@ -61,6 +61,9 @@ pub struct NewLight {
     /// True if its zone begins at its last LED.
     #[serde(default)]
     pub reversed: bool,
+    /// Columns and rows, if it is a matrix; a new zone gets this shape.
+    #[serde(default)]
+    pub matrix: Option<[usize; 2]>,
     /// Zone that it continues; without it, a new one with the name of the light.
     #[serde(default)]
     pub zone: Option<String>,

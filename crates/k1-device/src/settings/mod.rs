@@ -6,6 +6,7 @@ mod store;
 use core::net::{Ipv4Addr, SocketAddrV4};
 
 use heapless::String;
+use k1_engine::light::Shape;
 use k1_update::trust::Trust;
 use serde::{Deserialize, Serialize};
 
@@ -132,6 +133,21 @@ impl Hardware {
     }
 }
 
+/// The strip, besides what [`Hardware`] says of it. It has a record of its own in flash, so that firmware that does not
+/// know it still reads the other one.
+#[derive(Clone, Copy, Debug, Default, PartialEq)]
+pub struct StripSettings {
+    /// How the LEDs are arranged.
+    pub shape: Shape<'static>,
+}
+
+impl StripSettings {
+    /// A line that is drawn from its centre to both ends.
+    pub const fn new() -> Self {
+        Self { shape: Shape::Mirrored }
+    }
+}
+
 /// Access to a network.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 pub struct Wifi {
@@ -165,6 +181,8 @@ pub struct Memory {
     pub look: Settings,
     /// Setup of the hardware.
     pub hardware: Hardware,
+    /// The rest of the strip.
+    pub strip: StripSettings,
     /// Access to the network.
     pub wifi: Wifi,
     /// Keys whose signatures count.
@@ -185,6 +203,7 @@ impl Memory {
         Self {
             look: Settings::new(),
             hardware: Hardware::new(),
+            strip: StripSettings::new(),
             wifi: Wifi::new(),
             trust: Trust::NOBODY,
             journal: None,
@@ -199,6 +218,8 @@ pub enum Group {
     Look,
     /// Setup of the hardware.
     Hardware,
+    /// The rest of the strip.
+    Strip,
     /// Access to the network.
     Wifi,
     /// Keys whose signatures count.
@@ -209,7 +230,8 @@ pub enum Group {
 
 impl Group {
     /// Every group.
-    pub const ALL: [Self; 5] = [Self::Look, Self::Hardware, Self::Wifi, Self::Trust, Self::Journal];
+    pub const ALL: [Self; 6] =
+        [Self::Look, Self::Hardware, Self::Strip, Self::Wifi, Self::Trust, Self::Journal];
 }
 
 #[cfg(test)]

@@ -36,21 +36,22 @@ fn settings_outlive_the_power() {
     assert_eq!(token.len(), 16);
     lamp.post("/api/params", json!({"warmth": 0.75, "palette_id": 9}));
     lamp.post("/api/select", json!({"id": "bloom"}));
-    let setup = json!({"leds": 60, "name": "shelf", "color_order": "RGB", "noise_floor_db": -55});
+    let setup = json!({"leds": 60, "name": "shelf", "color_order": "RGB", "noise_floor_db": -55,
+        "shape": "line-reversed"});
     lamp.post("/api/v1/setup", setup);
     lamp.post("/api/v1/setup", json!({"wifi_ssid": "home", "wifi_password": "never shown"}));
     lamp.lives(5.0);
-    assert_eq!(lamp.get("/api/v1/device")["settings_writes"], 4);
+    assert_eq!(lamp.get("/api/v1/device")["settings_writes"], 5);
     lamp.power_off();
     lamp.comes_online();
-    assert!(lamp.console().contains("settings: 3 of 5 groups were stored"), "{}", lamp.console());
+    assert!(lamp.console().contains("settings: 4 of 6 groups were stored"), "{}", lamp.console());
     assert_eq!(lamp.asks(1.0, async |c: Client| c.token()).unwrap(), token);
     assert_eq!(lamp.get("/api/params")["warmth"], 0.75);
     assert_eq!(lamp.get("/api/patterns")["current_pattern"], 5);
     let setup = lamp.get("/api/v1/setup");
     assert_eq!(
-        (&setup["leds"], &setup["name"], &setup["wifi_ssid"]),
-        (&json!(60), &json!("shelf"), &json!("home"))
+        (&setup["leds"], &setup["name"], &setup["shape"], &setup["wifi_ssid"]),
+        (&json!(60), &json!("shelf"), &json!("line-reversed"), &json!("home"))
     );
     assert!(!setup.to_string().contains("never shown"));
     assert_eq!(lamp.get("/api/device/info")["leds"], 60);

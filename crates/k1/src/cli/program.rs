@@ -17,9 +17,10 @@ use k1_fleet::cli::{number, seconds};
 /// `k1 run`.
 #[derive(Args, Clone, Debug)]
 pub struct RunArgs {
-    /// What to hear: demo | FILE | mic[:NAME] | monitor[:NAME] | - (raw f32 mono samples on standard input). Default: what
-    /// the show says, or demo.
-    pub input: Option<Input>,
+    /// What to hear: demo | FILE | http://STREAM | mic[:NAME] | monitor[:NAME] | - (raw f32 mono samples on standard input).
+    /// Several files, a folder, and a playlist (.m3u, .m3u8) play without gaps. Default: what the show says, or demo.
+    #[arg(value_name = "INPUT")]
+    pub inputs: Vec<Input>,
     /// File with lights, zones and their looks, which K1 reads, watches, and writes when a look has changed. Default: k1.toml
     /// in K1's settings folder, if it exists and no option asks for another look.
     #[arg(long, value_name = "FILE", conflicts_with_all = ["pattern", "palette", "settings", "leds", "shape"])]
@@ -63,7 +64,7 @@ pub struct RunArgs {
     /// Stop after N seconds.
     #[arg(long, value_parser = seconds, allow_negative_numbers = true, value_name = "N")]
     pub duration: Option<f64>,
-    /// Start the file again when it ends.
+    /// Start the file or the list again when it ends.
     #[arg(long = "loop")]
     pub repeat: bool,
     /// Sample rate of standard input in Hz. Default: 16,000.

@@ -2,6 +2,7 @@
 
 use std::ffi::OsStr;
 use std::fmt;
+use std::net::Ipv4Addr;
 use std::ops::RangeInclusive;
 use std::path::PathBuf;
 use std::str::FromStr;
@@ -10,6 +11,7 @@ use k1_wire::universes::Universes;
 use k1_wire::{artnet, ddp, sacn, wled};
 
 use super::address::{Address, FORMS, is_name};
+use super::hosts::is_one_host;
 use super::query::Query;
 use super::serial::Speech;
 use super::settings::{LightSettings, Stop};
@@ -35,6 +37,8 @@ pub enum Target {
     Sacn {
         /// Address of one receiver; `None` for the multicast groups of the universes.
         address: Option<Address>,
+        /// Address of this machine from whose network multicast leaves; `None` = as the system routes it.
+        interface: Option<Ipv4Addr>,
         /// The universes of the channels.
         universes: Universes,
         /// Priority, 0 … 200.
@@ -152,6 +156,18 @@ fn universes(query: &mut Query, all: RangeInclusive<u16>, first: u16) -> Result<
     Universes::new(first, channels).map_err(|e| e.to_string())
 }
 
+/// The interface that a query asks for, for sACN to `place`, or to all if that is empty.
+fn interface(query: &mut Query, place: &str) -> Result<Option<Ipv4Addr>, String> {
+    let Some(text) = query.text("interface") else { return Ok(None) };
+    if !place.is_empty() {
+        return Err(format!("interface is for multicast; write sacn://?interface={text}, without a host"));
+    }
+    match text.parse::<Ipv4Addr>() {
+        Ok(ip) if is_one_host(ip.into()) => Ok(Some(ip)),
+        _ => Err(format!("interface is an IPv4 address of this machine, such as 192.168.1.10, not “{text}”")),
+    }
+}
+
 impl FromStr for LightConfig {
     type Err = String;
 
@@ -185,6 +201,7 @@ impl FromStr for LightConfig {
             },
             "sacn" => Target::Sacn {
                 address: if place.is_empty() { None } else { Some(address(sacn::PORT)?) },
+                interface: interface(&mut query, place)?,
                 universes: universes(&mut query, SACN_UNIVERSES, sacn::FIRST_UNIVERSE)?,
                 priority: query.number("priority", 0..=sacn::MAX_PRIORITY)?.unwrap_or(sacn::DEFAULT_PRIORITY),
                 sync_universe: query.number("sync_universe", SACN_UNIVERSES)?,
@@ -220,14 +237,15 @@ impl fmt::Display for Target {
                 write_universes(*universes, f)?;
                 if *syncs { write!(f, "&sync=yes") } else { Ok(()) }
             }
-            Self::Sacn { address, universes, priority, sync_universe } => {
+            Self::Sacn { address, interface, universes, priority, sync_universe } => {
                 f.write_str("sacn://")?;
                 address.iter().try_for_each(|address| write!(f, "{address}"))?;
                 write_universes(*universes, f)?;
                 if *priority != sacn::DEFAULT_PRIORITY {
                     write!(f, "&priority={priority}")?;
                 }
-                sync_universe.iter().try_for_each(|universe| write!(f, "&sync_universe={universe}"))
+                sync_universe.iter().try_for_each(|universe| write!(f, "&sync_universe={universe}"))?;
+                interface.iter().try_for_each(|address| write!(f, "&interface={address}"))
             }
             Self::Wled { address, timeout_s } => {
                 write!(f, "wled://{address}")?;
@@ -257,7 +275,12 @@ mod tests {
         };
         let sacn = |address, first, priority, sync_universe| {
             let universes = Universes::new(first, 510).unwrap();
-            Target::Sacn { address, universes, priority, sync_universe }
+            Target::Sacn { address, interface: None, universes, priority, sync_universe }
+        };
+        let leaving = |last| {
+            let universes = Universes::new(1, 510).unwrap();
+            let interface = Some([10, 0, 0, last].into());
+            Target::Sacn { address: None, interface, universes, priority: 100, sync_universe: None }
         };
         let serial = |speech, path: &str, baud| Target::Serial { speech, path: path.into(), baud };
         for (text, target) in [
@@ -273,6 +296,7 @@ mod tests {
             ("artnet://10.0.0.5/?universe=3&channels=512&sync=yes", artnet(3, 512, true)),
             ("sacn://", sacn(None, 1, 100, None)),
             ("sacn://?universe=7&priority=150&sync_universe=8", sacn(None, 7, 150, Some(8))),
+            ("sacn://?interface=10.0.0.2", leaving(2)),
             ("sacn://10.0.0.5", sacn(Some(at("10.0.0.5", 5568)), 1, 100, None)),
             ("wled://wled.local", Target::Wled { address: at("wled.local", 21_324), timeout_s: 5 }),
             (
@@ -332,6 +356,18 @@ mod tests {
             ("artnet://x?channels=0", "channels is 1 … 512, not “0”"),
             ("sacn://x?universe=0", "universe is 1 … 63999, not “0”"),
             ("sacn://x?priority=201", "priority is 0 … 200, not “201”"),
+            (
+                "sacn://?interface=eth0",
+                "interface is an IPv4 address of this machine, such as 192.168.1.10, not “eth0”",
+            ),
+            (
+                "sacn://?interface=239.255.0.1",
+                "interface is an IPv4 address of this machine, such as 192.168.1.10, not “239.255.0.1”",
+            ),
+            (
+                "sacn://x?interface=10.0.0.2",
+                "interface is for multicast; write sacn://?interface=10.0.0.2, without a host",
+            ),
             ("artnet://x?sync=maybe", "sync is yes or no, not “maybe”"),
             ("wled://x?timeout=0", "timeout is 1 … 255, not “0”"),
             ("tpm2:COM3?baud=9", "baud is 1200 … 4000000, not “9”"),

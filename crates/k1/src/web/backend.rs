@@ -26,7 +26,7 @@ use k1_update::envelope::Envelope;
 
 use super::app::App;
 use crate::runtime::Playing;
-use crate::show::{Addition, Stored, add, change, find, target};
+use crate::show::{Addition, Search, Stored, add, change, find, split, target};
 use crate::sink::probe::Probe;
 
 const NO_LAMP: Refusal = Refusal::NotHere(
@@ -76,14 +76,11 @@ impl Shows for App {
             pattern => pattern.flatten(),
         };
         let mut stored = self.stored()?;
-        let light = k1_show::Light {
-            name: new.name.clone(),
-            to: new.to.clone(),
-            leds: new.leds,
-            settings: Vec::new(),
-        };
+        let (to, settings) = split(&new.to);
+        let light = k1_show::Light { name: new.name.clone(), to, leds: new.leds, settings };
         let zone = new.zone.clone().unwrap_or_else(|| new.name.clone());
-        let new = Addition { light, zone, reversed: new.reversed, pattern, palette: None };
+        let matrix = new.matrix.map(|[columns, rows]| (columns, rows));
+        let new = Addition { light, zone, reversed: new.reversed, matrix, pattern, palette: None };
         let faults: Vec<_> = add(&mut stored, &new).err().into_iter().collect();
         Ok(ShowWritten { written: faults.is_empty(), mark: mark(stored.text()), faults })
     }
@@ -115,14 +112,12 @@ impl Shows for App {
         if !found.searching {
             let place = self.found.clone();
             let search = move || {
-                let result = find(SEARCH);
+                let Search { seen, trouble } = find(SEARCH);
                 let mut found = place.lock().unwrap_or_else(PoisonError::into_inner);
-                *found = match result {
-                    Ok(all) => FoundLights {
-                        found: all.into_iter().map(|(_, light)| light).collect(),
-                        ..FoundLights::default()
-                    },
-                    Err(why) => FoundLights { trouble: Some(why), ..FoundLights::default() },
+                *found = FoundLights {
+                    searching: false,
+                    found: seen.into_iter().map(|seen| seen.light).collect(),
+                    trouble,
                 };
             };
             found.searching = std::thread::Builder::new().name("k1-search".into()).spawn(search).is_ok();
@@ -330,6 +325,7 @@ impl Backend for App {
         Setup {
             leds: self.leds(),
             most_leds: crate::MAX_LEDS,
+            shape: None,
             color_order: None,
             reset_us: None,
             current_limit_ma: None,

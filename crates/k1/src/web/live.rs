@@ -100,13 +100,14 @@ async fn serve_live(app: &Arc<App>, place: &Place, link: &mut Link) -> Result<In
             },
             sound = listen(&mut wishes.audio) => next = sound.map(|bytes| binary(&bytes)),
             _ = second.tick() => {
-                let lights = app.lights();
+                let (lights, title) = (app.lights(), app.title());
                 let status = Say::Status(Figures {
                     vitals: app.shared.vitals(),
                     uptime_s: app.shared.clock.now_us() / 1_000_000,
                     sockets: app.sockets.len(),
                     receiving: None,
                     lights: lights.as_deref(),
+                    source: Some(&title),
                     live_sound: app.live_sound(),
                 });
                 next = Some(text(&status));
