@@ -199,7 +199,7 @@ mod tests {
         let text = unit(Scope::System, groups);
         assert!(text.contains("\nSupplementaryGroups=audio\n") && Unit::is_ours(&text), "{text}");
         assert!(text.contains("\nExecStart=/usr/bin/k1 run\n"), "{text}");
-        assert!(!unit(Scope::System, "").contains("Groups="));
-        assert!(!unit(Scope::User, groups).contains("Groups="));
+        assert!(!unit(Scope::System, "").contains("SupplementaryGroups="));
+        assert!(!unit(Scope::User, groups).contains("SupplementaryGroups="));
     }
 }
