@@ -110,7 +110,7 @@ pub fn run(args: &RunArgs) -> Result<(), Failure> {
         with_page: door.is_some(),
     })?;
     let _ = running.set(runtime.shared.clone());
-    let director = Arc::new(show::Director::new(&show, runtime.shared.clone(), &runtime.cast));
+    let director = show::direct(&show, &runtime)?;
     let mut console = Console {
         json: args.json,
         quiet: args.targets.iter().any(|t| t.target == Target::Terminal),
