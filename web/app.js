@@ -1,95 +1,58 @@
 // The page: shows the messages of K1.
 
 import { Beats } from './beats.js';
-import { Gallery, Palettes, Params } from './controls.js';
-import { Bars, Notes, Spark, Strip, Waterfall, calm, mood } from './draw.js';
+import { $, button, say } from './controls.js';
+import { calm, mood } from './draw.js';
+import { Figures } from './figures.js';
 import { Firmware } from './firmware.js';
-import { Lights, dropped } from './lights.js';
+import { Hearing } from './hearing.js';
+import { Scene, quality } from './light.js';
 import { Link, get } from './link.js';
+import { Play } from './play.js';
 import { DELAY, Speaker } from './sound.js';
 import { Asker } from './token.js';
+import { Views } from './views.js';
+import { Wall } from './wall.js';
 
-const $ = (id) => document.getElementById(id);
-
-function toast(text) {
-  $('toast').textContent = text;
+/** Tells something for a moment; with `undo`, it can be taken back. */
+function toast(text, undo) {
+  $('toast').replaceChildren(text);
+  if (undo) $('toast').append(button('plain', 'Undo', () => { $('toast').hidden = true; undo(); }));
+  // A modal dialog covers everything else.
+  (document.querySelector('dialog[open]') ?? document.body).append($('toast'));
   $('toast').hidden = false;
   clearTimeout(toast.timer);
-  toast.timer = setTimeout(() => { $('toast').hidden = true; }, 6000);
+  toast.timer = setTimeout(() => { $('toast').hidden = true; }, undo ? 12000 : 6000);
 }
 
-const strip = new Strip($('strip'));
-const waterfall = new Waterfall($('waterfall'));
-const spectrum = new Bars($('spectrum'));
-const notes = new Notes($('chroma'));
-let gallery, palettes, params, settings;
-
-// Each figure: field of the vitals, name, digits, unit, target value.
-const FIGURES = [
-  ['fps', 'Frames per second', 1, '', (v) => v.fps_target],
-  ['fps_p1', '99 % of frames reach', 1, 'FPS', (v) => v.fps_target],
-  ['jitter_ms', 'Frame jitter, p99', 2, 'ms'],
-  ['longest_gap_ms', 'Longest gap', 1, 'ms'],
-  ['age_ms', 'Age of the sound, median', 1, 'ms'],
-  ['age_p99_ms', 'Age of the sound, p99', 1, 'ms'],
-  ['render_us', 'Rendering a frame', 0, 'µs'],
-  ['hop_us', 'Hearing a hop of 8 ms', 0, 'µs'],
-  ['hop_rate', 'Hops per second', 1, ''],
-];
-const past = [];
-const cards = FIGURES.map(([, name, , unit]) => {
-  const card = document.createElement('div');
-  card.className = 'card';
-  card.innerHTML = '<b>–</b> <small></small><br><small></small><canvas aria-hidden="true"></canvas>';
-  const [value, unitText, label] = card.querySelectorAll('b, small');
-  unitText.textContent = unit;
-  label.textContent = name;
-  $('figures').append(card);
-  return { value, spark: new Spark(card.querySelector('canvas')) };
-});
-
-let lights;
-function figures(v) {
-  if (v) {
-    past.push(v);
-    if (past.length > 120) past.shift();
-  }
-  if (!past.length) return;
-  const newest = past[past.length - 1];
-  FIGURES.forEach(([key, , digits, , target], i) => {
-    cards[i].value.textContent = newest[key].toFixed(digits);
-    cards[i].spark.paint(past.map((p) => p[key]), target?.(newest));
-  });
-  const n = (x) => x.toLocaleString('en');
-  $('counts').textContent = `Since the start: ${n(newest.frames)} frames, ${dropped(lights)}${n(newest.late_frames)} late, `
-    + `${n(newest.handoff_retries)} hand-off retries, ${n(newest.torn)} torn, ${n(newest.overruns)} overruns, ${n(newest.underruns)} underruns, `
-    + `${n(newest.allocations)} allocations in the loops.` + (skew === null ? '' : ` Sound and light are ${Math.abs(skew).toFixed(0)} ms apart.`);
-}
-
-function show(s) {
-  settings = s;
-  const pattern = gallery?.show(s.pattern);
-  palettes?.show(s.params.palette_id);
-  params?.show(s.params);
-  if (!pattern) return;
-  params.name(pattern);
-  const own = pattern.own_palette !== null;
-  $('own-palette').hidden = !own;
-  if (own) $('own-palette').textContent = `${pattern.name} has its own palette; your choice applies to other patterns.`;
-}
-
-const lamps = new Lights($('lights'));
+const strip = new Scene($('strip'));
+const hearing = new Hearing($('v-hearing'));
+const figures = new Figures($('figures'), $('counts'));
+/** The lights, on a K1 that tells of them; a lamp has no code for them. */
+let lamps = null;
+/** The scenes, once K1 tells of them. */
+let scenes = null;
+/** The zones as they hang, once there are several. */
+let hung = null;
+const firmware = new Firmware($('firmware'), toast);
+const wall = new Wall($('wall'), () => { if (location.hash === '#wall') history.replaceState(null, '', '#play'); });
 const asker = new Asker($('ask-token'), () => {
   link.anew();
   describe();
 });
-const firmware = new Firmware($('firmware'), toast);
+
+/** True if this K1 keeps a show file, which takes lights from the page. */
+let hasShow = false;
+/** The zones with their newest pixels; a K1 with one zone has one without a name. */
+let zones = [{ name: '', leds: 0, rgb: new Uint8Array() }];
+
 const link = new Link({
   open() {
     $('link').textContent = 'live';
     $('link').dataset.state = 'open';
     document.body.classList.remove('stale');
     asker.close();
+    announce('Connected to K1.');
     describe();
   },
   closed(seconds, why) {
@@ -103,23 +66,26 @@ const link = new Link({
   },
   message(m) {
     if (m.hello) {
-      $('source').textContent = m.hello.source;
+      source(m.hello.source);
       $('version').textContent = `K1 ${m.hello.version}`;
       // A lamp cannot run a renderer for each pattern, so show names without pictures.
       $('gallery').classList.toggle('names', m.hello.thumbnails === false);
       if (m.hello.takes_firmware) firmware.look();
-      past.length = 0;
-      past.push(...m.hello.history);
-      figures();
+      hasShow = m.hello.has_show;
+      figures.begin(m.hello.history);
     }
     if (m.status) {
-      lights = m.status.lights;
-      lamps.show(lights, m.status.uptime_s);
-      source(m.status.live_sound);
-      figures(m.status.vitals);
+      if (m.status.lights) listLights(m.status.lights, m.status.uptime_s);
+      if (m.status.source) source(m.status.source);
+      live(m.status.live_sound);
+      figures.add(m.status.vitals, m.status.lights, skew);
       firmware.progress(m.status.receiving);
     }
-    if (m.settings) show(m.settings);
+    if (m.settings) play.target.first(m.settings);
+    if (m.zones) known(m.zones);
+    if (m.power) play.power(m.power);
+    if (m.scene) scenery((s) => s.told(m.scene));
+    if (m.playlist) scenery((s) => s.heard(m.playlist));
     if (m.error) toast(m.error.message);
   },
   binary(view) {
@@ -130,33 +96,93 @@ const link = new Link({
     } else if (kind === 2) {
       speaker.play(view);
       compared.sound(view);
-    } else if (kind === 3) gallery?.thumbnails(view);
+    } else if (kind === 3) play.gallery?.thumbnails(view);
+    else if (kind === 4) pixels(view);
   },
 });
+const play = new Play(link, toast);
+const views = new Views($('views'), (name) => {
+  document.body.dataset.view = name;
+});
+
+/** Shows the lights, if there are any or may be. */
+async function listLights(lights, uptime) {
+  views.allow(['lights'], hasShow || lights.length > 0);
+  const { Lights } = await import('./room/lights.js');
+  lamps ??= new Lights($('v-lights'), toast, hasShow);
+  lamps.show(lights, uptime);
+}
+
+/** Takes the list of zones; their pixels stay. */
+async function known(list) {
+  await import('./room/places.js');
+  zones = list.map((zone, i) => ({ ...zone, rgb: zones[i]?.leds === zone.leds ? zones[i].rgb : new Uint8Array(3 * zone.leds) }));
+  play.target.list(list);
+  views.allow(['zones'], list.length > 1);
+  if (list.length > 1) listZones();
+}
+
+/** Tells the scenes something, on a K1 that has scenes. */
+async function scenery(tell) {
+  const [{ Scenes }] = await Promise.all([import('./room/scenes.js'), built]);
+  scenes ??= new Scenes($('v-scenes'), $('tiles'), play.palettes.palettes, toast);
+  views.allow(['scenes'], true);
+  tell(scenes);
+}
+
+async function listZones() {
+  const { Zones } = await import('./room/zones.js');
+  hung ??= new Zones($('v-zones'), play);
+  hung.show(zones, play.gallery?.patterns);
+}
+
+/** Takes the pixels of all zones (see live.rs). */
+function pixels(view) {
+  const n = view.getUint8(1);
+  let at = 2 + 2 * n;
+  for (let i = 0; i < n; i++) {
+    const leds = view.getUint16(2 + 2 * i, true);
+    if (zones[i]) Object.assign(zones[i], { leds, rgb: new Uint8Array(view.buffer, view.byteOffset + at, 3 * leds) });
+    at += 3 * leds;
+  }
+}
+
+/** Tells a screen reader of the connection, at most once in ten seconds, however often it breaks. */
+function announce(text) {
+  clearTimeout(announce.timer);
+  const pause = Math.max(0, (announce.at ?? -Infinity) + 10000 - performance.now());
+  announce.timer = setTimeout(() => { announce.at = performance.now(); say(text); }, pause);
+}
 
 /** Clears all values that are unknown while there is no connection. */
 function gone(text) {
   $('link').textContent = text;
   $('link').dataset.state = 'closed';
   document.body.classList.add('stale');
+  announce('The connection to K1 is lost.');
   clear();
 }
 
-/** Shows the source, or why no sound arrives. Files and built-in music have no such state. */
-function source(live) {
-  if (!live) return;
-  const line = $('source');
-  line.textContent = live.connected ? live.name : `waiting for sound: ${live.reason}`;
-  line.title = line.textContent;
-  line.classList.toggle('waiting', !live.connected);
+function source(text, waits = false) {
+  for (const line of [$('source'), document.querySelector('.source-name')]) {
+    line.textContent = line.title = text;
+    line.classList.toggle('waiting', waits);
+  }
+}
+
+/** Shows the live source, or why no sound arrives. Files and built-in music have no such state. */
+function live(sound) {
+  if (sound) source(sound.connected ? sound.name : `waiting for sound: ${sound.reason}`, !sound.connected);
 }
 const speaker = new Speaker(link);
 const compared = new Beats($('beats'), link, speaker);
-link.want({ fps: calm.matches ? 10 : 60 });
+link.want({ fps: calm.matches ? 10 : 60, zones: true });
 calm.addEventListener('change', () => link.want({ fps: calm.matches ? 10 : 60 }));
 
 /** Asks K1 once for its patterns, palettes and parameters. */
 let described = false;
+let isBuilt;
+const built = new Promise((done) => { isBuilt = done; });
 async function describe() {
   if (described) return;
   described = true;
@@ -167,10 +193,8 @@ async function describe() {
     const t = await get('api/v1/params');
     const { name } = await get('api/v1/setup');
     if (name !== 'k1') document.title = `${name} – K1`;
-    gallery = new Gallery($('gallery'), p.patterns, link);
-    palettes = new Palettes($('palettes'), c.palettes, link);
-    params = new Params($('params'), t.params, link);
-    if (settings) show(settings);
+    play.build(p.patterns, c.palettes, t.params);
+    isBuilt();
   } catch (e) {
     described = false;
     if (e.status === 401) asker.ask();
@@ -186,70 +210,65 @@ let beats = null;
 let pulse = 0;
 let lastTint = 0;
 
-/** Shows a dot for each beat of the bar, the current one lit, and the section as a word. */
-function bar(beats, position, section) {
-  const dots = $('dots');
-  if (dots.childElementCount !== beats) {
-    dots.replaceChildren(...Array.from({ length: beats }, () => document.createElement('i')));
-    dots.ariaLabel = beats ? `${beats} beats in a bar` : null;
-  }
-  [...dots.children].forEach((dot, i) => dot.classList.toggle('now', !calm.matches && i === Math.floor(position)));
-  $('section').textContent = ['', 'steady', 'build', 'drop', 'break'][section] ?? '';
-}
-
 function clear() {
   queue.length = 0;
   beats = null;
   skew = null;
   strip.dark();
+  hearing.clear();
   compared.clear();
-  for (const id of ['bpm', 'sure-text', 'rms']) $(id).textContent = '–';
-  for (const id of ['sure', 'level']) $(id).style.transform = 'scaleX(0)';
-  $('input').hidden = true;
-  bar(0, 0, 0);
+  $('bpm').textContent = '–';
 }
 
 function paint(view, now) {
   const leds = view.getUint16(2, true);
-  const at = view.getFloat64(4, true);
-  const f = (i) => view.getFloat32(12 + 4 * i, true);
-  const bytes = (from, n) => new Uint8Array(view.buffer, view.byteOffset + from, n);
-  const rgb = bytes(140, leds * 3);
-  strip.paint(rgb, leds);
-  if (!calm.matches) waterfall.paint(rgb, leds, now);
-  if (now - lastTint > 120) {
-    lastTint = now;
-    document.documentElement.style.setProperty('--glow', mood(rgb).join(' '));
+  const rgb = new Uint8Array(view.buffer, view.byteOffset + 140, leds * 3);
+  Object.assign(zones[0], { leds, rgb });
+  if (wall.on) wall.paint(zones, now);
+  else {
+    strip.paint(zones);
+    if (views.name === 'zones') hung?.paint(zones);
+    if (views.name === 'hearing') hearing.paint(view, rgb, leds, now);
   }
-  spectrum.paint(bytes(64, 64));
-  notes.paint(bytes(128, 12));
-  const [level, rms, confidence, bpm] = [f(0), f(1), f(6), f(9)];
-  $('bpm').textContent = bpm > 0 ? bpm.toFixed(1) : '–';
-  $('sure').style.transform = `scaleX(${bpm > 0 ? confidence : 0})`;
-  $('sure-text').textContent = bpm > 0 ? `${Math.round(confidence * 100)} %` : '–';
-  $('level').style.transform = `scaleX(${level})`;
-  $('rms').textContent = rms.toFixed(0);
-  const input = ['', 'clipping: turn the source down', 'no signal'][view.getUint8(60)];
-  $('input').hidden = !input;
-  $('input').textContent = input ?? '';
-  const tail = 140 + leds * 3;
-  bar(view.getUint8(tail + 4), view.getFloat32(tail, true), view.getUint8(tail + 6));
+  if (now - lastTint > 300) {
+    lastTint = now;
+    tint(mood(rgb));
+    const bpm = view.getFloat32(48, true);
+    $('bpm').textContent = bpm > 0 ? bpm.toFixed(1) : '–';
+  }
   const count = view.getUint32(52, true);
   if (beats !== null && count !== beats) pulse = 1;
   beats = count;
-  const measured = speaker.skew(at);
+  const measured = speaker.skew(view.getFloat64(4, true));
   if (measured !== null) skew = skew === null ? measured : skew * 0.9 + measured * 0.1;
+}
+
+/** Tints the page. Every change makes the browser style and paint all of it, so small ones are left out. */
+let tinted = [0, 0, 0];
+function tint(colour) {
+  if (!colour.some((x, i) => Math.abs(x - tinted[i]) > 12)) return;
+  tinted = colour;
+  document.documentElement.style.setProperty('--glow', colour.join(' '));
+}
+
+/** Makes the light coarser on a device that shows fewer than 25 frames a second for a while. */
+let slow = 0;
+function watch(ms) {
+  slow = ms > 40 && ms < 500 ? slow + 1 : Math.max(0, slow - 1);
+  if (slow < 40 || quality.scale < 0.8) return;
+  quality.scale = Math.min(quality.scale, devicePixelRatio || 1) / 1.5;
+  slow = 0;
 }
 
 let before = performance.now();
 function tick(now) {
   requestAnimationFrame(tick);
-  const dot = $('beat').firstElementChild;
+  watch(now - before);
   pulse *= Math.exp((before - now) / 160);
   before = now;
   if (!calm.matches) {
-    dot.style.opacity = 0.12 + 0.88 * pulse;
-    dot.style.transform = `scale(${0.4 + 0.6 * pulse})`;
+    $('beat').style.opacity = 0.15 + 0.85 * pulse;
+    if (views.name === 'hearing') hearing.beat(pulse);
   }
   const due = (view) => {
     if (!speaker.on) return true;
@@ -274,14 +293,27 @@ async function toggleSpeaker() {
   skew = null;
 }
 $('speaker').onclick = toggleSpeaker;
-$('reset').onclick = () => { if (params) link.set(params.defaults()); };
-
+$('to-wall').onclick = () => wall.enter();
+if (location.hash === '#wall') wall.enter();
 
 document.addEventListener('keydown', (event) => {
-  if (event.target.matches('input[type="password"]') || event.ctrlKey || event.metaKey || event.altKey) return;
-  const act = { '[': () => gallery?.step(-1), ']': () => gallery?.step(1), ',': () => palettes?.step(-1), '.': () => palettes?.step(1), m: toggleSpeaker, t: compared.root.open && ((e) => { if (!e.repeat) compared.tap(e.timeStamp); }) }[event.key.toLowerCase()];
+  if (event.target.matches('input:not([type="range"]), textarea, select') || event.ctrlKey || event.metaKey || event.altKey) return;
+  const keys = {
+    '[': () => play.step('gallery', -1),
+    ']': () => play.step('gallery', 1),
+    ',': () => play.step('palettes', -1),
+    '.': () => play.step('palettes', 1),
+    m: toggleSpeaker,
+    f: () => (wall.on ? wall.leave() : wall.enter()),
+    t: compared.root.open && ((e) => { if (!e.repeat) compared.tap(e.timeStamp); }),
+  };
+  const act = keys[event.key.toLowerCase()];
   if (act) { event.preventDefault(); act(event); }
 });
 
 // For tests: what the page has shown.
-window.k1 = { link, speaker, compared, get skew() { return skew; }, get shown() { return { settings, beats, figures: past.length }; } };
+window.k1 = {
+  link, speaker, compared, play, wall, views,
+  get skew() { return skew; },
+  get shown() { return { settings: play.target.look, beats, figures: figures.past.length }; },
+};

@@ -153,7 +153,7 @@ export class Beats {
     ctx.clearRect(0, 0, w, h);
 
     ctx.fillStyle = '#a9a3bb';
-    ctx.font = `${11 * px}px system-ui, sans-serif`;
+    ctx.font = `${12 * px}px system-ui, sans-serif`;
     ctx.textAlign = 'center';
     for (let s = 1; s < 6; s++) ctx.fillText(`−${s} s`, x(now - 1000 * s), h - 5 * px);
     ctx.fillText('now', x(now), h - 5 * px);

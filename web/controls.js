@@ -2,8 +2,11 @@
 
 import { Thumbnail, wear } from './draw.js';
 
+/** An element by its id. */
+export const $ = (id) => document.getElementById(id);
+
 /** Lets arrow keys move within a group of radio buttons, as in a native one. */
-function arrows(group, choose) {
+export function arrows(group, choose) {
   group.addEventListener('keydown', (event) => {
     const all = [...group.children];
     const at = all.indexOf(document.activeElement);
@@ -16,7 +19,7 @@ function arrows(group, choose) {
   });
 }
 
-function check(group, chosen) {
+export function check(group, chosen) {
   for (const item of group.children) {
     const on = item === chosen;
     item.setAttribute('aria-checked', on);
@@ -25,134 +28,172 @@ function check(group, chosen) {
   if (!chosen && group.firstElementChild) group.firstElementChild.tabIndex = 0;
 }
 
+/** An element with a class, a text and children. */
+export function el(tag, name = '', text = '', ...children) {
+  const made = document.createElement(tag);
+  if (name) made.className = name;
+  if (text) made.textContent = text;
+  made.append(...children);
+  return made;
+}
+
+/** A button that acts when pressed. */
+export function button(name, text, act) {
+  const made = el('button', name, text);
+  made.type = 'button';
+  made.onclick = act;
+  return made;
+}
+
+/** Tells a screen reader something; the same text is not told again. */
+export function say(text) {
+  if ($('spoken').textContent !== text) $('spoken').textContent = text;
+}
+
+/** A button of a radio group. */
+export function radio(name, ...children) {
+  const item = el('button', name, '', ...children);
+  item.type = 'button';
+  item.setAttribute('role', 'radio');
+  return item;
+}
+
+/** Colours as a gradient from left to right. */
+export const gradient = (colors) => `linear-gradient(90deg, ${colors.map((c) => `rgb(${c.r} ${c.g} ${c.b})`).join(', ')})`;
+
+/** Scrolls a chosen tile into the visible part of its row, without moving the page. */
+function reveal(group, item) {
+  if (!item || group.scrollWidth <= group.clientWidth) return;
+  const { left, right } = group.getBoundingClientRect();
+  const at = item.getBoundingClientRect();
+  if (at.left < left || at.right > right) group.scrollLeft += at.left - left - 24;
+}
+
 export class Gallery {
-  constructor(root, patterns, link) {
-    this.root = root;
-    this.link = link;
-    this.patterns = patterns;
+  constructor(root, patterns, target, link) {
+    Object.assign(this, { root, patterns, target });
     this.items = new Map();
     root.replaceChildren(...patterns.map((p) => {
-      const item = document.createElement('button');
-      item.type = 'button';
-      item.className = 'pattern';
-      item.setAttribute('role', 'radio');
+      const canvas = el('canvas');
+      canvas.setAttribute('aria-hidden', 'true');
+      const item = radio('pattern', canvas, el('b', '', p.name));
       item.dataset.id = p.id;
       item.title = `${p.description}\nListens to ${p.listens}.`;
-      const canvas = document.createElement('canvas');
-      canvas.setAttribute('aria-hidden', 'true');
-      const name = document.createElement('b');
-      name.textContent = p.name;
-      item.append(canvas, name);
       item.onclick = () => this.choose(item);
       this.items.set(p.id, { item, thumbnail: new Thumbnail(canvas) });
       return item;
     }));
     check(root, null);
     arrows(root, (item) => this.choose(item));
-    // Thumbnails cost K1 time, so request them only while they are visible.
+    // Thumbnails cost K1 time, so request them only while they are visible, and paint no others.
     const seen = new IntersectionObserver((e) => link.want({ thumbnails: e.some((x) => x.isIntersecting) }));
     seen.observe(root);
-    document.addEventListener('visibilitychange', () => link.want({ thumbnails: !document.hidden }));
+    const inSight = new IntersectionObserver((e) => e.forEach((x) => { this.items.get(x.target.dataset.id).inSight = x.isIntersecting; }), { rootMargin: '80px' });
+    for (const { item } of this.items.values()) inSight.observe(item);
+    document.addEventListener('visibilitychange', () => link.want({ thumbnails: !document.hidden && root.offsetParent !== null }));
   }
-  choose(item) { this.link.post({ pattern: item.dataset.id }); }
+  choose(item) { this.target.post({ pattern: item.dataset.id }); }
   step(by) {
     const at = this.patterns.findIndex((p) => p.id === this.current);
-    if (at >= 0) this.link.post({ pattern: this.patterns[(at + by + this.patterns.length) % this.patterns.length].id });
+    if (at >= 0) this.target.post({ pattern: this.patterns[(at + by + this.patterns.length) % this.patterns.length].id });
   }
   show(id) {
+    const item = this.items.get(id)?.item;
+    if (id !== this.current) {
+      check(this.root, item);
+      reveal(this.root, item);
+    }
     this.current = id;
-    check(this.root, this.items.get(id)?.item);
     return this.patterns.find((p) => p.id === id);
   }
   thumbnails(view) {
     const count = view.getUint8(1);
     const leds = view.getUint16(2, true);
     this.patterns.slice(0, count).forEach((p, i) => {
-      const rgb = new Uint8Array(view.buffer, view.byteOffset + 4 + i * leds * 3, leds * 3);
-      this.items.get(p.id).thumbnail.paint(rgb, leds);
+      const { inSight, thumbnail } = this.items.get(p.id);
+      // Every picture is painted once, so that no tile is empty.
+      if (inSight || !thumbnail.seen) thumbnail.paint(new Uint8Array(view.buffer, view.byteOffset + 4 + i * leds * 3, leds * 3), leds);
     });
   }
 }
 
 export class Palettes {
-  constructor(root, palettes, link) {
-    this.root = root;
-    this.link = link;
-    this.count = palettes.length;
-    this.palettes = palettes;
+  constructor(root, palettes, target) {
+    Object.assign(this, { root, palettes, target, count: palettes.length });
     root.replaceChildren(...palettes.map((p) => {
-      const item = document.createElement('button');
-      item.type = 'button';
-      item.className = 'palette';
-      item.setAttribute('role', 'radio');
+      const swatch = el('i');
+      swatch.style.background = gradient(p.colors);
+      const item = radio('palette', swatch, el('span', '', p.name.replaceAll('_', ' ')));
       item.dataset.id = p.id;
       item.title = p.about;
-      const swatch = document.createElement('i');
-      swatch.style.background = `linear-gradient(90deg, ${p.colors.map((c) => `rgb(${c.r} ${c.g} ${c.b})`).join(', ')})`;
-      const name = document.createElement('span');
-      name.textContent = p.name.replaceAll('_', ' ');
-      item.append(swatch, name);
       item.onclick = () => this.choose(item);
       return item;
     }));
     check(root, null);
     arrows(root, (item) => this.choose(item));
   }
-  choose(item) { this.link.set({ palette_id: Number(item.dataset.id) }); }
+  choose(item) { this.target.set({ palette_id: Number(item.dataset.id) }); }
   step(by) {
-    if (this.current !== undefined) this.link.set({ palette_id: (this.current + by + this.count) % this.count });
+    if (this.current !== undefined) this.target.set({ palette_id: (this.current + by + this.count) % this.count });
   }
   show(id) {
+    if (id === this.current) return;
     this.current = id;
     wear(this.palettes[id].colors);
     check(this.root, this.root.children[id]);
+    reveal(this.root, this.root.children[id]);
   }
+  colors(id) { return this.palettes[id].colors; }
 }
 
+/** Parameters that every pattern shows besides its own three. */
+const FIRST = ['custom_param_1', 'custom_param_2', 'custom_param_3', 'speed'];
+
 export class Params {
-  constructor(root, table, link) {
-    this.table = table;
-    this.link = link;
+  /** `near` takes the parameters that are always visible, `more` the others. */
+  constructor(near, more, table, target) {
+    Object.assign(this, { table, target });
     this.rows = new Map();
-    // The palette has its own place.
-    const shown = table.filter((p) => p.id !== 'palette_id');
-    root.replaceChildren(...shown.map((p) => this.row(p)));
+    const row = (id) => this.row(table.find((p) => p.id === id));
+    near.replaceChildren(...FIRST.map(row));
+    more.replaceChildren(...table.map((p) => p.id).filter((id) => !FIRST.includes(id) && id !== 'palette_id').map(row));
   }
-  row(p) {
-    const box = document.createElement('div');
-    box.className = 'param';
-    const label = document.createElement('label');
-    label.htmlFor = `p-${p.id}`;
-    label.textContent = p.name;
-    const value = document.createElement('output');
-    value.htmlFor = `p-${p.id}`;
-    value.textContent = '–';
-    const slide = document.createElement('div');
-    slide.className = 'slide';
-    const mark = document.createElement('s');
-    const share = (p.default - p.min) / (p.max - p.min);
-    // The thumb is 18 px wide and stays within the track.
-    mark.style.left = `calc(9px + ${share} * (100% - 18px))`;
-    const input = document.createElement('input');
-    Object.assign(input, { type: 'range', id: `p-${p.id}`, min: p.min, max: p.max, step: p.step, value: p.default, disabled: true });
-    input.title = `Default ${p.default}${p.unit ? ` ${p.unit}` : ''}. Double-click to return to it.`;
+
+  /** Sends what a slider says. */
+  tie(p, input) {
+    input.title = `${p.help} Double-click returns to ${p.default}.`;
     input.oninput = () => {
       this.paint(p, Number(input.value));
-      this.link.set({ [p.id]: Number(input.value) });
+      this.target.set({ [p.id]: Number(input.value) });
     };
-    input.ondblclick = () => this.link.set({ [p.id]: p.default });
-    slide.append(mark, input);
-    const help = document.createElement('p');
-    help.textContent = p.help;
-    box.append(label, value, slide, help);
-    this.rows.set(p.id, { box, label, value, input, help });
+    input.ondblclick = () => this.target.set({ [p.id]: p.default });
+  }
+
+  row(p) {
+    const label = el('label', '', p.name);
+    label.htmlFor = `p-${p.id}`;
+    const value = el('span', 'num', '–');
+    const mark = el('s');
+    const share = (p.default - p.min) / (p.max - p.min);
+    // The thumb is 22 px wide and stays within the track.
+    mark.style.left = `calc(11px + ${share} * (100% - 22px))`;
+    const input = el('input');
+    Object.assign(input, { type: 'range', id: `p-${p.id}`, min: p.min, max: p.max, step: p.step, value: p.default, disabled: true });
+    this.tie(p, input);
+        const box = el('div', 'param', '', label, value, el('div', 'slide', '', mark, input), ...(FIRST.includes(p.id) ? [] : [el('p', '', p.help)]));
+    this.rows.set(p.id, { box, label, value, input });
     return box;
   }
+
   paint(p, v) {
     const { value, input } = this.rows.get(p.id);
-    value.textContent = `${Number.isInteger(p.step) ? v : v.toFixed(2)}${p.unit ? ` ${p.unit}` : ''}`;
+    // Shares are shown in percent; the turn of a colour is an angle.
+    const text = p.unit === 'turn' ? `${Math.round(360 * v)}°` : p.step === 1 ? (v >= 0.5 ? 'on' : 'off') : `${Math.round(100 * v)} %`;
+    value.textContent = text;
+    input.setAttribute('aria-valuetext', text);
     input.style.setProperty('--at', `${100 * (v - p.min) / (p.max - p.min)}%`);
   }
+
   show(values) {
     for (const p of this.table) {
       const row = this.rows.get(p.id);
@@ -164,14 +205,11 @@ export class Params {
       this.paint(p, values[p.id]);
     }
   }
+
   /** Shows the pattern's own names for the custom knobs. */
   name(pattern) {
-    pattern.knobs.forEach((knob, i) => {
-      const row = this.rows.get(`custom_param_${i + 1}`);
-      if (!row) return;
-      row.label.textContent = knob;
-      row.help.textContent = `Custom ${i + 1} of ${pattern.name}.`;
-    });
+    pattern.knobs.forEach((knob, i) => { this.rows.get(`custom_param_${i + 1}`).label.textContent = knob; });
   }
+
   defaults() { return Object.fromEntries(this.table.map((p) => [p.id, p.default])); }
 }

@@ -1,4 +1,4 @@
-// All painting. Without data, nothing is painted.
+// Painting on canvases. Without data, nothing is painted.
 
 export const calm = matchMedia('(prefers-reduced-motion: reduce)');
 
@@ -10,19 +10,22 @@ export class Surface {
     new ResizeObserver(() => this.fit()).observe(canvas);
     this.fit();
   }
+  /** Most pixels of the canvas for a pixel of the page. */
+  get most() { return 2; }
   fit() {
-    const scale = Math.min(2, devicePixelRatio || 1);
-    this.w = Math.max(1, Math.round(this.canvas.clientWidth * scale));
-    this.h = Math.max(1, Math.round(this.canvas.clientHeight * scale));
+    this.scale = Math.min(this.most, devicePixelRatio || 1);
+    this.w = Math.max(1, Math.round(this.canvas.clientWidth * this.scale));
+    this.h = Math.max(1, Math.round(this.canvas.clientHeight * this.scale));
     if (this.canvas.width !== this.w || this.canvas.height !== this.h) {
       this.canvas.width = this.w;
       this.canvas.height = this.h;
     }
   }
+  dark() { this.ctx.clearRect(0, 0, this.w, this.h); }
 }
 
 /** A row of pixels as an image that can be stretched. */
-class Row {
+export class Row {
   constructor() { this.canvas = document.createElement('canvas'); this.leds = 0; }
   put(rgb, leds) {
     if (leds !== this.leds) {
@@ -42,39 +45,6 @@ class Row {
   }
 }
 
-/** The strip: every LED with its halo. */
-export class Strip extends Surface {
-  constructor(canvas) { super(canvas); this.row = new Row(); }
-  paint(rgb, leds) {
-    const { ctx, w, h } = this;
-    const image = this.row.put(rgb, leds);
-    ctx.globalCompositeOperation = 'source-over';
-    ctx.fillStyle = '#08070b';
-    ctx.fillRect(0, 0, w, h);
-    ctx.imageSmoothingEnabled = true;
-    ctx.globalCompositeOperation = 'lighter';
-    const mid = h * 0.5;
-    // Halo: the same light, wider and fainter, layer by layer – cheaper than a blur filter.
-    for (const [spread, alpha] of [[1, 0.10], [0.74, 0.12], [0.5, 0.16], [0.3, 0.22]]) {
-      ctx.globalAlpha = alpha;
-      const tall = h * spread;
-      ctx.drawImage(image, -w * 0.01, mid - tall / 2, w * 1.02, tall);
-    }
-    ctx.globalAlpha = 1;
-    // The LEDs themselves, with gaps if there is room.
-    const pitch = w / leds;
-    const tall = Math.max(6, Math.min(h * 0.14, pitch * 1.6));
-    ctx.imageSmoothingEnabled = pitch < 3;
-    ctx.drawImage(image, 0, mid - tall / 2, w, tall);
-    if (pitch >= 4) {
-      ctx.globalCompositeOperation = 'source-over';
-      ctx.fillStyle = 'rgb(8 7 11 / .55)';
-      for (let i = 1; i < leds; i++) ctx.fillRect(Math.round(i * pitch) - pitch * 0.12, mid - tall / 2, pitch * 0.24, tall);
-    }
-  }
-  dark() { this.ctx.clearRect(0, 0, this.w, this.h); }
-}
-
 /** The last seconds of light, newest on top. */
 export class Waterfall extends Surface {
   constructor(canvas) { super(canvas); this.row = new Row(); this.last = null; }
@@ -89,7 +59,7 @@ export class Waterfall extends Surface {
   }
   paint(rgb, leds, now) {
     // 60 device pixels a second whatever the frame rate.
-    const speed = 60 * Math.min(2, devicePixelRatio || 1);
+    const speed = 60 * this.scale;
     const step = this.last === null ? 1 : Math.floor((now - this.last) / 1000 * speed);
     if (step < 1) return;
     this.last = this.last === null || step > 200 ? now : this.last + step * 1000 / speed;
@@ -120,9 +90,11 @@ export class Bars extends Surface {
     const pitch = w / n;
     for (let i = 0; i < n; i++) {
       // A root scale keeps small values visible.
-      const tall = Math.max(1, Math.sqrt(values[i] / 255) * h);
+      const tall = Math.max(pitch * 0.36, Math.sqrt(values[i] / 255) * h);
       ctx.fillStyle = hue(i / (n - 1));
-      ctx.fillRect(i * pitch + pitch * 0.14, h - tall, pitch * 0.72, tall);
+      ctx.beginPath();
+      ctx.roundRect(i * pitch + pitch * 0.14, h - tall, pitch * 0.72, tall, [pitch * 0.36, pitch * 0.36, 0, 0]);
+      ctx.fill();
     }
   }
 }
@@ -131,24 +103,24 @@ const NOTES = ['C', '♯', 'D', '♯', 'E', 'F', '♯', 'G', '♯', 'A', '♯', 
 
 export class Notes extends Surface {
   paint(values) {
-    const { ctx, w, h } = this;
+    const { ctx, w, h, scale } = this;
     ctx.clearRect(0, 0, w, h);
     const pitch = w / 12;
-    ctx.font = `${Math.round(h * 0.13 + 6)}px system-ui, sans-serif`;
+    const foot = 20 * scale;
+    ctx.font = `${12 * scale}px system-ui, sans-serif`;
     ctx.textAlign = 'center';
     for (let i = 0; i < 12; i++) {
       const v = values[i] / 255;
-      const size = Math.min(pitch * 0.78, h * 0.6);
+      const size = Math.max(0, Math.min(pitch * 0.82, h - foot));
       ctx.globalAlpha = 0.12 + 0.88 * v * v;
       ctx.fillStyle = hue(i / 11);
       ctx.beginPath();
-      ctx.arc((i + 0.5) * pitch, h * 0.4, size / 2 * (0.55 + 0.45 * v), 0, 7);
+      ctx.arc((i + 0.5) * pitch, (h - foot) / 2, size / 2 * (0.5 + 0.5 * v), 0, 7);
       ctx.fill();
-      ctx.globalAlpha = 0.75;
-      ctx.fillStyle = '#b9b4c6';
-      ctx.fillText(NOTES[i], (i + 0.5) * pitch, h - 3);
+      ctx.globalAlpha = 1;
+      ctx.fillStyle = '#a9a3b8';
+      ctx.fillText(NOTES[i], (i + 0.5) * pitch, h - 4 * scale);
     }
-    ctx.globalAlpha = 1;
   }
 }
 

@@ -3,6 +3,7 @@
 #[path = "build/pack.rs"]
 mod pack;
 
+use std::collections::HashSet;
 use std::fmt::Write;
 use std::io::Write as _;
 use std::path::PathBuf;
@@ -15,7 +16,7 @@ use k1_http::etag::Tag;
 /// Joins all modules into one, in which every import is already defined. A lamp serves only a few connections at once,
 /// and a browser requests all modules at the same time.
 fn one_module() -> Result<Vec<u8>, String> {
-    let mut all = String::new();
+    let (mut all, mut known) = (String::new(), HashSet::new());
     for (i, name) in MODULES.iter().enumerate() {
         let text = str::from_utf8(page(name)?).map_err(|e| format!("{name}: {e}"))?;
         for line in text.lines() {
@@ -37,11 +38,27 @@ fn one_module() -> Result<Vec<u8>, String> {
             if bare.starts_with("//") || bare.starts_with("/**") && bare.ends_with("*/") {
                 continue;
             }
-            all += line.strip_prefix("export ").unwrap_or(line);
+            let line = line.strip_prefix("export ").unwrap_or(line);
+            if let Some(declared) = declared(line)
+                && !known.insert(declared)
+            {
+                return Err(format!(
+                    "{name}: another module declares `{declared}`, too; give it another name"
+                ));
+            }
+            all += line;
             all.push('\n');
         }
     }
     Ok(all.into_bytes())
+}
+
+/// The name that a line of a module declares for the whole module, if any.
+fn declared(line: &str) -> Option<&str> {
+    let line = line.strip_prefix("async ").unwrap_or(line);
+    let kinds = ["const ", "let ", "function ", "class "];
+    let rest = kinds.iter().find_map(|kind| line.strip_prefix(kind))?;
+    rest.split(|c: char| !(c.is_alphanumeric() || "_$".contains(c))).next().filter(|name| !name.is_empty())
 }
 
 /// A file of the page.

@@ -12,6 +12,8 @@ mod gate;
 mod image;
 mod licences;
 mod links;
+#[cfg(target_os = "linux")]
+mod load;
 mod lx7;
 mod measure;
 mod packages;
@@ -44,6 +46,8 @@ cargo xtask firmware [BOARD...]               build the lamp's firmware and imag
 cargo xtask lx7                               the engine on the ESP32-S3's processor, emulated: the same bits, within budgets.toml
 cargo xtask dist [CHIP...] [--key NAME|FILE]  build and sign firmware for `k1 install`, for owners who do not build it
 cargo xtask measure [NAME...|all]             run the commands that print the figures, and write docs/measurements.md
+cargo xtask load [--seconds N]                32 lights: CPU, memory and jitter, also while three of them fail
+cargo xtask load --beside LEDFX [--seconds N] K1 and LedFx with ten lights each, from the same sound
 cargo xtask broken                            build the virtual lamp with a broken hand-off, which a test must detect
 cargo xtask cores                             both halves on two emulated LX7 cores: a million reads, the light, critical sections";
 
@@ -79,6 +83,8 @@ fn main() -> ExitCode {
         ["dist", ..] => dist::dist(&args[1..]),
         ["broken"] => firmware::broken(),
         ["cores"] => cores::prove(),
+        #[cfg(target_os = "linux")]
+        ["load", ..] => load::load(&args[1..]),
         ["measure", ..] => measure::measure(&args[1..]),
         _ => {
             eprintln!("{USAGE}");
@@ -131,6 +137,7 @@ struct Budgets {
 #[derive(Deserialize)]
 struct Page {
     max_bytes: u64,
+    room_max_bytes: u64,
 }
 
 #[derive(Deserialize)]
@@ -153,26 +160,34 @@ fn read_budgets() -> Result<Budgets, String> {
     toml::from_str(&text).map_err(|e| format!("budgets.toml: {e}"))
 }
 
+/// Bytes of the page's files in a folder; the other files there only make it a crate.
+fn page_bytes(folder: &str) -> Result<u64, String> {
+    let trouble = |e: std::io::Error| format!("{folder}: {e}");
+    let mut bytes = 0;
+    for file in std::fs::read_dir(root().join(folder)).map_err(trouble)? {
+        let path = file.map_err(trouble)?.path();
+        let kinds = ["html", "css", "svg", "png", "js", "webmanifest"];
+        if path.extension().is_some_and(|ending| kinds.iter().any(|kind| ending == *kind)) {
+            bytes += path.metadata().map_err(trouble)?.len();
+        }
+    }
+    Ok(bytes)
+}
+
 /// Measures the page and the instructions, and fails if a limit is exceeded.
 fn budgets(with_instructions: bool) -> Result<(), String> {
     let budgets = read_budgets()?;
     let mut over = Vec::new();
 
-    let mut bytes = 0;
-    for file in std::fs::read_dir(root().join("web")).map_err(|e| format!("web: {e}"))? {
-        let file = file.map_err(|e| format!("web: {e}"))?;
-        // The other files only make it a crate.
-        if file
-            .path()
-            .extension()
-            .is_some_and(|ending| ["html", "css", "svg", "js"].iter().any(|x| ending == *x))
-        {
-            bytes += file.metadata().map_err(|e| format!("web: {e}"))?.len();
+    let Page { max_bytes, room_max_bytes } = budgets.page;
+    for (what, folder, most) in
+        [("page", "web", max_bytes), ("page, program only", "web/room", room_max_bytes)]
+    {
+        let bytes = page_bytes(folder)?;
+        println!("{what:<24} {bytes:>9} B of {most}");
+        if bytes > most {
+            over.push(format!("{folder} weighs {bytes} B"));
         }
-    }
-    println!("page                     {bytes:>9} B of {}", budgets.page.max_bytes);
-    if bytes > budgets.page.max_bytes {
-        over.push(format!("the page weighs {bytes} B"));
     }
 
     if with_instructions {

@@ -12,7 +12,7 @@ use crate::answers::{
 use crate::api::{json, parse};
 use crate::error::Refusal;
 use crate::requests::{
-    LightTest, NewLight, NewScene, NewTimers, PlaylistPatch, PowerPatch, Recall, ShowText,
+    LightChange, LightTest, NewLight, NewScene, NewTimers, PlaylistPatch, PowerPatch, Recall, ShowText,
 };
 use crate::routes::Action;
 
@@ -42,6 +42,12 @@ pub trait Shows {
     ///
     /// [`Refusal::PatternNotFound`] if its pattern does not exist.
     fn add_light(&self, light: &NewLight) -> Result<ShowWritten, Refusal>;
+    /// Writes a change of a light into the show file, unless the file would get a fault.
+    ///
+    /// # Errors
+    ///
+    /// [`Refusal::NotHere`] without a show file.
+    fn change_light(&self, change: &LightChange) -> Result<ShowWritten, Refusal>;
     /// Shows a picture on a light for a while.
     ///
     /// # Errors
@@ -118,6 +124,7 @@ pub fn answer(shows: &dyn Shows, action: Action, name: &str, body: &[u8]) -> Res
     match action {
         Action::Lights => json(&shows.show_lights()?),
         Action::AddLight => json(&shows.add_light(&parse(body)?)?),
+        Action::ChangeLight => json(&shows.change_light(&parse(body)?)?),
         Action::TestLight => json(&shows.test_light(&parse(body)?)?),
         Action::FoundLights => json(&shows.found_lights()),
         Action::FindLights => json(&shows.find_lights()),

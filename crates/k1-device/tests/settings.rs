@@ -2,7 +2,8 @@
 
 use embassy_futures::block_on;
 use k1_device::exchange::Settings;
-use k1_device::settings::{Group, Hardware, Memory, Store, Wifi};
+use k1_device::settings::{Group, Hardware, Memory, Store, StripSettings, Wifi};
+use k1_engine::light::{Matrix, Shape};
 use k1_engine::params::Param;
 use k1_sim::flash::{Flash, SECTOR, Tear};
 
@@ -21,20 +22,21 @@ fn after(n: usize) -> Memory {
     memory
 }
 
-/// Change number `i`: look, hardware and network in turn.
+/// Change number `i`: look, hardware, strip and network in turn.
 fn change(memory: &mut Memory, i: usize) {
-    match i % 3 {
+    match i % 4 {
         0 => {
             memory.look.params.set(Param::Warmth, (i % 100) as f32 / 100.0);
             memory.look.pattern = i % k1_engine::patterns::PATTERNS.len();
         }
         1 => memory.hardware.leds = 1 + (i % 300) as u16,
+        2 => memory.strip.shape = Shape::Matrix(Matrix::new(1 + (i % 300) as u16, 1)),
         _ => memory.wifi.ssid = heapless::String::try_from(format!("network {i}").as_str()).unwrap(),
     }
 }
 
 fn save(store: &mut Store<Flash>, memory: &Memory, i: usize) -> bool {
-    block_on(store.save(memory, Group::ALL[i % 3]))
+    block_on(store.save(memory, Group::ALL[i % 4]))
 }
 
 /// Saves changes until one fails; returns the number of saved changes.
@@ -121,7 +123,7 @@ fn any_garbage_is_a_lamp_on_its_first_day() {
 #[test]
 fn one_flipped_bit_costs_at_most_its_own_group() {
     let mut s = store(Flash::new(SECTORS));
-    run(&mut s, 0..3);
+    run(&mut s, 0..4);
     let good = s.into_flash();
     let used = good.bytes.iter().rposition(|b| *b != 0xff).unwrap().min(600);
     for bit in 0..used * 8 {
@@ -129,10 +131,11 @@ fn one_flipped_bit_costs_at_most_its_own_group() {
         flash.bytes[bit / 8] ^= 1 << (bit % 8);
         let (memory, _, _) = load(flash);
         let same = |a: bool| usize::from(a);
-        let kept = same(memory.look == after(3).look || memory.look == Settings::default())
-            + same(memory.hardware == after(3).hardware || memory.hardware == Hardware::default())
-            + same(memory.wifi == after(3).wifi || memory.wifi == Wifi::default());
-        assert_eq!(kept, 3, "bit {bit}: a value that nobody has set");
+        let kept = same(memory.look == after(4).look || memory.look == Settings::default())
+            + same(memory.hardware == after(4).hardware || memory.hardware == Hardware::default())
+            + same(memory.strip == after(4).strip || memory.strip == StripSettings::default())
+            + same(memory.wifi == after(4).wifi || memory.wifi == Wifi::default());
+        assert_eq!(kept, 4, "bit {bit}: a value that nobody has set");
     }
 }
 

@@ -38,6 +38,12 @@ const TRIES: u8 = 2;
 /// Mark of a slot 0 that was never written. Slot 0 holds only multiples of `K`, and `K` is even.
 const NEVER: u32 = u32::MAX;
 
+/// A mark as its slot stores it. A slot that was never written is all zeros, so that no image has to hold it.
+#[inline(always)]
+const fn stored(mark: u32) -> u32 {
+    !mark
+}
+
 /// A ring of `K` copies of a payload of `W` words, for one [`RingWriter`] and any number of [`RingReader`]s.
 ///
 /// `K` is a power of two and at least 2, so that the slots stay in step when the sequence number wraps; `W` is at
@@ -71,7 +77,8 @@ pub struct SnapshotRing<const W: usize, const K: usize = 4> {
 }
 
 struct Slot<const W: usize> {
-    /// Sequence number of the snapshot to which these words belong, or will belong when they are complete.
+    /// Sequence number of the snapshot to which these words belong, or will belong when they are complete; see
+    /// [`stored`].
     mark: AtomicU32,
     words: [AtomicU32; W],
 }
@@ -79,7 +86,7 @@ struct Slot<const W: usize> {
 impl<const W: usize> Slot<W> {
     const_unless_loom! {
         fn new() -> Self {
-            Self { mark: AtomicU32::new(NEVER), words: array_of![AtomicU32::new(0); W] }
+            Self { mark: AtomicU32::new(stored(NEVER)), words: array_of![AtomicU32::new(0); W] }
         }
     }
 }
@@ -175,7 +182,7 @@ where
     pub fn publish(&mut self, words: &[u32; W]) -> u32 {
         let sequence = self.sequence.wrapping_add(1);
         let slot = self.ring.slot(sequence);
-        slot.mark.store(sequence, Relaxed);
+        slot.mark.store(stored(sequence), Relaxed);
         // A mutant for the lamp in which `k1 validate` must find it: the number is published before the words.
         if cfg!(k1_broken_ring) {
             self.ring.published.store(sequence, Relaxed);
@@ -239,7 +246,7 @@ where
                 *word = cell.load(Relaxed);
             }
             RING_RECHECK.fence();
-            let mark = slot.mark.load(Relaxed);
+            let mark = stored(slot.mark.load(Relaxed));
             if mark == sequence {
                 *out = copy;
                 return Read::Fresh { sequence, retries };
@@ -296,7 +303,7 @@ mod tests {
     fn a_reader_lapped_twice_keeps_its_copy() {
         for sequence in [0, 1, u32::MAX] {
             let ring: SnapshotRing<2> = SnapshotRing::starting_at(sequence, &[0, 0]);
-            ring.slot(sequence).mark.store(sequence.wrapping_add(4), Relaxed);
+            ring.slot(sequence).mark.store(stored(sequence.wrapping_add(4)), Relaxed);
             let mut copy = [5, 6];
             assert_eq!(ring.reader().read(&mut copy), Read::Contended);
             assert_eq!(copy, [5, 6]);

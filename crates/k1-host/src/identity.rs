@@ -37,6 +37,16 @@ impl Default for Who {
     }
 }
 
+impl Who {
+    /// An id for a part of this program, in the form of a UUID (version 8, RFC 9562). It lasts as long as the program's id.
+    pub fn uuid(&self, part: &str) -> [u8; 16] {
+        let hash = Sha256::new().chain_update(&self.id).chain_update([0]).chain_update(part).finalize();
+        let mut id = std::array::from_fn(|i| hash[i]);
+        (id[6], id[8]) = (id[6] & 0x0f | 0x80, id[8] & 0x3f | 0x80);
+        id
+    }
+}
+
 /// Purpose of an id.
 #[derive(Clone, Copy, Debug)]
 pub struct Role<'a> {
@@ -143,6 +153,15 @@ mod tests {
         assert_eq!(claim("run", "Kitchen/../💡").id, ids[2]);
         let first = claim("run", "Living room");
         assert_eq!((&first.id, &claim("run", "Living room").id), (&ids[0], &ids[1]));
+    }
+
+    #[test]
+    fn a_part_has_an_id_of_its_own_that_lasts() {
+        let who = |id: &str| Who { id: id.into(), ..Who::default() };
+        let shelf = who("p0").uuid("Shelf");
+        assert_eq!(shelf, who("p0").uuid("Shelf"));
+        assert!(shelf != who("p0").uuid("Desk") && shelf != who("p1").uuid("Shelf"));
+        assert_eq!((shelf[6] >> 4, shelf[8] >> 6), (8, 2), "version and variant");
     }
 
     #[test]

@@ -15,7 +15,6 @@ use k1_device::settings::Group;
 
 use crate::board::Print;
 use crate::home::LampHome;
-use crate::state::HISTORY;
 use crate::{BINS, Lamp, State, now_us};
 
 /// Measures what only the board can measure: stacks, heap, temperature, signal.
@@ -89,7 +88,7 @@ pub async fn report(lamp: &'static Lamp, print: Print, probe: Probe, ledger: &'s
         say(lamp, print, format_args!("{line}{core}"));
     }
     let mut ticker = Ticker::every(Duration::from_secs(1));
-    ledger.vitals(&lamp.meters, now_us(), 0.0);
+    ledger.vitals(lamp.meters, now_us(), 0.0);
     let mut before = Faults::default();
     let mut has_told_bits = false;
     loop {
@@ -99,15 +98,9 @@ pub async fn report(lamp: &'static Lamp, print: Print, probe: Probe, ledger: &'s
             say(lamp, print, format_args!("{LOWEST_BIT}{bit}"));
         }
         let due = lamp.due_millihertz.load(Relaxed) as f32 / 1000.0;
-        let v = ledger.vitals(&lamp.meters, now_us(), due);
-        lamp.note(|s| {
-            if s.history.len() == HISTORY {
-                s.history.pop_front();
-            }
-            // There is room, because the oldest was just removed.
-            let _ = s.history.push_back(v);
-            probe(s);
-        });
+        let v = ledger.vitals(lamp.meters, now_us(), due);
+        lamp.remember(v);
+        lamp.note(probe);
         let home = LampHome::new(lamp);
         say(lamp, print, format_args!("{}", FpsLine(&v)));
         say(lamp, print, format_args!("{}", LatencyLine(&v, &home.heard())));

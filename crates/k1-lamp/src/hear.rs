@@ -56,10 +56,10 @@ pub async fn hear(
             Next::Silence => None,
         };
         match reading {
-            Some(at) => hearing.arrives(Arrival::Live(at), true, &lamp.meters),
+            Some(at) => hearing.arrives(Arrival::Live(at), true, lamp.meters),
             None => {
                 hop.fill(0.0);
-                hearing.unread(now_us(), &lamp.meters);
+                hearing.unread(now_us(), lamp.meters);
                 // Silence has no clock of its own, so the lamp's clock sets the pace.
                 Timer::at(Instant::from_micros(hearing.due_us())).await;
             }
@@ -71,7 +71,7 @@ pub async fn hear(
         lamp.meters.count(Count::Overruns, microphone.take_overruns());
         let floor = f32::from_bits(lamp.floor_db.load(Relaxed));
         let floor = (!floor.is_nan()).then_some(floor);
-        hearing.hop(&hop, floor, &lamp.meters, now_us, |at_us, hop| {
+        hearing.hop(&hop, floor, lamp.meters, now_us, |at_us, hop| {
             // A slow or missing page is not an error: the hop is dropped.
             let _ = tap.enqueue(HeardHop::new(at_us, hop));
         });

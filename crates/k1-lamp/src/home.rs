@@ -5,7 +5,8 @@ use core::fmt::Write;
 use core::sync::atomic::Ordering::Relaxed;
 
 use k1_device::answers::{
-    BootLog, Device, Heard, LinkOptions, Performance, Place, SelfTest, Setup, TestState, Vitals,
+    Arranged, BootLog, Device, Heard, LinkOptions, Performance, Place, SelfTest, Setup, TestState, Vitals,
+    Wired,
 };
 use k1_device::backend::{Backend, Description, Identity};
 use k1_device::error::Refusal;
@@ -13,10 +14,10 @@ use k1_device::exchange::{Change, Settings};
 use k1_device::firmware::{Firmware, GoingBack, LastTrial, Short, Standing};
 use k1_device::health::checks;
 use k1_device::microphone::Hearing;
-use k1_device::pace::wire_us;
 use k1_device::requests::SetupPatch;
 use k1_device::settings::{MOST_LEDS, Memory};
 use k1_engine::audio::InputState;
+use k1_engine::light::White;
 use k1_update::envelope::Envelope;
 use k1_update::refusal::Refusal as Why;
 
@@ -106,26 +107,27 @@ impl Backend for LampHome {
     }
 
     fn performance(&self) -> Performance {
-        self.lamp.look(|s| {
-            let mut fps_history = [0.0; 16];
-            for (slot, v) in fps_history.iter_mut().rev().zip(s.history.iter().rev()) {
+        let mut fps_history = [0.0; 16];
+        self.lamp.past(|history| {
+            for (slot, v) in fps_history.iter_mut().rev().zip(history.iter().rev()) {
                 *slot = v.fps;
             }
-            let newest = s.history.back().copied().unwrap_or_default();
-            Performance {
-                fps: newest.fps,
-                frame_time_us: newest.render_us,
-                cpu_percent: None,
-                memory_percent: s.heap.map(|h| 100.0 * (1.0 - h.free as f32 / h.size.max(1) as f32)),
-                memory_free_kb: s.heap.map(|h| u64::from(h.free / 1024)),
-                memory_total_kb: s.heap.map(|h| u64::from(h.size / 1024)),
-                fps_history,
-            }
-        })
+        });
+        let newest = self.lamp.newest();
+        let heap = self.lamp.look(|s| s.heap);
+        Performance {
+            fps: newest.fps,
+            frame_time_us: newest.render_us,
+            cpu_percent: None,
+            memory_percent: heap.map(|h| 100.0 * (1.0 - h.free as f32 / h.size.max(1) as f32)),
+            memory_free_kb: heap.map(|h| u64::from(h.free / 1024)),
+            memory_total_kb: heap.map(|h| u64::from(h.size / 1024)),
+            fps_history,
+        }
     }
 
     fn vitals(&self) -> Vitals {
-        self.lamp.look(|s| s.history.back().copied().unwrap_or_default())
+        self.lamp.newest()
     }
 
     fn heard(&self) -> Heard {
@@ -151,8 +153,8 @@ impl Backend for LampHome {
         let core = |seen: u32| seen.checked_sub(1);
         let microphone = self.microphone();
         let lamp = self.lamp;
+        let vitals = lamp.newest();
         lamp.look(|s| {
-            let vitals = s.history.back().copied().unwrap_or_default();
             let checks = checks(&vitals, Some(microphone), Some(s.settings_errors));
             Device {
                 board: self.board.into(),
@@ -173,7 +175,7 @@ impl Backend for LampHome {
                 microphone_failures: Some(lamp.microphone_failures.load(Relaxed)),
                 live_sound: None,
                 strip_underruns: Some(lamp.strip_underruns.load(Relaxed)),
-                wire_us: Some(wire_us(lamp.leds.load(Relaxed) as usize, s.memory.hardware.reset_us) as u32),
+                wire_us: Some(lamp.wire_us.load(Relaxed)),
                 settings_writes: Some(s.settings_writes),
                 settings_errors: Some(s.settings_errors),
                 requests: Some(lamp.requests.load(Relaxed)),
@@ -189,11 +191,13 @@ impl Backend for LampHome {
 
     fn setup(&self) -> Setup<'_> {
         self.lamp.look(|s| {
-            let h = &s.memory.hardware;
+            let (h, strip) = (&s.memory.hardware, &s.memory.strip);
             Setup {
                 leds: usize::from(h.leds),
                 most_leds: MOST_LEDS,
-                color_order: Some(h.order),
+                shape: Some(Arranged(strip.shape)),
+                color_order: Some(Wired { order: h.order, has_white: strip.white.is_some() }),
+                white: strip.white.map(White::name),
                 reset_us: Some(h.reset_us),
                 current_limit_ma: Some(h.limit_ma),
                 noise_floor_db: h.floor_db,
@@ -206,7 +210,7 @@ impl Backend for LampHome {
 
     fn set_setup(&self, patch: &SetupPatch) -> Result<(), Refusal> {
         self.lamp.note(|s| {
-            patch.apply(&mut s.memory.hardware)?;
+            patch.apply(&mut s.memory.hardware, &mut s.memory.strip)?;
             patch.apply_wifi(&mut s.memory.wifi)
         })?;
         self.lamp.changed.signal(());

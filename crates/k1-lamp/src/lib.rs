@@ -53,7 +53,7 @@ pub mod state;
 pub mod trial;
 pub mod web;
 
-pub use state::{BINS, FRAME_WORDS, FrameRing, Lamp, Meters, Show, State};
+pub use state::{BINS, FRAME_WORDS, FrameRing, Lamp, Meters, Show, State, Streams};
 
 /// Microseconds since the start, on the clock that all tasks share.
 pub fn now_us() -> u64 {

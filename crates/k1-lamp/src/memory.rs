@@ -64,6 +64,7 @@ pub async fn keep<F: NorFlash>(lamp: &'static Lamp, mut store: Store<F>, mut wri
         let changed = [
             (now.look != written.look, Group::Look),
             (now.hardware != written.hardware, Group::Hardware),
+            (now.strip != written.strip, Group::Strip),
             (now.wifi != written.wifi, Group::Wifi),
             (now.trust != written.trust, Group::Trust),
             (now.journal != written.journal, Group::Journal),

@@ -170,15 +170,7 @@ impl<F: NorFlash + 'static> Upload<F> {
         let mut flash = flash.lock().await;
         let whole = session.finish(&mut *flash).await?;
         let had_network = self.lamp.look(|s| !s.ip.is_empty());
-        record::activate(
-            &mut *flash,
-            layout,
-            *running,
-            &whole,
-            had_network,
-            self.lamp.look(|s| s.pace(LATELY)),
-        )
-        .await?;
+        record::activate(&mut *flash, layout, *running, &whole, had_network, self.lamp.pace(LATELY)).await?;
         let image = image(whole.manifest());
         self.lamp.note(|s| s.firmware.other = Some(image.clone()));
         // Written before the image runs, because an image that crashes at once could not write it.

@@ -39,7 +39,9 @@ pub const FRAME_WORDS: usize = 3 + (MOST_LEDS * 3).div_ceil(4);
 /// next frame, and one missing frame of two hundred is not visible.
 pub type FrameRing = SnapshotRing<FRAME_WORDS, 2>;
 /// Seconds of history.
-pub(crate) const HISTORY: usize = 30;
+const HISTORY: usize = 30;
+/// Figures of the last seconds, oldest first.
+pub type History = heapless::Deque<Vitals, HISTORY>;
 
 /// Seconds over which an image is measured.
 pub(crate) const LATELY: usize = 10;
@@ -53,6 +55,17 @@ pub enum FirmwareCommand {
     RollBack,
     /// Restart to prove that the bootloader supports trials.
     Drill,
+}
+
+impl FirmwareCommand {
+    /// Its name on the console.
+    pub(crate) const fn name(self) -> &'static str {
+        match self {
+            Self::Restart => "restart",
+            Self::RollBack => "rollback",
+            Self::Drill => "drill",
+        }
+    }
 }
 
 /// State of the firmware.
@@ -129,8 +142,6 @@ pub struct State {
     pub memory: Memory,
     /// Result of loading the settings.
     pub loaded: Loaded,
-    /// Figures of the last seconds, newest last.
-    pub history: heapless::Deque<Vitals, HISTORY>,
     /// Facts about the board.
     pub facts: Facts,
     /// Stack of the half that shows.
@@ -163,16 +174,46 @@ pub struct State {
     pub self_test: SelfTest,
 }
 
+/// What the halves pass on, for a `static`. It is all zeros at first, so that an image does not hold it; as a part of
+/// [`Lamp`], which is not, it would take 13 KiB of the flash.
+pub struct Streams {
+    crossing: Crossing,
+    meters: Meters,
+    screen: FrameRing,
+    wire: FrameRing,
+    history: CriticalSectionMutex<RefCell<History>>,
+}
+
+impl Default for Streams {
+    fn default() -> Self {
+        Self::new()
+    }
+}
+
+impl Streams {
+    /// Nothing was passed on yet.
+    pub const fn new() -> Self {
+        Self {
+            crossing: Crossing::new(),
+            meters: Meters::new(),
+            screen: FrameRing::new(),
+            wire: FrameRing::new(),
+            history: CriticalSectionMutex::new(RefCell::new(History::new())),
+        }
+    }
+}
+
 /// Everything that the tasks of a lamp share, for a `static`.
 pub struct Lamp {
     /// Snapshots and settings between the halves.
-    pub crossing: Crossing,
+    pub crossing: &'static Crossing,
     /// Counts of the two halves.
-    pub meters: Meters,
+    pub meters: &'static Meters,
     /// The newest frame as a screen shows it.
-    pub screen: FrameRing,
+    pub screen: &'static FrameRing,
     /// The newest frame as the wire carries it, in R, G, B.
-    pub wire: FrameRing,
+    pub wire: &'static FrameRing,
+    history: &'static CriticalSectionMutex<RefCell<History>>,
     /// State outside the two real-time halves, which never touch it.
     pub state: CriticalSectionMutex<RefCell<State>>,
     /// Signals that a stored setting has changed.
@@ -192,6 +233,8 @@ pub struct Lamp {
     pub scanned: Signal<CriticalSectionRawMutex, ()>,
     /// Requests a self-test with this number of reads.
     pub test_wanted: Signal<CriticalSectionRawMutex, u32>,
+    /// Shortest time between two frames on the wire, in µs; 0 before the renderer has started.
+    pub wire_us: AtomicU32,
     /// Target frame rate in thousandths of a frame per second.
     pub due_millihertz: AtomicU32,
     /// Number of the core that hears, plus one; 0 before it hears.
@@ -226,20 +269,15 @@ pub struct Lamp {
     pub sound: PubSubChannel<CriticalSectionRawMutex, Arc<[u8]>, 8, { WORKERS }, 1>,
 }
 
-impl Default for Lamp {
-    fn default() -> Self {
-        Self::new()
-    }
-}
-
 impl Lamp {
     /// A lamp that has not started.
-    pub const fn new() -> Self {
+    pub const fn new(streams: &'static Streams) -> Self {
         Self {
-            crossing: Crossing::new(),
-            meters: Meters::new(),
-            screen: FrameRing::new(),
-            wire: FrameRing::new(),
+            crossing: &streams.crossing,
+            meters: &streams.meters,
+            screen: &streams.screen,
+            wire: &streams.wire,
+            history: &streams.history,
             state: CriticalSectionMutex::new(RefCell::new(State::new())),
             changed: Signal::new(),
             command: Signal::new(),
@@ -249,6 +287,7 @@ impl Lamp {
             scan: Signal::new(),
             scanned: Signal::new(),
             test_wanted: Signal::new(),
+            wire_us: AtomicU32::new(0),
             due_millihertz: AtomicU32::new(0),
             hears_on: AtomicU32::new(0),
             shows_on: AtomicU32::new(0),
@@ -273,6 +312,41 @@ impl Lamp {
         self.state.lock(|state| look(&state.borrow()))
     }
 
+    /// Figures of the last seconds, oldest first.
+    pub fn past<T>(&self, look: impl FnOnce(&History) -> T) -> T {
+        self.history.lock(|history| look(&history.borrow()))
+    }
+
+    /// Figures of the last second; zeros before it is over.
+    pub fn newest(&self) -> Vitals {
+        self.past(|history| history.back().copied().unwrap_or_default())
+    }
+
+    /// Adds the figures of a second; the oldest go.
+    pub(crate) fn remember(&self, vitals: Vitals) {
+        self.history.lock(|history| {
+            let mut history = history.borrow_mut();
+            if history.len() == HISTORY {
+                history.pop_front();
+            }
+            // There is room, because the oldest was just removed.
+            let _ = history.push_back(vitals);
+        });
+    }
+
+    /// Share of the due frames and hops that were done over the last `seconds`, in fifteenths.
+    pub(crate) fn pace(&self, seconds: usize) -> Pace {
+        const HOPS_DUE: f32 = SAMPLE_RATE as f32 / HOP as f32;
+        let (n, frames, hops) = self.past(|history| {
+            history.iter().rev().take(seconds).fold((0.0_f32, 0.0, 0.0), |(n, frames, hops), v| {
+                (n + 1.0, frames + v.fps / v.fps_target.max(1.0), hops + v.hop_rate / HOPS_DUE)
+            })
+        });
+        // The cast rounds down and saturates.
+        let fifteenths = |sum: f32| if n > 0.0 { (15.0 * sum / n + 0.5) as u8 } else { 0 };
+        Pace { frames: fifteenths(frames).min(15), hops: fifteenths(hops).min(15) }
+    }
+
     /// Changes the shared state.
     pub fn note<T>(&self, note: impl FnOnce(&mut State) -> T) -> T {
         self.state.lock(|state| note(&mut state.borrow_mut()))
@@ -280,23 +354,10 @@ impl Lamp {
 }
 
 impl State {
-    /// Share of the due frames and hops that were done over the last `seconds`, in fifteenths.
-    pub(crate) fn pace(&self, seconds: usize) -> Pace {
-        const HOPS_DUE: f32 = SAMPLE_RATE as f32 / HOP as f32;
-        let newest = self.history.iter().rev().take(seconds);
-        let (n, frames, hops) = newest.fold((0.0_f32, 0.0, 0.0), |(n, frames, hops), v| {
-            (n + 1.0, frames + v.fps / v.fps_target.max(1.0), hops + v.hop_rate / HOPS_DUE)
-        });
-        // The cast rounds down and saturates.
-        let fifteenths = |sum: f32| if n > 0.0 { (15.0 * sum / n + 0.5) as u8 } else { 0 };
-        Pace { frames: fifteenths(frames).min(15), hops: fifteenths(hops).min(15) }
-    }
-
     const fn new() -> Self {
         Self {
             memory: Memory::new(),
             loaded: Loaded { groups: 0, damaged: 0, erased: false },
-            history: heapless::Deque::new(),
             facts: Facts::UNKNOWN,
             render_stack: None,
             audio_stack: None,

@@ -116,13 +116,13 @@ pub async fn judge<F: NorFlash + 'static>(
         drop(flash);
         match done {
             Ok(()) => {
-                print(format_args!("[UPDATE] restarts: {command:?}"));
+                print(format_args!("[UPDATE] restarts: {}", command.name()));
                 Timer::after(FAREWELL).await;
                 save(lamp).await;
                 restart(None)
             }
             Err(why) => {
-                print(format_args!("[UPDATE] {command:?} refused: {why}"));
+                print(format_args!("[UPDATE] {} refused: {why}", command.name()));
                 lamp.note(|s| s.firmware.refused = Some(why));
             }
         }
@@ -179,16 +179,13 @@ const fn bar(before: u8) -> u8 {
 }
 
 fn evidence(lamp: &'static Lamp, admission: &'static RefCell<web::Admission>, before: Pace) -> Evidence {
-    let (errors, writes, has_manifest, network, whole) = lamp.look(|s| {
-        let has_manifest = s.firmware.running.is_some();
-        let whole = s.history.back().is_none_or(|v| v.torn == 0);
-        (s.settings_errors, s.settings_writes, has_manifest, !s.ip.is_empty(), whole)
-    });
-    let now = lamp.look(|s| s.pace(LATELY));
+    let (errors, writes, has_manifest, network) =
+        lamp.look(|s| (s.settings_errors, s.settings_writes, s.firmware.running.is_some(), !s.ip.is_empty()));
+    let now = lamp.pace(LATELY);
     Evidence {
         frames: now.frames >= bar(before.frames),
         sound: now.hops >= bar(before.hops),
-        whole,
+        whole: lamp.newest().torn == 0,
         // The trial itself has written its beginning, if there is a manifest.
         storage: errors == 0 && (writes > 0 || !has_manifest),
         api: api_answers(lamp, admission),

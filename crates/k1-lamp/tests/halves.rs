@@ -11,9 +11,9 @@ use embassy_time::{Duration, Instant, Timer};
 use k1_device::exchange::{Change, Settings};
 use k1_device::live::HeardHop;
 use k1_device::meter::Count;
-use k1_device::settings::{Hardware, MOST_LEDS};
+use k1_device::settings::{Hardware, MOST_LEDS, StripSettings};
 use k1_engine::audio::Ear;
-use k1_engine::light::OutputSettings;
+use k1_engine::light::{OutputSettings, Shape};
 use k1_engine::params::Param;
 use k1_engine::{HOP, HOP_US};
 use k1_handoff::Read;
@@ -135,7 +135,7 @@ fn heard(script: impl FnMut(u32) -> Does + 'static) -> Heard {
 }
 
 fn heard_for(hops: u32, script: impl FnMut(u32) -> Does + 'static) -> Heard {
-    let lamp: &'static Lamp = Box::leak(Box::default());
+    let lamp: &'static Lamp = Box::leak(Box::new(Lamp::new(Box::leak(Box::default()))));
     let _owner = lamp.crossing.take_owner(Settings::default());
     let queue: &'static mut heapless::spsc::Queue<HeardHop, { TAP + 1 }> = Box::leak(Box::default());
     let (tap, mut tapped) = queue.split();
@@ -227,7 +227,7 @@ fn without_a_microphone_there_is_silence_and_no_gap() {
 #[test]
 fn a_fixed_noise_floor_is_in_force() {
     clock::reset(START_US);
-    let lamp: &'static Lamp = Box::leak(Box::default());
+    let lamp: &'static Lamp = Box::leak(Box::new(Lamp::new(Box::leak(Box::default()))));
     let _owner = lamp.crossing.take_owner(Settings::default());
     lamp.floor_db.store((-33.0_f32).to_bits(), Relaxed);
     let queue: &'static mut heapless::spsc::Queue<HeardHop, { TAP + 1 }> = Box::leak(Box::default());
@@ -270,7 +270,7 @@ fn strip(refuses: fn(usize) -> bool, oversleeps: fn(usize) -> u64) -> (Light, Ha
     let sent = Rc::default();
     (
         Light {
-            wire: Wire::new(90, 300),
+            wire: Wire::new(270, 300),
             sent: Rc::clone(&sent),
             frames: 0,
             refuses,
@@ -288,9 +288,9 @@ fn renderer() -> &'static mut Show {
 
 /// A lamp that shows for 300 ms, and the times of its frames.
 fn shown(refuses: fn(usize) -> bool, oversleeps: fn(usize) -> u64) -> (&'static Lamp, Vec<u64>) {
-    let lamp: &'static Lamp = Box::leak(Box::default());
+    let lamp: &'static Lamp = Box::leak(Box::new(Lamp::new(Box::leak(Box::default()))));
     let (strip, hardware, sent) = strip(refuses, oversleeps);
-    run(show(lamp, 0, renderer(), strip, hardware, Settings::default()), 300_000);
+    run(show(lamp, 0, renderer(), strip, hardware, StripSettings::new(), Settings::default()), 300_000);
     (lamp, sent.take().into_iter().map(|(at, _)| at).collect())
 }
 
@@ -329,12 +329,33 @@ fn a_strip_that_refuses_does_not_take_the_core_and_nothing_is_dropped() {
 }
 
 #[test]
+fn the_strip_is_drawn_in_its_shape() {
+    let newest = |shape| {
+        clock::reset(START_US);
+        let lamp: &'static Lamp = Box::leak(Box::new(Lamp::new(Box::leak(Box::default()))));
+        let (strip, hardware, sent) = strip(|_| false, |_| 0);
+        let mut look = Settings::default();
+        look.params.set(Param::Background, 1.0);
+        run(show(lamp, 0, renderer(), strip, hardware, StripSettings { shape, white: None }, look), 600_000);
+        let frame: Vec<u8> = sent.borrow().last().unwrap().1.chunks(3).map(|led| led[0]).collect();
+        assert!(frame.iter().any(|green| *green > 0), "{shape}: {frame:?}");
+        frame
+    };
+    let is_mirrored = |frame: &[u8]| frame.iter().eq(frame.iter().rev());
+    for (shape, mirrored) in [(Shape::Mirrored, true), (Shape::Line, false), (Shape::BothEnds, true)] {
+        assert_eq!(is_mirrored(&newest(shape)), mirrored, "{shape}");
+    }
+    assert!(newest(Shape::Line).iter().rev().eq(&newest(Shape::LineReversed)), "the same from the other end");
+}
+
+#[test]
 fn pages_and_the_mirror_get_what_the_strip_gets() {
     clock::reset(START_US);
-    let lamp: &'static Lamp = Box::leak(Box::default());
+    let lamp: &'static Lamp = Box::leak(Box::new(Lamp::new(Box::leak(Box::default()))));
     let (strip, hardware, sent) = strip(|_| false, |_| 0);
     let order = hardware.order;
-    let mut half = pin!(show(lamp, 0, renderer(), strip, hardware, Settings::default()));
+    let mut half =
+        pin!(show(lamp, 0, renderer(), strip, hardware, StripSettings::new(), Settings::default()));
     run(half.as_mut(), 3_000);
     assert!(!lamp.changed.signaled());
     lamp.crossing.controls().post([Change::Param(Param::Background, 1.0)]);

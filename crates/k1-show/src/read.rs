@@ -58,6 +58,8 @@ pub struct Reading {
     pub show: Show,
     /// The faults, in the order of their lines.
     pub faults: Vec<Fault>,
+    /// The map files that it names, also those that cannot be read.
+    pub maps: Vec<String>,
 }
 
 impl Reading {
@@ -73,11 +75,11 @@ impl Reading {
 
 /// Reads a show. A text without a version, of another version or that is not TOML has no valid part.
 pub fn read(text: &str, forms: &dyn Forms) -> Reading {
-    let mut reader = Reader { text, forms, faults: Vec::new() };
+    let mut reader = Reader { text, forms, faults: Vec::new(), faulty: Vec::new(), maps: Vec::new() };
     let mut show = reader.show().unwrap_or_default();
     reader.faults.sort_by_key(|fault| fault.line);
     show.zones.retain(|zone| zone.pixels() > 0);
-    Reading { show, faults: reader.faults }
+    Reading { show, faults: reader.faults, maps: reader.maps }
 }
 
 /// A text that is being read.
@@ -85,6 +87,10 @@ struct Reader<'a> {
     text: &'a str,
     forms: &'a dyn Forms,
     faults: Vec<Fault>,
+    /// Names of lights that have a fault.
+    faulty: Vec<String>,
+    /// The map files that zones name.
+    maps: Vec<String>,
 }
 
 /// Line of a byte, counted from 1.
@@ -131,8 +137,10 @@ impl<'a> Reader<'a> {
         // Lights first, whatever the order in the file, because zones name them.
         let lights = self.parts(&mut fields, "light");
         for table in lights {
-            if let Some(light) = self.light(table, &show.lights) {
-                show.lights.push(light);
+            let name = table.item("name").and_then(Item::as_str);
+            match self.light(table, &show.lights) {
+                Some(light) => show.lights.push(light),
+                None => self.faulty.extend(name.map(str::to_owned)),
             }
         }
         let mut taken = show.lights.iter().map(|light| vec![None; light.leds]).collect();

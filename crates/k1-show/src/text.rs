@@ -1,5 +1,6 @@
 //! Changes of a show's text that keep its comments and layout.
 
+mod edit;
 mod scenes;
 
 use std::fmt;
@@ -108,6 +109,13 @@ impl Text {
         pad(&mut look);
         table.insert("look", toml_edit::value(look));
         self.push("zone", table);
+    }
+
+    /// Sets the shape of a zone, such as `matrix:16x16`; `false` if there is no such zone.
+    pub fn set_shape(&mut self, zone: &str, shape: &str) -> bool {
+        let Some(table) = named(&mut self.0, "zone", zone) else { return false };
+        set(table, "shape", |item| item.as_str().map(str::to_owned), &shape.to_owned(), shape.into());
+        true
     }
 
     fn push(&mut self, kind: &str, mut table: Table) {

@@ -149,6 +149,30 @@ fn each_fault_is_said_with_its_line_and_the_remedy() {
 }
 
 #[test]
+fn one_mistake_is_one_fault() {
+    for (from, to) in [
+        ("leds = 60", "leds = 0"),
+        ("ddp://10.0.0.1", "lamp"),
+        ("gap = 4", "gap = 0"),
+        ("to = 49", "to = 400"),
+        ("from = 0, to = 29", "from = 0, to = 31"),
+        ("\n  { gap = 4 },", "\n  \"Shelf\","),
+    ] {
+        let said = faults(&GOOD.replacen(from, to, 1));
+        assert_eq!(said.len(), 1, "{from} → {to}: {said:?}");
+    }
+    let zone = |pieces: &str| {
+        let (lights, _) = GOOD.split_once("[[zone]]").unwrap();
+        faults(&format!("{lights}[[zone]]\nname = \"Z\"\n{pieces}"))
+    };
+    for nothing in ["", "pieces = []\n", "pieces = [{ gap = 4 }]\n"] {
+        let said = zone(nothing);
+        assert!(said.len() == 1 && said[0].contains("needs a piece of a light"), "{nothing}: {said:?}");
+    }
+    assert_eq!(zone("pieces = [{ light = \"Shelf\" }, { gap = 2 }]\n"), [""; 0]);
+}
+
+#[test]
 fn the_rest_of_a_faulty_file_is_valid() {
     let show = read(&GOOD.replace("ddp://10.0.0.2", "nowhere"), &Any).show;
     assert_eq!((show.lights.len(), show.zones.len()), (1, 2));
@@ -210,6 +234,9 @@ fn a_light_is_added_among_the_comments() {
          look = { pattern = \"analog\" }\n"
             .replace("analog", PATTERNS[Look::default().pattern].id)
     );
+    assert!(new.set_shape("Lamp", "matrix:6x4") && !new.set_shape("Nowhere", "ring"));
+    let shape = new.read(&Any).whole().unwrap().zones[0].shape;
+    assert_eq!(shape.to_string(), "matrix:6x4");
 }
 
 /// A show of up to four lights, each cut into runs that are dealt to up to three zones.

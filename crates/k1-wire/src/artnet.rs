@@ -1,7 +1,11 @@
 //! Art-Net 4 (Artistic Licence): DMX universes over UDP port 6454.
 //!
 //! A frame is sent as one `ArtDmx` packet for each universe, and, if nodes are to show all universes at the same moment, one
-//! `ArtSync` packet behind them.
+//! `ArtSync` packet behind them. A controller finds nodes by an `ArtPoll` packet, which they answer with `ArtPollReply`.
+
+mod reply;
+
+pub use reply::{MAX_PORTS, Node, OutputsError, REPLY_SIZE, Reply};
 
 use crate::big_endian::be16;
 use crate::universes::{MAX_CHANNELS, Universes};
@@ -14,6 +18,8 @@ pub const LAST_UNIVERSE: u16 = 0x7fff;
 pub const MAX_PACKET: usize = DMX_HEADER + MAX_CHANNELS;
 /// Size of an `ArtSync` packet.
 pub const SYNC_SIZE: usize = 14;
+/// Asks nodes to say what they are, once and without diagnostic messages.
+pub const POLL: [u8; 14] = *b"Art-Net\0\x00\x20\x00\x0e\x00\x00";
 
 const ID: &[u8; 8] = b"Art-Net\0";
 /// Identifier, operation and version of the protocol.
@@ -30,6 +36,8 @@ mod field {
 }
 
 mod operation {
+    pub const POLL: u16 = 0x2000;
+    pub const POLL_REPLY: u16 = 0x2100;
     pub const DMX: u16 = 0x5000;
     pub const SYNC: u16 = 0x5200;
 }
@@ -85,6 +93,10 @@ pub enum Packet<'a> {
     Dmx(Dmx<'a>),
     /// Nodes show what they have received.
     Sync,
+    /// Nodes say what they are.
+    Poll,
+    /// What a node says of itself.
+    PollReply(Reply<'a>),
     /// Another operation, by its number.
     Other(u16),
 }
@@ -112,10 +124,20 @@ impl<'a> Packet<'a> {
         let version = be16(bytes, field::VERSION);
         match number {
             // A reply to a poll has no version there.
-            operation::DMX | operation::SYNC if version < VERSION => return Err(Error::Version(version)),
+            operation::DMX | operation::SYNC | operation::POLL if version < VERSION => {
+                return Err(Error::Version(version));
+            }
             operation::SYNC => {
                 long_enough(SYNC_SIZE)?;
                 return Ok(Self::Sync);
+            }
+            operation::POLL => {
+                long_enough(POLL.len())?;
+                return Ok(Self::Poll);
+            }
+            operation::POLL_REPLY => {
+                long_enough(reply::SHORTEST)?;
+                return Ok(Self::PollReply(Reply::new(bytes)));
             }
             operation::DMX => {}
             other => return Ok(Self::Other(other)),
@@ -259,7 +281,9 @@ mod tests {
         assert_eq!(dmx(4, 9), Ok(()));
         let sync = b"Art-Net\0\x00\x52\x00\x0e\x00";
         assert_eq!(Packet::check(sync), Err(Error::Truncated { have: 13, need: 14 }));
-        assert_eq!(Packet::check(b"Art-Net\0\x00\x20\x00\x0e"), Ok(Packet::Other(0x2000)));
+        assert_eq!(Packet::check(&POLL), Ok(Packet::Poll));
+        assert_eq!(Packet::check(&POLL[..13]), Err(Error::Truncated { have: 13, need: 14 }));
+        assert_eq!(Packet::check(b"Art-Net\0\x00\x23\x00\x0e"), Ok(Packet::Other(0x2300)));
     }
 
     proptest! {
@@ -279,7 +303,7 @@ mod tests {
                         next += 1;
                     }
                     Packet::Sync => shown += 1,
-                    Packet::Other(_) => prop_assert!(false),
+                    other => prop_assert!(false, "{other:?} is not sent"),
                 }
             }
             prop_assert_eq!(shown, usize::from(syncs));

@@ -39,7 +39,7 @@ fn art_net_carries_every_channel_and_a_sync_behind_each_frame() {
                     frames.push(std::mem::take(&mut frame));
                     universe = 30;
                 }
-                artnet::Packet::Other(number) => panic!("operation {number:#x}"),
+                other => panic!("{other:?}"),
             }
         }
         received.are_rendered(&frames);
@@ -111,6 +111,83 @@ fn sacn_goes_to_the_groups_of_its_universes_and_lists_them() {
     is_sacn(&received, 171, Some(500));
     let is_list = |p: &&Vec<u8>| matches!(sacn::Packet::check(p), Ok(sacn::Packet::Discovery(_)));
     assert_eq!(received.packets.iter().filter(is_list).count(), 1, "one list in three seconds");
+}
+
+#[test]
+fn a_source_of_sacn_has_the_same_id_after_a_restart() {
+    let sockets = [(); 2].map(|()| UdpSocket::bind("127.0.0.1:0").unwrap());
+    let targets = sockets.each_ref().map(|socket| format!("sacn://{}", socket.local_addr().unwrap()));
+    let play = |home: &std::path::Path| {
+        let mut command = k1(["run", "demo", "--headless", "--to", &targets[0], "--to", &targets[1]]);
+        start(command.env("XDG_CONFIG_HOME", home).env("APPDATA", home))
+    };
+    // The id in the newest packet of each light.
+    let ids = || {
+        sockets.each_ref().map(|socket| {
+            let (mut bytes, mut id) = ([0; 1_000], None);
+            socket.set_read_timeout(Some(Duration::from_secs(60))).unwrap();
+            for _ in 0..3 {
+                let n = socket.recv(&mut bytes).unwrap();
+                socket.set_read_timeout(Some(Duration::from_millis(200))).unwrap();
+                let Ok(sacn::Packet::Data(data)) = sacn::Packet::check(&bytes[..n]) else { panic!() };
+                id = Some(data.cid());
+            }
+            id.unwrap()
+        })
+    };
+    let drained = || {
+        let mut bytes = [0; 1_000];
+        for socket in &sockets {
+            socket.set_nonblocking(true).unwrap();
+            while socket.recv(&mut bytes).is_ok() {}
+            socket.set_nonblocking(false).unwrap();
+        }
+    };
+    let home = support::folder();
+    let mut all = Vec::new();
+    for _ in 0..2 {
+        let running = play(home.path());
+        all.push(ids());
+        running.interrupt();
+        assert_eq!(running.end().code(), Some(0));
+        drained();
+    }
+    assert_eq!(all[0], all[1]);
+    assert_ne!(all[0][0], all[0][1], "each light is a source");
+    // Another user.
+    let other = play(support::folder().path());
+    assert!(!all.concat().contains(&ids()[0]));
+    other.interrupt();
+    other.end();
+}
+
+#[cfg(target_os = "linux")]
+#[test]
+fn multicast_leaves_from_the_network_that_was_chosen() {
+    if !netns::inside("multicast_leaves_from_the_network_that_was_chosen") {
+        return;
+    }
+    // Two networks, and no route to a group.
+    let cables = [1, 2].map(|n| {
+        let far = netns::Far::new(&format!("v{n}"), &format!("w{n}"));
+        netns::ip(&format!("link set v{n} up"));
+        far.ip(&format!("addr add 10.9.{n}.2/24 dev w{n}"));
+        far.ip(&format!("link set w{n} up"));
+        let socket = far.receiver("0.0.0.0:5568");
+        let there = std::net::Ipv4Addr::new(10, 9, n, 2);
+        socket.join_multicast_v4(&sacn::group(1).into(), &there).unwrap();
+        (far, socket)
+    });
+    netns::ip("addr add 10.9.1.1/24 dev v1");
+    let mut running = start(&mut k1(["run", "demo", "--headless", "--to", "sacn://?interface=10.9.2.1"]));
+    running.says("no network of this machine has the address 10.9.2.1 at the moment");
+    netns::ip("addr add 10.9.2.1/24 dev v2");
+    running.says("shines");
+    let mut bytes = [0; 1_000];
+    support::eventually("a packet", || cables[1].1.recv(&mut bytes).is_ok());
+    assert!(cables[0].1.recv(&mut bytes).is_err(), "nothing on the other network");
+    running.interrupt();
+    running.end();
 }
 
 #[test]

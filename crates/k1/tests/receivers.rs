@@ -1,5 +1,6 @@
-//! Receivers that other people wrote: Open Lighting Architecture shows every channel that was sent, and Wireshark's dissectors
-//! find nothing to complain about. With `K1_REQUIRE=ola,tshark` a missing one is a failure.
+//! Receivers that other people wrote: Open Lighting Architecture shows every channel that was sent, the crate `sacn` shows
+//! synchronised frames whole, and Wireshark's dissectors find nothing to complain about. With `K1_REQUIRE=ola,tshark,netns` a
+//! missing one is a failure.
 #![cfg(target_os = "linux")]
 
 #[allow(dead_code, reason = "used in part")]
@@ -12,13 +13,19 @@ mod support;
 
 use std::collections::{HashMap, HashSet};
 use std::fs::Permissions;
+use std::io::ErrorKind::{TimedOut, WouldBlock};
+use std::net::{Ipv4Addr, SocketAddr, UdpSocket};
 use std::os::unix::fs::PermissionsExt;
 use std::path::Path;
 use std::process::{Child, Command, Stdio};
+use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, Ordering::Relaxed};
 use std::time::Duration;
 
+use ::sacn::error::errors::SacnError;
+use ::sacn::receive::SacnReceiver;
 use k1_wire::{artnet, sacn};
-use receiver::played;
+use receiver::{played, received};
 use serde_json::Value;
 use support::{eventually, folder, k1, need, start};
 
@@ -68,12 +75,30 @@ fn tshark(file: &Path, options: &[&str]) -> String {
     String::from_utf8(done.stdout).unwrap()
 }
 
+/// Wireshark dissects all these packets as the protocol `name`.
+fn are_dissected(packets: &[Vec<u8>], port: u16, name: &str, what: &str) {
+    let home = folder();
+    let file = home.path().join("capture");
+    std::fs::write(&file, capture(packets, port)).unwrap();
+    // No header has checksums, which these options leave unchecked.
+    let protocols = tshark(&file, &["-T", "fields", "-e", "frame.protocols"]);
+    assert_eq!(protocols.lines().count(), packets.len());
+    let foreign = protocols.lines().find(|line| !line.contains(&format!(":udp:{name}")));
+    assert_eq!(foreign, None, "{what}: every packet is dissected");
+    let complaints = tshark(&file, &["-Y", "_ws.malformed || _ws.expert || _ws.short", "-V"]);
+    assert_eq!(complaints, "", "{what}");
+    println!("{what}: {} packets dissected, no complaint", packets.len());
+}
+
 #[test]
 fn wireshark_dissects_every_packet_without_a_complaint() {
     if !has("tshark", "tshark") {
         return;
     }
-    let home = folder();
+    let mut reply = [0; artnet::REPLY_SIZE];
+    let node = artnet::Node::new([10, 0, 0, 1], ("Stage", "Stage left"), &[0x123, 0x124], 1);
+    node.unwrap().write(&mut reply);
+    are_dissected(&[artnet::POLL.to_vec(), reply.to_vec()], artnet::PORT, "artnet", "a poll and its reply");
     for (target, port, name) in [
         ("artnet://127.0.0.1:{port}?universe=3&sync=yes", artnet::PORT, "artnet"),
         ("artnet://127.0.0.1:{port}?channels=512&order=grbw", artnet::PORT, "artnet"),
@@ -86,16 +111,7 @@ fn wireshark_dissects_every_packet_without_a_complaint() {
             name != "acn" || matches!(sacn::Packet::check(packet), Ok(sacn::Packet::Data(_)))
         });
         assert!(packets.len() > 100, "{} packets", packets.len());
-        let file = home.path().join("capture");
-        std::fs::write(&file, capture(&packets, port)).unwrap();
-        // No header has checksums, which these options leave unchecked.
-        let protocols = tshark(&file, &["-T", "fields", "-e", "frame.protocols"]);
-        assert_eq!(protocols.lines().count(), packets.len());
-        let foreign = protocols.lines().find(|line| !line.contains(&format!(":udp:{name}")));
-        assert_eq!(foreign, None, "{target}: every packet is dissected");
-        let complaints = tshark(&file, &["-Y", "_ws.malformed || _ws.expert || _ws.short", "-V"]);
-        assert_eq!(complaints, "", "{target}");
-        println!("{target}: {} packets dissected, no complaint", packets.len());
+        are_dissected(&packets, port, name, target);
     }
 }
 
@@ -259,6 +275,11 @@ fn open_lighting_architecture_shows_64_universes_of_art_net() {
     }
     let ola = Ola::start();
     let device = ola.device("ArtNet");
+    (0..4).for_each(|port| ola.patch(&device, port, port));
+    // Both programs use Art-Net's port on this machine.
+    let found = start(&mut k1(["lights", "find"])).end();
+    print!("{}{}", found.out, found.err);
+    assert!(found.out.contains("OLA - ArtNet node at 127.0.0.1: universes 0 … 3"), "{found:?}");
     compare("artnet://10.9.0.1?universe=0&sync=yes", || {
         let mut seen = Vec::new();
         // A node of OLA has four inputs, and all of them are in one subnet of 16 universes.
@@ -273,4 +294,115 @@ fn open_lighting_architecture_shows_64_universes_of_art_net() {
         }
         seen
     });
+}
+
+/// Universes of a synchronised light, from 7 on, and its LEDs.
+const SYNCED: usize = 4;
+const SYNCED_LEDS: usize = SYNCED * 170;
+
+/// What the crate `sacn` makes of the next packets.
+#[derive(Debug, PartialEq)]
+enum Shown {
+    /// It shows these channels, all at once.
+    Frame(Vec<u8>),
+    /// A universe is terminated.
+    End,
+    /// It shows nothing new.
+    Nothing,
+}
+
+/// A receiver on this machine's loopback, which has joined the groups of the light's universes.
+fn foreign_receiver() -> SacnReceiver {
+    let address = SocketAddr::from((Ipv4Addr::LOCALHOST, sacn::PORT));
+    let mut receiver = SacnReceiver::with_ip(address, None).unwrap();
+    receiver.listen_universes(&[7, 8, 9, 10]).unwrap();
+    receiver.set_announce_stream_termination(true);
+    receiver
+}
+
+/// Waits for what a receiver shows.
+fn shown(receiver: &mut SacnReceiver, patience: Duration) -> Shown {
+    match receiver.recv(Some(patience)) {
+        Ok(mut all) => {
+            all.sort_by_key(|data| data.universe);
+            assert!(all.iter().map(|data| data.universe).eq(7..11), "a frame is shown whole: {all:?}");
+            Shown::Frame(all.iter().flat_map(|data| &data.values[1..]).copied().collect())
+        }
+        Err(SacnError::UniverseTerminated(..)) => Shown::End,
+        Err(SacnError::Io(e)) if matches!(e.kind(), WouldBlock | TimedOut) => Shown::Nothing,
+        Err(e) => panic!("{e:?}"),
+    }
+}
+
+#[test]
+fn a_synchronised_light_is_shown_frame_by_frame() {
+    const NAME: &str = "a_synchronised_light_is_shown_frame_by_frame";
+    if !netns::inside(NAME) {
+        return;
+    }
+    netns::ip("link set lo multicast on");
+    netns::ip("route add 239.255.0.0/16 dev lo");
+    let mut foreign = foreign_receiver();
+    let is_over = Arc::new(AtomicBool::new(false));
+    let over = is_over.clone();
+    let watching = std::thread::spawn(move || {
+        let (mut frames, mut ends, mut listed) = (Vec::new(), 0, Vec::new());
+        loop {
+            match shown(&mut foreign, Duration::from_millis(100)) {
+                Shown::Frame(frame) => frames.push(frame),
+                Shown::End => ends += 1,
+                Shown::Nothing if over.load(Relaxed) => return (frames, ends, listed),
+                Shown::Nothing => {}
+            }
+            // It forgets a source soon, and a universe that is terminated.
+            if let Some(source) = foreign.get_discovered_sources_no_check().first().filter(|_| ends == 0) {
+                listed = source.get_all_universes();
+                assert_eq!(source.name, "K1");
+            }
+        }
+    });
+    let nothing = UdpSocket::bind("127.0.0.1:0").unwrap();
+    let target = "sacn://?universe=7&sync_universe=500&priority=150";
+    let received = received(nothing, target, SYNCED_LEDS, &[]);
+    is_over.store(true, Relaxed);
+    let (frames, ends, listed) = watching.join().unwrap();
+    received.are_rendered(&frames);
+    assert_eq!(frames.last().unwrap(), &vec![0; SYNCED_LEDS * 3], "it ends dark");
+    assert_eq!(ends, SYNCED * sacn::TERMINATIONS);
+    println!("{} frames of {SYNCED} universes, each shown at once; {ends} terminations", frames.len());
+    assert_eq!(listed, [7, 8, 9, 10], "its list of universes");
+}
+
+#[test]
+fn a_synchronised_frame_is_held_until_its_packet_comes() {
+    const NAME: &str = "a_synchronised_frame_is_held_until_its_packet_comes";
+    if !netns::inside(NAME) {
+        return;
+    }
+    let received = played("sacn://127.0.0.1:{port}?universe=7&sync_universe=500", SYNCED_LEDS, &[]);
+    let mut foreign = foreign_receiver();
+    let sender = UdpSocket::bind("127.0.0.1:0").unwrap();
+    let (mut frame, mut held, mut released) = (Vec::new(), 0, 0);
+    for bytes in received.packets.iter().take(30 * (SYNCED + 1)) {
+        match sacn::Packet::check(bytes).unwrap() {
+            sacn::Packet::Data(data) if data.universe() == 7 => frame = data.data().to_vec(),
+            sacn::Packet::Data(data) => frame.extend_from_slice(data.data()),
+            sacn::Packet::Sync { .. } => {
+                // Without the packet, nothing is shown; two of three packets are lost here.
+                assert_eq!(shown(&mut foreign, Duration::from_millis(30)), Shown::Nothing);
+                held += 1;
+                if held % 3 > 0 {
+                    continue;
+                }
+            }
+            sacn::Packet::Discovery(_) => continue,
+        }
+        sender.send_to(bytes, ("127.0.0.1", sacn::PORT)).unwrap();
+        if held % 3 == 0 && matches!(sacn::Packet::check(bytes), Ok(sacn::Packet::Sync { .. })) {
+            assert_eq!(shown(&mut foreign, Duration::from_secs(1)), Shown::Frame(frame.clone()));
+            released += 1;
+        }
+    }
+    println!("{held} frames held, {released} shown after their packet, and no other");
+    assert!(released >= 9, "{released} of {held}");
 }

@@ -183,6 +183,35 @@ fn a_look_is_written_once_it_rests_and_a_hand_edit_beside_it_stays() {
 }
 
 #[test]
+fn a_map_that_was_edited_is_taken_over() {
+    let folder = folder();
+    let (path, text) = two_files(folder.path());
+    let map = folder.path().join("corner.csv");
+    // All LEDs of the first light at one place, so that they show the same.
+    std::fs::write(&map, "x,y\n".to_owned() + &"3,3\n".repeat(10)).unwrap();
+    let mapped = text.replace("pieces = [\n", "map = \"corner.csv\"\npieces = [\n");
+    std::fs::write(&path, mapped.replace("spectrum", "plasma")).unwrap();
+    let mut program = Program::start(&path);
+    let is_lit = |frame: &[u8]| frame.iter().any(|byte| *byte > 20);
+    let is_even = |frame: &[u8]| frame.chunks(3).all(|led| led == &frame[..3]);
+    let recorded = || frames(&folder.path().join("a"), 6);
+    eventually("light", || recorded().iter().filter(|frame| is_lit(frame)).count() > 50);
+    assert!(recorded().iter().all(|frame| is_even(frame)), "one place, one colour");
+    std::fs::write(&map, "only one point\n").unwrap();
+    program.running.says("corner.csv: the map has no point");
+    program.running.says("K1 goes on with what it said before");
+    let points: String = (0..10).map(|i| format!("{i},{}\n", i % 3)).collect();
+    std::fs::write(&map, points).unwrap();
+    program.running.says("corner.csv has changed, and K1 shows it");
+    eventually("the new places", || {
+        let newest = recorded();
+        newest.iter().rev().take(20).any(|frame| is_lit(frame) && !is_even(frame))
+    });
+    assert_eq!(program.get("api/v1/status")["vitals"]["allocations"], 0);
+    program.stop();
+}
+
+#[test]
 fn a_wrong_or_newer_file_harms_nothing() {
     let folder = folder();
     let (path, text) = two_files(folder.path());
@@ -326,7 +355,7 @@ fn a_show_is_checked_exported_and_imported() {
     let mapped = text.replace("pieces = [{ light = \"B\"", "map = \"corner.csv\"\npieces = [{ light = \"B\"");
     std::fs::write(&path, &mapped).unwrap();
     let said = k1(&["show", "check", &file]);
-    assert!(said.err.contains("corner.csv: the map cannot be read"), "{}", said.err);
+    assert!(said.err.contains("corner.csv: there is no such file beside the show file"), "{}", said.err);
     std::fs::write(folder.path().join("corner.csv"), "x,y\n0,0\n1,0\n1,1\n").unwrap();
     assert_eq!(k1(&["show", "check", &file]).code(), Some(0));
     let said = k1(&["run", "--show", &file, "--headless", "--duration", "0.5"]);

@@ -1,89 +1,62 @@
 //! A stranger's way by command line alone: two WLED strips of 60 and 300 LEDs are found, added, told apart, shine with a
-//! pattern each, and are there again after a restart. Runs in a network of its own; `K1_REQUIRE=netns` requires it.
+//! pattern each, and are there again after a restart; Art-Net nodes and a matrix with white LEDs are added with the settings
+//! that they need. Runs in a network of its own; `K1_REQUIRE=netns` requires it.
 #![cfg(target_os = "linux")]
 
 #[allow(dead_code, reason = "used in part")]
 #[path = "support/netns.rs"]
 mod netns;
 mod support;
+#[path = "support/wled.rs"]
+mod wled;
 
-use std::io::{Read, Write};
-use std::net::{Ipv4Addr, SocketAddr, TcpListener, UdpSocket};
+use std::collections::BTreeMap;
+use std::net::{Ipv4Addr, SocketAddr, UdpSocket};
 use std::path::Path;
 use std::process::Command;
 use std::sync::{Arc, Mutex};
 use std::time::{Duration, Instant};
 
+use k1_wire::artnet;
 use k1_wire::ddp::{self, Packet};
-use k1_wire::mdns::{self, GROUP, Host, MAX_ANSWER, Service};
 use netns::inside;
 use socket2::{Domain, Protocol, Socket, Type};
 use support::{Said, eventually, folder, k1, start};
+use wled::{Frame, Wled, announce};
 
-/// A frame, one colour per LED.
-type Frame = Vec<[u8; 3]>;
+/// Art-Net nodes, each with an address, a name and its universes in one or more replies.
+type Nodes = &'static [([u8; 4], &'static str, &'static [&'static [u16]])];
 
-/// A WLED device: its name on the network, its page and its LEDs.
-struct Wled {
-    frames: Arc<Mutex<Vec<Frame>>>,
+/// Starts nodes that answer polls, and returns the levels that they get by universe.
+fn start_nodes(nodes: Nodes) -> Arc<Mutex<BTreeMap<u16, Vec<u8>>>> {
+    let socket = Socket::new(Domain::IPV4, Type::DGRAM, Some(Protocol::UDP)).unwrap();
+    socket.set_reuse_address(true).unwrap();
+    socket.bind(&SocketAddr::from((Ipv4Addr::UNSPECIFIED, artnet::PORT)).into()).unwrap();
+    let (socket, levels) = (UdpSocket::from(socket), Arc::new(Mutex::new(BTreeMap::new())));
+    let into = levels.clone();
+    std::thread::spawn(move || {
+        let mut packet = [0; 1_000];
+        loop {
+            let (n, from) = socket.recv_from(&mut packet).unwrap();
+            match artnet::Packet::check(&packet[..n]).unwrap() {
+                artnet::Packet::Dmx(dmx) => {
+                    _ = into.lock().unwrap().insert(dmx.universe(), dmx.data().to_vec())
+                }
+                artnet::Packet::Poll => nodes.iter().for_each(|node| answer(*node, from)),
+                other => panic!("{other:?}"),
+            }
+        }
+    });
+    levels
 }
 
-impl Wled {
-    /// Starts a device with `leds` LEDs, which runs as long as the test.
-    fn start(host: &'static str, name: &'static str, address: [u8; 4], leds: usize) -> Self {
-        let page = TcpListener::bind((Ipv4Addr::from(address), 80)).unwrap();
-        std::thread::spawn(move || {
-            for stream in page.incoming() {
-                let mut stream = stream.unwrap();
-                let _ = stream.read(&mut [0; 2_000]);
-                let info =
-                    format!(r#"{{"ver":"0.15.0","leds":{{"count":{leds},"rgbw":false}},"name":"{name}"}}"#);
-                let length = info.len();
-                let _ = write!(
-                    stream,
-                    "HTTP/1.1 200 OK\r\nContent-Type: application/json\r\nContent-Length: {length}\r\n\
-                     Connection: close\r\n\r\n{info}"
-                );
-            }
-        });
-        let socket = Socket::new(Domain::IPV4, Type::DGRAM, Some(Protocol::UDP)).unwrap();
-        socket.set_reuse_address(true).unwrap();
-        socket.set_reuse_port(true).unwrap();
-        socket.bind(&SocketAddr::from((Ipv4Addr::UNSPECIFIED, mdns::PORT)).into()).unwrap();
-        socket.join_multicast_v4(&GROUP.into(), &Ipv4Addr::LOCALHOST).unwrap();
-        socket.set_multicast_if_v4(&Ipv4Addr::LOCALHOST).unwrap();
-        let socket = UdpSocket::from(socket);
-        std::thread::spawn(move || {
-            let services = [Service { kind: "_wled._tcp", port: 80, texts: &["mac=001122334455"] }];
-            let host = Host { name: host, address, services: &services };
-            let (mut packet, mut out) = ([0; 1_500], [0; MAX_ANSWER]);
-            loop {
-                let Ok((n, _)) = socket.recv_from(&mut packet) else { continue };
-                if let Some(n) = mdns::answer(&packet[..n], &host, &mut out) {
-                    let _ = socket.send_to(&out[..n], SocketAddr::from((GROUP, mdns::PORT)));
-                }
-            }
-        });
-        let frames = Arc::new(Mutex::new(Vec::new()));
-        let (strip, into) = (UdpSocket::bind((Ipv4Addr::from(address), ddp::PORT)).unwrap(), frames.clone());
-        std::thread::spawn(move || {
-            let (mut packet, mut frame) = ([0; 2_000], vec![[0; 3]; leds]);
-            loop {
-                let n = strip.recv(&mut packet).unwrap();
-                let packet = Packet::check(&packet[..n]).unwrap();
-                let from = packet.offset() as usize;
-                frame.as_flattened_mut()[from..from + packet.data().len()].copy_from_slice(packet.data());
-                if packet.is_push() {
-                    into.lock().unwrap().push(frame.clone());
-                }
-            }
-        });
-        Self { frames }
-    }
-
-    /// The frames since the last call.
-    fn taken(&self) -> Vec<Frame> {
-        std::mem::take(&mut *self.frames.lock().unwrap())
+/// A node's replies, which go to Art-Net's port, whatever port the poll came from.
+fn answer((address, name, replies): ([u8; 4], &str, &[&[u16]]), to: SocketAddr) {
+    let socket = UdpSocket::bind((Ipv4Addr::from(address), 0)).unwrap();
+    for (index, outputs) in replies.iter().enumerate() {
+        let mut packet = [0; artnet::REPLY_SIZE];
+        artnet::Node::new(address, (name, ""), outputs, index as u8 + 1).unwrap().write(&mut packet);
+        socket.send_to(&packet, (to.ip(), artnet::PORT)).unwrap();
     }
 }
 
@@ -182,4 +155,88 @@ fn two_strips_are_found_named_and_remembered() {
         until_light.as_secs_f64(),
         stranger.began.elapsed().as_secs_f64()
     );
+}
+
+#[test]
+fn art_net_nodes_and_a_matrix_with_white_leds_get_the_settings_they_need() {
+    if !inside("art_net_nodes_and_a_matrix_with_white_leds_get_the_settings_they_need") {
+        return;
+    }
+    netns::ip("link set lo multicast on");
+    netns::ip("route add 224.0.0.0/4 dev lo");
+    let leds = r#"{"count":40,"rgbw":true,"lc":3,"matrix":{"w":8,"h":4}}"#;
+    announce("wled-panel", "Panel", [127, 0, 0, 2], leds.into());
+    let panel = UdpSocket::bind(("127.0.0.2", ddp::PORT)).unwrap();
+    panel.set_read_timeout(Some(Duration::from_secs(60))).unwrap();
+    let levels = start_nodes(&[
+        // WLED speaks Art-Net, too.
+        ([127, 0, 0, 2], "WLED", &[&[0]]),
+        ([127, 0, 0, 4], "Stage left", &[&[32], &[3, 4]]),
+        ([127, 0, 0, 5], "", &[&[7]]),
+        ([127, 0, 0, 6], "bar", &[&[100, 101, 102, 103]]),
+    ]);
+    let home = folder();
+    let mut stranger = Stranger { home: home.path(), steps: 0, began: Instant::now() };
+
+    let found = stranger.does("lights find").out;
+    for line in [
+        "WLED Panel at 127.0.0.2: 40 LEDs, RGBW, matrix 8 × 4; k1 lights add wled-panel\n",
+        "Art-Net node Stage left at 127.0.0.4: universes 3, 4, 32; k1 lights add 127.0.0.4 --leds N\n",
+        "Art-Net node without a name at 127.0.0.5: universe 7; k1 lights add 127.0.0.5 --leds N\n",
+        "Art-Net node bar at 127.0.0.6: universes 100 … 103; k1 lights add 127.0.0.6 --leds N\n",
+    ] {
+        assert!(found.contains(line), "{line}: {found}");
+    }
+    assert_eq!(found.lines().count(), 4, "each light once: {found}");
+    let json: serde_json::Value = serde_json::from_str(&stranger.does("lights find --json").out).unwrap();
+    assert_eq!((&json[0]["kind"], &json[0]["to"]), (&"wled".into(), &"ddp://127.0.0.2?order=rgbw".into()));
+    assert_eq!(
+        (&json[1]["kind"], &json[1]["to"]),
+        (&"artnet".into(), &"artnet://127.0.0.4?universe=3".into())
+    );
+    assert_eq!(
+        (&json[1]["universes"], &json[1]["leds"]),
+        (&serde_json::json!([3, 4, 32]), &serde_json::Value::Null)
+    );
+
+    stranger.does("lights add wled-panel --pattern plasma");
+    for (line, says) in [
+        (
+            "lights add 127.0.0.4",
+            "an Art-Net node does not tell how many LEDs it has; add --leds N (its 3 universes have room for 510 RGB LEDs)",
+        ),
+        (
+            "lights add ddp://127.0.0.9 --leds 5 --universe 1",
+            "--universe is for Art-Net and sACN, and this light is at ddp:",
+        ),
+    ] {
+        let refused = start(&mut stranger.command(line)).end();
+        assert!(refused.code() == Some(2) && refused.err.contains(says), "{refused:?}");
+        refused.is_one_sentence();
+    }
+    let added = stranger.does("lights add 127.0.0.4 --leds 200").out;
+    assert!(added.contains("Stage left: 200 LEDs at artnet://127.0.0.4?universe=3, in"), "{added}");
+    let added = stranger.does("lights add BAR --leds 400 --universe 102 --name Bar").out;
+    assert!(added.contains("Bar: 400 LEDs at artnet://127.0.0.6?universe=102"), "{added}");
+    assert!(added.contains("does not put out 1 of these universes (104)"), "{added}");
+    let file = std::fs::read_to_string(home.path().join("k1/k1.toml")).unwrap();
+    for part in [
+        "name = \"Panel\"\nto = \"ddp://127.0.0.2\"\nleds = 40\norder = \"rgbw\"\n",
+        "to = 31 }]\nlook = { pattern = \"plasma\" }\nshape = \"matrix:8x4\"\n",
+        "name = \"Stage left\"\nto = \"artnet://127.0.0.4\"\nleds = 200\nuniverse = 3\n",
+    ] {
+        assert!(file.contains(part), "{part}: {file}");
+    }
+
+    let running = start(&mut stranger.command("run demo --listen 127.0.0.1:0"));
+    let mut packet = [0; 2_000];
+    let n = panel.recv(&mut packet).unwrap();
+    let first = Packet::check(&packet[..n]).unwrap();
+    assert_eq!((first.bytes_per_pixel(), first.data().len()), (4, 160));
+    eventually("every universe", || levels.lock().unwrap().len() == 5);
+    running.interrupt();
+    running.end();
+    let lengths: Vec<_> =
+        levels.lock().unwrap().iter().map(|(universe, data)| (*universe, data.len())).collect();
+    assert_eq!(lengths, [(3, 510), (4, 90), (102, 510), (103, 510), (104, 180)]);
 }

@@ -17,6 +17,8 @@ pub struct ShowLight {
     pub to: String,
     /// Number of LEDs.
     pub leds: usize,
+    /// Order of its colours, such as `rgb`.
+    pub order: String,
     /// Names of the zones that have a piece of it.
     pub zones: Vec<String>,
     /// Its state and figures; null if it could not be opened.
@@ -45,11 +47,11 @@ pub struct LightTested {
 #[derive(Clone, Debug, PartialEq, Serialize)]
 #[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
 pub struct FoundLight {
-    /// Its kind: `wled`, or `k1` for a lamp, which hears by itself.
+    /// Its kind: `wled`, `artnet` for an Art-Net node, or `k1` for a lamp, which hears by itself.
     pub kind: &'static str,
     /// The name that it tells.
     pub name: String,
-    /// Its address for a show, in the form of `k1 run --to`; null for a lamp.
+    /// Its address and settings for a show, in the form of `k1 run --to`; null for a lamp.
     pub to: Option<String>,
     /// Number of LEDs; null if it does not tell.
     pub leds: Option<usize>,
@@ -57,6 +59,8 @@ pub struct FoundLight {
     pub white: bool,
     /// Columns and rows of a matrix; null if it is not one.
     pub matrix: Option<[usize; 2]>,
+    /// Universes that an Art-Net node puts out; empty for other lights.
+    pub universes: Vec<u16>,
     /// Why it could not be asked; null if it was.
     pub trouble: Option<String>,
 }
@@ -69,6 +73,6 @@ pub struct FoundLights {
     pub searching: bool,
     /// What the last search has found.
     pub found: Vec<FoundLight>,
-    /// Why the last search has failed; null if it has not.
+    /// Why the last search has failed or is incomplete; null if it is neither.
     pub trouble: Option<String>,
 }

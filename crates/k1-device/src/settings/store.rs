@@ -3,10 +3,12 @@
 //! A group that is missing, damaged or in a newer format takes its defaults; the others stay. Loading never fails: a
 //! lamp with broken storage still shines, and reports what is wrong.
 
+use core::fmt::Write;
 use core::ops::Range;
 
 use embedded_storage_async::nor_flash::NorFlash;
 use heapless::String;
+use k1_engine::light::{Shape, White};
 use k1_engine::params::{Param, Params};
 use k1_engine::patterns::{FIRST_PATTERN, PATTERNS, pattern_by_id};
 use sequential_storage::Error;
@@ -14,7 +16,7 @@ use sequential_storage::cache::{Cache, Uncached};
 use sequential_storage::map::{MapConfig, MapStorage};
 use serde::{Deserialize, Serialize};
 
-use super::{Group, Hardware, Memory};
+use super::{Group, Hardware, Memory, StripSettings};
 use crate::exchange::Settings;
 
 /// Parameters, pattern and gain as flash stores them. The pattern is stored by its id, because an index changes when
@@ -41,6 +43,34 @@ impl From<Look> for Settings {
     }
 }
 
+/// The rest of the strip as flash stores it. The shape is text, as requests have it.
+#[derive(Serialize, Deserialize)]
+struct Strip {
+    shape: String<LONGEST_SHAPE>,
+    /// Index of the use of its white LEDs in [`White::NAMES`].
+    white: Option<u8>,
+}
+
+/// Bytes of the longest text of a shape.
+const LONGEST_SHAPE: usize = "matrix:4096x4096,serpentine,columns,flip,rotate=270".len();
+
+impl From<&StripSettings> for Strip {
+    fn from(s: &StripSettings) -> Self {
+        let mut shape = String::new();
+        // Every shape of a lamp fits.
+        let _ = write!(shape, "{}", s.shape);
+        Self { shape, white: s.white.map(|white| white as u8) }
+    }
+}
+
+impl From<Strip> for StripSettings {
+    fn from(s: Strip) -> Self {
+        let white =
+            |index: u8| White::NAMES.get(usize::from(index)).map_or(White::Accurate, |(_, white)| *white);
+        Self { shape: s.shape.parse().unwrap_or(Shape::Mirrored), white: s.white.map(white) }
+    }
+}
+
 /// Keys of the map: one for each group and format. A changed format gets a new key, and the old key is read once more.
 mod key {
     pub const LOOK: u8 = 1;
@@ -48,6 +78,7 @@ mod key {
     pub const WIFI: u8 = 3;
     pub const TRUST: u8 = 4;
     pub const JOURNAL: u8 = 5;
+    pub const STRIP: u8 = 6;
 }
 
 /// Result of loading.
@@ -105,6 +136,9 @@ impl<F: NorFlash> Store<F> {
         if let Some(hardware) = self.fetch::<Hardware>(key::HARDWARE, loaded).await? {
             memory.hardware = hardware.mended();
         }
+        if let Some(strip) = self.fetch::<Strip>(key::STRIP, loaded).await? {
+            memory.strip = strip.into();
+        }
         if let Some(wifi) = self.fetch(key::WIFI, loaded).await? {
             memory.wifi = wifi;
         }
@@ -158,6 +192,7 @@ impl<F: NorFlash> Store<F> {
         let (key, bytes) = match group {
             Group::Look => (key::LOOK, postcard::to_slice(&Look::from(&memory.look), &mut record)),
             Group::Hardware => (key::HARDWARE, postcard::to_slice(&memory.hardware, &mut record)),
+            Group::Strip => (key::STRIP, postcard::to_slice(&Strip::from(&memory.strip), &mut record)),
             Group::Wifi => (key::WIFI, postcard::to_slice(&memory.wifi, &mut record)),
             Group::Trust => (key::TRUST, postcard::to_slice(&memory.trust, &mut record)),
             Group::Journal => match &memory.journal {

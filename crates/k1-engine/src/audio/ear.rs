@@ -186,7 +186,7 @@ impl Ear {
         let mut x = [0.0; HOP];
         let s = &mut self.snapshot;
         s.input = self.conditioner.process(&self.pending, &mut x);
-        let loud = self.loudness.process(&x);
+        let loud = self.loudness.process(&x, s.confidence > 0.0);
         let onset = self.onset.process(&x, loud.silent);
         let mut magnitudes = [0.0; BINS];
         self.bank.process(&x, &mut magnitudes);

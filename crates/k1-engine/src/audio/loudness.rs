@@ -8,7 +8,7 @@ pub const SILENT_DB: f32 = -120.0;
 
 const DT: f32 = 1.0 / HOP_RATE;
 /// The gate stays closed below this, whatever the noise floor.
-const GATE_MINIMUM_DB: f32 = -72.0;
+const GATE_MINIMUM_DB: f32 = -78.0;
 /// The learned floor stays below this, so that steady music does not pass for a loud room.
 const FLOOR_MAXIMUM_DB: f32 = -50.0;
 /// The gate opens this far above the floor.
@@ -92,7 +92,10 @@ impl Loudness {
     }
 
     /// Measures one conditioned hop.
-    pub fn process(&mut self, samples: &[f32; HOP]) -> LoudnessReading {
+    ///
+    /// While `in_time`, what was heard has a beat. Then the floor may only fall, because quiet dense music would pass for
+    /// the noise of a room.
+    pub fn process(&mut self, samples: &[f32; HOP], in_time: bool) -> LoudnessReading {
         let (mut sum, mut peak) = (0.0_f32, 0.0_f32);
         for &x in samples {
             sum += x * x;
@@ -104,7 +107,7 @@ impl Loudness {
             self.smooth.value = rms;
         }
         let smooth = self.smooth.step(rms, DT);
-        let floor = self.track_floor(smooth);
+        let floor = self.track_floor(smooth, in_time);
 
         let floor_db = self.fixed_floor.unwrap_or(db(floor, SILENT_DB).min(FLOOR_MAXIMUM_DB));
         let smooth_db = db(smooth, SILENT_DB);
@@ -128,9 +131,9 @@ impl Loudness {
         LoudnessReading { rms_db, peak_db: db(peak, SILENT_DB), level, floor_db, silent, gate }
     }
 
-    fn track_floor(&mut self, smooth: f32) -> f32 {
+    fn track_floor(&mut self, smooth: f32, in_time: bool) -> f32 {
         self.minima[self.slot] = self.minima[self.slot].min(smooth);
-        self.slot_hops += 1;
+        self.slot_hops += u32::from(!in_time);
         if self.slot_hops == FLOOR_SLOT_HOPS {
             self.slot_hops = 0;
             self.slot = (self.slot + 1) % FLOOR_SLOTS;
@@ -144,10 +147,19 @@ impl Loudness {
 mod tests {
     use super::*;
 
-    fn feed(l: &mut Loudness, seconds: f32, mut f: impl FnMut(usize) -> f32) -> LoudnessReading {
+    fn feed(l: &mut Loudness, seconds: f32, f: impl FnMut(usize) -> f32) -> LoudnessReading {
+        feed_music(l, seconds, false, f)
+    }
+
+    fn feed_music(
+        l: &mut Loudness,
+        seconds: f32,
+        in_time: bool,
+        mut f: impl FnMut(usize) -> f32,
+    ) -> LoudnessReading {
         let mut last = LoudnessReading::default();
         for h in 0..(seconds * HOP_RATE) as usize {
-            last = l.process(&core::array::from_fn(|i| f(h * HOP + i)));
+            last = l.process(&core::array::from_fn(|i| f(h * HOP + i)), in_time);
         }
         last
     }
@@ -178,6 +190,17 @@ mod tests {
             assert!(early.silent && late.silent, "{level_db} dB dances");
             assert!(late.level < 0.01 && late.gate < 0.01);
         }
+    }
+
+    #[test]
+    fn quiet_dense_music_is_not_learned_as_noise_while_it_has_a_beat() {
+        let mut l = Loudness::default();
+        let mut seed = 5;
+        let mut music = |_| from_db(-60.0) * noise(&mut seed);
+        feed(&mut l, 1.0, |_| 0.0);
+        assert!(!feed_music(&mut l, 120.0, true, &mut music).silent);
+        // Without a beat it is the room.
+        assert!(feed(&mut l, 20.0, &mut music).silent);
     }
 
     #[test]
@@ -216,7 +239,7 @@ mod tests {
             feed(&mut l, 4.0, tone);
             let (mut low, mut high) = (1.0_f32, 0.0_f32);
             for h in 0..250 {
-                let r = l.process(&core::array::from_fn(|i| tone(h * HOP + i)));
+                let r = l.process(&core::array::from_fn(|i| tone(h * HOP + i)), false);
                 low = low.min(r.level);
                 high = high.max(r.level);
             }
@@ -229,7 +252,7 @@ mod tests {
         let mut l = Loudness::default();
         let mut seed = 3;
         feed(&mut l, 5.0, |_| 0.0005 * noise(&mut seed));
-        let r = l.process(&core::array::from_fn(|i| if i == 100 { 0.8 } else { 0.0 }));
+        let r = l.process(&core::array::from_fn(|i| if i == 100 { 0.8 } else { 0.0 }), false);
         assert!(!r.silent && r.level > 0.5, "{r:?}");
     }
 }

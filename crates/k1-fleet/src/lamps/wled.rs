@@ -17,8 +17,10 @@ pub struct Wled {
     pub name: String,
     /// Number of LEDs.
     pub leds: usize,
-    /// True if its LEDs have a white channel. WLED makes the white itself.
+    /// True if its LEDs have a white channel.
     pub has_white: bool,
+    /// True if it shows the white that it is sent, false if it makes the white of red, green and blue itself.
+    pub takes_white: bool,
     /// Width and height, if it is a matrix.
     pub matrix: Option<(usize, usize)>,
     /// Its version.
@@ -39,6 +41,10 @@ struct Leds {
     count: usize,
     #[serde(default)]
     rgbw: bool,
+    /// What its segments can show, as a bit each: 1 colours, 2 a white of their own, 4 a colour temperature.
+    lc: Option<u8>,
+    /// The same for white alone, of versions without `lc`: a flag, or a number.
+    wv: Option<serde_json::Value>,
     matrix: Option<Matrix>,
 }
 
@@ -56,11 +62,15 @@ struct Matrix {
 pub fn parse(answer: &[u8]) -> Result<Wled, String> {
     let info: Info = serde_json::from_slice(answer)
         .map_err(|e| format!("its answer is not that of a WLED device ({e}); is it one?"))?;
+    let Leds { rgbw, lc, wv, .. } = &info.leds;
+    let says_white = |value: &serde_json::Value| value.as_bool().unwrap_or(value.as_u64() != Some(0));
+    let takes_white = *rgbw && lc.map_or_else(|| wv.as_ref().is_none_or(says_white), |lc| lc & 2 != 0);
     let matrix = info.leds.matrix.map(|matrix| (matrix.w, matrix.h));
     Ok(Wled {
         name: harmless(info.name.trim()).into_owned(),
         leds: info.leds.count,
         has_white: info.leds.rgbw,
+        takes_white,
         matrix: matrix.filter(|(w, h)| w.checked_mul(*h).is_some_and(|n| n > 0 && n <= info.leds.count)),
         version: harmless(&info.ver).into_owned(),
     })
@@ -94,8 +104,31 @@ mod tests {
         let version = "0.15.0".to_owned();
         assert_eq!(
             wled,
-            Wled { name: "Shelf".into(), leds: 256, has_white: true, matrix: Some((16, 16)), version }
+            Wled {
+                name: "Shelf".into(),
+                leds: 256,
+                has_white: true,
+                takes_white: true,
+                matrix: Some((16, 16)),
+                version
+            }
         );
+        // WLED makes the white itself, or has none.
+        let takes =
+            |leds: &str| parse(format!(r#"{{"leds":{{"count":9,{leds}}}}}"#).as_bytes()).unwrap().takes_white;
+        for (leds, white) in [
+            (r#""rgbw":true,"lc":1"#, false),
+            (r#""rgbw":true,"lc":3"#, true),
+            (r#""rgbw":false,"lc":3"#, false),
+            (r#""rgbw":true,"wv":false"#, false),
+            (r#""rgbw":true,"wv":0"#, false),
+            (r#""rgbw":true,"wv":true"#, true),
+            (r#""rgbw":true,"wv":2"#, true),
+            (r#""rgbw":true"#, true),
+            (r#""wv":true"#, false),
+        ] {
+            assert_eq!(takes(leds), white, "{leds}");
+        }
         // Older versions have neither matrix nor name.
         assert_eq!(parse(br#"{"leds":{"count":30}}"#).unwrap().matrix, None);
         for hostile in [&b"{}"[..], b"[]", b"", br#"{"leds":{"count":-1}}"#, b"<html>"] {

@@ -151,7 +151,7 @@ fn a_part_that_stands_still_ends_the_run_and_is_named_by_the_next() {
 #[test]
 fn a_network_that_does_not_go_round_is_starved_and_one_that_never_began_is_not() {
     clock::reset(0);
-    let lamp: &'static k1_lamp::Lamp = Box::leak(Box::new(k1_lamp::Lamp::new()));
+    let lamp: &'static k1_lamp::Lamp = Box::leak(Box::new(k1_lamp::Lamp::new(Box::leak(Box::default()))));
     let progress = |lamp: &k1_lamp::Lamp, beats: u32| {
         clock::reset(0);
         let watch = Watch::new();

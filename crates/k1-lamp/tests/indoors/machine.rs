@@ -315,7 +315,7 @@ impl Machine {
         CRASHES.set(crashes + 1);
         let words = self.words.take();
         self.left = Left::Silent;
-        let lamp: &'static Lamp = Box::leak(Box::new(Lamp::new()));
+        let lamp: &'static Lamp = Box::leak(Box::new(Lamp::new(Box::leak(Box::default()))));
         lamp.note(|s| {
             s.facts = Facts {
                 board: "virt",
@@ -379,11 +379,11 @@ impl Machine {
             let strip = Light {
                 state: self.glow.clone(),
                 frames: self.frames.clone(),
-                wire: Wire::new(leds, remembered.hardware.reset_us),
+                wire: Wire::new(leds * remembered.strip.channels(), remembered.hardware.reset_us),
                 pause: Duration::from_millis(if fault == "slow" { 12 } else { 0 }),
             };
-            let look = remembered.look;
-            tasks.spawn(show::show(lamp, 0, renderer, strip, remembered.hardware.clone(), look));
+            let (look, settings) = (remembered.look, remembered.strip);
+            tasks.spawn(show::show(lamp, 0, renderer, strip, remembered.hardware.clone(), settings, look));
             tasks.spawn(self_test::read(lamp));
             self.network(
                 &mut tasks,

@@ -25,7 +25,7 @@ struct Place {
 impl Place {
     fn new() -> Self {
         clock::reset(0);
-        let lamp: &'static Lamp = Box::leak(Box::new(Lamp::new()));
+        let lamp: &'static Lamp = Box::leak(Box::new(Lamp::new(Box::leak(Box::default()))));
         let [card, peer] = Link::new(5).ends([[2, 0, 0, 0, 0, 9], [2, 0, 0, 0, 0, 8]]);
         let resources: &'static mut StackResources<8> = Box::leak(Box::new(StackResources::new()));
         let (stack, mut runner) = embassy_net::new(ResetFilter(card), portal::config(), resources, 1);

@@ -36,25 +36,46 @@ fn settings_outlive_the_power() {
     assert_eq!(token.len(), 16);
     lamp.post("/api/params", json!({"warmth": 0.75, "palette_id": 9}));
     lamp.post("/api/select", json!({"id": "bloom"}));
-    let setup = json!({"leds": 60, "name": "shelf", "color_order": "RGB", "noise_floor_db": -55});
+    let setup = json!({"leds": 60, "name": "shelf", "color_order": "RGB", "noise_floor_db": -55,
+        "shape": "line-reversed"});
     lamp.post("/api/v1/setup", setup);
     lamp.post("/api/v1/setup", json!({"wifi_ssid": "home", "wifi_password": "never shown"}));
     lamp.lives(5.0);
-    assert_eq!(lamp.get("/api/v1/device")["settings_writes"], 4);
+    assert_eq!(lamp.get("/api/v1/device")["settings_writes"], 5);
     lamp.power_off();
     lamp.comes_online();
-    assert!(lamp.console().contains("settings: 3 of 5 groups were stored"), "{}", lamp.console());
+    assert!(lamp.console().contains("settings: 4 of 6 groups were stored"), "{}", lamp.console());
     assert_eq!(lamp.asks(1.0, async |c: Client| c.token()).unwrap(), token);
     assert_eq!(lamp.get("/api/params")["warmth"], 0.75);
     assert_eq!(lamp.get("/api/patterns")["current_pattern"], 5);
     let setup = lamp.get("/api/v1/setup");
     assert_eq!(
-        (&setup["leds"], &setup["name"], &setup["wifi_ssid"]),
-        (&json!(60), &json!("shelf"), &json!("home"))
+        (&setup["leds"], &setup["name"], &setup["shape"], &setup["wifi_ssid"]),
+        (&json!(60), &json!("shelf"), &json!("line-reversed"), &json!("home"))
     );
     assert!(!setup.to_string().contains("never shown"));
     assert_eq!(lamp.get("/api/device/info")["leds"], 60);
     assert_eq!(lamp.frames.borrow().last().unwrap().len(), 180, "the strip has as many");
+}
+
+#[test]
+fn a_strip_with_white_leds_gets_four_bytes_for_each_at_the_pace_of_its_wire() {
+    let mut lamp = Machine::started(Halves::Real);
+    lamp.post("/api/params", json!({"background": 1.0, "saturation": 0.2}));
+    lamp.post("/api/v1/setup", json!({"leds": 60, "color_order": "GRBW", "reset_us": 80}));
+    lamp.lives(4.0);
+    lamp.power_off();
+    lamp.comes_online();
+    lamp.lives(3.0);
+    let setup = lamp.get("/api/v1/setup");
+    assert_eq!((&setup["color_order"], &setup["white"]), (&json!("GRBW"), &json!("accurate")));
+    assert_eq!(lamp.get("/api/v1/device")["wire_us"], 60 * 40 + 80);
+    let fps = lamp.get("/api/v1/status")["vitals"]["fps"].as_f64().unwrap();
+    assert!((400.0..=404.0).contains(&fps), "{fps} of 403 a second");
+    let frame = lamp.frames.borrow().last().unwrap().clone();
+    assert_eq!(frame.len(), 240);
+    let sum = |channel: usize| frame.chunks(4).map(|led| u32::from(led[channel])).sum::<u32>();
+    assert!(sum(3) > 0 && sum(3) > sum(0).min(sum(1)).min(sum(2)), "white has what is common: {frame:?}");
 }
 
 #[test]

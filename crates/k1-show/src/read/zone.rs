@@ -11,6 +11,9 @@ use crate::points;
 /// The zone that each LED of each light belongs to, and the line that says so.
 pub(super) type Taken = Vec<Vec<Option<usize>>>;
 
+/// Most names in one sentence.
+const MOST_NAMES: usize = 12;
+
 impl Reader<'_> {
     /// A zone with its valid pieces. One whose LEDs are taken becomes a gap, so that the others stay where they are.
     pub(super) fn zone(&mut self, fields: Fields, show: &Show, taken: &mut Taken) -> Option<Zone> {
@@ -20,14 +23,15 @@ impl Reader<'_> {
         let shape = self.required(shape(&fields)).unwrap_or_default();
         let mut points = self.points(&fields);
         let layout = self.required(layout(&fields)).unwrap_or_default();
-        let tables = self.required(fields.tables("pieces", "a piece")).unwrap_or_default();
-        if tables.is_empty() {
-            let sentence = "a zone needs its pieces, as in pieces = [{ light = \"Shelf\" }]";
-            self.fault(fields.line("pieces"), sentence);
-        }
+        let tables = self.required(fields.tables("pieces", "a piece"));
         let mut pieces = Vec::new();
-        for piece in &tables {
+        for piece in tables.iter().flatten() {
             pieces.extend(self.piece(piece, layout, show, taken));
+        }
+        let is_complete = tables.as_ref().is_some_and(|tables| tables.len() == pieces.len());
+        if is_complete && tables.iter().flatten().all(|piece| piece.item("light").is_none()) {
+            let sentence = "a zone needs a piece of a light, as in pieces = [{ light = \"Shelf\" }]";
+            self.fault(fields.line("pieces"), sentence);
         }
         let look = match fields.item("look") {
             None => Default::default(),
@@ -64,6 +68,11 @@ impl Reader<'_> {
         }
         let has = points.as_ref().map(Vec::len).or(shape.leds());
         if let Some(has) = has.filter(|has| *has != zone.pixels()) {
+            // A piece with a fault is the reason, and it is told already.
+            if !is_complete {
+                zone.shape = Shape::default();
+                return Some(zone);
+            }
             let what = if points.is_some() { "the map".to_owned() } else { format!("the shape {shape}") };
             self.fault(
                 shape_line,
@@ -86,7 +95,9 @@ impl Reader<'_> {
             self.fault(fields.line("map"), "a zone has a shape or a map; delete one of them");
             return None;
         }
-        match self.forms.map(&file).and_then(|text| points::parse(&text)) {
+        let read = self.forms.map(&file).and_then(|text| points::parse(&text));
+        self.maps.push(file.clone());
+        match read {
             Ok(points) => Some(points),
             Err(why) => {
                 self.fault(fields.line("map"), format!("{file}: {why}"));
@@ -96,7 +107,8 @@ impl Reader<'_> {
     }
 
     fn piece(&mut self, fields: &Fields, layout: Layout, show: &Show, taken: &mut Taken) -> Option<Piece> {
-        if let Some(gap) = self.optional(fields.count("gap", 1..=MOST_LEDS)) {
+        if fields.item("gap").is_some() {
+            let gap = self.optional(fields.count("gap", 1..=MOST_LEDS))?;
             if fields.item("light").is_some() {
                 self.fault(
                     fields.line("light"),
@@ -115,9 +127,17 @@ impl Reader<'_> {
         let name =
             self.required(fields.required_text("light", "the name of a light, as in light = \"Shelf\""))?;
         let Some(light) = show.lights.iter().position(|light| light.name == name) else {
-            let names: Vec<_> = show.lights.iter().map(|light| format!("“{}”", light.name)).collect();
+            // The fault of the light itself is told already.
+            if self.faulty.contains(&name) {
+                return None;
+            }
+            let mut names: Vec<_> = show.lights.iter().map(|light| format!("“{}”", light.name)).collect();
+            if names.len() > MOST_NAMES {
+                names.truncate(MOST_NAMES);
+                names.push("…".to_owned());
+            }
             let there = match names.is_empty() {
-                true => "the file has no valid light".to_owned(),
+                true => "the file has no light without a fault".to_owned(),
                 false => format!("use one of {}", names.join(", ")),
             };
             self.fault(fields.line("light"), format!("there is no light “{name}”; {there}"));

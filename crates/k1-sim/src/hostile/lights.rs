@@ -45,6 +45,12 @@ fn one_art_net_packet(bytes: &[u8]) {
             assert!((2..=512).contains(&dmx.data().len()) && dmx.data().len().is_multiple_of(2));
             assert!(bytes[18..].starts_with(dmx.data()));
         }
+        Ok(artnet::Packet::PollReply(reply)) => {
+            assert!(reply.outputs().all(|universe| universe <= artnet::LAST_UNIVERSE));
+            assert!(reply.outputs().count() <= artnet::MAX_PORTS);
+            let _ = (reply.address(), reply.short_name(), reply.long_name());
+            let _ = (reply.is_node(), reply.bind_index());
+        }
         Ok(_) => {}
         Err(e) => assert!(!e.to_string().is_empty()),
     }
@@ -68,7 +74,7 @@ fn art_net_there_and_back(universes: Universes, frame: &[u8]) {
             }
             artnet::Packet::Dmx(_) => {}
             artnet::Packet::Sync => is_shown = true,
-            artnet::Packet::Other(number) => panic!("operation {number:#x} is not sent"),
+            other => panic!("{other:?} is not sent"),
         }
         Ok(())
     });

@@ -58,7 +58,7 @@ pub enum LightsCommand {
         #[command(flatten)]
         of: ShowFile,
     },
-    /// Find WLED devices and K1 lamps on the network.
+    /// Find WLED devices, Art-Net nodes and K1 lamps on the network.
     Find {
         /// Search for N seconds.
         #[arg(long = "search", value_parser = seconds, allow_negative_numbers = true, default_value = "2", value_name = "N")]
@@ -93,15 +93,19 @@ pub enum LightsCommand {
 /// `k1 lights add`.
 #[derive(Args, Clone, Debug)]
 pub struct AddArgs {
-    /// The light: the name or address of a WLED device (`k1 lights find` lists them), or a target as for `k1 run --to`.
+    /// The light: the name or address of a WLED device or an Art-Net node (`k1 lights find` lists them), or a target as for
+    /// `k1 run --to`.
     #[arg(value_name = "LIGHT")]
     pub light: String,
     /// Its name in the show. Default: the name that the device tells.
     #[arg(long, value_name = "NAME")]
     pub name: Option<String>,
-    /// Number of LEDs. Default: the number that the device tells.
+    /// Number of LEDs. Default: the number that the device tells; an Art-Net node tells none.
     #[arg(long, value_parser = leds, value_name = "N")]
     pub leds: Option<usize>,
+    /// First universe, for Art-Net and sACN. Default: the first one of the node.
+    #[arg(long, value_name = "N")]
+    pub universe: Option<u16>,
     /// The zone begins at the last LED.
     #[arg(long)]
     pub reversed: bool,

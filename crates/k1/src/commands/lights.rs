@@ -1,25 +1,23 @@
 //! `k1 lights`: finds, adds, tests and lists lights.
 
+mod add;
+
 use std::time::{Duration, Instant};
 
-use k1_device::answers::FoundLight;
 use k1_device::harmless::harmless;
 use k1_engine::light::Rgb;
-use k1_fleet::lamps::wled::{self, Wled};
 use k1_fleet::lamps::{Client, Selector};
 use k1_host::console;
 use k1_host::output::Spared;
-use k1_show::{Light, Show};
+use k1_show::Show;
 use serde_json::json;
 
 use super::Failure;
-use crate::cli::{AddArgs, LightsCommand};
-use crate::show::{self, Addition, Stored, target};
+use crate::cli::LightsCommand;
+use crate::show::{self, Search, Seen, Stored, target};
 use crate::sink::probe::Probe;
 use crate::sink::{self, Frame, LightConfig, Open, Stop, Strip};
 
-/// Port of WLED's page.
-const WLED_PAGE: u16 = 80;
 /// Interval between two frames of a test.
 const FRAME: Duration = Duration::from_millis(33);
 
@@ -28,7 +26,7 @@ pub fn lights(command: &LightsCommand) -> Result<(), Failure> {
     match command {
         LightsCommand::List { json, at, of } => list(&Stored::open(&of.path()?)?, at, *json),
         LightsCommand::Find { search_s, json } => find(Duration::from_secs_f64(*search_s), *json),
-        LightsCommand::Add(args) => add(args),
+        LightsCommand::Add(args) => add::add(args),
         LightsCommand::Test { lights, leds, step_s, at, of } => {
             let show = Stored::open(&of.path()?)?.reading().show;
             test(&show, lights, *leds, Duration::from_secs_f64(*step_s), at)
@@ -36,103 +34,73 @@ pub fn lights(command: &LightsCommand) -> Result<(), Failure> {
     }
 }
 
-fn find(patience: Duration, as_json: bool) -> Result<(), Failure> {
-    let all = show::find(patience)?;
-    if as_json {
-        return Ok(console::json(&all.iter().map(|(_, light)| light).collect::<Vec<_>>())?);
+/// Numbers in ascending order, for a sentence: “0 … 3, 8”.
+fn ranges(numbers: &[u16]) -> String {
+    let mut parts: Vec<(u16, u16)> = Vec::new();
+    for number in numbers {
+        match parts.last_mut() {
+            Some((_, last)) if last.checked_add(1) == Some(*number) => *last = *number,
+            _ => parts.push((*number, *number)),
+        }
     }
-    if all.is_empty() {
+    let part = |(first, last): &(u16, u16)| match last - first {
+        0 => first.to_string(),
+        1 => format!("{first}, {last}"),
+        _ => format!("{first} … {last}"),
+    };
+    parts.iter().map(part).collect::<Vec<_>>().join(", ")
+}
+
+/// What a light tells of itself, and how it is added, in one line.
+fn described(seen: &Seen) -> String {
+    let Seen { light, id, address } = seen;
+    let (name, ip) = (&light.name, address.ip());
+    let by = if id.contains([' ', '\'', '"', '$', '.', ':']) { ip.to_string() } else { id.clone() };
+    match (light.kind, light.leds) {
+        ("k1", _) => format!("K1 lamp {name} at {address}: hears by itself"),
+        ("artnet", _) => {
+            let name = if name.is_empty() { "without a name" } else { name };
+            let universes = match &light.universes[..] {
+                [] => "no universes".to_owned(),
+                [one] => format!("universe {one}"),
+                many => format!("universes {}", ranges(many)),
+            };
+            format!("Art-Net node {name} at {ip}: {universes}; k1 lights add {ip} --leds N")
+        }
+        (_, Some(leds)) => {
+            let white = if light.white { ", RGBW" } else { "" };
+            let matrix = light.matrix.map(|[w, h]| format!(", matrix {w} × {h}")).unwrap_or_default();
+            format!("WLED {name} at {ip}: {leds} LEDs{white}{matrix}; k1 lights add {by}")
+        }
+        (_, None) => {
+            format!(
+                "WLED {name} at {ip}: {}",
+                light.trouble.as_deref().unwrap_or("it does not tell its LEDs")
+            )
+        }
+    }
+}
+
+fn find(patience: Duration, as_json: bool) -> Result<(), Failure> {
+    let Search { seen, trouble } = show::find(patience);
+    if seen.is_empty()
+        && let Some(why) = &trouble
+    {
+        return Err(Failure::new(why.clone()));
+    }
+    if as_json {
+        console::json(&seen.iter().map(|seen| &seen.light).collect::<Vec<_>>())?;
+    } else if seen.is_empty() {
         console::line(
-            "nothing answers by multicast DNS; a light whose address you know is added with \
+            "nothing answers by multicast DNS or ArtPoll; a light whose address you know is added with \
              `k1 lights add ADDRESS`",
         )?;
+    } else {
+        seen.iter().map(described).try_for_each(console::line)?;
     }
-    for (found, light) in &all {
-        let (name, ip) = (&light.name, found.address.ip());
-        console::line(match (light.kind, light.leds) {
-            ("k1", _) => format!("K1 lamp {name} at {}: hears by itself", found.address),
-            (_, Some(leds)) => {
-                let white = if light.white { ", RGBW" } else { "" };
-                let matrix = light.matrix.map(|[w, h]| format!(", matrix {w} × {h}")).unwrap_or_default();
-                format!("WLED {name} at {ip}: {leds} LEDs{white}{matrix}; k1 lights add {}", found.name)
-            }
-            (_, None) => {
-                format!(
-                    "WLED {name} at {ip}: {}",
-                    light.trouble.as_deref().unwrap_or("it does not tell its LEDs")
-                )
-            }
-        })?;
+    if let Some(why) = trouble {
+        k1_host::say(format_args!("k1: {why}"));
     }
-    Ok(())
-}
-
-/// The light that a user means: its address, and what is known about it.
-fn resolve(args: &AddArgs) -> Result<(String, Option<(String, usize)>), Failure> {
-    let told = |wled: Wled| (wled.name, wled.leds);
-    let text = args.light.trim();
-    if text.contains("://") || text.starts_with("file:") {
-        let host = text.split_once("://").map(|(_, rest)| rest.trim_end_matches('/'));
-        // A target that may be WLED tells its number of LEDs, if it is asked for.
-        let is_asked = args.leds.is_none() && text.to_ascii_lowercase().starts_with("ddp://");
-        let wled =
-            host.filter(|_| is_asked).map(|host| wled::ask(host.split(['/', '?']).next().unwrap_or(host)));
-        return match wled.transpose() {
-            Ok(wled) => Ok((text.to_owned(), wled.map(told))),
-            Err(why) => Err(Failure::new(format!("{why}; add --leds N"))),
-        };
-    }
-    // An address needs no search.
-    if text.parse::<std::net::IpAddr>().is_err() && !text.contains(['.', ':']) {
-        let all = show::find(Duration::from_secs_f64(args.search_s))?;
-        let is_it = |known: &str| known.eq_ignore_ascii_case(text);
-        let it = all.into_iter().find(|(found, light)| is_it(&found.name) || is_it(&light.name));
-        return match it {
-            None => Err(Failure::new(format!(
-                "nothing answers to the name {text}; `k1 lights find` lists what answers, and an address works as well"
-            ))),
-            Some((_, FoundLight { to: Some(to), leds: Some(leds), name, .. })) => {
-                Ok((to, Some((name, leds))))
-            }
-            Some((_, FoundLight { trouble: Some(why), .. })) => Err(Failure::new(why)),
-            Some((found, _)) => Err(Failure::new(format!(
-                "{} is a K1 lamp, which hears by itself and needs no other K1; its page is at {}",
-                found.name, found.address
-            ))),
-        };
-    }
-    let authority = if text.contains(':') { text.to_owned() } else { format!("{text}:{WLED_PAGE}") };
-    match wled::ask(&authority) {
-        Ok(wled) => Ok((format!("ddp://{text}"), Some(told(wled)))),
-        Err(_) if args.leds.is_some() => Ok((format!("ddp://{text}"), None)),
-        Err(why) => Err(Failure::new(format!("{why}; for another DDP receiver add --leds N"))),
-    }
-}
-
-fn add(args: &AddArgs) -> Result<(), Failure> {
-    let (to, told) = resolve(args)?;
-    let leds = args.leds.or(told.as_ref().map(|(_, leds)| *leds)).ok_or_else(|| {
-        Failure::usage("K1 does not know how many LEDs this light has; add --leds N".into())
-    })?;
-    let told = told.map(|(name, _)| name).filter(|name| !name.is_empty());
-    let name = args.name.clone().or(told).unwrap_or_else(|| args.light.clone());
-    let light = Light { name: name.clone(), to, leds, settings: Vec::new() };
-    target(&light).map_err(Failure::usage)?;
-    let path = args.of.path()?;
-    let new = Addition {
-        light,
-        zone: args.zone.clone().unwrap_or_else(|| name.clone()),
-        reversed: args.reversed,
-        pattern: args.pattern,
-        palette: args.palette,
-    };
-    show::add(&mut Stored::open(&path)?, &new)?;
-    console::line(format!(
-        "{name}: {leds} LEDs at {}, in the zone {}, written to {}",
-        new.light.to,
-        new.zone,
-        path.display()
-    ))?;
     Ok(())
 }
 

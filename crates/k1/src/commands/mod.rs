@@ -3,9 +3,11 @@
 mod analyze;
 mod doctor;
 mod lights;
+mod lines;
 mod list;
 mod render;
 mod run;
+mod service;
 mod show;
 mod token;
 mod virt;
@@ -56,6 +58,7 @@ pub fn main() -> ExitCode {
         Command::Sources(args) => list::sources(args.json),
         Command::Lights { command } => lights::lights(&command),
         Command::Show { command } => show::show(&command),
+        Command::Service { command } => service::service(&command),
         Command::Devices(args) => devices::devices(&args),
         Command::Monitor(args) => monitor::monitor(&args),
         Command::Validate(args) => validate::validate(&args, validate::TEN_MINUTES),
@@ -159,6 +162,11 @@ fn man(folder: Option<&Path>) -> Result<(), Failure> {
     let mut page = Vec::new();
     clap_mangen::Man::new(Cli::command()).render(&mut page)?;
     Ok(console::verbatim(&page)?)
+}
+
+/// A number of things: “1 light”, “2 lights”.
+fn count(n: usize, thing: &str) -> String {
+    format!("{n} {thing}{}", if n == 1 { "" } else { "s" })
 }
 
 /// Prints lines. Text from outside was cleaned on arrival, and the console cleans everything but newlines.

@@ -6,9 +6,9 @@ use k1_host::console;
 use k1_host::output::{self, Spared};
 use k1_show::Show;
 
-use super::{Failure, print};
+use super::{Failure, count, print};
 use crate::cli::{ShowCommand, ShowFile};
-use crate::show::{Stored, place};
+use crate::show::{Forms, Stored, is_there, place};
 
 /// Does what the command says.
 pub fn show(command: &ShowCommand) -> Result<(), Failure> {
@@ -33,7 +33,7 @@ fn path(named: Option<&Path>) -> Result<PathBuf, Failure> {
 
 /// Reads a show that must exist and have no fault.
 fn whole(path: &Path) -> Result<(Stored, Show), Failure> {
-    if !path.exists() {
+    if !is_there(path) {
         return Err(Failure::new(format!(
             "{} does not exist; `k1 lights add` makes it with its first light",
             path.display()
@@ -85,18 +85,18 @@ fn import(from: &Path, to: &Path) -> Result<(), Failure> {
     let put = |path: &Path, text: &str| {
         output::write(path, text.as_bytes(), &spared).map_err(|e| Failure::new(e.to_string()))
     };
+    // Maps are files beside the show.
+    if let Some(fault) = k1_show::read(stored.text(), &Forms { file: to }).faults.first() {
+        return Err(Failure::new(format!("as {}, this show would have a fault: {fault}", to.display())));
+    }
     output::make_folder(to).map_err(|e| Failure::new(e.to_string()))?;
-    if to.exists() {
+    if is_there(to) {
         let mut old = to.as_os_str().to_owned();
         old.push(".old");
         put(Path::new(&old), Stored::open(to)?.text())?;
     }
     put(to, stored.text())?;
-    console::line(format!(
-        "{} has {} lights and {} zones now",
-        to.display(),
-        show.lights.len(),
-        show.zones.len()
-    ))?;
+    let (lights, zones) = (count(show.lights.len(), "light"), count(show.zones.len(), "zone"));
+    console::line(format!("{} has {lights} and {zones} now", to.display()))?;
     Ok(())
 }

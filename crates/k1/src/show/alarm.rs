@@ -29,14 +29,14 @@ impl Alarm {
             return Vec::new();
         };
         let gone_s = now_s.as_second() - last.as_second();
-        if !(-WRONG_S..=JUMP_S).contains(&gone_s) {
+        if gone_s < -WRONG_S {
             self.done = Some(now_s);
             return Vec::new();
         }
-        if now_s <= done {
+        self.done = Some(now_s.max(done));
+        if gone_s > JUMP_S || now_s <= done {
             return Vec::new();
         }
-        self.done = Some(now_s);
         let mut due: Vec<(Timestamp, &Timer)> = Vec::new();
         for day in [now.date().yesterday(), Ok(now.date()), now.date().tomorrow()].into_iter().flatten() {
             let times = timers.iter().filter_map(|timer| Some((time_on(timer, day, now)?, timer)));

@@ -1,7 +1,7 @@
 //! The file of a show: read as a whole, and written as a whole or not at all.
 
 use std::fs::{self, Metadata};
-use std::io::{Read, Write};
+use std::io::{self, ErrorKind, Read, Write};
 use std::path::{Path, PathBuf};
 use std::sync::{Mutex, PoisonError};
 use std::time::SystemTime;
@@ -45,12 +45,19 @@ fn number(_: &Metadata) -> u64 {
     0
 }
 
+/// True unless nothing has this name. A file that cannot be looked at is there, so that the reason is told.
+pub fn is_there(path: &Path) -> bool {
+    !matches!(fs::metadata(path), Err(e) if e.kind() == ErrorKind::NotFound)
+}
+
 /// The file of a show, and its text when it was last read.
 #[derive(Debug)]
 pub struct Stored {
     path: PathBuf,
     text: String,
     mark: Mark,
+    /// The map files that the text names.
+    maps: Vec<(PathBuf, Mark)>,
 }
 
 impl Stored {
@@ -62,11 +69,20 @@ impl Stored {
     pub fn open(path: &Path) -> Result<Self, String> {
         // The mark first: a change after it is noticed later.
         let mark = Mark::of(path);
-        let text = match mark.0 {
-            Some(_) => load(path)?,
-            None => Text::default().to_string(),
+        let text = match is_there(path) {
+            true => load(path)?,
+            false => Text::default().to_string(),
         };
-        Ok(Self { path: path.to_owned(), text, mark })
+        let mut stored = Self { path: path.to_owned(), text, mark, maps: Vec::new() };
+        stored.note_maps();
+        Ok(stored)
+    }
+
+    /// Notes the map files of the text and their marks. The maps are read later: a change after the mark is noticed then.
+    fn note_maps(&mut self) {
+        let names = self.reading().maps;
+        let paths = names.iter().map(|name| self.forms().map_path(name));
+        self.maps = paths.map(|path| (path.clone(), Mark::of(&path))).collect();
     }
 
     /// The forms that its text is checked with.
@@ -95,25 +111,30 @@ impl Stored {
         self.mark = Mark(None);
     }
 
-    /// Reads the file again if it was saved since; `true` if it was. Its maps may have changed even if its text has not.
+    /// Reads the file again if it or one of its maps was saved since, and returns the path of the one that was.
     ///
     /// # Errors
     ///
     /// A sentence if the file cannot be read any more. The text that was read before stays.
-    pub fn refresh(&mut self) -> Result<bool, String> {
+    pub fn refresh(&mut self) -> Result<Option<PathBuf>, String> {
         let mark = Mark::of(&self.path);
+        let map = self.maps.iter().find(|(path, mark)| Mark::of(path) != *mark).map(|(path, _)| path.clone());
         if mark == self.mark {
-            return Ok(false);
+            if map.is_some() {
+                self.note_maps();
+            }
+            return Ok(map);
         }
         self.mark = mark;
-        if mark.0.is_none() {
+        if !is_there(&self.path) {
             return Err(format!(
                 "{} is gone; K1 goes on with what it said and writes it again after the next change",
                 self.path.display()
             ));
         }
         self.text = load(&self.path)?;
-        Ok(true)
+        self.note_maps();
+        Ok(Some(self.path.clone()))
     }
 
     /// Changes the file: reads it, lets `change` change its text, and writes it whole or not at all. A change that
@@ -136,7 +157,7 @@ impl Stored {
                 faulty(before, "has a fault and is not written over; mend it first").and_then(|()| {
                     let mut text = Text::parse(before).map_err(|fault| format!("{shown}: {fault}"))?;
                     change(&mut text)?;
-                    let after = text.to_string();
+                    let after = like(before, text.to_string());
                     faulty(&after, "would get a fault and was not changed")?;
                     Ok(after)
                 });
@@ -154,20 +175,20 @@ impl Stored {
     pub fn replace(&mut self, mut new: impl FnMut(&str) -> Option<String>) -> Result<(), String> {
         let _writing = WRITING.lock().unwrap_or_else(PoisonError::into_inner);
         for _ in 0..MOST_TRIES {
-            let is_there = self.path.exists();
+            let was_there = is_there(&self.path);
             // A file that is gone is written again with what it said.
-            let before = if is_there { load(&self.path)? } else { self.text.clone() };
+            let before = if was_there { load(&self.path)? } else { self.text.clone() };
             let Some(after) = new(&before) else { return Ok(()) };
-            if after != before || !is_there {
+            if after != before || !was_there {
                 output::make_folder(&self.path).map_err(|e| e.to_string())?;
                 let mut output = Output::create(&self.path, &Spared::default()).map_err(|e| e.to_string())?;
                 output
                     .write_all(after.as_bytes())
                     .map_err(|e| output::unwritten(&self.path, e).to_string())?;
                 // Somebody may have saved the file since it was read.
-                let is_same = match is_there {
+                let is_same = match was_there {
                     true => load(&self.path).is_ok_and(|now| now == before),
-                    false => !self.path.exists(),
+                    false => !is_there(&self.path),
                 };
                 if !is_same {
                     continue;
@@ -176,12 +197,24 @@ impl Stored {
             }
             self.text = after;
             self.mark = Mark::of(&self.path);
+            self.note_maps();
             return Ok(());
         }
         Err(format!(
             "{} is changed by another program all the time, so K1 has not written it",
             self.path.display()
         ))
+    }
+}
+
+/// A changed text with the line ends and the byte order mark that it had before, which TOML does not keep.
+fn like(before: &str, after: String) -> String {
+    let after =
+        if before.contains("\r\n") { after.replace("\r\n", "\n").replace('\n', "\r\n") } else { after };
+    if before.starts_with('\u{feff}') {
+        format!("\u{feff}{}", after.trim_start_matches('\u{feff}'))
+    } else {
+        after
     }
 }
 
@@ -192,17 +225,26 @@ impl Stored {
 /// A sentence if it cannot be read or is not text.
 pub fn load(path: &Path) -> Result<String, String> {
     let shown = path.display();
-    let file = private::open(path).map_err(|e| format!("{shown} cannot be read: {e}"))?;
-    let meta = file.metadata().map_err(|e| format!("{shown} cannot be read: {e}"))?;
+    let unread = |e: io::Error| match e.kind() {
+        ErrorKind::PermissionDenied => format!("{shown} cannot be read: {e}; let this user read it"),
+        _ => format!("{shown} cannot be read: {e}"),
+    };
+    let file = private::open(path).map_err(unread)?;
+    let meta = file.metadata().map_err(unread)?;
+    if meta.is_dir() {
+        return Err(format!("{shown} is a folder; give a file in it"));
+    }
     if !meta.is_file() {
-        return Err(format!("{shown} is not a file; give the file of a show"));
+        return Err(format!("{shown} is not a file; give the name of a file"));
     }
     let mut bytes = Vec::new();
-    file.take(MOST_BYTES + 1).read_to_end(&mut bytes).map_err(|e| format!("{shown} cannot be read: {e}"))?;
+    file.take(MOST_BYTES + 1).read_to_end(&mut bytes).map_err(unread)?;
     if bytes.len() as u64 > MOST_BYTES {
         return Err(format!("{shown} has more than {MOST_BYTES} bytes and cannot be a show"));
     }
-    String::from_utf8(bytes).map_err(|_| format!("{shown} is not text (UTF-8); save it as UTF-8"))
+    // English in UTF-16 is UTF-8 with a zero byte beside each letter.
+    let text = String::from_utf8(bytes).ok().filter(|text| !text.contains('\0'));
+    text.ok_or_else(|| format!("{shown} is not text (UTF-8); save it as UTF-8"))
 }
 
 #[cfg(test)]
@@ -241,9 +283,35 @@ mod tests {
             after.contains("warmth = 0.5") && (1..4).all(|n| after.contains(&format!("# edit {n}"))),
             "{after}"
         );
-        assert!(!stored.refresh().unwrap(), "its own change does not count");
+        assert_eq!(stored.refresh(), Ok(None), "its own change does not count");
         fs::write(&path, after + "# more\n").unwrap();
-        assert!(stored.refresh().unwrap());
+        assert_eq!(stored.refresh(), Ok(Some(path)));
+    }
+
+    #[test]
+    fn a_map_that_changes_appears_or_goes_is_noticed_once() {
+        let folder = tempfile::tempdir().unwrap();
+        let (path, map) = (folder.path().join("k1.toml"), folder.path().join("ring.csv"));
+        fs::write(&path, TEXT.replace("pieces", "map = \"ring.csv\"\npieces")).unwrap();
+        let mut stored = Stored::open(&path).unwrap();
+        assert!(
+            stored.reading().faults[0].to_string().contains("there is no such file beside the show file")
+        );
+        for text in [Some("0,0\n1,0\n2,0\n"), Some("0,0\n1,0\n2,1\n3,1\n"), Some("0,0\n1,0\n2,1\n"), None] {
+            match text {
+                Some(text) => fs::write(&map, text).unwrap(),
+                None => fs::remove_file(&map).unwrap(),
+            }
+            assert_eq!(stored.refresh(), Ok(Some(map.clone())), "{text:?}");
+            assert_eq!(stored.refresh(), Ok(None), "{text:?}");
+            let has_three = text.is_some_and(|text| text.lines().count() == 3);
+            assert_eq!(stored.reading().faults.is_empty(), has_three, "{text:?}");
+        }
+        // A show that names it no more does not look at it.
+        fs::write(&path, TEXT).unwrap();
+        assert_eq!(stored.refresh(), Ok(Some(path)));
+        fs::write(&map, "0,0\n").unwrap();
+        assert_eq!(stored.refresh(), Ok(None));
     }
 
     #[test]
@@ -271,6 +339,36 @@ mod tests {
         assert_eq!(fs::read_to_string(&path).unwrap(), TEXT);
         fs::write(&path, [0xff, 0xfe]).unwrap();
         assert!(Stored::open(&path).unwrap_err().contains("UTF-8"));
-        assert!(Stored::open(folder.path()).unwrap_err().contains("not a file"));
+        assert!(Stored::open(folder.path()).unwrap_err().contains("is a folder; give a file in it"));
+    }
+
+    #[test]
+    fn the_line_ends_of_windows_stay() {
+        let folder = tempfile::tempdir().unwrap();
+        let path = folder.path().join("k1.toml");
+        let text = format!("\u{feff}{}", TEXT.replace('\n', "\r\n"));
+        fs::write(&path, &text).unwrap();
+        Stored::open(&path).unwrap().change(|text| dim(text, 0.5)).unwrap();
+        let after = fs::read_to_string(&path).unwrap();
+        let (kept, look) = after.split_at(text.len());
+        assert_eq!(kept, text);
+        assert!(
+            look.contains("warmth = 0.5") && look.ends_with("\r\n") && !look.contains("\n\n"),
+            "{look:?}"
+        );
+    }
+
+    #[cfg(unix)]
+    #[test]
+    fn a_file_that_cannot_be_looked_at_is_no_empty_show() {
+        let folder = tempfile::tempdir().unwrap();
+        let path = folder.path().join("k1.toml");
+        std::os::unix::fs::symlink("k1.toml", &path).unwrap();
+        assert!(Stored::open(&path).unwrap_err().contains("cannot be read"));
+        // A link to nothing yet is a place for a new file.
+        fs::remove_file(&path).unwrap();
+        std::os::unix::fs::symlink("real.toml", &path).unwrap();
+        Stored::open(&path).unwrap().replace(|before| Some(before.to_owned())).unwrap();
+        assert!(folder.path().join("real.toml").exists() && path.is_symlink());
     }
 }

@@ -32,6 +32,8 @@ pub struct Keeper {
     glanced: Option<(Vec<Settings>, Now, Playlist)>,
     /// Looks that were not written are tried again then.
     again: Option<Instant>,
+    /// Why they were not written. It is told once.
+    told: Option<String>,
 }
 
 impl Keeper {
@@ -48,6 +50,7 @@ impl Keeper {
             debounce: Debounce::default(),
             glanced: None,
             again: None,
+            told: None,
         }
     }
 
@@ -63,6 +66,12 @@ impl Keeper {
         if self.debounce.is_due(micros(now - self.began)) || is_again {
             self.write(cast, now);
         }
+    }
+
+    /// Reads the file again, even if it does not seem to have changed.
+    pub fn reload(&mut self, cast: &mut Cast) {
+        self.stored.forget();
+        self.look(cast);
     }
 
     /// Writes what has not rested yet, at the end of the program.
@@ -82,16 +91,16 @@ impl Keeper {
         }
     }
 
-    /// Takes over what the file says, if it has changed.
+    /// Takes over what the file and its maps say, if one of them has changed.
     fn look(&mut self, cast: &mut Cast) {
-        match self.stored.refresh() {
-            Ok(false) => return,
-            Ok(true) => {}
+        let changed = match self.stored.refresh() {
+            Ok(None) => return,
+            Ok(Some(path)) => path.display().to_string(),
             Err(why) => {
                 say(format_args!("k1: {why}"));
                 return;
             }
-        }
+        };
         let shown = self.stored.path().display().to_string();
         match self.stored.reading().whole() {
             Err(faults) => {
@@ -123,8 +132,10 @@ impl Keeper {
                     return;
                 }
                 match self.take_over(new, cast) {
-                    Ok(()) => say(format_args!("k1: {shown} has changed, and K1 shows it")),
-                    Err(e) => say(format_args!("k1: {shown} has changed, but K1 cannot show all of it: {e}")),
+                    Ok(()) => say(format_args!("k1: {changed} has changed, and K1 shows it")),
+                    Err(e) => {
+                        say(format_args!("k1: {changed} has changed, but K1 cannot show all of it: {e}"))
+                    }
                 }
             }
         }
@@ -173,7 +184,9 @@ impl Keeper {
         let playlist =
             Some(playlist).filter(|playlist| *playlist != self.show.playlist.clone().unwrap_or_default());
         self.again = None;
-        if changed.is_empty() && gain.is_none() && set.is_none() && playlist.is_none() {
+        // Neither the gain, the light as a whole nor the playlist makes a file.
+        let is_new = self.show == Show::default() && !self.stored.path().exists();
+        if is_new || changed.is_empty() && gain.is_none() && set.is_none() && playlist.is_none() {
             return;
         }
         let before = self.show.clone();
@@ -200,6 +213,7 @@ impl Keeper {
         });
         match written {
             Ok(()) => {
+                self.told = None;
                 // A hand edit that the writing has found is taken over as any other.
                 let show = self.stored.reading().show;
                 let is_only_here = {
@@ -218,7 +232,10 @@ impl Keeper {
             }
             Err(why) => {
                 self.again = Some(now + PAUSE);
-                say(format_args!("k1: the look was not written: {why}"));
+                if self.told.as_ref() != Some(&why) {
+                    say(format_args!("k1: the look was not written: {why}"));
+                    self.told = Some(why);
+                }
             }
         }
     }

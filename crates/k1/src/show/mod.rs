@@ -10,19 +10,19 @@ mod keeper;
 mod plans;
 mod player;
 
-pub use add::{Addition, add};
+pub use add::{Addition, add, change};
 pub use attend::direct;
 pub use director::{Director, FADE_S, Power, Recalled};
-pub use file::{Stored, place};
-pub use found::find;
+pub use file::{Stored, is_there, place};
+pub use found::{Search, Seen, find, settings_of, target_of};
 pub use keeper::Keeper;
 pub use plans::{Rest, plans};
 
-use std::path::Path;
+use std::path::{Path, PathBuf};
 
 use k1_show::Light;
 
-use crate::sink::{LightConfig, Target};
+use crate::sink::{self, LightConfig, Target};
 
 /// The forms of input and lights that this program knows, and the map files beside a show file.
 pub struct Forms<'a> {
@@ -30,9 +30,19 @@ pub struct Forms<'a> {
     pub file: &'a Path,
 }
 
+impl Forms<'_> {
+    /// Path of a map file that the show names.
+    fn map_path(&self, file: &str) -> PathBuf {
+        self.file.parent().unwrap_or(Path::new("")).join(file)
+    }
+}
+
 impl k1_show::Forms for Forms<'_> {
     fn map(&self, file: &str) -> Result<String, String> {
-        let path = self.file.parent().unwrap_or(Path::new("")).join(file);
+        let path = self.map_path(file);
+        if !is_there(&path) {
+            return Err("there is no such file beside the show file".into());
+        }
         file::load(&path).map_err(|why| why.replacen(&path.display().to_string(), "the map", 1))
     }
 
@@ -46,7 +56,7 @@ impl k1_show::Forms for Forms<'_> {
     }
 
     fn light(&self, light: &Light) -> Result<(), String> {
-        target(light).map(drop)
+        sink::fits(&target(light)?, light.leds)
     }
 }
 
@@ -56,6 +66,11 @@ impl k1_show::Forms for Forms<'_> {
 ///
 /// A sentence with the valid forms.
 pub fn target(light: &Light) -> Result<LightConfig, String> {
+    if let (Some((key, _)), true) = (light.settings.first(), light.to.starts_with("file:")) {
+        return Err(format!(
+            "a file has no setting `{key}`, because it takes the frames as they are; delete it"
+        ));
+    }
     let mut text = light.to.clone();
     for (key, value) in &light.settings {
         let value = match value.as_str() {
@@ -72,4 +87,45 @@ pub fn target(light: &Light) -> Result<LightConfig, String> {
     }
     config.settings.name = Some(light.name.clone());
     Ok(config)
+}
+
+/// A target with its settings behind a question mark.
+pub fn joined(to: &str, settings: &[(String, String)]) -> String {
+    let settings: Vec<_> = settings.iter().map(|(key, value)| format!("{key}={value}")).collect();
+    if settings.is_empty() { to.to_owned() } else { format!("{to}?{}", settings.join("&")) }
+}
+
+/// A target and its settings, as a show file has them. A target whose settings have no place of their own there stays whole.
+pub fn split(text: &str) -> (String, Vec<(String, String)>) {
+    let whole = || (text.to_owned(), Vec::new());
+    let Some((to, query)) = text.split_once('?').filter(|_| !text.starts_with("file:")) else {
+        return whole();
+    };
+    let pairs = query.split('&').filter(|pair| !pair.is_empty());
+    let settings: Option<Vec<_>> = pairs.map(|pair| pair.split_once('=')).collect();
+    match settings {
+        Some(settings) if !settings.iter().any(|(key, _)| ["name", "to", "leds"].contains(key)) => (
+            to.to_owned(),
+            settings.into_iter().map(|(key, value)| (key.to_owned(), value.to_owned())).collect(),
+        ),
+        _ => whole(),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn the_settings_of_a_target_get_lines_of_their_own() {
+        let pair = |key: &str, value: &str| (key.to_owned(), value.to_owned());
+        let settings = vec![pair("universe", "3"), pair("order", "grb")];
+        assert_eq!(split("artnet://x?universe=3&order=grb"), ("artnet://x".into(), settings.clone()));
+        assert_eq!(joined("artnet://x", &settings), "artnet://x?universe=3&order=grb");
+        for whole in
+            ["ddp://x", "ddp://x?name=Shelf", "ddp://x?leds=3&order=grb", "ddp://x?order", "file:a?b=c"]
+        {
+            assert_eq!(split(whole), (whole.to_owned(), vec![]));
+        }
+    }
 }

@@ -1,6 +1,8 @@
 //! What a light is and how it is driven, whatever it speaks.
 
-use k1_engine::light::{Rgb, WHITE_BALANCE};
+use std::fmt;
+
+use k1_engine::light::{Rgb, WHITE_BALANCE, White};
 
 use super::query::Query;
 
@@ -67,6 +69,10 @@ pub struct Order {
 impl Order {
     /// Red, green, blue.
     pub const RGB: Self = Self { channels: [0, 1, 2, 3], size: 3 };
+    /// Green, red, blue.
+    pub const GRB: Self = Self { channels: [1, 0, 2, 3], size: 3 };
+    /// Blue, green, red.
+    pub const BGR: Self = Self { channels: [2, 1, 0, 3], size: 3 };
 
     /// Reads an order such as `grb` or `grbw`; `None` unless each colour is there once, and white at most once.
     pub fn parse(text: &str) -> Option<Self> {
@@ -94,15 +100,10 @@ impl Order {
     }
 }
 
-/// How white LEDs are used.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum White {
-    /// They stay dark.
-    None,
-    /// They show what red, green and blue have in common, in place of those: the same colour.
-    Accurate,
-    /// They show it in addition to red, green and blue: more light, paler colours.
-    Brighter,
+impl fmt::Display for Order {
+    fn fmt(&self, f: &mut fmt::Formatter) -> fmt::Result {
+        self.channels().iter().try_for_each(|channel| f.write_str(&"rgbw"[usize::from(*channel)..][..1]))
+    }
 }
 
 /// What a light does when K1 ends.
@@ -129,26 +130,25 @@ fn one_of<T: Copy>(query: &mut Query, name: &'static str, values: &[(&str, T)]) 
 }
 
 impl LightSettings {
-    /// Takes the settings of a light from a query. Those that are not there have their defaults; `stop` is the default of the
-    /// protocol.
+    /// Takes the settings of a light from a query. Those that are not there have their defaults; `stop` and `order` are those
+    /// of the protocol.
     ///
     /// # Errors
     ///
     /// A sentence that says which values a setting has.
-    pub fn take(query: &mut Query, stop: Stop) -> Result<Self, String> {
+    pub fn take(query: &mut Query, stop: Stop, order: Order) -> Result<Self, String> {
         let usual = Self::default();
         let name = query.text("name").map(super::query::decoded).transpose()?;
         let leds = query.number("leds", 1..=MAX_LEDS)?;
         let order = match query.text("order") {
-            None => usual.order,
+            None => order,
             Some(text) => Order::parse(text).ok_or_else(|| {
                 format!(
                     "order is an order of r, g and b, with or without w, such as grb or grbw, not “{text}”"
                 )
             })?,
         };
-        let whites = [("none", White::None), ("accurate", White::Accurate), ("brighter", White::Brighter)];
-        let white = one_of(query, "white", &whites)?;
+        let white = one_of(query, "white", &White::NAMES)?;
         if white.is_some() && !order.has_white() {
             return Err(
                 "white is for lights with white LEDs; write their order, too, such as order=rgbw".into()
@@ -204,7 +204,7 @@ mod tests {
 
     fn read(text: &str) -> Result<LightSettings, String> {
         let (_, mut query) = Query::split(text)?;
-        let settings = LightSettings::take(&mut query, Stop::Dark)?;
+        let settings = LightSettings::take(&mut query, Stop::Dark, Order::RGB)?;
         query.end().map(|()| settings)
     }
 

@@ -6,7 +6,7 @@ mod socket;
 
 use std::collections::VecDeque;
 use std::io::{self, ErrorKind};
-use std::net::{SocketAddr, UdpSocket};
+use std::net::{Ipv4Addr, SocketAddr, UdpSocket};
 use std::sync::Arc;
 use std::time::{Duration, Instant};
 
@@ -43,6 +43,8 @@ const SILENT_LOOKS: u32 = 2;
 pub struct UdpSink {
     light: Arc<Light>,
     host: Host,
+    /// Address of this machine from whose network multicast leaves; `None` = as the system routes it.
+    interface: Option<Ipv4Addr>,
     protocol: Box<dyn Protocol>,
     link: Link,
     /// All known addresses, and those still to be tried in this round.
@@ -89,12 +91,19 @@ impl Up {
 }
 
 impl UdpSink {
-    /// A light by its host, which it does not look up yet, and the protocol that it speaks.
-    pub fn new(host: Host, protocol: Box<dyn Protocol>, light: Arc<Light>) -> Self {
+    /// A light by its host, which it does not look up yet, the address of this machine from whose network multicast leaves
+    /// (`None` = as the system routes it), and the protocol that it speaks.
+    pub fn new(
+        host: Host,
+        interface: Option<Ipv4Addr>,
+        protocol: Box<dyn Protocol>,
+        light: Arc<Light>,
+    ) -> Self {
         let now = Instant::now();
         Self {
             light,
             host,
+            interface,
             protocol,
             link: Link::Down { retry_at: now, look_at: None },
             known: Vec::new(),
@@ -139,7 +148,7 @@ impl UdpSink {
                 } else if looks {
                     *look_at = Some(now + ROUTE_LOOK);
                     if let Some((socket, to)) =
-                        self.known.iter().find_map(|a| connect(*a).ok().map(|s| (s, *a)))
+                        self.known.iter().find_map(|a| connect(*a, self.interface).ok().map(|s| (s, *a)))
                     {
                         // The network is back: start over.
                         self.failures = 0;
@@ -233,7 +242,7 @@ impl UdpSink {
     /// system itself, without a packet sent.
     fn next(&mut self, now: Instant, mut why: String, mut is_ours: bool) {
         while let Some(to) = self.round.pop_front() {
-            match connect(to) {
+            match connect(to, self.interface) {
                 Ok(socket) => {
                     self.link = Link::Up(Up::new(socket, to, now, false));
                     return;
@@ -263,7 +272,7 @@ impl UdpSink {
             let again = self.last_reopened.is_none_or(|t| now.saturating_duration_since(t) > PROOF);
             if again
                 && !is_theirs(e)
-                && let Ok(socket) = connect(to)
+                && let Ok(socket) = connect(to, self.interface)
             {
                 self.last_reopened = Some(now);
                 self.link = Link::Up(Up::new(socket, to, now, true));

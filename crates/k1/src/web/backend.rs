@@ -15,7 +15,8 @@ use k1_device::firmware::{Firmware, GoingBack};
 use k1_device::health::{checks, sound_arrives};
 use k1_device::microphone::Hearing;
 use k1_device::requests::{
-    LightTest, NewLight, NewScene, NewTimers, PlaylistPatch, PowerPatch, Recall, SetupPatch, ShowText,
+    LightChange, LightTest, NewLight, NewScene, NewTimers, PlaylistPatch, PowerPatch, Recall, SetupPatch,
+    ShowText,
 };
 use k1_device::routes::Action;
 use k1_device::self_test::Reading;
@@ -26,7 +27,7 @@ use k1_update::envelope::Envelope;
 
 use super::app::App;
 use crate::runtime::Playing;
-use crate::show::{Addition, Stored, add, find};
+use crate::show::{Addition, Search, Stored, add, change, find, split, target};
 use crate::sink::probe::Probe;
 
 const NO_LAMP: Refusal = Refusal::NotHere(
@@ -63,6 +64,7 @@ impl Shows for App {
             name: light.name.clone(),
             to: light.to.clone(),
             leds: light.leds,
+            order: target(light).map(|config| config.settings.order.to_string()).unwrap_or_default(),
             zones: show.zones_of(index).map(|zone| zone.name.clone()).collect(),
             state: states.iter().find(|state| state.name == light.name).cloned(),
         });
@@ -75,15 +77,18 @@ impl Shows for App {
             pattern => pattern.flatten(),
         };
         let mut stored = self.stored()?;
-        let light = k1_show::Light {
-            name: new.name.clone(),
-            to: new.to.clone(),
-            leds: new.leds,
-            settings: Vec::new(),
-        };
+        let (to, settings) = split(&new.to);
+        let light = k1_show::Light { name: new.name.clone(), to, leds: new.leds, settings };
         let zone = new.zone.clone().unwrap_or_else(|| new.name.clone());
-        let new = Addition { light, zone, reversed: new.reversed, pattern, palette: None };
+        let matrix = new.matrix.map(|[columns, rows]| (columns, rows));
+        let new = Addition { light, zone, reversed: new.reversed, matrix, pattern, palette: None };
         let faults: Vec<_> = add(&mut stored, &new).err().into_iter().collect();
+        Ok(ShowWritten { written: faults.is_empty(), mark: mark(stored.text()), faults })
+    }
+
+    fn change_light(&self, wanted: &LightChange) -> Result<ShowWritten, Refusal> {
+        let mut stored = self.stored()?;
+        let faults: Vec<_> = change(&mut stored, wanted).err().into_iter().collect();
         Ok(ShowWritten { written: faults.is_empty(), mark: mark(stored.text()), faults })
     }
 
@@ -108,14 +113,12 @@ impl Shows for App {
         if !found.searching {
             let place = self.found.clone();
             let search = move || {
-                let result = find(SEARCH);
+                let Search { seen, trouble } = find(SEARCH);
                 let mut found = place.lock().unwrap_or_else(PoisonError::into_inner);
-                *found = match result {
-                    Ok(all) => FoundLights {
-                        found: all.into_iter().map(|(_, light)| light).collect(),
-                        ..FoundLights::default()
-                    },
-                    Err(why) => FoundLights { trouble: Some(why), ..FoundLights::default() },
+                *found = FoundLights {
+                    searching: false,
+                    found: seen.into_iter().map(|seen| seen.light).collect(),
+                    trouble,
                 };
             };
             found.searching = std::thread::Builder::new().name("k1-search".into()).spawn(search).is_ok();
@@ -215,7 +218,7 @@ impl Backend for App {
     fn zones(&self) -> Vec<Zone> {
         let zone = |zone: &mut Playing| {
             let Settings { params, pattern, .. } = zone.controls.settings();
-            Zone::new(zone.name.clone(), zone.leds, pattern, params)
+            Zone::new(zone.name.clone(), zone.leds, pattern, params).on(zone.shape)
         };
         self.playing().iter_mut().map(zone).collect()
     }
@@ -343,7 +346,9 @@ impl Backend for App {
         Setup {
             leds: self.leds(),
             most_leds: crate::MAX_LEDS,
+            shape: None,
             color_order: None,
+            white: None,
             reset_us: None,
             current_limit_ma: None,
             noise_floor_db: None,

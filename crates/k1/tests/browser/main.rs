@@ -5,16 +5,22 @@
 mod beats;
 mod chromium;
 mod doors;
-#[allow(dead_code, reason = "used in part")]
-#[path = "../support/host.rs"]
-mod host;
 mod lights;
-#[path = "../support/need.rs"]
-mod need;
+#[cfg(target_os = "linux")]
+#[allow(dead_code, reason = "used in part")]
+#[path = "../support/netns.rs"]
+mod netns;
 #[cfg(target_os = "linux")]
 mod phone;
 mod proxy;
+#[cfg(target_os = "linux")]
+mod stranger;
+#[path = "../support/mod.rs"]
+mod support;
 mod waiting;
+#[cfg(target_os = "linux")]
+#[path = "../support/wled.rs"]
+mod wled;
 
 use std::io::{BufRead, BufReader};
 use std::path::PathBuf;
@@ -23,8 +29,9 @@ use std::sync::{Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
 
 use chromium::Browser;
-use host::Host;
 use serde_json::{Value, json};
+use support::host::Host;
+use support::need;
 
 /// The program, playing its own music.
 struct K1(Child);
@@ -108,7 +115,7 @@ fn the_page_lives() {
     page.wait("a tempo", "Number(document.getElementById('bpm').textContent) > 50");
     page.wait(
         "measured figures",
-        "k1.shown.figures > 1 && !document.getElementById('figures').innerText.includes('–')",
+        "k1.shown.figures > 1 && !document.getElementById('figures').textContent.includes('–')",
     );
     page.wait("its name", "document.title === 'Küche <b> – K1'");
     page.wait("all patterns", "document.querySelectorAll('.pattern').length === 21");
@@ -161,18 +168,22 @@ fn the_page_lives() {
     page.eval("document.getElementById('speaker').click()");
     assert_eq!(page.eval("k1.speaker.on"), json!(false));
 
+    page.eval("location.hash = '#hearing'");
+    page.wait("the sound in words", "document.getElementById('rms').textContent !== '–'");
     beats::taps_are_compared(&mut page);
     beats::the_panel_compares(&mut page);
 
     page.eval("document.querySelector('.pattern[data-id=\"beat_tunnel\"]').click()");
     std::thread::sleep(Duration::from_secs(5));
-    for (name, width, height) in [("page-1440", 1440, 1000), ("page-768", 768, 1024), ("page-360", 360, 740)]
-    {
+    for (width, height) in [(1440, 1000), (768, 1024), (360, 740)] {
         page.size(width, height);
-        std::thread::sleep(Duration::from_millis(900));
-        let scroll = page.eval("document.documentElement.scrollWidth").as_u64().unwrap();
-        assert!(scroll <= u64::from(width), "the page is {scroll} px wide on a screen of {width}");
-        page.screenshot(&screenshot(name), width < 1000);
+        for view in ["play", "hearing", "measured"] {
+            page.eval(&format!("location.hash = '#{view}'"));
+            std::thread::sleep(Duration::from_millis(900));
+            let scroll = page.eval("document.documentElement.scrollWidth").as_u64().unwrap();
+            assert!(scroll <= u64::from(width), "{view} is {scroll} px wide on a screen of {width}");
+            page.screenshot(&screenshot(&format!("{view}-{width}")), false);
+        }
     }
     assert_eq!(page.errors(), Vec::<String>::new());
 

@@ -33,7 +33,7 @@ use k1_lamp::rtp::{self, Line, RtpMicrophone};
 use k1_lamp::start;
 use k1_lamp::trial::MOST_CRASHES;
 use k1_lamp::web::{self, Admission, Buffers, WORKERS};
-use k1_lamp::{BINS, Lamp, Show, State, console, espota, hear, memory};
+use k1_lamp::{BINS, Lamp, Show, State, Streams, console, espota, hear, memory};
 use k1_update::layout::{Layout, Slot};
 use models::{ModelledMicrophone, Sound};
 use static_cell::{ConstStaticCell, StaticCell};
@@ -45,7 +45,8 @@ use crate::last_words::{self, End};
 use crate::machine::{machine, print};
 use crate::tape::Tape;
 
-static LAMP: Lamp = Lamp::new();
+static STREAMS: Streams = Streams::new();
+static LAMP: Lamp = Lamp::new(&STREAMS);
 static LINE: Line = Line::new();
 
 /// Reports a panic, leaves its message for the next start, and resets the machine.
@@ -209,7 +210,8 @@ pub fn first<D: Driver + 'static, S>(
     machine().start_second();
 
     let executor = executors::renderer();
-    start!(executor.spawner(), tasks::show_task(renderer, remembered.hardware.clone(), remembered.look));
+    let (hardware, settings, look) = (remembered.hardware.clone(), remembered.strip, remembered.look);
+    start!(executor.spawner(), tasks::show_task(renderer, hardware, settings, look));
     executors::release_renderer(executor);
 
     static RESOURCES: StaticCell<StackResources<{ WORKERS + 5 + espota::SOCKETS }>> = StaticCell::new();

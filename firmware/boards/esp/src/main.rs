@@ -73,7 +73,7 @@ use k1_device::answers::Heap;
 use k1_device::exchange::Settings;
 use k1_device::live::HeardHop;
 use k1_device::meter::Ledger;
-use k1_device::settings::{Hardware, Memory, Store};
+use k1_device::settings::{Hardware, Memory, Store, StripSettings};
 use k1_engine::audio::Ear;
 use k1_engine::light::OutputSettings;
 use k1_lamp::board::Facts;
@@ -87,14 +87,17 @@ use k1_lamp::rtp;
 use k1_lamp::start;
 use k1_lamp::trial::{self, MOST_CRASHES};
 use k1_lamp::web::{self, Admission, Buffers, WORKERS};
-use k1_lamp::{BINS, Lamp, Show, State, console, espota, guard, hear, mdns, memory, mirror, self_test, show};
+use k1_lamp::{
+    BINS, Lamp, Show, State, Streams, console, espota, guard, hear, mdns, memory, mirror, self_test, show,
+};
 use k1_update::layout::{Layout, Slot};
 use portable_atomic::{AtomicU32, Ordering::Relaxed};
 use static_cell::{ConstStaticCell, StaticCell};
 
 esp_bootloader_esp_idf::esp_app_desc!();
 
-static LAMP: Lamp = Lamp::new();
+static STREAMS: Streams = Streams::new();
+static LAMP: Lamp = Lamp::new(&STREAMS);
 #[cfg(not(i2s_driver_supported))]
 static LINE: rtp::Line = rtp::Line::new();
 
@@ -157,18 +160,24 @@ async fn hear_task(ear: &'static mut Ear, sound: Sound, tap: heapless::spsc::Pro
     #[cfg(i2s_driver_supported)]
     let sound = match microphone::Sph0645::new(sound) {
         Ok(microphone) => microphone,
-        Err(error) => panic!("the microphone's bus cannot be set up: {error:?}"),
+        Err(_) => panic!("the microphone's bus cannot be set up"),
     };
     hear::hear(&LAMP, Cpu::current() as u32, ear, sound, tap).await
 }
 
 #[embassy_executor::task]
-async fn show_task(renderer: &'static mut Show, parts: strip::Parts, hardware: Hardware, look: Settings) {
-    let strip = match strip::Ws2812::new(parts, &hardware) {
+async fn show_task(
+    renderer: &'static mut Show,
+    parts: strip::Parts,
+    hardware: Hardware,
+    settings: StripSettings,
+    look: Settings,
+) {
+    let strip = match strip::Ws2812::new(parts, &hardware, &settings) {
         Ok(strip) => strip,
-        Err(error) => panic!("the strip's bus cannot be set up: {error:?}"),
+        Err(_) => panic!("the strip's bus cannot be set up"),
     };
-    show::show(&LAMP, Cpu::current() as u32, renderer, strip, hardware, look).await
+    show::show(&LAMP, Cpu::current() as u32, renderer, strip, hardware, settings, look).await
 }
 
 #[embassy_executor::task]
@@ -289,8 +298,8 @@ async fn beat_task() {
 async fn temperature_task(thermometer: TSENS<'static>) {
     let sensor = match TemperatureSensor::new(thermometer, tsens::Config::default()) {
         Ok(sensor) => sensor,
-        Err(error) => {
-            serial::print(format_args!("[BOOT] the chip's thermometer cannot be set up: {error:?}"));
+        Err(_) => {
+            serial::print(format_args!("[BOOT] the chip's thermometer cannot be set up"));
             return;
         }
     };
@@ -404,8 +413,9 @@ fn main() -> ! {
     let token = Some(remembered.hardware.token.clone()).filter(|t| !t.is_empty());
 
     // The light starts first.
-    let (strip, hardware, look) = (parts.strip, remembered.hardware.clone(), remembered.look);
-    let show = move |spawner: Spawner| start!(spawner, show_task(renderer, strip, hardware, look));
+    let (strip, hardware) = (parts.strip, remembered.hardware.clone());
+    let (settings, look) = (remembered.strip, remembered.look);
+    let show = move |spawner: Spawner| start!(spawner, show_task(renderer, strip, hardware, settings, look));
     let hear = move |spawner: Spawner| start!(spawner, hear_task(ear, sound, tap_in));
     static LEDGER: ConstStaticCell<Ledger<BINS>> = ConstStaticCell::new(Ledger::new());
     let ledger = LEDGER.take();
@@ -473,8 +483,8 @@ fn main() -> ! {
         #[cfg(not(wifi_driver_supported))]
         let card = match network::card(parts.network, address) {
             Ok(card) => card,
-            Err(error) => {
-                serial::print(format_args!("[NET] no Ethernet: {error:?}; the light goes on"));
+            Err(_) => {
+                serial::print(format_args!("[NET] no Ethernet: its chip does not answer; the light goes on"));
                 return;
             }
         };

@@ -166,6 +166,4 @@ impl Player {
 }
 
 #[cfg(test)]
-mod music;
-#[cfg(test)]
 mod tests;

@@ -1,7 +1,7 @@
 //! Sockets of lights, and what their errors mean.
 
 use std::io::{self, ErrorKind};
-use std::net::{IpAddr, SocketAddr, UdpSocket};
+use std::net::{IpAddr, Ipv4Addr, SocketAddr, UdpSocket};
 use std::time::Duration;
 
 use super::super::multicast::is_link_local;
@@ -13,24 +13,36 @@ const PATIENCE: Duration = Duration::from_millis(100);
 const HOPS: u32 = 8;
 
 /// Connects a socket to an address. Sends nothing; the system reports whether it has a route. For a multicast group, returns a
-/// socket that is not connected, because every universe has a group of its own.
-pub fn connect(to: SocketAddr) -> io::Result<UdpSocket> {
+/// socket that is not connected, because every universe has a group of its own; its packets leave from the network of
+/// `interface`, an address of this machine, or as the system routes them.
+pub fn connect(to: SocketAddr, interface: Option<Ipv4Addr>) -> io::Result<UdpSocket> {
     let local: SocketAddr = match to {
         SocketAddr::V4(_) => ([0; 4], 0).into(),
         SocketAddr::V6(_) => ([0_u16; 8], 0).into(),
     };
     let socket = UdpSocket::bind(local)?;
     hear_of_failures(&socket, to);
+    leave_from(&socket, interface)?;
     socket.connect(to)?;
-    let socket = if to.ip().is_multicast() { to_groups(local)? } else { socket };
+    let socket = if to.ip().is_multicast() { to_groups(local, interface)? } else { socket };
     socket.set_write_timeout(Some(PATIENCE))?;
     Ok(socket)
 }
 
-fn to_groups(local: SocketAddr) -> io::Result<UdpSocket> {
+fn to_groups(local: SocketAddr, interface: Option<Ipv4Addr>) -> io::Result<UdpSocket> {
     let socket = UdpSocket::bind(local)?;
+    leave_from(&socket, interface)?;
     socket.set_multicast_ttl_v4(HOPS)?;
     Ok(socket)
+}
+
+/// Chooses the network from which multicast leaves.
+fn leave_from(socket: &UdpSocket, interface: Option<Ipv4Addr>) -> io::Result<()> {
+    let Some(address) = interface else { return Ok(()) };
+    socket2::SockRef::from(socket).set_multicast_if_v4(&address).map_err(|_| {
+        let why = format!("no network of this machine has the address {address} at the moment");
+        io::Error::new(ErrorKind::AddrNotAvailable, why)
+    })
 }
 
 /// Asks the system to report transient errors as well: that nobody answers at an address, or that a router has no route.
@@ -78,6 +90,8 @@ pub fn is_ours(e: &io::Error) -> bool {
 pub fn reason(e: &io::Error, to: SocketAddr) -> String {
     let ip: IpAddr = to.ip();
     match e.kind() {
+        // It is a sentence already.
+        _ if e.get_ref().is_some() => e.to_string(),
         ErrorKind::NetworkUnreachable | ErrorKind::NetworkDown | ErrorKind::AddrNotAvailable => {
             format!("there is no route to {ip} at the moment")
         }

@@ -61,8 +61,12 @@ impl Bench {
     fn new(host: &str, port: u16) -> Self {
         let light = Arc::new(Light::new(host.to_owned()));
         let book = Arc::new(Book::default());
-        let sink =
-            UdpSink::new(Host::new(host, port, book.clone()), Box::new(Ddp::new(Pixel::Rgb)), light.clone());
+        let sink = UdpSink::new(
+            Host::new(host, port, book.clone()),
+            None,
+            Box::new(Ddp::new(Pixel::Rgb)),
+            light.clone(),
+        );
         Self { light, book, sink }
     }
 

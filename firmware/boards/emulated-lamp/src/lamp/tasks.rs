@@ -6,7 +6,7 @@ use embassy_net::Stack;
 use k1_device::exchange::Settings;
 use k1_device::live::HeardHop;
 use k1_device::meter::Ledger;
-use k1_device::settings::{Hardware, Memory, Store};
+use k1_device::settings::{Hardware, Memory, Store, StripSettings};
 use k1_engine::audio::Ear;
 use k1_lamp::receive::{FlashPart, Updater};
 use k1_lamp::rtp;
@@ -32,9 +32,14 @@ pub async fn hear_task(
 }
 
 #[embassy_executor::task]
-pub async fn show_task(renderer: &'static mut Show, hardware: Hardware, look: Settings) {
-    let strip = ModelledStrip(Wire::new(usize::from(hardware.leds), hardware.reset_us));
-    show::show(&LAMP, machine().core() as u32, renderer, strip, hardware, look).await
+pub async fn show_task(
+    renderer: &'static mut Show,
+    hardware: Hardware,
+    settings: StripSettings,
+    look: Settings,
+) {
+    let strip = ModelledStrip(Wire::new(usize::from(hardware.leds) * settings.channels(), hardware.reset_us));
+    show::show(&LAMP, machine().core() as u32, renderer, strip, hardware, settings, look).await
 }
 
 #[embassy_executor::task(pool_size = WORKERS)]
