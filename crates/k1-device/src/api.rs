@@ -70,6 +70,11 @@ pub fn answer(backend: &dyn Backend, action: Action, name: &str, body: &[u8]) ->
         | Action::SetScene
         | Action::DeleteScene
         | Action::RecallScene
+        | Action::Playlist
+        | Action::SetPlaylist
+        | Action::NextScene
+        | Action::Timers
+        | Action::SetTimers
         | Action::Power
         | Action::SetPower => backend.answer_of_show(action, name, body),
         Action::AudioConfig => json(&AudioConfig { microphone_gain: settings.gain }),

@@ -2,9 +2,9 @@
 
 use crate::answers::{
     AudioConfig, Backup, BootLog, Deleted, Device, DeviceInfo, FoundLights, LightTested, LinkOptions,
-    LinkOptionsSet, Palettes, ParamTable, ParamValues, Patterns, Performance, Power, Recalled, Restored,
-    Scene, Scenes, Selected, SelfTest, Setup, ShowFile, ShowLights, ShowWritten, Status, TestConnection,
-    Zone, Zones,
+    LinkOptionsSet, Palettes, ParamTable, ParamValues, Patterns, Performance, Playlist, Power, Recalled,
+    Restored, Scene, Scenes, Selected, SelfTest, Setup, ShowFile, ShowLights, ShowWritten, Status,
+    TestConnection, Timers, Zone, Zones,
 };
 use crate::error::ErrorBody;
 use crate::firmware::{Firmware, GoingBack, Installed};
@@ -80,6 +80,7 @@ fn is_optional(action: Action) -> bool {
             | Action::FindLights
             | Action::SetScene
             | Action::RecallScene
+            | Action::NextScene
     )
 }
 
@@ -99,6 +100,8 @@ fn requested(action: Action, g: &mut SchemaGenerator) -> Value {
         Action::SetShowFile => g.subschema_for::<requests::ShowText>(),
         Action::SetScene => g.subschema_for::<requests::NewScene>(),
         Action::RecallScene => g.subschema_for::<requests::Recall>(),
+        Action::SetPlaylist => g.subschema_for::<requests::PlaylistPatch>(),
+        Action::SetTimers => g.subschema_for::<requests::NewTimers>(),
         Action::SetPower => g.subschema_for::<requests::PowerPatch>(),
         Action::SetKeys => g.subschema_for::<requests::SetKeys>(),
         Action::Install => return json!({"type": "string", "format": "binary"}),
@@ -125,6 +128,8 @@ fn answered(action: Action, g: &mut SchemaGenerator) -> Value {
         Action::SetScene => g.subschema_for::<Scene>(),
         Action::DeleteScene => g.subschema_for::<Deleted>(),
         Action::RecallScene => g.subschema_for::<Recalled>(),
+        Action::Playlist | Action::SetPlaylist | Action::NextScene => g.subschema_for::<Playlist>(),
+        Action::Timers | Action::SetTimers => g.subschema_for::<Timers>(),
         Action::Power | Action::SetPower => g.subschema_for::<Power>(),
         Action::AudioConfig | Action::SetAudioConfig => g.subschema_for::<AudioConfig>(),
         Action::Palettes => g.subschema_for::<Palettes>(),

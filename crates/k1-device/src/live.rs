@@ -10,7 +10,7 @@ use k1_engine::audio::Snapshot;
 use k1_engine::patterns::PATTERNS;
 use serde::Serialize;
 
-use crate::answers::{Light, LiveSound, ParamValues, Power, Realtime, Vitals, Zone};
+use crate::answers::{Light, LiveSound, ParamValues, Playlist, Power, Realtime, Vitals, Zone};
 use crate::api;
 use crate::backend::Backend;
 use crate::error::{Refusal, Sentence};
@@ -226,6 +226,8 @@ pub enum Say<'a> {
     Scene(SceneNow),
     /// Whether the light is on, and its brightness.
     Power(Power),
+    /// The playlist.
+    Playlist(Playlist),
     /// A command was refused.
     Error(Refused),
     /// Answer to a ping, with the clock.

@@ -48,6 +48,16 @@ pub enum Action {
     DeleteScene,
     /// Recall a scene.
     RecallScene,
+    /// Read the playlist.
+    Playlist,
+    /// Change the playlist.
+    SetPlaylist,
+    /// Show the next scene of the playlist.
+    NextScene,
+    /// List the timers.
+    Timers,
+    /// Replace the timers.
+    SetTimers,
     /// Read whether the light is on.
     Power,
     /// Turn the light on or off, or dim it.
@@ -148,7 +158,7 @@ pub const MOST_SHOW: usize = 256 * 1024;
 pub const MOST_SCENE: usize = 128 * 1024;
 
 /// Every route. The first fifteen exist in the lamps in the field.
-pub static ROUTES: [Route; 46] = [
+pub static ROUTES: [Route; 51] = [
     get("/api/patterns", Action::Patterns, 1000, "List the patterns and the current one"),
     get("/api/params", Action::Params, 150, "Read every parameter"),
     post(
@@ -252,6 +262,27 @@ pub static ROUTES: [Route; 46] = [
         SMALL_BODY,
         "Fade to a scene; a body is not needed. Zones that do not exist any more are left out and named",
     ),
+    get(
+        "/api/v1/playlist",
+        Action::Playlist,
+        100,
+        "The playlist, what is left until its next scene, and that scene",
+    ),
+    put(
+        "/api/v1/playlist",
+        Action::SetPlaylist,
+        2 * SMALL_BODY,
+        "Change the playlist: any of `on`, `scenes`, `every` and `shuffle`",
+    ),
+    post(
+        "/api/v1/playlist/next",
+        Action::NextScene,
+        100,
+        SMALL_BODY,
+        "Show the next scene of the playlist now; a body is not needed",
+    ),
+    get("/api/v1/timers", Action::Timers, 100, "The timers, the local time, and the timer that comes next"),
+    put("/api/v1/timers", Action::SetTimers, 4 * SMALL_BODY, "Replace the timers"),
     get("/api/v1/power", Action::Power, 100, "Whether the light is on, and its brightness"),
     put(
         "/api/v1/power",

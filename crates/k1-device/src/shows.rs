@@ -6,11 +6,14 @@ use alloc::vec::Vec;
 use serde::Deserialize;
 
 use crate::answers::{
-    Deleted, FoundLights, LightTested, Power, Recalled, Scene, Scenes, ShowFile, ShowLights, ShowWritten,
+    Deleted, FoundLights, LightTested, Playlist, Power, Recalled, Scene, Scenes, ShowFile, ShowLights,
+    ShowWritten, Timers,
 };
 use crate::api::{json, parse};
 use crate::error::Refusal;
-use crate::requests::{LightChange, LightTest, NewLight, NewScene, PowerPatch, Recall, ShowText};
+use crate::requests::{
+    LightChange, LightTest, NewLight, NewScene, NewTimers, PlaylistPatch, PowerPatch, Recall, ShowText,
+};
 use crate::routes::Action;
 
 /// A K1 that runs shows.
@@ -79,6 +82,28 @@ pub trait Shows {
     ///
     /// [`Refusal::SceneNotFound`] if no scene has this name.
     fn recall_scene(&self, name: &str, recall: &Recall) -> Result<Recalled, Refusal>;
+    /// The playlist.
+    fn playlist(&self) -> Playlist;
+    /// Changes the playlist.
+    ///
+    /// # Errors
+    ///
+    /// The [`Refusal`] of the first wrong value.
+    fn set_playlist(&self, patch: &PlaylistPatch) -> Result<Playlist, Refusal>;
+    /// Shows the next scene of the playlist.
+    ///
+    /// # Errors
+    ///
+    /// [`Refusal::Busy`] if there is no other scene.
+    fn next_scene(&self) -> Result<Playlist, Refusal>;
+    /// The timers.
+    fn timers(&self) -> Timers;
+    /// Replaces the timers.
+    ///
+    /// # Errors
+    ///
+    /// The [`Refusal`] of the first wrong value, or if the show file cannot be written.
+    fn set_timers(&self, timers: &NewTimers) -> Result<Timers, Refusal>;
     /// Whether the light is on, and its brightness.
     fn power(&self) -> Power;
     /// Turns the light on or off, or dims it.
@@ -109,6 +134,11 @@ pub fn answer(shows: &dyn Shows, action: Action, name: &str, body: &[u8]) -> Res
         Action::SetScene => json(&shows.set_scene(&scene_name(name)?, &parse_or_default(body)?)?),
         Action::DeleteScene => json(&shows.delete_scene(&scene_name(name)?)?),
         Action::RecallScene => json(&shows.recall_scene(&scene_name(name)?, &parse_or_default(body)?)?),
+        Action::Playlist => json(&shows.playlist()),
+        Action::SetPlaylist => json(&shows.set_playlist(&parse(body)?)?),
+        Action::NextScene => json(&shows.next_scene()?),
+        Action::Timers => json(&shows.timers()),
+        Action::SetTimers => json(&shows.set_timers(&parse(body)?)?),
         Action::Power => json(&shows.power()),
         Action::SetPower => json(&shows.set_power(&parse(body)?)?),
         _ => Err(Refusal::NotHere("the show has nothing to do with this")),

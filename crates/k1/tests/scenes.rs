@@ -209,3 +209,92 @@ fn off_fades_to_dark_is_remembered_and_k1_goes_on_hearing() {
     eventually("light", || program.brightest() > Some(2));
     eventually("a file that says so", || program.file().contains("on = true\nbrightness = 0.4\n"));
 }
+
+/// Two scenes, and more.
+fn two_scenes(more: &str) -> String {
+    let scene = |name: &str, pattern: &str| {
+        format!(
+            "\n[[scene]]\nname = \"{name}\"\nfade_s = 0.1\nlooks = {{ Left = {{ pattern = \"{pattern}\" }} }}\n"
+        )
+    };
+    scene("One", "bloom") + &scene("Two", "lava") + more
+}
+
+#[test]
+fn a_playlist_follows_the_music_is_remembered_and_does_not_write_looks() {
+    let program = Program::with(&two_scenes("\n[playlist]\nevery = \"2 beats\"  # lively\n"));
+    let playlist = program.done("GET", "playlist", None);
+    let rests =
+        json!({"on": false, "scenes": [], "every": "2 beats", "shuffle": false, "left": null, "next": "One"});
+    assert_eq!(playlist, rests);
+    let runs = program.done("PUT", "playlist", Some(json!({"on": true})));
+    assert!(runs["on"] == true && runs["left"].as_str().unwrap().ends_with("beats"), "{runs}");
+    for pattern in ["bloom", "lava", "bloom"] {
+        eventually("the next scene", || program.zone(0)["pattern"] == pattern);
+    }
+    eventually("a file that says so", || {
+        program.file().contains("[playlist]\nevery = \"2 beats\"  # lively\non = true\n")
+    });
+    program.done("PUT", "playlist", Some(json!({"every": "5 min"})));
+    program.done("POST", "playlist/next", None);
+    let shown = program.done("GET", "scenes", None)["current"].clone();
+    assert_ne!(program.done("GET", "playlist", None)["next"], shown);
+    std::thread::sleep(Duration::from_millis(2_500));
+    let file = program.file();
+    assert!(
+        file.contains("look = { pattern = \"spectrum\" }") && file.contains("every = \"5 min\"  # lively"),
+        "{file}"
+    );
+    let program = program.again();
+    assert_eq!(program.done("GET", "playlist", None)["on"], true);
+    eventually("its first scene", || program.done("GET", "scenes", None)["current"] == "One");
+    // Stopped, what it shows counts as set by hand.
+    program.done("PUT", "playlist", Some(json!({"on": false})));
+    eventually("a look that is remembered", || program.file().contains("look = { pattern = \"bloom\" }"));
+    for (body, status, sentence) in [
+        (json!({"every": "0 bars"}), 400, "`every` must be \"8 bars\""),
+        (json!({"every": 8}), 400, "`every` must be"),
+        (json!({"scenes": ["One", "Three"]}), 404, "no scene of this name"),
+        (json!({"scenes": "One"}), 400, "`scenes` must be a list"),
+        (json!({"shuffle": "yes"}), 400, "`shuffle` must be true or false"),
+    ] {
+        program.refused("PUT", "playlist", body, status, sentence);
+    }
+    program.done("PUT", "playlist", Some(json!({"scenes": ["Two"]})));
+    program.done("DELETE", "scenes/Two", None);
+    assert_eq!(program.done("GET", "playlist", None)["scenes"], json!([]));
+    program.done("DELETE", "scenes/One", None);
+    program.refused("PUT", "playlist", json!({"on": true}), 409, "there is no scene to show");
+}
+
+#[test]
+fn timers_are_kept_with_their_comments_and_the_next_one_is_told() {
+    let timer = "\n# The evening.\n[[timer]]\nat = \"18:30\"\ndays = [\"mon\", \"tue\"]\ndo = \"scene One\"\nfade_s = 30\n";
+    let program = Program::with(&two_scenes(timer));
+    let all = program.done("GET", "timers", None);
+    let first = json!({"at": "18:30", "days": ["mon", "tue"], "do": "scene One", "fade_s": 30.0});
+    assert_eq!(all["timers"], json!([first]));
+    assert_eq!(all["next"]["do"], "scene One", "{all}");
+    let off = json!({"at": "23:05", "do": "off"});
+    let set = program.done("PUT", "timers", Some(json!({"timers": [off, first]})));
+    assert_eq!(set["timers"].as_array().unwrap().len(), 2, "{set}");
+    let file = program.file();
+    assert!(
+        file.contains("# The evening.\n[[timer]]\nat = \"18:30\"") && file.contains("at = \"23:05\""),
+        "{file}"
+    );
+    for (timer, status, sentence) in [
+        (json!({"at": "25:00", "do": "on"}), 400, "`at` must be a time of day from \"00:00\" to \"23:59\""),
+        (json!({"do": "on"}), 400, "the field `at` is missing"),
+        (json!({"at": "20:00", "do": "dim"}), 400, "`do` must be \"on\""),
+        (json!({"at": "20:00", "do": "scene Three"}), 404, "no scene of this name"),
+        (json!({"at": "20:00", "do": "on", "days": ["monday"]}), 400, "`days` must be a list of days"),
+        (json!({"at": "20:00", "do": "on", "fade_s": -1}), 400, "`fade_s` must be"),
+    ] {
+        program.refused("PUT", "timers", json!({"timers": [timer]}), status, sentence);
+    }
+    program.refused("DELETE", "scenes/One", json!({}), 409, "a timer recalls this scene");
+    assert_eq!(program.file(), file, "nothing was lost");
+    program.done("PUT", "timers", Some(json!({"timers": []})));
+    assert!(program.done("GET", "timers", None)["next"].is_null());
+}

@@ -16,7 +16,9 @@ use crate::settings::ColorOrder;
 
 pub use self::lights::{FoundLight, FoundLights, LightTested, ShowLight, ShowLights};
 pub use self::operator::{BootLine, BootLog, SelfTest, TestState};
-pub use self::scenes::{Deleted, Power, Recalled, Scene, SceneLook, Scenes};
+pub use self::scenes::{
+    Deleted, NextTimer, Playlist, Power, Recalled, Scene, SceneLook, Scenes, Timer, Timers,
+};
 pub use self::state::{
     Check, Device, Heap, Heard, Light, LightState, LiveSound, Performance, Stack, Status, Vitals,
 };

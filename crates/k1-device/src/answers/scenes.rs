@@ -91,3 +91,63 @@ pub struct Power {
     /// Brightness of everything, 0 to 1, on top of the looks and of the scene.
     pub brightness: f32,
 }
+
+/// `GET /api/v1/playlist`.
+#[derive(Clone, Debug, PartialEq, Serialize)]
+#[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
+pub struct Playlist {
+    /// True while it runs.
+    pub on: bool,
+    /// Names of its scenes, in order; empty: all scenes, in the order of the show file.
+    pub scenes: Vec<String>,
+    /// When the next scene comes, such as `8 bars`, `16 beats`, `90 s`, `5 min` or `section`.
+    pub every: String,
+    /// True for a random order.
+    pub shuffle: bool,
+    /// What is left until the next scene, such as `3 bars`; null while it does not run.
+    pub left: Option<String>,
+    /// Name of the next scene; null if there is no other.
+    pub next: Option<String>,
+}
+
+/// A timer.
+#[derive(Clone, Debug, PartialEq, Serialize)]
+#[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
+pub struct Timer {
+    /// Local time of day, such as `18:30`.
+    pub at: String,
+    /// The days of the week: `mon`, `tue`, `wed`, `thu`, `fri`, `sat`, `sun`.
+    pub days: Vec<&'static str>,
+    /// What it does: `on`, `off`, `scene NAME`, `playlist` or `stop playlist`.
+    #[serde(rename = "do")]
+    pub task: String,
+    /// Duration of its fade in seconds; null for the usual one.
+    pub fade_s: Option<f32>,
+}
+
+/// The timer that comes next.
+#[derive(Clone, Debug, PartialEq, Serialize)]
+#[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
+pub struct NextTimer {
+    /// Local time of day and day of the week, such as `18:30 Mon`.
+    pub at: String,
+    /// What it does.
+    #[serde(rename = "do")]
+    pub task: String,
+    /// Seconds until then.
+    pub in_s: u64,
+}
+
+/// `GET /api/v1/timers`.
+#[derive(Clone, Debug, PartialEq, Serialize)]
+#[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
+pub struct Timers {
+    /// The timers, in the order of the show file.
+    pub timers: Vec<Timer>,
+    /// Local time of day and day of the week, such as `18:29 Mon`.
+    pub now: String,
+    /// Name of the time zone; null if it has none.
+    pub zone: Option<String>,
+    /// The timer that comes next; null without timers.
+    pub next: Option<NextTimer>,
+}

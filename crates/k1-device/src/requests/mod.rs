@@ -5,6 +5,7 @@ mod loose;
 mod params;
 mod scenes;
 mod setup;
+mod timers;
 mod zones;
 
 use k1_engine::audio::GAIN_RANGE;
@@ -22,6 +23,7 @@ pub use self::params::ParamsPatch;
 pub(crate) use self::params::param_properties;
 pub use self::scenes::{NewLook, NewScene, PowerPatch, Recall};
 pub use self::setup::SetupPatch;
+pub use self::timers::{NewTimer, NewTimers, PlaylistPatch};
 pub use self::zones::{ShowText, ZonePatch};
 
 /// Index of the pattern that a text names.

@@ -14,7 +14,7 @@ use crate::error::Refusal;
 use crate::exchange::LONGEST_FADE_S;
 
 /// Reads a value as the duration of a fade in seconds.
-fn fade(value: Option<Loose>) -> Result<Option<f32>, Refusal> {
+pub(super) fn fade(value: Option<Loose>) -> Result<Option<f32>, Refusal> {
     let wrong = Refusal::InvalidValue { field: "fade_s", expected: "a number of seconds from 0 to 3600" };
     number(value, 0.0, LONGEST_FADE_S, wrong)
 }

@@ -141,6 +141,10 @@ impl Reader<'_> {
         });
         let days = match self.optional(fields.texts("days", DAYS_EXPECTED)) {
             None => Some(Days::ALL),
+            Some(names) if names.is_empty() => {
+                self.fault(fields.line("days"), format!("`days` is {DAYS_EXPECTED}; without it, every day"));
+                None
+            }
             Some(names) => names.iter().try_fold(Days::NONE, |days, name| {
                 let with = days.with_name(name);
                 if with.is_none() {

@@ -6,7 +6,7 @@ use super::{Text, f64_of, named, number, pad, set, write_look};
 use crate::model::Now;
 use crate::playlist::Playlist;
 use crate::scene::{FADE_S, Scene};
-use crate::timer::{Days, Timer};
+use crate::timer::{Days, TimeOfDay, Timer};
 
 impl Text {
     /// Writes a scene, in place of the one with its name if there is one.
@@ -78,7 +78,9 @@ impl Text {
         if playlist.shuffle || table.contains_key("shuffle") {
             set(table, "shuffle", Item::as_bool, &playlist.shuffle, playlist.shuffle.into());
         }
-        set(table, "on", Item::as_bool, &playlist.on, playlist.on.into());
+        if playlist.on || table.contains_key("on") {
+            set(table, "on", Item::as_bool, &playlist.on, playlist.on.into());
+        }
     }
 
     /// Replaces the timers. A timer that stays keeps its comments.
@@ -155,12 +157,18 @@ fn table_of(timer: &Timer) -> Table {
     table
 }
 
-/// True if two tables have the same values, whatever is around them.
+/// True if two tables of timers say the same, however it is written.
 fn says_the_same(a: &Table, b: &Table) -> bool {
-    let plain = |item: &Item| match item.as_array() {
-        Some(array) => array.iter().map(|value| value.clone().decorated("", "").to_string()).collect(),
-        None => item.as_value().map(|value| value.clone().decorated("", "").to_string()).unwrap_or_default(),
+    let bare = |value: &Value| value.clone().decorated("", "").to_string();
+    let plain = |key: &str, item: &Item| match (item.as_array(), number(item), item.as_str()) {
+        (Some(array), ..) => array.iter().map(bare).collect::<String>().to_ascii_lowercase(),
+        (_, Some(n), _) => n.to_string(),
+        (_, _, Some(text)) if key == "at" => {
+            text.parse().map_or_else(|()| text.into(), |at: TimeOfDay| at.to_string())
+        }
+        _ => item.as_value().map(bare).unwrap_or_default(),
     };
-    a.len() == b.len()
-        && a.iter().all(|(key, item)| b.get(key).is_some_and(|other| plain(item) == plain(other)))
+    let is_same =
+        |(key, item): (&str, &Item)| b.get(key).is_some_and(|other| plain(key, item) == plain(key, other));
+    a.len() == b.len() && a.iter().all(is_same)
 }

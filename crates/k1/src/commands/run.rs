@@ -109,7 +109,7 @@ pub fn run(args: &RunArgs) -> Result<(), Failure> {
         with_page: door.is_some(),
     })?;
     let _ = running.set(runtime.shared.clone());
-    let director = Arc::new(show::Director::new(&show, runtime.shared.clone(), &runtime.cast));
+    let director = show::direct(&show, &runtime)?;
     let is_on_terminal = args.targets.iter().any(|t| t.target == Target::Terminal);
     let mut console = Console::new(args.json, is_on_terminal, &runtime);
     if let Some(door) = &door {

@@ -1,12 +1,17 @@
-//! Decides what the zones show: recalls scenes, turns the light on and off, and dims it. Requests and threads share it.
+//! Decides what the zones show: recalls scenes by hand, by the playlist and by timers, turns the light on and off, and dims
+//! it. Requests and threads share it.
 
+use std::hash::{BuildHasher, RandomState};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::{Duration, Instant};
 
 use k1_device::exchange::{Change, Settings};
+use k1_engine::audio::Snapshot;
 use k1_engine::params::Param;
-use k1_show::{Look, Now, Scene, Show};
+use k1_show::{Look, Now, Playlist, Scene, Show, Task, Timer};
 
+use super::alarm::{self, Alarm};
+use super::player::Player;
 use crate::runtime::{Cast, Playing, Shared};
 
 /// Duration of a fade to on or off in seconds, if nobody says another one.
@@ -43,17 +48,50 @@ pub struct Director {
 
 struct State {
     scenes: Vec<Scene>,
+    playlist: Playlist,
+    timers: Vec<Timer>,
+    player: Player,
+    alarm: Alarm,
+    /// What was set by hand.
     now: Now,
+    /// The scene that the playlist shows.
+    passing: Option<Scene>,
+    /// True from the start of the playlist until its first scene.
+    starts: bool,
     /// Brightness of the scene that was recalled last.
     scene_brightness: f32,
     fade_s: f32,
     /// The time at which a scene was recalled or made.
     recalled: Option<Instant>,
+    /// The looks in force at the last look.
+    looks: Vec<Look>,
 }
 
 impl State {
     fn scene(&self, name: &str) -> Option<&Scene> {
         self.scenes.iter().find(|scene| scene.name == name)
+    }
+
+    /// The scene that was recalled last.
+    fn last(&self) -> Option<&Scene> {
+        self.passing.as_ref().or_else(|| self.scene(self.now.scene.as_deref()?))
+    }
+
+    fn set_player(&mut self) {
+        let exists = |name: &String| self.scenes.iter().any(|scene| scene.name == *name);
+        self.playlist.scenes.retain(exists);
+        let names = match self.playlist.scenes.is_empty() {
+            true => self.scenes.iter().map(|scene| scene.name.clone()).collect(),
+            false => self.playlist.scenes.clone(),
+        };
+        self.player.set(names, self.playlist.shuffle, self.playlist.every, self.playlist.on);
+    }
+
+    /// What the playlist shows counts as set by hand from now on.
+    fn settle(&mut self) {
+        if let Some(scene) = self.passing.take() {
+            self.now.scene = Some(scene.name);
+        }
     }
 }
 
@@ -62,14 +100,23 @@ impl Director {
     pub fn new(show: &Show, shared: Arc<Shared>, cast: &Cast) -> Self {
         let state = State {
             scenes: Vec::new(),
+            playlist: Playlist::default(),
+            timers: show.timers.clone(),
+            // The order of shuffled scenes differs from start to start.
+            player: Player::new(RandomState::new().hash_one(0)),
+            alarm: Alarm::default(),
             now: Now::default(),
+            passing: None,
+            starts: false,
             scene_brightness: 1.0,
             fade_s: FADE_S,
             recalled: None,
+            looks: Vec::new(),
         };
         let director = Self { shared, zones: cast.zones(), state: Mutex::new(state) };
         director.take_scenes(show);
         director.set_now(&show.now, 0.0);
+        director.set_playlist(&show.playlist.clone().unwrap_or_default());
         director
     }
 
@@ -89,9 +136,10 @@ impl Director {
         if is_gone {
             state.now.scene = None;
         }
+        state.set_player();
     }
 
-    /// What is in force besides the looks.
+    /// What was set by hand besides the looks.
     pub fn now(&self) -> Now {
         self.state().now.clone()
     }
@@ -102,6 +150,9 @@ impl Director {
         state.now = now.clone();
         let scene = now.scene.as_deref().and_then(|name| state.scene(name));
         state.scene_brightness = scene.and_then(|scene| scene.brightness).unwrap_or(1.0);
+        if let Some(name) = &now.scene {
+            state.player.shown(name);
+        }
         self.dim(&mut state, fade_s);
     }
 
@@ -120,11 +171,15 @@ impl Director {
     pub fn current(&self) -> Option<String> {
         let (scene, is_fresh) = {
             let state = self.state();
-            let scene = state.scene(state.now.scene.as_deref()?)?.clone();
-            (scene, state.recalled.is_some_and(|at| at.elapsed() < TAKE_OVER))
+            (state.last()?.clone(), state.recalled.is_some_and(|at| at.elapsed() < TAKE_OVER))
         };
         let shows = |zone: &mut Playing| scene.look(&zone.name).is_none_or(|look| *look == look_of(zone));
         (is_fresh || self.zones().iter_mut().all(shows)).then_some(scene.name)
+    }
+
+    /// The look that the playlist has given to a zone, which is not to be remembered.
+    pub fn passing(&self, zone: &str) -> Option<Look> {
+        self.state().passing.as_ref()?.look(zone).copied()
     }
 
     /// What is shown now, as a scene of this name.
@@ -140,12 +195,26 @@ impl Director {
     pub fn is_shown(&self, name: &str) {
         let mut state = self.state();
         (state.now.scene, state.recalled) = (Some(name.to_owned()), Some(Instant::now()));
+        state.passing = None;
+        state.player.shown(name);
     }
 
-    /// Turns the light on and fades to a scene; `None` if there is no such scene.
+    /// Turns the light on and fades to a scene; `None` if there is no such scene. The playlist waits for a whole period.
     pub fn recall(&self, name: &str, fade_s: Option<f32>) -> Option<Recalled> {
-        let mut state = self.state();
+        self.recall_in(&mut self.state(), name, fade_s)
+    }
+
+    fn recall_in(&self, state: &mut State, name: &str, fade_s: Option<f32>) -> Option<Recalled> {
         let scene = state.scene(name)?.clone();
+        state.now.on = true;
+        state.now.scene = Some(scene.name.clone());
+        state.passing = None;
+        state.player.hold();
+        Some(self.show(state, &scene, fade_s))
+    }
+
+    /// Fades to a scene.
+    fn show(&self, state: &mut State, scene: &Scene, fade_s: Option<f32>) -> Recalled {
         let fade_s = fade_s.unwrap_or(scene.fade_s);
         let zones = self.zones();
         for zone in zones.iter() {
@@ -158,12 +227,11 @@ impl Director {
         let is_there = |name: &String| zones.iter().any(|zone| zone.name == *name);
         let missing =
             scene.looks.iter().map(|(zone, _)| zone.clone()).filter(|zone| !is_there(zone)).collect();
-        state.now.on = true;
-        state.now.scene = Some(scene.name);
         state.scene_brightness = scene.brightness.unwrap_or(1.0);
         state.recalled = Some(Instant::now());
-        self.dim(&mut state, fade_s);
-        Some(Recalled { fade_s, missing })
+        state.player.shown(&scene.name);
+        self.dim(state, fade_s);
+        Recalled { fade_s, missing }
     }
 
     /// Whether the light is on, and its brightness.
@@ -174,10 +242,136 @@ impl Director {
 
     /// Turns the light on or off, or dims it. What is `None` stays.
     pub fn set_power(&self, on: Option<bool>, brightness: Option<f32>, fade_s: Option<f32>) {
-        let mut state = self.state();
+        self.set_power_in(&mut self.state(), on, brightness, fade_s);
+    }
+
+    fn set_power_in(
+        &self,
+        state: &mut State,
+        on: Option<bool>,
+        brightness: Option<f32>,
+        fade_s: Option<f32>,
+    ) {
         state.now.on = on.unwrap_or(state.now.on);
         state.now.brightness = brightness.unwrap_or(state.now.brightness);
-        self.dim(&mut state, fade_s.unwrap_or(FADE_S));
+        self.dim(state, fade_s.unwrap_or(FADE_S));
+    }
+
+    /// The playlist.
+    pub fn playlist(&self) -> Playlist {
+        self.state().playlist.clone()
+    }
+
+    /// What is left until the next scene, and its name.
+    pub fn coming(&self) -> (Option<String>, Option<String>) {
+        let state = self.state();
+        (state.player.left(), state.player.next().map(str::to_owned))
+    }
+
+    /// Sets the playlist, and starts or stops it.
+    pub fn set_playlist(&self, playlist: &Playlist) {
+        self.set_playlist_in(&mut self.state(), playlist);
+    }
+
+    fn set_playlist_in(&self, state: &mut State, playlist: &Playlist) {
+        match (state.playlist.on, playlist.on) {
+            (false, true) => state.starts = true,
+            (true, false) => state.settle(),
+            _ => {}
+        }
+        state.playlist.clone_from(playlist);
+        state.set_player();
+    }
+
+    /// Shows the next scene of the playlist at once; `None` if there is no other.
+    pub fn next_scene(&self) -> Option<String> {
+        let mut state = self.state();
+        let name = state.player.next()?.to_owned();
+        match state.playlist.on {
+            true => self.pass_to(&mut state, &name),
+            false => _ = self.recall_in(&mut state, &name, None),
+        }
+        state.player.hold();
+        Some(name)
+    }
+
+    /// Fades to a scene of the playlist, which is not remembered as set by hand.
+    fn pass_to(&self, state: &mut State, name: &str) {
+        if let Some(scene) = state.scene(name).cloned() {
+            self.show(state, &scene, None);
+            state.passing = Some(scene);
+        }
+    }
+
+    /// The timers.
+    pub fn timers(&self) -> Vec<Timer> {
+        self.state().timers.clone()
+    }
+
+    /// Replaces the timers.
+    pub fn set_timers(&self, timers: &[Timer]) {
+        self.state().timers = timers.to_vec();
+    }
+
+    /// Follows the music with the playlist. Call it about a hundred times a second.
+    pub fn follow(&self, now_us: u64, sound: &Snapshot) {
+        let mut state = self.state();
+        if !state.playlist.on {
+            return;
+        }
+        let looks: Vec<Look> = self.zones().iter_mut().map(look_of).collect();
+        if looks != state.looks {
+            state.looks = looks;
+            // A change that no scene has made was made by hand.
+            if state.recalled.is_none_or(|at| at.elapsed() > TAKE_OVER) {
+                state.player.hold();
+            }
+        }
+        let is_next = state.player.look(now_us, sound);
+        if std::mem::take(&mut state.starts) {
+            // It begins with the scene that is shown, if that is one of its own.
+            let all = &state.playlist.scenes;
+            let shown = state.now.scene.clone().filter(|name| all.is_empty() || all.contains(name));
+            if let Some(name) = shown.or_else(|| state.player.next().map(str::to_owned)) {
+                self.pass_to(&mut state, &name);
+            }
+        } else if let Some(name) = state.player.next().map(str::to_owned).filter(|_| is_next) {
+            self.pass_to(&mut state, &name);
+        }
+    }
+
+    /// Does what timers say for a local time. Returns a line about each. Call it at least every minute.
+    pub fn keep_time(&self, now: &jiff::Zoned) -> Vec<String> {
+        let mut state = self.state();
+        let State { alarm, timers, .. } = &mut *state;
+        let due = alarm.due(timers, now);
+        for timer in &due {
+            self.obey(&mut state, timer);
+        }
+        due.iter().map(|timer| format!("timer {}: {}", timer.at, timer.task)).collect()
+    }
+
+    fn obey(&self, state: &mut State, timer: &Timer) {
+        let set = |state: &mut State, on| {
+            let playlist = Playlist { on, ..state.playlist.clone() };
+            self.set_playlist_in(state, &playlist);
+        };
+        match &timer.task {
+            Task::On => self.set_power_in(state, Some(true), None, timer.fade_s),
+            Task::Off => self.set_power_in(state, Some(false), None, timer.fade_s),
+            Task::Scene(name) => _ = self.recall_in(state, name, timer.fade_s),
+            Task::Playlist => {
+                self.set_power_in(state, Some(true), None, timer.fade_s);
+                set(state, true);
+            }
+            Task::StopPlaylist => set(state, false),
+        }
+    }
+
+    /// The timer that comes next, and its local time.
+    pub fn next_timer(&self, now: &jiff::Zoned) -> Option<(jiff::Zoned, Timer)> {
+        let state = self.state();
+        alarm::next(&state.timers, now).map(|(at, timer)| (at, timer.clone()))
     }
 }
 

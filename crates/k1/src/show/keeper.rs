@@ -8,7 +8,7 @@ use k1_device::exchange::Settings;
 use k1_device::settings::Debounce;
 use k1_engine::params::Param;
 use k1_host::say;
-use k1_show::{Look, Now, Show};
+use k1_show::{Look, Now, Playlist, Show};
 
 use super::{Director, FADE_S, Forms, Rest, Stored, plans};
 use crate::runtime::{Cast, Playing};
@@ -29,7 +29,7 @@ pub struct Keeper {
     next_look: Instant,
     debounce: Debounce,
     /// The looks, the gain and the rest as they were at the last glance.
-    glanced: Option<(Vec<Settings>, Now)>,
+    glanced: Option<(Vec<Settings>, Now, Playlist)>,
     /// Looks that were not written are tried again then.
     again: Option<Instant>,
     /// Why they were not written. It is told once.
@@ -81,7 +81,8 @@ impl Keeper {
 
     /// Notes that settings have changed.
     fn glance(&mut self, cast: &Cast, now: Instant) {
-        let glanced = Some((zones(cast, |zone| zone.controls.settings()), self.director.now()));
+        let settings = zones(cast, |zone| zone.controls.settings());
+        let glanced = Some((settings, self.director.now(), self.director.playlist()));
         if glanced != self.glanced {
             if self.glanced.is_some() {
                 self.debounce.touch(micros(now - self.began));
@@ -116,6 +117,12 @@ impl Keeper {
                 self.director.take_scenes(&new);
                 if new.now != self.show.now {
                     self.director.set_now(&new.now, FADE_S);
+                }
+                if new.playlist != self.show.playlist {
+                    self.director.set_playlist(&new.playlist.clone().unwrap_or_default());
+                }
+                if new.timers != self.show.timers {
+                    self.director.set_timers(&new.timers);
                 }
                 let Show { scenes, playlist, timers, now, .. } = new.clone();
                 let room = Show { scenes, playlist, timers, now, ..self.show.clone() };
@@ -165,16 +172,21 @@ impl Keeper {
             .filter_map(|(name, settings)| {
                 let index = self.show.zones.iter().position(|zone| zone.name == *name)?;
                 let look = look_of(settings);
-                (self.show.zones[index].look != look).then_some((index, look))
+                // What the playlist shows is not remembered.
+                let passes = self.director.passing(name) == Some(look);
+                (!passes && self.show.zones[index].look != look).then_some((index, look))
             })
             .collect();
         let was = self.show.gain.unwrap_or(self.rest.settings.gain);
         let gain = looks.first().map(|(_, settings)| settings.gain).filter(|gain| *gain != was);
         let set = Some(self.director.now()).filter(|set| *set != self.show.now);
+        let playlist = self.director.playlist();
+        let playlist =
+            Some(playlist).filter(|playlist| *playlist != self.show.playlist.clone().unwrap_or_default());
         self.again = None;
-        // Neither the gain nor the light as a whole makes a file.
+        // Neither the gain, the light as a whole nor the playlist makes a file.
         let is_new = self.show == Show::default() && !self.stored.path().exists();
-        if is_new || changed.is_empty() && gain.is_none() && set.is_none() {
+        if is_new || changed.is_empty() && gain.is_none() && set.is_none() && playlist.is_none() {
             return;
         }
         let before = self.show.clone();
@@ -194,6 +206,9 @@ impl Keeper {
             if let Some(set) = &set {
                 text.set_now(set);
             }
+            if let Some(playlist) = &playlist {
+                text.set_playlist(playlist);
+            }
             Ok(())
         });
         match written {
@@ -206,6 +221,7 @@ impl Keeper {
                     changed.iter().for_each(|(index, look)| expected.zones[*index].look = *look);
                     expected.gain = gain.or(expected.gain);
                     expected.now = set.unwrap_or(expected.now);
+                    expected.playlist = playlist.or(expected.playlist);
                     expected == show
                 };
                 if is_only_here {

@@ -1,13 +1,17 @@
 //! The show file of this program: where it is, what it means here, and how it is kept while K1 runs.
 
 mod add;
+mod alarm;
+mod attend;
 mod director;
 mod file;
 mod found;
 mod keeper;
 mod plans;
+mod player;
 
 pub use add::{Addition, add, change};
+pub use attend::direct;
 pub use director::{Director, FADE_S, Power, Recalled};
 pub use file::{Stored, is_there, place};
 pub use found::{Search, Seen, find, settings_of, target_of};

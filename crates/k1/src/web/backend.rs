@@ -5,8 +5,8 @@ use std::time::Duration;
 
 use k1_device::answers::{
     BootLog, Check, Deleted, Device, FoundLights, Heard, Light, LightState, LightTested, LinkOptions,
-    LiveSound, Performance, Power, Recalled, Scene, Scenes, SelfTest, Setup, ShowFile, ShowLight, ShowLights,
-    ShowWritten, TestState, Vitals, Zone,
+    LiveSound, Performance, Playlist, Power, Recalled, Scene, Scenes, SelfTest, Setup, ShowFile, ShowLight,
+    ShowLights, ShowWritten, TestState, Timers, Vitals, Zone,
 };
 use k1_device::backend::{Backend, Description, Identity};
 use k1_device::error::Refusal;
@@ -15,7 +15,8 @@ use k1_device::firmware::{Firmware, GoingBack};
 use k1_device::health::{checks, sound_arrives};
 use k1_device::microphone::Hearing;
 use k1_device::requests::{
-    LightChange, LightTest, NewLight, NewScene, PowerPatch, Recall, SetupPatch, ShowText,
+    LightChange, LightTest, NewLight, NewScene, NewTimers, PlaylistPatch, PowerPatch, Recall, SetupPatch,
+    ShowText,
 };
 use k1_device::routes::Action;
 use k1_device::self_test::Reading;
@@ -170,6 +171,26 @@ impl Shows for App {
 
     fn recall_scene(&self, name: &str, recall: &Recall) -> Result<Recalled, Refusal> {
         self.recall(name, recall)
+    }
+
+    fn playlist(&self) -> Playlist {
+        self.playlist_now()
+    }
+
+    fn set_playlist(&self, patch: &PlaylistPatch) -> Result<Playlist, Refusal> {
+        self.change_playlist(patch)
+    }
+
+    fn next_scene(&self) -> Result<Playlist, Refusal> {
+        self.pass_on()
+    }
+
+    fn timers(&self) -> Timers {
+        self.timers_now()
+    }
+
+    fn set_timers(&self, timers: &NewTimers) -> Result<Timers, Refusal> {
+        self.change_timers(timers)
     }
 
     fn power(&self) -> Power {

@@ -86,7 +86,7 @@ async fn serve_live(app: &Arc<App>, place: &Place, link: &mut Link) -> Result<In
     let mut glance = interval(Duration::from_millis(50));
     glance.set_missed_tick_behavior(MissedTickBehavior::Delay);
     let mut known: Option<Settings> = None;
-    let (mut scene, mut power) = (None, None);
+    let (mut scene, mut power, mut playlist) = (None, None, None);
     let mut next: Option<Vec<u8>> = Some(hello(app));
     loop {
         if let Some(message) = next.take() {
@@ -143,6 +143,11 @@ async fn serve_live(app: &Arc<App>, place: &Place, link: &mut Link) -> Result<In
                 if power != Some(now) {
                     power = Some(now);
                     link.send(&text(&Say::Power(now))).await?;
+                }
+                let now = app.playlist_now();
+                if playlist.as_ref() != Some(&now) {
+                    link.send(&text(&Say::Playlist(now.clone()))).await?;
+                    playlist = Some(now);
                 }
             }
             changed = thumbnails.changed(), if wishes.thumbnails.is_some() => {

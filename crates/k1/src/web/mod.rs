@@ -13,7 +13,7 @@
 //! | `app` | the state that all requests and WebSockets share |
 //! | `live`, `link`, `sockets` | messages on WebSockets, their frames, and their number |
 //! | `hub` | collects the live messages for all pages |
-//! | `backend`, `scenes` | the program as a back end of the API |
+//! | `backend`, `scenes`, `timers` | the program as a back end of the API |
 //! | `assets`, `system` | the page's files; processor and memory use |
 
 mod announce;
@@ -30,6 +30,7 @@ mod scenes;
 mod server;
 mod sockets;
 mod system;
+mod timers;
 pub mod token;
 
 use std::net::{SocketAddr, TcpListener};

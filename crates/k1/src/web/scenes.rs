@@ -11,7 +11,10 @@ use crate::show::Stored;
 
 impl App {
     /// Changes the show file, and takes its scenes over at once.
-    fn change_show(&self, change: impl Fn(&mut Text) -> Result<(), Refusal>) -> Result<(), Refusal> {
+    pub(super) fn change_show(
+        &self,
+        change: impl Fn(&mut Text) -> Result<(), Refusal>,
+    ) -> Result<(), Refusal> {
         let mut stored: Stored = self.stored()?;
         let mut refused = None;
         let written = stored.change(|text| {
