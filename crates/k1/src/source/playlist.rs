@@ -286,7 +286,7 @@ mod tests {
         let path = dir.path().join("x.m3u8");
         for (text, why) in [("#EXTM3U\n#EXT-X-VERSION:3\n", "HLS"), ("a\0b", "not a playlist")] {
             fs::write(&path, text).unwrap();
-            assert!(files(&[path.clone()]).unwrap_err().to_string().contains(why));
+            assert!(files(std::slice::from_ref(&path)).unwrap_err().to_string().contains(why));
         }
         assert!(matches!(files(&[dir.path().join("gone.m3u")]), Err(Error::Open(..))));
     }
