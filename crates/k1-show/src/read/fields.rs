@@ -62,10 +62,8 @@ impl<'t> Fields<'t> {
     /// The name of the table's part.
     pub fn name(&self) -> Result<String, Fault> {
         let name = self.required_text("name", "a name of your choice, as in name = \"Shelf\"")?;
-        match name.chars().any(char::is_control) || name.len() > 64 {
-            true => Err(self.fault("name", "a name has 1 to 64 bytes and no control characters".into())),
-            false => Ok(name),
-        }
+        check_name(&name).map_err(|why| self.fault("name", why.into()))?;
+        Ok(name)
     }
 
     /// A number.
@@ -173,6 +171,17 @@ impl<'t> Fields<'t> {
         let asked = self.asked.borrow();
         self.table.iter().filter(|(key, _)| !asked.iter().any(|a| a == key)).collect()
     }
+}
+
+/// Checks the name of a light or a zone.
+///
+/// # Errors
+///
+/// A sentence that says which names are valid.
+pub fn check_name(name: &str) -> Result<(), &'static str> {
+    let fits =
+        (1..=64).contains(&name.len()) && !name.trim().is_empty() && !name.chars().any(char::is_control);
+    if fits { Ok(()) } else { Err("a name has 1 to 64 bytes and no control characters") }
 }
 
 /// A number, written with or without a point.
