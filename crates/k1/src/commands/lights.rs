@@ -9,7 +9,7 @@ use k1_engine::light::Rgb;
 use k1_fleet::lamps::{Client, Selector};
 use k1_host::console;
 use k1_host::output::Spared;
-use k1_show::{Reading, Show};
+use k1_show::Show;
 use serde_json::json;
 
 use super::Failure;
@@ -29,11 +29,11 @@ pub fn lights(command: &LightsCommand) -> Result<(), Failure> {
         LightsCommand::Add(args) => add::add(args),
         LightsCommand::Test { lights, leds, step_s, at, of } => {
             let stored = Stored::open(&of.path()?)?;
-            let Reading { show, faults } = stored.reading();
-            for fault in &faults {
+            let reading = stored.reading();
+            for fault in &reading.faults {
                 k1_host::say(format_args!("k1: {}, {fault}", stored.path().display()));
             }
-            test(&show, lights, *leds, Duration::from_secs_f64(*step_s), at)
+            test(&reading.show, lights, *leds, Duration::from_secs_f64(*step_s), at)
         }
     }
 }
