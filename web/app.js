@@ -1,13 +1,12 @@
 // The page: shows the messages of K1.
 
 import { Beats } from './beats.js';
-import { $ } from './controls.js';
+import { $, button, say } from './controls.js';
 import { calm, mood } from './draw.js';
 import { Figures } from './figures.js';
 import { Firmware } from './firmware.js';
 import { Hearing } from './hearing.js';
-import { Scene } from './light.js';
-import { Lights } from './lights.js';
+import { Scene, quality } from './light.js';
 import { Link, get } from './link.js';
 import { Play } from './play.js';
 import { DELAY, Speaker } from './sound.js';
@@ -15,17 +14,26 @@ import { Asker } from './token.js';
 import { Views } from './views.js';
 import { Wall } from './wall.js';
 
-function toast(text) {
-  $('toast').textContent = text;
+/** Tells something for a moment; with `undo`, it can be taken back. */
+function toast(text, undo) {
+  $('toast').replaceChildren(text);
+  if (undo) $('toast').append(button('plain', 'Undo', () => { $('toast').hidden = true; undo(); }));
+  // A modal dialog covers everything else.
+  (document.querySelector('dialog[open]') ?? document.body).append($('toast'));
   $('toast').hidden = false;
   clearTimeout(toast.timer);
-  toast.timer = setTimeout(() => { $('toast').hidden = true; }, 6000);
+  toast.timer = setTimeout(() => { $('toast').hidden = true; }, undo ? 12000 : 6000);
 }
 
 const strip = new Scene($('strip'));
 const hearing = new Hearing($('v-hearing'));
 const figures = new Figures($('figures'), $('counts'));
-const lamps = new Lights($('v-lights'));
+/** The lights, on a K1 that tells of them; a lamp has no code for them. */
+let lamps = null;
+/** The scenes, once K1 tells of them. */
+let scenes = null;
+/** The zones as they hang, once there are several. */
+let hung = null;
 const firmware = new Firmware($('firmware'), toast);
 const wall = new Wall($('wall'), () => { if (location.hash === '#wall') history.replaceState(null, '', '#play'); });
 const asker = new Asker($('ask-token'), () => {
@@ -33,6 +41,8 @@ const asker = new Asker($('ask-token'), () => {
   describe();
 });
 
+/** True if this K1 keeps a show file, which takes lights from the page. */
+let hasShow = false;
 /** The zones with their newest pixels; a K1 with one zone has one without a name. */
 let zones = [{ name: '', leds: 0, rgb: new Uint8Array() }];
 
@@ -42,7 +52,7 @@ const link = new Link({
     $('link').dataset.state = 'open';
     document.body.classList.remove('stale');
     asker.close();
-    say('Connected to K1.');
+    announce('Connected to K1.');
     describe();
   },
   closed(seconds, why) {
@@ -61,16 +71,21 @@ const link = new Link({
       // A lamp cannot run a renderer for each pattern, so show names without pictures.
       $('gallery').classList.toggle('names', m.hello.thumbnails === false);
       if (m.hello.takes_firmware) firmware.look();
+      hasShow = m.hello.has_show;
       figures.begin(m.hello.history);
     }
     if (m.status) {
-      lamps.show(m.status.lights, m.status.uptime_s);
-      views.allow(['lights'], Boolean(m.status.lights?.length));
+      if (m.status.lights) listLights(m.status.lights, m.status.uptime_s);
+      if (m.status.source) source(m.status.source);
       live(m.status.live_sound);
       figures.add(m.status.vitals, m.status.lights, skew);
       firmware.progress(m.status.receiving);
     }
     if (m.settings) play.target.first(m.settings);
+    if (m.zones) known(m.zones);
+    if (m.power) play.power(m.power);
+    if (m.scene) scenery((s) => s.told(m.scene));
+    if (m.playlist) scenery((s) => s.heard(m.playlist));
     if (m.error) toast(m.error.message);
   },
   binary(view) {
@@ -82,16 +97,61 @@ const link = new Link({
       speaker.play(view);
       compared.sound(view);
     } else if (kind === 3) play.gallery?.thumbnails(view);
+    else if (kind === 4) pixels(view);
   },
 });
-const play = new Play(link);
+const play = new Play(link, toast);
 const views = new Views($('views'), (name) => {
   document.body.dataset.view = name;
 });
 
-/** Tells a screen reader of a change of the connection, at most once per change. */
-function say(text) {
-  if ($('spoken').textContent !== text) $('spoken').textContent = text;
+/** Shows the lights, if there are any or may be. */
+async function listLights(lights, uptime) {
+  views.allow(['lights'], hasShow || lights.length > 0);
+  const { Lights } = await import('./room/lights.js');
+  lamps ??= new Lights($('v-lights'), toast, hasShow);
+  lamps.show(lights, uptime);
+}
+
+/** Takes the list of zones; their pixels stay. */
+async function known(list) {
+  await import('./room/places.js');
+  zones = list.map((zone, i) => ({ ...zone, rgb: zones[i]?.leds === zone.leds ? zones[i].rgb : new Uint8Array(3 * zone.leds) }));
+  play.target.list(list);
+  views.allow(['zones'], list.length > 1);
+  if (list.length > 1) listZones();
+}
+
+/** Tells the scenes something, on a K1 that has scenes. */
+async function scenery(tell) {
+  const [{ Scenes }] = await Promise.all([import('./room/scenes.js'), built]);
+  scenes ??= new Scenes($('v-scenes'), $('tiles'), play.palettes.palettes, toast);
+  views.allow(['scenes'], true);
+  tell(scenes);
+}
+
+async function listZones() {
+  const { Zones } = await import('./room/zones.js');
+  hung ??= new Zones($('v-zones'), play);
+  hung.show(zones, play.gallery?.patterns);
+}
+
+/** Takes the pixels of all zones (see live.rs). */
+function pixels(view) {
+  const n = view.getUint8(1);
+  let at = 2 + 2 * n;
+  for (let i = 0; i < n; i++) {
+    const leds = view.getUint16(2 + 2 * i, true);
+    if (zones[i]) Object.assign(zones[i], { leds, rgb: new Uint8Array(view.buffer, view.byteOffset + at, 3 * leds) });
+    at += 3 * leds;
+  }
+}
+
+/** Tells a screen reader of the connection, at most once in ten seconds, however often it breaks. */
+function announce(text) {
+  clearTimeout(announce.timer);
+  const pause = Math.max(0, (announce.at ?? -Infinity) + 10000 - performance.now());
+  announce.timer = setTimeout(() => { announce.at = performance.now(); say(text); }, pause);
 }
 
 /** Clears all values that are unknown while there is no connection. */
@@ -99,7 +159,7 @@ function gone(text) {
   $('link').textContent = text;
   $('link').dataset.state = 'closed';
   document.body.classList.add('stale');
-  say('The connection to K1 is lost.');
+  announce('The connection to K1 is lost.');
   clear();
 }
 
@@ -116,11 +176,13 @@ function live(sound) {
 }
 const speaker = new Speaker(link);
 const compared = new Beats($('beats'), link, speaker);
-link.want({ fps: calm.matches ? 10 : 60 });
+link.want({ fps: calm.matches ? 10 : 60, zones: true });
 calm.addEventListener('change', () => link.want({ fps: calm.matches ? 10 : 60 }));
 
 /** Asks K1 once for its patterns, palettes and parameters. */
 let described = false;
+let isBuilt;
+const built = new Promise((done) => { isBuilt = done; });
 async function describe() {
   if (described) return;
   described = true;
@@ -132,6 +194,7 @@ async function describe() {
     const { name } = await get('api/v1/setup');
     if (name !== 'k1') document.title = `${name} – K1`;
     play.build(p.patterns, c.palettes, t.params);
+    isBuilt();
   } catch (e) {
     described = false;
     if (e.status === 401) asker.ask();
@@ -164,11 +227,12 @@ function paint(view, now) {
   if (wall.on) wall.paint(zones, now);
   else {
     strip.paint(zones);
+    if (views.name === 'zones') hung?.paint(zones);
     if (views.name === 'hearing') hearing.paint(view, rgb, leds, now);
   }
-  if (now - lastTint > 120) {
+  if (now - lastTint > 300) {
     lastTint = now;
-    document.documentElement.style.setProperty('--glow', mood(rgb).join(' '));
+    tint(mood(rgb));
     const bpm = view.getFloat32(48, true);
     $('bpm').textContent = bpm > 0 ? bpm.toFixed(1) : '–';
   }
@@ -179,9 +243,27 @@ function paint(view, now) {
   if (measured !== null) skew = skew === null ? measured : skew * 0.9 + measured * 0.1;
 }
 
+/** Tints the page. Every change makes the browser style and paint all of it, so small ones are left out. */
+let tinted = [0, 0, 0];
+function tint(colour) {
+  if (!colour.some((x, i) => Math.abs(x - tinted[i]) > 12)) return;
+  tinted = colour;
+  document.documentElement.style.setProperty('--glow', colour.join(' '));
+}
+
+/** Makes the light coarser on a device that shows fewer than 25 frames a second for a while. */
+let slow = 0;
+function watch(ms) {
+  slow = ms > 40 && ms < 500 ? slow + 1 : Math.max(0, slow - 1);
+  if (slow < 40 || quality.scale < 0.8) return;
+  quality.scale = Math.min(quality.scale, devicePixelRatio || 1) / 1.5;
+  slow = 0;
+}
+
 let before = performance.now();
 function tick(now) {
   requestAnimationFrame(tick);
+  watch(now - before);
   pulse *= Math.exp((before - now) / 160);
   before = now;
   if (!calm.matches) {

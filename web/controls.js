@@ -37,6 +37,19 @@ export function el(tag, name = '', text = '', ...children) {
   return made;
 }
 
+/** A button that acts when pressed. */
+export function button(name, text, act) {
+  const made = el('button', name, text);
+  made.type = 'button';
+  made.onclick = act;
+  return made;
+}
+
+/** Tells a screen reader something; the same text is not told again. */
+export function say(text) {
+  if ($('spoken').textContent !== text) $('spoken').textContent = text;
+}
+
 /** A button of a radio group. */
 export function radio(name, ...children) {
   const item = el('button', name, '', ...children);
@@ -72,9 +85,11 @@ export class Gallery {
     }));
     check(root, null);
     arrows(root, (item) => this.choose(item));
-    // Thumbnails cost K1 time, so request them only while they are visible.
+    // Thumbnails cost K1 time, so request them only while they are visible, and paint no others.
     const seen = new IntersectionObserver((e) => link.want({ thumbnails: e.some((x) => x.isIntersecting) }));
     seen.observe(root);
+    const inSight = new IntersectionObserver((e) => e.forEach((x) => { this.items.get(x.target.dataset.id).inSight = x.isIntersecting; }), { rootMargin: '80px' });
+    for (const { item } of this.items.values()) inSight.observe(item);
     document.addEventListener('visibilitychange', () => link.want({ thumbnails: !document.hidden && root.offsetParent !== null }));
   }
   choose(item) { this.target.post({ pattern: item.dataset.id }); }
@@ -95,8 +110,9 @@ export class Gallery {
     const count = view.getUint8(1);
     const leds = view.getUint16(2, true);
     this.patterns.slice(0, count).forEach((p, i) => {
-      const rgb = new Uint8Array(view.buffer, view.byteOffset + 4 + i * leds * 3, leds * 3);
-      this.items.get(p.id).thumbnail.paint(rgb, leds);
+      const { inSight, thumbnail } = this.items.get(p.id);
+      // Every picture is painted once, so that no tile is empty.
+      if (inSight || !thumbnail.seen) thumbnail.paint(new Uint8Array(view.buffer, view.byteOffset + 4 + i * leds * 3, leds * 3), leds);
     });
   }
 }
@@ -132,21 +148,15 @@ export class Palettes {
 
 /** Parameters that every pattern shows besides its own three. */
 const FIRST = ['custom_param_1', 'custom_param_2', 'custom_param_3', 'speed'];
-/** Parameters with a place of their own. */
-const ELSEWHERE = ['palette_id', 'brightness'];
 
 export class Params {
-  /** `near` takes the parameters that are always visible, `more` the others, `bright` is the large slider. */
-  constructor({ near, more, bright }, table, target) {
+  /** `near` takes the parameters that are always visible, `more` the others. */
+  constructor(near, more, table, target) {
     Object.assign(this, { table, target });
     this.rows = new Map();
     const row = (id) => this.row(table.find((p) => p.id === id));
     near.replaceChildren(...FIRST.map(row));
-    more.replaceChildren(...table.map((p) => p.id).filter((id) => !FIRST.includes(id) && !ELSEWHERE.includes(id)).map(row));
-    const brightness = table.find((p) => p.id === 'brightness');
-    const input = bright.querySelector('input');
-    this.rows.set('brightness', { input, value: bright.querySelector('span'), label: bright.querySelector('label') });
-    this.tie(brightness, input);
+    more.replaceChildren(...table.map((p) => p.id).filter((id) => !FIRST.includes(id) && id !== 'palette_id').map(row));
   }
 
   /** Sends what a slider says. */
@@ -170,8 +180,9 @@ export class Params {
     const input = el('input');
     Object.assign(input, { type: 'range', id: `p-${p.id}`, min: p.min, max: p.max, step: p.step, value: p.default, disabled: true });
     this.tie(p, input);
-        this.rows.set(p.id, { label, value, input });
-    return el('div', 'param', '', label, value, el('div', 'slide', '', mark, input), ...(FIRST.includes(p.id) ? [] : [el('p', '', p.help)]));
+        const box = el('div', 'param', '', label, value, el('div', 'slide', '', mark, input), ...(FIRST.includes(p.id) ? [] : [el('p', '', p.help)]));
+    this.rows.set(p.id, { box, label, value, input });
+    return box;
   }
 
   paint(p, v) {

@@ -10,8 +10,10 @@ export class Surface {
     new ResizeObserver(() => this.fit()).observe(canvas);
     this.fit();
   }
+  /** Most pixels of the canvas for a pixel of the page. */
+  get most() { return 2; }
   fit() {
-    this.scale = Math.min(2, devicePixelRatio || 1);
+    this.scale = Math.min(this.most, devicePixelRatio || 1);
     this.w = Math.max(1, Math.round(this.canvas.clientWidth * this.scale));
     this.h = Math.max(1, Math.round(this.canvas.clientHeight * this.scale));
     if (this.canvas.width !== this.w || this.canvas.height !== this.h) {

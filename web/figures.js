@@ -2,7 +2,6 @@
 
 import { el } from './controls.js';
 import { Spark } from './draw.js';
-import { dropped } from './lights.js';
 
 // Each figure: field of the vitals, name, digits, unit, target value.
 const FIGURES = [
@@ -57,4 +56,11 @@ export class Figures {
       + `${grouped(v.handoff_retries)} hand-off retries, ${grouped(v.torn)} torn, ${grouped(v.overruns)} overruns, ${grouped(v.underruns)} underruns, `
       + `${grouped(v.allocations)} allocations in the loops.` + (skew === null ? '' : ` Sound and light are ${Math.abs(skew).toFixed(0)} ms apart.`);
   }
+}
+
+/** The lights that drop frames, for the sum of all counts: “12 dropped by ddp://wled.local:4048”; empty on a lamp. */
+function dropped(lights) {
+  if (!lights) return '';
+  const all = lights.filter((l) => l.dropped);
+  return all.length ? all.map((l) => `${grouped(l.dropped)} dropped by ${l.name}, `).join('') : '0 dropped by lights, ';
 }

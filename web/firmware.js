@@ -73,7 +73,7 @@ export class Firmware {
   async back() {
     if (!confirm(`${this.part('back').textContent}? The lamp restarts.`)) return;
     try {
-      await ask('POST', 'api/v1/rollback', '{}');
+      await ask('POST', 'api/v1/rollback', {});
     } catch (e) {
       this.toast(e.message);
     }

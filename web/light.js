@@ -2,10 +2,10 @@
 
 import { Row, Surface } from './draw.js';
 
-/** Columns of the two layers of a halo: fewer columns blur more. */
-const LAYERS = [[20, 1, 0.5], [80, 0.46, 0.62]];
+/** Two layers of a halo: columns (fewer blur more), height and strength. */
+const LAYERS = [[40, 1, 0.5], [96, 0.46, 0.62]];
 
-const sheet = (width, height) => Object.assign(document.createElement('canvas'), { width, height });
+export const sheet = (width, height) => Object.assign(document.createElement('canvas'), { width, height });
 
 /** A soft edge around a band: bright along its middle line, dark at its rim. */
 function softMask(width, height, ends) {
@@ -23,7 +23,9 @@ function softMask(width, height, ends) {
   if (ends) {
     ctx.globalCompositeOperation = 'destination-in';
     const across = ctx.createLinearGradient(0, 0, width, 0);
-    for (const [at, alpha] of [[0, 0], [ends, 1], [1 - ends, 1], [1, 0]]) across.addColorStop(at, `rgb(0 0 0 / ${alpha})`);
+    // The outermost column stays dark, so that the enlarged picture has no edge.
+    const edge = 1.2 / width;
+    for (const [at, alpha] of [[0, 0], [edge, 0], [ends + edge, 1], [1 - ends - edge, 1], [1 - edge, 0], [1, 0]]) across.addColorStop(at, `rgb(0 0 0 / ${alpha})`);
     ctx.fillStyle = across;
     ctx.fillRect(0, 0, width, height);
   }
@@ -39,13 +41,13 @@ export class Tube {
     this.key = '';
   }
 
-  /** Cuts the masks for a size in pixels; `open` lets the glow run out of both sides. */
-  fit(w, thick, leds, open) {
-    const key = `${w} ${thick} ${leds} ${open}`;
+  /** Cuts the masks for a size in pixels; the glow goes on for `over` pixels at both ends. */
+  fit(w, thick, leds, over) {
+    const key = `${w} ${thick} ${leds} ${over}`;
     if (key === this.key) return;
     this.key = key;
     this.layers = LAYERS.map(([columns, tall, alpha]) => ({
-      sheet: sheet(columns, 48), mask: softMask(columns, 48, open ? 0 : 0.06), tall, alpha,
+      sheet: sheet(columns, 48), mask: softMask(columns, 48, over / (w + 2 * over)), tall, alpha,
     }));
     Object.assign(this.core, { width: Math.max(1, Math.round(w)), height: Math.max(1, Math.round(thick)) });
     this.dots = sheet(this.core.width, this.core.height);
@@ -64,15 +66,20 @@ export class Tube {
   paint(ctx, rgb, leds, { x, y, w, thick, reach, open }) {
     if (!leds || w < 1) return;
     const image = this.row.put(rgb, leds);
-    this.fit(w, thick, leds, open);
+    const over = open ? 0 : reach * 0.8;
+    this.fit(w, thick, leds, over);
     ctx.globalCompositeOperation = 'lighter';
     ctx.imageSmoothingEnabled = true;
-    const over = open ? 0 : w * 0.06;
     for (const { sheet: small, mask, tall, alpha } of this.layers) {
       const s = small.getContext('2d');
       s.globalCompositeOperation = 'copy';
       s.imageSmoothingQuality = 'medium';
-      s.drawImage(image, 0, 0, small.width, small.height);
+      const { width, height } = small;
+      const end = width * over / (w + 2 * over);
+      s.drawImage(image, end, 0, width - 2 * end, height);
+      s.globalCompositeOperation = 'source-over';
+      // The outermost colours go on behind the ends.
+      if (over) for (const [led, at] of [[0, 0], [leds - 1, width - end]]) s.drawImage(image, led, 0, 1, 1, at, 0, end, height);
       s.globalCompositeOperation = 'destination-in';
       s.drawImage(mask, 0, 0);
       ctx.globalAlpha = alpha;
@@ -94,99 +101,16 @@ export class Tube {
   }
 }
 
-/** The places of a matrix's LEDs, [x, y] in the order of the wire, from its shape (docs/lights.md). */
-function matrix(text) {
-  const [size, ...flags] = text.slice('matrix:'.length).split(',');
-  const [columns, rows] = size.split('x').map(Number);
-  const has = (flag) => flags.includes(flag);
-  const turns = Number(flags.find((f) => f.startsWith('rotate='))?.slice(7) ?? 0) / 90;
-  const [long, wide] = has('columns') ? [rows, columns] : [columns, rows];
-  const places = [];
-  for (let i = 0; i < columns * rows; i++) {
-    const line = Math.floor(i / long);
-    const along = has('serpentine') && line % 2 ? long - 1 - (i % long) : i % long;
-    let [x, y, w, h] = has('columns') ? [line, along, wide, long] : [along, line, long, wide];
-    if (has('flip')) x = w - 1 - x;
-    for (let t = 0; t < turns; t++) [x, y, w, h] = [h - 1 - y, x, h, w];
-    places.push([x, y]);
-  }
-  const across = turns % 2 ? [rows, columns] : [columns, rows];
-  return { places, columns: across[0], rows: across[1] };
-}
+/** Painters for shapes other than lines: the beginning of the shape's text, and a function of the zone. */
+export const shapes = new Map();
 
-/** LEDs on a grid: a small picture, enlarged with its glow. */
-class Grid {
-  constructor(shape) {
-    Object.assign(this, matrix(shape));
-    this.small = sheet(this.columns, this.rows);
-    this.ctx = this.small.getContext('2d');
-    this.image = this.ctx.createImageData(this.columns, this.rows);
-    this.image.data.fill(255);
-  }
-  paint(ctx, rgb, leds, { x, y, w, h }) {
-    const out = this.image.data;
-    for (let i = 0; i < Math.min(leds, this.places.length); i++) {
-      const at = 4 * (this.places[i][1] * this.columns + this.places[i][0]);
-      out[at] = rgb[3 * i]; out[at + 1] = rgb[3 * i + 1]; out[at + 2] = rgb[3 * i + 2];
-    }
-    this.ctx.putImageData(this.image, 0, 0);
-    const cell = Math.min(w / this.columns, h / this.rows);
-    const [wide, tall] = [cell * this.columns, cell * this.rows];
-    const [left, top] = [x + (w - wide) / 2, y + (h - tall) / 2];
-    ctx.globalCompositeOperation = 'lighter';
-    ctx.imageSmoothingEnabled = true;
-    ctx.globalAlpha = 0.35;
-    ctx.drawImage(this.small, left, top, wide, tall);
-    ctx.globalAlpha = 1;
-    const radius = cell * 0.32;
-    for (let i = 0; i < this.columns * this.rows; i++) {
-      ctx.fillStyle = `rgb(${out[4 * i]} ${out[4 * i + 1]} ${out[4 * i + 2]})`;
-      ctx.beginPath();
-      ctx.arc(left + (i % this.columns + 0.5) * cell, top + (Math.floor(i / this.columns) + 0.5) * cell, radius, 0, 7);
-      ctx.fill();
-    }
-    ctx.globalCompositeOperation = 'source-over';
-  }
-}
-
-/** LEDs at places of their own: a ring, or the points of a map; each with a glow. */
-class Dots {
-  /** `places` are [x, y] from 0 to 1. */
-  constructor(places) { this.places = places; }
-  paint(ctx, rgb, leds, { x, y, w, h }) {
-    const side = Math.min(w, h) * 0.86;
-    const [left, top] = [x + (w - side) / 2, y + (h - side) / 2];
-    const n = Math.min(leds, this.places.length);
-    const size = Math.max(2, Math.min(side * 1.6 / n, side / 14));
-    ctx.globalCompositeOperation = 'lighter';
-    for (const [grow, alpha] of [[4.5, 0.06], [2.4, 0.14], [1, 1]]) {
-      ctx.globalAlpha = alpha;
-      for (let i = 0; i < n; i++) {
-        ctx.fillStyle = `rgb(${rgb[3 * i]} ${rgb[3 * i + 1]} ${rgb[3 * i + 2]})`;
-        ctx.beginPath();
-        ctx.arc(left + this.places[i][0] * side, top + this.places[i][1] * side, size * grow / 2 * 0.8, 0, 7);
-        ctx.fill();
-      }
-    }
-    ctx.globalAlpha = 1;
-    ctx.globalCompositeOperation = 'source-over';
-  }
-}
-
-const ring = (n) => Array.from({ length: n }, (_, i) => {
-  const turn = 2 * Math.PI * i / n;
-  return [0.5 + 0.5 * Math.sin(turn), 0.5 - 0.5 * Math.cos(turn)];
-});
-
-/** The painter for a zone. */
-function painter(zone) {
-  if (zone.shape?.startsWith('matrix:')) return new Grid(zone.shape);
-  if (zone.shape === 'ring') return new Dots(ring(zone.leds));
-  return new Tube();
-}
+const shapeOf = (zone) => [...shapes.keys()].find((shape) => zone.shape?.startsWith(shape));
 
 /** True if a zone is drawn in a square rather than along a line. */
-export const isSquare = (zone) => zone.shape === 'ring' || zone.shape?.startsWith('matrix:');
+export const isSquare = (zone) => shapeOf(zone) !== undefined;
+
+/** Most pixels of a light's canvas for a pixel of the page; fewer on a device that cannot keep up. */
+export const quality = { scale: 2 };
 
 /** One canvas with the light of all zones: lines below each other, each as long as its share, and squares beside them. */
 export class Scene extends Surface {
@@ -195,16 +119,27 @@ export class Scene extends Surface {
     Object.assign(this, { wall, onlyFirst: first, painters: new Map() });
   }
 
+  get most() { return quality.scale; }
+
   painter(zone) {
     const key = `${zone.name} ${zone.shape} ${zone.leds}`;
-    if (!this.painters.has(key)) this.painters.set(key, painter(zone));
+    if (!this.painters.has(key)) this.painters.set(key, isSquare(zone) ? shapes.get(shapeOf(zone))(zone) : new Tube());
     return this.painters.get(key);
   }
 
   /** Paints zones with name, shape, leds and rgb. */
   paint(zones) {
-    const { ctx, w, h } = this;
-    ctx.clearRect(0, 0, w, h);
+    if (this.limit !== quality.scale) {
+      this.limit = quality.scale;
+      this.fit();
+    }
+    const { ctx } = this;
+    ctx.setTransform(1, 0, 0, 1, 0, 0);
+    ctx.clearRect(0, 0, this.w, this.h);
+    // Behind the light of a page lies the line with its name. One strip hangs along the longer side of a wall.
+    const upright = this.onlyFirst && this.h > this.w;
+    const [w, h] = upright ? [this.h, this.w] : [this.w, this.wall ? this.h : this.h - 20 * this.scale];
+    if (upright) ctx.transform(0, 1, -1, 0, this.w, 0);
     const shown = this.onlyFirst ? zones.slice(0, 1) : zones;
     const squares = shown.filter(isSquare);
     const lines = shown.filter((z) => !isSquare(z));
@@ -223,7 +158,7 @@ export class Scene extends Surface {
       const step = h / lines.length;
       const thick = Math.max(3, Math.min(step * 0.16, this.scale * (this.wall ? 22 : 12), 1.4 * long / zone.leds + 4 * this.scale));
       this.painter(zone).paint(ctx, zone.rgb, zone.leds, {
-        x: open ? 0 : (wide - long) / 2, y: (i + 0.5) * step, w: long, thick, reach: this.wall ? Math.min(step * 0.62, h * 0.5) : step * 0.62, open,
+        x: open ? 0 : (wide - long) / 2, y: (i + 0.5) * step, w: long, thick, reach: open ? step * 0.62 : Math.min(step * 0.62, long * 0.4), open,
       });
     });
   }

@@ -15,12 +15,31 @@ async function knock(request, times) {
   }
 }
 
-/** Sends a request to the API and returns its JSON; throws an Error with K1's message. */
-export async function ask(method, path, body) {
+/** When a path may be requested again, in ms of performance.now(). */
+const free = new Map();
+
+/** Waits for the pause that K1 wants between two requests of the same path (routes.rs). */
+async function turn(method, path) {
+  const now = performance.now();
+  const at = Math.max(now, free.get(method + path) ?? 0);
+  free.set(method + path, at + (method === 'POST' ? 320 : 120));
+  if (at > now) await new Promise((later) => setTimeout(later, at - now));
+}
+
+/** Sends a request to the API, an object as JSON, and returns the answer's JSON; throws an Error with K1's message. */
+export async function ask(method, path, body, patience = 2) {
   const headers = showing(token());
-  if (typeof body === 'string') headers['Content-Type'] = 'application/json';
-  const answer = await knock(() => fetch(path, { method, headers, body }), method === 'GET' ? 4 : 1);
+  const isFile = body instanceof Blob;
+  if (body && !isFile) headers['Content-Type'] = 'application/json';
+  const sent = body && !isFile ? JSON.stringify(body) : body;
+  await turn(method, path);
+  const answer = await knock(() => fetch(path, { method, headers, body: sent }), method === 'GET' ? 4 : 1);
   const said = await answer.json();
+  // Too fast: K1 says when it listens again.
+  if (answer.status === 429 && patience) {
+    await new Promise((later) => setTimeout(later, 1000 * (Number(answer.headers.get('Retry-After')) || 0.3)));
+    return ask(method, path, body, patience - 1);
+  }
   if (!answer.ok) throw Object.assign(new Error(said.message), { status: answer.status });
   return said;
 }

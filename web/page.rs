@@ -12,9 +12,10 @@ macro_rules! files {
 }
 
 files! {
-    "index.html" "style.css" "views.css" "icon.svg" "k1.webmanifest"
-    "app.js" "beats.js" "controls.js" "draw.js" "figures.js" "firmware.js" "hearing.js" "light.js" "lights.js" "link.js"
+    "index.html" "style.css" "views.css" "icon.svg" "icon.png" "k1.webmanifest"
+    "app.js" "beats.js" "controls.js" "draw.js" "figures.js" "firmware.js" "hearing.js" "light.js" "link.js"
     "play.js" "sound.js" "taps.js" "target.js" "token.js" "views.js" "wall.js"
+    "room/lights.js" "room/places.js" "room/scenes.js" "room/zones.js"
 }
 
 /// The content of a file; `None` if the page has no such file.

@@ -53,7 +53,6 @@ export class Wall {
     if (this.on) return;
     this.root.hidden = false;
     document.documentElement.classList.add('on-wall');
-    if (this.mode === 'zones' && this.zones < 2) this.mode = 'strip';
     this.fresh();
     this.wake();
     this.stayLit();

@@ -7,7 +7,8 @@ One command with its seeds gives the same weights on every computer. FOLDER take
 is further music in the form of generate.py: that of material/build.py, an annotated corpus. Each piece is heard once as it is
 and once as altered by room.py. Each seed makes a network, FOLDER/weights-SEED, that has not heard any --last corpus: it is
 scored on them. Then each learns a little longer with them and with the music for validation, too, and becomes
-FOLDER/weights-SEED-all; with --write, those of the given seeds replace the engine's. Needs what music/generate.py needs, and
+FOLDER/weights-SEED-all. At last it hears many sounds without a beat, and becomes FOLDER/weights-SEED-calm; with --write, those of the
+given seeds replace the engine's. Needs what music/generate.py needs, and
 Rust. Twelve hours of music take about half an hour on two cores, a network about half an hour of one core.
 """
 import argparse
@@ -21,8 +22,9 @@ HERE = Path(__file__).parent
 ROOT = HERE.parents[1]
 SIZES = ["--dense", "40", "--units", "48,48"]
 # Steps, and the rate at their beginning.
-FIRST, LAST = ("6000", "1.5e-3"), ("1500", "5e-4")
+FIRST, LAST, CALM = ("6000", "1.5e-3"), ("1500", "5e-4"), ("500", "3e-4")
 MUSIC_SEED = 5
+BEATLESS_SEED, BEATLESS, BEATLESS_WEIGHT = 10, 640, 1.5
 
 
 def run(*command, log=None, native=False):
@@ -34,15 +36,16 @@ def run(*command, log=None, native=False):
     subprocess.run([str(word) for word in command], cwd=ROOT, env=os.environ | flags, check=True, stdout=out)
 
 
-def prepare(folder, words):
-    """Alters the corpora, computes the inputs of both forms, and returns the words for lists.py."""
+def prepare(folder, words, alter=True):
+    """Alters the corpora, computes the inputs of both forms, and returns the words for lists.py. With `alter=False`, only as they are."""
     listed = []
     for word in words:
         corpus, _, weight = word.partition(":")
         corpus = Path(corpus).resolve()
         altered, inputs = folder / "altered" / corpus.name, folder / "inputs" / corpus.name
-        run(sys.executable, HERE / "music/room.py", corpus, altered, "--seed", MUSIC_SEED)
-        for form in (corpus, altered):
+        if alter:
+            run(sys.executable, HERE / "music/room.py", corpus, altered, "--seed", MUSIC_SEED)
+        for form in (corpus, altered) if alter else (corpus,):
             run("cargo", "run", "--release", "--package", "xtask", "--", "ear", "--corpus", form, "--inputs", inputs)
             listed.append(f"{form}:{inputs}:{weight or 1}")
     return listed
@@ -86,9 +89,15 @@ def main():
     corpora += prepare(folder, args.last)
     last = [folder / f"weights-{seed}-all" for seed in seeds]
     train(folder, "last", corpora, args.jobs, *LAST, list(zip(seeds, first, last)), with_validation=True)
+    beatless = folder / "beatless"
+    run(sys.executable, HERE / "music/generate.py", "--seed", BEATLESS_SEED, "--hours", 0, "--beatless", BEATLESS, beatless)
+    corpora += prepare(folder, [f"{beatless}:{BEATLESS_WEIGHT}"], alter=False)
+    calm = [folder / f"weights-{seed}-calm" for seed in seeds]
+    train(folder, "calm", corpora, args.jobs, *CALM, list(zip(seeds, last, calm)), with_validation=True)
     if args.write:
-        about = f"Trained on {args.hours:g} hours of generated music and {len(args.corpus + args.last)} other corpora."
-        run(sys.executable, HERE / "export.py", about, *(folder / f"weights-{seed}-all" for seed in args.write))
+        others, quiet = len(args.corpus + args.last), round(BEATLESS * 30 / 3600)
+        about = f"Trained on {args.hours:g} hours of generated music, {others} other corpora and {quiet} hours of sound without a beat."
+        run(sys.executable, HERE / "export.py", about, *(folder / f"weights-{seed}-calm" for seed in args.write))
 
 
 if __name__ == "__main__":

@@ -48,6 +48,11 @@ impl<const N: usize> Picture<'_, N> {
         self.output.wire(self.is_dithered, out);
     }
 
+    /// The same for LEDs with white, R, G, B, W.
+    pub fn wire_with_white(&self, out: &mut [[u8; 4]]) {
+        self.output.wire_with_white(self.is_dithered, out);
+    }
+
     /// Linear light of the first LEDs, as many as fit, and whether a wire is to be dithered.
     pub fn light(&self, out: &mut [Rgb]) -> bool {
         for (out, light) in out.iter_mut().zip(self.output.light(N)) {

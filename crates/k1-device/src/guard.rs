@@ -59,22 +59,22 @@ impl Part {
     }
 }
 
-/// The reason of a reset, as the API reports it, from the name that Espressif's HAL gives it. The chips name their
-/// reasons differently, but with the same parts. "other" if no part is known.
-pub fn reset_reason_of(name: &str) -> &'static str {
-    let reasons = [
-        ("PowerOn", "power on"),
-        ("Wdt", "watchdog"),
-        // The main watchdogs (`CoreMwdt0`), which K1 itself uses, and the S31's `CoreRwdt`.
-        ("wdt", "watchdog"),
-        ("BrownOut", "brown-out"),
-        ("PwrGlitch", "brown-out"),
-        ("Usb", "USB"),
-        ("Jtag", "debugger"),
-        ("Sw", "software"),
-        ("Lockup", "lock-up"),
-    ];
-    reasons.iter().find(|(part, _)| name.contains(part)).map_or("other", |(_, reason)| *reason)
+/// The reason of a reset, as the API reports it, from the number that the hardware of an ESP32 gives it. The numbers of
+/// a power glitch and of USB depend on the chip. "other" if it is not known.
+pub fn reset_reason_of(number: u32, chip: &str) -> &'static str {
+    match (number, chip) {
+        (0x13, "esp32s31") => "brown-out",
+        (0x17, "esp32s31") => "USB",
+        (0x17, _) => "brown-out",
+        (0x01, _) => "power on",
+        (0x03 | 0x0c, _) => "software",
+        (0x07..=0x09 | 0x0b | 0x0d | 0x10..=0x12, _) => "watchdog",
+        (0x0f, _) => "brown-out",
+        (0x15 | 0x16, _) => "USB",
+        (0x18, _) => "debugger",
+        (0x1a, _) => "lock-up",
+        _ => "other",
+    }
 }
 
 /// Watches the parts. It has no lock, so that an interrupt may check the counts no matter what it has interrupted; only
@@ -123,40 +123,26 @@ impl Watch {
 mod tests {
     use super::*;
 
-    /// Every reason of esp-hal 1.2.2 for the ESP32-S3, C6, P4 and S31 that can occur in a lamp.
+    /// Every reason of esp-hal 1.2.2 for the ESP32-S3, C6, P4 and S31 (`SocResetReason`).
     #[test]
     fn every_reset_has_its_reason() {
-        let of = |reason, names: &[&str]| {
-            for name in names {
-                assert_eq!(reset_reason_of(&alloc::format!("Some({name})")), reason, "{name}");
+        let of = |reason, numbers: &[u32]| {
+            for (number, chip) in
+                numbers.iter().flat_map(|n| ["esp32s3", "esp32c6", "esp32p4"].map(|c| (*n, c)))
+            {
+                assert_eq!(reset_reason_of(number, chip), reason, "{number:#x} of {chip}");
             }
         };
-        of("power on", &["ChipPowerOn"]);
-        of(
-            "watchdog",
-            &[
-                "CoreMwdt0",
-                "CoreMwdt1",
-                "CoreRtcWdt",
-                "CoreRwdt",
-                "CpuMwdt",
-                "CpuMwdt0",
-                "Cpu0Mwdt0",
-                "CpuRtcWdt",
-                "CpuRwdt",
-                "SysRtcWdt",
-                "SysRwdt",
-                "CpuMwdt1",
-                "SysSuperWdt",
-            ],
-        );
-        of("brown-out", &["SysBrownOut", "CorePwrGlitch"]);
-        of("software", &["CoreSw", "CpuSw", "Cpu0Sw"]);
-        of("USB", &["CoreUsbUart", "CoreUsbJtag"]);
-        of("debugger", &["CpuJtag", "Cpu0JtagCpu"]);
-        of("lock-up", &["CpuLockup"]);
-        of("other", &["SysClkGlitch", "CoreEfuseCrc", "CoreDeepSleep"]);
-        assert_eq!(reset_reason_of("None"), "other");
+        of("power on", &[0x01]);
+        of("watchdog", &[0x07, 0x08, 0x09, 0x0b, 0x0d, 0x10, 0x11, 0x12]);
+        of("brown-out", &[0x0f, 0x17]);
+        of("software", &[0x03, 0x0c]);
+        of("USB", &[0x15, 0x16]);
+        of("debugger", &[0x18]);
+        // Deep sleep, SDIO, a glitch of the clock, a damaged fuse, and numbers that no chip has.
+        of("other", &[0x05, 0x06, 0x13, 0x14, 0, 0x99]);
+        let s31 = [0x13, 0x17, 0x1a, 0x16, 0x09].map(|number| reset_reason_of(number, "esp32s31"));
+        assert_eq!(s31, ["brown-out", "USB", "lock-up", "USB", "watchdog"]);
     }
 
     #[test]

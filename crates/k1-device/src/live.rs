@@ -10,7 +10,7 @@ use k1_engine::audio::Snapshot;
 use k1_engine::patterns::PATTERNS;
 use serde::Serialize;
 
-use crate::answers::{Light, LiveSound, ParamValues, Power, Realtime, Vitals};
+use crate::answers::{Light, LiveSound, ParamValues, Power, Realtime, Vitals, Zone};
 use crate::api;
 use crate::backend::Backend;
 use crate::error::{Refusal, Sentence};
@@ -26,6 +26,8 @@ pub mod kind {
     pub const SOUND: u8 = 2;
     /// Small moving pictures of every pattern.
     pub const THUMBNAILS: u8 = 3;
+    /// Pixels of all zones.
+    pub const ZONES: u8 = 4;
 }
 
 /// Bytes of a frame message before its pixels.
@@ -85,6 +87,16 @@ pub fn frame(at_us: u64, screen: &[[u8; 3]], s: &Snapshot) -> Vec<u8> {
     m
 }
 
+/// Pixels of all zones, which lie one after the other in `screen`: kind 4, number of zones u8, pixels of each u16, then R, G
+/// and B of each pixel, sRGB.
+pub fn zones(lengths: &[usize], screen: &[[u8; 3]]) -> Vec<u8> {
+    let mut m = Vec::with_capacity(2 + 2 * lengths.len() + 3 * screen.len());
+    m.extend([kind::ZONES, lengths.len() as u8]);
+    lengths.iter().for_each(|n| m.extend((*n as u16).to_le_bytes()));
+    m.extend_from_slice(screen.as_flattened());
+    m
+}
+
 /// One hop of sound for the pages that listen.
 #[derive(Clone, Copy, Debug)]
 pub struct HeardHop {
@@ -130,6 +142,8 @@ pub struct Hello<'a> {
     pub thumbnails: bool,
     /// True if this K1 takes firmware updates.
     pub takes_firmware: bool,
+    /// True if this K1 keeps lights and zones in a show file.
+    pub has_show: bool,
     /// Figures of the last seconds, oldest first.
     pub history: &'a [Vitals],
 }
@@ -174,6 +188,9 @@ pub struct Figures<'a> {
     /// The lights besides the page; absent on a lamp.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub lights: Option<&'a [Light]>,
+    /// Name of the sound that plays; absent on a lamp.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub source: Option<&'a str>,
     /// Whether live sound arrives; absent if the sound is not live.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub live_sound: Option<LiveSound<'static>>,
@@ -201,6 +218,8 @@ pub enum Say<'a> {
     Hello(Hello<'a>),
     /// The settings in force.
     Settings(InForce<'a>),
+    /// The zones and their looks.
+    Zones(&'a [Zone]),
     /// Measured figures.
     Status(Figures<'a>),
     /// The scene that is shown.
@@ -233,6 +252,8 @@ pub struct Wishes {
     pub audio: Option<bool>,
     /// True to send small moving pictures of every pattern.
     pub thumbnails: Option<bool>,
+    /// True to send the zones, their looks and their pixels.
+    pub zones: Option<bool>,
     /// Minimum time between two frames, in µs.
     pub frame_interval_us: Option<u64>,
     /// Value of a ping, which K1 must answer.
@@ -247,13 +268,18 @@ pub struct Wishes {
 pub fn obey(backend: &dyn Backend, message: &[u8]) -> Result<Wishes, Refusal> {
     let command: Command = api::parse(message)?;
     let (audio, thumbnails, fps) = (command.audio()?, command.thumbnails()?, command.fps()?);
-    let (pattern, gain) = (command.pattern()?, command.gain()?);
+    let (pattern, gain, zones) = (command.pattern()?, command.gain()?, command.zones()?);
     let params = command.params.as_ref().map(|p| p.changes()).transpose()?;
     let rest = pattern.map(Change::Pattern).into_iter().chain(gain.map(Change::Gain));
-    backend.post(&mut params.into_iter().flatten().map(|(p, v)| Change::Param(p, v)).chain(rest));
+    let mut changes = params.into_iter().flatten().map(|(p, v)| Change::Param(p, v)).chain(rest);
+    match command.zone()? {
+        Some(zone) => backend.post_to(zone, &mut changes)?,
+        None => backend.post(&mut changes),
+    }
     Ok(Wishes {
         audio,
         thumbnails,
+        zones,
         // Slightly less than the period, so that a frame that is a little early is not skipped.
         frame_interval_us: fps.map(|fps| (930_000.0 / fps) as u64),
         ping: command.ping,

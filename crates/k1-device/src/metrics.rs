@@ -347,7 +347,7 @@ impl Sample {
     /// # Errors
     ///
     /// The error of the writer.
-    pub fn write(&self, metric: &Metric, w: &mut impl Write) -> fmt::Result {
+    pub fn write(&self, metric: &Metric, w: &mut dyn Write) -> fmt::Result {
         let mut result = Ok(());
         let mut is_first = true;
         (metric.read)(self, &mut |labels, value| {
@@ -384,7 +384,7 @@ fn line(
     with_help: bool,
     labels: &[(&str, &str)],
     value: f64,
-    w: &mut impl Write,
+    w: &mut dyn Write,
 ) -> fmt::Result {
     let Metric { name, kind, unit, help, .. } = metric;
     if with_help {

@@ -132,9 +132,9 @@ impl FrameClock {
     }
 }
 
-/// Shortest time in µs between two frames on a WS2812 wire: 24 bits of 1.25 µs for each LED, and the pause.
-pub const fn wire_us(leds: usize, reset_us: u16) -> u64 {
-    leds as u64 * 30 + reset_us as u64
+/// Shortest time in µs between two frames of `bytes` on a WS2812 wire: bits of 1.25 µs, and the pause.
+pub const fn wire_us(bytes: usize, reset_us: u16) -> u64 {
+    bytes as u64 * 10 + reset_us as u64
 }
 
 /// Frames at the rate of a WS2812 wire: each frame takes the wire as soon as the previous one has left it.
@@ -145,9 +145,9 @@ pub struct WireClock {
 }
 
 impl WireClock {
-    /// A free wire to `leds` LEDs, with a pause of `reset_us` between frames.
-    pub const fn new(leds: usize, reset_us: u16) -> Self {
-        Self { free_at_us: 0, period_us: wire_us(leds, reset_us) }
+    /// A free wire for frames of `bytes`, with a pause of `reset_us` between them.
+    pub const fn new(bytes: usize, reset_us: u16) -> Self {
+        Self { free_at_us: 0, period_us: wire_us(bytes, reset_us) }
     }
 
     /// Time in µs at which the wire is free for the next frame.
@@ -331,8 +331,8 @@ mod tests {
 
     #[test]
     fn frames_follow_each_other_on_the_wires_own_clock_and_start_anew_after_a_pause() {
-        assert_eq!(wire_us(180, 300), 5_700);
-        let mut wire = WireClock::new(180, 300);
+        assert_eq!((wire_us(180 * 3, 300), wire_us(180 * 4, 300)), (5_700, 7_500));
+        let mut wire = WireClock::new(180 * 3, 300);
         assert_eq!(wire.free_at_us(), 0);
         wire.take(1_000_000);
         assert_eq!(wire.free_at_us(), 1_005_700);

@@ -12,16 +12,17 @@ pub struct File {
 }
 
 /// The files of the page except the modules.
-pub const FILES: [File; 5] = [
+pub const FILES: [File; 6] = [
     File { path: "/", name: "index.html", kind: "text/html; charset=utf-8" },
     File { path: "/style.css", name: "style.css", kind: "text/css; charset=utf-8" },
     File { path: "/views.css", name: "views.css", kind: "text/css; charset=utf-8" },
     File { path: "/k1.webmanifest", name: "k1.webmanifest", kind: "application/manifest+json" },
+    File { path: "/icon.png", name: "icon.png", kind: "image/png" },
     File { path: "/icon.svg", name: "icon.svg", kind: "image/svg+xml" },
 ];
 
 /// The modules. Each follows the modules that it imports; the page names the last one.
-pub const MODULES: [&str; 17] = [
+pub const MODULES: [&str; 16] = [
     "draw.js",
     "light.js",
     "sound.js",
@@ -31,7 +32,6 @@ pub const MODULES: [&str; 17] = [
     "beats.js",
     "controls.js",
     "firmware.js",
-    "lights.js",
     "figures.js",
     "hearing.js",
     "target.js",
@@ -40,6 +40,9 @@ pub const MODULES: [&str; 17] = [
     "wall.js",
     "app.js",
 ];
+
+/// Modules that the page loads from a K1 that keeps a show file, which a lamp does not.
+pub const ROOM: [&str; 4] = ["room/lights.js", "room/places.js", "room/scenes.js", "room/zones.js"];
 
 /// Media type of a module.
 pub const MODULE: &str = "text/javascript; charset=utf-8";

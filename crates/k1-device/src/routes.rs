@@ -28,6 +28,8 @@ pub enum Action {
     Lights,
     /// Add a light to the show.
     AddLight,
+    /// Change or remove a light of the show.
+    ChangeLight,
     /// Show a picture on a light.
     TestLight,
     /// Read what a search for lights has found.
@@ -146,7 +148,7 @@ pub const MOST_SHOW: usize = 256 * 1024;
 pub const MOST_SCENE: usize = 128 * 1024;
 
 /// Every route. The first fifteen exist in the lamps in the field.
-pub static ROUTES: [Route; 45] = [
+pub static ROUTES: [Route; 46] = [
     get("/api/patterns", Action::Patterns, 1000, "List the patterns and the current one"),
     get("/api/params", Action::Params, 150, "Read every parameter"),
     post(
@@ -197,6 +199,13 @@ pub static ROUTES: [Route; 45] = [
         300,
         SMALL_BODY,
         "Add a light to the show file, and a zone that shows it",
+    ),
+    post(
+        "/api/v1/lights/change",
+        Action::ChangeLight,
+        300,
+        SMALL_BODY,
+        "Rename a light of the show, set the order of its colours, turn it round, or remove it",
     ),
     post(
         "/api/v1/lights/test",

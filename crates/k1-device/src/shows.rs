@@ -10,7 +10,7 @@ use crate::answers::{
 };
 use crate::api::{json, parse};
 use crate::error::Refusal;
-use crate::requests::{LightTest, NewLight, NewScene, PowerPatch, Recall, ShowText};
+use crate::requests::{LightChange, LightTest, NewLight, NewScene, PowerPatch, Recall, ShowText};
 use crate::routes::Action;
 
 /// A K1 that runs shows.
@@ -39,6 +39,12 @@ pub trait Shows {
     ///
     /// [`Refusal::PatternNotFound`] if its pattern does not exist.
     fn add_light(&self, light: &NewLight) -> Result<ShowWritten, Refusal>;
+    /// Writes a change of a light into the show file, unless the file would get a fault.
+    ///
+    /// # Errors
+    ///
+    /// [`Refusal::NotHere`] without a show file.
+    fn change_light(&self, change: &LightChange) -> Result<ShowWritten, Refusal>;
     /// Shows a picture on a light for a while.
     ///
     /// # Errors
@@ -93,6 +99,7 @@ pub fn answer(shows: &dyn Shows, action: Action, name: &str, body: &[u8]) -> Res
     match action {
         Action::Lights => json(&shows.show_lights()?),
         Action::AddLight => json(&shows.add_light(&parse(body)?)?),
+        Action::ChangeLight => json(&shows.change_light(&parse(body)?)?),
         Action::TestLight => json(&shows.test_light(&parse(body)?)?),
         Action::FoundLights => json(&shows.found_lights()),
         Action::FindLights => json(&shows.find_lights()),

@@ -1,10 +1,10 @@
-//! The wire of a WS2812 strip as bits on an SPI bus.
+//! The wire of a strip of WS2812 or SK6812 as bits on an SPI bus.
 //!
 //! Each bit on the wire is four bits on the bus: 1000 is a zero, 1110 a one. At [`BUS_HZ`] one of them takes 312.5 ns, so
 //! a zero is high for 312.5 ns and low for 937.5 ns, and a one the reverse. Both makes of LED accept this: the WS2812B
 //! (zero 250 … 550 ns high, one 650 … 950 ns) and the WS2812B-2020 (220 … 380 ns, 580 … 1,000 ns).
 
-use crate::settings::MOST_LEDS;
+use crate::settings::{MOST_CHANNELS, MOST_LEDS};
 
 /// Bits per second on the bus: exactly a 25th of the 80 MHz of the ESP32-S3's and the C6's SPI.
 pub const BUS_HZ: u32 = 3_200_000;
@@ -16,8 +16,10 @@ const HEAD: usize = 4;
 /// Number of zero bytes after a frame. They make the line low before the pause begins, whatever the bus does between
 /// transfers.
 const TAIL: usize = 4;
+/// Longest frame in bytes.
+const LONGEST_FRAME: usize = MOST_LEDS * MOST_CHANNELS;
 /// Longest transfer in bytes.
-pub const LONGEST: usize = HEAD + MOST_LEDS * 3 * BYTES + TAIL;
+pub const LONGEST: usize = HEAD + LONGEST_FRAME * BYTES + TAIL;
 
 /// Four bits on the wire, as bytes on the bus.
 const fn stretch(nibble: u8) -> [u8; 2] {
@@ -41,14 +43,14 @@ static NIBBLES: [[u8; 2]; 16] = {
     all
 };
 
-/// Encodes a frame, in the order of the wire, for the bus. Bytes beyond [`MOST_LEDS`] are left out. Returns the length
+/// Encodes a frame, in the order of the wire, for the bus. Bytes beyond those of [`MOST_LEDS`] are left out. Returns the length
 /// of the transfer in bytes.
 ///
 /// # Panics
 ///
 /// If `place` is shorter than the transfer; [`LONGEST`] is always enough.
 pub fn encode(frame: &[u8], place: &mut [u8]) -> usize {
-    let frame = &frame[..frame.len().min(MOST_LEDS * 3)];
+    let frame = &frame[..frame.len().min(LONGEST_FRAME)];
     let end = HEAD + frame.len() * BYTES;
     place[..HEAD].fill(0);
     for (four, byte) in place[HEAD..end].chunks_exact_mut(BYTES).zip(frame) {
@@ -121,10 +123,10 @@ mod tests {
     #[test]
     fn a_frame_takes_the_wire_for_as_long_as_the_pace_allows() {
         let mut bus = [0xff; LONGEST];
-        for leds in [1, 180, MOST_LEDS] {
-            let length = encode(&alloc::vec![0x55; leds * 3], &mut bus);
+        for bytes in [3, 540, LONGEST_FRAME] {
+            let length = encode(&alloc::vec![0x55; bytes], &mut bus);
             let wire_ns = (length - HEAD - TAIL) as f64 * 8.0 * BIT_NS;
-            assert_eq!(wire_ns, wire_us(leds, 0) as f64 * 1_000.0);
+            assert_eq!(wire_ns, wire_us(bytes, 0) as f64 * 1_000.0);
         }
     }
 
@@ -142,7 +144,7 @@ mod tests {
     #[test]
     fn a_longer_frame_is_cut() {
         let mut bus = [0xff; LONGEST];
-        assert_eq!(encode(&[0xaa; MOST_LEDS * 3 + 3], &mut bus), LONGEST);
+        assert_eq!(encode(&[0xaa; LONGEST_FRAME + 3], &mut bus), LONGEST);
     }
 
     proptest! {

@@ -116,6 +116,13 @@ pub const fn exp2(x: f32) -> f32 {
     f32::from_bits(whole.wrapping_add(127) << 23) * p
 }
 
+/// [`exp2`] as a call on a lamp's processors: patterns alone would hold sixty copies of it, 8 KiB of the flash.
+#[cfg_attr(any(target_arch = "xtensa", target_arch = "riscv32"), inline(never))]
+#[cfg_attr(not(any(target_arch = "xtensa", target_arch = "riscv32")), inline)]
+const fn exp2_called(x: f32) -> f32 {
+    exp2(x)
+}
+
 /// Natural exponential, with the limits of [`exp2`]. Relative error: [`EXP_ERROR`].
 #[inline]
 pub const fn exp(x: f32) -> f32 {
@@ -229,7 +236,7 @@ const fn rate_of(tau: f32) -> f32 {
 
 /// [`decay`] with a rate instead of a time constant.
 const fn decay_at(dt: f32, rate: f32) -> f32 {
-    if rate == 0.0 { 0.0 } else { exp(-dt * rate) }
+    if rate == 0.0 { 0.0 } else { exp2_called(-dt * rate * (1.0 / LN_2)) }
 }
 
 /// Linear interpolation: `a` at `t = 0`, `b` at `t = 1`.
@@ -250,7 +257,7 @@ pub fn smoothstep(edge0: f32, edge1: f32, x: f32) -> f32 {
 pub fn bell(x: f32, sigma: f32) -> f32 {
     // As a product, because loops over LEDs take the division outside.
     let z = x * (1.0 / sigma);
-    exp(-0.5 * z * z)
+    exp2_called(-0.5 * z * z * (1.0 / LN_2))
 }
 
 /// An amplitude in decibels, at least `floor_db`.

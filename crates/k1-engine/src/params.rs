@@ -138,6 +138,7 @@ impl Params {
     }
 
     /// Speed of motion as a factor: ¼ at 0, 1 at ½, 4 at 1.
+    #[inline(never)]
     pub fn speed_factor(&self) -> f32 {
         crate::math::exp2(4.0 * self.get(Param::Speed) - 2.0)
     }

@@ -1,5 +1,7 @@
 //! Requests to end: Ctrl-C, `Ctrl-\`, SIGTERM, and a closed terminal.
 
+#[cfg(unix)]
+use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Mutex, PoisonError};
 use std::time::{Duration, Instant};
 
@@ -36,20 +38,55 @@ impl EndRequests {
     }
 }
 
-/// Calls `handle` for each request to end, on a separate thread.
+/// Calls `end` for each request to end, on a separate thread.
 ///
 /// # Errors
 ///
-/// A sentence if the system does not allow handling signals.
-pub fn on_end(handle: impl Fn() + Clone + Send + 'static) -> Result<(), String> {
-    ctrlc::set_handler(handle.clone()).map_err(|e| format!("signals cannot be handled: {e}"))?;
-    // `ctrlc` does not handle `Ctrl-\`.
-    #[cfg(unix)]
-    if let Ok(mut quits) = signal_hook::iterator::Signals::new([signal_hook::consts::SIGQUIT]) {
-        let hear = move || quits.forever().for_each(|_| handle());
-        let _ = std::thread::Builder::new().name("k1-quit".into()).spawn(hear);
+/// A sentence if the system does not allow handling signals, or if they are handled already.
+pub fn on_end(end: impl Fn() + Send + 'static) -> Result<(), String> {
+    on_end_or_hang_up(end, None::<fn()>)
+}
+
+/// Like [`on_end`]. With `hang_up`, SIGHUP calls that instead, as is usual for services, which have no terminal.
+///
+/// # Errors
+///
+/// As of [`on_end`].
+#[cfg(unix)]
+pub fn on_end_or_hang_up(
+    end: impl Fn() + Send + 'static,
+    hang_up: Option<impl Fn() + Send + 'static>,
+) -> Result<(), String> {
+    use signal_hook::consts::{SIGHUP, SIGINT, SIGQUIT, SIGTERM};
+    static IS_HANDLED: AtomicBool = AtomicBool::new(false);
+    if IS_HANDLED.swap(true, Ordering::SeqCst) {
+        return Err("signals are handled already".into());
     }
-    Ok(())
+    let refused = |e: std::io::Error| format!("signals cannot be handled: {e}");
+    let mut signals =
+        signal_hook::iterator::Signals::new([SIGINT, SIGTERM, SIGQUIT, SIGHUP]).map_err(refused)?;
+    let hear = move || {
+        for signal in signals.forever() {
+            match &hang_up {
+                Some(hang_up) if signal == SIGHUP => hang_up(),
+                _ => end(),
+            }
+        }
+    };
+    std::thread::Builder::new().name("k1-signals".into()).spawn(hear).map(drop).map_err(refused)
+}
+
+/// Like [`on_end`]; there is no SIGHUP here.
+///
+/// # Errors
+///
+/// As of [`on_end`].
+#[cfg(not(unix))]
+pub fn on_end_or_hang_up(
+    end: impl Fn() + Send + 'static,
+    _: Option<impl Fn() + Send + 'static>,
+) -> Result<(), String> {
+    ctrlc::set_handler(end).map_err(|e| format!("signals cannot be handled: {e}"))
 }
 
 #[cfg(test)]

@@ -6,6 +6,7 @@ use core::sync::atomic::Ordering::Relaxed;
 
 use k1_device::answers::{
     Arranged, BootLog, Device, Heard, LinkOptions, Performance, Place, SelfTest, Setup, TestState, Vitals,
+    Wired,
 };
 use k1_device::backend::{Backend, Description, Identity};
 use k1_device::error::Refusal;
@@ -13,10 +14,10 @@ use k1_device::exchange::{Change, Settings};
 use k1_device::firmware::{Firmware, GoingBack, LastTrial, Short, Standing};
 use k1_device::health::checks;
 use k1_device::microphone::Hearing;
-use k1_device::pace::wire_us;
 use k1_device::requests::SetupPatch;
 use k1_device::settings::{MOST_LEDS, Memory};
 use k1_engine::audio::InputState;
+use k1_engine::light::White;
 use k1_update::envelope::Envelope;
 use k1_update::refusal::Refusal as Why;
 
@@ -174,7 +175,7 @@ impl Backend for LampHome {
                 microphone_failures: Some(lamp.microphone_failures.load(Relaxed)),
                 live_sound: None,
                 strip_underruns: Some(lamp.strip_underruns.load(Relaxed)),
-                wire_us: Some(wire_us(lamp.leds.load(Relaxed) as usize, s.memory.hardware.reset_us) as u32),
+                wire_us: Some(lamp.wire_us.load(Relaxed)),
                 settings_writes: Some(s.settings_writes),
                 settings_errors: Some(s.settings_errors),
                 requests: Some(lamp.requests.load(Relaxed)),
@@ -190,12 +191,13 @@ impl Backend for LampHome {
 
     fn setup(&self) -> Setup<'_> {
         self.lamp.look(|s| {
-            let h = &s.memory.hardware;
+            let (h, strip) = (&s.memory.hardware, &s.memory.strip);
             Setup {
                 leds: usize::from(h.leds),
                 most_leds: MOST_LEDS,
-                shape: Some(Arranged(s.memory.strip.shape)),
-                color_order: Some(h.order),
+                shape: Some(Arranged(strip.shape)),
+                color_order: Some(Wired { order: h.order, has_white: strip.white.is_some() }),
+                white: strip.white.map(White::name),
                 reset_us: Some(h.reset_us),
                 current_limit_ma: Some(h.limit_ma),
                 noise_floor_db: h.floor_db,

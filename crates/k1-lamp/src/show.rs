@@ -6,7 +6,8 @@ use embassy_time::{Duration, Instant, Timer};
 use k1_device::exchange::Settings;
 use k1_device::frame::{Showing, Zone};
 use k1_device::pace::{Spacing, WireClock, wire_us};
-use k1_device::settings::{Hardware, MOST_LEDS, StripSettings};
+use k1_device::settings::{Hardware, MOST_CHANNELS, MOST_LEDS, StripSettings};
+use k1_engine::light::White;
 use k1_handoff::RingWriter;
 
 use crate::board::Strip;
@@ -31,25 +32,36 @@ pub async fn show(
         panic!("the renderer was started twice");
     };
     let leds = usize::from(hardware.leds);
-    let period = wire_us(leds, hardware.reset_us);
+    let bytes = leds * settings.channels();
+    let period = wire_us(bytes, hardware.reset_us);
+    show.output.set_white(settings.white.unwrap_or(White::None));
+    lamp.wire_us.store(period as u32, Relaxed);
     lamp.leds.store(leds as u32, Relaxed);
     lamp.due_millihertz.store((1_000_000_000 / period) as u32, Relaxed);
     lamp.shows_on.store(core + 1, Relaxed);
     let mut showing = Showing::new(Zone::new(show, owner).on(settings.shape), lamp.crossing.sound(), period);
     let mut for_screens = Spacing::new(SCREEN_INTERVAL_US);
-    let mut pixels = [[0; 3]; MOST_LEDS];
+    let mut buffer = [0; MOST_LEDS * MOST_CHANNELS];
     loop {
         let began = now_us();
         let has_changed = showing.frame(began, false, lamp.meters, now_us, |zone| {
             let picture = zone.picture();
-            let pixels = &mut pixels[..leds];
+            let (pixels, _) = buffer[..leds * 3].as_chunks_mut();
             if for_screens.is_due(began) {
                 picture.screen(pixels);
                 publish(&mut screen, began, pixels);
             }
             picture.wire(pixels);
             publish(&mut wire_out, began, pixels);
-            pixels.iter_mut().for_each(|pixel| *pixel = hardware.order.place(*pixel));
+            if settings.white.is_some() {
+                let (pixels, _) = buffer[..bytes].as_chunks_mut();
+                picture.wire_with_white(pixels);
+                for [r, g, b, _] in pixels {
+                    [*r, *g, *b] = hardware.order.place([*r, *g, *b]);
+                }
+            } else {
+                pixels.iter_mut().for_each(|pixel| *pixel = hardware.order.place(*pixel));
+            }
             // The strip takes every frame.
             0
         });
@@ -57,7 +69,7 @@ pub async fn show(
             lamp.changed.signal(());
         }
         // The frame goes onto the wire as soon as the previous one has left it; the next is rendered during that time.
-        if strip.send(pixels[..leds].as_flattened()).await.is_err() {
+        if strip.send(&buffer[..bytes]).await.is_err() {
             lamp.strip_underruns.fetch_add(1, Relaxed);
             // A strip that refuses immediately must not occupy the core.
             Timer::after(Duration::from_micros(period)).await;
@@ -102,9 +114,9 @@ pub fn leds(words: &[u32; FRAME_WORDS]) -> usize {
 pub struct Wire(WireClock);
 
 impl Wire {
-    /// A wire for `leds` LEDs with a pause of `reset_us` between frames.
-    pub const fn new(leds: usize, reset_us: u16) -> Self {
-        Self(WireClock::new(leds, reset_us))
+    /// A wire for frames of `bytes` with a pause of `reset_us` between them.
+    pub const fn new(bytes: usize, reset_us: u16) -> Self {
+        Self(WireClock::new(bytes, reset_us))
     }
 
     /// Waits until the wire is free and takes it for one frame.

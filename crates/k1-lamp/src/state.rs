@@ -57,6 +57,17 @@ pub enum FirmwareCommand {
     Drill,
 }
 
+impl FirmwareCommand {
+    /// Its name on the console.
+    pub(crate) const fn name(self) -> &'static str {
+        match self {
+            Self::Restart => "restart",
+            Self::RollBack => "rollback",
+            Self::Drill => "drill",
+        }
+    }
+}
+
 /// State of the firmware.
 #[derive(Debug)]
 pub struct FirmwareState {
@@ -222,6 +233,8 @@ pub struct Lamp {
     pub scanned: Signal<CriticalSectionRawMutex, ()>,
     /// Requests a self-test with this number of reads.
     pub test_wanted: Signal<CriticalSectionRawMutex, u32>,
+    /// Shortest time between two frames on the wire, in µs; 0 before the renderer has started.
+    pub wire_us: AtomicU32,
     /// Target frame rate in thousandths of a frame per second.
     pub due_millihertz: AtomicU32,
     /// Number of the core that hears, plus one; 0 before it hears.
@@ -274,6 +287,7 @@ impl Lamp {
             scan: Signal::new(),
             scanned: Signal::new(),
             test_wanted: Signal::new(),
+            wire_us: AtomicU32::new(0),
             due_millihertz: AtomicU32::new(0),
             hears_on: AtomicU32::new(0),
             shows_on: AtomicU32::new(0),

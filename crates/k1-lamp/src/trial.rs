@@ -116,13 +116,13 @@ pub async fn judge<F: NorFlash + 'static>(
         drop(flash);
         match done {
             Ok(()) => {
-                print(format_args!("[UPDATE] restarts: {command:?}"));
+                print(format_args!("[UPDATE] restarts: {}", command.name()));
                 Timer::after(FAREWELL).await;
                 save(lamp).await;
                 restart(None)
             }
             Err(why) => {
-                print(format_args!("[UPDATE] {command:?} refused: {why}"));
+                print(format_args!("[UPDATE] {} refused: {why}", command.name()));
                 lamp.note(|s| s.firmware.refused = Some(why));
             }
         }

@@ -270,7 +270,7 @@ fn strip(refuses: fn(usize) -> bool, oversleeps: fn(usize) -> u64) -> (Light, Ha
     let sent = Rc::default();
     (
         Light {
-            wire: Wire::new(90, 300),
+            wire: Wire::new(270, 300),
             sent: Rc::clone(&sent),
             frames: 0,
             refuses,
@@ -336,7 +336,7 @@ fn the_strip_is_drawn_in_its_shape() {
         let (strip, hardware, sent) = strip(|_| false, |_| 0);
         let mut look = Settings::default();
         look.params.set(Param::Background, 1.0);
-        run(show(lamp, 0, renderer(), strip, hardware, StripSettings { shape }, look), 600_000);
+        run(show(lamp, 0, renderer(), strip, hardware, StripSettings { shape, white: None }, look), 600_000);
         let frame: Vec<u8> = sent.borrow().last().unwrap().1.chunks(3).map(|led| led[0]).collect();
         assert!(frame.iter().any(|green| *green > 0), "{shape}: {frame:?}");
         frame

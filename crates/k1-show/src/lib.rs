@@ -31,5 +31,7 @@ pub use timer::{Days, Task, TimeOfDay, Timer};
 pub const VERSION: i64 = 1;
 /// Largest number of LEDs of a light, and of pixels of a zone.
 pub const MOST_LEDS: usize = 4_096;
+/// Longest name of a light or a zone, in bytes.
+pub const LONGEST_NAME: usize = 64;
 /// Largest number of lights, and of zones.
 pub const MOST_PARTS: usize = 256;

@@ -59,6 +59,8 @@ pub struct Reading {
     pub show: Show,
     /// The faults, in the order of their lines.
     pub faults: Vec<Fault>,
+    /// The map files that it names, also those that cannot be read.
+    pub maps: Vec<String>,
 }
 
 impl Reading {
@@ -74,11 +76,11 @@ impl Reading {
 
 /// Reads a show. A text without a version, of another version or that is not TOML has no valid part.
 pub fn read(text: &str, forms: &dyn Forms) -> Reading {
-    let mut reader = Reader { text, forms, faults: Vec::new(), faulty: Vec::new() };
+    let mut reader = Reader { text, forms, faults: Vec::new(), faulty: Vec::new(), maps: Vec::new() };
     let mut show = reader.show().unwrap_or_default();
     reader.faults.sort_by_key(|fault| fault.line);
     show.zones.retain(|zone| zone.pixels() > 0);
-    Reading { show, faults: reader.faults }
+    Reading { show, faults: reader.faults, maps: reader.maps }
 }
 
 /// A text that is being read.
@@ -88,6 +90,8 @@ struct Reader<'a> {
     faults: Vec<Fault>,
     /// Names of lights that have a fault.
     faulty: Vec<String>,
+    /// The map files that zones name.
+    maps: Vec<String>,
 }
 
 /// Line of a byte, counted from 1.

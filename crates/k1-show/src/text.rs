@@ -1,5 +1,6 @@
 //! Changes of a show's text that keep its comments and layout.
 
+mod edit;
 mod scenes;
 
 use std::fmt;

@@ -401,6 +401,7 @@ impl Backend for Shared {
             most_leds: 300,
             shape: None,
             color_order: None,
+            white: None,
             reset_us: Some(300),
             current_limit_ma: None,
             noise_floor_db: None,

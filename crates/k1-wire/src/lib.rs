@@ -19,5 +19,6 @@ pub mod pixel;
 pub mod rtp;
 pub mod sacn;
 pub mod serial;
+pub mod spi;
 pub mod universes;
 pub mod wled;

@@ -7,6 +7,7 @@
 //! | [`source`] | inputs for sound |
 //! | [`sink`] | outputs for light |
 //! | [`runtime`] | the two halves on their two threads, and their figures |
+//! | [`service`] | K1 as a service of systemd |
 //! | [`show`] | the file of lights and zones, kept while K1 runs |
 //! | [`picture`] | frames as pictures and arrays |
 //! | [`report`] | what K1 heard in a sound, as a picture or a page |
@@ -19,6 +20,7 @@ pub mod commands;
 pub mod picture;
 pub mod report;
 pub mod runtime;
+pub mod service;
 pub mod show;
 pub mod sink;
 pub mod source;

@@ -136,7 +136,7 @@ fn what_is_no_sound_is_refused_in_a_sentence_that_names_it() {
     };
     survives(&path("missing.wav")).failed_saying(&["there is no file", "missing.wav"]);
     std::fs::create_dir(path("folder.wav")).unwrap();
-    survives(&path("folder.wav")).failed_saying(&["it is a folder"]);
+    survives(&path("folder.wav")).failed_saying(&["the folder", "has no sound files"]);
     for (name, bytes) in [
         ("empty.wav", &b""[..]),
         ("empty", b""),

@@ -183,6 +183,35 @@ fn a_look_is_written_once_it_rests_and_a_hand_edit_beside_it_stays() {
 }
 
 #[test]
+fn a_map_that_was_edited_is_taken_over() {
+    let folder = folder();
+    let (path, text) = two_files(folder.path());
+    let map = folder.path().join("corner.csv");
+    // All LEDs of the first light at one place, so that they show the same.
+    std::fs::write(&map, "x,y\n".to_owned() + &"3,3\n".repeat(10)).unwrap();
+    let mapped = text.replace("pieces = [\n", "map = \"corner.csv\"\npieces = [\n");
+    std::fs::write(&path, mapped.replace("spectrum", "plasma")).unwrap();
+    let mut program = Program::start(&path);
+    let is_lit = |frame: &[u8]| frame.iter().any(|byte| *byte > 20);
+    let is_even = |frame: &[u8]| frame.chunks(3).all(|led| led == &frame[..3]);
+    let recorded = || frames(&folder.path().join("a"), 6);
+    eventually("light", || recorded().iter().filter(|frame| is_lit(frame)).count() > 50);
+    assert!(recorded().iter().all(|frame| is_even(frame)), "one place, one colour");
+    std::fs::write(&map, "only one point\n").unwrap();
+    program.running.says("corner.csv: the map has no point");
+    program.running.says("K1 goes on with what it said before");
+    let points: String = (0..10).map(|i| format!("{i},{}\n", i % 3)).collect();
+    std::fs::write(&map, points).unwrap();
+    program.running.says("corner.csv has changed, and K1 shows it");
+    eventually("the new places", || {
+        let newest = recorded();
+        newest.iter().rev().take(20).any(|frame| is_lit(frame) && !is_even(frame))
+    });
+    assert_eq!(program.get("api/v1/status")["vitals"]["allocations"], 0);
+    program.stop();
+}
+
+#[test]
 fn a_wrong_or_newer_file_harms_nothing() {
     let folder = folder();
     let (path, text) = two_files(folder.path());
@@ -290,6 +319,49 @@ fn zones_and_the_file_are_changed_through_the_api() {
     eventually("the new name", || of(&program.get("api/v1/zones"), 1, "name") == "Brief");
     assert!(std::fs::read_to_string(&path).unwrap().starts_with("# Two files."));
     assert_ne!(text, wanted);
+    program.stop();
+}
+
+#[test]
+fn a_light_that_cannot_be_is_not_added_and_the_rest_shines() {
+    let folder = folder();
+    let (path, text) = two_files(folder.path());
+    let program = Program::start(&path);
+    let long = "x".repeat(65);
+    let good = json!({"name": "C", "to": "ddp://127.0.0.1", "leds": 4});
+    for (key, value, says) in [
+        ("name", json!(""), "`name` is empty"),
+        ("name", json!(long), "a name has 1 to 64 bytes"),
+        ("name", json!("a\nb"), "a name has 1 to 64 bytes and no control characters"),
+        ("name", json!("A"), "has a light “A” already"),
+        ("to", json!(""), "`to` is empty"),
+        ("to", json!("ddp://"), "needs a host"),
+        ("to", json!("terminal"), "the terminal belongs to a single run"),
+        ("to", json!("ddp://x?colour=blue"), "there is no setting “colour”"),
+        ("to", json!("artnet://x?universe=32768"), "universe is 0 … 32767"),
+        ("to", json!("sacn://?interface=nowhere"), "interface is an IPv4 address of this machine"),
+        ("to", json!("ddp://x?order=rgb&order=grb"), "order is given twice"),
+        ("leds", json!(0), "a light has 1 to 4096 LEDs, not 0"),
+        ("leds", json!(4_097), "a light has 1 to 4096 LEDs, not 4097"),
+        ("matrix", json!([0, 4]), "a matrix of 0 LEDs does not fit a light of 4"),
+        ("matrix", json!([2, 3]), "a matrix of 6 LEDs does not fit a light of 4"),
+        ("matrix", json!([u32::MAX, u32::MAX]), "does not fit a light of 4"),
+        ("zone", json!(long), "a name has 1 to 64 bytes"),
+    ] {
+        let mut new = good.clone();
+        new[key] = value.clone();
+        let answer = program.post("api/v1/lights", &new);
+        let fault = answer["faults"][0].as_str().unwrap_or_default();
+        assert!(answer["written"] == false && fault.contains(says), "{key} {value}: {answer}");
+        assert_eq!(std::fs::read_to_string(&path).unwrap(), text, "{key} {value}");
+    }
+    assert_eq!(program.refused("api/v1/lights", &json!({"name": "C", "to": "ddp://x", "leds": -1})), 400);
+    assert_eq!(program.get("api/v1/status")["lights"].as_array().unwrap().len(), 2);
+    // With a matrix, its zone has that shape.
+    let new = json!({"name": "C", "to": "ddp://127.0.0.1?order=rgbw", "leds": 4, "matrix": [2, 2]});
+    assert_eq!(program.post("api/v1/lights", &new)["written"], true);
+    let after = std::fs::read_to_string(&path).unwrap();
+    assert!(after.contains("order = \"rgbw\"") && after.contains("shape = \"matrix:2x2\""), "{after}");
     program.stop();
 }
 

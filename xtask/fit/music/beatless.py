@@ -230,6 +230,46 @@ def clatter(rng):
     return sound
 
 
+def knock(rng):
+    """A short sound of any material: wood, glass, metal, a spark, a drop."""
+    kind, pitch = rng.random(), np.exp(rng.uniform(np.log(100), np.log(6000)))
+    if kind < 0.4:
+        n = int(np.exp(rng.uniform(np.log(30), np.log(1500))))
+        part = rng.standard_normal(n) * np.exp(-5 * np.arange(n) / n)
+        return part if pitch > 3000 else band(part, 0.6 * pitch, min(7000, 2 * pitch))
+    if kind < 0.8:
+        return ping(rng, pitch, np.exp(rng.uniform(np.log(0.002), np.log(0.15))), int(rng.integers(1, 6)))
+    # A drop: its pitch rises as its bubble closes.
+    n = int(rng.uniform(0.01, 0.06) * RATE)
+    rising = pitch * (1 + rng.uniform(0.2, 1) * np.arange(n) / n)
+    return np.sin(2 * np.pi * np.cumsum(rising) / RATE) * np.exp(-4 * np.arange(n) / n)
+
+
+def crackle(rng):
+    """Sparks, pops, a crowd of knocks: one or a few materials, now sparse and now dense."""
+    sound = rng.uniform(0, 0.3) * coloured(rng, rng.uniform(0, 1)) * slow(rng, 1, 0.5)
+    parts = [knock(rng) for _ in range(int(rng.integers(1, 6)))]
+    mean, spread = np.exp(rng.uniform(np.log(0.02), np.log(0.6))), rng.uniform(0.3, 1.2)
+    dense = slow(rng, rng.uniform(0.5, 6), 0.15)
+    for at in moments(rng, 0.15 * mean):
+        if rng.random() < 0.15 * dense[min(COUNT - 1, int(at * RATE))] ** 2 * 3:
+            part = parts[int(rng.integers(len(parts)))]
+            put(sound, at, part * rng.lognormal(0, spread))
+    return sound
+
+
+def bustle(rng):
+    """Steps, keys, work of hands: gaps of all lengths about a usual one, with rests."""
+    sound = rng.uniform(0, 0.1) * coloured(rng, 0.5)
+    parts = [knock(rng) for _ in range(int(rng.integers(1, 4)))]
+    at, usual = rng.uniform(0, 1), np.exp(rng.uniform(np.log(0.12), np.log(0.9)))
+    while at < SECONDS - 0.1:
+        put(sound, at, parts[int(rng.integers(len(parts)))] * rng.uniform(0.3, 1))
+        at += usual * rng.lognormal(0, rng.uniform(0.45, 0.8)) + (rng.exponential(2) if rng.random() < 0.05 else 0)
+        usual = np.clip(usual * rng.lognormal(0, 0.15), 0.1, 1.2)
+    return sound
+
+
 def chimes(rng):
     sound, scale = np.zeros(COUNT), rng.uniform(600, 1200) * 2 ** (np.array([0, 2, 4, 7, 9, 12]) / 12)
     for at in moments(rng, rng.uniform(0.4, 1.5)):
@@ -314,6 +354,8 @@ KINDS = dict(
     typing=typing,
     traffic=traffic,
     clatter=clatter,
+    crackle=crackle,
+    bustle=bustle,
     chimes=chimes,
     radio=radio,
     quiet=quiet,
@@ -323,10 +365,15 @@ KINDS = dict(
 )
 
 
-def compose(number, rng):
+# The music of earlier seeds was made without these.
+LATER = ("crackle", "bustle")
+WITH_MUSIC = tuple(name for name in KINDS if name not in LATER)
+
+
+def compose(number, rng, kinds=WITH_MUSIC):
     """The name of the kind and 30 s of sound, of any level."""
     # Babble is the hardest for a beat tracker: it comes three times as often as the others.
-    names = list(KINDS) + ["babble", "babble"]
+    names = [*kinds, "babble", "babble"]
     name = names[number % len(names)]
     sound = np.asarray(KINDS[name](rng), float)
     level = rng.uniform(-50, -30) if name == "quiet" else rng.uniform(-25, -1)

@@ -88,15 +88,15 @@ def save(out, name, sound, beats, about):
     (out / "gt" / f"{name}.json").write_text(json.dumps(about) + "\n")
 
 
-def make(out, seed, kind, number):
-    """Makes the piece unless it exists; returns what is known of it."""
+def make(out, seed, kind, number, without_beat=beatless.WITH_MUSIC):
+    """Makes the piece unless it exists; returns what is known of it. `without_beat` are kinds of sound without a beat."""
     name = f"{KINDS[kind]}{seed}_{number:05d}"
     known = out / "gt" / f"{name}.json"
     if known.exists():
         return json.loads(known.read_text())
     rng = np.random.default_rng([seed, list(KINDS).index(kind), number])
     if kind == "beatless":
-        what, sound = beatless.compose(number, rng)
+        what, sound = beatless.compose(number, rng, without_beat)
         about, beats, metre, curve = dict(group="nobeat", source=f"nobeat:{what}"), [], None, None
     else:
         sound, performance, about = (styles if kind == "styles" else grammatical)(seed, number, rng)
@@ -116,6 +116,7 @@ def main():
     args = parser.parse_args()
     for folder in ("audio16", "gt"):
         (args.out / folder).mkdir(parents=True, exist_ok=True)
+    without_beat = beatless.WITH_MUSIC if args.hours else beatless.KINDS
     began, made, failed = time.time(), 0.0, 0
     count = dict.fromkeys(KINDS, 0)
     turn = 0
@@ -125,7 +126,7 @@ def main():
             kind = "beatless"
         number, count[kind], turn = count[kind], count[kind] + 1, turn + 1
         try:
-            about = make(args.out, args.seed, kind, number)
+            about = make(args.out, args.seed, kind, number, without_beat)
         except RuntimeError as error:
             failed += 1
             print(f"{kind} {number}: {error}", flush=True)

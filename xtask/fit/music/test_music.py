@@ -183,7 +183,7 @@ class Folders(unittest.TestCase):
         for number, name in enumerate(beatless.KINDS):
             if name == "babble" or "talk" in name or "speech" in name:
                 continue
-            said, sound = beatless.compose(number, np.random.default_rng(number))
+            said, sound = beatless.compose(number, np.random.default_rng(number), beatless.KINDS)
             self.assertEqual(said, name)
             self.assertTrue(np.isfinite(sound).all() and 0 < np.abs(sound).max() <= 1)
         about = generate.make(self.path / "one", 1, "beatless", 0)

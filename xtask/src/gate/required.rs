@@ -8,7 +8,8 @@ use super::targets::{self, Case, Table};
 use super::{bare, excused, notes, second_attempt, stage};
 
 /// Every need in `crates/k1/tests/support/need.rs`.
-const NEEDS: &str = "browser,pulse,virt,promtool,mosquitto,netns,nginx,openssl,encoders,ola,tshark,strace";
+const NEEDS: &str =
+    "browser,pulse,virt,promtool,mosquitto,netns,nginx,openssl,encoders,ola,tshark,strace,systemd";
 
 /// Runs these tests.
 ///

@@ -17,6 +17,8 @@ pub struct ShowLight {
     pub to: String,
     /// Number of LEDs.
     pub leds: usize,
+    /// Order of its colours, such as `rgb`.
+    pub order: String,
     /// Names of the zones that have a piece of it.
     pub zones: Vec<String>,
     /// Its state and figures; null if it could not be opened.

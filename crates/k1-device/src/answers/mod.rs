@@ -168,7 +168,9 @@ pub struct Setup<'a> {
     /// How the LEDs are arranged; null if each zone has a shape of its own.
     pub shape: Option<Arranged>,
     /// Order of the colours on the wire.
-    pub color_order: Option<ColorOrder>,
+    pub color_order: Option<Wired>,
+    /// How the white LEDs are used: none, accurate or brighter; null if there are none.
+    pub white: Option<&'static str>,
     /// Pause between two frames on the wire, in µs.
     pub reset_us: Option<u16>,
     /// Current limit in mA; 0 = none.
@@ -181,6 +183,33 @@ pub struct Setup<'a> {
     pub mirror: Option<Place>,
     /// Name of the Wi-Fi network; null if no network is known or there is no Wi-Fi.
     pub wifi_ssid: Option<&'a str>,
+}
+
+/// The order of the colours on the wire, with a W at its end if there are white LEDs.
+#[derive(Clone, Copy, Debug)]
+pub struct Wired {
+    /// Order of red, green and blue.
+    pub order: ColorOrder,
+    /// Whether white follows them.
+    pub has_white: bool,
+}
+
+impl Serialize for Wired {
+    fn serialize<S: Serializer>(&self, s: S) -> Result<S::Ok, S::Error> {
+        s.collect_str(&format_args!("{}{}", self.order.name(), if self.has_white { "W" } else { "" }))
+    }
+}
+
+#[cfg(feature = "schema")]
+impl schemars::JsonSchema for Wired {
+    fn schema_name() -> Cow<'static, str> {
+        "ColorOrder".into()
+    }
+    fn json_schema(_: &mut schemars::SchemaGenerator) -> schemars::Schema {
+        let names = ColorOrder::ALL.iter().flat_map(|(name, _)| [name.to_string(), std::format!("{name}W")]);
+        let names: Vec<_> = names.collect();
+        schemars::json_schema!({ "type": "string", "enum": names, "description": "Order of the colours on the wire." })
+    }
 }
 
 /// A shape, as text.

@@ -3,6 +3,7 @@
 use alloc::string::String;
 use alloc::vec::Vec;
 
+use k1_engine::light::Shape;
 use k1_engine::params::Params;
 use k1_engine::patterns::PATTERNS;
 use serde::Serialize;
@@ -22,13 +23,26 @@ pub struct Zone {
     pattern: &'static str,
     /// The parameters.
     params: ParamValues<'static>,
+    /// How its pixels are arranged, as in a show file.
+    #[serde(serialize_with = "as_text")]
+    #[cfg_attr(feature = "schema", schemars(with = "String"))]
+    shape: Shape<'static>,
+}
+
+fn as_text<S: serde::Serializer>(shape: &Shape<'static>, s: S) -> Result<S::Ok, S::Error> {
+    s.collect_str(shape)
 }
 
 impl Zone {
     /// A zone with a pattern that exists.
     pub fn new(name: String, leds: usize, pattern: usize, params: Params) -> Self {
         let pattern = PATTERNS[pattern.min(PATTERNS.len() - 1)].id;
-        Self { name, leds, pattern, params: ParamValues { params, patch: None } }
+        Self { name, leds, pattern, params: ParamValues { params, patch: None }, shape: Shape::default() }
+    }
+
+    /// The same zone on a shape.
+    pub fn on(self, shape: Shape<'static>) -> Self {
+        Self { shape, ..self }
     }
 
     /// Applies a change; the gain and a fade are not part of a zone.

@@ -28,6 +28,26 @@ impl LightTest {
     }
 }
 
+/// A change of a light of the show: any of these fields.
+#[derive(Clone, Debug, PartialEq, Deserialize)]
+#[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
+pub struct LightChange {
+    /// Name of the light.
+    pub light: String,
+    /// Its new name; a zone with the name of the light is renamed, too.
+    #[serde(default)]
+    pub name: Option<String>,
+    /// Order of its colours, such as `grb`; with a `w`, the light has white LEDs.
+    #[serde(default)]
+    pub order: Option<String>,
+    /// True to turn it round, so that its zone begins at its other end.
+    #[serde(default)]
+    pub turn: bool,
+    /// True to remove it, its pieces, and every zone that has no other piece.
+    #[serde(default)]
+    pub remove: bool,
+}
+
 /// A light for the show.
 #[derive(Clone, Debug, PartialEq, Deserialize)]
 #[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]

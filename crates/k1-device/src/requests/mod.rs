@@ -16,7 +16,7 @@ use serde::Deserialize;
 use self::loose::{Loose, flag};
 use crate::error::Refusal;
 
-pub use self::lights::{LightTest, NewLight};
+pub use self::lights::{LightChange, LightTest, NewLight};
 pub use self::params::ParamsPatch;
 #[cfg(feature = "schema")]
 pub(crate) use self::params::param_properties;
@@ -199,9 +199,15 @@ pub struct Command {
     /// Pattern to select, by id.
     #[serde(default)]
     pattern: Option<Loose>,
+    /// Name of the zone whose look is to change; without it, the first one.
+    #[serde(default)]
+    zone: Option<Loose>,
     /// Microphone gain, a factor from 0.5 to 2.
     #[serde(default)]
     gain: Option<Loose>,
+    /// True to send the zones, their looks and their pixels.
+    #[serde(default)]
+    zones: Option<Loose>,
     /// True to send the sound too.
     #[serde(default)]
     audio: Option<Loose>,
@@ -220,6 +226,20 @@ impl Command {
     /// Index of the pattern to select, if any.
     pub fn pattern(&self) -> Result<Option<usize>, Refusal> {
         self.pattern.map(|id| named_pattern(id, "pattern")).transpose()
+    }
+
+    /// Name of the zone whose look is to change; `None` = the first one.
+    pub fn zone(&self) -> Result<Option<&str>, Refusal> {
+        match &self.zone {
+            None => Ok(None),
+            Some(Loose::Text(name)) => Ok(Some(name.as_str())),
+            Some(_) => Err(Refusal::InvalidValue { field: "zone", expected: "the name of a zone" }),
+        }
+    }
+
+    /// Whether to send the zones; `None` = unchanged.
+    pub fn zones(&self) -> Result<Option<bool>, Refusal> {
+        flag(self.zones, "zones")
     }
 
     /// Whether to send the sound too; `None` = unchanged.

@@ -1,7 +1,7 @@
 //! Requests that change the setup of the hardware and the network.
 
 use heapless::String;
-use k1_engine::light::Shape;
+use k1_engine::light::{Shape, White};
 use serde::Deserialize;
 
 use super::loose::{Loose, whole, words};
@@ -21,10 +21,14 @@ pub struct SetupPatch {
     #[serde(default)]
     #[cfg_attr(feature = "schema", schemars(with = "Option<std::string::String>"))]
     shape: Option<Loose>,
-    /// Order of the colours on the wire: RGB, RBG, GRB, GBR, BRG or BGR.
+    /// Order of the colours on the wire: RGB, RBG, GRB, GBR, BRG or BGR, with a W at its end if the strip has white LEDs.
     #[serde(default)]
-    #[cfg_attr(feature = "schema", schemars(with = "Option<ColorOrder>"))]
+    #[cfg_attr(feature = "schema", schemars(with = "Option<std::string::String>"))]
     color_order: Option<Loose>,
+    /// How white LEDs are used: none, accurate or brighter.
+    #[serde(default)]
+    #[cfg_attr(feature = "schema", schemars(with = "Option<std::string::String>"))]
+    white: Option<Loose>,
     /// Pause between two frames on the wire, in µs.
     #[serde(default)]
     #[cfg_attr(feature = "schema", schemars(with = "Option<u16>"))]
@@ -96,10 +100,24 @@ impl SetupPatch {
         if let Some(ma) = whole(self.current_limit_ma, 0..=MOST_MA, "current_limit_ma", expected)? {
             new.limit_ma = ma;
         }
-        let expected = "RGB, RBG, GRB, GBR, BRG or BGR";
-        if let Some(name) = words::<3>(self.color_order, "color_order", expected)? {
-            let order = ColorOrder::ALL.iter().find(|(n, _)| *n == name);
+        let mut white = strip.white;
+        let expected = "RGB, RBG, GRB, GBR, BRG or BGR, or one of them with a W at its end";
+        if let Some(name) = words::<4>(self.color_order, "color_order", expected)? {
+            let (colours, has_white) = match name.strip_suffix('W') {
+                Some(colours) => (colours, true),
+                None => (&*name, false),
+            };
+            let order = ColorOrder::ALL.iter().find(|(n, _)| *n == colours);
             new.order = order.ok_or(Refusal::InvalidValue { field: "color_order", expected })?.1;
+            white = has_white.then(|| white.unwrap_or(White::Accurate));
+        }
+        let expected = "none, accurate or brighter";
+        if let Some(name) = words::<8>(self.white, "white", expected)? {
+            let named = White::NAMES.iter().find(|(n, _)| *n == name);
+            let named = named.ok_or(Refusal::InvalidValue { field: "white", expected })?.1;
+            let expected =
+                "left out for a strip without white LEDs; their color_order ends with W, such as GRBW";
+            white.replace(named).ok_or(Refusal::InvalidValue { field: "white", expected })?;
         }
         let expected = "a number from -100 to -20, or false";
         match self.noise_floor_db {
@@ -127,9 +145,9 @@ impl SetupPatch {
                 }
             };
         }
-        let changed = new != *hardware || shape != strip.shape;
-        *hardware = new;
-        strip.shape = shape;
+        let settings = StripSettings { shape, white };
+        let changed = new != *hardware || settings != *strip;
+        (*hardware, *strip) = (new, settings);
         Ok(changed)
     }
 
@@ -196,6 +214,35 @@ mod tests {
             assert_eq!(set(json!({"leds": 9, "shape": wrong})), Err("shape"), "{wrong}");
         }
         assert_eq!(set(json!({"name": "shelf"})), is(120, "line", true), "nothing was changed by halves");
+    }
+
+    #[test]
+    fn white_leds_come_with_the_order_of_the_colours() {
+        let mut memory = (Hardware::default(), StripSettings::default());
+        let mut set = |json: serde_json::Value| {
+            let patch: SetupPatch = serde_json::from_str(&json.to_string()).unwrap();
+            match patch.apply(&mut memory.0, &mut memory.1) {
+                Ok(_) => Ok((memory.0.order, memory.1.white)),
+                Err(Refusal::InvalidValue { field, .. }) => Err(field),
+                Err(other) => panic!("{}", other.code()),
+            }
+        };
+        use ColorOrder::{BGR, GRB};
+        assert_eq!(set(json!({"white": "none"})), Err("white"));
+        assert_eq!(set(json!({"color_order": "GRBW"})), Ok((GRB, Some(White::Accurate))));
+        assert_eq!(set(json!({"white": "brighter"})), Ok((GRB, Some(White::Brighter))));
+        assert_eq!(set(json!({"color_order": "BGRW"})), Ok((BGR, Some(White::Brighter))), "its use stays");
+        for wrong in ["W", "WGRB", "GRBWW", "grbw", "GRW", ""] {
+            assert_eq!(set(json!({"color_order": wrong})), Err("color_order"), "{wrong}");
+        }
+        assert_eq!(set(json!({"white": "warm"})), Err("white"));
+        assert_eq!(set(json!({"color_order": "GRB", "white": "none"})), Err("white"));
+        assert_eq!(
+            set(json!({"leds": 9})),
+            Ok((BGR, Some(White::Brighter))),
+            "nothing was changed by halves"
+        );
+        assert_eq!(set(json!({"color_order": "GRB"})), Ok((GRB, None)));
     }
 
     #[test]

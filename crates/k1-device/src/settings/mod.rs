@@ -6,7 +6,7 @@ mod store;
 use core::net::{Ipv4Addr, SocketAddrV4};
 
 use heapless::String;
-use k1_engine::light::Shape;
+use k1_engine::light::{Shape, White};
 use k1_update::trust::Trust;
 use serde::{Deserialize, Serialize};
 
@@ -17,6 +17,8 @@ use crate::firmware::Journal;
 
 /// Most LEDs of a lamp.
 pub const MOST_LEDS: usize = 300;
+/// Most bytes of an LED on the wire: red, green, blue and white.
+pub const MOST_CHANNELS: usize = 4;
 /// Shortest and longest pause between two frames on the wire, in µs. Some WS2812B need 280; more than 1,000 is never
 /// needed.
 pub const RESET_US: core::ops::RangeInclusive<u16> = 50..=1_000;
@@ -41,17 +43,6 @@ pub enum ColorOrder {
     BGR,
 }
 
-#[cfg(feature = "schema")]
-impl schemars::JsonSchema for ColorOrder {
-    fn schema_name() -> std::borrow::Cow<'static, str> {
-        "ColorOrder".into()
-    }
-    fn json_schema(_: &mut schemars::SchemaGenerator) -> schemars::Schema {
-        let names: Vec<_> = Self::ALL.iter().map(|(name, _)| *name).collect();
-        schemars::json_schema!({ "type": "string", "enum": names, "description": "Order of the colours on the wire." })
-    }
-}
-
 impl ColorOrder {
     /// Every order with its name.
     pub const ALL: [(&'static str, Self); 6] = [
@@ -62,6 +53,11 @@ impl ColorOrder {
         ("BRG", Self::BRG),
         ("BGR", Self::BGR),
     ];
+
+    /// Its name.
+    pub const fn name(self) -> &'static str {
+        Self::ALL[self as usize].0
+    }
 
     /// The bytes of a colour as they go onto the wire.
     pub const fn place(self, [r, g, b]: [u8; 3]) -> [u8; 3] {
@@ -139,12 +135,19 @@ impl Hardware {
 pub struct StripSettings {
     /// How the LEDs are arranged.
     pub shape: Shape<'static>,
+    /// How its white LEDs are used; `None` if it has none. White comes last on the wire.
+    pub white: Option<White>,
 }
 
 impl StripSettings {
-    /// A line that is drawn from its centre to both ends.
+    /// A line that is drawn from its centre to both ends, without white LEDs.
     pub const fn new() -> Self {
-        Self { shape: Shape::Mirrored }
+        Self { shape: Shape::Mirrored, white: None }
+    }
+
+    /// Number of bytes of an LED on the wire.
+    pub const fn channels(&self) -> usize {
+        if self.white.is_some() { MOST_CHANNELS } else { 3 }
     }
 }
 
@@ -241,6 +244,7 @@ mod tests {
     #[test]
     fn colours_go_where_the_wire_wants_them() {
         for (name, order) in ColorOrder::ALL {
+            assert_eq!(order.name(), name);
             let placed = order.place(*b"RGB");
             assert_eq!(core::str::from_utf8(&placed), Ok(name));
         }

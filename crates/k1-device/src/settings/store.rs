@@ -8,7 +8,7 @@ use core::ops::Range;
 
 use embedded_storage_async::nor_flash::NorFlash;
 use heapless::String;
-use k1_engine::light::Shape;
+use k1_engine::light::{Shape, White};
 use k1_engine::params::{Param, Params};
 use k1_engine::patterns::{FIRST_PATTERN, PATTERNS, pattern_by_id};
 use sequential_storage::Error;
@@ -47,6 +47,8 @@ impl From<Look> for Settings {
 #[derive(Serialize, Deserialize)]
 struct Strip {
     shape: String<LONGEST_SHAPE>,
+    /// Index of the use of its white LEDs in [`White::NAMES`].
+    white: Option<u8>,
 }
 
 /// Bytes of the longest text of a shape.
@@ -57,13 +59,15 @@ impl From<&StripSettings> for Strip {
         let mut shape = String::new();
         // Every shape of a lamp fits.
         let _ = write!(shape, "{}", s.shape);
-        Self { shape }
+        Self { shape, white: s.white.map(|white| white as u8) }
     }
 }
 
 impl From<Strip> for StripSettings {
     fn from(s: Strip) -> Self {
-        Self { shape: s.shape.parse().unwrap_or(Shape::Mirrored) }
+        let white =
+            |index: u8| White::NAMES.get(usize::from(index)).map_or(White::Accurate, |(_, white)| *white);
+        Self { shape: s.shape.parse().unwrap_or(Shape::Mirrored), white: s.white.map(white) }
     }
 }
 

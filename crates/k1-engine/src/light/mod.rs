@@ -13,6 +13,7 @@ mod palettes;
 mod rhythm;
 mod shape;
 mod shape_text;
+mod white;
 
 pub use colour::{Oklab, Oklch, Rgb, srgb_byte};
 pub use frame::Frame;
@@ -26,3 +27,4 @@ pub use palettes::{PALETTES, palette_by_name};
 pub use rhythm::Rhythm;
 pub use shape::{Matrix, Place, Point, Points, Shape};
 pub use shape_text::ShapeError;
+pub use white::White;

@@ -1,7 +1,7 @@
 //! The output stage, the one place for brightness, gamma and the wire. Its order: softness, soft clip, warmth,
 //! brightness, current limit; then per sink white balance and dither, or sRGB.
 
-use super::{Rgb, srgb_byte};
+use super::{Rgb, White, srgb_byte};
 use crate::math;
 use crate::params::{Param, Params};
 
@@ -33,6 +33,7 @@ impl Default for OutputSettings {
 #[derive(Clone, Debug)]
 pub struct OutputStage<const N: usize> {
     settings: OutputSettings,
+    white: White,
     soft: [Rgb; N],
     light: [Rgb; N],
     brightness: f32,
@@ -47,6 +48,7 @@ impl<const N: usize> OutputStage<N> {
     /// All zeros.
     pub(crate) const BLANK: Self = Self {
         settings: OutputSettings { limit_ma: None },
+        white: White::None,
         soft: [Rgb::BLACK; N],
         light: [Rgb::BLACK; N],
         brightness: 0.0,
@@ -65,6 +67,11 @@ impl<const N: usize> OutputStage<N> {
     /// Makes a dark output stage of [`BLANK`](Self::BLANK).
     pub(crate) fn start(&mut self, settings: OutputSettings) {
         (self.settings, self.limited_to) = (settings, 1.0);
+    }
+
+    /// Says how the white LEDs of the strip are used; [`White::None`] if it has none.
+    pub fn set_white(&mut self, white: White) {
+        self.white = white;
     }
 
     /// Processes a frame of linear light, `dt` seconds after the previous one.
@@ -89,6 +96,12 @@ impl<const N: usize> OutputStage<N> {
             *light = soft_clip(*soft) * master;
             let wire = *light * WHITE_BALANCE;
             draw += wire.r + wire.g + wire.b;
+        }
+        if self.white != White::None {
+            draw = self.light[..n].iter().fold(0.0, |sum, light| {
+                let (colour, white) = balanced(*light, self.white);
+                sum + (colour.r + colour.g + colour.b + white)
+            });
         }
         let lit = draw * CHANNEL_MA;
         let idle = n as f32 * IDLE_MA;
@@ -123,12 +136,33 @@ impl<const N: usize> OutputStage<N> {
         }
     }
 
+    /// The same for a strip with white LEDs, in the order R, G, B, W.
+    pub fn wire_with_white(&self, dithering: bool, out: &mut [[u8; 4]]) {
+        let n = out.len().min(N);
+        for (i, (light, out)) in self.light.iter().zip(out.iter_mut()).enumerate().take(n) {
+            let (c, white) = balanced(*light, self.white);
+            let rank = i.min(n - 1 - i) as u32;
+            let byte = |x: f32, channel| {
+                let threshold = if dithering { dither_threshold(rank, self.tick, channel) } else { 0.5 };
+                (x.clamp(0.0, 1.0) * 255.0 + threshold) as u8
+            };
+            *out = [byte(c.r, 0), byte(c.g, 1), byte(c.b, 2), byte(white, 3)];
+        }
+    }
+
     /// Bytes for a screen in sRGB, in the order R, G, B.
     pub fn screen(&self, out: &mut [[u8; 3]]) {
         for (light, out) in self.light.iter().zip(out) {
             *out = [light.r, light.g, light.b].map(srgb_byte);
         }
     }
+}
+
+/// The light of coloured and white LEDs, so that the coloured ones look white together.
+#[inline]
+fn balanced(light: Rgb, white: White) -> (Rgb, f32) {
+    let (colour, white) = white.split(light);
+    (colour * WHITE_BALANCE, white)
 }
 
 /// Factor on the light of LEDs that draw `lit` mA for it and `idle` mA without it, so that they stay within a limit in
@@ -226,6 +260,31 @@ mod tests {
         }
         let calm = steady(Rgb::new(0.05, 0.05, 0.05), 180, &params, Some(2_000.0));
         assert_eq!(calm.limited_to, 1.0);
+    }
+
+    #[test]
+    fn white_leds_take_over_what_the_colours_have_in_common_within_the_limit() {
+        let params = Params::default();
+        let pixel = Rgb::new(0.6, 0.3, 0.11);
+        for (white, bytes) in [
+            (White::None, [153, 72, 24, 0]),
+            (White::Accurate, [125, 45, 0, 28]),
+            (White::Brighter, [153, 72, 24, 28]),
+        ] {
+            for limit_ma in [None, Some(300.0)] {
+                let mut stage = steady(pixel, 100, &params, limit_ma);
+                stage.set_white(white);
+                stage.process(&[pixel; 100], &params, 1.0 / 120.0);
+                let mut out = [[0; 4]; 100];
+                stage.wire_with_white(false, &mut out);
+                let drawn: f32 = out.iter().flatten().map(|b| f32::from(*b) / 255.0 * CHANNEL_MA).sum();
+                assert!((stage.milliamps - drawn - 100.0 * IDLE_MA).abs() < 20.0, "{white:?}: {drawn} mA");
+                match limit_ma {
+                    None => assert_eq!(out[7], bytes, "{white:?}"),
+                    Some(limit) => assert!(stage.milliamps < limit + 1.0 && stage.limited_to < 1.0),
+                }
+            }
+        }
     }
 
     #[test]

@@ -62,6 +62,7 @@ impl RenderContext<'_> {
     }
 
     /// Beats in a bar, and beats since the bar began, below that number. Counts to four while the bar is unknown.
+    #[inline(never)]
     pub fn bar(&self) -> (u32, f32) {
         let phase = self.rhythm.phase;
         let Some(heard) = self.sound.bar_position_after(self.rhythm.bpm * self.age * (1.0 / 60.0)) else {
@@ -176,6 +177,7 @@ pub fn pattern_by_id(id: &str) -> Option<usize> {
 }
 
 /// A slow swell within 0 … 1. `clock` and `period` are in seconds of motion.
+#[inline(never)]
 fn breath(clock: f32, period: f32) -> f32 {
     0.5 - 0.5 * crate::math::cos_turns(clock / period)
 }
@@ -185,6 +187,7 @@ fn breath(clock: f32, period: f32) -> f32 {
 /// The period is a multiple of every breath and loop that patterns derive from the clock. For noise, the period times
 /// the rate must be a multiple of [`NOISE_PERIOD`](crate::light::NOISE_PERIOD), which holds for rates of whole
 /// twentieths. So nothing jumps when the clock wraps.
+#[inline(never)]
 fn tick(clock: &mut f32, amount: f32) -> f32 {
     const PERIOD: f32 = 2_520.0;
     *clock += amount;

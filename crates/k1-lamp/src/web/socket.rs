@@ -212,6 +212,7 @@ async fn page(
                         sockets: lamp.doors.sockets(),
                         receiving: lamp.look(|s| s.firmware.receiving),
                         lights: None,
+                        source: None,
                         live_sound: None,
                     };
                     send(writer, Kind::Text, &Say::Status(figures).json()).await?;
@@ -243,6 +244,7 @@ fn hello(lamp: &'static Lamp) -> Vec<u8> {
         server_us: now_us(),
         thumbnails: false,
         takes_firmware: true,
+        has_show: false,
         history: &history,
     })
     .json()

@@ -379,7 +379,7 @@ impl Machine {
             let strip = Light {
                 state: self.glow.clone(),
                 frames: self.frames.clone(),
-                wire: Wire::new(leds, remembered.hardware.reset_us),
+                wire: Wire::new(leds * remembered.strip.channels(), remembered.hardware.reset_us),
                 pause: Duration::from_millis(if fault == "slow" { 12 } else { 0 }),
             };
             let (look, settings) = (remembered.look, remembered.strip);

@@ -59,6 +59,26 @@ fn settings_outlive_the_power() {
 }
 
 #[test]
+fn a_strip_with_white_leds_gets_four_bytes_for_each_at_the_pace_of_its_wire() {
+    let mut lamp = Machine::started(Halves::Real);
+    lamp.post("/api/params", json!({"background": 1.0, "saturation": 0.2}));
+    lamp.post("/api/v1/setup", json!({"leds": 60, "color_order": "GRBW", "reset_us": 80}));
+    lamp.lives(4.0);
+    lamp.power_off();
+    lamp.comes_online();
+    lamp.lives(3.0);
+    let setup = lamp.get("/api/v1/setup");
+    assert_eq!((&setup["color_order"], &setup["white"]), (&json!("GRBW"), &json!("accurate")));
+    assert_eq!(lamp.get("/api/v1/device")["wire_us"], 60 * 40 + 80);
+    let fps = lamp.get("/api/v1/status")["vitals"]["fps"].as_f64().unwrap();
+    assert!((400.0..=404.0).contains(&fps), "{fps} of 403 a second");
+    let frame = lamp.frames.borrow().last().unwrap().clone();
+    assert_eq!(frame.len(), 240);
+    let sum = |channel: usize| frame.chunks(4).map(|led| u32::from(led[channel])).sum::<u32>();
+    assert!(sum(3) > 0 && sum(3) > sum(0).min(sum(1)).min(sum(2)), "white has what is common: {frame:?}");
+}
+
+#[test]
 fn one_change_is_one_record_after_a_pause_and_many_changes_are_not_many() {
     let mut lamp = Machine::started(Halves::Real);
     lamp.lives(3.0);

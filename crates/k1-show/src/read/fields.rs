@@ -6,6 +6,7 @@ use std::ops::RangeInclusive;
 use toml_edit::{Item, TableLike, Value};
 
 use super::{Fault, line_of};
+use crate::LONGEST_NAME;
 
 /// A table that is being read. It remembers which fields were asked for.
 pub struct Fields<'t> {
@@ -62,7 +63,7 @@ impl<'t> Fields<'t> {
     /// The name of the table's part.
     pub fn name(&self) -> Result<String, Fault> {
         let name = self.required_text("name", "a name of your choice, as in name = \"Shelf\"")?;
-        check_name(&name).map_err(|why| self.fault("name", why.into()))?;
+        check_name(&name).map_err(|why| self.fault("name", why))?;
         Ok(name)
     }
 
@@ -178,10 +179,12 @@ impl<'t> Fields<'t> {
 /// # Errors
 ///
 /// A sentence that says which names are valid.
-pub fn check_name(name: &str) -> Result<(), &'static str> {
-    let fits =
-        (1..=64).contains(&name.len()) && !name.trim().is_empty() && !name.chars().any(char::is_control);
-    if fits { Ok(()) } else { Err("a name has 1 to 64 bytes and no control characters") }
+pub fn check_name(name: &str) -> Result<(), String> {
+    let length = 1..=LONGEST_NAME;
+    match length.contains(&name.len()) && !name.trim().is_empty() && !name.chars().any(char::is_control) {
+        true => Ok(()),
+        false => Err(format!("a name has 1 to {LONGEST_NAME} bytes and no control characters")),
+    }
 }
 
 /// A number, written with or without a point.

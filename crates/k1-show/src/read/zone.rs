@@ -95,7 +95,9 @@ impl Reader<'_> {
             self.fault(fields.line("map"), "a zone has a shape or a map; delete one of them");
             return None;
         }
-        match self.forms.map(&file).and_then(|text| points::parse(&text)) {
+        let read = self.forms.map(&file).and_then(|text| points::parse(&text));
+        self.maps.push(file.clone());
+        match read {
             Ok(points) => Some(points),
             Err(why) => {
                 self.fault(fields.line("map"), format!("{file}: {why}"));

@@ -6,6 +6,7 @@
 )]
 
 mod program;
+mod service;
 mod show;
 mod values;
 
@@ -15,6 +16,7 @@ use clap::{Parser, Subcommand};
 
 pub use k1_fleet::cli::*;
 pub use program::*;
+pub use service::*;
 pub use show::*;
 pub use values::assignment;
 
@@ -59,6 +61,12 @@ pub enum Command {
         /// What to do with lights.
         #[command(subcommand)]
         command: LightsCommand,
+    },
+    /// Run K1 in the background, from login or from the start of the computer on (systemd).
+    Service {
+        /// What to do with the service.
+        #[command(subcommand)]
+        command: ServiceCommand,
     },
     /// Find lamps and list what each one reports about itself.
     Devices(DevicesArgs),

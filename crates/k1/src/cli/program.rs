@@ -17,9 +17,10 @@ use k1_fleet::cli::{number, seconds};
 /// `k1 run`.
 #[derive(Args, Clone, Debug)]
 pub struct RunArgs {
-    /// What to hear: demo | FILE | mic[:NAME] | monitor[:NAME] | - (raw f32 mono samples on standard input). Default: what
-    /// the show says, or demo.
-    pub input: Option<Input>,
+    /// What to hear: demo | FILE | http://STREAM | mic[:NAME] | monitor[:NAME] | - (raw f32 mono samples on standard input).
+    /// Several files, a folder, and a playlist (.m3u, .m3u8) play without gaps. Default: what the show says, or demo.
+    #[arg(value_name = "INPUT")]
+    pub inputs: Vec<Input>,
     /// File with lights, zones and their looks, which K1 reads, watches, and writes when a look has changed. Default: k1.toml
     /// in K1's settings folder, if it exists and no option asks for another look.
     #[arg(long, value_name = "FILE", conflicts_with_all = ["pattern", "palette", "settings", "leds", "shape"])]
@@ -31,7 +32,7 @@ pub struct RunArgs {
     #[arg(long, value_parser = number(1..=500_u32), value_name = "N")]
     pub fps: Option<u32>,
     /// Also send light to URL: ddp://HOST[:PORT] | artnet://HOST[:PORT] | sacn://[HOST[:PORT]] | wled://HOST[:PORT] |
-    /// adalight:PORT | tpm2:PORT | file:PATH | terminal. May be given more than once. A light has settings behind a
+    /// adalight:PORT | tpm2:PORT | spi:DEVICE | file:PATH | terminal. May be given more than once. A light has settings behind a
     /// question mark, such as artnet://HOST?universe=3&leds=170&order=grb; docs/lights.md lists them.
     #[arg(long = "to", value_name = "URL", value_parser = target())]
     pub targets: Vec<LightConfig>,
@@ -63,7 +64,7 @@ pub struct RunArgs {
     /// Stop after N seconds.
     #[arg(long, value_parser = seconds, allow_negative_numbers = true, value_name = "N")]
     pub duration: Option<f64>,
-    /// Start the file again when it ends.
+    /// Start the file or the list again when it ends.
     #[arg(long = "loop")]
     pub repeat: bool,
     /// Sample rate of standard input in Hz. Default: 16,000.

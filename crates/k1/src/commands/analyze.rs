@@ -15,7 +15,7 @@ const TEMPO_STEP_BPM: f32 = 0.5;
 
 /// Shows what K1 hears in a sound.
 pub fn analyze(args: &AnalyzeArgs) -> Result<(), Failure> {
-    if matches!(args.input, Input::Mic(_) | Input::Monitor(_)) {
+    if args.input.is_live() {
         return Err(Failure::usage(
             "k1 analyze needs a sound with an end: a file, demo or -; use k1 run for live sound".into(),
         ));

@@ -3,9 +3,11 @@
 mod analyze;
 mod doctor;
 mod lights;
+mod lines;
 mod list;
 mod render;
 mod run;
+mod service;
 mod show;
 mod token;
 mod virt;
@@ -56,6 +58,7 @@ pub fn main() -> ExitCode {
         Command::Sources(args) => list::sources(args.json),
         Command::Lights { command } => lights::lights(&command),
         Command::Show { command } => show::show(&command),
+        Command::Service { command } => service::service(&command),
         Command::Devices(args) => devices::devices(&args),
         Command::Monitor(args) => monitor::monitor(&args),
         Command::Validate(args) => validate::validate(&args, validate::TEN_MINUTES),

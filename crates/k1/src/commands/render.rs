@@ -15,7 +15,7 @@ use k1_host::output::{self, Output};
 
 /// Renders a sound to a file.
 pub fn render(args: &RenderArgs) -> Result<(), Failure> {
-    if matches!(args.input, Input::Mic(_) | Input::Monitor(_)) {
+    if args.input.is_live() {
         return Err(Failure::usage(
             "k1 render needs a sound with an end: a file, demo or -; use k1 run for live sound".into(),
         ));

@@ -1,24 +1,21 @@
 //! `k1 run`: runs both halves live.
 
 use std::ffi::OsString;
-use std::sync::atomic::{AtomicU8, Ordering};
+use std::sync::atomic::{AtomicBool, AtomicU8, Ordering};
 use std::sync::{Arc, OnceLock};
 use std::time::{Duration, Instant};
 
-use k1_device::answers::Vitals;
-use k1_device::meter::Count;
-use serde_json::json;
-
+use super::lines::Console;
 use super::{Failure, count};
 use crate::cli::RunArgs;
-use crate::runtime::{Reopen, Runtime, Setup, Shared};
+use crate::runtime::{Cast, Reopen, Runtime, Setup, Shared};
+use crate::service::{Heartbeat, Manager};
 use crate::show;
 use crate::sink::{Light, Strip, Target};
-use crate::source::{self, Input};
+use crate::source::{self, Input, Presence};
 use crate::web;
 use k1_device::exchange::Settings;
-use k1_device::harmless::harmless;
-use k1_host::console;
+use k1_device::meter::Count;
 use k1_host::identity;
 use k1_host::output;
 use k1_host::signals::{self, EndRequest, EndRequests};
@@ -27,8 +24,6 @@ use k1_host::signals::{self, EndRequest, EndRequests};
 const FPS: u32 = 120;
 /// Time after the start that the summary leaves out.
 const WARM_UP: Duration = Duration::from_millis(1000);
-/// Time that the start waits for sound that may come at any time.
-const GLANCE: Duration = Duration::from_millis(400);
 /// Time that the light continues after the end of the sound.
 const AFTERGLOW: Duration = Duration::from_millis(1200);
 /// Time that an immediate end waits for dark lights and recordings.
@@ -43,25 +38,29 @@ const RUNNING: u8 = 1;
 /// A signal asked for the end.
 const STOPPED: u8 = 2;
 
-/// The program's version.
-pub const VERSION: &str = env!("CARGO_PKG_VERSION");
-
 /// Runs until the end of the sound, the duration, or a signal.
 pub fn run(args: &RunArgs) -> Result<(), Failure> {
     let phase = Arc::new(AtomicU8::new(STARTING));
     let running = Arc::new(OnceLock::new());
-    signals::on_end(ending(phase.clone(), running.clone())).map_err(Failure::new)?;
+    let manager = Manager::of_environment().map(Arc::new);
+    let reload = Arc::new(AtomicBool::new(false));
+    let asked = reload.clone();
+    // Without a service manager, a hang-up means that the terminal was closed.
+    let on_hang_up = manager.is_some().then_some(move || asked.store(true, Ordering::SeqCst));
+    signals::on_end_or_hang_up(ending(phase.clone(), running.clone()), on_hang_up).map_err(Failure::new)?;
 
     let stored = show_file(args)?;
     let show = stored.as_ref().map(|stored| stored.reading().show).unwrap_or_default();
-    let input = args.input.clone().or_else(|| show.input.clone().map(|text| OsString::from(text).into()));
-    let input = input.unwrap_or(Input::Demo);
+    let input = match (Input::of(args.inputs.clone()).map_err(Failure::usage)?, &stored, &show.input) {
+        (Some(input), ..) => input,
+        (None, Some(stored), Some(text)) => Input::from(OsString::from(text)).beside(stored.path()),
+        _ => Input::Demo,
+    };
     let rate = super::rate(&input, args.rate)?;
     if let Some(token) = &args.token {
         web::token::check_option(token).map_err(Failure::usage)?;
     }
     let source = source::open_in_time(&input, rate)?;
-    let title = harmless(&source.title()).into_owned();
     let reopen = reopen(args, &input, rate);
     if args.targets.iter().filter(|t| t.target == Target::Terminal).count() > 1 {
         return Err(Failure::new(
@@ -111,11 +110,8 @@ pub fn run(args: &RunArgs) -> Result<(), Failure> {
     })?;
     let _ = running.set(runtime.shared.clone());
     let director = Arc::new(show::Director::new(&show, runtime.shared.clone(), &runtime.cast));
-    let mut console = Console {
-        json: args.json,
-        quiet: args.targets.iter().any(|t| t.target == Target::Terminal),
-        synced: false,
-    };
+    let is_on_terminal = args.targets.iter().any(|t| t.target == Target::Terminal);
+    let mut console = Console::new(args.json, is_on_terminal, &runtime);
     if let Some(door) = &door {
         let port = door.port();
         let name = match show.name.as_deref() {
@@ -130,14 +126,16 @@ pub fn run(args: &RunArgs) -> Result<(), Failure> {
     }
     if let Some(stored) = &stored {
         runtime.show_file = Some(stored.path().to_owned());
-        let (zones, lights) = (count(show.zones.len(), "zone"), count(show.lights.len(), "light"));
-        console.line(&format!("[SHOW] {}: {zones}, {lights}", stored.path().display()))?;
+        if stored.path().exists() {
+            let (zones, lights) = (count(show.zones.len(), "zone"), count(show.lights.len(), "light"));
+            console.line(&format!("[SHOW] {}: {zones}, {lights}", stored.path().display()))?;
+        }
     }
     let mut keeper = stored.map(|stored| show::Keeper::new(stored, show, rest, director.clone()));
-    console.boot(&runtime, &title)?;
+    console.boot(&runtime)?;
     let mut page = match door {
         Some(door) => {
-            let mut page = web::serve(door, &mut runtime, director.clone(), &title)?;
+            let mut page = web::serve(door, &mut runtime, director.clone())?;
             console.lines(&page.opened(console.reader()))?;
             Some(page)
         }
@@ -149,7 +147,16 @@ pub fn run(args: &RunArgs) -> Result<(), Failure> {
         }
         _ => None,
     };
-    let result = watch(args, &mut runtime, &mut console, page.as_mut(), keeper.as_mut(), &phase);
+    let heartbeat = manager.clone().map(|manager| heartbeat(manager, &runtime.shared)).transpose()?;
+    if let Some(manager) = &manager {
+        manager.tell("READY=1");
+    }
+    let reloads = Reloads { asked: &reload, manager: manager.as_deref() };
+    let result = watch(args, &mut runtime, &mut console, page.as_mut(), keeper.as_mut(), &phase, &reloads);
+    if let Some(manager) = &manager {
+        manager.tell("STOPPING=1");
+    }
+    drop(heartbeat);
     if let Some(keeper) = keeper {
         keeper.end(&runtime.cast);
     }
@@ -203,8 +210,8 @@ fn show_file(args: &RunArgs) -> Result<Option<show::Stored>, Failure> {
         }
         Some(path) => show::Stored::open(path)?,
         None => {
-            let place = show::place().filter(|path| show::is_there(path));
-            let Some(place) = place.filter(|_| args.look.is_default()) else { return Ok(None) };
+            // Without a file, the page makes it with the first light.
+            let Some(place) = show::place().filter(|_| args.look.is_default()) else { return Ok(None) };
             match show::Stored::open(&place) {
                 Ok(stored) => stored,
                 Err(why) => {
@@ -227,8 +234,39 @@ fn show_file(args: &RunArgs) -> Result<Option<show::Stored>, Failure> {
 
 fn reopen(args: &RunArgs, input: &Input, rate: u32) -> Option<Reopen> {
     let input = input.clone();
-    let again = args.repeat && matches!(input, Input::File(_));
-    again.then(|| Box::new(move || source::open(&input, rate)) as _)
+    let is_again = args.repeat && input.is_repeatable();
+    is_again.then(|| Box::new(move || source::open(&input, rate)) as _)
+}
+
+/// Reports to the service manager as long as frames are rendered.
+fn heartbeat(manager: Arc<Manager>, shared: &Arc<Shared>) -> std::io::Result<Heartbeat> {
+    let (frames, shared) = (shared.clone(), shared.clone());
+    let status = move || match shared.presence.as_ref().and_then(Presence::reason) {
+        Some(reason) => format!("waiting for sound: {reason}"),
+        None => {
+            let lights = count(shared.lights().len(), "light");
+            format!("{:.0} FPS on {lights}, hearing {}", shared.vitals().fps, shared.title())
+        }
+    };
+    Heartbeat::start(manager, move || frames.meters.get(Count::Frames), status)
+}
+
+/// Requests to read the show file again.
+struct Reloads<'a> {
+    asked: &'a AtomicBool,
+    manager: Option<&'a Manager>,
+}
+
+impl Reloads<'_> {
+    /// Does what was asked since the last call.
+    fn tend(&self, keeper: Option<&mut show::Keeper>, cast: &mut Cast) {
+        if let Some(manager) = self.manager.filter(|_| self.asked.swap(false, Ordering::SeqCst)) {
+            manager.reloads(|| match keeper {
+                Some(keeper) => keeper.reload(cast),
+                None => k1_host::say("k1: there is no show file to read again"),
+            });
+        }
+    }
 }
 
 /// Reports once a second until it is time to stop.
@@ -239,6 +277,7 @@ fn watch(
     mut page: Option<&mut web::Server>,
     mut keeper: Option<&mut show::Keeper>,
     phase: &AtomicU8,
+    reloads: &Reloads,
 ) -> Result<(), Failure> {
     let began = Instant::now();
     let duration = args.duration.map(Duration::from_secs_f64);
@@ -249,11 +288,13 @@ fn watch(
     loop {
         std::thread::sleep(Duration::from_millis(20));
         tell(&runtime.shared.lights());
+        reloads.tend(keeper.as_deref_mut(), &mut runtime.cast);
         if let Some(keeper) = keeper.as_deref_mut() {
             keeper.tend(&mut runtime.cast);
         }
         let now = Instant::now();
         console.sync(runtime)?;
+        console.playing(runtime)?;
         if runtime.has_ended() {
             ended.get_or_insert(now);
         }
@@ -290,157 +331,7 @@ fn watch(
     }
 }
 
-/// True while K1 waits for live sound.
-fn waits(runtime: &Runtime) -> bool {
-    runtime.shared.presence.as_ref().is_some_and(|p| p.reason().is_some())
-}
-
-/// True once K1 has heard sound, as opposed to silence in its place.
-fn hears(runtime: &Runtime) -> bool {
-    runtime.shared.meters.get(Count::Hops) > 0 && !waits(runtime)
-}
-
-/// Prints messages as text or JSON.
-struct Console {
-    json: bool,
-    quiet: bool,
-    /// True once it has printed that sound arrives.
-    synced: bool,
-}
-
-impl Console {
-    fn line(&self, text: &str) -> Result<(), Failure> {
-        if self.json || self.quiet {
-            k1_host::say(text);
-            return Ok(());
-        }
-        Ok(console::line(text)?)
-    }
-
-    /// Prints the boot log. Each line appears once it is true.
-    fn boot(&mut self, runtime: &Runtime, title: &str) -> Result<(), Failure> {
-        self.line(&format!("[BOOT] K1 {VERSION} on {}, hearing {title}", std::env::consts::ARCH))?;
-        let patience = Instant::now() + Duration::from_secs(5);
-        let wait = |ready: &dyn Fn() -> bool| {
-            while !ready() && Instant::now() < patience {
-                std::thread::sleep(Duration::from_millis(1));
-            }
-        };
-        let shared = &runtime.shared;
-        // Do not wait for live sound here; a later line says that it has arrived.
-        let began = Instant::now();
-        wait(&|| hears(runtime) || runtime.has_ended() || waits(runtime) && began.elapsed() > GLANCE);
-        self.sync(runtime)?;
-        wait(&|| shared.show_seat.core().is_some());
-        wait(&|| shared.hear_seat.core().is_some());
-        for (name, seat) in [("GPU TASK", &shared.show_seat), ("AUDIO TASK", &shared.hear_seat)] {
-            let priority = if seat.is_realtime() { "real-time priority" } else { "normal priority" };
-            match seat.core() {
-                Some(Some(core)) => self.line(&format!("[{name}] Running on Core {core} ({priority})"))?,
-                Some(None) => {
-                    self.line(&format!("[{name}] Running; this system does not tell the core ({priority})"))?
-                }
-                None => self.line(&format!("[{name}] has not started after 5 s"))?,
-            }
-        }
-        Ok(())
-    }
-
-    /// Prints once that sound has arrived.
-    fn sync(&mut self, runtime: &Runtime) -> Result<(), Failure> {
-        if self.synced || !hears(runtime) {
-            return Ok(());
-        }
-        self.synced = true;
-        self.line("[AUDIO SYNC] Initialized successfully")
-    }
-
-    /// Prints several lines of K1's own. A line may itself have several lines, such as a QR code.
-    fn lines(&self, lines: &[String]) -> Result<(), Failure> {
-        for line in lines.iter().map(|line| format!("{line}\n")) {
-            if self.json || self.quiet {
-                console::say_text(&line);
-            } else {
-                console::text(&line)?;
-            }
-        }
-        Ok(())
-    }
-
-    /// The kind of reader of its lines.
-    fn reader(&self) -> web::Reader {
-        web::Reader::of(self.json || self.quiet)
-    }
-
-    fn second(&self, runtime: &mut Runtime, v: &Vitals, elapsed: Duration) -> Result<(), Failure> {
-        let heard = *runtime.sound.latest();
-        if self.json {
-            let line = json!({"kind": "second", "at_s": round(elapsed.as_secs_f64()), "vitals": v,
-                              "heard": k1_device::answers::Heard::from(&heard), "lights": reports(runtime)});
-            return Ok(console::json_line(&line)?);
-        }
-        if self.quiet {
-            return Ok(());
-        }
-        self.line(&format!(
-            "[FPS] {:.1} mean, {:.1} p1, jitter {:.2} ms p99, {} dropped{}, {} late",
-            v.fps,
-            v.fps_p1,
-            v.jitter_ms,
-            v.dropped_frames,
-            who_drops(runtime),
-            v.late_frames
-        ))?;
-        let tempo = match heard.tempo() {
-            Some(bpm) => format!("{bpm:.1} BPM ({:.0} % sure)", heard.confidence * 100.0),
-            None => "no tempo".into(),
-        };
-        let bar = match heard.beats_per_bar {
-            0 => String::new(),
-            beats => format!(", {beats} beats to the bar"),
-        };
-        self.line(&format!(
-            "[LATENCY] snapshot age {:.1} ms median, {:.1} p99; {} retries, {} torn, {} overruns, {} allocations; {:.0} dBFS, {tempo}{bar}",
-            v.age_ms, v.age_p99_ms, v.handoff_retries, v.torn, v.overruns, v.allocations, heard.rms_db
-        ))
-    }
-
-    fn summary(&self, runtime: &mut Runtime, elapsed: Duration) -> Result<(), Failure> {
-        let v = runtime.summary();
-        let shared = &runtime.shared;
-        if self.json {
-            let core = |seat: &crate::runtime::Seat| seat.core().flatten();
-            let line = json!({"kind": "summary", "seconds": round(elapsed.as_secs_f64()), "vitals": v,
-                              "lights": reports(runtime),
-                              "cores": {"show": core(&shared.show_seat), "hear": core(&shared.hear_seat)},
-                              "realtime": {"show": shared.show_seat.is_realtime(), "hear": shared.hear_seat.is_realtime()}});
-            return Ok(console::json_line(&line)?);
-        }
-        self.line(&format!(
-            "{:.0} s: {:.1} FPS mean ({:.1} p1), snapshot age {:.1} ms median and {:.1} p99, {} torn, {} allocations in the loops",
-            elapsed.as_secs_f64(), v.fps, v.fps_p1, v.age_ms, v.age_p99_ms, v.torn, v.allocations
-        ))
-    }
-}
-
 /// Prints changes of lights.
 fn tell(lights: &[Arc<Light>]) {
     lights.iter().flat_map(|l| l.take_lines()).for_each(k1_host::say);
-}
-
-/// Every light with its figures.
-fn reports(runtime: &Runtime) -> Vec<k1_device::answers::Light> {
-    runtime.shared.lights().iter().map(|l| l.report()).collect()
-}
-
-/// The lights that drop frames, in parentheses; empty if there are none.
-fn who_drops(runtime: &Runtime) -> String {
-    let lights = runtime.shared.lights();
-    let dropping = lights.iter().filter(|l| l.dropped() > 0);
-    let all: Vec<_> = dropping.map(|l| format!("{} {}", l.name, l.dropped())).collect();
-    if all.is_empty() { String::new() } else { format!(" ({})", all.join(", ")) }
-}
-
-fn round(x: f64) -> f64 {
-    (x * 1000.0).round() / 1000.0
 }

@@ -63,6 +63,8 @@ pub struct Playing {
     pub name: String,
     /// Number of pixels.
     pub leds: usize,
+    /// How they are arranged.
+    pub shape: Shape<'static>,
     /// Reads and changes its settings.
     pub controls: Controls,
 }
@@ -169,7 +171,7 @@ impl Cast {
                     Controls::new(mailbox, settings, plan.settings)
                 }
             };
-            new.push(Playing { name: plan.name, leds: plan.leds, controls });
+            new.push(Playing { name: plan.name, leds: plan.leds, shape: plan.shape, controls });
         }
         *playing = new;
         parts

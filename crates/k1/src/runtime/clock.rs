@@ -9,6 +9,10 @@ pub trait Time {
 
     /// Sleeps until `us` (microseconds since the start); returns at once if that time has passed.
     fn sleep_until(&self, us: u64);
+
+    /// Sleeps until `us` (microseconds since the start), but no longer than until another thread wakes this one. May
+    /// return earlier.
+    fn wait_until(&self, us: u64);
 }
 
 /// A monotonic clock. All copies show the same time.
@@ -38,6 +42,10 @@ impl Time for Clock {
             std::thread::sleep(Duration::from_micros(us - now));
         }
     }
+
+    fn wait_until(&self, us: u64) {
+        std::thread::park_timeout(Duration::from_micros(us.saturating_sub(self.now_us())));
+    }
 }
 
 /// A clock that only a test moves.
@@ -49,6 +57,9 @@ pub mod script {
 
     /// Number of readings of the clock after which a loop must have slept.
     const MOST_LOOKS: u32 = 100;
+
+    /// Longest time that a loop waits to be woken, in µs: an eighth of a hop.
+    pub const GLANCE_US: u64 = k1_engine::HOP_US / 8;
 
     /// Runs while a loop sleeps. It gets the time at which the loop is to wake, and returns that time or a later one.
     pub type WhileAsleep<'a> = Box<dyn FnMut(u64) -> u64 + 'a>;
@@ -96,6 +107,10 @@ pub mod script {
             self.sleeps.borrow_mut().push(us);
             let wakes = self.now.get().max(us);
             self.now.set((self.while_asleep.borrow_mut())(wakes));
+        }
+
+        fn wait_until(&self, us: u64) {
+            self.sleep_until(us.min(self.now.get() + GLANCE_US));
         }
     }
 }

@@ -165,7 +165,12 @@ mod tests {
 
     #[test]
     fn late_frames_come_in_their_order_when_they_are_due() {
-        let frame = |at_us| Finished { at_us, light: vec![Rgb::WHITE * at_us as f32], is_dithered: false };
+        let frame = |at_us| Finished {
+            at_us,
+            light: vec![Rgb::WHITE * at_us as f32],
+            zones: Vec::new(),
+            is_dithered: false,
+        };
         let mut late = Late { delay_us: 50_000, ..Late::default() };
         assert_eq!(late.pause(0), Duration::from_micros(u64::MAX));
         late.push(&frame(10_000));

@@ -7,8 +7,8 @@ use std::sync::atomic::Ordering::{Acquire, Relaxed, Release};
 use k1_device::hop::Hearing;
 use k1_device::live::HeardHop;
 use k1_device::pace::{Arrival, captured_us};
+use k1_engine::HOP;
 use k1_engine::audio::Ear;
-use k1_engine::{HOP, HOP_US};
 
 use super::clock::Time;
 use super::{Controls, Shared, SoundWriter};
@@ -24,13 +24,14 @@ pub struct EarThread {
     pub tap: Option<rtrb::Producer<HeardHop>>,
 }
 
-/// Time that the ear sleeps between two looks for sound, in µs: an eighth of a hop.
-const GLANCE_US: u64 = HOP_US / 8;
+/// Longest time that the ear sleeps while it waits for sound, in µs. Sound wakes it.
+const LOOK_US: u64 = 20_000;
 
 impl EarThread {
     /// Runs until the program stops or the source has ended.
     pub fn run(self, time: &impl Time) {
         let Self { shared, mut samples, is_live, writer, controls, mut tap } = self;
+        let _ = shared.ear.set(std::thread::current());
         let mut hearing = Hearing::new(Box::new(Ear::new()), writer, controls, time.now_us());
         let mut hop = [0.0_f32; HOP];
         let mut is_first = true;
@@ -42,7 +43,7 @@ impl EarThread {
                 || samples.slots() < HOP && !shared.source_ended.load(Acquire) && !shared.stop.load(Relaxed);
             let is_awaited = waits();
             while waits() {
-                time.sleep_until(time.now_us() + GLANCE_US);
+                time.wait_until(time.now_us() + LOOK_US);
             }
             // The source may have ended between the two checks.
             let have = samples.slots();
@@ -91,9 +92,10 @@ mod tests {
 
     use k1_device::exchange::{Owner, Settings, SettingsRing, SoundRing};
     use k1_device::meter::Count;
+    use k1_engine::HOP_US;
     use k1_handoff::Mailbox;
 
-    use super::super::clock::script::Script;
+    use super::super::clock::script::{GLANCE_US, Script};
     use super::super::{ROOM, SoundReader};
     use super::*;
 

@@ -66,6 +66,8 @@ const SEAT_HEARS: usize = 1;
 const SEAT_SHOWS: usize = 0;
 /// Capacity of the queue between a source and the ear, in samples: half a second.
 const ROOM: usize = 64 * HOP;
+/// Pixels of all zones that a frame for the page has room for; at least one zone of the largest size.
+const PAGE_PIXELS: usize = 2 * crate::MAX_LEDS;
 /// Names of the threads of lights, and of sinks that leave a file behind.
 const LIGHT: &str = "k1-sink";
 const KEPT: &str = "k1-sink-file";
@@ -132,7 +134,7 @@ impl Runtime {
             Ok(())
         };
 
-        let (page, page_frames, page_wakes) = outlet::outlet(crate::MAX_LEDS, None);
+        let (page, page_frames, page_wakes) = outlet::outlet(PAGE_PIXELS, None);
         let (stages, next) = rtrb::RingBuffer::new(1);
         let (replaced, old) = rtrb::RingBuffer::new(1);
         let mut cast = Cast::new(shared.clone(), stages, old);

@@ -8,6 +8,9 @@ use k1_handoff::{FrameSwap, SwapReader, SwapWriter};
 
 use crate::sink::Light;
 
+/// Largest number of zones that the page gets pixels of.
+const MOST_ZONES: usize = 64;
+
 /// A finished frame on its way to a sink.
 #[derive(Clone, Debug)]
 pub struct Finished {
@@ -15,6 +18,8 @@ pub struct Finished {
     pub at_us: u64,
     /// Linear light of each pixel.
     pub light: Vec<Rgb>,
+    /// For the page: numbers of pixels of the zones, whose pixels lie one after the other.
+    pub zones: Vec<usize>,
     /// True if wires are to be dithered.
     pub is_dithered: bool,
 }
@@ -36,7 +41,8 @@ pub struct Outlet {
 
 /// Makes the frame hand-off for a sink of `leds` LEDs or for the page.
 pub fn outlet(leds: usize, light: Option<Arc<Light>>) -> (Outlet, Frames, Arc<std::sync::OnceLock<Thread>>) {
-    let empty = || Finished { at_us: 0, light: vec![Rgb::BLACK; leds], is_dithered: false };
+    let zones = || Vec::with_capacity(if light.is_none() { MOST_ZONES } else { 0 });
+    let empty = || Finished { at_us: 0, light: vec![Rgb::BLACK; leds], zones: zones(), is_dithered: false };
     let (frames, reader) = FrameSwap::channel(empty(), empty(), empty());
     let wakes = Arc::new(std::sync::OnceLock::new());
     (Outlet { frames, wakes: wakes.clone(), light, due_us: 0 }, reader, wakes)

@@ -6,7 +6,7 @@ use std::sync::atomic::Ordering::{Relaxed, Release};
 use std::time::Duration;
 
 use k1_device::meter::Count;
-use k1_engine::HOP;
+use k1_engine::{HOP, SAMPLE_RATE};
 
 use super::{ROOM, Reopen, Shared};
 use crate::source::{self, Source};
@@ -20,6 +20,8 @@ pub struct Pump {
     is_live: bool,
     /// Number of the source's overruns that were counted already.
     overruns: u32,
+    /// The source's number of titles that was announced.
+    turn: u32,
 }
 
 impl Pump {
@@ -30,8 +32,9 @@ impl Pump {
         out: rtrb::Producer<f32>,
         shared: Arc<Shared>,
     ) -> Self {
-        let is_live = source.is_live();
-        Self { source, reopen, out, shared, is_live, overruns: 0 }
+        let (is_live, turn) = (source.is_live(), source.turn());
+        shared.set_title(&source.title());
+        Self { source, reopen, out, shared, is_live, overruns: 0, turn }
     }
 
     /// Runs until the program stops or the source has ended.
@@ -44,6 +47,10 @@ impl Pump {
             self.shared.meters.count(Count::Overruns, overruns.wrapping_sub(self.overruns));
             self.overruns = overruns;
             self.shared.is_sound_away.store(self.source.is_away(), Relaxed);
+            if self.source.turn() != self.turn {
+                self.turn = self.source.turn();
+                self.shared.set_title(&self.source.title());
+            }
             match read {
                 Ok(0) => teller.end(self.source.as_ref()),
                 _ => teller.tell(self.source.as_ref()),
@@ -51,7 +58,8 @@ impl Pump {
             match read {
                 Ok(0) => match self.reopen.as_mut().map(|again| again()) {
                     Some(Ok(source)) => {
-                        (self.source, self.overruns) = (source, 0);
+                        self.shared.set_title(&source.title());
+                        (self.source, self.overruns, self.turn) = (source, 0, 0);
                         teller = source::Teller::default();
                     }
                     Some(Err(e)) => return self.end(Some(e.to_string())),
@@ -66,6 +74,7 @@ impl Pump {
     fn end(&self, error: Option<String>) {
         *self.shared.source_error.lock().unwrap_or_else(PoisonError::into_inner) = error;
         self.shared.source_ended.store(true, Release);
+        self.shared.wake_ear();
     }
 
     /// Number of samples that the ear may be given now.
@@ -85,6 +94,9 @@ impl Pump {
                 b.copy_from_slice(&left[a.len()..n]);
                 chunk.commit_all();
             }
+            if ROOM - self.out.slots() >= HOP {
+                self.shared.wake_ear();
+            }
             left = &left[n..];
             if left.is_empty() || self.shared.stop.load(Relaxed) {
                 return;
@@ -94,7 +106,9 @@ impl Pump {
                 self.shared.meters.count(Count::Overruns, 1);
                 return;
             }
-            std::thread::sleep(Duration::from_millis(4));
+            // A quarter of the lead: soon enough that the ear never waits.
+            let lead_us = self.source.ahead() as u64 * 1_000_000 / u64::from(SAMPLE_RATE);
+            std::thread::sleep(Duration::from_micros(lead_us / 4));
         }
     }
 }

@@ -3,10 +3,12 @@
 use std::collections::VecDeque;
 use std::sync::atomic::Ordering::{Acquire, Release};
 use std::sync::atomic::{AtomicBool, AtomicU64, AtomicUsize};
-use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+use std::sync::{Arc, Mutex, MutexGuard, OnceLock, PoisonError};
+use std::thread::Thread;
 use std::time::{Duration, Instant};
 
 use k1_device::answers::Vitals;
+use k1_device::harmless::harmless;
 use k1_device::meter::Count;
 
 use super::{Clock, Dim, HISTORY, Meters, Seat};
@@ -34,6 +36,8 @@ pub struct Shared {
     pub first_sample_us: AtomicU64,
     /// The core and scheduling of the ear's thread.
     pub hear_seat: Seat,
+    /// The ear's thread, which sleeps while it waits for sound; empty until it runs.
+    pub(super) ear: OnceLock<Thread>,
     /// The core and scheduling of the renderer's thread.
     pub show_seat: Seat,
     /// Figures of the last seconds, newest last. The real-time halves never touch it.
@@ -42,6 +46,8 @@ pub struct Shared {
     lights: Mutex<Vec<Arc<Light>>>,
     /// Number of lights that have not had their last frame.
     pub(super) lit: AtomicUsize,
+    /// Name of the sound that plays, for people, at the start or after its last change.
+    title: Mutex<String>,
     /// Why the sound stopped, if it was an error.
     pub source_error: Mutex<Option<String>>,
     /// Whether sound arrives; `None` if the source cannot lose it.
@@ -61,10 +67,12 @@ impl Shared {
             meters: Meters::new(),
             first_sample_us: AtomicU64::new(0),
             hear_seat: Seat::default(),
+            ear: OnceLock::new(),
             show_seat: Seat::default(),
             history: Mutex::new(VecDeque::with_capacity(HISTORY + 1)),
             lit: AtomicUsize::new(lights.len()),
             lights: Mutex::new(lights),
+            title: Mutex::default(),
             source_error: Mutex::new(None),
             presence,
         }
@@ -81,6 +89,26 @@ impl Shared {
     /// The newest figures; all zero during the first second.
     pub fn vitals(&self) -> Vitals {
         self.lock_history().back().copied().unwrap_or_default()
+    }
+
+    /// Wakes the ear if it waits for sound.
+    pub(super) fn wake_ear(&self) {
+        if let Some(ear) = self.ear.get() {
+            ear.unpark();
+        }
+    }
+
+    /// Name of the sound that plays, for people.
+    pub fn title(&self) -> String {
+        match &self.presence {
+            Some(presence) => presence.title(),
+            None => self.title.lock().unwrap_or_else(PoisonError::into_inner).clone(),
+        }
+    }
+
+    /// Changes the name of the sound that plays.
+    pub(super) fn set_title(&self, title: &str) {
+        *self.title.lock().unwrap_or_else(PoisonError::into_inner) = harmless(title).into_owned();
     }
 
     /// All lights, without the page.

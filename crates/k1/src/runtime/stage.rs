@@ -9,7 +9,7 @@ use std::sync::Arc;
 
 use super::outlet::Outlet;
 use super::{Owner, SettingsRing};
-use crate::{MAX_LEDS, Show};
+use crate::Show;
 use k1_device::exchange::SLOTS;
 
 /// A zone as the program has it.
@@ -83,7 +83,7 @@ impl Lit {
 }
 
 impl Stage {
-    /// A stage; the page shows the first zone.
+    /// A stage; the page gets the pixels of every zone.
     pub fn new(parts: Vec<Part>, lights: Vec<Lit>, page: Option<Outlet>) -> Self {
         Self { parts, lights, page }
     }
@@ -123,11 +123,19 @@ impl Stage {
                 part.light.iter_mut().for_each(|pixel| *pixel = *pixel * dim);
             }
         }
-        if let (Some(page), Some(first)) = (page, parts.first()) {
+        if let Some(page) = page {
             page.offer(at_us, |frame| {
-                // Its frames have room for the largest zone.
-                frame.light.resize(first.leds.min(MAX_LEDS), Rgb::BLACK);
-                frame.light.copy_from_slice(&first.light);
+                frame.light.clear();
+                frame.zones.clear();
+                // Its frames have room for the largest zone, and for as many others as fit without an allocation.
+                for part in parts.iter() {
+                    let room = frame.light.capacity() - frame.light.len();
+                    if part.light.len() > room || frame.zones.len() == frame.zones.capacity() {
+                        break;
+                    }
+                    frame.light.extend_from_slice(&part.light);
+                    frame.zones.push(part.light.len());
+                }
             });
         }
         let mut late = 0;

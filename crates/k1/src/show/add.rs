@@ -1,5 +1,6 @@
-//! Writes a light into a show file.
+//! Writes a light into a show file, and changes one.
 
+use k1_device::requests::LightChange;
 use k1_engine::params::Param;
 use k1_show::{Light, Look, Piece, Run};
 
@@ -56,6 +57,38 @@ pub fn add(stored: &mut Stored, new: &Addition) -> Result<(), String> {
             look.params.set(Param::PaletteId, palette as f32);
         }
         text.set_look(&new.zone, &look);
+        Ok(())
+    })
+}
+
+/// Changes a light, or removes it.
+///
+/// # Errors
+///
+/// A sentence if there is no such light, if its new name is taken, or if the file has a fault, would get one, or cannot
+/// be written.
+pub fn change(stored: &mut Stored, wanted: &LightChange) -> Result<(), String> {
+    let shown = stored.path().display().to_string();
+    let mut light = wanted.light.as_str();
+    stored.change(|text| {
+        let unknown = || format!("{shown} has no light “{light}”");
+        if wanted.remove {
+            return text.remove_light(light).then_some(()).ok_or_else(unknown);
+        }
+        if let Some(order) = &wanted.order
+            && !text.set_light(light, "order", order)
+        {
+            return Err(unknown());
+        }
+        if let Some(name) = wanted.name.as_deref().filter(|name| *name != light) {
+            if !text.rename_light(light, name) {
+                return Err(unknown());
+            }
+            light = name;
+        }
+        if wanted.turn {
+            text.turn_light(light);
+        }
         Ok(())
     })
 }

@@ -56,6 +56,8 @@ pub struct Stored {
     path: PathBuf,
     text: String,
     mark: Mark,
+    /// The map files that the text names.
+    maps: Vec<(PathBuf, Mark)>,
 }
 
 impl Stored {
@@ -71,7 +73,16 @@ impl Stored {
             true => load(path)?,
             false => Text::default().to_string(),
         };
-        Ok(Self { path: path.to_owned(), text, mark })
+        let mut stored = Self { path: path.to_owned(), text, mark, maps: Vec::new() };
+        stored.note_maps();
+        Ok(stored)
+    }
+
+    /// Notes the map files of the text and their marks. The maps are read later: a change after the mark is noticed then.
+    fn note_maps(&mut self) {
+        let names = self.reading().maps;
+        let paths = names.iter().map(|name| self.forms().map_path(name));
+        self.maps = paths.map(|path| (path.clone(), Mark::of(&path))).collect();
     }
 
     /// The forms that its text is checked with.
@@ -100,15 +111,19 @@ impl Stored {
         self.mark = Mark(None);
     }
 
-    /// Reads the file again if it was saved since; `true` if it was. Its maps may have changed even if its text has not.
+    /// Reads the file again if it or one of its maps was saved since, and returns the path of the one that was.
     ///
     /// # Errors
     ///
     /// A sentence if the file cannot be read any more. The text that was read before stays.
-    pub fn refresh(&mut self) -> Result<bool, String> {
+    pub fn refresh(&mut self) -> Result<Option<PathBuf>, String> {
         let mark = Mark::of(&self.path);
+        let map = self.maps.iter().find(|(path, mark)| Mark::of(path) != *mark).map(|(path, _)| path.clone());
         if mark == self.mark {
-            return Ok(false);
+            if map.is_some() {
+                self.note_maps();
+            }
+            return Ok(map);
         }
         self.mark = mark;
         if !is_there(&self.path) {
@@ -118,7 +133,8 @@ impl Stored {
             ));
         }
         self.text = load(&self.path)?;
-        Ok(true)
+        self.note_maps();
+        Ok(Some(self.path.clone()))
     }
 
     /// Changes the file: reads it, lets `change` change its text, and writes it whole or not at all. A change that
@@ -181,6 +197,7 @@ impl Stored {
             }
             self.text = after;
             self.mark = Mark::of(&self.path);
+            self.note_maps();
             return Ok(());
         }
         Err(format!(
@@ -266,9 +283,35 @@ mod tests {
             after.contains("warmth = 0.5") && (1..4).all(|n| after.contains(&format!("# edit {n}"))),
             "{after}"
         );
-        assert!(!stored.refresh().unwrap(), "its own change does not count");
+        assert_eq!(stored.refresh(), Ok(None), "its own change does not count");
         fs::write(&path, after + "# more\n").unwrap();
-        assert!(stored.refresh().unwrap());
+        assert_eq!(stored.refresh(), Ok(Some(path)));
+    }
+
+    #[test]
+    fn a_map_that_changes_appears_or_goes_is_noticed_once() {
+        let folder = tempfile::tempdir().unwrap();
+        let (path, map) = (folder.path().join("k1.toml"), folder.path().join("ring.csv"));
+        fs::write(&path, TEXT.replace("pieces", "map = \"ring.csv\"\npieces")).unwrap();
+        let mut stored = Stored::open(&path).unwrap();
+        assert!(
+            stored.reading().faults[0].to_string().contains("there is no such file beside the show file")
+        );
+        for text in [Some("0,0\n1,0\n2,0\n"), Some("0,0\n1,0\n2,1\n3,1\n"), Some("0,0\n1,0\n2,1\n"), None] {
+            match text {
+                Some(text) => fs::write(&map, text).unwrap(),
+                None => fs::remove_file(&map).unwrap(),
+            }
+            assert_eq!(stored.refresh(), Ok(Some(map.clone())), "{text:?}");
+            assert_eq!(stored.refresh(), Ok(None), "{text:?}");
+            let has_three = text.is_some_and(|text| text.lines().count() == 3);
+            assert_eq!(stored.reading().faults.is_empty(), has_three, "{text:?}");
+        }
+        // A show that names it no more does not look at it.
+        fs::write(&path, TEXT).unwrap();
+        assert_eq!(stored.refresh(), Ok(Some(path)));
+        fs::write(&map, "0,0\n").unwrap();
+        assert_eq!(stored.refresh(), Ok(None));
     }
 
     #[test]

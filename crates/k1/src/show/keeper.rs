@@ -68,6 +68,12 @@ impl Keeper {
         }
     }
 
+    /// Reads the file again, even if it does not seem to have changed.
+    pub fn reload(&mut self, cast: &mut Cast) {
+        self.stored.forget();
+        self.look(cast);
+    }
+
     /// Writes what has not rested yet, at the end of the program.
     pub fn end(mut self, cast: &Cast) {
         self.write(cast, Instant::now());
@@ -84,16 +90,16 @@ impl Keeper {
         }
     }
 
-    /// Takes over what the file says, if it has changed.
+    /// Takes over what the file and its maps say, if one of them has changed.
     fn look(&mut self, cast: &mut Cast) {
-        match self.stored.refresh() {
-            Ok(false) => return,
-            Ok(true) => {}
+        let changed = match self.stored.refresh() {
+            Ok(None) => return,
+            Ok(Some(path)) => path.display().to_string(),
             Err(why) => {
                 say(format_args!("k1: {why}"));
                 return;
             }
-        }
+        };
         let shown = self.stored.path().display().to_string();
         match self.stored.reading().whole() {
             Err(faults) => {
@@ -119,8 +125,10 @@ impl Keeper {
                     return;
                 }
                 match self.take_over(new, cast) {
-                    Ok(()) => say(format_args!("k1: {shown} has changed, and K1 shows it")),
-                    Err(e) => say(format_args!("k1: {shown} has changed, but K1 cannot show all of it: {e}")),
+                    Ok(()) => say(format_args!("k1: {changed} has changed, and K1 shows it")),
+                    Err(e) => {
+                        say(format_args!("k1: {changed} has changed, but K1 cannot show all of it: {e}"))
+                    }
                 }
             }
         }
@@ -164,7 +172,9 @@ impl Keeper {
         let gain = looks.first().map(|(_, settings)| settings.gain).filter(|gain| *gain != was);
         let set = Some(self.director.now()).filter(|set| *set != self.show.now);
         self.again = None;
-        if changed.is_empty() && gain.is_none() && set.is_none() {
+        // Neither the gain nor the light as a whole makes a file.
+        let is_new = self.show == Show::default() && !self.stored.path().exists();
+        if is_new || changed.is_empty() && gain.is_none() && set.is_none() {
             return;
         }
         let before = self.show.clone();

@@ -7,14 +7,14 @@ mod found;
 mod keeper;
 mod plans;
 
-pub use add::{Addition, add};
+pub use add::{Addition, add, change};
 pub use director::{Director, FADE_S, Power, Recalled};
 pub use file::{Stored, is_there, place};
 pub use found::{Search, Seen, find, settings_of, target_of};
 pub use keeper::Keeper;
 pub use plans::{Rest, plans};
 
-use std::path::Path;
+use std::path::{Path, PathBuf};
 
 use k1_show::Light;
 
@@ -26,9 +26,16 @@ pub struct Forms<'a> {
     pub file: &'a Path,
 }
 
+impl Forms<'_> {
+    /// Path of a map file that the show names.
+    fn map_path(&self, file: &str) -> PathBuf {
+        self.file.parent().unwrap_or(Path::new("")).join(file)
+    }
+}
+
 impl k1_show::Forms for Forms<'_> {
     fn map(&self, file: &str) -> Result<String, String> {
-        let path = self.file.parent().unwrap_or(Path::new("")).join(file);
+        let path = self.map_path(file);
         if !is_there(&path) {
             return Err("there is no such file beside the show file".into());
         }
@@ -92,8 +99,13 @@ pub fn split(text: &str) -> (String, Vec<(String, String)>) {
     };
     let pairs = query.split('&').filter(|pair| !pair.is_empty());
     let settings: Option<Vec<_>> = pairs.map(|pair| pair.split_once('=')).collect();
+    // A line of a table is there once.
+    let has_lines = |settings: &[(&str, &str)]| {
+        let twice = |at: usize| settings[..at].iter().any(|(key, _)| *key == settings[at].0);
+        (0..settings.len()).all(|at| !["name", "to", "leds"].contains(&settings[at].0) && !twice(at))
+    };
     match settings {
-        Some(settings) if !settings.iter().any(|(key, _)| ["name", "to", "leds"].contains(key)) => (
+        Some(settings) if has_lines(&settings) => (
             to.to_owned(),
             settings.into_iter().map(|(key, value)| (key.to_owned(), value.to_owned())).collect(),
         ),
@@ -111,9 +123,14 @@ mod tests {
         let settings = vec![pair("universe", "3"), pair("order", "grb")];
         assert_eq!(split("artnet://x?universe=3&order=grb"), ("artnet://x".into(), settings.clone()));
         assert_eq!(joined("artnet://x", &settings), "artnet://x?universe=3&order=grb");
-        for whole in
-            ["ddp://x", "ddp://x?name=Shelf", "ddp://x?leds=3&order=grb", "ddp://x?order", "file:a?b=c"]
-        {
+        for whole in [
+            "ddp://x",
+            "ddp://x?name=Shelf",
+            "ddp://x?leds=3&order=grb",
+            "ddp://x?order",
+            "ddp://x?fps=3&fps=3",
+            "file:a?b=c",
+        ] {
             assert_eq!(split(whole), (whole.to_owned(), vec![]));
         }
     }

@@ -6,7 +6,7 @@ use std::net::{IpAddr, Ipv4Addr, Ipv6Addr};
 use super::multicast::is_link_local;
 
 /// The forms of a target, for errors.
-pub const FORMS: &str = "ddp://HOST[:PORT], artnet://HOST[:PORT], sacn://[HOST[:PORT]], wled://HOST[:PORT], adalight:PORT, tpm2:PORT, file:PATH or terminal";
+pub const FORMS: &str = "ddp://HOST[:PORT], artnet://HOST[:PORT], sacn://[HOST[:PORT]], wled://HOST[:PORT], adalight:PORT, tpm2:PORT, spi:DEVICE, file:PATH or terminal";
 
 /// A host and its port.
 #[derive(Clone, Debug, PartialEq, Eq)]

@@ -1,9 +1,9 @@
 //! The last step on the way to a light: fits the strip to its LEDs, and applies its white, white balance, brightness, current
 //! limit, dither and order.
 
-use k1_engine::light::{CHANNEL_MA, IDLE_MA, Rgb, dither_threshold, limited_to, perceptual};
+use k1_engine::light::{CHANNEL_MA, IDLE_MA, Rgb, White, dither_threshold, limited_to, perceptual};
 
-use super::settings::{LightSettings, White};
+use super::settings::LightSettings;
 
 /// Fits frames to one light.
 #[derive(Debug)]
@@ -49,17 +49,10 @@ impl Fit {
         let leds = pixels.len();
         let master = perceptual(settings.brightness);
         let colour = settings.balance * master;
-        let has_white = settings.order.has_white();
+        let white = if settings.order.has_white() { settings.white } else { White::None };
         let mut draw = 0.0;
         for (i, pixel) in pixels.iter_mut().enumerate() {
-            let mut c = resampled(light, i, leds);
-            let mut white = 0.0;
-            if has_white && settings.white != White::None {
-                white = c.r.min(c.g).min(c.b);
-                if settings.white == White::Accurate {
-                    c = c.map(|x| x - white);
-                }
-            }
+            let (c, white) = white.split(resampled(light, i, leds));
             let c = c * colour;
             *pixel = [c.r, c.g, c.b, white * master];
             draw += pixel.iter().sum::<f32>();

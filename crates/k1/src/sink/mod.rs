@@ -2,6 +2,7 @@
 //! or the renderer.
 
 mod address;
+mod chip;
 mod cid;
 pub mod file;
 mod fit;
@@ -15,6 +16,8 @@ mod protocol;
 mod query;
 mod serial;
 mod settings;
+#[cfg(all(feature = "spi", target_os = "linux"))]
+mod spi;
 mod target;
 pub mod terminal;
 pub mod udp;
@@ -29,6 +32,7 @@ pub use settings::{LightSettings, Stop};
 pub use target::{LightConfig, Target};
 
 use address::Address;
+use chip::Chip;
 use k1_engine::light::Rgb;
 use k1_host::output::{Output, Spared};
 use k1_wire::pixel::Pixel;
@@ -135,6 +139,7 @@ pub fn open(wanted: &LightConfig, strip: Strip, spared: &Spared) -> Result<Open,
         Target::Serial { speech, path, baud } => {
             (Box::new(SerialSink::new(path, *baud, *speech, light.clone())), false)
         }
+        Target::Spi { path, chip } => (at_spi(path, *chip, light.clone())?, false),
         Target::File(path) => {
             let file = record(path, spared)?;
             let is_kept = file.is_file();
@@ -146,6 +151,34 @@ pub fn open(wanted: &LightConfig, strip: Strip, spared: &Spared) -> Result<Open,
     Ok(Open { light, sink, fit, is_kept })
 }
 
+#[cfg(all(feature = "spi", target_os = "linux"))]
+fn at_spi(path: &str, chip: Chip, light: Arc<Light>) -> Result<Box<dyn Sink>, String> {
+    Ok(Box::new(spi::SpiSink::new(path, chip, light)))
+}
+
+#[cfg(not(all(feature = "spi", target_os = "linux")))]
+fn at_spi(path: &str, _: Chip, _: Arc<Light>) -> Result<Box<dyn Sink>, String> {
+    Err(format!(
+        "this K1 was built without SPI, which spi:{path} needs; build one on Linux with `cargo build --release -p k1 --features \
+         spi`"
+    ))
+}
+
 fn record(path: &Path, spared: &Spared) -> Result<Output, String> {
     Output::record(path, spared).map_err(|e| e.to_string())
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn spi_needs_its_feature() {
+        let config: LightConfig = "spi:/dev/spidev0.0?chip=apa102".parse().unwrap();
+        let opened = open(&config, Strip { leds: 3, limit_ma: None }, &Spared::default());
+        let has_it = cfg!(all(feature = "spi", target_os = "linux"));
+        assert_eq!(opened.is_ok(), has_it);
+        let said = opened.err().unwrap_or_default();
+        assert!(has_it || said.contains("--features spi"), "{said}");
+    }
 }

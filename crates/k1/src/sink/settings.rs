@@ -1,6 +1,9 @@
 //! What a light is and how it is driven, whatever it speaks.
 
-use k1_engine::light::{Rgb, WHITE_BALANCE};
+use std::fmt;
+
+use k1_engine::light::{Rgb, WHITE_BALANCE, White};
+use k1_show::LONGEST_NAME;
 
 use super::query::Query;
 
@@ -67,6 +70,10 @@ pub struct Order {
 impl Order {
     /// Red, green, blue.
     pub const RGB: Self = Self { channels: [0, 1, 2, 3], size: 3 };
+    /// Green, red, blue.
+    pub const GRB: Self = Self { channels: [1, 0, 2, 3], size: 3 };
+    /// Blue, green, red.
+    pub const BGR: Self = Self { channels: [2, 1, 0, 3], size: 3 };
 
     /// Reads an order such as `grb` or `grbw`; `None` unless each colour is there once, and white at most once.
     pub fn parse(text: &str) -> Option<Self> {
@@ -94,15 +101,10 @@ impl Order {
     }
 }
 
-/// How white LEDs are used.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum White {
-    /// They stay dark.
-    None,
-    /// They show what red, green and blue have in common, in place of those: the same colour.
-    Accurate,
-    /// They show it in addition to red, green and blue: more light, paler colours.
-    Brighter,
+impl fmt::Display for Order {
+    fn fmt(&self, f: &mut fmt::Formatter) -> fmt::Result {
+        self.channels().iter().try_for_each(|channel| f.write_str(&"rgbw"[usize::from(*channel)..][..1]))
+    }
 }
 
 /// What a light does when K1 ends.
@@ -129,26 +131,25 @@ fn one_of<T: Copy>(query: &mut Query, name: &'static str, values: &[(&str, T)]) 
 }
 
 impl LightSettings {
-    /// Takes the settings of a light from a query. Those that are not there have their defaults; `stop` is the default of the
-    /// protocol.
+    /// Takes the settings of a light from a query. Those that are not there have their defaults; `stop` and `order` are those
+    /// of the protocol.
     ///
     /// # Errors
     ///
     /// A sentence that says which values a setting has.
-    pub fn take(query: &mut Query, stop: Stop) -> Result<Self, String> {
+    pub fn take(query: &mut Query, stop: Stop, order: Order) -> Result<Self, String> {
         let usual = Self::default();
-        let name = query.text("name").map(super::query::decoded).transpose()?;
+        let name = query.text("name").map(name).transpose()?;
         let leds = query.number("leds", 1..=MAX_LEDS)?;
         let order = match query.text("order") {
-            None => usual.order,
+            None => order,
             Some(text) => Order::parse(text).ok_or_else(|| {
                 format!(
                     "order is an order of r, g and b, with or without w, such as grb or grbw, not “{text}”"
                 )
             })?,
         };
-        let whites = [("none", White::None), ("accurate", White::Accurate), ("brighter", White::Brighter)];
-        let white = one_of(query, "white", &whites)?;
+        let white = one_of(query, "white", &White::NAMES)?;
         if white.is_some() && !order.has_white() {
             return Err(
                 "white is for lights with white LEDs; write their order, too, such as order=rgbw".into()
@@ -182,6 +183,15 @@ impl LightSettings {
     }
 }
 
+/// Reads a name, as long as those in a show file.
+fn name(text: &str) -> Result<String, String> {
+    let name = super::query::decoded(text)?;
+    match (1..=LONGEST_NAME).contains(&name.trim().len()) {
+        true => Ok(name),
+        false => Err(format!("name has 1 to {LONGEST_NAME} bytes, and this one has {}", name.trim().len())),
+    }
+}
+
 /// Reads a white balance.
 fn balance(text: &str) -> Result<Rgb, String> {
     if text == "none" {
@@ -204,7 +214,7 @@ mod tests {
 
     fn read(text: &str) -> Result<LightSettings, String> {
         let (_, mut query) = Query::split(text)?;
-        let settings = LightSettings::take(&mut query, Stop::Dark)?;
+        let settings = LightSettings::take(&mut query, Stop::Dark, Order::RGB)?;
         query.end().map(|()| settings)
     }
 
@@ -254,9 +264,21 @@ mod tests {
             ("?keep_alive_ms=x", "keep_alive_ms is 0 … 60000"),
             ("?stop=off", "stop is one of dark, hold, release, not “off”"),
             ("?name=%00", "“%00” is not a name"),
+            ("?name=%20", "name has 1 to 64 bytes, and this one has 0"),
+            ("?leds=99999999999999999999", "leds is 1 … 21760"),
+            ("?brightness=", "write NAME=VALUE in place of “brightness=”"),
+            ("?=3", "write NAME=VALUE in place of “=3”"),
+            ("?fps=1&fps=2", "fps is given twice"),
+            (
+                "?brighness=1",
+                "there is no setting “brighness”; use name, leds, order, white, balance, brightness",
+            ),
         ] {
             let said = read(wrong).unwrap_err();
             assert!(said.contains(says), "{wrong}: {said}");
         }
+        let long = |n| read(&format!("?name={}", "%C3%A4".repeat(n)));
+        assert_eq!(long(32).map(|settings| settings.name.unwrap().len()), Ok(64));
+        assert_eq!(long(33), Err("name has 1 to 64 bytes, and this one has 66".into()));
     }
 }

@@ -11,10 +11,11 @@ use k1_wire::universes::Universes;
 use k1_wire::{artnet, ddp, sacn, wled};
 
 use super::address::{Address, FORMS, is_name};
+use super::chip::Chip;
 use super::hosts::is_one_host;
 use super::query::Query;
 use super::serial::Speech;
-use super::settings::{LightSettings, Stop};
+use super::settings::{LightSettings, Order, Stop};
 
 /// Channels of a universe by default: 170 RGB pixels, so that none lies in two universes.
 const WHOLE_PIXELS: u16 = 510;
@@ -61,6 +62,13 @@ pub enum Target {
         path: String,
         /// Speed in baud.
         baud: u32,
+    },
+    /// A strip at an SPI interface.
+    Spi {
+        /// The interface.
+        path: String,
+        /// The chips of the strip.
+        chip: Chip,
     },
     /// A file of raw frames, LEDs × 3 bytes each as the wire carries them.
     File(PathBuf),
@@ -141,12 +149,27 @@ fn serial(speech: Speech, text: &str) -> Result<LightConfig, String> {
         return Err(format!("{scheme}: needs a serial port, as in {scheme}:/dev/ttyUSB0; use {FORMS}"));
     }
     let baud = query.number("baud", 1_200..=4_000_000)?.unwrap_or(BAUD);
-    let settings = LightSettings::take(&mut query, Stop::Dark)?;
+    let settings = LightSettings::take(&mut query, Stop::Dark, Order::RGB)?;
     query.end()?;
     if settings.order.has_white() {
         return Err(format!("{scheme} carries red, green and blue only; write an order without w"));
     }
     Ok(LightConfig { target: Target::Serial { speech, path: path.to_owned(), baud }, settings })
+}
+
+/// Reads the interface and the settings of a strip at an SPI interface.
+fn spi(text: &str) -> Result<LightConfig, String> {
+    let (path, mut query) = Query::split(text)?;
+    if path.is_empty() || path.starts_with("//") {
+        return Err(format!("spi: needs an interface, as in spi:/dev/spidev0.0; use {FORMS}"));
+    }
+    let chip = Chip::take(&mut query)?;
+    let settings = LightSettings::take(&mut query, Stop::Dark, chip.order())?;
+    query.end()?;
+    if settings.order.has_white() && matches!(chip, Chip::Apa102 { .. }) {
+        return Err("an APA102 has red, green and blue only; write an order without w".into());
+    }
+    Ok(LightConfig { target: Target::Spi { path: path.to_owned(), chip }, settings })
 }
 
 /// The universes that a query asks for.
@@ -187,6 +210,9 @@ impl FromStr for LightConfig {
                 return serial(speech, rest);
             }
         }
+        if let Some(rest) = s.strip_prefix("spi:") {
+            return spi(rest);
+        }
         let Some((scheme, rest)) = s.split_once("://") else { return Err(unknown(s)) };
         let (place, mut query) = Query::split(rest)?;
         let place = place.strip_suffix('/').unwrap_or(place);
@@ -213,7 +239,7 @@ impl FromStr for LightConfig {
             }
             _ => return Err(unknown(s)),
         };
-        let settings = LightSettings::take(&mut query, stop)?;
+        let settings = LightSettings::take(&mut query, stop, Order::RGB)?;
         query.end()?;
         Ok(Self { target, settings })
     }
@@ -255,6 +281,7 @@ impl fmt::Display for Target {
                 write!(f, "{}:{path}", speech.scheme())?;
                 if *baud == BAUD { Ok(()) } else { write!(f, "?baud={baud}") }
             }
+            Self::Spi { path, chip } => write!(f, "spi:{path}{}", chip.query()),
             Self::File(path) => write!(f, "file:{}", path.display()),
             Self::Terminal => write!(f, "terminal"),
         }
@@ -262,146 +289,4 @@ impl fmt::Display for Target {
 }
 
 #[cfg(test)]
-mod tests {
-    use super::*;
-
-    #[test]
-    fn targets_are_read_and_written() {
-        let at = |host: &str, port| Address { host: host.into(), port };
-        let ddp = |host: &str, port| Target::Ddp(at(host, port));
-        let artnet = |first, channels, syncs| {
-            let universes = Universes::new(first, channels).unwrap();
-            Target::ArtNet { address: at("10.0.0.5", 6454), universes, syncs }
-        };
-        let sacn = |address, first, priority, sync_universe| {
-            let universes = Universes::new(first, 510).unwrap();
-            Target::Sacn { address, interface: None, universes, priority, sync_universe }
-        };
-        let leaving = |last| {
-            let universes = Universes::new(1, 510).unwrap();
-            let interface = Some([10, 0, 0, last].into());
-            Target::Sacn { address: None, interface, universes, priority: 100, sync_universe: None }
-        };
-        let serial = |speech, path: &str, baud| Target::Serial { speech, path: path.into(), baud };
-        for (text, target) in [
-            ("ddp://wled.local", ddp("wled.local", 4048)),
-            ("DDP://wled", ddp("wled", 4048)),
-            ("ddp://10.0.0.7:5000/", ddp("10.0.0.7", 5000)),
-            ("ddp://[::1]:5000", ddp("::1", 5000)),
-            ("ddp://[fe80::1%eth0]", ddp("fe80::1%eth0", 4048)),
-            ("ddp://[fe80::1%25eth0]:7", ddp("fe80::1%eth0", 7)),
-            ("ddp://::1", ddp("::1", 4048)),
-            ("ddp://lampe-küche", ddp("lampe-küche", 4048)),
-            ("artnet://10.0.0.5", artnet(0, 510, false)),
-            ("artnet://10.0.0.5/?universe=3&channels=512&sync=yes", artnet(3, 512, true)),
-            ("sacn://", sacn(None, 1, 100, None)),
-            ("sacn://?universe=7&priority=150&sync_universe=8", sacn(None, 7, 150, Some(8))),
-            ("sacn://?interface=10.0.0.2", leaving(2)),
-            ("sacn://10.0.0.5", sacn(Some(at("10.0.0.5", 5568)), 1, 100, None)),
-            ("wled://wled.local", Target::Wled { address: at("wled.local", 21_324), timeout_s: 5 }),
-            (
-                "wled://wled.local?timeout=255",
-                Target::Wled { address: at("wled.local", 21_324), timeout_s: 255 },
-            ),
-            ("adalight:/dev/ttyUSB0", serial(Speech::Adalight, "/dev/ttyUSB0", 115_200)),
-            ("tpm2:COM3?baud=1000000", serial(Speech::Tpm2, "COM3", 1_000_000)),
-            ("file:/tmp/a", Target::File("/tmp/a".into())),
-            ("terminal", Target::Terminal),
-        ] {
-            assert_eq!(text.parse::<LightConfig>().unwrap().target, target, "{text}");
-            assert_eq!(target.to_string().parse::<LightConfig>().unwrap().target, target);
-        }
-    }
-
-    #[test]
-    fn what_can_never_shine_is_refused_with_the_forms_that_can() {
-        for wrong in [
-            "",
-            "ddp://",
-            "ddp:///",
-            "ddp://x:99999",
-            "ddp://x:0",
-            "ddp://x:",
-            "http://x",
-            "dpp://x",
-            "file:",
-            "adalight:",
-            "tpm2://x",
-            "ddp:x",
-            "ddp://a b",
-            "ddp://a..b",
-            "ddp://10.0.0.300",
-            "ddp://10.0.0",
-            "ddp://[::1",
-            "ddp://[x]",
-            "ddp://[fe80::1%]",
-            "ddp://x/y",
-            "ddp://me@x",
-            "ddp://1:2:3",
-            "wled.local",
-            "Terminal",
-        ] {
-            assert!(wrong.parse::<LightConfig>().unwrap_err().contains("ddp://HOST"), "{wrong}");
-        }
-        let refused = "ddp://[fe80::1]".parse::<LightConfig>().unwrap_err();
-        assert!(refused.contains("ddp://[fe80::1%eth0]"), "{refused}");
-        assert!("wled.local".parse::<LightConfig>().unwrap_err().contains("did you mean ddp://wled.local?"));
-        assert!("dpp://x".parse::<LightConfig>().unwrap_err().contains("did you mean ddp://x?"));
-    }
-
-    #[test]
-    fn a_setting_that_a_light_does_not_have_is_refused_with_those_that_it_has() {
-        for (wrong, says) in [
-            ("artnet://x?universe=40000", "universe is 0 … 32767, not “40000”"),
-            ("artnet://x?channels=0", "channels is 1 … 512, not “0”"),
-            ("sacn://x?universe=0", "universe is 1 … 63999, not “0”"),
-            ("sacn://x?priority=201", "priority is 0 … 200, not “201”"),
-            (
-                "sacn://?interface=eth0",
-                "interface is an IPv4 address of this machine, such as 192.168.1.10, not “eth0”",
-            ),
-            (
-                "sacn://?interface=239.255.0.1",
-                "interface is an IPv4 address of this machine, such as 192.168.1.10, not “239.255.0.1”",
-            ),
-            (
-                "sacn://x?interface=10.0.0.2",
-                "interface is for multicast; write sacn://?interface=10.0.0.2, without a host",
-            ),
-            ("artnet://x?sync=maybe", "sync is yes or no, not “maybe”"),
-            ("wled://x?timeout=0", "timeout is 1 … 255, not “0”"),
-            ("tpm2:COM3?baud=9", "baud is 1200 … 4000000, not “9”"),
-            (
-                "adalight:COM3?order=rgbw",
-                "adalight carries red, green and blue only; write an order without w",
-            ),
-            ("ddp://x?brightness=3", "brightness is 0 … 1, not “3”"),
-            ("artnet://x?universe=3&universe=4", "universe is given twice"),
-            ("artnet://x?universe", "write NAME=VALUE in place of “universe”"),
-        ] {
-            assert_eq!(wrong.parse::<LightConfig>().unwrap_err(), says, "{wrong}");
-        }
-        let said = "artnet://x?univers=3".parse::<LightConfig>().unwrap_err();
-        assert!(
-            said.starts_with("there is no setting “univers”; use universe, channels, sync, name, leds"),
-            "{said}"
-        );
-        assert_eq!("ddp://x?".parse::<LightConfig>(), "ddp://x".parse());
-        let stop = |text: &str| text.parse::<LightConfig>().unwrap().settings.stop;
-        assert_eq!(
-            ["ddp://x", "wled://x", "wled://x?stop=dark"].map(stop),
-            [Stop::Dark, Stop::Release, Stop::Dark]
-        );
-    }
-
-    #[cfg(unix)]
-    #[test]
-    fn a_path_may_be_any_name() {
-        use std::os::unix::ffi::OsStrExt;
-        let text = OsStr::from_bytes(b"file:/tmp/\xff.bin");
-        let file = Target::File(OsStr::from_bytes(b"/tmp/\xff.bin").into());
-        assert_eq!(LightConfig::from_os(text), Ok(file.into()));
-        assert!(LightConfig::from_os(OsStr::from_bytes(b"ddp://\xff")).is_err());
-        assert_eq!(LightConfig::from_os(OsStr::new("terminal")), Ok(Target::Terminal.into()));
-    }
-}
+mod tests;

@@ -39,6 +39,8 @@ struct Flow {
     /// Additional time until silence is due, if no sound arrives.
     patience: Duration,
     skips: u32,
+    /// Number of samples for which the reader waits.
+    wanted: usize,
     /// True if the last samples taken were silence in place of sound.
     is_silent: bool,
     /// True once the reader has begun. Earlier sound is dropped, because the rest of the program may still be starting.
@@ -60,6 +62,7 @@ impl Inlet {
             covered: now,
             patience: HOP_TIME,
             skips: 0,
+            wanted: HOP,
             is_silent: false,
             is_read: false,
         };
@@ -78,20 +81,26 @@ impl Inlet {
 
     /// Adds sound that has just arrived.
     pub fn push(&self, samples: &[f32]) {
-        self.lock().push(samples, Instant::now());
-        self.changed.notify_one();
+        let mut flow = self.lock();
+        flow.push(samples, Instant::now());
+        if flow.waiting.len() >= flow.wanted {
+            self.changed.notify_one();
+        }
     }
 
-    /// Fills `out` from its start and returns the number of samples; waits for them, at most until silence is due.
+    /// Fills `out` from its start and returns the number of samples; waits for them, at most until silence is due. It waits
+    /// for a whole hop, because the ear cannot use less.
     pub fn read(&self, out: &mut [f32]) -> usize {
         let mut flow = self.lock();
+        flow.wanted = out.len().min(HOP);
         if !flow.is_read {
             flow.is_read = true;
             flow.covered = Instant::now();
         }
         loop {
             let now = Instant::now();
-            match flow.take(out, now) {
+            let is_part = !flow.waiting.is_empty() && flow.waiting.len() < flow.wanted;
+            match if is_part && now < flow.silence_due() { 0 } else { flow.take(out, now) } {
                 0 => {
                     let pause = flow.silence_due().saturating_duration_since(now);
                     let waited = self.changed.wait_timeout(flow, pause);
@@ -286,6 +295,23 @@ mod tests {
         assert_eq!(samples, 49 * HOP);
         let took = began.elapsed();
         assert!((ms(300)..ms(5_000)).contains(&took), "50 hops are 400 ms: {took:?}");
+    }
+
+    #[test]
+    fn a_reader_gets_whole_hops_and_the_rest_once_no_more_comes() {
+        let inlet = Inlet::default();
+        let mut out = [0.0; HOP];
+        assert_eq!(inlet.read(&mut out), HOP, "silence");
+        inlet.push(&[0.5; HOP / 2]);
+        std::thread::scope(|scope| {
+            let reader = scope.spawn(|| (inlet.read(&mut [0.0; HOP]), Instant::now()));
+            std::thread::sleep(ms(20));
+            let whole = Instant::now();
+            inlet.push(&[0.5; HOP]);
+            let (samples, at) = reader.join().unwrap();
+            assert!(samples == HOP && at >= whole, "{samples}");
+        });
+        assert_eq!((inlet.read(&mut out), inlet.is_silent()), (HOP / 2, false));
     }
 
     #[test]

@@ -6,97 +6,29 @@ mod file;
 mod guard;
 #[cfg(any(unix, feature = "native-audio"))]
 mod inlet;
+mod input;
+mod list;
 #[cfg(any(unix, feature = "native-audio"))]
 mod live;
 #[cfg(feature = "native-audio")]
 mod native;
 mod pipe;
+mod playlist;
 mod presence;
 #[cfg(all(unix, not(feature = "native-audio")))]
 mod pulse;
 mod resample;
 mod stdin;
+mod stream;
 
-use std::ffi::OsString;
 use std::fmt;
 use std::path::PathBuf;
 
-use k1_host::output::Spared;
-
 pub use damage::{Damage, Harm, Teller};
 pub use demo::{Demo, SONG_SECONDS};
+pub use input::Input;
 pub use presence::Presence;
 pub use resample::RATES;
-
-/// An input, as given on the command line.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub enum Input {
-    /// The built-in music.
-    Demo,
-    /// An audio file.
-    File(PathBuf),
-    /// A microphone: the default one or the one whose name contains the text.
-    Mic(Option<String>),
-    /// What the computer plays: the default output or the one whose name contains the text.
-    Monitor(Option<String>),
-    /// Raw f32 little-endian mono samples on standard input.
-    Stdin,
-}
-
-impl Input {
-    /// The files that hold this sound, which nothing may be written over.
-    pub fn spared(&self) -> Spared {
-        const WHAT: &str = "the sound";
-        match self {
-            Self::File(path) => Spared::default().and(path, WHAT),
-            Self::Stdin => Spared::default().and_stdin(WHAT),
-            Self::Demo | Self::Mic(_) | Self::Monitor(_) => Spared::default(),
-        }
-    }
-}
-
-impl std::str::FromStr for Input {
-    type Err = std::convert::Infallible;
-
-    fn from_str(s: &str) -> Result<Self, Self::Err> {
-        let named = |rest: &str| Some(rest.to_owned()).filter(|n| !n.is_empty());
-        Ok(match s {
-            "demo" => Self::Demo,
-            "-" => Self::Stdin,
-            "mic" => Self::Mic(None),
-            "monitor" => Self::Monitor(None),
-            _ => match s.split_once(':') {
-                Some(("mic", name)) => Self::Mic(named(name)),
-                Some(("monitor", name)) => Self::Monitor(named(name)),
-                _ => Self::File(s.into()),
-            },
-        })
-    }
-}
-
-/// From a command-line argument, because a file name need not be UTF-8.
-impl From<OsString> for Input {
-    fn from(s: OsString) -> Self {
-        match s.to_str().map(str::parse) {
-            Some(Ok(input)) => input,
-            _ => Self::File(s.into()),
-        }
-    }
-}
-
-impl fmt::Display for Input {
-    fn fmt(&self, f: &mut fmt::Formatter) -> fmt::Result {
-        match self {
-            Self::Demo => write!(f, "demo"),
-            Self::File(path) => write!(f, "{}", path.display()),
-            Self::Mic(None) => write!(f, "mic"),
-            Self::Mic(Some(name)) => write!(f, "mic:{name}"),
-            Self::Monitor(None) => write!(f, "monitor"),
-            Self::Monitor(Some(name)) => write!(f, "monitor:{name}"),
-            Self::Stdin => write!(f, "-"),
-        }
-    }
-}
 
 /// The formats of sound files that K1 reads, for people. docs/formats.md has all of them.
 pub const FORMATS: &str = "WAV, FLAC, MP3, AAC, Ogg Vorbis, Opus and more";
@@ -113,6 +45,12 @@ pub enum Error {
     Foreign(PathBuf, String),
     /// The sample rate is out of range.
     Rate(u32),
+    /// A stream cannot be opened; holds its address and the reason.
+    Stream(String, String),
+    /// A folder without sound files, or a playlist without entries.
+    Empty(PathBuf),
+    /// Not one of several files can be played; holds their number.
+    NothingPlays(usize),
     /// Reading standard input failed in the middle.
     Read(std::io::Error),
     /// Reading a file failed in the middle.
@@ -157,6 +95,17 @@ impl fmt::Display for Error {
                 "{} is {what}, which K1 cannot decode; convert it: ffmpeg -i FILE FILE.flac",
                 path.display()
             ),
+            Self::Stream(address, why) => write!(f, "{address}: {why}"),
+            Self::Empty(path) if path.is_dir() => {
+                write!(f, "the folder {} has no sound files; K1 can read {FORMATS}", path.display())
+            }
+            Self::Empty(path) => {
+                write!(f, "the playlist {} names no files; write one file on each line", path.display())
+            }
+            Self::NothingPlays(1) => {
+                write!(f, "the only file of the list cannot be played; see the reason above")
+            }
+            Self::NothingPlays(n) => write!(f, "none of the {n} files can be played; see the reasons above"),
             Self::Rate(rate) => write!(f, "the sample rate must be 4,000 … 768,000 Hz, not {rate} Hz"),
             // K1's own sentence.
             Self::Read(e) if e.kind() == std::io::ErrorKind::InvalidData => write!(f, "{e}"),
@@ -197,6 +146,11 @@ pub trait Source: Send {
     /// Length in seconds, if it is known.
     fn seconds(&self) -> Option<f64> {
         None
+    }
+
+    /// Number of times that the title has changed so far.
+    fn turn(&self) -> u32 {
+        0
     }
 
     /// True if sound arrives by itself in real time; false if the reader must set the pace.
@@ -242,7 +196,13 @@ pub const AHEAD: usize = 16 * k1_engine::HOP;
 pub fn open(input: &Input, rate: u32) -> Result<Box<dyn Source>, Error> {
     Ok(match input {
         Input::Demo => Box::new(Demo::default()),
-        Input::File(path) => Box::new(file::FileSource::open(path)?),
+        Input::File(path) if !playlist::is_list(path) => Box::new(file::FileSource::open(path)?),
+        Input::File(path) => match playlist::stream(path) {
+            Some(address) => Box::new(stream::StreamSource::start(&address)?),
+            None => Box::new(list::ListSource::open(std::slice::from_ref(path))?),
+        },
+        Input::Files(paths) => Box::new(list::ListSource::open(paths)?),
+        Input::Stream(address) => Box::new(stream::StreamSource::start(address)?),
         Input::Stdin if stdin_was_closed() => {
             let why = "standard input is closed; pipe raw f32 samples into it, or name a file";
             return Err(Error::Read(std::io::Error::new(std::io::ErrorKind::InvalidData, why)));
@@ -399,26 +359,6 @@ fn wanted(kind: Kind, name: Option<&str>) -> String {
 #[cfg(test)]
 mod tests {
     use super::*;
-
-    #[test]
-    fn inputs_are_written_as_they_are_read() {
-        for text in ["demo", "-", "mic", "monitor", "mic:USB", "monitor:HDMI 2", "song.mp3", "a:b.wav"] {
-            let input: Input = text.parse().unwrap();
-            assert_eq!(input.to_string(), text);
-        }
-        assert_eq!("mic:".parse::<Input>().unwrap(), Input::Mic(None));
-    }
-
-    #[test]
-    #[cfg(unix)]
-    fn a_name_that_is_no_text_is_a_file() {
-        use std::os::unix::ffi::OsStringExt;
-        for bytes in [&b"caf\xe9.wav"[..], b"mic:\xff", b"\xf0\x28\x8c\x28", b"-\x80"] {
-            let name = OsString::from_vec(bytes.to_vec());
-            assert_eq!(Input::from(name.clone()), Input::File(name.into()));
-        }
-        assert_eq!(Input::from(OsString::from("mic:USB")), Input::Mic(Some("USB".into())));
-    }
 
     #[test]
     fn a_device_is_chosen_by_name_part_or_default_and_its_absence_is_explained() {

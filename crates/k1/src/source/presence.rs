@@ -38,6 +38,11 @@ impl Presence {
         self.kind == Some(Kind::Mic)
     }
 
+    /// True for a sound device of this machine.
+    pub fn is_device(&self) -> bool {
+        self.kind.is_some()
+    }
+
     /// Records that sound arrives from `title`.
     pub fn listens(&self, title: &str) {
         let mut state = self.lock();

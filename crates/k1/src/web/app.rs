@@ -38,8 +38,6 @@ pub struct App {
     pub hub: Hub,
     /// The program's name and id.
     pub who: Arc<Who>,
-    /// Readable name of the sound at the start.
-    title: String,
     /// Address of the server, without its port.
     pub ip: String,
     /// The show file, if there is one.
@@ -68,7 +66,6 @@ impl App {
         runtime: &Runtime,
         director: Arc<Director>,
         hub: Hub,
-        title: &str,
         ip: String,
         token: Option<String>,
         allowed: Vec<AllowedName>,
@@ -80,7 +77,6 @@ impl App {
             sound: runtime.sound.clone(),
             hub,
             who: runtime.who.clone(),
-            title: title.to_owned(),
             ip,
             show_file: runtime.show_file.clone(),
             director,
@@ -97,7 +93,7 @@ impl App {
 
     /// Readable name of the current sound.
     pub fn title(&self) -> String {
-        self.shared.presence.as_ref().map_or_else(|| self.title.clone(), crate::source::Presence::title)
+        self.shared.title()
     }
 
     /// Number of pixels of the first zone, which the page shows.

@@ -2,14 +2,14 @@
 
 use std::sync::LazyLock;
 
-use k1_device::page::{self, MODULE, MODULES};
+use k1_device::page::{self, MODULE, MODULES, ROOM};
 use k1_http::etag::Tag;
 use k1_http::route::File;
 
 static FILES: LazyLock<Vec<File>> = LazyLock::new(|| {
     let files = page::FILES.iter().map(|file| (file.path, file.name, file.kind));
     // The names are leaked only once, because a `LazyLock` runs this once.
-    let modules = MODULES.iter().map(|name| (&*format!("/{name}").leak(), *name, MODULE));
+    let modules = MODULES.iter().chain(&ROOM).map(|name| (&*format!("/{name}").leak(), *name, MODULE));
     let file = |(path, name, media_type)| {
         let content = k1_page::file(name)?;
         Some(File { path, media_type, tag: Tag::of(content), content, packed: false })

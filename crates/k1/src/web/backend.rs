@@ -14,7 +14,9 @@ use k1_device::exchange::{Change, Settings};
 use k1_device::firmware::{Firmware, GoingBack};
 use k1_device::health::{checks, sound_arrives};
 use k1_device::microphone::Hearing;
-use k1_device::requests::{LightTest, NewLight, NewScene, PowerPatch, Recall, SetupPatch, ShowText};
+use k1_device::requests::{
+    LightChange, LightTest, NewLight, NewScene, PowerPatch, Recall, SetupPatch, ShowText,
+};
 use k1_device::routes::Action;
 use k1_device::self_test::Reading;
 use k1_device::shows::{self, Shows};
@@ -24,7 +26,7 @@ use k1_update::envelope::Envelope;
 
 use super::app::App;
 use crate::runtime::Playing;
-use crate::show::{Addition, Search, Stored, add, find, split};
+use crate::show::{Addition, Search, Stored, add, change, find, split, target};
 use crate::sink::probe::Probe;
 
 const NO_LAMP: Refusal = Refusal::NotHere(
@@ -61,6 +63,7 @@ impl Shows for App {
             name: light.name.clone(),
             to: light.to.clone(),
             leds: light.leds,
+            order: target(light).map(|config| config.settings.order.to_string()).unwrap_or_default(),
             zones: show.zones_of(index).map(|zone| zone.name.clone()).collect(),
             state: states.iter().find(|state| state.name == light.name).cloned(),
         });
@@ -79,6 +82,12 @@ impl Shows for App {
         let matrix = new.matrix.map(|[columns, rows]| (columns, rows));
         let new = Addition { light, zone, reversed: new.reversed, matrix, pattern, palette: None };
         let faults: Vec<_> = add(&mut stored, &new).err().into_iter().collect();
+        Ok(ShowWritten { written: faults.is_empty(), mark: mark(stored.text()), faults })
+    }
+
+    fn change_light(&self, wanted: &LightChange) -> Result<ShowWritten, Refusal> {
+        let mut stored = self.stored()?;
+        let faults: Vec<_> = change(&mut stored, wanted).err().into_iter().collect();
         Ok(ShowWritten { written: faults.is_empty(), mark: mark(stored.text()), faults })
     }
 
@@ -188,7 +197,7 @@ impl Backend for App {
     fn zones(&self) -> Vec<Zone> {
         let zone = |zone: &mut Playing| {
             let Settings { params, pattern, .. } = zone.controls.settings();
-            Zone::new(zone.name.clone(), zone.leds, pattern, params)
+            Zone::new(zone.name.clone(), zone.leds, pattern, params).on(zone.shape)
         };
         self.playing().iter_mut().map(zone).collect()
     }
@@ -318,6 +327,7 @@ impl Backend for App {
             most_leds: crate::MAX_LEDS,
             shape: None,
             color_order: None,
+            white: None,
             reset_us: None,
             current_limit_ma: None,
             noise_floor_db: None,

@@ -27,6 +27,10 @@ const THUMBNAIL_FPS: u64 = 20;
 pub struct Hub {
     /// The newest frame, encoded.
     pub frames: watch::Receiver<Bytes>,
+    /// The newest pixels of all zones, encoded.
+    pub zones: watch::Receiver<Bytes>,
+    /// Number of connections that want the zones; if it is 0, their pixels are not encoded.
+    pub zone_viewers: Arc<AtomicUsize>,
     /// Every sound message, in order.
     pub sound: broadcast::Sender<Bytes>,
     /// The newest thumbnails, encoded.
@@ -40,6 +44,8 @@ pub struct Hub {
 /// Starts the collecting thread.
 pub fn start(runtime: &Runtime, tapped: rtrb::Consumer<HeardHop>, frames: Frames) -> std::io::Result<Hub> {
     let (frame_out, frame_in) = watch::channel(Bytes::new());
+    let (zone_out, zones) = watch::channel(Bytes::new());
+    let zone_viewers = Arc::new(AtomicUsize::new(0));
     let (sound_out, _) = broadcast::channel(64);
     let (thumbnail_out, thumbnails) = watch::channel(Bytes::new());
     let (system_out, system) = watch::channel(System::default());
@@ -51,6 +57,8 @@ pub fn start(runtime: &Runtime, tapped: rtrb::Consumer<HeardHop>, frames: Frames
         frames,
         tapped,
         frame_out,
+        zone_out,
+        zone_viewers: zone_viewers.clone(),
         sound_out: sound_out.clone(),
         thumbnail_out,
         system_out,
@@ -61,7 +69,15 @@ pub fn start(runtime: &Runtime, tapped: rtrb::Consumer<HeardHop>, frames: Frames
         let _ = wakes.set(std::thread::current());
         collector.run();
     })?;
-    Ok(Hub { frames: frame_in, sound: sound_out, thumbnails, thumbnail_viewers: viewers, system })
+    Ok(Hub {
+        frames: frame_in,
+        zones,
+        zone_viewers,
+        sound: sound_out,
+        thumbnails,
+        thumbnail_viewers: viewers,
+        system,
+    })
 }
 
 struct Collector {
@@ -71,6 +87,8 @@ struct Collector {
     frames: Frames,
     tapped: rtrb::Consumer<HeardHop>,
     frame_out: watch::Sender<Bytes>,
+    zone_out: watch::Sender<Bytes>,
+    zone_viewers: Arc<AtomicUsize>,
     sound_out: broadcast::Sender<Bytes>,
     thumbnail_out: watch::Sender<Bytes>,
     system_out: watch::Sender<System>,
@@ -91,8 +109,13 @@ impl Collector {
                 if self.frame_out.receiver_count() > 0 {
                     screen.clear();
                     screen.extend(frame.light.iter().map(|c| [c.r, c.g, c.b].map(srgb_byte)));
-                    let message = live::frame(frame.at_us, &screen, self.sound.latest()).into();
+                    let first = frame.zones.first().map_or(0, |n| *n);
+                    let message = live::frame(frame.at_us, &screen[..first], self.sound.latest()).into();
                     let _ = self.frame_out.send(message);
+                    // The first zone alone is in the frame already.
+                    if frame.zones.len() > 1 && self.zone_viewers.load(Relaxed) > 0 {
+                        let _ = self.zone_out.send(live::zones(&frame.zones, &screen).into());
+                    }
                 }
             } else {
                 std::thread::park_timeout(Duration::from_millis(20));

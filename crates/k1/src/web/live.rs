@@ -2,7 +2,7 @@
 
 use std::convert::Infallible;
 use std::sync::Arc;
-use std::sync::atomic::Ordering::Relaxed;
+use std::sync::atomic::{AtomicUsize, Ordering::Relaxed};
 use std::time::Duration;
 
 use bytes::Bytes;
@@ -45,30 +45,42 @@ pub async fn serve(app: Arc<App>, connection: Arc<Connection>, path: &'static st
 struct Wishes {
     audio: Option<broadcast::Receiver<Bytes>>,
     thumbnails: Option<Viewer>,
+    zones: Option<Viewer>,
     frame_interval: Duration,
 }
 
-/// Counts one viewer of thumbnails for as long as it exists.
-struct Viewer(Arc<App>);
+/// Counts one viewer of something that costs time to make, for as long as it exists.
+struct Viewer(Arc<AtomicUsize>);
 
 impl Viewer {
-    fn new(app: &Arc<App>) -> Self {
-        app.hub.thumbnail_viewers.fetch_add(1, Relaxed);
-        Self(app.clone())
+    fn new(viewers: &Arc<AtomicUsize>) -> Self {
+        viewers.fetch_add(1, Relaxed);
+        Self(viewers.clone())
     }
 }
 
 impl Drop for Viewer {
     fn drop(&mut self) {
-        self.0.hub.thumbnail_viewers.fetch_sub(1, Relaxed);
+        self.0.fetch_sub(1, Relaxed);
     }
+}
+
+/// Name, size and settings of each zone, by which a change is noticed.
+type Looks = Vec<(String, usize, Settings)>;
+
+fn looks(app: &App) -> Looks {
+    app.playing().iter_mut().map(|zone| (zone.name.clone(), zone.leds, zone.controls.settings())).collect()
 }
 
 async fn serve_live(app: &Arc<App>, place: &Place, link: &mut Link) -> Result<Infallible, End> {
     let mut frames = app.hub.frames.clone();
     let mut thumbnails = app.hub.thumbnails.clone();
-    let mut wishes = Wishes { audio: None, thumbnails: None, frame_interval: Duration::from_micros(16_000) };
+    let mut zones = app.hub.zones.clone();
+    let frame_interval = Duration::from_micros(16_000);
+    let mut wishes = Wishes { audio: None, thumbnails: None, zones: None, frame_interval };
     let mut last_frame = tokio::time::Instant::now();
+    let mut last_zones = last_frame;
+    let mut told: Option<Looks> = None;
     let mut second = interval(Duration::from_secs(1));
     second.set_missed_tick_behavior(MissedTickBehavior::Delay);
     let mut glance = interval(Duration::from_millis(50));
@@ -88,13 +100,14 @@ async fn serve_live(app: &Arc<App>, place: &Place, link: &mut Link) -> Result<In
             },
             sound = listen(&mut wishes.audio) => next = sound.map(|bytes| binary(&bytes)),
             _ = second.tick() => {
-                let lights = app.lights();
+                let (lights, title) = (app.lights(), app.title());
                 let status = Say::Status(Figures {
                     vitals: app.shared.vitals(),
                     uptime_s: app.shared.clock.now_us() / 1_000_000,
                     sockets: app.sockets.len(),
                     receiving: None,
                     lights: lights.as_deref(),
+                    source: Some(&title),
                     live_sound: app.live_sound(),
                 });
                 next = Some(text(&status));
@@ -104,6 +117,22 @@ async fn serve_live(app: &Arc<App>, place: &Place, link: &mut Link) -> Result<In
                 if known != Some(now) {
                     known = Some(now);
                     next = Some(text(&Say::Settings(InForce::new(&now))));
+                } else if wishes.zones.is_some() {
+                    let now = looks(app);
+                    if told.as_ref() != Some(&now) {
+                        told = Some(now);
+                        next = Some(text(&Say::Zones(&app.zones())));
+                    }
+                }
+            }
+            changed = zones.changed(), if wishes.zones.is_some() => {
+                if changed.is_err() { return Err(End(None)) }
+                let now = tokio::time::Instant::now();
+                let message = zones.borrow_and_update().clone();
+                // Half the rate of the frames is enough for an overview, and it leaves a phone's network room.
+                if now - last_zones >= 2 * wishes.frame_interval && !message.is_empty() {
+                    last_zones = now;
+                    next = Some(binary(&message));
                 }
                 let now = Some(app.scene_now());
                 if scene != now {
@@ -143,6 +172,7 @@ fn hello(app: &App) -> Vec<u8> {
         server_us: app.shared.clock.now_us(),
         thumbnails: true,
         takes_firmware: false,
+        has_show: app.show_file.is_some(),
         history: history.make_contiguous(),
     }))
 }
@@ -184,8 +214,15 @@ fn obey(app: &Arc<App>, message: &str, wishes: &mut Wishes) -> Option<Vec<u8>> {
         _ => {}
     }
     match wished.thumbnails {
-        Some(true) if wishes.thumbnails.is_none() => wishes.thumbnails = Some(Viewer::new(app)),
+        Some(true) if wishes.thumbnails.is_none() => {
+            wishes.thumbnails = Some(Viewer::new(&app.hub.thumbnail_viewers));
+        }
         Some(false) => wishes.thumbnails = None,
+        _ => {}
+    }
+    match wished.zones {
+        Some(true) if wishes.zones.is_none() => wishes.zones = Some(Viewer::new(&app.hub.zone_viewers)),
+        Some(false) => wishes.zones = None,
         _ => {}
     }
     if let Some(us) = wished.frame_interval_us {

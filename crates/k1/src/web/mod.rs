@@ -161,12 +161,7 @@ fn host_name() -> Option<String> {
 /// # Errors
 ///
 /// A sentence, if the server cannot start.
-pub fn serve(
-    bound: Bound,
-    runtime: &mut Runtime,
-    director: Arc<Director>,
-    title: &str,
-) -> Result<Server, String> {
+pub fn serve(bound: Bound, runtime: &mut Runtime, director: Arc<Director>) -> Result<Server, String> {
     let wrong = |e: std::io::Error| format!("the page cannot start: {e}");
     let Some((tapped, frames)) = runtime.page.take() else {
         return Err("the page was started twice".into());
@@ -188,7 +183,7 @@ pub fn serve(
     let first = running.places().first().copied().or(running.listening.first().map(|l| l.address));
     let ip = first.map_or_else(String::new, |a| a.ip().to_string());
     let token = running.token.as_ref().map(|t| t.text().to_owned());
-    let app = Arc::new(app::App::new(runtime, director, hub, title, ip, token, bound.allowed));
+    let app = Arc::new(app::App::new(runtime, director, hub, ip, token, bound.allowed));
     let inside = threads.enter();
     let listeners: Result<Vec<_>, _> =
         bound.listeners.into_iter().map(tokio::net::TcpListener::from_std).collect();

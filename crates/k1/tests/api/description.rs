@@ -94,9 +94,11 @@ fn agrees(description: &Value, schema: &Value, value: &Value, how: As, place: &s
         let there = keys(value);
         match how {
             As::Exactly => {
-                let there: BTreeSet<_> =
-                    there.into_iter().filter(|name| !ONLY_A_PROGRAM.contains(name)).collect();
-                assert_eq!(there, required, "{place}");
+                let everywhere = |names: &BTreeSet<&str>| -> BTreeSet<String> {
+                    let kept = names.iter().filter(|name| !ONLY_A_PROGRAM.contains(name));
+                    kept.map(|name| (*name).to_owned()).collect()
+                };
+                assert_eq!(everywhere(&there), everywhere(&required), "{place}");
             }
             As::Within => assert!(there.is_superset(&required), "{place}: {there:?} of {required:?}"),
         }

@@ -5,16 +5,22 @@
 mod beats;
 mod chromium;
 mod doors;
-#[allow(dead_code, reason = "used in part")]
-#[path = "../support/host.rs"]
-mod host;
 mod lights;
-#[path = "../support/need.rs"]
-mod need;
+#[cfg(target_os = "linux")]
+#[allow(dead_code, reason = "used in part")]
+#[path = "../support/netns.rs"]
+mod netns;
 #[cfg(target_os = "linux")]
 mod phone;
 mod proxy;
+#[cfg(target_os = "linux")]
+mod stranger;
+#[path = "../support/mod.rs"]
+mod support;
 mod waiting;
+#[cfg(target_os = "linux")]
+#[path = "../support/wled.rs"]
+mod wled;
 
 use std::io::{BufRead, BufReader};
 use std::path::PathBuf;
@@ -23,8 +29,9 @@ use std::sync::{Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
 
 use chromium::Browser;
-use host::Host;
 use serde_json::{Value, json};
+use support::host::Host;
+use support::need;
 
 /// The program, playing its own music.
 struct K1(Child);

@@ -18,6 +18,7 @@ pub const NEEDS: &[(&str, &str)] = &[
     ("ola", "Open Lighting Architecture (Debian: ola)"),
     ("tshark", "Wireshark (Debian: tshark)"),
     ("strace", "strace (Debian: strace), and a system that lets it trace"),
+    ("systemd", "systemd-analyze (Debian: systemd)"),
     ("nginx", "nginx (Debian: nginx-light) and OpenSSL (Debian: openssl)"),
 ];
 

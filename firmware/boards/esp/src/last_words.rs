@@ -12,6 +12,8 @@ use esp_hal::system::{Cpu, reset_reason, software_reset};
 use k1_device::guard::{Part, reset_reason_of};
 use portable_atomic::AtomicU32;
 
+use crate::chip::BOARD;
+
 const MARK: u32 = 0x4b31_dead;
 /// Longest text in bytes.
 const MOST: usize = 120;
@@ -105,10 +107,7 @@ pub fn why(last_words: Option<&str>) -> &'static str {
         let otherwise = if words.starts_with("trial: ") { "taken back" } else { "panic" };
         return Part::named_in(words).map_or(otherwise, Part::reset_reason);
     }
-    let mut name = heapless::String::<32>::new();
-    // A longer name is cut; its beginning is enough.
-    let _ = write!(name, "{:?}", reset_reason());
-    let reason = reset_reason_of(&name);
+    let reason = reset_reason_of(reset_reason().map_or(0, |reason| reason as u32), BOARD);
     // After a power cut this memory has random content, but then the reason is not a watchdog.
     match suspect.and_then(|place| Part::ALL.get(place as usize)) {
         Some(part) if reason == "watchdog" => part.reset_reason(),

@@ -160,7 +160,7 @@ async fn hear_task(ear: &'static mut Ear, sound: Sound, tap: heapless::spsc::Pro
     #[cfg(i2s_driver_supported)]
     let sound = match microphone::Sph0645::new(sound) {
         Ok(microphone) => microphone,
-        Err(error) => panic!("the microphone's bus cannot be set up: {error:?}"),
+        Err(_) => panic!("the microphone's bus cannot be set up"),
     };
     hear::hear(&LAMP, Cpu::current() as u32, ear, sound, tap).await
 }
@@ -173,9 +173,9 @@ async fn show_task(
     settings: StripSettings,
     look: Settings,
 ) {
-    let strip = match strip::Ws2812::new(parts, &hardware) {
+    let strip = match strip::Ws2812::new(parts, &hardware, &settings) {
         Ok(strip) => strip,
-        Err(error) => panic!("the strip's bus cannot be set up: {error:?}"),
+        Err(_) => panic!("the strip's bus cannot be set up"),
     };
     show::show(&LAMP, Cpu::current() as u32, renderer, strip, hardware, settings, look).await
 }
@@ -298,8 +298,8 @@ async fn beat_task() {
 async fn temperature_task(thermometer: TSENS<'static>) {
     let sensor = match TemperatureSensor::new(thermometer, tsens::Config::default()) {
         Ok(sensor) => sensor,
-        Err(error) => {
-            serial::print(format_args!("[BOOT] the chip's thermometer cannot be set up: {error:?}"));
+        Err(_) => {
+            serial::print(format_args!("[BOOT] the chip's thermometer cannot be set up"));
             return;
         }
     };
@@ -483,8 +483,8 @@ fn main() -> ! {
         #[cfg(not(wifi_driver_supported))]
         let card = match network::card(parts.network, address) {
             Ok(card) => card,
-            Err(error) => {
-                serial::print(format_args!("[NET] no Ethernet: {error:?}; the light goes on"));
+            Err(_) => {
+                serial::print(format_args!("[NET] no Ethernet: its chip does not answer; the light goes on"));
                 return;
             }
         };

@@ -1,4 +1,4 @@
-//! WS2812 over SPI: DMA feeds the wire, so that load on a core cannot tear a frame. [`k1_device::ws2812`] has the bits.
+//! WS2812 or SK6812 over SPI: DMA feeds the wire, so that load on a core cannot tear a frame. [`k1_device::ws2812`] has the bits.
 
 use embassy_time::{Duration, with_timeout};
 use esp_hal::dma::DmaTxBuf;
@@ -9,7 +9,7 @@ use esp_hal::spi::master::{Config, ConfigError, Spi, SpiDma, SpiDmaTransfer};
 use esp_hal::time::Rate;
 use esp_hal::{Async, dma_tx_buffer};
 use k1_device::pace::wire_us;
-use k1_device::settings::Hardware;
+use k1_device::settings::{Hardware, StripSettings};
 use k1_device::ws2812::{BUS_HZ, LONGEST, encode};
 use k1_lamp::board::{Strip, StripFault};
 use k1_lamp::show::Wire;
@@ -31,7 +31,7 @@ enum State {
     Sending(SpiDmaTransfer<'static, Async, DmaTxBuf>),
 }
 
-/// A strip of WS2812.
+/// A strip of WS2812 or SK6812.
 pub struct Ws2812 {
     /// Always `Some` between calls.
     state: Option<State>,
@@ -45,15 +45,15 @@ impl Ws2812 {
     /// # Errors
     ///
     /// If the bus does not support this clock.
-    pub fn new(parts: Parts, hardware: &Hardware) -> Result<Self, ConfigError> {
+    pub fn new(parts: Parts, hardware: &Hardware, settings: &StripSettings) -> Result<Self, ConfigError> {
         let config = Config::default().with_frequency(Rate::from_hz(BUS_HZ)).with_mode(Mode::_0);
         let spi = Spi::new(parts.spi, config)?.with_mosi(parts.pin).with_dma(parts.dma).into_async();
         let Ok(buffer) = dma_tx_buffer!(LONGEST) else { panic!("the strip's buffer does not suit its DMA") };
-        let leds = usize::from(hardware.leds);
+        let bytes = usize::from(hardware.leds) * settings.channels();
         Ok(Self {
             state: Some(State::Idle(spi, buffer)),
-            wire: Wire::new(leds, hardware.reset_us),
-            bound: Duration::from_micros(2 * wire_us(leds, hardware.reset_us) + 10_000),
+            wire: Wire::new(bytes, hardware.reset_us),
+            bound: Duration::from_micros(2 * wire_us(bytes, hardware.reset_us) + 10_000),
         })
     }
 }

@@ -5,8 +5,8 @@ use std::time::Duration;
 
 use k1_fleet::lamps::wled::{self, Wled};
 use k1_host::console;
-use k1_show::Light;
 use k1_show::read::check_name;
+use k1_show::{LONGEST_NAME, Light};
 
 use super::ranges;
 use crate::cli::AddArgs;
@@ -178,7 +178,9 @@ pub fn add(args: &AddArgs) -> Result<(), Failure> {
             ),
         })
     })?;
-    let name = args.name.clone().or(known.name.filter(|name| !name.is_empty()));
+    // A name that a show cannot have is not worth a refusal.
+    let told = known.name.filter(|name| (1..=LONGEST_NAME).contains(&name.len()));
+    let name = args.name.clone().or(told);
     let name = name.unwrap_or_else(|| args.light.clone());
     check_name(&name).map_err(|why| Failure::usage(format!("{why}; give another one with --name")))?;
     if let Some(zone) = &args.zone {

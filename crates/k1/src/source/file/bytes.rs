@@ -11,9 +11,25 @@ const CHUNK: usize = 64 * 1024;
 /// Longest look-ahead in bytes.
 pub const FAR: usize = 4 << 20;
 
+/// Where bytes come from.
+enum Origin {
+    File(File),
+    /// A connection, which is read only forward.
+    Flow(Box<dyn Read + Send + Sync>),
+}
+
+impl Read for Origin {
+    fn read(&mut self, out: &mut [u8]) -> Result<usize> {
+        match self {
+            Self::File(file) => file.read(out),
+            Self::Flow(flow) => flow.read(out),
+        }
+    }
+}
+
 /// A file that is read from front to back.
 pub struct Bytes {
-    file: Option<File>,
+    origin: Option<Origin>,
     path: PathBuf,
     seekable: bool,
     /// Length of the file in bytes, if it is known.
@@ -38,7 +54,7 @@ impl Bytes {
         let meta = file.metadata()?;
         let seekable = meta.is_file();
         Ok(Self {
-            file: Some(file),
+            origin: Some(Origin::File(file)),
             path: path.to_owned(),
             seekable,
             len: seekable.then_some(meta.len()),
@@ -51,22 +67,32 @@ impl Bytes {
         })
     }
 
+    /// The bytes of a connection.
+    pub fn of_flow(flow: Box<dyn Read + Send + Sync>) -> Self {
+        Self { origin: Some(Origin::Flow(flow)), ..Self::ended(Path::new(""), 0) }
+    }
+
+    /// A pipe at its end.
+    fn ended(path: &Path, pos: u64) -> Self {
+        Self {
+            origin: None,
+            path: path.to_owned(),
+            seekable: false,
+            len: None,
+            limit: u64::MAX,
+            base: 0,
+            patches: Vec::new(),
+            buffer: Vec::new(),
+            next: 0,
+            pos,
+        }
+    }
+
     /// Another reader of the same file, from here to `end`. A pipe has only one reader: it moves to the new one, and this one is
     /// at its end.
     pub fn fork(&mut self, end: Option<u64>) -> Result<Self> {
         if !self.seekable {
-            let empty = Self {
-                file: None,
-                path: self.path.clone(),
-                seekable: false,
-                len: None,
-                limit: u64::MAX,
-                base: 0,
-                patches: Vec::new(),
-                buffer: Vec::new(),
-                next: 0,
-                pos: self.pos,
-            };
+            let empty = Self::ended(&self.path, self.pos);
             return Ok(std::mem::replace(self, empty));
         }
         let mut other = Self::open(&self.path)?;
@@ -94,11 +120,11 @@ impl Bytes {
                 self.buffer.drain(..self.next);
                 self.next = 0;
             }
-            let Some(file) = &mut self.file else { break };
+            let Some(origin) = &mut self.origin else { break };
             let have = self.buffer.len();
             self.buffer.resize(have + CHUNK, 0);
             let got = loop {
-                match file.read(&mut self.buffer[have..]) {
+                match origin.read(&mut self.buffer[have..]) {
                     Err(e) if e.kind() == ErrorKind::Interrupted => {}
                     other => break other,
                 }
@@ -159,7 +185,7 @@ impl Bytes {
         if (first..=first + self.buffer.len() as u64).contains(&at) {
             self.next = (at - first) as usize;
         } else {
-            if let Some(file) = &mut self.file {
+            if let Some(Origin::File(file)) = &mut self.origin {
                 file.seek(SeekFrom::Start(at))?;
             }
             self.buffer.clear();

@@ -12,7 +12,7 @@
 //! | `chunks`, `format` | WAV, AIFF, AU |
 //! | `boxed`, `mp4`, `matroska`, `names` | containers with an index |
 //! | `flow` | the events that all of them produce |
-//! | `decode`, `mix`, `timeline` | decoding, mixing to mono, timing |
+//! | `voice`, `decode`, `mix`, `timeline` | the stream that plays: decoding, mixing to mono, timing |
 //! | `pick` | choice of one of several tracks |
 
 mod adts;
@@ -38,22 +38,25 @@ mod pick;
 mod sniff;
 mod tags;
 mod timeline;
+mod voice;
 mod vorbis;
 
+use std::io::Read;
 use std::path::{Path, PathBuf};
 
 use super::damage::{Damage, Damages, Harm};
 use super::guard::guarded;
-use super::resample::Resampler;
+use super::resample::{RATES, Resampler};
 use super::{Error, Source};
 use bytes::Bytes;
 use decode::Decoder;
 use elementary::Frames;
-use flow::{Demux, Edit, Event, Packet, Refusal, Stream};
+use flow::{Demux, Event, Packet, Refusal, Stream};
 use marks::Known;
 use mix::Mix;
 use sniff::Found;
 use timeline::{Piece, Timeline};
+use voice::{Voice, for_rate};
 
 /// Length of a piece of silence in frames.
 const STILL: u64 = 4096;
@@ -67,6 +70,10 @@ pub struct FileSource {
     voice: Option<Voice>,
     /// Resampler for the rate of the decoded sound: containers may state another rate, and streams may change it.
     resampler: Option<(u32, Resampler)>,
+    /// The sound that was decoded at opening, with its rates; `None` once reading has begun.
+    first: Option<Vec<(u32, Vec<f32>)>>,
+    /// True if the end of the sound waits in the resampler for what follows.
+    is_followed: bool,
     mono: Vec<f32>,
     ready: Vec<f32>,
     taken: usize,
@@ -85,16 +92,6 @@ pub struct FileSource {
     foreign: Option<Refusal>,
 }
 
-/// The current stream.
-struct Voice {
-    stream: Stream,
-    decoder: Decoder,
-    mix: Option<Mix>,
-    time: Option<(u32, Timeline)>,
-    /// Pauses before the first sound, in frames as the stream counts.
-    before: u64,
-}
-
 impl FileSource {
     /// Opens a file and decodes its first sound.
     pub fn open(path: &Path) -> Result<Self, Error> {
@@ -102,13 +99,24 @@ impl FileSource {
         if std::fs::metadata(path).is_ok_and(|m| m.is_dir()) {
             return Err(not_audio("it is a folder"));
         }
-        let bytes = Bytes::open(path).map_err(|e| Error::Open(path.to_owned(), e))?;
+        Self::begun(path, Bytes::open(path).map_err(|e| Error::Open(path.to_owned(), e))?)
+    }
+
+    /// Decodes the first sound of a connection, whose errors have `name` in place of a path.
+    pub fn of_stream(name: &Path, flow: Box<dyn Read + Send + Sync>) -> Result<Self, Error> {
+        Self::begun(name, Bytes::of_flow(flow))
+    }
+
+    fn begun(path: &Path, bytes: Bytes) -> Result<Self, Error> {
+        let not_audio = |why: &str| Error::NotAudio(path.to_owned(), why.to_owned());
         let mut source = Self {
             path: path.to_owned(),
             bytes,
             demux: None,
             voice: None,
             resampler: None,
+            first: Some(Vec::new()),
+            is_followed: false,
             mono: Vec::new(),
             ready: Vec::new(),
             taken: 0,
@@ -127,8 +135,10 @@ impl FileSource {
         }
         tags::cut(&mut source.bytes).map_err(|e| Error::ReadFile(path.to_owned(), e))?;
         // Report a damaged file now rather than after the light has started.
-        source.fill()?;
-        if source.ready.is_empty() {
+        while !source.ended && source.first.as_ref().is_some_and(Vec::is_empty) {
+            source.advance()?;
+        }
+        if source.first.as_ref().is_none_or(Vec::is_empty) {
             return Err(match source.foreign.take() {
                 Some(Refusal::Codec(what)) => Error::Foreign(path.to_owned(), what),
                 Some(Refusal::Broken(why)) => not_audio(&why),
@@ -141,26 +151,34 @@ impl FileSource {
         Ok(source)
     }
 
+    /// Lets the end of the sound wait in the resampler for [`follow`](Self::follow) or [`finish`](Self::finish).
+    pub fn expect_more(&mut self) {
+        self.is_followed = true;
+    }
+
+    /// Continues where `before` has ended, so that both are resampled as one sound. Call it before the first read.
+    pub fn follow(&mut self, before: Self) {
+        self.resampler = before.resampler;
+    }
+
+    /// Ends the sound here: the rest from inside the resampler can be read.
+    pub fn finish(&mut self) {
+        self.is_followed = false;
+        self.ended = true;
+    }
+
     /// Decodes until some samples are ready or the file ends.
     fn fill(&mut self) -> Result<(), Error> {
         self.ready.clear();
         self.taken = 0;
+        for (rate, sound) in self.first.take().into_iter().flatten() {
+            self.resample(rate, &sound)?;
+        }
         while self.ready.is_empty() && !self.ended {
-            let piece = self.voice.as_mut().and_then(|v| v.time.as_mut()).and_then(|(rate, time)| {
-                let piece = time.ready.pop_front()?;
-                if let Piece::Silence(n @ STILL..) = piece {
-                    time.ready.push_front(Piece::Silence(n - STILL));
-                    return Some((*rate, Piece::Silence(STILL)));
-                }
-                Some((*rate, piece))
-            });
-            match piece {
-                Some((rate, Piece::Sound(sound))) => self.hear(rate, &sound)?,
-                Some((rate, Piece::Silence(n))) => self.hear(rate, &vec![0.0; n as usize])?,
-                None => self.step().map_err(|e| Error::ReadFile(self.path.clone(), e))?,
-            }
+            self.advance()?;
         }
         if self.ended
+            && !self.is_followed
             && let Some((_, mut last)) = self.resampler.take()
         {
             last.finish(&mut self.ready);
@@ -168,10 +186,41 @@ impl FileSource {
         Ok(())
     }
 
-    /// Passes sound to the resampler.
+    /// Hears the next piece of decoded sound, or reads on in the file.
+    fn advance(&mut self) -> Result<(), Error> {
+        let piece = self.voice.as_mut().and_then(|v| v.time.as_mut()).and_then(|(rate, time)| {
+            let piece = time.ready.pop_front()?;
+            if let Piece::Silence(n @ STILL..) = piece {
+                time.ready.push_front(Piece::Silence(n - STILL));
+                return Some((*rate, Piece::Silence(STILL)));
+            }
+            Some((*rate, piece))
+        });
+        match piece {
+            Some((rate, Piece::Sound(sound))) => self.hear(rate, &sound),
+            Some((rate, Piece::Silence(n))) => self.hear(rate, &vec![0.0; n as usize]),
+            None => self.step().map_err(|e| Error::ReadFile(self.path.clone(), e)),
+        }
+    }
+
+    /// Passes sound to the resampler, or keeps it for the first read.
     fn hear(&mut self, rate: u32, sound: &[f32]) -> Result<(), Error> {
+        self.clock += sound.len() as f64 / f64::from(rate);
+        match &mut self.first {
+            Some(_) if !RATES.contains(&rate) => Err(self.wrong_rate(Error::Rate(rate))),
+            Some(first) => {
+                if !sound.is_empty() {
+                    first.push((rate, sound.to_vec()));
+                }
+                Ok(())
+            }
+            None => self.resample(rate, sound),
+        }
+    }
+
+    fn resample(&mut self, rate: u32, sound: &[f32]) -> Result<(), Error> {
         if self.resampler.as_ref().is_none_or(|(now, _)| *now != rate) {
-            let new = Resampler::new(rate).map_err(|e| Error::NotAudio(self.path.clone(), e.to_string()))?;
+            let new = Resampler::new(rate).map_err(|e| self.wrong_rate(e))?;
             if let Some((_, mut old)) = self.resampler.replace((rate, new)) {
                 old.finish(&mut self.ready);
             }
@@ -179,8 +228,11 @@ impl FileSource {
         if let Some((_, resampler)) = &mut self.resampler {
             resampler.push(sound, &mut self.ready);
         }
-        self.clock += sound.len() as f64 / f64::from(rate);
         Ok(())
+    }
+
+    fn wrong_rate(&self, e: Error) -> Error {
+        Error::NotAudio(self.path.clone(), e.to_string())
     }
 
     /// Time of the next decoded sound, in seconds from the beginning.
@@ -384,32 +436,11 @@ impl FileSource {
     }
 }
 
-/// A stream whose frames are counted at the decoded rate, whatever the container states, after `before` frames of silence.
-fn for_rate(stream: &Stream, rate: u32, before: u64) -> Stream {
-    let said = stream.codec.sample_rate.filter(|r| *r > 0).unwrap_or(rate);
-    let convert = |n: u64| match n {
-        u64::MAX => n,
-        n if said == rate => n,
-        n => (n as f64 * f64::from(rate) / f64::from(said)).round() as u64,
-    };
-    let mut stream = stream.clone();
-    for Edit { pause, from, to } in &mut stream.edits {
-        (*pause, *from, *to) = (convert(*pause), convert(*from), convert(*to));
-    }
-    if let Some(first) = stream.edits.first_mut() {
-        // Undecodable frames at the start count as silence; they may belong to the trimmed part anyway.
-        let hidden = if stream.paged { 0 } else { first.from.min(convert(before)) };
-        first.from -= hidden;
-        first.pause += convert(before) - hidden;
-    }
-    stream.tail = convert(stream.tail);
-    stream
-}
-
 impl Source for FileSource {
     fn read(&mut self, out: &mut [f32]) -> Result<usize, Error> {
         while self.taken == self.ready.len() {
-            if self.ended && self.resampler.is_none() {
+            let is_all_heard = self.ended && self.first.is_none();
+            if is_all_heard && (self.is_followed || self.resampler.is_none()) {
                 return Ok(0);
             }
             self.fill()?;

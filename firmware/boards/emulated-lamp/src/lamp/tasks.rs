@@ -38,7 +38,7 @@ pub async fn show_task(
     settings: StripSettings,
     look: Settings,
 ) {
-    let strip = ModelledStrip(Wire::new(usize::from(hardware.leds), hardware.reset_us));
+    let strip = ModelledStrip(Wire::new(usize::from(hardware.leds) * settings.channels(), hardware.reset_us));
     show::show(&LAMP, machine().core() as u32, renderer, strip, hardware, settings, look).await
 }
 

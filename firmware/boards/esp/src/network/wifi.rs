@@ -11,8 +11,8 @@ use esp_radio::wifi::ap::AccessPointConfig;
 use esp_radio::wifi::scan::ScanConfig;
 use esp_radio::wifi::sta::StationConfig;
 use esp_radio::wifi::{
-    AuthenticationMethod, AuthenticationMethodConfig, Bandwidth, Config, ControllerConfig, Interface,
-    PowerSaveMode, Protocol, Protocols, WifiController, WifiError,
+    AuthenticationMethod, AuthenticationMethodConfig, Bandwidth, Config, ConnectionError, ControllerConfig,
+    DisconnectReason, Interface, PowerSaveMode, Protocol, Protocols, WifiController, WifiError,
 };
 use k1_device::portal::{MOST_SEEN, Scan, Seen, take_in};
 use k1_device::settings::Wifi;
@@ -96,7 +96,7 @@ pub async fn keep_connected(lamp: &'static Lamp, radio: WIFI<'static>, portal: S
     let mut controller = match WifiController::new(radio, buffers) {
         Ok(controller) => controller,
         Err(error) => {
-            print(format_args!("[WIFI] the radio does not start: {error:?}; the light goes on"));
+            print(format_args!("[WIFI] the radio does not start: {error}; the light goes on"));
             core::future::pending().await
         }
     };
@@ -134,13 +134,17 @@ pub async fn keep_connected(lamp: &'static Lamp, radio: WIFI<'static>, portal: S
 /// Joins a network as a station; true if that worked.
 async fn join(controller: &mut WifiController<'_>, wifi: &Wifi) -> bool {
     if let Err(error) = set_up(controller, wifi) {
-        print(format_args!("[WIFI] {}: {error:?}", wifi.ssid));
+        print(format_args!("[WIFI] {}: {error}", wifi.ssid));
         return false;
     }
     match with_timeout(ASSOCIATION, controller.connect_async()).await {
         Ok(Ok(_)) => true,
+        Ok(Err(ConnectionError::Failed(end))) => {
+            print(format_args!("[WIFI] {}: {}", wifi.ssid, words(end.reason)));
+            false
+        }
         Ok(Err(error)) => {
-            print(format_args!("[WIFI] {}: {error:?}", wifi.ssid));
+            print(format_args!("[WIFI] {}: {error}", wifi.ssid));
             false
         }
         Err(_) => {
@@ -151,12 +155,31 @@ async fn join(controller: &mut WifiController<'_>, wifi: &Wifi) -> bool {
     }
 }
 
+/// Why a connection ended or did not begin, in words.
+fn words(reason: DisconnectReason) -> &'static str {
+    use DisconnectReason::*;
+    match reason {
+        FourWayHandshakeTimeout
+        | HandshakeTimeout
+        | AuthenticationFailed
+        | AuthenticationExpired
+        | MicFailure => "the handshake failed; is its password right?",
+        NoAccessPointFound | BeaconTimeout | NoAccessPointFoundInRssiThreshold => "it is out of reach",
+        NoAccessPointFoundWithCompatibleSecurity | NoAccessPointFoundInAuthmodeThreshold => {
+            "it has another kind of security than WPA2 or WPA3"
+        }
+        AssociationTooMany => "its access point has no room for another device",
+        _ => "its access point ended the connection",
+    }
+}
+
 /// Returns when the network is lost or the owner has chosen another one.
 async fn stay(lamp: &'static Lamp, controller: &mut WifiController<'_>, wifi: &Wifi) {
     loop {
         match select3(controller.wait_for_disconnect_async(), Timer::after_secs(1), lamp.scan.wait()).await {
             Either3::First(end) => {
-                print(format_args!("[WIFI] lost {}: {end:?}", wifi.ssid));
+                let reason = end.map_or("it was not connected", |end| words(end.reason));
+                print(format_args!("[WIFI] lost {}: {reason}", wifi.ssid));
                 return;
             }
             Either3::Second(()) => {
@@ -178,7 +201,7 @@ async fn open(lamp: &'static Lamp, controller: &mut WifiController<'_>, portal: 
     let (name, token) = lamp.look(|s| (portal::access_point(s.facts.mac), s.memory.hardware.token.clone()));
     lamp.note(|s| s.not_joined = wifi.ssid.clone());
     if let Err(error) = set_up_access_point(controller, &name, &token) {
-        print(format_args!("[WIFI] the access point does not open: {error:?}; the light goes on"));
+        print(format_args!("[WIFI] the access point does not open: {error}; the light goes on"));
         Timer::after_secs(30).await;
         return;
     }
@@ -230,7 +253,7 @@ async fn look_round(lamp: &'static Lamp, controller: &mut WifiController<'_>) {
             }
             lamp.note(|s| s.networks = scan);
         }
-        Ok(Err(error)) => print(format_args!("[WIFI] the radio cannot scan for networks: {error:?}")),
+        Ok(Err(error)) => print(format_args!("[WIFI] the radio cannot scan for networks: {error}")),
         Err(_) => print(format_args!("[WIFI] the scan for networks took too long")),
     }
     lamp.scanned.signal(());
