@@ -12,6 +12,7 @@ use toml_edit::{Document, Item};
 use crate::model::{Light, Show};
 use crate::{MOST_LEDS, MOST_PARTS, VERSION};
 use fields::Fields;
+pub use fields::check_name;
 pub(crate) use fields::number;
 
 /// Something wrong in a text.

@@ -6,7 +6,7 @@ use ::sacn::packet::{
     SynchronizationPacketFramingLayer, UniverseDiscoveryPacketFramingLayer,
     UniverseDiscoveryPacketUniverseDiscoveryLayer,
 };
-use artnet_protocol::{ArtCommand, Output, PortAddress};
+use artnet_protocol::{ArtCommand, ArtTalkToMe, Output, Poll, PollReply, PortAddress};
 use k1_wire::universes::Universes;
 use k1_wire::{artnet, sacn};
 use proptest::prelude::*;
@@ -198,4 +198,44 @@ proptest! {
         prop_assert_eq!((dmx.universe(), dmx.sequence()), (universe, Some(sequence).filter(|n| *n > 0)));
         prop_assert_eq!(dmx.data(), &data);
     }
+
+    #[test]
+    fn artnet_protocol_reads_k1s_reply_and_k1_reads_theirs(
+        address: [u8; 4], subnet in 0_u16..0x800, ports in proptest::collection::vec(0_u16..16, 0..=4),
+        short in "[a-z ]{0,17}", long in "[a-z ]{0,63}", bind_index in 1_u8..,
+    ) {
+        let universes: Vec<u16> = ports.iter().map(|port| subnet << 4 | port).collect();
+        let node = artnet::Node::new(address, (&short, &long), &universes, bind_index).unwrap();
+        let mut bytes = [0xee; artnet::REPLY_SIZE];
+        node.write(&mut bytes);
+        let Ok(ArtCommand::PollReply(reply)) = ArtCommand::from_buffer(&bytes) else { panic!("{bytes:?}") };
+        prop_assert_eq!((reply.address.octets(), reply.port), (address, artnet::PORT));
+        let text = |bytes: &[u8]| String::from_utf8_lossy(bytes).trim_end_matches('\0').to_owned();
+        prop_assert_eq!((text(&reply.short_name), text(&reply.long_name)), (short.clone(), long.clone()));
+        prop_assert_eq!((usize::from(reply.num_ports[1]), reply.bind_index), (ports.len(), bind_index));
+        let first = u16::from(reply.port_address[0]) << 8 | u16::from(reply.port_address[1]) << 4;
+        let of_port = |port: &usize| first | u16::from(reply.swout[*port]);
+        prop_assert!((0..ports.len()).collect::<Vec<_>>().iter().map(of_port).eq(universes.iter().copied()));
+        prop_assert!(reply.port_types[..ports.len()].iter().all(|kind| kind & 0x80 != 0));
+
+        let again = ArtCommand::PollReply(reply).write_to_buffer().unwrap();
+        let Ok(artnet::Packet::PollReply(reply)) = artnet::Packet::check(&again) else { panic!("{again:?}") };
+        prop_assert_eq!((reply.address(), reply.short_name(), reply.long_name()), (address, &*short, &*long));
+        prop_assert!(reply.is_node() && reply.bind_index() == bind_index);
+        prop_assert!(reply.outputs().eq(universes));
+    }
+}
+
+#[test]
+fn a_poll_is_read_on_both_sides() {
+    let Ok(ArtCommand::Poll(poll)) = ArtCommand::from_buffer(&artnet::POLL) else { panic!() };
+    assert_eq!((poll.version, poll.talk_to_me, poll.diagnostics_priority), ([0, 14], ArtTalkToMe::NONE, 0));
+    let theirs = ArtCommand::Poll(Poll { diagnostics_priority: 0, ..Poll::default() });
+    assert_eq!(theirs.write_to_buffer().unwrap(), artnet::POLL);
+    let busy = ArtCommand::Poll(Poll { talk_to_me: ArtTalkToMe::EMIT_CHANGES, ..Poll::default() });
+    assert_eq!(artnet::Packet::check(&busy.write_to_buffer().unwrap()), Ok(artnet::Packet::Poll));
+    // A node that says nothing of itself.
+    let empty = ArtCommand::PollReply(Box::<PollReply>::default()).write_to_buffer().unwrap();
+    let Ok(artnet::Packet::PollReply(reply)) = artnet::Packet::check(&empty) else { panic!() };
+    assert_eq!((reply.address(), reply.short_name(), reply.outputs().count()), ([0; 4], "", 0));
 }

@@ -187,6 +187,50 @@ fn a_map_is_read_as_it_is_meant_or_refused() {
 }
 
 #[test]
+fn a_light_is_checked_before_it_is_written() {
+    let folder = folder();
+    let show = folder.path().join("k1.toml");
+    std::fs::write(&show, GOOD).unwrap();
+    let long = "x".repeat(10_000);
+    for (arguments, words) in [
+        (&["", "--leds", "5"][..], "name a light"),
+        (&["ddp://10.0.0.1", "--leds", "5", "--name", ""], "a name has 1 to 64 bytes"),
+        (&["ddp://10.0.0.1", "--leds", "5", "--name", " "], "a name has 1 to 64 bytes"),
+        (&["ddp://10.0.0.1", "--leds", "5", "--name", &long], "give another one with --name"),
+        (&["ddp://10.0.0.1", "--leds", "5", "--name", "a\nb"], "no control characters"),
+        (&["ddp://10.0.0.1", "--leds", "5", "--name", "B", "--zone", ""], "give another one with --zone"),
+        (&["ddp://10.0.0.1", "--leds", "5", "--name", "A"], "has a light “A” already; choose another name"),
+        (&["ddp://10.0.0.1", "--leds", "4095", "--zone", "Z"], "the zone “Z” has 4099 pixels; at most 4096"),
+        (&["artnet://10.0.0.1?universe=32767", "--leds", "500"], "use a lower universe or fewer LEDs"),
+        (&["file:/dev/null", "--name", "B"], "add --leds N"),
+        (&["terminal", "--leds", "5"], "give it as --to terminal"),
+        (&["tpm2:/dev/ttyUSB0?baud=1", "--leds", "5"], "baud is 1200"),
+        (&["10.0.0.1:99999", "--leds", "5"], "is not a port"),
+    ] {
+        let said = on(&show, &[&["lights", "add"], arguments].concat());
+        assert!(matches!(said.code(), Some(1 | 2)), "{arguments:?}: {said:?}");
+        tells(&said, words);
+        said.is_one_sentence();
+        assert_eq!(std::fs::read_to_string(&show).unwrap(), GOOD, "{arguments:?}");
+    }
+    for arguments in [
+        &["ddp://10.0.0.1", "--leds", "5", "--name", "\"../🎉\\"][..],
+        &["adalight:/dev/nothing", "--leds", "60", "--name", "Cable"],
+        &["file:/no/such/folder", "--leds", "4", "--name", "File"],
+    ] {
+        let said = on(&show, &[&["lights", "add"], arguments].concat());
+        assert_eq!(said.code(), Some(0), "{said:?}");
+    }
+    // A light that cannot be opened does not keep the others from their test.
+    let said = on(&show, &["lights", "test", "File", "A", "--step", "0", "--at", "127.0.0.1:9"]);
+    said.failed_saying(&["File: ", "create its folder first"]);
+    assert!(said.out.contains("A: is blue"), "{said:?}");
+    std::fs::write(&show, GOOD.replace("version = 1", "version = 2")).unwrap();
+    let said = on(&show, &["lights", "test", "--step", "0", "--at", "127.0.0.1:9"]);
+    tells(&said, "install a newer K1");
+}
+
+#[test]
 fn what_has_no_fault_shines() {
     let folder = folder();
     let at = |name: &str| folder.path().join(name).display().to_string();

@@ -1,6 +1,5 @@
-//! Receivers that other people wrote: Open Lighting Architecture shows every channel that was sent, the crate `sacn` shows
-//! synchronised frames whole, and Wireshark's dissectors find nothing to complain about. With `K1_REQUIRE=ola,tshark,netns` a
-//! missing one is a failure.
+//! Receivers that other people wrote: Open Lighting Architecture shows every channel that was sent, and the crate `sacn` shows
+//! synchronised frames whole. With `K1_REQUIRE=ola,netns` a missing one is a failure.
 #![cfg(target_os = "linux")]
 
 #[allow(dead_code, reason = "used in part")]
@@ -16,7 +15,6 @@ use std::fs::Permissions;
 use std::io::ErrorKind::{TimedOut, WouldBlock};
 use std::net::{Ipv4Addr, SocketAddr, UdpSocket};
 use std::os::unix::fs::PermissionsExt;
-use std::path::Path;
 use std::process::{Child, Command, Stdio};
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering::Relaxed};
@@ -24,96 +22,14 @@ use std::time::Duration;
 
 use ::sacn::error::errors::SacnError;
 use ::sacn::receive::SacnReceiver;
-use k1_wire::{artnet, sacn};
+use k1_wire::sacn;
 use receiver::{played, received};
 use serde_json::Value;
-use support::{eventually, folder, k1, need, start};
+use support::{eventually, folder, has, k1, start};
 
 /// Universes of the large rig, and its LEDs.
 const UNIVERSES: usize = 64;
 const LEDS: usize = UNIVERSES * 170;
-
-/// True if a program is there; otherwise says that the test is skipped.
-fn has(need: &str, program: &str) -> bool {
-    let there = Command::new(program).arg("--version").stdout(Stdio::null()).stderr(Stdio::null()).status();
-    if there.is_ok_and(|status| status.success()) {
-        return true;
-    }
-    need::missing(need, program);
-    false
-}
-
-/// A file of captured packets (pcap, raw IPv4) from 10.0.0.1 to 10.0.0.2.
-fn capture(packets: &[Vec<u8>], port: u16) -> Vec<u8> {
-    let mut file = Vec::new();
-    // Magic, version 2.4, time zone, accuracy, longest packet, link type “raw IP”.
-    for word in [0xa1b2_c3d4_u32, 4 << 16 | 2, 0, 0, 65_535, 101] {
-        file.extend(word.to_le_bytes());
-    }
-    for (i, packet) in packets.iter().enumerate() {
-        let length = 28 + packet.len() as u32;
-        for word in [i as u32 / 100, i as u32 % 100 * 10_000, length, length] {
-            file.extend(word.to_le_bytes());
-        }
-        let [high, low] = (length as u16).to_be_bytes();
-        file.extend([0x45, 0, high, low, 0, 0, 0x40, 0, 64, 17, 0, 0, 10, 0, 0, 1, 10, 0, 0, 2]);
-        for half in [port, port, 8 + packet.len() as u16, 0] {
-            file.extend(half.to_be_bytes());
-        }
-        file.extend(packet);
-    }
-    file
-}
-
-/// What tshark prints about a capture.
-fn tshark(file: &Path, options: &[&str]) -> String {
-    let mut command = Command::new("tshark");
-    // Its recognition of sACN is off by default.
-    command.arg("-r").arg(file).args(["--enable-heuristic", "acn"]).args(options).env("HOME", "/nonexistent");
-    let done = command.output().unwrap();
-    assert!(done.status.success(), "{}", String::from_utf8_lossy(&done.stderr));
-    String::from_utf8(done.stdout).unwrap()
-}
-
-/// Wireshark dissects all these packets as the protocol `name`.
-fn are_dissected(packets: &[Vec<u8>], port: u16, name: &str, what: &str) {
-    let home = folder();
-    let file = home.path().join("capture");
-    std::fs::write(&file, capture(packets, port)).unwrap();
-    // No header has checksums, which these options leave unchecked.
-    let protocols = tshark(&file, &["-T", "fields", "-e", "frame.protocols"]);
-    assert_eq!(protocols.lines().count(), packets.len());
-    let foreign = protocols.lines().find(|line| !line.contains(&format!(":udp:{name}")));
-    assert_eq!(foreign, None, "{what}: every packet is dissected");
-    let complaints = tshark(&file, &["-Y", "_ws.malformed || _ws.expert || _ws.short", "-V"]);
-    assert_eq!(complaints, "", "{what}");
-    println!("{what}: {} packets dissected, no complaint", packets.len());
-}
-
-#[test]
-fn wireshark_dissects_every_packet_without_a_complaint() {
-    if !has("tshark", "tshark") {
-        return;
-    }
-    let mut reply = [0; artnet::REPLY_SIZE];
-    let node = artnet::Node::new([10, 0, 0, 1], ("Stage", "Stage left"), &[0x123, 0x124], 1);
-    node.unwrap().write(&mut reply);
-    are_dissected(&[artnet::POLL.to_vec(), reply.to_vec()], artnet::PORT, "artnet", "a poll and its reply");
-    for (target, port, name) in [
-        ("artnet://127.0.0.1:{port}?universe=3&sync=yes", artnet::PORT, "artnet"),
-        ("artnet://127.0.0.1:{port}?channels=512&order=grbw", artnet::PORT, "artnet"),
-        ("sacn://127.0.0.1:{port}?universe=3&sync_universe=9", sacn::PORT, "acn"),
-        ("sacn://127.0.0.1:{port}?channels=512&order=grbw&priority=200", sacn::PORT, "acn"),
-    ] {
-        let mut packets = played(target, 400, &[]).packets;
-        // Wireshark 4.0 does not recognise the extended packets of sACN: synchronisation and lists of universes.
-        packets.retain(|packet| {
-            name != "acn" || matches!(sacn::Packet::check(packet), Ok(sacn::Packet::Data(_)))
-        });
-        assert!(packets.len() > 100, "{} packets", packets.len());
-        are_dissected(&packets, port, name, target);
-    }
-}
 
 /// Open Lighting Architecture at 10.9.0.1; dropping this ends it.
 struct Ola {

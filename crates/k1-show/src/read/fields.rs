@@ -63,13 +63,8 @@ impl<'t> Fields<'t> {
     /// The name of the table's part.
     pub fn name(&self) -> Result<String, Fault> {
         let name = self.required_text("name", "a name of your choice, as in name = \"Shelf\"")?;
-        match name.chars().any(char::is_control) || name.len() > LONGEST_NAME {
-            true => {
-                Err(self
-                    .fault("name", format!("a name has 1 to {LONGEST_NAME} bytes and no control characters")))
-            }
-            false => Ok(name),
-        }
+        check_name(&name).map_err(|why| self.fault("name", why))?;
+        Ok(name)
     }
 
     /// A number.
@@ -176,6 +171,19 @@ impl<'t> Fields<'t> {
     pub fn others(&self) -> Vec<(&'t str, &'t Item)> {
         let asked = self.asked.borrow();
         self.table.iter().filter(|(key, _)| !asked.iter().any(|a| a == key)).collect()
+    }
+}
+
+/// Checks the name of a light or a zone.
+///
+/// # Errors
+///
+/// A sentence that says which names are valid.
+pub fn check_name(name: &str) -> Result<(), String> {
+    let length = 1..=LONGEST_NAME;
+    match length.contains(&name.len()) && !name.trim().is_empty() && !name.chars().any(char::is_control) {
+        true => Ok(()),
+        false => Err(format!("a name has 1 to {LONGEST_NAME} bytes and no control characters")),
     }
 }
 

@@ -28,8 +28,12 @@ pub fn lights(command: &LightsCommand) -> Result<(), Failure> {
         LightsCommand::Find { search_s, json } => find(Duration::from_secs_f64(*search_s), *json),
         LightsCommand::Add(args) => add::add(args),
         LightsCommand::Test { lights, leds, step_s, at, of } => {
-            let show = Stored::open(&of.path()?)?.reading().show;
-            test(&show, lights, *leds, Duration::from_secs_f64(*step_s), at)
+            let stored = Stored::open(&of.path()?)?;
+            let reading = stored.reading();
+            for fault in &reading.faults {
+                k1_host::say(format_args!("k1: {}, {fault}", stored.path().display()));
+            }
+            test(&reading.show, lights, *leds, Duration::from_secs_f64(*step_s), at)
         }
     }
 }
@@ -187,6 +191,7 @@ fn test(show: &Show, named: &[String], leds: usize, step: Duration, at: &Selecto
         ));
     }
     let running = client(at).filter(|client| client.status().is_ok());
+    let mut unopened = Vec::new();
     for (name, mut config, leds) in all {
         // A K1 that drives the light shows the pictures itself; two senders would disturb each other.
         if let Some(client) = &running
@@ -202,7 +207,14 @@ fn test(show: &Show, named: &[String], leds: usize, step: Duration, at: &Selecto
         // Pure colours, of a known brightness.
         config.settings.balance = Rgb::WHITE;
         config.settings.brightness = 1.0;
-        let mut open = sink::open(&config, Strip { leds, limit_ma: None }, &Spared::default())?;
+        let mut open = match sink::open(&config, Strip { leds, limit_ma: None }, &Spared::default()) {
+            Ok(open) => open,
+            // The others are tested all the same.
+            Err(why) => {
+                unopened.push(format!("{name}: {why}"));
+                continue;
+            }
+        };
         let result = steps(&name, |probe| {
             show_on(&mut open, leds, probe, step);
             Ok(())
@@ -210,6 +222,9 @@ fn test(show: &Show, named: &[String], leds: usize, step: Duration, at: &Selecto
         let _ = open.sink.end(Stop::Dark, open.fit.dark());
         open.light.take_lines().iter().for_each(k1_host::say);
         result?;
+    }
+    if !unopened.is_empty() {
+        return Err(Failure::new(unopened.join("; ")));
     }
     console::line(
         "If a colour was another one than its line said, give the light its order in the show file, such as order = \"grb\".",

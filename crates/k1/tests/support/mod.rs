@@ -246,6 +246,16 @@ fn wait(child: &mut Child, patience: Duration) -> Option<ExitStatus> {
     None
 }
 
+/// True if a program that a test needs is there; otherwise says that the test is skipped.
+pub fn has(need: &str, program: &str) -> bool {
+    let there = Command::new(program).arg("--version").stdout(Stdio::null()).stderr(Stdio::null()).status();
+    if there.is_ok_and(|status| status.success()) {
+        return true;
+    }
+    need::missing(need, program);
+    false
+}
+
 /// Runs the program to its end.
 #[track_caller]
 pub fn run<A: AsRef<std::ffi::OsStr>>(args: impl IntoIterator<Item = A>) -> Said {

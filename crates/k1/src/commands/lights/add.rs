@@ -5,6 +5,7 @@ use std::time::Duration;
 
 use k1_fleet::lamps::wled::{self, Wled};
 use k1_host::console;
+use k1_show::read::check_name;
 use k1_show::{LONGEST_NAME, Light};
 
 use super::ranges;
@@ -86,10 +87,24 @@ impl Known {
     }
 }
 
+/// True for what begins like a target, such as `adalight:`; false for an address or a name, with a port or without.
+fn is_target(text: &str) -> bool {
+    let has_scheme = text.split_once(':').is_some_and(|(scheme, rest)| {
+        scheme.chars().all(|c| c.is_ascii_alphanumeric()) && rest.parse::<u16>().is_err()
+    });
+    text == "terminal" || has_scheme && text.parse::<IpAddr>().is_err()
+}
+
 /// The light that a user means.
 fn resolve(args: &AddArgs) -> Result<Known, Failure> {
     let text = args.light.trim();
-    if text.contains("://") || text.starts_with("file:") {
+    if text.is_empty() {
+        return Err(Failure::usage(
+            "name a light: an address, a name that `k1 lights find` lists, or a target such as ddp://HOST"
+                .into(),
+        ));
+    }
+    if is_target(text) {
         let host = text.split_once("://").map(|(_, rest)| rest.trim_end_matches('/'));
         // A target that may be WLED tells its number of LEDs, if it is asked for.
         let is_asked = args.leds.is_none() && text.to_ascii_lowercase().starts_with("ddp://");
@@ -167,6 +182,10 @@ pub fn add(args: &AddArgs) -> Result<(), Failure> {
     let told = known.name.filter(|name| (1..=LONGEST_NAME).contains(&name.len()));
     let name = args.name.clone().or(told);
     let name = name.unwrap_or_else(|| args.light.clone());
+    check_name(&name).map_err(|why| Failure::usage(format!("{why}; give another one with --name")))?;
+    if let Some(zone) = &args.zone {
+        check_name(zone).map_err(|why| Failure::usage(format!("{why}; give another one with --zone")))?;
+    }
     // Another number of LEDs than the device tells is another shape.
     let matrix = known.matrix.filter(|_| known.leds == Some(leds));
     let light = Light { name: name.clone(), to: known.to, leds, settings: known.settings };
