@@ -26,6 +26,8 @@ struct Samples {
     waiting: VecDeque<f32>,
     /// True while sound is passed on as it is.
     flows: bool,
+    /// True if the connection has ended: what is left is passed on without a cushion.
+    has_ended: bool,
     silence_due: Instant,
     is_silent: bool,
     is_dropped: bool,
@@ -34,14 +36,21 @@ struct Samples {
 impl Samples {
     fn starting(now: Instant) -> Self {
         let waiting = VecDeque::with_capacity(MOST);
-        Self { waiting, flows: false, silence_due: now + QUIET, is_silent: false, is_dropped: false }
+        Self {
+            waiting,
+            flows: false,
+            has_ended: false,
+            silence_due: now + QUIET,
+            is_silent: false,
+            is_dropped: false,
+        }
     }
 
     /// Takes samples, or silence that is due. Returns 0 if there is neither yet.
     fn take(&mut self, out: &mut [f32], now: Instant) -> usize {
         if self.waiting.is_empty() {
             self.flows = false;
-        } else if self.flows || self.waiting.len() >= CUSHION {
+        } else if self.flows || self.has_ended || self.waiting.len() >= CUSHION {
             self.flows = true;
             let n = out.len().min(self.waiting.len());
             out.iter_mut().zip(self.waiting.drain(..n)).for_each(|(to, x)| *to = x);
@@ -74,7 +83,14 @@ impl Store {
             store = self.changed.wait(store).unwrap_or_else(PoisonError::into_inner);
         }
         store.waiting.extend(samples);
+        store.has_ended = false;
         drop(store);
+        self.changed.notify_all();
+    }
+
+    /// Says that no more samples come for now.
+    pub fn end(&self) {
+        self.lock().has_ended = true;
         self.changed.notify_all();
     }
 
