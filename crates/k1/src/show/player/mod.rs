@@ -166,4 +166,6 @@ impl Player {
 }
 
 #[cfg(test)]
+mod music;
+#[cfg(test)]
 mod tests;

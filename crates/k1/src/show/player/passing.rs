@@ -31,8 +31,6 @@ pub struct Passed {
 pub struct Passing {
     /// Phase in the beat at the last look.
     phase: Option<f32>,
-    /// Position in the bar at the last look.
-    position: Option<f32>,
     /// Time of the last beat in µs.
     beat_us: u64,
     /// Time of the last bar in µs.
@@ -53,7 +51,7 @@ impl Passing {
         let section = self.sections.replace(sound.sections).is_some_and(|before| before != sound.sections);
         let mut passed = Passed { is_heard: true, section, ..Passed::default() };
         if sound.bpm <= 0.0 {
-            (self.phase, self.position) = (None, None);
+            self.phase = None;
             return passed;
         }
         passed.has_beats = true;
@@ -69,13 +67,15 @@ impl Passing {
             self.beats += 1;
             passed.beat = true;
         }
-        let position = sound.bar_position_after(beats);
-        let before = std::mem::replace(&mut self.position, position);
-        passed.bar = match (before, position) {
-            (Some(before), Some(now)) => before - now > 0.5 * sound.beats_per_bar as f32,
-            (_, Some(_)) => false,
-            (_, None) => passed.beat && self.beats >= USUAL_BAR,
-        };
+        // The ear may find that the bar begins elsewhere. Then a beat that it now calls the first one begins a bar only if
+        // the last bar began nearly a bar ago.
+        passed.bar = passed.beat
+            && match sound.beat_of_bar_after(beats) {
+                Some(number) => {
+                    number == 1 && (self.bar_us.is_none() || self.beats + 1 >= sound.beats_per_bar)
+                }
+                None => self.beats >= USUAL_BAR,
+            };
         if passed.bar {
             (self.beats, self.bar_us) = (0, Some(now_us));
         }

@@ -20,7 +20,7 @@ fn music(now_us: u64, beats_per_bar: u32) -> Snapshot {
     }
 }
 
-fn player(every: Every) -> Player {
+pub(super) fn player(every: Every) -> Player {
     let mut player = Player::new(7);
     player.set(["A", "B", "C"].map(str::to_owned).to_vec(), false, every, true);
     player
