@@ -2,7 +2,8 @@
 //!
 //! | Room | What it does |
 //! |---|---|
-//! | [`model`] | lights, zones, pieces and looks |
+//! | [`model`] | lights, zones and pieces |
+//! | [`look`](mod@look) | a pattern and its parameters |
 //! | [`scene`], [`playlist`], [`timer`] | looks under a name, and what changes them by itself |
 //! | [`read`](mod@read) | a show from its text, with a sentence for each fault |
 //! | [`text`] | changes of the text that keep comments and layout |
@@ -11,6 +12,7 @@
 
 #![forbid(unsafe_code)]
 
+pub mod look;
 pub mod map;
 pub mod model;
 pub mod playlist;
@@ -20,7 +22,8 @@ pub mod scene;
 pub mod text;
 pub mod timer;
 
-pub use model::{Layout, Light, Look, Now, Piece, Run, Show, Zone};
+pub use look::Look;
+pub use model::{Layout, Light, Now, Piece, Run, Show, Zone};
 pub use playlist::{Every, Playlist};
 pub use read::{Fault, Forms, Reading, read};
 pub use scene::Scene;

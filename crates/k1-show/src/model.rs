@@ -1,9 +1,8 @@
 //! The parts of a show.
 
 use k1_engine::light::{Point, Shape};
-use k1_engine::params::Params;
-use k1_engine::patterns::FIRST_PATTERN;
 
+use crate::look::Look;
 use crate::playlist::Playlist;
 use crate::scene::Scene;
 use crate::timer::Timer;
@@ -158,20 +157,5 @@ impl Zone {
             }
             Layout::Stretch => self.runs().map(Run::pixels).max().unwrap_or(0),
         }
-    }
-}
-
-/// A pattern and its parameters.
-#[derive(Clone, Copy, Debug, PartialEq)]
-pub struct Look {
-    /// Index of the pattern.
-    pub pattern: usize,
-    /// Values of the parameters.
-    pub params: Params,
-}
-
-impl Default for Look {
-    fn default() -> Self {
-        Self { pattern: FIRST_PATTERN, params: Params::new() }
     }
 }

@@ -1,6 +1,6 @@
 //! Scenes: looks for some or all zones, under a name.
 
-use crate::model::Look;
+use crate::look::Look;
 
 /// Duration of a scene's fade in seconds if it says nothing else.
 pub const FADE_S: f32 = 1.0;

@@ -11,7 +11,8 @@ use k1_engine::patterns::PATTERNS;
 use toml_edit::{Array, ArrayOfTables, DocumentMut, InlineTable, Item, Table, TableLike, Value};
 
 use crate::VERSION;
-use crate::model::{Light, Look, Piece, Run};
+use crate::look::Look;
+use crate::model::{Light, Piece, Run};
 use crate::read::{Fault, Forms, Reading, line_of, number, read};
 
 /// Head of a new file.

@@ -37,7 +37,6 @@ mod field {
 
 mod operation {
     pub const POLL: u16 = 0x2000;
-    pub const POLL_REPLY: u16 = 0x2100;
     pub const DMX: u16 = 0x5000;
     pub const SYNC: u16 = 0x5200;
 }
@@ -135,7 +134,7 @@ impl<'a> Packet<'a> {
                 long_enough(POLL.len())?;
                 return Ok(Self::Poll);
             }
-            operation::POLL_REPLY => {
+            reply::OPERATION => {
                 long_enough(reply::SHORTEST)?;
                 return Ok(Self::PollReply(Reply::new(bytes)));
             }

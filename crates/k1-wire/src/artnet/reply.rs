@@ -2,8 +2,10 @@
 //!
 //! A node with more than four ports, or with ports in several subnets, sends several replies.
 
-use super::{ID, LAST_UNIVERSE, PORT, operation};
+use super::{ID, LAST_UNIVERSE, PORT};
 
+/// The operation code of a reply.
+pub(super) const OPERATION: u16 = 0x2100;
 /// Size of a reply that this module writes.
 pub const REPLY_SIZE: usize = 239;
 /// Size of the shortest reply: older nodes end it behind their MAC address.
@@ -155,7 +157,7 @@ impl<'a> Node<'a> {
     pub fn write(&self, buffer: &mut [u8; REPLY_SIZE]) {
         buffer.fill(0);
         buffer[..ID.len()].copy_from_slice(ID);
-        buffer[ID.len()..field::ADDRESS].copy_from_slice(&operation::POLL_REPLY.to_le_bytes());
+        buffer[ID.len()..field::ADDRESS].copy_from_slice(&OPERATION.to_le_bytes());
         buffer[field::ADDRESS..field::PORT].copy_from_slice(&self.address);
         buffer[field::PORT..field::PORT + 2].copy_from_slice(&PORT.to_le_bytes());
         let first = self.outputs.first().copied().unwrap_or(0);

@@ -236,8 +236,9 @@ fn a_request_without_a_body_is_answered() {
                 }
                 200 => assert!(WITHOUT_BODY.contains(&route.path), "{}", route.path),
                 501 => raw.answer().refused(501, "not_available"),
-                // The path of a scene needs no body, and names none here.
+                // These need no body, but there are no scenes here.
                 404 if route.path.ends_with("/recall") => raw.answer().refused(404, "scene_not_found"),
+                409 if route.path.ends_with("/next") => raw.answer().refused(409, "busy"),
                 _ => raw.answer().refused(400, "invalid_json"),
             }
         }
