@@ -15,11 +15,13 @@ use embassy_executor::Spawner;
 
 /// Size of the stack of renderer and ear in bytes. A stack that only an interrupt uses needs no more than the virtual
 /// lamp's; a thread's also carries the interrupts of the radio.
-const STACK: usize = if cfg!(interrupt_levels) { 12 * 1024 } else { 16 * 1024 };
+const fn stack(interrupt: usize) -> usize {
+    if cfg!(interrupt_levels) { interrupt } else { 16 * 1024 }
+}
 /// Size of the renderer's stack in bytes.
-pub const RENDERER_STACK: usize = STACK;
+pub const RENDERER_STACK: usize = stack(13 * 1024);
 /// Size of the ear's stack in bytes.
-pub const EAR_STACK: usize = STACK;
+pub const EAR_STACK: usize = stack(12 * 1024);
 
 #[cfg(interrupt_levels)]
 pub use levels::{Levels, ear, renderer, stacks};
