@@ -179,7 +179,7 @@ fn the_same_second_gives_the_same_picture_at_any_frame_rate() {
                 // A thin needle, and pendulums that cross up to fourteen LEDs in one frame at 60 FPS.
                 (_, "analog") => (0.02, 0.04, 0.22),
                 // Comets that the beat pushes across several LEDs in a frame.
-                (_, "chase") => (0.01, 0.045, 0.36),
+                (_, "chase") => (0.01, 0.045, 0.4),
                 (_, "metronome") => (0.025, 0.065, 0.42),
                 _ => (0.01, 0.03, 0.14),
             };
