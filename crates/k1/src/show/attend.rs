@@ -2,7 +2,7 @@
 
 use std::sync::Arc;
 use std::sync::atomic::Ordering::Relaxed;
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
 use k1_show::Show;
 
@@ -11,8 +11,8 @@ use crate::runtime::Runtime;
 
 /// Interval between two looks at the sound.
 const LOOK: Duration = Duration::from_millis(8);
-/// Looks at the sound for one look at the clock.
-const LOOKS: u64 = 60;
+/// Interval between two looks at the clock.
+const CLOCK: Duration = Duration::from_millis(480);
 
 /// Directs what a runtime shows, and starts the thread, which ends with the program.
 ///
@@ -24,19 +24,20 @@ pub fn direct(show: &Show, runtime: &Runtime) -> std::io::Result<Arc<Director>> 
     let made = Arc::new(Director::new(show, shared.clone(), &runtime.cast));
     let director = made.clone();
     let body = move || {
-        for looks in 0_u64.. {
-            if shared.stop.load(Relaxed) {
-                break;
-            }
-            director.follow(shared.clock.now_us(), sound.latest());
-            if looks.is_multiple_of(LOOKS) {
+        let mut next_clock = Instant::now();
+        while !shared.stop.load(Relaxed) {
+            let is_following = director.follow(shared.clock.now_us(), sound.latest());
+            if Instant::now() >= next_clock {
+                next_clock = Instant::now() + CLOCK;
                 for line in director.keep_time(&jiff::Zoned::now()) {
                     k1_host::say(format_args!("k1: {line}"));
                 }
             }
-            std::thread::sleep(LOOK);
+            // A playlist that starts wakes this thread.
+            std::thread::park_timeout(if is_following { LOOK } else { CLOCK });
         }
     };
-    std::thread::Builder::new().name("k1-playlist".into()).spawn(body)?;
+    let thread = std::thread::Builder::new().name("k1-playlist".into()).spawn(body)?;
+    made.is_followed_by(thread.thread().clone());
     Ok(made)
 }

@@ -2,15 +2,17 @@
 //! it. Requests and threads share it.
 
 use std::hash::{BuildHasher, RandomState};
-use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+use std::sync::{Arc, Mutex, MutexGuard, OnceLock, PoisonError};
+use std::thread::Thread;
 use std::time::{Duration, Instant};
 
-use k1_device::exchange::{Change, Settings};
+use k1_device::exchange::Change;
 use k1_engine::audio::Snapshot;
 use k1_engine::params::Param;
 use k1_show::{Look, Now, Playlist, Scene, Show, Task, Timer};
 
 use super::alarm::{self, Alarm};
+use super::plans::look_of;
 use super::player::Player;
 use crate::runtime::{Cast, Playing, Shared};
 
@@ -44,6 +46,8 @@ pub struct Director {
     shared: Arc<Shared>,
     zones: Arc<Mutex<Vec<Playing>>>,
     state: Mutex<State>,
+    /// The thread that follows the music; empty until it runs.
+    follower: OnceLock<Thread>,
 }
 
 struct State {
@@ -113,11 +117,17 @@ impl Director {
             recalled: None,
             looks: Vec::new(),
         };
-        let director = Self { shared, zones: cast.zones(), state: Mutex::new(state) };
+        let director =
+            Self { shared, zones: cast.zones(), state: Mutex::new(state), follower: OnceLock::new() };
         director.take_scenes(show);
         director.set_now(&show.now, 0.0);
         director.set_playlist(&show.playlist.clone().unwrap_or_default());
         director
+    }
+
+    /// Names the thread that calls [`follow`](Self::follow). It is woken when the playlist starts.
+    pub fn is_followed_by(&self, thread: Thread) {
+        let _ = self.follower.set(thread);
     }
 
     fn state(&self) -> MutexGuard<'_, State> {
@@ -162,6 +172,11 @@ impl Director {
         self.shared.dim.set(level, fade_s);
     }
 
+    /// The names of the scenes.
+    pub fn scene_names(&self) -> Vec<String> {
+        self.state().scenes.iter().map(|scene| scene.name.clone()).collect()
+    }
+
     /// The scenes.
     pub fn scenes(&self) -> Vec<Scene> {
         self.state().scenes.clone()
@@ -173,7 +188,7 @@ impl Director {
             let state = self.state();
             (state.last()?.clone(), state.recalled.is_some_and(|at| at.elapsed() < TAKE_OVER))
         };
-        let shows = |zone: &mut Playing| scene.look(&zone.name).is_none_or(|look| *look == look_of(zone));
+        let shows = |zone: &mut Playing| scene.look(&zone.name).is_none_or(|look| *look == look_now(zone));
         (is_fresh || self.zones().iter_mut().all(shows)).then_some(scene.name)
     }
 
@@ -184,7 +199,7 @@ impl Director {
 
     /// What is shown now, as a scene of this name.
     pub fn picture(&self, name: &str) -> Scene {
-        let looks = self.zones().iter_mut().map(|zone| (zone.name.clone(), look_of(zone))).collect();
+        let looks = self.zones().iter_mut().map(|zone| (zone.name.clone(), look_now(zone))).collect();
         let state = self.state();
         let brightness = Some(state.scene_brightness).filter(|brightness| *brightness < 1.0);
         let fade_s = state.scene(name).map_or(k1_show::scene::FADE_S, |scene| scene.fade_s);
@@ -275,7 +290,10 @@ impl Director {
 
     fn set_playlist_in(&self, state: &mut State, playlist: &Playlist) {
         match (state.playlist.on, playlist.on) {
-            (false, true) => state.starts = true,
+            (false, true) => {
+                state.starts = true;
+                self.follower.get().inspect(|thread| thread.unpark());
+            }
             (true, false) => state.settle(),
             _ => {}
         }
@@ -313,20 +331,22 @@ impl Director {
         self.state().timers = timers.to_vec();
     }
 
-    /// Follows the music with the playlist. Call it about a hundred times a second.
-    pub fn follow(&self, now_us: u64, sound: &Snapshot) {
+    /// Follows the music with the playlist. Call it about a hundred times a second while it returns true; otherwise the
+    /// playlist rests.
+    pub fn follow(&self, now_us: u64, sound: &Snapshot) -> bool {
         let mut state = self.state();
         if !state.playlist.on {
-            return;
+            return false;
         }
-        let looks: Vec<Look> = self.zones().iter_mut().map(look_of).collect();
-        if looks != state.looks {
-            state.looks = looks;
+        let mut zones = self.zones();
+        if !zones.iter_mut().map(look_now).eq(state.looks.iter().copied()) {
+            state.looks = zones.iter_mut().map(look_now).collect();
             // A change that no scene has made was made by hand.
             if state.recalled.is_none_or(|at| at.elapsed() > TAKE_OVER) {
                 state.player.hold();
             }
         }
+        drop(zones);
         let is_next = state.player.look(now_us, sound);
         if std::mem::take(&mut state.starts) {
             // It begins with the scene that is shown, if that is one of its own.
@@ -338,6 +358,7 @@ impl Director {
         } else if let Some(name) = state.player.next().map(str::to_owned).filter(|_| is_next) {
             self.pass_to(&mut state, &name);
         }
+        true
     }
 
     /// Does what timers say for a local time. Returns a line about each. Call it at least every minute.
@@ -376,7 +397,6 @@ impl Director {
 }
 
 /// The look of a zone that runs.
-fn look_of(zone: &mut Playing) -> Look {
-    let Settings { pattern, params, .. } = zone.controls.settings();
-    Look { pattern, params }
+fn look_now(zone: &mut Playing) -> Look {
+    look_of(&zone.controls.settings())
 }

@@ -10,6 +10,7 @@ use k1_engine::params::Param;
 use k1_host::say;
 use k1_show::{Look, Now, Playlist, Show};
 
+use super::plans::look_of;
 use super::{Director, FADE_S, Forms, Rest, Stored, plans};
 use crate::runtime::{Cast, Playing};
 
@@ -251,11 +252,6 @@ fn zones<T>(cast: &Cast, of: impl FnMut(&mut Playing) -> T) -> Vec<T> {
 /// The zones in force with their settings.
 fn looks(cast: &Cast) -> Vec<(String, Settings)> {
     zones(cast, |zone| (zone.name.clone(), zone.controls.settings()))
-}
-
-/// The look among the settings of a zone.
-fn look_of(settings: &Settings) -> Look {
-    Look { pattern: settings.pattern, params: settings.params }
 }
 
 /// The changes from `before` to `here`, made to `there`; where both differ from `before`, `there` wins.

@@ -71,17 +71,13 @@ pub fn target(light: &Light) -> Result<LightConfig, String> {
             "a file has no setting `{key}`, because it takes the frames as they are; delete it"
         ));
     }
-    let mut text = light.to.clone();
-    for (key, value) in &light.settings {
-        let value = match value.as_str() {
-            "true" => "yes",
-            "false" => "no",
-            other => other,
-        };
-        text.push(if text.contains('?') { '&' } else { '?' });
-        text.push_str(&format!("{key}={value}"));
-    }
-    let mut config: LightConfig = text.parse()?;
+    let word = |value: &String| match value.as_str() {
+        "true" => "yes".to_owned(),
+        "false" => "no".to_owned(),
+        other => other.to_owned(),
+    };
+    let settings: Vec<_> = light.settings.iter().map(|(key, value)| (key.clone(), word(value))).collect();
+    let mut config: LightConfig = joined(&light.to, &settings).parse()?;
     if config.target == Target::Terminal {
         return Err("the terminal belongs to a single run; give it as --to terminal".into());
     }
@@ -89,10 +85,12 @@ pub fn target(light: &Light) -> Result<LightConfig, String> {
     Ok(config)
 }
 
-/// A target with its settings behind a question mark.
+/// A target with its settings behind a question mark, and behind those that it has already.
 pub fn joined(to: &str, settings: &[(String, String)]) -> String {
-    let settings: Vec<_> = settings.iter().map(|(key, value)| format!("{key}={value}")).collect();
-    if settings.is_empty() { to.to_owned() } else { format!("{to}?{}", settings.join("&")) }
+    settings.iter().fold(to.to_owned(), |text, (key, value)| {
+        let before = if text.contains('?') { '&' } else { '?' };
+        format!("{text}{before}{key}={value}")
+    })
 }
 
 /// A target and its settings, as a show file has them. A target whose settings have no place of their own there stays whole.

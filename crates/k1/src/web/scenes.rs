@@ -103,8 +103,7 @@ impl App {
 
     /// The scene that is shown, and the names of all.
     pub(super) fn scene_now(&self) -> SceneNow {
-        let scenes = self.director.scenes().into_iter().map(|scene| scene.name).collect();
-        SceneNow { current: self.director.current(), scenes }
+        SceneNow { current: self.director.current(), scenes: self.director.scene_names() }
     }
 
     pub(super) fn power_now(&self) -> Power {

@@ -24,8 +24,8 @@ impl App {
     pub(super) fn change_playlist(&self, patch: &PlaylistPatch) -> Result<Playlist, Refusal> {
         let mut playlist = self.director.playlist();
         if let Some(scenes) = patch.scenes()? {
-            let all = self.director.scenes();
-            if scenes.iter().any(|name| all.iter().all(|scene| scene.name != *name)) {
+            let all = self.director.scene_names();
+            if scenes.iter().any(|name| !all.contains(name)) {
                 return Err(Refusal::SceneNotFound);
             }
             playlist.scenes = scenes;
@@ -36,7 +36,7 @@ impl App {
         }
         playlist.shuffle = patch.shuffle()?.unwrap_or(playlist.shuffle);
         playlist.on = patch.on()?.unwrap_or(playlist.on);
-        if playlist.on && self.director.scenes().is_empty() {
+        if playlist.on && self.director.scene_names().is_empty() {
             return Err(Refusal::Busy(
                 "there is no scene to show; make one first (PUT /api/v1/scenes/NAME takes what is shown now)",
             ));
@@ -71,11 +71,11 @@ impl App {
     }
 
     pub(super) fn change_timers(&self, new: &NewTimers) -> Result<Timers, Refusal> {
-        let scenes = self.director.scenes();
+        let scenes = self.director.scene_names();
         let timers = new.timers.iter().map(timer_of).collect::<Result<Vec<_>, _>>()?;
         for timer in &timers {
             if let Task::Scene(name) = &timer.task
-                && scenes.iter().all(|scene| scene.name != *name)
+                && !scenes.contains(name)
             {
                 return Err(Refusal::SceneNotFound);
             }
