@@ -126,12 +126,7 @@ impl<const N: usize> OutputStage<N> {
         let n = out.len().min(N);
         for (i, (light, out)) in self.light.iter().zip(out.iter_mut()).enumerate().take(n) {
             let c = *light * WHITE_BALANCE;
-            // Both LEDs of a pair share a threshold, so that the wire is as symmetric as the light.
-            let rank = i.min(n - 1 - i) as u32;
-            let byte = |x: f32, channel| {
-                let threshold = if dithering { dither_threshold(rank, self.tick, channel) } else { 0.5 };
-                (x.clamp(0.0, 1.0) * 255.0 + threshold) as u8
-            };
+            let byte = |x, channel| byte(x, dithering, i.min(n - 1 - i), self.tick, channel);
             *out = [byte(c.r, 0), byte(c.g, 1), byte(c.b, 2)];
         }
     }
@@ -141,11 +136,7 @@ impl<const N: usize> OutputStage<N> {
         let n = out.len().min(N);
         for (i, (light, out)) in self.light.iter().zip(out.iter_mut()).enumerate().take(n) {
             let (c, white) = balanced(*light, self.white);
-            let rank = i.min(n - 1 - i) as u32;
-            let byte = |x: f32, channel| {
-                let threshold = if dithering { dither_threshold(rank, self.tick, channel) } else { 0.5 };
-                (x.clamp(0.0, 1.0) * 255.0 + threshold) as u8
-            };
+            let byte = |x, channel| byte(x, dithering, i.min(n - 1 - i), self.tick, channel);
             *out = [byte(c.r, 0), byte(c.g, 1), byte(c.b, 2), byte(white, 3)];
         }
     }
@@ -156,6 +147,14 @@ impl<const N: usize> OutputStage<N> {
             *out = [light.r, light.g, light.b].map(srgb_byte);
         }
     }
+}
+
+/// The byte of a channel with the light `x` (0 to 1). `rank` is the distance from the nearer end of the strip: both LEDs of a
+/// pair share a threshold, so that the wire is as symmetric as the light.
+#[inline]
+fn byte(x: f32, dithering: bool, rank: usize, tick: u32, channel: u32) -> u8 {
+    let threshold = if dithering { dither_threshold(rank as u32, tick, channel) } else { 0.5 };
+    (x.clamp(0.0, 1.0) * 255.0 + threshold) as u8
 }
 
 /// The light of coloured and white LEDs, so that the coloured ones look white together.
