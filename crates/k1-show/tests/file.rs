@@ -1,35 +1,15 @@
 //! A file is read with a sentence for each fault, and changed without losing anything that a person has written.
 
+mod support;
+
 use k1_engine::light::Shape;
 use k1_engine::params::Param;
 use k1_engine::patterns::{PATTERNS, pattern_by_id};
 use k1_show::map::map;
-use k1_show::{Forms, Layout, Light, Look, Piece, Run, Show, Text, Zone, read};
+use k1_show::{Layout, Light, Look, Piece, Run, Show, Text, Zone, read};
 use proptest::collection::vec;
 use proptest::prelude::*;
-
-/// Takes every input and every light.
-struct Any;
-
-impl Forms for Any {
-    fn input(&self, _: &str) -> Result<(), String> {
-        Ok(())
-    }
-
-    fn map(&self, file: &str) -> Result<String, String> {
-        match file {
-            "square.csv" => Ok("0,0\n1,0\n1,1\n0,1\n".into()),
-            _ => Err("it does not exist".into()),
-        }
-    }
-
-    fn light(&self, light: &Light) -> Result<(), String> {
-        match light.to.starts_with("ddp://") {
-            true => Ok(()),
-            false => Err("use ddp://HOST".into()),
-        }
-    }
-}
+use support::{Any, faults};
 
 const GOOD: &str = r#"# Our living room.
 version = 1
@@ -75,10 +55,6 @@ name = "Window"
 to = "ddp://10.0.0.2"
 leds = 300
 "#;
-
-fn faults(text: &str) -> Vec<String> {
-    read(text, &Any).faults.iter().map(ToString::to_string).collect()
-}
 
 #[test]
 fn a_file_is_read_as_it_is_meant() {

@@ -1,27 +1,13 @@
 //! Scenes, the playlist and timers are read with a sentence for each fault, and changed without losing anything.
 
+mod support;
+
 use k1_engine::params::{PARAMS, Params};
 use k1_engine::patterns::PATTERNS;
-use k1_show::{Days, Every, Forms, Light, Look, Now, Playlist, Scene, Task, Text, TimeOfDay, Timer, read};
+use k1_show::{Days, Every, Look, Now, Playlist, Scene, Task, Text, TimeOfDay, Timer, read};
 use proptest::collection::vec;
 use proptest::prelude::*;
-
-/// Takes every input and every light.
-struct Any;
-
-impl Forms for Any {
-    fn input(&self, _: &str) -> Result<(), String> {
-        Ok(())
-    }
-
-    fn map(&self, _: &str) -> Result<String, String> {
-        Err("it does not exist".into())
-    }
-
-    fn light(&self, _: &Light) -> Result<(), String> {
-        Ok(())
-    }
-}
+use support::{Any, faults};
 
 const GOOD: &str = r#"version = 1
 
@@ -53,10 +39,6 @@ at = "23:00"
 do = "off"
 fade_s = 30
 "#;
-
-fn faults(text: &str) -> Vec<String> {
-    read(text, &Any).faults.iter().map(ToString::to_string).collect()
-}
 
 #[test]
 fn a_file_is_read_as_it_is_meant() {

@@ -27,10 +27,7 @@ impl Program {
         let mut args = vec!["run", "demo", "--listen", "127.0.0.1:0"];
         lights.iter().for_each(|light| args.extend(["--to", light]));
         let mut running = start(&mut k1(args));
-        running.prints("Light is on: ");
-        let printed = running.printed();
-        let page =
-            printed.split_once("Light is on: ").unwrap().1.split_whitespace().next().unwrap().to_owned();
+        let page = running.page();
         Self { running, page }
     }
 

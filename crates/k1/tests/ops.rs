@@ -95,9 +95,7 @@ fn prometheus_understands_the_rules_and_what_the_program_answers() {
         assert!(is_fine, "{said}");
     }
     let mut k1 = support::start(&mut support::k1(["run", "demo", "--listen", "127.0.0.1:0"]));
-    k1.prints("Light is on: ");
-    let printed = k1.printed();
-    let page = printed.split_once("Light is on: ").unwrap().1.split_whitespace().next().unwrap();
+    let page = k1.page();
     let scraped = ureq::get(format!("{page}metrics")).call().unwrap().body_mut().read_to_string().unwrap();
     if let Some((is_fine, said)) = promtool(&["check", "metrics"], &scraped) {
         assert!(is_fine && said.is_empty(), "{said}");
@@ -180,9 +178,7 @@ impl Prometheus {
 #[test]
 fn a_real_prometheus_answers_every_panel_and_every_alert() {
     let mut k1 = support::start(&mut support::k1(["run", "demo", "--listen", "127.0.0.1:0"]));
-    k1.prints("Light is on: ");
-    let printed = k1.printed();
-    let page = printed.split_once("Light is on: ").unwrap().1.split_whitespace().next().unwrap();
+    let page = k1.page();
     let target = page.trim_start_matches("http://").split('/').next().unwrap();
     let Some(prometheus) = Prometheus::start(target) else { return };
     // Rates need two samples.

@@ -60,9 +60,7 @@ fn what_plays_is_told_in_a_line_and_by_the_api_and_what_cannot_is_skipped() {
     let inputs = ["first.wav", "gone.wav", "broken.flac", "last.wav"].map(at);
     let mut k1 = start(k1(["run", "--listen", "127.0.0.1:0"]).args(inputs));
     k1.prints("hearing first.wav");
-    k1.prints("Light is on: ");
-    let printed = k1.printed();
-    let page = printed.split_once("Light is on: ").unwrap().1.split_whitespace().next().unwrap().to_owned();
+    let page = k1.page();
     let source = || {
         let mut answer = ureq::get(format!("{page}api/v1/status")).call().unwrap();
         answer.body_mut().read_to_string().unwrap()

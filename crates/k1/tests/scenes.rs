@@ -47,10 +47,7 @@ impl Program {
             "--listen".as_ref(),
             "127.0.0.1:0".as_ref(),
         ]));
-        running.prints("Light is on: ");
-        let printed = running.printed();
-        let page =
-            printed.split_once("Light is on: ").unwrap().1.split_whitespace().next().unwrap().to_owned();
+        let page = running.page();
         Self { running, light, page, folder }
     }
 

@@ -4,7 +4,7 @@ use std::net::SocketAddr;
 use std::path::Path;
 use std::time::{Duration, Instant};
 
-use super::jitter::{COLUMNS, Jitter, jitter, middle};
+use super::jitter::{COLUMNS, Jitter, jitter, median, middle};
 use super::ledfx;
 use super::program::{Running, await_light, play};
 use super::receive::Receivers;
@@ -114,10 +114,4 @@ fn tell([ours, theirs]: &[Side; 2]) {
         median(&shares, |x| *x),
         median(&memory, |x| *x)
     );
-}
-
-fn median<T>(all: &[T], get: impl Fn(&T) -> f64) -> f64 {
-    let mut values: Vec<f64> = all.iter().map(get).collect();
-    values.sort_by(f64::total_cmp);
-    values.get(values.len() / 2).copied().unwrap_or(f64::NAN)
 }

@@ -40,13 +40,16 @@ pub fn jitter(times: &[u64], over: Duration) -> Jitter {
     }
 }
 
+/// The median of a figure; the greater of two in the middle.
+pub fn median<T>(all: &[T], get: impl Fn(&T) -> f64) -> f64 {
+    let mut values: Vec<f64> = all.iter().map(get).collect();
+    values.sort_by(f64::total_cmp);
+    values.get(values.len() / 2).copied().unwrap_or(f64::NAN)
+}
+
 /// The median of each figure over several lights.
 pub fn middle(all: &[Jitter]) -> Jitter {
-    let of = |get: fn(&Jitter) -> f64| {
-        let mut values: Vec<f64> = all.iter().map(get).collect();
-        values.sort_by(f64::total_cmp);
-        values.get(values.len() / 2).copied().unwrap_or(f64::NAN)
-    };
+    let of = |get: fn(&Jitter) -> f64| median(all, get);
     Jitter {
         median: of(|j| j.median),
         p95: of(|j| j.p95),

@@ -207,6 +207,14 @@ impl Running {
         }
     }
 
+    /// Waits until the program has a page; its address.
+    #[track_caller]
+    pub fn page(&mut self) -> String {
+        const BEFORE: &str = "Light is on: ";
+        self.prints(BEFORE);
+        self.printed().split_once(BEFORE).unwrap().1.split_whitespace().next().unwrap().to_owned()
+    }
+
     /// Waits for the end.
     #[track_caller]
     pub fn end(self) -> Said {
