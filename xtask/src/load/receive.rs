@@ -165,6 +165,8 @@ fn nanoseconds(at: TimeSpec) -> u64 {
 
 #[cfg(test)]
 mod tests {
+    use std::time::{Instant, SystemTime, UNIX_EPOCH};
+
     use super::*;
 
     #[test]
@@ -173,6 +175,17 @@ mod tests {
         let to = receivers.addresses()[0];
         let sender = UdpSocket::bind("127.0.0.1:0").unwrap();
         let mut packet = [0; 40];
+        // The kernel begins to note times a little after it was asked to; until then, a packet has the time of its reading.
+        let is_noted = || {
+            sender.send_to(&[PUSH; 40], to).unwrap();
+            let sent = SystemTime::now().duration_since(UNIX_EPOCH).unwrap().as_nanos() as u64;
+            std::thread::sleep(Duration::from_millis(20));
+            receivers.take()[0].frames.iter().all(|at| *at < sent + 10_000_000)
+        };
+        let began = Instant::now();
+        while !is_noted() {
+            assert!(began.elapsed() < Duration::from_secs(20), "the kernel notes no times");
+        }
         for (flags, pause_ms) in [(0x40, 0), (0x41, 30), (0x40, 0), (0x41, 0)] {
             packet[0] = flags;
             sender.send_to(&packet, to).unwrap();

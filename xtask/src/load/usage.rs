@@ -1,20 +1,22 @@
 //! What a running program uses: processor, memory, and how often its threads wake.
 
+use std::collections::BTreeMap;
+use std::ffi::OsString;
 use std::time::{Duration, Instant};
 
 use nix::time::clock_getcpuclockid;
 use nix::unistd::Pid;
 
 /// Counters of a process at one moment.
-#[derive(Clone, Copy, Debug)]
+#[derive(Clone, Debug)]
 pub struct Counters {
     at: Instant,
     /// Time on a processor of all its threads, from the scheduler's own clock.
     cpu: Duration,
     /// Ticks in the program and in the kernel.
     ticks: [u64; 2],
-    /// Times that a thread waited, and that it was interrupted.
-    switches: [u64; 2],
+    /// Times that each thread waited, and that it was interrupted. A thread that has ended takes its counters away.
+    switches: BTreeMap<OsString, [u64; 2]>,
 }
 
 /// What a process used between two moments.
@@ -51,13 +53,14 @@ impl Counters {
         let clock = clock_getcpuclockid(Pid::from_raw(process as i32));
         let cpu = clock.and_then(|clock| clock.now()).map_err(|e| format!("process {process}: {e}"))?;
         let stat = text(process, "stat")?;
-        let mut switches = [0; 2];
+        let mut switches = BTreeMap::new();
         let tasks = std::fs::read_dir(format!("/proc/{process}/task"));
         for task in tasks.map_err(|e| format!("process {process}: {e}"))?.flatten() {
             // A thread may end in the meantime.
             let status = std::fs::read_to_string(task.path().join("status")).unwrap_or_default();
-            switches[0] += field(&status, "voluntary_ctxt_switches:");
-            switches[1] += field(&status, "nonvoluntary_ctxt_switches:");
+            let counts =
+                ["voluntary_ctxt_switches:", "nonvoluntary_ctxt_switches:"].map(|name| field(&status, name));
+            switches.insert(task.file_name(), counts);
         }
         Ok(Self { at: Instant::now(), cpu: cpu.into(), ticks: ticks(&stat), switches })
     }
@@ -66,7 +69,11 @@ impl Counters {
     pub fn since(&self, before: &Self) -> Usage {
         let seconds = self.at.duration_since(before.at).as_secs_f64();
         let ticks = [0, 1].map(|i| self.ticks[i].saturating_sub(before.ticks[i]) as f64);
-        let rate = |i: usize| self.switches[i].saturating_sub(before.switches[i]) as f64 / seconds;
+        let since = |thread: &OsString, i: usize| before.switches.get(thread).map_or(0, |counts| counts[i]);
+        let rate = |i: usize| {
+            let counts = self.switches.iter().map(|(thread, now)| now[i].saturating_sub(since(thread, i)));
+            counts.sum::<u64>() as f64 / seconds
+        };
         let cpu = (self.cpu - before.cpu).as_secs_f64() / seconds * 100.0;
         let kernel = cpu * ticks[1] / (ticks[0] + ticks[1]).max(1.0);
         Usage { cpu, kernel, waits: rate(0), interrupted: rate(1) }
