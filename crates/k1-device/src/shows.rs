@@ -6,13 +6,14 @@ use alloc::vec::Vec;
 use serde::Deserialize;
 
 use crate::answers::{
-    Deleted, FoundLights, LightTested, Playlist, Power, Recalled, Scene, Scenes, ShowFile, ShowLights,
-    ShowWritten, Timers,
+    Deleted, FoundLights, InputSet, Inputs, LightTested, Plan, Playlist, Power, Recalled, Scene, Scenes,
+    ShowFile, ShowLights, ShowWritten, Timers,
 };
 use crate::api::{json, parse};
 use crate::error::Refusal;
 use crate::requests::{
-    LightChange, LightTest, NewLight, NewScene, NewTimers, PlaylistPatch, PowerPatch, Recall, ShowText,
+    LightChange, LightTest, Listen, NewInput, NewLight, NewScene, NewTimers, PlaylistPatch, PowerPatch,
+    Recall, ShowText, ZoneChange,
 };
 use crate::routes::Action;
 
@@ -58,6 +59,28 @@ pub trait Shows {
     fn found_lights(&self) -> FoundLights;
     /// Starts a search for lights, if there is none.
     fn find_lights(&self) -> FoundLights;
+    /// The lights and the zones of the show.
+    ///
+    /// # Errors
+    ///
+    /// [`Refusal::NotHere`] without a show file.
+    fn plan(&self) -> Result<Plan, Refusal>;
+    /// Writes a change of the zone of this name into the show file, unless the file would get a fault.
+    ///
+    /// # Errors
+    ///
+    /// [`Refusal::ZoneNotFound`] if no zone has this name, [`Refusal::LightNotFound`] if a piece names no light.
+    fn change_zone(&self, name: &str, change: &ZoneChange) -> Result<ShowWritten, Refusal>;
+    /// The sources of sound.
+    fn inputs(&self) -> Inputs;
+    /// Listens to all live sources for a while.
+    ///
+    /// # Errors
+    ///
+    /// [`Refusal::InvalidValue`] if the time is wrong.
+    fn listen_inputs(&self, listen: &Listen) -> Result<Inputs, Refusal>;
+    /// Hears another source, unless it cannot be opened.
+    fn set_input(&self, input: &NewInput) -> InputSet;
     /// The scenes.
     ///
     /// # Errors
@@ -115,7 +138,7 @@ pub trait Shows {
 }
 
 /// Does what a request asks of the show, and returns the answer as JSON. `name` is the part of the path that names a
-/// scene, as it was sent.
+/// scene or a zone, as it was sent.
 ///
 /// # Errors
 ///
@@ -130,10 +153,15 @@ pub fn answer(shows: &dyn Shows, action: Action, name: &str, body: &[u8]) -> Res
         Action::FindLights => json(&shows.find_lights()),
         Action::ShowFile => json(&shows.show_file()?),
         Action::SetShowFile => json(&shows.set_show_file(&parse(body)?)?),
+        Action::Plan => json(&shows.plan()?),
+        Action::ChangeZone => json(&shows.change_zone(&own_name(name)?, &parse(body)?)?),
+        Action::Inputs => json(&shows.inputs()),
+        Action::ListenInputs => json(&shows.listen_inputs(&parse_or_default(body)?)?),
+        Action::SetInput => json(&shows.set_input(&parse(body)?)),
         Action::Scenes => json(&shows.scenes()?),
-        Action::SetScene => json(&shows.set_scene(&scene_name(name)?, &parse_or_default(body)?)?),
-        Action::DeleteScene => json(&shows.delete_scene(&scene_name(name)?)?),
-        Action::RecallScene => json(&shows.recall_scene(&scene_name(name)?, &parse_or_default(body)?)?),
+        Action::SetScene => json(&shows.set_scene(&own_name(name)?, &parse_or_default(body)?)?),
+        Action::DeleteScene => json(&shows.delete_scene(&own_name(name)?)?),
+        Action::RecallScene => json(&shows.recall_scene(&own_name(name)?, &parse_or_default(body)?)?),
         Action::Playlist => json(&shows.playlist()),
         Action::SetPlaylist => json(&shows.set_playlist(&parse(body)?)?),
         Action::NextScene => json(&shows.next_scene()?),
@@ -150,8 +178,8 @@ fn parse_or_default<'a, T: Deserialize<'a> + Default>(body: &'a [u8]) -> Result<
     if body.trim_ascii().is_empty() { Ok(T::default()) } else { parse(body) }
 }
 
-/// The name of a scene from a path, where some characters are written as `%` and two digits (RFC 3986, 2.1).
-fn scene_name(sent: &str) -> Result<String, Refusal> {
+/// The name of a scene or a zone from a path, where some characters are written as `%` and two digits (RFC 3986, 2.1).
+fn own_name(sent: &str) -> Result<String, Refusal> {
     let wrong =
         Refusal::InvalidValue { field: "name", expected: "1 to 64 bytes of text without control characters" };
     let mut bytes = Vec::with_capacity(sent.len());
@@ -173,18 +201,18 @@ fn scene_name(sent: &str) -> Result<String, Refusal> {
 
 #[cfg(test)]
 mod tests {
-    use super::scene_name;
+    use super::own_name;
 
     #[test]
     fn a_name_in_a_path_is_any_text() {
         for (sent, name) in
             [("Dinner", "Dinner"), ("Late%20dinner", "Late dinner"), ("%C3%9cber%2f", "Über/")]
         {
-            assert_eq!(scene_name(sent).unwrap(), name);
+            assert_eq!(own_name(sent).unwrap(), name);
         }
         let long = "x".repeat(65);
         for wrong in ["", "%", "%2", "%zz", "%ff", "%00", "%20", "a%0Ab", &long] {
-            assert!(scene_name(wrong).is_err(), "{wrong}");
+            assert!(own_name(wrong).is_err(), "{wrong}");
         }
     }
 }
