@@ -28,12 +28,8 @@ function toast(text, undo) {
 const strip = new Scene($('strip'));
 const hearing = new Hearing($('v-hearing'));
 const figures = new Figures($('figures'), $('counts'));
-/** The lights, on a K1 that tells of them; a lamp has no code for them. */
-let lamps = null;
-/** The scenes, once K1 tells of them. */
-let scenes = null;
-/** The zones as they hang, once there are several. */
-let hung = null;
+/** What only the program has: lights, zones, scenes, inputs. */
+let room = null;
 const firmware = new Firmware($('firmware'), toast);
 const wall = new Wall($('wall'), () => { if (location.hash === '#wall') history.replaceState(null, '', '#play'); });
 const asker = new Asker($('ask-token'), () => {
@@ -75,7 +71,7 @@ const link = new Link({
       figures.begin(m.hello.history);
     }
     if (m.status) {
-      if (m.status.lights) listLights(m.status.lights, m.status.uptime_s);
+      if (m.status.lights) inRoom((r) => r.lights(m.status.lights, m.status.uptime_s));
       if (m.status.source) source(m.status.source);
       live(m.status.live_sound);
       figures.add(m.status.vitals, m.status.lights, skew);
@@ -84,8 +80,8 @@ const link = new Link({
     if (m.settings) play.target.first(m.settings);
     if (m.zones) known(m.zones);
     if (m.power) play.power(m.power);
-    if (m.scene) scenery((s) => s.told(m.scene));
-    if (m.playlist) scenery((s) => s.heard(m.playlist));
+    if (m.scene) inRoom((r) => r.scenery.told(m.scene));
+    if (m.playlist) inRoom((r) => r.scenery.heard(m.playlist));
     if (m.error) toast(m.error.message);
   },
   binary(view) {
@@ -103,14 +99,14 @@ const link = new Link({
 const play = new Play(link, toast);
 const views = new Views($('views'), (name) => {
   document.body.dataset.view = name;
+  room?.shown(name);
 });
 
-/** Shows the lights, if there are any or may be. */
-async function listLights(lights, uptime) {
-  views.allow(['lights'], hasShow || lights.length > 0);
-  const { Lights } = await import('./room/lights.js');
-  lamps ??= new Lights($('v-lights'), toast, hasShow);
-  lamps.show(lights, uptime);
+/** Does something in the room, once it is there; a lamp has no code for it. */
+async function inRoom(act) {
+  const [{ Room }] = await Promise.all([import('./room/room.js'), built]);
+  room ??= new Room({ play, views, toast, hasShow });
+  act(room);
 }
 
 /** Takes the list of zones; their pixels stay. */
@@ -118,22 +114,7 @@ async function known(list) {
   await import('./room/places.js');
   zones = list.map((zone, i) => ({ ...zone, rgb: zones[i]?.leds === zone.leds ? zones[i].rgb : new Uint8Array(3 * zone.leds) }));
   play.target.list(list);
-  views.allow(['zones'], list.length > 1);
-  if (list.length > 1) listZones();
-}
-
-/** Tells the scenes something, on a K1 that has scenes. */
-async function scenery(tell) {
-  const [{ Scenes }] = await Promise.all([import('./room/scenes.js'), built]);
-  scenes ??= new Scenes($('v-scenes'), $('tiles'), play.palettes.palettes, toast);
-  views.allow(['scenes'], true);
-  tell(scenes);
-}
-
-async function listZones() {
-  const { Zones } = await import('./room/zones.js');
-  hung ??= new Zones($('v-zones'), play);
-  hung.show(zones, play.gallery?.patterns);
+  inRoom((r) => r.zones(zones));
 }
 
 /** Takes the pixels of all zones (see live.rs). */
@@ -227,7 +208,7 @@ function paint(view, now) {
   if (wall.on) wall.paint(zones, now);
   else {
     strip.paint(zones);
-    if (views.name === 'zones') hung?.paint(zones);
+    room?.paint(views.name, zones, view);
     if (views.name === 'hearing') hearing.paint(view, rgb, leds, now);
   }
   if (now - lastTint > 300) {
