@@ -24,8 +24,8 @@ export async function undo(change = done.at(-1)) {
   done.splice(done.indexOf(change), 1);
   paint();
   try {
-    await change.back();
-    tell(`Taken back: ${change.text}`);
+    // What was refused is told already.
+    if (await change.back() !== false) tell(`Taken back: ${change.text}`);
   } catch (e) {
     tell(e.message);
   }
