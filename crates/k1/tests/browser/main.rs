@@ -5,6 +5,7 @@
 mod beats;
 mod chromium;
 mod doors;
+mod left_open;
 mod lights;
 #[cfg(target_os = "linux")]
 #[allow(dead_code, reason = "used in part")]
