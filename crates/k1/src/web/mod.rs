@@ -25,6 +25,7 @@ mod hub;
 mod link;
 mod listen;
 mod live;
+mod news;
 mod reach;
 mod scenes;
 mod server;

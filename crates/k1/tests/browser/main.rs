@@ -11,6 +11,7 @@ mod lights;
 #[allow(dead_code, reason = "used in part")]
 #[path = "../support/netns.rs"]
 mod netns;
+mod people;
 #[cfg(target_os = "linux")]
 mod phone;
 mod proxy;
