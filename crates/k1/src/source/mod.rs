@@ -2,6 +2,7 @@
 
 mod damage;
 mod demo;
+mod entries;
 mod file;
 mod guard;
 #[cfg(any(unix, feature = "native-audio"))]
