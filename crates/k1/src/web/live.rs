@@ -124,16 +124,6 @@ async fn serve_live(app: &Arc<App>, place: &Place, link: &mut Link) -> Result<In
                         next = Some(text(&Say::Zones(&app.zones())));
                     }
                 }
-            }
-            changed = zones.changed(), if wishes.zones.is_some() => {
-                if changed.is_err() { return Err(End(None)) }
-                let now = tokio::time::Instant::now();
-                let message = zones.borrow_and_update().clone();
-                // Half the rate of the frames is enough for an overview, and it leaves a phone's network room.
-                if now - last_zones >= 2 * wishes.frame_interval && !message.is_empty() {
-                    last_zones = now;
-                    next = Some(binary(&message));
-                }
                 let now = Some(app.scene_now());
                 if scene != now {
                     scene = now;
@@ -148,6 +138,16 @@ async fn serve_live(app: &Arc<App>, place: &Place, link: &mut Link) -> Result<In
                 if playlist.as_ref() != Some(&now) {
                     link.send(&text(&Say::Playlist(now.clone()))).await?;
                     playlist = Some(now);
+                }
+            }
+            changed = zones.changed(), if wishes.zones.is_some() => {
+                if changed.is_err() { return Err(End(None)) }
+                let now = tokio::time::Instant::now();
+                let message = zones.borrow_and_update().clone();
+                // Half the rate of the frames is enough for an overview, and it leaves a phone's network room.
+                if now - last_zones >= 2 * wishes.frame_interval && !message.is_empty() {
+                    last_zones = now;
+                    next = Some(binary(&message));
                 }
             }
             changed = thumbnails.changed(), if wishes.thumbnails.is_some() => {
