@@ -21,16 +21,12 @@ pub struct News {
 }
 
 impl News {
-    /// The next message that is due, as JSON; `None` if the page knows everything. Without `has_zones`, an older page is told
-    /// of settings only.
+    /// The next message that is due, as JSON; `None` if the page knows everything. A page that asked for zones is told of them.
     pub fn next(&mut self, app: &App, has_zones: bool) -> Option<Vec<u8>> {
         if let Some(now) = changed(&mut self.settings, Backend::settings(app)) {
             return Some(Say::Settings(InForce::new(&now)).json());
         }
-        if !has_zones {
-            return None;
-        }
-        if changed(&mut self.looks, looks(app)).is_some() {
+        if has_zones && changed(&mut self.looks, looks(app)).is_some() {
             return Some(Say::Zones(&app.zones()).json());
         }
         if let Some(now) = changed(&mut self.scene, app.scene_now()) {
