@@ -9,6 +9,7 @@ import { Hearing } from './hearing.js';
 import { Scene, quality } from './light.js';
 import { Link, get } from './link.js';
 import { Play } from './play.js';
+import { setup } from './setup.js';
 import { DELAY, Speaker } from './sound.js';
 import { Asker } from './token.js';
 import { Views } from './views.js';
@@ -124,8 +125,8 @@ async function known(list) {
 
 /** Tells the scenes something, on a K1 that has scenes. */
 async function scenery(tell) {
-  const [{ Scenes }] = await Promise.all([import('./room/scenes.js'), built]);
-  scenes ??= new Scenes($('v-scenes'), $('tiles'), play.palettes.palettes, toast);
+  const [room] = await Promise.all([import('./room/scenes.js'), built]);
+  scenes ??= new room.Scenes($('v-scenes'), $('tiles'), play.palettes.palettes, toast);
   views.allow(['scenes'], true);
   tell(scenes);
 }
@@ -191,8 +192,9 @@ async function describe() {
     const p = await get('api/patterns');
     const c = await get('api/palettes');
     const t = await get('api/v1/params');
-    const { name } = await get('api/v1/setup');
-    if (name !== 'k1') document.title = `${name} – K1`;
+    const own = await get('api/v1/setup');
+    if (own.name !== 'k1') document.title = `${own.name} – K1`;
+    setup($('setup'), own, toast);
     play.build(p.patterns, c.palettes, t.params);
     isBuilt();
   } catch (e) {

@@ -8,10 +8,11 @@ use std::thread::Thread;
 use std::time::{Duration, Instant};
 
 use k1_device::answers::Vitals;
+use k1_device::dimmer::Dim;
 use k1_device::harmless::harmless;
 use k1_device::meter::Count;
 
-use super::{Clock, Dim, HISTORY, Meters, Seat};
+use super::{Clock, HISTORY, Meters, Seat};
 use crate::sink::Light;
 use crate::source::Presence;
 
