@@ -2,6 +2,7 @@
 
 import { $, button, el, field, say } from '../controls.js';
 import { ask, get } from '../link.js';
+import { did, undoButton } from './undo.js';
 
 const WORDS = { shining: 'shining', looking: 'looking for it', unreachable: 'not reached', failed: 'failed' };
 const COLOURS = { r: 'red', g: 'green', b: 'blue' };
@@ -25,7 +26,7 @@ export class Lights {
     this.found = el('ul', 'rows');
     this.searching = el('p', 'note');
     this.searching.setAttribute('role', 'status');
-    root.append(el('section', '', '', el('h2', '', 'Lights'), this.list));
+    root.append(el('section', '', '', el('h2', '', 'Lights', undoButton()), this.list));
     if (has) root.append(el('section', '', '', el('h2', '', 'Add a light'), this.find, this.searching, this.found, this.byHand()));
     this.asks = el('div', 'asks');
     this.dialog = el('dialog', 'panel', '', this.asks);
@@ -147,7 +148,7 @@ export class Lights {
       const before = await get('api/v1/show');
       const { written, faults, mark } = await ask(method, path, body);
       if (!written) this.toast(faults[0]);
-      else this.toast(told, () => ask('POST', 'api/v1/show', { text: before.text, mark }).catch((e) => this.toast(e.message)));
+      else did(told, () => ask('POST', 'api/v1/show', { text: before.text, mark }));
       return written;
     } catch (e) {
       this.toast(e.message);

@@ -160,6 +160,8 @@ fn the_description_is_the_truth() {
             "/api/v1/lights/find",
             "/api/v1/playlist",
             "/api/v1/timers",
+            "/api/v1/inputs",
+            "/api/v1/plan",
         ];
         let is_for_shows = of_shows.contains(&route.path);
         if answer.status == 501 && (k1.is_program() || is_for_shows) {
