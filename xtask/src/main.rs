@@ -180,9 +180,7 @@ fn budgets(with_instructions: bool) -> Result<(), String> {
     let mut over = Vec::new();
 
     let Page { max_bytes, room_max_bytes } = budgets.page;
-    for (what, folder, most) in
-        [("page", "web", max_bytes), ("page, room", "web/room", room_max_bytes)]
-    {
+    for (what, folder, most) in [("page", "web", max_bytes), ("page, room", "web/room", room_max_bytes)] {
         let bytes = page_bytes(folder)?;
         println!("{what:<24} {bytes:>9} B of {most}");
         if bytes > most {

@@ -55,11 +55,7 @@ pub fn boot(lamp: &Lamp, print: Print) {
             print,
             format_args!("settings could not be read: the area was erased, all settings have their defaults"),
         ),
-        (false, 0) => say(
-            lamp,
-            print,
-            format_args!("[BOOT] settings: {} groups were stored", l.groups),
-        ),
+        (false, 0) => say(lamp, print, format_args!("[BOOT] settings: {} groups were stored", l.groups)),
         (false, n) => {
             complain(lamp, print, format_args!("settings: {n} damaged groups took their defaults"));
         }
