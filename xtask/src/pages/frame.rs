@@ -10,7 +10,8 @@ pub const ICON: (&str, &str) = ("web/icon.svg", "icon.svg");
 pub fn page(page: &Page, content: &Content, play: Option<&str>) -> String {
     let is_first = page.source == "docs/README.md";
     let title = if is_first { content.title.clone() } else { format!("{} · K1", content.title) };
-    let play = play.map(|at| format!("<a class=\"play\" href=\"{at}\">Play in the browser</a>")).unwrap_or_default();
+    let play =
+        play.map(|at| format!("<a class=\"play\" href=\"{at}\">Play in the browser</a>")).unwrap_or_default();
     format!(
         "<!doctype html>\n<html lang=\"en\">\n<head>\n<meta charset=\"utf-8\">\n\
          <meta name=\"viewport\" content=\"width=device-width, initial-scale=1\">\n\

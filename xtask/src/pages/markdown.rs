@@ -164,13 +164,15 @@ fn beside(source: &str, path: &str) -> String {
 
 /// A block of code; comments of a shell are quieter than commands.
 fn code(text: &str, is_shell: bool) -> String {
-    let line = |line: &str| match line.match_indices('#').find(|(at, _)| *at == 0 || line[..*at].ends_with(' ')) {
-        Some((at, _)) if is_shell => {
-            format!("{}<i>{}</i>\n", escaped(&line[..at]), escaped(&line[at..]))
-        }
-        _ => escaped(line) + "\n",
-    };
-    format!("<pre tabindex=\"0\"><code>{}</code></pre>\n", text.lines().map(line).collect::<String>())
+    let line =
+        |line: &str| match line.match_indices('#').find(|(at, _)| *at == 0 || line[..*at].ends_with(' ')) {
+            Some((at, _)) if is_shell => {
+                format!("{}<i>{}</i>\n", escaped(&line[..at]), escaped(&line[at..]))
+            }
+            _ => escaped(line) + "\n",
+        };
+    let kind = if is_shell { " class=\"sh\"" } else { "" };
+    format!("<pre{kind} tabindex=\"0\"><code>{}</code></pre>\n", text.lines().map(line).collect::<String>())
 }
 
 /// A picture. That of a pattern, in which time runs down, is played: the strip shows one row after the other.
@@ -179,7 +181,8 @@ fn picture(file: &str, told: &str) -> Result<String, String> {
     let wrong = |e: String| format!("{file}: {e}");
     let size = size(&crate::root().join(file)).map_err(wrong)?;
     if !file.starts_with("docs/patterns/") {
-        let size = size.map(|(width, height)| format!(" width=\"{width}\" height=\"{height}\"")).unwrap_or_default();
+        let size =
+            size.map(|(width, height)| format!(" width=\"{width}\" height=\"{height}\"")).unwrap_or_default();
         return Ok(format!("<img src=\"{src}\" alt=\"{told}\"{size} loading=\"lazy\">"));
     }
     let (_, rows) = size.ok_or_else(|| wrong("it is not a PNG file".into()))?;
@@ -220,7 +223,11 @@ mod tests {
         assert_eq!((&*made.title, &*made.summary), ("A b", "First words of it."));
         let anchors: Vec<_> = made.headings.iter().map(|(id, _)| &**id).collect();
         assert_eq!(anchors, ["c-d", "c-d-1"]);
-        assert!(made.html.contains("<h2 id=\"c-d-1\">C, d <a class=\"anchor\" href=\"#c-d-1\""), "{}", made.html);
+        assert!(
+            made.html.contains("<h2 id=\"c-d-1\">C, d <a class=\"anchor\" href=\"#c-d-1\""),
+            "{}",
+            made.html
+        );
     }
 
     #[test]
@@ -235,7 +242,11 @@ mod tests {
         let made = html("docs/x.md", "![Lava](patterns/lava.png) ![The page](page-1440.png)").unwrap();
         assert_eq!(made.pictures, ["docs/patterns/lava.png", "docs/page-1440.png"]);
         assert!(made.html.contains("url(patterns/lava.png);--rows:360;--seconds:6s"), "{}", made.html);
-        assert!(made.html.contains("<img src=\"page-1440.png\" alt=\"The page\" width=\"1440\""), "{}", made.html);
+        assert!(
+            made.html.contains("<img src=\"page-1440.png\" alt=\"The page\" width=\"1440\""),
+            "{}",
+            made.html
+        );
         assert!(html("docs/x.md", "![](patterns/none.png)").is_err());
     }
 }

@@ -56,13 +56,15 @@ fn made(play: Option<&str>) -> Result<Folder, String> {
     for page in list::all() {
         let text = markdown::html(page.source, &files::text(Path::new(page.source))?)?;
         for picture in &text.pictures {
-            let content = std::fs::read(crate::root().join(picture)).map_err(|e| format!("{picture}: {e}"))?;
+            let content =
+                std::fs::read(crate::root().join(picture)).map_err(|e| format!("{picture}: {e}"))?;
             folder.insert(list::out(picture).unwrap_or_default(), content);
         }
         let path = list::out(page.source).ok_or_else(|| format!("{} has no address", page.source))?;
         folder.insert(path, frame::page(page, &text, play).into());
     }
-    let icon = std::fs::read(crate::root().join(frame::ICON.0)).map_err(|e| format!("{}: {e}", frame::ICON.0))?;
+    let icon =
+        std::fs::read(crate::root().join(frame::ICON.0)).map_err(|e| format!("{}: {e}", frame::ICON.0))?;
     folder.insert(frame::ICON.1.to_owned(), icon);
     Ok(folder)
 }
@@ -92,7 +94,10 @@ mod tests {
         assert_eq!(proof::broken(&folder, None), Vec::<String>::new());
         folder.remove("glossary.html");
         assert!(proof::broken(&folder, None).iter().any(|line| line.contains("glossary.html")));
-        folder.insert("glossary.html".into(), b"<p id=\"a\"><a href=\"lights.html#no-such-heading\">b</a>".into());
+        folder.insert(
+            "glossary.html".into(),
+            b"<p id=\"a\"><a href=\"lights.html#no-such-heading\">b</a>".into(),
+        );
         let broken = proof::broken(&folder, None);
         assert_eq!(broken, ["glossary.html: lights.html#no-such-heading leads nowhere"]);
     }

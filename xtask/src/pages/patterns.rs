@@ -22,15 +22,16 @@ pub fn record() -> Result<(), String> {
 fn page() -> String {
     let mut page = format!(
         "# Patterns and palettes\n\n\
-         A pattern draws, a palette colours, and parameters shape both. These are all {} patterns, with the same six seconds of \
-         music: `k1 render demo --start 8 --duration 6`. On a strip they start at its centre and are mirrored; \
-         [a line from one end, a ring or a matrix](lights.md#how-the-leds-are-arranged) shows most of them in both directions.\n\n\
+         A pattern draws, a palette colours, and parameters shape both. These are all {} patterns, with the same six seconds of\n\
+         music: `k1 render demo --start 8 --duration 6 --pattern bloom -o bloom.png`. In a picture, time runs down. On a strip,\n\
+         patterns start at its centre and are mirrored; on [a line from one end, a ring or a\n\
+         matrix](lights.md#how-the-leds-are-arranged), most of them use both directions.\n\n\
          ```sh\n\
          k1 patterns                                        # this list, in the terminal\n\
          k1 run demo --pattern bloom --palette lagoon\n\
          k1 run mic --pattern pulse --set custom_param_1=0.8 --set softness=0.4\n\
          ```\n\n\
-         While K1 runs, the page has a control for each of them. Knobs 1 to 3 are the parameters `custom_param_1` to \
+         While K1 runs, the page has a control for each of them. Knobs 1 to 3 are the parameters `custom_param_1` to\n\
          `custom_param_3`, each from 0 to 1 and in the middle at first.\n",
         PATTERNS.len()
     );
@@ -39,7 +40,8 @@ fn page() -> String {
             Some(own) => format!(" It brings its own palette, {}.", PALETTES[own].name),
             None => String::new(),
         };
-        let music = if pattern.is_audio_reactive { "" } else { " It moves by itself; music only colours it." };
+        let music =
+            if pattern.is_audio_reactive { "" } else { " It moves by itself; music only colours it." };
         page += &format!(
             "\n## {name}\n\n![{name}](patterns/{id}.png)\n\n{description}.{music}{palette}\n\n\
              - `--pattern {id}` listens to {listens}\n",
@@ -55,7 +57,10 @@ fn page() -> String {
     page += "\n## Parameters\n\nEvery zone has these. `--set PARAM=VALUE` sets one, and `k1 params` lists them.\n\n\
              | Parameter | Range | Default | Meaning |\n|---|---|---|---|\n";
     for param in &PARAMS {
-        page += &format!("| `{}` | {} … {} | {} | {} |\n", param.id, param.min, param.max, param.default, param.help);
+        page += &format!(
+            "| `{}` | {} … {} | {} | {} |\n",
+            param.id, param.min, param.max, param.default, param.help
+        );
     }
     page += "\n## Palettes\n\nColours are mixed in OKLCH, where equal steps look equal.\n\n\
              ![All palettes](palettes.svg)\n\n| Palette | Colours |\n|---|---|\n";

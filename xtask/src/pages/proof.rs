@@ -22,7 +22,8 @@ pub fn broken(folder: &Folder, play: Option<&str>) -> Vec<String> {
             }
             let (path, anchor) = link.split_once('#').unwrap_or((&link, ""));
             let there = text(if path.is_empty() { page } else { path });
-            let has = there.is_some_and(|there| anchor.is_empty() || there.contains(&format!("id=\"{anchor}\"")));
+            let has =
+                there.is_some_and(|there| anchor.is_empty() || there.contains(&format!("id=\"{anchor}\"")));
             if !has {
                 broken.push(format!("{page}: {link} leads nowhere"));
             }
