@@ -18,10 +18,10 @@ pub fn page(page: &Page, content: &Content, play: Option<&str>) -> String {
          <title>{title}</title>\n<meta name=\"description\" content=\"{summary}\">\n\
          <meta name=\"theme-color\" content=\"#08070b\">\n<link rel=\"icon\" href=\"{icon}\">\n\
          <link rel=\"stylesheet\" href=\"{style}\">\n</head>\n<body{class}>\n\
-         <a class=\"skip\" href=\"#content\">To the text</a>\n\
+         <a class=\"skip\" href=\"#the-text\">To the text</a>\n\
          <header><a class=\"home\" href=\"index.html\"><img src=\"{icon}\" alt=\"\" width=\"36\" height=\"36\">K1</a>\
-         {play}<a class=\"menu\" href=\"#pages\">All pages</a></header>\n\
-         <main id=\"content\">\n<article>\n{html}</article>\n{ways}</main>\n{contents}{navigation}\
+         {play}<a class=\"menu\" href=\"#all-pages\">All pages</a></header>\n\
+         <main id=\"the-text\">\n<article>\n{html}</article>\n{ways}</main>\n{contents}{navigation}\
          <footer><a href=\"{source}\">This page as Markdown</a></footer>\n</body>\n</html>\n",
         title = escaped(&title),
         summary = escaped(&content.summary),
@@ -70,5 +70,5 @@ fn navigation(page: &Page) -> String {
         }
         parts += "</ul>";
     }
-    format!("<nav class=\"pages\" id=\"pages\" aria-label=\"All pages\">{parts}</nav>\n")
+    format!("<nav class=\"pages\" id=\"all-pages\" aria-label=\"All pages\">{parts}</nav>\n")
 }

@@ -167,7 +167,7 @@ fn code(text: &str, is_shell: bool) -> String {
     let line =
         |line: &str| match line.match_indices('#').find(|(at, _)| *at == 0 || line[..*at].ends_with(' ')) {
             Some((at, _)) if is_shell => {
-                format!("{}<i>{}</i>\n", escaped(&line[..at]), escaped(&line[at..]))
+                format!("{}<i>{}\n</i>", escaped(&line[..at]), escaped(&line[at..]))
             }
             _ => escaped(line) + "\n",
         };
@@ -233,7 +233,7 @@ mod tests {
     #[test]
     fn texts_of_markdown_cannot_become_marks() {
         let made = html("docs/x.md", "```sh\nk1 <x>  # \"a\" <b>\n```\n\n| `<a>` |\n|---|\n").unwrap();
-        assert!(made.html.contains("k1 &lt;x&gt;  <i># &quot;a&quot; &lt;b&gt;</i>\n"), "{}", made.html);
+        assert!(made.html.contains("k1 &lt;x&gt;  <i># &quot;a&quot; &lt;b&gt;\n</i>"), "{}", made.html);
         assert!(made.html.contains("<code>&lt;a&gt;</code>"), "{}", made.html);
     }
 

@@ -100,6 +100,8 @@ mod tests {
         );
         let broken = proof::broken(&folder, None);
         assert_eq!(broken, ["glossary.html: lights.html#no-such-heading leads nowhere"]);
+        folder.insert("glossary.html".into(), b"<p id=\"a\"><p id=\"a\">".into());
+        assert_eq!(proof::broken(&folder, None), ["glossary.html: #a is there twice"]);
     }
 
     #[test]
