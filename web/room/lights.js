@@ -1,19 +1,13 @@
 // The lights: their states, finding and adding them, and the order of their colours.
 
-import { $, button, el, say } from '../controls.js';
+import { $, button, el, field, say } from '../controls.js';
 import { ask, get } from '../link.js';
+import { did, undoButton } from './undo.js';
 
 const WORDS = { shining: 'shining', looking: 'looking for it', unreachable: 'not reached', failed: 'failed' };
 const COLOURS = { r: 'red', g: 'green', b: 'blue' };
 /** Seconds that a picture stays for a question. */
 const LOOK_S = 30;
-
-/** A labelled input. */
-export function field(text, type = 'text', placeholder = '') {
-  const input = el('input');
-  Object.assign(input, { type, placeholder, autocomplete: 'off' });
-  return el('label', 'field', text, input);
-}
 
 /** A time span for people: 45 s, 12 min, 3.5 h. */
 function span(seconds) {
@@ -32,7 +26,7 @@ export class Lights {
     this.found = el('ul', 'rows');
     this.searching = el('p', 'note');
     this.searching.setAttribute('role', 'status');
-    root.append(el('section', '', '', el('h2', '', 'Lights'), this.list));
+    root.append(el('section', '', '', el('h2', '', 'Lights', undoButton()), this.list));
     if (has) root.append(el('section', '', '', el('h2', '', 'Add a light'), this.find, this.searching, this.found, this.byHand()));
     this.asks = el('div', 'asks');
     this.dialog = el('dialog', 'panel', '', this.asks);
@@ -154,7 +148,7 @@ export class Lights {
       const before = await get('api/v1/show');
       const { written, faults, mark } = await ask(method, path, body);
       if (!written) this.toast(faults[0]);
-      else this.toast(told, () => ask('POST', 'api/v1/show', { text: before.text, mark }).catch((e) => this.toast(e.message)));
+      else did(told, () => ask('POST', 'api/v1/show', { text: before.text, mark }));
       return written;
     } catch (e) {
       this.toast(e.message);

@@ -141,6 +141,7 @@ struct Budgets {
 struct Page {
     max_bytes: u64,
     room_max_bytes: u64,
+    plan_max_bytes: u64,
 }
 
 #[derive(Deserialize)]
@@ -182,10 +183,13 @@ fn budgets(with_instructions: bool) -> Result<(), String> {
     let budgets = read_budgets()?;
     let mut over = Vec::new();
 
-    let Page { max_bytes, room_max_bytes } = budgets.page;
-    for (what, folder, most) in
-        [("page", "web", max_bytes), ("page, program only", "web/room", room_max_bytes)]
-    {
+    let Page { max_bytes, room_max_bytes, plan_max_bytes } = budgets.page;
+    let folders = [
+        ("page", "web", max_bytes),
+        ("page, program only", "web/room", room_max_bytes),
+        ("page, view Zones", "web/plan", plan_max_bytes),
+    ];
+    for (what, folder, most) in folders {
         let bytes = page_bytes(folder)?;
         println!("{what:<24} {bytes:>9} B of {most}");
         if bytes > most {

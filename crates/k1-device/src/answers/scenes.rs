@@ -5,8 +5,8 @@ use alloc::string::String;
 use alloc::vec::Vec;
 
 use k1_engine::light::PALETTES;
-use k1_engine::params::Params;
 use k1_engine::patterns::PATTERNS;
+use k1_engine::show::Look;
 use serde::Serialize;
 
 use super::ParamValues;
@@ -25,7 +25,7 @@ pub struct SceneLook {
 
 impl SceneLook {
     /// A look with a pattern and a palette that exist.
-    pub fn new(pattern: usize, params: Params) -> Self {
+    pub fn new(Look { pattern, params }: Look) -> Self {
         Self {
             pattern: PATTERNS[pattern.min(PATTERNS.len() - 1)].id,
             palette: PALETTES[params.palette_id().min(PALETTES.len() - 1)].name,
@@ -52,7 +52,7 @@ pub struct Scene {
 #[derive(Clone, Debug, PartialEq, Serialize)]
 #[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
 pub struct Scenes {
-    /// The scenes, in the order of the show file.
+    /// The scenes, in the order of the show file, or of a lamp's memory.
     pub scenes: Vec<Scene>,
     /// Name of the scene that is shown; null if there was none, or if a look was changed since.
     pub current: Option<String>,

@@ -6,6 +6,7 @@ use alloc::string::String;
 use k1_engine::light::{PALETTES, palette_by_name};
 use k1_engine::params::{Param, Params};
 use k1_engine::patterns::FIRST_PATTERN;
+use k1_engine::show::Look;
 use serde::Deserialize;
 
 use super::loose::{Loose, flag};
@@ -50,8 +51,8 @@ pub struct NewLook {
 }
 
 impl NewLook {
-    /// Index of the pattern, and the parameters.
-    pub fn look(&self) -> Result<(usize, Params), Refusal> {
+    /// The look.
+    pub fn look(&self) -> Result<Look, Refusal> {
         let pattern = self.pattern.map(|id| named_pattern(id, "pattern")).transpose()?;
         let mut params = Params::default();
         let _ = self.params.changes()?;
@@ -67,7 +68,7 @@ impl NewLook {
         if let Some(palette) = palette {
             params.set(Param::PaletteId, palette as f32);
         }
-        Ok((pattern.unwrap_or(FIRST_PATTERN), params))
+        Ok(Look { pattern: pattern.unwrap_or(FIRST_PATTERN), params })
     }
 }
 
@@ -105,9 +106,9 @@ impl NewScene {
         self.looks.as_ref()
     }
 
-    /// True if it says nothing.
-    pub fn is_empty(&self) -> bool {
-        *self == Self::default()
+    /// True if the scene becomes what is shown now; `exists` is true if there is a scene of its name.
+    pub fn is_picture(&self, exists: bool) -> bool {
+        *self == Self::default() || self.looks.is_none() && !exists
     }
 }
 

@@ -11,12 +11,13 @@ use heapless::String;
 use k1_engine::light::{Shape, White};
 use k1_engine::params::{Param, Params};
 use k1_engine::patterns::{FIRST_PATTERN, PATTERNS, pattern_by_id};
+use k1_engine::show;
 use sequential_storage::Error;
 use sequential_storage::cache::{Cache, Uncached};
 use sequential_storage::map::{MapConfig, MapStorage};
 use serde::{Deserialize, Serialize};
 
-use super::{Group, Hardware, Memory, StripSettings};
+use super::{Group, Hardware, MOST_SCENES, Memory, Power, Scene, StripSettings};
 use crate::exchange::Settings;
 
 /// Parameters, pattern and gain as flash stores them. The pattern is stored by its id, because an index changes when
@@ -71,6 +72,47 @@ impl From<Strip> for StripSettings {
     }
 }
 
+/// A scene as flash stores it.
+#[derive(Serialize, Deserialize)]
+struct StoredScene {
+    name: String<64>,
+    fade_s: f32,
+    brightness: Option<f32>,
+    look: Option<StoredLook>,
+}
+
+/// The look of a scene; see [`Look`].
+#[derive(Serialize, Deserialize)]
+struct StoredLook {
+    values: [f32; Param::ALL.len()],
+    pattern: String<16>,
+}
+
+impl From<&Scene> for StoredScene {
+    fn from(scene: &Scene) -> Self {
+        let look = scene.look.map(|look| StoredLook {
+            values: *look.params.values(),
+            pattern: String::try_from(PATTERNS[look.pattern].id).unwrap_or_default(),
+        });
+        // Every name that the API takes fits.
+        let name = String::try_from(&*scene.name).unwrap_or_default();
+        Self { name, fade_s: scene.fade_s, brightness: scene.brightness, look }
+    }
+}
+
+impl From<StoredScene> for Scene {
+    fn from(s: StoredScene) -> Self {
+        let look = s.look.map(|look| show::Look {
+            pattern: pattern_by_id(&look.pattern).unwrap_or(FIRST_PATTERN),
+            params: Params::from_values(look.values),
+        });
+        let within = |seconds: &f32| (0.0..=show::LONGEST_FADE_S).contains(seconds);
+        let fade_s = Some(s.fade_s).filter(within).unwrap_or(show::FADE_S);
+        let brightness = s.brightness.filter(|brightness| (0.0..=1.0).contains(brightness));
+        Self { name: s.name.as_str().into(), fade_s, brightness, look }
+    }
+}
+
 /// Keys of the map: one for each group and format. A changed format gets a new key, and the old key is read once more.
 mod key {
     pub const LOOK: u8 = 1;
@@ -79,6 +121,9 @@ mod key {
     pub const TRUST: u8 = 4;
     pub const JOURNAL: u8 = 5;
     pub const STRIP: u8 = 6;
+    pub const POWER: u8 = 7;
+    /// The key of the first scene; each slot has a key of its own.
+    pub const SCENES: u8 = 64;
 }
 
 /// Result of loading.
@@ -146,6 +191,15 @@ impl<F: NorFlash> Store<F> {
             memory.trust = trust;
         }
         memory.journal = self.fetch(key::JOURNAL, loaded).await?;
+        if let Some(power) = self.fetch::<Power>(key::POWER, loaded).await? {
+            memory.power = power.mended();
+        }
+        for slot in 0..MOST_SCENES as u8 {
+            // An empty slot that was full once has a record, too.
+            if let Some(Some(scene)) = self.fetch::<Option<StoredScene>>(key::SCENES + slot, loaded).await? {
+                memory.scenes.put(slot, Some(scene.into()));
+            }
+        }
         Ok(())
     }
 
@@ -181,7 +235,10 @@ impl<F: NorFlash> Store<F> {
             return false;
         }
         let mut done = true;
-        for group in Group::ALL {
+        // A slot without a scene needs no record when there is no old one.
+        let is_empty =
+            |group: &Group| matches!(group, Group::Scene(slot) if memory.scenes.at(*slot).is_none());
+        for group in Group::ALL.into_iter().filter(|group| !is_empty(group)) {
             done &= self.put(memory, group).await;
         }
         done
@@ -200,6 +257,11 @@ impl<F: NorFlash> Store<F> {
                 // A trial that never took place needs no record.
                 None => return true,
             },
+            Group::Power => (key::POWER, postcard::to_slice(&memory.power, &mut record)),
+            Group::Scene(slot) => {
+                let scene = memory.scenes.at(slot).map(StoredScene::from);
+                (key::SCENES + slot, postcard::to_slice(&scene, &mut record))
+            }
         };
         // Every group fits into a record, because its texts have limited lengths.
         let Ok(bytes) = bytes else { return false };

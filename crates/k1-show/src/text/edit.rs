@@ -55,7 +55,7 @@ impl Text {
     }
 
     /// Keeps the tables of a kind for which `is_kept` is true.
-    fn keep(&mut self, kind: &str, is_kept: impl Fn(&dyn TableLike) -> bool) {
+    pub(super) fn keep(&mut self, kind: &str, is_kept: impl Fn(&dyn TableLike) -> bool) {
         match self.0.get_mut(kind) {
             Some(Item::ArrayOfTables(tables)) => tables.retain(|table| is_kept(table)),
             Some(Item::Value(Value::Array(array))) => {
@@ -103,7 +103,7 @@ fn is_of(piece: &dyn TableLike, light: &str) -> bool {
 }
 
 /// Sets a field; what stands around the old value stays.
-fn replace(table: &mut dyn TableLike, key: &str, mut value: Value) {
+pub(super) fn replace(table: &mut dyn TableLike, key: &str, mut value: Value) {
     match table.get_mut(key) {
         Some(Item::Value(old)) => {
             *value.decor_mut() = old.decor().clone();

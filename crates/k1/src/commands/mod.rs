@@ -7,6 +7,8 @@ mod lines;
 mod list;
 mod render;
 mod run;
+mod running;
+mod scene;
 mod service;
 mod show;
 mod token;
@@ -58,6 +60,11 @@ pub fn main() -> ExitCode {
         Command::Sources(args) => list::sources(args.json),
         Command::Lights { command } => lights::lights(&command),
         Command::Show { command } => show::show(&command),
+        Command::Scene { command } => scene::scene(&command),
+        Command::Playlist(args) => scene::playlist(&args),
+        Command::On(args) => scene::power(&args.of, Some(true), None, args.fade),
+        Command::Off(args) => scene::power(&args.of, Some(false), None, args.fade),
+        Command::Brightness(args) => scene::power(&args.power.of, None, Some(args.percent), args.power.fade),
         Command::Service { command } => service::service(&command),
         Command::Devices(args) => devices::devices(&args),
         Command::Monitor(args) => monitor::monitor(&args),
