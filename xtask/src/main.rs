@@ -17,6 +17,7 @@ mod load;
 mod lx7;
 mod measure;
 mod packages;
+mod pages;
 mod proof;
 mod rustup;
 mod xtensa;
@@ -37,7 +38,8 @@ cargo xtask fuzz [SECONDS]                    each fuzz target for some seconds
 cargo xtask packages                          pack the crates that could be published
 cargo xtask tests bare|required|lamp          the tests as a stage of the gate runs them
 cargo xtask budgets [--without-instructions]   page weight and instructions against budgets.toml
-cargo xtask pictures                          render docs/patterns and the golden frames anew
+cargo xtask pictures                          render docs/patterns and the golden frames anew, and write docs/patterns.md
+cargo xtask pages --to FOLDER                 the documentation as web pages, for any static host
 cargo xtask ear [--record]                    how well the ear hears synthetic music, against budgets.toml
 cargo xtask ear --corpus DIR [--events DIR]   the same for annotated music; the results go to the second folder
 cargo xtask ear --corpus DIR --peers DIR      the same for other trackers (xtask/peers/beats.py), a row for each
@@ -71,6 +73,7 @@ fn main() -> ExitCode {
         ["budgets"] => budgets(true),
         ["budgets", "--without-instructions"] => budgets(false),
         ["pictures"] => pictures(),
+        ["pages", "--to", folder] => pages::pages(folder),
         ["ear"] => ear::pieces(false),
         ["ear", "--record"] => ear::pieces(true),
         ["ear", "--corpus", folder] => ear::corpus(folder, None),
@@ -239,5 +242,8 @@ fn pictures() -> Result<(), String> {
         .env("K1_BLESS", "1")
         .status()
         .map_err(|e| format!("cargo test: {e}"))?;
-    if status.success() { Ok(()) } else { Err("the golden test cannot write its pictures".into()) }
+    if !status.success() {
+        return Err("the golden test cannot write its pictures".into());
+    }
+    pages::record()
 }
