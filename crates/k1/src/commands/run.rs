@@ -155,7 +155,7 @@ pub fn run(args: &RunArgs) -> Result<(), Failure> {
         manager.tell("READY=1");
     }
     let reloads = Reloads { asked: &reload, manager: manager.as_deref() };
-    let mut keyboard = Keyboard::take(&input, director);
+    let mut keyboard = Keyboard::take(&listening.current(), director);
     if let Some(keyboard) = &keyboard {
         console.line(&keyboard.help())?;
     }
