@@ -28,7 +28,7 @@ export class Zones {
     this.pieces = new Pieces(this.lights, this.edit, (name) => this.choose(name));
     root.append(el('section', '', '', el('h2', '', 'Zones ', el('small', '', 'as they hang'), undoButton()), this.plan,
       el('p', 'note', 'Drag, or press arrow keys: they move a zone. With Shift they change its last LED. R turns it round, Shift+R hangs it upright.')),
-    el('section', '', '', this.about), el('section', '', '', el('h2', '', 'LEDs of the lights ', el('small', '', 'which belong to which zone')), this.lights));
+    el('section', '', '', this.about), el('section', '', '', el('h2', '', 'LEDs of the lights'), this.lights));
     this.scene = new Hung(this.canvas);
     new ResizeObserver(() => this.changed()).observe(this.plan);
   }

@@ -27,7 +27,7 @@ export class Inputs {
       if (input.value.trim()) this.choose(input.value.trim(), input.value.trim());
       else input.focus();
     };
-    root.querySelector('.music').after(el('section', 'choose', '', el('h2', '', 'Input ', el('small', '', 'which sound becomes light'), this.all),
+    root.querySelector('.music').after(el('section', 'choose', '', el('h2', '', 'Input', this.all),
       this.list, this.note, el('details', '', '', el('summary', '', 'Something else'), form)));
   }
 
