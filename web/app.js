@@ -9,6 +9,7 @@ import { Hearing } from './hearing.js';
 import { Scene, quality } from './light.js';
 import { Link, get } from './link.js';
 import { Play } from './play.js';
+import { setup } from './setup.js';
 import { DELAY, Speaker } from './sound.js';
 import { Asker } from './token.js';
 import { Views } from './views.js';
@@ -28,8 +29,10 @@ function toast(text, undo) {
 const strip = new Scene($('strip'));
 const hearing = new Hearing($('v-hearing'));
 const figures = new Figures($('figures'), $('counts'));
-/** What only the program has: lights, zones, scenes, inputs. */
+/** What only the program has: lights, zones, inputs. */
 let room = null;
+/** The scenes, once K1 tells of them. */
+let scenes = null;
 const firmware = new Firmware($('firmware'), toast);
 const wall = new Wall($('wall'), () => { if (location.hash === '#wall') history.replaceState(null, '', '#play'); });
 const asker = new Asker($('ask-token'), () => {
@@ -80,8 +83,8 @@ const link = new Link({
     if (m.settings) play.target.first(m.settings);
     if (m.zones) known(m.zones);
     if (m.power) play.power(m.power);
-    if (m.scene) inRoom((r) => r.scenery.told(m.scene));
-    if (m.playlist) inRoom((r) => r.scenery.heard(m.playlist));
+    if (m.scene) scenery((s) => s.told(m.scene));
+    if (m.playlist) scenery((s) => s.heard(m.playlist));
     if (m.error) toast(m.error.message);
   },
   binary(view) {
@@ -115,6 +118,14 @@ async function known(list) {
   zones = list.map((zone, i) => ({ ...zone, rgb: zones[i]?.leds === zone.leds ? zones[i].rgb : new Uint8Array(3 * zone.leds) }));
   play.target.list(list);
   inRoom((r) => r.zones(zones));
+}
+
+/** Tells the scenes something, on a K1 that has scenes; a lamp has them, too. */
+async function scenery(tell) {
+  const [there] = await Promise.all([import('./room/scenes.js'), built]);
+  scenes ??= new there.Scenes($('v-scenes'), $('tiles'), play.palettes.palettes, toast);
+  views.allow(['scenes'], true);
+  tell(scenes);
 }
 
 /** Takes the pixels of all zones (see live.rs). */
@@ -172,8 +183,9 @@ async function describe() {
     const p = await get('api/patterns');
     const c = await get('api/palettes');
     const t = await get('api/v1/params');
-    const { name } = await get('api/v1/setup');
-    if (name !== 'k1') document.title = `${name} – K1`;
+    const own = await get('api/v1/setup');
+    if (own.name !== 'k1') document.title = `${own.name} – K1`;
+    setup($('setup'), own, toast);
     play.build(p.patterns, c.palettes, t.params);
     isBuilt();
   } catch (e) {

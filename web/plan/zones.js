@@ -1,9 +1,8 @@
 // The zones as they hang: on a plan, and on the rulers of their lights. Both are changed by finger, mouse and keyboard.
 
-import { button, el, say } from '../controls.js';
+import { button, el, field, say } from '../controls.js';
 import { isSquare } from '../light.js';
 import { ask } from '../link.js';
-import { field } from '../room/lights.js';
 import { Hung, box, longest, places } from '../room/plan.js';
 import { undoButton } from '../room/undo.js';
 import { Edit } from './edit.js';

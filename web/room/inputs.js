@@ -1,8 +1,7 @@
 // Where sound comes from: the sources of this machine with their levels, and the choice of one.
 
-import { arrows, button, check, el, radio } from '../controls.js';
+import { arrows, button, check, el, field, radio } from '../controls.js';
 import { ask, get } from '../link.js';
-import { field } from './lights.js';
 import { did } from './undo.js';
 
 const KINDS = { demo: 'plays by itself', mic: 'microphone', monitor: 'what this computer plays', stream: 'stream', file: 'file', stdin: 'standard input' };

@@ -1,6 +1,6 @@
 // The lights: their states, finding and adding them, and the order of their colours.
 
-import { $, button, el, say } from '../controls.js';
+import { $, button, el, field, say } from '../controls.js';
 import { ask, get } from '../link.js';
 import { did, undoButton } from './undo.js';
 
@@ -8,13 +8,6 @@ const WORDS = { shining: 'shining', looking: 'looking for it', unreachable: 'not
 const COLOURS = { r: 'red', g: 'green', b: 'blue' };
 /** Seconds that a picture stays for a question. */
 const LOOK_S = 30;
-
-/** A labelled input. */
-export function field(text, type = 'text', placeholder = '') {
-  const input = el('input');
-  Object.assign(input, { type, placeholder, autocomplete: 'off' });
-  return el('label', 'field', text, input);
-}
 
 /** A time span for people: 45 s, 12 min, 3.5 h. */
 function span(seconds) {

@@ -1,4 +1,4 @@
-// Everything that only the program has: lights, zones, scenes and the choice of the input. A lamp has no code for them.
+// Everything that only the program has: lights, zones and the choice of the input. A lamp has no code for them.
 
 import './places.js';
 import { el } from '../controls.js';
@@ -7,7 +7,6 @@ import { get } from '../link.js';
 import { Inputs } from './inputs.js';
 import { Lights } from './lights.js';
 import { Hung } from './plan.js';
-import { Scenes } from './scenes.js';
 import { listen } from './undo.js';
 
 const view = (name) => document.getElementById(`v-${name}`);
@@ -46,13 +45,6 @@ export class Room {
   async hang() {
     const plan = await get('api/v1/plan').catch(() => null);
     for (const zone of this.all) zone.place ??= plan?.zones.find((z) => z.name === zone.name)?.place ?? null;
-  }
-
-  /** The view of the scenes. */
-  get scenery() {
-    this.views.allow(['scenes'], true);
-    this.scenes ??= new Scenes(view('scenes'), document.getElementById('tiles'), this.play.palettes.palettes, this.toast);
-    return this.scenes;
   }
 
   /** The view that is shown has changed. */

@@ -1,9 +1,8 @@
 // Scenes, the playlist that moves through them, and timers.
 
-import { button, el, gradient } from '../controls.js';
+import { button, el, field, gradient } from '../controls.js';
 import { ask, get } from '../link.js';
-import { field } from './lights.js';
-import { did, undoButton } from './undo.js';
+import { did, listen, undoButton } from './undo.js';
 
 const PERIODS = [['1 bar', 'every bar'], ['2 bars', '2 bars'], ['4 bars', '4 bars'], ['8 bars', '8 bars'], ['16 bars', '16 bars'], ['32 bars', '32 bars'],
   ['section', 'when the music changes'], ['30 s', '30 seconds'], ['90 s', '90 seconds'], ['5 min', '5 minutes'], ['30 min', '30 minutes']];
@@ -31,6 +30,7 @@ export class Scenes {
   /** `root` is the view, `tiles` the place on Play; `palettes` are K1's, for the colours of a scene. */
   constructor(root, tiles, palettes, toast) {
     Object.assign(this, { tiles, palettes, toast, scenes: [], current: null, playlist: null, timers: null });
+    listen(toast);
     this.now = el('section');
     this.list = el('ul', 'rows');
     this.order = el('section');

@@ -2,7 +2,7 @@
 
 use k1_engine::light::{Point, Shape};
 
-use crate::look::Look;
+use crate::Look;
 use crate::playlist::Playlist;
 use crate::scene::Scene;
 use crate::timer::Timer;

@@ -11,8 +11,8 @@ use k1_engine::params::{Param, Params};
 use k1_engine::patterns::PATTERNS;
 use toml_edit::{Array, ArrayOfTables, DocumentMut, InlineTable, Item, Table, TableLike, Value};
 
+use crate::Look;
 use crate::VERSION;
-use crate::look::Look;
 use crate::model::{Light, Piece, Run};
 use crate::read::{Fault, Forms, Reading, line_of, number, read};
 

@@ -14,7 +14,6 @@
 
 mod cast;
 mod clock;
-mod dimmer;
 mod feed;
 mod hear;
 mod outlet;
@@ -39,7 +38,6 @@ use k1_handoff::Mailbox;
 
 pub use cast::{Cast, LightPlan, Playing, ZonePlan};
 pub use clock::Clock;
-pub use dimmer::Dim;
 pub use outlet::{Finished, Frames};
 pub use realtime::Seat;
 pub use shared::{NextSource, Shared};

@@ -9,10 +9,11 @@ use std::thread::Thread;
 use std::time::{Duration, Instant};
 
 use k1_device::answers::Vitals;
+use k1_device::dimmer::Dim;
 use k1_device::harmless::harmless;
 use k1_device::meter::Count;
 
-use super::{Clock, Dim, HISTORY, Meters, Reopen, Seat};
+use super::{Clock, HISTORY, Meters, Reopen, Seat};
 use crate::sink::Light;
 use crate::source::{Presence, Source};
 

@@ -7,11 +7,11 @@ use std::time::{Duration, Instant};
 use k1_device::exchange::Settings;
 use k1_device::settings::Debounce;
 use k1_engine::params::Param;
+use k1_engine::show::FADE_S;
 use k1_host::say;
 use k1_show::{Look, Now, Playlist, Show};
 
-use super::plans::look_of;
-use super::{Director, FADE_S, Forms, Rest, Sound, Stored, plans};
+use super::{Director, Forms, Rest, Sound, Stored, plans};
 use crate::runtime::{Cast, Playing};
 
 /// Interval between two looks at the file.
@@ -178,7 +178,7 @@ impl Keeper {
             let before = self.show.zones.iter().find(|zone| zone.name == plan.name).map(|zone| zone.look);
             let here = now.iter().find(|(name, _)| *name == plan.name).map(|(_, settings)| *settings);
             if let (Some(before), Some(here)) = (before, here) {
-                let merged = merge(&before, &look_of(&plan.settings), &look_of(&here));
+                let merged = merge(&before, &plan.settings.look(), &here.look());
                 plan.settings.pattern = merged.pattern;
                 plan.settings.params = merged.params;
             }
@@ -200,7 +200,7 @@ impl Keeper {
             .iter()
             .filter_map(|(name, settings)| {
                 let index = self.show.zones.iter().position(|zone| zone.name == *name)?;
-                let look = look_of(settings);
+                let look = settings.look();
                 // What the playlist shows is not remembered.
                 let passes = self.director.passing(name) == Some(look);
                 (!passes && self.show.zones[index].look != look).then_some((index, look))

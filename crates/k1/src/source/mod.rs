@@ -2,6 +2,7 @@
 
 mod damage;
 mod demo;
+mod entries;
 mod file;
 mod guard;
 #[cfg(any(unix, feature = "native-audio"))]
@@ -26,8 +27,8 @@ use std::fmt;
 use std::path::PathBuf;
 
 pub use damage::{Damage, Harm, Teller};
-pub use demo::{Demo, SONG_SECONDS};
 pub use input::Input;
+pub use k1_demo::{Demo, SONG_SECONDS};
 pub use levels::{Level, Levels};
 pub use presence::Presence;
 pub use resample::RATES;

@@ -4,9 +4,9 @@ use std::sync::PoisonError;
 use std::time::Duration;
 
 use k1_device::answers::{
-    BootLog, Check, Deleted, Device, FoundLights, Heard, InputSet, Inputs, Light, LightState, LightTested,
-    LinkOptions, LiveSound, Performance, Plan, Playlist, Power, Recalled, Scene, Scenes, SelfTest, Setup,
-    ShowFile, ShowLight, ShowLights, ShowWritten, TestState, Timers, Vitals, Zone,
+    BootLog, Check, Device, FoundLights, Heard, InputSet, Inputs, Light, LightState, LightTested,
+    LinkOptions, LiveSound, Performance, Plan, Playlist, SelfTest, Setup, ShowFile, ShowLight, ShowLights,
+    ShowWritten, TestState, Timers, Vitals, Zone,
 };
 use k1_device::backend::{Backend, Description, Identity};
 use k1_device::error::Refusal;
@@ -15,8 +15,8 @@ use k1_device::firmware::{Firmware, GoingBack};
 use k1_device::health::{checks, sound_arrives};
 use k1_device::microphone::Hearing;
 use k1_device::requests::{
-    LightChange, LightTest, Listen, NewInput, NewLight, NewScene, NewTimers, PlaylistPatch, PowerPatch,
-    Recall, SetupPatch, ShowText, ZoneChange,
+    LightChange, LightTest, Listen, NewInput, NewLight, NewTimers, PlaylistPatch, SetupPatch, ShowText,
+    ZoneChange,
 };
 use k1_device::routes::Action;
 use k1_device::self_test::Reading;
@@ -179,22 +179,6 @@ impl Shows for App {
         self.change_input(&input.source)
     }
 
-    fn scenes(&self) -> Result<Scenes, Refusal> {
-        self.all_scenes()
-    }
-
-    fn set_scene(&self, name: &str, scene: &NewScene) -> Result<Scene, Refusal> {
-        self.make_scene(name, scene)
-    }
-
-    fn delete_scene(&self, name: &str) -> Result<Deleted, Refusal> {
-        self.remove_scene(name)
-    }
-
-    fn recall_scene(&self, name: &str, recall: &Recall) -> Result<Recalled, Refusal> {
-        self.recall(name, recall)
-    }
-
     fn playlist(&self) -> Playlist {
         self.playlist_now()
     }
@@ -213,14 +197,6 @@ impl Shows for App {
 
     fn set_timers(&self, timers: &NewTimers) -> Result<Timers, Refusal> {
         self.change_timers(timers)
-    }
-
-    fn power(&self) -> Power {
-        self.power_now()
-    }
-
-    fn set_power(&self, patch: &PowerPatch) -> Result<Power, Refusal> {
-        self.change_power(patch)
     }
 }
 

@@ -26,6 +26,7 @@ mod inputs;
 mod link;
 mod listen;
 mod live;
+mod news;
 mod plan;
 mod reach;
 mod scenes;

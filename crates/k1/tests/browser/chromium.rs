@@ -154,11 +154,11 @@ impl Browser {
         }
     }
 
-    /// Waits until an expression is true.
+    /// Waits until an expression, or what its promise becomes, is true.
     pub fn wait(&mut self, what: &str, expression: &str) {
         let until = Instant::now() + PATIENCE;
         // While the page loads, the expression may fail because an element does not exist yet.
-        while self.try_eval(&format!("Boolean({expression})")) != Ok(json!(true)) {
+        while self.try_eval(&format!("(async () => Boolean(await ({expression})))()")) != Ok(json!(true)) {
             assert!(Instant::now() < until, "waited in vain for: {what}");
             std::thread::sleep(Duration::from_millis(60));
         }
@@ -266,7 +266,7 @@ impl Drop for Browser {
 }
 
 /// Decodes standard base64 (RFC 4648 §4), in which the protocol sends pictures.
-fn base64(text: &str) -> Vec<u8> {
+pub fn base64(text: &str) -> Vec<u8> {
     const LETTERS: &[u8; 64] = b"ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789+/";
     let mut out = Vec::with_capacity(text.len() * 3 / 4);
     let (mut bits, mut have) = (0_u32, 0);

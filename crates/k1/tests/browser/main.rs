@@ -7,11 +7,13 @@ mod beats;
 mod chromium;
 mod doors;
 mod inputs;
+mod left_open;
 mod lights;
 #[cfg(target_os = "linux")]
 #[allow(dead_code, reason = "used in part")]
 #[path = "../support/netns.rs"]
 mod netns;
+mod people;
 #[cfg(target_os = "linux")]
 mod phone;
 mod proxy;
