@@ -126,7 +126,7 @@ impl Scenery for LampHome {
         scene.fade_s = new.fade_s()?.unwrap_or(scene.fade_s);
         scene.brightness = new.brightness()?.or(scene.brightness);
         let answer = answer_of(&scene);
-        // The same scene again is no change, and flash is not written.
+        // The same scene again changes nothing, and flash is not written.
         if scenes.named(name).is_none_or(|(_, before)| *before != scene) {
             scenes.set(scene).ok_or(FULL)?;
             self.lamp.note(|s| s.memory.scenes = scenes.clone());
