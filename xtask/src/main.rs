@@ -18,7 +18,10 @@ mod lx7;
 mod measure;
 mod packages;
 mod proof;
+mod release;
 mod rustup;
+#[cfg(target_os = "linux")]
+mod service;
 mod xtensa;
 
 use std::collections::BTreeMap;
@@ -45,6 +48,9 @@ cargo xtask ear --corpus DIR --faults         the same through bad microphones, 
 cargo xtask firmware [BOARD...]               build the lamp's firmware and images, and compare them with budgets.toml
 cargo xtask lx7                               the engine on the ESP32-S3's processor, emulated: the same bits, within budgets.toml
 cargo xtask dist [CHIP...] [--key NAME|FILE]  build and sign firmware for `k1 install`, for owners who do not build it
+cargo xtask release [PROCESSOR...] [--key NAME|FILE | --trial] [--twice]
+                                              build, pack and sign the program for people who do not build it
+cargo xtask service                           the package and `k1 service` under systemd in a clean Debian (needs root)
 cargo xtask measure [NAME...|all]             run the commands that print the figures, and write docs/measurements.md
 cargo xtask load [--seconds N]                32 lights: CPU, memory and jitter, also while three of them fail
 cargo xtask load --beside LEDFX [--seconds N] K1 and LedFx with ten lights each, from the same sound
@@ -81,6 +87,9 @@ fn main() -> ExitCode {
         ["firmware", ..] => firmware::build(&args[1..]),
         ["lx7"] => lx7::prove(),
         ["dist", ..] => dist::dist(&args[1..]),
+        #[cfg(target_os = "linux")]
+        ["service"] => service::service(),
+        ["release", ..] => release::release(&args[1..]),
         ["broken"] => firmware::broken(),
         ["cores"] => cores::prove(),
         #[cfg(target_os = "linux")]

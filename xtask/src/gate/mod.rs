@@ -59,7 +59,7 @@ pub fn tests(args: &[&str]) -> Result<(), String> {
 }
 
 /// The build folder, which all commands of the gate share.
-fn built() -> PathBuf {
+pub fn built() -> PathBuf {
     let set = std::env::var_os("CARGO_TARGET_DIR").map(PathBuf::from);
     std::path::absolute(set.unwrap_or_else(|| crate::root().join("target"))).unwrap_or_default()
 }

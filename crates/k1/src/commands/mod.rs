@@ -72,6 +72,7 @@ pub fn main() -> ExitCode {
         Command::Install(args) => k1_fleet::commands::install::install(&args),
         Command::Rollback(args) => deploy::rollback(&args),
         Command::Sign(args) => keys::sign(&args),
+        Command::Verify(args) => keys::verify(&args),
         Command::Completions { shell } => {
             let mut script = Vec::new();
             clap_complete::generate(shell, &mut Cli::command(), "k1", &mut script);
