@@ -50,7 +50,7 @@ cargo xtask lx7                               the engine on the ESP32-S3's proce
 cargo xtask dist [CHIP...] [--key NAME|FILE]  build and sign firmware for `k1 install`, for owners who do not build it
 cargo xtask release [PROCESSOR...] [--key NAME|FILE | --trial] [--twice]
                                               build, pack and sign the program for people who do not build it
-cargo xtask service                           the package and `k1 service` under systemd in a clean Debian (needs root)
+cargo xtask service [PROGRAM]                 the package and `k1 service` under systemd in a clean Debian (needs root)
 cargo xtask measure [NAME...|all]             run the commands that print the figures, and write docs/measurements.md
 cargo xtask load [--seconds N]                32 lights: CPU, memory and jitter, also while three of them fail
 cargo xtask load --beside LEDFX [--seconds N] K1 and LedFx with ten lights each, from the same sound
@@ -88,7 +88,9 @@ fn main() -> ExitCode {
         ["lx7"] => lx7::prove(),
         ["dist", ..] => dist::dist(&args[1..]),
         #[cfg(target_os = "linux")]
-        ["service"] => service::service(),
+        ["service"] => service::service(None),
+        #[cfg(target_os = "linux")]
+        ["service", program] => service::service(Some(program)),
         ["release", ..] => release::release(&args[1..]),
         ["broken"] => firmware::broken(),
         ["cores"] => cores::prove(),

@@ -68,20 +68,32 @@ impl Content {
         }
         let metadata = said(
             Command::new("cargo")
-                .args(["metadata", "--format-version", "1", "--locked", "--offline", "--features", "spi"])
+                .args([
+                    "metadata",
+                    "--format-version",
+                    "1",
+                    "--locked",
+                    "--offline",
+                    "--features",
+                    system.features,
+                ])
                 .args(["--filter-platform", system.triple, "--manifest-path", "crates/k1/Cargo.toml"])
                 .current_dir(folder)
                 .env_remove("RUSTUP_TOOLCHAIN"),
         )?;
         let metadata: Value = serde_json::from_str(&metadata).map_err(|e| format!("cargo metadata: {e}"))?;
-        let compiler = said(Command::new("rustc").arg("-V").current_dir(folder).env_remove("RUSTUP_TOOLCHAIN"))?;
+        let compiler =
+            said(Command::new("rustc").arg("-V").current_dir(folder).env_remove("RUSTUP_TOOLCHAIN"))?;
         let lock = String::from_utf8(read("Cargo.lock")?).map_err(|e| format!("Cargo.lock: {e}"))?;
         let [postinst, prerm, postrm] = deb::SCRIPTS.map(text);
         Ok(Self {
             time: sources.time,
             manual,
             completions,
-            licences: vec![("LICENSE-MIT", read("LICENSE-MIT")?), ("LICENSE-APACHE", read("LICENSE-APACHE")?)],
+            licences: vec![
+                ("LICENSE-MIT", read("LICENSE-MIT")?),
+                ("LICENSE-APACHE", read("LICENSE-APACHE")?),
+            ],
             readme: read("README.md")?,
             sbom: sbom::sbom(&metadata, &lock, compiler.trim(), sources)?,
             container: read("packaging/Containerfile")?,
@@ -98,8 +110,8 @@ impl Content {
     ///
     /// A sentence, if a name is too long for the format.
     pub fn pack(&self, system: System, program: &[u8], version: &str) -> Result<Files, String> {
-        let name = format!("k1-{version}-{}-linux", system.processor);
-        let mut entries = vec![Entry::program(format!("{name}/k1"), program)];
+        let name = format!("k1-{version}-{}-{}", system.processor, system.os);
+        let mut entries = vec![Entry::program(format!("{name}/{}", system.program()), program)];
         entries.push(Entry::file(format!("{name}/README.md"), &*self.readme));
         for (file, bytes) in &self.licences {
             entries.push(Entry::file(format!("{name}/{file}"), &**bytes));
@@ -112,18 +124,19 @@ impl Content {
             entries.push(Entry::file(format!("{name}/completions/{file}"), &**bytes));
         }
         let archive = tar::gzip(&tar::pack(&tar::with_folders(&entries), self.time)?)?;
-        Ok(Files::from([
-            (format!("{name}.tar.gz"), archive),
-            (format!("k1_{version}_{}.deb", system.debian), self.deb(system, program, version)?),
-        ]))
+        let mut files = Files::from([(format!("{name}.tar.gz"), archive)]);
+        if let Some(processor) = system.debian {
+            files.insert(format!("k1_{version}_{processor}.deb"), self.deb(processor, program, version)?);
+        }
+        Ok(files)
     }
 
-    /// The package for a system.
+    /// The package for a processor, by Debian's name of it.
     ///
     /// # Errors
     ///
     /// A sentence, if a name is too long for the format.
-    pub fn deb(&self, system: System, program: &[u8], version: &str) -> Result<Vec<u8>, String> {
+    pub fn deb(&self, architecture: &str, program: &[u8], version: &str) -> Result<Vec<u8>, String> {
         let doc = "./usr/share/doc/k1";
         let mut entries = vec![
             Entry::file("./etc/default/k1", &*self.default),
@@ -141,7 +154,7 @@ impl Content {
         for (place, bytes) in &self.completions {
             entries.push(Entry::file(format!("./{place}"), &**bytes));
         }
-        let about = About { version, architecture: system.debian, time: self.time };
+        let about = About { version, architecture, time: self.time };
         deb::pack(&about, &entries, self.scripts.each_ref().map(|text| &**text))
     }
 

@@ -37,7 +37,9 @@ pub fn pack(about: &About, files: &[Entry], scripts: [&str; 3]) -> Result<Vec<u8
         Entry::file("./conffiles", SETTINGS),
         Entry::file("./md5sums", sums(files)),
     ];
-    inner.extend(SCRIPTS.into_iter().zip(scripts).map(|(name, text)| Entry::program(format!("./{name}"), text)));
+    inner.extend(
+        SCRIPTS.into_iter().zip(scripts).map(|(name, text)| Entry::program(format!("./{name}"), text)),
+    );
     let packed = |entries: &[Entry]| tar::gzip(&tar::pack(entries, about.time)?);
     let parts = [
         ("debian-binary", b"2.0\n".to_vec()),
@@ -47,7 +49,8 @@ pub fn pack(about: &About, files: &[Entry], scripts: [&str; 3]) -> Result<Vec<u8
     let mut package = b"!<arch>\n".to_vec();
     for (name, bytes) in parts {
         package.extend(
-            format!("{name:<16}{:<12}{:<6}{:<6}{:<8}{:<10}`\n", about.time, 0, 0, 100_644, bytes.len()).bytes(),
+            format!("{name:<16}{:<12}{:<6}{:<6}{:<8}{:<10}`\n", about.time, 0, 0, 100_644, bytes.len())
+                .bytes(),
         );
         package.extend(&bytes);
         if bytes.len() % 2 == 1 {
@@ -74,11 +77,15 @@ mod tests {
 
     #[test]
     fn a_package_has_the_parts_that_dpkg_expects() {
-        let files = [Entry::program("./usr/bin/k1", b"abc".to_vec()), Entry::file("./etc/default/k1", "K1=\n")];
+        let files =
+            [Entry::program("./usr/bin/k1", b"abc".to_vec()), Entry::file("./etc/default/k1", "K1=\n")];
         let about = About { version: "1.0.0", architecture: "amd64", time: 1_700_000_000 };
         let package = pack(&about, &files, ["#!/bin/sh\n"; 3]).unwrap();
         assert_eq!(package, pack(&about, &files, ["#!/bin/sh\n"; 3]).unwrap());
-        assert!(package.starts_with(b"!<arch>\ndebian-binary   1700000000  0     0     100644  4         `\n2.0\n"));
+        assert!(
+            package
+                .starts_with(b"!<arch>\ndebian-binary   1700000000  0     0     100644  4         `\n2.0\n")
+        );
         assert_eq!(sums(&files), "900150983cd24fb0d6963f7d28e17f72  usr/bin/k1\n");
         let place = tempfile::tempdir().unwrap();
         let path = place.path().join("k1.deb");

@@ -5,10 +5,12 @@
 //! |---|---|
 //! | `sources` | the commit that is built, and its time |
 //! | `program` | builds the static programs |
+//! | `check` | whether all programs show the same light |
 //! | `content` | the files that archive and package contain |
 //! | `tar`, `deb` | archives and packages, byte for byte the same each time |
 //! | `sbom` | the crates that the program is made of |
 
+mod check;
 mod content;
 mod deb;
 mod program;
@@ -26,7 +28,7 @@ use crate::dist::read_key;
 use crate::gate::{built, not_proven};
 use crate::root;
 use content::Content;
-use program::{FALLBACK, SYSTEMS, System};
+use program::System;
 use sources::Sources;
 
 /// The files of a release: names and contents.
@@ -45,18 +47,27 @@ pub fn release(args: &[&str]) -> Result<(), String> {
             "--key" => named = Some(*args.next().ok_or("--key needs a value")?),
             "--trial" => is_trial = true,
             "--twice" => is_twice = true,
-            name => match SYSTEMS.into_iter().find(|system| system.processor == name) {
+            name => match System::all().into_iter().find(|system| system.processor == name) {
                 Some(system) => chosen.push(system),
                 None => {
-                    let all = SYSTEMS.map(|system| system.processor).join(" and ");
-                    return Err(format!("“{name}” is neither an option nor a processor: those are {all}"));
+                    let all: Vec<_> = System::all().iter().map(|system| system.processor).collect();
+                    return Err(format!(
+                        "“{name}” is neither an option nor a processor: those are {}",
+                        all.join(", ")
+                    ));
                 }
             },
         }
     }
     if chosen.is_empty() {
-        chosen = SYSTEMS.to_vec();
+        chosen = System::all();
     }
+    // A program that runs here writes the manual for all.
+    if !chosen.iter().any(|system| system.is_here()) {
+        chosen.extend(System::all().into_iter().take(1));
+    }
+    chosen.sort_by_key(|system| !system.is_here());
+    chosen.dedup();
     let sources = Sources::here()?;
     if sources.are_changed() && !is_trial {
         return Err("there are changes that are in no commit, so nobody could find the sources of this release: commit \
@@ -83,21 +94,27 @@ pub fn release(args: &[&str]) -> Result<(), String> {
 }
 
 /// Makes all files of a release from the sources in a folder.
-fn make(chosen: &[System], sources: &Sources, folder: &Path, built: &Path, may_fall_back: bool) -> Result<Files, String> {
+fn make(
+    chosen: &[System],
+    sources: &Sources,
+    folder: &Path,
+    built: &Path,
+    may_fall_back: bool,
+) -> Result<Files, String> {
     let mut programs = Vec::new();
     for system in chosen {
         let mut built_as = *system;
         if let Err(why) = program::prepare(*system) {
-            if !may_fall_back || system.processor != FALLBACK.processor {
-                return Err(why);
-            }
-            let told = format!("release: linked with this machine's C library, because the other is missing: {why}");
+            let Some(fallback) = system.fallback().filter(|_| may_fall_back) else { return Err(why) };
+            let told =
+                format!("release: linked with this machine's C library, because the other is missing: {why}");
             println!("{told}");
             not_proven(&told)?;
-            built_as = FALLBACK;
+            built_as = fallback;
         }
         programs.push((*system, program::build(built_as, sources, folder, built)?));
     }
+    check::same_light(&programs)?;
     let content = Content::gather(&programs, sources, folder)?;
     let mut files = Files::new();
     for (system, path) in &programs {
@@ -111,7 +128,8 @@ fn make(chosen: &[System], sources: &Sources, folder: &Path, built: &Path, may_f
 
 /// Compares two releases of the same sources.
 fn compare(one: &Files, other: &Files) -> Result<(), String> {
-    let differ: Vec<_> = one.iter().filter(|(name, bytes)| other.get(*name) != Some(bytes)).map(|(name, _)| &**name).collect();
+    let differ: Vec<_> =
+        one.iter().filter(|(name, bytes)| other.get(*name) != Some(bytes)).map(|(name, _)| &**name).collect();
     if one.len() != other.len() || !differ.is_empty() {
         return Err(format!("built twice from the same sources, these differ: {}", differ.join(", ")));
     }
@@ -154,22 +172,27 @@ fn write(folder: &Path, files: &Files) -> Result<(), String> {
     std::fs::rename(&new, folder).map_err(wrong(folder))
 }
 
-/// Packages of this machine's program for a test, the first one of an older version; and the program.
+/// Packages for a test, the first one of an older version, and their program. Without a program, the static one is built.
 ///
 /// # Errors
 ///
 /// A sentence, if they cannot be made.
-pub fn packages() -> Result<([Vec<u8>; 2], PathBuf), String> {
+pub fn packages(program: Option<&str>) -> Result<([Vec<u8>; 2], PathBuf), String> {
     let (sources, folder) = (Sources::here()?, root());
-    let mut system = SYSTEMS[0];
-    if program::prepare(system).is_err() {
-        system = FALLBACK;
-    }
-    let path = program::build(system, &sources, &folder, &built().join("release-program"))?;
+    let mut system = *System::all().first().ok_or("there are no programs for this operating system")?;
+    let path = match program {
+        Some(path) => PathBuf::from(path),
+        None => {
+            if let Err(why) = program::prepare(system) {
+                system = system.fallback().ok_or(why)?;
+            }
+            program::build(system, &sources, &folder, &built().join("release-program"))?
+        }
+    };
     let content = Content::gather(&[(system, path.clone())], &sources, &folder)?;
     let bytes = std::fs::read(&path).map_err(|e| format!("{}: {e}", path.display()))?;
+    let processor = system.debian.ok_or("there are packages for Debian only")?;
     let older = format!("{}~older", content::VERSION);
-    let debs = [&older, content::VERSION].map(|version| content.deb(system, &bytes, version));
-    let [before, after] = debs;
+    let [before, after] = [&older, content::VERSION].map(|version| content.deb(processor, &bytes, version));
     Ok(([before?, after?], path))
 }

@@ -1,5 +1,5 @@
-//! The program for each system: static, so that it runs on every Linux with that processor, and the same bytes wherever it
-//! is built.
+//! The program for each system: on Linux static, so that it runs on every one with that processor, and the same bytes
+//! wherever it is built.
 
 use std::path::{Path, PathBuf};
 use std::process::Command;
@@ -12,20 +12,60 @@ use crate::{root, said};
 pub struct System {
     /// Rust's name.
     pub triple: &'static str,
-    /// Name of the processor, as `uname -m` says it and as files of a release have it.
+    /// Name of the processor in the names of files.
     pub processor: &'static str,
-    /// Debian's name of the processor.
-    pub debian: &'static str,
+    /// Name of the operating system in the names of files, as Rust has it.
+    pub os: &'static str,
+    /// Debian's name of the processor, for its package.
+    pub debian: Option<&'static str>,
+    /// Features of the build.
+    pub features: &'static str,
 }
 
-/// The systems for which one machine with Linux builds programs.
-pub const SYSTEMS: [System; 2] = [
-    System { triple: "x86_64-unknown-linux-musl", processor: "x86_64", debian: "amd64" },
-    System { triple: "aarch64-unknown-linux-musl", processor: "aarch64", debian: "arm64" },
+const fn linux(triple: &'static str, processor: &'static str, debian: &'static str) -> System {
+    System { triple, processor, os: "linux", debian: Some(debian), features: "spi" }
+}
+
+const fn other(triple: &'static str, processor: &'static str, os: &'static str) -> System {
+    System { triple, processor, os, debian: None, features: "native-audio" }
+}
+
+/// The systems. A machine builds those of its own operating system.
+const SYSTEMS: [System; 5] = [
+    linux("x86_64-unknown-linux-musl", "x86_64", "amd64"),
+    linux("aarch64-unknown-linux-musl", "aarch64", "arm64"),
+    other("aarch64-apple-darwin", "aarch64", "macos"),
+    other("x86_64-apple-darwin", "x86_64", "macos"),
+    other("x86_64-pc-windows-msvc", "x86_64", "windows"),
 ];
 
 /// Without the standard library of a system, the gate tests everything else with the C library of this machine.
-pub const FALLBACK: System = System { triple: "x86_64-unknown-linux-gnu", ..SYSTEMS[0] };
+const FALLBACK: System = linux("x86_64-unknown-linux-gnu", "x86_64", "amd64");
+
+impl System {
+    /// The systems whose programs this machine builds. The first one is its own.
+    pub fn all() -> Vec<Self> {
+        let mut all: Vec<_> =
+            SYSTEMS.into_iter().filter(|system| system.os == std::env::consts::OS).collect();
+        all.sort_by_key(|system| !system.is_here());
+        all
+    }
+
+    /// True if this machine runs its programs.
+    pub fn is_here(self) -> bool {
+        self.os == std::env::consts::OS && self.processor == std::env::consts::ARCH
+    }
+
+    /// The same with this machine's C library, if there is such a thing.
+    pub fn fallback(self) -> Option<Self> {
+        (self == SYSTEMS[0]).then_some(FALLBACK)
+    }
+
+    /// File name of the program.
+    pub fn program(self) -> &'static str {
+        if self.os == "windows" { "k1.exe" } else { "k1" }
+    }
+}
 
 /// Gets Rust's standard library for a system, if it is not here yet.
 ///
@@ -59,7 +99,7 @@ pub fn prepare(system: System) -> Result<(), String> {
 ///
 /// A sentence, if it cannot be built.
 pub fn build(system: System, sources: &Sources, folder: &Path, built: &Path) -> Result<PathBuf, String> {
-    let System { triple, .. } = system;
+    let System { triple, features, .. } = system;
     let cargo = |args: &[&str]| {
         let mut command = Command::new("cargo");
         // Settings of this program's own build must not reach the other one.
@@ -81,18 +121,22 @@ pub fn build(system: System, sources: &Sources, folder: &Path, built: &Path) -> 
     }
     let build = ["build", "--release", "--locked", "--offline", "--package", "k1", "--bin", "k1"];
     let mut command = cargo(&build);
-    command.args(["--features", "spi", "--target", triple, "--target-dir"]).arg(built);
+    command.args(["--features", features, "--target", triple, "--target-dir"]).arg(built);
     let ended = command.status().map_err(|e| format!("cargo: {e}"))?;
     if !ended.success() {
         return Err(format!("the program for {triple} cannot be built: see above"));
     }
-    Ok(built.join(triple).join("release/k1"))
+    Ok(built.join(triple).join("release").join(system.program()))
 }
 
-/// Flags of the compiler: a static program, linked by Rust's own linker, without a path of this machine.
+/// Flags of the compiler: a static program where systems allow that, for Linux linked by Rust's own linker, without a path
+/// of this machine.
 fn flags(system: System, folder: &Path, built: &Path) -> Vec<String> {
-    let mut flags = vec!["-Ctarget-feature=+crt-static".into()];
-    if system != FALLBACK {
+    let mut flags = Vec::new();
+    if system.os != "macos" {
+        flags.push("-Ctarget-feature=+crt-static".into());
+    }
+    if system.os == "linux" && system != FALLBACK {
         flags.push("-Clinker=rust-lld".into());
     }
     // The last one that fits counts, and the build folder may be inside the sources.
@@ -112,4 +156,29 @@ fn flags(system: System, folder: &Path, built: &Path) -> Vec<String> {
         }
     }
     flags
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_machine_builds_for_its_own_operating_system_and_begins_with_itself() {
+        let all = System::all();
+        assert!(all.iter().all(|system| system.os == std::env::consts::OS), "{all:?}");
+        if cfg!(target_os = "linux") {
+            assert_eq!(all.iter().map(|system| system.debian.unwrap()).collect::<Vec<_>>().len(), 2);
+        }
+        if cfg!(all(target_os = "linux", target_arch = "x86_64")) {
+            assert!(all[0].is_here() && all[0].fallback().is_some() && all[1].fallback().is_none());
+        }
+    }
+
+    #[test]
+    fn no_path_of_this_machine_gets_into_a_program() {
+        let system = SYSTEMS[0];
+        let flags = flags(system, Path::new("/home/me/k1"), Path::new("/home/me/k1/target"));
+        let of = |name: &str| flags.iter().position(|flag| flag == &format!("--remap-path-prefix={name}"));
+        assert!(of("/home/me/k1=/k1").unwrap() < of("/home/me/k1/target=/built").unwrap(), "{flags:?}");
+    }
 }

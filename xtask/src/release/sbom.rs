@@ -23,7 +23,8 @@ pub fn sbom(metadata: &Value, lock: &str, compiler: &str, sources: &Sources) -> 
     // What is linked: no tests, and no programs that only run during the build.
     let uses = |id: &str| -> Vec<String> {
         let all = nodes.get(id).and_then(|node| node["deps"].as_array()).into_iter().flatten();
-        let linked = all.filter(|d| d["dep_kinds"].as_array().is_some_and(|k| k.iter().any(|k| k["kind"].is_null())));
+        let linked =
+            all.filter(|d| d["dep_kinds"].as_array().is_some_and(|k| k.iter().any(|k| k["kind"].is_null())));
         linked.map(|d| text(&d["pkg"])).filter(|id| !is_macro(packages.get(id).copied())).collect()
     };
     let (mut found, mut next) = (BTreeSet::from([root.clone()]), vec![root.clone()]);
@@ -96,9 +97,7 @@ mod tests {
 
     #[test]
     fn what_is_linked_is_named_once_with_licence_and_hash() {
-        let package = |name: &str, kind: &str| {
-            json!({ "id": name, "name": name, "version": "1.0.0", "license": "MIT/Apache-2.0", "targets": [{ "kind": [kind] }] })
-        };
+        let package = |name: &str, kind: &str| json!({ "id": name, "name": name, "version": "1.0.0", "license": "MIT/Apache-2.0", "targets": [{ "kind": [kind] }] });
         let dependency = |name: &str, kind: Value| json!({ "pkg": name, "dep_kinds": [{ "kind": kind }] });
         let node = |name: &str, deps: Vec<Value>| json!({ "id": name, "deps": deps });
         let metadata = json!({
@@ -119,7 +118,10 @@ mod tests {
         assert_eq!(names, ["deep", "used", "rust-std"]);
         assert_eq!(bom["components"][0]["hashes"][0]["content"], "ab");
         assert_eq!(bom["components"][0]["licenses"][0]["expression"], "MIT OR Apache-2.0");
-        assert_eq!(bom["dependencies"][1], json!({ "ref": "pkg:cargo/k1@1.0.0", "dependsOn": ["pkg:cargo/used@1.0.0"] }));
+        assert_eq!(
+            bom["dependencies"][1],
+            json!({ "ref": "pkg:cargo/k1@1.0.0", "dependsOn": ["pkg:cargo/used@1.0.0"] })
+        );
         assert_eq!(bom["metadata"]["component"]["name"], "k1");
     }
 }

@@ -109,12 +109,14 @@ mod tests {
         ];
         let all = with_folders(&files);
         let paths: Vec<_> = all.iter().map(|entry| &*entry.path).collect();
-        let [usr, doc] = ["./usr/", "./usr/share/doc/k1/"].map(|p| paths.iter().position(|q| *q == p).unwrap());
+        let [usr, doc] =
+            ["./usr/", "./usr/share/doc/k1/"].map(|p| paths.iter().position(|q| *q == p).unwrap());
         assert!(usr == 0 && doc < paths.iter().position(|p| p.ends_with("copyright")).unwrap(), "{paths:?}");
         let packed = gzip(&pack(&all, 1_700_000_000).unwrap()).unwrap();
         assert_eq!(packed, gzip(&pack(&all, 1_700_000_000).unwrap()).unwrap());
         std::fs::write(place.path().join("a.tar.gz"), packed).unwrap();
-        let listed = std::process::Command::new("tar").args(["-tvzf", "a.tar.gz"]).current_dir(&place).output();
+        let listed =
+            std::process::Command::new("tar").args(["-tvzf", "a.tar.gz"]).current_dir(&place).output();
         let Ok(listed) = listed else { return };
         let listed = String::from_utf8_lossy(&listed.stdout).into_owned();
         assert_eq!(listed.lines().count(), all.len(), "{listed}");

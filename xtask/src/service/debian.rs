@@ -1,6 +1,7 @@
 //! A clean Debian, and how it is booted: `systemd-nspawn` runs its own systemd in namespaces, and forgets all changes at
 //! the end.
 
+use std::fs::File;
 use std::path::{Path, PathBuf};
 use std::process::{Child, Command, Stdio};
 use std::time::{Duration, Instant};
@@ -52,7 +53,8 @@ pub fn folder() -> Result<PathBuf, String> {
 
 /// The mirror from which this machine gets its packages.
 fn mirror() -> String {
-    let asked = ["indextargets", "--format", "$(REPO_URI)", "Identifier: Packages", &format!("Codename: {RELEASE}")];
+    let asked =
+        ["indextargets", "--format", "$(REPO_URI)", "Identifier: Packages", &format!("Codename: {RELEASE}")];
     let told = said(Command::new("apt-get").args(asked)).unwrap_or_default();
     told.lines().next().unwrap_or("http://deb.debian.org/debian").to_owned()
 }
@@ -74,6 +76,8 @@ impl Machine {
     /// A sentence, if it does not boot.
     pub fn boot(system: &Path, files: &Path) -> Result<Self, String> {
         let began = Instant::now();
+        let log = built().join("debian-boot.log");
+        let said = File::create(&log).map_err(|e| format!("{}: {e}", log.display()))?;
         let nspawn = Command::new("systemd-nspawn")
             .args(["--quiet", "--volatile=overlay", "--register=no", "--keep-unit", "--boot", "--directory"])
             .arg(system)
@@ -81,13 +85,17 @@ impl Machine {
             .arg(format!("--bind-ro={}:/files", files.display()))
             .stdin(Stdio::null())
             .stdout(Stdio::null())
-            .stderr(Stdio::inherit())
+            .stderr(said)
             .spawn()
             .map_err(|e| format!("systemd-nspawn: {e}; Debian's package systemd-container contains it"))?;
         let mut machine = Self { nspawn, leader: 0, booted: Duration::ZERO };
         while machine.leader == 0 {
-            if machine.nspawn.try_wait().is_ok_and(|ended| ended.is_some()) || began.elapsed().as_secs() > 30 {
-                return Err("systemd-nspawn does not boot: it needs root, and see above".into());
+            if machine.nspawn.try_wait().is_ok_and(|ended| ended.is_some()) || began.elapsed().as_secs() > 30
+            {
+                let said = std::fs::read_to_string(&log).unwrap_or_default();
+                return Err(format!(
+                    "systemd-nspawn, which needs root, does not boot the clean system: {said}"
+                ));
             }
             std::thread::sleep(Duration::from_millis(50));
             machine.leader = machine.first_process().unwrap_or(0);
@@ -122,8 +130,14 @@ impl Machine {
     fn command(&self, user: Option<&str>, line: &str) -> Command {
         let mut command = Command::new("nsenter");
         command.args(["--target", &self.leader.to_string()]);
-        command.args(["--mount", "--uts", "--ipc", "--pid", "--root", "--wd=/", "--"]);
-        command.args(["/usr/bin/env", "-i", "PATH=/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin", "LC_ALL=C.UTF-8"]);
+        command.args(["--mount", "--uts", "--ipc", "--pid", "--root", "--"]);
+        command.args([
+            "/usr/bin/env",
+            "--chdir=/",
+            "-i",
+            "PATH=/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin",
+            "LC_ALL=C.UTF-8",
+        ]);
         if let Some(user) = user {
             command.args(["runuser", "-u", user, "--", "env", "XDG_RUNTIME_DIR=/run/user/1000"]);
             command.arg(format!("HOME=/home/{user}"));
@@ -151,7 +165,11 @@ impl Machine {
         let text = |bytes: &[u8]| String::from_utf8_lossy(bytes).trim().to_owned();
         let printed = [text(&ended.stdout), text(&ended.stderr)].join("\n");
         let printed = printed.trim().to_owned();
-        if ended.status.success() { Ok(printed) } else { Err(format!("`{line}`: {}: {printed}", ended.status)) }
+        if ended.status.success() {
+            Ok(printed)
+        } else {
+            Err(format!("`{line}`: {}: {printed}", ended.status))
+        }
     }
 
     /// What a line prints on standard output, whether it succeeds or not.

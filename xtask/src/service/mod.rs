@@ -25,24 +25,32 @@ const PATIENCE: Duration = Duration::from_secs(40);
 /// A pause between frames from which on a room is dark.
 const DARK: Duration = Duration::from_millis(500);
 
-/// The command `cargo xtask service`.
+/// The command `cargo xtask service [PROGRAM]`.
 ///
 /// # Errors
 ///
 /// A sentence: what did not happen as it must.
-pub fn service() -> Result<(), String> {
-    let ([before, after], program) = release::packages()?;
+pub fn service(program: Option<&str>) -> Result<(), String> {
+    let ([before, after], program) = release::packages(program)?;
     let files = tempfile::tempdir().map_err(|e| format!("a scratch folder: {e}"))?;
     for (name, bytes) in [("before.deb", &before), ("after.deb", &after)] {
         std::fs::write(files.path().join(name), bytes).map_err(|e| format!("{name}: {e}"))?;
     }
     std::fs::copy(&program, files.path().join("k1")).map_err(|e| format!("{}: {e}", program.display()))?;
     let machine = Machine::boot(&debian::folder()?, files.path())?;
-    println!("{} booted in {:.1} s", machine.run("systemctl --version | head -n 1")?, seconds(machine.booted));
+    println!(
+        "{} booted in {:.1} s",
+        machine.run("systemctl --version | head -n 1")?,
+        seconds(machine.booted)
+    );
     let light = Light::open()?;
-    package::live(&machine, &light)?;
-    unit::system(&machine, &light)?;
-    unit::user(&machine, &light)?;
+    let lived = package::live(&machine, &light)
+        .and_then(|()| unit::system(&machine, &light))
+        .and_then(|()| unit::user(&machine, &light));
+    lived.map_err(|e| {
+        let journal = machine.told("journalctl --no-pager -n 30").unwrap_or_default();
+        format!("{e}\nthe journal ends with:\n{journal}")
+    })?;
     println!("everything came back, and nothing is left");
     Ok(())
 }
@@ -78,7 +86,7 @@ impl Service<'_> {
 
     /// Waits for light, and prints how long it took since `since`.
     fn shines(&self, what: &str, since: Instant) -> Result<(), String> {
-        let lit = self.light.lit(PATIENCE).map_err(|e| format!("{what}: {e}\n{}", self.journal()))?;
+        let lit = self.light.lit(PATIENCE).map_err(|e| format!("{what}: {e}"))?;
         println!("{what}: light after {:.2} s", seconds(lit.at.saturating_duration_since(since)));
         let state = self.property("ActiveState")?;
         must(state == "active", || format!("{what}: systemd says {state}"))
@@ -86,11 +94,12 @@ impl Service<'_> {
 
     /// Ends the light by force in some way, and prints how long it took until it was back.
     fn comes_back(&self, what: &str, kill: &str) -> Result<(), String> {
-        let restarts = |service: &Self| service.property("NRestarts")?.parse::<u32>().map_err(|e| e.to_string());
+        let restarts =
+            |service: &Self| service.property("NRestarts")?.parse::<u32>().map_err(|e| e.to_string());
         let before = restarts(self)?;
         self.machine.run(kill)?;
         let gap = self.light.gap(DARK, PATIENCE);
-        let gap = gap.ok_or_else(|| format!("{what}: the light did not come back\n{}", self.journal()))?;
+        let gap = gap.ok_or_else(|| format!("{what}: the light did not come back"))?;
         let after = restarts(self)?;
         must(after == before + 1, || format!("{what}: {after} restarts after {before}"))?;
         println!("{what}: restarted, dark for {:.2} s", seconds(gap));
@@ -133,10 +142,5 @@ impl Service<'_> {
         let dark = last.at.saturating_duration_since(began);
         println!("`{line}`: dark after {:.2} s, ended after {:.2} s", seconds(dark), seconds(took));
         Ok(())
-    }
-
-    /// The last lines of its journal.
-    fn journal(&self) -> String {
-        self.machine.told("journalctl --no-pager -n 30").unwrap_or_default()
     }
 }

@@ -16,8 +16,10 @@ pub fn system(machine: &Machine, light: &Light) -> Result<(), String> {
     machine.run("cp /files/k1 /usr/local/bin/k1")?;
     println!("k1 service install --system --now");
     let service = Service { machine, light, user: None };
-    lives(&service, "/etc/systemd/system", "--system")?;
-    machine.run("systemctl clean --what=state k1.service 2>/dev/null || rm -rf /var/lib/k1 /var/lib/private/k1")?;
+    lives(&service, "/etc/systemd/system", " --system")?;
+    machine.run(
+        "systemctl clean --what=state k1.service 2>/dev/null || rm -rf /var/lib/k1 /var/lib/private/k1",
+    )?;
     Ok(())
 }
 
@@ -41,19 +43,19 @@ pub fn user(machine: &Machine, light: &Light) -> Result<(), String> {
 fn lives(service: &Service, folder: &str, scope: &str) -> Result<(), String> {
     let run = |line: &str| service.machine.run_as(service.user, line);
     let arguments = format!("demo --loop --to '{}' --listen 127.0.0.1:0", service.light.address);
-    let install = format!("k1 service install {scope} --now -- {arguments}");
+    let install = format!("k1 service install{scope} --now -- {arguments}");
     let began = Instant::now();
     run(&install)?;
     service.shines("started", began)?;
     println!("{}", run("k1 service status")?);
     service.suffers()?;
     service.reloads()?;
-    service.stops(&format!("k1 service uninstall {scope} --now"))?;
+    service.stops(&format!("k1 service uninstall{scope} --now"))?;
     // By the steps that K1 prints instead of running them, too.
     let steps = run(&install.replace(" --now", ""))?;
     follow(service, &steps)?;
     service.light.lit(PATIENCE)?;
-    let steps = run(&format!("k1 service uninstall {scope}"))?;
+    let steps = run(&format!("k1 service uninstall{scope}"))?;
     follow(service, &steps)?;
     service.light.last().map(drop).or_else(|e| must(e.contains("no frame at all"), || e))?;
     let left = service.machine.told(&format!("find {folder} -name 'k1*'"))?;

@@ -98,4 +98,3 @@ impl File {
         Self { bytes: bytes.len(), sha256: sha256(bytes) }
     }
 }
-

@@ -167,7 +167,8 @@ impl fmt::Display for Unit<'_> {
                 write!(f, "EnvironmentFile=-{}\nExecStart={program} run $K1_ARGUMENTS", path.display())?;
             }
         }
-        writeln!(f, "\nExecReload=/bin/kill -HUP $MAINPID")?;
+        // Small systems have no /bin/kill, but each shell has its own.
+        writeln!(f, "\nExecReload=/bin/sh -c \"kill -HUP $MAINPID\"")?;
         writeln!(f, "Restart=on-failure\nRestartSec=2\nTimeoutStopSec=10")?;
         writeln!(f, "# K1 is restarted if no frame has been rendered for this time.\nWatchdogSec=10")?;
         f.write_str(FOR_ALL)?;
