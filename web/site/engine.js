@@ -49,9 +49,10 @@ export class Listener {
 
 /** The half that shows, and the API. All times are in µs of performance.now(). */
 export class Player {
-  constructor(module, leds) {
+  /** `pattern` is the index of the pattern to begin with. */
+  constructor(module, leds, pattern) {
     this.wasm = new WebAssembly.Instance(module, {}).exports;
-    this.page = this.wasm.player_new(leds);
+    this.page = this.wasm.player_new(leds, pattern ?? this.wasm.first_pattern());
   }
 
   static now() { return performance.now() * 1000; }

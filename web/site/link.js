@@ -45,6 +45,7 @@ export class Link {
       return this.on.refused({ status: 0, message: e.message });
     }
     const look = kept();
+    // A look that this version does not take is forgotten.
     if (look) this.player.ask('POST', '/api/config/restore', look);
     this.offset = 0;
     begin(this);
@@ -64,6 +65,10 @@ export class Link {
     this.rendering += performance.now() - now;
     this.shown?.(player);
     on.binary(message);
+    if (!this.isLit && new Uint8Array(message.buffer, 140, 3 * message.getUint16(2, true)).some((x) => x > 60)) {
+      this.isLit = true;
+      performance.mark('first light');
+    }
     const changed = player.changes();
     if (changed) this.changed(changed);
     if (wanted.thumbnails && now - this.picture >= 50) {

@@ -8,6 +8,7 @@ use alloc::string::String;
 use alloc::vec::Vec;
 
 use k1_engine::audio::SNAPSHOT_WORDS;
+use k1_engine::patterns::FIRST_PATTERN;
 
 use crate::listener::Listener;
 use crate::player::Player;
@@ -62,12 +63,19 @@ pub extern "C" fn listener_new(rate: u32) -> *mut Listener {
     boxed(Listener::new(rate))
 }
 
-/// A player of a strip with this number of LEDs; null if the number is out of range.
+/// A player of a strip with this number of LEDs and a pattern, by index; null if either is out of range.
 // SAFETY: no other function has this name.
 #[unsafe(no_mangle)]
-pub extern "C" fn player_new(leds: u32) -> *mut Page {
+pub extern "C" fn player_new(leds: u32, pattern: u32) -> *mut Page {
     let page = |player| Page { player, room: Vec::new(), out: Vec::new() };
-    boxed(Player::new(leds as usize).map(page))
+    boxed(Player::new(leds as usize, pattern as usize).map(page))
+}
+
+/// The pattern with which K1 begins.
+// SAFETY: no other function has this name.
+#[unsafe(no_mangle)]
+pub extern "C" fn first_pattern() -> u32 {
+    FIRST_PATTERN as u32
 }
 
 /// Words of a snapshot.
@@ -214,7 +222,7 @@ mod tests {
 
     #[test]
     fn a_page_and_a_worklet_work_through_pointers() {
-        let (ear, page) = (listener_new(16_000), player_new(30));
+        let (ear, page) = (listener_new(16_000), player_new(30, first_pattern()));
         assert!(!ear.is_null() && !page.is_null());
         // SAFETY: both pointers are from the functions above; this test has one thread.
         unsafe {
@@ -258,6 +266,11 @@ mod tests {
 
     #[test]
     fn what_cannot_be_made_is_null() {
-        assert!(listener_new(0).is_null() && player_new(0).is_null() && player_new(5_000).is_null());
+        assert!(
+            listener_new(0).is_null()
+                && player_new(0, 0).is_null()
+                && player_new(5_000, 0).is_null()
+                && player_new(5, 99).is_null()
+        );
     }
 }

@@ -16,6 +16,7 @@ use k1_device::routes::{Method, ROUTES};
 use k1_device::thumbnails::Thumbnails;
 use k1_engine::audio::{SNAPSHOT_WORDS, Snapshot};
 use k1_engine::light::OutputSettings;
+use k1_engine::patterns::PATTERNS;
 use k1_engine::show::Show;
 use k1_handoff::Mailbox;
 use k1_http::rejection::Rejection;
@@ -58,13 +59,14 @@ pub struct Player {
 }
 
 impl Player {
-    /// A dark strip with the default settings. Its hand-offs live as long as the page.
-    pub fn new(leds: usize) -> Option<Self> {
-        if !(1..=MOST_LEDS).contains(&leds) {
+    /// A dark strip with the default settings and a pattern, by index; `None` if it has no or too many LEDs, or if there is
+    /// no such pattern. Its hand-offs live as long as the page.
+    pub fn new(leds: usize, pattern: usize) -> Option<Self> {
+        if !(1..=MOST_LEDS).contains(&leds) || pattern >= PATTERNS.len() {
             return None;
         }
         let crossing: &'static Crossing = Box::leak(Box::default());
-        let owner = crossing.take_owner(Settings::default())?;
+        let owner = crossing.take_owner(Settings { pattern, ..Settings::default() })?;
         let show = Box::new(Show::new(leds, OutputSettings { limit_ma: None }));
         Some(Self {
             showing: Showing::new(Zone::new(show, owner), crossing.sound(), 1_000_000 / u64::from(FPS)),
@@ -252,6 +254,7 @@ mod tests {
     use k1_demo::Demo;
     use k1_engine::HOP;
     use k1_engine::audio::Ear;
+    use k1_engine::patterns::FIRST_PATTERN;
     use serde_json::{Value, json};
 
     use super::*;
@@ -262,7 +265,7 @@ mod tests {
 
     #[test]
     fn frames_are_those_of_the_engine() {
-        let mut player = Player::new(60).unwrap();
+        let mut player = Player::new(60, FIRST_PATTERN).unwrap();
         let mut show = Box::new(Show::<MOST_LEDS>::new(60, OutputSettings { limit_ma: None }));
         show.set_params(Settings::default().params);
         show.cut_to(Settings::default().pattern);
@@ -289,7 +292,7 @@ mod tests {
 
     #[test]
     fn the_clocks_of_ear_and_page_are_reconciled() {
-        let mut player = Player::new(8).unwrap();
+        let mut player = Player::new(8, FIRST_PATTERN).unwrap();
         let sound = Snapshot { sequence: 1, captured_us: 10_000, next_beat_us: 20_000, ..Snapshot::EMPTY };
         player.hear(&sound.to_words(), 5_000);
         assert_eq!((player.sound.captured_us, player.sound.next_beat_us), (15_000, 25_000));
@@ -299,7 +302,7 @@ mod tests {
 
     #[test]
     fn requests_are_answered_as_by_any_other_k1() {
-        let mut player = Player::new(60).unwrap();
+        let mut player = Player::new(60, FIRST_PATTERN).unwrap();
         let (status, patterns) = player.ask(0, "GET", "/api/patterns", &[]);
         assert_eq!((status, said(&patterns)["patterns"].as_array().unwrap().len()), (200, 21));
         let (status, params) = player.ask(0, "POST", "/api/params", br#"{"warmth":0.75}"#);
@@ -328,7 +331,7 @@ mod tests {
 
     #[test]
     fn a_page_is_obeyed_or_told_why_not() {
-        let mut player = Player::new(60).unwrap();
+        let mut player = Player::new(60, FIRST_PATTERN).unwrap();
         assert_eq!(said(&player.obey(7, br#"{"ping":3.5}"#)), json!({"pong": 3.5, "server_us": 7}));
         assert!(player.obey(7, br#"{"pattern":"bloom"}"#).is_empty());
         player.frame(10, false);
@@ -338,7 +341,7 @@ mod tests {
 
     #[test]
     fn a_live_source_says_whether_it_gives_sound() {
-        let mut player = Player::new(60).unwrap();
+        let mut player = Player::new(60, FIRST_PATTERN).unwrap();
         assert!(said(&player.status(0))["status"]["live_sound"].is_null());
         (player.source, player.is_live) = ("microphone".into(), true);
         assert_eq!(said(&player.status(0))["status"]["live_sound"]["connected"], true);
@@ -350,8 +353,12 @@ mod tests {
 
     #[test]
     fn a_strip_has_one_to_1024_leds() {
-        assert!(Player::new(0).is_none() && Player::new(MOST_LEDS + 1).is_none());
-        let mut player = Player::new(MOST_LEDS).unwrap();
+        assert!(
+            Player::new(0, 0).is_none()
+                && Player::new(MOST_LEDS + 1, 0).is_none()
+                && Player::new(9, 99).is_none()
+        );
+        let mut player = Player::new(MOST_LEDS, 0).unwrap();
         assert_eq!(player.frame(0, false).len(), live::FRAME_HEAD + 3 * MOST_LEDS + live::FRAME_TAIL);
         assert_eq!(player.thumbnails(0).len(), 4 + 21 * 48 * 3);
     }

@@ -224,7 +224,7 @@ impl Drop for Browser {
 }
 
 /// Decodes standard base64 (RFC 4648 §4), in which the protocol sends pictures.
-fn base64(text: &str) -> Vec<u8> {
+pub fn base64(text: &str) -> Vec<u8> {
     const LETTERS: &[u8; 64] = b"ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789+/";
     let mut out = Vec::with_capacity(text.len() * 3 / 4);
     let (mut bits, mut have) = (0_u32, 0);
