@@ -20,6 +20,7 @@ mod packages;
 mod proof;
 mod rustup;
 mod site;
+mod vendor;
 mod xtensa;
 
 use std::collections::BTreeMap;
@@ -47,6 +48,7 @@ cargo xtask firmware [BOARD...]               build the lamp's firmware and imag
 cargo xtask lx7                               the engine on the ESP32-S3's processor, emulated: the same bits, within budgets.toml
 cargo xtask dist [CHIP...] [--key NAME|FILE]  build and sign firmware for `k1 install`, for owners who do not build it
 cargo xtask site [--to FOLDER]                the page with the engine as WebAssembly, for any static host, within its budget
+cargo xtask site --firmware FOLDER            the same with the bundles of `cargo xtask dist` for its installer
 cargo xtask measure [NAME...|all]             run the commands that print the figures, and write docs/measurements.md
 cargo xtask load [--seconds N]                32 lights: CPU, memory and jitter, also while three of them fail
 cargo xtask load --beside LEDFX [--seconds N] K1 and LedFx with ten lights each, from the same sound

@@ -2,6 +2,7 @@
 
 use alloc::format;
 use alloc::string::{String, ToString};
+use alloc::vec;
 use alloc::vec::Vec;
 
 use ed25519_dalek::SigningKey;
@@ -85,7 +86,8 @@ impl Installer {
     }
 
     /// Checks that the chip on the cable is the bundle's: its number, its revision as major · 100 + minor, and the size of
-    /// its flash in bytes, 0 if it does not say one. Says what the loader needs to know.
+    /// its flash in bytes, 0 if it does not say one. Says where its settings are, the MD5 of blank
+    /// ones, and which watchdog the loader must stop.
     ///
     /// # Errors
     ///
@@ -97,7 +99,12 @@ impl Installer {
             return Err(format!("this firmware is for an {}, but the chip on the cable is {found}", bundle.chip));
         }
         suits(bundle.chip, &bundle.bootloader, &bundle.update.image, (flash > 0).then_some(flash), revision)?;
-        Ok(json!({ "settings": [settings::SETTINGS.start, settings::SETTINGS.len()] }))
+        let settings = settings::SETTINGS;
+        Ok(json!({
+            "settings": [settings.start, settings.len()],
+            "blank": md5(&vec![0xff; settings.len()]),
+            "watchdog": bundle.chip.watchdog.map(|(protect, config)| [protect, config]),
+        }))
     }
 
     /// Checks the settings that are on the chip: a lamp that trusts other keys than the owner's stays as it is.
