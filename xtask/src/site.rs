@@ -39,7 +39,7 @@ const ENDINGS: [&str; 6] = ["html", "css", "svg", "png", "js", "webmanifest"];
 const CHANGES: [(&str, &str); 4] = [
     (
         r#"<meta name="viewport""#,
-        r#"<meta http-equiv="Content-Security-Policy" content="default-src 'none'; script-src 'self' 'wasm-unsafe-eval'; style-src 'self'; img-src 'self'; media-src blob:; connect-src 'self'; worker-src 'self'; manifest-src 'self'; base-uri 'none'; form-action 'none'">
+        r#"<meta http-equiv="Content-Security-Policy" content="default-src 'none'; script-src 'self' 'wasm-unsafe-eval'; style-src 'self'; img-src 'self'; media-src blob:; connect-src 'self' ws:; worker-src 'self'; manifest-src 'self'; base-uri 'none'; form-action 'none'">
 <meta name="description" content="K1 turns music into light: try it in this browser, with its own music, yours, or a microphone.">
 <meta name="viewport""#,
     ),
@@ -87,7 +87,11 @@ impl Options {
                     options.has_installer = false;
                     rest
                 }
-                _ => return Err("cargo xtask site [--to FOLDER] [--firmware FOLDER] [--without-installer]".into()),
+                _ => {
+                    return Err(
+                        "cargo xtask site [--to FOLDER] [--firmware FOLDER] [--without-installer]".into()
+                    );
+                }
             };
         }
         Ok(options)
@@ -227,7 +231,10 @@ fn version(files: &[File]) -> String {
 /// The service worker, with the names of all other files.
 fn service_worker(files: &[File]) -> Result<File, String> {
     // A host serves the page itself under the name of the folder.
-    let names: Vec<&str> = ["."].into_iter().chain(files.iter().map(|file| &*file.path).filter(|path| !is_of_installer(path))).collect();
+    let names: Vec<&str> = ["."]
+        .into_iter()
+        .chain(files.iter().map(|file| &*file.path).filter(|path| !is_of_installer(path)))
+        .collect();
     let names = serde_json::to_string(&names).map_err(|e| e.to_string())?;
     let template = std::fs::read_to_string(root().join("web/site/sw.template"))
         .map_err(|e| format!("web/site/sw.template: {e}"))?;

@@ -95,7 +95,10 @@ fn cache() -> Result<PathBuf, String> {
 fn fetch(package: &Package, place: &std::path::Path) -> Result<(), String> {
     let name = format!("{}@{}", package.name, package.version);
     let into = tempfile::tempdir().map_err(|e| e.to_string())?;
-    let npm = Command::new("npm").args(["pack", &name, "--ignore-scripts", "--silent"]).current_dir(into.path()).output();
+    let npm = Command::new("npm")
+        .args(["pack", &name, "--ignore-scripts", "--silent"])
+        .current_dir(into.path())
+        .output();
     let npm = npm.map_err(|e| {
         format!("npm, which fetches {name} for the installer, does not start ({e}): install it (Debian: npm), or leave the installer out with --without-installer")
     })?;
@@ -124,15 +127,21 @@ fn check(package: &Package, bytes: &[u8]) -> Result<Checked, String> {
     let mut archive = Vec::new();
     GzDecoder::new(bytes).read_to_end(&mut archive).map_err(|e| e.to_string())?;
     let about = find(&archive, "package.json").ok_or("the package does not say what it is")?;
-    let about: serde_json::Value = serde_json::from_slice(&about).map_err(|e| format!("package.json: {e}"))?;
+    let about: serde_json::Value =
+        serde_json::from_slice(&about).map_err(|e| format!("package.json: {e}"))?;
     let licence = about["license"].as_str().unwrap_or_default();
     if !are_allowed(licence)? {
         return Err(format!("deny.toml does not allow the licence {licence:?} of {name}"));
     }
     let needs: Vec<&str> =
         about["dependencies"].as_object().into_iter().flatten().map(|(name, _)| name.as_str()).collect();
-    if (about["name"].as_str(), about["version"].as_str()) != (Some(name), Some(version)) || needs != package.needs {
-        return Err(format!("{name} {version} says that it is {} {} and needs {needs:?}", about["name"], about["version"]));
+    if (about["name"].as_str(), about["version"].as_str()) != (Some(name), Some(version))
+        || needs != package.needs
+    {
+        return Err(format!(
+            "{name} {version} says that it is {} {} and needs {needs:?}",
+            about["name"], about["version"]
+        ));
     }
     let text = find(&archive, package.licence).ok_or(format!("{name} has no {}", package.licence))?;
     let text = String::from_utf8_lossy(&text);

@@ -12,7 +12,8 @@ pub const TABLE_AT: u32 = 0x8000;
 const SIZE: usize = 0xc00;
 
 /// Numbers of the types and subtypes that the table uses.
-const NAMES: [(&str, u8); 6] = [("app", 0), ("data", 1), ("nvs", 2), ("ota", 0), ("ota_0", 0x10), ("ota_1", 0x11)];
+const NAMES: [(&str, u8); 6] =
+    [("app", 0), ("data", 1), ("nvs", 2), ("ota", 0), ("ota_0", 0x10), ("ota_1", 0x11)];
 /// Subtype of a file system; its name is also the partition's.
 const SPIFFS: u8 = 0x82;
 
@@ -34,7 +35,8 @@ pub fn bytes() -> Vec<u8> {
 fn entry(line: &str) -> [u8; 32] {
     let mut fields = line.split(',').map(str::trim);
     let mut next = || fields.next().unwrap_or_default();
-    let number = |name: &str| NAMES.iter().find(|(known, _)| *known == name).map_or(SPIFFS, |(_, number)| *number);
+    let number =
+        |name: &str| NAMES.iter().find(|(known, _)| *known == name).map_or(SPIFFS, |(_, number)| *number);
     let hex = |text: &str| u32::from_str_radix(text.trim_start_matches("0x"), 16).unwrap_or_default();
     let (name, kind, subtype) = (next(), number(next()), number(next()));
     let (at, size) = (hex(next()), hex(next()));

@@ -154,7 +154,9 @@ mod tests {
         let page = page_new();
         let write = |bytes: &[u8]| {
             // SAFETY: `page` is from `page_new`, and the room has as many bytes.
-            unsafe { core::ptr::copy_nonoverlapping(bytes.as_ptr(), page_room(page, bytes.len()), bytes.len()) }
+            unsafe {
+                core::ptr::copy_nonoverlapping(bytes.as_ptr(), page_room(page, bytes.len()), bytes.len())
+            }
         };
         let read = |n: usize| -> Vec<u8> {
             // SAFETY: `page` is from `page_new`, and a call has just left `n` bytes.

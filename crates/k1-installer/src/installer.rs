@@ -35,9 +35,12 @@ impl Installer {
     /// A sentence: the bundle is damaged, of another maker, or not one.
     pub fn open(&mut self, maker: &str, bundle: &[u8]) -> Result<Value, String> {
         self.bundle = None;
-        let maker = key::read_public(maker).ok_or("the maker's key is not an Ed25519 public key, as `k1 keys show` prints it")?;
+        let maker = key::read_public(maker)
+            .ok_or("the maker's key is not an Ed25519 public key, as `k1 keys show` prints it")?;
         if !archive::is_archive(bundle) {
-            return Err("this file is not a bundle: choose a file k1-….tar, as `cargo xtask dist` makes it".into());
+            return Err(
+                "this file is not a bundle: choose a file k1-….tar, as `cargo xtask dist` makes it".into()
+            );
         }
         let files: Files = archive::unpack(bundle)?;
         let bundle = open::open(&files, &maker)?;
@@ -95,8 +98,14 @@ impl Installer {
     pub fn suits(&self, id: u16, revision: u16, flash: u32) -> Result<Value, String> {
         let bundle = self.bundle.as_ref().ok_or(NO_BUNDLE)?;
         if id != bundle.chip.id {
-            let found = Chip::numbered(id).map_or_else(|| format!("a chip that no K1 runs on (number {id})"), |chip| format!("an {chip}"));
-            return Err(format!("this firmware is for an {}, but the chip on the cable is {found}", bundle.chip));
+            let found = Chip::numbered(id).map_or_else(
+                || format!("a chip that no K1 runs on (number {id})"),
+                |chip| format!("an {chip}"),
+            );
+            return Err(format!(
+                "this firmware is for an {}, but the chip on the cable is {found}",
+                bundle.chip
+            ));
         }
         suits(bundle.chip, &bundle.bootloader, &bundle.update.image, (flash > 0).then_some(flash), revision)?;
         let settings = settings::SETTINGS;
@@ -132,7 +141,9 @@ impl Installer {
         update.envelope = update.manifest.envelope().sign(owner);
         self.pieces = plan(&bundle.bootloader, &update, erase_settings);
         let pieces = self.pieces.iter();
-        Ok(pieces.map(|piece| json!({ "at": piece.at, "bytes": piece.bytes.len(), "md5": md5(&piece.bytes) })).collect())
+        Ok(pieces
+            .map(|piece| json!({ "at": piece.at, "bytes": piece.bytes.len(), "md5": md5(&piece.bytes) }))
+            .collect())
     }
 
     /// The bytes of a piece of the plan; none if there is no such piece.

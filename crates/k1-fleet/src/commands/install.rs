@@ -102,11 +102,8 @@ fn put(
         Err(why) => return (wire, Err(format!("{why}; nothing was written"))),
     };
     let mut flash = CableFlash::new(wire);
-    let may = if args.erase_settings {
-        Ok(())
-    } else {
-        first_install::respects(&mut flash, chip.name, update)
-    };
+    let may =
+        if args.erase_settings { Ok(()) } else { first_install::respects(&mut flash, chip.name, update) };
     let mut wire = flash.into_loader();
     if let Err(why) = may {
         return (wire, Err(format!("{why}; nothing was written")));

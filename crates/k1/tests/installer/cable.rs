@@ -20,6 +20,10 @@ const TURN: Duration = Duration::from_millis(1);
 pub struct Desk {
     /// The chip on the cable; `None` if the cable is pulled or another program uses the port.
     pub chip: Option<Chip>,
+    /// What a strip has got that is on the cable in place of a chip.
+    pub strip: Option<Vec<u8>>,
+    /// True if the cable of the strip is pulled.
+    pub is_pulled: bool,
     /// The lamp that the chip becomes; `None` while its loader runs.
     pub lamp: Option<Lamp>,
     /// Number of restarts without the loader.
@@ -68,15 +72,37 @@ impl Cable {
 
     /// Serves the page's port; returns when page or chip ends it.
     pub fn serve(&self, stream: TcpStream) {
+        if self.desk().strip.is_some() {
+            return self.fill(stream);
+        }
         let port = self.desk().chip.as_ref().map(|chip| chip.port.clone());
-        let Some(port) = port.and_then(|port| serialport::new(port, 115_200).timeout(TURN).open().ok()) else { return };
+        let Some(port) = port.and_then(|port| serialport::new(port, 115_200).timeout(TURN).open().ok())
+        else {
+            return;
+        };
         let Ok(socket) = tungstenite::accept(stream) else { return };
         socket.get_ref().set_read_timeout(Some(TURN)).unwrap();
         // A page that closes the port is no error.
         let _ = self.carry(socket, port);
     }
 
-    fn carry(&self, mut socket: WebSocket<TcpStream>, mut port: Box<dyn serialport::SerialPort>) -> tungstenite::Result<()> {
+    /// Keeps what a strip gets.
+    fn fill(&self, stream: TcpStream) {
+        let Ok(mut socket) = tungstenite::accept(stream) else { return };
+        while !self.desk().is_pulled {
+            match socket.read() {
+                Ok(Message::Binary(sent)) => self.desk().strip.get_or_insert_default().extend(&sent),
+                Ok(_) => {}
+                Err(_) => return,
+            }
+        }
+    }
+
+    fn carry(
+        &self,
+        mut socket: WebSocket<TcpStream>,
+        mut port: Box<dyn serialport::SerialPort>,
+    ) -> tungstenite::Result<()> {
         let mut bytes = [0; 4_096];
         loop {
             match socket.read() {
@@ -96,7 +122,8 @@ impl Cable {
                 }
                 Ok(Message::Close(_)) => return Ok(()),
                 Ok(_) => {}
-                Err(tungstenite::Error::Io(e)) if matches!(e.kind(), ErrorKind::WouldBlock | ErrorKind::TimedOut) => {}
+                Err(tungstenite::Error::Io(e))
+                    if matches!(e.kind(), ErrorKind::WouldBlock | ErrorKind::TimedOut) => {}
                 Err(e) => return Err(e),
             }
             match port.read(&mut bytes) {

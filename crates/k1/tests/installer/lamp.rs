@@ -45,12 +45,19 @@ impl Lamp {
                             Packet::no_more_networks(),
                         ],
                         Command::Join { ssid, password } => {
-                            let mut packets = vec![Packet::error(Error::None), Packet::state(State::Provisioning)];
+                            let mut packets =
+                                vec![Packet::error(Error::None), Packet::state(State::Provisioning)];
                             if password == PASSWORD {
                                 self.network = Some(ssid.to_owned());
-                                packets.extend([Packet::state(State::Provisioned), Packet::result(number, &[PLACE])]);
+                                packets.extend([
+                                    Packet::state(State::Provisioned),
+                                    Packet::result(number, &[PLACE]),
+                                ]);
                             } else {
-                                packets.extend([Packet::error(Error::CannotConnect), Packet::state(State::Ready)]);
+                                packets.extend([
+                                    Packet::error(Error::CannotConnect),
+                                    Packet::state(State::Ready),
+                                ]);
                             }
                             packets
                         }

@@ -1,4 +1,5 @@
-//! The page that makes a lamp, in a real browser: from a maker's bundle to the flash of a simulated chip, and to its network.
+//! The site's pages at a cable, in a real browser: from a maker's bundle to the flash of a simulated chip, and to its network;
+//! and light on a strip and a WLED.
 //!
 //! Without Chromium or the folder of `cargo xtask site`, the tests print that they were skipped and pass; with `browser` and
 //! `site` in `K1_REQUIRE` they fail instead.
@@ -15,6 +16,7 @@ mod chromium;
 #[allow(dead_code, reason = "used in part")]
 mod host;
 mod lamp;
+mod lights;
 mod maker;
 mod page;
 mod refusals;
@@ -44,7 +46,13 @@ fn the_page_writes_what_k1_install_writes() {
     page.tab.eval("document.querySelector('#offers input').click()");
     page.tab.wait("that it was checked", "document.querySelector('#step-firmware.done')");
     let told = page.told("firmware");
-    for words in ["K1 1.2.0 for esp32s3", &maker.key.id().to_string(), "commit 0123456789ab", "never run", "cannot take back"] {
+    for words in [
+        "K1 1.2.0 for esp32s3",
+        &maker.key.id().to_string(),
+        "commit 0123456789ab",
+        "never run",
+        "cannot take back",
+    ] {
         assert!(told.contains(words), "{words}: {told}");
     }
     assert!(page.cannot_install(), "without a key");
@@ -71,7 +79,10 @@ fn the_page_writes_what_k1_install_writes() {
     page.tab.wait("the question", "!document.getElementById('wifi').hidden");
     page.screenshot("network");
     page.join("Küche", "a wrong one");
-    page.tab.wait("what is wrong", "document.getElementById('network-told').textContent.includes('could not join')");
+    page.tab.wait(
+        "what is wrong",
+        "document.getElementById('network-told').textContent.includes('could not join')",
+    );
     assert!(page.told("network").contains("2.4 GHz"), "{}", page.told("network"));
     page.join("Küche", PASSWORD);
     page.tab.wait("the network", "document.querySelector('#step-network.done')");
@@ -105,7 +116,11 @@ fn a_cable_that_is_pulled_harms_nothing() {
         page.install();
         page.tab.wait("what has happened", "document.getElementById('chip-told').classList.contains('bad')");
         let told = page.told("chip");
-        assert!(told.contains("cable") && (told.contains("press Install again") || told.contains("Nothing was written")), "{point}: {told}");
+        assert!(
+            told.contains("cable")
+                && (told.contains("press Install again") || told.contains("Nothing was written")),
+            "{point}: {told}"
+        );
         let cut = page.cable.flash();
         // Plugged in again, with what was written.
         page.cable.plug(Chip::new(&ESP32S3, cut));
@@ -129,7 +144,10 @@ fn a_lamp_keeps_its_settings_and_its_keys() {
     assert!(page.told("chip").contains("keeps what it remembered"), "{}", page.told("chip"));
     let settings = settings::SETTINGS.start as usize..settings::SETTINGS.end as usize;
     assert_eq!(page.cable.flash()[settings.clone()], before[settings.clone()]);
-    assert!(same(&page.cable.flash(), &maker.installed_by_program(&ESP32S3, &maker.owner_pem(), Some(before))));
+    assert!(same(
+        &page.cable.flash(),
+        &maker.installed_by_program(&ESP32S3, &maker.owner_pem(), Some(before))
+    ));
 
     // A lamp of somebody else stays as it is, until its settings are to be erased.
     let before = maker.lamp_that_trusts(&maker.key);
@@ -163,6 +181,18 @@ fn a_browser_without_web_serial_is_told_what_to_do() {
 }
 
 #[test]
+fn a_strip_on_usb_shines_from_the_browser() {
+    let Some(mut page) = Page::open() else { return };
+    lights::strip(&mut page);
+}
+
+#[test]
+fn a_wled_shines_from_the_browser() {
+    let Some(mut page) = Page::open() else { return };
+    lights::wled(&mut page);
+}
+
+#[test]
 fn it_fits_every_screen() {
     let Some(mut page) = Page::open() else { return };
     let maker = Maker::new("esp32s3", 9);
@@ -191,5 +221,6 @@ fn it_fits_every_screen() {
 
 /// The folder of the site.
 fn site() -> PathBuf {
-    std::env::var_os("K1_SITE").map_or_else(|| std::path::absolute("../../target/site").unwrap_or_default(), PathBuf::from)
+    std::env::var_os("K1_SITE")
+        .map_or_else(|| std::path::absolute("../../target/site").unwrap_or_default(), PathBuf::from)
 }

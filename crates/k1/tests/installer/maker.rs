@@ -34,7 +34,8 @@ impl Maker {
         let home = folder();
         let key = keys::make(&home.path().join("maker"), "release").unwrap();
         let owner = keys::make(&home.path().join("k1/keys"), "k1").unwrap();
-        let mut image: Vec<u8> = (0..70_001_u32).map(|i| (i.wrapping_mul(2_654_435_761) >> 24) as u8).collect();
+        let mut image: Vec<u8> =
+            (0..70_001_u32).map(|i| (i.wrapping_mul(2_654_435_761) >> 24) as u8).collect();
         image[..24].fill(0);
         (image[0], image[3], image[12]) = (0xe9, 0x20, number);
         let manifest = Statement { board, version: "1.2.0", counter: 3, patience_s: 300 };
@@ -69,7 +70,8 @@ impl Maker {
     pub fn installed_by_program(&self, kind: &'static Kind, pem: &str, before: Option<Vec<u8>>) -> Vec<u8> {
         let chip = before.map_or_else(|| blank(kind), |flash| Chip::new(kind, flash));
         let home = self.home.path();
-        let [bundle, release, key] = ["bundle.tar", "release.pem", "k1/keys/page.pem"].map(|name| home.join(name));
+        let [bundle, release, key] =
+            ["bundle.tar", "release.pem", "k1/keys/page.pem"].map(|name| home.join(name));
         std::fs::write(&bundle, self.tar()).unwrap();
         std::fs::write(&release, self.key.public_pem().unwrap()).unwrap();
         std::fs::write(&key, pem).unwrap();

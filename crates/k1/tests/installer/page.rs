@@ -51,10 +51,18 @@ impl Page {
         Some(page)
     }
 
+    /// Opens a page of the site.
+    pub fn visit(&mut self, name: &str) {
+        self.tab.open(&format!("{}{name}", self.host.url()));
+    }
+
     /// Loads the page anew.
     pub fn load(&mut self) {
-        self.tab.open(&format!("{}install.html", self.host.url()));
-        self.tab.wait("the page", "document.getElementById('make-key')?.onclick || !document.getElementById('cannot').hidden");
+        self.visit("install.html");
+        self.tab.wait(
+            "the page",
+            "document.getElementById('make-key')?.onclick || !document.getElementById('cannot').hidden",
+        );
     }
 
     /// Offers a bundle as part of the site.

@@ -90,7 +90,10 @@ pub fn browsers(page: &mut Page) {
     page.load();
     let told = page.tab.eval("document.getElementById('cannot').textContent");
     let told = told.as_str().unwrap();
-    assert!(told.contains("no Web Serial") && told.contains("Chrome, Edge, Opera") && told.contains("k1 install"), "{told}");
+    assert!(
+        told.contains("no Web Serial") && told.contains("Chrome, Edge, Opera") && told.contains("k1 install"),
+        "{told}"
+    );
     page.tab.wait("the key", "document.getElementById('make-key').onclick");
     let maker = Maker::new("esp32s3", 9);
     page.choose(&maker);

@@ -2,9 +2,9 @@
 
 use std::path::{Path, PathBuf};
 
+use k1_bundle::table;
 use k1_fleet::bundle::make::{Ingredients, make, name};
 use k1_fleet::bundle::{self, Files, Origin, archive, open};
-use k1_bundle::table;
 use k1_fleet::signing::keys::{self, Key};
 use k1_fleet::signing::package::{self, Statement};
 use k1_update::envelope::Envelope;
