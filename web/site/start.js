@@ -1,6 +1,7 @@
 // The first moments: choosing a sound, and what to say when a browser refuses one.
 
 import { $ } from './controls.js';
+import './lights.js';
 import { ready } from './link.js';
 
 const root = $('start');

@@ -9,9 +9,10 @@ use alloc::vec::Vec;
 
 use k1_engine::audio::SNAPSHOT_WORDS;
 use k1_engine::patterns::FIRST_PATTERN;
+use k1_wire::serial::{ADALIGHT_HEADER, adalight_header};
 
 use crate::listener::Listener;
-use crate::player::Player;
+use crate::player::{MOST_LEDS, Player};
 
 /// A player with the places for bytes in and out.
 pub struct Page {
@@ -78,6 +79,13 @@ pub extern "C" fn first_pattern() -> u32 {
     FIRST_PATTERN as u32
 }
 
+/// Most LEDs of a player.
+// SAFETY: no other function has this name.
+#[unsafe(no_mangle)]
+pub extern "C" fn most_leds() -> usize {
+    MOST_LEDS
+}
+
 /// Words of a snapshot.
 // SAFETY: no other function has this name.
 #[unsafe(no_mangle)]
@@ -141,6 +149,15 @@ exports! {
     fn player_wire(this: Page) -> usize {
         let bytes = this.player.wire().to_vec();
         this.put(bytes)
+    }
+
+    /// The last frame for a strip on a serial port (Adalight); returns its length.
+    fn player_adalight(this: Page) -> usize {
+        let wire = this.player.wire();
+        let mut frame = Vec::with_capacity(ADALIGHT_HEADER + wire.len());
+        frame.extend(adalight_header(wire.len() / 3).iter().flatten());
+        frame.extend(wire);
+        this.put(frame)
     }
 
     /// Thumbnails of every pattern, as a live message; returns its length.
@@ -242,6 +259,9 @@ mod tests {
             let n = player_frame(page, 16_000.0, 0);
             assert_eq!(read(page, n)[..4], [1, read(page, n)[1], 30, 0]);
             assert_eq!(player_wire(page), 90);
+            let n = player_adalight(page);
+            assert_eq!(k1_wire::serial::read_adalight(&read(page, n)), Ok(((*page).player.wire(), &[][..])));
+            assert!(player_new(most_leds() as u32 + 1, 0).is_null());
             assert!(player_hello(page, 0.0) > 100 && player_changes(page) > 100 && player_changes(page) == 0);
             assert_eq!(player_gain(page), 1.0);
             write(page, b"GET/api/v1/setup");
