@@ -4,8 +4,11 @@ use k1_engine::light::{PALETTES, srgb_byte};
 use k1_engine::params::PARAMS;
 use k1_engine::patterns::PATTERNS;
 
+/// A text that the tables give.
+type Text = fn() -> String;
+
 /// The page, the picture of the palettes, and where they are in the checkout.
-const FILES: [(&str, fn() -> String); 2] = [("docs/patterns.md", page), ("docs/palettes.svg", swatches)];
+const FILES: [(&str, Text); 2] = [("docs/patterns.md", page), ("docs/palettes.svg", swatches)];
 
 /// Writes both files.
 ///
