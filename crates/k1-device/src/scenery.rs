@@ -57,9 +57,9 @@ pub trait Scenery {
 pub fn answer(scenery: &dyn Scenery, action: Action, name: &str, body: &[u8]) -> Result<Vec<u8>, Refusal> {
     match action {
         Action::Scenes => json(&scenery.scenes()?),
-        Action::SetScene => json(&scenery.set_scene(&scene_name(name)?, &parse_or_default(body)?)?),
-        Action::DeleteScene => json(&scenery.delete_scene(&scene_name(name)?)?),
-        Action::RecallScene => json(&scenery.recall_scene(&scene_name(name)?, &parse_or_default(body)?)?),
+        Action::SetScene => json(&scenery.set_scene(&own_name(name)?, &parse_or_default(body)?)?),
+        Action::DeleteScene => json(&scenery.delete_scene(&own_name(name)?)?),
+        Action::RecallScene => json(&scenery.recall_scene(&own_name(name)?, &parse_or_default(body)?)?),
         Action::Power => json(&scenery.power()),
         Action::SetPower => json(&scenery.set_power(&parse(body)?)?),
         _ => Err(Refusal::NotHere(
@@ -69,12 +69,12 @@ pub fn answer(scenery: &dyn Scenery, action: Action, name: &str, body: &[u8]) ->
 }
 
 /// Parses a body; an empty one says nothing.
-fn parse_or_default<'a, T: Deserialize<'a> + Default>(body: &'a [u8]) -> Result<T, Refusal> {
+pub(crate) fn parse_or_default<'a, T: Deserialize<'a> + Default>(body: &'a [u8]) -> Result<T, Refusal> {
     if body.trim_ascii().is_empty() { Ok(T::default()) } else { parse(body) }
 }
 
-/// The name of a scene from a path, where some characters are written as `%` and two digits (RFC 3986, 2.1).
-fn scene_name(sent: &str) -> Result<String, Refusal> {
+/// The name of a scene or a zone from a path, where some characters are written as `%` and two digits (RFC 3986, 2.1).
+pub(crate) fn own_name(sent: &str) -> Result<String, Refusal> {
     let wrong =
         Refusal::InvalidValue { field: "name", expected: "1 to 64 bytes of text without control characters" };
     let mut bytes = Vec::with_capacity(sent.len());
@@ -96,18 +96,18 @@ fn scene_name(sent: &str) -> Result<String, Refusal> {
 
 #[cfg(test)]
 mod tests {
-    use super::scene_name;
+    use super::own_name;
 
     #[test]
     fn a_name_in_a_path_is_any_text() {
         for (sent, name) in
             [("Dinner", "Dinner"), ("Late%20dinner", "Late dinner"), ("%C3%9cber%2f", "Über/")]
         {
-            assert_eq!(scene_name(sent).unwrap(), name);
+            assert_eq!(own_name(sent).unwrap(), name);
         }
         let long = "x".repeat(65);
         for wrong in ["", "%", "%2", "%zz", "%ff", "%00", "%20", "a%0Ab", &long] {
-            assert!(scene_name(wrong).is_err(), "{wrong}");
+            assert!(own_name(wrong).is_err(), "{wrong}");
         }
     }
 }

@@ -2,12 +2,16 @@
 
 use alloc::vec::Vec;
 
-use crate::answers::{FoundLights, LightTested, Playlist, ShowFile, ShowLights, ShowWritten, Timers};
+use crate::answers::{
+    FoundLights, InputSet, Inputs, LightTested, Plan, Playlist, ShowFile, ShowLights, ShowWritten, Timers,
+};
 use crate::api::{json, parse};
 use crate::error::Refusal;
-use crate::requests::{LightChange, LightTest, NewLight, NewTimers, PlaylistPatch, ShowText};
+use crate::requests::{
+    LightChange, LightTest, Listen, NewInput, NewLight, NewTimers, PlaylistPatch, ShowText, ZoneChange,
+};
 use crate::routes::Action;
-use crate::scenery::{self, Scenery};
+use crate::scenery::{self, Scenery, own_name, parse_or_default};
 
 /// A K1 that runs shows.
 pub trait Shows: Scenery {
@@ -51,6 +55,28 @@ pub trait Shows: Scenery {
     fn found_lights(&self) -> FoundLights;
     /// Starts a search for lights, if there is none.
     fn find_lights(&self) -> FoundLights;
+    /// The lights and the zones of the show.
+    ///
+    /// # Errors
+    ///
+    /// [`Refusal::NotHere`] without a show file.
+    fn plan(&self) -> Result<Plan, Refusal>;
+    /// Writes a change of the zone of this name into the show file, unless the file would get a fault.
+    ///
+    /// # Errors
+    ///
+    /// [`Refusal::ZoneNotFound`] if no zone has this name, [`Refusal::LightNotFound`] if a piece names no light.
+    fn change_zone(&self, name: &str, change: &ZoneChange) -> Result<ShowWritten, Refusal>;
+    /// The sources of sound.
+    fn inputs(&self) -> Inputs;
+    /// Listens to all live sources for a while.
+    ///
+    /// # Errors
+    ///
+    /// [`Refusal::InvalidValue`] if the time is wrong.
+    fn listen_inputs(&self, listen: &Listen) -> Result<Inputs, Refusal>;
+    /// Hears another source, unless it cannot be opened.
+    fn set_input(&self, input: &NewInput) -> InputSet;
     /// The playlist.
     fn playlist(&self) -> Playlist;
     /// Changes the playlist.
@@ -76,7 +102,7 @@ pub trait Shows: Scenery {
 }
 
 /// Does what a request asks of the show, and returns the answer as JSON. `name` is the part of the path that names a
-/// scene, as it was sent.
+/// scene or a zone, as it was sent.
 ///
 /// # Errors
 ///
@@ -91,6 +117,11 @@ pub fn answer(shows: &dyn Shows, action: Action, name: &str, body: &[u8]) -> Res
         Action::FindLights => json(&shows.find_lights()),
         Action::ShowFile => json(&shows.show_file()?),
         Action::SetShowFile => json(&shows.set_show_file(&parse(body)?)?),
+        Action::Plan => json(&shows.plan()?),
+        Action::ChangeZone => json(&shows.change_zone(&own_name(name)?, &parse(body)?)?),
+        Action::Inputs => json(&shows.inputs()),
+        Action::ListenInputs => json(&shows.listen_inputs(&parse_or_default(body)?)?),
+        Action::SetInput => json(&shows.set_input(&parse(body)?)),
         Action::Playlist => json(&shows.playlist()),
         Action::SetPlaylist => json(&shows.set_playlist(&parse(body)?)?),
         Action::NextScene => json(&shows.next_scene()?),

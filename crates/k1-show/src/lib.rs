@@ -21,7 +21,7 @@ pub mod text;
 pub mod timer;
 
 pub use k1_engine::show::Look;
-pub use model::{Layout, Light, Now, Piece, Run, Show, Zone};
+pub use model::{Layout, Light, Now, Piece, Place, Run, Show, Zone};
 pub use playlist::{Every, Playlist};
 pub use read::{Fault, Forms, Reading, read};
 pub use scene::Scene;

@@ -1,6 +1,7 @@
 //! Changes of a show's text that keep its comments and layout.
 
 mod edit;
+mod plan;
 mod scenes;
 
 use std::fmt;
@@ -60,6 +61,12 @@ impl Text {
     /// Sets the microphone gain.
     pub fn set_gain(&mut self, gain: f32) {
         set(self.0.as_table_mut(), "gain", gain_of, &gain, f64_of(gain).into());
+    }
+
+    /// Sets where sound comes from.
+    pub fn set_input(&mut self, input: &str) {
+        let says = |item: &Item| item.as_str().map(str::to_owned);
+        set(self.0.as_table_mut(), "input", says, &input.to_owned(), input.into());
     }
 
     /// Sets the look of a zone; `false` if there is no such zone. Values that are there already keep their form, and

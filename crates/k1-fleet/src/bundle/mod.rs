@@ -15,7 +15,8 @@
 use std::collections::BTreeMap;
 
 use serde::{Deserialize, Serialize};
-use sha2::{Digest, Sha256};
+
+pub use crate::signing::sums::sha256;
 
 pub mod adopt;
 pub mod archive;
@@ -96,9 +97,4 @@ impl File {
     fn of(bytes: &[u8]) -> Self {
         Self { bytes: bytes.len(), sha256: sha256(bytes) }
     }
-}
-
-/// The SHA-256 of some bytes, in hexadecimal digits.
-pub fn sha256(bytes: &[u8]) -> String {
-    Sha256::digest(bytes).iter().map(|b| format!("{b:02x}")).collect()
 }

@@ -9,6 +9,7 @@ mod found;
 mod keeper;
 mod plans;
 mod player;
+mod sound;
 
 pub use add::{Addition, add, change};
 pub use attend::direct;
@@ -17,6 +18,7 @@ pub use file::{Stored, is_there, place};
 pub use found::{Search, Seen, find, settings_of, target_of};
 pub use keeper::Keeper;
 pub use plans::{Rest, plans};
+pub use sound::Sound;
 
 use std::path::{Path, PathBuf};
 
