@@ -154,7 +154,7 @@ fn completions_and_the_manual_know_every_command() {
 #[test]
 fn a_release_is_verified_and_a_changed_file_in_it_is_refused() {
     use k1_fleet::signing::{keys, sums};
-    let place = support::folder();
+    let place = folder();
     let key = keys::make(&place.path().join("keys"), "release").unwrap();
     let (pem, release) = (place.path().join("release.pem"), place.path().join("release"));
     std::fs::write(&pem, key.public_pem().unwrap()).unwrap();

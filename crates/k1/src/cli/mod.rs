@@ -6,6 +6,7 @@
 )]
 
 mod program;
+mod scene;
 mod service;
 mod show;
 mod values;
@@ -16,6 +17,7 @@ use clap::{Parser, Subcommand};
 
 pub use k1_fleet::cli::*;
 pub use program::*;
+pub use scene::*;
 pub use service::*;
 pub use show::*;
 pub use values::assignment;
@@ -62,6 +64,20 @@ pub enum Command {
         #[command(subcommand)]
         command: LightsCommand,
     },
+    /// List, make, recall and delete scenes of a running K1.
+    Scene {
+        /// What to do with scenes.
+        #[command(subcommand)]
+        command: SceneCommand,
+    },
+    /// Start, stop and look at the playlist of a running K1.
+    Playlist(PlaylistArgs),
+    /// Turn the light of a running K1 on.
+    On(PowerArgs),
+    /// Turn the light of a running K1 off. It goes on hearing.
+    Off(PowerArgs),
+    /// Dim the light of a running K1.
+    Brightness(BrightnessArgs),
     /// Run K1 in the background, from login or from the start of the computer on (systemd).
     Service {
         /// What to do with the service.

@@ -4,8 +4,8 @@ use std::path::PathBuf;
 
 use clap::{Args, Subcommand};
 use k1_fleet::cli::seconds;
-use k1_fleet::lamps::Selector;
 
+use super::RunningArgs;
 use super::values::{leds, palette, pattern};
 
 /// The file that a command works on.
@@ -51,9 +51,9 @@ pub enum LightsCommand {
         /// Print JSON.
         #[arg(long)]
         json: bool,
-        /// Address of the running K1's page.
-        #[arg(long, default_value = "127.0.0.1:3330", value_name = "HOST:PORT")]
-        at: Selector,
+        /// The running K1.
+        #[command(flatten)]
+        running: RunningArgs,
         /// The show.
         #[command(flatten)]
         of: ShowFile,
@@ -81,9 +81,9 @@ pub enum LightsCommand {
         /// Show each step for N seconds.
         #[arg(long = "step", value_parser = seconds, allow_negative_numbers = true, default_value = "2", value_name = "N")]
         step_s: f64,
-        /// Address of the running K1's page.
-        #[arg(long, default_value = "127.0.0.1:3330", value_name = "HOST:PORT")]
-        at: Selector,
+        /// The running K1.
+        #[command(flatten)]
+        running: RunningArgs,
         /// The show.
         #[command(flatten)]
         of: ShowFile,
