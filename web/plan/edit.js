@@ -17,7 +17,16 @@ export class Edit {
     Object.assign(this, { toast, changed, lights: [], zones: [], waits: new Map(), writing: null, gesture: null });
   }
 
-  async load() {
+  /** Reads the plan; several wishes at a time are one. */
+  load() {
+    this.loading ??= this.read();
+    return this.loading;
+  }
+
+  async read() {
+    // K1 answers the same question once in a tenth of a second.
+    await new Promise((later) => setTimeout(later, 150));
+    this.loading = null;
     if (this.writing || this.gesture) return;
     try {
       Object.assign(this, await get('api/v1/plan'));

@@ -1,9 +1,8 @@
 // The zones as they hang: on a plan, and on the rulers of their lights. Both are changed by finger, mouse and keyboard.
 
-import { button, el, say } from '../controls.js';
+import { button, el, field, say } from '../controls.js';
 import { isSquare } from '../light.js';
 import { ask } from '../link.js';
-import { field } from '../room/lights.js';
 import { Hung, box, longest, places } from '../room/plan.js';
 import { undoButton } from '../room/undo.js';
 import { Edit } from './edit.js';
@@ -29,7 +28,7 @@ export class Zones {
     this.pieces = new Pieces(this.lights, this.edit, (name) => this.choose(name));
     root.append(el('section', '', '', el('h2', '', 'Zones ', el('small', '', 'as they hang'), undoButton()), this.plan,
       el('p', 'note', 'Drag, or press arrow keys: they move a zone. With Shift they change its last LED. R turns it round, Shift+R hangs it upright.')),
-    el('section', '', '', this.about), el('section', '', '', el('h2', '', 'LEDs of the lights ', el('small', '', 'which belong to which zone')), this.lights));
+    el('section', '', '', this.about), el('section', '', '', el('h2', '', 'LEDs of the lights'), this.lights));
     this.scene = new Hung(this.canvas);
     new ResizeObserver(() => this.changed()).observe(this.plan);
   }

@@ -1,8 +1,7 @@
 // Where sound comes from: the sources of this machine with their levels, and the choice of one.
 
-import { arrows, button, check, el, radio } from '../controls.js';
+import { arrows, button, check, el, field, radio } from '../controls.js';
 import { ask, get } from '../link.js';
-import { field } from './lights.js';
 import { did } from './undo.js';
 
 const KINDS = { demo: 'plays by itself', mic: 'microphone', monitor: 'what this computer plays', stream: 'stream', file: 'file', stdin: 'standard input' };
@@ -28,7 +27,7 @@ export class Inputs {
       if (input.value.trim()) this.choose(input.value.trim(), input.value.trim());
       else input.focus();
     };
-    root.querySelector('.music').after(el('section', 'choose', '', el('h2', '', 'Input ', el('small', '', 'which sound becomes light'), this.all),
+    root.querySelector('.music').after(el('section', 'choose', '', el('h2', '', 'Input', this.all),
       this.list, this.note, el('details', '', '', el('summary', '', 'Something else'), form)));
   }
 

@@ -37,8 +37,8 @@ export class Room {
     const has = zones.length > 1 || Boolean(this.hasShow && zones[0].name);
     this.views.allow(['zones'], has);
     if (!this.hasShow || !has) return;
-    this.hung?.show(zones);
-    this.hang();
+    if (this.hung) this.hung.show(zones);
+    else this.hang();
   }
 
   /** Puts the places of the plan to the zones, which the wall shows. */

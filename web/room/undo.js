@@ -3,13 +3,13 @@
 import { $, button } from '../controls.js';
 
 /** Most changes that can be taken back. */
-const MOST = 50;
+const MOST_CHANGES = 50;
 
 const done = [];
 const buttons = new Set();
-let tell = () => {};
+let tell = null;
 
-function paint() {
+function paintButtons() {
   const last = done.at(-1);
   for (const item of buttons) {
     item.hidden = !last;
@@ -22,10 +22,10 @@ export async function undo(change = done.at(-1)) {
   if (!change || change.undone) return;
   change.undone = true;
   done.splice(done.indexOf(change), 1);
-  paint();
+  paintButtons();
   try {
-    await change.back();
-    tell(`Taken back: ${change.text}`);
+    // What was refused is told already.
+    if (await change.back() !== false) tell(`Taken back: ${change.text}`);
   } catch (e) {
     tell(e.message);
   }
@@ -35,8 +35,8 @@ export async function undo(change = done.at(-1)) {
 export function did(text, back, quietly = false) {
   const change = { text, back };
   done.push(change);
-  if (done.length > MOST) done.shift();
-  paint();
+  if (done.length > MOST_CHANGES) done.shift();
+  paintButtons();
   if (!quietly) tell(text, () => undo(change));
 }
 
@@ -44,12 +44,13 @@ export function did(text, back, quietly = false) {
 export function undoButton() {
   const item = button('quiet', 'Undo', () => undo());
   buttons.add(item);
-  paint();
+  paintButtons();
   return item;
 }
 
-/** Tells messages by `toast`, and listens to Ctrl+Z. */
+/** Tells messages by `toast`, and listens to Ctrl+Z, from the first call on. */
 export function listen(toast) {
+  if (tell) return;
   tell = toast;
   addEventListener('keydown', (event) => {
     const types = event.target.matches('input:not([type="range"], [type="checkbox"]), textarea');

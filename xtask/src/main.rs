@@ -19,7 +19,12 @@ mod measure;
 mod packages;
 mod pages;
 mod proof;
+mod release;
 mod rustup;
+#[cfg(target_os = "linux")]
+mod service;
+mod site;
+mod vendor;
 mod xtensa;
 
 use std::collections::BTreeMap;
@@ -47,6 +52,11 @@ cargo xtask ear --corpus DIR --faults         the same through bad microphones, 
 cargo xtask firmware [BOARD...]               build the lamp's firmware and images, and compare them with budgets.toml
 cargo xtask lx7                               the engine on the ESP32-S3's processor, emulated: the same bits, within budgets.toml
 cargo xtask dist [CHIP...] [--key NAME|FILE]  build and sign firmware for `k1 install`, for owners who do not build it
+cargo xtask site [--to FOLDER]                the page with the engine as WebAssembly, for any static host, within its budget
+cargo xtask site --firmware FOLDER            the same with the bundles of `cargo xtask dist` for its installer
+cargo xtask release [PROCESSOR...] [--key NAME|FILE | --trial] [--twice]
+                                              build, pack and sign the program for people who do not build it
+cargo xtask service [PROGRAM]                 the package and `k1 service` under systemd in a clean Debian (needs root)
 cargo xtask measure [NAME...|all]             run the commands that print the figures, and write docs/measurements.md
 cargo xtask load [--seconds N]                32 lights: CPU, memory and jitter, also while three of them fail
 cargo xtask load --beside LEDFX [--seconds N] K1 and LedFx with ten lights each, from the same sound
@@ -81,9 +91,15 @@ fn main() -> ExitCode {
         ["ear", "--corpus", folder, "--faults"] => ear::degraded(folder),
         ["ear", "--corpus", folder, "--inputs", inputs] => ear::inputs(folder, inputs),
         ["ear", "--corpus", folder, "--events", events] => ear::corpus(folder, Some(events)),
+        ["site", ..] => site::site(&args[1..]),
         ["firmware", ..] => firmware::build(&args[1..]),
         ["lx7"] => lx7::prove(),
         ["dist", ..] => dist::dist(&args[1..]),
+        #[cfg(target_os = "linux")]
+        ["service"] => service::service(None),
+        #[cfg(target_os = "linux")]
+        ["service", program] => service::service(Some(program)),
+        ["release", ..] => release::release(&args[1..]),
         ["broken"] => firmware::broken(),
         ["cores"] => cores::prove(),
         #[cfg(target_os = "linux")]
@@ -132,6 +148,7 @@ fn said(command: &mut Command) -> Result<String, String> {
 #[derive(Deserialize)]
 struct Budgets {
     page: Page,
+    site: site::Budget,
     instructions: Instructions,
     ear: ear::Recorded,
     lamp: firmware::Budget,

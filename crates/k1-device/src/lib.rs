@@ -30,6 +30,7 @@
 //! | [`health`] | whether a K1 is healthy, from its own measurements |
 //! | [`settings`] | what a lamp remembers, in flash |
 //! | [`live`] | messages of the WebSockets |
+//! | [`thumbnails`] | small moving pictures of every pattern |
 //! | [`packed`] | text that is unpacked while it is sent |
 //! | [`page`] | the table of the page's files |
 //! | [`portal`] | the lamp's own access point, on which its owner names a network |
@@ -70,4 +71,5 @@ pub mod self_test;
 pub mod settings;
 pub mod shows;
 pub mod tape;
+pub mod thumbnails;
 pub mod ws2812;

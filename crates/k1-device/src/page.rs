@@ -63,7 +63,7 @@ pub const ROOM_STYLES: [&str; 2] = ["room/room.css", "plan/plan.css"];
 pub const STYLE: &str = "text/css; charset=utf-8";
 
 /// Those of them that a lamp has, too, joined with its other modules.
-pub const LAMP_ROOM: [&str; 1] = ["room/scenes.js"];
+pub const LAMP_ROOM: [&str; 2] = ["room/undo.js", "room/scenes.js"];
 
 /// Media type of a module.
 pub const MODULE: &str = "text/javascript; charset=utf-8";

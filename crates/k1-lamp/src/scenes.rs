@@ -116,11 +116,11 @@ impl Scenery for LampHome {
             },
         };
         if let Some(looks) = new.looks() {
-            if looks.keys().any(|zone| zone != ZONE) {
+            if looks.iter().any(|(zone, _)| zone != ZONE) {
                 let expected = "a look for the zone \"\", the only one of a lamp";
                 return Err(Refusal::InvalidValue { field: "looks", expected });
             }
-            scene.look = looks.get(ZONE).map(|new| new.look()).transpose()?;
+            scene.look = looks.first().map(|(_, new)| new.look()).transpose()?;
             scene.brightness = None;
         }
         scene.fade_s = new.fade_s()?.unwrap_or(scene.fade_s);

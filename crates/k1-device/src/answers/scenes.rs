@@ -1,13 +1,12 @@
 //! Scenes, and the light as a whole: on, off, brightness.
 
-use alloc::collections::BTreeMap;
 use alloc::string::String;
 use alloc::vec::Vec;
 
 use k1_engine::light::PALETTES;
 use k1_engine::patterns::PATTERNS;
 use k1_engine::show::Look;
-use serde::Serialize;
+use serde::{Serialize, Serializer};
 
 use super::ParamValues;
 
@@ -45,7 +44,13 @@ pub struct Scene {
     /// Brightness of all zones, 0 to 1, on top of their looks; null for full brightness.
     pub brightness: Option<f32>,
     /// The look of each zone by the zone's name. A zone that is not listed keeps its look.
-    pub looks: BTreeMap<String, SceneLook>,
+    #[serde(serialize_with = "as_map")]
+    #[cfg_attr(feature = "schema", schemars(with = "std::collections::BTreeMap<String, SceneLook>"))]
+    pub looks: Vec<(String, SceneLook)>,
+}
+
+fn as_map<S: Serializer>(looks: &[(String, SceneLook)], s: S) -> Result<S::Ok, S::Error> {
+    s.collect_map(looks.iter().map(|(zone, look)| (zone, look)))
 }
 
 /// `GET /api/v1/scenes`.

@@ -5,6 +5,7 @@ use std::sync::atomic::{AtomicBool, AtomicU8, Ordering};
 use std::sync::{Arc, OnceLock};
 use std::time::{Duration, Instant};
 
+use super::keys::Keyboard;
 use super::lines::Console;
 use super::{Failure, count};
 use crate::cli::RunArgs;
@@ -154,7 +155,13 @@ pub fn run(args: &RunArgs) -> Result<(), Failure> {
         manager.tell("READY=1");
     }
     let reloads = Reloads { asked: &reload, manager: manager.as_deref() };
-    let result = watch(args, &mut runtime, &mut console, page.as_mut(), keeper.as_mut(), &phase, &reloads);
+    let mut keyboard = Keyboard::take(&listening.current(), director);
+    if let Some(keyboard) = &keyboard {
+        console.line(&keyboard.help())?;
+    }
+    let tended = Tended { keyboard: keyboard.as_mut(), page: page.as_mut(), keeper: keeper.as_mut() };
+    let result = watch(args, &mut runtime, &mut console, tended, &phase, &reloads);
+    drop(keyboard);
     if let Some(manager) = &manager {
         manager.tell("STOPPING=1");
     }
@@ -196,6 +203,7 @@ fn ending(phase: Arc<AtomicU8>, running: Arc<OnceLock<Arc<Shared>>>) -> impl Fn(
             }
             let _ = output::abandon_all();
             k1_host::strip_line::end();
+            k1_host::keys::restore();
             std::process::exit(130);
         }
     }
@@ -271,13 +279,19 @@ impl Reloads<'_> {
     }
 }
 
+/// What is looked after many times a second, if it is there.
+struct Tended<'a> {
+    keyboard: Option<&'a mut Keyboard>,
+    page: Option<&'a mut web::Server>,
+    keeper: Option<&'a mut show::Keeper>,
+}
+
 /// Reports once a second until it is time to stop.
 fn watch(
     args: &RunArgs,
     runtime: &mut Runtime,
     console: &mut Console,
-    mut page: Option<&mut web::Server>,
-    mut keeper: Option<&mut show::Keeper>,
+    mut tended: Tended,
     phase: &AtomicU8,
     reloads: &Reloads,
 ) -> Result<(), Failure> {
@@ -290,9 +304,12 @@ fn watch(
     loop {
         std::thread::sleep(Duration::from_millis(20));
         tell(&runtime.shared.lights());
-        reloads.tend(keeper.as_deref_mut(), &mut runtime.cast);
-        if let Some(keeper) = keeper.as_deref_mut() {
+        reloads.tend(tended.keeper.as_deref_mut(), &mut runtime.cast);
+        if let Some(keeper) = tended.keeper.as_deref_mut() {
             keeper.tend(&mut runtime.cast);
+        }
+        if let Some(keyboard) = tended.keyboard.as_deref_mut() {
+            keyboard.tend(console)?;
         }
         let now = Instant::now();
         console.sync(runtime)?;
@@ -306,7 +323,7 @@ fn watch(
         if done {
             break;
         }
-        if let Some(page) = page.as_deref_mut().filter(|_| now >= next_look) {
+        if let Some(page) = tended.page.as_deref_mut().filter(|_| now >= next_look) {
             next_look = now + LOOK;
             console.lines(&page.appeared(console.reader()))?;
         }

@@ -27,8 +27,8 @@ use std::fmt;
 use std::path::PathBuf;
 
 pub use damage::{Damage, Harm, Teller};
-pub use demo::{Demo, SONG_SECONDS};
 pub use input::Input;
+pub use k1_demo::{Demo, SONG_SECONDS};
 pub use levels::{Level, Levels};
 pub use presence::Presence;
 pub use resample::RATES;

@@ -65,7 +65,7 @@ impl Scenery for App {
             _ => self.director.picture(name),
         };
         if let Some(looks) = new.looks() {
-            let look = |(zone, new): (&String, &NewLook)| Ok::<_, Refusal>((zone.clone(), new.look()?));
+            let look = |(zone, new): &(String, NewLook)| Ok::<_, Refusal>((zone.clone(), new.look()?));
             scene.looks = looks.iter().map(look).collect::<Result<_, _>>()?;
             scene.brightness = None;
         }
