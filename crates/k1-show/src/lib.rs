@@ -4,6 +4,7 @@
 //! |---|---|
 //! | [`model`] | lights, zones and pieces |
 //! | [`look`](mod@look) | a pattern and its parameters |
+//! | [`palette`], [`import`] | palettes of the user's own, and gradients of other programs |
 //! | [`scene`], [`playlist`], [`timer`] | looks under a name, and what changes them by itself |
 //! | [`read`](mod@read) | a show from its text, with a sentence for each fault |
 //! | [`text`] | changes of the text that keep comments and layout |
@@ -12,9 +13,11 @@
 
 #![forbid(unsafe_code)]
 
+pub mod import;
 pub mod look;
 pub mod map;
 pub mod model;
+pub mod palette;
 pub mod playlist;
 pub mod points;
 pub mod read;
@@ -24,6 +27,7 @@ pub mod timer;
 
 pub use look::Look;
 pub use model::{Layout, Light, Now, Piece, Run, Show, Zone};
+pub use palette::OwnPalette;
 pub use playlist::{Every, Playlist};
 pub use read::{Fault, Forms, Reading, read};
 pub use scene::Scene;

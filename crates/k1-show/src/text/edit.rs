@@ -60,7 +60,7 @@ impl Text {
     }
 
     /// Keeps the tables of a kind for which `is_kept` is true.
-    fn keep(&mut self, kind: &str, is_kept: impl Fn(&dyn TableLike) -> bool) {
+    pub(super) fn keep(&mut self, kind: &str, is_kept: impl Fn(&dyn TableLike) -> bool) {
         match self.0.get_mut(kind) {
             Some(Item::ArrayOfTables(tables)) => tables.retain(|table| is_kept(table)),
             Some(Item::Value(Value::Array(array))) => {

@@ -1,20 +1,19 @@
 //! Collects frames, sound and thumbnails on one thread and hands them to every connection.
 
-use std::sync::Arc;
 use std::sync::atomic::{AtomicUsize, Ordering::Relaxed};
+use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Duration;
 
 use bytes::Bytes;
 use k1_device::live::{self, HeardHop, kind};
 use k1_engine::audio::Snapshot;
-use k1_engine::light::{OutputSettings, srgb_byte};
+use k1_engine::light::{OutputSettings, Palette, srgb_byte};
 use k1_engine::patterns::PATTERNS;
 use k1_engine::show::Show;
 use tokio::sync::{broadcast, watch};
 
 use super::system::{Sampler, System};
-use crate::runtime::{Controls, SoundReader};
-use crate::runtime::{Frames, Runtime, Shared};
+use crate::runtime::{Controls, Frames, Playing, Runtime, Shared, SoundReader};
 
 /// Hops in a sound message: 32 ms.
 const HOPS_PER_MESSAGE: usize = 4;
@@ -54,6 +53,7 @@ pub fn start(runtime: &Runtime, tapped: rtrb::Consumer<HeardHop>, frames: Frames
         shared: runtime.shared.clone(),
         controls: runtime.controls.clone(),
         sound: runtime.sound.clone(),
+        zones: runtime.cast.zones(),
         frames,
         tapped,
         frame_out,
@@ -84,6 +84,7 @@ struct Collector {
     shared: Arc<Shared>,
     controls: Controls,
     sound: SoundReader,
+    zones: Arc<Mutex<Vec<Playing>>>,
     frames: Frames,
     tapped: rtrb::Consumer<HeardHop>,
     frame_out: watch::Sender<Bytes>,
@@ -139,11 +140,18 @@ impl Collector {
             } else if now >= next_thumbnail {
                 next_thumbnail = now + 1_000_000 / THUMBNAIL_FPS;
                 let shows = thumbnails.get_or_insert_with(Thumbnails::new);
-                let message = shows.render(now, self.sound.latest(), &mut self.controls);
+                let own = own_palettes(&self.zones);
+                let message = shows.render(now, self.sound.latest(), &mut self.controls, own);
                 let _ = self.thumbnail_out.send(message);
             }
         }
     }
+}
+
+/// The user's own palettes, which all zones share.
+pub fn own_palettes(zones: &Mutex<Vec<Playing>>) -> &'static [Palette] {
+    let zones = zones.lock().unwrap_or_else(PoisonError::into_inner);
+    zones.first().map(|zone| zone.palettes).unwrap_or_default()
 }
 
 /// A small strip for each pattern, driven by the same sound as the light.
@@ -163,13 +171,20 @@ impl Thumbnails {
     }
 
     /// A message of kind 3: number of patterns (u8), LEDs of each (u16), then their pixels in sRGB.
-    fn render(&mut self, now: u64, sound: &Snapshot, controls: &mut Controls) -> Bytes {
+    fn render(
+        &mut self,
+        now: u64,
+        sound: &Snapshot,
+        controls: &mut Controls,
+        own: &'static [Palette],
+    ) -> Bytes {
         let params = controls.settings().params;
         let mut m = Vec::with_capacity(4 + self.0.len() * THUMBNAIL_LEDS * 3);
         m.extend([kind::THUMBNAILS, self.0.len() as u8]);
         m.extend((THUMBNAIL_LEDS as u16).to_le_bytes());
         let mut pixels = [[0; 3]; THUMBNAIL_LEDS];
         for show in &mut self.0 {
+            show.set_own_palettes(own);
             show.set_params(params);
             show.render(now, sound);
             show.output.screen(&mut pixels);

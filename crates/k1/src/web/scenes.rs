@@ -4,6 +4,7 @@ use k1_device::answers::{Deleted, Power, Recalled, Scene, SceneLook, Scenes};
 use k1_device::error::Refusal;
 use k1_device::live::SceneNow;
 use k1_device::requests::{NewLook, NewScene, PowerPatch, Recall};
+use k1_engine::light::Palette;
 use k1_show::{Look, Task, Text};
 
 use super::app::App;
@@ -40,7 +41,7 @@ impl App {
 
     pub(super) fn all_scenes(&self) -> Result<Scenes, Refusal> {
         self.stored()?;
-        let scenes = self.director.scenes().iter().map(answer_of).collect();
+        let scenes = self.director.scenes().iter().map(|scene| answer_of(scene, self.palettes())).collect();
         Ok(Scenes { scenes, current: self.director.current() })
     }
 
@@ -53,7 +54,7 @@ impl App {
         };
         if let Some(looks) = new.looks() {
             let look = |(zone, new): (&String, &NewLook)| {
-                let (pattern, params) = new.look()?;
+                let (pattern, params) = new.look(self.palettes())?;
                 Ok::<_, Refusal>((zone.clone(), Look { pattern, params }))
             };
             scene.looks = looks.iter().map(look).collect::<Result<_, _>>()?;
@@ -68,7 +69,7 @@ impl App {
         if is_picture {
             self.director.is_shown(name);
         }
-        Ok(answer_of(&scene))
+        Ok(answer_of(&scene, self.palettes()))
     }
 
     pub(super) fn remove_scene(&self, name: &str) -> Result<Deleted, Refusal> {
@@ -117,8 +118,8 @@ impl App {
     }
 }
 
-fn answer_of(scene: &k1_show::Scene) -> Scene {
-    let look = |(zone, look): &(String, Look)| (zone.clone(), SceneLook::new(look.pattern, look.params));
+fn answer_of(scene: &k1_show::Scene, own: &'static [Palette]) -> Scene {
+    let look = |(zone, look): &(String, Look)| (zone.clone(), SceneLook::new(look.pattern, look.params, own));
     Scene {
         name: scene.name.clone(),
         fade_s: scene.fade_s,
