@@ -206,7 +206,7 @@ fn run(command: &mut Command) -> Result<(), String> {
 }
 
 /// Makes sure that the standard library's source is there, because `core` and `alloc` are built for the boards.
-fn standard_library() -> Result<(), String> {
+pub fn standard_library() -> Result<(), String> {
     let sysroot = said(nightly().args(["rustc", "--print", "sysroot"]))
         .map_err(|_| "the boards need a nightly toolchain: rustup toolchain install nightly".to_owned())?;
     let place = Path::new(sysroot.trim()).join("lib/rustlib/src/rust/library/core/src/lib.rs");

@@ -17,10 +17,14 @@ const MAY: &[(&str, &[&str])] = &[
     ("k1-page", &[]),
     ("k1-device", &["k1-engine", "k1-handoff", "k1-update", "k1-http"]),
     ("k1-show", &["k1-engine"]),
+    ("k1-demo", &["k1-engine"]),
+    ("k1-web", &["k1-engine", "k1-handoff", "k1-wire", "k1-update", "k1-http", "k1-device", "k1-demo"]),
     ("k1-lamp", &["k1-engine", "k1-handoff", "k1-wire", "k1-update", "k1-http", "k1-page", "k1-device"]),
     ("k1-sim", &["k1-engine", "k1-handoff", "k1-wire", "k1-update", "k1-http", "k1-device"]),
     ("k1-host", &["k1-device"]),
-    ("k1-fleet", &["k1-engine", "k1-wire", "k1-update", "k1-http", "k1-device", "k1-host"]),
+    ("k1-bundle", &["k1-update", "k1-device"]),
+    ("k1-installer", &["k1-wire", "k1-update", "k1-device", "k1-bundle"]),
+    ("k1-fleet", &["k1-engine", "k1-wire", "k1-update", "k1-http", "k1-device", "k1-bundle", "k1-host"]),
     (
         "k1",
         &[
@@ -33,6 +37,7 @@ const MAY: &[(&str, &[&str])] = &[
             "k1-device",
             "k1-host",
             "k1-show",
+            "k1-demo",
             "k1-fleet",
         ],
     ),

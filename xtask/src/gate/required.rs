@@ -9,7 +9,7 @@ use super::{bare, excused, notes, second_attempt, stage};
 
 /// Every need in `crates/k1/tests/support/need.rs`.
 const NEEDS: &str =
-    "browser,pulse,virt,promtool,mosquitto,netns,nginx,openssl,encoders,ola,tshark,strace,systemd";
+    "browser,site,pulse,virt,promtool,mosquitto,netns,nginx,openssl,encoders,ola,tshark,strace,systemd";
 
 /// Runs these tests.
 ///

@@ -7,7 +7,7 @@ use toml_edit::Item;
 
 use super::fields::{Fields, number};
 use super::{Fault, Reader};
-use crate::look::Look;
+use crate::Look;
 use crate::palette::{OwnPalette, number_of};
 
 impl Reader<'_> {

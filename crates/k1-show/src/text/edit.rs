@@ -141,7 +141,7 @@ fn is_of(piece: &dyn TableLike, light: &str) -> bool {
 }
 
 /// Sets a field; what stands around the old value stays.
-fn replace(table: &mut dyn TableLike, key: &str, mut value: Value) {
+pub(super) fn replace(table: &mut dyn TableLike, key: &str, mut value: Value) {
     match table.get_mut(key) {
         Some(Item::Value(old)) => {
             *value.decor_mut() = old.decor().clone();

@@ -118,7 +118,8 @@ fn there_and_back(params: &Params, pattern: usize, gain: f32) {
         device_info: BackupOrigin { ip: "127.0.0.1", mac: None, firmware: "test" },
     };
     let text = serde_json::to_vec(&backup).expect("a backup is JSON");
-    let read = parse::<Restore>(&text).expect("a backup is a backup").check(MOST_OWN_PALETTES).expect("it is valid");
+    let read =
+        parse::<Restore>(&text).expect("a backup is a backup").check(MOST_OWN_PALETTES).expect("it is valid");
     assert_eq!(read.params, *params);
     assert_eq!((read.exact, read.pattern, read.gain), (true, Some(pattern), Some(gain)));
 }

@@ -82,6 +82,7 @@ pub fn main() -> ExitCode {
         Command::Install(args) => k1_fleet::commands::install::install(&args),
         Command::Rollback(args) => deploy::rollback(&args),
         Command::Sign(args) => signing_keys::sign(&args),
+        Command::Verify(args) => signing_keys::verify(&args),
         Command::Completions { shell } => {
             let mut script = Vec::new();
             clap_complete::generate(shell, &mut Cli::command(), "k1", &mut script);

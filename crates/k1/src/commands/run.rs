@@ -13,7 +13,7 @@ use crate::runtime::{Cast, Reopen, Runtime, Setup, Shared};
 use crate::service::{Heartbeat, Manager};
 use crate::show;
 use crate::sink::{Light, Strip, Target};
-use crate::source::{self, Input, Presence};
+use crate::source::{self, Input};
 use crate::web;
 use k1_device::exchange::Settings;
 use k1_device::meter::Count;
@@ -109,6 +109,7 @@ pub fn run(args: &RunArgs) -> Result<(), Failure> {
         fps: args.fps.or(show.fps).unwrap_or(FPS),
         with_page: door.is_some(),
     })?;
+    let listening = Arc::new(show::Sound::new(input, runtime.shared.clone()));
     let _ = running.set(runtime.shared.clone());
     let director = show::direct(&show, &runtime)?;
     let is_on_terminal = args.targets.iter().any(|t| t.target == Target::Terminal);
@@ -132,11 +133,12 @@ pub fn run(args: &RunArgs) -> Result<(), Failure> {
             console.line(&format!("[SHOW] {}: {zones}, {lights}", stored.path().display()))?;
         }
     }
-    let mut keeper = stored.map(|stored| show::Keeper::new(stored, show, rest, director.clone()));
+    let mut keeper =
+        stored.map(|stored| show::Keeper::new(stored, show, rest, director.clone(), listening.clone()));
     console.boot(&runtime)?;
     let mut page = match door {
         Some(door) => {
-            let mut page = web::serve(door, &mut runtime, director.clone())?;
+            let mut page = web::serve(door, &mut runtime, director.clone(), listening.clone())?;
             console.lines(&page.opened(console.reader()))?;
             Some(page)
         }
@@ -153,7 +155,7 @@ pub fn run(args: &RunArgs) -> Result<(), Failure> {
         manager.tell("READY=1");
     }
     let reloads = Reloads { asked: &reload, manager: manager.as_deref() };
-    let mut keyboard = Keyboard::take(&input, director);
+    let mut keyboard = Keyboard::take(&listening.current(), director);
     if let Some(keyboard) = &keyboard {
         console.line(&keyboard.help())?;
     }
@@ -249,7 +251,7 @@ fn reopen(args: &RunArgs, input: &Input, rate: u32) -> Option<Reopen> {
 /// Reports to the service manager as long as frames are rendered.
 fn heartbeat(manager: Arc<Manager>, shared: &Arc<Shared>) -> std::io::Result<Heartbeat> {
     let (frames, shared) = (shared.clone(), shared.clone());
-    let status = move || match shared.presence.as_ref().and_then(Presence::reason) {
+    let status = move || match shared.presence().and_then(|presence| presence.reason()) {
         Some(reason) => format!("waiting for sound: {reason}"),
         None => {
             let lights = count(shared.lights().len(), "light");

@@ -6,7 +6,7 @@ use k1_device::exchange::Settings;
 use k1_engine::light::{OutputSettings, Palette, Point, Points, Shape};
 use k1_host::output::Spared;
 use k1_show::map::map;
-use k1_show::{Look, OwnPalette, Show};
+use k1_show::{OwnPalette, Show};
 
 use super::target;
 use crate::runtime::{LightPlan, ZonePlan};
@@ -60,11 +60,6 @@ fn palettes(own: &[OwnPalette]) -> &'static [Palette] {
     let new: &'static [Palette] = own.iter().map(palette).collect::<Vec<_>>().leak();
     all.push(new);
     new
-}
-
-/// The look among the settings of a zone.
-pub fn look_of(settings: &Settings) -> Look {
-    Look { pattern: settings.pattern, params: settings.params }
 }
 
 /// The zones and lights of a show, and lights of the command line, which show the first zone.

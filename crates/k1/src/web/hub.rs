@@ -5,11 +5,9 @@ use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Duration;
 
 use bytes::Bytes;
-use k1_device::live::{self, HeardHop, kind};
-use k1_engine::audio::Snapshot;
-use k1_engine::light::{OutputSettings, Palette, srgb_byte};
-use k1_engine::patterns::PATTERNS;
-use k1_engine::show::Show;
+use k1_device::live::{self, HeardHop};
+use k1_device::thumbnails::{THUMBNAIL_US, Thumbnails};
+use k1_engine::light::{Palette, srgb_byte};
 use tokio::sync::{broadcast, watch};
 
 use super::system::{Sampler, System};
@@ -17,10 +15,6 @@ use crate::runtime::{Controls, Frames, Playing, Runtime, Shared, SoundReader};
 
 /// Hops in a sound message: 32 ms.
 const HOPS_PER_MESSAGE: usize = 4;
-/// Number of LEDs in a thumbnail.
-const THUMBNAIL_LEDS: usize = 48;
-/// Thumbnails per second.
-const THUMBNAIL_FPS: u64 = 20;
 
 /// The source of every connection's messages.
 pub struct Hub {
@@ -138,11 +132,12 @@ impl Collector {
             if self.viewers.load(Relaxed) == 0 {
                 thumbnails = None;
             } else if now >= next_thumbnail {
-                next_thumbnail = now + 1_000_000 / THUMBNAIL_FPS;
-                let shows = thumbnails.get_or_insert_with(Thumbnails::new);
-                let own = own_palettes(&self.zones);
-                let message = shows.render(now, self.sound.latest(), &mut self.controls, own);
-                let _ = self.thumbnail_out.send(message);
+                next_thumbnail = now + THUMBNAIL_US;
+                let shows = thumbnails.get_or_insert_default();
+                let params = self.controls.settings().params;
+                shows.set_own_palettes(own_palettes(&self.zones));
+                let message = shows.render(now, self.sound.latest(), params);
+                let _ = self.thumbnail_out.send(message.into());
             }
         }
     }
@@ -152,44 +147,4 @@ impl Collector {
 pub fn own_palettes(zones: &Mutex<Vec<Playing>>) -> &'static [Palette] {
     let zones = zones.lock().unwrap_or_else(PoisonError::into_inner);
     zones.first().map(|zone| zone.palettes).unwrap_or_default()
-}
-
-/// A small strip for each pattern, driven by the same sound as the light.
-struct Thumbnails(Vec<Box<Show<THUMBNAIL_LEDS>>>);
-
-impl Thumbnails {
-    fn new() -> Self {
-        Self(
-            (0..PATTERNS.len())
-                .map(|index| {
-                    let mut show = Box::new(Show::new(THUMBNAIL_LEDS, OutputSettings { limit_ma: None }));
-                    show.cut_to(index);
-                    show
-                })
-                .collect(),
-        )
-    }
-
-    /// A message of kind 3: number of patterns (u8), LEDs of each (u16), then their pixels in sRGB.
-    fn render(
-        &mut self,
-        now: u64,
-        sound: &Snapshot,
-        controls: &mut Controls,
-        own: &'static [Palette],
-    ) -> Bytes {
-        let params = controls.settings().params;
-        let mut m = Vec::with_capacity(4 + self.0.len() * THUMBNAIL_LEDS * 3);
-        m.extend([kind::THUMBNAILS, self.0.len() as u8]);
-        m.extend((THUMBNAIL_LEDS as u16).to_le_bytes());
-        let mut pixels = [[0; 3]; THUMBNAIL_LEDS];
-        for show in &mut self.0 {
-            show.set_own_palettes(own);
-            show.set_params(params);
-            show.render(now, sound);
-            show.output.screen(&mut pixels);
-            m.extend_from_slice(pixels.as_flattened());
-        }
-        m.into()
-    }
 }

@@ -8,6 +8,7 @@ use std::io::Write;
 /// Everything that `K1_REQUIRE` (a comma-separated list) may name.
 pub const NEEDS: &[(&str, &str)] = &[
     ("browser", "Chromium (Debian: chromium)"),
+    ("site", "the site (cargo xtask site)"),
     ("pulse", "PulseAudio (Debian: pulseaudio, pulseaudio-utils)"),
     ("virt", "QEMU 8.1 or later (Debian: qemu-system-misc) and the firmware (cargo xtask firmware virt)"),
     ("promtool", "Prometheus (Debian: prometheus)"),
@@ -19,6 +20,7 @@ pub const NEEDS: &[(&str, &str)] = &[
     ("tshark", "Wireshark (Debian: tshark)"),
     ("strace", "strace (Debian: strace), and a system that lets it trace"),
     ("systemd", "systemd-analyze (Debian: systemd)"),
+    ("axe", "axe-core (npm install axe-core; K1_AXE names its axe.min.js)"),
     ("nginx", "nginx (Debian: nginx-light) and OpenSSL (Debian: openssl)"),
 ];
 
