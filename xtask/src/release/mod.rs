@@ -21,6 +21,7 @@ mod tar;
 use std::collections::BTreeMap;
 use std::path::{Path, PathBuf};
 
+use k1_fleet::bundle::sha256;
 use k1_fleet::signing::keys::{self, Key};
 use k1_fleet::signing::sums;
 
@@ -150,7 +151,7 @@ fn put(files: &Files, folder: &Path, key: &Key) -> Result<(), String> {
         return Err(format!("{} is not complete", folder.display()));
     }
     for (name, bytes) in files {
-        println!("{name}: {} B, SHA-256 {}", bytes.len(), sums::sha256(bytes));
+        println!("{name}: {} B, SHA-256 {}", bytes.len(), sha256(bytes));
     }
     println!("signed with {} ({}), read back and verified; in {}", key.name, key.id(), folder.display());
     Ok(())
