@@ -18,10 +18,9 @@ mod sbom;
 mod sources;
 mod tar;
 
-use std::collections::BTreeMap;
 use std::path::{Path, PathBuf};
 
-use k1_fleet::bundle::sha256;
+use k1_fleet::bundle::{Files, sha256};
 use k1_fleet::signing::keys::{self, Key};
 use k1_fleet::signing::sums;
 
@@ -31,9 +30,6 @@ use crate::root;
 use content::Content;
 use program::System;
 use sources::Sources;
-
-/// The files of a release: names and contents.
-pub type Files = BTreeMap<String, Vec<u8>>;
 
 /// The command `cargo xtask release [x86_64|aarch64]... [--key NAME|FILE | --trial] [--twice]`.
 ///
