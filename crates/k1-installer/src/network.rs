@@ -26,7 +26,7 @@ impl Network {
             }
             match byte {
                 b'\n' => {
-                    let text = alloc::string::String::from_utf8_lossy(&self.line);
+                    let text = String::from_utf8_lossy(&self.line);
                     // Lines of a lamp's console begin with their subject in brackets.
                     if text.starts_with('[') {
                         heard.push(json!({ "line": text.trim_end() }));

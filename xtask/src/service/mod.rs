@@ -13,12 +13,14 @@ mod light;
 mod package;
 mod unit;
 
+use std::path::Path;
+use std::process::Command;
 use std::time::{Duration, Instant};
 
 use debian::Machine;
 use light::Light;
 
-use crate::release;
+use crate::{release, said};
 
 /// Latest time for anything that must happen.
 const PATIENCE: Duration = Duration::from_secs(40);
@@ -31,6 +33,7 @@ const DARK: Duration = Duration::from_millis(500);
 ///
 /// A sentence: what did not happen as it must.
 pub fn service(program: Option<&str>) -> Result<(), String> {
+    let is_static = program.is_none();
     let ([before, after], program) = release::packages(program)?;
     let files = tempfile::tempdir().map_err(|e| format!("a scratch folder: {e}"))?;
     for (name, bytes) in [("before.deb", &before), ("after.deb", &after)] {
@@ -52,6 +55,18 @@ pub fn service(program: Option<&str>) -> Result<(), String> {
         format!("{e}\nthe journal ends with:\n{journal}")
     })?;
     println!("everything came back, and nothing is left");
+    if is_static { alone(&files.path().join("k1")) } else { Ok(()) }
+}
+
+/// Plays in a folder that contains nothing but the program, as a container does.
+fn alone(program: &Path) -> Result<(), String> {
+    let place = tempfile::tempdir().map_err(|e| format!("a scratch folder: {e}"))?;
+    std::fs::copy(program, place.path().join("k1")).map_err(|e| format!("{}: {e}", program.display()))?;
+    let mut play = Command::new("chroot");
+    play.arg(place.path()).args(["/k1", "run", "demo", "--headless", "--duration", "2", "--json"]);
+    let told = said(play.env_clear().env("PATH", "/usr/sbin:/usr/bin").env("XDG_CONFIG_HOME", "/settings"))?;
+    must(told.contains("\"kind\":\"summary\""), || format!("alone in a folder, it says: {told}"))?;
+    println!("alone in a folder, as in a container: plays");
     Ok(())
 }
 

@@ -75,22 +75,52 @@ impl NewLook {
 }
 
 /// A scene to make or to replace.
-#[derive(Clone, Debug, Default, PartialEq, Deserialize)]
+#[derive(Clone, Debug, Default, PartialEq)]
 #[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
 pub struct NewScene {
     /// Duration of the fade to it in seconds, 0 to 3600.
-    #[serde(default)]
-    #[cfg_attr(feature = "schema", schemars(with = "Option<f32>"))]
+    #[cfg_attr(feature = "schema", schemars(default, with = "Option<f32>"))]
     fade_s: Option<Loose>,
     /// Brightness of all zones, 0 to 1, on top of their looks.
-    #[serde(default)]
-    #[cfg_attr(feature = "schema", schemars(with = "Option<f32>"))]
+    #[cfg_attr(feature = "schema", schemars(default, with = "Option<f32>"))]
     brightness: Option<Loose>,
     /// The look of each zone by the zone's name. Without it, a new scene has what is shown now, and an existing one keeps
     /// its looks; an empty body always takes what is shown now.
-    #[serde(default)]
-    #[cfg_attr(feature = "schema", schemars(with = "Option<std::collections::BTreeMap<String, NewLook>>"))]
+    #[cfg_attr(feature = "schema", schemars(default, with = "Option<std::collections::BTreeMap<String, NewLook>>"))]
     looks: Option<NewLooks>,
+}
+
+/// The fields of all requests below. One function reads them, because three would take 3 KiB more of a lamp's flash.
+#[derive(Deserialize)]
+struct Fields {
+    #[serde(default)]
+    on: Option<Loose>,
+    #[serde(default)]
+    fade_s: Option<Loose>,
+    #[serde(default)]
+    brightness: Option<Loose>,
+    #[serde(default)]
+    looks: Option<NewLooks>,
+}
+
+impl<'de> Deserialize<'de> for NewScene {
+    fn deserialize<D: Deserializer<'de>>(d: D) -> Result<Self, D::Error> {
+        let Fields { fade_s, brightness, looks, .. } = Fields::deserialize(d)?;
+        Ok(Self { fade_s, brightness, looks })
+    }
+}
+
+impl<'de> Deserialize<'de> for Recall {
+    fn deserialize<D: Deserializer<'de>>(d: D) -> Result<Self, D::Error> {
+        Ok(Self { fade_s: Fields::deserialize(d)?.fade_s })
+    }
+}
+
+impl<'de> Deserialize<'de> for PowerPatch {
+    fn deserialize<D: Deserializer<'de>>(d: D) -> Result<Self, D::Error> {
+        let Fields { on, fade_s, brightness, .. } = Fields::deserialize(d)?;
+        Ok(Self { on, fade_s, brightness })
+    }
 }
 
 /// Names of zones and their looks. A map of the standard library would take 4 KiB of a lamp's flash.
@@ -142,12 +172,11 @@ impl NewScene {
 }
 
 /// How a scene is recalled.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Deserialize)]
+#[derive(Clone, Copy, Debug, Default, PartialEq)]
 #[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
 pub struct Recall {
     /// Duration of the fade in seconds, 0 to 3600; without it, that of the scene.
-    #[serde(default)]
-    #[cfg_attr(feature = "schema", schemars(with = "Option<f32>"))]
+    #[cfg_attr(feature = "schema", schemars(default, with = "Option<f32>"))]
     fade_s: Option<Loose>,
 }
 
@@ -159,20 +188,17 @@ impl Recall {
 }
 
 /// On, off, and the brightness of everything.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Deserialize)]
+#[derive(Clone, Copy, Debug, Default, PartialEq)]
 #[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
 pub struct PowerPatch {
     /// True turns the light on.
-    #[serde(default)]
-    #[cfg_attr(feature = "schema", schemars(with = "Option<bool>"))]
+    #[cfg_attr(feature = "schema", schemars(default, with = "Option<bool>"))]
     on: Option<Loose>,
     /// Duration of the fade in seconds, 0 to 3600; 1 without it.
-    #[serde(default)]
-    #[cfg_attr(feature = "schema", schemars(with = "Option<f32>"))]
+    #[cfg_attr(feature = "schema", schemars(default, with = "Option<f32>"))]
     fade_s: Option<Loose>,
     /// Brightness of everything, 0 to 1.
-    #[serde(default)]
-    #[cfg_attr(feature = "schema", schemars(with = "Option<f32>"))]
+    #[cfg_attr(feature = "schema", schemars(default, with = "Option<f32>"))]
     brightness: Option<Loose>,
 }
 
