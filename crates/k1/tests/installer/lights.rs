@@ -71,10 +71,11 @@ fn connect_strip(page: &mut Page) {
 }
 
 pub fn strip(page: &mut Page) {
-    page.cable.desk().strip = Some(Vec::new());
+    page.cable.lay_strip();
     page.visit("");
     page.tab.wait("the engine", "document.getElementById('link').dataset.state === 'open'");
-    page.tab.eval("document.querySelector('.real').open = true");
+    page.tab.eval("document.getElementById('real').open = true");
+    page.tab.wait("its module", "document.getElementById('real').dataset.state === 'ready'");
     page.tab.eval("window.fakeRefusal = 'NotFoundError'");
     connect_strip(page);
     page.tab.wait(
@@ -101,7 +102,7 @@ pub fn strip(page: &mut Page) {
         "what has happened",
         "document.getElementById('real-told').textContent.includes('The cable was pulled')",
     );
-    *page.cable.desk() = super::cable::Desk { strip: Some(Vec::new()), ..Default::default() };
+    page.cable.lay_strip();
     page.tab.eval("fakePort.isBack()");
     page.tab.wait("the strip", "document.getElementById('real-told').textContent.includes('is back')");
     page.tab.eval("new Promise((go) => { setTimeout(go, 500); })");
@@ -116,7 +117,8 @@ pub fn wled(page: &mut Page) {
     let wled = Wled::start();
     page.visit("");
     page.tab.wait("the engine", "document.getElementById('link').dataset.state === 'open'");
-    page.tab.eval("document.querySelector('.real').open = true");
+    page.tab.eval("document.getElementById('real').open = true");
+    page.tab.wait("its module", "document.getElementById('real').dataset.state === 'ready'");
     page.tab.eval("document.querySelector('[data-sound=demo]').click()");
     let connect = |page: &mut Page, address: &str| {
         page.tab.eval(&format!("document.getElementById('wled-host').value = '{address}', document.getElementById('wled').requestSubmit()"));
