@@ -48,6 +48,7 @@ export class Link {
     // A look that this version does not take is forgotten.
     if (look) this.player.ask('POST', '/api/config/restore', look);
     this.offset = 0;
+    this.second = performance.now();
     begin(this);
     this.on.open();
     this.on.message(this.player.hello());

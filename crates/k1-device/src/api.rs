@@ -66,6 +66,11 @@ pub fn answer(backend: &dyn Backend, action: Action, name: &str, body: &[u8]) ->
         | Action::FindLights
         | Action::ShowFile
         | Action::SetShowFile
+        | Action::Plan
+        | Action::ChangeZone
+        | Action::Inputs
+        | Action::ListenInputs
+        | Action::SetInput
         | Action::Scenes
         | Action::SetScene
         | Action::DeleteScene

@@ -103,6 +103,13 @@ where
         self.show.cut_to(settings.pattern);
     }
 
+    /// Multiplies the light of the frame that was rendered last by a dimmer's factor, 0 to 1.
+    pub fn dim(&mut self, factor: f32) {
+        if factor < 1.0 {
+            self.show.dim(factor);
+        }
+    }
+
     /// The frame that was rendered last.
     pub fn picture(&self) -> Picture<'_, N> {
         let is_dithered = self.show.params().get(Param::Dithering) >= 0.5;

@@ -8,10 +8,29 @@ use crate::patterns::{AnyPattern, FIRST_PATTERN, PATTERNS, RenderContext};
 
 /// Duration of a cross-fade between patterns in seconds.
 pub const CROSS_FADE_S: f32 = 0.7;
+/// Duration of a fade to a scene, to on or to off in seconds, if nobody says another one.
+pub const FADE_S: f32 = 1.0;
+/// Longest fade in seconds.
+pub const LONGEST_FADE_S: f32 = 3_600.0;
 /// Sound older than this many seconds is stale: the light becomes calm.
 const STALE_S: f32 = 0.25;
 /// A longer frame, in seconds, is a pause rather than a step: motion continues where it stopped.
 const LONGEST_DT_S: f32 = 0.1;
+
+/// What a zone shows: a pattern and its parameters.
+#[derive(Clone, Copy, Debug, PartialEq)]
+pub struct Look {
+    /// Index of the pattern.
+    pub pattern: usize,
+    /// Values of the parameters.
+    pub params: Params,
+}
+
+impl Default for Look {
+    fn default() -> Self {
+        Self { pattern: FIRST_PATTERN, params: Params::new() }
+    }
+}
 
 struct Layer {
     index: usize,
@@ -197,6 +216,11 @@ impl<const N: usize> Show<N> {
             self.fade = 1.0;
         }
         known
+    }
+
+    /// Multiplies the light of the frame that was rendered last by `factor` (0 to 1), after everything else.
+    pub fn dim(&mut self, factor: f32) {
+        self.output.dim(self.leds, factor);
     }
 
     /// Renders a frame on a mirrored line; see [`render_on`](Self::render_on).

@@ -3,7 +3,6 @@
 //! | Room | What it does |
 //! |---|---|
 //! | [`model`] | lights, zones and pieces |
-//! | [`look`](mod@look) | a pattern and its parameters |
 //! | [`scene`], [`playlist`], [`timer`] | looks under a name, and what changes them by itself |
 //! | [`read`](mod@read) | a show from its text, with a sentence for each fault |
 //! | [`text`] | changes of the text that keep comments and layout |
@@ -12,7 +11,6 @@
 
 #![forbid(unsafe_code)]
 
-pub mod look;
 pub mod map;
 pub mod model;
 pub mod playlist;
@@ -22,8 +20,8 @@ pub mod scene;
 pub mod text;
 pub mod timer;
 
-pub use look::Look;
-pub use model::{Layout, Light, Now, Piece, Run, Show, Zone};
+pub use k1_engine::show::Look;
+pub use model::{Layout, Light, Now, Piece, Place, Run, Show, Zone};
 pub use playlist::{Every, Playlist};
 pub use read::{Fault, Forms, Reading, read};
 pub use scene::Scene;

@@ -1,6 +1,7 @@
 //! Changes of a show's text that keep its comments and layout.
 
 mod edit;
+mod plan;
 mod scenes;
 
 use std::fmt;
@@ -10,8 +11,8 @@ use k1_engine::params::{Param, Params};
 use k1_engine::patterns::PATTERNS;
 use toml_edit::{Array, ArrayOfTables, DocumentMut, InlineTable, Item, Table, TableLike, Value};
 
+use crate::Look;
 use crate::VERSION;
-use crate::look::Look;
 use crate::model::{Light, Piece, Run};
 use crate::read::{Fault, Forms, Reading, line_of, number, read};
 
@@ -60,6 +61,12 @@ impl Text {
     /// Sets the microphone gain.
     pub fn set_gain(&mut self, gain: f32) {
         set(self.0.as_table_mut(), "gain", gain_of, &gain, f64_of(gain).into());
+    }
+
+    /// Sets where sound comes from.
+    pub fn set_input(&mut self, input: &str) {
+        let says = |item: &Item| item.as_str().map(str::to_owned);
+        set(self.0.as_table_mut(), "input", says, &input.to_owned(), input.into());
     }
 
     /// Sets the look of a zone; `false` if there is no such zone. Values that are there already keep their form, and

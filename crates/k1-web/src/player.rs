@@ -67,7 +67,7 @@ impl Player {
         }
         let crossing: &'static Crossing = Box::leak(Box::default());
         let owner = crossing.take_owner(Settings { pattern, ..Settings::default() })?;
-        let show = Box::new(Show::new(leds, OutputSettings { limit_ma: None }));
+        let show = Box::new(Show::new(leds, OutputSettings::default()));
         Some(Self {
             showing: Showing::new(Zone::new(show, owner), crossing.sound(), 1_000_000 / u64::from(FPS)),
             ears: crossing.take_sound()?,
@@ -266,7 +266,7 @@ mod tests {
     #[test]
     fn frames_are_those_of_the_engine() {
         let mut player = Player::new(60, FIRST_PATTERN).unwrap();
-        let mut show = Box::new(Show::<MOST_LEDS>::new(60, OutputSettings { limit_ma: None }));
+        let mut show = Box::new(Show::<MOST_LEDS>::new(60, OutputSettings::default()));
         show.set_params(Settings::default().params);
         show.cut_to(Settings::default().pattern);
         let (mut ear, mut demo, mut hop) = (Ear::new(), Demo::default(), [0.0; HOP]);

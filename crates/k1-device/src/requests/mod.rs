@@ -1,8 +1,10 @@
 //! Types of the requests. Their methods return only valid values.
 
+mod inputs;
 mod lights;
 mod loose;
 mod params;
+mod plan;
 mod scenes;
 mod setup;
 mod timers;
@@ -17,10 +19,12 @@ use serde::Deserialize;
 use self::loose::{Loose, flag};
 use crate::error::Refusal;
 
+pub use self::inputs::{Listen, NewInput};
 pub use self::lights::{LightChange, LightTest, NewLight};
 pub use self::params::ParamsPatch;
 #[cfg(feature = "schema")]
 pub(crate) use self::params::param_properties;
+pub use self::plan::{NewPiece, NewPlace, ZoneChange};
 pub use self::scenes::{NewLook, NewScene, PowerPatch, Recall};
 pub use self::setup::SetupPatch;
 pub use self::timers::{NewTimer, NewTimers, PlaylistPatch};

@@ -1,12 +1,15 @@
 //! Changes of scenes, and of the light as a whole.
 
-use alloc::collections::BTreeMap;
 use alloc::string::String;
+use alloc::vec::Vec;
+use core::fmt;
 
 use k1_engine::light::{PALETTES, palette_by_name};
 use k1_engine::params::{Param, Params};
 use k1_engine::patterns::FIRST_PATTERN;
+use k1_engine::show::Look;
 use serde::Deserialize;
+use serde::de::{Deserializer, MapAccess, Visitor};
 
 use super::loose::{Loose, flag};
 use super::{ParamsPatch, named_pattern};
@@ -50,8 +53,8 @@ pub struct NewLook {
 }
 
 impl NewLook {
-    /// Index of the pattern, and the parameters.
-    pub fn look(&self) -> Result<(usize, Params), Refusal> {
+    /// The look.
+    pub fn look(&self) -> Result<Look, Refusal> {
         let pattern = self.pattern.map(|id| named_pattern(id, "pattern")).transpose()?;
         let mut params = Params::default();
         let _ = self.params.changes()?;
@@ -67,7 +70,7 @@ impl NewLook {
         if let Some(palette) = palette {
             params.set(Param::PaletteId, palette as f32);
         }
-        Ok((pattern.unwrap_or(FIRST_PATTERN), params))
+        Ok(Look { pattern: pattern.unwrap_or(FIRST_PATTERN), params })
     }
 }
 
@@ -86,7 +89,34 @@ pub struct NewScene {
     /// The look of each zone by the zone's name. Without it, a new scene has what is shown now, and an existing one keeps
     /// its looks; an empty body always takes what is shown now.
     #[serde(default)]
-    looks: Option<BTreeMap<String, NewLook>>,
+    #[cfg_attr(feature = "schema", schemars(with = "Option<std::collections::BTreeMap<String, NewLook>>"))]
+    looks: Option<NewLooks>,
+}
+
+/// Names of zones and their looks. A map of the standard library would take 4 KiB of a lamp's flash.
+#[derive(Clone, Debug, Default, PartialEq)]
+struct NewLooks(Vec<(String, NewLook)>);
+
+impl<'de> Deserialize<'de> for NewLooks {
+    fn deserialize<D: Deserializer<'de>>(d: D) -> Result<Self, D::Error> {
+        struct Looks;
+        impl<'de> Visitor<'de> for Looks {
+            type Value = NewLooks;
+            fn expecting(&self, f: &mut fmt::Formatter) -> fmt::Result {
+                f.write_str("an object of looks")
+            }
+            fn visit_map<A: MapAccess<'de>>(self, mut map: A) -> Result<NewLooks, A::Error> {
+                let mut looks: Vec<(String, NewLook)> = Vec::new();
+                while let Some((zone, look)) = map.next_entry()? {
+                    // Of two looks for a zone the last one counts, as everywhere in JSON.
+                    looks.retain(|(known, _)| *known != zone);
+                    looks.push((zone, look));
+                }
+                Ok(NewLooks(looks))
+            }
+        }
+        d.deserialize_map(Looks)
+    }
 }
 
 impl NewScene {
@@ -101,13 +131,13 @@ impl NewScene {
     }
 
     /// Names of zones and their looks.
-    pub fn looks(&self) -> Option<&BTreeMap<String, NewLook>> {
-        self.looks.as_ref()
+    pub fn looks(&self) -> Option<&[(String, NewLook)]> {
+        self.looks.as_ref().map(|looks| &*looks.0)
     }
 
-    /// True if it says nothing.
-    pub fn is_empty(&self) -> bool {
-        *self == Self::default()
+    /// True if the scene becomes what is shown now; `exists` is true if there is a scene of its name.
+    pub fn is_picture(&self, exists: bool) -> bool {
+        *self == Self::default() || self.looks.is_none() && !exists
     }
 }
 

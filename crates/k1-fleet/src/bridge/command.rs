@@ -28,9 +28,9 @@ pub struct LightCommand {
 pub struct Request {
     /// POST or PUT.
     pub method: Method,
-    /// Path.
+    /// Path within the API, with names percent-encoded.
     pub path: String,
-    /// Body.
+    /// JSON that the path expects.
     pub body: Value,
 }
 

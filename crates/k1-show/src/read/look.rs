@@ -7,7 +7,7 @@ use toml_edit::Item;
 
 use super::fields::{Fields, number};
 use super::{Fault, Reader};
-use crate::look::Look;
+use crate::Look;
 
 impl Reader<'_> {
     /// The look in a table; what is missing or wrong has its default.

@@ -13,7 +13,8 @@ use super::chromium::{Browser, base64};
 use super::sound;
 
 const LEDS: usize = 180;
-const FPS: u64 = 60;
+/// As `k1 render` has it by default.
+const FPS: u64 = 120;
 
 /// Ear and renderer in step, as `k1 render` runs them, in JavaScript.
 const IN_BROWSER: &str = r"
@@ -33,17 +34,25 @@ const IN_BROWSER: &str = r"
       heard.forEach((words, i) => {
         player.hear(words, 0);
         for (; ; frame++) {
-          const at = Math.floor(frame * 1e6 / 60);
+          const at = Math.floor(frame * 1e6 / 120);
           if (at >= captured(i) + 8000) break;
           const message = player.frame(at);
-          each(frame, player.wire(), message);
+          each(frame, player.wire(), message, player);
         }
       });
     };
-    const fnv = (hash, bytes) => { for (const byte of bytes) hash = Math.imul(hash ^ byte, 0x01000193); return hash; };
-    const hash = (heard, pattern) => {
+    const fnv = (hash, bytes) => {
+      for (let i = 0; i < bytes.length; i++) hash = Math.imul(hash ^ bytes[i], 0x01000193);
+      return hash;
+    };
+    /** Number of frames, and hash of all they are, while the pattern changes to the next of `ids` after `each` frames. */
+    const hash = (heard, ids, each) => {
       let sum = 0x811c9dc5 | 0, frames = 0;
-      play(heard, pattern, (n, wire, message) => { sum = fnv(fnv(sum, wire), new Uint8Array(message.buffer)); frames++; });
+      play(heard, 0, (n, wire, message, player) => {
+        sum = fnv(fnv(sum, wire), new Uint8Array(message.buffer));
+        frames++;
+        if (frames % each === 0) player.obey({ pattern: ids[frames / each % ids.length] });
+      });
       return [frames, sum >>> 0];
     };
     /** Frames from `start` to `end` as base64. */
@@ -64,22 +73,28 @@ fn due(frame: &mut u64, sound: &Snapshot) -> impl Iterator<Item = u64> {
     frames.map(|n| n * 1_000_000 / FPS)
 }
 
-/// Number of frames, and FNV-1a (32 bits) of the bytes for LEDs and of the live messages.
-fn here(samples: &[f32], pattern: usize) -> (u64, u32) {
-    let (mut ear, mut player) = (Ear::new(), Player::new(LEDS, pattern).unwrap());
+/// Number of frames, and FNV-1a (32 bits) of the bytes for LEDs and of the live messages, while the pattern changes after
+/// `each` frames.
+fn here(samples: &[f32], each: u64) -> (u64, u32) {
+    let (mut ear, mut player) = (Ear::new(), Player::new(LEDS, 0).unwrap());
     let add = |sum: u32, bytes: &[u8]| {
         bytes.iter().fold(sum, |sum, byte| (sum ^ u32::from(*byte)).wrapping_mul(0x0100_0193))
     };
-    let (mut frame, mut sum) = (0, 0x811c_9dc5);
+    let (mut frame, mut frames, mut sum) = (0, 0, 0x811c_9dc5);
     for hop in samples.as_chunks::<HOP>().0 {
         let sound = *ear.push(hop).unwrap();
         player.hear(&sound.to_words(), 0);
         for at in due(&mut frame, &sound) {
             let message = player.frame(at, false);
             sum = add(add(sum, player.wire()), &message);
+            frames += 1;
+            if frames % each == 0 {
+                let next = PATTERNS[(frames / each) as usize % PATTERNS.len()].id;
+                assert!(player.obey(at, format!(r#"{{"pattern":"{next}"}}"#).as_bytes()).is_empty());
+            }
         }
     }
-    (frame, sum)
+    (frames, sum)
 }
 
 /// The header of the file that `k1 render` writes (NEP 1).
@@ -106,10 +121,10 @@ pub fn renders_as_k1_render(page: &mut Browser) {
     let golden = golden();
     assert_eq!(golden.len(), PATTERNS.len());
     for (i, pattern) in PATTERNS.iter().enumerate() {
-        let bytes = page.eval(&format!("equal.then((e) => e.bytes(heard, {i}, 480, 840))"));
-        let mut file = header(360);
+        let bytes = page.eval(&format!("equal.then((e) => e.bytes(heard, {i}, 960, 1680))"));
+        let mut file = header(720);
         file.extend(base64(bytes.as_str().unwrap()));
-        assert_eq!(file.len(), 128 + 360 * LEDS * 3);
+        assert_eq!(file.len(), 128 + 720 * LEDS * 3);
         let (_, want) = golden.iter().find(|(id, _)| id == pattern.id).unwrap();
         assert_eq!(&format!("{:016x}", fnv(&file)), want, "{}", pattern.id);
     }
@@ -120,21 +135,23 @@ pub fn renders_as_k1_render(page: &mut Browser) {
 pub fn minutes_are_the_same(page: &mut Browser, rough: &[f32]) {
     let seconds = 120;
     assert_eq!(page.eval(IN_BROWSER), true);
-    page.eval(&format!("equal.then((e) => {{ window.heard = e.hear(null, {seconds} * 125); }})"));
     page.eval(
         "equal.then(async (e) => { const file = await (await fetch('rough.f32')).arrayBuffer(); \
          window.rough = e.hear(new Float32Array(file), Math.floor(file.byteLength / 512)); })",
     );
+    page.eval(&format!("equal.then((e) => {{ window.music = e.hear(null, {seconds} * 125); }})"));
+    let ids: Vec<_> = PATTERNS.iter().map(|pattern| pattern.id).collect();
     let music = sound::demo(seconds);
-    for pattern in 0..PATTERNS.len() {
-        // All of it with every third pattern, so that the test takes no minutes.
-        let (name, samples) = if pattern % 3 == 0 { ("heard", &*music) } else { ("rough", rough) };
-        let found = page.eval(&format!("equal.then((e) => e.hash({name}, {pattern}))"));
-        let (frames, sum) = here(samples, pattern);
-        assert_eq!(found, Value::from(vec![frames, u64::from(sum)]), "{} on {name}", PATTERNS[pattern].id);
+    for (name, samples) in [("rough", rough), ("music", &*music)] {
+        // Each pattern gets its time, with cross-fades between them.
+        let length = samples.len() as u64 * FPS / u64::from(SAMPLE_RATE) / PATTERNS.len() as u64;
+        let found =
+            page.eval(&format!("equal.then((e) => e.hash({name}, {}, {length}))", serde_json::json!(ids)));
+        let (frames, sum) = here(samples, length);
+        assert_eq!(found, Value::from(vec![frames, u64::from(sum)]), "{name}");
+        let (seconds, all) = (samples.len() / SAMPLE_RATE as usize, ids.len());
+        println!(
+            "site: {seconds} s of {name}, {frames} frames of {all} patterns, are the native engine's, bit for bit"
+        );
     }
-    let rough = rough.len() / SAMPLE_RATE as usize;
-    println!(
-        "site: {seconds} s of music and {rough} s of a bad recording give the same bits as the native engine"
-    );
 }

@@ -2,6 +2,7 @@
 
 mod analyze;
 mod doctor;
+mod keys;
 mod lights;
 mod lines;
 mod list;
@@ -25,7 +26,7 @@ use k1_device::harmless::harmless;
 
 use crate::cli::{Cli, Command};
 use crate::source::{self, Input};
-use k1_fleet::commands::{deploy, devices, keys, monitor, mqtt, validate};
+use k1_fleet::commands::{deploy, devices, keys as signing_keys, monitor, mqtt, validate};
 use k1_host::progress::progress;
 use k1_host::{Failure, console};
 
@@ -73,12 +74,13 @@ pub fn main() -> ExitCode {
         Command::Mqtt(args) => mqtt::mqtt(&args),
         Command::Virt(args) => virt::virt(&args),
         Command::Doctor(args) => doctor::doctor(&args),
-        Command::Keys { command } => keys::keys(&command),
+        Command::Keys { command } => signing_keys::keys(&command),
         Command::Deploy(args) => deploy::deploy(&args),
         #[cfg(feature = "usb")]
         Command::Install(args) => k1_fleet::commands::install::install(&args),
         Command::Rollback(args) => deploy::rollback(&args),
-        Command::Sign(args) => keys::sign(&args),
+        Command::Sign(args) => signing_keys::sign(&args),
+        Command::Verify(args) => signing_keys::verify(&args),
         Command::Completions { shell } => {
             let mut script = Vec::new();
             clap_complete::generate(shell, &mut Cli::command(), "k1", &mut script);

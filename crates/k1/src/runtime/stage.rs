@@ -129,10 +129,8 @@ impl Stage {
         let Self { parts, lights, page } = self;
         for part in parts.iter_mut() {
             let Some(zone) = part.zone.here() else { continue };
+            zone.dim(dim);
             part.is_dithered = zone.light(&mut part.light);
-            if dim < 1.0 {
-                part.light.iter_mut().for_each(|pixel| *pixel = *pixel * dim);
-            }
         }
         if let Some(page) = page {
             page.offer(at_us, |frame| {

@@ -91,6 +91,14 @@ impl Zone {
         }
     }
 
+    /// Multiplies the light of the frame that was rendered last by a dimmer's factor.
+    pub fn dim(&mut self, factor: f32) {
+        match self {
+            Self::Small(zone) => zone.dim(factor),
+            Self::Large(zone) => zone.dim(factor),
+        }
+    }
+
     /// Linear light of the frame that was rendered last, and whether a wire is to be dithered.
     pub fn light(&self, out: &mut [Rgb]) -> bool {
         match self {

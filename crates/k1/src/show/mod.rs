@@ -9,14 +9,16 @@ mod found;
 mod keeper;
 mod plans;
 mod player;
+mod sound;
 
 pub use add::{Addition, add, change};
 pub use attend::direct;
-pub use director::{Director, FADE_S, Power, Recalled};
+pub use director::{Director, Power, Recalled};
 pub use file::{Stored, is_there, place};
 pub use found::{Search, Seen, find, settings_of, target_of};
 pub use keeper::Keeper;
 pub use plans::{Rest, plans};
+pub use sound::Sound;
 
 use std::path::{Path, PathBuf};
 

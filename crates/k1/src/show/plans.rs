@@ -5,8 +5,8 @@ use std::sync::{Mutex, PoisonError};
 use k1_device::exchange::Settings;
 use k1_engine::light::{OutputSettings, Point, Points, Shape};
 use k1_host::output::Spared;
+use k1_show::Show;
 use k1_show::map::map;
-use k1_show::{Look, Show};
 
 use super::target;
 use crate::runtime::{LightPlan, ZonePlan};
@@ -39,11 +39,6 @@ fn kept(list: &[Point]) -> &'static [Point] {
     let new: &'static [Point] = Box::leak(list.into());
     all.push(new);
     new
-}
-
-/// The look among the settings of a zone.
-pub fn look_of(settings: &Settings) -> Look {
-    Look { pattern: settings.pattern, params: settings.params }
 }
 
 /// The zones and lights of a show, and lights of the command line, which show the first zone.

@@ -154,11 +154,11 @@ impl Browser {
         }
     }
 
-    /// Waits until an expression is true.
+    /// Waits until an expression, or what its promise becomes, is true.
     pub fn wait(&mut self, what: &str, expression: &str) {
         let until = Instant::now() + PATIENCE;
         // While the page loads, the expression may fail because an element does not exist yet.
-        while self.try_eval(&format!("Boolean({expression})")) != Ok(json!(true)) {
+        while self.try_eval(&format!("(async () => Boolean(await ({expression})))()")) != Ok(json!(true)) {
             assert!(Instant::now() < until, "waited in vain for: {what}");
             std::thread::sleep(Duration::from_millis(60));
         }
@@ -187,6 +187,48 @@ impl Browser {
                 event["text"] = json!(text);
             }
             self.call("Input.dispatchKeyEvent", event);
+        }
+    }
+
+    /// The same with Shift held.
+    pub fn press_shifted(&mut self, key: &str) {
+        for kind in ["rawKeyDown", "keyUp"] {
+            self.call("Input.dispatchKeyEvent", json!({"type": kind, "key": key, "modifiers": 8}));
+        }
+    }
+
+    /// Drags from the middle of what `element` finds by some pixels, with a mouse or a finger.
+    pub fn drag(&mut self, element: &str, by: (f64, f64), has_touch: bool) {
+        let find = format!(
+            "(async () => {{ const e = {element}; e.scrollIntoView({{ block: 'center' }}); \
+             await new Promise((later) => setTimeout(later, 80)); const r = e.getBoundingClientRect(); \
+             return [r.x + r.width / 2, r.y + r.height / 2]; }})()"
+        );
+        let from = self.eval(&find);
+        let (x, y) = (from[0].as_f64().unwrap(), from[1].as_f64().unwrap());
+        for step in 0..=8 {
+            let part = f64::from(step) / 8.0;
+            let (x, y) = (x + part * by.0, y + part * by.1);
+            if has_touch {
+                let kind = if step == 0 { "touchStart" } else { "touchMove" };
+                self.call(
+                    "Input.dispatchTouchEvent",
+                    json!({"type": kind, "touchPoints": [{"x": x, "y": y}]}),
+                );
+            } else {
+                let kind = if step == 0 { "mousePressed" } else { "mouseMoved" };
+                let event =
+                    json!({"type": kind, "x": x, "y": y, "button": "left", "buttons": 1, "clickCount": 1});
+                self.call("Input.dispatchMouseEvent", event);
+            }
+            std::thread::sleep(Duration::from_millis(30));
+        }
+        if has_touch {
+            self.call("Input.dispatchTouchEvent", json!({"type": "touchEnd", "touchPoints": []}));
+        } else {
+            let (x, y) = (x + by.0, y + by.1);
+            let event = json!({"type": "mouseReleased", "x": x, "y": y, "button": "left", "clickCount": 1});
+            self.call("Input.dispatchMouseEvent", event);
         }
     }
 

@@ -28,8 +28,8 @@ pub struct Desk {
     pub lamp: Option<Lamp>,
     /// Number of restarts without the loader.
     pub starts: usize,
-    has_asked_for_loader: bool,
-    is_held: bool,
+    pub has_asked_for_loader: bool,
+    pub is_held: bool,
 }
 
 impl Desk {
