@@ -4,7 +4,7 @@ import { $ } from './controls.js';
 import { ready } from './link.js';
 
 const root = $('start');
-const buttons = new Map([...root.querySelectorAll('button')].map((button) => [button.dataset.sound, button]));
+const buttons = new Map([...root.querySelectorAll('[data-sound]')].map((button) => [button.dataset.sound, button]));
 
 /** Says what has happened and what to do; a message stays until the next one. */
 function tell(text = '') { $('told').textContent = text; }
@@ -65,6 +65,17 @@ buttons.get('pause').onclick = async () => {
 };
 // Only where the browser can do it.
 buttons.get('screen').hidden = !navigator.mediaDevices?.getDisplayMedia;
+
+// Real LEDs, where the browser can reach them.
+const toStrip = root.querySelector('[data-light]');
+toStrip.hidden = !('serial' in navigator);
+toStrip.onclick = async () => {
+  const form = $('strip-here');
+  form.hidden = !form.hidden;
+  toStrip.setAttribute('aria-expanded', !form.hidden);
+  const { Strip } = await import('./strip.js');
+  toStrip.strip ??= new Strip(form, await ready);
+};
 
 // A file may be dropped anywhere.
 addEventListener('dragover', (event) => {

@@ -207,9 +207,10 @@ fn write(files: &[File], to: &Path) -> Result<(), String> {
     std::fs::write(&mark, "").map_err(|e| wrong(&mark, e))
 }
 
-/// True if the page loads the file before there is light. The modules of `room/` are for shows, and icons come later.
+/// True if the page loads the file before there is light. The modules of `room/` are for shows; the others come when they are
+/// needed.
 fn is_first(path: &str) -> bool {
-    !path.starts_with("room/") && path != "icon.png" && path != "sw.js"
+    !path.starts_with("room/") && !["icon.png", "strip.js", "sw.js", "worklet.js"].contains(&path)
 }
 
 /// Prints the weight of the site, and fails if it is over its budget.
