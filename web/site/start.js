@@ -4,7 +4,7 @@ import { $ } from './controls.js';
 import { ready } from './link.js';
 
 const root = $('start');
-const buttons = new Map([...root.querySelectorAll('button')].map((button) => [button.dataset.sound, button]));
+const buttons = new Map([...root.querySelectorAll('[data-sound]')].map((button) => [button.dataset.sound, button]));
 
 /** Says what has happened and what to do; a message stays until the next one. */
 function tell(text = '') { $('told').textContent = text; }

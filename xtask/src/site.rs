@@ -260,7 +260,7 @@ fn write(files: &[File], to: &Path) -> Result<(), String> {
 /// later.
 fn is_first(path: &str) -> bool {
     !path.starts_with("room/")
-        && !["icon.png", "sw.js", "lights.js"].contains(&path)
+        && !["icon.png", "lights.js", "sw.js", "worklet.js"].contains(&path)
         && !is_of_installer(path)
 }
 

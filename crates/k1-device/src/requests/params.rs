@@ -2,7 +2,7 @@
 
 use core::fmt;
 
-use k1_engine::params::{LAST_PALETTE, MOST_OWN_PALETTES, Param, Params};
+use k1_engine::params::{LAST_PALETTE, Param, Params};
 use serde::Deserialize;
 use serde::de::{Deserializer, IgnoredAny, MapAccess, Visitor};
 
