@@ -19,8 +19,12 @@ mod measure;
 mod packages;
 mod pages;
 mod proof;
+mod release;
 mod rustup;
+#[cfg(target_os = "linux")]
+mod service;
 mod site;
+mod vendor;
 mod xtensa;
 
 use std::collections::BTreeMap;
@@ -49,6 +53,10 @@ cargo xtask firmware [BOARD...]               build the lamp's firmware and imag
 cargo xtask lx7                               the engine on the ESP32-S3's processor, emulated: the same bits, within budgets.toml
 cargo xtask dist [CHIP...] [--key NAME|FILE]  build and sign firmware for `k1 install`, for owners who do not build it
 cargo xtask site [--to FOLDER]                the page with the engine as WebAssembly, for any static host, within its budget
+cargo xtask site --firmware FOLDER            the same with the bundles of `cargo xtask dist` for its installer
+cargo xtask release [PROCESSOR...] [--key NAME|FILE | --trial] [--twice]
+                                              build, pack and sign the program for people who do not build it
+cargo xtask service [PROGRAM]                 the package and `k1 service` under systemd in a clean Debian (needs root)
 cargo xtask measure [NAME...|all]             run the commands that print the figures, and write docs/measurements.md
 cargo xtask load [--seconds N]                32 lights: CPU, memory and jitter, also while three of them fail
 cargo xtask load --beside LEDFX [--seconds N] K1 and LedFx with ten lights each, from the same sound
@@ -87,6 +95,11 @@ fn main() -> ExitCode {
         ["firmware", ..] => firmware::build(&args[1..]),
         ["lx7"] => lx7::prove(),
         ["dist", ..] => dist::dist(&args[1..]),
+        #[cfg(target_os = "linux")]
+        ["service"] => service::service(None),
+        #[cfg(target_os = "linux")]
+        ["service", program] => service::service(Some(program)),
+        ["release", ..] => release::release(&args[1..]),
         ["broken"] => firmware::broken(),
         ["cores"] => cores::prove(),
         #[cfg(target_os = "linux")]

@@ -26,7 +26,7 @@ pub use values::assignment;
 ///
 /// Without a command, K1 plays its built-in music, opens a page that shows the strip live, and prints its address.
 #[derive(Debug, Parser)]
-#[command(name = "k1", version, max_term_width = 100, disable_help_subcommand = true)]
+#[command(name = "k1", version, long_version = env!("K1_VERSION"), max_term_width = 100, disable_help_subcommand = true)]
 pub struct Cli {
     /// Command; `run demo` if it is missing.
     #[command(subcommand)]
@@ -48,6 +48,12 @@ pub enum Command {
     Patterns(ListArgs),
     /// List the palettes.
     Palettes(ListArgs),
+    /// Add palettes of your own to the show, from gradients of CSS, GIMP and WLED; list and delete them.
+    Palette {
+        /// What to do with palettes.
+        #[command(subcommand)]
+        command: PaletteCommand,
+    },
     /// List the parameters with their ranges and defaults.
     Params(ListArgs),
     /// List the sound sources of this machine.
@@ -104,6 +110,8 @@ pub enum Command {
     },
     /// Sign a firmware image. Lamps that trust the key accept it.
     Sign(SignArgs),
+    /// Check downloaded files of a K1 release against the signature of their maker.
+    Verify(VerifyArgs),
     /// Send signed firmware to lamps one by one, and wait for the verdict of each.
     Deploy(DeployArgs),
     /// Write K1 to a blank chip by cable: bootloader, partitions and a signed update.

@@ -6,6 +6,7 @@ mod keys;
 mod lights;
 mod lines;
 mod list;
+mod palette;
 mod render;
 mod run;
 mod running;
@@ -57,6 +58,7 @@ pub fn main() -> ExitCode {
         Command::Analyze(args) => analyze::analyze(&args),
         Command::Patterns(args) => list::patterns(args.json),
         Command::Palettes(args) => list::palettes(args.json),
+        Command::Palette { command } => palette::palette(&command),
         Command::Params(args) => list::params(args.json),
         Command::Sources(args) => list::sources(args.json),
         Command::Lights { command } => lights::lights(&command),
@@ -80,6 +82,7 @@ pub fn main() -> ExitCode {
         Command::Install(args) => k1_fleet::commands::install::install(&args),
         Command::Rollback(args) => deploy::rollback(&args),
         Command::Sign(args) => signing_keys::sign(&args),
+        Command::Verify(args) => signing_keys::verify(&args),
         Command::Completions { shell } => {
             let mut script = Vec::new();
             clap_complete::generate(shell, &mut Cli::command(), "k1", &mut script);
