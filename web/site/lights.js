@@ -184,4 +184,5 @@ submits('wled', async (link) => {
 });
 
 $('real-stop').onclick = () => stop('K1 no longer sends.');
+$('real').dataset.state = 'ready';
 addEventListener('pagehide', () => { if (light instanceof Wled) light.close(); });

@@ -256,9 +256,12 @@ fn write(files: &[File], to: &Path) -> Result<(), String> {
     std::fs::write(&mark, "").map_err(|e| wrong(&mark, e))
 }
 
-/// True if the page loads the file before there is light. The modules of `room/` are for shows, and icons come later.
+/// True if the page loads the file before there is light. The modules of `room/` are for shows; icons and real lights come
+/// later.
 fn is_first(path: &str) -> bool {
-    !path.starts_with("room/") && path != "icon.png" && path != "sw.js" && !is_of_installer(path)
+    !path.starts_with("room/")
+        && !["icon.png", "sw.js", "lights.js"].contains(&path)
+        && !is_of_installer(path)
 }
 
 /// True if only the installer needs the file. It works online only: it needs a cable anyway, and firmware is large.
