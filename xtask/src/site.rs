@@ -30,8 +30,13 @@ struct File {
 }
 
 /// The folders with the files of the page, and their places in the site.
-const FOLDERS: [(&str, &str); 4] =
-    [("web", ""), ("web/room", "room/"), ("web/site", ""), ("web/site/install", "install/")];
+const FOLDERS: [(&str, &str); 5] = [
+    ("web", ""),
+    ("web/room", "room/"),
+    ("web/plan", "plan/"),
+    ("web/site", ""),
+    ("web/site/install", "install/"),
+];
 
 /// Endings of the files in `web/` that belong to the page; the others make it a crate.
 const ENDINGS: [&str; 6] = ["html", "css", "svg", "png", "js", "webmanifest"];
@@ -256,11 +261,11 @@ fn write(files: &[File], to: &Path) -> Result<(), String> {
     std::fs::write(&mark, "").map_err(|e| wrong(&mark, e))
 }
 
-/// True if the page loads the file before there is light. The modules of `room/` are for shows; icons and real lights come
-/// later.
+/// True if the page loads the file before there is light. The modules of `room/` and `plan/` are for shows; icons and real
+/// lights come later.
 fn is_first(path: &str) -> bool {
-    !path.starts_with("room/")
-        && !["icon.png", "lights.js", "sw.js", "worklet.js"].contains(&path)
+    !["room/", "plan/"].iter().any(|folder| path.starts_with(folder))
+        && !["icon.png", "sw.js", "lights.js"].contains(&path)
         && !is_of_installer(path)
 }
 
@@ -309,7 +314,7 @@ mod tests {
         for needed in ["Content-Security-Policy", "start.js", "site.css", "id=\"start\"", "id=\"strip\""] {
             assert!(index.contains(needed), "{needed}");
         }
-        assert!(text("link.js").contains("engine.js") && text("room/zones.js").contains("export"));
+        assert!(text("link.js").contains("engine.js") && text("plan/zones.js").contains("export"));
         assert!(!files.iter().any(|file| file.path == "start.html"));
         // Relative, so that it works under any path of a host.
         for attribute in ["src=\"/", "href=\"/"] {
