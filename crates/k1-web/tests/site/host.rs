@@ -36,7 +36,7 @@ impl StaticHost {
                         let kept = files.lock().unwrap().get(name).cloned();
                         kept.or_else(|| std::fs::read(folder.join(name)).ok())
                     };
-                    // A browser that closes a connection is no error.
+                    // A browser that closes a connection is not an error.
                     let _ = stream.and_then(|stream| answer(stream, &over, find));
                 });
             }
