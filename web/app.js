@@ -9,6 +9,7 @@ import { Hearing } from './hearing.js';
 import { Scene, quality } from './light.js';
 import { Link, get } from './link.js';
 import { Play } from './play.js';
+import { setup } from './setup.js';
 import { DELAY, Speaker } from './sound.js';
 import { Asker } from './token.js';
 import { Views } from './views.js';
@@ -28,12 +29,10 @@ function toast(text, undo) {
 const strip = new Scene($('strip'));
 const hearing = new Hearing($('v-hearing'));
 const figures = new Figures($('figures'), $('counts'));
-/** The lights, on a K1 that tells of them; a lamp has no code for them. */
-let lamps = null;
+/** What only the program has: lights, zones, inputs. */
+let room = null;
 /** The scenes, once K1 tells of them. */
 let scenes = null;
-/** The zones as they hang, once there are several. */
-let hung = null;
 const firmware = new Firmware($('firmware'), toast);
 const wall = new Wall($('wall'), () => { if (location.hash === '#wall') history.replaceState(null, '', '#play'); });
 const asker = new Asker($('ask-token'), () => {
@@ -75,7 +74,7 @@ const link = new Link({
       figures.begin(m.hello.history);
     }
     if (m.status) {
-      if (m.status.lights) listLights(m.status.lights, m.status.uptime_s);
+      if (m.status.lights) inRoom((r) => r.lights(m.status.lights, m.status.uptime_s));
       if (m.status.source) source(m.status.source);
       live(m.status.live_sound);
       figures.add(m.status.vitals, m.status.lights, skew);
@@ -103,14 +102,14 @@ const link = new Link({
 const play = new Play(link, toast);
 const views = new Views($('views'), (name) => {
   document.body.dataset.view = name;
+  room?.shown(name);
 });
 
-/** Shows the lights, if there are any or may be. */
-async function listLights(lights, uptime) {
-  views.allow(['lights'], hasShow || lights.length > 0);
-  const { Lights } = await import('./room/lights.js');
-  lamps ??= new Lights($('v-lights'), toast, hasShow);
-  lamps.show(lights, uptime);
+/** Does something in the room, once it is there; a lamp has no code for it. */
+async function inRoom(act) {
+  const [{ Room }] = await Promise.all([import('./room/room.js'), built]);
+  room ??= new Room({ play, views, toast, hasShow });
+  act(room);
 }
 
 /** Takes the list of zones; their pixels stay. */
@@ -118,22 +117,15 @@ async function known(list) {
   await import('./room/places.js');
   zones = list.map((zone, i) => ({ ...zone, rgb: zones[i]?.leds === zone.leds ? zones[i].rgb : new Uint8Array(3 * zone.leds) }));
   play.target.list(list);
-  views.allow(['zones'], list.length > 1);
-  if (list.length > 1) listZones();
+  inRoom((r) => r.zones(zones));
 }
 
-/** Tells the scenes something, on a K1 that has scenes. */
+/** Tells the scenes something, on a K1 that has scenes; a lamp has them, too. */
 async function scenery(tell) {
-  const [{ Scenes }] = await Promise.all([import('./room/scenes.js'), built]);
-  scenes ??= new Scenes($('v-scenes'), $('tiles'), play.palettes.palettes, toast);
+  const [there] = await Promise.all([import('./room/scenes.js'), built]);
+  scenes ??= new there.Scenes($('v-scenes'), $('tiles'), play.palettes.palettes, toast);
   views.allow(['scenes'], true);
   tell(scenes);
-}
-
-async function listZones() {
-  const { Zones } = await import('./room/zones.js');
-  hung ??= new Zones($('v-zones'), play);
-  hung.show(zones, play.gallery?.patterns);
 }
 
 /** Takes the pixels of all zones (see live.rs). */
@@ -191,8 +183,9 @@ async function describe() {
     const p = await get('api/patterns');
     const c = await get('api/palettes');
     const t = await get('api/v1/params');
-    const { name } = await get('api/v1/setup');
-    if (name !== 'k1') document.title = `${name} – K1`;
+    const own = await get('api/v1/setup');
+    if (own.name !== 'k1') document.title = `${own.name} – K1`;
+    setup($('setup'), own, toast);
     play.build(p.patterns, c.palettes, t.params);
     isBuilt();
   } catch (e) {
@@ -227,7 +220,7 @@ function paint(view, now) {
   if (wall.on) wall.paint(zones, now);
   else {
     strip.paint(zones);
-    if (views.name === 'zones') hung?.paint(zones);
+    room?.paint(views.name, zones, view);
     if (views.name === 'hearing') hearing.paint(view, rgb, leds, now);
   }
   if (now - lastTint > 300) {

@@ -45,6 +45,13 @@ export function button(name, text, act) {
   return made;
 }
 
+/** A labelled input. */
+export function field(text, type = 'text', placeholder = '') {
+  const input = el('input');
+  Object.assign(input, { type, placeholder, autocomplete: 'off' });
+  return el('label', 'field', text, input);
+}
+
 /** Tells a screen reader something; the same text is not told again. */
 export function say(text) {
   if ($('spoken').textContent !== text) $('spoken').textContent = text;

@@ -7,15 +7,22 @@ export class Surface {
   constructor(canvas) {
     this.canvas = canvas;
     this.ctx = canvas.getContext('2d');
-    new ResizeObserver(() => this.fit()).observe(canvas);
+    const sizes = new ResizeObserver(([entry]) => {
+      this.exact = entry.devicePixelContentBoxSize?.[0];
+      this.fit();
+    });
+    // Letters are sharp in a picture with exactly the pixels of the screen. Safari has no such box.
+    try { sizes.observe(canvas, { box: 'device-pixel-content-box' }); } catch { sizes.observe(canvas); }
     this.fit();
   }
   /** Most pixels of the canvas for a pixel of the page. */
   get most() { return 2; }
   fit() {
     this.scale = Math.min(this.most, devicePixelRatio || 1);
-    this.w = Math.max(1, Math.round(this.canvas.clientWidth * this.scale));
-    this.h = Math.max(1, Math.round(this.canvas.clientHeight * this.scale));
+    const { clientWidth, clientHeight } = this.canvas;
+    const exact = this.scale === devicePixelRatio && this.exact;
+    this.w = Math.max(1, exact?.inlineSize ?? Math.round(clientWidth * this.scale));
+    this.h = Math.max(1, exact?.blockSize ?? Math.round(clientHeight * this.scale));
     if (this.canvas.width !== this.w || this.canvas.height !== this.h) {
       this.canvas.width = this.w;
       this.canvas.height = this.h;
@@ -102,6 +109,7 @@ export class Bars extends Surface {
 const NOTES = ['C', '♯', 'D', '♯', 'E', 'F', '♯', 'G', '♯', 'A', '♯', 'B'];
 
 export class Notes extends Surface {
+  get most() { return 4; }
   paint(values) {
     const { ctx, w, h, scale } = this;
     ctx.clearRect(0, 0, w, h);
@@ -119,7 +127,7 @@ export class Notes extends Surface {
       ctx.fill();
       ctx.globalAlpha = 1;
       ctx.fillStyle = '#a9a3b8';
-      ctx.fillText(NOTES[i], (i + 0.5) * pitch, h - 4 * scale);
+      ctx.fillText(NOTES[i], Math.round((i + 0.5) * pitch), Math.round(h - 4 * scale));
     }
   }
 }

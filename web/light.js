@@ -112,6 +112,9 @@ export const isSquare = (zone) => shapeOf(zone) !== undefined;
 /** Most pixels of a light's canvas for a pixel of the page; fewer on a device that cannot keep up. */
 export const quality = { scale: 2 };
 
+/** What paints zones where they hang; only the program has places for them. */
+export const hanging = {};
+
 /** One canvas with the light of all zones: lines below each other, each as long as its share, and squares beside them. */
 export class Scene extends Surface {
   constructor(canvas, { wall = false, first = false } = {}) {
@@ -127,12 +130,16 @@ export class Scene extends Surface {
     return this.painters.get(key);
   }
 
+  /** Fits the canvas to a device that has become slow. */
+  refit() {
+    if (this.limit === quality.scale) return;
+    this.limit = quality.scale;
+    this.fit();
+  }
+
   /** Paints zones with name, shape, leds and rgb. */
   paint(zones) {
-    if (this.limit !== quality.scale) {
-      this.limit = quality.scale;
-      this.fit();
-    }
+    this.refit();
     const { ctx } = this;
     ctx.setTransform(1, 0, 0, 1, 0, 0);
     ctx.clearRect(0, 0, this.w, this.h);

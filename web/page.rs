@@ -14,8 +14,9 @@ macro_rules! files {
 files! {
     "index.html" "style.css" "views.css" "icon.svg" "icon.png" "k1.webmanifest"
     "app.js" "beats.js" "controls.js" "draw.js" "figures.js" "firmware.js" "hearing.js" "light.js" "link.js"
-    "play.js" "sound.js" "taps.js" "target.js" "token.js" "views.js" "wall.js"
-    "room/lights.js" "room/places.js" "room/scenes.js" "room/zones.js"
+    "play.js" "setup.js" "sound.js" "taps.js" "target.js" "token.js" "views.js" "wall.js"
+    "room/room.css" "room/room.js" "room/inputs.js" "room/lights.js" "room/places.js" "room/plan.js" "room/scenes.js" "room/undo.js"
+    "plan/plan.css" "plan/zones.js" "plan/edit.js" "plan/pieces.js"
 }
 
 /// The content of a file; `None` if the page has no such file.

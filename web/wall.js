@@ -1,7 +1,7 @@
 // Wall mode: only the light, on the whole screen.
 
 import { Waterfall } from './draw.js';
-import { Scene } from './light.js';
+import { Scene, hanging } from './light.js';
 
 const WALL = 'k1-wall';
 const MODES = ['strip', 'zones', 'waterfall'];
@@ -46,7 +46,7 @@ export class Wall {
     const old = this.root.querySelector('canvas');
     const canvas = old.cloneNode();
     old.replaceWith(canvas);
-    this.picture = this.mode === 'waterfall' ? new Waterfall(canvas) : new Scene(canvas, { wall: true, first: this.mode === 'strip' });
+    this.picture = this.mode === 'waterfall' ? new Waterfall(canvas) : new (this.mode === 'zones' && hanging.Scene || Scene)(canvas, { wall: true, first: this.mode === 'strip' });
   }
 
   async enter() {

@@ -10,19 +10,27 @@ use std::path::PathBuf;
 
 use flate2::Compression;
 use flate2::write::GzEncoder;
-use k1_device::page::{FILES, File, MODULE, MODULES};
+use k1_device::page::{FILES, File, LAMP_ROOM, MODULE, MODULES};
 use k1_http::etag::Tag;
 
 /// Joins all modules into one, in which every import is already defined. A lamp serves only a few connections at once,
 /// and a browser requests all modules at the same time.
 fn one_module() -> Result<Vec<u8>, String> {
     let (mut all, mut known) = (String::new(), HashSet::new());
-    for (i, name) in MODULES.iter().enumerate() {
+    // The page's own module is the last one, and loads those of the room.
+    let (page_own, shared) = MODULES.split_last().ok_or("the page has no module")?;
+    let names: Vec<_> = shared.iter().chain(&LAMP_ROOM).chain([page_own]).copied().collect();
+    let (mut loaded, mut imports) = (Vec::new(), HashSet::new());
+    for (i, name) in names.iter().enumerate() {
         let text = str::from_utf8(page(name)?).map_err(|e| format!("{name}: {e}"))?;
+        let mut exported = Vec::new();
         for line in text.lines() {
             if let Some(import) = line.strip_prefix("import ") {
-                let from = import.rsplit_once(" from './").and_then(|(_, f)| f.strip_suffix("';"));
-                let is_there = from.is_some_and(|f| MODULES[..i].contains(&f));
+                let from = imported(import, name).filter(|from| names[..i].contains(&from.as_str()));
+                let is_there = from.is_some_and(|from| {
+                    imports.insert(from);
+                    true
+                });
                 if !is_there {
                     return Err(format!("{name}: “{line}” does not import from a module before it"));
                 }
@@ -38,19 +46,45 @@ fn one_module() -> Result<Vec<u8>, String> {
             if bare.starts_with("//") || bare.starts_with("/**") && bare.ends_with("*/") {
                 continue;
             }
-            let line = line.strip_prefix("export ").unwrap_or(line);
-            if let Some(declared) = declared(line)
-                && !known.insert(declared)
-            {
-                return Err(format!(
-                    "{name}: another module declares `{declared}`, too; give it another name"
-                ));
+            let own = line.strip_prefix("export ").unwrap_or(line);
+            if let Some(declared) = declared(own) {
+                if !known.insert(declared) {
+                    return Err(format!(
+                        "{name}: another module declares `{declared}`, too; give it another name"
+                    ));
+                }
+                if own != line {
+                    exported.push(declared);
+                }
             }
-            all += line;
+            all += own;
             all.push('\n');
         }
+        if LAMP_ROOM.contains(name) {
+            loaded.push((*name, format!("{{ {} }}", exported.join(", "))));
+        }
+    }
+    // What the page loads is there already.
+    for (name, there) in loaded {
+        let load = format!("import('./{name}')");
+        if !all.contains(&load) && !imports.contains(name) {
+            return Err(format!("the page does not contain {load}"));
+        }
+        all = all.replace(&load, &there);
     }
     Ok(all.into_bytes())
+}
+
+/// The module that the rest of an import in the module `name` is from.
+fn imported(import: &str, name: &str) -> Option<String> {
+    let from = import.rsplit_once(" from '").and_then(|(_, from)| from.strip_suffix("';"))?;
+    let folder = name.rsplit_once('/').map(|(folder, _)| folder);
+    match (from.strip_prefix("./"), from.strip_prefix("../"), folder) {
+        (Some(from), _, None) => Some(from.into()),
+        (Some(from), _, Some(folder)) => Some(format!("{folder}/{from}")),
+        (_, Some(from), Some(_)) => Some(from.into()),
+        _ => None,
+    }
 }
 
 /// The name that a line of a module declares for the whole module, if any.

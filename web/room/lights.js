@@ -1,25 +1,22 @@
 // The lights: their states, finding and adding them, and the order of their colours.
 
-import { $, button, el, say } from '../controls.js';
+import { $, button, el, field, say } from '../controls.js';
 import { ask, get } from '../link.js';
+import { did, undoButton } from './undo.js';
 
 const WORDS = { shining: 'shining', looking: 'looking for it', unreachable: 'not reached', failed: 'failed' };
 const COLOURS = { r: 'red', g: 'green', b: 'blue' };
 /** Seconds that a picture stays for a question. */
 const LOOK_S = 30;
 
-/** A labelled input. */
-export function field(text, type = 'text', placeholder = '') {
-  const input = el('input');
-  Object.assign(input, { type, placeholder, autocomplete: 'off' });
-  return el('label', 'field', text, input);
-}
-
 /** A time span for people: 45 s, 12 min, 3.5 h. */
 function span(seconds) {
   if (seconds < 90) return `${Math.max(0, Math.round(seconds))} s`;
   return seconds < 5400 ? `${Math.round(seconds / 60)} min` : `${(seconds / 3600).toFixed(1)} h`;
 }
+
+/** What changes a light of the show. */
+const CHANGE = 'api/v1/lights/change';
 
 const count = (x) => x.toLocaleString('en');
 
@@ -32,7 +29,7 @@ export class Lights {
     this.found = el('ul', 'rows');
     this.searching = el('p', 'note');
     this.searching.setAttribute('role', 'status');
-    root.append(el('section', '', '', el('h2', '', 'Lights'), this.list));
+    root.append(el('section', '', '', el('h2', '', 'Lights', undoButton()), this.list));
     if (has) root.append(el('section', '', '', el('h2', '', 'Add a light'), this.find, this.searching, this.found, this.byHand()));
     this.asks = el('div', 'asks');
     this.dialog = el('dialog', 'panel', '', this.asks);
@@ -127,11 +124,11 @@ export class Lights {
   }
 
   /** Adds a light under a name that no other has, and shows which one it is. */
-  async add({ name, to, leds }) {
+  async add({ name, to, leds, matrix }) {
     const { lights } = await get('api/v1/lights');
     let own = name;
     for (let n = 2; lights.some((l) => l.name === own); n++) own = `${name} ${n}`;
-    const done = await this.write('POST', 'api/v1/lights', { name: own, to, leds }, `${own} is added.`);
+    const done = await this.write('api/v1/lights', { name: own, to, leds, ...(matrix ? { matrix } : {}) }, `${own} is added.`, { light: own, remove: true });
     if (done) this.setUp(own);
     return done;
   }
@@ -148,13 +145,18 @@ export class Lights {
     return el('details', '', '', el('summary', '', 'By its address'), form);
   }
 
-  /** Changes the show file, and offers to take the change back. True if it was written. */
-  async write(method, path, body, told) {
+  /** Changes the show file, and offers to take the change back: by `back`, or else by the text before. True if it was written. */
+  async write(path, body, told, back) {
     try {
       const before = await get('api/v1/show');
-      const { written, faults, mark } = await ask(method, path, body);
+      const { written, faults, mark } = await ask('POST', path, body);
       if (!written) this.toast(faults[0]);
-      else this.toast(told, () => ask('POST', 'api/v1/show', { text: before.text, mark }).catch((e) => this.toast(e.message)));
+      else did(told, async () => {
+        const done = await (back ? ask('POST', CHANGE, back) : ask('POST', 'api/v1/show', { text: before.text, mark }));
+        if (!done.written) throw new Error(done.faults[0]);
+        // It may show a name that is gone.
+        this.dialog.close();
+      });
       return written;
     } catch (e) {
       this.toast(e.message);
@@ -162,7 +164,9 @@ export class Lights {
     }
   }
 
-  change(body, told) { return this.write('POST', 'api/v1/lights/change', { light: this.now, ...body }, told); }
+  change(body, told, back) {
+    return this.write(CHANGE, { light: this.now, ...body }, told, back && { light: this.now, ...back });
+  }
 
   /** Asks about a light: its name, which end is first, and its colours. */
   setUp(light) {
@@ -174,7 +178,7 @@ export class Lights {
     form.onsubmit = async (event) => {
       event.preventDefault();
       const wanted = input.value.trim();
-      if (wanted && wanted !== this.now && await this.change({ name: wanted }, `Its name is ${wanted}.`)) this.setUp(wanted);
+      if (wanted && wanted !== this.now && await this.change({ name: wanted }, `Its name is ${wanted}.`, { light: wanted, name: this.now })) this.setUp(wanted);
     };
     this.asks.replaceChildren(
       el('h2', '', light, button('plain', 'Done', () => this.dialog.close())),
@@ -202,7 +206,7 @@ export class Lights {
     this.test('first', LOOK_S);
     this.question('One LED is lit. Does the zone begin there?', [
       ['Yes', () => this.setUp(this.now)],
-      ['No, turn it round', async () => { await this.change({ turn: true }, `${this.now} is turned round.`); this.setUp(this.now); }],
+      ['No, turn it round', async () => { await this.change({ turn: true }, `${this.now} is turned round.`, { turn: true }); this.setUp(this.now); }],
     ]);
   }
 
@@ -225,7 +229,7 @@ export class Lights {
       seen[now.indexOf('b')] = Object.keys(COLOURS).find((c) => !answered.has(c));
       const order = seen.join('');
       if (order === now) this.toast('The order of its colours is right.');
-      else await this.change({ order }, `The order of its colours is ${order.toUpperCase()}.`);
+      else await this.change({ order }, `The order of its colours is ${order.toUpperCase()}.`, { order: now });
       this.setUp(this.now);
     };
     next('r');

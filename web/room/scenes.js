@@ -1,8 +1,8 @@
 // Scenes, the playlist that moves through them, and timers.
 
-import { button, el, gradient } from '../controls.js';
+import { button, el, field, gradient } from '../controls.js';
 import { ask, get } from '../link.js';
-import { field } from './lights.js';
+import { did, listen, undoButton } from './undo.js';
 
 const PERIODS = [['1 bar', 'every bar'], ['2 bars', '2 bars'], ['4 bars', '4 bars'], ['8 bars', '8 bars'], ['16 bars', '16 bars'], ['32 bars', '32 bars'],
   ['section', 'when the music changes'], ['30 s', '30 seconds'], ['90 s', '90 seconds'], ['5 min', '5 minutes'], ['30 min', '30 minutes']];
@@ -30,11 +30,12 @@ export class Scenes {
   /** `root` is the view, `tiles` the place on Play; `palettes` are K1's, for the colours of a scene. */
   constructor(root, tiles, palettes, toast) {
     Object.assign(this, { tiles, palettes, toast, scenes: [], current: null, playlist: null, timers: null });
+    listen(toast);
     this.now = el('section');
     this.list = el('ul', 'rows');
     this.order = el('section');
     this.times = el('section');
-    root.append(this.now, el('section', '', '', el('h2', '', 'Scenes'), this.list), this.order, this.times);
+    root.append(this.now, el('section', '', '', el('h2', '', 'Scenes', undoButton()), this.list), this.order, this.times);
     tiles.querySelector('[data-part="next"]').onclick = () => this.do('POST', 'api/v1/playlist/next', {});
     this.save();
   }
@@ -97,9 +98,11 @@ export class Scenes {
     form.onsubmit = async (event) => {
       event.preventDefault();
       const input = name.querySelector('input');
-      if (!input.value.trim()) return input.focus();
-      if (await this.do('PUT', path(input.value.trim()), {})) {
-        this.toast(`The scene ${input.value.trim()} is saved.`);
+      const own = input.value.trim();
+      if (!own) return input.focus();
+      const before = this.scenes.find((s) => s.name === own);
+      if (await this.do('PUT', path(own), {})) {
+        did(`The scene ${own} is saved.`, () => (before ? this.put(own, before) : this.drop(own)));
         input.value = '';
         this.load();
       }
@@ -133,19 +136,22 @@ export class Scenes {
     show.dataset.scene = s.name;
     const fade = field('Fade in seconds', 'number');
     const input = Object.assign(fade.querySelector('input'), { value: s.fade_s, min: 0, step: 0.5 });
-    input.onchange = () => this.do('PUT', path(s.name), { fade_s: Number(input.value) });
+    input.onchange = async () => {
+      if (await this.do('PUT', path(s.name), { fade_s: Number(input.value) })) did(`${s.name} fades in ${input.value} s.`, () => this.put(s.name, s));
+    };
     const name = field('Name');
     const own = Object.assign(name.querySelector('input'), { value: s.name });
     own.onchange = () => this.rename(s, own.value.trim());
     const zones = Object.keys(s.looks).filter(Boolean);
     return el('li', '', '', strip, el('b', '', s.name), el('span', 'note', zones.join(', ')),
-      el('div', 'acts', '', show, button('plain', 'Replace by what is shown', async () => { if (await this.do('PUT', path(s.name), {})) this.load(); })),
+      el('div', 'acts', '', show, button('plain', 'Replace by what is shown', async () => {
+        if (!await this.do('PUT', path(s.name), {})) return;
+        did(`${s.name} is what is shown now.`, () => this.put(s.name, s));
+        this.load();
+      })),
       el('details', '', '', el('summary', '', 'More'), el('div', 'fields', '', name, fade,
         button('plain', 'Delete', async () => {
-          if (await this.do('DELETE', path(s.name))) {
-            this.load();
-            this.toast(`${s.name} is deleted.`, () => this.put(s.name, s));
-          }
+          if (await this.drop(s.name)) did(`${s.name} is deleted.`, () => this.put(s.name, s));
         }))));
   }
 
@@ -156,18 +162,35 @@ export class Scenes {
     return done;
   }
 
+  async drop(name) {
+    const done = await this.do('DELETE', path(name));
+    this.load();
+    return done;
+  }
+
   async rename(s, name) {
     if (!name || name === s.name) return;
-    if (!await this.put(name, s)) return;
+    if (await this.move(s, name)) did(`The scene ${s.name} is called ${name}.`, () => this.move({ ...s, name }, s.name));
+  }
+
+  async move(s, name) {
+    if (!await this.put(name, s)) return false;
     const scenes = this.playlist?.scenes?.map((other) => (other === s.name ? name : other));
     if (scenes) await this.setPlaylist({ scenes });
-    await this.do('DELETE', path(s.name));
-    this.load();
+    return this.drop(s.name);
+  }
+
+  /** Changes the playlist because a person wants it. */
+  async wantPlaylist(change) {
+    const before = Object.fromEntries(Object.keys(change).map((key) => [key, this.playlist[key]]));
+    if (await this.setPlaylist(change)) did('The playlist is changed.', () => this.setPlaylist(before), true);
   }
 
   async setPlaylist(change) {
-    if (await this.do('PUT', 'api/v1/playlist', change)) Object.assign(this.playlist, change);
+    const done = await this.do('PUT', 'api/v1/playlist', change);
+    if (done) Object.assign(this.playlist, change);
     this.paintPlaylist();
+    return done;
   }
 
   paintPlaylist() {
@@ -179,19 +202,26 @@ export class Scenes {
     if (key === this.playlistKey) return;
     this.playlistKey = key;
     const chosen = p.scenes?.length ? p.scenes : this.scenes.map((s) => s.name);
-    const list = this.scenes.map((s) => toggle(s.name, chosen.includes(s.name), (on) => this.setPlaylist({
+    const list = this.scenes.map((s) => toggle(s.name, chosen.includes(s.name), (on) => this.wantPlaylist({
       scenes: this.scenes.map((other) => other.name).filter((other) => (other === s.name ? on : chosen.includes(other))),
     })));
     this.order.replaceChildren(el('h2', '', 'Playlist', button('quiet', 'Next', () => this.do('POST', 'api/v1/playlist/next', {}))),
-      el('div', 'panel fields', '', toggle('Move through the scenes', p.on, (on) => this.setPlaylist({ on })),
-        select('Every', PERIODS, p.every ?? '8 bars', (every) => this.setPlaylist({ every })),
-        toggle('Shuffle', p.shuffle, (shuffle) => this.setPlaylist({ shuffle }))),
+      el('div', 'panel fields', '', toggle('Move through the scenes', p.on, (on) => this.wantPlaylist({ on })),
+        select('Every', PERIODS, p.every ?? '8 bars', (every) => this.wantPlaylist({ every })),
+        toggle('Shuffle', p.shuffle, (shuffle) => this.wantPlaylist({ shuffle }))),
       el('div', 'acts', '', ...list));
   }
 
+  async wantTimers(timers) {
+    const before = this.timers.timers;
+    if (await this.setTimers(timers)) did('The timers are changed.', () => this.setTimers(before), true);
+  }
+
   async setTimers(timers) {
-    if (await this.do('PUT', 'api/v1/timers', { timers })) Object.assign(this.timers, await get('api/v1/timers').catch(() => ({ timers })));
+    const done = await this.do('PUT', 'api/v1/timers', { timers });
+    if (done) Object.assign(this.timers, await get('api/v1/timers').catch(() => ({ timers })));
     this.paintTimers();
+    return done;
   }
 
   paintTimers() {
@@ -200,7 +230,7 @@ export class Scenes {
     const without = (i) => timers.filter((_, at) => at !== i);
     const rows = timers.map((t, i) => el('li', '', '', el('b', '', `${t.at} ${t.do}`),
       el('span', 'note', t.days?.length && t.days.length < 7 ? t.days.join(', ') : 'every day'),
-      el('div', 'acts', '', button('plain', 'Remove', () => this.setTimers(without(i))))));
+      el('div', 'acts', '', button('plain', 'Remove', () => this.wantTimers(without(i))))));
     const at = field('Time', 'time');
     const what = select('Does', [['on', 'Light on'], ['off', 'Light off'], ['playlist', 'Start the playlist'], ['stop playlist', 'Stop the playlist'],
       ...this.scenes.map((s) => [`scene ${s.name}`, `Show ${s.name}`])], 'on', () => {});
@@ -215,7 +245,7 @@ export class Scenes {
       event.preventDefault();
       const chosen = days.filter((d) => d.getAttribute('aria-pressed') === 'true').map((d) => d.dataset.day);
       if (!at.querySelector('input').value || !chosen.length) return this.toast('A timer needs a time and a day.');
-      this.setTimers([...timers, { at: at.querySelector('input').value, do: what.querySelector('select').value, ...(chosen.length < 7 ? { days: chosen } : {}) }]);
+      this.wantTimers([...timers, { at: at.querySelector('input').value, do: what.querySelector('select').value, ...(chosen.length < 7 ? { days: chosen } : {}) }]);
     };
     this.times.replaceChildren(el('h2', '', 'Timers', el('small', '', now ? `It is ${now}.` : '')), el('ul', 'rows', '', ...rows), form);
   }

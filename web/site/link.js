@@ -37,7 +37,7 @@ export class Link {
 
   async start() {
     try {
-      const module = await compiled();
+      const module = this.module = await compiled();
       this.player = new Player(module, LEDS);
       this.sound = new Sound(module, this.player, () => { if (document.hidden) this.step(); });
     } catch (e) {
@@ -55,6 +55,16 @@ export class Link {
     this.hear(null, false);
   }
 
+  /** Goes on with another number of LEDs, and the same look. */
+  resize(leds = LEDS) {
+    const last = this.player, next = new Player(this.module, leds);
+    next.ask('POST', '/api/config/restore', JSON.stringify(last.ask('GET', '/api/config/backup').said));
+    const { name, isLive } = last.named;
+    next.source(name, isLive);
+    this.player = this.sound.player = next;
+    this.on.message(next.hello());
+  }
+
   /** A frame, and what else is due. A page in the background does it when sound arrives. */
   step() {
     const { player, sound, on, wanted } = this;
@@ -66,7 +76,7 @@ export class Link {
     sound.due(now);
     const message = player.frame(Player.now(), sound.hasEnded);
     this.rendering += performance.now() - now;
-    this.shown?.(player);
+    this.shown?.(player, message);
     on.binary(message);
     if (!this.isLit && new Uint8Array(message.buffer, 140, 3 * message.getUint16(2, true)).some((x) => x > 60)) {
       this.isLit = true;

@@ -66,16 +66,8 @@ buttons.get('pause').onclick = async () => {
 // Only where the browser can do it.
 buttons.get('screen').hidden = !navigator.mediaDevices?.getDisplayMedia;
 
-// Real LEDs, where the browser can reach them.
-const toStrip = root.querySelector('[data-light]');
-toStrip.hidden = !('serial' in navigator);
-toStrip.onclick = async () => {
-  const form = $('strip-here');
-  form.hidden = !form.hidden;
-  toStrip.setAttribute('aria-expanded', !form.hidden);
-  const { Strip } = await import('./strip.js');
-  toStrip.strip ??= new Strip(form, await ready);
-};
+// Few visitors have lights at hand, so their module comes when it is asked for.
+$('real').addEventListener('toggle', () => import('./lights.js'), { once: true });
 
 // A file may be dropped anywhere.
 addEventListener('dragover', (event) => {

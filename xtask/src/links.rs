@@ -105,25 +105,30 @@ fn anchors(prose: &str) -> BTreeSet<String> {
             continue;
         }
         // For a link in a heading, only its text counts.
-        let mut plain = heading.trim().to_lowercase();
+        let mut plain = heading.trim().to_owned();
         while let (Some(middle), true) = (plain.find("]("), plain.contains('[')) {
             let end = plain[middle..].find(')').map_or(plain.len(), |n| middle + n + 1);
             plain.replace_range(middle..end, "");
             plain = plain.replacen('[', "", 1);
         }
-        let slug: String = plain
-            .chars()
-            .filter_map(|c| match c {
-                ' ' => Some('-'),
-                c if c.is_alphanumeric() || c == '-' || c == '_' => Some(c),
-                _ => None,
-            })
-            .collect();
-        let repeats = (1..).map(|n| format!("{slug}-{n}"));
-        let free = std::iter::once(slug.clone()).chain(repeats).find(|s| !all.contains(s));
-        all.extend(free);
+        free_anchor(&plain, &mut all);
     }
     all
+}
+
+/// The anchor that GitHub gives to the next heading with this text, which it adds to those in use.
+pub fn free_anchor(heading: &str, used: &mut BTreeSet<String>) -> String {
+    let letter = |c: char| match c {
+        ' ' => Some('-'),
+        c if c.is_alphanumeric() || c == '-' || c == '_' => Some(c),
+        _ => None,
+    };
+    let slug: String = heading.to_lowercase().chars().filter_map(letter).collect();
+    let mut repeats = (1..).map(|n| format!("{slug}-{n}"));
+    let free = if used.contains(&slug) { repeats.find(|s| !used.contains(s)) } else { None };
+    let anchor = free.unwrap_or(slug);
+    used.insert(anchor.clone());
+    anchor
 }
 
 #[cfg(test)]

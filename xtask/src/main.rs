@@ -17,9 +17,14 @@ mod load;
 mod lx7;
 mod measure;
 mod packages;
+mod pages;
 mod proof;
+mod release;
 mod rustup;
+#[cfg(target_os = "linux")]
+mod service;
 mod site;
+mod vendor;
 mod xtensa;
 
 use std::collections::BTreeMap;
@@ -38,7 +43,8 @@ cargo xtask fuzz [SECONDS]                    each fuzz target for some seconds
 cargo xtask packages                          pack the crates that could be published
 cargo xtask tests bare|required|lamp          the tests as a stage of the gate runs them
 cargo xtask budgets [--without-instructions]   page weight and instructions against budgets.toml
-cargo xtask pictures                          render docs/patterns and the golden frames anew
+cargo xtask pictures                          render docs/patterns and the golden frames anew, and write docs/patterns.md
+cargo xtask pages --to FOLDER                 the documentation as web pages, for any static host
 cargo xtask ear [--record]                    how well the ear hears synthetic music, against budgets.toml
 cargo xtask ear --corpus DIR [--events DIR]   the same for annotated music; the results go to the second folder
 cargo xtask ear --corpus DIR --peers DIR      the same for other trackers (xtask/peers/beats.py), a row for each
@@ -47,6 +53,10 @@ cargo xtask firmware [BOARD...]               build the lamp's firmware and imag
 cargo xtask lx7                               the engine on the ESP32-S3's processor, emulated: the same bits, within budgets.toml
 cargo xtask dist [CHIP...] [--key NAME|FILE]  build and sign firmware for `k1 install`, for owners who do not build it
 cargo xtask site [--to FOLDER]                the page with the engine as WebAssembly, for any static host, within its budget
+cargo xtask site --firmware FOLDER            the same with the bundles of `cargo xtask dist` for its installer
+cargo xtask release [PROCESSOR...] [--key NAME|FILE | --trial] [--twice]
+                                              build, pack and sign the program for people who do not build it
+cargo xtask service [PROGRAM]                 the package and `k1 service` under systemd in a clean Debian (needs root)
 cargo xtask measure [NAME...|all]             run the commands that print the figures, and write docs/measurements.md
 cargo xtask load [--seconds N]                32 lights: CPU, memory and jitter, also while three of them fail
 cargo xtask load --beside LEDFX [--seconds N] K1 and LedFx with ten lights each, from the same sound
@@ -73,6 +83,7 @@ fn main() -> ExitCode {
         ["budgets"] => budgets(true),
         ["budgets", "--without-instructions"] => budgets(false),
         ["pictures"] => pictures(),
+        ["pages", "--to", folder] => pages::pages(folder),
         ["ear"] => ear::pieces(false),
         ["ear", "--record"] => ear::pieces(true),
         ["ear", "--corpus", folder] => ear::corpus(folder, None),
@@ -84,6 +95,11 @@ fn main() -> ExitCode {
         ["firmware", ..] => firmware::build(&args[1..]),
         ["lx7"] => lx7::prove(),
         ["dist", ..] => dist::dist(&args[1..]),
+        #[cfg(target_os = "linux")]
+        ["service"] => service::service(None),
+        #[cfg(target_os = "linux")]
+        ["service", program] => service::service(Some(program)),
+        ["release", ..] => release::release(&args[1..]),
         ["broken"] => firmware::broken(),
         ["cores"] => cores::prove(),
         #[cfg(target_os = "linux")]
@@ -142,6 +158,7 @@ struct Budgets {
 struct Page {
     max_bytes: u64,
     room_max_bytes: u64,
+    plan_max_bytes: u64,
 }
 
 #[derive(Deserialize)]
@@ -183,10 +200,13 @@ fn budgets(with_instructions: bool) -> Result<(), String> {
     let budgets = read_budgets()?;
     let mut over = Vec::new();
 
-    let Page { max_bytes, room_max_bytes } = budgets.page;
-    for (what, folder, most) in
-        [("page", "web", max_bytes), ("page, program only", "web/room", room_max_bytes)]
-    {
+    let Page { max_bytes, room_max_bytes, plan_max_bytes } = budgets.page;
+    let folders = [
+        ("page", "web", max_bytes),
+        ("page, program only", "web/room", room_max_bytes),
+        ("page, view Zones", "web/plan", plan_max_bytes),
+    ];
+    for (what, folder, most) in folders {
         let bytes = page_bytes(folder)?;
         println!("{what:<24} {bytes:>9} B of {most}");
         if bytes > most {
@@ -239,5 +259,8 @@ fn pictures() -> Result<(), String> {
         .env("K1_BLESS", "1")
         .status()
         .map_err(|e| format!("cargo test: {e}"))?;
-    if status.success() { Ok(()) } else { Err("the golden test cannot write its pictures".into()) }
+    if !status.success() {
+        return Err("the golden test cannot write its pictures".into());
+    }
+    pages::record()
 }

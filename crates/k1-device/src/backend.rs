@@ -5,6 +5,8 @@ use alloc::string::String;
 use alloc::vec;
 use alloc::vec::Vec;
 
+use k1_engine::light::Palette;
+
 use crate::answers::{
     BootLog, Device, Heard, Light, LinkOptions, LiveSound, Performance, SelfTest, Setup, Vitals, Zone,
 };
@@ -62,6 +64,10 @@ pub trait Backend {
     fn settings(&self) -> Settings;
     /// Posts changes as one batch.
     fn post(&self, changes: &mut dyn Iterator<Item = Change>);
+    /// The user's own palettes, whose numbers follow those of every K1.
+    fn own_palettes(&self) -> &'static [Palette] {
+        &[]
+    }
     /// The zones. A K1 without a show file has one zone without a name.
     fn zones(&self) -> Vec<Zone> {
         let Settings { params, pattern, .. } = self.settings();
@@ -79,17 +85,17 @@ pub trait Backend {
         }
         Ok(())
     }
-    /// Does what a request asks of the show file or of its lights: a K1 that runs shows calls [`shows::answer`].
+    /// Does what a request asks of scenes, of the light as a whole, of the show file or of its lights: a K1 that runs shows
+    /// calls [`shows::answer`], a lamp [`scenery::answer`].
     ///
     /// # Errors
     ///
-    /// [`Refusal::NotHere`] from a lamp.
+    /// The [`Refusal`] to answer with; in this case nothing was changed.
     ///
     /// [`shows::answer`]: crate::shows::answer
-    // A lamp that does not call it has no code for these requests and answers in its flash.
-    fn answer_of_show(&self, _: Action, _: &str, _: &[u8]) -> Result<Vec<u8>, Refusal> {
-        Err(Refusal::NotHere("a lamp has one strip and no show file; its look is kept without one"))
-    }
+    /// [`scenery::answer`]: crate::scenery::answer
+    // A lamp that does not call the first has no code for the show file and its answers in its flash.
+    fn answer_of_show(&self, action: Action, name: &str, body: &[u8]) -> Result<Vec<u8>, Refusal>;
     /// Identity of this K1.
     fn identity(&self) -> Identity<'_>;
     /// Identifier that no other K1 has, if it is not the hardware address.

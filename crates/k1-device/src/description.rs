@@ -1,10 +1,10 @@
 //! The machine-readable description of the API, generated from the route table and the types.
 
 use crate::answers::{
-    AudioConfig, Backup, BootLog, Deleted, Device, DeviceInfo, FoundLights, LightTested, LinkOptions,
-    LinkOptionsSet, Palettes, ParamTable, ParamValues, Patterns, Performance, Playlist, Power, Recalled,
-    Restored, Scene, Scenes, Selected, SelfTest, Setup, ShowFile, ShowLights, ShowWritten, Status,
-    TestConnection, Timers, Zone, Zones,
+    AudioConfig, Backup, BootLog, Deleted, Device, DeviceInfo, FoundLights, InputSet, Inputs, LightTested,
+    LinkOptions, LinkOptionsSet, Palettes, ParamTable, ParamValues, Patterns, Performance, Plan, Playlist,
+    Power, Recalled, Restored, Scene, Scenes, Selected, SelfTest, Setup, ShowFile, ShowLights, ShowWritten,
+    Status, TestConnection, Timers, Zone, Zones,
 };
 use crate::error::ErrorBody;
 use crate::firmware::{Firmware, GoingBack, Installed};
@@ -39,7 +39,7 @@ pub fn description() -> Value {
         if route.path.contains("{name}") {
             operation["parameters"] = json!([{
                 "name": "name", "in": "path", "required": true, "schema": {"type": "string"},
-                "description": "Name of the scene.",
+                "description": if route.action == Action::ChangeZone { "Name of the zone." } else { "Name of the scene." },
             }]);
         }
         if route.max_body > 0 {
@@ -78,6 +78,7 @@ fn is_optional(action: Action) -> bool {
             | Action::RollBack
             | Action::Drill
             | Action::FindLights
+            | Action::ListenInputs
             | Action::SetScene
             | Action::RecallScene
             | Action::NextScene
@@ -98,6 +99,9 @@ fn requested(action: Action, g: &mut SchemaGenerator) -> Value {
         Action::TestLight => g.subschema_for::<requests::LightTest>(),
         Action::SetZone => g.subschema_for::<requests::ZonePatch>(),
         Action::SetShowFile => g.subschema_for::<requests::ShowText>(),
+        Action::ChangeZone => g.subschema_for::<requests::ZoneChange>(),
+        Action::ListenInputs => g.subschema_for::<requests::Listen>(),
+        Action::SetInput => g.subschema_for::<requests::NewInput>(),
         Action::SetScene => g.subschema_for::<requests::NewScene>(),
         Action::RecallScene => g.subschema_for::<requests::Recall>(),
         Action::SetPlaylist => g.subschema_for::<requests::PlaylistPatch>(),
@@ -123,7 +127,12 @@ fn answered(action: Action, g: &mut SchemaGenerator) -> Value {
         Action::TestLight => g.subschema_for::<LightTested>(),
         Action::FoundLights | Action::FindLights => g.subschema_for::<FoundLights>(),
         Action::ShowFile => g.subschema_for::<ShowFile>(),
-        Action::SetShowFile | Action::AddLight | Action::ChangeLight => g.subschema_for::<ShowWritten>(),
+        Action::Plan => g.subschema_for::<Plan>(),
+        Action::SetShowFile | Action::AddLight | Action::ChangeLight | Action::ChangeZone => {
+            g.subschema_for::<ShowWritten>()
+        }
+        Action::Inputs | Action::ListenInputs => g.subschema_for::<Inputs>(),
+        Action::SetInput => g.subschema_for::<InputSet>(),
         Action::Scenes => g.subschema_for::<Scenes>(),
         Action::SetScene => g.subschema_for::<Scene>(),
         Action::DeleteScene => g.subschema_for::<Deleted>(),

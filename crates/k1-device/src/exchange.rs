@@ -8,6 +8,8 @@ use core::ops::Deref;
 use k1_engine::audio::{SNAPSHOT_WORDS, Snapshot};
 use k1_engine::params::{Param, Params};
 use k1_engine::patterns::FIRST_PATTERN;
+pub use k1_engine::show::LONGEST_FADE_S;
+use k1_engine::show::Look;
 use k1_handoff::{Mailbox, MailboxOwner, Read, RingReader, RingWriter, SnapshotRing};
 
 /// Number of words of a snapshot and its checksum.
@@ -20,8 +22,6 @@ pub const SLOTS: usize = Param::ALL.len() + 3;
 const PATTERN_SLOT: usize = Param::ALL.len();
 const GAIN_SLOT: usize = PATTERN_SLOT + 1;
 const FADE_SLOT: usize = GAIN_SLOT + 1;
-/// Longest fade in seconds.
-pub const LONGEST_FADE_S: f32 = 3_600.0;
 /// The ring of the settings in force.
 pub type SettingsRing = SnapshotRing<SLOTS>;
 
@@ -168,6 +168,11 @@ impl Settings {
     pub const fn new() -> Self {
         Self { params: Params::new(), pattern: FIRST_PATTERN, gain: 1.0 }
     }
+
+    /// The look among the settings.
+    pub const fn look(&self) -> Look {
+        Look { pattern: self.pattern, params: self.params }
+    }
 }
 
 /// One change of the settings. Its value must be valid.
@@ -185,6 +190,12 @@ pub enum Change {
 }
 
 impl Change {
+    /// The batch that fades to a look within `seconds`.
+    pub fn fade_to(look: Look, seconds: f32) -> impl Iterator<Item = Self> {
+        let params = Param::ALL.iter().map(move |param| Self::Param(*param, look.params.get(*param)));
+        params.chain([Self::Pattern(look.pattern), Self::Fade(seconds)])
+    }
+
     fn slot(self) -> (usize, u32) {
         match self {
             Self::Param(p, v) => (p as usize, v.to_bits()),

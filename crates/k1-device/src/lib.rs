@@ -10,11 +10,13 @@
 //! | [`answers`] | types of the answers |
 //! | [`backend`] | what the API needs from the K1 that it serves |
 //! | [`api`] | what each path does, for any back end |
+//! | [`scenery`] | what a path that concerns scenes or the whole light does |
 //! | [`shows`] | what a path that concerns the show does, in a K1 that runs shows |
 //! | [`respond`] | the answer to a request that the door ([`k1_http`]) has judged |
 //! | [`error`] | every refusal, with its status and its sentence |
 //! | [`exchange`] | the hand-offs between the two halves |
 //! | [`hop`] | one hop: samples → ear → snapshot |
+//! | [`dimmer`] | on, off, and the brightness of everything |
 //! | [`frame`] | one frame: snapshot → renderer → light |
 //! | [`pace`] | when hops and frames are due, and which are late |
 //! | [`ws2812`] | the wire of a strip, as bits on an SPI bus |
@@ -44,6 +46,7 @@ pub mod backend;
 pub mod console;
 #[cfg(feature = "schema")]
 pub mod description;
+pub mod dimmer;
 pub mod error;
 pub mod exchange;
 pub mod firmware;
@@ -63,6 +66,7 @@ pub mod portal;
 pub mod requests;
 pub mod respond;
 pub mod routes;
+pub mod scenery;
 pub mod self_test;
 pub mod settings;
 pub mod shows;

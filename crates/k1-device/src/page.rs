@@ -22,7 +22,7 @@ pub const FILES: [File; 6] = [
 ];
 
 /// The modules. Each follows the modules that it imports; the page names the last one.
-pub const MODULES: [&str; 16] = [
+pub const MODULES: [&str; 17] = [
     "draw.js",
     "light.js",
     "sound.js",
@@ -36,13 +36,34 @@ pub const MODULES: [&str; 16] = [
     "hearing.js",
     "target.js",
     "play.js",
+    "setup.js",
     "views.js",
     "wall.js",
     "app.js",
 ];
 
-/// Modules that the page loads from a K1 that keeps a show file, which a lamp does not.
-pub const ROOM: [&str; 4] = ["room/lights.js", "room/places.js", "room/scenes.js", "room/zones.js"];
+/// Modules that the page loads from a K1 when it tells of lights, zones or scenes.
+pub const ROOM: [&str; 10] = [
+    "room/room.js",
+    "room/inputs.js",
+    "room/lights.js",
+    "room/places.js",
+    "room/plan.js",
+    "room/scenes.js",
+    "room/undo.js",
+    "plan/zones.js",
+    "plan/edit.js",
+    "plan/pieces.js",
+];
+
+/// Style sheets that those modules load.
+pub const ROOM_STYLES: [&str; 2] = ["room/room.css", "plan/plan.css"];
+
+/// Media type of a style sheet.
+pub const STYLE: &str = "text/css; charset=utf-8";
+
+/// Those of them that a lamp has, too, joined with its other modules.
+pub const LAMP_ROOM: [&str; 2] = ["room/undo.js", "room/scenes.js"];
 
 /// Media type of a module.
 pub const MODULE: &str = "text/javascript; charset=utf-8";

@@ -40,6 +40,16 @@ pub enum Action {
     ShowFile,
     /// Replace the text of the show file.
     SetShowFile,
+    /// Read what the zones are made of, and where they hang.
+    Plan,
+    /// Change what a zone is made of, or where it hangs.
+    ChangeZone,
+    /// List the sources of sound.
+    Inputs,
+    /// Listen to all live sources.
+    ListenInputs,
+    /// Hear another source.
+    SetInput,
     /// List the scenes.
     Scenes,
     /// Make or replace a scene.
@@ -158,7 +168,7 @@ pub const MOST_SHOW: usize = 256 * 1024;
 pub const MOST_SCENE: usize = 128 * 1024;
 
 /// Every route. The first fifteen exist in the lamps in the field.
-pub static ROUTES: [Route; 51] = [
+pub static ROUTES: [Route; 56] = [
     get("/api/patterns", Action::Patterns, 1000, "List the patterns and the current one"),
     get("/api/params", Action::Params, 150, "Read every parameter"),
     post(
@@ -239,6 +249,37 @@ pub static ROUTES: [Route; 51] = [
         300,
         MOST_SHOW,
         "Replace the text of the show file, unless the new text has a fault. `mark` is that of the text that was read; if the file has changed since, nothing is written",
+    ),
+    get(
+        "/api/v1/plan",
+        Action::Plan,
+        100,
+        "The lights and the zones of the show: the pieces that each zone is made of, and where it hangs",
+    ),
+    put(
+        "/api/v1/zones/{name}",
+        Action::ChangeZone,
+        8 * SMALL_BODY,
+        "Change a zone of the show file: any of `pieces`, `place` and `remove`. With `pieces`, a new name makes a new zone",
+    ),
+    get(
+        "/api/v1/inputs",
+        Action::Inputs,
+        100,
+        "The sources of sound that this K1 may hear, which one it hears, and how loud they are",
+    ),
+    post(
+        "/api/v1/inputs/listen",
+        Action::ListenInputs,
+        1000,
+        SMALL_BODY,
+        "Listen to all live sources for `seconds`, besides the one that K1 hears, so that their levels are known; a body is not needed",
+    ),
+    put(
+        "/api/v1/input",
+        Action::SetInput,
+        SMALL_BODY,
+        "Hear another source without a pause of the light. If it cannot be opened, the one before goes on. The show file remembers it",
     ),
     get("/api/v1/scenes", Action::Scenes, 100, "The scenes, and which of them is shown"),
     put(

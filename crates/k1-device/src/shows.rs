@@ -1,23 +1,20 @@
 //! What the API asks of a K1 that runs shows.
 
-use alloc::string::String;
 use alloc::vec::Vec;
 
-use serde::Deserialize;
-
 use crate::answers::{
-    Deleted, FoundLights, LightTested, Playlist, Power, Recalled, Scene, Scenes, ShowFile, ShowLights,
-    ShowWritten, Timers,
+    FoundLights, InputSet, Inputs, LightTested, Plan, Playlist, ShowFile, ShowLights, ShowWritten, Timers,
 };
 use crate::api::{json, parse};
 use crate::error::Refusal;
 use crate::requests::{
-    LightChange, LightTest, NewLight, NewScene, NewTimers, PlaylistPatch, PowerPatch, Recall, ShowText,
+    LightChange, LightTest, Listen, NewInput, NewLight, NewTimers, PlaylistPatch, ShowText, ZoneChange,
 };
 use crate::routes::Action;
+use crate::scenery::{self, Scenery, own_name, parse_or_default};
 
 /// A K1 that runs shows.
-pub trait Shows {
+pub trait Shows: Scenery {
     /// The show file.
     ///
     /// # Errors
@@ -58,30 +55,28 @@ pub trait Shows {
     fn found_lights(&self) -> FoundLights;
     /// Starts a search for lights, if there is none.
     fn find_lights(&self) -> FoundLights;
-    /// The scenes.
+    /// The lights and the zones of the show.
     ///
     /// # Errors
     ///
     /// [`Refusal::NotHere`] without a show file.
-    fn scenes(&self) -> Result<Scenes, Refusal>;
-    /// Makes or replaces the scene of this name.
+    fn plan(&self) -> Result<Plan, Refusal>;
+    /// Writes a change of the zone of this name into the show file, unless the file would get a fault.
     ///
     /// # Errors
     ///
-    /// The [`Refusal`] of the first wrong value, or if the show file cannot be written.
-    fn set_scene(&self, name: &str, scene: &NewScene) -> Result<Scene, Refusal>;
-    /// Deletes the scene of this name.
+    /// [`Refusal::ZoneNotFound`] if no zone has this name, [`Refusal::LightNotFound`] if a piece names no light.
+    fn change_zone(&self, name: &str, change: &ZoneChange) -> Result<ShowWritten, Refusal>;
+    /// The sources of sound.
+    fn inputs(&self) -> Inputs;
+    /// Listens to all live sources for a while.
     ///
     /// # Errors
     ///
-    /// [`Refusal::SceneNotFound`] if no scene has this name, [`Refusal::Busy`] if a timer recalls it.
-    fn delete_scene(&self, name: &str) -> Result<Deleted, Refusal>;
-    /// Fades to the scene of this name.
-    ///
-    /// # Errors
-    ///
-    /// [`Refusal::SceneNotFound`] if no scene has this name.
-    fn recall_scene(&self, name: &str, recall: &Recall) -> Result<Recalled, Refusal>;
+    /// [`Refusal::InvalidValue`] if the time is wrong.
+    fn listen_inputs(&self, listen: &Listen) -> Result<Inputs, Refusal>;
+    /// Hears another source, unless it cannot be opened.
+    fn set_input(&self, input: &NewInput) -> InputSet;
     /// The playlist.
     fn playlist(&self) -> Playlist;
     /// Changes the playlist.
@@ -104,18 +99,10 @@ pub trait Shows {
     ///
     /// The [`Refusal`] of the first wrong value, or if the show file cannot be written.
     fn set_timers(&self, timers: &NewTimers) -> Result<Timers, Refusal>;
-    /// Whether the light is on, and its brightness.
-    fn power(&self) -> Power;
-    /// Turns the light on or off, or dims it.
-    ///
-    /// # Errors
-    ///
-    /// The [`Refusal`] of the first wrong value.
-    fn set_power(&self, patch: &PowerPatch) -> Result<Power, Refusal>;
 }
 
 /// Does what a request asks of the show, and returns the answer as JSON. `name` is the part of the path that names a
-/// scene, as it was sent.
+/// scene or a zone, as it was sent.
 ///
 /// # Errors
 ///
@@ -130,61 +117,16 @@ pub fn answer(shows: &dyn Shows, action: Action, name: &str, body: &[u8]) -> Res
         Action::FindLights => json(&shows.find_lights()),
         Action::ShowFile => json(&shows.show_file()?),
         Action::SetShowFile => json(&shows.set_show_file(&parse(body)?)?),
-        Action::Scenes => json(&shows.scenes()?),
-        Action::SetScene => json(&shows.set_scene(&scene_name(name)?, &parse_or_default(body)?)?),
-        Action::DeleteScene => json(&shows.delete_scene(&scene_name(name)?)?),
-        Action::RecallScene => json(&shows.recall_scene(&scene_name(name)?, &parse_or_default(body)?)?),
+        Action::Plan => json(&shows.plan()?),
+        Action::ChangeZone => json(&shows.change_zone(&own_name(name)?, &parse(body)?)?),
+        Action::Inputs => json(&shows.inputs()),
+        Action::ListenInputs => json(&shows.listen_inputs(&parse_or_default(body)?)?),
+        Action::SetInput => json(&shows.set_input(&parse(body)?)),
         Action::Playlist => json(&shows.playlist()),
         Action::SetPlaylist => json(&shows.set_playlist(&parse(body)?)?),
         Action::NextScene => json(&shows.next_scene()?),
         Action::Timers => json(&shows.timers()),
         Action::SetTimers => json(&shows.set_timers(&parse(body)?)?),
-        Action::Power => json(&shows.power()),
-        Action::SetPower => json(&shows.set_power(&parse(body)?)?),
-        _ => Err(Refusal::NotHere("the show has nothing to do with this")),
-    }
-}
-
-/// Parses a body; an empty one says nothing.
-fn parse_or_default<'a, T: Deserialize<'a> + Default>(body: &'a [u8]) -> Result<T, Refusal> {
-    if body.trim_ascii().is_empty() { Ok(T::default()) } else { parse(body) }
-}
-
-/// The name of a scene from a path, where some characters are written as `%` and two digits (RFC 3986, 2.1).
-fn scene_name(sent: &str) -> Result<String, Refusal> {
-    let wrong =
-        Refusal::InvalidValue { field: "name", expected: "1 to 64 bytes of text without control characters" };
-    let mut bytes = Vec::with_capacity(sent.len());
-    let mut rest = sent.bytes();
-    while let Some(byte) = rest.next() {
-        bytes.push(match byte {
-            b'%' => {
-                let mut digit = || rest.next().and_then(|digit| char::from(digit).to_digit(16)).ok_or(wrong);
-                (digit()? * 16 + digit()?) as u8
-            }
-            byte => byte,
-        });
-    }
-    let name = String::from_utf8(bytes).map_err(|_| wrong)?;
-    let fits =
-        (1..=64).contains(&name.len()) && !name.chars().any(char::is_control) && !name.trim().is_empty();
-    if fits { Ok(name) } else { Err(wrong) }
-}
-
-#[cfg(test)]
-mod tests {
-    use super::scene_name;
-
-    #[test]
-    fn a_name_in_a_path_is_any_text() {
-        for (sent, name) in
-            [("Dinner", "Dinner"), ("Late%20dinner", "Late dinner"), ("%C3%9cber%2f", "Über/")]
-        {
-            assert_eq!(scene_name(sent).unwrap(), name);
-        }
-        let long = "x".repeat(65);
-        for wrong in ["", "%", "%2", "%zz", "%ff", "%00", "%20", "a%0Ab", &long] {
-            assert!(scene_name(wrong).is_err(), "{wrong}");
-        }
+        _ => scenery::answer(shows, action, name, body),
     }
 }

@@ -2,7 +2,7 @@
 
 use embassy_futures::block_on;
 use k1_device::exchange::Settings;
-use k1_device::settings::{Group, Hardware, Memory, Store, StripSettings, Wifi};
+use k1_device::settings::{Group, Hardware, Memory, Power, Scene, Scenes, Store, StripSettings, Wifi};
 use k1_engine::light::{Matrix, Shape};
 use k1_engine::params::Param;
 use k1_sim::flash::{Flash, SECTOR, Tear};
@@ -22,21 +22,31 @@ fn after(n: usize) -> Memory {
     memory
 }
 
-/// Change number `i`: look, hardware, strip and network in turn.
+/// The groups that change in turn. The scenes are made, replaced and removed.
+const CHANGING: [Group; 6] =
+    [Group::Look, Group::Hardware, Group::Strip, Group::Wifi, Group::Power, Group::Scene(0)];
+
+/// Change number `i`.
 fn change(memory: &mut Memory, i: usize) {
-    match i % 4 {
+    match i % CHANGING.len() {
         0 => {
             memory.look.params.set(Param::Warmth, (i % 100) as f32 / 100.0);
             memory.look.pattern = i % k1_engine::patterns::PATTERNS.len();
         }
         1 => memory.hardware.leds = 1 + (i % 300) as u16,
         2 => memory.strip.shape = Shape::Matrix(Matrix::new(1 + (i % 300) as u16, 1)),
+        4 => memory.power = Power { brightness: (i % 100) as f32 / 100.0, scene: Some(0), ..Power::new() },
+        5 if i % 4 == 1 => _ = memory.scenes.remove("a scene"),
+        5 => {
+            let (look, brightness) = (Some(memory.look.look()), Some((i % 50) as f32 / 50.0));
+            memory.scenes.set(Scene { name: "a scene".into(), fade_s: i as f32, brightness, look });
+        }
         _ => memory.wifi.ssid = heapless::String::try_from(format!("network {i}").as_str()).unwrap(),
     }
 }
 
 fn save(store: &mut Store<Flash>, memory: &Memory, i: usize) -> bool {
-    block_on(store.save(memory, Group::ALL[i % 4]))
+    block_on(store.save(memory, CHANGING[i % CHANGING.len()]))
 }
 
 /// Saves changes until one fails; returns the number of saved changes.
@@ -88,8 +98,8 @@ fn every_cut_keeps_the_old_or_the_new() {
             assert!(memory == after(done) || memory == after(done + 1), "step {step}, {tear:?}: {memory:?}");
             // The store can write again.
             let mut s = store(flash);
-            assert_eq!(run(&mut s, done..done + 4), done + 4, "step {step}, {tear:?}");
-            assert_eq!(load(s.into_flash()).0, after(done + 4), "step {step}, {tear:?}");
+            assert_eq!(run(&mut s, done..done + 6), done + 6, "step {step}, {tear:?}");
+            assert_eq!(load(s.into_flash()).0, after(done + 6), "step {step}, {tear:?}");
             cuts += 1;
         }
     }
@@ -123,19 +133,22 @@ fn any_garbage_is_a_lamp_on_its_first_day() {
 #[test]
 fn one_flipped_bit_costs_at_most_its_own_group() {
     let mut s = store(Flash::new(SECTORS));
-    run(&mut s, 0..4);
+    run(&mut s, 0..6);
     let good = s.into_flash();
-    let used = good.bytes.iter().rposition(|b| *b != 0xff).unwrap().min(600);
+    let used = good.bytes.iter().rposition(|b| *b != 0xff).unwrap().min(900);
     for bit in 0..used * 8 {
         let mut flash = good.clone();
         flash.bytes[bit / 8] ^= 1 << (bit % 8);
         let (memory, _, _) = load(flash);
         let same = |a: bool| usize::from(a);
-        let kept = same(memory.look == after(4).look || memory.look == Settings::default())
-            + same(memory.hardware == after(4).hardware || memory.hardware == Hardware::default())
-            + same(memory.strip == after(4).strip || memory.strip == StripSettings::default())
-            + same(memory.wifi == after(4).wifi || memory.wifi == Wifi::default());
-        assert_eq!(kept, 4, "bit {bit}: a value that nobody has set");
+        let set = after(6);
+        let kept = same(memory.look == set.look || memory.look == Settings::default())
+            + same(memory.hardware == set.hardware || memory.hardware == Hardware::default())
+            + same(memory.strip == set.strip || memory.strip == StripSettings::default())
+            + same(memory.wifi == set.wifi || memory.wifi == Wifi::default())
+            + same(memory.power == set.power || memory.power == Power::default())
+            + same(memory.scenes == set.scenes || memory.scenes == Scenes::default());
+        assert_eq!(kept, 6, "bit {bit}: a value that nobody has set");
     }
 }
 

@@ -1,17 +1,36 @@
 //! The renderer: everything between a snapshot and finished light, in order.
 
 use crate::audio::Snapshot;
-use crate::light::{Frame, OutputSettings, OutputStage, PaletteTable, Rgb, Rhythm, Shape};
+use crate::light::{Frame, OutputSettings, OutputStage, Palette, PaletteTable, Rgb, Rhythm, Shape};
 use crate::math::{Follower, choose, decay, smoothstep};
 use crate::params::{Param, Params};
 use crate::patterns::{AnyPattern, FIRST_PATTERN, PATTERNS, RenderContext};
 
 /// Duration of a cross-fade between patterns in seconds.
 pub const CROSS_FADE_S: f32 = 0.7;
+/// Duration of a fade to a scene, to on or to off in seconds, if nobody says another one.
+pub const FADE_S: f32 = 1.0;
+/// Longest fade in seconds.
+pub const LONGEST_FADE_S: f32 = 3_600.0;
 /// Sound older than this many seconds is stale: the light becomes calm.
 const STALE_S: f32 = 0.25;
 /// A longer frame, in seconds, is a pause rather than a step: motion continues where it stopped.
 const LONGEST_DT_S: f32 = 0.1;
+
+/// What a zone shows: a pattern and its parameters.
+#[derive(Clone, Copy, Debug, PartialEq)]
+pub struct Look {
+    /// Index of the pattern.
+    pub pattern: usize,
+    /// Values of the parameters.
+    pub params: Params,
+}
+
+impl Default for Look {
+    fn default() -> Self {
+        Self { pattern: FIRST_PATTERN, params: Params::new() }
+    }
+}
 
 struct Layer {
     index: usize,
@@ -52,6 +71,8 @@ pub struct Show<const N: usize> {
     presence: Follower,
     ambient: f32,
     last_us: Option<u64>,
+    /// The user's own palettes. (An empty list would not be zeros.)
+    own_palettes: Option<&'static [Palette]>,
     /// The output stage, which holds the finished light.
     pub output: OutputStage<N>,
 }
@@ -73,6 +94,7 @@ impl<const N: usize> Show<N> {
         presence: Follower::at(0.0),
         ambient: 0.0,
         last_us: None,
+        own_palettes: None,
         output: OutputStage::BLANK,
     };
 
@@ -115,6 +137,17 @@ impl<const N: usize> Show<N> {
             }
         }
         self.params = params;
+    }
+
+    /// Replaces the user's own palettes from the next frame on. Their numbers follow those of [`PALETTES`].
+    ///
+    /// [`PALETTES`]: crate::light::PALETTES
+    pub fn set_own_palettes(&mut self, own: &'static [Palette]) {
+        if self.own_palettes != Some(own) {
+            self.own_palettes = Some(own);
+            self.now.palette.forget();
+            self.before.palette.forget();
+        }
     }
 
     /// Index of the pattern that is shown or faded in.
@@ -199,6 +232,11 @@ impl<const N: usize> Show<N> {
         known
     }
 
+    /// Multiplies the light of the frame that was rendered last by `factor` (0 to 1), after everything else.
+    pub fn dim(&mut self, factor: f32) {
+        self.output.dim(self.leds, factor);
+    }
+
     /// Renders a frame on a mirrored line; see [`render_on`](Self::render_on).
     pub fn render(&mut self, now_us: u64, sound: &Snapshot) {
         self.render_on(&Shape::Mirrored, now_us, sound);
@@ -235,6 +273,7 @@ impl<const N: usize> Show<N> {
             rhythm: &self.rhythm,
             presence,
             ambient: self.ambient,
+            own_palettes: self.own_palettes.unwrap_or_default(),
         };
         inputs.draw(&mut self.now, &self.params, &mut self.pixels[..n]);
         if self.fade < 1.0 {
@@ -266,13 +305,14 @@ struct FrameInputs<'a> {
     rhythm: &'a Rhythm,
     presence: f32,
     ambient: f32,
+    own_palettes: &'a [Palette],
 }
 
 impl FrameInputs<'_> {
     /// Draws a pattern and, in its palette, the ambient light, so that both fade together.
     fn draw(&self, layer: &mut Layer, params: &Params, pixels: &mut [Rgb]) {
         let id = PATTERNS[layer.index].own_palette.unwrap_or(params.palette_id());
-        layer.palette.update(id, params);
+        layer.palette.update(id, self.own_palettes, params);
         let ctx = RenderContext {
             dt: self.dt,
             params,

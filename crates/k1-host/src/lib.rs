@@ -9,6 +9,7 @@
 //! | [`progress`] | progress bars |
 //! | [`private`] | the user's own folder, and files that only the user can read |
 //! | [`identity`] | the name and the id of this program |
+//! | [`keys`] | single keys that are pressed while a command runs |
 //! | [`signals`] | requests to end |
 //! | [`failure`] | why a command failed |
 
@@ -18,6 +19,7 @@ pub mod console;
 pub mod failure;
 pub mod foreign;
 pub mod identity;
+pub mod keys;
 pub mod output;
 pub mod private;
 pub mod progress;

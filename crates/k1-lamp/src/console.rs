@@ -11,7 +11,6 @@ use k1_device::backend::{Backend, VERSION};
 use k1_device::console::{BOOT_ORDER, ERROR, FpsLine, LOWEST_BIT, LatencyLine, MemoryLine};
 use k1_device::live::{self, HeardHop};
 use k1_device::meter::{Count, Ledger};
-use k1_device::settings::Group;
 
 use crate::board::Print;
 use crate::home::LampHome;
@@ -56,11 +55,7 @@ pub fn boot(lamp: &Lamp, print: Print) {
             print,
             format_args!("settings could not be read: the area was erased, all settings have their defaults"),
         ),
-        (false, 0) => say(
-            lamp,
-            print,
-            format_args!("[BOOT] settings: {} of {} groups were stored", l.groups, Group::ALL.len()),
-        ),
+        (false, 0) => say(lamp, print, format_args!("[BOOT] settings: {} groups were stored", l.groups)),
         (false, n) => {
             complain(lamp, print, format_args!("settings: {n} damaged groups took their defaults"));
         }

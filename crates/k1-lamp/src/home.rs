@@ -1,6 +1,7 @@
 //! The lamp as a back end of the API.
 
 use alloc::string::{String, ToString};
+use alloc::vec::Vec;
 use core::fmt::Write;
 use core::sync::atomic::Ordering::Relaxed;
 
@@ -15,6 +16,8 @@ use k1_device::firmware::{Firmware, GoingBack, LastTrial, Short, Standing};
 use k1_device::health::checks;
 use k1_device::microphone::Hearing;
 use k1_device::requests::SetupPatch;
+use k1_device::routes::Action;
+use k1_device::scenery;
 use k1_device::settings::{MOST_LEDS, Memory};
 use k1_engine::audio::InputState;
 use k1_engine::light::White;
@@ -27,7 +30,7 @@ use crate::{Lamp, now_us};
 
 /// The state of the lamp for one request.
 pub struct LampHome {
-    lamp: &'static Lamp,
+    pub(crate) lamp: &'static Lamp,
     ip: String,
     mac: String,
     name: String,
@@ -94,6 +97,10 @@ impl Backend for LampHome {
 
     fn post(&self, changes: &mut dyn Iterator<Item = Change>) {
         self.lamp.crossing.controls().post(changes);
+    }
+
+    fn answer_of_show(&self, action: Action, name: &str, body: &[u8]) -> Result<Vec<u8>, Refusal> {
+        scenery::answer(self, action, name, body)
     }
 
     fn identity(&self) -> Identity<'_> {

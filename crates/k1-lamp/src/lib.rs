@@ -15,6 +15,7 @@
 //! | [`state`] | the state that the tasks share |
 //! | [`pages`] | the page and the description of the API, compressed |
 //! | [`home`] | the lamp as a back end of the API |
+//! | [`scenes`] | scenes, and the light as a whole |
 //! | [`web`] | HTTP and WebSockets |
 //! | [`reset_filter`] | lets a connection wait when every worker is busy |
 //! | [`receive`] | new firmware that is arriving, over HTTP or espota |
@@ -47,6 +48,7 @@ pub mod portal;
 pub mod receive;
 pub mod reset_filter;
 pub mod rtp;
+pub mod scenes;
 pub mod self_test;
 pub mod show;
 pub mod state;

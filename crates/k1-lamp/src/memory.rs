@@ -36,6 +36,7 @@ pub async fn load<F: NorFlash>(
     });
     let floor = memory.hardware.floor_db.unwrap_or(f32::NAN);
     lamp.floor_db.store(floor.to_bits(), Relaxed);
+    lamp.dim.set(memory.power.level(), 0.0);
     memory
 }
 
@@ -61,16 +62,8 @@ pub async fn keep<F: NorFlash>(lamp: &'static Lamp, mut store: Store<F>, mut wri
         if !debounce.is_due(now_us()) && !at_once {
             continue;
         }
-        let changed = [
-            (now.look != written.look, Group::Look),
-            (now.hardware != written.hardware, Group::Hardware),
-            (now.strip != written.strip, Group::Strip),
-            (now.wifi != written.wifi, Group::Wifi),
-            (now.trust != written.trust, Group::Trust),
-            (now.journal != written.journal, Group::Journal),
-        ];
         let mut all = true;
-        for (_, group) in changed.into_iter().filter(|(is, _)| *is) {
+        for group in Group::ALL.into_iter().filter(|group| group.differs(&now, &written)) {
             all &= store.save(&now, group).await;
         }
         if all {

@@ -3,6 +3,7 @@
 use core::sync::atomic::Ordering::Relaxed;
 
 use embassy_time::{Duration, Instant, Timer};
+use k1_device::dimmer::Dimmer;
 use k1_device::exchange::Settings;
 use k1_device::frame::{Showing, Zone};
 use k1_device::pace::{Spacing, WireClock, wire_us};
@@ -40,11 +41,14 @@ pub async fn show(
     lamp.due_millihertz.store((1_000_000_000 / period) as u32, Relaxed);
     lamp.shows_on.store(core + 1, Relaxed);
     let mut showing = Showing::new(Zone::new(show, owner).on(settings.shape), lamp.crossing.sound(), period);
+    let mut dimmer = Dimmer::new(&lamp.dim);
     let mut for_screens = Spacing::new(SCREEN_INTERVAL_US);
     let mut buffer = [0; MOST_LEDS * MOST_CHANNELS];
     loop {
         let began = now_us();
+        let dim = dimmer.factor(&lamp.dim, began);
         let has_changed = showing.frame(began, false, lamp.meters, now_us, |zone| {
+            zone.dim(dim);
             let picture = zone.picture();
             let (pixels, _) = buffer[..leds * 3].as_chunks_mut();
             if for_screens.is_due(began) {

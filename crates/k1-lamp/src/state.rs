@@ -12,9 +12,11 @@ use embassy_sync::pubsub::PubSubChannel;
 use embassy_sync::signal::Signal;
 use embassy_sync::watch::Watch;
 use k1_device::answers::{BootLog, Heap, SelfTest, Stack, Vitals};
+use k1_device::dimmer::Dim;
 use k1_device::exchange::Crossing;
 use k1_device::firmware::{Image, Receiving, Rollback, Standing};
 use k1_device::settings::{Loaded, MOST_LEDS, Memory};
+use k1_engine::show::FADE_S;
 use k1_engine::{HOP, SAMPLE_RATE};
 use k1_handoff::SnapshotRing;
 use k1_update::otadata::Pace;
@@ -172,6 +174,10 @@ pub struct State {
     pub log: BootLog,
     /// State of the self-test.
     pub self_test: SelfTest,
+    /// Duration of the last fade of the whole light in seconds.
+    pub fade_s: f32,
+    /// The time in µs at which a scene was recalled or made.
+    pub recalled_us: Option<u64>,
 }
 
 /// What the halves pass on, for a `static`. It is all zeros at first, so that an image does not hold it; as a part of
@@ -251,6 +257,8 @@ pub struct Lamp {
     pub microphone_failures: AtomicU32,
     /// Frames whose transmission failed or was late.
     pub strip_underruns: AtomicU32,
+    /// The brightness of everything.
+    pub dim: Dim,
     /// Number of LEDs that the renderer uses.
     pub leds: AtomicU32,
     /// Fixed noise floor in dBFS as the bits of an `f32`; NaN = learned.
@@ -296,6 +304,7 @@ impl Lamp {
             microphone: AtomicBool::new(false),
             microphone_failures: AtomicU32::new(0),
             strip_underruns: AtomicU32::new(0),
+            dim: Dim::new(),
             leds: AtomicU32::new(0),
             floor_db: AtomicU32::new(f32::NAN.to_bits()),
             network_beats: AtomicU32::new(0),
@@ -373,6 +382,8 @@ impl State {
             firmware: FirmwareState::UNKNOWN,
             log: BootLog::new(),
             self_test: SelfTest::NEVER,
+            fade_s: FADE_S,
+            recalled_us: None,
         }
     }
 }

@@ -2,7 +2,8 @@
 
 use k1_engine::light::{Point, Shape};
 
-use crate::look::Look;
+use crate::Look;
+use crate::palette::OwnPalette;
 use crate::playlist::Playlist;
 use crate::scene::Scene;
 use crate::timer::Timer;
@@ -20,6 +21,8 @@ pub struct Show {
     pub fps: Option<u32>,
     /// Largest current of each zone in mA; 0 is unlimited.
     pub max_ma: Option<u32>,
+    /// Palettes of the user's own, in the order of the file.
+    pub palettes: Vec<OwnPalette>,
     /// The lights, in the order of the file.
     pub lights: Vec<Light>,
     /// The zones, in the order of the file.
@@ -79,6 +82,27 @@ pub struct Zone {
     pub pieces: Vec<Piece>,
     /// Its pattern and parameters.
     pub look: Look,
+    /// Where it hangs on the plan of the page, if somebody has hung it there.
+    pub place: Option<Place>,
+}
+
+/// Where a zone hangs on a plan, which changes nothing but drawings.
+#[derive(Clone, Copy, Debug, Default, PartialEq)]
+pub struct Place {
+    /// Its middle from the left (0) to the right edge (1).
+    pub x: f32,
+    /// Its middle from the upper (0) to the lower edge (1).
+    pub y: f32,
+    /// How far it is turned clockwise, in degrees, 0 to below 360.
+    pub angle: f32,
+}
+
+impl Place {
+    /// A place on the plan; `None` if a value is outside its range.
+    pub fn new(x: f32, y: f32, angle: f32) -> Option<Self> {
+        let is_on_it = [x, y].iter().all(|at| (0.0..=1.0).contains(at));
+        (is_on_it && (0.0..360.0).contains(&angle)).then_some(Self { x, y, angle })
+    }
 }
 
 /// How the pieces of a zone share its pixels.

@@ -1,11 +1,8 @@
 //! Scenes: looks for some or all zones, under a name.
 
-use crate::look::Look;
+pub use k1_engine::show::{FADE_S, LONGEST_FADE_S};
 
-/// Duration of a scene's fade in seconds if it says nothing else.
-pub const FADE_S: f32 = 1.0;
-/// Longest fade in seconds.
-pub const LONGEST_FADE_S: f32 = 3_600.0;
+use crate::Look;
 
 /// Looks that are recalled together.
 #[derive(Clone, Debug, PartialEq)]

@@ -235,6 +235,7 @@ fn shows() -> impl Strategy<Value = Show> {
                         layout,
                         pieces: Vec::new(),
                         look,
+                        place: None,
                     }
                 })
                 .collect();

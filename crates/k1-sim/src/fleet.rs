@@ -326,6 +326,10 @@ impl Backend for Shared {
         }
     }
 
+    fn answer_of_show(&self, _: Action, _: &str, _: &[u8]) -> Result<Vec<u8>, Refusal> {
+        Err(NOT_SIMULATED)
+    }
+
     fn identity(&self) -> Identity<'_> {
         Identity { ip: "127.0.0.1", mac: Some(&self.mac), board: BOARD, leds: 180, source: "nothing".into() }
     }

@@ -150,6 +150,31 @@ fn completions_and_the_manual_know_every_command() {
     assert_eq!(run(["--version"]).out.trim(), format!("k1 {}", env!("CARGO_PKG_VERSION")));
 }
 
+/// The files of a release are checked against the key of their maker, before somebody installs them.
+#[test]
+fn a_release_is_verified_and_a_changed_file_in_it_is_refused() {
+    use k1_fleet::signing::{keys, sums};
+    let place = folder();
+    let key = keys::make(&place.path().join("keys"), "release").unwrap();
+    let (pem, release) = (place.path().join("release.pem"), place.path().join("release"));
+    std::fs::write(&pem, key.public_pem().unwrap()).unwrap();
+    std::fs::create_dir(&release).unwrap();
+    let text = sums::sums(&[("k1.deb".to_owned(), b"whole".to_vec())].into());
+    let files = [
+        ("k1.deb", &b"whole"[..]),
+        (sums::SUMS, text.as_bytes()),
+        (sums::SIGNATURE, &sums::sign(&text, &key)),
+    ];
+    for (name, bytes) in files {
+        std::fs::write(release.join(name), bytes).unwrap();
+    }
+    let [folder, trust] = [&release, &pem].map(|path| path.to_str().unwrap());
+    let said = run(["verify", folder, "--trust", trust]);
+    assert!(said.code() == Some(0) && said.out.contains("k1.deb: whole, and signed by"), "{said:?}");
+    std::fs::write(release.join("k1.deb"), b"other").unwrap();
+    run(["verify", folder, "--trust", trust]).failed_saying(&["k1.deb is not what its maker has signed"]);
+}
+
 /// A reader that has seen enough closes the pipe. That is not an error, on either stream.
 #[test]
 fn a_closed_pipe_is_no_error() {

@@ -51,6 +51,12 @@ fn get_with(page: &str, path: &str, token: &str) -> Value {
     answer
 }
 
+/// Asks again while the limit of requests says so.
+#[track_caller]
+fn put(page: &str, path: &str, body: &Value) {
+    eventually("it is taken", || ureq::put(format!("{page}{path}")).send_json(body).is_ok());
+}
+
 fn id_of(page: &str) -> String {
     get(page, "api/device/info")["id"].as_str().unwrap().to_owned()
 }
@@ -140,6 +146,14 @@ fn a_fleet_is_told_of_and_told_through_a_broker() {
         assert!(!error().chars().any(|c| c.is_control() || c == '\u{202e}'), "{:?}", error());
     }
 
+    // On, off and brightness are those of the whole light; the look keeps its own.
+    assert_eq!(get(&page, "api/v1/power")["brightness"], 0.2);
+    assert_eq!(get(&page, "api/params")["brightness"], 1.0);
+    listener.wish(commands, r#"{"state":"OFF","transition":0}"#);
+    eventually("it is off", || get(&page, "api/v1/power")["on"] == false && state()["state"] == "OFF");
+    listener.wish(commands, r#"{"state":"ON"}"#);
+    eventually("it is on", || get(&page, "api/v1/power")["on"] == true && state()["state"] == "ON");
+
     // A restarted Home Assistant gets all announcements again.
     let config = format!("homeassistant/light/k1_{id}/config");
     listener.forget_of(&config);
@@ -160,6 +174,92 @@ fn a_fleet_is_told_of_and_told_through_a_broker() {
     second.interrupt();
     assert_eq!(second.end().code(), Some(0));
     eventually("the bridge has said that it goes", || is(&bridge_topic, "offline"));
+}
+
+/// Scenes, the playlist and its button, as they are made, recalled, deleted and forgotten.
+#[test]
+fn scenes_and_the_playlist_are_followed_and_told() {
+    let Some(mut broker) = Broker::start() else { return };
+    let home = folder();
+    let show = home.path().join("show.toml");
+    let zone = |name: &str, pieces: &str| {
+        format!(
+            "[[zone]]\nname = \"{name}\"\npieces = [{{ light = \"A\", {pieces} }}]\nlook = {{ pattern = \"lava\" }}\n"
+        )
+    };
+    let light = "version = 1\n[[light]]\nname = \"A\"\nto = \"ddp://127.0.0.1:9\"\nleds = 6\n";
+    std::fs::write(&show, format!("{light}{}", zone("Shelf", "to = 5"))).unwrap();
+    let (_program, page) = program(home.path(), &["--show", show.to_str().unwrap()]);
+    let id = id_of(&page);
+    let of = |what: &str| format!("k1/{id}/{what}");
+    let listener = Listener::new(broker.port);
+    let bridge = Bridge { home: home.path(), broker: format!("127.0.0.1:{}", broker.port) };
+    // It looks once a minute, so what comes sooner was told by the K1.
+    let _bridge = bridge.start(&[&page], &["--every", "60"]);
+    let config =
+        |kind: &str, what: &str| listener.json(&format!("homeassistant/{kind}/k1_{id}_{what}/config"));
+    let scene = || listener.json(&of("scene"));
+    eventually("it has no scenes", || scene()["scenes"] == json!([]));
+    assert!(config("select", "scene").is_null() && config("switch", "playlist").is_null());
+
+    // Scenes are made on the page: the choices follow.
+    put(&page, "api/v1/scenes/Late%20dinner", &json!({}));
+    eventually("it is announced", || config("select", "scene")["options"] == json!(["Late dinner"]));
+    eventually("it is the current one", || scene()["current"] == "Late dinner");
+    put(&page, "api/v1/scenes/Party", &json!({"fade_s": 0.1, "looks": {"Shelf": {"pattern": "bloom"}}}));
+    eventually("it follows", || config("select", "scene")["options"] == json!(["Late dinner", "Party"]));
+    let select = config("select", "scene");
+    assert_eq!((&select["state_topic"], &select["name"]), (&of("scene").into(), &"Scene".into()), "{select}");
+
+    // Home Assistant chooses one.
+    listener.wish(select["command_topic"].as_str().unwrap(), "Party");
+    eventually("it is recalled", || scene()["current"] == "Party");
+    eventually("and shown", || listener.json(&of("state"))["effect"] == "bloom");
+    listener.wish("k1/all/scene/set", "Late dinner");
+    eventually("it is recalled", || scene()["current"] == "Late dinner");
+    listener.wish(&of("scene/set"), "Breakfast");
+    let error = || listener.text(&of("error")).unwrap_or_default();
+    eventually("a wrong name is answered", || error().contains("there are Late dinner, Party"));
+
+    // The playlist.
+    let switch = config("switch", "playlist");
+    let playlist = || listener.json(switch["state_topic"].as_str().unwrap());
+    assert_eq!(playlist()["on"], false);
+    let told = switch["command_topic"].as_str().unwrap();
+    listener.wish(told, "ON");
+    eventually("it runs", || playlist()["on"] == true);
+    let before = scene()["current"].clone();
+    let button = config("button", "next_scene");
+    listener.wish(button["command_topic"].as_str().unwrap(), button["payload_press"].as_str().unwrap());
+    eventually("the next scene", || scene()["current"].is_string() && scene()["current"] != before);
+    listener.wish(told, "OFF");
+    eventually("it rests", || playlist()["on"] == false);
+    listener.wish(told, "PAUSE");
+    eventually("a wrong command is answered", || error().contains("ON, OFF or NEXT"));
+
+    // A broker that forgets everything gets everything again.
+    std::thread::sleep(Duration::from_secs(6));
+    broker.restart(&listener);
+    eventually("choices are announced again", || {
+        config("select", "scene")["options"].as_array().map(Vec::len) == Some(2)
+    });
+    eventually("states are told again", || scene()["scenes"].is_array() && playlist()["on"] == false);
+
+    // The scene that is shown is deleted, and then the last one.
+    listener.wish(&of("scene/set"), "Party");
+    eventually("it is recalled", || scene()["current"] == "Party");
+    let delete = |name: &str| {
+        eventually("it is deleted", || ureq::delete(format!("{page}api/v1/scenes/{name}")).call().is_ok());
+    };
+    delete("Party");
+    eventually("no scene is shown", || scene() == json!({"current": null, "scenes": ["Late dinner"]}));
+    assert_eq!(config("select", "scene")["options"], json!(["Late dinner"]));
+    delete("Late%20dinner");
+    eventually("nothing is announced", || {
+        config("select", "scene").is_null()
+            && config("switch", "playlist").is_null()
+            && config("button", "next_scene").is_null()
+    });
 }
 
 /// Two programs on one machine with the same name and with different names, and one that returns.
@@ -371,15 +471,24 @@ fn a_page_and_home_assistant_follow_each_other_at_once() {
     eventually("the K1 is met", || state()["state"] == "ON");
     // The bridge starts to listen a moment after it has met the K1.
     let mut hand = page_of(&page);
-    hand.send(Message::text(json!({"params": {"brightness": 0.5}}).to_string())).unwrap();
-    eventually("it listens", || state()["brightness"] == 128.0);
+    hand.send(Message::text(json!({"params": {"warmth": 0.5}}).to_string())).unwrap();
+    eventually("it listens", || state()["params"]["warmth"] == 0.5);
 
     let mut times = Vec::new();
     for n in 0..50_u32 {
-        let brightness = 0.3 + f64::from(n) * 0.01;
         let began = Instant::now();
-        hand.send(Message::text(json!({"params": {"brightness": brightness}}).to_string())).unwrap();
-        eventually("the page's command is told", || state()["brightness"] == (brightness * 255.0).round());
+        // In turns a change of the look and one of the whole light.
+        if n % 2 == 0 {
+            let warmth = f64::from(n) * 0.01;
+            hand.send(Message::text(json!({"params": {"warmth": warmth}}).to_string())).unwrap();
+            eventually("the page's command is told", || state()["params"]["warmth"] == warmth);
+        } else {
+            let brightness = 0.3 + f64::from(n) * 0.01;
+            put(&page, "api/v1/power", &json!({"brightness": brightness}));
+            eventually("the page's command is told", || {
+                state()["brightness"] == (brightness * 255.0).round()
+            });
+        }
         times.push(began.elapsed());
         std::thread::sleep(Duration::from_millis(u64::from(n % 7) * 9));
     }
@@ -414,7 +523,8 @@ fn a_page_and_home_assistant_follow_each_other_at_once() {
         let began = Instant::now();
         let on = n % 2 == 1;
         let word = if on { "ON" } else { "OFF" };
-        listener.wish(&format!("k1/{id}/set"), &json!({"state": word}).to_string());
+        // Without a fade of its own, a light of this kind takes a second.
+        listener.wish(&format!("k1/{id}/set"), &json!({"state": word, "transition": 0.2}).to_string());
         shines(on);
         times.push(began.elapsed());
         // As fast as a user at a switch: over this API, a K1 accepts a change of its parameters every 300 ms.

@@ -207,6 +207,29 @@ fn off_fades_to_dark_is_remembered_and_k1_goes_on_hearing() {
     eventually("a file that says so", || program.file().contains("on = true\nbrightness = 0.4\n"));
 }
 
+/// A listener need not want the zones, as a bridge to a broker does not.
+#[test]
+fn every_listener_is_told_of_scenes_power_and_the_playlist() {
+    let program = Program::with("");
+    let authority = program.page.trim_start_matches("http://").trim_end_matches('/').to_owned();
+    let stream = std::net::TcpStream::connect(&authority).unwrap();
+    let (mut socket, _) = tungstenite::client(format!("ws://{authority}/api/v1/live"), stream).unwrap();
+    let mut told = |what: &str| loop {
+        let message = socket.read().unwrap();
+        let news = message.to_text().ok().and_then(|text| serde_json::from_str::<Value>(text).ok());
+        if let Some(news) = news.and_then(|mut news| Some(news.get_mut(what)?.take())) {
+            return news;
+        }
+    };
+    assert_eq!(told("scene"), json!({"current": null, "scenes": []}));
+    assert_eq!(told("power")["on"], true);
+    assert_eq!(told("playlist")["on"], false);
+    program.done("PUT", "power", Some(json!({"on": false})));
+    assert_eq!(told("power")["on"], false);
+    program.done("PUT", "scenes/One", None);
+    assert_eq!(told("scene"), json!({"current": "One", "scenes": ["One"]}));
+}
+
 /// Two scenes, and more.
 fn two_scenes(more: &str) -> String {
     let scene = |name: &str, pattern: &str| {

@@ -1,7 +1,7 @@
 //! K1 as a service: its unit file is sound, and the running program tells its manager how it is.
 //!
-//! With `K1_REQUIRE=systemd` a missing `systemd-analyze` is a failure; otherwise the test of the unit files prints that it
-//! was skipped.
+//! With `K1_REQUIRE=systemd,strace` a missing `systemd-analyze` or `strace` is a failure; otherwise the tests that need
+//! them print that they were skipped.
 #![cfg(target_os = "linux")]
 
 mod support;
@@ -59,7 +59,7 @@ fn systemd_finds_no_fault_in_the_unit_files_and_little_that_they_may_do() {
         let (is_fine, told) = analyze(&security, home.path()).unwrap();
         assert!(is_fine, "{told}");
         // The checker finds a setting that does not exist, and a looser limit than it has.
-        std::fs::write(unit, said.out.replace("RestartSec=5", "RestartSex=5")).unwrap();
+        std::fs::write(unit, said.out.replace("RestartSec=2", "RestartSex=2")).unwrap();
         let (_, told) = analyze(&[manager, &["verify", unit]].concat(), home.path()).unwrap();
         assert!(told.contains("RestartSex"), "{told}");
     }
@@ -163,4 +163,50 @@ fn the_manager_hears_that_k1_is_ready_lives_reloads_and_stops_and_nothing_while_
     assert_eq!(said.code(), Some(0), "{said:?}");
     let rest: BTreeSet<_> = std::iter::from_fn(|| messages.next(Duration::from_millis(50))).collect();
     assert!(!rest.iter().any(|m| m.starts_with("READY")), "{rest:?}");
+}
+
+#[test]
+fn a_renderer_that_hangs_alone_silences_the_watchdog() {
+    let home = folder();
+    let socket = home.path().join("notify");
+    let messages = Messages(UnixDatagram::bind(&socket).unwrap());
+    let mut command = k1(["run", "demo", "--headless"]);
+    command.env("NOTIFY_SOCKET", &socket).env("WATCHDOG_USEC", "800000").env_remove("WATCHDOG_PID");
+    let mut k1 = start(&mut command);
+    messages.until("WATCHDOG=1");
+    let tasks = std::fs::read_dir(format!("/proc/{}/task", k1.id())).unwrap().map(|task| task.unwrap());
+    let is_renderer = |task: &std::fs::DirEntry| {
+        std::fs::read_to_string(task.path().join("comm")).is_ok_and(|name| name.trim() == "k1-show")
+    };
+    let renderer = tasks.into_iter().find(is_renderer).unwrap().file_name().into_string().unwrap();
+    // Each sleep of this thread, which are its pauses between frames, takes 3 s longer.
+    let hang = "inject=clock_nanosleep:delay_enter=3000000";
+    let tracing = Command::new("strace")
+        .args(["-qq", "-o", "/dev/null", "-p", &renderer, "-e", "trace=clock_nanosleep", "-e", hang])
+        .stderr(Stdio::null())
+        .spawn();
+    let Ok(mut tracing) = tracing else { return support::need::missing("strace", "strace") };
+    let state = format!("/proc/{}/task/{renderer}/status", k1.id());
+    let is_traced = || !std::fs::read_to_string(&state).unwrap().contains("TracerPid:\t0\n");
+    support::eventually("strace holds the renderer or gives up", || {
+        is_traced() || tracing.try_wait().unwrap().is_some()
+    });
+    if !is_traced() {
+        return support::need::missing("strace", "the right to trace");
+    }
+    // A frame that was on its way may still count.
+    std::thread::sleep(Duration::from_millis(500));
+    while messages.next(Duration::from_millis(1)).is_some() {}
+    let until = Instant::now() + Duration::from_millis(1_500);
+    let mut beats = 0;
+    while let Some(left) = until.checked_duration_since(Instant::now()).filter(|left| !left.is_zero()) {
+        beats += usize::from(messages.next(left).is_some_and(|message| message == "WATCHDOG=1"));
+    }
+    assert!(beats <= 1, "{beats} messages while there is at most one frame in 3 s");
+    assert!(k1.runs(), "the rest of the program lives");
+    tracing.kill().unwrap();
+    tracing.wait().unwrap();
+    while messages.next(Duration::from_millis(1)).is_some() {}
+    messages.until("WATCHDOG=1");
+    messages.until("WATCHDOG=1");
 }

@@ -372,6 +372,13 @@ fn a_show_is_checked_exported_and_imported() {
         said.out.contains("has no fault") && said.out.contains("zone Long: 10 pixels on A, B"),
         "{said:?}"
     );
+    // A scene may outlive a zone.
+    let scene = "\n[[scene]]\nname = \"Old\"\nlooks = { Attic = { pattern = \"lava\" }, Long = { pattern = \"lava\" } }\n";
+    std::fs::write(&path, format!("{text}{scene}")).unwrap();
+    let said = run(["show", "check", &file]);
+    let line = "scene Old: there is no zone Attic, so K1 leaves its look out\n";
+    assert!(said.code() == Some(0) && said.out.contains(line), "{said:?}");
+    std::fs::write(&path, &text).unwrap();
     let home = folder.path().join("home");
     let k1 = |args: &[&str]| start(k1(args).env("XDG_CONFIG_HOME", &home)).end();
     assert!(k1(&["show", "check"]).err.contains("does not exist"));

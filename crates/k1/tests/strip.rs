@@ -13,7 +13,7 @@ use std::time::{Duration, Instant};
 
 use rustix::process::{Pid, Signal, kill_process};
 use rustix::pty::{OpenptFlags, grantpt, openpt, ptsname, unlockpt};
-use rustix::termios::{Winsize, tcsetwinsize};
+use rustix::termios::{LocalModes, Winsize, tcgetattr, tcsetwinsize};
 use support::{eventually, k1};
 
 /// A test's own terminal with a program on it.
@@ -221,6 +221,58 @@ fn a_start_that_fails_leaves_the_terminal_as_it_was() {
     let (status, rows) = Terminal::start(80, &args, true).ends_as_it_was();
     assert_eq!(status.code(), Some(1));
     assert!(rows.join("").contains("k1: /no/such/folder/x cannot be written"), "{rows:?}");
+}
+
+const SHOW: &str = "version = 1\ninput = \"demo\"\n[[light]]\nname = \"A\"\nto = \"ddp://127.0.0.1:9\"\nleds = 6\n\
+                    [[zone]]\nname = \"Z\"\npieces = [{ light = \"A\" }]\nlook = { pattern = \"lava\" }\n\
+                    [[scene]]\nname = \"Dinner\"\nlooks = { Z = { pattern = \"bloom\" } }\n\
+                    [[scene]]\nname = \"Party\"\nfade_s = 0.5\nlooks = { Z = { pattern = \"lava\" } }\n";
+
+#[test]
+fn keys_recall_scenes_and_turn_the_light_off_and_on() {
+    let folder = support::folder();
+    let show = folder.path().join("show.toml");
+    std::fs::write(&show, SHOW).unwrap();
+    let args = ["run", "--headless", "--to", "terminal", "--show", show.to_str().unwrap()];
+    for signal in [Signal::INT, Signal::TERM, Signal::QUIT] {
+        let terminal = Terminal::start(200, &args, true);
+        let press = |keys: &[u8]| assert_eq!(rustix::io::write(&*terminal.master, keys), Ok(keys.len()));
+        let says = |what: &str| terminal.waits_for(what, |rows| rows.join("\n").contains(what));
+        let lines = LocalModes::ICANON | LocalModes::ECHO;
+        says("[KEYS] 1 to 9 recall scenes (1 Dinner, 2 Party), space turns the light off and on");
+        assert!(!tcgetattr(&*terminal.master).unwrap().local_modes.intersects(lines));
+        press(b"2");
+        says("[KEYS] the light fades to Party over 0.5 s");
+        press(b" ");
+        says("[KEYS] the light is off");
+        press(b" ");
+        says("[KEYS] the light is on");
+        press(b"n");
+        says("[KEYS] the light fades to Dinner");
+        // F5 contains digits, and other keys mean nothing.
+        press(b"\x1b[15~xyz7");
+        says("[KEYS] there is no scene 7; `k1 scene save NAME` makes one");
+        let told = terminal.rows().iter().filter(|row| row.starts_with("[KEYS]")).count();
+        assert_eq!(told, 6, "{:?}", terminal.rows());
+        terminal.is_tidy();
+        terminal.signal(signal);
+        let master = terminal.master.clone();
+        assert!(terminal.ends_as_it_was().0.success(), "{signal:?}");
+        assert!(tcgetattr(&*master).unwrap().local_modes.contains(lines), "the terminal is given back");
+    }
+}
+
+#[test]
+fn without_a_terminal_there_are_no_keys() {
+    let said = support::run(["run", "demo", "--headless", "--duration", "1"]);
+    assert!(said.code() == Some(0) && !said.out.contains("[KEYS]"), "{said:?}");
+    // A light on the terminal and sound on standard input.
+    let folder = support::folder();
+    let sound = folder.path().join("sound");
+    std::fs::write(&sound, vec![0; 64_000]).unwrap();
+    let mut command = k1(["run", "-", "--headless", "--duration", "1"]);
+    let said = support::start(command.stdin(File::open(&sound).unwrap())).end();
+    assert!(said.code() == Some(0) && !said.out.contains("[KEYS]"), "{said:?}");
 }
 
 /// A console that stops reading (a pager that waits, Ctrl-S) does not stop the lights.

@@ -15,7 +15,8 @@ use k1_fleet::signing::package::Statement;
 use k1_update::manifest::PATIENCE_S;
 
 use build::Built;
-use options::{Options, read_key};
+use options::Options;
+pub use options::read_key;
 use place::Place;
 
 use crate::root;

@@ -21,6 +21,7 @@ use std::time::{Duration, Instant};
 
 use stage::{Stage, Table};
 use timed::End;
+pub use timed::find;
 
 /// Latest start of a stage after the beginning of the gate. A new machine should need 45 minutes; after 90 it is too late.
 const LAST_START: Duration = Duration::from_secs(75 * 60);
@@ -59,7 +60,7 @@ pub fn tests(args: &[&str]) -> Result<(), String> {
 }
 
 /// The build folder, which all commands of the gate share.
-fn built() -> PathBuf {
+pub fn built() -> PathBuf {
     let set = std::env::var_os("CARGO_TARGET_DIR").map(PathBuf::from);
     std::path::absolute(set.unwrap_or_else(|| crate::root().join("target"))).unwrap_or_default()
 }
@@ -197,7 +198,7 @@ fn copy_of_this_program(to: &Path) -> Result<PathBuf, String> {
 /// A shell that runs a script; if `idle`, only in processor time that nothing else wants.
 fn shell(script: &str, idle: bool) -> Command {
     let plain = ["sh", "-eu", "-c", script];
-    let yielding = match (idle, timed::find("chrt")) {
+    let yielding = match (idle, find("chrt")) {
         (false, _) => &[][..],
         (true, Some(_)) => &["chrt", "--idle", "0"],
         (true, None) => &["nice", "-n", "19"],

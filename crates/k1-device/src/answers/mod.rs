@@ -1,7 +1,9 @@
 //! Types of the answers.
 
+mod inputs;
 mod lights;
 mod operator;
+mod plan;
 mod scenes;
 mod state;
 mod tables;
@@ -14,8 +16,10 @@ use serde::{Serialize, Serializer};
 
 use crate::settings::ColorOrder;
 
+pub use self::inputs::{Input, InputSet, Inputs};
 pub use self::lights::{FoundLight, FoundLights, LightTested, ShowLight, ShowLights};
 pub use self::operator::{BootLine, BootLog, SelfTest, TestState};
+pub use self::plan::{Piece, Place as PlanPlace, Plan, PlanLight, PlanZone};
 pub use self::scenes::{
     Deleted, NextTimer, Playlist, Power, Recalled, Scene, SceneLook, Scenes, Timer, Timers,
 };

@@ -1,13 +1,12 @@
 //! Scenes, and the light as a whole: on, off, brightness.
 
-use alloc::collections::BTreeMap;
 use alloc::string::String;
 use alloc::vec::Vec;
 
-use k1_engine::light::PALETTES;
-use k1_engine::params::Params;
+use k1_engine::light::{PALETTES, Palette};
 use k1_engine::patterns::PATTERNS;
-use serde::Serialize;
+use k1_engine::show::Look;
+use serde::{Serialize, Serializer};
 
 use super::ParamValues;
 
@@ -24,11 +23,13 @@ pub struct SceneLook {
 }
 
 impl SceneLook {
-    /// A look with a pattern and a palette that exist.
-    pub fn new(pattern: usize, params: Params) -> Self {
+    /// A look with a pattern and a palette that exist, on a K1 with the user's `own` palettes.
+    pub fn new(Look { pattern, params }: Look, own: &'static [Palette]) -> Self {
+        let id = params.palette_id();
+        let own = id.checked_sub(PALETTES.len()).and_then(|id| own.get(id));
         Self {
             pattern: PATTERNS[pattern.min(PATTERNS.len() - 1)].id,
-            palette: PALETTES[params.palette_id().min(PALETTES.len() - 1)].name,
+            palette: own.map_or_else(|| PALETTES[id.min(PALETTES.len() - 1)].name, |palette| palette.name),
             params: ParamValues { params, patch: None },
         }
     }
@@ -45,14 +46,20 @@ pub struct Scene {
     /// Brightness of all zones, 0 to 1, on top of their looks; null for full brightness.
     pub brightness: Option<f32>,
     /// The look of each zone by the zone's name. A zone that is not listed keeps its look.
-    pub looks: BTreeMap<String, SceneLook>,
+    #[serde(serialize_with = "as_map")]
+    #[cfg_attr(feature = "schema", schemars(with = "std::collections::BTreeMap<String, SceneLook>"))]
+    pub looks: Vec<(String, SceneLook)>,
+}
+
+fn as_map<S: Serializer>(looks: &[(String, SceneLook)], s: S) -> Result<S::Ok, S::Error> {
+    s.collect_map(looks.iter().map(|(zone, look)| (zone, look)))
 }
 
 /// `GET /api/v1/scenes`.
 #[derive(Clone, Debug, PartialEq, Serialize)]
 #[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
 pub struct Scenes {
-    /// The scenes, in the order of the show file.
+    /// The scenes, in the order of the show file, or of a lamp's memory.
     pub scenes: Vec<Scene>,
     /// Name of the scene that is shown; null if there was none, or if a look was changed since.
     pub current: Option<String>,

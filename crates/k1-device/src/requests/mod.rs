@@ -1,8 +1,10 @@
 //! Types of the requests. Their methods return only valid values.
 
+mod inputs;
 mod lights;
 mod loose;
 mod params;
+mod plan;
 mod scenes;
 mod setup;
 mod timers;
@@ -17,10 +19,12 @@ use serde::Deserialize;
 use self::loose::{Loose, flag};
 use crate::error::Refusal;
 
+pub use self::inputs::{Listen, NewInput};
 pub use self::lights::{LightChange, LightTest, NewLight};
 pub use self::params::ParamsPatch;
 #[cfg(feature = "schema")]
 pub(crate) use self::params::param_properties;
+pub use self::plan::{NewPiece, NewPlace, ZoneChange};
 pub use self::scenes::{NewLook, NewScene, PowerPatch, Recall};
 pub use self::setup::SetupPatch;
 pub use self::timers::{NewTimer, NewTimers, PlaylistPatch};
@@ -148,11 +152,12 @@ pub struct Restored {
 }
 
 impl Restore<'_> {
-    /// Checks the backup before anything is changed.
-    pub fn check(&self) -> Result<Restored, Refusal> {
+    /// Checks the backup before anything is changed, for a K1 with a number of palettes of the user's own.
+    pub fn check(&self, own_palettes: usize) -> Result<Restored, Refusal> {
         let (Some("1.0"), Some(patch)) = (self.version, self.parameters) else {
             return Err(Refusal::InvalidBackup);
         };
+        let patch = patch.with_own_palettes(own_palettes);
         let exact = patch.changes()?.all(|(p, _)| !patch.was_clamped(p));
         let mut params = Params::default();
         patch.apply(&mut params);

@@ -1,6 +1,7 @@
 //! What a lamp remembers: groups of settings, their storage in flash, and when they are written.
 
 mod debounce;
+mod scenes;
 mod store;
 
 use core::net::{Ipv4Addr, SocketAddrV4};
@@ -11,6 +12,7 @@ use k1_update::trust::Trust;
 use serde::{Deserialize, Serialize};
 
 pub use self::debounce::Debounce;
+pub use self::scenes::{MOST_SCENES, Power, Scene, Scenes};
 pub use self::store::{Loaded, Store};
 use crate::exchange::Settings;
 use crate::firmware::Journal;
@@ -186,6 +188,10 @@ pub struct Memory {
     pub hardware: Hardware,
     /// The rest of the strip.
     pub strip: StripSettings,
+    /// On, off and brightness.
+    pub power: Power,
+    /// The scenes.
+    pub scenes: Scenes,
     /// Access to the network.
     pub wifi: Wifi,
     /// Keys whose signatures count.
@@ -207,6 +213,8 @@ impl Memory {
             look: Settings::new(),
             hardware: Hardware::new(),
             strip: StripSettings::new(),
+            power: Power::new(),
+            scenes: Scenes::new(),
             wifi: Wifi::new(),
             trust: Trust::NOBODY,
             journal: None,
@@ -223,6 +231,10 @@ pub enum Group {
     Hardware,
     /// The rest of the strip.
     Strip,
+    /// On, off and brightness.
+    Power,
+    /// The scene in a slot, below [`MOST_SCENES`].
+    Scene(u8),
     /// Access to the network.
     Wifi,
     /// Keys whose signatures count.
@@ -233,8 +245,31 @@ pub enum Group {
 
 impl Group {
     /// Every group.
-    pub const ALL: [Self; 6] =
-        [Self::Look, Self::Hardware, Self::Strip, Self::Wifi, Self::Trust, Self::Journal];
+    pub const ALL: [Self; 7 + MOST_SCENES] = {
+        let mut all = [Self::Look; 7 + MOST_SCENES];
+        [all[1], all[2], all[3]] = [Self::Hardware, Self::Strip, Self::Wifi];
+        [all[4], all[5], all[6]] = [Self::Trust, Self::Journal, Self::Power];
+        let mut slot = 0;
+        while slot < MOST_SCENES {
+            all[7 + slot] = Self::Scene(slot as u8);
+            slot += 1;
+        }
+        all
+    };
+
+    /// True if two memories differ in this group.
+    pub fn differs(self, one: &Memory, other: &Memory) -> bool {
+        match self {
+            Self::Look => one.look != other.look,
+            Self::Hardware => one.hardware != other.hardware,
+            Self::Strip => one.strip != other.strip,
+            Self::Power => one.power != other.power,
+            Self::Scene(slot) => one.scenes.at(slot) != other.scenes.at(slot),
+            Self::Wifi => one.wifi != other.wifi,
+            Self::Trust => one.trust != other.trust,
+            Self::Journal => one.journal != other.journal,
+        }
+    }
 }
 
 #[cfg(test)]

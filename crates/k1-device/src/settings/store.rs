@@ -11,12 +11,13 @@ use heapless::String;
 use k1_engine::light::{Shape, White};
 use k1_engine::params::{Param, Params};
 use k1_engine::patterns::{FIRST_PATTERN, PATTERNS, pattern_by_id};
+use k1_engine::show;
 use sequential_storage::Error;
 use sequential_storage::cache::{Cache, Uncached};
 use sequential_storage::map::{MapConfig, MapStorage};
 use serde::{Deserialize, Serialize};
 
-use super::{Group, Hardware, Memory, StripSettings};
+use super::{Group, Hardware, Memory, Power, Scene, StripSettings};
 use crate::exchange::Settings;
 
 /// Parameters, pattern and gain as flash stores them. The pattern is stored by its id, because an index changes when
@@ -71,14 +72,98 @@ impl From<Strip> for StripSettings {
     }
 }
 
-/// Keys of the map: one for each group and format. A changed format gets a new key, and the old key is read once more.
-mod key {
-    pub const LOOK: u8 = 1;
-    pub const HARDWARE: u8 = 2;
-    pub const WIFI: u8 = 3;
-    pub const TRUST: u8 = 4;
-    pub const JOURNAL: u8 = 5;
-    pub const STRIP: u8 = 6;
+/// A scene as flash stores it.
+#[derive(Serialize, Deserialize)]
+struct StoredScene {
+    name: String<64>,
+    fade_s: f32,
+    brightness: Option<f32>,
+    look: Option<StoredLook>,
+}
+
+/// The look of a scene; see [`Look`].
+#[derive(Serialize, Deserialize)]
+struct StoredLook {
+    values: [f32; Param::ALL.len()],
+    pattern: String<16>,
+}
+
+impl From<&Scene> for StoredScene {
+    fn from(scene: &Scene) -> Self {
+        let look = scene.look.map(|look| StoredLook {
+            values: *look.params.values(),
+            pattern: String::try_from(PATTERNS[look.pattern].id).unwrap_or_default(),
+        });
+        // Every name that the API takes fits.
+        let name = String::try_from(&*scene.name).unwrap_or_default();
+        Self { name, fade_s: scene.fade_s, brightness: scene.brightness, look }
+    }
+}
+
+impl From<StoredScene> for Scene {
+    fn from(s: StoredScene) -> Self {
+        let look = s.look.map(|look| show::Look {
+            pattern: pattern_by_id(&look.pattern).unwrap_or(FIRST_PATTERN),
+            params: Params::from_values(look.values),
+        });
+        let within = |seconds: &f32| (0.0..=show::LONGEST_FADE_S).contains(seconds);
+        let fade_s = Some(s.fade_s).filter(within).unwrap_or(show::FADE_S);
+        let brightness = s.brightness.filter(|brightness| (0.0..=1.0).contains(brightness));
+        Self { name: s.name.as_str().into(), fade_s, brightness, look }
+    }
+}
+
+/// The key of a group in the map: one for each group and format. A changed format gets a new key, and the old key is read
+/// once more.
+const fn key(group: Group) -> u8 {
+    match group {
+        Group::Look => 1,
+        Group::Hardware => 2,
+        Group::Wifi => 3,
+        Group::Trust => 4,
+        Group::Journal => 5,
+        Group::Strip => 6,
+        Group::Power => 7,
+        Group::Scene(slot) => 64 + slot,
+    }
+}
+
+/// Takes a group from its record; false if the record is damaged.
+// A function of its own, as the next one: within those that wait for the flash they would be compiled several times.
+#[inline(never)]
+fn decode(memory: &mut Memory, group: Group, record: &[u8]) -> bool {
+    fn read<'a, T: Deserialize<'a>>(record: &'a [u8], take: impl FnOnce(T)) -> bool {
+        postcard::from_bytes(record).map(take).is_ok()
+    }
+    match group {
+        Group::Look => read::<Look>(record, |look| memory.look = look.into()),
+        Group::Hardware => read::<Hardware>(record, |hardware| memory.hardware = hardware.mended()),
+        Group::Strip => read::<Strip>(record, |strip| memory.strip = strip.into()),
+        Group::Power => read::<Power>(record, |power| memory.power = power.mended()),
+        // An empty slot that was full once has a record, too.
+        Group::Scene(slot) => {
+            read::<Option<StoredScene>>(record, |scene| memory.scenes.put(slot, scene.map(Scene::from)))
+        }
+        Group::Wifi => read(record, |wifi| memory.wifi = wifi),
+        Group::Trust => read(record, |trust| memory.trust = trust),
+        Group::Journal => read(record, |journal| memory.journal = Some(journal)),
+    }
+}
+
+/// Writes a group into `record`. `None` if it does not fit; every group fits, because its texts have limited lengths.
+#[inline(never)]
+fn encode<'r>(memory: &Memory, group: Group, record: &'r mut [u8]) -> Option<&'r [u8]> {
+    let bytes = match group {
+        Group::Look => postcard::to_slice(&Look::from(&memory.look), record),
+        Group::Hardware => postcard::to_slice(&memory.hardware, record),
+        Group::Strip => postcard::to_slice(&Strip::from(&memory.strip), record),
+        Group::Power => postcard::to_slice(&memory.power, record),
+        Group::Scene(slot) => postcard::to_slice(&memory.scenes.at(slot).map(StoredScene::from), record),
+        Group::Wifi => postcard::to_slice(&memory.wifi, record),
+        Group::Trust => postcard::to_slice(&memory.trust, record),
+        Group::Journal => postcard::to_slice(memory.journal.as_ref()?, record),
+    };
+    bytes.ok().map(|bytes| &*bytes)
 }
 
 /// Result of loading.
@@ -130,43 +215,16 @@ impl<F: NorFlash> Store<F> {
     }
 
     async fn load_into(&mut self, memory: &mut Memory, loaded: &mut Loaded) -> Result<(), Error<F::Error>> {
-        if let Some(look) = self.fetch::<Look>(key::LOOK, loaded).await? {
-            memory.look = look.into();
+        for group in Group::ALL {
+            let Some(record) = self.map.fetch_item::<&[u8]>(&mut self.buffer, &key(group)).await? else {
+                continue;
+            };
+            match decode(memory, group, record) {
+                true => loaded.groups += 1,
+                false => loaded.damaged += 1,
+            }
         }
-        if let Some(hardware) = self.fetch::<Hardware>(key::HARDWARE, loaded).await? {
-            memory.hardware = hardware.mended();
-        }
-        if let Some(strip) = self.fetch::<Strip>(key::STRIP, loaded).await? {
-            memory.strip = strip.into();
-        }
-        if let Some(wifi) = self.fetch(key::WIFI, loaded).await? {
-            memory.wifi = wifi;
-        }
-        if let Some(trust) = self.fetch(key::TRUST, loaded).await? {
-            memory.trust = trust;
-        }
-        memory.journal = self.fetch(key::JOURNAL, loaded).await?;
         Ok(())
-    }
-
-    async fn fetch<T: for<'a> Deserialize<'a>>(
-        &mut self,
-        key: u8,
-        loaded: &mut Loaded,
-    ) -> Result<Option<T>, Error<F::Error>> {
-        let Some(bytes) = self.map.fetch_item::<&[u8]>(&mut self.buffer, &key).await? else {
-            return Ok(None);
-        };
-        match postcard::from_bytes(bytes) {
-            Ok(value) => {
-                loaded.groups += 1;
-                Ok(Some(value))
-            }
-            Err(_) => {
-                loaded.damaged += 1;
-                Ok(None)
-            }
-        }
     }
 
     /// Writes one group of `memory`; false if the flash failed.
@@ -182,29 +240,21 @@ impl<F: NorFlash> Store<F> {
         }
         let mut done = true;
         for group in Group::ALL {
-            done &= self.put(memory, group).await;
+            // A slot without a scene needs no record when there is no old one.
+            let is_empty = matches!(group, Group::Scene(slot) if memory.scenes.at(slot).is_none());
+            done &= is_empty || self.put(memory, group).await;
         }
         done
     }
 
     async fn put(&mut self, memory: &Memory, group: Group) -> bool {
         let mut record = [0; RECORD - 8];
-        let (key, bytes) = match group {
-            Group::Look => (key::LOOK, postcard::to_slice(&Look::from(&memory.look), &mut record)),
-            Group::Hardware => (key::HARDWARE, postcard::to_slice(&memory.hardware, &mut record)),
-            Group::Strip => (key::STRIP, postcard::to_slice(&Strip::from(&memory.strip), &mut record)),
-            Group::Wifi => (key::WIFI, postcard::to_slice(&memory.wifi, &mut record)),
-            Group::Trust => (key::TRUST, postcard::to_slice(&memory.trust, &mut record)),
-            Group::Journal => match &memory.journal {
-                Some(journal) => (key::JOURNAL, postcard::to_slice(journal, &mut record)),
-                // A trial that never took place needs no record.
-                None => return true,
-            },
-        };
-        // Every group fits into a record, because its texts have limited lengths.
-        let Ok(bytes) = bytes else { return false };
-        let bytes: &[u8] = bytes;
-        let done = self.map.store_item(&mut self.buffer, &key, &bytes).await.is_ok();
+        if group == Group::Journal && memory.journal.is_none() {
+            // A trial that never took place needs no record.
+            return true;
+        }
+        let Some(bytes) = encode(memory, group, &mut record) else { return false };
+        let done = self.map.store_item(&mut self.buffer, &key(group), &bytes).await.is_ok();
         self.writes += u32::from(done);
         self.errors += u32::from(!done);
         done

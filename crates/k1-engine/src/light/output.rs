@@ -113,6 +113,14 @@ impl<const N: usize> OutputStage<N> {
         self.tick = self.tick.wrapping_add(1);
     }
 
+    /// Multiplies the light of the last frame by `factor` (0 to 1), for a dimmer over all zones.
+    pub(crate) fn dim(&mut self, leds: usize, factor: f32) {
+        let n = leds.min(N);
+        self.light[..n].iter_mut().for_each(|light| *light = *light * factor);
+        let idle = n as f32 * IDLE_MA;
+        self.milliamps = idle + (self.milliamps - idle) * factor;
+    }
+
     /// The linear light of the last frame before white balance: what an eye should see.
     pub fn light(&self, leds: usize) -> &[Rgb] {
         &self.light[..leds.min(N)]

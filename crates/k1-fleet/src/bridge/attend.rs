@@ -7,12 +7,15 @@ use std::time::{Duration, Instant};
 
 use serde_json::{Map, Value};
 
+use super::command::Request;
 use super::discovery::Card;
 use super::hub::Task;
 use super::lamp::Lamp;
+use super::publish::Publish;
 use super::shared::Shared;
 use crate::lamps::figures::Reading;
-use crate::lamps::watch::{Look, Watch};
+use crate::lamps::scenes::{PLAYLIST, POWER, SCENES, SceneNow};
+use crate::lamps::watch::{Look, News, Watch};
 use crate::lamps::{Address, Client, Trouble};
 use crate::rollout::delivery::{self, Readiness};
 use crate::rollout::health;
@@ -33,9 +36,9 @@ pub(super) fn listen(shared: &Shared, address: &Address, tasks: &Sender<Task>) {
     let mut pause = LISTEN_AGAIN;
     while !shared.is_over() {
         if let Ok(mut watch) = Watch::open(address, FEWEST_FPS) {
-            while let Ok(look) = watch.look() {
+            while let Ok(news) = watch.news() {
                 pause = LISTEN_AGAIN;
-                if shared.is_over() || tasks.send(Task::Shown(look)).is_err() {
+                if shared.is_over() || tasks.send(Task::Told(news)).is_err() {
                     return;
                 }
             }
@@ -98,10 +101,15 @@ pub(super) fn attend(shared: &Shared, lamp: usize, address: Address, tasks: &Rec
                 attendant.install();
                 next = Instant::now();
             }
-            Task::Shown(look) => {
-                let shown = attendant.lamp.shown(&look);
-                attendant.publish(shown);
+            Task::Scene(name) => {
+                attendant.obey(attendant.lamp.recall(&name));
+                next = next.min(Instant::now() + IN_FORCE);
             }
+            Task::Playlist(order) => {
+                attendant.obey(attendant.lamp.order(&order));
+                next = next.min(Instant::now() + IN_FORCE);
+            }
+            Task::Told(news) => attendant.take(news),
             Task::Look => next = Instant::now(),
             Task::Contradict => {
                 if attendant.lamp.contradicted() {
@@ -123,7 +131,7 @@ struct Attendant<'a> {
 }
 
 impl Attendant<'_> {
-    fn publish(&self, messages: impl IntoIterator<Item = super::publish::Publish>) {
+    fn publish(&self, messages: impl IntoIterator<Item = Publish>) {
         messages.into_iter().for_each(|message| self.shared.publish(message));
     }
 
@@ -159,9 +167,55 @@ impl Attendant<'_> {
             hub.looked(self.number, Some(reading), found);
             Vec::new()
         });
-        let shown = self.lamp.shown(&Look { params, pattern: status.pattern.into_owned() });
-        self.publish(shown);
+        if self.lamp.has_power() {
+            self.take(News::Power(self.client.get(POWER)?));
+            self.take(News::Scene(self.scenes()?));
+        }
+        if self.lamp.has_playlist() {
+            self.take(News::Playlist(self.client.get(PLAYLIST)?));
+        }
+        self.take(News::Look(Look { params, pattern: status.pattern.into_owned() }));
         if self.lamp.takes_firmware() { self.publish_firmware(false) } else { Ok(()) }
+    }
+
+    /// Publishes what a K1 tells of, if it is new.
+    fn take(&mut self, news: News) {
+        let new: Vec<_> = match news {
+            News::Look(look) => self.lamp.shown(look).into_iter().collect(),
+            News::Power(power) => self.lamp.powered(power).into_iter().collect(),
+            News::Scene(now) => self.lamp.staged(now),
+            News::Playlist(playlist) => self.lamp.played(&playlist).into_iter().collect(),
+        };
+        self.publish(new);
+    }
+
+    /// The scenes. A K1 without a show file has none.
+    fn scenes(&self) -> Result<SceneNow, Trouble> {
+        #[derive(serde::Deserialize)]
+        struct Scene {
+            name: String,
+        }
+        #[derive(serde::Deserialize)]
+        struct Scenes {
+            scenes: Vec<Scene>,
+            current: Option<String>,
+        }
+        match self.client.get::<Scenes>(SCENES) {
+            Ok(Scenes { scenes, current }) => {
+                Ok(SceneNow { current, scenes: scenes.into_iter().map(|scene| scene.name).collect() })
+            }
+            Err(Trouble::Refused { .. }) => Ok(SceneNow::default()),
+            Err(trouble) => Err(trouble),
+        }
+    }
+
+    /// True if this K1 has what a path is for; one that does not have it refuses.
+    fn has(&self, path: &str) -> Result<bool, Trouble> {
+        match self.client.get::<Value>(path) {
+            Ok(_) => Ok(true),
+            Err(Trouble::Refused { .. } | Trouble::Strange { .. }) => Ok(false),
+            Err(trouble) => Err(trouble),
+        }
     }
 
     /// The identity of the K1.
@@ -188,6 +242,8 @@ impl Attendant<'_> {
             version: info.firmware.into_owned(),
             patterns: patterns.patterns.into_iter().map(|p| p.id).collect(),
             takes_firmware: self.client.firmware().is_ok(),
+            has_power: self.has(POWER)?,
+            has_playlist: self.has(PLAYLIST)?,
         })
     }
 
@@ -229,7 +285,21 @@ impl Attendant<'_> {
     fn carry_out(&mut self, messages: &[Vec<u8>]) {
         let (requests, refused) = self.lamp.requests(messages);
         self.publish(refused);
-        let ask = |(path, body): &(&str, Value)| self.client.post::<Value>(path, body).map(drop);
+        self.ask(&requests);
+    }
+
+    /// Carries out a command, or publishes why it is refused.
+    fn obey(&self, command: Result<Request, Option<Publish>>) {
+        match command {
+            Ok(request) => self.ask(&[request]),
+            Err(refused) => self.publish(refused),
+        }
+    }
+
+    fn ask(&self, requests: &[Request]) {
+        let ask = |Request { method, path, body }: &Request| {
+            self.client.send::<Value>(method, path, Some(body)).map(drop)
+        };
         if let Err(trouble) = requests.iter().try_for_each(ask) {
             self.publish(self.lamp.error(&trouble.to_string()));
         }

@@ -2,9 +2,14 @@
 
 use serde::Deserialize;
 use serde_json::{Map, Value, json};
+use ureq::http::Method;
+
+use crate::lamps::scenes::POWER;
 
 /// Highest value of Home Assistant's brightness.
 pub(super) const STEPS: f64 = 255.0;
+/// Longest fade in seconds that a K1 takes.
+const LONGEST_FADE_S: f64 = 3_600.0;
 
 /// A command to a light. Values that it does not contain stay unchanged.
 #[derive(Clone, Debug, Default, PartialEq, Deserialize)]
@@ -14,9 +19,31 @@ pub struct LightCommand {
     brightness: Option<f64>,
     effect: Option<String>,
     params: Option<Map<String, Value>>,
-    /// Home Assistant may ask for a slow change, but light changes with its own softness.
-    #[serde(default, rename = "transition")]
-    _transition: Option<f64>,
+    /// Duration of a fade in seconds. A lamp's light changes with its own softness instead.
+    transition: Option<f64>,
+}
+
+/// A request to a K1.
+#[derive(Clone, Debug, PartialEq)]
+pub struct Request {
+    /// POST or PUT.
+    pub method: Method,
+    /// Path within the API, with names percent-encoded.
+    pub path: String,
+    /// JSON that the path expects.
+    pub body: Value,
+}
+
+impl Request {
+    /// POST to a path.
+    pub fn post(path: impl Into<String>, body: Value) -> Self {
+        Self { method: Method::POST, path: path.into(), body }
+    }
+
+    /// PUT to a path.
+    pub fn put(path: impl Into<String>, body: Value) -> Self {
+        Self { method: Method::PUT, path: path.into(), body }
+    }
 }
 
 #[derive(Clone, Copy, Debug, PartialEq, Deserialize)]
@@ -43,7 +70,7 @@ impl LightCommand {
         };
         // A brightness without a state switches the light on.
         let state = if later.brightness.is_some() { later.state } else { later.state.or(self.state) };
-        Self { state, brightness, effect: later.effect.or(self.effect), params, _transition: None }
+        Self { state, brightness, effect: later.effect.or(self.effect), params, transition: later.transition }
     }
 
     /// Reads a message.
@@ -64,13 +91,13 @@ impl LightCommand {
         }
     }
 
-    /// The requests to a lamp that carry out the command: path and body. `lit` is the brightness that the lamp returns
-    /// to when it is switched on, 0 … 1; this function updates it.
-    /// up to date.
-    pub fn requests(&self, lit: &mut f64) -> Vec<(&'static str, Value)> {
+    /// The requests that carry out the command. `lit` is the brightness that the light returns to when it is switched on,
+    /// 0 … 1; this function updates it. A K1 that `has_power` is switched and dimmed as a whole; an older one has only the
+    /// brightness of its look.
+    pub fn requests(&self, lit: &mut f64, has_power: bool) -> Vec<Request> {
         let mut all = Vec::new();
         if let Some(id) = &self.effect {
-            all.push(("/api/select", json!({"id": id})));
+            all.push(Request::post("/api/select", json!({"id": id})));
         }
         let mut params = self.params.clone().unwrap_or_default();
         let brightness = match (self.state, self.brightness) {
@@ -79,14 +106,21 @@ impl LightCommand {
             (Some(Switch::On), None) => Some(*lit),
             (None, None) => None,
         };
-        if let Some(b) = brightness {
+        if let Some(b) = brightness.filter(|b| *b > 0.0) {
+            *lit = b;
+        }
+        if let Some(b) = brightness.filter(|_| !has_power) {
             params.insert("brightness".into(), b.into());
-            if b > 0.0 {
-                *lit = b;
-            }
         }
         if !params.is_empty() {
-            all.push(("/api/params", Value::Object(params)));
+            all.push(Request::post("/api/params", Value::Object(params)));
+        }
+        if let Some(b) = brightness.filter(|_| has_power) {
+            let mut power = if b > 0.0 { json!({"on": true, "brightness": b}) } else { json!({"on": false}) };
+            if let Some(seconds) = self.transition {
+                power["fade_s"] = seconds.clamp(0.0, LONGEST_FADE_S).into();
+            }
+            all.push(Request::put(POWER, power));
         }
         all
     }
@@ -100,19 +134,26 @@ mod tests {
     #[test]
     fn a_command_becomes_requests() {
         let mut lit = 0.8;
-        let mut ask = |message: &str| LightCommand::read(message.as_bytes()).unwrap().requests(&mut lit);
-        assert_eq!(ask(r#"{"state":"OFF"}"#), [("/api/params", json!({"brightness": 0.0}))]);
+        let mut ask =
+            |message: &str| LightCommand::read(message.as_bytes()).unwrap().requests(&mut lit, false);
+        assert_eq!(ask(r#"{"state":"OFF"}"#), [Request::post("/api/params", json!({"brightness": 0.0}))]);
         assert_eq!(
             ask(r#"{"state":"ON"}"#),
-            [("/api/params", json!({"brightness": 0.8}))],
+            [Request::post("/api/params", json!({"brightness": 0.8}))],
             "as bright as before"
         );
         assert_eq!(
             ask(r#"{"state":"ON","brightness":51,"effect":"pulse","transition":2}"#),
-            [("/api/select", json!({"id": "pulse"})), ("/api/params", json!({"brightness": 0.2}))]
+            [
+                Request::post("/api/select", json!({"id": "pulse"})),
+                Request::post("/api/params", json!({"brightness": 0.2}))
+            ]
         );
-        assert_eq!(ask(r#"{"state":"ON"}"#), [("/api/params", json!({"brightness": 0.2}))]);
-        assert_eq!(ask(r#"{"params":{"warmth":0.5}}"#), [("/api/params", json!({"warmth": 0.5}))]);
+        assert_eq!(ask(r#"{"state":"ON"}"#), [Request::post("/api/params", json!({"brightness": 0.2}))]);
+        assert_eq!(
+            ask(r#"{"params":{"warmth":0.5}}"#),
+            [Request::post("/api/params", json!({"warmth": 0.5}))]
+        );
         assert_eq!(ask("{}"), []);
         for wrong in ["", "ON", "[]", r#"{"state":"on"}"#, r#"{"brightness":256}"#, r#"{"colour":1}"#] {
             assert!(LightCommand::read(wrong.as_bytes()).is_err(), "{wrong}");
@@ -120,22 +161,50 @@ mod tests {
     }
 
     #[test]
+    fn a_k1_with_scenes_is_switched_and_dimmed_as_a_whole() {
+        let mut lit = 0.8;
+        let mut ask =
+            |message: &str| LightCommand::read(message.as_bytes()).unwrap().requests(&mut lit, true);
+        let power = |body: Value| [Request::put("/api/v1/power", body)];
+        assert_eq!(ask(r#"{"state":"OFF","transition":3}"#), power(json!({"on": false, "fade_s": 3.0})));
+        assert_eq!(ask(r#"{"state":"ON"}"#), power(json!({"on": true, "brightness": 0.8})));
+        assert_eq!(ask(r#"{"brightness":51}"#), power(json!({"on": true, "brightness": 0.2})));
+        assert_eq!(ask(r#"{"brightness":0}"#), power(json!({"on": false})));
+        assert_eq!(
+            ask(r#"{"state":"ON","transition":1e9}"#),
+            power(json!({"on": true, "brightness": 0.2, "fade_s": 3_600.0}))
+        );
+        let look = ask(r#"{"effect":"lava","params":{"brightness":0.5}}"#);
+        let expected = [
+            Request::post("/api/select", json!({"id": "lava"})),
+            Request::post("/api/params", json!({"brightness": 0.5})),
+        ];
+        assert_eq!(look, expected, "the look has a brightness of its own");
+    }
+
+    #[test]
     fn the_last_of_many_commands_counts() {
         let command = |text: &str| LightCommand::read(text.as_bytes()).unwrap();
         let mut lit = 0.5;
         let mut ask = |all: &[&str]| {
-            all.iter().map(|text| command(text)).reduce(LightCommand::and).unwrap().requests(&mut lit)
+            all.iter().map(|text| command(text)).reduce(LightCommand::and).unwrap().requests(&mut lit, false)
         };
         let slider = [r#"{"state":"ON","brightness":10}"#, r#"{"state":"ON","brightness":51}"#];
-        assert_eq!(ask(&slider), [("/api/params", json!({"brightness": 0.2}))]);
+        assert_eq!(ask(&slider), [Request::post("/api/params", json!({"brightness": 0.2}))]);
         assert_eq!(
             ask(&[r#"{"state":"OFF"}"#, r#"{"brightness":51}"#]),
-            [("/api/params", json!({"brightness": 0.2}))]
+            [Request::post("/api/params", json!({"brightness": 0.2}))]
         );
-        assert_eq!(ask(&[slider[0], r#"{"state":"OFF"}"#]), [("/api/params", json!({"brightness": 0.0}))]);
+        assert_eq!(
+            ask(&[slider[0], r#"{"state":"OFF"}"#]),
+            [Request::post("/api/params", json!({"brightness": 0.0}))]
+        );
         assert_eq!(
             ask(&[r#"{"effect":"lava","params":{"warmth":1,"color":0}}"#, r#"{"params":{"warmth":0}}"#]),
-            [("/api/select", json!({"id": "lava"})), ("/api/params", json!({"warmth": 0, "color": 0}))]
+            [
+                Request::post("/api/select", json!({"id": "lava"})),
+                Request::post("/api/params", json!({"warmth": 0, "color": 0}))
+            ]
         );
     }
 

@@ -8,6 +8,7 @@ use serde_json::{Map, Value, json};
 use super::command::STEPS;
 use super::topics::{INSTALL, Topics, segment};
 use crate::lamps::figures::{FIGURES, Figure, Reading};
+use crate::lamps::scenes::Power;
 
 /// Figures that become sensors in Home Assistant.
 const SENSORS: [&str; 6] = ["fps", "age_p99_ms", "bpm", "beats_per_bar", "temperature_c", "rssi_dbm"];
@@ -31,6 +32,10 @@ pub struct Card {
     pub patterns: Vec<String>,
     /// True for a lamp, false for the program.
     pub takes_firmware: bool,
+    /// True for a K1 with scenes, whose light is switched and dimmed as a whole.
+    pub has_power: bool,
+    /// True for a K1 with scenes that has a playlist, too. A lamp has none.
+    pub has_playlist: bool,
 }
 
 /// The sensors of a K1, and whether it measures them.
@@ -48,55 +53,79 @@ impl Card {
         format!("k1_{}", segment(&self.id))
     }
 
-    /// Topics and messages that announce the K1 and the figures that it measures.
-    pub fn discovery(&self, topics: &Topics, reading: &Reading) -> Vec<(String, Value)> {
-        let id = self.unique();
-        let mut device = json!({"identifiers": [id], "name": self.name, "manufacturer": "K1", "model": self.board,
+    /// The device that all entities of this K1 belong to.
+    fn device(&self) -> Value {
+        let mut device = json!({"identifiers": [self.unique()], "name": self.name, "manufacturer": "K1", "model": self.board,
                                 "sw_version": self.version, "serial_number": self.id, "configuration_url": self.page});
         if let Some(mac) = &self.mac {
             device["connections"] = json!([["mac", mac]]);
         }
-        let availability =
-            json!([{"topic": topics.bridge()}, {"topic": topics.of(&self.id, "availability")}]);
-        let origin = json!({"name": "k1", "sw_version": VERSION});
+        device
+    }
+
+    /// The message that announces an entity of this K1 with fields of its `own`; `what` is empty for the light itself.
+    pub(super) fn entity(&self, topics: &Topics, what: &str, name: impl Into<Value>, own: Value) -> Value {
+        let mut config = json!({
+            "name": name.into(), "unique_id": self.unique_of(what), "device": self.device(),
+            "origin": {"name": "k1", "sw_version": VERSION},
+            "availability": [{"topic": topics.bridge()}, {"topic": topics.of(&self.id, "availability")}],
+            "availability_mode": "all",
+        });
+        if let (Some(config), Value::Object(own)) = (config.as_object_mut(), own) {
+            config.extend(own);
+        }
+        config
+    }
+
+    /// Unique id of an entity of this K1.
+    fn unique_of(&self, what: &str) -> String {
+        let id = self.unique();
+        if what.is_empty() { id } else { format!("{id}_{what}") }
+    }
+
+    /// Topic on which an entity of this K1 is announced.
+    pub(super) fn config(&self, topics: &Topics, kind: &str, what: &str) -> String {
+        format!("{}/{kind}/{}/config", topics.discovery, self.unique_of(what))
+    }
+
+    /// Topics and messages that announce the K1 and the figures that it measures.
+    pub fn discovery(&self, topics: &Topics, reading: &Reading) -> Vec<(String, Value)> {
+        let telemetry = topics.of(&self.id, "telemetry");
+        let mut all = Vec::new();
+        let mut announce = |kind: &str, what: &str, name: Value, own: Value| {
+            all.push((self.config(topics, kind, what), self.entity(topics, what, name, own)));
+        };
         let light = json!({
-            "schema": "json", "name": null, "unique_id": id, "device": device, "origin": origin,
-            "availability": availability, "availability_mode": "all",
+            "schema": "json",
             "state_topic": topics.of(&self.id, "state"), "command_topic": topics.of(&self.id, "set"),
             "brightness": true, "brightness_scale": STEPS, "supported_color_modes": ["brightness"],
             "effect": true, "effect_list": self.patterns,
         });
-        let mut all = vec![(format!("{}/light/{id}/config", topics.discovery), light)];
+        announce("light", "", Value::Null, light);
         for (figure, _) in sensors(reading).filter(|(_, is_measured)| *is_measured) {
             let sensor = json!({
-                "name": figure.name, "unique_id": format!("{id}_{}", figure.id), "device": device, "origin": origin,
-                "availability": availability, "availability_mode": "all",
-                "state_topic": topics.of(&self.id, "telemetry"),
+                "state_topic": telemetry,
                 // A figure that is not known at the moment is unknown, and must not be an error in Home Assistant's
                 // log.
                 "value_template": format!("{{{{ value_json.get('{}') }}}}", figure.id),
                 "unit_of_measurement": (!figure.unit.is_empty()).then_some(figure.unit), "state_class": "measurement",
                 "entity_category": "diagnostic", "suggested_display_precision": figure.decimals,
             });
-            all.push((format!("{}/sensor/{id}_{}/config", topics.discovery, figure.id), sensor));
+            announce("sensor", figure.id, figure.name.into(), sensor);
         }
         let sections: Vec<_> =
             Section::ALL.into_iter().filter(|s| *s != Section::Unknown).map(Section::name).collect();
         let section = json!({
-            "name": "section", "unique_id": format!("{id}_section"), "device": device, "origin": origin,
-            "availability": availability, "availability_mode": "all",
-            "state_topic": topics.of(&self.id, "telemetry"), "value_template": "{{ value_json.get('section') }}",
+            "state_topic": telemetry, "value_template": "{{ value_json.get('section') }}",
             "device_class": "enum", "options": sections, "entity_category": "diagnostic",
         });
-        all.push((format!("{}/sensor/{id}_section/config", topics.discovery), section));
+        announce("sensor", "section", "section".into(), section);
         if self.takes_firmware {
             let update = json!({
-                "name": "Firmware", "unique_id": format!("{id}_firmware"), "device": device, "origin": origin,
-                "availability": availability, "availability_mode": "all", "device_class": "firmware",
-                "entity_category": "config", "state_topic": topics.of(&self.id, "update"),
+                "device_class": "firmware", "entity_category": "config", "state_topic": topics.of(&self.id, "update"),
                 "command_topic": topics.of(&self.id, "update/set"), "payload_install": INSTALL,
             });
-            all.push((format!("{}/update/{id}_firmware/config", topics.discovery), update));
+            announce("update", "firmware", "Firmware".into(), update);
         }
         all
     }
@@ -140,11 +169,14 @@ pub fn telemetry(reading: &Reading, section: &str) -> Value {
     figures
 }
 
-/// The settings of a lamp's light in the format of Home Assistant, with all parameters.
-pub fn state(params: &Map<String, Value>, pattern: &str) -> Value {
-    let brightness = params.get("brightness").and_then(Value::as_f64).unwrap_or_default();
+/// The settings of a K1's light in the format of Home Assistant, with all parameters. Without `power`, a dark look counts
+/// as off.
+pub fn state(params: &Map<String, Value>, pattern: &str, power: Option<Power>) -> Value {
+    let of_look = || params.get("brightness").and_then(Value::as_f64).unwrap_or_default();
+    let brightness = power.map_or_else(of_look, |power| power.brightness);
+    let is_on = brightness > 0.0 && power.is_none_or(|power| power.on);
     json!({
-        "state": if brightness > 0.0 { "ON" } else { "OFF" }, "color_mode": "brightness",
+        "state": if is_on { "ON" } else { "OFF" }, "color_mode": "brightness",
         "brightness": (brightness * STEPS).round(), "effect": pattern, "params": params,
     })
 }
@@ -167,6 +199,8 @@ pub(super) mod tests {
             version: "0.1.0".into(),
             patterns: vec!["pulse".into()],
             takes_firmware: mac.is_some(),
+            has_power: mac.is_none(),
+            has_playlist: mac.is_none(),
         }
     }
 
@@ -200,8 +234,10 @@ pub(super) mod tests {
         assert_eq!(ids.len(), all.len());
         let mut params = Map::new();
         params.insert("brightness".into(), 0.5.into());
-        let shown = state(&params, "pulse");
+        let shown = state(&params, "pulse", None);
         assert_eq!((&shown["state"], &shown["brightness"]), (&"ON".into(), &128.0.into()));
+        let off = state(&params, "pulse", Some(Power { on: false, brightness: 0.2, fade_s: 1.0 }));
+        assert_eq!((&off["state"], &off["brightness"]), (&"OFF".into(), &51.0.into()));
         // The message that the broker keeps tells the bridge which K1 it has announced.
         assert_eq!(topics().announced(light.to_string().as_bytes()).as_deref(), Some("525400123456"));
         let other = Topics { bridge: "b2".into(), ..topics() };

@@ -9,7 +9,7 @@ use super::order::Order;
 use super::publish::Publish;
 use super::topics::{ALL, FLEET, INSTALL, OFFLINE, ONLINE, ROLLOUT, Topics, segment};
 use crate::lamps::figures::Reading;
-use crate::lamps::watch::Look;
+use crate::lamps::watch::News;
 use crate::rollout::{Rollout, Status};
 
 /// Longest command, in bytes.
@@ -22,8 +22,12 @@ pub enum Task {
     Command(Vec<u8>),
     /// Send it the offered firmware.
     Install,
-    /// The K1 has reported new settings of its light.
-    Shown(Look),
+    /// Recall the scene whose name this is.
+    Scene(Vec<u8>),
+    /// Carry out a command to its playlist.
+    Playlist(Vec<u8>),
+    /// The K1 has told of a change.
+    Told(News),
     /// It may have gone: look at it now.
     Look,
     /// Another bridge has announced that the K1 is offline, or has itself gone offline.
@@ -77,9 +81,19 @@ impl Hub {
     }
 
     /// The topics to subscribe to.
-    pub fn subscriptions(&self) -> [String; 5] {
+    pub fn subscriptions(&self) -> [String; 7] {
         let topics = &self.topics;
-        [topics.commands(), topics.installs(), topics.birth(), topics.lights(), topics.availabilities()]
+        let [scenes, playlists] = topics.scenes_and_playlists();
+        let commands = topics.commands();
+        [
+            commands,
+            scenes,
+            playlists,
+            topics.installs(),
+            topics.birth(),
+            topics.lights(),
+            topics.availabilities(),
+        ]
     }
 
     /// Handles a new connection to the broker, which may have lost everything.
@@ -103,7 +117,8 @@ impl Hub {
         if topic == topics.birth() {
             return if message == ONLINE.as_bytes() { vec![Effect::Anew] } else { Vec::new() };
         }
-        let command = topics.commanded(topic).or_else(|| topics.told_to_install(topic));
+        let to_others = || topics.told_to_install(topic).or_else(|| topics.told_a_scene(topic));
+        let command = topics.commanded(topic).or_else(to_others).or_else(|| topics.told_the_playlist(topic));
         if let Some(id) = command.filter(|_| message.len() > MOST_BYTES) {
             let error = topics.of(id, "error");
             return self.refuse(topic, error, message.len());
@@ -121,6 +136,12 @@ impl Hub {
         }
         if let Some(id) = topics.commanded(topic) {
             return self.task(id, &Task::Command(message.to_vec()));
+        }
+        if let Some(id) = topics.told_a_scene(topic) {
+            return self.task(id, &Task::Scene(message.to_vec()));
+        }
+        if let Some(id) = topics.told_the_playlist(topic) {
+            return self.task(id, &Task::Playlist(message.to_vec()));
         }
         if let Some(id) = topics.told_to_install(topic).filter(|_| message == INSTALL.as_bytes()) {
             return self.task(id, &Task::Install);

@@ -5,6 +5,7 @@
 //! | [`topics`] | the names of all topics |
 //! | [`discovery`] | announces a K1 to Home Assistant |
 //! | [`command`] | commands to a light |
+//! | [`scenes`] | scenes and the playlist: announced, and commanded |
 //! | [`order`] | orders for a rollout |
 //! | [`publish`] | a message to the broker |
 //! | [`lamp`] | the messages about one K1, and the requests that carry out its commands |
@@ -27,6 +28,7 @@ pub mod link;
 pub mod order;
 pub mod publish;
 mod run;
+pub mod scenes;
 mod shared;
 pub mod topics;
 

@@ -8,6 +8,10 @@
 //! | `PREFIX/bridge-BRIDGE/availability` | bridge, and the broker by its last will | `online`, `offline`; retained |
 //! | `PREFIX/ID/availability` | bridge | the same for one K1; retained |
 //! | `PREFIX/ID/state` | bridge | the settings of its light; retained |
+//! | `PREFIX/ID/scene` | bridge | the scene that is shown, and the names of all; retained; only of a K1 with scenes, as the next three |
+//! | `PREFIX/ID/scene/set`, `PREFIX/all/scene/set` | anybody | name of a scene to recall |
+//! | `PREFIX/ID/playlist` | bridge | the playlist; retained |
+//! | `PREFIX/ID/playlist/set`, `PREFIX/all/playlist/set` | anybody | `ON`, `OFF` or `NEXT` |
 //! | `PREFIX/ID/telemetry` | bridge | its figures |
 //! | `PREFIX/ID/error` | bridge | the reason why a command was not carried out |
 //! | `PREFIX/fleet/telemetry` | bridge | how many K1s answer, the lowest frame rate, and which are not well |
@@ -117,6 +121,21 @@ impl Topics {
     /// Topics of requests to install the offered firmware.
     pub fn installs(&self) -> String {
         format!("{}/+/update/set", self.prefix)
+    }
+
+    /// Topics of commands to scenes and playlists.
+    pub fn scenes_and_playlists(&self) -> [String; 2] {
+        [format!("{}/+/scene/set", self.prefix), format!("{}/+/playlist/set", self.prefix)]
+    }
+
+    /// The id of the K1 that is to recall a scene, from the topic.
+    pub fn told_a_scene<'a>(&self, topic: &'a str) -> Option<&'a str> {
+        self.name_before(topic, "/scene/set")
+    }
+
+    /// The id of the K1 whose playlist is commanded, from the topic.
+    pub fn told_the_playlist<'a>(&self, topic: &'a str) -> Option<&'a str> {
+        self.name_before(topic, "/playlist/set")
     }
 
     /// The id that a command is for, from its topic.

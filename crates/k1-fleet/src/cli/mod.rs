@@ -367,6 +367,16 @@ pub struct DeployArgs {
     pub cable: CableArgs,
 }
 
+/// Options of `k1 verify`.
+#[derive(Args, Clone, Debug)]
+pub struct VerifyArgs {
+    /// Folder with the files of a release, SHA256SUMS and SHA256SUMS.sig. Not all files need to be there.
+    pub folder: PathBuf,
+    /// Public key of the maker, as PEM. Take it from the maker, not from the place of the files.
+    #[arg(long, value_name = "FILE")]
+    pub trust: PathBuf,
+}
+
 /// `k1 install`.
 #[cfg(feature = "usb")]
 #[derive(Args, Clone, Debug)]

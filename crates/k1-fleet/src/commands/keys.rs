@@ -1,4 +1,4 @@
-//! `k1 keys` and `k1 sign`: keys, and signed updates.
+//! `k1 keys`, `k1 sign` and `k1 verify`: keys, signed updates, and the signed files of a release.
 
 use base64::prelude::{BASE64_STANDARD, Engine};
 use k1_device::firmware::Short;
@@ -6,10 +6,11 @@ use k1_update::envelope::PublicKey;
 use k1_update::manifest::Manifest;
 use serde_json::json;
 
-use crate::cli::{KeysCommand, SignArgs, TrustArgs};
+use crate::cli::{KeysCommand, SignArgs, TrustArgs, VerifyArgs};
 use crate::lamps::{Client, Trouble, find};
 use crate::signing::keys::{self, Key};
 use crate::signing::package::{Statement, Update, manifest};
+use crate::signing::sums;
 use k1_host::Failure;
 use k1_host::console;
 use k1_host::output::{self, Spared};
@@ -55,6 +56,19 @@ pub fn keys(command: &KeysCommand) -> Result<(), Failure> {
             output::write(output, &envelope.0, &spared(&folder)?).map_err(|e| Failure::new(e.to_string()))
         }
     }
+}
+
+/// Checks the files of a release against the signature of its maker.
+pub fn verify(args: &VerifyArgs) -> Result<(), Failure> {
+    let key = keys::read_public(&args.trust)?;
+    let verified = sums::verify(&args.folder, &key)?;
+    for name in &verified.whole {
+        console::line(format_args!("{name}: whole, and signed by {}", Short(key.id())))?;
+    }
+    for name in &verified.missing {
+        console::line(format_args!("{name}: not here"))?;
+    }
+    Ok(())
 }
 
 /// Signs an image, or what another maker has signed.

@@ -1,6 +1,6 @@
 //! Requests to a lamp, with answers as the types of `k1-device`.
 
-use std::fmt;
+use std::fmt::Display;
 use std::time::Duration;
 
 use k1_device::answers::{BootLog, Device, DeviceInfo, SelfTest, Status};
@@ -9,10 +9,11 @@ use k1_device::harmless::{harmless, harmless_lines};
 use serde::de::DeserializeOwned;
 use serde_json::{Value, json};
 use ureq::Body;
-use ureq::http::Response;
+use ureq::http::{Method, Request, Response};
 
 use super::address::Address;
 use super::tokens;
+use super::trouble::Trouble;
 use k1_host::foreign;
 
 /// Time to connect; a lamp that takes longer is not there.
@@ -41,92 +42,6 @@ fn was_turned_away(e: &ureq::Error) -> bool {
     matches!(e, ureq::Error::Io(io) if matches!(io.kind(), BrokenPipe | ConnectionReset | UnexpectedEof))
 }
 
-/// Why a lamp could not be asked, with a sentence that says what to do.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub enum Trouble {
-    /// The lamp does not answer.
-    Away {
-        /// Name of the lamp.
-        label: String,
-        /// Error of the network.
-        why: String,
-    },
-    /// All of the lamp's live connections are taken.
-    Busy {
-        /// Name of the lamp.
-        label: String,
-    },
-    /// The lamp needs another token.
-    Locked {
-        /// Name of the lamp.
-        label: String,
-    },
-    /// The lamp refused the request.
-    Refused {
-        /// Name of the lamp.
-        label: String,
-        /// HTTP status.
-        status: u16,
-        /// The lamp's message.
-        message: String,
-    },
-    /// The lamp answers, but not like a K1 of this version.
-    Strange {
-        /// Name of the lamp.
-        label: String,
-        /// What K1 did not understand.
-        what: String,
-    },
-}
-
-impl Trouble {
-    /// The sentence without the lamp's name, for a place that names the lamp itself.
-    pub fn without_name(&self) -> String {
-        format!("it {}", self.predicate())
-    }
-
-    fn label(&self) -> &str {
-        let (Self::Away { label, .. }
-        | Self::Busy { label }
-        | Self::Locked { label }
-        | Self::Refused { label, .. }
-        | Self::Strange { label, .. }) = self;
-        label
-    }
-
-    /// The sentence without its subject, the lamp.
-    fn predicate(&self) -> String {
-        match self {
-            Self::Away { why, .. } => {
-                format!("does not answer ({why}); is it on, on this network, and is the address right?")
-            }
-            Self::Busy { .. } => {
-                "answers, but its live connections are taken: close its page in a browser, or \
-                                  another program that watches it, and try again"
-                    .into()
-            }
-            Self::Locked { .. } => {
-                "needs its token: give the whole address that its console or its QR code shows \
-                                    (http://…/#token=…) once, or --token TOKEN"
-                    .into()
-            }
-            Self::Refused { status, message, .. } => format!("refused ({status}): {message}"),
-            Self::Strange { what, .. } => format!(
-                "does not answer as a K1 of this version does ({what}); \
-                 is it one, and is its firmware as new as this program?"
-            ),
-        }
-    }
-}
-
-impl fmt::Display for Trouble {
-    fn fmt(&self, f: &mut fmt::Formatter) -> fmt::Result {
-        write!(f, "{} {}", self.label(), self.predicate())
-    }
-}
-
-impl std::error::Error for Trouble {}
-
 /// A client for one lamp.
 #[derive(Clone, Debug)]
 pub struct Client {
@@ -151,7 +66,7 @@ impl Client {
         &self.address
     }
 
-    fn strange(&self, what: impl fmt::Display) -> Trouble {
+    fn strange(&self, what: impl Display) -> Trouble {
         Trouble::Strange { label: self.address.label.clone(), what: harmless(&what.to_string()).into_owned() }
     }
 
@@ -170,7 +85,7 @@ impl Client {
         }
     }
 
-    fn away(&self, why: impl fmt::Display) -> Trouble {
+    fn away(&self, why: impl Display) -> Trouble {
         Trouble::Away { label: self.address.label.clone(), why: harmless(&why.to_string()).into_owned() }
     }
 
@@ -181,31 +96,33 @@ impl Client {
         if status == 401 {
             Trouble::Locked { label }
         } else {
-            Trouble::Refused { label, status, message: message() }
+            let code = harmless(said["error"].as_str().unwrap_or_default()).into_owned();
+            Trouble::Refused { label, status, code, message: message() }
         }
     }
 
     /// Sends one request, again if it came too early; returns the body of the answer.
-    fn ask(&self, path: &str, body: Option<&Value>) -> Result<Vec<u8>, Trouble> {
+    fn ask(&self, method: &Method, path: &str, body: Option<&Value>) -> Result<Vec<u8>, Trouble> {
         let url = format!("http://{}{path}", self.address.authority);
         let bearer = self.address.token.as_ref().map(|t| format!("Bearer {t}"));
+        let body = body.map(Value::to_string);
+        // Twice the same, these do what they do once.
+        let may_repeat = [Method::GET, Method::PUT].contains(method);
         let mut tries = 0;
         loop {
-            let mut answer = self.knock(|| match body {
-                None => {
-                    let mut request = self.agent.get(&url);
-                    if let Some(bearer) = &bearer {
-                        request = request.header("Authorization", bearer);
-                    }
-                    (request.call(), true)
+            let mut answer = self.knock(|| {
+                let mut request = Request::builder().method(method).uri(&url);
+                if let Some(bearer) = &bearer {
+                    request = request.header("Authorization", bearer);
                 }
-                Some(body) => {
-                    let mut request = self.agent.post(&url).header("Content-Type", "application/json");
-                    if let Some(bearer) = &bearer {
-                        request = request.header("Authorization", bearer);
-                    }
-                    (request.send(body.to_string()), false)
-                }
+                let answered = match &body {
+                    None => request.body(()).map(|request| self.agent.run(request)),
+                    Some(body) => request
+                        .header("Content-Type", "application/json")
+                        .body(body.as_str())
+                        .map(|request| self.agent.run(request)),
+                };
+                (answered.unwrap_or_else(|e| Err(e.into())), may_repeat)
             })?;
             let status = answer.status().as_u16();
             let wait =
@@ -229,7 +146,7 @@ impl Client {
     ///
     /// [`Trouble`] if the lamp could not be asked.
     pub fn get<T: DeserializeOwned>(&self, path: &str) -> Result<T, Trouble> {
-        self.read(path, &self.ask(path, None)?)
+        self.read(path, &self.ask(&Method::GET, path, None)?)
     }
 
     /// Parses an answer. A lamp's text may contain anything, so it is cleaned here.
@@ -246,7 +163,7 @@ impl Client {
     ///
     /// [`Trouble`] if the lamp could not be asked.
     pub fn text(&self, path: &str) -> Result<String, Trouble> {
-        let text = String::from_utf8(self.ask(path, None)?)
+        let text = String::from_utf8(self.ask(&Method::GET, path, None)?)
             .map_err(|e| self.strange(format_args!("{path}: {e}")))?;
         Ok(harmless_lines(&text).into_owned())
     }
@@ -257,7 +174,39 @@ impl Client {
     ///
     /// [`Trouble`] if the lamp could not be asked.
     pub fn post<T: DeserializeOwned>(&self, path: &str, body: &Value) -> Result<T, Trouble> {
-        self.read(path, &self.ask(path, Some(body))?)
+        self.send(&Method::POST, path, Some(body))
+    }
+
+    /// PUT to a path.
+    ///
+    /// # Errors
+    ///
+    /// [`Trouble`] if the lamp could not be asked, or refuses.
+    pub fn put<T: DeserializeOwned>(&self, path: &str, body: &Value) -> Result<T, Trouble> {
+        self.send(&Method::PUT, path, Some(body))
+    }
+
+    /// DELETE of a path.
+    ///
+    /// # Errors
+    ///
+    /// [`Trouble`] if the lamp could not be asked, or refuses.
+    pub fn delete<T: DeserializeOwned>(&self, path: &str) -> Result<T, Trouble> {
+        self.send(&Method::DELETE, path, None)
+    }
+
+    /// Sends a request and parses its answer.
+    ///
+    /// # Errors
+    ///
+    /// [`Trouble`] if the lamp could not be asked, or refuses.
+    pub fn send<T: DeserializeOwned>(
+        &self,
+        method: &Method,
+        path: &str,
+        body: Option<&Value>,
+    ) -> Result<T, Trouble> {
+        self.read(path, &self.ask(method, path, body)?)
     }
 
     /// The lamp's identity. Remembers the token that the lamp accepted.

@@ -10,6 +10,8 @@
 //! | [`virtual_lamp`] | the virtual lamps on this machine |
 //! | [`tokens`] | the tokens of this user's lamps |
 //! | [`client`] | requests to a lamp, with answers as the types of `k1-device` |
+//! | [`trouble`] | why a lamp could not be asked |
+//! | [`scenes`] | what a K1 says of scenes, its playlist and its light as a whole |
 //! | [`watch`] | the live frames of a lamp |
 //! | [`playback`] | plays sound to a lamp |
 //! | [`test_signal`] | the music with which a lamp is judged |
@@ -21,14 +23,17 @@ pub mod figures;
 pub mod find;
 pub mod nearby;
 pub mod playback;
+pub mod scenes;
 pub mod selector;
 pub mod test_signal;
 pub mod tokens;
+pub mod trouble;
 pub mod virtual_lamp;
 pub mod watch;
 pub mod wled;
 
 pub use address::Address;
-pub use client::{Client, Trouble};
+pub use client::Client;
 pub use find::{find, find_all};
 pub use selector::Selector;
+pub use trouble::Trouble;

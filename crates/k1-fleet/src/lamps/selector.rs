@@ -24,6 +24,13 @@ pub enum Selector {
     },
 }
 
+impl Selector {
+    /// True if it contains a token.
+    pub fn has_token(&self) -> bool {
+        matches!(self, Self::At { token: Some(_), .. })
+    }
+}
+
 const EXPECTED: &str = "a lamp is a name (k1-a3f0), an address (192.168.1.40, host:port), the address of its page \
                         (http://192.168.1.40/#token=…), or `virt`";
 

@@ -9,7 +9,8 @@ use serde_json::{Map, Value, json};
 use tungstenite::{Message, WebSocket};
 
 use super::address::Address;
-use super::client::Trouble;
+use super::scenes::{Playlist, Power, SceneNow};
+use super::trouble::Trouble;
 
 /// A lamp that is silent for longer than this has gone.
 const GONE: Duration = Duration::from_secs(5);
@@ -48,6 +49,30 @@ pub struct Look {
     pub params: Map<String, Value>,
     /// Identifier of the pattern.
     pub pattern: String,
+}
+
+/// A change that a K1 tells of.
+#[derive(Clone, Debug, PartialEq, serde::Deserialize)]
+#[serde(rename_all = "lowercase")]
+pub enum News {
+    /// Settings of its light.
+    #[serde(rename = "settings")]
+    Look(Look),
+    /// On, off, or the brightness of everything; only from a K1 with scenes, as the next two.
+    Power(Power),
+    /// The scene that is shown, or the names of the scenes.
+    Scene(SceneNow),
+    /// The playlist.
+    Playlist(Playlist),
+}
+
+impl News {
+    /// The news in a text message; `None` for other messages.
+    fn read(text: &str) -> Option<Self> {
+        let mut value: Value = serde_json::from_str(text).ok()?;
+        k1_host::foreign::clean(&mut value);
+        serde_json::from_value(value).ok()
+    }
 }
 
 /// A connection that receives a lamp's live frames.
@@ -92,23 +117,17 @@ impl Watch {
         Ok(Self { socket, label: address.label.clone() })
     }
 
-    /// Waits for the next change of the lamp's settings. The first call returns the current settings.
+    /// Waits for the next change. The first ones tell what is in force.
     ///
     /// # Errors
     ///
     /// [`Trouble`] if the lamp has gone.
-    pub fn look(&mut self) -> Result<Look, Trouble> {
-        #[derive(serde::Deserialize)]
-        struct News {
-            settings: Option<Look>,
-        }
+    pub fn news(&mut self) -> Result<News, Trouble> {
         loop {
             match self.socket.read() {
                 Ok(Message::Text(text)) => {
-                    let news = serde_json::from_str::<News>(&text).ok();
-                    if let Some(mut look) = news.and_then(|n| n.settings) {
-                        k1_host::foreign::clean_text(&mut look.pattern);
-                        return Ok(look);
+                    if let Some(news) = News::read(&text) {
+                        return Ok(news);
                     }
                 }
                 Ok(Message::Close(_)) => return Err(self.away("it ended the connection")),
@@ -157,6 +176,20 @@ mod tests {
         let trouble = Watch::open(&address, 30).err().unwrap();
         assert_eq!(trouble, Trouble::Busy { label: "virt".into() });
         assert!(trouble.to_string().starts_with("virt answers, but its live connections are taken: "));
+    }
+
+    #[test]
+    fn changes_are_read_and_other_messages_are_left_out() {
+        let scene = News::read(r#"{"scene":{"current":null,"scenes":["a\u001b"]}}"#);
+        let now = SceneNow { current: None, scenes: vec!["a\\u{1b}".into()] };
+        assert_eq!(scene, Some(News::Scene(now)));
+        let power = News::read(r#"{"power":{"on":false,"fade_s":1.0,"brightness":0.4}}"#);
+        assert_eq!(power, Some(News::Power(Power { on: false, brightness: 0.4, fade_s: 1.0 })));
+        let look = News::read(r#"{"settings":{"params":{"brightness":1},"pattern":"lava","gain":1.0}}"#);
+        assert!(matches!(look, Some(News::Look(look)) if look.pattern == "lava"));
+        for other in ["", "{}", r#"{"hello":{"version":"1"}}"#, r#"{"pong":1}"#, r#"{"power":{"on":1}}"#] {
+            assert_eq!(News::read(other), None, "{other}");
+        }
     }
 
     #[test]

@@ -271,7 +271,7 @@ mod tests {
     fn start() -> String {
         "ESP-ROM:esp32s3-20210327\nrst:0x1 (POWERON),boot:0x8 (SPI_FAST_FLASH_BOOT)\n\
          [BOOT] K1 1.2.0 on esp32s3, hash 0011223344556677, slot app0, reset: power on\n\
-         [BOOT] settings: 0 of 6 groups were stored\n[AUDIO SYNC] Initialized successfully\n\
+         [BOOT] settings: 0 groups were stored\n[AUDIO SYNC] Initialized successfully\n\
          [GPU TASK] Running on Core 0\n[AUDIO TASK] Running on Core 1\n"
             .into()
     }

@@ -23,6 +23,7 @@ use k1_http::websocket::{Close, Inbox, Incoming, Kind, frame};
 
 use super::End;
 use crate::home::LampHome;
+use crate::scenes::Told;
 use crate::show::{at_us, leds, unpack};
 use crate::{FRAME_WORDS, Lamp, now_us};
 
@@ -166,6 +167,7 @@ async fn page(
     let (mut last_frame, mut last_us, mut interval_us) = (0, 0, 16_000);
     let mut listener = None;
     let mut known: Option<Settings> = None;
+    let (mut wants_scenes, mut told) = (false, None::<Told>);
     let mut ticker = Ticker::every(GLANCE);
     let mut glances = 0_u32;
     let mut bytes = [0; 256];
@@ -177,6 +179,7 @@ async fn page(
                     Some(false) => listener = None,
                     _ => {}
                 }
+                wants_scenes = wishes.zones.unwrap_or(wants_scenes);
                 interval_us = wishes.frame_interval_us.unwrap_or(interval_us);
                 wishes.ping.map(|pong| Say::Pong { pong, server_us: now_us() }.json())
             }
@@ -202,6 +205,9 @@ async fn page(
                     if known != Some(now) {
                         known = Some(now);
                         send(writer, Kind::Text, &Say::Settings(InForce::new(&now)).json()).await?;
+                    }
+                    if wants_scenes {
+                        tell(lamp, writer, &mut told).await?;
                     }
                 }
                 if glances.is_multiple_of(GLANCES_PER_SECOND) {
@@ -230,6 +236,19 @@ async fn page(
             }
         }
     }
+}
+
+/// Tells what has changed of the scenes and of the whole light, in the order in which the program does.
+async fn tell(lamp: &'static Lamp, writer: &mut TcpWriter<'_>, told: &mut Option<Told>) -> Result<(), Stop> {
+    let now = Told::now(lamp);
+    let before = told.replace(now.clone());
+    if before.as_ref().is_none_or(|before| !now.has_same_scenes(before)) {
+        send(writer, Kind::Text, &Say::Scene(now.scene_now()).json()).await?;
+    }
+    if before.is_none_or(|before| now.power != before.power) {
+        send(writer, Kind::Text, &Say::Power(now.power).json()).await?;
+    }
+    Ok(())
 }
 
 fn hello(lamp: &'static Lamp) -> Vec<u8> {

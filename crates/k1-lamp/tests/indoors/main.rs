@@ -9,6 +9,7 @@ mod faults;
 mod machine;
 mod network;
 mod portal;
+mod scenes;
 mod settings;
 mod socket;
 mod update;

@@ -44,7 +44,7 @@ fn settings_outlive_the_power() {
     assert_eq!(lamp.get("/api/v1/device")["settings_writes"], 5);
     lamp.power_off();
     lamp.comes_online();
-    assert!(lamp.console().contains("settings: 4 of 6 groups were stored"), "{}", lamp.console());
+    assert!(lamp.console().contains("settings: 4 groups were stored"), "{}", lamp.console());
     assert_eq!(lamp.asks(1.0, async |c: Client| c.token()).unwrap(), token);
     assert_eq!(lamp.get("/api/params")["warmth"], 0.75);
     assert_eq!(lamp.get("/api/patterns")["current_pattern"], 5);

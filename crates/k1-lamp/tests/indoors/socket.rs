@@ -20,14 +20,14 @@ enum Message {
 }
 
 /// One end of a WebSocket.
-struct Socket {
+pub struct Socket {
     tcp: TcpSocket<'static>,
     came: Vec<u8>,
 }
 
 impl Socket {
     /// Opens a WebSocket and returns it with the head of the answer.
-    async fn open(c: Client, path: &str) -> (Self, String) {
+    pub async fn open(c: Client, path: &str) -> (Self, String) {
         let room = || vec![0; 16_384].leak();
         let mut tcp = TcpSocket::new(c.stack, room(), room());
         tcp.connect(c.at(80).unwrap()).await.unwrap();
@@ -96,14 +96,14 @@ impl Socket {
     }
 
     /// Sends a message, masked as clients must.
-    async fn send(&mut self, kind: u8, payload: &[u8]) {
+    pub async fn send(&mut self, kind: u8, payload: &[u8]) {
         let mut frame = vec![0x80 | kind, 0x80 | payload.len() as u8, 1, 2, 3, 4];
         frame.extend(payload.iter().enumerate().map(|(i, b)| b ^ (i % 4 + 1) as u8));
         self.tcp.write_all(&frame).await.unwrap();
     }
 
     /// The next text that has this key.
-    async fn text_with(&mut self, key: &str) -> Value {
+    pub async fn text_with(&mut self, key: &str) -> Value {
         loop {
             match self.next().await {
                 Message::Text(text) if !text[key].is_null() => return text,

@@ -5,7 +5,7 @@ use k1_engine::light::{Point, Shape};
 use super::fields::Fields;
 use super::{Fault, Reader};
 use crate::MOST_LEDS;
-use crate::model::{Layout, Piece, Run, Show, Zone};
+use crate::model::{Layout, Piece, Place, Run, Show, Zone};
 use crate::points;
 
 /// The zone that each LED of each light belongs to, and the line that says so.
@@ -49,7 +49,8 @@ impl Reader<'_> {
                 }
             },
         };
-        let mut zone = Zone { name: name?, shape, points: None, layout, pieces, look };
+        let place = self.place(&fields);
+        let mut zone = Zone { name: name?, shape, points: None, layout, pieces, look, place };
         self.rest(fields);
         if show.zones.iter().any(|other| other.name == zone.name) {
             self.fault(name_line, format!("two zones have the name “{}”; give each its own", zone.name));
@@ -86,6 +87,24 @@ impl Reader<'_> {
         }
         zone.points = points;
         Some(zone)
+    }
+
+    /// Where a zone hangs on the plan.
+    fn place(&mut self, fields: &Fields) -> Option<Place> {
+        let line = fields.line("place");
+        let table = fields.item("place")?.as_table_like();
+        let numbers = table.and_then(|table| {
+            let place = Fields::new(table, self.text(), line, "a place");
+            let [x, y, angle] = ["x", "y", "angle"].map(|key| self.optional(place.number(key)));
+            self.rest(place);
+            Place::new(x?, y?, angle.unwrap_or(0.0))
+        });
+        if numbers.is_none() {
+            let expected = "a place is x and y from 0 to 1 and an angle from 0 to below 360 degrees, as in \
+                            place = { x = 0.5, y = 0.2, angle = 90 }";
+            self.fault(line, expected);
+        }
+        numbers
     }
 
     /// The points of a zone with a map file.

@@ -1,6 +1,6 @@
 //! Changes of the lights that a show has.
 
-use toml_edit::{Item, TableLike, Value};
+use toml_edit::{Item, Key, TableLike, Value};
 
 use super::{Text, named, plain};
 
@@ -12,12 +12,17 @@ impl Text {
         true
     }
 
-    /// Renames a light, and the zone that has the same name; `false` if there is no such light.
+    /// Renames a light, and the zone that has the same name, also in scenes; `false` if there is no such light.
     pub fn rename_light(&mut self, light: &str, name: &str) -> bool {
         let Some(table) = named(&mut self.0, "light", light) else { return false };
         replace(table, "name", name.into());
         if let Some(zone) = named(&mut self.0, "zone", light) {
             replace(zone, "name", name.into());
+            self.each_of("scene", |scene| {
+                if let Some(looks) = scene.get_mut("looks") {
+                    rename_key(looks, light, name);
+                }
+            });
         }
         self.each_piece(|piece| {
             if is_of(piece, light) {
@@ -55,7 +60,7 @@ impl Text {
     }
 
     /// Keeps the tables of a kind for which `is_kept` is true.
-    fn keep(&mut self, kind: &str, is_kept: impl Fn(&dyn TableLike) -> bool) {
+    pub(super) fn keep(&mut self, kind: &str, is_kept: impl Fn(&dyn TableLike) -> bool) {
         match self.0.get_mut(kind) {
             Some(Item::ArrayOfTables(tables)) => tables.retain(|table| is_kept(table)),
             Some(Item::Value(Value::Array(array))) => {
@@ -88,13 +93,46 @@ impl Text {
             }
             _ => {}
         };
-        match self.0.get_mut("zone") {
-            Some(Item::ArrayOfTables(zones)) => zones.iter_mut().for_each(|zone| of_zone(zone)),
-            Some(Item::Value(Value::Array(zones))) => {
-                zones.iter_mut().filter_map(Value::as_inline_table_mut).for_each(|zone| of_zone(zone));
+        self.each_of("zone", |zone| of_zone(zone));
+    }
+
+    /// Shows every table of a kind to `change`.
+    fn each_of(&mut self, kind: &str, mut change: impl FnMut(&mut dyn TableLike)) {
+        match self.0.get_mut(kind) {
+            Some(Item::ArrayOfTables(tables)) => tables.iter_mut().for_each(|table| change(table)),
+            Some(Item::Value(Value::Array(array))) => {
+                array.iter_mut().filter_map(Value::as_inline_table_mut).for_each(|table| change(table));
             }
             _ => {}
         }
+    }
+}
+
+/// Gives a field another name, unless there is a field of that name. Its place and what stands around it stay.
+fn rename_key(item: &mut Item, from: &str, to: &str) {
+    let renamed = |key: Key| match key.get() == from {
+        true => Key::new(to).with_leaf_decor(key.leaf_decor().clone()),
+        false => key,
+    };
+    let Some(names) = item.as_table_like().map(|table| table.iter().map(|(name, _)| name.to_owned())) else {
+        return;
+    };
+    let names: Vec<_> = names.collect();
+    if !names.iter().any(|name| name == from) || names.iter().any(|name| name == to) {
+        return;
+    }
+    match item {
+        Item::Table(table) => names.iter().for_each(|name| {
+            if let Some((key, value)) = table.remove_entry(name) {
+                table.insert_formatted(&renamed(key), value);
+            }
+        }),
+        Item::Value(Value::InlineTable(table)) => names.iter().for_each(|name| {
+            if let Some((key, value)) = table.remove_entry(name) {
+                table.insert_formatted(&renamed(key), value);
+            }
+        }),
+        _ => {}
     }
 }
 
@@ -103,7 +141,7 @@ fn is_of(piece: &dyn TableLike, light: &str) -> bool {
 }
 
 /// Sets a field; what stands around the old value stays.
-fn replace(table: &mut dyn TableLike, key: &str, mut value: Value) {
+pub(super) fn replace(table: &mut dyn TableLike, key: &str, mut value: Value) {
     match table.get_mut(key) {
         Some(Item::Value(old)) => {
             *value.decor_mut() = old.decor().clone();
@@ -136,6 +174,21 @@ mod tests {
         );
         assert!(text.contains("[[zone]]\nname = \"Shelf\"") && !text.contains("\"A\""), "{text}");
         assert!(!Text::parse(TEXT).unwrap().rename_light("C", "D"));
+    }
+
+    #[test]
+    fn a_zone_that_is_renamed_is_renamed_in_scenes_too() {
+        let scenes = "\n[[scene]]\nname = \"One\"\nlooks = { Both = { pattern = \"lava\" }, A = { pattern = \"bloom\" } } # two\n\n\
+                      [[scene]]\nname = \"Two\"\n[scene.looks.A] # here\npattern = \"lava\"\n[scene.looks.Both]\npattern = \"bloom\"\n";
+        let mut text = Text::parse(&format!("{TEXT}{scenes}")).unwrap();
+        assert!(text.rename_light("A", "Long shelf"));
+        let text = text.to_string();
+        let expected = scenes.replace("A =", "\"Long shelf\" =").replace("looks.A", "looks.\"Long shelf\"");
+        assert!(text.ends_with(&expected), "{text}");
+        // A scene that has a look for the new name already keeps both, and `k1 show check` names the one without a zone.
+        let both = "\n[[scene]]\nname = \"One\"\nlooks = { A = { pattern = \"lava\" }, B2 = { pattern = \"bloom\" } }\n";
+        let mut text = Text::parse(&format!("{TEXT}{both}")).unwrap();
+        assert!(text.rename_light("A", "B2") && text.to_string().ends_with(both));
     }
 
     #[test]

@@ -6,6 +6,7 @@
 )]
 
 mod program;
+mod scene;
 mod service;
 mod show;
 mod values;
@@ -16,6 +17,7 @@ use clap::{Parser, Subcommand};
 
 pub use k1_fleet::cli::*;
 pub use program::*;
+pub use scene::*;
 pub use service::*;
 pub use show::*;
 pub use values::assignment;
@@ -24,7 +26,7 @@ pub use values::assignment;
 ///
 /// Without a command, K1 plays its built-in music, opens a page that shows the strip live, and prints its address.
 #[derive(Debug, Parser)]
-#[command(name = "k1", version, max_term_width = 100, disable_help_subcommand = true)]
+#[command(name = "k1", version, long_version = env!("K1_VERSION"), max_term_width = 100, disable_help_subcommand = true)]
 pub struct Cli {
     /// Command; `run demo` if it is missing.
     #[command(subcommand)]
@@ -46,6 +48,12 @@ pub enum Command {
     Patterns(ListArgs),
     /// List the palettes.
     Palettes(ListArgs),
+    /// Add palettes of your own to the show, from gradients of CSS, GIMP and WLED; list and delete them.
+    Palette {
+        /// What to do with palettes.
+        #[command(subcommand)]
+        command: PaletteCommand,
+    },
     /// List the parameters with their ranges and defaults.
     Params(ListArgs),
     /// List the sound sources of this machine.
@@ -62,6 +70,20 @@ pub enum Command {
         #[command(subcommand)]
         command: LightsCommand,
     },
+    /// List, make, recall and delete scenes of a running K1.
+    Scene {
+        /// What to do with scenes.
+        #[command(subcommand)]
+        command: SceneCommand,
+    },
+    /// Start, stop and look at the playlist of a running K1.
+    Playlist(PlaylistArgs),
+    /// Turn the light of a running K1 on.
+    On(PowerArgs),
+    /// Turn the light of a running K1 off. It goes on hearing.
+    Off(PowerArgs),
+    /// Dim the light of a running K1.
+    Brightness(BrightnessArgs),
     /// Run K1 in the background, from login or from the start of the computer on (systemd).
     Service {
         /// What to do with the service.
@@ -88,6 +110,8 @@ pub enum Command {
     },
     /// Sign a firmware image. Lamps that trust the key accept it.
     Sign(SignArgs),
+    /// Check downloaded files of a K1 release against the signature of their maker.
+    Verify(VerifyArgs),
     /// Send signed firmware to lamps one by one, and wait for the verdict of each.
     Deploy(DeployArgs),
     /// Write K1 to a blank chip by cable: bootloader, partitions and a signed update.

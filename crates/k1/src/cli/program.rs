@@ -18,7 +18,7 @@ use k1_fleet::cli::{number, seconds};
 #[derive(Args, Clone, Debug)]
 pub struct RunArgs {
     /// What to hear: demo | FILE | http://STREAM | mic[:NAME] | monitor[:NAME] | - (raw f32 mono samples on standard input).
-    /// Several files, a folder, and a playlist (.m3u, .m3u8) play without gaps. Default: what the show says, or demo.
+    /// Several files, a folder, and a playlist (.m3u, .m3u8, .pls) play without gaps. Default: what the show says, or demo.
     #[arg(value_name = "INPUT")]
     pub inputs: Vec<Input>,
     /// File with lights, zones and their looks, which K1 reads, watches, and writes when a look has changed. Default: k1.toml

@@ -4,8 +4,8 @@ use std::path::PathBuf;
 
 use clap::{Args, Subcommand};
 use k1_fleet::cli::seconds;
-use k1_fleet::lamps::Selector;
 
+use super::RunningArgs;
 use super::values::{leds, palette, pattern};
 
 /// The file that a command works on.
@@ -43,6 +43,41 @@ pub enum ShowCommand {
     },
 }
 
+/// `k1 palette`.
+#[derive(Clone, Debug, Subcommand)]
+pub enum PaletteCommand {
+    /// Add a gradient to the show as a palette, or replace the palette with its name.
+    Import {
+        /// A file with linear-gradient(…) of CSS, a gradient of GIMP (.ggr), or a palette of WLED (JSON); or the text
+        /// linear-gradient(…) itself.
+        #[arg(value_name = "GRADIENT")]
+        gradient: String,
+        /// Its name. Default: the name in the file, or that of the file.
+        #[arg(long, value_name = "NAME")]
+        name: Option<String>,
+        /// The show.
+        #[command(flatten)]
+        of: ShowFile,
+    },
+    /// List the palettes of the show with their colours.
+    List {
+        /// Print JSON.
+        #[arg(long)]
+        json: bool,
+        /// The show.
+        #[command(flatten)]
+        of: ShowFile,
+    },
+    /// Delete a palette that no look has.
+    Delete {
+        /// Name of the palette.
+        name: String,
+        /// The show.
+        #[command(flatten)]
+        of: ShowFile,
+    },
+}
+
 /// `k1 lights`.
 #[derive(Clone, Debug, Subcommand)]
 pub enum LightsCommand {
@@ -51,9 +86,9 @@ pub enum LightsCommand {
         /// Print JSON.
         #[arg(long)]
         json: bool,
-        /// Address of the running K1's page.
-        #[arg(long, default_value = "127.0.0.1:3330", value_name = "HOST:PORT")]
-        at: Selector,
+        /// The running K1.
+        #[command(flatten)]
+        running: RunningArgs,
         /// The show.
         #[command(flatten)]
         of: ShowFile,
@@ -81,9 +116,9 @@ pub enum LightsCommand {
         /// Show each step for N seconds.
         #[arg(long = "step", value_parser = seconds, allow_negative_numbers = true, default_value = "2", value_name = "N")]
         step_s: f64,
-        /// Address of the running K1's page.
-        #[arg(long, default_value = "127.0.0.1:3330", value_name = "HOST:PORT")]
-        at: Selector,
+        /// The running K1.
+        #[command(flatten)]
+        running: RunningArgs,
         /// The show.
         #[command(flatten)]
         of: ShowFile,

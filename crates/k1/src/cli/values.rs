@@ -43,6 +43,20 @@ pub fn assignment(s: &str) -> Result<(Param, f32), String> {
     Ok((param, number))
 }
 
+/// Duration of a fade in seconds.
+pub(super) fn fade(s: &str) -> Result<f64, String> {
+    let longest = f64::from(k1_show::scene::LONGEST_FADE_S);
+    s.parse()
+        .ok()
+        .filter(|seconds| (0.0..=longest).contains(seconds))
+        .ok_or_else(|| format!("write a number of seconds from 0 to {longest}"))
+}
+
+/// Period of a playlist.
+pub(super) fn every(s: &str) -> Result<k1_show::Every, String> {
+    s.parse().map_err(|()| format!("write {}", k1_show::playlist::EVERY_EXPECTED))
+}
+
 /// A name that requests may use.
 pub(super) fn allowed_host(s: &str) -> Result<k1_http::names::AllowedName, String> {
     k1_http::names::AllowedName::parse(s).map_err(str::to_owned)

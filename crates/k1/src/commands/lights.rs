@@ -6,14 +6,14 @@ use std::time::{Duration, Instant};
 
 use k1_device::harmless::harmless;
 use k1_engine::light::Rgb;
-use k1_fleet::lamps::{Client, Selector};
+use k1_fleet::lamps::Client;
 use k1_host::console;
 use k1_host::output::Spared;
 use k1_show::Show;
 use serde_json::json;
 
 use super::Failure;
-use crate::cli::LightsCommand;
+use crate::cli::{LightsCommand, RunningArgs};
 use crate::show::{self, Search, Seen, Stored, target};
 use crate::sink::probe::Probe;
 use crate::sink::{self, Frame, LightConfig, Open, Stop, Strip};
@@ -24,16 +24,16 @@ const FRAME: Duration = Duration::from_millis(33);
 /// Does what the command says.
 pub fn lights(command: &LightsCommand) -> Result<(), Failure> {
     match command {
-        LightsCommand::List { json, at, of } => list(&Stored::open(&of.path()?)?, at, *json),
+        LightsCommand::List { json, running, of } => list(&Stored::open(&of.path()?)?, running, *json),
         LightsCommand::Find { search_s, json } => find(Duration::from_secs_f64(*search_s), *json),
         LightsCommand::Add(args) => add::add(args),
-        LightsCommand::Test { lights, leds, step_s, at, of } => {
+        LightsCommand::Test { lights, leds, step_s, running, of } => {
             let stored = Stored::open(&of.path()?)?;
             let reading = stored.reading();
             for fault in &reading.faults {
                 k1_host::say(format_args!("k1: {}, {fault}", stored.path().display()));
             }
-            test(&reading.show, lights, *leds, Duration::from_secs_f64(*step_s), at)
+            test(&reading.show, lights, *leds, Duration::from_secs_f64(*step_s), running)
         }
     }
 }
@@ -108,22 +108,17 @@ fn find(patience: Duration, as_json: bool) -> Result<(), Failure> {
     Ok(())
 }
 
-/// A K1 that may run.
-fn client(at: &Selector) -> Option<Client> {
-    k1_fleet::lamps::find(at, None).ok().map(Client::new)
-}
-
 /// The lights' states, if a K1 runs.
-fn states(at: &Selector) -> Option<Vec<k1_device::answers::Light>> {
-    client(at)?.status().ok()?.lights
+fn states(running: &RunningArgs) -> Option<Vec<k1_device::answers::Light>> {
+    running.client().ok()?.status().ok()?.lights
 }
 
-fn list(stored: &Stored, at: &Selector, as_json: bool) -> Result<(), Failure> {
+fn list(stored: &Stored, running: &RunningArgs, as_json: bool) -> Result<(), Failure> {
     let show = stored.reading().whole().map_err(|faults| {
         let first = faults.first().map(ToString::to_string).unwrap_or_default();
         Failure::new(format!("{}, {first}", stored.path().display()))
     })?;
-    let states = states(at).unwrap_or_default();
+    let states = states(running).unwrap_or_default();
     let rows = show.lights.iter().enumerate().map(|(index, light)| {
         let zones: Vec<_> = show.zones_of(index).map(|zone| zone.name.as_str()).collect();
         (light, zones, states.iter().find(|state| state.name == light.name))
@@ -167,7 +162,13 @@ fn ask(client: &Client, light: &str, probe: Probe, step: Duration) -> Result<(),
     Ok(())
 }
 
-fn test(show: &Show, named: &[String], leds: usize, step: Duration, at: &Selector) -> Result<(), Failure> {
+fn test(
+    show: &Show,
+    named: &[String],
+    leds: usize,
+    step: Duration,
+    running: &RunningArgs,
+) -> Result<(), Failure> {
     let mut all: Vec<(String, LightConfig, usize)> = Vec::new();
     for name in named {
         match show.lights.iter().find(|light| light.name == *name) {
@@ -190,7 +191,7 @@ fn test(show: &Show, named: &[String], leds: usize, step: Duration, at: &Selecto
             "the show has no light; name a target, as in k1 lights test ddp://HOST".into(),
         ));
     }
-    let running = client(at).filter(|client| client.status().is_ok());
+    let running = running.client().ok().filter(|client| client.status().is_ok());
     let mut unopened = Vec::new();
     for (name, mut config, leds) in all {
         // A K1 that drives the light shows the pictures itself; two senders would disturb each other.

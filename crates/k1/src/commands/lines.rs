@@ -20,7 +20,7 @@ const VERSION: &str = env!("CARGO_PKG_VERSION");
 
 /// True while K1 waits for live sound.
 fn waits(runtime: &Runtime) -> bool {
-    runtime.shared.presence.as_ref().is_some_and(|p| p.reason().is_some())
+    runtime.shared.presence().is_some_and(|p| p.reason().is_some())
 }
 
 /// True once K1 has heard sound, as opposed to silence in its place.
@@ -95,7 +95,7 @@ impl Console {
     /// changes by themselves.
     pub fn playing(&mut self, runtime: &Runtime) -> Result<(), Failure> {
         let title = runtime.shared.title();
-        let is_device = runtime.shared.presence.as_ref().is_some_and(Presence::is_device);
+        let is_device = runtime.shared.presence().as_ref().is_some_and(Presence::is_device);
         if title == self.title || is_device {
             return Ok(());
         }

@@ -7,7 +7,7 @@ use k1_engine::patterns::PATTERNS;
 use serde_json::json;
 
 use super::{Failure, print_json};
-use crate::source::{self, Kind};
+use crate::source::{self, Input};
 use k1_host::console::{self, Text};
 
 /// Lists the patterns.
@@ -120,8 +120,5 @@ pub fn sources(as_json: bool) -> Result<(), Failure> {
 }
 
 fn input_of(d: &source::Device) -> String {
-    match d.kind {
-        Kind::Mic => format!("mic:{}", d.name),
-        Kind::Monitor => format!("monitor:{}", d.name),
-    }
+    Input::from(d).to_string()
 }

@@ -2,11 +2,15 @@
 
 mod analyze;
 mod doctor;
+mod keys;
 mod lights;
 mod lines;
 mod list;
+mod palette;
 mod render;
 mod run;
+mod running;
+mod scene;
 mod service;
 mod show;
 mod token;
@@ -23,7 +27,7 @@ use k1_device::harmless::harmless;
 
 use crate::cli::{Cli, Command};
 use crate::source::{self, Input};
-use k1_fleet::commands::{deploy, devices, keys, monitor, mqtt, validate};
+use k1_fleet::commands::{deploy, devices, keys as signing_keys, monitor, mqtt, validate};
 use k1_host::progress::progress;
 use k1_host::{Failure, console};
 
@@ -54,10 +58,16 @@ pub fn main() -> ExitCode {
         Command::Analyze(args) => analyze::analyze(&args),
         Command::Patterns(args) => list::patterns(args.json),
         Command::Palettes(args) => list::palettes(args.json),
+        Command::Palette { command } => palette::palette(&command),
         Command::Params(args) => list::params(args.json),
         Command::Sources(args) => list::sources(args.json),
         Command::Lights { command } => lights::lights(&command),
         Command::Show { command } => show::show(&command),
+        Command::Scene { command } => scene::scene(&command),
+        Command::Playlist(args) => scene::playlist(&args),
+        Command::On(args) => scene::power(&args.of, Some(true), None, args.fade),
+        Command::Off(args) => scene::power(&args.of, Some(false), None, args.fade),
+        Command::Brightness(args) => scene::power(&args.power.of, None, Some(args.percent), args.power.fade),
         Command::Service { command } => service::service(&command),
         Command::Devices(args) => devices::devices(&args),
         Command::Monitor(args) => monitor::monitor(&args),
@@ -66,12 +76,13 @@ pub fn main() -> ExitCode {
         Command::Mqtt(args) => mqtt::mqtt(&args),
         Command::Virt(args) => virt::virt(&args),
         Command::Doctor(args) => doctor::doctor(&args),
-        Command::Keys { command } => keys::keys(&command),
+        Command::Keys { command } => signing_keys::keys(&command),
         Command::Deploy(args) => deploy::deploy(&args),
         #[cfg(feature = "usb")]
         Command::Install(args) => k1_fleet::commands::install::install(&args),
         Command::Rollback(args) => deploy::rollback(&args),
-        Command::Sign(args) => keys::sign(&args),
+        Command::Sign(args) => signing_keys::sign(&args),
+        Command::Verify(args) => signing_keys::verify(&args),
         Command::Completions { shell } => {
             let mut script = Vec::new();
             clap_complete::generate(shell, &mut Cli::command(), "k1", &mut script);

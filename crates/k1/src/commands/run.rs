@@ -5,6 +5,7 @@ use std::sync::atomic::{AtomicBool, AtomicU8, Ordering};
 use std::sync::{Arc, OnceLock};
 use std::time::{Duration, Instant};
 
+use super::keys::Keyboard;
 use super::lines::Console;
 use super::{Failure, count};
 use crate::cli::RunArgs;
@@ -12,7 +13,7 @@ use crate::runtime::{Cast, Reopen, Runtime, Setup, Shared};
 use crate::service::{Heartbeat, Manager};
 use crate::show;
 use crate::sink::{Light, Strip, Target};
-use crate::source::{self, Input, Presence};
+use crate::source::{self, Input};
 use crate::web;
 use k1_device::exchange::Settings;
 use k1_device::meter::Count;
@@ -51,7 +52,10 @@ pub fn run(args: &RunArgs) -> Result<(), Failure> {
 
     let stored = show_file(args)?;
     let show = stored.as_ref().map(|stored| stored.reading().show).unwrap_or_default();
-    let input = match (Input::of(args.inputs.clone()).map_err(Failure::usage)?, &stored, &show.input) {
+    let told = Input::of(args.inputs.clone()).map_err(Failure::usage)?;
+    // The sound of a room that the show file describes has no end.
+    let is_again = args.repeat || told.is_none();
+    let input = match (told, &stored, &show.input) {
         (Some(input), ..) => input,
         (None, Some(stored), Some(text)) => Input::from(OsString::from(text)).beside(stored.path()),
         _ => Input::Demo,
@@ -61,7 +65,7 @@ pub fn run(args: &RunArgs) -> Result<(), Failure> {
         web::token::check_option(token).map_err(Failure::usage)?;
     }
     let source = source::open_in_time(&input, rate)?;
-    let reopen = reopen(args, &input, rate);
+    let reopen = reopen(is_again, &input, rate);
     if args.targets.iter().filter(|t| t.target == Target::Terminal).count() > 1 {
         return Err(Failure::new(
             "--to terminal was given twice, but a terminal shows only one strip; give it once".into(),
@@ -108,6 +112,7 @@ pub fn run(args: &RunArgs) -> Result<(), Failure> {
         fps: args.fps.or(show.fps).unwrap_or(FPS),
         with_page: door.is_some(),
     })?;
+    let listening = Arc::new(show::Sound::new(input, runtime.shared.clone()));
     let _ = running.set(runtime.shared.clone());
     let director = show::direct(&show, &runtime)?;
     let is_on_terminal = args.targets.iter().any(|t| t.target == Target::Terminal);
@@ -131,11 +136,12 @@ pub fn run(args: &RunArgs) -> Result<(), Failure> {
             console.line(&format!("[SHOW] {}: {zones}, {lights}", stored.path().display()))?;
         }
     }
-    let mut keeper = stored.map(|stored| show::Keeper::new(stored, show, rest, director.clone()));
+    let mut keeper =
+        stored.map(|stored| show::Keeper::new(stored, show, rest, director.clone(), listening.clone()));
     console.boot(&runtime)?;
     let mut page = match door {
         Some(door) => {
-            let mut page = web::serve(door, &mut runtime, director.clone())?;
+            let mut page = web::serve(door, &mut runtime, director.clone(), listening.clone())?;
             console.lines(&page.opened(console.reader()))?;
             Some(page)
         }
@@ -152,7 +158,13 @@ pub fn run(args: &RunArgs) -> Result<(), Failure> {
         manager.tell("READY=1");
     }
     let reloads = Reloads { asked: &reload, manager: manager.as_deref() };
-    let result = watch(args, &mut runtime, &mut console, page.as_mut(), keeper.as_mut(), &phase, &reloads);
+    let mut keyboard = Keyboard::take(&listening.current(), director);
+    if let Some(keyboard) = &keyboard {
+        console.line(&keyboard.help())?;
+    }
+    let tended = Tended { keyboard: keyboard.as_mut(), page: page.as_mut(), keeper: keeper.as_mut() };
+    let result = watch(args, &mut runtime, &mut console, tended, &phase, &reloads);
+    drop(keyboard);
     if let Some(manager) = &manager {
         manager.tell("STOPPING=1");
     }
@@ -194,6 +206,7 @@ fn ending(phase: Arc<AtomicU8>, running: Arc<OnceLock<Arc<Shared>>>) -> impl Fn(
             }
             let _ = output::abandon_all();
             k1_host::strip_line::end();
+            k1_host::keys::restore();
             std::process::exit(130);
         }
     }
@@ -232,16 +245,15 @@ fn show_file(args: &RunArgs) -> Result<Option<show::Stored>, Failure> {
     Ok(Some(stored))
 }
 
-fn reopen(args: &RunArgs, input: &Input, rate: u32) -> Option<Reopen> {
+fn reopen(is_again: bool, input: &Input, rate: u32) -> Option<Reopen> {
     let input = input.clone();
-    let is_again = args.repeat && input.is_repeatable();
-    is_again.then(|| Box::new(move || source::open(&input, rate)) as _)
+    (is_again && input.is_repeatable()).then(|| Box::new(move || source::open(&input, rate)) as _)
 }
 
 /// Reports to the service manager as long as frames are rendered.
 fn heartbeat(manager: Arc<Manager>, shared: &Arc<Shared>) -> std::io::Result<Heartbeat> {
     let (frames, shared) = (shared.clone(), shared.clone());
-    let status = move || match shared.presence.as_ref().and_then(Presence::reason) {
+    let status = move || match shared.presence().and_then(|presence| presence.reason()) {
         Some(reason) => format!("waiting for sound: {reason}"),
         None => {
             let lights = count(shared.lights().len(), "light");
@@ -269,13 +281,19 @@ impl Reloads<'_> {
     }
 }
 
+/// What is looked after many times a second, if it is there.
+struct Tended<'a> {
+    keyboard: Option<&'a mut Keyboard>,
+    page: Option<&'a mut web::Server>,
+    keeper: Option<&'a mut show::Keeper>,
+}
+
 /// Reports once a second until it is time to stop.
 fn watch(
     args: &RunArgs,
     runtime: &mut Runtime,
     console: &mut Console,
-    mut page: Option<&mut web::Server>,
-    mut keeper: Option<&mut show::Keeper>,
+    mut tended: Tended,
     phase: &AtomicU8,
     reloads: &Reloads,
 ) -> Result<(), Failure> {
@@ -288,9 +306,12 @@ fn watch(
     loop {
         std::thread::sleep(Duration::from_millis(20));
         tell(&runtime.shared.lights());
-        reloads.tend(keeper.as_deref_mut(), &mut runtime.cast);
-        if let Some(keeper) = keeper.as_deref_mut() {
+        reloads.tend(tended.keeper.as_deref_mut(), &mut runtime.cast);
+        if let Some(keeper) = tended.keeper.as_deref_mut() {
             keeper.tend(&mut runtime.cast);
+        }
+        if let Some(keyboard) = tended.keyboard.as_deref_mut() {
+            keyboard.tend(console)?;
         }
         let now = Instant::now();
         console.sync(runtime)?;
@@ -304,7 +325,7 @@ fn watch(
         if done {
             break;
         }
-        if let Some(page) = page.as_deref_mut().filter(|_| now >= next_look) {
+        if let Some(page) = tended.page.as_deref_mut().filter(|_| now >= next_look) {
             next_look = now + LOOK;
             console.lines(&page.appeared(console.reader()))?;
         }

@@ -10,9 +10,11 @@ use k1_host::output::{self, Spared};
 
 use super::Failure;
 use crate::cli::{Cli, Command as Known, ServiceCommand, ServiceScope};
-use crate::service::{NAME, Scope, Unit};
+use crate::service::{Arguments, NAME, Scope, Unit};
 use crate::source::Input;
 
+/// Settings folder of the system's service.
+const STATE: &str = "/var/lib/k1";
 /// What `systemctl show` is asked for.
 const PROPERTIES: &str = "--property=ActiveState,SubState,UnitFileState,NRestarts,StatusText";
 
@@ -45,8 +47,8 @@ fn install(scope: Scope, now: bool, print: bool, arguments: &[OsString]) -> Resu
     let program = program.map_err(|e| Failure::new(format!("the path of this program is unknown: {e}")))?;
     let folder = std::env::current_dir().ok().filter(|_| !arguments.is_empty());
     let groups = std::fs::read_to_string("/etc/group").unwrap_or_default();
-    let unit =
-        Unit { scope, program: &program, arguments, folder: folder.as_deref(), groups: &groups }.to_string();
+    let arguments = Arguments::Given { arguments, folder: folder.as_deref() };
+    let unit = Unit { scope, program: &program, arguments, groups: &groups }.to_string();
     if print {
         return super::print(unit.as_bytes());
     }
@@ -123,6 +125,9 @@ fn uninstall(scope: Scope, now: bool) -> Result<(), Failure> {
         Failure::new(format!("{} cannot be removed: {e}{hint}", place.display()))
     })?;
     console::line(format!("removed {}", place.display()))?;
+    if scope == Scope::System && Path::new(STATE).exists() {
+        console::line(format!("show file and token of the service stay in {STATE}"))?;
+    }
     if now {
         return run(scope, &["daemon-reload"]);
     }
@@ -136,7 +141,7 @@ fn uninstall(scope: Scope, now: bool) -> Result<(), Failure> {
 fn status() -> Result<(), Failure> {
     let mut is_there = false;
     for scope in [Scope::User, Scope::System] {
-        let Some(place) = scope.place().filter(|place| place.exists()) else { continue };
+        let Some(place) = scope.places().find(|place| place.exists()) else { continue };
         is_there = true;
         console::line(format!("{}: {}", place.display(), state(scope)))?;
     }

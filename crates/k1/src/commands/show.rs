@@ -60,6 +60,17 @@ fn check(path: &Path) -> Result<(), Failure> {
         names.dedup();
         console::line(format!("zone {}: {} pixels on {}", zone.name, zone.pixels(), names.join(", ")))?;
     }
+    for scene in &show.scenes {
+        let is_gone = |zone: &&str| !show.zones.iter().any(|there| there.name == **zone);
+        let gone: Vec<_> = scene.looks.iter().map(|(zone, _)| zone.as_str()).filter(is_gone).collect();
+        if !gone.is_empty() {
+            console::line(format!(
+                "scene {}: there is no zone {}, so K1 leaves its look out",
+                scene.name,
+                gone.join(", ")
+            ))?;
+        }
+    }
     for (index, light) in show.lights.iter().enumerate() {
         if show.zones_of(index).next().is_none() {
             console::line(format!("light {}: no zone has a piece of it, so it stays dark", light.name))?;

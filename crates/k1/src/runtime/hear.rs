@@ -17,7 +17,6 @@ use super::{Controls, Shared, SoundWriter};
 pub struct EarThread {
     pub shared: Arc<Shared>,
     pub samples: rtrb::Consumer<f32>,
-    pub is_live: bool,
     pub writer: SoundWriter,
     pub controls: Controls,
     /// Carries sound to the page; `None` if there is no page.
@@ -30,12 +29,14 @@ const LOOK_US: u64 = 20_000;
 impl EarThread {
     /// Runs until the program stops or the source has ended.
     pub fn run(self, time: &impl Time) {
-        let Self { shared, mut samples, is_live, writer, controls, mut tap } = self;
+        let Self { shared, mut samples, writer, controls, mut tap } = self;
         let _ = shared.ear.set(std::thread::current());
         let mut hearing = Hearing::new(Box::new(Ear::new()), writer, controls, time.now_us());
         let mut hop = [0.0_f32; HOP];
         let mut is_first = true;
         while !shared.stop.load(Relaxed) {
+            // Another source may have another pace.
+            let is_live = shared.is_live.load(Acquire);
             if !is_live {
                 time.sleep_until(hearing.due_us());
             }
@@ -112,6 +113,7 @@ mod tests {
     impl Bench {
         fn new(is_live: bool) -> Self {
             let shared = Arc::new(Shared::new(Vec::new(), None));
+            shared.is_live.store(is_live, Release);
             let (mailbox, owner) = Mailbox::channel();
             let (published, settings) = SettingsRing::channel();
             Owner::new(owner, published, Settings::default());
@@ -121,7 +123,6 @@ mod tests {
             let thread = EarThread {
                 shared: shared.clone(),
                 samples,
-                is_live,
                 writer: SoundWriter::new(writer),
                 controls: Controls::new(mailbox, settings, Settings::default()),
                 tap: Some(tap),

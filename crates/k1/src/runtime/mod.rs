@@ -14,7 +14,6 @@
 
 mod cast;
 mod clock;
-mod dimmer;
 mod feed;
 mod hear;
 mod outlet;
@@ -39,10 +38,9 @@ use k1_handoff::Mailbox;
 
 pub use cast::{Cast, LightPlan, Playing, ZonePlan};
 pub use clock::Clock;
-pub use dimmer::Dim;
 pub use outlet::{Finished, Frames};
 pub use realtime::Seat;
-pub use shared::Shared;
+pub use shared::{NextSource, Shared};
 
 use crate::source::{self, Source};
 use k1_host::identity::Who;
@@ -143,7 +141,6 @@ impl Runtime {
         let controls = cast.controls();
         let (writer, sound) = SoundRing::channel();
         let (writer, sound) = (SoundWriter::new(writer), SoundReader::new(sound));
-        let is_live = setup.source.is_live();
         let (producer, samples) = rtrb::RingBuffer::new(ROOM);
         let pump = pump::Pump::new(setup.source, setup.reopen, producer, shared.clone());
         spawn("k1-source", Box::new(move || pump.run()))?;
@@ -152,7 +149,6 @@ impl Runtime {
         let ear = hear::EarThread {
             shared: shared.clone(),
             samples,
-            is_live,
             writer,
             controls: controls.clone(),
             tap: setup.with_page.then_some(tap),

@@ -1,6 +1,7 @@
 //! The state that the threads share.
 
 use std::collections::VecDeque;
+use std::fmt;
 use std::sync::atomic::Ordering::{Acquire, Release};
 use std::sync::atomic::{AtomicBool, AtomicU64, AtomicUsize};
 use std::sync::{Arc, Mutex, MutexGuard, OnceLock, PoisonError};
@@ -8,12 +9,30 @@ use std::thread::Thread;
 use std::time::{Duration, Instant};
 
 use k1_device::answers::Vitals;
+use k1_device::dimmer::Dim;
 use k1_device::harmless::harmless;
 use k1_device::meter::Count;
 
-use super::{Clock, Dim, HISTORY, Meters, Seat};
+use super::{Clock, HISTORY, Meters, Reopen, Seat};
 use crate::sink::Light;
-use crate::source::Presence;
+use crate::source::{Presence, Source};
+
+/// Longest time that the present source takes to let go.
+const LET_GO: Duration = Duration::from_secs(2);
+
+/// A source that is open.
+pub struct NextSource {
+    /// Where sound comes from.
+    pub source: Box<dyn Source>,
+    /// Opens it again when it ends; `None` if it plays once.
+    pub reopen: Option<Reopen>,
+}
+
+impl fmt::Debug for NextSource {
+    fn fmt(&self, f: &mut fmt::Formatter) -> fmt::Result {
+        f.write_str(&self.source.title())
+    }
+}
 
 /// The state that all threads share.
 #[derive(Debug)]
@@ -26,6 +45,8 @@ pub struct Shared {
     pub source_ended: AtomicBool,
     /// True while the source delivers silence in place of live sound that is away.
     pub is_sound_away: AtomicBool,
+    /// True if sound arrives by itself; false if the ear sets the pace.
+    pub(super) is_live: AtomicBool,
     /// True once the ear has heard the last hop.
     pub hearing_ended: AtomicBool,
     /// The brightness of all zones.
@@ -51,7 +72,9 @@ pub struct Shared {
     /// Why the sound stopped, if it was an error.
     pub source_error: Mutex<Option<String>>,
     /// Whether sound arrives; `None` if the source cannot lose it.
-    pub presence: Option<Presence>,
+    presence: Mutex<Option<Presence>>,
+    /// A source that is to take the place of the present one.
+    next_source: Mutex<Option<NextSource>>,
 }
 
 impl Shared {
@@ -62,6 +85,7 @@ impl Shared {
             stop: AtomicBool::new(false),
             source_ended: AtomicBool::new(false),
             is_sound_away: AtomicBool::new(false),
+            is_live: AtomicBool::new(false),
             hearing_ended: AtomicBool::new(false),
             dim: Dim::default(),
             meters: Meters::new(),
@@ -74,7 +98,8 @@ impl Shared {
             lights: Mutex::new(lights),
             title: Mutex::default(),
             source_error: Mutex::new(None),
-            presence,
+            presence: Mutex::new(presence),
+            next_source: Mutex::default(),
         }
     }
 
@@ -100,10 +125,50 @@ impl Shared {
 
     /// Name of the sound that plays, for people.
     pub fn title(&self) -> String {
-        match &self.presence {
+        match self.presence() {
             Some(presence) => presence.title(),
             None => self.title.lock().unwrap_or_else(PoisonError::into_inner).clone(),
         }
+    }
+
+    /// Whether sound arrives; `None` if the source cannot lose it.
+    pub fn presence(&self) -> Option<Presence> {
+        self.presence.lock().unwrap_or_else(PoisonError::into_inner).clone()
+    }
+
+    /// Changes what tells whether sound arrives.
+    pub(super) fn set_presence(&self, presence: Option<Presence>) {
+        *self.presence.lock().unwrap_or_else(PoisonError::into_inner) = presence;
+    }
+
+    /// Puts a source in the place of the present one, while light and ear go on.
+    ///
+    /// # Errors
+    ///
+    /// A sentence if the sound has ended, or if the present source does not let go.
+    pub fn change_source(&self, next: NextSource) -> Result<(), String> {
+        *self.next_source() = Some(next);
+        let until = Instant::now() + LET_GO;
+        while self.next_source().is_some() {
+            let has_ended = self.source_ended.load(Acquire);
+            if has_ended || Instant::now() > until {
+                // It may have been taken a moment ago.
+                if self.next_source().take().is_none() {
+                    return Ok(());
+                }
+                return Err(match has_ended {
+                    true => "the sound has ended, and K1 ends with it; start it again".into(),
+                    false => format!("{} does not let go, so it goes on; start K1 again", self.title()),
+                });
+            }
+            std::thread::sleep(Duration::from_millis(5));
+        }
+        Ok(())
+    }
+
+    /// The source that is to take the place of the present one.
+    pub(super) fn next_source(&self) -> MutexGuard<'_, Option<NextSource>> {
+        self.next_source.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
     /// Changes the name of the sound that plays.

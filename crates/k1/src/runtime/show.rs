@@ -4,11 +4,11 @@
 use std::sync::Arc;
 use std::sync::atomic::Ordering::Relaxed;
 
+use k1_device::dimmer::Dimmer;
 use k1_device::frame::Showing;
 use k1_device::pace::FrameClock;
 
 use super::clock::Time;
-use super::dimmer::Dimmer;
 use super::stage::Stage;
 use super::{Shared, SoundReader};
 

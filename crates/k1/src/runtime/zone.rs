@@ -5,7 +5,7 @@ use std::sync::Arc;
 use k1_device::exchange::SLOTS;
 use k1_device::frame::{self, Zones};
 use k1_engine::audio::Snapshot;
-use k1_engine::light::{OutputSettings, Rgb, Shape};
+use k1_engine::light::{OutputSettings, Palette, Rgb, Shape};
 use k1_engine::show::Show;
 use k1_handoff::Mailbox;
 
@@ -69,6 +69,14 @@ impl Zone {
         }
     }
 
+    /// Replaces the user's own palettes.
+    pub fn set_own_palettes(&mut self, own: &'static [Palette]) {
+        match self {
+            Self::Small(zone) => zone.set_own_palettes(own),
+            Self::Large(zone) => zone.set_own_palettes(own),
+        }
+    }
+
     /// The zone with another renderer, which has to be [restarted](Self::restart), and the renderer that it had.
     pub fn with_renderer(self, renderer: Renderer) -> (Self, Renderer) {
         match (self, renderer) {
@@ -88,6 +96,14 @@ impl Zone {
                 let (zone, before) = zone.with_show(show);
                 (Self::Large(zone), Renderer::Large(before))
             }
+        }
+    }
+
+    /// Multiplies the light of the frame that was rendered last by a dimmer's factor.
+    pub fn dim(&mut self, factor: f32) {
+        match self {
+            Self::Small(zone) => zone.dim(factor),
+            Self::Large(zone) => zone.dim(factor),
         }
     }
 

@@ -12,4 +12,4 @@ mod unit;
 
 pub use heartbeat::Heartbeat;
 pub use manager::Manager;
-pub use unit::{NAME, Scope, Unit};
+pub use unit::{Arguments, NAME, Scope, Unit};

@@ -8,8 +8,8 @@ use std::path::{Path, PathBuf};
 pub const NAME: &str = "k1.service";
 /// The first line, by which K1 recognises a unit file that it has written.
 const MARK: &str = "# Written by `k1 service install`";
-/// Groups whose members may use sound devices and serial ports.
-const GROUPS: [&str; 3] = ["audio", "dialout", "uucp"];
+/// Groups whose members may use sound devices, serial ports and strips at an SPI interface.
+const GROUPS: [&str; 4] = ["audio", "dialout", "uucp", "spi"];
 /// Options that work for a user's units as well, because they need no privilege.
 const FOR_ALL: &str = "
 NoNewPrivileges=yes
@@ -35,13 +35,14 @@ Environment=XDG_CONFIG_HOME=%S
 # Real-time priority for the two halves.
 LimitRTPRIO=95
 
-# Sound devices and serial ports, and no others.
+# Sound devices, serial ports and SPI interfaces, and no others.
 DevicePolicy=closed
 DeviceAllow=char-alsa rw
 DeviceAllow=char-ttyUSB rw
 DeviceAllow=char-ttyACM rw
 DeviceAllow=char-ttyAMA rw
 DeviceAllow=char-ttyS rw
+DeviceAllow=char-spi rw
 
 CapabilityBoundingSet=
 PrivateTmp=yes
@@ -67,6 +68,12 @@ pub enum Scope {
 }
 
 impl Scope {
+    /// Paths at which a manager finds the unit: that of [`Scope::place`], and that of the package.
+    pub fn places(self) -> impl Iterator<Item = PathBuf> {
+        let packaged = (self == Self::System).then(|| PathBuf::from("/usr/lib/systemd/system"));
+        self.place().into_iter().chain(packaged.map(|folder| folder.join(NAME)))
+    }
+
     /// Path of the unit file; `None` for a user without a home folder.
     pub fn place(self) -> Option<PathBuf> {
         let of = |name: &str| std::env::var_os(name).filter(|v| !v.is_empty()).map(PathBuf::from);
@@ -96,6 +103,20 @@ impl Scope {
     }
 }
 
+/// Arguments of `k1 run`.
+#[derive(Clone, Copy, Debug)]
+pub enum Arguments<'a> {
+    /// Those given to `k1 service install`.
+    Given {
+        /// The arguments.
+        arguments: &'a [OsString],
+        /// Folder in which relative paths of the arguments begin; `None` if there are no arguments.
+        folder: Option<&'a Path>,
+    },
+    /// The variable `K1_ARGUMENTS` in a file that the administrator edits: for the unit of a package.
+    OfFile(&'a Path),
+}
+
 /// A unit that runs `k1 run`. Displayed as its file.
 #[derive(Clone, Debug)]
 pub struct Unit<'a> {
@@ -104,9 +125,7 @@ pub struct Unit<'a> {
     /// The program.
     pub program: &'a Path,
     /// Arguments behind `k1 run`.
-    pub arguments: &'a [OsString],
-    /// Folder in which relative paths of the arguments begin; `None` if there are no arguments.
-    pub folder: Option<&'a Path>,
+    pub arguments: Arguments<'a>,
     /// The groups of this machine, as in `/etc/group`.
     pub groups: &'a str,
 }
@@ -120,23 +139,37 @@ impl Unit<'_> {
 
 impl fmt::Display for Unit<'_> {
     fn fmt(&self, f: &mut fmt::Formatter) -> fmt::Result {
-        writeln!(f, "{MARK}, which also replaces it. Own changes belong into an override:")?;
+        match self.arguments {
+            Arguments::Given { .. } => write!(f, "{MARK}, which also replaces it.")?,
+            Arguments::OfFile(path) => {
+                write!(f, "# Of the package k1. Arguments of `k1 run` are in {}.", path.display())?;
+            }
+        }
+        writeln!(f, " Own changes belong into an override:")?;
         writeln!(f, "# {} edit {NAME}", self.scope.systemctl().join(" "))?;
-        writeln!(f, "[Unit]\nDescription=K1: music into light")?;
+        // A limit of starts would leave a room dark for good after a bad minute.
+        writeln!(f, "[Unit]\nDescription=K1: music into light\nStartLimitIntervalSec=0")?;
         if self.scope == Scope::System {
             writeln!(f, "Wants=network-online.target\nAfter=network-online.target sound.target")?;
         }
         writeln!(f, "\n[Service]\nType=notify")?;
-        write!(f, "ExecStart={} run", quoted(self.program.as_os_str()))?;
-        for argument in self.arguments {
-            write!(f, " {}", quoted(argument))?;
+        let program = quoted(self.program.as_os_str());
+        match self.arguments {
+            Arguments::Given { arguments, folder } => {
+                write!(f, "ExecStart={program} run")?;
+                arguments.iter().try_for_each(|argument| write!(f, " {}", quoted(argument)))?;
+                if let Some(folder) = folder {
+                    // This setting takes spaces and quotes as they are.
+                    write!(f, "\nWorkingDirectory={}", folder.to_string_lossy().replace('%', "%%"))?;
+                }
+            }
+            Arguments::OfFile(path) => {
+                write!(f, "EnvironmentFile=-{}\nExecStart={program} run $K1_ARGUMENTS", path.display())?;
+            }
         }
-        writeln!(f, "\nExecReload=/bin/kill -HUP $MAINPID")?;
-        if let Some(folder) = self.folder {
-            // This setting takes spaces and quotes as they are.
-            writeln!(f, "WorkingDirectory={}", folder.to_string_lossy().replace('%', "%%"))?;
-        }
-        writeln!(f, "Restart=on-failure\nRestartSec=5\nTimeoutStopSec=10")?;
+        // Small systems have no /bin/kill, but each shell has its own.
+        writeln!(f, "\nExecReload=/bin/sh -c \"kill -HUP $MAINPID\"")?;
+        writeln!(f, "Restart=on-failure\nRestartSec=2\nTimeoutStopSec=10")?;
         writeln!(f, "# K1 is restarted if no frame has been rendered for this time.\nWatchdogSec=10")?;
         f.write_str(FOR_ALL)?;
         if self.scope == Scope::System {
@@ -192,8 +225,8 @@ mod tests {
     #[test]
     fn only_groups_that_exist_are_named() {
         let unit = |scope, groups| {
-            Unit { scope, program: Path::new("/usr/bin/k1"), arguments: &[], folder: None, groups }
-                .to_string()
+            let arguments = Arguments::Given { arguments: &[], folder: None };
+            Unit { scope, program: Path::new("/usr/bin/k1"), arguments, groups }.to_string()
         };
         let groups = "root:x:0:\naudio:x:29:me\nmydialout:x:30:\n";
         let text = unit(Scope::System, groups);
@@ -201,5 +234,24 @@ mod tests {
         assert!(text.contains("\nExecStart=/usr/bin/k1 run\n"), "{text}");
         assert!(!unit(Scope::System, "").contains("SupplementaryGroups="));
         assert!(!unit(Scope::User, groups).contains("SupplementaryGroups="));
+    }
+
+    /// The package's unit is a file of the sources, because packages are made on other machines.
+    #[test]
+    fn the_unit_of_the_package_is_that_of_this_program() {
+        let unit = Unit {
+            scope: Scope::System,
+            program: Path::new("/usr/bin/k1"),
+            arguments: Arguments::OfFile(Path::new("/etc/default/k1")),
+            // Debian has these two everywhere.
+            groups: "audio:x:29:\ndialout:x:20:\n",
+        };
+        let path = Path::new(env!("CARGO_MANIFEST_DIR")).join("../../packaging/debian/k1.service");
+        if std::env::var_os("K1_BLESS").is_some() {
+            std::fs::write(&path, unit.to_string()).unwrap();
+        }
+        let file = std::fs::read_to_string(&path).unwrap();
+        assert_eq!(file, unit.to_string(), "K1_BLESS=1 writes it anew");
+        assert!(!Unit::is_ours(&file), "`k1 service` leaves it alone");
     }
 }

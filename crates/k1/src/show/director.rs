@@ -8,16 +8,13 @@ use std::time::{Duration, Instant};
 
 use k1_device::exchange::Change;
 use k1_engine::audio::Snapshot;
-use k1_engine::params::Param;
+use k1_engine::show::FADE_S;
 use k1_show::{Look, Now, Playlist, Scene, Show, Task, Timer};
 
 use super::alarm::{self, Alarm};
-use super::plans::look_of;
 use super::player::Player;
 use crate::runtime::{Cast, Playing, Shared};
 
-/// Duration of a fade to on or off in seconds, if nobody says another one.
-pub const FADE_S: f32 = 1.0;
 /// Longest time until the renderer has taken a look over.
 const TAKE_OVER: Duration = Duration::from_millis(500);
 
@@ -202,7 +199,7 @@ impl Director {
         let looks = self.zones().iter_mut().map(|zone| (zone.name.clone(), look_now(zone))).collect();
         let state = self.state();
         let brightness = Some(state.scene_brightness).filter(|brightness| *brightness < 1.0);
-        let fade_s = state.scene(name).map_or(k1_show::scene::FADE_S, |scene| scene.fade_s);
+        let fade_s = state.scene(name).map_or(FADE_S, |scene| scene.fade_s);
         Scene { name: name.to_owned(), fade_s, brightness, looks }
     }
 
@@ -234,9 +231,7 @@ impl Director {
         let zones = self.zones();
         for zone in zones.iter() {
             if let Some(look) = scene.look(&zone.name) {
-                let params = Param::ALL.iter().map(|param| Change::Param(*param, look.params.get(*param)));
-                let rest = [Change::Pattern(look.pattern), Change::Fade(fade_s)];
-                zone.controls.post(params.chain(rest));
+                zone.controls.post(Change::fade_to(*look, fade_s));
             }
         }
         let is_there = |name: &String| zones.iter().any(|zone| zone.name == *name);
@@ -398,5 +393,5 @@ impl Director {
 
 /// The look of a zone that runs.
 fn look_now(zone: &mut Playing) -> Look {
-    look_of(&zone.controls.settings())
+    zone.controls.settings().look()
 }

@@ -6,12 +6,13 @@ use std::time::{Duration, Instant};
 
 use k1_device::exchange::Settings;
 use k1_device::settings::Debounce;
+use k1_engine::light::PALETTES;
 use k1_engine::params::Param;
+use k1_engine::show::FADE_S;
 use k1_host::say;
-use k1_show::{Look, Now, Playlist, Show};
+use k1_show::{Look, Now, OwnPalette, Playlist, Show};
 
-use super::plans::look_of;
-use super::{Director, FADE_S, Forms, Rest, Stored, plans};
+use super::{Director, Forms, Rest, Sound, Stored, plans};
 use crate::runtime::{Cast, Playing};
 
 /// Interval between two looks at the file.
@@ -26,6 +27,7 @@ pub struct Keeper {
     show: Show,
     rest: Rest,
     director: Arc<Director>,
+    listening: Arc<Sound>,
     began: Instant,
     next_look: Instant,
     debounce: Debounce,
@@ -39,13 +41,20 @@ pub struct Keeper {
 
 impl Keeper {
     /// Keeps a file whose valid part runs already.
-    pub fn new(stored: Stored, show: Show, rest: Rest, director: Arc<Director>) -> Self {
+    pub fn new(
+        stored: Stored,
+        show: Show,
+        rest: Rest,
+        director: Arc<Director>,
+        listening: Arc<Sound>,
+    ) -> Self {
         let now = Instant::now();
         Self {
             stored,
             show,
             rest,
             director,
+            listening,
             began: now,
             next_look: now + LOOK,
             debounce: Debounce::default(),
@@ -112,8 +121,11 @@ impl Keeper {
             }
             Ok(new) if new == self.show => {}
             Ok(new) => {
-                if (&new.input, new.fps, &new.name) != (&self.show.input, self.show.fps, &self.show.name) {
-                    say(format_args!("k1: {shown} has another name, input or fps; start K1 again for those"));
+                if (new.fps, &new.name) != (self.show.fps, &self.show.name) {
+                    say(format_args!("k1: {shown} has another name or fps; start K1 again for those"));
+                }
+                if let Some(input) = new.input.clone().filter(|_| new.input != self.show.input) {
+                    self.hear(input);
                 }
                 self.director.take_scenes(&new);
                 if new.now != self.show.now {
@@ -125,8 +137,12 @@ impl Keeper {
                 if new.timers != self.show.timers {
                     self.director.set_timers(&new.timers);
                 }
-                let Show { scenes, playlist, timers, now, .. } = new.clone();
-                let room = Show { scenes, playlist, timers, now, ..self.show.clone() };
+                let Show { input, scenes, playlist, timers, now, .. } = new.clone();
+                let mut room = Show { input, scenes, playlist, timers, now, ..self.show.clone() };
+                // Where a zone hangs on the plan changes drawings only.
+                for (zone, there) in room.zones.iter_mut().zip(&new.zones) {
+                    zone.place = there.place;
+                }
                 if room == new {
                     // Lights and zones are the same.
                     self.show = new;
@@ -142,6 +158,19 @@ impl Keeper {
         }
     }
 
+    /// Hears the source that the file names now. Opening it may take seconds, and nothing here waits for it.
+    fn hear(&self, input: String) {
+        let (listening, path) = (self.listening.clone(), self.stored.path().to_owned());
+        let change = move || {
+            if let Err(why) = listening.change(&input, &path) {
+                say(format_args!("k1: the source of {} cannot be heard: {why}", path.display()));
+            }
+        };
+        if let Err(e) = std::thread::Builder::new().name("k1-listen".into()).spawn(change) {
+            say(format_args!("k1: the source of the show file was not changed: {e}"));
+        }
+    }
+
     fn take_over(&mut self, new: Show, cast: &mut Cast) -> std::io::Result<()> {
         let (mut zones, lights) = plans(&new, &self.rest);
         let now = looks(cast);
@@ -150,7 +179,9 @@ impl Keeper {
             let before = self.show.zones.iter().find(|zone| zone.name == plan.name).map(|zone| zone.look);
             let here = now.iter().find(|(name, _)| *name == plan.name).map(|(_, settings)| *settings);
             if let (Some(before), Some(here)) = (before, here) {
-                let merged = merge(&before, &look_of(&plan.settings), &look_of(&here));
+                let here = renumbered(here.look(), &self.show.palettes, &new.palettes);
+                let before = renumbered(before, &self.show.palettes, &new.palettes);
+                let merged = merge(&before, &plan.settings.look(), &here);
                 plan.settings.pattern = merged.pattern;
                 plan.settings.params = merged.params;
             }
@@ -172,7 +203,7 @@ impl Keeper {
             .iter()
             .filter_map(|(name, settings)| {
                 let index = self.show.zones.iter().position(|zone| zone.name == *name)?;
-                let look = look_of(settings);
+                let look = settings.look();
                 // What the playlist shows is not remembered.
                 let passes = self.director.passing(name) == Some(look);
                 (!passes && self.show.zones[index].look != look).then_some((index, look))
@@ -252,6 +283,16 @@ fn zones<T>(cast: &Cast, of: impl FnMut(&mut Playing) -> T) -> Vec<T> {
 /// The zones in force with their settings.
 fn looks(cast: &Cast) -> Vec<(String, Settings)> {
     zones(cast, |zone| (zone.name.clone(), zone.controls.settings()))
+}
+
+/// A look whose own palette has the number that it has now. A palette that is gone leaves the first one.
+fn renumbered(mut look: Look, before: &[OwnPalette], now: &[OwnPalette]) -> Look {
+    if let Some(own) = look.params.palette_id().checked_sub(PALETTES.len()) {
+        let name = before.get(own).map(|palette| &palette.name);
+        let place = now.iter().position(|palette| Some(&palette.name) == name);
+        look.params.set(Param::PaletteId, place.map_or(0.0, |place| (PALETTES.len() + place) as f32));
+    }
+    look
 }
 
 /// The changes from `before` to `here`, made to `there`; where both differ from `before`, `there` wins.

@@ -2,11 +2,13 @@
 
 mod damage;
 mod demo;
+mod entries;
 mod file;
 mod guard;
 #[cfg(any(unix, feature = "native-audio"))]
 mod inlet;
 mod input;
+mod levels;
 mod list;
 #[cfg(any(unix, feature = "native-audio"))]
 mod live;
@@ -27,6 +29,7 @@ use std::path::PathBuf;
 pub use damage::{Damage, Harm, Teller};
 pub use input::Input;
 pub use k1_demo::{Demo, SONG_SECONDS};
+pub use levels::{Level, Levels};
 pub use presence::Presence;
 pub use resample::RATES;
 
@@ -291,6 +294,16 @@ pub struct Device {
     pub default: bool,
 }
 
+impl From<&Device> for Input {
+    fn from(device: &Device) -> Self {
+        let name = Some(device.name.clone());
+        match device.kind {
+            Kind::Mic => Self::Mic(name),
+            Kind::Monitor => Self::Monitor(name),
+        }
+    }
+}
+
 impl Device {
     /// Name for people, followed by the technical name if several devices share it.
     #[cfg(any(unix, feature = "native-audio"))]
@@ -312,6 +325,15 @@ pub fn devices() -> Result<Vec<Device>, Error> {
     return Err(NO_LIVE);
 }
 
+/// A connection to live sound, for the thread that makes it.
+#[cfg(any(unix, feature = "native-audio"))]
+fn line(kind: Kind, name: &str) -> Result<Box<dyn live::Line>, Error> {
+    #[cfg(feature = "native-audio")]
+    return native::line(kind, Some(name));
+    #[cfg(all(unix, not(feature = "native-audio")))]
+    return pulse::line(kind, Some(name));
+}
+
 fn open_live(kind: Kind, name: Option<&str>) -> Result<Box<dyn Source>, Error> {
     #[cfg(feature = "native-audio")]
     return Ok(Box::new(native::open(kind, name)?));
@@ -327,6 +349,15 @@ fn open_live(kind: Kind, name: Option<&str>) -> Result<Box<dyn Source>, Error> {
 #[cfg(not(any(unix, feature = "native-audio")))]
 const NO_LIVE: Error =
     Error::Unsupported("this build hears only files; build with `--features native-audio` for live sound");
+
+/// The device that an input means; `None` if it is not live sound, or if no device matches.
+pub fn meant<'a>(devices: &'a [Device], input: &Input) -> Option<&'a Device> {
+    match input {
+        Input::Mic(name) => choose(devices, Kind::Mic, name.as_deref()).ok(),
+        Input::Monitor(name) => choose(devices, Kind::Monitor, name.as_deref()).ok(),
+        _ => None,
+    }
+}
 
 /// Finds a device by name: an exact match, or else one that contains the name. Without a name, the default device.
 fn choose<'a>(devices: &'a [Device], kind: Kind, name: Option<&str>) -> Result<&'a Device, Error> {

@@ -64,9 +64,12 @@ fn default_of(kind: Kind) -> Option<String> {
 /// Listens to the device that matches `name`.
 pub fn open(kind: Kind, name: Option<&str>) -> Result<LiveSource, Error> {
     let wanted = name.map(str::to_owned);
-    let connect =
-        move || NativeLine::open(kind, wanted.as_deref()).map(|line| Box::new(line) as Box<dyn Line>);
-    LiveSource::start(kind, name, Box::new(connect))
+    LiveSource::start(kind, name, Box::new(move || line(kind, wanted.as_deref())))
+}
+
+/// A connection to the device that matches `name`, for the thread that makes it.
+pub fn line(kind: Kind, name: Option<&str>) -> Result<Box<dyn Line>, Error> {
+    Ok(Box::new(NativeLine::open(kind, name)?))
 }
 
 /// Messages from the system's threads.

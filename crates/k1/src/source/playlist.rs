@@ -1,4 +1,4 @@
-//! The files of folders and of playlists (M3U), in the order in which they play.
+//! The files of folders and of playlists (M3U and PLS), in the order in which they play.
 
 use std::cmp::Ordering;
 use std::ffi::OsStr;
@@ -7,6 +7,7 @@ use std::io::Read;
 use std::path::{Path, PathBuf};
 
 use super::Error;
+use super::entries::NotAList;
 use super::stream::is_address;
 
 /// Endings of names of sound files. In a folder, K1 plays only these, so that covers and notes are not in the way.
@@ -27,7 +28,7 @@ pub fn is_list(path: &Path) -> bool {
 }
 
 fn is_playlist(path: &Path) -> bool {
-    has_ending(path, &["m3u", "m3u8"])
+    has_ending(path, &["m3u", "m3u8", "pls"])
 }
 
 fn has_ending(path: &Path, endings: &[&str]) -> bool {
@@ -141,18 +142,15 @@ fn entries(path: &Path) -> Result<Vec<PathBuf>, Error> {
     let unread = |e| Error::Open(path.to_owned(), e);
     let mut bytes = Vec::new();
     fs::File::open(path).map_err(unread)?.take(MOST_BYTES).read_to_end(&mut bytes).map_err(unread)?;
-    let not_a_list = |why: &str| Error::NotAudio(path.to_owned(), why.to_owned());
-    if bytes.starts_with(b"#EXTM3U") && bytes.windows(7).any(|w| w == b"#EXT-X-") {
-        return Err(not_a_list("it is an HLS stream, whose parts K1 does not load"));
-    }
-    if bytes.contains(&0) {
-        return Err(not_a_list("it is not a playlist of lines of text"));
-    }
     let folder = path.parent().unwrap_or(Path::new(""));
-    let bytes = bytes.strip_prefix(b"\xef\xbb\xbf").unwrap_or(&bytes);
-    let lines = bytes.split(|b| matches!(b, b'\n' | b'\r')).map(<[u8]>::trim_ascii);
-    let named = lines.filter(|line| !line.is_empty() && !line.starts_with(b"#"));
-    Ok(named.take(MOST).map(|line| entry(folder, line)).collect())
+    let named = super::entries::entries(&bytes).map_err(|why| {
+        let why = match why {
+            NotAList::Parts => "it is an HLS stream, whose parts K1 does not load",
+            NotAList::NotText => "it is not a playlist of lines of text",
+        };
+        Error::NotAudio(path.to_owned(), why.to_owned())
+    })?;
+    Ok(named.into_iter().take(MOST).map(|line| entry(folder, line)).collect())
 }
 
 /// The file that a line of a playlist in `folder` means.
@@ -300,6 +298,11 @@ mod tests {
         fs::write(&path, "http://a/1\na.wav\n").unwrap();
         assert_eq!(stream(&path), None);
         assert_eq!(files(&[path]).unwrap(), [PathBuf::from("http://a/1"), dir.path().join("a.wav")]);
+        let path = dir.path().join("radio.pls");
+        fs::write(&path, "[playlist]\nFile1=http://a/1\nTitle1=Radio\nLength1=-1\nVersion=2\n").unwrap();
+        assert_eq!(stream(&path).as_deref(), Some("http://a/1"));
+        fs::write(&path, "[playlist]\nFile2=a.wav\nFile1=gone.wav\n").unwrap();
+        assert_eq!(names(dir.path(), &[path]), ["gone.wav", "a.wav"]);
     }
 
     #[test]

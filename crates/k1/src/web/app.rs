@@ -6,15 +6,17 @@ use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
 use k1_device::answers::{FoundLights, SelfTest};
 use k1_device::routes::{self, Action};
+use k1_engine::light::Palette;
 use k1_host::identity::Who;
 use k1_http::admission;
 use k1_http::names::{AllowedName, Names};
 
 use super::assets;
-use super::hub::Hub;
+use super::hub::{Hub, own_palettes};
+use super::inputs::Others;
 use super::sockets::WebSockets;
 use crate::runtime::{Controls, Playing, Runtime, Shared, SoundReader};
-use crate::show::Director;
+use crate::show::{Director, Sound};
 
 /// Maximum number of pairs of client and route that are remembered.
 const REMEMBERED: usize = 512;
@@ -46,6 +48,10 @@ pub struct App {
     pub director: Arc<Director>,
     /// The last search for lights.
     pub found: Arc<Mutex<FoundLights>>,
+    /// What K1 hears.
+    pub(super) listening: Arc<Sound>,
+    /// What it might hear.
+    pub(super) others: Others,
     /// The zones in force.
     zones: Arc<Mutex<Vec<Playing>>>,
     /// Requested frames per second.
@@ -65,6 +71,7 @@ impl App {
     pub fn new(
         runtime: &Runtime,
         director: Arc<Director>,
+        listening: Arc<Sound>,
         hub: Hub,
         ip: String,
         token: Option<String>,
@@ -81,6 +88,8 @@ impl App {
             show_file: runtime.show_file.clone(),
             director,
             found: Arc::default(),
+            listening,
+            others: Others::default(),
             zones: runtime.cast.zones(),
             fps: runtime.fps,
             sockets: Arc::default(),
@@ -104,6 +113,11 @@ impl App {
     /// The zones in force.
     pub fn playing(&self) -> MutexGuard<'_, Vec<Playing>> {
         self.zones.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    /// The user's own palettes.
+    pub fn palettes(&self) -> &'static [Palette] {
+        own_palettes(&self.zones)
     }
 
     /// Milliseconds since the start.

@@ -2,19 +2,21 @@
 
 use std::sync::LazyLock;
 
-use k1_device::page::{self, MODULE, MODULES, ROOM};
+use k1_device::page::{self, MODULE, MODULES, ROOM, ROOM_STYLES, STYLE};
 use k1_http::etag::Tag;
 use k1_http::route::File;
 
 static FILES: LazyLock<Vec<File>> = LazyLock::new(|| {
     let files = page::FILES.iter().map(|file| (file.path, file.name, file.kind));
     // The names are leaked only once, because a `LazyLock` runs this once.
-    let modules = MODULES.iter().chain(&ROOM).map(|name| (&*format!("/{name}").leak(), *name, MODULE));
+    let path = |name: &str| -> &'static str { format!("/{name}").leak() };
+    let modules = MODULES.iter().chain(&ROOM).map(|name| (path(name), *name, MODULE));
+    let styles = ROOM_STYLES.iter().map(|name| (path(name), *name, STYLE));
     let file = |(path, name, media_type)| {
         let content = k1_page::file(name)?;
         Some(File { path, media_type, tag: Tag::of(content), content, packed: false })
     };
-    files.chain(modules).filter_map(file).collect()
+    files.chain(modules).chain(styles).filter_map(file).collect()
 });
 
 /// Every file of the page.

@@ -4,9 +4,9 @@ use std::sync::PoisonError;
 use std::time::Duration;
 
 use k1_device::answers::{
-    BootLog, Check, Deleted, Device, FoundLights, Heard, Light, LightState, LightTested, LinkOptions,
-    LiveSound, Performance, Playlist, Power, Recalled, Scene, Scenes, SelfTest, Setup, ShowFile, ShowLight,
-    ShowLights, ShowWritten, TestState, Timers, Vitals, Zone,
+    BootLog, Check, Device, FoundLights, Heard, InputSet, Inputs, Light, LightState, LightTested,
+    LinkOptions, LiveSound, Performance, Plan, Playlist, SelfTest, Setup, ShowFile, ShowLight, ShowLights,
+    ShowWritten, TestState, Timers, Vitals, Zone,
 };
 use k1_device::backend::{Backend, Description, Identity};
 use k1_device::error::Refusal;
@@ -15,13 +15,14 @@ use k1_device::firmware::{Firmware, GoingBack};
 use k1_device::health::{checks, sound_arrives};
 use k1_device::microphone::Hearing;
 use k1_device::requests::{
-    LightChange, LightTest, NewLight, NewScene, NewTimers, PlaylistPatch, PowerPatch, Recall, SetupPatch,
-    ShowText,
+    LightChange, LightTest, Listen, NewInput, NewLight, NewTimers, PlaylistPatch, SetupPatch, ShowText,
+    ZoneChange,
 };
 use k1_device::routes::Action;
 use k1_device::self_test::Reading;
 use k1_device::shows::{self, Shows};
 use k1_engine::audio::InputState;
+use k1_engine::light::Palette;
 use k1_engine::patterns::pattern_by_id;
 use k1_update::envelope::Envelope;
 
@@ -157,20 +158,26 @@ impl Shows for App {
         }
     }
 
-    fn scenes(&self) -> Result<Scenes, Refusal> {
-        self.all_scenes()
+    fn plan(&self) -> Result<Plan, Refusal> {
+        self.plan_now()
     }
 
-    fn set_scene(&self, name: &str, scene: &NewScene) -> Result<Scene, Refusal> {
-        self.make_scene(name, scene)
+    fn change_zone(&self, name: &str, change: &ZoneChange) -> Result<ShowWritten, Refusal> {
+        let mut stored = self.stored()?;
+        let faults = super::plan::change(&mut stored, name, change)?;
+        Ok(ShowWritten { written: faults.is_empty(), mark: mark(stored.text()), faults })
     }
 
-    fn delete_scene(&self, name: &str) -> Result<Deleted, Refusal> {
-        self.remove_scene(name)
+    fn inputs(&self) -> Inputs {
+        self.all_inputs()
     }
 
-    fn recall_scene(&self, name: &str, recall: &Recall) -> Result<Recalled, Refusal> {
-        self.recall(name, recall)
+    fn listen_inputs(&self, listen: &Listen) -> Result<Inputs, Refusal> {
+        self.listen_to_all(listen)
+    }
+
+    fn set_input(&self, input: &NewInput) -> InputSet {
+        self.change_input(&input.source)
     }
 
     fn playlist(&self) -> Playlist {
@@ -192,14 +199,6 @@ impl Shows for App {
     fn set_timers(&self, timers: &NewTimers) -> Result<Timers, Refusal> {
         self.change_timers(timers)
     }
-
-    fn power(&self) -> Power {
-        self.power_now()
-    }
-
-    fn set_power(&self, patch: &PowerPatch) -> Result<Power, Refusal> {
-        self.change_power(patch)
-    }
 }
 
 impl Backend for App {
@@ -209,6 +208,10 @@ impl Backend for App {
 
     fn settings(&self) -> Settings {
         self.controls.clone().settings()
+    }
+
+    fn own_palettes(&self) -> &'static [Palette] {
+        self.palettes()
     }
 
     fn post(&self, changes: &mut dyn Iterator<Item = Change>) {
@@ -275,7 +278,7 @@ impl Backend for App {
     }
 
     fn live_sound(&self) -> Option<LiveSound<'static>> {
-        self.shared.presence.as_ref().map(crate::source::Presence::answer)
+        self.shared.presence().map(|presence| presence.answer())
     }
 
     fn lights(&self) -> Option<Vec<Light>> {
@@ -297,14 +300,15 @@ impl Backend for App {
 
     fn device(&self) -> Device<'_> {
         let core = |seat: &crate::runtime::Seat| seat.core().flatten().and_then(|c| u32::try_from(c).ok());
-        let presence = self.shared.presence.as_ref();
+        let presence = self.shared.presence();
         // A computer that plays nothing is silent, and that is fine; a microphone in a room is never quite silent.
-        let microphone =
-            presence.filter(|p| p.is_microphone()).map(|p| match self.sound.clone().latest().input {
+        let microphone = presence.as_ref().filter(|p| p.is_microphone()).map(|p| {
+            match self.sound.clone().latest().input {
                 _ if p.reason().is_some() => Hearing::Absent,
                 InputState::Dead => Hearing::Dead,
                 _ => Hearing::Present,
-            });
+            }
+        });
         let lights = self.lights();
         let live_sound = self.live_sound();
         let mut checks = checks(&self.shared.vitals(), microphone, None);

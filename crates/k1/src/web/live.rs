@@ -8,8 +8,7 @@ use std::time::Duration;
 use bytes::Bytes;
 use hyper::upgrade::OnUpgrade;
 use k1_device::backend::{Backend, VERSION};
-use k1_device::exchange::Settings;
-use k1_device::live::{self, Figures, Hello, InForce, Legacy, Refused, Say};
+use k1_device::live::{self, Figures, Hello, Legacy, Refused, Say};
 use k1_device::routes;
 use k1_http::websocket::{Close, Kind, frame};
 use tokio::sync::broadcast;
@@ -18,6 +17,7 @@ use tokio::time::{MissedTickBehavior, interval};
 use super::app::App;
 use super::connections::Connection;
 use super::link::{End, Event, Link};
+use super::news::News;
 use super::sockets::Place;
 
 /// Serves the WebSocket of a path once its handshake is answered.
@@ -65,13 +65,6 @@ impl Drop for Viewer {
     }
 }
 
-/// Name, size and settings of each zone, by which a change is noticed.
-type Looks = Vec<(String, usize, Settings)>;
-
-fn looks(app: &App) -> Looks {
-    app.playing().iter_mut().map(|zone| (zone.name.clone(), zone.leds, zone.controls.settings())).collect()
-}
-
 async fn serve_live(app: &Arc<App>, place: &Place, link: &mut Link) -> Result<Infallible, End> {
     let mut frames = app.hub.frames.clone();
     let mut thumbnails = app.hub.thumbnails.clone();
@@ -80,13 +73,11 @@ async fn serve_live(app: &Arc<App>, place: &Place, link: &mut Link) -> Result<In
     let mut wishes = Wishes { audio: None, thumbnails: None, zones: None, frame_interval };
     let mut last_frame = tokio::time::Instant::now();
     let mut last_zones = last_frame;
-    let mut told: Option<Looks> = None;
+    let mut news = News::default();
     let mut second = interval(Duration::from_secs(1));
     second.set_missed_tick_behavior(MissedTickBehavior::Delay);
     let mut glance = interval(Duration::from_millis(50));
     glance.set_missed_tick_behavior(MissedTickBehavior::Delay);
-    let mut known: Option<Settings> = None;
-    let (mut scene, mut power, mut playlist) = (None, None, None);
     let mut next: Option<Vec<u8>> = Some(hello(app));
     loop {
         if let Some(message) = next.take() {
@@ -113,16 +104,8 @@ async fn serve_live(app: &Arc<App>, place: &Place, link: &mut Link) -> Result<In
                 next = Some(text(&status));
             }
             _ = glance.tick() => {
-                let now = Backend::settings(&**app);
-                if known != Some(now) {
-                    known = Some(now);
-                    next = Some(text(&Say::Settings(InForce::new(&now))));
-                } else if wishes.zones.is_some() {
-                    let now = looks(app);
-                    if told.as_ref() != Some(&now) {
-                        told = Some(now);
-                        next = Some(text(&Say::Zones(&app.zones())));
-                    }
+                while let Some(json) = news.next(app, wishes.zones.is_some()) {
+                    link.send(&frame(Kind::Text, &json)).await?;
                 }
             }
             changed = zones.changed(), if wishes.zones.is_some() => {
@@ -133,21 +116,6 @@ async fn serve_live(app: &Arc<App>, place: &Place, link: &mut Link) -> Result<In
                 if now - last_zones >= 2 * wishes.frame_interval && !message.is_empty() {
                     last_zones = now;
                     next = Some(binary(&message));
-                }
-                let now = Some(app.scene_now());
-                if scene != now {
-                    scene = now;
-                    link.send(&text(&Say::Scene(scene.clone().unwrap_or_default()))).await?;
-                }
-                let now = app.power_now();
-                if power != Some(now) {
-                    power = Some(now);
-                    link.send(&text(&Say::Power(now))).await?;
-                }
-                let now = app.playlist_now();
-                if playlist.as_ref() != Some(&now) {
-                    link.send(&text(&Say::Playlist(now.clone()))).await?;
-                    playlist = Some(now);
                 }
             }
             changed = thumbnails.changed(), if wishes.thumbnails.is_some() => {

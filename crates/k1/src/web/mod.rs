@@ -13,7 +13,7 @@
 //! | `app` | the state that all requests and WebSockets share |
 //! | `live`, `link`, `sockets` | messages on WebSockets, their frames, and their number |
 //! | `hub` | collects the live messages for all pages |
-//! | `backend`, `scenes`, `timers` | the program as a back end of the API |
+//! | `backend`, `inputs`, `plan`, `scenes`, `timers` | the program as a back end of the API |
 //! | `assets`, `system` | the page's files; processor and memory use |
 
 mod announce;
@@ -22,9 +22,12 @@ mod assets;
 mod backend;
 mod connections;
 mod hub;
+mod inputs;
 mod link;
 mod listen;
 mod live;
+mod news;
+mod plan;
 mod reach;
 mod scenes;
 mod server;
@@ -44,7 +47,7 @@ pub use listen::Listen;
 use token::Token;
 
 use crate::runtime::Runtime;
-use crate::show::Director;
+use crate::show::{Director, Sound};
 
 /// What the server needs before anything starts: its ports, its token, and the host names that it accepts.
 pub struct Bound {
@@ -162,7 +165,12 @@ fn host_name() -> Option<String> {
 /// # Errors
 ///
 /// A sentence, if the server cannot start.
-pub fn serve(bound: Bound, runtime: &mut Runtime, director: Arc<Director>) -> Result<Server, String> {
+pub fn serve(
+    bound: Bound,
+    runtime: &mut Runtime,
+    director: Arc<Director>,
+    ear: Arc<Sound>,
+) -> Result<Server, String> {
     let wrong = |e: std::io::Error| format!("the page cannot start: {e}");
     let Some((tapped, frames)) = runtime.page.take() else {
         return Err("the page was started twice".into());
@@ -184,7 +192,7 @@ pub fn serve(bound: Bound, runtime: &mut Runtime, director: Arc<Director>) -> Re
     let first = running.places().first().copied().or(running.listening.first().map(|l| l.address));
     let ip = first.map_or_else(String::new, |a| a.ip().to_string());
     let token = running.token.as_ref().map(|t| t.text().to_owned());
-    let app = Arc::new(app::App::new(runtime, director, hub, ip, token, bound.allowed));
+    let app = Arc::new(app::App::new(runtime, director, ear, hub, ip, token, bound.allowed));
     let inside = threads.enter();
     let listeners: Result<Vec<_>, _> =
         bound.listeners.into_iter().map(tokio::net::TcpListener::from_std).collect();

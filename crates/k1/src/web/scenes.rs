@@ -4,6 +4,8 @@ use k1_device::answers::{Deleted, Power, Recalled, Scene, SceneLook, Scenes};
 use k1_device::error::Refusal;
 use k1_device::live::SceneNow;
 use k1_device::requests::{NewLook, NewScene, PowerPatch, Recall};
+use k1_device::scenery::Scenery;
+use k1_engine::light::Palette;
 use k1_show::{Look, Task, Text};
 
 use super::app::App;
@@ -38,24 +40,34 @@ impl App {
         }
     }
 
-    pub(super) fn all_scenes(&self) -> Result<Scenes, Refusal> {
+    /// The scene that is shown, and the names of all.
+    pub(super) fn scene_now(&self) -> SceneNow {
+        SceneNow { current: self.director.current(), scenes: self.director.scene_names() }
+    }
+
+    pub(super) fn power_now(&self) -> Power {
+        let crate::show::Power { on, brightness, fade_s } = self.director.power();
+        Power { on, fade_s, brightness }
+    }
+}
+
+impl Scenery for App {
+    fn scenes(&self) -> Result<Scenes, Refusal> {
         self.stored()?;
-        let scenes = self.director.scenes().iter().map(answer_of).collect();
+        let scenes = self.director.scenes().iter().map(|scene| answer_of(scene, self.palettes())).collect();
         Ok(Scenes { scenes, current: self.director.current() })
     }
 
-    pub(super) fn make_scene(&self, name: &str, new: &NewScene) -> Result<Scene, Refusal> {
+    fn set_scene(&self, name: &str, new: &NewScene) -> Result<Scene, Refusal> {
         let before = self.director.scenes().into_iter().find(|scene| scene.name == name);
-        let is_picture = new.is_empty() || (new.looks().is_none() && before.is_none());
+        let is_picture = new.is_picture(before.is_some());
         let mut scene = match (is_picture, before) {
             (false, Some(before)) => before,
             _ => self.director.picture(name),
         };
         if let Some(looks) = new.looks() {
-            let look = |(zone, new): (&String, &NewLook)| {
-                let (pattern, params) = new.look()?;
-                Ok::<_, Refusal>((zone.clone(), Look { pattern, params }))
-            };
+            let own = self.palettes();
+            let look = |(zone, new): &(String, NewLook)| Ok::<_, Refusal>((zone.clone(), new.look(own)?));
             scene.looks = looks.iter().map(look).collect::<Result<_, _>>()?;
             scene.brightness = None;
         }
@@ -68,10 +80,10 @@ impl App {
         if is_picture {
             self.director.is_shown(name);
         }
-        Ok(answer_of(&scene))
+        Ok(answer_of(&scene, self.palettes()))
     }
 
-    pub(super) fn remove_scene(&self, name: &str) -> Result<Deleted, Refusal> {
+    fn delete_scene(&self, name: &str) -> Result<Deleted, Refusal> {
         self.change_show(|text| {
             let forms = crate::show::Forms { file: self.show_file.as_deref().unwrap_or("".as_ref()) };
             let timers = text.read(&forms).show.timers;
@@ -85,7 +97,7 @@ impl App {
         Ok(Deleted { deleted: name.to_owned() })
     }
 
-    pub(super) fn recall(&self, name: &str, recall: &Recall) -> Result<Recalled, Refusal> {
+    fn recall_scene(&self, name: &str, recall: &Recall) -> Result<Recalled, Refusal> {
         self.stored()?;
         let recalled = self.director.recall(name, recall.fade_s()?).ok_or(Refusal::SceneNotFound)?;
         let message = match recalled.missing.as_slice() {
@@ -101,24 +113,18 @@ impl App {
         Ok(Recalled { scene: name.to_owned(), fade_s: recalled.fade_s, missing: recalled.missing, message })
     }
 
-    /// The scene that is shown, and the names of all.
-    pub(super) fn scene_now(&self) -> SceneNow {
-        SceneNow { current: self.director.current(), scenes: self.director.scene_names() }
+    fn power(&self) -> Power {
+        self.power_now()
     }
 
-    pub(super) fn power_now(&self) -> Power {
-        let crate::show::Power { on, brightness, fade_s } = self.director.power();
-        Power { on, fade_s, brightness }
-    }
-
-    pub(super) fn change_power(&self, patch: &PowerPatch) -> Result<Power, Refusal> {
+    fn set_power(&self, patch: &PowerPatch) -> Result<Power, Refusal> {
         self.director.set_power(patch.on()?, patch.brightness()?, patch.fade_s()?);
         Ok(self.power_now())
     }
 }
 
-fn answer_of(scene: &k1_show::Scene) -> Scene {
-    let look = |(zone, look): &(String, Look)| (zone.clone(), SceneLook::new(look.pattern, look.params));
+fn answer_of(scene: &k1_show::Scene, own: &'static [Palette]) -> Scene {
+    let look = |(zone, look): &(String, Look)| (zone.clone(), SceneLook::new(*look, own));
     Scene {
         name: scene.name.clone(),
         fade_s: scene.fade_s,

@@ -128,6 +128,18 @@ pub fn kept() -> Result<Token, String> {
     kept_in(&folder)
 }
 
+/// The token that opens the page of a K1 on this machine, as far as this user knows it: that of the environment, or the
+/// kept one. Does not make a token.
+pub fn known() -> Option<Token> {
+    given(None, None).ok().flatten().or_else(|| known_in(&private::folder()?))
+}
+
+fn known_in(folder: &Path) -> Option<Token> {
+    let path = folder.join(FILE);
+    let text = private::read(&path).ok()?;
+    checked(text.trim(), "", Source::Kept(path)).ok()
+}
+
 fn kept_in(folder: &Path) -> Result<Token, String> {
     let path = folder.join(FILE);
     let this_run =
@@ -253,11 +265,14 @@ mod tests {
     fn it_is_made_once_and_for_its_owner_alone() {
         let folder = tempfile::tempdir().unwrap();
         let inside = folder.path().join("settings/k1");
+        assert_eq!(known_in(&inside), None);
+        assert!(!inside.exists(), "asking makes none");
         let first = kept_in(&inside).unwrap();
         // Random characters may happen to repeat, which lowers the estimate.
         assert!(token_bits(first.text()) > 60.0);
         assert!(matches!(&first.source, Source::Kept(path) if path.starts_with(&inside)));
         assert_eq!(kept_in(&inside).unwrap(), first, "it lasts");
+        assert_eq!(known_in(&inside).as_ref(), Some(&first));
         assert_eq!(std::fs::read_dir(&inside).unwrap().count(), 1, "nothing is left beside it");
         #[cfg(unix)]
         {

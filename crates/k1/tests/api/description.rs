@@ -153,15 +153,15 @@ fn the_description_is_the_truth() {
     let is_json = |r: &&k1_device::routes::Route| r.action.media_type() == "application/json";
     for route in ROUTES.iter().filter(is_json).filter(|r| r.method == Method::Get) {
         let answer = k1.get(route.path);
-        // Routes for lamps only say so on a program, and those of shows on a lamp, and on a program without one.
+        // Routes for lamps only say so on a program, and those of the show file on a lamp, and on a program without one.
         let of_shows = [
             "/api/v1/show",
             "/api/v1/lights",
             "/api/v1/lights/find",
-            "/api/v1/scenes",
-            "/api/v1/power",
             "/api/v1/playlist",
             "/api/v1/timers",
+            "/api/v1/inputs",
+            "/api/v1/plan",
         ];
         let is_for_shows = of_shows.contains(&route.path);
         if answer.status == 501 && (k1.is_program() || is_for_shows) {

@@ -216,7 +216,7 @@ fn a_body_that_is_too_large_gets_one_answer() {
 }
 
 /// Requests that say everything without a body.
-const WITHOUT_BODY: [&str; 2] = ["/api/reset", "/api/v1/lights/find"];
+const WITHOUT_BODY: [&str; 3] = ["/api/v1/inputs/listen", "/api/reset", "/api/v1/lights/find"];
 
 #[test]
 fn a_request_without_a_body_is_answered() {

@@ -190,6 +190,48 @@ impl Browser {
         }
     }
 
+    /// The same with Shift held.
+    pub fn press_shifted(&mut self, key: &str) {
+        for kind in ["rawKeyDown", "keyUp"] {
+            self.call("Input.dispatchKeyEvent", json!({"type": kind, "key": key, "modifiers": 8}));
+        }
+    }
+
+    /// Drags from the middle of what `element` finds by some pixels, with a mouse or a finger.
+    pub fn drag(&mut self, element: &str, by: (f64, f64), has_touch: bool) {
+        let find = format!(
+            "(async () => {{ const e = {element}; e.scrollIntoView({{ block: 'center' }}); \
+             await new Promise((later) => setTimeout(later, 80)); const r = e.getBoundingClientRect(); \
+             return [r.x + r.width / 2, r.y + r.height / 2]; }})()"
+        );
+        let from = self.eval(&find);
+        let (x, y) = (from[0].as_f64().unwrap(), from[1].as_f64().unwrap());
+        for step in 0..=8 {
+            let part = f64::from(step) / 8.0;
+            let (x, y) = (x + part * by.0, y + part * by.1);
+            if has_touch {
+                let kind = if step == 0 { "touchStart" } else { "touchMove" };
+                self.call(
+                    "Input.dispatchTouchEvent",
+                    json!({"type": kind, "touchPoints": [{"x": x, "y": y}]}),
+                );
+            } else {
+                let kind = if step == 0 { "mousePressed" } else { "mouseMoved" };
+                let event =
+                    json!({"type": kind, "x": x, "y": y, "button": "left", "buttons": 1, "clickCount": 1});
+                self.call("Input.dispatchMouseEvent", event);
+            }
+            std::thread::sleep(Duration::from_millis(30));
+        }
+        if has_touch {
+            self.call("Input.dispatchTouchEvent", json!({"type": "touchEnd", "touchPoints": []}));
+        } else {
+            let (x, y) = (x + by.0, y + by.1);
+            let event = json!({"type": "mouseReleased", "x": x, "y": y, "button": "left", "clickCount": 1});
+            self.call("Input.dispatchMouseEvent", event);
+        }
+    }
+
     pub fn screenshot(&mut self, path: &Path, whole: bool) {
         let shot =
             self.call("Page.captureScreenshot", json!({"format": "png", "captureBeyondViewport": whole}));

@@ -2,14 +2,18 @@
 //!
 //! Without Chromium the tests print that they were skipped and pass; with `browser` in `K1_REQUIRE` they fail instead.
 
+mod access;
 mod beats;
 mod chromium;
 mod doors;
+mod inputs;
+mod left_open;
 mod lights;
 #[cfg(target_os = "linux")]
 #[allow(dead_code, reason = "used in part")]
 #[path = "../support/netns.rs"]
 mod netns;
+mod people;
 #[cfg(target_os = "linux")]
 mod phone;
 mod proxy;
@@ -18,11 +22,16 @@ mod stranger;
 #[path = "../support/mod.rs"]
 mod support;
 mod waiting;
+#[allow(dead_code, reason = "used in part")]
+#[path = "../support/wav.rs"]
+mod wav;
 #[cfg(target_os = "linux")]
 #[path = "../support/wled.rs"]
 mod wled;
+mod zones;
 
 use std::io::{BufRead, BufReader};
+use std::net::UdpSocket;
 use std::path::PathBuf;
 use std::process::{Child, Command, Stdio};
 use std::sync::{Mutex, MutexGuard, PoisonError};
@@ -42,11 +51,22 @@ impl K1 {
     }
 
     fn start_with(listen: &str, options: &[&str]) -> (Self, String) {
+        let all = [&["demo", "--listen", listen, "--name", "Küche <b>"], options].concat();
+        Self::begin(&all)
+    }
+
+    /// Without an input on the command line.
+    fn start_plain(options: &[&str]) -> (Self, String) {
+        Self::begin(&[&["--listen", "127.0.0.1:0"], options].concat())
+    }
+
+    fn begin(options: &[&str]) -> (Self, String) {
         let mut child = Command::new(env!("CARGO_BIN_EXE_k1"))
-            .args(["run", "demo", "--listen", listen, "--name", "Küche <b>"])
+            .arg("run")
             .args(options)
             .env_remove("K1_TOKEN")
             .env_remove("CREDENTIALS_DIRECTORY")
+            .env("PULSE_SERVER", "unix:/no/such/place")
             .stdout(Stdio::piped())
             .stderr(Stdio::inherit())
             .spawn()
@@ -57,6 +77,51 @@ impl K1 {
             .expect("k1 has not printed its address");
         std::thread::spawn(move || lines.for_each(drop));
         (Self(child), url)
+    }
+}
+
+/// Two strips with a zone each, two scenes and a playlist that runs, and the sockets that take their light.
+struct Home {
+    folder: tempfile::TempDir,
+    strips: Vec<UdpSocket>,
+}
+
+impl Home {
+    fn new() -> Self {
+        let strips: Vec<_> = (0..2).map(|_| UdpSocket::bind("127.0.0.1:0").unwrap()).collect();
+        let to = |i: usize| format!("ddp://{}", strips[i].local_addr().unwrap());
+        let text = format!(
+            "version = 1\n[[light]]\nname = \"Shelf\"\nto = \"{}\"\nleds = 60\n[[light]]\nname = \"Window\"\nto = \"{}\"\nleds = 300\n\
+             [[zone]]\nname = \"Shelf\"\npieces = [{{ light = \"Shelf\" }}]\nlook = {{ pattern = \"bloom\" }}\n\
+             [[zone]]\nname = \"Window\"\npieces = [{{ light = \"Window\", from = 0, to = 199 }}] # left\nlook = {{ pattern = \"lava\" }}\n\
+             [[scene]]\nname = \"Dinner\"\nlooks = {{ Shelf = {{ pattern = \"lava\" }}, Window = {{ pattern = \"twilight\" }} }}\n\
+             [[scene]]\nname = \"Party\"\nlooks = {{ Shelf = {{ pattern = \"bars\" }}, Window = {{ pattern = \"bloom\" }} }}\n\
+             [playlist]\nevery = \"4 bars\"\non = true\n",
+            to(0),
+            to(1)
+        );
+        let folder = tempfile::tempdir().unwrap();
+        std::fs::write(folder.path().join("k1.toml"), text).unwrap();
+        Self { folder, strips }
+    }
+
+    fn file(&self) -> PathBuf {
+        self.folder.path().join("k1.toml")
+    }
+
+    fn text(&self) -> String {
+        std::fs::read_to_string(self.file()).unwrap()
+    }
+
+    /// K1 with this show, without a sound server.
+    fn run(&self) -> (K1, String) {
+        K1::start_with("127.0.0.1:0", &["--show", self.file().to_str().unwrap()])
+    }
+
+    /// Waits until the file contains a text.
+    #[track_caller]
+    fn says(&self, text: &str) {
+        support::eventually(text, || self.text().contains(text));
     }
 }
 

@@ -78,6 +78,46 @@ impl Stranger {
         self.page.eval(&format!("{input}.select()"));
         self.page.call("Input.insertText", json!({"text": text}));
     }
+
+    /// Sees the strip blink: all of it bright at one time, and dark at another.
+    #[track_caller]
+    fn sees_it_blink(&mut self, strip: &Wled) {
+        strip.taken();
+        let is =
+            |frame: &Frame, lit: bool| frame.iter().all(|led| (led.iter().all(|byte| *byte > 20)) == lit);
+        let (mut bright, mut dark) = (false, false);
+        eventually("a strip that blinks", || {
+            let frames = strip.taken();
+            bright |= frames.iter().any(|frame| is(frame, true));
+            dark |= frames.iter().any(|frame| frame.iter().flatten().all(|byte| *byte == 0));
+            bright && dark
+        });
+    }
+
+    /// Answers which colour a strip shows whose wires have this order.
+    #[track_caller]
+    fn names_colours(&mut self, strip: &Wled, order: &str) {
+        self.chooses("Which colour do you see?");
+        let mut before = None;
+        for _ in 0..2 {
+            // The byte that shines alone on all of the strip, and not the one of the question before.
+            let mut byte = None;
+            eventually("a strip of one colour", || {
+                byte = strip.taken().last().and_then(|frame| {
+                    (0..3).find(|at| frame.iter().all(|led| (0..3).all(|i| (led[i] > 20) == (i == *at))))
+                });
+                byte.is_some() && byte != before
+            });
+            before = byte;
+            let colour = match order.as_bytes()[byte.unwrap()] {
+                b'r' => "red",
+                b'g' => "green",
+                _ => "blue",
+            };
+            self.chooses(colour);
+        }
+        self.page.wait("the end of the questions", "document.querySelector('dialog[open] form')");
+    }
 }
 
 fn run(home: &Path) -> Running {
@@ -117,14 +157,16 @@ fn way(width: u32, height: u32, has_touch: bool) {
     stranger.chooses("Lights");
     stranger.chooses("Find lights");
     let name = "document.querySelector('dialog[open] input')";
-    for (found, own) in [("Add WLED", "Shelf"), ("Add WLED window", "Window")] {
+    for (found, own, strip) in [("Add WLED", "Shelf", &shelf), ("Add WLED window", "Window", &window)] {
         stranger.chooses(found);
+        stranger.sees_it_blink(strip);
         stranger.types(own, name);
         stranger.chooses("Rename");
         stranger.page.wait(
             "the new name",
             &format!("document.querySelector('dialog[open] h2').textContent.startsWith('{own}')"),
         );
+        stranger.names_colours(strip, if own == "Window" { "grb" } else { "rgb" });
         if own == "Window" {
             stranger.chooses("Which end is first?");
             stranger.chooses("No, turn it round");
@@ -147,6 +189,11 @@ fn way(width: u32, height: u32, has_touch: bool) {
         stranger.chooses("Save what is shown");
         stranger.page.wait(name, &format!("document.querySelector('.tile[data-scene=\"{name}\"]')"));
     }
+    stranger.chooses("Move through the scenes");
+    let every = "document.querySelector('#v-scenes select').value";
+    assert_eq!(stranger.page.eval(every), json!("8 bars"));
+    let playlist = || crate::get("http://127.0.0.1:3330", "/api/v1/playlist");
+    eventually("the playlist", || playlist()["on"] == json!(true) && playlist()["every"] == json!("8 bars"));
     let until_light = stranger.began.elapsed();
     stranger.page.screenshot(&screenshot(&format!("stranger-{width}")), false);
 
@@ -158,19 +205,30 @@ fn way(width: u32, height: u32, has_touch: bool) {
 
     let again = run(home.path());
     stranger.page.wait("the page again", LIVE);
+    // The playlist shows one of the two scenes.
     stranger.page.wait(
         "both zones with their patterns",
-        "k1.play.target.zones.map((z) => `${z.name} ${z.leds} ${z.pattern}`).join() === 'Shelf 60 bloom,Window 300 bars'",
+        "['Shelf 60 bloom,Window 300 bars', 'Shelf 60 twilight,Window 300 lava'].includes( \
+         k1.play.target.zones.map((z) => `${z.name} ${z.leds} ${z.pattern}`).join())",
     );
+    assert_eq!(playlist()["on"], json!(true), "the playlist runs again");
+    assert_eq!(playlist()["every"], json!("8 bars"));
     stranger.chooses("Play");
     stranger.chooses("Dinner");
     stranger.page.wait("the scene", "k1.play.target.zones.map((z) => z.pattern).join() === 'twilight,lava'");
     let file = std::fs::read_to_string(home.path().join("k1/k1.toml")).unwrap();
-    assert!(file.contains("reversed = true") && file.contains("name = \"Window\""), "{file}");
+    for there in
+        ["reversed = true", "name = \"Window\"", "order = \"grb\"", "every = \"8 bars\"", "on = true"]
+    {
+        assert!(file.contains(there), "{there} is not in:\n{file}");
+    }
+    assert!(!file.contains("order = \"rgb\""), "the order of the other strip was right:\n{file}");
     eventually("light after a restart", || is_lit(&shelf) && is_lit(&window));
-    assert_eq!(stranger.page.errors().iter().filter(|e| !e.contains("ERR_CONNECTION_REFUSED")).count(), 0);
+    let errors: Vec<_> =
+        stranger.page.errors().into_iter().filter(|e| !e.contains("ERR_CONNECTION_REFUSED")).collect();
+    assert_eq!(errors, Vec::<String>::new());
     println!(
-        "{width} px: {} steps, {:.1} s to two looks, {:.1} s in all",
+        "{width} px: {} steps, {:.1} s to the playlist, {:.1} s in all",
         stranger.steps,
         until_light.as_secs_f64(),
         stranger.began.elapsed().as_secs_f64()

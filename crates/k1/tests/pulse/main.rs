@@ -1,6 +1,7 @@
 //! Live sound from a real sound server: the test starts its own PulseAudio with a null sink.
 #![cfg(all(unix, not(feature = "native-audio")))]
 
+mod inputs;
 #[path = "../support/music.rs"]
 mod music;
 mod nights;

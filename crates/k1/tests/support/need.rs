@@ -20,6 +20,7 @@ pub const NEEDS: &[(&str, &str)] = &[
     ("tshark", "Wireshark (Debian: tshark)"),
     ("strace", "strace (Debian: strace), and a system that lets it trace"),
     ("systemd", "systemd-analyze (Debian: systemd)"),
+    ("axe", "axe-core (npm install axe-core; K1_AXE names its axe.min.js)"),
     ("nginx", "nginx (Debian: nginx-light) and OpenSSL (Debian: openssl)"),
 ];
 

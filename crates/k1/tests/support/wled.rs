@@ -28,8 +28,9 @@ impl Wled {
             loop {
                 let n = strip.recv(&mut packet).unwrap();
                 let packet = Packet::check(&packet[..n]).unwrap();
-                let from = packet.offset() as usize;
-                frame.as_flattened_mut()[from..from + packet.data().len()].copy_from_slice(packet.data());
+                // Light for LEDs that it does not have is lost.
+                let places = frame.as_flattened_mut().iter_mut().skip(packet.offset() as usize);
+                places.zip(packet.data()).for_each(|(place, level)| *place = *level);
                 if packet.is_push() {
                     into.lock().unwrap().push(frame.clone());
                 }

@@ -43,9 +43,12 @@ pub fn devices() -> Result<Vec<Device>, Error> {
 /// Listens to the device that matches `name`.
 pub fn open(kind: Kind, name: Option<&str>) -> Result<LiveSource, Error> {
     let wanted = name.map(str::to_owned);
-    let connect =
-        move || PulseLine::open(kind, wanted.as_deref()).map(|line| Box::new(line) as Box<dyn Line>);
-    LiveSource::start(kind, name, Box::new(connect))
+    LiveSource::start(kind, name, Box::new(move || line(kind, wanted.as_deref())))
+}
+
+/// A connection to the device that matches `name`, for the thread that makes it.
+pub fn line(kind: Kind, name: Option<&str>) -> Result<Box<dyn Line>, Error> {
+    Ok(Box::new(PulseLine::open(kind, name)?))
 }
 
 fn list(client: &mut Client) -> Result<(Vec<Device>, SourceInfoList), Trouble> {

@@ -114,6 +114,9 @@ fn unix(path: &Path) -> io::Result<Socket> {
     let socket = rustix::net::socket(AddressFamily::UNIX, SocketType::STREAM, None)?;
     rustix::io::fcntl_setfd(&socket, rustix::io::FdFlags::CLOEXEC)?;
     rustix::io::ioctl_fionbio(&socket, true)?;
+    // Linux then tells the server who sends, even if the server has not asked for it yet: it asks right after it accepts.
+    #[cfg(target_os = "linux")]
+    rustix::net::sockopt::set_socket_passcred(&socket, true)?;
     match rustix::net::connect(&socket, &address) {
         Ok(()) => {}
         Err(rustix::io::Errno::AGAIN) => return Err(ErrorKind::TimedOut.into()),

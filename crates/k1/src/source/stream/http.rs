@@ -8,6 +8,8 @@ use std::time::Duration;
 
 use base64::Engine;
 
+use crate::source::entries::{NotAList, entries};
+
 /// Time without data after which a server counts as silent.
 pub const PATIENCE: Duration = Duration::from_secs(10);
 /// Time limit of a connection to one address.
@@ -208,24 +210,21 @@ fn ask(address: &Address, patience: Duration) -> Result<Step, Refusal> {
     if kind.contains("mpegurl") || kind.contains("scpls") {
         let mut bytes = Vec::new();
         body.take(MOST_LIST).read_to_end(&mut bytes)?;
-        return listed(&String::from_utf8_lossy(&bytes)).map(Step::To);
+        return listed(&bytes).map(Step::To);
     }
     let every = head.field("icy-metaint").and_then(|n| n.parse().ok()).filter(|n| *n > 0);
     let name = head.field("icy-name").map(str::to_owned).filter(|name| !name.is_empty());
     Ok(Step::Stream(Answer { name, every, body }))
 }
 
-/// The first stream of a playlist, M3U or PLS.
-fn listed(text: &str) -> Result<String, Refusal> {
-    if text.contains("#EXT-X-") {
-        return Err(Refusal::List("of parts (HLS), which K1 does not load"));
-    }
-    let entry = |line: &str| {
-        let line = line.trim();
-        let entry = if line.starts_with("File") { line.split_once('=')?.1.trim() } else { line };
-        is_address(entry).then(|| entry.to_owned())
-    };
-    text.lines().find_map(entry).ok_or(Refusal::List("without a stream"))
+/// The first stream of a playlist.
+fn listed(bytes: &[u8]) -> Result<String, Refusal> {
+    let entries = entries(bytes).map_err(|why| match why {
+        NotAList::Parts => Refusal::List("of parts (HLS), which K1 does not load"),
+        NotAList::NotText => Refusal::List("without a stream"),
+    })?;
+    let address = |entry: &[u8]| std::str::from_utf8(entry).ok().filter(|e| is_address(e)).map(str::to_owned);
+    entries.into_iter().find_map(address).ok_or(Refusal::List("without a stream"))
 }
 
 /// The head of an answer.
@@ -332,10 +331,10 @@ mod tests {
 
     #[test]
     fn a_playlist_leads_to_its_first_stream() {
-        assert_eq!(listed("#EXTM3U\n#EXTINF:-1,A\nhttp://a/1\nhttp://b/2").unwrap(), "http://a/1");
-        assert_eq!(listed("[playlist]\nFile1= http://a/1 \nTitle1=x").unwrap(), "http://a/1");
-        assert!(listed("#EXTM3U\n#EXT-X-VERSION:3\nhttp://a/1").unwrap_err().to_string().contains("HLS"));
-        assert!(listed("nothing").unwrap_err().to_string().contains("without a stream"));
+        assert_eq!(listed(b"#EXTM3U\n#EXTINF:-1,A\nhttp://a/1\nhttp://b/2").unwrap(), "http://a/1");
+        assert_eq!(listed(b"[playlist]\nFile1= http://a/1 \nTitle1=x").unwrap(), "http://a/1");
+        assert!(listed(b"#EXTM3U\n#EXT-X-VERSION:3\nhttp://a/1").unwrap_err().to_string().contains("HLS"));
+        assert!(listed(b"nothing").unwrap_err().to_string().contains("without a stream"));
     }
 
     #[test]
