@@ -51,7 +51,7 @@ impl StaticHost {
                     if stream.as_ref().is_ok_and(|s| s.peek(&mut first).is_ok()) && first == *SOCKET {
                         return stream.map_or((), |stream| socket(stream));
                     }
-                    // A browser that closes a connection is no error.
+                    // A browser that closes a connection is not an error.
                     let _ = stream.and_then(|stream| answer(stream, &over, find));
                 });
             }

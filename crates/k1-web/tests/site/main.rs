@@ -73,7 +73,7 @@ fn a_browser_renders_what_k1_render_writes() {
 #[test]
 fn minutes_of_sound_give_the_same_bits() {
     let Some(place) = Place::find() else { return };
-    // Noise, clipping, silence, and numbers that are none.
+    // Noise, clipping, silence and NaN.
     let mut rough: Vec<f32> = sound::demo(40).iter().map(|x| x * 2.5).collect();
     let mut seed = 7_u32;
     for (i, x) in rough.iter_mut().enumerate() {

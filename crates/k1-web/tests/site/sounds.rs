@@ -1,4 +1,4 @@
-//! The sources of sound, and what is said when one is refused.
+//! The sources of sound, and the sentence when one is refused.
 
 use serde_json::json;
 
@@ -84,7 +84,7 @@ pub fn dropped(place: &Place) {
     page.wait("the pause", "k1.link.sound.media.paused && k1.link.sound.isPaused");
     page.press("m");
     page.wait("the music to go on", "!k1.link.sound.media.paused && !k1.link.sound.isPaused");
-    // A file that is no sound: what is said, and the next one plays.
+    // A file that is not sound: a sentence, and the next one plays.
     page.eval(
         "drop(['broken.mp3', 'audio/mpeg', 'this is not music'], ['short.wav', 'audio/wav', 'short.wav'])",
     );
