@@ -9,10 +9,9 @@ use alloc::vec::Vec;
 
 use k1_engine::audio::SNAPSHOT_WORDS;
 use k1_engine::patterns::FIRST_PATTERN;
-use k1_wire::serial::{ADALIGHT_HEADER, adalight_header};
 
 use crate::listener::Listener;
-use crate::player::{MOST_LEDS, Player};
+use crate::player::Player;
 
 /// A player with the places for bytes in and out.
 pub struct Page {
@@ -77,13 +76,6 @@ pub extern "C" fn player_new(leds: u32, pattern: u32) -> *mut Page {
 #[unsafe(no_mangle)]
 pub extern "C" fn first_pattern() -> u32 {
     FIRST_PATTERN as u32
-}
-
-/// Most LEDs of a player.
-// SAFETY: no other function has this name.
-#[unsafe(no_mangle)]
-pub extern "C" fn most_leds() -> usize {
-    MOST_LEDS
 }
 
 /// Words of a snapshot.
@@ -151,13 +143,15 @@ exports! {
         this.put(bytes)
     }
 
-    /// The last frame for a strip on a serial port (Adalight); returns its length.
+    /// Begins again with another number of LEDs; returns 0 if it is out of range.
+    fn player_leds(this: Page, leds: usize) -> u32 { this.player.set_leds(leds).into() }
+
+    /// The last frame for a strip on a serial port (Adalight); the name of the order of its colours is in the room. Returns the
+    /// number of bytes, 0 if there is no such order.
     fn player_adalight(this: Page) -> usize {
-        let wire = this.player.wire();
-        let mut frame = Vec::with_capacity(ADALIGHT_HEADER + wire.len());
-        frame.extend(adalight_header(wire.len() / 3).iter().flatten());
-        frame.extend(wire);
-        this.put(frame)
+        let order = core::str::from_utf8(&this.room).unwrap_or_default();
+        let bytes = this.player.adalight(order).unwrap_or_default();
+        this.put(bytes)
     }
 
     /// Thumbnails of every pattern, as a live message; returns its length.
@@ -259,9 +253,10 @@ mod tests {
             let n = player_frame(page, 16_000.0, 0);
             assert_eq!(read(page, n)[..4], [1, read(page, n)[1], 30, 0]);
             assert_eq!(player_wire(page), 90);
-            let n = player_adalight(page);
-            assert_eq!(k1_wire::serial::read_adalight(&read(page, n)), Ok(((*page).player.wire(), &[][..])));
-            assert!(player_new(most_leds() as u32 + 1, 0).is_null());
+            write(page, b"GRB");
+            assert_eq!(player_adalight(page), 96);
+            write(page, b"XYZ");
+            assert_eq!((player_adalight(page), player_leds(page, 0), player_leds(page, 30)), (0, 0, 1));
             assert!(player_hello(page, 0.0) > 100 && player_changes(page) > 100 && player_changes(page) == 0);
             assert_eq!(player_gain(page), 1.0);
             write(page, b"GET/api/v1/setup");

@@ -91,8 +91,7 @@ mod tests {
             compilers: Vec::new(),
             proven: "never run on a board".into(),
         };
-        let bundle =
-            make(&Ingredients { image: &image, manifest, origin, bootloader: None }, &key).unwrap();
+        let bundle = make(&Ingredients { image: &image, manifest, origin, bootloader: None }, &key).unwrap();
         let write = |files: &Files| {
             std::fs::write(place.path().join("k1.tar"), archive::pack("k1", files).unwrap()).unwrap();
         };
