@@ -1,5 +1,7 @@
 //! Improv over serial: the lamp's network over the cable.
 
+use alloc::string::String;
+
 use alloc::vec::Vec;
 
 use k1_wire::improv::{Command, Decoder, Error, Said, State};
@@ -26,7 +28,7 @@ impl Network {
             }
             match byte {
                 b'\n' => {
-                    let text = alloc::string::String::from_utf8_lossy(&self.line);
+                    let text = String::from_utf8_lossy(&self.line);
                     // Lines of a lamp's console begin with their subject in brackets.
                     if text.starts_with('[') {
                         heard.push(json!({ "line": text.trim_end() }));

@@ -152,11 +152,12 @@ pub struct Restored {
 }
 
 impl Restore<'_> {
-    /// Checks the backup before anything is changed.
-    pub fn check(&self) -> Result<Restored, Refusal> {
+    /// Checks the backup before anything is changed, for a K1 with a number of palettes of the user's own.
+    pub fn check(&self, own_palettes: usize) -> Result<Restored, Refusal> {
         let (Some("1.0"), Some(patch)) = (self.version, self.parameters) else {
             return Err(Refusal::InvalidBackup);
         };
+        let patch = patch.with_own_palettes(own_palettes);
         let exact = patch.changes()?.all(|(p, _)| !patch.was_clamped(p));
         let mut params = Params::default();
         patch.apply(&mut params);

@@ -4,7 +4,7 @@ use alloc::string::String;
 use alloc::vec::Vec;
 use core::fmt;
 
-use k1_engine::light::{PALETTES, palette_by_name};
+use k1_engine::light::{PALETTES, Palette, palette_by_name};
 use k1_engine::params::{Param, Params};
 use k1_engine::patterns::FIRST_PATTERN;
 use k1_engine::show::Look;
@@ -53,18 +53,23 @@ pub struct NewLook {
 }
 
 impl NewLook {
-    /// The look.
-    pub fn look(&self) -> Result<Look, Refusal> {
+    /// The look, for a K1 with the user's `own` palettes.
+    pub fn look(&self, own: &[Palette]) -> Result<Look, Refusal> {
         let pattern = self.pattern.map(|id| named_pattern(id, "pattern")).transpose()?;
         let mut params = Params::default();
         let _ = self.params.changes()?;
-        self.params.apply(&mut params);
+        self.params.with_own_palettes(own.len()).apply(&mut params);
+        let by_name = |name: &str| {
+            let own = || own.iter().position(|palette| palette.name == name);
+            palette_by_name(name).or_else(|| Some(PALETTES.len() + own()?))
+        };
+        let count = PALETTES.len() + own.len();
         let expected = "the name or the number of a palette; GET /api/palettes lists them";
         let wrong = Refusal::InvalidValue { field: "palette", expected };
         let palette = match self.palette {
             None => None,
-            Some(Loose::Text(name)) => Some(palette_by_name(name.as_str()).ok_or(wrong)?),
-            Some(Loose::Number(n)) if n >= 0.0 && n < PALETTES.len() as f64 => Some(n as usize),
+            Some(Loose::Text(name)) => Some(by_name(name.as_str()).ok_or(wrong)?),
+            Some(Loose::Number(n)) if n >= 0.0 && n < count as f64 => Some(n as usize),
             Some(_) => return Err(wrong),
         };
         if let Some(palette) = palette {
@@ -75,22 +80,55 @@ impl NewLook {
 }
 
 /// A scene to make or to replace.
-#[derive(Clone, Debug, Default, PartialEq, Deserialize)]
+#[derive(Clone, Debug, Default, PartialEq)]
 #[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
 pub struct NewScene {
     /// Duration of the fade to it in seconds, 0 to 3600.
-    #[serde(default)]
-    #[cfg_attr(feature = "schema", schemars(with = "Option<f32>"))]
+    #[cfg_attr(feature = "schema", schemars(default, with = "Option<f32>"))]
     fade_s: Option<Loose>,
     /// Brightness of all zones, 0 to 1, on top of their looks.
-    #[serde(default)]
-    #[cfg_attr(feature = "schema", schemars(with = "Option<f32>"))]
+    #[cfg_attr(feature = "schema", schemars(default, with = "Option<f32>"))]
     brightness: Option<Loose>,
     /// The look of each zone by the zone's name. Without it, a new scene has what is shown now, and an existing one keeps
     /// its looks; an empty body always takes what is shown now.
-    #[serde(default)]
-    #[cfg_attr(feature = "schema", schemars(with = "Option<std::collections::BTreeMap<String, NewLook>>"))]
+    #[cfg_attr(
+        feature = "schema",
+        schemars(default, with = "Option<std::collections::BTreeMap<String, NewLook>>")
+    )]
     looks: Option<NewLooks>,
+}
+
+/// The fields of all requests below. One function reads them, because three would take 3 KiB more of a lamp's flash.
+#[derive(Deserialize)]
+struct Fields {
+    #[serde(default)]
+    on: Option<Loose>,
+    #[serde(default)]
+    fade_s: Option<Loose>,
+    #[serde(default)]
+    brightness: Option<Loose>,
+    #[serde(default)]
+    looks: Option<NewLooks>,
+}
+
+impl<'de> Deserialize<'de> for NewScene {
+    fn deserialize<D: Deserializer<'de>>(d: D) -> Result<Self, D::Error> {
+        let Fields { fade_s, brightness, looks, .. } = Fields::deserialize(d)?;
+        Ok(Self { fade_s, brightness, looks })
+    }
+}
+
+impl<'de> Deserialize<'de> for Recall {
+    fn deserialize<D: Deserializer<'de>>(d: D) -> Result<Self, D::Error> {
+        Ok(Self { fade_s: Fields::deserialize(d)?.fade_s })
+    }
+}
+
+impl<'de> Deserialize<'de> for PowerPatch {
+    fn deserialize<D: Deserializer<'de>>(d: D) -> Result<Self, D::Error> {
+        let Fields { on, fade_s, brightness, .. } = Fields::deserialize(d)?;
+        Ok(Self { on, fade_s, brightness })
+    }
 }
 
 /// Names of zones and their looks. A map of the standard library would take 4 KiB of a lamp's flash.
@@ -142,12 +180,11 @@ impl NewScene {
 }
 
 /// How a scene is recalled.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Deserialize)]
+#[derive(Clone, Copy, Debug, Default, PartialEq)]
 #[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
 pub struct Recall {
     /// Duration of the fade in seconds, 0 to 3600; without it, that of the scene.
-    #[serde(default)]
-    #[cfg_attr(feature = "schema", schemars(with = "Option<f32>"))]
+    #[cfg_attr(feature = "schema", schemars(default, with = "Option<f32>"))]
     fade_s: Option<Loose>,
 }
 
@@ -159,20 +196,17 @@ impl Recall {
 }
 
 /// On, off, and the brightness of everything.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Deserialize)]
+#[derive(Clone, Copy, Debug, Default, PartialEq)]
 #[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
 pub struct PowerPatch {
     /// True turns the light on.
-    #[serde(default)]
-    #[cfg_attr(feature = "schema", schemars(with = "Option<bool>"))]
+    #[cfg_attr(feature = "schema", schemars(default, with = "Option<bool>"))]
     on: Option<Loose>,
     /// Duration of the fade in seconds, 0 to 3600; 1 without it.
-    #[serde(default)]
-    #[cfg_attr(feature = "schema", schemars(with = "Option<f32>"))]
+    #[cfg_attr(feature = "schema", schemars(default, with = "Option<f32>"))]
     fade_s: Option<Loose>,
     /// Brightness of everything, 0 to 1.
-    #[serde(default)]
-    #[cfg_attr(feature = "schema", schemars(with = "Option<f32>"))]
+    #[cfg_attr(feature = "schema", schemars(default, with = "Option<f32>"))]
     brightness: Option<Loose>,
 }
 
