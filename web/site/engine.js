@@ -90,14 +90,14 @@ export class Player {
   /** The bytes of that frame for LEDs: linear light, R, G, B. */
   wire() { return this.out(this.wasm.player_wire(this.page)); }
 
-  /** That frame for a strip on a serial port (Adalight), with the colours in an order such as GRB. */
+  /** Begins again with another number of LEDs; false if it is out of range. */
+  leds(leds) { return Boolean(this.wasm.player_leds(this.page, leds)); }
+
+  /** The last frame for a strip on a serial port (Adalight), with the colours in an order such as GRB. */
   adalight(order) {
     this.put(write.encode(order));
     return this.out(this.wasm.player_adalight(this.page));
   }
-
-  /** Most LEDs that a player takes. */
-  most() { return this.wasm.most_leds(); }
 
   thumbnails() { return this.view(this.wasm.player_thumbnails(this.page, Player.now())); }
   hello() { return this.said(this.wasm.player_hello(this.page, Player.now())); }
@@ -110,7 +110,6 @@ export class Player {
 
   /** Names the source; `silence` says why a live one gives no sound. */
   source(name, isLive, silence = '') {
-    this.named = { name, isLive };
     const text = write.encode(name);
     this.put(text, write.encode(silence));
     this.wasm.player_source(this.page, text.length, isLive);

@@ -37,7 +37,7 @@ export class Link {
 
   async start() {
     try {
-      const module = this.module = await compiled();
+      const module = await compiled();
       this.player = new Player(module, LEDS);
       this.sound = new Sound(module, this.player, () => { if (document.hidden) this.step(); });
     } catch (e) {
@@ -53,16 +53,6 @@ export class Link {
     this.on.open();
     this.on.message(this.player.hello());
     this.hear(null, false);
-  }
-
-  /** Goes on with another number of LEDs, and the same look. */
-  resize(leds = LEDS) {
-    const last = this.player, next = new Player(this.module, leds);
-    next.ask('POST', '/api/config/restore', JSON.stringify(last.ask('GET', '/api/config/backup').said));
-    const { name, isLive } = last.named;
-    next.source(name, isLive);
-    this.player = this.sound.player = next;
-    this.on.message(next.hello());
   }
 
   /** A frame, and what else is due. A page in the background does it when sound arrives. */

@@ -66,8 +66,21 @@ buttons.get('pause').onclick = async () => {
 // Only where the browser can do it.
 buttons.get('screen').hidden = !navigator.mediaDevices?.getDisplayMedia;
 
-// Few visitors have lights at hand, so their module comes when it is asked for.
-$('real').addEventListener('toggle', () => import('./lights.js'), { once: true });
+/** Lets a button open the form of a light, whose module comes when it is asked for. */
+function opens(name, form, module) {
+  const button = root.querySelector(`[data-light="${name}"]`);
+  button.onclick = async () => {
+    form.hidden = !form.hidden;
+    button.setAttribute('aria-expanded', !form.hidden);
+    const { Light } = await import(module);
+    button.light ??= new Light(form, await ready);
+  };
+  return button;
+}
+
+// Real LEDs, where the browser can reach them.
+opens('serial', $('strip-here'), './strip.js').hidden = !('serial' in navigator);
+opens('wled', $('wled-here'), './wled.js');
 
 // A file may be dropped anywhere.
 addEventListener('dragover', (event) => {

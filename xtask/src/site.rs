@@ -62,6 +62,9 @@ const CHANGES: [(&str, &str); 4] = [
     (r#", <kbd>m</kbd> sound"#, r#", <kbd>m</kbd> pause"#),
 ];
 
+/// What leads from the page to the installer.
+const TO_INSTALLER: &str = r#" · <a href="install.html">Make a lamp</a>"#;
+
 /// Where `web/site/start.html` goes.
 const BEFORE: &str = "<main>\n";
 
@@ -117,6 +120,8 @@ pub fn site(args: &[&str]) -> Result<(), String> {
         files.extend(installer::firmware(firmware.as_deref())?);
     } else {
         files.retain(|file| !is_of_installer(&file.path));
+        let index = take(&mut files, "index.html")?.replace(TO_INSTALLER, "");
+        files.push(File { path: "index.html".into(), content: index.into_bytes() });
     }
     files.sort_by(|a, b| a.path.cmp(&b.path));
     let worker = service_worker(&files)?;
@@ -261,11 +266,11 @@ fn write(files: &[File], to: &Path) -> Result<(), String> {
     std::fs::write(&mark, "").map_err(|e| wrong(&mark, e))
 }
 
-/// True if the page loads the file before there is light. The modules of `room/` and `plan/` are for shows; icons and real
-/// lights come later.
+/// True if the page loads the file before there is light. The modules of `room/` and `plan/` are for shows; the others come
+/// when they are needed.
 fn is_first(path: &str) -> bool {
     !["room/", "plan/"].iter().any(|folder| path.starts_with(folder))
-        && !["icon.png", "sw.js", "lights.js"].contains(&path)
+        && !["icon.png", "strip.js", "wled.js", "sw.js", "worklet.js"].contains(&path)
         && !is_of_installer(path)
 }
 
@@ -316,6 +321,7 @@ mod tests {
         }
         assert!(text("link.js").contains("engine.js") && text("plan/zones.js").contains("export"));
         assert!(!files.iter().any(|file| file.path == "start.html"));
+        assert!(index.contains(TO_INSTALLER) && text("install.html").contains("install/page.js"));
         // Relative, so that it works under any path of a host.
         for attribute in ["src=\"/", "href=\"/"] {
             assert!(!index.contains(attribute), "{attribute}");

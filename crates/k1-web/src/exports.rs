@@ -11,7 +11,7 @@ use k1_engine::audio::SNAPSHOT_WORDS;
 use k1_engine::patterns::FIRST_PATTERN;
 
 use crate::listener::Listener;
-use crate::player::{MOST_LEDS, Player};
+use crate::player::Player;
 
 /// A player with the places for bytes in and out.
 pub struct Page {
@@ -78,13 +78,6 @@ pub extern "C" fn first_pattern() -> u32 {
     FIRST_PATTERN as u32
 }
 
-/// Most LEDs of a player.
-// SAFETY: no other function has this name.
-#[unsafe(no_mangle)]
-pub extern "C" fn most_leds() -> usize {
-    MOST_LEDS
-}
-
 /// Words of a snapshot.
 // SAFETY: no other function has this name.
 #[unsafe(no_mangle)]
@@ -149,6 +142,9 @@ exports! {
         let bytes = this.player.wire().to_vec();
         this.put(bytes)
     }
+
+    /// Begins again with another number of LEDs; returns 0 if it is out of range.
+    fn player_leds(this: Page, leds: usize) -> u32 { this.player.set_leds(leds).into() }
 
     /// The last frame for a strip on a serial port (Adalight); the name of the order of its colours is in the room. Returns the
     /// number of bytes, 0 if there is no such order.
@@ -258,13 +254,9 @@ mod tests {
             assert_eq!(read(page, n)[..4], [1, read(page, n)[1], 30, 0]);
             assert_eq!(player_wire(page), 90);
             write(page, b"GRB");
-            let n = player_adalight(page);
-            let sent = read(page, n);
-            let (pixels, rest) = k1_wire::serial::read_adalight(&sent).unwrap();
-            assert_eq!((pixels.len(), rest.len()), (90, 0));
+            assert_eq!(player_adalight(page), 96);
             write(page, b"XYZ");
-            assert_eq!(player_adalight(page), 0);
-            assert!(player_new(most_leds() as u32 + 1, 0).is_null());
+            assert_eq!((player_adalight(page), player_leds(page, 0), player_leds(page, 30)), (0, 0, 1));
             assert!(player_hello(page, 0.0) > 100 && player_changes(page) > 100 && player_changes(page) == 0);
             assert_eq!(player_gain(page), 1.0);
             write(page, b"GET/api/v1/setup");

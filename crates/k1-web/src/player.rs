@@ -16,7 +16,7 @@ use k1_device::routes::{Method, ROUTES};
 use k1_device::settings::ColorOrder;
 use k1_device::thumbnails::Thumbnails;
 use k1_engine::audio::{SNAPSHOT_WORDS, Snapshot};
-use k1_engine::light::OutputSettings;
+use k1_engine::light::{OutputSettings, Shape};
 use k1_engine::patterns::PATTERNS;
 use k1_engine::show::Show;
 use k1_handoff::Mailbox;
@@ -127,6 +127,17 @@ impl Player {
             },
         );
         live::frame(now_us, screen, &self.sound)
+    }
+
+    /// Begins again with another number of LEDs, without a fade; false, and nothing changes, if it is out of range.
+    pub fn set_leds(&mut self, leds: usize) -> bool {
+        let is_possible = (1..=MOST_LEDS).contains(&leds);
+        if is_possible {
+            self.showing.zones().restart(leds, Shape::Mirrored, OutputSettings::default());
+            self.screen = alloc::vec![[0; 3]; leds];
+            self.wire = alloc::vec![[0; 3]; leds];
+        }
+        is_possible
     }
 
     /// The last frame for a strip on a serial port: Adalight, with the colours in an order such as `GRB`; `None` if there is
@@ -364,7 +375,8 @@ mod tests {
 
     #[test]
     fn a_strip_on_a_serial_port_gets_the_same_light() {
-        let mut player = Player::new(7, FIRST_PATTERN).unwrap();
+        let mut player = Player::new(60, FIRST_PATTERN).unwrap();
+        assert!(player.set_leds(7) && !player.set_leds(0) && !player.set_leds(MOST_LEDS + 1));
         player.obey(0, br#"{"params":{"background":1}}"#);
         (0..300).for_each(|n| _ = player.frame(n * 16_000, false));
         let sent = player.adalight("BRG").unwrap();

@@ -365,7 +365,7 @@ mod tests {
 
     #[test]
     fn a_backup_is_checked_as_a_whole() {
-        let check = |json: &str| serde_json::from_str::<Restore>(json).unwrap().check();
+        let check = |json: &str| serde_json::from_str::<Restore>(json).unwrap().check(0);
         let r = check(r#"{"version":"1.0","parameters":{"dithering":0,"speed":2},"current_pattern":5,"microphone_gain":2}"#)
             .unwrap();
         assert_eq!((r.exact, r.pattern, r.gain), (false, Some(5), Some(2.0)));

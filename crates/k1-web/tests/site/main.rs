@@ -134,6 +134,12 @@ fn a_song_that_is_dropped_plays() {
 }
 
 #[test]
+fn a_strip_on_usb_shows_the_light() {
+    let Some(place) = Place::find() else { return };
+    sounds::strip_on_usb(&place);
+}
+
+#[test]
 fn what_a_browser_refuses_is_said_with_a_way_on() {
     let Some(place) = Place::find() else { return };
     sounds::refused(&place);

@@ -20,10 +20,6 @@ const TURN: Duration = Duration::from_millis(1);
 pub struct Desk {
     /// The chip on the cable; `None` if the cable is pulled or another program uses the port.
     pub chip: Option<Chip>,
-    /// What a strip has got that is on the cable in place of a chip.
-    pub strip: Option<Vec<u8>>,
-    /// True if the cable of the strip is pulled.
-    pub is_pulled: bool,
     /// The lamp that the chip becomes; `None` while its loader runs.
     pub lamp: Option<Lamp>,
     /// Number of restarts without the loader.
@@ -65,11 +61,6 @@ impl Cable {
         *self.desk() = Desk { chip: Some(chip), ..Desk::default() };
     }
 
-    /// Puts a strip on the cable in place of a chip.
-    pub fn lay_strip(&self) {
-        *self.desk() = Desk { strip: Some(Vec::new()), ..Desk::default() };
-    }
-
     /// Content of the chip's flash.
     pub fn flash(&self) -> Vec<u8> {
         self.desk().chip.as_ref().expect("a chip").flash()
@@ -77,9 +68,6 @@ impl Cable {
 
     /// Serves the page's port; returns when page or chip ends it.
     pub fn serve(&self, stream: TcpStream) {
-        if self.desk().strip.is_some() {
-            return self.fill(stream);
-        }
         let port = self.desk().chip.as_ref().map(|chip| chip.port.clone());
         let Some(port) = port.and_then(|port| serialport::new(port, 115_200).timeout(TURN).open().ok())
         else {
@@ -89,18 +77,6 @@ impl Cable {
         socket.get_ref().set_read_timeout(Some(TURN)).unwrap();
         // A page that closes the port is no error.
         let _ = self.carry(socket, port);
-    }
-
-    /// Keeps what a strip gets.
-    fn fill(&self, stream: TcpStream) {
-        let Ok(mut socket) = tungstenite::accept(stream) else { return };
-        while !self.desk().is_pulled {
-            match socket.read() {
-                Ok(Message::Binary(sent)) => self.desk().strip.get_or_insert_default().extend(&sent),
-                Ok(_) => {}
-                Err(_) => return,
-            }
-        }
     }
 
     fn carry(

@@ -1,5 +1,5 @@
 //! The site's pages at a cable, in a real browser: from a maker's bundle to the flash of a simulated chip, and to its network;
-//! and light on a strip and a WLED.
+//! and light on a WLED.
 //!
 //! Without Chromium or the folder of `cargo xtask site`, the tests print that they were skipped and pass; with `browser` and
 //! `site` in `K1_REQUIRE` they fail instead.
@@ -16,13 +16,13 @@ mod chromium;
 #[allow(dead_code, reason = "used in part")]
 mod host;
 mod lamp;
-mod lights;
 mod maker;
 mod page;
 mod refusals;
 #[path = "../support/mod.rs"]
 #[allow(dead_code, reason = "used in part")]
 mod support;
+mod wled;
 
 use std::path::PathBuf;
 use std::time::Instant;
@@ -183,15 +183,9 @@ fn a_browser_without_web_serial_is_told_what_to_do() {
 }
 
 #[test]
-fn a_strip_on_usb_shines_from_the_browser() {
-    let Some(mut page) = Page::open() else { return };
-    lights::strip(&mut page);
-}
-
-#[test]
 fn a_wled_shines_from_the_browser() {
     let Some(mut page) = Page::open() else { return };
-    lights::wled(&mut page);
+    wled::shines(&mut page);
 }
 
 #[test]

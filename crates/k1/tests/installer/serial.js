@@ -46,9 +46,6 @@
       await closed;
     }
 
-    /** The cable is back, as the browser tells it. */
-    isBack() { serial.dispatchEvent(Object.defineProperty(new Event('connect'), 'target', { value: this })); }
-
     getInfo() { return window.fakeUsb ?? { usbVendorId: 0x303a, usbProductId: 0x1001 }; }
   }
 
