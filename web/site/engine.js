@@ -90,8 +90,11 @@ export class Player {
   /** The bytes of that frame for LEDs: linear light, R, G, B. */
   wire() { return this.out(this.wasm.player_wire(this.page)); }
 
-  /** That frame for a strip on a serial port (Adalight). */
-  adalight() { return this.out(this.wasm.player_adalight(this.page)); }
+  /** That frame for a strip on a serial port (Adalight), with the colours in an order such as GRB. */
+  adalight(order) {
+    this.put(write.encode(order));
+    return this.out(this.wasm.player_adalight(this.page));
+  }
 
   /** Most LEDs that a player takes. */
   most() { return this.wasm.most_leds(); }

@@ -22,7 +22,7 @@ function tell(text, isBad = false) {
 
 /** A strip on a serial port, by Adalight. */
 class Strip {
-  constructor(port, speed) { Object.assign(this, { port, speed }); }
+  constructor(port, speed, order) { Object.assign(this, { port, speed, order }); }
 
   async open() {
     try {
@@ -49,7 +49,7 @@ class Strip {
     if (this.isBusy || !this.writer) return;
     this.isBusy = true;
     try {
-      await this.writer.write(player.adalight());
+      await this.writer.write(player.adalight(this.order));
       this.sent = (this.sent ?? 0) + 1;
     } catch {
       this.writer = null;
@@ -63,7 +63,7 @@ class Strip {
     navigator.serial.removeEventListener('connect', this.back);
     if (!this.writer) return;
     // The strip keeps what it has, so the last frame is dark.
-    const dark = player.adalight();
+    const dark = player.adalight(this.order);
     await this.writer.write(dark.fill(0, 6)).catch(() => { /* It is gone. */ });
     this.writer.releaseLock();
     await this.port.close().catch(() => { /* It is gone. */ });
@@ -166,7 +166,7 @@ submits('usb', async (link) => {
   if (!navigator.serial) throw new Error('This browser cannot reach a strip on USB (it has no Web Serial). Chrome, Edge, Opera and other browsers built on Chromium have it, on computers. Or use the program: k1 run demo --to adalight:PORT.');
   const port = await navigator.serial.requestPort().catch(() => { throw new Error('No port was chosen. If the list was empty, the cable may carry no data: try another one.'); });
   const leds = Number($('usb-leds').value), speed = Number($('usb-speed').value);
-  const strip = new Strip(port, speed);
+  const strip = new Strip(port, speed, $('usb-order').value);
   await strip.open();
   // Ten bits for each byte.
   const fps = Math.min(60, Math.floor(speed / 10 / (6 + 3 * leds)));
@@ -184,4 +184,5 @@ submits('wled', async (link) => {
 });
 
 $('real-stop').onclick = () => stop('K1 no longer sends.');
+$('real').dataset.state = 'ready';
 addEventListener('pagehide', () => { if (light instanceof Wled) light.close(); });

@@ -1,11 +1,10 @@
 // The first moments: choosing a sound, and what to say when a browser refuses one.
 
 import { $ } from './controls.js';
-import './lights.js';
 import { ready } from './link.js';
 
 const root = $('start');
-const buttons = new Map([...root.querySelectorAll('button')].map((button) => [button.dataset.sound, button]));
+const buttons = new Map([...root.querySelectorAll('[data-sound]')].map((button) => [button.dataset.sound, button]));
 
 /** Says what has happened and what to do; a message stays until the next one. */
 function tell(text = '') { $('told').textContent = text; }
@@ -66,6 +65,9 @@ buttons.get('pause').onclick = async () => {
 };
 // Only where the browser can do it.
 buttons.get('screen').hidden = !navigator.mediaDevices?.getDisplayMedia;
+
+// Few visitors have lights at hand, so their module comes when it is asked for.
+$('real').addEventListener('toggle', () => import('./lights.js'), { once: true });
 
 // A file may be dropped anywhere.
 addEventListener('dragover', (event) => {

@@ -1,4 +1,5 @@
-//! The site: a folder with the page, the engine as WebAssembly and a service worker, which any static host can serve.
+//! The site: a folder with the page, the engine as WebAssembly, a service worker and the documents, which any static host
+//! can serve.
 
 use std::io::Write;
 use std::path::{Path, PathBuf};
@@ -52,10 +53,7 @@ const CHANGES: [(&str, &str); 4] = [
 <script type="module" src="start.js"></script>"#,
     ),
     // The description of the API is served by a K1 with a server.
-    (
-        r#" <a href="api/v1/openapi.json">API</a>"#,
-        r#" <a href="https://github.com/k1-light/k1">K1 for your own lights</a>"#,
-    ),
+    (r#" <a href="api/v1/openapi.json">API</a>"#, r#" <a href="docs/index.html">K1 for your own lights</a>"#),
     (r#", <kbd>m</kbd> sound"#, r#", <kbd>m</kbd> pause"#),
 ];
 
@@ -120,6 +118,8 @@ pub fn site(args: &[&str]) -> Result<(), String> {
     files.push(worker);
     write(&files, &to)?;
     println!("{}: {} files, version {}", to.display(), files.len(), version(&files));
+    let documents = crate::pages::write(&to.join("docs"), Some("../"))?;
+    println!("{}: {} kB of documents", to.join("docs").display(), documents / 1_000);
     hold(&files, &budget)
 }
 
@@ -256,9 +256,12 @@ fn write(files: &[File], to: &Path) -> Result<(), String> {
     std::fs::write(&mark, "").map_err(|e| wrong(&mark, e))
 }
 
-/// True if the page loads the file before there is light. The modules of `room/` are for shows, and icons come later.
+/// True if the page loads the file before there is light. The modules of `room/` are for shows; icons and real lights come
+/// later.
 fn is_first(path: &str) -> bool {
-    !path.starts_with("room/") && path != "icon.png" && path != "sw.js" && !is_of_installer(path)
+    !path.starts_with("room/")
+        && !["icon.png", "lights.js", "sw.js", "worklet.js"].contains(&path)
+        && !is_of_installer(path)
 }
 
 /// True if only the installer needs the file. It works online only: it needs a cable anyway, and firmware is large.

@@ -1,5 +1,7 @@
 //! Improv over serial: the lamp's network over the cable.
 
+use alloc::string::String;
+
 use alloc::vec::Vec;
 
 use k1_wire::improv::{Command, Decoder, Error, Said, State};

@@ -9,7 +9,6 @@ use alloc::vec::Vec;
 
 use k1_engine::audio::SNAPSHOT_WORDS;
 use k1_engine::patterns::FIRST_PATTERN;
-use k1_wire::serial::{ADALIGHT_HEADER, adalight_header};
 
 use crate::listener::Listener;
 use crate::player::{MOST_LEDS, Player};
@@ -151,13 +150,12 @@ exports! {
         this.put(bytes)
     }
 
-    /// The last frame for a strip on a serial port (Adalight); returns its length.
+    /// The last frame for a strip on a serial port (Adalight); the name of the order of its colours is in the room. Returns the
+    /// number of bytes, 0 if there is no such order.
     fn player_adalight(this: Page) -> usize {
-        let wire = this.player.wire();
-        let mut frame = Vec::with_capacity(ADALIGHT_HEADER + wire.len());
-        frame.extend(adalight_header(wire.len() / 3).iter().flatten());
-        frame.extend(wire);
-        this.put(frame)
+        let order = core::str::from_utf8(&this.room).unwrap_or_default();
+        let bytes = this.player.adalight(order).unwrap_or_default();
+        this.put(bytes)
     }
 
     /// Thumbnails of every pattern, as a live message; returns its length.
@@ -259,8 +257,13 @@ mod tests {
             let n = player_frame(page, 16_000.0, 0);
             assert_eq!(read(page, n)[..4], [1, read(page, n)[1], 30, 0]);
             assert_eq!(player_wire(page), 90);
+            write(page, b"GRB");
             let n = player_adalight(page);
-            assert_eq!(k1_wire::serial::read_adalight(&read(page, n)), Ok(((*page).player.wire(), &[][..])));
+            let sent = read(page, n);
+            let (pixels, rest) = k1_wire::serial::read_adalight(&sent).unwrap();
+            assert_eq!((pixels.len(), rest.len()), (90, 0));
+            write(page, b"XYZ");
+            assert_eq!(player_adalight(page), 0);
             assert!(player_new(most_leds() as u32 + 1, 0).is_null());
             assert!(player_hello(page, 0.0) > 100 && player_changes(page) > 100 && player_changes(page) == 0);
             assert_eq!(player_gain(page), 1.0);

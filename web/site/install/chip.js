@@ -27,7 +27,7 @@ export class Chip {
       this.transport.setDeviceLostCallback(() => reject(new Error(PULLED)));
       this.onLost = () => reject(new Error(PULLED));
     });
-    this.lost.catch(() => { /* Whoever waits for the chip hears it. */ });
+    this.lost.catch(() => { /* A command that waits for the chip hears it. */ });
     port.addEventListener?.('disconnect', this.onLost);
     this.loader = new ESPLoader({ transport: this.transport, baudrate: SPEED, terminal: silent });
   }

@@ -24,7 +24,8 @@ function done(step, text) {
   $(`step-${step}`).classList.add('done');
 }
 
-const sentence = (e) => `${e.message[0].toUpperCase()}${e.message.slice(1)}${/[.!?]$/.test(e.message) ? '' : '.'}`;
+/** A message as a sentence; a name of a file stays as it is. */
+const sentence = ({ message }) => `${message.replace(/^[a-z]+(?=[ ’])/, (word) => word[0].toUpperCase() + word.slice(1))}${/[.!?]$/.test(message) ? '' : '.'}`;
 const ready = () => { $('install').disabled = !(chosen.about && chosen.key && navigator.serial); };
 
 /** Opens the chosen bundle, once there is a key to check it with. */
@@ -40,7 +41,7 @@ function openBundle(computing) {
       const back = about.mayRollBack ? '' : ' Its bootloader does not support trials: this lamp cannot take back a bad update by itself.';
       done('firmware', `K1 ${about.version} for ${about.board}, ${about.bytes.toLocaleString('en')} bytes, signed by its maker ${about.maker}${from}. Its maker says: ${about.proven}.${back}`);
     } catch (e) {
-      tell('firmware', `${sentence(e)} Nothing of it was used: fetch the bundle again, or choose another one or another key.`, true);
+      tell('firmware', `${sentence(e)} Nothing of it was used. Choose it again, or another one, or another key.`, true);
     }
   }
   ready();

@@ -69,3 +69,49 @@ pub fn firmware(folder: Option<&Path>) -> Result<Vec<File>, String> {
     files.push(File { path: "firmware/list.json".into(), content: list });
     Ok(files)
 }
+
+#[cfg(test)]
+mod tests {
+    use k1_fleet::bundle::make::{Ingredients, make};
+    use k1_fleet::bundle::{Files, Origin, UPDATE};
+    use k1_fleet::signing::package::Statement;
+
+    use super::*;
+
+    #[test]
+    fn firmware_is_offered_only_if_it_can_be_installed() {
+        let place = tempfile::tempdir().unwrap();
+        let key = keys::make(&place.path().join("keys"), "release").unwrap();
+        let mut image = vec![0; 2_000];
+        (image[0], image[3], image[12]) = (0xe9, 0x20, 13);
+        let manifest = Statement { board: "esp32c6", version: "1.2.0", counter: 1, patience_s: 300 };
+        let origin = Origin {
+            commit: String::new(),
+            changed: false,
+            compilers: Vec::new(),
+            proven: "never run on a board".into(),
+        };
+        let bundle = make(&Ingredients { image: &image, manifest, origin, bootloader: None }, &key).unwrap();
+        let write = |files: &Files| {
+            std::fs::write(place.path().join("k1.tar"), archive::pack("k1", files).unwrap()).unwrap();
+        };
+        write(&bundle);
+        let why = firmware(Some(place.path())).err().unwrap();
+        assert!(why.contains("release.pem"), "the maker's key is missing: {why}");
+        std::fs::write(place.path().join(KEY), key.public_pem().unwrap()).unwrap();
+        let files = firmware(Some(place.path())).unwrap();
+        let paths: Vec<&str> = files.iter().map(|file| &*file.path).collect();
+        assert_eq!(paths, ["firmware/k1.tar", "firmware/release.pem", "firmware/list.json"]);
+        let list: serde_json::Value = serde_json::from_slice(&files[2].content).unwrap();
+        assert_eq!(list[0]["board"], "esp32c6");
+        assert_eq!(list[0]["bytes"], files[0].content.len());
+
+        let mut damaged = bundle.clone();
+        damaged.get_mut(UPDATE).unwrap()[300] ^= 1;
+        write(&damaged);
+        let why = firmware(Some(place.path())).err().unwrap();
+        assert!(why.contains("k1.tar cannot be installed"), "{why}");
+        let empty = firmware(None).unwrap();
+        assert_eq!((&*empty[0].path, &*empty[0].content), ("firmware/list.json", &b"[]"[..]));
+    }
+}

@@ -2,7 +2,7 @@
 
 use core::fmt;
 
-use k1_engine::params::{LAST_PALETTE, MOST_OWN_PALETTES, Param, Params};
+use k1_engine::params::{LAST_PALETTE, Param, Params};
 use serde::Deserialize;
 use serde::de::{Deserializer, IgnoredAny, MapAccess, Visitor};
 
@@ -61,7 +61,7 @@ pub(crate) fn param_properties() -> serde_json::Map<String, serde_json::Value> {
         let is_palette = p.id == Param::PaletteId.spec().id;
         let kind = if is_palette { "integer" } else { "number" };
         // Numbers above the table's are the user's own palettes.
-        let most = if is_palette { p.max + MOST_OWN_PALETTES as f32 } else { p.max };
+        let most = if is_palette { p.max + k1_engine::params::MOST_OWN_PALETTES as f32 } else { p.max };
         let schema = schemars::json_schema!({
             "type": kind, "minimum": p.min, "maximum": most, "default": p.default, "description": p.help
         });

@@ -91,7 +91,10 @@ pub struct NewScene {
     brightness: Option<Loose>,
     /// The look of each zone by the zone's name. Without it, a new scene has what is shown now, and an existing one keeps
     /// its looks; an empty body always takes what is shown now.
-    #[cfg_attr(feature = "schema", schemars(default, with = "Option<std::collections::BTreeMap<String, NewLook>>"))]
+    #[cfg_attr(
+        feature = "schema",
+        schemars(default, with = "Option<std::collections::BTreeMap<String, NewLook>>")
+    )]
     looks: Option<NewLooks>,
 }
 

@@ -18,7 +18,7 @@ use k1::cli::Cli;
 use read::{Document, commands, documents};
 
 /// Commands of other programs, by their first word, and what makes sure of them.
-const OTHERS: [(&str, &str); 20] = [
+const OTHERS: [(&str, &str); 21] = [
     (".", "the maker's own toolchain, which needs their download"),
     (".ci/run", "the gate itself"),
     ("K1_REQUIRE=ola,netns", "`cargo test`: checked below"),
@@ -37,6 +37,7 @@ const OTHERS: [(&str, &str); 20] = [
     ("openssl", "tests/virt/operate.rs verifies a signature"),
     ("rustup", "the network"),
     ("sha256sum", "a hash of a file"),
+    ("sudo", "`cargo xtask service` installs the package"),
     ("systemctl", "tests/service.rs checks the unit"),
     ("tail", "tests/virt/operate.rs cuts a signature out"),
 ];

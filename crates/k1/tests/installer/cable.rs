@@ -65,6 +65,11 @@ impl Cable {
         *self.desk() = Desk { chip: Some(chip), ..Desk::default() };
     }
 
+    /// Puts a strip on the cable in place of a chip.
+    pub fn lay_strip(&self) {
+        *self.desk() = Desk { strip: Some(Vec::new()), ..Desk::default() };
+    }
+
     /// Content of the chip's flash.
     pub fn flash(&self) -> Vec<u8> {
         self.desk().chip.as_ref().expect("a chip").flash()
