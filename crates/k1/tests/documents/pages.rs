@@ -68,7 +68,13 @@ fn furnish(home: &Path) {
     for song in ["song.flac", "Music/album/1.flac"] {
         std::fs::copy(fixture("demo.flac"), home.join(song)).unwrap();
     }
-    std::fs::write(home.join("party.m3u"), "song.flac\n").unwrap();
+    for (name, text) in [
+        ("party.m3u", "song.flac\n"),
+        ("dusk.ggr", "GIMP Gradient\nName: Late dusk\n1\n0 0.5 1 1 0 0 1 0 0 1 1 0 0 0 0\n"),
+        ("palette0.json", r#"{"palette": [0, 16, 32, 64, 255, 255, 136, 0]}"#),
+    ] {
+        std::fs::write(home.join(name), text).unwrap();
+    }
     std::fs::write(home.join("token"), "q7Xw29LmZt81KdRf\n").unwrap();
     std::fs::set_permissions(home.join("token"), std::fs::Permissions::from_mode(0o600)).unwrap();
 }
