@@ -6,10 +6,11 @@ use std::time::Duration;
 use super::runner::{self, Report};
 use super::targets::{self, Case, Table};
 use super::{bare, excused, notes, second_attempt, stage};
+use crate::vendor;
 
 /// Every need in `crates/k1/tests/support/need.rs`.
 const NEEDS: &str =
-    "browser,site,pulse,virt,promtool,mosquitto,netns,nginx,openssl,encoders,ola,tshark,strace,systemd";
+    "browser,axe,site,pulse,virt,promtool,mosquitto,netns,nginx,openssl,encoders,ola,tshark,strace,systemd";
 
 /// Runs these tests.
 ///
@@ -20,12 +21,20 @@ pub fn run() -> Result<(), String> {
     let cases = targets::build(&all, Duration::from_secs(table.required_seconds))?;
     table.check_beginnings(&cases)?;
     let (chosen, again) = choose(cases, &table)?;
-    let env = [("K1_REQUIRE", NEEDS.to_owned())];
+    let env = [("K1_REQUIRE", NEEDS.to_owned()), ("K1_AXE", axe()?)];
     let mut reports = runner::all(&chosen, &env, runner::cores(), |case| table.is_alone(case));
     let most = stage::Table::read()?.second_attempts;
     second_attempt::of_failed(&chosen, &mut reports, most, |case| runner::one(case, &env));
     judge(&mut reports)?;
     runner::tell(&reports, 0, again)
+}
+
+/// Takes axe-core from npm, and returns the path of its file.
+fn axe() -> Result<String, String> {
+    let path = notes().join("axe.min.js");
+    std::fs::write(&path, vendor::take(&vendor::AXE)?.file("axe.min.js")?)
+        .map_err(|e| format!("{}: {e}", path.display()))?;
+    Ok(path.display().to_string())
 }
 
 /// The tests that the bare machine skipped or could not judge, and the number of skipped ones. If that run left no

@@ -21,7 +21,8 @@ pub fn library() -> Result<[File; 2], String> {
     let mut notices = String::from("The file esptool.js contains these programs of other people.\n\n");
     let mut library = Vec::new();
     for (i, package) in ESPTOOL.iter().enumerate() {
-        let checked = take(package)?;
+        let checked =
+            take(package).map_err(|e| format!("{e}, or leave the installer out with --without-installer"))?;
         if i == 0 {
             library = checked.file("bundle.js")?;
         }
