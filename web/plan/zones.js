@@ -130,7 +130,8 @@ export class Zones {
     this.about.hidden = !plan || !zone;
     if (!plan || !zone) return;
     const pattern = this.play.gallery?.patterns.find((p) => p.id === zone.pattern)?.name ?? zone.pattern;
-    const key = JSON.stringify([zone.name, pattern, plan.pieces.map((p) => p.light), isSquare(zone), this.zones.length]);
+    const isLevel = this.of(zone.name).place.angle % 180 === 0;
+    const key = JSON.stringify([zone.name, pattern, plan.pieces.map((p) => p.light), isSquare(zone), this.zones.length, isLevel]);
     if (key !== this.key) {
       this.key = key;
       const own = (act) => () => act(this.edit.zone(zone.name));
@@ -142,7 +143,7 @@ export class Zones {
       this.numbers = plan.pieces.flatMap((piece, index) => (piece.light ? ['from', 'to'].map((end) => this.number(zone.name, piece, index, end)) : []));
       this.size = el('small');
       this.about.replaceChildren(el('h2', '', zone.name, ' ', this.size), el('div', 'fields', '', ...this.numbers.map((n) => n.label)),
-        el('div', 'acts', '', button('plain', 'Turn round', own((p) => this.edit.turn(p))), button('plain', 'Hang upright', () => this.upright(zone.name)),
+        el('div', 'acts', '', button('plain', 'Turn round', own((p) => this.edit.turn(p))), button('plain', isLevel ? 'Hang upright' : 'Hang level', () => this.upright(zone.name)),
           button('plain', 'Identify', own(blink)),
           button('plain', 'Change its look', () => {
             this.play.target.choose(zone.name);

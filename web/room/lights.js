@@ -18,6 +18,17 @@ function span(seconds) {
 /** What changes a light of the show. */
 const CHANGE = 'api/v1/lights/change';
 
+/** The time of the last question for the lights. */
+let asked = 0;
+
+/** The lights of the show. K1 answers this question once in a tenth of a second, so the next one waits. */
+async function lightsNow() {
+  const at = Math.max(performance.now(), asked + 140);
+  asked = at;
+  await new Promise((later) => setTimeout(later, at - performance.now()));
+  return (await get('api/v1/lights')).lights;
+}
+
 const count = (x) => x.toLocaleString('en');
 
 export class Lights {
@@ -83,7 +94,7 @@ export class Lights {
     try {
       // K1 takes a light over within half a second after the show file has changed.
       for (let tries = 0; tries < 6; tries++) {
-        const light = (await get('api/v1/lights')).lights.find((l) => l.name === name);
+        const light = (await lightsNow()).find((l) => l.name === name);
         if (!light) return;
         if (light.state) return await ask('POST', 'api/v1/lights/test', { light: name, picture, seconds });
         await new Promise((later) => setTimeout(later, 250));
@@ -104,7 +115,7 @@ export class Lights {
         await new Promise((later) => setTimeout(later, 400));
         answer = await get('api/v1/lights/find');
       } while (answer.searching);
-      const known = (await get('api/v1/lights')).lights.map((l) => l.to);
+      const known = (await lightsNow()).map((l) => l.to);
       const fresh = answer.found.filter((l) => l.to && !known.includes(l.to));
       this.searching.textContent = answer.trouble ?? (fresh.length ? `${fresh.length} found that ${fresh.length === 1 ? 'is' : 'are'} not in the show yet.`
         : 'No other light answers. WLED is found by itself; add others by their address.');
@@ -125,7 +136,7 @@ export class Lights {
 
   /** Adds a light under a name that no other has, and shows which one it is. */
   async add({ name, to, leds, matrix }) {
-    const { lights } = await get('api/v1/lights');
+    const lights = await lightsNow();
     let own = name;
     for (let n = 2; lights.some((l) => l.name === own); n++) own = `${name} ${n}`;
     const done = await this.write('api/v1/lights', { name: own, to, leds, ...(matrix ? { matrix } : {}) }, `${own} is added.`, { light: own, remove: true });
@@ -212,7 +223,7 @@ export class Lights {
 
   /** Finds the order of the colours from what a person sees: each channel that K1 drives, and the colour that shines. */
   async askColours() {
-    const { lights } = await get('api/v1/lights').catch(() => ({ lights: [] }));
+    const lights = await lightsNow().catch(() => []);
     const now = lights.find((l) => l.name === this.now)?.order;
     if (!now) return;
     const seen = [...now];

@@ -24,7 +24,13 @@ export function box(zone, place, most, w, h) {
   const wide = Math.abs(Math.cos(angle)) * w + Math.abs(Math.sin(angle)) * h;
   const side = Math.min(w * 0.9, h * SIDE);
   const [long, thick] = isSquare(zone) ? [side, side] : [wide * LONG * Math.max(0.12, zone.leds / most), 0];
-  return { x: place.x * w, y: place.y * h, long, thick, angle };
+  // No end hangs out of the picture.
+  const inside = (at, along, across, all) => {
+    const half = Math.min(all, Math.abs(along) * long + Math.abs(across) * thick) / 2;
+    return Math.max(half, Math.min(all - half, at * all));
+  };
+  const [cos, sin] = [Math.cos(angle), Math.sin(angle)];
+  return { x: inside(place.x, cos, sin, w), y: inside(place.y, sin, cos, h), long, thick, angle };
 }
 
 /** The longest line among zones, in LEDs. */

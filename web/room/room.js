@@ -37,8 +37,10 @@ export class Room {
     const has = zones.length > 1 || Boolean(this.hasShow && zones[0].name);
     this.views.allow(['zones'], has);
     if (!this.hasShow || !has) return;
-    if (this.hung) this.hung.show(zones);
-    else this.hang();
+    if (this.hung) return this.hung.show(zones);
+    // K1 tells of zones several times while they change, and answers the same question once in a tenth of a second.
+    clearTimeout(this.soon);
+    this.soon = setTimeout(() => this.hang(), 300);
   }
 
   /** Puts the places of the plan to the zones, which the wall shows. */

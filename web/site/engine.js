@@ -90,6 +90,15 @@ export class Player {
   /** The bytes of that frame for LEDs: linear light, R, G, B. */
   wire() { return this.out(this.wasm.player_wire(this.page)); }
 
+  /** Begins again with another number of LEDs; false if it is out of range. */
+  leds(leds) { return Boolean(this.wasm.player_leds(this.page, leds)); }
+
+  /** The last frame for a strip on a serial port (Adalight), with the colours in an order such as GRB. */
+  adalight(order) {
+    this.put(write.encode(order));
+    return this.out(this.wasm.player_adalight(this.page));
+  }
+
   thumbnails() { return this.view(this.wasm.player_thumbnails(this.page, Player.now())); }
   hello() { return this.said(this.wasm.player_hello(this.page, Player.now())); }
   changes() { return this.said(this.wasm.player_changes(this.page)); }

@@ -28,7 +28,7 @@ export class Link {
   /** `on` has open(), refused(why), message(object) and binary(DataView). */
   constructor(on) {
     Object.assign(this, { on, wanted: { fps: 60 }, hearing: new Set(), offset: null });
-    Object.assign(this, { at: -Infinity, second: 0, picture: 0, rendering: 0 });
+    Object.assign(this, { at: -Infinity, pace: 16, second: 0, picture: 0, rendering: 0 });
     // Before the page's own callback, so that it paints a frame as soon as it is made.
     const tick = () => { requestAnimationFrame(tick); this.step(); };
     requestAnimationFrame(tick);
@@ -60,11 +60,13 @@ export class Link {
     const { player, sound, on, wanted } = this;
     const now = performance.now();
     if (!player || now - this.at < 930 / wanted.fps) return;
+    // How long a frame takes here; a pause in the background says nothing.
+    this.pace += (Math.min(200, now - this.at) - this.pace) * 0.05;
     this.at = now;
     sound.due(now);
     const message = player.frame(Player.now(), sound.hasEnded);
     this.rendering += performance.now() - now;
-    this.shown?.(player);
+    this.shown?.(player, message);
     on.binary(message);
     if (!this.isLit && new Uint8Array(message.buffer, 140, 3 * message.getUint16(2, true)).some((x) => x > 60)) {
       this.isLit = true;
@@ -72,7 +74,8 @@ export class Link {
     }
     const changed = player.changes();
     if (changed) this.changed(changed);
-    if (wanted.thumbnails && now - this.picture >= 50) {
+    // A device that is slow shows fewer pictures of patterns, and keeps its time for the light.
+    if (wanted.thumbnails && now - this.picture >= Math.max(50, 4 * this.pace - 60)) {
       this.picture = now;
       on.binary(player.thumbnails());
     }

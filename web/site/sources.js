@@ -84,9 +84,16 @@ export class Sound {
 
   /** Ms that the ear has worked since the last call. */
   busy() {
-    const { spent } = this;
-    this.spent = 0;
-    return spent;
+    const { spent, hops } = this;
+    this.spent = this.hops = 0;
+    if (!this.context) return spent;
+    // The thread for sound has no clock that is fine enough, so the page times a few hops of its own.
+    const { sampleRate } = this.context;
+    if (this.probe?.rate !== sampleRate) this.probe = { rate: sampleRate, ear: new Listener(this.module, sampleRate) };
+    const noise = Float32Array.from({ length: Math.min(8192, 8 * HOP_MS * sampleRate / 1000) }, () => Math.random() - 0.5);
+    const began = performance.now();
+    const { length } = this.probe.ear.push(noise);
+    return length ? hops * (performance.now() - began) / length : 0;
   }
 
   gain(gain) {
@@ -158,7 +165,7 @@ export class Sound {
   }
 
   /** Takes snapshots from the worklet. */
-  arrives({ words, last, began, busy, sound }, clock) {
+  arrives({ words, last, began, sound }, clock) {
     const size = this.player.wasm.snapshot_words();
     const count = words.length / size;
     const start = 1000 * began - this.delay;
@@ -167,7 +174,7 @@ export class Sound {
       this.queue.push({ words: words.subarray(i * size, (i + 1) * size), shift, at: shift + (last - count + 1 + i) * HOP_MS });
     }
     if (this.queue.length > 250) this.queue.splice(0, this.queue.length - 125);
-    this.spent += busy;
+    this.hops += count;
     if (sound && this.take) this.pass(sound, shift + (last - count) * HOP_MS);
     this.arrived();
   }

@@ -4,7 +4,7 @@ import { $ } from './controls.js';
 import { ready } from './link.js';
 
 const root = $('start');
-const buttons = new Map([...root.querySelectorAll('button')].map((button) => [button.dataset.sound, button]));
+const buttons = new Map([...root.querySelectorAll('[data-sound]')].map((button) => [button.dataset.sound, button]));
 
 /** Says what has happened and what to do; a message stays until the next one. */
 function tell(text = '') { $('told').textContent = text; }
@@ -65,6 +65,22 @@ buttons.get('pause').onclick = async () => {
 };
 // Only where the browser can do it.
 buttons.get('screen').hidden = !navigator.mediaDevices?.getDisplayMedia;
+
+/** Lets a button open the form of a light, whose module comes when it is asked for. */
+function opens(name, form, module) {
+  const button = root.querySelector(`[data-light="${name}"]`);
+  button.onclick = async () => {
+    form.hidden = !form.hidden;
+    button.setAttribute('aria-expanded', !form.hidden);
+    const { Light } = await import(module);
+    button.light ??= new Light(form, await ready);
+  };
+  return button;
+}
+
+// Real LEDs, where the browser can reach them.
+opens('serial', $('strip-here'), './strip.js').hidden = !('serial' in navigator);
+opens('wled', $('wled-here'), './wled.js');
 
 // A file may be dropped anywhere.
 addEventListener('dragover', (event) => {

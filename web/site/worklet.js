@@ -7,7 +7,6 @@ class Ear extends AudioWorkletProcessor {
     this.wasm = new WebAssembly.Instance(module ?? new WebAssembly.Module(bytes), {}).exports;
     this.ear = this.wasm.listener_new(sampleRate);
     this.size = this.wasm.snapshot_words();
-    this.busy = 0;
     this.heard = 0;
     this.samples = 0;
     this.port.onmessage = ({ data }) => {
@@ -21,7 +20,6 @@ class Ear extends AudioWorkletProcessor {
   process([input], [output]) {
     if (this.over || !this.ear) return false;
     const n = output[0].length;
-    const began = Date.now();
     // Where the module keeps samples; its memory may have moved.
     const room = new Float32Array(this.wasm.memory.buffer, this.wasm.listener_room(this.ear), n);
     let count;
@@ -33,18 +31,15 @@ class Ear extends AudioWorkletProcessor {
       for (const channel of input) for (let i = 0; i < n; i++) room[i] += channel[i] / input.length;
       count = this.wasm.listener_push(this.ear, n);
     }
-    // A clock of whole milliseconds is right on average over many hops.
-    this.busy += Date.now() - began;
     this.samples += n;
     if (!count) return true;
     this.heard += count;
     const { buffer } = this.wasm.memory;
     const words = new Uint32Array(buffer, this.wasm.listener_heard(this.ear), count * this.size).slice();
     // `began` is the context's time at which the ear's clock was 0.
-    const message = { words, last: this.heard, began: currentTime + n / sampleRate - this.samples / sampleRate, busy: this.busy };
+    const message = { words, last: this.heard, began: currentTime + n / sampleRate - this.samples / sampleRate };
     if (this.wantsSound) message.sound = new Float32Array(buffer, this.wasm.listener_sound(this.ear), count * 128).slice();
     this.port.postMessage(message, [words.buffer]);
-    this.busy = 0;
     return true;
   }
 }

@@ -150,6 +150,16 @@ fn judge(crates: &[Crate], rules: &Rules) -> Vec<String> {
     wrong
 }
 
+/// True if `deny.toml` allows a licence, which is an SPDX expression.
+///
+/// # Errors
+/// A sentence if `deny.toml` cannot be read.
+pub fn are_allowed(expression: &str) -> Result<bool, String> {
+    let text = std::fs::read_to_string(root().join("deny.toml")).map_err(|e| format!("deny.toml: {e}"))?;
+    let rules: Rules = toml::from_str(&text).map_err(|e| format!("deny.toml: {e}"))?;
+    Ok(allows(expression, &rules.licenses.allow))
+}
+
 /// True if the allowed licences satisfy an SPDX expression. `OR` binds less tightly than `AND`.
 fn allows(expression: &str, allowed: &[String]) -> bool {
     let spaced = expression.replace('(', " ( ").replace(')', " ) ").replace('/', " OR ");

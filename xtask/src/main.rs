@@ -24,6 +24,7 @@ mod rustup;
 #[cfg(target_os = "linux")]
 mod service;
 mod site;
+mod vendor;
 mod xtensa;
 
 use std::collections::BTreeMap;
@@ -52,6 +53,7 @@ cargo xtask firmware [BOARD...]               build the lamp's firmware and imag
 cargo xtask lx7                               the engine on the ESP32-S3's processor, emulated: the same bits, within budgets.toml
 cargo xtask dist [CHIP...] [--key NAME|FILE]  build and sign firmware for `k1 install`, for owners who do not build it
 cargo xtask site [--to FOLDER]                the page with the engine as WebAssembly, for any static host, within its budget
+cargo xtask site --firmware FOLDER            the same with the bundles of `cargo xtask dist` for its installer
 cargo xtask release [PROCESSOR...] [--key NAME|FILE | --trial] [--twice]
                                               build, pack and sign the program for people who do not build it
 cargo xtask service [PROGRAM]                 the package and `k1 service` under systemd in a clean Debian (needs root)

@@ -1,4 +1,5 @@
-//! The site: a folder with the page, the engine as WebAssembly and a service worker, which any static host can serve.
+//! The site: a folder with the page, the engine as WebAssembly, a service worker and the documents, which any static host
+//! can serve.
 
 use std::io::Write;
 use std::path::{Path, PathBuf};
@@ -11,6 +12,8 @@ use sha2::{Digest, Sha256};
 
 use crate::rustup::{channel, nightly};
 use crate::{firmware, root, said};
+
+mod installer;
 
 const TARGET: &str = "wasm32-unknown-unknown";
 
@@ -26,6 +29,15 @@ struct File {
     content: Vec<u8>,
 }
 
+/// The folders with the files of the page, and their places in the site.
+const FOLDERS: [(&str, &str); 5] = [
+    ("web", ""),
+    ("web/room", "room/"),
+    ("web/plan", "plan/"),
+    ("web/site", ""),
+    ("web/site/install", "install/"),
+];
+
 /// Endings of the files in `web/` that belong to the page; the others make it a crate.
 const ENDINGS: [&str; 6] = ["html", "css", "svg", "png", "js", "webmanifest"];
 
@@ -33,7 +45,7 @@ const ENDINGS: [&str; 6] = ["html", "css", "svg", "png", "js", "webmanifest"];
 const CHANGES: [(&str, &str); 4] = [
     (
         r#"<meta name="viewport""#,
-        r#"<meta http-equiv="Content-Security-Policy" content="default-src 'none'; script-src 'self' 'wasm-unsafe-eval'; style-src 'self'; img-src 'self'; media-src blob:; connect-src 'self'; worker-src 'self'; manifest-src 'self'; base-uri 'none'; form-action 'none'">
+        r#"<meta http-equiv="Content-Security-Policy" content="default-src 'none'; script-src 'self' 'wasm-unsafe-eval'; style-src 'self'; img-src 'self'; media-src blob:; connect-src 'self' ws:; worker-src 'self'; manifest-src 'self'; base-uri 'none'; form-action 'none'">
 <meta name="description" content="K1 turns music into light: try it in this browser, with its own music, yours, or a microphone.">
 <meta name="viewport""#,
     ),
@@ -46,41 +58,85 @@ const CHANGES: [(&str, &str); 4] = [
 <script type="module" src="start.js"></script>"#,
     ),
     // The description of the API is served by a K1 with a server.
-    (
-        r#" <a href="api/v1/openapi.json">API</a>"#,
-        r#" <a href="https://github.com/k1-light/k1">K1 for your own lights</a>"#,
-    ),
+    (r#" <a href="api/v1/openapi.json">API</a>"#, r#" <a href="docs/index.html">K1 for your own lights</a>"#),
     (r#", <kbd>m</kbd> sound"#, r#", <kbd>m</kbd> pause"#),
 ];
+
+/// What leads from the page to the installer.
+const TO_INSTALLER: &str = r#" · <a href="install.html">Make a lamp</a>"#;
 
 /// Where `web/site/start.html` goes.
 const BEFORE: &str = "<main>\n";
 
-/// The command `cargo xtask site [--to FOLDER]`.
+/// What the command is asked for.
+struct Options {
+    to: PathBuf,
+    /// The folder of bundles for the installer.
+    firmware: Option<PathBuf>,
+    has_installer: bool,
+}
+
+impl Options {
+    fn read(mut args: &[&str]) -> Result<Self, String> {
+        let mut options = Self { to: root().join("target/site"), firmware: None, has_installer: true };
+        while !args.is_empty() {
+            args = match args {
+                ["--to", folder, rest @ ..] => {
+                    options.to = PathBuf::from(folder);
+                    rest
+                }
+                ["--firmware", folder, rest @ ..] => {
+                    options.firmware = Some(PathBuf::from(folder));
+                    rest
+                }
+                ["--without-installer", rest @ ..] => {
+                    options.has_installer = false;
+                    rest
+                }
+                _ => {
+                    return Err(
+                        "cargo xtask site [--to FOLDER] [--firmware FOLDER] [--without-installer]".into()
+                    );
+                }
+            };
+        }
+        Ok(options)
+    }
+}
+
+/// The command `cargo xtask site`.
 ///
 /// # Errors
-/// A sentence, if the engine cannot be built, or if the site is over its budget.
+/// A sentence, if the engine cannot be built, the installer's library cannot be fetched, a bundle cannot be installed, or
+/// the site is over its budget.
 pub fn site(args: &[&str]) -> Result<(), String> {
-    let to = match args {
-        [] => root().join("target/site"),
-        ["--to", folder] => PathBuf::from(folder),
-        _ => return Err("cargo xtask site [--to FOLDER]".into()),
-    };
+    let Options { to, firmware, has_installer } = Options::read(args)?;
     let budget = crate::read_budgets()?.site;
     let mut files = page()?;
-    files.push(File { path: "engine.wasm".into(), content: engine()? });
+    files.push(File { path: "engine.wasm".into(), content: wasm("k1-web")? });
+    if has_installer {
+        files.push(File { path: "install/install.wasm".into(), content: wasm("k1-installer")? });
+        files.extend(installer::library()?);
+        files.extend(installer::firmware(firmware.as_deref())?);
+    } else {
+        files.retain(|file| !is_of_installer(&file.path));
+        let index = take(&mut files, "index.html")?.replace(TO_INSTALLER, "");
+        files.push(File { path: "index.html".into(), content: index.into_bytes() });
+    }
     files.sort_by(|a, b| a.path.cmp(&b.path));
     let worker = service_worker(&files)?;
     files.push(worker);
     write(&files, &to)?;
     println!("{}: {} files, version {}", to.display(), files.len(), version(&files));
+    let documents = crate::pages::write(&to.join("docs"), Some("../"))?;
+    println!("{}: {} kB of documents", to.join("docs").display(), documents / 1_000);
     hold(&files, &budget)
 }
 
 /// The files of the page, as the site has them.
 fn page() -> Result<Vec<File>, String> {
     let mut files = Vec::new();
-    for (folder, beneath) in [("web", ""), ("web/room", "room/"), ("web/site", "")] {
+    for (folder, beneath) in FOLDERS {
         let wrong = |e: std::io::Error| format!("{folder}: {e}");
         for entry in std::fs::read_dir(root().join(folder)).map_err(wrong)? {
             let path = entry.map_err(wrong)?.path();
@@ -119,15 +175,15 @@ fn changed(index: &str, start: &str) -> Result<String, String> {
     Ok(text)
 }
 
-/// The engine as WebAssembly.
-fn engine() -> Result<Vec<u8>, String> {
+/// A crate as WebAssembly.
+fn wasm(package: &str) -> Result<Vec<u8>, String> {
     let places = root().join("target/web");
     let root = root();
     let home = std::env::var("CARGO_HOME")
         .unwrap_or_else(|_| format!("{}/.cargo", std::env::var("HOME").unwrap_or_default()));
     // Places of this machine say nothing to others, and would make each machine's engine another one.
     let flags = format!("--remap-path-prefix={}= --remap-path-prefix={home}=", root.display());
-    let build = ["cargo", "rustc", "-p", "k1-web", "--lib", "--crate-type", "cdylib", "--profile", "site"];
+    let build = ["cargo", "rustc", "-p", package, "--lib", "--crate-type", "cdylib", "--profile", "site"];
     let add = |command: &mut Command, more: &[&str]| {
         let command = command.args(build).args(["--target", TARGET, "--target-dir"]).arg(&places).args(more);
         command.current_dir(&root).env("RUSTFLAGS", &flags).status()
@@ -141,9 +197,9 @@ fn engine() -> Result<Vec<u8>, String> {
         add(&mut nightly(), &["-Zbuild-std=core,alloc", "-Zbuild-std-features="])
     };
     if !status.map_err(|e| format!("rustup: {e}"))?.success() {
-        return Err("the engine could not be built for the browser".into());
+        return Err(format!("{package} could not be built for the browser"));
     }
-    let built = places.join(TARGET).join("site/k1_web.wasm");
+    let built = places.join(TARGET).join(format!("site/{}.wasm", package.replace('-', "_")));
     std::fs::read(&built).map_err(|e| format!("{}: {e}", built.display()))
 }
 
@@ -185,7 +241,10 @@ fn version(files: &[File]) -> String {
 /// The service worker, with the names of all other files.
 fn service_worker(files: &[File]) -> Result<File, String> {
     // A host serves the page itself under the name of the folder.
-    let names: Vec<&str> = ["."].into_iter().chain(files.iter().map(|file| &*file.path)).collect();
+    let names: Vec<&str> = ["."]
+        .into_iter()
+        .chain(files.iter().map(|file| &*file.path).filter(|path| !is_of_installer(path)))
+        .collect();
     let names = serde_json::to_string(&names).map_err(|e| e.to_string())?;
     let template = std::fs::read_to_string(root().join("web/site/sw.template"))
         .map_err(|e| format!("web/site/sw.template: {e}"))?;
@@ -207,9 +266,17 @@ fn write(files: &[File], to: &Path) -> Result<(), String> {
     std::fs::write(&mark, "").map_err(|e| wrong(&mark, e))
 }
 
-/// True if the page loads the file before there is light. The modules of `room/` are for shows, and icons come later.
+/// True if the page loads the file before there is light. The modules of `room/` and `plan/` are for shows; the others come
+/// when they are needed.
 fn is_first(path: &str) -> bool {
-    !path.starts_with("room/") && path != "icon.png" && path != "sw.js"
+    !["room/", "plan/"].iter().any(|folder| path.starts_with(folder))
+        && !["icon.png", "strip.js", "wled.js", "sw.js", "worklet.js"].contains(&path)
+        && !is_of_installer(path)
+}
+
+/// True if only the installer needs the file. It works online only: it needs a cable anyway, and firmware is large.
+fn is_of_installer(path: &str) -> bool {
+    path.starts_with("install") || path.starts_with("firmware/")
 }
 
 /// Prints the weight of the site, and fails if it is over its budget.
@@ -252,8 +319,9 @@ mod tests {
         for needed in ["Content-Security-Policy", "start.js", "site.css", "id=\"start\"", "id=\"strip\""] {
             assert!(index.contains(needed), "{needed}");
         }
-        assert!(text("link.js").contains("engine.js") && text("room/zones.js").contains("export"));
+        assert!(text("link.js").contains("engine.js") && text("plan/zones.js").contains("export"));
         assert!(!files.iter().any(|file| file.path == "start.html"));
+        assert!(index.contains(TO_INSTALLER) && text("install.html").contains("install/page.js"));
         // Relative, so that it works under any path of a host.
         for attribute in ["src=\"/", "href=\"/"] {
             assert!(!index.contains(attribute), "{attribute}");

@@ -22,7 +22,9 @@ const MAY: &[(&str, &[&str])] = &[
     ("k1-lamp", &["k1-engine", "k1-handoff", "k1-wire", "k1-update", "k1-http", "k1-page", "k1-device"]),
     ("k1-sim", &["k1-engine", "k1-handoff", "k1-wire", "k1-update", "k1-http", "k1-device"]),
     ("k1-host", &["k1-device"]),
-    ("k1-fleet", &["k1-engine", "k1-wire", "k1-update", "k1-http", "k1-device", "k1-host"]),
+    ("k1-bundle", &["k1-update", "k1-device"]),
+    ("k1-installer", &["k1-wire", "k1-update", "k1-device", "k1-bundle"]),
+    ("k1-fleet", &["k1-engine", "k1-wire", "k1-update", "k1-http", "k1-device", "k1-bundle", "k1-host"]),
     (
         "k1",
         &[

@@ -30,7 +30,7 @@ pub fn answer(backend: &dyn Backend, action: Action, name: &str, body: &[u8]) ->
         Action::Patterns => json(&Patterns::new(settings.pattern)),
         Action::Params => json(&ParamValues { params: settings.params, patch: None }),
         Action::SetParams => {
-            let patch: ParamsPatch = parse(body)?;
+            let patch = parse::<ParamsPatch>(body)?.with_own_palettes(backend.own_palettes().len());
             backend.post(&mut patch.changes()?.map(|(p, v)| Change::Param(p, v)));
             // The renderer applies the change with its next frame; the answer is the set that it will have then.
             let mut params = settings.params;
@@ -49,7 +49,7 @@ pub fn answer(backend: &dyn Backend, action: Action, name: &str, body: &[u8]) ->
         }
         Action::Zones => json(&Zones { zones: backend.zones() }),
         Action::SetZone => {
-            let patch: ZonePatch = parse(body)?;
+            let patch = parse::<ZonePatch>(body)?.with_own_palettes(backend.own_palettes().len());
             let name = patch.zone()?;
             backend.post_to(name, &mut patch.changes()?)?;
             let mut zones = backend.zones();
@@ -88,7 +88,7 @@ pub fn answer(backend: &dyn Backend, action: Action, name: &str, body: &[u8]) ->
             backend.post(&mut core::iter::once(Change::Gain(gain)));
             json(&AudioConfig { microphone_gain: gain })
         }
-        Action::Palettes => json(&Palettes::default()),
+        Action::Palettes => json(&Palettes::new(backend.own_palettes())),
         Action::DeviceInfo => {
             let Identity { ip, mac, board, leds, .. } = backend.identity();
             let uptime = now_ms / 1000;
@@ -126,7 +126,8 @@ pub fn answer(backend: &dyn Backend, action: Action, name: &str, body: &[u8]) ->
             })
         }
         Action::Restore => {
-            let r = parse_or::<Restore>(body, Refusal::InvalidBackup)?.check()?;
+            let own = backend.own_palettes().len();
+            let r = parse_or::<Restore>(body, Refusal::InvalidBackup)?.check(own)?;
             let rest = r.pattern.map(Change::Pattern).into_iter().chain(r.gain.map(Change::Gain));
             backend.post(&mut all_of(&r.params).chain(rest));
             let warning = match (r.exact, r.pattern_unknown) {

@@ -5,6 +5,8 @@ use alloc::string::String;
 use alloc::vec;
 use alloc::vec::Vec;
 
+use k1_engine::light::Palette;
+
 use crate::answers::{
     BootLog, Device, Heard, Light, LinkOptions, LiveSound, Performance, SelfTest, Setup, Vitals, Zone,
 };
@@ -62,6 +64,10 @@ pub trait Backend {
     fn settings(&self) -> Settings;
     /// Posts changes as one batch.
     fn post(&self, changes: &mut dyn Iterator<Item = Change>);
+    /// The user's own palettes, whose numbers follow those of every K1.
+    fn own_palettes(&self) -> &'static [Palette] {
+        &[]
+    }
     /// The zones. A K1 without a show file has one zone without a name.
     fn zones(&self) -> Vec<Zone> {
         let Settings { params, pattern, .. } = self.settings();

@@ -5,7 +5,7 @@
 use core::ops::{Deref, DerefMut};
 
 use k1_engine::audio::Snapshot;
-use k1_engine::light::{OutputSettings, OutputStage, Rgb, Shape};
+use k1_engine::light::{OutputSettings, OutputStage, Palette, Rgb, Shape};
 use k1_engine::params::Param;
 use k1_engine::show::Show;
 use k1_handoff::Mailbox;
@@ -101,6 +101,11 @@ where
         self.show.start(leds, output);
         self.show.set_params(settings.params);
         self.show.cut_to(settings.pattern);
+    }
+
+    /// Replaces the user's own palettes.
+    pub fn set_own_palettes(&mut self, own: &'static [Palette]) {
+        self.show.set_own_palettes(own);
     }
 
     /// Multiplies the light of the frame that was rendered last by a dimmer's factor, 0 to 1.

@@ -271,7 +271,9 @@ pub fn obey(backend: &dyn Backend, message: &[u8]) -> Result<Wishes, Refusal> {
     let command: Command = api::parse(message)?;
     let (audio, thumbnails, fps) = (command.audio()?, command.thumbnails()?, command.fps()?);
     let (pattern, gain, zones) = (command.pattern()?, command.gain()?, command.zones()?);
-    let params = command.params.as_ref().map(|p| p.changes()).transpose()?;
+    let own = backend.own_palettes().len();
+    let params = command.params.map(|params| params.with_own_palettes(own));
+    let params = params.as_ref().map(|p| p.changes()).transpose()?;
     let rest = pattern.map(Change::Pattern).into_iter().chain(gain.map(Change::Gain));
     let mut changes = params.into_iter().flatten().map(|(p, v)| Change::Param(p, v)).chain(rest);
     match command.zone()? {

@@ -4,7 +4,7 @@ use alloc::boxed::Box;
 use alloc::vec::Vec;
 
 use k1_engine::audio::Snapshot;
-use k1_engine::light::OutputSettings;
+use k1_engine::light::{OutputSettings, Palette};
 use k1_engine::params::Params;
 use k1_engine::patterns::PATTERNS;
 use k1_engine::show::Show;
@@ -31,6 +31,11 @@ impl Default for Thumbnails {
 }
 
 impl Thumbnails {
+    /// Replaces the user's own palettes.
+    pub fn set_own_palettes(&mut self, own: &'static [Palette]) {
+        self.0.iter_mut().for_each(|show| show.set_own_palettes(own));
+    }
+
     /// A message of kind 3: number of patterns (u8), LEDs of each (u16), then their pixels in sRGB.
     pub fn render(&mut self, now_us: u64, sound: &Snapshot, params: Params) -> Vec<u8> {
         let mut m = Vec::with_capacity(4 + self.0.len() * LEDS * 3);

@@ -5,6 +5,8 @@
 
 /// Highest palette number that `palette_id` takes.
 pub const LAST_PALETTE: usize = 32;
+/// Largest number of palettes of a user's own. Their numbers follow [`LAST_PALETTE`].
+pub const MOST_OWN_PALETTES: usize = 16;
 
 /// The description of one parameter.
 #[derive(Clone, Copy, Debug, PartialEq)]
@@ -74,14 +76,17 @@ impl Param {
         Self::ALL.iter().copied().find(|p| p.spec().id == id)
     }
 
-    /// The nearest valid value: clamped to the range, the default for NaN, and a whole number for the palette.
+    /// The nearest valid value: clamped to the range, the default for NaN, and a whole number for the palette, whose range
+    /// includes the user's own palettes.
     pub fn nearest(self, value: f32) -> f32 {
         let spec = self.spec();
         if value.is_nan() {
             return spec.default;
         }
-        let value = value.clamp(spec.min, spec.max);
-        if matches!(self, Self::PaletteId) { libm::floorf(value) } else { value }
+        if matches!(self, Self::PaletteId) {
+            return libm::floorf(value.clamp(spec.min, (LAST_PALETTE + MOST_OWN_PALETTES) as f32));
+        }
+        value.clamp(spec.min, spec.max)
     }
 }
 
@@ -178,7 +183,7 @@ mod tests {
         assert_eq!(p.set(Param::Softness, f32::NAN), 0.25);
         assert_eq!(p.set(Param::Softness, f32::INFINITY), 1.0);
         assert_eq!(p.set(Param::Softness, f32::NEG_INFINITY), 0.0);
-        assert_eq!(p.set(Param::PaletteId, 255.0), 32.0);
+        assert_eq!(p.set(Param::PaletteId, 255.0), 48.0);
         assert_eq!(p.set(Param::PaletteId, 31.9), 31.0);
         assert_eq!(p.set(Param::PaletteId, -1.0), 0.0);
         assert_eq!(Param::from_id("warmth"), Some(Param::Warmth));

@@ -1,7 +1,7 @@
 //! The renderer: everything between a snapshot and finished light, in order.
 
 use crate::audio::Snapshot;
-use crate::light::{Frame, OutputSettings, OutputStage, PaletteTable, Rgb, Rhythm, Shape};
+use crate::light::{Frame, OutputSettings, OutputStage, Palette, PaletteTable, Rgb, Rhythm, Shape};
 use crate::math::{Follower, choose, decay, smoothstep};
 use crate::params::{Param, Params};
 use crate::patterns::{AnyPattern, FIRST_PATTERN, PATTERNS, RenderContext};
@@ -71,6 +71,8 @@ pub struct Show<const N: usize> {
     presence: Follower,
     ambient: f32,
     last_us: Option<u64>,
+    /// The user's own palettes. (An empty list would not be zeros.)
+    own_palettes: Option<&'static [Palette]>,
     /// The output stage, which holds the finished light.
     pub output: OutputStage<N>,
 }
@@ -92,6 +94,7 @@ impl<const N: usize> Show<N> {
         presence: Follower::at(0.0),
         ambient: 0.0,
         last_us: None,
+        own_palettes: None,
         output: OutputStage::BLANK,
     };
 
@@ -134,6 +137,17 @@ impl<const N: usize> Show<N> {
             }
         }
         self.params = params;
+    }
+
+    /// Replaces the user's own palettes from the next frame on. Their numbers follow those of [`PALETTES`].
+    ///
+    /// [`PALETTES`]: crate::light::PALETTES
+    pub fn set_own_palettes(&mut self, own: &'static [Palette]) {
+        if self.own_palettes != Some(own) {
+            self.own_palettes = Some(own);
+            self.now.palette.forget();
+            self.before.palette.forget();
+        }
     }
 
     /// Index of the pattern that is shown or faded in.
@@ -259,6 +273,7 @@ impl<const N: usize> Show<N> {
             rhythm: &self.rhythm,
             presence,
             ambient: self.ambient,
+            own_palettes: self.own_palettes.unwrap_or_default(),
         };
         inputs.draw(&mut self.now, &self.params, &mut self.pixels[..n]);
         if self.fade < 1.0 {
@@ -290,13 +305,14 @@ struct FrameInputs<'a> {
     rhythm: &'a Rhythm,
     presence: f32,
     ambient: f32,
+    own_palettes: &'a [Palette],
 }
 
 impl FrameInputs<'_> {
     /// Draws a pattern and, in its palette, the ambient light, so that both fade together.
     fn draw(&self, layer: &mut Layer, params: &Params, pixels: &mut [Rgb]) {
         let id = PATTERNS[layer.index].own_palette.unwrap_or(params.palette_id());
-        layer.palette.update(id, params);
+        layer.palette.update(id, self.own_palettes, params);
         let ctx = RenderContext {
             dt: self.dt,
             params,

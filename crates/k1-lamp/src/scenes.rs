@@ -67,7 +67,7 @@ impl Told {
 }
 
 fn answer_of(scene: &Scene) -> answers::Scene {
-    let look = |look| (String::from(ZONE), SceneLook::new(look));
+    let look = |look| (String::from(ZONE), SceneLook::new(look, &[]));
     answers::Scene {
         name: scene.name.clone(),
         fade_s: scene.fade_s,
@@ -120,13 +120,13 @@ impl Scenery for LampHome {
                 let expected = "a look for the zone \"\", the only one of a lamp";
                 return Err(Refusal::InvalidValue { field: "looks", expected });
             }
-            scene.look = looks.first().map(|(_, new)| new.look()).transpose()?;
+            scene.look = looks.first().map(|(_, new)| new.look(&[])).transpose()?;
             scene.brightness = None;
         }
         scene.fade_s = new.fade_s()?.unwrap_or(scene.fade_s);
         scene.brightness = new.brightness()?.or(scene.brightness);
         let answer = answer_of(&scene);
-        // The same scene again is no change, and flash is not written.
+        // The same scene again changes nothing, and flash is not written.
         if scenes.named(name).is_none_or(|(_, before)| *before != scene) {
             scenes.set(scene).ok_or(FULL)?;
             self.lamp.note(|s| s.memory.scenes = scenes.clone());

@@ -3,6 +3,7 @@
 //! | Room | What it does |
 //! |---|---|
 //! | [`model`] | lights, zones and pieces |
+//! | [`palette`], [`import`] | palettes of the user's own, and gradients of other programs |
 //! | [`scene`], [`playlist`], [`timer`] | looks under a name, and what changes them by itself |
 //! | [`read`](mod@read) | a show from its text, with a sentence for each fault |
 //! | [`text`] | changes of the text that keep comments and layout |
@@ -11,8 +12,10 @@
 
 #![forbid(unsafe_code)]
 
+pub mod import;
 pub mod map;
 pub mod model;
+pub mod palette;
 pub mod playlist;
 pub mod points;
 pub mod read;
@@ -22,6 +25,7 @@ pub mod timer;
 
 pub use k1_engine::show::Look;
 pub use model::{Layout, Light, Now, Piece, Place, Run, Show, Zone};
+pub use palette::OwnPalette;
 pub use playlist::{Every, Playlist};
 pub use read::{Fault, Forms, Reading, read};
 pub use scene::Scene;

@@ -3,6 +3,7 @@
 use k1_engine::light::{Point, Shape};
 
 use crate::Look;
+use crate::palette::OwnPalette;
 use crate::playlist::Playlist;
 use crate::scene::Scene;
 use crate::timer::Timer;
@@ -20,6 +21,8 @@ pub struct Show {
     pub fps: Option<u32>,
     /// Largest current of each zone in mA; 0 is unlimited.
     pub max_ma: Option<u32>,
+    /// Palettes of the user's own, in the order of the file.
+    pub palettes: Vec<OwnPalette>,
     /// The lights, in the order of the file.
     pub lights: Vec<Light>,
     /// The zones, in the order of the file.

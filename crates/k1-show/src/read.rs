@@ -2,6 +2,7 @@
 
 mod fields;
 mod look;
+mod palettes;
 mod scenes;
 mod zone;
 
@@ -10,6 +11,7 @@ use std::fmt;
 use toml_edit::{Document, Item};
 
 use crate::model::{Light, Show};
+use crate::palette::OwnPalette;
 use crate::{MOST_LEDS, MOST_PARTS, VERSION};
 use fields::Fields;
 pub use fields::check_name;
@@ -76,7 +78,14 @@ impl Reading {
 
 /// Reads a show. A text without a version, of another version or that is not TOML has no valid part.
 pub fn read(text: &str, forms: &dyn Forms) -> Reading {
-    let mut reader = Reader { text, forms, faults: Vec::new(), faulty: Vec::new(), maps: Vec::new() };
+    let mut reader = Reader {
+        text,
+        forms,
+        faults: Vec::new(),
+        faulty: Vec::new(),
+        maps: Vec::new(),
+        palettes: Vec::new(),
+    };
     let mut show = reader.show().unwrap_or_default();
     reader.faults.sort_by_key(|fault| fault.line);
     show.zones.retain(|zone| zone.pixels() > 0);
@@ -92,6 +101,8 @@ struct Reader<'a> {
     faulty: Vec<String>,
     /// The map files that zones name.
     maps: Vec<String>,
+    /// The user's own palettes, which looks name.
+    palettes: Vec<OwnPalette>,
 }
 
 /// Line of a byte, counted from 1.
@@ -135,6 +146,7 @@ impl<'a> Reader<'a> {
             show.input = None;
         }
         self.limits(&mut fields, &mut show);
+        self.own_palettes(&mut fields);
         // Lights first, whatever the order in the file, because zones name them.
         let lights = self.parts(&mut fields, "light");
         for table in lights {
@@ -152,6 +164,7 @@ impl<'a> Reader<'a> {
         }
         self.scenes(&mut fields, &mut show);
         self.rest(fields);
+        show.palettes = std::mem::take(&mut self.palettes);
         Some(show)
     }
 
@@ -229,6 +242,7 @@ impl<'a> Reader<'a> {
             "light" => "a light",
             "zone" => "a zone",
             "scene" => "a scene",
+            "palette" => "a palette",
             _ => "a timer",
         };
         let mut tables = match fields.tables(kind, what) {

@@ -1,6 +1,7 @@
 //! Changes of a show's text that keep its comments and layout.
 
 mod edit;
+mod palettes;
 mod plan;
 mod scenes;
 
@@ -14,6 +15,7 @@ use toml_edit::{Array, ArrayOfTables, DocumentMut, InlineTable, Item, Table, Tab
 use crate::Look;
 use crate::VERSION;
 use crate::model::{Light, Piece, Run};
+use crate::palette::number_of;
 use crate::read::{Fault, Forms, Reading, line_of, number, read};
 
 /// Head of a new file.
@@ -72,11 +74,12 @@ impl Text {
     /// Sets the look of a zone; `false` if there is no such zone. Values that are there already keep their form, and
     /// defaults are written only where another value was.
     pub fn set_look(&mut self, zone: &str, look: &Look) -> bool {
+        let own = self.palette_names();
         let Some(table) = named(&mut self.0, "zone", zone) else { return false };
         let place = table.entry("look").or_insert_with(|| Item::Value(InlineTable::new().into()));
         let Some(place) = place.as_table_like_mut() else { return false };
         let before = place.len();
-        write_look(place, look);
+        write_look(place, look, &own);
         let has_grown = place.len() > before;
         if let Some(inline) = table.get_mut("look").and_then(Item::as_inline_table_mut).filter(|_| has_grown)
         {
@@ -137,12 +140,18 @@ impl Text {
     }
 }
 
-/// Writes a look into its table. Values that are there already keep their form.
-fn write_look(place: &mut dyn TableLike, look: &Look) {
+/// Writes a look into its table. Values that are there already keep their form. `own` are the names of the file's own
+/// palettes.
+fn write_look(place: &mut dyn TableLike, look: &Look, own: &[String]) {
     set(place, "pattern", pattern_of, &look.pattern, PATTERNS[look.pattern].id.into());
     let (palette, default) = (look.params.palette_id(), Params::new());
     if palette != default.palette_id() || place.contains_key("palette") {
-        set(place, "palette", palette_of, &palette, PALETTES[palette].name.into());
+        let name = match palette.checked_sub(PALETTES.len()) {
+            None => PALETTES[palette].name,
+            // A number that nobody has shows the last palette.
+            Some(index) => own.get(index).map_or(PALETTES[PALETTES.len() - 1].name, String::as_str),
+        };
+        set(place, "palette", |item| palette_of(item, own), &palette, name.into());
     }
     for param in Param::ALL.iter().filter(|param| **param != Param::PaletteId) {
         let (id, value) = (param.spec().id, look.params.get(*param));
@@ -193,9 +202,9 @@ fn pattern_of(item: &Item) -> Option<usize> {
     k1_engine::patterns::pattern_by_id(item.as_str()?)
 }
 
-fn palette_of(item: &Item) -> Option<usize> {
+fn palette_of(item: &Item, own: &[String]) -> Option<usize> {
     match item.as_str() {
-        Some(name) => k1_engine::light::palette_by_name(name),
+        Some(name) => number_of(name, own.iter().map(String::as_str)),
         None => usize::try_from(item.as_integer()?).ok(),
     }
 }

@@ -143,6 +143,17 @@ exports! {
         this.put(bytes)
     }
 
+    /// Begins again with another number of LEDs; returns 0 if it is out of range.
+    fn player_leds(this: Page, leds: usize) -> u32 { this.player.set_leds(leds).into() }
+
+    /// The last frame for a strip on a serial port (Adalight); the name of the order of its colours is in the room. Returns the
+    /// number of bytes, 0 if there is no such order.
+    fn player_adalight(this: Page) -> usize {
+        let order = core::str::from_utf8(&this.room).unwrap_or_default();
+        let bytes = this.player.adalight(order).unwrap_or_default();
+        this.put(bytes)
+    }
+
     /// Thumbnails of every pattern, as a live message; returns its length.
     fn player_thumbnails(this: Page, now: f64) -> usize {
         let message = this.player.thumbnails(us(now));
@@ -242,6 +253,10 @@ mod tests {
             let n = player_frame(page, 16_000.0, 0);
             assert_eq!(read(page, n)[..4], [1, read(page, n)[1], 30, 0]);
             assert_eq!(player_wire(page), 90);
+            write(page, b"GRB");
+            assert_eq!(player_adalight(page), 96);
+            write(page, b"XYZ");
+            assert_eq!((player_adalight(page), player_leds(page, 0), player_leds(page, 30)), (0, 0, 1));
             assert!(player_hello(page, 0.0) > 100 && player_changes(page) > 100 && player_changes(page) == 0);
             assert_eq!(player_gain(page), 1.0);
             write(page, b"GET/api/v1/setup");

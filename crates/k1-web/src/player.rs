@@ -13,14 +13,16 @@ use k1_device::frame::{Showing, Zone};
 use k1_device::live::{self, Figures, Hello, InForce, Refused, Say};
 use k1_device::meter::{Count, Ledger, Meters};
 use k1_device::routes::{Method, ROUTES};
+use k1_device::settings::ColorOrder;
 use k1_device::thumbnails::Thumbnails;
 use k1_engine::audio::{SNAPSHOT_WORDS, Snapshot};
-use k1_engine::light::OutputSettings;
+use k1_engine::light::{OutputSettings, Shape};
 use k1_engine::patterns::PATTERNS;
 use k1_engine::show::Show;
 use k1_handoff::Mailbox;
 use k1_http::rejection::Rejection;
 use k1_http::route;
+use k1_wire::serial;
 
 use crate::backend::Tab;
 
@@ -125,6 +127,26 @@ impl Player {
             },
         );
         live::frame(now_us, screen, &self.sound)
+    }
+
+    /// Begins again with another number of LEDs, without a fade; false, and nothing changes, if it is out of range.
+    pub fn set_leds(&mut self, leds: usize) -> bool {
+        let is_possible = (1..=MOST_LEDS).contains(&leds);
+        if is_possible {
+            self.showing.zones().restart(leds, Shape::Mirrored, OutputSettings::default());
+            self.screen = alloc::vec![[0; 3]; leds];
+            self.wire = alloc::vec![[0; 3]; leds];
+        }
+        is_possible
+    }
+
+    /// The last frame for a strip on a serial port: Adalight, with the colours in an order such as `GRB`; `None` if there is
+    /// no such order.
+    pub fn adalight(&self, order: &str) -> Option<Vec<u8>> {
+        let (_, order) = ColorOrder::ALL.iter().find(|(name, _)| *name == order)?;
+        let mut bytes = serial::adalight_header(self.wire.len())?.to_vec();
+        bytes.extend(self.wire.iter().flat_map(|colour| order.place(*colour)));
+        Some(bytes)
     }
 
     /// The last frame as bytes for LEDs: linear light, R, G, B.
@@ -349,6 +371,21 @@ mod tests {
         let (_, device) = player.ask(0, "GET", "/api/v1/device", &[]);
         assert_eq!(said(&device)["live_sound"]["reason"], "the microphone was unplugged");
         assert_eq!(said(&device)["healthy"], false);
+    }
+
+    #[test]
+    fn a_strip_on_a_serial_port_gets_the_same_light() {
+        let mut player = Player::new(60, FIRST_PATTERN).unwrap();
+        assert!(player.set_leds(7) && !player.set_leds(0) && !player.set_leds(MOST_LEDS + 1));
+        player.obey(0, br#"{"params":{"background":1}}"#);
+        (0..300).for_each(|n| _ = player.frame(n * 16_000, false));
+        let sent = player.adalight("BRG").unwrap();
+        let (pixels, rest) = serial::read_adalight(&sent).unwrap();
+        assert_eq!((pixels.len(), rest.len()), (21, 0));
+        let want: Vec<u8> = player.wire().chunks(3).flat_map(|c| [c[2], c[0], c[1]]).collect();
+        assert_eq!(pixels, want);
+        assert!(pixels.iter().any(|byte| *byte > 0), "the light glows");
+        assert!(player.adalight("RGBW").is_none());
     }
 
     #[test]

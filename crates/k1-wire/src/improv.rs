@@ -72,6 +72,72 @@ impl Command<'_> {
             Self::Unknown(number) => *number,
         }
     }
+
+    /// The packet that sends the command. `None` if the network's name and password do not fit one.
+    pub fn packet(&self) -> Option<Packet> {
+        let texts: &[&str] = match self {
+            Self::Join { ssid, password } => &[ssid, password],
+            _ => &[],
+        };
+        let length: usize = texts.iter().map(|text| 1 + text.len()).sum();
+        (length <= MOST_DATA - 2).then(|| {
+            let texts = texts.iter().flat_map(|text| core::iter::once(text.len() as u8).chain(text.bytes()));
+            Packet::new(kind::COMMAND, [self.number(), length as u8].into_iter().chain(texts))
+        })
+    }
+}
+
+/// What a lamp says.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Said<'a> {
+    /// Its state.
+    State(State),
+    /// The error of the last command.
+    Error(Error),
+    /// The result of a command.
+    Result {
+        /// Number of the command.
+        command: u8,
+        /// What it found: addresses, facts, or a network.
+        texts: Texts<'a>,
+    },
+}
+
+impl<'a> Said<'a> {
+    fn parse(kind: u8, data: &'a [u8]) -> Option<Self> {
+        let first = *data.first()?;
+        match kind {
+            kind::STATE => [State::Ready, State::Provisioning, State::Provisioned]
+                .into_iter()
+                .find(|state| *state as u8 == first)
+                .map(Self::State),
+            kind::ERROR => Some(Self::Error(
+                [Error::None, Error::Malformed, Error::UnknownCommand]
+                    .into_iter()
+                    .find(|error| *error as u8 == first)
+                    .unwrap_or(Error::CannotConnect),
+            )),
+            kind::RESULT => {
+                let texts = data.get(2..)?;
+                (usize::from(data[1]) == texts.len())
+                    .then_some(Self::Result { command: first, texts: Texts(texts) })
+            }
+            _ => None,
+        }
+    }
+}
+
+/// The texts of a result.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Texts<'a>(&'a [u8]);
+
+/// Ends at a text that is cut off or not UTF-8.
+impl<'a> Iterator for Texts<'a> {
+    type Item = &'a str;
+
+    fn next(&mut self) -> Option<&'a str> {
+        string(&mut self.0).ok()
+    }
 }
 
 /// Takes a length-prefixed string.
@@ -106,7 +172,8 @@ impl<'a> Command<'a> {
     }
 }
 
-/// Finds commands in a stream of bytes.
+/// Finds packets in a stream of bytes: a lamp [`hear`](Self::hear)s commands, and the other side [`listen`](Self::listen)s
+/// to lamps.
 #[derive(Clone, Debug)]
 pub struct Decoder {
     bytes: [u8; MOST],
@@ -131,6 +198,21 @@ impl Decoder {
     ///
     /// [`Error::Malformed`], to be sent back, if the completed packet is malformed.
     pub fn hear(&mut self, byte: u8) -> Result<Option<Command<'_>>, Error> {
+        match self.take(byte)? {
+            Some((kind::COMMAND, data)) => Command::parse(data).map(Some),
+            // Packets that lamps send.
+            _ => Ok(None),
+        }
+    }
+
+    /// Takes one byte of a lamp. Returns what it completes, if anything; damaged packets are left out.
+    pub fn listen(&mut self, byte: u8) -> Option<Said<'_>> {
+        let (kind, data) = self.take(byte).ok().flatten()?;
+        Said::parse(kind, data)
+    }
+
+    /// Takes one byte. Returns kind and data of the packet that it completes, if any.
+    fn take(&mut self, byte: u8) -> Result<Option<(u8, &[u8])>, Error> {
         const LENGTH: usize = HEAD.len() + 1;
         const DATA: usize = LENGTH + 1;
         if let Some(expected) = HEAD.get(self.filled)
@@ -152,11 +234,7 @@ impl Decoder {
         if sum(&self.bytes[..end]) != byte {
             return Err(Error::Malformed);
         }
-        match self.bytes[HEAD.len()] {
-            kind::COMMAND => Command::parse(&self.bytes[DATA..end]).map(Some),
-            // Packets that lamps send.
-            _ => Ok(None),
-        }
+        Ok(Some((self.bytes[HEAD.len()], &self.bytes[DATA..end])))
     }
 }
 
@@ -164,7 +242,7 @@ fn sum(bytes: &[u8]) -> u8 {
     bytes.iter().fold(0, |sum, byte| sum.wrapping_add(*byte))
 }
 
-/// A packet from the lamp.
+/// An encoded packet.
 #[derive(Clone, Debug)]
 pub struct Packet {
     bytes: [u8; MOST],
@@ -325,6 +403,29 @@ mod tests {
     }
 
     #[test]
+    fn what_a_lamp_says_is_found_in_its_console() {
+        let mut stream = b"[BOOT] K1 IMPROV".to_vec();
+        stream.extend(Packet::state(State::Provisioning).bytes());
+        stream.extend(Packet::error(Error::CannotConnect).bytes());
+        stream.extend(b"[FPS] 180.0\r\n");
+        stream.extend(Packet::network("home", -61, true).bytes());
+        stream.extend(Packet::no_more_networks().bytes());
+        stream.extend(command(b"\x02"));
+        let mut decoder = Decoder::new();
+        let mut heard = Vec::new();
+        for byte in stream {
+            heard.extend(decoder.listen(byte).map(|said| match said {
+                Said::Result { command, texts } => {
+                    std::format!("{command}: {}", texts.collect::<Vec<_>>().join(", "))
+                }
+                other => std::format!("{other:?}"),
+            }));
+        }
+        assert_eq!(heard, ["State(Provisioning)", "Error(CannotConnect)", "4: home, -61, YES", "4: "]);
+        assert!(Command::Join { ssid: "home", password: &"x".repeat(250) }.packet().is_none());
+    }
+
+    #[test]
     fn a_result_too_long_keeps_whole_strings() {
         let long = "x".repeat(200);
         let packet = Packet::result(3, &[&long, &long]);
@@ -336,6 +437,12 @@ mod tests {
         #[test]
         fn any_bytes_are_heard(bytes in prop::collection::vec(any::<u8>(), 0..600)) {
             heard(&mut Decoder::new(), &bytes);
+            let mut decoder = Decoder::new();
+            for byte in bytes {
+                if let Some(Said::Result { texts, .. }) = decoder.listen(byte) {
+                    texts.for_each(drop);
+                }
+            }
         }
 
         #[test]
@@ -344,12 +451,8 @@ mod tests {
             ssid in "[ -~]{1,32}",
             password in "[ -~]{0,64}",
         ) {
-            let mut data = std::vec![1, (ssid.len() + password.len() + 2) as u8, ssid.len() as u8];
-            data.extend(ssid.bytes());
-            data.push(password.len() as u8);
-            data.extend(password.bytes());
             let mut stream = noise;
-            stream.extend(command(&data));
+            stream.extend(Command::Join { ssid: &ssid, password: &password }.packet().unwrap().bytes());
             prop_assert_eq!(heard(&mut Decoder::new(), &stream), [std::format!("join {ssid} with {password}").to_string()]);
         }
     }

@@ -117,6 +117,7 @@ fn a_show_file_may_name_a_folder_beside_it() {
     let show = dir.path().join("k1.toml");
     let text = "version = 1\ninput = \"songs\"\n\n[[light]]\nname = \"A\"\nto = \"ddp://127.0.0.1:9\"\nleds = 6\n\n[[zone]]\nname = \"Z\"\npieces = [{ light = \"A\" }]\n";
     std::fs::write(&show, text).unwrap();
-    let said = run(["run", "--headless", "--show", show.to_str().unwrap()]);
+    let said = run(["run", "--headless", "--show", show.to_str().unwrap(), "--duration", "5"]);
     assert!(said.out.contains("hearing a.wav") && said.out.contains("[PLAYING] b.wav"), "{said:?}");
+    assert!(said.out.contains("[PLAYING] a.wav"), "it begins anew: {said:?}");
 }

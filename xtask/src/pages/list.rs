@@ -19,6 +19,7 @@ pub const PARTS: [(&str, &[Page]); 3] = [
         "Start",
         &[
             page("docs/README.md", "What K1 is"),
+            page("docs/browser.md", "In the browser"),
             page("docs/install.md", "Install"),
             page("docs/first-strip.md", "Your first strip"),
             page("docs/first-lamp.md", "Your first lamp"),

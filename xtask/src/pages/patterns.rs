@@ -4,16 +4,18 @@ use k1_engine::light::{PALETTES, srgb_byte};
 use k1_engine::params::PARAMS;
 use k1_engine::patterns::PATTERNS;
 
-/// The page, the picture of the palettes, and where they are in the checkout.
-const FILES: [(&str, fn() -> String); 2] = [("docs/patterns.md", page), ("docs/palettes.svg", swatches)];
+/// The page and the picture of the palettes, by where they are in the checkout.
+fn files() -> [(&'static str, String); 2] {
+    [("docs/patterns.md", page()), ("docs/palettes.svg", swatches())]
+}
 
 /// Writes both files.
 ///
 /// # Errors
 /// A sentence, if a file cannot be written.
 pub fn record() -> Result<(), String> {
-    for (file, text) in FILES {
-        std::fs::write(crate::root().join(file), text()).map_err(|e| format!("{file}: {e}"))?;
+    for (file, text) in files() {
+        std::fs::write(crate::root().join(file), text).map_err(|e| format!("{file}: {e}"))?;
     }
     Ok(())
 }
@@ -107,9 +109,9 @@ mod tests {
 
     #[test]
     fn the_files_are_those_of_the_tables() {
-        for (file, text) in FILES {
+        for (file, text) in files() {
             let written = crate::files::text(std::path::Path::new(file)).unwrap();
-            assert!(written == text(), "{file} is old; cargo xtask pictures writes it");
+            assert!(written == text, "{file} is old; cargo xtask pictures writes it");
         }
     }
 }

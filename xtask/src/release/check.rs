@@ -3,7 +3,7 @@
 use std::path::{Path, PathBuf};
 use std::process::Command;
 
-use k1_fleet::signing::sums::sha256;
+use k1_fleet::bundle::sha256;
 
 use super::program::System;
 use crate::said;

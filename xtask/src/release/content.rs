@@ -3,13 +3,14 @@
 use std::path::{Path, PathBuf};
 use std::process::Command;
 
+use k1_fleet::bundle::Files;
 use serde_json::Value;
 
 use super::deb::{self, About};
 use super::program::System;
+use super::sbom;
 use super::sources::Sources;
 use super::tar::{self, Entry};
-use super::{Files, sbom};
 use crate::said;
 
 /// The version of this project.

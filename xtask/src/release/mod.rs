@@ -18,9 +18,9 @@ mod sbom;
 mod sources;
 mod tar;
 
-use std::collections::BTreeMap;
 use std::path::{Path, PathBuf};
 
+use k1_fleet::bundle::{Files, sha256};
 use k1_fleet::signing::keys::{self, Key};
 use k1_fleet::signing::sums;
 
@@ -30,9 +30,6 @@ use crate::root;
 use content::Content;
 use program::System;
 use sources::Sources;
-
-/// The files of a release: names and contents.
-pub type Files = BTreeMap<String, Vec<u8>>;
 
 /// The command `cargo xtask release [x86_64|aarch64]... [--key NAME|FILE | --trial] [--twice]`.
 ///
@@ -150,7 +147,7 @@ fn put(files: &Files, folder: &Path, key: &Key) -> Result<(), String> {
         return Err(format!("{} is not complete", folder.display()));
     }
     for (name, bytes) in files {
-        println!("{name}: {} B, SHA-256 {}", bytes.len(), sums::sha256(bytes));
+        println!("{name}: {} B, SHA-256 {}", bytes.len(), sha256(bytes));
     }
     println!("signed with {} ({}), read back and verified; in {}", key.name, key.id(), folder.display());
     Ok(())

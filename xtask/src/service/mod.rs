@@ -5,6 +5,7 @@
 //! |---|---|
 //! | `debian` | a clean system, booted in namespaces |
 //! | `light` | a light that notes when it is lit |
+//! | `watched` | a service, as its manager and its light see it |
 //! | `package` | the life of the package |
 //! | `unit` | the life of a unit that `k1 service install` has written, for the system and for a user |
 
@@ -12,18 +13,16 @@ mod debian;
 mod light;
 mod package;
 mod unit;
+mod watched;
 
-use std::time::{Duration, Instant};
+use std::path::Path;
+use std::process::Command;
 
 use debian::Machine;
 use light::Light;
+use watched::{must, seconds};
 
-use crate::release;
-
-/// Latest time for anything that must happen.
-const PATIENCE: Duration = Duration::from_secs(40);
-/// A pause between frames from which on a room is dark.
-const DARK: Duration = Duration::from_millis(500);
+use crate::{release, said};
 
 /// The command `cargo xtask service [PROGRAM]`.
 ///
@@ -31,6 +30,7 @@ const DARK: Duration = Duration::from_millis(500);
 ///
 /// A sentence: what did not happen as it must.
 pub fn service(program: Option<&str>) -> Result<(), String> {
+    let is_static = program.is_none();
     let ([before, after], program) = release::packages(program)?;
     let files = tempfile::tempdir().map_err(|e| format!("a scratch folder: {e}"))?;
     for (name, bytes) in [("before.deb", &before), ("after.deb", &after)] {
@@ -52,95 +52,17 @@ pub fn service(program: Option<&str>) -> Result<(), String> {
         format!("{e}\nthe journal ends with:\n{journal}")
     })?;
     println!("everything came back, and nothing is left");
+    if is_static { alone(&files.path().join("k1")) } else { Ok(()) }
+}
+
+/// Plays in a folder that contains nothing but the program, as a container does.
+fn alone(program: &Path) -> Result<(), String> {
+    let place = tempfile::tempdir().map_err(|e| format!("a scratch folder: {e}"))?;
+    std::fs::copy(program, place.path().join("k1")).map_err(|e| format!("{}: {e}", program.display()))?;
+    let mut play = Command::new("chroot");
+    play.arg(place.path()).args(["/k1", "run", "demo", "--headless", "--duration", "2", "--json"]);
+    let told = said(play.env_clear().env("PATH", "/usr/sbin:/usr/bin").env("XDG_CONFIG_HOME", "/settings"))?;
+    must(told.contains("\"kind\":\"summary\""), || format!("alone in a folder, it says: {told}"))?;
+    println!("alone in a folder, as in a container: plays");
     Ok(())
-}
-
-/// Seconds as people read them.
-fn seconds(time: Duration) -> f64 {
-    time.as_secs_f64()
-}
-
-/// Fails with a sentence, unless something is so.
-fn must(is_so: bool, otherwise: impl FnOnce() -> String) -> Result<(), String> {
-    if is_so { Ok(()) } else { Err(otherwise()) }
-}
-
-/// A service as its manager sees it.
-struct Service<'a> {
-    machine: &'a Machine,
-    light: &'a Light,
-    /// User whose service it is; `None` for the system's.
-    user: Option<&'a str>,
-}
-
-impl Service<'_> {
-    fn systemctl(&self, words: &str) -> Result<String, String> {
-        let scope = if self.user.is_some() { "--user " } else { "" };
-        self.machine.run_as(self.user, &format!("systemctl {scope}{words}"))
-    }
-
-    /// A property of the unit.
-    fn property(&self, name: &str) -> Result<String, String> {
-        self.systemctl(&format!("show --value --property={name} k1.service"))
-    }
-
-    /// Waits for light, and prints how long it took since `since`.
-    fn shines(&self, what: &str, since: Instant) -> Result<(), String> {
-        let lit = self.light.lit(PATIENCE).map_err(|e| format!("{what}: {e}"))?;
-        println!("{what}: light after {:.2} s", seconds(lit.at.saturating_duration_since(since)));
-        let state = self.property("ActiveState")?;
-        must(state == "active", || format!("{what}: systemd says {state}"))
-    }
-
-    /// Ends the light by force in some way, and prints how long it took until it was back.
-    fn comes_back(&self, what: &str, kill: &str) -> Result<(), String> {
-        let restarts =
-            |service: &Self| service.property("NRestarts")?.parse::<u32>().map_err(|e| e.to_string());
-        let before = restarts(self)?;
-        self.machine.run(kill)?;
-        let gap = self.light.gap(DARK, PATIENCE);
-        let gap = gap.ok_or_else(|| format!("{what}: the light did not come back"))?;
-        let after = restarts(self)?;
-        must(after == before + 1, || format!("{what}: {after} restarts after {before}"))?;
-        println!("{what}: restarted, dark for {:.2} s", seconds(gap));
-        Ok(())
-    }
-
-    /// Number of the main process.
-    fn pid(&self) -> Result<String, String> {
-        let pid = self.property("MainPID")?;
-        must(pid.parse::<u32>().is_ok_and(|pid| pid > 1), || format!("the main process is {pid}"))?;
-        Ok(pid)
-    }
-
-    /// Kills and hangs it.
-    fn suffers(&self) -> Result<(), String> {
-        self.comes_back("killed (SIGKILL)", &format!("kill -KILL {}", self.pid()?))?;
-        self.comes_back("hung (SIGSTOP)", &format!("kill -STOP {}", self.pid()?))
-    }
-
-    /// Reloads it. The light must go on meanwhile, in the same process.
-    fn reloads(&self) -> Result<(), String> {
-        let pid = self.pid()?;
-        let began = Instant::now();
-        self.systemctl("reload k1.service")?;
-        let took = began.elapsed();
-        must(self.pid()? == pid, || "it was started anew instead of reloaded".into())?;
-        self.light.lit(Duration::from_secs(2))?;
-        println!("reload: {:.2} s, the same process", seconds(took));
-        Ok(())
-    }
-
-    /// Stops it. The last frame must be dark.
-    fn stops(&self, line: &str) -> Result<(), String> {
-        self.light.forget();
-        let began = Instant::now();
-        self.machine.run_as(self.user, line)?;
-        let took = began.elapsed();
-        let last = self.light.last()?;
-        must(last.is_dark, || "the lights stay on after a stop".into())?;
-        let dark = last.at.saturating_duration_since(began);
-        println!("`{line}`: dark after {:.2} s, ended after {:.2} s", seconds(dark), seconds(took));
-        Ok(())
-    }
 }

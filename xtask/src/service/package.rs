@@ -2,7 +2,9 @@
 
 use std::time::Instant;
 
-use super::{Light, Machine, PATIENCE, Service, must, seconds};
+use super::debian::Machine;
+use super::light::Light;
+use super::watched::{PATIENCE, Service, must, seconds};
 
 /// Everything in the system that a package could leave behind. Journals, locks and the lists of dpkg change with any package.
 const FILES: &str = "find / -xdev \\( -path /proc -o -path /sys -o -path /dev -o -path /run -o -path /tmp -o -path /var/log \

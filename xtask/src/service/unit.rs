@@ -2,7 +2,9 @@
 
 use std::time::Instant;
 
-use super::{Light, Machine, PATIENCE, Service, must};
+use super::debian::Machine;
+use super::light::Light;
+use super::watched::{PATIENCE, Service, must};
 
 /// A user of the clean system.
 const USER: &str = "maker";

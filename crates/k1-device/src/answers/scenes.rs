@@ -3,7 +3,7 @@
 use alloc::string::String;
 use alloc::vec::Vec;
 
-use k1_engine::light::PALETTES;
+use k1_engine::light::{PALETTES, Palette};
 use k1_engine::patterns::PATTERNS;
 use k1_engine::show::Look;
 use serde::{Serialize, Serializer};
@@ -23,11 +23,13 @@ pub struct SceneLook {
 }
 
 impl SceneLook {
-    /// A look with a pattern and a palette that exist.
-    pub fn new(Look { pattern, params }: Look) -> Self {
+    /// A look with a pattern and a palette that exist, on a K1 with the user's `own` palettes.
+    pub fn new(Look { pattern, params }: Look, own: &'static [Palette]) -> Self {
+        let id = params.palette_id();
+        let own = id.checked_sub(PALETTES.len()).and_then(|id| own.get(id));
         Self {
             pattern: PATTERNS[pattern.min(PATTERNS.len() - 1)].id,
-            palette: PALETTES[params.palette_id().min(PALETTES.len() - 1)].name,
+            palette: own.map_or_else(|| PALETTES[id.min(PALETTES.len() - 1)].name, |palette| palette.name),
             params: ParamValues { params, patch: None },
         }
     }

@@ -1,6 +1,6 @@
 //! Lists of the engine's tables: patterns, parameters, palettes.
 
-use k1_engine::light::{PALETTES, srgb_byte};
+use k1_engine::light::{PALETTES, Palette, srgb_byte};
 use k1_engine::params::{PARAMS, Param, Params};
 use k1_engine::patterns::PATTERNS;
 use serde::ser::{SerializeMap, SerializeSeq};
@@ -200,30 +200,45 @@ pub struct PaletteEntry {
     about: &'static str,
 }
 
+/// Every palette, with those of the user's own.
+#[derive(Clone, Copy, Debug)]
+struct AllPalettes(&'static [Palette]);
+
+impl Serialize for AllPalettes {
+    fn serialize<S: Serializer>(&self, s: S) -> Result<S::Ok, S::Error> {
+        let all = PALETTES.iter().chain(self.0).enumerate();
+        s.collect_seq(all.map(|(id, palette)| PaletteEntry::new(id, palette)))
+    }
+}
+
+impl PaletteEntry {
+    fn new(id: usize, palette: &Palette) -> Self {
+        let swatch = |k: usize| {
+            let c = palette.at(k as f32 / 4.0).to_rgb();
+            Swatch { r: srgb_byte(c.r), g: srgb_byte(c.g), b: srgb_byte(c.b) }
+        };
+        Self {
+            id,
+            name: palette.name,
+            colors: core::array::from_fn(swatch),
+            num_keyframes: palette.stops.len(),
+            about: palette.about,
+        }
+    }
+}
+
 /// `GET /api/palettes`.
 #[derive(Clone, Copy, Debug, Serialize)]
 #[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
 pub struct Palettes {
-    palettes: Rows<PaletteEntry>,
+    #[cfg_attr(feature = "schema", schemars(with = "Vec<PaletteEntry>"))]
+    palettes: AllPalettes,
     count: usize,
 }
 
-impl Default for Palettes {
-    fn default() -> Self {
-        let row = |id: usize| {
-            let p = &PALETTES[id];
-            let swatch = |k: usize| {
-                let c = p.at(k as f32 / 4.0).to_rgb();
-                Swatch { r: srgb_byte(c.r), g: srgb_byte(c.g), b: srgb_byte(c.b) }
-            };
-            PaletteEntry {
-                id,
-                name: p.name,
-                colors: core::array::from_fn(swatch),
-                num_keyframes: p.stops.len(),
-                about: p.about,
-            }
-        };
-        Self { palettes: Rows { len: PALETTES.len(), row }, count: PALETTES.len() }
+impl Palettes {
+    /// Every palette; those of the user's `own` are the last.
+    pub fn new(own: &'static [Palette]) -> Self {
+        Self { palettes: AllPalettes(own), count: PALETTES.len() + own.len() }
     }
 }

@@ -152,11 +152,12 @@ pub struct Restored {
 }
 
 impl Restore<'_> {
-    /// Checks the backup before anything is changed.
-    pub fn check(&self) -> Result<Restored, Refusal> {
+    /// Checks the backup before anything is changed, for a K1 with a number of palettes of the user's own.
+    pub fn check(&self, own_palettes: usize) -> Result<Restored, Refusal> {
         let (Some("1.0"), Some(patch)) = (self.version, self.parameters) else {
             return Err(Refusal::InvalidBackup);
         };
+        let patch = patch.with_own_palettes(own_palettes);
         let exact = patch.changes()?.all(|(p, _)| !patch.was_clamped(p));
         let mut params = Params::default();
         patch.apply(&mut params);
@@ -364,7 +365,7 @@ mod tests {
 
     #[test]
     fn a_backup_is_checked_as_a_whole() {
-        let check = |json: &str| serde_json::from_str::<Restore>(json).unwrap().check();
+        let check = |json: &str| serde_json::from_str::<Restore>(json).unwrap().check(0);
         let r = check(r#"{"version":"1.0","parameters":{"dithering":0,"speed":2},"current_pattern":5,"microphone_gain":2}"#)
             .unwrap();
         assert_eq!((r.exact, r.pattern, r.gain), (false, Some(5), Some(2.0)));

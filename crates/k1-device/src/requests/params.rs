@@ -2,7 +2,7 @@
 
 use core::fmt;
 
-use k1_engine::params::{Param, Params};
+use k1_engine::params::{LAST_PALETTE, Param, Params};
 use serde::Deserialize;
 use serde::de::{Deserializer, IgnoredAny, MapAccess, Visitor};
 
@@ -28,6 +28,17 @@ impl ParamsPatch {
         }
     }
 
+    /// The same for a K1 with a number of palettes of the user's own: a higher number of a palette becomes the last one.
+    #[must_use]
+    pub fn with_own_palettes(mut self, own: usize) -> Self {
+        let last = (LAST_PALETTE + own) as f32;
+        if let Some(id) = self.values[Param::PaletteId as usize].as_mut().filter(|id| **id > last) {
+            *id = last;
+            self.clamped |= 1 << Param::PaletteId as u32;
+        }
+        self
+    }
+
     /// True if the value of this parameter was brought into its range.
     pub fn was_clamped(&self, param: Param) -> bool {
         self.clamped >> param as u32 & 1 != 0
@@ -47,9 +58,12 @@ impl ParamsPatch {
 #[cfg(feature = "schema")]
 pub(crate) fn param_properties() -> serde_json::Map<String, serde_json::Value> {
     let property = |p: &k1_engine::params::ParamSpec| {
-        let kind = if p.id == Param::PaletteId.spec().id { "integer" } else { "number" };
+        let is_palette = p.id == Param::PaletteId.spec().id;
+        let kind = if is_palette { "integer" } else { "number" };
+        // Numbers above the table's are the user's own palettes.
+        let most = if is_palette { p.max + k1_engine::params::MOST_OWN_PALETTES as f32 } else { p.max };
         let schema = schemars::json_schema!({
-            "type": kind, "minimum": p.min, "maximum": p.max, "default": p.default, "description": p.help
+            "type": kind, "minimum": p.min, "maximum": most, "default": p.default, "description": p.help
         });
         (p.id.to_owned(), schema.to_value())
     };
@@ -132,13 +146,22 @@ mod tests {
     fn out_of_range_is_clamped_unknown_is_ignored_and_text_is_refused() {
         let p =
             patch(r#"{"brightness":0.4,"speed":7,"palette_id":99,"sparkle":{"a":[1]},"custom_param_2":0}"#)
-                .unwrap();
+                .unwrap()
+                .with_own_palettes(0);
         let changes: Vec<_> = p.changes().unwrap().collect();
         assert_eq!(
             changes,
             [(Param::Brightness, 0.4), (Param::Speed, 1.0), (Param::PaletteId, 32.0), (Param::Custom2, 0.0)]
         );
         assert!(p.was_clamped(Param::Speed) && !p.was_clamped(Param::Brightness));
+        assert!(p.was_clamped(Param::PaletteId));
+        let own = patch(r#"{"palette_id":35}"#).unwrap();
+        let last = |own: ParamsPatch| own.changes().unwrap().last().map(|(_, value)| value);
+        assert_eq!(
+            (last(own.with_own_palettes(3)), last(own.with_own_palettes(2))),
+            (Some(35.0), Some(34.0))
+        );
+        assert!(!own.with_own_palettes(3).was_clamped(Param::PaletteId));
         assert_eq!(p.unknown, 1);
         let wrong = patch(r#"{"brightness":0.4,"warmth":"hot"}"#).unwrap();
         assert_eq!(wrong.changes().err(), Some(Refusal::NotANumber(Param::Warmth)));

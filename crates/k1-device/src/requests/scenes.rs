@@ -4,7 +4,7 @@ use alloc::string::String;
 use alloc::vec::Vec;
 use core::fmt;
 
-use k1_engine::light::{PALETTES, palette_by_name};
+use k1_engine::light::{PALETTES, Palette, palette_by_name};
 use k1_engine::params::{Param, Params};
 use k1_engine::patterns::FIRST_PATTERN;
 use k1_engine::show::Look;
@@ -53,18 +53,23 @@ pub struct NewLook {
 }
 
 impl NewLook {
-    /// The look.
-    pub fn look(&self) -> Result<Look, Refusal> {
+    /// The look, for a K1 with the user's `own` palettes.
+    pub fn look(&self, own: &[Palette]) -> Result<Look, Refusal> {
         let pattern = self.pattern.map(|id| named_pattern(id, "pattern")).transpose()?;
         let mut params = Params::default();
         let _ = self.params.changes()?;
-        self.params.apply(&mut params);
+        self.params.with_own_palettes(own.len()).apply(&mut params);
+        let by_name = |name: &str| {
+            let own = || own.iter().position(|palette| palette.name == name);
+            palette_by_name(name).or_else(|| Some(PALETTES.len() + own()?))
+        };
+        let count = PALETTES.len() + own.len();
         let expected = "the name or the number of a palette; GET /api/palettes lists them";
         let wrong = Refusal::InvalidValue { field: "palette", expected };
         let palette = match self.palette {
             None => None,
-            Some(Loose::Text(name)) => Some(palette_by_name(name.as_str()).ok_or(wrong)?),
-            Some(Loose::Number(n)) if n >= 0.0 && n < PALETTES.len() as f64 => Some(n as usize),
+            Some(Loose::Text(name)) => Some(by_name(name.as_str()).ok_or(wrong)?),
+            Some(Loose::Number(n)) if n >= 0.0 && n < count as f64 => Some(n as usize),
             Some(_) => return Err(wrong),
         };
         if let Some(palette) = palette {

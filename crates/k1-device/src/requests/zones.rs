@@ -36,6 +36,12 @@ impl ZonePatch {
         }
     }
 
+    /// The same for a K1 with a number of palettes of the user's own.
+    #[must_use]
+    pub fn with_own_palettes(self, own: usize) -> Self {
+        Self { params: self.params.with_own_palettes(own), ..self }
+    }
+
     /// The changes. Refused as a whole if one of them is not valid.
     pub fn changes(&self) -> Result<impl Iterator<Item = Change> + '_, Refusal> {
         let pattern = self.pattern.map(|id| named_pattern(id, "pattern")).transpose()?;

@@ -14,7 +14,7 @@ use super::lamp::Lamp;
 use super::publish::Publish;
 use super::shared::Shared;
 use crate::lamps::figures::Reading;
-use crate::lamps::scenes::{PLAYLIST, POWER, Power, SCENES, SceneNow};
+use crate::lamps::scenes::{PLAYLIST, POWER, SCENES, SceneNow};
 use crate::lamps::watch::{Look, News, Watch};
 use crate::lamps::{Address, Client, Trouble};
 use crate::rollout::delivery::{self, Readiness};
@@ -170,6 +170,8 @@ impl Attendant<'_> {
         if self.lamp.has_power() {
             self.take(News::Power(self.client.get(POWER)?));
             self.take(News::Scene(self.scenes()?));
+        }
+        if self.lamp.has_playlist() {
             self.take(News::Playlist(self.client.get(PLAYLIST)?));
         }
         self.take(News::Look(Look { params, pattern: status.pattern.into_owned() }));
@@ -207,9 +209,9 @@ impl Attendant<'_> {
         }
     }
 
-    /// True if the light is switched and dimmed as a whole; a lamp refuses.
-    fn has_power(&self) -> Result<bool, Trouble> {
-        match self.client.get::<Power>(POWER) {
+    /// True if this K1 has what a path is for; one that does not have it refuses.
+    fn has(&self, path: &str) -> Result<bool, Trouble> {
+        match self.client.get::<Value>(path) {
             Ok(_) => Ok(true),
             Err(Trouble::Refused { .. } | Trouble::Strange { .. }) => Ok(false),
             Err(trouble) => Err(trouble),
@@ -240,7 +242,8 @@ impl Attendant<'_> {
             version: info.firmware.into_owned(),
             patterns: patterns.patterns.into_iter().map(|p| p.id).collect(),
             takes_firmware: self.client.firmware().is_ok(),
-            has_power: self.has_power()?,
+            has_power: self.has(POWER)?,
+            has_playlist: self.has(PLAYLIST)?,
         })
     }
 

@@ -92,7 +92,7 @@ impl LightCommand {
     }
 
     /// The requests that carry out the command. `lit` is the brightness that the light returns to when it is switched on,
-    /// 0 … 1; this function updates it. A K1 that `has_power` is switched and dimmed as a whole; a lamp has only the
+    /// 0 … 1; this function updates it. A K1 that `has_power` is switched and dimmed as a whole; an older one has only the
     /// brightness of its look.
     pub fn requests(&self, lit: &mut f64, has_power: bool) -> Vec<Request> {
         let mut all = Vec::new();

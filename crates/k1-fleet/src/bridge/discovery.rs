@@ -34,6 +34,8 @@ pub struct Card {
     pub takes_firmware: bool,
     /// True for a K1 with scenes, whose light is switched and dimmed as a whole.
     pub has_power: bool,
+    /// True for a K1 with scenes that has a playlist, too. A lamp has none.
+    pub has_playlist: bool,
 }
 
 /// The sensors of a K1, and whether it measures them.
@@ -198,6 +200,7 @@ pub(super) mod tests {
             patterns: vec!["pulse".into()],
             takes_firmware: mac.is_some(),
             has_power: mac.is_none(),
+            has_playlist: mac.is_none(),
         }
     }
 

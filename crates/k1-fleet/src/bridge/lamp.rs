@@ -145,6 +145,11 @@ impl Lamp {
         self.card.as_ref().is_some_and(|card| card.has_power)
     }
 
+    /// True if it has a playlist; false until it has identified itself.
+    pub fn has_playlist(&self) -> bool {
+        self.card.as_ref().is_some_and(|card| card.has_playlist)
+    }
+
     /// Takes its scenes; announces and publishes them if they are new.
     pub fn staged(&mut self, now: SceneNow) -> Vec<Publish> {
         self.scenes = now;
@@ -165,7 +170,7 @@ impl Lamp {
 
     /// Takes its playlist; publishes it if it is new.
     pub fn played(&mut self, playlist: &Playlist) -> Option<Publish> {
-        let topic = self.say("playlist").filter(|_| self.has_power())?;
+        let topic = self.say("playlist").filter(|_| self.has_playlist())?;
         published(topic, &mut self.playlist, scenes::playlist_state(playlist))
     }
 
@@ -176,7 +181,7 @@ impl Lamp {
 
     /// The request that a command to its playlist means, or the error message.
     pub fn order(&self, message: &[u8]) -> Result<Request, Option<Publish>> {
-        let order = match self.has_power() {
+        let order = match self.has_playlist() {
             true => scenes::order(message),
             false => Err("this K1 has no playlist".into()),
         };

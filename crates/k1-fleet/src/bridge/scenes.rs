@@ -13,8 +13,8 @@ const OFF: &str = "OFF";
 const NEXT: &str = "NEXT";
 
 impl Card {
-    /// Topics and messages that announce scenes and playlist: a choice of scenes, a switch and a button. A K1 without
-    /// scenes has none of them; what was announced before is taken back (`None`).
+    /// Topics and messages that announce scenes and playlist: a choice of scenes, and a switch and a button for a
+    /// playlist. A K1 without scenes has none of them; what was announced before is taken back (`None`).
     pub fn scenes(&self, topics: &Topics, names: &[String]) -> Vec<(String, Option<Value>)> {
         let scene = json!({
             "options": names, "state_topic": topics.of(&self.id, "scene"), "value_template": "{{ value_json.current }}",
@@ -35,7 +35,7 @@ impl Card {
             let config = (!names.is_empty()).then(|| self.entity(topics, what, name, own));
             (self.config(topics, kind, what), config)
         };
-        all.map(announced).into()
+        all.into_iter().take(if self.has_playlist { 3 } else { 1 }).map(announced).collect()
     }
 }
 
@@ -108,6 +108,8 @@ mod tests {
             let command = config.as_ref().unwrap()["command_topic"].as_str().unwrap();
             assert_eq!(topics().told_the_playlist(command), Some("p000000000001"));
         }
+        let lamp = Card { has_playlist: false, ..card.clone() }.scenes(&topics(), &["Dinner".into()]);
+        assert!(lamp.len() == 1 && lamp[0].0.contains("/select/"), "{lamp:?}");
         let none = card.scenes(&topics(), &[]);
         assert!(none.iter().map(|(topic, _)| topic).eq(&expected) && none.iter().all(|(_, c)| c.is_none()));
     }

@@ -5,15 +5,15 @@
 
 use std::path::Path;
 
+use k1_bundle::bootloader::Bootloader;
 use k1_device::firmware::Short;
 use k1_update::envelope::{KeyId, PublicKey};
 use k1_update::refusal::Refusal;
 
 use super::open::Bundle;
 use super::{Files, Statement, UPDATE, open};
-use crate::cable::first_install::Bootloader;
 use crate::signing::keys;
-use crate::signing::package::Update;
+use crate::signing::package::{self, Update};
 
 /// Firmware that a key of this user has signed.
 pub struct Own {
@@ -37,7 +37,7 @@ pub fn adopt(path: &Path, trusted: Option<&Path>, name: &str) -> Result<Own, Str
     let folder = keys::folder()?;
     let found = match open::read(path)? {
         Some(files) => Found::Bundle(files),
-        None => Found::Single(Box::new(Update::read(path)?)),
+        None => Found::Single(Box::new(package::read(path)?)),
     };
     let wrong = |e: String| format!("{}: {e}", path.display());
     if let Some(trusted) = trusted {

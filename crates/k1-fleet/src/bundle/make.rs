@@ -4,14 +4,14 @@ use std::collections::BTreeMap;
 use std::path::Path;
 
 use ed25519_dalek::Signer;
-use espflash::target::Chip;
+use k1_bundle::chip::{Chip, Head};
+use k1_bundle::table;
 
 use super::{
     BOOTLOADER, FORMAT, File, Files, Loader, Origin, PARTITIONS, README, SIGNATURE, STATEMENT, Statement,
     UPDATE, sha256,
 };
 use crate::cable::first_install;
-use crate::cable::head::Head;
 use crate::signing::keys::Key;
 use crate::signing::package::{self, Update, manifest};
 
@@ -39,11 +39,8 @@ pub fn name(board: &str, version: &str) -> String {
 /// A sentence: the image is not one for this board, or does not fit; or the bootloader is not one for its chip.
 pub fn make(of: &Ingredients, key: &Key) -> Result<Files, String> {
     let manifest = manifest(of.image, &of.manifest)?;
-    let chip: Chip = manifest
-        .chip
-        .as_str()
-        .parse()
-        .map_err(|_| format!("the board {} has no cable, and needs no bundle", of.manifest.board))?;
+    let chip = Chip::named(manifest.chip.as_str())
+        .ok_or_else(|| format!("the board {} has no cable, and needs no bundle", of.manifest.board))?;
     let head = Head::read(of.image, chip).ok_or_else(|| format!("this is not an image for {chip}"))?;
     if let Some(file) = of.bootloader {
         let bytes = std::fs::read(file).map_err(|e| format!("{}: {e}", file.display()))?;
@@ -73,7 +70,7 @@ pub fn make(of: &Ingredients, key: &Key) -> Result<Files, String> {
     };
     add(UPDATE, update.bytes());
     add(BOOTLOADER, loader.bytes().to_vec());
-    add(PARTITIONS, first_install::table()?);
+    add(PARTITIONS, table::bytes());
     let readme = readme(&statement, &update, key).into_bytes();
     statement.files.insert(README.to_owned(), File::of(&readme));
     files.insert(README.to_owned(), readme);

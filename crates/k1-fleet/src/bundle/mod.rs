@@ -1,100 +1,14 @@
-//! Firmware that its maker has built: everything that a blank chip needs, in a folder or an archive, signed by the maker.
+//! Bundles as files: what a maker makes, and what an owner does with it. Their content is the matter of [`k1_bundle`].
 //!
 //! | Room | What it does |
 //! |---|---|
 //! | [`make`] | makes a bundle from an image and a bootloader |
-//! | [`open`] | reads a bundle, and checks every byte of it |
+//! | [`open`] | reads a bundle from a disk |
 //! | [`adopt`] | replaces the maker's signature by the user's own |
-//! | [`archive`] | the files of a bundle in one file |
-//!
-//! A bundle is a few files: the signed update [`UPDATE`], the chip's [`BOOTLOADER`], the [`PARTITIONS`], a [`README`], and
-//! the [`STATEMENT`], which names size and SHA-256 of each of them. The [`SIGNATURE`] is Ed25519 over the bytes of the
-//! statement. It cannot be taken for the signature of an update or of a set of keys, because those begin with other
-//! bytes than JSON.
 
-use std::collections::BTreeMap;
-
-use serde::{Deserialize, Serialize};
-
-pub use crate::signing::sums::sha256;
+pub use k1_bundle::archive;
+pub use k1_bundle::statement::*;
 
 pub mod adopt;
-pub mod archive;
 pub mod make;
 pub mod open;
-
-/// The signed update.
-pub const UPDATE: &str = "lamp.k1";
-/// The bootloader, configured for 4 MB of flash.
-pub const BOOTLOADER: &str = "bootloader.bin";
-/// The partition table in the format of the chips.
-pub const PARTITIONS: &str = "partitions.bin";
-/// What the bundle is, for people.
-pub const README: &str = "README.txt";
-/// What the bundle is, for programs: [`Statement`] as JSON.
-pub const STATEMENT: &str = "bundle.json";
-/// The maker's signature of the statement: 64 bytes.
-pub const SIGNATURE: &str = "bundle.json.sig";
-
-/// The files that the statement names.
-const STATED: [&str; 4] = [UPDATE, BOOTLOADER, PARTITIONS, README];
-/// The format of the statement that this program writes and reads.
-const FORMAT: u32 = 1;
-
-/// The files of a bundle: names and contents.
-pub type Files = BTreeMap<String, Vec<u8>>;
-
-/// What the maker of a bundle says about it.
-#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
-pub struct Statement {
-    /// Format of the statement.
-    pub format: u32,
-    /// Version of the firmware, to show to people.
-    pub version: String,
-    /// Board that the firmware is for.
-    pub board: String,
-    /// Origin of the firmware.
-    #[serde(flatten)]
-    pub origin: Origin,
-    /// Origin of the bootloader.
-    pub bootloader: Loader,
-    /// Size and hash of each file, without the statement and its signature.
-    pub files: BTreeMap<String, File>,
-}
-
-/// The origin of a bundle's firmware.
-#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
-pub struct Origin {
-    /// Commit of the sources; empty if it is not known.
-    pub commit: String,
-    /// True if the sources differed from the commit.
-    pub changed: bool,
-    /// The compilers, as they name themselves.
-    pub compilers: Vec<String>,
-    /// How far this firmware is proven.
-    pub proven: String,
-}
-
-/// The origin of a bundle's bootloader.
-#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
-pub struct Loader {
-    /// Where it comes from.
-    pub origin: String,
-    /// False if a lamp with this bootloader certainly cannot roll back by itself. (True is not a promise.)
-    pub may_roll_back: bool,
-}
-
-/// A file of a bundle, as its statement describes it.
-#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
-pub struct File {
-    /// Size in bytes.
-    pub bytes: usize,
-    /// SHA-256 in hexadecimal digits.
-    pub sha256: String,
-}
-
-impl File {
-    fn of(bytes: &[u8]) -> Self {
-        Self { bytes: bytes.len(), sha256: sha256(bytes) }
-    }
-}

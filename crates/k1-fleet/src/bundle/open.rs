@@ -1,33 +1,15 @@
-//! Reads a bundle, and checks every byte of it before anything of it is used.
+//! Reads a bundle from a folder or an archive.
 
 use std::fs::File as Opened;
 use std::io::Read;
 use std::path::Path;
 
-use ed25519_dalek::{Signature, VerifyingKey};
-use espflash::target::Chip;
-use k1_device::firmware::Short;
-use k1_update::envelope::PublicKey;
+pub use k1_bundle::open::{Bundle, open};
 
-use super::{
-    BOOTLOADER, FORMAT, File, Files, PARTITIONS, SIGNATURE, STATED, STATEMENT, Statement, UPDATE, archive,
-};
-use crate::cable::first_install::{self, Bootloader};
-use crate::cable::head::Head;
-use crate::signing::package::Update;
+use super::{Files, SIGNATURE, STATED, STATEMENT, archive};
 
 /// Largest file that a bundle, or its archive, can be, in bytes. (An image has at most 1.9 MB.)
 const MOST: u64 = 4 << 20;
-
-/// A bundle that is whole, and that the given key has signed.
-pub struct Bundle {
-    /// What its maker says about it.
-    pub statement: Statement,
-    /// The update, which the same key has signed.
-    pub update: Update,
-    /// The bootloader.
-    pub bootloader: Bootloader,
-}
 
 /// The files of a bundle, from its folder or its archive. `None` if the path leads to another file, which may be an
 /// update. Nothing is checked yet.
@@ -60,76 +42,5 @@ fn whole(path: &Path) -> Result<Vec<u8>, String> {
     match bytes.len() as u64 > MOST {
         true => Err(format!("{} is larger than any bundle", path.display())),
         false => Ok(bytes),
-    }
-}
-
-/// Checks the files of a bundle, which `key` must have signed.
-///
-/// # Errors
-///
-/// A sentence: a file is missing or was changed, or another key has signed; or the parts do not fit each other, or
-/// this program.
-pub fn open(files: &Files, key: &PublicKey) -> Result<Bundle, String> {
-    let get =
-        |name: &str| files.get(name).ok_or_else(|| format!("the bundle is incomplete: {name} is missing"));
-    let (text, signature) = (get(STATEMENT)?, get(SIGNATURE)?);
-    if !is_signed(text, signature, key) {
-        return Err(not_signed(files, key));
-    }
-    let statement: Statement = serde_json::from_slice(text).map_err(|e| {
-        format!("this program does not understand {STATEMENT} ({e}): use the k1 of its version")
-    })?;
-    if statement.format != FORMAT {
-        let format = statement.format;
-        return Err(format!(
-            "{STATEMENT} has the format {format}, but this program reads only format {FORMAT}"
-        ));
-    }
-    for name in STATED {
-        let bytes = get(name)?;
-        if statement.files.get(name) != Some(&File::of(bytes)) {
-            return Err(format!("{name} is not the file that {STATEMENT} names: fetch the bundle again"));
-        }
-    }
-    let update = Update::parse(get(UPDATE)?).map_err(|e| format!("{UPDATE}: {e}"))?;
-    let manifest = &update.manifest;
-    if !update.envelope.is_signed_by(key) {
-        return Err(format!("{UPDATE} is signed with another key than the bundle"));
-    }
-    if (manifest.board.as_str(), manifest.version.as_str()) != (&*statement.board, &*statement.version) {
-        return Err(format!(
-            "{UPDATE} is {update}, but the bundle is {} for {}",
-            statement.version, statement.board
-        ));
-    }
-    let chip: Chip =
-        manifest.chip.as_str().parse().map_err(|_| format!("there is no chip {}", manifest.chip.as_str()))?;
-    Head::read(&update.image, chip).ok_or_else(|| format!("{UPDATE} does not hold an image for {chip}"))?;
-    let bootloader = Bootloader::made(chip, get(BOOTLOADER)?).map_err(|e| format!("{BOOTLOADER}: {e}"))?;
-    if *get(PARTITIONS)? != first_install::table()? {
-        return Err(format!(
-            "{PARTITIONS} is not the partition table of this program: use the k1 of its version"
-        ));
-    }
-    Ok(Bundle { statement, update, bootloader })
-}
-
-/// Strict, as for updates: see [`k1_update::envelope::Envelope::is_signed_by`].
-fn is_signed(text: &[u8], signature: &[u8], key: &PublicKey) -> bool {
-    let (Ok(key), Ok(signature)) = (VerifyingKey::from_bytes(&key.0), Signature::from_slice(signature))
-    else {
-        return false;
-    };
-    key.verify_strict(text, &signature).is_ok()
-}
-
-/// The reason why the signature does not fit, with the id of the key that claims to have signed the update.
-fn not_signed(files: &Files, key: &PublicKey) -> String {
-    let update = files.get(UPDATE).and_then(|bytes| Update::parse(bytes).ok());
-    match update.map(|update| update.envelope.signer()) {
-        Some(id) if id != key.id() => {
-            format!("the key {} has signed this bundle, not {}", Short(id), Short(key.id()))
-        }
-        _ => format!("{STATEMENT} or its signature was changed: fetch the bundle again"),
     }
 }

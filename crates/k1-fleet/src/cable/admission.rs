@@ -15,14 +15,15 @@ use k1_update::session::{Gate, Session};
 use k1_update::slot::{self, Whole};
 use k1_update::trust::Trust;
 
-use super::flash::{CableFlash, Copy};
-use super::head::MAGIC;
-use super::{Loader, block_on};
+use k1_bundle::chip::MAGIC;
+pub use k1_bundle::settings::SETTINGS;
+use k1_bundle::settings::{Copy, block_on, trust};
+
+use super::Loader;
+use super::flash::CableFlash;
 use crate::signing::package::Update;
 use crate::validate::transcript::Secrets;
 
-/// Place of the settings: `nvs` of the partition table.
-pub const SETTINGS: std::ops::Range<u32> = 0x9000..0xe000;
 /// Bytes that a session takes at once.
 const CHUNK: usize = 4_096;
 
@@ -111,12 +112,6 @@ pub fn secrets<L: Loader>(flash: &mut CableFlash<L>) -> Result<Secrets, String> 
         let words = [memory.hardware.token.as_str(), memory.wifi.password.as_str()].map(str::to_owned);
         Secrets { words: words.into(), network: memory.wifi.ssid.as_str().to_owned() }
     }))
-}
-
-/// The keys that a lamp with these settings trusts. If the lamp would repair its settings, only the copy is repaired.
-fn trust(settings: Vec<u8>) -> Trust {
-    let copy = Copy::new(SETTINGS.start, settings);
-    Store::new(copy, SETTINGS).map_or(Trust::NOBODY, |mut store| block_on(store.load()).0.trust)
 }
 
 /// Checks an update like the lamp itself; returns the running slot. Does not write anything.

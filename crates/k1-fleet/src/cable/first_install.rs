@@ -2,77 +2,26 @@
 
 use std::path::Path;
 
-use esp_idf_part::PartitionTable;
 use espflash::flasher::{FlashData, FlashSettings, FlashSize};
 use espflash::image_format::idf::IdfBootloaderFormat;
-use espflash::target::Chip;
-use k1_update::layout::{Layout, SECTOR, Slot};
+use espflash::target::Chip as Target;
+pub use k1_bundle::bootloader::Bootloader;
+use k1_bundle::chip::{Chip, Head};
+use k1_bundle::plan::plan;
+use k1_bundle::settings;
+use k1_bundle::table::TABLE_AT;
+use k1_update::layout::SECTOR;
 use sha2::{Digest, Sha256};
 
-use super::admission::SETTINGS;
-use super::head::Head;
 use super::{Loader, flash::CableFlash};
 use crate::signing::package::Update;
-
-/// The firmware's partition table, which is its only source.
-const TABLE: &str = include_str!("../../../../firmware/boards/esp/partitions.csv");
-/// Address at which the chips' bootloaders look for the table, and before which they must end.
-const TABLE_AT: u32 = 0x8000;
-
-/// The size of the flash in the head of a bootloader for 4 MB.
-const FLASH_4MB: u8 = 2;
-
-/// A bootloader and its address.
-pub struct Bootloader {
-    at: u32,
-    bytes: Vec<u8>,
-    /// First revision of the chip that it runs on.
-    least_revision: u16,
-}
-
-impl Bootloader {
-    /// The bytes that the chip gets.
-    pub fn bytes(&self) -> &[u8] {
-        &self.bytes
-    }
-
-    /// First revision of the chip that it runs on, as major · 100 + minor.
-    pub fn least_revision(&self) -> u16 {
-        self.least_revision
-    }
-
-    /// A bootloader that is configured for 4 MB already, as those of [`bootloader()`] are.
-    ///
-    /// # Errors
-    ///
-    /// A sentence if it is not one for this chip with 4 MB, or is too large.
-    pub fn made(chip: Chip, bytes: &[u8]) -> Result<Self, String> {
-        let head = Head::read(bytes, chip).filter(|head| head.flash == FLASH_4MB);
-        let head = head.ok_or_else(|| format!("it is not a bootloader for {chip} with 4 MB of flash"))?;
-        let at = chip.boot_address();
-        if at as usize + bytes.len() > TABLE_AT as usize {
-            return Err(format!("the bootloader for {chip} overlaps the partition table"));
-        }
-        Ok(Self { at, bytes: bytes.to_vec(), least_revision: head.least_revision })
-    }
-}
-
-/// The partition table in the format of the chips.
-///
-/// # Errors
-///
-/// A sentence if the table in the sources is wrong, which a test excludes.
-pub fn table() -> Result<Vec<u8>, String> {
-    let table = PartitionTable::try_from_str(TABLE);
-    table.and_then(|table| table.to_bin()).map_err(|e| format!("the partition table is wrong: {e}"))
-}
 
 /// Checks that the file of a bootloader is the intended one and fits this chip.
 ///
 /// # Errors
 ///
 /// A sentence if the file cannot be read, has another hash, or is for another chip.
-pub fn check(path: &Path, sha256: &str, chip: Chip) -> Result<(), String> {
+pub fn check(path: &Path, sha256: &str, chip: &Chip) -> Result<(), String> {
     let bytes = std::fs::read(path).map_err(|e| format!("{}: {e}", path.display()))?;
     let hash: String = Sha256::digest(&bytes).iter().map(|b| format!("{b:02x}")).collect();
     if !hash.eq_ignore_ascii_case(sha256.trim()) {
@@ -90,9 +39,10 @@ pub fn check(path: &Path, sha256: &str, chip: Chip) -> Result<(), String> {
 /// # Errors
 ///
 /// A sentence if there is none.
-pub fn bootloader(chip: Chip, revision: u16, file: Option<&Path>) -> Result<Bootloader, String> {
+pub fn bootloader(chip: &Chip, revision: u16, file: Option<&Path>) -> Result<Bootloader, String> {
+    let target: Target = chip.name.parse().map_err(|_| format!("no bootloader for {chip}"))?;
     let settings = FlashSettings::new(None, Some(FlashSize::_4Mb), None);
-    let data = FlashData::new(settings, revision, None, chip, chip.default_xtal_frequency());
+    let data = FlashData::new(settings, revision, None, target, target.default_xtal_frequency());
     // The library only provides a bootloader together with a program, so pass it an empty one.
     let nothing = empty_program();
     let format = IdfBootloaderFormat::new(&nothing, &data, None, file, Some(TABLE_AT), None)
@@ -127,37 +77,18 @@ pub fn install<L: Loader>(
     erase_settings: bool,
     mut progress: impl FnMut(usize),
 ) -> Result<(), String> {
-    let map = Layout::K1;
-    let sector = SECTOR as usize;
-    let blank = |n: usize| vec![0xff; n];
-    let mut parts = vec![(map.otadata, blank(2 * sector))];
-    if erase_settings {
-        parts.push((SETTINGS.start, blank(SETTINGS.len())));
-    }
-    parts.extend([
-        // Invalidate an image that may have been there.
-        (map.manifest(Slot::App1), blank(sector)),
-        (map.slot(Slot::App0), update.image.clone()),
-        (map.manifest(Slot::App0), update.envelope.0.to_vec()),
-        (TABLE_AT, table()?),
-        (bootloader.at, bootloader.bytes.clone()),
-    ]);
     let mut gone = 0;
-    for (at, mut bytes) in parts {
-        bytes.resize(bytes.len().next_multiple_of(sector), 0xff);
-        for (i, piece) in bytes.chunks(16 * sector).enumerate() {
-            let at = at + (i * 16 * sector) as u32;
-            loader.put(at, piece)?;
-            gone += piece.len();
-            progress(gone);
-        }
+    for piece in plan(bootloader, update, erase_settings) {
+        loader.put(piece.at, &piece.bytes)?;
+        gone += piece.bytes.len();
+        progress(gone);
     }
     Ok(())
 }
 
 /// Approximate number of bytes that [`install`] writes.
 pub fn bytes(bootloader: &Bootloader, update: &Update) -> usize {
-    bootloader.bytes.len() + update.image.len() + 6 * SECTOR as usize
+    bootloader.bytes().len() + update.image.len() + 6 * SECTOR as usize
 }
 
 /// Checks that a key which the lamp already trusts has signed the update that will be installed.
@@ -167,40 +98,43 @@ pub fn bytes(bootloader: &Bootloader, update: &Update) -> usize {
 /// A sentence if the chip holds a lamp that trusts other keys, or its flash cannot be read.
 pub fn respects<L: Loader>(flash: &mut CableFlash<L>, chip: &str, update: &Update) -> Result<(), String> {
     let inside = super::admission::look(flash, chip)?;
-    if inside.trust.is_empty() {
-        return Ok(());
-    }
-    inside.trust.check(&update.envelope).map_err(|e| {
-        format!("this chip is a lamp with keys of its own: {e}. --erase-settings erases them with all other settings")
-    })
+    settings::respects(&inside.trust, &update.envelope)
+        .map_err(|e| format!("{e}. --erase-settings erases them with all other settings"))
 }
 
 #[cfg(test)]
 mod tests {
+    use k1_bundle::bootloader::FLASH_4MB;
+    use k1_bundle::chip::CHIPS;
+    use k1_bundle::table;
+
     use super::*;
 
+    /// The library of Espressif's format agrees with the table that bundles hold.
     #[test]
-    fn the_table_is_the_map_that_updates_go_by() {
-        let table = PartitionTable::try_from_str(TABLE).unwrap();
-        let place = |name: &str| table.find(name).map(|p| (p.offset(), p.size())).unwrap();
-        let map = Layout::K1;
-        assert_eq!(place("nvs"), (SETTINGS.start, SETTINGS.len() as u32));
-        assert_eq!(place("otadata"), (map.otadata, 2 * SECTOR));
-        for slot in Slot::ALL {
-            assert_eq!(place(slot.name()), (map.slot(slot), map.slot_size));
+    fn the_table_is_in_the_format_of_the_chips() {
+        let table = esp_idf_part::PartitionTable::try_from_str(table::TABLE).unwrap();
+        assert_eq!(table::bytes(), table.to_bin().unwrap());
+    }
+
+    /// And its list of chips agrees with the one in bundles.
+    #[test]
+    fn the_chips_are_as_the_library_knows_them() {
+        for chip in &CHIPS {
+            let known: Target = chip.name.parse().unwrap();
+            assert_eq!((chip.id, chip.boot_at), (known.id(), known.boot_address()), "{chip}");
+            assert_eq!(chip.watchdog, known.wdt_wprotect().zip(known.wdt_config0()), "{chip}");
         }
-        assert!(super::table().unwrap().len() <= SECTOR as usize);
     }
 
     #[test]
     fn there_is_a_bootloader_for_every_chip_of_a_lamp() {
-        for (_, chip) in k1_device::firmware::BOARDS.iter().filter(|(board, _)| *board != "virt") {
-            let chip: Chip = chip.parse().unwrap();
+        for chip in &CHIPS {
             let loader = bootloader(chip, 301, None).unwrap();
-            assert_eq!((loader.at, loader.bytes[0]), (chip.boot_address(), 0xe9), "{chip}");
+            assert_eq!((loader.at(), loader.bytes()[0]), (chip.boot_at, 0xe9), "{chip}");
             // Configured for 4 MB, with a correct hash: the last 32 bytes, over everything before.
-            assert_eq!(loader.bytes[3] >> 4, FLASH_4MB, "{chip}");
-            let (body, hash) = loader.bytes.split_at(loader.bytes.len() - 32);
+            assert_eq!(loader.bytes()[3] >> 4, FLASH_4MB, "{chip}");
+            let (body, hash) = loader.bytes().split_at(loader.bytes().len() - 32);
             assert_eq!(Sha256::digest(body)[..], *hash, "{chip}");
         }
     }

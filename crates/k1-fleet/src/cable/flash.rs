@@ -7,9 +7,7 @@
 
 use std::collections::BTreeMap;
 
-use embedded_storage_async::nor_flash::{
-    ErrorType, NorFlash, NorFlashError, NorFlashErrorKind, ReadNorFlash,
-};
+use embedded_storage_async::nor_flash::{ErrorType, NorFlash, ReadNorFlash};
 use k1_update::layout::SECTOR;
 
 use super::{FLASH, Loader};
@@ -17,25 +15,7 @@ use super::{FLASH, Loader};
 /// Most sectors that are sent together. The chip erases them all before it answers.
 const MOST_WAITING: usize = 16;
 
-/// Why an operation failed; [`CableFlash::trouble`] returns the reason as a sentence.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum Fault {
-    /// The range is outside the flash, or not aligned.
-    Bounds,
-    /// A bit would have to be set, which only erasing does.
-    NotErased,
-    /// The chip or the cable failed.
-    Cable,
-}
-
-impl NorFlashError for Fault {
-    fn kind(&self) -> NorFlashErrorKind {
-        match self {
-            Self::Bounds => NorFlashErrorKind::OutOfBounds,
-            Self::NotErased | Self::Cable => NorFlashErrorKind::Other,
-        }
-    }
-}
+pub use k1_bundle::settings::{Copy, Fault};
 
 /// The flash of a lamp on a cable.
 pub struct CableFlash<L> {
@@ -180,59 +160,6 @@ impl<L: Loader> NorFlash for CableFlash<L> {
                 })();
                 self.tell(done)?;
             }
-        }
-        Ok(())
-    }
-}
-
-/// A copy of a part of the flash. The lamp's code may change it; changes are not sent to the chip.
-pub struct Copy {
-    first: u32,
-    bytes: Vec<u8>,
-}
-
-impl Copy {
-    /// The copy of a part that was read from `first`.
-    pub fn new(first: u32, bytes: Vec<u8>) -> Self {
-        Self { first, bytes }
-    }
-
-    fn place(&mut self, at: u32, length: usize) -> Result<&mut [u8], Fault> {
-        let from = at.checked_sub(self.first).ok_or(Fault::Bounds)? as usize;
-        self.bytes.get_mut(from..from + length).ok_or(Fault::Bounds)
-    }
-}
-
-impl ErrorType for Copy {
-    type Error = Fault;
-}
-
-impl ReadNorFlash for Copy {
-    const READ_SIZE: usize = 1;
-
-    async fn read(&mut self, at: u32, bytes: &mut [u8]) -> Result<(), Fault> {
-        bytes.copy_from_slice(self.place(at, bytes.len())?);
-        Ok(())
-    }
-
-    fn capacity(&self) -> usize {
-        self.first as usize + self.bytes.len()
-    }
-}
-
-impl NorFlash for Copy {
-    const WRITE_SIZE: usize = 4;
-    const ERASE_SIZE: usize = SECTOR as usize;
-
-    async fn erase(&mut self, from: u32, to: u32) -> Result<(), Fault> {
-        let length = to.checked_sub(from).ok_or(Fault::Bounds)?;
-        self.place(from, length as usize)?.fill(0xff);
-        Ok(())
-    }
-
-    async fn write(&mut self, at: u32, bytes: &[u8]) -> Result<(), Fault> {
-        for (old, new) in self.place(at, bytes.len())?.iter_mut().zip(bytes) {
-            *old &= new;
         }
         Ok(())
     }

@@ -5,7 +5,6 @@
 //! | [`flash`] | the lamp's flash as the lamp's own code needs it |
 //! | [`admission`] | the lamp's own decision on an update, made with its code and its settings |
 //! | [`first_install`] | the other parts that a blank chip needs |
-//! | [`head`] | the head of an image or a bootloader |
 //! | [`rom_loader`] | the port, and the loader's commands |
 //!
 //! Uses the loader in ROM instead of a faster one that is first loaded into the chip's memory, because only the one in
@@ -14,11 +13,9 @@
 pub mod admission;
 pub mod first_install;
 pub mod flash;
-pub mod head;
 pub mod rom_loader;
 
-/// Bytes of flash that a K1 needs and uses.
-pub const FLASH: u32 = 4 << 20;
+pub use k1_bundle::plan::FLASH;
 
 /// Access to the flash by a chip's loader. Addresses are in bytes.
 pub trait Loader {
@@ -61,17 +58,6 @@ pub trait Loader {
             Ok(())
         } else {
             Err(format!("the flash does not hold what was written at {at:#x}: it may be worn out"))
-        }
-    }
-}
-
-/// The result of a future that never waits, such as a future on a flash whose functions return directly.
-fn block_on<T>(future: impl Future<Output = T>) -> T {
-    let mut future = std::pin::pin!(future);
-    let mut context = std::task::Context::from_waker(std::task::Waker::noop());
-    loop {
-        if let std::task::Poll::Ready(value) = future.as_mut().poll(&mut context) {
-            return value;
         }
     }
 }

@@ -2,7 +2,7 @@
 
 use std::time::{Duration, Instant};
 
-use espflash::target::Chip;
+use k1_bundle::chip::Chip;
 use k1_device::console::{self as lines, Said};
 use k1_device::firmware::Short;
 use serde_json::json;
@@ -84,8 +84,8 @@ pub fn deploy(args: &DeployArgs, update: &Update) -> Result<(), Failure> {
 }
 
 /// The chip that an update is for.
-pub(super) fn chip(update: &Update) -> Result<Chip, Failure> {
-    update.manifest.chip.as_str().parse().map_err(|_| {
+pub(super) fn chip(update: &Update) -> Result<&'static Chip, Failure> {
+    Chip::named(update.manifest.chip.as_str()).ok_or_else(|| {
         Failure::new(format!(
             "the image is for the board {}, which has no cable",
             update.manifest.board.as_str()
@@ -94,10 +94,10 @@ pub(super) fn chip(update: &Update) -> Result<Chip, Failure> {
 }
 
 /// Opens a port, on which there must be a `wanted` chip.
-pub(super) fn open(port: &str, cable: &CableArgs, wanted: Chip) -> Result<RomLoader, Failure> {
+pub(super) fn open(port: &str, cable: &CableArgs, wanted: &Chip) -> Result<RomLoader, Failure> {
     let wire = RomLoader::open(port, cable.baud, cable.in_loader)?;
     let chip = wire.chip();
-    if chip != wanted {
+    if chip.id() != wanted.id {
         let _ = wire.run();
         return Err(Failure::new(format!(
             "the image is for an {wanted}, but the chip on {port} is an {chip}; nothing was written"
@@ -115,7 +115,7 @@ pub(super) fn start(wire: RomLoader) -> (Console, &'static str) {
 
 fn update_lamp(
     flash: &mut CableFlash<RomLoader>,
-    chip: Chip,
+    chip: &Chip,
     args: &DeployArgs,
     update: &Update,
     report: &mut Report,
@@ -128,7 +128,7 @@ fn update_lamp(
     ))
     .map_err(|e| e.to_string())?;
     let stays = |why: String| format!("{why}; the lamp starts with its previous firmware");
-    let inside = admission::look(flash, &chip.to_string()).map_err(stays)?;
+    let inside = admission::look(flash, chip.name).map_err(stays)?;
     report.note(port, "before", &told(&inside)).map_err(|e| e.to_string())?;
     admission::admit(&inside, update).map_err(stays)?;
     if inside.manifest.is_some_and(|m| m.hash == update.manifest.hash) {

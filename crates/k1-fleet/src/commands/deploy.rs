@@ -15,7 +15,7 @@ use crate::lamps::figures::Reading;
 use crate::lamps::{Address, Client, Trouble};
 use crate::rollout::delivery::{self, RESTART, Readiness, readiness, wait};
 use crate::rollout::{Plan, Rollout, Status, health};
-use crate::signing::package::Update;
+use crate::signing::package::{self, Update};
 
 /// Pause between two looks at the watched lamps.
 const LOOK: Duration = Duration::from_secs(1);
@@ -32,7 +32,7 @@ pub fn deploy(args: &DeployArgs) -> Result<(), Failure> {
             "name the lamps with --to LAMP, or update every lamp that answers with --all".into(),
         ));
     }
-    let update = Update::read(&args.image)?;
+    let update = package::read(&args.image)?;
     #[cfg(feature = "usb")]
     if args.via == Via::Usb {
         return super::cable::deploy(args, &update);

@@ -2,16 +2,15 @@
 
 use std::time::{Duration, Instant};
 
-use espflash::target::Chip;
+use k1_bundle::chip::Chip;
+use k1_bundle::plan::suits;
 use k1_device::console::{self as lines, Said};
 
 use super::cable::{FIRST_WORD, chip, open, start};
 use crate::bundle::Origin;
 use crate::bundle::adopt::{Own, adopt};
-use crate::cable::FLASH;
 use crate::cable::first_install::{self, Bootloader};
 use crate::cable::flash::CableFlash;
-use crate::cable::head::Head;
 use crate::cable::rom_loader::RomLoader;
 use crate::cli::InstallArgs;
 use crate::signing::package::Update;
@@ -87,30 +86,15 @@ fn put(
     args: &InstallArgs,
     update: &Update,
     bundled: Option<Bootloader>,
-    chip: Chip,
+    chip: &Chip,
 ) -> (RomLoader, Result<(), String>) {
-    let prepared = (|| {
-        match wire.flash_size()? {
-            Some(size) if size < FLASH => {
-                return Err(format!("its flash has {} MB, but a K1 needs 4", size >> 20));
-            }
-            _ => {}
-        }
-        let revision = wire.revision()?;
+    let prepared: Result<_, String> = (|| {
+        let (size, revision) = (wire.flash_size()?, wire.revision()?);
         let bootloader = match bundled.filter(|_| args.bootloader.is_none()) {
             Some(bootloader) => bootloader,
             None => first_install::bootloader(chip, revision, args.bootloader.as_deref())?,
         };
-        let least = Head::read(&update.image, chip).map_or(0, |head| head.least_revision);
-        let least = least.max(bootloader.least_revision());
-        if revision < least {
-            let name = |revision: u16| format!("{}.{}", revision / 100, revision % 100);
-            return Err(format!(
-                "the firmware needs an {chip} of revision {} or later, but this one has {}",
-                name(least),
-                name(revision)
-            ));
-        }
+        suits(chip, &bootloader, &update.image, size, revision)?;
         Ok(bootloader)
     })();
     let bootloader = match prepared {
@@ -118,11 +102,8 @@ fn put(
         Err(why) => return (wire, Err(format!("{why}; nothing was written"))),
     };
     let mut flash = CableFlash::new(wire);
-    let may = if args.erase_settings {
-        Ok(())
-    } else {
-        first_install::respects(&mut flash, &chip.to_string(), update)
-    };
+    let may =
+        if args.erase_settings { Ok(()) } else { first_install::respects(&mut flash, chip.name, update) };
     let mut wire = flash.into_loader();
     if let Err(why) = may {
         return (wire, Err(format!("{why}; nothing was written")));

@@ -10,7 +10,7 @@ use k1_host::{Failure, private};
 use crate::bridge::{Bridge, Broker, Offer};
 use crate::cli::{BrokerArgs, MqttArgs};
 use crate::lamps::Address;
-use crate::signing::package::Update;
+use crate::signing::package;
 
 /// Pause between two looks of a program at itself.
 const EVERY: Duration = Duration::from_secs(10);
@@ -42,7 +42,7 @@ fn broker(name: &str, args: &BrokerArgs) -> Result<Broker, Failure> {
 /// A sentence that says what to do.
 pub fn mqtt(args: &MqttArgs) -> Result<(), Failure> {
     let lamps = args.reach.find_some(&args.lamps)?;
-    let offer = args.update.as_ref().map(|file| Update::read(file).map(Offer::from)).transpose()?;
+    let offer = args.update.as_ref().map(|file| package::read(file).map(Offer::from)).transpose()?;
     let every = Duration::from_secs_f64(args.every.max(LEAST_PAUSE_S));
     let bridge = Bridge::new(&broker(&args.broker, &args.with)?, lamps, offer, every)?;
     let end = bridge.end();

@@ -2,9 +2,8 @@
 
 use std::path::{Path, PathBuf};
 
-use ed25519_dalek::pkcs8::spki::der::pem::LineEnding;
-use ed25519_dalek::pkcs8::{DecodePrivateKey, DecodePublicKey, EncodePrivateKey, EncodePublicKey};
-use ed25519_dalek::{SigningKey, VerifyingKey};
+use ed25519_dalek::SigningKey;
+use k1_bundle::key;
 use k1_device::firmware::Short;
 use k1_update::envelope::{Envelope, PublicKey};
 use k1_update::trust::KeyStatement;
@@ -35,7 +34,7 @@ impl Key {
     ///
     /// A sentence if the key cannot be encoded.
     pub fn public_pem(&self) -> Result<String, String> {
-        self.secret.verifying_key().to_public_key_pem(LineEnding::LF).map_err(|e| e.to_string())
+        key::public_pem(&self.secret)
     }
 
     /// The secret key, which signs.
@@ -94,7 +93,7 @@ pub fn make(folder: &Path, name: &str) -> Result<Key, String> {
     getrandom::fill(&mut seed)
         .map_err(|e| format!("this machine provides no random numbers for a key: {e}"))?;
     let secret = SigningKey::from_bytes(&seed);
-    let pem = secret.to_pkcs8_pem(LineEnding::LF).map_err(|e| e.to_string())?;
+    let pem = key::secret_pem(&secret)?;
     private::write(&path, pem.as_bytes()).map_err(|e| format!("{}: {e}", path.display()))?;
     Ok(Key { name: name.to_owned(), secret })
 }
@@ -127,8 +126,7 @@ pub fn read_file(path: &Path) -> Result<Key, String> {
         ));
     }
     let pem = private::read(path).map_err(|e| format!("{}: {e}", path.display()))?;
-    let secret = SigningKey::from_pkcs8_pem(&pem)
-        .map_err(|e| format!("{} is not an Ed25519 key in PKCS #8: {e}", path.display()))?;
+    let secret = key::read_secret(&pem).map_err(|why| format!("{} {why}", path.display()))?;
     Ok(Key { name: path.file_stem().unwrap_or_default().to_string_lossy().into_owned(), secret })
 }
 
@@ -139,8 +137,7 @@ pub fn read_file(path: &Path) -> Result<Key, String> {
 /// A sentence that names the file: it cannot be read, or is not such a key.
 pub fn read_public(path: &Path) -> Result<PublicKey, String> {
     let pem = std::fs::read_to_string(path).map_err(|e| format!("{} cannot be read: {e}", path.display()))?;
-    let key = VerifyingKey::from_public_key_pem(&pem).ok().map(|key| PublicKey(key.to_bytes()));
-    key.filter(PublicKey::is_sound).ok_or_else(|| {
+    key::read_public(&pem).ok_or_else(|| {
         format!("{} is not an Ed25519 public key, as `k1 keys show` prints it", path.display())
     })
 }

@@ -8,8 +8,8 @@ use std::io::ErrorKind;
 use std::path::Path;
 
 use ed25519_dalek::{Signature, Signer, VerifyingKey};
+pub use k1_bundle::statement::sha256;
 use k1_update::envelope::PublicKey;
-use sha2::{Digest, Sha256};
 
 use super::keys::Key;
 
@@ -25,11 +25,6 @@ pub struct Verified {
     pub whole: Vec<String>,
     /// Files that the maker has signed, but that are not here.
     pub missing: Vec<String>,
-}
-
-/// The SHA-256 of some bytes, in hexadecimal digits.
-pub fn sha256(bytes: &[u8]) -> String {
-    Sha256::digest(bytes).iter().map(|b| format!("{b:02x}")).collect()
 }
 
 /// The sums of files, given by name and content.

@@ -15,7 +15,7 @@ use k1_engine::{HOP, HOP_US};
 use crate::cli::VirtArgs;
 use crate::lamps::playback::Rtp;
 use crate::lamps::virtual_lamp::VirtualLamp;
-use crate::signing::package::{Statement, Update};
+use crate::signing::package::{self, Statement};
 use flash::VirtualFlash;
 use k1_host::Failure;
 
@@ -199,7 +199,7 @@ fn prepare(args: &VirtArgs, loader: &Path, flash: &Path) -> Result<(), Failure> 
         counter: 0,
         patience_s: k1_update::manifest::PATIENCE_S,
     };
-    Ok(flash.install(&Update::read_or_wrap(&image, &bare)?)?)
+    Ok(flash.install(&package::read_or_wrap(&image, &bare)?)?)
 }
 
 /// A port that is free now: the wanted one, or any port for 0.

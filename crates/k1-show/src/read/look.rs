@@ -1,6 +1,6 @@
 //! The look of a zone.
 
-use k1_engine::light::{PALETTES, palette_by_name};
+use k1_engine::light::PALETTES;
 use k1_engine::params::Param;
 use k1_engine::patterns::{PATTERNS, pattern_by_id};
 use toml_edit::Item;
@@ -8,6 +8,7 @@ use toml_edit::Item;
 use super::fields::{Fields, number};
 use super::{Fault, Reader};
 use crate::Look;
+use crate::palette::{OwnPalette, number_of};
 
 impl Reader<'_> {
     /// The look in a table; what is missing or wrong has its default.
@@ -24,10 +25,11 @@ impl Reader<'_> {
             }
         }
         if let Some(item) = fields.item("palette") {
-            match palette(item) {
+            match palette(item, &self.palettes) {
                 Some(index) => _ = look.params.set(Param::PaletteId, index as f32),
                 None => {
-                    let names: Vec<_> = PALETTES.iter().map(|p| p.name).collect();
+                    let own = self.palettes.iter().map(|p| p.name.as_str());
+                    let names: Vec<_> = PALETTES.iter().map(|p| p.name).chain(own).collect();
                     let sentence = format!(
                         "there is no such palette; use 0 to {} or one of {}",
                         PALETTES.len() - 1,
@@ -47,9 +49,9 @@ impl Reader<'_> {
     }
 }
 
-fn palette(item: &Item) -> Option<usize> {
+fn palette(item: &Item, own: &[OwnPalette]) -> Option<usize> {
     match (item.as_str(), item.as_integer()) {
-        (Some(name), _) => palette_by_name(name),
+        (Some(name), _) => number_of(name, own.iter().map(|palette| palette.name.as_str())),
         (_, Some(index)) => usize::try_from(index).ok().filter(|index| *index < PALETTES.len()),
         _ => None,
     }

@@ -16,6 +16,7 @@ impl Text {
             table.insert("name", toml_edit::value(&scene.name));
             self.push("scene", table);
         }
+        let own = self.palette_names();
         let Some(table) = named(&mut self.0, "scene", &scene.name) else { return };
         if scene.fade_s != FADE_S || table.contains_key("fade_s") {
             set_number(table, "fade_s", scene.fade_s);
@@ -33,7 +34,7 @@ impl Text {
         for (zone, look) in &scene.looks {
             let item = place.entry(zone).or_insert_with(|| Item::Value(InlineTable::new().into()));
             if let Some(table) = item.as_table_like_mut() {
-                write_look(table, look);
+                write_look(table, look, &own);
             }
             if let Some(inline) = item.as_inline_table_mut() {
                 pad(inline);

@@ -5,7 +5,7 @@ use k1_device::error::{ErrorBody, Refusal};
 use k1_device::requests::{AudioConfig, Command, LinkOptions, ParamsPatch, Restore, Select};
 use k1_device::routes::{Method, find};
 use k1_engine::audio::GAIN_RANGE;
-use k1_engine::params::{Param, Params};
+use k1_engine::params::{MOST_OWN_PALETTES, Param, Params};
 use k1_engine::patterns::PATTERNS;
 use serde::Deserialize;
 
@@ -25,7 +25,7 @@ pub fn api_body(bytes: &[u8]) {
         assert!(GAIN_RANGE.contains(&gain));
     }
     if let Some(restore) = parse::<Restore>(bytes)
-        && let Some(restored) = accepted(restore.check())
+        && let Some(restored) = accepted(restore.check(MOST_OWN_PALETTES))
     {
         check_params(&restored.params);
         assert!(restored.pattern.is_none_or(|p| p < PATTERNS.len()));
@@ -99,7 +99,8 @@ fn check_patch(patch: &ParamsPatch) {
 fn check_params(params: &Params) {
     for param in Param::ALL {
         let (spec, value) = (param.spec(), params.get(*param));
-        assert!((spec.min..=spec.max).contains(&value), "{} is {value}", spec.id);
+        let own = if *param == Param::PaletteId { MOST_OWN_PALETTES as f32 } else { 0.0 };
+        assert!((spec.min..=spec.max + own).contains(&value), "{} is {value}", spec.id);
     }
     assert_eq!(params.get(Param::PaletteId).fract(), 0.0);
 }
@@ -117,7 +118,8 @@ fn there_and_back(params: &Params, pattern: usize, gain: f32) {
         device_info: BackupOrigin { ip: "127.0.0.1", mac: None, firmware: "test" },
     };
     let text = serde_json::to_vec(&backup).expect("a backup is JSON");
-    let read = parse::<Restore>(&text).expect("a backup is a backup").check().expect("it is valid");
+    let read =
+        parse::<Restore>(&text).expect("a backup is a backup").check(MOST_OWN_PALETTES).expect("it is valid");
     assert_eq!(read.params, *params);
     assert_eq!((read.exact, read.pattern, read.gain), (true, Some(pattern), Some(gain)));
 }

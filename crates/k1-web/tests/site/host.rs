@@ -10,6 +10,11 @@ use std::sync::{Arc, Mutex};
 /// The path under which it serves the site.
 const BENEATH: &str = "/some/where/";
 
+/// Serves a connection to [`SOCKET`].
+pub type Socket = Arc<dyn Fn(TcpStream) + Send + Sync>;
+/// The path of a WebSocket of a test. The site itself has none.
+const SOCKET: &[u8] = b"GET /socket ";
+
 /// A host that answers until it is dropped.
 pub struct StaticHost {
     address: SocketAddr,
@@ -20,6 +25,11 @@ pub struct StaticHost {
 impl StaticHost {
     /// Serves a folder.
     pub fn serve(folder: PathBuf) -> Self {
+        Self::serve_with(folder, Arc::new(drop))
+    }
+
+    /// The same, with a WebSocket for a test, whose handshake is `socket`'s.
+    pub fn serve_with(folder: PathBuf, socket: Socket) -> Self {
         let listener = TcpListener::bind("127.0.0.1:0").unwrap();
         let address = listener.local_addr().unwrap();
         let (more, is_over) =
@@ -31,12 +41,17 @@ impl StaticHost {
                     return;
                 }
                 let (folder, files, over) = (folder.clone(), files.clone(), over.clone());
+                let socket = socket.clone();
                 std::thread::spawn(move || {
                     let find = |name: &str| {
                         let kept = files.lock().unwrap().get(name).cloned();
                         kept.or_else(|| std::fs::read(folder.join(name)).ok())
                     };
-                    // A browser that closes a connection is no error.
+                    let mut first = [0; SOCKET.len()];
+                    if stream.as_ref().is_ok_and(|s| s.peek(&mut first).is_ok()) && first == *SOCKET {
+                        return stream.map_or((), |stream| socket(stream));
+                    }
+                    // A browser that closes a connection is not an error.
                     let _ = stream.and_then(|stream| answer(stream, &over, find));
                 });
             }
@@ -94,6 +109,7 @@ fn answer(
             "wasm" => "application/wasm",
             "webmanifest" => "application/manifest+json",
             "wav" => "audio/wav",
+            "json" => "application/json",
             _ => "text/html; charset=utf-8",
         };
         write!(out, "HTTP/1.1 {status}\r\nContent-Type: {kind}\r\nContent-Length: {}\r\n\r\n", body.len())?;

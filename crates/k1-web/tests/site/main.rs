@@ -73,7 +73,7 @@ fn a_browser_renders_what_k1_render_writes() {
 #[test]
 fn minutes_of_sound_give_the_same_bits() {
     let Some(place) = Place::find() else { return };
-    // Noise, clipping, silence, and numbers that are none.
+    // Noise, clipping, silence and NaN.
     let mut rough: Vec<f32> = sound::demo(40).iter().map(|x| x * 2.5).collect();
     let mut seed = 7_u32;
     for (i, x) in rough.iter_mut().enumerate() {
@@ -131,6 +131,12 @@ fn a_microphone_moves_the_light() {
 fn a_song_that_is_dropped_plays() {
     let Some(place) = Place::find() else { return };
     sounds::dropped(&place);
+}
+
+#[test]
+fn a_strip_on_usb_shows_the_light() {
+    let Some(place) = Place::find() else { return };
+    sounds::strip_on_usb(&place);
 }
 
 #[test]

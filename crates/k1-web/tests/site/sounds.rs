@@ -1,4 +1,4 @@
-//! The sources of sound, and what is said when one is refused.
+//! The sources of sound, and the sentence when one is refused.
 
 use serde_json::json;
 
@@ -84,7 +84,7 @@ pub fn dropped(place: &Place) {
     page.wait("the pause", "k1.link.sound.media.paused && k1.link.sound.isPaused");
     page.press("m");
     page.wait("the music to go on", "!k1.link.sound.media.paused && !k1.link.sound.isPaused");
-    // A file that is no sound: what is said, and the next one plays.
+    // A file that is not sound: a sentence, and the next one plays.
     page.eval(
         "drop(['broken.mp3', 'audio/mpeg', 'this is not music'], ['short.wav', 'audio/wav', 'short.wav'])",
     );
@@ -171,5 +171,51 @@ pub fn old_browsers(place: &Place) {
     press(&mut page, "demo");
     page.wait("the music", &format!("{SOURCE} === 'built-in music'"));
     page.wait("its beats", TEMPO);
+    assert_eq!(page.errors(), Vec::<String>::new());
+}
+
+/// A serial port in the page's memory, whose bytes the test reads.
+const PORT: &str = r"
+  window.sent = [];
+  const port = new EventTarget();
+  port.open = async (options) => { window.opened = options; };
+  port.close = async () => { window.closed = true; };
+  port.writable = new WritableStream({ write(bytes) { if (window.pulled) throw new Error('pulled'); window.sent.push([...bytes]); } });
+  const serial = new EventTarget();
+  serial.requestPort = async () => { if (!window.isPlugged) throw new DOMException('none', 'NotFoundError'); return port; };
+  Object.defineProperty(navigator, 'serial', { value: serial, configurable: true });";
+
+pub fn strip_on_usb(place: &Place) {
+    let mut page = place.browser(&[]);
+    page.call("Page.addScriptToEvaluateOnNewDocument", json!({"source": PORT}));
+    page.open(&place.host.url());
+    page.wait("light", "window.k1?.shown.beats > 0");
+    press(&mut page, "demo");
+    page.wait("the music", "document.body.classList.contains('plays')");
+    const SAID: &str = "document.querySelector('#strip-here [data-part=said]').textContent";
+    let submit = "document.querySelector('#strip-here button').click()";
+    page.eval("document.querySelector('[data-light]').click()");
+    page.wait("the form", "document.querySelector('[data-light]').light");
+    page.eval(submit);
+    page.wait("what is missing", &format!("{SAID}.startsWith('No port was chosen')"));
+    page.eval("(() => { window.isPlugged = true; const f = document.getElementById('strip-here'); f.leds.value = 12; f.order.value = 'BGR'; })()");
+    page.eval(submit);
+    page.wait("frames on the port", "sent.length > 20");
+    assert_eq!(page.eval("opened.baudRate"), json!(115_200));
+    let frames = page.eval("sent");
+    let mut lit = 0;
+    for frame in frames.as_array().unwrap() {
+        let bytes: Vec<u8> = frame.as_array().unwrap().iter().map(|b| b.as_u64().unwrap() as u8).collect();
+        let (pixels, rest) = k1_wire::serial::read_adalight(&bytes).unwrap();
+        assert_eq!((pixels.len(), rest.len()), (36, 0));
+        lit += usize::from(pixels.iter().any(|byte| *byte > 0));
+    }
+    assert!(lit > 10, "{lit} of the frames shine");
+    // The page shows the same strip.
+    page.wait("twelve LEDs", "k1.link.player.frame(performance.now() * 1000).getUint16(2, true) === 12");
+    page.eval("window.pulled = true");
+    page.wait("the sentence", &format!("{SAID}.startsWith('The strip is gone')"));
+    let beats = page.eval("k1.shown.beats").as_u64().unwrap();
+    page.wait("the music to go on", &format!("k1.shown.beats > {beats}"));
     assert_eq!(page.errors(), Vec::<String>::new());
 }

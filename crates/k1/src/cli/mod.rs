@@ -48,6 +48,12 @@ pub enum Command {
     Patterns(ListArgs),
     /// List the palettes.
     Palettes(ListArgs),
+    /// Add palettes of your own to the show, from gradients of CSS, GIMP and WLED; list and delete them.
+    Palette {
+        /// What to do with palettes.
+        #[command(subcommand)]
+        command: PaletteCommand,
+    },
     /// List the parameters with their ranges and defaults.
     Params(ListArgs),
     /// List the sound sources of this machine.

@@ -43,6 +43,41 @@ pub enum ShowCommand {
     },
 }
 
+/// `k1 palette`.
+#[derive(Clone, Debug, Subcommand)]
+pub enum PaletteCommand {
+    /// Add a gradient to the show as a palette, or replace the palette with its name.
+    Import {
+        /// A file with linear-gradient(…) of CSS, a gradient of GIMP (.ggr), or a palette of WLED (JSON); or the text
+        /// linear-gradient(…) itself.
+        #[arg(value_name = "GRADIENT")]
+        gradient: String,
+        /// Its name. Default: the name in the file, or that of the file.
+        #[arg(long, value_name = "NAME")]
+        name: Option<String>,
+        /// The show.
+        #[command(flatten)]
+        of: ShowFile,
+    },
+    /// List the palettes of the show with their colours.
+    List {
+        /// Print JSON.
+        #[arg(long)]
+        json: bool,
+        /// The show.
+        #[command(flatten)]
+        of: ShowFile,
+    },
+    /// Delete a palette that no look has.
+    Delete {
+        /// Name of the palette.
+        name: String,
+        /// The show.
+        #[command(flatten)]
+        of: ShowFile,
+    },
+}
+
 /// `k1 lights`.
 #[derive(Clone, Debug, Subcommand)]
 pub enum LightsCommand {

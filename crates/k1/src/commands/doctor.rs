@@ -190,6 +190,7 @@ fn latency(seconds: f64) -> Result<(Finding, serde_json::Value), Failure> {
             shape: Default::default(),
             settings,
             output: Default::default(),
+            palettes: &[],
         }],
         fps: 120,
         lights: vec![LightPlan::whole(String::new(), LEDS, || Ok(open))],

@@ -6,6 +6,7 @@ mod keys;
 mod lights;
 mod lines;
 mod list;
+mod palette;
 mod render;
 mod run;
 mod running;
@@ -57,6 +58,7 @@ pub fn main() -> ExitCode {
         Command::Analyze(args) => analyze::analyze(&args),
         Command::Patterns(args) => list::patterns(args.json),
         Command::Palettes(args) => list::palettes(args.json),
+        Command::Palette { command } => palette::palette(&command),
         Command::Params(args) => list::params(args.json),
         Command::Sources(args) => list::sources(args.json),
         Command::Lights { command } => lights::lights(&command),

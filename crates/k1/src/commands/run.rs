@@ -52,7 +52,10 @@ pub fn run(args: &RunArgs) -> Result<(), Failure> {
 
     let stored = show_file(args)?;
     let show = stored.as_ref().map(|stored| stored.reading().show).unwrap_or_default();
-    let input = match (Input::of(args.inputs.clone()).map_err(Failure::usage)?, &stored, &show.input) {
+    let told = Input::of(args.inputs.clone()).map_err(Failure::usage)?;
+    // The sound of a room that the show file describes has no end.
+    let is_again = args.repeat || told.is_none();
+    let input = match (told, &stored, &show.input) {
         (Some(input), ..) => input,
         (None, Some(stored), Some(text)) => Input::from(OsString::from(text)).beside(stored.path()),
         _ => Input::Demo,
@@ -62,7 +65,7 @@ pub fn run(args: &RunArgs) -> Result<(), Failure> {
         web::token::check_option(token).map_err(Failure::usage)?;
     }
     let source = source::open_in_time(&input, rate)?;
-    let reopen = reopen(args, &input, rate);
+    let reopen = reopen(is_again, &input, rate);
     if args.targets.iter().filter(|t| t.target == Target::Terminal).count() > 1 {
         return Err(Failure::new(
             "--to terminal was given twice, but a terminal shows only one strip; give it once".into(),
@@ -242,10 +245,9 @@ fn show_file(args: &RunArgs) -> Result<Option<show::Stored>, Failure> {
     Ok(Some(stored))
 }
 
-fn reopen(args: &RunArgs, input: &Input, rate: u32) -> Option<Reopen> {
+fn reopen(is_again: bool, input: &Input, rate: u32) -> Option<Reopen> {
     let input = input.clone();
-    let is_again = args.repeat && input.is_repeatable();
-    is_again.then(|| Box::new(move || source::open(&input, rate)) as _)
+    (is_again && input.is_repeatable()).then(|| Box::new(move || source::open(&input, rate)) as _)
 }
 
 /// Reports to the service manager as long as frames are rendered.

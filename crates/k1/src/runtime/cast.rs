@@ -9,7 +9,7 @@ use std::thread::JoinHandle;
 use std::time::{Duration, Instant};
 
 use k1_device::exchange::{Settings, SettingsRing};
-use k1_engine::light::{OutputSettings, Shape};
+use k1_engine::light::{OutputSettings, Palette, Shape};
 use k1_handoff::Mailbox;
 use k1_show::map::Cell;
 
@@ -33,6 +33,8 @@ pub struct ZonePlan {
     pub settings: Settings,
     /// Settings of its output stage.
     pub output: OutputSettings,
+    /// The user's own palettes, which all zones share.
+    pub palettes: &'static [Palette],
 }
 
 /// A light as it is to be.
@@ -67,6 +69,8 @@ pub struct Playing {
     pub shape: Shape<'static>,
     /// Reads and changes its settings.
     pub controls: Controls,
+    /// The user's own palettes.
+    pub palettes: &'static [Palette],
 }
 
 /// A light that runs.
@@ -161,18 +165,21 @@ impl Cast {
                     let mut controls = playing[before].controls.clone();
                     let before_leds = playing[before].leds;
                     post(&mut controls, &plan.settings);
-                    parts.push(Part::kept(before, before_leds, plan.leds, plan.shape, plan.output));
+                    let part = Part::kept(before, before_leds, plan.leds, plan.shape, plan.output);
+                    parts.push(part.with_own_palettes(plan.palettes));
                     controls
                 }
                 None => {
                     let (mailbox, mailbox_owner) = Mailbox::channel();
                     let (writer, settings) = SettingsRing::channel();
                     let owner = Owner::new(mailbox_owner, writer, plan.settings);
-                    parts.push(Part::new(plan.leds, plan.shape, plan.output, owner));
+                    let part = Part::new(plan.leds, plan.shape, plan.output, owner);
+                    parts.push(part.with_own_palettes(plan.palettes));
                     Controls::new(mailbox, settings, plan.settings)
                 }
             };
-            new.push(Playing { name: plan.name, leds: plan.leds, shape: plan.shape, controls });
+            let ZonePlan { name, leds, shape, palettes, .. } = plan;
+            new.push(Playing { name, leds, shape, controls, palettes });
         }
         *playing = new;
         parts

@@ -152,7 +152,7 @@ impl Shared {
         while self.next_source().is_some() {
             let has_ended = self.source_ended.load(Acquire);
             if has_ended || Instant::now() > until {
-                // Whoever takes it out decides: it may have been taken a moment ago.
+                // It may have been taken a moment ago.
                 if self.next_source().take().is_none() {
                     return Ok(());
                 }

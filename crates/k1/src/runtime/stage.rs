@@ -2,7 +2,7 @@
 
 use k1_device::frame::Zones;
 use k1_engine::audio::Snapshot;
-use k1_engine::light::{OutputSettings, Rgb, Shape};
+use k1_engine::light::{OutputSettings, Palette, Rgb, Shape};
 use k1_show::map::Cell;
 
 use super::Owner;
@@ -24,6 +24,7 @@ pub struct Part {
     leds: usize,
     shape: Shape<'static>,
     output: OutputSettings,
+    palettes: &'static [Palette],
     light: Vec<Rgb>,
     is_dithered: bool,
 }
@@ -70,7 +71,16 @@ impl Part {
     ) -> Self {
         let (zone, light) = (Place::Before(before), vec![Rgb::BLACK; leds]);
         let renderer = Renderer::resized(before_leds, leds);
-        Self { zone, renderer, leds, shape, output, light, is_dithered: false }
+        Self { zone, renderer, leds, shape, output, palettes: &[], light, is_dithered: false }
+    }
+
+    /// The same with the user's own palettes.
+    pub fn with_own_palettes(mut self, own: &'static [Palette]) -> Self {
+        self.palettes = own;
+        if let Some(zone) = self.zone.here() {
+            zone.set_own_palettes(own);
+        }
+        self
     }
 }
 
@@ -110,6 +120,9 @@ impl Stage {
                     && let Some(zone) = part.zone.here()
                 {
                     zone.restart(part.leds, part.shape, part.output);
+                }
+                if let Some(zone) = part.zone.here() {
+                    zone.set_own_palettes(part.palettes);
                 }
             }
         }

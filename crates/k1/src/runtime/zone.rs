@@ -5,7 +5,7 @@ use std::sync::Arc;
 use k1_device::exchange::SLOTS;
 use k1_device::frame::{self, Zones};
 use k1_engine::audio::Snapshot;
-use k1_engine::light::{OutputSettings, Rgb, Shape};
+use k1_engine::light::{OutputSettings, Palette, Rgb, Shape};
 use k1_engine::show::Show;
 use k1_handoff::Mailbox;
 
@@ -66,6 +66,14 @@ impl Zone {
         match self {
             Self::Small(zone) => zone.restart(leds, shape, output),
             Self::Large(zone) => zone.restart(leds, shape, output),
+        }
+    }
+
+    /// Replaces the user's own palettes.
+    pub fn set_own_palettes(&mut self, own: &'static [Palette]) {
+        match self {
+            Self::Small(zone) => zone.set_own_palettes(own),
+            Self::Large(zone) => zone.set_own_palettes(own),
         }
     }
 

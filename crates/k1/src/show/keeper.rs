@@ -6,10 +6,11 @@ use std::time::{Duration, Instant};
 
 use k1_device::exchange::Settings;
 use k1_device::settings::Debounce;
+use k1_engine::light::PALETTES;
 use k1_engine::params::Param;
 use k1_engine::show::FADE_S;
 use k1_host::say;
-use k1_show::{Look, Now, Playlist, Show};
+use k1_show::{Look, Now, OwnPalette, Playlist, Show};
 
 use super::{Director, Forms, Rest, Sound, Stored, plans};
 use crate::runtime::{Cast, Playing};
@@ -178,7 +179,9 @@ impl Keeper {
             let before = self.show.zones.iter().find(|zone| zone.name == plan.name).map(|zone| zone.look);
             let here = now.iter().find(|(name, _)| *name == plan.name).map(|(_, settings)| *settings);
             if let (Some(before), Some(here)) = (before, here) {
-                let merged = merge(&before, &plan.settings.look(), &here.look());
+                let here = renumbered(here.look(), &self.show.palettes, &new.palettes);
+                let before = renumbered(before, &self.show.palettes, &new.palettes);
+                let merged = merge(&before, &plan.settings.look(), &here);
                 plan.settings.pattern = merged.pattern;
                 plan.settings.params = merged.params;
             }
@@ -280,6 +283,16 @@ fn zones<T>(cast: &Cast, of: impl FnMut(&mut Playing) -> T) -> Vec<T> {
 /// The zones in force with their settings.
 fn looks(cast: &Cast) -> Vec<(String, Settings)> {
     zones(cast, |zone| (zone.name.clone(), zone.controls.settings()))
+}
+
+/// A look whose own palette has the number that it has now. A palette that is gone leaves the first one.
+fn renumbered(mut look: Look, before: &[OwnPalette], now: &[OwnPalette]) -> Look {
+    if let Some(own) = look.params.palette_id().checked_sub(PALETTES.len()) {
+        let name = before.get(own).map(|palette| &palette.name);
+        let place = now.iter().position(|palette| Some(&palette.name) == name);
+        look.params.set(Param::PaletteId, place.map_or(0.0, |place| (PALETTES.len() + place) as f32));
+    }
+    look
 }
 
 /// The changes from `before` to `here`, made to `there`; where both differ from `before`, `there` wins.

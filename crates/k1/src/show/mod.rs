@@ -14,7 +14,7 @@ mod sound;
 pub use add::{Addition, add, change};
 pub use attend::direct;
 pub use director::{Director, Power, Recalled};
-pub use file::{Stored, is_there, place};
+pub use file::{Stored, is_there, load, place};
 pub use found::{Search, Seen, find, settings_of, target_of};
 pub use keeper::Keeper;
 pub use plans::{Rest, plans};
@@ -45,7 +45,7 @@ impl k1_show::Forms for Forms<'_> {
         if !is_there(&path) {
             return Err("there is no such file beside the show file".into());
         }
-        file::load(&path).map_err(|why| why.replacen(&path.display().to_string(), "the map", 1))
+        load(&path).map_err(|why| why.replacen(&path.display().to_string(), "the map", 1))
     }
 
     fn input(&self, text: &str) -> Result<(), String> {

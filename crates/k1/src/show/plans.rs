@@ -3,10 +3,10 @@
 use std::sync::{Mutex, PoisonError};
 
 use k1_device::exchange::Settings;
-use k1_engine::light::{OutputSettings, Point, Points, Shape};
+use k1_engine::light::{OutputSettings, Palette, Point, Points, Shape};
 use k1_host::output::Spared;
-use k1_show::Show;
 use k1_show::map::map;
+use k1_show::{OwnPalette, Show};
 
 use super::target;
 use crate::runtime::{LightPlan, ZonePlan};
@@ -41,6 +41,27 @@ fn kept(list: &[Point]) -> &'static [Point] {
     new
 }
 
+/// The user's own palettes for the renderers, which stay for ever as points do.
+fn palettes(own: &[OwnPalette]) -> &'static [Palette] {
+    static KEPT: Mutex<Vec<&'static [Palette]>> = Mutex::new(Vec::new());
+    let mut all = KEPT.lock().unwrap_or_else(PoisonError::into_inner);
+    let is_same = |kept: &&&'static [Palette]| {
+        let same = |(kept, own): (&Palette, &OwnPalette)| kept.name == own.name && *kept.stops == own.oklch();
+        kept.len() == own.len() && kept.iter().zip(own).all(same)
+    };
+    if let Some(same) = all.iter().find(is_same) {
+        return same;
+    }
+    let palette = |own: &OwnPalette| Palette {
+        name: own.name.clone().leak(),
+        about: "a palette of the show",
+        stops: own.oklch().leak(),
+    };
+    let new: &'static [Palette] = own.iter().map(palette).collect::<Vec<_>>().leak();
+    all.push(new);
+    new
+}
+
 /// The zones and lights of a show, and lights of the command line, which show the first zone.
 pub fn plans(show: &Show, rest: &Rest) -> (Vec<ZonePlan>, Vec<LightPlan>) {
     let output = match show.max_ma {
@@ -48,6 +69,7 @@ pub fn plans(show: &Show, rest: &Rest) -> (Vec<ZonePlan>, Vec<LightPlan>) {
         None => rest.output,
     };
     let gain = show.gain.unwrap_or(rest.settings.gain);
+    let palettes = palettes(&show.palettes);
     let mut zones: Vec<_> = show
         .zones
         .iter()
@@ -57,11 +79,13 @@ pub fn plans(show: &Show, rest: &Rest) -> (Vec<ZonePlan>, Vec<LightPlan>) {
             shape: zone.points.as_deref().map_or(zone.shape, |list| Shape::Points(Points::new(kept(list)))),
             settings: Settings { params: zone.look.params, pattern: zone.look.pattern, gain },
             output,
+            palettes,
         })
         .collect();
     if zones.is_empty() {
         let settings = Settings { gain, ..rest.settings };
-        zones.push(ZonePlan { name: String::new(), leds: rest.leds, shape: rest.shape, settings, output });
+        let (leds, shape) = (rest.leds, rest.shape);
+        zones.push(ZonePlan { name: String::new(), leds, shape, settings, output, palettes });
     }
     let mut lights = Vec::new();
     for (light, cells) in show.lights.iter().zip(map(show)) {

@@ -5,7 +5,7 @@ use std::path::Path;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::{Duration, Instant};
 
-use crate::runtime::{NextSource, Shared};
+use crate::runtime::{NextSource, Reopen, Shared};
 use crate::source::{self, Input, Source};
 
 /// Longest time that a new source is waited for after it was opened.
@@ -14,13 +14,13 @@ const PATIENCE: Duration = Duration::from_secs(2);
 /// The source that K1 hears. The page and the show file may change it.
 pub struct Sound {
     shared: Arc<Shared>,
-    current: Mutex<Input>,
+    current: Arc<Mutex<Input>>,
 }
 
 impl Sound {
     /// K1 hears `input` already.
     pub fn new(input: Input, shared: Arc<Shared>) -> Self {
-        Self { shared, current: Mutex::new(input) }
+        Self { shared, current: Arc::new(Mutex::new(input)) }
     }
 
     fn lock(&self) -> MutexGuard<'_, Input> {
@@ -60,13 +60,27 @@ impl Sound {
         }
         let source = source::open_in_time(&input, RATE).map_err(|e| e.to_string())?;
         answers(source.as_ref())?;
-        // A file is played again and again, because the light is not to end with it.
-        let again = input.clone();
-        let reopen = input.is_repeatable().then(|| Box::new(move || source::open(&again, RATE)) as _);
+        let reopen = input.is_repeatable().then(|| self.again(input.clone()));
         self.shared.change_source(NextSource { source, reopen })?;
         k1_host::say(format_args!("k1: listening now: {input}"));
         current.clone_from(&input);
         Ok(input)
+    }
+
+    /// Plays a file again and again, because the light is not to end with it. If the file has gone, the built-in music
+    /// takes its place.
+    fn again(&self, input: Input) -> Reopen {
+        let current = self.current.clone();
+        Box::new(move || {
+            source::open(&input, RATE).or_else(|why| {
+                k1_host::say(format_args!("k1: {why}; K1 goes on with its built-in music"));
+                // A change at this very moment has the last word.
+                if let Ok(mut current) = current.try_lock() {
+                    *current = Input::Demo;
+                }
+                source::open(&Input::Demo, RATE)
+            })
+        })
     }
 }
 

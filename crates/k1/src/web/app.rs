@@ -6,12 +6,13 @@ use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
 use k1_device::answers::{FoundLights, SelfTest};
 use k1_device::routes::{self, Action};
+use k1_engine::light::Palette;
 use k1_host::identity::Who;
 use k1_http::admission;
 use k1_http::names::{AllowedName, Names};
 
 use super::assets;
-use super::hub::Hub;
+use super::hub::{Hub, own_palettes};
 use super::inputs::Others;
 use super::sockets::WebSockets;
 use crate::runtime::{Controls, Playing, Runtime, Shared, SoundReader};
@@ -112,6 +113,11 @@ impl App {
     /// The zones in force.
     pub fn playing(&self) -> MutexGuard<'_, Vec<Playing>> {
         self.zones.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    /// The user's own palettes.
+    pub fn palettes(&self) -> &'static [Palette] {
+        own_palettes(&self.zones)
     }
 
     /// Milliseconds since the start.

@@ -22,6 +22,7 @@ use k1_device::routes::Action;
 use k1_device::self_test::Reading;
 use k1_device::shows::{self, Shows};
 use k1_engine::audio::InputState;
+use k1_engine::light::Palette;
 use k1_engine::patterns::pattern_by_id;
 use k1_update::envelope::Envelope;
 
@@ -207,6 +208,10 @@ impl Backend for App {
 
     fn settings(&self) -> Settings {
         self.controls.clone().settings()
+    }
+
+    fn own_palettes(&self) -> &'static [Palette] {
+        self.palettes()
     }
 
     fn post(&self, changes: &mut dyn Iterator<Item = Change>) {

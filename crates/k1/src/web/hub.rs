@@ -1,18 +1,17 @@
 //! Collects frames, sound and thumbnails on one thread and hands them to every connection.
 
-use std::sync::Arc;
 use std::sync::atomic::{AtomicUsize, Ordering::Relaxed};
+use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Duration;
 
 use bytes::Bytes;
 use k1_device::live::{self, HeardHop};
 use k1_device::thumbnails::{THUMBNAIL_US, Thumbnails};
-use k1_engine::light::srgb_byte;
+use k1_engine::light::{Palette, srgb_byte};
 use tokio::sync::{broadcast, watch};
 
 use super::system::{Sampler, System};
-use crate::runtime::{Controls, SoundReader};
-use crate::runtime::{Frames, Runtime, Shared};
+use crate::runtime::{Controls, Frames, Playing, Runtime, Shared, SoundReader};
 
 /// Hops in a sound message: 32 ms.
 const HOPS_PER_MESSAGE: usize = 4;
@@ -48,6 +47,7 @@ pub fn start(runtime: &Runtime, tapped: rtrb::Consumer<HeardHop>, frames: Frames
         shared: runtime.shared.clone(),
         controls: runtime.controls.clone(),
         sound: runtime.sound.clone(),
+        zones: runtime.cast.zones(),
         frames,
         tapped,
         frame_out,
@@ -78,6 +78,7 @@ struct Collector {
     shared: Arc<Shared>,
     controls: Controls,
     sound: SoundReader,
+    zones: Arc<Mutex<Vec<Playing>>>,
     frames: Frames,
     tapped: rtrb::Consumer<HeardHop>,
     frame_out: watch::Sender<Bytes>,
@@ -134,9 +135,16 @@ impl Collector {
                 next_thumbnail = now + THUMBNAIL_US;
                 let shows = thumbnails.get_or_insert_default();
                 let params = self.controls.settings().params;
+                shows.set_own_palettes(own_palettes(&self.zones));
                 let message = shows.render(now, self.sound.latest(), params);
                 let _ = self.thumbnail_out.send(message.into());
             }
         }
     }
+}
+
+/// The user's own palettes, which all zones share.
+pub fn own_palettes(zones: &Mutex<Vec<Playing>>) -> &'static [Palette] {
+    let zones = zones.lock().unwrap_or_else(PoisonError::into_inner);
+    zones.first().map(|zone| zone.palettes).unwrap_or_default()
 }

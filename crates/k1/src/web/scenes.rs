@@ -5,6 +5,7 @@ use k1_device::error::Refusal;
 use k1_device::live::SceneNow;
 use k1_device::requests::{NewLook, NewScene, PowerPatch, Recall};
 use k1_device::scenery::Scenery;
+use k1_engine::light::Palette;
 use k1_show::{Look, Task, Text};
 
 use super::app::App;
@@ -53,7 +54,7 @@ impl App {
 impl Scenery for App {
     fn scenes(&self) -> Result<Scenes, Refusal> {
         self.stored()?;
-        let scenes = self.director.scenes().iter().map(answer_of).collect();
+        let scenes = self.director.scenes().iter().map(|scene| answer_of(scene, self.palettes())).collect();
         Ok(Scenes { scenes, current: self.director.current() })
     }
 
@@ -65,7 +66,8 @@ impl Scenery for App {
             _ => self.director.picture(name),
         };
         if let Some(looks) = new.looks() {
-            let look = |(zone, new): &(String, NewLook)| Ok::<_, Refusal>((zone.clone(), new.look()?));
+            let own = self.palettes();
+            let look = |(zone, new): &(String, NewLook)| Ok::<_, Refusal>((zone.clone(), new.look(own)?));
             scene.looks = looks.iter().map(look).collect::<Result<_, _>>()?;
             scene.brightness = None;
         }
@@ -78,7 +80,7 @@ impl Scenery for App {
         if is_picture {
             self.director.is_shown(name);
         }
-        Ok(answer_of(&scene))
+        Ok(answer_of(&scene, self.palettes()))
     }
 
     fn delete_scene(&self, name: &str) -> Result<Deleted, Refusal> {
@@ -121,8 +123,8 @@ impl Scenery for App {
     }
 }
 
-fn answer_of(scene: &k1_show::Scene) -> Scene {
-    let look = |(zone, look): &(String, Look)| (zone.clone(), SceneLook::new(*look));
+fn answer_of(scene: &k1_show::Scene, own: &'static [Palette]) -> Scene {
+    let look = |(zone, look): &(String, Look)| (zone.clone(), SceneLook::new(*look, own));
     Scene {
         name: scene.name.clone(),
         fade_s: scene.fade_s,

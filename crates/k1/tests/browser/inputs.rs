@@ -2,10 +2,11 @@
 
 use std::time::{Duration, Instant};
 
-use serde_json::json;
+use serde_json::{Value, json};
 
 use crate::chromium::Browser;
 use crate::doors::LIVE;
+use crate::support::eventually;
 use crate::{Home, browser, get, screenshot, turn, wav};
 
 #[test]
@@ -84,4 +85,21 @@ fn another_input_is_chosen_while_the_light_goes_on() {
     drop(k1);
     let (_again, url) = crate::K1::start_plain(&["--show", home.file().to_str().unwrap()]);
     assert_eq!(get(&url, "api/v1/status")["source"], "tone.wav");
+
+    let put = |source: &str| {
+        let url = format!("{url}api/v1/input");
+        ureq::put(&url)
+            .send_json(json!({ "source": source }))
+            .unwrap()
+            .body_mut()
+            .read_json::<Value>()
+            .unwrap()
+    };
+    // A file that goes away does not take the light with it.
+    for source in ["demo", "tone.wav"] {
+        assert_eq!(put(source)["changed"], true);
+        std::thread::sleep(Duration::from_millis(160));
+    }
+    std::fs::remove_file(home.folder.path().join("tone.wav")).unwrap();
+    eventually("the built-in music", || get(&url, "api/v1/status")["source"] == "built-in music");
 }

@@ -18,7 +18,7 @@ use k1::cli::Cli;
 use read::{Document, commands, documents};
 
 /// Commands of other programs, by their first word, and what makes sure of them.
-const OTHERS: [(&str, &str); 20] = [
+const OTHERS: [(&str, &str); 21] = [
     (".", "the maker's own toolchain, which needs their download"),
     (".ci/run", "the gate itself"),
     ("K1_REQUIRE=ola,netns", "`cargo test`: checked below"),
@@ -37,6 +37,7 @@ const OTHERS: [(&str, &str); 20] = [
     ("openssl", "tests/virt/operate.rs verifies a signature"),
     ("rustup", "the network"),
     ("sha256sum", "a hash of a file"),
+    ("sudo", "`cargo xtask service` installs the package"),
     ("systemctl", "tests/service.rs checks the unit"),
     ("tail", "tests/virt/operate.rs cuts a signature out"),
 ];
@@ -68,12 +69,14 @@ fn refusal(words: &[String], is_mention: bool) -> Option<String> {
 /// What is wrong with the commands of a document.
 fn faults(document: &Document) -> Vec<String> {
     let mut faults = Vec::new();
-    for words in document.blocks.iter().flat_map(|(block, _)| block.lines()).flat_map(commands) {
+    // A block with arrows is a drawing.
+    let blocks = document.blocks.iter().filter(|(block, _)| !block.contains("─▶"));
+    for words in blocks.flat_map(|(block, _)| block.lines()).flat_map(commands) {
         let first = &*words[0];
         if first == "k1" {
             faults.extend(refusal(&words, false));
-        } else if first.starts_with('[') || document.name == "docs/architecture.md" {
-            // What a console prints, and a picture.
+        } else if first.starts_with('[') {
+            // What a console prints.
         } else if !OTHERS.iter().any(|(program, _)| *program == first) {
             faults.push(format!("{}: say in OTHERS what makes sure of it", words.join(" ")));
         }

@@ -2,11 +2,11 @@
 
 use std::path::{Path, PathBuf};
 
+use k1_bundle::table;
 use k1_fleet::bundle::make::{Ingredients, make, name};
 use k1_fleet::bundle::{self, Files, Origin, archive, open};
-use k1_fleet::cable::first_install;
 use k1_fleet::signing::keys::{self, Key};
-use k1_fleet::signing::package::{Statement, Update};
+use k1_fleet::signing::package::{self, Statement};
 use k1_update::envelope::Envelope;
 use k1_update::layout::Slot;
 
@@ -122,7 +122,7 @@ fn a_bundle_makes_a_blank_chip_a_lamp_of_its_owner() {
         assert!(holds(0, &files[bundle::BOOTLOADER]));
         assert_eq!((flash[0], flash[3] >> 4, flash[12]), (0xe9, 2, 9));
         assert!(holds(0x8000, &files[bundle::PARTITIONS]));
-        assert!(holds(0x8000, &first_install::table().unwrap()));
+        assert!(holds(0x8000, &table::bytes()));
         let empty = MAP.otadata as usize..MAP.slot(Slot::App0) as usize;
         assert!(flash[0x9000..empty.end].iter().all(|b| *b == 0xff), "neither settings nor records");
         let image = image(9);
@@ -176,7 +176,7 @@ fn a_bundle_becomes_an_update_with_its_owners_signature() {
     let (trusted, stranger) = (place.path("release.pem"), place.path("stranger.pem"));
     let (trusted, stranger) = (trusted.to_str().unwrap(), stranger.to_str().unwrap());
     assert!(sign(&["--trust", trusted]).status.success());
-    let update = Update::read(&place.path("bundle.k1")).unwrap();
+    let update = package::read(&place.path("bundle.k1")).unwrap();
     assert!(update.envelope.is_signed_by(&keys::read(&place.keys(), "k1").unwrap().public()));
     assert!(update.image == image(9) && update.manifest.counter == 3);
     assert_eq!(sign(&["--trust", stranger, "-o", "other.k1"]).status.code(), Some(1));

@@ -33,6 +33,8 @@ pub const ESP32S3: Kind = Kind { id: 9, w0: 0x6000_2058 };
 pub struct State {
     /// Content of its flash.
     pub flash: Vec<u8>,
+    /// What the flash says of itself, if it is not one of 4 MB.
+    pub flash_id: Option<u32>,
     /// The loader programs only sectors that it has erased.
     pub knows_sectors_only: bool,
     /// Number of commands carried out.
@@ -209,8 +211,8 @@ impl State {
         }
         self.commands += 1;
         match op {
-            // Registers: only the flash id is set, to that of a 4 MB flash.
-            0x0a if word(0) == kind.w0 => answer(op, 0x0016_40ef, &[], 0),
+            // Registers: only the flash id is set.
+            0x0a if word(0) == kind.w0 => answer(op, self.flash_id.unwrap_or(0x0016_40ef), &[], 0),
             // Write a register, set up, attach, change the speed.
             0x09 | 0x0a | 0x0b | 0x0d | 0x0f => fine,
             // Chip information: flags, flash encryption, key purposes, number, revision.

@@ -3,7 +3,12 @@
 //! The same files give the same bytes: all times, users and groups are zero. Reads only what it needs: plain files,
 //! and folders, which it ignores. Never writes to a disk.
 
-use super::Files;
+use alloc::borrow::ToOwned;
+use alloc::format;
+use alloc::string::String;
+use alloc::vec::Vec;
+
+use crate::statement::Files;
 
 /// Everything in an archive is padded to multiples of this number of bytes.
 const BLOCK: usize = 512;
