@@ -144,7 +144,8 @@ export class Palettes {
     if (this.current !== undefined) this.target.set({ palette_id: (this.current + by + this.count) % this.count });
   }
   show(id) {
-    if (id === this.current) return;
+    // It may be newer than this list.
+    if (id === this.current || !this.palettes[id]) return;
     this.current = id;
     wear(this.palettes[id].colors);
     check(this.root, this.root.children[id]);

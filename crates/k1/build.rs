@@ -1,4 +1,4 @@
-//! Tells the program which commit it was built from. A release build asks git; whoever packs the program names commit and
+//! Tells the program which commit it was built from. A release build asks git; `cargo xtask release` names commit and
 //! date in `K1_COMMIT` and `K1_DATE`. Builds for tests and of sources without a repository do without, so that a commit
 //! compiles nothing anew there.
 

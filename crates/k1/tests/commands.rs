@@ -129,11 +129,11 @@ fn who_cannot_be_asked_is_told_with_what_to_do() {
     }
     assert!(!home.path().join(".config").exists(), "asking makes no token");
     // A K1 with another token than this user's.
-    let secret = "a-token-that-nobody-guesses";
-    let locked = Program::start(&["--token", secret]);
+    let another = "a-token-that-nobody-guesses";
+    let locked = Program::start(&["--token", another]);
     locked.ask(&["off"]).failed_saying(&["needs another token", "--token TOKEN", "`k1 token` prints"]);
-    assert!(locked.says(&["off", "--token", secret]).contains("is off"));
-    let page = format!("http://{}/#token={secret}", locked.at);
+    assert!(locked.says(&["off", "--token", another]).contains("is off"));
+    let page = format!("http://{}/#token={another}", locked.at);
     let said = start(&mut at_home(locked.home.path(), &["on", "--at", &page])).end();
     assert!(said.code() == Some(0) && said.out.contains("is on"), "{said:?}");
 }

@@ -186,7 +186,7 @@ fn faults_of_palettes_are_told() {
     let room = Room::new();
     let text = room.file();
     for (palette, sentence) in [
-        ("name = \"x\"", "line 14: `stops` is a list of positions"),
+        ("name = \"x\"", "line 15: `stops` is a list of positions"),
         ("name = \"x\"\nstops = [[0, \"#fff\"]]", "there are 2 to 64"),
         ("name = \"x\"\nstops = [[0.5, \"#fff\"], [0, \"#000\"]]", "in order"),
         ("name = \"x\"\nstops = [[0, \"white\"], [1, \"#000\"]]", "with colours, as in"),

@@ -12,7 +12,7 @@ const BLOCK: usize = 512;
 pub struct Entry {
     /// Path in the archive. A folder's ends with a slash.
     pub path: String,
-    /// Permissions.
+    /// Permissions of owner, group and others, as in `chmod`: 0o644.
     pub mode: u32,
     /// Content; empty for a folder.
     pub bytes: Vec<u8>,

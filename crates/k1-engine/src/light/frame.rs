@@ -217,7 +217,7 @@ mod tests {
             Shape::Matrix(matrix),
         ];
         let mut palette = PaletteTable::default();
-        palette.update(0, &Default::default());
+        palette.update(0, &[], &Default::default());
         for shape in shapes {
             for n in [1, 2, 14, 15] {
                 let mut pixels = std::vec![Rgb::WHITE * 9.0; n];
