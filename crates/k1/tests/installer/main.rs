@@ -20,7 +20,6 @@ mod maker;
 mod page;
 mod refusals;
 #[path = "../support/mod.rs"]
-#[allow(dead_code, reason = "used in part")]
 mod support;
 mod wled;
 
