@@ -179,8 +179,11 @@ impl Output {
             let file = options.open(&real).map_err(system)?;
             Place::Fresh { file, was_there: there.is_some(), real }
         } else {
+            // A signal finds either no file or one that it knows.
+            let held = pending::hold();
             let (file, temporary) = beside(&real, eyes).map_err(system)?;
             claim.has_begun(&temporary);
+            drop(held);
             if let (Eyes::All, Some(meta)) = (eyes, &there) {
                 // Some disks (FAT) cannot keep modes; the content is what counts.
                 let _ = file.set_permissions(meta.permissions());

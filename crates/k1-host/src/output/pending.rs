@@ -16,7 +16,7 @@ struct Pending {
 
 static PENDING: Mutex<Vec<Pending>> = Mutex::new(Vec::new());
 static NEXT: AtomicU64 = AtomicU64::new(0);
-/// Held while a file is renamed, so that a signal finds it either unfinished or complete.
+/// Held while a file is made or renamed, so that a signal finds it missing, unfinished or complete.
 static MOVING: Mutex<()> = Mutex::new(());
 
 fn all() -> MutexGuard<'static, Vec<Pending>> {
