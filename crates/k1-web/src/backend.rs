@@ -8,15 +8,19 @@ use k1_device::answers::{
 };
 use k1_device::backend::{Backend, Description, Identity};
 use k1_device::error::Refusal;
-use k1_device::exchange::{Change, Settings};
+use k1_device::exchange::{Change, Controls, SLOTS, Settings, SettingsRing};
 use k1_device::firmware::{Firmware, GoingBack};
 use k1_device::health::{checks, sound_arrives};
 use k1_device::requests::SetupPatch;
 use k1_device::routes::Action;
 use k1_engine::audio::Snapshot;
+use k1_handoff::Mailbox;
 use k1_update::envelope::Envelope;
 
-use crate::player::{MOST_LEDS, TheControls};
+/// Most LEDs of a strip.
+pub const MOST_LEDS: usize = 1_024;
+/// The end of the settings that posts changes.
+pub type TheControls = Controls<&'static Mailbox<SLOTS>, &'static SettingsRing>;
 
 const NO_LAMP: Refusal = Refusal::NotHere("this K1 is a page in a browser; only a lamp takes firmware");
 const NO_SHOW: Refusal = Refusal::NotHere(

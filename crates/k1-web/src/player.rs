@@ -8,7 +8,7 @@ use k1_device::answers::{LiveSound, Vitals};
 use k1_device::api;
 use k1_device::backend::VERSION;
 use k1_device::error::{ErrorBody, Refusal};
-use k1_device::exchange::{Controls, Crossing, SLOTS, Settings, SettingsRing, SoundRing, SoundWriter};
+use k1_device::exchange::{Crossing, SLOTS, Settings, SettingsRing, SoundRing, SoundWriter};
 use k1_device::frame::{Showing, Zone};
 use k1_device::live::{self, Figures, Hello, InForce, Refused, Say};
 use k1_device::meter::{Count, Ledger, Meters};
@@ -24,10 +24,8 @@ use k1_http::rejection::Rejection;
 use k1_http::route;
 use k1_wire::serial;
 
-use crate::backend::Tab;
+use crate::backend::{MOST_LEDS, Tab, TheControls};
 
-/// Most LEDs of a strip.
-pub const MOST_LEDS: usize = 1_024;
 /// Frames per second that a browser aims at.
 const FPS: u32 = 60;
 /// Bins of the histograms of times, 50 µs each.
@@ -35,8 +33,6 @@ const BINS: usize = 2_048;
 /// Seconds of figures that a page gets when it connects.
 const PAST: usize = 120;
 
-/// The end of the settings that posts changes.
-pub type TheControls = Controls<&'static Mailbox<SLOTS>, &'static SettingsRing>;
 type Strip = Zone<Box<Show<MOST_LEDS>>, &'static Mailbox<SLOTS>, &'static SettingsRing>;
 
 /// A strip, its settings and its figures. All times are in µs on the page's clock.

@@ -13,7 +13,7 @@ use k1_http::names::{AllowedName, Names};
 
 use super::assets;
 use super::hub::{Hub, own_palettes};
-use super::inputs::Others;
+use super::others::Others;
 use super::sockets::WebSockets;
 use crate::runtime::{Controls, Playing, Runtime, Shared, SoundReader};
 use crate::show::{Director, Sound};

@@ -27,6 +27,7 @@ mod link;
 mod listen;
 mod live;
 mod news;
+mod others;
 mod plan;
 mod reach;
 mod scenes;
