@@ -24,9 +24,9 @@ export function box(zone, place, most, w, h) {
   const wide = Math.abs(Math.cos(angle)) * w + Math.abs(Math.sin(angle)) * h;
   const side = Math.min(w * 0.9, h * SIDE);
   const [long, thick] = isSquare(zone) ? [side, side] : [wide * LONG * Math.max(0.12, zone.leds / most), 0];
-  // No end hangs out of the picture.
+  // No end hangs out of the picture, nor touches its edge.
   const inside = (at, along, across, all) => {
-    const half = Math.min(all, Math.abs(along) * long + Math.abs(across) * thick) / 2;
+    const half = Math.min(0.95 * all, Math.abs(along) * long + Math.abs(across) * thick) / 2 + 0.025 * all;
     return Math.max(half, Math.min(all - half, at * all));
   };
   const [cos, sin] = [Math.cos(angle), Math.sin(angle)];
