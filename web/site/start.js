@@ -82,6 +82,30 @@ function opens(name, form, module) {
 opens('serial', $('strip-here'), './strip.js').hidden = !('serial' in navigator);
 opens('wled', $('wled-here'), './wled.js');
 
+// A look is shared as a link; its module comes when it is needed.
+$('share').onclick = async () => {
+  const { share } = await import('./look.js');
+  const link = await share();
+  try {
+    await navigator.clipboard.writeText(link);
+    $('share').textContent = 'The link is copied';
+    setTimeout(() => { $('share').textContent = 'Copy a link to this look'; }, 3000);
+  } catch {
+    // A page that came over http may not write to the clipboard.
+    tell(link);
+  }
+};
+
+/** Shows the look that the address names. */
+async function named() {
+  if (!location.hash.startsWith('#look?')) return;
+  const link = await ready;
+  const { wear } = await import('./look.js');
+  await wear(link, location.hash).catch((e) => tell(e.message));
+}
+addEventListener('hashchange', named);
+named();
+
 // A file may be dropped anywhere.
 addEventListener('dragover', (event) => {
   event.preventDefault();

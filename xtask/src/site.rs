@@ -270,7 +270,7 @@ fn write(files: &[File], to: &Path) -> Result<(), String> {
 /// when they are needed.
 fn is_first(path: &str) -> bool {
     !["room/", "plan/"].iter().any(|folder| path.starts_with(folder))
-        && !["icon.png", "strip.js", "wled.js", "sw.js", "worklet.js"].contains(&path)
+        && !["icon.png", "look.js", "strip.js", "wled.js", "sw.js", "worklet.js"].contains(&path)
         && !is_of_installer(path)
 }
 

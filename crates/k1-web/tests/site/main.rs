@@ -9,6 +9,7 @@ mod chromium;
 mod equal;
 mod figures;
 mod host;
+mod looks;
 #[path = "../../../k1/tests/support/need.rs"]
 #[allow(dead_code, reason = "used in part")]
 mod need;
@@ -137,6 +138,12 @@ fn a_song_that_is_dropped_plays() {
 fn a_strip_on_usb_shows_the_light() {
     let Some(place) = Place::find() else { return };
     sounds::strip_on_usb(&place);
+}
+
+#[test]
+fn a_look_is_a_link() {
+    let Some(place) = Place::find() else { return };
+    looks::a_link_gives_the_same_look(&place);
 }
 
 #[test]
