@@ -35,6 +35,8 @@ pub struct K1 {
     /// The token, if one is needed.
     pub token: Option<String>,
     child: Option<Child>,
+    /// The home of a program that was started here, so that it leaves the user's own show alone.
+    _home: Option<tempfile::TempDir>,
     said: Arc<Mutex<String>>,
     agent: ureq::Agent,
     // Tests take turns with a K1 that they did not start.
@@ -136,6 +138,8 @@ impl K1 {
         if !options.contains(&"--listen") {
             arguments.extend(["--listen", "127.0.0.1:0"]);
         }
+        let home = tempfile::tempdir().unwrap();
+        program.env("HOME", home.path()).env_remove("XDG_CONFIG_HOME");
         let mut child =
             program.args(&arguments).stdout(Stdio::piped()).stderr(Stdio::piped()).spawn().unwrap();
         let mut lines = BufReader::new(child.stdout.take().unwrap()).lines();
@@ -155,6 +159,7 @@ impl K1 {
         let port = url.trim_end_matches('/').rsplit_once(':').expect("a port").1;
         let mut k1 = Self::at(&format!("http://127.0.0.1:{port}/"), Some(child), None);
         k1.said = said;
+        k1._home = Some(home);
         k1.token = options.iter().position(|o| *o == "--token").map(|i| options[i + 1].to_owned());
         k1
     }
@@ -181,7 +186,7 @@ impl K1 {
             .timeout_global(Some(Duration::from_secs(10)))
             .build()
             .into();
-        Self { host, token, child, said: Arc::default(), agent, _turn: turn }
+        Self { host, token, child, _home: None, said: Arc::default(), agent, _turn: turn }
     }
 
     /// True if this is a program that the test started on this machine.

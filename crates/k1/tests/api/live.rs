@@ -86,7 +86,7 @@ fn the_live_socket_shows_what_is_shown() {
     assert!(hello["fps"].is_u64() && hello["server_us"].is_u64());
     let settings = socket.wait_for("settings", |m| m["settings"].is_object())["settings"].clone();
     assert_eq!(settings["params"].as_object().unwrap().len(), 13);
-    assert!(settings["pattern"].is_string() && settings["gain"] == 1.0);
+    assert!(settings["pattern"].is_string() && settings["gain"] == 1.0, "{settings}");
     let status = socket.wait_for("figures", |m| m["status"].is_object())["status"].clone();
     assert!(
         status["vitals"]["frames"].is_u64() && status["uptime_s"].is_number() && status["sockets"].is_u64()

@@ -42,8 +42,8 @@ use serde_json::{Value, json};
 use support::host::Host;
 use support::need;
 
-/// The program, playing its own music.
-struct K1(Child);
+/// The program, playing its own music, and its home, so that it leaves the user's own show alone.
+struct K1(Child, #[allow(dead_code, reason = "it is deleted with the program")] tempfile::TempDir);
 
 impl K1 {
     fn start(listen: &str) -> (Self, String) {
@@ -61,9 +61,12 @@ impl K1 {
     }
 
     fn begin(options: &[&str]) -> (Self, String) {
+        let home = tempfile::tempdir().unwrap();
         let mut child = Command::new(env!("CARGO_BIN_EXE_k1"))
             .arg("run")
             .args(options)
+            .env("HOME", home.path())
+            .env_remove("XDG_CONFIG_HOME")
             .env_remove("K1_TOKEN")
             .env_remove("CREDENTIALS_DIRECTORY")
             .env("PULSE_SERVER", "unix:/no/such/place")
@@ -76,7 +79,7 @@ impl K1 {
             .find_map(|l| Some(l.ok()?.trim().strip_prefix("Light is on: ")?.to_owned()))
             .expect("k1 has not printed its address");
         std::thread::spawn(move || lines.for_each(drop));
-        (Self(child), url)
+        (Self(child, home), url)
     }
 }
 
