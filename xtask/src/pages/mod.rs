@@ -23,7 +23,7 @@ type Folder = BTreeMap<String, Vec<u8>>;
 /// The command `cargo xtask pages --to FOLDER`.
 ///
 /// # Errors
-/// Those of [`write`].
+/// Those of [`write()`].
 pub fn pages(folder: &str) -> Result<(), String> {
     let bytes = write(Path::new(folder), None)?;
     println!("{folder}: {} pages, {} kB with their pictures", list::all().count(), bytes / 1_000);
