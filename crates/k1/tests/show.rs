@@ -175,6 +175,8 @@ fn a_look_is_written_once_it_rests_and_a_hand_edit_beside_it_stays() {
     // What had not rested yet is written at the end.
     let program = Program::start(&path);
     program.post("api/select", &json!({"id": "octave"}));
+    // A change comes into force with the next frame.
+    eventually("the pattern in force", || program.get("api/v1/status")["pattern"] == "octave");
     program.stop();
     assert!(std::fs::read_to_string(&path).unwrap().contains("pattern = \"octave\""));
 }
