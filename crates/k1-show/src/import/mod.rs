@@ -26,8 +26,12 @@ type Stop = (f32, Colour);
 ///
 /// # Errors
 ///
-/// A sentence that says what is wrong, or which forms there are.
+/// A sentence that says what is wrong, or which forms there are. It may quote the text, on one line.
 pub fn gradient(text: &str) -> Result<Gradient, String> {
+    read(text).map_err(|sentence| sentence.replace(char::is_control, " "))
+}
+
+fn read(text: &str) -> Result<Gradient, String> {
     let text = text.trim_start_matches('\u{feff}').trim();
     let (name, stops) = if text.starts_with("GIMP Gradient") {
         ggr::read(text)?
@@ -97,6 +101,12 @@ mod tests {
     }
 
     #[test]
+    fn a_sentence_that_quotes_the_text_is_one_line() {
+        let sentence = gradient("linear-gradient((\n))").unwrap_err();
+        assert!(sentence.starts_with("“( )” is not a colour"), "{sentence}");
+    }
+
+    #[test]
     fn one_colour_and_too_many_become_a_palette() {
         let one = gradient("linear-gradient(#f00)").unwrap();
         assert_eq!(one.stops, [(0.0, [255, 0, 0]), (1.0, [255, 0, 0])]);
@@ -117,7 +127,7 @@ mod tests {
             for text in [format!("{head}{body}"), format!("{head}{body}{wild})"), wild] {
                 match gradient(&text) {
                     Ok(gradient) => prop_assert!(is_valid(&gradient), "{gradient:?}"),
-                    Err(sentence) => prop_assert!(sentence.len() > 20 && !sentence.contains('\n'), "{sentence}"),
+                    Err(sentence) => prop_assert!(sentence.len() > 20 && !sentence.contains(char::is_control), "{sentence}"),
                 }
             }
         }
