@@ -166,6 +166,7 @@ impl InForce<'_> {
 
 /// The scene that is shown, when it changes, and the names of all scenes.
 #[derive(Clone, Debug, Default, PartialEq, Serialize)]
+#[cfg_attr(feature = "read", derive(serde::Deserialize))]
 pub struct SceneNow {
     /// Name of the scene that is shown; null if there was none, or if a look was changed since.
     pub current: Option<String>,

@@ -117,19 +117,7 @@ impl Backend for Tab {
     }
 
     fn setup(&self) -> Setup<'_> {
-        Setup {
-            leds: self.leds,
-            most_leds: MOST_LEDS,
-            shape: None,
-            color_order: None,
-            white: None,
-            reset_us: None,
-            current_limit_ma: None,
-            noise_floor_db: None,
-            name: "k1",
-            mirror: None,
-            wifi_ssid: None,
-        }
+        Setup::without_hardware(self.leds, MOST_LEDS, "k1")
     }
 
     fn set_setup(&self, _: &SetupPatch) -> Result<(), Refusal> {

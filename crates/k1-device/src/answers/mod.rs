@@ -191,6 +191,25 @@ pub struct Setup<'a> {
     pub wifi_ssid: Option<&'a str>,
 }
 
+impl<'a> Setup<'a> {
+    /// The setup of a K1 that has no hardware of its own: only the number of LEDs, the largest possible one, and its name.
+    pub fn without_hardware(leds: usize, most_leds: usize, name: &'a str) -> Self {
+        Self {
+            leds,
+            most_leds,
+            shape: None,
+            color_order: None,
+            white: None,
+            reset_us: None,
+            current_limit_ma: None,
+            noise_floor_db: None,
+            name,
+            mirror: None,
+            wifi_ssid: None,
+        }
+    }
+}
+
 /// The order of the colours on the wire, with a W at its end if there are white LEDs.
 #[derive(Clone, Copy, Debug)]
 pub struct Wired {

@@ -102,6 +102,7 @@ pub struct Power {
 /// `GET /api/v1/playlist`.
 #[derive(Clone, Debug, PartialEq, Serialize)]
 #[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
+#[cfg_attr(feature = "read", derive(serde::Deserialize))]
 pub struct Playlist {
     /// True while it runs.
     pub on: bool,

@@ -1,5 +1,7 @@
-//! What a K1 with scenes says of them, of its playlist, and of its light as a whole.
+//! What a K1 with scenes is asked, and what it says of them, of its playlist, and of its light as a whole.
 
+pub use k1_device::answers::Playlist;
+pub use k1_device::live::SceneNow;
 use serde::Deserialize;
 
 /// Path of the scenes.
@@ -23,33 +25,7 @@ fn path_part(text: &str) -> String {
     text.bytes().map(byte).collect()
 }
 
-/// The scene that is shown, and the names of all.
-#[derive(Clone, Debug, Default, PartialEq, Deserialize)]
-pub struct SceneNow {
-    /// Name of the scene that is shown.
-    pub current: Option<String>,
-    /// The names, in the order of the show file.
-    pub scenes: Vec<String>,
-}
-
-/// The playlist.
-#[derive(Clone, Debug, PartialEq, Deserialize)]
-pub struct Playlist {
-    /// True while it runs.
-    pub on: bool,
-    /// Names of its scenes; empty: all.
-    pub scenes: Vec<String>,
-    /// When the next scene comes, such as `8 bars`.
-    pub every: String,
-    /// True for a random order.
-    pub shuffle: bool,
-    /// What is left until the next scene, such as `3 bars`.
-    pub left: Option<String>,
-    /// Name of the next scene.
-    pub next: Option<String>,
-}
-
-/// On, off, and the brightness of everything.
+/// On, off, and the brightness of everything, in the numbers of JSON, which are sent back as they came.
 #[derive(Clone, Copy, Debug, PartialEq, Deserialize)]
 pub struct Power {
     /// True while the light is on.

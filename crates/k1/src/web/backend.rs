@@ -347,19 +347,7 @@ impl Backend for App {
     }
 
     fn setup(&self) -> Setup<'_> {
-        Setup {
-            leds: self.leds(),
-            most_leds: crate::MAX_LEDS,
-            shape: None,
-            color_order: None,
-            white: None,
-            reset_us: None,
-            current_limit_ma: None,
-            noise_floor_db: None,
-            name: &self.who.name,
-            mirror: None,
-            wifi_ssid: None,
-        }
+        Setup::without_hardware(self.leds(), crate::MAX_LEDS, &self.who.name)
     }
 
     fn set_setup(&self, _: &SetupPatch) -> Result<(), Refusal> {
