@@ -4,7 +4,7 @@
 //! checkouts share, and no network is needed. Nothing of a package runs here.
 
 use std::io::Read;
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 use std::process::Command;
 
 use base64::Engine;
@@ -101,7 +101,7 @@ fn cache() -> Result<PathBuf, String> {
 }
 
 /// Lets npm download the archive of a package. Whatever it gives is checked before it is kept.
-fn fetch(package: &Package, place: &std::path::Path) -> Result<(), String> {
+fn fetch(package: &Package, place: &Path) -> Result<(), String> {
     let name = format!("{}@{}", package.name, package.version);
     let into = tempfile::tempdir().map_err(|e| e.to_string())?;
     let npm = Command::new("npm")
@@ -157,22 +157,15 @@ fn check(package: &Package, bytes: &[u8]) -> Result<Checked, String> {
     Ok(Checked { archive, notice })
 }
 
-/// The content of `package/PATH` in an archive of npm (POSIX.1-1988).
-fn find(mut archive: &[u8], path: &str) -> Option<Vec<u8>> {
-    const BLOCK: usize = 512;
-    let wanted = format!("package/{path}");
-    while let Some((head, rest)) = archive.split_first_chunk::<BLOCK>() {
-        let text = |from: usize, most: usize| {
-            let field = head[from..from + most].split(|b| *b == 0).next().unwrap_or_default();
-            str::from_utf8(field).unwrap_or_default().trim()
-        };
-        let size = usize::from_str_radix(text(124, 12), 8).unwrap_or_default();
-        if text(0, 100) == wanted {
-            return rest.get(..size).map(<[u8]>::to_vec);
-        }
-        archive = rest.get(size.next_multiple_of(BLOCK)..)?;
-    }
-    None
+/// The content of `package/PATH` in an archive of npm.
+fn find(archive: &[u8], path: &str) -> Option<Vec<u8>> {
+    let wanted = Path::new("package").join(path);
+    let mut archive = tar::Archive::new(archive);
+    let mut entries = archive.entries().ok()?.map_while(Result::ok);
+    let mut entry = entries.find(|entry| entry.path().is_ok_and(|path| *path == *wanted))?;
+    let mut bytes = Vec::new();
+    entry.read_to_end(&mut bytes).ok()?;
+    Some(bytes)
 }
 
 #[cfg(test)]

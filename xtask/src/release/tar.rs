@@ -1,11 +1,9 @@
 //! Archives in the format `ustar` (POSIX.1-1988), compressed with gzip. The same files give the same bytes.
 
-use std::io::Write;
+use std::io::{ErrorKind, Write};
 
 use flate2::{Compression, GzBuilder};
-
-/// Everything in an archive is padded to multiples of this number of bytes.
-const BLOCK: usize = 512;
+use tar::EntryType;
 
 /// A file or folder of an archive, owned by root.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -55,14 +53,13 @@ pub fn with_folders(files: &[Entry]) -> Vec<Entry> {
 ///
 /// A sentence, if a path is too long for the format.
 pub fn pack(entries: &[Entry], time: u64) -> Result<Vec<u8>, String> {
-    let mut archive = Vec::new();
+    let mut archive = tar::Builder::new(Vec::new());
     for entry in entries {
-        archive.extend(header(entry, time)?);
-        archive.extend(&entry.bytes);
-        archive.resize(archive.len().next_multiple_of(BLOCK), 0);
+        let head = header(entry, time)
+            .map_err(|_| format!("{} is too long for the name of a file in an archive", entry.path))?;
+        archive.append(&head, entry.bytes.as_slice()).map_err(|e| format!("{}: {e}", entry.path))?;
     }
-    archive.resize(archive.len() + 2 * BLOCK, 0);
-    Ok(archive)
+    archive.into_inner().map_err(|e| format!("an archive: {e}"))
 }
 
 /// Compresses bytes. The head of the result has neither name nor time.
@@ -75,23 +72,21 @@ pub fn gzip(bytes: &[u8]) -> Result<Vec<u8>, String> {
     to.write_all(bytes).and_then(|()| to.finish()).map_err(|e| format!("gzip: {e}"))
 }
 
-fn header(entry: &Entry, time: u64) -> Result<[u8; BLOCK], String> {
-    let mut head = [0; BLOCK];
-    if entry.path.len() > 100 {
-        return Err(format!("{} is too long for the name of a file in an archive", entry.path));
-    }
-    let mut put = |at: usize, text: &str| head[at..at + text.len()].copy_from_slice(text.as_bytes());
-    put(0, &entry.path);
-    put(100, &format!("{:07o}\0{:07o}\0{:07o}\0", entry.mode, 0, 0));
-    put(124, &format!("{:011o}\0{time:011o}\0", entry.bytes.len()));
-    // While the sum is computed, its place counts as spaces.
-    put(148, "        ");
-    put(156, if entry.path.ends_with('/') { "5" } else { "0" });
-    put(257, "ustar\x0000");
-    put(265, "root");
-    put(297, "root");
-    let sum: u32 = head.iter().map(|b| u32::from(*b)).sum();
-    head[148..156].copy_from_slice(format!("{sum:06o}\0 ").as_bytes());
+fn header(entry: &Entry, time: u64) -> std::io::Result<tar::Header> {
+    let mut head = tar::Header::new_ustar();
+    // `set_path` would leave out the leading `./`, by which packages name their files.
+    let name = head.as_old_mut();
+    let place = name.name.get_mut(..entry.path.len()).ok_or(ErrorKind::InvalidInput)?;
+    place.copy_from_slice(entry.path.as_bytes());
+    head.set_mode(entry.mode);
+    head.set_uid(0);
+    head.set_gid(0);
+    head.set_size(entry.bytes.len() as u64);
+    head.set_mtime(time);
+    head.set_entry_type(if entry.path.ends_with('/') { EntryType::Directory } else { EntryType::Regular });
+    head.set_username("root")?;
+    head.set_groupname("root")?;
+    head.set_cksum();
     Ok(head)
 }
 
