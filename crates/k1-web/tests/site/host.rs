@@ -5,7 +5,28 @@ use std::io::{BufRead, BufReader, Write};
 use std::net::{SocketAddr, TcpListener, TcpStream};
 use std::path::PathBuf;
 use std::sync::atomic::{AtomicBool, Ordering::Relaxed};
-use std::sync::{Arc, Mutex};
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+
+use super::{chromium, need};
+
+/// Lets one browser run at a time, because a browser uses all of a machine.
+static TURN: Mutex<()> = Mutex::new(());
+
+/// The folder of the site, the browser's program, and the turn to run it. `None`, with the reason on the console, if the site
+/// has no file of this name, or if there is no browser.
+pub fn site_with(file: &str) -> Option<(PathBuf, String, MutexGuard<'static, ()>)> {
+    let folder = std::env::var_os("K1_SITE")
+        .map_or_else(|| std::path::absolute("../../target/site").unwrap_or_default(), PathBuf::from);
+    if !folder.join(file).exists() {
+        need::missing("site", &folder.display().to_string());
+        return None;
+    }
+    let Some(program) = chromium::find() else {
+        need::missing("browser", "chromium");
+        return None;
+    };
+    Some((folder, program, TURN.lock().unwrap_or_else(PoisonError::into_inner)))
+}
 
 /// The path under which it serves the site.
 const BENEATH: &str = "/some/where/";

@@ -16,14 +16,10 @@ mod need;
 mod sound;
 mod sounds;
 
-use std::path::PathBuf;
-use std::sync::{Mutex, MutexGuard, PoisonError};
+use std::sync::MutexGuard;
 
 use chromium::Browser;
 use host::StaticHost;
-
-/// Lets one browser run at a time, because a browser uses all of a machine.
-static TURN: Mutex<()> = Mutex::new(());
 
 /// What a test needs: the browser's program, and a host that serves the site.
 struct Place {
@@ -35,17 +31,7 @@ struct Place {
 impl Place {
     /// `None`, with the reason on the console, if something is missing.
     fn find() -> Option<Self> {
-        let folder = std::env::var_os("K1_SITE")
-            .map_or_else(|| std::path::absolute("../../target/site").unwrap_or_default(), PathBuf::from);
-        if !folder.join("engine.wasm").exists() {
-            need::missing("site", &folder.display().to_string());
-            return None;
-        }
-        let Some(program) = chromium::find() else {
-            need::missing("browser", "chromium");
-            return None;
-        };
-        let turn = TURN.lock().unwrap_or_else(PoisonError::into_inner);
+        let (folder, program, turn) = host::site_with("engine.wasm")?;
         Some(Self { program, host: StaticHost::serve(folder), _turn: turn })
     }
 

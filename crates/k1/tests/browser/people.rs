@@ -11,7 +11,7 @@ use crate::{browser, turn};
 
 const BRIGHTNESS: &str = "k1.play.whole.brightness";
 
-fn with_scenes(home: &std::path::Path) -> (Running, String) {
+fn run_at(home: &std::path::Path) -> (Running, String) {
     let mut command = k1(["run", "demo", "--listen", "127.0.0.1:0"]);
     command.env("XDG_CONFIG_HOME", home);
     let mut running = start(&mut command);
@@ -33,7 +33,7 @@ fn two_people_at_two_pages_agree_in_the_end() {
     let Some(program) = browser() else { return };
     let _turn = turn();
     let home = folder();
-    let (running, url) = with_scenes(home.path());
+    let (running, url) = run_at(home.path());
     let mut page = Browser::start(&program);
     let first = page.tab();
     page.open(&url);
@@ -101,7 +101,7 @@ fn a_phone_that_slept_shows_what_has_changed() {
     let Some(program) = browser() else { return };
     let _turn = turn();
     let home = folder();
-    let (running, url) = with_scenes(home.path());
+    let (running, url) = run_at(home.path());
     let mut page = Browser::start(&program);
     page.open(&url);
     page.wait("the page", LIVE);

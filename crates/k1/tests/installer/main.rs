@@ -23,7 +23,6 @@ mod refusals;
 mod support;
 mod wled;
 
-use std::path::PathBuf;
 use std::time::Instant;
 
 use chip::{Chip, ESP32S3};
@@ -33,6 +32,7 @@ use k1_update::layout::{Layout, Slot};
 use lamp::{PASSWORD, PLACE};
 use maker::{Maker, blank, same};
 use page::Page;
+use support::need;
 
 const MAP: Layout = Layout::K1;
 
@@ -212,10 +212,4 @@ fn it_fits_every_screen() {
     for words in ["esptool-js 0.7.0 (Apache-2.0)", "pako 2.1.0 ((MIT AND Zlib))", "atob-lite 2.0.0 (MIT)"] {
         assert!(licences.contains(words), "{words}");
     }
-}
-
-/// The folder of the site.
-fn site() -> PathBuf {
-    std::env::var_os("K1_SITE")
-        .map_or_else(|| std::path::absolute("../../target/site").unwrap_or_default(), PathBuf::from)
 }

@@ -1,20 +1,16 @@
 //! The page in a browser with a simulated serial port.
 
 use std::path::PathBuf;
-use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+use std::sync::{Arc, MutexGuard};
 
 use base64::Engine;
 use base64::prelude::BASE64_STANDARD;
 use serde_json::json;
 
 use super::cable::Cable;
-use super::chromium::{self, Browser};
-use super::host::StaticHost;
+use super::chromium::Browser;
+use super::host::{self, StaticHost};
 use super::maker::Maker;
-use super::support::need;
-
-/// Lets one browser run at a time, because a browser uses all of a machine.
-static TURN: Mutex<()> = Mutex::new(());
 
 /// A tab with the page, and the cable at its port.
 pub struct Page {
@@ -29,16 +25,7 @@ pub struct Page {
 impl Page {
     /// `None`, with the reason on the console, if something is missing.
     pub fn open() -> Option<Self> {
-        let folder = super::site();
-        if !folder.join("install/install.wasm").exists() {
-            need::missing("site", &folder.display().to_string());
-            return None;
-        }
-        let Some(program) = chromium::find() else {
-            need::missing("browser", "chromium");
-            return None;
-        };
-        let turn = TURN.lock().unwrap_or_else(PoisonError::into_inner);
+        let (folder, program, turn) = host::site_with("install/install.wasm")?;
         let cable = Cable::default();
         let end = cable.clone();
         let host = StaticHost::serve_with(folder.clone(), Arc::new(move |stream| end.serve(stream)));
